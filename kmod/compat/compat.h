@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels this module builds for, 6.8 and later, and
+ * nothing else: the rest of the module has no version test. Features are
+ * probed by their macros where that is possible.
+ */
+#ifndef _MSHA_COMPAT_H
+#define _MSHA_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#error "msharearena needs Linux 6.8 or later"
+#endif
+#if !defined(CONFIG_X86_64)
+#error "msharearena needs x86-64: it writes x86-64 page tables"
+#endif
+#if CONFIG_PGTABLE_LEVELS < 4
+#error "msharearena needs page tables of at least four levels"
+#endif
+#if !defined(CONFIG_TRANSPARENT_HUGEPAGE)
+#error "msharearena needs CONFIG_TRANSPARENT_HUGEPAGE: a 1 GiB leaf is a table to a kernel without"
+#endif
+#if !defined(CONFIG_HUGETLB_PAGE)
+#error "msharearena needs CONFIG_HUGETLB_PAGE: its memory comes from the huge page pools"
+#endif
+#if !defined(CONFIG_MMU_NOTIFIER)
+#error "msharearena needs CONFIG_MMU_NOTIFIER (CONFIG_KVM or CONFIG_AMD_IOMMU select it)"
+#endif
+
+/* 6.9 renamed CONFIG_PAGE_TABLE_ISOLATION. */
+#if defined(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION) || \
+	defined(CONFIG_PAGE_TABLE_ISOLATION)
+#define MSHA_HAVE_PTI 1
+#endif
+
+/**
+ * msha_set_p4d() - store a P4D entry, also where set_p4d() cannot be linked
+ * @p: entry, in the page tables of a user process
+ * @v: value
+ *
+ * With CONFIG_PARAVIRT_XXL set_p4d() goes through pv_ops, which is exported.
+ * Without it, and with page table isolation, it calls
+ * __pti_set_user_pgtbl(), which is not: there its work is done here, as
+ * arch/x86/mm/pti.c does it (user copy of the PGD, and NX in the kernel's).
+ * With five levels the entry is not in the PGD and has no user copy.
+ *
+ * Context: the mm's page_table_lock is held.
+ */
+static inline void msha_set_p4d(p4d_t *p, p4d_t v)
+{
+#ifdef CONFIG_PARAVIRT_XXL
+	set_p4d(p, v);
+#else
+#ifdef MSHA_HAVE_PTI
+	if (!pgtable_l5_enabled() && boot_cpu_has(X86_FEATURE_PTI)) {
+		p4dval_t user = _PAGE_USER | _PAGE_PRESENT;
+
+		WRITE_ONCE(kernel_to_user_pgdp((pgd_t *)p)->pgd,
+			   native_p4d_val(v));
+		if ((native_p4d_val(v) & user) == user)
+			v = native_make_p4d(native_p4d_val(v) |
+					    (__supported_pte_mask & _PAGE_NX));
+	}
+#endif
+	WRITE_ONCE(*p, v);
+#endif
+}
+
+/**
+ * msha_ptlock_init() - give a PMD table the lock that the core expects
+ * @pt: table
+ *
+ * pmd_lock() takes the lock in the table's own descriptor. Where a spinlock
+ * does not fit there (lockdep, PREEMPT_RT) the descriptor holds a pointer, and
+ * ptlock_alloc() is not exported.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+static inline int msha_ptlock_init(struct ptdesc *pt)
+{
+	pt->pmd_huge_pte = NULL;
+#if ALLOC_SPLIT_PTLOCKS
+	pt->ptl = kmalloc(sizeof(*pt->ptl), GFP_KERNEL_ACCOUNT);
+	if (!pt->ptl)
+		return -ENOMEM;
+	spin_lock_init(pt->ptl);
+#else
+	spin_lock_init(&pt->ptl);
+#endif
+	return 0;
+}
+
+/* The page allocator wants the word back as it was: zero. */
+static inline void msha_ptlock_destroy(struct ptdesc *pt)
+{
+#if ALLOC_SPLIT_PTLOCKS
+	kfree(pt->ptl);
+#endif
+	pt->_pt_pad_2 = 0;
+}
+
+#endif /* _MSHA_COMPAT_H */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Rendezvous of io_uring descriptors, which SCM_RIGHTS refuses to carry. */
+#ifndef _MSHA_RING_H
+#define _MSHA_RING_H
+
+#include <linux/msharearena.h>
+
+struct msha_attachment;
+struct msha_region;
+
+/** msha_ring_publish() - MSHAREARENA_PUBLISH; returns its errors */
+int msha_ring_publish(struct msha_region *r,
+		      const struct msharearena_publish *p);
+
+/**
+ * msha_ring_take() - MSHAREARENA_TAKE
+ * @r: region
+ * @t: checked copy of the request
+ * @ufd: where the new descriptor's number goes, before the descriptor exists
+ *
+ * Context: sleeps up to @t->timeout_ms.
+ * Return: 0, or its errors.
+ */
+int msha_ring_take(struct msha_region *r, const struct msharearena_take *t,
+		   __s32 __user *ufd);
+
+/**
+ * msha_ring_drop() - forget what an attachment has published
+ *
+ * Called when the attachment ends, whoever else still has the region's file:
+ * a ring that keeps the file alive would otherwise keep itself alive.
+ */
+void msha_ring_drop(struct msha_region *r, struct msha_attachment *a);
+
+#endif /* _MSHA_RING_H */
