@@ -36,7 +36,6 @@ static int links_show(struct seq_file *m, void *unused)
 {
 	struct msha_region *r = m->private;
 	struct msha_attachment *a;
-	unsigned long entry;
 	unsigned int i;
 
 	seq_puts(m, "pid view p4d_entry_pfn pud_table_pfn\n");
@@ -45,9 +44,9 @@ static int links_show(struct seq_file *m, void *unused)
 		struct msha_view *v = &r->views[i];
 
 		list_for_each_entry(a, &v->linked, node) {
-			entry = msha_table_linked_entry(&v->table, a->mm);
 			seq_printf(m, "%d %s 0x%lx 0x%lx\n", msha_mm_pid(a->mm),
-				   v->name, entry >> PAGE_SHIFT,
+				   v->name,
+				   msha_table_linked_pfn(&v->table, a->mm),
 				   __pa(v->table.pud) >> PAGE_SHIFT);
 		}
 	}

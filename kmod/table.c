@@ -225,16 +225,16 @@ void msha_table_clear(struct msha_table *t, struct mm_struct *mm)
 	spin_unlock(&mm->page_table_lock);
 }
 
-unsigned long msha_table_linked_entry(struct msha_table *t,
-				      struct mm_struct *mm)
+unsigned long msha_table_linked_pfn(struct msha_table *t, struct mm_struct *mm)
 {
 	p4d_t *p = msha_slot(t, mm);
-	unsigned long v;
+	unsigned long pfn;
 
 	spin_lock(&mm->page_table_lock);
-	v = p ? p4d_val(*p) : 0;
+	/* The mask also takes off the NX that page table isolation sets. */
+	pfn = (p4d_val(*p) & PTE_PFN_MASK) >> PAGE_SHIFT;
 	spin_unlock(&mm->page_table_lock);
-	return v;
+	return pfn;
 }
 
 /*

@@ -108,9 +108,8 @@ void msha_table_unlink(struct msha_table *t, struct mm_struct *mm,
  * Context: region->lock. Afterwards all CPUs must flush.
  */
 void msha_table_clear(struct msha_table *t, struct mm_struct *mm);
-/** msha_table_linked_entry() - value of the process's P4D entry, for debugfs */
-unsigned long msha_table_linked_entry(struct msha_table *t,
-				      struct mm_struct *mm);
+/** msha_table_linked_pfn() - what the process's P4D entry holds, for debugfs */
+unsigned long msha_table_linked_pfn(struct msha_table *t, struct mm_struct *mm);
 
 /** msha_decoy_alloc() - a PUD page for the core to zap and free, or NULL */
 pud_t *msha_decoy_alloc(void);
