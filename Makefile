@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+# Everything a person types. Building and testing happen in a root of the
+# project's own (tests/vm/setup), made at the first use; `make NATIVE=1` builds
+# with this machine's compiler and libraries instead.
+
+KERNEL ?= 6.12
+SAN ?=
+# For `make modules`: the kernel that this machine runs.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# Inside the root already, or told to use this machine: no need to enter.
+ifneq ($(wildcard /etc/msharearena-root),)
+NATIVE := 1
+endif
+NATIVE ?=
+enter := $(if $(NATIVE),,tests/vm/enter)
+
+# One build at a time in one tree; a second one waits.
+build_lock = mkdir -p build && flock build/.lock
+jobs := -j$(shell nproc)
+
+.DEFAULT_GOAL := all
+.NOTPARALLEL:
+
+##@ Build
+.PHONY: all
+all: user module	## userspace and the module, in the build root (default)
+
+.PHONY: user
+user:			## libraries, daemons and tests; SAN=address,undefined: with sanitizers
+	@$(if $(NATIVE),,tests/vm/setup)
+	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile SAN=$(SAN) $(if $(V),V=$(V))
+
+.PHONY: module
+module:			## the module for KERNEL=6.12|7.3 (one of META's), in the build root
+	@$(if $(NATIVE),,tests/vm/setup)
+	@$(build_lock) $(enter) $(MAKE) --no-print-directory module-inside KERNEL=$(KERNEL)
+
+.PHONY: modules
+modules:		## the module for the kernel this machine runs (KDIR=... for another)
+	@$(MAKE) --no-print-directory module-build KDIR=$(KDIR)
+
+# The kernel builds beside its sources, so it gets links to them: the tree stays
+# clean, several kernels can be built for, and an error names a file to edit.
+.PHONY: module-inside module-build
+module-inside:
+	@$(MAKE) --no-print-directory module-build WARN=1e \
+		KDIR=$(lastword $(sort $(wildcard /lib/modules/$(KERNEL).*/build)))
+
+ifneq ($(filter module-build,$(MAKECMDGOALS)),)
+release := $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+ifeq ($(release),)
+$(error no kernel headers at "$(KDIR)": install linux-headers for KERNEL=$(KERNEL), or set KDIR)
+endif
+module_dir := build/module/$(release)
+module_links := $(addprefix $(module_dir)/src/,META Kbuild $(shell find kmod include/uapi -type f))
+endif
+
+module-build: $(module_links)
+	@find $(module_dir)/src -xtype l -delete
+	@$(MAKE) $(jobs) -C $(KDIR) M=$(CURDIR)/$(module_dir)/src $(if $(WARN),W=$(WARN)) modules
+	@cp $(module_dir)/src/kmod/msharearena.ko $(module_dir)/
+	@echo "  $(module_dir)/msharearena.ko"
+
+$(module_dir)/src/%: | %
+	@mkdir -p $(@D)
+	@ln -srf $| $@
+
+.PHONY: clean
+clean:			## removes what was built; the build root stays (see tests/vm/README.md)
+	rm -rf build build-*
+
+##@ Test
+# T=RE runs only tests whose names match, as in T=unit/test-layout.
+T ?=
+run := tests/run.sh $(if $(T),--only '$(T)')
+tested := $(shell sed -n 's/^Linux-Tested: *//p' META)
+
+.PHONY: user-asan
+user-asan:
+	@$(MAKE) --no-print-directory user SAN=address,undefined
+
+.PHONY: modules-tested
+modules-tested:
+	@for kernel in $(tested); do \
+		$(MAKE) --no-print-directory module KERNEL=$$kernel || exit; \
+	done
+
+.PHONY: check
+check: user user-asan modules-tested	## every test, closed by one line that counts them all
+	@$(run) style unit unit-asan native native-asan $(tested:%=vm-%)
+
+.PHONY: check-unit
+check-unit: user user-asan	## libraries and parts of the daemons, with and without sanitizers
+	@$(run) unit unit-asan
+
+.PHONY: check-native
+check-native: user user-asan	## the daemons on this machine, without the module
+	@$(run) native native-asan
+
+.PHONY: check-vm
+check-vm: user module	## the module and the whole system in a virtual machine (KERNEL=...)
+	@$(run) vm-$(KERNEL)
+
+.PHONY: style
+style:			## checkpatch on C, shellcheck on shell
+	@$(run) style
+
+##@ Machine
+.PHONY: demo
+demo: user module	## the whole path at work in a virtual machine (KERNEL=...)
+	@tests/demo/run --kernel $(KERNEL)
+
+.PHONY: setup
+setup:			## makes the build and test root; everything else implies it
+	@tests/vm/setup
+
+.PHONY: vm
+vm: user module		## a shell in a virtual machine that has the build in /src (KERNEL=...)
+	@tests/vm/vm --kernel $(KERNEL)
+
+##@ Help
+.PHONY: help
+help:			## this list
+	@awk -F '\t*## *' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Runs suites of tests, each where it belongs, and closes with one line of
+# prove(1) that counts them all.
+#
+# Usage: tests/run.sh [--only RE] SUITE...
+#
+#   style          tests/style/test-*.sh, in the build root
+#   unit           tests/unit/*.c, in the build root
+#   native         tests/native/test-*.sh, in the build root: daemons on memfd
+#   unit-asan, native-asan
+#                  the same, built with sanitizers
+#   vm-KERNEL      tests/uapi/*.c and tests/system/test-*.sh with the module in
+#                  a virtual machine that boots KERNEL (6.12 or 7.3)
+#
+# --only RE runs the tests whose names (unit/test-layout) match. Tests in the
+# machine share one boot, except those with a comment like
+#
+#	vm: append=no5lvl
+#
+# for kernel arguments of their own. What each test reported stays in
+# build/results/SUITE/*.tap. Everything has been built before: see the Makefile.
+set -euo pipefail
+# shellcheck source=vm/common.sh
+. "$(dirname "$0")/vm/common.sh"
+cd "$tree"
+
+only=.
+if [ "${1:-}" = --only ]; then
+	only=$2
+	shift 2
+fi
+[ $# -gt 0 ] || { sed -n '/^# Usage/,/^set/s/^# \?//p' "$0" >&2; exit 2; }
+
+# A machine's whole run; single tests have limits of their own.
+vm_timeout=${VM_TIMEOUT:-1500}
+
+# named FILE: unit/test-layout
+named()
+{
+	local name=${1#tests/}
+
+	name=${name%.c}
+	echo "${name%.sh}"
+}
+
+# select_tests FILE...: those that exist and are wanted, into $selected
+select_tests()
+{
+	local file
+
+	selected=()
+	for file in "$@"; do
+		[ -e "$file" ] || continue
+		[[ $(named "$file") =~ $only ]] && selected+=("$file")
+	done
+	return 0
+}
+
+# programs BUILD: what of $selected is to be run, into $programs
+find_programs()
+{
+	local file
+
+	programs=()
+	for file in "${selected[@]}"; do
+		case $file in
+		*.c) programs+=("$1/${file%.c}") ;;
+		*) programs+=("$file") ;;
+		esac
+	done
+}
+
+run_in_root()
+{
+	local results=$1 build=$2
+
+	find_programs "$build"
+	[ "${#programs[@]}" -gt 0 ] || return 0
+	tests/vm/enter env BUILD="$build" tests/harness.sh "$results" "${programs[@]}"
+}
+
+# One boot. Its verdict is a test as well, so that a machine that dies without
+# reporting anything cannot pass.
+boot()
+{
+	local kernel=$1 append=$2 results=$3 name=$4 status=0
+
+	mkdir -p "$results"
+	tests/vm/vm --kernel "$kernel" ${append:+--append "$append"} \
+		--timeout "$vm_timeout" --name "$name" --out "$results" -- \
+		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" tests/harness.sh --module /out "${programs[@]}" || status=$?
+	{
+		# The tests' own failures (1) are counted where they happened.
+		if [ "$status" -le 1 ]; then
+			echo "ok 1 - the machine ends well and its kernel log is clean"
+		else
+			echo "not ok 1 - the machine ends well and its kernel log is clean"
+			echo "# status $status of tests/vm/vm; see build/vm-logs/$name"
+		fi
+		echo 1..1
+	} >"$results/machine.tap"
+	return "$status"
+}
+
+run_in_vm()
+{
+	local kernel=$1 results=$2 failed=0 file append number=0 all variants=()
+
+	all=("${selected[@]}")
+	[ "${#all[@]}" -gt 0 ] || return 0
+	mapfile -t variants < <(for file in "${all[@]}"; do append_of "$file"; done | sort -u)
+	for append in "${variants[@]}"; do
+		selected=()
+		for file in "${all[@]}"; do
+			[ "$(append_of "$file")" != "$append" ] || selected+=("$file")
+		done
+		find_programs build
+		[ -z "$append" ] || say "a boot with $append"
+		boot "$kernel" "$append" "$results${append:+/boot-$((++number))}" \
+			"check-$kernel${append:+-$number}" || failed=1
+	done
+	return "$failed"
+}
+
+# append_of FILE: the kernel arguments it asks for, or an empty line
+append_of()
+{
+	sed -n 's/^.*\<vm: append=\(.*[^ */]\)[ */]*$/\1/p' "$1" | head -n 1 | grep . || echo
+}
+
+run_suite()
+{
+	local suite=$1 build=build results
+
+	results=build/results/$suite
+	rm -rf "$results"
+	mkdir -p "$results"
+	say "=== $suite"
+	[[ $suite != *-asan ]] || build="build-asan"
+	case $suite in
+	style) select_tests tests/style/test-*.sh ;;
+	unit | unit-asan) select_tests tests/unit/*.c ;;
+	native | native-asan) select_tests tests/native/test-*.sh ;;
+	vm-*) select_tests tests/uapi/*.c tests/system/test-*.sh ;;
+	*) die "no suite '$suite'; see $0" ;;
+	esac
+	[ "${#selected[@]}" -gt 0 ] || say "no tests in $suite match"
+	case $suite in
+	vm-*) run_in_vm "${suite#vm-}" "$results" ;;
+	*) run_in_root "$results" "$build" ;;
+	esac
+}
+
+main()
+{
+	local suite failed=0 results=() files=()
+
+	mkdir -p build/results
+	for suite in "$@"; do
+		run_suite "$suite" || failed=1
+		results+=("build/results/$suite")
+	done
+	mapfile -t files < <(find "${results[@]}" -name '*.tap' | sort)
+	[ "${#files[@]}" -gt 0 ] || die "no test ran"
+	say "=== all of: $*; what each said is in build/results"
+	# Its last lines are the result, and stay the last lines of all. Where a
+	# test failed, a file says so; if none does, the run itself went wrong.
+	tests/vm/enter prove --exec cat "${files[@]}" || exit 1
+	[ "$failed" = 0 ] || die "a suite failed without a test that says why"
+}
+
+main "$@"

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Every source file names its licence, and LICENSES has the text of each.
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+mapfile -t sources < <(find kmod user include tests Makefile Kbuild -type f \
+	\( -name '*.[chS]' -o -name '*.sh' -o -name Makefile -o -name Kbuild \) | sort)
+for file in "${sources[@]}"; do
+	head -n 2 "$file" | sed -n "s,.*SPDX-License-Identifier: \([^*]*\).*,\1,p" |
+		grep . || echo "$file" >>"$tmp/without"
+done >"$tmp/names"
+ok "${#sources[@]} files have a licence line" test ! -s "$tmp/without" ||
+	sed 's/^/# without: /' "$tmp/without"
+while read -r name; do
+	ok "LICENSES/$name is there" test -s "LICENSES/$name"
+done < <(sed 's/ *$//; s/ WITH /\n/' "$tmp/names" | sed 's/-only$//; s/-or-later$//' | sort -u)
+done_testing

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Shared by setup, enter and vm: where things are, and how to speak.
+
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+cache=${MSHAREARENA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/msharearena}
+
+# Of Debian 13; the newer kernels come from its backports.
+suite=trixie
+
+# Seconds count from the outermost script that began.
+: "${MSHAREARENA_BEGAN:=$(printf '%(%s)T' -1)}"
+export MSHAREARENA_BEGAN
+
+# Progress goes to stderr: stdout belongs to the command that is run.
+say()
+{
+	local now
+
+	printf -v now '%(%s)T' -1
+	printf '[%4ds] %s\n' $((now - MSHAREARENA_BEGAN)) "$*" >&2
+}
+
+die()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 125
+}
+
+# meta KEY: a value of META
+meta()
+{
+	sed -n "s/^$1: *//p" "$tree/META"
+}
+
+require_root()
+{
+	[ "$(id -u)" = 0 ] && return
+	die "must be run as root: it uses chroot and mount. Try: sudo make ..."
+}
+
+# What a host must have; the rest is in the root.
+host_packages()
+{
+	local missing=() install
+
+	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
+		missing+=(debian-archive-keyring)
+	[ "${#missing[@]}" = 0 ] && return
+	command -v apt-get >/dev/null ||
+		die "needs ${missing[*]}: install them with your package manager"
+	say "installing ${missing[*]} on this host"
+	install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y
+		--no-install-recommends "${missing[@]}")
+	# A fresh machine has no package lists yet.
+	"${install[@]}" >/dev/null 2>&1 ||
+		{ apt-get update -qq && "${install[@]}" >/dev/null; } ||
+		die "could not install them: run apt-get install ${missing[*]}"
+}
+
+# What the root is made from names it, so that a change makes a new one and
+# two checkouts with different needs can share one cache.
+root_key()
+{
+	{
+		printf '%s\n' "$suite" "$(meta Linux-Tested)"
+		sed '/^[[:space:]]*\(#\|$\)/d' "$tree"/tests/vm/{packages,setup,stub-init}
+	} | sha256sum | cut -c1-16
+}
+
+# shellcheck disable=SC2034 # used by the scripts that read this
+# The partition table of root.img has this signature ("msha").
+image_signature=0x6d736861
+
+# The directory that holds root/ (a directory tree) and root.img (a disk).
+root_dir()
+{
+	printf '%s/root-%s\n' "$cache" "$(root_key)"
+}
+
+# Hold the root for as long as this process or what it becomes lives, so that
+# nobody prunes it meanwhile.
+hold_root()
+{
+	exec 7<"$1/lock"
+	flock --shared 7
+	touch "$1/lock"
+}
