@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What both backends share: names, checks of arguments, locking.
+ */
+#include "region.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool name_is_valid(const char *name)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+	size_t len = strlen(name);
+
+	return len && len < MSHAREARENA_NAME_SIZE && name[0] != '.' &&
+	       strspn(name, allowed) == len;
+}
+
+static bool range_is_valid(const struct mshare *m, uint64_t offset, uint64_t length)
+{
+	uint64_t mask = m->page_size - 1;
+
+	return length && !(offset & mask) && !(length & mask) &&
+	       offset < m->length && length <= m->length - offset;
+}
+
+static struct mshare *region_new(const char *name, const struct mshare_ops *ops,
+				 bool readonly)
+{
+	struct mshare *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	pthread_mutex_init(&m->lock, NULL);
+	m->ops = ops;
+	m->fd = -1;
+	m->readonly = readonly;
+	strcpy(m->name, name);
+	return m;
+}
+
+static void region_free(struct mshare *m)
+{
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+uint32_t mshare_ms_left(const struct timespec *deadline)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000 +
+	     (deadline->tv_nsec - now.tv_nsec + 999999) / 1000000;
+	if (ms <= 0)
+		return 0;
+	/* The largest value means no limit to the module. */
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX - 1;
+}
+
+int mshare_create(const char *name, const struct mshare_options *o,
+		  struct mshare **out)
+{
+	const struct mshare_ops *ops;
+	struct mshare *m;
+	int ret;
+
+	if (!name_is_valid(name) || !o->page_size || !o->length ||
+	    o->length % o->page_size || o->addr % MSHAREARENA_SLOT_SIZE ||
+	    o->length > MSHAREARENA_SLOT_SIZE || o->mode & ~0666U)
+		return -EINVAL;
+	if (o->backend == MSHARE_BACKEND_MODULE)
+		ops = &mshare_device_ops;
+	else if (o->backend == MSHARE_BACKEND_MEMFD)
+		ops = &mshare_memfd_ops;
+	else
+		return -EINVAL;
+
+	m = region_new(name, ops, false);
+	if (!m)
+		return -ENOMEM;
+	ret = ops->create(m, o);
+	if (ret) {
+		region_free(m);
+		return ret;
+	}
+	*out = m;
+	return 0;
+}
+
+static const struct mshare_ops *ops_of_name(const char *name)
+{
+	return mshare_memfd_known(name) ? &mshare_memfd_ops : &mshare_device_ops;
+}
+
+int mshare_open(const char *name, int readonly, struct mshare **out)
+{
+	struct mshare *m;
+	int ret;
+
+	if (!name_is_valid(name))
+		return -EINVAL;
+	m = region_new(name, ops_of_name(name), readonly);
+	if (!m)
+		return -ENOMEM;
+	ret = m->ops->open(m);
+	if (ret) {
+		region_free(m);
+		return ret;
+	}
+	*out = m;
+	return 0;
+}
+
+int mshare_unlink(const char *name)
+{
+	if (!name_is_valid(name))
+		return -EINVAL;
+	return ops_of_name(name)->unlink(name);
+}
+
+void mshare_close(struct mshare *m)
+{
+	if (!m)
+		return;
+	mshare_detach(m);
+	m->ops->close(m);
+	region_free(m);
+}
+
+int mshare_info(const struct mshare *m, struct mshare_info *info)
+{
+	*info = (struct mshare_info){
+		.backend = m->ops->backend,
+		.addr = m->addr,
+		.length = m->length,
+		.page_size = m->page_size,
+	};
+	return m->ops->exported(m, &info->exported);
+}
+
+int mshare_populate(struct mshare *m, uint64_t offset, uint64_t length)
+{
+	if (m->readonly)
+		return -EACCES;
+	if (!range_is_valid(m, offset, length))
+		return -EINVAL;
+	return m->ops->populate(m, offset, length);
+}
+
+int mshare_attach(struct mshare *m, void **addr)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&m->lock);
+	if (!m->attached)
+		ret = m->ops->map(m, &m->attached);
+	if (!ret)
+		*addr = m->attached;
+	pthread_mutex_unlock(&m->lock);
+	return ret;
+}
+
+int mshare_detach(struct mshare *m)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&m->lock);
+	if (m->attached) {
+		ret = m->ops->unmap(m);
+		if (!ret)
+			m->attached = NULL;
+	}
+	pthread_mutex_unlock(&m->lock);
+	return ret;
+}
+
+int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
+{
+	int ret = -ENOTCONN;
+
+	if (m->readonly)
+		return -EACCES;
+	pthread_mutex_lock(&m->lock);
+	if (m->attached)
+		ret = m->ops->publish(m, ring_fd, to, tag);
+	pthread_mutex_unlock(&m->lock);
+	return ret;
+}
+
+int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag, int timeout_ms)
+{
+	struct timespec deadline;
+	int ret;
+
+	if (m->readonly)
+		return -EACCES;
+	if (timeout_ms < 0)
+		return m->ops->take(m, from, tag, NULL);
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += timeout_ms / 1000;
+	deadline.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (deadline.tv_nsec >= 1000000000L) {
+		deadline.tv_sec++;
+		deadline.tv_nsec -= 1000000000L;
+	}
+	ret = m->ops->take(m, from, tag, &deadline);
+	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Inside libmshare: an open region and the two backends behind it.
+ */
+#ifndef LIBMSHARE_REGION_H
+#define LIBMSHARE_REGION_H
+
+#include <linux/msharearena.h>
+#include <mshare.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+struct mshare_rendezvous;
+
+/**
+ * struct mshare - an open region
+ * @ops: its backend
+ * @lock: guards @attached and, in the memfd backend, @rendezvous
+ * @fd: the view's device node, or the memfd
+ * @readonly: opened without write permission
+ * @addr: address in every process
+ * @length: bytes of the region
+ * @page_size: bytes of a page
+ * @attached: where it is mapped now, or NULL
+ * @rendezvous: memfd backend: the table by which rings are exchanged
+ * @name: NUL-terminated
+ *
+ * All but @attached are constant once the region is open.
+ */
+struct mshare {
+	const struct mshare_ops *ops;
+	pthread_mutex_t lock;
+	int fd;
+	bool readonly;
+	uint64_t addr;
+	uint64_t length;
+	uint64_t page_size;
+	void *attached;
+	struct mshare_rendezvous *rendezvous;
+	char name[MSHAREARENA_NAME_SIZE];
+};
+
+/**
+ * struct mshare_ops - a backend
+ * @backend: which one
+ * @create: make the region @m->name and open it into @m
+ * @open: open the region @m->name into @m, for reading if @m->readonly
+ * @unlink: remove a name
+ * @close: release what @create or @open acquired, after @unmap
+ * @exported: bytes that have memory
+ * @populate: give memory to a checked range
+ * @map: map the region; 0 and the address, or -errno
+ * @unmap: undo @map; rings published by this process are withdrawn
+ * @publish: offer a ring; the region is attached
+ * @take: receive a ring before @deadline (NULL: no limit); -EAGAIN if there is
+ *	none and @deadline has passed
+ */
+struct mshare_ops {
+	enum mshare_backend backend;
+	int (*create)(struct mshare *m, const struct mshare_options *o);
+	int (*open)(struct mshare *m);
+	int (*unlink)(const char *name);
+	void (*close)(struct mshare *m);
+	int (*exported)(const struct mshare *m, uint64_t *bytes);
+	int (*populate)(struct mshare *m, uint64_t offset, uint64_t length);
+	int (*map)(struct mshare *m, void **addr);
+	int (*unmap)(struct mshare *m);
+	int (*publish)(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
+	int (*take)(struct mshare *m, pid_t from, uint64_t tag,
+		    const struct timespec *deadline);
+};
+
+extern const struct mshare_ops mshare_device_ops;
+extern const struct mshare_ops mshare_memfd_ops;
+
+/** mshare_memfd_known() - was this process handed a memfd region of this name? */
+bool mshare_memfd_known(const char *name);
+
+/** mshare_ms_left() - whole milliseconds until @deadline, 0 if it has passed */
+uint32_t mshare_ms_left(const struct timespec *deadline);
+
+#endif /* LIBMSHARE_REGION_H */

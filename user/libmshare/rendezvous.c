@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define _GNU_SOURCE
+#include "rendezvous.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "region.h"
+
+#define N_OFFERS	64
+
+/* How often a waiter looks whether the publisher it waits for still lives. */
+#define LIVENESS_MS	100
+
+/**
+ * enum offer_phase - what an entry of the table is doing
+ * @OFFER_FREE: nobody's
+ * @OFFER_WRITING: a publisher fills it in
+ * @OFFER_READY: may be taken
+ * @OFFER_TAKING: a taker looks at it
+ *
+ * FREE -> WRITING -> READY -> TAKING -> FREE, and TAKING -> READY where it was
+ * not for that taker, READY -> FREE where it is withdrawn. Each step is one
+ * compare-and-swap of @state, which also names the process that took it, so
+ * that an entry whose process was killed is found and reused.
+ */
+enum offer_phase {
+	OFFER_FREE,
+	OFFER_WRITING,
+	OFFER_READY,
+	OFFER_TAKING,
+};
+
+/**
+ * struct offer - one published ring, in memory that every process can write
+ * @state: process id << 2 | enum offer_phase
+ * @publisher: whose fd it is
+ * @to: who may take it, 0 for anybody
+ * @fd: number in the publisher
+ * @tag: as published
+ *
+ * Any process with the region may scribble here; the worst that comes of it is
+ * a wrong or a missing ring, and the taker checks that it did get a ring.
+ */
+struct offer {
+	_Atomic uint64_t state;
+	_Atomic int32_t publisher;
+	_Atomic int32_t to;
+	_Atomic int32_t fd;
+	_Atomic uint64_t tag;
+};
+
+struct table {
+	_Atomic uint32_t published;	/* futex: grows with each publish */
+	struct offer offer[N_OFFERS];
+};
+
+/**
+ * struct mshare_rendezvous - a mapped table
+ * @table: shared
+ * @fd: its memfd
+ * @held: duplicates of the rings this process has offered, -1 for none: they
+ *	keep the fd number from being reused for another file
+ */
+struct mshare_rendezvous {
+	struct table *table;
+	int fd;
+	int held[N_OFFERS];
+};
+
+static uint64_t state_of(pid_t pid, enum offer_phase phase)
+{
+	return (uint64_t)pid << 2 | phase;
+}
+
+static enum offer_phase state_phase(uint64_t state)
+{
+	return state & 3;
+}
+
+static bool offer_step(struct offer *o, uint64_t from, uint64_t to)
+{
+	return atomic_compare_exchange_strong(&o->state, &from, to);
+}
+
+static bool is_dead(pid_t pid)
+{
+	return pid <= 0 || (kill(pid, 0) && errno == ESRCH);
+}
+
+int mshare_rendezvous_create(void)
+{
+	int fd = memfd_create("mshare-rings", MFD_ALLOW_SEALING);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, sizeof(struct table)) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int mshare_rendezvous_open(int fd, struct mshare_rendezvous **out)
+{
+	struct mshare_rendezvous *r;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (st.st_size < (off_t)sizeof(struct table))
+		return -EINVAL;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->table = mmap(NULL, sizeof(struct table), PROT_READ | PROT_WRITE,
+			MAP_SHARED, fd, 0);
+	if (r->table == MAP_FAILED) {
+		free(r);
+		return -errno;
+	}
+	r->fd = fd;
+	for (int i = 0; i < N_OFFERS; i++)
+		r->held[i] = -1;
+	*out = r;
+	return 0;
+}
+
+void mshare_rendezvous_withdraw(struct mshare_rendezvous *r)
+{
+	pid_t self = getpid();
+
+	for (int i = 0; i < N_OFFERS; i++) {
+		struct offer *o = &r->table->offer[i];
+
+		if (r->held[i] < 0)
+			continue;
+		/* Fails where it was taken, and then it is no longer ours. */
+		offer_step(o, state_of(self, OFFER_READY), OFFER_FREE);
+		close(r->held[i]);
+		r->held[i] = -1;
+	}
+}
+
+void mshare_rendezvous_close(struct mshare_rendezvous *r)
+{
+	if (!r)
+		return;
+	mshare_rendezvous_withdraw(r);
+	munmap(r->table, sizeof(struct table));
+	close(r->fd);
+	free(r);
+}
+
+static bool is_ring(int fd)
+{
+	char path[64], target[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, target, sizeof(target) - 1) > 0 &&
+	       !strcmp(target, "anon_inode:[io_uring]");
+}
+
+static void wake_takers(struct table *t)
+{
+	atomic_fetch_add(&t->published, 1);
+	syscall(SYS_futex, &t->published, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* Claim an entry that is free or whose process is gone; its index or -1. */
+static int claim_offer(struct mshare_rendezvous *r, uint64_t claimed)
+{
+	for (int i = 0; i < N_OFFERS; i++) {
+		struct offer *o = &r->table->offer[i];
+		uint64_t state = atomic_load(&o->state);
+
+		if (state_phase(state) != OFFER_FREE && !is_dead((pid_t)(state >> 2)))
+			continue;
+		if (!offer_step(o, state, claimed))
+			continue;
+		/* What this process once offered there has been taken. */
+		if (r->held[i] >= 0)
+			close(r->held[i]);
+		r->held[i] = -1;
+		return i;
+	}
+	return -1;
+}
+
+static bool has_offered(struct mshare_rendezvous *r, uint64_t tag)
+{
+	uint64_t ready = state_of(getpid(), OFFER_READY);
+
+	for (int i = 0; i < N_OFFERS; i++)
+		if (r->held[i] >= 0 && atomic_load(&r->table->offer[i].state) == ready &&
+		    atomic_load(&r->table->offer[i].tag) == tag)
+			return true;
+	return false;
+}
+
+int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
+			      pid_t to, uint64_t tag)
+{
+	pid_t self = getpid();
+	struct offer *o;
+	int fd, i;
+
+	fd = fcntl(ring_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	i = -EINVAL;
+	if (!is_ring(fd))
+		goto close_fd;
+	i = -ESRCH;
+	if (to && is_dead(to))
+		goto close_fd;
+	i = -EEXIST;
+	if (has_offered(r, tag))
+		goto close_fd;
+	i = claim_offer(r, state_of(self, OFFER_WRITING));
+	if (i < 0) {
+		i = -ENOSPC;
+		goto close_fd;
+	}
+
+	/*
+	 * Yama lets a process fetch fds of its descendants only. It refuses
+	 * siblings unless told otherwise, and knows one exception or all. The
+	 * call fails where there is no Yama, which is as good.
+	 */
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+
+	r->held[i] = fd;
+	o = &r->table->offer[i];
+	atomic_store(&o->publisher, self);
+	atomic_store(&o->to, to);
+	atomic_store(&o->fd, fd);
+	atomic_store(&o->tag, tag);
+	atomic_store(&o->state, state_of(self, OFFER_READY));
+	wake_takers(r->table);
+	return 0;
+
+close_fd:
+	close(fd);
+	return i;
+}
+
+static int fetch_ring(pid_t pid, int fd)
+{
+	int pidfd, ring, err;
+
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	ring = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	err = -errno;
+	close(pidfd);
+	if (ring < 0)
+		return err;
+	if (!is_ring(ring)) {
+		close(ring);
+		return -EBADF;
+	}
+	return ring;
+}
+
+/* Is this offer, which can change at any time, what the caller looks for? */
+static bool offer_matches(struct offer *o, pid_t from, uint64_t tag)
+{
+	int32_t to = atomic_load(&o->to);
+
+	return atomic_load(&o->tag) == tag && (!to || to == getpid()) &&
+	       (!from || from == atomic_load(&o->publisher));
+}
+
+/* A ring, -EAGAIN if none is offered, or another -errno. */
+static int take_once(struct mshare_rendezvous *r, pid_t from, uint64_t tag)
+{
+	uint64_t taking = state_of(getpid(), OFFER_TAKING);
+
+	for (int i = 0; i < N_OFFERS; i++) {
+		struct offer *o = &r->table->offer[i];
+		uint64_t state = atomic_load(&o->state);
+		int ring;
+
+		if (state_phase(state) != OFFER_READY || !offer_matches(o, from, tag) ||
+		    !offer_step(o, state, taking))
+			continue;
+		/* It may have been another offer by the time it was claimed. */
+		if (!offer_matches(o, from, tag)) {
+			offer_step(o, taking, state);
+			continue;
+		}
+		ring = fetch_ring(atomic_load(&o->publisher), atomic_load(&o->fd));
+		/* Stale: its publisher is gone. */
+		if (ring == -ESRCH || ring == -EBADF) {
+			offer_step(o, taking, OFFER_FREE);
+			continue;
+		}
+		offer_step(o, taking, ring < 0 ? state : OFFER_FREE);
+		return ring;
+	}
+	return from && is_dead(from) ? -ESRCH : -EAGAIN;
+}
+
+int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
+			   uint64_t tag, const struct timespec *deadline)
+{
+	for (;;) {
+		uint32_t seen = atomic_load(&r->table->published);
+		uint32_t ms = LIVENESS_MS;
+		struct timespec wait;
+		int ret;
+
+		ret = take_once(r, from, tag);
+		if (ret != -EAGAIN)
+			return ret;
+		if (deadline && mshare_ms_left(deadline) < ms)
+			ms = mshare_ms_left(deadline);
+		if (!ms)
+			return -EAGAIN;
+		wait = (struct timespec){ .tv_nsec = ms * 1000000L };
+		/* However it ends, look again. */
+		syscall(SYS_futex, &r->table->published, FUTEX_WAIT, seen, &wait,
+			NULL, 0);
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Exchange of ring fds between processes that share a memfd region: what
+ * PUBLISH and TAKE of the module do.
+ *
+ * SCM_RIGHTS refuses ring fds, so the taker fetches them with pidfd_getfd().
+ * A small table in a second memfd says who offers which.
+ */
+#ifndef LIBMSHARE_RENDEZVOUS_H
+#define LIBMSHARE_RENDEZVOUS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct mshare_rendezvous;
+
+/** mshare_rendezvous_create() - a memfd with an empty table, or -errno */
+int mshare_rendezvous_create(void);
+
+/** mshare_rendezvous_open() - map the table; @fd becomes its own on success */
+int mshare_rendezvous_open(int fd, struct mshare_rendezvous **out);
+
+/** mshare_rendezvous_close() - withdraw and unmap; NULL is allowed */
+void mshare_rendezvous_close(struct mshare_rendezvous *r);
+
+/** mshare_rendezvous_withdraw() - take back all that this process offers */
+void mshare_rendezvous_withdraw(struct mshare_rendezvous *r);
+
+int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
+			      pid_t to, uint64_t tag);
+
+int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
+			   uint64_t tag, const struct timespec *deadline);
+
+#endif /* LIBMSHARE_RENDEZVOUS_H */
