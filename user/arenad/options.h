@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of arenad.
+ */
+#ifndef ARENAD_OPTIONS_H
+#define ARENAD_OPTIONS_H
+
+#include <libarena/layout.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ARENAD_MAX_LISTEN	8
+
+/**
+ * enum arenad_exit - exit status of arenad
+ * @ARENAD_EXIT_OK: asked to stop, and all stopped well
+ * @ARENAD_EXIT_ERROR: something failed, and was logged
+ * @ARENAD_EXIT_USAGE: wrong command line
+ */
+enum arenad_exit {
+	ARENAD_EXIT_OK = 0,
+	ARENAD_EXIT_ERROR = 1,
+	ARENAD_EXIT_USAGE = 2,
+};
+
+/**
+ * enum arenad_backend - what the region is made of
+ * @ARENAD_BACKEND_AUTO: the module if it is loaded, else a memfd
+ * @ARENAD_BACKEND_MODULE: the module
+ * @ARENAD_BACKEND_MEMFD: a memfd
+ */
+enum arenad_backend {
+	ARENAD_BACKEND_AUTO,
+	ARENAD_BACKEND_MODULE,
+	ARENAD_BACKEND_MEMFD,
+};
+
+/**
+ * struct arenad_disk - a disk to serve
+ * @name: of its export
+ * @path: of the block device or file
+ */
+struct arenad_disk {
+	const char *name;
+	const char *path;
+};
+
+/**
+ * struct arenad_options - the command line, checked
+ * @region: name of the region
+ * @backend: what to make it of
+ * @size: its bytes
+ * @page_size: bytes of its pages, 0 to choose
+ * @replace: remove an old region of the name
+ * @n_listen: used entries of @listen
+ * @listen: where to accept clients, ADDR:PORT
+ * @n_disks: used entries of @disk
+ * @disk: disks, each served by an SP of its own
+ * @np_buffers: requests in flight, over all clients
+ * @fixed_buffers: SPs may register buffers
+ * @bindir: where arena-np and arena-sp are, NULL for arenad's own folder
+ * @verbose: log more
+ */
+struct arenad_options {
+	const char *region;
+	enum arenad_backend backend;
+	uint64_t size;
+	uint64_t page_size;
+	bool replace;
+	unsigned int n_listen;
+	const char *listen[ARENAD_MAX_LISTEN];
+	unsigned int n_disks;
+	struct arenad_disk disk[ARENA_MAX_SPS];
+	uint32_t np_buffers;
+	bool fixed_buffers;
+	const char *bindir;
+	bool verbose;
+};
+
+/**
+ * arenad_options_parse() - read the command line
+ *
+ * Return: -1 to go on, or a status to exit with: what there was to say has
+ * been said.
+ */
+int arenad_options_parse(struct arenad_options *o, int argc, char **argv);
+
+#endif /* ARENAD_OPTIONS_H */

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "program.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "options.h"
+
+/* --sp NAME=PID for each disk, --listen for each address, and some more. */
+#define MAX_ARGUMENTS	(2 * (ARENA_MAX_SPS + ARENAD_MAX_LISTEN) + 16)
+
+/**
+ * struct arguments - a command line under construction
+ * @n: used entries of @text
+ * @text: never freed: it ends with the exec
+ */
+struct arguments {
+	unsigned int n;
+	const char *text[MAX_ARGUMENTS + 1];
+};
+
+static void add(struct arguments *a, const char *text)
+{
+	if (a->n == MAX_ARGUMENTS)
+		abort();
+	a->text[a->n++] = text;
+}
+
+static void add_value(struct arguments *a, const char *option, const char *value)
+{
+	add(a, option);
+	add(a, value);
+}
+
+__attribute__((format(printf, 1, 2)))
+static char *format(const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+	int ret;
+
+	va_start(ap, fmt);
+	ret = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (ret < 0)
+		abort();
+	return text;
+}
+
+/* The folder that arenad itself was started from. */
+static char *own_folder(void)
+{
+	static char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	path[length < 0 ? 0 : length] = '\0';
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = '\0';
+	return path;
+}
+
+static void become(const struct arenad_options *o, struct arguments *a)
+{
+	char *path = format("%s/%s", o->bindir ? o->bindir : own_folder(), a->text[0]);
+
+	if (o->verbose)
+		add(a, "--verbose");
+	/* execv() promises not to write to them. */
+	execv(path, (char *const *)a->text);
+	log_error("cannot execute %s: %s", path, strerror(errno));
+}
+
+void program_exec_sp(const struct child_pids *pids, void *context)
+{
+	const struct program *p = context;
+	const struct arenad_options *o = p->options;
+	struct arguments a = { 0 };
+
+	add(&a, "arena-sp");
+	add_value(&a, "--region", o->region);
+	add_value(&a, "--id", format("%u", p->id));
+	add_value(&a, "--disk", o->disk[p->id].path);
+	add_value(&a, "--np", format("%d", pids->np));
+	if (!o->fixed_buffers)
+		add(&a, "--no-fixed-buffers");
+	become(o, &a);
+}
+
+void program_exec_np(const struct child_pids *pids, void *context)
+{
+	const struct program *p = context;
+	const struct arenad_options *o = p->options;
+	struct arguments a = { 0 };
+
+	add(&a, "arena-np");
+	add_value(&a, "--region", o->region);
+	for (unsigned int i = 0; i < o->n_listen; i++)
+		add_value(&a, "--listen", o->listen[i]);
+	for (unsigned int i = 0; i < o->n_disks; i++)
+		add_value(&a, "--sp", format("%s=%d", o->disk[i].name, pids->sp[i]));
+	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
+	/* The one descriptor that passes on. */
+	fcntl(p->ready_fd, F_SETFD, 0);
+	become(o, &a);
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "region.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libarena/layout.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+
+#define PAGE_1G		(1ULL << 30)
+#define PAGE_2M		(2ULL << 20)
+#define PAGE_4K		4096ULL
+#define POOL_PATH	"/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/%s"
+
+/* Pages of the pool that are free and not reserved; 0 where there is no pool. */
+static uint64_t pool_available(uint64_t page_size)
+{
+	static const char *const files[] = { "free_hugepages", "resv_hugepages" };
+	uint64_t value[2] = { 0 };
+
+	for (int i = 0; i < 2; i++) {
+		char path[96];
+		FILE *f;
+
+		snprintf(path, sizeof(path), POOL_PATH, page_size / 1024, files[i]);
+		f = fopen(path, "re");
+		if (!f)
+			return 0;
+		if (fscanf(f, "%" SCNu64, &value[i]) != 1)
+			value[i] = 0;
+		fclose(f);
+	}
+	return value[0] > value[1] ? value[0] - value[1] : 0;
+}
+
+/* The largest pages of which there are enough; else what is worth an error. */
+static uint64_t choose_page_size(uint64_t size, enum mshare_backend backend)
+{
+	if (!(size % PAGE_1G) && pool_available(PAGE_1G) >= size / PAGE_1G)
+		return PAGE_1G;
+	if (!(size % PAGE_2M) && pool_available(PAGE_2M) >= size / PAGE_2M)
+		return PAGE_2M;
+	return backend == MSHARE_BACKEND_MEMFD ? PAGE_4K : PAGE_2M;
+}
+
+static enum mshare_backend choose_backend(enum arenad_backend wanted)
+{
+	enum mshare_backend backend = mshare_default_backend();
+
+	if (wanted == ARENAD_BACKEND_MODULE)
+		return MSHARE_BACKEND_MODULE;
+	if (wanted == ARENAD_BACKEND_MEMFD) {
+		log_warn("using a memfd, as asked: processes are not protected from each other");
+		return MSHARE_BACKEND_MEMFD;
+	}
+	if (backend == MSHARE_BACKEND_MEMFD)
+		log_warn("no msharearena module: using a memfd; "
+			 "processes are not protected from each other");
+	return backend;
+}
+
+static int create_error(const struct arenad_options *o, uint64_t page_size, int ret)
+{
+	switch (ret) {
+	case -EEXIST:
+		log_error("region %s exists already: another arenad is using it, or one was "
+			  "killed and left it behind; in that case start with --replace",
+			  o->region);
+		break;
+	case -ENOENT:
+		log_error("cannot make region %s: the msharearena module is not loaded",
+			  o->region);
+		break;
+	case -EOPNOTSUPP:
+		log_error("cannot make region %s: this machine has no pages of %" PRIu64 " KiB",
+			  o->region, page_size / 1024);
+		break;
+	default:
+		log_error("cannot make region %s: %s", o->region, strerror(-ret));
+	}
+	return ret;
+}
+
+static int populate_error(const struct arenad_options *o, uint64_t page_size,
+			  uint64_t available, int ret)
+{
+	if (ret == -ENOMEM && page_size > PAGE_4K)
+		log_error("region %s needs %" PRIu64 " huge pages of %" PRIu64 " MiB and there "
+			  "are %" PRIu64 " (" POOL_PATH "), or RLIMIT_MEMLOCK is too low",
+			  o->region, o->size / page_size, page_size >> 20,
+			  available, page_size / 1024, "nr_hugepages");
+	else
+		log_error("cannot give memory to region %s: %s", o->region, strerror(-ret));
+	return ret;
+}
+
+static int write_layout(const struct arenad_options *o, struct mshare *m)
+{
+	struct arena_layout layout;
+	void *base;
+	int ret;
+
+	ret = arena_layout_make(&layout, o->size, o->np_buffers, o->n_disks);
+	if (ret == -ENOSPC)
+		log_error("--size: %" PRIu64 " MiB are too few for %u disks and %u buffers",
+			  o->size >> 20, o->n_disks, o->np_buffers);
+	if (ret)
+		return ret;
+	ret = mshare_attach(m, &base);
+	if (ret) {
+		log_error("cannot attach region %s: %s", o->region, strerror(-ret));
+		return ret;
+	}
+	arena_layout_write(base, &layout);
+	log_info("region %s lies at %p", o->region, base);
+	return mshare_detach(m);
+}
+
+int arenad_region_open(const struct arenad_options *o, struct mshare **out)
+{
+	struct mshare_options mo = {
+		.backend = choose_backend(o->backend),
+		.length = o->size,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.mode = 0600,
+	};
+	uint64_t available;
+	struct mshare *m;
+	int ret;
+
+	mo.page_size = o->page_size ? o->page_size : choose_page_size(o->size, mo.backend);
+	if (o->size % mo.page_size) {
+		log_error("--size is not a multiple of the page size, %" PRIu64 " KiB",
+			  mo.page_size / 1024);
+		return -EINVAL;
+	}
+	if (o->replace && !mshare_unlink(o->region))
+		log_warn("removed an old region %s", o->region);
+	ret = mshare_create(o->region, &mo, &m);
+	if (ret)
+		return create_error(o, mo.page_size, ret);
+	available = pool_available(mo.page_size);
+	ret = mshare_populate(m, 0, o->size);
+	if (ret)
+		populate_error(o, mo.page_size, available, ret);
+	else
+		ret = write_layout(o, m);
+	if (ret) {
+		arenad_region_close(o, m);
+		return ret;
+	}
+	log_info("region %s: %" PRIu64 " MiB in pages of %" PRIu64 " KiB", o->region,
+		 o->size >> 20, mo.page_size / 1024);
+	*out = m;
+	return 0;
+}
+
+void arenad_region_close(const struct arenad_options *o, struct mshare *m)
+{
+	int ret = mshare_unlink(o->region);
+
+	if (ret)
+		log_warn("cannot remove region %s: %s", o->region, strerror(-ret));
+	mshare_close(m);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The region that arenad makes: memory, layout, name.
+ */
+#ifndef ARENAD_REGION_H
+#define ARENAD_REGION_H
+
+#include <mshare.h>
+
+struct arenad_options;
+
+/**
+ * arenad_region_open() - make the region, give it memory, write its layout
+ *
+ * Logs what is wrong.
+ *
+ * Return: 0 or -errno.
+ */
+int arenad_region_open(const struct arenad_options *o, struct mshare **out);
+
+/** arenad_region_close() - remove the region's name and close it */
+void arenad_region_close(const struct arenad_options *o, struct mshare *m);
+
+#endif /* ARENAD_REGION_H */

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "supervise.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "program.h"
+
+/* Exit status of an arena-sp whose network process has ended. */
+#define SP_PEER_ENDED	3
+
+/**
+ * struct supervisor - the processes
+ * @options: command line
+ * @n_children: used entries of @child
+ * @child: the NP first: when it dies the SPs follow, and the cause is to be
+ *	seen before its effect
+ * @name: of each, for messages
+ * @signal_fd: signalfd
+ * @ready_fd: where the NP says that it is ready, -1 when it has or cannot
+ * @ready: what it said so far
+ * @ready_length: bytes of @ready
+ */
+struct supervisor {
+	const struct arenad_options *options;
+	unsigned int n_children;
+	struct child child[1 + ARENA_MAX_SPS];
+	char name[1 + ARENA_MAX_SPS][64];
+	int signal_fd;
+	int ready_fd;
+	char ready[512];
+	size_t ready_length;
+};
+
+static int fork_one(struct supervisor *sv, child_exec_fn *exec, struct program *p)
+{
+	unsigned int i = sv->n_children;
+	int ret = child_fork(&sv->child[i], sv->name[i], exec, p);
+
+	if (ret)
+		log_error("cannot start %s: %s", sv->name[i], strerror(-ret));
+	else
+		sv->n_children++;
+	return ret;
+}
+
+/* Fork all, then tell all who the others are. */
+static int start_all(struct supervisor *sv, int ready_fd)
+{
+	const struct arenad_options *o = sv->options;
+	struct program p = { .options = o, .ready_fd = ready_fd };
+	struct child_pids pids = { 0 };
+	int ret;
+
+	snprintf(sv->name[0], sizeof(sv->name[0]), "arena-np");
+	ret = fork_one(sv, program_exec_np, &p);
+	for (unsigned int i = 0; i < o->n_disks && !ret; i++) {
+		p.id = i;
+		snprintf(sv->name[1 + i], sizeof(sv->name[0]), "arena-sp %u (disk %s)", i,
+			 o->disk[i].name);
+		ret = fork_one(sv, program_exec_sp, &p);
+		pids.sp[i] = sv->child[1 + i].pid;
+	}
+	pids.np = sv->child[0].pid;
+	for (unsigned int i = 0; i < sv->n_children && !ret; i++) {
+		ret = child_start(&sv->child[i], &pids);
+		if (ret)
+			log_error("cannot start %s: %s", sv->name[i], strerror(-ret));
+	}
+	return ret;
+}
+
+/* The NP writes one line, "READY ADDR:PORT...", and closes the pipe. */
+static void handle_ready(struct supervisor *sv)
+{
+	size_t room = sizeof(sv->ready) - 1 - sv->ready_length;
+	ssize_t n = read(sv->ready_fd, sv->ready + sv->ready_length, room);
+	char *newline;
+
+	if (n > 0) {
+		sv->ready_length += (size_t)n;
+		sv->ready[sv->ready_length] = '\0';
+		newline = strchr(sv->ready, '\n');
+		if (!newline)
+			return;
+		*newline = '\0';
+		if (!strncmp(sv->ready, "READY", 5)) {
+			printf("ready%s\n", sv->ready + 5);
+			fflush(stdout);
+		}
+	}
+	close(sv->ready_fd);
+	sv->ready_fd = -1;
+}
+
+/* True if it is time to stop. */
+static bool handle_signal(struct supervisor *sv)
+{
+	struct signalfd_siginfo info;
+
+	if (read(sv->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return false;
+	if (info.ssi_signo == SIGUSR1) {
+		for (unsigned int i = 0; i < sv->n_children; i++)
+			kill(sv->child[i].pid, SIGUSR1);
+		return false;
+	}
+	log_info("%s: stopping", strsignal((int)info.ssi_signo));
+	return true;
+}
+
+static enum arenad_exit watch(struct supervisor *sv)
+{
+	for (;;) {
+		struct pollfd fd[2 + 1 + ARENA_MAX_SPS] = {
+			{ .fd = sv->signal_fd, .events = POLLIN },
+			{ .fd = sv->ready_fd, .events = POLLIN },
+		};
+		unsigned int i;
+
+		for (i = 0; i < sv->n_children; i++)
+			fd[2 + i] = (struct pollfd){ .fd = sv->child[i].pidfd, .events = POLLIN };
+		if (poll(fd, 2 + sv->n_children, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			log_error("poll: %s", strerror(errno));
+			return ARENAD_EXIT_ERROR;
+		}
+		if (fd[1].revents)
+			handle_ready(sv);
+		if (fd[0].revents && handle_signal(sv))
+			return ARENAD_EXIT_OK;
+		for (i = 0; i < sv->n_children; i++) {
+			if (child_reap(&sv->child[i])) {
+				child_log_end(&sv->child[i]);
+				return ARENAD_EXIT_ERROR;
+			}
+		}
+	}
+}
+
+/*
+ * An SP may see the NP's end before it sees SIGTERM, and one that has only just
+ * begun dies of that signal.
+ */
+static bool ended_well(const struct child *c, bool is_sp)
+{
+	if (WIFSIGNALED(c->status))
+		return WTERMSIG(c->status) == SIGTERM;
+	return !WEXITSTATUS(c->status) || (is_sp && WEXITSTATUS(c->status) == SP_PEER_ENDED);
+}
+
+/* The NP first, so that it is not left with requests that nobody answers. */
+static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
+{
+	bool good;
+
+	if (!sv->n_children)
+		return status;
+	good = child_stop(sv->child, 1);
+	good &= child_stop(sv->child + 1, sv->n_children - 1);
+	/* Where one has died already, how the others end is no news. */
+	for (unsigned int i = 0; i < sv->n_children && status == ARENAD_EXIT_OK; i++) {
+		if (!ended_well(&sv->child[i], i)) {
+			child_log_end(&sv->child[i]);
+			good = false;
+		}
+	}
+	return good ? status : ARENAD_EXIT_ERROR;
+}
+
+static void signal_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGUSR1);
+}
+
+void arenad_supervise_hold_signals(void)
+{
+	sigset_t set;
+
+	signal_set(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int signals_open(void)
+{
+	sigset_t set;
+	int fd;
+
+	signal_set(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		log_error("signalfd: %s", strerror(errno));
+	return fd;
+}
+
+enum arenad_exit arenad_supervise(const struct arenad_options *o)
+{
+	struct supervisor sv = { .options = o };
+	enum arenad_exit status = ARENAD_EXIT_ERROR;
+	int ends[2];
+
+	sv.signal_fd = signals_open();
+	if (sv.signal_fd < 0)
+		return status;
+	if (pipe2(ends, O_CLOEXEC)) {
+		log_error("pipe: %s", strerror(errno));
+		goto close_signals;
+	}
+	sv.ready_fd = ends[0];
+	if (!start_all(&sv, ends[1]))
+		status = ARENAD_EXIT_OK;
+	/* The NP alone holds it now, so its end is seen here. */
+	close(ends[1]);
+	if (status == ARENAD_EXIT_OK)
+		status = watch(&sv);
+	status = stop_all(&sv, status);
+	if (sv.ready_fd >= 0)
+		close(sv.ready_fd);
+close_signals:
+	close(sv.signal_fd);
+	return status;
+}

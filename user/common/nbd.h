@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The NBD protocol as the daemons speak it: numbers of the wire and how to read
+ * and write them. See doc/proto.md of the NBD project.
+ */
+#ifndef COMMON_NBD_H
+#define COMMON_NBD_H
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Magic numbers. */
+#define NBD_MAGIC		0x4e42444d41474943ULL	/* "NBDMAGIC" */
+#define NBD_OPTION_MAGIC	0x49484156454f5054ULL	/* "IHAVEOPT" */
+#define NBD_REPLY_MAGIC		0x0003e889045565a9ULL
+#define NBD_REQUEST_MAGIC	0x25609513U
+#define NBD_SIMPLE_REPLY_MAGIC	0x67446698U
+
+/* Bytes on the wire. */
+enum nbd_sizes {
+	NBD_GREETING_SIZE = 18,
+	NBD_CLIENT_FLAGS_SIZE = 4,
+	NBD_OPTION_SIZE = 16,
+	NBD_OPTION_REPLY_SIZE = 20,
+	NBD_REQUEST_SIZE = 28,
+	NBD_SIMPLE_REPLY_SIZE = 16,
+	NBD_EXPORT_NAME_ZEROES = 124,
+};
+
+/* Handshake flags, the server's and the client's. */
+enum nbd_handshake_flags {
+	NBD_FLAG_FIXED_NEWSTYLE = 1 << 0,
+	NBD_FLAG_NO_ZEROES = 1 << 1,
+	NBD_FLAG_C_FIXED_NEWSTYLE = 1 << 0,
+	NBD_FLAG_C_NO_ZEROES = 1 << 1,
+	NBD_FLAG_C_ALL = NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES,
+};
+
+enum nbd_option {
+	NBD_OPT_EXPORT_NAME = 1,
+	NBD_OPT_ABORT = 2,
+	NBD_OPT_LIST = 3,
+	NBD_OPT_STARTTLS = 5,
+	NBD_OPT_INFO = 6,
+	NBD_OPT_GO = 7,
+	NBD_OPT_STRUCTURED_REPLY = 8,
+	NBD_OPT_LIST_META_CONTEXT = 9,
+	NBD_OPT_SET_META_CONTEXT = 10,
+};
+
+#define NBD_REP_ACK		1U
+#define NBD_REP_SERVER		2U
+#define NBD_REP_INFO		3U
+#define NBD_REP_ERR_UNSUP	(1U << 31 | 1)
+#define NBD_REP_ERR_INVALID	(1U << 31 | 3)
+#define NBD_REP_ERR_UNKNOWN	(1U << 31 | 6)
+#define NBD_REP_ERR_TOO_BIG	(1U << 31 | 9)
+
+enum nbd_info {
+	NBD_INFO_EXPORT = 0,
+	NBD_INFO_NAME = 1,
+	NBD_INFO_DESCRIPTION = 2,
+	NBD_INFO_BLOCK_SIZE = 3,
+};
+
+enum nbd_transmission_flags {
+	NBD_FLAG_HAS_FLAGS = 1 << 0,
+	NBD_FLAG_READ_ONLY = 1 << 1,
+	NBD_FLAG_SEND_FLUSH = 1 << 2,
+	NBD_FLAG_SEND_FUA = 1 << 3,
+	NBD_FLAG_CAN_MULTI_CONN = 1 << 8,
+};
+
+enum nbd_command {
+	NBD_CMD_READ = 0,
+	NBD_CMD_WRITE = 1,
+	NBD_CMD_DISC = 2,
+	NBD_CMD_FLUSH = 3,
+};
+
+enum nbd_command_flags {
+	NBD_CMD_FLAG_FUA = 1 << 0,
+};
+
+/* The error numbers that may stand in a reply. */
+enum nbd_error {
+	NBD_SUCCESS = 0,
+	NBD_EPERM = 1,
+	NBD_EIO = 5,
+	NBD_ENOMEM = 12,
+	NBD_EINVAL = 22,
+	NBD_ENOSPC = 28,
+	NBD_EOVERFLOW = 75,
+	NBD_ENOTSUP = 95,
+	NBD_ESHUTDOWN = 108,
+};
+
+/**
+ * struct nbd_request - a request header in host order
+ * @magic: NBD_REQUEST_MAGIC, if the client is one
+ * @flags: enum nbd_command_flags
+ * @type: enum nbd_command
+ * @cookie: the client's, given back in the reply; kept as on the wire
+ * @offset: bytes
+ * @length: bytes
+ */
+struct nbd_request {
+	uint32_t magic;
+	uint16_t flags;
+	uint16_t type;
+	uint64_t cookie;
+	uint64_t offset;
+	uint32_t length;
+};
+
+static inline uint16_t nbd_get16(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be16toh(v);
+}
+
+static inline uint32_t nbd_get32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be32toh(v);
+}
+
+static inline uint64_t nbd_get64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be64toh(v);
+}
+
+static inline void nbd_put16(void *p, uint16_t v)
+{
+	v = htobe16(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void nbd_put32(void *p, uint32_t v)
+{
+	v = htobe32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void nbd_put64(void *p, uint64_t v)
+{
+	v = htobe64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+/** nbd_request_unpack() - @wire is NBD_REQUEST_SIZE bytes */
+static inline struct nbd_request nbd_request_unpack(const uint8_t *wire)
+{
+	struct nbd_request r = {
+		.magic = nbd_get32(wire),
+		.flags = nbd_get16(wire + 4),
+		.type = nbd_get16(wire + 6),
+		.offset = nbd_get64(wire + 16),
+		.length = nbd_get32(wire + 24),
+	};
+
+	memcpy(&r.cookie, wire + 8, sizeof(r.cookie));
+	return r;
+}
+
+/** nbd_simple_reply_pack() - @wire is NBD_SIMPLE_REPLY_SIZE bytes */
+static inline void nbd_simple_reply_pack(uint8_t *wire, uint32_t error,
+					 uint64_t cookie)
+{
+	nbd_put32(wire, NBD_SIMPLE_REPLY_MAGIC);
+	nbd_put32(wire + 4, error);
+	memcpy(wire + 8, &cookie, sizeof(cookie));
+}
+
+#endif /* COMMON_NBD_H */

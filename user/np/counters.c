@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "counters.h"
+
+#include <common/log.h>
+#include <inttypes.h>
+
+#include "np.h"
+
+void counters_print(const struct np *np)
+{
+	const struct counters *c = &np->counters;
+	uint64_t sent = 0, received = 0;
+
+	for (unsigned int i = 0; i < np->n_peers; i++) {
+		sent += peer_sent(&np->peer[i]);
+		received += peer_received(&np->peer[i]);
+	}
+	log_info("counters"
+		" connections=%" PRIu64 " requests=%" PRIu64
+		" reads=%" PRIu64 " writes=%" PRIu64
+		" bytes_in=%" PRIu64 " bytes_out=%" PRIu64
+		" handoffs_sent=%" PRIu64 " handoffs_received=%" PRIu64
+		" copied_bytes=%" PRIu64 " bad_messages=%" PRIu64
+		" region_addr=0x%" PRIxPTR
+		" flushes=%" PRIu64 " refused=%" PRIu64
+		" withheld_buffers=%" PRIu64,
+		c->connections, c->requests, c->reads, c->writes,
+		c->bytes_in, c->bytes_out, sent, received,
+		c->copied_bytes, c->bad_messages, (uintptr_t)np->base,
+		c->flushes, c->refused, c->withheld_buffers);
+}

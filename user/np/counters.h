@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the process did so far.
+ */
+#ifndef NP_COUNTERS_H
+#define NP_COUNTERS_H
+
+#include <stdint.h>
+
+struct np;
+
+/**
+ * struct counters - totals since the start
+ * @connections: accepted
+ * @requests: headers received whose magic was right
+ * @reads: READs given to an SP
+ * @writes: WRITEs given to an SP
+ * @flushes: FLUSHes given to an SP
+ * @refused: requests answered with an error without asking an SP
+ * @bytes_in: payload received for WRITEs
+ * @bytes_out: data sent for READs
+ * @copied_bytes: payload and data that this process copied in memory, beyond
+ *	what the socket copies. Nothing adds to it: the socket's calls name the
+ *	arena's buffers themselves. Code that ever copies must count here.
+ * @bad_messages: messages of SPs that were dropped
+ * @withheld_buffers: payload buffers that an SP's end left in doubt: its disk
+ *	may still read them, so they are not used again
+ */
+struct counters {
+	uint64_t connections;
+	uint64_t requests;
+	uint64_t reads;
+	uint64_t writes;
+	uint64_t flushes;
+	uint64_t refused;
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+	uint64_t copied_bytes;
+	uint64_t bad_messages;
+	uint64_t withheld_buffers;
+};
+
+/**
+ * counters_print() - one line of key=value to standard error
+ *
+ * Keys are only ever added, at the end.
+ */
+void counters_print(const struct np *np);
+
+#endif /* NP_COUNTERS_H */

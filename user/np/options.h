@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of arena-np.
+ */
+#ifndef NP_OPTIONS_H
+#define NP_OPTIONS_H
+
+#include <libarena/layout.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "limits.h"
+
+/**
+ * struct options_sp - an SP that this NP talks to
+ * @name: the name of its export
+ * @pid: its process, 0 if any process of the region may be it
+ */
+struct options_sp {
+	char name[EXPORT_NAME_MAX + 1];
+	pid_t pid;
+};
+
+/**
+ * struct options_listen - where to accept connections
+ * @address: a struct sockaddr_in or sockaddr_in6
+ * @length: bytes of it
+ */
+struct options_listen {
+	struct sockaddr_storage address;
+	socklen_t length;
+};
+
+/**
+ * struct options - the command line, checked
+ * @region: name of the region
+ * @n_listen: used entries of @listen
+ * @listen: where to accept connections
+ * @n_sps: used entries of @sp
+ * @sp: the SPs, in the order of their ids
+ * @ready_fd: told "READY ADDR:PORT..." when clients may come, or -1
+ * @connections_max: connections served at once
+ * @idle_seconds: for which a client may ask nothing, 0 for ever
+ * @handshake_seconds: for which the handshake may last
+ * @stall_seconds: for which a transfer may not move
+ * @is_verbose: log each connection
+ */
+struct options {
+	const char *region;
+	unsigned int n_listen;
+	struct options_listen listen[NP_LISTENERS_MAX];
+	unsigned int n_sps;
+	struct options_sp sp[ARENA_MAX_SPS];
+	int ready_fd;
+	unsigned int connections_max;
+	unsigned int idle_seconds;
+	unsigned int handshake_seconds;
+	unsigned int stall_seconds;
+	bool is_verbose;
+};
+
+/* What main() does next. */
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_DONE,	/* --help or --version has been printed */
+	OPTIONS_BAD,	/* what is wrong has been logged */
+};
+
+enum options_result np_options_parse(struct options *o, int argc, char **argv);
+
+/**
+ * np_options_parse_listen() - "127.0.0.1:10809" or "[::1]:10809"
+ *
+ * Addresses are numeric: a server does not want a name to change its mind.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int np_options_parse_listen(const char *text, struct options_listen *l);
+
+/** np_options_parse_sp() - "NAME=PID"; 0 or -EINVAL */
+int np_options_parse_sp(const char *text, struct options_sp *sp);
+
+#endif /* NP_OPTIONS_H */

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+#include "peer.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <libarena/snapshot.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "np.h"
+#include "reply.h"
+
+static const char *peer_name(const struct peer *peer)
+{
+	return peer->np->options->sp[peer->id].name;
+}
+
+static int open_pidfd(struct peer *peer)
+{
+	pid_t pid = peer->np->options->sp[peer->id].pid;
+
+	peer->pidfd = -1;
+	if (!pid)
+		return 0;
+	peer->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return peer->pidfd < 0 ? -errno : 0;
+}
+
+static int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* The first message, before the ring is there to wait for it. */
+static int wait_for_message(struct peer *peer, struct arena_msg *msg)
+{
+	int64_t end = clock_ms() + HELLO_SECONDS * 1000;
+
+	for (;;) {
+		struct pollfd fds[] = {
+			{ .fd = arena_channel_fd(peer->channel), .events = POLLIN },
+			{ .fd = peer->pidfd, .events = POLLIN },
+		};
+		int64_t left = end - clock_ms();
+		int ret;
+
+		ret = arena_channel_next(peer->channel, msg);
+		if (ret)
+			return ret < 0 ? ret : 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		ret = poll(fds, 2, (int)left);
+		if (ret < 0 && errno != EINTR)
+			return -errno;
+		if (ret > 0 && fds[1].revents && !fds[0].revents)
+			return -ESRCH;
+	}
+}
+
+bool peer_check_disk(const struct arena_disk *d)
+{
+	return d->magic == ARENA_DISK_MAGIC && d->bytes &&
+	       d->bytes <= INT64_MAX && d->block_size >= 512 &&
+	       d->block_size <= ARENA_DISK_BUFFER &&
+	       !(d->block_size & (d->block_size - 1)) &&
+	       !(d->flags & ~ARENA_DISK_F_ALL);
+}
+
+static int take_hello(struct peer *peer, const struct arena_msg *msg)
+{
+	struct np *np = peer->np;
+	struct export *e = &np->exports.export[peer->id];
+	struct arena_disk disk;
+
+	if (msg->type != ARENA_MSG_HELLO ||
+	    msg->group != ARENA_GROUP_SP(peer->id) ||
+	    !arena_layout_has(&np->layout, msg->group, msg->index, 1))
+		return -EPROTO;
+	arena_snapshot(&disk, arena_layout_buffer(np->base, &np->layout,
+						  msg->group, msg->index),
+		       sizeof(disk));
+	if (!peer_check_disk(&disk))
+		return -EPROTO;
+	memcpy(e->name, peer_name(peer), sizeof(e->name));
+	e->bytes = disk.bytes;
+	e->is_readonly = disk.flags & ARENA_DISK_READONLY;
+	e->is_served = true;
+	np->exports.n = peer->id + 1;
+	peer_send(peer, &(struct arena_msg){
+		.type = ARENA_MSG_RELEASE,
+		.group = msg->group,
+		.slot = msg->slot,
+		.index = msg->index,
+		.count = 1,
+		.generation = msg->generation,
+	});
+	log_info("export '%s': %llu bytes%s", e->name,
+		 (unsigned long long)e->bytes,
+		 e->is_readonly ? ", read-only" : "");
+	return 0;
+}
+
+static int connect_channel(struct peer *peer)
+{
+	struct np *np = peer->np;
+	struct arena_msg hello;
+	int ret;
+
+	ret = open_pidfd(peer);
+	if (ret)
+		return ret;
+	/* An SP says HELLO, and then one REPLY for each slot. */
+	ret = arena_channel_open(np->region, ARENA_ROLE_NP,
+				 ARENA_ROLE_SP(peer->id),
+				 np->options->sp[peer->id].pid, np->slots.n + 1,
+				 HELLO_SECONDS * 1000, &peer->channel);
+	if (ret)
+		return ret;
+	ret = wait_for_message(peer, &hello);
+	if (ret)
+		return ret;
+	return take_hello(peer, &hello);
+}
+
+/* The poll's completion may be on its way still: close only after it. */
+static void close_channel(struct peer *peer)
+{
+	if (!peer->channel || peer->is_polling)
+		return;
+	/* A queued message names the peer's fd, which is closed here. */
+	ring_submit(&peer->np->ring);
+	peer->sent = arena_channel_sent(peer->channel);
+	peer->received = arena_channel_received(peer->channel);
+	arena_channel_close(peer->channel);
+	peer->channel = NULL;
+}
+
+static void fail(struct peer *peer, const char *why)
+{
+	struct np *np = peer->np;
+
+	if (peer->has_failed)
+		return;
+	log_error("export '%s' is out of service: %s", peer_name(peer), why);
+	peer->has_failed = true;
+	np->exports.export[peer->id].is_served = false;
+	reply_fail_peer(np, peer);
+	if (peer->is_polling) {
+		struct io_uring_sqe *sqe = ring_sqe(&np->ring);
+
+		io_uring_prep_cancel(sqe, &peer->poll, 0);
+		io_uring_sqe_set_data(sqe, &peer->cancel);
+	}
+	close_channel(peer);
+}
+
+static void take_message(struct peer *peer, const struct arena_msg *msg)
+{
+	struct np *np = peer->np;
+
+	if (msg->type == ARENA_MSG_REPLY && reply_take(np, peer, msg))
+		return;
+	np->counters.bad_messages++;
+	log_debug("export '%s': dropped message type %u slot %u generation %u "
+		  "group %u index %u count %u", peer_name(peer), msg->type,
+		  msg->slot, msg->generation, msg->group, msg->index,
+		  msg->count);
+}
+
+static void arm_poll(struct peer *peer)
+{
+	struct io_uring_sqe *sqe = ring_sqe(&peer->np->ring);
+
+	io_uring_prep_poll_add(sqe, arena_channel_fd(peer->channel), POLLIN);
+	io_uring_sqe_set_data(sqe, &peer->poll);
+	peer->is_polling = true;
+}
+
+static void poll_done(struct ring_op *op, int res)
+{
+	struct peer *peer = container_of(op, struct peer, poll);
+	struct arena_msg msg;
+	int ret = 1;
+
+	peer->is_polling = false;
+	if (peer->has_failed) {
+		close_channel(peer);
+		return;
+	}
+	if (res < 0 && res != -EINTR && res != -EAGAIN) {
+		fail(peer, strerror(-res));
+		return;
+	}
+	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0; i++) {
+		ret = arena_channel_next(peer->channel, &msg);
+		if (ret > 0)
+			take_message(peer, &msg);
+	}
+	if (ret < 0)
+		fail(peer, "it sent more messages than it may");
+	else
+		arm_poll(peer);
+}
+
+static void death_done(struct ring_op *op, int res)
+{
+	(void)res;
+	fail(container_of(op, struct peer, death), "its storage process has ended");
+}
+
+static void send_done(struct ring_op *op, int res)
+{
+	fail(container_of(op, struct peer, send), strerror(-res));
+}
+
+static void cancel_done(struct ring_op *op, int res)
+{
+	(void)op;
+	(void)res;
+}
+
+void peer_start(struct peer *peer)
+{
+	arm_poll(peer);
+	if (peer->pidfd >= 0) {
+		struct io_uring_sqe *sqe = ring_sqe(&peer->np->ring);
+
+		io_uring_prep_poll_add(sqe, peer->pidfd, POLLIN);
+		io_uring_sqe_set_data(sqe, &peer->death);
+	}
+}
+
+int peer_connect(struct np *np, unsigned int id)
+{
+	struct peer *peer = &np->peer[id];
+	int ret;
+
+	*peer = (struct peer){
+		.np = np,
+		.id = id,
+		.pidfd = -1,
+		.poll.done = poll_done,
+		.death.done = death_done,
+		.send.done = send_done,
+		.cancel.done = cancel_done,
+	};
+	np->n_peers = id + 1;
+	ret = connect_channel(peer);
+	if (ret)
+		log_error("storage process of '%s': %s", peer_name(peer),
+			  ret == -ETIMEDOUT ? "it did not come" :
+			  ret == -ESRCH ? "it ended" : strerror(-ret));
+	return ret;
+}
+
+void peer_disconnect(struct peer *peer)
+{
+	peer->is_polling = false;
+	if (peer->channel)
+		close_channel(peer);
+	if (peer->pidfd >= 0)
+		close(peer->pidfd);
+	peer->pidfd = -1;
+}
+
+void peer_send(struct peer *peer, const struct arena_msg *msg)
+{
+	struct ring *ring = &peer->np->ring;
+
+	if (peer->has_failed)
+		return;
+	while (arena_channel_prep(peer->channel, &ring->uring, msg,
+				  (uintptr_t)&peer->send))
+		ring_submit(ring);
+}
+
+uint64_t peer_free_bytes(const struct peer *peer)
+{
+	uint32_t all = peer->np->layout.group[ARENA_GROUP_SP(peer->id)].count;
+
+	/* More may be asked for than there is: the SP lets it wait. */
+	return peer->lent < all ?
+	       (uint64_t)(all - peer->lent) * ARENA_DISK_BUFFER : 0;
+}
+
+uint64_t peer_sent(const struct peer *peer)
+{
+	return peer->channel ? arena_channel_sent(peer->channel) : peer->sent;
+}
+
+uint64_t peer_received(const struct peer *peer)
+{
+	return peer->channel ? arena_channel_received(peer->channel) : peer->received;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The channel to an SP: its start, its messages, its end.
+ */
+#ifndef NP_PEER_H
+#define NP_PEER_H
+
+#include <libarena/channel.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ring.h"
+
+struct np;
+
+/**
+ * struct peer - a storage process
+ * @np: the process
+ * @id: its number, also that of its export
+ * @channel: the channel, NULL before it is open and after its end
+ * @pidfd: tells its end, or -1 if nobody said which process it is
+ * @has_failed: it is dead, or was given up: it is told and asked nothing more
+ * @is_polling: @poll is under way
+ * @lent: its buffers that READs in flight take, as the NP counts them
+ * @poll: its messages
+ * @death: its end
+ * @send: completes only if a message could not be sent
+ * @cancel: of the poll
+ * @sent: messages, counted when @channel closed
+ * @received: messages, counted when @channel closed
+ */
+struct peer {
+	struct np *np;
+	unsigned int id;
+	struct arena_channel *channel;
+	int pidfd;
+	bool has_failed;
+	bool is_polling;
+	uint32_t lent;
+	struct ring_op poll;
+	struct ring_op death;
+	struct ring_op send;
+	struct ring_op cancel;
+	uint64_t sent;
+	uint64_t received;
+};
+
+/**
+ * peer_connect() - open the channel of SP @id and wait for its HELLO
+ *
+ * Blocks; fills the export. To be called before the ring runs.
+ *
+ * Return: 0, -ETIMEDOUT, -EPROTO if the HELLO makes no sense, -ESRCH if the
+ * SP ended, or another -errno. What is wrong has been logged.
+ */
+int peer_connect(struct np *np, unsigned int id);
+
+/** peer_disconnect() - the reverse; allowed at any state */
+void peer_disconnect(struct peer *peer);
+
+/** peer_start() - from now on the ring takes its messages and notices its end */
+void peer_start(struct peer *peer);
+
+/** peer_send() - send a message with the next submit; nothing to a failed SP */
+void peer_send(struct peer *peer, const struct arena_msg *msg);
+
+/** peer_free_bytes() - what its buffers have room for, as the NP counts them */
+uint64_t peer_free_bytes(const struct peer *peer);
+
+uint64_t peer_sent(const struct peer *peer);
+uint64_t peer_received(const struct peer *peer);
+
+/**
+ * peer_check_disk() - does a HELLO's description make sense?
+ * @d: a private copy
+ */
+bool peer_check_disk(const struct arena_disk *d);
+
+#endif /* NP_PEER_H */

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "ring.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "limits.h"
+
+static void read_clock(struct ring *r)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	r->now = ts.tv_sec;
+}
+
+int ring_init(struct ring *r)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
+		.cq_entries = NP_CQ_ENTRIES,
+	};
+	int ret;
+
+	memset(r, 0, sizeof(*r));
+	ret = io_uring_queue_init_params(NP_SQ_ENTRIES, &r->uring, &p);
+	if (ret)
+		return ret;
+	read_clock(r);
+	return 0;
+}
+
+void ring_exit(struct ring *r)
+{
+	io_uring_queue_exit(&r->uring);
+}
+
+static bool is_transient(int ret)
+{
+	return ret == -EINTR || ret == -EAGAIN || ret == -EBUSY;
+}
+
+void ring_submit(struct ring *r)
+{
+	while (io_uring_sq_ready(&r->uring)) {
+		int ret = io_uring_submit(&r->uring);
+
+		if (ret >= 0 || ret == -EINTR)
+			continue;
+		if (!is_transient(ret)) {
+			/* There is no way on: a lost entry is a lost buffer. */
+			log_error("cannot submit: %s", strerror(-ret));
+			abort();
+		}
+		/* Short of memory: other processes need the time to free some. */
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+}
+
+struct io_uring_sqe *ring_sqe(struct ring *r)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->uring);
+
+	while (!sqe) {
+		ring_submit(r);
+		sqe = io_uring_get_sqe(&r->uring);
+	}
+	return sqe;
+}
+
+static void dispatch(struct ring *r)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int budget = NP_CQ_ENTRIES;
+
+	/* What the calls themselves complete waits for the next turn. */
+	while (budget-- && io_uring_peek_cqe(&r->uring, &cqe) == 0) {
+		struct ring_op *op = io_uring_cqe_get_data(cqe);
+		int res = cqe->res;
+
+		io_uring_cqe_seen(&r->uring, cqe);
+		if (op)
+			op->done(op, res);
+	}
+}
+
+int ring_run(struct ring *r, void (*turn)(void *arg), void *arg)
+{
+	while (!r->is_ending) {
+		int ret = io_uring_submit_and_wait(&r->uring, 1);
+
+		if (ret < 0 && !is_transient(ret))
+			return ret;
+		read_clock(r);
+		dispatch(r);
+		turn(arg);
+	}
+	return 0;
+}
+
+void ring_end(struct ring *r)
+{
+	r->is_ending = true;
+}

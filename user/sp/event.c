@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include "event.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "request.h"
+#include "sp.h"
+
+#define SQ_ENTRIES	256U
+/* Completions other than steps that may be waiting at once. */
+#define CQ_SPARE	64U
+
+static int ring_init(struct sp *sp, unsigned int extra)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
+			 IORING_SETUP_SINGLE_ISSUER | extra,
+		/* A slot has one step under way. */
+		.cq_entries = sp->n_slots + CQ_SPARE,
+	};
+
+	if (params.cq_entries < 2 * SQ_ENTRIES)
+		params.cq_entries = 2 * SQ_ENTRIES;
+	return io_uring_queue_init_params(SQ_ENTRIES, &sp->ring, &params);
+}
+
+static void buffer_vec(const struct sp *sp, uint32_t group, struct iovec *iov)
+{
+	const struct arena_group *g = &sp->layout.group[group];
+
+	iov->iov_base = arena_layout_buffer(sp->base, &sp->layout, group, 0);
+	iov->iov_len = (size_t)g->buffer_size * g->count;
+}
+
+/* Linux 6.8 cannot pin memory of a region for long; plain pointers do as well. */
+static void register_buffers(struct sp *sp)
+{
+	struct iovec iov[2];
+	int ret;
+
+	if (!sp->options.fixed_buffers)
+		return;
+	buffer_vec(sp, sp->own, &iov[SP_BUFFER_OWN]);
+	buffer_vec(sp, ARENA_GROUP_PAYLOAD, &iov[SP_BUFFER_PAYLOAD]);
+	ret = io_uring_register_buffers(&sp->ring, iov, 2);
+	if (ret)
+		log_warn("buffers cannot be registered with the kernel (%s): going on without, "
+			 "which costs some speed", strerror(-ret));
+	sp->fixed = !ret;
+}
+
+int sp_event_open(struct sp *sp)
+{
+	int ret = ring_init(sp, IORING_SETUP_DEFER_TASKRUN);
+
+	if (ret == -EINVAL)
+		ret = ring_init(sp, IORING_SETUP_COOP_TASKRUN);
+	if (ret) {
+		log_error("cannot make an io_uring: %s", strerror(-ret));
+		return ret;
+	}
+	ret = io_uring_register_files(&sp->ring, &sp->disk.fd, 1);
+	if (ret) {
+		log_error("cannot register the disk with io_uring: %s", strerror(-ret));
+		io_uring_queue_exit(&sp->ring);
+		return ret;
+	}
+	register_buffers(sp);
+	return 0;
+}
+
+void sp_event_close(struct sp *sp)
+{
+	/* Now, and not when the kernel gets round to it. */
+	io_uring_unregister_files(&sp->ring);
+	io_uring_queue_exit(&sp->ring);
+}
+
+struct io_uring_sqe *sp_event_sqe(struct sp *sp)
+{
+	struct io_uring_sqe *sqe;
+
+	while (!(sqe = io_uring_get_sqe(&sp->ring)))
+		io_uring_submit(&sp->ring);
+	return sqe;
+}
+
+void sp_event_send(struct sp *sp, const struct arena_msg *msg)
+{
+	while (arena_channel_prep(sp->channel, &sp->ring, msg,
+				  sp_event_data(SP_EVENT_SEND, 0)) == -EAGAIN)
+		io_uring_submit(&sp->ring);
+}
+
+static void arm(struct sp *sp, int fd, enum sp_event event)
+{
+	struct io_uring_sqe *sqe = sp_event_sqe(sp);
+
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, sp_event_data(event, 0));
+}
+
+static void stop(struct sp *sp, enum sp_exit status)
+{
+	if (!sp->stopping)
+		sp->status = status;
+	sp->stopping = true;
+	sp_request_refuse_waiting(sp);
+}
+
+static void handle_message(struct sp *sp, const struct arena_msg *msg)
+{
+	switch (msg->type) {
+	case ARENA_MSG_REQUEST:
+		sp_request_accept(sp, msg);
+		break;
+	case ARENA_MSG_RELEASE:
+		sp_request_release(sp, msg);
+		break;
+	default:
+		sp->counters.bad_messages++;
+	}
+}
+
+static void drain_channel(struct sp *sp)
+{
+	struct arena_msg msg;
+	int ret;
+
+	while ((ret = arena_channel_next(sp->channel, &msg)) > 0)
+		handle_message(sp, &msg);
+	if (ret < 0 && !sp->stopping) {
+		log_error("the network process sent more messages than agreed");
+		stop(sp, SP_EXIT_ERROR);
+	}
+}
+
+static void handle_signals(struct sp *sp)
+{
+	struct signalfd_siginfo info;
+
+	while (read(sp->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1) {
+			sp_counters_log(sp);
+			continue;
+		}
+		log_info("%s: stopping", strsignal((int)info.ssi_signo));
+		stop(sp, SP_EXIT_OK);
+	}
+	arm(sp, sp->signal_fd, SP_EVENT_SIGNAL);
+}
+
+static void handle(struct sp *sp, const struct io_uring_cqe *cqe)
+{
+	uint64_t data = io_uring_cqe_get_data64(cqe);
+
+	switch ((enum sp_event)(data & 0xff)) {
+	case SP_EVENT_STEP:
+		sp_request_completed(sp, (uint32_t)(data >> 8), cqe->res);
+		break;
+	case SP_EVENT_CHANNEL:
+		/* Armed first, drained by the loop after: nothing is missed. */
+		arm(sp, arena_channel_fd(sp->channel), SP_EVENT_CHANNEL);
+		break;
+	case SP_EVENT_PEER:
+		log_info("the network process has ended: stopping");
+		stop(sp, SP_EXIT_PEER);
+		break;
+	case SP_EVENT_SIGNAL:
+		handle_signals(sp);
+		break;
+	case SP_EVENT_SEND:
+		log_error("cannot send to the network process: %s", strerror(-cqe->res));
+		stop(sp, SP_EXIT_ERROR);
+		break;
+	}
+}
+
+void sp_event_loop(struct sp *sp)
+{
+	arm(sp, arena_channel_fd(sp->channel), SP_EVENT_CHANNEL);
+	arm(sp, sp->signal_fd, SP_EVENT_SIGNAL);
+	if (sp->peer_fd >= 0)
+		arm(sp, sp->peer_fd, SP_EVENT_PEER);
+
+	while (!sp->stopping || sp->active) {
+		struct io_uring_cqe *cqe;
+		int ret = io_uring_submit_and_wait(&sp->ring, 1);
+
+		if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY) {
+			log_error("io_uring: %s", strerror(-ret));
+			sp->status = SP_EXIT_ERROR;
+			return;
+		}
+		/* One by one: a handler may submit, and so add completions. */
+		while (!io_uring_peek_cqe(&sp->ring, &cqe)) {
+			handle(sp, cqe);
+			io_uring_cqe_seen(&sp->ring, cqe);
+		}
+		drain_channel(sp);
+	}
+	/* The last replies. */
+	io_uring_submit(&sp->ring);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/*
+ * arena-sp: the ladder up to the event loop, and down again.
+ */
+#include <common/log.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "event.h"
+#include "options.h"
+#include "sp.h"
+
+#define CONNECT_TIMEOUT_MS	30000
+
+static int signals_open(struct sp *sp)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sp->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (sp->signal_fd < 0) {
+		log_error("signalfd: %s", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static void signals_close(struct sp *sp)
+{
+	close(sp->signal_fd);
+}
+
+static int peer_open(struct sp *sp)
+{
+	sp->peer_fd = -1;
+	if (!sp->options.np)
+		return 0;
+	sp->peer_fd = (int)syscall(SYS_pidfd_open, sp->options.np, 0);
+	if (sp->peer_fd < 0) {
+		log_error("network process %d: %s", sp->options.np, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static void peer_close(struct sp *sp)
+{
+	if (sp->peer_fd >= 0)
+		close(sp->peer_fd);
+}
+
+/* The groups this process works with have the shapes it relies on. */
+static int layout_check(struct sp *sp)
+{
+	const struct arena_layout *l = &sp->layout;
+
+	sp->own = ARENA_GROUP_SP(sp->options.id);
+	if (sp->own >= l->n_groups) {
+		log_error("region %s has no buffers for storage process %u",
+			  sp->options.region, sp->options.id);
+		return -ENOENT;
+	}
+	if (l->group[sp->own].buffer_size != ARENA_DISK_BUFFER ||
+	    l->group[ARENA_GROUP_PAYLOAD].buffer_size != ARENA_DISK_BUFFER ||
+	    l->group[ARENA_GROUP_NET].buffer_size < sizeof(struct arena_request)) {
+		log_error("region %s has buffers of sizes that are not supported",
+			  sp->options.region);
+		return -EPROTO;
+	}
+	sp->n_slots = l->group[ARENA_GROUP_NET].count;
+	return 0;
+}
+
+static int region_open(struct sp *sp)
+{
+	const char *name = sp->options.region;
+	struct mshare_info info;
+	int ret;
+
+	ret = mshare_open(name, false, &sp->region);
+	if (ret) {
+		log_error("cannot open region %s: %s", name, strerror(-ret));
+		return ret;
+	}
+	ret = mshare_attach(sp->region, &sp->base);
+	if (!ret)
+		ret = mshare_info(sp->region, &info);
+	if (ret) {
+		log_error("cannot attach region %s: %s", name, strerror(-ret));
+		goto close_region;
+	}
+	log_info("region %s is attached at %p", name, sp->base);
+	ret = arena_layout_read(sp->base, info.exported, &sp->layout);
+	if (ret) {
+		log_error("region %s has no valid layout: %s", name, strerror(-ret));
+		goto close_region;
+	}
+	ret = layout_check(sp);
+	if (ret)
+		goto close_region;
+	return 0;
+
+close_region:
+	mshare_close(sp->region);
+	return ret;
+}
+
+static void region_close(struct sp *sp)
+{
+	mshare_close(sp->region);
+}
+
+static int requests_open(struct sp *sp)
+{
+	sp->pool = arena_pool_new(sp->layout.group[sp->own].count);
+	sp->requests = calloc(sp->n_slots, sizeof(*sp->requests));
+	if (sp->pool && sp->requests)
+		return 0;
+	log_error("out of memory");
+	arena_pool_free(sp->pool);
+	free(sp->requests);
+	return -ENOMEM;
+}
+
+static void requests_close(struct sp *sp)
+{
+	arena_pool_free(sp->pool);
+	free(sp->requests);
+}
+
+/*
+ * What the NP may have sent without being answered: in each slot a RELEASE and
+ * the next REQUEST, and once the RELEASE of the HELLO.
+ */
+static int channel_open(struct sp *sp)
+{
+	int ret = arena_channel_open(sp->region, ARENA_ROLE_SP(sp->options.id), ARENA_ROLE_NP,
+				     sp->options.np, 2 * sp->n_slots + 1,
+				     CONNECT_TIMEOUT_MS, &sp->channel);
+
+	if (ret)
+		log_error("cannot connect to the network process: %s", strerror(-ret));
+	return ret;
+}
+
+static void channel_close(struct sp *sp)
+{
+	arena_channel_close(sp->channel);
+}
+
+/* Tell the NP about the disk, in the first buffer of the pool. */
+static void send_hello(struct sp *sp)
+{
+	const struct arena_disk disk = {
+		.magic = ARENA_DISK_MAGIC,
+		.bytes = sp->disk.bytes,
+		.block_size = sp->disk.block_size,
+		.flags = sp->disk.readonly ? ARENA_DISK_READONLY : 0,
+	};
+	struct arena_msg msg = {
+		.type = ARENA_MSG_HELLO,
+		.group = (uint8_t)sp->own,
+		.index = (uint32_t)arena_pool_get(sp->pool, 1),
+		.count = 1,
+	};
+
+	memcpy(arena_layout_buffer(sp->base, &sp->layout, msg.group, msg.index), &disk,
+	       sizeof(disk));
+	/* Slot and generation of the HELLO are 0, and so is its tag. */
+	arena_pool_hand(sp->pool, msg.index, msg.count, 0);
+	sp_event_send(sp, &msg);
+}
+
+static void serve(struct sp *sp)
+{
+	log_info("serving %s: %llu bytes in blocks of %u%s, buffers %s", sp->options.disk,
+		 (unsigned long long)sp->disk.bytes, sp->disk.block_size,
+		 sp->disk.readonly ? ", read-only" : "",
+		 sp->fixed ? "registered" : "not registered");
+	send_hello(sp);
+	sp_event_loop(sp);
+	sp_counters_log(sp);
+}
+
+static int run(struct sp *sp)
+{
+	sp->status = SP_EXIT_ERROR;
+	if (signals_open(sp))
+		return sp->status;
+	if (peer_open(sp))
+		goto close_signals;
+	if (sp_disk_open(&sp->disk, sp->options.disk, sp->options.readonly))
+		goto close_peer;
+	if (region_open(sp))
+		goto close_disk;
+	if (requests_open(sp))
+		goto close_region;
+	if (sp_event_open(sp))
+		goto close_requests;
+	if (channel_open(sp))
+		goto close_event;
+
+	serve(sp);
+
+	channel_close(sp);
+close_event:
+	sp_event_close(sp);
+close_requests:
+	requests_close(sp);
+close_region:
+	region_close(sp);
+close_disk:
+	sp_disk_close(&sp->disk);
+close_peer:
+	peer_close(sp);
+close_signals:
+	signals_close(sp);
+	return sp->status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct sp sp;
+	int status;
+
+	log_init("arena-sp", LOG_LEVEL_INFO);
+	status = sp_options_parse(&sp.options, argc, argv);
+	if (status >= 0)
+		return status;
+	if (sp.options.verbose)
+		log_init("arena-sp", LOG_LEVEL_DEBUG);
+	return run(&sp);
+}

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: MIT
+#include "request.h"
+
+#include <common/log.h>
+#include <common/nbd.h>
+#include <errno.h>
+#include <libarena/snapshot.h>
+#include <stddef.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#include "event.h"
+#include "sp.h"
+
+/*
+ * -EFAULT and -EAGAIN can be spurious: a pin of arena memory fails while its
+ * page table entry is being replaced or the process forks.
+ */
+#define MAX_TRIES	16
+
+/* How many disk buffers hold @length bytes from disk offset @offset on. */
+static uint32_t buffers_for(uint64_t offset, uint32_t length)
+{
+	return (uint32_t)((offset % ARENA_DISK_BUFFER + length + ARENA_DISK_BUFFER - 1) /
+			  ARENA_DISK_BUFFER);
+}
+
+/* A run handed to the NP comes back with this, or it is refused. */
+static uint32_t run_tag(uint16_t slot, uint16_t generation)
+{
+	return (uint32_t)slot << 16 | generation;
+}
+
+static enum nbd_error nbd_errno(int err)
+{
+	switch (err) {
+	case 0:
+		return NBD_SUCCESS;
+	case EPERM:
+	case EACCES:
+	case EROFS:
+		return NBD_EPERM;
+	case ENOMEM:
+		return NBD_ENOMEM;
+	case EINVAL:
+		return NBD_EINVAL;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return NBD_ENOSPC;
+	default:
+		return NBD_EIO;
+	}
+}
+
+/*
+ * Checks
+ */
+
+static bool range_is_inside(const struct sp *sp, uint64_t offset, uint32_t length)
+{
+	return offset <= sp->disk.bytes && length <= sp->disk.bytes - offset;
+}
+
+static enum nbd_error check_data(const struct sp *sp, const struct nbd_request *h)
+{
+	if (!h->length || h->length > ARENA_MAX_REQUEST)
+		return NBD_EINVAL;
+	if (!range_is_inside(sp, h->offset, h->length))
+		return h->type == NBD_CMD_WRITE ? NBD_ENOSPC : NBD_EINVAL;
+	return NBD_SUCCESS;
+}
+
+static enum nbd_error check_payload(const struct sp *sp, const struct arena_request *q,
+				    const struct nbd_request *h)
+{
+	if (q->payload_group != ARENA_GROUP_PAYLOAD ||
+	    !arena_layout_has(&sp->layout, q->payload_group, q->payload_index,
+			      q->payload_count) ||
+	    q->payload_count != buffers_for(h->offset, h->length))
+		return NBD_EINVAL;
+	return NBD_SUCCESS;
+}
+
+/* Fill @r from @q, a private copy of what the NP wrote, if it is all right. */
+static enum nbd_error request_parse(struct sp *sp, struct sp_request *r,
+				    const struct arena_request *q)
+{
+	struct nbd_request h = nbd_request_unpack(q->nbd);
+	enum nbd_error error;
+
+	if (h.magic != NBD_REQUEST_MAGIC || h.flags & ~NBD_CMD_FLAG_FUA ||
+	    q->reserved[0] || q->reserved[1] || q->reserved[2])
+		return NBD_EINVAL;
+	r->offset = h.offset;
+	r->length = h.length;
+	r->fua = h.flags & NBD_CMD_FLAG_FUA;
+
+	switch (h.type) {
+	case NBD_CMD_READ:
+		r->op = SP_OP_READ;
+		return check_data(sp, &h);
+	case NBD_CMD_WRITE:
+		r->op = SP_OP_WRITE;
+		if (sp->disk.readonly)
+			return NBD_EPERM;
+		error = check_data(sp, &h);
+		if (!error)
+			error = check_payload(sp, q, &h);
+		if (!error)
+			r->payload = (char *)arena_layout_buffer(sp->base, &sp->layout,
+								 q->payload_group,
+								 q->payload_index) +
+				     h.offset % ARENA_DISK_BUFFER;
+		return error;
+	case NBD_CMD_FLUSH:
+		r->op = SP_OP_FLUSH;
+		return NBD_SUCCESS;
+	default:
+		return NBD_EINVAL;
+	}
+}
+
+/*
+ * Replies
+ */
+
+static void reply(struct sp *sp, struct sp_request *r, uint32_t group,
+		  uint32_t index, uint32_t count)
+{
+	struct arena_msg msg = {
+		.type = ARENA_MSG_REPLY,
+		.group = (uint8_t)group,
+		.slot = r->slot,
+		.index = index,
+		.count = (uint16_t)count,
+		.generation = r->generation,
+	};
+
+	sp_event_send(sp, &msg);
+	r->active = false;
+	sp->active--;
+}
+
+static void reply_status(struct sp *sp, struct sp_request *r, enum nbd_error error)
+{
+	sp->counters.errors += error != NBD_SUCCESS;
+	reply(sp, r, 0, error, 0);
+}
+
+/*
+ * Plans
+ */
+
+static struct sp_step *plan_step(struct sp_request *r, enum sp_op op,
+				 enum sp_buffer buffer, char *memory,
+				 uint64_t offset, uint32_t length)
+{
+	struct sp_step *s = &r->step[r->n_steps++];
+
+	*s = (struct sp_step){
+		.op = op,
+		.buffer = buffer,
+		.memory = memory,
+		.offset = offset,
+		.length = length,
+	};
+	return s;
+}
+
+/* The memory of the run's buffer @i that corresponds to disk offset @offset. */
+static char *run_memory(const struct sp *sp, const struct sp_request *r,
+			uint32_t i, uint64_t offset)
+{
+	return (char *)arena_layout_buffer(sp->base, &sp->layout, sp->own, r->run + i) +
+	       offset % ARENA_DISK_BUFFER;
+}
+
+static void plan_read(struct sp *sp, struct sp_request *r)
+{
+	plan_step(r, SP_OP_READ, SP_BUFFER_OWN, run_memory(sp, r, 0, r->range.start),
+		  r->range.start, (uint32_t)(r->range.end - r->range.start));
+}
+
+/* Read the block at @block into own buffer @i and lay the client's bytes over it. */
+static char *plan_patch(struct sp *sp, struct sp_request *r, uint32_t i, uint64_t block)
+{
+	uint32_t block_size = sp->disk.block_size;
+	uint64_t from = block > r->offset ? block : r->offset;
+	uint64_t to = r->offset + r->length;
+	char *memory = run_memory(sp, r, i, block);
+	struct sp_step *s;
+
+	if (to > block + block_size)
+		to = block + block_size;
+	s = plan_step(r, SP_OP_READ, SP_BUFFER_OWN, memory, block, block_size);
+	s->copy_from = r->payload + (from - r->offset);
+	s->copy_to = memory + (from - block);
+	s->copy_length = (uint32_t)(to - from);
+	return memory;
+}
+
+/*
+ * A block that the client gives only a part of is completed in a buffer of our
+ * own. What lies between such blocks goes to the disk from the NP's payload.
+ */
+static void plan_write(struct sp *sp, struct sp_request *r)
+{
+	uint32_t block_size = sp->disk.block_size;
+	uint64_t body = r->range.start, body_end = r->range.end;
+	char *head = NULL, *tail = NULL;
+
+	if (r->offset % block_size) {
+		head = plan_patch(sp, r, 0, body);
+		body += block_size;
+	}
+	if ((r->offset + r->length) % block_size && body < body_end) {
+		body_end -= block_size;
+		tail = plan_patch(sp, r, r->run_count - 1, body_end);
+	}
+	if (head)
+		plan_step(r, SP_OP_WRITE, SP_BUFFER_OWN, head, r->range.start, block_size);
+	if (body < body_end)
+		plan_step(r, SP_OP_WRITE, SP_BUFFER_PAYLOAD, r->payload + (body - r->offset),
+			  body, (uint32_t)(body_end - body));
+	if (tail)
+		plan_step(r, SP_OP_WRITE, SP_BUFFER_OWN, tail, body_end, block_size);
+}
+
+/* How many own buffers the request needs; its range is known. */
+static uint32_t buffers_needed(const struct sp *sp, const struct sp_request *r)
+{
+	uint32_t block_size = sp->disk.block_size;
+
+	if (r->op == SP_OP_READ)
+		return buffers_for(r->offset, r->length);
+	if (r->op == SP_OP_FLUSH || !r->range.exclusive)
+		return 0;
+	/* A buffer for the head and one for the tail, if they are two blocks. */
+	if (r->offset % block_size && (r->offset + r->length) % block_size &&
+	    r->range.end - r->range.start > block_size)
+		return 2;
+	return 1;
+}
+
+/*
+ * Steps
+ */
+
+static void step_submit(struct sp *sp, struct sp_request *r)
+{
+	const struct sp_step *s = &r->step[r->at];
+	struct io_uring_sqe *sqe = sp_event_sqe(sp);
+	char *memory = s->memory + r->done;
+	uint64_t offset = s->offset + r->done;
+	uint32_t length = s->length - r->done;
+
+	/* File 0 of the ring is the disk. */
+	if (s->op == SP_OP_FLUSH)
+		io_uring_prep_fsync(sqe, 0, IORING_FSYNC_DATASYNC);
+	else if (s->op == SP_OP_READ && sp->fixed)
+		io_uring_prep_read_fixed(sqe, 0, memory, length, offset, s->buffer);
+	else if (s->op == SP_OP_READ)
+		io_uring_prep_read(sqe, 0, memory, length, offset);
+	else if (sp->fixed)
+		io_uring_prep_write_fixed(sqe, 0, memory, length, offset, s->buffer);
+	else
+		io_uring_prep_write(sqe, 0, memory, length, offset);
+	if (s->op == SP_OP_WRITE && r->fua)
+		sqe->rw_flags = RWF_DSYNC;
+	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
+	io_uring_sqe_set_data64(sqe, sp_event_data(SP_EVENT_STEP, r->slot));
+}
+
+static void range_granted(struct sp_range *range, void *context)
+{
+	struct sp_request *r = (struct sp_request *)((char *)range -
+						     offsetof(struct sp_request, range));
+
+	step_submit(context, r);
+}
+
+/* With its buffers; a write starts when it has its lock as well. */
+static void request_plan(struct sp *sp, struct sp_request *r)
+{
+	r->n_steps = 0;
+	r->at = 0;
+	r->done = 0;
+	r->tries = 0;
+	switch (r->op) {
+	case SP_OP_READ:
+		plan_read(sp, r);
+		break;
+	case SP_OP_WRITE:
+		plan_write(sp, r);
+		if (!sp_range_lock(&sp->ranges, &r->range))
+			return;
+		break;
+	case SP_OP_FLUSH:
+		/*
+		 * Every write that was replied to has completed on the disk, so
+		 * this flush covers it.
+		 */
+		plan_step(r, SP_OP_FLUSH, SP_BUFFER_OWN, NULL, 0, 0);
+		break;
+	}
+	step_submit(sp, r);
+}
+
+/* Requests that found no buffers, in order of arrival: nobody overtakes. */
+static void request_wait(struct sp *sp, struct sp_request *r)
+{
+	sp->counters.waits++;
+	r->next_waiting = NULL;
+	*(sp->waiting ? &sp->waiting_last->next_waiting : &sp->waiting) = r;
+	sp->waiting_last = r;
+}
+
+/* False if there are not enough buffers now. */
+static bool request_get_run(struct sp *sp, struct sp_request *r)
+{
+	uint32_t count = buffers_needed(sp, r);
+	int64_t run;
+
+	r->run_count = 0;
+	if (!count)
+		return true;
+	run = arena_pool_get(sp->pool, count);
+	if (run < 0)
+		return false;
+	r->run = (uint32_t)run;
+	r->run_count = count;
+	return true;
+}
+
+static void request_start(struct sp *sp, struct sp_request *r)
+{
+	uint32_t block_size = sp->disk.block_size;
+	uint64_t end = r->offset + r->length;
+
+	if (r->op != SP_OP_FLUSH) {
+		r->range.start = r->offset & ~(uint64_t)(block_size - 1);
+		r->range.end = (end + block_size - 1) & ~(uint64_t)(block_size - 1);
+		r->range.exclusive = r->op == SP_OP_WRITE &&
+				     (r->range.start != r->offset || r->range.end != end);
+	}
+	/* Only who needs buffers has to queue for them. */
+	if ((sp->waiting && buffers_needed(sp, r)) || !request_get_run(sp, r))
+		request_wait(sp, r);
+	else
+		request_plan(sp, r);
+}
+
+static void run_waiting(struct sp *sp)
+{
+	while (sp->waiting) {
+		struct sp_request *r = sp->waiting;
+
+		if (!request_get_run(sp, r))
+			return;
+		sp->waiting = r->next_waiting;
+		request_plan(sp, r);
+	}
+}
+
+static void request_finish_read(struct sp *sp, struct sp_request *r)
+{
+	sp->counters.bytes_read += r->length;
+	arena_pool_hand(sp->pool, r->run, r->run_count, run_tag(r->slot, r->generation));
+	reply(sp, r, sp->own, r->run, r->run_count);
+}
+
+static void request_finish(struct sp *sp, struct sp_request *r, enum nbd_error error)
+{
+	if (r->op == SP_OP_READ && !error) {
+		request_finish_read(sp, r);
+		return;
+	}
+	if (r->op == SP_OP_WRITE) {
+		sp->counters.bytes_written += error ? 0 : r->length;
+		sp_range_unlock(&sp->ranges, &r->range, range_granted, sp);
+	}
+	if (r->run_count)
+		arena_pool_put(sp->pool, r->run, r->run_count);
+	reply_status(sp, r, error);
+	run_waiting(sp);
+}
+
+void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
+{
+	struct sp_request *r = &sp->requests[slot];
+	const struct sp_step *s = &r->step[r->at];
+
+	if ((result == -EFAULT || result == -EAGAIN || result == -EINTR) &&
+	    r->tries++ < MAX_TRIES) {
+		sp->counters.retries++;
+		step_submit(sp, r);
+		return;
+	}
+	/* Nothing moved, and no reason given: the disk ends early. */
+	if (!result && s->op != SP_OP_FLUSH)
+		result = -EIO;
+	if (result < 0) {
+		log_warn("slot %u: %s of %u bytes at %llu: %s", slot,
+			 s->op == SP_OP_READ ? "read" : s->op == SP_OP_WRITE ? "write" : "flush",
+			 s->length, (unsigned long long)s->offset, strerror(-result));
+		request_finish(sp, r, nbd_errno(-result));
+		return;
+	}
+	r->done += (uint32_t)result;
+	if (r->done < s->length) {
+		step_submit(sp, r);
+		return;
+	}
+	if (s->copy_length) {
+		memcpy(s->copy_to, s->copy_from, s->copy_length);
+		sp->counters.copied_bytes += s->copy_length;
+	}
+	r->done = 0;
+	r->tries = 0;
+	if (++r->at < r->n_steps)
+		step_submit(sp, r);
+	else
+		request_finish(sp, r, NBD_SUCCESS);
+}
+
+static void count_request(struct sp *sp, const struct sp_request *r)
+{
+	sp->counters.reads += r->op == SP_OP_READ;
+	sp->counters.writes += r->op == SP_OP_WRITE;
+	sp->counters.flushes += r->op == SP_OP_FLUSH;
+	sp->counters.rmw += r->op == SP_OP_WRITE && r->range.exclusive;
+}
+
+void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
+{
+	struct arena_request copy;
+	struct sp_request *r;
+	enum nbd_error error;
+
+	if (msg->slot >= sp->n_slots || sp->requests[msg->slot].active ||
+	    msg->group != ARENA_GROUP_NET ||
+	    !arena_layout_has(&sp->layout, msg->group, msg->index, 1)) {
+		sp->counters.bad_messages++;
+		return;
+	}
+	arena_snapshot(&copy, arena_layout_buffer(sp->base, &sp->layout, msg->group, msg->index),
+		       sizeof(copy));
+	r = &sp->requests[msg->slot];
+	memset(r, 0, sizeof(*r));
+	r->active = true;
+	r->slot = msg->slot;
+	r->generation = msg->generation;
+	sp->active++;
+	sp->counters.requests++;
+
+	error = sp->stopping ? NBD_ESHUTDOWN : request_parse(sp, r, &copy);
+	if (error) {
+		reply_status(sp, r, error);
+		return;
+	}
+	request_start(sp, r);
+	count_request(sp, r);
+}
+
+void sp_request_release(struct sp *sp, const struct arena_msg *msg)
+{
+	if (msg->group != sp->own ||
+	    arena_pool_return(sp->pool, msg->index, msg->count,
+			      run_tag(msg->slot, msg->generation)))
+		sp->counters.bad_messages++;
+	else
+		run_waiting(sp);
+}
+
+void sp_request_refuse_waiting(struct sp *sp)
+{
+	while (sp->waiting) {
+		struct sp_request *r = sp->waiting;
+
+		sp->waiting = r->next_waiting;
+		reply_status(sp, r, NBD_ESHUTDOWN);
+	}
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The storage process as a whole. One thread, one I/O ring, one disk, one peer.
+ */
+#ifndef SP_SP_H
+#define SP_SP_H
+
+#include <libarena/channel.h>
+#include <libarena/layout.h>
+#include <libarena/message.h>
+#include <libarena/pool.h>
+#include <liburing.h>
+#include <mshare.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "disk.h"
+#include "range.h"
+#include "request.h"
+
+/**
+ * enum sp_exit - exit status of arena-sp
+ * @SP_EXIT_OK: asked to stop
+ * @SP_EXIT_ERROR: something failed, and was logged
+ * @SP_EXIT_USAGE: wrong command line
+ * @SP_EXIT_PEER: the network process ended
+ */
+enum sp_exit {
+	SP_EXIT_OK = 0,
+	SP_EXIT_ERROR = 1,
+	SP_EXIT_USAGE = 2,
+	SP_EXIT_PEER = 3,
+};
+
+/**
+ * struct sp_options - the command line
+ * @region: name of the region
+ * @disk: path of the disk
+ * @id: which SP of the region this is
+ * @np: process id of the NP, 0 if not known
+ * @fixed_buffers: try to register buffers
+ * @readonly: do not write the disk
+ * @verbose: log what only developers want to know
+ */
+struct sp_options {
+	const char *region;
+	const char *disk;
+	uint32_t id;
+	pid_t np;
+	bool fixed_buffers;
+	bool readonly;
+	bool verbose;
+};
+
+/**
+ * struct sp_counters - what has been done
+ * @requests: accepted from the NP
+ * @reads: of them
+ * @writes: of them
+ * @flushes: of them
+ * @errors: requests answered with an error
+ * @bytes_read: of clients' reads
+ * @bytes_written: of clients' writes
+ * @copied_bytes: of clients' writes, copied to complete a block
+ * @rmw: writes that needed that
+ * @waits: reads and writes that had to wait for buffers
+ * @retries: disk operations tried again
+ * @bad_messages: dropped
+ */
+struct sp_counters {
+	uint64_t requests;
+	uint64_t reads;
+	uint64_t writes;
+	uint64_t flushes;
+	uint64_t errors;
+	uint64_t bytes_read;
+	uint64_t bytes_written;
+	uint64_t copied_bytes;
+	uint64_t rmw;
+	uint64_t waits;
+	uint64_t retries;
+	uint64_t bad_messages;
+};
+
+/**
+ * struct sp - everything
+ * @options: command line
+ * @region: open and attached
+ * @base: where
+ * @layout: private, checked copy
+ * @own: group that this process writes
+ * @pool: who has which buffer of @own
+ * @disk: served
+ * @ring: does the I/O and carries messages
+ * @fixed: @own and the payload group are registered with @ring
+ * @channel: to the NP
+ * @requests: one for each slot
+ * @n_slots: of them
+ * @waiting: requests that wait for buffers, oldest first
+ * @waiting_last: the youngest of them
+ * @ranges: locks of writes
+ * @active: requests not yet replied to
+ * @peer_fd: pidfd of the NP, or -1
+ * @signal_fd: signalfd
+ * @stopping: no new requests; ends when @active is 0
+ * @status: to exit with
+ * @counters: what has been done
+ */
+struct sp {
+	struct sp_options options;
+	struct mshare *region;
+	void *base;
+	struct arena_layout layout;
+	uint32_t own;
+	struct arena_pool *pool;
+	struct sp_disk disk;
+	struct io_uring ring;
+	bool fixed;
+	struct arena_channel *channel;
+	struct sp_request *requests;
+	uint32_t n_slots;
+	struct sp_request *waiting;
+	struct sp_request *waiting_last;
+	struct sp_ranges ranges;
+	uint32_t active;
+	int peer_fd;
+	int signal_fd;
+	bool stopping;
+	enum sp_exit status;
+	struct sp_counters counters;
+};
+
+#endif /* SP_SP_H */
