@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: writes of any alignment that share blocks do not harm each other.
+ * Method: each round a stretch of the disk is cut into pieces of odd lengths,
+ * which are written all at once in random order over one connection, so that
+ * neighbours share their blocks while both are under way. A copy in memory says
+ * what must be read back, piece by piece and in the end all of it.
+ *
+ *	nbd-model HOST PORT EXPORT [SEED]
+ */
+#include <arpa/inet.h>
+#include <common/nbd.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define ROUNDS		400
+#define PIECES		48
+#define MAX_BYTES	(64U << 20)
+
+static int sock;
+static uint8_t *model;
+static uint64_t disk_bytes;
+
+struct piece {
+	uint64_t offset;
+	uint32_t length;
+};
+
+static void get(void *to, size_t length)
+{
+	while (length) {
+		ssize_t n = read(sock, to, length);
+
+		if (n <= 0)
+			bail("the server has hung up");
+		to = (char *)to + n;
+		length -= (size_t)n;
+	}
+}
+
+static void put(const void *from, size_t length)
+{
+	while (length) {
+		ssize_t n = write(sock, from, length);
+
+		if (n <= 0)
+			bail("the server has hung up");
+		from = (const char *)from + n;
+		length -= (size_t)n;
+	}
+}
+
+static void connect_to(const char *host, int port, const char *export)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	uint8_t greeting[NBD_GREETING_SIZE], raw[NBD_OPTION_SIZE];
+	int one = 1;
+
+	inet_pton(AF_INET, host, &to.sin_addr);
+	sock = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(sock, (struct sockaddr *)&to, sizeof(to)))
+		bail("cannot connect");
+	setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	get(greeting, sizeof(greeting));
+	nbd_put32(raw, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
+	put(raw, NBD_CLIENT_FLAGS_SIZE);
+	nbd_put64(raw, NBD_OPTION_MAGIC);
+	nbd_put32(raw + 8, NBD_OPT_EXPORT_NAME);
+	nbd_put32(raw + 12, (uint32_t)strlen(export));
+	put(raw, sizeof(raw));
+	put(export, strlen(export));
+	get(raw, 10);
+	disk_bytes = nbd_get64(raw);
+}
+
+static void put_request(uint16_t type, const struct piece *p, uint64_t cookie)
+{
+	uint8_t raw[NBD_REQUEST_SIZE];
+
+	nbd_put32(raw, NBD_REQUEST_MAGIC);
+	nbd_put16(raw + 4, type == NBD_CMD_WRITE && !(random() % 4) ? NBD_CMD_FLAG_FUA : 0);
+	nbd_put16(raw + 6, type);
+	nbd_put64(raw + 8, cookie);
+	nbd_put64(raw + 16, p->offset);
+	nbd_put32(raw + 24, p->length);
+	put(raw, sizeof(raw));
+}
+
+/* The cookie of the next reply; false if it is an error. */
+static bool get_reply(uint64_t *cookie)
+{
+	uint8_t raw[NBD_SIMPLE_REPLY_SIZE];
+
+	get(raw, sizeof(raw));
+	*cookie = nbd_get64(raw + 8);
+	return nbd_get32(raw) == NBD_SIMPLE_REPLY_MAGIC && !nbd_get32(raw + 4);
+}
+
+static void cut(struct piece *piece)
+{
+	uint64_t offset;
+	uint32_t longest = random() % 8 ? 3000 : 40000;
+
+	offset = (uint64_t)random() % (disk_bytes - PIECES * (uint64_t)longest);
+	for (int i = 0; i < PIECES; i++) {
+		piece[i].offset = offset;
+		piece[i].length = 1 + (uint32_t)random() % longest;
+		offset += piece[i].length;
+	}
+	for (int i = PIECES - 1; i > 0; i--) {
+		int j = (int)(random() % (i + 1));
+		struct piece other = piece[i];
+
+		piece[i] = piece[j];
+		piece[j] = other;
+	}
+}
+
+static bool write_round(void)
+{
+	struct piece piece[PIECES];
+	bool good = true;
+
+	cut(piece);
+	for (int i = 0; i < PIECES; i++) {
+		uint8_t *data = model + piece[i].offset;
+
+		for (uint32_t j = 0; j < piece[i].length; j++)
+			data[j] = (uint8_t)random();
+		put_request(NBD_CMD_WRITE, &piece[i], (uint64_t)i);
+		put(data, piece[i].length);
+	}
+	for (int i = 0; i < PIECES; i++) {
+		uint64_t cookie;
+
+		good &= get_reply(&cookie) && cookie < PIECES;
+	}
+	return good;
+}
+
+static bool read_back(const struct piece *p)
+{
+	static uint8_t data[1 << 20];
+	uint64_t cookie;
+
+	put_request(NBD_CMD_READ, p, 7);
+	if (!get_reply(&cookie) || cookie != 7)
+		return false;
+	get(data, p->length);
+	return !memcmp(data, model + p->offset, p->length);
+}
+
+int main(int argc, char **argv)
+{
+	struct piece piece[PIECES], all;
+	bool writes = true, reads = true, whole = true;
+	unsigned int seed;
+
+	if (argc < 4)
+		bail("usage: nbd-model HOST PORT EXPORT [SEED]");
+	seed = argc > 4 ? (unsigned int)atoi(argv[4]) : (unsigned int)time(NULL);
+	diag("seed %u", seed);
+	srandom(seed);
+	connect_to(argv[1], atoi(argv[2]), argv[3]);
+	if (disk_bytes < 4U << 20 || disk_bytes > MAX_BYTES)
+		bail("the disk must be empty and of 4 to 64 MiB");
+	model = calloc(1, disk_bytes);
+
+	for (int round = 0; round < ROUNDS && writes && reads; round++) {
+		writes = write_round();
+		cut(piece);
+		for (int i = 0; i < 4; i++)
+			reads &= read_back(&piece[i]);
+	}
+	ok(writes, "%d rounds of %d writes that share blocks", ROUNDS, PIECES);
+	ok(reads, "pieces in between read back as written");
+	for (all = (struct piece){ .length = 1 << 20 }; all.offset < disk_bytes;
+	     all.offset += all.length)
+		whole &= read_back(&all);
+	ok(whole, "the whole disk reads back as written");
+	return done_testing();
+}

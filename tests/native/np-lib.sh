@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# For the tests of arena-np: what lib.sh has, and arena-np on np-rig, which plays
+# the storage processes.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+tools=$BUILD/tests/native
+
+# rig_run [RIG OPTION...] -- [NP OPTION...]: in the background. It is ended like
+# an arenad: arenad_stop, arenad_wait.
+rig_run()
+{
+	local rig_options=()
+
+	while [ "$1" != -- ]; do
+		rig_options+=("$1")
+		shift
+	done
+	shift
+	: >"$tmp/log"
+	: >"$tmp/ready"
+	"$tools/np-rig" "${rig_options[@]}" "$BUILD/arena-np" --ready-fd 3 "$@" \
+		3>"$tmp/ready" >"$tmp/out" 2>"$tmp/log" &
+	arenad_pid=$!
+}
+
+# rig_start: the same, on a port of its own; $host and $port are where it listens
+rig_start()
+{
+	rig_run "$@" --listen 127.0.0.1:0
+	if ! wait_for 20 grep -q '^READY' "$tmp/ready"; then
+		echo "Bail out! arena-np does not become ready"
+		sed 's/^/# /' "$tmp/log"
+		exit 1
+	fi
+	address=$(awk '{ print $2 }' "$tmp/ready")
+	# shellcheck disable=SC2034 # for the tests
+	host=${address%:*} port=${address##*:}
+}
+
+# np_counters: have arena-np print its counters; then: counter arena-np KEY
+np_counters()
+{
+	counters_print 1
+}

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A rig for arena-np alone: makes a memfd region, plays the storage processes
+ * over disks in memory, runs arena-np and ends as it does.
+ *
+ *	np-rig [--sps N] [--disk BYTES] [--slots N] [--memory BYTES] [--readonly]
+ *	       [--mode MODE] arena-np [OPTION...]
+ *
+ * The rig adds --region and --sp; the exports are called d0, d1 and so on. What
+ * SP 0 does wrong is its mode:
+ *
+ *	plain	nothing
+ *	liar	bad messages of every kind before each good one
+ *	die	ends at the 100th request
+ *	flood	at the 100th request, more messages than the mailbox holds
+ *	reverse	collects requests for a while and answers the last one first
+ *	hang	never answers from the 100th request on
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <libarena/channel.h>
+#include <libarena/layout.h>
+#include <libarena/pool.h>
+#include <mshare.h>
+#include <common/nbd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REGION		"np-rig"
+#define MISCHIEF_AT	100
+#define REVERSE_USEC	2000
+#define BACKLOG		4096
+
+struct rig {
+	unsigned int n_sps;
+	uint64_t disk_bytes;
+	uint32_t slots;
+	uint64_t memory;
+	const char *mode;
+	bool is_readonly;
+};
+
+struct sp {
+	const struct rig *rig;
+	unsigned int id;
+	bool is_first;
+	uint8_t *base;
+	uint8_t *disk;
+	struct arena_layout layout;
+	struct arena_pool *pool;
+	struct arena_channel *channel;
+	struct io_uring ring;
+	unsigned int n_requests;
+	struct arena_msg backlog[BACKLOG];
+	unsigned int n_backlog;
+};
+
+static void die(const char *what, int err)
+{
+	fprintf(stderr, "np-rig: %s: %s\n", what, strerror(-err));
+	exit(99);
+}
+
+static bool has_mode(const struct sp *sp, const char *mode)
+{
+	return sp->is_first && !strcmp(sp->rig->mode, mode);
+}
+
+static void send_msg(struct sp *sp, struct arena_msg msg)
+{
+	while (arena_channel_prep(sp->channel, &sp->ring, &msg, 1))
+		io_uring_submit(&sp->ring);
+	io_uring_submit(&sp->ring);
+}
+
+static void lie(struct sp *sp, const struct arena_msg *right)
+{
+	struct arena_msg m;
+
+#define LIE(...) do { m = *right; __VA_ARGS__; send_msg(sp, m); } while (0)
+	LIE(m.type = 0);
+	LIE(m.type = 77);
+	LIE(m.type = ARENA_MSG_HELLO);
+	LIE(m.type = ARENA_MSG_REQUEST);
+	LIE(m.type = ARENA_MSG_RELEASE);
+	LIE(m.slot = UINT16_MAX);
+	LIE(m.slot = (uint16_t)(sp->rig->slots - 1));
+	LIE(m.generation++);
+	LIE(m.generation--);
+	LIE(m.count = 0; m.index = 3);
+	LIE(m.count = 0; m.index = UINT32_MAX);
+	LIE(m.count++);
+	LIE(m.group = ARENA_GROUP_NET; m.count = m.count ? m.count : 1);
+	LIE(m.group = ARENA_GROUP_PAYLOAD; m.count = m.count ? m.count : 1);
+	LIE(m.group = 255; m.count = m.count ? m.count : 1);
+	if (right->count) {
+		/* Of count 0, the index could be a true error number. */
+		if (right->count > 1)
+			LIE(m.count--);
+		LIE(m.count = 0; m.index = 0);
+		LIE(m.index = UINT32_MAX);
+		LIE(m.index = sp->layout.group[right->group].count -
+			      right->count + 1);
+		if (sp->rig->n_sps > 1)
+			LIE(m.group = ARENA_GROUP_SP(1));
+	}
+#undef LIE
+}
+
+static void reply(struct sp *sp, const struct arena_msg *req, uint32_t index,
+		  uint16_t count)
+{
+	struct arena_msg m = {
+		.type = ARENA_MSG_REPLY,
+		.group = (uint8_t)ARENA_GROUP_SP(sp->id),
+		.slot = req->slot,
+		.index = index,
+		.count = count,
+		.generation = req->generation,
+	};
+
+	if (has_mode(sp, "liar"))
+		lie(sp, &m);
+	send_msg(sp, m);
+	/* Twice: the second one finds the slot in another state. */
+	if (has_mode(sp, "liar"))
+		send_msg(sp, m);
+}
+
+/* Return: false if there is no room for the data now. */
+static bool serve(struct sp *sp, const struct arena_msg *msg)
+{
+	uint8_t *buffer = arena_layout_buffer(sp->base, &sp->layout, msg->group,
+					      msg->index);
+	struct arena_request r;
+	struct nbd_request nbd;
+	uint32_t within, count;
+	int64_t index;
+
+	memcpy(&r, buffer, sizeof(r));
+	nbd = nbd_request_unpack(r.nbd);
+	within = (uint32_t)(nbd.offset % ARENA_DISK_BUFFER);
+	count = (within + nbd.length + ARENA_DISK_BUFFER - 1) / ARENA_DISK_BUFFER;
+	if (nbd.type == NBD_CMD_FLUSH) {
+		reply(sp, msg, 0, 0);
+		return true;
+	}
+	if (nbd.offset + nbd.length > sp->rig->disk_bytes)
+		die("arena-np let a request outside the disk pass", -ERANGE);
+	if (nbd.type == NBD_CMD_WRITE) {
+		if (r.payload_count != count ||
+		    !arena_layout_has(&sp->layout, r.payload_group,
+				      r.payload_index, r.payload_count))
+			die("payload run", -EINVAL);
+		memcpy(sp->disk + nbd.offset,
+		       (uint8_t *)arena_layout_buffer(sp->base, &sp->layout,
+						      r.payload_group,
+						      r.payload_index) + within,
+		       nbd.length);
+		reply(sp, msg, 0, 0);
+		return true;
+	}
+	index = arena_pool_get(sp->pool, count);
+	if (index < 0)
+		return false;
+	memcpy((uint8_t *)arena_layout_buffer(sp->base, &sp->layout,
+					      ARENA_GROUP_SP(sp->id),
+					      (uint32_t)index) + within,
+	       sp->disk + nbd.offset, nbd.length);
+	if (arena_pool_hand(sp->pool, (uint32_t)index, count,
+			    msg->slot | (uint32_t)msg->generation << 16))
+		die("hand", -EINVAL);
+	reply(sp, msg, (uint32_t)index, (uint16_t)count);
+	return true;
+}
+
+static void misbehave(struct sp *sp)
+{
+	if (sp->n_requests < MISCHIEF_AT)
+		return;
+	if (has_mode(sp, "die"))
+		_exit(0);
+	if (has_mode(sp, "hang"))
+		pause();
+	if (has_mode(sp, "flood") && sp->n_requests == MISCHIEF_AT) {
+		struct arena_msg junk = { .type = 99 };
+
+		for (unsigned int i = 0; i < 200000; i++) {
+			while (arena_channel_prep(sp->channel, &sp->ring, &junk, 1))
+				io_uring_submit(&sp->ring);
+		}
+		io_uring_submit(&sp->ring);
+	}
+}
+
+static void take(struct sp *sp, const struct arena_msg *msg)
+{
+	if (msg->type == ARENA_MSG_RELEASE) {
+		if (arena_pool_return(sp->pool, msg->index, msg->count,
+				      msg->slot | (uint32_t)msg->generation << 16))
+			die("arena-np released what it does not have", -EINVAL);
+		return;
+	}
+	if (msg->type != ARENA_MSG_REQUEST || msg->group != ARENA_GROUP_NET ||
+	    sp->n_backlog == BACKLOG)
+		die("unexpected message", -EPROTO);
+	sp->n_requests++;
+	misbehave(sp);
+	sp->backlog[sp->n_backlog++] = *msg;
+}
+
+static void work(struct sp *sp)
+{
+	unsigned int left = 0;
+
+	if (has_mode(sp, "reverse") && sp->n_backlog) {
+		usleep(REVERSE_USEC);
+		while (sp->n_backlog &&
+		       serve(sp, &sp->backlog[sp->n_backlog - 1]))
+			sp->n_backlog--;
+		return;
+	}
+	for (unsigned int i = 0; i < sp->n_backlog; i++)
+		if (left || !serve(sp, &sp->backlog[i]))
+			sp->backlog[left++] = sp->backlog[i];
+	sp->n_backlog = left;
+}
+
+static void hello(struct sp *sp)
+{
+	struct arena_disk *d;
+	int64_t index = arena_pool_get(sp->pool, 1);
+
+	d = arena_layout_buffer(sp->base, &sp->layout, ARENA_GROUP_SP(sp->id),
+				(uint32_t)index);
+	*d = (struct arena_disk){
+		.magic = ARENA_DISK_MAGIC,
+		.bytes = sp->rig->disk_bytes,
+		.block_size = 512,
+		.flags = sp->rig->is_readonly ? ARENA_DISK_READONLY : 0,
+	};
+	if (arena_pool_hand(sp->pool, (uint32_t)index, 1, 0))
+		die("hand", -EINVAL);
+	send_msg(sp, (struct arena_msg){
+		.type = ARENA_MSG_HELLO,
+		.group = (uint8_t)ARENA_GROUP_SP(sp->id),
+		.index = (uint32_t)index,
+		.count = 1,
+	});
+}
+
+static void sp_main(struct sp *sp, struct mshare *m)
+{
+	struct arena_msg msg;
+	int ret;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The region at its address is inherited by fork in this backend only. */
+	sp->disk = mmap(NULL, sp->rig->disk_bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	sp->pool = arena_pool_new(sp->layout.group[ARENA_GROUP_SP(sp->id)].count);
+	ret = io_uring_queue_init(256, &sp->ring, 0);
+	if (ret || sp->disk == MAP_FAILED || !sp->pool)
+		die("start of an SP", ret ? ret : -ENOMEM);
+	ret = arena_channel_open(m, ARENA_ROLE_SP(sp->id), ARENA_ROLE_NP, 0,
+				 2 * sp->rig->slots + 1, 10000, &sp->channel);
+	if (ret)
+		die("channel", ret);
+	hello(sp);
+	for (;;) {
+		bool is_new = false;
+
+		while ((ret = arena_channel_next(sp->channel, &msg)) > 0) {
+			is_new = true;
+			take(sp, &msg);
+		}
+		if (ret < 0)
+			die("own mailbox", ret);
+		if (is_new)
+			work(sp);
+		else
+			usleep(50);
+	}
+}
+
+static pid_t start_sp(const struct rig *rig, unsigned int id, struct mshare *m,
+		      void *base, const struct arena_layout *layout)
+{
+	static struct sp sp;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	sp.rig = rig;
+	sp.id = id;
+	sp.is_first = id == 0;
+	sp.base = base;
+	sp.layout = *layout;
+	sp_main(&sp, m);
+	_exit(0);
+}
+
+static pid_t np_pid;
+
+static void forward(int signo)
+{
+	if (np_pid > 0)
+		kill(np_pid, signo);
+}
+
+static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
+		      const pid_t *pids)
+{
+	char names[ARENA_MAX_SPS][32];
+	const char *args[64];
+	unsigned int i = 0;
+	pid_t pid;
+
+	for (; i < n; i++)
+		args[i] = argv[i];
+	args[i++] = "--region";
+	args[i++] = REGION;
+	for (unsigned int s = 0; s < rig->n_sps; s++) {
+		snprintf(names[s], sizeof(names[s]), "d%u=%d", s, (int)pids[s]);
+		args[i++] = "--sp";
+		args[i++] = names[s];
+	}
+	args[i] = NULL;
+	pid = fork();
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	execvp(args[0], (char **)args);
+	die(args[0], -errno);
+	return 0;
+}
+
+static void parse(struct rig *rig, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "sps", required_argument, NULL, 's' },
+		{ "disk", required_argument, NULL, 'd' },
+		{ "slots", required_argument, NULL, 'n' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "mode", required_argument, NULL, 'o' },
+		{ "readonly", no_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			rig->n_sps = (unsigned int)atoi(optarg);
+			break;
+		case 'd':
+			rig->disk_bytes = strtoull(optarg, NULL, 0);
+			break;
+		case 'n':
+			rig->slots = (uint32_t)atoi(optarg);
+			break;
+		case 'm':
+			rig->memory = strtoull(optarg, NULL, 0);
+			break;
+		case 'o':
+			rig->mode = optarg;
+			break;
+		case 'r':
+			rig->is_readonly = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (!rig->n_sps || rig->n_sps > ARENA_MAX_SPS || argc - optind < 1 ||
+	    argc - optind > 32)
+		exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	struct rig rig = {
+		.n_sps = 1, .disk_bytes = 256 << 20, .slots = 512,
+		.memory = 512ULL << 20, .mode = "plain",
+	};
+	struct mshare_options o = { .backend = MSHARE_BACKEND_MEMFD,
+				    .page_size = 4096, .uid = (uid_t)-1,
+				    .gid = (gid_t)-1, .mode = 0600 };
+	pid_t pids[ARENA_MAX_SPS] = { 0 };
+	struct arena_layout layout;
+	struct mshare *m;
+	int ret, status;
+	void *base;
+
+	parse(&rig, argc, argv);
+	o.length = rig.memory;
+	ret = mshare_create(REGION, &o, &m);
+	if (!ret)
+		ret = mshare_populate(m, 0, rig.memory);
+	if (!ret)
+		ret = mshare_attach(m, &base);
+	if (!ret)
+		ret = arena_layout_make(&layout, rig.memory, rig.slots, rig.n_sps);
+	if (ret)
+		die("region", ret);
+	arena_layout_write(base, &layout);
+	for (unsigned int i = 0; i < rig.n_sps; i++)
+		pids[i] = start_sp(&rig, i, m, base, &layout);
+	signal(SIGTERM, forward);
+	signal(SIGINT, forward);
+	signal(SIGUSR1, forward);
+	np_pid = start_np(argv + optind, (unsigned int)(argc - optind), &rig, pids);
+	while (waitpid(np_pid, &status, 0) < 0 && errno == EINTR)
+		;
+	for (unsigned int i = 0; i < rig.n_sps; i++) {
+		int sp_status = 0;
+
+		kill(pids[i], SIGTERM);
+		waitpid(pids[i], &sp_status, 0);
+		if (WIFEXITED(sp_status) && WEXITSTATUS(sp_status))
+			exit(WEXITSTATUS(sp_status));
+	}
+	mshare_unlink(REGION);
+	mshare_close(m);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}

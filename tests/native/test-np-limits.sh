@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: a bound of connections is kept, and whoever comes later is served when
+# there is room again; a read-only disk is not written.
+# shellcheck source-path=SCRIPTDIR source=np-lib.sh
+. "$(dirname "$0")/np-lib.sh"
+requires nbdinfo nbdcopy qemu-io
+
+rig_start -- --max-connections 3
+exec 4<>"/dev/tcp/$host/$port" 5<>"/dev/tcp/$host/$port" 6<>"/dev/tcp/$host/$port"
+for fd in 4 5 6; do
+	read -r -t 5 -N 8 greeting <&$fd
+	is "client $((fd - 3)) of 3 is greeted" "$greeting" NBDMAGIC
+done
+exec 7<>"/dev/tcp/$host/$port"
+greeted()
+{
+	# Status 1 rather than that of a timeout.
+	read -r -t "$1" -N 8 greeting <&7 || return 1
+	[ "$greeting" = NBDMAGIC ]
+}
+not_ok "the fourth is not" greeted 2
+exec 5>&-
+ok "until one has left" greeted 5
+exec 4>&- 6>&- 7>&-
+ok "room again for all" nbdcopy --connections=2 "nbd://$address/d0" null:
+arenad_stop
+is "stops well" "$status" 0
+
+rig_start --readonly --
+ok "read-only: clients are told" eval \
+	"nbdinfo nbd://$address/d0 | grep -q 'is_read_only: true'"
+ok "read-only: it can be read" nbdcopy "nbd://$address/d0" null:
+# The default export by hand: EXPORT_NAME, then a WRITE of 3 bytes and a READ.
+exec 4<>"/dev/tcp/$host/$port"
+printf '\0\0\0\3IHAVEOPT\0\0\0\1\0\0\0\0' >&4
+printf '\x25\x60\x95\x13\0\0\0\1cookie-1\0\0\0\0\0\0\0\0\0\0\0\3abc' >&4
+printf '\x25\x60\x95\x13\0\0\0\0cookie-2\0\0\0\0\0\0\0\0\0\0\0\3' >&4
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+# The handshake's bytes come before: greeting, size and flags.
+reply=$(timeout 5 head -c $((18 + 10 + 16 + 16 + 3)) <&4 | tail -c 35 | hex)
+good=6744669800000000$(printf cookie-2 | hex)000000
+bad=6744669800000001$(printf cookie-1 | hex)
+is "read-only: a WRITE is EPERM, nothing is written" "$reply" "$bad$good"
+exec 4>&-
+arenad_stop
+is "read-only: stops well" "$status" 0
+done_testing

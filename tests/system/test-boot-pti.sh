@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: the module works where each process has two copies of the P4D entry (page
+# table isolation with four levels); the other tests run with five and without.
+# timeout: 300
+# vm: append=pti=on no5lvl
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ok "the kernel isolates page tables" grep -qw pti /proc/cpuinfo
+not_ok "and has four levels" grep -qw la57 /proc/cpuinfo
+for program in attach export hostile leaf io; do
+	ok "tests/uapi/$program" "$BUILD/tests/uapi/$program"
+done
+done_testing

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: whoever dies, the others end with a clear word, the region goes and its
+# huge pages come back; and what a killed arenad left can be replaced.
+# timeout: 300
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+requires fio nbdinfo
+
+free=$(free_pages 1048576)
+pages_back() { [ "$(free_pages 1048576)" = "$free" ]; }
+start() { arenad_start --size 1G --page-size 1G --disk "one=$disk0" "$@"; }
+load()
+{
+	fio --name=load --ioengine=nbd "--uri=nbd://$address/one" --rw=randrw --bs=16k \
+		--size=64M --iodepth=16 --time_based --runtime=60 >"$tmp/load" 2>&1 &
+	load=$!
+	sleep 2
+}
+
+for program in arena-np arena-sp; do
+	start
+	load
+	kill -KILL "$(children $program)"
+	arenad_wait
+	is "kill -9 of $program under load: status 1" "$status" 1
+	ok "$program: it says who and how" says "was killed by signal 9"
+	not_ok "$program: the client is told" wait "$load"
+	not_ok "$program: the region's name is gone" test -e /dev/mshare/test
+	ok "$program: its pages are back" wait_for 20 pages_back
+done
+
+start
+load
+kill -KILL "$arenad_pid"
+arenad_wait
+not_ok "kill -9 of arenad: the client is told" wait "$load"
+ok "the region's name is still there" test -e /dev/mshare/test/rw
+arenad_run --size 1G --page-size 1G --disk "one=$disk0"
+arenad_wait
+is "a new arenad refuses" "$status" 1
+ok "and says what to do" says "--replace"
+start --replace
+ok "which works" nbdinfo "nbd://$address/one"
+arenad_stop
+is "status" "$status" 0
+ok "and all pages are back" wait_for 20 pages_back
+done_testing

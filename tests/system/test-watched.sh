@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: somebody reads smaps and numa_maps of all processes while they serve. Their
+# 1 GiB leaf is demoted under the I/O; no byte and no request is lost.
+# timeout: 300
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+requires fio
+
+watch()
+{
+	local pid
+
+	while [ -e "$tmp/watching" ]; do
+		for pid in $(children arena-np) $(children arena-sp); do
+			cat "/proc/$pid/smaps" "/proc/$pid/numa_maps" >/dev/null
+		done
+	done
+}
+
+# try NAME ARENAD-OPTION...
+try()
+{
+	local name=$1 watcher
+
+	shift
+	arenad_start --size 1G --page-size 1G --disk "one=$disk0" "$@"
+	is "$name: no leaf is demoted yet" "$(region demotions)" 0
+	: >"$tmp/watching"
+	watch &
+	watcher=$!
+	ok "$name: fio, verified" fio --name=v --ioengine=nbd "--uri=nbd://$address/one" \
+		--rw=randrw --bsrange=4k-128k --size=64M --io_size=32M --iodepth=16 \
+		--verify=crc32c --verify_state_save=0
+	rm "$tmp/watching"
+	wait "$watcher"
+	is "$name: the leaf was demoted, once" "$(region demotions)" 1
+	ok "$name: all processes still at one table" one_table
+	arenad_stop
+	is "$name: status" "$status" 0
+}
+
+try "registered buffers"
+try "plain buffers" --no-fixed-buffers
+done_testing

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Attaching: one address and one page table for unrelated processes, write
+ * permission in the tables, and every way of leaving.
+ */
+#include "util.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#define NAME "test-attach"
+
+static uint64_t page_size;
+static char *base;
+
+/* The pages of the debugfs file: pid, view, P4D entry's frame, PUD table's. */
+static int links(unsigned long *entries, unsigned long *tables, int max)
+{
+	FILE *f = fopen("/sys/kernel/debug/msharearena/" NAME "/links", "re");
+	char line[128], view[8];
+	int n = 0, pid;
+
+	if (!f)
+		bail("debugfs is not mounted or has no " NAME);
+	while (n < max && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%d %7s %lx %lx", &pid, view, &entries[n], &tables[n]) == 4)
+			n++;
+	fclose(f);
+	return n;
+}
+
+static void test_two_processes(int fd)
+{
+	unsigned long entries[4], tables[4];
+	struct peer a = peer_start(), b = peer_start();
+
+	is(peer_attach(&a, NAME, false), (intptr_t)base, "a process gets the region's address");
+	is(peer_attach(&b, NAME, false), (intptr_t)base, "an unrelated one gets the same");
+	is(view_region(fd).attached, 3, "three are attached");
+	is(links(entries, tables, 4), 3, "debugfs lists them");
+	ok(entries[0] == tables[0] && entries[0] == entries[1] && entries[1] == entries[2],
+	   "all their P4D entries point to one PUD table");
+	PEER(a, .op = PEER_FILL, .a = (intptr_t)base, .b = 2 * page_size, .c = 5);
+	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base, .b = 2 * page_size, .c = 5), 1,
+	   "what one writes the other reads");
+	ok(filled(base, 2 * page_size, 5), "and so do I");
+	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + 2 * page_size), SIGBUS,
+	   "a load from what is not exported is SIGBUS");
+	is(PEER(a, .op = PEER_STORE, .a = (intptr_t)base + 2 * page_size), SIGSEGV,
+	   "a store to it SIGSEGV");
+	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + SLOT - 8), SIGBUS,
+	   "also at the end of the slot");
+	peer_kill(&a);
+	peer_kill(&b);
+	is(view_region(fd).attached, 1, "(they are gone)");
+}
+
+/* Each way out, with another process that must not notice. */
+static void test_ways_out(int fd)
+{
+	static const char *const names[] = {
+		"munmap", "exit", "execve", "kill -9", "close, then exit",
+	};
+	struct peer stays = peer_start();
+
+	peer_attach(&stays, NAME, false);
+	for (int i = 0; i < 5; i++) {
+		struct peer p = peer_start();
+
+		peer_attach(&p, NAME, i % 2);
+		is(view_region(fd).attached, 3, "(attached)");
+		if (i == 0)
+			is(PEER(p, .op = PEER_DETACH), 0, "munmap of the whole works");
+		else if (i == 1)
+			peer_send(&p, (struct peer_msg){ .op = PEER_EXIT });
+		else if (i == 2)
+			peer_send(&p, (struct peer_msg){ .op = PEER_EXEC });
+		else if (i == 3)
+			kill(p.pid, SIGKILL);
+		else
+			PEER(p, .op = PEER_CLOSE);
+		if (i == 4) {
+			is(PEER(p, .op = PEER_FILLED, .a = (intptr_t)base,
+				.b = page_size, .c = 5), 1, "the mapping outlives the fd");
+			peer_send(&p, (struct peer_msg){ .op = PEER_EXIT });
+		}
+		if (i == 1 || i >= 3)
+			peer_reap(&p);
+		for (int ms = 0; ms < 5000 && view_region(fd).attached != 2; ms++)
+			usleep(1000);
+		is(view_region(fd).attached, 2, "detached by %s", names[i]);
+		if (i == 0)
+			is(PEER(p, .op = PEER_LOAD, .a = (intptr_t)base), SIGSEGV,
+			   "nothing is mapped there any more");
+		if (i == 0 || i == 2)
+			peer_kill(&p);
+		is(PEER(stays, .op = PEER_FILLED, .a = (intptr_t)base,
+			.b = 2 * page_size, .c = 5), 1, "the others keep every byte");
+	}
+	peer_kill(&stays);
+}
+
+static void test_again(int fd)
+{
+	for (int i = 0; i < 50; i++) {
+		munmap(base, SLOT);
+		if (attach(fd, PROT_READ | PROT_WRITE) != base) {
+			ok(false, "attach again %d", i);
+			return;
+		}
+	}
+	ok(filled(base, 2 * page_size, 5), "detached and attached 50 times, still the same");
+}
+
+/* ---- permissions ---- */
+
+static bool in_maps(const char *perms)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[256], want[64];
+	bool found = false;
+
+	snprintf(want, sizeof(want), "%lx-%lx %s", (unsigned long)base,
+		 (unsigned long)base + SLOT, perms);
+	while (fgets(line, sizeof(line), f))
+		found |= !strncmp(line, want, strlen(want));
+	fclose(f);
+	return found;
+}
+
+static int refused(int fd, size_t len, int prot, int flags, off_t off, void *hint)
+{
+	void *p = mmap(hint, len, prot, flags, fd, off);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	munmap(p, len);
+	return 0;
+}
+
+static void test_mmap_arguments(int fd)
+{
+	int rw = PROT_READ | PROT_WRITE;
+	int rd = view_open(NAME, "rw", O_RDONLY);
+	int ro = view_open(NAME, "ro", O_RDONLY);
+	void *taken;
+
+	is(refused(fd, SLOT, rw, MAP_SHARED, 0, NULL), -EBUSY,
+	   "a second mapping in one process is EBUSY");
+	munmap(base, SLOT);
+	is(refused(fd, SLOT, rw, MAP_PRIVATE | MAP_NORESERVE, 0, NULL), -EINVAL,
+	   "MAP_PRIVATE is EINVAL");
+	is(refused(fd, SLOT - page_size, rw, MAP_SHARED, 0, NULL), -EINVAL, "less than a slot");
+	is(refused(fd, 4096, rw, MAP_SHARED, 0, NULL), -EINVAL, "a page");
+	is(refused(fd, SLOT, rw, MAP_SHARED, 4096, NULL), -EINVAL, "an offset");
+	is(refused(fd, SLOT, rw | PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES, "PROT_EXEC");
+	is(refused(fd, SLOT, PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES, "PROT_EXEC alone");
+	is(refused(rd, SLOT, rw, MAP_SHARED, 0, NULL), -EACCES, "writing through O_RDONLY");
+	is(refused(ro, SLOT, rw, MAP_SHARED, 0, NULL), -EACCES, "writing through ro");
+	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, base + SLOT), -EINVAL,
+	   "MAP_FIXED elsewhere");
+	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, NULL), -EINVAL, "MAP_FIXED at 0");
+	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, base), 0, "(MAP_FIXED there)");
+	is(refused(fd, SLOT, rw, MAP_SHARED, 0, (void *)(8 * SLOT)), 0, "(a hint is ignored)");
+	taken = mmap(base + 16 * page_size, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+		     MAP_FIXED_NOREPLACE, -1, 0);
+	ok(taken != MAP_FAILED, "(something else lies in the slot)");
+	is(refused(fd, SLOT, rw, MAP_SHARED, 0, NULL), -EBUSY, "then it is EBUSY");
+	is(*(volatile char *)taken, 0, "and what lay there is still there");
+	munmap(taken, 4096);
+	ok(attach(fd, rw) == base, "after its munmap it works");
+	close(rd);
+	close(ro);
+}
+
+static void test_write_permission(int fd)
+{
+	uint64_t v = 0;
+	int ro = view_open(NAME, "ro", O_RDONLY);
+	int files[2] = { fd, ro };
+
+	ok(in_maps("r--s"), "a writable attachment shows r--s: the tables decide");
+	is(try_store(base + 8, 42), 0, "and can be stored to");
+	is(mprotect(base, SLOT, PROT_READ | PROT_WRITE), -1, "mprotect is refused");
+	for (int i = 0; i < 2; i++) {
+		int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+		munmap(base, SLOT);
+		ok(attach(files[i], PROT_READ) == base, "attach with PROT_READ of %s",
+		   i ? "ro" : "rw");
+		is(try_load(base + 8, &v), 0, "it can be loaded from");
+		is(v, 42, "(the value)");
+		is(try_store(base + 8, 43), SIGSEGV, "a store is SIGSEGV");
+		is(read(zero, base + 8, 8), -1, "read(2) into it fails");
+		is(errno, EFAULT, "with EFAULT");
+		is(mprotect(base, SLOT, PROT_READ | PROT_WRITE), -1, "mprotect cannot change it");
+		is(try_store(base + 8, 43), SIGSEGV, "nor did it");
+		close(zero);
+	}
+	munmap(base, SLOT);
+	is(*(volatile char *)attach(fd, PROT_READ | PROT_WRITE) & 0, 0, "(writable again)");
+	is(*(volatile uint64_t *)(base + 8), 42, "the value was never changed");
+	fill(base, page_size, 5);
+	close(ro);
+}
+
+/* ---- stale translations ---- */
+
+static _Atomic int stale_phase;
+static int stale_signal;
+
+static void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		bail("sched_setaffinity: %s", strerror(errno));
+}
+
+/* Runs on the other CPU all the time, so that its TLB is never switched away. */
+static void *stale_reader(void *arg)
+{
+	uint64_t v;
+
+	(void)arg;
+	pin_to(1);
+	for (unsigned int i = 0; i < 64; i++)
+		try_load(base + i * (2 * page_size / 64), &v);
+	stale_phase = 1;
+	while (stale_phase != 2)
+		;
+	stale_signal = try_load(base, &v);
+	for (unsigned int i = 0; i < 64 && stale_signal; i++)
+		stale_signal = try_load(base + i * (2 * page_size / 64), &v);
+	return NULL;
+}
+
+static void test_stale_tlb(int fd)
+{
+	pthread_t t;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		skip("stale translations: needs two CPUs");
+		return;
+	}
+	pin_to(0);
+	stale_phase = 0;
+	pthread_create(&t, NULL, stale_reader, NULL);
+	while (stale_phase != 1)
+		;
+	munmap(base, SLOT);
+	stale_phase = 2;
+	pthread_join(t, NULL);
+	is(stale_signal, SIGSEGV, "after munmap no other CPU has a stale translation");
+	ok(attach(fd, PROT_READ | PROT_WRITE) == base, "(attached again)");
+}
+
+static void test_size(uint64_t size)
+{
+	long before = hugepages(size, "free_hugepages");
+	int fd = region_with(NAME, size, 2 * size);
+
+	diag("pages of %lu KiB", (unsigned long)size >> 10);
+	page_size = size;
+	base = attach(fd, PROT_READ | PROT_WRITE);
+	if (!base)
+		bail("attach: %s", strerror(errno));
+	is((intptr_t)base, (int64_t)view_region(fd).addr, "mmap(NULL) gives the region's address");
+	test_two_processes(fd);
+	test_ways_out(fd);
+	test_again(fd);
+	test_mmap_arguments(fd);
+	test_write_permission(fd);
+	test_stale_tlb(fd);
+	region_unlink(NAME);
+	close(fd);
+	munmap(base, SLOT);
+	is(hugepages(size, "free_hugepages"), before, "all pages are back in the pool");
+}
+
+int main(int argc, char **argv)
+{
+	peer_main(argc, argv);
+	reserve_2m(32);
+	need_1g(2);
+	test_size(SZ_2M);
+	test_size(SZ_1G);
+	return done_testing();
+}

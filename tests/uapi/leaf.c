@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reading how a process uses its memory must not change what anybody sees.
+ * smaps and its like make the kernel split 1 GiB leaves, which, were they not
+ * demoted first, would lose the data for every process.
+ */
+#include "util.h"
+
+#include <pthread.h>
+
+#define NAME "test-leaf"
+
+static uint64_t bytes;
+static char *base;
+static struct peer other;
+
+static void unhurt(const char *what)
+{
+	ok(filled(base, bytes, 9) &&
+	   PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 9) == 1,
+	   "%s: nobody lost a byte", what);
+}
+
+static void test_reader(const char *file)
+{
+	struct peer_msg m = { .op = PEER_READ_FILE };
+
+	snprintf(m.text, sizeof(m.text), "/proc/%d/%s", getpid(), file);
+	ok(peer_call(&other, m) >= 0, "another process reads my %s", file);
+	snprintf(m.text, sizeof(m.text), "/proc/self/%s", file);
+	ok(peer_call(&other, m) >= 0, "and its own");
+	ok(peer_read_file(m.text) >= 0, "and I mine");
+	unhurt(file);
+}
+
+static void test_pagemap(void)
+{
+	uint64_t entries[512];
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	is(pread(fd, entries, sizeof(entries), (uintptr_t)base / 4096 * 8), sizeof(entries),
+	   "pagemap of the region is read");
+	close(fd);
+	unhurt("pagemap");
+}
+
+static void test_clear_refs(void)
+{
+	int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+
+	for (char c = '1'; c <= '5'; c++)
+		if (write(fd, &c, 1) != 1)
+			diag("clear_refs %c: %s", c, strerror(errno));
+	close(fd);
+	unhurt("clear_refs");
+}
+
+static void test_mincore(void)
+{
+	static unsigned char vec[1 << 18];
+
+	for (uint64_t at = 0; at < bytes; at += SZ_1G)
+		mincore(base + at, bytes < SZ_1G ? bytes : SZ_1G, vec);
+	unhurt("mincore");
+}
+
+/* What is exported after a demotion, and attached after it. */
+static void test_late(int fd)
+{
+	struct peer late = peer_start();
+
+	ok(peer_attach(&late, NAME, false) > 0, "a process attaches after the demotion");
+	is(PEER(late, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 9), 1,
+	   "and sees every byte");
+	PEER(late, .op = PEER_FILL, .a = (intptr_t)base, .b = bytes, .c = 10);
+	ok(filled(base, bytes, 10), "it can write");
+	fill(base, bytes, 9);
+	peer_kill(&late);
+	is(view_region(fd).attached, 2, "and leave");
+	unhurt("that");
+}
+
+/* ---- storms ---- */
+
+static _Atomic bool stop;
+
+static void *storm_reader(void *arg)
+{
+	long *reads = arg;
+
+	while (!stop) {
+		peer_read_file("/proc/self/smaps");
+		peer_read_file("/proc/self/numa_maps");
+		(*reads)++;
+	}
+	return NULL;
+}
+
+static void *storm_toucher(void *arg)
+{
+	long *bad = arg;
+
+	while (!stop)
+		for (uint64_t i = 0; i < bytes; i += SZ_2M)
+			*bad += !filled(base + i, 4096, 9 + i);
+	return NULL;
+}
+
+/*
+ * Two processes read smaps, and a third comes and goes, each time with fresh
+ * regions whose leaves are all still whole; threads load all the time.
+ */
+static void test_storm(uint64_t size, int rounds)
+{
+	long reads[2] = { 0, 0 }, bad = 0;
+	long demotions = 0;
+
+	for (int i = 0; i < rounds; i++) {
+		struct peer_msg smaps = { .op = PEER_READ_FILE, .text = "/proc/self/smaps" };
+		int fd = region_with("test-storm", size, 2 * size);
+		struct peer p = peer_start();
+		char *old_base = base;
+		pthread_t t[3];
+
+		base = attach(fd, PROT_READ | PROT_WRITE);
+		fill(base, bytes, 9);
+		peer_attach(&p, "test-storm", false);
+		stop = false;
+		pthread_create(&t[0], NULL, storm_reader, &reads[0]);
+		pthread_create(&t[1], NULL, storm_reader, &reads[1]);
+		pthread_create(&t[2], NULL, storm_toucher, &bad);
+		for (int j = 0; j < 5; j++)
+			peer_call(&p, smaps);
+		bad += PEER(p, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 9) != 1;
+		peer_send(&p, smaps);
+		peer_kill(&p);
+		stop = true;
+		for (int j = 0; j < 3; j++)
+			pthread_join(t[j], NULL);
+		bad += !filled(base, bytes, 9);
+		demotions += view_region(fd).demotions;
+		region_unlink("test-storm");
+		munmap(base, SLOT);
+		close(fd);
+		base = old_base;
+	}
+	diag("%ld reads of smaps, %ld demotions", reads[0] + reads[1], demotions);
+	is(bad, 0, "%d storms of readers, loads and a kill: every byte right", rounds);
+	if (size == SZ_1G)
+		is(demotions, 2 * rounds, "each leaf was demoted once");
+}
+
+static void test_size(uint64_t size)
+{
+	static const char *const files[] = { "smaps", "smaps_rollup", "numa_maps", "maps" };
+	long before = hugepages(size, "free_hugepages");
+	int fd = region_with(NAME, size, 2 * size);
+
+	diag("pages of %lu KiB", (unsigned long)size >> 10);
+	bytes = 2 * size;
+	base = attach(fd, PROT_READ | PROT_WRITE);
+	other = peer_start();
+	peer_attach(&other, NAME, false);
+	fill(base, bytes, 9);
+	is(view_region(fd).demotions, 0, "no leaf is demoted without a reader");
+	test_pagemap();
+	test_clear_refs();
+	test_mincore();
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		test_reader(files[i]);
+	is(view_region(fd).demotions, size == SZ_1G ? 2 : 0,
+	   size == SZ_1G ? "each 1 GiB leaf was demoted once" : "2 MiB leaves never are");
+	test_late(fd);
+	region_unlink(NAME);
+	peer_kill(&other);
+	munmap(base, SLOT);
+	close(fd);
+	is(hugepages(size, "free_hugepages"), before, "all pages are back in the pool");
+	test_storm(size, size == SZ_1G ? 3 : 8);
+	is(hugepages(size, "free_hugepages"), before, "also after the storms");
+}
+
+int main(int argc, char **argv)
+{
+	peer_main(argc, argv);
+	reserve_2m(32);
+	need_1g(2);
+	test_size(SZ_2M);
+	test_size(SZ_1G);
+	return done_testing();
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Many processes come and go at once, killed at any step, while others do I/O,
+ * grow the region, read smaps and fork. SEED in the environment repeats a run's
+ * choices. At the end: no attachment, no page and no byte is lost.
+ */
+#include "util.h"
+
+#include <pthread.h>
+
+#define NAME "test-race"
+#define WORKERS 6
+#define ROUNDS 60
+
+static unsigned int seed;
+
+/* What a worker does until it is killed. */
+static void work(unsigned int mine)
+{
+	for (;;) {
+		int fd = view_open(NAME, "rw", O_RDWR);
+		char *p = fd < 0 ? NULL : attach(fd, PROT_READ | PROT_WRITE);
+
+		if (!p)
+			_exit(1);
+		if (!filled(p, SZ_2M, 77))
+			_exit(2);
+		if (rand_r(&mine) % 4 == 0 && peer_read_file("/proc/self/smaps") < 0)
+			_exit(3);
+		if (rand_r(&mine) % 4 == 0) {
+			pid_t pid = fork();
+
+			if (!pid)
+				_exit(0);
+			waitpid(pid, NULL, 0);
+		}
+		close(fd);
+		if (munmap(p, SLOT))
+			_exit(4);
+	}
+}
+
+static pid_t start_worker(unsigned int mine)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		work(mine);
+	return pid;
+}
+
+static void *attach_thread(void *arg)
+{
+	int fd = *(int *)arg;
+	long *mapped = calloc(1, sizeof(*mapped));
+
+	for (int i = 0; i < 300; i++) {
+		char *p = attach(fd, PROT_READ | PROT_WRITE);
+
+		if (p) {
+			(*mapped)++;
+			munmap(p, SLOT);
+		} else if (errno != EBUSY) {
+			bail("attach in a thread: %s", strerror(errno));
+		}
+	}
+	return mapped;
+}
+
+/* Loads and stores at the slot while others map and unmap it there. */
+static _Atomic bool stop;
+
+static void *poke_thread(void *arg)
+{
+	char *at = arg;
+	uint64_t v;
+
+	while (!stop)
+		try_load(at + SZ_2M / 2, &v);
+	return NULL;
+}
+
+static void test_threads(uint64_t size)
+{
+	int fd = region_with("test-threads", size, size);
+	char *at = (char *)(uintptr_t)view_region(fd).addr;
+	pthread_t t[3], poke;
+	long mapped = 0;
+
+	stop = false;
+	pthread_create(&poke, NULL, poke_thread, at);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, attach_thread, &fd);
+	for (int i = 0; i < 3; i++) {
+		void *n;
+
+		pthread_join(t[i], &n);
+		mapped += *(long *)n;
+		free(n);
+	}
+	stop = true;
+	pthread_join(poke, NULL);
+	ok(mapped > 0, "three threads attached %ld times in turn, a fourth poking", mapped);
+	is(view_region(fd).attached, 0, "none is left");
+	region_unlink("test-threads");
+	close(fd);
+}
+
+static void test_storm(uint64_t size)
+{
+	long before = hugepages(size, "free_hugepages");
+	pid_t pid[WORKERS];
+	int fd, status, bad = 0;
+	char *p;
+
+	region_unlink(NAME);
+	region_create(NAME, size, size * 64);
+	fd = view_open(NAME, "rw", O_RDWR);
+	is(donate(fd, size, size, 0), 0, "(a region of %lu KiB pages)", (unsigned long)size >> 10);
+	p = attach(fd, PROT_READ | PROT_WRITE);
+	fill(p, SZ_2M, 77);
+	for (int i = 0; i < WORKERS; i++)
+		pid[i] = start_worker(seed + i);
+	for (int i = 0; i < ROUNDS; i++) {
+		int w = rand_r(&seed) % WORKERS;
+
+		usleep(rand_r(&seed) % 20000);
+		kill(pid[w], SIGKILL);
+		waitpid(pid[w], &status, 0);
+		bad += !WIFSIGNALED(status);
+		pid[w] = start_worker(seed + i * WORKERS);
+		/* Growth under load, as far as the pool goes. */
+		if (size == SZ_2M && i % 4 == 0)
+			bad += donate(fd, size, size, (1 + i / 4) * size) != 0;
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], &status, 0);
+		bad += !WIFSIGNALED(status);
+	}
+	is(bad, 0, "%d workers killed at any step, none saw a wrong byte", ROUNDS + WORKERS);
+	for (int ms = 0; ms < 5000 && view_region(fd).attached > 1; ms++)
+		usleep(1000);
+	is(view_region(fd).attached, 1, "only mine is attached");
+	ok(filled(p, SZ_2M, 77), "every byte is right");
+	munmap(p, SLOT);
+	region_unlink(NAME);
+	close(fd);
+	is(hugepages(size, "free_hugepages"), before, "all pages are back in the pool");
+}
+
+int main(int argc, char **argv)
+{
+	const char *env = getenv("SEED");
+
+	peer_main(argc, argv);
+	seed = env ? strtoul(env, NULL, 0) : (unsigned int)time(NULL);
+	diag("SEED=%u repeats this run's choices", seed);
+	reserve_2m(48);
+	need_1g(1);
+	test_threads(SZ_2M);
+	test_threads(SZ_1G);
+	test_storm(SZ_2M);
+	test_storm(SZ_1G);
+	return done_testing();
+}

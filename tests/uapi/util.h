@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of the device share: calls on it, memory to donate, loads and
+ * stores that survive their signal, and a peer: an unrelated process (its own
+ * execve, its own mm) that does one thing at a time on command.
+ */
+#ifndef UAPI_UTIL_H
+#define UAPI_UTIL_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <linux/mman.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/msharearena.h>
+
+#include "../tap.h"
+
+#define SLOT	((unsigned long)MSHAREARENA_SLOT_SIZE)
+#define SZ_2M	((unsigned long)MSHAREARENA_PAGE_2M)
+#define SZ_1G	((unsigned long)MSHAREARENA_PAGE_1G)
+#define SZ_4K	4096UL
+
+/* ---- the machine ---- */
+
+static inline long read_long(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	long v = -1;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%li", &v) != 1)
+		v = -1;
+	fclose(f);
+	return v;
+}
+
+static inline long hugepages(uint64_t size, const char *what)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/%s",
+		 (unsigned long)size >> 10, what);
+	return read_long(path);
+}
+
+/* Reserve 2 MiB pages; 1 GiB pages come from the kernel's command line. */
+static inline void reserve_2m(long n)
+{
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "we");
+
+	if (!f)
+		bail("no 2 MiB huge pages on this machine");
+	fprintf(f, "%ld\n", n);
+	fclose(f);
+	if (hugepages(SZ_2M, "nr_hugepages") < n)
+		bail("could not reserve 2 MiB huge pages: too little free memory");
+}
+
+static inline void need_1g(long n)
+{
+	if (hugepages(SZ_1G, "free_hugepages") < n)
+		bail("need free 1 GiB huge pages: boot with hugepagesz=1G hugepages=2");
+}
+
+/* ---- the device; -errno on error ---- */
+
+static inline int ctl(unsigned long cmd, void *arg)
+{
+	int fd = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		bail("open /dev/msharearena: %s (is the module loaded?)", strerror(errno));
+	ret = ioctl(fd, cmd, arg) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static inline struct msharearena_create create_args(const char *name,
+						    uint64_t page_size,
+						    uint64_t length)
+{
+	struct msharearena_create c = {
+		.size = sizeof(c),
+		.length = length,
+		.page_size = page_size,
+		.uid = -1,
+		.gid = -1,
+		.mode = 0600,
+	};
+
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	return c;
+}
+
+static inline int region_create(const char *name, uint64_t page_size, uint64_t length)
+{
+	struct msharearena_create c = create_args(name, page_size, length);
+
+	return ctl(MSHAREARENA_CREATE, &c);
+}
+
+static inline int region_unlink(const char *name)
+{
+	struct msharearena_unlink u = { .size = sizeof(u) };
+
+	snprintf(u.name, sizeof(u.name), "%s", name);
+	return ctl(MSHAREARENA_UNLINK, &u);
+}
+
+static inline int view_open(const char *name, const char *view, int flags)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/mshare/%s/%s", name, view);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static inline int view_export(int fd, const void *addr, uint64_t length, uint64_t offset)
+{
+	struct msharearena_export e = {
+		.size = sizeof(e),
+		.addr = (uint64_t)(uintptr_t)addr,
+		.length = length,
+		.offset = offset,
+	};
+
+	return ioctl(fd, MSHAREARENA_EXPORT, &e) ? -errno : 0;
+}
+
+static inline struct msharearena_region view_region(int fd)
+{
+	struct msharearena_region r = { .size = sizeof(r) };
+
+	if (ioctl(fd, MSHAREARENA_GET_REGION, &r))
+		bail("GET_REGION: %s", strerror(errno));
+	return r;
+}
+
+static inline void *donor(uint64_t page_size, uint64_t length)
+{
+	int huge = page_size == SZ_1G ? MAP_HUGE_1GB : MAP_HUGE_2MB;
+	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | huge, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Memory into a region, the donor's own mapping gone again. */
+static inline int donate(int fd, uint64_t page_size, uint64_t length, uint64_t offset)
+{
+	void *p = donor(page_size, length);
+	int ret;
+
+	if (!p)
+		return -errno;
+	ret = view_export(fd, p, length, offset);
+	munmap(p, length);
+	return ret;
+}
+
+/* mmap() may be interrupted while it waits for the notifier: try again. */
+static inline char *attach(int fd, int prot)
+{
+	void *p;
+
+	do {
+		p = mmap(NULL, SLOT, prot, MAP_SHARED, fd, 0);
+	} while (p == MAP_FAILED && errno == EINTR);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* A region with memory, opened for writing. */
+static inline int region_with(const char *name, uint64_t page_size, uint64_t length)
+{
+	int fd, ret;
+
+	region_unlink(name);
+	ret = region_create(name, page_size, length);
+	if (ret)
+		bail("create %s: %s", name, strerror(-ret));
+	fd = view_open(name, "rw", O_RDWR);
+	if (fd < 0)
+		bail("open %s: %s", name, strerror(-fd));
+	ret = donate(fd, page_size, length, 0);
+	if (ret)
+		bail("donate to %s: %s", name, strerror(-ret));
+	return fd;
+}
+
+/* ---- accesses that survive their signal ---- */
+
+static sigjmp_buf util_jump;
+
+static void util_on_fault(int sig)
+{
+	siglongjmp(util_jump, sig);
+}
+
+static inline void util_catch(bool on)
+{
+	struct sigaction sa = { .sa_handler = on ? util_on_fault : SIG_DFL };
+
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+}
+
+/* 0, or the signal that the access raised */
+static inline int try_load(const volatile void *p, uint64_t *value)
+{
+	int sig = sigsetjmp(util_jump, 1);
+
+	if (!sig) {
+		util_catch(true);
+		*value = *(const volatile uint64_t *)p;
+	}
+	util_catch(false);
+	return sig;
+}
+
+static inline int try_store(volatile void *p, uint64_t value)
+{
+	int sig = sigsetjmp(util_jump, 1);
+
+	if (!sig) {
+		util_catch(true);
+		*(volatile uint64_t *)p = value;
+	}
+	util_catch(false);
+	return sig;
+}
+
+/* Different in every word, so that a wrong page or an old one is seen. */
+static inline void fill(char *p, uint64_t bytes, uint64_t seed)
+{
+	for (uint64_t i = 0; i < bytes; i += 4096)
+		*(volatile uint64_t *)(p + i) = (seed + i) * 0x9e3779b97f4a7c15ULL;
+}
+
+static inline bool filled(const char *p, uint64_t bytes, uint64_t seed)
+{
+	for (uint64_t i = 0; i < bytes; i += 4096)
+		if (*(const volatile uint64_t *)(p + i) !=
+		    (seed + i) * 0x9e3779b97f4a7c15ULL)
+			return false;
+	return true;
+}
+
+/* ---- a peer ---- */
+
+enum peer_op {
+	PEER_OPEN,	/* a: 1 for ro; text: region; returns fd or -errno */
+	PEER_ATTACH,	/* a: prot; returns address or -errno */
+	PEER_DETACH,
+	PEER_LOAD,	/* a: address; returns signal, value in reply */
+	PEER_STORE,	/* a: address, b: value; returns signal */
+	PEER_FILL,	/* a: address, b: bytes, c: seed */
+	PEER_FILLED,	/* returns 1 if so */
+	PEER_READ_FILE,	/* text: path; returns bytes read or -errno */
+	PEER_CLOSE,
+	PEER_EXEC,	/* execve /bin/sleep; no answer */
+	PEER_EXIT,	/* no answer */
+	PEER_TAKE,	/* a: from, b: tag, c: timeout; returns fd or -errno */
+	PEER_PUBLISH,	/* a: ring fd, b: tag, c: to */
+	PEER_OPS,
+};
+
+struct peer_msg {
+	int op;			/* enum peer_op, or one of a test's own */
+	int64_t a, b, c;
+	char text[96];
+};
+
+struct peer {
+	pid_t pid;
+	int sock;
+	uint64_t value;		/* of the last PEER_LOAD */
+};
+
+static inline int64_t peer_read_file(const char *path)
+{
+	static char buf[65536];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int64_t total = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		total += n;
+	if (n < 0)
+		total = -errno;
+	close(fd);
+	return total;
+}
+
+/* Tests that need more of a peer define this before including util.h. */
+#ifndef PEER_EXTRA
+#define PEER_EXTRA(m, fd) (-ENOSYS)
+#endif
+
+static inline int64_t peer_do(struct peer_msg *m, int *fd, char **map, uint64_t *value)
+{
+	struct msharearena_take t = { .size = sizeof(t) };
+	struct msharearena_publish p = { .size = sizeof(p) };
+
+	switch (m->op) {
+	case PEER_OPEN:
+		*fd = view_open(m->text, m->a ? "ro" : "rw", m->a ? O_RDONLY : O_RDWR);
+		return *fd;
+	case PEER_ATTACH:
+		*map = attach(*fd, m->a);
+		return *map ? (int64_t)(uintptr_t)*map : -errno;
+	case PEER_DETACH:
+		return munmap(*map, SLOT) ? -errno : 0;
+	case PEER_LOAD:
+		return try_load((void *)(uintptr_t)m->a, value);
+	case PEER_STORE:
+		return try_store((void *)(uintptr_t)m->a, m->b);
+	case PEER_FILL:
+		fill((char *)(uintptr_t)m->a, m->b, m->c);
+		return 0;
+	case PEER_FILLED:
+		return filled((char *)(uintptr_t)m->a, m->b, m->c);
+	case PEER_READ_FILE:
+		return peer_read_file(m->text);
+	case PEER_CLOSE:
+		return close(*fd) ? -errno : 0;
+	case PEER_EXEC:
+		execl("/bin/sleep", "sleep", "100", (char *)NULL);
+		_exit(127);
+	case PEER_EXIT:
+		_exit(0);
+	case PEER_TAKE:
+		t.from = m->a;
+		t.tag = m->b;
+		t.timeout_ms = m->c;
+		return ioctl(*fd, MSHAREARENA_TAKE, &t) ? -errno : t.ring_fd;
+	case PEER_PUBLISH:
+		p.ring_fd = m->a;
+		p.tag = m->b;
+		p.to = m->c;
+		return ioctl(*fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
+	default:
+		return PEER_EXTRA(m, *fd);
+	}
+}
+
+/* Call first in main(): in a peer it never returns. */
+static inline void peer_main(int argc, char **argv)
+{
+	struct peer_msg m;
+	char *map = NULL;
+	int fd = -1, sock;
+
+	if (argc != 3 || strcmp(argv[1], "--peer"))
+		return;
+	sock = atoi(argv[2]);
+	while (recv(sock, &m, sizeof(m), 0) == sizeof(m)) {
+		int64_t answer[2] = { 0, 0 };
+
+		answer[0] = peer_do(&m, &fd, &map, (uint64_t *)&answer[1]);
+		if (send(sock, answer, sizeof(answer), 0) != sizeof(answer))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static inline struct peer peer_start(void)
+{
+	struct peer p = { 0 };
+	char num[16];
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
+		bail("socketpair: %s", strerror(errno));
+	p.pid = fork();
+	if (p.pid < 0)
+		bail("fork: %s", strerror(errno));
+	if (!p.pid) {
+		fcntl(sv[1], F_SETFD, 0);
+		snprintf(num, sizeof(num), "%d", sv[1]);
+		execl("/proc/self/exe", "peer", "--peer", num, (char *)NULL);
+		_exit(127);
+	}
+	close(sv[1]);
+	p.sock = sv[0];
+	return p;
+}
+
+static inline void peer_send(struct peer *p, struct peer_msg m)
+{
+	if (send(p->sock, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m))
+		bail("peer %d is gone", p->pid);
+}
+
+static inline int64_t peer_wait(struct peer *p)
+{
+	int64_t answer[2];
+
+	if (recv(p->sock, answer, sizeof(answer), 0) != sizeof(answer))
+		bail("peer %d died", p->pid);
+	p->value = answer[1];
+	return answer[0];
+}
+
+static inline int64_t peer_call(struct peer *p, struct peer_msg m)
+{
+	peer_send(p, m);
+	return peer_wait(p);
+}
+
+#define PEER(p, ...) peer_call(&(p), (struct peer_msg){ __VA_ARGS__ })
+
+/* Open the region's view and attach it; the address, or -errno. */
+static inline int64_t peer_attach(struct peer *p, const char *name, bool ro)
+{
+	struct peer_msg m = { .op = PEER_OPEN, .a = ro };
+	int64_t ret;
+
+	snprintf(m.text, sizeof(m.text), "%s", name);
+	ret = peer_call(p, m);
+	if (ret < 0)
+		return ret;
+	return PEER(*p, .op = PEER_ATTACH, .a = ro ? PROT_READ : PROT_READ | PROT_WRITE);
+}
+
+static inline int peer_reap(struct peer *p)
+{
+	int status = 0;
+
+	close(p->sock);
+	waitpid(p->pid, &status, 0);
+	return status;
+}
+
+static inline int peer_kill(struct peer *p)
+{
+	kill(p->pid, SIGKILL);
+	return peer_reap(p);
+}
+
+#endif /* UAPI_UTIL_H */

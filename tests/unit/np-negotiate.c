@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: the handshake answers every option, and every malformed one, as the NBD
+ * protocol says, and never reads beyond what came.
+ * Method: bytes into the state machine, bytes out of it; for each length of
+ * each option's data too, and for random bytes.
+ */
+#include <libarena/message.h>
+#include <common/nbd.h>
+#include <np/negotiate.h>
+#include <string.h>
+
+#include "tap.h"
+
+#define DISK_BYTES 0x123456789a000ULL
+
+static const struct export_table exports = {
+	.n = 3,
+	.export = {
+		{ .name = "first", .bytes = DISK_BYTES, .is_served = true },
+		{ .name = "second", .bytes = 512, .is_served = true,
+		  .is_readonly = true },
+		{ .name = "gone", .bytes = 4096 },
+	},
+};
+
+static struct negotiation n;
+
+/* Give the negotiation what it wants; anything else is this test's fault. */
+static enum negotiation_step feed(const void *data, size_t length)
+{
+	if (n.is_skipping || length != n.want || length > sizeof(n.in))
+		bail("%zu bytes fed, %u wanted", length, n.want);
+	memcpy(n.in, data, length);
+	return negotiation_input(&n);
+}
+
+static enum negotiation_step feed_flags(uint32_t flags)
+{
+	uint8_t wire[4];
+
+	negotiation_init(&n, &exports);
+	nbd_put32(wire, flags);
+	return feed(wire, sizeof(wire));
+}
+
+static enum negotiation_step feed_header(uint32_t option, uint32_t length)
+{
+	uint8_t wire[16];
+
+	nbd_put64(wire, NBD_OPTION_MAGIC);
+	nbd_put32(wire + 8, option);
+	nbd_put32(wire + 12, length);
+	return feed(wire, sizeof(wire));
+}
+
+static enum negotiation_step feed_option(uint32_t option, const void *data,
+					 uint32_t length)
+{
+	enum negotiation_step step = feed_header(option, length);
+
+	return length ? feed(data, length) : step;
+}
+
+/* Data of INFO and GO: @name, then info requests. */
+static uint32_t make_info(uint8_t *data, const char *name,
+			  const uint16_t *infos, uint16_t n_infos)
+{
+	uint32_t length = (uint32_t)strlen(name);
+
+	nbd_put32(data, length);
+	memcpy(data + 4, name, length);
+	nbd_put16(data + 4 + length, n_infos);
+	for (uint16_t i = 0; i < n_infos; i++)
+		nbd_put16(data + 6 + length + 2 * i, infos[i]);
+	return 6 + length + 2U * n_infos;
+}
+
+/* The reply at offset @at of the output is of @type; returns the next one's. */
+static size_t check_reply(size_t at, uint32_t type, uint32_t length,
+			  const char *what)
+{
+	const uint8_t *p = n.out + at;
+
+	if (!ok(n.out_length >= at + NBD_OPTION_REPLY_SIZE,
+		"%s: a reply is there", what))
+		return at;
+	ok(nbd_get64(p) == NBD_REPLY_MAGIC && nbd_get32(p + 8) == n.option,
+	   "%s: magic and option of the reply", what);
+	is(nbd_get32(p + 12), type, "%s: type of the reply", what);
+	is(nbd_get32(p + 16), length, "%s: length of the reply", what);
+	return at + NBD_OPTION_REPLY_SIZE + nbd_get32(p + 16);
+}
+
+/* One error reply of any text, and the negotiation goes on. */
+static void check_refused(enum negotiation_step step, uint32_t type,
+			  const char *what)
+{
+	uint32_t length = n.out_length < NBD_OPTION_REPLY_SIZE ? 0 :
+			  (uint32_t)(n.out_length - NBD_OPTION_REPLY_SIZE);
+
+	is(step, NEGOTIATION_MORE, "%s: goes on", what);
+	check_reply(0, type, length, what);
+	is(n.want, NBD_OPTION_SIZE, "%s: the next option is wanted", what);
+}
+
+static void test_greeting(void)
+{
+	negotiation_init(&n, &exports);
+	is(n.out_length, NBD_GREETING_SIZE, "greeting: its length");
+	ok(!memcmp(n.out, "NBDMAGICIHAVEOPT\0\3", 18),
+	   "greeting: fixed newstyle, no zeroes");
+	is(n.want, 4, "greeting: client flags are wanted");
+	for (uint32_t flags = 0; flags < 4; flags++)
+		is(feed_flags(flags), NEGOTIATION_MORE, "client flags %u", flags);
+	for (unsigned int bit = 2; bit < 32; bit++)
+		is(feed_flags(3 | 1U << bit), NEGOTIATION_CLOSE,
+		   "unknown client flag %u closes", bit);
+}
+
+static void test_option_magic(void)
+{
+	for (unsigned int byte = 0; byte < 8; byte++) {
+		uint8_t wire[16] = { 0 };
+
+		feed_flags(3);
+		nbd_put64(wire, NBD_OPTION_MAGIC);
+		wire[byte] ^= 0x10;
+		is(feed(wire, 16), NEGOTIATION_CLOSE,
+		   "a wrong byte %u of the option magic closes", byte);
+	}
+}
+
+static void test_list(void)
+{
+	size_t at;
+
+	feed_flags(3);
+	is(feed_option(NBD_OPT_LIST, NULL, 0), NEGOTIATION_MORE, "LIST goes on");
+	at = check_reply(0, NBD_REP_SERVER, 9, "LIST, first export");
+	ok(!memcmp(n.out + 20, "\0\0\0\5first", 9), "LIST: the first name");
+	at = check_reply(at, NBD_REP_SERVER, 10, "LIST, second export");
+	ok(!memcmp(n.out + at - 10, "\0\0\0\6second", 10), "LIST: the second name");
+	at = check_reply(at, NBD_REP_ACK, 0, "LIST, end");
+	is(at, n.out_length, "LIST: an export without SP is not told");
+	check_refused(feed_option(NBD_OPT_LIST, "x", 1), NBD_REP_ERR_INVALID,
+		      "LIST with data");
+}
+
+static void test_longest_list(void)
+{
+	static struct export_table many;
+
+	many.n = ARENA_MAX_SPS;
+	for (unsigned int i = 0; i < many.n; i++) {
+		memset(many.export[i].name, 'a', EXPORT_NAME_MAX);
+		many.export[i].is_served = true;
+	}
+	negotiation_init(&n, &many);
+	feed("\0\0\0\3", 4);
+	is(feed_option(NBD_OPT_LIST, NULL, 0), NEGOTIATION_MORE,
+	   "the longest LIST fits");
+}
+
+static void test_abort(void)
+{
+	feed_flags(3);
+	is(feed_option(NBD_OPT_ABORT, NULL, 0), NEGOTIATION_CLOSE, "ABORT closes");
+	check_reply(0, NBD_REP_ACK, 0, "ABORT");
+	feed_flags(3);
+	is(feed_option(NBD_OPT_ABORT, "bye", 3), NEGOTIATION_CLOSE,
+	   "ABORT with data closes");
+	check_reply(0, NBD_REP_ACK, 0, "ABORT with data");
+}
+
+static void test_unknown_options(void)
+{
+	static const uint32_t options[] = {
+		0, 4, NBD_OPT_STARTTLS, NBD_OPT_STRUCTURED_REPLY,
+		NBD_OPT_LIST_META_CONTEXT, NBD_OPT_SET_META_CONTEXT, 11, 12,
+		0x7fffffff, 0xffffffff,
+	};
+	char what[64];
+
+	feed_flags(3);
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		snprintf(what, sizeof(what), "option %u", options[i]);
+		check_refused(feed_option(options[i], NULL, 0),
+			      NBD_REP_ERR_UNSUP, what);
+		snprintf(what, sizeof(what), "option %u with data", options[i]);
+		check_refused(feed_option(options[i], "\0\0\0\0\0\0\0\0", 8),
+			      NBD_REP_ERR_UNSUP, what);
+	}
+}
+
+static void check_export(size_t at, uint64_t bytes, uint16_t flags)
+{
+	at = check_reply(at, NBD_REP_INFO, 12, "INFO_EXPORT");
+	is(nbd_get16(n.out + at - 12), NBD_INFO_EXPORT, "INFO_EXPORT: its number");
+	is(nbd_get64(n.out + at - 10), bytes, "INFO_EXPORT: size");
+	is(nbd_get16(n.out + at - 2), flags, "INFO_EXPORT: flags");
+	at = check_reply(at, NBD_REP_INFO, 14, "INFO_BLOCK_SIZE");
+	is(nbd_get16(n.out + at - 14), NBD_INFO_BLOCK_SIZE,
+	   "INFO_BLOCK_SIZE: its number");
+	is(nbd_get32(n.out + at - 12), 1, "INFO_BLOCK_SIZE: minimum");
+	is(nbd_get32(n.out + at - 8), 4096, "INFO_BLOCK_SIZE: preferred");
+	is(nbd_get32(n.out + at - 4), ARENA_MAX_REQUEST, "INFO_BLOCK_SIZE: maximum");
+}
+
+static void test_info(void)
+{
+	static const uint16_t all[] = { 3, 2, 1, 0, 1, 77, 1 };
+	uint16_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH |
+			 NBD_FLAG_SEND_FUA | NBD_FLAG_CAN_MULTI_CONN;
+	uint8_t data[100];
+	size_t at;
+
+	feed_flags(3);
+	is(feed_option(NBD_OPT_INFO, data, make_info(data, "first", NULL, 0)),
+	   NEGOTIATION_MORE, "INFO goes on");
+	check_export(0, DISK_BYTES, flags);
+	at = check_reply(66, NBD_REP_ACK, 0, "INFO, end");
+	is(at, n.out_length, "INFO: nothing more");
+	is(n.export, -1, "INFO chooses nothing");
+
+	is(feed_option(NBD_OPT_GO, data, make_info(data, "second", all, 7)),
+	   NEGOTIATION_TRANSMIT, "GO begins the transmission");
+	check_export(0, 512, flags | NBD_FLAG_READ_ONLY);
+	at = check_reply(66, NBD_REP_INFO, 8, "INFO_NAME");
+	ok(!memcmp(n.out + at - 8, "\0\1second", 8), "INFO_NAME: the name");
+	at = check_reply(at, NBD_REP_ACK, 0, "GO, end");
+	is(at, n.out_length, "GO: each info once, unknown ones not at all");
+	is(n.export, 1, "GO chose the second export");
+
+	feed_flags(3);
+	is(feed_option(NBD_OPT_GO, data, make_info(data, "", NULL, 0)),
+	   NEGOTIATION_TRANSMIT, "GO with no name");
+	is(n.export, 0, "the first export is the default one");
+}
+
+static void test_unknown_exports(void)
+{
+	static const char *const names[] = { "First", "firs", "first ", "gone", "x" };
+	uint8_t data[4200] = { 0 };
+
+	feed_flags(3);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		uint32_t length = make_info(data, names[i], NULL, 0);
+
+		check_refused(feed_option(NBD_OPT_INFO, data, length),
+			      NBD_REP_ERR_UNKNOWN, names[i]);
+		check_refused(feed_option(NBD_OPT_GO, data, length),
+			      NBD_REP_ERR_UNKNOWN, names[i]);
+		is(n.export, -1, "%s: nothing chosen", names[i]);
+	}
+	memset(data, 0, sizeof(data));
+	nbd_put32(data, 6);
+	memcpy(data + 4, "first", 6);
+	check_refused(feed_option(NBD_OPT_GO, data, 12), NBD_REP_ERR_UNKNOWN,
+		      "a name with a NUL");
+	nbd_put32(data, NEGOTIATION_STRING_MAX);
+	check_refused(feed_option(NBD_OPT_GO, data, 6 + NEGOTIATION_STRING_MAX),
+		      NBD_REP_ERR_UNKNOWN, "the longest name");
+	nbd_put32(data, NEGOTIATION_STRING_MAX + 1);
+	check_refused(feed_option(NBD_OPT_GO, data, 7 + NEGOTIATION_STRING_MAX),
+		      NBD_REP_ERR_INVALID, "a name too long");
+}
+
+static void test_malformed_info(void)
+{
+	static const struct {
+		const char *what;
+		uint32_t length;
+		const char *data;
+	} cases[] = {
+		{ "no data", 0, "" },
+		{ "half a name length", 2, "\0\0" },
+		{ "a name length only", 4, "\0\0\0\0" },
+		{ "half a count", 5, "\0\0\0\0\0" },
+		{ "a name beyond the data", 6, "\0\0\0\1\0\0" },
+		{ "a name of 4 GiB", 6, "\377\377\377\377\0\0" },
+		{ "a name of 4 GiB - 6", 6, "\377\377\377\372\0\0" },
+		{ "a count beyond the data", 6, "\0\0\0\0\0\1" },
+		{ "a count of 65535", 6, "\0\0\0\0\377\377" },
+		{ "half an info request", 7, "\0\0\0\0\0\1\0" },
+		{ "a byte too many", 7, "\0\0\0\0\0\0\0" },
+		{ "an info request too many", 8, "\0\0\0\0\0\0\0\0" },
+	};
+
+	feed_flags(3);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		check_refused(feed_option(NBD_OPT_INFO, cases[i].data,
+					  cases[i].length),
+			      NBD_REP_ERR_INVALID, cases[i].what);
+		check_refused(feed_option(NBD_OPT_GO, cases[i].data,
+					  cases[i].length),
+			      NBD_REP_ERR_INVALID, cases[i].what);
+	}
+}
+
+static void test_export_name(void)
+{
+	for (uint32_t flags = 0; flags < 4; flags++) {
+		size_t want = flags & NBD_FLAG_C_NO_ZEROES ? 10 : 134;
+
+		feed_flags(flags);
+		is(feed_option(NBD_OPT_EXPORT_NAME, "second", 6),
+		   NEGOTIATION_TRANSMIT, "EXPORT_NAME, client flags %u", flags);
+		is(n.out_length, want, "EXPORT_NAME: the reply's length");
+		is(nbd_get64(n.out), 512, "EXPORT_NAME: size");
+		ok(nbd_get16(n.out + 8) & NBD_FLAG_READ_ONLY, "EXPORT_NAME: flags");
+		is(n.export, 1, "EXPORT_NAME: the second");
+	}
+	feed_flags(3);
+	is(feed_option(NBD_OPT_EXPORT_NAME, NULL, 0), NEGOTIATION_TRANSMIT,
+	   "EXPORT_NAME with no name");
+	is(n.export, 0, "EXPORT_NAME: the default");
+	feed_flags(3);
+	is(feed_option(NBD_OPT_EXPORT_NAME, "nope", 4), NEGOTIATION_CLOSE,
+	   "EXPORT_NAME of an unknown export closes");
+	is(n.out_length, 0, "and says nothing");
+	feed_flags(3);
+	is(feed_header(NBD_OPT_EXPORT_NAME, NEGOTIATION_DATA_MAX + 1),
+	   NEGOTIATION_CLOSE, "EXPORT_NAME that is too long closes");
+}
+
+static void test_long_options(void)
+{
+	static const struct {
+		uint32_t option, type;
+	} cases[] = {
+		{ NBD_OPT_LIST, NBD_REP_ERR_TOO_BIG },
+		{ NBD_OPT_INFO, NBD_REP_ERR_TOO_BIG },
+		{ NBD_OPT_GO, NBD_REP_ERR_TOO_BIG },
+		{ NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_UNSUP },
+		{ 99, NBD_REP_ERR_UNSUP },
+	};
+	char what[64];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(what, sizeof(what), "long option %u", cases[i].option);
+		feed_flags(3);
+		is(feed_header(cases[i].option, NEGOTIATION_DATA_MAX + 1),
+		   NEGOTIATION_MORE, "%s: goes on", what);
+		ok(n.is_skipping && n.want == NEGOTIATION_DATA_MAX + 1 &&
+		   n.out_length == 0, "%s: its data is skipped", what);
+		check_refused(negotiation_input(&n), cases[i].type, what);
+		ok(!n.is_skipping, "%s: no more skipping", what);
+		feed_flags(3);
+		is(feed_header(cases[i].option, NEGOTIATION_SKIP_MAX + 1),
+		   NEGOTIATION_CLOSE, "%s: absurdly long closes", what);
+		feed_flags(3);
+		is(feed_header(cases[i].option, UINT32_MAX), NEGOTIATION_CLOSE,
+		   "%s: 4 GiB closes", what);
+	}
+	feed_flags(3);
+	feed_header(NBD_OPT_ABORT, NEGOTIATION_DATA_MAX + 1);
+	is(negotiation_input(&n), NEGOTIATION_CLOSE, "a long ABORT closes");
+	check_reply(0, NBD_REP_ACK, 0, "a long ABORT");
+}
+
+/* Whatever the bytes: bounds hold, which the sanitizers watch. */
+static void test_random(void)
+{
+	static uint8_t data[NEGOTIATION_DATA_MAX];
+	unsigned int steps[3] = { 0 };
+	bool is_sane = true;
+
+	srand(1);
+	for (unsigned int i = 0; i < 200000; i++) {
+		uint32_t length = (uint32_t)rand() % (i % 10 ? 24 : sizeof(data) + 1);
+		enum negotiation_step step;
+
+		feed_flags(3);
+		for (uint32_t j = 0; j < length; j++)
+			data[j] = (uint8_t)(rand() % 3 ? 0 : rand());
+		step = feed_option((uint32_t)rand() % 13, data, length);
+		steps[step]++;
+		is_sane &= n.out_length <= sizeof(n.out) &&
+			   (step != NEGOTIATION_MORE || n.want == 16) &&
+			   (step != NEGOTIATION_TRANSMIT ||
+			    (n.export >= 0 && n.export < 2));
+	}
+	ok(is_sane && steps[0] && steps[1] && steps[2],
+	   "200000 random options: %u refused or told, %u chose, %u closed",
+	   steps[0], steps[1], steps[2]);
+}
+
+int main(void)
+{
+	test_greeting();
+	test_option_magic();
+	test_list();
+	test_longest_list();
+	test_abort();
+	test_unknown_options();
+	test_info();
+	test_unknown_exports();
+	test_malformed_info();
+	test_export_name();
+	test_long_options();
+	test_random();
+	return done_testing();
+}

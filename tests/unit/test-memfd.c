@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: the memfd backend keeps libmshare's contract.
+ * Method: each call, right and wrong, in this process and in a child that is
+ * executed afresh and knows the region by the environment alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <mshare.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define LENGTH	(64UL << 20)
+#define NAME	"unit"
+#define ADDR	0x200000000000ULL
+
+static const struct mshare_options options = {
+	.backend = MSHARE_BACKEND_MEMFD,
+	.length = LENGTH,
+	.page_size = 4096,
+	.uid = (uid_t)-1,
+	.gid = (gid_t)-1,
+	.mode = 0600,
+};
+
+/* What the child does: 0, or the number of the step that failed. */
+static int child(void)
+{
+	struct mshare *m, *ro;
+	void *addr;
+	int ring;
+
+	if (mshare_open(NAME, 0, &m))
+		return 1;
+	if (mshare_attach(m, &addr) || addr != (void *)ADDR)
+		return 2;
+	if (strcmp((char *)addr + 5000, "from the parent"))
+		return 3;
+	strcpy((char *)addr + 9000, "from the child");
+	ring = mshare_take_ring(m, getppid(), 42, 5000);
+	if (ring < 0 || !(fcntl(ring, F_GETFD) & FD_CLOEXEC))
+		return 4;
+	if (mshare_take_ring(m, getppid(), 42, 0) != -EAGAIN)
+		return 5;
+	mshare_close(m);
+	if (mshare_open(NAME, 1, &ro) || mshare_attach(ro, &addr))
+		return 6;
+	if (mshare_populate(ro, 0, 4096) != -EACCES ||
+	    mshare_publish_ring(ro, ring, 0, 1) != -EACCES ||
+	    mshare_take_ring(ro, 0, 1, 0) != -EACCES)
+		return 7;
+	mshare_close(ro);
+	return 0;
+}
+
+static int run_child(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl("/proc/self/exe", "test-memfd", "child", NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void refused(const char *name, struct mshare_options o, int error, const char *what)
+{
+	struct mshare *m;
+
+	is(mshare_create(name, &o, &m), error, "create refuses %s", what);
+}
+
+static void test_create_refuses(void)
+{
+	char long_name[65] = "";
+	struct mshare_options o;
+
+	memset(long_name, 'a', 64);
+	refused("", options, -EINVAL, "an empty name");
+	refused("a/b", options, -EINVAL, "a slash");
+	refused("..", options, -EINVAL, "a leading dot");
+	refused("a b", options, -EINVAL, "a blank");
+	refused("a:b", options, -EINVAL, "a colon");
+	refused(long_name, options, -EINVAL, "64 characters");
+	o = options;
+	o.length = 0;
+	refused(NAME, o, -EINVAL, "no length");
+	o.length = 4097;
+	refused(NAME, o, -EINVAL, "half a page");
+	o.length = (512ULL << 30) + 4096;
+	refused(NAME, o, -EINVAL, "more than a slot");
+	o = options;
+	o.page_size = 8192;
+	refused(NAME, o, -EINVAL, "an odd page size");
+	o = options;
+	o.addr = 4096;
+	refused(NAME, o, -EINVAL, "an address inside a slot");
+	o = options;
+	o.mode = 0700;
+	refused(NAME, o, -EINVAL, "execute permission");
+}
+
+static void test_attach(struct mshare *m)
+{
+	struct mshare_info info;
+	void *addr = NULL, *again, *squatter;
+
+	is(mshare_attach(m, &addr), -ENXIO, "attach before there is memory");
+	is(mshare_populate(m, 1, 4096), -EINVAL, "populate at an odd offset");
+	is(mshare_populate(m, 0, 0), -EINVAL, "populate nothing");
+	is(mshare_populate(m, LENGTH - 4096, 8192), -EINVAL, "populate past the end");
+	is(mshare_populate(m, 0, LENGTH), 0, "populate");
+	is(mshare_info(m, &info), 0, "info");
+	ok(info.backend == MSHARE_BACKEND_MEMFD && info.addr == ADDR && info.length == LENGTH &&
+	   info.page_size == 4096 && info.exported == LENGTH, "info is right");
+
+	squatter = mmap((void *)(ADDR + 4096), 4096, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	is(mshare_attach(m, &addr), -EBUSY, "attach where something lies");
+	munmap(squatter, 4096);
+	is(mshare_attach(m, &addr), 0, "attach");
+	ok(addr == (void *)ADDR, "at the region's address");
+	is(mshare_attach(m, &again), 0, "attach again");
+	ok(again == addr, "gives the same");
+	is(mshare_detach(m), 0, "detach");
+	is(mshare_detach(m), 0, "detach again");
+	is(mshare_attach(m, &addr), 0, "attach once more");
+}
+
+static void test_rings(struct mshare *m)
+{
+	struct io_uring ring;
+	int null = open("/dev/null", O_RDWR);
+
+	if (io_uring_queue_init(8, &ring, 0)) {
+		skip("rings: no io_uring");
+		return;
+	}
+	is(mshare_publish_ring(m, null, 0, 42), -EINVAL, "publish what is no ring");
+	is(mshare_publish_ring(m, -1, 0, 42), -EBADF, "publish what is not open");
+	is(mshare_take_ring(m, 0, 42, 0), -EAGAIN, "take where there is none");
+	is(mshare_take_ring(m, 0, 42, 50), -ETIMEDOUT, "take and wait where there is none");
+	is(mshare_take_ring(m, 0x3ffffff, 42, 50), -ESRCH, "take from nobody");
+	is(mshare_publish_ring(m, ring.ring_fd, 0x3ffffff, 42), -ESRCH, "publish to nobody");
+	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), 0, "publish");
+	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), -EEXIST, "publish it twice");
+	is(mshare_take_ring(m, 0, 43, 0), -EAGAIN, "take another tag");
+	is(mshare_take_ring(m, 1, 42, 0), -EAGAIN, "take from another process");
+	is(run_child(), 0, "a child sees the region and takes the ring");
+	is(mshare_publish_ring(m, ring.ring_fd, 1, 42), 0, "publish to somebody else");
+	is(mshare_take_ring(m, 0, 42, 0), -EAGAIN, "which is not for us");
+	mshare_detach(m);
+	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), -ENOTCONN, "publish while detached");
+	io_uring_queue_exit(&ring);
+	close(null);
+}
+
+int main(int argc, char **argv)
+{
+	struct mshare *m, *other;
+	void *addr;
+
+	if (argc > 1 && !strcmp(argv[1], "child"))
+		return child();
+	test_create_refuses();
+	is(mshare_open(NAME, 0, &other), -ENOENT, "open what is not there");
+	if (!ok(!mshare_create(NAME, &options, &m), "create"))
+		return done_testing();
+	is(mshare_create(NAME, &options, &other), -EEXIST, "create it twice");
+	test_attach(m);
+	if (mshare_attach(m, &addr))
+		return done_testing();
+	strcpy((char *)addr + 5000, "from the parent");
+	test_rings(m);
+	mshare_attach(m, &addr);
+	ok(!strcmp((char *)addr + 9000, "from the child"), "the child's bytes are here");
+	is(mshare_unlink(NAME), 0, "unlink");
+	is(mshare_unlink(NAME), -ENOENT, "unlink it twice");
+	is(mshare_open(NAME, 0, &other), -ENOENT, "the name is gone");
+	ok(!strcmp((char *)addr + 9000, "from the child"), "but not the memory");
+	mshare_close(m);
+	mshare_close(NULL);
+	return done_testing();
+}
