@@ -1,0 +1,229 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The demonstration's part in the virtual machine: loads the module, starts the
+# daemons and lets clients that the project did not write drive them. Any
+# machine will do that can load the module and has two disks to overwrite:
+#
+# Usage: tests/demo/guest.sh [DISK0 DISK1]     (default: $VM_DISK0 $VM_DISK1)
+#
+# Exit status 0: everything it says held. 1: something did not. 2: usage.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+PATH=$PWD/build:$PATH:/sbin:/usr/sbin
+disk0=${1:-${VM_DISK0:-}} disk1=${2:-${VM_DISK1:-}}
+if [ -z "$disk0" ] || [ -z "$disk1" ]; then
+	sed -n '/^# Usage/,/^# Exit/s/^# \?//p' "$0" >&2
+	exit 2
+fi
+name=demo
+began=$SECONDS
+tmp=$(mktemp -d)
+arenad='' loaded='' failed=0
+
+step()
+{
+	printf '[%3ds] %s\n' "$((SECONDS - began))" "$*"
+}
+
+die()
+{
+	step "FAILED: $*"
+	[ ! -e "$tmp/arenad.log" ] || sed 's/^/        /' "$tmp/arenad.log"
+	exit 1
+}
+
+end_all()
+{
+	trap - EXIT
+	mountpoint -q "$tmp/mnt" 2>/dev/null && umount "$tmp/mnt"
+	[ ! -e /sys/block/nbd0/pid ] || nbd-client -d /dev/nbd0 >/dev/null 2>&1
+	[ -z "$arenad" ] || kill "$arenad" 2>/dev/null || true
+	wait
+	[ -z "$loaded" ] || rmmod msharearena
+	rm -rf "$tmp"
+}
+trap end_all EXIT
+
+# check WHAT COMMAND...: one thing that is to hold; its output only if it doesn't
+check()
+{
+	local what=$1
+
+	shift
+	if "$@" >"$tmp/output" 2>&1; then
+		step "  ok: $what"
+	else
+		step "  NOT OK: $what"
+		tail -n 20 "$tmp/output" | sed 's/^/        /'
+		failed=$((failed + 1))
+	fi
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.2
+	done
+}
+
+# counters KEY: the sum over the last counters of each process
+counters()
+{
+	awk -v key="$1" '/: counters / {
+		who = $1
+		for (i = 2; i <= NF; i++) {
+			split($i, kv, "=")
+			if (kv[1] == "id")
+				who = who kv[2]
+			if (kv[1] == key)
+				last[who] = kv[2]
+		}
+	} END { for (w in last) sum += last[w]; print sum + 0 }' "$tmp/arenad.log"
+}
+
+is_ready()
+{
+	grep -q '^ready' "$tmp/arenad.out" && return
+	kill -0 "$arenad" 2>/dev/null || die "arenad has ended"
+	return 1
+}
+
+load_module()
+{
+	local module
+
+	if [ -e /dev/msharearena ]; then
+		step "the module is loaded already"
+		return
+	fi
+	module=build/module/$(uname -r)/msharearena.ko
+	[ -e "$module" ] || die "no $module: run 'make modules'"
+	insmod "$module"
+	loaded=1
+	step "msharearena.ko is loaded into Linux $(uname -r)"
+}
+
+start_daemons()
+{
+	step "arenad makes a region of one 1 GiB page and starts arena-np and two arena-sp"
+	arenad --region $name --size 1G --page-size 1G --listen 127.0.0.1:0 \
+		--disk "one=$disk0" --disk "two=$disk1" \
+		>"$tmp/arenad.out" 2>"$tmp/arenad.log" &
+	arenad=$!
+	wait_for 60 is_ready || die "arenad does not become ready"
+	address=$(awk '/^ready/ { print $2; exit }' "$tmp/arenad.out")
+	one=nbd://$address/one
+	two=nbd://$address/two
+	step "clients may come to nbd://$address"
+}
+
+# How each process sees the region, by its own maps and its own page tables.
+show_sharing()
+{
+	local pid view entry table address
+
+	while read -r pid view entry table; do
+		address=$(awk '/\/dev\/mshare\// { print $1; exit }' "/proc/$pid/maps")
+		printf '%s %s 0x%s %s %s %s\n' "$(cat "/proc/$pid/comm")" "$pid" \
+			"${address%%-*}" "$view" "$entry" "$table"
+	done < <(tail -n +2 /sys/kernel/debug/msharearena/$name/links) >"$tmp/sharing"
+	awk '{ printf "        %-9s pid %-5s region at %s, its P4D entry holds table page %s\n",
+		$1, $2, $3, $5 }' "$tmp/sharing"
+}
+
+is_shared()
+{
+	awk '{ n++; at[$3]; tables[$5]; tables[$6] }
+	     END { for (a in at) i++; for (t in tables) j++
+		   exit !(n == 3 && i == 1 && j == 1) }' "$tmp/sharing"
+}
+
+copy_image()
+{
+	step "nbdcopy: a random image of 64 MiB, in and out"
+	head -c 64M /dev/urandom >"$tmp/image"
+	sum=$(sha256sum <"$tmp/image")
+	check "nbdcopy into the disk" nbdcopy --flush "$tmp/image" "$one"
+	# Its own shell, without pipefail: head ends what is longer than the image.
+	check "nbdcopy out of it" bash -c "nbdcopy $one - | head -c 64M >$tmp/back"
+	check "the checksums are equal" test "$sum" = "$(sha256sum <"$tmp/back")"
+	check "what is on the raw disk has it too" test "$sum" = \
+		"$(dd "if=$disk0" bs=1M count=64 iflag=direct status=none | sha256sum)"
+}
+
+run_fio()
+{
+	step "fio: random writes with --verify on both disks at once"
+	check "fio verifies every block" fio --ioengine=nbd --rw=randwrite \
+		--bsrange=4k-128k --size=64M --io_size=48M --iodepth=16 --verify=crc32c --verify_state_save=0 \
+		--name=one "--uri=$one" --name=two "--uri=$two"
+}
+
+use_file_system()
+{
+	step "the kernel's nbd client: a file system on the second disk"
+	modprobe nbd nbds_max=2 || die "this kernel has no nbd module"
+	mkdir "$tmp/mnt"
+	check "nbd-client" nbd-client "${address%:*}" "${address##*:}" -N two /dev/nbd0
+	check "mkfs.ext4" mkfs.ext4 -q -F /dev/nbd0
+	check "mount" mount /dev/nbd0 "$tmp/mnt"
+	check "files are written" cp -r kmod user include "$tmp/mnt/"
+	check "umount" umount "$tmp/mnt"
+	check "fsck.ext4" fsck.ext4 -f -n /dev/nbd0
+	check "mount again" mount /dev/nbd0 "$tmp/mnt"
+	check "the files are the same" eval "diff -r kmod $tmp/mnt/kmod &&
+		diff -r user $tmp/mnt/user && diff -r include $tmp/mnt/include"
+	check "umount" umount "$tmp/mnt"
+	check "disconnect" nbd-client -d /dev/nbd0
+}
+
+stop_daemons()
+{
+	local status=0
+
+	kill -TERM "$arenad"
+	wait "$arenad" || status=$?
+	arenad=''
+	check "arenad stops cleanly on SIGTERM" test "$status" = 0
+	check "no page and no attachment is left" test ! -e /dev/mshare/$name
+}
+
+summary()
+{
+	local copied
+
+	copied=$(counters copied_bytes)
+	check "no byte was copied between socket and disk" test "$copied" = 0
+	check "messages were handed over" test "$(counters handoffs_sent)" -gt 1000
+	check "none was bad" test "$(counters bad_messages)" = 0
+	echo
+	echo "  region address      $(awk '{ printf "%s %s  ", $1, $3 }' "$tmp/sharing")"
+	echo "  page-table page     $(awk '{ printf "%s %s  ", $1, $5 }' "$tmp/sharing")"
+	echo "  handoffs            $(counters handoffs_sent) by MSG_RING"
+	echo "  disk                $(counters bytes_read) bytes read, $(counters bytes_written) written"
+	echo "  copied in between   $copied bytes by NP and SPs"
+	if [ "$failed" = 0 ]; then
+		echo "  verification        all passed: nbdcopy, fio, ext4"
+	else
+		echo "  verification        $failed FAILED"
+	fi
+}
+
+load_module
+start_daemons
+show_sharing
+check "all at one address and through one page-table page" is_shared
+check "nbdinfo knows the disk" test "$(nbdinfo --size "$one")" = "$(blockdev --getsize64 "$disk0")"
+check "nbdinfo --list shows both" test "$(nbdinfo --list "nbd://$address" | grep -c '^export=')" = 2
+copy_image
+run_fio
+use_file_system
+stop_daemons
+summary
+[ "$failed" = 0 ]
