@@ -50,7 +50,7 @@ module-inside:
 ifneq ($(filter module-build,$(MAKECMDGOALS)),)
 release := $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
 ifeq ($(release),)
-$(error no kernel headers at "$(KDIR)": install linux-headers for KERNEL=$(KERNEL), or set KDIR)
+$(error no kernel headers at "$(KDIR)": install them (Debian: linux-headers-$$(uname -r)), or set KDIR)
 endif
 module_dir := build/module/$(release)
 module_links := $(addprefix $(module_dir)/src/,META Kbuild $(shell find kmod include/uapi -type f))

@@ -31,8 +31,8 @@ refused arenad "is not a number of bytes" --size 0
 refused arenad "is not a number of bytes" --size 1X
 refused arenad "none of 1G, 2M, 4K" --page-size 8K
 refused arenad "not a multiple" "${good[@]}" --size 1G --size 3M --page-size 2M
-refused arenad "is not a number from 1" --np-buffers 0
-refused arenad "is not a number from 1" --np-buffers 32768
+refused arenad "is not a number from 2" --np-buffers 1
+refused arenad "is not a number from 2" --np-buffers 32768
 
 refused arena-sp "are needed"
 refused arena-sp "is not a number from 0 to 7" --id 8

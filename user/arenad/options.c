@@ -17,6 +17,8 @@
 #define DEFAULT_SIZE	GIB
 #define DEFAULT_BUFFERS	1024U
 /* An SP's mailbox holds two messages for each, and at most 65536. */
+/* One for a client that is being served, and one to receive the next header. */
+#define MIN_BUFFERS	2U
 #define MAX_BUFFERS	32767U
 
 enum {
@@ -98,7 +100,7 @@ static int parse_bytes(const char *option, const char *text, uint64_t *out)
 {
 	int ret = parse_size(text, out);
 
-	if (ret || !*out) {
+	if (ret || *out < MIN_BUFFERS) {
 		log_error("%s: \"%s\" is not a number of bytes, such as 512M", option, text);
 		return -EINVAL;
 	}
@@ -152,8 +154,9 @@ static int parse_listen(struct arenad_options *o, const char *text)
 
 static int parse_buffers(const char *text, uint32_t *out)
 {
-	if (parse_u32(text, MAX_BUFFERS, out) || !*out) {
-		log_error("--np-buffers: \"%s\" is not a number from 1 to %u", text, MAX_BUFFERS);
+	if (parse_u32(text, MAX_BUFFERS, out) || *out < MIN_BUFFERS) {
+		log_error("--np-buffers: \"%s\" is not a number from %u to %u", text,
+			  MIN_BUFFERS, MAX_BUFFERS);
 		return -EINVAL;
 	}
 	return 0;

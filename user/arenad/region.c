@@ -5,43 +5,75 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libarena/layout.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "options.h"
 
 #define PAGE_1G		(1ULL << 30)
 #define PAGE_2M		(2ULL << 20)
 #define PAGE_4K		4096ULL
+/* Five seconds in all. */
+#define POOL_TRIES	50
+#define POOL_PAUSE_NS	100000000L
 #define POOL_PATH	"/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/%s"
 
-/* Pages of the pool that are free and not reserved; 0 where there is no pool. */
+/* A number of the pool of this page size; 0 where there is no pool. */
+static uint64_t pool_read(uint64_t page_size, const char *what)
+{
+	uint64_t value = 0;
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), POOL_PATH, page_size / 1024, what);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%" SCNu64, &value) != 1)
+		value = 0;
+	fclose(f);
+	return value;
+}
+
+/* Pages that are free and not reserved. */
 static uint64_t pool_available(uint64_t page_size)
 {
-	static const char *const files[] = { "free_hugepages", "resv_hugepages" };
-	uint64_t value[2] = { 0 };
+	uint64_t free = pool_read(page_size, "free_hugepages");
+	uint64_t reserved = pool_read(page_size, "resv_hugepages");
 
-	for (int i = 0; i < 2; i++) {
-		char path[96];
-		FILE *f;
+	return free > reserved ? free - reserved : 0;
+}
 
-		snprintf(path, sizeof(path), POOL_PATH, page_size / 1024, files[i]);
-		f = fopen(path, "re");
-		if (!f)
-			return 0;
-		if (fscanf(f, "%" SCNu64, &value[i]) != 1)
-			value[i] = 0;
-		fclose(f);
+/*
+ * Are there enough pages of this size? The kernel ends a ring, and lets go of
+ * its registered buffers, some time after the process. So where the pool would do
+ * but is in use, as after a restart, its pages may be on their way back.
+ */
+static bool pool_suffices(uint64_t page_size, uint64_t size)
+{
+	uint64_t needed = size / page_size;
+
+	if (size % page_size || pool_read(page_size, "nr_hugepages") < needed)
+		return false;
+	for (int tries = 0; tries < POOL_TRIES; tries++) {
+		if (pool_available(page_size) >= needed)
+			return true;
+		if (!tries)
+			log_info("waiting for huge pages of %" PRIu64 " KiB that are in use",
+				 page_size / 1024);
+		nanosleep(&(struct timespec){ .tv_nsec = POOL_PAUSE_NS }, NULL);
 	}
-	return value[0] > value[1] ? value[0] - value[1] : 0;
+	return false;
 }
 
 /* The largest pages of which there are enough; else what is worth an error. */
 static uint64_t choose_page_size(uint64_t size, enum mshare_backend backend)
 {
-	if (!(size % PAGE_1G) && pool_available(PAGE_1G) >= size / PAGE_1G)
+	if (pool_suffices(PAGE_1G, size))
 		return PAGE_1G;
-	if (!(size % PAGE_2M) && pool_available(PAGE_2M) >= size / PAGE_2M)
+	if (pool_suffices(PAGE_2M, size))
 		return PAGE_2M;
 	return backend == MSHARE_BACKEND_MEMFD ? PAGE_4K : PAGE_2M;
 }
@@ -132,14 +164,18 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 	struct mshare *m;
 	int ret;
 
-	mo.page_size = o->page_size ? o->page_size : choose_page_size(o->size, mo.backend);
+	if (o->replace && !mshare_unlink(o->region))
+		log_warn("removed an old region %s", o->region);
+	mo.page_size = o->page_size;
+	if (!mo.page_size)
+		mo.page_size = choose_page_size(o->size, mo.backend);
+	else if (mo.page_size > PAGE_4K)
+		pool_suffices(mo.page_size, o->size);
 	if (o->size % mo.page_size) {
 		log_error("--size is not a multiple of the page size, %" PRIu64 " KiB",
 			  mo.page_size / 1024);
 		return -EINVAL;
 	}
-	if (o->replace && !mshare_unlink(o->region))
-		log_warn("removed an old region %s", o->region);
 	ret = mshare_create(o->region, &mo, &m);
 	if (ret)
 		return create_error(o, mo.page_size, ret);

@@ -87,7 +87,7 @@ static int raise_file_limit(const struct np *np)
 	if (limit.rlim_cur >= needed)
 		return 0;
 	if (limit.rlim_max < needed) {
-		log_error("--max-connections %u needs %llu open files, and RLIMIT_NOFILE allows %llu",
+		log_error("--max-connections %u needs %llu open files, RLIMIT_NOFILE allows %llu",
 			  np->conns.max, (unsigned long long)needed,
 			  (unsigned long long)limit.rlim_max);
 		return -EMFILE;
