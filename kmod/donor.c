@@ -91,7 +91,8 @@ static int msha_donor_pin_pages(struct msha_chunk *c, unsigned long addr)
 		mmap_read_unlock(current->mm);
 		if (ret)
 			return ret;
-		if (signal_pending(current))
+		/* Only a kill: whoever is interrupted often must get there too. */
+		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}

@@ -72,7 +72,9 @@ static int msha_do_info(struct file *file, union msha_args *a,
 static int msha_do_create(struct file *file, union msha_args *a,
 			  void __user *uarg)
 {
+	struct msharearena_create __user *uc = uarg;
 	struct msharearena_create *c = &a->create;
+	int ret;
 
 	if (c->reserved || (c->mode & ~0666) || !msha_name_ok(c->name))
 		return -EINVAL;
@@ -87,7 +89,15 @@ static int msha_do_create(struct file *file, union msha_args *a,
 	if ((c->addr & (MSHAREARENA_SLOT_SIZE - 1)) ||
 	    c->addr >= MSHAREARENA_SLOT_SIZE * (MSHA_SLOT_COUNT - 1))
 		return -EINVAL;
-	return msha_region_create(c);
+	ret = msha_region_create(c);
+	if (ret)
+		return ret;
+	/* Nobody must be left with a region that he was told he hasn't got. */
+	if (put_user(c->addr, &uc->addr)) {
+		msha_region_unlink(c->name);
+		return -EFAULT;
+	}
+	return 0;
 }
 
 static int msha_do_unlink(struct file *file, union msha_args *a,
@@ -180,6 +190,9 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 		return -EFAULT;
 	if (size < cmd->min_size)
 		return -EINVAL;
+	/* Bounds the search for bits that are set but not known. */
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(&a, cmd->size, uarg, size);
 	if (ret)
 		return ret;

@@ -36,6 +36,8 @@ static void test_extensible(void)
 	big.i.flags = 0;
 	big.newer = 1;
 	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG, "with an unknown bit set it is E2BIG");
+	big.i.size = 1 << 20;
+	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG, "an absurd size is E2BIG");
 	big.i.size = sizeof(big.i) - 1;
 	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL, "a shorter one is EINVAL");
 	big.i.size = 0;
@@ -104,6 +106,19 @@ static void test_names(void)
 	is(region_unlink(NAME), 0, "unlink");
 	is(region_unlink(NAME), -ENOENT, "a second unlink is ENOENT");
 	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the node is gone when unlink returns");
+}
+
+/* The address cannot be told: then there must be no region. */
+static void test_create_unwritable(void)
+{
+	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memcpy(p, &c, sizeof(c));
+	mprotect(p, 4096, PROT_READ);
+	is(ctl(MSHAREARENA_CREATE, p), -EFAULT, "a structure that cannot be written");
+	is(region_unlink(NAME), -ENOENT, "creates nothing");
+	munmap(p, 4096);
 }
 
 static void test_slots(void)
@@ -320,6 +335,7 @@ int main(int argc, char **argv)
 	test_extensible();
 	test_create_refuses();
 	test_names();
+	test_create_unwritable();
 	test_slots();
 	test_permissions();
 	test_gates();

@@ -27,7 +27,8 @@
  *   ENOTTY    the command is not known, or not on this kind of file
  *   EINVAL    size is smaller than the first version of the structure, a flag
  *             or a reserved member is not zero, or a value is malformed
- *   E2BIG     the caller knows members that this kernel does not, and set them
+ *   E2BIG     the caller knows members that this kernel does not, and set them,
+ *             or size is more than a page
  *   EFAULT    a pointer could not be read or written
  *   EINTR     a signal came while waiting; nothing was changed: try again
  *   EPERM     the caller lacks a privilege
