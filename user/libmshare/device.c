@@ -82,7 +82,7 @@ static int device_unlink(const char *name)
 	fd = open_control();
 	if (fd < 0)
 		return fd;
-	strcpy(u.name, name);
+	memcpy(u.name, name, strlen(name) + 1);
 	ret = control(fd, MSHAREARENA_UNLINK, &u);
 	close(fd);
 	return ret;
@@ -104,7 +104,7 @@ static int device_create(struct mshare *m, const struct mshare_options *o)
 	fd = open_control();
 	if (fd < 0)
 		return fd;
-	strcpy(c.name, m->name);
+	memcpy(c.name, m->name, strlen(m->name) + 1);
 	ret = control(fd, MSHAREARENA_CREATE, &c);
 	close(fd);
 	if (ret)

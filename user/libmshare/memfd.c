@@ -122,8 +122,9 @@ static int page_flags(uint64_t page_size)
 		return MFD_HUGETLB | MFD_HUGE_2MB;
 	case MSHAREARENA_PAGE_1G:
 		return MFD_HUGETLB | MFD_HUGE_1GB;
+	default:
+		return -EINVAL;
 	}
-	return -EINVAL;
 }
 
 /* Sealed, so that nobody can shrink it and raise SIGBUS in the others. */

@@ -38,7 +38,7 @@ static struct mshare *region_new(const char *name, const struct mshare_ops *ops,
 	m->ops = ops;
 	m->fd = -1;
 	m->readonly = readonly;
-	strcpy(m->name, name);
+	memcpy(m->name, name, strlen(name) + 1);
 	return m;
 }
 

@@ -144,7 +144,7 @@ static enum negotiation_step answer_info(struct negotiation *n)
 	if (export < 0)
 		return refuse(n, NBD_REP_ERR_UNKNOWN, "no such export");
 	for (uint32_t i = 0; i < n_infos; i++)
-		if (nbd_get16(infos + 2 * i) == NBD_INFO_NAME)
+		if (nbd_get16(infos + 2UL * i) == NBD_INFO_NAME)
 			is_name_wanted = true;
 	put_info(n, &n->exports->export[export], is_name_wanted);
 	if (n->option != NBD_OPT_GO)

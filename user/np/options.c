@@ -184,8 +184,9 @@ static int parse_one(struct options *o, int opt, const char *arg)
 	case 'v':
 		o->is_verbose = true;
 		return 0;
+	default:
+		return -EINVAL;
 	}
-	return -EINVAL;
 }
 
 static enum options_result check_complete(const struct options *o, int argc)
@@ -224,6 +225,8 @@ enum options_result np_options_parse(struct options *o, int argc, char **argv)
 			return OPTIONS_DONE;
 		case '?':
 			return OPTIONS_BAD;
+		default:
+			break;
 		}
 		if (parse_one(o, opt, optarg)) {
 			log_error("--%s: not understood: %s",

@@ -40,7 +40,7 @@ static int64_t clock_ms(void)
 /* The first message, before the ring is there to wait for it. */
 static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 {
-	int64_t end = clock_ms() + HELLO_SECONDS * 1000;
+	int64_t end = clock_ms() + HELLO_SECONDS * 1000LL;
 
 	for (;;) {
 		struct pollfd fds[] = {

@@ -68,6 +68,7 @@ static void payload_done(struct transfer *t, int err)
 	struct slot *s = c->rx_slot;
 	struct np *np = c->np;
 
+	assert(s);
 	c->rx_slot = NULL;
 	if (err) {
 		release_run(np, s);
