@@ -180,6 +180,9 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 	if (ret)
 		return create_error(o, mo.page_size, ret);
 	available = pool_available(mo.page_size);
+	/* The kernel clears them, which takes a while where there are many. */
+	log_info("region %s: taking %" PRIu64 " MiB in pages of %" PRIu64 " KiB", o->region,
+		 o->size >> 20, mo.page_size / 1024);
 	ret = mshare_populate(m, 0, o->size);
 	if (ret)
 		populate_error(o, mo.page_size, available, ret);
@@ -189,8 +192,6 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 		arenad_region_close(o, m);
 		return ret;
 	}
-	log_info("region %s: %" PRIu64 " MiB in pages of %" PRIu64 " KiB", o->region,
-		 o->size >> 20, mo.page_size / 1024);
 	*out = m;
 	return 0;
 }
