@@ -47,7 +47,7 @@ module-inside:
 	@$(MAKE) --no-print-directory module-build WARN=1e \
 		KDIR=$(lastword $(sort $(wildcard /lib/modules/$(KERNEL).*/build)))
 
-ifneq ($(filter module-build,$(MAKECMDGOALS)),)
+ifneq ($(filter module-build modules-install,$(MAKECMDGOALS)),)
 release := $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
 ifeq ($(release),)
 $(error no kernel headers at "$(KDIR)": install them (Debian: linux-headers-$$(uname -r)), or set KDIR)
@@ -65,6 +65,25 @@ module-build: $(module_links)
 $(module_dir)/src/%: | %
 	@mkdir -p $(@D)
 	@ln -srf $| $@
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+to = $(DESTDIR)$(PREFIX)
+
+.PHONY: install
+install:		## daemons, libmshare and man pages into DESTDIR/PREFIX (/usr/local), after make user
+	@[ -e build/arenad ] || { echo "nothing is built: run 'make user' first" >&2; exit 1; }
+	install -d $(to)/sbin $(to)/lib $(to)/include/linux $(to)/share/man/man8
+	install -m 755 build/arenad build/arena-np build/arena-sp $(to)/sbin
+	install -m 644 build/libmshare.a $(to)/lib
+	install -m 644 user/include/*.h $(to)/include
+	install -m 644 include/uapi/linux/*.h $(to)/include/linux
+	install -m 644 user/man/*.8 $(to)/share/man/man8
+
+.PHONY: modules-install
+modules-install: modules	## the module for the running kernel into DESTDIR/lib/modules, and depmod
+	@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(module_dir)/src \
+		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 
 .PHONY: clean
 clean:			## removes what was built; the build root stays (see tests/vm/README.md)
@@ -123,4 +142,4 @@ vm: user module		## a shell in a virtual machine that has the build in /src (KER
 .PHONY: help
 help:			## this list
 	@awk -F '\t*## *' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
