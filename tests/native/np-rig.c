@@ -61,6 +61,9 @@ struct sp {
 	unsigned int n_backlog;
 };
 
+/* Shared by all processes of the rig, as the SPs are there before the NP. */
+static pid_t *np_pid;
+
 static void die(const char *what, int err)
 {
 	fprintf(stderr, "np-rig: %s: %s\n", what, strerror(-err));
@@ -191,11 +194,14 @@ static void misbehave(struct sp *sp)
 	if (has_mode(sp, "flood") && sp->n_requests == MISCHIEF_AT) {
 		struct arena_msg junk = { .type = 99 };
 
+		/* Awake, it might take them as fast as they come. */
+		kill(*np_pid, SIGSTOP);
 		for (unsigned int i = 0; i < 200000; i++) {
 			while (arena_channel_prep(sp->channel, &sp->ring, &junk, 1))
 				io_uring_submit(&sp->ring);
 		}
 		io_uring_submit(&sp->ring);
+		kill(*np_pid, SIGCONT);
 	}
 }
 
@@ -306,12 +312,10 @@ static pid_t start_sp(const struct rig *rig, unsigned int id, struct mshare *m,
 	_exit(0);
 }
 
-static pid_t np_pid;
-
 static void forward(int signo)
 {
-	if (np_pid > 0)
-		kill(np_pid, signo);
+	if (*np_pid > 0)
+		kill(*np_pid, signo);
 }
 
 static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
@@ -399,6 +403,10 @@ int main(int argc, char **argv)
 	void *base;
 
 	parse(&rig, argc, argv);
+	np_pid = mmap(NULL, sizeof(*np_pid), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (np_pid == MAP_FAILED)
+		die("mmap", -errno);
 	o.length = rig.memory;
 	ret = mshare_create(REGION, &o, &m);
 	if (!ret)
@@ -415,8 +423,8 @@ int main(int argc, char **argv)
 	signal(SIGTERM, forward);
 	signal(SIGINT, forward);
 	signal(SIGUSR1, forward);
-	np_pid = start_np(argv + optind, (unsigned int)(argc - optind), &rig, pids);
-	while (waitpid(np_pid, &status, 0) < 0 && errno == EINTR)
+	*np_pid = start_np(argv + optind, (unsigned int)(argc - optind), &rig, pids);
+	while (waitpid(*np_pid, &status, 0) < 0 && errno == EINTR)
 		;
 	for (unsigned int i = 0; i < rig.n_sps; i++) {
 		int sp_status = 0;
