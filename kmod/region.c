@@ -342,7 +342,7 @@ int msha_region_export(struct msha_region *r,
 	if (check_add_overflow(e->offset, e->length, &end) || end > r->length)
 		return -ERANGE;
 
-	if (mutex_lock_interruptible(&r->export_lock))
+	if (mutex_lock_killable(&r->export_lock))
 		return -EINTR;
 	ret = -EEXIST;
 	if (!msha_region_is_hole(r, e->offset, e->length))

@@ -206,8 +206,12 @@ int msha_ring_take(struct msha_region *r, const struct msharearena_take *t,
 								&ring),
 						timeout);
 	put_pid(from);
+	/*
+	 * Not EINTR: io_uring wakes tasks as by a signal to run its own work,
+	 * and then there is no signal that the caller could know of.
+	 */
 	if (left < 0)
-		return -EINTR;
+		return left;
 	if (!left)
 		return t->timeout_ms ? -ETIMEDOUT : -EAGAIN;
 	return msha_ring_receive(r, ring, ufd);

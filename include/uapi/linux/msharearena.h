@@ -241,7 +241,8 @@ struct msharearena_publish {
  * @ring_fd: OUT: a new close-on-exec descriptor of the ring
  * @reserved: must be zero
  *
- * Each published ring is taken once. The caller need not be attached.
+ * Each published ring is taken once. The caller need not be attached. A wait
+ * that a handler with SA_RESTART interrupts begins anew, with all of its time.
  *
  * Errors: EACCES as for export; ESRCH no process @from; ETIMEDOUT (EAGAIN
  * where @timeout_ms is 0) nothing was published for the caller; EMFILE no
