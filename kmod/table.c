@@ -111,6 +111,8 @@ void msha_table_destroy(struct msha_table *t)
 	msha_pmd_free(t, t->dead);
 	msha_table_page_free(t, t->pud);
 	WARN_ON_ONCE(t->pages);
+	/* A half-built region is freed as a whole: there is nothing left here. */
+	memset(t, 0, sizeof(*t));
 }
 
 int msha_table_prepare(struct msha_table *t, u64 offset, u64 length)
