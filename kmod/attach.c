@@ -9,6 +9,20 @@
 #include "leaf.h"
 #include "region.h"
 #include "ring.h"
+#include "trace.h"
+
+static const struct vm_operations_struct msha_vm_ops;
+
+/* Take an attachment off its view's books; the P4D entry is dealt with. */
+static void msha_unlist(struct msha_attachment *a)
+{
+	lockdep_assert_held(&a->view->region->lock);
+	a->linked = false;
+	list_del(&a->node);
+	a->view->users[a->twin]--;
+	a->view->region->attached--;
+	trace_msharearena_detach(a->view);
+}
 
 /* Leave the process with a decoy in place of the shared table. */
 static void msha_detach(struct msha_attachment *a)
@@ -19,9 +33,7 @@ static void msha_detach(struct msha_attachment *a)
 	if (a->linked) {
 		msha_table_unlink(&a->view->table, a->mm, a->decoy);
 		a->decoy = NULL;
-		a->linked = false;
-		list_del(&a->node);
-		r->attached--;
+		msha_unlist(a);
 	}
 	spin_unlock(&r->lock);
 }
@@ -43,7 +55,7 @@ static void msha_clear_range(struct msha_attachment *a,
 		msha_detach(a);
 		return;
 	}
-	msha_leaf_demote(a->view, (range->start - base) >> PUD_SHIFT);
+	msha_leaf_demote(a, (range->start - base) >> PUD_SHIFT);
 }
 
 static bool msha_invalidate(struct mmu_interval_notifier *mni,
@@ -96,9 +108,7 @@ static void msha_attachment_release(struct kref *ref)
 	was_linked = a->linked;
 	if (was_linked) {
 		msha_table_clear(&a->view->table, a->mm);
-		a->linked = false;
-		list_del(&a->node);
-		r->attached--;
+		msha_unlist(a);
 	}
 	spin_unlock(&r->lock);
 	if (was_linked)
@@ -146,9 +156,10 @@ static vm_fault_t msha_vma_fault(struct vm_fault *vmf)
 {
 	struct msha_attachment *a = vmf->vma->vm_private_data;
 	struct msha_table *t = &a->view->table;
+	struct msha_translation tr;
 
 	if (!(vmf->flags & FAULT_FLAG_WRITE) &&
-	    msha_table_has(t, vmf->address - t->base))
+	    msha_table_lookup(t, vmf->address - t->base, &tr))
 		return VM_FAULT_NOPAGE;
 	return VM_FAULT_SIGBUS;
 }
@@ -164,6 +175,36 @@ static vm_fault_t msha_vma_refuse(struct vm_fault *vmf)
 	return VM_FAULT_SIGBUS;
 }
 
+/*
+ * ptrace and /proc/PID/mem, for debuggers: the core cannot get the pages of a
+ * VM_IO mapping. Their right to override protection ends at the leaves.
+ */
+static int msha_vma_access(struct vm_area_struct *vma, unsigned long addr,
+			   void *buf, int len, int write)
+{
+	struct msha_attachment *a = vma->vm_private_data;
+	struct msha_table *t = &a->view->table;
+	struct msha_translation tr;
+	int done, n;
+	char *at;
+
+	for (done = 0; done < len; done += n) {
+		unsigned long in_page = offset_in_page(addr + done);
+
+		if (addr + done >= vma->vm_end ||
+		    !msha_table_lookup(t, addr + done - t->base, &tr) ||
+		    (write && !tr.writable))
+			break;
+		n = min_t(int, len - done, PAGE_SIZE - in_page);
+		at = page_address(pfn_to_page(tr.pfn)) + in_page;
+		if (write)
+			memcpy(at, buf + done, n);
+		else
+			memcpy(buf + done, at, n);
+	}
+	return done ?: -EFAULT;
+}
+
 static const struct vm_operations_struct msha_vm_ops = {
 	.open = msha_vma_open,
 	.close = msha_vma_close,
@@ -173,7 +214,36 @@ static const struct vm_operations_struct msha_vm_ops = {
 	.huge_fault = msha_vma_huge_fault,
 	.page_mkwrite = msha_vma_refuse,
 	.pfn_mkwrite = msha_vma_refuse,
+	.access = msha_vma_access,
 };
+
+void msha_attach_move(struct msha_view *v, struct mm_struct *mm)
+{
+	unsigned int to = v->table.current_twin;
+	struct msha_region *r = v->region;
+	struct vm_area_struct *vma;
+	struct msha_attachment *a;
+
+	if (!msha_mmap_write_trylock(mm))
+		return;
+	vma = find_vma(mm, r->base);
+	if (!vma || vma->vm_start != r->base || vma->vm_ops != &msha_vm_ops)
+		goto out;
+	a = vma->vm_private_data;
+	if (a->view != v)
+		goto out;
+	vma_start_write(vma);
+	spin_lock(&r->lock);
+	if (a->linked && a->twin != to) {
+		msha_table_move(&v->table, mm, a->twin);
+		v->users[a->twin]--;
+		v->users[to]++;
+		a->twin = to;
+	}
+	spin_unlock(&r->lock);
+out:
+	mmap_write_unlock(mm);
+}
 
 static int msha_check_vma(const struct msha_view *v,
 			  const struct vm_area_struct *vma)
@@ -216,8 +286,11 @@ static int msha_link(struct msha_attachment *a)
 	ret = r->exported ? msha_table_link(&a->view->table, a->mm) : -ENXIO;
 	if (!ret) {
 		a->linked = true;
+		a->twin = a->view->table.current_twin;
+		a->view->users[a->twin]++;
 		list_add_tail(&a->node, &a->view->linked);
 		r->attached++;
+		trace_msharearena_attach(a->view);
 	}
 	spin_unlock(&r->lock);
 	return ret;
@@ -234,8 +307,10 @@ int msha_attach_mmap(struct file *file, struct vm_area_struct *vma)
 	if (ret)
 		return ret;
 	/* PROT_READ alone must not be writable through writable leaves. */
-	if (!(vma->vm_flags & VM_WRITE))
-		v = &r->views[MSHA_VIEW_RO];
+	if (!(vma->vm_flags & VM_WRITE) && v == r->rw)
+		v = r->ro;
+	else if (!(vma->vm_flags & VM_WRITE) && v->writable)
+		return -EACCES;
 
 	a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
 	if (!a)
@@ -299,11 +374,11 @@ struct msha_attachment *msha_attach_find(struct msha_region *r,
 					 struct mm_struct *mm)
 {
 	struct msha_attachment *a;
-	unsigned int i;
+	struct msha_view *v;
 
 	lockdep_assert_held(&r->lock);
-	for (i = 0; i < MSHA_VIEWS; i++)
-		list_for_each_entry(a, &r->views[i].linked, node)
+	msha_for_each_view(v, r)
+		list_for_each_entry(a, &v->linked, node)
 			if (a->mm == mm)
 				return a;
 	return NULL;

@@ -18,8 +18,11 @@ struct msha_view;
  * @notifier: tells when the core is about to touch the mapping; keeps @mm
  * @mm: the process
  * @view: what is linked
- * @linked: the process's P4D entry is @view's PUD table; under region->lock
+ * @linked: the process's P4D entry is a PUD table of @view's; under
+ *	region->lock, as are @twin, @node and @promote_pass
+ * @twin: which of the twins
  * @node: in view->linked while @linked
+ * @promote_pass: the last promotion pass that tried to move the process
  * @decoy: what the entry will be exchanged for; NULL when the core has it
  * @n_rings: rings published through this attachment; under region->lock
  */
@@ -29,7 +32,9 @@ struct msha_attachment {
 	struct mm_struct *mm;
 	struct msha_view *view;
 	bool linked;
+	unsigned int twin;
 	struct list_head node;
+	unsigned long promote_pass;
 	pud_t *decoy;
 	unsigned int n_rings;
 };
@@ -48,6 +53,19 @@ unsigned long msha_attach_get_unmapped_area(struct file *file,
 					    unsigned long len,
 					    unsigned long pgoff,
 					    unsigned long flags);
+
+/**
+ * msha_attach_move() - link a process to the current twin of its view's table
+ * @v: view
+ * @mm: a process that may have the view attached; the caller holds mm_users
+ *
+ * Every walker of page tables that can sleep, and so might come back to an
+ * entry it has read, holds mmap_lock or the VMA's lock. With both held for
+ * write there is none in this process.
+ *
+ * Context: process context. Does not wait for the process's mmap_lock.
+ */
+void msha_attach_move(struct msha_view *v, struct mm_struct *mm);
 
 /**
  * msha_attach_find() - the attachment of a process, or NULL

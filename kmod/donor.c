@@ -9,11 +9,15 @@
 #include <linux/sched/user.h>
 #include <linux/slab.h>
 
+#include "limits.h"
+#include "pin.h"
+#include "quota.h"
+
 /* Charge the user, not the process: the pages outlive it. */
-static int msha_donor_charge(struct msha_chunk *c)
+static int msha_charge_locked(struct msha_charge *charge)
 {
-	unsigned long pages = c->n * (c->page_size >> PAGE_SHIFT);
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	unsigned long pages = charge->bytes >> PAGE_SHIFT;
 	struct user_struct *user = current_user();
 
 	if (capable(CAP_IPC_LOCK))
@@ -22,72 +26,116 @@ static int msha_donor_charge(struct msha_chunk *c)
 		atomic_long_sub(pages, &user->locked_vm);
 		return -ENOMEM;
 	}
-	c->user = get_uid(user);
+	charge->user = get_uid(user);
 	return 0;
 }
 
-static void msha_donor_uncharge(struct msha_chunk *c)
+static void msha_uncharge(struct msha_charge *charge)
 {
-	if (!c->user)
+	msha_quota_uncharge(charge->quota, 0, charge->bytes);
+	if (!charge->user)
 		return;
-	atomic_long_sub(c->n * (c->page_size >> PAGE_SHIFT),
-			&c->user->locked_vm);
-	free_uid(c->user);
+	atomic_long_sub(charge->bytes >> PAGE_SHIFT, &charge->user->locked_vm);
+	free_uid(charge->user);
+}
+
+static int msha_charge(struct msha_charge *charge)
+{
+	int ret = msha_charge_locked(charge);
+
+	if (ret)
+		return ret;
+	ret = msha_quota_charge(0, charge->bytes, &charge->quota);
+	if (ret)
+		msha_uncharge(charge);
+	return ret;
 }
 
 /*
  * Anonymous hugetlb memory and memfds lie on the kernel's own mount of
  * hugetlbfs, which has no path. A file on a mount of somebody's has an owner
- * and a mode, and is refused.
+ * and a mode, and is refused. So is secret memory, which is a file's.
  */
 static int msha_donor_check_vma(struct vm_area_struct *vma,
 				unsigned long page_size)
 {
-	if (!is_vm_hugetlb_page(vma) || vma_kernel_pagesize(vma) != page_size)
+	bool ok;
+
+	if (page_size == PAGE_SIZE)
+		ok = vma_is_anonymous(vma) && !(vma->vm_flags & VM_SPECIAL);
+	else
+		ok = is_vm_hugetlb_page(vma) &&
+		     vma_kernel_pagesize(vma) == page_size &&
+		     (file_inode(vma->vm_file)->i_sb->s_flags & SB_KERNMOUNT);
+	if (!ok)
 		return -EOPNOTSUPP;
-	if (!(file_inode(vma->vm_file)->i_sb->s_flags & SB_KERNMOUNT))
-		return -EOPNOTSUPP;
-	if (!(vma->vm_flags & VM_WRITE))
-		return -EACCES;
-	return 0;
+	return vma->vm_flags & VM_WRITE ? 0 : -EACCES;
 }
 
-static int msha_donor_pin_page(unsigned long addr, unsigned long page_size,
-			       struct page **page)
+/* The VMA said so, under a lock that is still held. */
+static bool msha_donor_page_ok(struct page *page, unsigned long page_size)
+{
+	struct folio *folio = page_folio(page);
+
+	if (page_size == PAGE_SIZE)
+		return folio_test_anon(folio) && !folio_test_hugetlb(folio);
+	return folio_test_hugetlb(folio) && folio_size(folio) == page_size &&
+	       folio_page(folio, 0) == page;
+}
+
+/* Keep @n pages, or those up to the first that cannot be kept. */
+static int msha_donor_keep(struct msha_chunk *c, long n)
+{
+	struct page **pages = &c->pages[c->pinned];
+	int ret = 0;
+	long i;
+
+	for (i = 0; i < n; i++) {
+		if (WARN_ON_ONCE(!msha_donor_page_ok(pages[i], c->page_size)))
+			ret = -EOPNOTSUPP;
+		else
+			ret = msha_pin_add(pages[i]);
+		if (ret)
+			break;
+	}
+	c->pinned += i;
+	unpin_user_pages(&pages[i], n - i);
+	return ret;
+}
+
+/* Pin the next pages, as many as lie in one VMA and are not too many. */
+static int msha_donor_pin_some(struct msha_chunk *c, unsigned long addr)
 {
 	struct vm_area_struct *vma = find_vma(current->mm, addr);
-	long n;
+	unsigned long n = 1;	/* the core counts a huge page by small ones */
+	long pinned;
 	int ret;
 
 	mmap_assert_locked(current->mm);
 	if (!vma || vma->vm_start > addr)
 		return -EFAULT;
-	ret = msha_donor_check_vma(vma, page_size);
+	ret = msha_donor_check_vma(vma, c->page_size);
 	if (ret)
 		return ret;
-	n = pin_user_pages(addr, 1, FOLL_WRITE | FOLL_LONGTERM, page);
-	if (n != 1)
-		return n < 0 ? n : -EFAULT;
-	/* The VMA said so, under the lock that is still held. */
-	if (WARN_ON_ONCE(folio_size(page_folio(*page)) != page_size ||
-			 folio_page(page_folio(*page), 0) != *page)) {
-		unpin_user_page(*page);
-		return -EOPNOTSUPP;
-	}
-	return 0;
+	if (c->page_size == PAGE_SIZE)
+		n = min3(c->n - c->pinned, (unsigned long)MSHA_PIN_BATCH,
+			 (vma->vm_end - addr) / PAGE_SIZE);
+	pinned = pin_user_pages(addr, n, FOLL_WRITE | FOLL_LONGTERM,
+				&c->pages[c->pinned]);
+	if (pinned <= 0)
+		return pinned ?: -EFAULT;
+	return msha_donor_keep(c, pinned);
 }
 
-static int msha_donor_pin_pages(struct msha_chunk *c, unsigned long addr)
+static int msha_donor_pin_all(struct msha_chunk *c, unsigned long addr)
 {
-	unsigned long i;
 	int ret;
 
-	for (i = 0; i < c->n; i++) {
+	while (c->pinned < c->n) {
 		/* Clearing 1 GiB takes long; let others have the lock between. */
 		if (mmap_read_lock_killable(current->mm))
 			return -EINTR;
-		ret = msha_donor_pin_page(addr + i * c->page_size, c->page_size,
-					  &c->pages[i]);
+		ret = msha_donor_pin_some(c, addr + c->pinned * c->page_size);
 		mmap_read_unlock(current->mm);
 		if (ret)
 			return ret;
@@ -102,19 +150,25 @@ static int msha_donor_pin_pages(struct msha_chunk *c, unsigned long addr)
 struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 				  unsigned long page_size)
 {
+	struct msha_charge charge = { .bytes = length };
 	unsigned long n = length / page_size;
 	struct msha_chunk *c;
 	int ret;
 
+	/* First: who may not have the memory is not given an array for it. */
+	ret = msha_charge(&charge);
+	if (ret)
+		return ERR_PTR(ret);
 	c = kvzalloc(struct_size(c, pages, n), GFP_KERNEL_ACCOUNT);
-	if (!c)
+	if (!c) {
+		msha_uncharge(&charge);
 		return ERR_PTR(-ENOMEM);
+	}
 	INIT_LIST_HEAD(&c->node);
+	c->charge = charge;
 	c->n = n;
 	c->page_size = page_size;
-	ret = msha_donor_charge(c);
-	if (!ret)
-		ret = msha_donor_pin_pages(c, addr);
+	ret = msha_donor_pin_all(c, addr);
 	if (ret) {
 		msha_donor_unpin(c);
 		return ERR_PTR(ret);
@@ -126,9 +180,12 @@ void msha_donor_unpin(struct msha_chunk *c)
 {
 	unsigned long i;
 
-	/* Also after a failure half way: what was not pinned is NULL. */
-	for (i = 0; i < c->n && c->pages[i]; i++)
+	/* Also after a failure half way. */
+	for (i = 0; i < c->pinned; i++) {
+		msha_pin_del(c->pages[i]);
 		unpin_user_page(c->pages[i]);
-	msha_donor_uncharge(c);
+		cond_resched();
+	}
+	msha_uncharge(&c->charge);
 	kvfree(c);
 }

@@ -6,21 +6,38 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct msha_quota;
 struct page;
 struct user_struct;
 
 /**
+ * struct msha_charge - what an export costs, and whom
+ * @bytes: how much
+ * @user: whose locked_vm is charged, NULL if exempt
+ * @quota: whose share of memory is charged, NULL if exempt
+ */
+struct msha_charge {
+	u64 bytes;
+	struct user_struct *user;
+	struct msha_quota *quota;
+};
+
+/**
  * struct msha_chunk - memory that one export brought
  * @node: in region->chunks
- * @user: whose locked_vm is charged, NULL if exempt
+ * @offset: where in the region it lies
+ * @charge: who pays
  * @page_size: bytes of each page
+ * @pinned: pages that are pinned; all of them once the export is under way
  * @n: pages
- * @pages: the first page of each huge page, pinned once
+ * @pages: each page, or the first of each huge page, pinned once
  */
 struct msha_chunk {
 	struct list_head node;
-	struct user_struct *user;
+	u64 offset;
+	struct msha_charge charge;
 	unsigned long page_size;
+	unsigned long pinned;
 	unsigned long n;
 	struct page *pages[] __counted_by(n);
 };
@@ -29,14 +46,15 @@ struct msha_chunk {
  * msha_donor_pin() - pin a range of the caller's memory
  * @addr: user address, a multiple of @page_size
  * @length: bytes, a multiple of @page_size, not zero
- * @page_size: PMD_SIZE or PUD_SIZE
+ * @page_size: PAGE_SIZE, PMD_SIZE or PUD_SIZE
  *
- * Only writable anonymous hugetlb memory of exactly this page size is taken:
- * a file's permissions are never got round. One pin a huge page.
+ * Only writable anonymous memory is taken, so a file's permissions are never
+ * got round: of hugetlb, with pages of exactly this size, or for PAGE_SIZE
+ * private memory. One pin a page.
  *
  * Context: process context, takes the caller's mmap_lock.
  * Return: a chunk, or ERR_PTR of -EINTR, -EFAULT, -EACCES, -EOPNOTSUPP,
- * -ENOMEM.
+ * -EDQUOT, -ENOMEM.
  */
 struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 				  unsigned long page_size);

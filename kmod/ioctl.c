@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "ioctl.h"
 
-#include <linux/ctype.h>
 #include <linux/fs.h>
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
 
+#include "name.h"
+#include "quiesce.h"
 #include "region.h"
 #include "ring.h"
+#include "slot.h"
 
 /* Kernel copy of any command's structure. All begin with size and flags. */
 union msha_args {
@@ -18,10 +20,19 @@ union msha_args {
 	struct msharearena_info info;
 	struct msharearena_create create;
 	struct msharearena_unlink unlink;
+	struct msharearena_view view;
 	struct msharearena_region region;
 	struct msharearena_export export;
 	struct msharearena_publish publish;
 	struct msharearena_take take;
+	struct msharearena_quiesce quiesce;
+};
+
+/* Which open files a command works on. */
+enum msha_need {
+	MSHA_ANY,
+	MSHA_WRITABLE,	/* a view with a writable range, open for writing */
+	MSHA_RW,	/* the rw view, open for writing */
 };
 
 /**
@@ -29,31 +40,19 @@ union msha_args {
  * @cmd: ioctl number
  * @size: bytes of the structure as this module knows it
  * @min_size: bytes of its first version
- * @need_write: only through the rw view, open for writing
+ * @need: what the file has to be
+ * @answers: the handler writes its answers to the caller by itself
  * @handler: acts on the checked copy; what it changes goes back to the caller
  */
 struct msha_command {
 	unsigned int cmd;
 	size_t size;
 	size_t min_size;
-	bool need_write;
+	enum msha_need need;
+	bool answers;
 	int (*handler)(struct file *file, union msha_args *a,
 		       void __user *uarg);
 };
-
-static bool msha_name_ok(const char *name)
-{
-	size_t len = strnlen(name, MSHAREARENA_NAME_SIZE);
-	size_t i;
-
-	if (!len || len == MSHAREARENA_NAME_SIZE || name[0] == '.')
-		return false;
-	for (i = 0; i < len; i++)
-		if (!isascii(name[i]) || (!isalnum(name[i]) &&
-					  !strchr("_-.", name[i])))
-			return false;
-	return !memchr_inv(name + len, 0, MSHAREARENA_NAME_SIZE - len);
-}
 
 static int msha_do_info(struct file *file, union msha_args *a,
 			void __user *uarg)
@@ -74,11 +73,14 @@ static int msha_do_create(struct file *file, union msha_args *a,
 {
 	struct msharearena_create __user *uc = uarg;
 	struct msharearena_create *c = &a->create;
-	int ret;
+	struct msha_region *r;
+	int ret = 0;
 
-	if (c->reserved || (c->mode & ~0666) || !msha_name_ok(c->name))
+	if (c->reserved || (c->mode & ~0666) ||
+	    !msha_name_ok(c->name, sizeof(c->name)))
 		return -EINVAL;
-	if (c->page_size != MSHAREARENA_PAGE_2M &&
+	if (c->page_size != MSHAREARENA_PAGE_4K &&
+	    c->page_size != MSHAREARENA_PAGE_2M &&
 	    c->page_size != MSHAREARENA_PAGE_1G)
 		return -EINVAL;
 	if (!(msha_page_sizes() & c->page_size))
@@ -86,26 +88,38 @@ static int msha_do_create(struct file *file, union msha_args *a,
 	if (!c->length || c->length > MSHAREARENA_SLOT_SIZE ||
 	    (c->length & (c->page_size - 1)))
 		return -EINVAL;
-	if ((c->addr & (MSHAREARENA_SLOT_SIZE - 1)) ||
-	    c->addr >= MSHAREARENA_SLOT_SIZE * (MSHA_SLOT_COUNT - 1))
+	if (!msha_slot_valid(c->addr))
 		return -EINVAL;
-	ret = msha_region_create(c);
-	if (ret)
-		return ret;
+	r = msha_region_create(c);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
 	/* Nobody must be left with a region that he was told he hasn't got. */
-	if (put_user(c->addr, &uc->addr)) {
-		msha_region_unlink(c->name);
-		return -EFAULT;
+	if (put_user((u64)r->base, &uc->addr)) {
+		msha_region_remove(r);
+		ret = -EFAULT;
 	}
-	return 0;
+	c->addr = r->base;
+	msha_region_put(r);
+	return ret;
 }
 
 static int msha_do_unlink(struct file *file, union msha_args *a,
 			  void __user *uarg)
 {
-	if (!msha_name_ok(a->unlink.name))
+	if (!msha_name_ok(a->unlink.name, sizeof(a->unlink.name)))
 		return -EINVAL;
 	return msha_region_unlink(a->unlink.name);
+}
+
+static int msha_do_add_view(struct file *file, union msha_args *a,
+			    void __user *uarg)
+{
+	const struct msharearena_view *c = &a->view;
+
+	if ((c->mode & ~0666) || !msha_name_ok(c->name, sizeof(c->name)) ||
+	    !msha_name_ok(c->view, sizeof(c->view)))
+		return -EINVAL;
+	return msha_region_add_view(c);
 }
 
 static int msha_do_region(struct file *file, union msha_args *a,
@@ -125,8 +139,10 @@ static int msha_do_region(struct file *file, union msha_args *a,
 	out->exported = r->exported;
 	out->attached = r->attached;
 	out->demotions = r->demotions;
+	out->promotions = r->promotions;
 	spin_unlock(&r->lock);
 	strscpy_pad(out->name, r->name, sizeof(out->name));
+	strscpy_pad(out->view, v->name, sizeof(out->view));
 	return 0;
 }
 
@@ -157,26 +173,47 @@ static int msha_do_take(struct file *file, union msha_args *a,
 	return msha_ring_take(v->region, &a->take, &ut->ring_fd);
 }
 
-#define MSHA_CMD(_nr, _member, _last, _write, _handler)			\
+static int msha_do_quiesce(struct file *file, union msha_args *a,
+			   void __user *uarg)
+{
+	struct msharearena_quiesce __user *uq = uarg;
+	struct msha_view *v = file->private_data;
+	int ret;
+
+	if (a->quiesce.reserved)
+		return -EINVAL;
+	ret = msha_quiesce(v->region, &a->quiesce);
+	if (ret && ret != -EAGAIN && ret != -ETIMEDOUT)
+		return ret;
+	if (put_user(a->quiesce.busy, &uq->busy) ||
+	    put_user(a->quiesce.first_busy, &uq->first_busy))
+		return -EFAULT;
+	return ret;
+}
+
+#define MSHA_CMD(_nr, _member, _last, _need, _answers, _handler)	\
 	{								\
 		.cmd = MSHAREARENA_##_nr,				\
 		.size = sizeof_field(union msha_args, _member),		\
 		.min_size = offsetofend(union msha_args, _member._last),\
-		.need_write = _write,					\
+		.need = _need,						\
+		.answers = _answers,					\
 		.handler = _handler,					\
 	}
 
 static const struct msha_command msha_control_commands[] = {
-	MSHA_CMD(GET_INFO, info, slot_size, false, msha_do_info),
-	MSHA_CMD(CREATE, create, name, false, msha_do_create),
-	MSHA_CMD(UNLINK, unlink, name, false, msha_do_unlink),
+	MSHA_CMD(GET_INFO, info, slot_size, MSHA_ANY, false, msha_do_info),
+	MSHA_CMD(CREATE, create, name, MSHA_ANY, false, msha_do_create),
+	MSHA_CMD(UNLINK, unlink, name, MSHA_ANY, false, msha_do_unlink),
+	MSHA_CMD(ADD_VIEW, view, view, MSHA_ANY, false, msha_do_add_view),
 };
 
 static const struct msha_command msha_view_commands[] = {
-	MSHA_CMD(GET_REGION, region, name, false, msha_do_region),
-	MSHA_CMD(EXPORT, export, offset, true, msha_do_export),
-	MSHA_CMD(PUBLISH, publish, tag, true, msha_do_publish),
-	MSHA_CMD(TAKE, take, reserved, true, msha_do_take),
+	MSHA_CMD(GET_REGION, region, name, MSHA_ANY, false, msha_do_region),
+	MSHA_CMD(EXPORT, export, offset, MSHA_RW, false, msha_do_export),
+	MSHA_CMD(PUBLISH, publish, tag, MSHA_WRITABLE, false, msha_do_publish),
+	MSHA_CMD(TAKE, take, reserved, MSHA_WRITABLE, true, msha_do_take),
+	MSHA_CMD(QUIESCE, quiesce, first_busy, MSHA_ANY, true, msha_do_quiesce),
 };
 
 static int msha_call(const struct msha_command *cmd, struct file *file,
@@ -201,8 +238,7 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 	if (a.flags)
 		return -EINVAL;
 	ret = cmd->handler(file, &a, uarg);
-	/* A take has written its only answer itself. */
-	if (ret || cmd->cmd == MSHAREARENA_TAKE)
+	if (ret || cmd->answers)
 		return ret;
 	if (copy_to_user(uarg, &a, min_t(size_t, size, cmd->size)))
 		return -EFAULT;
@@ -238,7 +274,10 @@ long msha_view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			      ARRAY_SIZE(msha_view_commands), cmd);
 	if (!c)
 		return -ENOTTY;
-	if (c->need_write && (!v->writable || !(file->f_mode & FMODE_WRITE)))
+	if (c->need != MSHA_ANY &&
+	    (!v->writable || !(file->f_mode & FMODE_WRITE)))
+		return -EACCES;
+	if (c->need == MSHA_RW && v != v->region->rw)
 		return -EACCES;
 	return msha_call(c, file, (void __user *)arg);
 }

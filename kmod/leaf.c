@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "leaf.h"
 
+#include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/workqueue.h>
 
 #include "attach.h"
 #include "region.h"
+#include "trace.h"
+
+static unsigned int msha_promote_delay_ms = 250;
+module_param_named(promote_delay_ms, msha_promote_delay_ms, uint, 0644);
+MODULE_PARM_DESC(promote_delay_ms,
+		 "quiet time after which 2 MiB leaves become a 1 GiB leaf again, 0 for never (default 250)");
+
+static struct workqueue_struct *msha_leaf_wq;
 
 /*
  * huge_pud_set_accessed() in another process may have read the leaf before the
@@ -13,21 +25,138 @@
  * that compared before our store has stored and left its lock once we have
  * passed through that lock; one that compares later finds no leaf and leaves
  * it alone. So one round after the last time a leaf was seen is enough.
+ *
+ * Only the twin that this process is linked to changes: the core walks no
+ * other one on its behalf.
  */
-void msha_leaf_demote(struct msha_view *v, unsigned int i)
+void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
+{
+	unsigned int delay = READ_ONCE(msha_promote_delay_ms);
+	struct msha_table *t = &a->view->table;
+	struct msha_region *r = a->view->region;
+	struct msha_attachment *other;
+
+	spin_lock(&r->lock);
+	if (a->linked && msha_table_is_leaf(t, a->twin, i)) {
+		r->demotions++;
+		t->demoted[a->twin]++;
+		trace_msharearena_demote(a->view, i);
+	}
+	while (a->linked && msha_table_is_leaf(t, a->twin, i)) {
+		msha_table_use_shadow(t, a->twin, i);
+		list_for_each_entry(other, &a->view->linked, node) {
+			spin_lock(&other->mm->page_table_lock);
+			spin_unlock(&other->mm->page_table_lock);
+		}
+	}
+	/* From now on: walkers that come again put it off again. */
+	if (delay)
+		mod_delayed_work(msha_leaf_wq, &r->promote,
+				 msecs_to_jiffies(delay));
+	spin_unlock(&r->lock);
+}
+
+/*
+ * The next process to be moved off the other twin, with its mm_users raised;
+ * each attachment once in a pass. One that is exiting is unlinked by itself.
+ */
+static struct mm_struct *msha_leaf_next(struct msha_view *v, unsigned long pass)
 {
 	struct msha_region *r = v->region;
+	struct mm_struct *mm = NULL;
 	struct msha_attachment *a;
 
 	spin_lock(&r->lock);
-	if (msha_table_is_leaf(&v->table, i))
-		r->demotions++;
-	while (msha_table_is_leaf(&v->table, i)) {
-		msha_table_use_shadow(&v->table, i);
-		list_for_each_entry(a, &v->linked, node) {
-			spin_lock(&a->mm->page_table_lock);
-			spin_unlock(&a->mm->page_table_lock);
-		}
+	while (!mm && v->users[!v->table.current_twin]) {
+		a = list_first_entry(&v->linked, struct msha_attachment, node);
+		if (a->promote_pass == pass)
+			break;
+		a->promote_pass = pass;
+		list_move_tail(&a->node, &v->linked);
+		if (a->twin != v->table.current_twin && mmget_not_zero(a->mm))
+			mm = a->mm;
 	}
 	spin_unlock(&r->lock);
+	return mm;
+}
+
+/*
+ * Begin: let the twin with whole leaves be the current one. Not while the other
+ * has shadows in it, from a round that has not ended or from a walk since.
+ */
+static bool msha_leaf_begin(struct msha_view *v)
+{
+	struct msha_table *t = &v->table;
+	bool needed;
+
+	spin_lock(&v->region->lock);
+	if (t->demoted[t->current_twin] && !t->demoted[!t->current_twin])
+		t->current_twin = !t->current_twin;
+	needed = t->demoted[!t->current_twin];
+	spin_unlock(&v->region->lock);
+	return needed;
+}
+
+/* End: mend the twin that nobody is linked to. Return: is there more to do? */
+static bool msha_leaf_end(struct msha_view *v)
+{
+	struct msha_region *r = v->region;
+	struct msha_table *t = &v->table;
+	unsigned int n = 0;
+	bool more;
+
+	spin_lock(&r->lock);
+	if (!v->users[!t->current_twin])
+		n = msha_table_restore(t, !t->current_twin);
+	r->promotions += n;
+	more = t->demoted[0] || t->demoted[1];
+	if (n)
+		trace_msharearena_promote(v, n);
+	spin_unlock(&r->lock);
+	return more;
+}
+
+static bool msha_leaf_promote_view(struct msha_view *v)
+{
+	struct mm_struct *mm;
+
+	if (!msha_leaf_begin(v))
+		return false;
+	v->promote_pass++;
+	while ((mm = msha_leaf_next(v, v->promote_pass))) {
+		msha_attach_move(v, mm);
+		/* The last one would tear the mm down, and us with it. */
+		mmput_async(mm);
+		cond_resched();
+	}
+	return msha_leaf_end(v);
+}
+
+void msha_leaf_promote(struct work_struct *work)
+{
+	struct msha_region *r = container_of(to_delayed_work(work),
+					     struct msha_region, promote);
+	struct msha_view *v;
+	bool more = false;
+
+	/* Leaves that wait for it stay as they are: all addresses translate. */
+	if (!READ_ONCE(msha_promote_delay_ms))
+		return;
+	msha_for_each_view(v, r)
+		more |= msha_leaf_promote_view(v);
+	/* Does nothing if a demotion has queued it, for later, already. */
+	if (more)
+		queue_delayed_work(msha_leaf_wq, &r->promote,
+				   msecs_to_jiffies(MSHA_PROMOTE_RETRY_MS));
+}
+
+int msha_leaf_init(void)
+{
+	msha_leaf_wq = alloc_workqueue("msharearena", WQ_UNBOUND, 0);
+	return msha_leaf_wq ? 0 : -ENOMEM;
+}
+
+void msha_leaf_exit(void)
+{
+	destroy_workqueue(msha_leaf_wq);
 }

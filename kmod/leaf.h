@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* 1 GiB leaves: when they must give way to 2 MiB leaves. */
+/* 1 GiB leaves: when they give way to 2 MiB leaves, and when they come back. */
 #ifndef _MSHA_LEAF_H
 #define _MSHA_LEAF_H
 
-struct msha_view;
+struct msha_attachment;
+struct work_struct;
 
 /**
  * msha_leaf_demote() - give 2 MiB leaves to a 1 GiB that the core will split
- * @v: view
+ * @a: attachment in whose process that happens
  * @i: index of the PUD entry
  *
  * The core's split_huge_pud() clears a 1 GiB leaf, here for every process at
@@ -17,6 +18,17 @@ struct msha_view;
  *
  * Context: atomic or not, takes region->lock.
  */
-void msha_leaf_demote(struct msha_view *v, unsigned int i);
+void msha_leaf_demote(struct msha_attachment *a, unsigned int i);
+
+/**
+ * msha_leaf_promote() - region->promote: bring back leaves that were demoted
+ *
+ * It runs once no leaf was demoted for promote_delay_ms, a parameter of the
+ * module's, and again as long as some process could not be moved.
+ */
+void msha_leaf_promote(struct work_struct *work);
+
+int msha_leaf_init(void);
+void msha_leaf_exit(void);
 
 #endif /* _MSHA_LEAF_H */

@@ -22,8 +22,13 @@ enum msha_slots {
 #define MSHA_SLOT_MASK		P4D_MASK
 
 enum msha_limits {
-	MSHA_MAX_MINORS = 1024,		/* device nodes, two a region */
+	MSHA_MAX_MINORS = 4096,		/* device nodes, one a view */
+	MSHA_MAX_VIEWS = 64,		/* views of one region */
 	MSHA_MAX_RINGS = 256,		/* rings published by one attachment */
+	MSHA_PIN_BATCH = 512,		/* 4 KiB pages pinned in one go */
+	MSHA_POLL_FIRST_MS = 1,		/* quiesce: between two looks, */
+	MSHA_POLL_LAST_MS = 50,		/* doubling up to this */
+	MSHA_PROMOTE_RETRY_MS = 50,	/* promotion: after a busy process */
 };
 
 #endif /* _MSHA_LIMITS_H */

@@ -13,6 +13,7 @@
 #include "attach.h"
 #include "debugfs.h"
 #include "ioctl.h"
+#include "leaf.h"
 #include "region.h"
 
 static int msha_view_open(struct inode *inode, struct file *file)
@@ -85,9 +86,12 @@ static int __init msha_init(void)
 		pr_err("cannot work in a Xen PV guest: the hypervisor owns its page tables\n");
 		return -ENODEV;
 	}
-	ret = msha_view_class_init();
+	ret = msha_leaf_init();
 	if (ret)
 		return ret;
+	ret = msha_view_class_init();
+	if (ret)
+		goto err_leaf;
 	cdev_init(&msha_view_cdev, &msha_view_fops);
 	msha_view_cdev.owner = THIS_MODULE;
 	ret = cdev_add(&msha_view_cdev, msha_view_devt(), MSHA_MAX_MINORS);
@@ -105,6 +109,8 @@ err_debugfs:
 	cdev_del(&msha_view_cdev);
 err_class:
 	msha_view_class_exit();
+err_leaf:
+	msha_leaf_exit();
 	return ret;
 }
 
@@ -115,6 +121,7 @@ static void __exit msha_exit(void)
 	msha_debugfs_exit();
 	cdev_del(&msha_view_cdev);
 	msha_view_class_exit();
+	msha_leaf_exit();
 }
 
 module_init(msha_init);

@@ -6,22 +6,26 @@
 #include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
 #include "debugfs.h"
 #include "donor.h"
+#include "leaf.h"
+#include "quota.h"
 #include "ring.h"
+#include "slot.h"
+#include "trace.h"
 
-/* Names, slots and device numbers, all under msha_regions_lock. */
+/* Names and device numbers, all under msha_regions_lock. */
 static DEFINE_MUTEX(msha_regions_lock);
 static LIST_HEAD(msha_regions);
-static DECLARE_BITMAP(msha_slots, MSHA_SLOT_COUNT);
 static DEFINE_IDR(msha_minors);
 
 u64 msha_page_sizes(void)
 {
-	u64 sizes = MSHAREARENA_PAGE_2M;
+	u64 sizes = MSHAREARENA_PAGE_4K | MSHAREARENA_PAGE_2M;
 
 	/*
 	 * A demotion may leave both sizes in the TLB at once, from which CPUs
@@ -36,11 +40,22 @@ u64 msha_page_sizes(void)
 unsigned long msha_region_table_bytes(struct msha_region *r)
 {
 	unsigned long pages = 0;
-	unsigned int i;
+	struct msha_view *v;
 
-	for (i = 0; i < MSHA_VIEWS; i++)
-		pages += READ_ONCE(r->views[i].table.pages);
+	msha_for_each_view(v, r)
+		pages += READ_ONCE(v->table.pages);
 	return pages * PAGE_SIZE;
+}
+
+int msha_region_check_range(const struct msha_region *r, u64 offset, u64 length)
+{
+	u64 end;
+
+	if (!length || ((offset | length) & (r->page_size - 1)))
+		return -EINVAL;
+	if (check_add_overflow(offset, length, &end) || end > r->length)
+		return -ERANGE;
+	return 0;
 }
 
 static struct msha_region *msha_region_find(const char *name)
@@ -54,49 +69,72 @@ static struct msha_region *msha_region_find(const char *name)
 	return NULL;
 }
 
-/* A slot stays taken until the region is freed, not just unlinked. */
-static int msha_slot_get(u64 addr, unsigned long *base)
+/* As chown(2): nobody gives away what is his without the capability. */
+static int msha_owner(u32 want_uid, u32 want_gid, kuid_t *uid, kgid_t *gid)
 {
-	unsigned long slot;
+	struct user_namespace *ns = current_user_ns();
 
-	lockdep_assert_held(&msha_regions_lock);
-	if (addr) {
-		slot = addr >> P4D_SHIFT;
-		if (test_bit(slot, msha_slots))
-			return -EBUSY;
-	} else {
-		slot = find_next_zero_bit(msha_slots, MSHA_SLOT_LAST + 1,
-					  MSHA_SLOT_FIRST);
-		if (slot > MSHA_SLOT_LAST)
-			return -ENOSPC;
-	}
-	__set_bit(slot, msha_slots);
-	*base = slot << P4D_SHIFT;
+	*uid = want_uid == (u32)-1 ? current_fsuid() : make_kuid(ns, want_uid);
+	*gid = want_gid == (u32)-1 ? current_fsgid() : make_kgid(ns, want_gid);
+	if (!uid_valid(*uid) || !gid_valid(*gid))
+		return -EINVAL;
+	if (!uid_eq(*uid, current_fsuid()) && !capable(CAP_CHOWN))
+		return -EPERM;
+	if (!in_group_p(*gid) && !capable(CAP_CHOWN))
+		return -EPERM;
 	return 0;
 }
 
-static void msha_slot_put(unsigned long base)
+static bool msha_region_is_mine(const struct msha_region *r)
 {
-	lockdep_assert_held(&msha_regions_lock);
-	__clear_bit(base >> P4D_SHIFT, msha_slots);
+	return uid_eq(r->uid, current_fsuid()) || capable(CAP_FOWNER);
 }
 
-/* Half-built regions too: views that were not initialised have no tables. */
+/* Half-built regions too; nobody else knows of it any more, or yet. */
 static void msha_region_free(struct msha_region *r)
 {
-	unsigned int i;
+	struct msha_view *v, *next;
 
-	for (i = 0; i < MSHA_VIEWS; i++)
-		if (r->views[i].table.pud)
-			msha_view_destroy(&r->views[i]);
+	list_for_each_entry_safe(v, next, &r->views, node)
+		msha_view_free(v);
+	msha_quota_uncharge(r->quota, 1, 0);
 	kfree(r);
 }
 
-static struct msha_region *msha_region_alloc(const struct msharearena_create *c,
-					     unsigned long base)
+static struct msha_view *
+msha_region_new_view(struct msha_region *r, const struct msha_view_spec *s)
+{
+	struct msha_view *v = msha_view_new(r, s);
+
+	if (!IS_ERR(v)) {
+		list_add_tail_rcu(&v->node, &r->views);
+		r->n_views++;
+	}
+	return v;
+}
+
+static int msha_region_new_views(struct msha_region *r, kgid_t gid,
+				 umode_t mode)
+{
+	struct msha_view_spec rw = {
+		.name = "rw", .uid = r->uid, .gid = gid, .mode = mode,
+		.writable = true,
+	};
+	struct msha_view_spec ro = {
+		.name = "ro", .uid = r->uid, .gid = gid, .mode = mode,
+	};
+
+	r->rw = msha_region_new_view(r, &rw);
+	if (IS_ERR(r->rw))
+		return PTR_ERR(r->rw);
+	r->ro = msha_region_new_view(r, &ro);
+	return PTR_ERR_OR_ZERO(r->ro);
+}
+
+static struct msha_region *msha_region_alloc(const struct msharearena_create *c)
 {
 	struct msha_region *r;
-	unsigned int i;
+	kgid_t gid;
 	int ret;
 
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
@@ -104,50 +142,63 @@ static struct msha_region *msha_region_alloc(const struct msharearena_create *c,
 		return ERR_PTR(-ENOMEM);
 	kref_init(&r->ref);
 	strscpy(r->name, c->name, sizeof(r->name));
-	r->base = base;
 	r->length = c->length;
 	r->page_size = c->page_size;
-	r->mode = c->mode;
 	INIT_LIST_HEAD(&r->node);
+	INIT_LIST_HEAD(&r->views);
 	INIT_LIST_HEAD(&r->chunks);
 	INIT_LIST_HEAD(&r->rings);
 	mutex_init(&r->export_lock);
 	spin_lock_init(&r->lock);
 	init_waitqueue_head(&r->ring_wait);
-	for (i = 0; i < MSHA_VIEWS; i++) {
-		ret = msha_view_init(r, i);
-		if (ret) {
-			msha_region_free(r);
-			return ERR_PTR(ret);
-		}
-	}
+	INIT_DELAYED_WORK(&r->promote, msha_leaf_promote);
+	ret = msha_owner(c->uid, c->gid, &r->uid, &gid);
+	if (ret)
+		goto err_free;
+	ret = msha_quota_charge(1, 0, &r->quota);
+	if (ret)
+		goto err_free;
+	ret = msha_slot_get(c->addr, &r->base);
+	if (ret)
+		goto err_quota;
+	ret = msha_region_new_views(r, gid, c->mode);
+	if (ret)
+		goto err_slot;
 	return r;
+
+err_slot:
+	msha_slot_put(r->base);
+err_quota:
+	msha_region_free(r);
+	return ERR_PTR(ret);
+err_free:
+	kfree(r);
+	return ERR_PTR(ret);
 }
 
-/* As chown(2): nobody gives away what is his without the capability. */
-static int msha_region_set_owner(struct msha_region *r,
-				 const struct msharearena_create *c)
+static int msha_region_add_node(struct msha_view *v)
 {
-	struct user_namespace *ns = current_user_ns();
+	int ret;
 
-	r->uid = c->uid == (u32)-1 ? current_fsuid() : make_kuid(ns, c->uid);
-	r->gid = c->gid == (u32)-1 ? current_fsgid() : make_kgid(ns, c->gid);
-	if (!uid_valid(r->uid) || !gid_valid(r->gid))
-		return -EINVAL;
-	if (!uid_eq(r->uid, current_fsuid()) && !capable(CAP_CHOWN))
-		return -EPERM;
-	if (!in_group_p(r->gid) && !capable(CAP_CHOWN))
-		return -EPERM;
-	return 0;
+	lockdep_assert_held(&msha_regions_lock);
+	ret = idr_alloc(&msha_minors, v, 0, MSHA_MAX_MINORS, GFP_KERNEL_ACCOUNT);
+	if (ret < 0)
+		return ret;
+	v->minor = ret;
+	ret = msha_view_add_node(v);
+	if (ret) {
+		idr_remove(&msha_minors, v->minor);
+		v->minor = -1;
+	}
+	return ret;
 }
 
 static void msha_region_del_nodes(struct msha_region *r)
 {
-	unsigned int i;
+	struct msha_view *v;
 
-	for (i = 0; i < MSHA_VIEWS; i++) {
-		struct msha_view *v = &r->views[i];
-
+	lockdep_assert_held(&msha_regions_lock);
+	list_for_each_entry(v, &r->views, node) {
 		if (v->minor < 0)
 			continue;
 		/* First no new open, then no node. */
@@ -159,86 +210,91 @@ static void msha_region_del_nodes(struct msha_region *r)
 
 static int msha_region_add_nodes(struct msha_region *r)
 {
-	unsigned int i;
+	struct msha_view *v;
 	int ret;
 
-	for (i = 0; i < MSHA_VIEWS; i++) {
-		struct msha_view *v = &r->views[i];
-
-		ret = idr_alloc(&msha_minors, v, 0, MSHA_MAX_MINORS,
-				GFP_KERNEL);
-		if (ret < 0)
-			goto err_del;
-		v->minor = ret;
-		ret = msha_view_add_node(v);
-		if (ret)
-			goto err_del;
+	list_for_each_entry(v, &r->views, node) {
+		ret = msha_region_add_node(v);
+		if (ret) {
+			msha_region_del_nodes(r);
+			return ret;
+		}
 	}
 	return 0;
-
-err_del:
-	msha_region_del_nodes(r);
-	return ret;
 }
 
-int msha_region_create(struct msharearena_create *c)
+struct msha_region *msha_region_create(const struct msharearena_create *c)
 {
 	struct msha_region *r;
-	unsigned long base;
 	int ret;
 
 	mutex_lock(&msha_regions_lock);
-	ret = -EEXIST;
-	if (msha_region_find(c->name))
-		goto err_unlock;
-	ret = msha_slot_get(c->addr, &base);
-	if (ret)
-		goto err_unlock;
-	r = msha_region_alloc(c, base);
-	ret = PTR_ERR_OR_ZERO(r);
-	if (ret)
-		goto err_slot;
-	ret = msha_region_set_owner(r, c);
-	if (ret)
-		goto err_free;
+	if (msha_region_find(c->name)) {
+		r = ERR_PTR(-EEXIST);
+		goto out;
+	}
+	r = msha_region_alloc(c);
+	if (IS_ERR(r))
+		goto out;
 	ret = msha_region_add_nodes(r);
-	if (ret)
-		goto err_free;
+	if (ret) {
+		msha_slot_put(r->base);
+		msha_region_free(r);
+		r = ERR_PTR(ret);
+		goto out;
+	}
 	list_add_tail(&r->node, &msha_regions);
 	r->named = true;
 	msha_debugfs_add(r);
 	/* A region that nobody has open still needs this code. */
 	__module_get(THIS_MODULE);
-	c->addr = base;
+	msha_region_get(r);
+	trace_msharearena_create(r);
+out:
 	mutex_unlock(&msha_regions_lock);
-	return 0;
+	return r;
+}
 
-err_free:
-	msha_region_free(r);
-err_slot:
-	msha_slot_put(base);
-err_unlock:
+static void msha_region_remove_locked(struct msha_region *r)
+{
+	lockdep_assert_held(&msha_regions_lock);
+	list_del_init(&r->node);
+	r->named = false;
+	msha_region_del_nodes(r);
+	msha_debugfs_del(r);
+	trace_msharearena_unlink(r);
+}
+
+void msha_region_remove(struct msha_region *r)
+{
+	bool named;
+
+	mutex_lock(&msha_regions_lock);
+	named = r->named;
+	if (named)
+		msha_region_remove_locked(r);
 	mutex_unlock(&msha_regions_lock);
-	return ret;
+	if (named)
+		msha_region_put(r);
 }
 
 int msha_region_unlink(const char *name)
 {
 	struct msha_region *r;
+	int ret = 0;
 
 	mutex_lock(&msha_regions_lock);
 	r = msha_region_find(name);
-	if (!r || (!uid_eq(r->uid, current_fsuid()) && !capable(CAP_FOWNER))) {
-		mutex_unlock(&msha_regions_lock);
-		return r ? -EPERM : -ENOENT;
-	}
-	list_del_init(&r->node);
-	r->named = false;
-	msha_region_del_nodes(r);
-	msha_debugfs_del(r);
+	if (!r)
+		ret = -ENOENT;
+	else if (!msha_region_is_mine(r))
+		ret = -EPERM;
+	else
+		msha_region_remove_locked(r);
 	mutex_unlock(&msha_regions_lock);
-	msha_region_put(r);
-	return 0;
+	if (!ret)
+		msha_region_put(r);
+	return ret;
 }
 
 /*
@@ -252,19 +308,19 @@ static void msha_region_release(struct kref *ref)
 {
 	struct msha_region *r = container_of(ref, struct msha_region, ref);
 	struct msha_chunk *c, *next;
-	unsigned int i;
+	struct msha_view *v;
 
 	WARN_ON_ONCE(r->attached || !list_empty(&r->rings));
-	for (i = 0; i < MSHA_VIEWS; i++)
-		msha_table_kill(&r->views[i].table);
+	/* Without an attachment nothing queues it again. */
+	cancel_delayed_work_sync(&r->promote);
+	msha_for_each_view(v, r)
+		msha_table_kill(&v->table);
 	synchronize_rcu();
 	msha_table_flush_all_cpus();
 	list_for_each_entry_safe(c, next, &r->chunks, node)
 		msha_donor_unpin(c);
 
-	mutex_lock(&msha_regions_lock);
 	msha_slot_put(r->base);
-	mutex_unlock(&msha_regions_lock);
 	msha_region_free(r);
 	/* The caller's file, or the control device's, still holds the module. */
 	module_put(THIS_MODULE);
@@ -291,70 +347,196 @@ struct msha_view *msha_region_open(unsigned int minor)
 static bool msha_region_is_hole(struct msha_region *r, u64 offset, u64 length)
 {
 	u64 end = offset + length;
+	struct msha_chunk *c;
 
-	for (; offset < end; offset += r->page_size)
-		if (msha_table_has(&r->views[MSHA_VIEW_RW].table, offset))
+	list_for_each_entry(c, &r->chunks, node)
+		if (offset < c->offset + (u64)c->n * c->page_size &&
+		    c->offset < end)
 			return false;
 	return true;
 }
 
-static void msha_region_fill(struct msha_region *r, u64 offset,
-			     struct msha_chunk *c)
+static int msha_region_prepare(struct msha_region *r, u64 offset, u64 length)
 {
-	unsigned long i, v;
+	struct msha_view *v;
+	int ret;
 
-	spin_lock(&r->lock);
-	for (i = 0; i < c->n; i++)
-		for (v = 0; v < MSHA_VIEWS; v++)
-			msha_table_fill(&r->views[v].table,
-					offset + i * c->page_size, c->pages[i],
-					c->page_size);
-	r->exported += c->n * c->page_size;
-	spin_unlock(&r->lock);
-	list_add_tail(&c->node, &r->chunks);
+	msha_for_each_view(v, r) {
+		ret = msha_view_prepare(v, offset, length);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Nothing fails from here on: all of it appears, in every view. */
+static void msha_region_fill(struct msha_region *r, struct msha_chunk *c)
+{
+	struct msha_view *v;
+
+	msha_for_each_view(v, r)
+		msha_view_fill(v, c);
 	/*
 	 * A CPU that touched the hole may have cached the way to the dead
 	 * table (Intel SDM vol. 3, 4.10.2) and would fault once more.
 	 */
 	msha_table_flush_all_cpus();
+	list_add_tail_rcu(&c->node, &r->chunks);
+	spin_lock(&r->lock);
+	r->exported += (u64)c->n * c->page_size;
+	spin_unlock(&r->lock);
 }
 
-static int msha_region_prepare(struct msha_region *r, u64 offset, u64 length)
+static int msha_region_export_locked(struct msha_region *r,
+				     const struct msharearena_export *e)
 {
-	unsigned int v;
-	int ret = 0;
+	struct msha_chunk *c;
+	int ret;
 
-	for (v = 0; v < MSHA_VIEWS && !ret; v++)
-		ret = msha_table_prepare(&r->views[v].table, offset, length);
+	lockdep_assert_held(&r->export_lock);
+	if (!msha_region_is_hole(r, e->offset, e->length))
+		return -EEXIST;
+	c = msha_donor_pin(e->addr, e->length, r->page_size);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	c->offset = e->offset;
+	ret = msha_region_prepare(r, e->offset, e->length);
+	if (ret)
+		msha_donor_unpin(c);	/* nobody has seen it */
+	else
+		msha_region_fill(r, c);
 	return ret;
 }
 
 int msha_region_export(struct msha_region *r,
 		       const struct msharearena_export *e)
 {
-	u64 mask = r->page_size - 1;
-	struct msha_chunk *c;
 	u64 end;
 	int ret;
 
-	if (!e->length || ((e->addr | e->length | e->offset) & mask))
+	ret = msha_region_check_range(r, e->offset, e->length);
+	if (ret)
+		return ret;
+	if (e->addr & (r->page_size - 1))
 		return -EINVAL;
-	if (check_add_overflow(e->offset, e->length, &end) || end > r->length)
-		return -ERANGE;
+	if (check_add_overflow(e->addr, e->length, &end))
+		return -EFAULT;
+	if (mutex_lock_killable(&r->export_lock))
+		return -EINTR;
+	ret = msha_region_export_locked(r, e);
+	mutex_unlock(&r->export_lock);
+	trace_msharearena_export(r, e->offset, e->length, ret);
+	return ret;
+}
+
+/* Memory that came before the view did. */
+static int msha_view_catch_up(struct msha_region *r, struct msha_view *v)
+{
+	struct msha_chunk *c;
+	int ret;
+
+	lockdep_assert_held(&r->export_lock);
+	list_for_each_entry(c, &r->chunks, node) {
+		ret = msha_view_prepare(v, c->offset, (u64)c->n * c->page_size);
+		if (ret)
+			return ret;
+		msha_view_fill(v, c);
+	}
+	return 0;
+}
+
+static bool msha_region_has_view(struct msha_region *r, const char *name)
+{
+	struct msha_view *v;
+
+	msha_for_each_view(v, r)
+		if (!strcmp(v->name, name))
+			return true;
+	return false;
+}
+
+static int msha_region_publish_view(struct msha_region *r, struct msha_view *v)
+{
+	int ret = 0;
+
+	mutex_lock(&msha_regions_lock);
+	if (!r->named)
+		ret = -ENOENT;
+	else if (msha_region_has_view(r, v->name))
+		ret = -EEXIST;
+	else if (r->n_views >= MSHA_MAX_VIEWS)
+		ret = -ENOSPC;
+	else
+		ret = msha_region_add_node(v);
+	if (!ret) {
+		/* Whoever opens the node waits for the lock. */
+		list_add_tail_rcu(&v->node, &r->views);
+		r->n_views++;
+		trace_msharearena_view(r, v);
+	}
+	mutex_unlock(&msha_regions_lock);
+	return ret;
+}
+
+static int msha_region_build_view(struct msha_region *r,
+				  const struct msha_view_spec *s)
+{
+	struct msha_view *v;
+	int ret;
 
 	if (mutex_lock_killable(&r->export_lock))
 		return -EINTR;
-	ret = -EEXIST;
-	if (!msha_region_is_hole(r, e->offset, e->length))
-		goto out;
-	ret = msha_region_prepare(r, e->offset, e->length);
+	v = msha_view_new(r, s);
+	ret = PTR_ERR_OR_ZERO(v);
 	if (ret)
 		goto out;
-	c = msha_donor_pin(e->addr, e->length, r->page_size);
-	ret = PTR_ERR_OR_ZERO(c);
+	ret = msha_view_catch_up(r, v);
 	if (!ret)
-		msha_region_fill(r, e->offset, c);
+		ret = msha_region_publish_view(r, v);
+	if (ret) {
+		v->ranges = NULL;	/* they are still the caller's */
+		msha_view_free(v);
+	}
 out:
 	mutex_unlock(&r->export_lock);
+	return ret;
+}
+
+static struct msha_region *msha_region_get_mine(const char *name)
+{
+	struct msha_region *r;
+
+	mutex_lock(&msha_regions_lock);
+	r = msha_region_find(name) ?: ERR_PTR(-ENOENT);
+	if (!IS_ERR(r) && !msha_region_is_mine(r))
+		r = ERR_PTR(-EPERM);
+	if (!IS_ERR(r))
+		msha_region_get(r);
+	mutex_unlock(&msha_regions_lock);
+	return r;
+}
+
+int msha_region_add_view(const struct msharearena_view *c)
+{
+	struct msha_view_spec s = {
+		.name = c->view, .mode = c->mode, .n_ranges = c->n_ranges,
+	};
+	struct msha_region *r;
+	int ret;
+
+	ret = msha_owner(c->uid, c->gid, &s.uid, &s.gid);
+	if (ret)
+		return ret;
+	r = msha_region_get_mine(c->name);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	s.ranges = msha_view_copy_ranges(r, c);
+	ret = PTR_ERR_OR_ZERO(s.ranges);
+	if (!ret) {
+		ret = msha_region_build_view(r, &s);
+		if (ret)
+			kvfree(s.ranges);
+	}
+	msha_region_put(r);
 	return ret;
 }

@@ -11,6 +11,7 @@
 
 #include "attach.h"
 #include "region.h"
+#include "trace.h"
 
 /**
  * struct msha_ring - a published ring
@@ -130,6 +131,7 @@ int msha_ring_publish(struct msha_region *r,
 		msha_ring_put(ring);
 	else
 		wake_up_all(&r->ring_wait);
+	trace_msharearena_publish(r, p->to, p->tag, ret);
 	return ret;
 }
 
@@ -193,6 +195,7 @@ int msha_ring_take(struct msha_region *r, const struct msharearena_take *t,
 	struct msha_ring *ring = NULL;
 	struct pid *from = NULL;
 	long left;
+	int ret;
 
 	if (t->from < 0)
 		return -EINVAL;
@@ -214,7 +217,9 @@ int msha_ring_take(struct msha_region *r, const struct msharearena_take *t,
 		return left;
 	if (!left)
 		return t->timeout_ms ? -ETIMEDOUT : -EAGAIN;
-	return msha_ring_receive(r, ring, ufd);
+	ret = msha_ring_receive(r, ring, ufd);
+	trace_msharearena_take(r, t->from, t->tag, ret);
+	return ret;
 }
 
 void msha_ring_drop(struct msha_region *r, struct msha_attachment *a)

@@ -3,6 +3,7 @@
 
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/vmstat.h>
 
@@ -13,45 +14,74 @@
 #include "compat/compat.h"
 #include "limits.h"
 
-static void *msha_table_page_alloc(struct msha_table *t)
+/*
+ * A page for a table, counted where page tables are counted: in meminfo and in
+ * the memory cgroup of whoever made it necessary.
+ */
+static void *msha_page_table_alloc(void)
 {
 	struct page *page = alloc_page(GFP_PGTABLE_USER);
 
 	if (!page)
 		return NULL;
-	t->pages++;
+	__folio_set_pgtable(page_folio(page));
+	lruvec_stat_add_folio(page_folio(page), NR_PAGETABLE);
 	return page_address(page);
 }
 
-static void msha_table_page_free(struct msha_table *t, void *table)
+static void msha_page_table_free(void *table)
+{
+	struct page *page = virt_to_page(table);
+
+	lruvec_stat_sub_folio(page_folio(page), NR_PAGETABLE);
+	__folio_clear_pgtable(page_folio(page));
+	__free_page(page);
+}
+
+/* A table that the core may walk and lock: it wants a lock in it. */
+static void *msha_table_alloc(struct msha_table *t)
+{
+	void *table = msha_page_table_alloc();
+
+	if (!table)
+		return NULL;
+	if (msha_ptlock_init(virt_to_ptdesc(table))) {
+		msha_page_table_free(table);
+		return NULL;
+	}
+	WRITE_ONCE(t->pages, t->pages + 1);
+	return table;
+}
+
+static void msha_table_free(struct msha_table *t, void *table)
 {
 	if (!table)
 		return;
-	t->pages--;
-	free_page((unsigned long)table);
+	msha_ptlock_destroy(virt_to_ptdesc(table));
+	msha_page_table_free(table);
+	WRITE_ONCE(t->pages, t->pages - 1);
 }
 
-static pmd_t *msha_pmd_alloc(struct msha_table *t)
-{
-	pmd_t *pmd = msha_table_page_alloc(t);
-
-	if (pmd && msha_ptlock_init(virt_to_ptdesc(pmd))) {
-		msha_table_page_free(t, pmd);
-		return NULL;
-	}
-	return pmd;
-}
-
-static void msha_pmd_free(struct msha_table *t, pmd_t *pmd)
-{
-	if (pmd)
-		msha_ptlock_destroy(virt_to_ptdesc(pmd));
-	msha_table_page_free(t, pmd);
-}
-
-static pud_t msha_table_entry(pmd_t *pmd)
+static pud_t msha_table_pud(pmd_t *pmd)
 {
 	return __pud(_PAGE_TABLE | __pa(pmd));
+}
+
+static pmd_t msha_table_pmd(pte_t *pte)
+{
+	return __pmd(_PAGE_TABLE | __pa(pte));
+}
+
+static pte_t *msha_pte_table(pmd_t pmd)
+{
+	return (pte_t *)pmd_page_vaddr(pmd);
+}
+
+/* Not PAGE_SHARED, which lacks the encryption bit of SEV guests. */
+static pgprot_t msha_prot(bool writable)
+{
+	return vm_get_page_prot(VM_READ | VM_SHARED |
+				(writable ? VM_WRITE : 0));
 }
 
 /*
@@ -59,38 +89,52 @@ static pud_t msha_table_entry(pmd_t *pmd)
  * finds a bit to set in an entry that other processes use at the same moment.
  * A read-only leaf must not be dirty: that is shadow-stack memory.
  */
-static pud_t msha_leaf_pud(const struct msha_table *t, struct page *page)
+static pud_t msha_leaf_pud(unsigned long pfn, bool writable)
 {
-	pud_t e = pud_mkyoung(pud_mkhuge(pfn_pud(page_to_pfn(page), t->prot)));
+	pud_t e = pud_mkyoung(pud_mkhuge(pfn_pud(pfn, msha_prot(writable))));
 
-	return t->writable ? pud_mkdirty(e) : e;
+	return writable ? pud_mkdirty(e) : e;
 }
 
-static pmd_t msha_leaf_pmd(const struct msha_table *t, unsigned long pfn)
+static pmd_t msha_leaf_pmd(unsigned long pfn, bool writable)
 {
-	pmd_t e = pmd_mkyoung(pmd_mkhuge(pfn_pmd(pfn, t->prot)));
+	pmd_t e = pmd_mkyoung(pmd_mkhuge(pfn_pmd(pfn, msha_prot(writable))));
 
-	return t->writable ? pmd_mkdirty(e) : e;
+	return writable ? pmd_mkdirty(e) : e;
 }
 
-int msha_table_init(struct msha_table *t, unsigned long base, bool writable)
+static pte_t msha_leaf_pte(unsigned long pfn, bool writable)
 {
-	unsigned long flags = VM_READ | VM_SHARED | (writable ? VM_WRITE : 0);
-	unsigned int i;
+	pte_t e = pte_mkyoung(pfn_pte(pfn, msha_prot(writable)));
 
+	return writable ? pte_mkdirty(e) : e;
+}
+
+static void msha_set_twins(struct msha_table *t, unsigned int i, pud_t pud)
+{
+	set_pud(&t->pud[0][i], pud);
+	set_pud(&t->pud[1][i], pud);
+}
+
+static bool msha_is_dead(const struct msha_table *t, pud_t pud)
+{
+	return pud_val(pud) == pud_val(msha_table_pud(t->dead));
+}
+
+int msha_table_init(struct msha_table *t, unsigned long base,
+		    unsigned long page_size)
+{
 	memset(t, 0, sizeof(*t));
 	t->base = base;
-	t->writable = writable;
-	/* Not PAGE_SHARED, which lacks the encryption bit of SEV guests. */
-	t->prot = vm_get_page_prot(flags);
-	t->pud = msha_table_page_alloc(t);
-	t->dead = msha_pmd_alloc(t);
-	if (!t->pud || !t->dead) {
+	t->page_size = page_size;
+	t->pud[0] = msha_table_alloc(t);
+	t->pud[1] = msha_table_alloc(t);
+	t->dead = msha_table_alloc(t);
+	if (!t->pud[0] || !t->pud[1] || !t->dead) {
 		msha_table_destroy(t);
 		return -ENOMEM;
 	}
-	for (i = 0; i < PTRS_PER_PUD; i++)
-		set_pud(&t->pud[i], msha_table_entry(t->dead));
+	msha_table_kill(t);
 	return 0;
 }
 
@@ -99,80 +143,183 @@ void msha_table_kill(struct msha_table *t)
 	unsigned int i;
 
 	for (i = 0; i < PTRS_PER_PUD; i++)
-		set_pud(&t->pud[i], msha_table_entry(t->dead));
+		msha_set_twins(t, i, msha_table_pud(t->dead));
+	t->demoted[0] = 0;
+	t->demoted[1] = 0;
+}
+
+/* A PMD table and, in a region of 4 KiB pages, its PTE tables. */
+static void msha_table_free_pmd(struct msha_table *t, pmd_t *pmd)
+{
+	unsigned int i;
+
+	if (pmd && t->page_size == PAGE_SIZE)
+		for (i = 0; i < PTRS_PER_PMD; i++)
+			if (!pmd_none(pmd[i]))
+				msha_table_free(t, msha_pte_table(pmd[i]));
+	msha_table_free(t, pmd);
 }
 
 void msha_table_destroy(struct msha_table *t)
 {
 	unsigned int i;
 
-	for (i = 0; i < PTRS_PER_PUD; i++)
-		msha_pmd_free(t, t->pmd[i]);
-	msha_pmd_free(t, t->dead);
-	msha_table_page_free(t, t->pud);
+	for (i = 0; i < PTRS_PER_PUD; i++) {
+		msha_table_free_pmd(t, t->pmd[i]);
+		cond_resched();
+	}
+	msha_table_free(t, t->dead);
+	msha_table_free(t, t->pud[0]);
+	msha_table_free(t, t->pud[1]);
 	WARN_ON_ONCE(t->pages);
 	/* A half-built region is freed as a whole: there is nothing left here. */
 	memset(t, 0, sizeof(*t));
 }
 
+/*
+ * An empty PTE table below a PMD table that is in use already: processes find
+ * no memory in it, as before.
+ */
+static int msha_table_prepare_ptes(struct msha_table *t, u64 offset)
+{
+	pmd_t *pmd = &t->pmd[offset >> PUD_SHIFT][pmd_index(offset)];
+	pte_t *pte;
+
+	if (!pmd_none(*pmd))
+		return 0;
+	pte = msha_table_alloc(t);
+	if (!pte)
+		return -ENOMEM;
+	smp_wmb(); /* whoever finds the table finds it zeroed, with its lock */
+	set_pmd(pmd, msha_table_pmd(pte));
+	return 0;
+}
+
 int msha_table_prepare(struct msha_table *t, u64 offset, u64 length)
 {
-	unsigned int i = offset >> PUD_SHIFT;
-	unsigned int last = (offset + length - 1) >> PUD_SHIFT;
+	u64 step = t->page_size == PAGE_SIZE ? PMD_SIZE : PUD_SIZE;
+	u64 end = offset + length;
+	int ret;
 
-	for (; i <= last; i++) {
-		if (t->pmd[i])
-			continue;
-		t->pmd[i] = msha_pmd_alloc(t);
-		if (!t->pmd[i])
+	for (offset = round_down(offset, step); offset < end; offset += step) {
+		pmd_t **pmd = &t->pmd[offset >> PUD_SHIFT];
+
+		if (!*pmd)
+			*pmd = msha_table_alloc(t);
+		if (!*pmd)
 			return -ENOMEM;
+		if (t->page_size == PAGE_SIZE) {
+			ret = msha_table_prepare_ptes(t, offset);
+			if (ret)
+				return ret;
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return 0;
 }
 
-void msha_table_fill(struct msha_table *t, u64 offset, struct page *page,
-		     unsigned long size)
+static void msha_table_fill_shadow(struct msha_table *t, pmd_t *shadow,
+				   unsigned long pfn, bool writable)
 {
-	unsigned int i = offset >> PUD_SHIFT;
-	unsigned int j;
+	unsigned int i;
 
-	if (size == PUD_SIZE) {
-		for (j = 0; j < PTRS_PER_PMD; j++)
-			set_pmd(&t->pmd[i][j],
-				msha_leaf_pmd(t, page_to_pfn(page) +
-					      j * (PMD_SIZE >> PAGE_SHIFT)));
+	for (i = 0; i < PTRS_PER_PMD; i++)
+		set_pmd(&shadow[i],
+			msha_leaf_pmd(pfn + i * (PMD_SIZE >> PAGE_SHIFT),
+				      writable));
+}
+
+void msha_table_fill(struct msha_table *t, u64 offset, struct page *page,
+		     bool writable)
+{
+	unsigned long pfn = page_to_pfn(page);
+	unsigned int i = offset >> PUD_SHIFT;
+	pmd_t *pmd = t->pmd[i];
+	pte_t *pte;
+
+	if (t->page_size == PUD_SIZE) {
+		msha_table_fill_shadow(t, pmd, pfn, writable);
 		smp_wmb(); /* the shadow is complete before the leaf exists */
-		set_pud(&t->pud[i], msha_leaf_pud(t, page));
+		msha_set_twins(t, i, msha_leaf_pud(pfn, writable));
 		return;
 	}
-	set_pmd(&t->pmd[i][pmd_index(offset)],
-		msha_leaf_pmd(t, page_to_pfn(page)));
+	pmd += pmd_index(offset);
+	if (t->page_size == PMD_SIZE) {
+		set_pmd(pmd, msha_leaf_pmd(pfn, writable));
+	} else {
+		pte = msha_pte_table(*pmd);
+		set_pte(&pte[pte_index(offset)], msha_leaf_pte(pfn, writable));
+	}
 	smp_wmb(); /* a walker that sees the table sees the entry */
-	if (pud_val(t->pud[i]) == pud_val(msha_table_entry(t->dead)))
-		set_pud(&t->pud[i], msha_table_entry(t->pmd[i]));
+	if (msha_is_dead(t, t->pud[0][i]))
+		msha_set_twins(t, i, msha_table_pud(t->pmd[i]));
 }
 
-bool msha_table_has(const struct msha_table *t, u64 offset)
+bool msha_table_lookup(const struct msha_table *t, u64 offset,
+		       struct msha_translation *tr)
 {
 	unsigned int i = offset >> PUD_SHIFT;
-	pud_t pud = READ_ONCE(t->pud[i]);
+	pmd_t pmd;
+	pte_t pte;
 
-	if (pud_leaf(pud))
-		return true;
-	if (pud_val(pud) == pud_val(msha_table_entry(t->dead)))
+	if (!msha_table_has_memory(t, i))
 		return false;
-	return !pmd_none(READ_ONCE(t->pmd[i][pmd_index(offset)]));
+	/* In a region of 1 GiB pages the shadow, which says the same. */
+	pmd = READ_ONCE(t->pmd[i][pmd_index(offset)]);
+	if (pmd_none(pmd))
+		return false;
+	if (t->page_size != PAGE_SIZE) {
+		tr->pfn = pmd_pfn(pmd) + ((offset & ~PMD_MASK) >> PAGE_SHIFT);
+		tr->size = t->page_size;
+		tr->writable = pmd_write(pmd);
+		return true;
+	}
+	pte = READ_ONCE(msha_pte_table(pmd)[pte_index(offset)]);
+	if (pte_none(pte))
+		return false;
+	tr->pfn = pte_pfn(pte);
+	tr->size = PAGE_SIZE;
+	tr->writable = pte_write(pte);
+	return true;
 }
 
-bool msha_table_is_leaf(const struct msha_table *t, unsigned int i)
+bool msha_table_is_leaf(const struct msha_table *t, unsigned int twin,
+			unsigned int i)
 {
-	return pud_leaf(READ_ONCE(t->pud[i]));
+	return pud_leaf(READ_ONCE(t->pud[twin][i]));
 }
 
-void msha_table_use_shadow(struct msha_table *t, unsigned int i)
+bool msha_table_has_memory(const struct msha_table *t, unsigned int i)
 {
-	set_pud(&t->pud[i], msha_table_entry(t->pmd[i]));
+	return !msha_is_dead(t, READ_ONCE(t->pud[0][i]));
+}
+
+void msha_table_use_shadow(struct msha_table *t, unsigned int twin,
+			   unsigned int i)
+{
+	set_pud(&t->pud[twin][i], msha_table_pud(t->pmd[i]));
+}
+
+unsigned int msha_table_restore(struct msha_table *t, unsigned int twin)
+{
+	unsigned int i, n = 0;
+
+	if (WARN_ON_ONCE(t->page_size != PUD_SIZE))
+		return 0;
+	for (i = 0; i < PTRS_PER_PUD; i++) {
+		pmd_t *shadow = t->pmd[i];
+
+		if (!shadow || pud_val(t->pud[twin][i]) !=
+			       pud_val(msha_table_pud(shadow)))
+			continue;
+		set_pud(&t->pud[twin][i],
+			msha_leaf_pud(pmd_pfn(shadow[0]), pmd_write(shadow[0])));
+		n++;
+	}
+	t->demoted[twin] = 0;
+	return n;
 }
 
 /*
@@ -188,8 +335,16 @@ static p4d_t *msha_slot(const struct msha_table *t, struct mm_struct *mm)
 	return p4d_offset(pgd, t->base);
 }
 
+static bool msha_is_ours(const struct msha_table *t, p4d_t p4d)
+{
+	pud_t *pud = p4d_pgtable(p4d);
+
+	return pud == t->pud[0] || pud == t->pud[1];
+}
+
 int msha_table_link(struct msha_table *t, struct mm_struct *mm)
 {
+	pud_t *pud = t->pud[t->current_twin];
 	p4d_t *p = msha_slot(t, mm);
 	int ret = 0;
 
@@ -197,11 +352,22 @@ int msha_table_link(struct msha_table *t, struct mm_struct *mm)
 		return -EFAULT;
 	spin_lock(&mm->page_table_lock);
 	if (p4d_none(*p))
-		msha_set_p4d(p, __p4d(_PAGE_TABLE | __pa(t->pud)));
+		msha_set_p4d(p, __p4d(_PAGE_TABLE | __pa(pud)));
 	else
 		ret = -EBUSY;
 	spin_unlock(&mm->page_table_lock);
 	return ret;
+}
+
+void msha_table_move(struct msha_table *t, struct mm_struct *mm,
+		     unsigned int from)
+{
+	p4d_t *p = msha_slot(t, mm);
+
+	spin_lock(&mm->page_table_lock);
+	if (!WARN_ON_ONCE(p4d_pgtable(*p) != t->pud[from]))
+		msha_set_p4d(p, __p4d(_PAGE_TABLE | __pa(t->pud[!from])));
+	spin_unlock(&mm->page_table_lock);
 }
 
 void msha_table_unlink(struct msha_table *t, struct mm_struct *mm,
@@ -210,7 +376,7 @@ void msha_table_unlink(struct msha_table *t, struct mm_struct *mm,
 	p4d_t *p = msha_slot(t, mm);
 
 	spin_lock(&mm->page_table_lock);
-	WARN_ON_ONCE(p4d_pgtable(*p) != t->pud);
+	WARN_ON_ONCE(!msha_is_ours(t, *p));
 	msha_set_p4d(p, __p4d(_PAGE_TABLE | __pa(decoy)));
 	/* free_pud_range() takes it off again when it frees the decoy. */
 	mm_inc_nr_puds(mm);
@@ -222,7 +388,7 @@ void msha_table_clear(struct msha_table *t, struct mm_struct *mm)
 	p4d_t *p = msha_slot(t, mm);
 
 	spin_lock(&mm->page_table_lock);
-	WARN_ON_ONCE(p4d_pgtable(*p) != t->pud);
+	WARN_ON_ONCE(!msha_is_ours(t, *p));
 	msha_set_p4d(p, __p4d(0));
 	spin_unlock(&mm->page_table_lock);
 }
@@ -242,20 +408,16 @@ unsigned long msha_table_linked_pfn(struct msha_table *t, struct mm_struct *mm)
 /*
  * The decoy's entries are not present but look like huge leaves, so that the
  * core zaps all 512 of them, which makes it flush the whole TLB, and descends
- * nowhere. pfn_pud() inverts the address of such an entry (L1TF).
+ * nowhere. pfn_pud() inverts the address of such an entry (L1TF). The core's
+ * destructor undoes what msha_page_table_alloc() set; it finds no lock.
  */
 pud_t *msha_decoy_alloc(void)
 {
-	struct page *page = alloc_page(GFP_PGTABLE_USER);
-	pud_t *decoy;
+	pud_t *decoy = msha_page_table_alloc();
 	unsigned int i;
 
-	if (!page)
+	if (!decoy)
 		return NULL;
-	/* What the core's pud destructor will undo. */
-	__folio_set_pgtable(page_folio(page));
-	lruvec_stat_add_folio(page_folio(page), NR_PAGETABLE);
-	decoy = page_address(page);
 	for (i = 0; i < PTRS_PER_PUD; i++)
 		decoy[i] = pud_mkhuge(pfn_pud(0, PAGE_NONE));
 	return decoy;
@@ -263,14 +425,8 @@ pud_t *msha_decoy_alloc(void)
 
 void msha_decoy_free(pud_t *decoy)
 {
-	struct page *page;
-
-	if (!decoy)
-		return;
-	page = virt_to_page(decoy);
-	lruvec_stat_sub_folio(page_folio(page), NR_PAGETABLE);
-	__folio_clear_pgtable(page_folio(page));
-	__free_page(page);
+	if (decoy)
+		msha_page_table_free(decoy);
 }
 
 static void msha_flush_this_cpu(void *unused)

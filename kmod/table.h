@@ -6,14 +6,24 @@
  *	mm A: P4D entry --+
  *	mm B: P4D entry --+--> PUD table --> 1 GiB leaf
  *	mm C: P4D entry --+              --> PMD table of 2 MiB leaves
+ *	                                 --> PMD table --> PTE table
  *	                                 --> dead PMD table (no memory)
  *
+ * There are two PUD tables, twins: at every moment both translate every
+ * address alike. Processes are linked to the current one. They differ only in
+ * how a page of 1 GiB is mapped: by a leaf, or by its shadow, the same
+ * translation in 2 MiB leaves. A shadow cannot become a leaf again in a table
+ * that somebody may be walking; so processes move, one by one, to the other
+ * table, whose leaves are whole, and the one they left is mended when it is
+ * empty (leaf.c). What lies below the PUD level exists once.
+ *
  * Invariants:
- *  - no entry of the PUD table is ever none: an offset without memory points
+ *  - no entry of a PUD table is ever none: an offset without memory points
  *    to the dead table, so the core never allocates a table into ours;
  *  - the dead table stays empty;
- *  - while a process is linked, entries only change from dead to memory or
- *    from a 1 GiB leaf to its shadow, the same translation in 2 MiB leaves;
+ *  - while a process is linked to a PUD table, its entries only change from
+ *    dead to memory or from a 1 GiB leaf to its shadow;
+ *  - a table that was ever visible is freed only with the region;
  *  - a process's P4D entry is ours only while its attachment is on
  *    view->linked; the core's page-table code never frees what it points to,
  *    because the entry is exchanged for a decoy before the core looks.
@@ -27,28 +37,43 @@
 struct page;
 
 /**
- * struct msha_table - a PUD table and what hangs below it
+ * struct msha_table - twin PUD tables and what hangs below them
  * @base: address that entry 0 maps
- * @pud: the shared table
+ * @page_size: bytes of every page: PAGE_SIZE, PMD_SIZE or PUD_SIZE
+ * @pud: the twins
+ * @current_twin: index of the twin that a new attachment links; region->lock
+ * @demoted: shadows in use in each twin; region->lock
  * @dead: the empty PMD table
- * @pmd: for each PUD entry, the PMD table of 2 MiB leaves, or NULL: the table
- *	itself in a 2 MiB region, the shadow of the leaf in a 1 GiB region
- * @prot: protection of the leaves
- * @writable: leaves allow stores
+ * @pmd: for each PUD entry, the PMD table that was prepared for it, or NULL:
+ *	the table itself, or in a region of 1 GiB pages the shadow of the leaf
  * @pages: table pages that the module owns
  */
 struct msha_table {
 	unsigned long base;
-	pud_t *pud;
+	unsigned long page_size;
+	pud_t *pud[2];
+	unsigned int current_twin;
+	unsigned int demoted[2];
 	pmd_t *dead;
 	pmd_t *pmd[PTRS_PER_PUD];
-	pgprot_t prot;
-	bool writable;
 	unsigned long pages;
 };
 
+/**
+ * struct msha_translation - what a table says of an address
+ * @pfn: frame of its 4 KiB
+ * @size: bytes that the lowest entry maps
+ * @writable: stores are allowed
+ */
+struct msha_translation {
+	unsigned long pfn;
+	unsigned long size;
+	bool writable;
+};
+
 /** msha_table_init() - an empty tree; -ENOMEM leaves nothing behind */
-int msha_table_init(struct msha_table *t, unsigned long base, bool writable);
+int msha_table_init(struct msha_table *t, unsigned long base,
+		    unsigned long page_size);
 /**
  * msha_table_kill() - take all memory out of the tree
  *
@@ -59,39 +84,76 @@ void msha_table_kill(struct msha_table *t);
 /** msha_table_destroy() - free all tables; an RCU grace period after kill */
 void msha_table_destroy(struct msha_table *t);
 
-/** msha_table_prepare() - allocate the PMD tables for a range; may sleep */
+/**
+ * msha_table_prepare() - allocate the tables for a range
+ *
+ * What an earlier, failed call allocated is used; nothing becomes visible.
+ * Context: may sleep; one caller at a time.
+ * Return: 0; -ENOMEM; -EINTR if the caller is being killed.
+ */
 int msha_table_prepare(struct msha_table *t, u64 offset, u64 length);
 /**
  * msha_table_fill() - make a page visible at an offset that has none
  * @t: prepared table
  * @offset: bytes
- * @page: first page of a folio of @size bytes
- * @size: PMD_SIZE or PUD_SIZE
+ * @page: first of @t->page_size bytes
+ * @writable: allow stores
  *
- * Context: region->lock. Afterwards all CPUs must flush, see
- * msha_table_flush_all_cpus().
+ * A demotion or a promotion at the same time is about other entries.
+ *
+ * Context: region->export_lock. If anybody is linked, all CPUs must flush
+ * afterwards, see msha_table_flush_all_cpus().
  */
 void msha_table_fill(struct msha_table *t, u64 offset, struct page *page,
-		     unsigned long size);
-/** msha_table_has() - is there memory at @offset? Context: any */
-bool msha_table_has(const struct msha_table *t, u64 offset);
-/** msha_table_is_leaf() - is PUD entry @i a 1 GiB leaf now? */
-bool msha_table_is_leaf(const struct msha_table *t, unsigned int i);
+		     bool writable);
+/**
+ * msha_table_lookup() - what is at an offset?
+ *
+ * Context: any; entries only come, never go, while there is a user.
+ * Return: whether there is memory.
+ */
+bool msha_table_lookup(const struct msha_table *t, u64 offset,
+		       struct msha_translation *tr);
+/** msha_table_is_leaf() - is PUD entry @i of this twin a 1 GiB leaf now? */
+bool msha_table_is_leaf(const struct msha_table *t, unsigned int twin,
+			unsigned int i);
+/** msha_table_has_memory() - does PUD entry @i lead to memory? */
+bool msha_table_has_memory(const struct msha_table *t, unsigned int i);
 /**
  * msha_table_use_shadow() - replace a 1 GiB leaf by its 2 MiB leaves
  *
  * The translation never changes and never disappears.
  * Context: region->lock.
  */
-void msha_table_use_shadow(struct msha_table *t, unsigned int i);
+void msha_table_use_shadow(struct msha_table *t, unsigned int twin,
+			   unsigned int i);
+/**
+ * msha_table_restore() - make all shadows of a twin leaves again
+ *
+ * No mm is linked to this twin, so no walk of the core's is in it; GUP-fast,
+ * perf and CPUs with a cached upper entry may be, and read each entry once:
+ * either value translates alike. The shadows stay allocated for them.
+ *
+ * Context: region->lock.
+ * Return: how many entries changed.
+ */
+unsigned int msha_table_restore(struct msha_table *t, unsigned int twin);
 
 /**
- * msha_table_link() - point a process's P4D entry at the tree
+ * msha_table_link() - point a process's P4D entry at the current twin
  *
  * Context: mmap_lock for write, region->lock.
  * Return: 0, or -EBUSY if the entry is in use.
  */
 int msha_table_link(struct msha_table *t, struct mm_struct *mm);
+/**
+ * msha_table_move() - point a process's P4D entry at the other twin
+ *
+ * Context: mmap_lock and the VMA's lock for write, so that nobody walks;
+ * region->lock.
+ */
+void msha_table_move(struct msha_table *t, struct mm_struct *mm,
+		     unsigned int from);
 /**
  * msha_table_unlink() - exchange the P4D entry for a decoy
  * @t: tree

@@ -8,6 +8,7 @@
 #define _MSHA_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -102,6 +103,47 @@ static inline void msha_ptlock_destroy(struct ptdesc *pt)
 	kfree(pt->ptl);
 #endif
 	pt->_pt_pad_2 = 0;
+}
+
+/**
+ * msha_mmap_write_trylock() - mmap_write_lock() if nobody has to be waited for
+ *
+ * There is no such function for modules. MSHA_HAVE_MM_LOCK_SEQCOUNT comes from
+ * the Kbuild file, which looks for the function: stable kernels got it too. It
+ * opens what mmap_write_unlock() closes.
+ */
+static inline bool msha_mmap_write_trylock(struct mm_struct *mm)
+{
+	if (!down_write_trylock(&mm->mmap_lock))
+		return false;
+#ifdef MSHA_HAVE_MM_LOCK_SEQCOUNT
+	mm_lock_seqcount_begin(mm);
+#endif
+	return true;
+}
+
+/**
+ * msha_folio_mapcount() - how many page table entries map a folio or its pages
+ *
+ * Each of them holds one reference. Up to 6.9 the sum over a folio's pages was
+ * kept nowhere, and the function that made it is not exported.
+ */
+static inline long msha_folio_mapcount(struct folio *folio)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+	return folio_mapcount(folio);
+#else
+	long n, i;
+
+	if (!folio_test_large(folio))
+		return atomic_read(&folio->_mapcount) + 1;
+	n = folio_entire_mapcount(folio);
+	if (folio_test_hugetlb(folio))
+		return n;
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		n += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+	return n;
+#endif
 }
 
 #endif /* _MSHA_COMPAT_H */

@@ -14,6 +14,8 @@ kernel_ignore=(
 	CONSTANT_COMPARISON	# sees KERNEL_VERSION(6, 13, 0) as a constant
 	MACRO_ARG_REUSE		# of members' names, which have no side effects
 )
+# Nor of tracepoints, whose macros the whole kernel lays out in its own way.
+trace_ignore=(OPEN_ENDED_LINE PARENTHESIS_ALIGNMENT)
 # Types that are not asked of userspace.
 user_ignore=(
 	MACRO_ARG_REUSE CONSTANT_COMPARISON
@@ -53,8 +55,9 @@ check()
 
 mkdir -p "$tmp/bin" "$tmp/root/include"
 ln -s /bin/false "$tmp/bin/git"
-mapfile -t kernel < <(find kmod include -name '*.[ch]' | sort)
+mapfile -t kernel < <(find kmod include -name '*.[ch]' ! -name trace.h | sort)
 mapfile -t user < <(find user tests -name '*.[ch]' | sort)
 check "the module and its interface" "$(join "${kernel_ignore[@]}")" "${kernel[@]}"
+check "its tracepoints" "$(join "${kernel_ignore[@]}" "${trace_ignore[@]}")" kmod/trace.h
 check "userspace and tests" "$(join "${user_ignore[@]}")" "${user[@]}"
 done_testing

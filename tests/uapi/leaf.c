@@ -147,7 +147,7 @@ static void test_storm(uint64_t size, int rounds)
 	diag("%ld reads of smaps, %ld demotions", reads[0] + reads[1], demotions);
 	is(bad, 0, "%d storms of readers, loads and a kill: every byte right", rounds);
 	if (size == SZ_1G)
-		is(demotions, 2 * rounds, "each leaf was demoted once");
+		ok(demotions >= 2 * rounds, "each leaf was demoted");
 }
 
 static void test_size(uint64_t size)
@@ -168,8 +168,11 @@ static void test_size(uint64_t size)
 	test_mincore();
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		test_reader(files[i]);
-	is(view_region(fd).demotions, size == SZ_1G ? 2 : 0,
-	   size == SZ_1G ? "each 1 GiB leaf was demoted once" : "2 MiB leaves never are");
+	/* Between two readers they may have become whole again. */
+	if (size == SZ_1G)
+		ok(view_region(fd).demotions >= 2, "each 1 GiB leaf was demoted");
+	else
+		is(view_region(fd).demotions, 0, "2 MiB leaves never are");
 	test_late(fd);
 	region_unlink(NAME);
 	peer_kill(&other);

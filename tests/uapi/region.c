@@ -13,7 +13,7 @@ static void test_info(void)
 	is(ctl(MSHAREARENA_GET_INFO, &i), 0, "GET_INFO answers");
 	is(i.api_version, MSHAREARENA_API_VERSION, "its version is the header's");
 	is(i.slot_size, SLOT, "a slot is 512 GiB");
-	is(i.page_sizes, SZ_1G | SZ_2M, "1 GiB and 2 MiB pages are offered");
+	is(i.page_sizes, SZ_1G | SZ_2M | SZ_4K, "1 GiB, 2 MiB and 4 KiB pages are offered");
 	i = (struct msharearena_info){ .size = sizeof(i), .flags = 1 };
 	is(ctl(MSHAREARENA_GET_INFO, &i), -EINVAL, "GET_INFO refuses a flag");
 	i = (struct msharearena_info){ .size = sizeof(i), .reserved = 1 };
@@ -72,8 +72,10 @@ static void test_create_refuses(void)
 	BAD(reserved, 1, -EINVAL, "a reserved bit");
 	BAD(mode, 01600, -EINVAL, "a mode bit that is not a permission");
 	BAD(mode, 0700, -EINVAL, "execute permission");
-	BAD(page_size, 4096, -EINVAL, "a page size of 4 KiB");
+	BAD(page_size, 8192, -EINVAL, "a page size of 8 KiB");
+	BAD(page_size, SZ_2M | SZ_4K, -EINVAL, "two page sizes at once");
 	BAD(page_size, 0, -EINVAL, "a page size of 0");
+	BAD(page_size, SZ_4K, 0, "(4 KiB pages are fine)");
 	BAD(length, 0, -EINVAL, "length 0");
 	BAD(length, SZ_2M + 4096, -EINVAL, "a length that is no multiple of the page size");
 	BAD(length, SLOT + SZ_2M, -EINVAL, "a length over a slot");
