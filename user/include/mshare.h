@@ -7,7 +7,10 @@
  * - A struct mshare may be used by many threads at once; mshare_close() must
  *   be the last call on it.
  * - Two backends behind one interface: the msharearena module, and a memfd at
- *   the same address for machines without it. mshare_backend() tells which.
+ *   the same address for machines without it. mshare_info() tells which.
+ * - Regions are handled by struct mshare, or by their names alone: mshare().
+ *
+ * Each call has a manual page, mshare_open(3) and so on.
  */
 #ifndef MSHARE_H
 #define MSHARE_H
@@ -21,6 +24,9 @@ extern "C" {
 #endif
 
 struct mshare;
+
+/* Bytes of a view's name with its terminating NUL. */
+#define MSHARE_VIEW_SIZE	32
 
 /**
  * enum mshare_backend - what a region is made of
@@ -38,7 +44,7 @@ enum mshare_backend {
  * @backend: which backend; mshare_default_backend() gives the best there is
  * @addr: address wanted, a multiple of 512 GiB, or 0 to be told
  * @length: bytes, a multiple of @page_size
- * @page_size: bytes: 1 GiB or 2 MiB; the memfd backend also takes 4 KiB
+ * @page_size: bytes: 1 GiB, 2 MiB or 4 KiB
  * @uid: owner of the nodes, (uid_t)-1 for the caller
  * @gid: group of the nodes, (gid_t)-1 for the caller's
  * @mode: permission bits of the nodes
@@ -56,17 +62,69 @@ struct mshare_options {
 /**
  * struct mshare_info - what a region is
  * @backend: its backend
+ * @unlinked: its name is gone
  * @addr: its address in every process
  * @length: its bytes
  * @page_size: bytes of a page
  * @exported: bytes that have memory
+ * @attached: processes that have it attached, over all views
+ * @demotions: how often 1 GiB became 2 MiB pages in the tables
+ * @promotions: how often they became 1 GiB again
+ * @table_bytes: bytes of its page tables, over all views
+ * @view: the view that was opened
+ *
+ * The memfd backend knows nothing of the processes and the tables: 0.
  */
 struct mshare_info {
 	enum mshare_backend backend;
+	int unlinked;
 	uint64_t addr;
 	uint64_t length;
 	uint64_t page_size;
 	uint64_t exported;
+	uint64_t attached;
+	uint64_t demotions;
+	uint64_t promotions;
+	uint64_t table_bytes;
+	char view[MSHARE_VIEW_SIZE];
+};
+
+/**
+ * struct mshare_range - one range of a view
+ * @offset: bytes into the region, a multiple of its page size
+ * @length: bytes, a multiple of the page size, not 0
+ * @prot: PROT_READ, or PROT_READ | PROT_WRITE
+ */
+struct mshare_range {
+	uint64_t offset;
+	uint64_t length;
+	int prot;
+};
+
+/**
+ * struct mshare_view - what a view shows, and to whom
+ * @ranges: by ascending offset, without overlap
+ * @n_ranges: how many, 1 to 4096
+ * @uid: owner of the node, (uid_t)-1 for the caller
+ * @gid: group of the node, (gid_t)-1 for the caller's
+ * @mode: permission bits of the node
+ */
+struct mshare_view {
+	const struct mshare_range *ranges;
+	size_t n_ranges;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+/**
+ * struct mshare_busy - what mshare_quiesce() found in use
+ * @bytes: bytes of pages in use
+ * @first: offset of the first of them, or the end of the range
+ */
+struct mshare_busy {
+	uint64_t bytes;
+	uint64_t first;
 };
 
 /* The environment variable by which memfd regions are handed to children. */
@@ -74,6 +132,11 @@ struct mshare_info {
 
 /**
  * mshare_default_backend() - the module if it is loaded, else memfd
+ *
+ * Also the module where the caller may not use it: a memfd in its place would
+ * protect less, and nobody would notice.
+ *
+ * Return: the backend.
  */
 enum mshare_backend mshare_default_backend(void);
 
@@ -104,8 +167,38 @@ int mshare_create(const char *name, const struct mshare_options *o,
 int mshare_open(const char *name, int readonly, struct mshare **out);
 
 /**
+ * mshare_open_view() - open a region through one of its views
+ * @name: the region's
+ * @view: "rw", "ro", or one that was added
+ * @readonly: to be attached for reading; needed where the view has no writable
+ *	range, and of use only there and for "rw"
+ * @out: the open region, to be closed with mshare_close()
+ *
+ * The memfd backend knows added views, and maps all of the region for any of
+ * them.
+ *
+ * Return: as mshare_open(); -EACCES too if the view has no writable range and
+ * @readonly is 0.
+ */
+int mshare_open_view(const char *name, const char *view, int readonly,
+		     struct mshare **out);
+
+/**
+ * mshare_add_view() - add a view of parts of a region
+ * @name: the region's
+ * @view: the view's: as a region's name, at most 31 characters
+ * @v: what it shows, and to whom
+ *
+ * Return: 0, or -errno: those of MSHAREARENA_ADD_VIEW.
+ */
+int mshare_add_view(const char *name, const char *view,
+		    const struct mshare_view *v);
+
+/**
  * mshare_unlink() - remove a region's name; users keep the region
  * @name: its name
+ *
+ * Return: 0, -ENOENT if there is none, -EPERM if it is somebody else's.
  */
 int mshare_unlink(const char *name);
 
@@ -121,7 +214,7 @@ int mshare_info(const struct mshare *m, struct mshare_info *info);
  * @offset: bytes, a multiple of the page size
  * @length: bytes, a multiple of the page size
  *
- * Allocates huge pages of the region's size in the caller, exports them and
+ * Allocates pages of the region's size in the caller, exports them and
  * unmaps them again, a part of the range at a time. Where it fails, the parts
  * before have memory, which stays until the region ends.
  *
@@ -129,6 +222,37 @@ int mshare_info(const struct mshare *m, struct mshare_info *info);
  * and its like), or an error of MSHAREARENA_EXPORT.
  */
 int mshare_populate(struct mshare *m, uint64_t offset, uint64_t length);
+
+/**
+ * mshare_export() - give memory of the caller's to a region
+ * @m: region, opened for writing through its view rw
+ * @addr: writable memory, aligned to the page size: anonymous huge pages of
+ *	the region's size; for 4 KiB private anonymous memory
+ * @length: bytes, a multiple of the page size
+ * @offset: where in the region, a multiple of the page size
+ *
+ * Region and caller then have the same memory; the caller may unmap his. With
+ * the memfd backend the region gets a copy, over what was there.
+ *
+ * Return: 0, or -errno: those of MSHAREARENA_EXPORT.
+ */
+int mshare_export(struct mshare *m, void *addr, uint64_t length,
+		  uint64_t offset);
+
+/**
+ * mshare_quiesce() - wait until the kernel and devices use a range no more
+ * @m: region
+ * @offset: bytes, a multiple of the page size
+ * @length: bytes, a multiple of the page size
+ * @timeout_ms: how long to wait, 0 not at all, -1 without limit
+ * @busy: filled in with what is in use, or NULL
+ *
+ * Return: 0 if nothing is in use; -ETIMEDOUT (or -EAGAIN where @timeout_ms is
+ * 0) if something still is; -EOPNOTSUPP with the memfd backend; or another
+ * -errno of MSHAREARENA_QUIESCE.
+ */
+int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
+		   int timeout_ms, struct mshare_busy *busy);
 
 /**
  * mshare_attach() - map the region at its address
@@ -144,8 +268,11 @@ int mshare_attach(struct mshare *m, void **addr);
 
 /**
  * mshare_detach() - unmap the region
+ * @m: region
  *
  * Rings that were published and not taken are withdrawn.
+ *
+ * Return: 0, also if it is not attached.
  */
 int mshare_detach(struct mshare *m);
 
@@ -155,6 +282,9 @@ int mshare_detach(struct mshare *m);
  * @ring_fd: a SINGLE_ISSUER, NO_MMAP ring, enabled (see MSHAREARENA_PUBLISH)
  * @to: the process that may take it, 0 for anybody with the region
  * @tag: tells the caller's rings apart
+ *
+ * Return: 0, -ENOTCONN if @m is not attached, or an error of
+ * MSHAREARENA_PUBLISH.
  */
 int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
 
@@ -165,11 +295,46 @@ int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
  * @tag: as published
  * @timeout_ms: how long to wait, 0 not at all, -1 without limit
  *
- * Return: a close-on-exec descriptor, -ESRCH if  has ended, -ETIMEDOUT (or -EAGAIN where
- * @timeout_ms is 0), or another -errno.
+ * Return: a close-on-exec descriptor, -ESRCH if @from has ended, -ETIMEDOUT
+ * (or -EAGAIN where @timeout_ms is 0), or another -errno.
  */
 int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag,
 		     int timeout_ms);
+
+/**
+ * mshare() - share a range of addresses under a name
+ * @name: the region's
+ * @addr: a multiple of 512 GiB; or NULL, where the region exists
+ * @length: bytes; or 0, where the region exists
+ * @oflags: O_RDWR or O_RDONLY; with O_CREAT, and O_EXCL
+ * @mode: permission bits of the region's nodes, where it is made
+ *
+ * The call that was proposed for Linux in 2022. With O_CREAT the memory of the
+ * caller in [@addr, @addr + @length) becomes a region, of its page size, which
+ * the caller has attached when the call returns: the same bytes at the same
+ * address, for every process that makes the call. Without O_CREAT, or if the
+ * region exists and O_EXCL is not given, attaches the region.
+ *
+ * munmap(addr, 512 GiB) ends it, mshare_unlink() removes the name.
+ *
+ * While a region is made, there is an instant in which nothing is mapped at
+ * @addr: no other thread may use the memory, map anything in its 512 GiB, or
+ * fork, until the call returns. If it fails, the memory is where it was.
+ *
+ * Return: 0, or -errno; see mshare(3).
+ */
+int mshare(const char *name, void *addr, size_t length, int oflags,
+	   mode_t mode);
+
+/**
+ * mshare_region_of() - where a region lies
+ * @name: its name
+ * @addr: filled with its address
+ * @length: filled with its bytes
+ *
+ * Return: 0, or -errno: those of mshare_open() for reading.
+ */
+int mshare_region_of(const char *name, void **addr, size_t *length);
 
 #ifdef __cplusplus
 }

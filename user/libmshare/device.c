@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -30,9 +31,10 @@ enum mshare_backend mshare_default_backend(void)
 {
 	int fd = open_control();
 
-	if (fd < 0)
+	if (fd == -ENOENT || fd == -ENXIO || fd == -ENODEV)
 		return MSHARE_BACKEND_MEMFD;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return MSHARE_BACKEND_MODULE;
 }
 
@@ -55,11 +57,11 @@ static int device_region(const struct mshare *m, struct msharearena_region *r)
 
 static int device_open(struct mshare *m)
 {
-	char path[sizeof(NODE_PATH) + MSHAREARENA_NAME_SIZE];
+	char path[sizeof(NODE_PATH) + MSHAREARENA_NAME_SIZE + MSHARE_VIEW_SIZE];
 	struct msharearena_region r;
 	int ret;
 
-	snprintf(path, sizeof(path), NODE_PATH, m->name, m->readonly ? "ro" : "rw");
+	snprintf(path, sizeof(path), NODE_PATH, m->name, m->view);
 	m->fd = open(path, (m->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (m->fd < 0)
 		return -errno;
@@ -120,40 +122,88 @@ static void device_close(struct mshare *m)
 	close(m->fd);
 }
 
-static int device_exported(const struct mshare *m, uint64_t *bytes)
+static int device_add_view(const char *name, const char *view, const struct mshare_view *v)
+{
+	struct msharearena_view a = {
+		.size = sizeof(a),
+		.n_ranges = v->n_ranges,
+		.uid = v->uid,
+		.gid = v->gid,
+		.mode = v->mode,
+	};
+	struct msharearena_range *ranges;
+	int fd, ret;
+
+	ranges = calloc(v->n_ranges, sizeof(*ranges));
+	if (!ranges)
+		return -ENOMEM;
+	for (size_t i = 0; i < v->n_ranges; i++) {
+		ranges[i].offset = v->ranges[i].offset;
+		ranges[i].length = v->ranges[i].length;
+		ranges[i].prot = MSHAREARENA_PROT_READ;
+		if (v->ranges[i].prot & PROT_WRITE)
+			ranges[i].prot |= MSHAREARENA_PROT_WRITE;
+	}
+	a.ranges = (uintptr_t)ranges;
+	memcpy(a.name, name, strlen(name) + 1);
+	memcpy(a.view, view, strlen(view) + 1);
+	fd = open_control();
+	ret = fd < 0 ? fd : control(fd, MSHAREARENA_ADD_VIEW, &a);
+	if (fd >= 0)
+		close(fd);
+	free(ranges);
+	return ret;
+}
+
+static int device_info(const struct mshare *m, struct mshare_info *info)
 {
 	struct msharearena_region r;
 	int ret = device_region(m, &r);
 
-	if (!ret)
-		*bytes = r.exported;
-	return ret;
+	if (ret)
+		return ret;
+	info->unlinked = !!(r.flags & MSHAREARENA_REGION_UNLINKED);
+	info->exported = r.exported;
+	info->attached = r.attached;
+	info->demotions = r.demotions;
+	info->promotions = r.promotions;
+	info->table_bytes = r.table_bytes;
+	return 0;
 }
 
-/*
- * The donor's mapping is shared, so that a futex in the region has one key in
- * all processes. The mapping reserves its pages, so a short pool shows here as
- * ENOMEM. The pages themselves are allocated by the module when it pins them,
- * never by a touch from here, which could raise SIGBUS where a cpuset or a
- * memory policy forbids the reserved ones.
- */
-static int device_donate(struct mshare *m, uint64_t offset, uint64_t length)
+static int device_export(struct mshare *m, void *addr, uint64_t length, uint64_t offset)
 {
-	int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB |
-		    __builtin_ctzll(m->page_size) << MAP_HUGE_SHIFT;
 	struct msharearena_export e = {
 		.size = sizeof(e),
+		.addr = (uintptr_t)addr,
 		.length = length,
 		.offset = offset,
 	};
+
+	return control(m->fd, MSHAREARENA_EXPORT, &e);
+}
+
+/*
+ * The donor's mapping of huge pages is shared, so that a futex in the region
+ * has one key in all processes; for small pages the module takes only private
+ * ones. The mapping reserves huge pages, so a short pool shows here as ENOMEM.
+ * The pages themselves are allocated by the module when it pins them, never by
+ * a touch from here, which could raise SIGBUS where a cpuset or a memory policy
+ * forbids the reserved ones.
+ */
+static int device_donate(struct mshare *m, uint64_t offset, uint64_t length)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	void *donor;
 	int ret;
 
+	if (m->page_size != MSHAREARENA_PAGE_4K)
+		flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB |
+			__builtin_ctzll(m->page_size) << MAP_HUGE_SHIFT;
 	donor = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (donor == MAP_FAILED)
 		return -errno;
-	e.addr = (uintptr_t)donor;
-	ret = control(m->fd, MSHAREARENA_EXPORT, &e);
+	ret = device_export(m, donor, length, offset);
 	munmap(donor, length);
 	/* The address is right, so it is a page that could not be had. */
 	return ret == -EFAULT ? -ENOMEM : ret;
@@ -176,6 +226,25 @@ static int device_populate(struct mshare *m, uint64_t offset, uint64_t length)
 		offset += piece;
 	}
 	return 0;
+}
+
+static int device_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
+			  const struct timespec *deadline, struct mshare_busy *busy)
+{
+	struct msharearena_quiesce q = {
+		.size = sizeof(q),
+		.offset = offset,
+		.length = length,
+	};
+	int ret;
+
+	do {
+		q.timeout_ms = deadline ? mshare_ms_left(deadline) : UINT32_MAX;
+		ret = ioctl(m->fd, MSHAREARENA_QUIESCE, &q) ? -errno : 0;
+	} while (ret == -EINTR);
+	busy->bytes = q.busy;
+	busy->first = q.first_busy;
+	return ret == -ETIMEDOUT ? -EAGAIN : ret;
 }
 
 static int device_map(struct mshare *m, void **addr)
@@ -234,8 +303,11 @@ const struct mshare_ops mshare_device_ops = {
 	.open = device_open,
 	.unlink = device_unlink,
 	.close = device_close,
-	.exported = device_exported,
+	.add_view = device_add_view,
+	.info = device_info,
 	.populate = device_populate,
+	.export = device_export,
+	.quiesce = device_quiesce,
 	.map = device_map,
 	.unmap = device_unmap,
 	.publish = device_publish,

@@ -2,121 +2,29 @@
 /*
  * The backend without the module: a memfd mapped at the same address by every
  * process, each with its own page tables. Nothing keeps the processes apart.
- *
- * Children learn of a region by the environment variable MSHARE_MEMFD: entries
- * NAME:FD:RINGS_FD:ADDR:LENGTH:PAGE_SIZE, separated by blanks. The two
- * descriptors are inherited, and stay open until mshare_unlink().
  */
 #define _GNU_SOURCE
 #include "region.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/memfd.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "environ.h"
 #include "rendezvous.h"
 
 /* Where the module puts its first region too. */
 #define DEFAULT_ADDR	0x200000000000ULL
-#define PAGE_4K		4096ULL
-
-/**
- * struct memfd_entry - an entry of the environment variable
- * @fd: the memfd
- * @rings_fd: the memfd of the rendezvous
- * @addr: address of the region
- * @length: bytes
- * @page_size: bytes of a page
- */
-struct memfd_entry {
-	int fd;
-	int rings_fd;
-	uint64_t addr;
-	uint64_t length;
-	uint64_t page_size;
-};
-
-/* The entry of @name in @env, and its length up to the next blank. */
-static const char *entry_find(const char *env, const char *name, size_t *length)
-{
-	size_t name_length = strlen(name);
-
-	while (env && *env) {
-		*length = strcspn(env, " ");
-		if (!strncmp(env, name, name_length) && env[name_length] == ':')
-			return env;
-		env += *length;
-		env += strspn(env, " ");
-	}
-	return NULL;
-}
-
-static int entry_get(const char *name, struct memfd_entry *e)
-{
-	size_t length;
-	const char *text = entry_find(getenv(MSHARE_MEMFD_ENV), name, &length);
-
-	if (!text)
-		return -ENOENT;
-	if (sscanf(text + strlen(name), ":%d:%d:%" SCNx64 ":%" SCNu64 ":%" SCNu64,
-		   &e->fd, &e->rings_fd, &e->addr, &e->length, &e->page_size) != 5)
-		return -EINVAL;
-	return 0;
-}
-
-bool mshare_memfd_known(const char *name)
-{
-	size_t length;
-
-	return entry_find(getenv(MSHARE_MEMFD_ENV), name, &length);
-}
-
-static int entry_put(const char *name, const struct memfd_entry *e)
-{
-	const char *old = getenv(MSHARE_MEMFD_ENV);
-	char *text;
-	int ret;
-
-	if (asprintf(&text, "%s%s%s:%d:%d:0x%" PRIx64 ":%" PRIu64 ":%" PRIu64,
-		     old ? old : "", old && *old ? " " : "", name, e->fd,
-		     e->rings_fd, e->addr, e->length, e->page_size) < 0)
-		return -ENOMEM;
-	ret = setenv(MSHARE_MEMFD_ENV, text, 1) ? -errno : 0;
-	free(text);
-	return ret;
-}
-
-static int entry_remove(const char *name)
-{
-	const char *env = getenv(MSHARE_MEMFD_ENV);
-	size_t length;
-	const char *text = entry_find(env, name, &length);
-	const char *rest;
-	char *left;
-	int ret;
-
-	if (!text)
-		return -ENOENT;
-	rest = text + length;
-	rest += strspn(rest, " ");
-	if (asprintf(&left, "%.*s%s", (int)(text - env), env, rest) < 0)
-		return -ENOMEM;
-	ret = *left ? setenv(MSHARE_MEMFD_ENV, left, 1) : unsetenv(MSHARE_MEMFD_ENV);
-	free(left);
-	return ret ? -errno : 0;
-}
 
 static int page_flags(uint64_t page_size)
 {
 	switch (page_size) {
-	case PAGE_4K:
+	case MSHAREARENA_PAGE_4K:
 		return 0;
 	case MSHAREARENA_PAGE_2M:
 		return MFD_HUGETLB | MFD_HUGE_2MB;
@@ -148,7 +56,7 @@ static int memfd_make(const char *name, uint64_t length, uint64_t page_size)
 	return fd;
 }
 
-static int memfd_is_sound(const struct memfd_entry *e)
+static int memfd_is_sound(const struct mshare_memfd *e)
 {
 	struct stat st;
 
@@ -160,15 +68,31 @@ static int memfd_is_sound(const struct memfd_entry *e)
 	return 0;
 }
 
+/* Is there such a view, and can it be had in this mode? */
+static int memfd_check_view(const struct mshare *m)
+{
+	bool writable = true;
+	int ret = 0;
+
+	if (!strcmp(m->view, "ro"))
+		writable = false;
+	else if (strcmp(m->view, "rw") != 0)
+		ret = mshare_environ_get_view(m->name, m->view, &writable);
+	if (!ret && !writable && !m->readonly)
+		ret = -EACCES;
+	return ret;
+}
+
 static int memfd_open(struct mshare *m)
 {
-	struct memfd_entry e;
+	struct mshare_memfd e;
 	int rings_fd, ret;
 
-	ret = entry_get(m->name, &e);
-	if (ret)
-		return ret;
-	ret = memfd_is_sound(&e);
+	ret = mshare_environ_get(m->name, &e);
+	if (!ret)
+		ret = memfd_is_sound(&e);
+	if (!ret)
+		ret = memfd_check_view(m);
 	if (ret)
 		return ret;
 
@@ -197,12 +121,12 @@ close_fd:
 
 static int memfd_unlink(const char *name)
 {
-	struct memfd_entry e;
+	struct mshare_memfd e;
 	int ret;
 
-	ret = entry_get(name, &e);
+	ret = mshare_environ_get(name, &e);
 	if (!ret)
-		ret = entry_remove(name);
+		ret = mshare_environ_remove(name);
 	if (ret)
 		return ret;
 	close(e.fd);
@@ -212,7 +136,7 @@ static int memfd_unlink(const char *name)
 
 static int memfd_create_region(struct mshare *m, const struct mshare_options *o)
 {
-	struct memfd_entry e = {
+	struct mshare_memfd e = {
 		.addr = o->addr ? o->addr : DEFAULT_ADDR,
 		.length = o->length,
 		.page_size = o->page_size,
@@ -229,7 +153,7 @@ static int memfd_create_region(struct mshare *m, const struct mshare_options *o)
 		ret = e.rings_fd;
 		goto close_fd;
 	}
-	ret = entry_put(m->name, &e);
+	ret = mshare_environ_put(m->name, &e);
 	if (ret)
 		goto close_rings_fd;
 	ret = memfd_open(m);
@@ -250,13 +174,14 @@ static void memfd_close(struct mshare *m)
 	close(m->fd);
 }
 
-static int memfd_exported(const struct mshare *m, uint64_t *bytes)
+static int memfd_info(const struct mshare *m, struct mshare_info *info)
 {
 	struct stat st;
 
 	if (fstat(m->fd, &st))
 		return -errno;
-	*bytes = (uint64_t)st.st_blocks * 512;
+	info->exported = (uint64_t)st.st_blocks * 512;
+	info->unlinked = !mshare_memfd_known(m->name);
 	return 0;
 }
 
@@ -272,17 +197,85 @@ static int memfd_populate(struct mshare *m, uint64_t offset, uint64_t length)
 	return 0;
 }
 
+/*
+ * By the kernel, which says EFAULT where a copy of ours would end by a signal.
+ * hugetlbfs has no write(2), so it goes into a mapping.
+ */
+static int copy_checked(char *to, char *from, uint64_t length)
+{
+	while (length) {
+		struct iovec local = { to, length }, remote = { from, length };
+		ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+		if (n <= 0)
+			return n ? -errno : -EFAULT;
+		to += n;
+		from += n;
+		length -= n;
+	}
+	return 0;
+}
+
+static int memfd_export(struct mshare *m, void *addr, uint64_t length, uint64_t offset)
+{
+	void *to;
+	int ret;
+
+	ret = memfd_populate(m, offset, length);
+	if (ret)
+		return ret;
+	to = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, (off_t)offset);
+	if (to == MAP_FAILED)
+		return -errno;
+	ret = copy_checked(to, addr, length);
+	munmap(to, length);
+	return ret;
+}
+
+/* A range of a view, not before @from; the errors are the module's. */
+static int memfd_check_range(const struct mshare_memfd *e, const struct mshare_range *r,
+			     uint64_t from)
+{
+	if (!r->length || (r->offset | r->length) & (e->page_size - 1) || r->offset < from)
+		return -EINVAL;
+	return r->offset > e->length || r->length > e->length - r->offset ? -ERANGE : 0;
+}
+
+static int memfd_add_view(const char *name, const char *view, const struct mshare_view *v)
+{
+	bool writable = false, known;
+	struct mshare_memfd e;
+	uint64_t from = 0;
+	int ret;
+
+	ret = mshare_environ_get(name, &e);
+	for (size_t i = 0; i < v->n_ranges && !ret; i++) {
+		const struct mshare_range *r = &v->ranges[i];
+
+		ret = memfd_check_range(&e, r, from);
+		from = r->offset + r->length;
+		if (r->prot & PROT_WRITE)
+			writable = true;
+	}
+	if (ret)
+		return ret;
+	if (!strcmp(view, "rw") || !strcmp(view, "ro") ||
+	    !mshare_environ_get_view(name, view, &known))
+		return -EEXIST;
+	return mshare_environ_put_view(name, view, writable);
+}
+
 static int memfd_map(struct mshare *m, void **addr)
 {
 	int prot = m->readonly ? PROT_READ : PROT_READ | PROT_WRITE;
-	uint64_t exported;
+	struct mshare_info info = { 0 };
 	void *p;
 	int ret;
 
-	ret = memfd_exported(m, &exported);
+	ret = memfd_info(m, &info);
 	if (ret)
 		return ret;
-	if (!exported)
+	if (!info.exported)
 		return -ENXIO;
 	p = mmap((void *)(uintptr_t)m->addr, m->length, prot,
 		 MAP_SHARED | MAP_FIXED_NOREPLACE, m->fd, 0);
@@ -315,8 +308,10 @@ const struct mshare_ops mshare_memfd_ops = {
 	.open = memfd_open,
 	.unlink = memfd_unlink,
 	.close = memfd_close,
-	.exported = memfd_exported,
+	.add_view = memfd_add_view,
+	.info = memfd_info,
 	.populate = memfd_populate,
+	.export = memfd_export,
 	.map = memfd_map,
 	.unmap = memfd_unmap,
 	.publish = memfd_publish,

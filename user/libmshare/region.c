@@ -7,28 +7,40 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-static bool name_is_valid(const char *name)
+/* @size: of its buffer, with the NUL */
+static bool name_is_valid(const char *name, size_t size)
 {
 	static const char allowed[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
 	size_t len = strlen(name);
 
-	return len && len < MSHAREARENA_NAME_SIZE && name[0] != '.' &&
-	       strspn(name, allowed) == len;
+	return len && len < size && name[0] != '.' && strspn(name, allowed) == len;
 }
 
-static bool range_is_valid(const struct mshare *m, uint64_t offset, uint64_t length)
+static bool region_name_is_valid(const char *name)
 {
-	uint64_t mask = m->page_size - 1;
-
-	return length && !(offset & mask) && !(length & mask) &&
-	       offset < m->length && length <= m->length - offset;
+	return name_is_valid(name, MSHAREARENA_NAME_SIZE);
 }
 
-static struct mshare *region_new(const char *name, const struct mshare_ops *ops,
-				 bool readonly)
+/* 0, -EINVAL for what is no range of pages, -ERANGE for one past the end. */
+static int check_range(const struct mshare *m, uint64_t offset, uint64_t length)
+{
+	if (!length || (offset | length) & (m->page_size - 1))
+		return -EINVAL;
+	return offset > m->length || length > m->length - offset ? -ERANGE : 0;
+}
+
+/* Memory comes in through one view only. */
+static bool may_fill(const struct mshare *m)
+{
+	return !m->readonly && !strcmp(m->view, "rw");
+}
+
+static struct mshare *region_new(const char *name, const char *view,
+				 const struct mshare_ops *ops, bool readonly)
 {
 	struct mshare *m = calloc(1, sizeof(*m));
 
@@ -39,6 +51,7 @@ static struct mshare *region_new(const char *name, const struct mshare_ops *ops,
 	m->fd = -1;
 	m->readonly = readonly;
 	memcpy(m->name, name, strlen(name) + 1);
+	memcpy(m->view, view, strlen(view) + 1);
 	return m;
 }
 
@@ -69,7 +82,7 @@ int mshare_create(const char *name, const struct mshare_options *o,
 	struct mshare *m;
 	int ret;
 
-	if (!name_is_valid(name) || !o->page_size || !o->length ||
+	if (!region_name_is_valid(name) || !o->page_size || !o->length ||
 	    o->length % o->page_size || o->addr % MSHAREARENA_SLOT_SIZE ||
 	    o->length > MSHAREARENA_SLOT_SIZE || o->mode & ~0666U)
 		return -EINVAL;
@@ -80,7 +93,7 @@ int mshare_create(const char *name, const struct mshare_options *o,
 	else
 		return -EINVAL;
 
-	m = region_new(name, ops, false);
+	m = region_new(name, "rw", ops, false);
 	if (!m)
 		return -ENOMEM;
 	ret = ops->create(m, o);
@@ -97,14 +110,15 @@ static const struct mshare_ops *ops_of_name(const char *name)
 	return mshare_memfd_known(name) ? &mshare_memfd_ops : &mshare_device_ops;
 }
 
-int mshare_open(const char *name, int readonly, struct mshare **out)
+int mshare_open_view(const char *name, const char *view, int readonly,
+		     struct mshare **out)
 {
 	struct mshare *m;
 	int ret;
 
-	if (!name_is_valid(name))
+	if (!region_name_is_valid(name) || !name_is_valid(view, MSHARE_VIEW_SIZE))
 		return -EINVAL;
-	m = region_new(name, ops_of_name(name), readonly);
+	m = region_new(name, view, ops_of_name(name), readonly);
 	if (!m)
 		return -ENOMEM;
 	ret = m->ops->open(m);
@@ -116,11 +130,34 @@ int mshare_open(const char *name, int readonly, struct mshare **out)
 	return 0;
 }
 
+int mshare_open(const char *name, int readonly, struct mshare **out)
+{
+	return mshare_open_view(name, readonly ? "ro" : "rw", readonly, out);
+}
+
 int mshare_unlink(const char *name)
 {
-	if (!name_is_valid(name))
+	if (!region_name_is_valid(name))
 		return -EINVAL;
 	return ops_of_name(name)->unlink(name);
+}
+
+int mshare_add_view(const char *name, const char *view, const struct mshare_view *v)
+{
+	if (!region_name_is_valid(name) || !name_is_valid(view, MSHARE_VIEW_SIZE) ||
+	    !v->n_ranges || v->n_ranges > MSHAREARENA_MAX_RANGES || v->mode & ~0666U)
+		return -EINVAL;
+	for (size_t i = 0; i < v->n_ranges; i++)
+		if (v->ranges[i].prot != PROT_READ &&
+		    v->ranges[i].prot != (PROT_READ | PROT_WRITE))
+			return -EINVAL;
+	return ops_of_name(name)->add_view(name, view, v);
+}
+
+void mshare_leave(struct mshare *m)
+{
+	m->ops->close(m);
+	region_free(m);
 }
 
 void mshare_close(struct mshare *m)
@@ -128,8 +165,7 @@ void mshare_close(struct mshare *m)
 	if (!m)
 		return;
 	mshare_detach(m);
-	m->ops->close(m);
-	region_free(m);
+	mshare_leave(m);
 }
 
 int mshare_info(const struct mshare *m, struct mshare_info *info)
@@ -140,16 +176,29 @@ int mshare_info(const struct mshare *m, struct mshare_info *info)
 		.length = m->length,
 		.page_size = m->page_size,
 	};
-	return m->ops->exported(m, &info->exported);
+	memcpy(info->view, m->view, sizeof(info->view));
+	return m->ops->info(m, info);
 }
 
 int mshare_populate(struct mshare *m, uint64_t offset, uint64_t length)
 {
-	if (m->readonly)
+	if (!may_fill(m))
 		return -EACCES;
-	if (!range_is_valid(m, offset, length))
+	if (check_range(m, offset, length))
 		return -EINVAL;
 	return m->ops->populate(m, offset, length);
+}
+
+int mshare_export(struct mshare *m, void *addr, uint64_t length, uint64_t offset)
+{
+	int ret;
+
+	if (!may_fill(m))
+		return -EACCES;
+	if ((uintptr_t)addr & (m->page_size - 1))
+		return -EINVAL;
+	ret = check_range(m, offset, length);
+	return ret ? ret : m->ops->export(m, addr, length, offset);
 }
 
 int mshare_attach(struct mshare *m, void **addr)
@@ -192,6 +241,21 @@ int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
 	return ret;
 }
 
+/* @timeout_ms from now, or NULL where there is no limit. */
+static const struct timespec *deadline_in(int timeout_ms, struct timespec *deadline)
+{
+	if (timeout_ms < 0)
+		return NULL;
+	clock_gettime(CLOCK_MONOTONIC, deadline);
+	deadline->tv_sec += timeout_ms / 1000;
+	deadline->tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (deadline->tv_nsec >= 1000000000L) {
+		deadline->tv_sec++;
+		deadline->tv_nsec -= 1000000000L;
+	}
+	return deadline;
+}
+
 int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag, int timeout_ms)
 {
 	struct timespec deadline;
@@ -199,16 +263,23 @@ int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag, int timeout_ms)
 
 	if (m->readonly)
 		return -EACCES;
-	if (timeout_ms < 0)
-		return m->ops->take(m, from, tag, NULL);
+	ret = m->ops->take(m, from, tag, deadline_in(timeout_ms, &deadline));
+	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
+}
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += timeout_ms / 1000;
-	deadline.tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (deadline.tv_nsec >= 1000000000L) {
-		deadline.tv_sec++;
-		deadline.tv_nsec -= 1000000000L;
-	}
-	ret = m->ops->take(m, from, tag, &deadline);
+int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length, int timeout_ms,
+		   struct mshare_busy *busy)
+{
+	struct mshare_busy unasked;
+	struct timespec deadline;
+	int ret;
+
+	ret = check_range(m, offset, length);
+	if (ret)
+		return ret;
+	if (!m->ops->quiesce)
+		return -EOPNOTSUPP;
+	ret = m->ops->quiesce(m, offset, length, deadline_in(timeout_ms, &deadline),
+			      busy ? busy : &unasked);
 	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
 }

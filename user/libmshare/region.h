@@ -25,6 +25,7 @@ struct mshare_rendezvous;
  * @attached: where it is mapped now, or NULL
  * @rendezvous: memfd backend: the table by which rings are exchanged
  * @name: NUL-terminated
+ * @view: NUL-terminated
  *
  * All but @attached are constant once the region is open.
  */
@@ -39,17 +40,25 @@ struct mshare {
 	void *attached;
 	struct mshare_rendezvous *rendezvous;
 	char name[MSHAREARENA_NAME_SIZE];
+	char view[MSHARE_VIEW_SIZE];
 };
+
+_Static_assert(MSHARE_VIEW_SIZE == MSHAREARENA_VIEW_NAME_SIZE, "one limit, two headers");
 
 /**
  * struct mshare_ops - a backend
  * @backend: which one
  * @create: make the region @m->name and open it into @m
- * @open: open the region @m->name into @m, for reading if @m->readonly
+ * @open: open the view @m->view of the region @m->name into @m, for reading if
+ *	@m->readonly
  * @unlink: remove a name
- * @close: release what @create or @open acquired, after @unmap
- * @exported: bytes that have memory
+ * @add_view: add a view; names and protections are checked
+ * @close: release what @create or @open acquired; a mapping stays
+ * @info: fill in what is not in @m
  * @populate: give memory to a checked range
+ * @export: give the caller's memory to a checked range
+ * @quiesce: wait until a checked range is not in use, to @deadline (NULL: no
+ *	limit); -EAGAIN if it has passed; NULL where nothing tells
  * @map: map the region; 0 and the address, or -errno
  * @unmap: undo @map; rings published by this process are withdrawn
  * @publish: offer a ring; the region is attached
@@ -61,9 +70,13 @@ struct mshare_ops {
 	int (*create)(struct mshare *m, const struct mshare_options *o);
 	int (*open)(struct mshare *m);
 	int (*unlink)(const char *name);
+	int (*add_view)(const char *name, const char *view, const struct mshare_view *v);
 	void (*close)(struct mshare *m);
-	int (*exported)(const struct mshare *m, uint64_t *bytes);
+	int (*info)(const struct mshare *m, struct mshare_info *info);
 	int (*populate)(struct mshare *m, uint64_t offset, uint64_t length);
+	int (*export)(struct mshare *m, void *addr, uint64_t length, uint64_t offset);
+	int (*quiesce)(struct mshare *m, uint64_t offset, uint64_t length,
+		       const struct timespec *deadline, struct mshare_busy *busy);
 	int (*map)(struct mshare *m, void **addr);
 	int (*unmap)(struct mshare *m);
 	int (*publish)(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
@@ -76,6 +89,9 @@ extern const struct mshare_ops mshare_memfd_ops;
 
 /** mshare_memfd_known() - was this process handed a memfd region of this name? */
 bool mshare_memfd_known(const char *name);
+
+/** mshare_leave() - close a region; an attachment of it stays */
+void mshare_leave(struct mshare *m);
 
 /** mshare_ms_left() - whole milliseconds until @deadline, 0 if it has passed */
 uint32_t mshare_ms_left(const struct timespec *deadline);

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libmshare on the module: views of parts, memory of the caller's, small pages,
+ * waiting for the kernel, what a user may have; each right and wrong. What the
+ * calls have in common with the device is tested beside this.
+ */
+#include "util.h"
+
+#include <mshare.h>
+#include <sys/uio.h>
+
+#define NAME	"test-libmshare"
+#define RW	(PROT_READ | PROT_WRITE)
+
+static const struct mshare_options options = {
+	.backend = MSHARE_BACKEND_MODULE, .length = 16 * SZ_2M, .page_size = SZ_2M,
+	.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+};
+
+static struct mshare *make(uint64_t page_size, uint64_t length)
+{
+	struct mshare_options o = options;
+	struct mshare *m;
+	int ret;
+
+	o.page_size = page_size;
+	o.length = length;
+	ret = mshare_create(NAME, &o, &m);
+	if (ret)
+		bail("cannot make a region: %s", strerror(-ret));
+	return m;
+}
+
+static void end(struct mshare *m)
+{
+	is(mshare_unlink(NAME), 0, "unlink");
+	mshare_close(m);
+}
+
+static struct mshare_view view_of(const struct mshare_range *r, size_t n)
+{
+	return (struct mshare_view){
+		.ranges = r, .n_ranges = n, .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0640,
+	};
+}
+
+static void refused(struct mshare_range a, struct mshare_range b, int error, const char *what)
+{
+	struct mshare_range r[] = { a, b };
+	struct mshare_view v = view_of(r, 2);
+
+	is(mshare_add_view(NAME, "bad", &v), error, "a view %s", what);
+}
+
+static void test_views_refused(void)
+{
+	struct mshare_range one = { 0, SZ_2M, RW }, after = { SZ_2M, SZ_2M, RW };
+	struct mshare_view v = view_of(&one, 0);
+	struct mshare *m;
+
+	is(mshare_add_view(NAME, "bad", &v), -EINVAL, "a view of nothing");
+	v.n_ranges = 4097;
+	is(mshare_add_view(NAME, "bad", &v), -EINVAL, "a view of too many ranges");
+	v.n_ranges = 1;
+	is(mshare_add_view("no-region", "bad", &v), -ENOENT, "a view of no region");
+	is(mshare_add_view(NAME, "rw", &v), -EEXIST, "a view called rw");
+	is(mshare_add_view(NAME, "ro", &v), -EEXIST, "a view called ro");
+	is(mshare_add_view(NAME, "a/b", &v), -EINVAL, "a view's name with a slash");
+	v.mode = 0700;
+	is(mshare_add_view(NAME, "bad", &v), -EINVAL, "a view with execute permission");
+	refused(one, (struct mshare_range){ 2 * SZ_2M, SZ_2M, PROT_WRITE }, -EINVAL,
+		"to write only");
+	refused(one, (struct mshare_range){ 2 * SZ_2M, 0, RW }, -EINVAL, "of an empty range");
+	refused(one, (struct mshare_range){ 2 * SZ_2M, SZ_4K, RW }, -EINVAL, "of part of a page");
+	refused(one, one, -EINVAL, "of one range twice");
+	refused(after, one, -EINVAL, "of ranges in the wrong order");
+	refused(one, (struct mshare_range){ 15 * SZ_2M, 2 * SZ_2M, RW }, -ERANGE, "past the end");
+	is(mshare_open_view(NAME, "bad", 1, &m), -ENOENT, "none of them is there");
+}
+
+static void test_views(void)
+{
+	static const struct mshare_range parts[] = {
+		{ 0, SZ_2M, PROT_READ },
+		{ 2 * SZ_2M, SZ_2M, RW },
+	};
+	struct mshare_view part = view_of(parts, 2), look = view_of(parts, 1);
+	struct mshare *m = make(SZ_2M, 16 * SZ_2M), *v;
+	struct mshare_info info;
+	uint64_t value;
+	struct stat st;
+	void *addr;
+
+	test_views_refused();
+	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "populate");
+	is(mshare_add_view(NAME, "part", &part), 0, "add a view with a writable range");
+	is(mshare_add_view(NAME, "look", &look), 0, "and one without");
+	is(mshare_add_view(NAME, "part", &look), -EEXIST, "a name that is taken");
+	is(stat("/dev/mshare/" NAME "/look", &st), 0, "they have nodes");
+	is(st.st_mode & 0777, 0440, "that nobody may write where nothing is writable");
+	is(mshare_open_view(NAME, "look", 0, &v), -EACCES, "nor open for writing");
+	is(mshare_open_view(NAME, "look", 1, &v), 0, "but for reading");
+	is(mshare_attach(v, &addr), 0, "and attach");
+	is(try_load(addr, &value), 0, "what it shows");
+	ok(try_load((char *)addr + SZ_2M, &value), "and no more");
+	mshare_close(v);
+
+	is(mshare_open_view(NAME, "part", 1, &v), 0, "a view to write in, opened for reading");
+	is(mshare_attach(v, &addr), -EACCES, "cannot be attached");
+	mshare_close(v);
+	is(mshare_open_view(NAME, "part", 0, &v), 0, "opened for writing");
+	is(mshare_attach(v, &addr), 0, "it can");
+	is(try_store((char *)addr + 2 * SZ_2M, 1), 0, "its writable range is writable");
+	is(try_store(addr, 1), SIGSEGV, "the other is not");
+	is(mshare_populate(v, 8 * SZ_2M, SZ_2M), -EACCES, "no memory comes in through it");
+	is(mshare_info(v, &info), 0, "info");
+	ok(!strcmp(info.view, "part") && info.attached == 1 && info.exported == 8 * SZ_2M &&
+	   info.table_bytes && !info.unlinked, "says which view, and what there is");
+	mshare_close(v);
+	end(m);
+	is(mshare_open_view(NAME, "part", 0, &v), -ENOENT, "views go with the name");
+}
+
+static void test_export(void)
+{
+	int flags = MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
+	char *d = mmap(NULL, 2 * SZ_2M, RW, MAP_PRIVATE | flags, -1, 0);
+	char *small = mmap(NULL, SZ_2M * 2, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mshare *m = make(SZ_2M, 16 * SZ_2M), *ro;
+	void *addr;
+
+	fill(d, 2 * SZ_2M, 1);
+	is(mshare_export(m, d, 0, 0), -EINVAL, "export nothing");
+	is(mshare_export(m, d + SZ_4K, SZ_2M, 0), -EINVAL, "an odd address");
+	is(mshare_export(m, d, SZ_4K, 0), -EINVAL, "part of a page");
+	is(mshare_export(m, d, SZ_2M, SZ_4K), -EINVAL, "an odd offset");
+	is(mshare_export(m, d, 2 * SZ_2M, 15 * SZ_2M), -ERANGE, "past the end");
+	small += -(uintptr_t)small & (SZ_2M - 1);
+	is(mshare_export(m, small, SZ_2M, 0), -EOPNOTSUPP, "small pages");
+	is(mshare_open(NAME, 1, &ro), 0, "open for reading");
+	is(mshare_export(ro, d, SZ_2M, 0), -EACCES, "and export through it");
+	mshare_close(ro);
+	is(mshare_export(m, d, 2 * SZ_2M, 4 * SZ_2M), 0, "export");
+	is(mshare_export(m, d, SZ_2M, 5 * SZ_2M), -EEXIST, "where memory is already");
+	is(mshare_attach(m, &addr), 0, "attach");
+	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 1), "the bytes are in the region");
+	fill(d, 2 * SZ_2M, 2);
+	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 2), "which is the same memory");
+	munmap(d, 2 * SZ_2M);
+	is(mshare_export(m, d, SZ_2M, 0), -EFAULT, "export what is not mapped");
+	end(m);
+}
+
+static void test_small(void)
+{
+	struct mshare *m = make(SZ_4K, 4096 * SZ_4K);
+	char *d = mmap(NULL, 4 * SZ_4K, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mshare_info info;
+	void *addr;
+
+	is(mshare_populate(m, SZ_4K, 1000 * SZ_4K), 0, "populate with small pages");
+	is(mshare_info(m, &info), 0, "info");
+	ok(info.page_size == SZ_4K && info.exported == 1000 * SZ_4K, "counts them");
+	is(mshare_attach(m, &addr), 0, "attach");
+	fill((char *)addr + SZ_4K, 1000 * SZ_4K, 3);
+	ok(filled((char *)addr + SZ_4K, 1000 * SZ_4K, 3), "they hold what is written");
+	fill(d, 4 * SZ_4K, 4);
+	is(mshare_export(m, d, 4 * SZ_4K, 2000 * SZ_4K), 0, "export small pages");
+	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4), "with what is in them");
+	munmap(d, 4 * SZ_4K);
+	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4), "to stay");
+	end(m);
+}
+
+/* A page in a pipe has a reference that is nobody's who can be asked. */
+static void test_quiesce(void)
+{
+	struct mshare *m = make(SZ_2M, 16 * SZ_2M);
+	struct mshare_busy busy = { 1, 1 };
+	struct iovec iov;
+	char byte[4096];
+	void *addr;
+	int pipes[2];
+
+	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "populate");
+	is(mshare_attach(m, &addr), 0, "attach");
+	is(mshare_quiesce(m, 1, SZ_2M, 0, NULL), -EINVAL, "quiesce at an odd offset");
+	is(mshare_quiesce(m, 0, 0, 0, NULL), -EINVAL, "of nothing");
+	is(mshare_quiesce(m, 15 * SZ_2M, 2 * SZ_2M, 0, NULL), -ERANGE, "past the end");
+	is(mshare_quiesce(m, 0, 16 * SZ_2M, 0, &busy), 0, "nobody uses it");
+	ok(!busy.bytes && busy.first == 16 * SZ_2M, "nothing is busy");
+	if (pipe2(pipes, O_CLOEXEC))
+		bail("pipe: %s", strerror(errno));
+	iov = (struct iovec){ (char *)addr + 3 * SZ_2M, sizeof(byte) };
+	if (vmsplice(pipes[1], &iov, 1, 0) != sizeof(byte))
+		bail("vmsplice: %s", strerror(errno));
+	is(mshare_quiesce(m, 0, 8 * SZ_2M, 0, &busy), -EAGAIN, "a page is in a pipe");
+	ok(busy.bytes == SZ_2M && busy.first == 3 * SZ_2M, "which one is told");
+	is(mshare_quiesce(m, 0, 8 * SZ_2M, 50, &busy), -ETIMEDOUT, "wait for it in vain");
+	is(mshare_quiesce(m, 0, 3 * SZ_2M, 0, NULL), 0, "the pages before are not in use");
+	if (read(pipes[0], byte, sizeof(byte)) != sizeof(byte))
+		bail("read: %s", strerror(errno));
+	is(mshare_quiesce(m, 0, 8 * SZ_2M, -1, &busy), 0, "it was read: no longer in use");
+	close(pipes[0]);
+	close(pipes[1]);
+	end(m);
+}
+
+static int many_regions(void)
+{
+	struct mshare_options o = options;
+	struct mshare *m;
+	char name[32];
+	int ret = 0, n;
+
+	if (setresuid(1234, 1234, 1234))
+		return -1;
+	for (n = 0; n < 96 && !ret; n++) {
+		snprintf(name, sizeof(name), "test-quota-%d", n);
+		ret = mshare_create(name, &o, &m);
+		if (!ret)
+			mshare_close(m);
+	}
+	while (n--) {
+		snprintf(name, sizeof(name), "test-quota-%d", n);
+		mshare_unlink(name);
+	}
+	return ret;
+}
+
+static void test_quota(void)
+{
+	pid_t pid;
+	int status;
+
+	chmod("/dev/msharearena", 0666);
+	pid = fork();
+	if (!pid)
+		_exit(-many_regions());
+	waitpid(pid, &status, 0);
+	chmod("/dev/msharearena", 0600);
+	is(WEXITSTATUS(status), EDQUOT, "a user cannot have all the regions there can be");
+}
+
+int main(void)
+{
+	long before;
+
+	reserve_2m(48);
+	before = hugepages(SZ_2M, "free_hugepages");
+	mshare_unlink(NAME);
+	is(mshare_default_backend(), MSHARE_BACKEND_MODULE, "the module is there");
+	test_views();
+	test_export();
+	test_small();
+	test_quiesce();
+	test_quota();
+	is(hugepages(SZ_2M, "free_hugepages"), before, "all pages are back");
+	return done_testing();
+}

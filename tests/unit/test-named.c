@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: mshare() and its kin on the memfd backend: the caller's memory becomes
+ * the region, others import it and are told where it is, and whatever fails
+ * leaves the memory where it was.
+ * Method: each call, right and wrong, in this process and in children that are
+ * executed afresh; system calls are made to fail by seccomp.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <mshare.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define NAME	"named"
+#define ADDR	((char *)0x200000000000)
+#define SLOT	(512UL << 30)
+#define LENGTH	(1UL << 20)
+#define PAGE	4096UL
+#define RW	(PROT_READ | PROT_WRITE)
+#define NEW	(O_CREAT | O_EXCL | O_RDWR)
+
+static char *map_at(char *addr, size_t length, int prot, int flags)
+{
+	char *p = mmap(addr, length, prot, flags | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p != addr)
+		bail("cannot map memory at %p", addr);
+	return p;
+}
+
+static char *donor(void)
+{
+	char *p = map_at(ADDR, LENGTH, RW, MAP_PRIVATE);
+
+	strcpy(p, "begin");
+	strcpy(p + LENGTH - 8, "end");
+	return p;
+}
+
+static bool donor_is_there(const char *p)
+{
+	return !strcmp(p, "begin") && !strcmp(p + LENGTH - 8, "end");
+}
+
+/* The memory is still the caller's own, of which a child has a copy. */
+static bool is_private(char *p)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		p[100] = 77;
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	return p[100] != 77;
+}
+
+/* The status of the part of main() that is named. */
+static int run(const char *what)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		execl("/proc/self/exe", "test-named", what, NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* What importers do: 0, or the number of the step that failed. */
+static int child_imports(void)
+{
+	size_t length;
+	void *addr;
+
+	if (mshare_region_of(NAME, &addr, &length) || addr != ADDR || length != LENGTH)
+		return 1;
+	if (mshare(NAME, ADDR + SLOT, LENGTH, O_RDWR, 0) != -EINVAL ||
+	    mshare(NAME, addr, LENGTH + PAGE, O_RDWR, 0) != -EINVAL)
+		return 2;
+	if (mshare(NAME, addr, length, O_RDWR, 0))
+		return 3;
+	if (!donor_is_there(ADDR))
+		return 4;
+	if (mshare(NAME, NULL, 0, O_RDWR, 0) != -EBUSY)
+		return 5;
+	strcpy(ADDR + 5000, "from a child");
+	if (munmap(addr, SLOT))
+		return 6;
+	if (mshare(NAME, NULL, 0, O_CREAT | O_RDWR, 0600) || strcmp(ADDR + 5000, "from a child"))
+		return 7;
+	return 0;
+}
+
+static int child_reads(void)
+{
+	if (mshare(NAME, NULL, 0, O_RDONLY, 0) || !donor_is_there(ADDR))
+		return 1;
+	/* A sanitizer's handler would make an exit of it. */
+	signal(SIGSEGV, SIG_DFL);
+	*(volatile char *)ADDR = 1;
+	return 2;
+}
+
+static void test_arguments(void)
+{
+	char *p = donor();
+	char name[65] = "";
+
+	memset(name, 'n', 64);
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_WRONLY, 0600), -EINVAL, "O_WRONLY");
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_ACCMODE, 0600), -EINVAL, "all access modes");
+	is(mshare(NAME, p, LENGTH, NEW | O_TRUNC, 0600), -EINVAL, "a flag of open(2)");
+	is(mshare(NAME, p, LENGTH, O_EXCL | O_RDWR, 0600), -EINVAL, "O_EXCL alone");
+	is(mshare("", p, LENGTH, NEW, 0600), -EINVAL, "no name");
+	is(mshare("a/b", p, LENGTH, NEW, 0600), -EINVAL, "a name with a slash");
+	is(mshare(name, p, LENGTH, NEW, 0600), -EINVAL, "a name of 64 characters");
+	is(mshare(NAME, p, LENGTH, NEW, 0700), -EINVAL, "a mode with execute permission");
+	is(mshare(NAME, NULL, LENGTH, NEW, 0600), -EINVAL, "no address");
+	is(mshare(NAME, p, 0, NEW, 0600), -EINVAL, "no length");
+	is(mshare(NAME, p + PAGE, PAGE, NEW, 0600), -EINVAL, "an address inside a slot");
+	is(mshare(NAME, p, SLOT + PAGE, NEW, 0600), -EINVAL, "more than a slot");
+	is(mshare(NAME, p, LENGTH + 1, NEW, 0600), -EINVAL, "part of a page");
+	is(mshare(NAME, p, LENGTH, O_RDWR, 0600), -ENOENT, "no such region, no O_CREAT");
+	is(mshare_region_of(NAME, NULL, NULL), -ENOENT, "which is nowhere");
+	ok(donor_is_there(p) && is_private(p), "the memory is as it was");
+	munmap(p, LENGTH);
+}
+
+/* What is mapped is not what a region can be made of. */
+static void refused(size_t length, int error, const char *what)
+{
+	is(mshare(NAME, ADDR, length, NEW, 0600), error, "%s", what);
+	is(mshare(NAME, NULL, 0, O_RDWR, 0), -ENOENT, "and no region is left");
+	munmap(ADDR, SLOT);
+}
+
+static void test_memory_refused(void)
+{
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	refused(LENGTH, -EFAULT, "nothing is mapped");
+	map_at(ADDR, LENGTH, PROT_READ, MAP_PRIVATE);
+	refused(LENGTH, -EACCES, "memory that is not writable");
+	map_at(ADDR, PAGE, RW, MAP_PRIVATE);
+	map_at(ADDR + PAGE, PAGE, PROT_NONE, MAP_PRIVATE);
+	refused(2 * PAGE, -EACCES, "a part that is not");
+	map_at(ADDR, LENGTH, RW, MAP_SHARED);
+	refused(LENGTH, -EOPNOTSUPP, "shared memory of small pages");
+	if (mmap(ADDR, PAGE, RW, MAP_PRIVATE | MAP_FIXED_NOREPLACE, file, 0) != ADDR)
+		bail("cannot map a file");
+	refused(PAGE, -EOPNOTSUPP, "a private mapping of a file");
+	map_at(ADDR, LENGTH, RW, MAP_PRIVATE);
+	refused(LENGTH - PAGE, -EBUSY, "a mapping that goes on after the end");
+	map_at(ADDR, LENGTH, RW, MAP_PRIVATE);
+	map_at(ADDR + SLOT - PAGE, PAGE, RW, MAP_PRIVATE);
+	refused(LENGTH, -EBUSY, "another mapping in the slot");
+	close(file);
+}
+
+static void test_life(void)
+{
+	char *p = donor(), *other;
+	void *addr = NULL;
+	size_t length = 0;
+
+	/* Neighbours of the slot stay out of it. */
+	map_at(ADDR - PAGE, PAGE, RW, MAP_PRIVATE);
+	other = map_at(ADDR + SLOT, PAGE, RW, MAP_PRIVATE);
+	is(mshare(NAME, p, LENGTH, NEW, 0600), 0, "memory becomes a region");
+	ok(donor_is_there(p), "with what was in it");
+	ok(!is_private(p), "and is shared now");
+	is(mshare_region_of(NAME, &addr, &length), 0, "others can ask where it is");
+	ok(addr == p && length == LENGTH, "and are told");
+	is(run("imports"), 0, "a child imports it by name, with right values and none");
+	ok(!strcmp(p + 5000, "from a child"), "what it wrote is here");
+	is(run("reads"), -SIGSEGV, "a child that opened for reading cannot write");
+	is(mshare(NAME, p, LENGTH, NEW, 0600), -EEXIST, "O_EXCL refuses the name");
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_RDWR, 0600), -EBUSY, "twice in one process");
+	ok(donor_is_there(p), "leaves it as it was");
+	is(mshare_unlink(NAME), 0, "unlink while it is used");
+	is(mshare(NAME, NULL, 0, O_RDWR, 0), -ENOENT, "nobody can import it any more");
+	is(mshare_unlink(NAME), -ENOENT, "and there is nothing to unlink");
+	ok(donor_is_there(p), "the memory stays");
+	is(munmap(p, SLOT), 0, "until it is unmapped");
+	ok(!mprotect(ADDR - PAGE, PAGE, RW) && !mprotect(other, PAGE, RW), "neighbours stay");
+	munmap(ADDR - PAGE, PAGE);
+	munmap(other, PAGE);
+}
+
+/* Mappings of all kinds of lengths with holes between them. */
+static void test_holes(void)
+{
+	void *addr;
+	size_t length;
+
+	/* One that begins before, and ones that the kernel does not join. */
+	map_at(ADDR - PAGE, 3 * PAGE, RW, MAP_PRIVATE);
+	map_at(ADDR + 8 * PAGE, PAGE, RW, MAP_PRIVATE);
+	madvise(ADDR + 8 * PAGE, PAGE, MADV_DONTFORK);
+	map_at(ADDR + 9 * PAGE, 5 * PAGE, RW, MAP_PRIVATE);
+	strcpy(ADDR - PAGE, "before");
+	strcpy(ADDR + PAGE, "first");
+	strcpy(ADDR + 8 * PAGE, "second");
+	strcpy(ADDR + 13 * PAGE, "third");
+	is(mshare(NAME, ADDR, SLOT, O_CREAT | O_RDWR, 0600), 0, "memory with holes");
+	ok(!strcmp(ADDR + PAGE, "first") && !strcmp(ADDR + 8 * PAGE, "second") &&
+	   !strcmp(ADDR + 13 * PAGE, "third"), "each part is where it was");
+	ok(!strcmp(ADDR - PAGE, "before"), "what lies before the range is not touched");
+	mshare_region_of(NAME, &addr, &length);
+	is(length, SLOT, "and the region has the whole length");
+	munmap(ADDR, SLOT);
+	munmap(ADDR - PAGE, PAGE);
+	mshare_unlink(NAME);
+}
+
+static void test_readonly(void)
+{
+	char *p = donor();
+	pid_t pid;
+	int status;
+
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_RDONLY, 0600), 0, "O_CREAT | O_RDONLY");
+	ok(donor_is_there(p), "gives the memory to the region");
+	pid = fork();
+	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
+		*(volatile char *)p = 1;
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	ok(WIFSIGNALED(status), "and leaves the caller unable to write");
+	munmap(p, SLOT);
+	mshare_unlink(NAME);
+}
+
+#define ARG(n)	(offsetof(struct seccomp_data, args) + 8 * (n))
+
+/* From now on this system call fails if the low half of its argument is so. */
+static void make_fail(int number, int arg, uint32_t mask, uint32_t value, int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARG(arg)),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(100);
+}
+
+/* In a child: memory in two parts, a call that fails, and all is as before. */
+static int child_fails(int number, int arg, uint32_t mask, uint32_t value)
+{
+	int ret;
+
+	donor();
+	map_at(ADDR + 2 * LENGTH, PAGE, RW, MAP_PRIVATE);
+	strcpy(ADDR + 2 * LENGTH, "another part");
+	make_fail(number, arg, mask, value, ENOMEM);
+	ret = mshare(NAME, ADDR, 4 * LENGTH, NEW, 0600);
+	if (ret != -ENOMEM)
+		return 1;
+	if (!donor_is_there(ADDR) || strcmp(ADDR + 2 * LENGTH, "another part"))
+		return 2;
+	if (mshare(NAME, NULL, 0, O_RDWR, 0) != -ENOENT)
+		return 3;
+	/* Nothing more is in the slot than there was. */
+	if (!msync(ADDR + LENGTH, PAGE, MS_ASYNC) || errno != ENOMEM)
+		return 4;
+	return 0;
+}
+
+static int child_fails_as(const char *what)
+{
+	int memfd_fails = what[0] == 'c', piece_fails = what[0] == 'm';
+
+	if (memfd_fails)
+		return child_fails(SYS_fallocate, 1, 0, 0);
+	if (piece_fails)
+		return child_fails(SYS_mremap, 0, UINT32_MAX, 2 * LENGTH);
+	return child_fails(SYS_mmap, 3, MAP_FIXED_NOREPLACE, MAP_FIXED_NOREPLACE);
+}
+
+static void test_failures(void)
+{
+	is(run("fails:copy"), 0, "no memory for the region: nothing is lost");
+	is(run("fails:move"), 0, "a part that cannot be moved: nothing is lost");
+	is(run("fails:attach"), 0, "no attaching: the memory comes back");
+}
+
+static void test_export(void)
+{
+	static const struct mshare_options options = {
+		.backend = MSHARE_BACKEND_MEMFD, .length = LENGTH, .page_size = PAGE,
+		.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+	};
+	char *d = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mshare *m, *ro;
+	void *at;
+
+	strcpy(d + PAGE, "given");
+	if (mshare_create(NAME, &options, &m))
+		bail("cannot make a region");
+	is(mshare_export(m, d, 0, 0), -EINVAL, "export nothing");
+	is(mshare_export(m, d + 1, PAGE, 0), -EINVAL, "an odd address");
+	is(mshare_export(m, d, PAGE + 1, 0), -EINVAL, "an odd length");
+	is(mshare_export(m, d, PAGE, 1), -EINVAL, "an odd offset");
+	is(mshare_export(m, d, 2 * PAGE, LENGTH - PAGE), -ERANGE, "past the end");
+	is(mshare_export(m, d, PAGE, LENGTH), -ERANGE, "at the end");
+	is(mshare_export(m, d, PAGE, -PAGE), -ERANGE, "an offset that wraps");
+	is(mshare_export(m, d, 2 * PAGE, 4 * PAGE), 0, "export");
+	munmap(d + PAGE, PAGE);
+	is(mshare_export(m, d, 2 * PAGE, 8 * PAGE), -EFAULT, "export what is not mapped");
+	munmap(d, PAGE);
+	is(mshare_open(NAME, 1, &ro), 0, "open for reading");
+	is(mshare_export(ro, d, PAGE, 0), -EACCES, "and export through it");
+	mshare_close(ro);
+	if (mshare_attach(m, &at))
+		bail("cannot attach the region");
+	ok(!strcmp((char *)at + 5 * PAGE, "given"), "the bytes are in the region");
+	is(mshare_quiesce(m, 0, PAGE, 0, NULL), -EOPNOTSUPP, "a memfd cannot tell who uses it");
+	is(mshare_quiesce(m, 1, PAGE, 0, NULL), -EINVAL, "quiesce at an odd offset");
+	is(mshare_quiesce(m, 0, 2 * LENGTH, 0, NULL), -ERANGE, "quiesce past the end");
+	mshare_unlink(NAME);
+	mshare_close(m);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "imports"))
+		return child_imports();
+	if (argc > 1 && !strcmp(argv[1], "reads"))
+		return child_reads();
+	if (argc > 1)
+		return child_fails_as(argv[1] + strlen("fails:"));
+	if (mshare_default_backend() != MSHARE_BACKEND_MEMFD) {
+		printf("1..0 # SKIP this machine has the module\n");
+		return 0;
+	}
+	test_arguments();
+	test_memory_refused();
+	test_life();
+	test_holes();
+	test_readonly();
+	test_failures();
+	test_export();
+	return done_testing();
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The caller's own memory where a region is to lie: what it is made of, and
+ * how it makes room for the region without being lost.
+ */
+#ifndef LIBMSHARE_DONOR_H
+#define LIBMSHARE_DONOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct mshare_piece - memory without a hole, within one mapping
+ * @start: its address
+ * @length: bytes
+ * @aside: where it is while it makes room
+ */
+struct mshare_piece {
+	char *start;
+	size_t length;
+	char *aside;
+};
+
+/**
+ * struct mshare_donor - what is mapped in a range of addresses
+ * @page_size: bytes of a page, the same for all
+ * @n: pieces, at least one
+ * @room: reserved addresses that can take all pieces, or NULL
+ * @room_length: bytes
+ * @piece: by ascending address
+ */
+struct mshare_donor {
+	uint64_t page_size;
+	size_t n;
+	void *room;
+	size_t room_length;
+	struct mshare_piece piece[];
+};
+
+/**
+ * mshare_donor_find() - find the memory that a region is to be made of
+ * @addr: a multiple of the slot's size
+ * @length: bytes
+ * @out: to be freed with mshare_donor_free()
+ *
+ * Return: 0; -EINVAL if @length is not a multiple of the page size; -EFAULT if
+ * nothing is mapped there; -EBUSY if something is in the rest of the slot;
+ * -EACCES if part is not writable; -EOPNOTSUPP if part is no memory of which a
+ * region can be made, or they differ in page size; -ENOMEM; or what says that
+ * /proc cannot be read.
+ */
+int mshare_donor_find(uint64_t addr, uint64_t length, struct mshare_donor **out);
+
+/**
+ * mshare_donor_move() - empty the range of addresses
+ * @d: the memory; it is mapped elsewhere afterwards
+ *
+ * Return: 0 or -errno, and then everything is where it was.
+ */
+int mshare_donor_move(struct mshare_donor *d);
+
+/** mshare_donor_move_back() - undo mshare_donor_move() */
+void mshare_donor_move_back(struct mshare_donor *d);
+
+/** mshare_donor_free() - forget it, and unmap what was moved away */
+void mshare_donor_free(struct mshare_donor *d);
+
+#endif /* LIBMSHARE_DONOR_H */

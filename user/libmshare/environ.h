@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How children learn of memfd regions: the environment variable MSHARE_MEMFD.
+ *
+ * Entries are separated by blanks: NAME:FD:RINGS_FD:ADDR:LENGTH:PAGE_SIZE for a
+ * region, NAME/VIEW:rw or NAME/VIEW:ro for a view that was added to it. The two
+ * descriptors are inherited, and stay open until mshare_unlink().
+ */
+#ifndef LIBMSHARE_ENVIRON_H
+#define LIBMSHARE_ENVIRON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct mshare_memfd - a region as the environment describes it
+ * @fd: the memfd
+ * @rings_fd: the memfd of the rendezvous
+ * @addr: address of the region
+ * @length: bytes
+ * @page_size: bytes of a page
+ */
+struct mshare_memfd {
+	int fd;
+	int rings_fd;
+	uint64_t addr;
+	uint64_t length;
+	uint64_t page_size;
+};
+
+/** mshare_environ_get() - look a region up; -ENOENT, or -EINVAL if garbled */
+int mshare_environ_get(const char *name, struct mshare_memfd *e);
+
+/** mshare_environ_put() - add a region that is not there */
+int mshare_environ_put(const char *name, const struct mshare_memfd *e);
+
+/** mshare_environ_remove() - remove a region and its views; -ENOENT */
+int mshare_environ_remove(const char *name);
+
+/** mshare_environ_get_view() - look an added view up; -ENOENT */
+int mshare_environ_get_view(const char *name, const char *view, bool *writable);
+
+/** mshare_environ_put_view() - add a view that is not there */
+int mshare_environ_put_view(const char *name, const char *view, bool writable);
+
+#endif /* LIBMSHARE_ENVIRON_H */
