@@ -32,20 +32,23 @@ user:			## libraries, daemons and tests; SAN=address,undefined: with sanitizers
 	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile SAN=$(SAN) $(if $(V),V=$(V))
 
 .PHONY: module
-module:			## the module for KERNEL=6.12|7.3 (one of META's), in the build root
-	@$(if $(NATIVE),,tests/vm/setup)
+module:			## the module for KERNEL=6.12|7.3|6.12-debug (META's), in the build root
+	@$(if $(NATIVE),,$(if $(debug),tests/vm/debug-kernel $(KERNEL),tests/vm/setup))
 	@$(build_lock) $(enter) $(MAKE) --no-print-directory module-inside KERNEL=$(KERNEL)
 
 .PHONY: modules
 modules:		## the module for the kernel this machine runs (KDIR=... for another)
 	@$(MAKE) --no-print-directory module-build KDIR=$(KDIR)
 
+# A debug kernel's module has the KUnit suites of kmod/test in it.
+debug = $(filter %-debug,$(KERNEL))
+
 # The kernel builds beside its sources, so it gets links to them: the tree stays
 # clean, several kernels can be built for, and an error names a file to edit.
 .PHONY: module-inside module-build
 module-inside:
-	@$(MAKE) --no-print-directory module-build WARN=1e \
-		KDIR=$(lastword $(sort $(wildcard /lib/modules/$(KERNEL).*/build)))
+	@$(MAKE) --no-print-directory module-build WARN=1e $(if $(debug),MSHAREARENA_KUNIT=1) \
+		KDIR=$(lastword $(sort $(wildcard /lib/modules/$(KERNEL).*/build /usr/src/linux-$(debug))))
 
 ifneq ($(filter module-build modules-install,$(MAKECMDGOALS)),)
 release := $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
@@ -73,17 +76,62 @@ to = $(DESTDIR)$(PREFIX)
 .PHONY: install
 install:		## daemons, libmshare and man pages into DESTDIR/PREFIX (/usr/local), after make user
 	@[ -e build/arenad ] || { echo "nothing is built: run 'make user' first" >&2; exit 1; }
-	install -d $(to)/sbin $(to)/lib $(to)/include/linux $(to)/share/man/man8
+	install -d $(to)/sbin $(to)/lib $(to)/include/linux
 	install -m 755 build/arenad build/arena-np build/arena-sp $(to)/sbin
 	install -m 644 build/libmshare.a $(to)/lib
 	install -m 644 user/include/*.h $(to)/include
 	install -m 644 include/uapi/linux/*.h $(to)/include/linux
-	install -m 644 user/man/*.8 $(to)/share/man/man8
+	for n in 3 4 8; do \
+		install -d $(to)/share/man/man$$n && \
+		install -m 644 user/man/*.$$n $(to)/share/man/man$$n || exit; \
+	done
+	@# A call that has no page of its own is found too.
+	@cd $(to)/share/man/man3 && for page in $(notdir $(wildcard user/man/*.3)); do \
+		for name in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' $$page); do \
+			[ $$name.3 = $$page ] || ln -sf $$page $$name.3; \
+		done; \
+	done
 
+# The kernel's own key, with which modules_install would sign, is not in headers;
+# nor is System.map, without which it leaves depmod out. Packages run depmod when
+# they are installed.
 .PHONY: modules-install
 modules-install: modules	## the module for the running kernel into DESTDIR/lib/modules, and depmod
-	@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(module_dir)/src \
+	@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(module_dir)/src CONFIG_MODULE_SIG_ALL= \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+ifeq ($(DESTDIR),)
+	depmod $(release)
+endif
+
+# With DESTDIR the sources are only put there, for a package to register them.
+DKMS ?= dkms
+DKMS_KERNEL ?= $(shell uname -r)
+DKMS_SOURCES ?= $(DESTDIR)/usr/src
+meta = $(shell sed -n 's/^$(1): *//p' META)
+dkms_name := msharearena/$(call meta,Version)
+dkms_source = $(DKMS_SOURCES)/$(subst /,-,$(dkms_name))
+
+.PHONY: dkms-install
+dkms-install:		## the module by DKMS, which builds it for each kernel to come
+	@rm -rf $(dkms_source)
+	@for file in META Kbuild LICENSES/GPL-2.0 $$(find kmod include/uapi -type f -name '*.[ch]' -o -name Kbuild); do \
+		install -D -m 644 $$file $(dkms_source)/$$file || exit; \
+	done
+	@sed 's/@VERSION@/$(call meta,Version)/; s/@OLDEST@/$(call meta,Linux-Oldest)/' \
+		kmod/dkms.conf.in >$(dkms_source)/dkms.conf
+	@echo "  $(dkms_source)"
+ifeq ($(DESTDIR),)
+	@[ -z "$$($(DKMS) status $(dkms_name))" ] || $(DKMS) remove $(dkms_name) --all
+	$(DKMS) add $(dkms_name)
+	$(DKMS) install $(dkms_name) -k $(DKMS_KERNEL)
+endif
+
+.PHONY: dkms-uninstall
+dkms-uninstall:		## undoes make dkms-install
+ifeq ($(DESTDIR),)
+	@[ -z "$$($(DKMS) status $(dkms_name))" ] || $(DKMS) remove $(dkms_name) --all
+endif
+	rm -rf $(dkms_source)
 
 .PHONY: clean
 clean:			## removes what was built; the build root stays (see tests/vm/README.md)
@@ -121,9 +169,24 @@ check-native: user user-asan	## the daemons on this machine, without the module
 check-vm: user module	## the module and the whole system in a virtual machine (KERNEL=...)
 	@$(run) vm-$(KERNEL)
 
+.PHONY: check-kunit
+check-kunit: user	## the module on a kernel that checks itself, and its KUnit suites
+	@$(MAKE) --no-print-directory check-vm KERNEL=$(filter %-debug,$(tested))
+
 .PHONY: style
 style:			## checkpatch on C, shellcheck on shell
 	@$(run) style
+
+##@ Measure
+# N="1 10" SIZE=1G SIZES="128M 1G" REPS=3 KINDS="region-2M shmem-4K" MEM=9G; QUICK=1
+bench_options = $(if $(QUICK),--quick) $(if $(N),--processes "$(N)") \
+	$(if $(SIZE),--size "$(SIZE)") $(if $(SIZES),--sizes "$(SIZES)") \
+	$(if $(REPS),--reps "$(REPS)") $(if $(KINDS),--kinds "$(KINDS)") \
+	$(if $(MEM),--mem "$(MEM)")
+
+.PHONY: bench-pagetables
+bench-pagetables: user module	## what processes pay for shared memory (KERNEL=... QUICK=1)
+	@tests/bench/pagetables.sh --kernel $(KERNEL) $(bench_options)
 
 ##@ Machine
 .PHONY: demo
@@ -142,4 +205,4 @@ vm: user module		## a shell in a virtual machine that has the build in /src (KER
 .PHONY: help
 help:			## this list
 	@awk -F '\t*## *' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -12,6 +12,10 @@
 #                  the same, built with sanitizers
 #   vm-KERNEL      tests/uapi/*.c and tests/system/test-*.sh with the module in
 #                  a virtual machine that boots KERNEL (6.12 or 7.3)
+#   vm-KERNEL-debug
+#                  tests/kunit/test-*.sh, tests/uapi/*.c and those of
+#                  tests/system that have a comment "vm: debug", on a kernel
+#                  that checks itself (6.12-debug), which is many times slower
 #
 # --only RE runs the tests whose names (unit/test-layout) match. Tests in the
 # machine share one boot, except those with a comment like
@@ -84,11 +88,12 @@ run_in_root()
 # reporting anything cannot pass.
 boot()
 {
-	local kernel=$1 append=$2 results=$3 name=$4 status=0
+	local kernel=$1 append=$2 results=$3 name=$4 status=0 limit=$vm_timeout
 
+	[[ $kernel != *-debug ]] || limit=$((limit * 4))
 	mkdir -p "$results"
 	tests/vm/vm --kernel "$kernel" ${append:+--append "$append"} \
-		--timeout "$vm_timeout" --name "$name" --out "$results" -- \
+		--timeout "$limit" --name "$name" --out "$results" -- \
 		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" tests/harness.sh --module /out "${programs[@]}" || status=$?
 	{
 		# The tests' own failures (1) are counted where they happened.
@@ -131,7 +136,7 @@ append_of()
 
 run_suite()
 {
-	local suite=$1 build=build results
+	local suite=$1 build=build results system=()
 
 	results=build/results/$suite
 	rm -rf "$results"
@@ -142,6 +147,10 @@ run_suite()
 	style) select_tests tests/style/test-*.sh ;;
 	unit | unit-asan) select_tests tests/unit/*.c ;;
 	native | native-asan) select_tests tests/native/test-*.sh ;;
+	vm-*-debug)
+		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
+		select_tests tests/kunit/test-*.sh tests/uapi/*.c "${system[@]}"
+		;;
 	vm-*) select_tests tests/uapi/*.c tests/system/test-*.sh ;;
 	*) die "no suite '$suite'; see $0" ;;
 	esac
@@ -170,4 +179,5 @@ main()
 	[ "$failed" = 0 ] || die "a suite failed without a test that says why"
 }
 
-main "$@"
+# One line, so that nothing is read afterwards: the file may change while it runs.
+main "$@"; exit

@@ -4,6 +4,7 @@
 # table isolation with four levels); the other tests run with five and without.
 # timeout: 300
 # vm: append=pti=on no5lvl
+# vm: debug
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

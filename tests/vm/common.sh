@@ -79,11 +79,64 @@ root_dir()
 	printf '%s/root-%s\n' "$cache" "$(root_key)"
 }
 
-# Hold the root for as long as this process or what it becomes lives, so that
-# nobody prunes it meanwhile.
+# kernel_dir SERIES-debug: the directory that holds a debug kernel (vmlinuz-*)
+# and what modules are built against (build/). The root must be there.
+kernel_dir()
+{
+	local key
+
+	key=$({
+		echo "$1"
+		# The source and the compilers, of those packages that the root has.
+		awk '/^Package: / { name = $2 }
+			/^Version: / && name ~ /^(gcc-[0-9]+|linux-source-.*)$/ { print name, $2 }' \
+			"$(root_dir)/root/var/lib/dpkg/status"
+		sed '/^[[:space:]]*\(#\|$\)/d' "$tree/tests/vm/debug-kernel"
+		grep CONFIG_ "$tree/tests/vm/debug.config"
+	} | sha256sum | cut -c1-16)
+	printf '%s/kernel-%s\n' "$cache" "$key"
+}
+
+# Hold a directory of the cache for as long as this process or what it becomes
+# lives, so that nobody prunes it meanwhile.
 hold_root()
 {
 	exec 7<"$1/lock"
 	flock --shared 7
 	touch "$1/lock"
+}
+
+hold_kernel()
+{
+	exec 6<"$1/lock"
+	flock --shared 6
+	touch "$1/lock"
+}
+
+# One set-up at a time: the second waits for the first and finds its work done.
+# What one that was killed left behind goes.
+lock_setup()
+{
+	mkdir -p "$cache"
+	exec 9>"$cache/setup.lock"
+	flock --nonblock 9 || { say "waiting for another set-up"; flock 9; }
+	rm -rf --one-file-system "$cache"/new-*
+}
+
+# prune KEEP: roots and kernels of older trees go when nobody has used them for
+# a week.
+prune()
+{
+	local old
+
+	find "$cache" -maxdepth 1 \( -name 'root-*' -o -name 'kernel-*' \) \
+		! -path "$1" -mtime +7 -print |
+		while read -r old; do
+			[ -z "$(find "$old/lock" -mtime -7 2>/dev/null)" ] || continue
+			(
+				flock --nonblock 7 || exit 0
+				say "removing the unused $old"
+				rm -rf --one-file-system "$old"
+			) 7>>"$old/lock"
+		done
 }

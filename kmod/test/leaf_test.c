@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Demotion and promotion: every state that a view's twins can be in. */
+#include "util.h"
+
+#include <linux/mm.h>
+
+#include "../attach.h"
+#include "../leaf.h"
+
+struct leaf_test {
+	struct msha_region *r;
+	struct msha_table *t;
+	struct msha_attachment *a;
+};
+
+/*
+ * A region of 4 GiB, of which 1 and 2 have memory, attached by the test. The
+ * mapping goes with the test's mm when its thread ends.
+ */
+static int leaf_test_init(struct kunit *test)
+{
+	struct leaf_test *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, l);
+	test->priv = l;
+	msha_test_mm(test);
+	l->r = msha_test_region(test, "kunit-leaf", PUD_SIZE, 4 * PUD_SIZE);
+	l->t = &l->r->rw->table;
+	msha_test_show(test, l->r, PUD_SIZE, 2);
+	l->a = msha_test_attach(test, l->r->rw);
+	return 0;
+}
+
+/* Promotion at once, whatever the delay: this is what the worker calls. */
+static void promote(struct msha_region *r)
+{
+	cancel_delayed_work_sync(&r->promote);
+	msha_leaf_promote(&r->promote.work);
+	cancel_delayed_work_sync(&r->promote);
+}
+
+/* Every 2 MiB of GiB @gib leads to the frame it always led to. */
+static void expect_translated(struct kunit *test, struct msha_table *t,
+			      unsigned int gib)
+{
+	struct msha_translation tr;
+	u64 offset = gib * PUD_SIZE;
+	unsigned int i;
+
+	for (i = 0; i < PTRS_PER_PMD; i++, offset += PMD_SIZE) {
+		KUNIT_ASSERT_TRUE(test, msha_table_lookup(t, offset, &tr));
+		KUNIT_ASSERT_EQ(test, tr.pfn, MSHA_TEST_PFN +
+				(offset - PUD_SIZE) / PAGE_SIZE);
+	}
+}
+
+static void expect_twins(struct kunit *test, struct msha_table *t,
+			 unsigned int gib, bool leaf0, bool leaf1)
+{
+	KUNIT_EXPECT_EQ(test, msha_table_is_leaf(t, 0, gib), leaf0);
+	KUNIT_EXPECT_EQ(test, msha_table_is_leaf(t, 1, gib), leaf1);
+	expect_translated(test, t, gib);
+}
+
+static void test_whole(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+
+	expect_twins(test, l->t, 1, true, true);
+	expect_twins(test, l->t, 2, true, true);
+	KUNIT_EXPECT_EQ(test, l->t->current_twin, 0u);
+	promote(l->r);
+	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 0u, "nothing to do");
+	KUNIT_EXPECT_EQ(test, l->r->promotions, 0ul);
+}
+
+static void test_demote(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+
+	msha_leaf_demote(l->a, 1);
+	expect_twins(test, l->t, 1, false, true);
+	expect_twins(test, l->t, 2, true, true);
+	KUNIT_EXPECT_EQ(test, l->r->demotions, 1ul);
+	msha_leaf_demote(l->a, 1);
+	KUNIT_EXPECT_EQ_MSG(test, l->r->demotions, 1ul, "once is enough");
+	msha_leaf_demote(l->a, 0);
+	KUNIT_EXPECT_EQ_MSG(test, l->r->demotions, 1ul, "a hole stays a hole");
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&l->r->promote));
+	KUNIT_EXPECT_TRUE_MSG(test, msha_table_is_leaf(&l->r->ro->table, 0, 1),
+			      "another view is another table");
+}
+
+/* The process is moved to the twin with whole leaves, and the other mended. */
+static void test_promote(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+
+	msha_leaf_demote(l->a, 1);
+	msha_leaf_demote(l->a, 2);
+	promote(l->r);
+	expect_twins(test, l->t, 1, true, true);
+	expect_twins(test, l->t, 2, true, true);
+	KUNIT_EXPECT_EQ(test, l->r->promotions, 2ul);
+	KUNIT_EXPECT_EQ(test, l->t->current_twin, 1u);
+	KUNIT_EXPECT_EQ(test, l->a->twin, 1u);
+	KUNIT_EXPECT_EQ(test, l->r->rw->users[0], 0ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->users[1], 1ul);
+	KUNIT_EXPECT_EQ(test, msha_table_linked_pfn(l->t, current->mm),
+			__pa(l->t->pud[1]) >> PAGE_SHIFT);
+	/* And back again. */
+	msha_leaf_demote(l->a, 2);
+	expect_twins(test, l->t, 2, true, false);
+	promote(l->r);
+	expect_twins(test, l->t, 2, true, true);
+	KUNIT_EXPECT_EQ(test, l->t->current_twin, 0u);
+	KUNIT_EXPECT_EQ(test, l->r->promotions, 3ul);
+}
+
+/* A process whose mmap_lock is held by somebody stays where it is. */
+static void test_busy_process(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+
+	msha_leaf_demote(l->a, 1);
+	mmap_read_lock(current->mm);
+	promote(l->r);
+	mmap_read_unlock(current->mm);
+	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 1u, "the round has begun");
+	KUNIT_EXPECT_EQ(test, l->a->twin, 0u);
+	KUNIT_EXPECT_EQ(test, l->r->promotions, 0ul);
+	expect_twins(test, l->t, 1, false, true);
+
+	/* What it walks meanwhile is demoted where it is linked. */
+	msha_leaf_demote(l->a, 2);
+	expect_twins(test, l->t, 2, false, true);
+
+	promote(l->r);
+	KUNIT_EXPECT_EQ(test, l->a->twin, 1u);
+	KUNIT_EXPECT_EQ(test, l->r->promotions, 2ul);
+	expect_twins(test, l->t, 1, true, true);
+	expect_twins(test, l->t, 2, true, true);
+}
+
+/* No new round while the last has not ended: there are only two tables. */
+static void test_one_round(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+
+	msha_leaf_demote(l->a, 1);
+	mmap_read_lock(current->mm);
+	promote(l->r);
+	/* Somebody linked to the new current twin is walked as well. */
+	spin_lock(&l->r->lock);
+	msha_table_use_shadow(l->t, 1, 2);
+	l->t->demoted[1]++;
+	spin_unlock(&l->r->lock);
+	promote(l->r);
+	KUNIT_EXPECT_EQ(test, l->t->current_twin, 1u);
+	mmap_read_unlock(current->mm);
+	promote(l->r);
+	KUNIT_EXPECT_EQ_MSG(test, l->a->twin, 1u, "the first round ends");
+	promote(l->r);
+	KUNIT_EXPECT_EQ_MSG(test, l->a->twin, 0u, "and the second");
+	expect_twins(test, l->t, 1, true, true);
+	expect_twins(test, l->t, 2, true, true);
+}
+
+static void test_nobody_attached(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+
+	msha_leaf_demote(l->a, 1);
+	KUNIT_ASSERT_EQ(test, vm_munmap(l->r->base, MSHA_SLOT_SIZE), 0);
+	promote(l->r);
+	expect_twins(test, l->t, 1, true, true);
+	KUNIT_EXPECT_EQ(test, l->r->promotions, 1ul);
+}
+
+/* What is exported while a leaf is demoted is whole in both twins. */
+static void test_growth(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+
+	msha_leaf_demote(l->a, 1);
+	msha_test_show(test, l->r, 3 * PUD_SIZE, 1);
+	KUNIT_EXPECT_TRUE(test, msha_table_is_leaf(l->t, 0, 3));
+	KUNIT_EXPECT_TRUE(test, msha_table_is_leaf(l->t, 1, 3));
+	promote(l->r);
+	expect_twins(test, l->t, 1, true, true);
+	KUNIT_EXPECT_EQ(test, l->r->promotions, 1ul);
+}
+
+static struct kunit_case leaf_cases[] = {
+	KUNIT_CASE(test_whole),
+	KUNIT_CASE(test_demote),
+	KUNIT_CASE(test_promote),
+	KUNIT_CASE(test_busy_process),
+	KUNIT_CASE(test_one_round),
+	KUNIT_CASE(test_nobody_attached),
+	KUNIT_CASE(test_growth),
+	{}
+};
+
+static struct kunit_suite leaf_suite = {
+	.name = "msharearena_leaf",
+	.init = leaf_test_init,
+	.test_cases = leaf_cases,
+};
+
+kunit_test_suite(leaf_suite);

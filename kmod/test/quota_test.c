@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a user may have, and that it is given back. */
+#include "util.h"
+
+#include <linux/mm.h>
+#include <linux/sched/user.h>
+
+#include "../quota.h"
+
+#define SOMEBODY	4711
+#define SOMEBODY_ELSE	4712
+
+static void test_exempt(struct kunit *test)
+{
+	struct msha_quota *q = (void *)test;
+
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(1000000, SZ_1T, &q), 0);
+	KUNIT_EXPECT_NULL(test, q);
+	msha_quota_uncharge(q, 1000000, SZ_1T);
+}
+
+/* 64 regions: the default of the module's parameter user_regions. */
+static void test_regions(struct kunit *test)
+{
+	const struct cred *old = msha_test_become(test, SOMEBODY);
+	struct msha_quota *q = NULL, *more = NULL, *other = NULL;
+
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(65, 0, &more), -EDQUOT);
+	KUNIT_EXPECT_NULL(test, more);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(63, 0, &q), 0);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(1, SZ_1G, &more), 0);
+	KUNIT_EXPECT_PTR_EQ(test, q, more);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(1, 0, &other), -EDQUOT);
+	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(0, SZ_1G, &other), 0,
+			    "memory is another matter");
+	msha_quota_uncharge(other, 0, SZ_1G);
+	revert_creds(old);
+
+	old = msha_test_become(test, SOMEBODY_ELSE);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(64, 0, &other), 0);
+	KUNIT_EXPECT_PTR_NE(test, q, other);
+	msha_quota_uncharge(other, 64, 0);
+	revert_creds(old);
+
+	msha_quota_uncharge(more, 1, SZ_1G);
+	msha_quota_uncharge(q, 63, 0);
+	old = msha_test_become(test, SOMEBODY);
+	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(64, 0, &q), 0,
+			    "all of it was given back");
+	msha_quota_uncharge(q, 64, 0);
+	revert_creds(old);
+}
+
+/* Pages are charged to the user's locked memory while they are pinned. */
+static void test_locked_vm(struct kunit *test)
+{
+	struct msha_region *r = msha_test_region(test, "kunit-locked", PAGE_SIZE,
+						 SZ_2M);
+	struct msharearena_export e = { .length = SZ_1M };
+	struct user_struct *user = current_user();
+	const struct cred *old;
+	long before;
+
+	msha_test_mm(test);
+	e.addr = msha_test_donate(test, SZ_2M);
+	old = msha_test_become(test, SOMEBODY);
+	before = atomic_long_read(&user->locked_vm);
+	KUNIT_EXPECT_EQ(test, msha_region_export(r, &e), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm) - before,
+			(long)(SZ_1M / PAGE_SIZE));
+	e.offset = SZ_1M;
+	e.addr = 0;
+	KUNIT_EXPECT_EQ_MSG(test, msha_region_export(r, &e), -EFAULT,
+			    "nothing is mapped at 0");
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm) - before,
+			(long)(SZ_1M / PAGE_SIZE));
+	revert_creds(old);
+}
+
+static struct kunit_case quota_cases[] = {
+	KUNIT_CASE(test_exempt),
+	KUNIT_CASE(test_regions),
+	KUNIT_CASE(test_locked_vm),
+	{}
+};
+
+static struct kunit_suite quota_suite = {
+	.name = "msharearena_quota",
+	.test_cases = quota_cases,
+};
+
+kunit_test_suite(quota_suite);

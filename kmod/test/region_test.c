@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A region's life: its references, its growth, what holds its pages. */
+#include "util.h"
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+
+#include "../attach.h"
+#include "../donor.h"
+#include "../pin.h"
+#include "../quiesce.h"
+
+static void test_references(struct kunit *test)
+{
+	struct msha_region *r = msha_test_region(test, "kunit-life", PMD_SIZE,
+						 SZ_2M);
+	struct msha_view *v;
+
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&r->ref), 2u, "the name's and ours");
+	v = msha_region_open(r->rw->minor);
+	KUNIT_ASSERT_PTR_EQ(test, v, r->rw);
+	KUNIT_EXPECT_EQ(test, kref_read(&r->ref), 3u);
+	msha_region_put(r);
+	msha_region_remove(r);
+	KUNIT_EXPECT_EQ(test, kref_read(&r->ref), 1u);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(msha_region_open(0)));
+	msha_region_remove(r);
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&r->ref), 1u,
+			    "a name is taken away once");
+}
+
+static void test_same_name(struct kunit *test)
+{
+	struct msharearena_create c = {
+		.length = SZ_2M, .page_size = PMD_SIZE, .uid = -1, .gid = -1,
+		.name = "kunit-twice",
+	};
+	struct msha_region *r = msha_test_region(test, c.name, PMD_SIZE, SZ_2M);
+
+	KUNIT_EXPECT_PTR_EQ(test, msha_region_create(&c), ERR_PTR(-EEXIST));
+	strscpy(c.name, "kunit-other");
+	c.addr = r->base;
+	KUNIT_EXPECT_PTR_EQ(test, msha_region_create(&c), ERR_PTR(-EBUSY));
+}
+
+static void test_ranges(struct kunit *test)
+{
+	struct msha_region *r = msha_test_region(test, "kunit-range", PMD_SIZE,
+						 4 * PMD_SIZE);
+
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, 0, 4 * PMD_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, 3 * PMD_SIZE, PMD_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, 0, PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, PAGE_SIZE, PMD_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, PMD_SIZE, 4 * PMD_SIZE), -ERANGE);
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, -PMD_SIZE, PMD_SIZE), -ERANGE);
+	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, PMD_SIZE, -PMD_SIZE), -ERANGE);
+}
+
+/* Real memory of 4 KiB pages: in, refused where it overlaps, and out again. */
+static void test_export(struct kunit *test)
+{
+	struct msha_region *r = msha_test_region(test, "kunit-export", PAGE_SIZE,
+						 SZ_4M);
+	struct msharearena_export e = { .length = SZ_64K, .offset = SZ_2M };
+	struct msha_translation tr;
+	struct msha_chunk *c;
+
+	msha_test_mm(test);
+	e.addr = msha_test_donate(test, SZ_128K);
+	KUNIT_ASSERT_EQ(test, msha_region_export(r, &e), 0);
+	KUNIT_EXPECT_EQ(test, r->exported, (u64)SZ_64K);
+	KUNIT_EXPECT_FALSE(test, msha_table_lookup(&r->rw->table, 0, &tr));
+	KUNIT_ASSERT_TRUE(test, msha_table_lookup(&r->rw->table, SZ_2M, &tr));
+	c = list_first_entry(&r->chunks, struct msha_chunk, node);
+	KUNIT_EXPECT_EQ(test, tr.pfn, page_to_pfn(c->pages[0]));
+	KUNIT_EXPECT_FALSE(test, msha_table_lookup(&r->rw->table,
+						   SZ_2M + SZ_64K, &tr));
+	e.offset = SZ_2M + SZ_64K - PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, msha_region_export(r, &e), -EEXIST);
+	e.offset = SZ_2M - SZ_64K;
+	KUNIT_EXPECT_EQ_MSG(test, msha_region_export(r, &e), 0,
+			    "the same memory, beside itself");
+}
+
+/* Growth reaches who is attached; both twins agree on it. */
+static void test_growth(struct kunit *test)
+{
+	struct msha_region *r = msha_test_region(test, "kunit-grow", PAGE_SIZE,
+						 SZ_4M);
+	struct msharearena_export e = { .length = PAGE_SIZE };
+	char __user *at;
+	char byte = 'a';
+
+	msha_test_mm(test);
+	e.addr = msha_test_donate(test, 2 * PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, copy_to_user((void __user *)e.addr, &byte, 1), 0ul);
+	KUNIT_ASSERT_EQ(test, msha_region_export(r, &e), 0);
+	msha_test_attach(test, r->rw);
+	at = (char __user *)r->base;
+	byte = 0;
+	KUNIT_EXPECT_EQ(test, copy_from_user(&byte, at, 1), 0ul);
+	KUNIT_EXPECT_EQ(test, byte, 'a');
+	KUNIT_EXPECT_EQ(test, copy_from_user(&byte, at + PAGE_SIZE, 1), 1ul);
+	KUNIT_EXPECT_EQ(test, copy_to_user(at + PAGE_SIZE, &byte, 1), 1ul);
+	e.addr += PAGE_SIZE;
+	e.offset = PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, msha_region_export(r, &e), 0);
+	KUNIT_EXPECT_EQ(test, copy_to_user(at + PAGE_SIZE, &byte, 1), 0ul);
+	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_SLOT_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, r->attached, 0ul);
+}
+
+/* One reference of somebody's makes exactly its page busy. */
+static void test_busy(struct kunit *test)
+{
+	struct msha_region *r = msha_test_region(test, "kunit-busy", PAGE_SIZE,
+						 SZ_64K);
+	struct msharearena_export e = { .length = SZ_64K };
+	struct msha_chunk *c;
+	u64 first, busy;
+
+	msha_test_mm(test);
+	e.addr = msha_test_donate(test, SZ_64K);
+	KUNIT_ASSERT_EQ(test, msha_region_export(r, &e), 0);
+	c = list_first_entry(&r->chunks, struct msha_chunk, node);
+	KUNIT_EXPECT_EQ(test, msha_quiesce_look(r, 0, SZ_64K, &first, &busy), 0);
+	KUNIT_EXPECT_EQ(test, busy, 0ull);
+	KUNIT_EXPECT_EQ(test, first, (u64)SZ_64K);
+	if (folio_test_large(page_folio(c->pages[0])))
+		kunit_skip(test, "the donor got a large folio: one page for all");
+	get_page(c->pages[3]);
+	KUNIT_EXPECT_TRUE(test, msha_pin_busy(c->pages[3]));
+	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[2]));
+	KUNIT_EXPECT_EQ(test, msha_quiesce_look(r, 0, SZ_64K, &first, &busy), 0);
+	KUNIT_EXPECT_EQ(test, busy, (u64)PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, first, 3 * (u64)PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, msha_quiesce_look(r, 0, 3 * PAGE_SIZE, &first,
+						&busy), 0);
+	KUNIT_EXPECT_EQ(test, busy, 0ull);
+	put_page(c->pages[3]);
+	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[3]));
+	vm_munmap(e.addr, SZ_64K);
+	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[3]));
+}
+
+static struct kunit_case region_cases[] = {
+	KUNIT_CASE(test_references),
+	KUNIT_CASE(test_same_name),
+	KUNIT_CASE(test_ranges),
+	KUNIT_CASE(test_export),
+	KUNIT_CASE(test_growth),
+	KUNIT_CASE(test_busy),
+	{}
+};
+
+static struct kunit_suite region_suite = {
+	.name = "msharearena_region",
+	.test_cases = region_cases,
+};
+
+kunit_test_suite(region_suite);
