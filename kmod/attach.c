@@ -75,14 +75,13 @@ static bool msha_invalidate(struct mmu_interval_notifier *mni,
 	case MMU_NOTIFY_CLEAR:
 		msha_clear_range(a, range);
 		break;
-	case MMU_NOTIFY_PROTECTION_VMA:
-	case MMU_NOTIFY_PROTECTION_PAGE:
-		/* ->mprotect refuses, and userfaultfd may not register. */
-		WARN_ON_ONCE(1);
-		msha_detach(a);
-		break;
 	default:
-		/* clear_refs and its like announce and then skip VM_PFNMAP. */
+		/*
+		 * clear_refs and PAGEMAP_SCAN announce a change of protection
+		 * for all that they will look at, and then skip VM_PFNMAP.
+		 * Who would not skip it cannot get here: ->mprotect refuses,
+		 * and userfaultfd may not register.
+		 */
 		break;
 	}
 	return true;

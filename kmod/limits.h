@@ -22,7 +22,7 @@ enum msha_slots {
 #define MSHA_SLOT_MASK		P4D_MASK
 
 enum msha_limits {
-	MSHA_MAX_MINORS = 4096,		/* device nodes, one a view */
+	MSHA_MAX_MINORS = 1 << 20,	/* device nodes, one a view, until unload */
 	MSHA_MAX_VIEWS = 64,		/* views of one region */
 	MSHA_MAX_RINGS = 256,		/* rings published by one attachment */
 	MSHA_PIN_BATCH = 512,		/* 4 KiB pages pinned in one go */

@@ -22,6 +22,7 @@
 static DEFINE_MUTEX(msha_regions_lock);
 static LIST_HEAD(msha_regions);
 static DEFINE_IDR(msha_minors);
+static int msha_next_minor;
 
 u64 msha_page_sizes(void)
 {
@@ -181,10 +182,17 @@ static int msha_region_add_node(struct msha_view *v)
 	int ret;
 
 	lockdep_assert_held(&msha_regions_lock);
-	ret = idr_alloc(&msha_minors, v, 0, MSHA_MAX_MINORS, GFP_KERNEL_ACCOUNT);
+	/*
+	 * No number twice: whoever owned a node that is gone may still hold
+	 * its inode, with permissions of his own making, and would open the
+	 * node that has its number now.
+	 */
+	ret = idr_alloc(&msha_minors, v, msha_next_minor, MSHA_MAX_MINORS,
+			GFP_KERNEL_ACCOUNT);
 	if (ret < 0)
 		return ret;
 	v->minor = ret;
+	msha_next_minor = ret + 1;
 	ret = msha_view_add_node(v);
 	if (ret) {
 		idr_remove(&msha_minors, v->minor);

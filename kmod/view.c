@@ -209,8 +209,9 @@ static char *msha_view_devnode(const struct device *dev, umode_t *mode,
 {
 	struct msha_view *v = dev_get_drvdata(dev);
 
+	/* devtmpfs takes 0 for "none given"; it sets the type itself, too. */
 	if (mode)
-		*mode = v->mode;
+		*mode = S_IFCHR | v->mode;
 	if (uid)
 		*uid = v->uid;
 	if (gid)

@@ -124,7 +124,8 @@ struct msharearena_info {
  * gone, whoever created it.
  *
  * Errors: EEXIST the name is taken; EBUSY @addr is another region's; ENOSPC no
- * slot, or no device number, is left; EOPNOTSUPP the machine has no such
+ * slot, or no device number, is left (none is used twice while the module is
+ * loaded, and there are 2^20); EOPNOTSUPP the machine has no such
  * @page_size; EPERM an owner or group that the caller may not give away.
  */
 struct msharearena_create {
