@@ -177,17 +177,6 @@ check-kunit: user	## the module on a kernel that checks itself, and its KUnit su
 style:			## checkpatch on C, shellcheck on shell
 	@$(run) style
 
-##@ Measure
-# N="1 10" SIZE=1G SIZES="128M 1G" REPS=3 KINDS="region-2M shmem-4K" MEM=9G; QUICK=1
-bench_options = $(if $(QUICK),--quick) $(if $(N),--processes "$(N)") \
-	$(if $(SIZE),--size "$(SIZE)") $(if $(SIZES),--sizes "$(SIZES)") \
-	$(if $(REPS),--reps "$(REPS)") $(if $(KINDS),--kinds "$(KINDS)") \
-	$(if $(MEM),--mem "$(MEM)")
-
-.PHONY: bench-pagetables
-bench-pagetables: user module	## what processes pay for shared memory (KERNEL=... QUICK=1)
-	@tests/bench/pagetables.sh --kernel $(KERNEL) $(bench_options)
-
 ##@ Machine
 .PHONY: demo
 demo: user module	## the whole path at work in a virtual machine (KERNEL=...)

@@ -8,6 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
 
 #include "limits.h"
 #include "pin.h"
@@ -107,6 +108,7 @@ static int msha_donor_keep(struct msha_chunk *c, long n)
 static int msha_donor_pin_some(struct msha_chunk *c, unsigned long addr)
 {
 	struct vm_area_struct *vma = find_vma(current->mm, addr);
+	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM;
 	unsigned long n = 1;	/* the core counts a huge page by small ones */
 	long pinned;
 	int ret;
@@ -120,8 +122,10 @@ static int msha_donor_pin_some(struct msha_chunk *c, unsigned long addr)
 	if (c->page_size == PAGE_SIZE)
 		n = min3(c->n - c->pinned, (unsigned long)MSHA_PIN_BATCH,
 			 (vma->vm_end - addr) / PAGE_SIZE);
-	pinned = pin_user_pages(addr, n, FOLL_WRITE | FOLL_LONGTERM,
-				&c->pages[c->pinned]);
+	/* Whoever would bring a missing page waits for the lock we hold. */
+	if (userfaultfd_armed(vma))
+		flags |= FOLL_NOFAULT;
+	pinned = pin_user_pages(addr, n, flags, &c->pages[c->pinned]);
 	if (pinned <= 0)
 		return pinned ?: -EFAULT;
 	return msha_donor_keep(c, pinned);

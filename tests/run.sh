@@ -13,9 +13,10 @@
 #   vm-KERNEL      tests/uapi/*.c and tests/system/test-*.sh with the module in
 #                  a virtual machine that boots KERNEL (6.12 or 7.3)
 #   vm-KERNEL-debug
-#                  tests/kunit/test-*.sh, tests/uapi/*.c and those of
-#                  tests/system that have a comment "vm: debug", on a kernel
-#                  that checks itself (6.12-debug), which is many times slower
+#                  tests/kunit/test-*.sh, tests/uapi/*.c but those with a
+#                  comment "vm: stock", and those of tests/system that have a
+#                  comment "vm: debug", on a kernel that checks itself
+#                  (6.12-debug), which is many times slower
 #
 # --only RE runs the tests whose names (unit/test-layout) match. Tests in the
 # machine share one boot, except those with a comment like
@@ -136,7 +137,7 @@ append_of()
 
 run_suite()
 {
-	local suite=$1 build=build results system=()
+	local suite=$1 build=build results system=() uapi=()
 
 	results=build/results/$suite
 	rm -rf "$results"
@@ -149,7 +150,8 @@ run_suite()
 	native | native-asan) select_tests tests/native/test-*.sh ;;
 	vm-*-debug)
 		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
-		select_tests tests/kunit/test-*.sh tests/uapi/*.c "${system[@]}"
+		mapfile -t uapi < <(grep -L '\<vm: stock\>' tests/uapi/*.c)
+		select_tests tests/kunit/test-*.sh "${uapi[@]}" "${system[@]}"
 		;;
 	vm-*) select_tests tests/uapi/*.c tests/system/test-*.sh ;;
 	*) die "no suite '$suite'; see $0" ;;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The kernel's style: all of checkpatch --strict for what is kernel code, and
 # for userspace all but what only makes sense in the kernel.
+# timeout: 600
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 

@@ -5,12 +5,9 @@
  */
 #include "util.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #define NAME "test-attach"
 
-static uint64_t page_size;
+static uint64_t page_size, bytes;
 static char *base;
 
 /* The pages of the debugfs file: pid, view, P4D entry's frame, PUD table's. */
@@ -40,13 +37,13 @@ static void test_two_processes(int fd)
 	is(links(entries, tables, 4), 3, "debugfs lists them");
 	ok(entries[0] == tables[0] && entries[0] == entries[1] && entries[1] == entries[2],
 	   "all their P4D entries point to one PUD table");
-	PEER(a, .op = PEER_FILL, .a = (intptr_t)base, .b = 2 * page_size, .c = 5);
-	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base, .b = 2 * page_size, .c = 5), 1,
+	PEER(a, .op = PEER_FILL, .a = (intptr_t)base, .b = bytes, .c = 5);
+	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 5), 1,
 	   "what one writes the other reads");
-	ok(filled(base, 2 * page_size, 5), "and so do I");
-	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + 2 * page_size), SIGBUS,
+	ok(filled(base, bytes, 5), "and so do I");
+	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + bytes), SIGBUS,
 	   "a load from what is not exported is SIGBUS");
-	is(PEER(a, .op = PEER_STORE, .a = (intptr_t)base + 2 * page_size), SIGSEGV,
+	is(PEER(a, .op = PEER_STORE, .a = (intptr_t)base + bytes), SIGSEGV,
 	   "a store to it SIGSEGV");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + SLOT - 8), SIGBUS,
 	   "also at the end of the slot");
@@ -95,7 +92,7 @@ static void test_ways_out(int fd)
 		if (i == 0 || i == 2)
 			peer_kill(&p);
 		is(PEER(stays, .op = PEER_FILLED, .a = (intptr_t)base,
-			.b = 2 * page_size, .c = 5), 1, "the others keep every byte");
+			.b = bytes, .c = 5), 1, "the others keep every byte");
 	}
 	peer_kill(&stays);
 }
@@ -109,7 +106,7 @@ static void test_again(int fd)
 			return;
 		}
 	}
-	ok(filled(base, 2 * page_size, 5), "detached and attached 50 times, still the same");
+	ok(filled(base, bytes, 5), "detached and attached 50 times, still the same");
 }
 
 /* ---- permissions ---- */
@@ -162,7 +159,7 @@ static void test_mmap_arguments(int fd)
 	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, NULL), -EINVAL, "MAP_FIXED at 0");
 	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, base), 0, "(MAP_FIXED there)");
 	is(refused(fd, SLOT, rw, MAP_SHARED, 0, (void *)(8 * SLOT)), 0, "(a hint is ignored)");
-	taken = mmap(base + 16 * page_size, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+	taken = mmap(base + 16 * bytes, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
 		     MAP_FIXED_NOREPLACE, -1, 0);
 	ok(taken != MAP_FAILED, "(something else lies in the slot)");
 	is(refused(fd, SLOT, rw, MAP_SHARED, 0, NULL), -EBUSY, "then it is EBUSY");
@@ -204,66 +201,14 @@ static void test_write_permission(int fd)
 	close(ro);
 }
 
-/* ---- stale translations ---- */
-
-static _Atomic int stale_phase;
-static int stale_signal;
-
-static void pin_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		bail("sched_setaffinity: %s", strerror(errno));
-}
-
-/* Runs on the other CPU all the time, so that its TLB is never switched away. */
-static void *stale_reader(void *arg)
-{
-	uint64_t v;
-
-	(void)arg;
-	pin_to(1);
-	for (unsigned int i = 0; i < 64; i++)
-		try_load(base + i * (2 * page_size / 64), &v);
-	stale_phase = 1;
-	while (stale_phase != 2)
-		;
-	stale_signal = try_load(base, &v);
-	for (unsigned int i = 0; i < 64 && stale_signal; i++)
-		stale_signal = try_load(base + i * (2 * page_size / 64), &v);
-	return NULL;
-}
-
-static void test_stale_tlb(int fd)
-{
-	pthread_t t;
-
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		skip("stale translations: needs two CPUs");
-		return;
-	}
-	pin_to(0);
-	stale_phase = 0;
-	pthread_create(&t, NULL, stale_reader, NULL);
-	while (stale_phase != 1)
-		;
-	munmap(base, SLOT);
-	stale_phase = 2;
-	pthread_join(t, NULL);
-	is(stale_signal, SIGSEGV, "after munmap no other CPU has a stale translation");
-	ok(attach(fd, PROT_READ | PROT_WRITE) == base, "(attached again)");
-}
-
 static void test_size(uint64_t size)
 {
-	long before = hugepages(size, "free_hugepages");
-	int fd = region_with(NAME, size, 2 * size);
+	long before = pages_free(size);
+	int fd = region_with(NAME, size, two_of(size));
 
 	diag("pages of %lu KiB", (unsigned long)size >> 10);
 	page_size = size;
+	bytes = two_of(size);
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	if (!base)
 		bail("attach: %s", strerror(errno));
@@ -273,11 +218,10 @@ static void test_size(uint64_t size)
 	test_again(fd);
 	test_mmap_arguments(fd);
 	test_write_permission(fd);
-	test_stale_tlb(fd);
 	region_unlink(NAME);
 	close(fd);
 	munmap(base, SLOT);
-	is(hugepages(size, "free_hugepages"), before, "all pages are back in the pool");
+	is(pages_free(size), before, "all pages are back");
 }
 
 int main(int argc, char **argv)
@@ -285,6 +229,7 @@ int main(int argc, char **argv)
 	peer_main(argc, argv);
 	reserve_2m(32);
 	need_1g(2);
+	test_size(SZ_4K);
 	test_size(SZ_2M);
 	test_size(SZ_1G);
 	return done_testing();

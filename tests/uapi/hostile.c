@@ -1,242 +1,249 @@
 // SPDX-License-Identifier: MIT
+/* vm: stock */
 /*
- * Address-space calls that could hurt the shared tables, by a process that
- * means it. Whatever they answer, another process must keep every byte.
+ * Calls that move, replace or split mappings, by a process that means it: over
+ * the whole region, a part, its edges and what lies beside it. Whatever they
+ * answer, another process must keep every byte.
+ * timeout: 600
  */
-#include "util.h"
+#include "witness.h"
 
-#include <linux/userfaultfd.h>
+#include <sys/ipc.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 
 #define NAME "test-hostile"
 #ifndef SYS_mseal
 #define SYS_mseal 462
 #endif
-#ifndef PR_SET_MEMORY_MERGE
-#define PR_SET_MEMORY_MERGE 67
-#endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC (1 << 15)
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE 103
-#endif
 
-static uint64_t page_size, bytes;
-static char *base;
-static struct peer other;
+#define RW (PROT_READ | PROT_WRITE)
+#define PRIV (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
-/* The other process and I see every byte as it was. */
-static void unhurt(const char *what)
+/* Ranges that begin or end in the region, or hold it: all but the whole slot. */
+static const struct {
+	const char *what;
+	long from, to;		/* from the region's begin */
+} parts[] = {
+	{ "the first small page", 0, 4096 },
+	{ "a small page within", 4096, 8192 },
+	{ "the first 2 MiB", 0, 1 << 21 },
+	{ "the first GiB", 0, 1 << 30 },
+	{ "all but the first GiB", 1 << 30, SLOT },
+	{ "the last small page", SLOT - 4096, SLOT },
+	{ "over the beginning", -4096, 4096 },
+	{ "over the end", SLOT - 4096, SLOT + 4096 },
+	{ "up to its last byte but a page", -4096, SLOT - 4096 },
+};
+
+#define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* What lies beside the region belongs to me, and stays. */
+static char *below, *above;
+
+static void make_neighbours(void)
 {
-	ok(filled(base, bytes, 3) &&
-	   PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 3) == 1,
-	   "%s: nobody lost a byte", what);
+	munmap(base - 8192, 8192);
+	munmap(base + SLOT, 8192);
+	below = mmap(base - 8192, 8192, RW, PRIV | MAP_FIXED_NOREPLACE, -1, 0);
+	above = mmap(base + SLOT, 8192, RW, PRIV | MAP_FIXED_NOREPLACE, -1, 0);
+	ok(below == base - 8192 && above == base + SLOT, "other mappings lie beside it");
+	*(volatile char *)below = 1;
+	*(volatile char *)above = 2;
 }
 
-static void test_unmap_parts(void)
+static void test_munmap(void)
 {
-	is(munmap(base, page_size), -1, "munmap of the first page is refused");
-	is(errno, EINVAL, "(EINVAL)");
-	is(munmap(base + SLOT - 4096, 4096), -1, "of the last");
-	is(munmap(base + 4096, 4096), -1, "of a small one within a leaf");
-	ok(mmap(base + page_size, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		-1, 0) == MAP_FAILED, "MAP_FIXED over a part is refused");
-	ok(mmap(base - 4096, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	   MAP_FAILED, "over the beginning");
-	ok(mmap(base + SLOT - 4096, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		-1, 0) == MAP_FAILED, "over the end");
-	unhurt("munmap and mmap");
+	for (size_t i = 0; i < N_PARTS; i++) {
+		is(munmap(base + parts[i].from, parts[i].to - parts[i].from), -1,
+		   "munmap: %s is refused", parts[i].what);
+		is(errno, EINVAL, "(EINVAL)");
+	}
+	unhurt("munmap");
+}
+
+static void test_map_fixed(void)
+{
+	for (size_t i = 0; i < N_PARTS; i++) {
+		size_t len = parts[i].to - parts[i].from;
+		char *at = base + parts[i].from;
+
+		ok(mmap(at, len, PROT_READ, PRIV | MAP_FIXED, -1, 0) == MAP_FAILED,
+		   "MAP_FIXED: %s is refused", parts[i].what);
+		ok(mmap(at, len, PROT_READ, PRIV | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED &&
+		   errno == EEXIST, "MAP_FIXED_NOREPLACE: EEXIST");
+		ok(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, region, 0) == MAP_FAILED,
+		   "the region itself over that");
+	}
+	unhurt("mmap");
+}
+
+static void test_mprotect(void)
+{
+	static const int prots[] = { PROT_NONE, PROT_READ, RW, PROT_READ | PROT_EXEC };
+	int pkey = syscall(SYS_pkey_alloc, 0, 0);
+	int given = 0;
+
+	for (size_t p = 0; p < 4; p++) {
+		for (size_t i = 0; i < N_PARTS; i++) {
+			char *at = base + parts[i].from;
+			size_t len = parts[i].to - parts[i].from;
+
+			given += !mprotect(at, len, prots[p]);
+			given += !syscall(SYS_pkey_mprotect, at, len, prots[p],
+					  pkey < 0 ? 0 : pkey);
+		}
+		given += !mprotect(base, SLOT, prots[p]);
+		given += !syscall(SYS_pkey_mprotect, base, SLOT, prots[p], pkey < 0 ? 0 : pkey);
+	}
+	is(given, 0, "mprotect and pkey_mprotect are refused, whole or in part");
+	/* That of the neighbour below came first, and worked. */
+	mprotect(below, 8192, RW);
+	unhurt("mprotect");
+}
+
+/* What may work: to leave all where it is, or to cut off what is not ours. */
+static int mremap_one(char *old, size_t old_len, size_t new_len, int flags, char *to)
+{
+	void *p = mremap(old, old_len, new_len, flags, to);
+
+	return p == MAP_FAILED || (p == old && new_len && new_len <= old_len) ? 0 : 1;
 }
 
 static void test_mremap(void)
 {
-	struct {
-		const char *what;
-		void *old;
-		size_t old_len, new_len;
-		int flags;
-		void *to;
-	} c[] = {
-		{ "shrink", base, SLOT, SLOT / 2, 0, NULL },
-		{ "grow", base, SLOT, 2 * SLOT, MREMAP_MAYMOVE, NULL },
-		{ "duplicate", base, 0, SLOT, MREMAP_MAYMOVE, NULL },
-		{ "move", base, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_FIXED, base + 4 * SLOT },
-		{ "move to 0", base, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_FIXED, NULL },
-		{ "move, DONTUNMAP", base, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL },
-		{ "move, DONTUNMAP to", base, SLOT, SLOT,
-		  MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, base + 4 * SLOT },
-		{ "move a part", base, page_size, page_size, MREMAP_MAYMOVE | MREMAP_FIXED,
-		  base + 4 * SLOT },
-		{ "shrink and move", base, SLOT, page_size, MREMAP_MAYMOVE | MREMAP_FIXED,
-		  base + 4 * SLOT },
-	};
+	char *const olds[] = { base, base + 4096, base + SLOT - 4096 };
+	static const size_t lens[] = { 0, 4096, SZ_2M, SZ_1G, SLOT - 4096, SLOT, SLOT + 4096, 2 * SLOT };
+	char *const tos[] = { NULL, base, base + 4096, base + SLOT, base + 4 * SLOT };
+	int moved = 0, calls = 0;
 
-	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++)
-		ok(mremap(c[i].old, c[i].old_len, c[i].new_len, c[i].flags, c[i].to) ==
-		   MAP_FAILED, "mremap: %s is refused", c[i].what);
+	for (size_t o = 0; o < 3; o++)
+		for (size_t l = 0; l < 8; l++)
+			for (size_t n = 1; n < 8; n++)
+				for (int flags = 0; flags < 16; flags++, calls++)
+					moved += mremap_one(olds[o], lens[l], lens[n], flags,
+							    tos[calls % 5]);
+	for (int t = 0; t < 5; t++)
+		for (int flags = 0; flags < 8; flags++, calls++)
+			moved += mremap_one(base, SLOT, SLOT, flags, tos[t]);
+	is(moved, 0, "mremap: none of %d ways to move, copy, grow or shrink works", calls);
 	unhurt("mremap");
 }
 
-static void test_protection(void)
+/* Moving other mappings onto the region or, with neighbours, away from it. */
+static void test_mremap_onto(void)
 {
-	int pkey;
+	char *mine = mmap(NULL, 8192, RW, PRIV, -1, 0);
 
-	is(mprotect(base, SLOT, PROT_NONE), -1, "mprotect NONE is refused");
-	is(mprotect(base, SLOT, PROT_READ), -1, "mprotect READ is refused");
-	is(mprotect(base, SLOT, PROT_READ | PROT_WRITE), -1, "mprotect WRITE");
-	is(mprotect(base, SLOT, PROT_READ | PROT_EXEC), -1, "mprotect EXEC");
-	is(mprotect(base, page_size, PROT_NONE), -1, "mprotect of a part");
-	pkey = syscall(SYS_pkey_alloc, 0, 0);
-	is(syscall(SYS_pkey_mprotect, base, SLOT, PROT_READ, pkey < 0 ? 0 : pkey), -1,
-	   "pkey_mprotect");
-	unhurt("mprotect");
+	make_neighbours();
+	*(volatile char *)mine = 3;
+	for (size_t i = 0; i < N_PARTS; i++)
+		mremap(mine, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, base + parts[i].from);
+	ok(*(volatile char *)mine == 3, "mremap onto a part is refused, and the source stays");
+	unhurt("mremap onto a part");
+	/* Recent kernels move several mappings at once. */
+	mremap(below, SLOT + 16384, SLOT + 16384, MREMAP_MAYMOVE | MREMAP_FIXED,
+	       base + 4 * SLOT - 8192);
+	unhurt("mremap with its neighbours");
+	munmap(base + 4 * SLOT - 8192, 8192);
+	munmap(base + 5 * SLOT, 8192);
+	munmap(mine, 8192);
 }
 
-static void test_madvise(void)
+static void test_shm(void)
 {
-	for (int advice = 0; advice <= 110; advice++) {
-		/* These two mean to break memory: not a thing to try on others. */
-		if (advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE)
-			continue;
-		madvise(base, SLOT, advice);
-		madvise(base, page_size, advice);
-		madvise(base + page_size, 4096, advice);
+	int id = shmget(IPC_PRIVATE, 4 * SZ_2M, IPC_CREAT | 0600);
+
+	if (id < 0)
+		bail("shmget: %s", strerror(errno));
+	for (size_t i = 0; i < N_PARTS; i++) {
+		char *at = base + parts[i].from;
+
+		ok(shmat(id, at, SHM_REMAP) == (void *)-1, "shmat(SHM_REMAP): %s",
+		   parts[i].what);
+		ok(shmat(id, at, 0) == (void *)-1, "and without");
 	}
-	unhurt("madvise with every advice");
-	is(madvise(base, SLOT, MADV_DONTNEED), -1, "MADV_DONTNEED is refused");
-	is(madvise(base, SLOT, MADV_REMOVE), -1, "MADV_REMOVE is refused");
-	is(madvise(base, SLOT, MADV_DOFORK), -1, "MADV_DOFORK is refused");
+	shmctl(id, IPC_RMID, NULL);
+	unhurt("shmat");
 }
 
-static void test_locking(void)
+static void test_remap_file_pages(void)
 {
-	mlock(base, SLOT);
-	mlock(base, page_size);
-	mlock2(base, page_size, MLOCK_ONFAULT);
-	munlock(base, page_size);
-	mlockall(MCL_CURRENT);
-	munlockall();
-	msync(base, SLOT, MS_SYNC | MS_INVALIDATE);
 	remap_file_pages(base, SLOT, 0, 0, 0);
-	is(remap_file_pages(base, page_size, 0, 1, 0), -1, "remap_file_pages of a part");
-	prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
-	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
-	unhurt("mlock, msync and remap_file_pages");
+	for (size_t i = 0; i < N_PARTS; i++)
+		is(remap_file_pages(base + parts[i].from, parts[i].to - parts[i].from, 0, 1, 0),
+		   -1, "remap_file_pages: %s", parts[i].what);
+	unhurt("remap_file_pages");
 }
 
-static void test_policies(void)
+static char *set_brk(char *to)
 {
-	unsigned long nodes = 1;
-	void *pages[4] = { base, base + 4096, base + page_size, base + SLOT - 4096 };
-	int status[4];
-
-	syscall(SYS_mbind, base, SLOT, 2 /* MPOL_BIND */, &nodes, 64, 1 /* STRICT */);
-	syscall(SYS_mbind, base, SLOT, 2, &nodes, 64, 2 /* MOVE */);
-	syscall(SYS_mbind, base, page_size, 2, &nodes, 64, 1);
-	syscall(SYS_migrate_pages, 0, 64, &nodes, &nodes);
-	syscall(SYS_move_pages, 0, 4, pages, NULL, status, 0);
-	syscall(SYS_move_pages, 0, 4, pages, (int[]){ 0, 0, 0, 0 }, status, 2);
-	unhurt("mbind, migrate_pages, move_pages");
+	return (char *)syscall(SYS_brk, to);
 }
 
-static int uffd_register(uint64_t features, uint64_t mode)
-{
-	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	struct uffdio_register reg = {
-		.range = { (uintptr_t)base, SLOT },
-		.mode = mode,
-	};
-	struct uffdio_writeprotect wp = {
-		.range = { (uintptr_t)base, page_size },
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* USER_MODE_ONLY */);
-	int ret;
-
-	if (fd < 0)
-		bail("userfaultfd: %s", strerror(errno));
-	if (ioctl(fd, UFFDIO_API, &api))
-		bail("UFFDIO_API: %s", strerror(errno));
-	ret = ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
-	ioctl(fd, UFFDIO_WRITEPROTECT, &wp);
-	close(fd);
-	return ret;
-}
-
-static void test_userfaultfd(void)
-{
-	/* EPERM, or EINVAL from a kernel that looks at VM_SPECIAL first. */
-	ok(uffd_register(UFFD_FEATURE_WP_ASYNC, UFFDIO_REGISTER_MODE_WP) < 0,
-	   "userfaultfd WP_ASYNC is refused");
-	unhurt("WP_ASYNC");
-	ok(uffd_register(0, UFFDIO_REGISTER_MODE_MISSING) < 0, "MISSING is refused");
-	ok(uffd_register(0, UFFDIO_REGISTER_MODE_WP) < 0, "WP is refused");
-	ok(uffd_register(0, UFFDIO_REGISTER_MODE_MINOR) < 0, "MINOR is refused");
-	unhurt("userfaultfd");
-}
-
-static void test_fork(void)
-{
-	uint64_t v;
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(try_load(base, &v));
-	waitpid(pid, &status, 0);
-	is(WEXITSTATUS(status), SIGSEGV, "fork gives the child nothing");
-	pid = vfork();
-	if (!pid)
-		_exit(0);
-	waitpid(pid, &status, 0);
-	for (int i = 0; i < 50; i++) {
-		pid = fork();
-		if (!pid)
-			_exit(0);
-		waitpid(pid, &status, 0);
-	}
-	unhurt("fork and vfork");
-}
-
-static int attach_in_child(void)
+/* A heap or a stack that grows comes to a stop at the region. */
+static int grow_into_it(bool up)
 {
 	int fd = view_open(NAME, "rw", O_RDWR);
+	char *p = attach(fd, RW);
 
-	return attach(fd, PROT_READ | PROT_WRITE) == base && filled(base, bytes, 3) ? 0 : 1;
+	munmap(below, 8192);
+	munmap(above, 8192);
+	if (!up) {
+		char *top = mmap(p + SLOT + SZ_2M, 4096, RW, PRIV | MAP_GROWSDOWN |
+				 MAP_FIXED_NOREPLACE, -1, 0);
+
+		/* With nothing between, it grows by the page. */
+		for (char *at = top; at > p + SLOT - 8192; at -= 4096)
+			if (try_store(at, 1))
+				return at > p + SLOT ? 0 : 1;
+		return 2;
+	}
+	if (prctl(PR_SET_MM, PR_SET_MM_START_BRK, p - SZ_2M, 0, 0) ||
+	    prctl(PR_SET_MM, PR_SET_MM_BRK, p - SZ_2M, 0, 0))
+		return 3;
+	if (set_brk(p - 4096) != p - 4096)
+		return 4;
+	return set_brk(p + 4096) == p + 4096 || set_brk(p + SLOT + 4096) == p + SLOT + 4096 ? 5 : 0;
 }
 
-static void test_fork_attaches_itself(void)
+static void test_growth(void)
 {
-	int status;
-	pid_t pid = fork();
+	for (int up = 0; up < 2; up++) {
+		pid_t pid = fork();
+		int status;
 
-	if (!pid)
-		_exit(attach_in_child());
-	waitpid(pid, &status, 0);
-	is(status, 0, "but the child can attach by itself");
-	unhurt("its exit");
+		if (!pid)
+			_exit(grow_into_it(up));
+		waitpid(pid, &status, 0);
+		is(status, 0, "a %s that grows stops at the region", up ? "heap" : "stack");
+	}
+	unhurt("brk and MAP_GROWSDOWN");
 }
 
 /* In a child, as a sealed mapping stays for good. */
+static int seal(void)
+{
+	int fd = view_open(NAME, "rw", O_RDWR);
+	char *p = attach(fd, RW);
+
+	if (syscall(SYS_mseal, p, page_size, 0) == 0)
+		return 2;
+	if (syscall(SYS_mseal, p, SLOT, 0))
+		return errno == ENOSYS ? 4 : 3;
+	if (munmap(p, SLOT) == 0 || mremap(p, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_FIXED,
+					    p + 4 * SLOT) != MAP_FAILED)
+		return 5;
+	return mmap(p, SLOT, PROT_NONE, PRIV | MAP_FIXED, -1, 0) == MAP_FAILED ? 0 : 6;
+}
+
 static void test_mseal(void)
 {
 	int status;
 	pid_t pid = fork();
 
-	if (!pid) {
-		int fd = view_open(NAME, "rw", O_RDWR);
-		char *p = attach(fd, PROT_READ | PROT_WRITE);
-
-		if (syscall(SYS_mseal, p, page_size, 0) == 0)
-			_exit(2);
-		if (syscall(SYS_mseal, p, SLOT, 0))
-			_exit(errno == ENOSYS ? 4 : 3);
-		if (munmap(p, SLOT) == 0)
-			_exit(5);
-		_exit(0);
-	}
+	if (!pid)
+		_exit(seal());
 	waitpid(pid, &status, 0);
 	if (WEXITSTATUS(status) == 4)
 		skip("mseal: not in this kernel");
@@ -245,56 +252,48 @@ static void test_mseal(void)
 	unhurt("the exit of a process with a sealed mapping");
 }
 
-static void test_map_fixed_whole(int fd)
+/* What takes all of it away is a detach, whoever's mapping takes its place. */
+static void replaced(const char *how, char *got, size_t len)
 {
-	int rw = PROT_READ | PROT_WRITE;
+	ok(got == base, "%s over the whole slot works", how);
+	is(view_region(region).attached, 1, "and detaches");
+	ok(witness_unhurt(), "the other process keeps every byte");
+	munmap(base, len);
+	ok(attach(region, RW) == base, "(attached again)");
+}
 
-	ok(mmap(base, SLOT, rw, MAP_SHARED | MAP_FIXED, fd, 0) == base,
+static void test_whole(void)
+{
+	char *big = mmap(NULL, SLOT, RW, PRIV, -1, 0);
+
+	ok(mmap(base, SLOT, RW, MAP_SHARED | MAP_FIXED, region, 0) == base,
 	   "MAP_FIXED of the region over itself");
 	unhurt("that");
-	ok(mmap(base, SLOT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		-1, 0) == base, "MAP_FIXED of something else over the whole");
-	is(view_region(fd).attached, 1, "detaches");
-	is(PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 3), 1,
-	   "and the other process keeps every byte");
-	munmap(base, SLOT);
-	ok(attach(fd, rw) == base, "(attached again)");
-	is(munmap(base - 4096, SLOT + 8192), 0, "munmap of more than the whole");
-	is(view_region(fd).attached, 1, "detaches too");
-	ok(attach(fd, rw) == base, "(attached again)");
+	replaced("MAP_FIXED", mmap(base, SLOT, PROT_NONE, PRIV | MAP_FIXED, -1, 0), SLOT);
+	replaced("mremap of other memory", mremap(big, SLOT, SLOT,
+						  MREMAP_MAYMOVE | MREMAP_FIXED, base), SLOT);
+	is(munmap(base - 8192, SLOT + 16384), 0, "munmap of more than the whole");
+	is(view_region(region).attached, 1, "detaches too");
+	ok(attach(region, RW) == base, "(attached again)");
 	unhurt("all this");
 }
 
 static void test_size(uint64_t size)
 {
-	long before = hugepages(size, "free_hugepages");
-	int fd = region_with(NAME, size, 2 * size);
-
-	diag("pages of %lu KiB", (unsigned long)size >> 10);
-	page_size = size;
-	bytes = 2 * size;
-	base = attach(fd, PROT_READ | PROT_WRITE);
-	fill(base, bytes, 3);
-	other = peer_start();
-	peer_attach(&other, NAME, false);
-
-	test_unmap_parts();
+	witness_begin(NAME, size);
+	make_neighbours();
+	test_munmap();
+	test_map_fixed();
+	test_mprotect();
 	test_mremap();
-	test_protection();
-	test_madvise();
-	test_locking();
-	test_policies();
-	test_userfaultfd();
-	test_fork();
-	test_fork_attaches_itself();
+	test_mremap_onto();
+	make_neighbours();
+	test_shm();
+	test_remap_file_pages();
+	test_growth();
 	test_mseal();
-	test_map_fixed_whole(fd);
-
-	peer_kill(&other);
-	region_unlink(NAME);
-	close(fd);
-	munmap(base, SLOT);
-	is(hugepages(size, "free_hugepages"), before, "all pages are back in the pool");
+	test_whole();
+	witness_end();
 }
 
 int main(int argc, char **argv)
@@ -302,6 +301,7 @@ int main(int argc, char **argv)
 	peer_main(argc, argv);
 	reserve_2m(32);
 	need_1g(2);
+	test_size(SZ_4K);
 	test_size(SZ_2M);
 	test_size(SZ_1G);
 	return done_testing();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+/* vm: stock */
 /*
  * Many processes come and go at once, killed at any step, while others do I/O,
  * grow the region, read smaps and fork. SEED in the environment repeats a run's
  * choices. At the end: no attachment, no page and no byte is lost.
+ * timeout: 900
  */
 #include "util.h"
 
@@ -82,7 +84,7 @@ static void *poke_thread(void *arg)
 
 static void test_threads(uint64_t size)
 {
-	int fd = region_with("test-threads", size, size);
+	int fd = region_with("test-threads", size, size == SZ_1G ? size : two_of(size));
 	char *at = (char *)(uintptr_t)view_region(fd).addr;
 	pthread_t t[3], poke;
 	long mapped = 0;
@@ -108,15 +110,16 @@ static void test_threads(uint64_t size)
 
 static void test_storm(uint64_t size)
 {
-	long before = hugepages(size, "free_hugepages");
+	uint64_t part = size == SZ_4K ? SZ_2M : size;
+	long before = pages_free(size);
 	pid_t pid[WORKERS];
 	int fd, status, bad = 0;
 	char *p;
 
 	region_unlink(NAME);
-	region_create(NAME, size, size * 64);
+	region_create(NAME, size, part * 64);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, size, size, 0), 0, "(a region of %lu KiB pages)", (unsigned long)size >> 10);
+	is(donate(fd, size, part, 0), 0, "(a region of %lu KiB pages)", (unsigned long)size >> 10);
 	p = attach(fd, PROT_READ | PROT_WRITE);
 	fill(p, SZ_2M, 77);
 	for (int i = 0; i < WORKERS; i++)
@@ -130,8 +133,8 @@ static void test_storm(uint64_t size)
 		bad += !WIFSIGNALED(status);
 		pid[w] = start_worker(seed + i * WORKERS);
 		/* Growth under load, as far as the pool goes. */
-		if (size == SZ_2M && i % 4 == 0)
-			bad += donate(fd, size, size, (1 + i / 4) * size) != 0;
+		if (size != SZ_1G && i % 4 == 0)
+			bad += donate(fd, size, part, (1 + i / 4) * part) != 0;
 	}
 	for (int i = 0; i < WORKERS; i++) {
 		kill(pid[i], SIGKILL);
@@ -146,7 +149,7 @@ static void test_storm(uint64_t size)
 	munmap(p, SLOT);
 	region_unlink(NAME);
 	close(fd);
-	is(hugepages(size, "free_hugepages"), before, "all pages are back in the pool");
+	is(pages_free(size), before, "all pages are back");
 }
 
 int main(int argc, char **argv)
@@ -158,8 +161,10 @@ int main(int argc, char **argv)
 	diag("SEED=%u repeats this run's choices", seed);
 	reserve_2m(48);
 	need_1g(1);
+	test_threads(SZ_4K);
 	test_threads(SZ_2M);
 	test_threads(SZ_1G);
+	test_storm(SZ_4K);
 	test_storm(SZ_2M);
 	test_storm(SZ_1G);
 	return done_testing();

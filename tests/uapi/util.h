@@ -63,6 +63,56 @@ static inline long hugepages(uint64_t size, const char *what)
 	return read_long(path);
 }
 
+/* Pages that somebody has pinned, of all sizes, in pages of 4 KiB. */
+static inline long pinned_pages(void)
+{
+	long acquired = -1, released = 0;
+	char line[128];
+	FILE *f;
+
+	/* Each processor counts for itself; this adds them up. */
+	read_long("/proc/sys/vm/stat_refresh");
+	f = fopen("/proc/vmstat", "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		sscanf(line, "nr_foll_pin_acquired %ld", &acquired);
+		sscanf(line, "nr_foll_pin_released %ld", &released);
+	}
+	if (!f || acquired < 0)
+		bail("/proc/vmstat does not count pinned pages");
+	fclose(f);
+	return acquired - released;
+}
+
+/*
+ * What a test compares at its beginning and its end: the pool's free pages, or
+ * for pages without a pool how many are not pinned.
+ */
+static inline long pages_free(uint64_t size)
+{
+	return size == SZ_4K ? -pinned_pages() : hugepages(size, "free_hugepages");
+}
+
+/* Bytes of a region for tests that run with each size: two entries of a table. */
+static inline uint64_t two_of(uint64_t size)
+{
+	return size == SZ_4K ? 2 * SZ_2M : 2 * size;
+}
+
+/* A parameter of the module's; what it was before. */
+static inline long set_param(const char *name, long value)
+{
+	char path[128];
+	long old;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/msharearena/parameters/%s", name);
+	old = read_long(path);
+	f = fopen(path, "we");
+	if (!f || fprintf(f, "%ld\n", value) < 0 || fclose(f))
+		bail("%s: %s", path, strerror(errno));
+	return old;
+}
+
 /* Reserve 2 MiB pages; 1 GiB pages come from the kernel's command line. */
 static inline void reserve_2m(long n)
 {
@@ -128,14 +178,23 @@ static inline int region_unlink(const char *name)
 	return ctl(MSHAREARENA_UNLINK, &u);
 }
 
-static inline int view_open(const char *name, const char *view, int flags)
+/* @node: REGION/VIEW */
+static inline int node_open(const char *node, int flags)
 {
-	char path[128];
+	char path[160];
 	int fd;
 
-	snprintf(path, sizeof(path), "/dev/mshare/%s/%s", name, view);
+	snprintf(path, sizeof(path), "/dev/mshare/%s", node);
 	fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+static inline int view_open(const char *name, const char *view, int flags)
+{
+	char node[128];
+
+	snprintf(node, sizeof(node), "%s/%s", name, view);
+	return node_open(node, flags);
 }
 
 static inline int view_export(int fd, const void *addr, uint64_t length, uint64_t offset)
@@ -161,10 +220,14 @@ static inline struct msharearena_region view_region(int fd)
 
 static inline void *donor(uint64_t page_size, uint64_t length)
 {
-	int huge = page_size == SZ_1G ? MAP_HUGE_1GB : MAP_HUGE_2MB;
-	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | huge, -1, 0);
+	int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB;
+	void *p;
 
+	if (page_size == SZ_4K)
+		flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	else
+		flags |= page_size == SZ_1G ? MAP_HUGE_1GB : MAP_HUGE_2MB;
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, -1, 0);
 	return p == MAP_FAILED ? NULL : p;
 }
 
@@ -284,6 +347,7 @@ enum peer_op {
 	PEER_EXIT,	/* no answer */
 	PEER_TAKE,	/* a: from, b: tag, c: timeout; returns fd or -errno */
 	PEER_PUBLISH,	/* a: ring fd, b: tag, c: to */
+	PEER_OPEN_VIEW,	/* a: open flags; text: REGION/VIEW; returns fd or -errno */
 	PEER_OPS,
 };
 
@@ -363,6 +427,9 @@ static inline int64_t peer_do(struct peer_msg *m, int *fd, char **map, uint64_t 
 		p.tag = m->b;
 		p.to = m->c;
 		return ioctl(*fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
+	case PEER_OPEN_VIEW:
+		*fd = node_open(m->text, m->a);
+		return *fd;
 	default:
 		return PEER_EXTRA(m, *fd);
 	}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+/* vm: stock */
+/*
+ * Which memory may come into a region of each page size, and that what was
+ * refused, or failed half way, leaves nothing behind: no page, no pin, no
+ * charge and nothing to be seen.
+ */
+#include "util.h"
+
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#define NAME "test-donor"
+#define RW (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#define HUGE (MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB)
+#define AT ((char *)0x600000000000)
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+static uint64_t page_size;
+static int region;
+
+static char *map(size_t len, int prot, int flags, int fd)
+{
+	char *p = mmap(AT, len, prot, flags | MAP_FIXED, fd, 0);
+
+	if (p == MAP_FAILED)
+		bail("mmap of a donor: %s", strerror(errno));
+	return p;
+}
+
+/* Offer what is mapped so, and take it away again. */
+static int offer(int prot, int flags, int fd)
+{
+	char *p = map(2 * SZ_2M, prot, flags, fd);
+	int ret = view_export(region, p, SZ_2M, 0);
+
+	munmap(p, 2 * SZ_2M);
+	return ret;
+}
+
+static int file_of(int fd, off_t size)
+{
+	if (fd < 0 || ftruncate(fd, size))
+		bail("a file to map: %s", strerror(errno));
+	return fd;
+}
+
+/* Nothing that has a name or an owner, whatever the region's page size. */
+static void test_files(void)
+{
+	int tmp = file_of(open("/tmp/msha-donor", O_RDWR | O_CREAT | O_CLOEXEC, 0600), 2 * SZ_2M);
+	int memfd = file_of(memfd_create("donor", MFD_CLOEXEC), 2 * SZ_2M);
+	int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	int disk = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	is(offer(RW, MAP_SHARED, tmp), -EOPNOTSUPP, "a file on tmpfs");
+	is(offer(RW, MAP_PRIVATE, tmp), -EOPNOTSUPP, "a private mapping of it");
+	is(offer(RW, MAP_PRIVATE, disk), -EOPNOTSUPP, "a private mapping of a file on a disk");
+	is(offer(RW, MAP_SHARED, memfd), -EOPNOTSUPP, "a memfd of small pages");
+	is(offer(RW, MAP_PRIVATE, memfd), -EOPNOTSUPP, "a private mapping of it");
+	is(offer(RW, MAP_SHARED | MAP_ANONYMOUS, -1), -EOPNOTSUPP, "shared anonymous memory");
+	is(offer(RW, MAP_SHARED, zero), -EOPNOTSUPP, "/dev/zero, shared");
+	close(tmp);
+	close(memfd);
+	close(zero);
+	close(disk);
+	unlink("/tmp/msha-donor");
+}
+
+static void test_secret(void)
+{
+	int fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+
+	if (fd < 0) {
+		skip("secret memory: this kernel has none (secretmem.enable=1)");
+		return;
+	}
+	file_of(fd, 2 * SZ_2M);
+	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "secret memory");
+	close(fd);
+}
+
+/* What is no memory of the process's: devices, and other regions. */
+static void test_devices(void)
+{
+	int mem = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	int other = region_with("test-donor-other", SZ_2M, 2 * SZ_2M);
+	char *base = attach(other, RW);
+	char *p;
+
+	if (mem < 0)
+		bail("/dev/mem: %s", strerror(errno));
+	/* The first MiB may be mapped where the kernel guards the rest. */
+	p = mmap(AT, 4096, RW, MAP_SHARED | MAP_FIXED, mem, 0xb8000);
+	if (p == MAP_FAILED)
+		bail("mmap of /dev/mem: %s", strerror(errno));
+	if (page_size == SZ_4K)
+		is(view_export(region, p, 4096, 0), -EOPNOTSUPP, "device memory");
+	munmap(p, 4096);
+	is(view_export(region, base, SZ_2M, 0), -EOPNOTSUPP, "a region, itself attached");
+	munmap(base, SLOT);
+	region_unlink("test-donor-other");
+	close(other);
+	close(mem);
+}
+
+static void test_hugetlb_file(void)
+{
+	int fd;
+
+	mkdir("/tmp/msha-huge", 0700);
+	if (mount("none", "/tmp/msha-huge", "hugetlbfs", 0, "pagesize=2M"))
+		bail("mount hugetlbfs: %s", strerror(errno));
+	fd = file_of(open("/tmp/msha-huge/f", O_RDWR | O_CREAT | O_CLOEXEC, 0600), 2 * SZ_2M);
+	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "a file on hugetlbfs");
+	is(offer(RW, MAP_PRIVATE, fd), -EOPNOTSUPP, "a private mapping of it");
+	unlink("/tmp/msha-huge/f");
+	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "also when it has no name any more");
+	close(fd);
+	umount("/tmp/msha-huge");
+	rmdir("/tmp/msha-huge");
+}
+
+/* Pages of exactly the region's size. */
+static void test_other_sizes(void)
+{
+	char *p;
+
+	if (page_size != SZ_4K)
+		is(offer(RW, ANON, -1), -EOPNOTSUPP, "anonymous memory of small pages");
+	if (page_size == SZ_4K) {
+		is(offer(RW, HUGE | MAP_SHARED, -1), -EOPNOTSUPP, "huge pages for 4 KiB");
+		is(offer(RW, HUGE | MAP_PRIVATE, -1), -EOPNOTSUPP, "private huge pages");
+	}
+	if (page_size == SZ_1G)
+		return;
+	p = donor(SZ_1G, SZ_1G);
+	if (!p)
+		bail("a 1 GiB donor: %s", strerror(errno));
+	is(view_export(region, p, SZ_2M, 0), -EOPNOTSUPP, "pages of 1 GiB");
+	munmap(p, SZ_1G);
+}
+
+static void test_protection(int flags)
+{
+	char *p;
+
+	is(offer(PROT_READ, flags, -1), -EACCES, "read-only memory is EACCES");
+	is(offer(PROT_NONE, flags, -1), -EACCES, "also memory without any access");
+	p = map(2 * SZ_2M, RW, flags, -1);
+	mprotect(p + SZ_2M, SZ_2M, PROT_READ);
+	is(view_export(region, p, 2 * SZ_2M, 0), -EACCES, "or when only its second half is");
+	munmap(p, 2 * SZ_2M);
+	is(view_export(region, AT, SZ_2M, 0), -EFAULT, "what is not mapped is EFAULT");
+	is(view_export(region, (char *)-(long)SZ_1G, SZ_2M, 0), -EFAULT, "kernel addresses too");
+	is(view_export(region, (char *)-(long)SZ_1G, SZ_2M * 600, 0), -EFAULT,
+	   "and a range that wraps");
+}
+
+static void test_half_mapped(int flags)
+{
+	long pages = pages_free(page_size), pins = pinned_pages();
+	long tables = view_region(region).table_bytes;
+	char *p = map(4 * SZ_2M, RW, flags, -1);
+
+	munmap(p + 2 * SZ_2M, SZ_2M);
+	is(view_export(region, p, 4 * SZ_2M, 0), -EFAULT, "a hole in the middle is EFAULT");
+	is(view_export(region, p + SZ_2M, 2 * SZ_2M, 0), -EFAULT, "or at the end");
+	is(view_export(region, p + 2 * SZ_2M, SZ_2M, 0), -EFAULT, "or from the beginning");
+	is(view_region(region).exported, 0, "nothing came in");
+	is(pinned_pages(), pins, "nothing is pinned");
+	is(view_region(region).table_bytes, tables, "no table is left of it");
+	munmap(p, 4 * SZ_2M);
+	is(pages_free(page_size), pages, "and the pages are back");
+}
+
+/* As a user whose limit is just what a region of this length needs. */
+static int export_limited(bool half_mapped_first, uint64_t limit)
+{
+	struct rlimit rl = { limit, limit };
+	int flags = page_size == SZ_4K ? ANON : HUGE | MAP_SHARED;
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		char *p = map(4 * SZ_2M, RW, flags, -1);
+
+		setrlimit(RLIMIT_MEMLOCK, &rl);
+		munmap(p + 3 * SZ_2M, SZ_2M);
+		if (setresuid(1234, 1234, 1234))
+			_exit(100);
+		if (half_mapped_first && view_export(region, p + SZ_2M, 3 * SZ_2M, 0) != -EFAULT)
+			_exit(101);
+		_exit(-view_export(region, p, 3 * SZ_2M, 0));
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -99;
+}
+
+static void test_charge(void)
+{
+	is(export_limited(false, 3 * SZ_2M - 4096), -ENOMEM, "over RLIMIT_MEMLOCK");
+	is(view_region(region).exported, 0, "nothing came in");
+	is(export_limited(true, 3 * SZ_2M), 0, "a failed export does not count against it");
+	is(export_limited(false, 3 * SZ_2M), -EEXIST, "(it came in)");
+}
+
+static void begin(uint64_t size, uint64_t length)
+{
+	int ret = region_create(NAME, size, length);
+
+	page_size = size;
+	if (ret)
+		bail("create: %s", strerror(-ret));
+	region = view_open(NAME, "rw", O_RDWR);
+	diag("pages of %lu KiB", (unsigned long)size >> 10);
+}
+
+static void end(void)
+{
+	region_unlink(NAME);
+	close(region);
+}
+
+static void test_size(uint64_t size, int flags)
+{
+	long pages = pages_free(size);
+
+	begin(size, 1024 * SZ_2M);
+	test_files();
+	test_secret();
+	test_devices();
+	test_hugetlb_file();
+	test_other_sizes();
+	test_protection(flags);
+	test_half_mapped(flags);
+	test_charge();
+	end();
+	is(pages_free(size), pages, "all pages are back");
+}
+
+/* Two pages in the whole machine: what is refused must not keep one. */
+static void test_1g(void)
+{
+	long pages = pages_free(SZ_1G);
+	char *p;
+
+	begin(SZ_1G, 4 * SZ_1G);
+	is(view_export(region, AT, SZ_1G, 0), -EFAULT, "what is not mapped is EFAULT");
+	p = map(SZ_1G, RW, ANON | MAP_NORESERVE, -1);
+	is(view_export(region, p, SZ_1G, 0), -EOPNOTSUPP, "small pages");
+	munmap(p, SZ_1G);
+	p = map(2 * SZ_1G, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1GB, -1);
+	is(view_export(region, p, SZ_1G, 0), -EACCES, "read-only memory is EACCES");
+	mprotect(p, SZ_1G, RW);
+	is(view_export(region, p, 2 * SZ_1G, 0), -EACCES, "or when only its second half is");
+	munmap(p + SZ_1G, SZ_1G);
+	is(view_export(region, p, 2 * SZ_1G, 0), -EFAULT, "half mapped is EFAULT");
+	is(view_region(region).exported, 0, "nothing came in");
+	munmap(p, SZ_1G);
+	is(pages_free(SZ_1G), pages, "and the pages are back");
+	is(donate(region, SZ_1G, SZ_1G, SZ_1G), 0, "(one that is fine)");
+	end();
+	is(pages_free(SZ_1G), pages, "all pages are back");
+}
+
+int main(int argc, char **argv)
+{
+	peer_main(argc, argv);
+	reserve_2m(48);
+	need_1g(2);
+	region_unlink(NAME);
+	test_size(SZ_4K, ANON);
+	test_size(SZ_2M, HUGE | MAP_SHARED);
+	test_1g();
+	return done_testing();
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/* vm: stock */
+/* Who may make regions and views, for whom, and who may take them away. */
+#include "users.h"
+#include "views.h"
+
+#define NAME "test-perm-owner"
+
+static const struct user root = { .name = "root" };
+static const struct user owner = { .name = "the owner", .uid = 1001, .gid = 2001, .also = 2005 };
+static const struct user member = { .name = "a group member", .uid = 1002, .gid = 2002,
+				    .also = 2001 };
+static const struct user stranger = { .name = "a stranger", .uid = 1003, .gid = 2003 };
+static const struct user fowner = { .name = "one with CAP_FOWNER", .uid = 1003, .gid = 2003,
+				    .caps = CAP(FOWNER) };
+static const struct user chowner = { .name = "one with CAP_CHOWN", .uid = 1004, .gid = 2004,
+				     .caps = CAP(CHOWN) };
+/* All that could be mistaken for the right one. */
+static const struct user others = { .name = "one with other capabilities", .uid = 1003,
+				    .gid = 2003,
+				    .caps = CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH) |
+					    CAP(SYS_ADMIN) | CAP(IPC_LOCK) | CAP(FSETID) |
+					    CAP(SETUID) | CAP(SETGID) | CAP(MKNOD) };
+
+static int try_unlink(void *arg)
+{
+	return region_unlink(arg);
+}
+
+static int try_create(void *arg)
+{
+	struct msharearena_create c = *(struct msharearena_create *)arg;
+
+	return ctl(MSHAREARENA_CREATE, &c);
+}
+
+static int try_view(void *arg)
+{
+	return ctl(MSHAREARENA_ADD_VIEW, arg);
+}
+
+static int create_as(const struct user *u, uid_t uid, gid_t gid)
+{
+	struct msharearena_create c = create_args(NAME, SZ_2M, 4 * SZ_2M);
+
+	c.uid = uid;
+	c.gid = gid;
+	return as(u, try_create, &c);
+}
+
+static int view_as(const struct user *u, const char *view, uid_t uid, gid_t gid)
+{
+	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_RW };
+	struct msharearena_view v = view_args(NAME, view, &r, 1);
+
+	v.uid = uid;
+	v.gid = gid;
+	return as(u, try_view, &v);
+}
+
+static void node_is(const char *view, uid_t uid, gid_t gid, mode_t mode)
+{
+	struct stat st = { 0 };
+	char path[128];
+
+	snprintf(path, sizeof(path), "/dev/mshare/" NAME "/%s", view);
+	ok(!stat(path, &st) && st.st_mode == (S_IFCHR | mode) && st.st_uid == uid &&
+	   st.st_gid == gid, "%s is %u:%u, mode %o", view, uid, gid, mode);
+	if (st.st_uid != uid || st.st_gid != gid || st.st_mode != (S_IFCHR | mode))
+		diag("it is %u:%u, mode %o", st.st_uid, st.st_gid, st.st_mode);
+}
+
+static int open_control(void *arg)
+{
+	int fd = open("/dev/msharearena", O_RDONLY | O_CLOEXEC);
+
+	(void)arg;
+	return fd < 0 ? -errno : 0;
+}
+
+static void test_control(void)
+{
+	is(as(&owner, open_control, NULL), -EACCES, "only root opens the control device");
+	is(as(&others, open_control, NULL), 0, "or who may open anything");
+	control_for_all(true);
+	is(create_as(&stranger, -1, -1), 0, "unless its mode says otherwise");
+	node_is("rw", 1003, 2003, 0600);
+	node_is("ro", 1003, 2003, 0400);
+	region_unlink(NAME);
+}
+
+static void created(int ret, int want, const char *what)
+{
+	is(ret, want, "create: %s", what);
+	if (!want && !ret)
+		region_unlink(NAME);
+	else
+		is(view_open(NAME, "ro", O_RDONLY), -ENOENT, "(there is nothing)");
+}
+
+static void test_give(void)
+{
+	created(create_as(&owner, 1001, 2001), 0, "for himself, by number");
+	created(create_as(&owner, -1, 2005), 0, "for another of his groups");
+	created(create_as(&owner, -1, 2002), -EPERM, "for a group he is not in");
+	created(create_as(&owner, -1, 0), -EPERM, "for root's group");
+	created(create_as(&owner, 1002, -1), -EPERM, "for another user");
+	created(create_as(&owner, 0, -1), -EPERM, "for root");
+	created(create_as(&others, 1002, -1), -EPERM, "for another, with other capabilities");
+	created(create_as(&others, -1, 2002), -EPERM, "for a group, with other capabilities");
+	created(create_as(&fowner, 1002, -1), -EPERM, "for another, with CAP_FOWNER");
+	created(create_as(&chowner, 1002, -1), 0, "for another, with CAP_CHOWN");
+	created(create_as(&chowner, -1, 2002), 0, "for a group, with CAP_CHOWN");
+	created(create_as(&root, 1002, 2002), 0, "for another, by root");
+}
+
+/* Who it was made for owns it; who made it does not. */
+static void test_given(void)
+{
+	is(create_as(&chowner, 1002, 2002), 0, "a region that was given away");
+	node_is("rw", 1002, 2002, 0600);
+	is(view_as(&chowner, "v1", -1, -1), -EPERM, "is not its maker's to add a view to");
+	is(as(&chowner, try_unlink, NAME), -EPERM, "nor to unlink");
+	is(view_as(&member, "v1", -1, -1), 0, "but whom it was given to may");
+	is(as(&member, try_unlink, NAME), 0, "and unlink it");
+}
+
+static void test_unlink(void)
+{
+	static const struct {
+		const struct user *who;
+		int want;
+	} tries[] = {
+		{ &member, -EPERM }, { &stranger, -EPERM }, { &others, -EPERM },
+		{ &chowner, -EPERM }, { &owner, 0 }, { &fowner, 0 }, { &root, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+		is(create_as(&owner, -1, -1), 0, "the owner's region");
+		is(as(tries[i].who, try_unlink, NAME), tries[i].want, "unlink by %s",
+		   tries[i].who->name);
+		is(as(&owner, try_unlink, NAME), tries[i].want ? 0 : -ENOENT,
+		   "(it is %s)", tries[i].want ? "still there" : "gone");
+	}
+	is(as(&stranger, try_unlink, NAME), -ENOENT, "a region that is not is ENOENT");
+}
+
+static void test_views(void)
+{
+	is(create_as(&owner, -1, -1), 0, "the owner's region");
+	is(view_as(&member, "v1", -1, -1), -EPERM, "a view by a group member");
+	is(view_as(&stranger, "v1", -1, -1), -EPERM, "by a stranger");
+	is(view_as(&others, "v1", -1, -1), -EPERM, "by one with other capabilities");
+	is(view_as(&chowner, "v1", -1, -1), -EPERM, "by one with CAP_CHOWN");
+	is(view_as(&owner, "v1", -1, -1), 0, "by the owner");
+	node_is("v1", 1001, 2001, 0600);
+	is(view_as(&fowner, "v2", -1, -1), 0, "by one with CAP_FOWNER");
+	node_is("v2", 1003, 2003, 0600);
+	is(view_as(&owner, "v3", 1002, -1), -EPERM, "the owner gives none to another user");
+	is(view_as(&owner, "v3", -1, 2002), -EPERM, "nor to a group he is not in");
+	is(view_as(&owner, "v3", -1, 2005), 0, "but to his own");
+	node_is("v3", 1001, 2005, 0600);
+	is(view_as(&root, "v4", 1002, 2002), 0, "root gives one to another");
+	node_is("v4", 1002, 2002, 0600);
+	is(view_as(&member, "v5", -1, -1), -EPERM, "who owns a view, but not the region");
+	is(as(&member, try_unlink, NAME), -EPERM, "and does not unlink it");
+	is(as(&owner, try_unlink, NAME), 0, "its owner does");
+}
+
+static int open_rw(void *arg)
+{
+	int fd = view_open(NAME, "rw", O_RDWR);
+
+	(void)arg;
+	return fd < 0 ? fd : 0;
+}
+
+/* chown of a node says who opens it, and nothing about the region. */
+static void test_chown(void)
+{
+	is(create_as(&owner, -1, -1), 0, "the owner's region");
+	if (chown("/dev/mshare/" NAME "/rw", 1003, 2003))
+		bail("chown: %s", strerror(errno));
+	is(as(&stranger, open_rw, NULL), 0, "chown lets a stranger open a node");
+	is(view_as(&stranger, "v1", -1, -1), -EPERM, "not add a view");
+	is(as(&stranger, try_unlink, NAME), -EPERM, "not unlink");
+	is(as(&owner, open_rw, NULL), -EACCES, "and the owner not open it");
+	is(as(&owner, try_unlink, NAME), 0, "but he unlinks the region");
+}
+
+/* Each mode as it was said, whatever the caller's umask is. */
+static void test_modes(void)
+{
+	static const mode_t modes[] = { 0666, 0664, 0640, 0604, 0600, 0444, 0400, 0222, 0200, 0 };
+	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_RW };
+	struct msharearena_view v = view_args(NAME, "mixed", &r, 1);
+	struct msharearena_create c;
+	mode_t mask;
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		c = create_args(NAME, SZ_2M, SZ_2M);
+		c.mode = modes[i];
+		mask = umask(i % 2 ? 0777 : 0);
+		is(ctl(MSHAREARENA_CREATE, &c), 0, "a region of mode %o", modes[i]);
+		v.mode = modes[i];
+		is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "and a view");
+		umask(mask);
+		node_is("rw", 0, 0, modes[i]);
+		node_is("ro", 0, 0, modes[i] & 0444);
+		node_is("mixed", 0, 0, modes[i]);
+		region_unlink(NAME);
+	}
+}
+
+int main(void)
+{
+	region_unlink(NAME);
+	test_control();
+	test_give();
+	test_given();
+	test_unlink();
+	test_views();
+	test_chown();
+	control_for_all(false);
+	test_modes();
+	return done_testing();
+}

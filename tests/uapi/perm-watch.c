@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/* vm: stock */
+/*
+ * Nodes come with their owner, group and mode: whoever looks all the time never
+ * sees one that more people could open than at the end, and who is told of a
+ * node by a uevent finds it finished.
+ *
+ * timeout: 300
+ */
+#include "uevents.h"
+#include "users.h"
+#include "views.h"
+
+#define NAME "test-perm-watch"
+#define ROUNDS 40
+#define UID 1001
+#define GID 2001
+#define MODE 0640
+
+static const char *const views[] = { "rw", "ro", "part" };
+static const mode_t modes[] = { MODE, MODE & 0444, MODE };
+
+/* What the watchers saw, all of them together. */
+struct seen {
+	unsigned long finished, early, wrong, opened, told, told_wrong;
+};
+
+static volatile struct seen *seen;
+
+static bool finished(const struct stat *st, size_t i)
+{
+	return st->st_mode == (S_IFCHR | modes[i]) && st->st_uid == UID && st->st_gid == GID;
+}
+
+/* devtmpfs makes a node as root's and then gives it away: nobody gains by that. */
+static bool harmless(const struct stat *st, size_t i)
+{
+	return !(st->st_mode & 07777 & ~modes[i]) && !st->st_uid && !st->st_gid;
+}
+
+static void watch(void)
+{
+	struct stat st;
+	char path[128];
+
+	for (size_t i = 0;; i = (i + 1) % ARRAY_LEN(views)) {
+		snprintf(path, sizeof(path), "/dev/mshare/" NAME "/%s", views[i]);
+		if (lstat(path, &st))
+			continue;
+		if (finished(&st, i))
+			seen->finished++;
+		else if (harmless(&st, i))
+			seen->early++;
+		else
+			seen->wrong++;
+	}
+}
+
+/* Nobody of whom the mode speaks. */
+static void try_to_open(void)
+{
+	static const struct user stranger = { .name = "a stranger", .uid = 1003, .gid = 2003 };
+
+	if (user_become(&stranger))
+		_exit(1);
+	for (size_t i = 0;; i = (i + 1) % ARRAY_LEN(views)) {
+		int fd = view_open(NAME, views[i], O_RDONLY);
+
+		if (fd < 0)
+			continue;
+		seen->opened++;
+		close(fd);
+	}
+}
+
+static void hear(int sock)
+{
+	struct uevent e;
+	struct stat st;
+	char path[128];
+
+	while (uevent_next(sock, NAME, -1, &e)) {
+		if (strcmp(uevent_get(&e, "ACTION"), "add"))
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", uevent_get(&e, "DEVNAME"));
+		for (size_t i = 0; i < ARRAY_LEN(views); i++) {
+			if (strcmp(uevent_get(&e, "MSHARE_VIEW"), views[i]) || stat(path, &st))
+				continue;
+			seen->told++;
+			seen->told_wrong += !finished(&st, i);
+		}
+	}
+}
+
+static pid_t start(void (*fn)(void))
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		fn();
+		_exit(1);
+	}
+	return pid;
+}
+
+static void make_nodes(void)
+{
+	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
+	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_RW };
+	struct msharearena_view v = view_args(NAME, "part", &r, 1);
+	unsigned long told = seen->told;
+
+	c.uid = UID;
+	c.gid = GID;
+	c.mode = MODE;
+	v.uid = UID;
+	v.gid = GID;
+	v.mode = MODE;
+	if (ctl(MSHAREARENA_CREATE, &c) || ctl(MSHAREARENA_ADD_VIEW, &v))
+		bail("create: %s", strerror(errno));
+	/* The listener gets his time; the nodes stay long enough to be seen. */
+	for (int ms = 0; ms < 30000 && seen->told < told + ARRAY_LEN(views); ms++)
+		usleep(1000);
+	region_unlink(NAME);
+}
+
+int main(void)
+{
+	int sock = uevent_open();
+	pid_t pid[3];
+
+	region_unlink(NAME);
+	seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid[0] = start(watch);
+	pid[1] = start(try_to_open);
+	pid[2] = fork();
+	if (!pid[2])
+		hear(sock);
+	for (int i = 0; i < ROUNDS; i++)
+		make_nodes();
+	for (size_t i = 0; i < ARRAY_LEN(pid); i++) {
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], NULL, 0);
+	}
+	diag("looked: %lu finished, %lu not yet given away", seen->finished, seen->early);
+	ok(seen->finished > 0, "nodes were seen while they came and went");
+	is(seen->wrong, 0, "none with another owner or group, or more in its mode");
+	is(seen->opened, 0, "none that a stranger could open");
+	is(seen->told, ROUNDS * ARRAY_LEN(views), "a uevent tells of each node");
+	is(seen->told_wrong, 0, "each is finished by then");
+	return done_testing();
+}

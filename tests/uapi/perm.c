@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+/* vm: stock */
+/* Who may open which node how, and what the open file is then good for. */
+#include "users.h"
+#include "views.h"
+
+#define NAME "test-perm"
+
+/* In the order of the columns below. */
+static const struct user users[] = {
+	{ .name = "root" },
+	{ .name = "the owner", .uid = 1001, .gid = 2009 },
+	{ .name = "a group member", .uid = 1002, .gid = 2002, .also = 2001 },
+	{ .name = "a stranger", .uid = 1003, .gid = 2003 },
+};
+
+struct opening {
+	const char *view;
+	int flags;
+	int want[ARRAY_LEN(users)];
+};
+
+#define NO (-EACCES)
+
+/* rw 0640, ro 0440, part 0664, look 0664 of which the bits to write are dropped */
+static const struct opening openings[] = {
+	{ "rw", O_RDONLY, { 0, 0, 0, NO } },
+	{ "rw", O_RDWR, { 0, 0, NO, NO } },
+	{ "rw", O_WRONLY, { 0, 0, NO, NO } },
+	{ "ro", O_RDONLY, { 0, 0, 0, NO } },
+	{ "ro", O_RDWR, { NO, NO, NO, NO } },
+	{ "ro", O_WRONLY, { NO, NO, NO, NO } },
+	{ "part", O_RDONLY, { 0, 0, 0, 0 } },
+	{ "part", O_RDWR, { 0, 0, 0, NO } },
+	{ "part", O_WRONLY, { 0, 0, 0, NO } },
+	{ "look", O_RDONLY, { 0, 0, 0, 0 } },
+	{ "look", O_RDWR, { NO, NO, NO, NO } },
+	{ "look", O_WRONLY, { NO, NO, NO, NO } },
+};
+
+static const char *how(int flags)
+{
+	static const char *const names[] = { "O_RDONLY", "O_WRONLY", "O_RDWR" };
+
+	return names[flags & O_ACCMODE];
+}
+
+static int try_open(void *arg)
+{
+	const struct opening *o = arg;
+	int fd = view_open(NAME, o->view, o->flags);
+
+	return fd < 0 ? fd : 0;
+}
+
+static void test_open(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(openings); i++)
+		for (size_t j = 0; j < ARRAY_LEN(users); j++)
+			is(as(&users[j], try_open, (void *)&openings[i]),
+			   openings[i].want[j], "%s opens %s %s", users[j].name,
+			   openings[i].view, how(openings[i].flags));
+}
+
+/* Not accounted for: else the core says ENOMEM to 512 GiB first. */
+#define PRIVATE (MAP_PRIVATE | MAP_NORESERVE)
+
+/* @store: what a store then does; the first page is writable in rw and part. */
+static const struct mapping {
+	const char *view;
+	int flags, prot, map;
+	int want, store;
+} mappings[] = {
+	{ "rw", O_RDWR, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0 },
+	{ "rw", O_RDWR, PROT_READ, MAP_SHARED, 0, SIGSEGV },
+	{ "rw", O_RDWR, PROT_READ | PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "rw", O_RDWR, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "rw", O_RDWR, PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "rw", O_RDWR, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
+	{ "rw", O_RDWR, PROT_READ, PRIVATE, -EINVAL, 0 },
+	{ "rw", O_RDONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "rw", O_RDONLY, PROT_READ, MAP_SHARED, 0, SIGSEGV },
+	{ "rw", O_RDONLY, PROT_READ, PRIVATE, -EINVAL, 0 },
+	{ "rw", O_RDONLY, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
+	{ "rw", O_WRONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "rw", O_WRONLY, PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "rw", O_WRONLY, PROT_READ, MAP_SHARED, NO, 0 },
+	{ "ro", O_RDONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "ro", O_RDONLY, PROT_READ, MAP_SHARED, 0, SIGSEGV },
+	{ "ro", O_RDONLY, PROT_READ | PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "ro", O_RDONLY, PROT_READ, PRIVATE, -EINVAL, 0 },
+	{ "ro", O_RDONLY, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
+	{ "part", O_RDWR, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0 },
+	{ "part", O_RDWR, PROT_READ, MAP_SHARED, NO, 0 },
+	{ "part", O_RDWR, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "part", O_RDWR, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
+	{ "part", O_RDONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "part", O_RDONLY, PROT_READ, MAP_SHARED, NO, 0 },
+	{ "part", O_WRONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "look", O_RDONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "look", O_RDONLY, PROT_READ, MAP_SHARED, 0, SIGSEGV },
+	{ "look", O_RDONLY, PROT_READ | PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "look", O_RDONLY, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
+};
+
+static void try_mapping(const struct mapping *m)
+{
+	int fd = view_open(NAME, m->view, m->flags);
+	void *p = mmap(NULL, SLOT, m->prot, m->map, fd, 0);
+	int got = p == MAP_FAILED ? -errno : 0;
+
+	is(got, m->want, "%s %s, mmap %s%s%s%s", m->view, how(m->flags),
+	   m->prot & PROT_READ ? "r" : "-", m->prot & PROT_WRITE ? "w" : "-",
+	   m->prot & PROT_EXEC ? "x" : "-", m->map == PRIVATE ? " private" : "");
+	if (!got) {
+		is(try_store(p, 1), m->store, "and a store");
+		munmap(p, SLOT);
+	}
+	close(fd);
+}
+
+static void test_mmap(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mappings); i++)
+		try_mapping(&mappings[i]);
+}
+
+/* What each command says that is wrong only after the file was right. */
+static int try_export(int fd)
+{
+	return view_export(fd, NULL, 0, 0);
+}
+
+static int try_publish(int fd)
+{
+	struct msharearena_publish p = { .size = sizeof(p), .ring_fd = -1 };
+
+	return ioctl(fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
+}
+
+static int try_take(int fd)
+{
+	struct msharearena_take t = { .size = sizeof(t) };
+
+	return ioctl(fd, MSHAREARENA_TAKE, &t) ? -errno : 0;
+}
+
+static int try_quiesce(int fd)
+{
+	struct msharearena_quiesce q = { .size = sizeof(q), .length = SZ_2M };
+
+	return ioctl(fd, MSHAREARENA_QUIESCE, &q) ? -errno : 0;
+}
+
+static int try_get(int fd)
+{
+	struct msharearena_region r = { .size = sizeof(r) };
+
+	return ioctl(fd, MSHAREARENA_GET_REGION, &r) ? -errno : 0;
+}
+
+static int try_info(int fd)
+{
+	struct msharearena_info i = { .size = sizeof(i) };
+
+	return ioctl(fd, MSHAREARENA_GET_INFO, &i) ? -errno : 0;
+}
+
+/* Both with a name that nobody has. */
+static int try_unlink(int fd)
+{
+	struct msharearena_unlink u = { .size = sizeof(u), .name = "none" };
+
+	return ioctl(fd, MSHAREARENA_UNLINK, &u) ? -errno : 0;
+}
+
+static int try_add_view(int fd)
+{
+	struct msharearena_view v = view_args("none", "view", NULL, 1);
+
+	return ioctl(fd, MSHAREARENA_ADD_VIEW, &v) ? -errno : 0;
+}
+
+static int try_create(int fd)
+{
+	struct msharearena_create c = create_args("", SZ_2M, SZ_2M);
+
+	return ioctl(fd, MSHAREARENA_CREATE, &c) ? -errno : 0;
+}
+
+#define COMMANDS 9
+#define NOT (-ENOTTY)
+
+static const struct {
+	const char *name;
+	int (*fn)(int fd);
+} commands[COMMANDS] = {
+	{ "EXPORT", try_export }, { "PUBLISH", try_publish }, { "TAKE", try_take },
+	{ "QUIESCE", try_quiesce }, { "GET_REGION", try_get }, { "GET_INFO", try_info },
+	{ "CREATE", try_create }, { "UNLINK", try_unlink }, { "ADD_VIEW", try_add_view },
+};
+
+static const struct {
+	const char *view;
+	int flags;
+	int want[COMMANDS];
+} files[] = {
+	{ "rw", O_RDWR, { -EINVAL, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
+	{ "rw", O_WRONLY, { -EINVAL, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
+	{ "rw", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
+	{ "ro", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
+	{ "part", O_RDWR, { NO, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
+	{ "part", O_WRONLY, { NO, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
+	{ "part", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
+	{ "look", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
+	{ NULL, O_RDWR, { NOT, NOT, NOT, NOT, NOT, 0, -EINVAL, -ENOENT, -ENOENT } },
+	{ NULL, O_RDONLY, { NOT, NOT, NOT, NOT, NOT, 0, -EINVAL, -ENOENT, -ENOENT } },
+};
+
+static void test_commands(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		const char *view = files[i].view;
+		int fd = view ? view_open(NAME, view, files[i].flags) :
+				open("/dev/msharearena", files[i].flags | O_CLOEXEC);
+
+		for (size_t j = 0; j < COMMANDS; j++)
+			is(commands[j].fn(fd), files[i].want[j], "%s on %s %s",
+			   commands[j].name, view ? view : "the control device",
+			   how(files[i].flags));
+		close(fd);
+	}
+}
+
+/* The nodes are files like others: whoever may, changes them afterwards. */
+static void test_chmod(void)
+{
+	const char *rw = "/dev/mshare/" NAME "/rw";
+	const struct opening to_read = { .view = "rw", .flags = O_RDONLY };
+	const struct opening to_write = { .view = "rw", .flags = O_RDWR };
+
+	is(chmod(rw, 0604), 0, "chmod 0604");
+	is(as(&users[2], try_open, (void *)&to_read), NO, "the group is out");
+	is(as(&users[3], try_open, (void *)&to_read), 0, "others are in, for reading");
+	is(as(&users[3], try_open, (void *)&to_write), NO, "not for writing");
+	is(chown(rw, 1003, 2002), 0, "chown to the stranger");
+	is(as(&users[3], try_open, (void *)&to_write), 0, "who opens it for writing");
+	is(as(&users[1], try_open, (void *)&to_write), NO, "the owner no longer does");
+	is(chmod("/dev/mshare/" NAME "/ro", 0666), 0, "chmod 0666 of ro");
+	is(as(&users[3], try_open, &(struct opening){ .view = "ro", .flags = O_RDWR }), NO,
+	   "makes it no more writable than it is");
+}
+
+int main(void)
+{
+	struct msharearena_create c = create_args(NAME, SZ_2M, 3 * SZ_2M);
+	struct msharearena_range r[2];
+	struct msharearena_view v;
+	int fd;
+
+	reserve_2m(8);
+	region_unlink(NAME);
+	c.uid = 1001;
+	c.gid = 2001;
+	c.mode = 0640;
+	is(ctl(MSHAREARENA_CREATE, &c), 0, "a region of mode 0640");
+	v = view_args(NAME, "part", r, layout_ranges("wr", SZ_2M, r));
+	v.uid = c.uid;
+	v.gid = c.gid;
+	v.mode = 0664;
+	is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "a view that can be written to in part");
+	snprintf(v.view, sizeof(v.view), "look");
+	v.n_ranges = layout_ranges("rr", SZ_2M, r);
+	is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "a view that cannot");
+	fd = view_open(NAME, "rw", O_RDWR);
+	is(donate(fd, SZ_2M, 2 * SZ_2M, 0), 0, "memory");
+	close(fd);
+	test_open();
+	test_mmap();
+	test_commands();
+	test_chmod();
+	region_unlink(NAME);
+	return done_testing();
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests of promotion: what a region's tables look like, and waiting for it. */
+#ifndef UAPI_PROMOTE_H
+#define UAPI_PROMOTE_H
+
+#include "views.h"
+
+/* One GiB of a view: how those who attach now have it, and how the twin has. */
+struct gib {
+	char mapped[16];
+	char twin[16];
+};
+
+/* Read it from debugfs; false if there is no such line. */
+static inline bool gib_of(const char *region, const char *view, int number, struct gib *g)
+{
+	char path[128], line[160], name[40];
+	bool found = false;
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/msharearena/%s/tables", region);
+	f = fopen(path, "re");
+	if (!f)
+		bail("%s: %s", path, strerror(errno));
+	while (!found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%39s %d %15s %15s", name, &n, g->mapped, g->twin) == 4 &&
+			!strcmp(name, view) && n == number;
+	fclose(f);
+	return found;
+}
+
+/* Are both twins of this GiB 1 GiB leaves? */
+static inline bool gib_whole(const char *region, const char *view, int number)
+{
+	struct gib g;
+
+	return gib_of(region, view, number, &g) && !strcmp(g.mapped, "1G") &&
+	       !strcmp(g.twin, "1G");
+}
+
+static inline bool gib_demoted(const char *region, const char *view, int number)
+{
+	struct gib g;
+
+	return gib_of(region, view, number, &g) && (!strcmp(g.mapped, "1G-as-2M") ||
+						    !strcmp(g.twin, "1G-as-2M"));
+}
+
+/* As many leaves came back as went; emulated and under load it takes a while. */
+static inline bool all_promoted(int fd)
+{
+	for (int ms = 0; ms < 120000; ms += 5) {
+		struct msharearena_region r = view_region(fd);
+
+		if (r.promotions == r.demotions)
+			return true;
+		usleep(5000);
+	}
+	return false;
+}
+
+#endif /* UAPI_PROMOTE_H */

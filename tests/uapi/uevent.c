@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/* vm: stock */
+/* What udev is told when views come and go. */
+#include "uevents.h"
+#include "views.h"
+
+#include <sys/sysmacros.h>
+
+#define NAME "test-uevent"
+
+static int sock;
+
+static void variable(const struct uevent *e, const char *name, const char *want)
+{
+	ok(!strcmp(uevent_get(e, name), want), "%s=%s", name, want);
+	if (strcmp(uevent_get(e, name), want))
+		diag("it is %s", uevent_get(e, name));
+}
+
+/* One message about a view, which says all there is to say. */
+static void expect(const char *action, const char *view, dev_t number, const char *mode,
+		   const char *uid, const char *gid)
+{
+	struct uevent e = { .len = 0 };
+	char text[128];
+
+	if (!ok(uevent_next(sock, NAME, 60000, &e), "%s %s is told", action, view))
+		return;
+	snprintf(text, sizeof(text), "%s@/devices/virtual/mshare/" NAME "!%s", action, view);
+	ok(!strcmp(e.text, text), "as %s", text);
+	variable(&e, "ACTION", action);
+	variable(&e, "SUBSYSTEM", "mshare");
+	variable(&e, "DEVTYPE", "mshare_view");
+	variable(&e, "MSHARE_REGION", NAME);
+	variable(&e, "MSHARE_VIEW", view);
+	snprintf(text, sizeof(text), "mshare/" NAME "/%s", view);
+	variable(&e, "DEVNAME", text);
+	variable(&e, "DEVMODE", mode);
+	variable(&e, "DEVUID", uid);
+	variable(&e, "DEVGID", gid);
+	snprintf(text, sizeof(text), "%u", major(number));
+	variable(&e, "MAJOR", text);
+	snprintf(text, sizeof(text), "%u", minor(number));
+	variable(&e, "MINOR", text);
+}
+
+static dev_t number_of(const char *view)
+{
+	struct stat st = { 0 };
+	char path[128];
+
+	snprintf(path, sizeof(path), "/dev/mshare/" NAME "/%s", view);
+	if (stat(path, &st))
+		bail("%s: %s", path, strerror(errno));
+	return st.st_rdev;
+}
+
+static void add_view(const char *view, mode_t mode, uid_t uid, gid_t gid, uint32_t prot)
+{
+	struct msharearena_range r = { .length = SZ_2M, .prot = prot };
+	struct msharearena_view v = view_args(NAME, view, &r, 1);
+
+	v.mode = mode;
+	v.uid = uid;
+	v.gid = gid;
+	is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "add %s", view);
+}
+
+static void test_owned(void)
+{
+	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
+	dev_t rw, ro, look;
+
+	c.uid = 1001;
+	c.gid = 2001;
+	c.mode = 0660;
+	is(ctl(MSHAREARENA_CREATE, &c), 0, "create");
+	rw = number_of("rw");
+	ro = number_of("ro");
+	expect("add", "rw", rw, "0660", "1001", "2001");
+	expect("add", "ro", ro, "0440", "1001", "2001");
+	/* What fails tells nothing: the next message is another one's. */
+	is(ctl(MSHAREARENA_CREATE, &c), -EEXIST, "create it again");
+	is(layout_add(NAME, "rw", "w", SZ_2M), -EEXIST, "add a view of a name that is taken");
+	is(layout_add(NAME, "bad", "ww", SZ_2M), -ERANGE, "add a view that is too long");
+	add_view("look", 0664, 1002, 2002, PROT_R);
+	look = number_of("look");
+	expect("add", "look", look, "0444", "1002", "2002");
+	is(region_unlink(NAME), 0, "unlink");
+	expect("remove", "rw", rw, "0660", "1001", "2001");
+	expect("remove", "ro", ro, "0440", "1001", "2001");
+	expect("remove", "look", look, "0444", "1002", "2002");
+}
+
+/* The kernel says nothing of an owner and a group that are root's. */
+static void test_roots(void)
+{
+	dev_t rw, ro, mine;
+
+	is(region_create(NAME, SZ_2M, SZ_2M), 0, "create, for root");
+	rw = number_of("rw");
+	ro = number_of("ro");
+	expect("add", "rw", rw, "0600", "(none)", "(none)");
+	expect("add", "ro", ro, "0400", "(none)", "(none)");
+	add_view("mine", 0640, 0, 5, PROT_RW);
+	mine = number_of("mine");
+	expect("add", "mine", mine, "0640", "(none)", "5");
+	is(region_unlink(NAME), 0, "unlink");
+	expect("remove", "rw", rw, "0600", "(none)", "(none)");
+	expect("remove", "ro", ro, "0400", "(none)", "(none)");
+	expect("remove", "mine", mine, "0640", "(none)", "5");
+}
+
+/* udevadm trigger: the same again, for who was not there the first time. */
+static void test_trigger(void)
+{
+	dev_t rw, ro;
+	int fd;
+
+	is(region_create(NAME, SZ_2M, SZ_2M), 0, "create");
+	rw = number_of("rw");
+	ro = number_of("ro");
+	expect("add", "rw", rw, "0600", "(none)", "(none)");
+	expect("add", "ro", ro, "0400", "(none)", "(none)");
+	fd = open("/sys/class/mshare/" NAME "!rw/uevent", O_WRONLY | O_CLOEXEC);
+	is(write(fd, "change", 6), 6, "trigger a change");
+	close(fd);
+	expect("change", "rw", rw, "0600", "(none)", "(none)");
+	is(region_unlink(NAME), 0, "unlink");
+	expect("remove", "rw", rw, "0600", "(none)", "(none)");
+	expect("remove", "ro", ro, "0400", "(none)", "(none)");
+}
+
+int main(void)
+{
+	region_unlink(NAME);
+	sock = uevent_open();
+	test_owned();
+	test_roots();
+	test_trigger();
+	return done_testing();
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/* vm: stock */
+/*
+ * The module goes only when nobody uses it, whatever way, and takes everything
+ * with it; loaded again it works. Its parameters can be given then.
+ *
+ * timeout: 300
+ */
+#include "views.h"
+
+#define NAME "test-unload"
+#define MODULE "/sys/module/msharearena"
+
+static int module_delete(void)
+{
+	return syscall(SYS_delete_module, "msharearena", O_NONBLOCK) ? -errno : 0;
+}
+
+static int module_load(const char *parameters)
+{
+	const char *path = getenv("MSHAREARENA_KO");
+	int fd = open(path ? path : "", O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		bail("set MSHAREARENA_KO to the module");
+	ret = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static void test_uses(uint64_t page)
+{
+	int fd, control;
+	char *map;
+
+	diag("pages of %lu KiB", (unsigned long)page >> 10);
+	control = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
+	is(module_delete(), -EAGAIN, "not while the control device is open");
+	close(control);
+	region_anew(NAME, page, page);
+	is(module_delete(), -EAGAIN, "not while there is a region that nobody uses");
+	fd = view_open(NAME, "rw", O_RDWR);
+	is(donate(fd, page, page, 0), 0, "(memory)");
+	is(region_unlink(NAME), 0, "(unlinked)");
+	is(module_delete(), -EAGAIN, "not while a region without a name is open");
+	map = attach(fd, PROT_READ | PROT_WRITE);
+	close(fd);
+	is(module_delete(), -EAGAIN, "not while one is only attached");
+	ok(!try_store(map, 1), "which still works");
+	munmap(map, SLOT);
+}
+
+static void test_nothing_left(void)
+{
+	static const char *const gone[] = {
+		MODULE, "/dev/msharearena", "/sys/class/mshare", "/sys/class/misc/msharearena",
+		"/sys/kernel/debug/msharearena", "/sys/kernel/tracing/events/msharearena",
+	};
+
+	is(module_delete(), 0, "but as soon as that has ended");
+	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
+		is(access(gone[i], F_OK), -1, "%s is gone", gone[i]);
+	is(system("grep -q mshare /proc/devices"), 256, "/proc/devices has no number of it");
+	is(system("grep -q msharearena /proc/vmallocinfo /proc/modules"), 256,
+	   "nor the kernel any memory");
+}
+
+/* Who demotes leaves and goes leaves work behind that would bring them back. */
+static void test_pending_promotion(void)
+{
+	char *map;
+	int fd;
+
+	fd = region_with(NAME, SZ_1G, SZ_1G);
+	map = attach(fd, PROT_READ | PROT_WRITE);
+	region_unlink(NAME);
+	peer_read_file("/proc/self/smaps");
+	is(view_region(fd).demotions, 1, "a leaf is demoted");
+	close(fd);
+	munmap(map, SLOT);
+	is(module_delete(), 0, "and the module goes before it is whole again");
+	is(module_load(""), 0, "and comes back");
+}
+
+static void test_parameters(void)
+{
+	is(read_long(MODULE "/parameters/user_regions"), 64, "user_regions is 64");
+	is(read_long(MODULE "/parameters/user_mbytes"), 0, "user_mbytes is 0");
+	is(read_long(MODULE "/parameters/promote_delay_ms"), 250, "promote_delay_ms is 250");
+	is(module_delete(), 0, "unload");
+	is(module_load("user_regions=3 user_mbytes=7 promote_delay_ms=11"), 0,
+	   "load with parameters");
+	is(read_long(MODULE "/parameters/user_regions"), 3, "user_regions is what was said");
+	is(read_long(MODULE "/parameters/user_mbytes"), 7, "so is user_mbytes");
+	is(read_long(MODULE "/parameters/promote_delay_ms"), 11, "and promote_delay_ms");
+	is(module_delete(), 0, "unload");
+	is(module_load("user_regions=many"), -EINVAL, "a parameter that is no number");
+	is(module_load(""), 0, "load");
+}
+
+int main(void)
+{
+	static const uint64_t sizes[] = { SZ_4K, SZ_2M, SZ_1G };
+
+	if (access(MODULE "/refcnt", F_OK)) {
+		skip("this kernel does not unload modules (CONFIG_MODULE_UNLOAD)");
+		return done_testing();
+	}
+	reserve_2m(8);
+	need_1g(1);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		long free = pages_free(sizes[i]);
+
+		test_uses(sizes[i]);
+		test_nothing_left();
+		is(pages_free(sizes[i]), free, "all memory is given back");
+		is(module_load(""), 0, "it loads again");
+	}
+	test_pending_promotion();
+	test_parameters();
+	return done_testing();
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For tests that try to hurt a region from one process: the region, attached,
+ * and a witness, a second process that has it attached and must not notice.
+ */
+#ifndef UAPI_WITNESS_H
+#define UAPI_WITNESS_H
+
+#include "util.h"
+
+static uint64_t page_size, bytes;	/* of a page; of the region's memory */
+static char *base;			/* the region, filled with WITNESS_SEED */
+static int region;			/* its rw view */
+static struct peer other;		/* the witness */
+
+static char witness_books[256];
+static const char *witness_name;
+static long witness_free;
+
+#define WITNESS_SEED 3
+
+/* The lines of /proc/PID/status that count mappings and page tables. */
+static inline void witness_status(int pid, char *text, size_t size)
+{
+	static const char *const keys[] = { "VmSize:", "VmLck:", "VmPin:", "VmPTE:" };
+	char path[64], line[128];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	if (!f)
+		bail("%s: %s", path, strerror(errno));
+	text[0] = '\0';
+	while (fgets(line, sizeof(line), f))
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (!strncmp(line, keys[i], strlen(keys[i])))
+				n += snprintf(text + n, size - n, "%s", line);
+	fclose(f);
+}
+
+/* Is the slot one mapping of the region's in this process? */
+static inline bool witness_mapped(int pid)
+{
+	char path[64], line[256], want[64];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	snprintf(want, sizeof(want), "%lx-%lx r--s 00000000", (unsigned long)base,
+		 (unsigned long)base + SLOT);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		found |= !strncmp(line, want, strlen(want)) && strstr(line, witness_name);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static inline bool witness_sees(void)
+{
+	return PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes,
+		    .c = WITNESS_SEED) == 1;
+}
+
+/* The witness has every byte, its mapping and its accounts as they were. */
+static inline bool witness_unhurt(void)
+{
+	char now[sizeof(witness_books)];
+	bool good = witness_sees();
+
+	if (!good)
+		diag("the witness sees other data");
+	if (!witness_mapped(other.pid)) {
+		diag("the witness has lost its mapping");
+		good = false;
+	}
+	witness_status(other.pid, now, sizeof(now));
+	if (strcmp(now, witness_books)) {
+		diag("the witness's accounts were\n%sand are\n%s", witness_books, now);
+		good = false;
+	}
+	return good;
+}
+
+/* And so do I. */
+static inline void unhurt(const char *what)
+{
+	bool good = witness_unhurt();
+
+	if (!witness_mapped(getpid())) {
+		diag("my own mapping is gone");
+		good = false;
+	} else if (!filled(base, bytes, WITNESS_SEED)) {
+		diag("I see other data");
+		good = false;
+	}
+	if (view_region(region).attached != 2) {
+		diag("%llu are attached, not 2",
+		     (unsigned long long)view_region(region).attached);
+		good = false;
+	}
+	ok(good, "%s: nobody lost a byte", what);
+}
+
+static inline void witness_begin(const char *name, uint64_t size)
+{
+	diag("pages of %lu KiB", (unsigned long)size >> 10);
+	witness_name = name;
+	witness_free = pages_free(size);
+	page_size = size;
+	bytes = two_of(size);
+	region = region_with(name, size, bytes);
+	base = attach(region, PROT_READ | PROT_WRITE);
+	if (!base)
+		bail("attach: %s", strerror(errno));
+	fill(base, bytes, WITNESS_SEED);
+	other = peer_start();
+	if (peer_attach(&other, name, false) != (intptr_t)base)
+		bail("the witness cannot attach");
+	if (!witness_sees())
+		bail("the witness sees other data at the beginning");
+	witness_status(other.pid, witness_books, sizeof(witness_books));
+}
+
+static inline void witness_end(void)
+{
+	peer_kill(&other);
+	region_unlink(witness_name);
+	close(region);
+	munmap(base, SLOT);
+	is(pages_free(page_size), witness_free, "all pages are back");
+}
+
+#endif /* UAPI_WITNESS_H */
