@@ -133,7 +133,8 @@ static long locked_kb(void)
 	long kb = -1;
 
 	witness_status(getpid(), text, sizeof(text));
-	sscanf(strstr(text, "VmLck:"), "VmLck: %ld", &kb);
+	if (sscanf(strstr(text, "VmLck:"), "VmLck: %ld", &kb) != 1)
+		return -1;
 	return kb;
 }
 

@@ -196,7 +196,8 @@ static void test_userfault(void)
 
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
 		bail("userfaultfd: %s", strerror(errno));
-	is(view_export(region, d, LEN, offset), -EFAULT, "pages that userfaultfd has to bring: EFAULT");
+	is(view_export(region, d, LEN, offset), -EFAULT,
+	   "pages that userfaultfd has to bring: EFAULT");
 	close(fd);
 	fill(d, LEN, 51);
 	exported(d, 51, "the same without userfaultfd");

@@ -75,16 +75,18 @@ static void end(void)
 
 static void across(const char *what)
 {
-	peer_send(&peer, (struct peer_msg){ .op = PEER_FUTEX, .a = (intptr_t)base + 64,
-					    .b = 60000 });
+	struct peer_msg m = { .op = PEER_FUTEX, .a = (intptr_t)base + 64, .b = 60000 };
+
+	peer_send(&peer, m);
 	is(wake(base + 64, 5000), 1, "%s: FUTEX_WAKE reaches the other process", what);
 	is(peer_wait(&peer), 0, "whose FUTEX_WAIT returns");
 }
 
 static void not_across(const char *what)
 {
-	peer_send(&peer, (struct peer_msg){ .op = PEER_FUTEX, .a = (intptr_t)base + 64,
-					    .b = 500 });
+	struct peer_msg m = { .op = PEER_FUTEX, .a = (intptr_t)base + 64, .b = 500 };
+
+	peer_send(&peer, m);
 	is(wake(base + 64, 30), 0, "%s: FUTEX_WAKE does not reach the other process", what);
 	is(peer_wait(&peer), -ETIMEDOUT, "which waits on a futex of its own");
 }

@@ -64,9 +64,10 @@ static bool hole(uint64_t offset)
 static bool page(uint64_t offset)
 {
 	intptr_t at = (intptr_t)base + offset;
+	long stored = PEER(rw, .op = PEER_STORE, .a = at, .b = offset + 1);
+	long refused = PEER(ro, .op = PEER_STORE, .a = at, .b = 9);
 
-	if (PEER(rw, .op = PEER_STORE, .a = at, .b = offset + 1) ||
-	    PEER(ro, .op = PEER_STORE, .a = at, .b = 9) != SIGSEGV)
+	if (stored || refused != SIGSEGV)
 		return false;
 	if (loads(&ro, offset) || ro.value != offset + 1)
 		return false;

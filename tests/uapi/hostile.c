@@ -113,7 +113,9 @@ static int mremap_one(char *old, size_t old_len, size_t new_len, int flags, char
 static void test_mremap(void)
 {
 	char *const olds[] = { base, base + 4096, base + SLOT - 4096 };
-	static const size_t lens[] = { 0, 4096, SZ_2M, SZ_1G, SLOT - 4096, SLOT, SLOT + 4096, 2 * SLOT };
+	static const size_t lens[] = {
+		0, 4096, SZ_2M, SZ_1G, SLOT - 4096, SLOT, SLOT + 4096, 2 * SLOT
+	};
 	char *const tos[] = { NULL, base, base + 4096, base + SLOT, base + 4 * SLOT };
 	int moved = 0, calls = 0;
 
@@ -231,8 +233,9 @@ static int seal(void)
 		return 2;
 	if (syscall(SYS_mseal, p, SLOT, 0))
 		return errno == ENOSYS ? 4 : 3;
-	if (munmap(p, SLOT) == 0 || mremap(p, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_FIXED,
-					    p + 4 * SLOT) != MAP_FAILED)
+	if (munmap(p, SLOT) == 0)
+		return 5;
+	if (mremap(p, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_FIXED, p + 4 * SLOT) != MAP_FAILED)
 		return 5;
 	return mmap(p, SLOT, PROT_NONE, PRIV | MAP_FIXED, -1, 0) == MAP_FAILED ? 0 : 6;
 }

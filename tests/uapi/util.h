@@ -74,8 +74,9 @@ static inline long pinned_pages(void)
 	read_long("/proc/sys/vm/stat_refresh");
 	f = fopen("/proc/vmstat", "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		sscanf(line, "nr_foll_pin_acquired %ld", &acquired);
-		sscanf(line, "nr_foll_pin_released %ld", &released);
+		if (sscanf(line, "nr_foll_pin_acquired %ld", &acquired) != 1 &&
+		    sscanf(line, "nr_foll_pin_released %ld", &released) != 1)
+			continue;
 	}
 	if (!f || acquired < 0)
 		bail("/proc/vmstat does not count pinned pages");
