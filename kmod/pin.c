@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "pin.h"
 
+#include <linux/cpu.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/swap.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "compat/compat.h"
@@ -60,15 +62,35 @@ static long msha_pin_refs(struct folio *folio)
 
 static long msha_cache_refs(struct folio *folio)
 {
-	/* hugetlb: one, however large; private memory is in no cache. */
+	/* The page cache has one for each small page; private memory is in none. */
 	if (folio_test_hugetlb(folio))
-		return folio_mapping(folio) ? 1 : 0;
+		return folio_mapping(folio) ? folio_nr_pages(folio) : 0;
 	/*
 	 * A folio on its way to or from the LRU lists, in a batch of some CPU,
 	 * has a reference for that instead of the flag.
 	 */
 	return (folio_test_swapcache(folio) ? folio_nr_pages(folio) : 0) +
 	       (folio_test_lru(folio) ? 0 : 1);
+}
+
+/* Releasing a batch of folios, even an empty one, empties the CPU's first. */
+static long msha_pin_settle_cpu(void *unused)
+{
+	struct folio_batch none;
+
+	folio_batch_init(&none);
+	__folio_batch_release(&none);
+	return 0;
+}
+
+void msha_pin_settle(void)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		work_on_cpu(cpu, msha_pin_settle_cpu, NULL);
+	cpus_read_unlock();
 }
 
 bool msha_pin_busy(struct page *page)

@@ -34,4 +34,14 @@ void msha_pin_del(struct page *page);
  */
 bool msha_pin_busy(struct page *page);
 
+/**
+ * msha_pin_settle() - let small folios get to their places on the LRU lists
+ *
+ * On their way they wait in batches of the CPUs', for as long as it takes to
+ * fill one, each with a reference that nothing tells from a user's.
+ *
+ * Context: process context, sleeps.
+ */
+void msha_pin_settle(void);
+
 #endif /* _MSHA_PIN_H */

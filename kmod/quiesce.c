@@ -80,6 +80,11 @@ int msha_quiesce(struct msha_region *r, struct msharearena_quiesce *q)
 	while (!ret) {
 		ret = msha_quiesce_look(r, q->offset, q->length, &q->first_busy,
 					&q->busy);
+		if (!ret && q->busy && r->page_size == PAGE_SIZE) {
+			msha_pin_settle();
+			ret = msha_quiesce_look(r, q->offset, q->length,
+						&q->first_busy, &q->busy);
+		}
 		if (ret || !q->busy)
 			break;
 		left = forever ? MAX_SCHEDULE_TIMEOUT :

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/version.h>
+#include <linux/writeback.h>	/* pagevec.h, which is now folio_batch.h */
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 #error "msharearena needs Linux 6.8 or later"
