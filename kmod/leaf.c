@@ -19,6 +19,20 @@ MODULE_PARM_DESC(promote_delay_ms,
 static struct workqueue_struct *msha_leaf_wq;
 
 /*
+ * Jiffies until leaves may come back, 0 if they may, or when to look again: the
+ * parameter can change while they wait, and be 0 for never.
+ */
+static unsigned long msha_leaf_wait(const struct msha_region *r)
+{
+	unsigned int delay = READ_ONCE(msha_promote_delay_ms);
+	long left = READ_ONCE(r->demoted_at) + msecs_to_jiffies(delay) - jiffies;
+
+	if (!delay)
+		return HZ;
+	return clamp(left, 0L, (long)HZ);
+}
+
+/*
  * huge_pud_set_accessed() in another process may have read the leaf before the
  * store below and write it back, changed, after it; it holds only its own mm's
  * page_table_lock, in which it compares the entry with what it read. A handler
@@ -31,7 +45,6 @@ static struct workqueue_struct *msha_leaf_wq;
  */
 void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 {
-	unsigned int delay = READ_ONCE(msha_promote_delay_ms);
 	struct msha_table *t = &a->view->table;
 	struct msha_region *r = a->view->region;
 	struct msha_attachment *other;
@@ -49,10 +62,8 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 			spin_unlock(&other->mm->page_table_lock);
 		}
 	}
-	/* From now on: walkers that come again put it off again. */
-	if (delay)
-		mod_delayed_work(msha_leaf_wq, &r->promote,
-				 msecs_to_jiffies(delay));
+	r->demoted_at = jiffies;
+	queue_delayed_work(msha_leaf_wq, &r->promote, msha_leaf_wait(r));
 	spin_unlock(&r->lock);
 }
 
@@ -136,12 +147,14 @@ void msha_leaf_promote(struct work_struct *work)
 {
 	struct msha_region *r = container_of(to_delayed_work(work),
 					     struct msha_region, promote);
+	unsigned long wait = msha_leaf_wait(r);
 	struct msha_view *v;
 	bool more = false;
 
-	/* Leaves that wait for it stay as they are: all addresses translate. */
-	if (!READ_ONCE(msha_promote_delay_ms))
+	if (wait) {
+		queue_delayed_work(msha_leaf_wq, &r->promote, wait);
 		return;
+	}
 	msha_for_each_view(v, r)
 		more |= msha_leaf_promote_view(v);
 	/* Does nothing if a demotion has queued it, for later, already. */

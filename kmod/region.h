@@ -44,6 +44,7 @@ struct msha_quota;
  * @rings: published and not yet taken
  * @ring_wait: woken when a ring is published
  * @promote: makes demoted leaves whole again
+ * @demoted_at: jiffies when a leaf was demoted last; under @lock, read without
  * @debugfs: directory, while it has a name
  *
  * Locks nest in this order: @export_lock, msha_regions_lock, an mm's
@@ -77,6 +78,7 @@ struct msha_region {
 	wait_queue_head_t ring_wait;
 
 	struct delayed_work promote;
+	unsigned long demoted_at;
 	struct dentry *debugfs;
 };
 
