@@ -41,15 +41,16 @@ enum msha_need {
  * @size: bytes of the structure as this module knows it
  * @min_size: bytes of its first version
  * @need: what the file has to be
- * @answers: the handler writes its answers to the caller by itself
- * @handler: acts on the checked copy; what it changes goes back to the caller
+ * @replies: the copy goes back to the caller; handlers of others write what
+ *	they have to say themselves, before it is too late to fail
+ * @handler: acts on the checked copy
  */
 struct msha_command {
 	unsigned int cmd;
 	size_t size;
 	size_t min_size;
 	enum msha_need need;
-	bool answers;
+	bool replies;
 	int (*handler)(struct file *file, union msha_args *a,
 		       void __user *uarg);
 };
@@ -98,7 +99,6 @@ static int msha_do_create(struct file *file, union msha_args *a,
 		msha_region_remove(r);
 		ret = -EFAULT;
 	}
-	c->addr = r->base;
 	msha_region_put(r);
 	return ret;
 }
@@ -191,29 +191,29 @@ static int msha_do_quiesce(struct file *file, union msha_args *a,
 	return ret;
 }
 
-#define MSHA_CMD(_nr, _member, _last, _need, _answers, _handler)	\
+#define MSHA_CMD(_nr, _member, _last, _need, _replies, _handler)	\
 	{								\
 		.cmd = MSHAREARENA_##_nr,				\
 		.size = sizeof_field(union msha_args, _member),		\
 		.min_size = offsetofend(union msha_args, _member._last),\
 		.need = _need,						\
-		.answers = _answers,					\
+		.replies = _replies,					\
 		.handler = _handler,					\
 	}
 
 static const struct msha_command msha_control_commands[] = {
-	MSHA_CMD(GET_INFO, info, slot_size, MSHA_ANY, false, msha_do_info),
+	MSHA_CMD(GET_INFO, info, slot_size, MSHA_ANY, true, msha_do_info),
 	MSHA_CMD(CREATE, create, name, MSHA_ANY, false, msha_do_create),
 	MSHA_CMD(UNLINK, unlink, name, MSHA_ANY, false, msha_do_unlink),
 	MSHA_CMD(ADD_VIEW, view, view, MSHA_ANY, false, msha_do_add_view),
 };
 
 static const struct msha_command msha_view_commands[] = {
-	MSHA_CMD(GET_REGION, region, name, MSHA_ANY, false, msha_do_region),
+	MSHA_CMD(GET_REGION, region, name, MSHA_ANY, true, msha_do_region),
 	MSHA_CMD(EXPORT, export, offset, MSHA_RW, false, msha_do_export),
 	MSHA_CMD(PUBLISH, publish, tag, MSHA_WRITABLE, false, msha_do_publish),
-	MSHA_CMD(TAKE, take, reserved, MSHA_WRITABLE, true, msha_do_take),
-	MSHA_CMD(QUIESCE, quiesce, first_busy, MSHA_ANY, true, msha_do_quiesce),
+	MSHA_CMD(TAKE, take, reserved, MSHA_WRITABLE, false, msha_do_take),
+	MSHA_CMD(QUIESCE, quiesce, first_busy, MSHA_ANY, false, msha_do_quiesce),
 };
 
 static int msha_call(const struct msha_command *cmd, struct file *file,
@@ -238,7 +238,7 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 	if (a.flags)
 		return -EINVAL;
 	ret = cmd->handler(file, &a, uarg);
-	if (ret || cmd->answers)
+	if (ret || !cmd->replies)
 		return ret;
 	if (copy_to_user(uarg, &a, min_t(size_t, size, cmd->size)))
 		return -EFAULT;

@@ -216,7 +216,9 @@ static char *msha_view_devnode(const struct device *dev, umode_t *mode,
 		*uid = v->uid;
 	if (gid)
 		*gid = v->gid;
-	return kasprintf(GFP_KERNEL, "mshare/%s/%s", v->region->name, v->name);
+	/* device_add() does not say that there was no memory for a node. */
+	return kasprintf(GFP_KERNEL | __GFP_NOFAIL, "mshare/%s/%s",
+			 v->region->name, v->name);
 }
 
 /* Beside DEVNAME, DEVMODE, DEVUID and DEVGID: what udev rules can match. */
