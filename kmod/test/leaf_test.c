@@ -31,11 +31,17 @@ static int leaf_test_init(struct kunit *test)
 	return 0;
 }
 
-/* Promotion at once, whatever the delay: this is what the worker calls. */
-static void promote(struct msha_region *r)
+/* What the worker does, now, when the last demotion was @ago. */
+static void promote_after(struct msha_region *r, unsigned long ago)
 {
 	cancel_delayed_work_sync(&r->promote);
+	r->demoted_at = jiffies - ago;
 	msha_leaf_promote(&r->promote.work);
+}
+
+static void promote(struct msha_region *r)
+{
+	promote_after(r, 60 * HZ);
 	cancel_delayed_work_sync(&r->promote);
 }
 
@@ -87,6 +93,10 @@ static void test_demote(struct kunit *test)
 	msha_leaf_demote(l->a, 0);
 	KUNIT_EXPECT_EQ_MSG(test, l->r->demotions, 1ul, "a hole stays a hole");
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&l->r->promote));
+	promote_after(l->r, 0);
+	expect_twins(test, l->t, 1, false, true);
+	KUNIT_EXPECT_TRUE_MSG(test, delayed_work_pending(&l->r->promote),
+			      "too early: it looks again");
 	KUNIT_EXPECT_TRUE_MSG(test, msha_table_is_leaf(&l->r->ro->table, 0, 1),
 			      "another view is another table");
 }
