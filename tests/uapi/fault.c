@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every allocation, and every copy from and to the caller, that a call makes is
+ * made to fail once. Each time the call must say so, nothing may have changed,
+ * and the same call must work when it is tried again. Calls of another user are
+ * made just within that user's limits, so that what is not given back shows.
+ *
+ * timeout: 900
+ */
+#include "fault.h"
+
+#include <liburing.h>
+#include <sys/resource.h>
+
+#define DONOR	((char *)0x600000000000)
+
+/* ---- the control device ---- */
+
+static int control_fd;
+static long old_regions, old_mbytes;
+
+static void must(int ret, const char *what)
+{
+	if (ret < 0)
+		bail("%s: %s", what, strerror(-ret));
+}
+
+static int call_info(void)
+{
+	struct msharearena_info i = { .size = sizeof(i) };
+
+	return ioctl(control_fd, MSHAREARENA_GET_INFO, &i) ? -errno : 0;
+}
+
+static int call_create(void)
+{
+	struct msharearena_create c = create_args("fault-new", SZ_2M, 8 * SZ_2M);
+
+	c.mode = 0640;
+	return ioctl(control_fd, MSHAREARENA_CREATE, &c) ? -errno : 0;
+}
+
+static bool node_is(const char *view, mode_t mode)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/dev/mshare/fault-new/%s", view);
+	return !stat(path, &st) && st.st_mode == (S_IFCHR | mode);
+}
+
+static bool attribute_is(const char *view, long size)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/class/mshare/fault-new!%s/size", view);
+	return read_long(path) == size;
+}
+
+static bool complete_create(void)
+{
+	return node_is("rw", 0640) && node_is("ro", 0440) &&
+	       attribute_is("rw", 8 * SZ_2M) && attribute_is("ro", 8 * SZ_2M);
+}
+
+static void unlink_new(void)
+{
+	must(region_unlink("fault-new"), "unlink");
+}
+
+static void create_new(void)
+{
+	must(call_create(), "create");
+}
+
+static void create_new_as_user(void)
+{
+	become(USER);
+	create_new();
+	become(0);
+}
+
+static int call_unlink(void)
+{
+	struct msharearena_unlink u = { .size = sizeof(u), .name = "fault-new" };
+
+	return ioctl(control_fd, MSHAREARENA_UNLINK, &u) ? -errno : 0;
+}
+
+/* A failure leaves the name: it must go before the next look. */
+static void unlink_rest(void)
+{
+	struct stat st;
+
+	if (!stat("/sys/class/mshare/fault-new!rw", &st) && region_unlink("fault-new"))
+		bad("it cannot be unlinked any more");
+}
+
+static int call_add_view(void)
+{
+	struct msharearena_range range[40];
+	struct msharearena_view v = {
+		.size = sizeof(v),
+		.ranges = (uintptr_t)range,
+		.n_ranges = 40,
+		.uid = -1,
+		.gid = -1,
+		.mode = 0620,
+		.name = NAME,
+		.view = "added",
+	};
+
+	for (unsigned int i = 0; i < 40; i++)
+		range[i] = (struct msharearena_range){
+			.offset = 2 * i * page_size,
+			.length = page_size,
+			.prot = i & 1 ? MSHAREARENA_PROT_READ :
+					MSHAREARENA_PROT_READ | MSHAREARENA_PROT_WRITE,
+		};
+	return ioctl(control_fd, MSHAREARENA_ADD_VIEW, &v) ? -errno : 0;
+}
+
+/* ---- a region with memory, attached here and by another process ---- */
+
+static uint64_t region_length(void)
+{
+	return page_size == SZ_1G ? SLOT : 2048 * page_size;
+}
+
+static void region_open(void)
+{
+	must(region_create(NAME, page_size, region_length()), "create");
+	main_fd = view_open(NAME, "rw", O_RDWR);
+	must(main_fd, "open");
+}
+
+static void region_begin(void)
+{
+	region_open();
+	must(donate(main_fd, page_size, page_size, 0), "donate");
+	base = attach(main_fd, PROT_READ | PROT_WRITE);
+	if (!base || peer_attach(&other, NAME, true) < 0)
+		bail("attach: %s", strerror(errno));
+	fill(base, 4096, 3);
+}
+
+static void region_close(void)
+{
+	close(main_fd);
+	main_fd = -1;
+	must(region_unlink(NAME), "unlink");
+}
+
+static void region_end(void)
+{
+	PEER(other, .op = PEER_DETACH);
+	PEER(other, .op = PEER_CLOSE);
+	munmap(base, SLOT);
+	base = NULL;
+	region_close();
+}
+
+static void region_anew(void)
+{
+	region_end();
+	region_begin();
+}
+
+static bool complete_add_view(void)
+{
+	int fd = view_open(NAME, "added", O_RDWR);
+	struct stat st;
+	uint64_t value;
+	bool good;
+
+	if (fd < 0)
+		return false;
+	munmap(base, SLOT);
+	good = attach(fd, PROT_READ | PROT_WRITE) == base && filled(base, 4096, 3) &&
+	       try_load(base + page_size, &value) == SIGBUS &&
+	       !stat("/dev/mshare/" NAME "/added", &st) && st.st_mode == (S_IFCHR | 0620);
+	munmap(base, SLOT);
+	close(fd);
+	return attach(main_fd, PROT_READ | PROT_WRITE) == base && good;
+}
+
+/* ---- calls on a view ---- */
+
+static const char *open_path;
+static int open_flags;
+static int opened;
+
+static int call_open(void)
+{
+	opened = open(open_path, open_flags);
+	return opened < 0 ? -errno : opened;
+}
+
+static void undo_open(void)
+{
+	close(opened);
+}
+
+static int call_read(void)
+{
+	unsigned long answer[2];
+
+	return read(main_fd, answer, sizeof(answer)) == sizeof(answer) ? 0 : -errno;
+}
+
+static int call_region(void)
+{
+	struct msharearena_region r = { .size = sizeof(r) };
+
+	return ioctl(main_fd, MSHAREARENA_GET_REGION, &r) ? -errno : 0;
+}
+
+static int call_quiesce(void)
+{
+	struct msharearena_quiesce q = { .size = sizeof(q), .length = region_length() };
+
+	return ioctl(main_fd, MSHAREARENA_QUIESCE, &q) ? -errno : 0;
+}
+
+/* ---- EXPORT ---- */
+
+static uint64_t export_pages;
+static bool export_touched;
+
+static void map_donor(void)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+
+	if (page_size != SZ_4K)
+		flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_HUGETLB |
+			(page_size == SZ_1G ? MAP_HUGE_1GB : MAP_HUGE_2MB);
+	if (mmap(DONOR, export_pages * page_size, PROT_READ | PROT_WRITE, flags, -1, 0) != DONOR)
+		bail("a donor's memory: %s", strerror(errno));
+	for (uint64_t i = 0; export_touched && i < export_pages; i++)
+		DONOR[i * page_size] = 1;
+}
+
+static int call_export(void)
+{
+	return view_export(main_fd, DONOR, export_pages * page_size, target);
+}
+
+static void unmap_donor(void)
+{
+	munmap(DONOR, export_pages * page_size);
+}
+
+static bool complete_export(void)
+{
+	for (uint64_t i = 0; i < export_pages; i++) {
+		char *page = base + target + i * page_size;
+		int mine = try_store(page, i + 77);
+		int its = PEER(other, .op = PEER_LOAD, .a = (intptr_t)page);
+
+		if (mine || its || other.value != i + 77)
+			return false;
+	}
+	return view_region(main_fd).exported == (1 + export_pages) * page_size;
+}
+
+static const struct scene export_scene = {
+	.name = "EXPORT",
+	.prepare = map_donor,
+	.call = call_export,
+	.clean = unmap_donor,
+	.complete = complete_export,
+	.undo = region_anew,
+};
+
+static void play_export(const char *name, uint64_t pages, bool touched, bool user)
+{
+	struct scene s = export_scene;
+
+	export_pages = pages;
+	export_touched = touched;
+	s.name = name;
+	s.user = user;
+	play(&s);
+}
+
+/*
+ * Pages of 1 GiB: clearing one takes a second or more, and there are two. So
+ * the donor keeps its mapping from one try to the next, and there is no other
+ * memory in the region.
+ */
+static bool complete_export_1g(void)
+{
+	bool good;
+
+	base = attach(main_fd, PROT_READ | PROT_WRITE);
+	if (!base)
+		return false;
+	good = !try_store(base + target, 5) && DONOR[0] == 5 &&
+	       view_region(main_fd).exported == page_size;
+	munmap(base, SLOT);
+	base = NULL;
+	return good;
+}
+
+static void region_anew_1g(void)
+{
+	region_close();
+	region_open();
+}
+
+static void play_export_1g(void)
+{
+	struct scene s = {
+		"EXPORT of a 1 GiB page", .call = call_export, .complete = complete_export_1g,
+		.undo = region_anew_1g,
+	};
+
+	page_size = SZ_1G;
+	target = 101 * SZ_1G;
+	export_pages = 1;
+	export_touched = true;
+	region_open();
+	map_donor();
+	play(&s);
+	unmap_donor();
+	region_close();
+}
+
+/* ---- attaching and detaching ---- */
+
+static int attach_prot;
+
+static void detach_here(void)
+{
+	munmap(base, SLOT);
+}
+
+static int call_mmap(void)
+{
+	return mmap(NULL, SLOT, attach_prot, MAP_SHARED, main_fd, 0) == MAP_FAILED ? -errno : 0;
+}
+
+static bool complete_mmap(void)
+{
+	return filled(base, 4096, 3) &&
+	       try_store(base + 8, 1) == (attach_prot & PROT_WRITE ? 0 : SIGSEGV);
+}
+
+/* Attached as ever, also after a failure. */
+static void attach_here(void)
+{
+	uint64_t value;
+
+	if (try_load(base, &value) == SIGSEGV && !attach(main_fd, PROT_READ | PROT_WRITE))
+		bad("it cannot be attached any more");
+}
+
+static void attach_anew(void)
+{
+	detach_here();
+	attach_here();
+}
+
+static int call_munmap(void)
+{
+	return munmap(base, SLOT) ? -errno : 0;
+}
+
+static bool complete_munmap(void)
+{
+	return filled(base, 4096, 3);
+}
+
+/* ---- the end of a region ---- */
+
+static int last_fd;
+
+static void create_last(void)
+{
+	create_new();
+	last_fd = view_open("fault-new", "rw", O_RDWR);
+	must(donate(last_fd, SZ_2M, SZ_2M, 0), "donate");
+	unlink_new();
+}
+
+static int call_close(void)
+{
+	return close(last_fd) ? -errno : 0;
+}
+
+/* ---- rings ---- */
+
+static struct io_uring ring;
+static struct msharearena_take taken;
+
+static int call_publish(void)
+{
+	struct msharearena_publish p = { .size = sizeof(p), .ring_fd = ring.ring_fd, .tag = 7 };
+
+	return ioctl(main_fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
+}
+
+static int call_take(void)
+{
+	taken = (struct msharearena_take){ .size = sizeof(taken), .tag = 7 };
+	return ioctl(main_fd, MSHAREARENA_TAKE, &taken) ? -errno : 0;
+}
+
+/* 1 if there was one */
+static bool take_rest(void)
+{
+	int ret = call_take();
+
+	if (!ret)
+		close(taken.ring_fd);
+	else if (ret != -EAGAIN)
+		bad("TAKE: %s", strerrorname_np(-ret));
+	return !ret;
+}
+
+static bool complete_publish(void)
+{
+	return take_rest();
+}
+
+/* A failure publishes nothing. */
+static void clean_publish(void)
+{
+	if (run.ret < 0 && take_rest())
+		bad("it is published all the same");
+}
+
+static void publish_one(void)
+{
+	must(call_publish(), "publish");
+}
+
+static void undo_take(void)
+{
+	close(taken.ring_fd);
+}
+
+/* What a failure has left is still published; what a success took is not. */
+static void clean_take(void)
+{
+	struct msharearena_take got = taken;
+	bool left = take_rest(), failed = run.ret < 0;
+
+	if (left != failed)
+		bad(left ? "a ring that was taken is still published" : "a ring is lost");
+	taken = got;
+}
+
+/* ---- all of them ---- */
+
+static const struct scene control_scenes[] = {
+	{ "GET_INFO", .call = call_info },
+	{ "CREATE", .call = call_create, .complete = complete_create, .undo = unlink_new },
+	{ "CREATE by a user", .call = call_create, .complete = complete_create,
+	  .undo = unlink_new, .user = true },
+	{ "UNLINK", .prepare = create_new, .call = call_unlink, .clean = unlink_rest },
+	{ "UNLINK by a user", .prepare = create_new_as_user, .call = call_unlink,
+	  .clean = unlink_rest, .user = true },
+	{ "the end of a region", .prepare = create_last, .call = call_close },
+};
+
+static const struct scene view_scenes[] = {
+	{ "read", .call = call_read },
+	{ "GET_REGION", .call = call_region },
+	{ "QUIESCE", .call = call_quiesce },
+	{ "ADD_VIEW", .call = call_add_view, .complete = complete_add_view, .undo = region_anew },
+	{ "munmap", .prepare = attach_here, .call = call_munmap, .clean = attach_here,
+	  .complete = complete_munmap },
+	{ "PUBLISH", .call = call_publish, .clean = clean_publish, .complete = complete_publish },
+	{ "TAKE", .prepare = publish_one, .call = call_take, .clean = clean_take,
+	  .undo = undo_take },
+};
+
+static void play_open(const char *name, const char *path, int flags)
+{
+	struct scene s = { name, .call = call_open, .undo = undo_open };
+
+	open_path = path;
+	open_flags = flags | O_CLOEXEC;
+	play(&s);
+}
+
+static void play_mmap(const char *name, int prot)
+{
+	struct scene s = {
+		name, .prepare = detach_here, .call = call_mmap, .clean = attach_here,
+		.complete = complete_mmap, .undo = attach_anew,
+	};
+
+	attach_prot = prot;
+	play(&s);
+}
+
+/* Exactly what the calls need: whatever is not given back is missed by the next. */
+static void limit_user(void)
+{
+	struct rlimit memlock = { 3 * SZ_2M, 3 * SZ_2M };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &memlock))
+		bail("setrlimit: %s", strerror(errno));
+	old_regions = set_param("user_regions", 1);
+	old_mbytes = set_param("user_mbytes", 6);
+}
+
+static void play_small(void)
+{
+	page_size = SZ_4K;
+	target = 1023 * SZ_4K;
+	region_begin();
+	for (size_t i = 0; i < sizeof(view_scenes) / sizeof(view_scenes[0]); i++)
+		play(&view_scenes[i]);
+	play_open("open rw", "/dev/mshare/" NAME "/rw", O_RDWR);
+	play_open("open ro", "/dev/mshare/" NAME "/ro", O_RDONLY);
+	play_mmap("mmap, writable", PROT_READ | PROT_WRITE);
+	play_mmap("mmap, read-only", PROT_READ);
+	play_export("EXPORT of new 4 KiB pages", 20, false, false);
+	play_export("EXPORT of 4 KiB pages by a user", 3, true, true);
+	region_end();
+}
+
+static void play_huge(void)
+{
+	page_size = SZ_2M;
+	target = 1023 * SZ_2M;
+	region_begin();
+	play(&view_scenes[3]);
+	play_export("EXPORT of new 2 MiB pages", 3, false, false);
+	play_export("EXPORT of 2 MiB pages by a user", 3, true, true);
+	region_end();
+}
+
+int main(int argc, char **argv)
+{
+	long users;
+
+	peer_main(argc, argv);
+	if (!injection_begin()) {
+		printf("1..0 # SKIP fail-nth: this kernel injects no faults, 6.12-debug does\n");
+		return 0;
+	}
+	reserve_2m(16);
+	need_1g(1);
+	users = module_users();
+	control_fd = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
+	if (control_fd < 0 || io_uring_queue_init(8, &ring, IORING_SETUP_SINGLE_ISSUER))
+		bail("no device, or no ring: %s", strerror(errno));
+	other = peer_start();
+	limit_user();
+	for (size_t i = 0; i < sizeof(control_scenes) / sizeof(control_scenes[0]); i++)
+		play(&control_scenes[i]);
+	play_small();
+	play_huge();
+	play_export_1g();
+	set_param("user_regions", old_regions);
+	set_param("user_mbytes", old_mbytes);
+	injection_end();
+	peer_kill(&other);
+	io_uring_queue_exit(&ring);
+	close(control_fd);
+	is(module_users(), users, "the module has as many users as before");
+	return done_testing();
+}

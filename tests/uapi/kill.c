@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A process is killed at any moment of any call: creating, exporting, adding a
+ * view, attaching, publishing and taking rings, waiting, I/O, reading smaps,
+ * exec. The witness, attached to the region it does that to, must not notice,
+ * and nothing may be left. SEED in the environment repeats a run's choices;
+ * $VM_DISK0 names a disk that may be overwritten.
+ * timeout: 900
+ */
+#include "witness.h"
+
+#include "views.h"
+
+#include <liburing.h>
+#include <sys/uio.h>
+
+#define NAME "test-kill"
+#define MINE "test-kill-mine"
+#define RW (PROT_READ | PROT_WRITE)
+#define KILLS 8
+#define IO (256 * 1024UL)
+
+static unsigned int seed;
+
+static int mine(uint64_t length)
+{
+	int fd;
+
+	region_unlink(MINE);
+	if (region_create(MINE, page_size, length))
+		_exit(1);
+	fd = view_open(MINE, "rw", O_RDWR);
+	return fd < 0 ? _exit(2), -1 : fd;
+}
+
+static char *attached(int *fd)
+{
+	char *p;
+
+	*fd = view_open(NAME, "rw", O_RDWR);
+	p = attach(*fd, RW);
+	if (!p || !filled(p, page_size < SZ_2M ? page_size : SZ_2M, WITNESS_SEED))
+		_exit(3);
+	return p;
+}
+
+static void creates(void)
+{
+	close(mine(4 * page_size));
+	region_unlink(MINE);
+}
+
+/* Of 1 GiB pages both are in the witness's region: that export fails, late. */
+static void exports(void)
+{
+	uint64_t length = page_size == SZ_1G ? SZ_1G : 8 * SZ_2M;
+	int fd = mine(4 * length);
+
+	for (int i = 0; i < 4; i++)
+		donate(fd, page_size, length, i * length);
+	close(fd);
+	region_unlink(MINE);
+}
+
+static void adds_views(void)
+{
+	char view[32];
+	int fd = mine(64 * page_size);
+
+	if (page_size != SZ_1G)
+		donate(fd, page_size, 4 * page_size, 0);
+	for (int i = 0; i < 20; i++) {
+		snprintf(view, sizeof(view), "view-%d", i);
+		if (layout_add(MINE, view, "wr.w", page_size))
+			_exit(4);
+	}
+	close(fd);
+	region_unlink(MINE);
+}
+
+static void attaches(void)
+{
+	int fd;
+	char *p = attached(&fd);
+
+	munmap(p, SLOT);
+	close(fd);
+}
+
+static void attaches_and_execs(void)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (!pid) {
+		attached(&fd);
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(5);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void reads_smaps(void)
+{
+	int fd;
+	char *p = attached(&fd);
+
+	peer_read_file("/proc/self/smaps");
+	munmap(p, SLOT);
+	close(fd);
+}
+
+static void publishes_and_takes(void)
+{
+	struct io_uring ring;
+	int fd;
+	char *p = attached(&fd);
+
+	if (io_uring_queue_init(4, &ring, IORING_SETUP_SINGLE_ISSUER))
+		_exit(6);
+	for (uint64_t tag = 1; tag < 20; tag++) {
+		struct msharearena_publish pub = {
+			.size = sizeof(pub), .ring_fd = ring.ring_fd, .tag = tag,
+		};
+		struct msharearena_take take = {
+			.size = sizeof(take), .from = getpid(), .tag = tag,
+		};
+
+		if (ioctl(fd, MSHAREARENA_PUBLISH, &pub))
+			_exit(7);
+		if (tag % 2 && !ioctl(fd, MSHAREARENA_TAKE, &take))
+			close(take.ring_fd);
+	}
+	munmap(p, SLOT);
+	io_uring_queue_exit(&ring);
+	close(fd);
+}
+
+static void waits(void)
+{
+	struct msharearena_quiesce q = {
+		.size = sizeof(q), .length = bytes, .timeout_ms = 20,
+	};
+	int fds[2], fd;
+	char *p = attached(&fd);
+	struct iovec iov = { p, 64 };
+
+	if (pipe(fds) || vmsplice(fds[1], &iov, 1, 0) != 64)
+		_exit(8);
+	ioctl(fd, MSHAREARENA_QUIESCE, &q);
+	close(fds[0]);
+	close(fds[1]);
+	munmap(p, SLOT);
+	close(fd);
+}
+
+/* To the disk only: what is in the region is compared. */
+static void does_io(void)
+{
+	int disk = open(getenv("VM_DISK0"), O_RDWR | O_DIRECT | O_CLOEXEC), fd;
+	char *p = attached(&fd);
+	struct iovec iov = { p, IO };
+	struct io_uring_sqe *sqe;
+	struct io_uring ring;
+
+	if (io_uring_queue_init(8, &ring, 0) || io_uring_register_buffers(&ring, &iov, 1))
+		_exit(9);
+	for (int i = 0; i < 4; i++) {
+		sqe = io_uring_get_sqe(&ring);
+		if (i % 2)
+			io_uring_prep_write_fixed(sqe, disk, p, IO, i * IO, 0);
+		else
+			io_uring_prep_write(sqe, disk, p, IO, i * IO);
+	}
+	io_uring_submit(&ring);
+	if (rand() % 2)
+		io_uring_queue_exit(&ring);
+	munmap(p, SLOT);
+	close(disk);
+	close(fd);
+}
+
+static const struct {
+	const char *what;
+	void (*step)(void);
+} steps[] = {
+	{ "creating and unlinking", creates },
+	{ "exporting", exports },
+	{ "adding views", adds_views },
+	{ "attaching", attaches },
+	{ "attaching and exec", attaches_and_execs },
+	{ "reading smaps", reads_smaps },
+	{ "publishing and taking", publishes_and_takes },
+	{ "waiting", waits },
+	{ "I/O", does_io },
+};
+
+static void __attribute__((noreturn)) go_on(void (*step)(void))
+{
+	for (;;)
+		step();
+}
+
+static bool settles(void)
+{
+	for (int ms = 0; ms < 30000; ms++) {
+		if (view_region(region).attached == 2)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static void test_step(int i)
+{
+	int bad = 0;
+
+	for (int n = 0; n < KILLS; n++) {
+		int status;
+		pid_t pid = fork();
+
+		if (!pid) {
+			/* Its own group, with whatever it has started. */
+			setpgid(0, 0);
+			srand(rand_r(&seed) + n);
+			munmap(base, SLOT);
+			go_on(steps[i].step);
+		}
+		usleep(rand_r(&seed) % 60000);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		kill(-pid, SIGKILL);
+		bad += !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+		if (!WIFSIGNALED(status))
+			diag("%s: exit status %d", steps[i].what, WEXITSTATUS(status));
+		region_unlink(MINE);
+	}
+	is(bad, 0, "%s: killed %d times in the middle", steps[i].what, KILLS);
+	ok(settles(), "none of them is attached");
+	unhurt(steps[i].what);
+}
+
+static void test_size(uint64_t size)
+{
+	witness_begin(NAME, size);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		test_step(i);
+	peer_kill(&other);
+	region_unlink(NAME);
+	close(region);
+	munmap(base, SLOT);
+	/* Rings and what they have registered end in their own time. */
+	for (int ms = 0; ms < 30000 && pages_free(size) != witness_free; ms++)
+		usleep(1000);
+	is(pages_free(size), witness_free, "all pages are back");
+}
+
+int main(int argc, char **argv)
+{
+	const char *env = getenv("SEED");
+
+	peer_main(argc, argv);
+	seed = env ? strtoul(env, NULL, 0) : (unsigned int)time(NULL);
+	diag("SEED=%u repeats this run's choices", seed);
+	if (!getenv("VM_DISK0"))
+		bail("set VM_DISK0 to a disk that may be overwritten");
+	reserve_2m(64);
+	need_1g(2);
+	test_size(SZ_4K);
+	test_size(SZ_2M);
+	test_size(SZ_1G);
+	return done_testing();
+}

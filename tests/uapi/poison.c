@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory failures, injected as madvise(2) can. A page that is only suspected is
+ * not moved away from under a region. One that is broken is taken from the donor;
+ * the processes that have it attached keep it, as nothing leads the kernel from
+ * a page to a region's tables. What a real machine check does to a process that
+ * loads from the page cannot be shown here.
+ */
+#include "util.h"
+
+#define NAME "test-poison"
+#define RW (PROT_READ | PROT_WRITE)
+#define SEED 6
+
+static uint64_t page_size, bytes;
+static int region;
+static char *base, *mine;	/* the region's; the donor's */
+static struct peer other;
+static int big;			/* a region of 1 GiB pages at a lower address */
+static char *bigs;
+static uint64_t frame;		/* of the page that is broken */
+
+static uint64_t frame_of(const char *at)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)at / 4096 * 8) != sizeof(entry))
+		bail("pagemap: %s", strerror(errno));
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+/* So that others can use the page again. */
+static void mend(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/hwpoison/unpoison-pfn", "we");
+
+	if (!f || fprintf(f, "0x%llx\n", (unsigned long long)frame) < 0 || fclose(f))
+		bail("unpoison: %s", strerror(errno));
+}
+
+static void begin(uint64_t size)
+{
+	diag("pages of %lu KiB", (unsigned long)size >> 10);
+	page_size = size;
+	bytes = two_of(size);
+	region_unlink(NAME);
+	if (region_create(NAME, size, 2 * bytes))
+		bail("create");
+	region = view_open(NAME, "rw", O_RDWR);
+	mine = donor(size, bytes);
+	madvise(mine, bytes, MADV_NOHUGEPAGE);
+	fill(mine, bytes, SEED);
+	frame = frame_of(mine);
+	if (view_export(region, mine, bytes, 0))
+		bail("export");
+	base = attach(region, RW);
+	other = peer_start();
+	peer_attach(&other, NAME, true);
+}
+
+static void end(void)
+{
+	peer_kill(&other);
+	munmap(base, SLOT);
+	munmap(mine, bytes);
+	region_unlink(NAME);
+	close(region);
+}
+
+static void unhurt(const char *what)
+{
+	ok(filled(base, bytes, SEED) &&
+	   PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED) == 1,
+	   "%s: every process has every byte", what);
+}
+
+/* What would be migrated away, were it not pinned. */
+static void test_soft(void)
+{
+	char *const at[] = { base, base + bytes - 4096, mine, mine + bytes / 2 };
+
+	for (int i = 0; i < 4; i++)
+		is(madvise(at[i], 4096, MADV_SOFT_OFFLINE), -1, "MADV_SOFT_OFFLINE of the %s fails",
+		   i < 2 ? "region" : "donor's memory");
+	unhurt("MADV_SOFT_OFFLINE");
+	fill(base, bytes, SEED + 1);
+	ok(filled(mine, bytes, SEED + 1), "it is the donor's memory still");
+	fill(base, bytes, SEED);
+}
+
+/* The signal that it brought, or 0. */
+static int inject(char *at)
+{
+	int sig = sigsetjmp(util_jump, 1);
+
+	if (!sig) {
+		util_catch(true);
+		if (madvise(at, 4096, MADV_HWPOISON))
+			diag("MADV_HWPOISON: %s", strerror(errno));
+	}
+	util_catch(false);
+	return sig;
+}
+
+static void test_hard(void)
+{
+	uint64_t v;
+
+	is(inject(mine), SIGBUS, "a hard failure in the donor's memory is SIGBUS");
+	is(try_load(mine, &v), SIGBUS, "the donor loses the page");
+	ok(filled(mine + page_size, bytes - page_size, SEED + page_size), "and no other");
+	unhurt("a hard failure");
+	fill(base, bytes, SEED + 2);
+	is(PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED + 2), 1,
+	   "it can be stored to");
+	fill(base, bytes, SEED);
+}
+
+/*
+ * As a second machine check in the same page: the kernel looks for the address
+ * in the tables of whoever met it, and splits leaves on its way.
+ */
+static void test_again(void)
+{
+	is(inject(base), SIGBUS, "again, in an attached process: it gets SIGBUS");
+	is(view_region(big).demotions, 1, "(a leaf of another region is demoted)");
+	ok(filled(bigs, SZ_1G, 9), "of which not a byte is lost");
+	unhurt("a failure that is known");
+}
+
+static void test_late(void)
+{
+	struct peer late = peer_start();
+
+	ok(peer_attach(&late, NAME, false) > 0, "a process attaches afterwards");
+	is(PEER(late, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED), 1,
+	   "and sees the same");
+	peer_kill(&late);
+}
+
+int main(int argc, char **argv)
+{
+	long delay, pages;
+	bool loaded;
+
+	peer_main(argc, argv);
+	reserve_2m(16);
+	need_1g(2);
+	/* Or it is built in. */
+	loaded = access("/sys/kernel/debug/hwpoison", F_OK);
+	if (loaded && system("modprobe hwpoison-inject"))
+		bail("needs the module hwpoison-inject");
+	/* No hard ones of 1 GiB: memory_failure() gives those up. */
+	begin(SZ_1G);
+	test_soft();
+	end();
+	delay = set_param("promote_delay_ms", 0);
+	pages = pages_free(SZ_2M);
+	for (int i = 0; i < 2; i++) {
+		big = region_with("test-poison-1g", SZ_1G, SZ_1G);
+		bigs = attach(big, RW);
+		fill(bigs, SZ_1G, 9);
+		begin(i ? SZ_2M : SZ_4K);
+		test_soft();
+		test_hard();
+		test_again();
+		test_late();
+		end();
+		mend();
+		region_unlink("test-poison-1g");
+		close(big);
+		munmap(bigs, SLOT);
+	}
+	set_param("promote_delay_ms", delay);
+	is(pages_free(SZ_2M), pages, "all pages are back");
+	if (loaded && system("rmmod hwpoison-inject"))
+		diag("hwpoison-inject stays");
+	return done_testing();
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Demoted leaves come back as 1 GiB leaves: in every view, for all processes
+ * alike, however busy they are, after the time that promote_delay_ms says.
+ * timeout: 900
+ */
+#include "promote.h"
+
+#include <pthread.h>
+
+#define NAME "test-promote"
+#define RW (PROT_READ | PROT_WRITE)
+#define SEED 8
+#define NEVER 0
+#define SOON 20
+
+static int region;
+static char *base;
+static uint64_t bytes;
+
+/* Processes with each of the views: rw, ro, and one that is half and half. */
+enum { A_RW, B_RW, C_RO, D_MIXED, PEERS };
+static struct peer peer[PEERS];
+
+static void begin(uint64_t pages)
+{
+	intptr_t at;
+
+	bytes = pages * SZ_1G;
+	region = region_with(NAME, SZ_1G, bytes);
+	if (layout_add(NAME, "mixed", pages > 1 ? "wr" : "w", SZ_1G))
+		bail("add a view");
+	base = attach(region, RW);
+	fill(base, bytes, SEED);
+	for (int i = 0; i < PEERS; i++) {
+		peer[i] = peer_start();
+		if (i != D_MIXED && peer_attach(&peer[i], NAME, i == C_RO) > 0)
+			continue;
+		PEER(peer[i], .op = PEER_OPEN_VIEW, .a = O_RDWR, .text = NAME "/mixed");
+		at = PEER(peer[i], .op = PEER_ATTACH, .a = RW);
+		if (at != (intptr_t)base)
+			bail("attach");
+	}
+}
+
+static void end(void)
+{
+	for (int i = 0; i < PEERS; i++)
+		peer_kill(&peer[i]);
+	munmap(base, SLOT);
+	region_unlink(NAME);
+	close(region);
+}
+
+static void unhurt(const char *what)
+{
+	bool good = filled(base, bytes, SEED);
+
+	for (int i = 0; i < PEERS; i++)
+		good &= PEER(peer[i], .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes,
+			     .c = SEED) == 1;
+	ok(good, "%s: every process has every byte", what);
+}
+
+/* Every process's entry points to the same table of its view. */
+static bool linked_alike(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/msharearena/" NAME "/links", "re");
+	unsigned long entry, table, first = 0;
+	char line[128], view[40];
+	bool alike = true;
+	int pid, n = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%d %39s %lx %lx", &pid, view, &entry, &table) != 4)
+			continue;
+		n++;
+		alike &= entry == table;
+		if (strcmp(view, "rw"))
+			continue;
+		first = first ? first : table;
+		alike &= table == first;
+	}
+	if (f)
+		fclose(f);
+	return alike && n == PEERS + 1;
+}
+
+static long sysfs(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/mshare/" NAME "!rw/%s", name);
+	return read_long(path);
+}
+
+/* By one process of each view: the tables of every view are split. */
+static void demote_all(void)
+{
+	peer_read_file("/proc/self/smaps");
+	for (int i = 0; i < PEERS; i++)
+		PEER(peer[i], .op = PEER_READ_FILE, .text = "/proc/self/smaps");
+}
+
+static void test_every_view(void)
+{
+	static const char *const views[] = { "rw", "ro", "mixed" };
+
+	set_param("promote_delay_ms", NEVER);
+	demote_all();
+	is(view_region(region).demotions, 6, "reading smaps demotes two leaves in each view");
+	for (int i = 0; i < 6; i++)
+		ok(gib_demoted(NAME, views[i / 2], i % 2), "%s, GiB %d: 1G as 2M", views[i / 2],
+		   i % 2);
+	unhurt("demoted");
+	usleep(500000);
+	is(view_region(region).promotions, 0, "promote_delay_ms=0: none comes back");
+	set_param("promote_delay_ms", SOON);
+	ok(all_promoted(region), "with another value they do");
+	for (int i = 0; i < 6; i++)
+		ok(gib_whole(NAME, views[i / 2], i % 2), "%s, GiB %d: 1G", views[i / 2], i % 2);
+	ok(linked_alike(), "all processes use the same table");
+	unhurt("promoted");
+	is(sysfs("promotions"), view_region(region).promotions, "sysfs counts them");
+	is(sysfs("demotions"), view_region(region).demotions, "and the demotions");
+	is(PEER(peer[C_RO], .op = PEER_STORE, .a = (intptr_t)base), SIGSEGV,
+	   "ro is read-only still");
+	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + SZ_1G + 8), SIGSEGV,
+	   "and so is a read-only GiB");
+	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + 8), 0,
+	   "the other can be stored to");
+}
+
+static void test_again_and_again(void)
+{
+	uint64_t before = view_region(region).promotions;
+	int bad = 0;
+
+	for (int i = 0; i < 10; i++) {
+		PEER(peer[i % PEERS], .op = PEER_READ_FILE, .text = "/proc/self/smaps");
+		bad += !all_promoted(region);
+	}
+	is(bad, 0, "ten readers of smaps, ten times they come back");
+	ok(view_region(region).promotions >= before + 20, "(counted)");
+	ok(linked_alike(), "all processes use the same table");
+	unhurt("again and again");
+}
+
+/* The time counts from the last leaf that was demoted, and can be changed. */
+static void test_delay(void)
+{
+	uint64_t before = view_region(region).promotions;
+
+	set_param("promote_delay_ms", 3600000);
+	demote_all();
+	usleep(500000);
+	is(view_region(region).promotions, before, "none comes back before its time");
+	ok(gib_demoted(NAME, "rw", 0), "(1G as 2M)");
+	unhurt("waiting");
+	set_param("promote_delay_ms", SOON);
+	ok(all_promoted(region), "when the time is made shorter they come back");
+}
+
+/* ---- processes that are busy, stopped, or on their way out ---- */
+
+static _Atomic bool stop;
+
+static void *maps_all_the_time(void *arg)
+{
+	while (!stop) {
+		char *p = mmap(NULL, 1 << 20, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		memset(p, 1, 1 << 20);
+		munmap(p, 1 << 20);
+	}
+	return arg;
+}
+
+static void test_busy(void)
+{
+	pthread_t t[4];
+
+	stop = false;
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, maps_all_the_time, NULL);
+	demote_all();
+	ok(all_promoted(region), "four threads map and unmap: they come back all the same");
+	stop = true;
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	ok(linked_alike(), "all processes use the same table");
+	unhurt("a busy process");
+}
+
+static void *reads_all_the_time(void *arg)
+{
+	while (!stop)
+		peer_read_file("/proc/self/smaps");
+	return arg;
+}
+
+/* A page that is split already tells nobody that it is read again. */
+static void test_reader(void)
+{
+	uint64_t before = view_region(region).promotions;
+	pthread_t t;
+
+	stop = false;
+	pthread_create(&t, NULL, reads_all_the_time, NULL);
+	for (int ms = 0; ms < 120000 && view_region(region).promotions < before + 10; ms++)
+		usleep(1000);
+	ok(view_region(region).promotions >= before + 10,
+	   "under a reader in a loop they come and go");
+	unhurt("a reader in a loop");
+	stop = true;
+	pthread_join(t, NULL);
+	ok(all_promoted(region), "and come back when it stops");
+}
+
+static void test_stopped(void)
+{
+	int status;
+
+	demote_all();
+	kill(peer[B_RW].pid, SIGSTOP);
+	waitpid(peer[B_RW].pid, &status, WUNTRACED);
+	peer_read_file("/proc/self/smaps");
+	ok(all_promoted(region), "also with a process that is stopped");
+	ok(linked_alike(), "it uses the same table");
+	kill(peer[B_RW].pid, SIGCONT);
+	unhurt("a stopped process");
+}
+
+static void test_exits(void)
+{
+	for (int i = 0; i < 8; i++) {
+		struct peer p = peer_start();
+
+		peer_attach(&p, NAME, i % 2);
+		PEER(p, .op = PEER_READ_FILE, .text = "/proc/self/smaps");
+		usleep(i * 1000 * SOON / 4);
+		if (i & 4)
+			PEER(p, .op = PEER_DETACH);
+		peer_kill(&p);
+	}
+	ok(all_promoted(region), "processes end before and while leaves come back");
+	ok(linked_alike(), "all processes use the same table");
+	unhurt("processes that end");
+}
+
+/* Nothing may look at a region that has ended meanwhile. */
+static void test_pending(void)
+{
+	long before = pages_free(SZ_1G);
+
+	for (int i = 0; i < 8; i++) {
+		begin(1);
+		set_param("promote_delay_ms", 1 + i * 4);
+		peer_read_file("/proc/self/smaps");
+		usleep(i * 2000);
+		end();
+	}
+	is(pages_free(SZ_1G), before, "regions end while a promotion is pending, or runs");
+}
+
+/* Regions of smaller pages have nothing to split. */
+static void test_smaller(uint64_t size)
+{
+	int fd = region_with("test-promote-small", size, two_of(size));
+	char *at = attach(fd, RW);
+
+	peer_read_file("/proc/self/smaps");
+	is(view_region(fd).demotions + view_region(fd).promotions, 0,
+	   "in a region of %lu KiB pages nothing is demoted", (unsigned long)size >> 10);
+	munmap(at, SLOT);
+	region_unlink("test-promote-small");
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	long before, delay;
+
+	peer_main(argc, argv);
+	reserve_2m(16);
+	need_1g(2);
+	before = pages_free(SZ_1G);
+	delay = set_param("promote_delay_ms", NEVER);
+	begin(2);
+	test_every_view();
+	test_again_and_again();
+	test_delay();
+	test_reader();
+	test_busy();
+	test_stopped();
+	test_exits();
+	end();
+	test_pending();
+	test_smaller(SZ_4K);
+	test_smaller(SZ_2M);
+	set_param("promote_delay_ms", delay);
+	is(pages_free(SZ_1G), before, "all pages are back");
+	return done_testing();
+}

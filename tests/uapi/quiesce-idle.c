@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What does not make pages of a region busy: who has them mapped, the donor, the
+ * donor's file, other exports of the same memory, the kernel's own lists. And
+ * what does although it seems not to: a use through the donor's mapping, or of
+ * another part of the same huge page.
+ * timeout: 600
+ */
+#include "quiesce.h"
+
+#include <sys/swap.h>
+
+#define NAME "test-idle"
+#define RW (PROT_READ | PROT_WRITE)
+#define LEN (2 * SZ_2M)
+
+static int region;
+
+static void begin(uint64_t size)
+{
+	region_unlink(NAME);
+	if (region_create(NAME, size, 8 * LEN))
+		bail("create");
+	region = view_open(NAME, "rw", O_RDWR);
+}
+
+static void end(void)
+{
+	region_unlink(NAME);
+	close(region);
+}
+
+static void exports(char *d, uint64_t offset)
+{
+	int ret = view_export(region, d, LEN, offset);
+
+	if (ret)
+		bail("export: %s", strerror(-ret));
+}
+
+static char *huge(int flags)
+{
+	flags |= MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
+	return mmap(NULL, LEN, RW, flags, -1, 0);
+}
+
+/* Small pages, all one after the other in no huge page. */
+static char *small(void)
+{
+	char *d = donor(SZ_4K, LEN);
+
+	madvise(d, LEN, MADV_NOHUGEPAGE);
+	return d;
+}
+
+/* Nothing in use, with the memory mapped here, there, and in other processes. */
+static void test_mapped(char *d, const char *what)
+{
+	struct peer p = peer_start();
+	pid_t pid;
+	char *at;
+
+	fill(d, LEN, 2);
+	exports(d, 0);
+	ok(idle(region, 0, 8 * LEN), "%s: mapped by the donor", what);
+	at = attach(region, RW);
+	peer_attach(&p, NAME, false);
+	PEER(p, .op = PEER_FILL, .a = (intptr_t)at, .b = LEN, .c = 3);
+	ok(idle(region, 0, 8 * LEN), "by two processes that store to it");
+	pid = fork();
+	if (!pid)
+		for (;;)
+			pause();
+	ok(idle(region, 0, 8 * LEN), "by a child of the donor");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	munmap(d, LEN);
+	ok(idle(region, 0, 8 * LEN), "and not by the donor any more");
+	peer_kill(&p);
+	munmap(at, SLOT);
+	ok(idle(region, 0, 8 * LEN), "or by anybody");
+}
+
+/* A use that begins at the donor's address is a use of the same page. */
+static void test_through_donor(char *d, uint64_t page, const char *what)
+{
+	struct hold h;
+
+	exports(d, 0);
+	h = hold_pages(d + SZ_2M + 100, 1);
+	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M), "%s: in use through the donor's mapping",
+	   what);
+	munmap(d, LEN);
+	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M), "also when that is gone");
+	hold_end(&h);
+	ok(idle(region, 0, 8 * LEN), "until the use ends");
+}
+
+static void test_memfd(void)
+{
+	int fd = memfd_create("donor", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+	char *d;
+
+	if (fd < 0 || ftruncate(fd, LEN))
+		bail("memfd: %s", strerror(errno));
+	d = mmap(NULL, LEN, RW, MAP_SHARED, fd, 0);
+	exports(d, 0);
+	ok(idle(region, 0, 8 * LEN), "a memfd that is open and mapped");
+	munmap(d, LEN);
+	ok(idle(region, 0, 8 * LEN), "only open");
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, SZ_2M))
+		bail("fallocate: %s", strerror(errno));
+	ok(idle(region, 0, 8 * LEN), "without half of its pages");
+	close(fd);
+	ok(idle(region, 0, 8 * LEN), "closed");
+}
+
+/* The module's own pins are known, however many there are of a page. */
+static void test_twice(char *d, uint64_t page, const char *what)
+{
+	int second;
+	struct hold h;
+
+	region_create("test-idle-2", page, LEN);
+	second = view_open("test-idle-2", "rw", O_RDWR);
+	exports(d, 0);
+	exports(d, 2 * LEN);
+	if (view_export(second, d, LEN, 0))
+		bail("export to a second region");
+	ok(idle(region, 0, 8 * LEN) && idle(second, 0, LEN), "%s: exported three times", what);
+	h = hold_pages(d, 1);
+	ok(busy_is(region, 0, 8 * LEN, 2 * page, 0) && busy_is(second, 0, LEN, page, 0),
+	   "in use it is busy wherever it is");
+	hold_end(&h);
+	region_unlink("test-idle-2");
+	close(second);
+	ok(idle(region, 0, 8 * LEN), "and idle where it stays when one of the regions has ended");
+	munmap(d, LEN);
+}
+
+/* Pages that were just made wait in a batch of the CPU's for their place. */
+static void test_fresh(void)
+{
+	int bad = 0;
+
+	for (int i = 0; i < 32; i++) {
+		uint64_t len = SZ_4K * (1 + i), offset = i * SZ_2M / 8;
+		char *d = donor(SZ_4K, len);
+
+		madvise(d, len, MADV_NOHUGEPAGE);
+		*(volatile char *)d = 1;
+		bad += view_export(region, d, len, offset) != 0;
+		bad += quiesce(region, offset, len, 0, NULL) != 0;
+		munmap(d, len);
+		bad += quiesce(region, offset, len, 0, NULL) != 0;
+	}
+	is(bad, 0, "small pages are idle at once when they are new");
+}
+
+/* And so do pages that are to change their place, because they were looked at. */
+static void test_looked_at(void)
+{
+	static char copy[4 * SZ_4K];
+	struct iovec to = { copy, sizeof(copy) }, from = { NULL, sizeof(copy) };
+	char *d = small();
+
+	fill(d, LEN, 6);
+	exports(d, 0);
+	from.iov_base = d;
+	for (int i = 0; i < 3; i++)
+		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != sizeof(copy))
+			bail("process_vm_readv: %s", strerror(errno));
+	ok(idle(region, 0, 8 * LEN), "pages that were looked at often are idle");
+	madvise(d, 4 * SZ_4K, MADV_COLD);
+	ok(idle(region, 0, 8 * LEN), "also if they need not be kept in memory");
+	madvise(d, LEN, MADV_PAGEOUT);
+	munmap(d, LEN);
+	ok(idle(region, 0, 8 * LEN), "or the donor unmaps them");
+}
+
+/* Brought back from swap space, they have a place in its cache, too. */
+static void test_swapped(void)
+{
+	const char *disk = getenv("VM_DISK1");
+	char command[128], *d = small();
+
+	snprintf(command, sizeof(command), "mkswap %s >/dev/null 2>&1", disk);
+	if (!disk || system(command) || swapon(disk, 0))
+		bail("set VM_DISK1 to a disk that may become swap space: %s", strerror(errno));
+	fill(d, LEN, 7);
+	madvise(d, LEN, MADV_PAGEOUT);
+	ok(filled(d, LEN / 2, 7), "(swapped out, and half of it in again)");
+	exports(d, 0);
+	ok(idle(region, 0, 8 * LEN), "pages that were swapped out are idle");
+	ok(filled(d, LEN, 7), "(they have their contents)");
+	munmap(d, LEN);
+	ok(idle(region, 0, 8 * LEN), "also when the donor has gone");
+	if (swapoff(disk))
+		bail("swapoff: %s", strerror(errno));
+	ok(idle(region, 0, 8 * LEN), "and the swap space");
+}
+
+/* All small pages of a huge one have their references in one place. */
+static char *transparent(void)
+{
+	char *p = donor(SZ_4K, LEN + SZ_2M);
+	char *d = (char *)(((uintptr_t)p + SZ_2M - 1) & -SZ_2M);
+
+	munmap(p, d - p);
+	munmap(d + LEN, p + SZ_2M - d);
+	madvise(d, LEN, MADV_HUGEPAGE);
+	*(volatile char *)d = 1;
+	*(volatile char *)(d + SZ_2M) = 1;
+	return d;
+}
+
+static void test_transparent(void)
+{
+	char *d = transparent();
+	struct hold h;
+
+	if (view_export(region, d + SZ_4K, SZ_4K, 0) || view_export(region, d, SZ_4K, SZ_2M) ||
+	    view_export(region, d + SZ_2M, SZ_2M, 2 * SZ_2M))
+		bail("export of parts of a huge page");
+	ok(idle(region, 0, 8 * LEN), "pages of a transparent huge page");
+	h = hold_pages(d, 1);
+	ok(busy_is(region, 0, 8 * LEN, 2 * SZ_4K, 0), "one is in use: so are all of its huge page");
+	hold_end(&h);
+	h = hold_pages(d + SZ_2M + 7 * SZ_4K, 1);
+	ok(busy_is(region, 0, 8 * LEN, SZ_2M, 2 * SZ_2M), "but not those of another one");
+	hold_end(&h);
+	munmap(d, 2 * SZ_4K);
+	madvise(d + SZ_2M, SZ_2M / 2, MADV_DONTNEED);
+	ok(idle(region, 0, 8 * LEN), "the donor gives half of it away: idle");
+	munmap(d + 2 * SZ_4K, LEN - 2 * SZ_4K);
+	ok(idle(region, 0, 8 * LEN), "and all of it");
+}
+
+static void test_small(void)
+{
+	static void (*const tests[])(void) = { test_fresh, test_looked_at, test_swapped,
+					       test_transparent };
+
+	begin(SZ_4K);
+	test_mapped(small(), "small pages");
+	end();
+	begin(SZ_4K);
+	test_mapped(transparent(), "transparent huge pages");
+	end();
+	begin(SZ_4K);
+	test_through_donor(small(), SZ_4K, "small pages");
+	end();
+	begin(SZ_4K);
+	test_twice(small(), SZ_4K, "small pages");
+	end();
+	for (int i = 0; i < 4; i++) {
+		begin(SZ_4K);
+		tests[i]();
+		end();
+	}
+}
+
+static void test_huge(void)
+{
+	static const int flags[] = { MAP_SHARED, MAP_PRIVATE };
+
+	for (int i = 0; i < 2; i++) {
+		const char *what = i ? "private huge pages" : "shared huge pages";
+
+		begin(SZ_2M);
+		test_mapped(huge(flags[i]), what);
+		end();
+		begin(SZ_2M);
+		test_through_donor(huge(flags[i]), SZ_2M, what);
+		end();
+		begin(SZ_2M);
+		test_twice(huge(flags[i]), SZ_2M, what);
+		end();
+	}
+	begin(SZ_2M);
+	test_memfd();
+	end();
+}
+
+int main(int argc, char **argv)
+{
+	long before;
+
+	peer_main(argc, argv);
+	reserve_2m(32);
+	before = pinned_pages();
+	test_small();
+	test_huge();
+	is(pinned_pages(), before, "nothing is pinned any more");
+	return done_testing();
+}
