@@ -173,9 +173,27 @@ check-vm: user module	## the module and the whole system in a virtual machine (K
 check-kunit: user	## the module on a kernel that checks itself, and its KUnit suites
 	@$(MAKE) --no-print-directory check-vm KERNEL=$(filter %-debug,$(tested))
 
+# SECONDS=60; SEED=N, and OPS=N to end after that operation; FUZZ="--verbose".
+# On the kernel that checks itself, unless KERNEL=... says otherwise.
+fuzz_kernel = $(if $(filter file,$(origin KERNEL)),$(firstword \
+	$(filter %-debug,$(tested)) $(KERNEL)),$(KERNEL))
+fuzz_seconds = $(or $(SECONDS),60)
+
+.PHONY: fuzz
+fuzz: user		## random operations on the device, compared with a model (SECONDS=60 SEED=...)
+	@$(MAKE) --no-print-directory module KERNEL=$(fuzz_kernel)
+	@tests/vm/vm --kernel $(fuzz_kernel) --name fuzz --timeout $$(($(fuzz_seconds) + 400)) -- \
+		tests/fuzz/guest.sh --seconds $(fuzz_seconds) $(if $(SEED),--seed $(SEED)) \
+		$(if $(OPS),--ops $(OPS)) $(FUZZ)
+
 .PHONY: style
 style:			## checkpatch on C, shellcheck on shell
 	@$(run) style
+
+##@ Measure
+.PHONY: bench-pagetables
+bench-pagetables: user module	## page tables and time, by processes and size (KERNEL=... BENCH="--quick")
+	@tests/bench/pagetables.sh --kernel $(KERNEL) $(BENCH)
 
 ##@ Machine
 .PHONY: demo

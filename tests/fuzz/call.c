@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ioctls whose structure is passed in every way that it should not be, and in
+ * the odd ones that are allowed.
+ */
+#include "fuzz.h"
+
+#include <stddef.h>
+
+/* Where the structure lies. */
+enum place {
+	PLACE_GOOD,
+	PLACE_AT_END,		/* its last byte is the mapping's */
+	PLACE_READ_ONLY,
+	PLACE_NULL,
+	PLACE_UNMAPPED,
+	PLACE_KERNEL,
+	PLACE_OVER_END,		/* its second half is not mapped */
+};
+
+static const char *const place_names[] = {
+	"", " args=at-end", " args=read-only", " args=NULL", " args=unmapped", " args=kernel",
+	" args=over-end",
+};
+
+void *call_begin(struct call *c, int fd, unsigned long cmd, size_t known, size_t min, bool out)
+{
+	uint32_t size = (uint32_t)known;
+
+	memset(c, 0, sizeof(*c));
+	c->fd = fd;
+	c->cmd = cmd;
+	c->known = known;
+	c->min = min;
+	c->out = out;
+	memcpy(c->raw, &size, sizeof(size));
+	return c->raw;
+}
+
+/* The size it claims to have: other than the one it has, or longer with reason. */
+static uint32_t draw_size(struct call *c)
+{
+	uint32_t sizes[] = {
+		0, 4, (uint32_t)c->min - 1, (uint32_t)c->min, (uint32_t)c->known + 8,
+		(uint32_t)c->known + 8, 4096, 4097, 1U << 31, ~0U,
+	};
+	uint32_t size = sizes[rnd(ARRAY_LEN(sizes))];
+
+	if (size > c->known && size <= 4096 && one_in(2))
+		c->raw[c->known + rnd(size - c->known)] = 1;
+	memcpy(c->raw, &size, sizeof(size));
+	return size;
+}
+
+static void want_size(struct call *c, uint32_t size, struct want *x)
+{
+	want(x, EINVAL, size < c->min);
+	want(x, E2BIG, size > 4096);
+	for (size_t i = c->known; i < size && i < 4096; i++)
+		if (c->raw[i]) {
+			want(x, E2BIG, true);
+			break;
+		}
+}
+
+static uint64_t draw_place(enum place place, uint32_t length)
+{
+	switch (place) {
+	case PLACE_GOOD:
+		return SCRATCH;
+	case PLACE_AT_END:
+		return SCRATCH + SCRATCH_SIZE - length;
+	case PLACE_READ_ONLY:
+		return SCRATCH_RO;
+	case PLACE_NULL:
+		return 0;
+	case PLACE_UNMAPPED:
+		return SCRATCH + SCRATCH_SIZE;
+	case PLACE_KERNEL:
+		return 0xffff888000000000UL + (rnd64() & 0xffff000);
+	default:
+		return SCRATCH + SCRATCH_SIZE - length / 2;
+	}
+}
+
+bool call_ioctl(unsigned int w, struct call *c, struct want *x)
+{
+	uint32_t size = (uint32_t)c->known, length, flags;
+	struct order o = { .work = WORK_SYSCALL, .a = SYS_ioctl };
+	enum place place = PLACE_GOOD;
+	unsigned int before = x->n;
+
+	if (one_in(12))
+		size = draw_size(c);
+	if (one_in(24))
+		c->raw[4 + rnd(4)] = (unsigned char)(1U << rnd(8));
+	if (one_in(12))
+		place = rnd(PLACE_OVER_END) + 1;
+	/* What is given; no more of it is looked at than it claims, or a page. */
+	length = size < 8 ? 8 : size > 4096 ? 4096 : size;
+	want_size(c, size, x);
+	memcpy(&flags, c->raw + 4, sizeof(flags));
+	want(x, EINVAL, flags && size >= c->min);
+	want(x, EFAULT, place >= PLACE_NULL || (place == PLACE_READ_ONLY && c->out));
+	if (x->n > before)
+		x->may_pass = false;
+	note(" size=%u flags=%u%s", size, flags, place_names[place]);
+
+	o.b[0] = (uint64_t)c->fd;
+	o.b[1] = c->cmd;
+	o.b[2] = draw_place(place, length);
+	o.length = length;
+	if (place == PLACE_AT_END)
+		o.at = (uint32_t)(SCRATCH_SIZE - length);
+	if (place == PLACE_OVER_END) {
+		o.at = (uint32_t)(SCRATCH_SIZE - length / 2);
+		o.length = length / 2;
+	}
+	o.want = o.length;
+	return check_result(x, worker_call(w, &o, c->raw, c->raw, sizeof(c->raw)));
+}

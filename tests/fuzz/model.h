@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must be true: regions, views, who has what open and attached, and what
+ * every page holds. It knows nothing of how the module does it.
+ */
+#ifndef FUZZ_MODEL_H
+#define FUZZ_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/msharearena.h>
+
+#include "wire.h"
+
+#define WORKERS		5
+#define REGIONS		6
+#define VIEWS		6	/* rw, ro and added ones */
+#define RANGES		8	/* of an added view */
+#define FDS		8	/* views that a worker may have open */
+#define KEPT		4	/* donors' mappings that a worker keeps */
+#define HELD		16	/* pages that a worker's pipe holds */
+#define RINGS		4	/* of a worker */
+#define TAKEN		4	/* rings of others that a worker has */
+#define PUBLISHED	16
+#define USERS		3
+
+#define SLOT		((uint64_t)MSHAREARENA_SLOT_SIZE)
+#define SZ_4K		((uint64_t)MSHAREARENA_PAGE_4K)
+#define SZ_2M		((uint64_t)MSHAREARENA_PAGE_2M)
+#define SZ_1G		((uint64_t)MSHAREARENA_PAGE_1G)
+
+/**
+ * struct folio - memory that is pinned as a whole
+ * @holds: references of pipes and registered buffers to any of its pages
+ * @pages: pages of regions that lie in it
+ */
+struct folio {
+	unsigned int holds;
+	unsigned int pages;
+};
+
+/**
+ * struct mem - one page of memory, wherever it is mapped
+ * @size: of the page
+ * @refs: by the region, donors' mappings and holds
+ * @holds: as in its folio, but of this page alone
+ * @huge: it is out of a pool of huge pages
+ * @folio: what a reference to it refers to
+ * @word: its cells
+ */
+struct mem {
+	uint64_t size;
+	unsigned int refs;
+	unsigned int holds;
+	bool batched;
+	bool huge;
+	struct folio *folio;
+	uint64_t word[CELLS];
+};
+
+/* A run of pages that one export brought. */
+struct extent {
+	struct extent *next;
+	uint64_t first;		/* index of the page in the region */
+	unsigned int n;
+	unsigned int user;	/* who is charged */
+	struct mem **mem;
+};
+
+struct range {
+	uint64_t offset;
+	uint64_t length;
+	bool writable;
+};
+
+struct view {
+	bool used;
+	char name[MSHAREARENA_VIEW_NAME_SIZE];
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	bool writable;		/* has a writable range */
+	bool added;
+	unsigned int n_ranges;
+	struct range range[RANGES];
+};
+
+struct region {
+	bool live;
+	bool linked;		/* has its name */
+	char name[MSHAREARENA_NAME_SIZE];
+	uint64_t addr, length, page_size;
+	uid_t uid;
+	unsigned int user;	/* who is charged for it */
+	struct view view[VIEWS];
+	struct extent *extents;
+	uint64_t exported;
+	uint64_t demotions, promotions;	/* as last seen */
+};
+
+struct fd {
+	bool used;
+	unsigned int region, view;
+	int flags;		/* O_RDONLY, O_WRONLY, O_RDWR, O_PATH */
+	bool cloexec;
+};
+
+struct attachment {
+	bool on;
+	unsigned int view;	/* whose tables are linked */
+	bool odd;		/* without PROT_READ */
+	bool shared;		/* VM_SHARED: the file was open for writing */
+	bool sealed;
+};
+
+/* A donor's mapping that is still there: another way to the same pages. */
+struct kept {
+	bool used;
+	uint64_t addr;
+	unsigned int n;
+	uint64_t page_size;
+	struct mem **mem;
+};
+
+struct ring {
+	bool used;
+	int fd;
+	unsigned int serial;	/* tells it from those that had its place */
+	bool shown;		/* was published: it may live on with others */
+	unsigned int n_held;	/* pages of its registered buffer */
+	struct mem **held;
+};
+
+struct taken {
+	bool used;
+	int fd;
+	unsigned int owner, ring, serial;
+};
+
+struct worker {
+	pid_t pid;
+	int sock;
+	uid_t uid;
+	gid_t gid;
+	bool root;
+	unsigned int user;
+	struct fd fd[FDS];
+	struct attachment att[REGIONS];
+	struct kept kept[KEPT];
+	uint64_t squat;		/* a page of its own in some slot, 0 if none */
+	bool leftover;		/* an empty table may have been left there */
+	uint64_t leftover_at;
+	struct mem *held[HELD];	/* oldest first */
+	unsigned int held_cell[HELD];
+	unsigned int n_held;
+	struct ring ring[RINGS];
+	struct taken taken[TAKEN];
+};
+
+#define ANYBODY	(~0U)
+#define NOBODY	(~1U)	/* who it was for is dead */
+
+struct published {
+	bool used;
+	uint64_t order;		/* the oldest that fits is taken */
+	unsigned int region, from, ring, serial;
+	unsigned int to;	/* worker, ANYBODY or NOBODY */
+	uint64_t tag;
+};
+
+/* What is counted for a user. */
+struct user {
+	uid_t uid;
+	bool exempt;
+	unsigned int regions;
+	uint64_t bytes;
+	uint64_t locked;
+};
+
+struct model {
+	struct region region[REGIONS];
+	struct worker worker[WORKERS];
+	struct published published[PUBLISHED];
+	struct user user[USERS];
+	unsigned int user_regions, user_mbytes;	/* limits, 0: none */
+	uint64_t memlock;			/* of users that are not exempt */
+	unsigned int pool_2m, pool_1g;		/* huge pages that there are */
+	unsigned int used_2m, used_1g;
+	bool thp_always;	/* of the machine: any memory may be of huge pages */
+	unsigned int serial;
+	int64_t late_until_ms;	/* until then some reference may be there yet */
+};
+
+extern struct model model;
+
+int64_t now_ms(void);
+
+/* ---- memory ---- */
+struct folio *folio_new(void);
+struct mem *mem_new(uint64_t size, bool huge, struct folio *folio, uint64_t first_value);
+void mem_get(struct mem *m);
+void mem_put(struct mem *m);
+/** mem_hold() - a pipe or a registered buffer refers to it: QUIESCE sees it */
+void mem_hold(struct mem *m);
+void mem_release(struct mem *m);
+
+/* ---- regions ---- */
+/** region_mem() - the page at an index, or NULL where there is none */
+struct mem *region_mem(const struct region *r, uint64_t index);
+void region_add(struct region *r, struct extent *e);
+/** region_has() - is there memory anywhere in these pages? */
+bool region_has(const struct region *r, uint64_t first, uint64_t n);
+/** region_nth() - the @n-th page that has memory; its index in @index */
+struct mem *region_nth(const struct region *r, uint64_t n, uint64_t *index);
+uint64_t region_pages(const struct region *r);
+unsigned int region_attached(unsigned int region);
+struct region *region_by_name(const char *name);
+/** region_settle() - free those that nobody has any more */
+void region_settle(void);
+
+enum access {
+	ACCESS_NONE,
+	ACCESS_READ,
+	ACCESS_WRITE,
+};
+
+/** view_access() - what a process attached to a view may do at an offset */
+enum access view_access(const struct region *r, unsigned int view, uint64_t offset);
+
+/* ---- processes ---- */
+void worker_drop_attachment(unsigned int w, unsigned int region);
+void worker_drop_rings(unsigned int w);
+void worker_drop_cloexec(unsigned int w);
+/** worker_drop_all() - the process is gone */
+void worker_drop_all(unsigned int w);
+void worker_release_oldest(unsigned int w);
+void kept_drop(struct kept *k);
+/** kept_batched() - its pages may be on their way between the LRU lists */
+void kept_batched(struct kept *k);
+void ring_release(struct ring *ring);
+/** worker_may_open() - do the node's permissions allow it? */
+bool worker_may_open(const struct worker *w, const struct view *v, int flags);
+
+/** user_may_lock() - is it within RLIMIT_MEMLOCK? */
+bool user_may_lock(const struct user *u, uint64_t bytes);
+
+#endif /* FUZZ_MODEL_H */

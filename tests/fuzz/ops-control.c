@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: MIT
+/* The control device: regions and views come and go. */
+#include "fuzz.h"
+
+#include <sys/stat.h>
+
+static const char *const names[] = {
+	"fuzz-a", "fuzz-b", "fuzz_c", "fuzz.d", "F", "fuzz-a.", "0",
+	"fuzz-with-the-longest-name-that-a-region-may-have-63-bytes-long",
+};
+
+static const char *const view_names[] = {
+	"v0", "np.1", "a-view-with-31-bytes-of-a-name-", "sp_2",
+};
+
+static const char *const bad_names[] = {
+	"", ".", "..", ".hidden", "a/b", "a!b", "a b", "\xc3\xa9", "../../x", "a\n", "a\x7f",
+};
+
+/* Addresses that regions are put at, beside those that the module chooses. */
+static const uint64_t addresses[] = {
+	64 * SLOT, 65 * SLOT, 80 * SLOT, 126 * SLOT,
+	190 * SLOT,	/* where each worker has its SCRATCH */
+};
+
+static const uid_t owners[] = { (uid_t)-1, (uid_t)-1, 0, 1234, 2345 };
+static const gid_t groups[] = { (gid_t)-1, (gid_t)-1, 0, 1234, 77 };
+static const mode_t modes[] = { 0600, 0660, 0666, 0640, 0444, 0622, 0, 0606 };
+
+/* Into @name of @size bytes; what is wrong with it into @x. */
+static void draw_name(char *name, size_t size, const char *good, struct want *x)
+{
+	memset(name, 0, size);
+	snprintf(name, size, "%s", good);
+	if (!one_in(20))
+		return;
+	want(x, EINVAL, true);
+	switch (rnd(3)) {
+	case 0:
+		memset(name, 0, size);
+		snprintf(name, size, "%s", PICK(bad_names));
+		return;
+	case 1:
+		memset(name, 'n', size);
+		return;
+	default:
+		memset(name, 0, size);
+		name[0] = 'n';
+		name[2 + rnd(size - 2)] = 'x';
+	}
+}
+
+/* Owner, group and mode of a node, and who may not give them away. */
+static void draw_owner(unsigned int w, uint32_t *uid, uint32_t *gid, uint32_t *mode,
+		       struct want *x)
+{
+	const struct worker *k = &model.worker[w];
+
+	*uid = PICK(owners);
+	*gid = PICK(groups);
+	*mode = PICK(modes);
+	if (one_in(24))
+		*mode |= 1U << rnd(32);
+	want(x, EPERM, !k->root && *uid != (uint32_t)-1 && *uid != k->uid);
+	want(x, EPERM, !k->root && *gid != (uint32_t)-1 && *gid != k->gid);
+	want(x, EINVAL, *mode & ~0666U);
+}
+
+static void set_node(struct view *v, unsigned int w, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	v->used = true;
+	v->uid = uid == (uint32_t)-1 ? model.worker[w].uid : uid;
+	v->gid = gid == (uint32_t)-1 ? model.worker[w].gid : gid;
+	v->mode = mode;
+}
+
+/* ---- CREATE ---- */
+
+static uint64_t draw_page_size(void)
+{
+	switch (rnd(10)) {
+	case 0 ... 4:
+		return SZ_4K;
+	case 5 ... 8:
+		return SZ_2M;
+	default:
+		return SZ_1G;
+	}
+}
+
+static uint64_t draw_length(uint64_t page_size)
+{
+	switch (rnd(8)) {
+	case 0:
+		return page_size;
+	case 1:
+		return SLOT;
+	case 2:
+		return SLOT - page_size;
+	case 3:
+		return (1 + rnd(SLOT / page_size)) * page_size;
+	case 4:
+		return page_size < SZ_1G ? SZ_1G : 2 * SZ_1G;
+	default:
+		return (1 + rnd(2000)) * page_size > SLOT ? SLOT : (1 + rnd(2000)) * page_size;
+	}
+}
+
+static void draw_create(struct msharearena_create *c, unsigned int w, struct want *x)
+{
+	draw_name(c->name, sizeof(c->name), PICK(names), x);
+	draw_owner(w, &c->uid, &c->gid, &c->mode, x);
+	c->page_size = draw_page_size();
+	c->length = draw_length(c->page_size);
+	if (one_in(3))
+		c->addr = PICK(addresses);
+	switch (rnd(40)) {
+	case 0:
+		c->page_size = one_in(2) ? rnd64() : 1ULL << rnd(64);
+		break;
+	case 1:
+		c->length = one_in(2) ? rnd64() : rnd(2) * (SLOT + c->page_size);
+		break;
+	case 2:
+		c->addr = one_in(2) ? rnd64() : (255 + rnd(2)) * SLOT;
+		break;
+	case 3:
+		c->reserved = 1U << rnd(32);
+		break;
+	default:
+		break;
+	}
+}
+
+static void want_create(const struct msharearena_create *c, unsigned int w, struct want *x)
+{
+	const struct user *u = &model.user[model.worker[w].user];
+
+	want(x, EINVAL, c->reserved);
+	want(x, EINVAL, c->page_size != SZ_4K && c->page_size != SZ_2M && c->page_size != SZ_1G);
+	want(x, EINVAL, !c->length || c->length > SLOT || c->length & (c->page_size - 1));
+	want(x, EINVAL, c->addr & (SLOT - 1) || c->addr >= 255 * SLOT);
+	want(x, EEXIST, region_by_name(c->name));
+	for (unsigned int i = 0; i < REGIONS; i++)
+		want(x, EBUSY, model.region[i].live && model.region[i].addr == c->addr);
+	want(x, EDQUOT, !u->exempt && model.user_regions && u->regions >= model.user_regions);
+}
+
+static void add_region(unsigned int i, unsigned int w, const struct msharearena_create *c)
+{
+	struct region *r = &model.region[i];
+
+	*r = (struct region){
+		.live = true,
+		.linked = true,
+		.addr = c->addr,
+		.length = c->length,
+		.page_size = c->page_size,
+		.user = model.worker[w].user,
+		.view = { { .name = "rw", .writable = true }, { .name = "ro" } },
+	};
+	snprintf(r->name, sizeof(r->name), "%s", c->name);
+	set_node(&r->view[0], w, c->uid, c->gid, c->mode);
+	set_node(&r->view[1], w, c->uid, c->gid, c->mode & 0444);
+	r->uid = r->view[0].uid;
+	if (!model.user[r->user].exempt)
+		model.user[r->user].regions++;
+}
+
+void op_create(void)
+{
+	unsigned int w = any_worker(), i = 0;
+	struct msharearena_create *c;
+	struct want x = { 0 };
+	struct call call;
+	uint64_t asked;
+
+	while (i < REGIONS && model.region[i].live)
+		i++;
+	c = call_begin(&call, FD_CONTROL, MSHAREARENA_CREATE, sizeof(*c),
+		       END_OF(struct msharearena_create, name), true);
+	draw_create(c, w, &x);
+	want_create(c, w, &x);
+	if (i == REGIONS && !x.n) {
+		nothing_to_do();
+		return;
+	}
+	asked = c->addr;
+	note("w%u CREATE '%s' addr=0x%llx length=0x%llx page=0x%llx uid=%d gid=%d mode=0%o", w,
+	     c->name, c->addr, c->length, c->page_size, (int)c->uid, (int)c->gid, c->mode);
+	if (!call_ioctl(w, &call, &x))
+		return;
+	if (asked ? c->addr != asked : !c->addr || c->addr & (SLOT - 1))
+		fail("CREATE answers address 0x%llx", c->addr);
+	for (unsigned int j = 0; j < REGIONS; j++)
+		if (model.region[j].live && model.region[j].addr == c->addr)
+			fail("CREATE gives away the address of region %u", j);
+	add_region(i, w, c);
+}
+
+/* ---- UNLINK ---- */
+
+void op_unlink(void)
+{
+	unsigned int w = any_worker(), i = any_region(true);
+	struct msharearena_unlink *u;
+	const char *name = PICK(names);
+	struct want x = { 0 };
+	struct region *r;
+	struct call call;
+
+	if (i != NONE && !one_in(4))
+		name = model.region[i].name;
+	u = call_begin(&call, FD_CONTROL, MSHAREARENA_UNLINK, sizeof(*u),
+		       END_OF(struct msharearena_unlink, name), false);
+	draw_name(u->name, sizeof(u->name), name, &x);
+	r = region_by_name(u->name);
+	want(&x, ENOENT, !r);
+	want(&x, EPERM, r && !model.worker[w].root && r->uid != model.worker[w].uid);
+	note("w%u UNLINK '%s'", w, u->name);
+	if (!call_ioctl(w, &call, &x))
+		return;
+	r->linked = false;
+	region_settle();
+}
+
+/* ---- ADD_VIEW ---- */
+
+/* Ranges that are right, from pages that have memory and others. */
+static unsigned int draw_ranges(const struct region *r, struct msharearena_range *range)
+{
+	uint64_t pages = r->length / r->page_size, at = 0;
+	unsigned int n = 0, limit = 1 + (unsigned int)rnd(RANGES);
+
+	while (n < limit && at < pages) {
+		uint64_t left = pages - at;
+		uint64_t length = one_in(3) ? 1 + rnd(left) : 1 + rnd(left < 16 ? left : 16);
+
+		range[n].offset = at * r->page_size;
+		range[n].length = length * r->page_size;
+		range[n].prot = MSHAREARENA_PROT_READ | (one_in(2) ? MSHAREARENA_PROT_WRITE : 0);
+		at += length + (one_in(2) ? 0 : rnd(16));
+		n++;
+	}
+	return n;
+}
+
+static void spoil_ranges(struct msharearena_range *range, unsigned int n, const struct region *r,
+			 struct want *x)
+{
+	struct msharearena_range *one = &range[rnd(n)];
+
+	switch (rnd(9)) {
+	case 0:
+		one->offset++;
+		want(x, EINVAL, true);
+		break;
+	case 1:
+		one->length = 0;
+		want(x, EINVAL, true);
+		break;
+	case 2:
+		one->length += r->page_size / 2;
+		want(x, EINVAL, true);
+		want(x, ERANGE, true);
+		break;
+	case 3:
+		one->prot = one_in(2) ? 0 : MSHAREARENA_PROT_WRITE;
+		want(x, EINVAL, true);
+		break;
+	case 4:
+		one->prot |= 1U << (2 + rnd(30));
+		want(x, EINVAL, true);
+		break;
+	case 5:
+		one->reserved = 1U << rnd(32);
+		want(x, EINVAL, true);
+		break;
+	case 6:
+		/* The last one passes the end; any other also reaches the next. */
+		range[n - 1].length = r->length - range[n - 1].offset + r->page_size;
+		want(x, ERANGE, true);
+		break;
+	case 7:
+		range[n - 1].offset = -r->page_size;
+		want(x, ERANGE, true);
+		break;
+	default:
+		/* Not ascending. */
+		if (n < 2)
+			one->prot = 0;
+		else
+			range[n - 1] = range[0];
+		want(x, EINVAL, true);
+	}
+}
+
+static void add_view(struct region *r, unsigned int w, const struct msharearena_view *m,
+		     const struct msharearena_range *range, unsigned int n)
+{
+	struct view *v = r->view;
+
+	while (v->used)
+		v++;
+	*v = (struct view){ .added = true, .n_ranges = n };
+	snprintf(v->name, sizeof(v->name), "%s", m->view);
+	for (unsigned int i = 0; i < n; i++) {
+		v->range[i].offset = range[i].offset;
+		v->range[i].length = range[i].length;
+		v->range[i].writable = range[i].prot & MSHAREARENA_PROT_WRITE;
+		v->writable |= v->range[i].writable;
+	}
+	set_node(v, w, m->uid, m->gid, v->writable ? m->mode : m->mode & 0444);
+}
+
+static bool view_by_name(const struct region *r, const char *name)
+{
+	for (unsigned int i = 0; i < VIEWS; i++)
+		if (r->view[i].used && !strcmp(r->view[i].name, name))
+			return true;
+	return false;
+}
+
+/* Where the ranges lie, and how many it says there are. */
+static void draw_array(struct msharearena_view *m, unsigned int n, struct want *x)
+{
+	m->ranges = SCRATCH + 0x8000;
+	m->n_ranges = n;
+	switch (rnd(40)) {
+	case 0:
+		m->n_ranges = one_in(2) ? 0 : MSHAREARENA_MAX_RANGES + 1 + (uint32_t)rnd(1U << 31);
+		want(x, EINVAL, true);
+		break;
+	case 1:
+		m->ranges = one_in(2) ? 0 : SCRATCH + SCRATCH_SIZE - 8;
+		want(x, EFAULT, true);
+		break;
+	case 2:
+		/* All of them, up to the first that is zero. */
+		m->n_ranges = MSHAREARENA_MAX_RANGES;
+		want(x, EINVAL, true);
+		break;
+	default:
+		break;
+	}
+}
+
+void op_add_view(void)
+{
+	static struct msharearena_range range[MSHAREARENA_MAX_RANGES];
+	unsigned int w = any_worker(), i = any_region(!one_in(6)), n, used = 0;
+	struct msharearena_view *m;
+	struct want x = { 0 };
+	struct region *r;
+	struct call call;
+
+	r = &model.region[i == NONE ? 0 : i];
+	/* Of one without its name only if nobody else has that. */
+	if (i == NONE || (!r->linked && region_by_name(r->name))) {
+		nothing_to_do();
+		return;
+	}
+	memset(range, 0, sizeof(range));
+	n = draw_ranges(r, range);
+	m = call_begin(&call, FD_CONTROL, MSHAREARENA_ADD_VIEW, sizeof(*m),
+		       END_OF(struct msharearena_view, view), false);
+	draw_array(m, n, &x);
+	if (one_in(8))
+		spoil_ranges(range, n, r, &x);
+	draw_name(m->name, sizeof(m->name), r->name, &x);
+	draw_name(m->view, sizeof(m->view), one_in(8) ? "ro" : PICK(view_names), &x);
+	draw_owner(w, &m->uid, &m->gid, &m->mode, &x);
+	want(&x, ENOENT, !r->linked || strcmp(m->name, r->name));
+	want(&x, EPERM, !model.worker[w].root && r->uid != model.worker[w].uid);
+	want(&x, EEXIST, view_by_name(r, m->view));
+	for (unsigned int v = 0; v < VIEWS; v++)
+		used += r->view[v].used;
+	note("w%u ADD_VIEW r%u %s/%s %u ranges 0x%llx uid=%d gid=%d mode=0%o", w, i, m->name,
+	     m->view, m->n_ranges, m->ranges, (int)m->uid, (int)m->gid, m->mode);
+	for (unsigned int j = 0; j < n; j++)
+		note(" [0x%llx+0x%llx:%u]", range[j].offset, range[j].length, range[j].prot);
+	if (used == VIEWS && !x.n) {
+		nothing_to_do();
+		return;
+	}
+	worker_poke(w, 0x8000, range, 0xf000);
+	if (call_ioctl(w, &call, &x))
+		add_view(r, w, m, range, n);
+}
+
+/* ---- the rest ---- */
+
+void op_info(void)
+{
+	unsigned int w = any_worker();
+	struct msharearena_info *m;
+	struct want x = { 0 };
+	struct call call;
+
+	m = call_begin(&call, FD_CONTROL, MSHAREARENA_GET_INFO, sizeof(*m),
+		       END_OF(struct msharearena_info, slot_size), true);
+	if (one_in(8))
+		m->reserved = 1U << rnd(32);
+	want(&x, EINVAL, m->reserved);
+	note("w%u GET_INFO reserved=0x%x", w, m->reserved);
+	if (!call_ioctl(w, &call, &x))
+		return;
+	if (m->api_version != MSHAREARENA_API_VERSION || m->slot_size != SLOT ||
+	    m->page_sizes != (SZ_4K | SZ_2M | SZ_1G))
+		fail("GET_INFO: version %u, page sizes 0x%llx", m->api_version, m->page_sizes);
+}
+
+/* Nodes are devices like all others. */
+void op_chmod(void)
+{
+	unsigned int w = any_worker(), i = any_region(true), v;
+	struct want x = { 0 };
+	struct view *view;
+	char path[160];
+	mode_t mode;
+
+	if (i == NONE) {
+		nothing_to_do();
+		return;
+	}
+	v = (unsigned int)rnd(VIEWS);
+	view = &model.region[i].view[v];
+	mode = PICK(modes);
+	snprintf(path, sizeof(path), "/dev/mshare/%s/%s", model.region[i].name,
+		 view->used ? view->name : "none");
+	want(&x, ENOENT, !view->used);
+	want(&x, EPERM, view->used && !model.worker[w].root && view->uid != model.worker[w].uid);
+	note("w%u chmod %s 0%o", w, path, mode);
+	if (check_result(&x, sys_path(w, SYS_chmod, ARGS(SCRATCH, mode), path)))
+		view->mode = mode;
+}
+
+static void set_parameter(const char *name, unsigned int value)
+{
+	char path[80], text[16];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/sys/module/msharearena/parameters/%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	n = snprintf(text, sizeof(text), "%u", value);
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+/* Lowering a limit takes nothing away. */
+void op_limits(void)
+{
+	model.user_regions = (unsigned int)rnd(4);
+	model.user_mbytes = one_in(2) ? 0 : 1 + (unsigned int)rnd(16);
+	note("user_regions=%u user_mbytes=%u", model.user_regions, model.user_mbytes);
+	set_parameter("user_regions", model.user_regions);
+	set_parameter("user_mbytes", model.user_mbytes);
+}

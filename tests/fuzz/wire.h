@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the controller and a worker say to each other: one struct order and one
+ * struct answer at a time, each followed by a blob, over a SOCK_SEQPACKET.
+ */
+#ifndef FUZZ_WIRE_H
+#define FUZZ_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Memory that each worker has at a known place, for what system calls point
+ * to. Beyond its end nothing is mapped; the same pages can be read at
+ * SCRATCH_RO, where they cannot be written.
+ */
+#define SCRATCH		0x5f0000000000UL
+#define SCRATCH_SIZE	0x20000UL
+#define SCRATCH_RO	(SCRATCH + 0x100000UL)
+/* Donors' memory is mapped from here. */
+#define DONORS		0x600000000000UL
+
+/* Descriptors that each worker has. */
+enum {
+	FD_CONTROL = 90,	/* /dev/msharearena */
+	FD_PIPE_IN = 91,	/* a pipe, to be written to */
+	FD_PIPE_OUT = 92,
+	FD_FILE = 93,		/* a small file in memory */
+	FD_VIEWS = 100,		/* the views that it has open */
+};
+
+enum work {
+	WORK_SYSCALL,	/* a: number, b: six arguments; blob to SCRATCH + at */
+	WORK_PROBE,	/* blob: struct probe; answers the same, filled in */
+	WORK_FILL,	/* b: address, page size, pages, first value */
+	WORK_READ_FILE,	/* blob: path; how many bytes it has */
+	WORK_FORK,	/* a: enum fork_kind; blob: addresses that must be gone */
+	WORK_EXEC,	/* itself, with the same socket */
+	WORK_SEND_FD,	/* a: descriptor, which comes with the answer */
+	WORK_RECV_FD,	/* a: number that the descriptor shall have; b: O_CLOEXEC */
+	WORK_RING_NEW,	/* a: slot, b: setup flags; its descriptor */
+	WORK_RING_END,	/* a: slot */
+	WORK_RING_BUFFERS,	/* a: slot, b: address, length (0: unregister) */
+	WORK_RING_POST,	/* a: descriptor, b: data; result of the message */
+	WORK_RING_NEXT,	/* a: slot; data of the oldest message, 0 if none */
+	WORK_STORM,	/* a: enum storm; b: its arguments; blob: path or probes */
+};
+
+enum fork_kind {
+	FORK_PLAIN,
+	FORK_VFORK,
+	FORK_ATTACH,	/* b: view's fd, address, probed word: attaches by itself */
+};
+
+enum storm {
+	STORM_ATTACH,	/* b: view's fd, prot, times, address, value there */
+	STORM_READ,	/* b: times; blob: path */
+	STORM_LOAD,	/* b: times; blob: struct probe, with the values */
+	STORM_FORK,	/* b: times */
+};
+
+struct order {
+	uint32_t work;		/* enum work */
+	uint32_t at;		/* WORK_SYSCALL: where in SCRATCH the blob goes */
+	uint32_t want;		/* bytes from SCRATCH + at that come back */
+	uint32_t length;	/* of the blob */
+	int64_t a;
+	uint64_t b[6];
+};
+
+struct answer {
+	int64_t result;		/* or -errno */
+	uint64_t length;	/* of the blob */
+};
+
+#define BLOB_MAX	65536
+
+enum probe_kind {
+	PROBE_LOAD,
+	PROBE_SAME,	/* load, and store the same value */
+	PROBE_STORE,
+};
+
+struct probe {
+	uint64_t address;
+	uint64_t value;		/* PROBE_STORE: to store; else what was loaded */
+	int16_t kind;		/* enum probe_kind */
+	int16_t load_signal;
+	int16_t store_signal;
+	int16_t tag;		/* the controller's own */
+};
+
+#define PROBES_MAX	(BLOB_MAX / sizeof(struct probe))
+
+/* Words of a page whose contents are followed. */
+#define CELLS		8
+
+/* They lie in each eighth of the page, at different offsets in it. */
+static inline uint64_t cell_offset(uint64_t page_size, unsigned int cell)
+{
+	return cell * (page_size / CELLS) + cell * 8;
+}
+
+void worker_main(int sock);
+
+#endif /* FUZZ_WIRE_H */
