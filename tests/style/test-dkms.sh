@@ -13,18 +13,19 @@ version=$(sed -n 's/^Version: *//p' META)
 kernel=$(basename "$(find /lib/modules -maxdepth 1 -name "$series.*" | sort | tail -n 1)")
 [ -e "/lib/modules/$kernel/build" ] || skip_all "needs the headers of Linux $series"
 # Keys that sign are made in /var/lib/dkms, which is to be a scratch one too.
-unshare --mount true 2>/dev/null || skip_all "needs a mount namespace of its own"
+unshare --mount --pid --fork true 2>/dev/null || skip_all "needs mount and pid namespaces of its own"
 
 modules=$tmp/modules/$kernel
 mkdir -p "$tmp/tree" "$tmp/sources" "$modules" "$tmp/keys"
 ln -s "/lib/modules/$kernel/build" "$modules/build"
 dkms="dkms --dkmstree $tmp/tree --sourcetree $tmp/sources --installtree $tmp/modules"
 
-# run TARGET: make it with the scratch trees
+# run TARGET: make it with the scratch trees. dkms leaves the sleep of its
+# progress dots behind, which ends with the pid namespace.
 run()
 {
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	unshare --mount sh -euc 'mount --bind "$1" /var/lib/dkms; shift; exec "$@"' sh "$tmp/keys" \
+	unshare --mount --pid --fork sh -euc 'mount --bind "$1" /var/lib/dkms; shift; exec "$@"' sh "$tmp/keys" \
 		make "$1" DKMS="$dkms" DKMS_SOURCES="$tmp/sources" DKMS_KERNEL="$kernel"
 }
 

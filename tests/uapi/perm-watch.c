@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Nodes come with their owner, group and mode: whoever looks all the time never
  * sees one that more people could open than at the end, and who is told of a
@@ -32,10 +31,14 @@ static bool finished(const struct stat *st, size_t i)
 	return st->st_mode == (S_IFCHR | modes[i]) && st->st_uid == UID && st->st_gid == GID;
 }
 
-/* devtmpfs makes a node as root's and then gives it away: nobody gains by that. */
+/*
+ * devtmpfs makes a node as root's and then gives it away, and stat() reads owner
+ * and group one after the other: nobody gains by either.
+ */
 static bool harmless(const struct stat *st, size_t i)
 {
-	return !(st->st_mode & 07777 & ~modes[i]) && !st->st_uid && !st->st_gid;
+	return !(st->st_mode & 07777 & ~modes[i]) && (!st->st_uid || st->st_uid == UID) &&
+	       (!st->st_gid || st->st_gid == GID);
 }
 
 static void watch(void)
