@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * In which states small pages may be when they go into a region: not there yet,
  * the zero page, shared with a child, swapped out, merged, part of a huge page.

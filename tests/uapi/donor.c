@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Which memory may come into a region of each page size, and that what was
  * refused, or failed half way, leaves nothing behind: no page, no pin, no

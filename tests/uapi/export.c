@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /* Memory coming into a region: from whom, where, when, and what is refused. */
 #include "util.h"
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Futexes in a region. Whether those of two processes are the same depends on
  * the donor's memory: a shared one's are, as long as its file exists; a private

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Where memory comes into a region: at any offset, with holes, at the very end
  * of a slot, beside what is there in the same tables, while processes with

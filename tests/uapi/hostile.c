@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Calls that move, replace or split mappings, by a process that means it: over
  * the whole region, a part, its edges and what lies beside it. Whatever they

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * I/O to and from a region: direct and registered buffers on a real NVMe disk,
  * sockets, and what a read-only view must withstand. $VM_DISK0 names a disk that

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Reading smaps and its like makes the kernel split 1 GiB leaves, which, were
  * they not demoted first, would lose the data for every process. Each is

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Memory cgroups: the page tables that an export needs are charged to the cgroup
  * of who exports, and where its memory.max is reached the export fails and leaves

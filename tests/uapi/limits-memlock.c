@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * RLIMIT_MEMLOCK: what a user exports is locked memory of his, over all of his
  * processes and regions, until the region ends.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * What one user may have: the parameters user_regions and user_mbytes, exactly
  * at their limits, and when a share is given back.

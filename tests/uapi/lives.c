@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * How processes with a region begin and end: fork, vfork, clone and exec in
  * storms, shared address spaces, core dumps, and memory that is reaped from a

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Files that outlive their names: descriptors handed to others, nodes of regions
  * that are gone, and device numbers that are another region's by now.

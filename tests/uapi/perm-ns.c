@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * User namespaces: ids are the caller's, and who is root only in a namespace of
  * his own is no more than the user who made it.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /* Who may make regions and views, for whom, and who may take them away. */
 #include "users.h"
 #include "views.h"

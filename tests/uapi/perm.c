@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /* Who may open which node how, and what the open file is then good for. */
 #include "users.h"
 #include "views.h"

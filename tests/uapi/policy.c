@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Memory policy and migration: every mode and flag, of the process's own and of
  * another one. The pages stay where they are, and nobody loses a byte.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Many processes come and go at once, killed at any step, while others do I/O,
  * grow the region, read smaps and fork. SEED in the environment repeats a run's

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Many regions: each has a slot of addresses to itself until it has ended, and
  * when there is none left, or the one that was asked for is taken, that is said.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * The attributes of each view in sysfs: which there are, and that they say what
  * is so, while memory and processes come and go.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Tracepoints: each event is there, comes when it should with the right fields
  * in the context of who did it, and can be filtered.

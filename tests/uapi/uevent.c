@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /* What udev is told when views come and go. */
 #include "uevents.h"
 #include "views.h"

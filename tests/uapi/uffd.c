@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * userfaultfd: what registers a mapping may write-protect, that is clear, its
  * entries, here those of every process. Nobody may register a region, and

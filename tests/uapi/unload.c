@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * The module goes only when nobody uses it, whatever way, and takes everything
  * with it; loaded again it works. Its parameters can be given then.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * What each page of an added view allows: in views that came before, between
  * and after the exports, with attachments that saw the region grow, and while

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Every road by which bytes get out of a process's memory: from pages that may
  * only be read they are the right ones, and from a hole none come. $VM_DISK1

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Two users and a view for each, so that every page has exactly one writer:
  * neither gets beyond what he was given, and each sees what the other writes.

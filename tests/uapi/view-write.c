@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /*
  * Every road by which bytes get into a process's memory, by root. Each is tried
  * on a page that may be written, where it must work, and then on what may only

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* vm: stock */
 /* ADD_VIEW: what it accepts and what it refuses, at each page size. */
 #include "views.h"
 
