@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Roads into a mapping that few programs take: rings and provided buffers of an
+ * io_uring that lie in the region, packet sockets' memory, personalities that
+ * make everything executable, processes that may make nothing so, pages marked
+ * idle. Some must be refused, some must count as a use of the memory.
+ * timeout: 300
+ */
+#include "quiesce.h"
+#include "witness.h"
+
+#include <liburing.h>
+#include <linux/if_xdp.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+
+#define NAME "test-corners"
+#define RW (PROT_READ | PROT_WRITE)
+#define QUIET_MS 30000
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+
+/* Does the kernel see nobody in the region, at the latest after a while? */
+static void quiet(const char *what)
+{
+	is(quiesce(region, 0, bytes, QUIET_MS, NULL), 0, "%s: nothing is in use any more", what);
+}
+
+/* A ring whose memory the caller gives: it lives as long as a descriptor does. */
+static int ring_in_region(struct io_uring_params *p)
+{
+	*p = (struct io_uring_params){
+		.flags = IORING_SETUP_NO_MMAP,
+		.sq_off.user_addr = (uintptr_t)base,
+		.cq_off.user_addr = (uintptr_t)base + 4096,
+	};
+	return io_uring_setup(4, p);
+}
+
+static int ring_nop(int fd, const struct io_uring_params *p)
+{
+	struct io_uring_sqe *sqe = (void *)base;
+	char *rings = base + 4096;
+	uint32_t *tail = (void *)(rings + p->sq_off.tail);
+	struct io_uring_cqe *cqe = (void *)(rings + p->cq_off.cqes);
+
+	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP, .user_data = 77 };
+	((uint32_t *)(rings + p->sq_off.array))[0] = 0;
+	__atomic_store_n(tail, 1, __ATOMIC_RELEASE);
+	if (io_uring_enter(fd, 1, 1, IORING_ENTER_GETEVENTS, NULL) != 1)
+		return -errno;
+	return cqe->user_data == 77 ? cqe->res : -EBADMSG;
+}
+
+static void test_ring(void)
+{
+	struct io_uring_params p;
+	struct busy b;
+	int fd = ring_in_region(&p);
+
+	if (fd == -EINVAL) {
+		skip("rings in the region: this kernel has no IORING_SETUP_NO_MMAP");
+		return;
+	}
+	ok(fd >= 0, "an io_uring whose ring lies in the region");
+	is(ring_nop(fd, &p), 0, "it works");
+	is(quiesce(region, 0, bytes, 0, &b), -EAGAIN, "its pages are in use");
+	is(b.first, 0, "from the first one on");
+	/* Small pages may be parts of one folio, which is in use as a whole. */
+	ok(b.bytes == page_size || (page_size == SZ_4K && (b.bytes == 2 * SZ_4K ||
+							   b.bytes == SZ_2M)),
+	   "and no others are");
+	munmap(base, SLOT);
+	is(quiesce(region, 0, bytes, 0, &b), -EAGAIN, "still so when nobody has it mapped");
+	close(fd);
+	quiet("closed");
+	base = attach(region, RW);
+	fill(base, bytes, WITNESS_SEED);
+	unhurt("a ring");
+}
+
+static void test_buffer_ring(void)
+{
+	struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)base, .ring_entries = 64 };
+	struct io_uring ring;
+	int ret;
+
+	if (io_uring_queue_init(4, &ring, 0))
+		bail("io_uring_queue_init");
+	ret = io_uring_register_buf_ring(&ring, &reg, 0);
+	if (ret == -EFAULT && getenv("VM_KERNEL") && !strncmp(getenv("VM_KERNEL"), "6.8", 3)) {
+		skip("provided buffers: this kernel pins them by slow GUP");
+		io_uring_queue_exit(&ring);
+		return;
+	}
+	is(ret, 0, "a ring of provided buffers in the region");
+	is(quiesce(region, 0, page_size, 0, NULL), -EAGAIN, "it is a use");
+	is(io_uring_unregister_buf_ring(&ring, 0), 0, "it goes");
+	quiet("unregistered");
+	io_uring_queue_exit(&ring);
+	unhurt("provided buffers");
+}
+
+/* Such memory is pinned by the road that refuses a mapping like ours. */
+static void test_xdp(void)
+{
+	struct xdp_umem_reg umem = {
+		.addr = (uintptr_t)base,
+		.len = 16 * 4096,
+		.chunk_size = 4096,
+	};
+	int fd = socket(AF_XDP, SOCK_RAW, 0);
+
+	if (fd < 0) {
+		skip("AF_XDP: %s", strerror(errno));
+		return;
+	}
+	ok(setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &umem, sizeof(umem)) == -1 && errno == EFAULT,
+	   "AF_XDP takes no packets' memory from it");
+	close(fd);
+	quiet("refused");
+	unhurt("AF_XDP");
+}
+
+/* ---- what must not become executable ---- */
+
+/* In a child: 0, the errno of its mmap, or 1000 if the mapping is executable. */
+static int attach_in_child(int (*prepare)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		char line[256];
+		bool exec = false;
+		FILE *f;
+
+		if (prepare())
+			_exit(250);
+		if (mmap(NULL, SLOT, PROT_READ, MAP_SHARED, region, 0) == MAP_FAILED)
+			_exit(errno);
+		f = fopen("/proc/self/maps", "re");
+		while (f && fgets(line, sizeof(line), f))
+			exec |= strstr(line, NAME) && strstr(line, "r-x");
+		_exit(exec ? 251 : 0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 252;
+}
+
+static int everything_executable(void)
+{
+	return personality(READ_IMPLIES_EXEC) < 0;
+}
+
+static int nothing_executable(void)
+{
+	return prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0L, 0L, 0L);
+}
+
+static void test_exec(void)
+{
+	struct statvfs st;
+	bool noexec = !fstatvfs(region, &st) && st.f_flag & ST_NOEXEC;
+
+	is(attach_in_child(everything_executable), noexec ? 0 : EACCES,
+	   "READ_IMPLIES_EXEC: %s", noexec ? "not in a noexec /dev" : "EACCES");
+	is(attach_in_child(nothing_executable), 0, "MDWE: works");
+	unhurt("personalities");
+}
+
+/* ---- pages marked as idle, by root, all of them ---- */
+
+static void test_idle_bitmap(void)
+{
+	int fd = open("/sys/kernel/mm/page_idle/bitmap", O_RDWR | O_CLOEXEC);
+	uint64_t all = -1;
+	off_t n = 0;
+
+	if (fd < 0) {
+		skip("page_idle: not in this kernel");
+		return;
+	}
+	while (pwrite(fd, &all, sizeof(all), n) == sizeof(all))
+		n += sizeof(all);
+	ok(n > 0, "every page of the machine is marked idle");
+	close(fd);
+	unhurt("page_idle");
+}
+
+static void test_size(uint64_t size)
+{
+	witness_begin(NAME, size);
+	test_ring();
+	test_buffer_ring();
+	test_xdp();
+	test_exec();
+	test_idle_bitmap();
+	witness_end();
+}
+
+int main(int argc, char **argv)
+{
+	peer_main(argc, argv);
+	reserve_2m(16);
+	need_1g(2);
+	test_size(SZ_4K);
+	test_size(SZ_2M);
+	test_size(SZ_1G);
+	return done_testing();
+}

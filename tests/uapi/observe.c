@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Looking at how a process uses its memory never changes what any process sees:
+ * every file of /proc that walks page tables, of the process itself and of
+ * another one, and the calls and samplers that do. Some of them split 1 GiB
+ * leaves or clear bits of entries on their way.
+ * timeout: 600
+ */
+#include "witness.h"
+
+#include <linux/fs.h>
+#include <linux/perf_event.h>
+
+#define NAME "test-observe"
+#define RW (PROT_READ | PROT_WRITE)
+
+static const char *const files[] = {
+	"maps", "smaps", "smaps_rollup", "numa_maps", "status", "stat", "statm",
+};
+
+/* Each process reads its own and the other's. */
+static void test_files(void)
+{
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct peer_msg own = { .op = PEER_READ_FILE };
+		struct peer_msg mine = { .op = PEER_READ_FILE };
+		char path[64];
+
+		snprintf(own.text, sizeof(own.text), "/proc/self/%s", files[i]);
+		snprintf(mine.text, sizeof(mine.text), "/proc/%d/%s", getpid(), files[i]);
+		snprintf(path, sizeof(path), "/proc/%d/%s", other.pid, files[i]);
+		ok(peer_read_file(own.text) > 0 && peer_read_file(path) > 0 &&
+		   peer_call(&other, own) > 0 && peer_call(&other, mine) > 0,
+		   "two processes read their own %s and each other's", files[i]);
+		unhurt(files[i]);
+	}
+}
+
+static int pagemap(void)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		bail("pagemap: %s", strerror(errno));
+	return fd;
+}
+
+static void test_pagemap(void)
+{
+	static uint64_t entries[SZ_2M / 4096 * 3];
+	int fd = pagemap();
+	uint64_t some = 0;
+
+	is(pread(fd, entries, sizeof(entries), (uintptr_t)base / 4096 * 8), sizeof(entries),
+	   "pagemap of the region is read");
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+		some |= entries[i];
+	/* Bit 55, soft-dirty, is the mapping's. */
+	is(some & ~(1ULL << 55), 0, "and shows no page");
+	close(fd);
+	unhurt("pagemap");
+}
+
+/* Scans may write-protect what they report, where userfaultfd is registered. */
+static void test_pagemap_scan(void)
+{
+	struct page_region found[8];
+	int fd = pagemap(), reported = 0;
+
+	for (int flags = 0; flags < 4; flags++) {
+		for (int mask = 0; mask < 256; mask++) {
+			struct pm_scan_arg arg = {
+				.size = sizeof(arg),
+				.flags = flags,
+				.start = (uintptr_t)base,
+				.end = (uintptr_t)base + bytes + SZ_2M,
+				.vec = (uintptr_t)found,
+				.vec_len = 8,
+				.category_mask = mask & 1 ? mask : 0,
+				.category_anyof_mask = mask & 1 ? 0 : mask,
+				.return_mask = 255,
+			};
+
+			reported += ioctl(fd, PAGEMAP_SCAN, &arg) > 0;
+		}
+	}
+	is(reported, 0, "1024 scans of the region's pagemap find nothing");
+	close(fd);
+	unhurt("PAGEMAP_SCAN");
+}
+
+/* Clearing accessed and soft-dirty bits, and the peak of the RSS. */
+static void test_clear_refs(void)
+{
+	char path[64];
+	int pids[2] = { getpid(), other.pid }, bad = 0;
+
+	for (int i = 0; i < 2; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/clear_refs", pids[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		for (char c = '1'; c <= '5'; c++)
+			bad += write(fd, &c, 1) != 1;
+		close(fd);
+	}
+	is(bad, 0, "clear_refs takes 1 to 5, for two processes");
+	unhurt("clear_refs");
+}
+
+static void test_mincore(void)
+{
+	static unsigned char vec[SZ_1G / 4096];
+	bool called = true;
+
+	for (uint64_t at = 0; at < bytes + SZ_2M; at += SZ_1G)
+		called &= !mincore(base + at, bytes < SZ_1G ? bytes + SZ_2M : SZ_1G, vec);
+	called &= !mincore(base + SLOT - SZ_1G, SZ_1G, vec);
+	ok(called, "mincore answers");
+	unhurt("mincore");
+}
+
+/* ---- DAMON samples by clearing accessed bits, and acts on what it finds ---- */
+
+#define DAMON "/sys/kernel/mm/damon/admin/kdamonds/"
+
+__attribute__((format(printf, 2, 3)))
+static bool set(const char *file, const char *fmt, ...)
+{
+	char path[160], text[64];
+	va_list ap;
+	bool good;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s%s", DAMON, file);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	f = fopen(path, "we");
+	if (!f)
+		return false;
+	good = fputs(text, f) >= 0;
+	return !fclose(f) && good;
+}
+
+#define CTX "0/contexts/0/"
+#define SCHEME CTX "schemes/0/"
+
+/* Two processes as targets, all of the region's memory, each page in turn. */
+static bool damon_setup(const char *action)
+{
+	int pids[2] = { getpid(), other.pid };
+	bool good = set("nr_kdamonds", "1") && set("0/contexts/nr_contexts", "1") &&
+		    set(CTX "operations", "vaddr") &&
+		    set(CTX "monitoring_attrs/intervals/sample_us", "1000") &&
+		    set(CTX "monitoring_attrs/intervals/aggr_us", "10000") &&
+		    set(CTX "monitoring_attrs/intervals/update_us", "20000") &&
+		    set(CTX "targets/nr_targets", "2") && set(CTX "schemes/nr_schemes", "1");
+
+	for (int i = 0; good && i < 2; i++) {
+		char file[96];
+
+#define TARGET(name) (snprintf(file, sizeof(file), CTX "targets/%d/" name, i), file)
+		good &= set(TARGET("pid_target"), "%d", pids[i]);
+		good &= set(TARGET("regions/nr_regions"), "1");
+		good &= set(TARGET("regions/0/start"), "%lu", (unsigned long)base);
+		good &= set(TARGET("regions/0/end"), "%lu", (unsigned long)base + bytes);
+#undef TARGET
+	}
+	return good && set(SCHEME "action", "%s", action) &&
+	       set(SCHEME "access_pattern/sz/max", "%lu", SLOT) &&
+	       set(SCHEME "access_pattern/nr_accesses/max", "1000000") &&
+	       set(SCHEME "access_pattern/age/max", "1000000");
+}
+
+/* A kernel that watches the whole machine has no place for another watcher. */
+static bool damon_stat(bool on)
+{
+	FILE *f = fopen("/sys/module/damon_stat/parameters/enabled", "r+e");
+	bool was;
+
+	if (!f)
+		return false;
+	was = fgetc(f) == 'Y';
+	rewind(f);
+	fputc(on ? 'Y' : 'N', f);
+	fclose(f);
+	return was;
+}
+
+static void test_damon(void)
+{
+	bool was = damon_stat(false);
+	static const char *const actions[] = { "stat", "pageout", "cold", "willneed",
+					       "hugepage", "nohugepage" };
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (!damon_setup(actions[i]) || !set("0/state", "on")) {
+			skip("DAMON, %s: %s", actions[i], strerror(errno));
+			continue;
+		}
+		for (int j = 0; j < 3; j++) {
+			filled(base, bytes, WITNESS_SEED);
+			usleep(30000);
+		}
+		ok(set("0/state", "off"), "DAMON watches, action %s", actions[i]);
+		set("nr_kdamonds", "0");
+		unhurt(actions[i]);
+	}
+	if (was)
+		damon_stat(true);
+}
+
+/* A sample's page size is read from the tables without a lock. */
+static void test_perf(void)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_PAGE_FAULTS,
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_ADDR | PERF_SAMPLE_DATA_PAGE_SIZE,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	struct perf_event_mmap_page *ring;
+	uint64_t v;
+
+	if (fd < 0)
+		bail("perf_event_open: %s", strerror(errno));
+	ring = mmap(NULL, 2 * 4096, RW, MAP_SHARED, fd, 0);
+	if (ring == MAP_FAILED)
+		bail("mmap of perf's ring: %s", strerror(errno));
+	/* Holes in a table of ours, in the dead table, and a store to memory. */
+	is(try_load(base + bytes, &v), SIGBUS, "perf sees a load from a hole");
+	is(try_load(base + SLOT - 8, &v), SIGBUS, "and another one");
+	ok(ring->data_head > 0, "and takes samples with page sizes");
+	munmap(ring, 2 * 4096);
+	close(fd);
+	unhurt("perf");
+}
+
+static void test_size(uint64_t size)
+{
+	witness_begin(NAME, size);
+	/* It needs memory of its own for that, but once. */
+	PEER(other, .op = PEER_READ_FILE, .text = "/proc/self/stat");
+	witness_status(other.pid, witness_books, sizeof(witness_books));
+	test_pagemap();
+	test_pagemap_scan();
+	test_clear_refs();
+	test_mincore();
+	test_damon();
+	test_perf();
+	is(view_region(region).demotions, 0, "none of these has split a leaf");
+	test_files();
+	is(!view_region(region).demotions, size != SZ_1G, size == SZ_1G ?
+	   "but these have" : "nor have these");
+	/* Again, where leaves are split, or on their way back. */
+	test_pagemap();
+	test_clear_refs();
+	test_mincore();
+	witness_end();
+}
+
+int main(int argc, char **argv)
+{
+	peer_main(argc, argv);
+	reserve_2m(32);
+	need_1g(2);
+	test_size(SZ_4K);
+	test_size(SZ_2M);
+	test_size(SZ_1G);
+	return done_testing();
+}
