@@ -155,7 +155,11 @@ modules-tested:
 
 .PHONY: check
 check: user user-asan modules-tested	## every test, closed by one line that counts them all
-	@$(run) style unit unit-asan native native-asan $(tested:%=vm-%)
+	@$(run) style model unit unit-asan native native-asan $(tested:%=vm-%)
+
+.PHONY: check-model
+check-model: setup	## litmus tests and models of the handoff, and broken twins of them
+	@$(run) model
 
 .PHONY: check-unit
 check-unit: user user-asan	## libraries and parts of the daemons, with and without sanitizers

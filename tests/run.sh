@@ -5,6 +5,7 @@
 #
 # Usage: tests/run.sh [--only RE] SUITE...
 #
+#   model          tests/model/test-*.sh, in the build root
 #   style          tests/style/test-*.sh, in the build root
 #   unit           tests/unit/*.c, in the build root
 #   native         tests/native/test-*.sh, in the build root: daemons on memfd
@@ -145,7 +146,7 @@ run_suite()
 	say "=== $suite"
 	[[ $suite != *-asan ]] || build="build-asan"
 	case $suite in
-	style) select_tests tests/style/test-*.sh ;;
+	model | style) select_tests tests/"$suite"/test-*.sh ;;
 	unit | unit-asan) select_tests tests/unit/*.c ;;
 	native | native-asan) select_tests tests/native/test-*.sh ;;
 	vm-*-debug)

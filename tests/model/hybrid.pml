@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Hybrid mode: descriptors in a ring in shared memory, a message through the
+ * kernel only for a consumer that sleeps. Each word has one writer, so the
+ * consumer counts: its number is odd while it sleeps, or is about to; the
+ * producer wakes it once for each odd number that it sees. A wake-up that comes too
+ * late is harmless: who wakes looks.
+ *
+ * Checked: every entry arrives, in order and once, and the consumer does not
+ * sleep for good while there is one.
+ *
+ * Memory here is sequentially consistent; that the barriers make it so where it
+ * matters is checked by the litmus tests (sleep, ring). Broken twins:
+ *
+ *   BROKEN_NO_LOOK    the consumer does not look again after it said it sleeps
+ *   BROKEN_LATE_FLAG  it says so after it has looked
+ *   BROKEN_BATCH      the producer wakes only for a second entry, to save wake-ups
+ *   BROKEN_WOKEN      the producer remembers that it woke, not for which number
+ *   BROKEN_OVERRUN    the producer does not look at the head
+ */
+#define SIZE	2
+#define COUNT	5
+
+byte entry[SIZE];
+byte tail;		/* the producer's, as are the entries */
+byte head, sleeps;	/* the consumer's */
+byte wakes;		/* messages in the mailbox, which are not lost */
+byte got;
+
+active proctype producer()
+{
+	byte sent, woken, seen;
+
+	do
+	:: sent < COUNT ->
+#ifndef BROKEN_OVERRUN
+		tail - head < SIZE;
+#endif
+		entry[tail % SIZE] = sent + 1;
+		tail++;
+		sent++;
+		seen = sleeps;
+		if
+#ifdef BROKEN_WOKEN
+		:: seen % 2 == 1 && woken == 0 ->
+#else
+		:: seen % 2 == 1 && seen != woken ->
+#endif
+			woken = seen;
+#ifdef BROKEN_BATCH
+			if
+			:: tail - head == 2 -> wakes++
+			:: else
+			fi
+#else
+			wakes++
+#endif
+		:: else
+		fi
+	:: else -> break
+	od
+}
+
+active proctype consumer()
+{
+	do
+	:: got < COUNT ->
+		if
+		:: tail != head ->
+			assert(entry[head % SIZE] == got + 1);
+			head++;
+			got++
+		:: tail == head ->
+#ifdef BROKEN_LATE_FLAG
+			if
+			:: tail == head -> sleeps++; wakes > 0; wakes = 0; sleeps++
+			:: else
+			fi
+#else
+			sleeps++;
+			if
+#ifdef BROKEN_NO_LOOK
+			:: true -> wakes > 0; wakes = 0
+#else
+			:: tail == head -> wakes > 0; wakes = 0
+			:: else
+#endif
+			fi;
+			sleeps++
+#endif
+		fi
+	:: else -> break
+	od
+}
+
+ltl arrives { <> (got == COUNT) }
