@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "spsc.h"
+
+#include <errno.h>
+
+static bool valid(const void *a, const void *b, uint32_t entries)
+{
+	return entries && !(entries & (entries - 1)) && entries <= ARENA_SPSC_MAX_ENTRIES &&
+	       !((uintptr_t)a % ARENA_SPSC_APART) && !((uintptr_t)b % ARENA_SPSC_APART);
+}
+
+/*
+ * Between a store of one's own word and a load of the peer's: either we see
+ * what the peer wrote, or the peer sees what we did. Nothing weaker orders a
+ * store before a later load (litmus: sleep-broken-producer, -consumer).
+ */
+static void full_barrier(void)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wtsan"	/* which needs no order here to see none missing */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#pragma GCC diagnostic pop
+}
+
+int arena_spsc_producer_init(struct arena_spsc_producer *p, struct arena_spsc_out *out,
+			     const struct arena_spsc_in *in, uint32_t entries)
+{
+	if (!valid(out, in, entries))
+		return -EINVAL;
+	*p = (struct arena_spsc_producer){ .out = out, .in = in, .entries = entries };
+	return 0;
+}
+
+int arena_spsc_consumer_init(struct arena_spsc_consumer *c, struct arena_spsc_in *in,
+			     const struct arena_spsc_out *out, uint32_t entries)
+{
+	if (!valid(out, in, entries))
+		return -EINVAL;
+	*c = (struct arena_spsc_consumer){ .in = in, .out = out, .entries = entries };
+	return 0;
+}
+
+int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg)
+{
+	struct arena_spsc_entry *e = &p->out->entry[p->tail & (p->entries - 1)];
+
+	if (p->tail - p->head == p->entries) {
+		/* Acquire: the consumer is through with what it says it got. */
+		uint32_t head = __atomic_load_n(&p->in->head, __ATOMIC_ACQUIRE);
+
+		if (p->tail - head > p->entries)
+			return -EPROTO;
+		p->head = head;
+		if (p->tail - head == p->entries)
+			return -EAGAIN;
+	}
+	/* Atomic only so that a consumer that breaks the rules is no data race. */
+	__atomic_store_n(&e->data, arena_msg_data(msg), __ATOMIC_RELAXED);
+	__atomic_store_n(&e->len, arena_msg_len(msg), __ATOMIC_RELAXED);
+	p->tail++;
+	__atomic_store_n(&p->out->tail, p->tail, __ATOMIC_RELEASE);
+	return 0;
+}
+
+bool arena_spsc_must_wake(struct arena_spsc_producer *p)
+{
+	uint32_t sleeps;
+
+	full_barrier();
+	sleeps = __atomic_load_n(&p->in->sleeps, __ATOMIC_RELAXED);
+	if (!(sleeps & 1) || sleeps == p->woken)
+		return false;
+	p->woken = sleeps;
+	return true;
+}
+
+int arena_spsc_get(struct arena_spsc_consumer *c, struct arena_msg *msg)
+{
+	const struct arena_spsc_entry *e = &c->out->entry[c->head & (c->entries - 1)];
+
+	if (c->tail == c->head) {
+		/* Acquire: pairs with the release in arena_spsc_put(). */
+		uint32_t tail = __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE);
+
+		if (tail - c->head > c->entries)
+			return -EPROTO;
+		c->tail = tail;
+		if (tail == c->head)
+			return 0;
+	}
+	*msg = arena_msg_unpack(__atomic_load_n(&e->data, __ATOMIC_RELAXED),
+				__atomic_load_n(&e->len, __ATOMIC_RELAXED));
+	c->head++;
+	/* Release: the entry was read before it may be overwritten. */
+	__atomic_store_n(&c->in->head, c->head, __ATOMIC_RELEASE);
+	return 1;
+}
+
+bool arena_spsc_sleep(struct arena_spsc_consumer *c)
+{
+	c->sleeps++;
+	__atomic_store_n(&c->in->sleeps, c->sleeps, __ATOMIC_RELAXED);
+	full_barrier();
+	/* Anything but what was got last: a lie as well, which the next get tells. */
+	return __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE) == c->head;
+}
+
+void arena_spsc_awake(struct arena_spsc_consumer *c)
+{
+	c->sleeps++;
+	__atomic_store_n(&c->in->sleeps, c->sleeps, __ATOMIC_RELAXED);
+}
