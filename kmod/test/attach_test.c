@@ -12,6 +12,7 @@
 #include <linux/workqueue.h>
 
 #include "../attach.h"
+#include "../compat/compat.h"
 
 static unsigned long p4d_entry(struct msha_region *r)
 {
@@ -130,7 +131,8 @@ static void test_deferred_notifier(struct kunit *test)
 	h->r = msha_test_region(test, "kunit-defer", PMD_SIZE, SZ_1G);
 	msha_test_show(test, h->r, 0, 1);
 
-	h->file = shmem_kernel_file_setup("kunit", PAGE_SIZE, 0);
+	h->file = shmem_kernel_file_setup("kunit", PAGE_SIZE,
+					  MSHA_SHMEM_NO_FLAGS);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, h->file);
 	addr = vm_mmap(h->file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));

@@ -9,7 +9,7 @@ requires cpp
 compat=kmod/compat/compat.h
 include=$tmp/include
 # All that it includes; one of them tells of the kernel.
-sed -n 's/^#include <\(.*\)>/\1/p' "$compat" | while read -r header; do
+sed -n 's/^#include <\([^>]*\)>.*/\1/p' "$compat" | while read -r header; do
 	mkdir -p "$include/$(dirname "$header")"
 	: >"$include/$header"
 done

@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The KUnit suites compile for each kernel that is tested, also for those of a
+# distribution that has no KUnit to run them with: others have.
+# timeout: 300
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+requires make gcc
+
+mkdir "$tmp/src"
+cp -r META Kbuild kmod include "$tmp/src"
+read -r -a tested < <(sed -n 's/^Linux-Tested: *//p' META)
+for series in "${tested[@]}"; do
+	[[ $series != *-debug ]] || continue
+	kernel=$(basename "$(find /lib/modules -maxdepth 1 -name "$series.*" | sort | tail -n 1)")
+	if [ ! -e "/lib/modules/$kernel/build" ]; then
+		skip "Linux $series" "needs its headers"
+		continue
+	fi
+	find "$tmp/src" -name '*.o' -delete
+	for suite in kmod/test/*.c; do
+		# To link one, the kernel would have to have KUnit.
+		ok "Linux $series: ${suite##*/}" make -s -C "/lib/modules/$kernel/build" \
+			"M=$tmp/src" W=1e MSHAREARENA_KUNIT=1 CONFIG_KUNIT=y \
+			KCFLAGS=-DCONFIG_KUNIT=1 "${suite%.c}.o"
+	done
+done
+done_testing
