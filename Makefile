@@ -153,9 +153,10 @@ modules-tested:
 		$(MAKE) --no-print-directory module KERNEL=$$kernel || exit; \
 	done
 
+# On the kernel that checks itself some tests take long: check-kunit has them all.
 .PHONY: check
 check: user user-asan modules-tested	## every test, closed by one line that counts them all
-	@$(run) style model unit unit-asan native native-asan $(tested:%=vm-%)
+	@$(run) --short style model unit unit-asan native native-asan $(tested:%=vm-%)
 
 .PHONY: check-model
 check-model: setup	## litmus tests and models of the handoff, and broken twins of them
@@ -198,6 +199,10 @@ style:			## checkpatch on C, shellcheck on shell
 .PHONY: bench-pagetables
 bench-pagetables: user module	## page tables and time, by processes and size (KERNEL=... BENCH="--quick")
 	@tests/bench/pagetables.sh --kernel $(KERNEL) $(BENCH)
+
+.PHONY: bench-handoff
+bench-handoff: user	## handing over a buffer, natively, beside what the kernel offers (BENCH="-r 5")
+	@tests/bench/handoff.sh $(BENCH)
 
 ##@ Machine
 .PHONY: demo

@@ -3,7 +3,7 @@
 # Runs suites of tests, each where it belongs, and closes with one line of
 # prove(1) that counts them all.
 #
-# Usage: tests/run.sh [--only RE] SUITE...
+# Usage: tests/run.sh [--only RE] [--short] SUITE...
 #
 #   model          tests/model/test-*.sh, in the build root
 #   style          tests/style/test-*.sh, in the build root
@@ -14,12 +14,13 @@
 #   vm-KERNEL      tests/uapi/*.c and tests/system/test-*.sh with the module in
 #                  a virtual machine that boots KERNEL (6.12 or 7.3)
 #   vm-KERNEL-debug
-#                  tests/kunit/test-*.sh, tests/uapi/*.c but those with a
-#                  comment "vm: stock", and those of tests/system that have a
-#                  comment "vm: debug", on a kernel that checks itself
-#                  (6.12-debug), which is many times slower
+#                  tests/kunit/test-*.sh, tests/uapi/*.c and those of
+#                  tests/system that have a comment "vm: debug", on a kernel that
+#                  checks itself (6.12-debug), which is many times slower
 #
-# --only RE runs the tests whose names (unit/test-layout) match. Tests in the
+# --only RE runs the tests whose names (unit/test-layout) match. --short leaves
+# out, on such a kernel, those with a comment "vm: long". style and model run
+# beside the suites that follow them and need no machine. Tests in the
 # machine share one boot, except those with a comment like
 #
 #	vm: append=no5lvl
@@ -31,10 +32,14 @@ set -euo pipefail
 . "$(dirname "$0")/vm/common.sh"
 cd "$tree"
 
-only=.
+only=. short=
 if [ "${1:-}" = --only ]; then
 	only=$2
 	shift 2
+fi
+if [ "${1:-}" = --short ]; then
+	short=1
+	shift
 fi
 [ $# -gt 0 ] || { sed -n '/^# Usage/,/^set/s/^# \?//p' "$0" >&2; exit 2; }
 
@@ -151,7 +156,8 @@ run_suite()
 	native | native-asan) select_tests tests/native/test-*.sh ;;
 	vm-*-debug)
 		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
-		mapfile -t uapi < <(grep -L '\<vm: stock\>' tests/uapi/*.c)
+		uapi=(tests/uapi/*.c)
+		[ -z "$short" ] || mapfile -t uapi < <(grep -L '\<vm: long\>' "${uapi[@]}")
 		select_tests tests/kunit/test-*.sh "${uapi[@]}" "${system[@]}"
 		;;
 	vm-*) select_tests tests/uapi/*.c tests/system/test-*.sh ;;
@@ -164,15 +170,46 @@ run_suite()
 	esac
 }
 
+# What runs beside the others; it is shown when it has ended.
+beside=() beside_names=()
+begin_beside()
+{
+	mkdir -p "build/results/$1"
+	say "=== $1, beside what follows"
+	run_suite "$1" >"build/results/$1.log" 2>&1 &
+	beside+=("$!")
+	beside_names+=("$1")
+}
+
+end_beside()
+{
+	local i status=0
+
+	for i in "${!beside[@]}"; do
+		wait "${beside[i]}" || status=1
+		cat "build/results/${beside_names[i]}.log"
+	done
+	beside=() beside_names=()
+	return "$status"
+}
+
 main()
 {
 	local suite failed=0 results=() files=()
 
 	mkdir -p build/results
 	for suite in "$@"; do
-		run_suite "$suite" || failed=1
 		results+=("build/results/$suite")
+		case $suite in
+		style | model)
+			begin_beside "$suite"
+			continue
+			;;
+		vm-*) end_beside || failed=1 ;;
+		esac
+		run_suite "$suite" || failed=1
 	done
+	end_beside || failed=1
 	mapfile -t files < <(find "${results[@]}" -name '*.tap' | sort)
 	[ "${#files[@]}" -gt 0 ] || die "no test ran"
 	say "=== all of: $*; what each said is in build/results"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * A region is attached while the kernel is in the middle of changing page
  * tables elsewhere in the same process. A notifier that is inserted then does

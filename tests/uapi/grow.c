@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Where memory comes into a region: at any offset, with holes, at the very end
  * of a slot, beside what is there in the same tables, while processes with

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * A process is killed at any moment of any call: creating, exporting, adding a
  * view, attaching, publishing and taking rings, waiting, I/O, reading smaps,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * RLIMIT_MEMLOCK: what a user exports is locked memory of his, over all of his
  * processes and regions, until the region ends.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * What one user may have: the parameters user_regions and user_mbytes, exactly
  * at their limits, and when a share is given back.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * How processes with a region begin and end: fork, vfork, clone and exec in
  * storms, shared address spaces, core dumps, and memory that is reaped from a

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Looking at how a process uses its memory never changes what any process sees:
  * every file of /proc that walks page tables, of the process itself and of

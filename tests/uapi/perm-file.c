@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Files that outlive their names: descriptors handed to others, nodes of regions
  * that are gone, and device numbers that are another region's by now.

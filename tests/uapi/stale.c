@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * After a detach no CPU has a translation of the region left. A thread that
  * runs on another CPU all the time, with the region in its TLB, must fault

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * The module goes only when nobody uses it, whatever way, and takes everything
  * with it; loaded again it works. Its parameters can be given then.
