@@ -178,15 +178,17 @@ static void test_exec(void)
 static void test_idle_bitmap(void)
 {
 	int fd = open("/sys/kernel/mm/page_idle/bitmap", O_RDWR | O_CLOEXEC);
-	uint64_t all = -1;
+	uint64_t all[512];
+	ssize_t wrote;
 	off_t n = 0;
 
 	if (fd < 0) {
 		skip("page_idle: not in this kernel");
 		return;
 	}
-	while (pwrite(fd, &all, sizeof(all), n) == sizeof(all))
-		n += sizeof(all);
+	memset(all, 0xff, sizeof(all));
+	while ((wrote = pwrite(fd, all, sizeof(all), n)) > 0)
+		n += wrote;
 	ok(n > 0, "every page of the machine is marked idle");
 	close(fd);
 	unhurt("page_idle");
