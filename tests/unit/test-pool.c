@@ -33,7 +33,22 @@ static void test_misuse(void)
 	is(arena_pool_hand(p, 50, 1, 7), -EINVAL, "hand what is free");
 	is(arena_pool_return(p, (uint32_t)a, 10, 0), -EINVAL, "return what was not handed");
 
+	is(arena_pool_done(p, (uint32_t)a, 10), -EINVAL, "done what was not lent");
+	is(arena_pool_lend(p, (uint32_t)a, 9), -EINVAL, "lend a part");
+	is(arena_pool_lend(p, 50, 1), -EINVAL, "lend what is free");
+	is(arena_pool_lend(p, (uint32_t)a, 10), 0, "lend");
+	is(arena_pool_lend(p, (uint32_t)a, 10), 0, "lend again");
+	is(arena_pool_done(p, (uint32_t)a, 9), -EINVAL, "done a part");
+	is(arena_pool_done(p, (uint32_t)a, 10), 0, "one is done");
+	is(arena_pool_put(p, (uint32_t)a, 10), -EBUSY, "put what the kernel works on");
+	is(arena_pool_hand(p, (uint32_t)a, 10, 7), -EBUSY, "hand what the kernel works on");
+	is(arena_pool_done(p, (uint32_t)a, 10), 0, "both are done");
+	is(arena_pool_done(p, (uint32_t)a, 10), -EINVAL, "done once too often");
+	is(arena_pool_available(p), 90, "nothing of that had an effect");
+
 	is(arena_pool_hand(p, (uint32_t)a, 10, 7), 0, "hand");
+	is(arena_pool_lend(p, (uint32_t)a, 10), -EINVAL, "lend what a peer has");
+	is(arena_pool_done(p, (uint32_t)a, 10), -EINVAL, "done what a peer has");
 	is(arena_pool_hand(p, (uint32_t)a, 10, 7), -EINVAL, "hand twice");
 	is(arena_pool_put(p, (uint32_t)a, 10), -EINVAL, "put what a peer has");
 	is(arena_pool_put(p, (uint32_t)a, 10 | 1U << 31), -EINVAL, "put with the top bit");
@@ -70,9 +85,9 @@ static void test_whole(void)
 #define N	300
 #define RUNS	200
 
-/* A run that the model knows to be owned or handed. */
+/* A run that the model knows to be owned, lent or handed. */
 struct run {
-	uint32_t index, count, tag;
+	uint32_t index, count, tag, lent;
 	bool handed;
 };
 
@@ -112,6 +127,7 @@ static bool step_run(struct arena_pool *p, bool *used, struct run *run, int *run
 	uint32_t count = r->count + (random() % 8 ? 0 : 1);
 	uint32_t tag = r->tag + (random() % 8 ? 0 : 1);
 	bool exact = index == r->index && count == r->count;
+	int want = !exact || r->handed ? -EINVAL : r->lent ? -EBUSY : 0;
 	bool frees;
 	int ret;
 
@@ -119,10 +135,10 @@ static bool step_run(struct arena_pool *p, bool *used, struct run *run, int *run
 	for (int i = 0; i < *runs && !exact; i++)
 		if (run[i].index == index && run[i].count == count)
 			return true;
-	switch (random() % 3) {
+	switch (random() % 5) {
 	case 0:
 		ret = arena_pool_hand(p, index, count, tag);
-		if (ret != (exact && !r->handed ? 0 : -EINVAL))
+		if (ret != want)
 			return false;
 		if (!ret) {
 			r->handed = true;
@@ -131,13 +147,22 @@ static bool step_run(struct arena_pool *p, bool *used, struct run *run, int *run
 		return true;
 	case 1:
 		ret = arena_pool_put(p, index, count);
-		frees = exact && !r->handed;
+		frees = !want;
 		break;
+	case 2:
+		ret = arena_pool_lend(p, index, count);
+		r->lent += !ret;
+		return ret == (want == -EINVAL ? -EINVAL : 0);
+	case 3:
+		ret = arena_pool_done(p, index, count);
+		r->lent -= !ret;
+		return ret == (want == -EBUSY ? 0 : -EINVAL);
 	default:
 		ret = arena_pool_return(p, index, count, tag);
 		frees = exact && r->handed && tag == r->tag;
+		want = frees ? 0 : -EINVAL;
 	}
-	if (ret != (frees ? 0 : -EINVAL))
+	if (ret != want)
 		return false;
 	if (frees) {
 		memset(used + r->index, 0, r->count);

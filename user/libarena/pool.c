@@ -13,10 +13,14 @@
  * struct arena_run - what is known of the run that begins at a buffer
  * @length: buffers, with RUN_HANDED if a peer has it; 0 if no run begins here
  * @tag: of a run that a peer has
+ * @lent: operations of the kernel on it, of a run that no peer has
  */
 struct arena_run {
 	uint32_t length;
-	uint32_t tag;
+	union {
+		uint32_t tag;
+		uint32_t lent;
+	};
 };
 
 /**
@@ -143,6 +147,14 @@ static int is_run(const struct arena_pool *p, uint32_t index, uint32_t length)
 	return index < p->count && p->run[index].length == length;
 }
 
+/* 0 if it is ours, and nobody else's; -EBUSY if the kernel works on it. */
+static int is_owned(const struct arena_pool *p, uint32_t index, uint32_t count)
+{
+	if (!count || count > MAX_COUNT || !is_run(p, index, count))
+		return -EINVAL;
+	return p->run[index].lent ? -EBUSY : 0;
+}
+
 static void release(struct arena_pool *p, uint32_t index, uint32_t count)
 {
 	p->run[index] = (struct arena_run){ 0 };
@@ -150,21 +162,39 @@ static void release(struct arena_pool *p, uint32_t index, uint32_t count)
 	mark(p, index, count, 1);
 }
 
+int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count)
+{
+	if (is_owned(p, index, count) == -EINVAL || p->run[index].lent == UINT32_MAX)
+		return -EINVAL;
+	p->run[index].lent++;
+	return 0;
+}
+
+int arena_pool_done(struct arena_pool *p, uint32_t index, uint32_t count)
+{
+	if (is_owned(p, index, count) != -EBUSY)
+		return -EINVAL;
+	p->run[index].lent--;
+	return 0;
+}
+
 int arena_pool_put(struct arena_pool *p, uint32_t index, uint32_t count)
 {
-	if (!count || count > MAX_COUNT || !is_run(p, index, count))
-		return -EINVAL;
-	release(p, index, count);
-	return 0;
+	int ret = is_owned(p, index, count);
+
+	if (!ret)
+		release(p, index, count);
+	return ret;
 }
 
 int arena_pool_hand(struct arena_pool *p, uint32_t index, uint32_t count,
 		    uint32_t tag)
 {
-	if (!count || count > MAX_COUNT || !is_run(p, index, count))
-		return -EINVAL;
-	p->run[index] = (struct arena_run){ .length = count | RUN_HANDED, .tag = tag };
-	return 0;
+	int ret = is_owned(p, index, count);
+
+	if (!ret)
+		p->run[index] = (struct arena_run){ .length = count | RUN_HANDED, .tag = tag };
+	return ret;
 }
 
 int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,

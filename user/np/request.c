@@ -67,8 +67,13 @@ static void payload_done(struct transfer *t, int err)
 	struct conn *c = container_of(t, struct conn, rx);
 	struct slot *s = c->rx_slot;
 	struct np *np = c->np;
+	int ret;
 
 	assert(s);
+	/* The last receive has completed, whatever ended it. */
+	ret = s->count ? arena_pool_done(np->payload, s->index, s->count) : 0;
+	assert(!ret);
+	(void)ret;
 	c->rx_slot = NULL;
 	if (err) {
 		release_run(np, s);
@@ -82,11 +87,8 @@ static void payload_done(struct transfer *t, int err)
 		release_run(np, s);
 		refuse(np, s, s->error);
 	} else {
-		int ret = arena_pool_hand(np->payload, s->index, s->count,
-					  slot_tag(np, s));
-
+		ret = arena_pool_hand(np->payload, s->index, s->count, slot_tag(np, s));
 		assert(!ret);
-		(void)ret;
 		np->counters.writes++;
 		np->counters.bytes_in += s->request.length;
 		hand_over(np, s);
@@ -203,6 +205,7 @@ static bool start_payload(struct np *np, struct slot *s)
 	uint32_t count = command_buffers(&s->request);
 	int64_t index = arena_pool_get(np->payload, count);
 	uint8_t *run;
+	int ret;
 
 	if (index == -ENOSPC && may_come_free(np))
 		return false;
@@ -215,6 +218,10 @@ static bool start_payload(struct np *np, struct slot *s)
 	s->index = (uint32_t)index;
 	s->count = count;
 	s->state = SLOT_PAYLOAD;
+	/* Lent until payload_done(), over all receives that it takes. */
+	ret = arena_pool_lend(np->payload, s->index, s->count);
+	assert(!ret);
+	(void)ret;
 	run = arena_layout_buffer(np->base, &np->layout, s->group, s->index);
 	transfer_receive(&s->conn->rx, run + s->request.offset % ARENA_DISK_BUFFER,
 			 s->request.length, payload_done);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "request.h"
 
+#include <assert.h>
 #include <common/log.h>
 #include <common/nbd.h>
 #include <errno.h>
@@ -247,8 +248,10 @@ static uint32_t buffers_needed(const struct sp *sp, const struct sp_request *r)
  * Steps
  */
 
+/* The disk works on the run from here on until step_completed(). */
 static void step_submit(struct sp *sp, struct sp_request *r)
 {
+	int lent = r->run_count ? arena_pool_lend(sp->pool, r->run, r->run_count) : 0;
 	const struct sp_step *s = &r->step[r->at];
 	struct io_uring_sqe *sqe = sp_event_sqe(sp);
 	char *memory = s->memory + r->done;
@@ -270,6 +273,16 @@ static void step_submit(struct sp *sp, struct sp_request *r)
 		sqe->rw_flags = RWF_DSYNC;
 	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
 	io_uring_sqe_set_data64(sqe, sp_event_data(SP_EVENT_STEP, r->slot));
+	assert(!lent);
+	(void)lent;
+}
+
+static void step_completed(struct sp *sp, struct sp_request *r)
+{
+	int done = r->run_count ? arena_pool_done(sp->pool, r->run, r->run_count) : 0;
+
+	assert(!done);
+	(void)done;
 }
 
 static void range_granted(struct sp_range *range, void *context)
@@ -365,8 +378,12 @@ static void run_waiting(struct sp *sp)
 
 static void request_finish_read(struct sp *sp, struct sp_request *r)
 {
+	int ret = arena_pool_hand(sp->pool, r->run, r->run_count,
+				  run_tag(r->slot, r->generation));
+
+	assert(!ret);
+	(void)ret;
 	sp->counters.bytes_read += r->length;
-	arena_pool_hand(sp->pool, r->run, r->run_count, run_tag(r->slot, r->generation));
 	reply(sp, r, sp->own, r->run, r->run_count);
 }
 
@@ -391,6 +408,7 @@ void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
 	struct sp_request *r = &sp->requests[slot];
 	const struct sp_step *s = &r->step[r->at];
 
+	step_completed(sp, r);
 	if ((result == -EFAULT || result == -EAGAIN || result == -EINTR) &&
 	    r->tries++ < MAX_TRIES) {
 		sp->counters.retries++;
