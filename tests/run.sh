@@ -143,7 +143,7 @@ append_of()
 
 run_suite()
 {
-	local suite=$1 build=build results system=() uapi=()
+	local suite=$1 build=build results system=() all=()
 
 	results=build/results/$suite
 	rm -rf "$results"
@@ -156,9 +156,9 @@ run_suite()
 	native | native-asan) select_tests tests/native/test-*.sh ;;
 	vm-*-debug)
 		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
-		uapi=(tests/uapi/*.c)
-		[ -z "$short" ] || mapfile -t uapi < <(grep -L '\<vm: long\>' "${uapi[@]}")
-		select_tests tests/kunit/test-*.sh "${uapi[@]}" "${system[@]}"
+		all=(tests/kunit/test-*.sh tests/uapi/*.c "${system[@]}")
+		[ -z "$short" ] || mapfile -t all < <(grep -L '\<vm: long\>' "${all[@]}")
+		select_tests "${all[@]}"
 		;;
 	vm-*) select_tests tests/uapi/*.c tests/system/test-*.sh ;;
 	*) die "no suite '$suite'; see $0" ;;

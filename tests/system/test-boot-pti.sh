@@ -5,6 +5,7 @@
 # timeout: 300
 # vm: append=pti=on no5lvl
 # vm: debug
+# vm: long
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Memory policy and migration: every mode and flag, of the process's own and of
  * another one. The pages stay where they are, and nobody loses a byte.

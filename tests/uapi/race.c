@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Many processes come and go at once, killed at any step, while others do I/O,
  * grow the region, read smaps and fork. SEED in the environment repeats a run's
