@@ -33,14 +33,14 @@ set -euo pipefail
 cd "$tree"
 
 only=. short=
-if [ "${1:-}" = --only ]; then
-	only=$2
-	shift 2
-fi
-if [ "${1:-}" = --short ]; then
-	short=1
-	shift
-fi
+while [[ ${1:-} == --* ]]; do
+	case $1 in
+	--only) only=${2:-.}; shift ;;
+	--short) short=1 ;;
+	*) set -- ;;
+	esac
+	[ $# -eq 0 ] || shift
+done
 [ $# -gt 0 ] || { sed -n '/^# Usage/,/^set/s/^# \?//p' "$0" >&2; exit 2; }
 
 # A machine's whole run; single tests have limits of their own.
