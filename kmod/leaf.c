@@ -62,7 +62,7 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 			spin_unlock(&other->mm->page_table_lock);
 		}
 	}
-	r->demoted_at = jiffies;
+	WRITE_ONCE(r->demoted_at, jiffies);
 	queue_delayed_work(msha_leaf_wq, &r->promote, msha_leaf_wait(r));
 	spin_unlock(&r->lock);
 }

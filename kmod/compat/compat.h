@@ -148,13 +148,14 @@ static inline long msha_folio_mapcount(struct folio *folio)
 }
 
 /* The flags of shmem_kernel_file_setup() became a structure in 7.x. */
-#ifndef EMPTY_VMA_FLAGS
-#define EMPTY_VMA_FLAGS 0
-#endif
+#ifdef EMPTY_VMA_FLAGS
 #define MSHA_SHMEM_NO_FLAGS						\
 	__builtin_choose_expr(__builtin_types_compatible_p(		\
 		typeof(shmem_kernel_file_setup),			\
 		struct file *(const char *, loff_t, unsigned long)),	\
 		0, EMPTY_VMA_FLAGS)
+#else
+#define MSHA_SHMEM_NO_FLAGS 0
+#endif
 
 #endif /* _MSHA_COMPAT_H */
