@@ -7,12 +7,12 @@
 #
 #   model          tests/model/test-*.sh, in the build root
 #   style          tests/style/test-*.sh, in the build root
-#   unit           tests/unit/*.c, in the build root
+#   unit           tests/unit/*.c and tests/arena/*.c, in the build root
 #   native         tests/native/test-*.sh, in the build root: daemons on memfd
 #   unit-asan, native-asan
 #                  the same, built with sanitizers
-#   vm-KERNEL      tests/uapi/*.c and tests/system/test-*.sh with the module in
-#                  a virtual machine that boots KERNEL (6.12 or 7.3)
+#   vm-KERNEL      tests/uapi/*.c, tests/arena/*.c and tests/system/test-*.sh with
+#                  the module in a virtual machine that boots KERNEL (6.12 or 7.3)
 #   vm-KERNEL-debug
 #                  tests/kunit/test-*.sh, tests/uapi/*.c and those of
 #                  tests/system that have a comment "vm: debug", on a kernel that
@@ -152,7 +152,7 @@ run_suite()
 	[[ $suite != *-asan ]] || build="build-asan"
 	case $suite in
 	model | style) select_tests tests/"$suite"/test-*.sh ;;
-	unit | unit-asan) select_tests tests/unit/*.c ;;
+	unit | unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
 	native | native-asan) select_tests tests/native/test-*.sh ;;
 	vm-*-debug)
 		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
@@ -160,7 +160,7 @@ run_suite()
 		[ -z "$short" ] || mapfile -t all < <(grep -L '\<vm: long\>' "${all[@]}")
 		select_tests "${all[@]}"
 		;;
-	vm-*) select_tests tests/uapi/*.c tests/system/test-*.sh ;;
+	vm-*) select_tests tests/arena/*.c tests/uapi/*.c tests/system/test-*.sh ;;
 	*) die "no suite '$suite'; see $0" ;;
 	esac
 	[ "${#selected[@]}" -gt 0 ] || say "no tests in $suite match"

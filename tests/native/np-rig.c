@@ -16,6 +16,7 @@
  *	reverse	collects requests for a while and answers the last one first
  *	hang	never answers from the 100th request on
  */
+#include <common/groups.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libarena/channel.h>
@@ -64,6 +65,12 @@ struct sp {
 /* Shared by all processes of the rig, as the SPs are there before the NP. */
 static pid_t *np_pid;
 
+/* The group of its buffers. */
+static uint16_t group_of(const struct sp *sp)
+{
+	return (uint16_t)group_of_sp(&sp->layout, sp->id);
+}
+
 static void die(const char *what, int err)
 {
 	fprintf(stderr, "np-rig: %s: %s\n", what, strerror(-err));
@@ -99,8 +106,8 @@ static void lie(struct sp *sp, const struct arena_msg *right)
 	LIE(m.count = 0; m.index = 3);
 	LIE(m.count = 0; m.index = UINT32_MAX);
 	LIE(m.count++);
-	LIE(m.group = ARENA_GROUP_NET; m.count = m.count ? m.count : 1);
-	LIE(m.group = ARENA_GROUP_PAYLOAD; m.count = m.count ? m.count : 1);
+	LIE(m.group = GROUP_NET; m.count = m.count ? m.count : 1);
+	LIE(m.group = GROUP_PAYLOAD; m.count = m.count ? m.count : 1);
 	LIE(m.group = 255; m.count = m.count ? m.count : 1);
 	if (right->count) {
 		/* Of count 0, the index could be a true error number. */
@@ -111,7 +118,7 @@ static void lie(struct sp *sp, const struct arena_msg *right)
 		LIE(m.index = sp->layout.group[right->group].count -
 			      right->count + 1);
 		if (sp->rig->n_sps > 1)
-			LIE(m.group = ARENA_GROUP_SP(1));
+			LIE(m.group = (uint16_t)group_of_sp(&sp->layout, 1));
 	}
 #undef LIE
 }
@@ -121,7 +128,7 @@ static void reply(struct sp *sp, const struct arena_msg *req, uint32_t index,
 {
 	struct arena_msg m = {
 		.type = ARENA_MSG_REPLY,
-		.group = (uint8_t)ARENA_GROUP_SP(sp->id),
+		.group = group_of(sp),
 		.slot = req->slot,
 		.index = index,
 		.count = count,
@@ -173,7 +180,7 @@ static bool serve(struct sp *sp, const struct arena_msg *msg)
 	if (index < 0)
 		return false;
 	memcpy((uint8_t *)arena_layout_buffer(sp->base, &sp->layout,
-					      ARENA_GROUP_SP(sp->id),
+					      group_of(sp),
 					      (uint32_t)index) + within,
 	       sp->disk + nbd.offset, nbd.length);
 	if (arena_pool_hand(sp->pool, (uint32_t)index, count,
@@ -213,7 +220,7 @@ static void take(struct sp *sp, const struct arena_msg *msg)
 			die("arena-np released what it does not have", -EINVAL);
 		return;
 	}
-	if (msg->type != ARENA_MSG_REQUEST || msg->group != ARENA_GROUP_NET ||
+	if (msg->type != ARENA_MSG_REQUEST || msg->group != GROUP_NET ||
 	    sp->n_backlog == BACKLOG)
 		die("unexpected message", -EPROTO);
 	sp->n_requests++;
@@ -243,7 +250,7 @@ static void hello(struct sp *sp)
 	struct arena_disk *d;
 	int64_t index = arena_pool_get(sp->pool, 1);
 
-	d = arena_layout_buffer(sp->base, &sp->layout, ARENA_GROUP_SP(sp->id),
+	d = arena_layout_buffer(sp->base, &sp->layout, group_of(sp),
 				(uint32_t)index);
 	*d = (struct arena_disk){
 		.magic = ARENA_DISK_MAGIC,
@@ -255,7 +262,7 @@ static void hello(struct sp *sp)
 		die("hand", -EINVAL);
 	send_msg(sp, (struct arena_msg){
 		.type = ARENA_MSG_HELLO,
-		.group = (uint8_t)ARENA_GROUP_SP(sp->id),
+		.group = group_of(sp),
 		.index = (uint32_t)index,
 		.count = 1,
 	});
@@ -270,11 +277,11 @@ static void sp_main(struct sp *sp, struct mshare *m)
 	/* The region at its address is inherited by fork in this backend only. */
 	sp->disk = mmap(NULL, sp->rig->disk_bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	sp->pool = arena_pool_new(sp->layout.group[ARENA_GROUP_SP(sp->id)].count);
+	sp->pool = arena_pool_new(sp->layout.group[group_of(sp)].count);
 	ret = io_uring_queue_init(256, &sp->ring, 0);
 	if (ret || sp->disk == MAP_FAILED || !sp->pool)
 		die("start of an SP", ret ? ret : -ENOMEM);
-	ret = arena_channel_open(m, ARENA_ROLE_SP(sp->id), ARENA_ROLE_NP, 0,
+	ret = arena_channel_open(m, ARENA_ROLE_SP(sp->id), ARENA_ROLE_NP(0), 0,
 				 2 * sp->rig->slots + 1, 10000, &sp->channel);
 	if (ret)
 		die("channel", ret);
@@ -398,6 +405,7 @@ int main(int argc, char **argv)
 				    .gid = (gid_t)-1, .mode = 0600 };
 	pid_t pids[ARENA_MAX_SPS] = { 0 };
 	struct arena_layout layout;
+	struct arena_config config;
 	struct mshare *m;
 	int ret, status;
 	void *base;
@@ -408,13 +416,14 @@ int main(int argc, char **argv)
 	if (np_pid == MAP_FAILED)
 		die("mmap", -errno);
 	o.length = rig.memory;
+	groups_config(&config, rig.memory, rig.slots, rig.n_sps);
 	ret = mshare_create(REGION, &o, &m);
 	if (!ret)
 		ret = mshare_populate(m, 0, rig.memory);
 	if (!ret)
 		ret = mshare_attach(m, &base);
 	if (!ret)
-		ret = arena_layout_make(&layout, rig.memory, rig.slots, rig.n_sps);
+		ret = arena_layout_make(&layout, &config);
 	if (ret)
 		die("region", ret);
 	arena_layout_write(base, &layout);

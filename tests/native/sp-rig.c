@@ -9,6 +9,7 @@
  *
  * The disk is a file of 64 MiB in which each 8 bytes hold their own offset.
  */
+#include <common/groups.h>
 #include <common/nbd.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -91,7 +92,7 @@ static struct arena_msg sp_connect(void)
 	int ret;
 
 	sp_start(getpid());
-	ret = arena_channel_open(region, ARENA_ROLE_NP, ARENA_ROLE_SP(0), sp_pid, 64,
+	ret = arena_channel_open(region, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), sp_pid, 64,
 				 PATIENCE_MS, &channel);
 	if (ret)
 		bail("cannot open a channel: %s", strerror(-ret));
@@ -113,7 +114,7 @@ static void test_hello(struct arena_msg m)
 	struct arena_disk *disk = arena_layout_buffer(base, &layout, m.group, m.index);
 
 	is(m.type, ARENA_MSG_HELLO, "first comes HELLO");
-	is(m.group, ARENA_GROUP_SP(0), "in the SP's group");
+	is(m.group, (uint16_t)group_of_sp(&layout, 0), "in the SP's group");
 	is(disk->magic == ARENA_DISK_MAGIC, 1, "with the magic");
 	is(disk->bytes, DISK_BYTES, "the disk's size");
 	ok(disk->block_size >= 512 && disk->block_size <= 4096, "a block size");
@@ -130,10 +131,10 @@ struct request {
 static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32_t length)
 {
 	struct request r = {
-		.shared = arena_layout_buffer(base, &layout, ARENA_GROUP_NET, slot),
+		.shared = arena_layout_buffer(base, &layout, GROUP_NET, slot),
 		.msg = {
 			.type = ARENA_MSG_REQUEST,
-			.group = ARENA_GROUP_NET,
+			.group = GROUP_NET,
 			.slot = slot,
 			.index = slot,
 			.generation = ++generation,
@@ -146,7 +147,7 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 	nbd_put64(r.shared->nbd + 16, offset);
 	nbd_put32(r.shared->nbd + 24, length);
 	if (type == NBD_CMD_WRITE) {
-		r.shared->payload_group = ARENA_GROUP_PAYLOAD;
+		r.shared->payload_group = GROUP_PAYLOAD;
 		r.shared->payload_count = (uint32_t)((offset % 4096 + length + 4095) / 4096);
 	}
 	return r;
@@ -176,7 +177,7 @@ static void read_is_right(uint64_t offset, uint32_t length)
 
 	send_message(r.msg);
 	m = receive();
-	ok(answers(&r, &m) && m.group == ARENA_GROUP_SP(0) &&
+	ok(answers(&r, &m) && m.group == (uint16_t)group_of_sp(&layout, 0) &&
 	   m.count == (offset % 4096 + length + 4095) / 4096 && holds(&m, offset, length),
 	   "read %u bytes at %llu", length, (unsigned long long)offset);
 	release(m);
@@ -215,9 +216,9 @@ static void test_bad_messages(void)
 	m.slot = SLOTS;
 	dropped(m, "a slot that does not exist");
 	m = r.msg;
-	m.group = ARENA_GROUP_PAYLOAD;
+	m.group = GROUP_PAYLOAD;
 	dropped(m, "a request in the payload group");
-	m.group = ARENA_GROUP_SP(0);
+	m.group = (uint16_t)group_of_sp(&layout, 0);
 	dropped(m, "a request in the SP's own group");
 	m.group = 255;
 	dropped(m, "a request in no group");
@@ -250,7 +251,7 @@ static void test_bad_messages(void)
 	back.index = UINT32_MAX;
 	dropped(back, "RELEASE of no buffer");
 	back = m;
-	back.group = ARENA_GROUP_PAYLOAD;
+	back.group = GROUP_PAYLOAD;
 	dropped(back, "RELEASE in another group");
 	send_message(m);
 	dropped(m, "RELEASE twice");
@@ -301,19 +302,19 @@ static void test_bad_requests(void)
 	nbd_put16(r.shared->nbd + 4, 2);
 	refused(&r, NBD_EINVAL, "an unknown flag");
 	r = make(3, NBD_CMD_READ, 0, 4096);
-	r.shared->reserved[2] = 1;
+	r.shared->reserved = 1;
 	refused(&r, NBD_EINVAL, "a reserved byte");
 	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_group = ARENA_GROUP_SP(0);
+	r.shared->payload_group = (uint16_t)group_of_sp(&layout, 0);
 	refused(&r, NBD_EINVAL, "a payload in the SP's group");
 	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_group = ARENA_GROUP_NET;
+	r.shared->payload_group = GROUP_NET;
 	refused(&r, NBD_EINVAL, "a payload in the network group");
 	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_index = layout.group[ARENA_GROUP_PAYLOAD].count;
+	r.shared->payload_index = layout.group[GROUP_PAYLOAD].count;
 	refused(&r, NBD_EINVAL, "a payload behind the group");
 	r = make(3, NBD_CMD_WRITE, 0, 8192);
-	r.shared->payload_index = layout.group[ARENA_GROUP_PAYLOAD].count - 1;
+	r.shared->payload_index = layout.group[GROUP_PAYLOAD].count - 1;
 	refused(&r, NBD_EINVAL, "a payload across the group's end");
 	r = make(3, NBD_CMD_WRITE, 0, 8192);
 	r.shared->payload_count = 1;
@@ -427,7 +428,7 @@ static void test_peer_ends(void)
 	np = fork();
 	if (!np) {
 		if (read(go[0], &sp_pid, sizeof(sp_pid)) != sizeof(sp_pid) ||
-		    arena_channel_open(region, ARENA_ROLE_NP, ARENA_ROLE_SP(0), sp_pid, 64,
+		    arena_channel_open(region, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), sp_pid, 64,
 				       PATIENCE_MS, &channel))
 			_exit(1);
 		receive();
@@ -451,10 +452,12 @@ static void region_make(void)
 		.gid = (gid_t)-1,
 		.mode = 0600,
 	};
+	struct arena_config config;
 	void *addr;
 
+	groups_config(&config, LENGTH, SLOTS, 1);
 	if (mshare_create(REGION, &o, &region) || mshare_populate(region, 0, LENGTH) ||
-	    mshare_attach(region, &addr) || arena_layout_make(&layout, LENGTH, SLOTS, 1))
+	    mshare_attach(region, &addr) || arena_layout_make(&layout, &config))
 		bail("cannot make a region");
 	base = addr;
 	arena_layout_write(base, &layout);

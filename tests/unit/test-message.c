@@ -22,9 +22,9 @@ int main(void)
 	bool all = true;
 
 	ok(survives((struct arena_msg){ .type = 255 }), "type");
-	ok(survives((struct arena_msg){ .group = 255 }), "group");
+	ok(survives((struct arena_msg){ .group = 65535 }), "group");
 	ok(survives((struct arena_msg){ .slot = 65535 }), "slot");
-	ok(survives((struct arena_msg){ .index = UINT32_MAX }), "index");
+	ok(survives((struct arena_msg){ .index = 0xffffff }), "index");
 	ok(survives((struct arena_msg){ .count = 65535 }), "count");
 	ok(survives((struct arena_msg){ .generation = 65535 }), "generation");
 
@@ -32,9 +32,9 @@ int main(void)
 	for (int i = 0; i < 100000; i++)
 		all &= survives((struct arena_msg){
 			.type = (uint8_t)random(),
-			.group = (uint8_t)random(),
+			.group = (uint16_t)random(),
 			.slot = (uint16_t)random(),
-			.index = (uint32_t)(random() << 1),
+			.index = (uint32_t)random() & 0xffffff,
 			.count = (uint16_t)random(),
 			.generation = (uint16_t)random(),
 		});

@@ -7,7 +7,7 @@
 #ifndef ARENAD_CHILD_H
 #define ARENAD_CHILD_H
 
-#include <libarena/layout.h>
+#include <common/groups.h>
 #include <stdbool.h>
 #include <sys/types.h>
 

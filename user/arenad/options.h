@@ -5,7 +5,7 @@
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
 
-#include <libarena/layout.h>
+#include <common/groups.h>
 #include <stdbool.h>
 #include <stdint.h>
 

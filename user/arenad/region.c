@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "region.h"
 
+#include <common/groups.h>
 #include <common/log.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -132,10 +133,12 @@ static int populate_error(const struct arenad_options *o, uint64_t page_size,
 static int write_layout(const struct arenad_options *o, struct mshare *m)
 {
 	struct arena_layout layout;
+	struct arena_config config;
 	void *base;
 	int ret;
 
-	ret = arena_layout_make(&layout, o->size, o->np_buffers, o->n_disks);
+	groups_config(&config, o->size, o->np_buffers, o->n_disks);
+	ret = arena_layout_make(&layout, &config);
 	if (ret == -ENOSPC)
 		log_error("--size: %" PRIu64 " MiB are too few for %u disks and %u buffers",
 			  o->size >> 20, o->n_disks, o->np_buffers);

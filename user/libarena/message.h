@@ -43,25 +43,28 @@ enum arena_msg_type {
  * @type: enum arena_msg_type; a receiver sees any value
  * @group: buffer group
  * @slot: request slot of the NP
- * @index: first buffer in the group, or an NBD error number (REPLY, count 0)
+ * @index: first buffer in the group, or an NBD error number (REPLY, count 0);
+ *	only ARENA_MSG_INDEX_BITS of it travel
  * @count: buffers in the run, 0 for none
  * @generation: that of the slot (REQUEST, REPLY, RELEASE); a stale one is
  *	dropped
  */
 struct arena_msg {
 	uint8_t type;
-	uint8_t group;
+	uint16_t group;
 	uint16_t slot;
 	uint32_t index;
 	uint16_t count;
 	uint16_t generation;
 };
 
+#define ARENA_MSG_INDEX_BITS	24
+
 /** arena_msg_data() - the 64 bits that travel as user_data */
 static inline uint64_t arena_msg_data(const struct arena_msg *m)
 {
 	return (uint64_t)m->type | (uint64_t)m->group << 8 |
-	       (uint64_t)m->slot << 16 | (uint64_t)m->index << 32;
+	       (uint64_t)m->slot << 24 | (uint64_t)m->index << 40;
 }
 
 /** arena_msg_len() - the 32 bits that travel as the length, seen as res */
@@ -75,9 +78,9 @@ static inline struct arena_msg arena_msg_unpack(uint64_t data, uint32_t len)
 {
 	return (struct arena_msg){
 		.type = (uint8_t)data,
-		.group = (uint8_t)(data >> 8),
-		.slot = (uint16_t)(data >> 16),
-		.index = (uint32_t)(data >> 32),
+		.group = (uint16_t)(data >> 8),
+		.slot = (uint16_t)(data >> 24),
+		.index = (uint32_t)(data >> 40),
 		.count = (uint16_t)len,
 		.generation = (uint16_t)(len >> 16),
 	};
@@ -99,8 +102,8 @@ static inline struct arena_msg arena_msg_unpack(uint64_t data, uint32_t len)
  */
 struct arena_request {
 	uint8_t nbd[28];
-	uint8_t reserved[3];
-	uint8_t payload_group;
+	uint16_t reserved;
+	uint16_t payload_group;
 	uint32_t payload_index;
 	uint32_t payload_count;
 };

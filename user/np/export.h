@@ -5,7 +5,7 @@
 #ifndef NP_EXPORT_H
 #define NP_EXPORT_H
 
-#include <libarena/layout.h>
+#include <common/groups.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

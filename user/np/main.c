@@ -19,18 +19,12 @@ static int check_layout(const struct np *np)
 {
 	const struct arena_layout *l = &np->layout;
 
-	if (l->n_groups < ARENA_GROUP_SP(np->options->n_sps) ||
-	    l->group[ARENA_GROUP_NET].buffer_size != ARENA_NET_BUFFER ||
-	    l->group[ARENA_GROUP_NET].role != ARENA_ROLE_NP ||
-	    l->group[ARENA_GROUP_NET].count < 2 ||
-	    l->group[ARENA_GROUP_PAYLOAD].buffer_size != ARENA_DISK_BUFFER ||
-	    l->group[ARENA_GROUP_PAYLOAD].role != ARENA_ROLE_NP)
+	if (!groups_of_np(l) || l->group[GROUP_NET].count < 2)
 		return -EPROTO;
 	for (unsigned int i = 0; i < np->options->n_sps; i++) {
-		const struct arena_group *g = &l->group[ARENA_GROUP_SP(i)];
+		int group = group_of_sp(l, i);
 
-		if (g->buffer_size != ARENA_DISK_BUFFER ||
-		    g->role != ARENA_ROLE_SP(i))
+		if (group < 0 || l->group[group].buffer_size != ARENA_DISK_BUFFER)
 			return -EPROTO;
 	}
 	return 0;
@@ -62,7 +56,7 @@ static int open_region(struct np *np)
 
 static int make_tables(struct np *np)
 {
-	uint32_t n_payload = np->layout.group[ARENA_GROUP_PAYLOAD].count;
+	uint32_t n_payload = np->layout.group[GROUP_PAYLOAD].count;
 	int ret = slot_table_init(np);
 
 	if (!ret) {

@@ -14,6 +14,7 @@
 #ifndef NP_NP_H
 #define NP_NP_H
 
+#include <common/groups.h>
 #include <libarena/layout.h>
 #include <libarena/pool.h>
 #include <mshare.h>

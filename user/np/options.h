@@ -5,7 +5,7 @@
 #ifndef NP_OPTIONS_H
 #define NP_OPTIONS_H
 
-#include <libarena/layout.h>
+#include <common/groups.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>

@@ -79,7 +79,7 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	struct arena_disk disk;
 
 	if (msg->type != ARENA_MSG_HELLO ||
-	    msg->group != ARENA_GROUP_SP(peer->id) ||
+	    msg->group != peer->group ||
 	    !arena_layout_has(&np->layout, msg->group, msg->index, 1))
 		return -EPROTO;
 	arena_snapshot(&disk, arena_layout_buffer(np->base, &np->layout,
@@ -116,7 +116,7 @@ static int connect_channel(struct peer *peer)
 	if (ret)
 		return ret;
 	/* An SP says HELLO, and then one REPLY for each slot. */
-	ret = arena_channel_open(np->region, ARENA_ROLE_NP,
+	ret = arena_channel_open(np->region, ARENA_ROLE_NP(0),
 				 ARENA_ROLE_SP(peer->id),
 				 np->options->sp[peer->id].pid, np->slots.n + 1,
 				 HELLO_SECONDS * 1000, &peer->channel);
@@ -244,6 +244,7 @@ int peer_connect(struct np *np, unsigned int id)
 	*peer = (struct peer){
 		.np = np,
 		.id = id,
+		.group = (uint32_t)group_of_sp(&np->layout, id),
 		.pidfd = -1,
 		.poll.done = poll_done,
 		.death.done = death_done,
@@ -282,7 +283,7 @@ void peer_send(struct peer *peer, const struct arena_msg *msg)
 
 uint64_t peer_free_bytes(const struct peer *peer)
 {
-	uint32_t all = peer->np->layout.group[ARENA_GROUP_SP(peer->id)].count;
+	uint32_t all = peer->np->layout.group[peer->group].count;
 
 	/* More may be asked for than there is: the SP lets it wait. */
 	return peer->lent < all ?

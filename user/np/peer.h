@@ -18,6 +18,7 @@ struct np;
  * struct peer - a storage process
  * @np: the process
  * @id: its number, also that of its export
+ * @group: of its buffers
  * @channel: the channel, NULL before it is open and after its end
  * @pidfd: tells its end, or -1 if nobody said which process it is
  * @has_failed: it is dead, or was given up: it is told and asked nothing more
@@ -33,6 +34,7 @@ struct np;
 struct peer {
 	struct np *np;
 	unsigned int id;
+	uint32_t group;
 	struct arena_channel *channel;
 	int pidfd;
 	bool has_failed;

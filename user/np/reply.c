@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "reply.h"
 
-#include <libarena/layout.h>
+#include <common/groups.h>
 
 #include "command.h"
 #include "np.h"
@@ -97,7 +97,7 @@ void reply_abandon(struct conn *c)
 static bool is_data_of(const struct np *np, const struct peer *peer,
 		       const struct slot *s, const struct arena_msg *msg)
 {
-	return msg->group == ARENA_GROUP_SP(peer->id) &&
+	return msg->group == peer->group &&
 	       msg->count == command_buffers(&s->request) &&
 	       arena_layout_has(&np->layout, msg->group, msg->index, msg->count);
 }

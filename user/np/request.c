@@ -29,16 +29,14 @@ static void hand_over(struct np *np, struct slot *s)
 	struct arena_request *r = (struct arena_request *)slot_buffer(np, s);
 
 	/* The header lies there since it came from the socket. */
-	r->reserved[0] = 0;
-	r->reserved[1] = 0;
-	r->reserved[2] = 0;
-	r->payload_group = s->count ? ARENA_GROUP_PAYLOAD : 0;
+	r->reserved = 0;
+	r->payload_group = s->count ? GROUP_PAYLOAD : 0;
 	r->payload_index = s->count ? s->index : 0;
 	r->payload_count = s->count;
 	s->state = SLOT_AT_SP;
 	peer_send(&np->peer[s->conn->sp], &(struct arena_msg){
 		.type = ARENA_MSG_REQUEST,
-		.group = ARENA_GROUP_NET,
+		.group = GROUP_NET,
 		.slot = (uint16_t)slot_index(np, s),
 		.index = slot_index(np, s),
 		.count = 1,
@@ -196,7 +194,7 @@ static void header_done(struct transfer *t, int err)
 static bool may_come_free(const struct np *np)
 {
 	return arena_pool_available(np->payload) + np->counters.withheld_buffers <
-	       np->layout.group[ARENA_GROUP_PAYLOAD].count;
+	       np->layout.group[GROUP_PAYLOAD].count;
 }
 
 /* Return: false if there is no run now. */
@@ -214,7 +212,7 @@ static bool start_payload(struct np *np, struct slot *s)
 		discard_payload(s->conn, s, NBD_ENOMEM);
 		return true;
 	}
-	s->group = ARENA_GROUP_PAYLOAD;
+	s->group = GROUP_PAYLOAD;
 	s->index = (uint32_t)index;
 	s->count = count;
 	s->state = SLOT_PAYLOAD;

@@ -16,7 +16,7 @@ int slot_table_init(struct np *np)
 {
 	struct slot_table *t = &np->slots;
 
-	t->n = np->layout.group[ARENA_GROUP_NET].count;
+	t->n = np->layout.group[GROUP_NET].count;
 	if (t->n > NP_SLOTS_MAX)
 		t->n = NP_SLOTS_MAX;
 	t->slot = calloc(t->n, sizeof(*t->slot));
@@ -100,6 +100,6 @@ uint32_t slot_tag(const struct np *np, const struct slot *s)
 
 uint8_t *slot_buffer(const struct np *np, const struct slot *s)
 {
-	return arena_layout_buffer(np->base, &np->layout, ARENA_GROUP_NET,
+	return arena_layout_buffer(np->base, &np->layout, GROUP_NET,
 				   slot_index(np, s));
 }

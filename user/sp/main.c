@@ -63,21 +63,20 @@ static void peer_close(struct sp *sp)
 static int layout_check(struct sp *sp)
 {
 	const struct arena_layout *l = &sp->layout;
+	int own = group_of_sp(l, sp->options.id);
 
-	sp->own = ARENA_GROUP_SP(sp->options.id);
-	if (sp->own >= l->n_groups) {
+	if (own < 0) {
 		log_error("region %s has no buffers for storage process %u",
 			  sp->options.region, sp->options.id);
 		return -ENOENT;
 	}
-	if (l->group[sp->own].buffer_size != ARENA_DISK_BUFFER ||
-	    l->group[ARENA_GROUP_PAYLOAD].buffer_size != ARENA_DISK_BUFFER ||
-	    l->group[ARENA_GROUP_NET].buffer_size < sizeof(struct arena_request)) {
+	sp->own = (uint32_t)own;
+	if (l->group[sp->own].buffer_size != ARENA_DISK_BUFFER || !groups_of_np(l)) {
 		log_error("region %s has buffers of sizes that are not supported",
 			  sp->options.region);
 		return -EPROTO;
 	}
-	sp->n_slots = l->group[ARENA_GROUP_NET].count;
+	sp->n_slots = l->group[GROUP_NET].count;
 	return 0;
 }
 
@@ -144,7 +143,7 @@ static void requests_close(struct sp *sp)
  */
 static int channel_open(struct sp *sp)
 {
-	int ret = arena_channel_open(sp->region, ARENA_ROLE_SP(sp->options.id), ARENA_ROLE_NP,
+	int ret = arena_channel_open(sp->region, ARENA_ROLE_SP(sp->options.id), ARENA_ROLE_NP(0),
 				     sp->options.np, 2 * sp->n_slots + 1,
 				     CONNECT_TIMEOUT_MS, &sp->channel);
 

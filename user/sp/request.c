@@ -75,7 +75,7 @@ static enum nbd_error check_data(const struct sp *sp, const struct nbd_request *
 static enum nbd_error check_payload(const struct sp *sp, const struct arena_request *q,
 				    const struct nbd_request *h)
 {
-	if (q->payload_group != ARENA_GROUP_PAYLOAD ||
+	if (q->payload_group != GROUP_PAYLOAD ||
 	    !arena_layout_has(&sp->layout, q->payload_group, q->payload_index,
 			      q->payload_count) ||
 	    q->payload_count != buffers_for(h->offset, h->length))
@@ -91,7 +91,7 @@ static enum nbd_error request_parse(struct sp *sp, struct sp_request *r,
 	enum nbd_error error;
 
 	if (h.magic != NBD_REQUEST_MAGIC || h.flags & ~NBD_CMD_FLAG_FUA ||
-	    q->reserved[0] || q->reserved[1] || q->reserved[2])
+	    q->reserved)
 		return NBD_EINVAL;
 	r->offset = h.offset;
 	r->length = h.length;
@@ -457,7 +457,7 @@ void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 	enum nbd_error error;
 
 	if (msg->slot >= sp->n_slots || sp->requests[msg->slot].active ||
-	    msg->group != ARENA_GROUP_NET ||
+	    msg->group != GROUP_NET ||
 	    !arena_layout_has(&sp->layout, msg->group, msg->index, 1)) {
 		sp->counters.bad_messages++;
 		return;

@@ -5,6 +5,7 @@
 #ifndef SP_SP_H
 #define SP_SP_H
 
+#include <common/groups.h>
 #include <libarena/channel.h>
 #include <libarena/layout.h>
 #include <libarena/message.h>

@@ -7,20 +7,19 @@
  */
 #include <errno.h>
 #include <libarena/channel.h>
-#include <libarena/layout.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tap.h"
+#include "region.h"
 
 #define NAME		"unit"
 #define LENGTH		(16UL << 20)
 #define ENTRIES		1000
 #define MESSAGES	200000
-#define TAG_OF_CHILD	((uint64_t)ARENA_ROLE_NP << 32 | ARENA_ROLE_SP(0))
+#define TAG_OF_CHILD	((uint64_t)ARENA_ROLE_NP(0) << 32 | ARENA_ROLE_SP(0))
 
 /* Where message @i of a window has its payload. */
 static volatile uint64_t *payload(void *region, uint32_t i)
@@ -55,7 +54,7 @@ static int sender(struct mshare *m, void *region, pid_t peer)
 	uint32_t acked = 0;
 	struct arena_msg ack;
 
-	if (ring_open(&ring) || arena_channel_open(m, ARENA_ROLE_NP, ARENA_ROLE_SP(0), peer,
+	if (ring_open(&ring) || arena_channel_open(m, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), peer,
 						   64, 5000, &ch))
 		return 1;
 	for (uint32_t i = 0; i < MESSAGES; i++) {
@@ -127,7 +126,7 @@ static void test_traffic(struct mshare *m, void *region)
 
 	if (!pid)
 		_exit(sender(m, region, parent));
-	ret = arena_channel_open(m, ARENA_ROLE_SP(0), ARENA_ROLE_NP, pid, ENTRIES, 5000, &ch);
+	ret = arena_channel_open(m, ARENA_ROLE_SP(0), ARENA_ROLE_NP(0), pid, ENTRIES, 5000, &ch);
 	if (!ok(!ret && !ring_open(&ring), "open"))
 		exit(done_testing());
 	receive_all(ch, &ring, region);
@@ -172,7 +171,7 @@ static void test_holder(struct mshare *m)
 	if (!pid)
 		_exit(hold(m, parent));
 	/* The holder never publishes, so this waits and fails, meanwhile it tries. */
-	is(arena_channel_open(m, ARENA_ROLE_SP(0), ARENA_ROLE_NP, 0, ENTRIES, 500, &ch),
+	is(arena_channel_open(m, ARENA_ROLE_SP(0), ARENA_ROLE_NP(0), 0, ENTRIES, 500, &ch),
 	   -ETIMEDOUT, "a peer that does not come");
 	waitpid(pid, &status, 0);
 	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
@@ -187,11 +186,12 @@ static void test_owner_is_bound(struct mshare *m)
 	int fd, status;
 
 	if (!pid) {
-		if (arena_channel_open(m, ARENA_ROLE_SP(1), ARENA_ROLE_NP, getppid(), 8, 5000, &b))
+		if (arena_channel_open(m, ARENA_ROLE_SP(1), ARENA_ROLE_NP(0), getppid(), 8, 5000,
+				       &b))
 			_exit(1);
 		pause();
 	}
-	if (!ok(!arena_channel_open(m, ARENA_ROLE_NP, ARENA_ROLE_SP(1), pid, 1, 5000, &a),
+	if (!ok(!arena_channel_open(m, ARENA_ROLE_NP(0), ARENA_ROLE_SP(1), pid, 1, 5000, &a),
 		"a mailbox of one"))
 		return;
 	fd = arena_channel_fd(a);
@@ -206,14 +206,6 @@ static void test_owner_is_bound(struct mshare *m)
 
 int main(void)
 {
-	const struct mshare_options o = {
-		.backend = MSHARE_BACKEND_MEMFD,
-		.length = LENGTH,
-		.page_size = 4096,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
-		.mode = 0600,
-	};
 	struct io_uring ring;
 	struct mshare *m;
 	void *region;
@@ -223,13 +215,12 @@ int main(void)
 		return EXIT_SUCCESS;
 	}
 	io_uring_queue_exit(&ring);
-	if (mshare_create(NAME, &o, &m) || mshare_populate(m, 0, LENGTH) ||
-	    mshare_attach(m, &region))
+	m = arena_test_region(NAME, LENGTH);
+	if (mshare_attach(m, &region))
 		return EXIT_FAILURE;
 	test_traffic(m, region);
 	test_holder(m);
 	test_owner_is_bound(m);
-	mshare_close(m);
-	mshare_unlink(NAME);
+	arena_test_end(NAME, m);
 	return done_testing();
 }

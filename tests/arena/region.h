@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A region for tests that run natively and in the machine: of the module where it
+ * is loaded, else of a memfd.
+ */
+#ifndef TESTS_ARENA_REGION_H
+#define TESTS_ARENA_REGION_H
+
+#include <libarena/layout.h>
+#include <mshare.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "tap.h"
+
+/* Made, with memory and attached; ends the test if that is not possible. */
+static inline struct mshare *arena_test_region(const char *name, uint64_t length)
+{
+	const struct mshare_options o = {
+		.backend = mshare_default_backend(),
+		.length = length,
+		.page_size = 4096,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.mode = 0600,
+	};
+	struct mshare *m;
+	void *base;
+	int ret;
+
+	ret = mshare_create(name, &o, &m);
+	if (!ret)
+		ret = mshare_populate(m, 0, length);
+	if (!ret)
+		ret = mshare_attach(m, &base);
+	if (ret)
+		bail("cannot make region %s: %s", name, strerror(-ret));
+	return m;
+}
+
+/* The same, with a layout written into it. */
+static inline struct mshare *arena_test_arena(const char *name, const struct arena_config *c)
+{
+	struct mshare *m = arena_test_region(name, c->length);
+	static struct arena_layout layout;
+	void *base;
+	int ret = arena_layout_make(&layout, c);
+
+	if (!ret)
+		ret = mshare_attach(m, &base);
+	if (ret)
+		bail("cannot lay out region %s: %s", name, strerror(-ret));
+	arena_layout_write(base, &layout);
+	return m;
+}
+
+/* To be called by the process that made it. */
+static inline void arena_test_end(const char *name, struct mshare *m)
+{
+	mshare_close(m);
+	mshare_unlink(name);
+}
+
+#endif /* TESTS_ARENA_REGION_H */
