@@ -54,8 +54,8 @@ static int sender(struct mshare *m, void *region, pid_t peer)
 	uint32_t acked = 0;
 	struct arena_msg ack;
 
-	if (ring_open(&ring) || arena_channel_open(m, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), peer,
-						   64, 5000, &ch))
+	if (mshare_attach(m, &region) || ring_open(&ring) ||
+	    arena_channel_open(m, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), peer, 64, 5000, &ch))
 		return 1;
 	for (uint32_t i = 0; i < MESSAGES; i++) {
 		while (i - acked >= ENTRIES) {
@@ -184,9 +184,11 @@ static void test_owner_is_bound(struct mshare *m)
 	struct io_uring_probe *probe = calloc(1, sizeof(*probe) + 8 * sizeof(probe->ops[0]));
 	pid_t pid = fork();
 	int fd, status;
+	void *region;
 
 	if (!pid) {
-		if (arena_channel_open(m, ARENA_ROLE_SP(1), ARENA_ROLE_NP(0), getppid(), 8, 5000,
+		if (mshare_attach(m, &region) ||
+		    arena_channel_open(m, ARENA_ROLE_SP(1), ARENA_ROLE_NP(0), getppid(), 8, 5000,
 				       &b))
 			_exit(1);
 		pause();

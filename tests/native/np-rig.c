@@ -271,10 +271,14 @@ static void hello(struct sp *sp)
 static void sp_main(struct sp *sp, struct mshare *m)
 {
 	struct arena_msg msg;
+	void *base;
 	int ret;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* The region at its address is inherited by fork in this backend only. */
+	ret = mshare_attach(m, &base);
+	if (ret)
+		die("attach", ret);
+	sp->base = base;
 	sp->disk = mmap(NULL, sp->rig->disk_bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	sp->pool = arena_pool_new(sp->layout.group[group_of(sp)].count);
@@ -303,7 +307,7 @@ static void sp_main(struct sp *sp, struct mshare *m)
 }
 
 static pid_t start_sp(const struct rig *rig, unsigned int id, struct mshare *m,
-		      void *base, const struct arena_layout *layout)
+		      const struct arena_layout *layout)
 {
 	static struct sp sp;
 	pid_t pid = fork();
@@ -313,7 +317,6 @@ static pid_t start_sp(const struct rig *rig, unsigned int id, struct mshare *m,
 	sp.rig = rig;
 	sp.id = id;
 	sp.is_first = id == 0;
-	sp.base = base;
 	sp.layout = *layout;
 	sp_main(&sp, m);
 	_exit(0);
@@ -428,7 +431,7 @@ int main(int argc, char **argv)
 		die("region", ret);
 	arena_layout_write(base, &layout);
 	for (unsigned int i = 0; i < rig.n_sps; i++)
-		pids[i] = start_sp(&rig, i, m, base, &layout);
+		pids[i] = start_sp(&rig, i, m, &layout);
 	signal(SIGTERM, forward);
 	signal(SIGINT, forward);
 	signal(SIGUSR1, forward);

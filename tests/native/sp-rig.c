@@ -427,7 +427,10 @@ static void test_peer_ends(void)
 		bail("pipe");
 	np = fork();
 	if (!np) {
+		void *addr;
+
 		if (read(go[0], &sp_pid, sizeof(sp_pid)) != sizeof(sp_pid) ||
+		    mshare_attach(region, &addr) ||
 		    arena_channel_open(region, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), sp_pid, 64,
 				       PATIENCE_MS, &channel))
 			_exit(1);

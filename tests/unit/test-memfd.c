@@ -71,6 +71,43 @@ static int run_child(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* What a child of fork() has: the number of what is wrong, or 0. */
+static int forked(struct mshare *m, const void *base)
+{
+	void *addr;
+
+	if (mshare_publish_ring(m, 0, 0, 1) != -ENOTCONN)
+		return 1;
+	if (mshare_attach(m, &addr) || addr != base)
+		return 2;
+	if (*(const char *)addr != 'f')
+		return 3;
+	*(char *)addr = 'g';
+	return mshare_detach(m) ? 4 : 0;
+}
+
+static void test_fork(void)
+{
+	struct mshare *m;
+	int status;
+	void *base;
+	pid_t pid;
+
+	if (!ok(!mshare_create("forked", &options, &m) && !mshare_populate(m, 0, options.length) &&
+		!mshare_attach(m, &base), "a region before a fork"))
+		return;
+	*(char *)base = 'f';
+	pid = fork();
+	if (!pid)
+		_exit(forked(m, base));
+	waitpid(pid, &status, 0);
+	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	   "a child has it not attached, and attaches it");
+	is(*(char *)base, 'g', "its writes are seen");
+	mshare_close(m);
+	mshare_unlink("forked");
+}
+
 static void refused(const char *name, struct mshare_options o, int error, const char *what)
 {
 	struct mshare *m;
@@ -170,6 +207,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "child"))
 		return child();
+	test_fork();
 	test_create_refuses();
 	is(mshare_open(NAME, 0, &other), -ENOENT, "open what is not there");
 	if (!ok(!mshare_create(NAME, &options, &m), "create"))

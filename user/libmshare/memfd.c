@@ -281,6 +281,8 @@ static int memfd_map(struct mshare *m, void **addr)
 		 MAP_SHARED | MAP_FIXED_NOREPLACE, m->fd, 0);
 	if (p == MAP_FAILED)
 		return errno == EEXIST ? -EBUSY : -errno;
+	/* As the module does: a child attaches by itself. */
+	madvise(p, m->length, MADV_DONTFORK);
 	*addr = p;
 	return 0;
 }

@@ -201,13 +201,21 @@ int mshare_export(struct mshare *m, void *addr, uint64_t length, uint64_t offset
 	return ret ? ret : m->ops->export(m, addr, length, offset);
 }
 
+static bool is_attached(const struct mshare *m)
+{
+	return m->attached && m->process == getpid();
+}
+
 int mshare_attach(struct mshare *m, void **addr)
 {
 	int ret = 0;
 
 	pthread_mutex_lock(&m->lock);
-	if (!m->attached)
+	if (!is_attached(m)) {
 		ret = m->ops->map(m, &m->attached);
+		if (!ret)
+			m->process = getpid();
+	}
 	if (!ret)
 		*addr = m->attached;
 	pthread_mutex_unlock(&m->lock);
@@ -219,11 +227,10 @@ int mshare_detach(struct mshare *m)
 	int ret = 0;
 
 	pthread_mutex_lock(&m->lock);
-	if (m->attached) {
+	if (is_attached(m))
 		ret = m->ops->unmap(m);
-		if (!ret)
-			m->attached = NULL;
-	}
+	if (!ret)
+		m->attached = NULL;
 	pthread_mutex_unlock(&m->lock);
 	return ret;
 }
@@ -235,7 +242,7 @@ int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
 	if (m->readonly)
 		return -EACCES;
 	pthread_mutex_lock(&m->lock);
-	if (m->attached)
+	if (is_attached(m))
 		ret = m->ops->publish(m, ring_fd, to, tag);
 	pthread_mutex_unlock(&m->lock);
 	return ret;

@@ -16,18 +16,19 @@ struct mshare_rendezvous;
 /**
  * struct mshare - an open region
  * @ops: its backend
- * @lock: guards @attached and, in the memfd backend, @rendezvous
+ * @lock: guards @attached, @process and, in the memfd backend, @rendezvous
  * @fd: the view's device node, or the memfd
  * @readonly: opened without write permission
  * @addr: address in every process
  * @length: bytes of the region
  * @page_size: bytes of a page
  * @attached: where it is mapped now, or NULL
+ * @process: the process that has it mapped: fork() does not copy the mapping
  * @rendezvous: memfd backend: the table by which rings are exchanged
  * @name: NUL-terminated
  * @view: NUL-terminated
  *
- * All but @attached are constant once the region is open.
+ * All but @attached and @process are constant once the region is open.
  */
 struct mshare {
 	const struct mshare_ops *ops;
@@ -38,6 +39,7 @@ struct mshare {
 	uint64_t length;
 	uint64_t page_size;
 	void *attached;
+	pid_t process;
 	struct mshare_rendezvous *rendezvous;
 	char name[MSHAREARENA_NAME_SIZE];
 	char view[MSHARE_VIEW_SIZE];
