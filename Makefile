@@ -5,6 +5,7 @@
 
 KERNEL ?= 6.12
 SAN ?=
+DEBUG ?=
 # For `make modules`: the kernel that this machine runs.
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
@@ -27,9 +28,9 @@ jobs := -j$(shell nproc)
 all: user module	## userspace and the module, in the build root (default)
 
 .PHONY: user
-user:			## libraries, daemons and tests; SAN=address,undefined: with sanitizers
+user:			## libraries, daemons and tests; SAN=address,undefined: with sanitizers; DEBUG=1: tells of misuse
 	@$(if $(NATIVE),,tests/vm/setup)
-	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile SAN=$(SAN) $(if $(V),V=$(V))
+	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile SAN=$(SAN) DEBUG=$(DEBUG) $(if $(V),V=$(V))
 
 .PHONY: module
 module:			## the module for KERNEL=6.12|7.3|6.12-debug (META's), in the build root

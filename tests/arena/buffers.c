@@ -1,0 +1,976 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a buffer can be used only as its state allows; every misuse is refused with
+ * the error that arena.h names and changes nothing, or, in a library built with
+ * ARENA_DEBUG, ends the process with the story of the buffer; what a peer says
+ * wrongly is -EPROTO and never ends anybody.
+ * Method: a table of all states by all calls, each in arenas of its own: two roles of
+ * one region in this process. With ARENA_DEBUG each misuse is made in a child,
+ * whose end and stderr are looked at.
+ */
+#include <errno.h>
+#include <libarena/arena.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "region.h"
+
+#define NAME	"buffers"
+#define LENGTH	(16UL << 20)
+#define NP	ARENA_ROLE_NP(0)
+#define SP	ARENA_ROLE_SP(0)
+#define RUN	4U
+
+#ifdef ARENA_DEBUG
+#define IS_DEBUG	true
+#else
+#define IS_DEBUG	false
+#endif
+
+/* A call, and in @s where it is made. */
+#define AT(s, call)	((s) = ARENA_SITE, (call))
+
+/**
+ * struct world - a region and two that play roles in it
+ * @m: the region
+ * @np: whose calls are tested
+ * @sp: its peer
+ * @net: the NP's network buffers
+ * @payload: the NP's payload
+ * @control: the NP's control group
+ * @disk: the SP's buffers
+ */
+struct world {
+	struct mshare *m;
+	struct arena *np, *sp;
+	uint32_t net, payload, control, disk;
+};
+
+static struct world w;
+
+static void world_open(void)
+{
+	const struct arena_layout *l;
+
+	if (arena_open(w.m, NP, &w.np) || arena_open(w.m, SP, &w.sp))
+		bail("cannot open the arenas");
+	l = arena_layout(w.np);
+	w.control = (uint32_t)arena_layout_find(l, NP, ARENA_USE_CONTROL, 0);
+	w.net = (uint32_t)arena_layout_find(l, NP, ARENA_USE_NET, 0);
+	w.payload = (uint32_t)arena_layout_find(l, NP, ARENA_USE_PAYLOAD, 0);
+	w.disk = (uint32_t)arena_layout_find(l, SP, ARENA_USE_DISK, 0);
+}
+
+static void world_close(void)
+{
+	if (arena_close(w.np) || arena_close(w.sp))
+		bail("cannot close the arenas");
+}
+
+/*
+ * Misuse
+ */
+
+/**
+ * struct told - how a child ended
+ * @aborted: by SIGABRT
+ * @story: what it wrote to stderr
+ */
+struct told {
+	bool aborted;
+	char story[4096];
+};
+
+static struct told told;
+
+/* In a child, with what it writes to stderr in @told. */
+static void listen_to(void (*act)(void *), void *arg)
+{
+	int pipe_fd[2], status;
+	size_t got = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(pipe_fd))
+		bail("pipe");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		const struct rlimit none = { 0 };
+
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(pipe_fd[1], STDERR_FILENO);
+		act(arg);
+		_exit(0);
+	}
+	close(pipe_fd[1]);
+	while ((n = read(pipe_fd[0], told.story + got, sizeof(told.story) - 1 - got)) > 0)
+		got += (size_t)n;
+	told.story[got] = 0;
+	close(pipe_fd[0]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		bail("no child");
+	told.aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static const char *error_name(int error)
+{
+	switch (error) {
+	case -ESTALE:
+		return "(ESTALE)";
+	case -EBUSY:
+		return "(EBUSY)";
+	case -EPERM:
+		return "(EPERM)";
+	case -EACCES:
+		return "(EACCES)";
+	case -EINVAL:
+		return "(EINVAL)";
+	default:
+		return "?";
+	}
+}
+
+/*
+ * The table
+ */
+
+enum call { PUT, WRITE, READ, LEND, LEND_WRITE, DONE, HAND, UNHAND, GIVE_BACK, N_CALLS };
+
+static const char * const call_names[] = {
+	"arena_put", "arena_write", "arena_read", "arena_lend", "arena_lend", "arena_done",
+	"arena_hand", "arena_unhand", "arena_give_back",
+};
+
+/* 0 or an error; NULL is what cannot be told: 1. */
+static int do_call(enum call call, struct arena_buf b)
+{
+	struct arena_msg msg = { 0 };
+
+	switch (call) {
+	case PUT:
+		return arena_put(w.np, b);
+	case WRITE:
+		return !arena_write(w.np, b);
+	case READ:
+		return !arena_read(w.np, b);
+	case LEND:
+		return arena_lend(w.np, b, 0);
+	case LEND_WRITE:
+		return arena_lend(w.np, b, 1);
+	case DONE:
+		return arena_done(w.np, b);
+	case HAND:
+		return arena_hand(w.np, b, SP, &msg);
+	case UNHAND:
+		return arena_unhand(w.np, b);
+	default:
+		return arena_give_back(w.np, b, &msg);
+	}
+}
+
+static struct arena_buf get_run(struct arena *a, uint32_t group)
+{
+	struct arena_buf b;
+
+	if (arena_get(a, group, RUN, &b))
+		bail("no run");
+	return b;
+}
+
+static struct arena_buf owned(void)
+{
+	return get_run(w.np, w.payload);
+}
+
+static struct arena_buf lent(void)
+{
+	struct arena_buf b = owned();
+
+	arena_lend(w.np, b, 1);
+	return b;
+}
+
+static struct arena_buf handed(void)
+{
+	struct arena_buf b = owned();
+	struct arena_msg msg;
+
+	arena_hand(w.np, b, SP, &msg);
+	return b;
+}
+
+static struct arena_buf lost(void)
+{
+	struct arena_buf b = handed();
+
+	arena_peer_died(w.np, SP);
+	return b;
+}
+
+static struct arena_buf freed(void)
+{
+	struct arena_buf b = owned();
+
+	arena_put(w.np, b);
+	return b;
+}
+
+/* Freed, and got again by somebody else. */
+static struct arena_buf reused(void)
+{
+	struct arena_buf b = freed(), again = owned();
+
+	if (again.index != b.index)
+		bail("what was freed last is not got first");
+	return b;
+}
+
+static struct arena_buf after_reset(void)
+{
+	struct arena_buf b = owned();
+
+	arena_reset_group(w.np, w.payload);
+	return b;
+}
+
+static struct arena_buf zero(void)
+{
+	return (struct arena_buf){ 0 };
+}
+
+static struct arena_buf of_the_future(void)
+{
+	struct arena_buf b = owned();
+
+	b.generation++;
+	return b;
+}
+
+static struct arena_buf part(void)
+{
+	struct arena_buf b = owned();
+
+	b.count--;
+	return b;
+}
+
+static struct arena_buf inner(void)
+{
+	struct arena_buf b = owned();
+
+	b.index++;
+	b.count--;
+	return b;
+}
+
+static struct arena_buf behind_the_end(void)
+{
+	struct arena_buf b = owned();
+
+	b.index = UINT32_MAX;
+	return b;
+}
+
+static struct arena_buf no_group(void)
+{
+	struct arena_buf b = owned();
+
+	b.group = UINT16_MAX;
+	return b;
+}
+
+static struct arena_buf of_peers_group(void)
+{
+	struct arena_buf b = owned();
+
+	b.group = (uint16_t)w.disk;
+	return b;
+}
+
+static struct arena_buf of_control(void)
+{
+	return (struct arena_buf){
+		.group = (uint16_t)w.control, .count = 1, .generation = 1,
+	};
+}
+
+static struct arena_msg borrowed_msg;
+
+static struct arena_buf borrowed(void)
+{
+	struct arena_buf b;
+
+	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &borrowed_msg);
+	if (arena_accept(w.np, SP, &borrowed_msg, &b))
+		bail("what was handed is not accepted");
+	return b;
+}
+
+static struct arena_buf lent_borrowed(void)
+{
+	struct arena_buf b = borrowed();
+
+	arena_lend(w.np, b, 0);
+	return b;
+}
+
+static struct arena_buf given_back(void)
+{
+	struct arena_buf b = borrowed();
+	struct arena_msg msg;
+
+	arena_give_back(w.np, b, &msg);
+	return b;
+}
+
+/* Given back, and handed again in the same life. */
+static struct arena_buf borrowed_again(void)
+{
+	struct arena_buf b = given_back(), again;
+
+	if (arena_accept(w.np, SP, &borrowed_msg, &again))
+		bail("what was given back is not accepted again");
+	return b;
+}
+
+static struct arena_buf of_the_dead(void)
+{
+	struct arena_buf b = borrowed();
+
+	arena_peer_died(w.np, SP);
+	return b;
+}
+
+static struct arena_buf orphan(void)
+{
+	struct arena_buf b = lent_borrowed();
+
+	arena_peer_died(w.np, SP);
+	return b;
+}
+
+/**
+ * struct row - a kind of handle
+ * @name: of it
+ * @make: one
+ * @state: that it has
+ * @want: of each call
+ */
+struct row {
+	const char *name;
+	struct arena_buf (*make)(void);
+	enum arena_state state;
+	int want[N_CALLS];
+};
+
+#define ALL(e, last)	{ e, e, e, e, e, e, e, e, last }
+
+static const struct row rows[] = {
+	/* put, write, read; lend to read, to write, done; hand, unhand, give back */
+	{ "OWNED", owned, ARENA_OWNED,
+	  { 0, 0, 0, 0, 0, -EINVAL, 0, -EINVAL, -EACCES } },
+	{ "LENT", lent, ARENA_LENT,
+	  { -EBUSY, -EBUSY, -EBUSY, 0, 0, 0, -EBUSY, -EBUSY, -EACCES } },
+	{ "HANDED", handed, ARENA_HANDED,
+	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
+	{ "LOST", lost, ARENA_LOST,
+	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
+	{ "freed", freed, ARENA_STALE, ALL(-ESTALE, -EACCES) },
+	{ "reused", reused, ARENA_STALE, ALL(-ESTALE, -EACCES) },
+	{ "freed by a reset", after_reset, ARENA_STALE, ALL(-ESTALE, -EACCES) },
+	{ "zeroed", zero, ARENA_STALE, ALL(-EINVAL, -EINVAL) },
+	{ "of the future", of_the_future, ARENA_STALE, ALL(-EINVAL, -EACCES) },
+	{ "a part", part, ARENA_STALE, ALL(-EINVAL, -EACCES) },
+	{ "an inner part", inner, ARENA_STALE, ALL(-EINVAL, -EACCES) },
+	{ "behind the end", behind_the_end, ARENA_STALE, ALL(-EINVAL, -EACCES) },
+	{ "of no group", no_group, ARENA_STALE, ALL(-EINVAL, -EINVAL) },
+	{ "of control", of_control, ARENA_STALE, ALL(-EINVAL, -EACCES) },
+	{ "of a peer's group", of_peers_group, ARENA_STALE,
+	  { -EACCES, -EACCES, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EACCES, -EACCES, -EINVAL } },
+	{ "BORROWED", borrowed, ARENA_BORROWED,
+	  { -EACCES, -EACCES, 0, 0, -EACCES, -EINVAL, -EACCES, -EACCES, 0 } },
+	{ "BORROWED and LENT", lent_borrowed, ARENA_LENT,
+	  { -EACCES, -EACCES, -EBUSY, 0, -EACCES, 0, -EACCES, -EACCES, -EBUSY } },
+	{ "given back", given_back, ARENA_STALE,
+	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
+	{ "borrowed again", borrowed_again, ARENA_STALE,
+	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
+	{ "of a dead peer", of_the_dead, ARENA_STALE,
+	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
+	{ "LENT, of a dead peer", orphan, ARENA_LENT,
+	  { -EACCES, -EACCES, -EBUSY, 0, -EACCES, 0, -EACCES, -EACCES, -EBUSY } },
+};
+
+/* What a good call makes of it. */
+static enum arena_state state_after(const struct row *r, enum call call)
+{
+	bool is_theirs = r->want[PUT] == -EACCES;
+
+	switch (call) {
+	case PUT:
+	case GIVE_BACK:
+		return ARENA_STALE;
+	case LEND:
+	case LEND_WRITE:
+		return ARENA_LENT;
+	case DONE:
+		if (r->make == orphan)
+			return ARENA_STALE;
+		return is_theirs ? ARENA_BORROWED : ARENA_OWNED;
+	case HAND:
+		return ARENA_HANDED;
+	case UNHAND:
+		return ARENA_OWNED;
+	default:
+		return r->state;
+	}
+}
+
+/**
+ * struct cell - one call with one handle
+ * @b: the handle
+ * @call: the call
+ */
+struct cell {
+	struct arena_buf b;
+	enum call call;
+};
+
+static void act_cell(void *arg)
+{
+	const struct cell *c = arg;
+
+	do_call(c->call, c->b);
+}
+
+static bool refused(const struct row *r, struct cell *c)
+{
+	int want = r->want[c->call];
+	char head[64];
+	int got;
+
+	if (IS_DEBUG) {
+		snprintf(head, sizeof(head), "arena: %s() at ", call_names[c->call]);
+		listen_to(act_cell, c);
+		return told.aborted && !strncmp(told.story, head, strlen(head)) &&
+		       strstr(told.story, __FILE__) && strstr(told.story, error_name(want));
+	}
+	got = do_call(c->call, c->b);
+	return got == (c->call == WRITE || c->call == READ ? 1 : want);
+}
+
+static bool try_cell(const struct row *r, enum call call)
+{
+	struct cell c = { .b = r->make(), .call = call };
+	enum arena_state before = arena_state(w.np, c.b);
+	enum arena_state after = r->want[call] ? before : state_after(r, call);
+	bool good;
+
+	good = before == r->state;
+	good &= r->want[call] ? refused(r, &c) : !do_call(call, c.b);
+	good &= arena_state(w.np, c.b) == after;
+	good &= !arena_address(w.np, c.b) == (after != ARENA_LENT);
+	good &= arena_size(w.np, c.b) == (after == ARENA_STALE ? 0 : RUN * 4096);
+	if (!good)
+		diag("%s of a handle that is %s: state %d, then %d; %s", call_names[call],
+		     r->name, before, arena_state(w.np, c.b), told.story);
+	while (arena_state(w.np, c.b) == ARENA_LENT)
+		arena_done(w.np, c.b);
+	return good;
+}
+
+static void test_table(void)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool good = true;
+
+		for (int call = 0; call < N_CALLS; call++) {
+			world_open();
+			good &= try_cell(&rows[i], (enum call)call);
+			world_close();
+		}
+		ok(good, "a handle that is %s: each call does or refuses what it must",
+		   rows[i].name);
+	}
+}
+
+/*
+ * Other misuse
+ */
+
+/**
+ * struct other - a call without a handle, or with a wrong argument beside it
+ * @name: what it is
+ * @call: as the story names it
+ * @act: to be done; its result goes to @got
+ * @want: of it
+ * @got: its result
+ */
+struct other {
+	const char *name;
+	const char *call;
+	int (*act)(void);
+	int want;
+	int got;
+};
+
+static struct arena_buf out;
+
+static int get_none(void)
+{
+	return arena_get(w.np, w.payload, 0, &out);
+}
+
+static int get_too_many(void)
+{
+	return arena_get(w.np, w.net, arena_layout(w.np)->group[w.net].count + 1, &out);
+}
+
+static int get_65536(void)
+{
+	return arena_get(w.np, w.payload, 65536, &out);
+}
+
+static int get_of_peer(void)
+{
+	return arena_get(w.np, w.disk, 1, &out);
+}
+
+static int get_of_control(void)
+{
+	return arena_get(w.np, w.control, 1, &out);
+}
+
+static int get_of_no_group(void)
+{
+	return arena_get(w.np, 1U << 16 | w.payload, 1, &out);
+}
+
+static int get_for_control(void)
+{
+	return arena_get_for(w.np, ARENA_USE_CONTROL, 1, &out);
+}
+
+static int get_for_peers_use(void)
+{
+	return arena_get_for(w.np, ARENA_USE_DISK, 1, &out);
+}
+
+static int get_for_no_use(void)
+{
+	return arena_get_for(w.np, (enum arena_use)77, 1, &out);
+}
+
+static int get_for_none(void)
+{
+	return arena_get_for(w.np, ARENA_USE_NET, 0, &out);
+}
+
+static int hand_to_oneself(void)
+{
+	struct arena_msg msg;
+
+	return arena_hand(w.np, owned(), NP, &msg);
+}
+
+static int hand_to_nobody(void)
+{
+	struct arena_msg msg;
+
+	return arena_hand(w.np, owned(), ARENA_ROLE_SP(1), &msg);
+}
+
+static int hand_to_no_role(void)
+{
+	struct arena_msg msg;
+
+	return arena_hand(w.np, owned(), 2U << 16, &msg);
+}
+
+static int reset_handed(void)
+{
+	handed();
+	return arena_reset_group(w.np, w.payload);
+}
+
+static int reset_lost(void)
+{
+	lost();
+	return arena_reset_group(w.np, w.payload);
+}
+
+static int reset_lent(void)
+{
+	struct arena_buf b = lent();
+	int ret = arena_reset_group(w.np, w.payload);
+
+	arena_done(w.np, b);
+	return ret;
+}
+
+static int reset_peers(void)
+{
+	return arena_reset_group(w.np, w.disk);
+}
+
+static int reset_no_group(void)
+{
+	return arena_reset_group(w.np, 1U << 20);
+}
+
+static void act_other(void *arg)
+{
+	struct other *o = arg;
+
+	o->got = o->act();
+}
+
+static void test_others(void)
+{
+	struct other others[] = {
+		{ "get none", "arena_get", get_none, -EINVAL, 0 },
+		{ "get more than the group has", "arena_get", get_too_many, -EINVAL, 0 },
+		{ "get 65536", "arena_get", get_65536, -EINVAL, 0 },
+		{ "get from a peer's group", "arena_get", get_of_peer, -EACCES, 0 },
+		{ "get from a control group", "arena_get", get_of_control, -EACCES, 0 },
+		{ "get from no group", "arena_get", get_of_no_group, -EINVAL, 0 },
+		{ "get for control", "arena_get_for", get_for_control, -EACCES, 0 },
+		{ "get for a peer's use", "arena_get_for", get_for_peers_use, -EACCES, 0 },
+		{ "get for no use", "arena_get_for", get_for_no_use, -EACCES, 0 },
+		{ "get none for a use", "arena_get_for", get_for_none, -EINVAL, 0 },
+		{ "hand to oneself", "arena_hand", hand_to_oneself, -EINVAL, 0 },
+		{ "hand to nobody", "arena_hand", hand_to_nobody, -EINVAL, 0 },
+		{ "hand to no role", "arena_hand", hand_to_no_role, -EINVAL, 0 },
+		{ "reset what is HANDED", "arena_reset_group", reset_handed, -EBUSY, 0 },
+		{ "reset what is LOST", "arena_reset_group", reset_lost, -EBUSY, 0 },
+		{ "reset what is LENT", "arena_reset_group", reset_lent, -EBUSY, 0 },
+		{ "reset a peer's group", "arena_reset_group", reset_peers, -EACCES, 0 },
+		{ "reset no group", "arena_reset_group", reset_no_group, -EACCES, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct other *o = &others[i];
+		char head[64];
+
+		world_open();
+		if (IS_DEBUG) {
+			snprintf(head, sizeof(head), "arena: %s() at " __FILE__, o->call);
+			listen_to(act_other, o);
+			ok(told.aborted && !strncmp(told.story, head, strlen(head)) &&
+			   strstr(told.story, error_name(o->want)), "%s: a story", o->name);
+		} else {
+			is(o->act(), o->want, "%s", o->name);
+		}
+		world_close();
+	}
+}
+
+/*
+ * The story
+ */
+
+/**
+ * struct plot - what is done, and where
+ * @b: the buffer
+ * @site: of each step
+ */
+struct plot {
+	struct arena_buf b;
+	const char *site[10];
+};
+
+static void act_plot(void *arg)
+{
+	struct plot *p = arg;
+	const char *site;
+
+	AT(site, arena_put(w.np, p->b));
+	/* Not reached: the site is that of the story. */
+	p->site[9] = site;
+}
+
+/* All of @wanted in this order? */
+static bool tells(const char *const *wanted, size_t n)
+{
+	const char *at = told.story;
+
+	for (size_t i = 0; i < n; i++) {
+		at = strstr(at, wanted[i]);
+		if (!at) {
+			diag("not told, or not there: %s\n%s", wanted[i], told.story);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void live(struct plot *p)
+{
+	struct arena_msg msg;
+	struct arena_buf b;
+
+	if (AT(p->site[0], arena_get(w.np, w.payload, RUN, &b)))
+		bail("no run");
+	p->b = b;
+	AT(p->site[1], arena_lend(w.np, b, 0));
+	AT(p->site[2], arena_lend(w.np, b, 1));
+	AT(p->site[3], arena_done(w.np, b));
+	AT(p->site[4], arena_done(w.np, b));
+	AT(p->site[5], arena_hand(w.np, b, SP, &msg));
+	AT(p->site[6], arena_unhand(w.np, b));
+	AT(p->site[7], arena_hand(w.np, b, SP, &msg));
+	if (arena_take_back(w.np, SP, &msg, &b))
+		bail("not taken back");
+	AT(p->site[8], arena_hand(w.np, b, SP, &msg));
+}
+
+/* So that each is the whole rest of its line. */
+static const char *line(char *to, const char *what, const char *site)
+{
+	snprintf(to, 128, "%s%s%s\n", what, site ? " at " : "", site ? site : "");
+	return to;
+}
+
+static void test_story(void)
+{
+	struct plot p = { .site = { 0 } };
+	char l[8][128];
+
+	world_open();
+	live(&p);
+	listen_to(act_plot, &p);
+	if (IS_DEBUG) {
+		const char * const wanted[] = {
+			"arena: arena_put() at " __FILE__ ":", "by NP 0", "a peer has it (EPERM)",
+			"NP 0's, for payload", "HANDED with SP 0, count 4, generation 1\n",
+			"... 2 earlier steps\n",
+			line(l[0], "  lent", p.site[2]), line(l[1], "  done", p.site[3]),
+			line(l[2], "  done", p.site[4]), line(l[3], "  handed to SP 0", p.site[5]),
+			line(l[4], "  not handed after all to SP 0", p.site[6]),
+			line(l[5], "  handed to SP 0", p.site[7]),
+			line(l[6], "  taken back from SP 0", NULL),
+			line(l[7], "  handed to SP 0", p.site[8]),
+		};
+
+		ok(told.aborted && tells(wanted, sizeof(wanted) / sizeof(wanted[0])),
+		   "the story tells state and steps, each with its site");
+	} else {
+		ok(!told.aborted && !told.story[0], "without ARENA_DEBUG nobody tells stories");
+	}
+	world_close();
+}
+
+/*
+ * Peers that lie
+ */
+
+static bool is_lie(int ret)
+{
+	return ret == -EPROTO;
+}
+
+/* Each member of a good message alone is wrong. */
+static void test_take_back(void)
+{
+	struct arena_msg good, bad;
+	struct arena_buf b, back;
+
+	world_open();
+	b = owned();
+	arena_hand(w.np, b, SP, &good);
+	is(good.group, b.group, "the message names the group");
+	is(good.generation, (uint16_t)b.generation, "... and the generation");
+	ok(is_lie(arena_take_back(w.np, NP, &good, &back)), "from another than has it");
+	ok(is_lie(arena_take_back(w.np, ARENA_ROLE_NP(1), &good, &back)), "from a third");
+	for (int i = 0; i < 7; i++) {
+		bad = good;
+		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
+		bad.group = i == 2 ? (uint16_t)w.disk : bad.group;
+		bad.index += i == 3;
+		bad.index = i == 4 ? UINT32_MAX : bad.index;
+		bad.count -= i == 5;
+		bad.generation += i == 6;
+		ok(is_lie(arena_take_back(w.np, SP, &bad, &back)), "lie %d about what it has", i);
+	}
+	bad = good;
+	bad.count = 0;
+	ok(is_lie(arena_take_back(w.np, SP, &bad, &back)), "nothing");
+	is(arena_take_back(w.np, SP, &good, &back), 0, "the truth");
+	is(arena_state(w.np, back), ARENA_OWNED, "is ours again");
+	is(arena_state(w.np, b), ARENA_OWNED, "... by the handle that it had");
+	ok(is_lie(arena_take_back(w.np, SP, &good, &back)), "twice");
+	arena_hand(w.np, b, SP, &good);
+	arena_peer_died(w.np, SP);
+	ok(is_lie(arena_take_back(w.np, SP, &good, &back)), "from the dead");
+	world_close();
+}
+
+static void test_accept(void)
+{
+	uint32_t sp_control;
+	struct arena_msg good, bad;
+	struct arena_buf b;
+
+	world_open();
+	sp_control = (uint32_t)arena_layout_find(arena_layout(w.sp), SP, ARENA_USE_CONTROL, 0);
+	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &good);
+	ok(is_lie(arena_accept(w.np, ARENA_ROLE_NP(1), &good, &b)), "from another than its writer");
+	ok(is_lie(arena_accept(w.np, NP, &good, &b)), "from oneself");
+	for (int i = 0; i < 7; i++) {
+		bad = good;
+		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
+		bad.group = i == 2 ? (uint16_t)sp_control : bad.group;
+		bad.index = i == 3 ? UINT32_MAX : bad.index;
+		bad.count = i == 4 ? 0 : bad.count;
+		bad.generation = i == 5 ? 0 : bad.generation;
+		bad.index = i == 6 ? arena_layout(w.np)->group[w.disk].count - 1 : bad.index;
+		ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "lie %d about what it hands", i);
+	}
+	is(arena_accept(w.np, SP, &good, &b), 0, "the truth");
+	ok(is_lie(arena_accept(w.np, SP, &good, &b)), "twice");
+	bad = good;
+	bad.index++;
+	bad.count = 1;
+	ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "a part of it");
+	bad = good;
+	bad.index += RUN - 1;
+	ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "one that overlaps");
+	bad.index++;
+	is(arena_accept(w.np, SP, &bad, &b), 0, "one beside it is none of our business");
+	world_close();
+}
+
+/*
+ * The rest
+ */
+
+static void test_open(void)
+{
+	struct arena *a;
+
+	is(arena_open(w.m, ARENA_ROLE_NP(2), &a), -ENOENT, "an NP that the layout does not have");
+	is(arena_open(w.m, ARENA_ROLE_SP(1), &a), -ENOENT, "an SP that it does not have");
+	is(arena_open(w.m, 2U << 16, &a), -ENOENT, "a role of no kind");
+	is(arena_close(NULL), 0, "close NULL");
+	world_open();
+	is(arena_role(w.sp), SP, "its role");
+	ok(arena_base(w.np) == arena_base(w.sp), "its base");
+	world_close();
+}
+
+static void test_close(void)
+{
+	struct arena_buf b, c;
+
+	world_open();
+	b = lent();
+	is(arena_close(w.np), -EBUSY, "close while the kernel works on a buffer of ours");
+	arena_done(w.np, b);
+	c = orphan();
+	is(arena_close(w.np), -EBUSY, "... on one of a peer's");
+	arena_done(w.np, c);
+	world_close();
+}
+
+/* From here to there and back, with what is in it. */
+static void test_hand_over(void)
+{
+	struct arena_buf b, c;
+	struct arena_msg msg;
+	const char *text;
+
+	world_open();
+	b = owned();
+	strcpy(arena_write(w.np, b), "hello");
+	is(arena_hand(w.np, b, SP, &msg), 0, "hand");
+	is(arena_accept(w.sp, NP, &msg, &c), 0, "accept");
+	text = arena_read(w.sp, c);
+	ok(text && !strcmp(text, "hello"), "what was written is read");
+	is(arena_lend(w.sp, c, 0), 0, "lend");
+	ok(arena_address(w.sp, c) == text, "... there");
+	is(arena_done(w.sp, c), 0, "done");
+	memset(&msg, 0, sizeof(msg));
+	is(arena_give_back(w.sp, c, &msg), 0, "give back");
+	is(arena_take_back(w.np, SP, &msg, &b), 0, "take back");
+	is(arena_put(w.np, b), 0, "put");
+	world_close();
+}
+
+/* arena_get_for() goes through all groups of a use, and comes back. */
+static void test_get_for(void)
+{
+	uint32_t count, groups = 0, got = 0;
+	struct arena_usage u;
+
+	world_open();
+	count = arena_layout(w.np)->group[w.payload].count;
+	for (uint32_t i = 0; i < arena_layout(w.np)->n_groups; i++)
+		groups += !arena_usage(w.np, i, &u) &&
+			  arena_layout(w.np)->group[i].use == ARENA_USE_PAYLOAD;
+	while (!arena_get_for(w.np, ARENA_USE_PAYLOAD, 1, &out))
+		got++;
+	ok(groups > 1 && got == groups * count, "%u buffers of %u groups", got, groups);
+	is(arena_get_for(w.np, ARENA_USE_PAYLOAD, 1, &out), -ENOSPC, "then none");
+	is(arena_get(w.np, w.payload, 2, &out), -ENOSPC, "and no two");
+	arena_reset_group(w.np, w.payload);
+	is(arena_get_for(w.np, ARENA_USE_PAYLOAD, count, &out), 0, "all of one, which was reset");
+	is(out.group, w.payload, "... of this one");
+	is(arena_usage(w.np, w.disk, &u), -EACCES, "a peer's are not ours to count");
+	world_close();
+}
+
+/* With the module the kernel tells that it has let go; a memfd tells nothing. */
+static void test_reclaim(void)
+{
+	struct mshare_info info;
+	struct arena_buf b;
+	struct arena_usage u;
+
+	mshare_info(w.m, &info);
+	world_open();
+	is(arena_reclaim(w.np, 0), 0, "nothing to reclaim");
+	b = handed();
+	handed();
+	is(arena_peer_died(w.np, ARENA_ROLE_NP(1)), 0, "the end of somebody else");
+	is(arena_peer_died(w.np, SP), 2 * RUN, "the end of the peer");
+	arena_usage(w.np, w.payload, &u);
+	is(u.lost, 2 * RUN, "what it had is lost");
+	if (info.backend == MSHARE_BACKEND_MODULE) {
+		is(arena_reclaim(w.np, 1000), 0, "reclaim");
+		is(arena_state(w.np, b), ARENA_STALE, "and it is free");
+	} else {
+		is(arena_reclaim(w.np, 1000), -EOPNOTSUPP, "a memfd cannot tell");
+		is(arena_state(w.np, b), ARENA_LOST, "and it stays so");
+		skip("reclaim: this region is a memfd, it needs the module");
+	}
+	world_close();
+}
+
+int main(void)
+{
+	struct arena_config c;
+
+	arena_config_init(&c, LENGTH);
+	c.n_nps = 2;
+	c.net_count = 64;
+	c.channel_entries = 64;
+	c.group_bytes = 1 << 20;
+	w.m = arena_test_arena(NAME, &c);
+	diag("misuse %s", IS_DEBUG ? "tells its story" : "is answered with an error");
+	test_open();
+	test_table();
+	test_others();
+	test_story();
+	test_take_back();
+	test_accept();
+	test_close();
+	test_hand_over();
+	test_get_for();
+	test_reclaim();
+	arena_test_end(NAME, w.m);
+	return done_testing();
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "borrowed.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define WORD_BITS	64U
+
+/**
+ * struct entry - what is known of the run that begins at a buffer
+ * @life: how many have begun here, modulo 2^32 and never 0 after the first
+ * @lent: operations of the kernel on it
+ * @count: buffers, 0 if no run begins here
+ * @generation: the peer's
+ * @is_orphan: to be forgotten when the last operation is done
+ */
+struct entry {
+	uint32_t life;
+	uint32_t lent;
+	uint16_t count;
+	uint16_t generation;
+	bool is_orphan;
+};
+
+/**
+ * struct arena_borrowed - the table
+ * @count: buffers
+ * @lent: runs that are LENT
+ * @here: a bit for each buffer: it is in a run that is here
+ * @entry: one for each buffer
+ */
+struct arena_borrowed {
+	uint32_t count;
+	uint32_t lent;
+	uint64_t *here;
+	struct entry *entry;
+};
+
+static uint32_t words(uint32_t count)
+{
+	return (count + WORD_BITS - 1) / WORD_BITS;
+}
+
+/* Those bits of the word in which @first lies that are in [@first, @end). */
+static uint64_t bits(uint32_t first, uint32_t end)
+{
+	uint32_t n = WORD_BITS - first % WORD_BITS;
+
+	if (end - first < n)
+		n = end - first;
+	return (n < WORD_BITS ? (1ULL << n) - 1 : ~0ULL) << first % WORD_BITS;
+}
+
+static uint32_t next_word(uint32_t index)
+{
+	return (index / WORD_BITS + 1) * WORD_BITS;
+}
+
+static bool any_is_here(const struct arena_borrowed *t, uint32_t index, uint32_t count)
+{
+	uint32_t end = index + count;
+
+	for (; index < end; index = next_word(index))
+		if (t->here[index / WORD_BITS] & bits(index, end))
+			return true;
+	return false;
+}
+
+/* From all here to none, or back. */
+static void flip(struct arena_borrowed *t, uint32_t index, uint32_t count)
+{
+	uint32_t end = index + count;
+
+	for (; index < end; index = next_word(index))
+		t->here[index / WORD_BITS] ^= bits(index, end);
+}
+
+struct arena_borrowed *arena_borrowed_new(uint32_t count)
+{
+	struct arena_borrowed *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->count = count;
+	t->here = calloc(words(count), sizeof(*t->here));
+	t->entry = calloc(count, sizeof(*t->entry));
+	if (!t->here || !t->entry) {
+		arena_borrowed_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void arena_borrowed_free(struct arena_borrowed *t)
+{
+	if (!t)
+		return;
+	free(t->here);
+	free(t->entry);
+	free(t);
+}
+
+int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
+		       uint16_t generation)
+{
+	struct entry *e = &t->entry[index];
+
+	if (any_is_here(t, index, count))
+		return -EPROTO;
+	flip(t, index, count);
+	e->count = (uint16_t)count;
+	e->generation = generation;
+	e->life++;
+	if (!e->life)
+		e->life++;
+	return 0;
+}
+
+struct arena_run arena_borrowed_run(const struct arena_borrowed *t, uint32_t index)
+{
+	const struct entry *e = &t->entry[index];
+	struct arena_run run = {
+		.state = ARENA_STALE,
+		.count = e->count,
+		.generation = e->life,
+		.lent = e->lent,
+	};
+
+	if (e->count)
+		run.state = e->lent ? ARENA_LENT : ARENA_BORROWED;
+	return run;
+}
+
+void arena_borrowed_lend(struct arena_borrowed *t, uint32_t index)
+{
+	t->lent += !t->entry[index].lent++;
+}
+
+void arena_borrowed_done(struct arena_borrowed *t, uint32_t index)
+{
+	struct entry *e = &t->entry[index];
+
+	if (--e->lent)
+		return;
+	t->lent--;
+	if (e->is_orphan)
+		arena_borrowed_remove(t, index);
+}
+
+uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index)
+{
+	struct entry *e = &t->entry[index];
+
+	flip(t, index, e->count);
+	e->count = 0;
+	e->is_orphan = false;
+	return e->generation;
+}
+
+void arena_borrowed_forget(struct arena_borrowed *t)
+{
+	for (uint32_t i = 0; i < t->count;) {
+		uint64_t word = t->here[i / WORD_BITS] & bits(i, t->count);
+		struct entry *e;
+
+		if (!word) {
+			i = next_word(i);
+			continue;
+		}
+		/* All up to here are gone or passed: this one is the first of a run. */
+		i += (uint32_t)__builtin_ctzll(word) - i % WORD_BITS;
+		e = &t->entry[i];
+		i += e->count;
+		if (e->lent)
+			e->is_orphan = true;
+		else
+			arena_borrowed_remove(t, (uint32_t)(e - t->entry));
+	}
+}
+
+uint32_t arena_borrowed_lent(const struct arena_borrowed *t)
+{
+	return t->lent;
+}
