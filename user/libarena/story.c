@@ -135,9 +135,12 @@ static void tell_steps(const struct past *p)
 		const char *site = p->site[i % STEPS];
 		uint8_t step = p->step[i % STEPS];
 
-		fprintf(stderr, "arena:   %s%s%s%s%s\n", step_names[step], has_peer(step) ? " " : "",
-			has_peer(step) ? role_name(p->peer[i % STEPS]) : "",
-			site ? " at " : "", site ? site : "");
+		fprintf(stderr, "arena:   %s", step_names[step]);
+		if (has_peer(step))
+			fprintf(stderr, " %s", role_name(p->peer[i % STEPS]));
+		if (site)
+			fprintf(stderr, " at %s", site);
+		fprintf(stderr, "\n");
 	}
 }
 
@@ -146,11 +149,11 @@ static void tell_group(const struct arena_misuse *m)
 	const struct arena_group *g = &m->layout->group[m->b.group];
 	const struct arena_usage *u = &m->usage;
 
-	fprintf(stderr, "arena:   group %u: %s's, for %s, %u buffers of %u bytes\n", m->b.group,
+	fprintf(stderr, "arena:   group %u: %s's, for %s, %u of %u bytes\n", m->b.group,
 		role_name(g->role), use_names[g->use], g->count, g->buffer_size);
 	if (g->role == m->role && g->use != ARENA_USE_CONTROL)
 		fprintf(stderr,
-			"arena:   of them %u free, %u owned, %u lent, %u handed, %u lost\n",
+			"arena:   %u free, %u owned, %u lent, %u handed, %u lost\n",
 			u->free, u->owned, u->lent, u->handed, u->lost);
 }
 

@@ -3,7 +3,7 @@
 
 #include <common/log.h>
 #include <errno.h>
-#include <libarena/snapshot.h>
+#include <libarena/receive.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -63,13 +63,16 @@ static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 	}
 }
 
-bool peer_check_disk(const struct arena_disk *d)
+int peer_read_disk(struct arena_disk *copy, const void *shared)
 {
-	return d->magic == ARENA_DISK_MAGIC && d->bytes &&
-	       d->bytes <= INT64_MAX && d->block_size >= 512 &&
-	       d->block_size <= ARENA_DISK_BUFFER &&
-	       !(d->block_size & (d->block_size - 1)) &&
-	       !(d->flags & ~ARENA_DISK_F_ALL);
+	static const struct arena_rule rules[] = {
+		ARENA_EXACTLY(struct arena_disk, magic, ARENA_DISK_MAGIC),
+		ARENA_RANGE(struct arena_disk, bytes, 1, INT64_MAX),
+		ARENA_POWER_OF_TWO(struct arena_disk, block_size, 512, ARENA_DISK_BUFFER),
+		ARENA_MASK(struct arena_disk, flags, ARENA_DISK_F_ALL),
+	};
+
+	return arena_receive(copy, shared, sizeof(*copy), rules, ARENA_N_RULES(rules));
 }
 
 static int take_hello(struct peer *peer, const struct arena_msg *msg)
@@ -82,10 +85,8 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	    msg->group != peer->group ||
 	    !arena_layout_has(&np->layout, msg->group, msg->index, 1))
 		return -EPROTO;
-	arena_snapshot(&disk, arena_layout_buffer(np->base, &np->layout,
-						  msg->group, msg->index),
-		       sizeof(disk));
-	if (!peer_check_disk(&disk))
+	if (peer_read_disk(&disk, arena_layout_buffer(np->base, &np->layout,
+						      msg->group, msg->index)))
 		return -EPROTO;
 	memcpy(e->name, peer_name(peer), sizeof(e->name));
 	e->bytes = disk.bytes;

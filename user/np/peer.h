@@ -74,9 +74,12 @@ uint64_t peer_sent(const struct peer *peer);
 uint64_t peer_received(const struct peer *peer);
 
 /**
- * peer_check_disk() - does a HELLO's description make sense?
- * @d: a private copy
+ * peer_read_disk() - a HELLO's description, if it makes sense
+ * @copy: filled
+ * @shared: where the SP has put it
+ *
+ * Return: 0, or -EPROTO.
  */
-bool peer_check_disk(const struct arena_disk *d);
+int peer_read_disk(struct arena_disk *copy, const void *shared);
 
 #endif /* NP_PEER_H */

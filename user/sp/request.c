@@ -5,7 +5,7 @@
 #include <common/log.h>
 #include <common/nbd.h>
 #include <errno.h>
-#include <libarena/snapshot.h>
+#include <libarena/receive.h>
 #include <stddef.h>
 #include <linux/fs.h>
 #include <string.h>
@@ -90,8 +90,7 @@ static enum nbd_error request_parse(struct sp *sp, struct sp_request *r,
 	struct nbd_request h = nbd_request_unpack(q->nbd);
 	enum nbd_error error;
 
-	if (h.magic != NBD_REQUEST_MAGIC || h.flags & ~NBD_CMD_FLAG_FUA ||
-	    q->reserved)
+	if (h.magic != NBD_REQUEST_MAGIC || h.flags & ~NBD_CMD_FLAG_FUA)
 		return NBD_EINVAL;
 	r->offset = h.offset;
 	r->length = h.length;
@@ -120,6 +119,22 @@ static enum nbd_error request_parse(struct sp *sp, struct sp_request *r,
 	default:
 		return NBD_EINVAL;
 	}
+}
+
+/* What the message points to, read once. */
+static enum nbd_error request_read(struct sp *sp, struct sp_request *r,
+				   const struct arena_msg *msg)
+{
+	/* The rest depends on the command, and on the layout. */
+	static const struct arena_rule rules[] = {
+		ARENA_ZERO(struct arena_request, reserved),
+	};
+	struct arena_request copy;
+
+	if (arena_receive(&copy, arena_layout_buffer(sp->base, &sp->layout, msg->group, msg->index),
+			  sizeof(copy), rules, ARENA_N_RULES(rules)))
+		return NBD_EINVAL;
+	return request_parse(sp, r, &copy);
 }
 
 /*
@@ -452,7 +467,6 @@ static void count_request(struct sp *sp, const struct sp_request *r)
 
 void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 {
-	struct arena_request copy;
 	struct sp_request *r;
 	enum nbd_error error;
 
@@ -462,8 +476,6 @@ void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 		sp->counters.bad_messages++;
 		return;
 	}
-	arena_snapshot(&copy, arena_layout_buffer(sp->base, &sp->layout, msg->group, msg->index),
-		       sizeof(copy));
 	r = &sp->requests[msg->slot];
 	memset(r, 0, sizeof(*r));
 	r->active = true;
@@ -472,7 +484,7 @@ void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 	sp->active++;
 	sp->counters.requests++;
 
-	error = sp->stopping ? NBD_ESHUTDOWN : request_parse(sp, r, &copy);
+	error = sp->stopping ? NBD_ESHUTDOWN : request_read(sp, r, msg);
 	if (error) {
 		reply_status(sp, r, error);
 		return;
