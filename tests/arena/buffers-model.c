@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: whatever two processes do with their buffers, in whatever order, each has at
+ * any time what it must have, and so has the other, also when one of them dies.
+ * Method: two roles of one region in this process and a model of all runs that are
+ * in use: got, lent, handed, on the way, accepted, given back, lost. Random steps,
+ * right and wrong, are made and foretold; wrong ones only where they are answered
+ * with errors, see buffers.c. What is written into a buffer is what the other side
+ * reads. Set SEED to repeat a run.
+ */
+#include <errno.h>
+#include <libarena/arena.h>
+#include <string.h>
+#include <time.h>
+
+#include "region.h"
+
+#define NAME	"model"
+#define LENGTH	(16UL << 20)
+#define STEPS	150000
+#define ITEMS	250
+#define STALES	64
+
+#ifdef ARENA_DEBUG
+#define IS_DEBUG	true
+#else
+#define IS_DEBUG	false
+#endif
+
+/**
+ * enum where - who has a run
+ * @HOME: its owner
+ * @GOING: its owner's message is on its way
+ * @THERE: the peer
+ * @COMING: the peer's message is on its way
+ * @LOST: a peer had it, or was to have it, and died
+ * @ORPHAN: the owner died; the kernel still works on it for the peer
+ */
+enum where { HOME, GOING, THERE, COMING, LOST, ORPHAN };
+
+/**
+ * struct item - a run in use
+ * @where: who has it
+ * @owner: side whose group it is of
+ * @mine: its owner's handle
+ * @theirs: the peer's, from when it accepted the run
+ * @msg: that is on its way, or the last that was
+ * @lent: operations, of whom it is with
+ * @text: what is written in it
+ */
+struct item {
+	enum where where;
+	int owner;
+	struct arena_buf mine, theirs;
+	struct arena_msg msg;
+	uint32_t lent;
+	uint64_t text;
+};
+
+/**
+ * struct side - a process
+ * @role: its role
+ * @a: its arena
+ * @group: its group that is used
+ * @stale: handles that name nothing any more
+ * @n_stale: how many there were, the last STALES of which are kept
+ */
+struct side {
+	uint32_t role;
+	struct arena *a;
+	uint32_t group;
+	struct arena_buf stale[STALES];
+	uint32_t n_stale;
+};
+
+static struct mshare *region;
+static bool is_module;
+static struct side side[2];
+static struct item item[ITEMS];
+static int items, deaths, lies, reclaimed;
+static uint64_t texts;
+
+static uint32_t pick(uint32_t below)
+{
+	return (uint32_t)random() % below;
+}
+
+static struct side *owner_of(const struct item *it)
+{
+	return &side[it->owner];
+}
+
+static struct side *peer_of(const struct item *it)
+{
+	return &side[!it->owner];
+}
+
+static void add_stale(struct side *s, struct arena_buf b)
+{
+	s->stale[s->n_stale++ % STALES] = b;
+}
+
+static void open_side(struct side *s)
+{
+	int group;
+
+	if (arena_open(region, s->role, &s->a))
+		bail("cannot open an arena");
+	group = arena_layout_find(arena_layout(s->a), s->role, ARENA_ROLE_IS_SP(s->role) ?
+				  ARENA_USE_DISK : ARENA_USE_PAYLOAD, 0);
+	s->group = (uint32_t)group;
+	s->n_stale = 0;
+}
+
+static void drop(struct item *it)
+{
+	*it = item[--items];
+}
+
+/*
+ * What must be
+ */
+
+static enum arena_state state_at_owner(const struct item *it)
+{
+	switch (it->where) {
+	case HOME:
+		return it->lent ? ARENA_LENT : ARENA_OWNED;
+	case LOST:
+		return ARENA_LOST;
+	default:
+		return ARENA_HANDED;
+	}
+}
+
+/* What the owner's calls answer that need it OWNED. */
+static int as_owner(const struct item *it)
+{
+	if (it->where != HOME)
+		return -EPERM;
+	return it->lent ? -EBUSY : 0;
+}
+
+static bool states_agree(const struct item *it)
+{
+	enum arena_state theirs = ARENA_STALE;
+
+	if (it->where == THERE || it->where == ORPHAN)
+		theirs = it->lent ? ARENA_LENT : ARENA_BORROWED;
+	if (it->where != ORPHAN && arena_state(owner_of(it)->a, it->mine) != state_at_owner(it))
+		return false;
+	return arena_state(peer_of(it)->a, it->theirs) == theirs;
+}
+
+static bool usage_agrees(int which)
+{
+	const struct side *s = &side[which];
+	struct arena_usage u, want = { 0 };
+
+	want.free = arena_layout(s->a)->group[s->group].count;
+	for (int i = 0; i < items; i++) {
+		const struct item *it = &item[i];
+		uint32_t n = it->mine.count;
+
+		if (it->owner != which || it->where == ORPHAN)
+			continue;
+		want.free -= n;
+		want.owned += state_at_owner(it) == ARENA_OWNED ? n : 0;
+		want.lent += state_at_owner(it) == ARENA_LENT ? n : 0;
+		want.handed += state_at_owner(it) == ARENA_HANDED ? n : 0;
+		want.lost += state_at_owner(it) == ARENA_LOST ? n : 0;
+	}
+	return !arena_usage(s->a, s->group, &u) && !memcmp(&u, &want, sizeof(u));
+}
+
+static bool all_agree(void)
+{
+	for (int i = 0; i < items; i++)
+		if (!states_agree(&item[i]))
+			return false;
+	for (int i = 0; i < 2; i++)
+		for (uint32_t n = 0; n < STALES && n < side[i].n_stale; n++)
+			if (arena_state(side[i].a, side[i].stale[n]) != ARENA_STALE ||
+			    arena_size(side[i].a, side[i].stale[n]))
+				return false;
+	return usage_agrees(0) && usage_agrees(1);
+}
+
+static bool overlaps(struct arena_buf a, struct arena_buf b)
+{
+	return a.index < b.index + b.count && b.index < a.index + a.count;
+}
+
+/* Is any of it with the peer since before the owner died? */
+static bool meets_orphan(const struct item *it)
+{
+	for (int i = 0; i < items; i++)
+		if (item[i].where == ORPHAN && item[i].owner == it->owner &&
+		    overlaps(item[i].mine, it->mine))
+			return true;
+	return false;
+}
+
+/*
+ * Steps
+ */
+
+/* The first and the last word of a run. */
+static bool text_is(const void *run, const struct item *it)
+{
+	const char *end = (const char *)run + it->mine.count * 4096UL;
+
+	return run && *(const uint64_t *)run == it->text &&
+	       ((const uint64_t *)end)[-1] == it->text;
+}
+
+static bool write_text(struct item *it)
+{
+	char *run = arena_write(owner_of(it)->a, it->mine);
+
+	if (!run)
+		return false;
+	it->text = ++texts;
+	*(uint64_t *)run = it->text;
+	((uint64_t *)(run + it->mine.count * 4096UL))[-1] = it->text;
+	return true;
+}
+
+static bool step_get(void)
+{
+	int which = (int)pick(2);
+	struct side *s = &side[which];
+	struct item *it = &item[items];
+	uint32_t count = 1 + pick(pick(8) ? 4 : 70);
+	struct arena_usage u;
+	int ret;
+
+	*it = (struct item){ .where = HOME, .owner = which };
+	ret = arena_get(s->a, s->group, count, &it->mine);
+	arena_usage(s->a, s->group, &u);
+	if (ret)
+		return ret == -ENOSPC && (count > 1 || !u.free);
+	for (int i = 0; i < items; i++)
+		if (item[i].where != ORPHAN && item[i].owner == which &&
+		    overlaps(item[i].mine, it->mine))
+			return false;
+	items++;
+	return it->mine.count == count && write_text(it);
+}
+
+/* What the owner does; wrong at the wrong time. */
+static bool step_owner(struct item *it)
+{
+	struct arena *a = owner_of(it)->a;
+	uint32_t peer = peer_of(it)->role;
+	int want = as_owner(it);
+	struct arena_msg msg;
+
+	if (want && IS_DEBUG)
+		return true;
+	switch (pick(3)) {
+	case 0:
+		if (arena_hand(a, it->mine, peer, &msg) != want)
+			return false;
+		if (!want) {
+			it->where = GOING;
+			it->msg = msg;
+		}
+		return true;
+	case 1:
+		if (pick(3))
+			return true;
+		if (arena_put(a, it->mine) != want)
+			return false;
+		if (!want) {
+			add_stale(owner_of(it), it->mine);
+			drop(it);
+		}
+		return true;
+	default:
+		return want ? !arena_write(a, it->mine) : write_text(it);
+	}
+}
+
+/* Who has it lends it to the kernel, which is done some time. */
+static bool step_kernel(struct item *it)
+{
+	bool is_home = it->where == HOME;
+	struct side *s = is_home ? owner_of(it) : peer_of(it);
+	struct arena_buf b = is_home ? it->mine : it->theirs;
+	bool more = !it->lent || !pick(3);
+	bool writes = more && !pick(4);
+
+	if (!is_home && it->where != THERE && it->where != ORPHAN)
+		return true;
+	if (writes && !is_home)
+		return IS_DEBUG || arena_lend(s->a, b, 1) == -EACCES;
+	if (more ? arena_lend(s->a, b, writes) : arena_done(s->a, b))
+		return false;
+	it->lent += more ? 1 : -1U;
+	if (it->lent)
+		return arena_address(s->a, b) && (IS_DEBUG || !arena_read(s->a, b));
+	if (it->where == ORPHAN) {
+		add_stale(s, b);
+		drop(it);
+	}
+	return !arena_address(s->a, b);
+}
+
+/* What the peer does with it, once it is there. */
+static bool step_peer(struct item *it)
+{
+	struct arena *a = peer_of(it)->a;
+	struct arena_msg msg = { 0 };
+
+	if (it->where != THERE)
+		return true;
+	if (it->lent)
+		return IS_DEBUG || arena_give_back(a, it->theirs, &msg) == -EBUSY;
+	if (!text_is(arena_read(a, it->theirs), it))
+		return false;
+	if (arena_give_back(a, it->theirs, &msg) || msg.generation != it->msg.generation)
+		return false;
+	add_stale(peer_of(it), it->theirs);
+	it->theirs.generation = 0;
+	it->where = COMING;
+	it->msg = msg;
+	return true;
+}
+
+/* A message arrives, or could not be sent. */
+static bool step_message(struct item *it)
+{
+	struct arena_buf b;
+	int ret;
+
+	if (it->where == GOING && (!pick(10) || meets_orphan(it))) {
+		if (meets_orphan(it) &&
+		    arena_accept(peer_of(it)->a, owner_of(it)->role, &it->msg, &b) != -EPROTO)
+			return false;
+		it->where = HOME;
+		return !arena_unhand(owner_of(it)->a, it->mine);
+	}
+	if (it->where == GOING) {
+		it->where = THERE;
+		ret = arena_accept(peer_of(it)->a, owner_of(it)->role, &it->msg, &it->theirs);
+		return !ret && text_is(arena_read(peer_of(it)->a, it->theirs), it);
+	}
+	if (it->where == COMING) {
+		it->where = HOME;
+		ret = arena_take_back(owner_of(it)->a, peer_of(it)->role, &it->msg, &b);
+		return !ret && !memcmp(&b, &it->mine, sizeof(b)) &&
+		       text_is(arena_read(owner_of(it)->a, b), it);
+	}
+	return true;
+}
+
+/* What cannot be true where it is now, or was said before. */
+static bool step_lie(struct item *it)
+{
+	struct arena_msg msg = it->msg;
+	struct arena_buf b;
+
+	lies++;
+	if (it->where == HOME || it->where == LOST)
+		return arena_take_back(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
+	if (it->where == THERE &&
+	    arena_accept(peer_of(it)->a, owner_of(it)->role, &msg, &b) != -EPROTO)
+		return false;
+	if (it->where == ORPHAN)
+		return true;
+	msg.generation += pick(2);
+	msg.count += msg.generation == it->msg.generation;
+	return arena_take_back(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
+}
+
+/* The kernel lets go of what it has of a process that dies. */
+static void finish_operations(int which)
+{
+	for (int i = 0; i < items; i++) {
+		struct item *it = &item[i];
+		bool is_home = it->where == HOME;
+
+		if ((is_home ? it->owner : !it->owner) != which)
+			continue;
+		for (; it->lent; it->lent--)
+			arena_done(side[which].a, is_home ? it->mine : it->theirs);
+	}
+}
+
+/* What was the dead one's, or with it. */
+static void bury(struct item *it, int dead)
+{
+	if (it->owner != dead && it->where == ORPHAN) {
+		drop(it);
+	} else if (it->owner != dead) {
+		if (it->where != HOME)
+			it->where = LOST;
+		it->theirs.generation = 0;
+	} else if (it->where == THERE && it->lent) {
+		it->where = ORPHAN;
+	} else if (it->where != ORPHAN) {
+		if (it->where == THERE)
+			add_stale(peer_of(it), it->theirs);
+		drop(it);
+	}
+}
+
+static bool step_death(void)
+{
+	int dead = (int)pick(2);
+	uint32_t lost = 0;
+
+	deaths++;
+	finish_operations(dead);
+	if (arena_close(side[dead].a))
+		return false;
+	/* From the end: what takes a dropped one's place has been buried. */
+	for (int i = items - 1; i >= 0; i--)
+		bury(&item[i], dead);
+	for (int i = 0; i < items; i++)
+		lost += item[i].where == LOST && item[i].owner == !dead ? item[i].mine.count : 0;
+	if (arena_peer_died(side[!dead].a, side[dead].role) != lost)
+		return false;
+	open_side(&side[dead]);
+	return true;
+}
+
+/* With the module they are free; of a memfd some are got back as if never sent. */
+static bool step_lost(void)
+{
+	int which = (int)pick(2);
+	int64_t left = arena_reclaim(side[which].a, 1000);
+	bool any = false;
+
+	for (int i = items - 1; i >= 0; i--) {
+		struct item *it = &item[i];
+
+		if (it->where != LOST || it->owner != which)
+			continue;
+		any = true;
+		if (is_module) {
+			reclaimed++;
+			add_stale(&side[which], it->mine);
+			drop(it);
+		} else if (pick(2)) {
+			if (arena_unhand(side[which].a, it->mine))
+				return false;
+			it->where = HOME;
+		}
+	}
+	return left == (any && !is_module ? -EOPNOTSUPP : 0);
+}
+
+static bool step_reset(void)
+{
+	int which = (int)pick(2);
+	bool busy = false;
+
+	for (int i = 0; i < items; i++)
+		busy |= item[i].owner == which && item[i].where != ORPHAN && as_owner(&item[i]);
+	if (busy)
+		return IS_DEBUG || arena_reset_group(side[which].a, side[which].group) == -EBUSY;
+	if (arena_reset_group(side[which].a, side[which].group))
+		return false;
+	for (int i = items - 1; i >= 0; i--)
+		if (item[i].owner == which && item[i].where == HOME) {
+			add_stale(&side[which], item[i].mine);
+			drop(&item[i]);
+		}
+	return true;
+}
+
+static bool step(void)
+{
+	struct item *it;
+
+	if (!pick(3000))
+		return step_death();
+	if (!pick(500))
+		return step_lost();
+	if (!pick(2000))
+		return step_reset();
+	if (items < ITEMS && (!items || !pick(8)))
+		return step_get();
+	it = &item[pick((uint32_t)items)];
+	switch (pick(10)) {
+	case 0 ... 2:
+		return it->where == ORPHAN || step_owner(it);
+	case 3 ... 4:
+		return step_kernel(it);
+	case 5 ... 6:
+		return step_peer(it);
+	case 7 ... 8:
+		return step_message(it);
+	default:
+		return step_lie(it);
+	}
+}
+
+static void open_region(void)
+{
+	struct mshare_info info;
+	struct arena_config c;
+
+	arena_config_init(&c, LENGTH);
+	c.group_bytes = 1 << 20;
+	c.channel_entries = 64;
+	region = arena_test_arena(NAME, &c);
+	mshare_info(region, &info);
+	is_module = info.backend == MSHARE_BACKEND_MODULE;
+	side[0].role = ARENA_ROLE_NP(0);
+	side[1].role = ARENA_ROLE_SP(0);
+	open_side(&side[0]);
+	open_side(&side[1]);
+}
+
+int main(void)
+{
+	const char *env = getenv("SEED");
+	unsigned int seed = env ? (unsigned int)atoi(env) : (unsigned int)time(NULL);
+	bool good = true;
+	int i;
+
+	diag("SEED=%u", seed);
+	srandom(seed);
+	open_region();
+	for (i = 0; i < STEPS && good; i++) {
+		good = step();
+		if (i % 32 == 0)
+			good &= all_agree();
+	}
+	ok(good && all_agree(), "%d random steps agree with the model", i);
+	diag("%d deaths, %d lies, %llu writes, %d lost runs reclaimed", deaths, lies,
+	     (unsigned long long)texts, reclaimed);
+	ok(deaths > 10 && lies > 1000, "and there were deaths and lies among them");
+	for (i = 0; i < 2; i++) {
+		finish_operations(i);
+		is(arena_close(side[i].a), 0, "close");
+	}
+	arena_test_end(NAME, region);
+	return done_testing();
+}
