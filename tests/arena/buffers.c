@@ -820,10 +820,16 @@ static void test_accept(void)
 	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &good);
 	ok(is_lie(arena_accept(w.np, ARENA_ROLE_NP(1), &good, &b)), "from another than its writer");
 	ok(is_lie(arena_accept(w.np, NP, &good, &b)), "from oneself");
+	bad = good;
+	bad.group = (uint16_t)w.payload;
+	ok(is_lie(arena_accept(w.np, NP, &bad, &b)), "one's own from oneself");
 	for (int i = 0; i < 7; i++) {
 		bad = good;
 		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
-		bad.group = i == 2 ? (uint16_t)sp_control : bad.group;
+		if (i == 2)
+			bad = (struct arena_msg){
+				.group = (uint16_t)sp_control, .count = 1, .generation = 1,
+			};
 		bad.index = i == 3 ? UINT32_MAX : bad.index;
 		bad.count = i == 4 ? 0 : bad.count;
 		bad.generation = i == 5 ? 0 : bad.generation;
