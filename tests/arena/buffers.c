@@ -2,73 +2,21 @@
 /*
  * Goal: a buffer can be used only as its state allows; every misuse is refused with
  * the error that arena.h names and changes nothing, or, in a library built with
- * ARENA_DEBUG, ends the process with the story of the buffer; what a peer says
- * wrongly is -EPROTO and never ends anybody.
+ * ARENA_DEBUG, ends the process with the story of the buffer.
  * Method: a table of all states by all calls, each in arenas of its own: two roles of
  * one region in this process. With ARENA_DEBUG each misuse is made in a child,
  * whose end and stderr are looked at.
  */
-#include <errno.h>
-#include <libarena/arena.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "region.h"
+#include "world.h"
 
 #define NAME	"buffers"
-#define LENGTH	(16UL << 20)
-#define NP	ARENA_ROLE_NP(0)
-#define SP	ARENA_ROLE_SP(0)
-#define RUN	4U
-
-#ifdef ARENA_DEBUG
-#define IS_DEBUG	true
-#else
-#define IS_DEBUG	false
-#endif
-
 /* A call, and in @s where it is made. */
 #define AT(s, call)	((s) = ARENA_SITE, (call))
-
-/**
- * struct world - a region and two that play roles in it
- * @m: the region
- * @np: whose calls are tested
- * @sp: its peer
- * @net: the NP's network buffers
- * @payload: the NP's payload
- * @control: the NP's control group
- * @disk: the SP's buffers
- */
-struct world {
-	struct mshare *m;
-	struct arena *np, *sp;
-	uint32_t net, payload, control, disk;
-};
-
-static struct world w;
-
-static void world_open(void)
-{
-	const struct arena_layout *l;
-
-	if (arena_open(w.m, NP, &w.np) || arena_open(w.m, SP, &w.sp))
-		bail("cannot open the arenas");
-	l = arena_layout(w.np);
-	w.control = (uint32_t)arena_layout_find(l, NP, ARENA_USE_CONTROL, 0);
-	w.net = (uint32_t)arena_layout_find(l, NP, ARENA_USE_NET, 0);
-	w.payload = (uint32_t)arena_layout_find(l, NP, ARENA_USE_PAYLOAD, 0);
-	w.disk = (uint32_t)arena_layout_find(l, SP, ARENA_USE_DISK, 0);
-}
-
-static void world_close(void)
-{
-	if (arena_close(w.np) || arena_close(w.sp))
-		bail("cannot close the arenas");
-}
 
 /*
  * Misuse
@@ -172,45 +120,6 @@ static int do_call(enum call call, struct arena_buf b)
 	}
 }
 
-static struct arena_buf get_run(struct arena *a, uint32_t group)
-{
-	struct arena_buf b;
-
-	if (arena_get(a, group, RUN, &b))
-		bail("no run");
-	return b;
-}
-
-static struct arena_buf owned(void)
-{
-	return get_run(w.np, w.payload);
-}
-
-static struct arena_buf lent(void)
-{
-	struct arena_buf b = owned();
-
-	arena_lend(w.np, b, 1);
-	return b;
-}
-
-static struct arena_buf handed(void)
-{
-	struct arena_buf b = owned();
-	struct arena_msg msg;
-
-	arena_hand(w.np, b, SP, &msg);
-	return b;
-}
-
-static struct arena_buf lost(void)
-{
-	struct arena_buf b = handed();
-
-	arena_peer_died(w.np, SP);
-	return b;
-}
-
 static struct arena_buf freed(void)
 {
 	struct arena_buf b = owned();
@@ -298,26 +207,6 @@ static struct arena_buf of_control(void)
 	};
 }
 
-static struct arena_msg borrowed_msg;
-
-static struct arena_buf borrowed(void)
-{
-	struct arena_buf b;
-
-	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &borrowed_msg);
-	if (arena_accept(w.np, SP, &borrowed_msg, &b))
-		bail("what was handed is not accepted");
-	return b;
-}
-
-static struct arena_buf lent_borrowed(void)
-{
-	struct arena_buf b = borrowed();
-
-	arena_lend(w.np, b, 0);
-	return b;
-}
-
 static struct arena_buf given_back(void)
 {
 	struct arena_buf b = borrowed();
@@ -340,14 +229,6 @@ static struct arena_buf borrowed_again(void)
 static struct arena_buf of_the_dead(void)
 {
 	struct arena_buf b = borrowed();
-
-	arena_peer_died(w.np, SP);
-	return b;
-}
-
-static struct arena_buf orphan(void)
-{
-	struct arena_buf b = lent_borrowed();
 
 	arena_peer_died(w.np, SP);
 	return b;
@@ -764,219 +645,12 @@ static void test_story(void)
 	world_close();
 }
 
-/*
- * Peers that lie
- */
-
-static bool is_lie(int ret)
-{
-	return ret == -EPROTO;
-}
-
-/* Each member of a good message alone is wrong. */
-static void test_take_back(void)
-{
-	struct arena_msg good, bad;
-	struct arena_buf b, back;
-
-	world_open();
-	b = owned();
-	arena_hand(w.np, b, SP, &good);
-	is(good.group, b.group, "the message names the group");
-	is(good.generation, (uint16_t)b.generation, "... and the generation");
-	ok(is_lie(arena_take_back(w.np, NP, &good, &back)), "from another than has it");
-	ok(is_lie(arena_take_back(w.np, ARENA_ROLE_NP(1), &good, &back)), "from a third");
-	for (int i = 0; i < 7; i++) {
-		bad = good;
-		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
-		bad.group = i == 2 ? (uint16_t)w.disk : bad.group;
-		bad.index += i == 3;
-		bad.index = i == 4 ? UINT32_MAX : bad.index;
-		bad.count -= i == 5;
-		bad.generation += i == 6;
-		ok(is_lie(arena_take_back(w.np, SP, &bad, &back)), "lie %d about what it has", i);
-	}
-	bad = good;
-	bad.count = 0;
-	ok(is_lie(arena_take_back(w.np, SP, &bad, &back)), "nothing");
-	is(arena_take_back(w.np, SP, &good, &back), 0, "the truth");
-	is(arena_state(w.np, back), ARENA_OWNED, "is ours again");
-	is(arena_state(w.np, b), ARENA_OWNED, "... by the handle that it had");
-	ok(is_lie(arena_take_back(w.np, SP, &good, &back)), "twice");
-	arena_hand(w.np, b, SP, &good);
-	arena_peer_died(w.np, SP);
-	ok(is_lie(arena_take_back(w.np, SP, &good, &back)), "from the dead");
-	world_close();
-}
-
-static void test_accept(void)
-{
-	uint32_t sp_control;
-	struct arena_msg good, bad;
-	struct arena_buf b;
-
-	world_open();
-	sp_control = (uint32_t)arena_layout_find(arena_layout(w.sp), SP, ARENA_USE_CONTROL, 0);
-	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &good);
-	ok(is_lie(arena_accept(w.np, ARENA_ROLE_NP(1), &good, &b)), "from another than its writer");
-	ok(is_lie(arena_accept(w.np, NP, &good, &b)), "from oneself");
-	bad = good;
-	bad.group = (uint16_t)w.payload;
-	ok(is_lie(arena_accept(w.np, NP, &bad, &b)), "one's own from oneself");
-	for (int i = 0; i < 7; i++) {
-		bad = good;
-		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
-		if (i == 2)
-			bad = (struct arena_msg){
-				.group = (uint16_t)sp_control, .count = 1, .generation = 1,
-			};
-		bad.index = i == 3 ? UINT32_MAX : bad.index;
-		bad.count = i == 4 ? 0 : bad.count;
-		bad.generation = i == 5 ? 0 : bad.generation;
-		bad.index = i == 6 ? arena_layout(w.np)->group[w.disk].count - 1 : bad.index;
-		ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "lie %d about what it hands", i);
-	}
-	is(arena_accept(w.np, SP, &good, &b), 0, "the truth");
-	ok(is_lie(arena_accept(w.np, SP, &good, &b)), "twice");
-	bad = good;
-	bad.index++;
-	bad.count = 1;
-	ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "a part of it");
-	bad = good;
-	bad.index += RUN - 1;
-	ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "one that overlaps");
-	bad.index++;
-	is(arena_accept(w.np, SP, &bad, &b), 0, "one beside it is none of our business");
-	world_close();
-}
-
-/*
- * The rest
- */
-
-static void test_open(void)
-{
-	struct arena *a;
-
-	is(arena_open(w.m, ARENA_ROLE_NP(2), &a), -ENOENT, "an NP that the layout does not have");
-	is(arena_open(w.m, ARENA_ROLE_SP(1), &a), -ENOENT, "an SP that it does not have");
-	is(arena_open(w.m, 2U << 16, &a), -ENOENT, "a role of no kind");
-	is(arena_close(NULL), 0, "close NULL");
-	world_open();
-	is(arena_role(w.sp), SP, "its role");
-	ok(arena_base(w.np) == arena_base(w.sp), "its base");
-	world_close();
-}
-
-static void test_close(void)
-{
-	struct arena_buf b, c;
-
-	world_open();
-	b = lent();
-	is(arena_close(w.np), -EBUSY, "close while the kernel works on a buffer of ours");
-	arena_done(w.np, b);
-	c = orphan();
-	is(arena_close(w.np), -EBUSY, "... on one of a peer's");
-	arena_done(w.np, c);
-	world_close();
-}
-
-/* From here to there and back, with what is in it. */
-static void test_hand_over(void)
-{
-	struct arena_buf b, c;
-	struct arena_msg msg;
-	const char *text;
-
-	world_open();
-	b = owned();
-	strcpy(arena_write(w.np, b), "hello");
-	is(arena_hand(w.np, b, SP, &msg), 0, "hand");
-	is(arena_accept(w.sp, NP, &msg, &c), 0, "accept");
-	text = arena_read(w.sp, c);
-	ok(text && !strcmp(text, "hello"), "what was written is read");
-	is(arena_lend(w.sp, c, 0), 0, "lend");
-	ok(arena_address(w.sp, c) == text, "... there");
-	is(arena_done(w.sp, c), 0, "done");
-	memset(&msg, 0, sizeof(msg));
-	is(arena_give_back(w.sp, c, &msg), 0, "give back");
-	is(arena_take_back(w.np, SP, &msg, &b), 0, "take back");
-	is(arena_put(w.np, b), 0, "put");
-	world_close();
-}
-
-/* arena_get_for() goes through all groups of a use, and comes back. */
-static void test_get_for(void)
-{
-	uint32_t count, groups = 0, got = 0;
-	struct arena_usage u;
-
-	world_open();
-	count = arena_layout(w.np)->group[w.payload].count;
-	for (uint32_t i = 0; i < arena_layout(w.np)->n_groups; i++)
-		groups += !arena_usage(w.np, i, &u) &&
-			  arena_layout(w.np)->group[i].use == ARENA_USE_PAYLOAD;
-	while (!arena_get_for(w.np, ARENA_USE_PAYLOAD, 1, &out))
-		got++;
-	ok(groups > 1 && got == groups * count, "%u buffers of %u groups", got, groups);
-	is(arena_get_for(w.np, ARENA_USE_PAYLOAD, 1, &out), -ENOSPC, "then none");
-	is(arena_get(w.np, w.payload, 2, &out), -ENOSPC, "and no two");
-	arena_reset_group(w.np, w.payload);
-	is(arena_get_for(w.np, ARENA_USE_PAYLOAD, count, &out), 0, "all of one, which was reset");
-	is(out.group, w.payload, "... of this one");
-	is(arena_usage(w.np, w.disk, &u), -EACCES, "a peer's are not ours to count");
-	world_close();
-}
-
-/* With the module the kernel tells that it has let go; a memfd tells nothing. */
-static void test_reclaim(void)
-{
-	struct mshare_info info;
-	struct arena_buf b;
-	struct arena_usage u;
-
-	mshare_info(w.m, &info);
-	world_open();
-	is(arena_reclaim(w.np, 0), 0, "nothing to reclaim");
-	b = handed();
-	handed();
-	is(arena_peer_died(w.np, ARENA_ROLE_NP(1)), 0, "the end of somebody else");
-	is(arena_peer_died(w.np, SP), 2 * RUN, "the end of the peer");
-	arena_usage(w.np, w.payload, &u);
-	is(u.lost, 2 * RUN, "what it had is lost");
-	if (info.backend == MSHARE_BACKEND_MODULE) {
-		is(arena_reclaim(w.np, 1000), 0, "reclaim");
-		is(arena_state(w.np, b), ARENA_STALE, "and it is free");
-	} else {
-		is(arena_reclaim(w.np, 1000), -EOPNOTSUPP, "a memfd cannot tell");
-		is(arena_state(w.np, b), ARENA_LOST, "and it stays so");
-		skip("reclaim: this region is a memfd, it needs the module");
-	}
-	world_close();
-}
-
 int main(void)
 {
-	struct arena_config c;
-
-	arena_config_init(&c, LENGTH);
-	c.n_nps = 2;
-	c.net_count = 64;
-	c.channel_entries = 64;
-	c.group_bytes = 1 << 20;
-	w.m = arena_test_arena(NAME, &c);
-	diag("misuse %s", IS_DEBUG ? "tells its story" : "is answered with an error");
-	test_open();
+	world_begin(NAME);
 	test_table();
 	test_others();
 	test_story();
-	test_take_back();
-	test_accept();
-	test_close();
-	test_hand_over();
-	test_get_for();
-	test_reclaim();
 	arena_test_end(NAME, w.m);
 	return done_testing();
 }

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two roles of one region in this process, and runs of buffers in each state.
+ */
+#ifndef TESTS_ARENA_WORLD_H
+#define TESTS_ARENA_WORLD_H
+
+#include <errno.h>
+#include <libarena/arena.h>
+#include <string.h>
+
+#include "region.h"
+
+#define NP	ARENA_ROLE_NP(0)
+#define SP	ARENA_ROLE_SP(0)
+#define RUN	4U
+
+#ifdef ARENA_DEBUG
+#define IS_DEBUG	true
+#else
+#define IS_DEBUG	false
+#endif
+
+/**
+ * struct world - a region and two that play roles in it
+ * @m: the region
+ * @np: whose calls are tested
+ * @sp: its peer
+ * @net: the NP's network buffers
+ * @payload: the NP's payload
+ * @control: the NP's control group
+ * @disk: the SP's buffers
+ */
+struct world {
+	struct mshare *m;
+	struct arena *np, *sp;
+	uint32_t net, payload, control, disk;
+};
+
+static struct world w;
+
+/* A region with two NPs and an SP, of which nobody plays the second NP. */
+static inline void world_begin(const char *name)
+{
+	struct arena_config c;
+
+	arena_config_init(&c, 16UL << 20);
+	c.n_nps = 2;
+	c.net_count = 64;
+	c.channel_entries = 64;
+	c.group_bytes = 1 << 20;
+	w.m = arena_test_arena(name, &c);
+	diag("misuse %s", IS_DEBUG ? "tells its story" : "is answered with an error");
+}
+
+/* Anew: all buffers are free. */
+static inline void world_open(void)
+{
+	const struct arena_layout *l;
+
+	if (arena_open(w.m, NP, &w.np) || arena_open(w.m, SP, &w.sp))
+		bail("cannot open the arenas");
+	l = arena_layout(w.np);
+	w.control = (uint32_t)arena_layout_find(l, NP, ARENA_USE_CONTROL, 0);
+	w.net = (uint32_t)arena_layout_find(l, NP, ARENA_USE_NET, 0);
+	w.payload = (uint32_t)arena_layout_find(l, NP, ARENA_USE_PAYLOAD, 0);
+	w.disk = (uint32_t)arena_layout_find(l, SP, ARENA_USE_DISK, 0);
+}
+
+static inline void world_close(void)
+{
+	if (arena_close(w.np) || arena_close(w.sp))
+		bail("cannot close the arenas");
+}
+
+static inline struct arena_buf get_run(struct arena *a, uint32_t group)
+{
+	struct arena_buf b;
+
+	if (arena_get(a, group, RUN, &b))
+		bail("no run");
+	return b;
+}
+
+static inline struct arena_buf owned(void)
+{
+	return get_run(w.np, w.payload);
+}
+
+static inline struct arena_buf lent(void)
+{
+	struct arena_buf b = owned();
+
+	arena_lend(w.np, b, 1);
+	return b;
+}
+
+static inline struct arena_buf handed(void)
+{
+	struct arena_buf b = owned();
+	struct arena_msg msg;
+
+	arena_hand(w.np, b, SP, &msg);
+	return b;
+}
+
+static inline struct arena_buf lost(void)
+{
+	struct arena_buf b = handed();
+
+	arena_peer_died(w.np, SP);
+	return b;
+}
+
+/* That of the run that was borrowed last. */
+static struct arena_msg borrowed_msg;
+
+static inline struct arena_buf borrowed(void)
+{
+	struct arena_buf b;
+
+	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &borrowed_msg);
+	if (arena_accept(w.np, SP, &borrowed_msg, &b))
+		bail("what was handed is not accepted");
+	return b;
+}
+
+static inline struct arena_buf lent_borrowed(void)
+{
+	struct arena_buf b = borrowed();
+
+	arena_lend(w.np, b, 0);
+	return b;
+}
+
+static inline struct arena_buf orphan(void)
+{
+	struct arena_buf b = lent_borrowed();
+
+	arena_peer_died(w.np, SP);
+	return b;
+}
+
+#endif /* TESTS_ARENA_WORLD_H */
