@@ -99,11 +99,16 @@ static void test_accept(void)
 static void test_open(void)
 {
 	struct arena *a;
+	void *base;
 
 	is(arena_open(w.m, ARENA_ROLE_NP(2), &a), -ENOENT, "an NP that the layout does not have");
 	is(arena_open(w.m, ARENA_ROLE_SP(1), &a), -ENOENT, "an SP that it does not have");
 	is(arena_open(w.m, 2U << 16, &a), -ENOENT, "a role of no kind");
 	is(arena_close(NULL), 0, "close NULL");
+	mshare_attach(w.m, &base);
+	++*(char *)base;
+	is(arena_open(w.m, NP, &a), -EPROTO, "a region whose layout is not sound");
+	--*(char *)base;
 	world_open();
 	is(arena_role(w.sp), SP, "its role");
 	ok(arena_base(w.np) == arena_base(w.sp), "its base");
@@ -191,7 +196,7 @@ static void test_reclaim(void)
 		is(arena_reclaim(w.np, 1000), 0, "reclaim");
 		is(arena_state(w.np, b), ARENA_STALE, "and it is free");
 	} else {
-		is(arena_reclaim(w.np, 1000), -EOPNOTSUPP, "a memfd cannot tell");
+		is(arena_reclaim(w.np, -1), -EOPNOTSUPP, "a memfd cannot tell");
 		is(arena_state(w.np, b), ARENA_LOST, "and it stays so");
 		skip("reclaim: this region is a memfd, it needs the module");
 	}

@@ -15,6 +15,7 @@
 #include "world.h"
 
 #define NAME	"buffers"
+
 /* A call, and in @s where it is made. */
 #define AT(s, call)	((s) = ARENA_SITE, (call))
 

@@ -252,7 +252,8 @@ uint32_t arena_peer_died(struct arena *a, uint32_t peer);
  * @a: arena
  * @timeout_ms: how long to wait for it, as mshare_quiesce(3)
  *
- * A page in use keeps all that lies on it: with large pages that may be much. The
+ * A page in use keeps all that lies on it: with large pages that may be much, and
+ * what is registered with a ring is in use until it no longer is. The
  * memfd backend cannot tell: -EOPNOTSUPP, if any is LOST, and they stay so.
  *
  * Return: how many buffers are LOST still, or -errno of mshare_quiesce(3).
