@@ -134,6 +134,52 @@ static void test_lies(void)
 	is(put(4), 0, "the truth again");
 }
 
+static void test_stall(void)
+{
+	struct arena_msg m;
+
+	begin(4, (uint32_t)-2);
+	put(0);
+	ok(!arena_spsc_stall(&p), "who has room does not sleep");
+	ok(arena_spsc_must_resume(&c), "but says so first, and is woken");
+	ok(!arena_spsc_must_resume(&c), "once");
+	arena_spsc_resume(&p);
+	for (uint32_t i = 1; i < 4; i++)
+		put(i);
+	ok(!arena_spsc_has_room(&p) && put(4) == -EAGAIN, "full");
+	ok(!arena_spsc_must_resume(&c), "nobody sleeps");
+	ok(arena_spsc_stall(&p), "no room: sleep");
+	ok(arena_spsc_has_message(&c) && got(0) && arena_spsc_must_resume(&c),
+	   "who makes room wakes");
+	arena_spsc_resume(&p);
+	ok(arena_spsc_has_room(&p) && !put(4), "there it is");
+	for (uint32_t i = 1; i < 5; i++)
+		ok(got(i), "message %u is there", i);
+	ok(!arena_spsc_has_message(&c) && !arena_spsc_get(&c, &m), "and none else");
+}
+
+static void test_limit(void)
+{
+	struct arena_msg m;
+
+	begin(8, (uint32_t)-1);
+	arena_spsc_limit(&p, &c, 3);
+	ok(!put(0) && !put(1) && !put(2), "3 of 8 entries");
+	is(put(3), -EAGAIN, "and no more");
+	ok(got(0) && !put(3) && got(1) && got(2) && got(3), "in order");
+	s->out.tail += 4;
+	is(arena_spsc_get(&c, &m), -EPROTO, "more than agreed, though there is room");
+	begin(8, 0);
+	arena_spsc_limit(&p, &c, 3);
+	s->in.head = 1;
+	put(0);
+	put(1);
+	put(2);
+	s->in.head = 4;
+	is(put(3), -EPROTO, "got more than was put");
+	ok(arena_spsc_has_room(&p), "nobody waits for a liar");
+}
+
 /* ---- two processes ---- */
 
 static void produce(int wake, uint32_t count)
@@ -218,6 +264,8 @@ int main(void)
 	test_order(65536, (uint32_t)-3);
 	test_sleep();
 	test_lies();
+	test_stall();
+	test_limit();
 	for (uint32_t entries = 1; entries <= 4096; entries *= 8)
 		test_processes(entries, entries == 1 ? 50000 : 400000);
 	return done_testing();

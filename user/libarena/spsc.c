@@ -30,7 +30,8 @@ int arena_spsc_producer_init(struct arena_spsc_producer *p, struct arena_spsc_ou
 {
 	if (!valid(out, in, entries))
 		return -EINVAL;
-	*p = (struct arena_spsc_producer){ .out = out, .in = in, .entries = entries };
+	*p = (struct arena_spsc_producer){ .out = out, .in = in, .entries = entries,
+					   .window = entries };
 	return 0;
 }
 
@@ -39,24 +40,45 @@ int arena_spsc_consumer_init(struct arena_spsc_consumer *c, struct arena_spsc_in
 {
 	if (!valid(out, in, entries))
 		return -EINVAL;
-	*c = (struct arena_spsc_consumer){ .in = in, .out = out, .entries = entries };
+	*c = (struct arena_spsc_consumer){ .in = in, .out = out, .entries = entries,
+					   .window = entries };
 	return 0;
+}
+
+void arena_spsc_limit(struct arena_spsc_producer *p, struct arena_spsc_consumer *c,
+		      uint32_t window)
+{
+	p->window = window;
+	c->window = window;
+}
+
+/* 0 if there is room; -EAGAIN; -EPROTO. */
+static int look_for_room(struct arena_spsc_producer *p)
+{
+	uint32_t head;
+
+	if (p->tail - p->head < p->window)
+		return 0;
+	/* Acquire: the consumer is through with what it says it got. */
+	head = __atomic_load_n(&p->in->head, __ATOMIC_ACQUIRE);
+	if (p->tail - head > p->window)
+		return -EPROTO;
+	p->head = head;
+	return p->tail - head == p->window ? -EAGAIN : 0;
+}
+
+bool arena_spsc_has_room(struct arena_spsc_producer *p)
+{
+	return look_for_room(p) != -EAGAIN;
 }
 
 int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg)
 {
 	struct arena_spsc_entry *e = &p->out->entry[p->tail & (p->entries - 1)];
+	int ret = look_for_room(p);
 
-	if (p->tail - p->head == p->entries) {
-		/* Acquire: the consumer is through with what it says it got. */
-		uint32_t head = __atomic_load_n(&p->in->head, __ATOMIC_ACQUIRE);
-
-		if (p->tail - head > p->entries)
-			return -EPROTO;
-		p->head = head;
-		if (p->tail - head == p->entries)
-			return -EAGAIN;
-	}
+	if (ret)
+		return ret;
 	/* Atomic only so that a consumer that breaks the rules is no data race. */
 	__atomic_store_n(&e->data, arena_msg_data(msg), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, arena_msg_len(msg), __ATOMIC_RELAXED);
@@ -77,6 +99,38 @@ bool arena_spsc_must_wake(struct arena_spsc_producer *p)
 	return true;
 }
 
+bool arena_spsc_stall(struct arena_spsc_producer *p)
+{
+	p->waits++;
+	__atomic_store_n(&p->out->waits, p->waits, __ATOMIC_RELAXED);
+	full_barrier();
+	return !arena_spsc_has_room(p);
+}
+
+void arena_spsc_resume(struct arena_spsc_producer *p)
+{
+	p->waits++;
+	__atomic_store_n(&p->out->waits, p->waits, __ATOMIC_RELAXED);
+}
+
+bool arena_spsc_has_message(const struct arena_spsc_consumer *c)
+{
+	return c->tail != c->head ||
+	       __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE) != c->head;
+}
+
+bool arena_spsc_must_resume(struct arena_spsc_consumer *c)
+{
+	uint32_t waits;
+
+	full_barrier();
+	waits = __atomic_load_n(&c->out->waits, __ATOMIC_RELAXED);
+	if (!(waits & 1) || waits == c->resumed)
+		return false;
+	c->resumed = waits;
+	return true;
+}
+
 int arena_spsc_get(struct arena_spsc_consumer *c, struct arena_msg *msg)
 {
 	const struct arena_spsc_entry *e = &c->out->entry[c->head & (c->entries - 1)];
@@ -85,7 +139,7 @@ int arena_spsc_get(struct arena_spsc_consumer *c, struct arena_msg *msg)
 		/* Acquire: pairs with the release in arena_spsc_put(). */
 		uint32_t tail = __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE);
 
-		if (tail - c->head > c->entries)
+		if (tail - c->head > c->window)
 			return -EPROTO;
 		c->tail = tail;
 		if (tail == c->head)

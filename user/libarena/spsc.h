@@ -25,6 +25,10 @@
  *		if (arena_spsc_must_wake(p))
  *			... send a message to the mailbox ...
  *
+ * A producer that wants to sleep until there is room does the same the other way
+ * round, with arena_spsc_stall(), arena_spsc_resume() and
+ * arena_spsc_must_resume().
+ *
  * Wake-ups that come too late are harmless. Each structure belongs to one thread.
  */
 #ifndef ARENA_SPSC_H
@@ -51,10 +55,12 @@ struct arena_spsc_entry {
 /**
  * struct arena_spsc_out - the producer's half, in shared memory
  * @tail: entries put so far, modulo 2^32
+ * @waits: odd while the producer sleeps for want of room, or is about to
  * @entry: where they lie, each at its number modulo the size of the ring
  */
 struct arena_spsc_out {
 	uint32_t tail __attribute__((aligned(ARENA_SPSC_APART)));
+	uint32_t waits;
 	struct arena_spsc_entry entry[] __attribute__((aligned(ARENA_SPSC_APART)));
 };
 
@@ -73,7 +79,9 @@ struct arena_spsc_in {
  * @out: own half
  * @in: the peer's, only read
  * @entries: size of the ring, a power of two
+ * @window: messages that may wait in it
  * @tail: what @out->tail was set to
+ * @waits: what @out->waits was set to
  * @head: the last @in->head that was looked at
  * @woken: the @in->sleeps for which a wake-up was asked
  */
@@ -81,7 +89,9 @@ struct arena_spsc_producer {
 	struct arena_spsc_out *out;
 	const struct arena_spsc_in *in;
 	uint32_t entries;
+	uint32_t window;
 	uint32_t tail;
+	uint32_t waits;
 	uint32_t head;
 	uint32_t woken;
 };
@@ -91,17 +101,21 @@ struct arena_spsc_producer {
  * @in: own half
  * @out: the peer's, only read
  * @entries: size of the ring
+ * @window: messages that may wait in it
  * @head: what @in->head was set to
- * @tail: the last @out->tail that was looked at
  * @sleeps: what @in->sleeps was set to
+ * @tail: the last @out->tail that was looked at
+ * @resumed: the @out->waits for which a wake-up was asked
  */
 struct arena_spsc_consumer {
 	struct arena_spsc_in *in;
 	const struct arena_spsc_out *out;
 	uint32_t entries;
+	uint32_t window;
 	uint32_t head;
-	uint32_t tail;
 	uint32_t sleeps;
+	uint32_t tail;
+	uint32_t resumed;
 };
 
 /** arena_spsc_out_size() - bytes of the producer's half */
@@ -128,6 +142,15 @@ int arena_spsc_consumer_init(struct arena_spsc_consumer *c, struct arena_spsc_in
 			     const struct arena_spsc_out *out, uint32_t entries);
 
 /**
+ * arena_spsc_limit() - let fewer messages wait than the ring has entries
+ * @p: producer
+ * @c: consumer of the ring the other way
+ * @window: 1 to the size of the rings; both sides say the same
+ */
+void arena_spsc_limit(struct arena_spsc_producer *p, struct arena_spsc_consumer *c,
+		      uint32_t window);
+
+/**
  * arena_spsc_put() - hand over a message
  *
  * Return: 0; -EAGAIN if the ring is full; -EPROTO if the peer says that it got
@@ -142,6 +165,35 @@ int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg);
  * to be sent now. It costs a full barrier.
  */
 bool arena_spsc_must_wake(struct arena_spsc_producer *p);
+
+/**
+ * arena_spsc_has_room() - would a put be accepted, or fail?
+ *
+ * True also if the peer lies, which the put tells.
+ */
+bool arena_spsc_has_room(struct arena_spsc_producer *p);
+
+/**
+ * arena_spsc_stall() - say that one is going to sleep until there is room
+ *
+ * Return: true if there is none: sleep until somebody wakes. Call
+ * arena_spsc_resume() in any case before the next arena_spsc_stall().
+ */
+bool arena_spsc_stall(struct arena_spsc_producer *p);
+
+/** arena_spsc_resume() - say that one no longer sleeps */
+void arena_spsc_resume(struct arena_spsc_producer *p);
+
+/** arena_spsc_has_message() - would a get give a message, or fail? */
+bool arena_spsc_has_message(const struct arena_spsc_consumer *c);
+
+/**
+ * arena_spsc_must_resume() - does the producer sleep, and was it not woken yet?
+ *
+ * To be asked at least once for each window's worth of gets, so that no producer
+ * sleeps for good: one that sleeps has a whole window in the ring.
+ */
+bool arena_spsc_must_resume(struct arena_spsc_consumer *c);
 
 /**
  * arena_spsc_get() - the next message
