@@ -1,228 +1,230 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: messages between two processes arrive in order, with what was written
- * before them; too many are noticed; whoever holds a mailbox can do nothing
- * with it but post.
- * Method: fork; the child is the NP, the parent SP 0.
+ * Goal: each kind of channel, met in the region or over a link, with each way of
+ * waiting, carries messages in order, with what was written before them, none lost,
+ * in any batch, and never more than agreed; who has no room can wait for it.
+ * Method: the child sends, the parent receives, each message with a payload in the
+ * region. Half way the parent does not receive until the child has no room.
  */
-#include <errno.h>
-#include <libarena/channel.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "channel.h"
 
-#include "region.h"
+#define ENTRIES		100
+#define MESSAGES	20000
+/* A payload is read before it is written again. */
+#define PAYLOADS	(2 * ENTRIES)
 
-#define NAME		"unit"
-#define LENGTH		(16UL << 20)
-#define ENTRIES		1000
-#define MESSAGES	200000
-#define TAG_OF_CHILD	((uint64_t)ARENA_ROLE_NP(0) << 32 | ARENA_ROLE_SP(0))
-
-/* Where message @i of a window has its payload. */
-static volatile uint64_t *payload(void *region, uint32_t i)
+static uint64_t *payload(uint32_t i)
 {
-	return (volatile uint64_t *)region + 512 + i % ENTRIES;
+	int group = arena_layout_find(&layout, ARENA_ROLE_SP(0), ARENA_USE_DISK, 0);
+
+	return arena_layout_buffer(channel_base(), &layout, (uint32_t)group, i % PAYLOADS);
 }
 
-static int ring_open(struct io_uring *ring)
+static uint64_t value(uint32_t i)
 {
-	return io_uring_queue_init(256, ring, IORING_SETUP_SINGLE_ISSUER |
-				   IORING_SETUP_DEFER_TASKRUN);
+	return (i + 1) * 0x9e3779b97f4a7c15ULL;
 }
 
-static void send_message(struct arena_channel *ch, struct io_uring *ring, uint32_t i)
+static struct arena_msg message(uint32_t i)
 {
-	struct arena_msg m = {
-		.type = ARENA_MSG_REQUEST,
-		.slot = (uint16_t)i,
-		.index = i,
-		.generation = (uint16_t)(i >> 16),
-	};
-
-	while (arena_channel_prep(ch, ring, &m, 1) == -EAGAIN)
-		io_uring_submit(ring);
+	return (struct arena_msg){ .type = (uint8_t)(1 + i % 127), .group = (uint16_t)(i * 7),
+				   .slot = (uint16_t)i, .index = i, .count = (uint16_t)(i * 3),
+				   .generation = (uint16_t)(i * 5) };
 }
 
-/* The NP: at most ENTRIES messages ahead of the peer's acknowledgements. */
-static int sender(struct mshare *m, void *region, pid_t peer)
+static bool same(const struct arena_msg *a, const struct arena_msg *b)
 {
-	struct arena_channel *ch;
-	struct io_uring ring;
-	uint32_t acked = 0;
-	struct arena_msg ack;
+	return arena_msg_data(a) == arena_msg_data(b) && arena_msg_len(a) == arena_msg_len(b);
+}
 
-	if (mshare_attach(m, &region) || ring_open(&ring) ||
-	    arena_channel_open(m, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), peer, 64, 5000, &ch))
-		return 1;
+/* Exit status of the child. */
+static int send_all(struct arena_channel *ch, uint32_t batch)
+{
+	struct arena_msg end = { 0 };
+
 	for (uint32_t i = 0; i < MESSAGES; i++) {
-		while (i - acked >= ENTRIES) {
-			io_uring_submit(&ring);
-			if (arena_channel_next(ch, &ack) == 1)
-				acked = ack.index;
+		struct arena_msg m = message(i);
+		int ret;
+
+		*payload(i) = value(i);
+		while ((ret = arena_channel_send(ch, &m)) == -EAGAIN) {
+			say(&shared->is_stalled, 1);
+			if (arena_channel_wait(ch, PATIENCE_MS) != 1)
+				return 2;
 		}
-		*payload(region, i) = i * 2654435761ULL;
-		send_message(ch, &ring, i);
+		if (ret)
+			return 3;
+		/* One more: it was taken, and that not yet said. */
+		if (i + 1 - look(&shared->taken) > ENTRIES + 1)
+			return 4;
+		if (i % batch == batch - 1 && arena_channel_flush(ch))
+			return 5;
 	}
-	io_uring_submit(&ring);
-	while (acked < MESSAGES)
-		if (arena_channel_next(ch, &ack) == 1)
-			acked = ack.index;
-	/* Now, without regard to what was agreed, until the peer hangs up. */
-	for (uint32_t i = 0; i < 2048; i++)
-		send_message(ch, &ring, i);
-	io_uring_submit(&ring);
-	if (arena_channel_sent(ch) != MESSAGES + 2048)
-		return 2;
-	arena_channel_close(ch);
-	io_uring_queue_exit(&ring);
-	return 0;
+	if (arena_channel_flush(ch))
+		return 6;
+	/* The last word is the parent's. */
+	if (receive(ch, &end) != 1 || end.type != 1)
+		return 7;
+	return arena_channel_counters(ch).stalls ? 0 : 8;
 }
 
-static int next_message(struct arena_channel *ch, struct arena_msg *msg)
+static bool receive_all(struct arena_channel *ch)
 {
-	struct pollfd fd = { .fd = arena_channel_fd(ch), .events = POLLIN };
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		struct arena_msg got, want = message(i);
+
+		while (i == MESSAGES / 2 && !look(&shared->is_stalled))
+			usleep(100);
+		if (receive(ch, &got) != 1 || !same(&got, &want) || *payload(i) != value(i))
+			return false;
+		say(&shared->taken, i + 1);
+		if (i == MESSAGES / 4)
+			say(&shared->is_stalled, 0);
+	}
+	return true;
+}
+
+static void test_one(struct way way, enum arena_wait wait, uint32_t batch)
+{
+	struct arena_msg last = { .type = 1 }, none;
+	struct pair p = pair_of(way, wait, ENTRIES);
+	struct arena_channel *ch;
+	struct arena_channel_counters c;
+	bool good;
 	int ret;
 
-	while (!(ret = arena_channel_next(ch, msg)))
-		if (poll(&fd, 1, 10000) != 1)
-			return 0;
-	return ret;
-}
-
-static void receive_all(struct arena_channel *ch, struct io_uring *ring, void *region)
-{
-	bool order = true, content = true;
-	struct arena_msg msg, ack = { .type = ARENA_MSG_REPLY };
-	uint32_t i;
-
-	for (i = 0; i < MESSAGES && next_message(ch, &msg) == 1; i++) {
-		order &= msg.index == i && msg.slot == (uint16_t)i &&
-			 msg.generation == i >> 16;
-		content &= *payload(region, i) == i * 2654435761ULL;
-		/* Often enough, and never more than the sender has room for. */
-		if (i % 100 == 99) {
-			ack.index = i + 1;
-			arena_channel_prep(ch, ring, &ack, 1);
-			io_uring_submit(ring);
-		}
+	if (!pair_fork(&p)) {
+		ret = pair_open(&p, &ch);
+		ret = ret ? 1 : send_all(ch, batch);
+		arena_channel_close(ret == 1 ? NULL : ch);
+		_exit(ret);
 	}
-	is(i, MESSAGES, "all messages arrive");
-	ok(order, "in order");
-	ok(content, "with what was written before them");
-	is(arena_channel_received(ch), MESSAGES, "and were counted");
-	ok(!io_uring_cq_ready(ring), "a message that was sent leaves no completion");
+	ret = pair_open(&p, &ch);
+	if (ret)
+		bail("%s: %s", kind_name(way.kind), strerror(-ret));
+	good = receive_all(ch) && !send_message(ch, &last) && !arena_channel_flush(ch) &&
+	       receive(ch, &none) == -EPIPE && arena_channel_recv(ch, &none) == -EPIPE &&
+	       arena_channel_send(ch, &last) == -EPIPE;
+	if (!good)
+		kill(p.child, SIGKILL);
+	c = arena_channel_counters(ch);
+	ok(good && c.received == MESSAGES && c.sent == 1 && arena_channel_kind(ch) == way.kind,
+	   "%s by %s, %s, batches of %u: %d messages, and the end", kind_name(way.kind),
+	   way.by_link ? "link" : "region", wait_name(wait), batch, MESSAGES);
+	arena_channel_close(ch);
+	is(pair_join(&p), 0, "the child found no room and went on, within the window");
 }
 
-static void test_traffic(struct mshare *m, void *region)
+/* An application that submits its own ring needs no flush. */
+static void test_carrier(void)
 {
+	struct pair p = pair_of(ways[0], ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch;
-	struct arena_msg msg;
 	struct io_uring ring;
-	pid_t parent = getpid(), pid = fork();
-	int status, ret;
 
-	if (!pid)
-		_exit(sender(m, region, parent));
-	ret = arena_channel_open(m, ARENA_ROLE_SP(0), ARENA_ROLE_NP(0), pid, ENTRIES, 5000, &ch);
-	if (!ok(!ret && !ring_open(&ring), "open"))
-		exit(done_testing());
-	receive_all(ch, &ring, region);
-	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && !WEXITSTATUS(status), "the sender was content");
-	is(arena_channel_next(ch, &msg), -EOVERFLOW, "too many messages are noticed");
-	is(arena_channel_next(ch, &msg), -EOVERFLOW, "and not forgotten");
-	is(arena_channel_received(ch), MESSAGES, "none of them was given out");
+	if (io_uring_queue_init(64, &ring, IORING_SETUP_SINGLE_ISSUER |
+				IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED))
+		bail("io_uring");
+	if (!pair_fork(&p)) {
+		io_uring_enable_rings(&ring);
+		p.options.carrier = &ring;
+		_exit(pair_open(&p, &ch) ? 1 : send_all(ch, 8));
+	}
+	if (pair_open(&p, &ch))
+		bail("open");
+	ok(receive_all(ch), "an application's ring carries them");
+	send_message(ch, &(struct arena_msg){ .type = 1 });
+	io_uring_submit(&ring);
+	arena_channel_flush(ch);
+	is(pair_join(&p), 0, "without completions");
 	arena_channel_close(ch);
 	io_uring_queue_exit(&ring);
 }
 
-/* The holder of a mailbox: 0, or the number of what it should not be able to. */
-static int hold(struct mshare *m, pid_t from)
+/* A loop that sleeps in poll() by itself. */
+static void test_foreign_loop(struct way way)
 {
-	int fd = mshare_take_ring(m, from, (uint64_t)ARENA_ROLE_SP(0) << 32, 5000);
-	struct iovec iov = { .iov_base = &fd, .iov_len = sizeof(fd) };
-
-	if (fd < 0)
-		return 1;
-	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, IORING_OFF_SQ_RING) != MAP_FAILED)
-		return 2;
-	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, IORING_OFF_CQ_RING) != MAP_FAILED)
-		return 3;
-	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, IORING_OFF_SQES) != MAP_FAILED)
-		return 4;
-	if (io_uring_enter((unsigned int)fd, 1, 0, 0, NULL) >= 0)
-		return 5;
-	if (io_uring_register((unsigned int)fd, IORING_REGISTER_BUFFERS, &iov, 1) >= 0)
-		return 6;
-	if (io_uring_register((unsigned int)fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) >= 0)
-		return 7;
-	return 0;
-}
-
-static void test_holder(struct mshare *m)
-{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch;
-	pid_t parent = getpid(), pid = fork();
-	int status;
+	struct arena_msg msg;
+	uint32_t n = 0;
+	int ret;
 
-	if (!pid)
-		_exit(hold(m, parent));
-	/* The holder never publishes, so this waits and fails, meanwhile it tries. */
-	is(arena_channel_open(m, ARENA_ROLE_SP(0), ARENA_ROLE_NP(0), 0, ENTRIES, 500, &ch),
-	   -ETIMEDOUT, "a peer that does not come");
-	waitpid(pid, &status, 0);
-	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
-	   "a holder can neither map, nor submit, nor register");
+	if (!pair_fork(&p)) {
+		if (pair_open(&p, &ch))
+			_exit(1);
+		for (uint32_t i = 0; i < 20; i++) {
+			msg = message(i);
+			usleep(i % 3 * 1000);
+			send_message(ch, &msg);
+			arena_channel_flush(ch);
+		}
+		raise(SIGKILL);
+	}
+	if (pair_open(&p, &ch))
+		bail("open");
+	while ((ret = arena_channel_recv(ch, &msg)) >= 0) {
+		struct pollfd fds[] = { { .fd = arena_channel_fd(ch), .events = POLLIN },
+					{ .fd = arena_channel_pidfd(ch), .events = POLLIN } };
+
+		n += (uint32_t)ret;
+		if (ret)
+			continue;
+		if (arena_channel_arm(ch) && poll(fds, 2, PATIENCE_MS) != 1)
+			/* Both at once are as good. */
+			if (!fds[0].revents || !fds[1].revents)
+				break;
+		arena_channel_disarm(ch);
+	}
+	ok(n == 20 && ret == -EPIPE, "%s by %s: a loop of one's own, up to the peer's death",
+	   kind_name(way.kind), way.by_link ? "link" : "region");
+	arena_channel_close(ch);
+	pair_join(&p);
 }
 
-static void test_owner_is_bound(struct mshare *m)
+static void test_options(void)
 {
-	struct arena_channel *a, *b;
-	struct io_uring_probe *probe = calloc(1, sizeof(*probe) + 8 * sizeof(probe->ops[0]));
-	pid_t pid = fork();
-	int fd, status;
-	void *region;
+	struct arena_channel_options o = { .kind = ARENA_CHANNEL_MSG_RING, .entries = 8,
+					   .link = -1, .timeout_ms = 100 };
+	struct arena_channel *ch;
 
-	if (!pid) {
-		if (mshare_attach(m, &region) ||
-		    arena_channel_open(m, ARENA_ROLE_SP(1), ARENA_ROLE_NP(0), getppid(), 8, 5000,
-				       &b))
-			_exit(1);
-		pause();
-	}
-	if (!ok(!arena_channel_open(m, ARENA_ROLE_NP(0), ARENA_ROLE_SP(1), pid, 1, 5000, &a),
-		"a mailbox of one"))
-		return;
-	fd = arena_channel_fd(a);
-	is(io_uring_register((unsigned int)fd, IORING_REGISTER_PROBE, probe, 8), -EACCES,
-	   "the owner cannot register anything either");
-	free(probe);
-	arena_channel_close(a);
+#define REFUSED(what, error, ...) do {							\
+	struct arena_channel_options saved = o;						\
+											\
+	__VA_ARGS__;									\
+	is(arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch),	\
+	   error, what);								\
+	o = saved;									\
+} while (0)
+	REFUSED("no entries", -EINVAL, o.entries = 0);
+	REFUSED("too many entries", -EINVAL, o.entries = ARENA_CHANNEL_MAX_ENTRIES + 1);
+	REFUSED("more than shared memory has", -EINVAL, o.kind = ARENA_CHANNEL_HYBRID;
+		o.entries = layout.channel_entries + 1);
+	REFUSED("no such kind", -EINVAL, o.kind = 99);
+	REFUSED("no such way to wait", -EINVAL, o.wait = 99);
+	REFUSED("a socket without a link", -EINVAL, o.kind = ARENA_CHANNEL_SOCKET);
+	REFUSED("an eventfd without a link", -EINVAL, o.kind = ARENA_CHANNEL_EVENTFD);
+	REFUSED("a peer that is not there", -ESRCH, o.peer = 0x3ffffff);
+	REFUSED("a peer that does not come", -ETIMEDOUT, (void)0);
+#undef REFUSED
+	o.kind = ARENA_CHANNEL_HYBRID;
+	is(arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_NP(0), &o, &ch),
+	   -EINVAL, "shared memory is between an NP and an SP");
 	arena_channel_close(NULL);
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
 }
 
 int main(void)
 {
-	struct io_uring ring;
-	struct mshare *m;
-	void *region;
-
-	if (io_uring_queue_init(8, &ring, 0)) {
-		printf("1..0 # SKIP no io_uring\n");
-		return EXIT_SUCCESS;
+	channel_test_begin();
+	for (size_t w = 0; w < N_WAYS; w++) {
+		for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++) {
+			test_one(ways[w], wait, 1);
+			test_one(ways[w], wait, 8);
+			test_one(ways[w], wait, 32);
+		}
+		test_foreign_loop(ways[w]);
 	}
-	io_uring_queue_exit(&ring);
-	m = arena_test_region(NAME, LENGTH);
-	if (mshare_attach(m, &region))
-		return EXIT_FAILURE;
-	test_traffic(m, region);
-	test_holder(m);
-	test_owner_is_bound(m);
-	arena_test_end(NAME, m);
-	return done_testing();
+	test_carrier();
+	test_options();
+	return channel_test_end();
 }

@@ -18,6 +18,10 @@ static inline struct mshare *arena_test_region(const char *name, uint64_t length
 {
 	const struct mshare_options o = {
 		.backend = mshare_default_backend(),
+#ifdef __SANITIZE_THREAD__
+		/* TSan keeps its shadow where regions are, and lets us have this. */
+		.addr = 0x010000000000ULL,
+#endif
 		.length = length,
 		.page_size = 4096,
 		.uid = (uid_t)-1,

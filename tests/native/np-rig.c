@@ -19,7 +19,7 @@
 #include <common/groups.h>
 #include <errno.h>
 #include <getopt.h>
-#include <libarena/channel.h>
+#include <libarena/channel-kind.h>
 #include <libarena/layout.h>
 #include <libarena/pool.h>
 #include <mshare.h>
@@ -56,7 +56,6 @@ struct sp {
 	struct arena_layout layout;
 	struct arena_pool *pool;
 	struct arena_channel *channel;
-	struct io_uring ring;
 	unsigned int n_requests;
 	struct arena_msg backlog[BACKLOG];
 	unsigned int n_backlog;
@@ -84,9 +83,15 @@ static bool has_mode(const struct sp *sp, const char *mode)
 
 static void send_msg(struct sp *sp, struct arena_msg msg)
 {
-	while (arena_channel_prep(sp->channel, &sp->ring, &msg, 1))
-		io_uring_submit(&sp->ring);
-	io_uring_submit(&sp->ring);
+	int ret;
+
+	/* Lies take room too: wait for more. */
+	while ((ret = arena_channel_send(sp->channel, &msg)) == -EAGAIN)
+		usleep(50);
+	if (!ret)
+		ret = arena_channel_flush(sp->channel);
+	if (ret && ret != -EPIPE)
+		die("send", ret);
 }
 
 static void lie(struct sp *sp, const struct arena_msg *right)
@@ -203,11 +208,9 @@ static void misbehave(struct sp *sp)
 
 		/* Awake, it might take them as fast as they come. */
 		kill(*np_pid, SIGSTOP);
-		for (unsigned int i = 0; i < 200000; i++) {
-			while (arena_channel_prep(sp->channel, &sp->ring, &junk, 1))
-				io_uring_submit(&sp->ring);
-		}
-		io_uring_submit(&sp->ring);
+		for (unsigned int i = 0; i < 200000; i++)
+			channel_ring_post(sp->channel, &junk);
+		channel_ring_submit(sp->channel);
 		kill(*np_pid, SIGCONT);
 	}
 }
@@ -270,6 +273,12 @@ static void hello(struct sp *sp)
 
 static void sp_main(struct sp *sp, struct mshare *m)
 {
+	const struct arena_channel_options options = {
+		.kind = ARENA_CHANNEL_MSG_RING,
+		.entries = groups_window(&sp->layout),
+		.link = -1,
+		.timeout_ms = 10000,
+	};
 	struct arena_msg msg;
 	void *base;
 	int ret;
@@ -282,21 +291,23 @@ static void sp_main(struct sp *sp, struct mshare *m)
 	sp->disk = mmap(NULL, sp->rig->disk_bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	sp->pool = arena_pool_new(sp->layout.group[group_of(sp)].count);
-	ret = io_uring_queue_init(256, &sp->ring, 0);
-	if (ret || sp->disk == MAP_FAILED || !sp->pool)
-		die("start of an SP", ret ? ret : -ENOMEM);
-	ret = arena_channel_open(m, ARENA_ROLE_SP(sp->id), ARENA_ROLE_NP(0), 0,
-				 2 * sp->rig->slots + 1, 10000, &sp->channel);
+	if (sp->disk == MAP_FAILED || !sp->pool)
+		die("start of an SP", -ENOMEM);
+	ret = arena_channel_open(m, &sp->layout, ARENA_ROLE_SP(sp->id), ARENA_ROLE_NP(0),
+				 &options, &sp->channel);
 	if (ret)
 		die("channel", ret);
 	hello(sp);
 	for (;;) {
 		bool is_new = false;
 
-		while ((ret = arena_channel_next(sp->channel, &msg)) > 0) {
+		while ((ret = arena_channel_recv(sp->channel, &msg)) > 0) {
 			is_new = true;
 			take(sp, &msg);
 		}
+		/* Without arena-np, until the rig ends. */
+		if (ret == -EPIPE)
+			pause();
 		if (ret < 0)
 			die("own mailbox", ret);
 		if (is_new)

@@ -13,9 +13,8 @@
 #include <common/nbd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libarena/channel.h>
+#include <libarena/channel-kind.h>
 #include <libarena/layout.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -34,7 +33,6 @@ static struct mshare *region;
 static char *base;
 static struct arena_layout layout;
 static struct arena_channel *channel;
-static struct io_uring ring;
 static pid_t sp_pid;
 static uint16_t generation;
 /* Messages that the SP must have dropped. */
@@ -42,17 +40,19 @@ static uint64_t bad;
 
 static void send_message(struct arena_msg m)
 {
-	if (arena_channel_prep(channel, &ring, &m, 1) || io_uring_submit(&ring) != 1)
+	if (arena_channel_send(channel, &m) || arena_channel_flush(channel))
 		bail("cannot send");
 }
 
 static bool receive_within(struct arena_msg *m, int ms)
 {
-	struct pollfd fd = { .fd = arena_channel_fd(channel), .events = POLLIN };
+	int ret;
 
-	if (arena_channel_next(channel, m) == 1)
-		return true;
-	return poll(&fd, 1, ms) == 1 && arena_channel_next(channel, m) == 1;
+	/* What the channel sends for itself is no message. */
+	while (!(ret = arena_channel_recv(channel, m)))
+		if (arena_channel_wait(channel, ms) != 1)
+			return false;
+	return ret == 1;
 }
 
 static struct arena_msg receive(void)
@@ -86,14 +86,27 @@ static void sp_start(pid_t np)
 	}
 }
 
+static int connect_to_sp(void)
+{
+	const struct arena_channel_options options = {
+		.kind = ARENA_CHANNEL_MSG_RING,
+		.entries = groups_window(&layout),
+		.peer = sp_pid,
+		.link = -1,
+		.timeout_ms = PATIENCE_MS,
+	};
+
+	return arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &options,
+				  &channel);
+}
+
 /* Be the NP of a fresh SP, up to its HELLO, which is returned. */
 static struct arena_msg sp_connect(void)
 {
 	int ret;
 
 	sp_start(getpid());
-	ret = arena_channel_open(region, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), sp_pid, 64,
-				 PATIENCE_MS, &channel);
+	ret = connect_to_sp();
 	if (ret)
 		bail("cannot open a channel: %s", strerror(-ret));
 	return receive();
@@ -209,7 +222,7 @@ static void test_bad_messages(void)
 	struct arena_msg m, back;
 
 	dropped((struct arena_msg){ 0 }, "a message of type 0");
-	dropped((struct arena_msg){ .type = 255 }, "a message of type 255");
+	dropped((struct arena_msg){ .type = 127 }, "a message of type 127");
 	dropped((struct arena_msg){ .type = ARENA_MSG_HELLO }, "HELLO");
 	dropped((struct arena_msg){ .type = ARENA_MSG_REPLY }, "REPLY");
 	m = r.msg;
@@ -408,11 +421,9 @@ static void test_flood(void)
 
 	release(sp_connect());
 	kill(sp_pid, SIGSTOP);
-	for (int i = 0; i < 1000; i++) {
-		if (arena_channel_prep(channel, &ring, &m, 1))
-			io_uring_submit(&ring);
-	}
-	io_uring_submit(&ring);
+	for (int i = 0; i < 1000; i++)
+		channel_ring_post(channel, &m);
+	channel_ring_submit(channel);
 	kill(sp_pid, SIGCONT);
 	is(sp_wait(), 1, "more messages than agreed: the SP gives up");
 }
@@ -430,9 +441,7 @@ static void test_peer_ends(void)
 		void *addr;
 
 		if (read(go[0], &sp_pid, sizeof(sp_pid)) != sizeof(sp_pid) ||
-		    mshare_attach(region, &addr) ||
-		    arena_channel_open(region, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), sp_pid, 64,
-				       PATIENCE_MS, &channel))
+		    mshare_attach(region, &addr) || connect_to_sp())
 			_exit(1);
 		receive();
 		_exit(0);
@@ -474,8 +483,6 @@ int main(int argc, char **argv)
 	disk_path = argv[2];
 	log_path = argv[3];
 	region_make();
-	if (io_uring_queue_init(64, &ring, 0))
-		bail("no io_uring");
 
 	test_hello(sp_connect());
 	test_reads();
@@ -491,7 +498,6 @@ int main(int argc, char **argv)
 	test_stop();
 	test_flood();
 	test_peer_ends();
-	io_uring_queue_exit(&ring);
 	mshare_close(region);
 	return done_testing();
 }

@@ -32,6 +32,17 @@ static inline void groups_config(struct arena_config *c, uint64_t length, uint32
 	c->longest_run = ARENA_MAX_REQUEST + ARENA_DISK_BUFFER;
 }
 
+/**
+ * groups_window() - messages that may be on their way between NP and SP
+ *
+ * In each slot a RELEASE and the next REQUEST, and once the RELEASE of the HELLO. What
+ * is not acknowledged yet, as that is done by the quarter, takes room too.
+ */
+static inline uint32_t groups_window(const struct arena_layout *l)
+{
+	return 3 * l->group[GROUP_NET].count + 8;
+}
+
 /** groups_of_np() - does it have the NP's groups, as the daemons use them? */
 static inline bool groups_of_np(const struct arena_layout *l)
 {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A channel: two mailbox rings, one each way, between two processes.
+ * A channel: messages both ways between two processes, in order, none lost, and
+ * never more on their way than was agreed. Four kinds behind one interface:
  *
- * A mailbox is an io_uring that only receives messages from one peer. It is
- * SINGLE_ISSUER | NO_MMAP with its memory private to the owner, restricted to
- * nothing and enabled before it is published, so that whoever holds its fd can
- * post messages and do nothing else. It is never the ring that does I/O, so a
- * peer cannot forge an I/O completion, and which mailbox a message lies in says
- * who sent it. It is not DEFER_TASKRUN, so a message is posted at once, in
- * order. Posting to a dead peer succeeds silently: watch its pidfd.
+ *	MSG_RING	two mailbox rings (mailbox.h), messages by IORING_OP_MSG_RING
+ *	HYBRID		rings in shared memory (spsc.h), MSG_RING to wake who sleeps
+ *	EVENTFD		the same, an eventfd to wake who sleeps
+ *	SOCKET		a UNIX socket carries the messages
  *
- * Everything the sender wrote before the submit that carries a message is
- * visible to the receiver after arena_channel_next() returned it.
+ * Everything the sender wrote before arena_channel_send() is visible to the
+ * receiver after arena_channel_recv() returned the message: docs/memory-model.md.
+ *
+ * What the peer says is checked: it can end the channel, and no more. One
+ * exception: the eventfds are the peer's as well as ours, and one that fills ours
+ * on purpose can make arena_channel_flush() block. AUTO and the other kinds have
+ * the kernel between the two.
  *
  * Single-threaded: the thread that opened a channel uses it.
  */
@@ -24,65 +27,208 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "layout.h"
 #include "message.h"
 
 struct arena_channel;
 
+/* Messages that can be on their way at once: what a mailbox has room for. */
+#define ARENA_CHANNEL_MAX_ENTRIES	(65536U - 8)
+
 /**
- * arena_channel_open() - make, publish and connect a channel
- * @m: attached region
- * @self: own role, see ARENA_ROLE_*
- * @peer: the peer's role
- * @peer_pid: the peer's process id, 0 if any process of the region will do
- * @entries: messages that may be waiting at once; the protocol above must not
- *	let the peer send more
- * @timeout_ms: how long to wait for the peer to come
+ * enum arena_channel_kind - what carries the messages
+ * @ARENA_CHANNEL_AUTO: the first of these that both sides can do
+ * @ARENA_CHANNEL_MSG_RING: mailbox rings
+ * @ARENA_CHANNEL_HYBRID: shared memory and mailbox rings
+ * @ARENA_CHANNEL_EVENTFD: shared memory and eventfds; needs a link
+ * @ARENA_CHANNEL_SOCKET: the link itself
+ */
+enum arena_channel_kind {
+	ARENA_CHANNEL_AUTO,
+	ARENA_CHANNEL_MSG_RING,
+	ARENA_CHANNEL_HYBRID,
+	ARENA_CHANNEL_EVENTFD,
+	ARENA_CHANNEL_SOCKET,
+};
+
+/**
+ * enum arena_wait - how arena_channel_wait() passes the time
+ * @ARENA_WAIT_SLEEP: asleep
+ * @ARENA_WAIT_POLL: looking, which takes a processor
+ * @ARENA_WAIT_ADAPT: looking for as long as that paid lately, then asleep
+ */
+enum arena_wait {
+	ARENA_WAIT_SLEEP,
+	ARENA_WAIT_POLL,
+	ARENA_WAIT_ADAPT,
+};
+
+/**
+ * struct arena_channel_options - how to make a channel
+ * @kind: what carries the messages; not all kinds are the same to both sides: they
+ *	agree, or none has a channel
+ * @wait: how arena_channel_wait() waits, a matter of this side alone
+ * @entries: messages that one side may have sent and the other not yet
+ *	acknowledged, 1 to ARENA_CHANNEL_MAX_ENTRIES, the same on both sides; for kinds
+ *	with shared memory at most the layout's channel_entries
+ * @peer: the peer's process id, 0 if it is not known: its death is then seen
+ *	only over a link
+ * @link: own end of arena_channel_link(), or -1 to meet in the region. The channel takes
+ *	it over, also if it cannot be opened
+ * @timeout_ms: how long to wait for the peer to come, -1 for ever
+ * @carrier: the application's ring that carries the messages, must outlive the
+ *	channel; NULL for one of the channel's own
+ * @user_data: of completions on @carrier; there is one only where sending
+ *	failed, and then the channel is to be closed
+ */
+struct arena_channel_options {
+	enum arena_channel_kind kind;
+	enum arena_wait wait;
+	uint32_t entries;
+	pid_t peer;
+	int link;
+	int timeout_ms;
+	struct io_uring *carrier;
+	uint64_t user_data;
+};
+
+/**
+ * struct arena_channel_counters - what happened
+ * @sent: messages sent
+ * @received: messages given out
+ * @wakeups: how often the peer had to be woken; kinds with shared memory only
+ * @sleeps: how often arena_channel_wait() slept
+ * @stalls: how often a message found no room
+ */
+struct arena_channel_counters {
+	uint64_t sent;
+	uint64_t received;
+	uint64_t wakeups;
+	uint64_t sleeps;
+	uint64_t stalls;
+};
+
+/**
+ * arena_channel_link() - a pair of sockets by which two processes find each other
+ * @fds: filled with both ends, close-on-exec
+ *
+ * For a common parent, before it forks: each child takes one end and closes the
+ * other.
+ *
+ * Return: 0 or -errno.
+ */
+int arena_channel_link(int fds[2]);
+
+/**
+ * arena_channel_open() - make a channel, together with the peer
+ * @m: attached region; may be NULL over a link, for kinds that do without
+ * @layout: the region's; may be NULL for kinds without shared memory
+ * @self: own role
+ * @peer: the peer's role; of the other kind, NP or SP, for shared memory
+ * @options: how
  * @out: the channel, to be closed with arena_channel_close()
  *
- * Return: 0, -ETIMEDOUT if the peer did not come, -EOPNOTSUPP if the kernel
- * lacks what a mailbox needs, or another -errno.
+ * Return: 0; -ETIMEDOUT if the peer did not come; -ESRCH if there is no such
+ * process, -EPIPE if it went away meanwhile; -EPROTO if the two cannot agree, or
+ * what the peer says makes no sense; -EOPNOTSUPP if the kernel lacks what the
+ * kind needs; -EPERM if it forbids it: io_uring, or to fetch the peer's mailbox
+ * by pidfd_getfd(2), which takes the rights of ptrace(2); -EEXIST after a meeting in
+ * the region that failed, as long as the caller stays attached; -EINVAL; or another
+ * -errno.
  */
-int arena_channel_open(struct mshare *m, unsigned int self, unsigned int peer,
-		       pid_t peer_pid, unsigned int entries, int timeout_ms,
+int arena_channel_open(struct mshare *m, const struct arena_layout *layout, uint32_t self,
+		       uint32_t peer, const struct arena_channel_options *options,
 		       struct arena_channel **out);
 
-/** arena_channel_close() - NULL is allowed */
+/**
+ * arena_channel_close() - tell the peer and end it; NULL is allowed
+ *
+ * Submits @carrier: queued messages name what is closed here. Close a channel
+ * before its carrier.
+ */
 void arena_channel_close(struct arena_channel *ch);
 
 /**
- * arena_channel_prep() - queue a message on the caller's own ring
+ * arena_channel_send() - queue a message
  * @ch: channel
- * @ring: the ring that will carry it at its next submit
- * @msg: what to send, copied
- * @user_data: of the completion; there is one only if sending failed
- *	(IOSQE_CQE_SKIP_SUCCESS)
+ * @msg: copied; its type is less than ARENA_MSG_CHANNEL
  *
- * Return: 0, or -EAGAIN if the submission queue is full: submit, try again.
+ * With shared memory a peer that looks may see it at once, else after
+ * arena_channel_flush(), as well as one that sleeps. A carrier that is full is
+ * submitted.
+ *
+ * Return: 0; -EAGAIN if there is no room: receive, or wait; -EPIPE if the peer
+ * is gone; -EINVAL for the type; or what was wrong with the peer, see
+ * arena_channel_recv().
  */
-int arena_channel_prep(struct arena_channel *ch, struct io_uring *ring,
-		       const struct arena_msg *msg, uint64_t user_data);
+int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
 
 /**
- * arena_channel_next() - the next message that has arrived, if any
+ * arena_channel_flush() - send all that is queued
  *
- * Does not block and makes no system call unless the mailbox overflowed.
+ * One system call for all of it, or none. With MSG_RING, a submit of @carrier
+ * does the same.
  *
- * Return: 1 with @msg filled, 0 if there is none, or -EOVERFLOW if the peer
- * sent more than was agreed: close the channel.
+ * Return: 0; -EAGAIN or -EBUSY if something remains queued, as the kernel or
+ * the socket had no room; -EPIPE if the peer is gone; or another -errno.
  */
-int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg);
+int arena_channel_flush(struct arena_channel *ch);
 
 /**
- * arena_channel_fd() - the mailbox, to be polled for POLLIN
+ * arena_channel_recv() - the next message, if there is one
+ * @ch: channel
+ * @msg: filled
  *
- * Poll it one shot, drain with arena_channel_next(), poll again: a ring
- * polled by a ring ends multishot polls.
+ * Never waits. Each message given out is acknowledged to the peer some time
+ * later; on an application's @carrier that goes with its next submit.
+ *
+ * Return: 1; 0 if there is none; -EPIPE if there will be none, as the peer has closed or
+ * died; -EOVERFLOW if it sent more than was agreed; -EPROTO if it broke the
+ * rules otherwise. Whatever is negative stays: close the channel.
+ */
+int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg);
+
+/**
+ * arena_channel_wait() - wait until there is something to do
+ * @ch: channel
+ * @timeout_ms: at most so long, -1 for ever
+ *
+ * That is a message; an end or an error, which arena_channel_recv() tells; or
+ * room, which is told once, if the last message that was to be sent found none. What is
+ * queued is flushed before it waits.
+ *
+ * Return: 1, which does not promise a message; 0 if the time is over; -EINTR
+ * for a signal; or another -errno.
+ */
+int arena_channel_wait(struct arena_channel *ch, int timeout_ms);
+
+/**
+ * arena_channel_fd() - what to poll for POLLIN in a loop of one's own
+ *
+ * First arena_channel_arm(), and if it says so poll this and, for the peer's death,
+ * arena_channel_pidfd(); then arena_channel_disarm(), and arena_channel_recv() until it
+ * gives no more. Poll a mailbox one shot: a ring polled by a ring ends
+ * multishot polls.
  */
 int arena_channel_fd(const struct arena_channel *ch);
 
-/** arena_channel_sent() - messages queued by arena_channel_prep() */
-uint64_t arena_channel_sent(const struct arena_channel *ch);
-/** arena_channel_received() - messages given out by arena_channel_next() */
-uint64_t arena_channel_received(const struct arena_channel *ch);
+/** arena_channel_pidfd() - readable when the peer has died; -1 if not known */
+int arena_channel_pidfd(const struct arena_channel *ch);
+
+/**
+ * arena_channel_arm() - say that one is going to sleep on arena_channel_fd()
+ *
+ * Return: true if there is nothing to do. Call arena_channel_disarm() in any case.
+ */
+bool arena_channel_arm(struct arena_channel *ch);
+
+/** arena_channel_disarm() - say that one no longer sleeps, look who woke us and why */
+void arena_channel_disarm(struct arena_channel *ch);
+
+/** arena_channel_kind() - what carries the messages: never ARENA_CHANNEL_AUTO */
+enum arena_channel_kind arena_channel_kind(const struct arena_channel *ch);
+
+/** arena_channel_counters() - what happened so far */
+struct arena_channel_counters arena_channel_counters(const struct arena_channel *ch);
 
 #endif /* ARENA_CHANNEL_H */

@@ -24,6 +24,13 @@
 #include <assert.h>
 #include <stdint.h>
 
+/*
+ * Types are 8 bits: 1 to 127 are for whoever uses a channel, here NPs and SPs;
+ * from ARENA_MSG_CHANNEL on they are the channel's own, which it neither takes
+ * from its user nor gives out (see channel.h).
+ */
+#define ARENA_MSG_CHANNEL	128
+
 /**
  * enum arena_msg_type - what a message says
  * @ARENA_MSG_HELLO: the SP is ready and its disk is described at group, index

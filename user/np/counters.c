@@ -12,8 +12,10 @@ void counters_print(const struct np *np)
 	uint64_t sent = 0, received = 0;
 
 	for (unsigned int i = 0; i < np->n_peers; i++) {
-		sent += peer_sent(&np->peer[i]);
-		received += peer_received(&np->peer[i]);
+		struct arena_channel_counters channel = peer_counters(&np->peer[i]);
+
+		sent += channel.sent;
+		received += channel.received;
 	}
 	log_info("counters"
 		" connections=%" PRIu64 " requests=%" PRIu64

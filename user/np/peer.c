@@ -6,9 +6,7 @@
 #include <libarena/receive.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "np.h"
 #include "reply.h"
@@ -16,17 +14,6 @@
 static const char *peer_name(const struct peer *peer)
 {
 	return peer->np->options->sp[peer->id].name;
-}
-
-static int open_pidfd(struct peer *peer)
-{
-	pid_t pid = peer->np->options->sp[peer->id].pid;
-
-	peer->pidfd = -1;
-	if (!pid)
-		return 0;
-	peer->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	return peer->pidfd < 0 ? -errno : 0;
 }
 
 static int64_t clock_ms(void)
@@ -43,23 +30,17 @@ static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 	int64_t end = clock_ms() + HELLO_SECONDS * 1000LL;
 
 	for (;;) {
-		struct pollfd fds[] = {
-			{ .fd = arena_channel_fd(peer->channel), .events = POLLIN },
-			{ .fd = peer->pidfd, .events = POLLIN },
-		};
 		int64_t left = end - clock_ms();
 		int ret;
 
-		ret = arena_channel_next(peer->channel, msg);
+		ret = arena_channel_recv(peer->channel, msg);
 		if (ret)
 			return ret < 0 ? ret : 0;
 		if (left <= 0)
 			return -ETIMEDOUT;
-		ret = poll(fds, 2, (int)left);
-		if (ret < 0 && errno != EINTR)
-			return -errno;
-		if (ret > 0 && fds[1].revents && !fds[0].revents)
-			return -ESRCH;
+		ret = arena_channel_wait(peer->channel, (int)left);
+		if (ret < 0 && ret != -EINTR)
+			return ret;
 	}
 }
 
@@ -110,17 +91,20 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 static int connect_channel(struct peer *peer)
 {
 	struct np *np = peer->np;
+	const struct arena_channel_options options = {
+		.kind = ARENA_CHANNEL_MSG_RING,
+		.entries = groups_window(&np->layout),
+		.peer = np->options->sp[peer->id].pid,
+		.link = -1,
+		.timeout_ms = HELLO_SECONDS * 1000,
+		.carrier = &np->ring.uring,
+		.user_data = (uintptr_t)&peer->send,
+	};
 	struct arena_msg hello;
 	int ret;
 
-	ret = open_pidfd(peer);
-	if (ret)
-		return ret;
-	/* An SP says HELLO, and then one REPLY for each slot. */
-	ret = arena_channel_open(np->region, ARENA_ROLE_NP(0),
-				 ARENA_ROLE_SP(peer->id),
-				 np->options->sp[peer->id].pid, np->slots.n + 1,
-				 HELLO_SECONDS * 1000, &peer->channel);
+	ret = arena_channel_open(np->region, &np->layout, ARENA_ROLE_NP(0),
+				 ARENA_ROLE_SP(peer->id), &options, &peer->channel);
 	if (ret)
 		return ret;
 	ret = wait_for_message(peer, &hello);
@@ -136,8 +120,7 @@ static void close_channel(struct peer *peer)
 		return;
 	/* A queued message names the peer's fd, which is closed here. */
 	ring_submit(&peer->np->ring);
-	peer->sent = arena_channel_sent(peer->channel);
-	peer->received = arena_channel_received(peer->channel);
+	peer->counters = arena_channel_counters(peer->channel);
 	arena_channel_close(peer->channel);
 	peer->channel = NULL;
 }
@@ -183,6 +166,18 @@ static void arm_poll(struct peer *peer)
 	peer->is_polling = true;
 }
 
+static const char *channel_error(int err)
+{
+	switch (err) {
+	case -EPIPE:
+		return "its storage process has ended";
+	case -EOVERFLOW:
+		return "it sent more messages than it may";
+	default:
+		return strerror(-err);
+	}
+}
+
 static void poll_done(struct ring_op *op, int res)
 {
 	struct peer *peer = container_of(op, struct peer, poll);
@@ -199,12 +194,12 @@ static void poll_done(struct ring_op *op, int res)
 		return;
 	}
 	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0; i++) {
-		ret = arena_channel_next(peer->channel, &msg);
+		ret = arena_channel_recv(peer->channel, &msg);
 		if (ret > 0)
 			take_message(peer, &msg);
 	}
 	if (ret < 0)
-		fail(peer, "it sent more messages than it may");
+		fail(peer, channel_error(ret));
 	else
 		arm_poll(peer);
 }
@@ -212,12 +207,13 @@ static void poll_done(struct ring_op *op, int res)
 static void death_done(struct ring_op *op, int res)
 {
 	(void)res;
-	fail(container_of(op, struct peer, death), "its storage process has ended");
+	fail(container_of(op, struct peer, death), channel_error(-EPIPE));
 }
 
 static void send_done(struct ring_op *op, int res)
 {
-	fail(container_of(op, struct peer, send), strerror(-res));
+	fail(container_of(op, struct peer, send),
+	     res < 0 ? strerror(-res) : "it does not take its messages");
 }
 
 static void cancel_done(struct ring_op *op, int res)
@@ -229,10 +225,10 @@ static void cancel_done(struct ring_op *op, int res)
 void peer_start(struct peer *peer)
 {
 	arm_poll(peer);
-	if (peer->pidfd >= 0) {
+	if (arena_channel_pidfd(peer->channel) >= 0) {
 		struct io_uring_sqe *sqe = ring_sqe(&peer->np->ring);
 
-		io_uring_prep_poll_add(sqe, peer->pidfd, POLLIN);
+		io_uring_prep_poll_add(sqe, arena_channel_pidfd(peer->channel), POLLIN);
 		io_uring_sqe_set_data(sqe, &peer->death);
 	}
 }
@@ -246,7 +242,6 @@ int peer_connect(struct np *np, unsigned int id)
 		.np = np,
 		.id = id,
 		.group = (uint32_t)group_of_sp(&np->layout, id),
-		.pidfd = -1,
 		.poll.done = poll_done,
 		.death.done = death_done,
 		.send.done = send_done,
@@ -257,7 +252,7 @@ int peer_connect(struct np *np, unsigned int id)
 	if (ret)
 		log_error("storage process of '%s': %s", peer_name(peer),
 			  ret == -ETIMEDOUT ? "it did not come" :
-			  ret == -ESRCH ? "it ended" : strerror(-ret));
+			  ret == -ESRCH || ret == -EPIPE ? "it ended" : strerror(-ret));
 	return ret;
 }
 
@@ -266,20 +261,25 @@ void peer_disconnect(struct peer *peer)
 	peer->is_polling = false;
 	if (peer->channel)
 		close_channel(peer);
-	if (peer->pidfd >= 0)
-		close(peer->pidfd);
-	peer->pidfd = -1;
 }
 
 void peer_send(struct peer *peer, const struct arena_msg *msg)
 {
+	struct io_uring_sqe *sqe;
 	struct ring *ring = &peer->np->ring;
 
-	if (peer->has_failed)
+	if (peer->has_failed || peer->is_deaf)
 		return;
-	while (arena_channel_prep(peer->channel, &ring->uring, msg,
-				  (uintptr_t)&peer->send))
+	/* For the message and the acknowledgment of others. */
+	while (io_uring_sq_space_left(&ring->uring) < 2)
 		ring_submit(ring);
+	if (arena_channel_send(peer->channel, msg) != -EAGAIN)
+		return;
+	/* It has room for all there can be: it acknowledges nothing. Not from here. */
+	peer->is_deaf = true;
+	sqe = ring_sqe(ring);
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data(sqe, &peer->send);
 }
 
 uint64_t peer_free_bytes(const struct peer *peer)
@@ -291,12 +291,7 @@ uint64_t peer_free_bytes(const struct peer *peer)
 	       (uint64_t)(all - peer->lent) * ARENA_DISK_BUFFER : 0;
 }
 
-uint64_t peer_sent(const struct peer *peer)
+struct arena_channel_counters peer_counters(const struct peer *peer)
 {
-	return peer->channel ? arena_channel_sent(peer->channel) : peer->sent;
-}
-
-uint64_t peer_received(const struct peer *peer)
-{
-	return peer->channel ? arena_channel_received(peer->channel) : peer->received;
+	return peer->channel ? arena_channel_counters(peer->channel) : peer->counters;
 }

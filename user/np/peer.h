@@ -20,32 +20,30 @@ struct np;
  * @id: its number, also that of its export
  * @group: of its buffers
  * @channel: the channel, NULL before it is open and after its end
- * @pidfd: tells its end, or -1 if nobody said which process it is
  * @has_failed: it is dead, or was given up: it is told and asked nothing more
+ * @is_deaf: it acknowledges no messages, and is about to be given up
  * @is_polling: @poll is under way
  * @lent: its buffers that READs in flight take, as the NP counts them
  * @poll: its messages
  * @death: its end
- * @send: completes only if a message could not be sent
+ * @send: completes only if messages cannot be sent
  * @cancel: of the poll
- * @sent: messages, counted when @channel closed
- * @received: messages, counted when @channel closed
+ * @counters: of @channel when it closed
  */
 struct peer {
 	struct np *np;
 	unsigned int id;
 	uint32_t group;
 	struct arena_channel *channel;
-	int pidfd;
 	bool has_failed;
+	bool is_deaf;
 	bool is_polling;
 	uint32_t lent;
 	struct ring_op poll;
 	struct ring_op death;
 	struct ring_op send;
 	struct ring_op cancel;
-	uint64_t sent;
-	uint64_t received;
+	struct arena_channel_counters counters;
 };
 
 /**
@@ -70,8 +68,8 @@ void peer_send(struct peer *peer, const struct arena_msg *msg);
 /** peer_free_bytes() - what its buffers have room for, as the NP counts them */
 uint64_t peer_free_bytes(const struct peer *peer);
 
-uint64_t peer_sent(const struct peer *peer);
-uint64_t peer_received(const struct peer *peer);
+/** peer_counters() - of its channel, also after its end */
+struct arena_channel_counters peer_counters(const struct peer *peer);
 
 /**
  * peer_read_disk() - a HELLO's description, if it makes sense

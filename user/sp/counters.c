@@ -8,6 +8,7 @@
 
 void sp_counters_log(const struct sp *sp)
 {
+	const struct arena_channel_counters channel = arena_channel_counters(sp->channel);
 	const struct sp_counters *c = &sp->counters;
 
 	log_info("counters id=%" PRIu32 " region=%s region_addr=0x%" PRIxPTR
@@ -18,7 +19,7 @@ void sp_counters_log(const struct sp *sp)
 		 " bad_messages=%" PRIu64,
 		 sp->options.id, sp->options.region, (uintptr_t)sp->base, sp->fixed,
 		 c->requests, c->reads, c->writes, c->flushes, c->errors,
-		 arena_channel_sent(sp->channel), arena_channel_received(sp->channel),
+		 channel.sent, channel.received,
 		 c->bytes_read, c->bytes_written, c->copied_bytes, c->rmw, c->waits,
 		 c->retries, c->bad_messages);
 }

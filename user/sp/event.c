@@ -92,13 +92,6 @@ struct io_uring_sqe *sp_event_sqe(struct sp *sp)
 	return sqe;
 }
 
-void sp_event_send(struct sp *sp, const struct arena_msg *msg)
-{
-	while (arena_channel_prep(sp->channel, &sp->ring, msg,
-				  sp_event_data(SP_EVENT_SEND, 0)) == -EAGAIN)
-		io_uring_submit(&sp->ring);
-}
-
 static void arm(struct sp *sp, int fd, enum sp_event event)
 {
 	struct io_uring_sqe *sqe = sp_event_sqe(sp);
@@ -115,6 +108,18 @@ static void stop(struct sp *sp, enum sp_exit status)
 	sp_request_refuse_waiting(sp);
 }
 
+void sp_event_send(struct sp *sp, const struct arena_msg *msg)
+{
+	/* For the message and the acknowledgment of others. */
+	while (io_uring_sq_space_left(&sp->ring) < 2)
+		io_uring_submit(&sp->ring);
+	/* Its window has room for all there can be. */
+	if (arena_channel_send(sp->channel, msg) != -EAGAIN || sp->stopping)
+		return;
+	log_error("the network process does not take its messages");
+	stop(sp, SP_EXIT_ERROR);
+}
+
 static void handle_message(struct sp *sp, const struct arena_msg *msg)
 {
 	switch (msg->type) {
@@ -129,17 +134,29 @@ static void handle_message(struct sp *sp, const struct arena_msg *msg)
 	}
 }
 
+static void peer_ended(struct sp *sp)
+{
+	if (!sp->stopping)
+		log_info("the network process has ended: stopping");
+	stop(sp, SP_EXIT_PEER);
+}
+
 static void drain_channel(struct sp *sp)
 {
 	struct arena_msg msg;
 	int ret;
 
-	while ((ret = arena_channel_next(sp->channel, &msg)) > 0)
+	while ((ret = arena_channel_recv(sp->channel, &msg)) > 0)
 		handle_message(sp, &msg);
-	if (ret < 0 && !sp->stopping) {
-		log_error("the network process sent more messages than agreed");
-		stop(sp, SP_EXIT_ERROR);
+	if (!ret || sp->stopping)
+		return;
+	if (ret == -EPIPE) {
+		peer_ended(sp);
+		return;
 	}
+	log_error("the network process sent %s", ret == -EOVERFLOW ?
+		  "more messages than agreed" : "what makes no sense");
+	stop(sp, SP_EXIT_ERROR);
 }
 
 static void handle_signals(struct sp *sp)
@@ -170,8 +187,7 @@ static void handle(struct sp *sp, const struct io_uring_cqe *cqe)
 		arm(sp, arena_channel_fd(sp->channel), SP_EVENT_CHANNEL);
 		break;
 	case SP_EVENT_PEER:
-		log_info("the network process has ended: stopping");
-		stop(sp, SP_EXIT_PEER);
+		peer_ended(sp);
 		break;
 	case SP_EVENT_SIGNAL:
 		handle_signals(sp);
@@ -187,8 +203,8 @@ void sp_event_loop(struct sp *sp)
 {
 	arm(sp, arena_channel_fd(sp->channel), SP_EVENT_CHANNEL);
 	arm(sp, sp->signal_fd, SP_EVENT_SIGNAL);
-	if (sp->peer_fd >= 0)
-		arm(sp, sp->peer_fd, SP_EVENT_PEER);
+	if (arena_channel_pidfd(sp->channel) >= 0)
+		arm(sp, arena_channel_pidfd(sp->channel), SP_EVENT_PEER);
 
 	while (!sp->stopping || sp->active) {
 		struct io_uring_cqe *cqe;

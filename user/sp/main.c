@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "counters.h"
@@ -38,25 +37,6 @@ static int signals_open(struct sp *sp)
 static void signals_close(struct sp *sp)
 {
 	close(sp->signal_fd);
-}
-
-static int peer_open(struct sp *sp)
-{
-	sp->peer_fd = -1;
-	if (!sp->options.np)
-		return 0;
-	sp->peer_fd = (int)syscall(SYS_pidfd_open, sp->options.np, 0);
-	if (sp->peer_fd < 0) {
-		log_error("network process %d: %s", sp->options.np, strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
-static void peer_close(struct sp *sp)
-{
-	if (sp->peer_fd >= 0)
-		close(sp->peer_fd);
 }
 
 /* The groups this process works with have the shapes it relies on. */
@@ -137,15 +117,19 @@ static void requests_close(struct sp *sp)
 	free(sp->requests);
 }
 
-/*
- * What the NP may have sent without being answered: in each slot a RELEASE and
- * the next REQUEST, and once the RELEASE of the HELLO.
- */
 static int channel_open(struct sp *sp)
 {
-	int ret = arena_channel_open(sp->region, ARENA_ROLE_SP(sp->options.id), ARENA_ROLE_NP(0),
-				     sp->options.np, 2 * sp->n_slots + 1,
-				     CONNECT_TIMEOUT_MS, &sp->channel);
+	const struct arena_channel_options options = {
+		.kind = ARENA_CHANNEL_MSG_RING,
+		.entries = groups_window(&sp->layout),
+		.peer = sp->options.np,
+		.link = -1,
+		.timeout_ms = CONNECT_TIMEOUT_MS,
+		.carrier = &sp->ring,
+		.user_data = sp_event_data(SP_EVENT_SEND, 0),
+	};
+	int ret = arena_channel_open(sp->region, &sp->layout, ARENA_ROLE_SP(sp->options.id),
+				     ARENA_ROLE_NP(0), &options, &sp->channel);
 
 	if (ret)
 		log_error("cannot connect to the network process: %s", strerror(-ret));
@@ -196,10 +180,8 @@ static int run(struct sp *sp)
 	sp->status = SP_EXIT_ERROR;
 	if (signals_open(sp))
 		return sp->status;
-	if (peer_open(sp))
-		goto close_signals;
 	if (sp_disk_open(&sp->disk, sp->options.disk, sp->options.readonly))
-		goto close_peer;
+		goto close_signals;
 	if (region_open(sp))
 		goto close_disk;
 	if (requests_open(sp))
@@ -220,8 +202,6 @@ close_region:
 	region_close(sp);
 close_disk:
 	sp_disk_close(&sp->disk);
-close_peer:
-	peer_close(sp);
 close_signals:
 	signals_close(sp);
 	return sp->status;

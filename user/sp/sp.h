@@ -102,7 +102,6 @@ struct sp_counters {
  * @waiting_last: the youngest of them
  * @ranges: locks of writes
  * @active: requests not yet replied to
- * @peer_fd: pidfd of the NP, or -1
  * @signal_fd: signalfd
  * @stopping: no new requests; ends when @active is 0
  * @status: to exit with
@@ -125,7 +124,6 @@ struct sp {
 	struct sp_request *waiting_last;
 	struct sp_ranges ranges;
 	uint32_t active;
-	int peer_fd;
 	int signal_fd;
 	bool stopping;
 	enum sp_exit status;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: the death of the peer ends a channel, after the last of its messages, whatever
+ * this side does then: it sleeps, spins, looks by itself or has no room.
+ * Method: the child sends three messages and is killed a little later.
+ */
+#include "channel.h"
+
+#define ENTRIES		16
+
+static void child(struct pair *p)
+{
+	struct arena_msg m = { .type = 1 };
+	struct arena_channel *ch;
+
+	if (pair_open(p, &ch))
+		_exit(1);
+	for (m.index = 0; m.index < 3; m.index++)
+		arena_channel_send(ch, &m);
+	arena_channel_flush(ch);
+	usleep(20000);
+	raise(SIGKILL);
+}
+
+static struct arena_channel *start(struct pair *p)
+{
+	struct arena_channel *ch;
+	int ret;
+
+	if (!pair_fork(p))
+		child(p);
+	ret = pair_open(p, &ch);
+	if (ret)
+		bail("%s: %s", kind_name(p->way.kind), strerror(-ret));
+	return ch;
+}
+
+static int end(struct pair *p, struct arena_channel *ch)
+{
+	arena_channel_close(ch);
+	return pair_join(p);
+}
+
+static void test_waiting(struct way way, enum arena_wait wait)
+{
+	struct pair p = pair_of(way, wait, ENTRIES);
+	struct arena_channel *ch = start(&p);
+	struct arena_msg m;
+	uint32_t n = 0;
+	int ret;
+
+	while ((ret = receive(ch, &m)) == 1 && m.index == n)
+		n++;
+	ok(n == 3 && ret == -EPIPE && end(&p, ch) == -SIGKILL,
+	   "%s by %s, %s: three messages, then the end", kind_name(way.kind),
+	   way.by_link ? "link" : "region", wait_name(wait));
+}
+
+/* Without arena_channel_wait(). */
+static void test_looking(struct way way)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_POLL, ENTRIES);
+	struct arena_channel *ch = start(&p);
+	struct arena_msg m;
+	uint32_t n = 0;
+	int ret;
+
+	while ((ret = arena_channel_recv(ch, &m)) >= 0)
+		n += (uint32_t)ret;
+	ok(n == 3 && ret == -EPIPE && end(&p, ch) == -SIGKILL,
+	   "%s by %s: who only receives sees it", kind_name(way.kind),
+	   way.by_link ? "link" : "region");
+}
+
+static void test_without_room(struct way way, bool waits)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch = start(&p);
+	struct arena_msg m = { .type = 2 }, got;
+	uint32_t n = 0, received = 0;
+	int ret;
+
+	do {
+		ret = arena_channel_send(ch, &m);
+		n += !ret;
+		if (ret != -EAGAIN)
+			continue;
+		arena_channel_flush(ch);
+		/* What is here to be received is no reason to wait. */
+		while (arena_channel_recv(ch, &got) == 1)
+			received++;
+		if (waits)
+			arena_channel_wait(ch, PATIENCE_MS);
+	} while (!ret || ret == -EAGAIN);
+	ok(n == ENTRIES && ret == -EPIPE && received == 3,
+	   "%s by %s: who has no room and %s sees it", kind_name(way.kind),
+	   way.by_link ? "link" : "region", waits ? "waits" : "tries again");
+	is(arena_channel_recv(ch, &got), -EPIPE, "also when receiving");
+	is(end(&p, ch), -SIGKILL, "killed");
+}
+
+/* It dies before it has opened its end. */
+static void test_early(struct way way, uint32_t sp)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch;
+	int ret;
+
+	p.sp = sp;
+	if (!pair_fork(&p)) {
+		usleep(5000);
+		raise(SIGKILL);
+	}
+	ret = pair_open(&p, &ch);
+	ok(ret == -EPIPE || ret == -ESRCH, "%s by %s: a peer that dies before it comes",
+	   kind_name(way.kind), way.by_link ? "link" : "region");
+	pair_join(&p);
+}
+
+/* Others that have the link too do not keep it alive. */
+static void test_grandchild(struct way way)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch;
+	struct arena_msg m;
+	int ret, done[2];
+	char byte;
+
+	if (pipe(done))
+		bail("pipe");
+	if (!pair_fork(&p)) {
+		if (pair_open(&p, &ch))
+			_exit(1);
+		close(done[1]);
+		if (!fork()) {
+			/* Until the test is over. */
+			if (read(done[0], &byte, 1))
+				_exit(1);
+			_exit(0);
+		}
+		raise(SIGKILL);
+	}
+	close(done[0]);
+	ret = pair_open(&p, &ch);
+	ok(!ret && receive(ch, &m) == -EPIPE, "%s by %s: its child has all of it, but is not it",
+	   kind_name(way.kind), way.by_link ? "link" : "region");
+	end(&p, ch);
+	close(done[1]);
+}
+
+int main(void)
+{
+	channel_test_begin();
+	for (size_t w = 0; w < N_WAYS; w++) {
+		for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
+			test_waiting(ways[w], wait);
+		test_looking(ways[w]);
+		test_without_room(ways[w], true);
+		test_without_room(ways[w], false);
+		test_early(ways[w], 1 + (uint32_t)w);
+		test_grandchild(ways[w]);
+	}
+	return channel_test_end();
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a peer that breaks the rules of an open channel ends it with an error, and
+ * nothing else: no hang, no message out of nothing.
+ * Method: the child opens its end by the rules and then uses what lies beneath.
+ */
+#include <libarena/channel-kind.h>
+#include <sys/socket.h>
+
+#include "channel.h"
+
+#define ENTRIES	16
+
+static const struct way ring = { ARENA_CHANNEL_MSG_RING, false };
+static const struct way hybrid = { ARENA_CHANNEL_HYBRID, false };
+static const struct way event = { ARENA_CHANNEL_EVENTFD, true };
+static const struct way sock = { ARENA_CHANNEL_SOCKET, true };
+
+/* ---- what the child does ---- */
+
+static void post(struct arena_channel *ch, struct arena_msg m)
+{
+	channel_ring_post(ch, &m);
+	channel_ring_submit(ch);
+}
+
+static void post_many(struct arena_channel *ch, uint32_t count)
+{
+	const struct arena_msg m = { .type = 1 };
+
+	for (uint32_t i = 0; i < count; i++)
+		channel_ring_post(ch, &m);
+	channel_ring_submit(ch);
+}
+
+/* The credits that could be there as well are not told apart before they are read. */
+static void ring_one_more(struct arena_channel *ch)
+{
+	post_many(ch, ENTRIES + CHANNEL_SPARE + 1);
+}
+
+static void ring_message(struct arena_channel *ch)
+{
+	post_many(ch, 1);
+}
+
+static void ring_flood(struct arena_channel *ch)
+{
+	post_many(ch, 5000);
+}
+
+static void ring_credit(struct arena_channel *ch)
+{
+	post(ch, channel_msg(CHANNEL_MSG_CREDIT, 1));
+}
+
+static void ring_credit_back(struct arena_channel *ch)
+{
+	post(ch, channel_msg(CHANNEL_MSG_CREDIT, (uint32_t)-1 - ENTRIES));
+}
+
+static void ring_open_again(struct arena_channel *ch)
+{
+	post(ch, channel_msg(CHANNEL_MSG_OPEN, ENTRIES));
+}
+
+static void ring_unknown(struct arena_channel *ch)
+{
+	post(ch, (struct arena_msg){ .type = 255 });
+}
+
+static void memory_tail(struct arena_channel *ch)
+{
+	__atomic_store_n(&ch->producer.out->tail, ENTRIES + 1, __ATOMIC_RELEASE);
+}
+
+static void memory_tail_back(struct arena_channel *ch)
+{
+	__atomic_store_n(&ch->producer.out->tail, (uint32_t)-1, __ATOMIC_RELEASE);
+}
+
+static void memory_own_type(struct arena_channel *ch)
+{
+	const struct arena_msg m = channel_msg(CHANNEL_MSG_CREDIT, 3);
+
+	arena_spsc_put(&ch->producer, &m);
+}
+
+static void memory_head(struct arena_channel *ch)
+{
+	const uint64_t one = 1;
+
+	__atomic_store_n(&ch->consumer.in->head, 12345, __ATOMIC_RELEASE);
+	if (ch->options.kind == ARENA_CHANNEL_HYBRID)
+		post(ch, channel_msg(CHANNEL_MSG_WAKE, 0));
+	else if (write(ch->target, &one, sizeof(one)) != sizeof(one))
+		_exit(1);
+}
+
+static void packet(struct arena_channel *ch, const void *data, size_t size)
+{
+	send(ch->options.link, data, size, MSG_NOSIGNAL);
+}
+
+static void packet_message(struct arena_channel *ch, struct arena_msg m, uint32_t reserved)
+{
+	const struct channel_wire wire = { .data = arena_msg_data(&m), .len = arena_msg_len(&m),
+					   .reserved = reserved };
+
+	packet(ch, &wire, sizeof(wire));
+}
+
+static void socket_odd(struct arena_channel *ch)
+{
+	packet(ch, "half a message", 14);
+}
+
+static void socket_long(struct arena_channel *ch)
+{
+	static const char zero[4096];
+
+	packet(ch, zero, sizeof(zero));
+}
+
+static void socket_reserved(struct arena_channel *ch)
+{
+	packet_message(ch, (struct arena_msg){ .type = 1 }, 1);
+}
+
+static void socket_own_type(struct arena_channel *ch)
+{
+	packet_message(ch, channel_msg(CHANNEL_MSG_OPEN, 0), 0);
+}
+
+static void socket_credit(struct arena_channel *ch)
+{
+	packet_message(ch, channel_msg(CHANNEL_MSG_CREDIT, 99), 0);
+}
+
+static void socket_one_more(struct arena_channel *ch)
+{
+	struct channel_wire wire[ENTRIES + 1] = { 0 };
+
+	packet(ch, wire, sizeof(wire));
+}
+
+static void wake_much(struct arena_channel *ch)
+{
+	for (uint32_t i = 0; i < 1000; i++)
+		post(ch, channel_msg(CHANNEL_MSG_WAKE, 0));
+}
+
+/* Full: one more would block, if it could. */
+static void event_full(struct arena_channel *ch)
+{
+	const uint64_t most = UINT64_MAX - 1;
+
+	if (write(ch->target, &most, sizeof(most)) != sizeof(most))
+		_exit(1);
+}
+
+/* ---- the parent ---- */
+
+static struct arena_channel *start(struct pair *p, void (*lie)(struct arena_channel *ch))
+{
+	struct arena_channel *ch;
+
+	if (!pair_fork(p)) {
+		if (pair_open(p, &ch))
+			_exit(1);
+		while (!look(&shared->is_ready))
+			usleep(100);
+		lie(ch);
+		say(&shared->taken, 1);
+		pause();
+	}
+	if (pair_open(p, &ch))
+		bail("%s: cannot open", kind_name(p->way.kind));
+	return ch;
+}
+
+static void end(struct pair *p, struct arena_channel *ch)
+{
+	arena_channel_close(ch);
+	kill(p->child, SIGKILL);
+	is(pair_join(p), -SIGKILL, "it did that, and lived");
+}
+
+/* Received until there is an error, which stays. */
+static void receives(struct way way, void (*lie)(struct arena_channel *ch), int error,
+		     const char *what)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch = start(&p, lie);
+	struct arena_msg m = { .type = 1 };
+	uint32_t n = 0;
+	int ret;
+
+	say(&shared->is_ready, 1);
+	/* All at once: messages that are taken make room. */
+	while (!look(&shared->taken))
+		usleep(100);
+	while ((ret = receive(ch, &m)) == 1)
+		n++;
+	is(ret, error, "%s: %s", kind_name(way.kind), what);
+	m.type = 1;
+	ok(n <= ENTRIES && arena_channel_recv(ch, &m) == error && arena_channel_wait(ch, 0) &&
+	   arena_channel_send(ch, &m) == error, "that stays, and %u messages came", n);
+	end(&p, ch);
+}
+
+/* Noticed by one who only sends. */
+static void sends(struct way way, void (*lie)(struct arena_channel *ch), int error,
+		  const char *what)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch = start(&p, lie);
+	struct arena_msg m = { .type = 1 };
+	uint32_t n = 0;
+	int ret;
+
+	while (!(ret = arena_channel_send(ch, &m)))
+		n++;
+	is(ret, -EAGAIN, "%s: no room after %u messages", kind_name(way.kind), n);
+	say(&shared->is_ready, 1);
+	ret = send_message(ch, &m);
+	is(ret, error, "%s: %s", kind_name(way.kind), what);
+	end(&p, ch);
+}
+
+/* Without harm. */
+static void endures(struct way way, void (*lie)(struct arena_channel *ch), const char *what)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch = start(&p, lie);
+	struct arena_msg m = { .type = 1 };
+	int ret;
+
+	say(&shared->is_ready, 1);
+	while (!look(&shared->taken))
+		arena_channel_wait(ch, 1);
+	ret = arena_channel_recv(ch, &m);
+	is(ret, 0, "%s: %s", kind_name(way.kind), what);
+	is(arena_channel_wait(ch, 10), 0, "it sleeps for as long as it should");
+	is(arena_channel_send(ch, &m), 0, "it sends");
+	end(&p, ch);
+}
+
+int main(void)
+{
+	channel_test_begin();
+	receives(ring, ring_one_more, -EOVERFLOW, "one message more than agreed");
+	receives(ring, ring_flood, -EOVERFLOW, "more than the mailbox holds");
+	receives(ring, ring_credit, -EPROTO, "took what was never sent");
+	receives(ring, ring_credit_back, -EPROTO, "gave back what it had taken");
+	receives(ring, ring_open_again, -EPROTO, "opens again");
+	receives(ring, ring_unknown, -EPROTO, "an unknown type of the channel's own");
+	sends(ring, ring_credit_back, -EPROTO, "a credit that cannot be");
+	receives(hybrid, memory_tail, -EPROTO, "more than there is room for");
+	receives(hybrid, memory_tail_back, -EPROTO, "less than before");
+	receives(hybrid, memory_own_type, -EPROTO, "a type of the channel's own");
+	receives(hybrid, ring_message, -EPROTO, "a message in the mailbox");
+	receives(hybrid, wake_much, -EOVERFLOW, "more wake-ups than the mailbox holds");
+	sends(hybrid, memory_head, -EPROTO, "took what was never sent");
+	receives(event, memory_tail, -EPROTO, "more than there is room for");
+	receives(event, memory_own_type, -EPROTO, "a type of the channel's own");
+	sends(event, memory_head, -EPROTO, "took what was never sent");
+	endures(event, event_full, "a full eventfd");
+	receives(sock, socket_odd, -EPROTO, "half a message");
+	receives(sock, socket_long, -EPROTO, "a packet that is too long");
+	receives(sock, socket_reserved, -EPROTO, "something where nothing is to be");
+	receives(sock, socket_own_type, -EPROTO, "a type of the channel's own");
+	receives(sock, socket_credit, -EPROTO, "took what was never sent");
+	receives(sock, socket_one_more, -EOVERFLOW, "one message more than agreed");
+	sends(sock, socket_credit, -EPROTO, "a credit that cannot be");
+	return channel_test_end();
+}

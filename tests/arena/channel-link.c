@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: nothing that is said over a link but the truth opens a channel, and nothing
+ * hangs.
+ * Method: write what a peer would say into the other end of the link, with one thing
+ * wrong at a time, then open ours. The peer's credentials are our own.
+ */
+#include <fcntl.h>
+#include <libarena/channel-kind.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "channel.h"
+
+#define ENTRIES	16
+
+/* All that a peer says. */
+struct said {
+	struct channel_hello hello;
+	size_t hello_size;
+	int fds[2];
+	int n_fds;
+	struct channel_ready ready;
+	size_t ready_size;
+	int ready_fd;
+};
+
+static int event, ring_fd, pipe_fd;
+
+static struct said truth(enum arena_channel_kind kind)
+{
+	struct said s = {
+		.hello = {
+			.magic = CHANNEL_HELLO_MAGIC, .version = CHANNEL_VERSION,
+			.kinds = KIND_BIT(kind), .entries = ENTRIES, .self = ARENA_ROLE_SP(0),
+			.peer = ARENA_ROLE_NP(0), .mailbox = -1,
+		},
+		.hello_size = sizeof(s.hello),
+		.ready = { .magic = CHANNEL_READY_MAGIC, .kinds = KIND_BIT(kind) },
+		.ready_size = sizeof(s.ready),
+		.ready_fd = -1,
+	};
+
+	if (kind == ARENA_CHANNEL_EVENTFD)
+		s.fds[s.n_fds++] = event;
+	if (KIND_BIT(kind) & KINDS_WITH_MAILBOX)
+		s.hello.mailbox = ring_fd;
+	return s;
+}
+
+static void say_it(int link, const void *body, size_t size, const int *fds, int n_fds)
+{
+	struct iovec iov = { .iov_base = (void *)body, .iov_len = size };
+	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	size_t bytes = (size_t)n_fds * sizeof(int);
+
+	if (n_fds) {
+		msg.msg_control = control;
+		msg.msg_controllen = CMSG_SPACE(bytes);
+		*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(bytes), .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		};
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), fds, bytes);
+	}
+	if (sendmsg(link, &msg, 0) < 0)
+		bail("sendmsg");
+}
+
+static int count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* What arena_channel_open() says to it; the peer then closes, if it is to. */
+static int open_with(enum arena_channel_kind kind, const struct said *s, bool closes)
+{
+	struct arena_channel_options o = { .kind = kind, .entries = ENTRIES, .timeout_ms = 200 };
+	struct arena_channel *ch;
+	const int on = 1;
+	int fds[2], ret;
+
+	if (arena_channel_link(fds))
+		bail("link");
+	/* Or the kernel leaves the credentials out, being asked too late. */
+	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	if (s->hello_size)
+		say_it(fds[1], &s->hello, s->hello_size, s->fds, s->n_fds);
+	if (s->ready_size)
+		say_it(fds[1], &s->ready, s->ready_size, &s->ready_fd, s->ready_fd >= 0);
+	if (closes)
+		close(fds[1]);
+	o.link = fds[0];
+	ret = arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch);
+	if (!ret)
+		arena_channel_close(ch);
+	if (!closes)
+		close(fds[1]);
+	return ret;
+}
+
+static enum arena_channel_kind kind;
+
+/* The truth but for what is changed. */
+#define LIE(error, what, ...) do {							\
+	struct said s = truth(kind);							\
+	int fds_before = count_fds();							\
+											\
+	__VA_ARGS__;									\
+	is(open_with(kind, &s, false), error, "%s: %s", kind_name(kind), what);		\
+	if (count_fds() != fds_before)							\
+		ok(false, "descriptors are left");					\
+} while (0)
+
+static void test_all(void)
+{
+	LIE(0, "the truth", (void)0);
+	LIE(-EPROTO, "wrong magic", s.hello.magic++);
+	LIE(-EPROTO, "another version", s.hello.version++);
+	LIE(-EPROTO, "another window", s.hello.entries++);
+	LIE(-EPROTO, "somebody else", s.hello.self++);
+	LIE(-EPROTO, "for somebody else", s.hello.peer++);
+	LIE(-EPROTO, "no kind", s.hello.kinds = 0);
+	LIE(-EPROTO, "a kind that there is not", s.hello.kinds |= 1U << 31);
+	LIE(-EPROTO, "AUTO as a kind", s.hello.kinds |= KIND_BIT(ARENA_CHANNEL_AUTO));
+	LIE(-EPROTO, "too short", s.hello_size--);
+	LIE(-EPROTO, "far too short", s.hello_size = 1);
+	LIE(-EPROTO, "a descriptor too many", s.fds[s.n_fds++] = pipe_fd);
+	LIE(-ETIMEDOUT, "nothing at all", s.hello_size = 0; s.ready_size = 0);
+	LIE(-ETIMEDOUT, "not ready", s.ready_size = 0);
+	LIE(-EPROTO, "ready before hello", s.hello_size = 0);
+	LIE(-EPROTO, "ready: wrong magic", s.ready.magic++);
+	LIE(-EPROTO, "ready: for nothing", s.ready.kinds = 0);
+	LIE(-EPROTO, "ready: for another kind", s.ready.kinds = KINDS_ALL & ~s.ready.kinds);
+	LIE(-EPROTO, "ready: something where nothing is to be", s.ready.reserved = 1);
+	LIE(-EPROTO, "ready: too short", s.ready_size--);
+	LIE(-EPROTO, "ready: a descriptor", s.ready_fd = pipe_fd);
+}
+
+static void test_closed(void)
+{
+	struct said s = truth(kind);
+
+	is(open_with(kind, &s, true), -EPIPE, "%s: it says all and closes", kind_name(kind));
+	s.ready_size = 0;
+	is(open_with(kind, &s, true), -EPIPE, "%s: it says hello and closes", kind_name(kind));
+	s.hello_size = 0;
+	is(open_with(kind, &s, true), -EPIPE, "%s: it closes", kind_name(kind));
+}
+
+static void test_descriptors(void)
+{
+	kind = ARENA_CHANNEL_EVENTFD;
+	LIE(-EPROTO, "no eventfd", s.n_fds = 0);
+	LIE(-EPROTO, "a pipe for an eventfd", s.fds[0] = pipe_fd);
+	LIE(-EPROTO, "a ring's eventfd for a socket", s.hello.kinds = KINDS_WITH_LINK;
+	    s.fds[0] = pipe_fd);
+	kind = ARENA_CHANNEL_HYBRID;
+	LIE(-EPROTO, "no mailbox", s.hello.mailbox = -1);
+	LIE(-EPROTO, "a pipe for a mailbox", s.hello.mailbox = pipe_fd);
+	LIE(-EPROTO, "a number of nothing", s.hello.mailbox = 99999);
+}
+
+/* Another process than the one that was named. */
+static void test_pid(void)
+{
+	struct arena_channel_options o = { .kind = ARENA_CHANNEL_SOCKET, .entries = ENTRIES,
+					   .timeout_ms = 200, .peer = 1 };
+	struct said s = truth(ARENA_CHANNEL_SOCKET);
+	struct arena_channel *ch;
+	const int on = 1;
+	int fds[2];
+
+	if (arena_channel_link(fds))
+		bail("link");
+	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	say_it(fds[1], &s.hello, s.hello_size, NULL, 0);
+	o.link = fds[0];
+	is(arena_channel_open(NULL, NULL, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch), -EPROTO,
+	   "another process than the one that was named");
+	close(fds[1]);
+}
+
+int main(void)
+{
+	struct io_uring ring;
+	int fds[2];
+
+	channel_test_begin();
+	event = eventfd(0, 0);
+	if (event < 0 || pipe(fds) || io_uring_queue_init(8, &ring, 0))
+		bail("descriptors");
+	pipe_fd = fds[0];
+	ring_fd = ring.ring_fd;
+	for (kind = ARENA_CHANNEL_MSG_RING; kind <= ARENA_CHANNEL_SOCKET; kind++) {
+		test_all();
+		test_closed();
+	}
+	test_descriptors();
+	test_pid();
+	io_uring_queue_exit(&ring);
+	return channel_test_end();
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: whoever holds a mailbox can do nothing with it but post, its owner
+ * included.
+ * Method: take one, and try all else.
+ */
+#include <libarena/mailbox.h>
+
+#include "channel.h"
+
+#define TAG	((uint64_t)ARENA_ROLE_SP(0) << 32)
+
+/* The holder of a mailbox: 0, or the number of what it should not be able to. */
+static int hold(pid_t from)
+{
+	int fd = mshare_take_ring(region, from, TAG, PATIENCE_MS);
+	struct iovec iov = { .iov_base = &fd, .iov_len = sizeof(fd) };
+
+	if (fd < 0)
+		return 1;
+	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, IORING_OFF_SQ_RING) != MAP_FAILED)
+		return 2;
+	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, IORING_OFF_CQ_RING) != MAP_FAILED)
+		return 3;
+	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, IORING_OFF_SQES) != MAP_FAILED)
+		return 4;
+	if (io_uring_enter((unsigned int)fd, 1, 0, 0, NULL) >= 0)
+		return 5;
+	if (io_uring_register((unsigned int)fd, IORING_REGISTER_BUFFERS, &iov, 1) >= 0)
+		return 6;
+	if (io_uring_register((unsigned int)fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) >= 0)
+		return 7;
+	return 0;
+}
+
+static void test_holder(struct arena_mailbox *box)
+{
+	pid_t parent = getpid(), pid = fork();
+	int status;
+
+	if (!pid) {
+		channel_base();
+		_exit(hold(parent));
+	}
+	if (mshare_publish_ring(region, box->ring.ring_fd, pid, TAG))
+		bail("publish");
+	waitpid(pid, &status, 0);
+	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	   "a holder can neither map, nor submit, nor register");
+}
+
+static void test_owner_is_bound(struct arena_mailbox *box)
+{
+	struct io_uring_probe *probe = calloc(1, sizeof(*probe) + 8 * sizeof(probe->ops[0]));
+
+	is(io_uring_register((unsigned int)box->ring.ring_fd, IORING_REGISTER_PROBE, probe, 8),
+	   -EACCES, "the owner cannot register anything either");
+	free(probe);
+}
+
+int main(void)
+{
+	struct arena_mailbox box;
+
+	channel_test_begin();
+	is(arena_mailbox_open(&box, 0), -EINVAL, "a mailbox of none");
+	is(arena_mailbox_open(&box, 65537), -EINVAL, "a mailbox of too many");
+	if (!ok(!arena_mailbox_open(&box, 1), "a mailbox of one"))
+		return channel_test_end();
+	test_owner_is_bound(&box);
+	test_holder(&box);
+	arena_mailbox_close(&box);
+	return channel_test_end();
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: what orders a handoff between two threads of one process is seen by
+ * ThreadSanitizer too, where it can be: the rings in shared memory, and sockets.
+ * Method: each thread has an end of a channel over a link; messages with plain
+ * stores to memory both ways. Kinds whose messages the kernel carries without
+ * ThreadSanitizer's knowledge, MSG_RING and HYBRID's wake-ups, are left out: it knows
+ * nothing of io_uring. Nor does it follow fences: that no wake-up is lost is for
+ * tests/model.
+ */
+#include <pthread.h>
+
+#include "channel.h"
+
+#define ENTRIES		32
+#define MESSAGES	20000
+#define PAYLOADS	(2 * ENTRIES)
+
+/* One way: written by one thread, read by the other. */
+static uint64_t payload[2][PAYLOADS];
+
+struct side {
+	pthread_t thread;
+	enum arena_channel_kind kind;
+	enum arena_wait wait;
+	int link;
+	int number;
+	const char *failed;
+};
+
+static uint64_t value(uint32_t i)
+{
+	return (i + 1) * 0x9e3779b97f4a7c15ULL;
+}
+
+static bool take(struct arena_channel *ch, int number, uint32_t *n)
+{
+	struct arena_msg m;
+	int ret = arena_channel_recv(ch, &m);
+
+	if (ret != 1)
+		return !ret;
+	if (m.index != *n || payload[!number][*n % PAYLOADS] != value(*n))
+		return false;
+	++*n;
+	return true;
+}
+
+static const char *exchange(struct arena_channel *ch, int number)
+{
+	uint32_t sent = 0, got = 0;
+
+	while (sent < MESSAGES || got < MESSAGES) {
+		struct arena_msg m = { .type = 1, .index = sent };
+		uint32_t before = sent + got;
+		int ret = -EAGAIN;
+
+		if (sent < MESSAGES) {
+			payload[number][sent % PAYLOADS] = value(sent);
+			ret = arena_channel_send(ch, &m);
+			sent += !ret;
+		}
+		if (ret && ret != -EAGAIN)
+			return "send";
+		if (!take(ch, number, &got))
+			return "receive";
+		if (sent + got == before && arena_channel_wait(ch, PATIENCE_MS) != 1)
+			return "wait";
+	}
+	return arena_channel_flush(ch) ? "flush" : NULL;
+}
+
+static void *run(void *arg)
+{
+	struct side *s = arg;
+	struct arena_channel_options o = { .kind = s->kind, .wait = s->wait, .link = s->link,
+					   .entries = ENTRIES, .timeout_ms = PATIENCE_MS };
+	uint32_t roles[2] = { ARENA_ROLE_NP(0), ARENA_ROLE_SP(0) };
+	struct arena_channel *ch;
+	struct arena_msg m = { .type = 1 };
+
+	s->failed = "open";
+	if (arena_channel_open(region, &layout, roles[s->number], roles[!s->number], &o, &ch))
+		return NULL;
+	s->failed = exchange(ch, s->number);
+	/* The end comes after all that was sent. */
+	if (s->number)
+		arena_channel_close(ch);
+	else if (receive(ch, &m) != -EPIPE)
+		s->failed = "end";
+	if (!s->number)
+		arena_channel_close(ch);
+	return NULL;
+}
+
+static void test(enum arena_channel_kind kind, enum arena_wait wait)
+{
+	struct side sides[2];
+	int fds[2];
+
+	if (arena_channel_link(fds))
+		bail("link");
+	for (int i = 0; i < 2; i++) {
+		sides[i] = (struct side){ .kind = kind, .wait = wait, .link = fds[i],
+					  .number = i };
+		if (pthread_create(&sides[i].thread, NULL, run, &sides[i]))
+			bail("pthread_create");
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(sides[i].thread, NULL);
+	ok(!sides[0].failed && !sides[1].failed, "%s, %s: %d messages each way (%s, %s)",
+	   kind_name(kind), wait_name(wait), MESSAGES, sides[0].failed ? sides[0].failed : "good",
+	   sides[1].failed ? sides[1].failed : "good");
+}
+
+int main(void)
+{
+	channel_test_begin();
+	for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++) {
+		test(ARENA_CHANNEL_EVENTFD, wait);
+		test(ARENA_CHANNEL_SOCKET, wait);
+	}
+	return channel_test_end();
+}

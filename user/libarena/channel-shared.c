@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The kinds HYBRID and EVENTFD: messages through the rings in shared memory. What
+ * they differ in is how they wake a peer that sleeps.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "channel-kind.h"
+
+static bool is_hybrid(const struct arena_channel *ch)
+{
+	return ch->options.kind == ARENA_CHANNEL_HYBRID;
+}
+
+/* The buffer of @writer's control group that is for the channel with @reader. */
+static void *control_buffer(const struct arena_channel *ch, void *base, uint32_t writer,
+			    uint32_t reader)
+{
+	const struct arena_layout *l = ch->layout;
+	int group = arena_layout_find(l, writer, ARENA_USE_CONTROL, 0);
+
+	if (group < 0 || ARENA_ROLE_IS_SP(writer) == ARENA_ROLE_IS_SP(reader) ||
+	    !arena_layout_has(l, (uint32_t)group, ARENA_ROLE_NUMBER(reader), 1))
+		return NULL;
+	return arena_layout_buffer(base, l, (uint32_t)group, ARENA_ROLE_NUMBER(reader));
+}
+
+/* The consumer's half comes first. */
+static struct arena_spsc_out *out_of(void *buffer)
+{
+	return (void *)((char *)buffer + sizeof(struct arena_spsc_in));
+}
+
+int channel_shared_find(struct arena_channel *ch)
+{
+	uint32_t window = ch->options.entries, entries = 1;
+	void *base, *own, *peers;
+	int ret;
+
+	if (!ch->m || !ch->layout || window > ch->layout->channel_entries)
+		return -EINVAL;
+	ret = mshare_attach(ch->m, &base);
+	if (ret)
+		return ret;
+	own = control_buffer(ch, base, ch->self, ch->peer);
+	peers = control_buffer(ch, base, ch->peer, ch->self);
+	if (!own || !peers)
+		return -EINVAL;
+	while (entries < window)
+		entries *= 2;
+	/* The peer looks only after it has heard of us. */
+	memset(own, 0, sizeof(struct arena_spsc_in));
+	memset(out_of(own), 0, sizeof(struct arena_spsc_out));
+	ret = arena_spsc_producer_init(&ch->producer, out_of(own), peers, entries);
+	if (!ret)
+		ret = arena_spsc_consumer_init(&ch->consumer, own, out_of(peers), entries);
+	arena_spsc_limit(&ch->producer, &ch->consumer, window);
+	return ret;
+}
+
+static int wake(struct arena_channel *ch)
+{
+	const struct arena_msg msg = channel_msg(CHANNEL_MSG_WAKE, 0);
+	const uint64_t one = 1;
+	int ret;
+
+	ch->counters.wakeups++;
+	if (is_hybrid(ch)) {
+		ret = channel_ring_post(ch, &msg);
+		return ret ? ret : channel_ring_submit(ch);
+	}
+	/* Full means that it is awake for good: EAGAIN is as good as written. */
+	if (write(ch->target, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		return -errno;
+	return 0;
+}
+
+/* What is in the mailbox but wake-ups, which have done their work. */
+static int drain_mailbox(struct arena_channel *ch)
+{
+	struct arena_msg msg;
+	int ret;
+
+	while ((ret = channel_ring_next(ch, &msg)) > 0) {
+		if (msg.type == CHANNEL_MSG_BYE)
+			ch->has_ended = true;
+		else if (msg.type != CHANNEL_MSG_WAKE)
+			return -EPROTO;
+	}
+	return ret;
+}
+
+static int drain(struct arena_channel *ch)
+{
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+
+	if (is_hybrid(ch))
+		return drain_mailbox(ch);
+	/* NOWAIT: the peer has it too, and might make it one that blocks. */
+	if (preadv2(ch->event, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+		return -errno;
+	return 0;
+}
+
+static int shared_send(struct arena_channel *ch, const struct arena_msg *msg)
+{
+	return arena_spsc_put(&ch->producer, msg);
+}
+
+static int shared_flush(struct arena_channel *ch)
+{
+	return arena_spsc_must_wake(&ch->producer) ? wake(ch) : 0;
+}
+
+static int taken(struct arena_channel *ch, const struct arena_msg *msg)
+{
+	if (msg->type >= ARENA_MSG_CHANNEL)
+		return -EPROTO;
+	if (++ch->unchecked >= ch->credit.quantum) {
+		ch->unchecked = 0;
+		if (arena_spsc_must_resume(&ch->consumer))
+			wake(ch);
+	}
+	return 1;
+}
+
+static int shared_recv(struct arena_channel *ch, struct arena_msg *msg)
+{
+	int ret = arena_spsc_get(&ch->consumer, msg);
+
+	if (ret > 0)
+		return taken(ch, msg);
+	if (ret || !is_hybrid(ch) || !io_uring_cq_ready(&ch->box.ring))
+		return ret;
+	return drain_mailbox(ch);
+}
+
+static bool shared_has_message(struct arena_channel *ch)
+{
+	return arena_spsc_has_message(&ch->consumer) ||
+	       (is_hybrid(ch) && io_uring_cq_ready(&ch->box.ring));
+}
+
+static bool shared_has_room(struct arena_channel *ch)
+{
+	return arena_spsc_has_room(&ch->producer);
+}
+
+static bool shared_arm(struct arena_channel *ch)
+{
+	bool is_idle = arena_spsc_sleep(&ch->consumer);
+
+	ch->is_waiting = ch->is_stalled;
+	if (ch->is_waiting && !arena_spsc_stall(&ch->producer))
+		is_idle = false;
+	return is_idle;
+}
+
+static int shared_disarm(struct arena_channel *ch)
+{
+	arena_spsc_awake(&ch->consumer);
+	if (ch->is_waiting)
+		arena_spsc_resume(&ch->producer);
+	ch->is_waiting = false;
+	return drain(ch);
+}
+
+/* The link, which is closed then, says it for EVENTFD. */
+static void shared_bye(struct arena_channel *ch)
+{
+	if (is_hybrid(ch))
+		channel_ring_bye(ch);
+}
+
+static int shared_fd(const struct arena_channel *ch)
+{
+	return is_hybrid(ch) ? ch->box.ring.ring_fd : ch->event;
+}
+
+const struct channel_ops channel_shared_ops = {
+	.send = shared_send,
+	.flush = shared_flush,
+	.recv = shared_recv,
+	.has_message = shared_has_message,
+	.has_room = shared_has_room,
+	.arm = shared_arm,
+	.disarm = shared_disarm,
+	.bye = shared_bye,
+	.fd = shared_fd,
+	.spins_max = SPINS_IN_MEMORY,
+};
