@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An arena with a ring, as the NP of a region of its own, for tests of rings.
+ */
+#ifndef TESTS_ARENA_RING_RIG_H
+#define TESTS_ARENA_RING_RIG_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libarena/ring.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "region.h"
+
+#define RIG_LENGTH	(16UL << 20)
+/* Long enough that only a hang takes it. */
+#define RIG_PATIENCE_MS	20000
+
+/**
+ * struct rig - what a test works on
+ * @name: of the region
+ * @m: region
+ * @a: arena, NP 0
+ * @r: ring
+ */
+struct rig {
+	const char *name;
+	struct mshare *m;
+	struct arena *a;
+	struct arena_ring *r;
+};
+
+static const struct arena_ring_options rig_options = { .entries = 16, .files = 16 };
+
+/* An arena without a ring. */
+static inline struct rig rig_arena(const char *name)
+{
+	struct rig rig = { .name = name };
+	struct arena_config c;
+	int ret;
+
+	arena_config_init(&c, RIG_LENGTH);
+	rig.m = arena_test_arena(name, &c);
+	ret = arena_open(rig.m, ARENA_ROLE_NP(0), &rig.a);
+	if (ret)
+		bail("cannot open the arena: %s", strerror(-ret));
+	return rig;
+}
+
+static inline struct arena_ring *rig_ring(struct arena *a,
+					  const struct arena_ring_options *o)
+{
+	struct arena_features f;
+	struct arena_ring *r;
+	int ret = arena_ring_open(a, o, &r);
+
+	if (ret == -EOPNOTSUPP && arena_probe(&f) && arena_features_why(&f)) {
+		printf("1..0 # SKIP %s\n", arena_features_why(&f));
+		exit(EXIT_SUCCESS);
+	}
+	if (ret)
+		bail("cannot open a ring: %s", strerror(-ret));
+	return r;
+}
+
+static inline struct rig rig_open(const char *name)
+{
+	struct rig rig = rig_arena(name);
+
+	rig.r = rig_ring(rig.a, &rig_options);
+	return rig;
+}
+
+static inline void rig_close(struct rig *rig)
+{
+	arena_ring_close(rig->r);
+	is(arena_close(rig->a), 0, "closed: no buffer is lent");
+	arena_test_end(rig->name, rig->m);
+}
+
+/* A run of @count payload buffers, of 4096 bytes each, all bytes @fill. */
+static inline struct arena_buf rig_buf(struct rig *rig, uint32_t count, int fill)
+{
+	struct arena_buf b = { 0 };
+	int ret = arena_get_for(rig->a, ARENA_USE_PAYLOAD, count, &b);
+
+	if (ret)
+		bail("cannot get %u buffers: %s", count, strerror(-ret));
+	memset(arena_write(rig->a, b), fill, arena_size(rig->a, b));
+	return b;
+}
+
+/* Is every byte this one? Only for a buffer that may be read. */
+static inline bool rig_is(struct rig *rig, struct arena_buf b, uint32_t length, int fill)
+{
+	const unsigned char *p = arena_read(rig->a, b);
+
+	for (uint32_t i = 0; p && i < length; i++)
+		if (p[i] != fill)
+			return false;
+	return p;
+}
+
+static inline struct arena_file rig_file(struct rig *rig, int fd)
+{
+	struct arena_file f = { 0 };
+	int ret = arena_ring_add_file(rig->r, fd, &f);
+
+	if (ret)
+		bail("cannot add a file: %s", strerror(-ret));
+	return f;
+}
+
+/* A regular file of @length bytes @fill, in memory. */
+static inline int rig_fd(size_t length, int fill)
+{
+	int fd = memfd_create("rig", MFD_CLOEXEC);
+	char block[4096];
+
+	memset(block, fill, sizeof(block));
+	for (size_t at = 0; at < length; at += sizeof(block)) {
+		size_t n = length - at < sizeof(block) ? length - at : sizeof(block);
+
+		if (pwrite(fd, block, n, (off_t)at) != (ssize_t)n)
+			bail("cannot write a file");
+	}
+	return fd;
+}
+
+/* The next event; that there is one at all is part of the test. */
+static inline struct arena_event rig_next(struct rig *rig)
+{
+	struct arena_event e = { 0 };
+	int ret;
+
+	do
+		ret = arena_ring_next(rig->r, &e, RIG_PATIENCE_MS);
+	while (ret == -EINTR);
+	if (ret != 1)
+		bail("no event: %d", ret);
+	return e;
+}
+
+/* Is there none now? */
+static inline bool rig_quiet(struct rig *rig)
+{
+	struct arena_event e;
+
+	return !arena_ring_next(rig->r, &e, 0);
+}
+
+/* A TCP connection over the loopback device: [0] connected, [1] accepted. */
+static inline void rig_tcp(int pair[2])
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(any);
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(sock, (struct sockaddr *)&any, size) || listen(sock, 1) ||
+	    getsockname(sock, (struct sockaddr *)&any, &size) ||
+	    connect(pair[0], (struct sockaddr *)&any, size))
+		bail("cannot connect: %s", strerror(errno));
+	pair[1] = accept(sock, NULL, NULL);
+	close(sock);
+}
+
+#endif /* TESTS_ARENA_RING_RIG_H */

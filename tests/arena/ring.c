@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a ring does what its interface says: operations on buffers and files, each
+ * with its events; and so it does without any feature that it can do without.
+ * Method: every operation on files, pipes and sockets; then all that again with
+ * features masked, each alone and all together, and with registered buffers.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <pthread.h>
+
+#include "ring-rig.h"
+
+static void test_options(struct rig *rig)
+{
+	struct arena_ring_options o = { .entries = 0, .files = 1 };
+	struct arena_features none = { 0 };
+	struct arena_ring *r;
+
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "no entries");
+	o.entries = ARENA_RING_MAX_ENTRIES + 1;
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many");
+	o = (struct arena_ring_options){ .entries = 1 };
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "no files");
+	o.files = ARENA_RING_MAX_FILES + 1;
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many");
+	o = (struct arena_ring_options){ .entries = 1, .files = 1, .features = &none };
+	is(arena_ring_open(rig->a, &o, &r), -EOPNOTSUPP, "a kernel that has nothing");
+	is(arena_ring_close(NULL), 0, "NULL is closed already");
+}
+
+static void test_file(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 3, 'x');
+	int fd = rig_fd(0, 0);
+	struct arena_file f = rig_file(rig, fd);
+	struct arena_io io = { .file = f, .buf = b, .from = 96, .length = 8000, .offset = 5,
+			       .cookie = 7 };
+	struct arena_event e;
+	struct arena_op op;
+	char bytes[8100];
+
+	is(arena_ring_write(rig->r, &io, &op), 0, "a write begins");
+	is(arena_state(rig->a, b), ARENA_LENT, "its buffer is lent at once");
+	is(arena_put(rig->a, b), -EBUSY, "and not to be freed");
+	ok(!arena_write(rig->a, b), "nor to be written");
+	e = rig_next(rig);
+	ok(e.cookie == 7 && e.op.slot == op.slot && e.op.generation == op.generation &&
+	   e.buf.index == b.index && e.file.slot == f.slot, "the event says of what it is");
+	is(e.result, 8000, "all is written");
+	is(e.flags, 0, "and that is all");
+	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer is ours again");
+	is(pread(fd, bytes, sizeof(bytes), 0), 8005, "the file has it");
+	ok(bytes[4] == 0 && bytes[5] == 'x' && bytes[8004] == 'x', "where it belongs");
+
+	is(arena_ring_fsync(rig->r, f, true, 8, NULL), 0, "a sync begins");
+	is(rig_next(rig).result, 0, "and ends");
+	memset(arena_write(rig->a, b), 0, 12288);
+	io = (struct arena_io){ .file = f, .buf = b, .length = 12288 };
+	arena_ring_read(rig->r, &io, NULL);
+	e = rig_next(rig);
+	is(e.result, 8005, "a read goes up to the end of the file");
+	is(e.flags, ARENA_EVENT_SHORT, "and says that it did");
+	is(arena_ring_remove_file(rig->r, f), 0, "the file is removed");
+	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "and stale");
+	is(arena_ring_remove_file(rig->r, f), -ESTALE, "for all");
+	arena_put(rig->a, b);
+	close(fd);
+}
+
+static void test_misuse(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 'x');
+	int fd = rig_fd(4096, 'f');
+	struct arena_file f = rig_file(rig, fd);
+	struct arena_io io = { .file = f, .buf = b, .from = 1, .length = 4096 };
+	struct arena_op none = { 0 };
+
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "longer than the buffer");
+	io.from = 4097;
+	io.length = 1;
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "behind the buffer");
+	io.from = 0;
+	io.length = 0;
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "nothing");
+	io.length = 4096;
+	io.file = (struct arena_file){ 0 };
+	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "no file");
+	io.file = (struct arena_file){ 1000, 1 };
+	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "nowhere near a file");
+	is(arena_ring_add_file(rig->r, -1, &f), -EBADF, "not even an fd");
+	is(arena_ring_cancel(rig->r, none), -ESTALE, "no operation");
+	is(arena_state(rig->a, b), ARENA_OWNED, "none of that lends the buffer");
+	is(arena_ring_pending(rig->r), 0, "or is pending");
+	io.file = rig_file(rig, fd);
+	arena_put(rig->a, b);
+	ok(arena_ring_read(rig->r, &io, NULL) < 0, "a buffer that was freed");
+	is(arena_ring_pending(rig->r), 0, "is not read into");
+	arena_ring_remove_file(rig->r, io.file);
+	arena_ring_remove_file(rig->r, f);
+	close(fd);
+}
+
+static void test_socket(struct rig *rig)
+{
+	struct arena_buf in = rig_buf(rig, 1, 0), out = rig_buf(rig, 1, 'o');
+	struct arena_event e;
+	struct arena_io io;
+	struct arena_op op;
+	int pair[2];
+
+	rig_tcp(pair);
+	io = (struct arena_io){ .file = rig_file(rig, pair[0]), .buf = in, .length = 4096,
+				.cookie = 1 };
+	is(arena_ring_recv(rig->r, &io, &op), 0, "a recv begins");
+	is(arena_ring_recv(rig->r, &io, NULL), -EBUSY, "a second would mix with it");
+	ok(rig_quiet(rig), "it waits");
+	is(write(pair[1], "hello", 5), 5, "until something comes");
+	e = rig_next(rig);
+	is(e.result, 5, "and takes what there is");
+	ok(!memcmp(arena_read(rig->a, in), "hello", 5), "as it was");
+
+	io.buf = out;
+	is(arena_ring_send(rig->r, &io, NULL), 0, "a send begins");
+	is(arena_ring_send(rig->r, &io, NULL), -EBUSY, "a second would mix with it");
+	is(rig_next(rig).result, 4096, "all is sent");
+	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "a send without a copy");
+	e = rig_next(rig);
+	is(e.result, 4096, "is sent");
+	if (e.flags & ARENA_EVENT_MORE) {
+		char taken[8192];
+
+		is(arena_state(rig->a, out), ARENA_LENT, "its buffer is lent still");
+		is(recv(pair[1], taken, sizeof(taken), MSG_WAITALL), 8192, "the peer takes it");
+		e = rig_next(rig);
+		is(e.flags, 0, "then it is ours");
+		is(e.result, 4096, "with the result again");
+	}
+	is(arena_state(rig->a, out), ARENA_OWNED, "the buffer is ours");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+	arena_put(rig->a, in);
+	arena_put(rig->a, out);
+}
+
+static void test_remove_pending(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io io = { .buf = b, .length = 4096 };
+	struct arena_event e;
+	char byte;
+	int pair[2];
+
+	rig_tcp(pair);
+	io.file = rig_file(rig, pair[0]);
+	close(pair[0]);
+	arena_ring_recv(rig->r, &io, NULL);
+	ok(rig_quiet(rig), "a recv waits");
+	is(arena_ring_remove_file(rig->r, io.file), 0, "its socket is removed");
+	e = rig_next(rig);
+	ok(e.flags & ARENA_EVENT_CANCELED, "that cancels it");
+	is(e.result, -ECANCELED, "and it says so");
+	is(arena_state(rig->a, b), ARENA_OWNED, "its buffer is ours");
+	is(recv(pair[1], &byte, 1, 0), 0, "the peer sees the end");
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
+static void test_abort(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 'z');
+	struct arena_io io = { .buf = b, .length = 4096 };
+	int pair[2];
+	char byte;
+
+	rig_tcp(pair);
+	io.file = rig_file(rig, pair[0]);
+	close(pair[0]);
+	arena_ring_recv(rig->r, &io, NULL);
+	ok(rig_quiet(rig), "a recv waits");
+	is(arena_ring_abort_file(rig->r, io.file), 0, "its socket is aborted");
+	is(arena_ring_abort_file(rig->r, io.file), -ESTALE, "once");
+	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "that cancels it");
+	is(recv(pair[1], &byte, 1, 0), -1, "the peer sees");
+	is(errno, ECONNRESET, "a reset");
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
+static void test_accept(struct rig *rig)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(any);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct arena_buf b = rig_buf(rig, 1, 'a');
+	struct arena_file f;
+	struct arena_event e;
+	struct arena_op op;
+
+	if (bind(listener, (struct sockaddr *)&any, size) || listen(listener, 4) ||
+	    getsockname(listener, (struct sockaddr *)&any, &size))
+		bail("cannot listen");
+	f = rig_file(rig, listener);
+	is(arena_ring_accept(rig->r, f, 3, &op), 0, "an accept begins");
+	for (int i = 0; i < 3; i++) {
+		int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		char byte = 0;
+
+		is(connect(sock, (struct sockaddr *)&any, size), 0, "client %d comes", i);
+		e = rig_next(rig);
+		ok(!e.result && e.cookie == 3 && (e.flags & ARENA_EVENT_MORE), "and is accepted");
+		arena_ring_send(rig->r, &(struct arena_io){ .file = e.file, .buf = b,
+							    .length = 1 }, NULL);
+		is(rig_next(rig).result, 1, "is sent something");
+		ok(recv(sock, &byte, 1, 0) == 1 && byte == 'a', "and has it");
+		is(arena_ring_remove_file(rig->r, e.file), 0, "is removed");
+		is(recv(sock, &byte, 1, 0), 0, "and notices");
+		close(sock);
+	}
+	is(arena_ring_cancel(rig->r, op), 0, "the accept is cancelled");
+	e = rig_next(rig);
+	ok(e.flags == ARENA_EVENT_CANCELED && e.result == -ECANCELED, "and ends");
+	is(arena_ring_cancel(rig->r, op), -ESTALE, "for good");
+	arena_ring_remove_file(rig->r, f);
+	close(listener);
+	arena_put(rig->a, b);
+}
+
+static void test_poll(struct rig *rig)
+{
+	struct arena_file f;
+	struct arena_event e;
+	struct arena_op op;
+	int pipes[2];
+	char byte;
+
+	if (pipe2(pipes, O_CLOEXEC))
+		bail("no pipe");
+	f = rig_file(rig, pipes[0]);
+	is(arena_ring_poll(rig->r, f, POLLIN, false, 1, NULL), 0, "a poll begins");
+	ok(rig_quiet(rig), "and waits");
+	is(write(pipes[1], "a", 1), 1, "until something comes");
+	e = rig_next(rig);
+	ok((e.result & POLLIN) && !e.flags, "it tells so, and ends");
+	is(arena_ring_poll(rig->r, f, POLLIN, true, 2, &op), 0, "one that goes on");
+	for (int i = 0; i < 3; i++) {
+		e = rig_next(rig);
+		ok((e.result & POLLIN) && (e.flags & ARENA_EVENT_MORE), "tells, and goes on");
+		is(read(pipes[0], &byte, 1), 1, "nothing is left");
+		/* Without multishot it may have looked again before that was read. */
+		while (!rig_quiet(rig))
+			;
+		is(write(pipes[1], "b", 1), 1, "something new");
+	}
+	arena_ring_cancel(rig->r, op);
+	do
+		e = rig_next(rig);
+	while (e.flags & ARENA_EVENT_MORE);
+	ok(e.flags & ARENA_EVENT_CANCELED, "until it is cancelled");
+	arena_ring_remove_file(rig->r, f);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void test_timeout(struct rig *rig)
+{
+	struct arena_event e;
+	struct arena_op op;
+
+	is(arena_ring_timeout(rig->r, 1000, 5, NULL), 0, "a timeout begins");
+	e = rig_next(rig);
+	ok(e.result == -ETIME && e.cookie == 5, "and ends");
+	arena_ring_timeout(rig->r, 3600000000000ULL, 6, &op);
+	ok(rig_quiet(rig), "a long one takes its time");
+	is(arena_ring_cancel(rig->r, op), 0, "and is cancelled");
+	is(arena_ring_cancel(rig->r, op), -EALREADY, "once at a time");
+	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "and ends");
+	is(arena_ring_next(rig->r, &e, 1), 0, "no event in a millisecond");
+}
+
+/* A file that is O_NONBLOCK: the kernel says -EAGAIN where the ring waits. */
+static void test_nonblock(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io io = { .buf = b, .length = 3 };
+	int pipes[2];
+
+	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK))
+		bail("no pipe");
+	io.file = rig_file(rig, pipes[0]);
+	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of what does not wait");
+	ok(rig_quiet(rig), "waits");
+	is(write(pipes[1], "ab", 2), 2, "for something");
+	ok(rig_quiet(rig), "and for the rest");
+	is(write(pipes[1], "c", 1), 1, "which comes");
+	is(rig_next(rig).result, 3, "all is read");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pipes[0]);
+	close(pipes[1]);
+	arena_put(rig->a, b);
+}
+
+/* What a failed message leaves on the ring of its sender. */
+static void test_message(struct rig *rig)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(arena_ring_uring(rig->r));
+	struct arena_event e;
+
+	io_uring_prep_msg_ring(sqe, -1, 0, 0, 0);
+	io_uring_sqe_set_data64(sqe, arena_ring_message(99));
+	e = rig_next(rig);
+	ok(e.flags == ARENA_EVENT_MESSAGE && e.cookie == arena_ring_message(99),
+	   "a message that fails is an event");
+	is(e.result, -EBADF, "and says why");
+}
+
+static void test_all(struct rig *rig)
+{
+	test_file(rig);
+	test_misuse(rig);
+	test_socket(rig);
+	test_remove_pending(rig);
+	test_abort(rig);
+	test_accept(rig);
+	test_poll(rig);
+	test_timeout(rig);
+	test_nonblock(rig);
+	test_message(rig);
+	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
+}
+
+/* The same with these features, or by what can be done in their place. */
+static void test_features(struct rig *rig, const struct arena_features *f, const char *what,
+			  bool registered)
+{
+	struct arena_ring_options o = rig_options;
+
+	diag("%s", what);
+	o.features = f;
+	o.registered = registered;
+	arena_ring_close(rig->r);
+	rig->r = rig_ring(rig->a, &o);
+	test_all(rig);
+}
+
+static void test_fallbacks(struct rig *rig)
+{
+	struct arena_features all, least, f;
+
+	arena_probe(&all);
+	least = all;
+	for (int i = 0; i < ARENA_N_FEATURES; i++) {
+		const struct arena_feature_info *info = arena_feature_info(i);
+
+		f = all;
+		arena_probe_without(&f, info->name);
+		if (info->needed || !arena_has(&all, i))
+			continue;
+		arena_probe_without(&least, info->name);
+		if (i <= ARENA_HAS_SEND_ZC)
+			test_features(rig, &f, info->name, false);
+	}
+	test_features(rig, &least, "with the least", false);
+	test_features(rig, &least, "with the least, registered", true);
+	test_features(rig, &all, "with all, registered", true);
+}
+
+int main(void)
+{
+	struct rig rig = rig_open("ring");
+
+	test_options(&rig);
+	test_all(&rig);
+	test_fallbacks(&rig);
+	rig_close(&rig);
+	return done_testing();
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What this kernel's io_uring can do, found by trying it, never by its version.
+ *
+ * One table, in probe.c, says of each feature since when there is one and what the
+ * library does without it: docs/hazards.md has the same table, and a test compares.
+ */
+#ifndef ARENA_PROBE_H
+#define ARENA_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * enum arena_feature - what a kernel may lack
+ * @ARENA_HAS_IO_URING: any io_uring, and leave to use it
+ * @ARENA_HAS_NODROP: completions that find no room are kept
+ * @ARENA_HAS_EXT_ARG: waiting with a timeout that is no operation of its own
+ * @ARENA_HAS_SHUTDOWN: IORING_OP_SHUTDOWN
+ * @ARENA_HAS_DIRECT: direct descriptors in a table that begins empty, with a part
+ *	for what the kernel accepts
+ * @ARENA_HAS_CANCEL_ALL: cancelling all there is, or all of a file
+ * @ARENA_HAS_SUBMIT_ALL: IORING_SETUP_SUBMIT_ALL
+ * @ARENA_HAS_TASKRUN_FLAG: IORING_SETUP_TASKRUN_FLAG
+ * @ARENA_HAS_SINGLE_ISSUER: IORING_SETUP_SINGLE_ISSUER
+ * @ARENA_HAS_DEFER_TASKRUN: IORING_SETUP_DEFER_TASKRUN
+ * @ARENA_HAS_CQE_SKIP: IOSQE_CQE_SKIP_SUCCESS
+ * @ARENA_HAS_POLL_MULTISHOT: a poll that goes on
+ * @ARENA_HAS_ACCEPT_MULTISHOT: an accept that goes on
+ * @ARENA_HAS_BUFFER_RING: buffers that the kernel takes at completion
+ * @ARENA_HAS_RECV_MULTISHOT: a recv that goes on
+ * @ARENA_HAS_SEND_ZC: sending without a copy
+ * @ARENA_HAS_MSG_RING: IORING_OP_MSG_RING
+ * @ARENA_HAS_RESTRICTIONS: rings that allow only what is listed
+ * @ARENA_HAS_NO_MMAP: rings in memory of the caller's
+ * @ARENA_N_FEATURES: how many there are
+ */
+enum arena_feature {
+	ARENA_HAS_IO_URING,
+	ARENA_HAS_NODROP,
+	ARENA_HAS_EXT_ARG,
+	ARENA_HAS_SHUTDOWN,
+	ARENA_HAS_DIRECT,
+	ARENA_HAS_CANCEL_ALL,
+	ARENA_HAS_SUBMIT_ALL,
+	ARENA_HAS_TASKRUN_FLAG,
+	ARENA_HAS_SINGLE_ISSUER,
+	ARENA_HAS_DEFER_TASKRUN,
+	ARENA_HAS_CQE_SKIP,
+	ARENA_HAS_POLL_MULTISHOT,
+	ARENA_HAS_ACCEPT_MULTISHOT,
+	ARENA_HAS_BUFFER_RING,
+	ARENA_HAS_RECV_MULTISHOT,
+	ARENA_HAS_SEND_ZC,
+	ARENA_HAS_MSG_RING,
+	ARENA_HAS_RESTRICTIONS,
+	ARENA_HAS_NO_MMAP,
+	ARENA_N_FEATURES,
+};
+
+/**
+ * struct arena_feature_info - a line of the table
+ * @name: short, for people and for arena_probe_without()
+ * @kernel: the first mainline kernel that has it
+ * @needed: arena_ring_open() refuses to work without it
+ * @without: what the library does without it
+ */
+struct arena_feature_info {
+	const char *name;
+	const char *kernel;
+	bool needed;
+	const char *without;
+};
+
+/**
+ * struct arena_features - what was found
+ * @has: bit n is set for feature n
+ * @error: why there is no io_uring at all, as -errno; else 0
+ */
+struct arena_features {
+	uint32_t has;
+	int error;
+};
+
+/** arena_feature_info() - the line of a feature; NULL from ARENA_N_FEATURES on */
+const struct arena_feature_info *arena_feature_info(enum arena_feature feature);
+
+/** arena_has() - was it found? */
+static inline bool arena_has(const struct arena_features *f, enum arena_feature feature)
+{
+	return f->has >> feature & 1;
+}
+
+/**
+ * arena_probe() - try everything
+ * @f: filled
+ *
+ * Some fifty system calls, on rings of its own that are gone afterwards.
+ *
+ * Return: 0; -EOPNOTSUPP if something that is needed is missing, see
+ * arena_features_why(); -EMFILE, -ENFILE or -ENOMEM if nothing could be learnt.
+ */
+int arena_probe(struct arena_features *f);
+
+/**
+ * arena_probe_without() - forget a feature, to see how one does without
+ *
+ * What cannot be without it is forgotten as well.
+ *
+ * Return: 0, or -ENOENT if none has this name.
+ */
+int arena_probe_without(struct arena_features *f, const char *name);
+
+/**
+ * arena_features_why() - why arena_ring_open() answers -EOPNOTSUPP
+ *
+ * Return: what is missing and what to do about it, a constant text; NULL if all
+ * that is needed is there.
+ */
+const char *arena_features_why(const struct arena_features *f);
+
+#endif /* ARENA_PROBE_H */

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ring-private.h"
+
+#define PAGE		4096
+#define MAX_CQ		65536U
+#define MAX_SQ		1024U
+
+/* How often closing asks again that everything ends. */
+#define CLOSE_NS	100000000L
+
+/* Each file: a cancellation, a shutdown, a disconnection. */
+#define OWN_PER_FILE	3
+
+static uint64_t thread_id(void)
+{
+	static uint64_t last;
+	static __thread uint64_t id;
+
+	if (!id)
+		id = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	return id;
+}
+
+int ring_check(const struct arena_ring *r)
+{
+	if (!*r->here)
+		return -ECHILD;
+	return r->thread == thread_id() ? 0 : -EEXIST;
+}
+
+static bool sound(const struct arena_ring_options *o)
+{
+	return o->entries && o->entries <= ARENA_RING_MAX_ENTRIES &&
+	       o->files && o->files <= ARENA_RING_MAX_FILES;
+}
+
+static int find_features(struct arena_ring *r, const struct arena_features *wanted)
+{
+	if (!wanted)
+		return arena_probe(&r->features);
+	r->features = *wanted;
+	return arena_features_why(wanted) ? -EOPNOTSUPP : 0;
+}
+
+static uint32_t setup_flags(const struct arena_features *f)
+{
+	uint32_t flags = IORING_SETUP_CQSIZE;
+
+	if (arena_has(f, ARENA_HAS_SUBMIT_ALL))
+		flags |= IORING_SETUP_SUBMIT_ALL;
+	if (arena_has(f, ARENA_HAS_SINGLE_ISSUER))
+		flags |= IORING_SETUP_SINGLE_ISSUER;
+	if (arena_has(f, ARENA_HAS_DEFER_TASKRUN))
+		flags |= IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+	return flags;
+}
+
+/*
+ * Room for all completions that can be under way at once: two of each operation, as
+ * a zero-copy send has, and the ring's own. Only the events in between of what goes
+ * on can fill it: the kernel ends that then, and it is begun anew.
+ */
+static uint32_t completions(const struct arena_ring *r)
+{
+	uint32_t n = 3 * r->n_ops + OWN_PER_FILE * r->n_files, all = 1;
+
+	while (all < n)
+		all *= 2;
+	return all;
+}
+
+static int open_uring(struct arena_ring *r)
+{
+	struct io_uring_params params = {
+		.flags = setup_flags(&r->features),
+		.cq_entries = completions(r),
+	};
+	int ret;
+
+	ret = io_uring_queue_init_params(r->n_ops < MAX_SQ ? r->n_ops : MAX_SQ, &r->uring,
+					 &params);
+	if (ret)
+		return ret;
+	r->own_max = params.cq_entries - 2 * r->n_ops;
+	/* A child has no use for it, and could spoil it. */
+	io_uring_ring_dontfork(&r->uring);
+	ret = files_init(r);
+	if (ret)
+		io_uring_queue_exit(&r->uring);
+	return ret;
+}
+
+/* What does not want to be registered, for want of leave to pin it, is used without. */
+static void register_groups(struct arena_ring *r)
+{
+	const struct arena_layout *l = arena_layout(r->a);
+
+	if (io_uring_register_buffers_sparse(&r->uring, l->n_groups))
+		return;
+	for (uint32_t i = 0; i < l->n_groups; i++) {
+		const struct arena_group *g = &l->group[i];
+		struct iovec all = {
+			.iov_base = (char *)arena_base(r->a) + g->offset,
+			.iov_len = (size_t)g->buffer_size * g->count,
+		};
+		__u64 tag = 0;
+
+		if (g->role != arena_role(r->a) || g->use == ARENA_USE_CONTROL)
+			continue;
+		r->registered[i] = io_uring_register_buffers_update_tag(&r->uring, i, &all,
+									&tag, 1) == 1;
+	}
+}
+
+static void free_ring(struct arena_ring *r)
+{
+	if (r->here)
+		munmap(r->here, PAGE);
+	free(r->registered);
+	free(r->files);
+	free(r->ops);
+	free(r);
+}
+
+static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_options *o)
+{
+	struct arena_ring *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->a = a;
+	r->n_ops = o->entries;
+	r->n_files = 2 * o->files;
+	r->thread = thread_id();
+	r->ops = calloc(r->n_ops, sizeof(*r->ops));
+	r->files = calloc(r->n_files, sizeof(*r->files));
+	r->registered = calloc(arena_layout(a)->n_groups, sizeof(*r->registered));
+	r->here = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (r->here == MAP_FAILED)
+		r->here = NULL;
+	if (!r->ops || !r->files || !r->registered || !r->here ||
+	    madvise(r->here, PAGE, MADV_WIPEONFORK)) {
+		free_ring(r);
+		return NULL;
+	}
+	*r->here = 1;
+	ops_init(r);
+	return r;
+}
+
+int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
+		    struct arena_ring **out)
+{
+	struct arena_ring *r;
+	int ret;
+
+	if (!sound(o))
+		return -EINVAL;
+	r = new_ring(a, o);
+	if (!r)
+		return -ENOMEM;
+	ret = find_features(r, o->features);
+	if (!ret)
+		ret = open_uring(r);
+	if (ret) {
+		free_ring(r);
+		return ret;
+	}
+	if (o->registered)
+		register_groups(r);
+	*out = r;
+	return 0;
+}
+
+struct io_uring *arena_ring_uring(struct arena_ring *r)
+{
+	return &r->uring;
+}
+
+uint32_t arena_ring_pending(const struct arena_ring *r)
+{
+	return r->pending;
+}
+
+int ring_submit(struct arena_ring *r)
+{
+	int all = 0;
+
+	/* Without SUBMIT_ALL the kernel stops behind one that could not be begun. */
+	while (io_uring_sq_ready(&r->uring)) {
+		int ret = io_uring_submit(&r->uring);
+
+		if (ret <= 0)
+			return ret ? ret : -EAGAIN;
+		all += ret;
+	}
+	return all;
+}
+
+int arena_ring_submit(struct arena_ring *r)
+{
+	int ret = ring_check(r);
+
+	return ret ? ret : ring_submit(r);
+}
+
+int ring_room(struct arena_ring *r, uint32_t n)
+{
+	int ret = 0;
+
+	if (io_uring_sq_space_left(&r->uring) < n)
+		ret = ring_submit(r);
+	return ret < 0 ? ret : 0;
+}
+
+int ring_own_room(struct arena_ring *r, uint32_t n)
+{
+	return r->own_max - r->own < n ? -EAGAIN : ring_room(r, n);
+}
+
+struct io_uring_sqe *ring_own_sqe(struct arena_ring *r)
+{
+	r->own++;
+	return io_uring_get_sqe(&r->uring);
+}
+
+static bool complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
+		     struct arena_event *event)
+{
+	uint32_t generation = cqe->user_data >> 32 & GENERATION_MAX;
+	uint32_t slot = (uint32_t)cqe->user_data;
+
+	switch ((enum ring_tag)(cqe->user_data >> 62)) {
+	case TAG_OP:
+		return op_complete(r, cqe, event);
+	case TAG_CANCEL:
+		r->own--;
+		op_cancel_complete(r, slot, generation);
+		return false;
+	case TAG_FILE:
+		r->own--;
+		file_done(r, slot);
+		return false;
+	case TAG_MESSAGE:
+		break;
+	}
+	*event = (struct arena_event){
+		.cookie = cqe->user_data,
+		.result = cqe->res,
+		.flags = ARENA_EVENT_MESSAGE,
+	};
+	return true;
+}
+
+/* What has come, without waiting. */
+static bool next_ready(struct arena_ring *r, struct arena_event *event)
+{
+	struct io_uring_cqe *first, cqe;
+
+	for (;;) {
+		if (ops_again(r, event))
+			return true;
+		if (io_uring_peek_cqe(&r->uring, &first))
+			return false;
+		cqe = *first;
+		io_uring_cqe_seen(&r->uring, first);
+		if (complete(r, &cqe, event))
+			return true;
+	}
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+/* Submit, and wait for a completion: @ns, or for ever if that is negative. */
+static int wait_for_one(struct arena_ring *r, int64_t ns)
+{
+	struct __kernel_timespec ts = { ns / 1000000000, ns % 1000000000 };
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (!ns)
+		ret = io_uring_submit_and_get_events(&r->uring);
+	else
+		ret = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1,
+						       ns < 0 ? NULL : &ts, NULL);
+	return ret == -ETIME || ret > 0 ? 0 : ret;
+}
+
+int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout_ms)
+{
+	int64_t left = -1, deadline = timeout_ms > 0 ? now_ns() + timeout_ms * 1000000LL : 0;
+	int ret = ring_check(r);
+
+	while (!ret) {
+		if (next_ready(r, event))
+			return 1;
+		if (!left)
+			return 0;
+		if (timeout_ms >= 0) {
+			left = deadline ? deadline - now_ns() : 0;
+			if (left < 0)
+				left = 0;
+		}
+		ret = wait_for_one(r, left);
+	}
+	return ret;
+}
+
+/* Everything that the kernel knows of. */
+static void cancel_all(struct arena_ring *r)
+{
+	struct io_uring_sqe *sqe;
+
+	if (ring_own_room(r, 1))
+		return;
+	sqe = ring_own_sqe(r);
+	io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+	/* Of no operation: none has generation 0. */
+	io_uring_sqe_set_data64(sqe, user_data(TAG_CANCEL, 0, 0));
+}
+
+static void drain(struct arena_ring *r)
+{
+	struct arena_event dropped;
+	bool aborted = false;
+
+	r->closing = true;
+	while (r->pending) {
+		cancel_all(r);
+		wait_for_one(r, CLOSE_NS);
+		while (next_ready(r, &dropped))
+			;
+		if (r->pending && !aborted)
+			files_abort_pending(r);
+		aborted = true;
+	}
+	/* Messages that were not submitted yet are sent all the same. */
+	ring_submit(r);
+}
+
+int arena_ring_close(struct arena_ring *r)
+{
+	int ret = r ? ring_check(r) : 0;
+
+	if (!r || ret == -EEXIST)
+		return ret;
+	if (ret) {
+		/* The child has nothing mapped here, or something else by now. */
+		close(r->uring.ring_fd);
+	} else {
+		drain(r);
+		io_uring_queue_exit(&r->uring);
+	}
+	free_ring(r);
+	return 0;
+}

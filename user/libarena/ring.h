@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Rings that cannot bite: io_uring on buffers of an arena and direct descriptors.
+ *
+ * An operation takes handles, never a pointer or the number of a file descriptor. Its
+ * buffer is LENT from before the operation exists until the kernel is through with
+ * it for good, so that it can be neither freed, nor handed over, nor looked at
+ * meanwhile; its file is one that nothing but the ring can close. How each known
+ * hazard of io_uring is met, and the tests of that: docs/hazards.md.
+ *
+ *	arena_ring_open(a, &options, &r);
+ *	arena_ring_add_file(r, fd, &file);	now fd may be closed
+ *	arena_ring_read(r, &(struct arena_io){ .file = file, .buf = buf,
+ *		.length = 4096, .offset = 0, .cookie = 7 }, &op);
+ *	while (arena_ring_next(r, &event, -1) == 1)
+ *		...
+ *	arena_ring_close(r);
+ *
+ * There are no links: the next step is begun when the event of the last one has
+ * come. The usual reason for a link, to go on where a short read or write ended, is
+ * what the ring does by itself.
+ *
+ * The thread that opened a ring uses it: for others all calls are -EEXIST, and in a
+ * child after fork(2) they are -ECHILD; neither costs a system call.
+ */
+#ifndef ARENA_RING_H
+#define ARENA_RING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "probe.h"
+
+#define ARENA_RING_MAX_ENTRIES	8192U
+#define ARENA_RING_MAX_FILES	4096U
+
+struct arena_ring;
+
+/**
+ * struct arena_file - a handle: a file of a ring, until it is removed
+ * @slot: of the ring's table
+ * @generation: of the slot; never 0, so that a zeroed handle is none
+ */
+struct arena_file {
+	uint32_t slot;
+	uint32_t generation;
+};
+
+/**
+ * struct arena_op - a handle: an operation, until its last event
+ * @slot: of the ring's table
+ * @generation: of the slot; never 0
+ */
+struct arena_op {
+	uint32_t slot;
+	uint32_t generation;
+};
+
+/**
+ * struct arena_ring_options - how to make a ring
+ * @entries: operations that can be pending at once, 1 to ARENA_RING_MAX_ENTRIES
+ * @files: files that can be added at once, 1 to ARENA_RING_MAX_FILES; and so many
+ *	can be accepted, beside them
+ * @registered: register our groups with the kernel, which saves it looking the pages
+ *	up for each operation. They are pinned while the ring is open: they count
+ *	against RLIMIT_MEMLOCK, and arena_reclaim() finds them in use. What cannot
+ *	be registered works without it.
+ * @features: what to make use of; NULL for what arena_probe() finds
+ */
+struct arena_ring_options {
+	uint32_t entries;
+	uint32_t files;
+	bool registered;
+	const struct arena_features *features;
+};
+
+/**
+ * struct arena_io - what is moved where
+ * @file: from or to here
+ * @buf: to or from here
+ * @from: first byte of the run that takes part
+ * @length: bytes, at least 1; @from + @length is within the run
+ * @offset: into the file, where that can seek; else not looked at
+ * @cookie: the caller's, comes back in the events
+ */
+struct arena_io {
+	struct arena_file file;
+	struct arena_buf buf;
+	uint32_t from;
+	uint32_t length;
+	uint64_t offset;
+	uint64_t cookie;
+};
+
+/**
+ * enum arena_event_flags - what an event says beside its result
+ * @ARENA_EVENT_MORE: not the last event of this operation: its buffer is still LENT
+ * @ARENA_EVENT_CANCELED: was ended by arena_ring_cancel(), or with its file
+ * @ARENA_EVENT_SHORT: the file ended before all bytes were moved
+ * @ARENA_EVENT_REARMED: the kernel had ended it; the ring has begun it anew
+ * @ARENA_EVENT_MESSAGE: not an operation but a message that was not sent: @cookie
+ *	is its user_data, @result says why
+ */
+enum arena_event_flags {
+	ARENA_EVENT_MORE = 1,
+	ARENA_EVENT_CANCELED = 2,
+	ARENA_EVENT_SHORT = 4,
+	ARENA_EVENT_REARMED = 8,
+	ARENA_EVENT_MESSAGE = 16,
+};
+
+/**
+ * struct arena_event - something has happened
+ * @cookie: of the operation
+ * @op: the operation
+ * @buf: its buffer, zero if it has none; without ARENA_EVENT_MORE it is again what
+ *	it was before
+ * @file: its file; of an accept without error, the new connection
+ * @result: bytes moved, poll(2)'s events, or 0; or -errno
+ * @bytes: moved in all, also before an error
+ * @flags: enum arena_event_flags
+ */
+struct arena_event {
+	uint64_t cookie;
+	struct arena_op op;
+	struct arena_buf buf;
+	struct arena_file file;
+	int32_t result;
+	uint32_t bytes;
+	uint32_t flags;
+};
+
+/**
+ * arena_ring_open() - make a ring
+ * @a: whose buffers it takes; must outlive it
+ * @o: how
+ * @out: the ring, to be closed with arena_ring_close()
+ *
+ * Return: 0; -EINVAL if @o is out of bounds; -EOPNOTSUPP if this kernel lacks what is
+ * needed: arena_features_why() says what; or an error of io_uring_setup(2).
+ */
+int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
+		    struct arena_ring **out);
+
+/**
+ * arena_ring_close() - end everything that is pending, then the ring; NULL is allowed
+ *
+ * Waits until the kernel is through with every operation, notifications of
+ * zero-copy sends included: after that none of its buffers is LENT. TCP connections on
+ * which something is pending still after being cancelled are reset, so this does
+ * not depend on a peer; it does on a disk. In a child after fork(2) only the child's copy
+ * is given up.
+ *
+ * Return: 0, or -EEXIST for a thread that did not open it: nothing is done then.
+ */
+int arena_ring_close(struct arena_ring *r);
+
+/**
+ * arena_ring_uring() - the ring itself, for arena_channel_prep() and nothing else
+ *
+ * What is put there has a user_data from arena_ring_message() and no completion on
+ * success; if it fails, there is an event ARENA_EVENT_MESSAGE.
+ */
+struct io_uring *arena_ring_uring(struct arena_ring *r);
+
+/** arena_ring_message() - user_data for the caller's message @n, less than 2^62 */
+static inline uint64_t arena_ring_message(uint64_t n)
+{
+	return n | 3ULL << 62;
+}
+
+/**
+ * arena_ring_add_file() - let operations use a file
+ * @r: ring
+ * @fd: open; afterwards the caller's again, to be closed: the ring has its own hold
+ * @file: the handle
+ *
+ * Return: 0; -ENFILE if there is no slot, perhaps because removed files have something
+ * pending still; -EBADF.
+ */
+int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file);
+
+/**
+ * arena_ring_remove_file() - end a file
+ *
+ * The handle is stale from now on. Operations that are pending on the file are
+ * cancelled and give their events; a socket is shut down, so the peer sees its end at
+ * once. The file is closed and its slot free when the last of them has ended: a
+ * zero-copy send holds it until the peer has taken the data.
+ *
+ * Return: 0; -ESTALE; -EAGAIN if it could not be submitted: nothing has changed then.
+ */
+int arena_ring_remove_file(struct arena_ring *r, struct arena_file file);
+
+/**
+ * arena_ring_abort_file() - the same, and throw away what is not sent: TCP resets
+ *
+ * Also allowed for a file that was removed and is not closed yet.
+ */
+int arena_ring_abort_file(struct arena_ring *r, struct arena_file file);
+
+/**
+ * enum arena_ring_move - what arena_ring_move_at() does
+ * @ARENA_RING_READ: see arena_ring_read(); and so on
+ * @ARENA_RING_WRITE: from a buffer
+ * @ARENA_RING_RECV: into a buffer
+ * @ARENA_RING_SEND: from a buffer
+ * @ARENA_RING_SEND_ZC: from a buffer
+ */
+enum arena_ring_move {
+	ARENA_RING_READ,
+	ARENA_RING_WRITE,
+	ARENA_RING_RECV,
+	ARENA_RING_SEND,
+	ARENA_RING_SEND_ZC,
+};
+
+/**
+ * arena_ring_move_at() - begin to move bytes between a buffer and a file
+ * @r: ring
+ * @move: which way
+ * @site: where, for the arena's story
+ * @io: copied
+ * @op: the operation, for arena_ring_cancel(); may be NULL
+ *
+ * To be called by the names below, as arena_ring_read(r, io, op).
+ *
+ * It is submitted by the next arena_ring_submit() or arena_ring_next().
+ *
+ * Return: 0; -EAGAIN if as many operations as the ring has entries are pending;
+ * -EBUSY if one is pending on this socket or pipe in the same direction, whose bytes
+ * would mix with these; -ESTALE if the file is removed; -EINVAL if
+ * it is not within the run; an error of arena_lend(); an error of
+ * io_uring_enter(2). Nothing has changed then.
+ */
+int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const char *site,
+		       const struct arena_io *io, struct arena_op *op);
+
+/**
+ * arena_ring_read() - read all of it, up to the end of the file
+ *
+ * One event: all bytes, or fewer with ARENA_EVENT_SHORT, or an error.
+ */
+#define arena_ring_read(r, ...) \
+	arena_ring_move_at(r, ARENA_RING_READ, ARENA_SITE, __VA_ARGS__)
+/** arena_ring_write() - write all of it; one event */
+#define arena_ring_write(r, ...) \
+	arena_ring_move_at(r, ARENA_RING_WRITE, ARENA_SITE, __VA_ARGS__)
+/** arena_ring_recv() - what has come, at least a byte; 0 at the end */
+#define arena_ring_recv(r, ...) \
+	arena_ring_move_at(r, ARENA_RING_RECV, ARENA_SITE, __VA_ARGS__)
+/** arena_ring_send() - send all of it; one event */
+#define arena_ring_send(r, ...) \
+	arena_ring_move_at(r, ARENA_RING_SEND, ARENA_SITE, __VA_ARGS__)
+/**
+ * arena_ring_send_zc() - send all of it, without a copy where that is possible
+ *
+ * Two events: with ARENA_EVENT_MORE, when all is on its way and the next send may
+ * begin; without, when the buffer is ours again. If it fails, or the data was
+ * copied, the first is left out. To a peer on this machine the kernel copies, but
+ * keeps the buffer all the same until the peer has taken it.
+ */
+#define arena_ring_send_zc(r, ...) \
+	arena_ring_move_at(r, ARENA_RING_SEND_ZC, ARENA_SITE, __VA_ARGS__)
+
+/**
+ * arena_ring_accept() - take connections, until it is cancelled or fails
+ *
+ * An event with ARENA_EVENT_MORE for each; the connection is a file of the ring. A
+ * connection that finds no slot is lost, and ends it: -ENFILE.
+ * Return: as arena_ring_move_at().
+ */
+int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t cookie,
+		      struct arena_op *op);
+
+/**
+ * arena_ring_poll() - wait until a file is ready
+ * @r: ring
+ * @file: file
+ * @events: as for poll(2)
+ * @again: go on after the first event, until it is cancelled or fails
+ * @cookie: the caller's
+ * @op: the operation; may be NULL
+ *
+ * Going on means to tell of changes: look at all there is after each event.
+ * Return: as arena_ring_move_at().
+ */
+int arena_ring_poll(struct arena_ring *r, struct arena_file file, uint32_t events,
+		    bool again, uint64_t cookie, struct arena_op *op);
+
+/** arena_ring_fsync() - fsync(2), or fdatasync(2) if only @data; return as above */
+int arena_ring_fsync(struct arena_ring *r, struct arena_file file, bool data,
+		     uint64_t cookie, struct arena_op *op);
+
+/** arena_ring_timeout() - an event after @ns, result -ETIME; return as above */
+int arena_ring_timeout(struct arena_ring *r, uint64_t ns, uint64_t cookie,
+		       struct arena_op *op);
+
+/**
+ * arena_ring_cancel() - ask that an operation ends
+ *
+ * Its last event tells when, and whether it had done its work already: its buffer
+ * stays LENT until then.
+ *
+ * Return: 0; -ESTALE if its last event was given; -EALREADY if it was asked before.
+ */
+int arena_ring_cancel(struct arena_ring *r, struct arena_op op);
+
+/**
+ * arena_ring_submit() - let the kernel begin everything
+ *
+ * Return: how many were submitted; an error of io_uring_enter(2): what was not
+ * submitted waits for the next call.
+ */
+int arena_ring_submit(struct arena_ring *r);
+
+/**
+ * arena_ring_next() - the next event
+ * @r: ring
+ * @event: filled
+ * @timeout_ms: how long to wait for one, 0 not at all, -1 for ever
+ *
+ * Submits, if there is no event yet.
+ *
+ * Return: 1; 0 if there was none in time; -EINTR; an error of io_uring_enter(2).
+ */
+int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout_ms);
+
+/** arena_ring_pending() - operations whose last event has not been given */
+uint32_t arena_ring_pending(const struct arena_ring *r);
+
+#endif /* ARENA_RING_H */
