@@ -168,4 +168,19 @@ static inline void rig_tcp(int pair[2])
 	close(sock);
 }
 
+/*
+ * Receive exactly so much. A ring without DEFER_TASKRUN interrupts the thread where
+ * it waits, and MSG_WAITALL ends early.
+ */
+static inline void rig_recv_all(int fd, void *to, size_t length)
+{
+	for (size_t n = 0; n < length;) {
+		ssize_t more = recv(fd, (char *)to + n, length - n, 0);
+
+		if (!more || (more < 0 && errno != EINTR))
+			bail("cannot receive: %s", strerror(errno));
+		n += more > 0 ? (size_t)more : 0;
+	}
+}
+
 #endif /* TESTS_ARENA_RING_RIG_H */

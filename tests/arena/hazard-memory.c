@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: what can go wrong with the memory of operations does not: that it is gone,
+ * or something else, or somebody else's, while the kernel works on it.
+ * Method: each twice: with plain liburing, where the damage is seen, and with a
+ * ring of ours, where it is not. See docs/hazards.md.
+ */
+#define _GNU_SOURCE
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "hazard.h"
+
+#define FRAME	4096
+#define BLOCK	65536
+#define BLOCKS	16
+#define EXITS	100
+
+static void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
+static void stream_pair(int pair[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		bail("no socket pair");
+}
+
+static void put_bytes(int fd, const char *bytes)
+{
+	if (write(fd, bytes, strlen(bytes)) != (ssize_t)strlen(bytes))
+		bail("cannot write");
+}
+
+/* How many bytes are not @fill? */
+static size_t changed(const volatile char *p, size_t n, char fill)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += p[i] != fill;
+	return count;
+}
+
+/*
+ * A function with an array, called twice. The first time it gives the array to an
+ * operation and returns; the second time the array is another one at the same place,
+ * where that operation ends. The sanitizer would put it elsewhere.
+ */
+__attribute__((noinline, no_sanitize("address")))
+static size_t with_frame(struct io_uring *ring, const int pair[2], const char *bytes)
+{
+	volatile char frame[FRAME];
+
+	for (size_t i = 0; i < FRAME; i++)
+		frame[i] = '.';
+	if (bytes) {
+		put_bytes(pair[1], bytes);
+		plain_result(ring);
+		return changed(frame, FRAME, '.');
+	}
+	io_uring_prep_recv(io_uring_get_sqe(ring), pair[0], (void *)frame, FRAME, 0);
+	io_uring_submit(ring);
+	return 0;
+}
+
+static void plain_stack(void)
+{
+	struct io_uring ring = plain_ring(8, 0);
+	int pair[2];
+
+	stream_pair(pair);
+	with_frame(&ring, pair, NULL);
+	is(with_frame(&ring, pair, "foreign"), 7,
+	   "plain: what comes lands in the variables of a function called later");
+	close(pair[0]);
+	close(pair[1]);
+	io_uring_queue_exit(&ring);
+}
+
+static void test_stack(struct rig *rig)
+{
+	struct arena_buf none = { 0 }, made = { .index = 1, .count = 1, .generation = 77 };
+	struct arena_io io = { .length = 1 };
+	int pair[2];
+
+	stream_pair(pair);
+	io.file = rig_file(rig, pair[0]);
+	io.buf = none;
+	ok(arena_ring_recv(rig->r, &io, NULL) < 0, "ours: no handle, no operation");
+	io.buf = made;
+	ok(arena_ring_recv(rig->r, &io, NULL) < 0, "ours: nor with one that was made up");
+	is(arena_ring_pending(rig->r), 0, "ours: and there is no way to give an address");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void plain_heap(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	skip("plain: the sanitizer's malloc gives out nothing anew so soon");
+#else
+	struct io_uring ring = plain_ring(8, 0);
+	char *first = malloc(200), *second;
+	uintptr_t freed = (uintptr_t)first;
+	int pair[2];
+
+	stream_pair(pair);
+	io_uring_prep_recv(io_uring_get_sqe(&ring), pair[0], first, 200, 0);
+	io_uring_submit(&ring);
+	free(first);
+	second = malloc(200);
+	memset(second, '.', 200);
+	put_bytes(pair[1], "foreign");
+	plain_result(&ring);
+	if (freed == (uintptr_t)second)
+		is(changed(second, 200, '.'), 7, "plain: what comes lands in another's memory");
+	else
+		skip("plain: malloc did not give the same block");
+	free(second);
+	close(pair[0]);
+	close(pair[1]);
+	io_uring_queue_exit(&ring);
+#endif
+}
+
+static void test_heap(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, '.');
+	struct arena_io io = { .buf = b, .length = 200 };
+	struct arena_msg msg = { 0 };
+	struct arena_op op;
+	int pair[2];
+
+	stream_pair(pair);
+	io.file = rig_file(rig, pair[0]);
+	arena_ring_recv(rig->r, &io, &op);
+	is(arena_put(rig->a, b), -EBUSY, "ours: a buffer is not freed under an operation");
+	is(arena_hand(rig->a, b, ARENA_ROLE_SP(0), &msg), -EBUSY, "ours: nor handed over");
+	is(arena_reset_group(rig->a, b.group), -EBUSY, "ours: nor freed with its group");
+	put_bytes(pair[1], "welcome");
+	is(rig_next(rig).result, 7, "ours: what comes has a place");
+	is(arena_put(rig->a, b), 0, "ours: that is free afterwards");
+	is(arena_ring_recv(rig->r, &io, &op), -ESTALE, "ours: and no longer to be had by it");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void *map_at(void *at, int fixed)
+{
+	void *p = mmap(at, FRAME, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | fixed,
+		       -1, 0);
+
+	if (p == MAP_FAILED)
+		bail("no memory");
+	return p;
+}
+
+/* As realloc(3) does with large blocks. */
+static void plain_moved(void)
+{
+	struct io_uring ring = plain_ring(8, 0);
+	char *old = map_at(NULL, 0), *place = map_at(NULL, 0), *new;
+	int pair[2];
+
+	stream_pair(pair);
+	memset(old, '.', FRAME);
+	io_uring_prep_recv(io_uring_get_sqe(&ring), pair[0], old, FRAME, 0);
+	io_uring_submit(&ring);
+	new = mremap(old, FRAME, FRAME, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+	if (new != place)
+		bail("cannot move memory");
+	memset(map_at(old, MAP_FIXED), '.', FRAME);
+	put_bytes(pair[1], "gone");
+	is(plain_result(&ring), 4, "plain: a recv into memory that was moved");
+	is(changed(new, FRAME, '.'), 0, "plain: does not arrive there");
+	is(changed(old, FRAME, '.'), 4, "plain: but in what is at its old place now");
+	munmap(old, FRAME);
+	munmap(new, FRAME);
+	close(pair[0]);
+	close(pair[1]);
+	io_uring_queue_exit(&ring);
+}
+
+static void test_moved(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, '.'), bigger;
+	const char *before = arena_read(rig->a, b);
+	struct arena_io io = { .buf = b, .length = 4096 };
+	int pair[2];
+
+	stream_pair(pair);
+	io.file = rig_file(rig, pair[0]);
+	arena_ring_recv(rig->r, &io, NULL);
+	/* There is no call to make a run longer: one gets another, and copies. */
+	bigger = rig_buf(rig, 2, '.');
+	ok(!arena_read(rig->a, b), "ours: nothing can be copied out of it meanwhile");
+	put_bytes(pair[1], "here");
+	is(rig_next(rig).result, 4, "ours: the recv");
+	ok(arena_read(rig->a, b) == before && !memcmp(before, "here", 4),
+	   "ours: arrives where the buffer was and is");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+	arena_put(rig->a, b);
+	arena_put(rig->a, bigger);
+}
+
+static void plain_cancel(void)
+{
+	struct io_uring ring = plain_ring(8, 0);
+	static char buf[FRAME];
+	struct io_uring_sqe *sqe;
+	int pair[2];
+
+	stream_pair(pair);
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_recv(sqe, pair[0], buf, FRAME, 0);
+	io_uring_sqe_set_data64(sqe, 1);
+	io_uring_submit(&ring);
+	/* It is cancelled, with the next submit, so the buffer is free? */
+	io_uring_prep_cancel64(io_uring_get_sqe(&ring), 1, 0);
+	memset(buf, '.', FRAME);
+	put_bytes(pair[1], "too late");
+	plain_result(&ring);
+	plain_result(&ring);
+	is(changed(buf, FRAME, '.'), 8, "plain: a recv that was cancelled came all the same");
+	close(pair[0]);
+	close(pair[1]);
+	io_uring_queue_exit(&ring);
+}
+
+static void test_cancel(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, '.');
+	struct arena_io io = { .buf = b, .length = 4096 };
+	struct arena_event e;
+	struct arena_op op;
+	int pair[2];
+
+	stream_pair(pair);
+	io.file = rig_file(rig, pair[0]);
+	arena_ring_recv(rig->r, &io, &op);
+	arena_ring_submit(rig->r);
+	put_bytes(pair[1], "too late");
+	is(arena_ring_cancel(rig->r, op), 0, "ours: a recv is cancelled");
+	arena_ring_submit(rig->r);
+	is(arena_state(rig->a, b), ARENA_LENT, "ours: and its buffer lent all the same");
+	ok(!arena_write(rig->a, b), "ours: not to be used");
+	e = rig_next(rig);
+	ok(e.result == 8 ? rig_is(rig, b, 0, 0) && !memcmp(arena_read(rig->a, b), "too late", 8) :
+	   e.result == -ECANCELED && rig_is(rig, b, 4096, '.'),
+	   "ours: until an event says whether it came (%d)", e.result);
+	is(arena_state(rig->a, b), ARENA_OWNED, "ours: then it is ours");
+	is(arena_ring_cancel(rig->r, op), -ESTALE, "ours: there is nothing to cancel then");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
+/* More than the window of one that does not read; how much. */
+static size_t fill_window(int fd, int peer)
+{
+	static const char zeroes[192 << 10];
+	int size = 200 << 10, little = 4096, unsent;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) ||
+	    setsockopt(peer, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)))
+		bail("cannot size the socket's buffers");
+	if (send(fd, zeroes, sizeof(zeroes), MSG_DONTWAIT) != sizeof(zeroes))
+		bail("the socket takes too little");
+	ok(!ioctl(fd, SIOCOUTQNSD, &unsent) && unsent > 0, "the peer's window is full");
+	return sizeof(zeroes);
+}
+
+/* Take all; how many of the last 4096 bytes are @fill. */
+static size_t take_last(int fd, size_t skipped, char fill)
+{
+	char last[4096];
+	size_t n;
+
+	for (; skipped; skipped -= n) {
+		n = skipped < sizeof(last) ? skipped : sizeof(last);
+		rig_recv_all(fd, last, n);
+	}
+	rig_recv_all(fd, last, sizeof(last));
+	return sizeof(last) - changed(last, sizeof(last), fill);
+}
+
+static void plain_send_zc(void)
+{
+	struct io_uring ring = plain_ring(8, 0);
+	char *buf = map_at(NULL, 0);
+	size_t before;
+	int pair[2];
+
+	rig_tcp(pair);
+	before = fill_window(pair[0], pair[1]);
+	memset(buf, 'a', FRAME);
+	io_uring_prep_send_zc(io_uring_get_sqe(&ring), pair[0], buf, FRAME, 0, 0);
+	is(plain_result(&ring), FRAME, "plain: a zero-copy send completes");
+	memset(buf, 'b', FRAME);
+	is(take_last(pair[1], before, 'b'), FRAME, "plain: and sends what is written afterwards");
+	plain_result(&ring);
+	munmap(buf, FRAME);
+	close(pair[0]);
+	close(pair[1]);
+	io_uring_queue_exit(&ring);
+}
+
+static void test_send_zc(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 'a');
+	struct arena_io io = { .buf = b, .length = 4096 };
+	struct arena_event e;
+	size_t before;
+	int pair[2];
+
+	rig_tcp(pair);
+	before = fill_window(pair[0], pair[1]);
+	io.file = rig_file(rig, pair[0]);
+	arena_ring_send_zc(rig->r, &io, NULL);
+	e = rig_next(rig);
+	is(e.result, 4096, "ours: a zero-copy send is on its way");
+	ok(e.flags & ARENA_EVENT_MORE, "ours: there is more to come");
+	ok(!arena_write(rig->a, b) && arena_put(rig->a, b) == -EBUSY,
+	   "ours: the buffer can be neither written nor freed");
+	ok(rig_quiet(rig), "ours: nothing more while the peer does not read");
+	is(take_last(pair[1], before, 'a'), 4096, "ours: it is what was sent");
+	e = rig_next(rig);
+	ok(!e.flags && arena_write(rig->a, b), "ours: then the buffer is ours");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
+/* How often does a byte that comes after the ring's end still find the buffer? */
+static int late_recvs(int (*pair_of)(int pair[2]), unsigned int sqe_flags)
+{
+	static char buf[EXITS];
+	int late = 0, pair[2];
+
+	for (int i = 0; i < EXITS; i++) {
+		struct io_uring ring = plain_ring(4, 0);
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+		pair_of(pair);
+		io_uring_prep_read(sqe, pair[0], &buf[i], 1, 0);
+		sqe->flags |= sqe_flags;
+		io_uring_submit(&ring);
+		io_uring_queue_exit(&ring);
+		put_bytes(pair[1], "x");
+		sleep_ms(1);
+		late += buf[i] == 'x';
+		buf[i] = 0;
+		close(pair[0]);
+		close(pair[1]);
+	}
+	return late;
+}
+
+static int socket_pair_of(int pair[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+}
+
+static int pipe_of(int pair[2])
+{
+	return pipe2(pair, O_CLOEXEC);
+}
+
+/* On a disk, if the folder is on one; -1 if there is nothing like it. */
+static int direct_fd(void)
+{
+	int fd = open(".", O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	char *block = map_at(NULL, 0);
+
+	memset(block, 'd', FRAME);
+	for (off_t at = 0; fd >= 0 && at < BLOCK * BLOCKS; at += FRAME)
+		if (pwrite(fd, block, FRAME, at) != FRAME) {
+			close(fd);
+			fd = -1;
+		}
+	munmap(block, FRAME);
+	return fd;
+}
+
+/* How many of the blocks have been read to their end? */
+static int blocks_read(const volatile char *all)
+{
+	int n = 0;
+
+	for (int i = 0; i < BLOCKS; i++)
+		n += all[(i + 1) * BLOCK - 1] == 'd';
+	return n;
+}
+
+static void plain_exit_disk(void)
+{
+	struct io_uring ring = plain_ring(BLOCKS, 0);
+	int fd = direct_fd(), at_exit;
+	char *all;
+
+	if (fd < 0) {
+		diag("plain: no disk here that could be read without the page cache");
+		io_uring_queue_exit(&ring);
+		return;
+	}
+	all = mmap(NULL, BLOCK * BLOCKS, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	for (int i = 0; i < BLOCKS; i++)
+		io_uring_prep_read(io_uring_get_sqe(&ring), fd, all + i * BLOCK, BLOCK,
+				   (__u64)i * BLOCK);
+	io_uring_submit(&ring);
+	io_uring_queue_exit(&ring);
+	at_exit = blocks_read(all);
+	sleep_ms(300);
+	diag("plain: of %d direct reads %d had come when the ring was gone, %d later", BLOCKS,
+	     at_exit, blocks_read(all) - at_exit);
+	munmap(all, BLOCK * BLOCKS);
+	close(fd);
+}
+
+/* Which of them the kernel ends and which it finishes is a matter of moments. */
+static void plain_exit(void)
+{
+	diag("plain: of %d bytes sent after the ring's end, its operation took", EXITS);
+	diag("plain: %d by a recv, %d by a pipe's read, %d by one in a worker",
+	     late_recvs(socket_pair_of, 0), late_recvs(pipe_of, 0),
+	     late_recvs(pipe_of, IOSQE_ASYNC));
+	plain_exit_disk();
+}
+
+static void test_exit(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, '.');
+	struct arena_io io = { .buf = b, .length = 4096 };
+	size_t late = 0;
+	bool ours = true;
+	int pair[2];
+
+	for (int i = 0; i < EXITS; i++) {
+		struct rig one = *rig;
+
+		one.r = rig_ring(rig->a, &rig_options);
+		stream_pair(pair);
+		io.file = rig_file(&one, pair[0]);
+		arena_ring_recv(one.r, &io, NULL);
+		arena_ring_submit(one.r);
+		arena_ring_close(one.r);
+		ours &= arena_state(rig->a, b) == ARENA_OWNED;
+		put_bytes(pair[1], "x");
+		sleep_ms(1);
+		late += changed(arena_read(rig->a, b), 4096, '.');
+		close(pair[0]);
+		close(pair[1]);
+	}
+	ok(ours, "ours: when a ring is closed its buffers are ours");
+	is(late, 0, "ours: and nothing comes any more, %d times", EXITS);
+	arena_put(rig->a, b);
+}
+
+static void test_exit_disk(struct rig *rig)
+{
+	struct rig one = *rig;
+	struct arena_buf b = rig_buf(rig, BLOCKS * BLOCK / 4096, '.');
+	int fd = direct_fd(), at_close;
+	struct arena_io io = { .buf = b, .length = BLOCK };
+
+	if (fd < 0) {
+		skip("ours: no disk here that could be read without the page cache");
+		arena_put(rig->a, b);
+		return;
+	}
+	one.r = rig_ring(rig->a, &rig_options);
+	io.file = rig_file(&one, fd);
+	for (int i = 0; i < BLOCKS; i++) {
+		io.from = (uint32_t)i * BLOCK;
+		io.offset = io.from;
+		arena_ring_read(one.r, &io, NULL);
+	}
+	arena_ring_submit(one.r);
+	is(arena_ring_close(one.r), 0, "ours: a ring is closed while a disk reads");
+	at_close = blocks_read(arena_read(rig->a, b));
+	sleep_ms(300);
+	is(blocks_read(arena_read(rig->a, b)), at_close, "ours: what comes has come (%d of %d)",
+	   at_close, BLOCKS);
+	close(fd);
+	arena_put(rig->a, b);
+}
+
+/* What holds its buffer until the peer reads must not hold the ring for so long. */
+static void test_exit_send_zc(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 'a');
+	struct arena_io io = { .buf = b, .length = 4096 };
+	struct rig one = *rig;
+	int pair[2];
+
+	one.r = rig_ring(rig->a, &rig_options);
+	rig_tcp(pair);
+	fill_window(pair[0], pair[1]);
+	io.file = rig_file(&one, pair[0]);
+	close(pair[0]);
+	arena_ring_send_zc(one.r, &io, NULL);
+	is(rig_next(&one).result, 4096, "ours: a zero-copy send to one who does not read");
+	is(arena_ring_close(one.r), 0, "ours: its ring is closed");
+	is(arena_state(rig->a, b), ARENA_OWNED, "ours: and has given the buffer back");
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
+int main(void)
+{
+	struct rig rig = rig_open("hazard-memory");
+	struct arena_features f;
+
+	arena_probe(&f);
+	plain_stack();
+	test_stack(&rig);
+	plain_heap();
+	test_heap(&rig);
+	plain_moved();
+	test_moved(&rig);
+	plain_cancel();
+	test_cancel(&rig);
+	if (arena_has(&f, ARENA_HAS_SEND_ZC)) {
+		plain_send_zc();
+		test_send_zc(&rig);
+		test_exit_send_zc(&rig);
+	} else {
+		skip("no zero-copy sends on this kernel");
+	}
+	plain_exit();
+	test_exit(&rig);
+	test_exit_disk(&rig);
+	rig_close(&rig);
+	return done_testing();
+}

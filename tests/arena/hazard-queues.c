@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: what can go wrong with the queues does not: completions that find no room,
+ * submissions that are lost, chains that break.
+ * Method: each twice: with plain liburing, where the damage is seen, and with a
+ * ring of ours, where it is not. See docs/hazards.md.
+ */
+#define _GNU_SOURCE
+#include "hazard.h"
+
+#define MANY	64
+
+static void prep_nop(struct io_uring *ring, uint64_t data, unsigned int flags)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data64(sqe, data);
+	sqe->flags |= flags;
+}
+
+/* What a loop sees that polls the ring and never enters the kernel. */
+static int drain_polling(struct io_uring *ring)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+	int n = 0;
+
+	io_uring_for_each_cqe(ring, head, cqe)
+		n++;
+	io_uring_cq_advance(ring, (unsigned int)n);
+	return n;
+}
+
+static void plain_overflow(void)
+{
+	struct io_uring ring = plain_ring(4, 0);
+	int seen = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		prep_nop(&ring, 1, 0);
+		io_uring_submit(&ring);
+	}
+	for (int i = 0; i < MANY; i++)
+		seen += drain_polling(&ring);
+	is(seen, 8, "plain: of %d completions as many are seen as there is room for", MANY);
+	ok(io_uring_cq_has_overflow(&ring), "plain: the others wait in the kernel");
+	io_uring_queue_exit(&ring);
+}
+
+/* As many as it takes, each with all the completions that it can have, and cancelled. */
+static void test_overflow(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 'o');
+	struct arena_ring_options o = { .entries = MANY, .files = MANY };
+	struct rig one = *rig;
+	struct arena_io io = { .buf = b, .length = 4096 };
+	struct arena_op ops[MANY];
+	int pairs[MANY][2], ended = 0;
+
+	one.r = rig_ring(rig->a, &o);
+	for (int i = 0; i < MANY; i++) {
+		rig_tcp(pairs[i]);
+		io.file = rig_file(&one, pairs[i][0]);
+		is(arena_ring_send_zc(one.r, &io, &ops[i]), 0, "ours: send %d", i);
+	}
+	is(arena_ring_timeout(one.r, 1, 0, NULL), -EAGAIN, "ours: one more is refused");
+	for (int i = 0; i < MANY; i++)
+		arena_ring_cancel(one.r, ops[i]);
+	arena_ring_submit(one.r);
+	ok(!io_uring_cq_has_overflow(arena_ring_uring(one.r)), "ours: there is room for all");
+	while (ended < MANY)
+		ended += !(rig_next(&one).flags & ARENA_EVENT_MORE);
+	ok(rig_quiet(&one), "ours: all %d have ended, each once", ended);
+	is(arena_ring_timeout(one.r, 1, 0, NULL), 0, "ours: there is room for more");
+	arena_ring_close(one.r);
+	for (int i = 0; i < MANY; i++) {
+		close(pairs[i][0]);
+		close(pairs[i][1]);
+	}
+	is(arena_put(rig->a, b), 0, "ours: the buffer is lent to none of them");
+}
+
+static void plain_full_sq(void)
+{
+	struct io_uring ring = plain_ring(4, 0);
+	int got = 0;
+
+	for (int i = 0; i < MANY; i++)
+		if (io_uring_get_sqe(&ring)) {
+			io_uring_prep_nop(&ring.sq.sqes[(ring.sq.sqe_tail - 1) & 3]);
+			got++;
+		}
+	is(got, 4, "plain: %d operations get %d entries, the others none", MANY, got);
+	io_uring_queue_exit(&ring);
+}
+
+static void test_full_sq(struct rig *rig)
+{
+	struct arena_ring_options o = { .entries = 2048, .files = 1 };
+	struct rig one = *rig;
+	int begun = 0, events = 0;
+
+	/* Twice as many operations as the submission queue has entries. */
+	one.r = rig_ring(rig->a, &o);
+	for (uint32_t i = 0; i < o.entries; i++)
+		begun += !arena_ring_timeout(one.r, 1, i, NULL);
+	is(begun, 2048, "ours: all are begun");
+	ok((uint32_t)begun > arena_ring_uring(one.r)->sq.ring_entries,
+	   "ours: which are more than the queue has entries");
+	for (; events < begun && rig_next(&one).result == -ETIME; events++)
+		;
+	is(events, begun, "ours: all come back");
+	arena_ring_close(one.r);
+}
+
+/* An entry that cannot be begun, and two behind it. */
+static void plain_failing(void)
+{
+	struct io_uring ring = plain_ring(8, 0);
+
+	prep_nop(&ring, 1, 0);
+	io_uring_get_sqe(&ring)->opcode = 255;
+	prep_nop(&ring, 3, 0);
+	prep_nop(&ring, 4, 0);
+	is(io_uring_submit(&ring), 2, "plain: behind what fails nothing is submitted");
+	is(io_uring_sq_ready(&ring), 2, "plain: but stays where it is");
+	io_uring_queue_exit(&ring);
+}
+
+static void test_failing(struct rig *rig, const char *without)
+{
+	struct arena_ring_options o = rig_options;
+	struct arena_features f;
+	struct rig one = *rig;
+	struct io_uring_sqe *sqe;
+	int timeouts = 0;
+
+	arena_probe(&f);
+	arena_probe_without(&f, without);
+	o.features = &f;
+	one.r = rig_ring(rig->a, &o);
+	arena_ring_timeout(one.r, 1, 1, NULL);
+	sqe = io_uring_get_sqe(arena_ring_uring(one.r));
+	sqe->opcode = 255;
+	io_uring_sqe_set_data64(sqe, arena_ring_message(2));
+	arena_ring_timeout(one.r, 1, 3, NULL);
+	arena_ring_timeout(one.r, 1, 4, NULL);
+	is(arena_ring_submit(one.r), 4, "ours: all are submitted (without %s)", without);
+	is(io_uring_sq_ready(arena_ring_uring(one.r)), 0, "ours: nothing stays behind");
+	for (int i = 0; i < 4; i++)
+		timeouts += rig_next(&one).result == -ETIME;
+	is(timeouts, 3, "ours: and all come back");
+	arena_ring_close(one.r);
+}
+
+/* A short read ends the chain: what was to follow it is cancelled. */
+static void plain_short_chain(void)
+{
+	struct io_uring ring = plain_ring(8, 0);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+	int fd = rig_fd(4, 'f');
+	char in[8];
+
+	io_uring_prep_read(sqe, fd, in, sizeof(in), 0);
+	sqe->flags |= IOSQE_IO_LINK;
+	prep_nop(&ring, 2, 0);
+	is(plain_result(&ring), 4, "plain: the first of a chain is short");
+	is(plain_result(&ring), -ECANCELED, "plain: the second is not done");
+	close(fd);
+	io_uring_queue_exit(&ring);
+}
+
+/* A submit between the two makes two chains of one. */
+static void plain_split_chain(void)
+{
+	struct io_uring ring = plain_ring(8, 0);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+	struct io_uring_cqe *cqe;
+	int pipes[2];
+	char in;
+
+	if (pipe2(pipes, O_CLOEXEC))
+		bail("no pipe");
+	io_uring_prep_read(sqe, pipes[0], &in, 1, 0);
+	io_uring_sqe_set_data64(sqe, 1);
+	sqe->flags |= IOSQE_IO_LINK;
+	io_uring_submit(&ring);
+	prep_nop(&ring, 2, 0);
+	io_uring_submit_and_wait(&ring, 1);
+	io_uring_peek_cqe(&ring, &cqe);
+	is(cqe->user_data, 2, "plain: of a split chain the second is done first");
+	close(pipes[0]);
+	close(pipes[1]);
+	io_uring_queue_exit(&ring);
+}
+
+/* The usual chain, without links: the next is begun at the event of the first. */
+static void test_chain(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io in = { .buf = b, .length = 4096, .cookie = 1 };
+	struct arena_io out = { .buf = b, .length = 4096, .cookie = 2 };
+	struct arena_event e;
+	int from[2], to[2];
+	char half[2048], all[4096];
+
+	rig_tcp(from);
+	rig_tcp(to);
+	in.file = rig_file(rig, from[0]);
+	out.file = rig_file(rig, to[0]);
+	memset(half, 'h', sizeof(half));
+	arena_ring_read(rig->r, &in, NULL);
+	for (int i = 0; i < 2; i++) {
+		ok(rig_quiet(rig), "ours: a read that is to be followed waits for all");
+		if (write(from[1], half, sizeof(half)) != sizeof(half))
+			bail("cannot write");
+	}
+	e = rig_next(rig);
+	is(e.result, 4096, "ours: then comes its event");
+	is(arena_ring_send(rig->r, &out, NULL), 0, "ours: at which the send is begun");
+	is(rig_next(rig).result, 4096, "ours: and done");
+	rig_recv_all(to[1], all, sizeof(all));
+	ok(all[0] == 'h' && all[4095] == 'h', "ours: with what was read");
+	arena_ring_remove_file(rig->r, in.file);
+	arena_ring_remove_file(rig->r, out.file);
+	for (int i = 0; i < 2; i++) {
+		close(from[i]);
+		close(to[i]);
+	}
+	arena_put(rig->a, b);
+}
+
+int main(void)
+{
+	struct rig rig = rig_open("hazard-queues");
+
+	plain_overflow();
+	test_overflow(&rig);
+	plain_full_sq();
+	test_full_sq(&rig);
+	plain_failing();
+	test_failing(&rig, "no_mmap");
+	test_failing(&rig, "submit_all");
+	plain_short_chain();
+	plain_split_chain();
+	test_chain(&rig);
+	rig_close(&rig);
+	return done_testing();
+}
