@@ -188,6 +188,92 @@ static void test_abort(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* What comes, one buffer after another; the bytes count up. */
+static void test_recv_any(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_usage before, after;
+	struct arena_file f;
+	struct arena_event e;
+	struct arena_op op;
+	unsigned char next = 0;
+	int pair[2];
+
+	arena_usage(rig->a, b.group, &before);
+	rig_tcp(pair);
+	f = rig_file(rig, pair[0]);
+	is(arena_ring_recv_any(rig->r, f, 9999, 0, &op), -EINVAL, "no such group");
+	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0, "a recv into any buffer");
+	is(arena_ring_recv_any(rig->r, f, b.group, 4, NULL), -EBUSY, "one at a time");
+	for (int i = 0; i < 100; i++) {
+		if (write(pair[1], &next, 1) != 1)
+			bail("cannot write");
+		e = rig_next(rig);
+		if (e.result != 1 || !(e.flags & ARENA_EVENT_MORE) || !rig_is(rig, e.buf, 1, next))
+			break;
+		arena_put(rig->a, e.buf);
+		next++;
+	}
+	is(next, 100, "has all that comes, each in a buffer of ours");
+	shutdown(pair[1], SHUT_WR);
+	e = rig_next(rig);
+	ok(!e.result && !e.flags, "and the end");
+	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0, "another");
+	is(rig_next(rig).result, 0, "has the end at once");
+	arena_ring_remove_file(rig->r, f);
+	close(pair[0]);
+	close(pair[1]);
+	arena_usage(rig->a, b.group, &after);
+	is(after.owned, before.owned, "no buffer is left over");
+	arena_put(rig->a, b);
+}
+
+/* With all of a group taken there is nothing to receive into. */
+static void test_recv_any_starved(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0), all[2048];
+	struct arena_file f;
+	struct arena_event e;
+	int n = 0, pair[2];
+	char byte = 's';
+
+	rig_tcp(pair);
+	f = rig_file(rig, pair[0]);
+	while (n < 2048 && !arena_get(rig->a, b.group, 1, &all[n]))
+		n++;
+	/* Some may be with the kernel from before. */
+	if (!arena_ring_recv_any(rig->r, f, b.group, 5, NULL)) {
+		int taken = 0;
+
+		do {
+			if (write(pair[1], &byte, 1) != 1)
+				bail("cannot write");
+			e = rig_next(rig);
+			taken += e.result == 1;
+			if (e.buf.count)
+				all[n++] = e.buf;
+		} while (e.flags & ARENA_EVENT_MORE);
+		is(e.result, -ENOBUFS, "%d buffers, and no more", taken);
+	}
+	is(arena_ring_recv_any(rig->r, f, b.group, 5, NULL), -ENOSPC, "none is to be had");
+	while (n)
+		arena_put(rig->a, all[--n]);
+	is(arena_ring_recv_any(rig->r, f, b.group, 5, NULL), 0, "until some are free");
+	if (write(pair[1], &byte, 1) != 1)
+		bail("cannot write");
+	e = rig_next(rig);
+	ok(e.result > 0 && rig_is(rig, e.buf, 1, 's'), "then it goes on");
+	arena_put(rig->a, e.buf);
+	arena_ring_remove_file(rig->r, f);
+	do
+		e = rig_next(rig);
+	while (e.flags & ARENA_EVENT_MORE);
+	is(e.flags, ARENA_EVENT_CANCELED, "until its socket is removed");
+	close(pair[0]);
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
 static void test_accept(struct rig *rig)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -320,6 +406,8 @@ static void test_all(struct rig *rig)
 	test_file(rig);
 	test_misuse(rig);
 	test_socket(rig);
+	test_recv_any(rig);
+	test_recv_any_starved(rig);
 	test_remove_pending(rig);
 	test_abort(rig);
 	test_accept(rig);

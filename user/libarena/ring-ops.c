@@ -11,9 +11,14 @@ static bool moves(const struct ring_op *op)
 	return op->kind <= KIND_SEND_ZC;
 }
 
+static bool is_in(enum ring_kind kind)
+{
+	return kind == KIND_READ || kind == KIND_RECV || kind == KIND_RECV_ANY;
+}
+
 static bool moves_in(const struct ring_op *op)
 {
-	return op->kind == KIND_READ || op->kind == KIND_RECV;
+	return is_in((enum ring_kind)op->kind);
 }
 
 static uint32_t slot_of(const struct arena_ring *r, const struct ring_op *op)
@@ -96,6 +101,9 @@ static void prep_poll(struct arena_ring *r, const struct ring_op *op,
 static void prep_kind(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
 	switch ((enum ring_kind)op->kind) {
+	case KIND_RECV_ANY:
+		recv_prep(r, op, sqe);
+		break;
 	case KIND_ACCEPT:
 		prep_accept(r, op, sqe);
 		break;
@@ -130,9 +138,19 @@ static void issue(struct arena_ring *r, struct ring_op *op)
 	op->cqes++;
 }
 
+static void op_drop(struct arena_ring *r, struct ring_op *op)
+{
+	op->busy = false;
+	op->next = r->free_op;
+	r->free_op = slot_of(r, op);
+	r->pending--;
+}
+
 /* The last event of an operation, which is no more then. */
 static void end(struct arena_ring *r, struct ring_op *op, struct arena_event *event)
 {
+	if (op->kind == KIND_RECV_ANY)
+		recv_end(r, op);
 	*event = (struct arena_event){
 		.cookie = op->io.cookie,
 		.op = { slot_of(r, op), op->generation },
@@ -146,10 +164,7 @@ static void end(struct arena_ring *r, struct ring_op *op, struct arena_event *ev
 		arena_done(r->a, op->io.buf);
 	if (file_of(r, op))
 		file_done(r, op->io.file.slot);
-	op->busy = false;
-	op->next = r->free_op;
-	r->free_op = slot_of(r, op);
-	r->pending--;
+	op_drop(r, op);
 }
 
 /* An event that is not the last. */
@@ -171,11 +186,9 @@ static void stream_free(struct arena_ring *r, const struct ring_op *op)
 {
 	struct ring_file *f = file_of(r, op);
 
-	if (!moves(op))
-		return;
 	if (moves_in(op))
 		f->reading = false;
-	else
+	else if (moves(op))
 		f->writing = false;
 }
 
@@ -229,17 +242,25 @@ static bool go_on(struct arena_ring *r, struct ring_op *op, struct arena_event *
 	return false;
 }
 
+static bool no_buffer(struct arena_ring *r, struct ring_op *op)
+{
+	return op->kind == KIND_RECV_ANY && recv_ready(r, op);
+}
+
 bool ops_again(struct arena_ring *r, struct arena_event *event)
 {
 	while (r->again_first != NONE) {
 		struct ring_op *op = &r->ops[r->again_first];
+		bool ending = is_ending(r, op), starved = !ending && no_buffer(r, op);
 
-		if (!is_ending(r, op) &&
+		if (!ending && !starved &&
 		    (ring_room(r, 1) || !io_uring_sq_space_left(&r->uring)))
 			return false;
 		r->again_first = op->next;
-		if (is_ending(r, op))
+		if (ending)
 			return finish_canceled(r, op, event);
+		if (starved)
+			return finish(r, op, -ENOBUFS, 0, event);
 		issue(r, op);
 	}
 	return false;
@@ -257,7 +278,7 @@ static bool fail(struct arena_ring *r, struct ring_op *op, int32_t error,
 		       (f && f->state == FILE_CLOSING)))
 		return finish_canceled(r, op, event);
 	/* O_NONBLOCK: the kernel does not wait by itself then. */
-	if (error == -EAGAIN && (moves(op) || op->kind == KIND_ACCEPT)) {
+	if (error == -EAGAIN && (moves(op) || op->again)) {
 		op->waiting = true;
 		return go_on(r, op, event);
 	}
@@ -266,6 +287,10 @@ static bool fail(struct arena_ring *r, struct ring_op *op, int32_t error,
 	if (error == -EOPNOTSUPP && op->kind == KIND_SEND_ZC) {
 		op->kind = KIND_SEND;
 		return go_on(r, op, event);
+	}
+	if (error == -ENOBUFS && op->kind == KIND_RECV_ANY) {
+		put_off(r, op);
+		return false;
 	}
 	return finish(r, op, error, 0, event);
 }
@@ -286,27 +311,50 @@ static bool happened(struct arena_ring *r, struct ring_op *op, int32_t result, b
 		     struct arena_event *event)
 {
 	uint32_t flags = more ? 0 : ARENA_EVENT_REARMED;
-	struct arena_event last;
 
 	if (op->kind == KIND_POLL && !op->again)
 		return finish(r, op, result, 0, event);
 	tell(r, op, op->kind == KIND_ACCEPT ? 0 : result, flags, event);
 	if (op->kind == KIND_ACCEPT)
 		event->file = file_accepted(r, (uint32_t)result);
-	if (!more && go_on(r, op, &last))
-		event->flags = last.flags;
+	if (!more)
+		put_off(r, op);
 	return true;
 }
 
-static bool succeed(struct arena_ring *r, struct ring_op *op, int32_t result, bool more,
-		    struct arena_event *event)
+/* Into a buffer of the kernel's choice. */
+static bool received(struct arena_ring *r, struct ring_op *op, const struct io_uring_cqe *cqe,
+		     bool more, struct arena_event *event)
 {
+	struct arena_buf b = recv_buffer(r, op, cqe);
+
+	if (!cqe->res) {
+		if (b.count)
+			arena_put(r->a, b);
+		return is_ending(r, op) ? finish_canceled(r, op, event) :
+		       finish(r, op, 0, 0, event);
+	}
+	tell(r, op, cqe->res, more ? 0 : ARENA_EVENT_REARMED, event);
+	event->buf = b;
+	event->bytes = (uint32_t)cqe->res;
+	if (!more)
+		put_off(r, op);
+	return true;
+}
+
+static bool succeed(struct arena_ring *r, struct ring_op *op, const struct io_uring_cqe *cqe,
+		    bool more, struct arena_event *event)
+{
+	int32_t result = cqe->res;
+
 	if (op->waiting) {
 		op->waiting = false;
 		return go_on(r, op, event);
 	}
 	if (moves(op))
 		return moved(r, op, result, event);
+	if (op->kind == KIND_RECV_ANY)
+		return received(r, op, cqe, more, event);
 	if (op->kind == KIND_ACCEPT || op->kind == KIND_POLL)
 		return happened(r, op, result, more, event);
 	return finish(r, op, result, 0, event);
@@ -338,7 +386,7 @@ bool op_complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
 	}
 	if (cqe->res < 0)
 		return fail(r, op, cqe->res, event);
-	return succeed(r, op, cqe->res, more, event);
+	return succeed(r, op, cqe, more, event);
 }
 
 void op_cancel_complete(struct arena_ring *r, uint32_t slot, uint32_t generation)
@@ -380,9 +428,9 @@ static int file_takes(struct arena_ring *r, enum ring_kind kind, struct arena_fi
 
 	if (!f || f->state != FILE_LIVE)
 		return -ESTALE;
-	if (!f->stream || kind > KIND_SEND_ZC)
+	if (!f->stream || kind > KIND_RECV_ANY)
 		return 0;
-	return (kind == KIND_READ || kind == KIND_RECV ? f->reading : f->writing) ? -EBUSY : 0;
+	return (is_in(kind) ? f->reading : f->writing) ? -EBUSY : 0;
 }
 
 static struct ring_op *op_new(struct arena_ring *r, enum ring_kind kind)
@@ -424,24 +472,32 @@ static int may_begin(struct arena_ring *r)
 	return r->free_op == NONE ? -EAGAIN : ring_room(r, 1);
 }
 
+static bool is_within(const struct arena_ring *r, const struct arena_io *io)
+{
+	size_t size = arena_size(r->a, io->buf);
+
+	return io->length && io->length <= INT32_MAX && io->from <= size &&
+	       io->length <= size - io->from;
+}
+
 int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const char *site,
 		       const struct arena_io *io, struct arena_op *handle)
 {
 	enum ring_kind kind = (enum ring_kind)move;
-	size_t size = arena_size(r->a, io->buf);
 	struct ring_op *op;
 	int ret = may_begin(r);
 
 	if (!ret)
 		ret = file_takes(r, kind, io->file);
-	if (!ret && (!io->length || io->length > INT32_MAX || io->from > size ||
-		     io->length > size - io->from))
-		ret = -EINVAL;
 	if (!ret)
 		ret = arena_lend_at(r->a, io->buf, move == ARENA_RING_READ ||
 				    move == ARENA_RING_RECV, site);
 	if (ret)
 		return ret;
+	if (!is_within(r, io)) {
+		arena_done_at(r->a, io->buf, site);
+		return -EINVAL;
+	}
 	if (kind == KIND_SEND_ZC && !arena_has(&r->features, ARENA_HAS_SEND_ZC))
 		kind = KIND_SEND;
 	op = op_new(r, kind);
@@ -464,6 +520,27 @@ static int new_on_file(struct arena_ring *r, enum ring_kind kind, struct arena_f
 	(*op)->io.file = file;
 	(*op)->io.cookie = cookie;
 	return 0;
+}
+
+int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t group,
+			uint64_t cookie, struct arena_op *handle)
+{
+	struct ring_op *op;
+	int ret;
+
+	if (group >= arena_layout(r->a)->n_groups)
+		return -EINVAL;
+	ret = new_on_file(r, KIND_RECV_ANY, file, cookie, &op);
+	if (ret)
+		return ret;
+	op->again = true;
+	op->group = group;
+	ret = recv_ready(r, op);
+	if (ret)
+		op_drop(r, op);
+	else
+		begin(r, op, handle);
+	return ret;
 }
 
 int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t cookie,

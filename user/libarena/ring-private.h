@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the parts of a ring share: ring.c (the ring itself), ring-files.c (its table
- * of direct descriptors) and ring-ops.c (what is pending).
+ * of direct descriptors), ring-ops.c (what is pending) and ring-recv.c (buffers that the
+ * kernel chooses).
  */
 #ifndef ARENA_RING_PRIVATE_H
 #define ARENA_RING_PRIVATE_H
@@ -26,6 +27,7 @@ enum ring_tag { TAG_OP, TAG_CANCEL, TAG_FILE, TAG_MESSAGE };
  * @KIND_RECV: of bytes
  * @KIND_SEND: of bytes
  * @KIND_SEND_ZC: of bytes
+ * @KIND_RECV_ANY: into buffers of the kernel's choice
  * @KIND_ACCEPT: of connections
  * @KIND_POLL: of a file
  * @KIND_FSYNC: of a file
@@ -37,6 +39,7 @@ enum ring_kind {
 	KIND_RECV = ARENA_RING_RECV,
 	KIND_SEND = ARENA_RING_SEND,
 	KIND_SEND_ZC = ARENA_RING_SEND_ZC,
+	KIND_RECV_ANY,
 	KIND_ACCEPT,
 	KIND_POLL,
 	KIND_FSYNC,
@@ -51,6 +54,7 @@ enum ring_kind {
  * @next: slot behind it, in the list of free ones or of those to be issued
  * @done: bytes moved
  * @poll: events to wait for
+ * @group: to receive into
  * @result: for the last event
  * @flags: for the last event
  * @cqes: completions that are still to come
@@ -70,6 +74,7 @@ struct ring_op {
 	uint32_t next;
 	uint32_t done;
 	uint32_t poll;
+	uint32_t group;
 	int32_t result;
 	uint32_t flags;
 	uint32_t cqes;
@@ -129,6 +134,7 @@ struct ring_file {
  * @own: completions to come of the ring's own cancellations and shutdowns
  * @own_max: how many there is room for
  * @registered: for each group, whether it is registered
+ * @parks: for each group, what is in the kernel's hands to receive into
  * @closing: nothing goes on
  */
 struct arena_ring {
@@ -149,6 +155,7 @@ struct arena_ring {
 	uint32_t own;
 	uint32_t own_max;
 	bool *registered;
+	struct ring_park **parks;
 	bool closing;
 };
 
@@ -205,5 +212,24 @@ bool op_complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
 
 /** op_cancel_complete() - a cancellation's completion */
 void op_cancel_complete(struct arena_ring *r, uint32_t slot, uint32_t generation);
+
+/** recv_ready() - see to it that there is a buffer to receive into; 0 or -errno */
+int recv_ready(struct arena_ring *r, struct ring_op *op);
+
+/** recv_prep() - the operation */
+void recv_prep(struct arena_ring *r, const struct ring_op *op, struct io_uring_sqe *sqe);
+
+/** recv_buffer() - the one that a completion is of, OWNED now; count 0 if none */
+struct arena_buf recv_buffer(struct arena_ring *r, struct ring_op *op,
+			     const struct io_uring_cqe *cqe);
+
+/** recv_end() - give back what the operation holds */
+void recv_end(struct arena_ring *r, struct ring_op *op);
+
+/** recv_close() - give back what the kernel holds; nothing is pending any more */
+void recv_close(struct arena_ring *r);
+
+/** recv_free() - private memory only */
+void recv_free(struct arena_ring *r);
 
 #endif /* ARENA_RING_PRIVATE_H */

@@ -124,6 +124,7 @@ static void free_ring(struct arena_ring *r)
 {
 	if (r->here)
 		munmap(r->here, PAGE);
+	recv_free(r);
 	free(r->registered);
 	free(r->files);
 	free(r->ops);
@@ -142,11 +143,12 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->thread = thread_id();
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
+	r->parks = calloc(arena_layout(a)->n_groups, sizeof(struct ring_park *));
 	r->registered = calloc(arena_layout(a)->n_groups, sizeof(*r->registered));
 	r->here = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (r->here == MAP_FAILED)
 		r->here = NULL;
-	if (!r->ops || !r->files || !r->registered || !r->here ||
+	if (!r->ops || !r->files || !r->registered || !r->parks || !r->here ||
 	    madvise(r->here, PAGE, MADV_WIPEONFORK)) {
 		free_ring(r);
 		return NULL;
@@ -363,6 +365,7 @@ int arena_ring_close(struct arena_ring *r)
 		close(r->uring.ring_fd);
 	} else {
 		drain(r);
+		recv_close(r);
 		io_uring_queue_exit(&r->uring);
 	}
 	free_ring(r);

@@ -266,6 +266,26 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
 	arena_ring_move_at(r, ARENA_RING_SEND_ZC, ARENA_SITE, __VA_ARGS__)
 
 /**
+ * arena_ring_recv_any() - what comes, in buffers of a group, until cancelled or at its end
+ * @r: ring
+ * @file: socket
+ * @group: one of our own, not for control
+ * @cookie: the caller's
+ * @op: the operation; may be NULL
+ *
+ * An event with ARENA_EVENT_MORE for each buffer: OWNED, with as many bytes as the result
+ * says; to be freed with arena_put(). No buffer is tied to a connection that is quiet,
+ * but some of the group, at most 256, are LENT to the kernel for all of them.
+ *
+ * The last event has result 0 at the end of what comes, or an error: -ENOBUFS if no
+ * buffer of the group is free; what was not received then waits for the next call.
+ *
+ * Return: as arena_ring_move_at(); as arena_get() if no buffer can be had.
+ */
+int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t group,
+			uint64_t cookie, struct arena_op *op);
+
+/**
  * arena_ring_accept() - take connections, until it is cancelled or fails
  *
  * An event with ARENA_EVENT_MORE for each; the connection is a file of the ring. A

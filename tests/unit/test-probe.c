@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: what is known of the kernel's io_uring is sound, says why a ring cannot be,
+ * and docs/hazards.md says the same; each hazard there has a test.
+ * Method: probe, mask, ask why; compare the table with the document's; look each
+ * test up that the document names.
+ */
+#include <errno.h>
+#include <libarena/probe.h>
+#include <string.h>
+
+#include "tap.h"
+
+#define DOCUMENT	"docs/hazards.md"
+#define FOLDER		"(../tests/arena/"
+
+/* A file of the tree, to be freed. */
+static char *read_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	const size_t most = 1 << 20;
+	char *text = calloc(1, most);
+
+	if (!f || !fread(text, 1, most - 1, f))
+		bail("cannot read %s", path);
+	fclose(f);
+	return text;
+}
+
+static void test_probe(void)
+{
+	struct arena_features f;
+	int ret = arena_probe(&f);
+
+	diag("found 0x%x", f.has);
+	if (ret) {
+		is(ret, -EOPNOTSUPP, "something is missing");
+		ok(arena_features_why(&f), "it is said what: %s", arena_features_why(&f));
+		return;
+	}
+	ok(arena_has(&f, ARENA_HAS_IO_URING), "there is io_uring");
+	ok(!arena_features_why(&f), "nothing that is needed is missing");
+	is(f.error, 0, "and no error");
+}
+
+static void test_why(void)
+{
+	struct arena_features f = { .has = UINT32_MAX };
+
+	ok(!arena_features_why(&f), "with everything there is nothing to explain");
+	for (unsigned int i = 0; i < ARENA_N_FEATURES; i++) {
+		const struct arena_feature_info *info = arena_feature_info(i);
+
+		f = (struct arena_features){ .has = UINT32_MAX };
+		is(arena_probe_without(&f, info->name), 0, "without %s", info->name);
+		ok(!arena_has(&f, i), "it is not there");
+		ok(info->needed == !!arena_features_why(&f), "which is explained if it is needed");
+	}
+	is(arena_probe_without(&f, "magic"), -ENOENT, "what nobody knows");
+	ok(!arena_feature_info(ARENA_N_FEATURES), "there are no more");
+	f = (struct arena_features){ .error = -EPERM };
+	ok(arena_features_why(&f), "forbidden: %s", arena_features_why(&f));
+	f.error = -ENOSYS;
+	ok(arena_features_why(&f), "hidden: %s", arena_features_why(&f));
+	f.error = -EINVAL;
+	ok(arena_features_why(&f), "broken: %s", arena_features_why(&f));
+}
+
+static void test_dependents(void)
+{
+	struct arena_features f = { .has = UINT32_MAX };
+
+	arena_probe_without(&f, "single_issuer");
+	ok(!arena_has(&f, ARENA_HAS_DEFER_TASKRUN), "what rests on another goes with it");
+	arena_probe_without(&f, "buffer_ring");
+	ok(!arena_has(&f, ARENA_HAS_RECV_MULTISHOT), "this as well");
+	arena_probe_without(&f, "io_uring");
+	is(f.has, 0, "and all with io_uring");
+}
+
+static void test_table(const char *document)
+{
+	char line[200];
+
+	for (unsigned int i = 0; i < ARENA_N_FEATURES; i++) {
+		const struct arena_feature_info *info = arena_feature_info(i);
+
+		snprintf(line, sizeof(line), "\n| %s | %s | %s | %s |\n", info->name, info->kernel,
+			 info->needed ? "yes" : "", info->without);
+		ok(strstr(document, line), "the document has %s", info->name);
+		if (!strstr(document, line))
+			diag("%.*s", (int)strlen(line) - 2, line + 1);
+	}
+}
+
+/* "(../tests/arena/FILE.c) `NAME`": there is test_NAME() in FILE.c. */
+static void test_named(const char *at)
+{
+	char file[64], name[64], path[100], function[100];
+	char *source;
+
+	if (sscanf(at, FOLDER "%63[^)]) `%63[^`]`", file, name) != 2) {
+		ok(false, "cannot be read: %.60s", at);
+		return;
+	}
+	snprintf(path, sizeof(path), "tests/arena/%s", file);
+	snprintf(function, sizeof(function), "static void test_%s(", name);
+	source = read_file(path);
+	ok(strstr(source, function), "there is a test %s in %s", name, file);
+	free(source);
+}
+
+int main(void)
+{
+	char *document = read_file(DOCUMENT);
+	int named = 0;
+
+	test_probe();
+	test_why();
+	test_dependents();
+	test_table(document);
+	for (const char *at = document; (at = strstr(at, FOLDER)); at++, named++)
+		test_named(at);
+	ok(named > 15, "%d hazards have tests", named);
+	free(document);
+	return done_testing();
+}
