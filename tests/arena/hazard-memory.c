@@ -401,40 +401,67 @@ static int blocks_read(const volatile char *all)
 	return n;
 }
 
-static void plain_exit_disk(void)
+static char *begin_reads(struct io_uring *ring, int fd)
+{
+	char *all = mmap(NULL, BLOCK * BLOCKS, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	for (int i = 0; i < BLOCKS; i++)
+		io_uring_prep_read(io_uring_get_sqe(ring), fd, all + i * BLOCK, BLOCK,
+				   (__u64)i * BLOCK);
+	io_uring_submit(ring);
+	return all;
+}
+
+static void plain_exit_disk(int fd)
 {
 	struct io_uring ring = plain_ring(BLOCKS, 0);
-	int fd = direct_fd(), at_exit;
-	char *all;
+	char *all = begin_reads(&ring, fd);
+	int at_exit;
 
-	if (fd < 0) {
-		diag("plain: no disk here that could be read without the page cache");
-		io_uring_queue_exit(&ring);
-		return;
-	}
-	all = mmap(NULL, BLOCK * BLOCKS, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	for (int i = 0; i < BLOCKS; i++)
-		io_uring_prep_read(io_uring_get_sqe(&ring), fd, all + i * BLOCK, BLOCK,
-				   (__u64)i * BLOCK);
-	io_uring_submit(&ring);
 	io_uring_queue_exit(&ring);
 	at_exit = blocks_read(all);
 	sleep_ms(300);
 	diag("plain: of %d direct reads %d had come when the ring was gone, %d later", BLOCKS,
 	     at_exit, blocks_read(all) - at_exit);
 	munmap(all, BLOCK * BLOCKS);
-	close(fd);
+}
+
+static void plain_cancel_disk(int fd)
+{
+	struct io_uring ring = plain_ring(BLOCKS, 0);
+	char *all = begin_reads(&ring, fd);
+	int at_cancel, canceled = 0;
+
+	io_uring_register_sync_cancel(&ring, &(struct io_uring_sync_cancel_reg){
+		.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
+	});
+	at_cancel = blocks_read(all);
+	for (int i = 0; i < BLOCKS; i++)
+		canceled += plain_result(&ring) == -ECANCELED;
+	diag("plain: of %d direct reads %d had come when all were cancelled, %d later", BLOCKS,
+	     at_cancel, blocks_read(all) - at_cancel);
+	diag("plain: and %d said that they were cancelled", canceled);
+	io_uring_queue_exit(&ring);
+	munmap(all, BLOCK * BLOCKS);
 }
 
 /* Which of them the kernel ends and which it finishes is a matter of moments. */
 static void plain_exit(void)
 {
+	int fd = direct_fd();
+
 	diag("plain: of %d bytes sent after the ring's end, its operation took", EXITS);
 	diag("plain: %d by a recv, %d by a pipe's read, %d by one in a worker",
 	     late_recvs(socket_pair_of, 0), late_recvs(pipe_of, 0),
 	     late_recvs(pipe_of, IOSQE_ASYNC));
-	plain_exit_disk();
+	if (fd < 0) {
+		diag("plain: no disk here that could be read without the page cache");
+		return;
+	}
+	plain_cancel_disk(fd);
+	plain_exit_disk(fd);
+	close(fd);
 }
 
 static void test_exit(struct rig *rig)

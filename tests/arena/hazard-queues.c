@@ -86,11 +86,13 @@ static void plain_full_sq(void)
 	struct io_uring ring = plain_ring(4, 0);
 	int got = 0;
 
-	for (int i = 0; i < MANY; i++)
-		if (io_uring_get_sqe(&ring)) {
-			io_uring_prep_nop(&ring.sq.sqes[(ring.sq.sqe_tail - 1) & 3]);
-			got++;
-		}
+	for (int i = 0; i < MANY; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+		if (sqe)
+			io_uring_prep_nop(sqe);
+		got += !!sqe;
+	}
 	is(got, 4, "plain: %d operations get %d entries, the others none", MANY, got);
 	io_uring_queue_exit(&ring);
 }

@@ -280,6 +280,7 @@ static void test_accept(struct rig *rig)
 	socklen_t size = sizeof(any);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct arena_buf b = rig_buf(rig, 1, 'a');
+	struct arena_io io = { .buf = b, .length = 1 };
 	struct arena_file f;
 	struct arena_event e;
 	struct arena_op op;
@@ -296,8 +297,8 @@ static void test_accept(struct rig *rig)
 		is(connect(sock, (struct sockaddr *)&any, size), 0, "client %d comes", i);
 		e = rig_next(rig);
 		ok(!e.result && e.cookie == 3 && (e.flags & ARENA_EVENT_MORE), "and is accepted");
-		arena_ring_send(rig->r, &(struct arena_io){ .file = e.file, .buf = b,
-							    .length = 1 }, NULL);
+		io.file = e.file;
+		arena_ring_send(rig->r, &io, NULL);
 		is(rig_next(rig).result, 1, "is sent something");
 		ok(recv(sock, &byte, 1, 0) == 1 && byte == 'a', "and has it");
 		is(arena_ring_remove_file(rig->r, e.file), 0, "is removed");
@@ -387,6 +388,41 @@ static void test_nonblock(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* A peer's buffer is for reading: it can be sent, and not received into. */
+static void test_borrowed(struct rig *rig)
+{
+	struct arena_msg msg = { 0 };
+	struct arena_io io = { .length = 4096 };
+	struct arena_buf theirs;
+	struct arena *sp;
+	int pair[2];
+	char taken[4096];
+
+	if (arena_open(rig->m, ARENA_ROLE_SP(0), &sp) ||
+	    arena_get_for(sp, ARENA_USE_DISK, 1, &theirs))
+		bail("no SP");
+	memset(arena_write(sp, theirs), 's', 4096);
+	arena_hand(sp, theirs, ARENA_ROLE_NP(0), &msg);
+	is(arena_accept(rig->a, ARENA_ROLE_SP(0), &msg, &io.buf), 0, "a peer's buffer comes");
+	rig_tcp(pair);
+	io.file = rig_file(rig, pair[0]);
+	is(arena_ring_recv(rig->r, &io, NULL), -EACCES, "it is not to be received into");
+	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "but sent");
+	is(arena_give_back(rig->a, io.buf, &msg), -EBUSY, "not given back meanwhile");
+	rig_next(rig);
+	rig_recv_all(pair[1], taken, sizeof(taken));
+	ok(taken[0] == 's' && taken[4095] == 's', "with what is in it");
+	if (arena_state(rig->a, io.buf) == ARENA_LENT)
+		rig_next(rig);
+	is(arena_give_back(rig->a, io.buf, &msg), 0, "then given back");
+	is(arena_take_back(sp, ARENA_ROLE_NP(0), &msg, &theirs), 0, "to whom it belongs");
+	arena_put(sp, theirs);
+	arena_close(sp);
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* What a failed message leaves on the ring of its sender. */
 static void test_message(struct rig *rig)
 {
@@ -414,6 +450,7 @@ static void test_all(struct rig *rig)
 	test_poll(rig);
 	test_timeout(rig);
 	test_nonblock(rig);
+	test_borrowed(rig);
 	test_message(rig);
 	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
 }

@@ -12,6 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Of the smallest rings. */
+#define MEMORY	8192UL
+
 static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 	[ARENA_HAS_IO_URING] = { "io_uring", "5.1", true,
 		"refused: use a kernel with CONFIG_IO_URING" },
@@ -82,10 +85,10 @@ static bool try_no_mmap(void)
 	void *memory;
 	bool good;
 
-	if (posix_memalign(&memory, 4096, 2 * 4096))
+	if (posix_memalign(&memory, 4096, MEMORY))
 		return false;
-	memset(memory, 0, 2 * 4096);
-	good = io_uring_queue_init_mem(2, &ring, &params, memory, 2 * 4096) >= 0;
+	memset(memory, 0, MEMORY);
+	good = io_uring_queue_init_mem(2, &ring, &params, memory, MEMORY) >= 0;
 	if (good)
 		io_uring_queue_exit(&ring);
 	free(memory);
@@ -318,7 +321,7 @@ static uint32_t dependents(enum arena_feature feature)
 int arena_probe_without(struct arena_features *f, const char *name)
 {
 	for (unsigned int i = 0; i < ARENA_N_FEATURES; i++) {
-		if (strcmp(info[i].name, name))
+		if (strcmp(info[i].name, name) != 0)
 			continue;
 		f->has &= ~(1U << i | dependents(i));
 		return 0;

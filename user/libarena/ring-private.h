@@ -116,6 +116,20 @@ struct ring_file {
 };
 
 /**
+ * struct ring_park - a group's buffers in the kernel's hands, to receive into
+ * @ring: where it takes them from, NULL before the first use
+ * @buf: what is parked under each number, count 0 if nothing
+ * @size: how many at most, a power of two
+ * @parked: how many are
+ */
+struct ring_park {
+	struct io_uring_buf_ring *ring;
+	struct arena_buf *buf;
+	uint32_t size;
+	uint32_t parked;
+};
+
+/**
  * struct arena_ring - see ring.h
  * @uring: the ring
  * @a: whose buffers
@@ -134,7 +148,7 @@ struct ring_file {
  * @own: completions to come of the ring's own cancellations and shutdowns
  * @own_max: how many there is room for
  * @registered: for each group, whether it is registered
- * @parks: for each group, what is in the kernel's hands to receive into
+ * @parks: of each group
  * @closing: nothing goes on
  */
 struct arena_ring {
@@ -155,7 +169,7 @@ struct arena_ring {
 	uint32_t own;
 	uint32_t own_max;
 	bool *registered;
-	struct ring_park **parks;
+	struct ring_park *parks;
 	bool closing;
 };
 

@@ -12,20 +12,6 @@
 
 #define MAX_PARKED	256U
 
-/**
- * struct ring_park - a group's buffers in the kernel's hands
- * @ring: where it takes them from
- * @buf: what is parked under each number, count 0 if nothing
- * @size: how many at most, a power of two
- * @parked: how many are
- */
-struct ring_park {
-	struct io_uring_buf_ring *ring;
-	struct arena_buf *buf;
-	uint32_t size;
-	uint32_t parked;
-};
-
 static bool has_parks(const struct arena_ring *r)
 {
 	return arena_has(&r->features, ARENA_HAS_RECV_MULTISHOT);
@@ -47,25 +33,21 @@ static void give_buffer(struct arena_ring *r, struct arena_buf *b)
 	*b = (struct arena_buf){ 0 };
 }
 
-static struct ring_park *park_new(struct arena_ring *r, uint32_t group)
+static int park_open(struct arena_ring *r, struct ring_park *p, uint32_t group)
 {
-	struct ring_park *p = calloc(1, sizeof(*p));
 	int ret;
 
-	if (!p)
-		return NULL;
 	for (p->size = 1; p->size < r->n_ops && p->size < MAX_PARKED;)
 		p->size *= 2;
+	free(p->buf);
 	p->buf = calloc(p->size, sizeof(*p->buf));
-	if (p->buf)
-		p->ring = io_uring_setup_buf_ring(&r->uring, p->size, (int)group, 0, &ret);
-	if (!p->ring) {
-		free(p->buf);
-		free(p);
-		return NULL;
-	}
+	if (!p->buf)
+		return -ENOMEM;
+	p->ring = io_uring_setup_buf_ring(&r->uring, p->size, (int)group, 0, &ret);
+	if (!p->ring)
+		return ret;
 	madvise(p->ring, p->size * sizeof(struct io_uring_buf), MADV_DONTFORK);
-	return p;
+	return 0;
 }
 
 /* As many as there is room for, and as are free. */
@@ -93,14 +75,14 @@ static int park_fill(struct arena_ring *r, struct ring_park *p, uint32_t group)
 
 int recv_ready(struct arena_ring *r, struct ring_op *op)
 {
-	struct ring_park *p;
+	struct ring_park *p = &r->parks[op->group];
+	int ret = 0;
 
 	if (!has_parks(r))
 		return op->io.buf.count ? 0 : take_buffer(r, op->group, &op->io.buf);
-	if (!r->parks[op->group])
-		r->parks[op->group] = park_new(r, op->group);
-	p = r->parks[op->group];
-	return p ? park_fill(r, p, op->group) : -ENOMEM;
+	if (!p->ring)
+		ret = park_open(r, p, op->group);
+	return ret ? ret : park_fill(r, p, op->group);
 }
 
 void recv_prep(struct arena_ring *r, const struct ring_op *op, struct io_uring_sqe *sqe)
@@ -120,10 +102,10 @@ void recv_prep(struct arena_ring *r, const struct ring_op *op, struct io_uring_s
 struct arena_buf recv_buffer(struct arena_ring *r, struct ring_op *op,
 			     const struct io_uring_cqe *cqe)
 {
-	struct ring_park *p = r->parks[op->group];
+	struct ring_park *p = &r->parks[op->group];
 	struct arena_buf *from = &op->io.buf, b;
 
-	if (p) {
+	if (p->ring) {
 		if (!(cqe->flags & IORING_CQE_F_BUFFER))
 			return (struct arena_buf){ 0 };
 		from = &p->buf[cqe->flags >> IORING_CQE_BUFFER_SHIFT];
@@ -133,7 +115,7 @@ struct arena_buf recv_buffer(struct arena_ring *r, struct ring_op *op,
 	*from = (struct arena_buf){ 0 };
 	arena_done(r->a, b);
 	/* Seldom, as it looks through all of them. */
-	if (p && p->parked < p->size / 2)
+	if (p->ring && p->parked < p->size / 2)
 		park_fill(r, p, op->group);
 	return b;
 }
@@ -146,9 +128,9 @@ void recv_end(struct arena_ring *r, struct ring_op *op)
 void recv_close(struct arena_ring *r)
 {
 	for (uint32_t i = 0; i < arena_layout(r->a)->n_groups; i++) {
-		struct ring_park *p = r->parks[i];
+		struct ring_park *p = &r->parks[i];
 
-		if (!p)
+		if (!p->ring)
 			continue;
 		io_uring_free_buf_ring(&r->uring, p->ring, p->size, (int)i);
 		for (uint32_t j = 0; j < p->size; j++)
@@ -160,10 +142,7 @@ void recv_free(struct arena_ring *r)
 {
 	uint32_t n = r->parks ? arena_layout(r->a)->n_groups : 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (r->parks[i])
-			free(r->parks[i]->buf);
-		free(r->parks[i]);
-	}
+	for (uint32_t i = 0; i < n; i++)
+		free(r->parks[i].buf);
 	free(r->parks);
 }

@@ -19,14 +19,17 @@
 /* Each file: a cancellation, a shutdown, a disconnection. */
 #define OWN_PER_FILE	3
 
+/* 0 until it is asked for. */
+static __thread uint64_t own_id;
+
+/* Never the same for two threads, also if one of them has ended. */
 static uint64_t thread_id(void)
 {
 	static uint64_t last;
-	static __thread uint64_t id;
 
-	if (!id)
-		id = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-	return id;
+	if (!own_id)
+		own_id = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	return own_id;
 }
 
 int ring_check(const struct arena_ring *r)
@@ -143,7 +146,7 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->thread = thread_id();
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
-	r->parks = calloc(arena_layout(a)->n_groups, sizeof(struct ring_park *));
+	r->parks = calloc(arena_layout(a)->n_groups, sizeof(*r->parks));
 	r->registered = calloc(arena_layout(a)->n_groups, sizeof(*r->registered));
 	r->here = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (r->here == MAP_FAILED)
@@ -352,6 +355,9 @@ static void drain(struct arena_ring *r)
 	}
 	/* Messages that were not submitted yet are sent all the same. */
 	ring_submit(r);
+	/* The ring's own end comes later: let go of pages and files now. */
+	io_uring_unregister_buffers(&r->uring);
+	io_uring_unregister_files(&r->uring);
 }
 
 int arena_ring_close(struct arena_ring *r)
