@@ -314,6 +314,40 @@ static void test_accept(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* With a single slot for what is accepted. */
+static void test_accept_full(struct rig *rig)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	const struct arena_ring_options o = { .entries = 2, .files = 1 };
+	int sock[2], listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(any);
+	struct rig one = *rig;
+	struct arena_file f;
+	struct arena_event e;
+	char byte;
+
+	if (bind(listener, (struct sockaddr *)&any, size) || listen(listener, 4) ||
+	    getsockname(listener, (struct sockaddr *)&any, &size))
+		bail("cannot listen");
+	one.r = rig_ring(rig->a, &o);
+	f = rig_file(&one, listener);
+	is(arena_ring_add_file(one.r, listener, &f), -ENFILE, "no slot for a second file");
+	for (int i = 0; i < 2; i++) {
+		sock[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		is(connect(sock[i], (struct sockaddr *)&any, size), 0, "client %d comes", i);
+	}
+	arena_ring_accept(one.r, f, 0, NULL);
+	is(rig_next(&one).result, 0, "the first is accepted");
+	e = rig_next(&one);
+	ok(e.result == -ENFILE && !e.flags, "there is no slot for the second, and that is the end");
+	ok(recv(sock[1], &byte, 1, 0) <= 0, "it is turned away");
+	arena_ring_close(one.r);
+	is(recv(sock[0], &byte, 1, 0), 0, "the first sees the end with the ring");
+	close(sock[0]);
+	close(sock[1]);
+	close(listener);
+}
+
 static void test_poll(struct rig *rig)
 {
 	struct arena_file f;
@@ -496,6 +530,7 @@ int main(void)
 	struct rig rig = rig_open("ring");
 
 	test_options(&rig);
+	test_accept_full(&rig);
 	test_all(&rig);
 	test_fallbacks(&rig);
 	rig_close(&rig);

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: whatever one does with a ring, in any order, each operation ends once, its
+ * buffer is lent until then and no longer, and bytes arrive once and in order.
+ * Method: random operations on sockets and a file, cancelled and removed at
+ * random, compared with a model of what must come; several rings, one after another,
+ * with all features and with the least.
+ */
+#define _GNU_SOURCE
+#include "ring-rig.h"
+
+#define ENTRIES	24
+#define LINES	6
+#define STEPS	20000
+#define BYTES	4096
+
+/**
+ * struct line - a connection, on one end of which the ring sends and receives
+ * @file: that end
+ * @peer: the other end, not blocking
+ * @jobs: operations that have not ended
+ * @sent: bytes of which the ring has said that they are sent
+ * @taken: bytes that the peer got
+ * @fed: bytes that the peer sent
+ * @received: bytes that the ring got
+ * @sending: an operation sends
+ * @receiving: an operation receives
+ * @removed: a new one is made when all has ended
+ */
+struct line {
+	struct arena_file file;
+	int peer;
+	int jobs;
+	uint32_t sent;
+	uint32_t taken;
+	uint32_t fed;
+	uint32_t received;
+	bool sending;
+	bool receiving;
+	bool removed;
+};
+
+/* enum job_kind - what an operation is */
+enum job_kind { JOB_NONE, JOB_SEND, JOB_SEND_ZC, JOB_RECV, JOB_READ, JOB_TIMEOUT };
+
+/**
+ * struct job - an operation that has not ended
+ * @kind: enum job_kind
+ * @line: of which, or NULL
+ * @op: handle
+ * @io: what was asked for
+ * @sent: an event has said so
+ */
+struct job {
+	enum job_kind kind;
+	struct line *line;
+	struct arena_op op;
+	struct arena_io io;
+	bool sent;
+};
+
+/**
+ * struct stress - one run
+ * @rig: arena and ring
+ * @lines: connections
+ * @jobs: by cookie
+ * @disk: a file
+ * @seed: of what is random
+ * @ended: operations
+ * @canceled: of these
+ * @wrong: what has gone wrong
+ */
+struct stress {
+	struct rig rig;
+	struct line lines[LINES];
+	struct job jobs[ENTRIES];
+	struct arena_file disk;
+	uint32_t seed;
+	uint32_t ended;
+	uint32_t canceled;
+	uint32_t wrong;
+};
+
+static uint32_t draw(struct stress *s, uint32_t n)
+{
+	s->seed ^= s->seed << 13;
+	s->seed ^= s->seed >> 17;
+	s->seed ^= s->seed << 5;
+	return s->seed % n;
+}
+
+static void check(struct stress *s, bool good, const char *what)
+{
+	if (good)
+		return;
+	if (!s->wrong++)
+		diag("wrong: %s, after %u operations", what, s->ended);
+}
+
+/* Byte n of every stream, and of the file. */
+static unsigned char byte_at(uint64_t n)
+{
+	return (unsigned char)(n % 251);
+}
+
+static void fill(unsigned char *p, uint64_t from, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++)
+		p[i] = byte_at(from + i);
+}
+
+static bool is_stream(const unsigned char *p, uint64_t from, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++)
+		if (p[i] != byte_at(from + i))
+			return false;
+	return true;
+}
+
+/* False if there is no slot yet: what was removed has not been closed. */
+static bool connect_line(struct stress *s, struct line *l)
+{
+	struct arena_file f;
+	int ret, pair[2];
+
+	rig_tcp(pair);
+	ret = arena_ring_add_file(s->rig.r, pair[0], &f);
+	close(pair[0]);
+	if (ret) {
+		check(s, ret == -ENFILE, "no slot");
+		close(pair[1]);
+		return false;
+	}
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	*l = (struct line){ .peer = pair[1], .file = f };
+	return true;
+}
+
+static void remove_line(struct stress *s, struct line *l)
+{
+	if (!l->removed)
+		check(s, !(draw(s, 2) ? arena_ring_remove_file(s->rig.r, l->file) :
+				       arena_ring_abort_file(s->rig.r, l->file)), "removed");
+	l->removed = true;
+}
+
+static struct job *free_job(struct stress *s)
+{
+	for (int i = 0; i < ENTRIES; i++)
+		if (s->jobs[i].kind == JOB_NONE)
+			return &s->jobs[i];
+	return NULL;
+}
+
+/* A job with a buffer, of which a random part takes part. */
+static struct job *draw_job(struct stress *s, struct arena_file file)
+{
+	struct job *j = free_job(s);
+	struct arena_buf b;
+
+	if (!j || arena_get_for(s->rig.a, ARENA_USE_PAYLOAD, 1 + draw(s, 3), &b))
+		return NULL;
+	*j = (struct job){ .io = { .file = file, .buf = b, .from = draw(s, 100) } };
+	j->io.length = 1 + draw(s, (uint32_t)arena_size(s->rig.a, b) - j->io.from);
+	j->io.cookie = (uint64_t)(j - s->jobs);
+	return j;
+}
+
+static void begin_send(struct stress *s, struct line *l, enum job_kind kind)
+{
+	struct job *j = draw_job(s, l->file);
+	int ret;
+
+	if (!j)
+		return;
+	fill((unsigned char *)arena_write(s->rig.a, j->io.buf) + j->io.from, l->sent,
+	     j->io.length);
+	ret = kind == JOB_SEND ? arena_ring_send(s->rig.r, &j->io, &j->op) :
+				 arena_ring_send_zc(s->rig.r, &j->io, &j->op);
+	check(s, ret == (l->removed ? -ESTALE : l->sending ? -EBUSY : 0), "begin to send");
+	if (ret) {
+		check(s, !arena_put(s->rig.a, j->io.buf), "a buffer that is not lent");
+		return;
+	}
+	check(s, arena_put(s->rig.a, j->io.buf) == -EBUSY, "a buffer that is lent");
+	j->kind = kind;
+	j->line = l;
+	l->sending = true;
+	l->jobs++;
+}
+
+static void begin_recv(struct stress *s, struct line *l)
+{
+	struct job *j = draw_job(s, l->file);
+	int ret;
+
+	if (!j)
+		return;
+	ret = arena_ring_recv(s->rig.r, &j->io, &j->op);
+	check(s, ret == (l->removed ? -ESTALE : l->receiving ? -EBUSY : 0), "begin to receive");
+	if (ret) {
+		check(s, !arena_put(s->rig.a, j->io.buf), "a buffer that is not lent");
+		return;
+	}
+	j->kind = JOB_RECV;
+	j->line = l;
+	l->receiving = true;
+	l->jobs++;
+}
+
+static void begin_read(struct stress *s)
+{
+	struct job *j = draw_job(s, s->disk);
+
+	if (!j)
+		return;
+	j->kind = JOB_READ;
+	j->io.offset = draw(s, 2 * BYTES);
+	check(s, !arena_ring_read(s->rig.r, &j->io, &j->op), "begin to read");
+}
+
+static void begin_timeout(struct stress *s)
+{
+	struct job *j = free_job(s);
+
+	if (!j)
+		return;
+	*j = (struct job){ .kind = JOB_TIMEOUT };
+	check(s, !arena_ring_timeout(s->rig.r, draw(s, 2) ? 1 : 1000000000,
+				     (uint64_t)(j - s->jobs), &j->op), "begin a timeout");
+}
+
+static void peer_feeds(struct stress *s, struct line *l)
+{
+	unsigned char bytes[BYTES];
+	ssize_t n;
+
+	fill(bytes, l->fed, BYTES);
+	n = send(l->peer, bytes, 1 + draw(s, BYTES), MSG_NOSIGNAL);
+	l->fed += n > 0 ? (uint32_t)n : 0;
+}
+
+static void peer_takes(struct stress *s, struct line *l)
+{
+	unsigned char bytes[4 * BYTES];
+	ssize_t n = recv(l->peer, bytes, 1 + draw(s, sizeof(bytes)), 0);
+
+	if (n <= 0)
+		return;
+	check(s, is_stream(bytes, l->taken, (uint32_t)n), "the peer gets what was sent");
+	l->taken += (uint32_t)n;
+}
+
+static void cancel_one(struct stress *s)
+{
+	struct job *j = &s->jobs[draw(s, ENTRIES)];
+	int ret;
+
+	if (j->kind == JOB_NONE)
+		return;
+	ret = arena_ring_cancel(s->rig.r, j->op);
+	check(s, !ret || ret == -EALREADY, "cancelled");
+}
+
+static void sent(struct stress *s, struct job *j, const struct arena_event *e)
+{
+	if (j->sent)
+		return;
+	j->sent = true;
+	j->line->sending = false;
+	if (e->result < 0) {
+		/* Nobody knows how much of it: the stream is of no more use. */
+		remove_line(s, j->line);
+		return;
+	}
+	check(s, (uint32_t)e->result == j->io.length, "all is sent");
+	j->line->sent += j->io.length;
+}
+
+static void got(struct stress *s, struct job *j, const struct arena_event *e)
+{
+	const unsigned char *p = arena_read(s->rig.a, j->io.buf);
+	uint64_t at = j->kind == JOB_READ ? j->io.offset : j->line->received;
+	uint32_t n = e->result > 0 ? (uint32_t)e->result : 0;
+
+	check(s, p && is_stream(p + j->io.from, at, n), "bytes as they were sent");
+	if (j->kind == JOB_READ) {
+		check(s, e->result < 0 || n == j->io.length, "all is read");
+		return;
+	}
+	j->line->receiving = false;
+	j->line->received += n;
+}
+
+static void take_event(struct stress *s, const struct arena_event *e)
+{
+	struct job *j = &s->jobs[e->cookie];
+
+	check(s, j->kind != JOB_NONE && j->op.generation == e->op.generation, "is pending");
+	check(s, e->result >= 0 || e->result == -ETIME || (e->flags & ARENA_EVENT_CANCELED),
+	      "no error but that it was cancelled");
+	if (j->kind == JOB_SEND || j->kind == JOB_SEND_ZC)
+		sent(s, j, e);
+	if (e->flags & ARENA_EVENT_MORE) {
+		check(s, arena_state(s->rig.a, j->io.buf) == ARENA_LENT, "lent still");
+		return;
+	}
+	if (j->kind == JOB_RECV || j->kind == JOB_READ)
+		got(s, j, e);
+	if (j->kind != JOB_TIMEOUT)
+		check(s, !arena_put(s->rig.a, j->io.buf), "ours again");
+	if (j->line)
+		j->line->jobs--;
+	j->kind = JOB_NONE;
+	s->ended++;
+	s->canceled += !!(e->flags & ARENA_EVENT_CANCELED);
+}
+
+static void take_events(struct stress *s, uint32_t most)
+{
+	struct arena_event e;
+
+	while (most-- && arena_ring_next(s->rig.r, &e, 0) == 1)
+		take_event(s, &e);
+}
+
+/* What was removed gives way to a new one when it has ended. */
+static void renew(struct stress *s, struct line *l)
+{
+	int peer = l->peer;
+
+	if (l->removed && !l->jobs && connect_line(s, l))
+		close(peer);
+}
+
+static void step(struct stress *s)
+{
+	struct line *l = &s->lines[draw(s, LINES)];
+	uint32_t what = draw(s, 100);
+
+	renew(s, l);
+	if (what < 10)
+		begin_send(s, l, JOB_SEND);
+	else if (what < 20)
+		begin_send(s, l, JOB_SEND_ZC);
+	else if (what < 35)
+		begin_recv(s, l);
+	else if (what < 42)
+		begin_read(s);
+	else if (what < 47)
+		begin_timeout(s);
+	else if (what < 60)
+		peer_feeds(s, l);
+	else if (what < 75)
+		peer_takes(s, l);
+	else if (what < 80)
+		cancel_one(s);
+	else if (what < 81)
+		remove_line(s, l);
+	else if (what < 85)
+		arena_ring_submit(s->rig.r);
+	else
+		take_events(s, 1 + draw(s, 8));
+}
+
+static struct arena_file make_disk(struct rig *rig)
+{
+	unsigned char bytes[6 * BYTES];
+	int fd = rig_fd(0, 0);
+	struct arena_file f = rig_file(rig, fd);
+
+	fill(bytes, 0, sizeof(bytes));
+	if (pwrite(fd, bytes, sizeof(bytes), 0) != sizeof(bytes))
+		bail("cannot write a file");
+	close(fd);
+	return f;
+}
+
+/* The last: everything that is pending ends with the ring. */
+static void end_all(struct stress *s)
+{
+	is(arena_ring_close(s->rig.r), 0, "closed with all that was pending");
+	for (int i = 0; i < ENTRIES; i++)
+		if (s->jobs[i].kind != JOB_NONE && s->jobs[i].kind != JOB_TIMEOUT)
+			check(s, !arena_put(s->rig.a, s->jobs[i].io.buf), "ours at the end");
+	for (int i = 0; i < LINES; i++)
+		close(s->lines[i].peer);
+}
+
+static void run(struct rig *rig, const struct arena_features *f, uint32_t seed)
+{
+	const struct arena_ring_options o = { .entries = ENTRIES, .files = 2 * LINES + ENTRIES,
+					      .features = f };
+	struct stress s = { .rig = *rig, .seed = seed };
+
+	s.rig.r = rig_ring(rig->a, &o);
+	s.disk = make_disk(&s.rig);
+	for (int i = 0; i < LINES; i++)
+		connect_line(&s, &s.lines[i]);
+	for (int i = 0; i < STEPS; i++)
+		step(&s);
+	end_all(&s);
+	is(s.wrong, 0, "seed %u: %u operations, %u cancelled, as they should", seed, s.ended,
+	   s.canceled);
+}
+
+int main(void)
+{
+	struct rig rig = rig_arena("ring-stress");
+	struct arena_features all, least;
+
+	arena_probe(&all);
+	least = all;
+	for (unsigned int i = 0; i < ARENA_N_FEATURES; i++)
+		if (!arena_feature_info(i)->needed)
+			arena_probe_without(&least, arena_feature_info(i)->name);
+	for (uint32_t seed = 1; seed <= 4; seed++) {
+		run(&rig, &all, seed);
+		run(&rig, &least, seed);
+	}
+	is(arena_close(rig.a), 0, "no buffer is lent");
+	arena_test_end(rig.name, rig.m);
+	return done_testing();
+}
