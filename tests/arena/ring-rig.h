@@ -9,8 +9,11 @@
 #include <fcntl.h>
 #include <libarena/ring.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "region.h"
@@ -18,6 +21,57 @@
 #define RIG_LENGTH	(16UL << 20)
 /* Long enough that only a hang takes it. */
 #define RIG_PATIENCE_MS	20000
+
+#ifdef ARENA_DEBUG
+#define IS_DEBUG	true
+#else
+#define IS_DEBUG	false
+#endif
+
+/*
+ * Misuse of a buffer: an error, but where the library is built with ARENA_DEBUG the
+ * end of the process, here of a child.
+ */
+#define refused(call, error, ...) do {					\
+	pid_t child_ = IS_DEBUG ? rig_child() : -1;			\
+									\
+	if (!IS_DEBUG)							\
+		is(call, error, __VA_ARGS__);				\
+	else if (!child_)						\
+		_exit((call) == 0);					\
+	else								\
+		ok(rig_aborted(child_), __VA_ARGS__);			\
+} while (0)
+
+/* The same of a call of the ring, which no child could make. */
+#define ring_refused(call, error, ...) do {				\
+	if (IS_DEBUG)							\
+		skip("only without ARENA_DEBUG: " __VA_ARGS__);		\
+	else								\
+		is(call, error, __VA_ARGS__);				\
+} while (0)
+
+/* A child that says nothing and leaves nothing. */
+static inline pid_t rig_child(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
+		close(STDERR_FILENO);
+	}
+	return pid;
+}
+
+static inline bool rig_aborted(pid_t pid)
+{
+	int status;
+
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	       WTERMSIG(status) == SIGABRT;
+}
 
 /**
  * struct rig - what a test works on

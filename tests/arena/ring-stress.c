@@ -182,7 +182,7 @@ static void begin_send(struct stress *s, struct line *l, enum job_kind kind)
 		check(s, !arena_put(s->rig.a, j->io.buf), "a buffer that is not lent");
 		return;
 	}
-	check(s, arena_put(s->rig.a, j->io.buf) == -EBUSY, "a buffer that is lent");
+	check(s, arena_state(s->rig.a, j->io.buf) == ARENA_LENT, "a buffer that is lent");
 	j->kind = kind;
 	j->line = l;
 	l->sending = true;
