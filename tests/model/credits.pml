@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Credits: two sides, each with a mailbox of a fixed size. A side may have WINDOW
+ * messages on the way that the other has not said it took. It says so in messages
+ * of its own, which have room reserved in the same mailboxes, need no credit and
+ * carry how many it ever took, modulo MOD. What is queued is posted late, or
+ * never if its sender dies; either side dies at any moment.
+ *
+ * Checked: no mailbox overflows, each message arrives once and in order, and each
+ * side comes to an end: it has sent and got all, or learns that the other is dead.
+ * Broken twins:
+ *
+ *   BROKEN_EARLY      a message is said to be taken while it lies in the mailbox
+ *   BROKEN_LOST       what could not be said, as the queue was full, is forgotten
+ *   BROKEN_TWICE      what is new is said instead of the sum, and counted from the
+ *                     last submit: two in a queue overlap
+ *   BROKEN_RESERVE    no room is kept for what needs no credit
+ *   BROKEN_HURRY      it is said for each message, with room for every second
+ *   BROKEN_THRESHOLD  it is said only when more was taken than a window holds
+ *   BROKEN_UNSENT     a side sleeps with messages in its queue
+ *   BROKEN_DEAF       who waits for credit takes nothing else out of its mailbox
+ *   BROKEN_DEATH      who waits for credit does not watch the other's death
+ */
+#define WINDOW	3
+#define COUNT	5	/* messages that each side sends; more than MOD tells apart */
+#define MOD	4	/* more than WINDOW */
+#define QUEUE	2	/* entries of a side's submission queue */
+
+/* Taken messages that are worth a message. */
+#ifdef BROKEN_THRESHOLD
+#define EACH	(WINDOW + 1)
+#elif defined(BROKEN_HURRY)
+#define EACH	1
+#else
+#define EACH	2
+#endif
+
+#ifdef BROKEN_RESERVE
+#define ROOM	WINDOW
+#else
+#define ROOM	(WINDOW + WINDOW / 2)
+#endif
+
+mtype = { DATA, CREDIT };
+
+chan queue[2] = [QUEUE] of { mtype, byte };
+byte submitted[2];		/* how many of those the kernel may post */
+chan box[2] = [ROOM] of { mtype, byte };
+bool alive[2] = true;
+bool ended[2];
+
+/* Of each side: what it sent, what of that the other took; what it took, and said. */
+byte left[2] = COUNT;
+byte sent[2], acked[2], got[2], taken[2], said[2];
+
+#define distance(a, b)	((MOD + (a) - (b)) % MOD)
+#define credit(me)	(distance(sent[me], acked[me]) < WINDOW)
+#define wants(me)	(left[me] > 0)
+#ifdef BROKEN_EARLY
+#define seen(me)	((taken[me] + (box[me]?[DATA,_] -> 1 : 0)) % MOD)
+#else
+#define seen(me)	taken[me]
+#endif
+#define debt(me)	(distance(seen(me), said[me]) >= EACH)
+#define unsent(me)	(len(queue[me]) > submitted[me])
+#define through(me)	(!wants(me) && got[me] == COUNT && !unsent(me))
+
+inline say(me)
+{
+#ifdef BROKEN_TWICE
+	queue[me]!CREDIT,distance(seen(me), said[me])
+#else
+	queue[me]!CREDIT,seen(me);
+	said[me] = seen(me)
+#endif
+}
+
+inline take(me)
+{
+	box[me]?what,n;
+	if
+	:: what == DATA ->
+		assert(n == taken[me]);		/* none is lost, none comes twice */
+		taken[me] = (taken[me] + 1) % MOD;
+		got[me]++
+	:: what == CREDIT ->
+#ifdef BROKEN_TWICE
+		n = (acked[me] + n) % MOD;
+#endif
+		/* More than was sent would be a lie. */
+		assert(distance(n, acked[me]) <= distance(sent[me], acked[me]));
+		acked[me] = n
+	fi;
+	what = 0; n = 0
+}
+
+proctype side(byte me)
+{
+	mtype what;
+	byte n;
+
+	{
+		do
+		:: atomic { wants(me) && credit(me) && nfull(queue[me]) ->
+			queue[me]!DATA,sent[me];
+			sent[me] = (sent[me] + 1) % MOD;
+			left[me]-- }
+		:: atomic { debt(me) && nfull(queue[me]) -> say(me) }
+#ifdef BROKEN_LOST
+		:: atomic { debt(me) && full(queue[me]) -> said[me] = seen(me) }
+#endif
+		/* One submit for many, as late as it likes. */
+		:: atomic { unsent(me) -> submitted[me] = len(queue[me]);
+#ifdef BROKEN_TWICE
+			said[me] = taken[me]
+#endif
+			}
+#ifdef BROKEN_DEAF
+		:: atomic { nempty(box[me]) && (!wants(me) || credit(me) || box[me]?[CREDIT,_]) ->
+			take(me) }
+#else
+		:: atomic { nempty(box[me]) -> take(me) }
+#endif
+		/* Nothing to do: sleep. */
+		:: empty(box[me]) && !(wants(me) && credit(me)) && !through(me) &&
+#ifndef BROKEN_UNSENT
+			!unsent(me) &&
+#endif
+			!debt(me) ->
+			if
+			:: nempty(box[me])
+#ifndef BROKEN_DEATH
+			:: !alive[1 - me] -> break
+#endif
+			fi
+		:: through(me) -> break
+		od
+	} unless { !alive[me] };
+	ended[me] = true
+}
+
+/* Posts what was submitted, in order. Posting to the dead succeeds silently. */
+inline post(from)
+{
+	queue[from]?what,n;
+	submitted[from]--;
+	if
+	:: alive[1 - from] -> assert(nfull(box[1 - from])); box[1 - from]!what,n
+	:: else
+	fi;
+	what = 0; n = 0
+}
+
+active proctype kernel()
+{
+	mtype what;
+	byte n;
+
+end:	do
+	:: atomic { submitted[0] > 0 -> post(0) }
+	:: atomic { submitted[1] > 0 -> post(1) }
+	/* What the dead had submitted may be cancelled instead. */
+	:: atomic { !alive[0] && submitted[0] > 0 -> submitted[0] = 0 }
+	:: atomic { !alive[1] && submitted[1] > 0 -> submitted[1] = 0 }
+	od
+}
+
+active proctype death()
+{
+	if
+	:: alive[0] = false
+	:: alive[1] = false
+	:: true
+	fi
+}
+
+init
+{
+	atomic { run side(0); run side(1) }
+}
+
+ltl ends { <> (ended[0] && ended[1]) }

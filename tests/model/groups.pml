@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A group of buffers, two users of it in one process who keep their handles for as
+ * long as they like, a peer that dies and comes back, the kernel with several
+ * operations on a buffer, and somebody who resets the group: all its buffers free,
+ * all its handles stale. Of what a dead peer had quiesce is asked, whose answer
+ * takes its time.
+ *
+ * Checked: whoever uses a buffer through a handle that is good is the only one: no
+ * other user does, no living peer and no operation of the kernel, of whomever; and
+ * once nothing more is lent and handed the group can be reset, whatever dies.
+ * Broken twins:
+ *
+ *   BROKEN_RESET_LENT    the group is reset while the kernel works on a buffer
+ *   BROKEN_RESET_HANDED  while a peer has one
+ *   BROKEN_RESET_LOST    while it is not known who still uses one
+ *   BROKEN_KEEP          a reset leaves the generations as they are
+ *   BROKEN_PUT           a buffer that is put keeps its generation
+ *   BROKEN_BACK          a buffer that comes back has the generation it went with
+ *   BROKEN_FIRST         the first of several completions ends the lending
+ *   BROKEN_QUIESCE       what was lost is free without an answer of quiesce
+ *   BROKEN_ANSWER        the answer is taken for what was lost since, too
+ *   BROKEN_REAP          quiesce is never asked, so that the reset never comes
+ */
+#define OPS	2	/* of the kernel on one buffer */
+#define ROUNDS	3	/* how often a buffer is got */
+#define LIVES	2	/* of the peer */
+
+mtype = { FREE, OWNED, LENT, HANDED, LOST };
+
+/* What the library knows. */
+mtype state[2] = FREE;
+byte gen[2];
+byte lent[2];
+bool asking, asked[2];		/* quiesce, and of what */
+byte rounds;
+bool closing, closed;
+
+/* What is so. */
+byte ops[2];			/* operations of the kernel, of anybody's */
+bool peer_has[2];
+byte holder[2];			/* the user who got it last */
+byte lives = 1;
+bool alive = true;
+
+chan to_peer = [2] of { byte, byte };	/* buffer, generation */
+chan to_owner = [2] of { byte, byte };
+
+#define good(s)	(has && g == gen[b] && state[b] == s)
+
+inline get(i)
+{
+	state[i] = OWNED;
+	holder[i] = me;
+	rounds++;
+	b = i; g = gen[i]; has = true
+}
+
+/* A call of the library is one step: one thread makes them all. */
+proctype user(byte me)
+{
+	byte b, g;
+	bool has;
+
+end:	do
+	:: atomic { !has && rounds < ROUNDS && state[0] == FREE -> get(0) }
+	:: atomic { !has && rounds < ROUNDS && state[1] == FREE -> get(1) }
+	:: atomic { good(OWNED) -> assert(ops[b] == 0 && !peer_has[b] && holder[b] == me) }
+	:: atomic { !closing && (good(OWNED) || good(LENT)) && lent[b] < OPS ->
+		state[b] = LENT; lent[b]++; ops[b]++ }
+	:: atomic { !closing && good(OWNED) && alive && nfull(to_peer) ->
+		state[b] = HANDED; to_peer!b,g }
+	:: atomic { good(OWNED) -> state[b] = FREE;
+#ifndef BROKEN_PUT
+		gen[b]++
+#endif
+		}
+	/* The handle is forgotten; what it named then waits for the reset. */
+	:: atomic { has -> has = false; b = 0; g = 0 }
+	od
+}
+
+inline lose(i)
+{
+	if
+	:: state[i] == HANDED -> state[i] = LOST; gen[i]++
+	:: else
+	fi
+}
+
+inline reclaim(i)
+{
+	if
+#ifdef BROKEN_ANSWER
+	:: state[i] == LOST -> state[i] = FREE
+#else
+	:: state[i] == LOST && asked[i] -> state[i] = FREE
+#endif
+	:: else
+	fi;
+	asked[i] = false
+}
+
+#ifdef BROKEN_QUIESCE
+#define unused(i)	true
+#else
+#define unused(i)	(!asked[i] || ops[i] == 0)
+#endif
+
+active proctype library()
+{
+	byte b, g;
+
+end:	do
+	/* What the peer says: a buffer is back. */
+	:: atomic { to_owner?b,g ->
+		if
+		:: state[b] == HANDED && g == gen[b] ->
+			state[b] = FREE;
+#ifndef BROKEN_BACK
+			gen[b]++
+#endif
+		:: else /* of an earlier life */
+		fi;
+		b = 0; g = 0 }
+	:: atomic { !alive && (state[0] == HANDED || state[1] == HANDED || lives < LIVES) ->
+		lose(0);
+		lose(1);
+		do
+		:: to_peer?_,_
+		:: empty(to_peer) -> break
+		od;
+		if
+		:: lives < LIVES -> lives++; alive = true
+		:: else
+		fi }
+#ifndef BROKEN_REAP
+	:: atomic { !asking && (state[0] == LOST || state[1] == LOST) ->
+		asking = true; asked[0] = (state[0] == LOST); asked[1] = (state[1] == LOST) }
+#endif
+	:: atomic { asking && unused(0) && unused(1) ->
+		reclaim(0); reclaim(1); asking = false }
+	od
+}
+
+active proctype peer()
+{
+	byte b, g;
+
+end:	do
+	:: atomic { alive && to_peer?[b,g] -> to_peer?b,g; peer_has[b] = true; ops[b]++ }
+		if
+		:: atomic { ops[b] == 0 -> peer_has[b] = false; to_owner!b,g; b = 0; g = 0 }
+		:: atomic { alive = false; peer_has[b] = false; b = 0; g = 0 }
+		fi
+	:: alive = false
+	od
+}
+
+inline complete(i)
+{
+	ops[i]--;
+	if
+	:: lent[i] > 0 ->
+		lent[i]--;
+		if
+#ifdef BROKEN_FIRST
+		:: state[i] == LENT -> state[i] = OWNED
+#else
+		:: state[i] == LENT && lent[i] == 0 -> state[i] = OWNED
+#endif
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/* Operations end some time, also those of the dead. */
+active proctype kernel()
+{
+end:	do
+	:: atomic { ops[0] > 0 -> complete(0) }
+	:: atomic { ops[1] > 0 -> complete(1) }
+	od
+}
+
+#ifdef BROKEN_RESET_LENT
+#define no_lent		true
+#else
+#define no_lent		(state[0] != LENT && state[1] != LENT)
+#endif
+#ifdef BROKEN_RESET_HANDED
+#define no_handed	true
+#else
+#define no_handed	(state[0] != HANDED && state[1] != HANDED)
+#endif
+#ifdef BROKEN_RESET_LOST
+#define no_lost		true
+#else
+#define no_lost		(state[0] != LOST && state[1] != LOST)
+#endif
+
+inline reset(i)
+{
+	state[i] = FREE;
+	lent[i] = 0;
+#ifndef BROKEN_KEEP
+	gen[i]++
+#endif
+}
+
+active proctype resetter()
+{
+	if
+	:: atomic { no_lent && no_handed && no_lost -> reset(0); reset(1) }
+	:: true
+	fi;
+	closing = true;
+	atomic { no_lent && no_handed && no_lost -> reset(0); reset(1) }
+	closed = true
+}
+
+init
+{
+	atomic { run user(0); run user(1) }
+}
+
+ltl closes { <> closed }
