@@ -148,6 +148,10 @@ tested := $(shell sed -n 's/^Linux-Tested: *//p' META)
 user-asan:
 	@$(MAKE) --no-print-directory user SAN=address,undefined
 
+.PHONY: user-tsan
+user-tsan:
+	@$(MAKE) --no-print-directory user SAN=thread
+
 .PHONY: modules-tested
 modules-tested:
 	@for kernel in $(tested); do \
@@ -156,8 +160,8 @@ modules-tested:
 
 # On the kernel that checks itself some tests take long: check-kunit has them all.
 .PHONY: check
-check: user user-asan modules-tested	## every test, closed by one line that counts them all
-	@$(run) --short style model unit unit-asan native native-asan $(tested:%=vm-%)
+check: user user-asan user-tsan modules-tested	## every test, closed by one line that counts them all
+	@$(run) --short style model unit unit-asan tsan native native-asan $(tested:%=vm-%)
 
 .PHONY: check-model
 check-model: setup	## litmus tests and models of the handoff, and broken twins of them
@@ -166,6 +170,18 @@ check-model: setup	## litmus tests and models of the handoff, and broken twins o
 .PHONY: check-unit
 check-unit: user user-asan	## libraries and parts of the daemons, with and without sanitizers
 	@$(run) unit unit-asan
+
+.PHONY: check-tsan
+check-tsan: user-tsan	## tests with threads, watched by ThreadSanitizer
+	@$(run) tsan
+
+.PHONY: check-valgrind
+check-valgrind: user	## libraries and parts of the daemons under valgrind
+	@$(run) valgrind
+
+.PHONY: coverage
+coverage: setup		## lines and branches of libarena that its tests reach
+	@$(build_lock) $(enter) tests/coverage.sh
 
 .PHONY: check-native
 check-native: user user-asan	## the daemons on this machine, without the module

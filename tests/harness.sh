@@ -11,6 +11,9 @@
 # guest) what the kernel's log says since it began, huge pages not given back
 # and uses of the module that remain. A comment "timeout: SECONDS" in a test's
 # source overrides the limit of 120 seconds; a debug kernel gets four times that.
+#
+# UNDER="PROGRAM OPTION..." runs each test under that program, with four times the
+# limit, but skips those with a comment "PROGRAM: no, REASON".
 set -euo pipefail
 
 limit=120
@@ -23,6 +26,7 @@ fi
 results=$1
 shift
 patterns=$(dirname "$0")/vm
+read -ra under <<<"${UNDER:-}"
 raw=$(mktemp)
 began=0
 trap 'rm -f "$raw"' EXIT
@@ -108,6 +112,13 @@ leak_problems()
 	done < <(leaks)
 }
 
+# why_not_under PROGRAM: what its source says against our ${under[0]}, if anything
+why_not_under()
+{
+	[ "${#under[@]}" = 0 ] ||
+		sed -n "s/^.*\<${under[0]}: no, \(.*[^ */]\)[ */]*$/\1/p" "$(source_of "$1")"
+}
+
 # Prints the TAP of the test: its own lines, or one that speaks for its exit
 # status, then our findings, then a plan that counts them all.
 report()
@@ -179,17 +190,23 @@ summary()
 
 run_test()
 {
-	local program=$1 name tap limit=$limit status=0 session left own
+	local program=$1 name tap limit=$limit status=0 session left own reason
 
 	name=$(name_of "$program")
 	tap=$results/${name//\//-}.tap
 	own=$(sed -n 's/.*\<timeout: *\([0-9]\+\).*/\1/p' "$(source_of "$program")" 2>/dev/null | head -n 1) || true
 	limit=${own:-$limit}
-	[[ ${VM_KERNEL:-} != *-debug ]] || limit=$((limit * 4))
+	[[ ${VM_KERNEL:-} != *-debug && ${#under[@]} = 0 ]] || limit=$((limit * 4))
 	problems=()
+	reason=$(why_not_under "$program")
+	if [ -n "$reason" ]; then
+		echo "1..0 # SKIP not under ${under[0]}: $reason" >"$tap"
+		summary "$tap" "$name" 0
+		return
+	fi
 	began=$SECONDS
 	[ -z "$module" ] || echo "harness: $name begins" >/dev/kmsg
-	setsid timeout --kill-after=5 "$limit" "$program" >"$raw" 2>&1 </dev/null &
+	setsid timeout --kill-after=5 "$limit" "${under[@]}" "$program" >"$raw" 2>&1 </dev/null &
 	session=$!
 	trap 'pkill -KILL -s "$session"; exit 130' INT TERM
 	wait "$session" || status=$?

@@ -11,6 +11,10 @@
 #   native         tests/native/test-*.sh, in the build root: daemons on memfd
 #   unit-asan, native-asan
 #                  the same, built with sanitizers
+#   tsan           tests/unit/*.c and tests/arena/*.c that have threads, built with
+#                  ThreadSanitizer
+#   valgrind       tests/unit/*.c and tests/arena/*.c under valgrind's memcheck,
+#                  but for those with a comment "valgrind: no, REASON"
 #   vm-KERNEL      tests/uapi/*.c, tests/arena/*.c and tests/system/test-*.sh with
 #                  the module in a virtual machine that boots KERNEL (6.12 or 7.3)
 #   vm-KERNEL-debug
@@ -88,7 +92,7 @@ run_in_root()
 
 	find_programs "$build"
 	[ "${#programs[@]}" -gt 0 ] || return 0
-	tests/vm/enter env BUILD="$build" tests/harness.sh "$results" "${programs[@]}"
+	tests/vm/enter env BUILD="$build" UNDER="$under" tests/harness.sh "$results" "${programs[@]}"
 }
 
 # One boot. Its verdict is a test as well, so that a machine that dies without
@@ -143,16 +147,23 @@ append_of()
 
 run_suite()
 {
-	local suite=$1 build=build results system=() all=()
+	local suite=$1 build=build under="" results system=() all=()
 
 	results=build/results/$suite
 	rm -rf "$results"
 	mkdir -p "$results"
 	say "=== $suite"
 	[[ $suite != *-asan ]] || build="build-asan"
+	[[ $suite != tsan ]] || build="build-tsan"
+	[[ $suite != valgrind ]] || under="valgrind -q --error-exitcode=99 --leak-check=full"
 	case $suite in
 	model | style) select_tests tests/"$suite"/test-*.sh ;;
 	unit | unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
+	tsan)
+		mapfile -t all < <(grep -l '\<pthread_create(' tests/unit/*.c tests/arena/*.c)
+		select_tests "${all[@]}"
+		;;
+	valgrind) select_tests tests/unit/*.c tests/arena/*.c ;;
 	native | native-asan) select_tests tests/native/test-*.sh ;;
 	vm-*-debug)
 		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)

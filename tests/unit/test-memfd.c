@@ -3,6 +3,8 @@
  * Goal: the memfd backend keeps libmshare's contract.
  * Method: each call, right and wrong, in this process and in a child that is
  * executed afresh and knows the region by the environment alone.
+ *
+ * valgrind: no, it takes MAP_FIXED_NOREPLACE for a hint
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,6 +5,8 @@
  * leaves the memory where it was.
  * Method: each call, right and wrong, in this process and in children that are
  * executed afresh; system calls are made to fail by seccomp.
+ *
+ * valgrind: no, it takes MAP_FIXED_NOREPLACE for a hint
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

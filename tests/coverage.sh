@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Which lines and branches of libarena its tests reach: builds userspace into
+# build-coverage, runs tests/unit and tests/arena there and prints a line a file.
+# What is not reached is listed in build-coverage/missed.
+#
+# Usage: tests/coverage.sh       in the build root: see "make coverage"
+#
+# A process counts what it did when it exits; what a test's child did that is killed,
+# or ends by _exit(), is not seen. Tests of the module are not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=build-coverage
+report=$build/report
+
+make --no-print-directory -j"$(nproc)" -f user/Makefile BUILD=$build \
+	CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage
+# Counters add up over runs, which is not what is asked.
+find $build -name '*.gcda' -delete
+programs=()
+for file in tests/unit/*.c tests/arena/*.c; do
+	programs+=("$build/${file%.c}")
+done
+status=0
+tests/harness.sh $build/results "${programs[@]}" || status=$?
+
+# Inline functions of the headers are reached from the tests' objects as well.
+find $build/obj/user/libarena $build/obj/tests/{unit,arena} -name '*.gcno' |
+	xargs gcov --branch-probabilities --json-format --stdout 2>$build/gcov.log |
+	tests/coverage.pl user/libarena/ $build/missed | tee $report
+exit "$status"
