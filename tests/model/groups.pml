@@ -16,7 +16,7 @@
  *   BROKEN_RESET_LOST    while it is not known who still uses one
  *   BROKEN_KEEP          a reset leaves the generations as they are
  *   BROKEN_PUT           a buffer that is put keeps its generation
- *   BROKEN_BACK          a buffer that comes back has the generation it went with
+ *   BROKEN_AGAIN         a buffer that was lost and comes back does
  *   BROKEN_FIRST         the first of several completions ends the lending
  *   BROKEN_QUIESCE       what was lost is free without an answer of quiesce
  *   BROKEN_ANSWER        the answer is taken for what was lost since, too
@@ -83,7 +83,7 @@ end:	do
 inline lose(i)
 {
 	if
-	:: state[i] == HANDED -> state[i] = LOST; gen[i]++
+	:: state[i] == HANDED -> state[i] = LOST
 	:: else
 	fi
 }
@@ -92,9 +92,13 @@ inline reclaim(i)
 {
 	if
 #ifdef BROKEN_ANSWER
-	:: state[i] == LOST -> state[i] = FREE
+	:: state[i] == LOST ->
 #else
-	:: state[i] == LOST && asked[i] -> state[i] = FREE
+	:: state[i] == LOST && asked[i] ->
+#endif
+		state[i] = FREE;
+#ifndef BROKEN_AGAIN
+		gen[i]++
 #endif
 	:: else
 	fi;
@@ -112,14 +116,10 @@ active proctype library()
 	byte b, g;
 
 end:	do
-	/* What the peer says: a buffer is back. */
+	/* What the peer says: a buffer is back, and who has its handle may use it. */
 	:: atomic { to_owner?b,g ->
 		if
-		:: state[b] == HANDED && g == gen[b] ->
-			state[b] = FREE;
-#ifndef BROKEN_BACK
-			gen[b]++
-#endif
+		:: state[b] == HANDED && g == gen[b] -> state[b] = OWNED
 		:: else /* of an earlier life */
 		fi;
 		b = 0; g = 0 }
