@@ -183,11 +183,13 @@ static void test_default(void)
 static void test_make_refuses(void)
 {
 	refuses(length, 0, -EINVAL);
+	refuses(length, UINT64_MAX, -EINVAL);
 	refuses(length, 4096, -ENOSPC);
 	refuses(length, MIB / 2, -ENOSPC);
 	refuses(align, 0, -EINVAL);
 	refuses(align, 512, -EINVAL);
 	refuses(align, 12288, -EINVAL);
+	refuses(align, 1ULL << 63, -EINVAL);
 	refuses(align, GIB, -ENOSPC);
 	refuses(np_bytes, 4097, -EINVAL);
 	refuses(np_bytes, 4096, -ENOSPC);

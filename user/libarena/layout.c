@@ -14,6 +14,9 @@
 /* A request's network buffer is named by its slot, which travels in 16 bits. */
 #define MAX_NET_BUFFERS	65536U
 
+/* More than any region, and little enough for sums of it. */
+#define MAX_LENGTH	(1ULL << 48)
+
 #define HEADER	round_up(sizeof(struct arena_layout), PAGE)
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
@@ -149,7 +152,8 @@ static uint64_t share(uint64_t bytes, uint32_t i, uint32_t n, uint64_t align)
 
 static bool config_is_sound(const struct arena_config *c)
 {
-	return c->length && is_power_of_two(c->align) && c->align >= PAGE &&
+	return c->length && c->length <= MAX_LENGTH &&
+	       is_power_of_two(c->align) && c->align >= PAGE && c->align <= MAX_LENGTH &&
 	       !(c->np_bytes % c->align) &&
 	       c->n_nps && c->n_nps <= ARENA_MAX_PROCESSES &&
 	       c->n_sps && c->n_sps <= ARENA_MAX_PROCESSES &&
