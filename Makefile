@@ -148,6 +148,13 @@ tested := $(shell sed -n 's/^Linux-Tested: *//p' META)
 user-asan:
 	@$(MAKE) --no-print-directory user SAN=address,undefined
 
+# libFuzzer is clang's.
+.PHONY: user-parsers
+user-parsers:
+	@$(if $(NATIVE),,tests/vm/setup)
+	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile parsers CC=clang \
+		BUILD=build-parsers SAN=address,undefined,fuzzer-no-link $(if $(V),V=$(V))
+
 .PHONY: user-tsan
 user-tsan:
 	@$(MAKE) --no-print-directory user SAN=thread
@@ -160,8 +167,8 @@ modules-tested:
 
 # On the kernel that checks itself some tests take long: check-kunit has them all.
 .PHONY: check
-check: user user-asan user-tsan modules-tested	## every test, closed by one line that counts them all
-	@$(run) --short style model unit unit-asan tsan native native-asan $(tested:%=vm-%)
+check: user user-asan user-tsan user-parsers modules-tested	## every test, closed by one line that counts them all
+	@$(run) --short style model unit unit-asan tsan parsers native native-asan $(tested:%=vm-%)
 
 .PHONY: check-model
 check-model: setup	## litmus tests and models of the handoff, and broken twins of them
@@ -170,6 +177,14 @@ check-model: setup	## litmus tests and models of the handoff, and broken twins o
 .PHONY: check-unit
 check-unit: user user-asan	## libraries and parts of the daemons, with and without sanitizers
 	@$(run) unit unit-asan
+
+.PHONY: check-parsers
+check-parsers: user-parsers	## what reads a peer's bytes, on inputs made up by libFuzzer
+	@$(run) parsers
+
+.PHONY: fuzz-parsers
+fuzz-parsers: user-parsers	## the same for longer (SECONDS=60 for each)
+	@$(enter) env PARSER_SECONDS=$(fuzz_seconds) tests/parsers/test-parsers.sh
 
 .PHONY: check-tsan
 check-tsan: user-tsan	## tests with threads, watched by ThreadSanitizer

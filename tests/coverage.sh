@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=build-coverage
+build="build-coverage"
 report=$build/report
 
 make --no-print-directory -j"$(nproc)" -f user/Makefile BUILD=$build \
@@ -26,7 +26,7 @@ status=0
 tests/harness.sh $build/results "${programs[@]}" || status=$?
 
 # Inline functions of the headers are reached from the tests' objects as well.
-find $build/obj/user/libarena $build/obj/tests/{unit,arena} -name '*.gcno' |
-	xargs gcov --branch-probabilities --json-format --stdout 2>$build/gcov.log |
+find $build/obj/user/libarena $build/obj/tests/{unit,arena} -name '*.gcno' -exec \
+	gcov --branch-probabilities --json-format --stdout {} + 2>$build/gcov.log |
 	tests/coverage.pl user/libarena/ $build/missed | tee $report
 exit "$status"

@@ -11,6 +11,7 @@
 #   native         tests/native/test-*.sh, in the build root: daemons on memfd
 #   unit-asan, native-asan
 #                  the same, built with sanitizers
+#   parsers        tests/parsers/test-*.sh, in the build root: short runs of libFuzzer
 #   tsan           tests/unit/*.c and tests/arena/*.c that have threads, built with
 #                  ThreadSanitizer
 #   valgrind       tests/unit/*.c and tests/arena/*.c under valgrind's memcheck,
@@ -157,7 +158,7 @@ run_suite()
 	[[ $suite != tsan ]] || build="build-tsan"
 	[[ $suite != valgrind ]] || under="valgrind -q --error-exitcode=99 --leak-check=full"
 	case $suite in
-	model | style) select_tests tests/"$suite"/test-*.sh ;;
+	model | style | parsers) select_tests tests/"$suite"/test-*.sh ;;
 	unit | unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
 	tsan)
 		mapfile -t all < <(grep -l '\<pthread_create(' tests/unit/*.c tests/arena/*.c)
