@@ -13,15 +13,19 @@
 
 #include "tap.h"
 
+/* ThreadSanitizer has its own memory nearly everywhere; not here. */
+#ifdef __SANITIZE_THREAD__
+#define ARENA_TEST_ADDR	0x7e8000000000ULL
+#else
+#define ARENA_TEST_ADDR	0	/* to be told */
+#endif
+
 /* Made, with memory and attached; ends the test if that is not possible. */
 static inline struct mshare *arena_test_region(const char *name, uint64_t length)
 {
 	const struct mshare_options o = {
 		.backend = mshare_default_backend(),
-#ifdef __SANITIZE_THREAD__
-		/* TSan keeps its shadow where regions are, and lets us have this. */
-		.addr = 0x010000000000ULL,
-#endif
+		.addr = ARENA_TEST_ADDR,
 		.length = length,
 		.page_size = 4096,
 		.uid = (uid_t)-1,
