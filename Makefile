@@ -148,12 +148,14 @@ tested := $(shell sed -n 's/^Linux-Tested: *//p' META)
 user-asan:
 	@$(MAKE) --no-print-directory user SAN=address,undefined
 
-# libFuzzer is clang's.
+# libFuzzer is clang's. Not by SAN: misuse is to be refused, not to end the process.
+parsers_san := -fsanitize=address,undefined,fuzzer-no-link
 .PHONY: user-parsers
 user-parsers:
 	@$(if $(NATIVE),,tests/vm/setup)
 	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile parsers CC=clang \
-		BUILD=build-parsers SAN=address,undefined,fuzzer-no-link $(if $(V),V=$(V))
+		BUILD=build-parsers CFLAGS="-O1 -g $(parsers_san) -fno-sanitize-recover=all" \
+		LDFLAGS=$(parsers_san) $(if $(V),V=$(V))
 
 .PHONY: user-tsan
 user-tsan:

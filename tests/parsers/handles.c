@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: no handle that was forged and no message of a peer, whatever bits they have,
+ * gives a process a buffer that is not its to use, or takes one away that is.
+ * Method: calls of one process with handles and messages from the input, and a list
+ * of all runs that it has: a call succeeds exactly if the list says so.
+ */
+#include <errno.h>
+#include <libarena/arena.h>
+
+#include "../arena/region.h"
+#include "parser.h"
+
+#define LENGTH	(1UL << 20)
+#define RUNS	64U
+#define STALES	4U
+#define SELF	ARENA_ROLE_NP(0)
+
+/**
+ * struct run - one that the process has a handle of
+ * @b: the handle
+ * @state: what becomes of it
+ * @lent: operations
+ * @peer: who has it, or whose it is
+ * @generation: in messages
+ */
+struct run {
+	struct arena_buf b;
+	enum arena_state state;
+	uint32_t lent;
+	uint32_t peer;
+	uint16_t generation;
+};
+
+static struct mshare *region;
+static struct arena *a;
+static const struct arena_layout *layout;
+static struct run run[RUNS];
+static uint32_t runs;
+static struct arena_buf stale[STALES];
+static uint32_t stales;
+
+static void begin(void)
+{
+	struct arena_config c;
+
+	if (!region) {
+		arena_config_init(&c, LENGTH);
+		c.n_sps = 2;
+		c.net_count = 16;
+		c.channel_entries = 1;
+		region = arena_test_arena("handles", &c);
+	}
+	must(!arena_open(region, SELF, &a));
+	layout = arena_layout(a);
+	runs = 0;
+	memset(stale, 0, sizeof(stale));
+	stales = 0;
+}
+
+static uint32_t eat_peer(struct input *in)
+{
+	static const uint32_t peers[] = {
+		ARENA_ROLE_SP(0), ARENA_ROLE_SP(1), SELF, ARENA_ROLE_NP(1), ARENA_ROLE_SP(2),
+	};
+
+	return peers[eat_u8(in) % (sizeof(peers) / sizeof(peers[0]))];
+}
+
+/* Anything; or one that is good, was good, or is nearly one of those. */
+static struct arena_buf eat_handle(struct input *in)
+{
+	uint8_t how = eat_u8(in);
+	struct arena_buf b;
+
+	if (how < 16) {
+		eat(in, &b, sizeof(b));
+		return b;
+	}
+	b = how & 16 && runs ? run[how / 64 % runs].b : stale[how / 64];
+	if (how & 32) {
+		b.group ^= eat_u8(in) % 8;
+		b.index += eat_u8(in) % 4;
+		b.count += eat_u8(in) % 4;
+		b.generation += eat_u8(in) % 4;
+	}
+	return b;
+}
+
+static struct arena_msg eat_msg(struct input *in)
+{
+	struct arena_buf b = eat_handle(in);
+
+	return (struct arena_msg){ .group = b.group, .index = b.index, .count = b.count,
+				   .generation = (uint16_t)(b.generation + eat_u8(in) % 4) };
+}
+
+static bool is_same(struct arena_buf b, struct arena_buf c)
+{
+	return b.group == c.group && b.index == c.index && b.count == c.count &&
+	       b.generation == c.generation;
+}
+
+static struct run *find(struct arena_buf b)
+{
+	for (uint32_t i = 0; i < runs; i++)
+		if (is_same(run[i].b, b))
+			return &run[i];
+	return NULL;
+}
+
+static bool is_in(struct arena_buf b, enum arena_state state)
+{
+	const struct run *r = find(b);
+
+	return r && r->state == state;
+}
+
+static void drop(struct run *r)
+{
+	stale[stales++ % STALES] = r->b;
+	*r = run[--runs];
+}
+
+/* Does any run that we know of lie there? */
+static bool is_taken(uint32_t group, uint32_t index, uint32_t count)
+{
+	for (uint32_t i = 0; i < runs; i++) {
+		const struct arena_buf *b = &run[i].b;
+
+		if (b->group == group && b->index < index + count && index < b->index + b->count)
+			return true;
+	}
+	return false;
+}
+
+static void add(struct arena_buf b, enum arena_state state, uint32_t peer, uint16_t generation)
+{
+	must(b.generation && arena_layout_has(layout, b.group, b.index, b.count));
+	must(!is_taken(b.group, b.index, b.count));
+	run[runs++] = (struct run){ .b = b, .state = state, .peer = peer, .generation = generation };
+}
+
+/* What the accessors say of any handle. */
+static void check_access(struct arena_buf b)
+{
+	const char *base = arena_base(a), *written = arena_write(a, b), *got = arena_read(a, b);
+	const struct run *r = find(b);
+
+	must(arena_state(a, b) == (r ? r->state : ARENA_STALE));
+	must(!written == !is_in(b, ARENA_OWNED));
+	must(!got == !(is_in(b, ARENA_OWNED) || is_in(b, ARENA_BORROWED)));
+	must(!arena_address(a, b) == !is_in(b, ARENA_LENT));
+	if (got) {
+		must(!written || written == got);
+		must(got >= base + sizeof(*layout) && got + arena_size(a, b) <= base + LENGTH);
+	}
+}
+
+static void do_get(struct input *in)
+{
+	uint32_t group = eat_u8(in), count = eat_u8(in) & 15;
+	struct arena_buf b;
+	bool is_own = group < layout->n_groups && layout->group[group].role == SELF &&
+		      layout->group[group].use != ARENA_USE_CONTROL;
+
+	if (runs == RUNS)
+		return;
+	if (!arena_get(a, group, count, &b)) {
+		must(is_own && b.group == group && b.count == count && count);
+		add(b, ARENA_OWNED, 0, 0);
+	}
+}
+
+static void do_put(struct input *in)
+{
+	struct arena_buf b = eat_handle(in);
+	bool may = is_in(b, ARENA_OWNED);
+
+	must(!arena_put(a, b) == may);
+	if (may)
+		drop(find(b));
+}
+
+static void do_hand(struct input *in)
+{
+	struct arena_buf b = eat_handle(in);
+	uint32_t peer = eat_peer(in);
+	bool may = is_in(b, ARENA_OWNED) && peer != SELF && role_exists(layout, peer);
+	struct arena_msg msg;
+
+	must(!arena_hand(a, b, peer, &msg) == may);
+	if (!may)
+		return;
+	must(msg.group == b.group && msg.index == b.index && msg.count == b.count);
+	find(b)->state = ARENA_HANDED;
+	find(b)->peer = peer;
+	find(b)->generation = msg.generation;
+}
+
+static void do_unhand(struct input *in)
+{
+	struct arena_buf b = eat_handle(in);
+	/* Its peer may have died meanwhile; nobody got it. */
+	bool may = is_in(b, ARENA_HANDED) || is_in(b, ARENA_LOST);
+
+	must(!arena_unhand(a, b) == may);
+	if (may)
+		find(b)->state = ARENA_OWNED;
+}
+
+static void do_take_back(struct input *in)
+{
+	struct arena_msg msg = eat_msg(in);
+	uint32_t peer = eat_peer(in);
+	struct run *r = NULL;
+	struct arena_buf b;
+
+	for (uint32_t i = 0; i < runs && !r; i++)
+		if (run[i].state == ARENA_HANDED && run[i].peer == peer &&
+		    run[i].b.group == msg.group && run[i].b.index == msg.index &&
+		    run[i].b.count == msg.count && run[i].generation == msg.generation)
+			r = &run[i];
+	must(arena_take_back(a, peer, &msg, &b) == (r ? 0 : -EPROTO));
+	if (r) {
+		r->state = ARENA_OWNED;
+		r->b = b;
+	}
+}
+
+static void do_accept(struct input *in)
+{
+	struct arena_msg msg = eat_msg(in);
+	uint32_t peer = eat_peer(in);
+	const struct arena_group *g = &layout->group[msg.group % ARENA_MAX_GROUPS];
+	struct arena_buf b;
+	bool may = msg.group < layout->n_groups && g->role == peer && peer != SELF &&
+		   g->use != ARENA_USE_CONTROL && msg.generation && msg.count &&
+		   (uint64_t)msg.index + msg.count <= g->count &&
+		   !is_taken(msg.group, msg.index, msg.count);
+
+	if (runs == RUNS)
+		return;
+	must(arena_accept(a, peer, &msg, &b) == (may ? 0 : -EPROTO));
+	if (may) {
+		must(b.group == msg.group && b.index == msg.index && b.count == msg.count);
+		add(b, ARENA_BORROWED, peer, msg.generation);
+	}
+}
+
+static void do_give_back(struct input *in)
+{
+	struct arena_buf b = eat_handle(in);
+	bool may = is_in(b, ARENA_BORROWED);
+	struct arena_msg msg;
+
+	must(!arena_give_back(a, b, &msg) == may);
+	if (!may)
+		return;
+	must(msg.group == b.group && msg.index == b.index && msg.count == b.count &&
+	     msg.generation == find(b)->generation);
+	drop(find(b));
+}
+
+static void do_lend(struct input *in)
+{
+	struct arena_buf b = eat_handle(in);
+	bool writes = eat_u8(in) & 1;
+	struct run *r = find(b);
+	bool is_own = r && layout->group[b.group].role == SELF;
+	bool may = r && (r->state == ARENA_OWNED || r->state == ARENA_BORROWED ||
+			 r->state == ARENA_LENT) && (is_own || !writes);
+
+	must(!arena_lend(a, b, writes) == may);
+	if (may) {
+		r->state = ARENA_LENT;
+		r->lent++;
+	}
+}
+
+static void end_operation(struct run *r)
+{
+	if (--r->lent)
+		return;
+	r->state = layout->group[r->b.group].role == SELF ? ARENA_OWNED : ARENA_BORROWED;
+	/* Of a peer that died while it was lent. */
+	if (r->state == ARENA_BORROWED && r->peer == UINT32_MAX)
+		drop(r);
+}
+
+static void do_done(struct input *in)
+{
+	struct arena_buf b = eat_handle(in);
+	bool may = is_in(b, ARENA_LENT);
+
+	must(!arena_done(a, b) == may);
+	if (may)
+		end_operation(find(b));
+}
+
+static void do_died(struct input *in)
+{
+	uint32_t peer = eat_peer(in), lost = 0;
+	uint32_t told;
+
+	if (peer == SELF)
+		return;
+	told = arena_peer_died(a, peer);
+	for (uint32_t i = 0; i < runs;) {
+		struct run *r = &run[i++];
+
+		if (r->state == ARENA_HANDED && r->peer == peer)
+			r->state = ARENA_LOST;
+		if (r->state == ARENA_LOST)
+			lost += r->b.count;
+		if (layout->group[r->b.group].role != peer)
+			continue;
+		/* The kernel still works on it: it goes when that is done. */
+		if (r->state == ARENA_LENT) {
+			r->peer = UINT32_MAX;
+			continue;
+		}
+		drop(r);
+		i--;
+	}
+	must(told == lost);
+}
+
+static void do_reset(struct input *in)
+{
+	uint32_t group = eat_u8(in);
+	bool may = group < layout->n_groups && layout->group[group].role == SELF &&
+		   layout->group[group].use != ARENA_USE_CONTROL;
+
+	for (uint32_t i = 0; i < runs; i++)
+		may &= run[i].b.group != group || run[i].state == ARENA_OWNED;
+	must(!arena_reset_group(a, group) == may);
+	for (uint32_t i = 0; may && i < runs;) {
+		if (run[i].b.group == group)
+			drop(&run[i]);
+		else
+			i++;
+	}
+}
+
+/* Everything ends, so that the arena can be closed. */
+static void end(void)
+{
+	while (runs) {
+		struct run *r = &run[0];
+
+		while (r->lent) {
+			must(!arena_done(a, r->b));
+			r->lent--;
+		}
+		drop(r);
+	}
+	must(!arena_close(a));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static void (*const steps[])(struct input *in) = {
+		do_get, do_put, do_hand, do_unhand, do_take_back, do_accept, do_give_back,
+		do_lend, do_done, do_died, do_reset,
+	};
+	struct input in = { data, size };
+
+	begin();
+	while (in.size) {
+		uint8_t step = eat_u8(&in) % (sizeof(steps) / sizeof(steps[0]) + 1);
+
+		if (step < sizeof(steps) / sizeof(steps[0]))
+			steps[step](&in);
+		else
+			check_access(eat_handle(&in));
+	}
+	for (uint32_t i = 0; i < runs; i++)
+		check_access(run[i].b);
+	end();
+	return 0;
+}
