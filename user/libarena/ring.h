@@ -158,7 +158,7 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
 int arena_ring_close(struct arena_ring *r);
 
 /**
- * arena_ring_uring() - the ring itself, for arena_channel_prep() and nothing else
+ * arena_ring_uring() - the ring itself, to be the carrier of channels and nothing else
  *
  * What is put there has a user_data from arena_ring_message() and no completion on
  * success; if it fails, there is an event ARENA_EVENT_MESSAGE.
