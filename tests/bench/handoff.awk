@@ -88,6 +88,8 @@ function goals(    best, name, i, n, sleeping, r) {
 		goal("round trip, hybrid adaptive : bare ring, at most 1.5", r, r <= 1.5)
 	}
 	if (flood_of("msg_ring, polling")) {
+		r = flood_of("hybrid, polling") / flood_of("msg_ring, polling")
+		goal("flood, hybrid polling : msg_ring with one message a submit, at least 10", r, r >= 10)
 		r = flood_of("hybrid, adaptive") / flood_of("msg_ring, polling")
 		goal("flood, hybrid adaptive : msg_ring with one message a submit, at least 10", r, r >= 10)
 	}

@@ -38,18 +38,26 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libarena/spsc.h"
+#include "libarena/channel.h"
 
 #define WINDOW		64	/* messages on their way */
 #define ACK		32	/* the other side says so for this many */
 #define BUFFER		4096
 #define RING		256	/* entries of every ring: no kind has to wait for room */
-#define SPIN_NS		20000	/* adaptive: how long before it sleeps */
 
 static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "handoff: %s: %s\n", what, strerror(errno));
 	exit(1);
+}
+
+/* What is 0 or the negative number of an error. */
+static void check(int ret, const char *what)
+{
+	if (!ret)
+		return;
+	errno = -ret;
+	die(what);
 }
 
 static uint64_t now(void)
@@ -77,12 +85,6 @@ struct direction {
 	struct apart tail, head;	/* bare */
 	struct apart word, waiting;	/* futex */
 	uint64_t bare[RING];
-	struct arena_spsc_in in;
-	union {
-		struct arena_spsc_out out;
-		char room[sizeof(struct arena_spsc_out) +
-			  RING * sizeof(struct arena_spsc_entry)];
-	};
 	uint64_t sent_at[RING];
 	char buffer[WINDOW * 2][BUFFER] __attribute__((aligned(4096)));
 };
@@ -96,190 +98,180 @@ struct shared {
 static struct shared *shared;
 
 static int side;		/* 0 measures, 1 answers */
+static pid_t peer;
 static struct direction *to, *from;
 
 /* ---- the kinds ---- */
 
-static struct io_uring inbox[2], outbox;
-static unsigned int queued, batch = 1;
+/**
+ * struct kind - a way to hand over
+ * @name: in the CSV
+ * @batch: messages a submit, where there is one
+ * @channel: of ours: what carries the messages
+ * @wait: of ours: how to wait for them
+ * @init: before the two processes part
+ * @start: in each of them
+ * @send: one message
+ * @flush: what @send has kept back
+ * @recv: the next one; waits for it
+ * @end: afterwards, in the process that goes on
+ */
+struct kind {
+	const char *name;
+	unsigned int batch;
+	enum arena_channel_kind channel;
+	enum arena_wait wait;
+	void (*init)(void);
+	void (*start)(void);
+	void (*send)(uint64_t v);
+	void (*flush)(void);
+	uint64_t (*recv)(void);
+	void (*end)(void);
+};
+
+static const struct kind *kind;
+
 static int fds[2][2];		/* of side, for: reading, writing */
 static mqd_t queues[2];
 static uint32_t counted, taken;
-static struct arena_spsc_producer producer;
-static struct arena_spsc_consumer consumer;
 
-static void uring_make(unsigned int flags)
+/* Ours, through the library: a region, and what is opened anew for each run. */
+static struct mshare *region;
+static struct arena_layout layout;
+static struct arena_channel *channel;
+static int links[2];
+static unsigned int queued;
+
+static void channel_init(void)
 {
-	for (int s = 0; s < 2; s++) {
-		struct io_uring_params p = {
-			.flags = flags | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_R_DISABLED |
-				 IORING_SETUP_CQSIZE,
-			.cq_entries = 4 * RING,
-		};
-
-		if (io_uring_queue_init_params(8, &inbox[s], &p))
-			die("io_uring_setup");
-	}
+	links[0] = -1;
+	links[1] = -1;
+	if (kind->channel == ARENA_CHANNEL_EVENTFD || kind->channel == ARENA_CHANNEL_SOCKET)
+		check(arena_channel_link(links), "arena_channel_link");
 }
 
-static void uring_init(void)
+static void channel_start(void)
 {
-	uring_make(0);
-}
+	const struct arena_channel_options o = {
+		.kind = kind->channel,
+		.wait = kind->wait,
+		.entries = RING,
+		.peer = peer,
+		.link = links[side],
+		.timeout_ms = 10000,
+	};
+	const uint32_t roles[] = { ARENA_ROLE_NP(0), ARENA_ROLE_SP(0) };
+	void *base;
 
-static void uring_init_defer(void)
-{
-	uring_make(IORING_SETUP_DEFER_TASKRUN);
-}
-
-/* Whoever enables a ring is its issuer. */
-static void uring_start(void)
-{
-	struct io_uring_params p = { .flags = IORING_SETUP_SINGLE_ISSUER };
-
-	if (io_uring_enable_rings(&inbox[side]) ||
-	    io_uring_queue_init_params(WINDOW, &outbox, &p))
-		die("io_uring");
+	if (links[!side] >= 0)
+		close(links[!side]);
+	check(mshare_attach(region, &base), "mshare_attach");
+	check(arena_channel_open(region, &layout, roles[side], roles[!side], &o, &channel),
+	      "arena_channel_open");
 	queued = 0;
 }
 
-static void uring_end(void)
+static void channel_flush(void)
+{
+	if (queued)
+		check(arena_channel_flush(channel), "arena_channel_flush");
+	queued = 0;
+}
+
+static void channel_send(uint64_t v)
+{
+	const struct arena_msg m = { .type = 1, .index = (uint32_t)v };
+	int ret;
+
+	while ((ret = arena_channel_send(channel, &m)) == -EAGAIN)
+		arena_channel_wait(channel, -1);
+	check(ret, "arena_channel_send");
+	if (++queued >= kind->batch)
+		channel_flush();
+}
+
+static uint64_t channel_recv(void)
+{
+	struct arena_msg m;
+	int ret;
+
+	while (!(ret = arena_channel_recv(channel, &m)))
+		arena_channel_wait(channel, -1);
+	check(ret < 0 ? ret : 0, "arena_channel_recv");
+	return m.index;
+}
+
+static void channel_end(void)
+{
+	arena_channel_close(channel);
+	channel = NULL;
+}
+
+/*
+ * What the library does not do: rings that take messages when their owner enters the
+ * kernel only.
+ */
+static struct io_uring inbox[2], outbox;
+
+static void deferred_init(void)
+{
+	for (int s = 0; s < 2; s++) {
+		struct io_uring_params p = {
+			.flags = IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER |
+				 IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE,
+			.cq_entries = 4 * RING,
+		};
+
+		check(io_uring_queue_init_params(8, &inbox[s], &p), "io_uring_setup");
+	}
+}
+
+/* Whoever enables a ring is its issuer. */
+static void deferred_start(void)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_SINGLE_ISSUER };
+
+	check(io_uring_enable_rings(&inbox[side]), "io_uring_enable_rings");
+	check(io_uring_queue_init_params(WINDOW, &outbox, &p), "io_uring_setup");
+	queued = 0;
+}
+
+static void deferred_end(void)
 {
 	io_uring_queue_exit(&inbox[0]);
 	io_uring_queue_exit(&inbox[1]);
+	io_uring_queue_exit(&outbox);
 }
 
-static void uring_flush(void)
+static void deferred_flush(void)
 {
-	if (!queued)
-		return;
-	if (io_uring_submit(&outbox) != (int)queued)
+	if (queued && io_uring_submit(&outbox) != (int)queued)
 		die("io_uring_submit");
 	queued = 0;
 }
 
-static void uring_send(uint64_t v)
+static void deferred_send(uint64_t v)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&outbox);
 
 	io_uring_prep_msg_ring(sqe, inbox[!side].ring_fd, 0, v, 0);
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
-	if (++queued >= batch)
-		uring_flush();
+	if (++queued >= kind->batch)
+		deferred_flush();
 }
 
-static bool uring_peek(uint64_t *v)
-{
-	struct io_uring *ring = &inbox[side];
-	struct io_uring_cqe *cqe;
-	unsigned int head;
-
-	io_uring_for_each_cqe(ring, head, cqe) {
-		*v = cqe->user_data;
-		io_uring_cq_advance(ring, 1);
-		return true;
-	}
-	return false;
-}
-
-static uint64_t uring_poll(void)
-{
-	uint64_t v;
-
-	while (!uring_peek(&v))
-		relax();
-	return v;
-}
-
-static uint64_t uring_wait(void)
+static uint64_t deferred_recv(void)
 {
 	struct io_uring_cqe *cqe;
 	uint64_t v;
+	int ret;
 
-	while (!uring_peek(&v))
-		if (io_uring_wait_cqe(&inbox[side], &cqe) < 0 && errno != EINTR)
-			die("io_uring_wait_cqe");
+	while ((ret = io_uring_wait_cqe(&inbox[side], &cqe)) == -EINTR)
+		;
+	check(ret, "io_uring_wait_cqe");
+	v = cqe->user_data;
+	io_uring_cqe_seen(&inbox[side], cqe);
 	return v;
-}
-
-/* Ours: the ring in shared memory, and a message only for who sleeps. */
-static void hybrid_start(void)
-{
-	uring_start();
-	if (arena_spsc_producer_init(&producer, &to->out, &from->in, RING) ||
-	    arena_spsc_consumer_init(&consumer, &to->in, &from->out, RING))
-		die("arena_spsc");
-}
-
-static void hybrid_wake(void)
-{
-	struct io_uring_sqe *sqe;
-
-	if (!arena_spsc_must_wake(&producer))
-		return;
-	sqe = io_uring_get_sqe(&outbox);
-	io_uring_prep_msg_ring(sqe, inbox[!side].ring_fd, 0, 0, 0);
-	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
-	if (io_uring_submit(&outbox) != 1)
-		die("io_uring_submit");
-}
-
-static void hybrid_send(uint64_t v)
-{
-	struct arena_msg m = arena_msg_unpack(v, 0);
-
-	while (arena_spsc_put(&producer, &m))
-		relax();
-	hybrid_wake();
-}
-
-static bool hybrid_peek(uint64_t *v)
-{
-	struct arena_msg m;
-	int ret = arena_spsc_get(&consumer, &m);
-
-	if (ret < 0)
-		shared->wrong = true;
-	if (ret != 1)
-		return false;
-	*v = arena_msg_data(&m);
-	return true;
-}
-
-static uint64_t hybrid_poll(void)
-{
-	uint64_t v;
-
-	while (!hybrid_peek(&v))
-		relax();
-	return v;
-}
-
-static uint64_t hybrid_wait(uint64_t spin)
-{
-	uint64_t v, end = spin ? now() + spin : 0;
-
-	while (!hybrid_peek(&v)) {
-		if (spin && now() < end) {
-			for (int i = 0; i < 16; i++)
-				relax();
-			continue;
-		}
-		if (arena_spsc_sleep(&consumer))
-			uring_wait();
-		arena_spsc_awake(&consumer);
-	}
-	return v;
-}
-
-static uint64_t hybrid_sleep(void)
-{
-	return hybrid_wait(0);
-}
-
-static uint64_t hybrid_adapt(void)
-{
-	return hybrid_wait(SPIN_NS);
 }
 
 /* The floor: no checks, no wake-ups. It looks at the head only if it has to. */
@@ -452,52 +444,44 @@ static void nothing(void)
 {
 }
 
-/**
- * struct kind - a way to hand over
- * @name: in the CSV
- * @batch: messages a submit, where there is one
- * @init: before the two processes part
- * @start: in each of them
- * @send: one message
- * @flush: what @send has kept back
- * @recv: the next one; waits for it
- * @end: in the process that goes on
- */
-static const struct kind {
-	const char *name;
-	unsigned int batch;
-	void (*init)(void);
-	void (*start)(void);
-	void (*send)(uint64_t v);
-	void (*flush)(void);
-	uint64_t (*recv)(void);
-	void (*end)(void);
-} kinds[] = {
-	{ "bare ring", 1, nothing, bare_start, bare_send, nothing, bare_recv, nothing },
-	{ "hybrid, polling", 1, uring_init, hybrid_start, hybrid_send, nothing, hybrid_poll,
-	  uring_end },
-	{ "hybrid, adaptive", 1, uring_init, hybrid_start, hybrid_send, nothing, hybrid_adapt,
-	  uring_end },
-	{ "hybrid, sleeping", 1, uring_init, hybrid_start, hybrid_send, nothing, hybrid_sleep,
-	  uring_end },
-	{ "msg_ring, polling", 1, uring_init, uring_start, uring_send, uring_flush, uring_poll,
-	  uring_end },
-	{ "msg_ring, polling, 8", 8, uring_init, uring_start, uring_send, uring_flush,
-	  uring_poll, uring_end },
-	{ "msg_ring, polling, 32", 32, uring_init, uring_start, uring_send, uring_flush,
-	  uring_poll, uring_end },
-	{ "msg_ring, sleeping", 1, uring_init, uring_start, uring_send, uring_flush, uring_wait,
-	  uring_end },
-	{ "msg_ring, deferred", 1, uring_init_defer, uring_start, uring_send, uring_flush,
-	  uring_wait, uring_end },
-	{ "msg_ring, deferred, 32", 32, uring_init_defer, uring_start, uring_send, uring_flush,
-	  uring_wait, uring_end },
-	{ "eventfd", 1, eventfd_init, count_start, eventfd_send, nothing, eventfd_recv,
-	  pair_end },
-	{ "futex", 1, nothing, count_start, futex_send, nothing, futex_recv, nothing },
-	{ "UNIX socket", 1, socket_init, nothing, fd_send, nothing, fd_recv, pair_end },
-	{ "pipe", 1, pipe_init, nothing, fd_send, nothing, fd_recv, pair_end },
-	{ "POSIX mq", 1, mq_init, nothing, mq_put, nothing, mq_get, mq_end },
+#define OURS(text, n, carrier, how) {					\
+	.name = text, .batch = n,					\
+	.channel = ARENA_CHANNEL_##carrier, .wait = ARENA_WAIT_##how,	\
+	.init = channel_init, .start = channel_start, .send = channel_send, \
+	.flush = channel_flush, .recv = channel_recv, .end = channel_end, \
+}
+
+#define DEFERRED(text, n) {						\
+	.name = text, .batch = n, .init = deferred_init, .start = deferred_start, \
+	.send = deferred_send, .flush = deferred_flush, .recv = deferred_recv, \
+	.end = deferred_end,						\
+}
+
+#define OTHER(text, before, begin, put, get, after) {			\
+	.name = text, .batch = 1, .init = before, .start = begin, .send = put, \
+	.flush = nothing, .recv = get, .end = after,			\
+}
+
+static const struct kind kinds[] = {
+	OTHER("bare ring", nothing, bare_start, bare_send, bare_recv, nothing),
+	OURS("hybrid, polling", 1, HYBRID, POLL),
+	OURS("hybrid, adaptive", 1, HYBRID, ADAPT),
+	OURS("hybrid, sleeping", 1, HYBRID, SLEEP),
+	OURS("msg_ring, polling", 1, MSG_RING, POLL),
+	OURS("msg_ring, polling, 8", 8, MSG_RING, POLL),
+	OURS("msg_ring, polling, 32", 32, MSG_RING, POLL),
+	OURS("msg_ring, adaptive", 1, MSG_RING, ADAPT),
+	OURS("msg_ring, sleeping", 1, MSG_RING, SLEEP),
+	OURS("msg_ring, sleeping, 32", 32, MSG_RING, SLEEP),
+	OURS("channel, eventfd", 1, EVENTFD, SLEEP),
+	OURS("channel, socket", 1, SOCKET, SLEEP),
+	DEFERRED("msg_ring, deferred", 1),
+	DEFERRED("msg_ring, deferred, 32", 32),
+	OTHER("eventfd", eventfd_init, count_start, eventfd_send, eventfd_recv, pair_end),
+	OTHER("futex", nothing, count_start, futex_send, futex_recv, nothing),
+	OTHER("UNIX socket", socket_init, nothing, fd_send, fd_recv, pair_end),
+	OTHER("pipe", pipe_init, nothing, fd_send, fd_recv, pair_end),
+	OTHER("POSIX mq", mq_init, nothing, mq_put, mq_get, mq_end),
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -529,7 +513,6 @@ static void use(uint64_t n)
 
 /* ---- the three measurements ---- */
 
-static const struct kind *kind;
 static uint64_t *sample;
 
 static uint64_t expect(uint64_t n)
@@ -631,7 +614,6 @@ static void begin(int s)
 	to = &shared->dir[s];
 	from = &shared->dir[!s];
 	pin(cpus[s]);
-	batch = kind->batch;
 	kind->start();
 	__atomic_add_fetch(&shared->ready, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&shared->ready, __ATOMIC_SEQ_CST) < 2)
@@ -674,8 +656,10 @@ static double run(enum test test, int load, int rep, uint64_t count, double full
 	memset(shared, 0, offsetof(struct shared, wrong) + sizeof(shared->wrong));
 	kind->init();
 	pid = fork();
+	peer = pid;
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		peer = getppid();
 		begin(1);
 		if (test == ROUND)
 			round_trips_answer(count);
@@ -690,8 +674,6 @@ static double run(enum test test, int load, int rep, uint64_t count, double full
 		took = one_way(count, interval);
 	waitpid(pid, &status, 0);
 	kind->end();
-	if (kind->init == uring_init || kind->init == uring_init_defer)
-		io_uring_queue_exit(&outbox);
 	if (status || shared->wrong) {
 		fprintf(stderr, "handoff: %s: a message was lost, doubled or changed\n",
 			kind->name);
@@ -732,11 +714,35 @@ static _Noreturn void usage(int status)
 	exit(status);
 }
 
+/* A region for our channels, of a memfd: what is measured needs no module. */
+static void make_region(const char *name)
+{
+	const struct mshare_options o = {
+		.backend = MSHARE_BACKEND_MEMFD,
+		.length = 4 << 20,
+		.page_size = 4096,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.mode = 0600,
+	};
+	struct arena_config c;
+	void *base;
+
+	arena_config_init(&c, o.length);
+	c.channel_entries = RING;
+	check(arena_layout_make(&layout, &c), "arena_layout_make");
+	check(mshare_create(name, &o, &region), "mshare_create");
+	check(mshare_populate(region, 0, o.length), "mshare_populate");
+	check(mshare_attach(region, &base), "mshare_attach");
+	arena_layout_write(base, &layout);
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = "";
 	uint64_t ms = 300, most = 4000000;
 	int reps = 5, option;
+	char name[32];
 
 	while ((option = getopt(argc, argv, "r:t:c:k:h")) != -1) {
 		switch (option) {
@@ -767,6 +773,8 @@ int main(int argc, char **argv)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED || sample == MAP_FAILED)
 		die("mmap");
+	snprintf(name, sizeof(name), "handoff-%d", getpid());
+	make_region(name);
 	printf("kind,touched,test,load,rep,count,p50,p99,p999,rate\n");
 	for (int rep = 1; rep <= reps; rep++)
 		for (int t = 0; t < 2; t++)
@@ -776,5 +784,7 @@ int main(int argc, char **argv)
 				if (!strncmp(kind->name, only, strlen(only)))
 					measure(rep, ms, most);
 			}
+	mshare_close(region);
+	mshare_unlink(name);
 	return 0;
 }

@@ -11,11 +11,11 @@
 
 csv=$tmp/handoff.csv
 ok "it runs" eval "$BUILD/tests/bench/handoff -r 1 -t 3 >$csv"
-is "15 kinds, touched and not, four measurements each" \
-	"$(grep -c '^"' "$csv") $(sed -n 's/^\("[^"]*",[01]\),.*/\1/p' "$csv" | sort -u | wc -l)" "120 30"
+is "19 kinds, touched and not, four measurements each" \
+	"$(grep -c '^"' "$csv") $(sed -n 's/^\("[^"]*",[01]\),.*/\1/p' "$csv" | sort -u | wc -l)" "152 38"
 not_ok "no figure is missing" grep -E '(round|load).*,,' "$csv"
 ok "the summary" eval "awk -f tests/bench/handoff.awk $csv >$tmp/summary"
-is "each goal is met or missed" "$(sed -n '/^Goals/,$p' "$tmp/summary" | grep -cE '(met|MISSED)$')" 5
+is "each goal is met or missed" "$(sed -n '/^Goals/,$p' "$tmp/summary" | grep -cE '(met|MISSED)$')" 6
 not_ok "all its figures are numbers" grep -iwE -- '-?(nan|inf)' "$tmp/summary"
 ok "the plot" eval "awk -v plot=1 -f tests/bench/handoff.awk $csv >$tmp/data &&
 	gnuplot -e 'data = \"$tmp/data\"; image = \"$tmp/svg\"' tests/bench/handoff.gnuplot &&
