@@ -99,6 +99,35 @@ static void test_without_room(struct way way, bool waits)
 	is(end(&p, ch), -SIGKILL, "killed");
 }
 
+/* It closes and lives on. Who only sends is told so by that, too. */
+static void test_closing(struct way way, enum arena_wait wait)
+{
+	struct pair p = pair_of(way, wait, ENTRIES);
+	struct arena_msg m = { .type = 2 };
+	struct arena_channel *ch;
+	int ret;
+
+	if (!pair_fork(&p)) {
+		if (pair_open(&p, &ch))
+			_exit(1);
+		while (!look(&shared->is_stalled))
+			usleep(100);
+		usleep(1000);
+		arena_channel_close(ch);
+		pause();
+	}
+	if (pair_open(&p, &ch))
+		bail("open");
+	while (!(ret = arena_channel_send(ch, &m)))
+		;
+	say(&shared->is_stalled, 1);
+	ok(ret == -EAGAIN && send_message(ch, &m) == -EPIPE,
+	   "%s by %s, %s: who has no room sees that the peer closes", kind_name(way.kind),
+	   way.by_link ? "link" : "region", wait_name(wait));
+	kill(p.child, SIGKILL);
+	end(&p, ch);
+}
+
 /* It dies before it has opened its end. */
 static void test_early(struct way way, uint32_t sp)
 {
@@ -154,6 +183,8 @@ int main(void)
 	for (size_t w = 0; w < N_WAYS; w++) {
 		for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
 			test_waiting(ways[w], wait);
+		for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
+			test_closing(ways[w], wait);
 		test_looking(ways[w]);
 		test_without_room(ways[w], true);
 		test_without_room(ways[w], false);

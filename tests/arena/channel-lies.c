@@ -4,6 +4,7 @@
  * nothing else: no hang, no message out of nothing.
  * Method: the child opens its end by the rules and then uses what lies beneath.
  */
+#include <fcntl.h>
 #include <libarena/channel-kind.h>
 #include <sys/socket.h>
 
@@ -159,6 +160,16 @@ static void event_full(struct arena_channel *ch)
 		_exit(1);
 }
 
+/* Its own one, which now blocks as well. */
+static void own_event_full(struct arena_channel *ch)
+{
+	const uint64_t most = UINT64_MAX - 1;
+
+	if (fcntl(ch->event, F_SETFL, 0) || write(ch->event, &most, sizeof(most)) != sizeof(most))
+		_exit(1);
+	arena_channel_arm(ch);
+}
+
 /* ---- the parent ---- */
 
 static struct arena_channel *start(struct pair *p, void (*lie)(struct arena_channel *ch))
@@ -242,7 +253,7 @@ static void endures(struct way way, void (*lie)(struct arena_channel *ch), const
 	ret = arena_channel_recv(ch, &m);
 	is(ret, 0, "%s: %s", kind_name(way.kind), what);
 	is(arena_channel_wait(ch, 10), 0, "it sleeps for as long as it should");
-	is(arena_channel_send(ch, &m), 0, "it sends");
+	ok(!arena_channel_send(ch, &m) && !arena_channel_flush(ch), "it sends");
 	end(&p, ch);
 }
 
@@ -266,6 +277,7 @@ int main(void)
 	receives(event, memory_own_type, -EPROTO, "a type of the channel's own");
 	sends(event, memory_head, -EPROTO, "took what was never sent");
 	endures(event, event_full, "a full eventfd");
+	endures(event, own_event_full, "a full eventfd of its own");
 	receives(sock, socket_odd, -EPROTO, "half a message");
 	receives(sock, socket_long, -EPROTO, "a packet that is too long");
 	receives(sock, socket_reserved, -EPROTO, "something where nothing is to be");

@@ -178,6 +178,7 @@ static bool ring_has_room(struct arena_channel *ch)
 		if (msg.type == CHANNEL_MSG_CREDIT &&
 		    channel_credit_take(&ch->credit, channel_msg_number(&msg)))
 			ch->error = -EPROTO;
+		ch->has_ended |= msg.type == CHANNEL_MSG_BYE;
 		is_first &= msg.type == CHANNEL_MSG_CREDIT;
 		if (is_first)
 			io_uring_cqe_seen(ring, cqe);

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -67,6 +68,7 @@ int channel_shared_find(struct arena_channel *ch)
 static int wake(struct arena_channel *ch)
 {
 	const struct arena_msg msg = channel_msg(CHANNEL_MSG_WAKE, 0);
+	struct pollfd event = { .fd = ch->target, .events = POLLOUT };
 	const uint64_t one = 1;
 	int ret;
 
@@ -75,7 +77,9 @@ static int wake(struct arena_channel *ch)
 		ret = channel_ring_post(ch, &msg);
 		return ret ? ret : channel_ring_submit(ch);
 	}
-	/* Full means that it is awake for good: EAGAIN is as good as written. */
+	/* Full means that it is awake for good. Whether write() blocks is the peer's to say. */
+	if (poll(&event, 1, 0) != 1 || !(event.revents & POLLOUT))
+		return 0;
 	if (write(ch->target, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		return -errno;
 	return 0;
@@ -109,9 +113,14 @@ static int drain(struct arena_channel *ch)
 	return 0;
 }
 
+/* Who has no room and receives nothing has to hear of the peer's end, too. */
 static int shared_send(struct arena_channel *ch, const struct arena_msg *msg)
 {
-	return arena_spsc_put(&ch->producer, msg);
+	int ret = arena_spsc_put(&ch->producer, msg);
+
+	if (ret == -EAGAIN && is_hybrid(ch) && io_uring_cq_ready(&ch->box.ring))
+		ch->error = drain_mailbox(ch);
+	return ret;
 }
 
 static int shared_flush(struct arena_channel *ch)

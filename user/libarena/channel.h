@@ -12,9 +12,8 @@
  * receiver after arena_channel_recv() returned the message: docs/memory-model.md.
  *
  * What the peer says is checked: it can end the channel, and no more. One
- * exception: the eventfds are the peer's as well as ours, and one that fills ours
- * on purpose can make arena_channel_flush() block. AUTO and the other kinds have
- * the kernel between the two.
+ * exception: an EVENTFD's peer decides whether a write to its eventfd blocks, and if it
+ * fills that at the right moment arena_channel_flush() and arena_channel_recv() hang.
  *
  * Single-threaded: the thread that opened a channel uses it.
  */
@@ -207,8 +206,8 @@ int arena_channel_wait(struct arena_channel *ch, int timeout_ms);
  *
  * First arena_channel_arm(), and if it says so poll this and, for the peer's death,
  * arena_channel_pidfd(); then arena_channel_disarm(), and arena_channel_recv() until it
- * gives no more. Poll a mailbox one shot: a ring polled by a ring ends
- * multishot polls.
+ * gives no more. With MSG_RING and SOCKET it may do without arming. Poll a mailbox one
+ * shot: a ring polled by a ring ends multishot polls.
  */
 int arena_channel_fd(const struct arena_channel *ch);
 
@@ -218,7 +217,8 @@ int arena_channel_pidfd(const struct arena_channel *ch);
 /**
  * arena_channel_arm() - say that one is going to sleep on arena_channel_fd()
  *
- * Return: true if there is nothing to do. Call arena_channel_disarm() in any case.
+ * Flush before. Return: true if there is nothing to do. Call arena_channel_disarm() in
+ * any case, and nothing else between the two.
  */
 bool arena_channel_arm(struct arena_channel *ch);
 
