@@ -4,6 +4,8 @@
  * becomes the best that both can do.
  * Method: pairs with different options; one side without io_uring, by seccomp; one
  * without memory; one that may not be traced.
+ *
+ * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
