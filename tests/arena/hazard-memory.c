@@ -350,8 +350,10 @@ static int late_recvs(int (*pair_of)(int pair[2]), unsigned int sqe_flags)
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 
 		pair_of(pair);
-		io_uring_prep_read(sqe, pair[0], &buf[i], 1, 0);
-		sqe->flags |= sqe_flags;
+		/* Not its number, which a worker might look up when it is another's. */
+		io_uring_register_files(&ring, pair, 1);
+		io_uring_prep_read(sqe, 0, &buf[i], 1, 0);
+		sqe->flags |= sqe_flags | IOSQE_FIXED_FILE;
 		io_uring_submit(&ring);
 		io_uring_queue_exit(&ring);
 		put_bytes(pair[1], "x");
