@@ -6,8 +6,8 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -82,16 +82,20 @@ static bool try_no_mmap(void)
 {
 	struct io_uring_params params = { .flags = IORING_SETUP_NO_MMAP };
 	struct io_uring ring;
-	void *memory;
 	bool good;
+	void *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (posix_memalign(&memory, 4096, MEMORY))
+	if (memory == MAP_FAILED)
 		return false;
-	memset(memory, 0, MEMORY);
 	good = io_uring_queue_init_mem(2, &ring, &params, memory, MEMORY) >= 0;
 	if (good)
 		io_uring_queue_exit(&ring);
-	free(memory);
+	/*
+	 * The kernel writes to it for a while still: into pages that it holds, and that
+	 * must be nobody else's, as memory from malloc() would be soon.
+	 */
+	munmap(memory, MEMORY);
 	return good;
 }
 
