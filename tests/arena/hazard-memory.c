@@ -447,6 +447,30 @@ static void plain_cancel_disk(int fd)
 	munmap(all, BLOCK * BLOCKS);
 }
 
+/* Into the ring's own memory, where that is the caller's; -1 if it cannot be. */
+static int late_ring_writes(void)
+{
+	struct io_uring_params params = { .flags = IORING_SETUP_NO_MMAP };
+	size_t size = 2UL * FRAME;
+	struct io_uring ring;
+	int late = 0;
+
+	for (int i = 0; i < EXITS; i++) {
+		char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (memory == MAP_FAILED ||
+		    io_uring_queue_init_mem(2, &ring, &params, memory, size) < 0)
+			return -1;
+		io_uring_queue_exit(&ring);
+		memset(memory, '.', size);
+		sleep_ms(1);
+		late += changed(memory, size, '.') > 0;
+		munmap(memory, size);
+	}
+	return late;
+}
+
 /* Which of them the kernel ends and which it finishes is a matter of moments. */
 static void plain_exit(void)
 {
@@ -456,6 +480,8 @@ static void plain_exit(void)
 	diag("plain: %d by a recv, %d by a pipe's read, %d by one in a worker",
 	     late_recvs(socket_pair_of, 0), late_recvs(pipe_of, 0),
 	     late_recvs(pipe_of, IOSQE_ASYNC));
+	diag("plain: %d of %d rings in the caller's memory wrote to it after their end",
+	     late_ring_writes(), EXITS);
 	if (fd < 0) {
 		diag("plain: no disk here that could be read without the page cache");
 		return;
