@@ -138,6 +138,9 @@ static void add(struct arena_buf b, enum arena_state state, uint32_t peer, uint1
 {
 	must(b.generation && arena_layout_has(layout, b.group, b.index, b.count));
 	must(!is_taken(b.group, b.index, b.count));
+	/* A new life has a new name. */
+	for (uint32_t i = 0; i < STALES; i++)
+		must(!is_same(stale[i], b));
 	run[runs++] = (struct run){ .b = b, .state = state, .peer = peer, .generation = generation };
 }
 
