@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: buffers of every size that two processes hand to each other for a long time
+ * arrive with what was written, each once and in order; no buffer has two owners, and
+ * all of them come back, also when one of the two is killed and starts again.
+ * Method: both sides hand runs of their own and keep what they get for a while, by
+ * every kind of channel, with delays at random. Each run has a number, and words
+ * that follow from it, which both look at whenever it changes hands. A life of the
+ * peer ends by agreement, with every buffer back, or by SIGKILL at a random moment.
+ * In every second life a table that both see says who has which buffer; in the
+ * others nothing is between them but the channel, which alone orders what they do.
+ *
+ * Runs for some seconds; for as many as its argument says, see "make stress". Set
+ * SEED for other lives.
+ */
+#include <libarena/arena.h>
+#include <sched.h>
+#include <time.h>
+
+#include "channel.h"
+
+#define NAME		"stress"
+#define SECONDS		4
+#define MAX_DEPTH	32U	/* runs of one's own that are out at once */
+#define MAX_KEPT	8U	/* of the peer's */
+#define BACKLOG		(2 * MAX_DEPTH + 1)	/* all hands, all that goes back, the last */
+#define MAX_BUFFERS	(1U << 17)
+
+/* Types of messages. The last means: I hand nothing any more, and have all of it back. */
+enum { MSG_HAND = 1, MSG_BACK, MSG_STOP };
+
+/* Who has a buffer, to the table. */
+enum holder { NOBODY, OWNER, GOING, PEER, COMING };
+
+/**
+ * struct kept - a run of the peer's
+ * @b: handle
+ * @number: that is written in it
+ */
+struct kept {
+	struct arena_buf b;
+	uint64_t number;
+};
+
+/**
+ * struct side - one of the two, in its own process
+ * @a: its arena
+ * @ch: its channel
+ * @peer: the other's role
+ * @group: its own, of which it hands runs
+ * @seed: of what is random
+ * @is_told: the table is kept
+ * @depth: runs that it hands at once
+ * @out: that are out now; @buffers of them
+ * @buffers: see @out
+ * @handed: runs so far
+ * @accepted: the peer's so far
+ * @sent: messages
+ * @received: messages
+ * @kept: the peer's runs
+ * @n_kept: of them
+ * @backlog: messages that found no room yet
+ * @n_backlog: of them
+ * @is_stopping: hand nothing more
+ * @has_stopped: and has said so
+ * @is_alone: the peer has stopped
+ */
+struct side {
+	struct arena *a;
+	struct arena_channel *ch;
+	uint32_t peer;
+	uint32_t group;
+	uint32_t seed;
+	bool is_told;
+	uint32_t depth;
+	uint32_t out;
+	uint32_t buffers;
+	uint64_t handed;
+	uint64_t accepted;
+	uint32_t sent;
+	uint32_t received;
+	struct kept kept[MAX_KEPT];
+	uint32_t n_kept;
+	struct arena_msg backlog[BACKLOG];
+	uint32_t n_backlog;
+	bool is_stopping;
+	bool has_stopped;
+	bool is_alone;
+};
+
+/**
+ * struct outside - what both see besides the region
+ * @holder: enum holder, by whose group it is and by index
+ * @wrong: the first thing that was, as text
+ */
+struct outside {
+	uint32_t holder[2][MAX_BUFFERS];
+	char wrong[128];
+};
+
+static struct outside *outside;
+static uint64_t handoffs, lives, kills;
+
+static void wrong(const char *what)
+{
+	if (!outside->wrong[0])
+		snprintf(outside->wrong, sizeof(outside->wrong), "%s", what);
+}
+
+static bool check(bool good, const char *what)
+{
+	if (!good)
+		wrong(what);
+	return good;
+}
+
+static uint32_t draw(struct side *s, uint32_t n)
+{
+	s->seed ^= s->seed << 13;
+	s->seed ^= s->seed >> 17;
+	s->seed ^= s->seed << 5;
+	return s->seed % n;
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/*
+ * What is written
+ */
+
+/* The first word is the run's number. */
+static uint64_t word_of(uint64_t number, size_t i)
+{
+	return i ? (number + 1) * 0x9e3779b97f4a7c15ULL + i : number;
+}
+
+static void fill(const struct side *s, struct arena_buf b, uint64_t number)
+{
+	uint64_t *p = arena_write(s->a, b);
+	size_t n = arena_size(s->a, b) / sizeof(*p);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = word_of(number, i);
+}
+
+static bool is_filled(const struct side *s, struct arena_buf b, uint64_t number)
+{
+	const uint64_t *p = arena_read(s->a, b);
+	size_t n = arena_size(s->a, b) / sizeof(*p);
+	bool good = true;
+
+	for (size_t i = 0; i < n; i++)
+		good &= p[i] == word_of(number, i);
+	return good;
+}
+
+/* The buffers of a run change hands, and were where they had to be. */
+static void move(const struct side *s, struct arena_buf b, enum holder from, enum holder to)
+{
+	bool is_own = b.group == s->group;
+	bool is_sp = ARENA_ROLE_IS_SP(arena_role(s->a));
+
+	if (!s->is_told)
+		return;
+	for (uint32_t i = b.index; i < b.index + b.count && i < MAX_BUFFERS; i++)
+		check(__atomic_exchange_n(&outside->holder[is_own == is_sp][i], to,
+					  __ATOMIC_RELAXED) == from, "a buffer has two owners");
+}
+
+/*
+ * Messages
+ */
+
+static void post(struct side *s, struct arena_msg msg, uint8_t type)
+{
+	msg.type = type;
+	msg.slot = (uint16_t)s->sent++;
+	if (check(s->n_backlog < BACKLOG, "too many messages wait"))
+		s->backlog[s->n_backlog++] = msg;
+}
+
+/* 0, also if not all found room; or the error of the channel. */
+static int push(struct side *s)
+{
+	uint32_t n = 0;
+	int ret = 0;
+
+	while (n < s->n_backlog && !ret) {
+		ret = arena_channel_send(s->ch, &s->backlog[n]);
+		n += !ret;
+	}
+	s->n_backlog -= n;
+	memmove(s->backlog, s->backlog + n, s->n_backlog * sizeof(s->backlog[0]));
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+static void hand(struct side *s)
+{
+	struct arena_msg msg = { 0 };
+	struct arena_buf b;
+
+	if (arena_get(s->a, s->group, 1 + draw(s, 3), &b))
+		return;
+	move(s, b, NOBODY, OWNER);
+	fill(s, b, s->handed++);
+	move(s, b, OWNER, GOING);
+	check(!arena_hand(s->a, b, s->peer, &msg), "a run is not handed");
+	s->out++;
+	s->buffers += b.count;
+	post(s, msg, MSG_HAND);
+}
+
+static void give_back(struct side *s)
+{
+	uint32_t i = draw(s, s->n_kept);
+	struct kept k = s->kept[i];
+	struct arena_msg msg = { 0 };
+
+	s->kept[i] = s->kept[--s->n_kept];
+	check(is_filled(s, k.b, k.number), "what was handed has changed");
+	move(s, k.b, PEER, COMING);
+	check(!arena_give_back(s->a, k.b, &msg), "a run does not go back");
+	post(s, msg, MSG_BACK);
+}
+
+static void take(struct side *s, const struct arena_msg *msg)
+{
+	struct kept k = { .number = s->accepted++ };
+
+	if (!check(!arena_accept(s->a, s->peer, msg, &k.b), "what is handed is not accepted"))
+		return;
+	move(s, k.b, GOING, PEER);
+	check(is_filled(s, k.b, k.number), "what arrives is not what was written");
+	if (s->n_kept == MAX_KEPT)
+		give_back(s);
+	s->kept[s->n_kept++] = k;
+}
+
+static void take_back(struct side *s, const struct arena_msg *msg)
+{
+	struct arena_buf b;
+
+	if (!check(!arena_take_back(s->a, s->peer, msg, &b), "what comes back is not taken"))
+		return;
+	move(s, b, COMING, OWNER);
+	check(is_filled(s, b, *(const uint64_t *)arena_read(s->a, b)),
+	      "what comes back has changed");
+	move(s, b, OWNER, NOBODY);
+	s->out--;
+	s->buffers -= b.count;
+	check(!arena_put(s->a, b), "what came back is not free");
+}
+
+static void handle(struct side *s, const struct arena_msg *msg)
+{
+	check(msg->slot == (uint16_t)s->received++, "a message is lost, double or late");
+	if (msg->type == MSG_HAND)
+		take(s, msg);
+	else if (msg->type == MSG_BACK)
+		take_back(s, msg);
+	else
+		s->is_alone = true;
+	/* The SP stops when it is told to. */
+	s->is_stopping |= s->is_alone;
+}
+
+static void delay(struct side *s)
+{
+	if (!draw(s, 4096))
+		usleep(draw(s, 300));
+	else if (!draw(s, 64))
+		sched_yield();
+}
+
+/* Hand, receive, give back, sometimes wait: 0, or the error that ended it. */
+static int step(struct side *s)
+{
+	struct arena_msg msg;
+	bool is_idle = true;
+	int ret;
+
+	while (!s->is_stopping && s->out < s->depth && draw(s, 8))
+		hand(s);
+	while (s->n_kept && (s->is_stopping || !draw(s, 3)))
+		give_back(s);
+	if (s->is_stopping && !s->has_stopped && !s->out) {
+		s->has_stopped = true;
+		post(s, (struct arena_msg){ 0 }, MSG_STOP);
+	}
+	delay(s);
+	ret = push(s);
+	/* Also while nothing can be sent: the other may wait for just that. */
+	for (uint32_t i = 0; i < MAX_DEPTH && !ret; i++) {
+		ret = arena_channel_recv(s->ch, &msg);
+		if (ret <= 0)
+			break;
+		handle(s, &msg);
+		is_idle = false;
+		ret = 0;
+	}
+	/* Wait only for what has to come, and let the other wait for nothing. */
+	if (ret || !is_idle || s->n_kept || !(s->out || s->has_stopped))
+		return ret;
+	ret = arena_channel_wait(s->ch, PATIENCE_MS);
+	check(ret, "nothing comes any more");
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * Lives
+ */
+
+static void open_arena(struct side *s, uint32_t role, uint32_t peer, enum arena_use use)
+{
+	if (arena_open(region, role, &s->a))
+		bail("cannot open an arena");
+	s->peer = peer;
+	s->group = (uint32_t)arena_layout_find(arena_layout(s->a), role, use, 0);
+}
+
+static bool all_are_free(const struct side *s)
+{
+	struct arena_usage u;
+
+	return !arena_usage(s->a, s->group, &u) &&
+	       u.free == arena_layout(s->a)->group[s->group].count;
+}
+
+/* Its end is that of the channel. */
+static int run_child(struct pair *p, struct side *s)
+{
+	int ret;
+
+	open_arena(s, ARENA_ROLE_SP(0), ARENA_ROLE_NP(0), ARENA_USE_DISK);
+	ret = pair_open(p, &s->ch);
+	if (!check(!ret, "the child finds no channel"))
+		return 1;
+	do
+		ret = step(s);
+	while (!ret && !outside->wrong[0]);
+	if (!outside->wrong[0]) {
+		check(ret == -EPIPE && s->is_alone && s->has_stopped, "the child ends too early");
+		check(all_are_free(s), "not all of the child's buffers came back");
+	}
+	arena_channel_close(s->ch);
+	return arena_close(s->a) ? 1 : 0;
+}
+
+static bool is_home(const struct side *s)
+{
+	return s->is_alone && s->has_stopped && !s->n_backlog;
+}
+
+/* Until @limit messages have come; then an end of either sort. */
+static void run_parent(struct pair *p, struct side *s, uint32_t limit, bool kills_peer)
+{
+	int ret;
+
+	do {
+		ret = step(s);
+		if (s->received < limit)
+			continue;
+		if (kills_peer)
+			kill(p->child, SIGKILL);
+		else
+			s->is_stopping = true;
+	} while (!ret && !is_home(s) && !outside->wrong[0]);
+	check(ret == (kills_peer ? -EPIPE : 0), "the channel ends as it should not");
+	arena_channel_close(s->ch);
+	ret = pair_join(p);
+	check(ret == (kills_peer ? -SIGKILL : 0), "the child ends as it should not");
+}
+
+/*
+ * What the dead had. It had the kernel do nothing; so where the backend cannot tell
+ * that nobody uses it any more, we know.
+ */
+static void bury(struct side *s)
+{
+	int64_t lost = arena_peer_died(s->a, s->peer);
+
+	check(lost == s->buffers, "what is lost is not what the dead had");
+	for (uint32_t i = 0; i < s->n_kept; i++)
+		check(arena_state(s->a, s->kept[i].b) == ARENA_STALE,
+		      "what was the dead's is still ours");
+	lost = arena_reclaim(s->a, PATIENCE_MS);
+	if (lost == -EOPNOTSUPP) {
+		check(!arena_close(s->a), "an arena cannot be closed");
+		open_arena(s, ARENA_ROLE_NP(0), s->peer, ARENA_USE_PAYLOAD);
+	} else {
+		check(!lost, "what was lost does not come back");
+	}
+	memset(outside->holder, 0, sizeof(outside->holder));
+}
+
+static void run_life(struct side *np, uint32_t size, bool kills_peer)
+{
+	static const enum arena_wait waits[] = { ARENA_WAIT_SLEEP, ARENA_WAIT_ADAPT };
+	uint32_t most = size < 16384 ? 4096 : (64U << 20) / size;
+	struct pair p = pair_of(ways[draw(np, N_WAYS)], waits[draw(np, 2)], 1U << draw(np, 8));
+	struct side s = {
+		.a = np->a, .peer = np->peer, .group = np->group, .seed = np->seed,
+		.is_told = lives % 2, .depth = 1 + draw(np, MAX_DEPTH),
+	};
+
+	if (!pair_fork(&p)) {
+		s.seed = ~s.seed;
+		_exit(run_child(&p, &s));
+	}
+	if (!check(!pair_open(&p, &s.ch), "no channel"))
+		return;
+	run_parent(&p, &s, 1 + draw(np, most), kills_peer);
+	if (kills_peer)
+		bury(&s);
+	check(all_are_free(&s), "not all buffers came back");
+	np->a = s.a;
+	handoffs += s.handed + s.accepted;
+	lives++;
+	kills += kills_peer;
+}
+
+/* Many lives, the first ends well and the second does not. */
+static void test_size(uint32_t size, double seconds, uint32_t seed)
+{
+	uint64_t before = handoffs, first = lives;
+	struct side np = { .seed = seed + size };
+	double end = now() + seconds;
+	struct arena_config c;
+
+	arena_config_init(&c, (8ULL << 20) + 24ULL * (size < 4096 ? 4096 : size));
+	c.net_count = 16;
+	c.payload_size = size;
+	c.disk_size = size;
+	c.longest_run = 3 * size;
+	region = arena_test_arena(NAME, &c);
+	if (arena_layout_read(channel_base(), c.length, &layout))
+		bail("layout");
+	open_arena(&np, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), ARENA_USE_PAYLOAD);
+	do
+		run_life(&np, size, lives - first < 2 ? lives - first : draw(&np, 2));
+	while (!outside->wrong[0] && (lives - first < 2 || now() < end));
+	ok(!outside->wrong[0], "%u bytes: %llu runs handed in %llu lives", size,
+	   (unsigned long long)(handoffs - before), (unsigned long long)(lives - first));
+	if (outside->wrong[0])
+		bail("%s", outside->wrong);
+	arena_close(np.a);
+	arena_test_end(NAME, region);
+}
+
+static void *map_shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		bail("mmap");
+	return p;
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : SECONDS;
+	const char *given = getenv("SEED");
+	uint32_t seed = given ? (uint32_t)strtoul(given, NULL, 0) : (uint32_t)time(NULL);
+	uint32_t sizes = 0;
+	struct io_uring ring;
+
+	if (io_uring_queue_init(8, &ring, 0)) {
+		printf("1..0 # SKIP no io_uring here\n");
+		return 0;
+	}
+	io_uring_queue_exit(&ring);
+	alarm((unsigned int)seconds + 100);
+	shared = map_shared(sizeof(*shared));
+	outside = map_shared(sizeof(*outside));
+	diag("SEED=%u", seed);
+	for (uint32_t size = ARENA_MIN_BUFFER; size <= ARENA_MAX_BUFFER; size *= 2)
+		sizes++;
+	for (uint32_t size = ARENA_MIN_BUFFER; size <= ARENA_MAX_BUFFER; size *= 2)
+		test_size(size, seconds / sizes, seed | 1);
+	diag("%llu runs handed; %llu lives, %llu of them ended by SIGKILL",
+	     (unsigned long long)handoffs, (unsigned long long)lives, (unsigned long long)kills);
+	return done_testing();
+}
