@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <libarena/channel.h>
+#include <liburing.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>

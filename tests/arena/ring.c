@@ -6,6 +6,7 @@
  * features masked, each alone and all together, and with registered buffers.
  */
 #define _GNU_SOURCE
+#include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
 

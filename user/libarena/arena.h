@@ -32,6 +32,10 @@
 #include "message.h"
 #include "run.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct arena;
 
 /**
@@ -272,4 +276,7 @@ int arena_reset_group_at(struct arena *a, uint32_t group, const char *site);
 /** arena_usage() - count them; -EACCES if the group is not ours */
 int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out);
 
+#ifdef __cplusplus
+}
+#endif
 #endif /* ARENA_ARENA_H */

@@ -20,7 +20,6 @@
 #ifndef ARENA_CHANNEL_H
 #define ARENA_CHANNEL_H
 
-#include <liburing.h>
 #include <mshare.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +28,12 @@
 #include "layout.h"
 #include "message.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct arena_channel;
+struct io_uring;
 
 /* Messages that can be on their way at once: what a mailbox has room for. */
 #define ARENA_CHANNEL_MAX_ENTRIES	(65536U - 8)
@@ -231,4 +235,7 @@ enum arena_channel_kind arena_channel_kind(const struct arena_channel *ch);
 /** arena_channel_counters() - what happened so far */
 struct arena_channel_counters arena_channel_counters(const struct arena_channel *ch);
 
+#ifdef __cplusplus
+}
+#endif
 #endif /* ARENA_CHANNEL_H */

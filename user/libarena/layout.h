@@ -14,6 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ARENA_LAYOUT_MAGIC	0x74756f79616c726dULL
 #define ARENA_LAYOUT_VERSION	2
 
@@ -200,4 +204,7 @@ static inline void *arena_layout_buffer(void *region,
 	return (char *)region + g->offset + (uint64_t)index * g->buffer_size;
 }
 
+#ifdef __cplusplus
+}
+#endif
 #endif /* ARENA_LAYOUT_H */

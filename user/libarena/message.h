@@ -83,14 +83,15 @@ static inline uint32_t arena_msg_len(const struct arena_msg *m)
 /** arena_msg_unpack() - the inverse of the two above */
 static inline struct arena_msg arena_msg_unpack(uint64_t data, uint32_t len)
 {
-	return (struct arena_msg){
-		.type = (uint8_t)data,
-		.group = (uint16_t)(data >> 8),
-		.slot = (uint16_t)(data >> 24),
-		.index = (uint32_t)(data >> 40),
-		.count = (uint16_t)len,
-		.generation = (uint16_t)(len >> 16),
-	};
+	struct arena_msg m;
+
+	m.type = (uint8_t)data;
+	m.group = (uint16_t)(data >> 8);
+	m.slot = (uint16_t)(data >> 24);
+	m.index = (uint32_t)(data >> 40);
+	m.count = (uint16_t)len;
+	m.generation = (uint16_t)(len >> 16);
+	return m;
 }
 
 /**

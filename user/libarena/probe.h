@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * enum arena_feature - what a kernel may lack
  * @ARENA_HAS_IO_URING: any io_uring, and leave to use it
@@ -120,4 +124,7 @@ int arena_probe_without(struct arena_features *f, const char *name);
  */
 const char *arena_features_why(const struct arena_features *f);
 
+#ifdef __cplusplus
+}
+#endif
 #endif /* ARENA_PROBE_H */

@@ -21,6 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * enum arena_rule_kind - what a member must be
  * @ARENA_RULE_RANGE: from @a to @b
@@ -123,4 +127,7 @@ int arena_check(const void *copy, size_t size, const struct arena_rule *rules,
 int arena_receive(void *copy, const void *shared, size_t size,
 		  const struct arena_rule *rules, size_t n_rules);
 
+#ifdef __cplusplus
+}
+#endif
 #endif /* ARENA_RECEIVE_H */

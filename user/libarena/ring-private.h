@@ -7,6 +7,8 @@
 #ifndef ARENA_RING_PRIVATE_H
 #define ARENA_RING_PRIVATE_H
 
+#include <liburing.h>
+
 #include "ring.h"
 
 /*

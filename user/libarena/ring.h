@@ -26,17 +26,21 @@
 #ifndef ARENA_RING_H
 #define ARENA_RING_H
 
-#include <liburing.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "arena.h"
 #include "probe.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ARENA_RING_MAX_ENTRIES	8192U
 #define ARENA_RING_MAX_FILES	4096U
 
 struct arena_ring;
+struct io_uring;
 
 /**
  * struct arena_file - a handle: a file of a ring, until it is removed
@@ -351,4 +355,7 @@ int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout
 /** arena_ring_pending() - operations whose last event has not been given */
 uint32_t arena_ring_pending(const struct arena_ring *r);
 
+#ifdef __cplusplus
+}
+#endif
 #endif /* ARENA_RING_H */

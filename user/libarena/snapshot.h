@@ -24,8 +24,8 @@ typedef uint64_t __attribute__((may_alias)) arena_word;
  */
 static inline void arena_snapshot(void *copy, const void *shared, size_t size)
 {
-	const unsigned char *from = shared;
-	unsigned char *to = copy;
+	const unsigned char *from = (const unsigned char *)shared;
+	unsigned char *to = (unsigned char *)copy;
 	size_t i = 0;
 
 	if (!((uintptr_t)from % sizeof(arena_word)))
