@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The manual pages of the library's calls and of the device say what the headers
+# The manual pages of the libraries' calls and of the device say what the headers
 # and the module say: names, prototypes, structures, commands and their errors,
 # parameters, attributes, tracepoints.
 # shellcheck source=../lib.sh
@@ -9,7 +9,8 @@ requires mandoc cc
 
 page=user/man/msharearena.4
 uapi=include/uapi/linux/msharearena.h
-flags=(-std=gnu11 -Wall -Werror -fsyntax-only -Iuser/include -Iinclude/uapi)
+includes=(-Iuser/include -Iuser -Iinclude/uapi)
+flags=(-std=gnu11 -Wall -Werror -fsyntax-only "${includes[@]}")
 
 # same NAME GOT WANT: two sorted lists, of which there is something
 same()
@@ -81,10 +82,19 @@ structures()
 	}'
 }
 
-# structures_of HEADER: the tags of what it defines
+# structures_of HEADER...: the tags of what they define
 structures_of()
 {
-	sed -n 's/^struct \([a-z_]*\) {$/\1/p' "$1" | sort
+	sed -n 's/^struct \([a-z_]*\) {$/\1/p' "$@" | sort
+}
+
+# The tags of what the libraries' headers define and use: a structure that no call
+# takes, and none that a call takes has, is not for their users.
+structures_in_use()
+{
+	comm -12 <(structures_of "${headers[@]}") \
+		<(grep -hvE '^struct [a-z_]+( \{|;)$|^ \*' "${headers[@]}" |
+			grep -oE '\bstruct [a-z_]+' | cut -d' ' -f2 | sort -u)
 }
 
 # Source of a page in, the errors that it lists out.
@@ -93,12 +103,61 @@ errors()
 	sed -n 's/^\.It Bq Er \([A-Z0-9]*\).*/\1/p' | sort -u
 }
 
+# public_headers: mshare.h, those of libarena that pages name, and what they include
+public_headers()
+{
+	sed -n 's/^\.In \(mshare\.h\|libarena\/.*\)/#include <\1>/p' user/man/*.3 >"$tmp/all.c"
+	cc -MM "${includes[@]}" "$tmp/all.c" | grep -oE '[^ ]+\.h\>' | sort -u
+}
+
+# names_documented HEADER...: the calls that kernel-doc describes; those with the place
+# of the call at the end are called by macros
+names_documented()
+{
+	sed -n 's,^\(/\*\*\| \*\) \([a-z_]*\)() - .*,\2,p' "$@" | grep -v '_at$' | sort
+}
+
+# Headers in; out come lines "CALL ERROR", from the kernel-doc of calls.
+errors_documented()
+{
+	awk '
+	/^\/\*\*/ { call = "" }
+	match($0, /^(\/\*\*| \*) [a-z_]+\(\) - /) {
+		call = substr($0, RSTART, RLENGTH)
+		gsub(/[^a-z_]/, "", call)
+	}
+	call {
+		n = split($0, words, /[^-A-Z0-9]+/)
+		for (i = 1; i <= n; i++)
+			if (words[i] ~ /^-E[A-Z0-9]+$/)
+				print call, substr(words[i], 2)
+	}
+	/\*\/$/ { call = "" }' "$@" | sort -u
+}
+
 check_calls()
 {
-	cc -E -P -Iuser/include user/include/mshare.h | grep -oE '\bmshare[a-z_]*\(' |
-		tr -d '(' | sort >"$tmp/header"
+	names_documented "${headers[@]}" >"$tmp/header"
 	for p in user/man/*.3; do names "$p"; done | sort >"$tmp/pages"
 	same "each call has one page" "$tmp/pages" "$tmp/header"
+	# Nor is there one that nobody describes.
+	cc -E -P "${includes[@]}" "$tmp/all.c" | grep -oE '\b(mshare|arena)[a-z_]*\(' |
+		tr -d '(' | grep -v '_at$' | sort -u >"$tmp/declared"
+	contains "each call is described in its header" "$tmp/header" "$tmp/declared"
+	for p in user/man/*.[37]; do text "$p"; done | grep -oE 'ARENA_[A-Z0-9_]+' |
+		sort -u >"$tmp/pages"
+	sed -n 's/^#define \(ARENA_[A-Z0-9_]*\)\>.*/\1/p; s/^\t\(ARENA_[A-Z0-9_]*\)\( =.*\)*,$/\1/p' \
+		"${headers[@]}" | grep -vxE '.*_H|ARENA_(STRINGIFY_*|SITE|N_.*)' | sort -u >"$tmp/header"
+	contains "every name of libarena's headers" "$tmp/pages" "$tmp/header"
+}
+
+# To come after the headers: makes the prototype of a macro that adds the place of
+# the call, or what to move where, that of the function behind it.
+macros_as_functions()
+{
+	echo '#undef ARENA_SITE'
+	echo '#define ARENA_SITE const char *site'
+	sed -n 's/^\t\(ARENA_RING_[A-Z_]*\),$/#define \1 enum arena_ring_move move/p' "${headers[@]}"
 }
 
 check_page_of_calls()
@@ -106,15 +165,31 @@ check_page_of_calls()
 	local p=$1
 
 	is "$p is called like its first call" "$(names "$p" | head -n 1).3" "${p##*/}"
+	text "$p" | synopsis >"$tmp/synopsis"
 	{
-		echo '#include <mshare.h>'
-		text "$p" | synopsis
+		grep '#include' "$tmp/synopsis"
+		macros_as_functions
+		grep -v '#include' "$tmp/synopsis"
 		text "$p" | structures
 	} >"$tmp/page.c"
 	ok "$p: prototypes and structures are the header's" cc "${flags[@]}" "$tmp/page.c"
-	grep -oE '^ *mshare[a-z_]*\(' "$tmp/page.c" | tr -d ' (' | sort >"$tmp/page"
+	grep -oE '^ *(mshare|arena)[a-z_]*\(' "$tmp/synopsis" | tr -d ' (' | sort >"$tmp/page"
 	names "$p" | sort >"$tmp/names"
 	same "$p: its synopsis has its calls" "$tmp/page" "$tmp/names"
+	names "$p" | grep -Fxf - <(cut -d' ' -f1 "$tmp/errors") -q || return 0
+	while read -r call error; do
+		! grep -qx "$call" "$tmp/names" || echo "$error"
+	done <"$tmp/errors" | sort -u >"$tmp/header"
+	section "$p" ERRORS | errors >"$tmp/page"
+	contains "$p: the errors in the header" "$tmp/page" "$tmp/header"
+}
+
+# check_example PAGE: the C under EXAMPLES compiles
+check_example()
+{
+	text "$1" | awk '/^[A-Z]/ { is_in = /^EXAMPLES/; next } is_in && /^ {10}/' >"$tmp/example.c"
+	ok "$1 has an example" test -s "$tmp/example.c"
+	ok "which compiles" cc "${flags[@]}" -Wextra "$tmp/example.c"
 }
 
 # commands: lines "COMMAND ERROR" from the kernel-doc of the structures
@@ -186,15 +261,18 @@ check_module()
 	same "attributes in sysfs, and tracepoints" "$tmp/page" "$tmp/module"
 }
 
+mapfile -t headers < <(public_headers)
 check_calls
+errors_documented "${headers[@]}" >"$tmp/errors"
 for p in user/man/*.3; do
 	check_page_of_calls "$p"
 done
-structures_of user/include/mshare.h >"$tmp/header"
+structures_in_use >"$tmp/header"
 for p in user/man/*.3; do
 	text "$p" | structures | sed -n 's/^struct page_\([a-z_]*\) {$/\1/p'
 done | sort >"$tmp/pages"
-same "the library's structures" "$tmp/pages" "$tmp/header"
+contains "the libraries' structures" "$tmp/pages" "$tmp/header"
+check_example user/man/libarena.7
 check_commands
 check_device_structures
 check_module

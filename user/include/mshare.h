@@ -262,7 +262,7 @@ int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
  * Attaching what is attached already gives the same address.
  *
  * Return: 0; -EBUSY if something else of the process lies there; -ENXIO if
- * the region has no memory yet; -EINTR never (it is retried).
+ * the region has no memory yet. A signal does not end it.
  */
 int mshare_attach(struct mshare *m, void **addr);
 
