@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: what `make install` leaves works from there: daemons, man pages, and
-# programs, in C and C++, that are built with the installed library and headers
+# programs, in C and C++, that are built with the installed libraries and headers
 # alone; what `make modules-install` leaves is found by modprobe.
 # timeout: 300
 # shellcheck source=../lib.sh
@@ -16,18 +16,29 @@ for program in arenad arena-np arena-sp; do
 	ok "$program has its page" test -s "$to/share/man/man8/$program.8"
 done
 ok "the device has its page" test -s "$to/share/man/man4/msharearena.4"
+ok "libarena has its page" test -s "$to/share/man/man7/libarena.7"
 # As man(1) looks: by the name of the call.
-for call in $(grep -oE '\bmshare[a-z_]*\(' <(cc -E -P user/include/mshare.h) | tr -d '('); do
+mapfile -t public < <(cd "$to/include" && echo mshare.h && ls libarena/*.h)
+printf '#include <%s>\n' "${public[@]}" >"$tmp/all.c"
+for call in $(cc -E -P -I"$to/include" "$tmp/all.c" | grep -oE '\b(mshare|arena)[a-z_]*\(' | tr -d '(' | sort -u); do
+	# Behind macros that add the place of the call.
+	[[ $call != *_at ]] || continue
 	grep -q "^\.Nm $call\>" "$to/share/man/man3/$call.3" || echo "$call"
 done >"$tmp/without"
 is "each call has its page" "$(cat "$tmp/without")" ""
-for header in mshare.h linux/msharearena.h; do
+for header in "${public[@]}" linux/msharearena.h; do
 	echo "#include <$header>" >"$tmp/alone.c"
 	for std in c11 gnu17; do
 		ok "$header alone, in $std" cc -std=$std -pedantic -Wall -Wextra -Werror \
 			-I"$to/include" -fsyntax-only "$tmp/alone.c"
 	done
 done
+# flags LIBRARY: what pkg-config says, as it will be there
+flags()
+{
+	PKG_CONFIG_PATH=$to/lib/pkgconfig pkg-config --define-variable=prefix="$to" --cflags --libs "$1"
+}
+
 cat >"$tmp/program.c" <<'END'
 #include <linux/msharearena.h>
 #include <mshare.h>
@@ -39,9 +50,86 @@ int main(void)
 	return mshare_open("no-such-region", 1, &m) ? 0 : 1;
 }
 END
-ok "a program is built with what was installed" cc -Wall -Werror -I"$to/include" \
-	-o "$tmp/program" "$tmp/program.c" -L"$to/lib" -lmshare
+# shellcheck disable=SC2046 # words
+ok "a program is built with what was installed" cc -Wall -Werror \
+	-o "$tmp/program" "$tmp/program.c" $(flags libmshare)
 ok "and runs" "$tmp/program"
+
+# One that C and C++ compile.
+cat >"$tmp/arena.c" <<'END'
+#include <libarena/arena.h>
+#include <libarena/channel.h>
+#include <libarena/ring.h>
+#include <libarena/snapshot.h>
+#include <string.h>
+
+static struct arena_layout layout;
+
+static int create(struct mshare **m)
+{
+	struct mshare_options o;
+	struct arena_config c;
+	void *base;
+	int ret;
+
+	memset(&o, 0, sizeof(o));
+	o.backend = MSHARE_BACKEND_MEMFD;
+	o.length = 16 << 20;
+	o.page_size = 4096;
+	o.uid = (uid_t)-1;
+	o.gid = (gid_t)-1;
+	o.mode = 0600;
+	arena_config_init(&c, o.length);
+	ret = mshare_create("installed", &o, m);
+	if (!ret)
+		ret = mshare_populate(*m, 0, o.length);
+	if (!ret)
+		ret = mshare_attach(*m, &base);
+	if (!ret)
+		ret = arena_layout_make(&layout, &c);
+	if (!ret)
+		arena_layout_write(base, &layout);
+	return ret;
+}
+
+static int use(struct arena *a)
+{
+	struct arena_features features;
+	struct arena_buf buf;
+	struct arena_msg msg;
+	int fds[2];
+
+	if (arena_get_for(a, ARENA_USE_DISK, 1, &buf) || !arena_write(a, buf))
+		return 1;
+	if (arena_hand(a, buf, ARENA_ROLE_NP(0), &msg) || arena_state(a, buf) != ARENA_HANDED)
+		return 2;
+	msg = arena_msg_unpack(arena_msg_data(&msg), arena_msg_len(&msg));
+	if (msg.count != 1 || arena_channel_link(fds))
+		return 3;
+	/* What this kernel has does not matter. */
+	arena_probe(&features);
+	return !arena_feature_info(ARENA_HAS_IO_URING);
+}
+
+int main(void)
+{
+	struct mshare *m;
+	struct arena *a;
+	int ret;
+
+	if (create(&m) || arena_open(m, ARENA_ROLE_SP(0), &a))
+		return 4;
+	ret = use(a);
+	if (arena_close(a))
+		return 5;
+	mshare_close(m);
+	return ret;
+}
+END
+# shellcheck disable=SC2046 # words
+ok "a program of libarena's is built" cc -std=gnu17 -pedantic -Wall -Wextra -Werror \
+	-o "$tmp/arena" "$tmp/arena.c" $(flags libarena)
+ok "and runs" "$tmp/arena"
 
 # A structure and a function are called mshare: C++ has one space for both.
 cat >"$tmp/program.cc" <<'END'
@@ -69,6 +157,10 @@ if command -v clang++ >/dev/null; then
 		ok "a program in $std" clang++ -std=$std -pedantic -Wall -Wextra -Werror \
 			-I"$to/include" -nostdlib++ -o "$tmp/program" "$tmp/program.cc" -L"$to/lib" -lmshare
 		ok "runs too" "$tmp/program"
+		# shellcheck disable=SC2046 # words
+		ok "the program of libarena's in $std" clang++ -x c++ -std=$std -pedantic -Wall -Wextra \
+			-Werror -nostdlib++ -o "$tmp/arena" "$tmp/arena.c" $(flags libarena)
+		ok "runs too" "$tmp/arena"
 	done
 else
 	skip "a program in C++" "needs clang++"
