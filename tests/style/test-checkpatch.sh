@@ -57,8 +57,8 @@ check()
 mkdir -p "$tmp/bin" "$tmp/root/include"
 ln -s /bin/false "$tmp/bin/git"
 mapfile -t kernel < <(find kmod include -name '*.[ch]' ! -name trace.h | sort)
-mapfile -t user < <(find user tests -name '*.[ch]' | sort)
+mapfile -t user < <(find user tests examples -name '*.[ch]' | sort)
 check "the module and its interface" "$(join "${kernel_ignore[@]}")" "${kernel[@]}"
 check "its tracepoints" "$(join "${kernel_ignore[@]}" "${trace_ignore[@]}")" kmod/trace.h
-check "userspace and tests" "$(join "${user_ignore[@]}")" "${user[@]}"
+check "userspace, examples and tests" "$(join "${user_ignore[@]}")" "${user[@]}"
 done_testing

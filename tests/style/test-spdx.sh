@@ -4,7 +4,7 @@
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-mapfile -t sources < <(find kmod user include tests Makefile Kbuild -type f \
+mapfile -t sources < <(find kmod user include tests examples Makefile Kbuild -type f \
 	\( -name '*.[chS]' -o -name '*.sh' -o -name Makefile -o -name Kbuild \) | sort)
 for file in "${sources[@]}"; do
 	head -n 2 "$file" | sed -n "s,.*SPDX-License-Identifier: \([^*]*\).*,\1,p" |
