@@ -128,7 +128,8 @@ static bool is_taken(uint32_t group, uint32_t index, uint32_t count)
 	for (uint32_t i = 0; i < runs; i++) {
 		const struct arena_buf *b = &run[i].b;
 
-		if (b->group == group && b->index < index + count && index < b->index + b->count)
+		if (b->group == group && b->index < index + count &&
+		    index < b->index + b->count)
 			return true;
 	}
 	return false;
@@ -141,7 +142,9 @@ static void add(struct arena_buf b, enum arena_state state, uint32_t peer, uint1
 	/* A new life has a new name. */
 	for (uint32_t i = 0; i < STALES; i++)
 		must(!is_same(stale[i], b));
-	run[runs++] = (struct run){ .b = b, .state = state, .peer = peer, .generation = generation };
+	run[runs++] = (struct run){
+		.b = b, .state = state, .peer = peer, .generation = generation,
+	};
 }
 
 /* What the accessors say of any handle. */

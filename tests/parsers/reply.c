@@ -3,8 +3,8 @@
  * Goal: the NP takes a REPLY only of the SP that it asked, for a request that waits
  * for it, of its present generation, and with data only for a READ: a run of this SP,
  * inside its group, that holds just what was asked for. Any other changes nothing.
- * Method: slots in states, and with requests, of the input, then REPLYs of the input,
- * nearly right or anything. The connections are busy sending, so that what is taken
+ * Method: slots in states, and with requests, of the input, then messages of the
+ * input, nearly right or anything. The connections are busy sending, so that what is taken
  * is only queued.
  */
 #include <common/groups.h>
