@@ -144,7 +144,7 @@ static void test_heap(struct rig *rig)
 	put_bytes(pair[1], "welcome");
 	is(rig_next(rig).result, 7, "ours: what comes has a place");
 	is(arena_put(rig->a, b), 0, "ours: that is free afterwards");
-	ring_refused(arena_ring_recv(rig->r, &io, &op), -ESTALE, "ours: and no longer to be had by it");
+	ring_refused(arena_ring_recv(rig->r, &io, &op), -ESTALE, "ours: and not to be had by it");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
