@@ -761,7 +761,7 @@ static void dawdlers(unsigned int stall_seconds, unsigned int handshake_seconds)
  */
 static void hogs(void)
 {
-	enum { N = 12, N_WRITES = 4 };
+	enum { N = 17, N_WRITES = 4 };
 	int fds[N];
 
 	for (unsigned int i = 0; i < N; i++) {

@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR source=np-lib.sh
 . "$(dirname "$0")/np-lib.sh"
 
-rig_start --memory 536870912 --
+rig_start --memory 671088640 --
 ok "clients beside hogs" "$tools/nbd-hostile" "$host" "$port" d0 hogs
 ok "a hog of the SP's buffers was cut off" says "it does not take its replies"
 ok "a hog of the payload buffers was cut off" says "its payload does not come"
