@@ -21,7 +21,8 @@
 #   vm-KERNEL-debug
 #                  tests/kunit/test-*.sh, tests/uapi/*.c and those of
 #                  tests/system that have a comment "vm: debug", on a kernel that
-#                  checks itself (6.12-debug), which is many times slower
+#                  checks itself (6.12-debug), which is many times slower; without
+#                  --short also tests/arena/*.c
 #
 # --only RE runs the tests whose names (unit/test-layout) match. --short leaves
 # out, on such a kernel, those with a comment "vm: long". style and model run
@@ -169,7 +170,11 @@ run_suite()
 	vm-*-debug)
 		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
 		all=(tests/kunit/test-*.sh tests/uapi/*.c "${system[@]}")
-		[ -z "$short" ] || mapfile -t all < <(grep -L '\<vm: long\>' "${all[@]}")
+		if [ -n "$short" ]; then
+			mapfile -t all < <(grep -L '\<vm: long\>' "${all[@]}")
+		else
+			all+=(tests/arena/*.c)
+		fi
 		select_tests "${all[@]}"
 		;;
 	vm-*) select_tests tests/arena/*.c tests/uapi/*.c tests/system/test-*.sh ;;
