@@ -1,98 +1,125 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The other half of hybrid mode (hybrid.pml): a producer that sleeps for want of
- * room. It counts, too: its number is odd while it sleeps, or is about to. The
- * consumer does not look at it each time it makes room, but once for EACH entries
- * taken: a producer that sleeps has put a whole window.
+ * Hybrid mode with a producer that sleeps as well, while the ring is full: it says so
+ * with a word of its own, which the consumer looks at now and then, and wakes it.
+ * The producer looks whether the consumer sleeps when it flushes, which it
+ * does when it likes, but before it sleeps and at the end.
  *
- * Checked: no more than a window is on its way, all arrives, and the producer does
- * not sleep for good. Memory is sequentially consistent, as there. Broken twins:
+ * Checked: every entry arrives, in order and once, and neither sleeps for good while the
+ * other waits for it. Memory is as in hybrid.pml. Broken twins:
  *
- *   BROKEN_SELDOM     the consumer looks once for more than a window
- *   BROKEN_EARLY      it looks before it makes the room
+ *   BROKEN_SELDOM     the consumer looks less often than once for each ring full
  *   BROKEN_NO_LOOK    the producer does not look again after it said it sleeps
  *   BROKEN_LATE_FLAG  it says so after it has looked
- *   BROKEN_RESUMED    the consumer remembers that it woke, not for which number
+ *   BROKEN_WOKEN      the consumer remembers that it woke, not for which number
+ *   BROKEN_UNFLUSHED  the producer sleeps without a flush
  */
-#define WINDOW	3
-#define COUNT	9
+#define SIZE	3
+#define COUNT	7
 
 #ifdef BROKEN_SELDOM
-#define EACH	(WINDOW + 1)
+#define EACH	(SIZE + 1)
 #else
-#define EACH	WINDOW	/* at the most */
+#define EACH	2
 #endif
 
-byte tail, waits;	/* the producer's */
-byte head;		/* the consumer's */
-byte wakes;		/* messages in the producer's mailbox, which are not lost */
+byte entry[SIZE];
+byte tail, waits;	/* the producer's, as are the entries */
+byte head, sleeps;	/* the consumer's */
+byte to_producer, to_consumer;	/* wake-ups, which are not lost */
+byte got;
+
+#define is_full	(tail - head >= SIZE)
+
+inline flush()
+{
+	seen = sleeps;
+	if
+	:: seen % 2 == 1 && seen != woken -> woken = seen; to_consumer++
+	:: else
+	fi;
+	seen = 0;
+	unflushed = false
+}
+
+inline sleep_for_room()
+{
+#ifdef BROKEN_LATE_FLAG
+	if
+	:: is_full -> waits++; to_producer > 0; to_producer = 0; waits++
+	:: else
+	fi
+#else
+	waits++;
+	if
+#ifdef BROKEN_NO_LOOK
+	:: true -> to_producer > 0; to_producer = 0
+#else
+	:: is_full -> to_producer > 0; to_producer = 0
+	:: else
+#endif
+	fi;
+	waits++
+#endif
+}
 
 active proctype producer()
 {
-	do
-	:: tail < COUNT ->
-		if
-		:: tail - head < WINDOW -> tail++; assert(tail - head <= WINDOW)
-		:: else ->
-#ifdef BROKEN_LATE_FLAG
-			if
-			:: tail - head == WINDOW -> waits++; wakes > 0; wakes = 0; waits++
-			:: else
-			fi
-#else
-			waits++;
-			if
-#ifdef BROKEN_NO_LOOK
-			:: true -> wakes > 0; wakes = 0
-#else
-			:: tail - head == WINDOW -> wakes > 0; wakes = 0
-			:: else
-#endif
-			fi;
-			waits++
-#endif
-		fi
-	:: else -> break
-	od
-}
+	byte sent, woken, seen;
+	bool unflushed;
 
-inline look()
-{
-	unchecked++;
-	if
-	:: unchecked == EACH ->
-		unchecked = 0;
-		seen = waits;
-		if
-#ifdef BROKEN_RESUMED
-		:: seen % 2 == 1 && resumed == 0 ->
-#else
-		:: seen % 2 == 1 && seen != resumed ->
+	do
+	:: sent < COUNT && !is_full ->
+		entry[tail % SIZE] = sent + 1;
+		tail++;
+		sent++;
+		unflushed = true
+	:: unflushed -> flush()
+	:: sent < COUNT && is_full ->
+#ifndef BROKEN_UNFLUSHED
+		flush();
 #endif
-			resumed = seen;
-			wakes++
-		:: else
-		fi
-	:: else
-	fi
+		sleep_for_room()
+	:: sent == COUNT && !unflushed -> break
+	od
 }
 
 active proctype consumer()
 {
-	byte unchecked, seen, resumed;
+	byte unchecked, resumed, seen;
 
 	do
-	:: head < COUNT ->
-		tail != head;
-#ifdef BROKEN_EARLY
-		look();
-		head++
-#else
+	:: got < COUNT && tail != head ->
+		assert(entry[head % SIZE] == got + 1);
 		head++;
-		look()
+		got++;
+		unchecked++;
+		if
+		:: unchecked == EACH ->
+			unchecked = 0;
+			seen = waits;
+			if
+#ifdef BROKEN_WOKEN
+			:: seen % 2 == 1 && resumed == 0 ->
+#else
+			:: seen % 2 == 1 && seen != resumed ->
 #endif
-	:: else -> break
+				resumed = seen;
+				to_producer++
+			:: else
+			fi;
+			seen = 0
+		:: else
+		fi
+	:: got < COUNT && tail == head ->
+		sleeps++;
+		if
+		:: tail == head -> to_consumer > 0; to_consumer = 0
+		:: else
+		fi;
+		sleeps++
+	:: got == COUNT -> break
 	od
 }
 
-ltl arrives { <> (head == COUNT) }
+ltl arrives { <> (got == COUNT) }
