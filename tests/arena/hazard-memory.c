@@ -267,7 +267,7 @@ static void test_cancel(struct rig *rig)
 static size_t fill_window(int fd)
 {
 	static const char zeroes[192 << 10];
-	int size = 200 << 10, unsent;
+	int size = 200 << 10, unsent = 0;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)))
 		bail("cannot size the socket's buffer");
