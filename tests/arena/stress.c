@@ -439,7 +439,7 @@ static void test_size(uint32_t size, double seconds, uint32_t seed)
 	c.net_count = 16;
 	c.payload_size = size;
 	c.disk_size = size;
-	c.longest_run = 3 * size;
+	c.longest_run = 3ULL * size;
 	region = arena_test_arena(NAME, &c);
 	if (arena_layout_read(channel_base(), c.length, &layout))
 		bail("layout");
