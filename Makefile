@@ -168,9 +168,13 @@ user-parsers:
 		BUILD=build-parsers CFLAGS="-O1 -g $(parsers_san) -fno-sanitize-recover=all" \
 		LDFLAGS=$(parsers_san) $(if $(V),V=$(V))
 
+# Only the tests that have threads.
+threaded = $(shell grep -l '\<pthread_create(' tests/unit/*.c tests/arena/*.c)
 .PHONY: user-tsan
 user-tsan:
-	@$(MAKE) --no-print-directory user SAN=thread
+	@$(if $(NATIVE),,tests/vm/setup)
+	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile SAN=thread \
+		$(threaded:%.c=build-tsan/%) $(if $(V),V=$(V))
 
 .PHONY: modules-tested
 modules-tested:

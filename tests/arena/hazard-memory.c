@@ -376,10 +376,15 @@ static int pipe_of(int pair[2])
 	return pipe2(pair, O_CLOEXEC);
 }
 
-/* On a disk, if the folder is on one; -1 if there is nothing like it. */
+/*
+ * The disk that may be overwritten, where there is one; else a file on a disk, if
+ * the folder is on one; -1 if there is nothing like it.
+ */
 static int direct_fd(void)
 {
-	int fd = open(".", O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	const char *disk = getenv("VM_DISK0");
+	int fd = disk ? open(disk, O_RDWR | O_DIRECT | O_CLOEXEC) :
+			open(".", O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
 	char *block = map_at(NULL, 0);
 
 	memset(block, 'd', FRAME);
