@@ -25,9 +25,10 @@
 #                  --short also tests/arena/*.c
 #
 # --only RE runs the tests whose names (unit/test-layout) match. --short leaves
-# out, on such a kernel, those with a comment "vm: long". style and model run
-# beside the suites that follow them and need no machine. Tests in the
-# machine share one boot, except those with a comment like
+# out, on such a kernel, those with a comment "vm: long", and on all kernels but the
+# first one those with "vm: once". style and model run beside the suites that follow
+# them and need no machine. Tests in the machine share one boot, except those with a
+# comment like
 #
 #	vm: append=no5lvl
 #
@@ -38,7 +39,7 @@ set -euo pipefail
 . "$(dirname "$0")/vm/common.sh"
 cd "$tree"
 
-only=. short=
+only=. short='' first_vm=
 while [[ ${1:-} == --* ]]; do
 	case $1 in
 	--only) only=${2:-.}; shift ;;
@@ -177,7 +178,13 @@ run_suite()
 		fi
 		select_tests "${all[@]}"
 		;;
-	vm-*) select_tests tests/arena/*.c tests/uapi/*.c tests/system/test-*.sh ;;
+	vm-*)
+		all=(tests/arena/*.c tests/uapi/*.c tests/system/test-*.sh)
+		if [ -n "$short" ] && [ "$suite" != "$first_vm" ]; then
+			mapfile -t all < <(grep -L '\<vm: once\>' "${all[@]}")
+		fi
+		select_tests "${all[@]}"
+		;;
 	*) die "no suite '$suite'; see $0" ;;
 	esac
 	[ "${#selected[@]}" -gt 0 ] || say "no tests in $suite match"
@@ -216,6 +223,7 @@ main()
 
 	mkdir -p build/results
 	for suite in "$@"; do
+		[[ $suite != vm-* ]] || first_vm=${first_vm:-$suite}
 		results+=("build/results/$suite")
 		case $suite in
 		style | model)

@@ -6,6 +6,7 @@
  * Method: the child sends, the parent receives, each message with a payload in the
  * region. Half way the parent does not receive until the child has no room.
  *
+ * vm: once
  * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
  */
 #include "channel.h"

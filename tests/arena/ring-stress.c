@@ -5,6 +5,8 @@
  * Method: random operations on sockets and a file, cancelled and removed at
  * random, compared with a model of what must come; several rings, one after another,
  * with all features and with the least.
+ *
+ * vm: once
  */
 #define _GNU_SOURCE
 #include "ring-rig.h"

@@ -10,6 +10,7 @@
  * In every second life a table that both see says who has which buffer; in the
  * others nothing is between them but the channel, which alone orders what they do.
  *
+ * vm: once
  * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
  *
  * Runs for some seconds; for as many as its argument says, see "make stress". Set

@@ -3,6 +3,7 @@
 # Goal: on a disk whose blocks are 4096 bytes, requests of any alignment give its
 # contents byte for byte, with registered buffers and with plain ones.
 # timeout: 400
+# vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
