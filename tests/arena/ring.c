@@ -189,6 +189,18 @@ static void test_abort(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* With the fewest entries there is still room for all that it takes to end a file. */
+static void test_smallest(struct rig *rig)
+{
+	const struct arena_ring_options o = { .entries = 1, .files = 2 };
+	struct rig one = *rig;
+
+	one.r = rig_ring(rig->a, &o);
+	test_remove_pending(&one);
+	test_abort(&one);
+	arena_ring_close(one.r);
+}
+
 /* What comes, one buffer after another; the bytes count up. */
 static void test_recv_any(struct rig *rig)
 {
@@ -532,6 +544,7 @@ int main(void)
 
 	test_options(&rig);
 	test_accept_full(&rig);
+	test_smallest(&rig);
 	test_all(&rig);
 	test_fallbacks(&rig);
 	rig_close(&rig);

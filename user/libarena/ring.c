@@ -12,6 +12,8 @@
 #define PAGE		4096
 #define MAX_CQ		65536U
 #define MAX_SQ		1024U
+/* To abort a file takes three entries at once. */
+#define MIN_SQ		4U
 
 /* How often closing asks again that everything ends. */
 #define CLOSE_NS	100000000L
@@ -80,6 +82,13 @@ static uint32_t completions(const struct arena_ring *r)
 	return all;
 }
 
+static uint32_t submissions(const struct arena_ring *r)
+{
+	if (r->n_ops < MIN_SQ)
+		return MIN_SQ;
+	return r->n_ops < MAX_SQ ? r->n_ops : MAX_SQ;
+}
+
 static int open_uring(struct arena_ring *r)
 {
 	struct io_uring_params params = {
@@ -88,8 +97,7 @@ static int open_uring(struct arena_ring *r)
 	};
 	int ret;
 
-	ret = io_uring_queue_init_params(r->n_ops < MAX_SQ ? r->n_ops : MAX_SQ, &r->uring,
-					 &params);
+	ret = io_uring_queue_init_params(submissions(r), &r->uring, &params);
 	if (ret)
 		return ret;
 	r->own_max = params.cq_entries - 2 * r->n_ops;
