@@ -287,6 +287,30 @@ static void test_recv_any_starved(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* What came before the ring was closed and nobody was told of. */
+static void test_recv_any_closed(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_usage before, after;
+	struct rig other = *rig;
+	int pair[2];
+
+	arena_usage(rig->a, b.group, &before);
+	other.r = rig_ring(rig->a, &rig_options);
+	rig_tcp(pair);
+	is(write(pair[1], "c", 1), 1, "something has come");
+	is(arena_ring_recv_any(other.r, rig_file(&other, pair[0]), b.group, 6, NULL), 0,
+	   "when a recv into any buffer begins");
+	is(arena_ring_submit(other.r), 1, "it has it at once");
+	arena_ring_close(other.r);
+	arena_usage(rig->a, b.group, &after);
+	is(after.owned, before.owned, "closing leaves no buffer that nobody knows of");
+	is(after.free, before.free, "all are free");
+	close(pair[0]);
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
 static void test_accept(struct rig *rig)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -545,6 +569,7 @@ int main(void)
 	test_options(&rig);
 	test_accept_full(&rig);
 	test_smallest(&rig);
+	test_recv_any_closed(&rig);
 	test_all(&rig);
 	test_fallbacks(&rig);
 	rig_close(&rig);

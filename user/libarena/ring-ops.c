@@ -328,12 +328,12 @@ static bool received(struct arena_ring *r, struct ring_op *op, const struct io_u
 {
 	struct arena_buf b = recv_buffer(r, op, cqe);
 
-	if (!cqe->res) {
-		if (b.count)
-			arena_put(r->a, b);
+	/* Nobody is told of it: nothing is in it, or the ring is being closed. */
+	if (b.count && (!cqe->res || r->closing))
+		arena_put(r->a, b);
+	if (!cqe->res)
 		return is_ending(r, op) ? finish_canceled(r, op, event) :
 		       finish(r, op, 0, 0, event);
-	}
 	tell(r, op, cqe->res, more ? 0 : ARENA_EVENT_REARMED, event);
 	event->buf = b;
 	event->bytes = (uint32_t)cqe->res;
