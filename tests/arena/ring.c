@@ -168,6 +168,28 @@ static void test_remove_pending(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* The peer sees the end of a removed socket, also if the ring ends right behind it. */
+static void test_remove_close(struct rig *rig)
+{
+	struct pollfd peer = { .events = POLLIN };
+	int ends = 0, pair[2];
+
+	for (int i = 0; i < 20; i++) {
+		struct rig other = *rig;
+
+		other.r = rig_ring(rig->a, &rig_options);
+		/* It stays open here, or its last close would end it. */
+		rig_tcp(pair);
+		arena_ring_remove_file(other.r, rig_file(&other, pair[0]));
+		arena_ring_close(other.r);
+		peer.fd = pair[1];
+		ends += poll(&peer, 1, 1000);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	is(ends, 20, "a socket is shut down, also if its ring is closed at once");
+}
+
 static void test_abort(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 'z');
@@ -570,6 +592,7 @@ int main(void)
 	test_accept_full(&rig);
 	test_smallest(&rig);
 	test_recv_any_closed(&rig);
+	test_remove_close(&rig);
 	test_all(&rig);
 	test_fallbacks(&rig);
 	rig_close(&rig);

@@ -346,17 +346,27 @@ static void cancel_all(struct arena_ring *r)
 	io_uring_sqe_set_data64(sqe, user_data(TAG_CANCEL, 0, 0));
 }
 
-static void drain(struct arena_ring *r)
+/* Some of what is pending has ended, or not so soon. */
+static void drain_some(struct arena_ring *r)
 {
 	struct arena_event dropped;
+
+	wait_for_one(r, CLOSE_NS);
+	while (next_ready(r, &dropped))
+		;
+}
+
+static void drain(struct arena_ring *r)
+{
 	bool aborted = false;
 
 	r->closing = true;
+	/* The shutdown of a removed socket would be cancelled as well. */
+	while (r->own)
+		drain_some(r);
 	while (r->pending) {
 		cancel_all(r);
-		wait_for_one(r, CLOSE_NS);
-		while (next_ready(r, &dropped))
-			;
+		drain_some(r);
 		if (r->pending && !aborted)
 			files_abort_pending(r);
 		aborted = true;
