@@ -168,6 +168,35 @@ static void test_remove_pending(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* Two handles of one file: the kernel cancels what is pending on the file. */
+static void test_remove_other(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io io = { .buf = b, .length = 1, .cookie = 1 };
+	struct arena_file other;
+	struct arena_event e;
+	int pipes[2];
+
+	if (pipe2(pipes, O_CLOEXEC))
+		bail("no pipe");
+	io.file = rig_file(rig, pipes[0]);
+	other = rig_file(rig, pipes[0]);
+	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of a file that has two handles");
+	is(arena_ring_poll(rig->r, other, POLLIN, false, 2, NULL), 0, "a poll by the other");
+	ok(rig_quiet(rig), "both wait");
+	is(arena_ring_remove_file(rig->r, other), 0, "the other handle is removed");
+	e = rig_next(rig);
+	ok(e.cookie == 2 && (e.flags & ARENA_EVENT_CANCELED), "its poll is cancelled");
+	ok(rig_quiet(rig), "the read is not");
+	is(write(pipes[1], "t", 1), 1, "when something comes");
+	e = rig_next(rig);
+	ok(e.cookie == 1 && e.result == 1, "it ends");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pipes[0]);
+	close(pipes[1]);
+	arena_put(rig->a, b);
+}
+
 /* The peer sees the end of a removed socket, also if the ring ends right behind it. */
 static void test_remove_close(struct rig *rig)
 {
@@ -538,6 +567,7 @@ static void test_all(struct rig *rig)
 	test_recv_any(rig);
 	test_recv_any_starved(rig);
 	test_remove_pending(rig);
+	test_remove_other(rig);
 	test_abort(rig);
 	test_accept(rig);
 	test_poll(rig);

@@ -101,6 +101,7 @@ static void prep_cancel(struct arena_ring *r, uint32_t slot)
 	io_uring_prep_cancel_fd(sqe, (int)slot,
 				IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL);
 	prep_own(r, sqe, slot);
+	r->removals++;
 }
 
 /* close(2) alone would wait for what the kernel still has pending: see hazards.md. */

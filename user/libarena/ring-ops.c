@@ -136,6 +136,7 @@ static void issue(struct arena_ring *r, struct ring_op *op)
 		sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data64(sqe, user_data(TAG_OP, op->generation, slot_of(r, op)));
 	op->cqes++;
+	op->removals = r->removals;
 }
 
 static void op_drop(struct arena_ring *r, struct ring_op *op)
@@ -283,6 +284,9 @@ static bool fail(struct arena_ring *r, struct ring_op *op, int32_t error,
 		return go_on(r, op, event);
 	}
 	if (error == -EINTR && !ending)
+		return go_on(r, op, event);
+	/* The same file has a second handle, and that was removed. */
+	if (error == -ECANCELED && !ending && op->removals != r->removals)
 		return go_on(r, op, event);
 	if (error == -EOPNOTSUPP && op->kind == KIND_SEND_ZC) {
 		op->kind = KIND_SEND;

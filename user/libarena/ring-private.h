@@ -60,6 +60,7 @@ enum ring_kind {
  * @result: for the last event
  * @flags: for the last event
  * @cqes: completions that are still to come
+ * @removals: the ring's, when it was issued
  * @kind: enum ring_kind
  * @busy: in use
  * @again: goes on after an event
@@ -80,6 +81,7 @@ struct ring_op {
 	int32_t result;
 	uint32_t flags;
 	uint32_t cqes;
+	uint32_t removals;
 	uint8_t kind;
 	bool busy;
 	bool again;
@@ -149,6 +151,7 @@ struct ring_park {
  * @free_file: list
  * @own: completions to come of the ring's own cancellations and shutdowns
  * @own_max: how many there is room for
+ * @removals: how often all operations on a file were cancelled
  * @registered: for each group, whether it is registered
  * @parks: of each group
  * @closing: nothing goes on
@@ -170,6 +173,7 @@ struct arena_ring {
 	uint32_t free_file;
 	uint32_t own;
 	uint32_t own_max;
+	uint32_t removals;
 	bool *registered;
 	struct ring_park *parks;
 	bool closing;
