@@ -85,6 +85,9 @@ static void test_misuse(struct rig *rig)
 	io.length = 0;
 	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "nothing");
 	io.length = 4096;
+	io.offset = UINT64_MAX;
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "an offset that means something else");
+	io.offset = 0;
 	io.file = (struct arena_file){ 0 };
 	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "no file");
 	io.file = (struct arena_file){ 1000, 1 };

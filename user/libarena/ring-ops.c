@@ -480,6 +480,9 @@ static bool is_within(const struct arena_ring *r, const struct arena_io *io)
 {
 	size_t size = arena_size(r->a, io->buf);
 
+	/* To the kernel -1 is no offset, but to go on where the file's position is. */
+	if (!r->files[io->file.slot].stream && io->offset > (uint64_t)INT64_MAX - io->length)
+		return false;
 	return io->length && io->length <= INT32_MAX && io->from <= size &&
 	       io->length <= size - io->from;
 }

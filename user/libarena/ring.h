@@ -86,7 +86,8 @@ struct arena_ring_options {
  * @buf: to or from here
  * @from: first byte of the run that takes part
  * @length: bytes, at least 1; @from + @length is within the run
- * @offset: into the file, where that can seek; else not looked at
+ * @offset: into the file, where that can seek; else not looked at. @offset + @length
+ *	is less than 2^63.
  * @cookie: the caller's, comes back in the events
  */
 struct arena_io {
@@ -236,7 +237,7 @@ enum arena_ring_move {
  * Return: 0; -EAGAIN if as many operations as the ring has entries are pending;
  * -EBUSY if one is pending on this socket or pipe in the same direction, whose bytes
  * would mix with these; -ESTALE if the file is removed; -EINVAL if
- * it is not within the run; an error of arena_lend(); an error of
+ * it is not within the run, or ends where no file can; an error of arena_lend(); an error of
  * io_uring_enter(2). Nothing has changed then.
  */
 int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const char *site,
