@@ -209,11 +209,24 @@ static void test_make_refuses(void)
 	refuses(group_bytes, 2 * GIB, -EINVAL);
 	refuses(group_bytes, 2048, -EINVAL);
 	refuses(group_bytes, 4096 * 50, -E2BIG);
-	refuses(longest_run, 900 * MIB, -ENOSPC);
+	refuses(longest_run, 65536 * 4096, -EINVAL);
 	refuses(longest_run, 2 * GIB, -EINVAL);
 	refuses(channel_entries, 0, -EINVAL);
 	refuses(channel_entries, 1000, -EINVAL);
 	refuses(channel_entries, 131072, -EINVAL);
+}
+
+/* Of buffers large enough that one could be named, but of more than there is. */
+static void test_make_long_run(void)
+{
+	struct arena_config c;
+	struct arena_layout l;
+
+	arena_config_init(&c, GIB);
+	c.payload_size = 65536;
+	c.disk_size = 65536;
+	c.longest_run = 900 * MIB;
+	is(arena_layout_make(&l, &c), -ENOSPC, "a run that does not fit");
 }
 
 /* Read @bad, which differs from the good layout in one member. */
@@ -313,6 +326,7 @@ int main(void)
 	test_sizes();
 	test_default();
 	test_make_refuses();
+	test_make_long_run();
 	test_hostile_layouts();
 	test_has();
 	return done_testing();

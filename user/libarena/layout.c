@@ -14,6 +14,9 @@
 /* A request's network buffer is named by its slot, which travels in 16 bits. */
 #define MAX_NET_BUFFERS	65536U
 
+/* Buffers of a run: their number travels in 16 bits. */
+#define MAX_RUN	65535ULL
+
 /* More than any region, and little enough for sums of it. */
 #define MAX_LENGTH	(1ULL << 48)
 
@@ -164,7 +167,9 @@ static bool config_is_sound(const struct arena_config *c)
 	       c->group_bytes <= ARENA_MAX_GROUP_BYTES &&
 	       (!c->group_bytes || (c->group_bytes >= c->payload_size &&
 				    c->group_bytes >= c->disk_size)) &&
-	       c->longest_run <= ARENA_MAX_GROUP_BYTES && is_entries(c->channel_entries);
+	       c->longest_run <= ARENA_MAX_GROUP_BYTES &&
+	       c->longest_run <= MAX_RUN * c->payload_size &&
+	       c->longest_run <= MAX_RUN * c->disk_size && is_entries(c->channel_entries);
 }
 
 /* A fifth, 4 GiB of 20; of a small region as much as has to be. */

@@ -71,7 +71,8 @@ enum arena_use {
  * @group_bytes: payload and disk groups are not larger; 0 for
  *	ARENA_MAX_GROUP_BYTES
  * @longest_run: bytes; each NP has a payload group, and each SP a disk group, that
- *	can hold a run of so many, else there is no layout
+ *	can hold a run of so many, else there is no layout; a run has at most 65535
+ *	buffers
  * @channel_entries: messages that can wait in a channel's ring in shared
  *	memory, a power of two up to 65536
  *
