@@ -66,7 +66,8 @@ struct arena_op {
  * struct arena_ring_options - how to make a ring
  * @entries: operations that can be pending at once, 1 to ARENA_RING_MAX_ENTRIES
  * @files: files that can be added at once, 1 to ARENA_RING_MAX_FILES; and so many
- *	can be accepted, beside them
+ *	can be accepted, beside them. The soft RLIMIT_NOFILE is raised to twice as many if
+ *	need be.
  * @registered: register our groups with the kernel, which saves it looking the pages
  *	up for each operation. They are pinned while the ring is open: they count
  *	against RLIMIT_MEMLOCK, and arena_reclaim() finds them in use. What cannot
@@ -144,7 +145,8 @@ struct arena_event {
  * @out: the ring, to be closed with arena_ring_close()
  *
  * Return: 0; -EINVAL if @o is out of bounds; -EOPNOTSUPP if this kernel lacks what is
- * needed: arena_features_why() says what; or an error of io_uring_setup(2).
+ * needed: arena_features_why() says what; -EMFILE if the hard RLIMIT_NOFILE is less than
+ * twice its @files; or an error of io_uring_setup(2).
  */
 int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
 		    struct arena_ring **out);
@@ -250,7 +252,11 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
  */
 #define arena_ring_read(r, ...) \
 	arena_ring_move_at(r, ARENA_RING_READ, ARENA_SITE, __VA_ARGS__)
-/** arena_ring_write() - write all of it; one event */
+/**
+ * arena_ring_write() - write all of it; one event
+ *
+ * As write(2) it raises SIGPIPE where nobody reads any more; arena_ring_send() does not.
+ */
 #define arena_ring_write(r, ...) \
 	arena_ring_move_at(r, ARENA_RING_WRITE, ARENA_SITE, __VA_ARGS__)
 /** arena_ring_recv() - what has come, at least a byte; 0 at the end */
@@ -280,7 +286,8 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
  *
  * An event with ARENA_EVENT_MORE for each buffer: OWNED, with as many bytes as the result
  * says; to be freed with arena_put(). No buffer is tied to a connection that is quiet,
- * but some of the group, at most 256, are LENT to the kernel for all of them.
+ * but some of the group, at most 256, are LENT to the kernel for all of them, until the
+ * ring is closed.
  *
  * The last event has result 0 at the end of what comes, or an error: -ENOBUFS if no
  * buffer of the group is free; what was not received then waits for the next call.
@@ -329,7 +336,8 @@ int arena_ring_timeout(struct arena_ring *r, uint64_t ns, uint64_t cookie,
  * Its last event tells when, and whether it had done its work already: its buffer
  * stays LENT until then.
  *
- * Return: 0; -ESTALE if its last event was given; -EALREADY if it was asked before.
+ * Return: 0; -ESTALE if its last event was given; -EALREADY if it was asked before and the
+ * kernel has not answered yet; -EAGAIN if it could not be submitted.
  */
 int arena_ring_cancel(struct arena_ring *r, struct arena_op op);
 
