@@ -274,9 +274,9 @@ static bool fail(struct arena_ring *r, struct ring_op *op, int32_t error,
 	const struct ring_file *f = file_of(r, op);
 	bool ending = is_ending(r, op);
 
-	/* What a file says that is shut down says nothing of the operation. */
+	/* What a socket says that is shut down says nothing of the operation. */
 	if (ending && (error == -ECANCELED || error == -EINTR || error == -EAGAIN ||
-		       (f && f->state == FILE_CLOSING)))
+		       (f && f->stream && f->state == FILE_CLOSING)))
 		return finish_canceled(r, op, event);
 	/* O_NONBLOCK: the kernel does not wait by itself then. */
 	if (error == -EAGAIN && (moves(op) || op->again)) {

@@ -10,7 +10,6 @@
 #include "ring-private.h"
 
 #define PAGE		4096
-#define MAX_CQ		65536U
 #define MAX_SQ		1024U
 /* To abort a file takes three entries at once. */
 #define MIN_SQ		4U
