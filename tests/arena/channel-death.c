@@ -130,6 +130,40 @@ static void test_closing(struct way way, enum arena_wait wait)
 	end(&p, ch);
 }
 
+/* The same for who sleeps in a loop of its own, which polls no link. */
+static void test_closing_foreign_loop(struct way way)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch;
+	struct arena_msg m;
+	int polled = 1, ret;
+
+	if (!pair_fork(&p)) {
+		if (pair_open(&p, &ch))
+			_exit(1);
+		while (!look(&shared->is_ready))
+			usleep(100);
+		arena_channel_close(ch);
+		pause();
+	}
+	if (pair_open(&p, &ch))
+		bail("open");
+	while (!(ret = arena_channel_recv(ch, &m)) && polled) {
+		struct pollfd fds[] = { { .fd = arena_channel_fd(ch), .events = POLLIN },
+					{ .fd = arena_channel_pidfd(ch), .events = POLLIN } };
+
+		if (arena_channel_arm(ch)) {
+			say(&shared->is_ready, 1);
+			polled = poll(fds, 2, PATIENCE_MS);
+		}
+		arena_channel_disarm(ch);
+	}
+	ok(polled && ret == -EPIPE, "%s by %s: a loop of one's own sees that the peer closes",
+	   kind_name(way.kind), way.by_link ? "link" : "region");
+	kill(p.child, SIGKILL);
+	end(&p, ch);
+}
+
 /* It dies before it has opened its end. */
 static void test_early(struct way way, uint32_t sp)
 {
@@ -187,6 +221,7 @@ int main(void)
 			test_waiting(ways[w], wait);
 		for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
 			test_closing(ways[w], wait);
+		test_closing_foreign_loop(ways[w]);
 		test_looking(ways[w]);
 		test_without_room(ways[w], true);
 		test_without_room(ways[w], false);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -181,11 +182,15 @@ static int shared_disarm(struct arena_channel *ch)
 	return drain(ch);
 }
 
-/* The link, which is closed then, says it for EVENTFD. */
+/* The link says it for EVENTFD: first, so that whoever is woken sees it. */
 static void shared_bye(struct arena_channel *ch)
 {
-	if (is_hybrid(ch))
+	if (is_hybrid(ch)) {
 		channel_ring_bye(ch);
+		return;
+	}
+	shutdown(ch->options.link, SHUT_RDWR);
+	wake(ch);
 }
 
 static int shared_fd(const struct arena_channel *ch)

@@ -13,7 +13,8 @@
  *
  * What the peer says is checked: it can end the channel, and no more. One
  * exception: an EVENTFD's peer decides whether a write to its eventfd blocks, and if it
- * fills that at the right moment arena_channel_flush() and arena_channel_recv() hang.
+ * fills that at the right moment arena_channel_flush(), arena_channel_recv() and
+ * arena_channel_close() hang.
  *
  * Single-threaded: the thread that opened a channel uses it.
  */
