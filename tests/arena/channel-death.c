@@ -182,6 +182,28 @@ static void test_early(struct way way, uint32_t sp)
 	pair_join(&p);
 }
 
+/* The same where somebody else, here the parent itself, has the peer's end of the link. */
+static void test_early_held(struct way way)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch;
+	int ret;
+
+	if (arena_channel_link(p.fds))
+		bail("link");
+	p.child = fork();
+	if (!p.child)
+		_exit(0);
+	p.options.link = p.fds[0];
+	p.options.peer = p.child;
+	p.options.timeout_ms = 2000;
+	ret = pair_open(&p, &ch);
+	is(ret, -EPIPE, "%s: a named peer that dies, its end held by others",
+	   kind_name(way.kind));
+	close(p.fds[1]);
+	pair_join(&p);
+}
+
 /* Others that have the link too do not keep it alive. */
 static void test_grandchild(struct way way)
 {
@@ -226,6 +248,8 @@ int main(void)
 		test_without_room(ways[w], true);
 		test_without_room(ways[w], false);
 		test_early(ways[w], 1 + (uint32_t)w);
+		if (ways[w].by_link)
+			test_early_held(ways[w]);
 		test_grandchild(ways[w]);
 	}
 	return channel_test_end();

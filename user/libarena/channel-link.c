@@ -188,7 +188,8 @@ static int open_pidfd(struct arena_channel *ch, pid_t pid)
 	/* Of another namespace, which has no number for it here. */
 	if (pid <= 0)
 		return -ESRCH;
-	ch->pidfd = channel_pidfd(pid);
+	if (ch->pidfd < 0)
+		ch->pidfd = channel_pidfd(pid);
 	if (ch->pidfd < 0)
 		return ch->pidfd == -ESRCH ? -EPIPE : ch->pidfd;
 	/* While the link is up, its number was not given to somebody else. */
@@ -307,6 +308,12 @@ int channel_meet_link(struct arena_channel *ch)
 
 	if (setsockopt(ch->options.link, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
 		return -errno;
+	/* Others that have the peer's end keep the link up when it dies. */
+	if (ch->options.peer) {
+		ch->pidfd = channel_pidfd(ch->options.peer);
+		if (ch->pidfd < 0)
+			return ch->pidfd;
+	}
 	ret = say_hello(ch);
 	if (ret)
 		return ret;
