@@ -185,6 +185,48 @@ static void test_foreign_loop(struct way way)
 	pair_join(&p);
 }
 
+/* The channel before, of which the peer has not read all, is not hurt by the next. */
+static void test_again(struct way way)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
+	struct arena_channel *ch;
+	struct arena_msg msg;
+	struct pollfd link;
+	int fds[2], ret;
+	uint32_t n = 0;
+
+	if (arena_channel_link(fds))
+		bail("arena_channel_link");
+	if (!pair_fork(&p)) {
+		if (pair_open(&p, &ch))
+			_exit(1);
+		for (uint32_t i = 0; i < 3; i++) {
+			msg = message(i);
+			send_message(ch, &msg);
+		}
+		arena_channel_close(ch);
+		p.options.link = fds[1];
+		_exit(pair_open(&p, &ch) || send_message(ch, &msg) || arena_channel_flush(ch) ||
+		      receive(ch, &msg) != -EPIPE);
+	}
+	if (pair_open(&p, &ch))
+		bail("open");
+	/* It has said hello for the next one. */
+	link = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	poll(&link, 1, PATIENCE_MS);
+	while ((ret = receive(ch, &msg)) == 1 && msg.index == n)
+		n++;
+	ok(n == 3 && ret == -EPIPE, "%s: what was sent is received though the next one begins",
+	   kind_name(way.kind));
+	arena_channel_close(ch);
+	close(fds[1]);
+	p.options.link = fds[0];
+	ok(!pair_open(&p, &ch) && receive(ch, &msg) == 1 && msg.index == 2,
+	   "and the next one works");
+	arena_channel_close(ch);
+	is(pair_join(&p), 0, "for the child, too");
+}
+
 static void test_options(void)
 {
 	struct arena_channel_options o = { .kind = ARENA_CHANNEL_MSG_RING, .entries = 8,
@@ -226,6 +268,8 @@ int main(void)
 			test_one(ways[w], wait, 32);
 		}
 		test_foreign_loop(ways[w]);
+		if (ways[w].by_link)
+			test_again(ways[w]);
 	}
 	test_carrier();
 	test_options();

@@ -278,8 +278,17 @@ int channel_ring_next(struct arena_channel *ch, struct arena_msg *msg);
 
 /* ---- channel-shared.c ---- */
 
-/** channel_shared_find() - where both halves of the rings lie; clears our own */
+/** channel_shared_find() - where both halves of the rings lie */
 int channel_shared_find(struct arena_channel *ch);
+
+/**
+ * channel_shared_clear() - clear our own halves
+ *
+ * When the peer has come: until then it may still read what was sent by the channel
+ * before this one. And before we say the last word of the meeting: from then on it
+ * looks.
+ */
+void channel_shared_clear(struct arena_channel *ch);
 
 /* ---- channel-socket.c ---- */
 

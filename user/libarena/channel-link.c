@@ -291,6 +291,8 @@ static int meet(struct arena_channel *ch, struct link_packet *p, int64_t end)
 	if (ret)
 		return ret;
 	failed = try_kinds(ch, &p->body.hello);
+	if (ch->kinds & KINDS_WITH_MEMORY)
+		channel_shared_clear(ch);
 	ret = agree(ch, end);
 	if (failed || ret)
 		return failed ? failed : ret;

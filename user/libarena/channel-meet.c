@@ -103,6 +103,8 @@ int channel_meet_region(struct arena_channel *ch)
 	ch->target = take_mailbox(ch, end);
 	if (ch->target < 0)
 		return ch->target;
+	if (ch->kinds & KINDS_WITH_MEMORY)
+		channel_shared_clear(ch);
 	msg = open_message(ch);
 	ret = channel_ring_post(ch, &msg);
 	if (!ret)

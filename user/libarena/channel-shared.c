@@ -56,14 +56,17 @@ int channel_shared_find(struct arena_channel *ch)
 		return -EINVAL;
 	while (entries < window)
 		entries *= 2;
-	/* The peer looks only after it has heard of us. */
-	memset(own, 0, sizeof(struct arena_spsc_in));
-	memset(out_of(own), 0, sizeof(struct arena_spsc_out));
 	ret = arena_spsc_producer_init(&ch->producer, out_of(own), peers, entries);
 	if (!ret)
 		ret = arena_spsc_consumer_init(&ch->consumer, own, out_of(peers), entries);
 	arena_spsc_limit(&ch->producer, &ch->consumer, window);
 	return ret;
+}
+
+void channel_shared_clear(struct arena_channel *ch)
+{
+	memset(ch->consumer.in, 0, sizeof(*ch->consumer.in));
+	memset(ch->producer.out, 0, sizeof(*ch->producer.out));
 }
 
 static int wake(struct arena_channel *ch)
