@@ -169,6 +169,8 @@ struct channel_socket {
  * @is_stalled: a message found no room and none was sent since
  * @is_armed: between arm and disarm; as producer too if @is_waiting
  * @is_waiting: said in shared memory that it waits for room
+ * @owes_wake: HYBRID: the peer is to be woken, for which there was no room on @carrier
+ * @is_wake_left: HYBRID: the message that does it is on @carrier, not submitted
  * @fruitless: calls that found nothing to do since the peer was last looked at
  * @spins: turns that spinning took lately until it paid
  * @waits: calls of arena_channel_wait() that had to wait
@@ -200,6 +202,8 @@ struct arena_channel {
 	bool is_waiting;
 	bool has_box;
 	bool has_own;
+	bool owes_wake;
+	bool is_wake_left;
 	uint32_t fruitless;
 	uint32_t spins;
 	uint32_t waits;

@@ -69,18 +69,34 @@ void channel_shared_clear(struct arena_channel *ch)
 	memset(ch->producer.out, 0, sizeof(*ch->producer.out));
 }
 
-static int wake(struct arena_channel *ch)
+static int submit_wake(struct arena_channel *ch)
+{
+	int ret = channel_ring_submit(ch);
+
+	ch->is_wake_left = ret != 0;
+	return ret;
+}
+
+static int wake_by_mailbox(struct arena_channel *ch)
 {
 	const struct arena_msg msg = channel_msg(CHANNEL_MSG_WAKE, 0);
+	int ret = 0;
+
+	/* Nothing but such a message can be left on a carrier of our own. */
+	if (!ch->has_own || !io_uring_sq_ready(ch->carrier))
+		ret = channel_ring_post(ch, &msg);
+	ch->owes_wake = ret != 0;
+	return ret ? ret : submit_wake(ch);
+}
+
+static int wake(struct arena_channel *ch)
+{
 	struct pollfd event = { .fd = ch->target, .events = POLLOUT };
 	const uint64_t one = 1;
-	int ret;
 
 	ch->counters.wakeups++;
-	if (is_hybrid(ch)) {
-		ret = channel_ring_post(ch, &msg);
-		return ret ? ret : channel_ring_submit(ch);
-	}
+	if (is_hybrid(ch))
+		return wake_by_mailbox(ch);
 	/* Full means that it is awake for good. Whether write() blocks is the peer's to say. */
 	if (poll(&event, 1, 0) != 1 || !(event.revents & POLLOUT))
 		return 0;
@@ -129,7 +145,10 @@ static int shared_send(struct arena_channel *ch, const struct arena_msg *msg)
 
 static int shared_flush(struct arena_channel *ch)
 {
-	return arena_spsc_must_wake(&ch->producer) ? wake(ch) : 0;
+	if (arena_spsc_must_wake(&ch->producer) || ch->owes_wake)
+		return wake(ch);
+	/* The ring says only once that there is somebody to be woken. */
+	return ch->is_wake_left ? submit_wake(ch) : 0;
 }
 
 static int taken(struct arena_channel *ch, const struct arena_msg *msg)

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: when the kernel has no memory for what is submitted, nothing is lost: neither a
+ * wake-up nor a message.
+ * Method: io_uring_submit() is ours, and fails as often as it is told.
+ *
+ * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ */
+#include "channel.h"
+
+#define ENTRIES		16
+#define SOON_MS		5000
+
+/* Calls of io_uring_submit() that fail from now on. */
+static int failures;
+
+int io_uring_submit(struct io_uring *ring)
+{
+	if (!failures)
+		return io_uring_submit_and_wait(ring, 0);
+	failures--;
+	return -EAGAIN;
+}
+
+/* Until the peer wakes us, and not its death. */
+static bool sleep_well(struct arena_channel *ch)
+{
+	struct pollfd fd = { .fd = arena_channel_fd(ch), .events = POLLIN };
+	bool is_idle = arena_channel_arm(ch);
+	int woken;
+
+	say(&shared->is_ready, 1);
+	woken = poll(&fd, 1, SOON_MS);
+	arena_channel_disarm(ch);
+	return is_idle && woken == 1;
+}
+
+static void wait_for_sleeper(void)
+{
+	while (!look(&shared->is_ready))
+		usleep(100);
+}
+
+static struct arena_channel *open_or_bail(struct pair *p)
+{
+	struct arena_channel *ch;
+	int ret = pair_open(p, &ch);
+
+	if (ret)
+		bail("open: %s", strerror(-ret));
+	return ch;
+}
+
+static void end(struct pair *p, struct arena_channel *ch)
+{
+	kill(p->child, SIGKILL);
+	arena_channel_close(ch);
+	pair_join(p);
+}
+
+static void test_consumer_sleeps(void)
+{
+	struct pair p = pair_of((struct way){ ARENA_CHANNEL_HYBRID, false }, ARENA_WAIT_SLEEP,
+				ENTRIES);
+	struct arena_msg m = { .type = 1 };
+	struct arena_channel *ch;
+	bool is_child = !pair_fork(&p);
+
+	ch = open_or_bail(&p);
+	if (is_child) {
+		wait_for_sleeper();
+		failures = 2;
+		if (arena_channel_send(ch, &m) || arena_channel_flush(ch) != -EAGAIN ||
+		    arena_channel_flush(ch) != -EAGAIN || arena_channel_flush(ch))
+			_exit(1);
+		pause();
+	}
+	ok(sleep_well(ch) && arena_channel_recv(ch, &m) == 1,
+	   "HYBRID: who sleeps is woken by the flush that succeeds");
+	end(&p, ch);
+}
+
+int main(void)
+{
+	channel_test_begin();
+	test_consumer_sleeps();
+	return channel_test_end();
+}
