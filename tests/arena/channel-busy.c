@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: when the kernel has no memory for what is submitted, nothing is lost: neither a
- * wake-up nor a message.
+ * wake-up nor a message, and nobody sleeps on what was not sent.
  * Method: io_uring_submit() is ours, and fails as often as it is told.
  *
  * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
@@ -80,9 +80,56 @@ static void test_consumer_sleeps(void)
 	end(&p, ch);
 }
 
+static void test_producer_sleeps(void)
+{
+	struct pair p = pair_of((struct way){ ARENA_CHANNEL_HYBRID, false }, ARENA_WAIT_SLEEP,
+				ENTRIES);
+	struct arena_msg m = { .type = 1 };
+	struct arena_channel *ch;
+	bool is_child = !pair_fork(&p);
+
+	ch = open_or_bail(&p);
+	if (is_child) {
+		wait_for_sleeper();
+		failures = 2;
+		while (receive(ch, &m) == 1)
+			;
+		_exit(1);
+	}
+	while (!arena_channel_send(ch, &m))
+		;
+	ok(sleep_well(ch) && !arena_channel_send(ch, &m),
+	   "HYBRID: who has no room is woken when the receiver waits");
+	end(&p, ch);
+}
+
+static void test_waiting(struct way way, enum arena_wait wait)
+{
+	struct pair p = pair_of(way, wait, ENTRIES);
+	struct arena_msg m = { .type = 1 };
+	struct arena_channel *ch;
+	bool is_child = !pair_fork(&p);
+
+	ch = open_or_bail(&p);
+	if (is_child) {
+		failures = 3;
+		arena_channel_send(ch, &m);
+		receive(ch, &m);
+		pause();
+	}
+	while (!arena_channel_recv(ch, &m) && arena_channel_wait(ch, SOON_MS) == 1)
+		;
+	is(arena_channel_counters(ch).received, 1, "%s, %s: who waits sends what is queued",
+	   kind_name(way.kind), wait_name(wait));
+	end(&p, ch);
+}
+
 int main(void)
 {
 	channel_test_begin();
 	test_consumer_sleeps();
+	test_producer_sleeps();
+	for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
+		test_waiting((struct way){ ARENA_CHANNEL_MSG_RING, true }, wait);
 	return channel_test_end();
 }

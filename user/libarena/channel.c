@@ -22,6 +22,9 @@
 /* Calls in vain after which somebody who never sleeps looks whether the peer lives. */
 #define LOOK_EVERY	16384U
 
+/* How long who waits leaves alone a kernel that had no room for what is queued. */
+#define RETRY_MS	1
+
 /* Adaptive waiting tries so many turns at least: for what is just about to come. */
 #define SPINS_MIN	64U
 /* Now and then the longest is tried: times may have changed. */
@@ -402,6 +405,11 @@ static int wait_somehow(struct arena_channel *ch, int timeout_ms)
 {
 	int ret = arena_channel_flush(ch);
 
+	/* The kernel is short of memory, and tells nobody when it has some. */
+	if ((ret == -EAGAIN || ret == -EBUSY) && !ch->socket.is_full) {
+		ret = poll_all(ch, timeout_ms ? RETRY_MS : 0);
+		return ret < 0 || !timeout_ms ? ret : 1;
+	}
 	if (ret && ret != -EAGAIN)
 		return ch->error ? 1 : ret;
 	switch (ch->options.wait) {
