@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: when the kernel has no memory for what is submitted, nothing is lost: neither a
- * wake-up nor a message, and nobody sleeps on what was not sent.
+ * wake-up nor a message, nobody sleeps on what was not sent, and nothing goes to
+ * whom it was not for.
  * Method: io_uring_submit() is ours, and fails as often as it is told.
  *
  * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
@@ -124,6 +125,41 @@ static void test_waiting(struct way way, enum arena_wait wait)
 	end(&p, ch);
 }
 
+/* Our ring keeps a message to a peer with whom there is no channel. */
+static void test_open_fails(void)
+{
+	struct pair p = pair_of((struct way){ ARENA_CHANNEL_MSG_RING, false }, ARENA_WAIT_SLEEP,
+				ENTRIES);
+	struct io_uring carrier, others[8];
+	struct arena_channel *ch;
+	struct io_uring_cqe *cqe;
+	uint32_t strays = 0;
+	int ret;
+
+	p.sp = 1;
+	if (!pair_fork(&p)) {
+		pair_open(&p, &ch);
+		pause();
+	}
+	if (io_uring_queue_init(8, &carrier, 0))
+		bail("io_uring");
+	p.options.carrier = &carrier;
+	failures = 1;
+	ret = pair_open(&p, &ch);
+	for (int i = 0; i < 8; i++)
+		if (io_uring_queue_init(8, &others[i], 0))
+			bail("io_uring");
+	io_uring_submit(&carrier);
+	for (int i = 0; i < 8; i++) {
+		strays += !io_uring_peek_cqe(&others[i], &cqe);
+		io_uring_queue_exit(&others[i]);
+	}
+	ok(ret == -EAGAIN && !strays, "what is left queued when opening fails goes to nobody else");
+	io_uring_queue_exit(&carrier);
+	kill(p.child, SIGKILL);
+	pair_join(&p);
+}
+
 int main(void)
 {
 	channel_test_begin();
@@ -131,5 +167,6 @@ int main(void)
 	test_producer_sleeps();
 	for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
 		test_waiting((struct way){ ARENA_CHANNEL_MSG_RING, true }, wait);
+	test_open_fails();
 	return channel_test_end();
 }

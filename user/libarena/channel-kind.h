@@ -271,6 +271,8 @@ int channel_ring_make(struct arena_channel *ch);
 int channel_ring_post(struct arena_channel *ch, const struct arena_msg *msg);
 /** channel_ring_bye() - post BYE, the last message, and leave nothing queued that names the peer */
 void channel_ring_bye(struct arena_channel *ch);
+/** channel_ring_leave() - do not close the peer's mailbox if a queued message names it */
+void channel_ring_leave(struct arena_channel *ch);
 /** channel_ring_submit() - submit the carrier and see whether posting failed */
 int channel_ring_submit(struct arena_channel *ch);
 /**

@@ -109,5 +109,8 @@ int channel_meet_region(struct arena_channel *ch)
 	ret = channel_ring_post(ch, &msg);
 	if (!ret)
 		ret = channel_ring_submit(ch);
-	return ret ? ret : expect_open(ch, end);
+	if (!ret)
+		return expect_open(ch, end);
+	channel_ring_leave(ch);
+	return ret;
 }

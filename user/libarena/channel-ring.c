@@ -225,15 +225,20 @@ static int ring_disarm(struct arena_channel *ch)
 	return 0;
 }
 
+void channel_ring_leave(struct arena_channel *ch)
+{
+	/* A message that is queued still would go to whatever gets the number next. */
+	if (!ch->has_own && io_uring_sq_ready(ch->carrier))
+		ch->target = -1;
+}
+
 void channel_ring_bye(struct arena_channel *ch)
 {
 	struct arena_msg msg = channel_msg(CHANNEL_MSG_BYE, 0);
 
 	channel_ring_post(ch, &msg);
 	channel_ring_submit(ch);
-	/* A message that is queued still would go to whatever gets the number next. */
-	if (!ch->has_own && io_uring_sq_ready(ch->carrier))
-		ch->target = -1;
+	channel_ring_leave(ch);
 }
 
 static int ring_fd(const struct arena_channel *ch)
