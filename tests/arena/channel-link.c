@@ -186,6 +186,26 @@ static void test_pid(void)
 	close(fds[1]);
 }
 
+/* The peer learns of it though somebody else has our end of the link. */
+static void test_refusal(void)
+{
+	struct arena_channel_options o = { .kind = ARENA_CHANNEL_SOCKET };
+	struct arena_channel *ch;
+	struct pollfd peer;
+	int fds[2], held;
+
+	if (arena_channel_link(fds))
+		bail("link");
+	held = dup(fds[0]);
+	o.link = fds[0];
+	is(arena_channel_open(NULL, NULL, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch), -EINVAL,
+	   "options that are wrong");
+	peer = (struct pollfd){ .fd = fds[1] };
+	is(poll(&peer, 1, 0), 1, "end the link for the peer, too");
+	close(held);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	struct io_uring ring;
@@ -203,6 +223,7 @@ int main(void)
 	}
 	test_descriptors();
 	test_pid();
+	test_refusal();
 	io_uring_queue_exit(&ring);
 	return channel_test_end();
 }

@@ -135,6 +135,9 @@ static const struct channel_ops *ops_of(enum arena_channel_kind kind)
 
 static void channel_free(struct arena_channel *ch)
 {
+	/* Closing does not tell the peer where a child, or the parent, has the link too. */
+	if (ch->options.link >= 0)
+		shutdown(ch->options.link, SHUT_RDWR);
 	if (ch->has_own)
 		io_uring_queue_exit(&ch->own);
 	if (ch->has_box)
@@ -205,9 +208,6 @@ void arena_channel_close(struct arena_channel *ch)
 	if (!ch)
 		return;
 	ch->ops->bye(ch);
-	/* Closing does not do it where a child has the link too. */
-	if (ch->options.link >= 0)
-		shutdown(ch->options.link, SHUT_RDWR);
 	channel_free(ch);
 }
 
