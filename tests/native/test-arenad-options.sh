@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: a wrong command line is refused with status 2 and a word on what is
-# wrong, and --help names every option.
+# wrong, and --help names every option. What is at a limit is not only accepted, it works.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -32,7 +32,7 @@ refused arenad "is not a number of bytes" --size 1X
 refused arenad "none of 1G, 2M, 4K" --page-size 8K
 refused arenad "not a multiple" "${good[@]}" --size 1G --size 3M --page-size 2M
 refused arenad "is not a number from 2" --np-buffers 1
-refused arenad "is not a number from 2" --np-buffers 32768
+refused arenad "is not a number from 2" --np-buffers 21841
 
 refused arena-sp "are needed"
 refused arena-sp "is not a number from 0 to 7" --id 8
@@ -49,4 +49,9 @@ for program in arenad arena-sp; do
 		ok "$program --help names --$option" grep -q -- "--$option" "$tmp/help"
 	done < <(sed -n "s/.*{ \"\([a-z-]*\)\", [a-z]*_argument.*/\1/p" "$sources")
 done
+
+# The most buffers that are accepted do work.
+arenad_start --np-buffers 21840 --size 512M --disk "d=$(disk d 4M)"
+arenad_stop
+is "the most buffers: stops well" "$status" 0
 done_testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
+#include <common/groups.h>
 #include <common/log.h>
 #include <common/parse.h>
 #include <errno.h>
@@ -16,10 +17,10 @@
 #define GIB		(1ULL << 30)
 #define DEFAULT_SIZE	GIB
 #define DEFAULT_BUFFERS	1024U
-/* An SP's mailbox holds two messages for each, and at most 65536. */
 /* One for a client that is being served, and one to receive the next header. */
 #define MIN_BUFFERS	2U
-#define MAX_BUFFERS	32767U
+/* The window of the channels is made for them. */
+#define MAX_BUFFERS	GROUPS_MAX_NET_COUNT
 
 enum {
 	OPT_REGION = 256,

@@ -6,6 +6,7 @@
 #ifndef COMMON_GROUPS_H
 #define COMMON_GROUPS_H
 
+#include <libarena/channel.h>
 #include <libarena/layout.h>
 #include <libarena/message.h>
 
@@ -42,6 +43,9 @@ static inline uint32_t groups_window(const struct arena_layout *l)
 {
 	return 3 * l->group[GROUP_NET].count + 8;
 }
+
+/* The most network buffers for which there is such a channel. */
+#define GROUPS_MAX_NET_COUNT	((ARENA_CHANNEL_MAX_ENTRIES - 8) / 3)
 
 /** groups_of_np() - does it have the NP's groups, as the daemons use them? */
 static inline bool groups_of_np(const struct arena_layout *l)
