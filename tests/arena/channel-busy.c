@@ -2,11 +2,14 @@
 /*
  * Goal: when the kernel has no memory for what is submitted, nothing is lost: neither a
  * wake-up nor a message, nobody sleeps on what was not sent, and nothing goes to
- * whom it was not for.
- * Method: io_uring_submit() is ours, and fails as often as it is told.
+ * whom it was not for. The same when the peer goes just when something is sent.
+ * Method: io_uring_submit() is ours, and fails as often as it is told; so is send(),
+ * which waits for the peer to go.
  *
  * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
  */
+#include <sys/socket.h>
+
 #include "channel.h"
 
 #define ENTRIES		16
@@ -21,6 +24,18 @@ int io_uring_submit(struct io_uring *ring)
 		return io_uring_submit_and_wait(ring, 0);
 	failures--;
 	return -EAGAIN;
+}
+
+static bool send_waits;
+
+ssize_t send(int fd, const void *data, size_t size, int flags)
+{
+	if (send_waits) {
+		say(&shared->is_ready, 1);
+		while (!look(&shared->taken))
+			usleep(100);
+	}
+	return sendto(fd, data, size, flags, NULL, 0);
 }
 
 /* Until the peer wakes us, and not its death. */
@@ -160,6 +175,31 @@ static void test_open_fails(void)
 	pair_join(&p);
 }
 
+static void test_last_words(void)
+{
+	struct pair p = pair_of((struct way){ ARENA_CHANNEL_SOCKET, true }, ARENA_WAIT_SLEEP,
+				ENTRIES);
+	struct arena_msg m = { .type = 1 };
+	struct arena_channel *ch;
+	bool is_child = !pair_fork(&p);
+
+	ch = open_or_bail(&p);
+	if (is_child) {
+		wait_for_sleeper();
+		arena_channel_send(ch, &m);
+		arena_channel_close(ch);
+		say(&shared->taken, 1);
+		pause();
+	}
+	arena_channel_send(ch, &m);
+	send_waits = true;
+	is(arena_channel_wait(ch, SOON_MS), 1, "SOCKET: an end that sending meets ends a wait");
+	send_waits = false;
+	is(arena_channel_recv(ch, &m), 1, "and there is what came before it");
+	is(arena_channel_recv(ch, &m), -EPIPE, "and then the end");
+	end(&p, ch);
+}
+
 int main(void)
 {
 	channel_test_begin();
@@ -168,5 +208,6 @@ int main(void)
 	for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
 		test_waiting((struct way){ ARENA_CHANNEL_MSG_RING, true }, wait);
 	test_open_fails();
+	test_last_words();
 	return channel_test_end();
 }

@@ -410,8 +410,9 @@ static int wait_somehow(struct arena_channel *ch, int timeout_ms)
 		ret = poll_all(ch, timeout_ms ? RETRY_MS : 0);
 		return ret < 0 || !timeout_ms ? ret : 1;
 	}
+	/* After an end there may be messages still: arena_channel_recv() tells. */
 	if (ret && ret != -EAGAIN)
-		return ch->error ? 1 : ret;
+		return ch->error || ch->has_ended ? 1 : ret;
 	switch (ch->options.wait) {
 	case ARENA_WAIT_POLL:
 		return wait_polling(ch, timeout_ms);
