@@ -2,8 +2,8 @@
 /*
  * libmshare: regions of memory that lie at one address in every process.
  *
- * - Every call returns 0 (or a documented value) or -errno; errno is not
- *   touched and nothing is printed.
+ * - Every call returns 0 (or a documented value) or -errno; errno says
+ *   nothing about it and nothing is printed.
  * - A struct mshare may be used by many threads at once; mshare_close() must
  *   be the last call on it.
  * - Two backends behind one interface: the msharearena module, and a memfd at

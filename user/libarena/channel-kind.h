@@ -48,6 +48,8 @@ static inline uint32_t channel_msg_number(const struct arena_msg *msg)
  * that can be unread, which are at most 4 (see channel_credit).
  */
 #define CHANNEL_SPARE	8U
+/* Wake-ups that can be unread: the last one, and a late one for each side. */
+#define CHANNEL_WAKES	8U
 
 /**
  * struct channel_credit - who has sent how many, modulo 2^32

@@ -9,8 +9,6 @@
 
 /* As many messages as go with one submit of a carrier of the channel's own. */
 #define OWN_ENTRIES	128U
-/* Wake-ups that can be unread: the last one, and a late one for each side. */
-#define WAKE_ENTRIES	8U
 
 static int carrier_make(struct arena_channel *ch)
 {
@@ -34,7 +32,7 @@ static int carrier_make(struct arena_channel *ch)
 
 int channel_ring_make(struct arena_channel *ch)
 {
-	uint32_t entries = WAKE_ENTRIES;
+	uint32_t entries = CHANNEL_WAKES;
 	int ret;
 
 	if (ch->kinds & KIND_BIT(ARENA_CHANNEL_MSG_RING))
@@ -138,6 +136,7 @@ static int take_own(struct arena_channel *ch, const struct arena_msg *msg)
 static int ring_recv(struct arena_channel *ch, struct arena_msg *msg)
 {
 	struct channel_credit *c = &ch->credit;
+	uint32_t own = 0;
 	int ret;
 
 	/* What we have taken and not acknowledged is still the peer's to count. */
@@ -149,7 +148,7 @@ static int ring_recv(struct arena_channel *ch, struct arena_msg *msg)
 			c->received++;
 			break;
 		}
-		ret = take_own(ch, msg);
+		ret = own++ < CHANNEL_SPARE ? take_own(ch, msg) : -EOVERFLOW;
 		if (ret)
 			return ret;
 	}

@@ -109,9 +109,12 @@ static int wake(struct arena_channel *ch)
 static int drain_mailbox(struct arena_channel *ch)
 {
 	struct arena_msg msg;
+	uint32_t n = 0;
 	int ret;
 
 	while ((ret = channel_ring_next(ch, &msg)) > 0) {
+		if (n++ > CHANNEL_WAKES + CHANNEL_SPARE)
+			return -EOVERFLOW;
 		if (msg.type == CHANNEL_MSG_BYE)
 			ch->has_ended = true;
 		else if (msg.type != CHANNEL_MSG_WAKE)

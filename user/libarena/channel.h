@@ -128,7 +128,8 @@ int arena_channel_link(int fds[2]);
  * @m: attached region; may be NULL over a link, for kinds that do without
  * @layout: the region's; may be NULL for kinds without shared memory
  * @self: own role
- * @peer: the peer's role; of the other kind, NP or SP, for shared memory
+ * @peer: the peer's role; of the other kind, NP or SP, for shared memory, and then
+ *	there is one channel of the two at a time: they have one pair of rings
  * @options: how
  * @out: the channel, to be closed with arena_channel_close()
  *

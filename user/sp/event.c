@@ -16,6 +16,8 @@
 #define SQ_ENTRIES	256U
 /* Completions other than steps that may be waiting at once. */
 #define CQ_SPARE	64U
+/* So that a peer that floods does not keep us from the rest. */
+#define MESSAGES_A_TURN	1024
 
 static int ring_init(struct sp *sp, unsigned int extra)
 {
@@ -144,11 +146,14 @@ static void peer_ended(struct sp *sp)
 static void drain_channel(struct sp *sp)
 {
 	struct arena_msg msg;
-	int ret;
+	int ret = 1;
 
-	while ((ret = arena_channel_recv(sp->channel, &msg)) > 0)
-		handle_message(sp, &msg);
-	if (!ret || sp->stopping)
+	for (int i = 0; i < MESSAGES_A_TURN && ret > 0; i++) {
+		ret = arena_channel_recv(sp->channel, &msg);
+		if (ret > 0)
+			handle_message(sp, &msg);
+	}
+	if (ret >= 0 || sp->stopping)
 		return;
 	if (ret == -EPIPE) {
 		peer_ended(sp);
