@@ -60,6 +60,16 @@ static void ring_credit_back(struct arena_channel *ch)
 	post(ch, channel_msg(CHANNEL_MSG_CREDIT, (uint32_t)-1 - ENTRIES));
 }
 
+/* Each of them is right, and says nothing. */
+static void ring_credits(struct arena_channel *ch)
+{
+	const struct arena_msg m = channel_msg(CHANNEL_MSG_CREDIT, 0);
+
+	for (uint32_t i = 0; i <= CHANNEL_SPARE; i++)
+		channel_ring_post(ch, &m);
+	channel_ring_submit(ch);
+}
+
 static void ring_open_again(struct arena_channel *ch)
 {
 	post(ch, channel_msg(CHANNEL_MSG_OPEN, ENTRIES));
@@ -264,6 +274,7 @@ int main(void)
 	receives(ring, ring_flood, -EOVERFLOW, "more than the mailbox holds");
 	receives(ring, ring_credit, -EPROTO, "took what was never sent");
 	receives(ring, ring_credit_back, -EPROTO, "gave back what it had taken");
+	receives(ring, ring_credits, -EOVERFLOW, "credits without end");
 	receives(ring, ring_open_again, -EPROTO, "opens again");
 	receives(ring, ring_unknown, -EPROTO, "an unknown type of the channel's own");
 	sends(ring, ring_credit_back, -EPROTO, "a credit that cannot be");
