@@ -310,6 +310,13 @@ int channel_meet_region(struct arena_channel *ch);
 /** channel_meet_link() - over the socket */
 int channel_meet_link(struct arena_channel *ch);
 
+/**
+ * channel_wait_for() - until @fd is readable or the peer is dead, at most to @end
+ *
+ * Return: 0 to look, perhaps in vain; -ETIMEDOUT; -EPIPE; or -errno.
+ */
+int channel_wait_for(const struct arena_channel *ch, int fd, int64_t end);
+
 /** channel_pidfd() - a pidfd of process @pid, or -errno */
 int channel_pidfd(pid_t pid);
 

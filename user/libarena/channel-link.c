@@ -111,21 +111,6 @@ static int take_control(struct link_packet *p, struct msghdr *msg)
 	return ret;
 }
 
-static int wait_for_link(struct arena_channel *ch, int64_t end)
-{
-	struct pollfd fds[] = {
-		{ .fd = ch->options.link, .events = POLLIN },
-		{ .fd = ch->pidfd, .events = POLLIN },
-	};
-	int ret = poll(fds, 2, channel_ms_left(end));
-
-	if (ret < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (!ret)
-		return -ETIMEDOUT;
-	return fds[0].revents ? 0 : -EPIPE;
-}
-
 /* Whatever it returns, p->fd is the caller's. */
 static int receive_packet(struct arena_channel *ch, struct link_packet *p, int64_t end)
 {
@@ -139,7 +124,7 @@ static int receive_packet(struct arena_channel *ch, struct link_packet *p, int64
 	do {
 		msg.msg_control = &control;
 		msg.msg_controllen = sizeof(control);
-		ret = wait_for_link(ch, end);
+		ret = channel_wait_for(ch, ch->options.link, end);
 		if (ret)
 			return ret;
 		got = recvmsg(ch->options.link, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -27,21 +27,6 @@ static struct arena_msg open_message(const struct arena_channel *ch)
 	return msg;
 }
 
-static int wait_for_mailbox(struct arena_channel *ch, int64_t end)
-{
-	struct pollfd fds[] = {
-		{ .fd = ch->box.ring.ring_fd, .events = POLLIN },
-		{ .fd = ch->pidfd, .events = POLLIN },
-	};
-	int ret = poll(fds, 2, channel_ms_left(end));
-
-	if (ret < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (!ret)
-		return -ETIMEDOUT;
-	return fds[0].revents ? 0 : -EPIPE;
-}
-
 /* A mailbox keeps the order: the peer's OPEN is before all else. */
 static int expect_open(struct arena_channel *ch, int64_t end)
 {
@@ -50,7 +35,7 @@ static int expect_open(struct arena_channel *ch, int64_t end)
 	int ret;
 
 	while (!(ret = channel_ring_next(ch, &msg))) {
-		ret = wait_for_mailbox(ch, end);
+		ret = channel_wait_for(ch, ch->box.ring.ring_fd, end);
 		if (ret)
 			return ret;
 	}

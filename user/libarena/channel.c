@@ -48,6 +48,21 @@ int channel_ms_left(int64_t end)
 	return left > 0 ? (int)left : 0;
 }
 
+int channel_wait_for(const struct arena_channel *ch, int fd, int64_t end)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = ch->pidfd, .events = POLLIN },
+	};
+	int ret = poll(fds, 2, channel_ms_left(end));
+
+	if (ret < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (!ret)
+		return -ETIMEDOUT;
+	return fds[0].revents ? 0 : -EPIPE;
+}
+
 int channel_pidfd(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
