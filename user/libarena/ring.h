@@ -279,7 +279,7 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
 /**
  * arena_ring_recv_any() - what comes, in buffers of a group, until cancelled or at its end
  * @r: ring
- * @file: socket
+ * @file: stream socket: an empty datagram would look like the end, a long one would be cut
  * @group: one of our own, not for control
  * @cookie: the caller's
  * @op: the operation; may be NULL
