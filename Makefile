@@ -169,7 +169,7 @@ user-parsers:
 		LDFLAGS=$(parsers_san) $(if $(V),V=$(V))
 
 # Only the tests that have threads.
-threaded = $(shell grep -l '\<pthread_create(' tests/unit/*.c tests/arena/*.c)
+threaded = $(shell grep -lw pthread_create tests/unit/*.c tests/arena/*.c)
 .PHONY: user-tsan
 user-tsan:
 	@$(if $(NATIVE),,tests/vm/setup)

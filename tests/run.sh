@@ -163,7 +163,7 @@ run_suite()
 	model | style | parsers) select_tests tests/"$suite"/test-*.sh ;;
 	unit | unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
 	tsan)
-		mapfile -t all < <(grep -l '\<pthread_create(' tests/unit/*.c tests/arena/*.c)
+		mapfile -t all < <(grep -lw pthread_create tests/unit/*.c tests/arena/*.c)
 		select_tests "${all[@]}"
 		;;
 	valgrind) select_tests tests/unit/*.c tests/arena/*.c ;;
