@@ -213,7 +213,8 @@ static void test_grandchild(struct way way)
 	int ret, done[2];
 	char byte;
 
-	if (pipe(done))
+	/* Its end is ours to wait for. */
+	if (pipe(done) || prctl(PR_SET_CHILD_SUBREAPER, 1))
 		bail("pipe");
 	if (!pair_fork(&p)) {
 		if (pair_open(&p, &ch))
@@ -233,6 +234,7 @@ static void test_grandchild(struct way way)
 	   kind_name(way.kind), way.by_link ? "link" : "region");
 	end(&p, ch);
 	close(done[1]);
+	waitpid(-1, NULL, 0);
 }
 
 int main(void)
