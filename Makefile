@@ -185,7 +185,7 @@ modules-tested:
 # On the kernel that checks itself some tests take long: check-kunit has them all.
 .PHONY: check
 check: user user-asan user-tsan user-parsers modules-tested	## every test, closed by one line that counts them all
-	@$(run) --short style model unit unit-asan tsan parsers native native-asan $(tested:%=vm-%)
+	@$(run) --short style model tsan parsers unit unit-asan native native-asan $(tested:%=vm-%)
 
 .PHONY: check-model
 check-model: setup	## litmus tests and models of the handoff, and broken twins of them

@@ -25,10 +25,10 @@
 #                  --short also tests/arena/*.c
 #
 # --only RE runs the tests whose names (unit/test-layout) match. --short leaves
-# out, on such a kernel, those with a comment "vm: long", and on all kernels but the
-# first one those with "vm: once". style and model run beside the suites that follow
-# them and need no machine. Tests in the machine share one boot, except those with a
-# comment like
+# out, on such a kernel, those with a comment "vm: long", on all kernels but the
+# first one those with "vm: once", and everywhere those with "vm: full". style, model,
+# tsan and parsers run beside the suites that follow them and need no machine. Tests
+# in the machine share one boot, except those with a comment like
 #
 #	vm: append=no5lvl
 #
@@ -180,8 +180,10 @@ run_suite()
 		;;
 	vm-*)
 		all=(tests/arena/*.c tests/uapi/*.c tests/system/test-*.sh)
-		if [ -n "$short" ] && [ "$suite" != "$first_vm" ]; then
-			mapfile -t all < <(grep -L '\<vm: once\>' "${all[@]}")
+		if [ -n "$short" ]; then
+			mapfile -t all < <(grep -L '\<vm: full\>' "${all[@]}")
+			[ "$suite" = "$first_vm" ] ||
+				mapfile -t all < <(grep -L '\<vm: once\>' "${all[@]}")
 		fi
 		select_tests "${all[@]}"
 		;;
@@ -226,7 +228,7 @@ main()
 		[[ $suite != vm-* ]] || first_vm=${first_vm:-$suite}
 		results+=("build/results/$suite")
 		case $suite in
-		style | model)
+		style | model | tsan | parsers)
 			begin_beside "$suite"
 			continue
 			;;

@@ -4,6 +4,7 @@
 # memory, and what it writes is complete and plausible. How long anything took is
 # nobody's business here.
 # timeout: 400
+# vm: full
 # shellcheck disable=SC2016 # the programs are awk's
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
