@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Roads into a mapping that few programs take: rings and provided buffers of an
  * io_uring that lie in the region, packet sockets' memory, personalities that

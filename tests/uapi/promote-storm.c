@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Leaves go and come back all the time, while processes store, load and verify,
  * attach, leave, are killed, read and write a disk, and the region grows. SEED

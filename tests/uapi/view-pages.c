@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * What each page of an added view allows: in views that came before, between
  * and after the exports, with attachments that saw the region grow, and while
