@@ -27,7 +27,7 @@
 # --only RE runs the tests whose names (unit/test-layout) match. --short leaves
 # out, on such a kernel, those with a comment "vm: long", on all kernels but the
 # first one those with "vm: once", and everywhere those with "vm: full". style, model,
-# tsan and parsers run beside the suites that follow them and need no machine. Tests
+# tsan, parsers and native run beside what follows them and needs no machine. Tests
 # in the machine share one boot, except those with a comment like
 #
 #	vm: append=no5lvl
@@ -228,7 +228,7 @@ main()
 		[[ $suite != vm-* ]] || first_vm=${first_vm:-$suite}
 		results+=("build/results/$suite")
 		case $suite in
-		style | model | tsan | parsers)
+		style | model | tsan | parsers | native)
 			begin_beside "$suite"
 			continue
 			;;
