@@ -6,6 +6,7 @@
 #include <common/nbd.h>
 #include <errno.h>
 #include <libarena/receive.h>
+#include <libarena/snapshot.h>
 #include <stddef.h>
 #include <linux/fs.h>
 #include <string.h>
@@ -446,7 +447,8 @@ void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
 		return;
 	}
 	if (s->copy_length) {
-		memcpy(s->copy_to, s->copy_from, s->copy_length);
+		/* The NP can write there still; nothing is decided on it. */
+		arena_snapshot(s->copy_to, s->copy_from, s->copy_length);
 		sp->counters.copied_bytes += s->copy_length;
 	}
 	r->done = 0;
