@@ -282,7 +282,11 @@ static int memfd_map(struct mshare *m, void **addr)
 	if (p == MAP_FAILED)
 		return errno == EEXIST ? -EBUSY : -errno;
 	/* As the module does: a child attaches by itself. */
-	madvise(p, m->length, MADV_DONTFORK);
+	if (madvise(p, m->length, MADV_DONTFORK)) {
+		ret = -errno;
+		munmap(p, m->length);
+		return ret;
+	}
 	*addr = p;
 	return 0;
 }
