@@ -533,16 +533,13 @@ int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t g
 			uint64_t cookie, struct arena_op *handle)
 {
 	struct ring_op *op;
-	int ret;
+	int ret = new_on_file(r, KIND_RECV_ANY, file, cookie, &op);
 
-	if (group >= arena_layout(r->a)->n_groups)
-		return -EINVAL;
-	ret = new_on_file(r, KIND_RECV_ANY, file, cookie, &op);
 	if (ret)
 		return ret;
 	op->again = true;
 	op->group = group;
-	ret = recv_ready(r, op);
+	ret = group < arena_layout(r->a)->n_groups ? recv_ready(r, op) : -EINVAL;
 	if (ret)
 		op_drop(r, op);
 	else
