@@ -13,7 +13,13 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/version.h>
-#include <linux/writeback.h>	/* pagevec.h, which is now folio_batch.h */
+
+/* struct folio_batch: the header was renamed after 6.12. */
+#if __has_include("linux/folio_batch.h")
+#include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 #error "msharearena needs Linux 6.8 or later"
