@@ -37,7 +37,7 @@
 #error "msharearena needs CONFIG_HUGETLB_PAGE: its memory comes from the huge page pools"
 #endif
 #if !defined(CONFIG_MMU_NOTIFIER)
-#error "msharearena needs CONFIG_MMU_NOTIFIER (CONFIG_KVM or CONFIG_AMD_IOMMU select it)"
+#error "msharearena needs CONFIG_MMU_NOTIFIER (CONFIG_KVM selects it)"
 #endif
 
 /* 6.9 renamed CONFIG_PAGE_TABLE_ISOLATION. */

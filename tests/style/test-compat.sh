@@ -66,7 +66,7 @@ stops "no transparent huge pages" \
 stops "no hugetlb" "msharearena needs CONFIG_HUGETLB_PAGE: its memory comes from the huge page pools" \
 	CONFIG_HUGETLB_PAGE=
 stops "no notifiers" \
-	"msharearena needs CONFIG_MMU_NOTIFIER (CONFIG_KVM or CONFIG_AMD_IOMMU select it)" \
+	"msharearena needs CONFIG_MMU_NOTIFIER (CONFIG_KVM selects it)" \
 	CONFIG_MMU_NOTIFIER=
 
 # Nothing that it asks for is left out above.
