@@ -39,7 +39,7 @@ static void test_same_name(struct kunit *test)
 	struct msha_region *r = msha_test_region(test, c.name, PMD_SIZE, SZ_2M);
 
 	KUNIT_EXPECT_PTR_EQ(test, msha_region_create(&c), ERR_PTR(-EEXIST));
-	strscpy(c.name, "kunit-other");
+	strscpy(c.name, "kunit-other", sizeof(c.name));
 	c.addr = r->base;
 	KUNIT_EXPECT_PTR_EQ(test, msha_region_create(&c), ERR_PTR(-EBUSY));
 }
