@@ -33,23 +33,35 @@ user:			## libraries, daemons and tests; SAN=address,undefined: with sanitizers;
 	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile SAN=$(SAN) DEBUG=$(DEBUG) $(if $(V),V=$(V))
 
 .PHONY: module
-module:			## the module for KERNEL=6.12|7.3|6.12-debug (META's), in the build root
+module: tree-check		## the module for KERNEL=6.12|7.3|6.12-debug (META's) or a kernel build tree, in the build root
 	@$(if $(NATIVE),,$(if $(debug),tests/vm/debug-kernel $(KERNEL),tests/vm/setup))
-	@$(build_lock) $(enter) $(MAKE) --no-print-directory module-inside KERNEL=$(KERNEL)
+	@$(build_lock) $(enter) $(if $(enter),$(if $(kernel_tree),--kernel $(kernel_tree))) \
+		$(MAKE) --no-print-directory module-inside KERNEL=$(kernel)
+
+# Whether all is there that a kernel build tree needs, before anything is built.
+.PHONY: tree-check
+tree-check:
+	@$(if $(kernel_tree),$(if $(enter),tests/vm/enter --kernel $(kernel_tree) tests/vm/tree-tools $(kernel_tree)))
 
 .PHONY: modules
 modules:		## the module for the kernel this machine runs (KDIR=... for another)
 	@$(MAKE) --no-print-directory module-build KDIR=$(KDIR)
 
-# A debug kernel's module has the KUnit suites of kmod/test in it.
-debug = $(filter %-debug,$(KERNEL))
+# A path is a kernel that somebody built: see tests/vm/README.md.
+kernel_tree = $(if $(findstring /,$(KERNEL)),$(or $(realpath $(KERNEL)),$(KERNEL)))
+kernel = $(or $(kernel_tree),$(KERNEL))
+# A debug kernel's module has the KUnit suites of kmod/test in it, and so has that
+# for a tree in which KUnit is built in.
+debug = $(if $(kernel_tree),,$(filter %-debug,$(KERNEL)))
+kunit = $(or $(debug),$(if $(kernel_tree),$(shell grep -sx CONFIG_KUNIT=y $(kernel_tree)/include/config/auto.conf)))
 
 # The kernel builds beside its sources, so it gets links to them: the tree stays
 # clean, several kernels can be built for, and an error names a file to edit.
 .PHONY: module-inside module-build
 module-inside:
-	@$(MAKE) --no-print-directory module-build WARN=1e $(if $(debug),MSHAREARENA_KUNIT=1) \
-		KDIR=$(lastword $(sort $(wildcard /lib/modules/$(KERNEL).*/build /usr/src/linux-$(debug))))
+	@$(MAKE) --no-print-directory module-build WARN=1e $(if $(kunit),MSHAREARENA_KUNIT=1) \
+		KDIR=$(or $(kernel_tree),$(lastword $(sort \
+			$(wildcard /lib/modules/$(KERNEL).*/build /usr/src/linux-$(debug)))))
 
 ifneq ($(filter module-build modules-install,$(MAKECMDGOALS)),)
 release := $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
@@ -224,8 +236,8 @@ check-native: user user-asan	## the daemons on this machine, without the module
 	@$(run) native native-asan
 
 .PHONY: check-vm
-check-vm: user module	## the module and the whole system in a virtual machine (KERNEL=...)
-	@$(run) vm-$(KERNEL)
+check-vm: tree-check user module	## the module and the whole system in a virtual machine (KERNEL=...)
+	@$(run) vm-$(kernel)
 
 .PHONY: check-kunit
 check-kunit: user	## the module on a kernel that checks itself, and its KUnit suites
@@ -238,7 +250,7 @@ fuzz_kernel = $(if $(filter file,$(origin KERNEL)),$(firstword \
 fuzz_seconds = $(or $(SECONDS),60)
 
 .PHONY: fuzz
-fuzz: user		## random operations on the device, compared with a model (SECONDS=60 SEED=...)
+fuzz: tree-check user	## random operations on the device, compared with a model (SECONDS=60 SEED=...)
 	@$(MAKE) --no-print-directory module KERNEL=$(fuzz_kernel)
 	@tests/vm/vm --kernel $(fuzz_kernel) --name fuzz --timeout $$(($(fuzz_seconds) + 400)) -- \
 		tests/fuzz/guest.sh --seconds $(fuzz_seconds) $(if $(SEED),--seed $(SEED)) \
@@ -250,8 +262,8 @@ style:			## checkpatch on C, shellcheck on shell
 
 ##@ Measure
 .PHONY: bench-pagetables
-bench-pagetables: user module	## page tables and time, by processes and size (KERNEL=... BENCH="--quick")
-	@tests/bench/pagetables.sh --kernel $(KERNEL) $(BENCH)
+bench-pagetables: tree-check user module	## page tables and time, by processes and size (KERNEL=... BENCH="--quick")
+	@tests/bench/pagetables.sh --kernel $(kernel) $(BENCH)
 
 .PHONY: bench-handoff
 bench-handoff: user	## handing over a buffer, natively, beside what the kernel offers (BENCH="-r 5")
@@ -259,16 +271,16 @@ bench-handoff: user	## handing over a buffer, natively, beside what the kernel o
 
 ##@ Machine
 .PHONY: demo
-demo: user module	## the whole path at work in a virtual machine (KERNEL=...)
-	@tests/demo/run --kernel $(KERNEL)
+demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=...)
+	@tests/demo/run --kernel $(kernel)
 
 .PHONY: setup
 setup:			## makes the build and test root; everything else implies it
 	@tests/vm/setup
 
 .PHONY: vm
-vm: user module		## a shell in a virtual machine that has the build in /src (KERNEL=...)
-	@tests/vm/vm --kernel $(KERNEL)
+vm: tree-check user module		## a shell in a virtual machine that has the build in /src (KERNEL=...)
+	@tests/vm/vm --kernel $(kernel)
 
 ##@ Help
 .PHONY: help

@@ -10,7 +10,8 @@
 # fail: results that are missing, processes it left, and with --module (in the
 # guest) what the kernel's log says since it began, huge pages not given back
 # and uses of the module that remain. A comment "timeout: SECONDS" in a test's
-# source overrides the limit of 120 seconds; a debug kernel gets four times that.
+# source overrides the limit of 120 seconds; a kernel that checks itself (VM_SLOW) gets four
+# times that.
 #
 # UNDER="PROGRAM OPTION..." runs each test under that program, with four times the
 # limit, but skips those with a comment "PROGRAM: no, REASON".
@@ -196,7 +197,7 @@ run_test()
 	tap=$results/${name//\//-}.tap
 	own=$(sed -n 's/.*\<timeout: *\([0-9]\+\).*/\1/p' "$(source_of "$program")" 2>/dev/null | head -n 1) || true
 	limit=${own:-$limit}
-	[[ ${VM_KERNEL:-} != *-debug && ${#under[@]} = 0 ]] || limit=$((limit * 4))
+	[[ -z ${VM_SLOW:-} && ${#under[@]} = 0 ]] || limit=$((limit * 4))
 	problems=()
 	reason=$(why_not_under "$program")
 	if [ -n "$reason" ]; then

@@ -18,6 +18,9 @@
 #                  but for those with a comment "valgrind: no, REASON"
 #   vm-KERNEL      tests/uapi/*.c, tests/arena/*.c and tests/system/test-*.sh with
 #                  the module in a virtual machine that boots KERNEL (6.12 or 7.3)
+#   vm-PATH        the same on the kernel that was built in the folder PATH; if it
+#                  checks itself, as far as it goes for such a one, see below; what
+#                  was skipped there is listed at the end
 #   vm-KERNEL-debug
 #                  tests/kunit/test-*.sh, tests/uapi/*.c and those of
 #                  tests/system that have a comment "vm: debug", on a kernel that
@@ -37,6 +40,8 @@
 set -euo pipefail
 # shellcheck source=vm/common.sh
 . "$(dirname "$0")/vm/common.sh"
+# shellcheck source=vm/kernel-tree.sh
+. "$(dirname "$0")/vm/kernel-tree.sh"
 cd "$tree"
 
 only=. short='' first_vm=
@@ -52,6 +57,19 @@ done
 
 # A machine's whole run; single tests have limits of their own.
 vm_timeout=${VM_TIMEOUT:-1500}
+
+# results_of SUITE: where what it reports is kept
+results_of()
+{
+	local release
+
+	if kernel_is_tree "$1"; then
+		release=$(cat "${1#vm-}/include/config/kernel.release" 2>/dev/null)
+		echo "build/results/vm-${release:-tree}"
+	else
+		echo "build/results/$1"
+	fi
+}
 
 # named FILE: unit/test-layout
 named()
@@ -104,7 +122,7 @@ boot()
 {
 	local kernel=$1 append=$2 results=$3 name=$4 status=0 limit=$vm_timeout
 
-	[[ $kernel != *-debug ]] || limit=$((limit * 4))
+	[ -z "$slow" ] || limit=$((limit * 4))
 	mkdir -p "$results"
 	tests/vm/vm --kernel "$kernel" ${append:+--append "$append"} \
 		--timeout "$limit" --name "$name" --out "$results" -- \
@@ -124,8 +142,9 @@ boot()
 
 run_in_vm()
 {
-	local kernel=$1 results=$2 failed=0 file append number=0 all variants=()
+	local kernel=$1 results=$2 failed=0 file append number=0 all variants=() name
 
+	name=check-${results#build/results/vm-}
 	all=("${selected[@]}")
 	[ "${#all[@]}" -gt 0 ] || return 0
 	mapfile -t variants < <(for file in "${all[@]}"; do append_of "$file"; done | sort -u)
@@ -137,7 +156,7 @@ run_in_vm()
 		find_programs build
 		[ -z "$append" ] || say "a boot with $append"
 		boot "$kernel" "$append" "$results${append:+/boot-$((++number))}" \
-			"check-$kernel${append:+-$number}" || failed=1
+			"$name${append:+-$number}" || failed=1
 	done
 	return "$failed"
 }
@@ -150,9 +169,9 @@ append_of()
 
 run_suite()
 {
-	local suite=$1 build=build under="" results system=() all=()
+	local suite=$1 build=build under="" results system=() all=() slow=
 
-	results=build/results/$suite
+	results=$(results_of "$suite")
 	rm -rf "$results"
 	mkdir -p "$results"
 	say "=== $suite"
@@ -168,7 +187,20 @@ run_suite()
 		;;
 	valgrind) select_tests tests/unit/*.c tests/arena/*.c ;;
 	native | native-asan) select_tests tests/native/test-*.sh ;;
+	vm-*/*)
+		tree_open "${suite#vm-}"
+		all=(tests/arena/*.c tests/uapi/*.c)
+		[ "$(tree_config KUNIT)" != y ] || all+=(tests/kunit/test-*.sh)
+		if tree_checks_itself; then
+			slow=1
+			mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
+		else
+			system=(tests/system/test-*.sh)
+		fi
+		select_tests "${all[@]}" "${system[@]}"
+		;;
 	vm-*-debug)
+		slow=1
 		mapfile -t system < <(grep -l '\<vm: debug\>' tests/system/test-*.sh)
 		all=(tests/kunit/test-*.sh tests/uapi/*.c "${system[@]}")
 		if [ -n "$short" ]; then
@@ -194,6 +226,29 @@ run_suite()
 	vm-*) run_in_vm "${suite#vm-}" "$results" ;;
 	*) run_in_root "$results" "$build" ;;
 	esac
+}
+
+# What is to be known of a run though no test failed of it.
+notices()
+{
+	local suite skipped
+
+	for suite in "$@"; do
+		kernel_is_tree "$suite" || continue
+		tree_open "${suite#vm-}"
+		skipped=$(grep -rsiE --include='*.tap' '^(1\.\.0|ok).*# *skip' "$(results_of "$suite")" |
+			sed -E 's,^.*/([^/]*)\.tap:,\1: ,; s/: (1\.\.0|ok [0-9]+)( - )? */: /;
+				s/: *# *skip:? */: /I; s/ *# *skip:? */: /I' |
+			sort | uniq -c | sed -E 's/^ +1 //; s/^ +([0-9]+) (.*)/\2 (\1 times)/')
+		echo "NOT TESTED on Linux $krelease:"
+		{
+			sed -n 's/^/configured without /p' <<<"$(tree_lacks_wants | grep .)"
+			[ -z "$skipped" ] || echo "$skipped"
+			[ "$(tree_config KUNIT)" = y ] ||
+				echo "the KUnit suites of kmod/test: CONFIG_KUNIT=y is not set"
+		} | grep -v '^configured without $' | sed 's/^/  /'
+		echo
+	done
 }
 
 # What runs beside the others; it is shown when it has ended.
@@ -226,7 +281,7 @@ main()
 	mkdir -p build/results
 	for suite in "$@"; do
 		[[ $suite != vm-* ]] || first_vm=${first_vm:-$suite}
-		results+=("build/results/$suite")
+		results+=("$(results_of "$suite")")
 		case $suite in
 		style | model | tsan | parsers | native)
 			begin_beside "$suite"
@@ -240,9 +295,15 @@ main()
 	mapfile -t files < <(find "${results[@]}" -name '*.tap' | sort)
 	[ "${#files[@]}" -gt 0 ] || die "no test ran"
 	say "=== all of: $*; what each said is in build/results"
+	notices "$@" >build/results/notices
 	# Its last lines are the result, and stay the last lines of all. Where a
 	# test failed, a file says so; if none does, the run itself went wrong.
-	tests/vm/enter prove --exec cat "${files[@]}" || exit 1
+	tests/vm/enter prove --exec cat "${files[@]}" 2>&1 |
+		awk '/^(Test Summary Report|All tests successful|Files=)/ && !told++ {
+				while ((getline line <"build/results/notices") > 0)
+					print line
+			} { print; fflush() }' ||
+		exit 1
 	[ "$failed" = 0 ] || die "a suite failed without a test that says why"
 }
 
