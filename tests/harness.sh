@@ -8,8 +8,10 @@
 # A test prints TAP or just exits: 0 is success, 77 a skip whose reason is the
 # last line, all else failure. To what it reports are added, as tests that
 # fail: results that are missing, processes it left, and with --module (in the
-# guest) what the kernel's log says since it began, huge pages not given back
-# and uses of the module that remain. A comment "timeout: SECONDS" in a test's
+# guest) what the kernel's log says since it began, regions that still have their
+# names, huge pages not given back and uses of the module that remain. These are
+# cleared away as far as that can be done, so that only the test that left them
+# fails. A comment "timeout: SECONDS" in a test's
 # source overrides the limit of 120 seconds; a kernel that checks itself (VM_SLOW) gets four
 # times that.
 #
@@ -30,6 +32,8 @@ patterns=$(dirname "$0")/vm
 read -ra under <<<"${UNDER:-}"
 raw=$(mktemp)
 began=0
+# What is out for good, and has been said.
+lost=
 trap 'rm -f "$raw"' EXIT
 
 # Adds to the running test's findings.
@@ -79,7 +83,7 @@ huge_pages_missing()
 	for dir in /sys/kernel/mm/hugepages/*; do
 		free=$(<"$dir/free_hugepages")
 		total=$(<"$dir/nr_hugepages")
-		[ "$free" = "$total" ] || echo "${dir##*/}: $free of $total free"
+		[ "$free" = "$total" ] || echo "${dir##*/}: $((total - free)) pages"
 	done
 }
 
@@ -91,26 +95,56 @@ module_uses()
 	[ "${uses:-0}" = 0 ] || echo "the module has $uses users"
 }
 
-# What is still out after three seconds.
+# What is still out after three seconds, but for what is in $lost.
 leaks()
 {
 	local left
 
 	for _ in {1..30}; do
 		left=$(huge_pages_missing; module_uses)
-		[ -n "$left" ] || return 0
+		[ -n "$left" ] && [ "$left" != "$lost" ] || return 0
 		sleep 0.1
 	done
-	echo "$left"
+	grep -vxF -- "${lost:-$'\n'}" <<<"$left" || true
 }
 
+# The processes that have a view open or attached, each with its arguments.
+holders()
+{
+	local pid
+
+	for pid in /proc/[0-9]*; do
+		grep -qs ' /dev/mshare/' "$pid/maps" ||
+			find "$pid/fd" -lname '/dev/mshare*' 2>/dev/null | grep -q . ||
+			continue
+		echo "${pid#/proc/} $(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null)"
+	done
+}
+
+# Names go at once. Whoever is still attached after that is ended.
 leak_problems()
 {
-	local line
+	local line region left
 
+	for region in /dev/mshare/*/; do
+		[ -d "$region" ] || continue
+		region=$(basename "$region")
+		problem "its region '$region' still had a name"
+		build/tests/vm/unlink-region "$region" ||
+			problem "and it could not be removed"
+	done
+	left=$(leaks)
+	[ -n "$left" ] || return 0
 	while read -r line; do
 		problem "not given back after 3 s: $line"
-	done < <(leaks)
+	done <<<"$left"
+	while read -r line; do
+		problem "still attached, and killed: ${line#* }"
+		kill -KILL "${line%% *}" || true
+	done < <(holders)
+	# What does not come back now is not to be said of the next one as well.
+	leaks >/dev/null
+	lost=$(huge_pages_missing; module_uses)
 }
 
 # why_not_under PROGRAM: what its source says against our ${under[0]}, if anything
@@ -157,7 +191,7 @@ report()
 			result(0, sprintf("died of signal %d", status - 128))
 		else if (status && (plain || !bad) && !bail)
 			result(0, sprintf("exit status %d", status))
-		else if (plain)
+		else if (plain && !bail)
 			result(1, name)
 		while ((getline line < "/dev/fd/3") > 0)
 			if (line != "") result(0, line)
@@ -283,6 +317,7 @@ unload_module()
 	local tap=$results/zz-unload.tap count=0
 
 	grep -i ' t .*\[msharearena\]' /proc/kallsyms >"$raw"
+	lost=
 	{
 		closing "the module unloads" /proc/modules rmmod msharearena
 		closing "all huge pages are back" /sys/kernel/mm/hugepages leaks
