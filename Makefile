@@ -197,7 +197,7 @@ modules-tested:
 # On the kernel that checks itself some tests take long: check-kunit has them all.
 .PHONY: check
 check: user user-asan user-tsan user-parsers modules-tested	## every test, closed by one line that counts them all
-	@$(run) --short style model tsan parsers unit unit-asan native native-asan $(tested:%=vm-%)
+	@$(run) --short style model tsan parsers unit unit-asan native native-asan machine $(tested:%=vm-%)
 
 .PHONY: check-model
 check-model: setup	## litmus tests and models of the handoff, and broken twins of them
@@ -238,6 +238,10 @@ check-native: user user-asan	## the daemons on this machine, without the module
 .PHONY: check-vm
 check-vm: tree-check user module	## the module and the whole system in a virtual machine (KERNEL=...)
 	@$(run) vm-$(kernel)
+
+.PHONY: check-machine
+check-machine: setup	## the harness itself: machines that die
+	@$(run) machine
 
 .PHONY: check-kunit
 check-kunit: user	## the module on a kernel that checks itself, and its KUnit suites

@@ -16,6 +16,7 @@
 #                  ThreadSanitizer
 #   valgrind       tests/unit/*.c and tests/arena/*.c under valgrind's memcheck,
 #                  but for those with a comment "valgrind: no, REASON"
+#   machine        tests/vm/test-*.sh, on the host: of tests/vm/vm itself
 #   vm-KERNEL      tests/uapi/*.c, tests/arena/*.c and tests/system/test-*.sh with
 #                  the module in a virtual machine that boots KERNEL (6.12 or 7.3)
 #   vm-PATH        the same on the kernel that was built in the folder PATH; if it
@@ -116,6 +117,11 @@ run_in_root()
 	tests/vm/enter env BUILD="$build" UNDER="$under" tests/harness.sh "$results" "${programs[@]}"
 }
 
+run_on_host()
+{
+	[ "${#selected[@]}" = 0 ] || tests/harness.sh "$1" "${selected[@]}"
+}
+
 # One boot. Its verdict is a test as well, so that a machine that dies without
 # reporting anything cannot pass.
 boot()
@@ -127,6 +133,7 @@ boot()
 	tests/vm/vm --kernel "$kernel" ${append:+--append "$append"} \
 		--timeout "$limit" --name "$name" --out "$results" -- \
 		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" tests/harness.sh --module /out "${programs[@]}" || status=$?
+	[ ! -e "build/vm-logs/$name/first-console.log" ] || early_deaths+=("$name")
 	{
 		# The tests' own failures (1) are counted where they happened.
 		if [ "$status" -le 1 ]; then
@@ -179,6 +186,7 @@ run_suite()
 	[[ $suite != tsan ]] || build="build-tsan"
 	[[ $suite != valgrind ]] || under="valgrind -q --error-exitcode=99 --leak-check=full"
 	case $suite in
+	machine) select_tests tests/vm/test-*.sh ;;
 	model | style | parsers) select_tests tests/"$suite"/test-*.sh ;;
 	unit | unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
 	tsan)
@@ -224,15 +232,23 @@ run_suite()
 	[ "${#selected[@]}" -gt 0 ] || say "no tests in $suite match"
 	case $suite in
 	vm-*) run_in_vm "${suite#vm-}" "$results" ;;
+	machine) run_on_host "$results" ;;
 	*) run_in_root "$results" "$build" ;;
 	esac
 }
 
 # What is to be known of a run though no test failed of it.
+early_deaths=()
 notices()
 {
-	local suite skipped
+	local suite name skipped
 
+	for name in "${early_deaths[@]}"; do
+		echo "NOTE: a machine died in its own boot, before any of ours ran, and was booted again:" \
+			"build/vm-logs/$name/first-console.log"
+	done
+	[ "${#early_deaths[@]}" -le 1 ] ||
+		echo "NOTE: that was so ${#early_deaths[@]} times"
 	for suite in "$@"; do
 		kernel_is_tree "$suite" || continue
 		tree_open "${suite#vm-}"
@@ -287,7 +303,7 @@ main()
 			begin_beside "$suite"
 			continue
 			;;
-		vm-*) end_beside || failed=1 ;;
+		vm-* | machine) end_beside || failed=1 ;;
 		esac
 		run_suite "$suite" || failed=1
 	done
