@@ -8,6 +8,7 @@
  */
 #include "views.h"
 #include "roads.h"
+#include "pins.h"
 
 #define NAME "test-view-write"
 #define BACKGROUND 0x5a
@@ -26,7 +27,7 @@ static void works(const struct road *r, char *to)
 
 	memset(to, BACKGROUND, CHUNK);
 	ret = r->go(to, CHUNK);
-	if (r->never)
+	if (r->never || (r->go == by_ring_fixed && pins_by_mapping(&road_ring)))
 		ok(ret < 0 && untouched(to, CHUNK), "%s: refused everywhere", r->what);
 	else
 		ok(ret >= 0 && !untouched(to, CHUNK), "%s: works where stores do (%ld)",
