@@ -104,11 +104,38 @@ static int inject(char *at)
 	return sig;
 }
 
+/*
+ * Older kernels' madvise() breaks a page as if a scrubber had found it, and tells
+ * nobody who does not touch it. Of an ordinary page it is seen which it is.
+ */
+static bool told;
+
+static void find_told(void)
+{
+	char *page = mmap(NULL, 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*page = 1;
+	frame = frame_of(page);
+	told = inject(page) == SIGBUS;
+	if (!told)
+		diag("this kernel's MADV_HWPOISON sends no signal: that is not tested");
+	munmap(page, 4096);
+	mend();
+}
+
+static void is_told(int got, const char *what)
+{
+	if (told)
+		is(got, SIGBUS, "%s", what);
+	else
+		skip("%s: this kernel's MADV_HWPOISON sends no signal", what);
+}
+
 static void test_hard(void)
 {
 	uint64_t v;
 
-	is(inject(mine), SIGBUS, "a hard failure in the donor's memory is SIGBUS");
+	is_told(inject(mine), "a hard failure in the donor's memory is SIGBUS");
 	is(try_load(mine, &v), SIGBUS, "the donor loses the page");
 	ok(filled(mine + page_size, bytes - page_size, SEED + page_size), "and no other");
 	unhurt("a hard failure");
@@ -124,8 +151,9 @@ static void test_hard(void)
  */
 static void test_again(void)
 {
-	is(inject(base), SIGBUS, "again, in an attached process: it gets SIGBUS");
-	is(view_region(big).demotions, 1, "(a leaf of another region is demoted)");
+	is_told(inject(base), "again, in an attached process: it gets SIGBUS");
+	/* Nobody is looked for who is not told. */
+	is(view_region(big).demotions, told, "(leaves of another region that were demoted)");
 	ok(filled(bigs, SZ_1G, 9), "of which not a byte is lost");
 	unhurt("a failure that is known");
 }
@@ -152,6 +180,7 @@ int main(int argc, char **argv)
 	loaded = access("/sys/kernel/debug/hwpoison", F_OK);
 	if (loaded && system("modprobe hwpoison-inject"))
 		bail("needs the module hwpoison-inject");
+	find_told();
 	/* No hard ones of 1 GiB: memory_failure() gives those up. */
 	begin(SZ_1G);
 	test_soft();
