@@ -131,8 +131,7 @@ static void test_deferred_notifier(struct kunit *test)
 	h->r = msha_test_region(test, "kunit-defer", PMD_SIZE, SZ_1G);
 	msha_test_show(test, h->r, 0, 1);
 
-	h->file = shmem_kernel_file_setup("kunit", PAGE_SIZE,
-					  MSHA_SHMEM_NO_FLAGS);
+	h->file = shmem_file_setup("kunit", PAGE_SIZE, MSHA_SHMEM_NO_FLAGS);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, h->file);
 	addr = vm_mmap(h->file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
