@@ -256,7 +256,7 @@ fuzz_seconds = $(or $(SECONDS),60)
 .PHONY: fuzz
 fuzz: tree-check user	## random operations on the device, compared with a model (SECONDS=60 SEED=...)
 	@$(MAKE) --no-print-directory module KERNEL=$(fuzz_kernel)
-	@tests/vm/vm --kernel $(fuzz_kernel) --name fuzz --timeout $$(($(fuzz_seconds) + 400)) -- \
+	@tests/vm/vm --kernel $(fuzz_kernel) --name fuzz --timeout $$(($(fuzz_seconds) + 900)) -- \
 		tests/fuzz/guest.sh --seconds $(fuzz_seconds) $(if $(SEED),--seed $(SEED)) \
 		$(if $(OPS),--ops $(OPS)) $(FUZZ)
 

@@ -31,15 +31,15 @@ static void check(int64_t ret, const char *what)
 /* Memory, and which part of it who writes: said once, before anybody else comes. */
 static struct mshare *make_region(void)
 {
-	const struct mshare_options o = { .backend = mshare_default_backend(), .mode = 0600,
+	const struct mshare_options o = { .backend = mshare_default_backend(), .unnamed = 1,
 		.length = REGION_BYTES, .page_size = 4096, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	static struct arena_layout layout;
 	struct arena_config config;
 	struct mshare *m;
 	void *base;
 
+	/* The child inherits it. Nobody else can open it. */
 	check(mshare_create("example-pair", &o, &m), "making the region");
-	check(mshare_unlink("example-pair"), "removing its name");	/* both have it open */
 	check(mshare_populate(m, 0, REGION_BYTES), "giving it memory");
 	check(mshare_attach(m, &base), "attaching it");
 	arena_config_init(&config, REGION_BYTES);

@@ -4,38 +4,38 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "compat/compat.h"
 #include "leaf.h"
+#include "quota.h"
 #include "region.h"
 #include "ring.h"
 #include "trace.h"
 
-static const struct vm_operations_struct msha_vm_ops;
-
 /* Take an attachment off its view's books; the P4D entry is dealt with. */
 static void msha_unlist(struct msha_attachment *a)
 {
-	lockdep_assert_held(&a->view->region->lock);
-	a->linked = false;
+	lockdep_assert_held(&a->view->lock);
+	WRITE_ONCE(a->linked, false);
 	list_del(&a->node);
 	a->view->users[a->twin]--;
-	a->view->region->attached--;
+	atomic_dec(&a->view->region->attached);
 	trace_msharearena_detach(a->view);
 }
 
 /* Leave the process with a decoy in place of the shared table. */
 static void msha_detach(struct msha_attachment *a)
 {
-	struct msha_region *r = a->view->region;
+	struct msha_view *v = a->view;
 
-	spin_lock(&r->lock);
+	spin_lock(&v->lock);
 	if (a->linked) {
-		msha_table_unlink(&a->view->table, a->mm, a->decoy);
+		msha_table_unlink(&v->table, a->mm, a->decoy);
 		a->decoy = NULL;
 		msha_unlist(a);
 	}
-	spin_unlock(&r->lock);
+	spin_unlock(&v->lock);
 }
 
 /*
@@ -51,7 +51,7 @@ static void msha_clear_range(struct msha_attachment *a,
 	if (WARN_ON_ONCE(!IS_ALIGNED(range->start, PUD_SIZE) ||
 			 range->end - range->start != PUD_SIZE ||
 			 range->start < base ||
-			 range->end > base + MSHA_SLOT_SIZE)) {
+			 range->end > base + MSHA_WINDOW_SIZE)) {
 		msha_detach(a);
 		return;
 	}
@@ -79,7 +79,7 @@ static bool msha_invalidate(struct mmu_interval_notifier *mni,
 		/*
 		 * clear_refs and PAGEMAP_SCAN announce a change of protection
 		 * for all that they will look at, and then skip VM_PFNMAP.
-		 * Who would not skip it cannot get here: ->mprotect refuses,
+		 * What would not skip it cannot get here: ->mprotect refuses,
 		 * and userfaultfd may not register.
 		 */
 		break;
@@ -91,49 +91,34 @@ static const struct mmu_interval_notifier_ops msha_notifier_ops = {
 	.invalidate = msha_invalidate,
 };
 
-static void msha_attachment_release(struct kref *ref)
+/* Neither fork, nor a split, nor mremap copies the VMA: this is its end. */
+static void msha_vma_close(struct vm_area_struct *vma)
 {
-	struct msha_attachment *a =
-		container_of(ref, struct msha_attachment, ref);
-	struct msha_region *r = a->view->region;
+	struct msha_attachment *a = vma->vm_private_data;
+	struct msha_view *v = a->view;
 	bool was_linked;
 
 	/*
 	 * Up to 6.11, mmap() may fail after ->mmap succeeded and close the
-	 * mapping before anything was announced. The core then walks the slot
-	 * without knowing what kind of VMA it was: it must find nothing.
+	 * mapping before anything was announced. The core then walks the
+	 * window without knowing what kind of VMA it was: it must find nothing.
 	 */
-	spin_lock(&r->lock);
+	spin_lock(&v->lock);
 	was_linked = a->linked;
 	if (was_linked) {
-		msha_table_clear(&a->view->table, a->mm);
+		msha_table_unlink(&v->table, a->mm, NULL);
 		msha_unlist(a);
 	}
-	spin_unlock(&r->lock);
+	spin_unlock(&v->lock);
 	if (was_linked)
 		msha_table_flush_all_cpus();
 
-	msha_ring_drop(r, a);
+	msha_ring_drop(v->region, a);
 	mmu_interval_notifier_remove(&a->notifier);
+	msha_quota_uncharge(a->quota, MSHA_ATTACHMENTS, 1);
 	msha_decoy_free(a->decoy);
 	kfree(a);
-	msha_region_put(r);
-}
-
-static void msha_vma_open(struct vm_area_struct *vma)
-{
-	struct msha_attachment *a = vma->vm_private_data;
-
-	/* Neither fork, nor a split, nor mremap may copy the VMA. */
-	WARN_ON_ONCE(1);
-	kref_get(&a->ref);
-}
-
-static void msha_vma_close(struct vm_area_struct *vma)
-{
-	struct msha_attachment *a = vma->vm_private_data;
-
-	kref_put(&a->ref, msha_attachment_release);
+	msha_region_put(v->region);
 }
 
 static int msha_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
@@ -163,15 +148,23 @@ static vm_fault_t msha_vma_fault(struct vm_fault *vmf)
 	return VM_FAULT_SIGBUS;
 }
 
-static vm_fault_t msha_vma_huge_fault(struct vm_fault *vmf, unsigned int order)
+/*
+ * Copy between a page and the kernel's @buf, through the direct map. A page
+ * that is known to be defective is not touched, and one that turns out to be
+ * defective while it is read does not end the machine.
+ */
+static bool msha_copy(struct page *page, unsigned long in_page, void *buf,
+		      int n, int write)
 {
-	return msha_vma_fault(vmf);
-}
+	void *at = page_address(page) + in_page;
 
-/* Second line: the VMA is not writable, so no write fault gets here. */
-static vm_fault_t msha_vma_refuse(struct vm_fault *vmf)
-{
-	return VM_FAULT_SIGBUS;
+	if (PageHWPoison(page) || folio_test_hwpoison(page_folio(page)))
+		return false;
+	if (write)
+		memcpy(at, buf, n);
+	else if (copy_mc_to_kernel(buf, at, n))
+		return false;
+	return true;
 }
 
 /*
@@ -185,61 +178,66 @@ static int msha_vma_access(struct vm_area_struct *vma, unsigned long addr,
 	struct msha_table *t = &a->view->table;
 	struct msha_translation tr;
 	int done, n;
-	char *at;
 
 	for (done = 0; done < len; done += n) {
 		unsigned long in_page = offset_in_page(addr + done);
 
+		n = min_t(int, len - done, PAGE_SIZE - in_page);
 		if (addr + done >= vma->vm_end ||
 		    !msha_table_lookup(t, addr + done - t->base, &tr) ||
-		    (write && !tr.writable))
+		    (write && !tr.writable) ||
+		    !msha_copy(pfn_to_page(tr.pfn), in_page, buf + done, n,
+			       write))
 			break;
-		n = min_t(int, len - done, PAGE_SIZE - in_page);
-		at = page_address(pfn_to_page(tr.pfn)) + in_page;
-		if (write)
-			memcpy(at, buf + done, n);
-		else
-			memcpy(buf + done, at, n);
 	}
 	return done ?: -EFAULT;
 }
 
 static const struct vm_operations_struct msha_vm_ops = {
-	.open = msha_vma_open,
 	.close = msha_vma_close,
 	.may_split = msha_vma_may_split,
 	.mprotect = msha_vma_mprotect,
 	.fault = msha_vma_fault,
-	.huge_fault = msha_vma_huge_fault,
-	.page_mkwrite = msha_vma_refuse,
-	.pfn_mkwrite = msha_vma_refuse,
 	.access = msha_vma_access,
 };
+
+static bool msha_is_ours(const struct vm_area_struct *vma,
+			 const struct msha_region *r)
+{
+	return vma && vma->vm_start == r->base && vma->vm_ops == &msha_vm_ops;
+}
+
+struct msha_attachment *msha_attach_find(struct msha_region *r,
+					 struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = find_vma(mm, r->base);
+
+	return msha_is_ours(vma, r) ? vma->vm_private_data : NULL;
+}
 
 void msha_attach_move(struct msha_view *v, struct mm_struct *mm)
 {
 	unsigned int to = v->table.current_twin;
-	struct msha_region *r = v->region;
 	struct vm_area_struct *vma;
 	struct msha_attachment *a;
 
 	if (!msha_mmap_write_trylock(mm))
 		return;
-	vma = find_vma(mm, r->base);
-	if (!vma || vma->vm_start != r->base || vma->vm_ops != &msha_vm_ops)
+	vma = find_vma(mm, v->region->base);
+	if (!msha_is_ours(vma, v->region) || msha_vma_has_readers(vma))
 		goto out;
 	a = vma->vm_private_data;
 	if (a->view != v)
 		goto out;
 	vma_start_write(vma);
-	spin_lock(&r->lock);
+	spin_lock(&v->lock);
 	if (a->linked && a->twin != to) {
 		msha_table_move(&v->table, mm, a->twin);
 		v->users[a->twin]--;
 		v->users[to]++;
 		a->twin = to;
 	}
-	spin_unlock(&r->lock);
+	spin_unlock(&v->lock);
 out:
 	mmap_write_unlock(mm);
 }
@@ -248,12 +246,13 @@ static int msha_check_vma(const struct msha_view *v,
 			  const struct vm_area_struct *vma)
 {
 	if (vma->vm_start != v->region->base ||
-	    vma->vm_end - vma->vm_start != MSHA_SLOT_SIZE || vma->vm_pgoff)
+	    vma->vm_end - vma->vm_start != MSHA_WINDOW_SIZE || vma->vm_pgoff)
 		return -EINVAL;
 	/* The core drops VM_SHARED where the file is not open for writing. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
+	/* A leaf can always be read on x86: nothing less can be granted. */
+	if (!(vma->vm_flags & VM_READ) || (vma->vm_flags & VM_EXEC))
 		return -EACCES;
 	if ((vma->vm_flags & VM_WRITE) && !v->writable)
 		return -EACCES;
@@ -278,20 +277,62 @@ static void msha_prepare_vma(struct vm_area_struct *vma,
 
 static int msha_link(struct msha_attachment *a)
 {
-	struct msha_region *r = a->view->region;
+	struct msha_view *v = a->view;
 	int ret;
 
-	spin_lock(&r->lock);
-	ret = r->exported ? msha_table_link(&a->view->table, a->mm) : -ENXIO;
+	spin_lock(&v->lock);
+	ret = msha_table_link(&v->table, a->mm);
 	if (!ret) {
-		a->linked = true;
-		a->twin = a->view->table.current_twin;
-		a->view->users[a->twin]++;
-		list_add_tail(&a->node, &a->view->linked);
-		r->attached++;
-		trace_msharearena_attach(a->view);
+		WRITE_ONCE(a->linked, true);
+		v->was_linked = true;
+		a->twin = v->table.current_twin;
+		v->users[a->twin]++;
+		list_add_tail(&a->node, &v->linked);
+		trace_msharearena_attach(v);
 	}
-	spin_unlock(&r->lock);
+	spin_unlock(&v->lock);
+	return ret;
+}
+
+/* Charge one of the region's places and one of the caller's share. */
+static int msha_charge_attachment(struct msha_attachment *a)
+{
+	struct msha_region *r = a->view->region;
+	int ret, n = atomic_inc_return(&r->attached) - 1;
+
+	ret = msha_region_full(r, n, MSHA_MAX_ATTACHMENTS,
+			       MSHA_OWN_ATTACHMENTS) ? -ENOSPC :
+		msha_quota_charge(MSHA_ATTACHMENTS, 1, &a->quota);
+	if (ret)
+		atomic_dec(&r->attached);
+	return ret;
+}
+
+static int msha_attach(struct msha_attachment *a, struct vm_area_struct *vma)
+{
+	int ret;
+
+	a->decoy = msha_decoy_alloc();
+	if (!a->decoy)
+		return -ENOMEM;
+	ret = mmu_interval_notifier_insert_locked(&a->notifier, a->mm,
+						  vma->vm_start,
+						  MSHA_WINDOW_SIZE,
+						  &msha_notifier_ops);
+	if (ret)
+		goto err_decoy;
+	/*
+	 * Another notifier of this mm in the middle of an invalidation defers
+	 * the insertion. Linked before it is live, the shared table could be
+	 * zapped unannounced; so wait, as drivers/xen/gntdev.c does.
+	 */
+	mmu_interval_read_begin(&a->notifier);
+	ret = msha_link(a);
+	if (!ret)
+		return 0;
+	mmu_interval_notifier_remove(&a->notifier);
+err_decoy:
+	msha_decoy_free(a->decoy);
 	return ret;
 }
 
@@ -310,39 +351,28 @@ int msha_attach_mmap(struct file *file, struct vm_area_struct *vma)
 		v = r->ro;
 	else if (!(vma->vm_flags & VM_WRITE) && v->writable)
 		return -EACCES;
+	if (!READ_ONCE(r->exported))
+		return -ENXIO;
 
 	a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
 	if (!a)
 		return -ENOMEM;
-	kref_init(&a->ref);
 	a->view = v;
 	a->mm = vma->vm_mm;
-	a->decoy = msha_decoy_alloc();
-	ret = -ENOMEM;
-	if (!a->decoy)
-		goto err_free;
-	ret = mmu_interval_notifier_insert_locked(&a->notifier, vma->vm_mm,
-						  vma->vm_start, MSHA_SLOT_SIZE,
-						  &msha_notifier_ops);
+	ret = msha_charge_attachment(a);
 	if (ret)
 		goto err_free;
-	/*
-	 * Another notifier of this mm in the middle of an invalidation defers
-	 * the insertion. Linked before it is live, the shared table could be
-	 * zapped unannounced; so wait, as drivers/xen/gntdev.c does.
-	 */
-	mmu_interval_read_begin(&a->notifier);
-	ret = msha_link(a);
+	ret = msha_attach(a, vma);
 	if (ret)
-		goto err_remove;
+		goto err_charge;
 	msha_region_get(r);
 	msha_prepare_vma(vma, a);
 	return 0;
 
-err_remove:
-	mmu_interval_notifier_remove(&a->notifier);
+err_charge:
+	msha_quota_uncharge(a->quota, MSHA_ATTACHMENTS, 1);
+	atomic_dec(&r->attached);
 err_free:
-	msha_decoy_free(a->decoy);
 	kfree(a);
 	return ret;
 }
@@ -356,7 +386,7 @@ unsigned long msha_attach_get_unmapped_area(struct file *file,
 	struct msha_view *v = file->private_data;
 	unsigned long base = v->region->base;
 
-	if (len != MSHA_SLOT_SIZE || pgoff)
+	if (len != MSHA_WINDOW_SIZE || pgoff)
 		return -EINVAL;
 	if (base + len > TASK_SIZE)
 		return -ENOMEM;
@@ -367,18 +397,4 @@ unsigned long msha_attach_get_unmapped_area(struct file *file,
 	if (find_vma_intersection(current->mm, base, base + len))
 		return -EBUSY;
 	return base;
-}
-
-struct msha_attachment *msha_attach_find(struct msha_region *r,
-					 struct mm_struct *mm)
-{
-	struct msha_attachment *a;
-	struct msha_view *v;
-
-	lockdep_assert_held(&r->lock);
-	msha_for_each_view(v, r)
-		list_for_each_entry(a, &v->linked, node)
-			if (a->mm == mm)
-				return a;
-	return NULL;
 }

@@ -4,22 +4,22 @@
 #define _MSHA_ATTACH_H
 
 #include <linux/fs.h>
-#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
 
+struct msha_quota;
 struct msha_region;
 struct msha_view;
 
 /**
- * struct msha_attachment - one mapping of a view
- * @ref: held by the VMA; a second one would be a copy that must not exist
+ * struct msha_attachment - one mapping of a view; owned by its VMA
  * @notifier: tells when the core is about to touch the mapping; keeps @mm
  * @mm: the process
  * @view: what is linked
- * @linked: the process's P4D entry is a PUD table of @view's; under
- *	region->lock, as are @twin, @node and @promote_pass
+ * @quota: whose share of attachments is charged, NULL if exempt
+ * @linked: the process's P4D entry is a PUD table of @view's; under view->lock,
+ *	as are @twin, @node and @promote_pass; read without it, too
  * @twin: which of the twins
  * @node: in view->linked while @linked
  * @promote_pass: the last promotion pass that tried to move the process
@@ -27,10 +27,10 @@ struct msha_view;
  * @n_rings: rings published through this attachment; under region->lock
  */
 struct msha_attachment {
-	struct kref ref;
 	struct mmu_interval_notifier notifier;
 	struct mm_struct *mm;
 	struct msha_view *view;
+	struct msha_quota *quota;
 	bool linked;
 	unsigned int twin;
 	struct list_head node;
@@ -46,7 +46,7 @@ int msha_attach_mmap(struct file *file, struct vm_area_struct *vma);
  * msha_attach_get_unmapped_area() - answer the region's address or refuse
  *
  * The only guard against the core moving the VMA (mremap) or silently
- * unmapping what lies in the slot.
+ * unmapping what lies in the window.
  */
 unsigned long msha_attach_get_unmapped_area(struct file *file,
 					    unsigned long addr,
@@ -63,14 +63,15 @@ unsigned long msha_attach_get_unmapped_area(struct file *file,
  * entry it has read, holds mmap_lock or the VMA's lock. With both held for
  * write there is none in this process.
  *
- * Context: process context. Does not wait for the process's mmap_lock.
+ * Context: process context. Does nothing where it would have to wait for one
+ * of these locks.
  */
 void msha_attach_move(struct msha_view *v, struct mm_struct *mm);
 
 /**
- * msha_attach_find() - the attachment of a process, or NULL
+ * msha_attach_find() - the attachment of a process to a region, or NULL
  *
- * Context: region->lock, which keeps the answer linked.
+ * Context: the process's mmap_lock, which keeps the answer.
  */
 struct msha_attachment *msha_attach_find(struct msha_region *r,
 					 struct mm_struct *mm);

@@ -5,6 +5,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 
 #include "attach.h"
 #include "region.h"
@@ -27,6 +28,38 @@ static pid_t msha_mm_pid(struct mm_struct *mm)
 	return pid;
 }
 
+/**
+ * struct msha_link - an attached process, as it was when somebody looked
+ * @pid: the process
+ * @entry: frame number that its P4D entry holds
+ * @table: frame number of the PUD table that it should have
+ */
+struct msha_link {
+	pid_t pid;
+	unsigned long entry;
+	unsigned long table;
+};
+
+/* Printing takes too long for a spinlock: collect first. Return: how many. */
+static unsigned int msha_collect_links(struct msha_view *v,
+				       struct msha_link *links)
+{
+	struct msha_attachment *a;
+	unsigned int n = 0;
+
+	spin_lock(&v->lock);
+	list_for_each_entry(a, &v->linked, node) {
+		if (n == MSHA_MAX_ATTACHMENTS)
+			break;
+		links[n].pid = msha_mm_pid(a->mm);
+		links[n].entry = msha_table_linked_pfn(&v->table, a->mm);
+		links[n].table = __pa(v->table.pud[a->twin]) >> PAGE_SHIFT;
+		n++;
+	}
+	spin_unlock(&v->lock);
+	return n;
+}
+
 /*
  * One line an attached process: its pid, the view, the frame number that its
  * P4D entry holds at this moment, and that of the view's PUD table. The first
@@ -35,20 +68,21 @@ static pid_t msha_mm_pid(struct mm_struct *mm)
 static int links_show(struct seq_file *m, void *unused)
 {
 	struct msha_region *r = m->private;
-	struct msha_attachment *a;
+	struct msha_link *links;
 	struct msha_view *v;
+	unsigned int i, n;
 
+	links = kvmalloc_array(MSHA_MAX_ATTACHMENTS, sizeof(*links), GFP_KERNEL);
+	if (!links)
+		return -ENOMEM;
 	seq_puts(m, "pid view p4d_entry_pfn pud_table_pfn\n");
-	spin_lock(&r->lock);
 	msha_for_each_view(v, r) {
-		list_for_each_entry(a, &v->linked, node) {
-			seq_printf(m, "%d %s 0x%lx 0x%lx\n", msha_mm_pid(a->mm),
-				   v->name,
-				   msha_table_linked_pfn(&v->table, a->mm),
-				   __pa(v->table.pud[a->twin]) >> PAGE_SHIFT);
-		}
+		n = msha_collect_links(v, links);
+		for (i = 0; i < n; i++)
+			seq_printf(m, "%d %s 0x%lx 0x%lx\n", links[i].pid,
+				   v->name, links[i].entry, links[i].table);
 	}
-	spin_unlock(&r->lock);
+	kvfree(links);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(links);
@@ -76,7 +110,7 @@ static void msha_count_gib(const struct msha_table *t, unsigned int i,
 
 	*pages = 0;
 	*writable = 0;
-	for (; offset < end; offset += t->page_size) {
+	for (; offset < end; offset = round_down(offset, tr.size) + tr.size) {
 		if (msha_table_lookup(t, offset, &tr)) {
 			*pages += 1;
 			*writable += tr.writable;
@@ -127,7 +161,11 @@ DEFINE_SHOW_ATTRIBUTE(tables);
 
 void msha_debugfs_add(struct msha_region *r)
 {
-	r->debugfs = debugfs_create_dir(r->name, msha_debugfs_root);
+	char name[2 * sizeof(r->base) + 1];
+
+	/* Not by its name, which another region can have after an unlink. */
+	snprintf(name, sizeof(name), "%lx", r->base);
+	r->debugfs = debugfs_create_dir(name, msha_debugfs_root);
 	debugfs_create_file("links", 0400, r->debugfs, r, &links_fops);
 	debugfs_create_file("tables", 0400, r->debugfs, r, &tables_fops);
 }
@@ -135,7 +173,6 @@ void msha_debugfs_add(struct msha_region *r)
 void msha_debugfs_del(struct msha_region *r)
 {
 	debugfs_remove(r->debugfs);
-	r->debugfs = NULL;
 }
 
 void msha_debugfs_init(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* /sys/kernel/debug/msharearena/REGION/: what only root should see. */
+/* /sys/kernel/debug/msharearena/ADDRESS/: what only root should see. */
 #ifndef _MSHA_DEBUGFS_H
 #define _MSHA_DEBUGFS_H
 

@@ -14,7 +14,11 @@
 #include "pin.h"
 #include "quota.h"
 
-/* Charge the user, not the process: the pages outlive it. */
+/*
+ * Charge the user, not the process: the pages outlive it. As for all memory
+ * that the kernel pins for users, each uid has a limit of its own, also those
+ * of a user namespace; the quota of bytes is the namespace owner's too.
+ */
 static int msha_charge_locked(struct msha_charge *charge)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
@@ -33,7 +37,7 @@ static int msha_charge_locked(struct msha_charge *charge)
 
 static void msha_uncharge(struct msha_charge *charge)
 {
-	msha_quota_uncharge(charge->quota, 0, charge->bytes);
+	msha_quota_uncharge(charge->quota, MSHA_BYTES, charge->bytes);
 	if (!charge->user)
 		return;
 	atomic_long_sub(charge->bytes >> PAGE_SHIFT, &charge->user->locked_vm);
@@ -46,7 +50,7 @@ static int msha_charge(struct msha_charge *charge)
 
 	if (ret)
 		return ret;
-	ret = msha_quota_charge(0, charge->bytes, &charge->quota);
+	ret = msha_quota_charge(MSHA_BYTES, charge->bytes, &charge->quota);
 	if (ret)
 		msha_uncharge(charge);
 	return ret;
@@ -73,7 +77,7 @@ static int msha_donor_check_vma(struct vm_area_struct *vma,
 	return vma->vm_flags & VM_WRITE ? 0 : -EACCES;
 }
 
-/* The VMA said so, under a lock that is still held. */
+/* The VMA was checked under mmap_lock, which is still held: always true. */
 static bool msha_donor_page_ok(struct page *page, unsigned long page_size)
 {
 	struct folio *folio = page_folio(page);
@@ -122,13 +126,17 @@ static int msha_donor_pin_some(struct msha_chunk *c, unsigned long addr)
 	if (c->page_size == PAGE_SIZE)
 		n = min3(c->n - c->pinned, (unsigned long)MSHA_PIN_BATCH,
 			 (vma->vm_end - addr) / PAGE_SIZE);
-	/* Whoever would bring a missing page waits for the lock we hold. */
+	/* The handler that brings a missing page waits for the lock we hold. */
 	if (userfaultfd_armed(vma))
 		flags |= FOLL_NOFAULT;
 	pinned = pin_user_pages(addr, n, flags, &c->pages[c->pinned]);
-	if (pinned <= 0)
-		return pinned ?: -EFAULT;
-	return msha_donor_keep(c, pinned);
+	if (pinned > 0)
+		return msha_donor_keep(c, pinned);
+	/* The mapping is there and writable: it is the pool that is empty. */
+	if (pinned == -EFAULT && c->page_size != PAGE_SIZE &&
+	    !(flags & FOLL_NOFAULT))
+		return -ENOMEM;
+	return pinned ?: -EFAULT;
 }
 
 static int msha_donor_pin_all(struct msha_chunk *c, unsigned long addr)
@@ -143,7 +151,7 @@ static int msha_donor_pin_all(struct msha_chunk *c, unsigned long addr)
 		mmap_read_unlock(current->mm);
 		if (ret)
 			return ret;
-		/* Only a kill: whoever is interrupted often must get there too. */
+		/* Only a kill: a caller that is interrupted often gets there, too. */
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -159,7 +167,7 @@ struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 	struct msha_chunk *c;
 	int ret;
 
-	/* First: who may not have the memory is not given an array for it. */
+	/* Charge before allocating: the array grows with the request. */
 	ret = msha_charge(&charge);
 	if (ret)
 		return ERR_PTR(ret);
@@ -168,7 +176,6 @@ struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 		msha_uncharge(&charge);
 		return ERR_PTR(-ENOMEM);
 	}
-	INIT_LIST_HEAD(&c->node);
 	c->charge = charge;
 	c->n = n;
 	c->page_size = page_size;
@@ -182,12 +189,20 @@ struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 
 void msha_donor_unpin(struct msha_chunk *c)
 {
-	unsigned long i;
+	unsigned long i, n;
 
 	/* Also after a failure half way. */
-	for (i = 0; i < c->pinned; i++) {
-		msha_pin_del(c->pages[i]);
-		unpin_user_page(c->pages[i]);
+	for (i = 0; i < c->pinned; i += n) {
+		struct page **pages = &c->pages[i];
+
+		for (n = 0; n < MSHA_PIN_BATCH && i + n < c->pinned; n++)
+			msha_pin_del(pages[n]);
+		/*
+		 * Dirty, since others may have written through the region while
+		 * the donor's own page-table entry, which reclaim asks, stayed
+		 * clean.
+		 */
+		unpin_user_pages_dirty_lock(pages, n, true);
 		cond_resched();
 	}
 	msha_uncharge(&c->charge);

@@ -53,8 +53,7 @@ struct msha_chunk {
  * private memory. One pin a page.
  *
  * Context: process context, takes the caller's mmap_lock.
- * Return: a chunk, or ERR_PTR of -EINTR, -EFAULT, -EACCES, -EOPNOTSUPP,
- * -EDQUOT, -ENOMEM.
+ * Return: a chunk, or ERR_PTR: the errors of MSHAREARENA_EXPORT.
  */
 struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 				  unsigned long page_size);

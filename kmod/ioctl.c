@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "ioctl.h"
 
+#include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/log2.h>
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
 
-#include "name.h"
-#include "quiesce.h"
+#include "file.h"
 #include "region.h"
 #include "ring.h"
-#include "slot.h"
+#include "window.h"
 
 /* Kernel copy of any command's structure. All begin with size and flags. */
 union msha_args {
@@ -19,201 +20,223 @@ union msha_args {
 	};
 	struct msharearena_info info;
 	struct msharearena_create create;
+	struct msharearena_region region;
 	struct msharearena_unlink unlink;
 	struct msharearena_view view;
-	struct msharearena_region region;
 	struct msharearena_export export;
+	struct msharearena_busy busy;
 	struct msharearena_publish publish;
+	struct msharearena_withdraw withdraw;
 	struct msharearena_take take;
-	struct msharearena_quiesce quiesce;
 };
 
 /* Which open files a command works on. */
 enum msha_need {
+	MSHA_CONTROL,	/* the control device; all others: a region's */
 	MSHA_ANY,
 	MSHA_WRITABLE,	/* a view with a writable range, open for writing */
 	MSHA_RW,	/* the rw view, open for writing */
 };
 
 /**
- * struct msha_command - one row of a dispatch table
+ * struct msha_command - one row of the dispatch table
  * @cmd: ioctl number
  * @size: bytes of the structure as this module knows it
  * @min_size: bytes of its first version
+ * @flags: those that are known
  * @need: what the file has to be
- * @replies: the copy goes back to the caller; handlers of others write what
- *	they have to say themselves, before it is too late to fail
- * @handler: acts on the checked copy
+ * @replies: the copy goes back to the caller
+ * @handler: acts on the checked copy; if it returns a descriptor, nothing may
+ *	fail afterwards
  */
 struct msha_command {
 	unsigned int cmd;
 	size_t size;
 	size_t min_size;
+	u32 flags;
 	enum msha_need need;
 	bool replies;
-	int (*handler)(struct file *file, union msha_args *a,
-		       void __user *uarg);
+	int (*handler)(struct file *file, union msha_args *a);
 };
 
-static int msha_do_info(struct file *file, union msha_args *a,
-			void __user *uarg)
+static struct msha_view *msha_view_of(struct file *file)
+{
+	return file->private_data;
+}
+
+static int msha_do_info(struct file *file, union msha_args *a)
 {
 	struct msharearena_info *info = &a->info;
 
 	if (info->reserved)
 		return -EINVAL;
 	info->api_version = MSHAREARENA_API_VERSION;
-	info->features = 0;
 	info->page_sizes = msha_page_sizes();
-	info->slot_size = MSHAREARENA_SLOT_SIZE;
+	info->window_size = MSHAREARENA_WINDOW_SIZE;
 	return 0;
 }
 
-static int msha_do_create(struct file *file, union msha_args *a,
-			  void __user *uarg)
+/* Without a node there is no mode. */
+static bool msha_node_ok(u32 flags, u32 mode)
 {
-	struct msharearena_create __user *uc = uarg;
-	struct msharearena_create *c = &a->create;
-	struct msha_region *r;
-	int ret = 0;
+	return !(mode & ~0666) && !(mode && (flags & MSHAREARENA_NO_NODE));
+}
 
-	if (c->reserved || (c->mode & ~0666) ||
+static int msha_check_create(const struct msharearena_create *c)
+{
+	if (c->reserved || !msha_node_ok(c->flags, c->mode) ||
 	    !msha_name_ok(c->name, sizeof(c->name)))
 		return -EINVAL;
-	if (c->page_size != MSHAREARENA_PAGE_4K &&
-	    c->page_size != MSHAREARENA_PAGE_2M &&
-	    c->page_size != MSHAREARENA_PAGE_1G)
+	if (!is_power_of_2(c->page_size) ||
+	    !(c->page_size & (MSHAREARENA_PAGE_4K | MSHAREARENA_PAGE_2M |
+			      MSHAREARENA_PAGE_1G)))
 		return -EINVAL;
 	if (!(msha_page_sizes() & c->page_size))
 		return -EOPNOTSUPP;
-	if (!c->length || c->length > MSHAREARENA_SLOT_SIZE ||
+	if (!c->length || c->length > MSHAREARENA_WINDOW_SIZE ||
 	    (c->length & (c->page_size - 1)))
 		return -EINVAL;
-	if (!msha_slot_valid(c->addr))
-		return -EINVAL;
-	r = msha_region_create(c);
+	return msha_window_valid(c->addr) ? 0 : -EINVAL;
+}
+
+/* If the file cannot be made, the name and the nodes are removed again. */
+static struct file *msha_create_file(const struct msharearena_create *c)
+{
+	struct msha_region *r = msha_region_create(c);
+	struct file *file;
+
 	if (IS_ERR(r))
-		return PTR_ERR(r);
-	/* Nobody must be left with a region that he was told he hasn't got. */
-	if (put_user((u64)r->base, &uc->addr)) {
+		return ERR_CAST(r);
+	file = msha_file_new(r->rw, true);
+	if (IS_ERR(file))
 		msha_region_remove(r);
-		ret = -EFAULT;
-	}
 	msha_region_put(r);
-	return ret;
+	return file;
 }
 
-static int msha_do_unlink(struct file *file, union msha_args *a,
-			  void __user *uarg)
+/* Give @file, which may be an ERR_PTR, the number that was kept for it. */
+static int msha_answer(int fd, struct file *file)
 {
-	if (!msha_name_ok(a->unlink.name, sizeof(a->unlink.name)))
-		return -EINVAL;
-	return msha_region_unlink(a->unlink.name);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
 }
 
-static int msha_do_add_view(struct file *file, union msha_args *a,
-			    void __user *uarg)
+static int msha_do_create(struct file *file, union msha_args *a)
 {
-	const struct msharearena_view *c = &a->view;
+	int fd, ret = msha_check_create(&a->create);
 
-	if ((c->mode & ~0666) || !msha_name_ok(c->name, sizeof(c->name)) ||
-	    !msha_name_ok(c->view, sizeof(c->view)))
-		return -EINVAL;
-	return msha_region_add_view(c);
+	if (ret)
+		return ret;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	return fd < 0 ? fd : msha_answer(fd, msha_create_file(&a->create));
 }
 
-static int msha_do_region(struct file *file, union msha_args *a,
-			  void __user *uarg)
+static int msha_do_next_region(struct file *file, union msha_args *a)
 {
-	struct msha_view *v = file->private_data;
-	struct msha_region *r = v->region;
-	struct msharearena_region *out = &a->region;
+	struct msha_region *r = msha_window_next(a->region.addr);
 
-	out->flags = (READ_ONCE(r->named) ? 0 : MSHAREARENA_REGION_UNLINKED) |
-		     (v->writable ? 0 : MSHAREARENA_REGION_READONLY);
-	out->addr = r->base;
-	out->length = r->length;
-	out->page_size = r->page_size;
-	out->table_bytes = msha_region_table_bytes(r);
-	spin_lock(&r->lock);
-	out->exported = r->exported;
-	out->attached = r->attached;
-	out->demotions = r->demotions;
-	out->promotions = r->promotions;
-	spin_unlock(&r->lock);
-	strscpy_pad(out->name, r->name, sizeof(out->name));
-	strscpy_pad(out->view, v->name, sizeof(out->view));
+	if (!r)
+		return -ENOENT;
+	msha_region_describe(r, &a->region);
+	memset(a->region.view, 0, sizeof(a->region.view));
+	msha_region_put(r);
 	return 0;
 }
 
-static int msha_do_export(struct file *file, union msha_args *a,
-			  void __user *uarg)
+static int msha_do_region(struct file *file, union msha_args *a)
 {
-	struct msha_view *v = file->private_data;
+	struct msha_view *v = msha_view_of(file);
 
-	return msha_region_export(v->region, &a->export);
+	msha_region_describe(v->region, &a->region);
+	if (!v->writable)
+		a->region.status |= MSHAREARENA_REGION_READONLY;
+	strscpy_pad(a->region.view, v->name, sizeof(a->region.view));
+	return 0;
 }
 
-static int msha_do_publish(struct file *file, union msha_args *a,
-			   void __user *uarg)
+static int msha_do_unlink(struct file *file, union msha_args *a)
 {
-	struct msha_view *v = file->private_data;
-
-	return msha_ring_publish(v->region, &a->publish);
+	return msha_region_unlink(msha_view_of(file)->region);
 }
 
-static int msha_do_take(struct file *file, union msha_args *a,
-			void __user *uarg)
+static int msha_do_add_view(struct file *file, union msha_args *a)
 {
-	struct msharearena_take __user *ut = uarg;
-	struct msha_view *v = file->private_data;
+	int fd;
 
+	if (!msha_node_ok(a->view.flags, a->view.mode) ||
+	    !msha_name_ok(a->view.view, sizeof(a->view.view)))
+		return -EINVAL;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	return msha_answer(fd, msha_region_add_view(msha_view_of(file)->region,
+						    &a->view));
+}
+
+static int msha_do_export(struct file *file, union msha_args *a)
+{
+	return msha_region_export(msha_view_of(file)->region, &a->export);
+}
+
+static int msha_do_busy(struct file *file, union msha_args *a)
+{
+	if ((a->busy.flags & MSHAREARENA_BUSY_DRAIN) &&
+	    !msha_file_is_writable(file))
+		return -EACCES;
+	return msha_region_busy(msha_view_of(file)->region, &a->busy);
+}
+
+static int msha_do_publish(struct file *file, union msha_args *a)
+{
+	return msha_ring_publish(msha_view_of(file)->region, &a->publish);
+}
+
+static int msha_do_withdraw(struct file *file, union msha_args *a)
+{
+	return msha_ring_withdraw(msha_view_of(file)->region, &a->withdraw);
+}
+
+static int msha_do_take(struct file *file, union msha_args *a)
+{
 	if (a->take.reserved)
 		return -EINVAL;
-	return msha_ring_take(v->region, &a->take, &ut->ring_fd);
+	return msha_ring_take(msha_view_of(file)->region, &a->take);
 }
 
-static int msha_do_quiesce(struct file *file, union msha_args *a,
-			   void __user *uarg)
-{
-	struct msharearena_quiesce __user *uq = uarg;
-	struct msha_view *v = file->private_data;
-	int ret;
-
-	if (a->quiesce.reserved)
-		return -EINVAL;
-	ret = msha_quiesce(v->region, &a->quiesce);
-	if (ret && ret != -EAGAIN && ret != -ETIMEDOUT)
-		return ret;
-	if (put_user(a->quiesce.busy, &uq->busy) ||
-	    put_user(a->quiesce.first_busy, &uq->first_busy))
-		return -EFAULT;
-	return ret;
-}
-
-#define MSHA_CMD(_nr, _member, _last, _need, _replies, _handler)	\
+#define MSHA_CMD(_nr, _member, _last, _flags, _need, _replies, _handler) \
 	{								\
 		.cmd = MSHAREARENA_##_nr,				\
 		.size = sizeof_field(union msha_args, _member),		\
 		.min_size = offsetofend(union msha_args, _member._last),\
+		.flags = _flags,					\
 		.need = _need,						\
 		.replies = _replies,					\
 		.handler = _handler,					\
 	}
 
-static const struct msha_command msha_control_commands[] = {
-	MSHA_CMD(GET_INFO, info, slot_size, MSHA_ANY, true, msha_do_info),
-	MSHA_CMD(CREATE, create, name, MSHA_ANY, false, msha_do_create),
-	MSHA_CMD(UNLINK, unlink, name, MSHA_ANY, false, msha_do_unlink),
-	MSHA_CMD(ADD_VIEW, view, view, MSHA_ANY, false, msha_do_add_view),
-};
-
-static const struct msha_command msha_view_commands[] = {
-	MSHA_CMD(GET_REGION, region, name, MSHA_ANY, true, msha_do_region),
-	MSHA_CMD(EXPORT, export, offset, MSHA_RW, false, msha_do_export),
-	MSHA_CMD(PUBLISH, publish, tag, MSHA_WRITABLE, false, msha_do_publish),
-	MSHA_CMD(TAKE, take, reserved, MSHA_WRITABLE, false, msha_do_take),
-	MSHA_CMD(QUIESCE, quiesce, first_busy, MSHA_ANY, false, msha_do_quiesce),
+static const struct msha_command msha_commands[] = {
+	MSHA_CMD(GET_INFO, info, window_size, 0, MSHA_CONTROL, true,
+		 msha_do_info),
+	MSHA_CMD(CREATE, create, name, MSHAREARENA_NO_NODE, MSHA_CONTROL, false,
+		 msha_do_create),
+	MSHA_CMD(NEXT_REGION, region, view, 0, MSHA_CONTROL, true,
+		 msha_do_next_region),
+	MSHA_CMD(GET_REGION, region, view, 0, MSHA_ANY, true, msha_do_region),
+	MSHA_CMD(UNLINK, unlink, flags, 0, MSHA_ANY, false, msha_do_unlink),
+	MSHA_CMD(ADD_VIEW, view, view, MSHAREARENA_NO_NODE, MSHA_RW, false,
+		 msha_do_add_view),
+	MSHA_CMD(EXPORT, export, offset, 0, MSHA_RW, false, msha_do_export),
+	MSHA_CMD(GET_BUSY, busy, first_busy, MSHAREARENA_BUSY_DRAIN, MSHA_ANY,
+		 true, msha_do_busy),
+	MSHA_CMD(PUBLISH, publish, tag, 0, MSHA_WRITABLE, false,
+		 msha_do_publish),
+	MSHA_CMD(WITHDRAW, withdraw, tag, 0, MSHA_WRITABLE, false,
+		 msha_do_withdraw),
+	MSHA_CMD(TAKE, take, tag, 0, MSHA_WRITABLE, false, msha_do_take),
 };
 
 static int msha_call(const struct msha_command *cmd, struct file *file,
@@ -235,9 +258,9 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 		return ret;
 	/* The size may have been changed since it was read. */
 	a.size = size;
-	if (a.flags)
+	if (a.flags & ~cmd->flags)
 		return -EINVAL;
-	ret = cmd->handler(file, &a, uarg);
+	ret = cmd->handler(file, &a);
 	if (ret || !cmd->replies)
 		return ret;
 	if (copy_to_user(uarg, &a, min_t(size_t, size, cmd->size)))
@@ -245,39 +268,18 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 	return 0;
 }
 
-static const struct msha_command *
-msha_command_find(const struct msha_command *table, size_t n, unsigned int cmd)
+long msha_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	size_t i;
+	bool control = file->f_op != &msha_file_ops;
+	const struct msha_command *c = msha_commands;
 
-	for (i = 0; i < n; i++)
-		if (table[i].cmd == cmd)
-			return &table[i];
-	return NULL;
-}
-
-long msha_control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	const struct msha_command *c;
-
-	c = msha_command_find(msha_control_commands,
-			      ARRAY_SIZE(msha_control_commands), cmd);
-	return c ? msha_call(c, file, (void __user *)arg) : -ENOTTY;
-}
-
-long msha_view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	const struct msha_view *v = file->private_data;
-	const struct msha_command *c;
-
-	c = msha_command_find(msha_view_commands,
-			      ARRAY_SIZE(msha_view_commands), cmd);
-	if (!c)
-		return -ENOTTY;
-	if (c->need != MSHA_ANY &&
-	    (!v->writable || !(file->f_mode & FMODE_WRITE)))
+	while (c->cmd != cmd || (c->need == MSHA_CONTROL) != control)
+		if (++c == msha_commands + ARRAY_SIZE(msha_commands))
+			return -ENOTTY;
+	if (c->need >= MSHA_WRITABLE && !msha_file_is_writable(file))
 		return -EACCES;
-	if (c->need == MSHA_RW && v != v->region->rw)
+	if (c->need == MSHA_RW &&
+	    msha_view_of(file) != msha_view_of(file)->region->rw)
 		return -EACCES;
 	return msha_call(c, file, (void __user *)arg);
 }

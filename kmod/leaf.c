@@ -10,26 +10,46 @@
 #include "attach.h"
 #include "region.h"
 #include "trace.h"
+#include "window.h"
 
+static struct workqueue_struct *msha_leaf_wq;
 static unsigned int msha_promote_delay_ms = 250;
-module_param_named(promote_delay_ms, msha_promote_delay_ms, uint, 0644);
+
+/* Run every region's promotion once, so that it picks up the new delay. */
+static int msha_set_promote_delay(const char *value,
+				  const struct kernel_param *param)
+{
+	int ret = param_set_uint(value, param);
+	struct msha_region *r;
+	unsigned long addr = 0;
+
+	/* Before the module is initialised there is nothing to wake. */
+	while (!ret && msha_leaf_wq && (r = msha_window_next(addr))) {
+		addr = r->base;
+		mod_delayed_work(msha_leaf_wq, &r->promote, 0);
+		msha_region_put(r);
+	}
+	return ret;
+}
+
+static const struct kernel_param_ops msha_promote_delay_ops = {
+	.set = msha_set_promote_delay,
+	.get = param_get_uint,
+};
+module_param_cb(promote_delay_ms, &msha_promote_delay_ops,
+		&msha_promote_delay_ms, 0644);
+__MODULE_PARM_TYPE(promote_delay_ms, "uint");
 MODULE_PARM_DESC(promote_delay_ms,
 		 "quiet time after which 2 MiB leaves become a 1 GiB leaf again, 0 for never (default 250)");
 
-static struct workqueue_struct *msha_leaf_wq;
-
-/*
- * Jiffies until leaves may come back, 0 if they may, or when to look again: the
- * parameter can change while they wait, and be 0 for never.
- */
-static unsigned long msha_leaf_wait(const struct msha_region *r)
+/* When leaves may come back, if nothing is demoted until then. */
+static void msha_leaf_schedule(struct msha_region *r)
 {
 	unsigned int delay = READ_ONCE(msha_promote_delay_ms);
-	long left = READ_ONCE(r->demoted_at) + msecs_to_jiffies(delay) - jiffies;
 
-	if (!delay)
-		return HZ;
-	return clamp(left, 0L, (long)HZ);
+	if (delay)
+		queue_delayed_work(msha_leaf_wq, &r->promote,
+				   msecs_to_jiffies(delay));
 }
 
 /*
@@ -45,26 +65,27 @@ static unsigned long msha_leaf_wait(const struct msha_region *r)
  */
 void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 {
-	struct msha_table *t = &a->view->table;
-	struct msha_region *r = a->view->region;
+	struct msha_view *v = a->view;
+	struct msha_table *t = &v->table;
 	struct msha_attachment *other;
 
-	spin_lock(&r->lock);
+	spin_lock(&v->lock);
 	if (a->linked && msha_table_is_leaf(t, a->twin, i)) {
-		r->demotions++;
+		WRITE_ONCE(v->demotions, v->demotions + 1);
 		t->demoted[a->twin]++;
-		trace_msharearena_demote(a->view, i);
+		trace_msharearena_demote(v, i);
 	}
 	while (a->linked && msha_table_is_leaf(t, a->twin, i)) {
 		msha_table_use_shadow(t, a->twin, i);
-		list_for_each_entry(other, &a->view->linked, node) {
+		list_for_each_entry(other, &v->linked, node) {
 			spin_lock(&other->mm->page_table_lock);
 			spin_unlock(&other->mm->page_table_lock);
 		}
 	}
-	WRITE_ONCE(r->demoted_at, jiffies);
-	queue_delayed_work(msha_leaf_wq, &r->promote, msha_leaf_wait(r));
-	spin_unlock(&r->lock);
+	spin_unlock(&v->lock);
+	WRITE_ONCE(v->region->demoted_at, jiffies);
+	WRITE_ONCE(v->region->retry_ms, MSHA_RETRY_FIRST_MS);
+	msha_leaf_schedule(v->region);
 }
 
 /*
@@ -73,11 +94,10 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
  */
 static struct mm_struct *msha_leaf_next(struct msha_view *v, unsigned long pass)
 {
-	struct msha_region *r = v->region;
 	struct mm_struct *mm = NULL;
 	struct msha_attachment *a;
 
-	spin_lock(&r->lock);
+	spin_lock(&v->lock);
 	while (!mm && v->users[!v->table.current_twin]) {
 		a = list_first_entry(&v->linked, struct msha_attachment, node);
 		if (a->promote_pass == pass)
@@ -87,7 +107,7 @@ static struct mm_struct *msha_leaf_next(struct msha_view *v, unsigned long pass)
 		if (a->twin != v->table.current_twin && mmget_not_zero(a->mm))
 			mm = a->mm;
 	}
-	spin_unlock(&r->lock);
+	spin_unlock(&v->lock);
 	return mm;
 }
 
@@ -100,30 +120,29 @@ static bool msha_leaf_begin(struct msha_view *v)
 	struct msha_table *t = &v->table;
 	bool needed;
 
-	spin_lock(&v->region->lock);
+	spin_lock(&v->lock);
 	if (t->demoted[t->current_twin] && !t->demoted[!t->current_twin])
 		t->current_twin = !t->current_twin;
 	needed = t->demoted[!t->current_twin];
-	spin_unlock(&v->region->lock);
+	spin_unlock(&v->lock);
 	return needed;
 }
 
 /* End: mend the twin that nobody is linked to. Return: is there more to do? */
 static bool msha_leaf_end(struct msha_view *v)
 {
-	struct msha_region *r = v->region;
 	struct msha_table *t = &v->table;
 	unsigned int n = 0;
 	bool more;
 
-	spin_lock(&r->lock);
+	spin_lock(&v->lock);
 	if (!v->users[!t->current_twin])
 		n = msha_table_restore(t, !t->current_twin);
-	r->promotions += n;
+	WRITE_ONCE(v->promotions, v->promotions + n);
 	more = t->demoted[0] || t->demoted[1];
 	if (n)
 		trace_msharearena_promote(v, n);
-	spin_unlock(&r->lock);
+	spin_unlock(&v->lock);
 	return more;
 }
 
@@ -147,20 +166,28 @@ void msha_leaf_promote(struct work_struct *work)
 {
 	struct msha_region *r = container_of(to_delayed_work(work),
 					     struct msha_region, promote);
-	unsigned long wait = msha_leaf_wait(r);
+	unsigned int retry_ms = READ_ONCE(r->retry_ms);
+	unsigned long delay = msecs_to_jiffies(READ_ONCE(msha_promote_delay_ms));
+	unsigned long due = READ_ONCE(r->demoted_at) + delay, now = jiffies;
 	struct msha_view *v;
 	bool more = false;
 
-	if (wait) {
-		queue_delayed_work(msha_leaf_wq, &r->promote, wait);
+	/* Promotion is off. Writing the parameter queues the work again. */
+	if (!delay)
+		return;
+	if (time_before(now, due)) {
+		queue_delayed_work(msha_leaf_wq, &r->promote, due - now);
 		return;
 	}
 	msha_for_each_view(v, r)
 		more |= msha_leaf_promote_view(v);
-	/* Does nothing if a demotion has queued it, for later, already. */
-	if (more)
-		queue_delayed_work(msha_leaf_wq, &r->promote,
-				   msecs_to_jiffies(MSHA_PROMOTE_RETRY_MS));
+	if (!more)
+		return;
+	/* Does nothing if a demotion has queued it already. */
+	queue_delayed_work(msha_leaf_wq, &r->promote,
+			   msecs_to_jiffies(retry_ms));
+	WRITE_ONCE(r->retry_ms, min_t(unsigned int, retry_ms * 2,
+				      MSHA_RETRY_LAST_MS));
 }
 
 int msha_leaf_init(void)

@@ -16,7 +16,7 @@ struct work_struct;
  * when it returns there is no leaf for it to find. The translation stays the
  * same all the time.
  *
- * Context: atomic or not, takes region->lock.
+ * Context: atomic or not, takes view->lock.
  */
 void msha_leaf_demote(struct msha_attachment *a, unsigned int i);
 
@@ -24,7 +24,8 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i);
  * msha_leaf_promote() - region->promote: bring back leaves that were demoted
  *
  * It runs once no leaf was demoted for promote_delay_ms, a parameter of the
- * module's, and again as long as some process could not be moved.
+ * module's, and again, after growing pauses, as long as some process could not
+ * be moved.
  */
 void msha_leaf_promote(struct work_struct *work);
 

@@ -1,34 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Every bound of the module, with its unit. */
+/* Every bound of the module, with its unit. msharearena(4) explains them. */
 #ifndef _MSHA_LIMITS_H
 #define _MSHA_LIMITS_H
 
 #include <linux/pgtable.h>
-#include <linux/sizes.h>
 
 /*
- * A slot is what one P4D entry maps. The slots below 2^47 are user space with
- * 4- and 5-level paging alike. Those between FIRST and LAST are the ones the
- * module chooses from: above what address sanitizers shadow, below where the
- * kernel puts executables, libraries and stacks.
+ * A window is what one P4D entry maps. The windows below 2^47 are user space
+ * with 4- and 5-level paging alike. Those between FIRST and LAST are the ones
+ * the module chooses from: above what address sanitizers shadow, below where
+ * the kernel puts executables, libraries and stacks.
  */
-enum msha_slots {
-	MSHA_SLOT_COUNT = 256,		/* slots in 2^47 bytes */
-	MSHA_SLOT_FIRST = 64,		/* 0x200000000000 */
-	MSHA_SLOT_LAST = 159,		/* 0x4f8000000000 */
+enum msha_windows {
+	MSHA_WINDOW_COUNT = 256,	/* windows in 2^47 bytes */
+	MSHA_WINDOW_FIRST = 64,		/* 0x200000000000 */
+	MSHA_WINDOW_LAST = 159,		/* 0x4f8000000000 */
 };
 
-#define MSHA_SLOT_SIZE		P4D_SIZE
-#define MSHA_SLOT_MASK		P4D_MASK
+#define MSHA_WINDOW_SIZE	P4D_SIZE
+#define MSHA_WINDOW_MASK	P4D_MASK
 
+/*
+ * Of the MSHA_MAX_* places in a region, the last MSHA_OWN_* are reserved for its
+ * owner and CAP_SYS_RESOURCE, so that other users cannot exhaust them.
+ */
 enum msha_limits {
-	MSHA_MAX_MINORS = 1 << 20,	/* device nodes, one a view, until unload */
+	MSHA_MAX_MINORS = 1 << 20,	/* device nodes, one a view */
 	MSHA_MAX_VIEWS = 64,		/* views of one region */
-	MSHA_MAX_RINGS = 256,		/* rings published by one attachment */
+	MSHA_MAX_CHUNKS = 65536,	/* exports to one region */
+	MSHA_OWN_CHUNKS = 4096,
+	MSHA_MAX_ATTACHMENTS = 4096,	/* attachments of one region */
+	MSHA_OWN_ATTACHMENTS = 1024,
+	MSHA_USER_ATTACHMENTS = 2048,	/* attachments of one user */
+	MSHA_MAX_RINGS = 1024,		/* rings that wait in one region */
+	MSHA_OWN_RINGS = 256,
+	MSHA_USER_RINGS = 512,		/* rings of one user that wait */
+	MSHA_ATTACHMENT_RINGS = 256,	/* rings of one attachment that wait */
+	MSHA_RING_COPIES = 16,		/* of them, copies of one ring */
 	MSHA_PIN_BATCH = 512,		/* 4 KiB pages pinned in one go */
-	MSHA_POLL_FIRST_MS = 1,		/* quiesce: between two looks, */
-	MSHA_POLL_LAST_MS = 50,		/* doubling up to this */
-	MSHA_PROMOTE_RETRY_MS = 50,	/* promotion: after a busy process */
+	MSHA_PIN_LOOKS = 64,		/* at counters that keep changing */
+	MSHA_RETRY_FIRST_MS = 50,	/* promotion: after a busy process, */
+	MSHA_RETRY_LAST_MS = 500,	/* doubling up to this */
 };
 
 #endif /* _MSHA_LIMITS_H */

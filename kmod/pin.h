@@ -26,22 +26,27 @@ void msha_pin_del(struct page *page);
  * msha_pin_busy() - does the page's folio have references that are not ours?
  * @page: a page that is pinned by the module
  *
- * References of mappings, of the page cache, of the swap cache and of the LRU
- * machinery are not counted: they are no use of the contents.
+ * References of mappings, of the page cache and of the swap cache are not
+ * counted: they are no use of the contents. That of a CPU's batch, in which a
+ * small folio waits to be put on an LRU list, is, since nothing tells it from a
+ * user's.
  *
- * Context: any. What the last user did to the contents is visible to whoever
- * got false.
+ * Context: any. What the last user did to the contents is visible to a caller
+ * that got false.
  */
 bool msha_pin_busy(struct page *page);
 
 /**
- * msha_pin_settle() - let small folios get to their places on the LRU lists
+ * msha_pin_drain() - let small folios get to their places on the LRU lists
  *
- * On their way they wait in batches of the CPUs', for as long as it takes to
- * fill one, each with a reference that nothing tells from a user's.
+ * Asks each CPU to do it soon, and does not wait: a CPU may be kept from it for
+ * as long as it runs real-time tasks.
  *
- * Context: process context, sleeps.
+ * Context: process context.
  */
-void msha_pin_settle(void);
+void msha_pin_drain(void);
+
+void msha_pin_init(void);
+void msha_pin_exit(void);
 
 #endif /* _MSHA_PIN_H */

@@ -3,11 +3,14 @@
 
 #include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/list.h>
+#include <linux/hashtable.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/user_namespace.h>
+
+#include "limits.h"
 
 static unsigned int msha_user_regions = 64;
 module_param_named(user_regions, msha_user_regions, uint, 0644);
@@ -20,96 +23,121 @@ MODULE_PARM_DESC(user_mbytes,
 		 "MiB of memory that one user may export, 0 for no limit (default 0)");
 
 /**
- * struct msha_quota - what a user has; exists while that is not nothing
+ * struct msha_quota - what a user has
  * @node: in msha_quotas
+ * @ref: charges that were not given back
  * @uid: the user
- * @users: charges that were not given back
- * @regions: regions
- * @bytes: exported bytes
+ * @used: what is charged, by enum msha_share
  */
 struct msha_quota {
-	struct list_head node;
+	struct hlist_node node;
+	unsigned long ref;
 	kuid_t uid;
-	unsigned long users;
-	unsigned long regions;
-	u64 bytes;
+	u64 used[MSHA_N_SHARES];
 };
 
-static LIST_HEAD(msha_quotas);
-static DEFINE_MUTEX(msha_quotas_lock);	/* the list and all that is in it */
+static DEFINE_HASHTABLE(msha_quotas, 10);
+static DEFINE_SPINLOCK(msha_quotas_lock);	/* the table and all in it */
 
-static struct msha_quota *msha_quota_find(kuid_t uid)
+/*
+ * The user who made the outermost user namespace around the caller; its own root
+ * where that was the machine's root, who makes namespaces for all tenants; in
+ * the initial namespace the caller.
+ */
+static kuid_t msha_quota_uid(void)
+{
+	struct user_namespace *ns;
+	kuid_t uid = current_uid();
+
+	for (ns = current_user_ns(); ns->parent; ns = ns->parent) {
+		uid = ns->owner;
+		if (uid_eq(uid, GLOBAL_ROOT_UID))
+			uid = make_kuid(ns, 0);
+	}
+	return uid;
+}
+
+/* The user's quota, with a reference; @new if there is none yet. */
+static struct msha_quota *msha_quota_get(kuid_t uid, struct msha_quota *new)
 {
 	struct msha_quota *q;
 
 	lockdep_assert_held(&msha_quotas_lock);
-	list_for_each_entry(q, &msha_quotas, node)
-		if (uid_eq(q->uid, uid))
+	hash_for_each_possible(msha_quotas, q, node, __kuid_val(uid)) {
+		if (uid_eq(q->uid, uid)) {
+			q->ref++;
 			return q;
-	q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
-	if (!q)
+		}
+	}
+	new->uid = uid;
+	new->ref = 1;
+	hash_add(msha_quotas, &new->node, __kuid_val(uid));
+	return new;
+}
+
+/* Return: what is to be freed, if anything. */
+static struct msha_quota *msha_quota_put(struct msha_quota *q)
+{
+	lockdep_assert_held(&msha_quotas_lock);
+	if (--q->ref)
 		return NULL;
-	q->uid = uid;
-	list_add(&q->node, &msha_quotas);
+	hash_del(&q->node);
 	return q;
 }
 
-static void msha_quota_drop(struct msha_quota *q)
+static u64 msha_quota_limit(enum msha_share share)
 {
-	lockdep_assert_held(&msha_quotas_lock);
-	if (q->users)
-		return;
-	WARN_ON_ONCE(q->regions || q->bytes);
-	list_del(&q->node);
-	kfree(q);
+	u64 limit;
+
+	switch (share) {
+	case MSHA_REGIONS:
+		limit = READ_ONCE(msha_user_regions);
+		return limit ?: U64_MAX;
+	case MSHA_BYTES:
+		limit = (u64)READ_ONCE(msha_user_mbytes) * SZ_1M;
+		return limit ?: U64_MAX;
+	case MSHA_ATTACHMENTS:
+		return MSHA_USER_ATTACHMENTS;
+	default:
+		return MSHA_USER_RINGS;
+	}
 }
 
-/* No sum overflows: each step is below 2^39 bytes, or one region. */
-static bool msha_quota_fits(const struct msha_quota *q, unsigned int regions,
-			    u64 bytes)
+int msha_quota_charge(enum msha_share share, u64 n, struct msha_quota **charged)
 {
-	unsigned int max_regions = READ_ONCE(msha_user_regions);
-	u64 max_bytes = (u64)READ_ONCE(msha_user_mbytes) * SZ_1M;
-
-	if (regions && max_regions && q->regions + regions > max_regions)
-		return false;
-	return !bytes || !max_bytes || q->bytes + bytes <= max_bytes;
-}
-
-int msha_quota_charge(unsigned int regions, u64 bytes,
-		      struct msha_quota **charged)
-{
-	struct msha_quota *q;
+	struct msha_quota *q, *new, *unused = NULL;
 	int ret = 0;
 
 	*charged = NULL;
-	if (capable(CAP_SYS_RESOURCE))
+	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE))
 		return 0;
-	mutex_lock(&msha_quotas_lock);
-	q = msha_quota_find(current_uid());
-	if (!q) {
-		ret = -ENOMEM;
-	} else if (!msha_quota_fits(q, regions, bytes)) {
-		msha_quota_drop(q);
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	spin_lock(&msha_quotas_lock);
+	q = msha_quota_get(msha_quota_uid(), new);
+	if (q != new)
+		unused = new;
+	/* No sum overflows: each step is at most the bytes of one region. */
+	if (q->used[share] + n > msha_quota_limit(share)) {
+		unused = msha_quota_put(q) ?: unused;
 		ret = -EDQUOT;
 	} else {
-		q->users++;
-		q->regions += regions;
-		q->bytes += bytes;
+		q->used[share] += n;
 		*charged = q;
 	}
-	mutex_unlock(&msha_quotas_lock);
+	spin_unlock(&msha_quotas_lock);
+	kfree(unused);
 	return ret;
 }
 
-void msha_quota_uncharge(struct msha_quota *q, unsigned int regions, u64 bytes)
+void msha_quota_uncharge(struct msha_quota *q, enum msha_share share, u64 n)
 {
 	if (!q)
 		return;
-	mutex_lock(&msha_quotas_lock);
-	q->users--;
-	q->regions -= regions;
-	q->bytes -= bytes;
-	msha_quota_drop(q);
-	mutex_unlock(&msha_quotas_lock);
+	spin_lock(&msha_quotas_lock);
+	q->used[share] -= n;
+	q = msha_quota_put(q);
+	spin_unlock(&msha_quotas_lock);
+	kfree(q);
 }

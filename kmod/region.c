@@ -3,26 +3,22 @@
 
 #include <linux/capability.h>
 #include <linux/err.h>
-#include <linux/idr.h>
+#include <linux/file.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/rculist.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
 #include "debugfs.h"
 #include "donor.h"
+#include "file.h"
 #include "leaf.h"
+#include "pin.h"
 #include "quota.h"
-#include "ring.h"
-#include "slot.h"
-#include "trace.h"
-
-/* Names and device numbers, all under msha_regions_lock. */
-static DEFINE_MUTEX(msha_regions_lock);
-static LIST_HEAD(msha_regions);
-static DEFINE_IDR(msha_minors);
-static int msha_next_minor;
+#include "window.h"
 
 u64 msha_page_sizes(void)
 {
@@ -38,16 +34,6 @@ u64 msha_page_sizes(void)
 	return sizes;
 }
 
-unsigned long msha_region_table_bytes(struct msha_region *r)
-{
-	unsigned long pages = 0;
-	struct msha_view *v;
-
-	msha_for_each_view(v, r)
-		pages += READ_ONCE(v->table.pages);
-	return pages * PAGE_SIZE;
-}
-
 int msha_region_check_range(const struct msha_region *r, u64 offset, u64 length)
 {
 	u64 end;
@@ -59,15 +45,36 @@ int msha_region_check_range(const struct msha_region *r, u64 offset, u64 length)
 	return 0;
 }
 
-static struct msha_region *msha_region_find(const char *name)
+bool msha_region_full(const struct msha_region *r, unsigned int n,
+		      unsigned int max, unsigned int own)
 {
-	struct msha_region *r;
+	if (n < max - own)
+		return false;
+	return n >= max || (!uid_eq(r->uid, current_fsuid()) &&
+			    !ns_capable_noaudit(&init_user_ns,
+						CAP_SYS_RESOURCE));
+}
 
-	lockdep_assert_held(&msha_regions_lock);
-	list_for_each_entry(r, &msha_regions, node)
-		if (!strcmp(r->name, name))
-			return r;
-	return NULL;
+void msha_region_describe(struct msha_region *r, struct msharearena_region *out)
+{
+	struct msha_view *v;
+
+	out->addr = r->base;
+	out->length = r->length;
+	out->page_size = r->page_size;
+	out->exported = READ_ONCE(r->exported);
+	out->attached = atomic_read(&r->attached);
+	out->demotions = 0;
+	out->promotions = 0;
+	out->table_bytes = 0;
+	msha_for_each_view(v, r) {
+		out->demotions += READ_ONCE(v->demotions);
+		out->promotions += READ_ONCE(v->promotions);
+		out->table_bytes += READ_ONCE(v->table.pages) * PAGE_SIZE;
+	}
+	out->status = READ_ONCE(r->named) ? 0 : MSHAREARENA_REGION_UNLINKED;
+	out->uid = from_kuid_munged(current_user_ns(), r->uid);
+	strscpy_pad(out->name, r->name, sizeof(out->name));
 }
 
 /* As chown(2): nobody gives away what is his without the capability. */
@@ -91,50 +98,42 @@ static bool msha_region_is_mine(const struct msha_region *r)
 	return uid_eq(r->uid, current_fsuid()) || capable(CAP_FOWNER);
 }
 
-/* Half-built regions too; nobody else knows of it any more, or yet. */
+/* Also for a half-built region. Nobody else holds or can find it. */
 static void msha_region_free(struct msha_region *r)
 {
 	struct msha_view *v, *next;
 
 	list_for_each_entry_safe(v, next, &r->views, node)
 		msha_view_free(v);
-	msha_quota_uncharge(r->quota, 1, 0);
+	msha_quota_uncharge(r->quota, MSHA_REGIONS, 1);
 	kfree(r);
 }
 
-static struct msha_view *
-msha_region_new_view(struct msha_region *r, const struct msha_view_spec *s)
+static void msha_region_link_view(struct msha_region *r, struct msha_view *v)
 {
-	struct msha_view *v = msha_view_new(r, s);
-
-	if (!IS_ERR(v)) {
-		list_add_tail_rcu(&v->node, &r->views);
-		r->n_views++;
-	}
-	return v;
+	list_add_tail_rcu(&v->node, &r->views);
+	r->n_views++;
 }
 
-static int msha_region_new_views(struct msha_region *r, kgid_t gid,
-				 umode_t mode)
+static struct msha_view *msha_region_new_view(struct msha_region *r, kgid_t gid,
+					      umode_t mode, bool writable)
 {
-	struct msha_view_spec rw = {
-		.name = "rw", .uid = r->uid, .gid = gid, .mode = mode,
-		.writable = true,
-	};
-	struct msha_view_spec ro = {
-		.name = "ro", .uid = r->uid, .gid = gid, .mode = mode,
-	};
+	struct msha_view *v = msha_view_new(r, writable ? "rw" : "ro", writable,
+					    NULL, 0);
 
-	r->rw = msha_region_new_view(r, &rw);
-	if (IS_ERR(r->rw))
-		return PTR_ERR(r->rw);
-	r->ro = msha_region_new_view(r, &ro);
-	return PTR_ERR_OR_ZERO(r->ro);
+	if (IS_ERR(v))
+		return NULL;
+	v->uid = r->uid;
+	v->gid = gid;
+	v->mode = mode;
+	msha_region_link_view(r, v);
+	return v;
 }
 
 static struct msha_region *msha_region_alloc(const struct msharearena_create *c)
 {
 	struct msha_region *r;
+	struct msha_view *v;
 	kgid_t gid;
 	int ret;
 
@@ -145,192 +144,131 @@ static struct msha_region *msha_region_alloc(const struct msharearena_create *c)
 	strscpy(r->name, c->name, sizeof(r->name));
 	r->length = c->length;
 	r->page_size = c->page_size;
-	INIT_LIST_HEAD(&r->node);
 	INIT_LIST_HEAD(&r->views);
 	INIT_LIST_HEAD(&r->chunks);
 	INIT_LIST_HEAD(&r->rings);
+	mutex_init(&r->node_lock);
 	mutex_init(&r->export_lock);
 	spin_lock_init(&r->lock);
+	init_waitqueue_head(&r->unlink_wait);
 	init_waitqueue_head(&r->ring_wait);
 	INIT_DELAYED_WORK(&r->promote, msha_leaf_promote);
 	ret = msha_owner(c->uid, c->gid, &r->uid, &gid);
-	if (ret)
-		goto err_free;
-	ret = msha_quota_charge(1, 0, &r->quota);
-	if (ret)
-		goto err_free;
-	ret = msha_slot_get(c->addr, &r->base);
-	if (ret)
-		goto err_quota;
-	ret = msha_region_new_views(r, gid, c->mode);
-	if (ret)
-		goto err_slot;
-	return r;
-
-err_slot:
-	msha_slot_put(r->base);
-err_quota:
-	msha_region_free(r);
-	return ERR_PTR(ret);
-err_free:
-	kfree(r);
-	return ERR_PTR(ret);
-}
-
-static int msha_region_add_node(struct msha_view *v)
-{
-	int ret;
-
-	lockdep_assert_held(&msha_regions_lock);
-	/*
-	 * No number twice: whoever owned a node that is gone may still hold
-	 * its inode, with permissions of his own making, and would open the
-	 * node that has its number now.
-	 */
-	ret = idr_alloc(&msha_minors, v, msha_next_minor, MSHA_MAX_MINORS,
-			GFP_KERNEL_ACCOUNT);
-	if (ret < 0)
-		return ret;
-	v->minor = ret;
-	msha_next_minor = ret + 1;
-	ret = msha_view_add_node(v);
+	if (!ret)
+		ret = msha_quota_charge(MSHA_REGIONS, 1, &r->quota);
 	if (ret) {
-		idr_remove(&msha_minors, v->minor);
-		v->minor = -1;
+		kfree(r);
+		return ERR_PTR(ret);
 	}
-	return ret;
+	r->rw = msha_region_new_view(r, gid, c->mode, true);
+	r->ro = msha_region_new_view(r, gid, c->mode, false);
+	ret = r->rw && r->ro ? msha_window_take(r, c->addr,
+						!(c->flags & MSHAREARENA_NO_NODE)) :
+			       -ENOMEM;
+	if (ret) {
+		msha_region_free(r);
+		return ERR_PTR(ret);
+	}
+	msha_for_each_view(v, r)
+		v->table.base = r->base;
+	return r;
 }
 
-static void msha_region_del_nodes(struct msha_region *r)
-{
-	struct msha_view *v;
-
-	lockdep_assert_held(&msha_regions_lock);
-	list_for_each_entry(v, &r->views, node) {
-		if (v->minor < 0)
-			continue;
-		/* First no new open, then no node. */
-		idr_remove(&msha_minors, v->minor);
-		msha_view_del_node(v);
-		v->minor = -1;
-	}
-}
-
+/* The region can only be opened through nodes that this has already made. */
 static int msha_region_add_nodes(struct msha_region *r)
 {
 	struct msha_view *v;
-	int ret;
+	int ret = 0;
 
-	list_for_each_entry(v, &r->views, node) {
-		ret = msha_region_add_node(v);
-		if (ret) {
-			msha_region_del_nodes(r);
-			return ret;
-		}
+	mutex_lock(&r->node_lock);
+	msha_for_each_view(v, r) {
+		ret = msha_view_add_node(v);
+		if (ret)
+			break;
 	}
-	return 0;
+	mutex_unlock(&r->node_lock);
+	return ret;
 }
 
 struct msha_region *msha_region_create(const struct msharearena_create *c)
 {
-	struct msha_region *r;
+	struct msha_region *r = msha_region_alloc(c);
 	int ret;
 
-	mutex_lock(&msha_regions_lock);
-	if (msha_region_find(c->name)) {
-		r = ERR_PTR(-EEXIST);
-		goto out;
-	}
-	r = msha_region_alloc(c);
 	if (IS_ERR(r))
-		goto out;
-	ret = msha_region_add_nodes(r);
-	if (ret) {
-		msha_slot_put(r->base);
-		msha_region_free(r);
-		r = ERR_PTR(ret);
-		goto out;
-	}
-	list_add_tail(&r->node, &msha_regions);
-	r->named = true;
-	msha_debugfs_add(r);
+		return r;
 	/* A region that nobody has open still needs this code. */
 	__module_get(THIS_MODULE);
-	msha_region_get(r);
-	trace_msharearena_create(r);
-out:
-	mutex_unlock(&msha_regions_lock);
-	return r;
+	msha_debugfs_add(r);
+	if (c->flags & MSHAREARENA_NO_NODE)
+		return r;
+	msha_region_get(r);	/* the name's */
+	ret = msha_region_add_nodes(r);
+	if (!ret)
+		return r;
+	msha_region_remove(r);
+	msha_region_put(r);
+	return ERR_PTR(ret);
 }
 
-static void msha_region_remove_locked(struct msha_region *r)
+int msha_region_remove(struct msha_region *r)
 {
-	lockdep_assert_held(&msha_regions_lock);
-	list_del_init(&r->node);
-	r->named = false;
-	msha_region_del_nodes(r);
-	msha_debugfs_del(r);
-	trace_msharearena_unlink(r);
-}
-
-void msha_region_remove(struct msha_region *r)
-{
+	struct msha_view *v;
 	bool named;
 
-	mutex_lock(&msha_regions_lock);
+	mutex_lock(&r->node_lock);
 	named = r->named;
-	if (named)
-		msha_region_remove_locked(r);
-	mutex_unlock(&msha_regions_lock);
-	if (named)
-		msha_region_put(r);
+	if (named) {
+		msha_for_each_view(v, r)
+			msha_view_del_node(v);
+		/* Last: a new region of this name needs the nodes' names. */
+		msha_window_unname(r);
+	}
+	mutex_unlock(&r->node_lock);
+	if (!named)
+		return -ENOENT;
+	/* No key: each waiter asks ->poll. */
+	wake_up_all(&r->unlink_wait);
+	msha_region_put(r);
+	return 0;
 }
 
-int msha_region_unlink(const char *name)
+int msha_region_unlink(struct msha_region *r)
 {
-	struct msha_region *r;
-	int ret = 0;
-
-	mutex_lock(&msha_regions_lock);
-	r = msha_region_find(name);
-	if (!r)
-		ret = -ENOENT;
-	else if (!msha_region_is_mine(r))
-		ret = -EPERM;
-	else
-		msha_region_remove_locked(r);
-	mutex_unlock(&msha_regions_lock);
-	if (!ret)
-		msha_region_put(r);
-	return ret;
+	return msha_region_is_mine(r) ? msha_region_remove(r) : -EPERM;
 }
 
 /*
- * Nobody is linked, no file is open and there is no name. Who may still look
- * at the memory through our tables: GUP-fast and its like, with interrupts
- * off, from before the last process was unlinked (its own TLB was flushed
- * then). A grace period ends them. What they have pinned by then keeps its
- * folio by itself.
+ * No process is linked, no file is open and there is no name. The tables can
+ * still be read by lockless walkers (GUP-fast, perf) that began before the last
+ * process was unlinked, and the views by msha_view_open(). Both are RCU
+ * readers: a grace period ends them. A page that a walker has pinned by then is
+ * kept by that reference.
  */
 static void msha_region_release(struct kref *ref)
 {
 	struct msha_region *r = container_of(ref, struct msha_region, ref);
 	struct msha_chunk *c, *next;
+	bool linked = false;
 	struct msha_view *v;
 
-	WARN_ON_ONCE(r->attached || !list_empty(&r->rings));
-	/* Without an attachment nothing queues it again. */
+	WARN_ON_ONCE(atomic_read(&r->attached) || !list_empty(&r->rings));
+	/* Without a reference nothing queues it again. */
 	cancel_delayed_work_sync(&r->promote);
-	msha_for_each_view(v, r)
+	msha_debugfs_del(r);
+	msha_for_each_view(v, r) {
+		linked |= v->was_linked;
 		msha_table_kill(&v->table);
+	}
 	synchronize_rcu();
-	msha_table_flush_all_cpus();
+	if (linked)
+		msha_table_flush_all_cpus();
 	list_for_each_entry_safe(c, next, &r->chunks, node)
 		msha_donor_unpin(c);
 
-	msha_slot_put(r->base);
+	msha_window_put(r);
 	msha_region_free(r);
-	/* The caller's file, or the control device's, still holds the module. */
+	/* The file that the caller came by still holds the module. */
 	module_put(THIS_MODULE);
 }
 
@@ -339,28 +277,18 @@ void msha_region_put(struct msha_region *r)
 	kref_put(&r->ref, msha_region_release);
 }
 
-struct msha_view *msha_region_open(unsigned int minor)
-{
-	struct msha_view *v;
-
-	mutex_lock(&msha_regions_lock);
-	v = idr_find(&msha_minors, minor);
-	if (v)
-		msha_region_get(v->region);
-	mutex_unlock(&msha_regions_lock);
-	return v ?: ERR_PTR(-ENXIO);
-}
-
 /* Under export_lock nothing appears; and nothing ever disappears. */
 static bool msha_region_is_hole(struct msha_region *r, u64 offset, u64 length)
 {
 	u64 end = offset + length;
-	struct msha_chunk *c;
+	struct msha_translation tr;
 
-	list_for_each_entry(c, &r->chunks, node)
-		if (offset < c->offset + (u64)c->n * c->page_size &&
-		    c->offset < end)
+	lockdep_assert_held(&r->export_lock);
+	for (; offset < end; offset = round_down(offset, tr.size) + tr.size) {
+		if (msha_table_lookup(&r->rw->table, offset, &tr))
 			return false;
+		cond_resched();
+	}
 	return true;
 }
 
@@ -377,22 +305,24 @@ static int msha_region_prepare(struct msha_region *r, u64 offset, u64 length)
 	return 0;
 }
 
-/* Nothing fails from here on: all of it appears, in every view. */
+/* Cannot fail: all of the chunk becomes visible, in every view. */
 static void msha_region_fill(struct msha_region *r, struct msha_chunk *c)
 {
+	bool linked = false;
 	struct msha_view *v;
 
 	msha_for_each_view(v, r)
-		msha_view_fill(v, c);
+		linked |= msha_view_fill(v, c);
 	/*
 	 * A CPU that touched the hole may have cached the way to the dead
-	 * table (Intel SDM vol. 3, 4.10.2) and would fault once more.
+	 * table (Intel SDM vol. 3, 4.10.2) and would fault once more. Every
+	 * CPU: one that has left an mm keeps what it cached for its PCID.
 	 */
-	msha_table_flush_all_cpus();
-	list_add_tail_rcu(&c->node, &r->chunks);
-	spin_lock(&r->lock);
-	r->exported += (u64)c->n * c->page_size;
-	spin_unlock(&r->lock);
+	if (linked)
+		msha_table_flush_all_cpus();
+	list_add_tail(&c->node, &r->chunks);
+	r->n_chunks++;
+	WRITE_ONCE(r->exported, r->exported + (u64)c->n * c->page_size);
 }
 
 static int msha_region_export_locked(struct msha_region *r,
@@ -401,7 +331,8 @@ static int msha_region_export_locked(struct msha_region *r,
 	struct msha_chunk *c;
 	int ret;
 
-	lockdep_assert_held(&r->export_lock);
+	if (msha_region_full(r, r->n_chunks, MSHA_MAX_CHUNKS, MSHA_OWN_CHUNKS))
+		return -ENOSPC;
 	if (!msha_region_is_hole(r, e->offset, e->length))
 		return -EEXIST;
 	c = msha_donor_pin(e->addr, e->length, r->page_size);
@@ -433,7 +364,6 @@ int msha_region_export(struct msha_region *r,
 		return -EINTR;
 	ret = msha_region_export_locked(r, e);
 	mutex_unlock(&r->export_lock);
-	trace_msharearena_export(r, e->offset, e->length, ret);
 	return ret;
 }
 
@@ -448,6 +378,8 @@ static int msha_view_catch_up(struct msha_region *r, struct msha_view *v)
 		ret = msha_view_prepare(v, c->offset, (u64)c->n * c->page_size);
 		if (ret)
 			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		msha_view_fill(v, c);
 	}
 	return 0;
@@ -463,88 +395,118 @@ static bool msha_region_has_view(struct msha_region *r, const char *name)
 	return false;
 }
 
-static int msha_region_publish_view(struct msha_region *r, struct msha_view *v)
+static int msha_region_publish_view(struct msha_region *r, struct msha_view *v,
+				    bool node)
 {
 	int ret = 0;
 
-	mutex_lock(&msha_regions_lock);
-	if (!r->named)
+	mutex_lock(&r->node_lock);
+	if (node && !r->named)
 		ret = -ENOENT;
 	else if (msha_region_has_view(r, v->name))
 		ret = -EEXIST;
 	else if (r->n_views >= MSHA_MAX_VIEWS)
 		ret = -ENOSPC;
-	else
-		ret = msha_region_add_node(v);
-	if (!ret) {
-		/* Whoever opens the node waits for the lock. */
-		list_add_tail_rcu(&v->node, &r->views);
-		r->n_views++;
-		trace_msharearena_view(r, v);
-	}
-	mutex_unlock(&msha_regions_lock);
+	else if (node)
+		ret = msha_view_add_node(v);
+	if (!ret)
+		msha_region_link_view(r, v);
+	mutex_unlock(&r->node_lock);
 	return ret;
 }
 
-static int msha_region_build_view(struct msha_region *r,
-				  const struct msha_view_spec *s)
+/*
+ * The file is made while it can still be undone without a trace, and shows the
+ * view rw until the new one is there for good.
+ */
+static struct file *msha_region_build_view(struct msha_region *r,
+					   struct msha_view *v, bool node)
 {
-	struct msha_view *v;
+	struct file *file = msha_file_new(r->rw, v->writable);
 	int ret;
 
-	if (mutex_lock_killable(&r->export_lock))
-		return -EINTR;
-	v = msha_view_new(r, s);
-	ret = PTR_ERR_OR_ZERO(v);
-	if (ret)
-		goto out;
+	lockdep_assert_held(&r->export_lock);
+	if (IS_ERR(file))
+		return file;
 	ret = msha_view_catch_up(r, v);
 	if (!ret)
-		ret = msha_region_publish_view(r, v);
+		ret = msha_region_publish_view(r, v, node);
 	if (ret) {
-		v->ranges = NULL;	/* they are still the caller's */
-		msha_view_free(v);
+		fput(file);
+		return ERR_PTR(ret);
 	}
-out:
-	mutex_unlock(&r->export_lock);
-	return ret;
+	file->private_data = v;
+	return file;
 }
 
-static struct msha_region *msha_region_get_mine(const char *name)
+struct file *msha_region_add_view(struct msha_region *r,
+				  const struct msharearena_view *c)
 {
-	struct msha_region *r;
-
-	mutex_lock(&msha_regions_lock);
-	r = msha_region_find(name) ?: ERR_PTR(-ENOENT);
-	if (!IS_ERR(r) && !msha_region_is_mine(r))
-		r = ERR_PTR(-EPERM);
-	if (!IS_ERR(r))
-		msha_region_get(r);
-	mutex_unlock(&msha_regions_lock);
-	return r;
-}
-
-int msha_region_add_view(const struct msharearena_view *c)
-{
-	struct msha_view_spec s = {
-		.name = c->view, .mode = c->mode, .n_ranges = c->n_ranges,
-	};
-	struct msha_region *r;
+	struct file *file = ERR_PTR(-EINTR);
+	struct msharearena_range *ranges;
+	struct msha_view *v;
+	kuid_t uid;
+	kgid_t gid;
 	int ret;
 
-	ret = msha_owner(c->uid, c->gid, &s.uid, &s.gid);
+	if (!msha_region_is_mine(r))
+		return ERR_PTR(-EPERM);
+	ret = msha_owner(c->uid, c->gid, &uid, &gid);
+	if (ret)
+		return ERR_PTR(ret);
+	ranges = msha_view_copy_ranges(r, c);
+	if (IS_ERR(ranges))
+		return ERR_CAST(ranges);
+	v = msha_view_new(r, c->view, false, ranges, c->n_ranges);
+	if (IS_ERR(v))
+		return ERR_CAST(v);
+	v->uid = uid;
+	v->gid = gid;
+	v->mode = c->mode;
+	v->table.base = r->base;
+	if (!mutex_lock_killable(&r->export_lock)) {
+		file = msha_region_build_view(r, v,
+					      !(c->flags & MSHAREARENA_NO_NODE));
+		mutex_unlock(&r->export_lock);
+	}
+	if (IS_ERR(file))
+		msha_view_free(v);
+	return file;
+}
+
+int msha_region_busy(struct msha_region *r, struct msharearena_busy *b)
+{
+	int ret = msha_region_check_range(r, b->offset, b->length);
+	struct folio *last = NULL;
+	struct msha_translation tr;
+	bool last_busy = false;
+	u64 at, end;
+
 	if (ret)
 		return ret;
-	r = msha_region_get_mine(c->name);
-	if (IS_ERR(r))
-		return PTR_ERR(r);
-	s.ranges = msha_view_copy_ranges(r, c);
-	ret = PTR_ERR_OR_ZERO(s.ranges);
-	if (!ret) {
-		ret = msha_region_build_view(r, &s);
-		if (ret)
-			kvfree(s.ranges);
+	if ((b->flags & MSHAREARENA_BUSY_DRAIN) && r->page_size == PAGE_SIZE)
+		msha_pin_drain();
+	end = b->offset + b->length;
+	b->busy = 0;
+	b->first_busy = end;
+	for (at = b->offset; at < end; at = round_down(at, tr.size) + tr.size) {
+		struct page *page;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (!msha_table_lookup(&r->rw->table, at, &tr))
+			continue;
+		page = pfn_to_page(tr.pfn);
+		/* A folio of many small pages is looked at once. */
+		if (page_folio(page) != last) {
+			last = page_folio(page);
+			last_busy = msha_pin_busy(page);
+		}
+		if (last_busy) {
+			b->first_busy = min(b->first_busy, at);
+			b->busy += tr.size;
+		}
 	}
-	msha_region_put(r);
-	return ret;
+	return 0;
 }

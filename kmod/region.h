@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A named region: its life, and what belongs to it. */
+/* A region: its life, and what belongs to it. */
 #ifndef _MSHA_REGION_H
 #define _MSHA_REGION_H
 
@@ -23,33 +23,35 @@ struct msha_quota;
  * @ref: held by the name (until unlink), by each open file and by each
  *	attachment
  * @name: as given by the creator
- * @base: address in every process, a multiple of MSHA_SLOT_SIZE
+ * @base: address in every process, a multiple of MSHA_WINDOW_SIZE
  * @length: bytes
  * @page_size: bytes: PAGE_SIZE, PMD_SIZE or PUD_SIZE
- * @uid: who made it, or whom it was made for: may unlink it and add views
+ * @uid: its owner, who may unlink it and add views
  * @quota: whose share of regions is charged, NULL if exempt
- * @node: in msha_regions while it has a name; under msha_regions_lock
- * @named: is in msha_regions; under msha_regions_lock
  * @rw: the view that everything can be written through
  * @ro: the view that nothing can be written through
- * @views: all of them; grows under @export_lock and msha_regions_lock
+ * @node_lock: serialises the nodes and @named; @views grows under it
+ * @named: it has a name and nodes; see window.h
+ * @views: all of them; read under RCU's rules
  * @n_views: how many
- * @export_lock: serialises growth
- * @chunks: donated memory; grows under @export_lock, read under RCU's rules
- * @lock: everything below, the views' P4D entries and lists of attachments
- * @exported: bytes that have memory
+ * @unlink_wait: woken when the region is unlinked
+ * @export_lock: serialises growth: @chunks, @exported, the views' tables
+ * @chunks: donated memory
+ * @n_chunks: how many
+ * @exported: bytes that have memory; read without the lock
  * @attached: processes that are linked, over all views
- * @demotions: 1 GiB leaves replaced so far
- * @promotions: 1 GiB leaves that came back
+ * @lock: the rings
  * @rings: published and not yet taken
+ * @n_rings: how many
  * @ring_wait: woken when a ring is published
  * @promote: makes demoted leaves whole again
- * @demoted_at: jiffies when a leaf was demoted last; under @lock, read without
- * @debugfs: directory, while it has a name
+ * @demoted_at: jiffies when a leaf was demoted last
+ * @retry_ms: pause before promotion tries again to move a busy process
+ * @debugfs: directory
  *
- * Locks nest in this order: @export_lock, msha_regions_lock, an mm's
- * mmap_lock, @lock, an mm's page_table_lock. ->mmap and ->close come with
- * mmap_lock held and therefore take only @lock.
+ * Locks nest in this order: @export_lock, @node_lock, an mm's mmap_lock,
+ * view->lock or @lock, an mm's page_table_lock. ->mmap and ->close come with
+ * mmap_lock held and therefore take only the spinlocks.
  */
 struct msha_region {
 	struct kref ref;
@@ -59,26 +61,30 @@ struct msha_region {
 	unsigned long page_size;
 	kuid_t uid;
 	struct msha_quota *quota;
-	struct list_head node;
-	bool named;
 	struct msha_view *rw;
 	struct msha_view *ro;
+
+	struct mutex node_lock;		/* nodes and name */
+	bool named;
 	struct list_head views;
 	unsigned int n_views;
+	wait_queue_head_t unlink_wait;
 
 	struct mutex export_lock;	/* growth */
 	struct list_head chunks;
-
-	spinlock_t lock;		/* the rest, and who is linked */
+	unsigned int n_chunks;
 	u64 exported;
-	unsigned long attached;
-	unsigned long demotions;
-	unsigned long promotions;
+
+	atomic_t attached;
+
+	spinlock_t lock;		/* rings */
 	struct list_head rings;
+	unsigned int n_rings;
 	wait_queue_head_t ring_wait;
 
 	struct delayed_work promote;
 	unsigned long demoted_at;
+	unsigned int retry_ms;
 	struct dentry *debugfs;
 };
 
@@ -87,7 +93,7 @@ struct msha_region {
 	list_for_each_entry_rcu(v, &(r)->views, node, true)
 
 /**
- * msha_region_create() - make a region, give it a name and its nodes
+ * msha_region_create() - make a region, and its nodes if it is to have some
  * @c: checked copy of the caller's request
  *
  * Return: the region with a reference for the caller, or ERR_PTR: the errors
@@ -96,26 +102,29 @@ struct msha_region {
 struct msha_region *msha_region_create(const struct msharearena_create *c);
 
 /**
- * msha_region_remove() - take a region's name away, if it still has it
+ * msha_region_remove() - take a region's name and nodes away
+ *
+ * Return: 0, or -ENOENT if it has none.
+ */
+int msha_region_remove(struct msha_region *r);
+
+/**
+ * msha_region_unlink() - MSHAREARENA_UNLINK
+ *
+ * Return: 0; -ENOENT if the region has no name; -EPERM if it is not the
+ * caller's.
+ */
+int msha_region_unlink(struct msha_region *r);
+
+/**
+ * msha_region_add_view() - give a region another view, and its node
  * @r: region
- */
-void msha_region_remove(struct msha_region *r);
-
-/**
- * msha_region_unlink() - take a region's name away, if the caller may
- * @name: its name
+ * @c: the caller's request, whose name is valid
  *
- * Return: 0, -ENOENT or -EPERM.
+ * Return: a file on the view, or ERR_PTR: the errors of MSHAREARENA_ADD_VIEW.
  */
-int msha_region_unlink(const char *name);
-
-/**
- * msha_region_add_view() - give a region another view and its node
- * @c: the caller's request, whose names are valid
- *
- * Return: 0, or the errors of MSHAREARENA_ADD_VIEW.
- */
-int msha_region_add_view(const struct msharearena_view *c);
+struct file *msha_region_add_view(struct msha_region *r,
+				  const struct msharearena_view *c);
 
 /**
  * msha_region_export() - add the caller's memory to a region
@@ -129,6 +138,16 @@ int msha_region_export(struct msha_region *r,
 		       const struct msharearena_export *e);
 
 /**
+ * msha_region_busy() - MSHAREARENA_GET_BUSY: which pages are in use now?
+ * @r: region
+ * @b: the caller's request; the answers are filled in
+ *
+ * Context: process context; takes no lock, and does not wait for an export.
+ * Return: 0, or its errors.
+ */
+int msha_region_busy(struct msha_region *r, struct msharearena_busy *b);
+
+/**
  * msha_region_check_range() - is this a range of the region's pages?
  *
  * Return: 0; -EINVAL if it is empty or not made of whole pages; -ERANGE if it
@@ -136,6 +155,24 @@ int msha_region_export(struct msha_region *r,
  */
 int msha_region_check_range(const struct msha_region *r, u64 offset,
 			    u64 length);
+
+/**
+ * msha_region_full() - has a region no room for one more of something?
+ * @r: region
+ * @n: how many there are
+ * @max: how many there may be
+ * @own: how many of them only the owner and CAP_SYS_RESOURCE may use
+ *
+ * Context: process context, or under a spinlock.
+ */
+bool msha_region_full(const struct msha_region *r, unsigned int n,
+		      unsigned int max, unsigned int own);
+
+/**
+ * msha_region_describe() - fill in all of @out but what is a view's
+ */
+void msha_region_describe(struct msha_region *r,
+			  struct msharearena_region *out);
 
 /** msha_region_get() - another reference; the caller holds one */
 static inline void msha_region_get(struct msha_region *r)
@@ -148,21 +185,10 @@ static inline void msha_region_get(struct msha_region *r)
  * @r: region
  *
  * Context: the last reference sleeps (an RCU grace period). It is always a
- * file's or the name's, never an attachment's: its VMA holds the file until
+ * file's or the caller's, never an attachment's: its VMA holds the file until
  * after ->close.
  */
 void msha_region_put(struct msha_region *r);
-
-/**
- * msha_region_open() - find the view behind a device number
- * @minor: minor number
- *
- * Return: the view with a reference on its region, or ERR_PTR(-ENXIO).
- */
-struct msha_view *msha_region_open(unsigned int minor);
-
-/** msha_region_table_bytes() - page tables that the region owns, all views */
-unsigned long msha_region_table_bytes(struct msha_region *r);
 
 /** msha_page_sizes() - mask of page sizes that this machine can have */
 u64 msha_page_sizes(void);

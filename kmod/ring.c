@@ -5,13 +5,15 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/magic.h>
+#include <linux/mmap_lock.h>
 #include <linux/pid.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "attach.h"
+#include "compat/compat.h"
+#include "quota.h"
 #include "region.h"
-#include "trace.h"
 
 /**
  * struct msha_ring - a published ring
@@ -23,6 +25,7 @@
  * @file: the ring
  * @from: the publisher
  * @to: who may take it, NULL for anybody
+ * @quota: whose share of rings is charged, NULL if exempt
  * @tag: the publisher's
  */
 struct msha_ring {
@@ -33,6 +36,7 @@ struct msha_ring {
 	struct file *file;
 	struct pid *from;
 	struct pid *to;
+	struct msha_quota *quota;
 	u64 tag;
 };
 
@@ -42,6 +46,7 @@ static void msha_ring_release(struct kref *ref)
 
 	if (ring->file)
 		fput(ring->file);
+	msha_quota_uncharge(ring->quota, MSHA_RINGS, 1);
 	put_pid(ring->from);
 	put_pid(ring->to);
 	kfree(ring);
@@ -61,6 +66,51 @@ static bool msha_is_io_uring(const struct file *file)
 	       !strcmp(d->d_name.name, "[io_uring]");
 }
 
+/*
+ * Has the whole thread group exited, reaped or not? Also true of a thread that
+ * leads no group.
+ */
+static bool msha_pid_is_dead(struct pid *pid)
+{
+	struct task_struct *task;
+	bool dead;
+
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_TGID);
+	dead = !task || (READ_ONCE(task->exit_state) &&
+			 thread_group_empty(task));
+	rcu_read_unlock();
+	return dead;
+}
+
+/* Fill in @pid of a pidfd that may be -1, for NULL. Return: its errors. */
+static int msha_peer(int pidfd, struct pid **pid)
+{
+	*pid = pidfd == -1 ? NULL : msha_pidfd_get_pid(pidfd);
+	if (!IS_ERR(*pid))
+		return 0;
+	*pid = NULL;
+	return -EBADF;
+}
+
+static int msha_ring_fill(struct msha_ring *ring,
+			  const struct msharearena_publish *p)
+{
+	int ret;
+
+	ring->file = fget(p->ring_fd);
+	if (!ring->file)
+		return -EBADF;
+	if (!msha_is_io_uring(ring->file))
+		return -EINVAL;
+	ret = msha_peer(p->to_pidfd, &ring->to);
+	if (ret)
+		return ret;
+	if (ring->to && msha_pid_is_dead(ring->to))
+		return -ESRCH;
+	return msha_quota_charge(MSHA_RINGS, 1, &ring->quota);
+}
+
 static struct msha_ring *msha_ring_new(const struct msharearena_publish *p)
 {
 	struct msha_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
@@ -69,156 +119,190 @@ static struct msha_ring *msha_ring_new(const struct msharearena_publish *p)
 	if (!ring)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&ring->ref);
-	INIT_LIST_HEAD(&ring->node);
 	ring->tag = p->tag;
 	ring->from = get_pid(task_tgid(current));
-	ret = -EBADF;
-	ring->file = fget(p->ring_fd);
-	if (!ring->file)
-		goto err_put;
-	ret = -EINVAL;
-	if (!msha_is_io_uring(ring->file))
-		goto err_put;
-	ret = -ESRCH;
-	if (p->to) {
-		ring->to = find_get_pid(p->to);
-		if (!ring->to)
-			goto err_put;
+	ret = msha_ring_fill(ring, p);
+	if (ret) {
+		msha_ring_put(ring);
+		return ERR_PTR(ret);
 	}
 	return ring;
-
-err_put:
-	msha_ring_put(ring);
-	return ERR_PTR(ret);
 }
 
 /* Put a ring on the list, through the publisher's attachment. */
-static int msha_ring_add(struct msha_region *r, struct msha_ring *ring)
+static int msha_ring_add(struct msha_region *r, struct msha_attachment *a,
+			 struct msha_ring *ring)
 {
-	struct msha_attachment *a;
 	struct msha_ring *other;
+	unsigned int copies = 0;
 
 	lockdep_assert_held(&r->lock);
-	a = msha_attach_find(r, current->mm);
-	if (!a)
-		return -ENOTCONN;
-	if (a->n_rings >= MSHA_MAX_RINGS)
-		return -ENOSPC;
-	list_for_each_entry(other, &r->rings, node)
+	list_for_each_entry(other, &r->rings, node) {
 		if (other->owner == a && other->tag == ring->tag)
 			return -EEXIST;
+		copies += other->file == ring->file;
+	}
+	if (copies >= MSHA_RING_COPIES || a->n_rings >= MSHA_ATTACHMENT_RINGS ||
+	    msha_region_full(r, r->n_rings, MSHA_MAX_RINGS, MSHA_OWN_RINGS))
+		return -ENOSPC;
 	ring->owner = a;
 	a->n_rings++;
+	r->n_rings++;
 	list_add_tail(&ring->node, &r->rings);
 	return 0;
+}
+
+/* Take a ring off the list; the list's reference goes to the caller. */
+static void msha_ring_unlist(struct msha_region *r, struct msha_ring *ring)
+{
+	lockdep_assert_held(&r->lock);
+	list_del(&ring->node);
+	ring->owner->n_rings--;
+	ring->owner = NULL;
+	r->n_rings--;
+}
+
+/* The caller's attachment, with its mmap_lock held, or ERR_PTR. */
+static struct msha_attachment *msha_ring_lock_mm(struct msha_region *r)
+{
+	struct msha_attachment *a;
+
+	if (mmap_read_lock_killable(current->mm))
+		return ERR_PTR(-EINTR);
+	a = msha_attach_find(r, current->mm);
+	if (a)
+		return a;
+	mmap_read_unlock(current->mm);
+	return ERR_PTR(-ENOTCONN);
 }
 
 int msha_ring_publish(struct msha_region *r,
 		      const struct msharearena_publish *p)
 {
-	struct msha_ring *ring;
+	struct msha_ring *ring = msha_ring_new(p);
+	struct msha_attachment *a;
 	int ret;
 
-	if (p->to < 0)
-		return -EINVAL;
-	ring = msha_ring_new(p);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	spin_lock(&r->lock);
-	ret = msha_ring_add(r, ring);
-	spin_unlock(&r->lock);
+	a = msha_ring_lock_mm(r);
+	ret = PTR_ERR_OR_ZERO(a);
+	if (!ret) {
+		spin_lock(&r->lock);
+		ret = msha_ring_add(r, a, ring);
+		spin_unlock(&r->lock);
+		mmap_read_unlock(current->mm);
+	}
 	if (ret)
 		msha_ring_put(ring);
-	else
+	else	/* no key: each waiter asks ->poll whom the ring is for */
 		wake_up_all(&r->ring_wait);
-	trace_msharearena_publish(r, p->to, p->tag, ret);
 	return ret;
 }
 
-/* Reserve a ring for the caller. One whose publisher is gone is none. */
-static bool msha_ring_claim(struct msha_region *r, u64 tag,
-			    const struct pid *from, struct msha_ring **found)
+int msha_ring_withdraw(struct msha_region *r,
+		       const struct msharearena_withdraw *w)
 {
-	struct msha_ring *ring;
+	struct msha_attachment *a = msha_ring_lock_mm(r);
+	struct msha_ring *ring, *found = NULL;
+	int ret = -ENOENT;
 
+	if (IS_ERR(a))
+		return PTR_ERR(a);
 	spin_lock(&r->lock);
 	list_for_each_entry(ring, &r->rings, node) {
-		if (ring->claimed || ring->tag != tag || !ring->owner->linked)
+		if (ring->owner != a || ring->tag != w->tag)
 			continue;
-		if (from && ring->from != from)
-			continue;
-		if (ring->to && ring->to != task_tgid(current))
-			continue;
-		ring->claimed = true;
-		kref_get(&ring->ref);
-		*found = ring;
+		/* A take that is under way may still fail. */
+		ret = ring->claimed ? -EAGAIN : 0;
+		if (!ret) {
+			msha_ring_unlist(r, ring);
+			found = ring;
+		}
 		break;
 	}
 	spin_unlock(&r->lock);
-	return *found;
+	mmap_read_unlock(current->mm);
+	if (found)
+		msha_ring_put(found);
+	return ret;
 }
 
-/* Take a ring off the list; the list's reference goes to the caller. */
-static void msha_ring_unlist(struct msha_ring *ring)
+/* A ring cannot be taken any more once its publisher has detached. */
+static bool msha_ring_is_for_me(const struct msha_ring *ring)
 {
-	list_del(&ring->node);
-	ring->owner->n_rings--;
-	ring->owner = NULL;
+	return !ring->claimed && READ_ONCE(ring->owner->linked) &&
+	       (!ring->to || ring->to == task_tgid(current));
 }
 
-static int msha_ring_receive(struct msha_region *r, struct msha_ring *ring,
-			     __s32 __user *ufd)
+bool msha_ring_waits(struct msha_region *r)
 {
-	int fd = receive_fd(ring->file, ufd, O_CLOEXEC);
-	bool listed;
+	struct msha_ring *ring;
+	bool waits = false;
+
+	spin_lock(&r->lock);
+	list_for_each_entry(ring, &r->rings, node) {
+		waits = msha_ring_is_for_me(ring);
+		if (waits)
+			break;
+	}
+	spin_unlock(&r->lock);
+	return waits;
+}
+
+/* Reserve a ring for the caller. */
+static struct msha_ring *msha_ring_claim(struct msha_region *r, u64 tag,
+					 const struct pid *from)
+{
+	struct msha_ring *ring, *found = NULL;
+
+	spin_lock(&r->lock);
+	list_for_each_entry(ring, &r->rings, node) {
+		if (ring->tag != tag || (from && ring->from != from) ||
+		    !msha_ring_is_for_me(ring))
+			continue;
+		ring->claimed = true;
+		kref_get(&ring->ref);
+		found = ring;
+		break;
+	}
+	spin_unlock(&r->lock);
+	return found;
+}
+
+static int msha_ring_receive(struct msha_region *r, struct msha_ring *ring)
+{
+	int fd = receive_fd(ring->file, NULL, O_CLOEXEC);
 
 	spin_lock(&r->lock);
 	ring->claimed = false;
-	/* Without an owner it was dropped meanwhile, reference and all. */
-	listed = fd >= 0 && ring->owner;
-	if (listed)
-		msha_ring_unlist(ring);
+	/* Without an owner, msha_ring_drop() has unlisted it meanwhile. */
+	if (fd >= 0 && ring->owner) {
+		msha_ring_unlist(r, ring);
+		msha_ring_put(ring);	/* the list's reference, not the last */
+	}
 	spin_unlock(&r->lock);
-	if (listed)
-		msha_ring_put(ring);
 	if (fd < 0)
 		wake_up_all(&r->ring_wait);
 	msha_ring_put(ring);
-	return fd < 0 ? fd : 0;
+	return fd;
 }
 
-int msha_ring_take(struct msha_region *r, const struct msharearena_take *t,
-		   __s32 __user *ufd)
+int msha_ring_take(struct msha_region *r, const struct msharearena_take *t)
 {
-	unsigned long timeout = t->timeout_ms == (u32)-1 ?
-		MAX_SCHEDULE_TIMEOUT : msecs_to_jiffies(t->timeout_ms);
-	struct msha_ring *ring = NULL;
-	struct pid *from = NULL;
-	long left;
+	struct msha_ring *ring;
+	struct pid *from;
 	int ret;
 
-	if (t->from < 0)
-		return -EINVAL;
-	if (t->from) {
-		from = find_get_pid(t->from);
-		if (!from)
-			return -ESRCH;
-	}
-	left = wait_event_interruptible_timeout(r->ring_wait,
-						msha_ring_claim(r, t->tag, from,
-								&ring),
-						timeout);
+	ret = msha_peer(t->from_pidfd, &from);
+	if (ret)
+		return ret;
+	ring = msha_ring_claim(r, t->tag, from);
+	if (ring)
+		ret = msha_ring_receive(r, ring);
+	else
+		ret = from && msha_pid_is_dead(from) ? -ESRCH : -EAGAIN;
 	put_pid(from);
-	/*
-	 * Not EINTR: io_uring wakes tasks as by a signal to run its own work,
-	 * and then there is no signal that the caller could know of.
-	 */
-	if (left < 0)
-		return left;
-	if (!left)
-		return t->timeout_ms ? -ETIMEDOUT : -EAGAIN;
-	ret = msha_ring_receive(r, ring, ufd);
-	trace_msharearena_take(r, t->from, t->tag, ret);
 	return ret;
 }
 
@@ -227,11 +311,14 @@ void msha_ring_drop(struct msha_region *r, struct msha_attachment *a)
 	struct msha_ring *ring, *next;
 	LIST_HEAD(gone);
 
+	/* The VMA is out of the tree: nothing is published any more. */
+	if (!READ_ONCE(a->n_rings))
+		return;
 	spin_lock(&r->lock);
 	list_for_each_entry_safe(ring, next, &r->rings, node) {
 		if (ring->owner != a)
 			continue;
-		msha_ring_unlist(ring);
+		msha_ring_unlist(r, ring);
 		list_add(&ring->node, &gone);
 	}
 	spin_unlock(&r->lock);

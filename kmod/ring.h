@@ -12,17 +12,15 @@ struct msha_region;
 int msha_ring_publish(struct msha_region *r,
 		      const struct msharearena_publish *p);
 
-/**
- * msha_ring_take() - MSHAREARENA_TAKE
- * @r: region
- * @t: checked copy of the request
- * @ufd: where the new descriptor's number goes, before the descriptor exists
- *
- * Context: sleeps up to @t->timeout_ms.
- * Return: 0, or its errors.
- */
-int msha_ring_take(struct msha_region *r, const struct msharearena_take *t,
-		   __s32 __user *ufd);
+/** msha_ring_withdraw() - MSHAREARENA_WITHDRAW; returns its errors */
+int msha_ring_withdraw(struct msha_region *r,
+		       const struct msharearena_withdraw *w);
+
+/** msha_ring_take() - MSHAREARENA_TAKE; returns a descriptor, or its errors */
+int msha_ring_take(struct msha_region *r, const struct msharearena_take *t);
+
+/** msha_ring_waits() - is a ring published that the caller may take? */
+bool msha_ring_waits(struct msha_region *r);
 
 /**
  * msha_ring_drop() - forget what an attachment has published

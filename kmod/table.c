@@ -121,16 +121,16 @@ static bool msha_is_dead(const struct msha_table *t, pud_t pud)
 	return pud_val(pud) == pud_val(msha_table_pud(t->dead));
 }
 
-int msha_table_init(struct msha_table *t, unsigned long base,
-		    unsigned long page_size)
+int msha_table_init(struct msha_table *t, unsigned long page_size)
 {
 	memset(t, 0, sizeof(*t));
-	t->base = base;
 	t->page_size = page_size;
+	t->pmd = (pmd_t **)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	t->pages += !!t->pmd;
 	t->pud[0] = msha_table_alloc(t);
 	t->pud[1] = msha_table_alloc(t);
 	t->dead = msha_table_alloc(t);
-	if (!t->pud[0] || !t->pud[1] || !t->dead) {
+	if (!t->pmd || !t->pud[0] || !t->pud[1] || !t->dead) {
 		msha_table_destroy(t);
 		return -ENOMEM;
 	}
@@ -144,8 +144,6 @@ void msha_table_kill(struct msha_table *t)
 
 	for (i = 0; i < PTRS_PER_PUD; i++)
 		msha_set_twins(t, i, msha_table_pud(t->dead));
-	t->demoted[0] = 0;
-	t->demoted[1] = 0;
 }
 
 /* A PMD table and, in a region of 4 KiB pages, its PTE tables. */
@@ -164,15 +162,17 @@ void msha_table_destroy(struct msha_table *t)
 {
 	unsigned int i;
 
-	for (i = 0; i < PTRS_PER_PUD; i++) {
+	for (i = 0; t->pmd && i < PTRS_PER_PUD; i++) {
 		msha_table_free_pmd(t, t->pmd[i]);
 		cond_resched();
 	}
 	msha_table_free(t, t->dead);
 	msha_table_free(t, t->pud[0]);
 	msha_table_free(t, t->pud[1]);
+	t->pages -= !!t->pmd;
+	free_page((unsigned long)t->pmd);
 	WARN_ON_ONCE(t->pages);
-	/* A half-built region is freed as a whole: there is nothing left here. */
+	/* msha_view_free() comes again after a failed msha_table_init(). */
 	memset(t, 0, sizeof(*t));
 }
 
@@ -264,10 +264,12 @@ bool msha_table_lookup(const struct msha_table *t, u64 offset,
 	pmd_t pmd;
 	pte_t pte;
 
+	tr->size = PUD_SIZE;
 	if (!msha_table_has_memory(t, i))
 		return false;
 	/* In a region of 1 GiB pages the shadow, which says the same. */
 	pmd = READ_ONCE(t->pmd[i][pmd_index(offset)]);
+	tr->size = PMD_SIZE;
 	if (pmd_none(pmd))
 		return false;
 	if (t->page_size != PAGE_SIZE) {
@@ -277,10 +279,10 @@ bool msha_table_lookup(const struct msha_table *t, u64 offset,
 		return true;
 	}
 	pte = READ_ONCE(msha_pte_table(pmd)[pte_index(offset)]);
+	tr->size = PAGE_SIZE;
 	if (pte_none(pte))
 		return false;
 	tr->pfn = pte_pfn(pte);
-	tr->size = PAGE_SIZE;
 	tr->writable = pte_write(pte);
 	return true;
 }
@@ -323,14 +325,15 @@ unsigned int msha_table_restore(struct msha_table *t, unsigned int twin)
 }
 
 /*
- * The slot lies below 2^47, where every process has its program and its stack:
- * with five levels their common P4D table exists before the first mmap().
+ * The window lies below 2^47, where every process has its program and its
+ * stack: with five levels their common P4D table exists before the first mmap(),
+ * unless the process has unmapped all that was there.
  */
-static p4d_t *msha_slot(const struct msha_table *t, struct mm_struct *mm)
+static p4d_t *msha_p4d(const struct msha_table *t, struct mm_struct *mm)
 {
 	pgd_t *pgd = pgd_offset(mm, t->base);
 
-	if (pgtable_l5_enabled() && WARN_ON_ONCE(pgd_none(*pgd)))
+	if (pgtable_l5_enabled() && pgd_none(*pgd))
 		return NULL;
 	return p4d_offset(pgd, t->base);
 }
@@ -345,11 +348,11 @@ static bool msha_is_ours(const struct msha_table *t, p4d_t p4d)
 int msha_table_link(struct msha_table *t, struct mm_struct *mm)
 {
 	pud_t *pud = t->pud[t->current_twin];
-	p4d_t *p = msha_slot(t, mm);
+	p4d_t *p = msha_p4d(t, mm);
 	int ret = 0;
 
 	if (!p)
-		return -EFAULT;
+		return -ENOMEM;
 	spin_lock(&mm->page_table_lock);
 	if (p4d_none(*p))
 		msha_set_p4d(p, __p4d(_PAGE_TABLE | __pa(pud)));
@@ -362,7 +365,7 @@ int msha_table_link(struct msha_table *t, struct mm_struct *mm)
 void msha_table_move(struct msha_table *t, struct mm_struct *mm,
 		     unsigned int from)
 {
-	p4d_t *p = msha_slot(t, mm);
+	p4d_t *p = msha_p4d(t, mm);
 
 	spin_lock(&mm->page_table_lock);
 	if (!WARN_ON_ONCE(p4d_pgtable(*p) != t->pud[from]))
@@ -373,29 +376,20 @@ void msha_table_move(struct msha_table *t, struct mm_struct *mm,
 void msha_table_unlink(struct msha_table *t, struct mm_struct *mm,
 		       pud_t *decoy)
 {
-	p4d_t *p = msha_slot(t, mm);
+	p4d_t *p = msha_p4d(t, mm);
 
 	spin_lock(&mm->page_table_lock);
 	WARN_ON_ONCE(!msha_is_ours(t, *p));
-	msha_set_p4d(p, __p4d(_PAGE_TABLE | __pa(decoy)));
+	msha_set_p4d(p, __p4d(decoy ? _PAGE_TABLE | __pa(decoy) : 0));
 	/* free_pud_range() takes it off again when it frees the decoy. */
-	mm_inc_nr_puds(mm);
-	spin_unlock(&mm->page_table_lock);
-}
-
-void msha_table_clear(struct msha_table *t, struct mm_struct *mm)
-{
-	p4d_t *p = msha_slot(t, mm);
-
-	spin_lock(&mm->page_table_lock);
-	WARN_ON_ONCE(!msha_is_ours(t, *p));
-	msha_set_p4d(p, __p4d(0));
+	if (decoy)
+		mm_inc_nr_puds(mm);
 	spin_unlock(&mm->page_table_lock);
 }
 
 unsigned long msha_table_linked_pfn(struct msha_table *t, struct mm_struct *mm)
 {
-	p4d_t *p = msha_slot(t, mm);
+	p4d_t *p = msha_p4d(t, mm);
 	unsigned long pfn;
 
 	spin_lock(&mm->page_table_lock);

@@ -38,15 +38,15 @@ struct page;
 
 /**
  * struct msha_table - twin PUD tables and what hangs below them
- * @base: address that entry 0 maps
+ * @base: address that entry 0 maps; set before anybody is linked
  * @page_size: bytes of every page: PAGE_SIZE, PMD_SIZE or PUD_SIZE
  * @pud: the twins
- * @current_twin: index of the twin that a new attachment links; region->lock
- * @demoted: shadows in use in each twin; region->lock
+ * @current_twin: index of the twin that a new attachment links; view->lock
+ * @demoted: shadows in use in each twin; view->lock
  * @dead: the empty PMD table
  * @pmd: for each PUD entry, the PMD table that was prepared for it, or NULL:
  *	the table itself, or in a region of 1 GiB pages the shadow of the leaf
- * @pages: table pages that the module owns
+ * @pages: pages that the module owns for it, that of @pmd included
  */
 struct msha_table {
 	unsigned long base;
@@ -55,14 +55,15 @@ struct msha_table {
 	unsigned int current_twin;
 	unsigned int demoted[2];
 	pmd_t *dead;
-	pmd_t *pmd[PTRS_PER_PUD];
+	pmd_t **pmd;
 	unsigned long pages;
 };
 
 /**
  * struct msha_translation - what a table says of an address
  * @pfn: frame of its 4 KiB
- * @size: bytes that the lowest entry maps
+ * @size: bytes of the page, or where there is no memory, bytes around the
+ *	address that have none for sure
  * @writable: stores are allowed
  */
 struct msha_translation {
@@ -72,8 +73,7 @@ struct msha_translation {
 };
 
 /** msha_table_init() - an empty tree; -ENOMEM leaves nothing behind */
-int msha_table_init(struct msha_table *t, unsigned long base,
-		    unsigned long page_size);
+int msha_table_init(struct msha_table *t, unsigned long page_size);
 /**
  * msha_table_kill() - take all memory out of the tree
  *
@@ -108,6 +108,9 @@ void msha_table_fill(struct msha_table *t, u64 offset, struct page *page,
 		     bool writable);
 /**
  * msha_table_lookup() - what is at an offset?
+ * @t: table
+ * @offset: bytes
+ * @tr: filled in; without memory @tr->size alone
  *
  * Context: any; entries only come, never go, while there is a user.
  * Return: whether there is memory.
@@ -123,7 +126,7 @@ bool msha_table_has_memory(const struct msha_table *t, unsigned int i);
  * msha_table_use_shadow() - replace a 1 GiB leaf by its 2 MiB leaves
  *
  * The translation never changes and never disappears.
- * Context: region->lock.
+ * Context: view->lock.
  */
 void msha_table_use_shadow(struct msha_table *t, unsigned int twin,
 			   unsigned int i);
@@ -134,7 +137,7 @@ void msha_table_use_shadow(struct msha_table *t, unsigned int twin,
  * perf and CPUs with a cached upper entry may be, and read each entry once:
  * either value translates alike. The shadows stay allocated for them.
  *
- * Context: region->lock.
+ * Context: view->lock.
  * Return: how many entries changed.
  */
 unsigned int msha_table_restore(struct msha_table *t, unsigned int twin);
@@ -142,15 +145,15 @@ unsigned int msha_table_restore(struct msha_table *t, unsigned int twin);
 /**
  * msha_table_link() - point a process's P4D entry at the current twin
  *
- * Context: mmap_lock for write, region->lock.
- * Return: 0, or -EBUSY if the entry is in use.
+ * Context: mmap_lock for write, view->lock.
+ * Return: 0; -EBUSY if the entry is in use; -ENOMEM if there is none.
  */
 int msha_table_link(struct msha_table *t, struct mm_struct *mm);
 /**
  * msha_table_move() - point a process's P4D entry at the other twin
  *
  * Context: mmap_lock and the VMA's lock for write, so that nobody walks;
- * region->lock.
+ * view->lock.
  */
 void msha_table_move(struct msha_table *t, struct mm_struct *mm,
 		     unsigned int from);
@@ -158,18 +161,14 @@ void msha_table_move(struct msha_table *t, struct mm_struct *mm,
  * msha_table_unlink() - exchange the P4D entry for a decoy
  * @t: tree
  * @mm: process that is linked to it
- * @decoy: from msha_decoy_alloc(); the core owns it afterwards
+ * @decoy: from msha_decoy_alloc(), which the core owns afterwards; or NULL where
+ *	the core will not zap, to empty the entry: then all CPUs must flush
  *
- * Context: region->lock; a notifier callback before the core walks.
+ * Context: view->lock; before the core walks.
  */
 void msha_table_unlink(struct msha_table *t, struct mm_struct *mm,
 		       pud_t *decoy);
-/**
- * msha_table_clear() - empty the P4D entry, where the core will not zap
- *
- * Context: region->lock. Afterwards all CPUs must flush.
- */
-void msha_table_clear(struct msha_table *t, struct mm_struct *mm);
+
 /** msha_table_linked_pfn() - what the process's P4D entry holds, for debugfs */
 unsigned long msha_table_linked_pfn(struct msha_table *t, struct mm_struct *mm);
 

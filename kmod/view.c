@@ -5,45 +5,44 @@
 #include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/sysfs.h>
 #include <linux/uaccess.h>
+#include <linux/xarray.h>
 
 #include "donor.h"
-#include "quiesce.h"
 #include "region.h"
 
 static struct class *msha_class;
 static dev_t msha_devt;
 
-struct msha_view *msha_view_new(struct msha_region *r,
-				const struct msha_view_spec *s)
+/* Device number -> view, or NULL while its node is being made or removed. */
+static DEFINE_XARRAY_ALLOC(msha_minors);
+u32 msha_next_minor;
+
+struct msha_view *msha_view_new(struct msha_region *r, const char *name,
+				bool writable, struct msharearena_range *ranges,
+				unsigned int n_ranges)
 {
 	struct msha_view *v = kzalloc(sizeof(*v), GFP_KERNEL_ACCOUNT);
 	unsigned int i;
-	int ret;
 
-	if (!v)
+	if (!v) {
+		kvfree(ranges);
 		return ERR_PTR(-ENOMEM);
-	INIT_LIST_HEAD(&v->node);
-	INIT_LIST_HEAD(&v->linked);
-	v->region = r;
-	strscpy(v->name, s->name, sizeof(v->name));
-	v->uid = s->uid;
-	v->gid = s->gid;
-	v->minor = -1;
-	v->writable = s->writable;
-	for (i = 0; i < s->n_ranges; i++)
-		if (s->ranges[i].prot & MSHAREARENA_PROT_WRITE)
-			v->writable = true;
-	v->mode = v->writable ? s->mode : s->mode & 0444;
-	ret = msha_table_init(&v->table, r->base, r->page_size);
-	if (ret) {
-		kfree(v);
-		return ERR_PTR(ret);
 	}
-	v->ranges = s->ranges;
-	v->n_ranges = s->n_ranges;
-	return v;
+	INIT_LIST_HEAD(&v->linked);
+	spin_lock_init(&v->lock);
+	v->region = r;
+	strscpy(v->name, name, sizeof(v->name));
+	v->ranges = ranges;
+	v->n_ranges = n_ranges;
+	v->writable = writable;
+	for (i = 0; i < n_ranges; i++)
+		if (ranges[i].prot & MSHAREARENA_PROT_WRITE)
+			v->writable = true;
+	if (!msha_table_init(&v->table, r->page_size))
+		return v;
+	msha_view_free(v);
+	return ERR_PTR(-ENOMEM);
 }
 
 void msha_view_free(struct msha_view *v)
@@ -85,16 +84,17 @@ msha_view_copy_ranges(const struct msha_region *r,
 
 	if (!c->n_ranges || c->n_ranges > MSHAREARENA_MAX_RANGES)
 		return ERR_PTR(-EINVAL);
-	ranges = vmemdup_array_user(u64_to_user_ptr(c->ranges), c->n_ranges,
-				    sizeof(*ranges));
-	if (IS_ERR(ranges))
-		return ranges;
-	for (i = 0; i < c->n_ranges; i++) {
+	/* They live as long as the region: charge the caller's memory cgroup. */
+	ranges = kvmalloc_array(c->n_ranges, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (!ranges)
+		return ERR_PTR(-ENOMEM);
+	ret = copy_from_user(ranges, u64_to_user_ptr(c->ranges),
+			     c->n_ranges * sizeof(*ranges)) ? -EFAULT : 0;
+	for (i = 0; !ret && i < c->n_ranges; i++)
 		ret = msha_view_check_range(r, &ranges[i], &covered);
-		if (ret) {
-			kvfree(ranges);
-			return ERR_PTR(ret);
-		}
+	if (ret) {
+		kvfree(ranges);
+		return ERR_PTR(ret);
 	}
 	return ranges;
 }
@@ -142,10 +142,11 @@ int msha_view_prepare(struct msha_view *v, u64 offset, u64 length)
 	return 0;
 }
 
-void msha_view_fill(struct msha_view *v, const struct msha_chunk *c)
+bool msha_view_fill(struct msha_view *v, const struct msha_chunk *c)
 {
 	u64 offset = c->offset;
 	unsigned long i;
+	bool linked;
 	u32 prot;
 
 	for (i = 0; i < c->n; i++, offset += c->page_size) {
@@ -155,54 +156,11 @@ void msha_view_fill(struct msha_view *v, const struct msha_chunk *c)
 					prot & MSHAREARENA_PROT_WRITE);
 		cond_resched();
 	}
+	spin_lock(&v->lock);
+	linked = v->was_linked;
+	spin_unlock(&v->lock);
+	return linked;
 }
-
-/* sysfs: device_del() waits for readers, so the region is there. */
-#define MSHA_ATTR(_name, _fmt, _expr)					\
-static ssize_t _name##_show(struct device *dev,				\
-			    struct device_attribute *attr, char *buf)	\
-{									\
-	struct msha_region *r =						\
-		((struct msha_view *)dev_get_drvdata(dev))->region;	\
-									\
-	return sysfs_emit(buf, _fmt "\n", _expr);			\
-}									\
-static DEVICE_ATTR_RO(_name)
-
-MSHA_ATTR(start, "0x%lx", r->base);
-MSHA_ATTR(size, "%llu", r->length);
-MSHA_ATTR(page_size, "%lu", r->page_size);
-MSHA_ATTR(exported, "%llu", READ_ONCE(r->exported));
-MSHA_ATTR(attached, "%lu", READ_ONCE(r->attached));
-MSHA_ATTR(demotions, "%lu", READ_ONCE(r->demotions));
-MSHA_ATTR(promotions, "%lu", READ_ONCE(r->promotions));
-MSHA_ATTR(table_bytes, "%lu", msha_region_table_bytes(r));
-
-static ssize_t busy_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	struct msha_region *r =
-		((struct msha_view *)dev_get_drvdata(dev))->region;
-	u64 first, busy;
-	int ret = msha_quiesce_look(r, 0, r->length, &first, &busy);
-
-	return ret ?: sysfs_emit(buf, "%llu\n", busy);
-}
-static DEVICE_ATTR_RO(busy);
-
-static struct attribute *msha_view_attrs[] = {
-	&dev_attr_start.attr,
-	&dev_attr_size.attr,
-	&dev_attr_page_size.attr,
-	&dev_attr_exported.attr,
-	&dev_attr_attached.attr,
-	&dev_attr_demotions.attr,
-	&dev_attr_promotions.attr,
-	&dev_attr_table_bytes.attr,
-	&dev_attr_busy.attr,
-	NULL,
-};
-ATTRIBUTE_GROUPS(msha_view);
 
 static char *msha_view_devnode(const struct device *dev, umode_t *mode,
 			       kuid_t *uid, kgid_t *gid)
@@ -211,7 +169,7 @@ static char *msha_view_devnode(const struct device *dev, umode_t *mode,
 
 	/* devtmpfs takes 0 for "none given"; it sets the type itself, too. */
 	if (mode)
-		*mode = S_IFCHR | v->mode;
+		*mode = S_IFCHR | (v->mode & (v->writable ? 0666 : 0444));
 	if (uid)
 		*uid = v->uid;
 	if (gid)
@@ -238,13 +196,12 @@ static void msha_view_dev_release(struct device *dev)
 
 static const struct device_type msha_view_type = {
 	.name = "mshare_view",
-	.groups = msha_view_groups,
 	.devnode = msha_view_devnode,
 	.uevent = msha_view_uevent,
 	.release = msha_view_dev_release,
 };
 
-int msha_view_add_node(struct msha_view *v)
+static int msha_view_add_device(struct msha_view *v)
 {
 	struct device *dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
 	int ret;
@@ -256,24 +213,68 @@ int msha_view_add_node(struct msha_view *v)
 	dev->type = &msha_view_type;
 	dev->devt = MKDEV(MAJOR(msha_devt), v->minor);
 	dev_set_drvdata(dev, v);
+	/* Listeners hear of the node when it can be opened. */
+	dev_set_uevent_suppress(dev, true);
 	/* Names have no '/' and no '!', so these are unique. */
 	ret = dev_set_name(dev, "%s!%s", v->region->name, v->name);
 	if (!ret)
 		ret = device_add(dev);
-	if (ret) {
+	if (ret)
 		put_device(dev);
+	else
+		v->dev = dev;
+	return ret;
+}
+
+/*
+ * Numbers go round, so that it is long until one is used again. The node that
+ * had it before is gone then, and msha_file_open() refuses its inode.
+ */
+int msha_view_add_node(struct msha_view *v)
+{
+	int ret;
+
+	lockdep_assert_held(&v->region->node_lock);
+	ret = xa_alloc_cyclic(&msha_minors, &v->minor, NULL,
+			      XA_LIMIT(0, MSHA_MAX_MINORS - 1),
+			      &msha_next_minor, GFP_KERNEL_ACCOUNT);
+	if (ret < 0)
+		return ret == -EBUSY ? -ENOSPC : ret;
+	ret = msha_view_add_device(v);
+	if (ret) {
+		xa_erase(&msha_minors, v->minor);
 		return ret;
 	}
-	v->dev = dev;
+	/* The place is there: this does not fail. */
+	xa_store(&msha_minors, v->minor, v, GFP_KERNEL);
+	dev_set_uevent_suppress(v->dev, false);
+	kobject_uevent(&v->dev->kobj, KOBJ_ADD);
 	return 0;
 }
 
 void msha_view_del_node(struct msha_view *v)
 {
+	lockdep_assert_held(&v->region->node_lock);
 	if (!v->dev)
 		return;
+	/* First no new open, then no node, then the number for another. */
+	xa_store(&msha_minors, v->minor, NULL, GFP_KERNEL);
 	device_unregister(v->dev);
 	v->dev = NULL;
+	xa_erase(&msha_minors, v->minor);
+}
+
+struct msha_view *msha_view_open(unsigned int minor)
+{
+	struct msha_view *v;
+
+	rcu_read_lock();
+	v = xa_load(&msha_minors, minor);
+	/* A region that ends waits for a grace period before it is freed. */
+	if (v && !kref_get_unless_zero(&v->region->ref))
+		v = NULL;
+	rcu_read_unlock();
+	return v ?: ERR_PTR(-ENXIO);
 }
 
 dev_t msha_view_devt(void)

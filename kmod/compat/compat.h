@@ -7,15 +7,19 @@
 #ifndef _MSHA_COMPAT_H
 #define _MSHA_COMPAT_H
 
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
+#include <linux/pid.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/version.h>
 
-/* struct folio_batch: the header was renamed after 6.12. */
-#if __has_include("linux/folio_batch.h")
+/* struct folio_batch: the header was renamed; the Kbuild file looks for it. */
+#ifdef MSHA_HAVE_FOLIO_BATCH_H
 #include <linux/folio_batch.h>
 #else
 #include <linux/pagevec.h>
@@ -130,6 +134,60 @@ static inline bool msha_mmap_write_trylock(struct mm_struct *mm)
 }
 
 /**
+ * msha_vma_has_readers() - does somebody hold the VMA's own lock for reading?
+ *
+ * vma_start_write() waits for them, and there is nothing that only tries. If
+ * the answer is false, there will be no new reader before the caller unlocks
+ * mmap_lock, or none that sleeps (up to 6.14 only page faults take the lock
+ * alone, and ->fault does not run under it).
+ *
+ * Context: mmap_lock for write.
+ */
+static inline bool msha_vma_has_readers(struct vm_area_struct *vma)
+{
+#if !defined(CONFIG_PER_VMA_LOCK)
+	return false;
+#elif defined(VM_REFCNT_LIMIT) || defined(VMA_LOCK_OFFSET)
+	/* As vma_start_write() does, but before the look. */
+	WRITE_ONCE(vma->vm_lock_seq, vma->vm_mm->mm_lock_seq.sequence);
+	smp_mb(); /* pairs with the increment of vm_refcnt by a reader */
+	return refcount_read(&vma->vm_refcnt) > 1;
+#else
+	return rwsem_is_locked(&vma->vm_lock->lock);
+#endif
+}
+
+/**
+ * msha_pidfd_get_pid() - the process of a pidfd
+ * @fd: descriptor of the caller's
+ *
+ * The kernel's own function is not exported. Pidfds are files of a file system
+ * of their own since 6.9, before that anonymous inodes; neither can be made
+ * with a content of the user's choice.
+ *
+ * Return: the pid with a reference, or ERR_PTR(-EBADF).
+ */
+static inline struct pid *msha_pidfd_get_pid(int fd)
+{
+	struct file *file = fget(fd);
+	struct super_block *sb;
+	struct pid *pid = NULL;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	sb = file_inode(file)->i_sb;
+	if (sb->s_magic == ANON_INODE_FS_MAGIC &&
+	    !strcmp(file->f_path.dentry->d_name.name, "[pidfd]"))
+		pid = get_pid(file->private_data);
+#ifdef PID_FS_MAGIC
+	if (sb->s_magic == PID_FS_MAGIC)
+		pid = get_pid(file_inode(file)->i_private);
+#endif
+	fput(file);
+	return pid ?: ERR_PTR(-EBADF);
+}
+
+/**
  * msha_folio_mapcount() - how many page table entries map a folio or its pages
  *
  * Each of them holds one reference. Up to 6.9 the sum over a folio's pages was
@@ -152,16 +210,5 @@ static inline long msha_folio_mapcount(struct folio *folio)
 	return n;
 #endif
 }
-
-/* The flags of shmem_kernel_file_setup() became a structure in 7.x. */
-#ifdef EMPTY_VMA_FLAGS
-#define MSHA_SHMEM_NO_FLAGS						\
-	__builtin_choose_expr(__builtin_types_compatible_p(		\
-		typeof(shmem_kernel_file_setup),			\
-		struct file *(const char *, loff_t, unsigned long)),	\
-		0, EMPTY_VMA_FLAGS)
-#else
-#define MSHA_SHMEM_NO_FLAGS 0
-#endif
 
 #endif /* _MSHA_COMPAT_H */

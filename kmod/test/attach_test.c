@@ -12,7 +12,17 @@
 #include <linux/workqueue.h>
 
 #include "../attach.h"
-#include "../compat/compat.h"
+
+/* The flags of shmem_kernel_file_setup() became a structure in 7.x. */
+#ifdef EMPTY_VMA_FLAGS
+#define MSHA_SHMEM_NO_FLAGS						\
+	__builtin_choose_expr(__builtin_types_compatible_p(		\
+		typeof(shmem_kernel_file_setup),			\
+		struct file *(const char *, loff_t, unsigned long)),	\
+		0, EMPTY_VMA_FLAGS)
+#else
+#define MSHA_SHMEM_NO_FLAGS 0
+#endif
 
 static unsigned long p4d_entry(struct msha_region *r)
 {
@@ -29,11 +39,11 @@ static void test_link(struct kunit *test)
 	msha_test_show(test, r, 0, 1);
 	a = msha_test_attach(test, r->rw);
 	KUNIT_EXPECT_EQ(test, p4d_entry(r), __pa(r->rw->table.pud[0]) >> PAGE_SHIFT);
-	KUNIT_EXPECT_EQ(test, r->attached, 1ul);
+	KUNIT_EXPECT_EQ(test, atomic_read(&r->attached), 1);
 	KUNIT_EXPECT_PTR_EQ(test, a->mm, current->mm);
-	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_SLOT_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_WINDOW_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, p4d_entry(r), 0ul);
-	KUNIT_EXPECT_EQ(test, r->attached, 0ul);
+	KUNIT_EXPECT_EQ(test, atomic_read(&r->attached), 0);
 	KUNIT_EXPECT_EQ_MSG(test, msha_table_lookup(&r->rw->table, 0,
 						    &(struct msha_translation){}),
 			    true, "the table lost nothing");
@@ -59,8 +69,8 @@ static void test_closed_while_linked(struct kunit *test)
 	vma->vm_ops = NULL;
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_EQ_MSG(test, p4d_entry(r), 0ul, "the core finds nothing");
-	KUNIT_EXPECT_EQ(test, r->attached, 0ul);
-	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_SLOT_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&r->attached), 0);
+	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_WINDOW_SIZE), 0);
 }
 
 /*
@@ -110,7 +120,7 @@ static void held_release(struct work_struct *work)
 {
 	struct held *h = container_of(to_delayed_work(work), struct held, release);
 
-	h->linked_too_early = READ_ONCE(h->r->attached);
+	h->linked_too_early = READ_ONCE(h->r->rw->was_linked);
 	WRITE_ONCE(h->released, true);
 	complete(&h->may_end);
 }
@@ -148,7 +158,7 @@ static void test_deferred_notifier(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, READ_ONCE(h->released), "mmap waited");
 	KUNIT_EXPECT_FALSE_MSG(test, h->linked_too_early, "and linked after it");
 	flush_delayed_work(&h->release);
-	KUNIT_EXPECT_EQ(test, vm_munmap(h->r->base, MSHA_SLOT_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, vm_munmap(h->r->base, MSHA_WINDOW_SIZE), 0);
 	mmu_interval_notifier_remove(&h->notifier);
 	vm_munmap(addr, PAGE_SIZE);
 	fput(h->file);

@@ -77,7 +77,7 @@ static void test_whole(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->t->current_twin, 0u);
 	promote(l->r);
 	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 0u, "nothing to do");
-	KUNIT_EXPECT_EQ(test, l->r->promotions, 0ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 0ul);
 }
 
 static void test_demote(struct kunit *test)
@@ -87,11 +87,11 @@ static void test_demote(struct kunit *test)
 	msha_leaf_demote(l->a, 1);
 	expect_twins(test, l->t, 1, false, true);
 	expect_twins(test, l->t, 2, true, true);
-	KUNIT_EXPECT_EQ(test, l->r->demotions, 1ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->demotions, 1ul);
 	msha_leaf_demote(l->a, 1);
-	KUNIT_EXPECT_EQ_MSG(test, l->r->demotions, 1ul, "once is enough");
+	KUNIT_EXPECT_EQ_MSG(test, l->r->rw->demotions, 1ul, "once is enough");
 	msha_leaf_demote(l->a, 0);
-	KUNIT_EXPECT_EQ_MSG(test, l->r->demotions, 1ul, "a hole stays a hole");
+	KUNIT_EXPECT_EQ_MSG(test, l->r->rw->demotions, 1ul, "a hole stays a hole");
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&l->r->promote));
 	promote_after(l->r, 0);
 	expect_twins(test, l->t, 1, false, true);
@@ -111,7 +111,7 @@ static void test_promote(struct kunit *test)
 	promote(l->r);
 	expect_twins(test, l->t, 1, true, true);
 	expect_twins(test, l->t, 2, true, true);
-	KUNIT_EXPECT_EQ(test, l->r->promotions, 2ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 2ul);
 	KUNIT_EXPECT_EQ(test, l->t->current_twin, 1u);
 	KUNIT_EXPECT_EQ(test, l->a->twin, 1u);
 	KUNIT_EXPECT_EQ(test, l->r->rw->users[0], 0ul);
@@ -124,7 +124,7 @@ static void test_promote(struct kunit *test)
 	promote(l->r);
 	expect_twins(test, l->t, 2, true, true);
 	KUNIT_EXPECT_EQ(test, l->t->current_twin, 0u);
-	KUNIT_EXPECT_EQ(test, l->r->promotions, 3ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 3ul);
 }
 
 /* A process whose mmap_lock is held by somebody stays where it is. */
@@ -133,12 +133,15 @@ static void test_busy_process(struct kunit *test)
 	struct leaf_test *l = test->priv;
 
 	msha_leaf_demote(l->a, 1);
+	KUNIT_EXPECT_EQ(test, l->r->retry_ms, MSHA_RETRY_FIRST_MS);
 	mmap_read_lock(current->mm);
 	promote(l->r);
+	KUNIT_EXPECT_EQ_MSG(test, l->r->retry_ms, 2 * MSHA_RETRY_FIRST_MS,
+			    "the pauses grow");
 	mmap_read_unlock(current->mm);
 	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 1u, "the round has begun");
 	KUNIT_EXPECT_EQ(test, l->a->twin, 0u);
-	KUNIT_EXPECT_EQ(test, l->r->promotions, 0ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 0ul);
 	expect_twins(test, l->t, 1, false, true);
 
 	/* What it walks meanwhile is demoted where it is linked. */
@@ -147,10 +150,50 @@ static void test_busy_process(struct kunit *test)
 
 	promote(l->r);
 	KUNIT_EXPECT_EQ(test, l->a->twin, 1u);
-	KUNIT_EXPECT_EQ(test, l->r->promotions, 2ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 2ul);
 	expect_twins(test, l->t, 1, true, true);
 	expect_twins(test, l->t, 2, true, true);
 }
+
+#ifdef CONFIG_PER_VMA_LOCK
+/* As the core's readers do; its functions are not exported. */
+static void hold_vma(struct vm_area_struct *vma, bool hold)
+{
+#if defined(VM_REFCNT_LIMIT) || defined(VMA_LOCK_OFFSET)
+	if (hold)
+		refcount_inc(&vma->vm_refcnt);
+	else
+		refcount_dec(&vma->vm_refcnt);
+#else
+	if (hold)
+		down_read(&vma->vm_lock->lock);
+	else
+		up_read(&vma->vm_lock->lock);
+#endif
+}
+
+/*
+ * Nor is one moved whose VMA somebody holds for reading, for however long: the
+ * worker would wait, and with it the promotion of the whole region.
+ */
+static void test_vma_reader(struct kunit *test)
+{
+	struct leaf_test *l = test->priv;
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(current->mm);
+	vma = find_vma(current->mm, l->r->base);
+	mmap_read_unlock(current->mm);
+	msha_leaf_demote(l->a, 1);
+	hold_vma(vma, true);
+	promote(l->r);
+	KUNIT_EXPECT_EQ(test, l->a->twin, 0u);
+	hold_vma(vma, false);
+	promote(l->r);
+	KUNIT_EXPECT_EQ(test, l->a->twin, 1u);
+	expect_twins(test, l->t, 1, true, true);
+}
+#endif
 
 /* No new round while the last has not ended: there are only two tables. */
 static void test_one_round(struct kunit *test)
@@ -161,10 +204,10 @@ static void test_one_round(struct kunit *test)
 	mmap_read_lock(current->mm);
 	promote(l->r);
 	/* Somebody linked to the new current twin is walked as well. */
-	spin_lock(&l->r->lock);
+	spin_lock(&l->r->rw->lock);
 	msha_table_use_shadow(l->t, 1, 2);
 	l->t->demoted[1]++;
-	spin_unlock(&l->r->lock);
+	spin_unlock(&l->r->rw->lock);
 	promote(l->r);
 	KUNIT_EXPECT_EQ(test, l->t->current_twin, 1u);
 	mmap_read_unlock(current->mm);
@@ -181,10 +224,10 @@ static void test_nobody_attached(struct kunit *test)
 	struct leaf_test *l = test->priv;
 
 	msha_leaf_demote(l->a, 1);
-	KUNIT_ASSERT_EQ(test, vm_munmap(l->r->base, MSHA_SLOT_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, vm_munmap(l->r->base, MSHA_WINDOW_SIZE), 0);
 	promote(l->r);
 	expect_twins(test, l->t, 1, true, true);
-	KUNIT_EXPECT_EQ(test, l->r->promotions, 1ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 1ul);
 }
 
 /* What is exported while a leaf is demoted is whole in both twins. */
@@ -198,7 +241,7 @@ static void test_growth(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, msha_table_is_leaf(l->t, 1, 3));
 	promote(l->r);
 	expect_twins(test, l->t, 1, true, true);
-	KUNIT_EXPECT_EQ(test, l->r->promotions, 1ul);
+	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 1ul);
 }
 
 static struct kunit_case leaf_cases[] = {
@@ -206,6 +249,9 @@ static struct kunit_case leaf_cases[] = {
 	KUNIT_CASE(test_demote),
 	KUNIT_CASE(test_promote),
 	KUNIT_CASE(test_busy_process),
+#ifdef CONFIG_PER_VMA_LOCK
+	KUNIT_CASE(test_vma_reader),
+#endif
 	KUNIT_CASE(test_one_round),
 	KUNIT_CASE(test_nobody_attached),
 	KUNIT_CASE(test_growth),

@@ -2,8 +2,7 @@
 /* Names and addresses: what is refused before anything is done. */
 #include "util.h"
 
-#include "../name.h"
-#include "../slot.h"
+#include "../window.h"
 
 struct name_param {
 	const char *bytes;
@@ -42,56 +41,94 @@ static void test_names(struct kunit *test)
 			       "no room for a NUL");
 }
 
-static void test_slot_addresses(struct kunit *test)
+static void test_window_addresses(struct kunit *test)
 {
-	KUNIT_EXPECT_TRUE(test, msha_slot_valid(0));
-	KUNIT_EXPECT_TRUE(test, msha_slot_valid(MSHA_SLOT_SIZE));
-	KUNIT_EXPECT_TRUE(test, msha_slot_valid(254 * MSHA_SLOT_SIZE));
-	KUNIT_EXPECT_FALSE_MSG(test, msha_slot_valid(255 * MSHA_SLOT_SIZE),
+	KUNIT_EXPECT_TRUE(test, msha_window_valid(0));
+	KUNIT_EXPECT_TRUE(test, msha_window_valid(MSHA_WINDOW_SIZE));
+	KUNIT_EXPECT_TRUE(test, msha_window_valid(254 * MSHA_WINDOW_SIZE));
+	KUNIT_EXPECT_FALSE_MSG(test, msha_window_valid(255 * MSHA_WINDOW_SIZE),
 			       "user addresses end a page before its end");
-	KUNIT_EXPECT_FALSE(test, msha_slot_valid(256 * MSHA_SLOT_SIZE));
-	KUNIT_EXPECT_FALSE(test, msha_slot_valid(MSHA_SLOT_SIZE + PAGE_SIZE));
-	KUNIT_EXPECT_FALSE(test, msha_slot_valid(1));
-	KUNIT_EXPECT_FALSE(test, msha_slot_valid(~0ull));
+	KUNIT_EXPECT_FALSE(test, msha_window_valid(256 * MSHA_WINDOW_SIZE));
+	KUNIT_EXPECT_FALSE(test, msha_window_valid(MSHA_WINDOW_SIZE + PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, msha_window_valid(1));
+	KUNIT_EXPECT_FALSE(test, msha_window_valid(~0ull));
 }
 
-static void test_slot_asked_for(struct kunit *test)
+static struct msha_region *new_region(struct kunit *test, const char *name)
 {
-	unsigned long addr = 3 * MSHA_SLOT_SIZE, base, again;
+	struct msha_region *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
 
-	KUNIT_ASSERT_EQ(test, msha_slot_get(addr, &base), 0);
-	KUNIT_EXPECT_EQ(test, base, addr);
-	KUNIT_EXPECT_EQ(test, msha_slot_get(addr, &again), -EBUSY);
-	msha_slot_put(base);
-	KUNIT_EXPECT_EQ(test, msha_slot_get(addr, &again), 0);
-	msha_slot_put(again);
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	kref_init(&r->ref);
+	strscpy(r->name, name, sizeof(r->name));
+	return r;
 }
 
-static void test_slot_chosen(struct kunit *test)
+static void test_window_asked_for(struct kunit *test)
 {
-	unsigned long base[MSHA_SLOT_LAST - MSHA_SLOT_FIRST + 1];
-	unsigned int n = 0, i;
-	int ret;
+	struct msha_region *r = new_region(test, "kunit-a");
+	struct msha_region *other = new_region(test, "kunit-b");
+	unsigned long addr = 3 * MSHA_WINDOW_SIZE;
 
-	while (n < ARRAY_SIZE(base)) {
-		ret = msha_slot_get(0, &base[n]);
-		if (ret)
-			break;
-		KUNIT_EXPECT_GE(test, base[n], MSHA_SLOT_FIRST * MSHA_SLOT_SIZE);
-		KUNIT_EXPECT_LE(test, base[n], MSHA_SLOT_LAST * MSHA_SLOT_SIZE);
-		n++;
+	KUNIT_ASSERT_EQ(test, msha_window_take(r, addr, true), 0);
+	KUNIT_EXPECT_EQ(test, r->base, addr);
+	KUNIT_EXPECT_TRUE(test, r->named);
+	KUNIT_EXPECT_EQ(test, msha_window_take(other, addr, true), -EBUSY);
+	KUNIT_EXPECT_PTR_EQ(test, msha_window_next(0), r);
+	KUNIT_EXPECT_EQ(test, kref_read(&r->ref), 2u);
+	KUNIT_EXPECT_PTR_EQ(test, msha_window_next(addr - 1), r);
+	KUNIT_EXPECT_NULL(test, msha_window_next(addr));
+	KUNIT_EXPECT_NULL(test, msha_window_next(~0ull));
+	msha_window_put(r);
+	KUNIT_EXPECT_EQ(test, msha_window_take(other, addr, true), 0);
+	refcount_set(&other->ref.refcount, 0);
+	KUNIT_EXPECT_NULL_MSG(test, msha_window_next(0), "it ends just now");
+	msha_window_put(other);
+}
+
+static void test_window_names(struct kunit *test)
+{
+	struct msha_region *r = new_region(test, "kunit-a");
+	struct msha_region *same = new_region(test, "kunit-a");
+
+	KUNIT_ASSERT_EQ(test, msha_window_take(r, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, msha_window_take(same, 0, true), -EEXIST);
+	KUNIT_EXPECT_EQ_MSG(test, msha_window_take(same, 0, false), 0,
+			    "without a node it is no name");
+	msha_window_put(same);
+	msha_window_unname(r);
+	KUNIT_EXPECT_EQ(test, msha_window_take(same, 0, true), 0);
+	msha_window_put(same);
+	msha_window_put(r);
+}
+
+static void test_window_chosen(struct kunit *test)
+{
+	unsigned int i, n = MSHA_WINDOW_LAST - MSHA_WINDOW_FIRST + 1;
+	struct msha_region *r, *more = new_region(test, "kunit-more");
+	unsigned int in_order = 0;
+	unsigned long last = 0;
+
+	for (i = 0; i < n; i++) {
+		r = new_region(test, "kunit");
+		KUNIT_ASSERT_EQ(test, msha_window_take(r, 0, false), 0);
+		KUNIT_EXPECT_GE(test, r->base, MSHA_WINDOW_FIRST * MSHA_WINDOW_SIZE);
+		KUNIT_EXPECT_LE(test, r->base, MSHA_WINDOW_LAST * MSHA_WINDOW_SIZE);
+		in_order += r->base > last;
+		last = r->base;
 	}
-	KUNIT_EXPECT_EQ_MSG(test, n, ARRAY_SIZE(base), "all slots are free");
-	KUNIT_EXPECT_EQ(test, msha_slot_get(0, &base[0]), -ENOSPC);
-	for (i = 0; i < n; i++)
-		msha_slot_put((MSHA_SLOT_FIRST + i) * MSHA_SLOT_SIZE);
+	KUNIT_EXPECT_LT_MSG(test, in_order, n - 10, "by chance");
+	KUNIT_EXPECT_EQ(test, msha_window_take(more, 0, false), -ENOSPC);
+	for (last = 0; (r = msha_window_next(last)); last = r->base)
+		msha_window_put(r);
 }
 
 static struct kunit_case name_cases[] = {
 	KUNIT_CASE(test_names),
-	KUNIT_CASE(test_slot_addresses),
-	KUNIT_CASE(test_slot_asked_for),
-	KUNIT_CASE(test_slot_chosen),
+	KUNIT_CASE(test_window_addresses),
+	KUNIT_CASE(test_window_asked_for),
+	KUNIT_CASE(test_window_names),
+	KUNIT_CASE(test_window_chosen),
 	{}
 };
 

@@ -14,46 +14,59 @@ static void test_exempt(struct kunit *test)
 {
 	struct msha_quota *q = (void *)test;
 
-	KUNIT_EXPECT_EQ(test, msha_quota_charge(1000000, SZ_1T, &q), 0);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(MSHA_BYTES, SZ_1T, &q), 0);
 	KUNIT_EXPECT_NULL(test, q);
-	msha_quota_uncharge(q, 1000000, SZ_1T);
+	msha_quota_uncharge(q, MSHA_BYTES, SZ_1T);
+}
+
+static void test_share(struct kunit *test)
+{
+	const struct cred *old = msha_test_become(test, SOMEBODY);
+	struct msha_quota *q = NULL, *more = NULL, *other = NULL;
+	unsigned int max = MSHA_USER_RINGS;
+
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(MSHA_RINGS, max + 1, &more), -EDQUOT);
+	KUNIT_EXPECT_NULL(test, more);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(MSHA_RINGS, max - 1, &q), 0);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(MSHA_RINGS, 1, &more), 0);
+	KUNIT_EXPECT_PTR_EQ(test, q, more);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(MSHA_RINGS, 1, &other), -EDQUOT);
+	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(MSHA_ATTACHMENTS, 1, &other), 0,
+			    "each share is for itself");
+	msha_quota_uncharge(other, MSHA_ATTACHMENTS, 1);
+	revert_creds(old);
+
+	old = msha_test_become(test, SOMEBODY_ELSE);
+	KUNIT_EXPECT_EQ(test, msha_quota_charge(MSHA_RINGS, max, &other), 0);
+	KUNIT_EXPECT_PTR_NE(test, q, other);
+	msha_quota_uncharge(other, MSHA_RINGS, max);
+	revert_creds(old);
+
+	msha_quota_uncharge(more, MSHA_RINGS, 1);
+	msha_quota_uncharge(q, MSHA_RINGS, max - 1);
+	old = msha_test_become(test, SOMEBODY);
+	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(MSHA_RINGS, max, &q), 0,
+			    "all of it was given back");
+	msha_quota_uncharge(q, MSHA_RINGS, max);
+	revert_creds(old);
 }
 
 /* 64 regions: the default of the module's parameter user_regions. */
 static void test_regions(struct kunit *test)
 {
 	const struct cred *old = msha_test_become(test, SOMEBODY);
-	struct msha_quota *q = NULL, *more = NULL, *other = NULL;
+	struct msha_quota *q = NULL, *more = NULL;
+	int ret = msha_quota_charge(MSHA_REGIONS, 64, &q);
 
-	if (msha_quota_charge(64, 0, &q)) {
-		revert_creds(old);
-		kunit_skip(test, "the module was loaded with another user_regions");
+	if (!ret) {
+		ret = msha_quota_charge(MSHA_REGIONS, 1, &more);
+		msha_quota_uncharge(more, MSHA_REGIONS, 1);
+		msha_quota_uncharge(q, MSHA_REGIONS, 64);
 	}
-	msha_quota_uncharge(q, 64, 0);
-	KUNIT_EXPECT_EQ(test, msha_quota_charge(65, 0, &more), -EDQUOT);
-	KUNIT_EXPECT_NULL(test, more);
-	KUNIT_EXPECT_EQ(test, msha_quota_charge(63, 0, &q), 0);
-	KUNIT_EXPECT_EQ(test, msha_quota_charge(1, SZ_1G, &more), 0);
-	KUNIT_EXPECT_PTR_EQ(test, q, more);
-	KUNIT_EXPECT_EQ(test, msha_quota_charge(1, 0, &other), -EDQUOT);
-	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(0, SZ_1G, &other), 0,
-			    "memory is another matter");
-	msha_quota_uncharge(other, 0, SZ_1G);
 	revert_creds(old);
-
-	old = msha_test_become(test, SOMEBODY_ELSE);
-	KUNIT_EXPECT_EQ(test, msha_quota_charge(64, 0, &other), 0);
-	KUNIT_EXPECT_PTR_NE(test, q, other);
-	msha_quota_uncharge(other, 64, 0);
-	revert_creds(old);
-
-	msha_quota_uncharge(more, 1, SZ_1G);
-	msha_quota_uncharge(q, 63, 0);
-	old = msha_test_become(test, SOMEBODY);
-	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(64, 0, &q), 0,
-			    "all of it was given back");
-	msha_quota_uncharge(q, 64, 0);
-	revert_creds(old);
+	if (!q || !ret)
+		kunit_skip(test, "the module was loaded with another user_regions");
+	KUNIT_EXPECT_EQ(test, ret, -EDQUOT);
 }
 
 /* Pages are charged to the user's locked memory while they are pinned. */
@@ -84,6 +97,7 @@ static void test_locked_vm(struct kunit *test)
 
 static struct kunit_case quota_cases[] = {
 	KUNIT_CASE(test_exempt),
+	KUNIT_CASE(test_share),
 	KUNIT_CASE(test_regions),
 	KUNIT_CASE(test_locked_vm),
 	{}

@@ -4,28 +4,28 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/namei.h>
 #include <linux/uaccess.h>
 
-#include "../attach.h"
 #include "../donor.h"
 #include "../pin.h"
-#include "../quiesce.h"
 
 static void test_references(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-life", PMD_SIZE,
 						 SZ_2M);
+	u32 minor = r->rw->minor;
 	struct msha_view *v;
 
 	KUNIT_EXPECT_EQ_MSG(test, kref_read(&r->ref), 2u, "the name's and ours");
-	v = msha_region_open(r->rw->minor);
+	v = msha_view_open(r->rw->minor);
 	KUNIT_ASSERT_PTR_EQ(test, v, r->rw);
 	KUNIT_EXPECT_EQ(test, kref_read(&r->ref), 3u);
 	msha_region_put(r);
-	msha_region_remove(r);
+	KUNIT_EXPECT_EQ(test, msha_region_remove(r), 0);
 	KUNIT_EXPECT_EQ(test, kref_read(&r->ref), 1u);
-	KUNIT_EXPECT_TRUE(test, IS_ERR(msha_region_open(0)));
-	msha_region_remove(r);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(msha_view_open(minor)));
+	KUNIT_EXPECT_EQ(test, msha_region_remove(r), -ENOENT);
 	KUNIT_EXPECT_EQ_MSG(test, kref_read(&r->ref), 1u,
 			    "a name is taken away once");
 }
@@ -109,8 +109,18 @@ static void test_growth(struct kunit *test)
 	e.offset = PAGE_SIZE;
 	KUNIT_ASSERT_EQ(test, msha_region_export(r, &e), 0);
 	KUNIT_EXPECT_EQ(test, copy_to_user(at + PAGE_SIZE, &byte, 1), 0ul);
-	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_SLOT_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, r->attached, 0ul);
+	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_WINDOW_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&r->attached), 0);
+}
+
+static void expect_busy(struct kunit *test, struct msha_region *r, u64 length,
+			u64 busy, u64 first)
+{
+	struct msharearena_busy b = { .length = length };
+
+	KUNIT_EXPECT_EQ(test, msha_region_busy(r, &b), 0);
+	KUNIT_EXPECT_EQ(test, b.busy, busy);
+	KUNIT_EXPECT_EQ(test, b.first_busy, first);
 }
 
 /* One reference of somebody's makes exactly its page busy. */
@@ -120,30 +130,68 @@ static void test_busy(struct kunit *test)
 						 SZ_64K);
 	struct msharearena_export e = { .length = SZ_64K };
 	struct msha_chunk *c;
-	u64 first, busy;
 
 	msha_test_mm(test);
 	e.addr = msha_test_donate(test, SZ_64K);
 	KUNIT_ASSERT_EQ(test, msha_region_export(r, &e), 0);
+	msha_test_drain();
 	c = list_first_entry(&r->chunks, struct msha_chunk, node);
-	KUNIT_EXPECT_EQ(test, msha_quiesce_look(r, 0, SZ_64K, &first, &busy), 0);
-	KUNIT_EXPECT_EQ(test, busy, 0ull);
-	KUNIT_EXPECT_EQ(test, first, (u64)SZ_64K);
+	expect_busy(test, r, SZ_64K, 0, SZ_64K);
 	if (folio_test_large(page_folio(c->pages[0])))
 		kunit_skip(test, "the donor got a large folio: one page for all");
 	get_page(c->pages[3]);
 	KUNIT_EXPECT_TRUE(test, msha_pin_busy(c->pages[3]));
 	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[2]));
-	KUNIT_EXPECT_EQ(test, msha_quiesce_look(r, 0, SZ_64K, &first, &busy), 0);
-	KUNIT_EXPECT_EQ(test, busy, (u64)PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, first, 3 * (u64)PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, msha_quiesce_look(r, 0, 3 * PAGE_SIZE, &first,
-						&busy), 0);
-	KUNIT_EXPECT_EQ(test, busy, 0ull);
+	expect_busy(test, r, SZ_64K, PAGE_SIZE, 3 * PAGE_SIZE);
+	expect_busy(test, r, 3 * PAGE_SIZE, 0, 3 * PAGE_SIZE);
 	put_page(c->pages[3]);
 	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[3]));
 	vm_munmap(e.addr, SZ_64K);
 	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[3]));
+}
+
+/* The last places are the owner's. */
+static void test_full(struct kunit *test)
+{
+	struct msha_region *r = msha_test_region(test, "kunit-full", PAGE_SIZE,
+						 SZ_64K);
+	const struct cred *old;
+
+	KUNIT_EXPECT_FALSE(test, msha_region_full(r, 9, 10, 2));
+	KUNIT_EXPECT_TRUE(test, msha_region_full(r, 10, 10, 2));
+	old = msha_test_become(test, 4711);
+	KUNIT_EXPECT_FALSE(test, msha_region_full(r, 7, 10, 2));
+	KUNIT_EXPECT_TRUE(test, msha_region_full(r, 8, 10, 2));
+	r->uid = current_uid();
+	KUNIT_EXPECT_FALSE(test, msha_region_full(r, 9, 10, 2));
+	KUNIT_EXPECT_TRUE(test, msha_region_full(r, 10, 10, 2));
+	revert_creds(old);
+}
+
+/*
+ * Device numbers go round, and the inode of a node that is gone leads nowhere,
+ * also when its number is another's.
+ */
+static void test_numbers(struct kunit *test)
+{
+	struct msha_region *old, *new;
+	struct path path;
+	struct file *file;
+	u32 minor;
+
+	msha_next_minor = MSHA_MAX_MINORS - 1;
+	old = msha_test_region(test, "kunit-old", PAGE_SIZE, SZ_64K);
+	minor = old->rw->minor;
+	KUNIT_EXPECT_EQ(test, minor, MSHA_MAX_MINORS - 1u);
+	KUNIT_EXPECT_LT_MSG(test, old->ro->minor, minor, "round");
+	KUNIT_ASSERT_EQ(test, kern_path("/dev/mshare/kunit-old/rw", 0, &path), 0);
+	KUNIT_EXPECT_EQ(test, msha_region_remove(old), 0);
+	msha_next_minor = MSHA_MAX_MINORS - 1;
+	new = msha_test_region(test, "kunit-new", PAGE_SIZE, SZ_64K);
+	KUNIT_EXPECT_EQ_MSG(test, new->rw->minor, minor, "used again");
+	file = dentry_open(&path, O_RDWR, current_cred());
+	KUNIT_EXPECT_PTR_EQ(test, file, (struct file *)ERR_PTR(-ENXIO));
+	path_put(&path);
 }
 
 static struct kunit_case region_cases[] = {
@@ -153,6 +201,8 @@ static struct kunit_case region_cases[] = {
 	KUNIT_CASE(test_export),
 	KUNIT_CASE(test_growth),
 	KUNIT_CASE(test_busy),
+	KUNIT_CASE(test_full),
+	KUNIT_CASE(test_numbers),
 	{}
 };
 

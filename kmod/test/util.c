@@ -7,6 +7,7 @@
 #include <linux/mman.h>
 
 #include "../attach.h"
+#include "../compat/compat.h"
 
 static void msha_test_end_region(void *region)
 {
@@ -53,9 +54,7 @@ void msha_test_show(struct kunit *test, struct msha_region *r, u64 offset,
 						prot & MSHAREARENA_PROT_WRITE);
 		}
 	}
-	spin_lock(&r->lock);
 	r->exported += n * r->page_size;
-	spin_unlock(&r->lock);
 	mutex_unlock(&r->export_lock);
 }
 
@@ -81,6 +80,14 @@ unsigned long msha_test_donate(struct kunit *test, unsigned long length)
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 	return addr;
+}
+
+void msha_test_drain(void)
+{
+	struct folio_batch none;
+
+	folio_batch_init(&none);
+	__folio_batch_release(&none);
 }
 
 static void msha_test_close(void *file)
@@ -109,12 +116,12 @@ struct msha_attachment *msha_test_attach(struct kunit *test,
 	struct msha_attachment *a;
 	unsigned long addr;
 
-	addr = vm_mmap(file, 0, MSHA_SLOT_SIZE,
+	addr = vm_mmap(file, 0, MSHA_WINDOW_SIZE,
 		       PROT_READ | (v->writable ? PROT_WRITE : 0), MAP_SHARED, 0);
 	KUNIT_ASSERT_EQ(test, addr, v->region->base);
-	spin_lock(&v->region->lock);
+	mmap_read_lock(current->mm);
 	a = msha_attach_find(v->region, current->mm);
-	spin_unlock(&v->region->lock);
+	mmap_read_unlock(current->mm);
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	return a;
 }

@@ -48,6 +48,9 @@ void msha_test_mm(struct kunit *test);
 /** msha_test_donate() - private memory of the test's mm; returns its address */
 unsigned long msha_test_donate(struct kunit *test, unsigned long length);
 
+/** msha_test_drain() - let this CPU's small folios leave their batches */
+void msha_test_drain(void);
+
 /** msha_test_open() - open a view's node for reading and writing */
 struct file *msha_test_open(struct kunit *test, struct msha_view *v);
 

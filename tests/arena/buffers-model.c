@@ -538,6 +538,6 @@ int main(void)
 		finish_operations(i);
 		is(arena_close(side[i].a), 0, "close");
 	}
-	arena_test_end(NAME, region);
+	arena_test_end(region);
 	return done_testing();
 }

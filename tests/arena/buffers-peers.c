@@ -257,6 +257,6 @@ int main(void)
 	test_get_for();
 	test_reclaim();
 	test_reclaim_in_use();
-	arena_test_end(NAME, w.m);
+	arena_test_end(w.m);
 	return done_testing();
 }

@@ -652,6 +652,6 @@ int main(void)
 	test_table();
 	test_others();
 	test_story();
-	arena_test_end(NAME, w.m);
+	arena_test_end(w.m);
 	return done_testing();
 }

@@ -107,7 +107,7 @@ static inline void channel_test_begin(void)
 
 static inline int channel_test_end(void)
 {
-	arena_test_end(CHANNEL_REGION, region);
+	arena_test_end(region);
 	return done_testing();
 }
 

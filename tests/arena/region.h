@@ -17,7 +17,7 @@
 #ifdef __SANITIZE_THREAD__
 #define ARENA_TEST_ADDR	0x7e8000000000ULL
 #else
-#define ARENA_TEST_ADDR	0	/* to be told */
+#define ARENA_TEST_ADDR	0	/* any */
 #endif
 
 /* Made, with memory and attached; ends the test if that is not possible. */
@@ -30,7 +30,8 @@ static inline struct mshare *arena_test_region(const char *name, uint64_t length
 		.page_size = 4096,
 		.uid = (uid_t)-1,
 		.gid = (gid_t)-1,
-		.mode = 0600,
+		/* Should the test be killed, no name keeps the region. */
+		.unnamed = 1,
 	};
 	struct mshare *m;
 	void *base;
@@ -63,10 +64,9 @@ static inline struct mshare *arena_test_arena(const char *name, const struct are
 }
 
 /* To be called by the process that made it. */
-static inline void arena_test_end(const char *name, struct mshare *m)
+static inline void arena_test_end(struct mshare *m)
 {
 	mshare_close(m);
-	mshare_unlink(name);
 }
 
 #endif /* TESTS_ARENA_REGION_H */

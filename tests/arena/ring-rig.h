@@ -130,7 +130,7 @@ static inline void rig_close(struct rig *rig)
 {
 	arena_ring_close(rig->r);
 	is(arena_close(rig->a), 0, "closed: no buffer is lent");
-	arena_test_end(rig->name, rig->m);
+	arena_test_end(rig->m);
 }
 
 /* A run of @count payload buffers, of 4096 bytes each, all bytes @fill. */

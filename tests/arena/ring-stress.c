@@ -421,6 +421,6 @@ int main(void)
 		run(&rig, &least, seed);
 	}
 	is(arena_close(rig.a), 0, "no buffer is lent");
-	arena_test_end(rig.name, rig.m);
+	arena_test_end(rig.m);
 	return done_testing();
 }

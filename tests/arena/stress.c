@@ -453,7 +453,7 @@ static void test_size(uint32_t size, double seconds, uint32_t seed)
 	if (outside->wrong[0])
 		bail("%s", outside->wrong);
 	arena_close(np.a);
-	arena_test_end(NAME, region);
+	arena_test_end(region);
 }
 
 static void *map_shared(size_t size)

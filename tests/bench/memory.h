@@ -54,7 +54,6 @@ struct memory {
 };
 
 #define REGION_NAME	"bench"
-#define REGION_SYSFS	"/sys/class/mshare/" REGION_NAME "!rw/"
 
 static inline void write_file(const char *path, const char *text)
 {
@@ -211,7 +210,7 @@ static inline char *memory_map(const struct memory *m, bool populate)
 
 static inline int memory_unmap(const struct memory *m)
 {
-	return munmap(m->addr, m->kind->type == REGION ? SLOT : m->size);
+	return munmap(m->addr, m->kind->type == REGION ? MSHAREARENA_WINDOW_SIZE : m->size);
 }
 
 /* One access to each of its pages. */
@@ -230,7 +229,7 @@ static inline void memory_touch(const struct memory *m, bool store)
 /* Page tables that the region says it owns; 0 for other memory. */
 static inline long memory_table_bytes(const struct memory *m)
 {
-	return m->kind->type == REGION ? read_long(REGION_SYSFS "table_bytes") : 0;
+	return m->kind->type == REGION ? (long)view_region(m->fd).table_bytes : 0;
 }
 
 #endif /* BENCH_MEMORY_H */

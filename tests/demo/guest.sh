@@ -123,16 +123,27 @@ start_daemons()
 	step "clients may come to nbd://$address"
 }
 
+# region WHAT: what fdinfo of a file that is open on the region says
+region()
+{
+	local fd
+
+	exec {fd}</dev/mshare/$name/ro
+	awk -v key="mshare_$1:" '$1 == key { print $2 }' "/proc/self/fdinfo/$fd"
+	exec {fd}<&-
+}
+
 # How each process sees the region, by its own maps and its own page tables.
 show_sharing()
 {
-	local pid view entry table address
+	local pid view entry table address at
 
+	at=$(region addr)
 	while read -r pid view entry table; do
 		address=$(awk '/\/dev\/mshare\// { print $1; exit }' "/proc/$pid/maps")
 		printf '%s %s 0x%s %s %s %s\n' "$(cat "/proc/$pid/comm")" "$pid" \
 			"${address%%-*}" "$view" "$entry" "$table"
-	done < <(tail -n +2 /sys/kernel/debug/msharearena/$name/links) >"$tmp/sharing"
+	done < <(tail -n +2 "/sys/kernel/debug/msharearena/${at#0x}/links" | sort -n) >"$tmp/sharing"
 	awk '{ printf "        %-9s pid %-5s region at %s, its P4D entry holds table page %s\n",
 		$1, $2, $3, $5 }' "$tmp/sharing"
 }
@@ -142,6 +153,12 @@ is_shared()
 	awk '{ n++; at[$3]; tables[$5]; tables[$6] }
 	     END { for (a in at) i++; for (t in tables) j++
 		   exit !(n == 3 && i == 1 && j == 1) }' "$tmp/sharing"
+}
+
+# is_attached BY: so many processes are, to a region that has 1 GiB and a name
+is_attached()
+{
+	[ "$(region attached) $(region exported) $(region unlinked)" = "$1 $((1 << 30)) 0" ]
 }
 
 copy_image()
@@ -219,6 +236,7 @@ load_module
 start_daemons
 show_sharing
 check "all at one address and through one page-table page" is_shared
+check "the region has 1 GiB and is attached by three processes" is_attached 3
 check "nbdinfo knows the disk" test "$(nbdinfo --size "$one")" = "$(blockdev --getsize64 "$disk0")"
 check "nbdinfo --list shows both" test "$(nbdinfo --list "nbd://$address" | grep -c '^export=')" = 2
 copy_image

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 #include <stddef.h>
+#include <sys/resource.h>
 
 /* Where the structure lies. */
 enum place {
@@ -83,28 +84,60 @@ static uint64_t draw_place(enum place place, uint32_t length)
 	}
 }
 
+/* A bit that the command does not know. */
+static uint32_t draw_flag(const struct call *c)
+{
+	uint32_t flag;
+
+	do {
+		flag = 1U << rnd(32);
+	} while (flag & c->flags);
+	return flag;
+}
+
+/* Without descriptors to give it: those that it has stay. */
+static int64_t call_starved(unsigned int w, struct order *o, struct call *c)
+{
+	pid_t pid = model.worker[w].pid;
+	struct rlimit before, none;
+	int64_t ret;
+
+	if (prlimit(pid, RLIMIT_NOFILE, NULL, &before))
+		fail("prlimit: %s", strerror(errno));
+	none = (struct rlimit){ 0, before.rlim_max };
+	prlimit(pid, RLIMIT_NOFILE, &none, NULL);
+	ret = worker_call(w, o, c->raw, c->raw, sizeof(c->raw));
+	prlimit(pid, RLIMIT_NOFILE, &before, NULL);
+	return ret;
+}
+
 bool call_ioctl(unsigned int w, struct call *c, struct want *x)
 {
-	uint32_t size = (uint32_t)c->known, length, flags;
+	uint32_t size = (uint32_t)c->known, length, flags, unknown = 0;
 	struct order o = { .work = WORK_SYSCALL, .a = SYS_ioctl };
+	bool starved = c->gives_fd && one_in(16);
 	enum place place = PLACE_GOOD;
 	unsigned int before = x->n;
 
 	if (one_in(12))
 		size = draw_size(c);
 	if (one_in(24))
-		c->raw[4 + rnd(4)] = (unsigned char)(1U << rnd(8));
+		unknown = draw_flag(c);
 	if (one_in(12))
 		place = rnd(PLACE_OVER_END) + 1;
 	/* What is given; no more of it is looked at than it claims, or a page. */
 	length = size < 8 ? 8 : size > 4096 ? 4096 : size;
 	want_size(c, size, x);
 	memcpy(&flags, c->raw + 4, sizeof(flags));
-	want(x, EINVAL, flags && size >= c->min);
+	flags |= unknown;
+	memcpy(c->raw + 4, &flags, sizeof(flags));
+	want(x, EINVAL, unknown && size >= c->min);
+	want(x, EMFILE, starved);
 	want(x, EFAULT, place >= PLACE_NULL || (place == PLACE_READ_ONLY && c->out));
 	if (x->n > before)
 		x->may_pass = false;
-	note(" size=%u flags=%u%s", size, flags, place_names[place]);
+	note(" size=%u flags=0x%x%s%s", size, flags, place_names[place],
+	     starved ? " no-descriptors" : "");
 
 	o.b[0] = (uint64_t)c->fd;
 	o.b[1] = c->cmd;
@@ -117,5 +150,7 @@ bool call_ioctl(unsigned int w, struct call *c, struct want *x)
 		o.length = length / 2;
 	}
 	o.want = o.length;
-	return check_result(x, worker_call(w, &o, c->raw, c->raw, sizeof(c->raw)));
+	c->result = starved ? call_starved(w, &o, c) :
+			      worker_call(w, &o, c->raw, c->raw, sizeof(c->raw));
+	return check_result(x, c->result);
 }

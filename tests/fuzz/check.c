@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -82,8 +83,7 @@ static void check_probe(unsigned int w, unsigned int i, const struct probe *p, u
 	int load = access != ACCESS_NONE ? 0 : SIGBUS;
 	int store = access == ACCESS_WRITE ? 0 : SIGSEGV;
 
-	if (!(p->load_signal == load || (load && a->odd && p->load_signal == SIGSEGV)) ||
-	    p->store_signal != store)
+	if (p->load_signal != load || p->store_signal != store)
 		fail("w%u at r%u (%s) 0x%llx: load signal %d, store signal %d; want %d, %d", w, i,
 		     r->view[a->view].name, (long long)offset, p->load_signal, p->store_signal,
 		     load, store);
@@ -117,7 +117,7 @@ static void check_absent(unsigned int w, unsigned int i)
 	struct order o = { .work = WORK_PROBE, .length = sizeof(struct probe) };
 	struct probe p = { .address = model.region[i].addr, .kind = PROBE_SAME };
 
-	if (p.address == 190 * SLOT || model.worker[w].squat == p.address)
+	if (p.address == 190 * WINDOW || model.worker[w].squat == p.address)
 		return;
 	worker_call(w, &o, &p, &p, sizeof(p));
 	if (p.load_signal != SIGSEGV || p.store_signal != SIGSEGV)
@@ -173,14 +173,14 @@ static bool mapping_is_known(uint64_t start, uint64_t end, const char *perms, co
 {
 	struct seen *seen = arg;
 
-	if (strncmp(path, "/dev/mshare/", 12))
+	if (!strstr(path, "mshare"))
 		return false;
 	for (unsigned int i = 0; i < REGIONS; i++) {
 		const struct attachment *a = &model.worker[seen->w].att[i];
 
 		if (!a->on || model.region[i].addr != start)
 			continue;
-		if (end - start != SLOT || strcmp(perms, a->odd ? "---s" : "r--s"))
+		if (end - start != WINDOW || strcmp(perms, "r--s"))
 			fail("w%u maps r%u as %s, 0x%llx bytes", seen->w, i, perms,
 			     (long long)(end - start));
 		seen->n++;
@@ -211,18 +211,6 @@ static void check_process(unsigned int w)
 
 /* ---- what the kernel says ---- */
 
-static void check_attribute(const struct region *r, const char *view, const char *name,
-			    uint64_t want)
-{
-	char path[256];
-	int64_t got;
-
-	snprintf(path, sizeof(path), "/sys/class/mshare/%s!%s/%s", r->name, view, name);
-	got = read_number(path);
-	if (got != (int64_t)want)
-		fail("%s: %lld; the model has %lld", path, (long long)got, (long long)want);
-}
-
 static void check_node(const struct region *r, const struct view *v)
 {
 	struct stat st;
@@ -234,6 +222,9 @@ static void check_node(const struct region *r, const struct view *v)
 	if (st.st_mode != (S_IFCHR | v->mode) || st.st_uid != v->uid || st.st_gid != v->gid)
 		fail("%s: mode 0%o, owner %u:%u; the model has 0%o, %u:%u", path, st.st_mode,
 		     st.st_uid, st.st_gid, S_IFCHR | v->mode, v->uid, v->gid);
+	snprintf(path, sizeof(path), "/sys/class/mshare/%s!%s", r->name, v->name);
+	if (stat(path, &st) || !S_ISDIR(st.st_mode))
+		fail("%s: %s", path, strerror(errno));
 }
 
 /* How many entries a directory has; 0 if there is none. */
@@ -250,13 +241,15 @@ static unsigned int count_entries(const char *path)
 	return n;
 }
 
+/* As long as the region lives, with its name or without. */
 static void check_links(const struct region *r, unsigned int attached)
 {
 	char path[256], line[256];
 	unsigned int lines = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/msharearena/%s/links", r->name);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/msharearena/%llx/links",
+		 (long long)r->addr);
 	f = fopen(path, "re");
 	if (!f)
 		fail("%s: %s", path, strerror(errno));
@@ -267,47 +260,98 @@ static void check_links(const struct region *r, unsigned int attached)
 		fail("%s has %u lines; the model has %u attached", path, lines, attached);
 }
 
-static unsigned int check_region(unsigned int i)
+static unsigned int check_nodes(const struct region *r)
 {
-	const struct region *r = &model.region[i];
 	unsigned int nodes = 0;
 	char path[160];
 
 	for (unsigned int v = 0; v < VIEWS; v++) {
-		if (!r->view[v].used)
+		if (!r->view[v].node)
 			continue;
 		nodes++;
 		check_node(r, &r->view[v]);
-		check_attribute(r, r->view[v].name, "attached", region_attached(i));
 	}
-	check_attribute(r, "rw", "start", r->addr);
-	check_attribute(r, "rw", "size", r->length);
-	check_attribute(r, "ro", "page_size", r->page_size);
-	check_attribute(r, "ro", "exported", r->exported);
-	check_links(r, region_attached(i));
 	snprintf(path, sizeof(path), "/dev/mshare/%s", r->name);
 	if (count_entries(path) != nodes)
 		fail("%s has %u nodes; the model has %u", path, count_entries(path), nodes);
 	return nodes;
 }
 
+/* The control device lists all, those without names, too. */
+static void check_list(void)
+{
+	struct msharearena_region m = { .size = sizeof(m) };
+	int fd = open("/dev/msharearena", O_RDONLY | O_CLOEXEC);
+	unsigned int i = next_region(0);
+
+	while (!ioctl(fd, MSHAREARENA_NEXT_REGION, &m)) {
+		if (i == NONE)
+			fail("there is a region '%s' at 0x%llx; the model has no more", m.name,
+			     m.addr);
+		check_description(&m, i, NONE);
+		i = next_region(m.addr);
+	}
+	if (errno != ENOENT || i != NONE)
+		fail("NEXT_REGION ends with %s; the model has %s", strerror(errno),
+		     i == NONE ? "no more" : "another region");
+	close(fd);
+}
+
+/* All that a process has open, at once. */
+static void check_files(unsigned int w)
+{
+	struct pollfd p[FDS];
+	unsigned int n = 0, at[FDS];
+
+	for (unsigned int i = 0; i < FDS; i++) {
+		const struct fd *f = &model.worker[w].fd[i];
+
+		if (!f->used || f->flags & O_PATH)
+			continue;
+		at[n] = i;
+		p[n++] = (struct pollfd){
+			.fd = FD_VIEWS + (int)i,
+			.events = POLLIN | POLLPRI | POLLOUT,
+		};
+	}
+	if (!n)
+		return;
+	sys_blob(w, SYS_poll, ARGS(SCRATCH, n, 0), p, n * sizeof(p[0]), p, n * sizeof(p[0]));
+	for (unsigned int i = 0; i < n; i++) {
+		short want = poll_events(w, &model.worker[w].fd[at[i]]);
+
+		if (p[i].revents != want)
+			fail("poll of w%u fd%u: 0x%x; the model has 0x%x", w, at[i], p[i].revents,
+			     want);
+	}
+	check_fdinfo(w, at[rnd(n)]);
+}
+
 void check_all(void)
 {
-	unsigned int regions = 0, nodes = 0;
+	unsigned int regions = 0, named = 0, nodes = 0;
 
-	for (unsigned int w = 0; w < WORKERS; w++)
+	for (unsigned int w = 0; w < WORKERS; w++) {
 		check_process(w);
-	for (unsigned int i = 0; i < REGIONS; i++) {
-		if (!model.region[i].live || !model.region[i].linked)
-			continue;
-		nodes += check_region(i);
-		regions++;
+		check_files(w);
 	}
-	if (count_entries("/dev/mshare") != regions ||
-	    count_entries("/sys/class/mshare") != nodes)
-		fail("%u directories in /dev/mshare, %u nodes in sysfs; the model has %u and %u",
-		     count_entries("/dev/mshare"), count_entries("/sys/class/mshare"), regions,
-		     nodes);
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		if (!model.region[i].live)
+			continue;
+		regions++;
+		check_links(&model.region[i], region_attached(i));
+		if (!model.region[i].linked)
+			continue;
+		named++;
+		nodes += check_nodes(&model.region[i]);
+	}
+	if (count_entries("/dev/mshare") != named || count_entries("/sys/class/mshare") != nodes ||
+	    count_entries("/sys/kernel/debug/msharearena") != regions)
+		fail("%u directories in /dev/mshare, %u nodes in sysfs, %u directories in debugfs; "
+		     "the model has %u, %u and %u",
+		     count_entries("/dev/mshare"), count_entries("/sys/class/mshare"),
+		     count_entries("/sys/kernel/debug/msharearena"), named, nodes, regions);
+	check_list();
 	check_usage();
 	check_pools();
 }

@@ -62,10 +62,39 @@ static bool prefer_fd(unsigned int *w, unsigned int *fd,
 	return true;
 }
 
+bool is_writable(const struct fd *f)
+{
+	return !(f->flags & O_PATH) && (f->flags & O_ACCMODE) != O_RDONLY &&
+	       model.region[f->region].view[f->view].writable;
+}
+
+static bool is_open(const struct worker *k, const struct fd *f)
+{
+	(void)k;
+	return !(f->flags & O_PATH);
+}
+
+bool any_open(unsigned int *w, unsigned int *fd)
+{
+	return prefer_fd(w, fd, is_open);
+}
+
+static bool is_owned(const struct worker *k, const struct fd *f)
+{
+	const struct region *r = &model.region[f->region];
+
+	return is_open(k, f) && r->linked && (k->root || k->uid == r->uid);
+}
+
+bool any_owned(unsigned int *w, unsigned int *fd)
+{
+	return prefer_fd(w, fd, is_owned);
+}
+
 static bool is_attachable(const struct worker *k, const struct fd *f)
 {
 	return (f->flags == O_RDONLY || f->flags == O_RDWR) && model.region[f->region].exported &&
-	       !k->att[f->region].on && model.region[f->region].addr != 190 * SLOT;
+	       !k->att[f->region].on && model.region[f->region].addr != 190 * WINDOW;
 }
 
 bool any_attachable(unsigned int *w, unsigned int *fd)
@@ -73,20 +102,24 @@ bool any_attachable(unsigned int *w, unsigned int *fd)
 	return prefer_fd(w, fd, is_attachable);
 }
 
-static bool is_exportable(const struct worker *k, const struct fd *f)
+static bool is_rw(const struct worker *k, const struct fd *f)
 {
 	(void)k;
-	return f->flags == O_RDWR && f->view == 0;
+	return f->view == 0 && is_writable(f);
 }
 
-bool any_exportable(unsigned int *w, unsigned int *fd)
+bool any_rw(unsigned int *w, unsigned int *fd)
 {
-	return prefer_fd(w, fd, is_exportable);
+	return prefer_fd(w, fd, is_rw);
 }
 
 static bool is_publishable(const struct worker *k, const struct fd *f)
 {
-	return f->flags == O_RDWR && k->att[f->region].on;
+	bool ring = false;
+
+	for (unsigned int i = 0; i < RINGS; i++)
+		ring |= k->ring[i].used && !k->ring[i].n_held;
+	return ring && is_writable(f) && k->att[f->region].on;
 }
 
 bool any_publishable(unsigned int *w, unsigned int *fd)
@@ -132,10 +165,10 @@ uint64_t any_offset(const struct region *r)
 	}
 	switch (rnd(3)) {
 	case 0:
-		return SLOT - r->page_size;
+		return WINDOW - r->page_size;
 	case 1:
 		return r->length - r->page_size;
 	default:
-		return rnd(SLOT / r->page_size) * r->page_size;
+		return rnd(WINDOW / r->page_size) * r->page_size;
 	}
 }

@@ -101,6 +101,8 @@ int64_t sys_blob(unsigned int w, long nr, const uint64_t *b, const void *in, siz
 int64_t sys_path(unsigned int w, long nr, const uint64_t *b, const char *path);
 /** worker_poke() - put bytes at SCRATCH + @at */
 void worker_poke(unsigned int w, uint32_t at, const void *data, size_t length);
+/** a_thread() - the id of a thread that is no process */
+pid_t a_thread(void);
 int64_t worker_read_file(unsigned int w, const char *path);
 
 /* ---- ioctls with arguments that may be bad ---- */
@@ -112,6 +114,9 @@ int64_t worker_read_file(unsigned int w, const char *path);
  * @known: bytes of the structure as this program knows it
  * @min: bytes of its first version
  * @out: it has OUT members
+ * @flags: bits of flags that it knows
+ * @gives_fd: its answer is a descriptor
+ * @result: the answer
  * @raw: the structure, and room for a longer one
  */
 struct call {
@@ -120,6 +125,9 @@ struct call {
 	size_t known;
 	size_t min;
 	bool out;
+	uint32_t flags;
+	bool gives_fd;
+	int64_t result;
 	unsigned char raw[8192] __attribute__((aligned(8)));
 };
 
@@ -145,18 +153,45 @@ unsigned int any_region(bool linked);
 /** any_fd() - a worker and one of its descriptors of a view */
 bool any_fd(unsigned int *w, unsigned int *fd);
 /* As any_fd(), but mostly one with which the call can succeed. */
+bool any_open(unsigned int *w, unsigned int *fd);
+bool any_owned(unsigned int *w, unsigned int *fd);
+bool any_rw(unsigned int *w, unsigned int *fd);
 bool any_attachable(unsigned int *w, unsigned int *fd);
-bool any_exportable(unsigned int *w, unsigned int *fd);
 bool any_publishable(unsigned int *w, unsigned int *fd);
 /** any_attached() - a worker and a region it has attached */
 bool any_attached(unsigned int *w, unsigned int *region);
 unsigned int free_fd(unsigned int w);
+/** place_fd() - put a new descriptor @number of a view where it belongs */
+void place_fd(unsigned int w, unsigned int slot, int64_t number, const struct fd *what);
+/** is_writable() - is the view, and was it opened for writing? */
+bool is_writable(const struct fd *f);
 /** any_offset() - a page's offset: mostly one that has memory */
 uint64_t any_offset(const struct region *r);
 /** any_root() - a worker with all privileges */
 unsigned int any_root(void);
 /** any_worker() - any */
 unsigned int any_worker(void);
+
+/**
+ * struct deed - what one worker does so that another one need not wait any more
+ * @w: who does it
+ * @slot: through which of its descriptors
+ * @unlink: it takes the region's name away; else it publishes a ring:
+ * @ring: which
+ * @to: for whom
+ * @tag: of it
+ */
+struct deed {
+	unsigned int w, slot;
+	bool unlink;
+	struct taken ring;
+	unsigned int to;
+	uint64_t tag;
+};
+
+/** draw_deed() - one that must succeed, and that @waiter must see through @f */
+bool draw_deed(struct deed *d, unsigned int waiter, const struct fd *f);
+void do_deed(const struct deed *d);
 
 /* ---- operations: they draw, do, and check ---- */
 
@@ -173,11 +208,15 @@ void op_reopen(void);
 void op_pass(void);
 void op_read(void);
 void op_describe(void);
+void op_next(void);
+void op_fdinfo(void);
+void op_poll(void);
+void op_wait(void);
 void op_garbage(void);
 void op_export(void);
 void op_drop_donor(void);
 void op_abuse_donor(void);
-void op_quiesce(void);
+void op_busy(void);
 void op_attach(void);
 void op_detach(void);
 void op_squat(void);
@@ -204,18 +243,30 @@ void op_machine(void);
 void op_storm(void);
 void op_ring(void);
 void op_publish(void);
+void op_flood(void);
+void op_withdraw(void);
 void op_take(void);
 void op_message(void);
 void op_buffers(void);
 
 /* ---- everything against the model ---- */
 
-/** check_all() - what every process and sysfs show */
+/** check_all() - what every process, /dev, sysfs and debugfs show */
 void check_all(void);
 /** check_worker() - what one process sees of one region, at @n places */
 void check_worker(unsigned int w, unsigned int region, unsigned int n);
-/** check_usage() - what QUIESCE says of every region */
+/** check_usage() - what GET_BUSY says of every region */
 void check_usage(void);
+/** check_description() - of region @i by view @v, or NONE: by no view */
+void check_description(const struct msharearena_region *m, unsigned int i, unsigned int v);
+/** check_fdinfo() - what /proc says of an open view */
+void check_fdinfo(unsigned int w, unsigned int slot);
+/** next_region() - the live one with the lowest address above @addr, or NONE */
+unsigned int next_region(uint64_t addr);
+/** poll_events() - what poll(2) must find of an open view */
+short poll_events(unsigned int w, const struct fd *f);
+/** learn_buffers() - can this kernel register a region's memory as a buffer? */
+void learn_buffers(void);
 /** check_pools() - the huge pages that the model says are free, soon */
 void check_pools(void);
 /** is_mapped() - is anything mapped at this address in a worker? */

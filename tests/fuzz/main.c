@@ -8,8 +8,10 @@
 #include "fuzz.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define LAST	40	/* operations that a failure shows */
@@ -24,7 +26,7 @@ static const struct operation {
 	bool refused;		/* always: nothing of it may work */
 } operations[] = {
 	OP(create, 24),
-	OP(unlink, 10),
+	OP(unlink, 8),
 	OP(add_view, 16),
 	OP(info, 3),
 	OP(chmod, 4),
@@ -36,11 +38,15 @@ static const struct operation {
 	OP(pass, 8),
 	OP(read, 8),
 	OP(describe, 14),
+	OP(fdinfo, 6),
+	OP(next, 10),
+	OP(poll, 16),
+	OP(wait, 16),
 	REFUSED(garbage, 8),
 	OP(export, 44),
 	OP(drop_donor, 8),
 	OP(abuse_donor, 10),
-	OP(quiesce, 40),
+	OP(busy, 40),
 	OP(attach, 90),
 	OP(detach, 16),
 	OP(squat, 4),
@@ -65,8 +71,10 @@ static const struct operation {
 	OP(look, 24),
 	OP(machine, 3),
 	OP(storm, 6),
-	OP(ring, 16),
+	OP(ring, 30),
 	OP(publish, 24),
+	OP(flood, 3),
+	OP(withdraw, 10),
 	OP(take, 24),
 	OP(message, 8),
 	OP(buffers, 24),
@@ -183,18 +191,27 @@ static void restore_machine(void)
 }
 
 /* Names keep regions, and these the module, after everybody is gone. */
+static int64_t unlink_region(const struct region *r)
+{
+	struct msharearena_unlink u = { .size = sizeof(u) };
+	char path[128];
+	int64_t ret;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/mshare/%s/ro", r->name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = ioctl(fd, MSHAREARENA_UNLINK, &u) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
 static void unlink_all(void)
 {
-	int fd = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
-
-	for (unsigned int i = 0; i < REGIONS; i++) {
-		struct msharearena_unlink u = { .size = sizeof(u) };
-
-		memcpy(u.name, model.region[i].name, sizeof(u.name));
+	for (unsigned int i = 0; i < REGIONS; i++)
 		if (model.region[i].live && model.region[i].linked)
-			ioctl(fd, MSHAREARENA_UNLINK, &u);
-	}
-	close(fd);
+			unlink_region(&model.region[i]);
 }
 
 void fail(const char *fmt, ...)
@@ -209,7 +226,12 @@ void fail(const char *fmt, ...)
 	va_end(ap);
 	printf("\n# again: --seed %" PRIu64 " --ops %" PRIu64 "\n", run.seed, run.number);
 	fflush(stdout);
+	for (unsigned int w = 0; w < WORKERS; w++)
+		if (model.worker[w].pid > 0)
+			kill(model.worker[w].pid, SIGKILL);
 	unlink_all();
+	while (wait(NULL) > 0)
+		;
 	restore_machine();
 	exit(1);
 }
@@ -339,6 +361,7 @@ static void begin(void)
 		k->root = !k->uid;
 		worker_start(w);
 	}
+	learn_buffers();
 	op_limits();
 }
 
@@ -353,18 +376,11 @@ static void end(void)
 	note("the end");
 	for (unsigned int w = 1; w < WORKERS; w++)
 		worker_kill(w);
-	for (unsigned int i = 0; i < REGIONS; i++) {
-		struct msharearena_unlink u = { .size = sizeof(u) };
-
-		if (!model.region[i].live || !model.region[i].linked)
-			continue;
-		memcpy(u.name, model.region[i].name, sizeof(u.name));
-		model.region[i].linked = false;
-		check_result(&(struct want){ 0 },
-			     sys_blob(0, SYS_ioctl,
-				      ARGS(FD_CONTROL, MSHAREARENA_UNLINK, SCRATCH), &u,
-				      sizeof(u), NULL, 0));
-	}
+	for (unsigned int i = 0; i < REGIONS; i++)
+		if (model.region[i].live && model.region[i].linked) {
+			check_result(&(struct want){ 0 }, unlink_region(&model.region[i]));
+			model.region[i].linked = false;
+		}
 	worker_end(0);
 	if (model.used_2m || model.used_1g)
 		fail("the model has pages left");

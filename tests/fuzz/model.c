@@ -221,12 +221,6 @@ void kept_drop(struct kept *k)
 	memset(k, 0, sizeof(*k));
 }
 
-void kept_batched(struct kept *k)
-{
-	for (unsigned int i = 0; i < k->n; i++)
-		k->mem[i]->batched = !k->mem[i]->huge;
-}
-
 void ring_release(struct ring *ring)
 {
 	for (unsigned int i = 0; i < ring->n_held; i++)
@@ -307,6 +301,24 @@ bool worker_may_open(const struct worker *w, const struct view *v, int flags)
 			    w->gid == v->gid ? v->mode >> 3 : v->mode;
 
 	return w->root || (flags & O_PATH) || (bits & need) == need;
+}
+
+void file_moved(unsigned int file, uint64_t pos)
+{
+	for (unsigned int w = 0; w < WORKERS; w++)
+		for (unsigned int i = 0; i < FDS; i++)
+			if (model.worker[w].fd[i].file == file)
+				model.worker[w].fd[i].pos = pos;
+}
+
+unsigned int ring_copies(unsigned int region, unsigned int serial)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < PUBLISHED; i++)
+		n += model.published[i].used && model.published[i].region == region &&
+		     model.published[i].serial == serial;
+	return n;
 }
 
 bool user_may_lock(const struct user *u, uint64_t bytes)

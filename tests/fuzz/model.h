@@ -23,10 +23,14 @@
 #define HELD		16	/* pages that a worker's pipe holds */
 #define RINGS		4	/* of a worker */
 #define TAKEN		4	/* rings of others that a worker has */
-#define PUBLISHED	16
+#define PUBLISHED	96
+#define COPIES		16	/* of a ring in a region, at most */
 #define USERS		3
 
-#define SLOT		((uint64_t)MSHAREARENA_SLOT_SIZE)
+#define WINDOW		((uint64_t)MSHAREARENA_WINDOW_SIZE)
+/* Where the module puts regions that ask for no place. */
+#define WINDOWS_FIRST	(64 * WINDOW)
+#define WINDOWS_END	(160 * WINDOW)
 #define SZ_4K		((uint64_t)MSHAREARENA_PAGE_4K)
 #define SZ_2M		((uint64_t)MSHAREARENA_PAGE_2M)
 #define SZ_1G		((uint64_t)MSHAREARENA_PAGE_1G)
@@ -54,7 +58,6 @@ struct mem {
 	uint64_t size;
 	unsigned int refs;
 	unsigned int holds;
-	bool batched;
 	bool huge;
 	struct folio *folio;
 	uint64_t word[CELLS];
@@ -77,6 +80,7 @@ struct range {
 
 struct view {
 	bool used;
+	bool node;		/* has one, as long as the region has its name */
 	char name[MSHAREARENA_VIEW_NAME_SIZE];
 	uid_t uid;
 	gid_t gid;
@@ -89,7 +93,7 @@ struct view {
 
 struct region {
 	bool live;
-	bool linked;		/* has its name */
+	bool linked;		/* has its name, and its views their nodes */
 	char name[MSHAREARENA_NAME_SIZE];
 	uint64_t addr, length, page_size;
 	uid_t uid;
@@ -105,12 +109,14 @@ struct fd {
 	unsigned int region, view;
 	int flags;		/* O_RDONLY, O_WRONLY, O_RDWR, O_PATH */
 	bool cloexec;
+	bool node;		/* of a node; else CREATE or ADD_VIEW gave it */
+	unsigned int file;	/* the same for all that share a file position */
+	uint64_t pos;
 };
 
 struct attachment {
 	bool on;
 	unsigned int view;	/* whose tables are linked */
-	bool odd;		/* without PROT_READ */
 	bool shared;		/* VM_SHARED: the file was open for writing */
 	bool sealed;
 };
@@ -149,7 +155,7 @@ struct worker {
 	struct fd fd[FDS];
 	struct attachment att[REGIONS];
 	struct kept kept[KEPT];
-	uint64_t squat;		/* a page of its own in some slot, 0 if none */
+	uint64_t squat;		/* a page of its own in some window, 0 if none */
 	bool leftover;		/* an empty table may have been left there */
 	uint64_t leftover_at;
 	struct mem *held[HELD];	/* oldest first */
@@ -165,7 +171,8 @@ struct worker {
 struct published {
 	bool used;
 	uint64_t order;		/* the oldest that fits is taken */
-	unsigned int region, from, ring, serial;
+	unsigned int region, from;
+	unsigned int owner, ring, serial;	/* whose ring, which of his */
 	unsigned int to;	/* worker, ANYBODY or NOBODY */
 	uint64_t tag;
 };
@@ -191,6 +198,7 @@ struct model {
 	bool thp_always;	/* of the machine: any memory may be of huge pages */
 	unsigned int serial;
 	int64_t late_until_ms;	/* until then some reference may be there yet */
+	bool no_buffers;	/* this kernel registers no memory of regions */
 };
 
 extern struct model model;
@@ -202,7 +210,7 @@ struct folio *folio_new(void);
 struct mem *mem_new(uint64_t size, bool huge, struct folio *folio, uint64_t first_value);
 void mem_get(struct mem *m);
 void mem_put(struct mem *m);
-/** mem_hold() - a pipe or a registered buffer refers to it: QUIESCE sees it */
+/** mem_hold() - a pipe or a registered buffer refers to it: GET_BUSY sees it */
 void mem_hold(struct mem *m);
 void mem_release(struct mem *m);
 
@@ -216,6 +224,7 @@ bool region_has(const struct region *r, uint64_t first, uint64_t n);
 struct mem *region_nth(const struct region *r, uint64_t n, uint64_t *index);
 uint64_t region_pages(const struct region *r);
 unsigned int region_attached(unsigned int region);
+/** region_by_name() - the one that has the name; others may only be called so */
 struct region *region_by_name(const char *name);
 /** region_settle() - free those that nobody has any more */
 void region_settle(void);
@@ -237,11 +246,14 @@ void worker_drop_cloexec(unsigned int w);
 void worker_drop_all(unsigned int w);
 void worker_release_oldest(unsigned int w);
 void kept_drop(struct kept *k);
-/** kept_batched() - its pages may be on their way between the LRU lists */
-void kept_batched(struct kept *k);
 void ring_release(struct ring *ring);
 /** worker_may_open() - do the node's permissions allow it? */
 bool worker_may_open(const struct worker *w, const struct view *v, int flags);
+
+/** file_moved() - the position of a file, over all its descriptors */
+void file_moved(unsigned int file, uint64_t pos);
+/** ring_copies() - how often a ring is published in a region */
+unsigned int ring_copies(unsigned int region, unsigned int serial);
 
 /** user_may_lock() - is it within RLIMIT_MEMLOCK? */
 bool user_may_lock(const struct user *u, uint64_t bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The control device: regions and views come and go. */
+/* Regions and views come and go, and the control device tells of them. */
 #include "fuzz.h"
 
 #include <sys/stat.h>
@@ -17,10 +17,10 @@ static const char *const bad_names[] = {
 	"", ".", "..", ".hidden", "a/b", "a!b", "a b", "\xc3\xa9", "../../x", "a\n", "a\x7f",
 };
 
-/* Addresses that regions are put at, beside those that the module chooses. */
+/* Addresses that regions are put at, beside those that the module draws. */
 static const uint64_t addresses[] = {
-	64 * SLOT, 65 * SLOT, 80 * SLOT, 126 * SLOT,
-	190 * SLOT,	/* where each worker has its SCRATCH */
+	32 * WINDOW, 33 * WINDOW, 48 * WINDOW, 100 * WINDOW, 101 * WINDOW,
+	190 * WINDOW,	/* where each worker has its SCRATCH */
 };
 
 static const uid_t owners[] = { (uid_t)-1, (uid_t)-1, 0, 1234, 2345 };
@@ -63,15 +63,54 @@ static void draw_owner(unsigned int w, uint32_t *uid, uint32_t *gid, uint32_t *m
 		*mode |= 1U << rnd(32);
 	want(x, EPERM, !k->root && *uid != (uint32_t)-1 && *uid != k->uid);
 	want(x, EPERM, !k->root && *gid != (uint32_t)-1 && *gid != k->gid);
-	want(x, EINVAL, *mode & ~0666U);
 }
 
-static void set_node(struct view *v, unsigned int w, uint32_t uid, uint32_t gid, uint32_t mode)
+static void set_view(struct view *v, unsigned int w, uint32_t uid, uint32_t gid, uint32_t mode)
 {
 	v->used = true;
 	v->uid = uid == (uint32_t)-1 ? model.worker[w].uid : uid;
 	v->gid = gid == (uint32_t)-1 ? model.worker[w].gid : gid;
 	v->mode = mode;
+}
+
+/* Sometimes no node, for which no permissions may be given. */
+static uint32_t draw_node(bool needs_none, uint32_t *mode, struct want *x)
+{
+	bool none = one_in(needs_none ? 2 : 3);
+
+	if (none && !one_in(8))
+		*mode = 0;
+	want(x, EINVAL, *mode & ~0666U || (none && *mode));
+	return none ? MSHAREARENA_NO_NODE : 0;
+}
+
+/*
+ * What CREATE or ADD_VIEW gave: where it belongs, or away at once, if the
+ * worker has no place for it or @away.
+ */
+static void receive_fd(unsigned int w, int64_t number, unsigned int region, unsigned int view,
+		       bool away)
+{
+	struct fd what = {
+		.region = region,
+		.view = view,
+		.flags = model.region[region].view[view].writable ? O_RDWR : O_RDONLY,
+		.cloexec = one_in(2),
+	};
+	unsigned int slot = free_fd(w);
+
+	if (SYS(w, SYS_fcntl, number, F_GETFD) != FD_CLOEXEC)
+		fail("fd %d is not close-on-exec", (int)number);
+	if ((SYS(w, SYS_fcntl, number, F_GETFL) & O_ACCMODE) != what.flags)
+		fail("fd %d is not open as %d", (int)number, what.flags);
+	if (slot == NONE || away) {
+		note(", closed");
+		SYS(w, SYS_close, number);
+		region_settle();
+		return;
+	}
+	note(" -> fd%u", slot);
+	place_fd(w, slot, number, &what);
 }
 
 /* ---- CREATE ---- */
@@ -94,15 +133,15 @@ static uint64_t draw_length(uint64_t page_size)
 	case 0:
 		return page_size;
 	case 1:
-		return SLOT;
+		return WINDOW;
 	case 2:
-		return SLOT - page_size;
+		return WINDOW - page_size;
 	case 3:
-		return (1 + rnd(SLOT / page_size)) * page_size;
+		return (1 + rnd(WINDOW / page_size)) * page_size;
 	case 4:
 		return page_size < SZ_1G ? SZ_1G : 2 * SZ_1G;
 	default:
-		return (1 + rnd(2000)) * page_size > SLOT ? SLOT : (1 + rnd(2000)) * page_size;
+		return (1 + rnd(2000)) * page_size > WINDOW ? WINDOW : (1 + rnd(2000)) * page_size;
 	}
 }
 
@@ -110,19 +149,23 @@ static void draw_create(struct msharearena_create *c, unsigned int w, struct wan
 {
 	draw_name(c->name, sizeof(c->name), PICK(names), x);
 	draw_owner(w, &c->uid, &c->gid, &c->mode, x);
+	c->flags = draw_node(false, &c->mode, x);
 	c->page_size = draw_page_size();
 	c->length = draw_length(c->page_size);
-	if (one_in(3))
+	if (one_in(4))
 		c->addr = PICK(addresses);
+	/* Mostly taken, by whom the module has put there. */
+	if (one_in(20) && any_region(false) != NONE)
+		c->addr = model.region[any_region(false)].addr;
 	switch (rnd(40)) {
 	case 0:
 		c->page_size = one_in(2) ? rnd64() : 1ULL << rnd(64);
 		break;
 	case 1:
-		c->length = one_in(2) ? rnd64() : rnd(2) * (SLOT + c->page_size);
+		c->length = one_in(2) ? rnd64() : rnd(2) * (WINDOW + c->page_size);
 		break;
 	case 2:
-		c->addr = one_in(2) ? rnd64() : (255 + rnd(2)) * SLOT;
+		c->addr = one_in(2) ? rnd64() : (255 + rnd(2)) * WINDOW;
 		break;
 	case 3:
 		c->reserved = 1U << rnd(32);
@@ -138,30 +181,97 @@ static void want_create(const struct msharearena_create *c, unsigned int w, stru
 
 	want(x, EINVAL, c->reserved);
 	want(x, EINVAL, c->page_size != SZ_4K && c->page_size != SZ_2M && c->page_size != SZ_1G);
-	want(x, EINVAL, !c->length || c->length > SLOT || c->length & (c->page_size - 1));
-	want(x, EINVAL, c->addr & (SLOT - 1) || c->addr >= 255 * SLOT);
-	want(x, EEXIST, region_by_name(c->name));
+	want(x, EINVAL, !c->length || c->length > WINDOW || c->length & (c->page_size - 1));
+	want(x, EINVAL, c->addr & (WINDOW - 1) || c->addr >= 255 * WINDOW);
+	want(x, EEXIST, !(c->flags & MSHAREARENA_NO_NODE) && region_by_name(c->name));
 	for (unsigned int i = 0; i < REGIONS; i++)
 		want(x, EBUSY, model.region[i].live && model.region[i].addr == c->addr);
 	want(x, EDQUOT, !u->exempt && model.user_regions && u->regions >= model.user_regions);
 }
 
-static void add_region(unsigned int i, unsigned int w, const struct msharearena_create *c)
+/* Where the module put it: there, or where it draws places and none is. */
+static uint64_t learn_address(unsigned int w, int64_t fd, uint64_t asked)
+{
+	struct msharearena_region m = { .size = sizeof(m) };
+
+	if (sys_blob(w, SYS_ioctl, ARGS((uint64_t)fd, MSHAREARENA_GET_REGION, SCRATCH), &m,
+		     sizeof(m), &m, sizeof(m)))
+		fail("GET_REGION of a new region does not work");
+	note(" at 0x%llx", m.addr);
+	if (asked ? m.addr != asked : m.addr & (WINDOW - 1) || m.addr < WINDOWS_FIRST ||
+	    m.addr >= WINDOWS_END)
+		fail("CREATE gives address 0x%llx", m.addr);
+	for (unsigned int i = 0; i < REGIONS; i++)
+		if (model.region[i].live && model.region[i].addr == m.addr)
+			fail("CREATE gives away the address of region %u", i);
+	return m.addr;
+}
+
+/*
+ * Where the module puts a region is no function of the seed. It must make no
+ * difference: that is so where nothing is near, and nobody asks for the place.
+ */
+static bool is_apart(uint64_t addr)
+{
+	uint64_t taken[REGIONS + 2 * WORKERS + ARRAY_LEN(addresses)];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < REGIONS; i++)
+		taken[n++] = model.region[i].live ? model.region[i].addr : 0;
+	for (unsigned int w = 0; w < WORKERS; w++) {
+		taken[n++] = model.worker[w].squat & ~(WINDOW - 1);
+		taken[n++] = model.worker[w].leftover ? model.worker[w].leftover_at : 0;
+	}
+	for (unsigned int i = 0; i < ARRAY_LEN(addresses); i++)
+		taken[n++] = addresses[i];
+	for (unsigned int i = 0; i < n; i++)
+		if (addr < taken[i] + 3 * WINDOW && taken[i] < addr + 3 * WINDOW)
+			return false;
+	return true;
+}
+
+/* Another time, if that is needed: the region with @fd goes again first. */
+static int64_t create_apart(unsigned int w, int64_t fd, const struct msharearena_create *c,
+			    uint64_t *addr)
+{
+	struct msharearena_unlink u = { .size = sizeof(u) };
+	struct msharearena_create again = *c;
+
+	again.size = sizeof(again);
+	for (;;) {
+		*addr = learn_address(w, fd, c->addr);
+		if (c->addr || is_apart(*addr))
+			return fd;
+		if (!(c->flags & MSHAREARENA_NO_NODE))
+			sys_blob(w, SYS_ioctl, ARGS((uint64_t)fd, MSHAREARENA_UNLINK, SCRATCH), &u,
+				 sizeof(u), NULL, 0);
+		SYS(w, SYS_close, fd);
+		fd = sys_blob(w, SYS_ioctl, ARGS(FD_CONTROL, MSHAREARENA_CREATE, SCRATCH), &again,
+			      sizeof(again), NULL, 0);
+		if (fd < 0)
+			fail("what was created cannot be created again: %lld", (long long)fd);
+	}
+}
+
+static void add_region(unsigned int i, unsigned int w, const struct msharearena_create *c,
+		       uint64_t addr)
 {
 	struct region *r = &model.region[i];
 
 	*r = (struct region){
 		.live = true,
-		.linked = true,
-		.addr = c->addr,
+		.linked = !(c->flags & MSHAREARENA_NO_NODE),
+		.addr = addr,
 		.length = c->length,
 		.page_size = c->page_size,
 		.user = model.worker[w].user,
 		.view = { { .name = "rw", .writable = true }, { .name = "ro" } },
 	};
 	snprintf(r->name, sizeof(r->name), "%s", c->name);
-	set_node(&r->view[0], w, c->uid, c->gid, c->mode);
-	set_node(&r->view[1], w, c->uid, c->gid, c->mode & 0444);
+	set_view(&r->view[0], w, c->uid, c->gid, c->mode);
+	set_view(&r->view[1], w, c->uid, c->gid, c->mode & 0444);
+	r->view[0].node = r->linked;
+	r->view[1].node = r->linked;
 	r->uid = r->view[0].uid;
 	if (!model.user[r->user].exempt)
 		model.user[r->user].regions++;
@@ -173,51 +283,54 @@ void op_create(void)
 	struct msharearena_create *c;
 	struct want x = { 0 };
 	struct call call;
-	uint64_t asked;
+	uint64_t addr;
+	int64_t fd;
 
 	while (i < REGIONS && model.region[i].live)
 		i++;
 	c = call_begin(&call, FD_CONTROL, MSHAREARENA_CREATE, sizeof(*c),
-		       END_OF(struct msharearena_create, name), true);
+		       END_OF(struct msharearena_create, name), false);
+	call.flags = MSHAREARENA_NO_NODE;
+	call.gives_fd = true;
 	draw_create(c, w, &x);
 	want_create(c, w, &x);
 	if (i == REGIONS && !x.n) {
 		nothing_to_do();
 		return;
 	}
-	asked = c->addr;
-	note("w%u CREATE '%s' addr=0x%llx length=0x%llx page=0x%llx uid=%d gid=%d mode=0%o", w,
-	     c->name, c->addr, c->length, c->page_size, (int)c->uid, (int)c->gid, c->mode);
+	note("w%u CREATE r%u '%s' addr=0x%llx length=0x%llx page=0x%llx uid=%d gid=%d mode=0%o", w,
+	     i, c->name, c->addr, c->length, c->page_size, (int)c->uid, (int)c->gid, c->mode);
 	if (!call_ioctl(w, &call, &x))
 		return;
-	if (asked ? c->addr != asked : !c->addr || c->addr & (SLOT - 1))
-		fail("CREATE answers address 0x%llx", c->addr);
-	for (unsigned int j = 0; j < REGIONS; j++)
-		if (model.region[j].live && model.region[j].addr == c->addr)
-			fail("CREATE gives away the address of region %u", j);
-	add_region(i, w, c);
+	fd = create_apart(w, call.result, c, &addr);
+	add_region(i, w, c, addr);
+	/* One without a name ends with its only fd. */
+	receive_fd(w, fd, i, 0, one_in(16));
 }
 
 /* ---- UNLINK ---- */
 
 void op_unlink(void)
 {
-	unsigned int w = any_worker(), i = any_region(true);
-	struct msharearena_unlink *u;
-	const char *name = PICK(names);
 	struct want x = { 0 };
+	unsigned int w, slot;
+	const struct fd *f;
 	struct region *r;
 	struct call call;
 
-	if (i != NONE && !one_in(4))
-		name = model.region[i].name;
-	u = call_begin(&call, FD_CONTROL, MSHAREARENA_UNLINK, sizeof(*u),
-		       END_OF(struct msharearena_unlink, name), false);
-	draw_name(u->name, sizeof(u->name), name, &x);
-	r = region_by_name(u->name);
-	want(&x, ENOENT, !r);
-	want(&x, EPERM, r && !model.worker[w].root && r->uid != model.worker[w].uid);
-	note("w%u UNLINK '%s'", w, u->name);
+	if (!any_owned(&w, &slot)) {
+		nothing_to_do();
+		return;
+	}
+	f = &model.worker[w].fd[slot];
+	r = &model.region[f->region];
+	call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_UNLINK,
+		   sizeof(struct msharearena_unlink), END_OF(struct msharearena_unlink, flags),
+		   false);
+	want(&x, EBADF, f->flags & O_PATH);
+	want(&x, ENOENT, !r->linked);
+	want(&x, EPERM, !model.worker[w].root && r->uid != model.worker[w].uid);
+	note("w%u UNLINK fd%u (r%u/%u)", w, slot, f->region, f->view);
 	if (!call_ioctl(w, &call, &x))
 		return;
 	r->linked = false;
@@ -295,14 +408,18 @@ static void spoil_ranges(struct msharearena_range *range, unsigned int n, const 
 	}
 }
 
-static void add_view(struct region *r, unsigned int w, const struct msharearena_view *m,
-		     const struct msharearena_range *range, unsigned int n)
+static unsigned int add_view(struct region *r, unsigned int w, const struct msharearena_view *m,
+			     const struct msharearena_range *range, unsigned int n)
 {
 	struct view *v = r->view;
 
 	while (v->used)
 		v++;
-	*v = (struct view){ .added = true, .n_ranges = n };
+	*v = (struct view){
+		.node = !(m->flags & MSHAREARENA_NO_NODE),
+		.added = true,
+		.n_ranges = n,
+	};
 	snprintf(v->name, sizeof(v->name), "%s", m->view);
 	for (unsigned int i = 0; i < n; i++) {
 		v->range[i].offset = range[i].offset;
@@ -310,7 +427,8 @@ static void add_view(struct region *r, unsigned int w, const struct msharearena_
 		v->range[i].writable = range[i].prot & MSHAREARENA_PROT_WRITE;
 		v->writable |= v->range[i].writable;
 	}
-	set_node(v, w, m->uid, m->gid, v->writable ? m->mode : m->mode & 0444);
+	set_view(v, w, m->uid, m->gid, v->writable ? m->mode : m->mode & 0444);
+	return (unsigned int)(v - r->view);
 }
 
 static bool view_by_name(const struct region *r, const char *name)
@@ -345,38 +463,52 @@ static void draw_array(struct msharearena_view *m, unsigned int n, struct want *
 	}
 }
 
+static void want_add_view(unsigned int w, const struct fd *f, const struct msharearena_view *m,
+			  struct want *x)
+{
+	const struct region *r = &model.region[f->region];
+
+	want(x, EBADF, f->flags & O_PATH);
+	want(x, EACCES, f->view || !is_writable(f));
+	want(x, ENOENT, !r->linked && !(m->flags & MSHAREARENA_NO_NODE));
+	want(x, EPERM, !model.worker[w].root && r->uid != model.worker[w].uid);
+	want(x, EEXIST, view_by_name(r, m->view));
+}
+
 void op_add_view(void)
 {
 	static struct msharearena_range range[MSHAREARENA_MAX_RANGES];
-	unsigned int w = any_worker(), i = any_region(!one_in(6)), n, used = 0;
+	unsigned int w, slot, n, used = 0;
 	struct msharearena_view *m;
 	struct want x = { 0 };
+	const struct fd *f;
 	struct region *r;
 	struct call call;
 
-	r = &model.region[i == NONE ? 0 : i];
-	/* Of one without its name only if nobody else has that. */
-	if (i == NONE || (!r->linked && region_by_name(r->name))) {
+	if (!any_rw(&w, &slot)) {
 		nothing_to_do();
 		return;
 	}
+	f = &model.worker[w].fd[slot];
+	r = &model.region[f->region];
 	memset(range, 0, sizeof(range));
 	n = draw_ranges(r, range);
-	m = call_begin(&call, FD_CONTROL, MSHAREARENA_ADD_VIEW, sizeof(*m),
+	m = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_ADD_VIEW, sizeof(*m),
 		       END_OF(struct msharearena_view, view), false);
+	call.flags = MSHAREARENA_NO_NODE;
+	call.gives_fd = true;
 	draw_array(m, n, &x);
 	if (one_in(8))
 		spoil_ranges(range, n, r, &x);
-	draw_name(m->name, sizeof(m->name), r->name, &x);
 	draw_name(m->view, sizeof(m->view), one_in(8) ? "ro" : PICK(view_names), &x);
 	draw_owner(w, &m->uid, &m->gid, &m->mode, &x);
-	want(&x, ENOENT, !r->linked || strcmp(m->name, r->name));
-	want(&x, EPERM, !model.worker[w].root && r->uid != model.worker[w].uid);
-	want(&x, EEXIST, view_by_name(r, m->view));
+	m->flags = draw_node(!r->linked, &m->mode, &x);
+	want_add_view(w, f, m, &x);
 	for (unsigned int v = 0; v < VIEWS; v++)
 		used += r->view[v].used;
-	note("w%u ADD_VIEW r%u %s/%s %u ranges 0x%llx uid=%d gid=%d mode=0%o", w, i, m->name,
-	     m->view, m->n_ranges, m->ranges, (int)m->uid, (int)m->gid, m->mode);
+	note("w%u ADD_VIEW fd%u (r%u/%u) %s %u ranges 0x%llx uid=%d gid=%d mode=0%o", w, slot,
+	     f->region, f->view, m->view, m->n_ranges, m->ranges, (int)m->uid, (int)m->gid,
+	     m->mode);
 	for (unsigned int j = 0; j < n; j++)
 		note(" [0x%llx+0x%llx:%u]", range[j].offset, range[j].length, range[j].prot);
 	if (used == VIEWS && !x.n) {
@@ -385,7 +517,7 @@ void op_add_view(void)
 	}
 	worker_poke(w, 0x8000, range, 0xf000);
 	if (call_ioctl(w, &call, &x))
-		add_view(r, w, m, range, n);
+		receive_fd(w, call.result, f->region, add_view(r, w, m, range, n), one_in(4));
 }
 
 /* ---- the rest ---- */
@@ -398,16 +530,50 @@ void op_info(void)
 	struct call call;
 
 	m = call_begin(&call, FD_CONTROL, MSHAREARENA_GET_INFO, sizeof(*m),
-		       END_OF(struct msharearena_info, slot_size), true);
+		       END_OF(struct msharearena_info, window_size), true);
 	if (one_in(8))
 		m->reserved = 1U << rnd(32);
 	want(&x, EINVAL, m->reserved);
 	note("w%u GET_INFO reserved=0x%x", w, m->reserved);
 	if (!call_ioctl(w, &call, &x))
 		return;
-	if (m->api_version != MSHAREARENA_API_VERSION || m->slot_size != SLOT ||
+	if (m->api_version != MSHAREARENA_API_VERSION || m->window_size != WINDOW ||
 	    m->page_sizes != (SZ_4K | SZ_2M | SZ_1G))
 		fail("GET_INFO: version %u, page sizes 0x%llx", m->api_version, m->page_sizes);
+}
+
+/* ---- NEXT_REGION ---- */
+
+unsigned int next_region(uint64_t addr)
+{
+	unsigned int found = NONE;
+
+	for (unsigned int i = 0; i < REGIONS; i++)
+		if (model.region[i].live && model.region[i].addr > addr &&
+		    (found == NONE || model.region[i].addr < model.region[found].addr))
+			found = i;
+	return found;
+}
+
+void op_next(void)
+{
+	unsigned int w = any_worker(), i = any_region(false);
+	uint64_t near = i == NONE ? 64 * WINDOW : model.region[i].addr;
+	uint64_t addrs[] = { 0, 0, near, near - 1, near + 1, near - WINDOW, rnd64(), ~0ULL };
+	struct msharearena_region *m;
+	struct want x = { 0 };
+	struct call call;
+
+	m = call_begin(&call, FD_CONTROL, MSHAREARENA_NEXT_REGION, sizeof(*m),
+		       END_OF(struct msharearena_region, view), true);
+	/* What the call before left there. */
+	memset(&m->addr, (int)rnd(256), sizeof(*m) - offsetof(struct msharearena_region, addr));
+	m->addr = PICK(addrs);
+	i = next_region(m->addr);
+	want(&x, ENOENT, i == NONE);
+	note("w%u NEXT_REGION 0x%llx", w, m->addr);
+	if (call_ioctl(w, &call, &x))
+		check_description(m, i, NONE);
 }
 
 /* Nodes are devices like all others. */
@@ -427,9 +593,9 @@ void op_chmod(void)
 	view = &model.region[i].view[v];
 	mode = PICK(modes);
 	snprintf(path, sizeof(path), "/dev/mshare/%s/%s", model.region[i].name,
-		 view->used ? view->name : "none");
-	want(&x, ENOENT, !view->used);
-	want(&x, EPERM, view->used && !model.worker[w].root && view->uid != model.worker[w].uid);
+		 view->node ? view->name : "none");
+	want(&x, ENOENT, !view->node);
+	want(&x, EPERM, view->node && !model.worker[w].root && view->uid != model.worker[w].uid);
 	note("w%u chmod %s 0%o", w, path, mode);
 	if (check_result(&x, sys_path(w, SYS_chmod, ARGS(SCRATCH, mode), path)))
 		view->mode = mode;

@@ -405,7 +405,7 @@ static void want_export(const struct msharearena_export *e, const struct fd *f,
 	want(x, EINVAL, (e->addr | e->length | e->offset) & mask || !e->length);
 	want(x, ERANGE, e->offset + e->length < e->offset || e->offset + e->length > r->length);
 	want(x, EEXIST, !(e->length & mask) && !(e->offset & mask) &&
-	     e->length <= SLOT &&
+	     e->length <= WINDOW &&
 	     region_has(r, e->offset / r->page_size, e->length / r->page_size));
 	/* Longer than what was mapped. */
 	want(x, EFAULT, e->length > g->n * r->page_size);
@@ -477,7 +477,7 @@ static void draw_addr(struct gift *g)
 
 static bool draw_gift(struct gift *g, unsigned int *slot)
 {
-	if (!any_exportable(&g->w, slot))
+	if (!any_rw(&g->w, slot))
 		return false;
 	g->page_size = model.region[model.worker[g->w].fd[*slot].region].page_size;
 	g->n = draw_pages(g->page_size);
@@ -580,7 +580,6 @@ void op_abuse_donor(void)
 		return;
 	}
 	length = k->n * k->page_size;
-	kept_batched(k);
 	switch (rnd(4)) {
 	case 0:
 		advice = PICK(losing);

@@ -9,7 +9,10 @@
 #define SYS_mseal 462
 #endif
 
-/* ---- ranges of addresses, against all that a worker has in slots ---- */
+/* A window in which no region is, nor anything else. */
+#define NOWHERE		(180 * WINDOW)
+
+/* ---- ranges of addresses, against all that a worker has in windows ---- */
 
 /**
  * struct effect - what lies in a range
@@ -32,12 +35,12 @@ static struct effect effect_of(unsigned int w, uint64_t start, uint64_t length)
 		uint64_t base = model.region[i].addr, from, to;
 
 		if (!length || !model.worker[w].att[i].on || end <= base ||
-		    start >= base + SLOT)
+		    start >= base + WINDOW)
 			continue;
 		from = start > base ? start : base;
-		to = end < base + SLOT ? end : base + SLOT;
+		to = end < base + WINDOW ? end : base + WINDOW;
 		mapped += to - from;
-		if (to - from == SLOT)
+		if (to - from == WINDOW)
 			e.whole++;
 		else
 			e.part++;
@@ -51,7 +54,7 @@ static void detach_range(unsigned int w, uint64_t start, uint64_t length)
 {
 	for (unsigned int i = 0; i < REGIONS; i++)
 		if (model.worker[w].att[i].on && model.region[i].addr >= start &&
-		    model.region[i].addr + SLOT <= start + length)
+		    model.region[i].addr + WINDOW <= start + length)
 			worker_drop_attachment(w, i);
 	if (model.worker[w].squat >= start && model.worker[w].squat < start + length)
 		model.worker[w].squat = 0;
@@ -65,7 +68,7 @@ static void draw_range(const struct region *r, uint64_t *start, uint64_t *length
 	uint64_t page = r->page_size;
 
 	*start = r->addr;
-	*length = SLOT;
+	*length = WINDOW;
 	switch (rnd(10)) {
 	case 0:
 		*start += (uint64_t)PICK(at);
@@ -80,19 +83,19 @@ static void draw_range(const struct region *r, uint64_t *start, uint64_t *length
 		*length = SZ_4K;
 		break;
 	case 3:
-		*start += SLOT - SZ_4K;
+		*start += WINDOW - SZ_4K;
 		*length = SZ_4K + rnd(2) * SZ_4K;
 		break;
 	case 4:
-		*length = SLOT / 2;
+		*length = WINDOW / 2;
 		break;
 	case 5:
-		*start += SLOT / 2;
-		*length = SLOT;
+		*start += WINDOW / 2;
+		*length = WINDOW;
 		break;
 	case 6:
 		*start -= SZ_4K;
-		*length = SLOT + 2 * SZ_4K;
+		*length = WINDOW + 2 * SZ_4K;
 		break;
 	default:
 		break;
@@ -141,14 +144,14 @@ static void draw_mapping(struct mapping *m)
 	if (one_in(4))
 		m->prot = draw_prot();
 	m->flags = one_in(4) ? PICK(flags) : MAP_SHARED;
-	m->length = SLOT;
+	m->length = WINDOW;
 	m->addr = m->flags & MAP_FIXED || m->flags & MAP_FIXED_NOREPLACE || one_in(8) ? r->addr : 0;
 	/* That would take the worker's own memory away. */
-	if (r->addr == 190 * SLOT)
+	if (r->addr == 190 * WINDOW)
 		m->flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
 	switch (rnd(20)) {
 	case 0:
-		m->length = one_in(2) ? r->length : 1 + rnd(2 * SLOT);
+		m->length = one_in(2) ? r->length : 1 + rnd(2 * WINDOW);
 		break;
 	case 1:
 		m->offset = (1 + rnd(8)) * r->page_size;
@@ -157,14 +160,14 @@ static void draw_mapping(struct mapping *m)
 		m->offset = 1 + rnd(4095);
 		break;
 	case 3:
-		m->addr = 140 * SLOT + rnd(3) * SZ_4K;
+		m->addr = NOWHERE + rnd(3) * SZ_4K;
 		break;
 	default:
 		break;
 	}
 }
 
-/* What lies in the slot already: then only MAP_FIXED goes there. */
+/* What lies in the window already: then only MAP_FIXED goes there. */
 static bool is_occupied(unsigned int w, const struct region *r)
 {
 	uint64_t squat = model.worker[w].squat;
@@ -172,7 +175,7 @@ static bool is_occupied(unsigned int w, const struct region *r)
 	for (unsigned int i = 0; i < REGIONS; i++)
 		if (model.worker[w].att[i].on && model.region[i].addr == r->addr)
 			return true;
-	return r->addr == 190 * SLOT || (squat >= r->addr && squat < r->addr + SLOT);
+	return r->addr == 190 * WINDOW || (squat >= r->addr && squat < r->addr + WINDOW);
 }
 
 /* What the kernel looks at before the mapping that is there is touched. */
@@ -185,8 +188,8 @@ static void want_mapping(const struct mapping *m, struct want *x)
 
 	want(x, EBADF, m->f->flags & O_PATH);
 	/* In units of a page. */
-	want(x, EINVAL, ((m->length + 4095) & ~4095ULL) != SLOT || m->offset);
-	want(x, ENOMEM, m->length > SLOT);
+	want(x, EINVAL, ((m->length + 4095) & ~4095ULL) != WINDOW || m->offset);
+	want(x, ENOMEM, m->length > WINDOW);
 	want(x, EINVAL, fixed && m->addr != r->addr);
 	want(x, EEXIST, m->flags & MAP_FIXED_NOREPLACE && is_occupied(m->w, r));
 	want(x, EBUSY, !fixed && is_occupied(m->w, r));
@@ -208,7 +211,7 @@ static void want_attach(const struct mapping *m, struct want *x)
 
 	want(x, EINVAL, private);
 	want(x, ENOMEM, private && m->prot & PROT_WRITE && !(m->flags & MAP_NORESERVE));
-	want(x, EACCES, m->prot & PROT_EXEC);
+	want(x, EACCES, m->prot & PROT_EXEC || !(m->prot & PROT_READ));
 	want(x, EPERM, m->prot & PROT_EXEC);	/* where /dev is mounted noexec */
 	want(x, EACCES, m->prot & PROT_WRITE && !v->writable);
 	want(x, EACCES, !(m->prot & PROT_WRITE) && v->added && v->writable);
@@ -226,7 +229,7 @@ static void see_what_is_left(unsigned int w, unsigned int i)
 		worker_drop_attachment(w, i);
 		region_settle();
 	}
-	if (k->squat >= addr && k->squat < addr + SLOT && !is_mapped(w, k->squat))
+	if (k->squat >= addr && k->squat < addr + WINDOW && !is_mapped(w, k->squat))
 		k->squat = 0;
 }
 
@@ -258,7 +261,7 @@ static void attach(const struct mapping *m)
 		     (long long)r->addr);
 	if (m->flags & MAP_FIXED)
 		worker_drop_attachment(m->w, m->i);
-	if (m->flags & MAP_FIXED && k->squat >= r->addr && k->squat < r->addr + SLOT)
+	if (m->flags & MAP_FIXED && k->squat >= r->addr && k->squat < r->addr + WINDOW)
 		k->squat = 0;
 	if (k->leftover_at == r->addr)
 		k->leftover = false;
@@ -266,7 +269,6 @@ static void attach(const struct mapping *m)
 		.on = true,
 		/* PROT_READ alone never links what can be written. */
 		.view = m->f->view == 0 && !(m->prot & PROT_WRITE) ? 1 : m->f->view,
-		.odd = !(m->prot & PROT_READ),
 		.shared = (m->f->flags & O_ACCMODE) == O_RDWR,
 	};
 	check_worker(m->w, m->i, 4);
@@ -300,16 +302,16 @@ void op_detach(void)
 	}
 	want(&x, EPERM, model.worker[w].att[i].sealed);
 	note("w%u munmap r%u", w, i);
-	if (!check_result(&x, SYS(w, SYS_munmap, model.region[i].addr, SLOT)))
+	if (!check_result(&x, SYS(w, SYS_munmap, model.region[i].addr, WINDOW)))
 		return;
 	worker_drop_attachment(w, i);
 	region_settle();
 }
 
-/* ---- somebody else in the slot ---- */
+/* ---- somebody else in the window ---- */
 
 /*
- * A page of the worker's own in a slot. Moved away by mremap() it leaves an
+ * A page of the worker's own in a window. Moved away by mremap() it leaves an
  * empty table, in which an attach finds no room; a munmap() takes it along.
  */
 static void end_squat(unsigned int w)
@@ -319,15 +321,15 @@ static void end_squat(unsigned int w)
 	if (one_in(3)) {
 		note("w%u moves its page away from 0x%llx", w, (long long)k->squat);
 		if (SYS(w, SYS_mremap, k->squat, SZ_4K, SZ_4K, MREMAP_MAYMOVE | MREMAP_FIXED,
-			138 * SLOT) != (int64_t)(138 * SLOT))
+			NOWHERE) != (int64_t)NOWHERE)
 			fail("mremap of a page does not work");
-		SYS(w, SYS_munmap, 138 * SLOT, SZ_4K);
+		SYS(w, SYS_munmap, NOWHERE, SZ_4K);
 		k->leftover = true;
-		k->leftover_at = k->squat & ~(SLOT - 1);
+		k->leftover_at = k->squat & ~(WINDOW - 1);
 	} else {
 		note("w%u unmaps its page at 0x%llx", w, (long long)k->squat);
 		check_result(&(struct want){ 0 }, SYS(w, SYS_munmap, k->squat, SZ_4K));
-		if (k->leftover_at == (k->squat & ~(SLOT - 1)))
+		if (k->leftover_at == (k->squat & ~(WINDOW - 1)))
 			k->leftover = false;
 	}
 	k->squat = 0;
@@ -348,12 +350,12 @@ void op_squat(void)
 		nothing_to_do();
 		return;
 	}
-	at = model.region[i].addr + rnd(SLOT / SZ_4K) * SZ_4K;
-	note("w%u maps a page at 0x%llx in the slot of r%u", w, (long long)at, i);
+	at = model.region[i].addr + rnd(WINDOW / SZ_4K) * SZ_4K;
+	note("w%u maps a page at 0x%llx in the window of r%u", w, (long long)at, i);
 	if (SYS(w, SYS_mmap, at, SZ_4K, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) !=
 	    (int64_t)at)
-		fail("a page cannot be mapped in an empty slot");
+		fail("a page cannot be mapped in an empty window");
 	k->squat = at;
 }
 
@@ -408,7 +410,7 @@ void op_map_over(void)
 	check_result(&(struct want){ 0 }, SYS(w, SYS_munmap, start, length));
 }
 
-/* It stays what and where it is, or loses what lies beyond its slot. */
+/* It stays what and where it is, or loses what lies beyond its window. */
 static bool may_remap(unsigned int w, uint64_t start, uint64_t length, uint64_t new_length,
 		      int flags)
 {
@@ -418,6 +420,37 @@ static bool may_remap(unsigned int w, uint64_t start, uint64_t length, uint64_t 
 		return false;
 	tail = effect_of(w, start + new_length, length - new_length);
 	return !tail.part && !tail.whole;
+}
+
+/* Some kernels unmap what lies at the new place before they look at the old one. */
+static void see_what_remap_left(unsigned int w, uint64_t start, uint64_t length)
+{
+	struct worker *k = &model.worker[w];
+
+	for (unsigned int i = 0; i < REGIONS; i++)
+		if (k->att[i].on && model.region[i].addr >= start &&
+		    model.region[i].addr + WINDOW <= start + length)
+			see_what_is_left(w, i);
+	if (k->squat >= start && k->squat < start + length && !is_mapped(w, k->squat))
+		k->squat = 0;
+}
+
+static uint64_t draw_new_place(unsigned int w, uint64_t start)
+{
+	unsigned int i = (unsigned int)rnd(REGIONS);
+
+	switch (rnd(6)) {
+	case 0 ... 1:
+		return 0;
+	case 2:
+		return start;
+	case 3 ... 4:
+		if (model.worker[w].att[i].on)
+			return model.region[i].addr;
+		__attribute__((fallthrough));
+	default:
+		return NOWHERE;
+	}
 }
 
 void op_remap(void)
@@ -441,17 +474,23 @@ void op_remap(void)
 		start = model.region[i].addr;
 	if (one_in(8))
 		length = 0;
-	new_length = one_in(2) ? length : one_in(2) ? SLOT : one_in(2) ? 2 * SLOT : SZ_4K;
-	to = one_in(3) ? 0 : one_in(3) ? start : 140 * SLOT;
+	new_length = one_in(2) ? length : one_in(2) ? WINDOW : one_in(2) ? 2 * WINDOW : SZ_4K;
+	to = draw_new_place(w, start);
 	note("w%u mremap 0x%llx+0x%llx (r%u) to 0x%llx+0x%llx flags=%d", w, (long long)start,
 	     (long long)length, i, (long long)to, (long long)new_length, flag);
 	want(&x, EINVAL, true);
 	want(&x, EFAULT, true);
 	want(&x, ENOMEM, true);
 	want(&x, EPERM, effect_of(w, start, length ? length : SZ_4K).sealed);
+	want(&x, EPERM, flag & MREMAP_FIXED && effect_of(w, to, new_length).sealed);
 	want(&x, EAGAIN, !model.worker[w].root);
 	x.may_pass = may_remap(w, start, length, new_length, flag);
-	check_result(&x, SYS(w, SYS_mremap, start, length, new_length, flag, to));
+	if (check_result(&x, SYS(w, SYS_mremap, start, length, new_length, flag, to)) ||
+	    !(flag & MREMAP_FIXED))
+		return;
+	see_what_remap_left(w, to, new_length);
+	see_what_remap_left(w, start + new_length, length > new_length ? length - new_length : 0);
+	region_settle();
 }
 
 void op_protect(void)
@@ -539,7 +578,7 @@ void op_advise(void)
 	}
 	r = &model.region[i];
 	start = r->addr;
-	length = SLOT;
+	length = WINDOW;
 	part = one_in(2);
 	if (part) {
 		start += any_offset(r);
@@ -570,7 +609,7 @@ static void remap_file(unsigned int w, unsigned int i)
 	want(&x, EINVAL, !a->shared);
 	want(&x, EACCES, r->view[a->view].added && r->view[a->view].writable);
 	want(&x, EPERM, a->sealed);
-	if (!check_result(&x, SYS(w, SYS_remap_file_pages, r->addr, SLOT, 0, 0, 0))) {
+	if (!check_result(&x, SYS(w, SYS_remap_file_pages, r->addr, WINDOW, 0, 0, 0))) {
 		see_what_is_left(w, i);
 		return;
 	}
@@ -592,7 +631,7 @@ void op_lock(void)
 	}
 	r = &model.region[i];
 	start = r->addr + (one_in(2) ? 0 : any_offset(r));
-	length = start == r->addr && one_in(2) ? SLOT : r->page_size;
+	length = start == r->addr && one_in(2) ? WINDOW : r->page_size;
 	note("w%u lock r%u 0x%llx+0x%llx:", w, i, (long long)start, (long long)length);
 	/* Beyond a limit that root has not. */
 	want(&x, ENOMEM, !model.worker[w].root);
@@ -613,8 +652,6 @@ void op_lock(void)
 		break;
 	case 3:
 		note(" mlockall, munlockall");
-		for (unsigned int k = 0; k < KEPT; k++)
-			kept_batched(&model.worker[w].kept[k]);
 		check_result(&x, SYS(w, SYS_mlockall, 1 /* MCL_CURRENT */));
 		check_result(&(struct want){ 0 }, SYS(w, SYS_munlockall));
 		break;
@@ -687,7 +724,7 @@ void op_policy(void)
 	want(&x, ENOSYS, true);
 	x.may_pass = true;
 	check_result(&x, sys_blob(w, SYS_mbind,
-				  ARGS(start, part ? model.region[i].page_size : SLOT,
+				  ARGS(start, part ? model.region[i].page_size : WINDOW,
 				       2 /* MPOL_BIND */, SCRATCH, 64, flags),
 				  &nodes, sizeof(nodes), NULL, 0));
 }
@@ -748,7 +785,7 @@ void op_seal(void)
 	}
 	r = &model.region[i];
 	start = r->addr + (part ? any_offset(r) : 0);
-	length = part ? r->page_size : SLOT;
+	length = part ? r->page_size : WINDOW;
 	/* From 6.17 on a private mapping of a file is not sealed; ours is shared. */
 	want(&x, EINVAL, part);
 	want(&x, ENOSYS, true);

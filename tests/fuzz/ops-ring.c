@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Rings: made, published, taken, and used by who took them. */
+/* Rings: made, published, withdrawn, taken, and used by who took them. */
 #include "fuzz.h"
 
-#define NO_PROCESS	0x7ffffff0	/* a process id that there cannot be */
+#include <sys/pidfd.h>
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
 
 void op_ring(void)
 {
@@ -32,38 +36,83 @@ void op_ring(void)
 	*ring = (struct ring){ .used = true, .fd = (int)ret, .serial = ++model.serial };
 }
 
-/* ---- PUBLISH ---- */
+/* ---- peers ---- */
 
-/* To whom: a worker, or ANYBODY; its process id in @pid. */
-static unsigned int draw_peer(int32_t *pid, struct want *x)
+/**
+ * struct peer - for whom a ring is, or whose
+ * @worker: or ANYBODY
+ * @fd: its pidfd in the worker that asks, -1 for anybody
+ * @opened: and it must be closed
+ */
+struct peer {
+	unsigned int worker;
+	int fd;
+	bool opened;
+};
+
+static void open_peer(struct peer *p, unsigned int w, pid_t pid, unsigned int flags)
 {
-	unsigned int w;
+	int64_t fd = SYS(w, SYS_pidfd_open, pid, flags);
 
-	*pid = 0;
-	switch (rnd(12)) {
-	case 0:
-		*pid = -1 - (int32_t)rnd(1000);
-		want(x, EINVAL, true);
-		return ANYBODY;
-	case 1:
-		*pid = NO_PROCESS;
-		want(x, ESRCH, true);
-		return ANYBODY;
-	case 2 ... 5:
-		return ANYBODY;
-	default:
-		w = any_worker();
-		*pid = model.worker[w].pid;
-		return w;
-	}
+	p->opened = fd >= 0;
+	p->fd = fd < 0 ? -1 : (int)fd;
 }
+
+static struct peer one_peer(unsigned int w, unsigned int worker)
+{
+	struct peer p = { .worker = worker, .fd = -1 };
+
+	if (worker != ANYBODY)
+		open_peer(&p, w, model.worker[worker].pid, 0);
+	return p;
+}
+
+static struct peer draw_peer(unsigned int w, struct want *x)
+{
+	struct peer p = { .worker = ANYBODY, .fd = -1 };
+
+	switch (rnd(20)) {
+	case 0:
+		p.fd = one_in(2) ? 2000 : -2 - (int)rnd(1000);
+		want(x, EBADF, true);
+		break;
+	case 1:
+		p.fd = one_in(2) ? FD_FILE : FD_CONTROL;
+		want(x, EBADF, true);
+		break;
+	case 2:
+		p.fd = FD_DEAD;
+		want(x, ESRCH, true);
+		break;
+	case 3:
+		p.fd = FD_ZOMBIE;
+		want(x, ESRCH, true);
+		break;
+	case 4:
+		/* Kernels before 6.9 have no such pidfd. */
+		open_peer(&p, w, a_thread(), PIDFD_THREAD);
+		want(x, ESRCH, p.opened);
+		break;
+	case 5 ... 10:
+		break;
+	default:
+		return one_peer(w, any_worker());
+	}
+	return p;
+}
+
+static void drop_peer(unsigned int w, const struct peer *p)
+{
+	if (p->opened)
+		SYS(w, SYS_close, p->fd);
+}
+
+/* ---- PUBLISH ---- */
 
 static void want_ring_command(const struct fd *f, struct want *x)
 {
-	const struct view *v = &model.region[f->region].view[f->view];
-
 	want(x, EBADF, f->flags & O_PATH);
-	want(x, EACCES, !v->writable || (f->flags & O_ACCMODE) == O_RDONLY);
+	want(x, EACCES, !(f->flags & O_PATH) && !is_writable(f));
 }
 
 static struct published *free_published(void)
@@ -74,22 +123,170 @@ static struct published *free_published(void)
 	return NULL;
 }
 
-static void want_publish(unsigned int w, const struct fd *f, uint64_t tag, struct want *x)
+static struct published *find_mine(unsigned int w, unsigned int region, uint64_t tag)
+{
+	for (unsigned int i = 0; i < PUBLISHED; i++) {
+		struct published *p = &model.published[i];
+
+		if (p->used && p->from == w && p->region == region && p->tag == tag)
+			return p;
+	}
+	return NULL;
+}
+
+/* A ring of the worker's own, or one that it has taken; false if there is none. */
+static bool draw_ring(unsigned int w, struct taken *ring)
+{
+	const struct worker *k = &model.worker[w];
+	unsigned int first = (unsigned int)rnd(RINGS);
+
+	if (one_in(6) && k->taken[first].used) {
+		*ring = k->taken[first];
+		return true;
+	}
+	for (unsigned int j = 0; j < RINGS; j++) {
+		unsigned int i = (first + j) % RINGS;
+
+		/* Buffers of one that lives on with others end nobody knows when. */
+		if (!k->ring[i].used || k->ring[i].n_held)
+			continue;
+		*ring = (struct taken){
+			.used = true,
+			.fd = k->ring[i].fd,
+			.owner = w,
+			.ring = i,
+			.serial = k->ring[i].serial,
+		};
+		return true;
+	}
+	return false;
+}
+
+static void want_publish(unsigned int w, const struct fd *f, const struct taken *ring,
+			 uint64_t tag, struct want *x)
 {
 	want_ring_command(f, x);
 	want(x, ENOTCONN, !model.worker[w].att[f->region].on);
-	for (unsigned int i = 0; i < PUBLISHED; i++)
-		want(x, EEXIST, model.published[i].used && model.published[i].from == w &&
-		     model.published[i].region == f->region && model.published[i].tag == tag);
+	want(x, EEXIST, find_mine(w, f->region, tag));
+	want(x, ENOSPC, ring->used && ring_copies(f->region, ring->serial) >= COPIES);
+}
+
+static void add_published(unsigned int w, unsigned int region, const struct taken *ring,
+			  unsigned int to, uint64_t tag)
+{
+	struct ring *mine = &model.worker[ring->owner].ring[ring->ring];
+
+	if (mine->used && mine->serial == ring->serial)
+		mine->shown = true;
+	*free_published() = (struct published){
+		.used = true,
+		.order = ++model.serial,
+		.region = region,
+		.from = w,
+		.owner = ring->owner,
+		.ring = ring->ring,
+		.serial = ring->serial,
+		.to = to,
+		.tag = tag,
+	};
 }
 
 void op_publish(void)
 {
-	unsigned int w, slot, ring = (unsigned int)rnd(RINGS), to;
-	struct published *p = free_published();
 	struct msharearena_publish *m;
 	struct want x = { 0 };
-	struct ring *mine;
+	struct taken ring = { 0 };
+	unsigned int w, slot;
+	const struct fd *f;
+	struct peer to;
+	struct call call;
+
+	if (!any_publishable(&w, &slot) || !free_published()) {
+		nothing_to_do();
+		return;
+	}
+	if (!one_in(16))
+		draw_ring(w, &ring);
+	f = &model.worker[w].fd[slot];
+	m = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_PUBLISH, sizeof(*m), sizeof(*m),
+		       false);
+	m->tag = rnd(4);
+	m->ring_fd = ring.fd;
+	if (!ring.used) {
+		m->ring_fd = one_in(2) ? 2000 : FD_FILE;
+		want(&x, m->ring_fd == FD_FILE ? EINVAL : EBADF, true);
+	}
+	to = draw_peer(w, &x);
+	m->to_pidfd = to.fd;
+	want_publish(w, f, &ring, m->tag, &x);
+	note("w%u PUBLISH fd%u (r%u/%u) ring%u of w%u tag=%llu to=%d pidfd=%d", w, slot, f->region,
+	     f->view, ring.ring, ring.owner, m->tag, (int)to.worker, to.fd);
+	if (call_ioctl(w, &call, &x))
+		add_published(w, f->region, &ring, to.worker, m->tag);
+	drop_peer(w, &to);
+}
+
+/* With nothing wrong about it: it must succeed. */
+static void publish(unsigned int w, unsigned int slot, const struct taken *ring,
+		    unsigned int worker, uint64_t tag)
+{
+	const struct fd *f = &model.worker[w].fd[slot];
+	struct peer to = one_peer(w, worker);
+	struct msharearena_publish m = {
+		.size = sizeof(m),
+		.ring_fd = ring->fd,
+		.to_pidfd = to.fd,
+		.tag = tag,
+	};
+	struct want x = { 0 };
+
+	note(" w%u publishes fd%u ring%u tag=%llu to=%d", w, slot, ring->ring, (long long)tag,
+	     (int)worker);
+	want_publish(w, f, ring, tag, &x);
+	if (check_result(&x, sys_blob(w, SYS_ioctl,
+				      ARGS(FD_VIEWS + slot, MSHAREARENA_PUBLISH, SCRATCH), &m,
+				      sizeof(m), NULL, 0)))
+		add_published(w, f->region, ring, worker, tag);
+	drop_peer(w, &to);
+}
+
+/* The same ring under many tags, until there is no more room for it. */
+void op_flood(void)
+{
+	unsigned int w, slot, n = 0;
+	struct taken ring;
+	const struct fd *f;
+	uint64_t tag;
+
+	if (!any_publishable(&w, &slot) || !draw_ring(w, &ring)) {
+		nothing_to_do();
+		return;
+	}
+	f = &model.worker[w].fd[slot];
+	if (!is_writable(f) || !model.worker[w].att[f->region].on) {
+		nothing_to_do();
+		return;
+	}
+	note("flood:");
+	for (tag = 100; tag < 140 && n < COPIES + 2 && free_published(); tag++) {
+		if (find_mine(w, f->region, tag))
+			continue;
+		publish(w, slot, &ring, one_in(2) ? ANYBODY : any_worker(), tag);
+		n++;
+	}
+	if (!n)
+		nothing_to_do();
+}
+
+/* ---- WITHDRAW ---- */
+
+void op_withdraw(void)
+{
+	const struct published *p = &model.published[rnd(PUBLISHED)];
+	struct msharearena_withdraw *m;
+	struct published *mine;
+	struct want x = { 0 };
+	unsigned int w, slot;
 	const struct fd *f;
 	struct call call;
 
@@ -97,39 +294,19 @@ void op_publish(void)
 		nothing_to_do();
 		return;
 	}
-	for (unsigned int i = 0; i < RINGS && !model.worker[w].ring[ring].used; i++)
-		ring = i;
 	f = &model.worker[w].fd[slot];
-	mine = &model.worker[w].ring[ring];
-	m = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_PUBLISH, sizeof(*m), sizeof(*m),
+	for (unsigned int i = 0; i < PUBLISHED && !(p->used && p->from == w); i++)
+		p = &model.published[i];
+	m = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_WITHDRAW, sizeof(*m), sizeof(*m),
 		       false);
-	m->tag = rnd(4);
-	m->ring_fd = mine->fd;
-	if (!mine->used) {
-		m->ring_fd = one_in(2) ? 2000 : FD_FILE;
-		want(&x, m->ring_fd == FD_FILE ? EINVAL : EBADF, true);
-	}
-	to = draw_peer(&m->to, &x);
-	want_publish(w, f, m->tag, &x);
-	note("w%u PUBLISH fd%u (r%u/%u) ring%u tag=%llu to=%d", w, slot, f->region, f->view, ring,
-	     m->tag, (int)to);
-	if (!x.n && (!p || mine->n_held)) {
-		nothing_to_do();
-		return;
-	}
-	if (!call_ioctl(w, &call, &x))
-		return;
-	mine->shown = true;
-	*p = (struct published){
-		.used = true,
-		.order = ++model.serial,
-		.region = f->region,
-		.from = w,
-		.ring = ring,
-		.serial = mine->serial,
-		.to = to,
-		.tag = m->tag,
-	};
+	m->tag = p->used && !one_in(4) ? p->tag : rnd(4);
+	mine = find_mine(w, f->region, m->tag);
+	want_ring_command(f, &x);
+	want(&x, ENOTCONN, !model.worker[w].att[f->region].on);
+	want(&x, ENOENT, !mine);
+	note("w%u WITHDRAW fd%u (r%u/%u) tag=%llu", w, slot, f->region, f->view, m->tag);
+	if (call_ioctl(w, &call, &x))
+		mine->used = false;
 }
 
 /* ---- TAKE ---- */
@@ -183,32 +360,43 @@ static struct taken *place_taken(unsigned int w)
 	return t;
 }
 
+static struct published *published_for(unsigned int w, const struct fd *f)
+{
+	for (unsigned int i = 0; i < PUBLISHED && is_writable(f); i++) {
+		struct published *p = &model.published[i];
+
+		if (p->used && p->region == f->region && (p->to == ANYBODY || p->to == w))
+			return p;
+	}
+	return NULL;
+}
+
 /* One that is published, and by whom and through what it can be taken. */
 static struct published *draw_published(unsigned int *w, unsigned int *slot)
 {
-	struct published *p = &model.published[rnd(PUBLISHED)];
+	unsigned int first = (unsigned int)rnd(WORKERS * FDS);
 
-	for (unsigned int i = 0; i < PUBLISHED && !p->used; i++)
-		p = &model.published[i];
-	*w = p->to < WORKERS ? p->to : any_worker();
-	for (*slot = 0; p->used && *slot < FDS; (*slot)++) {
-		const struct fd *f = &model.worker[*w].fd[*slot];
+	for (unsigned int i = 0; i < WORKERS * FDS; i++) {
+		unsigned int at = (first + i) % (WORKERS * FDS);
+		const struct fd *f = &model.worker[at / FDS].fd[at % FDS];
 
-		if (f->used && f->region == p->region && f->flags == O_RDWR)
-			return p;
+		*w = at / FDS;
+		*slot = at % FDS;
+		if (f->used && published_for(*w, f))
+			return published_for(*w, f);
 	}
 	return NULL;
 }
 
 void op_take(void)
 {
-	static const uint32_t timeouts[] = { 0, 0, 0, 1, 5 };
 	struct published *p = NULL;
-	unsigned int w, slot, from;
 	struct msharearena_take *m;
 	struct want x = { 0 };
+	unsigned int w, slot;
 	const struct fd *f;
 	struct taken *t;
+	struct peer from;
 	struct call call;
 
 	if (!one_in(3))
@@ -218,37 +406,101 @@ void op_take(void)
 		return;
 	}
 	f = &model.worker[w].fd[slot];
-	m = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_TAKE, sizeof(*m), sizeof(*m), true);
+	m = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_TAKE, sizeof(*m), sizeof(*m),
+		       false);
+	call.gives_fd = true;
 	m->tag = p ? p->tag : rnd(4);
-	if (p) {
-		from = one_in(2) ? p->from : ANYBODY;
-		m->from = from == ANYBODY ? 0 : model.worker[from].pid;
-	} else {
-		from = draw_peer(&m->from, &x);
-	}
-	m->timeout_ms = PICK(timeouts);
+	from = p ? one_peer(w, one_in(2) ? p->from : ANYBODY) : draw_peer(w, &x);
+	m->from_pidfd = from.fd;
 	if (one_in(24))
 		m->reserved = 1U << rnd(32);
 	want_ring_command(f, &x);
 	want(&x, EINVAL, m->reserved);
-	p = find_published(f->region, w, from, m->tag);
-	want(&x, m->timeout_ms ? ETIMEDOUT : EAGAIN, !p);
-	note("w%u TAKE fd%u (r%u/%u) from=%d tag=%llu timeout=%u", w, slot, f->region, f->view,
-	     (int)from, m->tag, m->timeout_ms);
+	p = find_published(f->region, w, from.worker, m->tag);
+	want(&x, EAGAIN, !p);
+	note("w%u TAKE fd%u (r%u/%u) from=%d pidfd=%d tag=%llu", w, slot, f->region, f->view,
+	     (int)from.worker, from.fd, m->tag);
 	t = place_taken(w);
-	if (!call_ioctl(w, &call, &x))
+	if (call_ioctl(w, &call, &x)) {
+		*t = (struct taken){
+			.used = true,
+			.fd = (int)call.result,
+			.owner = p->owner,
+			.ring = p->ring,
+			.serial = p->serial,
+		};
+		p->used = false;
+		if (SYS(w, SYS_fcntl, t->fd, F_GETFD) != FD_CLOEXEC)
+			fail("TAKE gives fd %d, which is not close-on-exec", t->fd);
+		try_ring(w, t);
+	}
+	drop_peer(w, &from);
+}
+
+/* ---- what others wait for ---- */
+
+static bool draw_unlink(struct deed *d, unsigned int waiter, unsigned int region)
+{
+	const struct region *r = &model.region[region];
+
+	d->unlink = true;
+	for (unsigned int i = 0; i < WORKERS * FDS && r->linked; i++) {
+		const struct worker *k = &model.worker[i / FDS];
+		const struct fd *f = &k->fd[i % FDS];
+
+		d->w = i / FDS;
+		d->slot = i % FDS;
+		if (d->w != waiter && f->used && f->region == region && !(f->flags & O_PATH) &&
+		    (k->root || k->uid == r->uid))
+			return true;
+	}
+	return false;
+}
+
+static bool draw_offer(struct deed *d, unsigned int waiter, unsigned int region)
+{
+	d->to = one_in(2) ? waiter : ANYBODY;
+	if (!free_published())
+		return false;
+	for (unsigned int i = 0; i < WORKERS * FDS; i++) {
+		const struct worker *k = &model.worker[i / FDS];
+		const struct fd *f = &k->fd[i % FDS];
+
+		d->w = i / FDS;
+		d->slot = i % FDS;
+		d->tag = rnd(8);
+		if (d->w == waiter || !f->used || f->region != region || !is_writable(f) ||
+		    !k->att[region].on || !draw_ring(d->w, &d->ring))
+			continue;
+		if (ring_copies(region, d->ring.serial) < COPIES &&
+		    !find_mine(d->w, region, d->tag))
+			return true;
+	}
+	return false;
+}
+
+bool draw_deed(struct deed *d, unsigned int waiter, const struct fd *f)
+{
+	*d = (struct deed){ 0 };
+	return (is_writable(f) && !one_in(4) && draw_offer(d, waiter, f->region)) ||
+	       draw_unlink(d, waiter, f->region);
+}
+
+void do_deed(const struct deed *d)
+{
+	struct msharearena_unlink u = { .size = sizeof(u) };
+	unsigned int region = model.worker[d->w].fd[d->slot].region;
+
+	if (!d->unlink) {
+		publish(d->w, d->slot, &d->ring, d->to, d->tag);
 		return;
-	*t = (struct taken){
-		.used = true,
-		.fd = m->ring_fd,
-		.owner = p->from,
-		.ring = p->ring,
-		.serial = p->serial,
-	};
-	p->used = false;
-	if (SYS(w, SYS_fcntl, t->fd, F_GETFD) != FD_CLOEXEC)
-		fail("TAKE gives fd %d, which is not close-on-exec", t->fd);
-	try_ring(w, t);
+	}
+	note(" w%u unlinks fd%u", d->w, d->slot);
+	check_result(&(struct want){ 0 },
+		     sys_blob(d->w, SYS_ioctl,
+			      ARGS(FD_VIEWS + d->slot, MSHAREARENA_UNLINK, SCRATCH), &u, sizeof(u),
+			      NULL, 0));
+	model.region[region].linked = false;
 }
 
 void op_message(void)
@@ -256,6 +508,10 @@ void op_message(void)
 	unsigned int w = any_worker();
 	struct taken *t = &model.worker[w].taken[rnd(TAKEN)];
 
+	for (unsigned int i = 0; i < WORKERS * TAKEN && !t->used; i++) {
+		w = i / TAKEN;
+		t = &model.worker[w].taken[i % TAKEN];
+	}
 	if (!t->used) {
 		nothing_to_do();
 		return;

@@ -26,8 +26,8 @@ void op_fork(void)
 		uint64_t index;
 
 		r = &model.region[f->region];
-		if (region_pages(r) && r->addr != 190 * SLOT &&
-		    (k->squat < r->addr || k->squat >= r->addr + SLOT) && !k->leftover) {
+		if (region_pages(r) && r->addr != 190 * WINDOW &&
+		    (k->squat < r->addr || k->squat >= r->addr + WINDOW) && !k->leftover) {
 			note(", the child attaches r%u", f->region);
 			o.a = FORK_ATTACH;
 			o.b[0] = FD_VIEWS + slot;
@@ -199,8 +199,8 @@ static bool blast_attach(unsigned int w, struct blast *b)
 		uint64_t index;
 
 		if (!f->used || f->flags != O_RDWR || f->view || k->att[f->region].on ||
-		    !region_pages(r) || r->addr == 190 * SLOT || k->leftover ||
-		    (k->squat >= r->addr && k->squat < r->addr + SLOT))
+		    !region_pages(r) || r->addr == 190 * WINDOW || k->leftover ||
+		    (k->squat >= r->addr && k->squat < r->addr + WINDOW))
 			continue;
 		b->o.a = STORM_ATTACH;
 		b->o.b[0] = FD_VIEWS + s;

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
  * Who refers to the region's pages beside those who have it mapped: pages in
- * pipes and registered buffers, and QUIESCE, which must know of them.
+ * pipes and registered buffers, and GET_BUSY, which must know of them.
  */
 #include "fuzz.h"
 
 #include <sys/uio.h>
 
-/* ---- QUIESCE ---- */
+/* The batches of CPUs are empty by then, also where a debug kernel is emulated. */
+#define DRAIN_MS	20000
 
-/* What is in use in a range, at least and at most: a THP is one to the kernel. */
+/* ---- GET_BUSY ---- */
+
+/**
+ * struct usage - what is in use in a range, at least and at most
+ *
+ * Pages of a folio are one to the kernel. A page of 4 KiB that nobody uses may
+ * be in a batch of some CPU's, and then looks busy; it does not stay there when
+ * the CPUs were asked to empty their batches.
+ */
 struct usage {
 	uint64_t busy_min, busy_max;
 	uint64_t first_min, first_max;
 };
 
-static struct usage usage_of(const struct region *r, uint64_t offset, uint64_t length)
+static struct usage usage_of(const struct region *r, uint64_t offset, uint64_t length,
+			     bool drained)
 {
 	struct usage u = { .first_min = offset + length, .first_max = offset + length };
 
@@ -24,7 +34,7 @@ static struct usage usage_of(const struct region *r, uint64_t offset, uint64_t l
 			uint64_t at = (e->first + i) * r->page_size;
 
 			if (at < offset || at >= offset + length ||
-			    !(e->mem[i]->folio->holds || e->mem[i]->batched))
+			    !(e->mem[i]->folio->holds || (!drained && !e->mem[i]->huge)))
 				continue;
 			u.busy_max += r->page_size;
 			if (at < u.first_min)
@@ -38,31 +48,37 @@ static struct usage usage_of(const struct region *r, uint64_t offset, uint64_t l
 	return u;
 }
 
-static bool usage_fits(const struct usage *u, const struct msharearena_quiesce *q)
+static bool usage_fits(const struct usage *u, const struct msharearena_busy *q)
 {
 	return q->busy >= u->busy_min && q->busy <= u->busy_max &&
 	       q->first_busy >= u->first_min && q->first_busy <= u->first_max;
 }
 
-static int64_t quiesce_now(unsigned int w, int fd, uint64_t offset, uint64_t length,
-			   struct msharearena_quiesce *q)
+static void look(unsigned int w, int fd, uint32_t flags, uint64_t offset, uint64_t length,
+		 struct msharearena_busy *q)
 {
-	*q = (struct msharearena_quiesce){ .size = sizeof(*q), .offset = offset, .length = length };
-	return sys_blob(w, SYS_ioctl, ARGS((uint64_t)fd, MSHAREARENA_QUIESCE, SCRATCH),
-			q, sizeof(*q), q, sizeof(*q));
+	*q = (struct msharearena_busy){
+		.size = sizeof(*q),
+		.flags = flags,
+		.offset = offset,
+		.length = length,
+	};
+	if (sys_blob(w, SYS_ioctl, ARGS((uint64_t)fd, MSHAREARENA_GET_BUSY, SCRATCH), q, sizeof(*q),
+		     q, sizeof(*q)))
+		fail("GET_BUSY of w%u fd%d does not work", w, fd - FD_VIEWS);
 }
 
 /* Page by page, where it differs: for the reader of a failure. */
 static void show_usage(unsigned int w, int fd, const struct region *r)
 {
-	struct msharearena_quiesce q;
+	struct msharearena_busy q;
 	int shown = 0;
 
 	for (const struct extent *e = r->extents; e; e = e->next)
 		for (unsigned int i = 0; i < e->n && shown < 32; i++) {
 			uint64_t at = (e->first + i) * r->page_size;
 
-			quiesce_now(w, fd, at, r->page_size, &q);
+			look(w, fd, 0, at, r->page_size, &q);
 			if (!q.busy == !e->mem[i]->holds)
 				continue;
 			printf("# page 0x%llx: %llu busy, held %u times, its folio %u times\n",
@@ -71,44 +87,56 @@ static void show_usage(unsigned int w, int fd, const struct region *r)
 		}
 }
 
-/* The kernel may take its time to end a ring that had buffers. */
-static void wait_for_usage(unsigned int w, int fd, const struct region *r, uint64_t offset,
-			   uint64_t length)
+/*
+ * It is as the model has it, or gets there: the kernel may take its time to end
+ * a ring that had buffers, and to empty batches where the file may ask for that.
+ */
+static void wait_for_usage(unsigned int w, const struct fd *f, uint64_t offset, uint64_t length)
 {
-	struct usage u = usage_of(r, offset, length);
-	struct msharearena_quiesce got;
+	int fd = FD_VIEWS + (int)(f - model.worker[w].fd);
+	const struct region *r = &model.region[f->region];
+	bool small = r->page_size == SZ_4K, drain = small && is_writable(f);
+	struct usage u = usage_of(r, offset, length, drain || !small);
+	int64_t end = model.late_until_ms;
+	struct msharearena_busy got;
 
+	if (drain && end < now_ms() + DRAIN_MS)
+		end = now_ms() + DRAIN_MS;
 	for (;;) {
-		quiesce_now(w, fd, offset, length, &got);
+		look(w, fd, drain ? MSHAREARENA_BUSY_DRAIN : 0, offset, length, &got);
 		if (usage_fits(&u, &got))
 			return;
-		if (now_ms() >= model.late_until_ms)
+		if (now_ms() >= end)
 			break;
-		usleep(5000);
+		usleep(2000);
 	}
 	show_usage(w, fd, r);
-	fail("QUIESCE of w%u fd%d: %llu busy from 0x%llx; the model has %llu to %llu from 0x%llx",
-	     w, fd - FD_VIEWS, got.busy, got.first_busy, (long long)u.busy_min,
+	fail("GET_BUSY, w%u fd%d: %llu busy from 0x%llx; the model has %llu to %llu from 0x%llx", w,
+	     fd - FD_VIEWS, got.busy, got.first_busy, (long long)u.busy_min,
 	     (long long)u.busy_max, (long long)u.first_min);
 }
 
-/* All of every region that somebody has open. */
+/* All of every region that somebody has open, best for writing. */
 void check_usage(void)
 {
-	bool seen[REGIONS] = { false };
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		unsigned int found = NONE;
 
-	for (unsigned int i = 0; i < WORKERS * FDS; i++) {
-		const struct fd *f = &model.worker[i / FDS].fd[i % FDS];
-		const struct region *r = &model.region[f->region];
+		for (unsigned int j = 0; j < WORKERS * FDS; j++) {
+			const struct fd *f = &model.worker[j / FDS].fd[j % FDS];
 
-		if (!f->used || f->flags & O_PATH || seen[f->region])
-			continue;
-		seen[f->region] = true;
-		wait_for_usage(i / FDS, FD_VIEWS + (int)(i % FDS), r, 0, r->length);
+			if (!f->used || f->region != i || f->flags & O_PATH)
+				continue;
+			if (found == NONE || is_writable(f))
+				found = j;
+		}
+		if (found != NONE)
+			wait_for_usage(found / FDS, &model.worker[found / FDS].fd[found % FDS], 0,
+				       model.region[i].length);
 	}
 }
 
-static void draw_quiesce(struct msharearena_quiesce *q, const struct region *r)
+static void draw_busy(struct msharearena_busy *q, const struct region *r)
 {
 	uint64_t pages = r->length / r->page_size;
 
@@ -137,61 +165,53 @@ static void draw_quiesce(struct msharearena_quiesce *q, const struct region *r)
 	case 3:
 		q->length = -r->page_size;
 		break;
-	case 4:
-		q->reserved = 1U << rnd(32);
-		break;
 	default:
 		break;
 	}
+	if (one_in(3))
+		q->flags = MSHAREARENA_BUSY_DRAIN;
 }
 
-static void want_quiesce(const struct msharearena_quiesce *q, const struct region *r,
-			 struct want *x)
+static void want_busy(const struct msharearena_busy *q, const struct fd *f, struct want *x)
 {
+	const struct region *r = &model.region[f->region];
 	uint64_t mask = r->page_size - 1;
 
-	want(x, EINVAL, !q->length || (q->offset | q->length) & mask || q->reserved);
+	want(x, EBADF, f->flags & O_PATH);
+	want(x, EACCES, q->flags && !is_writable(f));
+	want(x, EINVAL, !q->length || (q->offset | q->length) & mask);
 	want(x, ERANGE, q->offset + q->length < q->offset || q->offset + q->length > r->length);
 }
 
-void op_quiesce(void)
+void op_busy(void)
 {
-	static const uint32_t timeouts[] = { 0, 0, 0, 1, 10, 30 };
-	struct msharearena_quiesce *q;
+	struct msharearena_busy *q;
 	struct want x = { 0 };
 	unsigned int w, slot;
-	const struct region *r;
 	const struct fd *f;
 	struct usage u;
 	struct call call;
-	bool valid, passed;
 
 	if (!any_fd(&w, &slot)) {
 		nothing_to_do();
 		return;
 	}
 	f = &model.worker[w].fd[slot];
-	r = &model.region[f->region];
-	q = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_QUIESCE, sizeof(*q), sizeof(*q),
+	q = call_begin(&call, FD_VIEWS + (int)slot, MSHAREARENA_GET_BUSY, sizeof(*q), sizeof(*q),
 		       true);
-	draw_quiesce(q, r);
-	q->timeout_ms = PICK(timeouts);
-	note("w%u QUIESCE fd%u (r%u) 0x%llx+0x%llx timeout=%d", w, slot, f->region, q->offset,
-	     q->length, (int)q->timeout_ms);
-	want(&x, EBADF, f->flags & O_PATH);
-	want_quiesce(q, r, &x);
-	valid = !x.n;
-	u = usage_of(r, q->offset, q->length);
-	if (valid && now_ms() < model.late_until_ms)
-		wait_for_usage(w, call.fd, r, q->offset, q->length);
-	/* Quiet: then no time is too long. */
-	if (valid && !u.busy_max && one_in(4))
-		q->timeout_ms = one_in(2) ? ~0U : 60000;
-	want(&x, q->timeout_ms ? ETIMEDOUT : EAGAIN, valid && u.busy_max);
-	x.may_pass = valid && !u.busy_min;
-	passed = call_ioctl(w, &call, &x);
-	if ((passed || x.got == EAGAIN || x.got == ETIMEDOUT) && !usage_fits(&u, q))
-		fail("QUIESCE: %llu bytes busy from 0x%llx; the model has %llu to %llu from 0x%llx",
+	call.flags = MSHAREARENA_BUSY_DRAIN;
+	draw_busy(q, &model.region[f->region]);
+	/* What the call before left there. */
+	q->busy = rnd64();
+	q->first_busy = rnd64();
+	note("w%u GET_BUSY fd%u (r%u/%u) 0x%llx+0x%llx", w, slot, f->region, f->view, q->offset,
+	     q->length);
+	want_busy(q, f, &x);
+	if (!x.n && (q->flags || now_ms() < model.late_until_ms))
+		wait_for_usage(w, f, q->offset, q->length);
+	u = usage_of(&model.region[f->region], q->offset, q->length, false);
+	if (call_ioctl(w, &call, &x) && !usage_fits(&u, q))
+		fail("GET_BUSY: %llu busy from 0x%llx; the model has %llu to %llu from 0x%llx",
 		     q->busy, q->first_busy, (long long)u.busy_min, (long long)u.busy_max,
 		     (long long)u.first_min);
 }
@@ -250,6 +270,51 @@ void op_release(void)
 
 /* ---- registered buffers ---- */
 
+/*
+ * Some kernels register no memory of a device: then none of a region, either.
+ * Which is learnt from one page of a region that is gone afterwards.
+ */
+void learn_buffers(void)
+{
+	struct msharearena_create c = {
+		.size = sizeof(c),
+		.flags = MSHAREARENA_NO_NODE,
+		.length = SZ_4K,
+		.page_size = SZ_4K,
+		.uid = (uint32_t)-1,
+		.gid = (uint32_t)-1,
+		.name = "learn",
+	};
+	struct msharearena_export e = { .size = sizeof(e), .addr = DONORS, .length = SZ_4K };
+	struct order ring = { .work = WORK_RING_NEW };
+	struct order buffers = { .work = WORK_RING_BUFFERS, .b = { 0, SZ_4K } };
+	int64_t fd, addr, ret;
+
+	fd = sys_blob(0, SYS_ioctl, ARGS(FD_CONTROL, MSHAREARENA_CREATE, SCRATCH), &c, sizeof(c),
+		      NULL, 0);
+	SYS(0, SYS_mmap, DONORS, SZ_4K, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ret = sys_blob(0, SYS_ioctl, ARGS((uint64_t)fd, MSHAREARENA_EXPORT, SCRATCH), &e, sizeof(e),
+		       NULL, 0);
+	SYS(0, SYS_munmap, DONORS, SZ_4K);
+	addr = SYS(0, SYS_mmap, 0, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd < 0 || ret || addr < 0)
+		fail("a first region: fd %d, EXPORT %d, mmap 0x%llx", (int)fd, (int)ret,
+		     (long long)addr);
+	worker_call(0, &ring, NULL, NULL, 0);
+	buffers.b[0] = (uint64_t)addr;
+	ret = worker_call(0, &buffers, NULL, NULL, 0);
+	if (ret && ret != -EFAULT)
+		fail("a region's page as a buffer of a ring: %d", (int)ret);
+	model.no_buffers = ret;
+	ring.work = WORK_RING_END;
+	worker_call(0, &ring, NULL, NULL, 0);
+	SYS(0, SYS_munmap, addr, WINDOW);
+	SYS(0, SYS_close, fd);
+	if (model.no_buffers)
+		printf("# this kernel registers no memory of regions\n");
+}
+
 static void unregister(unsigned int w, unsigned int slot)
 {
 	struct ring *ring = &model.worker[w].ring[slot];
@@ -280,8 +345,9 @@ static void register_buffer(unsigned int w, unsigned int slot, unsigned int i)
 	first = offset / r->page_size;
 	n = (length + r->page_size - 1) / r->page_size;
 	want(&x, EBUSY, ring->n_held);
+	want(&x, EFAULT, model.no_buffers);
 	for (uint64_t j = 0; j < n; j++)
-		want(&x, EFAULT, offset + j * r->page_size >= SLOT ||
+		want(&x, EFAULT, offset + j * r->page_size >= WINDOW ||
 		     view_access(r, a->view, offset + j * r->page_size) != ACCESS_WRITE);
 	o.b[0] = r->addr + offset;
 	o.b[1] = length;
@@ -297,20 +363,31 @@ static void register_buffer(unsigned int w, unsigned int slot, unsigned int i)
 	ring->n_held = (unsigned int)n;
 }
 
+/* Only root: others have a limit that these count against as well. */
+static bool draw_buffer(unsigned int *w, unsigned int *i, unsigned int *slot)
+{
+	unsigned int first = (unsigned int)rnd(WORKERS * REGIONS);
+
+	for (unsigned int j = 0; j < WORKERS * REGIONS; j++) {
+		const struct worker *k;
+
+		*w = (first + j) % (WORKERS * REGIONS) / REGIONS;
+		*i = (first + j) % REGIONS;
+		k = &model.worker[*w];
+		if (!k->root || !k->att[*i].on)
+			continue;
+		for (*slot = 0; *slot < RINGS; (*slot)++)
+			if (k->ring[*slot].used && !k->ring[*slot].shown)
+				return true;
+	}
+	return false;
+}
+
 void op_buffers(void)
 {
-	unsigned int slot = 0, w, i;
-	const struct ring *ring;
+	unsigned int slot, w, i;
 
-	if (!any_attached(&w, &i)) {
-		nothing_to_do();
-		return;
-	}
-	ring = model.worker[w].ring;
-	while (slot < RINGS && (!ring[slot].used || ring[slot].shown))
-		slot++;
-	/* Only root: others have a limit that these count against as well. */
-	if (slot == RINGS || !model.worker[w].root) {
+	if (!draw_buffer(&w, &i, &slot)) {
 		nothing_to_do();
 		return;
 	}

@@ -4,6 +4,7 @@
 
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -12,6 +13,41 @@
 
 /* Emulated, on a busy machine and with a debug kernel, things may take long. */
 #define PATIENCE_MS 180000
+
+/* A pidfd of a process that has ended, and was waited for or not. */
+static int ended_process(bool waited_for)
+{
+	struct pollfd p = { .events = POLLIN };
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	poll(&p, 1, -1);
+	if (waited_for)
+		waitpid(pid, NULL, 0);
+	return p.fd;
+}
+
+static void *sleep_forever(void *tid)
+{
+	__atomic_store_n((pid_t *)tid, gettid(), __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+pid_t a_thread(void)
+{
+	static pid_t tid;
+	pthread_t thread;
+
+	if (!tid && pthread_create(&thread, NULL, sleep_forever, &tid))
+		fail("there is no thread to be had");
+	while (!__atomic_load_n(&tid, __ATOMIC_ACQUIRE))
+		usleep(100);
+	return tid;
+}
 
 /* In the child. Descriptors that it must have are made before it is nobody. */
 static void become(const struct worker *k, int sock)
@@ -24,10 +60,12 @@ static void become(const struct worker *k, int sock)
 	    dup2(ends[1], FD_PIPE_IN) < 0 || dup2(ends[0], FD_PIPE_OUT) < 0 ||
 	    dup2(memfd_create("file", 0), FD_FILE) < 0 || ftruncate(FD_FILE, 65536))
 		_exit(4);
+	if (dup2(ended_process(true), FD_DEAD) < 0 || dup2(ended_process(false), FD_ZOMBIE) < 0)
+		_exit(4);
 	if (dup2(sock, 3) < 0 || dup2(FD_FILE, 4) < 0)
 		_exit(4);
 	close_range(4, FD_CONTROL - 1, 0);
-	close_range(FD_FILE + 1, ~0U, 0);
+	close_range(FD_ZOMBIE + 1, ~0U, 0);
 	if (!k->root && (setrlimit(RLIMIT_MEMLOCK, &memlock) || setgroups(0, NULL) ||
 			 setresgid(k->gid, k->gid, k->gid) || setresuid(k->uid, k->uid, k->uid)))
 		_exit(5);

@@ -26,6 +26,8 @@ enum {
 	FD_PIPE_IN = 91,	/* a pipe, to be written to */
 	FD_PIPE_OUT = 92,
 	FD_FILE = 93,		/* a small file in memory */
+	FD_DEAD = 94,		/* pidfd of a process that is gone */
+	FD_ZOMBIE = 95,		/* of one that has ended but was not waited for */
 	FD_VIEWS = 100,		/* the views that it has open */
 };
 
@@ -38,11 +40,12 @@ enum work {
 	WORK_EXEC,	/* itself, with the same socket */
 	WORK_SEND_FD,	/* a: descriptor, which comes with the answer */
 	WORK_RECV_FD,	/* a: number that the descriptor shall have; b: O_CLOEXEC */
-	WORK_RING_NEW,	/* a: slot, b: setup flags; its descriptor */
-	WORK_RING_END,	/* a: slot */
-	WORK_RING_BUFFERS,	/* a: slot, b: address, length (0: unregister) */
+	WORK_RING_NEW,	/* a: which, b: setup flags; its descriptor */
+	WORK_RING_END,	/* a: which */
+	WORK_RING_BUFFERS,	/* a: which, b: address, length (0: unregister) */
 	WORK_RING_POST,	/* a: descriptor, b: data; result of the message */
-	WORK_RING_NEXT,	/* a: slot; data of the oldest message, 0 if none */
+	WORK_POLL,	/* a: descriptor, b: events, by a ring; what it waited for */
+	WORK_RING_NEXT,	/* a: which; data of the oldest message, 0 if none */
 	WORK_STORM,	/* a: enum storm; b: its arguments; blob: path or probes */
 };
 

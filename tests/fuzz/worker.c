@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -27,6 +28,7 @@
 #include <linux/msharearena.h>
 
 #define RINGS 4
+#define WAIT_MS 60000	/* for what has been done already, or will be now */
 
 static struct io_uring rings[RINGS];
 static struct io_uring post_ring;
@@ -145,7 +147,7 @@ static void child_attaches(const struct order *o)
 	void *p;
 
 	do {
-		p = mmap(NULL, MSHAREARENA_SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		p = mmap(NULL, MSHAREARENA_WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 (int)o->b[0], 0);
 	} while (p == MAP_FAILED && errno == EINTR);
 	if (p == MAP_FAILED)
@@ -221,27 +223,52 @@ static int64_t ring_buffers(unsigned int slot, uint64_t address, uint64_t length
 	return io_uring_register_buffers(&rings[slot], &iov, 1);
 }
 
-static int64_t ring_post(int target, uint64_t data)
+/* A request of the ring that every worker has for itself; NULL if it has none. */
+static struct io_uring_sqe *own_request(void)
 {
-	struct io_uring_sqe *sqe;
+	if (!post_ring.ring_fd && io_uring_queue_init(8, &post_ring, 0))
+		return NULL;
+	return io_uring_get_sqe(&post_ring);
+}
+
+static int64_t own_result(void)
+{
+	struct __kernel_timespec patience = { .tv_sec = WAIT_MS / 1000 };
 	struct io_uring_cqe *cqe;
 	int64_t ret;
 
-	if (!post_ring.ring_fd) {
-		ret = io_uring_queue_init(8, &post_ring, 0);
-		if (ret)
-			return ret;
-	}
-	sqe = io_uring_get_sqe(&post_ring);
-	io_uring_prep_msg_ring(sqe, target, 7, data, 0);
-	ret = io_uring_submit_and_wait(&post_ring, 1);
+	ret = io_uring_submit(&post_ring);
+	if (ret >= 0)
+		ret = io_uring_wait_cqe_timeout(&post_ring, &cqe, &patience);
 	if (ret < 0)
 		return ret;
-	if (io_uring_peek_cqe(&post_ring, &cqe))
-		return -EIO;
 	ret = cqe->res;
 	io_uring_cqe_seen(&post_ring, cqe);
 	return ret;
+}
+
+static int64_t ring_post(int target, uint64_t data)
+{
+	struct io_uring_sqe *sqe = own_request();
+
+	if (!sqe)
+		return -ENOMEM;
+	io_uring_prep_msg_ring(sqe, target, 7, data, 0);
+	return own_result();
+}
+
+static int64_t wait_for(int fd, short events, bool by_ring)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	struct io_uring_sqe *sqe;
+
+	if (!by_ring)
+		return poll(&p, 1, WAIT_MS) < 0 ? -errno : p.revents;
+	sqe = own_request();
+	if (!sqe)
+		return -ENOMEM;
+	io_uring_prep_poll_add(sqe, fd, (unsigned short)events);
+	return own_result();
 }
 
 static int64_t ring_next(unsigned int slot)
@@ -263,7 +290,7 @@ static int64_t storm_attach(const struct order *o)
 	uint64_t value;
 
 	for (uint64_t i = 0; i < o->b[2]; i++) {
-		void *p = mmap(NULL, MSHAREARENA_SLOT_SIZE, (int)o->b[1], MAP_SHARED,
+		void *p = mmap(NULL, MSHAREARENA_WINDOW_SIZE, (int)o->b[1], MAP_SHARED,
 			       (int)o->b[0], 0);
 
 		if (p == MAP_FAILED && errno == EINTR)
@@ -272,7 +299,7 @@ static int64_t storm_attach(const struct order *o)
 			return -errno;
 		if (load(o->b[3], &value) || value != o->b[4])
 			return -EILSEQ;
-		if (munmap(p, MSHAREARENA_SLOT_SIZE))
+		if (munmap(p, MSHAREARENA_WINDOW_SIZE))
 			return -errno;
 	}
 	return 0;
@@ -356,6 +383,8 @@ static int64_t work(const struct order *o, uint64_t *length)
 		return ring_buffers(o->a, o->b[0], o->b[1]);
 	case WORK_RING_POST:
 		return ring_post((int)o->a, o->b[0]);
+	case WORK_POLL:
+		return wait_for((int)o->a, (short)o->b[0], o->b[1]);
 	case WORK_RING_NEXT:
 		return ring_next(o->a);
 	case WORK_STORM:

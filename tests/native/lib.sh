@@ -44,7 +44,7 @@ arenad_run()
 arenad_start()
 {
 	arenad_run "$@"
-	if ! wait_for 20 grep -q '^ready' "$tmp/out"; then
+	if ! wait_for 90 grep -q '^ready' "$tmp/out"; then
 		echo "Bail out! arenad does not become ready"
 		sed 's/^/# /' "$tmp/log"
 		exit 1

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The manual pages of the libraries' calls and of the device say what the headers
 # and the module say: names, prototypes, structures, commands and their errors,
-# parameters, attributes, tracepoints.
+# parameters, lines of fdinfo, tracepoints.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires mandoc cc
@@ -250,15 +250,16 @@ check_device_structures()
 
 check_module()
 {
-	grep -ohE '\<module_param(_named)?\([a-z_]+' kmod/*.c | sed 's/.*(//' | sort >"$tmp/module"
+	grep -ohE '\<module_param(_named|_cb)?\([a-z_]+' kmod/*.c | sed 's/.*(//' | sort >"$tmp/module"
 	section "$page" PARAMETERS | sed -n 's/^\.It Va //p' | sort >"$tmp/page"
 	same "the module's parameters" "$tmp/page" "$tmp/module"
-	{
-		grep -ohE '^(static )?(MSHA_ATTR|DEVICE_ATTR_RO)\([a-z]\w*' kmod/*.c
-		grep -ohE '^(TRACE_EVENT\(|DEFINE_EVENT\(\w+, )\w+' kmod/trace.h
-	} | sed 's/.*[( ]//' | sort -u >"$tmp/module"
+	grep -ohE '^(TRACE_EVENT\(|DEFINE_EVENT\(\w+, )\w+' kmod/trace.h |
+		sed 's/.*[( ]//' | sort -u >"$tmp/module"
 	section "$page" FILES | sed -n 's/^\.It Va //p' | sort >"$tmp/page"
-	same "attributes in sysfs, and tracepoints" "$tmp/page" "$tmp/module"
+	same "the module's tracepoints" "$tmp/page" "$tmp/module"
+	grep -ohE '"mshare_\w+:' kmod/file.c | tr -d '":' | sort >"$tmp/module"
+	section "$page" FILES | sed -n 's/^\(mshare_\w*\):.*/\1/p' | sort >"$tmp/page"
+	same "what fdinfo has" "$tmp/page" "$tmp/module"
 }
 
 mapfile -t headers < <(public_headers)

@@ -6,7 +6,7 @@
 requires modinfo
 
 version=$(sed -n 's/^Version: *//p' META)
-grep -ohE '\<module_param(_named)?\([a-z_]+' kmod/*.c | sed 's/.*(//' | sort >"$tmp/parameters"
+grep -ohE '\<module_param(_named|_cb)?\([a-z_]+' kmod/*.c | sed 's/.*(//' | sort >"$tmp/parameters"
 checked=0
 for dir in /lib/modules/*; do
 	kernel=${dir##*/}

@@ -11,7 +11,6 @@ PATH=$PATH:/sbin:/usr/sbin
 [ -e /dev/msharearena ] || skip_all "needs the module: run in tests/vm/vm"
 disk0=${VM_DISK0:?names a disk that may be overwritten}
 disk1=${VM_DISK1:?names a disk that may be overwritten}
-links=/sys/kernel/debug/msharearena/test/links
 
 # free_pages KB: how many huge pages of this size are free
 free_pages()
@@ -19,15 +18,28 @@ free_pages()
 	cat "/sys/kernel/mm/hugepages/hugepages-$1kB/free_hugepages"
 }
 
-# region ATTRIBUTE: from sysfs
+# region WHAT: a number of the region's, from fdinfo of a file that is open on it
 region()
 {
-	cat "/sys/class/mshare/test!rw/$1"
+	local fd
+
+	exec {fd}</dev/mshare/test/ro || return
+	awk -v key="mshare_$1:" '$1 == key { print $2 }' "/proc/self/fdinfo/$fd"
+	exec {fd}<&-
+}
+
+# links: the file of debugfs that shows how the processes are attached
+links()
+{
+	local addr
+
+	addr=$(region addr)
+	echo "/sys/kernel/debug/msharearena/${addr#0x}/links"
 }
 
 # one_table: do all attached processes have one PUD table in their page tables?
 one_table()
 {
 	awk 'NR > 1 { n++; seen[$3]; seen[$4] }
-	     END { for (t in seen) tables++; exit !(n >= 2 && tables == 1) }' "$links"
+	     END { for (t in seen) tables++; exit !(n >= 2 && tables == 1) }' "$(links)"
 }

@@ -74,7 +74,7 @@ static void test_process(int fd)
 	ok(labs(value_of("/proc/self/status", "VmPTE") - before) <= 16 << 10,
 	   "who attaches it has no more page tables than before");
 	ok(about(page_tables(), meminfo), "nor has the machine");
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	ok(labs(value_of("/proc/self/status", "VmPTE") - before) <= 16 << 10,
 	   "nor fewer when it is detached");
 }

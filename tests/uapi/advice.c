@@ -32,14 +32,14 @@ struct span {
 static int spans(struct span *s)
 {
 	const struct span all[] = {
-		{ base, SLOT },
+		{ base, WINDOW },
 		{ base, bytes },
 		{ base, page_size },
 		{ base + 4096, 4096 },
 		{ base + bytes - 4096, 4096 },
 		{ base + bytes, page_size },
-		{ base + SLOT - 4096, 4096 },
-		{ base - 8192, SLOT + 16384 },
+		{ base + WINDOW - 4096, 4096 },
+		{ base - 8192, WINDOW + 16384 },
 	};
 
 	memcpy(s, all, sizeof(all));
@@ -91,7 +91,7 @@ static void test_refused(void)
 	};
 
 	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		is(madvise(base, SLOT, c[i].advice), -1, "MADV_%s is refused", c[i].name);
+		is(madvise(base, WINDOW, c[i].advice), -1, "MADV_%s is refused", c[i].name);
 		is(madvise(base + bytes - 4096, 4096, c[i].advice), -1, "also for a page");
 	}
 }
@@ -155,7 +155,7 @@ static void test_locking(void)
 		munlock(s[i].at, s[i].len);
 	unhurt("mlock, munlock and msync");
 	mlockall(MCL_CURRENT);
-	ok(locked_kb() < (long)(SLOT >> 11), "nor does mlockall");
+	ok(locked_kb() < (long)(WINDOW >> 11), "nor does mlockall");
 	munlockall();
 	unhurt("mlockall");
 }
@@ -178,7 +178,7 @@ static int attach_locked(bool root)
 		return !p && errno == EAGAIN ? 0 : 3;
 	if (!p || !filled(p, bytes, WITNESS_SEED))
 		return 4;
-	return locked_kb() < (long)(SLOT >> 11) ? 0 : 5;
+	return locked_kb() < (long)(WINDOW >> 11) ? 0 : 5;
 }
 
 static void test_locked_future(void)
@@ -203,8 +203,8 @@ static void test_mmap_flags(void)
 				     MAP_NORESERVE, MAP_STACK };
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		munmap(base, SLOT);
-		ok(mmap(NULL, SLOT, RW, MAP_SHARED | flags[i], region, 0) == base,
+		munmap(base, WINDOW);
+		ok(mmap(NULL, WINDOW, RW, MAP_SHARED | flags[i], region, 0) == base,
 		   "attach with mmap flag 0x%x", flags[i]);
 	}
 	unhurt("MAP_POPULATE and MAP_LOCKED");
@@ -220,14 +220,14 @@ static void test_merging(void)
 	fclose(f);
 	if (prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0))
 		diag("PR_SET_MEMORY_MERGE: %s", strerror(errno));
-	madvise(base, SLOT, MADV_MERGEABLE);
+	madvise(base, WINDOW, MADV_MERGEABLE);
 	/* Pages alike, as KSM likes them. */
 	memset(base, 0, bytes < SZ_2M * 2 ? bytes : SZ_2M * 2);
 	for (long scans = read_long("/sys/kernel/mm/ksm/full_scans"), ms = 0; ms < 20000 &&
 	     read_long("/sys/kernel/mm/ksm/full_scans") < scans + 2; ms += 10)
 		usleep(10000);
 	fill(base, bytes, WITNESS_SEED);
-	madvise(base, SLOT, MADV_UNMERGEABLE);
+	madvise(base, WINDOW, MADV_UNMERGEABLE);
 	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
 	f = fopen("/sys/kernel/mm/ksm/run", "we");
 	if (f) {
@@ -242,7 +242,7 @@ static void test_size(uint64_t size)
 	witness_begin(NAME, size);
 	/* Neighbours, so that what reaches over the edges meets no gap. */
 	mmap(base - 8192, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	mmap(base + SLOT, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	mmap(base + WINDOW, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	test_madvise();
 	test_refused();
 	test_process_madvise();
@@ -251,17 +251,11 @@ static void test_size(uint64_t size)
 	test_mmap_flags();
 	test_merging();
 	munmap(base - 8192, 8192);
-	munmap(base + SLOT, 8192);
+	munmap(base + WINDOW, 8192);
 	witness_end();
 }
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(32);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 32, test_size);
 }

@@ -13,7 +13,7 @@ static char *base;
 /* The pages of the debugfs file: pid, view, P4D entry's frame, PUD table's. */
 static int links(unsigned long *entries, unsigned long *tables, int max)
 {
-	FILE *f = fopen("/sys/kernel/debug/msharearena/" NAME "/links", "re");
+	FILE *f = fopen(debugfs_path((uintptr_t)base, "links"), "re");
 	char line[128], view[8];
 	int n = 0, pid;
 
@@ -45,8 +45,8 @@ static void test_two_processes(int fd)
 	   "a load from what is not exported is SIGBUS");
 	is(PEER(a, .op = PEER_STORE, .a = (intptr_t)base + bytes), SIGSEGV,
 	   "a store to it SIGSEGV");
-	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + SLOT - 8), SIGBUS,
-	   "also at the end of the slot");
+	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + WINDOW - 8), SIGBUS,
+	   "also at the end of the window");
 	peer_kill(&a);
 	peer_kill(&b);
 	is(view_region(fd).attached, 1, "(they are gone)");
@@ -100,7 +100,7 @@ static void test_ways_out(int fd)
 static void test_again(int fd)
 {
 	for (int i = 0; i < 50; i++) {
-		munmap(base, SLOT);
+		munmap(base, WINDOW);
 		if (attach(fd, PROT_READ | PROT_WRITE) != base) {
 			ok(false, "attach again %d", i);
 			return;
@@ -118,7 +118,7 @@ static bool in_maps(const char *perms)
 	bool found = false;
 
 	snprintf(want, sizeof(want), "%lx-%lx %s", (unsigned long)base,
-		 (unsigned long)base + SLOT, perms);
+		 (unsigned long)base + WINDOW, perms);
 	while (fgets(line, sizeof(line), f))
 		found |= !strncmp(line, want, strlen(want));
 	fclose(f);
@@ -142,27 +142,41 @@ static void test_mmap_arguments(int fd)
 	int ro = view_open(NAME, "ro", O_RDONLY);
 	void *taken;
 
-	is(refused(fd, SLOT, rw, MAP_SHARED, 0, NULL), -EBUSY,
+	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, NULL), -EBUSY,
 	   "a second mapping in one process is EBUSY");
-	munmap(base, SLOT);
-	is(refused(fd, SLOT, rw, MAP_PRIVATE | MAP_NORESERVE, 0, NULL), -EINVAL,
+	munmap(base, WINDOW);
+	is(refused(fd, WINDOW, rw, MAP_PRIVATE | MAP_NORESERVE, 0, NULL), -EINVAL,
 	   "MAP_PRIVATE is EINVAL");
-	is(refused(fd, SLOT - page_size, rw, MAP_SHARED, 0, NULL), -EINVAL, "less than a slot");
-	is(refused(fd, 4096, rw, MAP_SHARED, 0, NULL), -EINVAL, "a page");
-	is(refused(fd, SLOT, rw, MAP_SHARED, 4096, NULL), -EINVAL, "an offset");
-	is(refused(fd, SLOT, rw | PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES, "PROT_EXEC");
-	is(refused(fd, SLOT, PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES, "PROT_EXEC alone");
-	is(refused(rd, SLOT, rw, MAP_SHARED, 0, NULL), -EACCES, "writing through O_RDONLY");
-	is(refused(ro, SLOT, rw, MAP_SHARED, 0, NULL), -EACCES, "writing through ro");
-	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, base + SLOT), -EINVAL,
-	   "MAP_FIXED elsewhere");
-	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, NULL), -EINVAL, "MAP_FIXED at 0");
-	is(refused(fd, SLOT, rw, MAP_SHARED | MAP_FIXED, 0, base), 0, "(MAP_FIXED there)");
-	is(refused(fd, SLOT, rw, MAP_SHARED, 0, (void *)(8 * SLOT)), 0, "(a hint is ignored)");
+	is(refused(fd, WINDOW - page_size, rw, MAP_SHARED, 0, NULL), -EINVAL,
+	   "mmap of less than a window is EINVAL");
+	is(refused(fd, 4096, rw, MAP_SHARED, 0, NULL), -EINVAL,
+	   "mmap of one page is EINVAL");
+	is(refused(fd, WINDOW, rw, MAP_SHARED, 4096, NULL), -EINVAL,
+	   "mmap at a file offset is EINVAL");
+	is(refused(fd, WINDOW, rw | PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES,
+	   "PROT_READ | PROT_WRITE | PROT_EXEC is EACCES");
+	is(refused(fd, WINDOW, PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES,
+	   "PROT_EXEC alone is EACCES");
+	is(refused(fd, WINDOW, PROT_NONE, MAP_SHARED, 0, NULL), -EACCES, "PROT_NONE is EACCES");
+	is(refused(fd, WINDOW, PROT_WRITE, MAP_SHARED, 0, NULL), -EACCES,
+	   "PROT_WRITE alone is EACCES");
+	is(refused(ro, WINDOW, PROT_NONE, MAP_SHARED, 0, NULL), -EACCES,
+	   "PROT_NONE of the ro view is EACCES");
+	is(refused(rd, WINDOW, rw, MAP_SHARED, 0, NULL), -EACCES,
+	   "PROT_WRITE of rw opened O_RDONLY is EACCES");
+	is(refused(ro, WINDOW, rw, MAP_SHARED, 0, NULL), -EACCES, "PROT_WRITE of ro is EACCES");
+	is(refused(fd, WINDOW, rw, MAP_SHARED | MAP_FIXED, 0, base + WINDOW), -EINVAL,
+	   "MAP_FIXED at another address is EINVAL");
+	is(refused(fd, WINDOW, rw, MAP_SHARED | MAP_FIXED, 0, NULL), -EINVAL,
+	   "MAP_FIXED at address 0 is EINVAL");
+	is(refused(fd, WINDOW, rw, MAP_SHARED | MAP_FIXED, 0, base), 0,
+	   "MAP_FIXED at the region's address works");
+	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, (void *)(8 * WINDOW)), 0,
+	   "a hint of another address is ignored");
 	taken = mmap(base + 16 * bytes, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
 		     MAP_FIXED_NOREPLACE, -1, 0);
-	ok(taken != MAP_FAILED, "(something else lies in the slot)");
-	is(refused(fd, SLOT, rw, MAP_SHARED, 0, NULL), -EBUSY, "then it is EBUSY");
+	ok(taken != MAP_FAILED, "(something else lies in the window)");
+	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, NULL), -EBUSY, "then it is EBUSY");
 	is(*(volatile char *)taken, 0, "and what lay there is still there");
 	munmap(taken, 4096);
 	ok(attach(fd, rw) == base, "after its munmap it works");
@@ -178,11 +192,11 @@ static void test_write_permission(int fd)
 
 	ok(in_maps("r--s"), "a writable attachment shows r--s: the tables decide");
 	is(try_store(base + 8, 42), 0, "and can be stored to");
-	is(mprotect(base, SLOT, PROT_READ | PROT_WRITE), -1, "mprotect is refused");
+	is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1, "mprotect is refused");
 	for (int i = 0; i < 2; i++) {
 		int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 
-		munmap(base, SLOT);
+		munmap(base, WINDOW);
 		ok(attach(files[i], PROT_READ) == base, "attach with PROT_READ of %s",
 		   i ? "ro" : "rw");
 		is(try_load(base + 8, &v), 0, "it can be loaded from");
@@ -190,11 +204,11 @@ static void test_write_permission(int fd)
 		is(try_store(base + 8, 43), SIGSEGV, "a store is SIGSEGV");
 		is(read(zero, base + 8, 8), -1, "read(2) into it fails");
 		is(errno, EFAULT, "with EFAULT");
-		is(mprotect(base, SLOT, PROT_READ | PROT_WRITE), -1, "mprotect cannot change it");
+		is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1, "mprotect cannot change it");
 		is(try_store(base + 8, 43), SIGSEGV, "nor did it");
 		close(zero);
 	}
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	is(*(volatile char *)attach(fd, PROT_READ | PROT_WRITE) & 0, 0, "(writable again)");
 	is(*(volatile uint64_t *)(base + 8), 42, "the value was never changed");
 	fill(base, page_size, 5);
@@ -220,17 +234,11 @@ static void test_size(uint64_t size)
 	test_write_permission(fd);
 	region_unlink(NAME);
 	close(fd);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	is(pages_free(size), before, "all pages are back");
 }
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(32);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 32, test_size);
 }

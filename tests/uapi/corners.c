@@ -7,7 +7,7 @@
  * idle. Some must be refused, some must count as a use of the memory.
  * timeout: 300
  */
-#include "quiesce.h"
+#include "busy.h"
 #include "pins.h"
 #include "witness.h"
 
@@ -29,7 +29,7 @@
 /* Does the kernel see nobody in the region, at the latest after a while? */
 static void quiet(const char *what)
 {
-	is(quiesce(region, 0, bytes, QUIET_MS, NULL), 0, "%s: nothing is in use any more", what);
+	is(idle_within(region, 0, bytes, QUIET_MS), 0, "%s: nothing is in use any more", what);
 }
 
 /* A ring whose memory the caller gives: it lives as long as a descriptor does. */
@@ -70,14 +70,15 @@ static void test_ring(void)
 	}
 	ok(fd >= 0, "an io_uring whose ring lies in the region");
 	is(ring_nop(fd, &p), 0, "it works");
-	is(quiesce(region, 0, bytes, 0, &b), -EAGAIN, "its pages are in use");
-	is(b.first, 0, "from the first one on");
+	is(get_busy(region, 0, bytes, 0, &b), 0, "GET_BUSY while the ring is there");
+	is(b.first, 0, "says that the ring's first page is busy");
 	/* Small pages may be parts of one folio, which is in use as a whole. */
 	ok(b.bytes == page_size || (page_size == SZ_4K && (b.bytes == 2 * SZ_4K ||
 							   b.bytes == SZ_2M)),
-	   "and no others are");
-	munmap(base, SLOT);
-	is(quiesce(region, 0, bytes, 0, &b), -EAGAIN, "still so when nobody has it mapped");
+	   "and that no pages but the ring's are");
+	munmap(base, WINDOW);
+	ok(!get_busy(region, 0, bytes, 0, &b) && b.bytes,
+	   "the ring's pages are busy also when the process has detached the region");
 	close(fd);
 	quiet("closed");
 	base = attach(region, RW);
@@ -89,6 +90,7 @@ static void test_buffer_ring(void)
 {
 	struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)base, .ring_entries = 64 };
 	struct io_uring ring;
+	struct busy b;
 	int ret;
 
 	if (io_uring_queue_init(4, &ring, 0))
@@ -100,7 +102,8 @@ static void test_buffer_ring(void)
 		return;
 	}
 	is(ret, 0, "a ring of provided buffers in the region");
-	is(quiesce(region, 0, page_size, 0, NULL), -EAGAIN, "it is a use");
+	ok(!get_busy(region, 0, page_size, 0, &b) && b.bytes == page_size,
+	   "the ring of provided buffers makes its page busy");
 	is(io_uring_unregister_buf_ring(&ring, 0), 0, "it goes");
 	quiet("unregistered");
 	io_uring_queue_exit(&ring);
@@ -131,7 +134,7 @@ static void test_xdp(void)
 /* ---- what must not become executable ---- */
 
 /* In a child: 0, the errno of its mmap, or 1000 if the mapping is executable. */
-static int attach_in_child(int (*prepare)(void))
+static int attach_in_child(int node, int (*prepare)(void))
 {
 	pid_t pid = fork();
 	int status;
@@ -143,7 +146,7 @@ static int attach_in_child(int (*prepare)(void))
 
 		if (prepare())
 			_exit(250);
-		if (mmap(NULL, SLOT, PROT_READ, MAP_SHARED, region, 0) == MAP_FAILED)
+		if (mmap(NULL, WINDOW, PROT_READ, MAP_SHARED, node, 0) == MAP_FAILED)
 			_exit(errno);
 		f = fopen("/proc/self/maps", "re");
 		while (f && fgets(line, sizeof(line), f))
@@ -166,12 +169,14 @@ static int nothing_executable(void)
 
 static void test_exec(void)
 {
+	int node = view_open(NAME, "rw", O_RDWR);
 	struct statvfs st;
-	bool noexec = !fstatvfs(region, &st) && st.f_flag & ST_NOEXEC;
+	bool noexec = !fstatvfs(node, &st) && st.f_flag & ST_NOEXEC;
 
-	is(attach_in_child(everything_executable), noexec ? 0 : EACCES,
+	is(attach_in_child(node, everything_executable), noexec ? 0 : EACCES,
 	   "READ_IMPLIES_EXEC: %s", noexec ? "not in a noexec /dev" : "EACCES");
-	is(attach_in_child(nothing_executable), 0, "MDWE: works");
+	is(attach_in_child(node, nothing_executable), 0, "MDWE: works");
+	close(node);
 	unhurt("personalities");
 }
 
@@ -209,11 +214,5 @@ static void test_size(uint64_t size)
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(16);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 16, test_size);
 }

@@ -8,9 +8,9 @@
 #include "views.h"
 
 #define NAME "test-debugfs"
-#define DIR "/sys/kernel/debug/msharearena/" NAME
 
 static uint64_t page;
+static uint64_t addr;	/* the region's, by which its directory is named */
 
 static const char *contents(const char *file)
 {
@@ -34,7 +34,7 @@ struct link {
 /* What is said of a process; lines is how often. */
 static struct link link_of(pid_t pid)
 {
-	const char *line = contents(DIR "/links");
+	const char *line = contents(debugfs_path(addr, "links"));
 	struct link found = { .lines = 0 }, l;
 	int who;
 
@@ -64,9 +64,10 @@ static void test_links(void)
 	struct peer c = view_peer(NAME, "ro", PROT_READ);
 	struct peer d = view_peer(NAME, "mixed", PROT_READ | PROT_WRITE);
 	struct peer e = view_peer(NAME, "rw", PROT_READ);
+	const char *head = "pid view p4d_entry_pfn pud_table_pfn\n";
 
-	ok(!strncmp(contents(DIR "/links"), "pid view p4d_entry_pfn pud_table_pfn\n", 37),
-	   "links has a head");
+	ok(!strncmp(contents(debugfs_path(addr, "links")), head, strlen(head)),
+	   "links begins with a line that names its columns");
 	linked(&a, "rw");
 	linked(&b, "rw");
 	linked(&c, "ro");
@@ -95,7 +96,7 @@ static const char *table_line(const char *view, unsigned int gib)
 {
 	static char line[256];
 	char head[64];
-	const char *text = contents(DIR "/tables"), *at;
+	const char *text = contents(debugfs_path(addr, "tables")), *at;
 
 	snprintf(head, sizeof(head), "\n%s %u ", view, gib);
 	at = strstr(text, head);
@@ -147,8 +148,10 @@ static void test_tables(int fd)
 	const char *kind = page == SZ_4K ? "4K" : page == SZ_2M ? "2M" : "1G";
 	bool huge = page == SZ_1G;
 
-	ok(!strcmp(contents(DIR "/tables"), "view gib mapped twin pages writable pfn\n"),
-	   "tables has a head, and is empty");
+	const char *head = "view gib mapped twin pages writable pfn\n";
+
+	ok(!strcmp(contents(debugfs_path(addr, "tables")), head),
+	   "tables of an empty region has only the line that names its columns");
 	if (donate(fd, page, page, SZ_1G))
 		bail("donate");
 	table_is("rw", 1, kind, kind, 1, 1);
@@ -176,8 +179,8 @@ static void test_size(uint64_t size)
 
 	page = size;
 	diag("pages of %lu KiB", (unsigned long)page >> 10);
-	region_anew(NAME, page, 3 * SZ_1G);
-	fd = view_open(NAME, "rw", O_RDWR);
+	fd = region_anew_open(NAME, page, 3 * SZ_1G);
+	addr = view_region(fd).addr;
 	first = page == SZ_1G ? 0 : SZ_1G - page;
 	second = page == SZ_1G ? 2 * SZ_1G : SZ_1G + page;
 	r[0] = (struct msharearena_range){ .offset = first, .length = page, .prot = PROT_RW };
@@ -193,30 +196,62 @@ static void test_size(uint64_t size)
 
 static void test_files(void)
 {
+	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
 	struct stat st = { 0 };
 	int fd;
 
-	region_anew(NAME, SZ_2M, SZ_2M);
-	ok(!stat(DIR "/links", &st) && st.st_mode == (S_IFREG | 0400), "links is root's");
-	ok(!stat(DIR "/tables", &st) && st.st_mode == (S_IFREG | 0400), "so is tables");
-	fd = open(DIR "/links", O_RDONLY | O_CLOEXEC);
-	region_unlink(NAME);
-	is(access(DIR, F_OK), -1, "they go with the name");
-	is(read(fd, &st, 1), -1, "one that is open cannot be read any more");
-	is(errno, EIO, "(EIO)");
+	addr = 0x300000000000;
+	c.addr = addr;
+	fd = create_open(&c);
+	if (fd < 0)
+		bail("create: %s", strerror(-fd));
+	is(access(DEBUGFS "/300000000000", F_OK), 0,
+	   "the directory's name is the region's address in hexadecimal");
+	ok(!stat(debugfs_path(addr, "links"), &st) && st.st_mode == (S_IFREG | 0400),
+	   "links can be read by root alone");
+	ok(!stat(debugfs_path(addr, "tables"), &st) && st.st_mode == (S_IFREG | 0400),
+	   "tables can be read by root alone");
+	is(access(DEBUGFS "/" NAME, F_OK), -1, "there is no directory of the region's name");
 	close(fd);
+	region_unlink(NAME);
+}
+
+/* An operator must find who keeps memory that no longer has a name. */
+static void test_unlinked(void)
+{
+	int fd = region_with(NAME, SZ_2M, SZ_2M), links, left;
+	struct peer p = peer_start();
+	char byte;
+
+	addr = view_region(fd).addr;
+	peer_attach(&p, NAME, false);
+	is(region_unlink(NAME), 0, "unlink a region that a process has attached");
+	close(fd);
+	is(PEER(p, .op = PEER_CLOSE), 0, "(nobody has it open)");
+	linked(&p, "rw");
+	ok(strstr(contents(debugfs_path(addr, "tables")), "rw 0 2M "),
+	   "tables tells of an unlinked region");
+	links = open(debugfs_path(addr, "links"), O_RDONLY | O_CLOEXEC);
+	peer_kill(&p);
+	for (int ms = 0; ms < 10000 && !access(debugfs_path(addr, "links"), F_OK); ms++)
+		usleep(1000);
+	is(access(debugfs_path(addr, ""), F_OK), -1, "the directory goes when the region ends");
+	left = read(links, &byte, 1);
+	ok(left == -1 && errno == EIO, "a file of it that is open cannot be read any more: EIO");
+	close(links);
 }
 
 int main(int argc, char **argv)
 {
 	peer_main(argc, argv);
-	if (access("/sys/kernel/debug/msharearena", F_OK)) {
+	if (access(DEBUGFS, F_OK)) {
 		skip("no /sys/kernel/debug/msharearena (CONFIG_DEBUG_FS, or not mounted)");
 		return done_testing();
 	}
 	reserve_2m(16);
 	need_1g(2);
 	test_files();
+	test_unlinked();
 	test_size(SZ_4K);
 	test_size(SZ_2M);
 	test_size(SZ_1G);

@@ -166,13 +166,13 @@ static void test_slot_end(void)
 	long value;
 	char c;
 
-	is(peek(base + SLOT - 8, &value), 0, "PEEKDATA of the slot's last word");
-	is(value, *(long *)(own + SLOT - 8), "is what is there");
-	is(peek(base + SLOT - 4, &value), -EIO, "PEEKDATA half beyond the slot");
-	is(mem_read(base + SLOT - 1, &c, 1), 1, "mem: the slot's last byte");
-	is(mem_read(base + SLOT - 1, &value, 2), 1, "mem: a read ends with the slot");
-	is(poke(base + SLOT - 8, 0x4321), 0, "POKEDATA of the slot's last word");
-	is(*(long *)(own + SLOT - 8), 0x4321, "arrives");
+	is(peek(base + WINDOW - 8, &value), 0, "PEEKDATA of the window's last word");
+	is(value, *(long *)(own + WINDOW - 8), "is what is there");
+	is(peek(base + WINDOW - 4, &value), -EIO, "PEEKDATA half beyond the window");
+	is(mem_read(base + WINDOW - 1, &c, 1), 1, "mem: the window's last byte");
+	is(mem_read(base + WINDOW - 1, &value, 2), 1, "mem: a read ends with the window");
+	is(poke(base + WINDOW - 8, 0x4321), 0, "POKEDATA of the window's last word");
+	is(*(long *)(own + WINDOW - 8), 0x4321, "arrives");
 }
 
 static void attach_peer(void)
@@ -191,7 +191,7 @@ static void end_peer(int fd)
 {
 	close(mem);
 	peer_kill(&peer);
-	munmap(own, SLOT);
+	munmap(own, WINDOW);
 	close(fd);
 	region_unlink(NAME);
 }
@@ -222,14 +222,14 @@ static void test_size(uint64_t size)
 static void test_end(void)
 {
 	struct msharearena_range r = {
-		.offset = SLOT - SZ_4K, .length = SZ_4K, .prot = PROT_RW,
+		.offset = WINDOW - SZ_4K, .length = SZ_4K, .prot = PROT_RW,
 	};
 	int fd;
 
-	diag("the last page of a slot");
-	region_anew(NAME, SZ_4K, SLOT);
+	diag("the last page of a window");
+	region_anew(NAME, SZ_4K, WINDOW);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, SZ_4K, SZ_4K, SLOT - SZ_4K), 0, "a page of memory");
+	is(donate(fd, SZ_4K, SZ_4K, WINDOW - SZ_4K), 0, "a page of memory");
 	is(view_add(NAME, "mixed", &r, 1), 0, "a view of it");
 	own = attach(fd, PROT_READ | PROT_WRITE);
 	attach_peer();

@@ -67,7 +67,7 @@ static long come_and_go(int first, int second, uint64_t demotions)
 		p = attach(second, RW);
 		if (!p)
 			bail("attach: %s", strerror(errno));
-		munmap(p, SLOT);
+		munmap(p, WINDOW);
 		n++;
 	}
 	return n;
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 	second = region_with("test-deferred", SZ_4K, 2 * SZ_2M);
 	base = attach(second, RW);
 	fill(base, 2 * SZ_2M, 4);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	witness = peer_start();
 	peer_attach(&witness, "test-deferred", false);
 	attach(first, RW);

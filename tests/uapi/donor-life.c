@@ -270,7 +270,7 @@ static void test_events(uint64_t page)
 		if (events[i].page == page)
 			test_event(&events[i]);
 	peer_kill(&other);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
 	is(pages_free(page), before, "all pages are back");

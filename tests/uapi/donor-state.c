@@ -268,7 +268,7 @@ int main(int argc, char **argv)
 	test_userfault();
 	test_pkey();
 	test_other_names();
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
 	is(pages_free(SZ_4K), before, "nothing is pinned any more");

@@ -101,7 +101,7 @@ static void test_devices(void)
 		is(view_export(region, p, 4096, 0), -EOPNOTSUPP, "device memory");
 	munmap(p, 4096);
 	is(view_export(region, base, SZ_2M, 0), -EOPNOTSUPP, "a region, itself attached");
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink("test-donor-other");
 	close(other);
 	close(mem);

@@ -193,7 +193,7 @@ static void test_memlock(void)
 	is(export_unprivileged(SZ_2M), 0, "within it");
 	region_unlink(NAME);
 	close(fd);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	fd = region_with(NAME, SZ_2M, 16 * SZ_2M);
 	region_unlink(NAME);
 	close(fd);
@@ -223,7 +223,7 @@ static void test_1g(void)
 	is(donate(big, SZ_1G, SZ_1G, SZ_1G), -ENOMEM, "no third page in the pool: ENOMEM");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)at + SZ_1G), SIGBUS, "(still a hole)");
 	peer_kill(&a);
-	munmap(at, SLOT);
+	munmap(at, WINDOW);
 	region_unlink("test-export-1g-b");
 	close(big);
 	is(hugepages(SZ_1G, "free_hugepages"), before, "all 1 GiB pages are back");

@@ -29,15 +29,41 @@ static int call_info(void)
 {
 	struct msharearena_info i = { .size = sizeof(i) };
 
-	return ioctl(control_fd, MSHAREARENA_GET_INFO, &i) ? -errno : 0;
+	return command(control_fd, MSHAREARENA_GET_INFO, &i);
 }
+
+static int call_next(void)
+{
+	struct msharearena_region r = { .size = sizeof(r) };
+
+	return command(control_fd, MSHAREARENA_NEXT_REGION, &r);
+}
+
+static int made = -1;	/* what CREATE or ADD_VIEW has answered */
 
 static int call_create(void)
 {
 	struct msharearena_create c = create_args("fault-new", SZ_2M, 8 * SZ_2M);
 
 	c.mode = 0640;
-	return ioctl(control_fd, MSHAREARENA_CREATE, &c) ? -errno : 0;
+	made = command(control_fd, MSHAREARENA_CREATE, &c);
+	return made;
+}
+
+static int call_create_no_node(void)
+{
+	struct msharearena_create c = create_args("fault-new", SZ_2M, 8 * SZ_2M);
+
+	c.flags = MSHAREARENA_NO_NODE;
+	c.mode = 0;
+	made = command(control_fd, MSHAREARENA_CREATE, &c);
+	return made;
+}
+
+static void close_made(void)
+{
+	close(made);
+	made = -1;
 }
 
 static bool node_is(const char *view, mode_t mode)
@@ -49,23 +75,23 @@ static bool node_is(const char *view, mode_t mode)
 	return !stat(path, &st) && st.st_mode == (S_IFCHR | mode);
 }
 
-static bool attribute_is(const char *view, long size)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), "/sys/class/mshare/fault-new!%s/size", view);
-	return read_long(path) == size;
-}
-
 static bool complete_create(void)
 {
-	return node_is("rw", 0640) && node_is("ro", 0440) &&
-	       attribute_is("rw", 8 * SZ_2M) && attribute_is("ro", 8 * SZ_2M);
+	struct msharearena_region r = view_region(made);
+
+	return node_is("rw", 0640) && node_is("ro", 0440) && r.length == 8 * SZ_2M &&
+	       !strcmp(r.name, "fault-new");
+}
+
+static bool complete_no_node(void)
+{
+	return view_region(made).length == 8 * SZ_2M;
 }
 
 static void unlink_new(void)
 {
-	must(region_unlink("fault-new"), "unlink");
+	must(view_unlink(made), "unlink");
+	close_made();
 }
 
 static void create_new(void)
@@ -82,18 +108,17 @@ static void create_new_as_user(void)
 
 static int call_unlink(void)
 {
-	struct msharearena_unlink u = { .size = sizeof(u), .name = "fault-new" };
-
-	return ioctl(control_fd, MSHAREARENA_UNLINK, &u) ? -errno : 0;
+	return view_unlink(made);
 }
 
 /* A failure leaves the name: it must go before the next look. */
 static void unlink_rest(void)
 {
-	struct stat st;
+	int ret = view_unlink(made);
 
-	if (!stat("/sys/class/mshare/fault-new!rw", &st) && region_unlink("fault-new"))
+	if (ret && ret != -ENOENT)
 		bad("it cannot be unlinked any more");
+	close_made();
 }
 
 static int call_add_view(void)
@@ -106,7 +131,6 @@ static int call_add_view(void)
 		.uid = -1,
 		.gid = -1,
 		.mode = 0620,
-		.name = NAME,
 		.view = "added",
 	};
 
@@ -117,21 +141,21 @@ static int call_add_view(void)
 			.prot = i & 1 ? MSHAREARENA_PROT_READ :
 					MSHAREARENA_PROT_READ | MSHAREARENA_PROT_WRITE,
 		};
-	return ioctl(control_fd, MSHAREARENA_ADD_VIEW, &v) ? -errno : 0;
+	made = command(main_fd, MSHAREARENA_ADD_VIEW, &v);
+	return made;
 }
 
 /* ---- a region with memory, attached here and by another process ---- */
 
 static uint64_t region_length(void)
 {
-	return page_size == SZ_1G ? SLOT : 2048 * page_size;
+	return page_size == SZ_1G ? WINDOW : 2048 * page_size;
 }
 
 static void region_open(void)
 {
-	must(region_create(NAME, page_size, region_length()), "create");
-	main_fd = view_open(NAME, "rw", O_RDWR);
-	must(main_fd, "open");
+	main_fd = region_create_open(NAME, page_size, region_length());
+	must(main_fd, "create");
 }
 
 static void region_begin(void)
@@ -146,16 +170,16 @@ static void region_begin(void)
 
 static void region_close(void)
 {
+	must(view_unlink(main_fd), "unlink");
 	close(main_fd);
 	main_fd = -1;
-	must(region_unlink(NAME), "unlink");
 }
 
 static void region_end(void)
 {
 	PEER(other, .op = PEER_DETACH);
 	PEER(other, .op = PEER_CLOSE);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	base = NULL;
 	region_close();
 }
@@ -168,19 +192,15 @@ static void region_anew(void)
 
 static bool complete_add_view(void)
 {
-	int fd = view_open(NAME, "added", O_RDWR);
 	struct stat st;
 	uint64_t value;
 	bool good;
 
-	if (fd < 0)
-		return false;
-	munmap(base, SLOT);
-	good = attach(fd, PROT_READ | PROT_WRITE) == base && filled(base, 4096, 3) &&
+	munmap(base, WINDOW);
+	good = attach(made, PROT_READ | PROT_WRITE) == base && filled(base, 4096, 3) &&
 	       try_load(base + page_size, &value) == SIGBUS &&
 	       !stat("/dev/mshare/" NAME "/added", &st) && st.st_mode == (S_IFCHR | 0620);
-	munmap(base, SLOT);
-	close(fd);
+	munmap(base, WINDOW);
 	return attach(main_fd, PROT_READ | PROT_WRITE) == base && good;
 }
 
@@ -201,25 +221,43 @@ static void undo_open(void)
 	close(opened);
 }
 
+static void open_ro(void)
+{
+	opened = view_open(NAME, "ro", O_RDONLY);
+	must(opened, "open");
+}
+
 static int call_read(void)
 {
 	unsigned long answer[2];
 
-	return read(main_fd, answer, sizeof(answer)) == sizeof(answer) ? 0 : -errno;
+	return read(opened, answer, sizeof(answer)) == sizeof(answer) ? 0 : -errno;
 }
 
 static int call_region(void)
 {
 	struct msharearena_region r = { .size = sizeof(r) };
 
-	return ioctl(main_fd, MSHAREARENA_GET_REGION, &r) ? -errno : 0;
+	return command(main_fd, MSHAREARENA_GET_REGION, &r);
 }
 
-static int call_quiesce(void)
+static int busy_with(uint32_t flags)
 {
-	struct msharearena_quiesce q = { .size = sizeof(q), .length = region_length() };
+	struct msharearena_busy q = {
+		.size = sizeof(q), .flags = flags, .length = region_length(),
+	};
 
-	return ioctl(main_fd, MSHAREARENA_QUIESCE, &q) ? -errno : 0;
+	return command(main_fd, MSHAREARENA_GET_BUSY, &q);
+}
+
+static int call_busy(void)
+{
+	return busy_with(0);
+}
+
+static int call_drain(void)
+{
+	return busy_with(MSHAREARENA_BUSY_DRAIN);
 }
 
 /* ---- EXPORT ---- */
@@ -297,7 +335,7 @@ static bool complete_export_1g(void)
 		return false;
 	good = !try_store(base + target, 5) && DONOR[0] == 5 &&
 	       view_region(main_fd).exported == page_size;
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	base = NULL;
 	return good;
 }
@@ -332,12 +370,12 @@ static int attach_prot;
 
 static void detach_here(void)
 {
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 }
 
 static int call_mmap(void)
 {
-	return mmap(NULL, SLOT, attach_prot, MAP_SHARED, main_fd, 0) == MAP_FAILED ? -errno : 0;
+	return mmap(NULL, WINDOW, attach_prot, MAP_SHARED, main_fd, 0) == MAP_FAILED ? -errno : 0;
 }
 
 static bool complete_mmap(void)
@@ -363,7 +401,7 @@ static void attach_anew(void)
 
 static int call_munmap(void)
 {
-	return munmap(base, SLOT) ? -errno : 0;
+	return munmap(base, WINDOW) ? -errno : 0;
 }
 
 static bool complete_munmap(void)
@@ -378,9 +416,9 @@ static int last_fd;
 static void create_last(void)
 {
 	create_new();
-	last_fd = view_open("fault-new", "rw", O_RDWR);
+	last_fd = made;
 	must(donate(last_fd, SZ_2M, SZ_2M, 0), "donate");
-	unlink_new();
+	must(view_unlink(last_fd), "unlink");
 }
 
 static int call_close(void)
@@ -391,31 +429,46 @@ static int call_close(void)
 /* ---- rings ---- */
 
 static struct io_uring ring;
-static struct msharearena_take taken;
+static int taken = -1;
+static int myself;	/* a pidfd */
 
 static int call_publish(void)
 {
-	struct msharearena_publish p = { .size = sizeof(p), .ring_fd = ring.ring_fd, .tag = 7 };
+	return publish(main_fd, ring.ring_fd, 7, -1);
+}
 
-	return ioctl(main_fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
+static int call_publish_to(void)
+{
+	return publish(main_fd, ring.ring_fd, 7, myself);
+}
+
+static int call_withdraw(void)
+{
+	return withdraw(main_fd, 7);
 }
 
 static int call_take(void)
 {
-	taken = (struct msharearena_take){ .size = sizeof(taken), .tag = 7 };
-	return ioctl(main_fd, MSHAREARENA_TAKE, &taken) ? -errno : 0;
+	taken = take(main_fd, -1, 7);
+	return taken;
 }
 
-/* 1 if there was one */
+static int call_take_from(void)
+{
+	taken = take(main_fd, myself, 7);
+	return taken;
+}
+
+/* Was there one? */
 static bool take_rest(void)
 {
-	int ret = call_take();
+	int fd = take(main_fd, -1, 7);
 
-	if (!ret)
-		close(taken.ring_fd);
-	else if (ret != -EAGAIN)
-		bad("TAKE: %s", strerrorname_np(-ret));
-	return !ret;
+	if (fd >= 0)
+		close(fd);
+	else if (fd != -EAGAIN)
+		bad("TAKE: %s", strerrorname_np(-fd));
+	return fd >= 0;
 }
 
 static bool complete_publish(void)
@@ -437,24 +490,25 @@ static void publish_one(void)
 
 static void undo_take(void)
 {
-	close(taken.ring_fd);
+	close(taken);
 }
 
 /* What a failure has left is still published; what a success took is not. */
 static void clean_take(void)
 {
-	struct msharearena_take got = taken;
 	bool left = take_rest(), failed = run.ret < 0;
 
 	if (left != failed)
 		bad(left ? "a ring that was taken is still published" : "a ring is lost");
-	taken = got;
 }
 
 /* ---- all of them ---- */
 
 static const struct scene control_scenes[] = {
 	{ "GET_INFO", .call = call_info },
+	{ "NEXT_REGION", .prepare = create_new, .call = call_next, .clean = unlink_new },
+	{ "CREATE without nodes", .call = call_create_no_node, .complete = complete_no_node,
+	  .undo = close_made },
 	{ "CREATE", .call = call_create, .complete = complete_create, .undo = unlink_new },
 	{ "CREATE by a user", .call = call_create, .complete = complete_create,
 	  .undo = unlink_new, .user = true },
@@ -464,16 +518,31 @@ static const struct scene control_scenes[] = {
 	{ "the end of a region", .prepare = create_last, .call = call_close },
 };
 
+static void undo_add_view(void)
+{
+	close_made();
+	region_anew();
+}
+
+static const struct scene add_view_scene = {
+	"ADD_VIEW", .call = call_add_view, .complete = complete_add_view, .undo = undo_add_view,
+};
+
 static const struct scene view_scenes[] = {
-	{ "read", .call = call_read },
+	{ "read", .prepare = open_ro, .call = call_read, .clean = undo_open },
 	{ "GET_REGION", .call = call_region },
-	{ "QUIESCE", .call = call_quiesce },
-	{ "ADD_VIEW", .call = call_add_view, .complete = complete_add_view, .undo = region_anew },
+	{ "GET_BUSY", .call = call_busy },
+	{ "GET_BUSY with BUSY_DRAIN", .call = call_drain },
 	{ "munmap", .prepare = attach_here, .call = call_munmap, .clean = attach_here,
 	  .complete = complete_munmap },
 	{ "PUBLISH", .call = call_publish, .clean = clean_publish, .complete = complete_publish },
+	{ "PUBLISH for a process", .call = call_publish_to, .clean = clean_publish,
+	  .complete = complete_publish },
+	{ "WITHDRAW", .prepare = publish_one, .call = call_withdraw, .clean = clean_take },
 	{ "TAKE", .prepare = publish_one, .call = call_take, .clean = clean_take,
 	  .undo = undo_take },
+	{ "TAKE from a process", .prepare = publish_one, .call = call_take_from,
+	  .clean = clean_take, .undo = undo_take },
 };
 
 static void play_open(const char *name, const char *path, int flags)
@@ -514,6 +583,7 @@ static void play_small(void)
 	region_begin();
 	for (size_t i = 0; i < sizeof(view_scenes) / sizeof(view_scenes[0]); i++)
 		play(&view_scenes[i]);
+	play(&add_view_scene);
 	play_open("open rw", "/dev/mshare/" NAME "/rw", O_RDWR);
 	play_open("open ro", "/dev/mshare/" NAME "/ro", O_RDONLY);
 	play_mmap("mmap, writable", PROT_READ | PROT_WRITE);
@@ -528,7 +598,7 @@ static void play_huge(void)
 	page_size = SZ_2M;
 	target = 1023 * SZ_2M;
 	region_begin();
-	play(&view_scenes[3]);
+	play(&add_view_scene);
 	play_export("EXPORT of new 2 MiB pages", 3, false, false);
 	play_export("EXPORT of 2 MiB pages by a user", 3, true, true);
 	region_end();
@@ -546,9 +616,10 @@ int main(int argc, char **argv)
 	reserve_2m(16);
 	need_1g(1);
 	users = module_users();
-	control_fd = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
-	if (control_fd < 0 || io_uring_queue_init(8, &ring, IORING_SETUP_SINGLE_ISSUER))
-		bail("no device, or no ring: %s", strerror(errno));
+	control_fd = control_open();
+	myself = pidfd_of(getpid());
+	if (io_uring_queue_init(8, &ring, IORING_SETUP_SINGLE_ISSUER))
+		bail("no ring: %s", strerror(errno));
 	other = peer_start();
 	limit_user();
 	for (size_t i = 0; i < sizeof(control_scenes) / sizeof(control_scenes[0]); i++)
@@ -562,6 +633,7 @@ int main(int argc, char **argv)
 	peer_kill(&other);
 	io_uring_queue_exit(&ring);
 	close(control_fd);
+	close(myself);
 	is(module_users(), users, "the module has as many users as before");
 	return done_testing();
 }

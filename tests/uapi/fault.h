@@ -146,6 +146,18 @@ static void see_names(const char *path, bool nodes)
 		closedir(d);
 }
 
+static int count_names(const char *path)
+{
+	DIR *d = opendir(path);
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
 static long module_users(void)
 {
 	FILE *f = fopen("/proc/modules", "re");
@@ -163,7 +175,7 @@ static long module_users(void)
 static int main_fd = -1;	/* of the region, if it is open */
 static uint64_t page_size;	/* its */
 static uint64_t target;		/* offset in it that gets memory */
-static char *base;		/* of its slot, if it is attached */
+static char *base;		/* of its window, if it is attached */
 static struct peer other;	/* then has it attached as well */
 
 /* A text that is the same if nothing has changed. The caller frees it. */
@@ -178,13 +190,14 @@ static char *look(void)
 	see_names("/dev/mshare/" NAME, true);
 	see_names("/dev/mshare/fault-new", true);
 	see_names("/sys/class/mshare", false);
-	see_names("/sys/kernel/debug/msharearena", false);
+	/* Named by addresses: a region that is made again has another. */
+	see("debugfs %d\n", count_names(DEBUGFS));
 	see("2M %ld 1G %ld pinned %ld users %ld\n", hugepages(SZ_2M, "free_hugepages"),
 	    hugepages(SZ_1G, "free_hugepages"), pinned_pages(), module_users());
 	if (main_fd >= 0) {
 		struct msharearena_region r = view_region(main_fd);
 
-		see("exported %llu attached %llu flags %u\n", r.exported, r.attached, r.flags);
+		see("exported %llu attached %llu status %u\n", r.exported, r.attached, r.status);
 	}
 	if (base)
 		see("signals %d %d %d\n", try_load(base, &value),

@@ -67,7 +67,7 @@ static void begin(uint64_t size, char *d, bool keep)
 static void end(void)
 {
 	peer_kill(&peer);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
 }

@@ -2,7 +2,7 @@
 /* vm: long */
 /*
  * Where memory comes into a region: at any offset, with holes, at the very end
- * of a slot, beside what is there in the same tables, while processes with
+ * of a window, beside what is there in the same tables, while processes with
  * each view are attached, who must see it at once, and see nothing else.
  */
 #include "util.h"
@@ -40,7 +40,7 @@ static void end(void)
 {
 	peer_kill(&rw);
 	peer_kill(&ro);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
 }
@@ -86,11 +86,11 @@ static void grow_at(uint64_t offset, const char *where)
 
 static void test_ends(void)
 {
-	begin(page_size, SLOT);
+	begin(page_size, WINDOW);
 	attach_all(0);
-	grow_at(SLOT - page_size, "the last page of the slot");
+	grow_at(WINDOW - page_size, "the last page of the window");
 	ok(page(0), "the first is still there");
-	is(view_export(region, base, page_size, SLOT), -ERANGE, "nothing comes behind it");
+	is(view_export(region, base, page_size, WINDOW), -ERANGE, "nothing comes behind it");
 	end();
 }
 
@@ -111,7 +111,7 @@ static void test_neighbours(void)
 	uint64_t last = 0;
 	bool still = true;
 
-	begin(page_size, page_size == SZ_4K ? 8 * SZ_1G : SLOT);
+	begin(page_size, page_size == SZ_4K ? 8 * SZ_1G : WINDOW);
 	attach_all(0);
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		uint64_t offset = pages[i].number * page_size;
@@ -170,7 +170,7 @@ static void test_twice(void)
 	is(*(volatile uint64_t *)(at + 64), 0x77, "and stays with one when the other ends");
 	region_unlink("test-grow-2");
 	close(second);
-	munmap(at, SLOT);
+	munmap(at, WINDOW);
 }
 
 /* Tables of both views are counted, and made only where they are needed. */
@@ -186,7 +186,7 @@ static void test_tables(void)
 	pages[2] = view_region(region).table_bytes / 4096;
 	is(donate(region, page_size, page_size, 3 * SZ_1G), 0, "(one three GiB on)");
 	pages[3] = view_region(region).table_bytes / 4096;
-	is(pages[0], 2 * 3, "an empty region has three tables a view");
+	is(pages[0], 2 * 4, "an empty region has four pages of tables a view");
 	is(pages[1] - pages[0], page_size == SZ_4K ? 4 : 2, "the first page brings more");
 	is(pages[2] - pages[1], page_size == SZ_1G ? 2 : 0, "the next lies in the same");
 	is(pages[3] - pages[2], page_size == SZ_4K ? 4 : 2, "but not one of another GiB");

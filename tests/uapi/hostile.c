@@ -19,7 +19,7 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define PRIV (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
-/* Ranges that begin or end in the region, or hold it: all but the whole slot. */
+/* Ranges that begin or end in the region, or hold it: all but the whole window. */
 static const struct {
 	const char *what;
 	long from, to;		/* from the region's begin */
@@ -28,11 +28,11 @@ static const struct {
 	{ "a small page within", 4096, 8192 },
 	{ "the first 2 MiB", 0, 1 << 21 },
 	{ "the first GiB", 0, 1 << 30 },
-	{ "all but the first GiB", 1 << 30, SLOT },
-	{ "the last small page", SLOT - 4096, SLOT },
+	{ "all but the first GiB", 1 << 30, WINDOW },
+	{ "the last small page", WINDOW - 4096, WINDOW },
 	{ "over the beginning", -4096, 4096 },
-	{ "over the end", SLOT - 4096, SLOT + 4096 },
-	{ "up to its last byte but a page", -4096, SLOT - 4096 },
+	{ "over the end", WINDOW - 4096, WINDOW + 4096 },
+	{ "up to its last byte but a page", -4096, WINDOW - 4096 },
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -43,10 +43,10 @@ static char *below, *above;
 static void make_neighbours(void)
 {
 	munmap(base - 8192, 8192);
-	munmap(base + SLOT, 8192);
+	munmap(base + WINDOW, 8192);
 	below = mmap(base - 8192, 8192, RW, PRIV | MAP_FIXED_NOREPLACE, -1, 0);
-	above = mmap(base + SLOT, 8192, RW, PRIV | MAP_FIXED_NOREPLACE, -1, 0);
-	ok(below == base - 8192 && above == base + SLOT, "other mappings lie beside it");
+	above = mmap(base + WINDOW, 8192, RW, PRIV | MAP_FIXED_NOREPLACE, -1, 0);
+	ok(below == base - 8192 && above == base + WINDOW, "other mappings lie beside it");
 	*(volatile char *)below = 1;
 	*(volatile char *)above = 2;
 }
@@ -92,8 +92,8 @@ static void test_mprotect(void)
 			given += !syscall(SYS_pkey_mprotect, at, len, prots[p],
 					  pkey < 0 ? 0 : pkey);
 		}
-		given += !mprotect(base, SLOT, prots[p]);
-		given += !syscall(SYS_pkey_mprotect, base, SLOT, prots[p], pkey < 0 ? 0 : pkey);
+		given += !mprotect(base, WINDOW, prots[p]);
+		given += !syscall(SYS_pkey_mprotect, base, WINDOW, prots[p], pkey < 0 ? 0 : pkey);
 	}
 	is(given, 0, "mprotect and pkey_mprotect are refused, whole or in part");
 	/* That of the neighbour below came first, and worked. */
@@ -111,11 +111,11 @@ static int mremap_one(char *old, size_t old_len, size_t new_len, int flags, char
 
 static void test_mremap(void)
 {
-	char *const olds[] = { base, base + 4096, base + SLOT - 4096 };
+	char *const olds[] = { base, base + 4096, base + WINDOW - 4096 };
 	static const size_t lens[] = {
-		0, 4096, SZ_2M, SZ_1G, SLOT - 4096, SLOT, SLOT + 4096, 2 * SLOT
+		0, 4096, SZ_2M, SZ_1G, WINDOW - 4096, WINDOW, WINDOW + 4096, 2 * WINDOW
 	};
-	char *const tos[] = { NULL, base, base + 4096, base + SLOT, base + 4 * SLOT };
+	char *const tos[] = { NULL, base, base + 4096, base + WINDOW, base + 4 * WINDOW };
 	int moved = 0, calls = 0;
 
 	for (size_t o = 0; o < 3; o++)
@@ -126,7 +126,7 @@ static void test_mremap(void)
 							    tos[calls % 5]);
 	for (int t = 0; t < 5; t++)
 		for (int flags = 0; flags < 8; flags++, calls++)
-			moved += mremap_one(base, SLOT, SLOT, flags, tos[t]);
+			moved += mremap_one(base, WINDOW, WINDOW, flags, tos[t]);
 	is(moved, 0, "mremap: none of %d ways to move, copy, grow or shrink works", calls);
 	unhurt("mremap");
 }
@@ -143,11 +143,11 @@ static void test_mremap_onto(void)
 	ok(*(volatile char *)mine == 3, "mremap onto a part is refused, and the source stays");
 	unhurt("mremap onto a part");
 	/* Recent kernels move several mappings at once. */
-	mremap(below, SLOT + 16384, SLOT + 16384, MREMAP_MAYMOVE | MREMAP_FIXED,
-	       base + 4 * SLOT - 8192);
+	mremap(below, WINDOW + 16384, WINDOW + 16384, MREMAP_MAYMOVE | MREMAP_FIXED,
+	       base + 4 * WINDOW - 8192);
 	unhurt("mremap with its neighbours");
-	munmap(base + 4 * SLOT - 8192, 8192);
-	munmap(base + 5 * SLOT, 8192);
+	munmap(base + 4 * WINDOW - 8192, 8192);
+	munmap(base + 5 * WINDOW, 8192);
 	munmap(mine, 8192);
 }
 
@@ -170,7 +170,7 @@ static void test_shm(void)
 
 static void test_remap_file_pages(void)
 {
-	remap_file_pages(base, SLOT, 0, 0, 0);
+	remap_file_pages(base, WINDOW, 0, 0, 0);
 	for (size_t i = 0; i < N_PARTS; i++)
 		is(remap_file_pages(base + parts[i].from, parts[i].to - parts[i].from, 0, 1, 0),
 		   -1, "remap_file_pages: %s", parts[i].what);
@@ -191,13 +191,13 @@ static int grow_into_it(bool up)
 	munmap(below, 8192);
 	munmap(above, 8192);
 	if (!up) {
-		char *top = mmap(p + SLOT + SZ_2M, 4096, RW, PRIV | MAP_GROWSDOWN |
+		char *top = mmap(p + WINDOW + SZ_2M, 4096, RW, PRIV | MAP_GROWSDOWN |
 				 MAP_FIXED_NOREPLACE, -1, 0);
 
 		/* With nothing between, it grows by the page. */
-		for (char *at = top; at > p + SLOT - 8192; at -= 4096)
+		for (char *at = top; at > p + WINDOW - 8192; at -= 4096)
 			if (try_store(at, 1))
-				return at > p + SLOT ? 0 : 1;
+				return at > p + WINDOW ? 0 : 1;
 		return 2;
 	}
 	if (prctl(PR_SET_MM, PR_SET_MM_START_BRK, p - SZ_2M, 0, 0) ||
@@ -205,7 +205,8 @@ static int grow_into_it(bool up)
 		return 3;
 	if (set_brk(p - 4096) != p - 4096)
 		return 4;
-	return set_brk(p + 4096) == p + 4096 || set_brk(p + SLOT + 4096) == p + SLOT + 4096 ? 5 : 0;
+	return set_brk(p + 4096) == p + 4096 ||
+	       set_brk(p + WINDOW + 4096) == p + WINDOW + 4096 ? 5 : 0;
 }
 
 static void test_growth(void)
@@ -230,13 +231,13 @@ static int seal(void)
 
 	if (syscall(SYS_mseal, p, page_size, 0) == 0)
 		return 2;
-	if (syscall(SYS_mseal, p, SLOT, 0))
+	if (syscall(SYS_mseal, p, WINDOW, 0))
 		return errno == ENOSYS ? 4 : 3;
-	if (munmap(p, SLOT) == 0)
+	if (munmap(p, WINDOW) == 0)
 		return 5;
-	if (mremap(p, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_FIXED, p + 4 * SLOT) != MAP_FAILED)
+	if (mremap(p, WINDOW, WINDOW, MREMAP_MAYMOVE | MREMAP_FIXED, p + 4 * WINDOW) != MAP_FAILED)
 		return 5;
-	return mmap(p, SLOT, PROT_NONE, PRIV | MAP_FIXED, -1, 0) == MAP_FAILED ? 0 : 6;
+	return mmap(p, WINDOW, PROT_NONE, PRIV | MAP_FIXED, -1, 0) == MAP_FAILED ? 0 : 6;
 }
 
 static void test_mseal(void)
@@ -257,7 +258,7 @@ static void test_mseal(void)
 /* What takes all of it away is a detach, whoever's mapping takes its place. */
 static void replaced(const char *how, char *got, size_t len)
 {
-	ok(got == base, "%s over the whole slot works", how);
+	ok(got == base, "%s over the whole window works", how);
 	is(view_region(region).attached, 1, "and detaches");
 	ok(witness_unhurt(), "the other process keeps every byte");
 	munmap(base, len);
@@ -266,15 +267,15 @@ static void replaced(const char *how, char *got, size_t len)
 
 static void test_whole(void)
 {
-	char *big = mmap(NULL, SLOT, RW, PRIV, -1, 0);
+	char *big = mmap(NULL, WINDOW, RW, PRIV, -1, 0);
 
-	ok(mmap(base, SLOT, RW, MAP_SHARED | MAP_FIXED, region, 0) == base,
+	ok(mmap(base, WINDOW, RW, MAP_SHARED | MAP_FIXED, region, 0) == base,
 	   "MAP_FIXED of the region over itself");
 	unhurt("that");
-	replaced("MAP_FIXED", mmap(base, SLOT, PROT_NONE, PRIV | MAP_FIXED, -1, 0), SLOT);
-	replaced("mremap of other memory", mremap(big, SLOT, SLOT,
-						  MREMAP_MAYMOVE | MREMAP_FIXED, base), SLOT);
-	is(munmap(base - 8192, SLOT + 16384), 0, "munmap of more than the whole");
+	replaced("MAP_FIXED", mmap(base, WINDOW, PROT_NONE, PRIV | MAP_FIXED, -1, 0), WINDOW);
+	replaced("mremap of other memory", mremap(big, WINDOW, WINDOW,
+						  MREMAP_MAYMOVE | MREMAP_FIXED, base), WINDOW);
+	is(munmap(base - 8192, WINDOW + 16384), 0, "munmap of more than the whole");
 	is(view_region(region).attached, 1, "detaches too");
 	ok(attach(region, RW) == base, "(attached again)");
 	unhurt("all this");
@@ -300,11 +301,5 @@ static void test_size(uint64_t size)
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(32);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 32, test_size);
 }

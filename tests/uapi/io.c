@@ -133,7 +133,7 @@ static void test_readonly(void)
 	int mem, sv[2];
 
 	io_uring_unregister_buffers(&ring);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	ok(attach(ro, PROT_READ) == base, "attach read-only");
 	is(pwrite(disk, base, LEN, 0), LEN, "O_DIRECT write from it works");
 	is(pread(disk, base, LEN, 0), -1, "O_DIRECT read into it fails");
@@ -152,7 +152,7 @@ static void test_readonly(void)
 	close(sv[0]);
 	close(sv[1]);
 	close(ro);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 }
 
 static void test_size(uint64_t size)

@@ -11,6 +11,7 @@
 #include "witness.h"
 #include "pins.h"
 
+#include "busy.h"
 #include "views.h"
 
 #include <liburing.h>
@@ -29,10 +30,10 @@ static int mine(uint64_t length)
 	int fd;
 
 	region_unlink(MINE);
-	if (region_create(MINE, page_size, length))
+	fd = region_create_open(MINE, page_size, length);
+	if (fd < 0)
 		_exit(1);
-	fd = view_open(MINE, "rw", O_RDWR);
-	return fd < 0 ? _exit(2), -1 : fd;
+	return fd;
 }
 
 static char *attached(int *fd)
@@ -85,7 +86,7 @@ static void attaches(void)
 	int fd;
 	char *p = attached(&fd);
 
-	munmap(p, SLOT);
+	munmap(p, WINDOW);
 	close(fd);
 }
 
@@ -108,7 +109,7 @@ static void reads_smaps(void)
 	char *p = attached(&fd);
 
 	peer_read_file("/proc/self/smaps");
-	munmap(p, SLOT);
+	munmap(p, WINDOW);
 	close(fd);
 }
 
@@ -121,38 +122,31 @@ static void publishes_and_takes(void)
 	if (io_uring_queue_init(4, &ring, IORING_SETUP_SINGLE_ISSUER))
 		_exit(6);
 	for (uint64_t tag = 1; tag < 20; tag++) {
-		struct msharearena_publish pub = {
-			.size = sizeof(pub), .ring_fd = ring.ring_fd, .tag = tag,
-		};
-		struct msharearena_take take = {
-			.size = sizeof(take), .from = getpid(), .tag = tag,
-		};
-
-		if (ioctl(fd, MSHAREARENA_PUBLISH, &pub))
+		if (publish(fd, ring.ring_fd, tag, -1))
 			_exit(7);
-		if (tag % 2 && !ioctl(fd, MSHAREARENA_TAKE, &take))
-			close(take.ring_fd);
+		if (tag % 3 == 1)
+			closed(take(fd, -1, tag));
+		else if (tag % 3 == 2)
+			withdraw(fd, tag);
 	}
-	munmap(p, SLOT);
+	munmap(p, WINDOW);
 	io_uring_queue_exit(&ring);
 	close(fd);
 }
 
-static void waits(void)
+static void asks(void)
 {
-	struct msharearena_quiesce q = {
-		.size = sizeof(q), .length = bytes, .timeout_ms = 20,
-	};
 	int fds[2], fd;
 	char *p = attached(&fd);
 	struct iovec iov = { p, 64 };
+	struct busy b;
 
 	if (pipe(fds) || vmsplice(fds[1], &iov, 1, 0) != 64)
 		_exit(8);
-	ioctl(fd, MSHAREARENA_QUIESCE, &q);
+	get_busy_drain(fd, 0, bytes, &b);
 	close(fds[0]);
 	close(fds[1]);
-	munmap(p, SLOT);
+	munmap(p, WINDOW);
 	close(fd);
 }
 
@@ -181,7 +175,7 @@ static void does_io(void)
 	io_uring_submit(&ring);
 	if (rand() % 2)
 		io_uring_queue_exit(&ring);
-	munmap(p, SLOT);
+	munmap(p, WINDOW);
 	close(disk);
 	close(fd);
 }
@@ -196,8 +190,8 @@ static const struct {
 	{ "attaching", attaches },
 	{ "attaching and exec", attaches_and_execs },
 	{ "reading smaps", reads_smaps },
-	{ "publishing and taking", publishes_and_takes },
-	{ "waiting", waits },
+	{ "publishing, taking and withdrawing", publishes_and_takes },
+	{ "asking what is busy", asks },
 	{ "I/O", does_io },
 };
 
@@ -229,7 +223,7 @@ static void test_step(int i)
 			/* Its own group, with whatever it has started. */
 			setpgid(0, 0);
 			srand(rand_r(&seed) + n);
-			munmap(base, SLOT);
+			munmap(base, WINDOW);
 			go_on(steps[i].step);
 		}
 		usleep(rand_r(&seed) % 60000);
@@ -254,7 +248,7 @@ static void test_size(uint64_t size)
 	peer_kill(&other);
 	region_unlink(NAME);
 	close(region);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	/* Rings and what they have registered end in their own time. */
 	for (int ms = 0; ms < 30000 && pages_free(size) != witness_free; ms++)
 		usleep(1000);

@@ -108,7 +108,7 @@ static void end(void)
 {
 	machine_end();
 	peer_kill(&other);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
 }
@@ -144,14 +144,14 @@ static void test_detach(void)
 	uint32_t seen = *word();
 	int ro = view_open(NAME, "ro", O_RDONLY);
 
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	is(guest_runs(), -EFAULT, "the process detaches: its guest finds no memory");
 	PEER(other, .op = PEER_LOAD, .a = (intptr_t)word());
 	is((uint32_t)other.value, seen, "and has stored nothing");
 	attach(ro, PROT_READ);
 	ok(guest_runs() != KVM_EXIT_HLT, "attached read-only it cannot store");
 	is(*word(), seen, "(nor has it)");
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	close(ro);
 	attach(region, RW);
 	adds_one("attached again");

@@ -114,7 +114,7 @@ static void test_storm(uint64_t size, int rounds)
 		bad += !filled(base, bytes, 9);
 		demotions += view_region(fd).demotions;
 		region_unlink("test-storm");
-		munmap(base, SLOT);
+		munmap(base, WINDOW);
 		close(fd);
 		base = old_base;
 	}
@@ -140,7 +140,7 @@ static void test_size(uint64_t size)
 	test_late(fd);
 	region_unlink(NAME);
 	peer_kill(&other);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	close(fd);
 	is(pages_free(size), before, "all pages are back");
 	test_storm(size, size == SZ_1G ? 3 : 8);

@@ -7,6 +7,7 @@
 #include "util.h"
 
 #include <mshare.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #define NAME	"test-libmshare"
@@ -206,6 +207,113 @@ static void test_quiesce(void)
 	end(m);
 }
 
+/* Addresses of many regions, made one after the other: random windows. */
+static void test_addresses(void)
+{
+	uint64_t first = 0, addr = 0;
+	struct mshare_info info;
+	int others = 0;
+
+	for (int i = 0; i < 16; i++) {
+		struct mshare *m = make(SZ_2M, SZ_2M);
+
+		mshare_info(m, &info);
+		mshare_unlink_region(m);
+		mshare_close(m);
+		addr = info.addr;
+		if (addr % MSHAREARENA_WINDOW_SIZE || addr < 64 * MSHAREARENA_WINDOW_SIZE ||
+		    addr >= 160 * MSHAREARENA_WINDOW_SIZE)
+			break;
+		first = first ? first : addr;
+		others += addr != first;
+	}
+	ok(addr % MSHAREARENA_WINDOW_SIZE == 0 && addr >= 64 * MSHAREARENA_WINDOW_SIZE &&
+	   addr < 160 * MSHAREARENA_WINDOW_SIZE, "a window (0x%lx)", (unsigned long)addr);
+	ok(others, "that differs from region to region");
+}
+
+static void step(int failed, int number)
+{
+	if (failed)
+		_exit(number);
+}
+
+/* Another user's, whose node he himself may not open: what a handle can do. */
+static void as_owner(void)
+{
+	struct mshare_view v = view_of(&(struct mshare_range){ 0, SZ_2M, RW }, 1);
+	struct mshare_options o = options;
+	struct mshare *m, *view, *none;
+
+	step(setresgid(1234, 1234, 1234) || setresuid(1234, 1234, 1234), 1);
+	o.mode = 0;
+	step(mshare_create(NAME, &o, &m), 2);
+	step(mshare_open(NAME, 1, &none) != -EACCES, 3);
+	step(mshare_unlink(NAME) != -EACCES, 4);
+	step(mshare_add_view(NAME, "part", &v) != -EACCES, 5);
+	step(mshare_make_view(m, "part", &v, &view), 6);
+	step(chmod("/dev/mshare/" NAME "/ro", 0400), 7);
+	step(mshare_unlink(NAME), 8);
+	step(mshare_unlink_region(view) != -ENOENT, 9);
+	_exit(0);
+}
+
+static void test_owner(void)
+{
+	pid_t pid;
+	int status;
+
+	chmod("/dev/msharearena", 0666);
+	pid = fork();
+	if (!pid)
+		as_owner();
+	waitpid(pid, &status, 0);
+	chmod("/dev/msharearena", 0600);
+	is(status, 0, "a user whose mode forbids himself has the handle, and chmod(2)");
+}
+
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int number)
+{
+	(void)number;
+	alarms++;
+}
+
+/* Small pages that some CPU keeps in a batch are busy only for a moment. */
+static void test_quiesce_small(void)
+{
+	struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct mshare *m = make(SZ_4K, 4096 * SZ_4K);
+	struct timespec began, ended;
+	struct iovec iov;
+	char byte[4096];
+	int pipes[2];
+	long took;
+	void *addr;
+
+	is(mshare_populate(m, 0, 1024 * SZ_4K), 0, "populate with small pages");
+	is(mshare_quiesce(m, 0, 1024 * SZ_4K, 5000, NULL), 0, "which are used by nobody soon");
+	if (mshare_attach(m, &addr) || pipe2(pipes, O_CLOEXEC))
+		bail("cannot attach, or make a pipe");
+	iov = (struct iovec){ addr, sizeof(byte) };
+	if (vmsplice(pipes[1], &iov, 1, 0) != sizeof(byte))
+		bail("vmsplice: %s", strerror(errno));
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	is(mshare_quiesce(m, 0, 1024 * SZ_4K, 300, NULL), -ETIMEDOUT, "wait among signals");
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	setitimer(ITIMER_REAL, &never, NULL);
+	took = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
+	ok(alarms && took >= 300 && took < 5000, "which do not change its time (%ld ms)", took);
+	close(pipes[0]);
+	close(pipes[1]);
+	is(mshare_quiesce(m, 0, 1024 * SZ_4K, -1, NULL), 0, "it comes to an end");
+	end(m);
+}
+
 static int many_regions(void)
 {
 	struct mshare_options o = options;
@@ -254,6 +362,9 @@ int main(void)
 	test_export();
 	test_small();
 	test_quiesce();
+	test_quiesce_small();
+	test_addresses();
+	test_owner();
 	test_quota();
 	is(hugepages(SZ_2M, "free_hugepages"), before, "all pages are back");
 	return done_testing();

@@ -210,7 +210,7 @@ static void test_full(int fd)
 	must_write(GROUP "/memory.max", "max");
 	is(in_group(go_on), 0, "with more memory it goes on from there");
 	ok(all_there(base, outcome->n + 16), "everything is there");
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 }
 
 static void with_region(void (*test)(int fd))

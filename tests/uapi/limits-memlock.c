@@ -57,7 +57,7 @@ static void new_region(const char *name, uint64_t page)
 
 	region_unlink(name);
 	c.mode = 0666;
-	if (ctl(MSHAREARENA_CREATE, &c))
+	if (create_named(&c))
 		bail("create: %s", strerror(errno));
 }
 

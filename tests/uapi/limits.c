@@ -88,7 +88,7 @@ static void test_ends(void)
 	is(create(&ann, 1), -EDQUOT, "while it is open it counts");
 	close(fd);
 	is(create(&ann, 1), -EDQUOT, "while it is attached too");
-	munmap(map, SLOT);
+	munmap(map, WINDOW);
 	is(create(&ann, 1), 0, "then there is room");
 	unlink_all();
 }
@@ -121,7 +121,7 @@ static int do_create_at(void *arg)
 	struct msharearena_create c = create_args(NAME "-at", SZ_2M, SZ_2M);
 
 	c.addr = *(uint64_t *)arg;
-	return ctl(MSHAREARENA_CREATE, &c);
+	return create_named(&c);
 }
 
 /* What could not be made is not counted. */
@@ -170,10 +170,10 @@ static int give(const struct user *u, int n, uint64_t page, uint64_t bytes, uint
 /* A region that everybody may write to. */
 static void shared_region(int n, uint64_t page)
 {
-	struct msharearena_create c = create_args(numbered(n), page, SLOT);
+	struct msharearena_create c = create_args(numbered(n), page, WINDOW);
 
 	c.mode = 0666;
-	if (ctl(MSHAREARENA_CREATE, &c))
+	if (create_named(&c))
 		bail("create: %s", strerror(errno));
 }
 
@@ -211,7 +211,7 @@ static void test_sum(void)
 	is(give(&ann, 0, SZ_4K, 2 * SZ_4K, part), -EDQUOT, "two pages are too many");
 	for (int i = 0; i < 3; i++) {
 		is(give(&ann, 0, SZ_4K, SZ_4K, 0), -EEXIST, "what failed is not counted");
-		is(give(&ann, 0, SZ_4K, SZ_4K, SLOT), -ERANGE, "nor this");
+		is(give(&ann, 0, SZ_4K, SZ_4K, WINDOW), -ERANGE, "nor this");
 		is(give(&ann, 0, SZ_2M, SZ_2M, SZ_2M), -EDQUOT, "nor what is refused");
 	}
 	is(give(&ann, 0, SZ_4K, SZ_4K, part), 0, "one is not");
@@ -244,7 +244,7 @@ static void test_lower(void)
 	is(give(&ann, 0, SZ_2M, SZ_2M, 2 * SZ_2M), -EDQUOT, "nothing is given");
 	param_set("user_mbytes", 0);
 	is(give(&ann, 0, SZ_2M, SZ_2M, 2 * SZ_2M), 0, "0 is no limit");
-	munmap(map, SLOT);
+	munmap(map, WINDOW);
 	close(fd);
 	unlink_all();
 }

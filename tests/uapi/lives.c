@@ -55,7 +55,7 @@ static int finds_nothing(void)
 {
 	uint64_t v;
 
-	return try_load(base, &v) == SIGSEGV && try_load(base + SLOT - 8, &v) == SIGSEGV &&
+	return try_load(base, &v) == SIGSEGV && try_load(base + WINDOW - 8, &v) == SIGSEGV &&
 	       try_store(base, 1) == SIGSEGV ? 0 : 1;
 }
 
@@ -113,7 +113,7 @@ static int clone_reads(void *arg)
 static int clone_detaches(void *arg)
 {
 	(void)arg;
-	return munmap(base, SLOT) ? 1 : 0;
+	return munmap(base, WINDOW) ? 1 : 0;
 }
 
 static int clone_vm(int (*fn)(void *arg))
@@ -310,11 +310,5 @@ static void test_size(uint64_t size)
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(32);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 32, test_size);
 }

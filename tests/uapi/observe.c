@@ -116,7 +116,7 @@ static void test_mincore(void)
 
 	for (uint64_t at = 0; at < bytes + SZ_2M; at += SZ_1G)
 		called &= !mincore(base + at, bytes < SZ_1G ? bytes + SZ_2M : SZ_1G, vec);
-	called &= !mincore(base + SLOT - SZ_1G, SZ_1G, vec);
+	called &= !mincore(base + WINDOW - SZ_1G, SZ_1G, vec);
 	ok(called, "mincore answers");
 	unhurt("mincore");
 }
@@ -169,7 +169,7 @@ static bool damon_setup(const char *action)
 #undef TARGET
 	}
 	return good && set(SCHEME "action", "%s", action) &&
-	       set(SCHEME "access_pattern/sz/max", "%lu", SLOT) &&
+	       set(SCHEME "access_pattern/sz/max", "%lu", WINDOW) &&
 	       set(SCHEME "access_pattern/nr_accesses/max", "1000000") &&
 	       set(SCHEME "access_pattern/age/max", "1000000");
 }
@@ -233,7 +233,7 @@ static void test_perf(void)
 		bail("mmap of perf's ring: %s", strerror(errno));
 	/* Holes in a table of ours, in the dead table, and a store to memory. */
 	is(try_load(base + bytes, &v), SIGBUS, "perf sees a load from a hole");
-	is(try_load(base + SLOT - 8, &v), SIGBUS, "and another one");
+	is(try_load(base + WINDOW - 8, &v), SIGBUS, "and another one");
 	ok(ring->data_head > 0, "and takes samples with page sizes");
 	munmap(ring, 2 * 4096);
 	close(fd);
@@ -265,11 +265,5 @@ static void test_size(uint64_t size)
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(32);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 32, test_size);
 }

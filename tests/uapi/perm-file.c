@@ -6,7 +6,7 @@
  *
  * timeout: 600
  */
-#include "users.h"
+#include "give.h"
 #include "views.h"
 
 #include <sched.h>
@@ -15,70 +15,7 @@
 #define OTHER "test-perm-file-other"
 #define ROUNDS 50
 
-static const struct user stranger = { .name = "a stranger", .uid = 1003, .gid = 2003 };
-
 /* ---- a descriptor that somebody else was given ---- */
-
-static void send_fd(int sock, int fd)
-{
-	char byte = 0, space[CMSG_SPACE(sizeof(fd))] = { 0 };
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = space, .msg_controllen = sizeof(space),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	if (sendmsg(sock, &m, 0) != 1)
-		bail("sendmsg: %s", strerror(errno));
-}
-
-static int receive_fd(int sock)
-{
-	char byte, space[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = space, .msg_controllen = sizeof(space),
-	};
-	struct cmsghdr *c;
-	int fd = -1;
-
-	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) == 1) {
-		c = CMSG_FIRSTHDR(&m);
-		if (c && c->cmsg_type == SCM_RIGHTS)
-			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	}
-	return fd;
-}
-
-/* A stranger without any file but what is sent to him does something with it. */
-static int give(int fd, int (*fn)(int fd))
-{
-	int sv[2], ret;
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
-		bail("socketpair: %s", strerror(errno));
-	pid = fork();
-	if (!pid) {
-		if (dup2(sv[1], 3) != 3 || syscall(SYS_close_range, 4, ~0U, 0) ||
-		    user_become(&stranger))
-			_exit(ECHILD);
-		fd = receive_fd(3);
-		ret = fd < 0 ? -ENOLINK : fn(fd);
-		_exit(ret < 0 ? -ret : 0);
-	}
-	send_fd(sv[0], fd);
-	ret = user_wait(pid);
-	close(sv[0]);
-	close(sv[1]);
-	return ret;
-}
 
 static int store_42(int fd)
 {
@@ -99,11 +36,23 @@ static int load_42(int fd)
 	return try_load(base, &value) ? -EFAULT : value == 42 ? 0 : -EILSEQ;
 }
 
-static int take(int fd)
+static int take_one(int fd)
 {
-	struct msharearena_take t = { .size = sizeof(t) };
+	return take(fd, -1, 0);
+}
 
-	return ioctl(fd, MSHAREARENA_TAKE, &t) ? -errno : 0;
+static int unlink_it(int fd)
+{
+	return view_unlink(fd);
+}
+
+/* A range that is fine: what is wrong is who asks. */
+static int add_view_to_it(int fd)
+{
+	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_R };
+	struct msharearena_view v = view_args("strangers", &r, 1);
+
+	return closed(add_view_open(fd, &v));
 }
 
 static int reopen(int fd, int flags)
@@ -138,16 +87,23 @@ static void test_given(const char *when)
 		ro = view_open(NAME, "ro", O_RDONLY);
 	}
 	diag("%s", when);
-	is(give(rw, store_42), 0, "who was given the rw view stores");
-	is(give(rw, take), -EAGAIN, "and takes rings");
-	is(give(rw_reading, load_42), 0, "who was given it for reading loads, and only that");
-	is(give(rw_reading, store_42), -EACCES, "and does not attach it for writing");
-	is(give(rw_reading, take), -EACCES, "nor take rings");
-	is(give(ro, load_42), 0, "who was given the ro view loads");
-	is(give(ro, store_42), -EACCES, "and does not attach it for writing");
-	is(give(rw, reopen_reading), -EACCES, "nobody opens anew what he was given");
-	is(give(rw_reading, reopen_writing), -EACCES, "or makes it writable");
-	is(give(ro, reopen_reading), -EACCES, "not even the ro view");
+	is(give(rw, store_42), 0, "a stranger who was given rw stores");
+	is(give(rw, take_one), -EAGAIN, "a stranger who was given rw may take rings");
+	is(give(rw, unlink_it), -EPERM, "a stranger who was given rw may not unlink the region");
+	is(give(rw, add_view_to_it), -EPERM, "a stranger who was given rw may add no view");
+	is(give(rw_reading, load_42), 0, "a stranger who was given rw for reading only loads");
+	is(give(rw_reading, store_42), -EACCES,
+	   "a stranger who was given rw for reading cannot attach it for writing");
+	is(give(rw_reading, take_one), -EACCES,
+	   "a stranger who was given rw for reading takes no rings");
+	is(give(ro, load_42), 0, "a stranger who was given ro loads");
+	is(give(ro, store_42), -EACCES,
+	   "a stranger who was given ro cannot attach it for writing");
+	is(give(ro, unlink_it), -EPERM, "a stranger who was given ro may not unlink the region");
+	is(give(rw, reopen_reading), -EACCES, "a stranger cannot open anew what he was given");
+	is(give(rw_reading, reopen_writing), -EACCES,
+	   "a stranger cannot make writable what he was given for reading");
+	is(give(ro, reopen_reading), -EACCES, "a stranger cannot open anew ro that he was given");
 }
 
 /* ---- names that are left over ---- */
@@ -160,18 +116,17 @@ static const char *name_of(int fd)
 	return r.name;
 }
 
-/* Another region, whatever number it has, is not what the old node leads to. */
+/*
+ * Numbers come again after 2^20 others. Another region, whatever number it has,
+ * is not what the old node leads to.
+ */
 static void test_reused(int stale, const char *copy)
 {
-	int fd;
-
 	region_anew(OTHER, SZ_2M, SZ_2M);
-	is(reopen(stale, O_RDWR), -ENXIO, "nor does it lead to another region later");
-	is(reopen(stale, O_RDONLY), -ENXIO, "not for reading either");
-	fd = open(copy, O_RDWR | O_CLOEXEC);
-	ok(fd < 0 || !strcmp(name_of(fd), OTHER),
-	   "(what root made by mknod leads to where the number does)");
-	close(fd);
+	is(reopen(stale, O_RDWR), -ENXIO, "an old node does not lead to a later region");
+	is(reopen(stale, O_RDONLY), -ENXIO, "nor for reading");
+	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
+	   "a number is not given to the next region");
 	region_unlink(OTHER);
 }
 
@@ -185,15 +140,17 @@ static void test_stale(void)
 	stale = view_open(NAME, "rw", O_PATH);
 	if (fstat(stale, &st) || mknod(copy, S_IFCHR | 0600, st.st_rdev))
 		bail("%s: %s", copy, strerror(errno));
-	is(reopen(stale, O_RDWR), 0, "a node can be opened by an O_PATH descriptor");
+	is(reopen(stale, O_RDWR), 0, "a node can be opened by an O_PATH descriptor of it");
 	fd = open(copy, O_RDWR | O_CLOEXEC);
-	ok(fd >= 0 && !strcmp(name_of(fd), NAME), "and by another node with its number");
+	ok(fd >= 0 && !strcmp(name_of(fd), NAME),
+	   "a region can be opened by another node with its number");
 	close(fd);
 	region_unlink(NAME);
-	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "unlinked, its name is gone");
-	is(reopen(stale, O_RDWR), -ENXIO, "its node leads nowhere");
+	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the region's node goes with its name");
+	is(reopen(stale, O_RDWR), -ENXIO, "a node that was unlinked cannot be opened: ENXIO");
 	is(reopen(stale, O_RDONLY), -ENXIO, "nor for reading");
-	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO, "nor does the other node");
+	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
+	   "another node with a number that is free cannot be opened: ENXIO");
 	test_reused(stale, copy);
 	unlink(copy);
 	close(stale);
@@ -223,7 +180,7 @@ static void swap_regions(struct msharearena_create his)
 {
 	pid_t pid;
 
-	if (ctl(MSHAREARENA_CREATE, &his))
+	if (create_named(&his))
 		bail("create: %s", strerror(errno));
 	/* Both at once, so that the second waits for the first. */
 	pid = fork();

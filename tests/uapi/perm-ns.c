@@ -3,10 +3,9 @@
  * User namespaces: ids are the caller's, and who is root only in a namespace of
  * his own is no more than the user who made it.
  */
-#include "users.h"
+#include "userns.h"
 #include "views.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 
 #define NAME "test-perm-ns"
@@ -22,7 +21,7 @@ static int create_for(uint32_t uid, uint32_t gid)
 
 	c.uid = uid;
 	c.gid = gid;
-	return ctl(MSHAREARENA_CREATE, &c);
+	return create_named(&c);
 }
 
 static int create_mine(void)
@@ -63,11 +62,11 @@ static int create_1001(void)
 static int add_for(const char *name, uint32_t uid, uint32_t gid)
 {
 	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_R };
-	struct msharearena_view v = view_args(name, "view", &r, 1);
+	struct msharearena_view v = view_args("view", &r, 1);
 
 	v.uid = uid;
 	v.gid = gid;
-	return ctl(MSHAREARENA_ADD_VIEW, &v);
+	return add_view(name, &v);
 }
 
 static int add_mine(void)
@@ -90,9 +89,14 @@ static int add_group_77(void)
 	return add_for(NAME, -1, 77);
 }
 
+static int roots = -1;	/* an open file of root's region, which children have too */
+
 static int add_to_roots(void)
 {
-	return add_for(ROOTS, -1, -1);
+	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_R };
+	struct msharearena_view v = view_args("view", &r, 1);
+
+	return closed(add_view_open(roots, &v));
 }
 
 static int unlink_mine(void)
@@ -102,7 +106,20 @@ static int unlink_mine(void)
 
 static int unlink_roots(void)
 {
-	return region_unlink(ROOTS);
+	return view_unlink(roots);
+}
+
+/* How the ids of regions are seen here. */
+static int owner_of_roots(void)
+{
+	return view_region(roots).uid == 65534 ? 0 : -EILSEQ;
+}
+
+static int owner_of_mine(void)
+{
+	int fd = view_open(NAME, "ro", O_RDONLY);
+
+	return view_region(fd).uid == 0 ? 0 : -EILSEQ;
 }
 
 static int open_roots(void)
@@ -143,58 +160,17 @@ static int am_root(void)
 	return (d[0].effective & want) == want ? 0 : -ENOMSG;
 }
 
-/* ---- getting there ---- */
-
-static void write_map(pid_t pid, const char *file, const char *map)
+static int call(void *fn)
 {
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, map, strlen(map)) != (ssize_t)strlen(map))
-		bail("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
-static void enter(int sock)
-{
-	static const struct user maker = { .uid = MAKER, .gid = MAKER };
-	char byte = 0;
-
-	if (user_become(&maker) || unshare(CLONE_NEWUSER))
-		_exit(ENOSYS);
-	if (write(sock, &byte, 1) != 1 || read(sock, &byte, 1) != 1)
-		_exit(ECHILD);
-	if (setresgid(0, 0, 0) || setresuid(0, 0, 0))
-		_exit(ECHILD);
+	return (*(int (**)(void))fn)();
 }
 
 /* fn() as root of a namespace in which 0 is MAKER and 1 is FRIEND. */
 static int in_ns(int (*fn)(void))
 {
-	char byte = 0;
-	pid_t pid;
-	int sv[2];
+	static const struct userns ns = { .maker = MAKER, .map = "0 1001 1\n1 1002 1\n" };
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
-		bail("socketpair: %s", strerror(errno));
-	pid = fork();
-	if (!pid) {
-		close(sv[0]);
-		enter(sv[1]);
-		_exit(-fn());
-	}
-	close(sv[1]);
-	/* No byte comes if there are no namespaces. */
-	if (read(sv[0], &byte, 1) == 1) {
-		write_map(pid, "uid_map", "0 1001 1\n1 1002 1\n");
-		write_map(pid, "gid_map", "0 1001 1\n1 1002 1\n");
-		if (write(sv[0], &byte, 1) != 1)
-			bail("a child: %s", strerror(errno));
-	}
-	close(sv[0]);
-	return user_wait(pid);
+	return in_userns(&ns, call, &fn);
 }
 
 static bool node_is(const char *view, uid_t uid)
@@ -210,6 +186,9 @@ static void test_ids(void)
 {
 	is(in_ns(create_mine), 0, "a region of his own");
 	ok(node_is("rw", MAKER) && node_is("ro", MAKER), "is the maker's outside");
+	is(in_ns(owner_of_mine), 0, "GET_REGION in the namespace says that user 0 owns it");
+	is(in_ns(owner_of_roots), 0,
+	   "GET_REGION of a region whose owner has no number there gives the overflow id");
 	is(in_ns(unlink_mine), 0, "and his to unlink");
 	is(in_ns(create_0), 0, "a region for user 0");
 	ok(node_is("rw", MAKER), "is not real root's");
@@ -237,8 +216,8 @@ static void test_capabilities(void)
 	param_set("user_regions", 1);
 	is(in_ns(create_two), -EDQUOT, "nor have more regions than he may");
 	region_unlink(NAME);
-	is(in_ns(unlink_roots), -EPERM, "nor unlink root's region");
-	is(in_ns(add_to_roots), -EPERM, "nor add a view to it");
+	is(in_ns(unlink_roots), -EPERM, "nor unlink root's region that he has open");
+	is(in_ns(add_to_roots), -EPERM, "nor add a view to it that he has open");
 	is(in_ns(open_roots), -EACCES, "nor open it");
 }
 
@@ -251,11 +230,12 @@ int main(void)
 	}
 	reserve_2m(4);
 	param_keep();
-	region_anew(ROOTS, SZ_2M, SZ_2M);
+	roots = region_anew_open(ROOTS, SZ_2M, SZ_2M);
 	control_for_all(true);
 	test_ids();
 	test_capabilities();
 	control_for_all(false);
-	region_unlink(ROOTS);
+	view_unlink(roots);
+	close(roots);
 	return done_testing();
 }

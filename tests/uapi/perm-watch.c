@@ -110,7 +110,7 @@ static void make_nodes(void)
 {
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
 	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_RW };
-	struct msharearena_view v = view_args(NAME, "part", &r, 1);
+	struct msharearena_view v = view_args("part", &r, 1);
 	unsigned long told = seen->told;
 
 	c.uid = UID;
@@ -119,7 +119,7 @@ static void make_nodes(void)
 	v.uid = UID;
 	v.gid = GID;
 	v.mode = MODE;
-	if (ctl(MSHAREARENA_CREATE, &c) || ctl(MSHAREARENA_ADD_VIEW, &v))
+	if (create_named(&c) || add_view(NAME, &v))
 		bail("create: %s", strerror(errno));
 	/* The listener gets his time; the nodes stay long enough to be seen. */
 	for (int ms = 0; ms < 30000 && seen->told < told + ARRAY_LEN(views); ms++)

@@ -75,6 +75,8 @@ static const struct mapping {
 	{ "rw", O_RDWR, PROT_READ | PROT_EXEC, MAP_SHARED, NO, 0 },
 	{ "rw", O_RDWR, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, NO, 0 },
 	{ "rw", O_RDWR, PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "rw", O_RDWR, PROT_WRITE, MAP_SHARED, NO, 0 },
+	{ "rw", O_RDWR, PROT_NONE, MAP_SHARED, NO, 0 },
 	{ "rw", O_RDWR, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
 	{ "rw", O_RDWR, PROT_READ, PRIVATE, -EINVAL, 0 },
 	{ "rw", O_RDONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
@@ -87,11 +89,13 @@ static const struct mapping {
 	{ "ro", O_RDONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
 	{ "ro", O_RDONLY, PROT_READ, MAP_SHARED, 0, SIGSEGV },
 	{ "ro", O_RDONLY, PROT_READ | PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "ro", O_RDONLY, PROT_NONE, MAP_SHARED, NO, 0 },
 	{ "ro", O_RDONLY, PROT_READ, PRIVATE, -EINVAL, 0 },
 	{ "ro", O_RDONLY, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
 	{ "part", O_RDWR, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0 },
 	{ "part", O_RDWR, PROT_READ, MAP_SHARED, NO, 0 },
 	{ "part", O_RDWR, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, NO, 0 },
+	{ "part", O_RDWR, PROT_NONE, MAP_SHARED, NO, 0 },
 	{ "part", O_RDWR, PROT_READ | PROT_WRITE, PRIVATE, -EINVAL, 0 },
 	{ "part", O_RDONLY, PROT_READ | PROT_WRITE, MAP_SHARED, NO, 0 },
 	{ "part", O_RDONLY, PROT_READ, MAP_SHARED, NO, 0 },
@@ -105,15 +109,16 @@ static const struct mapping {
 static void try_mapping(const struct mapping *m)
 {
 	int fd = view_open(NAME, m->view, m->flags);
-	void *p = mmap(NULL, SLOT, m->prot, m->map, fd, 0);
+	void *p = mmap(NULL, WINDOW, m->prot, m->map, fd, 0);
 	int got = p == MAP_FAILED ? -errno : 0;
 
 	is(got, m->want, "%s %s, mmap %s%s%s%s", m->view, how(m->flags),
 	   m->prot & PROT_READ ? "r" : "-", m->prot & PROT_WRITE ? "w" : "-",
 	   m->prot & PROT_EXEC ? "x" : "-", m->map == PRIVATE ? " private" : "");
 	if (!got) {
-		is(try_store(p, 1), m->store, "and a store");
-		munmap(p, SLOT);
+		is(try_store(p, 1), m->store, "a store to %s attached %s%s", m->view,
+		   m->prot & PROT_READ ? "r" : "-", m->prot & PROT_WRITE ? "w" : "-");
+		munmap(p, WINDOW);
 	}
 	close(fd);
 }
@@ -132,88 +137,114 @@ static int try_export(int fd)
 
 static int try_publish(int fd)
 {
-	struct msharearena_publish p = { .size = sizeof(p), .ring_fd = -1 };
+	return publish(fd, -1, 0, -1);
+}
 
-	return ioctl(fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
+static int try_withdraw(int fd)
+{
+	return withdraw(fd, 0);
 }
 
 static int try_take(int fd)
 {
-	struct msharearena_take t = { .size = sizeof(t) };
-
-	return ioctl(fd, MSHAREARENA_TAKE, &t) ? -errno : 0;
+	return take(fd, -1, 0);
 }
 
-static int try_quiesce(int fd)
+static int busy(int fd, uint32_t flags)
 {
-	struct msharearena_quiesce q = { .size = sizeof(q), .length = SZ_2M };
+	struct msharearena_busy q = { .size = sizeof(q), .flags = flags, .length = SZ_2M };
 
-	return ioctl(fd, MSHAREARENA_QUIESCE, &q) ? -errno : 0;
+	return command(fd, MSHAREARENA_GET_BUSY, &q);
+}
+
+static int try_busy(int fd)
+{
+	return busy(fd, 0);
+}
+
+static int try_drain(int fd)
+{
+	return busy(fd, MSHAREARENA_BUSY_DRAIN);
 }
 
 static int try_get(int fd)
 {
 	struct msharearena_region r = { .size = sizeof(r) };
 
-	return ioctl(fd, MSHAREARENA_GET_REGION, &r) ? -errno : 0;
+	return command(fd, MSHAREARENA_GET_REGION, &r);
 }
 
 static int try_info(int fd)
 {
 	struct msharearena_info i = { .size = sizeof(i) };
 
-	return ioctl(fd, MSHAREARENA_GET_INFO, &i) ? -errno : 0;
+	return command(fd, MSHAREARENA_GET_INFO, &i);
 }
 
-/* Both with a name that nobody has. */
+static int try_next(int fd)
+{
+	struct msharearena_region r = { .size = sizeof(r), .addr = -1 };
+
+	return command(fd, MSHAREARENA_NEXT_REGION, &r);
+}
+
 static int try_unlink(int fd)
 {
-	struct msharearena_unlink u = { .size = sizeof(u), .name = "none" };
+	struct msharearena_unlink u = { .size = sizeof(u), .flags = 1 };
 
-	return ioctl(fd, MSHAREARENA_UNLINK, &u) ? -errno : 0;
+	return command(fd, MSHAREARENA_UNLINK, &u);
 }
 
 static int try_add_view(int fd)
 {
-	struct msharearena_view v = view_args("none", "view", NULL, 1);
+	struct msharearena_view v = view_args("view", NULL, 0);
 
-	return ioctl(fd, MSHAREARENA_ADD_VIEW, &v) ? -errno : 0;
+	return command(fd, MSHAREARENA_ADD_VIEW, &v);
 }
 
 static int try_create(int fd)
 {
 	struct msharearena_create c = create_args("", SZ_2M, SZ_2M);
 
-	return ioctl(fd, MSHAREARENA_CREATE, &c) ? -errno : 0;
+	return command(fd, MSHAREARENA_CREATE, &c);
 }
 
-#define COMMANDS 9
+#define COMMANDS 12
 #define NOT (-ENOTTY)
+#define BAD (-EINVAL)
 
 static const struct {
 	const char *name;
 	int (*fn)(int fd);
 } commands[COMMANDS] = {
-	{ "EXPORT", try_export }, { "PUBLISH", try_publish }, { "TAKE", try_take },
-	{ "QUIESCE", try_quiesce }, { "GET_REGION", try_get }, { "GET_INFO", try_info },
-	{ "CREATE", try_create }, { "UNLINK", try_unlink }, { "ADD_VIEW", try_add_view },
+	{ "EXPORT", try_export }, { "ADD_VIEW", try_add_view }, { "PUBLISH", try_publish },
+	{ "WITHDRAW", try_withdraw }, { "TAKE", try_take }, { "BUSY_DRAIN", try_drain },
+	{ "GET_BUSY", try_busy }, { "GET_REGION", try_get }, { "UNLINK", try_unlink },
+	{ "GET_INFO", try_info }, { "CREATE", try_create }, { "NEXT_REGION", try_next },
 };
 
+/* Of the right kind of file the answer is about an argument that is wrong. */
 static const struct {
 	const char *view;
 	int flags;
 	int want[COMMANDS];
 } files[] = {
-	{ "rw", O_RDWR, { -EINVAL, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
-	{ "rw", O_WRONLY, { -EINVAL, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
-	{ "rw", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
-	{ "ro", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
-	{ "part", O_RDWR, { NO, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
-	{ "part", O_WRONLY, { NO, -EBADF, -EAGAIN, 0, 0, NOT, NOT, NOT, NOT } },
-	{ "part", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
-	{ "look", O_RDONLY, { NO, NO, NO, 0, 0, NOT, NOT, NOT, NOT } },
-	{ NULL, O_RDWR, { NOT, NOT, NOT, NOT, NOT, 0, -EINVAL, -ENOENT, -ENOENT } },
-	{ NULL, O_RDONLY, { NOT, NOT, NOT, NOT, NOT, 0, -EINVAL, -ENOENT, -ENOENT } },
+	{ "rw", O_RDWR,
+	  { BAD, BAD, -EBADF, -ENOTCONN, -EAGAIN, 0, 0, 0, BAD, NOT, NOT, NOT } },
+	{ "rw", O_WRONLY,
+	  { BAD, BAD, -EBADF, -ENOTCONN, -EAGAIN, 0, 0, 0, BAD, NOT, NOT, NOT } },
+	{ "rw", O_RDONLY, { NO, NO, NO, NO, NO, NO, 0, 0, BAD, NOT, NOT, NOT } },
+	{ "ro", O_RDONLY, { NO, NO, NO, NO, NO, NO, 0, 0, BAD, NOT, NOT, NOT } },
+	{ "part", O_RDWR,
+	  { NO, NO, -EBADF, -ENOTCONN, -EAGAIN, 0, 0, 0, BAD, NOT, NOT, NOT } },
+	{ "part", O_WRONLY,
+	  { NO, NO, -EBADF, -ENOTCONN, -EAGAIN, 0, 0, 0, BAD, NOT, NOT, NOT } },
+	{ "part", O_RDONLY, { NO, NO, NO, NO, NO, NO, 0, 0, BAD, NOT, NOT, NOT } },
+	{ "look", O_RDONLY, { NO, NO, NO, NO, NO, NO, 0, 0, BAD, NOT, NOT, NOT } },
+	{ NULL, O_RDWR,
+	  { NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, 0, BAD, -ENOENT } },
+	{ NULL, O_RDONLY,
+	  { NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, 0, BAD, -ENOENT } },
 };
 
 static void test_commands(void)
@@ -262,17 +293,17 @@ int main(void)
 	c.uid = 1001;
 	c.gid = 2001;
 	c.mode = 0640;
-	is(ctl(MSHAREARENA_CREATE, &c), 0, "a region of mode 0640");
-	v = view_args(NAME, "part", r, layout_ranges("wr", SZ_2M, r));
+	fd = create_open(&c);
+	ok(fd >= 0, "create a region of mode 0640");
+	v = view_args("part", r, layout_ranges("wr", SZ_2M, r));
 	v.uid = c.uid;
 	v.gid = c.gid;
 	v.mode = 0664;
-	is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "a view that can be written to in part");
+	is(closed(add_view_open(fd, &v)), 0, "add a view that can be written to in part");
 	snprintf(v.view, sizeof(v.view), "look");
 	v.n_ranges = layout_ranges("rr", SZ_2M, r);
-	is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "a view that cannot");
-	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, SZ_2M, 2 * SZ_2M, 0), 0, "memory");
+	is(closed(add_view_open(fd, &v)), 0, "add a view that cannot be written to");
+	is(donate(fd, SZ_2M, 2 * SZ_2M, 0), 0, "export two pages");
 	close(fd);
 	test_open();
 	test_mmap();

@@ -46,9 +46,9 @@ static void begin(uint64_t size)
 	page_size = size;
 	bytes = two_of(size);
 	region_unlink(NAME);
-	if (region_create(NAME, size, 2 * bytes))
-		bail("create");
-	region = view_open(NAME, "rw", O_RDWR);
+	region = region_create_open(NAME, size, 2 * bytes);
+	if (region < 0)
+		bail("create: %s", strerror(-region));
 	mine = donor(size, bytes);
 	madvise(mine, bytes, MADV_NOHUGEPAGE);
 	fill(mine, bytes, SEED);
@@ -63,7 +63,7 @@ static void begin(uint64_t size)
 static void end(void)
 {
 	peer_kill(&other);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	munmap(mine, bytes);
 	region_unlink(NAME);
 	close(region);
@@ -188,7 +188,8 @@ int main(int argc, char **argv)
 	delay = set_param("promote_delay_ms", 0);
 	pages = pages_free(SZ_2M);
 	for (int i = 0; i < 2; i++) {
-		big = region_with("test-poison-1g", SZ_1G, SZ_1G);
+		/* Lower than those that the module chooses. */
+		big = region_with_at("test-poison-1g", SZ_1G, SZ_1G, 0x100000000000);
 		bigs = attach(big, RW);
 		fill(bigs, SZ_1G, 9);
 		begin(i ? SZ_2M : SZ_4K);
@@ -200,7 +201,7 @@ int main(int argc, char **argv)
 		mend();
 		region_unlink("test-poison-1g");
 		close(big);
-		munmap(bigs, SLOT);
+		munmap(bigs, WINDOW);
 	}
 	set_param("promote_delay_ms", delay);
 	is(pages_free(SZ_2M), pages, "all pages are back");

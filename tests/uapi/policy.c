@@ -18,12 +18,12 @@ static int spans(char *at[], size_t len[])
 	int n = 0;
 
 #define SPAN(_at, _len) (at[n] = (_at), len[n++] = (_len))
-	SPAN(base, SLOT);
+	SPAN(base, WINDOW);
 	SPAN(base, page_size);
 	SPAN(base + 4096, 4096);
 	SPAN(base + bytes - 4096, SZ_1G);
-	SPAN(base + SLOT / 2, SZ_2M);
-	SPAN(base - 4096, SLOT + 8192);
+	SPAN(base + WINDOW / 2, SZ_2M);
+	SPAN(base - 4096, WINDOW + 8192);
 #undef SPAN
 	return n;
 }
@@ -55,7 +55,7 @@ static void test_mbind_strict(void)
 	long demotions = view_region(region).demotions;
 	unsigned long node0 = 1;
 
-	is(syscall(SYS_mbind, base, SLOT, MPOL_BIND, &node0, 64UL, MPOL_MF_STRICT), 0,
+	is(syscall(SYS_mbind, base, WINDOW, MPOL_BIND, &node0, 64UL, MPOL_MF_STRICT), 0,
 	   "mbind(MPOL_MF_STRICT) finds all pages on node 0");
 	demotions = view_region(region).demotions - demotions;
 	is(demotions, page_size == SZ_1G ? 2 : 0, "(and splits leaves of 1 GiB only)");
@@ -70,8 +70,8 @@ static void test_home_node(void)
 	unsigned long node0 = 1;
 	int mode = -1;
 
-	syscall(SYS_mbind, base, SLOT, MPOL_BIND, &node0, 64UL, 0);
-	syscall(SYS_set_mempolicy_home_node, (uintptr_t)base, SLOT, 0UL, 0UL);
+	syscall(SYS_mbind, base, WINDOW, MPOL_BIND, &node0, 64UL, 0);
+	syscall(SYS_set_mempolicy_home_node, (uintptr_t)base, WINDOW, 0UL, 0UL);
 	syscall(SYS_set_mempolicy_home_node, (uintptr_t)base, page_size, 0UL, 0UL);
 	is(syscall(SYS_get_mempolicy, &mode, NULL, 0UL, base, MPOL_F_NODE | MPOL_F_ADDR), 0,
 	   "get_mempolicy says on which node a page is");
@@ -85,7 +85,7 @@ static void pages_of(void *pages[N_PAGES])
 {
 	void *all[N_PAGES] = {
 		base, base + 4096, base + bytes - page_size, base + bytes - 4096,
-		base + bytes, base + SLOT - 4096,
+		base + bytes, base + WINDOW - 4096,
 	};
 
 	memcpy(pages, all, sizeof(all));
@@ -173,7 +173,7 @@ static void test_size(uint64_t size)
 {
 	witness_begin(NAME, size);
 	mmap(base - 8192, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	mmap(base + SLOT, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	mmap(base + WINDOW, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	test_mbind_strict();
 	test_mbind();
 	test_home_node();
@@ -182,17 +182,11 @@ static void test_size(uint64_t size)
 	test_balancing();
 	test_compaction();
 	munmap(base - 8192, 8192);
-	munmap(base + SLOT, 8192);
+	munmap(base + WINDOW, 8192);
 	witness_end();
 }
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(32);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 32, test_size);
 }

@@ -106,7 +106,7 @@ static void comer(unsigned int mine)
 		}
 		if (rand_r(&mine) % 8 == 0 && peer_read_file("/proc/self/smaps") < 0)
 			_exit(15);
-		if (munmap(p, SLOT))
+		if (munmap(p, WINDOW))
 			_exit(16);
 	}
 }
@@ -142,7 +142,7 @@ static pid_t start(int i)
 
 	if (pid)
 		return pid;
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	if (kind_of[i] == WRITER)
 		writer(i, mine);
 	if (kind_of[i] == COMER)
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
 	ok(all_promoted(fd), "at the end all do");
 	fill(base + 3 * SZ_1G, SZ_1G, 5);
 	ok(filled(base + 3 * SZ_1G, SZ_1G, 5), "what it grew by is there");
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(fd);
 	for (int ms = 0; ms < 20000 && pages_free(SZ_1G) != before; ms++)

@@ -14,12 +14,12 @@ struct gib {
 /* Read it from debugfs; false if there is no such line. */
 static inline bool gib_of(const char *region, const char *view, int number, struct gib *g)
 {
-	char path[128], line[160], name[40];
+	const char *path = debugfs_path(region_addr(region), "tables");
+	char line[160], name[40];
 	bool found = false;
 	FILE *f;
 	int n;
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/msharearena/%s/tables", region);
 	f = fopen(path, "re");
 	if (!f)
 		bail("%s: %s", path, strerror(errno));

@@ -37,7 +37,7 @@ static void work(unsigned int mine)
 			waitpid(pid, NULL, 0);
 		}
 		close(fd);
-		if (munmap(p, SLOT))
+		if (munmap(p, WINDOW))
 			_exit(4);
 	}
 }
@@ -61,7 +61,7 @@ static void *attach_thread(void *arg)
 
 		if (p) {
 			(*mapped)++;
-			munmap(p, SLOT);
+			munmap(p, WINDOW);
 		} else if (errno != EBUSY) {
 			bail("attach in a thread: %s", strerror(errno));
 		}
@@ -69,7 +69,7 @@ static void *attach_thread(void *arg)
 	return mapped;
 }
 
-/* Loads and stores at the slot while others map and unmap it there. */
+/* Loads and stores at the window while others map and unmap it there. */
 static _Atomic bool stop;
 
 static void *poke_thread(void *arg)
@@ -146,7 +146,7 @@ static void test_storm(uint64_t size)
 		usleep(1000);
 	is(view_region(fd).attached, 1, "only mine is attached");
 	ok(filled(p, SZ_2M, 77), "every byte is right");
-	munmap(p, SLOT);
+	munmap(p, WINDOW);
 	region_unlink(NAME);
 	close(fd);
 	is(pages_free(size), before, "all pages are back");

@@ -11,17 +11,36 @@ static void test_info(void)
 	struct msharearena_info i = { .size = sizeof(i) };
 
 	is(ctl(MSHAREARENA_GET_INFO, &i), 0, "GET_INFO answers");
-	is(i.api_version, MSHAREARENA_API_VERSION, "its version is the header's");
-	is(i.slot_size, SLOT, "a slot is 512 GiB");
-	is(i.page_sizes, SZ_1G | SZ_2M | SZ_4K, "1 GiB, 2 MiB and 4 KiB pages are offered");
+	is(i.api_version, MSHAREARENA_API_VERSION, "GET_INFO gives the header's version");
+	is(i.window_size, WINDOW, "GET_INFO gives a window of 512 GiB");
+	is(i.page_sizes, SZ_1G | SZ_2M | SZ_4K, "GET_INFO offers 1 GiB, 2 MiB and 4 KiB pages");
+	is(ctl(MSHAREARENA_GET_INFO, &i), 0, "GET_INFO takes its own answer for a second call");
 	i = (struct msharearena_info){ .size = sizeof(i), .flags = 1 };
 	is(ctl(MSHAREARENA_GET_INFO, &i), -EINVAL, "GET_INFO refuses a flag");
 	i = (struct msharearena_info){ .size = sizeof(i), .reserved = 1 };
 	is(ctl(MSHAREARENA_GET_INFO, &i), -EINVAL, "GET_INFO refuses a reserved bit");
+	is(ctl(MSHAREARENA_GET_INFO, NULL), -EFAULT, "GET_INFO of a bad pointer is EFAULT");
+}
+
+/* Each command on its kind of file; those of earlier versions on none. */
+static void test_commands(void)
+{
+	int fd = region_create_open(NAME, SZ_2M, SZ_2M), bad = 0;
+	struct msharearena_info i = { .size = sizeof(i) };
+
 	is(ctl(_IO(MSHAREARENA_IOC, 0x7f), &i), -ENOTTY, "an unknown command is ENOTTY");
-	is(ctl(MSHAREARENA_EXPORT, &i), -ENOTTY,
-	   "a region's command on the control device is ENOTTY");
-	is(ctl(MSHAREARENA_GET_INFO, NULL), -EFAULT, "a bad pointer is EFAULT");
+	for (unsigned int n = 0x30; n <= 0x37; n++)
+		bad += ctl(_IO(MSHAREARENA_IOC, n), &i) != -ENOTTY;
+	is(bad, 0, "a region's commands on the control device are ENOTTY");
+	for (unsigned int n = 0x20; n <= 0x22; n++)
+		bad += command(fd, _IO(MSHAREARENA_IOC, n), &i) != -ENOTTY;
+	is(bad, 0, "the control device's commands on a region are ENOTTY");
+	for (unsigned int n = 0; n < 0x20; n++)
+		bad += ctl(_IO(MSHAREARENA_IOC, n), &i) != -ENOTTY ||
+		       command(fd, _IO(MSHAREARENA_IOC, n), &i) != -ENOTTY;
+	is(bad, 0, "commands with numbers of earlier versions are ENOTTY on both");
+	view_unlink(fd);
+	close(fd);
 }
 
 /* Structures may grow: known sizes work, unknown bytes must be zero. */
@@ -32,26 +51,30 @@ static void test_extensible(void)
 		uint64_t newer;
 	} big = { .i.size = sizeof(big) };
 
-	is(ctl(MSHAREARENA_GET_INFO, &big), 0, "a longer structure with zeros is accepted");
+	is(ctl(MSHAREARENA_GET_INFO, &big), 0, "GET_INFO takes a longer structure of zeros");
 	big.i.flags = 0;
 	big.newer = 1;
-	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG, "with an unknown bit set it is E2BIG");
+	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG,
+	   "GET_INFO of a longer structure with a bit set is E2BIG");
 	big.i.size = 1 << 20;
-	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG, "an absurd size is E2BIG");
+	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG, "GET_INFO of a size of 1 MiB is E2BIG");
 	big.i.size = sizeof(big.i) - 1;
-	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL, "a shorter one is EINVAL");
+	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL,
+	   "GET_INFO of a structure that is a byte short is EINVAL");
 	big.i.size = 0;
-	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL, "size 0 is EINVAL");
+	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL, "GET_INFO of size 0 is EINVAL");
 }
 
 /* Create, and at once undo it. */
 static int try_create(struct msharearena_create c)
 {
-	int ret = ctl(MSHAREARENA_CREATE, &c);
+	int fd = create_open(&c);
 
-	if (!ret)
-		region_unlink(c.name);
-	return ret;
+	if (fd < 0)
+		return fd;
+	view_unlink(fd);
+	close(fd);
+	return 0;
 }
 
 /* An otherwise valid request with one member changed. */
@@ -68,7 +91,9 @@ static void test_create_refuses(void)
 		"", ".", "..", ".hidden", "a/b", "a!b", "a b", "\xc3\xa9", "a\n",
 	};
 
-	BAD(flags, 1, -EINVAL, "an unknown flag");
+	BAD(flags, 2, -EINVAL, "an unknown flag");
+	BAD(flags, 1U << 31, -EINVAL, "the highest flag");
+	BAD(flags, MSHAREARENA_NO_NODE, -EINVAL, "a mode, but no node that could have it");
 	BAD(reserved, 1, -EINVAL, "a reserved bit");
 	BAD(mode, 01600, -EINVAL, "a mode bit that is not a permission");
 	BAD(mode, 0700, -EINVAL, "execute permission");
@@ -78,12 +103,12 @@ static void test_create_refuses(void)
 	BAD(page_size, SZ_4K, 0, "(4 KiB pages are fine)");
 	BAD(length, 0, -EINVAL, "length 0");
 	BAD(length, SZ_2M + 4096, -EINVAL, "a length that is no multiple of the page size");
-	BAD(length, SLOT + SZ_2M, -EINVAL, "a length over a slot");
-	BAD(length, SLOT, 0, "(a length of a whole slot is fine)");
-	BAD(addr, SLOT + 4096, -EINVAL, "an address that is no slot's");
+	BAD(length, WINDOW + SZ_2M, -EINVAL, "a length over a window");
+	BAD(length, WINDOW, 0, "(a length of a whole window is fine)");
+	BAD(addr, WINDOW + 4096, -EINVAL, "an address that is not a window's");
 	BAD(addr, 1ULL << 47, -EINVAL, "an address over user space");
-	BAD(addr, (1ULL << 47) - SLOT, -EINVAL, "the last slot of user space");
-	BAD(addr, 0x700000000000, 0, "(an address of a slot is fine)");
+	BAD(addr, (1ULL << 47) - WINDOW, -EINVAL, "the last window of user space");
+	BAD(addr, 0x700000000000, 0, "(an address of a window is fine)");
 	BAD(name[MSHAREARENA_NAME_SIZE - 1], 'x', -EINVAL, "bytes after the name");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		is(region_create(names[i], SZ_2M, SZ_2M), -EINVAL,
@@ -97,11 +122,11 @@ static void test_names(void)
 
 	memset(longest, 'n', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
-	is(region_create(longest, SZ_2M, SZ_2M), 0, "a name of 63 bytes");
-	is(region_unlink(longest), 0, "and its unlink");
+	is(region_create(longest, SZ_2M, SZ_2M), 0, "create with a name of 63 bytes");
+	is(region_unlink(longest), 0, "unlink of a name of 63 bytes");
 	c = create_args("", SZ_2M, SZ_2M);
 	memset(c.name, 'n', sizeof(c.name));
-	is(ctl(MSHAREARENA_CREATE, &c), -EINVAL, "64 bytes without a NUL are EINVAL");
+	is(create_named(&c), -EINVAL, "create with 64 bytes without a NUL is EINVAL");
 
 	is(region_create(NAME, SZ_2M, SZ_2M), 0, "create");
 	is(region_create(NAME, SZ_2M, SZ_2M), -EEXIST, "the same name again is EEXIST");
@@ -110,35 +135,38 @@ static void test_names(void)
 	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the node is gone when unlink returns");
 }
 
-/* The address cannot be told: then there must be no region. */
-static void test_create_unwritable(void)
+/* The structure is only read: it may lie where nobody can write. */
+static void test_create_read_only(void)
 {
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
 	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	memcpy(p, &c, sizeof(c));
 	mprotect(p, 4096, PROT_READ);
-	is(ctl(MSHAREARENA_CREATE, p), -EFAULT, "a structure that cannot be written");
-	is(region_unlink(NAME), -ENOENT, "creates nothing");
+	is(closed(ctl(MSHAREARENA_CREATE, p)), 0, "CREATE takes a structure in read-only memory");
+	is(region_unlink(NAME), 0, "and has made the region");
 	munmap(p, 4096);
 }
 
-static void test_slots(void)
+static void test_unlink_arguments(void)
 {
-	struct msharearena_create a = create_args("slot-a", SZ_2M, SZ_2M);
-	struct msharearena_create b = create_args("slot-b", SZ_2M, SZ_2M);
-	int fd;
+	int fd = region_create_open(NAME, SZ_2M, SZ_2M);
+	struct {
+		struct msharearena_unlink u;
+		uint64_t newer;
+	} big = { .u = { .size = sizeof(big) }, .newer = 1 };
+	struct msharearena_unlink u = { .size = sizeof(u), .flags = 1 };
 
-	is(ctl(MSHAREARENA_CREATE, &a), 0, "a region at an address of the module's choice");
-	ok(a.addr && a.addr % SLOT == 0, "which it tells: 0x%llx", (long long)a.addr);
-	b.addr = a.addr;
-	is(ctl(MSHAREARENA_CREATE, &b), -EBUSY, "another one at the same address is EBUSY");
-	fd = view_open("slot-a", "rw", O_RDWR);
-	region_unlink("slot-a");
-	is(ctl(MSHAREARENA_CREATE, &b), -EBUSY, "also while the first is only unlinked");
+	is(command(fd, MSHAREARENA_UNLINK, &u), -EINVAL, "UNLINK refuses a flag");
+	u = (struct msharearena_unlink){ .size = sizeof(u) - 1 };
+	is(command(fd, MSHAREARENA_UNLINK, &u), -EINVAL, "UNLINK refuses a size that is short");
+	is(command(fd, MSHAREARENA_UNLINK, &big), -E2BIG, "UNLINK refuses members it cannot know");
+	is(command(fd, MSHAREARENA_UNLINK, NULL), -EFAULT, "UNLINK of a bad pointer is EFAULT");
+	is(closed(view_open(NAME, "rw", O_RDWR)), 0, "the region's name is still there");
+	big.newer = 0;
+	is(command(fd, MSHAREARENA_UNLINK, &big), 0, "UNLINK takes a longer structure of zeros");
+	is(view_unlink(fd), -ENOENT, "a second UNLINK on the same file is ENOENT");
 	close(fd);
-	is(ctl(MSHAREARENA_CREATE, &b), 0, "and free when it has ended");
-	region_unlink("slot-b");
 }
 
 static void check_node(const char *view, mode_t mode)
@@ -147,9 +175,9 @@ static void check_node(const char *view, mode_t mode)
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/dev/mshare/" NAME "/%s", view);
-	is(stat(path, &st), 0, "%s exists when create returns", path);
-	is(st.st_mode, S_IFCHR | mode, "with its mode");
-	ok(st.st_uid == 1234 && st.st_gid == 4321, "owner and group");
+	is(stat(path, &st), 0, "%s exists when CREATE returns", path);
+	is(st.st_mode, S_IFCHR | mode, "%s has its mode", path);
+	ok(st.st_uid == 1234 && st.st_gid == 4321, "%s has its owner and group", path);
 }
 
 /* In a child with its own credentials; the answer is the exit status. */
@@ -192,24 +220,23 @@ static int open_rw_for_reading(void)
 static void test_permissions(void)
 {
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
-	int fd;
 
 	c.uid = 1234;
 	c.gid = 4321;
 	c.mode = 0640;
-	is(ctl(MSHAREARENA_CREATE, &c), 0, "create with owner, group and mode");
+	is(create_named(&c), 0, "create a region with an owner, a group and a mode");
 	check_node("rw", 0640);
 	check_node("ro", 0440);
 	is(as_user(1234, 1, open_rw), 0, "the owner opens rw");
-	is(as_user(1, 4321, open_rw), -EACCES, "the group does not");
-	is(as_user(1, 4321, open_rw_for_reading), 0, "but for reading");
-	is(as_user(1, 4321, open_ro), 0, "and the ro view");
-	is(as_user(1, 1, open_ro), -EACCES, "others do not");
-	fd = view_open(NAME, "ro", O_RDWR);
-	is(fd, -EACCES, "not even root opens the ro view for writing");
-	is(as_user(1234, 1, open_rw), 0, "before chmod");
+	is(as_user(1, 4321, open_rw), -EACCES,
+	   "a member of the group does not open rw for writing");
+	is(as_user(1, 4321, open_rw_for_reading), 0, "but opens it for reading");
+	is(as_user(1, 4321, open_ro), 0, "and opens ro");
+	is(as_user(1, 1, open_ro), -EACCES, "others do not open ro");
+	is(view_open(NAME, "ro", O_RDWR), -EACCES, "not even root opens the ro view for writing");
+	is(as_user(1234, 1, open_rw), 0, "the owner opens rw before a chmod");
 	is(chmod("/dev/mshare/" NAME "/rw", 0400), 0, "chmod works on a node");
-	is(as_user(1234, 1, open_rw), -EACCES, "and counts");
+	is(as_user(1234, 1, open_rw), -EACCES, "and the owner no longer opens it");
 	region_unlink(NAME);
 }
 
@@ -225,7 +252,7 @@ static int give_away(void)
 	struct msharearena_create c = create_args("gift", SZ_2M, SZ_2M);
 
 	c.uid = 0;
-	return ctl(MSHAREARENA_CREATE, &c);
+	return create_named(&c);
 }
 
 static int create_mine(void)
@@ -238,61 +265,77 @@ static int unlink_mine(void)
 	return region_unlink("mine");
 }
 
+static int his;	/* a file of the region, which somebody opened for others */
+
+static int unlink_his(void)
+{
+	return view_unlink(his);
+}
+
 static void test_gates(void)
 {
 	is(as_user(1234, 1, nobody_creates), -EACCES, "only root opens the control device");
-	is(chmod("/dev/msharearena", 0666), 0, "unless it is told otherwise");
-	is(as_user(1234, 1, give_away), -EPERM, "nobody makes a region of somebody else's");
-	is(as_user(1234, 1, create_mine), 0, "but of his own");
-	is(as_user(1235, 1, unlink_mine), -EPERM, "another user cannot unlink it");
-	is(as_user(1234, 1, unlink_mine), 0, "its owner can");
-	is(as_user(1234, 1, create_mine), 0, "(made again)");
-	is(region_unlink("mine"), 0, "and so can root");
+	is(chmod("/dev/msharearena", 0666), 0, "chmod of the control device works");
+	is(as_user(1234, 1, give_away), -EPERM, "nobody makes a region for another user");
+	is(as_user(1234, 1, create_mine), 0, "a user makes a region of his own");
+	is(as_user(1235, 1, unlink_mine), -EACCES, "another user opens none of its nodes");
+	his = view_open("mine", "rw", O_RDWR);
+	is(as_user(1235, 1, unlink_his), -EPERM, "another user's UNLINK on an open file is EPERM");
+	close(his);
+	is(as_user(1234, 1, unlink_mine), 0, "its owner unlinks it");
+	is(as_user(1234, 1, create_mine), 0, "and makes it again");
+	is(region_unlink("mine"), 0, "root unlinks it");
 	chmod("/dev/msharearena", 0600);
 }
 
-static void test_read(void)
+static void test_get_region(void)
 {
-	unsigned long se[2] = { 0, 0 };
-	int fd;
+	struct msharearena_region r = { .size = sizeof(r) }, again;
+	int fd = region_create_open(NAME, SZ_2M, 6 * SZ_2M);
+	int ro = view_open(NAME, "ro", O_RDONLY);
 
-	region_create(NAME, SZ_2M, 6 * SZ_2M);
-	fd = view_open(NAME, "ro", O_RDONLY);
-	is(read(fd, se, sizeof(se)), sizeof(se), "read(2) gives two longs");
-	is(se[0], view_region(fd).addr, "the start");
-	is(se[1], 6 * SZ_2M, "and the size");
-	is(read(fd, se, sizeof(se)), sizeof(se), "as often as one likes");
-	is(read(fd, se, 8), -1, "not into a short buffer");
-	is(errno, EINVAL, "(EINVAL)");
-	ok(view_region(fd).flags == MSHAREARENA_REGION_READONLY, "GET_REGION: ro, named");
-	region_unlink(NAME);
-	ok(view_region(fd).flags & MSHAREARENA_REGION_UNLINKED, "GET_REGION: unlinked");
-	ok(!strcmp(view_region(fd).name, NAME), "GET_REGION: the name");
-	ok(!attach(fd, PROT_READ) && errno == ENXIO,
+	is(command(fd, MSHAREARENA_GET_REGION, &r), 0, "GET_REGION of rw answers");
+	ok(r.addr && !(r.addr % WINDOW), "GET_REGION: the address is a window's");
+	is(r.length, 6 * SZ_2M, "GET_REGION: the length");
+	is(r.page_size, SZ_2M, "GET_REGION: the page size");
+	is(r.exported, 0, "GET_REGION: nothing is exported at first");
+	is(r.attached, 0, "GET_REGION: nobody is attached at first");
+	ok(r.table_bytes > 0, "GET_REGION: a region has tables from the beginning");
+	is(r.status, 0, "GET_REGION of rw: neither unlinked nor read-only");
+	is(r.flags, 0, "GET_REGION: flags stay zero");
+	is(r.uid, 0, "GET_REGION: the owner");
+	ok(!strcmp(r.name, NAME) && !strcmp(r.view, "rw"), "GET_REGION: name and view");
+	again = r;
+	is(command(fd, MSHAREARENA_GET_REGION, &again), 0,
+	   "GET_REGION takes its own answer for a second call");
+	ok(!memcmp(&r, &again, sizeof(r)), "and answers the same");
+	is(view_region(ro).status, MSHAREARENA_REGION_READONLY, "GET_REGION of ro: read-only");
+	ok(!attach(ro, PROT_READ) && errno == ENXIO,
 	   "an attach before the first export is ENXIO");
+	is(donate(fd, SZ_2M, 2 * SZ_2M, 4 * SZ_2M), 0, "export two pages");
+	is(view_region(ro).exported, 2 * SZ_2M, "GET_REGION: what is exported counts");
+	is(view_unlink(ro), 0, "UNLINK works on the ro view, too");
+	is(view_region(fd).status, MSHAREARENA_REGION_UNLINKED, "GET_REGION of rw: unlinked");
+	is(view_region(ro).status, MSHAREARENA_REGION_UNLINKED | MSHAREARENA_REGION_READONLY,
+	   "GET_REGION of ro: unlinked and read-only");
+	ok(!strcmp(view_region(fd).name, NAME), "GET_REGION: the name that it had");
+	r.flags = 1;
+	is(command(fd, MSHAREARENA_GET_REGION, &r), -EINVAL, "GET_REGION refuses a flag");
 	close(fd);
+	close(ro);
 }
 
-static void test_sysfs(void)
+/* An owner outside of a caller's user namespace and the like are perm-ns's. */
+static void test_get_region_owner(void)
 {
-	int fd = region_with(NAME, SZ_2M, 2 * SZ_2M);
-	struct msharearena_region r = view_region(fd);
-	const char *dir = "/sys/class/mshare/" NAME "!rw/";
-	char path[128];
+	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
+	int fd;
 
-#define SYSFS(attr, want) do {						\
-	snprintf(path, sizeof(path), "%s" attr, dir);			\
-	is(read_long(path), want, "sysfs " attr);			\
-} while (0)
-	SYSFS("start", (long)r.addr);
-	SYSFS("size", 2 * SZ_2M);
-	SYSFS("page_size", SZ_2M);
-	SYSFS("exported", 2 * SZ_2M);
-	SYSFS("attached", 0);
-	SYSFS("demotions", 0);
-	SYSFS("table_bytes", (long)r.table_bytes);
+	c.uid = 1234;
+	fd = create_open(&c);
+	is(view_region(fd).uid, 1234, "GET_REGION: a region's owner is whom it was made for");
+	view_unlink(fd);
 	close(fd);
-	region_unlink(NAME);
 }
 
 /* The creator is a peer that is killed; the region goes on, then ends. */
@@ -323,7 +366,7 @@ static void test_creator_death(void)
 	close(fd);
 	peer_kill(&p);
 	ok(filled(map, 2 * SZ_2M, 7), "also with the last attachment and no open file");
-	munmap(map, SLOT);
+	munmap(map, WINDOW);
 	is(hugepages(SZ_2M, "free_hugepages"), before,
 	   "the pages are back in the pool when the last one is gone");
 }
@@ -334,15 +377,16 @@ int main(int argc, char **argv)
 	reserve_2m(32);
 	region_unlink(NAME);
 	test_info();
+	test_commands();
 	test_extensible();
 	test_create_refuses();
 	test_names();
-	test_create_unwritable();
-	test_slots();
+	test_create_read_only();
+	test_unlink_arguments();
 	test_permissions();
 	test_gates();
-	test_read();
-	test_sysfs();
+	test_get_region();
+	test_get_region_owner();
 	test_creator_death();
 	return done_testing();
 }

@@ -70,24 +70,6 @@ static long peer_extra(struct peer_msg *m, int fd)
 	}
 }
 
-static int take(int fd, int from, uint64_t tag, uint32_t timeout_ms)
-{
-	struct msharearena_take t = {
-		.size = sizeof(t), .from = from, .tag = tag, .timeout_ms = timeout_ms,
-	};
-
-	return ioctl(fd, MSHAREARENA_TAKE, &t) ? -errno : t.ring_fd;
-}
-
-static int publish(int fd, int ring, uint64_t tag, int to)
-{
-	struct msharearena_publish p = {
-		.size = sizeof(p), .ring_fd = ring, .tag = tag, .to = to,
-	};
-
-	return ioctl(fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
-}
-
 static struct peer attached_peer(void)
 {
 	struct peer p = peer_start();
@@ -103,17 +85,20 @@ static void test_hand_over(void)
 	int ring = PEER(a, .op = PEER_NEW_RING);
 	int got;
 
-	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = b.pid), 0, "publish");
+	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = b.pid), 0,
+	   "a process publishes a ring for another one");
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = b.pid), -EEXIST,
-	   "the same tag again is EEXIST");
+	   "publishing under the same tag again is EEXIST");
 	got = PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1);
-	ok(got >= 0, "the other takes it");
-	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1), -EAGAIN, "once");
-	is(PEER(b, .op = PEER_POST, .a = got, .b = 99), 0, "and posts to it");
-	is(PEER(a, .op = PEER_NEXT), 99, "the publisher sees the message");
+	ok(got >= 0, "the other process takes it");
+	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1), -EAGAIN,
+	   "a ring that was taken cannot be taken again");
+	is(PEER(b, .op = PEER_POST, .a = got, .b = 99), 0, "who took a ring posts to it");
+	is(PEER(a, .op = PEER_NEXT), 99, "and the publisher sees the message");
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = 0), 0,
-	   "the tag is free again, now for anybody");
-	ok(PEER(b, .op = PEER_TAKE, .a = 0, .b = 1) >= 0, "who takes it from anybody");
+	   "the tag of a ring that was taken is free again, now for anybody");
+	ok(PEER(b, .op = PEER_TAKE, .a = 0, .b = 1) >= 0,
+	   "who takes from anybody gets what is for anybody");
 	peer_kill(&a);
 	peer_kill(&b);
 }
@@ -121,78 +106,91 @@ static void test_hand_over(void)
 static void test_who(int fd)
 {
 	struct peer a = attached_peer(), b = attached_peer();
-	int ring = PEER(a, .op = PEER_NEW_RING);
+	int ring = PEER(a, .op = PEER_NEW_RING), from = pidfd_of(a.pid);
 
 	PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 5, .c = b.pid);
-	is(take(fd, a.pid, 5, 0), -EAGAIN, "not mine: I cannot take it");
-	is(take(fd, 0, 5, 0), -EAGAIN, "nor from anybody");
-	is(PEER(b, .op = PEER_TAKE, .a = getpid(), .b = 5), -EAGAIN, "not from another publisher");
-	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 6), -EAGAIN, "not by another tag");
-	ok(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 5) >= 0, "but by him it was for");
+	is(take(fd, from, 5), -EAGAIN, "a process that was not named cannot take the ring");
+	is(take(fd, -1, 5), -EAGAIN, "nor when it does not say from whom");
+	is(PEER(b, .op = PEER_TAKE, .a = getpid(), .b = 5), -EAGAIN,
+	   "who was named cannot take it from another publisher");
+	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 6), -EAGAIN, "nor by another tag");
+	ok(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 5) >= 0,
+	   "who was named takes it from its publisher by its tag");
+	close(from);
 	peer_kill(&a);
 	peer_kill(&b);
 }
 
+/* The descriptor that comes is the taker's alone, and not for its children. */
+static void test_descriptor(int fd)
+{
+	struct peer a = attached_peer();
+	int ring = PEER(a, .op = PEER_NEW_RING), got;
+
+	PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 2, .c = 0);
+	got = take(fd, -1, 2);
+	is(fcntl(got, F_GETFD), FD_CLOEXEC, "a ring that was taken is close-on-exec");
+	close(got);
+	peer_kill(&a);
+}
+
+static int publish_with(int fd, struct msharearena_publish p)
+{
+	p.size = p.size ? p.size : sizeof(p);
+	return command(fd, MSHAREARENA_PUBLISH, &p);
+}
+
+static int take_with(int fd, struct msharearena_take t)
+{
+	t.size = t.size ? t.size : sizeof(t);
+	t.from_pidfd = -1;
+	return command(fd, MSHAREARENA_TAKE, &t);
+}
+
 static void test_errors(int fd)
 {
-	struct msharearena_publish p = { .size = sizeof(p), .flags = 1 };
-	struct msharearena_take t = { .size = sizeof(t), .reserved = 1 };
-	int ro = view_open(NAME, "ro", O_RDONLY);
+	int ro = view_open(NAME, "ro", O_RDONLY), null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct io_uring ring;
-	int dead;
 
 	if (io_uring_queue_init(8, &ring, 0))
 		bail("io_uring_queue_init");
-	is(ioctl(fd, MSHAREARENA_PUBLISH, &p), -1, "publish refuses a flag");
-	is(errno, EINVAL, "(EINVAL)");
-	is(ioctl(fd, MSHAREARENA_TAKE, &t), -1, "take refuses a reserved bit");
-	is(publish(fd, -1, 1, 0), -EBADF, "no descriptor: EBADF");
-	is(publish(fd, fd, 1, 0), -EINVAL, "not a ring: EINVAL");
-	is(publish(fd, 0, 1, 0), -EINVAL, "nor is stdin");
-	is(publish(fd, ring.ring_fd, 1, -1), -EINVAL, "a negative pid");
-	is(take(fd, -1, 1, 0), -EINVAL, "(in take too)");
-	dead = fork();
-	if (!dead)
-		_exit(0);
-	waitpid(dead, NULL, 0);
-	is(publish(fd, ring.ring_fd, 1, dead), -ESRCH, "to a dead process: ESRCH");
-	is(take(fd, dead, 1, 0), -ESRCH, "from a dead process: ESRCH");
-	is(publish(fd, ring.ring_fd, 1, 0), -ENOTCONN, "not attached: ENOTCONN");
-	is(publish(ro, ring.ring_fd, 1, 0), -EACCES, "through ro: EACCES");
-	is(take(ro, 0, 1, 0), -EACCES, "take through ro: EACCES");
+	is(publish_with(fd, (struct msharearena_publish){ .flags = 1 }), -EINVAL,
+	   "PUBLISH refuses a flag");
+	is(publish_with(fd, (struct msharearena_publish){ .size = 8 }), -EINVAL,
+	   "PUBLISH refuses a size that is short");
+	is(take_with(fd, (struct msharearena_take){ .flags = 1 }), -EINVAL,
+	   "TAKE refuses a flag");
+	is(take_with(fd, (struct msharearena_take){ .reserved = 1 }), -EINVAL,
+	   "TAKE refuses a reserved bit");
+	is(take_with(fd, (struct msharearena_take){ .size = 8 }), -EINVAL,
+	   "TAKE refuses a size that is short");
+	is(command(fd, MSHAREARENA_TAKE, NULL), -EFAULT, "TAKE of a bad pointer is EFAULT");
+	is(publish(fd, -1, 1, -1), -EBADF, "publishing no descriptor is EBADF");
+	is(publish(fd, fd, 1, -1), -EINVAL, "publishing a region is EINVAL");
+	is(publish(fd, null, 1, -1), -EINVAL, "publishing /dev/null is EINVAL");
+	is(publish(fd, ring.ring_fd, 1, -1), -ENOTCONN,
+	   "publishing from a process that is not attached is ENOTCONN");
+	is(publish(ro, ring.ring_fd, 1, -1), -EACCES, "publishing through ro is EACCES");
+	is(take(ro, -1, 1), -EACCES, "taking through ro is EACCES");
+	is(take(fd, -1, 1), -EAGAIN, "taking what is not published is EAGAIN");
+	close(null);
 	close(ro);
 	io_uring_queue_exit(&ring);
 }
 
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static void on_alarm(int sig)
-{
-	(void)sig;
-}
-
+/* The command does not wait; poll(2) does. */
 static void test_waiting(int fd)
 {
-	struct sigaction sa = { .sa_handler = on_alarm };
 	struct peer a = attached_peer(), b = attached_peer();
-	int ring = PEER(a, .op = PEER_NEW_RING);
-	double t = seconds();
+	int ring = PEER(a, .op = PEER_NEW_RING), from = pidfd_of(a.pid);
 
-	is(take(fd, a.pid, 9, 200), -ETIMEDOUT, "take waits and times out");
-	ok(seconds() - t >= 0.19, "not before its time");
-	sigaction(SIGALRM, &sa, NULL);
-	alarm(1);
-	is(take(fd, a.pid, 9, -1), -EINTR, "a signal interrupts a take without limit");
-	peer_send(&b, (struct peer_msg){ .op = PEER_TAKE, .a = a.pid, .b = 9, .c = -1 });
+	is(take_within(fd, from, 9, 200), -EAGAIN, "nothing comes while nobody publishes");
+	peer_send(&b, (struct peer_msg){ .op = PEER_TAKE, .a = a.pid, .b = 9, .c = 60000 });
 	usleep(100000);
-	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 9, .c = 0), 0, "a waiting take");
-	ok(peer_wait(&b) >= 0, "is woken by the publish");
+	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 9, .c = b.pid), 0,
+	   "publish for a process that polls");
+	ok(peer_wait(&b) >= 0, "a process that polls takes the ring when it is published");
+	close(from);
 	peer_kill(&a);
 	peer_kill(&b);
 }
@@ -215,49 +213,29 @@ static void test_publisher_goes(int fd)
 			peer_send(&a, (struct peer_msg){ .op = PEER_EXEC });
 		for (int ms = 0; ms < 5000 && view_region(fd).attached; ms++)
 			usleep(1000);
-		is(take(fd, 0, 11, 0), -EAGAIN, "dropped at the publisher's %s", how[i]);
+		is(take(fd, -1, 11), -EAGAIN, "a ring goes with its publisher's %s", how[i]);
 		if (i != 1)
 			peer_kill(&a);
 	}
-}
-
-static void test_limit(int fd)
-{
-	struct io_uring ring;
-	int n = 0, ret;
-	char *at = attach(fd, PROT_READ | PROT_WRITE);
-
-	if (io_uring_queue_init(8, &ring, 0))
-		bail("io_uring_queue_init");
-	while (!(ret = publish(fd, ring.ring_fd, n, 0)))
-		n++;
-	is(ret, -ENOSPC, "too many are ENOSPC (after %d)", n);
-	ret = take(fd, 0, n - 1, 0);
-	ok(ret >= 0, "one taken");
-	close(ret);
-	is(publish(fd, ring.ring_fd, n, 0), 0, "makes room for one");
-	munmap(at, SLOT);
-	is(take(fd, 0, 0, 0), -EAGAIN, "and all go with the attachment");
-	io_uring_queue_exit(&ring);
 }
 
 /* No free descriptor: the ring must not get lost. */
 static void test_emfile(int fd)
 {
 	struct peer a = attached_peer();
-	int ring = PEER(a, .op = PEER_NEW_RING);
+	int ring = PEER(a, .op = PEER_NEW_RING), from = pidfd_of(a.pid);
 	int fds[2048], n = 0, ret;
 
 	PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 3, .c = 0);
 	while (n < 2048 && (fds[n] = dup(0)) >= 0)
 		n++;
-	is(take(fd, a.pid, 3, 0), -EMFILE, "no descriptor is free: EMFILE");
+	is(take(fd, from, 3), -EMFILE, "taking a ring when no descriptor is free is EMFILE");
 	while (n)
 		close(fds[--n]);
-	is(ioctl(fd, MSHAREARENA_TAKE, NULL), -1, "(a bad pointer)");
-	ret = take(fd, a.pid, 3, 0);
-	ok(ret >= 0, "and the ring is still there");
+	ret = take(fd, from, 3);
+	ok(ret >= 0, "and the ring is still published");
 	close(ret);
+	close(from);
 	peer_kill(&a);
 }
 
@@ -277,7 +255,7 @@ static void test_no_loop(int fd)
 
 		if (!attach(mine, PROT_READ | PROT_WRITE) || io_uring_queue_init(8, &ring, 0) ||
 		    io_uring_register_files(&ring, &mine, 1) ||
-		    publish(mine, ring.ring_fd, 1, 0) || region_unlink("test-loop"))
+		    publish(mine, ring.ring_fd, 1, -1) || region_unlink("test-loop"))
 			_exit(1);
 		_exit(0);
 	}
@@ -296,10 +274,10 @@ int main(int argc, char **argv)
 	fd = region_with(NAME, SZ_2M, SZ_2M);
 	test_hand_over();
 	test_who(fd);
+	test_descriptor(fd);
 	test_errors(fd);
 	test_waiting(fd);
 	test_publisher_goes(fd);
-	test_limit(fd);
 	test_emfile(fd);
 	test_no_loop(fd);
 	region_unlink(NAME);

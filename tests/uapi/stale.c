@@ -90,16 +90,16 @@ static void detach(int way, char *spare)
 
 	switch (way) {
 	case MUNMAP:
-		munmap(base, SLOT);
+		munmap(base, WINDOW);
 		break;
 	case MUNMAP_MORE:
-		munmap(base - 4096, SLOT + 8192);
+		munmap(base - 4096, WINDOW + 8192);
 		break;
 	case MAP_OVER:
-		mmap(base, SLOT, PROT_NONE, flags, -1, 0);
+		mmap(base, WINDOW, PROT_NONE, flags, -1, 0);
 		break;
 	case MREMAP_OVER:
-		mremap(spare, SLOT, SLOT, MREMAP_MAYMOVE | MREMAP_FIXED, base);
+		mremap(spare, WINDOW, WINDOW, MREMAP_MAYMOVE | MREMAP_FIXED, base);
 		break;
 	}
 }
@@ -112,13 +112,13 @@ static void test_way(int way)
 	stale_stores = 0;
 	warm = 0;
 	for (int i = 0; i < ROUNDS; i++) {
-		char *spare = mmap(NULL, SLOT, PROT_NONE, flags, -1, 0);
+		char *spare = mmap(NULL, WINDOW, PROT_NONE, flags, -1, 0);
 
 		turn(WARM, READY);
 		detach(way, spare);
 		turn(GONE, CHECKED);
-		munmap(spare, SLOT);
-		munmap(base, SLOT);
+		munmap(spare, WINDOW);
+		munmap(base, WINDOW);
 		if (attach(region, RW) != base)
 			bail("attach again: %s", strerror(errno));
 	}
@@ -149,10 +149,10 @@ static void test_read_only_instead(void)
 	stale_stores = 0;
 	for (int i = 0; i < ROUNDS; i++) {
 		turn(WARM, READY);
-		if (mmap(base, SLOT, PROT_READ, MAP_SHARED | MAP_FIXED, ro, 0) != base)
+		if (mmap(base, WINDOW, PROT_READ, MAP_SHARED | MAP_FIXED, ro, 0) != base)
 			bail("attach ro: %s", strerror(errno));
 		turn(GONE, CHECKED);
-		munmap(base, SLOT);
+		munmap(base, WINDOW);
 		attach(region, RW);
 	}
 	is(stale_stores, 0, "where ro takes the place of rw no store goes through any more");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tracepoints: each event is there, comes when it should with the right fields
- * in the context of who did it, and can be filtered.
+ * Tracepoints, of what happens behind the back of processes: each event is there,
+ * comes when it should with the right fields in the context of who did it, and
+ * can be filtered. What processes ask for is traced as system calls.
  *
  * timeout: 300
  */
@@ -17,10 +18,7 @@
 #define INSTANCE TRACING "/instances/test-msharearena"
 #define EVENTS INSTANCE "/events/msharearena"
 
-static const char *const events[] = {
-	"create", "unlink", "view", "export", "attach", "detach", "demote", "promote",
-	"publish", "take", "quiesce",
-};
+static const char *const events[] = { "attach", "detach", "demote", "promote" };
 
 static void write_to(const char *path, const char *text)
 {
@@ -86,7 +84,7 @@ static void expect(const char *event, bool mine, const char *fmt, ...)
 	vsnprintf(fields, sizeof(fields), fmt, ap);
 	va_end(ap);
 	if (!ok(has_line(text, event, fields, mine), "%s: %s", event, fields) ||
-	    !ok(lines(text) == 1, "and nothing else"))
+	    !ok(lines(text) == 1, "%s: and nothing else is traced", event))
 		diag("traced: %s", text);
 }
 
@@ -118,37 +116,8 @@ static void test_names(void)
 	}
 	while (dir && (d = readdir(dir)))
 		n += !strncmp(d->d_name, "msharearena_", 12);
-	is(n, ARRAY_LEN(events), "and no other");
+	is(n, ARRAY_LEN(events), "there are no other events");
 	closedir(dir);
-}
-
-static struct msharearena_region test_create(void)
-{
-	struct msharearena_region r;
-	int fd;
-
-	if (region_create(NAME, SZ_1G, 3 * SZ_1G))
-		bail("create");
-	fd = view_open(NAME, "ro", O_RDONLY);
-	r = view_region(fd);
-	close(fd);
-	expect("create", true, "region=" NAME " addr=0x%llx length=%lu page_size=%lu",
-	       (long long)r.addr, 3 * SZ_1G, SZ_1G);
-	is(region_create(NAME, SZ_1G, SZ_1G), -EEXIST, "a create that fails");
-	is(layout_add(NAME, "mixed", "wr.", SZ_1G), 0, "add a view");
-	expect("view", true, "region=" NAME " view=mixed ranges=2");
-	is(layout_add(NAME, "mixed", "w", SZ_1G), -EEXIST, "a view that fails");
-	is(lines(traced()), 0, "are not traced");
-	return r;
-}
-
-static void test_export(int fd)
-{
-	is(donate(fd, SZ_1G, SZ_1G, SZ_1G), 0, "export");
-	expect("export", true, "region=" NAME " offset=%lu length=%lu ret=0", SZ_1G, SZ_1G);
-	is(donate(fd, SZ_1G, SZ_1G, SZ_1G), -EEXIST, "export again");
-	expect("export", true, "region=" NAME " offset=%lu length=%lu ret=%d", SZ_1G, SZ_1G,
-	       -EEXIST);
 }
 
 /* Of whatever process: another one's are its own, not this one's. */
@@ -163,45 +132,21 @@ static void test_attach(int fd)
 	expect("attach", true, "region=" NAME " view=rw attached=2");
 	peer_kill(&p);
 	expect("detach", false, "region=" NAME " view=ro attached=1");
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	expect("detach", true, "region=" NAME " view=rw attached=0");
 }
 
-static int publish(int fd, int ring_fd)
+/* What processes ask for by a command is in no event of ours. */
+static void test_commands(int fd)
 {
-	struct msharearena_publish p = { .size = sizeof(p), .ring_fd = ring_fd, .tag = 0x77 };
-
-	p.to = getpid();
-	return ioctl(fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
-}
-
-static void test_rings(int fd)
-{
-	struct msharearena_take t = { .size = sizeof(t), .from = getpid(), .tag = 0x77 };
 	struct io_uring_params params = { 0 };
 	int ring = io_uring_setup(2, &params);
 
-	is(publish(fd, ring), 0, "publish a ring");
-	expect("publish", true, "region=" NAME " peer=%d tag=0x77 ret=0", getpid());
-	is(publish(fd, ring), -EEXIST, "publish it again");
-	expect("publish", true, "region=" NAME " peer=%d tag=0x77 ret=%d", getpid(), -EEXIST);
-	is(ioctl(fd, MSHAREARENA_TAKE, &t), 0, "take it");
-	expect("take", true, "region=" NAME " peer=%d tag=0x77 ret=0", getpid());
-	close(t.ring_fd);
+	is(layout_add(NAME, "mixed", "wr.", SZ_1G), 0, "add a view");
+	is(publish(fd, ring, 0x77, -1), 0, "publish a ring");
+	is(closed(take(fd, -1, 0x77)), 0, "take it");
+	is(lines(traced()), 0, "commands are not traced");
 	close(ring);
-}
-
-static void test_quiesce(int fd)
-{
-	struct msharearena_quiesce q = { .size = sizeof(q), .offset = SZ_1G, .length = SZ_1G };
-
-	is(ioctl(fd, MSHAREARENA_QUIESCE, &q), 0, "quiesce");
-	expect("quiesce", true, "region=" NAME " offset=%lu length=%lu busy=0 ret=0", SZ_1G,
-	       SZ_1G);
-	q.offset = 3 * SZ_1G;
-	is(ioctl(fd, MSHAREARENA_QUIESCE, &q), -1, "quiesce beyond the end");
-	expect("quiesce", true, "region=" NAME " offset=%lu length=%lu busy=0 ret=%d",
-	       3 * SZ_1G, SZ_1G, -ERANGE);
 }
 
 /* The first by this process, the second by a kernel thread. */
@@ -218,24 +163,33 @@ static void test_leaf(int fd)
 	   "demote: view=rw gib=1");
 	ok(has_line(text, "promote", "region=" NAME " view=rw gib=1", false),
 	   "promote: view=rw gib=1");
-	is(lines(text), 2, "and nothing else");
+	is(lines(text), 2, "demote and promote: and nothing else is traced");
+}
+
+static void attach_once(int fd, int prot)
+{
+	char *base = attach(fd, prot);
+
+	if (!base)
+		bail("attach: %s", strerror(errno));
+	munmap(base, WINDOW);
 }
 
 static void test_filter(int fd)
 {
-	write_to(EVENTS "/msharearena_export/filter", "region == \"" NAME "\" && ret < 0");
-	is(donate(fd, SZ_1G, SZ_1G, 0), 0, "an export that the filter drops");
-	is(lines(traced()), 0, "is not traced");
-	is(view_export(fd, NULL, SZ_1G, 0), -EEXIST, "one that it lets pass");
-	is(lines(traced()), 1, "is");
-	write_to(EVENTS "/msharearena_export/filter", "region == \"another\"");
-	is(view_export(fd, NULL, SZ_1G, 0), -EEXIST, "one of a region that it does not name");
-	is(lines(traced()), 0, "is not");
+	write_to(EVENTS "/msharearena_detach/enable", "0");
+	write_to(EVENTS "/msharearena_attach/filter", "region == \"" NAME "\" && view == \"ro\"");
+	attach_once(fd, PROT_READ | PROT_WRITE);
+	is(lines(traced()), 0, "an attachment that a filter drops is not traced");
+	attach_once(fd, PROT_READ);
+	expect("attach", true, "region=" NAME " view=ro attached=1");
+	write_to(EVENTS "/msharearena_attach/filter", "region == \"another\"");
+	attach_once(fd, PROT_READ);
+	is(lines(traced()), 0, "an attachment of a region that no filter names is not traced");
 }
 
 int main(int argc, char **argv)
 {
-	struct msharearena_region r;
 	char *base;
 	int fd;
 
@@ -244,23 +198,20 @@ int main(int argc, char **argv)
 	region_unlink(NAME);
 	begin();
 	test_names();
-	r = test_create();
-	fd = view_open(NAME, "rw", O_RDWR);
-	test_export(fd);
+	fd = region_anew_open(NAME, SZ_1G, 3 * SZ_1G);
+	is(donate(fd, SZ_1G, SZ_1G, SZ_1G), 0, "make a region with a page of memory");
+	is(lines(traced()), 0, "making a region and exporting to it are not traced");
 	test_attach(fd);
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	traced();
-	test_rings(fd);
-	test_quiesce(fd);
+	test_commands(fd);
 	test_leaf(fd);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	traced();
 	test_filter(fd);
-	is(region_unlink(NAME), 0, "unlink");
-	expect("unlink", true, "region=" NAME " addr=0x%llx length=%lu page_size=%lu",
-	       (long long)r.addr, 3 * SZ_1G, SZ_1G);
+	is(view_unlink(fd), 0, "unlink the region");
 	close(fd);
-	is(lines(traced()), 0, "(and no more)");
+	is(lines(traced()), 0, "its end is not traced");
 	rmdir(INSTANCE);
 	return done_testing();
 }

@@ -54,15 +54,15 @@ static dev_t number_of(const char *view)
 	return st.st_rdev;
 }
 
-static void add_view(const char *view, mode_t mode, uid_t uid, gid_t gid, uint32_t prot)
+static void add(const char *view, mode_t mode, uid_t uid, gid_t gid, uint32_t prot)
 {
 	struct msharearena_range r = { .length = SZ_2M, .prot = prot };
-	struct msharearena_view v = view_args(NAME, view, &r, 1);
+	struct msharearena_view v = view_args(view, &r, 1);
 
 	v.mode = mode;
 	v.uid = uid;
 	v.gid = gid;
-	is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "add %s", view);
+	is(add_view(NAME, &v), 0, "add %s", view);
 }
 
 static void test_owned(void)
@@ -73,16 +73,16 @@ static void test_owned(void)
 	c.uid = 1001;
 	c.gid = 2001;
 	c.mode = 0660;
-	is(ctl(MSHAREARENA_CREATE, &c), 0, "create");
+	is(create_named(&c), 0, "create");
 	rw = number_of("rw");
 	ro = number_of("ro");
 	expect("add", "rw", rw, "0660", "1001", "2001");
 	expect("add", "ro", ro, "0440", "1001", "2001");
 	/* What fails tells nothing: the next message is another one's. */
-	is(ctl(MSHAREARENA_CREATE, &c), -EEXIST, "create it again");
+	is(create_named(&c), -EEXIST, "create it again");
 	is(layout_add(NAME, "rw", "w", SZ_2M), -EEXIST, "add a view of a name that is taken");
 	is(layout_add(NAME, "bad", "ww", SZ_2M), -ERANGE, "add a view that is too long");
-	add_view("look", 0664, 1002, 2002, PROT_R);
+	add("look", 0664, 1002, 2002, PROT_R);
 	look = number_of("look");
 	expect("add", "look", look, "0444", "1002", "2002");
 	is(region_unlink(NAME), 0, "unlink");
@@ -101,7 +101,7 @@ static void test_roots(void)
 	ro = number_of("ro");
 	expect("add", "rw", rw, "0600", "(none)", "(none)");
 	expect("add", "ro", ro, "0400", "(none)", "(none)");
-	add_view("mine", 0640, 0, 5, PROT_RW);
+	add("mine", 0640, 0, 5, PROT_RW);
 	mine = number_of("mine");
 	expect("add", "mine", mine, "0640", "(none)", "5");
 	is(region_unlink(NAME), 0, "unlink");

@@ -108,11 +108,11 @@ static void test_features(size_t kind, char *mine)
 	/* Memory of my own, as the other end of a copy or a move. */
 	uffd_register(fd, mine, 16384, UFFDIO_REGISTER_MODE_MISSING);
 	for (uint64_t mode = 1; mode < 16; mode++) {
-		registered += !uffd_register(fd, base, SLOT, mode);
+		registered += !uffd_register(fd, base, WINDOW, mode);
 		registered += !uffd_register(fd, base, SZ_1G, mode);
 		registered += !uffd_register(fd, base, 4096, mode);
 		registered += !uffd_register(fd, base + bytes, SZ_2M, mode);
-		registered += !uffd_register(fd, base - 4096, SLOT + 8192, mode);
+		registered += !uffd_register(fd, base - 4096, WINDOW + 8192, mode);
 		worked += uffd_all(fd, base, page_size, mine);
 		worked += uffd_all(fd, base + bytes, SZ_2M, mine);
 	}
@@ -131,7 +131,7 @@ static void test_errors(void)
 
 	if (fd < 0)
 		bail("userfaultfd: %s", strerror(-fd));
-	ret = uffd_register(fd, base, SLOT, UFFDIO_REGISTER_MODE_WP);
+	ret = uffd_register(fd, base, WINDOW, UFFDIO_REGISTER_MODE_WP);
 	ok(ret == -EPERM || ret == -EINVAL, "WP with WP_ASYNC is EPERM or EINVAL (%d)", ret);
 	close(fd);
 }
@@ -151,7 +151,7 @@ static void test_unprivileged(void)
 		fd = uffd_open(UFFD_FEATURE_WP_ASYNC);
 		if (fd < 0)
 			_exit(2);
-		if (!uffd_register(fd, p, SLOT, UFFDIO_REGISTER_MODE_WP))
+		if (!uffd_register(fd, p, WINDOW, UFFDIO_REGISTER_MODE_WP))
 			_exit(3);
 		_exit(uffd_all(fd, p, page_size, malloc(16384)) ? 4 : 0);
 	}
@@ -177,11 +177,5 @@ static void test_size(uint64_t size)
 
 int main(int argc, char **argv)
 {
-	peer_main(argc, argv);
-	reserve_2m(32);
-	need_1g(2);
-	test_size(SZ_4K);
-	test_size(SZ_2M);
-	test_size(SZ_1G);
-	return done_testing();
+	return test_each_size(argc, argv, 32, test_size);
 }

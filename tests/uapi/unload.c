@@ -48,7 +48,7 @@ static void test_uses(uint64_t page)
 	close(fd);
 	is(module_delete(), -EAGAIN, "not while one is only attached");
 	ok(!try_store(map, 1), "which still works");
-	munmap(map, SLOT);
+	munmap(map, WINDOW);
 }
 
 static void test_nothing_left(void)
@@ -78,7 +78,7 @@ static void test_pending_promotion(void)
 	peer_read_file("/proc/self/smaps");
 	is(view_region(fd).demotions, 1, "a leaf is demoted");
 	close(fd);
-	munmap(map, SLOT);
+	munmap(map, WINDOW);
 	is(module_delete(), 0, "and the module goes before it is whole again");
 	is(module_load(""), 0, "and comes back");
 }

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <linux/mman.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -34,7 +35,7 @@
 
 #include "../tap.h"
 
-#define SLOT	((unsigned long)MSHAREARENA_SLOT_SIZE)
+#define WINDOW	((unsigned long)MSHAREARENA_WINDOW_SIZE)
 #define SZ_2M	((unsigned long)MSHAREARENA_PAGE_2M)
 #define SZ_1G	((unsigned long)MSHAREARENA_PAGE_1G)
 #define SZ_4K	4096UL
@@ -135,16 +136,39 @@ static inline void need_1g(long n)
 
 /* ---- the device; -errno on error ---- */
 
-static inline int ctl(unsigned long cmd, void *arg)
+static inline int control_open(void)
 {
 	int fd = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
-	int ret;
 
 	if (fd < 0)
 		bail("open /dev/msharearena: %s (is the module loaded?)", strerror(errno));
-	ret = ioctl(fd, cmd, arg) ? -errno : 0;
+	return fd;
+}
+
+/* What a command answers on this file: 0 or a descriptor, or -errno. */
+static inline int command(int fd, unsigned long cmd, void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static inline int ctl(unsigned long cmd, void *arg)
+{
+	int fd = control_open();
+	int ret = command(fd, cmd, arg);
+
 	close(fd);
 	return ret;
+}
+
+/* For callers who need no descriptor of what a command has made. */
+static inline int closed(int fd)
+{
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 static inline struct msharearena_create create_args(const char *name,
@@ -164,19 +188,30 @@ static inline struct msharearena_create create_args(const char *name,
 	return c;
 }
 
-static inline int region_create(const char *name, uint64_t page_size, uint64_t length)
+/* The new region's view rw, open for reading and writing. */
+static inline int create_open(const struct msharearena_create *args)
 {
-	struct msharearena_create c = create_args(name, page_size, length);
+	struct msharearena_create c = *args;
 
 	return ctl(MSHAREARENA_CREATE, &c);
 }
 
-static inline int region_unlink(const char *name)
+/* Only its name then keeps the region. */
+static inline int create_named(const struct msharearena_create *args)
 {
-	struct msharearena_unlink u = { .size = sizeof(u) };
+	return closed(create_open(args));
+}
 
-	snprintf(u.name, sizeof(u.name), "%s", name);
-	return ctl(MSHAREARENA_UNLINK, &u);
+static inline int region_create_open(const char *name, uint64_t page_size, uint64_t length)
+{
+	struct msharearena_create c = create_args(name, page_size, length);
+
+	return create_open(&c);
+}
+
+static inline int region_create(const char *name, uint64_t page_size, uint64_t length)
+{
+	return closed(region_create_open(name, page_size, length));
 }
 
 /* @node: REGION/VIEW */
@@ -198,6 +233,29 @@ static inline int view_open(const char *name, const char *view, int flags)
 	return node_open(node, flags);
 }
 
+/* Remove the name of the region that this file is of. */
+static inline int view_unlink(int fd)
+{
+	struct msharearena_unlink u = { .size = sizeof(u) };
+
+	return command(fd, MSHAREARENA_UNLINK, &u);
+}
+
+/* By a node that the caller may open: rw, or else ro. */
+static inline int region_unlink(const char *name)
+{
+	int fd = view_open(name, "rw", O_RDONLY);
+	int ret;
+
+	if (fd < 0)
+		fd = view_open(name, "ro", O_RDONLY);
+	if (fd < 0)
+		return fd;
+	ret = view_unlink(fd);
+	close(fd);
+	return ret;
+}
+
 static inline int view_export(int fd, const void *addr, uint64_t length, uint64_t offset)
 {
 	struct msharearena_export e = {
@@ -217,6 +275,30 @@ static inline struct msharearena_region view_region(int fd)
 	if (ioctl(fd, MSHAREARENA_GET_REGION, &r))
 		bail("GET_REGION: %s", strerror(errno));
 	return r;
+}
+
+/* Where the region with this name lies. */
+static inline uint64_t region_addr(const char *name)
+{
+	int fd = view_open(name, "ro", O_RDONLY);
+	uint64_t addr;
+
+	if (fd < 0)
+		bail("open %s/ro: %s", name, strerror(-fd));
+	addr = view_region(fd).addr;
+	close(fd);
+	return addr;
+}
+
+#define DEBUGFS "/sys/kernel/debug/msharearena"
+
+/* A region's directory in debugfs has its address as name. */
+static inline const char *debugfs_path(uint64_t addr, const char *file)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), DEBUGFS "/%lx/%s", (unsigned long)addr, file);
+	return path;
 }
 
 static inline void *donor(uint64_t page_size, uint64_t length)
@@ -251,27 +333,90 @@ static inline char *attach(int fd, int prot)
 	void *p;
 
 	do {
-		p = mmap(NULL, SLOT, prot, MAP_SHARED, fd, 0);
+		p = mmap(NULL, WINDOW, prot, MAP_SHARED, fd, 0);
 	} while (p == MAP_FAILED && errno == EINTR);
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* A region with memory, opened for writing. */
-static inline int region_with(const char *name, uint64_t page_size, uint64_t length)
+/* ---- rings ---- */
+
+/* For commands that name a process: a descriptor of it, or -1 for pid 0. */
+static inline int pidfd_of(pid_t pid)
 {
+	int fd = pid ? syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (pid && fd < 0)
+		bail("pidfd_open of process %d: %s", pid, strerror(errno));
+	return fd;
+}
+
+/* @to_pidfd: -1 for anybody */
+static inline int publish(int fd, int ring_fd, uint64_t tag, int to_pidfd)
+{
+	struct msharearena_publish p = {
+		.size = sizeof(p), .ring_fd = ring_fd, .tag = tag, .to_pidfd = to_pidfd,
+	};
+
+	return command(fd, MSHAREARENA_PUBLISH, &p);
+}
+
+static inline int withdraw(int fd, uint64_t tag)
+{
+	struct msharearena_withdraw w = { .size = sizeof(w), .tag = tag };
+
+	return command(fd, MSHAREARENA_WITHDRAW, &w);
+}
+
+/* The ring, or -errno. @from_pidfd: -1 for anybody */
+static inline int take(int fd, int from_pidfd, uint64_t tag)
+{
+	struct msharearena_take t = {
+		.size = sizeof(t), .from_pidfd = from_pidfd, .tag = tag,
+	};
+
+	return command(fd, MSHAREARENA_TAKE, &t);
+}
+
+/* As take(), until it is published, or its publisher has ended, or @ms are over. */
+static inline int take_within(int fd, int from_pidfd, uint64_t tag, int ms)
+{
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = fd, .events = POLLIN },
+			{ .fd = from_pidfd, .events = POLLIN },
+		};
+		int ret = take(fd, from_pidfd, tag);
+
+		if (ret != -EAGAIN || ms <= 0)
+			return ret;
+		/* A ring with another tag may keep the file readable. */
+		if (poll(p, 2, ms < 50 ? ms : 50))
+			usleep(1000);
+		ms -= 50;
+	}
+}
+
+/* A region with memory, opened for writing. @addr: 0 for a random one */
+static inline int region_with_at(const char *name, uint64_t page_size, uint64_t length,
+				 uint64_t addr)
+{
+	struct msharearena_create c = create_args(name, page_size, length);
 	int fd, ret;
 
+	c.addr = addr;
 	region_unlink(name);
-	ret = region_create(name, page_size, length);
-	if (ret)
-		bail("create %s: %s", name, strerror(-ret));
-	fd = view_open(name, "rw", O_RDWR);
+	fd = create_open(&c);
 	if (fd < 0)
-		bail("open %s: %s", name, strerror(-fd));
+		bail("create %s: %s", name, strerror(-fd));
 	ret = donate(fd, page_size, length, 0);
 	if (ret)
 		bail("donate to %s: %s", name, strerror(-ret));
 	return fd;
+}
+
+static inline int region_with(const char *name, uint64_t page_size, uint64_t length)
+{
+	return region_with_at(name, page_size, length, 0);
 }
 
 /* ---- accesses that survive their signal ---- */
@@ -346,7 +491,7 @@ enum peer_op {
 	PEER_CLOSE,
 	PEER_EXEC,	/* execve /bin/sleep; no answer */
 	PEER_EXIT,	/* no answer */
-	PEER_TAKE,	/* a: from, b: tag, c: timeout; returns fd or -errno */
+	PEER_TAKE,	/* a: from, b: tag, c: ms to wait; returns fd or -errno */
 	PEER_PUBLISH,	/* a: ring fd, b: tag, c: to */
 	PEER_OPEN_VIEW,	/* a: open flags; text: REGION/VIEW; returns fd or -errno */
 	PEER_OPS,
@@ -388,8 +533,8 @@ static inline int64_t peer_read_file(const char *path)
 
 static inline int64_t peer_do(struct peer_msg *m, int *fd, char **map, uint64_t *value)
 {
-	struct msharearena_take t = { .size = sizeof(t) };
-	struct msharearena_publish p = { .size = sizeof(p) };
+	int64_t ret;
+	int pidfd;
 
 	switch (m->op) {
 	case PEER_OPEN:
@@ -399,7 +544,7 @@ static inline int64_t peer_do(struct peer_msg *m, int *fd, char **map, uint64_t 
 		*map = attach(*fd, m->a);
 		return *map ? (int64_t)(uintptr_t)*map : -errno;
 	case PEER_DETACH:
-		return munmap(*map, SLOT) ? -errno : 0;
+		return munmap(*map, WINDOW) ? -errno : 0;
 	case PEER_LOAD:
 		return try_load((void *)(uintptr_t)m->a, value);
 	case PEER_STORE:
@@ -419,15 +564,15 @@ static inline int64_t peer_do(struct peer_msg *m, int *fd, char **map, uint64_t 
 	case PEER_EXIT:
 		_exit(0);
 	case PEER_TAKE:
-		t.from = m->a;
-		t.tag = m->b;
-		t.timeout_ms = m->c;
-		return ioctl(*fd, MSHAREARENA_TAKE, &t) ? -errno : t.ring_fd;
+		pidfd = pidfd_of(m->a);
+		ret = take_within(*fd, pidfd, m->b, m->c);
+		closed(pidfd);
+		return ret;
 	case PEER_PUBLISH:
-		p.ring_fd = m->a;
-		p.tag = m->b;
-		p.to = m->c;
-		return ioctl(*fd, MSHAREARENA_PUBLISH, &p) ? -errno : 0;
+		pidfd = pidfd_of(m->c);
+		ret = publish(*fd, m->a, m->b, pidfd);
+		closed(pidfd);
+		return ret;
 	case PEER_OPEN_VIEW:
 		*fd = node_open(m->text, m->a);
 		return *fd;
@@ -528,6 +673,21 @@ static inline int peer_kill(struct peer *p)
 {
 	kill(p->pid, SIGKILL);
 	return peer_reap(p);
+}
+
+/*
+ * What main() does where a test is for pages of each size; @n_2m: pages of 2 MiB
+ * that it needs, beside two of 1 GiB.
+ */
+static inline int test_each_size(int argc, char **argv, long n_2m, void (*test)(uint64_t size))
+{
+	peer_main(argc, argv);
+	reserve_2m(n_2m);
+	need_1g(2);
+	test(SZ_4K);
+	test(SZ_2M);
+	test(SZ_1G);
+	return done_testing();
 }
 
 #endif /* UAPI_UTIL_H */

@@ -130,7 +130,7 @@ static void test_plan(const struct plan *p)
 	peer_kill(&early);
 	peer_kill(&between);
 	peer_kill(&after);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	close(fd);
 	region_unlink(NAME);
 	is(pages_free(p->page), free, "all memory is given back");
@@ -168,7 +168,7 @@ static void test_border(uint64_t page, uint64_t border)
 		ok(page_allows(&p, base + border + (i - 3L) * (long)page, page, layout[i], true),
 		   "page %d of %s", i, layout);
 	peer_kill(&p);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	close(fd);
 	region_unlink(NAME);
 }

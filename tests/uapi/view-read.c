@@ -237,7 +237,7 @@ static void test_view(const char *name, int prot, uint64_t page, const char *whe
 		bail("attach %s: %s", name, strerror(errno));
 	close(fd);
 	test_roads(base, page, where);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 }
 
 static void test_size(uint64_t page)
@@ -255,7 +255,7 @@ static void test_size(uint64_t page)
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	fill_words(base, page);
 	fill_words(base, 2 * page - CHUNK);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	close(fd);
 	if (io_uring_queue_init(4, &ring, 0))
 		bail("io_uring_queue_init");

@@ -42,11 +42,11 @@ static int64_t open_node(struct side *s, const char *view, int flags)
 static void add_side(struct side *s)
 {
 	struct msharearena_range r[16];
-	struct msharearena_view v = view_args(NAME, s->view, r, layout_ranges(s->layout, page, r));
+	struct msharearena_view v = view_args(s->view, r, layout_ranges(s->layout, page, r));
 
 	v.uid = s->uid;
 	v.gid = s->uid;
-	is(ctl(MSHAREARENA_ADD_VIEW, &v), 0, "%s: a view for user %u", s->view, s->uid);
+	is(add_view(NAME, &v), 0, "%s: a view for user %u", s->view, s->uid);
 }
 
 static void begin_side(struct side *s, const char *other)

@@ -53,7 +53,7 @@ static void attach_as(const char *name, int flags, int prot)
 
 static void detach(char *base)
 {
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	close(road_view);
 }
 
@@ -104,7 +104,7 @@ static void test_size(uint64_t page)
 	is(layout_add(NAME, "mixed", "wr.", page), 0, "a view of both, and a hole");
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	memset(base + page, BACKGROUND, CHUNK);
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	if (io_uring_queue_init(4, &road_ring, 0))
 		bail("io_uring_queue_init");
 	test_mixed(base, page);

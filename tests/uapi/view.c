@@ -39,7 +39,7 @@ static int try_view(struct msharearena_view v)
 
 	if (!strcmp(v.view, "?"))
 		snprintf(v.view, sizeof(v.view), "v%u", count++);
-	ret = ctl(MSHAREARENA_ADD_VIEW, &v);
+	ret = add_view(NAME, &v);
 	if (!ret && !node_exists(v.view))
 		return -ENODEV;
 	if (ret && (table_bytes() != before ||
@@ -50,7 +50,7 @@ static int try_view(struct msharearena_view v)
 
 static int try_ranges(const struct msharearena_range *ranges, unsigned int n)
 {
-	return try_view(view_args(NAME, "?", ranges, n));
+	return try_view(view_args("?", ranges, n));
 }
 
 #define RANGES(want, why, ...) do {					\
@@ -81,7 +81,7 @@ static void test_bounds(void)
 	RANGES(-ERANGE, "a page over the end", range(end - page, 2 * page));
 	RANGES(-ERANGE, "beginning at the end", range(end, page));
 	RANGES(-ERANGE, "the second over the end", range(0, page), range(end, page));
-	RANGES(-ERANGE, "a whole slot", range(0, SLOT));
+	RANGES(-ERANGE, "a whole window", range(0, WINDOW));
 	RANGES(-ERANGE, "an end of 2^64", range(-page, page));
 	RANGES(-ERANGE, "an end beyond 2^64", range(-page, 2 * page));
 	RANGES(-ERANGE, "an end beyond 2^64 that would fit", range(page, -page));
@@ -119,7 +119,7 @@ static void test_members(void)
 /* An otherwise valid request with one member changed. */
 #define VIEW(field, value, want, why) do {				\
 	struct msharearena_range r_ = range(0, page);			\
-	struct msharearena_view v_ = view_args(NAME, "?", &r_, 1);	\
+	struct msharearena_view v_ = view_args("?", &r_, 1);	\
 									\
 	v_.field = (value);						\
 	is(try_view(v_), want, "request: " why);			\
@@ -127,7 +127,8 @@ static void test_members(void)
 
 static void test_request(void)
 {
-	VIEW(flags, 1, -EINVAL, "a flag");
+	VIEW(flags, 2, -EINVAL, "an unknown flag");
+	VIEW(flags, MSHAREARENA_NO_NODE, -EINVAL, "a mode, but no node that could have it");
 	VIEW(flags, 1U << 31, -EINVAL, "the highest flag");
 	VIEW(mode, 0666, 0, "(every permission bit)");
 	VIEW(mode, 0700, -EINVAL, "execute permission");
@@ -151,14 +152,18 @@ static void test_extensible(void)
 	struct {
 		struct msharearena_view v;
 		uint64_t newer;
-	} big = { .v = view_args(NAME, "newer", &r, 1) };
+	} big = { .v = view_args("newer", &r, 1) };
+	int fd = view_open(NAME, "rw", O_RDWR);
 
 	big.v.size = sizeof(big);
 	big.newer = 1;
-	is(ctl(MSHAREARENA_ADD_VIEW, &big), -E2BIG, "a member that is not known, and set");
-	ok(!node_exists("newer"), "adds nothing");
+	is(command(fd, MSHAREARENA_ADD_VIEW, &big), -E2BIG,
+	   "ADD_VIEW with a member set that it does not know is E2BIG");
+	ok(!node_exists("newer"), "ADD_VIEW that is refused adds nothing");
 	big.newer = 0;
-	is(ctl(MSHAREARENA_ADD_VIEW, &big), 0, "the same, zero, is accepted");
+	is(closed(command(fd, MSHAREARENA_ADD_VIEW, &big)), 0,
+	   "ADD_VIEW takes a longer structure of zeros");
+	close(fd);
 }
 
 static void test_array_end(void)
@@ -185,22 +190,16 @@ static void test_names(void)
 	struct msharearena_range r = range(0, page);
 	struct msharearena_view v;
 
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		is(view_add(NAME, bad[i], &r, 1), -EINVAL, "bad name %zu of a view", i);
-		is(view_add(bad[i], "view", &r, 1), -EINVAL, "bad name %zu of a region", i);
-	}
-	v = view_args(NAME, "", &r, 1);
+	v = view_args("", &r, 1);
 	memset(v.view, 'n', sizeof(v.view));
 	is(try_view(v), -EINVAL, "32 bytes without a NUL");
 	v.view[sizeof(v.view) - 1] = '\0';
 	is(try_view(v), 0, "31 bytes are a name");
-	v = view_args(NAME, "short", &r, 1);
+	v = view_args("short", &r, 1);
 	v.view[sizeof(v.view) - 1] = 'x';
 	is(try_view(v), -EINVAL, "bytes after the view's name");
-	v = view_args(NAME, "short", &r, 1);
-	v.name[sizeof(v.name) - 1] = 'x';
-	is(try_view(v), -EINVAL, "bytes after the region's name");
-	is(view_add("no-such-region", "view", &r, 1), -ENOENT, "no such region");
 	is(view_add(NAME, "rw", &r, 1), -EEXIST, "a view named rw");
 	is(view_add(NAME, "ro", &r, 1), -EEXIST, "a view named ro");
 	is(view_add(NAME, "A.b-c_9", &r, 1), 0, "every kind of character");
@@ -212,9 +211,9 @@ static void test_names(void)
 static void test_regions(void)
 {
 	struct msharearena_range r = range(0, page);
-	int fd;
+	struct msharearena_view late = view_args("late", &r, 1);
+	int rw = region_anew_open(NAME "2", page, PAGES * page), fd;
 
-	region_anew(NAME "2", page, PAGES * page);
 	is(view_add(NAME "2", "both", &r, 1), 0, "a view of one region");
 	is(view_add(NAME, "both", &r, 1), 0, "and one with the same name of another");
 	fd = view_open(NAME "2", "both", O_RDONLY);
@@ -223,21 +222,25 @@ static void test_regions(void)
 	is(region_unlink(NAME "2"), 0, "unlink one");
 	is(view_open(NAME "2", "both", O_RDONLY), -ENOENT, "its node is gone");
 	ok(node_exists("both"), "the other's is not");
-	is(view_add(NAME "2", "late", &r, 1), -ENOENT,
-	   "a region without a name gets no view, open as it may be");
+	is(add_view_open(rw, &late), -ENOENT, "a region without a name gets no view with a node");
+	late.flags = MSHAREARENA_NO_NODE;
+	late.mode = 0;
+	is(closed(add_view_open(rw, &late)), 0, "but one without a node");
+	is(add_view_open(rw, &late), -EEXIST, "whose name is then taken");
 	close(fd);
+	close(rw);
 }
 
 /* As many as there may be, with a hole after each. */
 static void test_most_ranges(void)
 {
-	unsigned int n = SLOT / page / 2 < MSHAREARENA_MAX_RANGES ?
-			 SLOT / page / 2 : MSHAREARENA_MAX_RANGES;
+	unsigned int n = WINDOW / page / 2 < MSHAREARENA_MAX_RANGES ?
+			 WINDOW / page / 2 : MSHAREARENA_MAX_RANGES;
 	struct msharearena_range *r = calloc(n + 1, sizeof(*r));
 
 	if (!r)
 		bail("calloc");
-	region_anew(NAME "2", page, SLOT);
+	region_anew(NAME "2", page, WINDOW);
 	for (unsigned int i = 0; i <= n; i++)
 		r[i] = range(2 * i * page, page);
 	is(view_add(NAME "2", "most", r, n), 0, "%u ranges", n);

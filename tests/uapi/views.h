@@ -10,7 +10,7 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-static inline struct msharearena_view view_args(const char *name, const char *view,
+static inline struct msharearena_view view_args(const char *view,
 						const struct msharearena_range *ranges,
 						unsigned int n)
 {
@@ -23,17 +23,37 @@ static inline struct msharearena_view view_args(const char *name, const char *vi
 		.mode = 0600,
 	};
 
-	snprintf(v.name, sizeof(v.name), "%s", name);
 	snprintf(v.view, sizeof(v.view), "%s", view);
 	return v;
+}
+
+/* The new view of the region whose view rw @fd is, open; or -errno. */
+static inline int add_view_open(int fd, const struct msharearena_view *args)
+{
+	struct msharearena_view v = *args;
+
+	return command(fd, MSHAREARENA_ADD_VIEW, &v);
+}
+
+/* By the region's name; only the view's node is left. */
+static inline int add_view(const char *name, const struct msharearena_view *args)
+{
+	int fd = view_open(name, "rw", O_RDWR);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = closed(add_view_open(fd, args));
+	close(fd);
+	return ret;
 }
 
 static inline int view_add(const char *name, const char *view,
 			   const struct msharearena_range *ranges, unsigned int n)
 {
-	struct msharearena_view v = view_args(name, view, ranges, n);
+	struct msharearena_view v = view_args(view, ranges, n);
 
-	return ctl(MSHAREARENA_ADD_VIEW, &v);
+	return add_view(name, &v);
 }
 
 /*
@@ -71,15 +91,21 @@ static inline int layout_add(const char *name, const char *view, const char *lay
 	return view_add(name, view, ranges, layout_ranges(layout, page, ranges));
 }
 
-/* An empty region with this name, whatever was there before. */
-static inline void region_anew(const char *name, uint64_t page_size, uint64_t length)
+/* An empty region with this name, whatever was there before; its view rw. */
+static inline int region_anew_open(const char *name, uint64_t page_size, uint64_t length)
 {
-	int ret;
+	int fd;
 
 	region_unlink(name);
-	ret = region_create(name, page_size, length);
-	if (ret)
-		bail("create %s: %s", name, strerror(-ret));
+	fd = region_create_open(name, page_size, length);
+	if (fd < 0)
+		bail("create %s: %s", name, strerror(-fd));
+	return fd;
+}
+
+static inline void region_anew(const char *name, uint64_t page_size, uint64_t length)
+{
+	close(region_anew_open(name, page_size, length));
 }
 
 /* A peer that has a view attached, with @prot. */

@@ -20,9 +20,11 @@
 #define LENGTH	(64UL << 20)
 #define NAME	"unit"
 #define ADDR	0x200000000000ULL
+#define WINDOW	(512ULL << 30)
 
 static const struct mshare_options options = {
 	.backend = MSHARE_BACKEND_MEMFD,
+	.addr = ADDR,
 	.length = LENGTH,
 	.page_size = 4096,
 	.uid = (uid_t)-1,
@@ -147,6 +149,32 @@ static void test_create_refuses(void)
 	refused(NAME, o, -EINVAL, "execute permission");
 }
 
+/* One of the windows from which the module chooses as well, not always the same. */
+static void test_addresses(void)
+{
+	struct mshare_options o = options;
+	struct mshare_info info = { 0 };
+	uint64_t first = 0;
+	struct mshare *m;
+	int others = 0;
+
+	o.addr = 0;
+	for (int i = 0; i < 20; i++) {
+		if (mshare_create("anywhere", &o, &m))
+			bail("cannot make a region anywhere");
+		mshare_info(m, &info);
+		mshare_unlink_region(m);
+		mshare_close(m);
+		if (info.addr % WINDOW || info.addr < 64 * WINDOW || info.addr > 159 * WINDOW)
+			break;
+		first = first ? first : info.addr;
+		others += info.addr != first;
+	}
+	ok(info.addr % WINDOW == 0 && info.addr >= 64 * WINDOW && info.addr <= 159 * WINDOW,
+	   "an address that is not chosen is a window's (0x%lx)", (unsigned long)info.addr);
+	ok(others, "and differs from region to region");
+}
+
 static void test_attach(struct mshare *m)
 {
 	struct mshare_info info;
@@ -211,6 +239,7 @@ int main(int argc, char **argv)
 		return child();
 	test_fork();
 	test_create_refuses();
+	test_addresses();
 	is(mshare_open(NAME, 0, &other), -ENOENT, "open what is not there");
 	if (!ok(!mshare_create(NAME, &options, &m), "create"))
 		return done_testing();

@@ -9,20 +9,35 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Every region has this view, and any will do. */
+static int unlink_region(const char *name)
+{
+	struct msharearena_unlink u = { .size = sizeof(u) };
+	char path[128];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "/dev/mshare/%s/ro", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	err = ioctl(fd, MSHAREARENA_UNLINK, &u) ? errno : 0;
+	close(fd);
+	return err;
+}
 
 int main(int argc, char **argv)
 {
-	int control = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
 	int failed = 0;
 
 	for (int i = 1; i < argc; i++) {
-		struct msharearena_unlink u = { .size = sizeof(u) };
+		int err = unlink_region(argv[i]);
 
-		snprintf(u.name, sizeof(u.name), "%s", argv[i]);
-		if (ioctl(control, MSHAREARENA_UNLINK, &u)) {
-			fprintf(stderr, "unlink-region: %s: %s\n", argv[i], strerror(errno));
-			failed = 1;
-		}
+		if (!err)
+			continue;
+		fprintf(stderr, "unlink-region: %s: %s\n", argv[i], strerror(err));
+		failed = 1;
 	}
 	return failed;
 }

@@ -201,7 +201,7 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 
 void arenad_region_close(const struct arenad_options *o, struct mshare *m)
 {
-	int ret = mshare_unlink(o->region);
+	int ret = mshare_unlink_region(m);
 
 	if (ret)
 		log_warn("cannot remove region %s: %s", o->region, strerror(-ret));

@@ -42,12 +42,14 @@ enum mshare_backend {
 /**
  * struct mshare_options - how to make a region
  * @backend: which backend; mshare_default_backend() gives the best there is
- * @addr: address wanted, a multiple of 512 GiB, or 0 to be told
+ * @addr: address wanted, a multiple of 512 GiB, or 0 for one chosen at random
  * @length: bytes, a multiple of @page_size
  * @page_size: bytes: 1 GiB, 2 MiB or 4 KiB
- * @uid: owner of the nodes, (uid_t)-1 for the caller
+ * @uid: owner of the region and its nodes, (uid_t)-1 for the caller
  * @gid: group of the nodes, (gid_t)-1 for the caller's
- * @mode: permission bits of the nodes
+ * @mode: permission bits of the nodes; 0 with @unnamed
+ * @unnamed: not 0: nobody can open the region by its name, which then only
+ *	tells people what it is
  */
 struct mshare_options {
 	enum mshare_backend backend;
@@ -57,12 +59,13 @@ struct mshare_options {
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
+	int unnamed;
 };
 
 /**
  * struct mshare_info - what a region is
  * @backend: its backend
- * @unlinked: its name is gone
+ * @unlinked: it has no name, or not any more
  * @addr: its address in every process
  * @length: its bytes
  * @page_size: bytes of a page
@@ -107,7 +110,8 @@ struct mshare_range {
  * @n_ranges: how many, 1 to 4096
  * @uid: owner of the node, (uid_t)-1 for the caller
  * @gid: group of the node, (gid_t)-1 for the caller's
- * @mode: permission bits of the node
+ * @mode: permission bits of the node; 0 with @unnamed
+ * @unnamed: not 0: nobody can open the view by its name
  */
 struct mshare_view {
 	const struct mshare_range *ranges;
@@ -115,6 +119,7 @@ struct mshare_view {
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
+	int unnamed;
 };
 
 /**
@@ -141,16 +146,20 @@ struct mshare_busy {
 enum mshare_backend mshare_default_backend(void);
 
 /**
- * mshare_create() - make a named region and open it
+ * mshare_create() - make a region and open it
  * @name: letters, digits, '_', '-', '.', at most 63
  * @o: how
  * @out: the open region, to be closed with mshare_close()
  *
- * A module region stays until mshare_unlink(); a memfd region until the last
- * process that has it ends. The memfd backend puts %MSHARE_MEMFD_ENV into the
- * environment, so that children open the region by its name too.
+ * A region of the module's with a name stays until it is unlinked, all others
+ * until the last process that has them ends. The memfd backend puts
+ * %MSHARE_MEMFD_ENV into the environment, so that children open the region by
+ * its name too.
  *
- * Return: 0, or -errno: those of MSHAREARENA_CREATE and open(2).
+ * Others get an unnamed region by fork(), or by a descriptor: mshare_fd().
+ *
+ * Return: 0, or -errno: those of MSHAREARENA_CREATE and of open(2) for
+ * /dev/msharearena.
  */
 int mshare_create(const char *name, const struct mshare_options *o,
 		  struct mshare **out);
@@ -184,23 +193,76 @@ int mshare_open_view(const char *name, const char *view, int readonly,
 		     struct mshare **out);
 
 /**
+ * mshare_open_fd() - open a region by a descriptor of one of its views
+ * @fd: from mshare_fd(), perhaps of another process
+ * @out: the open region, to be closed with mshare_close()
+ *
+ * On success @fd belongs to the region and is closed with it.
+ *
+ * Return: 0, -EBADF if @fd is not open, -EINVAL if it is nothing of the
+ * module's.
+ */
+int mshare_open_fd(int fd, struct mshare **out);
+
+/**
+ * mshare_fd() - the descriptor of an open region
+ * @m: region
+ *
+ * It belongs to @m, and is closed with it. Whoever gets a duplicate, as by
+ * SCM_RIGHTS, has the region in the mode in which it is open.
+ *
+ * Return: the descriptor, or -EOPNOTSUPP with the memfd backend.
+ */
+int mshare_fd(const struct mshare *m);
+
+/**
  * mshare_add_view() - add a view of parts of a region
  * @name: the region's
  * @view: the view's: as a region's name, at most 31 characters
- * @v: what it shows, and to whom
+ * @v: what it shows, and to whom; not @unnamed, since nobody would have it
  *
- * Return: 0, or -errno: those of MSHAREARENA_ADD_VIEW.
+ * The caller opens the region's view rw for writing.
+ *
+ * Return: 0, or -errno: those of mshare_open() and of MSHAREARENA_ADD_VIEW.
  */
 int mshare_add_view(const char *name, const char *view,
 		    const struct mshare_view *v);
 
 /**
+ * mshare_make_view() - add a view of parts of an open region, and open it
+ * @m: region, opened for writing through its view rw
+ * @view: the view's name, as for mshare_add_view()
+ * @v: what it shows, and to whom
+ * @out: the region through this view, to be closed with mshare_close(); open
+ *	for writing if the view has a writable range
+ *
+ * Return: 0, or -errno: those of MSHAREARENA_ADD_VIEW.
+ */
+int mshare_make_view(struct mshare *m, const char *view,
+		     const struct mshare_view *v, struct mshare **out);
+
+/**
  * mshare_unlink() - remove a region's name; users keep the region
  * @name: its name
  *
- * Return: 0, -ENOENT if there is none, -EPERM if it is somebody else's.
+ * The caller opens one of the nodes rw and ro for reading.
+ *
+ * Return: 0, -ENOENT if there is none, -EACCES if neither node can be opened,
+ * -EPERM if the region is somebody else's.
  */
 int mshare_unlink(const char *name);
+
+/**
+ * mshare_unlink_region() - remove the name of an open region
+ * @m: region, open in any way
+ *
+ * Unlike mshare_unlink() it cannot hit another region that has got the name in
+ * the meantime.
+ *
+ * Return: 0, -ENOENT if it has no name, or not any more, -EPERM if it is
+ * somebody else's.
+ */
+int mshare_unlink_region(struct mshare *m);
 
 /** mshare_close() - close a region; an attachment of it is ended too */
 void mshare_close(struct mshare *m);
@@ -247,9 +309,12 @@ int mshare_export(struct mshare *m, void *addr, uint64_t length,
  * @timeout_ms: how long to wait, 0 not at all, -1 without limit
  * @busy: filled in with what is in use, or NULL
  *
+ * Nothing tells when a use ends: the pages are looked at again after 1 ms, 2 ms
+ * and so on up to 50 ms. A signal does not end the wait and makes it no longer.
+ *
  * Return: 0 if nothing is in use; -ETIMEDOUT (or -EAGAIN where @timeout_ms is
  * 0) if something still is; -EOPNOTSUPP with the memfd backend; or another
- * -errno of MSHAREARENA_QUIESCE.
+ * -errno of MSHAREARENA_GET_BUSY.
  */
 int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
 		   int timeout_ms, struct mshare_busy *busy);
@@ -262,7 +327,8 @@ int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
  * Attaching what is attached already gives the same address.
  *
  * Return: 0; -EBUSY if something else of the process lies there; -ENXIO if
- * the region has no memory yet. A signal does not end it.
+ * the region has no memory yet; -EDQUOT if the user, -ENOSPC if the region has
+ * too many attachments. A signal does not end it.
  */
 int mshare_attach(struct mshare *m, void **addr);
 
@@ -289,11 +355,24 @@ int mshare_detach(struct mshare *m);
 int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
 
 /**
+ * mshare_withdraw_ring() - take back a ring that this process offers
+ * @m: attached region
+ * @tag: as published
+ *
+ * Return: 0: nobody has taken it and nobody will; -ENOENT if it is not offered,
+ * or has been taken; -ENOTCONN if @m is not attached.
+ */
+int mshare_withdraw_ring(struct mshare *m, uint64_t tag);
+
+/**
  * mshare_take_ring() - receive a ring that a peer published
  * @m: region
  * @from: the publisher, 0 for any
  * @tag: as published
  * @timeout_ms: how long to wait, 0 not at all, -1 without limit
+ *
+ * The wait ends when @from ends. A signal does not end it and makes it no
+ * longer.
  *
  * Return: a close-on-exec descriptor, -ESRCH if @from has ended, -ETIMEDOUT
  * (or -EAGAIN where @timeout_ms is 0), or another -errno.

@@ -4,13 +4,9 @@
  * takes the other's; the first message in each says what its sender expects.
  */
 #include <errno.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "channel-kind.h"
-
-/* How often one who waits for the peer looks whether it lives. */
-#define SLICE_MS	100
 
 /* A mailbox is named by who reads it and who writes to it. */
 static uint64_t mailbox_tag(uint32_t reader, uint32_t writer)
@@ -47,23 +43,12 @@ static int expect_open(struct arena_channel *ch, int64_t end)
 	return 0;
 }
 
-/* A zombie is dead, too, which the pidfd knows and the region does not. */
 static int take_mailbox(struct arena_channel *ch, int64_t end)
 {
-	struct pollfd death = { .fd = ch->pidfd, .events = POLLIN };
-	uint64_t tag = mailbox_tag(ch->peer, ch->self);
-	int left, fd;
+	int fd = mshare_take_ring(ch->m, ch->options.peer, mailbox_tag(ch->peer, ch->self),
+				  channel_ms_left(end));
 
-	do {
-		left = channel_ms_left(end);
-		fd = mshare_take_ring(ch->m, ch->options.peer, tag,
-				      left < 0 || left > SLICE_MS ? SLICE_MS : left);
-		if (fd != -ETIMEDOUT && fd != -EAGAIN)
-			return fd;
-		if (poll(&death, 1, 0) > 0)
-			return -ESRCH;
-	} while (left);
-	return -ETIMEDOUT;
+	return fd == -EAGAIN ? -ETIMEDOUT : fd;
 }
 
 int channel_meet_region(struct arena_channel *ch)

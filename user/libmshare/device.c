@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The backend over the msharearena module: each call is one of its ioctls.
+ * The backend over the msharearena module: each call is one of its ioctls. The
+ * module never waits for another process; what waits does so here.
  */
 #include "region.h"
 
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,6 +21,11 @@
 #ifndef MAP_HUGE_SHIFT
 #define MAP_HUGE_SHIFT	26
 #endif
+
+/* Between two looks whether pages are in use: twice as long each time. */
+#define FIRST_PAUSE_NS	1000000L
+#define LAST_PAUSE_NS	50000000L
+#define NS_IN_S		1000000000L
 
 static int open_control(void)
 {
@@ -46,7 +53,7 @@ static int control(int fd, unsigned long command, void *arg)
 	do {
 		ret = ioctl(fd, command, arg);
 	} while (ret < 0 && errno == EINTR);
-	return ret < 0 ? -errno : 0;
+	return ret < 0 ? -errno : ret;
 }
 
 static int device_region(const struct mshare *m, struct msharearena_region *r)
@@ -55,37 +62,79 @@ static int device_region(const struct mshare *m, struct msharearena_region *r)
 	return control(m->fd, MSHAREARENA_GET_REGION, r);
 }
 
-static int device_open(struct mshare *m)
+/* Fill in what the module knows of @m->fd. */
+static int device_describe(struct mshare *m)
 {
-	char path[sizeof(NODE_PATH) + MSHAREARENA_NAME_SIZE + MSHARE_VIEW_SIZE];
 	struct msharearena_region r;
-	int ret;
+	int ret = device_region(m, &r);
 
-	snprintf(path, sizeof(path), NODE_PATH, m->name, m->view);
-	m->fd = open(path, (m->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	if (m->fd < 0)
-		return -errno;
-	ret = device_region(m, &r);
-	if (ret) {
-		close(m->fd);
+	if (ret)
 		return ret;
-	}
 	m->addr = r.addr;
 	m->length = r.length;
 	m->page_size = r.page_size;
+	memcpy(m->name, r.name, sizeof(m->name));
+	memcpy(m->view, r.view, sizeof(m->view));
 	return 0;
 }
 
-static int device_unlink(const char *name)
+static int open_node(const char *name, const char *view, int flags)
+{
+	char path[sizeof(NODE_PATH) + MSHAREARENA_NAME_SIZE + MSHARE_VIEW_SIZE];
+	int fd;
+
+	snprintf(path, sizeof(path), NODE_PATH, name, view);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int device_open(struct mshare *m)
+{
+	int ret;
+
+	m->fd = open_node(m->name, m->view, m->readonly ? O_RDONLY : O_RDWR);
+	if (m->fd < 0)
+		return m->fd;
+	ret = device_describe(m);
+	if (ret)
+		close(m->fd);
+	return ret;
+}
+
+/*
+ * The control device knows GET_REGION no more than a file of somebody else's,
+ * which may take the command for one of its own.
+ */
+static int device_open_fd(struct mshare *m)
+{
+	int ret = device_describe(m);
+
+	return ret == -ENOTTY || (!ret && !m->page_size) ? -EINVAL : ret;
+}
+
+static int unlink_fd(int fd)
 {
 	struct msharearena_unlink u = { .size = sizeof(u) };
+
+	return control(fd, MSHAREARENA_UNLINK, &u);
+}
+
+static int device_unlink_region(struct mshare *m)
+{
+	return unlink_fd(m->fd);
+}
+
+/* Any view will do. Of a region that is going the node has nothing behind it. */
+static int device_unlink(const char *name)
+{
 	int fd, ret;
 
-	fd = open_control();
+	fd = open_node(name, "rw", O_RDONLY);
+	if (fd == -EACCES)
+		fd = open_node(name, "ro", O_RDONLY);
 	if (fd < 0)
-		return fd;
-	memcpy(u.name, name, strlen(name) + 1);
-	ret = control(fd, MSHAREARENA_UNLINK, &u);
+		return fd == -ENXIO ? -ENOENT : fd;
+	ret = unlink_fd(fd);
 	close(fd);
 	return ret;
 }
@@ -94,6 +143,7 @@ static int device_create(struct mshare *m, const struct mshare_options *o)
 {
 	struct msharearena_create c = {
 		.size = sizeof(c),
+		.flags = o->unnamed ? MSHAREARENA_NO_NODE : 0,
 		.addr = o->addr,
 		.length = o->length,
 		.page_size = o->page_size,
@@ -107,13 +157,15 @@ static int device_create(struct mshare *m, const struct mshare_options *o)
 	if (fd < 0)
 		return fd;
 	memcpy(c.name, m->name, strlen(m->name) + 1);
-	ret = control(fd, MSHAREARENA_CREATE, &c);
+	m->fd = control(fd, MSHAREARENA_CREATE, &c);
 	close(fd);
-	if (ret)
-		return ret;
-	ret = device_open(m);
-	if (ret)
-		device_unlink(m->name);
+	if (m->fd < 0)
+		return m->fd;
+	ret = device_describe(m);
+	if (ret) {
+		unlink_fd(m->fd);
+		close(m->fd);
+	}
 	return ret;
 }
 
@@ -122,36 +174,39 @@ static void device_close(struct mshare *m)
 	close(m->fd);
 }
 
-static int device_add_view(const char *name, const char *view, const struct mshare_view *v)
+static int device_add_view(struct mshare *m, const struct mshare_view *a, struct mshare *v)
 {
-	struct msharearena_view a = {
-		.size = sizeof(a),
-		.n_ranges = v->n_ranges,
-		.uid = v->uid,
-		.gid = v->gid,
-		.mode = v->mode,
+	struct msharearena_view args = {
+		.size = sizeof(args),
+		.flags = a->unnamed ? MSHAREARENA_NO_NODE : 0,
+		.n_ranges = a->n_ranges,
+		.uid = a->uid,
+		.gid = a->gid,
+		.mode = a->mode,
 	};
 	struct msharearena_range *ranges;
-	int fd, ret;
+	int ret;
 
-	ranges = calloc(v->n_ranges, sizeof(*ranges));
+	ranges = calloc(a->n_ranges, sizeof(*ranges));
 	if (!ranges)
 		return -ENOMEM;
-	for (size_t i = 0; i < v->n_ranges; i++) {
-		ranges[i].offset = v->ranges[i].offset;
-		ranges[i].length = v->ranges[i].length;
+	for (size_t i = 0; i < a->n_ranges; i++) {
+		ranges[i].offset = a->ranges[i].offset;
+		ranges[i].length = a->ranges[i].length;
 		ranges[i].prot = MSHAREARENA_PROT_READ;
-		if (v->ranges[i].prot & PROT_WRITE)
+		if (a->ranges[i].prot & PROT_WRITE)
 			ranges[i].prot |= MSHAREARENA_PROT_WRITE;
 	}
-	a.ranges = (uintptr_t)ranges;
-	memcpy(a.name, name, strlen(name) + 1);
-	memcpy(a.view, view, strlen(view) + 1);
-	fd = open_control();
-	ret = fd < 0 ? fd : control(fd, MSHAREARENA_ADD_VIEW, &a);
-	if (fd >= 0)
-		close(fd);
+	args.ranges = (uintptr_t)ranges;
+	memcpy(args.view, v->view, strlen(v->view) + 1);
+	v->fd = control(m->fd, MSHAREARENA_ADD_VIEW, &args);
 	free(ranges);
+	if (v->fd < 0)
+		return v->fd;
+	/* The view is there and stays, whatever this says. */
+	ret = device_describe(v);
+	if (ret)
+		close(v->fd);
 	return ret;
 }
 
@@ -162,7 +217,7 @@ static int device_info(const struct mshare *m, struct mshare_info *info)
 
 	if (ret)
 		return ret;
-	info->unlinked = !!(r.flags & MSHAREARENA_REGION_UNLINKED);
+	info->unlinked = !!(r.status & MSHAREARENA_REGION_UNLINKED);
 	info->exported = r.exported;
 	info->attached = r.attached;
 	info->demotions = r.demotions;
@@ -228,23 +283,56 @@ static int device_populate(struct mshare *m, uint64_t offset, uint64_t length)
 	return 0;
 }
 
+/* Sleep so long, but not after @deadline; false if that has passed. */
+static bool pause_until(long pause_ns, const struct timespec *deadline)
+{
+	struct timespec end;
+
+	if (deadline && !mshare_ms_left(deadline))
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += pause_ns;
+	if (end.tv_nsec >= NS_IN_S) {
+		end.tv_sec++;
+		end.tv_nsec -= NS_IN_S;
+	}
+	if (deadline && (end.tv_sec > deadline->tv_sec ||
+			 (end.tv_sec == deadline->tv_sec && end.tv_nsec > deadline->tv_nsec)))
+		end = *deadline;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+		;
+	return true;
+}
+
+/*
+ * Small pages look busy also while they wait in batches of the CPUs, which are
+ * emptied after a look that asks for it and before the next one.
+ */
 static int device_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
 			  const struct timespec *deadline, struct mshare_busy *busy)
 {
-	struct msharearena_quiesce q = {
+	struct msharearena_busy q = {
 		.size = sizeof(q),
 		.offset = offset,
 		.length = length,
 	};
-	int ret;
+	long pause = FIRST_PAUSE_NS;
 
-	do {
-		q.timeout_ms = deadline ? mshare_ms_left(deadline) : UINT32_MAX;
-		ret = ioctl(m->fd, MSHAREARENA_QUIESCE, &q) ? -errno : 0;
-	} while (ret == -EINTR);
-	busy->bytes = q.busy;
-	busy->first = q.first_busy;
-	return ret == -ETIMEDOUT ? -EAGAIN : ret;
+	if (m->page_size == MSHAREARENA_PAGE_4K && !m->readonly)
+		q.flags = MSHAREARENA_BUSY_DRAIN;
+	for (;;) {
+		int ret = control(m->fd, MSHAREARENA_GET_BUSY, &q);
+
+		if (ret)
+			return ret;
+		busy->bytes = q.busy;
+		busy->first = q.first_busy;
+		if (!q.busy)
+			return 0;
+		if (!pause_until(pause, deadline))
+			return -EAGAIN;
+		pause = 2 * pause < LAST_PAUSE_NS ? 2 * pause : LAST_PAUSE_NS;
+	}
 }
 
 static int device_map(struct mshare *m, void **addr)
@@ -253,7 +341,7 @@ static int device_map(struct mshare *m, void **addr)
 	void *p;
 
 	do {
-		p = mmap(NULL, MSHAREARENA_SLOT_SIZE, prot, MAP_SHARED, m->fd, 0);
+		p = mmap(NULL, MSHAREARENA_WINDOW_SIZE, prot, MAP_SHARED, m->fd, 0);
 	} while (p == MAP_FAILED && errno == EINTR);
 	if (p == MAP_FAILED)
 		return errno == EEXIST ? -EBUSY : -errno;
@@ -264,7 +352,7 @@ static int device_map(struct mshare *m, void **addr)
 /* The module withdraws what was published when the attachment ends. */
 static int device_unmap(struct mshare *m)
 {
-	return munmap(m->attached, MSHAREARENA_SLOT_SIZE) ? -errno : 0;
+	return munmap(m->attached, MSHAREARENA_WINDOW_SIZE) ? -errno : 0;
 }
 
 static int device_publish(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
@@ -272,11 +360,78 @@ static int device_publish(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
 	struct msharearena_publish p = {
 		.size = sizeof(p),
 		.ring_fd = ring_fd,
-		.to = to,
+		.to_pidfd = -1,
 		.tag = tag,
 	};
+	int ret;
 
-	return control(m->fd, MSHAREARENA_PUBLISH, &p);
+	if (to) {
+		p.to_pidfd = mshare_process_open(to);
+		if (p.to_pidfd < 0)
+			return p.to_pidfd;
+	}
+	ret = control(m->fd, MSHAREARENA_PUBLISH, &p);
+	if (to)
+		close(p.to_pidfd);
+	return ret;
+}
+
+static int device_withdraw(struct mshare *m, uint64_t tag)
+{
+	struct msharearena_withdraw w = { .size = sizeof(w), .tag = tag };
+
+	return control(m->fd, MSHAREARENA_WITHDRAW, &w);
+}
+
+/*
+ * What wakes a taker: a publication for it, and the publisher's end. Both are
+ * edges, so that rings with other tags, which keep the region's fd readable, do
+ * not make it spin. A fd at -1 is left out.
+ */
+static int watch_rings(int region_fd, int pidfd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int fd = epoll_create1(EPOLL_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	if (!epoll_ctl(fd, EPOLL_CTL_ADD, region_fd, &event) &&
+	    (pidfd < 0 || !epoll_ctl(fd, EPOLL_CTL_ADD, pidfd, &event)))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* The watch begins before the look, so that nothing comes in between unseen. */
+static int take_and_wait(int region_fd, struct msharearena_take *t,
+			 const struct timespec *deadline)
+{
+	struct epoll_event event;
+	bool ended = false;
+	int watch, ms, ret;
+
+	watch = watch_rings(region_fd, t->from_pidfd);
+	if (watch < 0)
+		return watch;
+	for (;;) {
+		ret = control(region_fd, MSHAREARENA_TAKE, t);
+		if (ret != -EAGAIN)
+			break;
+		/* There will be none. */
+		if (ended)
+			ret = -ESRCH;
+		ms = mshare_ms_left(deadline);
+		if (ended || !ms)
+			break;
+		if (epoll_wait(watch, &event, 1, ms) < 0 && errno != EINTR) {
+			ret = -errno;
+			break;
+		}
+		ended = t->from_pidfd >= 0 && mshare_process_ended(t->from_pidfd);
+	}
+	close(watch);
+	return ret;
 }
 
 static int device_take(struct mshare *m, pid_t from, uint64_t tag,
@@ -284,24 +439,31 @@ static int device_take(struct mshare *m, pid_t from, uint64_t tag,
 {
 	struct msharearena_take t = {
 		.size = sizeof(t),
-		.from = from,
+		.from_pidfd = -1,
 		.tag = tag,
 	};
+	int ret;
 
-	for (;;) {
-		t.timeout_ms = deadline ? mshare_ms_left(deadline) : UINT32_MAX;
-		if (!ioctl(m->fd, MSHAREARENA_TAKE, &t))
-			return t.ring_fd;
-		if (errno != EINTR)
-			return errno == ETIMEDOUT ? -EAGAIN : -errno;
+	if (from) {
+		t.from_pidfd = mshare_process_open(from);
+		if (t.from_pidfd < 0)
+			return t.from_pidfd;
 	}
+	ret = control(m->fd, MSHAREARENA_TAKE, &t);
+	if (ret == -EAGAIN && mshare_ms_left(deadline))
+		ret = take_and_wait(m->fd, &t, deadline);
+	if (from)
+		close(t.from_pidfd);
+	return ret;
 }
 
 const struct mshare_ops mshare_device_ops = {
 	.backend = MSHARE_BACKEND_MODULE,
 	.create = device_create,
 	.open = device_open,
+	.open_fd = device_open_fd,
 	.unlink = device_unlink,
+	.unlink_region = device_unlink_region,
 	.close = device_close,
 	.add_view = device_add_view,
 	.info = device_info,
@@ -311,5 +473,6 @@ const struct mshare_ops mshare_device_ops = {
 	.map = device_map,
 	.unmap = device_unmap,
 	.publish = device_publish,
+	.withdraw = device_withdraw,
 	.take = device_take,
 };

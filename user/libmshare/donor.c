@@ -140,7 +140,7 @@ static int find_pieces(struct mshare_donor **d, FILE *maps, uint64_t addr, uint6
 	int ret = 0;
 
 	find_kinds(kinds);
-	while (!ret && next_mapping(maps, &v) && v.start < addr + MSHAREARENA_SLOT_SIZE)
+	while (!ret && next_mapping(maps, &v) && v.start < addr + MSHAREARENA_WINDOW_SIZE)
 		if (v.end > addr)
 			ret = add_mapping(d, kinds, &v, addr, addr + length);
 	if (!ret && !(*d)->n)

@@ -11,6 +11,7 @@
 #include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -18,8 +19,9 @@
 #include "environ.h"
 #include "rendezvous.h"
 
-/* Where the module puts its first region too. */
-#define DEFAULT_ADDR	0x200000000000ULL
+/* The windows from which the module chooses, too. */
+#define FIRST_WINDOW	64
+#define WINDOWS		96
 
 static int page_flags(uint64_t page_size)
 {
@@ -63,9 +65,20 @@ static int memfd_is_sound(const struct mshare_memfd *e)
 	if (fstat(e->fd, &st))
 		return -errno;
 	if (st.st_size != (off_t)e->length || !e->addr || !e->page_size ||
-	    e->addr % MSHAREARENA_SLOT_SIZE)
+	    e->addr % MSHAREARENA_WINDOW_SIZE)
 		return -EINVAL;
 	return 0;
+}
+
+/* Random as the module's, so that nothing comes to rely on an address. */
+static uint64_t choose_addr(void)
+{
+	unsigned char random = 0;
+
+	/* Where there is no randomness yet, any address is as good. */
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = 0;
+	return (FIRST_WINDOW + random % WINDOWS) * MSHAREARENA_WINDOW_SIZE;
 }
 
 /* Is there such a view, and can it be had in this mode? */
@@ -83,23 +96,15 @@ static int memfd_check_view(const struct mshare *m)
 	return ret;
 }
 
-static int memfd_open(struct mshare *m)
+/* Open duplicates of the descriptors into @m. */
+static int memfd_open_as(struct mshare *m, const struct mshare_memfd *e)
 {
-	struct mshare_memfd e;
 	int rings_fd, ret;
 
-	ret = mshare_environ_get(m->name, &e);
-	if (!ret)
-		ret = memfd_is_sound(&e);
-	if (!ret)
-		ret = memfd_check_view(m);
-	if (ret)
-		return ret;
-
-	m->fd = fcntl(e.fd, F_DUPFD_CLOEXEC, 0);
+	m->fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 0);
 	if (m->fd < 0)
 		return -errno;
-	rings_fd = fcntl(e.rings_fd, F_DUPFD_CLOEXEC, 0);
+	rings_fd = fcntl(e->rings_fd, F_DUPFD_CLOEXEC, 0);
 	if (rings_fd < 0) {
 		ret = -errno;
 		goto close_fd;
@@ -107,9 +112,9 @@ static int memfd_open(struct mshare *m)
 	ret = mshare_rendezvous_open(rings_fd, &m->rendezvous);
 	if (ret)
 		goto close_rings_fd;
-	m->addr = e.addr;
-	m->length = e.length;
-	m->page_size = e.page_size;
+	m->addr = e->addr;
+	m->length = e->length;
+	m->page_size = e->page_size;
 	return 0;
 
 close_rings_fd:
@@ -117,6 +122,29 @@ close_rings_fd:
 close_fd:
 	close(m->fd);
 	return ret;
+}
+
+static int memfd_open(struct mshare *m)
+{
+	struct mshare_memfd e;
+	int ret;
+
+	ret = mshare_environ_get(m->name, &e);
+	if (!ret)
+		ret = memfd_is_sound(&e);
+	if (!ret)
+		ret = memfd_check_view(m);
+	return ret ? ret : memfd_open_as(m, &e);
+}
+
+/* Is @m what its name stands for? The name may be another region's by now. */
+static bool memfd_has_name(const struct mshare *m)
+{
+	struct stat own, named;
+	struct mshare_memfd e;
+
+	return !mshare_environ_get(m->name, &e) && !fstat(m->fd, &own) &&
+	       !fstat(e.fd, &named) && own.st_dev == named.st_dev && own.st_ino == named.st_ino;
 }
 
 static int memfd_unlink(const char *name)
@@ -134,16 +162,22 @@ static int memfd_unlink(const char *name)
 	return 0;
 }
 
+static int memfd_unlink_region(struct mshare *m)
+{
+	return memfd_has_name(m) ? memfd_unlink(m->name) : -ENOENT;
+}
+
+/* The descriptors in the environment are open as long as the name is there. */
 static int memfd_create_region(struct mshare *m, const struct mshare_options *o)
 {
 	struct mshare_memfd e = {
-		.addr = o->addr ? o->addr : DEFAULT_ADDR,
+		.addr = o->addr ? o->addr : choose_addr(),
 		.length = o->length,
 		.page_size = o->page_size,
 	};
 	int ret;
 
-	if (mshare_memfd_known(m->name))
+	if (!o->unnamed && mshare_memfd_known(m->name))
 		return -EEXIST;
 	e.fd = memfd_make(m->name, o->length, o->page_size);
 	if (e.fd < 0)
@@ -153,13 +187,14 @@ static int memfd_create_region(struct mshare *m, const struct mshare_options *o)
 		ret = e.rings_fd;
 		goto close_fd;
 	}
-	ret = mshare_environ_put(m->name, &e);
-	if (ret)
+	ret = memfd_open_as(m, &e);
+	if (ret || o->unnamed)
 		goto close_rings_fd;
-	ret = memfd_open(m);
-	if (ret)
-		memfd_unlink(m->name);
-	return ret;
+	ret = mshare_environ_put(m->name, &e);
+	if (!ret)
+		return 0;
+	mshare_rendezvous_close(m->rendezvous);
+	close(m->fd);
 
 close_rings_fd:
 	close(e.rings_fd);
@@ -181,7 +216,7 @@ static int memfd_info(const struct mshare *m, struct mshare_info *info)
 	if (fstat(m->fd, &st))
 		return -errno;
 	info->exported = (uint64_t)st.st_blocks * 512;
-	info->unlinked = !mshare_memfd_known(m->name);
+	info->unlinked = !memfd_has_name(m);
 	return 0;
 }
 
@@ -233,36 +268,59 @@ static int memfd_export(struct mshare *m, void *addr, uint64_t length, uint64_t 
 }
 
 /* A range of a view, not before @from; the errors are the module's. */
-static int memfd_check_range(const struct mshare_memfd *e, const struct mshare_range *r,
+static int memfd_check_range(const struct mshare *m, const struct mshare_range *r,
 			     uint64_t from)
 {
-	if (!r->length || (r->offset | r->length) & (e->page_size - 1) || r->offset < from)
+	if (!r->length || (r->offset | r->length) & (m->page_size - 1) || r->offset < from)
 		return -EINVAL;
-	return r->offset > e->length || r->length > e->length - r->offset ? -ERANGE : 0;
+	return r->offset > m->length || r->length > m->length - r->offset ? -ERANGE : 0;
 }
 
-static int memfd_add_view(const char *name, const char *view, const struct mshare_view *v)
+/* A view without a name is known to nobody, and so hides no other one. */
+static int memfd_name_view(const struct mshare *m, const struct mshare *v, bool unnamed)
 {
-	bool writable = false, known;
-	struct mshare_memfd e;
+	bool known;
+
+	if (!unnamed && !memfd_has_name(m))
+		return -ENOENT;
+	if (!strcmp(v->view, "rw") || !strcmp(v->view, "ro"))
+		return -EEXIST;
+	if (unnamed)
+		return 0;
+	if (!mshare_environ_get_view(m->name, v->view, &known))
+		return -EEXIST;
+	return mshare_environ_put_view(m->name, v->view, !v->readonly);
+}
+
+static int memfd_add_view(struct mshare *m, const struct mshare_view *a, struct mshare *v)
+{
+	struct mshare_memfd e = {
+		.fd = m->fd,
+		.rings_fd = mshare_rendezvous_fd(m->rendezvous),
+		.addr = m->addr,
+		.length = m->length,
+		.page_size = m->page_size,
+	};
 	uint64_t from = 0;
 	int ret;
 
-	ret = mshare_environ_get(name, &e);
-	for (size_t i = 0; i < v->n_ranges && !ret; i++) {
-		const struct mshare_range *r = &v->ranges[i];
+	for (size_t i = 0; i < a->n_ranges; i++) {
+		const struct mshare_range *r = &a->ranges[i];
 
-		ret = memfd_check_range(&e, r, from);
+		ret = memfd_check_range(m, r, from);
+		if (ret)
+			return ret;
 		from = r->offset + r->length;
-		if (r->prot & PROT_WRITE)
-			writable = true;
 	}
+	ret = memfd_open_as(v, &e);
 	if (ret)
 		return ret;
-	if (!strcmp(view, "rw") || !strcmp(view, "ro") ||
-	    !mshare_environ_get_view(name, view, &known))
-		return -EEXIST;
-	return mshare_environ_put_view(name, view, writable);
+	ret = memfd_name_view(m, v, a->unnamed);
+	if (ret) {
+		mshare_rendezvous_close(v->rendezvous);
+		close(v->fd);
+	}
+	return ret;
 }
 
 static int memfd_map(struct mshare *m, void **addr)
@@ -293,13 +351,18 @@ static int memfd_map(struct mshare *m, void **addr)
 
 static int memfd_unmap(struct mshare *m)
 {
-	mshare_rendezvous_withdraw(m->rendezvous);
+	mshare_rendezvous_withdraw_all(m->rendezvous);
 	return munmap(m->attached, m->length) ? -errno : 0;
 }
 
 static int memfd_publish(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
 {
 	return mshare_rendezvous_publish(m->rendezvous, ring_fd, to, tag);
+}
+
+static int memfd_withdraw(struct mshare *m, uint64_t tag)
+{
+	return mshare_rendezvous_withdraw(m->rendezvous, tag);
 }
 
 static int memfd_take(struct mshare *m, pid_t from, uint64_t tag,
@@ -313,6 +376,7 @@ const struct mshare_ops mshare_memfd_ops = {
 	.create = memfd_create_region,
 	.open = memfd_open,
 	.unlink = memfd_unlink,
+	.unlink_region = memfd_unlink_region,
 	.close = memfd_close,
 	.add_view = memfd_add_view,
 	.info = memfd_info,
@@ -321,5 +385,6 @@ const struct mshare_ops mshare_memfd_ops = {
 	.map = memfd_map,
 	.unmap = memfd_unmap,
 	.publish = memfd_publish,
+	.withdraw = memfd_withdraw,
 	.take = memfd_take,
 };

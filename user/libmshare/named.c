@@ -94,7 +94,7 @@ static int create_from(const char *name, struct mshare_donor *donor,
 		ret = replace_donor(m, donor);
 	}
 	if (ret)
-		mshare_unlink(name);
+		mshare_unlink_region(m);
 	mshare_leave(m);
 	return ret;
 }
@@ -112,7 +112,8 @@ static int create(const char *name, void *addr, size_t length, mode_t mode, bool
 	struct mshare_donor *donor;
 	int ret;
 
-	if (!addr || !length || o.addr % MSHAREARENA_SLOT_SIZE || length > MSHAREARENA_SLOT_SIZE)
+	if (!addr || !length || o.addr % MSHAREARENA_WINDOW_SIZE ||
+	    length > MSHAREARENA_WINDOW_SIZE)
 		return -EINVAL;
 	ret = mshare_donor_find(o.addr, length, &donor);
 	if (ret)

@@ -5,9 +5,13 @@
 #include "region.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* @size: of its buffer, with the NUL */
@@ -61,18 +65,42 @@ static void region_free(struct mshare *m)
 	free(m);
 }
 
-uint32_t mshare_ms_left(const struct timespec *deadline)
+int mshare_ms_left(const struct timespec *deadline)
 {
 	struct timespec now;
 	int64_t ms;
 
+	if (!deadline)
+		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ms = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000 +
 	     (deadline->tv_nsec - now.tv_nsec + 999999) / 1000000;
 	if (ms <= 0)
 		return 0;
-	/* The largest value means no limit to the module. */
-	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX - 1;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+int mshare_process_open(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd >= 0)
+		return fd;
+	/* What is no id of a process, or a thread's, names no process either. */
+	return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
+}
+
+bool mshare_process_ended(int pidfd)
+{
+	struct pollfd death = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&death, 1, 0) > 0;
+}
+
+/* There are no permissions where there is no node to have them. */
+static bool mode_is_valid(mode_t mode, bool unnamed)
+{
+	return unnamed ? !mode : !(mode & ~0666U);
 }
 
 int mshare_create(const char *name, const struct mshare_options *o,
@@ -83,8 +111,8 @@ int mshare_create(const char *name, const struct mshare_options *o,
 	int ret;
 
 	if (!region_name_is_valid(name) || !o->page_size || !o->length ||
-	    o->length % o->page_size || o->addr % MSHAREARENA_SLOT_SIZE ||
-	    o->length > MSHAREARENA_SLOT_SIZE || o->mode & ~0666U)
+	    o->length % o->page_size || o->addr % MSHAREARENA_WINDOW_SIZE ||
+	    o->length > MSHAREARENA_WINDOW_SIZE || !mode_is_valid(o->mode, o->unnamed))
 		return -EINVAL;
 	if (o->backend == MSHARE_BACKEND_MODULE)
 		ops = &mshare_device_ops;
@@ -135,6 +163,31 @@ int mshare_open(const char *name, int readonly, struct mshare **out)
 	return mshare_open_view(name, readonly ? "ro" : "rw", readonly, out);
 }
 
+int mshare_open_fd(int fd, struct mshare **out)
+{
+	int mode = fcntl(fd, F_GETFL), ret;
+	struct mshare *m;
+
+	if (mode < 0)
+		return -errno;
+	m = region_new("", "", &mshare_device_ops, (mode & O_ACCMODE) == O_RDONLY);
+	if (!m)
+		return -ENOMEM;
+	m->fd = fd;
+	ret = m->ops->open_fd(m);
+	if (ret) {
+		region_free(m);
+		return ret;
+	}
+	*out = m;
+	return 0;
+}
+
+int mshare_fd(const struct mshare *m)
+{
+	return m->ops->open_fd ? m->fd : -EOPNOTSUPP;
+}
+
 int mshare_unlink(const char *name)
 {
 	if (!region_name_is_valid(name))
@@ -142,16 +195,68 @@ int mshare_unlink(const char *name)
 	return ops_of_name(name)->unlink(name);
 }
 
-int mshare_add_view(const char *name, const char *view, const struct mshare_view *v)
+int mshare_unlink_region(struct mshare *m)
 {
-	if (!region_name_is_valid(name) || !name_is_valid(view, MSHARE_VIEW_SIZE) ||
-	    !v->n_ranges || v->n_ranges > MSHAREARENA_MAX_RANGES || v->mode & ~0666U)
-		return -EINVAL;
+	return m->ops->unlink_region(m);
+}
+
+static bool view_is_valid(const char *view, const struct mshare_view *v)
+{
+	if (!name_is_valid(view, MSHARE_VIEW_SIZE) || !mode_is_valid(v->mode, v->unnamed) ||
+	    !v->n_ranges || v->n_ranges > MSHAREARENA_MAX_RANGES)
+		return false;
 	for (size_t i = 0; i < v->n_ranges; i++)
 		if (v->ranges[i].prot != PROT_READ &&
 		    v->ranges[i].prot != (PROT_READ | PROT_WRITE))
-			return -EINVAL;
-	return ops_of_name(name)->add_view(name, view, v);
+			return false;
+	return true;
+}
+
+static bool view_is_writable(const struct mshare_view *v)
+{
+	for (size_t i = 0; i < v->n_ranges; i++)
+		if (v->ranges[i].prot & PROT_WRITE)
+			return true;
+	return false;
+}
+
+int mshare_make_view(struct mshare *m, const char *view, const struct mshare_view *v,
+		     struct mshare **out)
+{
+	struct mshare *made;
+	int ret;
+
+	if (!view_is_valid(view, v))
+		return -EINVAL;
+	if (!may_fill(m))
+		return -EACCES;
+	made = region_new(m->name, view, m->ops, !view_is_writable(v));
+	if (!made)
+		return -ENOMEM;
+	ret = m->ops->add_view(m, v, made);
+	if (ret) {
+		region_free(made);
+		return ret;
+	}
+	*out = made;
+	return 0;
+}
+
+int mshare_add_view(const char *name, const char *view, const struct mshare_view *v)
+{
+	struct mshare *m, *made;
+	int ret;
+
+	if (!region_name_is_valid(name) || !view_is_valid(view, v) || v->unnamed)
+		return -EINVAL;
+	ret = mshare_open(name, false, &m);
+	if (ret)
+		return ret;
+	ret = mshare_make_view(m, view, v, &made);
+	if (!ret)
+		mshare_leave(made);
+	mshare_leave(m);
+	return ret;
 }
 
 void mshare_leave(struct mshare *m)
@@ -244,6 +349,19 @@ int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
 	pthread_mutex_lock(&m->lock);
 	if (is_attached(m))
 		ret = m->ops->publish(m, ring_fd, to, tag);
+	pthread_mutex_unlock(&m->lock);
+	return ret;
+}
+
+int mshare_withdraw_ring(struct mshare *m, uint64_t tag)
+{
+	int ret = -ENOTCONN;
+
+	if (m->readonly)
+		return -EACCES;
+	pthread_mutex_lock(&m->lock);
+	if (is_attached(m))
+		ret = m->ops->withdraw(m, tag);
 	pthread_mutex_unlock(&m->lock);
 	return ret;
 }

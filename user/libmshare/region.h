@@ -17,7 +17,7 @@ struct mshare_rendezvous;
  * struct mshare - an open region
  * @ops: its backend
  * @lock: guards @attached, @process and, in the memfd backend, @rendezvous
- * @fd: the view's device node, or the memfd
+ * @fd: the view's file of the module, or the memfd
  * @readonly: opened without write permission
  * @addr: address in every process
  * @length: bytes of the region
@@ -50,11 +50,15 @@ _Static_assert(MSHARE_VIEW_SIZE == MSHAREARENA_VIEW_NAME_SIZE, "one limit, two h
 /**
  * struct mshare_ops - a backend
  * @backend: which one
- * @create: make the region @m->name and open it into @m
+ * @create: make the region @m->name and open it into @m; arguments are checked
  * @open: open the view @m->view of the region @m->name into @m, for reading if
  *	@m->readonly
+ * @open_fd: open what @m->fd leads to; NULL where a descriptor does not say
+ *	what it is
  * @unlink: remove a name
- * @add_view: add a view; names and protections are checked
+ * @unlink_region: remove the name of the region @m
+ * @add_view: add a view to the region @m and open it into @v, of which the
+ *	names are set; names and protections are checked
  * @close: release what @create or @open acquired; a mapping stays
  * @info: fill in what is not in @m
  * @populate: give memory to a checked range
@@ -64,6 +68,7 @@ _Static_assert(MSHARE_VIEW_SIZE == MSHAREARENA_VIEW_NAME_SIZE, "one limit, two h
  * @map: map the region; 0 and the address, or -errno
  * @unmap: undo @map; rings published by this process are withdrawn
  * @publish: offer a ring; the region is attached
+ * @withdraw: take the offer back; the region is attached
  * @take: receive a ring before @deadline (NULL: no limit); -EAGAIN if there is
  *	none and @deadline has passed
  */
@@ -71,8 +76,10 @@ struct mshare_ops {
 	enum mshare_backend backend;
 	int (*create)(struct mshare *m, const struct mshare_options *o);
 	int (*open)(struct mshare *m);
+	int (*open_fd)(struct mshare *m);
 	int (*unlink)(const char *name);
-	int (*add_view)(const char *name, const char *view, const struct mshare_view *v);
+	int (*unlink_region)(struct mshare *m);
+	int (*add_view)(struct mshare *m, const struct mshare_view *a, struct mshare *v);
 	void (*close)(struct mshare *m);
 	int (*info)(const struct mshare *m, struct mshare_info *info);
 	int (*populate)(struct mshare *m, uint64_t offset, uint64_t length);
@@ -82,6 +89,7 @@ struct mshare_ops {
 	int (*map)(struct mshare *m, void **addr);
 	int (*unmap)(struct mshare *m);
 	int (*publish)(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
+	int (*withdraw)(struct mshare *m, uint64_t tag);
 	int (*take)(struct mshare *m, pid_t from, uint64_t tag,
 		    const struct timespec *deadline);
 };
@@ -95,7 +103,17 @@ bool mshare_memfd_known(const char *name);
 /** mshare_leave() - close a region; an attachment of it stays */
 void mshare_leave(struct mshare *m);
 
-/** mshare_ms_left() - whole milliseconds until @deadline, 0 if it has passed */
-uint32_t mshare_ms_left(const struct timespec *deadline);
+/**
+ * mshare_ms_left() - whole milliseconds until @deadline, 0 if it has passed
+ *
+ * NULL is no deadline, and gives -1, as poll(2) has it.
+ */
+int mshare_ms_left(const struct timespec *deadline);
+
+/** mshare_process_open() - a pidfd of process @pid; -ESRCH if it has ended */
+int mshare_process_open(pid_t pid);
+
+/** mshare_process_ended() - has it? A zombie has ended, too. */
+bool mshare_process_ended(int pidfd);
 
 #endif /* LIBMSHARE_REGION_H */

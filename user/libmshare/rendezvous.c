@@ -32,9 +32,10 @@
  * @OFFER_TAKING: a taker looks at it
  *
  * FREE -> WRITING -> READY -> TAKING -> FREE, and TAKING -> READY where it was
- * not for that taker, READY -> FREE where it is withdrawn. Each step is one
- * compare-and-swap of @state, which also names the process that took it, so
- * that an entry whose process was killed is found and reused.
+ * not for that taker, READY or TAKING -> FREE where it is withdrawn. Each step is
+ * one compare-and-swap of @state, which also names the process that took it, so
+ * that an entry whose process was killed is found and reused. A taker whose last
+ * step fails has not got the ring: its publisher was faster.
  */
 enum offer_phase {
 	OFFER_FREE,
@@ -95,9 +96,23 @@ static bool offer_step(struct offer *o, uint64_t from, uint64_t to)
 	return atomic_compare_exchange_strong(&o->state, &from, to);
 }
 
+/* To reuse its entries, for which a zombie is in time. */
 static bool is_dead(pid_t pid)
 {
 	return pid <= 0 || (kill(pid, 0) && errno == ESRCH);
+}
+
+/* As the module has it: a zombie has ended. */
+static bool has_ended(pid_t pid)
+{
+	int pidfd = mshare_process_open(pid);
+	bool ended = pidfd == -ESRCH;
+
+	if (pidfd >= 0) {
+		ended = mshare_process_ended(pidfd);
+		close(pidfd);
+	}
+	return ended;
 }
 
 int mshare_rendezvous_create(void)
@@ -141,27 +156,53 @@ int mshare_rendezvous_open(int fd, struct mshare_rendezvous **out)
 	return 0;
 }
 
-void mshare_rendezvous_withdraw(struct mshare_rendezvous *r)
+int mshare_rendezvous_fd(const struct mshare_rendezvous *r)
 {
-	pid_t self = getpid();
+	return r->fd;
+}
 
-	for (int i = 0; i < N_OFFERS; i++) {
-		struct offer *o = &r->table->offer[i];
+/* False where it was taken, and then it is no longer ours. */
+static bool withdraw(struct mshare_rendezvous *r, int i)
+{
+	struct offer *o = &r->table->offer[i];
+	uint64_t ready = state_of(getpid(), OFFER_READY);
+	bool ours;
 
-		if (r->held[i] < 0)
-			continue;
-		/* Fails where it was taken, and then it is no longer ours. */
-		offer_step(o, state_of(self, OFFER_READY), OFFER_FREE);
-		close(r->held[i]);
-		r->held[i] = -1;
+	for (;;) {
+		uint64_t state = atomic_load(&o->state);
+
+		ours = state == ready || (state_phase(state) == OFFER_TAKING &&
+					  atomic_load(&o->publisher) == getpid());
+		/* The step fails while takers come and go: look again. */
+		if (!ours || offer_step(o, state, OFFER_FREE))
+			break;
 	}
+	close(r->held[i]);
+	r->held[i] = -1;
+	return ours;
+}
+
+void mshare_rendezvous_withdraw_all(struct mshare_rendezvous *r)
+{
+	for (int i = 0; i < N_OFFERS; i++)
+		if (r->held[i] >= 0)
+			withdraw(r, i);
+}
+
+int mshare_rendezvous_withdraw(struct mshare_rendezvous *r, uint64_t tag)
+{
+	for (int i = 0; i < N_OFFERS; i++)
+		if (r->held[i] >= 0 && atomic_load(&r->table->offer[i].tag) == tag &&
+		    withdraw(r, i))
+			return 0;
+	return -ENOENT;
 }
 
 void mshare_rendezvous_close(struct mshare_rendezvous *r)
 {
 	if (!r)
 		return;
-	mshare_rendezvous_withdraw(r);
+	mshare_rendezvous_withdraw_all(r);
 	munmap(r->table, sizeof(struct table));
 	close(r->fd);
 	free(r);
@@ -227,7 +268,7 @@ int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
 	if (!is_ring(fd))
 		goto close_fd;
 	i = -ESRCH;
-	if (to && is_dead(to))
+	if (to && has_ended(to))
 		goto close_fd;
 	i = -EEXIST;
 	if (has_offered(r, tag))
@@ -312,10 +353,13 @@ static int take_once(struct mshare_rendezvous *r, pid_t from, uint64_t tag)
 			offer_step(o, taking, OFFER_FREE);
 			continue;
 		}
-		offer_step(o, taking, ring < 0 ? state : OFFER_FREE);
+		if (!offer_step(o, taking, ring < 0 ? state : OFFER_FREE) && ring >= 0) {
+			close(ring);
+			continue;
+		}
 		return ring;
 	}
-	return from && is_dead(from) ? -ESRCH : -EAGAIN;
+	return from && has_ended(from) ? -ESRCH : -EAGAIN;
 }
 
 int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
@@ -323,17 +367,15 @@ int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
 {
 	for (;;) {
 		uint32_t seen = atomic_load(&r->table->published);
-		uint32_t ms = LIVENESS_MS;
+		int left = mshare_ms_left(deadline), ms = LIVENESS_MS;
 		struct timespec wait;
 		int ret;
 
 		ret = take_once(r, from, tag);
-		if (ret != -EAGAIN)
+		if (ret != -EAGAIN || !left)
 			return ret;
-		if (deadline && mshare_ms_left(deadline) < ms)
-			ms = mshare_ms_left(deadline);
-		if (!ms)
-			return -EAGAIN;
+		if (left > 0 && left < ms)
+			ms = left;
 		wait = (struct timespec){ .tv_nsec = ms * 1000000L };
 		/* However it ends, look again. */
 		syscall(SYS_futex, &r->table->published, FUTEX_WAIT, seen, &wait,

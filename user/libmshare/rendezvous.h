@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Exchange of ring fds between processes that share a memfd region: what
- * PUBLISH and TAKE of the module do.
+ * PUBLISH, WITHDRAW and TAKE of the module do.
  *
  * SCM_RIGHTS refuses ring fds, so the taker fetches them with pidfd_getfd().
  * A small table in a second memfd says who offers which.
@@ -24,8 +24,14 @@ int mshare_rendezvous_open(int fd, struct mshare_rendezvous **out);
 /** mshare_rendezvous_close() - withdraw and unmap; NULL is allowed */
 void mshare_rendezvous_close(struct mshare_rendezvous *r);
 
-/** mshare_rendezvous_withdraw() - take back all that this process offers */
-void mshare_rendezvous_withdraw(struct mshare_rendezvous *r);
+/** mshare_rendezvous_fd() - the memfd, which stays @r's */
+int mshare_rendezvous_fd(const struct mshare_rendezvous *r);
+
+/** mshare_rendezvous_withdraw_all() - take back all that was offered by @r */
+void mshare_rendezvous_withdraw_all(struct mshare_rendezvous *r);
+
+/** mshare_rendezvous_withdraw() - take an offer back; -ENOENT if there is none */
+int mshare_rendezvous_withdraw(struct mshare_rendezvous *r, uint64_t tag);
 
 int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
 			      pid_t to, uint64_t tag);

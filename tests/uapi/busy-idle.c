@@ -6,11 +6,11 @@
  * another part of the same huge page.
  * timeout: 600
  */
-#include "quiesce.h"
+#include "busy.h"
 
 #include <sys/swap.h>
 
-#define NAME "test-idle"
+#define NAME "test-busy-idle"
 #define RW (PROT_READ | PROT_WRITE)
 #define LEN (2 * SZ_2M)
 
@@ -19,9 +19,9 @@ static int region;
 static void begin(uint64_t size)
 {
 	region_unlink(NAME);
-	if (region_create(NAME, size, 8 * LEN))
-		bail("create");
-	region = view_open(NAME, "rw", O_RDWR);
+	region = region_create_open(NAME, size, 8 * LEN);
+	if (region < 0)
+		bail("create: %s", strerror(-region));
 }
 
 static void end(void)
@@ -77,7 +77,7 @@ static void test_mapped(char *d, const char *what)
 	munmap(d, LEN);
 	ok(idle(region, 0, 8 * LEN), "and not by the donor any more");
 	peer_kill(&p);
-	munmap(at, SLOT);
+	munmap(at, WINDOW);
 	ok(idle(region, 0, 8 * LEN), "or by anybody");
 }
 
@@ -121,8 +121,7 @@ static void test_twice(char *d, uint64_t page, const char *what)
 	int second;
 	struct hold h;
 
-	region_create("test-idle-2", page, LEN);
-	second = view_open("test-idle-2", "rw", O_RDWR);
+	second = region_create_open("test-busy-idle-2", page, LEN);
 	exports(d, 0);
 	exports(d, 2 * LEN);
 	if (view_export(second, d, LEN, 0))
@@ -132,7 +131,7 @@ static void test_twice(char *d, uint64_t page, const char *what)
 	ok(busy_is(region, 0, 8 * LEN, 2 * page, 0) && busy_is(second, 0, LEN, page, 0),
 	   "in use it is busy wherever it is");
 	hold_end(&h);
-	region_unlink("test-idle-2");
+	region_unlink("test-busy-idle-2");
 	close(second);
 	ok(idle(region, 0, 8 * LEN), "and idle where it stays when one of the regions has ended");
 	munmap(d, LEN);
@@ -150,11 +149,11 @@ static void test_fresh(void)
 		madvise(d, len, MADV_NOHUGEPAGE);
 		*(volatile char *)d = 1;
 		bad += view_export(region, d, len, offset) != 0;
-		bad += quiesce(region, offset, len, 0, NULL) != 0;
+		bad += idle_within(region, offset, len, SETTLE_MS) != 0;
 		munmap(d, len);
-		bad += quiesce(region, offset, len, 0, NULL) != 0;
+		bad += idle_within(region, offset, len, SETTLE_MS) != 0;
 	}
-	is(bad, 0, "small pages are idle at once when they are new");
+	is(bad, 0, "small pages that are new are idle as soon as the batches are emptied");
 }
 
 /* And so do pages that are to change their place, because they were looked at. */

@@ -6,14 +6,14 @@
  * overwritten.
  * timeout: 600
  */
-#include "quiesce.h"
+#include "busy.h"
 #include "pins.h"
 
 #include <liburing.h>
 #include <netinet/in.h>
 #include <sys/sysmacros.h>
 
-#define NAME "test-quiesce"
+#define NAME "test-busy"
 #define RW (PROT_READ | PROT_WRITE)
 #define MANY (256 * 1024UL)	/* bytes of an operation */
 #define PATIENT 60000		/* ms for what ends behind the process's back */
@@ -38,10 +38,7 @@ static bool uses(uint64_t at, uint64_t len)
 /* Nobody starts anything new: it ends when it ends. */
 static void ends(const char *what)
 {
-	struct busy b;
-
-	is(quiesce(region, 0, bytes, PATIENT, &b), 0, "%s", what);
-	ok(b.bytes == 0 && b.first == bytes, "(no byte is busy)");
+	is(idle_within(region, 0, bytes, PATIENT), 0, "%s", what);
 }
 
 static void test_pipe(void)
@@ -54,7 +51,6 @@ static void test_pipe(void)
 	ok(idle(region, 0, page), "nothing before it");
 	ok(page + page_size == bytes || idle(region, page + page_size, bytes - page - page_size),
 	   "nothing behind it");
-	is(read_long("/sys/class/mshare/" NAME "!ro/busy"), (long)page_size, "sysfs says so too");
 	b = hold_pages(base, 1);
 	ok(busy_is(region, 0, bytes, 2 * page_size, 0), "a second page, a second byte");
 	hold_end(&a);
@@ -159,10 +155,10 @@ static void test_tcp(void)
 
 		tcp_begin();
 		tcp_send(by_ring, &ring);
-		is(quiesce(region, 0, bytes, 0, &b), -EAGAIN, "unsent data is busy");
+		is(get_busy(region, 0, bytes, 0, &b), 0, "GET_BUSY while TCP has unsent data");
 		ok(b.bytes >= page_size && b.bytes <= whole_pages(bytes / 2, MANY) &&
 		   b.first >= bytes / 2 && b.first < bytes / 2 + MANY,
-		   "(as much of it as there is)");
+		   "says that as much is busy as was not sent");
 		if (reads)
 			tcp_drain();
 		close(tcp[1]);
@@ -177,11 +173,13 @@ static void test_tcp(void)
 static void test_tcp_orphan(void)
 {
 	struct io_uring ring;
+	struct busy b;
 
 	tcp_begin();
 	tcp_send(false, &ring);
 	close(tcp[0]);
-	ok(quiesce(region, 0, bytes, 0, NULL) == -EAGAIN, "a closed socket has data to send still");
+	ok(!get_busy(region, 0, bytes, 0, &b) && b.bytes >= page_size,
+	   "a closed socket's unsent data is busy still");
 	tcp_drain();
 	close(tcp[1]);
 	ends("until the peer has read it");
@@ -221,7 +219,7 @@ static void disk_io(bool reads, int told)
 	struct io_uring_sqe *sqe;
 	struct io_uring ring;
 
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	if (!attach(fd, RW) || !cg_write(CG "msha/cgroup.procs", "0") ||
 	    io_uring_queue_init(8, &ring, 0))
 		_exit(1);
@@ -277,7 +275,7 @@ static void test_killed(void)
 		struct iovec reg = { base + bytes / 2, MANY };
 		struct io_uring ring;
 
-		munmap(base, SLOT);
+		munmap(base, WINDOW);
 		if (!attach(fd, RW) || io_uring_queue_init(8, &ring, 0))
 			_exit(1);
 		registers(&ring, &reg);
@@ -287,7 +285,7 @@ static void test_killed(void)
 	}
 	waitpid(pid, &status, 0);
 	is(status, SIGKILL, "a process is killed with a registered buffer and bytes in a pipe");
-	is(quiesce(region, bytes / 2, MANY > page_size ? MANY : page_size, PATIENT, NULL), 0,
+	is(idle_within(region, bytes / 2, MANY > page_size ? MANY : page_size, PATIENT), 0,
 	   "its buffer is let go of");
 	ok(busy_is(region, 0, bytes, page_size, 0), "the page in the pipe is busy");
 	is(read(fds[0], buf, sizeof(buf)), 64, "(read)");
@@ -312,7 +310,7 @@ static void test_size(uint64_t size)
 	test_disk(false);
 	test_disk(true);
 	test_killed();
-	munmap(base, SLOT);
+	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
 	is(pages_free(size), before, "all pages are back");
