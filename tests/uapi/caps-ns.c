@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/*
+ * User namespaces do not multiply a user's share: what is used in one counts for
+ * who made it as well, by whatever subordinate id, however deep.
+ *
+ * timeout: 300
+ */
+#include "userns.h"
+
+#include <sys/resource.h>
+
+#define NAME "test-caps-ns"
+#define MAKER 1001
+#define STRANGER 1003
+#define MAP "0 1001 1\n1 100001 8\n"
+#define STRANGERS_MAP "0 1003 1\n1 200001 8\n"
+#define MANY 12
+
+static const struct user maker = { .name = "the maker", .uid = MAKER, .gid = MAKER };
+
+static const char *numbered(int n)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), NAME "-%d", n);
+	return name;
+}
+
+static void unlink_all(void)
+{
+	for (int n = 0; n < MANY; n++)
+		region_unlink(numbered(n));
+}
+
+static int create_one(void *arg)
+{
+	return region_create(numbered(*(int *)arg), SZ_4K, 64 * SZ_2M);
+}
+
+/* By user @uid of a namespace that @who has made. */
+static int create_in(uid_t who, uid_t uid, int n)
+{
+	struct userns ns = {
+		.maker = who, .map = who == MAKER ? MAP : STRANGERS_MAP, .uid = uid,
+	};
+
+	return in_userns(&ns, create_one, &n);
+}
+
+static void test_regions(void)
+{
+	int n;
+
+	param_set("user_regions", 3);
+	is(create_in(MAKER, 1, 0), 0, "an id in a user's namespace makes a region");
+	is(create_in(MAKER, 2, 1), 0, "another id in it makes one");
+	n = 2;
+	is(as(&maker, create_one, &n), 0, "the user makes one outside: that is three");
+	is(create_in(MAKER, 3, 3), -EDQUOT, "a further id in the namespace has no share left");
+	is(create_in(MAKER, 1, 3), -EDQUOT, "nor has one that has a region");
+	is(create_in(MAKER, 0, 3), -EDQUOT, "nor has root of the namespace");
+	n = 3;
+	is(as(&maker, create_one, &n), -EDQUOT, "nor has the user outside");
+	is(create_in(STRANGER, 1, 4), 0, "an id in another user's namespace has that one's share");
+	region_unlink(numbered(1));
+	is(create_in(MAKER, 5, 3), 0, "a region of one id ended: another id can make one");
+	is(create_in(MAKER, 6, 5), -EDQUOT, "and that is all");
+	unlink_all();
+	for (n = 0; n < 3; n++)
+		is(as(&maker, create_one, &n), 0, "all ended: the user makes region %d of 3", n);
+	unlink_all();
+}
+
+/* ---- a namespace within ---- */
+
+static int write_own(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	int ret = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+
+	close(fd);
+	return ret;
+}
+
+static int create_deeper(void *arg)
+{
+	char map[32];
+	int ret;
+
+	snprintf(map, sizeof(map), "0 %u 1", getuid());
+	if (unshare(CLONE_NEWUSER))
+		return -ENOSYS;
+	ret = write_own("/proc/self/setgroups", "deny");
+	if (!ret)
+		ret = write_own("/proc/self/uid_map", map);
+	if (!ret)
+		ret = write_own("/proc/self/gid_map", map);
+	return ret ? -EXDEV : create_one(arg);
+}
+
+static void test_deeper(void)
+{
+	const struct userns ns = { .maker = MAKER, .map = MAP, .uid = 7 };
+	int n = 0;
+
+	param_set("user_regions", 2);
+	is(in_userns(&ns, create_deeper, &n), 0, "a namespace within a namespace has a region");
+	n = 1;
+	is(as(&maker, create_one, &n), 0, "the outermost user makes one: that is two");
+	n = 2;
+	is(in_userns(&ns, create_deeper, &n), -EDQUOT,
+	   "the inner namespace then has no share left");
+	is(as(&maker, create_one, &n), -EDQUOT, "nor has the outermost user");
+	unlink_all();
+}
+
+/* ---- memory ---- */
+
+static int export_one(void *arg)
+{
+	int fd = view_open(NAME, "rw", O_RDWR);
+
+	return fd < 0 ? -ENOLINK : donate(fd, SZ_4K, SZ_2M, *(int *)arg * SZ_2M);
+}
+
+static int export_in(uid_t who, uid_t uid, int n)
+{
+	struct userns ns = {
+		.maker = who, .map = who == MAKER ? MAP : STRANGERS_MAP, .uid = uid,
+	};
+
+	return in_userns(&ns, export_one, &n);
+}
+
+static void test_bytes(void)
+{
+	struct msharearena_create c = create_args(NAME, SZ_4K, 64 * SZ_2M);
+	struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	int n = 2;
+
+	setrlimit(RLIMIT_MEMLOCK, &none);
+	param_set("user_mbytes", 4);
+	c.mode = 0666;
+	region_unlink(NAME);
+	if (create_named(&c))
+		bail("create");
+	is(export_in(MAKER, 1, 0), 0, "an id in a user's namespace exports 2 MiB of 4");
+	is(export_in(MAKER, 2, 1), 0, "another id exports 2 MiB");
+	is(export_in(MAKER, 3, 2), -EDQUOT, "a third id has no share left");
+	is(as(&maker, export_one, &n), -EDQUOT, "nor has the user outside");
+	is(export_in(STRANGER, 1, 2), 0, "another user's namespace has a share of its own");
+	region_unlink(NAME);
+	if (create_named(&c))
+		bail("create");
+	is(as(&maker, export_one, &n), 0, "the region ended: the user's share is free again");
+	region_unlink(NAME);
+}
+
+int main(void)
+{
+	if (access("/proc/self/ns/user", F_OK)) {
+		skip("user namespaces: this kernel has none (CONFIG_USER_NS)");
+		return done_testing();
+	}
+	param_keep();
+	unlink_all();
+	control_for_all(true);
+	test_regions();
+	test_deeper();
+	test_bytes();
+	control_for_all(false);
+	return done_testing();
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How many published rings may wait: copies of one ring, of an attachment, of a
+ * user, of a region, and that the last places of a region are its owner's.
+ *
+ * timeout: 600
+ */
+#include "caps.h"
+
+#include <liburing.h>
+
+#define NAME "test-caps-rings"
+#define OTHER "test-caps-rings-2"
+
+/* As in kmod/limits.h. */
+#define COPIES 16
+#define ATTACHMENT_MAX 256
+#define REGION_MAX 1024
+#define REGION_OWN 256
+#define USER_MAX 512
+
+static const struct user root = { .name = "root" };
+static const struct user owner = { .name = "the owner", .uid = 1010, .gid = 1010 };
+static const struct user ann = { .name = "ann", .uid = 1011, .gid = 1011 };
+static const struct user bob = { .name = "bob", .uid = 1012, .gid = 1012 };
+
+static int region;
+
+/* Shared with children: how many were published, and what the next one gave. */
+static volatile struct {
+	unsigned int n;
+	int ret;
+} *outcome;
+
+static unsigned int limit = ATTACHMENT_MAX + 1;	/* how many they try */
+
+/* As many as may be, 16 of each ring, up to @max. */
+static void publish_many(int fd, unsigned int max)
+{
+	struct io_uring ring;
+
+	outcome->n = 0;
+	outcome->ret = 0;
+	while (outcome->n < max) {
+		if (!(outcome->n % COPIES) && io_uring_queue_init(1, &ring, 0))
+			bail("ring %u: %s", outcome->n, strerror(errno));
+		outcome->ret = publish(fd, ring.ring_fd, outcome->n, -1);
+		if (outcome->ret)
+			return;
+		outcome->n++;
+	}
+}
+
+/* Answers an error only if there was not one place. */
+static int publish_to(void *name)
+{
+	int fd = view_open(name, "rw", O_RDWR);
+
+	if (fd < 0)
+		return fd;
+	if (!attach(fd, PROT_READ | PROT_WRITE))
+		return -errno;
+	publish_many(fd, limit);
+	return outcome->n ? 0 : outcome->ret;
+}
+
+/* A process that publishes as much as it can, and stays. */
+static void expect(struct crowd *c, const struct user *u, const char *name, unsigned int n,
+		   int ret, const char *what)
+{
+	outcome->n = 0;
+	crowd_grow(c, u, 1, publish_to, (void *)name);
+	is(outcome->n, n, "%s: %u rings", what, n);
+	is(outcome->ret, ret, "%s: %s", what,
+	   ret ? strerrordesc_np(-ret) : "there is a place for each");
+}
+
+static int new_region(const char *name)
+{
+	struct msharearena_create c = create_args(name, SZ_4K, SZ_2M);
+	int fd;
+
+	region_unlink(name);
+	c.uid = owner.uid;
+	c.mode = 0666;
+	fd = create_open(&c);
+	if (fd < 0 || donate(fd, SZ_4K, SZ_4K, 0))
+		bail("create %s", name);
+	return fd;
+}
+
+static void test_copies(void)
+{
+	char *base = attach(region, PROT_READ | PROT_WRITE);
+	struct io_uring a, b;
+	int n = 0, ret;
+
+	if (io_uring_queue_init(1, &a, 0) || io_uring_queue_init(1, &b, 0))
+		bail("io_uring_queue_init");
+	while (n < 100 && !(ret = publish(region, a.ring_fd, n, -1)))
+		n++;
+	is(n, COPIES, "one ring can be published 16 times");
+	is(ret, -ENOSPC, "once more is ENOSPC");
+	is(publish(region, b.ring_fd, 100, -1), 0, "another ring can be published");
+	is(closed(take(region, -1, 3)), 0, "take one of the 16");
+	is(publish(region, a.ring_fd, 3, -1), 0, "then there is a place for one more");
+	is(publish(region, a.ring_fd, 99, -1), -ENOSPC, "and for no other");
+	is(withdraw(region, 5), 0, "withdraw one of them");
+	is(publish(region, a.ring_fd, 99, -1), 0, "then there is a place for one more");
+	io_uring_queue_exit(&a);
+	io_uring_queue_exit(&b);
+	munmap(base, WINDOW);
+}
+
+static void test_attachment(void)
+{
+	struct crowd c = { .n = 0 };
+
+	expect(&c, &root, NAME, ATTACHMENT_MAX, -ENOSPC, "one process of root's");
+	is(closed(take(region, -1, 17)), 0, "take one of the rings");
+	crowd_shrink(&c, 0);
+	is(take(region, -1, 18), -EAGAIN, "the others go with the process");
+}
+
+static void test_user_and_region(void)
+{
+	static struct crowd anns, others, owners;
+	int other = new_region(OTHER);
+
+	expect(&anns, &ann, NAME, ATTACHMENT_MAX, -ENOSPC, "ann's first process");
+	expect(&anns, &ann, OTHER, ATTACHMENT_MAX, -EDQUOT,
+	       "ann's second process, in another region");
+	expect(&anns, &ann, NAME, 0, -EDQUOT, "ann's third process, her share used up");
+	is(closed(take(other, -1, 8)), 0, "somebody takes one of ann's rings");
+	expect(&anns, &ann, NAME, 1, -EDQUOT, "then another process of ann's");
+	crowd_shrink(&anns, 2);
+	expect(&others, &bob, NAME, ATTACHMENT_MAX, -ENOSPC, "bob has a share of his own");
+	expect(&others, &bob, NAME, ATTACHMENT_MAX, -EDQUOT, "bob's second process");
+	expect(&others, &bob, NAME, 0, -EDQUOT, "bob's third process, his share used up");
+	crowd_shrink(&anns, 1);
+	expect(&anns, &ann, NAME, 0, -ENOSPC, "ann in a region of which 768 places are used");
+	limit = REGION_OWN / 2;
+	expect(&owners, &owner, NAME, REGION_OWN / 2, 0, "the owner, who wants 128");
+	limit = ATTACHMENT_MAX + 1;
+	expect(&owners, &root, NAME, REGION_OWN / 2, -ENOSPC, "root, for whom 128 are left");
+	expect(&owners, &owner, NAME, 0, -ENOSPC, "the owner, when all 1024 places are used");
+	crowd_shrink(&others, 1);
+	expect(&owners, &owner, NAME, ATTACHMENT_MAX, -ENOSPC,
+	       "the owner, when a process of bob's has ended");
+	expect(&anns, &ann, NAME, 0, -ENOSPC, "ann, for whom that left nothing");
+	crowd_shrink(&owners, 0);
+	expect(&anns, &ann, NAME, ATTACHMENT_MAX, -EDQUOT, "ann, when the owner's have ended");
+	close(other);
+	region_unlink(OTHER);
+	crowd_shrink(&anns, 0);
+	crowd_shrink(&others, 0);
+}
+
+int main(void)
+{
+	outcome = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	region = new_region(NAME);
+	test_copies();
+	test_attachment();
+	test_user_and_region();
+	view_unlink(region);
+	close(region);
+	return done_testing();
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests of limits: many processes, each of which holds what it got. */
+#ifndef UAPI_CAPS_H
+#define UAPI_CAPS_H
+
+#include "users.h"
+
+#define CROWD_MAX 4352
+
+/**
+ * struct crowd - processes that were started one after the other
+ * @pid: those that hold something
+ * @n: how many
+ * @ret: what the last one answered, which may be none of them
+ */
+struct crowd {
+	pid_t pid[CROWD_MAX];
+	unsigned int n;
+	int ret;
+};
+
+static inline void crowd_child(const struct user *u, int (*fn)(void *arg), void *arg, int told)
+{
+	int ret = user_become(u);
+
+	if (!ret)
+		ret = fn(arg);
+	if (write(told, &ret, sizeof(ret)) != sizeof(ret) || ret < 0)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/*
+ * Start up to @max processes of this user. Each calls fn(arg) and then stays,
+ * unless the answer is negative: then it is the last one and ends.
+ *
+ * Return: how many stay.
+ */
+static inline unsigned int crowd_grow(struct crowd *c, const struct user *u, unsigned int max,
+				      int (*fn)(void *arg), void *arg)
+{
+	unsigned int before = c->n;
+	int told[2];
+
+	if (pipe2(told, O_CLOEXEC))
+		bail("pipe: %s", strerror(errno));
+	while (c->n < before + max && c->n < CROWD_MAX) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			bail("fork of process %u: %s", c->n, strerror(errno));
+		if (!pid)
+			crowd_child(u, fn, arg, told[1]);
+		if (read(told[0], &c->ret, sizeof(c->ret)) != sizeof(c->ret))
+			bail("a child does not answer");
+		if (c->ret < 0) {
+			waitpid(pid, NULL, 0);
+			break;
+		}
+		c->pid[c->n++] = pid;
+	}
+	close(told[0]);
+	close(told[1]);
+	return c->n - before;
+}
+
+/* The last ones go, all but @keep. */
+static inline void crowd_shrink(struct crowd *c, unsigned int keep)
+{
+	for (unsigned int i = keep; i < c->n; i++)
+		kill(c->pid[i], SIGKILL);
+	while (c->n > keep)
+		waitpid(c->pid[--c->n], NULL, 0);
+}
+
+#endif /* UAPI_CAPS_H */
