@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A debugger that reads a page whose memory has failed gets EIO. /proc/PID/mem
+ * and ptrace copy a region's bytes through the kernel's own mapping, where a load
+ * from broken memory would be a machine check in the kernel, that is a panic: the
+ * module has to look whether the page is poisoned first. The pages around it can
+ * be read and written as before. Pages of 1 GiB are missing here, since the kernel
+ * does not take a failure in one of them out of use.
+ * timeout: 300
+ */
+#include "util.h"
+
+#include <sys/ptrace.h>
+
+#define NAME "test-poison-read"
+#define RW (PROT_READ | PROT_WRITE)
+#define SEED 3
+
+static uint64_t page, bytes;
+static char *mine;		/* the donor's memory */
+static struct peer peer;
+static intptr_t base;		/* where the peer has it */
+static uint64_t frame;
+static int region, mem;
+
+/*
+ * Where the failure is: in the second page, so that one lies on each side, and of
+ * a huge page in the fourth small one.
+ */
+#define BAD (page + (page > SZ_4K ? 3 * SZ_4K : 0))
+
+static uint64_t frame_of(const char *at)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)at / 4096 * 8) != sizeof(entry))
+		bail("pagemap: %s", strerror(errno));
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+/* So that others can use the page again; of a huge one the first has the mark. */
+static void mend(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/hwpoison/unpoison-pfn", "we");
+
+	if (!f || fprintf(f, "0x%llx\n", (unsigned long long)frame) < 0 || fclose(f))
+		bail("unpoison: %s", strerror(errno));
+}
+
+/* The signal that it brought, or 0. */
+static int inject(char *at)
+{
+	int sig = sigsetjmp(util_jump, 1);
+
+	if (!sig) {
+		util_catch(true);
+		if (madvise(at, 4096, MADV_HWPOISON))
+			diag("MADV_HWPOISON: %s", strerror(errno));
+	}
+	util_catch(false);
+	return sig;
+}
+
+static long mem_read(uint64_t at, void *to, size_t len)
+{
+	ssize_t n = pread(mem, to, len, base + at);
+
+	return n < 0 ? -errno : n;
+}
+
+static long mem_write(uint64_t at, const void *from, size_t len)
+{
+	ssize_t n = pwrite(mem, from, len, base + at);
+
+	return n < 0 ? -errno : n;
+}
+
+static void begin(uint64_t size)
+{
+	char path[64];
+
+	diag("pages of %lu KiB", (unsigned long)size >> 10);
+	page = size;
+	bytes = 4 * size;
+	region_unlink(NAME);
+	if (region_create(NAME, size, bytes))
+		bail("create");
+	region = view_open(NAME, "rw", O_RDWR);
+	mine = donor(size, bytes);
+	madvise(mine, bytes, MADV_NOHUGEPAGE);
+	fill(mine, bytes, SEED);
+	frame = frame_of(mine + page);
+	if (view_export(region, mine, bytes, 0))
+		bail("export");
+	peer = peer_start();
+	base = peer_attach(&peer, NAME, false);
+	snprintf(path, sizeof(path), "/proc/%d/mem", peer.pid);
+	mem = open(path, O_RDWR | O_CLOEXEC);
+	if (base < 0 || mem < 0)
+		bail("a peer and its memory: %s", strerror(errno));
+}
+
+static void end(void)
+{
+	close(mem);
+	peer_kill(&peer);
+	munmap(mine, bytes);
+	region_unlink(NAME);
+	close(region);
+	mend();
+}
+
+static void test_before(void)
+{
+	uint64_t value = 0;
+
+	is(mem_read(BAD, &value, sizeof(value)), sizeof(value), "mem: the page can be read");
+	is(value, (SEED + BAD) * 0x9e3779b97f4a7c15ULL, "and has what is in it");
+}
+
+/* All of a huge page may be out of reach with the small one in it. */
+static bool ends_before(long n, long want)
+{
+	if (n == want || (n == -EIO && page > SZ_4K))
+		return true;
+	diag("%ld bytes, not %ld", n, want);
+	return false;
+}
+
+static void test_read(void)
+{
+	static char buf[2 * 4096];
+	uint64_t value = 0;
+
+	is(mem_read(BAD, &value, sizeof(value)), -EIO, "mem: a read of what failed is EIO");
+	is(mem_read(BAD + 4088, &value, sizeof(value)), -EIO, "also at its end");
+	ok(ends_before(mem_read(BAD - 4096, buf, sizeof(buf)), 4096),
+	   "a read that gets there ends before it");
+	is(mem_write(BAD, &value, sizeof(value)), -EIO, "mem: a write to it is EIO");
+	/* With what is there, for what follows. */
+	ok(ends_before(mem_write(BAD - 4096, buf, sizeof(buf)), 4096),
+	   "and so does a write");
+}
+
+static void test_peek(void)
+{
+	int status;
+	long got;
+
+	if (ptrace(PTRACE_SEIZE, peer.pid, NULL, NULL) ||
+	    ptrace(PTRACE_INTERRUPT, peer.pid, NULL, NULL) ||
+	    waitpid(peer.pid, &status, __WALL) != peer.pid)
+		bail("ptrace: %s", strerror(errno));
+	errno = 0;
+	got = ptrace(PTRACE_PEEKDATA, peer.pid, base + BAD, NULL);
+	is(got == -1 ? errno : 0, EIO, "PEEKDATA of it is EIO");
+	got = ptrace(PTRACE_POKEDATA, peer.pid, base + BAD, 1L);
+	is(got ? errno : 0, EIO, "and so is POKEDATA");
+	ptrace(PTRACE_DETACH, peer.pid, NULL, NULL);
+}
+
+/* In the pages before it and behind. */
+static void test_neighbours(void)
+{
+	static const int neighbours[] = { 0, 2, 3 };
+
+	for (int i = 0; i < 3; i++) {
+		uint64_t at = neighbours[i] * page, want = (SEED + at) * 0x9e3779b97f4a7c15ULL;
+		uint64_t value = 0;
+
+		is(mem_read(at, &value, sizeof(value)), sizeof(value), "page %d can be read",
+		   neighbours[i]);
+		is(value, want, "and has what is in it");
+		is(mem_write(at, &want, sizeof(want)), sizeof(want), "and can be written");
+	}
+}
+
+static void with_size(uint64_t size)
+{
+	begin(size);
+	test_before();
+	is(inject(mine + BAD), SIGBUS, "the memory of page 1 fails: SIGBUS in the donor");
+	test_read();
+	test_peek();
+	test_neighbours();
+	end();
+}
+
+int main(int argc, char **argv)
+{
+	bool loaded;
+	long pages;
+
+	peer_main(argc, argv);
+	reserve_2m(16);
+	/* Or it is built in. */
+	loaded = access("/sys/kernel/debug/hwpoison", F_OK);
+	if (loaded && system("modprobe hwpoison-inject"))
+		bail("needs the module hwpoison-inject");
+	pages = pages_free(SZ_2M);
+	with_size(SZ_4K);
+	with_size(SZ_2M);
+	is(pages_free(SZ_2M), pages, "all pages are back");
+	if (loaded && system("rmmod hwpoison-inject"))
+		diag("hwpoison-inject stays");
+	return done_testing();
+}

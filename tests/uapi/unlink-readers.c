@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Nobody who only reads about a region can keep its owner from removing it, or
+ * others from opening theirs. Processes of another user read all that is offered
+ * about a large region, look for busy pages in it and read the files of theirs in
+ * /proc, over and over, with the lowest priority and on a CPU that others of the
+ * same user keep for themselves: so they stop in the middle of whatever they do.
+ * UNLINK of that region, and meanwhile open(2) of another's node, must not wait
+ * for them. Here that would last ten seconds. The bound is generous for an
+ * emulated machine under load.
+ * timeout: 300
+ */
+#include "busy.h"
+#include "users.h"
+
+#include <dirent.h>
+#include <sched.h>
+
+#define NAME "test-unlink-readers"
+#define OTHER "test-unlink-readers-other"
+#define RW (PROT_READ | PROT_WRITE)
+#define BYTES (1UL << 30)
+#define READERS 12
+#define SPINNERS 3
+#define ROUNDS 2
+#define STARVED_MS 10000	/* or whoever waits for them would wait for ever */
+#define MAX_MS 2000
+
+static const struct user reader = { .name = "a reader", .uid = 1100, .gid = 2100 };
+
+static pid_t readers[READERS], spinners[SPINNERS];
+static char *memory;
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+static void run_on(int cpu, int policy)
+{
+	struct sched_param none = { 0 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) || sched_setscheduler(0, policy, &none))
+		bail("CPU %d: %s", cpu, strerror(errno));
+}
+
+static void read_files(const char *path)
+{
+	DIR *dir = opendir(path);
+	char file[512];
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		if (d->d_type != DT_REG)
+			continue;
+		snprintf(file, sizeof(file), "%s/%s", path, d->d_name);
+		peer_read_file(file);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Each begins with something else. */
+static void read_for_ever(int number)
+{
+	int fd = view_open(NAME, "ro", O_RDONLY);
+
+	attach(fd, PROT_READ);
+	for (;; number++) {
+		switch (number % 4) {
+		case 0:
+		case 1:
+			read_files("/sys/class/mshare/" NAME "!ro");
+			break;
+		case 2:
+			get_busy(fd, 0, BYTES, 0, &(struct busy){ 0 });
+			break;
+		default:
+			read_files("/proc/self/fdinfo");
+			close(view_open(NAME, "ro", O_RDONLY));
+		}
+	}
+}
+
+static void start(void)
+{
+	for (int i = 0; i < READERS; i++) {
+		readers[i] = fork();
+		if (readers[i])
+			continue;
+		run_on(1, SCHED_IDLE);
+		if (user_become(&reader))
+			_exit(1);
+		read_for_ever(i);
+	}
+	/* Until each has begun. */
+	sleep(2);
+	for (int i = 0; i < SPINNERS; i++) {
+		spinners[i] = fork();
+		if (spinners[i])
+			continue;
+		run_on(1, SCHED_OTHER);
+		for (double end = now_ms() + STARVED_MS; now_ms() < end;)
+			;
+		_exit(0);
+	}
+	usleep(300000);
+}
+
+static void end_all(pid_t *pid, int n)
+{
+	for (int i = 0; i < n; i++)
+		kill(pid[i], SIGKILL);
+	for (int i = 0; i < n; i++)
+		waitpid(pid[i], NULL, 0);
+}
+
+static int begin(void)
+{
+	struct msharearena_create c = create_args(NAME, SZ_4K, BYTES);
+	int fd, ret;
+
+	region_unlink(NAME);
+	c.mode = 0644;
+	ret = create_named(&c);
+	if (ret)
+		bail("create: %s", strerror(-ret));
+	fd = view_open(NAME, "rw", O_RDWR);
+	ret = view_export(fd, memory, BYTES, 0);
+	if (ret)
+		bail("export: %s", strerror(-ret));
+	return fd;
+}
+
+/* While UNLINK runs, how long does somebody else wait for his node? */
+static pid_t open_meanwhile(double *took)
+{
+	pid_t pid = fork();
+	double began;
+	int fd;
+
+	if (pid)
+		return pid;
+	usleep(200000);
+	began = now_ms();
+	fd = view_open(OTHER, "rw", O_RDWR);
+	*took = now_ms() - began;
+	_exit(fd < 0);
+}
+
+int main(void)
+{
+	double *took = mmap(NULL, 4096, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double unlinked = 0, opened = 0;
+	int fd, status, bad = 0;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		skip("needs a CPU for the readers and one for those who wait");
+		return done_testing();
+	}
+	memory = donor(SZ_4K, BYTES);
+	/* Each child would get a copy of what is pinned. */
+	if (!memory || madvise(memory, BYTES, MADV_DONTFORK))
+		bail("a donor: %s", strerror(errno));
+	region_unlink(OTHER);
+	if (region_create(OTHER, SZ_4K, SZ_2M))
+		bail("create " OTHER);
+	run_on(0, SCHED_OTHER);
+	for (int i = 0; i < ROUNDS; i++) {
+		double began;
+		pid_t pid;
+
+		fd = begin();
+		start();
+		pid = open_meanwhile(took);
+		began = now_ms();
+		bad += !!region_unlink(NAME);
+		began = now_ms() - began;
+		if (waitpid(pid, &status, 0) != pid || status)
+			bad++;
+		diag("UNLINK took %.1f ms, and meanwhile an open %.1f ms", began, *took);
+		unlinked = began > unlinked ? began : unlinked;
+		opened = *took > opened ? *took : opened;
+		end_all(spinners, SPINNERS);
+		end_all(readers, READERS);
+		close(fd);
+	}
+	is(bad, 0, "a region is removed %d times, while another's node is opened", ROUNDS);
+	ok(unlinked < MAX_MS, "UNLINK did not wait for readers: %.1f ms, less than %d ms",
+	   unlinked, MAX_MS);
+	ok(opened < MAX_MS, "and neither did an open: %.1f ms, less than %d ms", opened, MAX_MS);
+	region_unlink(OTHER);
+	return done_testing();
+}
