@@ -87,12 +87,10 @@ static int links_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(links);
 
-/* What PUD entry @i is: how its GiB is mapped in each twin. */
+/* How the GiB of PUD entry @i, which has memory, is mapped in a twin. */
 static const char *msha_entry_kind(const struct msha_table *t,
 				   unsigned int twin, unsigned int i)
 {
-	if (!msha_table_has_memory(t, i))
-		return "none";
 	if (t->page_size == PAGE_SIZE)
 		return "4K";
 	if (t->page_size == PMD_SIZE)
@@ -100,61 +98,27 @@ static const char *msha_entry_kind(const struct msha_table *t,
 	return msha_table_is_leaf(t, twin, i) ? "1G" : "1G-as-2M";
 }
 
-/* Pages of a GiB that have memory, and how many of them can be stored to. */
-static void msha_count_gib(const struct msha_table *t, unsigned int i,
-			   unsigned long *pages, unsigned long *writable)
-{
-	u64 offset = (u64)i << PUD_SHIFT;
-	u64 end = offset + PUD_SIZE;
-	struct msha_translation tr;
-
-	*pages = 0;
-	*writable = 0;
-	for (; offset < end; offset = round_down(offset, tr.size) + tr.size) {
-		if (msha_table_lookup(t, offset, &tr)) {
-			*pages += 1;
-			*writable += tr.writable;
-		}
-	}
-	cond_resched();
-}
-
-static void msha_show_table(struct seq_file *m, const struct msha_view *v)
-{
-	const struct msha_table *t = &v->table;
-	struct msha_translation tr;
-	unsigned int i;
-
-	for (i = 0; i < PTRS_PER_PUD; i++) {
-		unsigned long pages, writable;
-
-		if (!msha_table_has_memory(t, i))
-			continue;
-		msha_count_gib(t, i, &pages, &writable);
-		seq_printf(m, "%s %u %s %s %lu %lu", v->name, i,
-			   msha_entry_kind(t, READ_ONCE(t->current_twin), i),
-			   msha_entry_kind(t, !READ_ONCE(t->current_twin), i),
-			   pages, writable);
-		if (t->page_size == PUD_SIZE &&
-		    msha_table_lookup(t, (u64)i << PUD_SHIFT, &tr))
-			seq_printf(m, " 0x%lx", tr.pfn);
-		seq_putc(m, '\n');
-	}
-}
-
 /*
  * One line a view and GiB that has memory: how it is mapped for those who
- * attach now and in the other twin, how many pages it has and how many of them
- * can be stored to, and the frame number of a page of 1 GiB.
+ * attach now, and in the other twin.
  */
 static int tables_show(struct seq_file *m, void *unused)
 {
 	struct msha_region *r = m->private;
 	struct msha_view *v;
+	unsigned int i;
 
-	seq_puts(m, "view gib mapped twin pages writable pfn\n");
-	msha_for_each_view(v, r)
-		msha_show_table(m, v);
+	seq_puts(m, "view gib mapped twin\n");
+	msha_for_each_view(v, r) {
+		const struct msha_table *t = &v->table;
+		unsigned int twin = READ_ONCE(t->current_twin);
+
+		for (i = 0; i < PTRS_PER_PUD; i++)
+			if (msha_table_has_memory(t, i))
+				seq_printf(m, "%s %u %s %s\n", v->name, i,
+					   msha_entry_kind(t, twin, i),
+					   msha_entry_kind(t, !twin, i));
+	}
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(tables);

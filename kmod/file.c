@@ -77,12 +77,11 @@ static void msha_file_show_fdinfo(struct seq_file *m, struct file *file)
 	struct msha_view *v = file->private_data;
 	struct msha_region *r = v->region;
 
-	seq_printf(m, "mshare_region:\t%s\n", r->name);
-	seq_printf(m, "mshare_view:\t%s\n", v->name);
-	seq_printf(m, "mshare_addr:\t0x%lx\n", r->base);
-	seq_printf(m, "mshare_exported:\t%llu\n", READ_ONCE(r->exported));
-	seq_printf(m, "mshare_attached:\t%d\n", atomic_read(&r->attached));
-	seq_printf(m, "mshare_unlinked:\t%d\n", !READ_ONCE(r->named));
+	seq_printf(m, "mshare_region:\t%s\nmshare_view:\t%s\n", r->name, v->name);
+	seq_printf(m, "mshare_addr:\t0x%lx\nmshare_exported:\t%llu\n", r->base,
+		   READ_ONCE(r->exported));
+	seq_printf(m, "mshare_attached:\t%d\nmshare_unlinked:\t%d\n",
+		   atomic_read(&r->attached), !READ_ONCE(r->named));
 }
 
 const struct file_operations msha_file_ops = {

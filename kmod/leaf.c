@@ -42,16 +42,6 @@ __MODULE_PARM_TYPE(promote_delay_ms, "uint");
 MODULE_PARM_DESC(promote_delay_ms,
 		 "quiet time after which 2 MiB leaves become a 1 GiB leaf again, 0 for never (default 250)");
 
-/* When leaves may come back, if nothing is demoted until then. */
-static void msha_leaf_schedule(struct msha_region *r)
-{
-	unsigned int delay = READ_ONCE(msha_promote_delay_ms);
-
-	if (delay)
-		queue_delayed_work(msha_leaf_wq, &r->promote,
-				   msecs_to_jiffies(delay));
-}
-
 /*
  * huge_pud_set_accessed() in another process may have read the leaf before the
  * store below and write it back, changed, after it; it holds only its own mm's
@@ -68,6 +58,7 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 	struct msha_view *v = a->view;
 	struct msha_table *t = &v->table;
 	struct msha_attachment *other;
+	unsigned int delay;
 
 	spin_lock(&v->lock);
 	if (a->linked && msha_table_is_leaf(t, a->twin, i)) {
@@ -85,7 +76,11 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 	spin_unlock(&v->lock);
 	WRITE_ONCE(v->region->demoted_at, jiffies);
 	WRITE_ONCE(v->region->retry_ms, MSHA_RETRY_FIRST_MS);
-	msha_leaf_schedule(v->region);
+	/* After the demotion: a new delay comes with a look for demoted leaves. */
+	delay = READ_ONCE(msha_promote_delay_ms);
+	if (delay)
+		queue_delayed_work(msha_leaf_wq, &v->region->promote,
+				   msecs_to_jiffies(delay));
 }
 
 /*

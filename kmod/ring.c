@@ -228,24 +228,30 @@ int msha_ring_withdraw(struct msha_region *r,
 	return ret;
 }
 
-/* A ring cannot be taken any more once its publisher has detached. */
-static bool msha_ring_is_for_me(const struct msha_ring *ring)
+/*
+ * The first ring that the caller may take, with the tag and of the publisher that
+ * are given. One cannot be taken any more once its publisher has detached.
+ */
+static struct msha_ring *msha_ring_find(struct msha_region *r, const u64 *tag,
+					const struct pid *from)
 {
-	return !ring->claimed && READ_ONCE(ring->owner->linked) &&
-	       (!ring->to || ring->to == task_tgid(current));
+	struct msha_ring *ring;
+
+	lockdep_assert_held(&r->lock);
+	list_for_each_entry(ring, &r->rings, node)
+		if (!ring->claimed && READ_ONCE(ring->owner->linked) &&
+		    (!ring->to || ring->to == task_tgid(current)) &&
+		    (!tag || ring->tag == *tag) && (!from || ring->from == from))
+			return ring;
+	return NULL;
 }
 
 bool msha_ring_waits(struct msha_region *r)
 {
-	struct msha_ring *ring;
-	bool waits = false;
+	bool waits;
 
 	spin_lock(&r->lock);
-	list_for_each_entry(ring, &r->rings, node) {
-		waits = msha_ring_is_for_me(ring);
-		if (waits)
-			break;
-	}
+	waits = msha_ring_find(r, NULL, NULL);
 	spin_unlock(&r->lock);
 	return waits;
 }
@@ -254,20 +260,16 @@ bool msha_ring_waits(struct msha_region *r)
 static struct msha_ring *msha_ring_claim(struct msha_region *r, u64 tag,
 					 const struct pid *from)
 {
-	struct msha_ring *ring, *found = NULL;
+	struct msha_ring *ring;
 
 	spin_lock(&r->lock);
-	list_for_each_entry(ring, &r->rings, node) {
-		if (ring->tag != tag || (from && ring->from != from) ||
-		    !msha_ring_is_for_me(ring))
-			continue;
+	ring = msha_ring_find(r, &tag, from);
+	if (ring) {
 		ring->claimed = true;
 		kref_get(&ring->ref);
-		found = ring;
-		break;
 	}
 	spin_unlock(&r->lock);
-	return found;
+	return ring;
 }
 
 static int msha_ring_receive(struct msha_region *r, struct msha_ring *ring)

@@ -172,7 +172,10 @@ static void test_race(void)
 		round_of[0] = i + 1;
 		for (int spin = i % 64; spin; spin--)
 			sched_yield();
-		ret = withdraw(region, i);
+		/* EAGAIN while the thread is taking it. */
+		do {
+			ret = withdraw(region, i);
+		} while (ret == -EAGAIN);
 		withdrawn += !ret;
 		other += ret && ret != -ENOENT;
 		while (round_of[1] <= i)

@@ -360,7 +360,8 @@ int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
  * @tag: as published
  *
  * Return: 0: nobody has taken it and nobody will; -ENOENT if it is not offered,
- * or has been taken; -ENOTCONN if @m is not attached.
+ * or has been taken; -EAGAIN if a taker tries all the time and fails; -ENOTCONN
+ * if @m is not attached.
  */
 int mshare_withdraw_ring(struct mshare *m, uint64_t tag);
 

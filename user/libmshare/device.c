@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 
 #define CONTROL_PATH	"/dev/msharearena"
 #define NODE_PATH	"/dev/mshare/%s/%s"
+
+#define WITHDRAW_TRIES	1000
 
 #ifndef MAP_HUGE_SHIFT
 #define MAP_HUGE_SHIFT	26
@@ -376,11 +379,21 @@ static int device_publish(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
 	return ret;
 }
 
+/*
+ * EAGAIN while somebody is taking the ring, which is over in a moment, unless a
+ * taker whose descriptors are all in use tries again and again.
+ */
 static int device_withdraw(struct mshare *m, uint64_t tag)
 {
 	struct msharearena_withdraw w = { .size = sizeof(w), .tag = tag };
+	int ret = -EAGAIN;
 
-	return control(m->fd, MSHAREARENA_WITHDRAW, &w);
+	for (int i = 0; i < WITHDRAW_TRIES && ret == -EAGAIN; i++) {
+		if (i)
+			sched_yield();
+		ret = control(m->fd, MSHAREARENA_WITHDRAW, &w);
+	}
+	return ret;
 }
 
 /*
