@@ -114,8 +114,8 @@ holders()
 	local pid
 
 	for pid in /proc/[0-9]*; do
-		grep -qs ' /dev/mshare/' "$pid/maps" ||
-			find "$pid/fd" -lname '/dev/mshare*' 2>/dev/null | grep -q . ||
+		grep -qsE ' /dev/mshare/|anon_inode:\[mshare\]' "$pid/maps" ||
+			grep -qs '^mshare_region:' "$pid"/fdinfo/* ||
 			continue
 		echo "${pid#/proc/} $(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null)"
 	done
