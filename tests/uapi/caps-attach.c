@@ -138,6 +138,7 @@ static void test_end(void)
 
 int main(void)
 {
+	crowd_make_room();
 	region = new_region(NAME);
 	other = new_region(OTHER);
 	test_user();
