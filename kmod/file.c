@@ -54,21 +54,22 @@ static ssize_t msha_file_read(struct file *file, char __user *buf, size_t len,
 	return simple_read_from_buffer(buf, len, pos, answer, sizeof(answer));
 }
 
-/* Publishers wake only those who may take rings. */
+/*
+ * Publishers wake only those who may take rings. One queue a file: on 6.8 an
+ * io_uring fails with -EINVAL if it is woken in vain on a file with two.
+ */
 static __poll_t msha_file_poll(struct file *file, poll_table *wait)
 {
 	struct msha_view *v = file->private_data;
 	struct msha_region *r = v->region;
+	bool takes = msha_file_is_writable(file);
 	__poll_t events = 0;
 
-	poll_wait(file, &r->unlink_wait, wait);
+	poll_wait(file, takes ? &r->ring_wait : &r->unlink_wait, wait);
 	if (!READ_ONCE(r->named))
 		events |= EPOLLPRI;
-	if (msha_file_is_writable(file)) {
-		poll_wait(file, &r->ring_wait, wait);
-		if (msha_ring_waits(r))
-			events |= EPOLLIN | EPOLLRDNORM;
-	}
+	if (takes && msha_ring_waits(r))
+		events |= EPOLLIN | EPOLLRDNORM;
 	return events;
 }
 

@@ -229,6 +229,7 @@ int msha_region_remove(struct msha_region *r)
 		return -ENOENT;
 	/* No key: each waiter asks ->poll. */
 	wake_up_all(&r->unlink_wait);
+	wake_up_all(&r->ring_wait);
 	msha_region_put(r);
 	return 0;
 }

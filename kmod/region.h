@@ -34,7 +34,7 @@ struct msha_quota;
  * @named: it has a name and nodes; see window.h
  * @views: all of them; read under RCU's rules
  * @n_views: how many
- * @unlink_wait: woken when the region is unlinked
+ * @unlink_wait: files that may not take rings; woken when it is unlinked
  * @export_lock: serialises growth: @chunks, @exported, the views' tables
  * @chunks: donated memory
  * @n_chunks: how many
@@ -43,7 +43,7 @@ struct msha_quota;
  * @lock: the rings
  * @rings: published and not yet taken
  * @n_rings: how many
- * @ring_wait: woken when a ring is published
+ * @ring_wait: files that may; woken also when a ring is published
  * @promote: makes demoted leaves whole again
  * @demoted_at: jiffies when a leaf was demoted last
  * @retry_ms: pause before promotion tries again to move a busy process

@@ -179,9 +179,13 @@ static void test_neighbours(void)
 
 static void with_size(uint64_t size)
 {
+	int sig;
+
 	begin(size);
 	test_before();
-	is(inject(mine + BAD), SIGBUS, "the memory of page 1 fails: SIGBUS in the donor");
+	/* Up to some kernel before 6.12 nobody is told before he touches it. */
+	sig = inject(mine + BAD);
+	ok(sig == SIGBUS || !sig, "the memory of page 1 fails");
 	test_read();
 	test_peek();
 	test_neighbours();
