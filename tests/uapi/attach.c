@@ -135,6 +135,11 @@ static int refused(int fd, size_t len, int prot, int flags, off_t off, void *hin
 	return 0;
 }
 
+static bool is_refusal(int ret)
+{
+	return ret == -EACCES || ret == -EPERM;
+}
+
 static void test_mmap_arguments(int fd)
 {
 	int rw = PROT_READ | PROT_WRITE;
@@ -153,10 +158,11 @@ static void test_mmap_arguments(int fd)
 	   "mmap of one page is EINVAL");
 	is(refused(fd, WINDOW, rw, MAP_SHARED, 4096, NULL), -EINVAL,
 	   "mmap at a file offset is EINVAL");
-	is(refused(fd, WINDOW, rw | PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES,
-	   "PROT_READ | PROT_WRITE | PROT_EXEC is EACCES");
-	is(refused(fd, WINDOW, PROT_EXEC, MAP_SHARED, 0, NULL), -EACCES,
-	   "PROT_EXEC alone is EACCES");
+	/* The core may be quicker: for files without a node 7.3 has EPERM. */
+	ok(is_refusal(refused(fd, WINDOW, rw | PROT_EXEC, MAP_SHARED, 0, NULL)),
+	   "PROT_READ | PROT_WRITE | PROT_EXEC is EACCES or EPERM");
+	ok(is_refusal(refused(fd, WINDOW, PROT_EXEC, MAP_SHARED, 0, NULL)),
+	   "PROT_EXEC alone is EACCES or EPERM");
 	is(refused(fd, WINDOW, PROT_NONE, MAP_SHARED, 0, NULL), -EACCES, "PROT_NONE is EACCES");
 	is(refused(fd, WINDOW, PROT_WRITE, MAP_SHARED, 0, NULL), -EACCES,
 	   "PROT_WRITE alone is EACCES");

@@ -28,14 +28,15 @@
  *             required. PROT_READ | PROT_WRITE links the writable tables,
  *             PROT_READ alone the read-only ones (of an added view that has
  *             writable ranges: EACCES), PROT_EXEC is EACCES (EPERM where the
- *             node's file system is mounted noexec). A load from an
- *             offset with no memory raises SIGBUS, a store to it SIGSEGV.
- *             /proc/PID/maps shows r--s for every view: write permission lives
- *             in the shared tables. ENXIO before the first export; EBUSY if
- *             anything is mapped in the window; EDQUOT if the user has too many
- *             attachments; ENOSPC if the region has too many (the last places
- *             are kept for its owner); ENOMEM without memory or where the
- *             process has no such address; EINTR by a signal: try again.
+ *             file has no node, on newer kernels, or its file system is
+ *             mounted noexec). A load from an offset with no memory raises
+ *             SIGBUS, a store to it SIGSEGV. /proc/PID/maps shows r--s for
+ *             every view: write permission lives in the shared tables. ENXIO
+ *             before the first export; EBUSY if anything is mapped in the
+ *             window; EDQUOT if the user has too many attachments; ENOSPC if
+ *             the region has too many (the last places are kept for its owner);
+ *             ENOMEM without memory or where the process has no such address;
+ *             EINTR by a signal: try again.
  *   poll(2)   EPOLLIN: a ring is published that the caller may take, on files
  *             that may take rings. EPOLLPRI: the region has no name, or not any
  *             more. Who asks makes a difference, so an epoll instance is for
