@@ -257,7 +257,7 @@ check_module()
 		sed 's/.*[( ]//' | sort -u >"$tmp/module"
 	section "$page" FILES | sed -n 's/^\.It Va //p' | sort >"$tmp/page"
 	same "the module's tracepoints" "$tmp/page" "$tmp/module"
-	grep -ohE '"mshare_\w+:' kmod/file.c | tr -d '":' | sort >"$tmp/module"
+	grep -ohE 'mshare_\w+:' kmod/file.c | tr -d : | sort >"$tmp/module"
 	section "$page" FILES | sed -n 's/^\(mshare_\w*\):.*/\1/p' | sort >"$tmp/page"
 	same "what fdinfo has" "$tmp/page" "$tmp/module"
 }
