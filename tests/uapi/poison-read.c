@@ -8,7 +8,7 @@
  * does not take a failure in one of them out of use.
  * timeout: 300
  */
-#include "util.h"
+#include "poison.h"
 
 #include <sys/ptrace.h>
 
@@ -28,26 +28,6 @@ static int region, mem;
  * a huge page in the fourth small one.
  */
 #define BAD (page + (page > SZ_4K ? 3 * SZ_4K : 0))
-
-static uint64_t frame_of(const char *at)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)at / 4096 * 8) != sizeof(entry))
-		bail("pagemap: %s", strerror(errno));
-	close(fd);
-	return entry & ((1ULL << 55) - 1);
-}
-
-/* So that others can use the page again; of a huge one the first has the mark. */
-static void mend(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/hwpoison/unpoison-pfn", "we");
-
-	if (!f || fprintf(f, "0x%llx\n", (unsigned long long)frame) < 0 || fclose(f))
-		bail("unpoison: %s", strerror(errno));
-}
 
 /* The signal that it brought, or 0. */
 static int inject(char *at)
@@ -109,7 +89,7 @@ static void end(void)
 	munmap(mine, bytes);
 	region_unlink(NAME);
 	close(region);
-	mend();
+	mend(frame);
 }
 
 static void test_before(void)

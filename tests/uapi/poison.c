@@ -6,7 +6,7 @@
  * a page to a region's tables. What a real machine check does to a process that
  * loads from the page cannot be shown here.
  */
-#include "util.h"
+#include "poison.h"
 
 #define NAME "test-poison"
 #define RW (PROT_READ | PROT_WRITE)
@@ -19,26 +19,6 @@ static struct peer other;
 static int big;			/* a region of 1 GiB pages at a lower address */
 static char *bigs;
 static uint64_t frame;		/* of the page that is broken */
-
-static uint64_t frame_of(const char *at)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)at / 4096 * 8) != sizeof(entry))
-		bail("pagemap: %s", strerror(errno));
-	close(fd);
-	return entry & ((1ULL << 55) - 1);
-}
-
-/* So that others can use the page again. */
-static void mend(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/hwpoison/unpoison-pfn", "we");
-
-	if (!f || fprintf(f, "0x%llx\n", (unsigned long long)frame) < 0 || fclose(f))
-		bail("unpoison: %s", strerror(errno));
-}
 
 static void begin(uint64_t size)
 {
@@ -120,7 +100,7 @@ static void find_told(void)
 	if (!told)
 		diag("this kernel's MADV_HWPOISON sends no signal: that is not tested");
 	munmap(page, 4096);
-	mend();
+	mend(frame);
 }
 
 static void is_told(int got, const char *what)
@@ -198,7 +178,7 @@ int main(int argc, char **argv)
 		test_again();
 		test_late();
 		end();
-		mend();
+		mend(frame);
 		region_unlink("test-poison-1g");
 		close(big);
 		munmap(bigs, WINDOW);

@@ -47,7 +47,8 @@
  *             MSHAREARENA_GET_REGION has none.
  *   ioctl(2)  the region commands below.
  *
- * No command waits for another process. What the errors mean everywhere:
+ * No command waits for another process, with one exception that UNLINK tells of.
+ * What the errors mean everywhere:
  *
  *   ENOTTY    the command is not known, or not on this kind of file
  *   EINVAL    size is smaller than the first version of the structure, a flag

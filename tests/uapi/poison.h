@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests of memory that fails: which frame it is, and how it is mended. */
+#ifndef UAPI_POISON_H
+#define UAPI_POISON_H
+
+#include "util.h"
+
+static inline uint64_t frame_of(const char *at)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)at / 4096 * 8) != sizeof(entry))
+		bail("pagemap: %s", strerror(errno));
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+/* So that others can use the page again; of a huge one the first has the mark. */
+static inline void mend(uint64_t frame)
+{
+	FILE *f = fopen("/sys/kernel/debug/hwpoison/unpoison-pfn", "we");
+
+	if (!f || fprintf(f, "0x%llx\n", (unsigned long long)frame) < 0 || fclose(f))
+		bail("unpoison: %s", strerror(errno));
+}
+
+#endif /* UAPI_POISON_H */
