@@ -6,7 +6,7 @@
  * /proc, over and over, with the lowest priority and on a CPU that others of the
  * same user keep for themselves: so they stop in the middle of whatever they do.
  * UNLINK of that region, and meanwhile open(2) of another's node, must not wait
- * for them. Here that would last ten seconds. The bound is generous for an
+ * for them. Here that would last a minute. The bound is generous for an
  * emulated machine under load.
  * timeout: 300
  */
@@ -23,8 +23,8 @@
 #define READERS 12
 #define SPINNERS 3
 #define ROUNDS 2
-#define STARVED_MS 10000	/* or whoever waits for them would wait for ever */
-#define MAX_MS 2000
+#define STARVED_MS 60000	/* or whoever waits for them would wait for ever */
+#define MAX_MS 20000
 
 static const struct user reader = { .name = "a reader", .uid = 1100, .gid = 2100 };
 
