@@ -86,21 +86,15 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 to = $(DESTDIR)$(PREFIX)
 
-# A header of libarena's is public if a manual page names it, and with it what it
-# includes; the others are the library's own.
-quotes = $(shell sed -n 's/^.include "\(.*\)"/\1/p' $(addprefix user/libarena/,$(1)))
-closure = $(if $(filter-out $(1),$(quotes)),$(call closure,$(sort $(1) $(quotes))),$(1))
-public_headers = $(call closure,$(sort $(shell sed -n 's,^\.In libarena/,,p' user/man/*.3)))
-
 .PHONY: install
 install:		## daemons, libraries and man pages into DESTDIR/PREFIX (/usr/local), after make user
 	@[ -e build/arenad ] || { echo "nothing is built: run 'make user' first" >&2; exit 1; }
-	install -d $(to)/sbin $(to)/lib/pkgconfig $(to)/include/linux $(to)/include/libarena
+	install -d $(to)/sbin $(to)/lib/pkgconfig $(to)/include/linux $(to)/include/arena
 	install -m 755 build/arenad build/arena-np build/arena-sp $(to)/sbin
 	install -m 644 build/libmshare.a build/libarena.a $(to)/lib
 	install -m 644 user/include/*.h $(to)/include
 	install -m 644 include/uapi/linux/*.h $(to)/include/linux
-	install -m 644 $(addprefix user/libarena/,$(public_headers)) $(to)/include/libarena
+	install -m 644 user/include/arena/*.h $(to)/include/arena
 	for pc in $(notdir $(wildcard user/lib*/*.pc.in)); do \
 		sed 's,@PREFIX@,$(abspath $(PREFIX)),; s/@VERSION@/$(call meta,Version)/' \
 			user/$${pc%.pc.in}/$$pc | install -m 644 /dev/stdin $(to)/lib/pkgconfig/$${pc%.in} || exit; \

@@ -8,9 +8,9 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libarena/arena.h>
-#include <libarena/channel.h>
-#include <libarena/ring.h>
+#include <arena/arena.h>
+#include <arena/channel.h>
+#include <arena/ring.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -73,18 +73,18 @@ static void sp(struct arena *a, struct arena_channel *ch, int fd)
 		check(msg.type == ARENA_MSG_REQUEST ? 0 : -EPROTO, "receiving");
 		if (msg.count) {
 			/* Believed only if the NP has just this run of buffers. */
-			check(arena_take_back(a, NP, &msg, &io.buf), "taking back");
+			check(arena_regain(a, NP, &msg, &io.buf), "taking back");
 			check(arena_put(a, io.buf), "freeing");
 		}
 		if (event.result < BLOCK_BYTES)
 			continue;	/* that was the last */
 		check(arena_get_for(a, ARENA_USE_DISK, 8, &io.buf), "getting a buffer");
-		/* The kernel's from here to the event: arena_write() would give NULL. */
+		/* The kernel's from here to the event: arena_ptr() would give NULL. */
 		check(arena_ring_read(r, &io, NULL), "reading");
 		check(arena_ring_next(r, &event, -1), "waiting for the file");
 		check(event.result, "reading");
 		io.offset += (uint64_t)event.result;
-		check(arena_hand(a, io.buf, NP, &msg), "handing over");
+		check(arena_lend(a, io.buf, NP, &msg), "handing over");
 		msg.type = ARENA_MSG_REPLY;
 		msg.slot = (uint16_t)event.result;
 		check(arena_channel_send(ch, &msg), "sending");
@@ -103,12 +103,12 @@ static void np(struct arena *a, struct arena_channel *ch)
 		if (!receive(ch, &msg))
 			errx(1, "the SP has died");
 		/* Is it the SP's to be handed to us? Then what it wrote is visible. */
-		check(arena_accept(a, SP, &msg, &buf), "accepting");
+		check(arena_borrow(a, SP, &msg, &buf), "accepting");
 		if (msg.type != ARENA_MSG_REPLY || msg.slot > arena_size(a, buf))
 			errx(1, "the SP breaks the protocol");
-		if (fwrite(arena_read(a, buf), 1, msg.slot, stdout) != msg.slot)
+		if (fwrite(arena_ptr_const(a, buf), 1, msg.slot, stdout) != msg.slot)
 			err(1, "writing");
-		check(arena_give_back(a, buf, &msg), "giving back");	/* buf is stale now */
+		check(arena_return(a, buf, &msg), "giving back");	/* buf is stale now */
 		msg.type = ARENA_MSG_REQUEST;
 	} while (msg.slot == BLOCK_BYTES);
 	check(arena_channel_send(ch, &msg), "sending");
@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_RDONLY);
 	check(fd < 0 ? -errno : 0, argv[1]);
 	m = make_region();
-	check(arena_channel_link(link), "making a link");
+	check(arena_channel_socketpair(link), "making a link");
 	child = fork();
 	check(child < 0 ? -errno : 0, "fork");
 	o.link = link[!child];

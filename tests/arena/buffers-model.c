@@ -9,7 +9,7 @@
  * reads. Set SEED to repeat a run.
  */
 #include <errno.h>
-#include <libarena/arena.h>
+#include <arena/arena.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,7 +45,7 @@ enum where { HOME, GOING, THERE, COMING, LOST, ORPHAN };
  * @mine: its owner's handle
  * @theirs: the peer's, from when it accepted the run
  * @msg: that is on its way, or the last that was
- * @lent: operations, of whom it is with
+ * @io_count: operations, of whom it is with
  * @text: what is written in it
  */
 struct item {
@@ -53,7 +53,7 @@ struct item {
 	int owner;
 	struct arena_buf mine, theirs;
 	struct arena_msg msg;
-	uint32_t lent;
+	uint32_t io_count;
 	uint64_t text;
 };
 
@@ -125,11 +125,11 @@ static enum arena_state state_at_owner(const struct item *it)
 {
 	switch (it->where) {
 	case HOME:
-		return it->lent ? ARENA_LENT : ARENA_OWNED;
+		return it->io_count ? ARENA_IN_IO : ARENA_OWNED;
 	case LOST:
 		return ARENA_LOST;
 	default:
-		return ARENA_HANDED;
+		return ARENA_LENT;
 	}
 }
 
@@ -138,7 +138,7 @@ static int as_owner(const struct item *it)
 {
 	if (it->where != HOME)
 		return -EPERM;
-	return it->lent ? -EBUSY : 0;
+	return it->io_count ? -EBUSY : 0;
 }
 
 static bool states_agree(const struct item *it)
@@ -146,7 +146,7 @@ static bool states_agree(const struct item *it)
 	enum arena_state theirs = ARENA_STALE;
 
 	if (it->where == THERE || it->where == ORPHAN)
-		theirs = it->lent ? ARENA_LENT : ARENA_BORROWED;
+		theirs = it->io_count ? ARENA_IN_IO : ARENA_BORROWED;
 	if (it->where != ORPHAN && arena_state(owner_of(it)->a, it->mine) != state_at_owner(it))
 		return false;
 	return arena_state(peer_of(it)->a, it->theirs) == theirs;
@@ -166,8 +166,8 @@ static bool usage_agrees(int which)
 			continue;
 		want.free -= n;
 		want.owned += state_at_owner(it) == ARENA_OWNED ? n : 0;
+		want.in_io += state_at_owner(it) == ARENA_IN_IO ? n : 0;
 		want.lent += state_at_owner(it) == ARENA_LENT ? n : 0;
-		want.handed += state_at_owner(it) == ARENA_HANDED ? n : 0;
 		want.lost += state_at_owner(it) == ARENA_LOST ? n : 0;
 	}
 	return !arena_usage(s->a, s->group, &u) && !memcmp(&u, &want, sizeof(u));
@@ -216,7 +216,7 @@ static bool text_is(const void *run, const struct item *it)
 
 static bool write_text(struct item *it)
 {
-	char *run = arena_write(owner_of(it)->a, it->mine);
+	char *run = arena_ptr(owner_of(it)->a, it->mine);
 
 	if (!run)
 		return false;
@@ -260,7 +260,7 @@ static bool step_owner(struct item *it)
 		return true;
 	switch (pick(3)) {
 	case 0:
-		if (arena_hand(a, it->mine, peer, &msg) != want)
+		if (arena_lend(a, it->mine, peer, &msg) != want)
 			return false;
 		if (!want) {
 			it->where = GOING;
@@ -278,7 +278,7 @@ static bool step_owner(struct item *it)
 		}
 		return true;
 	default:
-		return want ? !arena_write(a, it->mine) : write_text(it);
+		return want ? !arena_ptr(a, it->mine) : write_text(it);
 	}
 }
 
@@ -288,23 +288,23 @@ static bool step_kernel(struct item *it)
 	bool is_home = it->where == HOME;
 	struct side *s = is_home ? owner_of(it) : peer_of(it);
 	struct arena_buf b = is_home ? it->mine : it->theirs;
-	bool more = !it->lent || !pick(3);
+	bool more = !it->io_count || !pick(3);
 	bool writes = more && !pick(4);
 
 	if (!is_home && it->where != THERE && it->where != ORPHAN)
 		return true;
 	if (writes && !is_home)
-		return IS_DEBUG || arena_lend(s->a, b, 1) == -EACCES;
-	if (more ? arena_lend(s->a, b, writes) : arena_done(s->a, b))
+		return IS_DEBUG || arena_io_begin(s->a, b, 1) == -EACCES;
+	if (more ? arena_io_begin(s->a, b, writes) : arena_io_end(s->a, b))
 		return false;
-	it->lent += more ? 1 : -1U;
-	if (it->lent)
-		return arena_address(s->a, b) && (IS_DEBUG || !arena_read(s->a, b));
+	it->io_count += more ? 1 : -1U;
+	if (it->io_count)
+		return arena_io_address(s->a, b) && (IS_DEBUG || !arena_ptr_const(s->a, b));
 	if (it->where == ORPHAN) {
 		add_stale(s, b);
 		drop(it);
 	}
-	return !arena_address(s->a, b);
+	return !arena_io_address(s->a, b);
 }
 
 /* What the peer does with it, once it is there. */
@@ -315,11 +315,11 @@ static bool step_peer(struct item *it)
 
 	if (it->where != THERE)
 		return true;
-	if (it->lent)
-		return IS_DEBUG || arena_give_back(a, it->theirs, &msg) == -EBUSY;
-	if (!text_is(arena_read(a, it->theirs), it))
+	if (it->io_count)
+		return IS_DEBUG || arena_return(a, it->theirs, &msg) == -EBUSY;
+	if (!text_is(arena_ptr_const(a, it->theirs), it))
 		return false;
-	if (arena_give_back(a, it->theirs, &msg) || msg.generation != it->msg.generation)
+	if (arena_return(a, it->theirs, &msg) || msg.generation != it->msg.generation)
 		return false;
 	add_stale(peer_of(it), it->theirs);
 	it->theirs.generation = 0;
@@ -336,21 +336,21 @@ static bool step_message(struct item *it)
 
 	if (it->where == GOING && (!pick(10) || meets_orphan(it))) {
 		if (meets_orphan(it) &&
-		    arena_accept(peer_of(it)->a, owner_of(it)->role, &it->msg, &b) != -EPROTO)
+		    arena_borrow(peer_of(it)->a, owner_of(it)->role, &it->msg, &b) != -EPROTO)
 			return false;
 		it->where = HOME;
-		return !arena_unhand(owner_of(it)->a, it->mine);
+		return !arena_unlend(owner_of(it)->a, it->mine);
 	}
 	if (it->where == GOING) {
 		it->where = THERE;
-		ret = arena_accept(peer_of(it)->a, owner_of(it)->role, &it->msg, &it->theirs);
-		return !ret && text_is(arena_read(peer_of(it)->a, it->theirs), it);
+		ret = arena_borrow(peer_of(it)->a, owner_of(it)->role, &it->msg, &it->theirs);
+		return !ret && text_is(arena_ptr_const(peer_of(it)->a, it->theirs), it);
 	}
 	if (it->where == COMING) {
 		it->where = HOME;
-		ret = arena_take_back(owner_of(it)->a, peer_of(it)->role, &it->msg, &b);
+		ret = arena_regain(owner_of(it)->a, peer_of(it)->role, &it->msg, &b);
 		return !ret && !memcmp(&b, &it->mine, sizeof(b)) &&
-		       text_is(arena_read(owner_of(it)->a, b), it);
+		       text_is(arena_ptr_const(owner_of(it)->a, b), it);
 	}
 	return true;
 }
@@ -363,15 +363,15 @@ static bool step_lie(struct item *it)
 
 	lies++;
 	if (it->where == HOME || it->where == LOST)
-		return arena_take_back(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
+		return arena_regain(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
 	if (it->where == THERE &&
-	    arena_accept(peer_of(it)->a, owner_of(it)->role, &msg, &b) != -EPROTO)
+	    arena_borrow(peer_of(it)->a, owner_of(it)->role, &msg, &b) != -EPROTO)
 		return false;
 	if (it->where == ORPHAN)
 		return true;
 	msg.generation += pick(2);
 	msg.count += msg.generation == it->msg.generation;
-	return arena_take_back(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
+	return arena_regain(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
 }
 
 /* The kernel lets go of what it has of a process that dies. */
@@ -383,8 +383,8 @@ static void finish_operations(int which)
 
 		if ((is_home ? it->owner : !it->owner) != which)
 			continue;
-		for (; it->lent; it->lent--)
-			arena_done(side[which].a, is_home ? it->mine : it->theirs);
+		for (; it->io_count; it->io_count--)
+			arena_io_end(side[which].a, is_home ? it->mine : it->theirs);
 	}
 }
 
@@ -397,7 +397,7 @@ static void bury(struct item *it, int dead)
 		if (it->where != HOME)
 			it->where = LOST;
 		it->theirs.generation = 0;
-	} else if (it->where == THERE && it->lent) {
+	} else if (it->where == THERE && it->io_count) {
 		it->where = ORPHAN;
 	} else if (it->where != ORPHAN) {
 		if (it->where == THERE)
@@ -444,7 +444,7 @@ static bool step_lost(void)
 			add_stale(&side[which], it->mine);
 			drop(it);
 		} else if (pick(2)) {
-			if (arena_unhand(side[which].a, it->mine))
+			if (arena_unlend(side[which].a, it->mine))
 				return false;
 			it->where = HOME;
 		}

@@ -32,11 +32,11 @@ static void test_take_back(void)
 
 	world_open();
 	b = owned();
-	arena_hand(w.np, b, SP, &good);
+	arena_lend(w.np, b, SP, &good);
 	is(good.group, b.group, "the message names the group");
 	is(good.generation, (uint16_t)b.generation, "... and the generation");
-	ok(is_lie(arena_take_back(w.np, NP, &good, &back)), "from another than has it");
-	ok(is_lie(arena_take_back(w.np, ARENA_ROLE_NP(1), &good, &back)), "from a third");
+	ok(is_lie(arena_regain(w.np, NP, &good, &back)), "from another than has it");
+	ok(is_lie(arena_regain(w.np, ARENA_ROLE_NP(1), &good, &back)), "from a third");
 	for (int i = 0; i < 7; i++) {
 		bad = good;
 		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
@@ -45,18 +45,18 @@ static void test_take_back(void)
 		bad.index = i == 4 ? UINT32_MAX : bad.index;
 		bad.count -= i == 5;
 		bad.generation += i == 6;
-		ok(is_lie(arena_take_back(w.np, SP, &bad, &back)), "lie %d about what it has", i);
+		ok(is_lie(arena_regain(w.np, SP, &bad, &back)), "lie %d about what it has", i);
 	}
 	bad = good;
 	bad.count = 0;
-	ok(is_lie(arena_take_back(w.np, SP, &bad, &back)), "nothing");
-	is(arena_take_back(w.np, SP, &good, &back), 0, "the truth");
+	ok(is_lie(arena_regain(w.np, SP, &bad, &back)), "nothing");
+	is(arena_regain(w.np, SP, &good, &back), 0, "the truth");
 	is(arena_state(w.np, back), ARENA_OWNED, "is ours again");
 	is(arena_state(w.np, b), ARENA_OWNED, "... by the handle that it had");
-	ok(is_lie(arena_take_back(w.np, SP, &good, &back)), "twice");
-	arena_hand(w.np, b, SP, &good);
+	ok(is_lie(arena_regain(w.np, SP, &good, &back)), "twice");
+	arena_lend(w.np, b, SP, &good);
 	arena_peer_died(w.np, SP);
-	ok(is_lie(arena_take_back(w.np, SP, &good, &back)), "from the dead");
+	ok(is_lie(arena_regain(w.np, SP, &good, &back)), "from the dead");
 	world_close();
 }
 
@@ -68,12 +68,12 @@ static void test_accept(void)
 
 	world_open();
 	sp_control = (uint32_t)arena_layout_find(arena_layout(w.sp), SP, ARENA_USE_CONTROL, 0);
-	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &good);
-	ok(is_lie(arena_accept(w.np, ARENA_ROLE_NP(1), &good, &b)), "from another than its writer");
-	ok(is_lie(arena_accept(w.np, NP, &good, &b)), "from oneself");
+	arena_lend(w.sp, get_run(w.sp, w.disk), NP, &good);
+	ok(is_lie(arena_borrow(w.np, ARENA_ROLE_NP(1), &good, &b)), "from another than its writer");
+	ok(is_lie(arena_borrow(w.np, NP, &good, &b)), "from oneself");
 	bad = good;
 	bad.group = (uint16_t)w.payload;
-	ok(is_lie(arena_accept(w.np, NP, &bad, &b)), "one's own from oneself");
+	ok(is_lie(arena_borrow(w.np, NP, &bad, &b)), "one's own from oneself");
 	for (int i = 0; i < 7; i++) {
 		bad = good;
 		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
@@ -85,19 +85,19 @@ static void test_accept(void)
 		bad.count = i == 4 ? 0 : bad.count;
 		bad.generation = i == 5 ? 0 : bad.generation;
 		bad.index = i == 6 ? arena_layout(w.np)->group[w.disk].count - 1 : bad.index;
-		ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "lie %d about what it hands", i);
+		ok(is_lie(arena_borrow(w.np, SP, &bad, &b)), "lie %d about what it hands", i);
 	}
-	is(arena_accept(w.np, SP, &good, &b), 0, "the truth");
-	ok(is_lie(arena_accept(w.np, SP, &good, &b)), "twice");
+	is(arena_borrow(w.np, SP, &good, &b), 0, "the truth");
+	ok(is_lie(arena_borrow(w.np, SP, &good, &b)), "twice");
 	bad = good;
 	bad.index++;
 	bad.count = 1;
-	ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "a part of it");
+	ok(is_lie(arena_borrow(w.np, SP, &bad, &b)), "a part of it");
 	bad = good;
 	bad.index += RUN - 1;
-	ok(is_lie(arena_accept(w.np, SP, &bad, &b)), "one that overlaps");
+	ok(is_lie(arena_borrow(w.np, SP, &bad, &b)), "one that overlaps");
 	bad.index++;
-	is(arena_accept(w.np, SP, &bad, &b), 0, "one beside it is none of our business");
+	is(arena_borrow(w.np, SP, &bad, &b), 0, "one beside it is none of our business");
 	world_close();
 }
 
@@ -127,10 +127,10 @@ static void test_close(void)
 	world_open();
 	b = lent();
 	is(arena_close(w.np), -EBUSY, "close while the kernel works on a buffer of ours");
-	arena_done(w.np, b);
+	arena_io_end(w.np, b);
 	c = orphan();
 	is(arena_close(w.np), -EBUSY, "... on one of a peer's");
-	arena_done(w.np, c);
+	arena_io_end(w.np, c);
 	world_close();
 }
 
@@ -143,17 +143,17 @@ static void test_hand_over(void)
 
 	world_open();
 	b = owned();
-	strcpy(arena_write(w.np, b), "hello");
-	is(arena_hand(w.np, b, SP, &msg), 0, "hand");
-	is(arena_accept(w.sp, NP, &msg, &c), 0, "accept");
-	text = arena_read(w.sp, c);
+	strcpy(arena_ptr(w.np, b), "hello");
+	is(arena_lend(w.np, b, SP, &msg), 0, "hand");
+	is(arena_borrow(w.sp, NP, &msg, &c), 0, "accept");
+	text = arena_ptr_const(w.sp, c);
 	ok(text && !strcmp(text, "hello"), "what was written is read");
-	is(arena_lend(w.sp, c, 0), 0, "lend");
-	ok(arena_address(w.sp, c) == text, "... there");
-	is(arena_done(w.sp, c), 0, "done");
+	is(arena_io_begin(w.sp, c, 0), 0, "lend");
+	ok(arena_io_address(w.sp, c) == text, "... there");
+	is(arena_io_end(w.sp, c), 0, "done");
 	memset(&msg, 0, sizeof(msg));
-	is(arena_give_back(w.sp, c, &msg), 0, "give back");
-	is(arena_take_back(w.np, SP, &msg, &b), 0, "take back");
+	is(arena_return(w.sp, c, &msg), 0, "give back");
+	is(arena_regain(w.np, SP, &msg, &b), 0, "take back");
 	is(arena_put(w.np, b), 0, "put");
 	world_close();
 }
@@ -224,7 +224,7 @@ static void test_reclaim_in_use(void)
 	}
 	world_open();
 	b = owned();
-	iov = (struct iovec){ arena_write(w.np, b), arena_size(w.np, b) };
+	iov = (struct iovec){ arena_ptr(w.np, b), arena_size(w.np, b) };
 	if (io_uring_queue_init(1, &ring, 0) || pipe(fds))
 		bail("a ring, and a pipe: %s", strerror(errno));
 	ret = io_uring_register_buffers(&ring, &iov, 1);
@@ -232,7 +232,7 @@ static void test_reclaim_in_use(void)
 	if (ret && (ret != -EFAULT || !pins_by_mapping(&ring) ||
 		    vmsplice(fds[1], &iov, 1, 0) != (ssize_t)iov.iov_len))
 		bail("cannot have the kernel use a buffer: %s", strerror(-ret));
-	arena_hand(w.np, b, SP, &borrowed_msg);
+	arena_lend(w.np, b, SP, &borrowed_msg);
 	arena_peer_died(w.np, SP);
 	is(arena_reclaim(w.np, 0), RUN, "what the kernel has is not reclaimed");
 	is(arena_reclaim(w.np, 20), RUN, "... nor after a while");

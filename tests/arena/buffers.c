@@ -90,8 +90,9 @@ static const char *error_name(int error)
 enum call { PUT, WRITE, READ, LEND, LEND_WRITE, DONE, HAND, UNHAND, GIVE_BACK, N_CALLS };
 
 static const char * const call_names[] = {
-	"arena_put", "arena_write", "arena_read", "arena_lend", "arena_lend", "arena_done",
-	"arena_hand", "arena_unhand", "arena_give_back",
+	"arena_put", "arena_ptr", "arena_ptr_const", "arena_io_begin", "arena_io_begin",
+	"arena_io_end",
+	"arena_lend", "arena_unlend", "arena_return",
 };
 
 /* 0 or an error; NULL is what cannot be told: 1. */
@@ -103,21 +104,21 @@ static int do_call(enum call call, struct arena_buf b)
 	case PUT:
 		return arena_put(w.np, b);
 	case WRITE:
-		return !arena_write(w.np, b);
+		return !arena_ptr(w.np, b);
 	case READ:
-		return !arena_read(w.np, b);
+		return !arena_ptr_const(w.np, b);
 	case LEND:
-		return arena_lend(w.np, b, 0);
+		return arena_io_begin(w.np, b, 0);
 	case LEND_WRITE:
-		return arena_lend(w.np, b, 1);
+		return arena_io_begin(w.np, b, 1);
 	case DONE:
-		return arena_done(w.np, b);
+		return arena_io_end(w.np, b);
 	case HAND:
-		return arena_hand(w.np, b, SP, &msg);
+		return arena_lend(w.np, b, SP, &msg);
 	case UNHAND:
-		return arena_unhand(w.np, b);
+		return arena_unlend(w.np, b);
 	default:
-		return arena_give_back(w.np, b, &msg);
+		return arena_return(w.np, b, &msg);
 	}
 }
 
@@ -213,7 +214,7 @@ static struct arena_buf given_back(void)
 	struct arena_buf b = borrowed();
 	struct arena_msg msg;
 
-	arena_give_back(w.np, b, &msg);
+	arena_return(w.np, b, &msg);
 	return b;
 }
 
@@ -222,7 +223,7 @@ static struct arena_buf borrowed_again(void)
 {
 	struct arena_buf b = given_back(), again;
 
-	if (arena_accept(w.np, SP, &borrowed_msg, &again))
+	if (arena_borrow(w.np, SP, &borrowed_msg, &again))
 		bail("what was given back is not accepted again");
 	return b;
 }
@@ -255,9 +256,9 @@ static const struct row rows[] = {
 	/* put, write, read; lend to read, to write, done; hand, unhand, give back */
 	{ "OWNED", owned, ARENA_OWNED,
 	  { 0, 0, 0, 0, 0, -EINVAL, 0, -EINVAL, -EACCES } },
-	{ "LENT", lent, ARENA_LENT,
+	{ "IN_IO", lent, ARENA_IN_IO,
 	  { -EBUSY, -EBUSY, -EBUSY, 0, 0, 0, -EBUSY, -EBUSY, -EACCES } },
-	{ "HANDED", handed, ARENA_HANDED,
+	{ "LENT", handed, ARENA_LENT,
 	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
 	{ "LOST", lost, ARENA_LOST,
 	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
@@ -275,7 +276,7 @@ static const struct row rows[] = {
 	  { -EACCES, -EACCES, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EACCES, -EACCES, -EINVAL } },
 	{ "BORROWED", borrowed, ARENA_BORROWED,
 	  { -EACCES, -EACCES, 0, 0, -EACCES, -EINVAL, -EACCES, -EACCES, 0 } },
-	{ "BORROWED and LENT", lent_borrowed, ARENA_LENT,
+	{ "BORROWED and IN_IO", lent_borrowed, ARENA_IN_IO,
 	  { -EACCES, -EACCES, -EBUSY, 0, -EACCES, 0, -EACCES, -EACCES, -EBUSY } },
 	{ "given back", given_back, ARENA_STALE,
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
@@ -283,7 +284,7 @@ static const struct row rows[] = {
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
 	{ "of a dead peer", of_the_dead, ARENA_STALE,
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
-	{ "LENT, of a dead peer", orphan, ARENA_LENT,
+	{ "IN_IO, of a dead peer", orphan, ARENA_IN_IO,
 	  { -EACCES, -EACCES, -EBUSY, 0, -EACCES, 0, -EACCES, -EACCES, -EBUSY } },
 };
 
@@ -298,13 +299,13 @@ static enum arena_state state_after(const struct row *r, enum call call)
 		return ARENA_STALE;
 	case LEND:
 	case LEND_WRITE:
-		return ARENA_LENT;
+		return ARENA_IN_IO;
 	case DONE:
 		if (r->make == orphan)
 			return ARENA_STALE;
 		return is_theirs ? ARENA_BORROWED : ARENA_OWNED;
 	case HAND:
-		return ARENA_HANDED;
+		return ARENA_LENT;
 	case UNHAND:
 		return ARENA_OWNED;
 	default:
@@ -355,13 +356,13 @@ static bool try_cell(const struct row *r, enum call call)
 	good = before == r->state;
 	good &= r->want[call] ? refused(r, &c) : !do_call(call, c.b);
 	good &= arena_state(w.np, c.b) == after;
-	good &= !arena_address(w.np, c.b) == (after != ARENA_LENT);
+	good &= !arena_io_address(w.np, c.b) == (after != ARENA_IN_IO);
 	good &= arena_size(w.np, c.b) == (after == ARENA_STALE ? 0 : RUN * 4096);
 	if (!good)
 		diag("%s of a handle that is %s: state %d, then %d; %s", call_names[call],
 		     r->name, before, arena_state(w.np, c.b), told.story);
-	while (arena_state(w.np, c.b) == ARENA_LENT)
-		arena_done(w.np, c.b);
+	while (arena_state(w.np, c.b) == ARENA_IN_IO)
+		arena_io_end(w.np, c.b);
 	return good;
 }
 
@@ -456,21 +457,21 @@ static int hand_to_oneself(void)
 {
 	struct arena_msg msg;
 
-	return arena_hand(w.np, owned(), NP, &msg);
+	return arena_lend(w.np, owned(), NP, &msg);
 }
 
 static int hand_to_nobody(void)
 {
 	struct arena_msg msg;
 
-	return arena_hand(w.np, owned(), ARENA_ROLE_SP(1), &msg);
+	return arena_lend(w.np, owned(), ARENA_ROLE_SP(1), &msg);
 }
 
 static int hand_to_no_role(void)
 {
 	struct arena_msg msg;
 
-	return arena_hand(w.np, owned(), 2U << 16, &msg);
+	return arena_lend(w.np, owned(), 2U << 16, &msg);
 }
 
 static int reset_handed(void)
@@ -490,7 +491,7 @@ static int reset_lent(void)
 	struct arena_buf b = lent();
 	int ret = arena_reset_group(w.np, w.payload);
 
-	arena_done(w.np, b);
+	arena_io_end(w.np, b);
 	return ret;
 }
 
@@ -524,12 +525,12 @@ static void test_others(void)
 		{ "get for a peer's use", "arena_get_for", get_for_peers_use, -EACCES, 0 },
 		{ "get for no use", "arena_get_for", get_for_no_use, -EACCES, 0 },
 		{ "get none for a use", "arena_get_for", get_for_none, -EINVAL, 0 },
-		{ "hand to oneself", "arena_hand", hand_to_oneself, -EINVAL, 0 },
-		{ "hand to nobody", "arena_hand", hand_to_nobody, -EINVAL, 0 },
-		{ "hand to no role", "arena_hand", hand_to_no_role, -EINVAL, 0 },
-		{ "reset what is HANDED", "arena_reset_group", reset_handed, -EBUSY, 0 },
+		{ "hand to oneself", "arena_lend", hand_to_oneself, -EINVAL, 0 },
+		{ "hand to nobody", "arena_lend", hand_to_nobody, -EINVAL, 0 },
+		{ "hand to no role", "arena_lend", hand_to_no_role, -EINVAL, 0 },
+		{ "reset what is LENT", "arena_reset_group", reset_handed, -EBUSY, 0 },
 		{ "reset what is LOST", "arena_reset_group", reset_lost, -EBUSY, 0 },
-		{ "reset what is LENT", "arena_reset_group", reset_lent, -EBUSY, 0 },
+		{ "reset what is IN_IO", "arena_reset_group", reset_lent, -EBUSY, 0 },
 		{ "reset a peer's group", "arena_reset_group", reset_peers, -EACCES, 0 },
 		{ "reset no group", "arena_reset_group", reset_no_group, -EACCES, 0 },
 	};
@@ -598,16 +599,16 @@ static void live(struct plot *p)
 	if (AT(p->site[0], arena_get(w.np, w.payload, RUN, &b)))
 		bail("no run");
 	p->b = b;
-	AT(p->site[1], arena_lend(w.np, b, 0));
-	AT(p->site[2], arena_lend(w.np, b, 1));
-	AT(p->site[3], arena_done(w.np, b));
-	AT(p->site[4], arena_done(w.np, b));
-	AT(p->site[5], arena_hand(w.np, b, SP, &msg));
-	AT(p->site[6], arena_unhand(w.np, b));
-	AT(p->site[7], arena_hand(w.np, b, SP, &msg));
-	if (arena_take_back(w.np, SP, &msg, &b))
+	AT(p->site[1], arena_io_begin(w.np, b, 0));
+	AT(p->site[2], arena_io_begin(w.np, b, 1));
+	AT(p->site[3], arena_io_end(w.np, b));
+	AT(p->site[4], arena_io_end(w.np, b));
+	AT(p->site[5], arena_lend(w.np, b, SP, &msg));
+	AT(p->site[6], arena_unlend(w.np, b));
+	AT(p->site[7], arena_lend(w.np, b, SP, &msg));
+	if (arena_regain(w.np, SP, &msg, &b))
 		bail("not taken back");
-	AT(p->site[8], arena_hand(w.np, b, SP, &msg));
+	AT(p->site[8], arena_lend(w.np, b, SP, &msg));
 }
 
 /* So that each is the whole rest of its line. */
@@ -628,7 +629,7 @@ static void test_story(void)
 	if (IS_DEBUG) {
 		const char * const wanted[] = {
 			"arena: arena_put() at " __FILE__ ":", "by NP 0", "a peer has it (EPERM)",
-			"NP 0's, for payload", "HANDED with SP 0, count 4, generation 1\n",
+			"NP 0's, for payload", "LENT with SP 0, count 4, generation 1\n",
 			"... 2 earlier steps\n",
 			line(l[0], "  lent", p.site[2]), line(l[1], "  done", p.site[3]),
 			line(l[2], "  done", p.site[4]), line(l[3], "  handed to SP 0", p.site[5]),

@@ -53,7 +53,7 @@ static int outcome(struct pair *p, enum hindrance what)
 		return ret;
 	/* Does it work? */
 	ret = send_message(ch, &m) || arena_channel_flush(ch) || receive(ch, &got) != 1;
-	ret = ret ? -EIO : (int)arena_channel_kind(ch);
+	ret = ret ? -EIO : (int)arena_channel_transport(ch);
 	/* The other side has all it needs before this one goes. */
 	p->child ? 0 : receive(ch, &got);
 	arena_channel_close(ch);
@@ -71,7 +71,7 @@ static bool is_as(int got, int want, const char *who)
 /* Both sides' options, what hinders the child, and what becomes of it in each. */
 struct meeting {
 	const char *name;
-	enum arena_channel_kind kinds[2];
+	enum arena_channel_transport kinds[2];
 	uint32_t entries[2];
 	bool by_link;
 	bool is_without_memory;

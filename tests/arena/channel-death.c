@@ -189,7 +189,7 @@ static void test_early_held(struct way way)
 	struct arena_channel *ch;
 	int ret;
 
-	if (arena_channel_link(p.fds))
+	if (arena_channel_socketpair(p.fds))
 		bail("link");
 	p.child = fork();
 	if (!p.child)

@@ -5,7 +5,7 @@
  * Method: the child opens its end by the rules and then uses what lies beneath.
  */
 #include <fcntl.h>
-#include <libarena/channel-kind.h>
+#include <libarena/channel/transport.h>
 #include <sys/socket.h>
 
 #include "channel.h"

@@ -6,7 +6,7 @@
  * wrong at a time, then open ours. The peer's credentials are our own.
  */
 #include <fcntl.h>
-#include <libarena/channel-kind.h>
+#include <libarena/channel/transport.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -27,7 +27,7 @@ struct said {
 
 static int event, ring_fd, pipe_fd;
 
-static struct said truth(enum arena_channel_kind kind)
+static struct said truth(enum arena_channel_transport kind)
 {
 	struct said s = {
 		.hello = {
@@ -78,14 +78,14 @@ static int count_fds(void)
 }
 
 /* What arena_channel_open() says to it; the peer then closes, if it is to. */
-static int open_with(enum arena_channel_kind kind, const struct said *s, bool closes)
+static int open_with(enum arena_channel_transport kind, const struct said *s, bool closes)
 {
 	struct arena_channel_options o = { .kind = kind, .entries = ENTRIES, .timeout_ms = 200 };
 	struct arena_channel *ch;
 	const int on = 1;
 	int fds[2], ret;
 
-	if (arena_channel_link(fds))
+	if (arena_channel_socketpair(fds))
 		bail("link");
 	/* Or the kernel leaves the credentials out, being asked too late. */
 	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
@@ -104,7 +104,7 @@ static int open_with(enum arena_channel_kind kind, const struct said *s, bool cl
 	return ret;
 }
 
-static enum arena_channel_kind kind;
+static enum arena_channel_transport kind;
 
 /* The truth but for what is changed. */
 #define LIE(error, what, ...) do {							\
@@ -176,7 +176,7 @@ static void test_pid(void)
 	const int on = 1;
 	int fds[2];
 
-	if (arena_channel_link(fds))
+	if (arena_channel_socketpair(fds))
 		bail("link");
 	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	say_it(fds[1], &s.hello, s.hello_size, NULL, 0);
@@ -194,7 +194,7 @@ static void test_refusal(void)
 	struct pollfd peer;
 	int fds[2], held;
 
-	if (arena_channel_link(fds))
+	if (arena_channel_socketpair(fds))
 		bail("link");
 	held = dup(fds[0]);
 	o.link = fds[0];

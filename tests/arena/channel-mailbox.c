@@ -4,7 +4,7 @@
  * included.
  * Method: take one, and try all else.
  */
-#include <libarena/mailbox.h>
+#include <libarena/channel/mailbox.h>
 
 #include "channel.h"
 

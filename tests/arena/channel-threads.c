@@ -21,7 +21,7 @@ static uint64_t payload[2][PAYLOADS];
 
 struct side {
 	pthread_t thread;
-	enum arena_channel_kind kind;
+	enum arena_channel_transport kind;
 	enum arena_wait wait;
 	int link;
 	int number;
@@ -93,12 +93,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void test(enum arena_channel_kind kind, enum arena_wait wait)
+static void test(enum arena_channel_transport kind, enum arena_wait wait)
 {
 	struct side sides[2];
 	int fds[2];
 
-	if (arena_channel_link(fds))
+	if (arena_channel_socketpair(fds))
 		bail("link");
 	for (int i = 0; i < 2; i++) {
 		sides[i] = (struct side){ .kind = kind, .wait = wait, .link = fds[i],

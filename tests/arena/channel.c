@@ -111,7 +111,7 @@ static void test_one(struct way way, enum arena_wait wait, uint32_t batch)
 	if (!good)
 		kill(p.child, SIGKILL);
 	c = arena_channel_counters(ch);
-	ok(good && c.received == MESSAGES && c.sent == 1 && arena_channel_kind(ch) == way.kind,
+	ok(good && c.received == MESSAGES && c.sent == 1 && arena_channel_transport(ch) == way.kind,
 	   "%s by %s, %s, batches of %u: %d messages, and the end", kind_name(way.kind),
 	   way.by_link ? "link" : "region", wait_name(wait), batch, MESSAGES);
 	arena_channel_close(ch);
@@ -195,8 +195,8 @@ static void test_again(struct way way)
 	int fds[2], ret;
 	uint32_t n = 0;
 
-	if (arena_channel_link(fds))
-		bail("arena_channel_link");
+	if (arena_channel_socketpair(fds))
+		bail("arena_channel_socketpair");
 	if (!pair_fork(&p)) {
 		if (pair_open(&p, &ch))
 			_exit(1);

@@ -7,7 +7,7 @@
 #define TESTS_ARENA_CHANNEL_H
 
 #include <errno.h>
-#include <libarena/channel.h>
+#include <arena/channel.h>
 #include <liburing.h>
 #include <poll.h>
 #include <signal.h>
@@ -46,7 +46,7 @@ static inline void say(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-static inline const char *kind_name(enum arena_channel_kind kind)
+static inline const char *kind_name(enum arena_channel_transport kind)
 {
 	static const char *const names[] = { "AUTO", "MSG_RING", "HYBRID", "EVENTFD", "SOCKET" };
 
@@ -62,7 +62,7 @@ static inline const char *wait_name(enum arena_wait wait)
 
 /* The kinds, each by every way to meet. */
 struct way {
-	enum arena_channel_kind kind;
+	enum arena_channel_transport kind;
 	bool by_link;
 };
 
@@ -133,8 +133,8 @@ static inline struct pair pair_of(struct way way, enum arena_wait wait, uint32_t
 static inline pid_t pair_fork(struct pair *p)
 {
 	memset(shared, 0, sizeof(*shared));
-	if (p->way.by_link && arena_channel_link(p->fds))
-		bail("arena_channel_link");
+	if (p->way.by_link && arena_channel_socketpair(p->fds))
+		bail("arena_channel_socketpair");
 	fflush(stdout);
 	p->child = fork();
 	if (p->child < 0)

@@ -139,7 +139,7 @@ static void test_heap(struct rig *rig)
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, &op);
 	refused(arena_put(rig->a, b), -EBUSY, "ours: a buffer is not freed under an operation");
-	refused(arena_hand(rig->a, b, ARENA_ROLE_SP(0), &msg), -EBUSY, "ours: nor handed over");
+	refused(arena_lend(rig->a, b, ARENA_ROLE_SP(0), &msg), -EBUSY, "ours: nor handed over");
 	refused(arena_reset_group(rig->a, b.group), -EBUSY, "ours: nor freed with its group");
 	put_bytes(pair[1], "welcome");
 	is(rig_next(rig).result, 7, "ours: what comes has a place");
@@ -189,7 +189,7 @@ static void plain_moved(void)
 static void test_moved(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, '.'), bigger;
-	const char *before = arena_read(rig->a, b);
+	const char *before = arena_ptr_const(rig->a, b);
 	struct arena_io io = { .buf = b, .length = 4096 };
 	int pair[2];
 
@@ -198,10 +198,11 @@ static void test_moved(struct rig *rig)
 	arena_ring_recv(rig->r, &io, NULL);
 	/* There is no call to make a run longer: one gets another, and copies. */
 	bigger = rig_buf(rig, 2, '.');
-	refused(!!arena_read(rig->a, b), false, "ours: nothing can be copied out of it meanwhile");
+	refused(!!arena_ptr_const(rig->a, b), false,
+		"ours: nothing can be copied out of it meanwhile");
 	put_bytes(pair[1], "here");
 	is(rig_next(rig).result, 4, "ours: the recv");
-	ok(arena_read(rig->a, b) == before && !memcmp(before, "here", 4),
+	ok(arena_ptr_const(rig->a, b) == before && !memcmp(before, "here", 4),
 	   "ours: arrives where the buffer was and is");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
@@ -249,10 +250,11 @@ static void test_cancel(struct rig *rig)
 	put_bytes(pair[1], "too late");
 	is(arena_ring_cancel(rig->r, op), 0, "ours: a recv is cancelled");
 	arena_ring_submit(rig->r);
-	is(arena_state(rig->a, b), ARENA_LENT, "ours: and its buffer lent all the same");
-	refused(!!arena_write(rig->a, b), false, "ours: not to be used");
+	is(arena_state(rig->a, b), ARENA_IN_IO, "ours: and its buffer lent all the same");
+	refused(!!arena_ptr(rig->a, b), false, "ours: not to be used");
 	e = rig_next(rig);
-	ok(e.result == 8 ? rig_is(rig, b, 0, 0) && !memcmp(arena_read(rig->a, b), "too late", 8) :
+	ok(e.result == 8 ?
+	   rig_is(rig, b, 0, 0) && !memcmp(arena_ptr_const(rig->a, b), "too late", 8) :
 	   e.result == -ECANCELED && rig_is(rig, b, 4096, '.'),
 	   "ours: until an event says whether it came (%d)", e.result);
 	is(arena_state(rig->a, b), ARENA_OWNED, "ours: then it is ours");
@@ -327,12 +329,12 @@ static void test_send_zc(struct rig *rig)
 	e = rig_next(rig);
 	is(e.result, 4096, "ours: a zero-copy send is on its way");
 	ok(e.flags & ARENA_EVENT_MORE, "ours: there is more to come");
-	refused(!!arena_write(rig->a, b), false, "ours: the buffer cannot be written");
+	refused(!!arena_ptr(rig->a, b), false, "ours: the buffer cannot be written");
 	refused(arena_put(rig->a, b), -EBUSY, "ours: nor freed");
 	ok(rig_quiet(rig), "ours: nothing more while the peer does not read");
 	is(take_last(pair[1], before, 'a'), 4096, "ours: it is what was sent");
 	e = rig_next(rig);
-	ok(!e.flags && arena_write(rig->a, b), "ours: then the buffer is ours");
+	ok(!e.flags && arena_ptr(rig->a, b), "ours: then the buffer is ours");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
@@ -521,7 +523,7 @@ static void test_exit(struct rig *rig)
 		ours &= arena_state(rig->a, b) == ARENA_OWNED;
 		put_bytes(pair[1], "x");
 		sleep_ms(1);
-		late += changed(arena_read(rig->a, b), 4096, '.');
+		late += changed(arena_ptr_const(rig->a, b), 4096, '.');
 		close(pair[0]);
 		close(pair[1]);
 	}
@@ -551,9 +553,10 @@ static void test_exit_disk(struct rig *rig)
 	}
 	arena_ring_submit(one.r);
 	is(arena_ring_close(one.r), 0, "ours: a ring is closed while a disk reads");
-	at_close = blocks_read(arena_read(rig->a, b));
+	at_close = blocks_read(arena_ptr_const(rig->a, b));
 	sleep_ms(300);
-	is(blocks_read(arena_read(rig->a, b)), at_close, "ours: what comes has come (%d of %d)",
+	is(blocks_read(arena_ptr_const(rig->a, b)), at_close,
+	   "ours: what comes has come (%d of %d)",
 	   at_close, BLOCKS);
 	close(fd);
 	arena_put(rig->a, b);

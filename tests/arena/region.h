@@ -6,7 +6,7 @@
 #ifndef TESTS_ARENA_REGION_H
 #define TESTS_ARENA_REGION_H
 
-#include <libarena/layout.h>
+#include <arena/layout.h>
 #include <mshare.h>
 #include <string.h>
 #include <sys/types.h>

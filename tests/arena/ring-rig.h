@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libarena/ring.h>
+#include <arena/ring.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -141,14 +141,14 @@ static inline struct arena_buf rig_buf(struct rig *rig, uint32_t count, int fill
 
 	if (ret)
 		bail("cannot get %u buffers: %s", count, strerror(-ret));
-	memset(arena_write(rig->a, b), fill, arena_size(rig->a, b));
+	memset(arena_ptr(rig->a, b), fill, arena_size(rig->a, b));
 	return b;
 }
 
 /* Is every byte this one? Only for a buffer that may be read. */
 static inline bool rig_is(struct rig *rig, struct arena_buf b, uint32_t length, int fill)
 {
-	const unsigned char *p = arena_read(rig->a, b);
+	const unsigned char *p = arena_ptr_const(rig->a, b);
 
 	for (uint32_t i = 0; p && i < length; i++)
 		if (p[i] != fill)

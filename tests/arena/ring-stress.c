@@ -175,7 +175,7 @@ static void begin_send(struct stress *s, struct line *l, enum job_kind kind)
 
 	if (!j)
 		return;
-	fill((unsigned char *)arena_write(s->rig.a, j->io.buf) + j->io.from, l->sent,
+	fill((unsigned char *)arena_ptr(s->rig.a, j->io.buf) + j->io.from, l->sent,
 	     j->io.length);
 	ret = kind == JOB_SEND ? arena_ring_send(s->rig.r, &j->io, &j->op) :
 				 arena_ring_send_zc(s->rig.r, &j->io, &j->op);
@@ -184,7 +184,7 @@ static void begin_send(struct stress *s, struct line *l, enum job_kind kind)
 		check(s, !arena_put(s->rig.a, j->io.buf), "a buffer that is not lent");
 		return;
 	}
-	check(s, arena_state(s->rig.a, j->io.buf) == ARENA_LENT, "a buffer that is lent");
+	check(s, arena_state(s->rig.a, j->io.buf) == ARENA_IN_IO, "a buffer that is lent");
 	j->kind = kind;
 	j->line = l;
 	l->sending = true;
@@ -281,7 +281,7 @@ static void sent(struct stress *s, struct job *j, const struct arena_event *e)
 
 static void got(struct stress *s, struct job *j, const struct arena_event *e)
 {
-	const unsigned char *p = arena_read(s->rig.a, j->io.buf);
+	const unsigned char *p = arena_ptr_const(s->rig.a, j->io.buf);
 	uint64_t at = j->kind == JOB_READ ? j->io.offset : j->line->received;
 	uint32_t n = e->result > 0 ? (uint32_t)e->result : 0;
 
@@ -304,7 +304,7 @@ static void take_event(struct stress *s, const struct arena_event *e)
 	if (j->kind == JOB_SEND || j->kind == JOB_SEND_ZC)
 		sent(s, j, e);
 	if (e->flags & ARENA_EVENT_MORE) {
-		check(s, arena_state(s->rig.a, j->io.buf) == ARENA_LENT, "lent still");
+		check(s, arena_state(s->rig.a, j->io.buf) == ARENA_IN_IO, "lent still");
 		return;
 	}
 	if (j->kind == JOB_RECV || j->kind == JOB_READ)

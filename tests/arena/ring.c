@@ -42,9 +42,9 @@ static void test_file(struct rig *rig)
 	char bytes[8100];
 
 	is(arena_ring_write(rig->r, &io, &op), 0, "a write begins");
-	is(arena_state(rig->a, b), ARENA_LENT, "its buffer is lent at once");
+	is(arena_state(rig->a, b), ARENA_IN_IO, "its buffer is lent at once");
 	refused(arena_put(rig->a, b), -EBUSY, "and not to be freed");
-	refused(!!arena_write(rig->a, b), false, "nor to be written");
+	refused(!!arena_ptr(rig->a, b), false, "nor to be written");
 	e = rig_next(rig);
 	ok(e.cookie == 7 && e.op.slot == op.slot && e.op.generation == op.generation &&
 	   e.buf.index == b.index && e.file.slot == f.slot, "the event says of what it is");
@@ -56,7 +56,7 @@ static void test_file(struct rig *rig)
 
 	is(arena_ring_fsync(rig->r, f, true, 8, NULL), 0, "a sync begins");
 	is(rig_next(rig).result, 0, "and ends");
-	memset(arena_write(rig->a, b), 0, 12288);
+	memset(arena_ptr(rig->a, b), 0, 12288);
 	io = (struct arena_io){ .file = f, .buf = b, .length = 12288 };
 	arena_ring_read(rig->r, &io, NULL);
 	e = rig_next(rig);
@@ -122,7 +122,7 @@ static void test_socket(struct rig *rig)
 	is(write(pair[1], "hello", 5), 5, "until something comes");
 	e = rig_next(rig);
 	is(e.result, 5, "and takes what there is");
-	ok(!memcmp(arena_read(rig->a, in), "hello", 5), "as it was");
+	ok(!memcmp(arena_ptr_const(rig->a, in), "hello", 5), "as it was");
 
 	io.buf = out;
 	is(arena_ring_send(rig->r, &io, NULL), 0, "a send begins");
@@ -134,7 +134,7 @@ static void test_socket(struct rig *rig)
 	if (e.flags & ARENA_EVENT_MORE) {
 		char taken[8192];
 
-		is(arena_state(rig->a, out), ARENA_LENT, "its buffer is lent still");
+		is(arena_state(rig->a, out), ARENA_IN_IO, "its buffer is lent still");
 		rig_recv_all(pair[1], taken, sizeof(taken));
 		e = rig_next(rig);
 		is(e.flags, 0, "then it is ours");
@@ -526,21 +526,21 @@ static void test_borrowed(struct rig *rig)
 	if (arena_open(rig->m, ARENA_ROLE_SP(0), &sp) ||
 	    arena_get_for(sp, ARENA_USE_DISK, 1, &theirs))
 		bail("no SP");
-	memset(arena_write(sp, theirs), 's', 4096);
-	arena_hand(sp, theirs, ARENA_ROLE_NP(0), &msg);
-	is(arena_accept(rig->a, ARENA_ROLE_SP(0), &msg, &io.buf), 0, "a peer's buffer comes");
+	memset(arena_ptr(sp, theirs), 's', 4096);
+	arena_lend(sp, theirs, ARENA_ROLE_NP(0), &msg);
+	is(arena_borrow(rig->a, ARENA_ROLE_SP(0), &msg, &io.buf), 0, "a peer's buffer comes");
 	rig_tcp(pair);
 	io.file = rig_file(rig, pair[0]);
 	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EACCES, "it is not to be received into");
 	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "but sent");
-	refused(arena_give_back(rig->a, io.buf, &msg), -EBUSY, "not given back meanwhile");
+	refused(arena_return(rig->a, io.buf, &msg), -EBUSY, "not given back meanwhile");
 	rig_next(rig);
 	rig_recv_all(pair[1], taken, sizeof(taken));
 	ok(taken[0] == 's' && taken[4095] == 's', "with what is in it");
-	if (arena_state(rig->a, io.buf) == ARENA_LENT)
+	if (arena_state(rig->a, io.buf) == ARENA_IN_IO)
 		rig_next(rig);
-	is(arena_give_back(rig->a, io.buf, &msg), 0, "then given back");
-	is(arena_take_back(sp, ARENA_ROLE_NP(0), &msg, &theirs), 0, "to whom it belongs");
+	is(arena_return(rig->a, io.buf, &msg), 0, "then given back");
+	is(arena_regain(sp, ARENA_ROLE_NP(0), &msg, &theirs), 0, "to whom it belongs");
 	arena_put(sp, theirs);
 	arena_close(sp);
 	arena_ring_remove_file(rig->r, io.file);

@@ -16,7 +16,7 @@
  * Runs for some seconds; for as many as its argument says, see "make stress". Set
  * SEED for other lives.
  */
-#include <libarena/arena.h>
+#include <arena/arena.h>
 #include <sched.h>
 #include <time.h>
 
@@ -56,7 +56,7 @@ struct kept {
  * @depth: runs that it hands at once
  * @out: that are out now; @buffers of them
  * @buffers: see @out
- * @handed: runs so far
+ * @lent: runs so far
  * @accepted: the peer's so far
  * @sent: messages
  * @received: messages
@@ -78,7 +78,7 @@ struct side {
 	uint32_t depth;
 	uint32_t out;
 	uint32_t buffers;
-	uint64_t handed;
+	uint64_t lent;
 	uint64_t accepted;
 	uint32_t sent;
 	uint32_t received;
@@ -145,7 +145,7 @@ static uint64_t word_of(uint64_t number, size_t i)
 
 static void fill(const struct side *s, struct arena_buf b, uint64_t number)
 {
-	uint64_t *p = arena_write(s->a, b);
+	uint64_t *p = arena_ptr(s->a, b);
 	size_t n = arena_size(s->a, b) / sizeof(*p);
 
 	for (size_t i = 0; i < n; i++)
@@ -154,7 +154,7 @@ static void fill(const struct side *s, struct arena_buf b, uint64_t number)
 
 static bool is_filled(const struct side *s, struct arena_buf b, uint64_t number)
 {
-	const uint64_t *p = arena_read(s->a, b);
+	const uint64_t *p = arena_ptr_const(s->a, b);
 	size_t n = arena_size(s->a, b) / sizeof(*p);
 	bool good = true;
 
@@ -211,9 +211,9 @@ static void hand(struct side *s)
 	if (arena_get(s->a, s->group, 1 + draw(s, 3), &b))
 		return;
 	move(s, b, NOBODY, OWNER);
-	fill(s, b, s->handed++);
+	fill(s, b, s->lent++);
 	move(s, b, OWNER, GOING);
-	check(!arena_hand(s->a, b, s->peer, &msg), "a run is not handed");
+	check(!arena_lend(s->a, b, s->peer, &msg), "a run is not handed");
 	s->out++;
 	s->buffers += b.count;
 	post(s, msg, MSG_HAND);
@@ -228,7 +228,7 @@ static void give_back(struct side *s)
 	s->kept[i] = s->kept[--s->n_kept];
 	check(is_filled(s, k.b, k.number), "what was handed has changed");
 	move(s, k.b, PEER, COMING);
-	check(!arena_give_back(s->a, k.b, &msg), "a run does not go back");
+	check(!arena_return(s->a, k.b, &msg), "a run does not go back");
 	post(s, msg, MSG_BACK);
 }
 
@@ -236,7 +236,7 @@ static void take(struct side *s, const struct arena_msg *msg)
 {
 	struct kept k = { .number = s->accepted++ };
 
-	if (!check(!arena_accept(s->a, s->peer, msg, &k.b), "what is handed is not accepted"))
+	if (!check(!arena_borrow(s->a, s->peer, msg, &k.b), "what is handed is not accepted"))
 		return;
 	move(s, k.b, GOING, PEER);
 	check(is_filled(s, k.b, k.number), "what arrives is not what was written");
@@ -249,10 +249,10 @@ static void take_back(struct side *s, const struct arena_msg *msg)
 {
 	struct arena_buf b;
 
-	if (!check(!arena_take_back(s->a, s->peer, msg, &b), "what comes back is not taken"))
+	if (!check(!arena_regain(s->a, s->peer, msg, &b), "what comes back is not taken"))
 		return;
 	move(s, b, COMING, OWNER);
-	check(is_filled(s, b, *(const uint64_t *)arena_read(s->a, b)),
+	check(is_filled(s, b, *(const uint64_t *)arena_ptr_const(s->a, b)),
 	      "what comes back has changed");
 	move(s, b, OWNER, NOBODY);
 	s->out--;
@@ -423,7 +423,7 @@ static void run_life(struct side *np, uint32_t size, bool kills_peer)
 		bury(&s);
 	check(all_are_free(&s), "not all buffers came back");
 	np->a = s.a;
-	handoffs += s.handed + s.accepted;
+	handoffs += s.lent + s.accepted;
 	lives++;
 	kills += kills_peer;
 }

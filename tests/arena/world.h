@@ -6,7 +6,7 @@
 #define TESTS_ARENA_WORLD_H
 
 #include <errno.h>
-#include <libarena/arena.h>
+#include <arena/arena.h>
 #include <string.h>
 
 #include "region.h"
@@ -91,7 +91,7 @@ static inline struct arena_buf lent(void)
 {
 	struct arena_buf b = owned();
 
-	arena_lend(w.np, b, 1);
+	arena_io_begin(w.np, b, 1);
 	return b;
 }
 
@@ -100,7 +100,7 @@ static inline struct arena_buf handed(void)
 	struct arena_buf b = owned();
 	struct arena_msg msg;
 
-	arena_hand(w.np, b, SP, &msg);
+	arena_lend(w.np, b, SP, &msg);
 	return b;
 }
 
@@ -119,8 +119,8 @@ static inline struct arena_buf borrowed(void)
 {
 	struct arena_buf b;
 
-	arena_hand(w.sp, get_run(w.sp, w.disk), NP, &borrowed_msg);
-	if (arena_accept(w.np, SP, &borrowed_msg, &b))
+	arena_lend(w.sp, get_run(w.sp, w.disk), NP, &borrowed_msg);
+	if (arena_borrow(w.np, SP, &borrowed_msg, &b))
 		bail("what was handed is not accepted");
 	return b;
 }
@@ -129,7 +129,7 @@ static inline struct arena_buf lent_borrowed(void)
 {
 	struct arena_buf b = borrowed();
 
-	arena_lend(w.np, b, 0);
+	arena_io_begin(w.np, b, 0);
 	return b;
 }
 

@@ -38,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libarena/channel.h"
+#include <arena/channel.h>
 
 #define WINDOW		64	/* messages on their way */
 #define ACK		32	/* the other side says so for this many */
@@ -119,7 +119,7 @@ static struct direction *to, *from;
 struct kind {
 	const char *name;
 	unsigned int batch;
-	enum arena_channel_kind channel;
+	enum arena_channel_transport channel;
 	enum arena_wait wait;
 	void (*init)(void);
 	void (*start)(void);
@@ -147,7 +147,7 @@ static void channel_init(void)
 	links[0] = -1;
 	links[1] = -1;
 	if (kind->channel == ARENA_CHANNEL_EVENTFD || kind->channel == ARENA_CHANNEL_SOCKET)
-		check(arena_channel_link(links), "arena_channel_link");
+		check(arena_channel_socketpair(links), "arena_channel_socketpair");
 }
 
 static void channel_start(void)

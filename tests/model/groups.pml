@@ -26,7 +26,7 @@
 #define ROUNDS	3	/* how often a buffer is got */
 #define LIVES	2	/* of the peer */
 
-mtype = { FREE, OWNED, LENT, HANDED, LOST };
+mtype = { FREE, OWNED, IN_IO, LENT, LOST };
 
 /* What the library knows. */
 mtype state[2] = FREE;
@@ -66,10 +66,10 @@ end:	do
 	:: atomic { !has && rounds < ROUNDS && state[0] == FREE -> get(0) }
 	:: atomic { !has && rounds < ROUNDS && state[1] == FREE -> get(1) }
 	:: atomic { good(OWNED) -> assert(ops[b] == 0 && !peer_has[b] && holder[b] == me) }
-	:: atomic { !closing && (good(OWNED) || good(LENT)) && lent[b] < OPS ->
-		state[b] = LENT; lent[b]++; ops[b]++ }
+	:: atomic { !closing && (good(OWNED) || good(IN_IO)) && lent[b] < OPS ->
+		state[b] = IN_IO; lent[b]++; ops[b]++ }
 	:: atomic { !closing && good(OWNED) && alive && nfull(to_peer) ->
-		state[b] = HANDED; to_peer!b,g }
+		state[b] = LENT; to_peer!b,g }
 	:: atomic { good(OWNED) -> state[b] = FREE;
 #ifndef BROKEN_PUT
 		gen[b]++
@@ -83,7 +83,7 @@ end:	do
 inline lose(i)
 {
 	if
-	:: state[i] == HANDED -> state[i] = LOST
+	:: state[i] == LENT -> state[i] = LOST
 	:: else
 	fi
 }
@@ -119,11 +119,11 @@ end:	do
 	/* What the peer says: a buffer is back, and who has its handle may use it. */
 	:: atomic { to_owner?b,g ->
 		if
-		:: state[b] == HANDED && g == gen[b] -> state[b] = OWNED
+		:: state[b] == LENT && g == gen[b] -> state[b] = OWNED
 		:: else /* of an earlier life */
 		fi;
 		b = 0; g = 0 }
-	:: atomic { !alive && (state[0] == HANDED || state[1] == HANDED || lives < LIVES) ->
+	:: atomic { !alive && (state[0] == LENT || state[1] == LENT || lives < LIVES) ->
 		lose(0);
 		lose(1);
 		do
@@ -165,9 +165,9 @@ inline complete(i)
 		lent[i]--;
 		if
 #ifdef BROKEN_FIRST
-		:: state[i] == LENT -> state[i] = OWNED
+		:: state[i] == IN_IO -> state[i] = OWNED
 #else
-		:: state[i] == LENT && lent[i] == 0 -> state[i] = OWNED
+		:: state[i] == IN_IO && lent[i] == 0 -> state[i] = OWNED
 #endif
 		:: else
 		fi
@@ -187,12 +187,12 @@ end:	do
 #ifdef BROKEN_RESET_LENT
 #define no_lent		true
 #else
-#define no_lent		(state[0] != LENT && state[1] != LENT)
+#define no_lent		(state[0] != IN_IO && state[1] != IN_IO)
 #endif
 #ifdef BROKEN_RESET_HANDED
 #define no_handed	true
 #else
-#define no_handed	(state[0] != HANDED && state[1] != HANDED)
+#define no_handed	(state[0] != LENT && state[1] != LENT)
 #endif
 #ifdef BROKEN_RESET_LOST
 #define no_lost		true

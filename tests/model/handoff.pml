@@ -19,7 +19,7 @@
 #define GENS	3	/* generations are modulo this; more than can be in flight */
 #define LIVES	2	/* of the peer */
 
-mtype = { FREE, OWNED, LENT, HANDED, LOST };
+mtype = { FREE, OWNED, IN_IO, LENT, LOST };
 
 mtype state[BUFFERS] = FREE;
 byte gen[BUFFERS];
@@ -55,31 +55,31 @@ end:	do
 		use(b)
 	:: atomic { rounds < 4 && state[1] == FREE -> b = 1; state[1] = OWNED; rounds++ }
 		use(b)
-	/* OWNED -> LENT: recv() into it, say. */
-	:: atomic { state[0] == OWNED -> state[0] = LENT; ops[0]++ }
+	/* OWNED -> IN_IO: recv() into it, say. */
+	:: atomic { state[0] == OWNED -> state[0] = IN_IO; ops[0]++ }
 	/* Its completion, once the kernel is done: see kernel(). */
-	:: atomic { state[0] == LENT && ops[0] == 0 -> state[0] = OWNED }
+	:: atomic { state[0] == IN_IO && ops[0] == 0 -> state[0] = OWNED }
 #ifdef BROKEN_CANCEL
-	:: atomic { state[0] == LENT -> state[0] = OWNED } use(0)
+	:: atomic { state[0] == IN_IO -> state[0] = OWNED } use(0)
 #endif
-	/* OWNED -> HANDED. */
+	/* OWNED -> LENT. */
 	:: atomic { state[0] == OWNED && alive && nfull(to_peer) ->
-		state[0] = HANDED; to_peer!0,gen[0] }
+		state[0] = LENT; to_peer!0,gen[0] }
 	:: atomic { state[1] == OWNED && alive && nfull(to_peer) ->
-		state[1] = HANDED; to_peer!1,gen[1] }
+		state[1] = LENT; to_peer!1,gen[1] }
 #ifdef BROKEN_LENT
-	:: atomic { state[0] == LENT && alive && nfull(to_peer) ->
-		assert(ops[0] == 0); state[0] = HANDED; to_peer!0,gen[0] }
+	:: atomic { state[0] == IN_IO && alive && nfull(to_peer) ->
+		assert(ops[0] == 0); state[0] = LENT; to_peer!0,gen[0] }
 #endif
 	/* OWNED -> FREE: not needed after all. */
 	:: atomic { state[0] == OWNED -> state[0] = FREE; next_generation(0) }
-	/* HANDED -> FREE: the peer's word. */
+	/* LENT -> FREE: the peer's word. */
 	:: atomic { to_owner?b,g ->
 		if
 #ifdef BROKEN_GENERATION
-		:: state[b] == HANDED ->
+		:: state[b] == LENT ->
 #else
-		:: state[b] == HANDED && g == gen[b] ->
+		:: state[b] == LENT && g == gen[b] ->
 #endif
 			state[b] = FREE; next_generation(b)
 		:: else /* stale or invented: dropped */
@@ -88,11 +88,11 @@ end:	do
 	/* The peer is dead: what it had is lost until the kernel is through. */
 	:: atomic { !alive ->
 		if
-		:: state[0] == HANDED -> state[0] = LOST; next_generation(0)
+		:: state[0] == LENT -> state[0] = LOST; next_generation(0)
 		:: else
 		fi;
 		if
-		:: state[1] == HANDED -> state[1] = LOST; next_generation(1)
+		:: state[1] == LENT -> state[1] = LOST; next_generation(1)
 		:: else
 		fi;
 		do

@@ -19,9 +19,9 @@
 #include <common/groups.h>
 #include <errno.h>
 #include <getopt.h>
-#include <libarena/channel-kind.h>
-#include <libarena/layout.h>
-#include <libarena/pool.h>
+#include <libarena/channel/transport.h>
+#include <arena/layout.h>
+#include <libarena/buffer/pool.h>
 #include <mshare.h>
 #include <common/nbd.h>
 #include <signal.h>
@@ -188,7 +188,7 @@ static bool serve(struct sp *sp, const struct arena_msg *msg)
 					      group_of(sp),
 					      (uint32_t)index) + within,
 	       sp->disk + nbd.offset, nbd.length);
-	if (arena_pool_hand(sp->pool, (uint32_t)index, count,
+	if (arena_pool_lend(sp->pool, (uint32_t)index, count,
 			    msg->slot | (uint32_t)msg->generation << 16))
 		die("hand", -EINVAL);
 	reply(sp, msg, (uint32_t)index, (uint16_t)count);
@@ -261,7 +261,7 @@ static void hello(struct sp *sp)
 		.block_size = 512,
 		.flags = sp->rig->is_readonly ? ARENA_DISK_READONLY : 0,
 	};
-	if (arena_pool_hand(sp->pool, (uint32_t)index, 1, 0))
+	if (arena_pool_lend(sp->pool, (uint32_t)index, 1, 0))
 		die("hand", -EINVAL);
 	send_msg(sp, (struct arena_msg){
 		.type = ARENA_MSG_HELLO,

@@ -13,8 +13,8 @@
 #include <common/nbd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libarena/channel-kind.h>
-#include <libarena/layout.h>
+#include <libarena/channel/transport.h>
+#include <arena/layout.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -6,7 +6,7 @@
  * of all runs that it has: a call succeeds exactly if the list says so.
  */
 #include <errno.h>
-#include <libarena/arena.h>
+#include <arena/arena.h>
 
 #include "../arena/region.h"
 #include "parser.h"
@@ -20,14 +20,14 @@
  * struct run - one that the process has a handle of
  * @b: the handle
  * @state: what becomes of it
- * @lent: operations
+ * @io_count: operations
  * @peer: who has it, or whose it is
  * @generation: in messages
  */
 struct run {
 	struct arena_buf b;
 	enum arena_state state;
-	uint32_t lent;
+	uint32_t io_count;
 	uint32_t peer;
 	uint16_t generation;
 };
@@ -150,13 +150,13 @@ static void add(struct arena_buf b, enum arena_state state, uint32_t peer, uint1
 /* What the accessors say of any handle. */
 static void check_access(struct arena_buf b)
 {
-	const char *base = arena_base(a), *written = arena_write(a, b), *got = arena_read(a, b);
+	const char *base = arena_base(a), *written = arena_ptr(a, b), *got = arena_ptr_const(a, b);
 	const struct run *r = find(b);
 
 	must(arena_state(a, b) == (r ? r->state : ARENA_STALE));
 	must(!written == !is_in(b, ARENA_OWNED));
 	must(!got == !(is_in(b, ARENA_OWNED) || is_in(b, ARENA_BORROWED)));
-	must(!arena_address(a, b) == !is_in(b, ARENA_LENT));
+	must(!arena_io_address(a, b) == !is_in(b, ARENA_IN_IO));
 	if (got) {
 		must(!written || written == got);
 		must(got >= base + sizeof(*layout) && got + arena_size(a, b) <= base + LENGTH);
@@ -195,11 +195,11 @@ static void do_hand(struct input *in)
 	bool may = is_in(b, ARENA_OWNED) && peer != SELF && role_exists(layout, peer);
 	struct arena_msg msg;
 
-	must(!arena_hand(a, b, peer, &msg) == may);
+	must(!arena_lend(a, b, peer, &msg) == may);
 	if (!may)
 		return;
 	must(msg.group == b.group && msg.index == b.index && msg.count == b.count);
-	find(b)->state = ARENA_HANDED;
+	find(b)->state = ARENA_LENT;
 	find(b)->peer = peer;
 	find(b)->generation = msg.generation;
 }
@@ -208,9 +208,9 @@ static void do_unhand(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	/* Its peer may have died meanwhile; nobody got it. */
-	bool may = is_in(b, ARENA_HANDED) || is_in(b, ARENA_LOST);
+	bool may = is_in(b, ARENA_LENT) || is_in(b, ARENA_LOST);
 
-	must(!arena_unhand(a, b) == may);
+	must(!arena_unlend(a, b) == may);
 	if (may)
 		find(b)->state = ARENA_OWNED;
 }
@@ -223,11 +223,11 @@ static void do_take_back(struct input *in)
 	struct arena_buf b;
 
 	for (uint32_t i = 0; i < runs && !r; i++)
-		if (run[i].state == ARENA_HANDED && run[i].peer == peer &&
+		if (run[i].state == ARENA_LENT && run[i].peer == peer &&
 		    run[i].b.group == msg.group && run[i].b.index == msg.index &&
 		    run[i].b.count == msg.count && run[i].generation == msg.generation)
 			r = &run[i];
-	must(arena_take_back(a, peer, &msg, &b) == (r ? 0 : -EPROTO));
+	must(arena_regain(a, peer, &msg, &b) == (r ? 0 : -EPROTO));
 	if (r) {
 		r->state = ARENA_OWNED;
 		r->b = b;
@@ -247,7 +247,7 @@ static void do_accept(struct input *in)
 
 	if (runs == RUNS)
 		return;
-	must(arena_accept(a, peer, &msg, &b) == (may ? 0 : -EPROTO));
+	must(arena_borrow(a, peer, &msg, &b) == (may ? 0 : -EPROTO));
 	if (may) {
 		must(b.group == msg.group && b.index == msg.index && b.count == msg.count);
 		add(b, ARENA_BORROWED, peer, msg.generation);
@@ -260,7 +260,7 @@ static void do_give_back(struct input *in)
 	bool may = is_in(b, ARENA_BORROWED);
 	struct arena_msg msg;
 
-	must(!arena_give_back(a, b, &msg) == may);
+	must(!arena_return(a, b, &msg) == may);
 	if (!may)
 		return;
 	must(msg.group == b.group && msg.index == b.index && msg.count == b.count &&
@@ -275,18 +275,18 @@ static void do_lend(struct input *in)
 	struct run *r = find(b);
 	bool is_own = r && layout->group[b.group].role == SELF;
 	bool may = r && (r->state == ARENA_OWNED || r->state == ARENA_BORROWED ||
-			 r->state == ARENA_LENT) && (is_own || !writes);
+			 r->state == ARENA_IN_IO) && (is_own || !writes);
 
-	must(!arena_lend(a, b, writes) == may);
+	must(!arena_io_begin(a, b, writes) == may);
 	if (may) {
-		r->state = ARENA_LENT;
-		r->lent++;
+		r->state = ARENA_IN_IO;
+		r->io_count++;
 	}
 }
 
 static void end_operation(struct run *r)
 {
-	if (--r->lent)
+	if (--r->io_count)
 		return;
 	r->state = layout->group[r->b.group].role == SELF ? ARENA_OWNED : ARENA_BORROWED;
 	/* Of a peer that died while it was lent. */
@@ -297,9 +297,9 @@ static void end_operation(struct run *r)
 static void do_done(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
-	bool may = is_in(b, ARENA_LENT);
+	bool may = is_in(b, ARENA_IN_IO);
 
-	must(!arena_done(a, b) == may);
+	must(!arena_io_end(a, b) == may);
 	if (may)
 		end_operation(find(b));
 }
@@ -315,14 +315,14 @@ static void do_died(struct input *in)
 	for (uint32_t i = 0; i < runs;) {
 		struct run *r = &run[i++];
 
-		if (r->state == ARENA_HANDED && r->peer == peer)
+		if (r->state == ARENA_LENT && r->peer == peer)
 			r->state = ARENA_LOST;
 		if (r->state == ARENA_LOST)
 			lost += r->b.count;
 		if (layout->group[r->b.group].role != peer)
 			continue;
 		/* The kernel still works on it: it goes when that is done. */
-		if (r->state == ARENA_LENT) {
+		if (r->state == ARENA_IN_IO) {
 			r->peer = UINT32_MAX;
 			continue;
 		}
@@ -355,9 +355,9 @@ static void end(void)
 	while (runs) {
 		struct run *r = &run[0];
 
-		while (r->lent) {
-			must(!arena_done(a, r->b));
-			r->lent--;
+		while (r->io_count) {
+			must(!arena_io_end(a, r->b));
+			r->io_count--;
 		}
 		drop(r);
 	}

@@ -4,7 +4,7 @@
  * round, whatever bits it has: nothing of it is lost, and nothing is in two members.
  * Method: 96 bits of the input as they travel, and members of the input.
  */
-#include <libarena/message.h>
+#include <arena/message.h>
 
 #include "parser.h"
 

@@ -6,7 +6,7 @@
 #ifndef TESTS_PARSERS_PARSER_H
 #define TESTS_PARSERS_PARSER_H
 
-#include <libarena/layout.h>
+#include <arena/layout.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

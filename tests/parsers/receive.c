@@ -7,7 +7,7 @@
  * without end.
  */
 #include <errno.h>
-#include <libarena/receive.h>
+#include <arena/receive.h>
 
 #include "parser.h"
 

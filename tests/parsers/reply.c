@@ -53,7 +53,7 @@ static void hand_payload(struct slot *s)
 		return;
 	s->index = (uint32_t)index;
 	s->count = command_buffers(&s->request);
-	must(!arena_pool_hand(np.payload, s->index, s->count, slot_tag(&np, s)));
+	must(!arena_pool_lend(np.payload, s->index, s->count, slot_tag(&np, s)));
 }
 
 static void eat_slot(struct slot *s, struct input *in)

@@ -7,7 +7,7 @@
  * words are set to. The ring ends where its memory does.
  */
 #include <errno.h>
-#include <libarena/spsc.h>
+#include <libarena/channel/spsc.h>
 
 #include "parser.h"
 

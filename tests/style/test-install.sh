@@ -18,7 +18,7 @@ done
 ok "the device has its page" test -s "$to/share/man/man4/msharearena.4"
 ok "libarena has its page" test -s "$to/share/man/man7/libarena.7"
 # As man(1) looks: by the name of the call.
-mapfile -t public < <(cd "$to/include" && echo mshare.h && ls libarena/*.h)
+mapfile -t public < <(cd "$to/include" && echo mshare.h && ls arena/*.h)
 printf '#include <%s>\n' "${public[@]}" >"$tmp/all.c"
 for call in $(cc -E -P -I"$to/include" "$tmp/all.c" | grep -oE '\b(mshare|arena)[a-z_]*\(' | tr -d '(' | sort -u); do
 	# Behind macros that add the place of the call.
@@ -57,10 +57,10 @@ ok "and runs" "$tmp/program"
 
 # One that C and C++ compile.
 cat >"$tmp/arena.c" <<'END'
-#include <libarena/arena.h>
-#include <libarena/channel.h>
-#include <libarena/ring.h>
-#include <libarena/snapshot.h>
+#include <arena/arena.h>
+#include <arena/channel.h>
+#include <arena/ring.h>
+#include <arena/snapshot.h>
 #include <string.h>
 
 static struct arena_layout layout;
@@ -99,12 +99,12 @@ static int use(struct arena *a)
 	struct arena_msg msg;
 	int fds[2];
 
-	if (arena_get_for(a, ARENA_USE_DISK, 1, &buf) || !arena_write(a, buf))
+	if (arena_get_for(a, ARENA_USE_DISK, 1, &buf) || !arena_ptr(a, buf))
 		return 1;
-	if (arena_hand(a, buf, ARENA_ROLE_NP(0), &msg) || arena_state(a, buf) != ARENA_HANDED)
+	if (arena_lend(a, buf, ARENA_ROLE_NP(0), &msg) || arena_state(a, buf) != ARENA_LENT)
 		return 2;
 	msg = arena_msg_unpack(arena_msg_data(&msg), arena_msg_len(&msg));
-	if (msg.count != 1 || arena_channel_link(fds))
+	if (msg.count != 1 || arena_channel_socketpair(fds))
 		return 3;
 	/* What this kernel has does not matter. */
 	arena_probe(&features);

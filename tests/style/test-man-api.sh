@@ -106,7 +106,7 @@ errors()
 # public_headers: mshare.h, those of libarena that pages name, and what they include
 public_headers()
 {
-	sed -n 's/^\.In \(mshare\.h\|libarena\/.*\)/#include <\1>/p' user/man/*.3 >"$tmp/all.c"
+	sed -n 's/^\.In \(mshare\.h\|arena\/.*\)/#include <\1>/p' user/man/*.3 >"$tmp/all.c"
 	cc -MM "${includes[@]}" "$tmp/all.c" | grep -oE '[^ ]+\.h\>' | sort -u
 }
 
@@ -157,7 +157,7 @@ macros_as_functions()
 {
 	echo '#undef ARENA_SITE'
 	echo '#define ARENA_SITE const char *site'
-	sed -n 's/^\t\(ARENA_RING_[A-Z_]*\),$/#define \1 enum arena_ring_move move/p' "${headers[@]}"
+	sed -n 's/^\t\(ARENA_RING_[A-Z_]*\),$/#define \1 enum arena_ring_rw move/p' "${headers[@]}"
 }
 
 check_page_of_calls()

@@ -4,7 +4,7 @@
  * do and nothing else, and gives each of the others its NBD error.
  * Method: a table of requests around every bound.
  */
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <np/command.h>
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * Method: bytes into the state machine, bytes out of it; for each length of
  * each option's data too, and for random bytes.
  */
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <common/nbd.h>
 #include <np/negotiate.h>
 #include <string.h>

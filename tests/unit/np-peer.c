@@ -3,7 +3,7 @@
  * Goal: what an SP says about its disk is believed only if it makes sense.
  * Method: a good description, and one wrong member at a time.
  */
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <np/peer.h>
 #include <string.h>
 

@@ -6,8 +6,8 @@
  * member at a time in an otherwise good layout, with the exact error expected.
  */
 #include <errno.h>
-#include <libarena/layout.h>
-#include <libarena/spsc.h>
+#include <arena/layout.h>
+#include <libarena/channel/spsc.h>
 #include <string.h>
 
 #include "tap.h"

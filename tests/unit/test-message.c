@@ -3,7 +3,7 @@
  * Goal: every member of a message survives the trip through 64 + 32 bits.
  * Method: extremes of each member alone, then random messages.
  */
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <string.h>
 
 #include "tap.h"

@@ -6,7 +6,7 @@
  * several sizes. Set SEED to repeat a run.
  */
 #include <errno.h>
-#include <libarena/pool.h>
+#include <libarena/buffer/pool.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
@@ -30,26 +30,26 @@ static void test_misuse(void)
 	is(arena_pool_put(p, 100, 1), -EINVAL, "put what does not exist");
 	is(arena_pool_put(p, UINT32_MAX, 1), -EINVAL, "put the greatest index");
 	is(arena_pool_put(p, 50, 1), -EINVAL, "put what is free");
-	is(arena_pool_hand(p, 50, 1, 7), -EINVAL, "hand what is free");
+	is(arena_pool_lend(p, 50, 1, 7), -EINVAL, "hand what is free");
 	is(arena_pool_return(p, (uint32_t)a, 10, 0), -EINVAL, "return what was not handed");
 
-	is(arena_pool_done(p, (uint32_t)a, 10), -EINVAL, "done what was not lent");
-	is(arena_pool_lend(p, (uint32_t)a, 9), -EINVAL, "lend a part");
-	is(arena_pool_lend(p, 50, 1), -EINVAL, "lend what is free");
-	is(arena_pool_lend(p, (uint32_t)a, 10), 0, "lend");
-	is(arena_pool_lend(p, (uint32_t)a, 10), 0, "lend again");
-	is(arena_pool_done(p, (uint32_t)a, 9), -EINVAL, "done a part");
-	is(arena_pool_done(p, (uint32_t)a, 10), 0, "one is done");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "done what was not lent");
+	is(arena_pool_io_begin(p, (uint32_t)a, 9), -EINVAL, "lend a part");
+	is(arena_pool_io_begin(p, 50, 1), -EINVAL, "lend what is free");
+	is(arena_pool_io_begin(p, (uint32_t)a, 10), 0, "lend");
+	is(arena_pool_io_begin(p, (uint32_t)a, 10), 0, "lend again");
+	is(arena_pool_io_end(p, (uint32_t)a, 9), -EINVAL, "done a part");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), 0, "one is done");
 	is(arena_pool_put(p, (uint32_t)a, 10), -EBUSY, "put what the kernel works on");
-	is(arena_pool_hand(p, (uint32_t)a, 10, 7), -EBUSY, "hand what the kernel works on");
-	is(arena_pool_done(p, (uint32_t)a, 10), 0, "both are done");
-	is(arena_pool_done(p, (uint32_t)a, 10), -EINVAL, "done once too often");
+	is(arena_pool_lend(p, (uint32_t)a, 10, 7), -EBUSY, "hand what the kernel works on");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), 0, "both are done");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "done once too often");
 	is(arena_pool_available(p), 90, "nothing of that had an effect");
 
-	is(arena_pool_hand(p, (uint32_t)a, 10, 7), 0, "hand");
-	is(arena_pool_lend(p, (uint32_t)a, 10), -EINVAL, "lend what a peer has");
-	is(arena_pool_done(p, (uint32_t)a, 10), -EINVAL, "done what a peer has");
-	is(arena_pool_hand(p, (uint32_t)a, 10, 7), -EINVAL, "hand twice");
+	is(arena_pool_lend(p, (uint32_t)a, 10, 7), 0, "hand");
+	is(arena_pool_io_begin(p, (uint32_t)a, 10), -EINVAL, "lend what a peer has");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "done what a peer has");
+	is(arena_pool_lend(p, (uint32_t)a, 10, 7), -EINVAL, "hand twice");
 	is(arena_pool_put(p, (uint32_t)a, 10), -EINVAL, "put what a peer has");
 	is(arena_pool_put(p, (uint32_t)a, 10 | 1U << 31), -EINVAL, "put with the top bit");
 	is(arena_pool_return(p, (uint32_t)a, 10, 8), -EINVAL, "return with a wrong tag");
@@ -85,7 +85,7 @@ static void test_lost(void)
 
 	for (uint32_t i = 0; i < 3; i++) {
 		arena_pool_get(p, 10);
-		is(arena_pool_hand(p, 10 * i, 10, i), 0, "hand to %u", i);
+		is(arena_pool_lend(p, 10 * i, 10, i), 0, "hand to %u", i);
 	}
 	is(arena_pool_regain(p, 0, 10, 1), -EINVAL, "regain with a wrong tag");
 	is(arena_pool_regain(p, 0, 10, 0), 0, "regain");
@@ -95,10 +95,10 @@ static void test_lost(void)
 	arena_pool_lose(p, 1);
 	arena_pool_lose(p, 2);
 	is(arena_pool_usage(p).lost, 20, "what two peers had is");
-	is(arena_pool_run(p, 10).state, ARENA_LOST, "and says so");
+	is(arena_pool_extent(p, 10).state, ARENA_LOST, "and says so");
 	is(arena_pool_put(p, 10, 10), -EINVAL, "put what is lost");
-	is(arena_pool_lend(p, 10, 10), -EINVAL, "lend what is lost");
-	is(arena_pool_hand(p, 10, 10, 1), -EINVAL, "hand what is lost");
+	is(arena_pool_io_begin(p, 10, 10), -EINVAL, "lend what is lost");
+	is(arena_pool_lend(p, 10, 10, 1), -EINVAL, "hand what is lost");
 	is(arena_pool_return(p, 10, 10, 1), -EINVAL, "return what is lost");
 	is(arena_pool_reset(p), -EBUSY, "reset with lost ones");
 	is(arena_pool_regain(p, 10, 10, 1), 0, "regain what is lost");
@@ -108,9 +108,9 @@ static void test_lost(void)
 	arena_pool_reclaim(p, always, &asked);
 	is(arena_pool_usage(p).lost, 0, "... also if it may");
 	is(arena_pool_usage(p).free, 80, "those are free then");
-	is(arena_pool_lend(p, 0, 10), 0, "lend one");
+	is(arena_pool_io_begin(p, 0, 10), 0, "lend one");
 	is(arena_pool_reset(p), -EBUSY, "reset with lent ones");
-	is(arena_pool_done(p, 0, 10), 0, "done");
+	is(arena_pool_io_end(p, 0, 10), 0, "done");
 	is(arena_pool_reset(p), 0, "reset with none but owned ones");
 	is(arena_pool_put(p, 0, 10), -EINVAL, "put what the reset freed");
 	is(arena_pool_get(p, 100), 0, "all are there");
@@ -156,11 +156,11 @@ static uint32_t longest_free(const uint8_t *used, uint32_t n)
  * @count: buffers
  * @generation: when it was got
  * @tag: of one that a peer has or had
- * @lent: operations on it
- * @state: never ARENA_STALE or ARENA_LENT
+ * @io_count: operations on it
+ * @state: never ARENA_STALE or ARENA_IN_IO
  */
 struct run {
-	uint32_t index, count, generation, tag, lent;
+	uint32_t index, count, generation, tag, io_count;
 	enum arena_state state;
 };
 
@@ -199,7 +199,7 @@ static bool step_get(struct model *m)
 {
 	uint32_t count = 1 + pick(pick(4) ? m->n / 40 + 1 : m->n);
 	int64_t first = arena_pool_get(m->p, count);
-	struct arena_run run;
+	struct arena_extent run;
 
 	if (first < 0)
 		return first == -ENOSPC && may_be_full(m, count);
@@ -208,7 +208,7 @@ static bool step_get(struct model *m)
 			return false;
 		m->used[first + i] = 1;
 	}
-	run = arena_pool_run(m->p, (uint32_t)first);
+	run = arena_pool_extent(m->p, (uint32_t)first);
 	m->run[m->runs++] = (struct run){ .index = (uint32_t)first, .count = count,
 					  .generation = run.generation, .state = ARENA_OWNED };
 	if (run.generation != m->generation[first] + 1)
@@ -228,7 +228,7 @@ static int owners(const struct run *r, bool exact)
 {
 	if (!exact || r->state != ARENA_OWNED)
 		return -EINVAL;
-	return r->lent ? -EBUSY : 0;
+	return r->io_count ? -EBUSY : 0;
 }
 
 /* One step with a run, perhaps a wrong one; the pool must agree with us. */
@@ -247,9 +247,9 @@ static bool step_run(struct model *m)
 			return true;
 	switch (pick(6)) {
 	case 0:
-		ret = arena_pool_hand(m->p, index, count, tag);
+		ret = arena_pool_lend(m->p, index, count, tag);
 		if (!ret) {
-			r->state = ARENA_HANDED;
+			r->state = ARENA_LENT;
 			r->tag = tag;
 		}
 		return ret == want;
@@ -259,15 +259,15 @@ static bool step_run(struct model *m)
 			model_free(m, r);
 		return ret == want;
 	case 2:
-		ret = arena_pool_lend(m->p, index, count);
-		r->lent += !ret;
+		ret = arena_pool_io_begin(m->p, index, count);
+		r->io_count += !ret;
 		return ret == (want == -EBUSY ? 0 : want);
 	case 3:
-		ret = arena_pool_done(m->p, index, count);
-		r->lent -= !ret;
+		ret = arena_pool_io_end(m->p, index, count);
+		r->io_count -= !ret;
 		return ret == (want == -EBUSY ? 0 : -EINVAL);
 	case 4:
-		want = is_word && r->state == ARENA_HANDED ? 0 : -EINVAL;
+		want = is_word && r->state == ARENA_LENT ? 0 : -EINVAL;
 		ret = arena_pool_return(m->p, index, count, tag);
 		if (!ret)
 			model_free(m, r);
@@ -313,7 +313,7 @@ static bool step_all(struct model *m)
 		tag = pick(3);
 		arena_pool_lose(m->p, tag);
 		for (int i = 0; i < m->runs; i++)
-			if (m->run[i].state == ARENA_HANDED && m->run[i].tag == tag)
+			if (m->run[i].state == ARENA_LENT && m->run[i].tag == tag)
 				m->run[i].state = ARENA_LOST;
 		return true;
 	case 1:
@@ -321,7 +321,7 @@ static bool step_all(struct model *m)
 		return true;
 	default:
 		for (int i = 0; i < m->runs; i++)
-			busy |= m->run[i].state != ARENA_OWNED || m->run[i].lent;
+			busy |= m->run[i].state != ARENA_OWNED || m->run[i].io_count;
 		ret = arena_pool_reset(m->p);
 		while (!ret && m->runs)
 			model_free(m, m->run);
@@ -337,12 +337,12 @@ static bool usage_agrees(const struct model *m)
 		const struct run *r = &m->run[i];
 
 		want.free -= r->count;
-		if (r->state == ARENA_HANDED)
-			want.handed += r->count;
+		if (r->state == ARENA_LENT)
+			want.lent += r->count;
 		else if (r->state == ARENA_LOST)
 			want.lost += r->count;
-		else if (r->lent)
-			want.lent += r->count;
+		else if (r->io_count)
+			want.in_io += r->count;
 		else
 			want.owned += r->count;
 	}
@@ -353,12 +353,12 @@ static bool runs_agree(const struct model *m)
 {
 	for (int i = 0; i < m->runs; i++) {
 		const struct run *r = &m->run[i];
-		struct arena_run run = arena_pool_run(m->p, r->index);
+		struct arena_extent run = arena_pool_extent(m->p, r->index);
 		bool is_ours = r->state == ARENA_OWNED;
 
-		if (run.state != (is_ours && r->lent ? ARENA_LENT : r->state) ||
+		if (run.state != (is_ours && r->io_count ? ARENA_IN_IO : r->state) ||
 		    run.count != r->count || run.generation != r->generation ||
-		    run.lent != (is_ours ? r->lent : 0) ||
+		    run.io_count != (is_ours ? r->io_count : 0) ||
 		    run.peer != (is_ours ? 0 : r->tag))
 			return false;
 	}
@@ -373,8 +373,8 @@ static bool comes_together(struct model *m)
 
 		if (r->state != ARENA_OWNED)
 			arena_pool_regain(m->p, r->index, r->count, r->tag);
-		for (uint32_t n = r->state == ARENA_OWNED ? r->lent : 0; n; n--)
-			arena_pool_done(m->p, r->index, r->count);
+		for (uint32_t n = r->state == ARENA_OWNED ? r->io_count : 0; n; n--)
+			arena_pool_io_end(m->p, r->index, r->count);
 		if (arena_pool_put(m->p, r->index, r->count))
 			return false;
 	}
@@ -412,12 +412,12 @@ static void test_generations(void)
 	struct arena_pool *p = arena_pool_new(2);
 	uint32_t last = 0, wrong = 0;
 
-	ok(!arena_pool_run(p, 0).generation, "no generation before the first life");
+	ok(!arena_pool_extent(p, 0).generation, "no generation before the first life");
 	for (uint32_t i = 0; i < 200000; i++) {
 		uint32_t generation;
 
 		arena_pool_get(p, 2);
-		generation = arena_pool_run(p, 0).generation;
+		generation = arena_pool_extent(p, 0).generation;
 		wrong += generation <= last || !(generation & 0xffff);
 		last = generation;
 		arena_pool_put(p, 0, 2);

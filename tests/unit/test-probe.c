@@ -6,7 +6,7 @@
  * test up that the document names.
  */
 #include <errno.h>
-#include <libarena/probe.h>
+#include <arena/probe.h>
 #include <string.h>
 
 #include "tap.h"

@@ -9,8 +9,8 @@
  * have been seen.
  */
 #include <errno.h>
-#include <libarena/receive.h>
-#include <libarena/snapshot.h>
+#include <arena/receive.h>
+#include <arena/snapshot.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libarena/spsc.h"
+#include <libarena/channel/spsc.h>
 #include "tap.h"
 
 #define ENTRIES	8U

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libarena/spsc.h"
+#include <libarena/channel/spsc.h>
 #include "tap.h"
 
 /* More than a producer can be ahead: each is read before it is written again. */

@@ -5,7 +5,7 @@
 #include <common/log.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <libarena/layout.h>
+#include <arena/layout.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

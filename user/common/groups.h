@@ -6,9 +6,9 @@
 #ifndef COMMON_GROUPS_H
 #define COMMON_GROUPS_H
 
-#include <libarena/channel.h>
-#include <libarena/layout.h>
-#include <libarena/message.h>
+#include <arena/channel.h>
+#include <arena/layout.h>
+#include <arena/message.h>
 
 #define ARENA_MAX_SPS	8
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "command.h"
 
-#include <libarena/message.h>
+#include <arena/message.h>
 
 static bool is_outside(const struct nbd_request *r, const struct export *e)
 {

@@ -2,7 +2,7 @@
 #include "conn.h"
 
 #include <common/log.h>
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <stdlib.h>
 
 #include "handshake.h"

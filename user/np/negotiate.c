@@ -3,7 +3,7 @@
 
 #include <assert.h>
 #include <common/nbd.h>
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <string.h>
 
 /* The longest answer is that to LIST; the one to EXPORT_NAME comes next. */

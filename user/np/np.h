@@ -15,8 +15,8 @@
 #define NP_NP_H
 
 #include <common/groups.h>
-#include <libarena/layout.h>
-#include <libarena/pool.h>
+#include <arena/layout.h>
+#include <libarena/buffer/pool.h>
 #include <mshare.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 
 #include <common/log.h>
 #include <errno.h>
-#include <libarena/receive.h>
+#include <arena/receive.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>

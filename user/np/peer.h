@@ -5,7 +5,7 @@
 #ifndef NP_PEER_H
 #define NP_PEER_H
 
-#include <libarena/channel.h>
+#include <arena/channel.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>

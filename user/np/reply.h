@@ -6,7 +6,7 @@
 #ifndef NP_REPLY_H
 #define NP_REPLY_H
 
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <libarena/message.h>
-#include <libarena/snapshot.h>
+#include <arena/message.h>
+#include <arena/snapshot.h>
 
 #include "command.h"
 #include "np.h"
@@ -69,7 +69,7 @@ static void payload_done(struct transfer *t, int err)
 
 	assert(s);
 	/* The last receive has completed, whatever ended it. */
-	ret = s->count ? arena_pool_done(np->payload, s->index, s->count) : 0;
+	ret = s->count ? arena_pool_io_end(np->payload, s->index, s->count) : 0;
 	assert(!ret);
 	(void)ret;
 	c->rx_slot = NULL;
@@ -85,7 +85,7 @@ static void payload_done(struct transfer *t, int err)
 		release_run(np, s);
 		refuse(np, s, s->error);
 	} else {
-		ret = arena_pool_hand(np->payload, s->index, s->count, slot_tag(np, s));
+		ret = arena_pool_lend(np->payload, s->index, s->count, slot_tag(np, s));
 		assert(!ret);
 		np->counters.writes++;
 		np->counters.bytes_in += s->request.length;
@@ -217,7 +217,7 @@ static bool start_payload(struct np *np, struct slot *s)
 	s->count = count;
 	s->state = SLOT_PAYLOAD;
 	/* Lent until payload_done(), over all receives that it takes. */
-	ret = arena_pool_lend(np->payload, s->index, s->count);
+	ret = arena_pool_io_begin(np->payload, s->index, s->count);
 	assert(!ret);
 	(void)ret;
 	run = arena_layout_buffer(np->base, &np->layout, s->group, s->index);

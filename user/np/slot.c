@@ -3,7 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <stdlib.h>
 
 #include "np.h"

@@ -6,7 +6,7 @@
 #define SP_EVENT_H
 
 #include <liburing.h>
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <stdint.h>
 
 struct sp;

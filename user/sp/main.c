@@ -160,7 +160,7 @@ static void send_hello(struct sp *sp)
 	memcpy(arena_layout_buffer(sp->base, &sp->layout, msg.group, msg.index), &disk,
 	       sizeof(disk));
 	/* Slot and generation of the HELLO are 0, and so is its tag. */
-	arena_pool_hand(sp->pool, msg.index, msg.count, 0);
+	arena_pool_lend(sp->pool, msg.index, msg.count, 0);
 	sp_event_send(sp, &msg);
 }
 

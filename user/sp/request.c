@@ -5,8 +5,8 @@
 #include <common/log.h>
 #include <common/nbd.h>
 #include <errno.h>
-#include <libarena/receive.h>
-#include <libarena/snapshot.h>
+#include <arena/receive.h>
+#include <arena/snapshot.h>
 #include <stddef.h>
 #include <linux/fs.h>
 #include <string.h>
@@ -283,7 +283,7 @@ static uint32_t within_page(const char *memory, uint32_t length)
 /* The disk works on the run from here on until step_completed(). */
 static void step_submit(struct sp *sp, struct sp_request *r)
 {
-	int lent = r->run_count ? arena_pool_lend(sp->pool, r->run, r->run_count) : 0;
+	int lent = r->run_count ? arena_pool_io_begin(sp->pool, r->run, r->run_count) : 0;
 	const struct sp_step *s = &r->step[r->at];
 	struct io_uring_sqe *sqe = sp_event_sqe(sp);
 	char *memory = s->memory + r->done;
@@ -313,7 +313,7 @@ static void step_submit(struct sp *sp, struct sp_request *r)
 
 static void step_completed(struct sp *sp, struct sp_request *r)
 {
-	int done = r->run_count ? arena_pool_done(sp->pool, r->run, r->run_count) : 0;
+	int done = r->run_count ? arena_pool_io_end(sp->pool, r->run, r->run_count) : 0;
 
 	assert(!done);
 	(void)done;
@@ -412,7 +412,7 @@ static void run_waiting(struct sp *sp)
 
 static void request_finish_read(struct sp *sp, struct sp_request *r)
 {
-	int ret = arena_pool_hand(sp->pool, r->run, r->run_count,
+	int ret = arena_pool_lend(sp->pool, r->run, r->run_count,
 				  run_tag(r->slot, r->generation));
 
 	assert(!ret);

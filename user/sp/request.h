@@ -7,7 +7,7 @@
 #ifndef SP_REQUEST_H
 #define SP_REQUEST_H
 
-#include <libarena/message.h>
+#include <arena/message.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -6,10 +6,10 @@
 #define SP_SP_H
 
 #include <common/groups.h>
-#include <libarena/channel.h>
-#include <libarena/layout.h>
-#include <libarena/message.h>
-#include <libarena/pool.h>
+#include <arena/channel.h>
+#include <arena/layout.h>
+#include <arena/message.h>
+#include <libarena/buffer/pool.h>
 #include <liburing.h>
 #include <mshare.h>
 #include <stdbool.h>

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "channel-kind.h"
+#include "transport.h"
 
 /* As many messages as go with one submit of a carrier of the channel's own. */
 #define OWN_ENTRIES	128U
@@ -245,7 +245,7 @@ static int ring_fd(const struct arena_channel *ch)
 	return ch->box.ring.ring_fd;
 }
 
-const struct channel_ops channel_ring_ops = {
+const struct transport_ops channel_ring_ops = {
 	.send = ring_send,
 	.flush = ring_flush,
 	.recv = ring_recv,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "layout.h"
+#include <arena/layout.h>
 
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "snapshot.h"
-#include "spsc.h"
+#include <arena/snapshot.h>
+#include "../channel/spsc.h"
 
 #define PAGE	4096ULL
 

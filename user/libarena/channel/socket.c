@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "channel-kind.h"
+#include "transport.h"
 
 /* Messages in a packet: one system call carries so many. */
 #define PACKET	64U
@@ -204,7 +204,7 @@ static int socket_fd(const struct arena_channel *ch)
 	return ch->options.link;
 }
 
-const struct channel_ops channel_socket_ops = {
+const struct transport_ops channel_socket_ops = {
 	.send = socket_send,
 	.flush = socket_flush,
 	.recv = socket_recv,

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "channel-kind.h"
+#include "transport.h"
 
 /**
  * struct link_packet - received
@@ -41,7 +41,7 @@ union control {
 	struct cmsghdr align;
 };
 
-int arena_channel_link(int fds[2])
+int arena_channel_socketpair(int fds[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) ? -errno : 0;
 }
@@ -250,7 +250,7 @@ static int agree(struct arena_channel *ch, int64_t end)
 	    p.body.ready.reserved || !(p.body.ready.kinds & ch->kinds))
 		return -EPROTO;
 	ch->kinds &= p.body.ready.kinds;
-	ch->options.kind = (enum arena_channel_kind)__builtin_ctz(ch->kinds);
+	ch->options.kind = (enum arena_channel_transport)__builtin_ctz(ch->kinds);
 	return 0;
 }
 

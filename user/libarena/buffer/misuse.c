@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "story.h"
+#include "misuse.h"
 
 #ifdef ARENA_DEBUG
 #include <errno.h>
@@ -37,13 +37,13 @@ struct arena_history {
 static const char * const step_names[] = {
 	[ARENA_STEP_GOT] = "got",
 	[ARENA_STEP_FREED] = "freed",
-	[ARENA_STEP_LENT] = "lent",
-	[ARENA_STEP_DONE] = "done",
-	[ARENA_STEP_HANDED] = "handed to",
-	[ARENA_STEP_UNHANDED] = "not handed after all to",
-	[ARENA_STEP_TAKEN_BACK] = "taken back from",
-	[ARENA_STEP_ACCEPTED] = "accepted from",
-	[ARENA_STEP_GIVEN_BACK] = "given back to",
+	[ARENA_STEP_IO_BEGUN] = "lent",
+	[ARENA_STEP_IO_ENDED] = "done",
+	[ARENA_STEP_LENT] = "handed to",
+	[ARENA_STEP_UNLENT] = "not handed after all to",
+	[ARENA_STEP_REGAINED] = "taken back from",
+	[ARENA_STEP_BORROWED] = "accepted from",
+	[ARENA_STEP_RETURNED] = "given back to",
 	[ARENA_STEP_RECLAIMED] = "freed when the kernel had let go of it",
 	[ARENA_STEP_RESET] = "freed with all of its group",
 };
@@ -51,8 +51,8 @@ static const char * const step_names[] = {
 static const char * const state_names[] = {
 	[ARENA_STALE] = "nobody's",
 	[ARENA_OWNED] = "OWNED",
+	[ARENA_IN_IO] = "IN_IO",
 	[ARENA_LENT] = "LENT",
-	[ARENA_HANDED] = "HANDED",
 	[ARENA_LOST] = "LOST",
 	[ARENA_BORROWED] = "BORROWED",
 };
@@ -122,7 +122,7 @@ static const char *role_name(uint32_t role)
 
 static bool has_peer(uint8_t step)
 {
-	return step >= ARENA_STEP_HANDED && step <= ARENA_STEP_GIVEN_BACK;
+	return step >= ARENA_STEP_LENT && step <= ARENA_STEP_RETURNED;
 }
 
 static void tell_steps(const struct past *p)
@@ -154,20 +154,20 @@ static void tell_group(const struct arena_misuse *m)
 	if (g->role == m->role && g->use != ARENA_USE_CONTROL)
 		fprintf(stderr,
 			"arena:   %u free, %u owned, %u lent, %u handed, %u lost\n",
-			u->free, u->owned, u->lent, u->handed, u->lost);
+			u->free, u->owned, u->in_io, u->lent, u->lost);
 }
 
 static void tell_buffer(const struct arena_misuse *m)
 {
-	const struct arena_run *r = &m->run;
+	const struct arena_extent *r = &m->run;
 
 	fprintf(stderr, "arena:   the handle: index %u, count %u, generation %u\n",
 		m->b.index, m->b.count, m->b.generation);
 	fprintf(stderr, "arena:   the buffer: %s", state_names[r->state]);
-	if (r->state == ARENA_HANDED || r->state == ARENA_LOST)
+	if (r->state == ARENA_LENT || r->state == ARENA_LOST)
 		fprintf(stderr, " with %s", role_name(r->peer));
-	if (r->state == ARENA_LENT)
-		fprintf(stderr, " to %u operations", r->lent);
+	if (r->state == ARENA_IN_IO)
+		fprintf(stderr, " to %u operations", r->io_count);
 	if (r->state != ARENA_STALE)
 		fprintf(stderr, ", count %u", r->count);
 	fprintf(stderr, ", generation %u\n", r->generation);
@@ -175,7 +175,7 @@ static void tell_buffer(const struct arena_misuse *m)
 		tell_steps(&m->history->past[m->b.index]);
 }
 
-void arena_story_tell(const struct arena_misuse *m)
+void arena_misuse_report(const struct arena_misuse *m)
 {
 	fprintf(stderr, "arena: %s() at %s, by %s, is refused: %s\n", m->call, m->site,
 		role_name(m->role), why(m->error));

@@ -3,7 +3,7 @@
  * Rings that cannot bite: io_uring on buffers of an arena and direct descriptors.
  *
  * An operation takes handles, never a pointer or the number of a file descriptor. Its
- * buffer is LENT from before the operation exists until the kernel is through with
+ * buffer is IN_IO from before the operation exists until the kernel is through with
  * it for good, so that it can be neither freed, nor handed over, nor looked at
  * meanwhile; its file is one that nothing but the ring can close. How each known
  * hazard of io_uring is met, and the tests of that: docs/hazards.md.
@@ -29,8 +29,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "arena.h"
-#include "probe.h"
+#include <arena/arena.h>
+#include <arena/probe.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -102,7 +102,7 @@ struct arena_io {
 
 /**
  * enum arena_event_flags - what an event says beside its result
- * @ARENA_EVENT_MORE: not the last event of this operation: its buffer is still LENT
+ * @ARENA_EVENT_MORE: not the last event of this operation: its buffer is still IN_IO
  * @ARENA_EVENT_CANCELED: was ended by arena_ring_cancel(), or with its file
  * @ARENA_EVENT_SHORT: the file ended before all bytes were moved
  * @ARENA_EVENT_REARMED: the kernel had ended it; the ring has begun it anew
@@ -155,7 +155,7 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
  * arena_ring_close() - end everything that is pending, then the ring; NULL is allowed
  *
  * Waits until the kernel is through with every operation, notifications of
- * zero-copy sends included: after that none of its buffers is LENT. TCP connections on
+ * zero-copy sends included: after that none of its buffers is IN_IO. TCP connections on
  * which something is pending still after being cancelled are reset, so this does
  * not depend on a peer; it does on a disk. In a child after fork(2) only the child's copy
  * is given up.
@@ -209,14 +209,14 @@ int arena_ring_remove_file(struct arena_ring *r, struct arena_file file);
 int arena_ring_abort_file(struct arena_ring *r, struct arena_file file);
 
 /**
- * enum arena_ring_move - what arena_ring_move_at() does
+ * enum arena_ring_rw - what arena_ring_rw_at() does
  * @ARENA_RING_READ: see arena_ring_read(); and so on
  * @ARENA_RING_WRITE: from a buffer
  * @ARENA_RING_RECV: into a buffer
  * @ARENA_RING_SEND: from a buffer
  * @ARENA_RING_SEND_ZC: from a buffer
  */
-enum arena_ring_move {
+enum arena_ring_rw {
 	ARENA_RING_READ,
 	ARENA_RING_WRITE,
 	ARENA_RING_RECV,
@@ -225,7 +225,7 @@ enum arena_ring_move {
 };
 
 /**
- * arena_ring_move_at() - begin to move bytes between a buffer and a file
+ * arena_ring_rw_at() - begin to move bytes between a buffer and a file
  * @r: ring
  * @move: which way
  * @site: where, for the arena's story
@@ -239,11 +239,11 @@ enum arena_ring_move {
  * Return: 0; -EAGAIN if as many operations as the ring has entries are pending;
  * -EBUSY if one is pending on this socket or pipe in the same direction, whose bytes
  * would mix with these; -ESTALE if the file is removed; -EINVAL if
- * it is not within the run, or ends where no file can; an error of arena_lend(); an error of
+ * it is not within the run, or ends where no file can; an error of arena_io_begin(); an error of
  * io_uring_enter(2). Nothing has changed then.
  */
-int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const char *site,
-		       const struct arena_io *io, struct arena_op *op);
+int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *site,
+		     const struct arena_io *io, struct arena_op *op);
 
 /**
  * arena_ring_read() - read all of it, up to the end of the file
@@ -251,20 +251,20 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
  * One event: all bytes, or fewer with ARENA_EVENT_SHORT, or an error.
  */
 #define arena_ring_read(r, ...) \
-	arena_ring_move_at(r, ARENA_RING_READ, ARENA_SITE, __VA_ARGS__)
+	arena_ring_rw_at(r, ARENA_RING_READ, ARENA_SITE, __VA_ARGS__)
 /**
  * arena_ring_write() - write all of it; one event
  *
  * As write(2) it raises SIGPIPE where nobody reads any more; arena_ring_send() does not.
  */
 #define arena_ring_write(r, ...) \
-	arena_ring_move_at(r, ARENA_RING_WRITE, ARENA_SITE, __VA_ARGS__)
+	arena_ring_rw_at(r, ARENA_RING_WRITE, ARENA_SITE, __VA_ARGS__)
 /** arena_ring_recv() - what has come, at least a byte; 0 at the end */
 #define arena_ring_recv(r, ...) \
-	arena_ring_move_at(r, ARENA_RING_RECV, ARENA_SITE, __VA_ARGS__)
+	arena_ring_rw_at(r, ARENA_RING_RECV, ARENA_SITE, __VA_ARGS__)
 /** arena_ring_send() - send all of it; one event */
 #define arena_ring_send(r, ...) \
-	arena_ring_move_at(r, ARENA_RING_SEND, ARENA_SITE, __VA_ARGS__)
+	arena_ring_rw_at(r, ARENA_RING_SEND, ARENA_SITE, __VA_ARGS__)
 /**
  * arena_ring_send_zc() - send all of it, without a copy where that is possible
  *
@@ -274,7 +274,7 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
  * keeps the buffer all the same until the peer has taken it.
  */
 #define arena_ring_send_zc(r, ...) \
-	arena_ring_move_at(r, ARENA_RING_SEND_ZC, ARENA_SITE, __VA_ARGS__)
+	arena_ring_rw_at(r, ARENA_RING_SEND_ZC, ARENA_SITE, __VA_ARGS__)
 
 /**
  * arena_ring_recv_any() - what comes, in buffers of a group, until cancelled or at its end
@@ -286,13 +286,13 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
  *
  * An event with ARENA_EVENT_MORE for each buffer: OWNED, with as many bytes as the result
  * says; to be freed with arena_put(). No buffer is tied to a connection that is quiet,
- * but some of the group, at most 256, are LENT to the kernel for all of them, until the
+ * but some of the group, at most 256, are IN_IO to the kernel for all of them, until the
  * ring is closed.
  *
  * The last event has result 0 at the end of what comes, or an error: -ENOBUFS if no
  * buffer of the group is free; what was not received then waits for the next call.
  *
- * Return: as arena_ring_move_at(); as arena_get() if no buffer can be had.
+ * Return: as arena_ring_rw_at(); as arena_get() if no buffer can be had.
  */
 int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t group,
 			uint64_t cookie, struct arena_op *op);
@@ -302,7 +302,7 @@ int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t g
  *
  * An event with ARENA_EVENT_MORE for each; the connection is a file of the ring. A
  * connection that finds no slot is lost, and ends it: -ENFILE.
- * Return: as arena_ring_move_at().
+ * Return: as arena_ring_rw_at().
  */
 int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t cookie,
 		      struct arena_op *op);
@@ -317,7 +317,7 @@ int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t coo
  * @op: the operation; may be NULL
  *
  * Going on means to tell of changes: look at all there is after each event.
- * Return: as arena_ring_move_at().
+ * Return: as arena_ring_rw_at().
  */
 int arena_ring_poll(struct arena_ring *r, struct arena_file file, uint32_t events,
 		    bool again, uint64_t cookie, struct arena_op *op);
@@ -334,7 +334,7 @@ int arena_ring_timeout(struct arena_ring *r, uint64_t ns, uint64_t cookie,
  * arena_ring_cancel() - ask that an operation ends
  *
  * Its last event tells when, and whether it had done its work already: its buffer
- * stays LENT until then.
+ * stays IN_IO until then.
  *
  * Return: 0; -ESTALE if its last event was given; -EALREADY if it was asked before and the
  * kernel has not answered yet; -EAGAIN if it could not be submitted.

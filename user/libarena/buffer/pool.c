@@ -29,15 +29,15 @@
  * enum place - what a buffer is to the pool
  * @INSIDE: not the first of a run
  * @FREE: the first of a run that nobody has
- * @OWNED: the first of a run of ours, LENT while the kernel works on it
- * @HANDED: the first of a run that a peer has
+ * @OWNED: the first of a run of ours, IN_IO while the kernel works on it
+ * @LENT: the first of a run that a peer has
  * @LOST: the first of a run that a peer had, which has died
  */
 enum place {
 	INSIDE,
 	FREE,
 	OWNED,
-	HANDED,
+	LENT,
 	LOST,
 };
 
@@ -49,7 +49,7 @@ enum place {
  * @generation: of the life that began here last, 0 if none did
  * @next: first of a free run: the next in its list
  * @previous: first of a free run: the previous in its list
- * @lent: first of a run that is OWNED: operations of the kernel on it
+ * @io_count: first of a run that is OWNED: operations of the kernel on it
  * @tag: first of a run that a peer has or had
  */
 struct slot {
@@ -62,7 +62,7 @@ struct slot {
 			uint32_t previous;
 		};
 		struct {
-			uint32_t lent;
+			uint32_t io_count;
 			uint32_t tag;
 		};
 	};
@@ -229,7 +229,7 @@ static void begin_life(struct slot *s)
 	if (!(s->generation & 0xffff))
 		s->generation++;
 	s->place = OWNED;
-	s->lent = 0;
+	s->io_count = 0;
 	s->tag = 0;
 }
 
@@ -301,28 +301,28 @@ static int is_owned(struct arena_pool *p, uint32_t index, uint32_t count)
 
 	if (!s)
 		return -EINVAL;
-	return s->lent ? -EBUSY : 0;
+	return s->io_count ? -EBUSY : 0;
 }
 
-int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count)
+int arena_pool_io_begin(struct arena_pool *p, uint32_t index, uint32_t count)
 {
 	struct slot *s = run_in(p, index, count, OWNED);
 
-	if (!s || s->lent == UINT32_MAX)
+	if (!s || s->io_count == UINT32_MAX)
 		return -EINVAL;
-	if (!s->lent++) {
+	if (!s->io_count++) {
 		p->usage.owned -= count;
-		p->usage.lent += count;
+		p->usage.in_io += count;
 	}
 	return 0;
 }
 
-int arena_pool_done(struct arena_pool *p, uint32_t index, uint32_t count)
+int arena_pool_io_end(struct arena_pool *p, uint32_t index, uint32_t count)
 {
 	if (is_owned(p, index, count) != -EBUSY)
 		return -EINVAL;
-	if (!--p->slot[index].lent) {
-		p->usage.lent -= count;
+	if (!--p->slot[index].io_count) {
+		p->usage.in_io -= count;
 		p->usage.owned += count;
 	}
 	return 0;
@@ -339,28 +339,28 @@ int arena_pool_put(struct arena_pool *p, uint32_t index, uint32_t count)
 	return 0;
 }
 
-int arena_pool_hand(struct arena_pool *p, uint32_t index, uint32_t count,
+int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 		    uint32_t tag)
 {
 	int ret = is_owned(p, index, count);
 
 	if (ret)
 		return ret;
-	p->slot[index].place = HANDED;
+	p->slot[index].place = LENT;
 	p->slot[index].tag = tag;
 	p->usage.owned -= count;
-	p->usage.handed += count;
+	p->usage.lent += count;
 	return 0;
 }
 
 int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag)
 {
-	const struct slot *s = run_in(p, index, count, HANDED);
+	const struct slot *s = run_in(p, index, count, LENT);
 
 	if (!s || s->tag != tag)
 		return -EINVAL;
-	p->usage.handed -= count;
+	p->usage.lent -= count;
 	release(p, index);
 	return 0;
 }
@@ -368,8 +368,8 @@ int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 int arena_pool_regain(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag)
 {
-	struct slot *s = run_in(p, index, count, HANDED);
-	uint32_t *from = &p->usage.handed;
+	struct slot *s = run_in(p, index, count, LENT);
+	uint32_t *from = &p->usage.lent;
 
 	if (!s) {
 		s = run_in(p, index, count, LOST);
@@ -388,10 +388,10 @@ void arena_pool_lose(struct arena_pool *p, uint32_t tag)
 	for (uint32_t i = 0; i < p->count; i += p->slot[i].count) {
 		struct slot *s = &p->slot[i];
 
-		if (s->place != HANDED || s->tag != tag)
+		if (s->place != LENT || s->tag != tag)
 			continue;
 		s->place = LOST;
-		p->usage.handed -= s->count;
+		p->usage.lent -= s->count;
 		p->usage.lost += s->count;
 	}
 }
@@ -412,7 +412,7 @@ void arena_pool_reclaim(struct arena_pool *p,
 
 int arena_pool_reset(struct arena_pool *p)
 {
-	if (p->usage.lent || p->usage.handed || p->usage.lost)
+	if (p->usage.in_io || p->usage.lent || p->usage.lost)
 		return -EBUSY;
 	for (uint32_t i = 0; i < p->count; i += p->slot[i].count)
 		if (p->slot[i].place == OWNED)
@@ -421,19 +421,19 @@ int arena_pool_reset(struct arena_pool *p)
 	return 0;
 }
 
-struct arena_run arena_pool_run(const struct arena_pool *p, uint32_t index)
+struct arena_extent arena_pool_extent(const struct arena_pool *p, uint32_t index)
 {
 	const struct slot *s = &p->slot[index];
-	struct arena_run run = { .count = s->count, .generation = s->generation };
+	struct arena_extent run = { .count = s->count, .generation = s->generation };
 
 	switch (s->place) {
 	case OWNED:
-		run.state = s->lent ? ARENA_LENT : ARENA_OWNED;
-		run.lent = s->lent;
+		run.state = s->io_count ? ARENA_IN_IO : ARENA_OWNED;
+		run.io_count = s->io_count;
 		break;
-	case HANDED:
+	case LENT:
 	case LOST:
-		run.state = s->place == HANDED ? ARENA_HANDED : ARENA_LOST;
+		run.state = s->place == LENT ? ARENA_LENT : ARENA_LOST;
 		run.peer = s->tag;
 		break;
 	default:

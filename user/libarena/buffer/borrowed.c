@@ -10,14 +10,14 @@
 /**
  * struct entry - what is known of the run that begins at a buffer
  * @life: how many have begun here, modulo 2^32 and never 0 after the first
- * @lent: operations of the kernel on it
+ * @io_count: operations of the kernel on it
  * @count: buffers, 0 if no run begins here
  * @generation: the peer's
  * @is_orphan: to be forgotten when the last operation is done
  */
 struct entry {
 	uint32_t life;
-	uint32_t lent;
+	uint32_t io_count;
 	uint16_t count;
 	uint16_t generation;
 	bool is_orphan;
@@ -26,13 +26,13 @@ struct entry {
 /**
  * struct arena_borrowed - the table
  * @count: buffers
- * @lent: runs that are LENT
+ * @in_io: runs that are IN_IO
  * @here: a bit for each buffer: it is in a run that is here
  * @entry: one for each buffer
  */
 struct arena_borrowed {
 	uint32_t count;
-	uint32_t lent;
+	uint32_t in_io;
 	uint64_t *here;
 	struct entry *entry;
 };
@@ -117,33 +117,33 @@ int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 	return 0;
 }
 
-struct arena_run arena_borrowed_run(const struct arena_borrowed *t, uint32_t index)
+struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32_t index)
 {
 	const struct entry *e = &t->entry[index];
-	struct arena_run run = {
+	struct arena_extent run = {
 		.state = ARENA_STALE,
 		.count = e->count,
 		.generation = e->life,
-		.lent = e->lent,
+		.io_count = e->io_count,
 	};
 
 	if (e->count)
-		run.state = e->lent ? ARENA_LENT : ARENA_BORROWED;
+		run.state = e->io_count ? ARENA_IN_IO : ARENA_BORROWED;
 	return run;
 }
 
-void arena_borrowed_lend(struct arena_borrowed *t, uint32_t index)
+void arena_borrowed_io_begin(struct arena_borrowed *t, uint32_t index)
 {
-	t->lent += !t->entry[index].lent++;
+	t->in_io += !t->entry[index].io_count++;
 }
 
-void arena_borrowed_done(struct arena_borrowed *t, uint32_t index)
+void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index)
 {
 	struct entry *e = &t->entry[index];
 
-	if (--e->lent)
+	if (--e->io_count)
 		return;
-	t->lent--;
+	t->in_io--;
 	if (e->is_orphan)
 		arena_borrowed_remove(t, index);
 }
@@ -172,14 +172,14 @@ void arena_borrowed_forget(struct arena_borrowed *t)
 		i += (uint32_t)__builtin_ctzll(word) - i % WORD_BITS;
 		e = &t->entry[i];
 		i += e->count;
-		if (e->lent)
+		if (e->io_count)
 			e->is_orphan = true;
 		else
 			arena_borrowed_remove(t, (uint32_t)(e - t->entry));
 	}
 }
 
-uint32_t arena_borrowed_lent(const struct arena_borrowed *t)
+uint32_t arena_borrowed_in_io(const struct arena_borrowed *t)
 {
-	return t->lent;
+	return t->in_io;
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Buffers that the kernel chooses when there is something to receive. Of each group
- * that is received into some are parked in a ring that it takes them from: LENT, until
+ * that is received into some are parked in a ring that it takes them from: IN_IO, until
  * one comes back in a completion.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "ring-private.h"
+#include "core.h"
 
 #define MAX_PARKED	256U
 
@@ -21,14 +21,14 @@ static int take_buffer(struct arena_ring *r, uint32_t group, struct arena_buf *b
 {
 	int ret = arena_get(r->a, group, 1, b);
 
-	return ret ? ret : arena_lend(r->a, *b, true);
+	return ret ? ret : arena_io_begin(r->a, *b, true);
 }
 
 static void give_buffer(struct arena_ring *r, struct arena_buf *b)
 {
 	if (!b->count)
 		return;
-	arena_done(r->a, *b);
+	arena_io_end(r->a, *b);
 	arena_put(r->a, *b);
 	*b = (struct arena_buf){ 0 };
 }
@@ -63,7 +63,7 @@ static int park_fill(struct arena_ring *r, struct ring_park *p, uint32_t group)
 		ret = take_buffer(r, group, &b);
 		if (ret)
 			break;
-		io_uring_buf_ring_add(p->ring, arena_address(r->a, b),
+		io_uring_buf_ring_add(p->ring, arena_io_address(r->a, b),
 				      (unsigned int)arena_size(r->a, b), (unsigned short)i,
 				      io_uring_buf_ring_mask(p->size), added++);
 		p->buf[i] = b;
@@ -94,7 +94,7 @@ void recv_prep(struct arena_ring *r, const struct ring_op *op, struct io_uring_s
 		sqe->flags |= IOSQE_BUFFER_SELECT;
 		sqe->buf_group = (uint16_t)op->group;
 	} else {
-		io_uring_prep_recv(sqe, fd, arena_address(r->a, op->io.buf),
+		io_uring_prep_recv(sqe, fd, arena_io_address(r->a, op->io.buf),
 				   arena_size(r->a, op->io.buf), 0);
 	}
 }
@@ -113,7 +113,7 @@ struct arena_buf recv_buffer(struct arena_ring *r, struct ring_op *op,
 	}
 	b = *from;
 	*from = (struct arena_buf){ 0 };
-	arena_done(r->a, b);
+	arena_io_end(r->a, b);
 	/* Seldom, as it looks through all of them. */
 	if (p->ring && p->parked < p->size / 2)
 		park_fill(r, p, op->group);

@@ -4,10 +4,10 @@
  * channel-ring.c, channel-shared.c and channel-socket.c are the kinds;
  * channel-meet.c and channel-link.c are how the two sides find each other.
  */
-#ifndef ARENA_CHANNEL_KIND_H
-#define ARENA_CHANNEL_KIND_H
+#ifndef ARENA_TRANSPORT_H
+#define ARENA_TRANSPORT_H
 
-#include "channel.h"
+#include <arena/channel.h>
 #include "mailbox.h"
 #include "spsc.h"
 
@@ -16,7 +16,7 @@
 /**
  * enum channel_msg - types of the channel's own messages
  * @CHANNEL_MSG_OPEN: first of all, in a mailbox; group: CHANNEL_VERSION, slot:
- *	enum arena_channel_kind, number: entries
+ *	enum arena_channel_transport, number: entries
  * @CHANNEL_MSG_CREDIT: number: messages taken since the beginning, modulo 2^32
  * @CHANNEL_MSG_WAKE: look into shared memory
  * @CHANNEL_MSG_BYE: the last one
@@ -91,7 +91,7 @@ static inline bool channel_credit_is_due(const struct channel_credit *c)
 int channel_credit_take(struct channel_credit *c, uint32_t number);
 
 /**
- * struct channel_ops - a kind; all errors are -errno
+ * struct transport_ops - a kind; all errors are -errno
  * @send: queue; 0 or -EAGAIN
  * @flush: send what is queued
  * @recv: 1, 0; sets has_ended at a BYE
@@ -104,7 +104,7 @@ int channel_credit_take(struct channel_credit *c, uint32_t number);
  * @spins_max: how often @has_message is asked at most before sleep, in adaptive
  *	waiting: for about as long as to sleep and be woken takes, some 20 us
  */
-struct channel_ops {
+struct transport_ops {
 	int (*send)(struct arena_channel *ch, const struct arena_msg *msg);
 	int (*flush)(struct arena_channel *ch);
 	int (*recv)(struct arena_channel *ch, struct arena_msg *msg);
@@ -120,9 +120,9 @@ struct channel_ops {
 #define SPINS_IN_MEMORY	512U
 #define SPINS_IN_KERNEL	64U
 
-extern const struct channel_ops channel_ring_ops;
-extern const struct channel_ops channel_shared_ops;
-extern const struct channel_ops channel_socket_ops;
+extern const struct transport_ops channel_ring_ops;
+extern const struct transport_ops channel_shared_ops;
+extern const struct transport_ops channel_socket_ops;
 
 /**
  * struct channel_wire - a message as a socket carries them
@@ -165,7 +165,7 @@ struct channel_socket {
  * @self: own role
  * @peer: the peer's
  * @pidfd: of the peer, or -1
- * @kinds: what this side can do: bits 1 << enum arena_channel_kind
+ * @kinds: what this side can do: bits 1 << enum arena_channel_transport
  * @error: stays for ever; 0 for none
  * @has_ended: the peer sends nothing more
  * @is_stalled: a message found no room and none was sent since
@@ -189,7 +189,7 @@ struct channel_socket {
  * @counters: what happened
  */
 struct arena_channel {
-	const struct channel_ops *ops;
+	const struct transport_ops *ops;
 	struct arena_channel_options options;
 	struct mshare *m;
 	const struct arena_layout *layout;
@@ -326,4 +326,4 @@ int64_t channel_now_ms(void);
 /** channel_ms_left() - until @end, for poll(2); -1 for ever where @end is negative */
 int channel_ms_left(int64_t end);
 
-#endif /* ARENA_CHANNEL_KIND_H */
+#endif /* ARENA_TRANSPORT_H */

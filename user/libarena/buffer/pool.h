@@ -3,8 +3,8 @@
  * Who has which buffer of a group that this process owns.
  *
  * The state lies in the owner's private memory: a peer cannot touch it. A run
- * of buffers goes FREE -> OWNED -> HANDED -> FREE, or OWNED -> FREE. While the
- * kernel works on it, it is LENT, once for each operation: from before that is
+ * of buffers goes FREE -> OWNED -> LENT -> FREE, or OWNED -> FREE. While the
+ * kernel works on it, it is IN_IO, once for each operation: from before that is
  * submitted until its completion has come, also if it is cancelled meanwhile. What
  * is lent can be neither freed nor handed. Any other step is refused, with
  * -EINVAL if not said otherwise, and changes nothing. Not thread-safe: one thread
@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "run.h"
+#include <arena/extent.h>
 
 /* Buffers of the largest pool. */
 #define ARENA_POOL_MAX	(1U << 24)
@@ -46,40 +46,40 @@ void arena_pool_free(struct arena_pool *p);
  */
 int64_t arena_pool_get(struct arena_pool *p, uint32_t count);
 
-/** arena_pool_lend() - OWNED or LENT -> LENT, for one operation of the kernel more */
-int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count);
+/** arena_pool_io_begin() - OWNED or IN_IO -> IN_IO, for one operation of the kernel more */
+int arena_pool_io_begin(struct arena_pool *p, uint32_t index, uint32_t count);
 
-/** arena_pool_done() - one operation has completed; after the last one OWNED */
-int arena_pool_done(struct arena_pool *p, uint32_t index, uint32_t count);
+/** arena_pool_io_end() - one operation has completed; after the last one OWNED */
+int arena_pool_io_end(struct arena_pool *p, uint32_t index, uint32_t count);
 
 /**
  * arena_pool_put() - OWNED -> FREE, the same run that was got
  *
- * Return: 0, -EBUSY if it is LENT, or -EINVAL.
+ * Return: 0, -EBUSY if it is IN_IO, or -EINVAL.
  */
 int arena_pool_put(struct arena_pool *p, uint32_t index, uint32_t count);
 
 /**
- * arena_pool_hand() - OWNED -> HANDED to a peer, with a tag to recognise it
+ * arena_pool_lend() - OWNED -> LENT to a peer, with a tag to recognise it
  *
- * Return: 0, -EBUSY if it is LENT, or -EINVAL.
+ * Return: 0, -EBUSY if it is IN_IO, or -EINVAL.
  */
-int arena_pool_hand(struct arena_pool *p, uint32_t index, uint32_t count,
+int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 		    uint32_t tag);
 
 /**
- * arena_pool_return() - HANDED -> FREE, on a peer's word
+ * arena_pool_return() - LENT -> FREE, on a peer's word
  *
  * The run and the tag must be exactly what was handed, else -EINVAL.
  */
 int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag);
 
-/** arena_pool_regain() - HANDED or LOST -> OWNED, otherwise the same */
+/** arena_pool_regain() - LENT or LOST -> OWNED, otherwise the same */
 int arena_pool_regain(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag);
 
-/** arena_pool_lose() - HANDED -> LOST, all with this tag; O(runs) */
+/** arena_pool_lose() - LENT -> LOST, all with this tag; O(runs) */
 void arena_pool_lose(struct arena_pool *p, uint32_t tag);
 
 /**
@@ -95,12 +95,12 @@ void arena_pool_reclaim(struct arena_pool *p,
 /**
  * arena_pool_reset() - all FREE; O(runs)
  *
- * Return: 0, or -EBUSY if any is LENT, HANDED or LOST.
+ * Return: 0, or -EBUSY if any is IN_IO, LENT or LOST.
  */
 int arena_pool_reset(struct arena_pool *p);
 
-/** arena_pool_run() - the run that begins at @index, an index of the pool */
-struct arena_run arena_pool_run(const struct arena_pool *p, uint32_t index);
+/** arena_pool_extent() - the run that begins at @index, an index of the pool */
+struct arena_extent arena_pool_extent(const struct arena_pool *p, uint32_t index);
 
 /** arena_pool_usage() - how many buffers are in which state */
 struct arena_usage arena_pool_usage(const struct arena_pool *p);

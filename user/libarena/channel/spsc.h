@@ -38,7 +38,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "message.h"
+#include <arena/message.h>
 
 #define ARENA_SPSC_MAX_ENTRIES	65536U
 

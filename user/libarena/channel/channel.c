@@ -6,7 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "channel.h"
+#include <arena/channel.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel-kind.h"
+#include "transport.h"
 
 /* Calls in vain after which somebody who never sleeps looks whether the peer lives. */
 #define LOOK_EVERY	16384U
@@ -135,7 +135,7 @@ static int prepare(struct arena_channel *ch)
 	return 0;
 }
 
-static const struct channel_ops *ops_of(enum arena_channel_kind kind)
+static const struct transport_ops *ops_of(enum arena_channel_transport kind)
 {
 	switch (kind) {
 	case ARENA_CHANNEL_HYBRID:
@@ -456,7 +456,7 @@ int arena_channel_pidfd(const struct arena_channel *ch)
 	return ch->pidfd;
 }
 
-enum arena_channel_kind arena_channel_kind(const struct arena_channel *ch)
+enum arena_channel_transport arena_channel_transport(const struct arena_channel *ch)
 {
 	return ch->options.kind;
 }

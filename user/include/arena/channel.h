@@ -26,8 +26,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "layout.h"
-#include "message.h"
+#include <arena/layout.h>
+#include <arena/message.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,14 +40,14 @@ struct io_uring;
 #define ARENA_CHANNEL_MAX_ENTRIES	(65536U - 8)
 
 /**
- * enum arena_channel_kind - what carries the messages
+ * enum arena_channel_transport - what carries the messages
  * @ARENA_CHANNEL_AUTO: the first of these that both sides can do
  * @ARENA_CHANNEL_MSG_RING: mailbox rings
  * @ARENA_CHANNEL_HYBRID: shared memory and mailbox rings
  * @ARENA_CHANNEL_EVENTFD: shared memory and eventfds; needs a link
  * @ARENA_CHANNEL_SOCKET: the link itself
  */
-enum arena_channel_kind {
+enum arena_channel_transport {
 	ARENA_CHANNEL_AUTO,
 	ARENA_CHANNEL_MSG_RING,
 	ARENA_CHANNEL_HYBRID,
@@ -77,7 +77,7 @@ enum arena_wait {
  *	with shared memory at most the layout's channel_entries
  * @peer: the peer's process id, 0 if it is not known: its death is then seen
  *	only over a link
- * @link: own end of arena_channel_link(), or -1 to meet in the region. The channel takes
+ * @link: own end of arena_channel_socketpair(), or -1 to meet in the region. The channel takes
  *	it over, also if it cannot be opened
  * @timeout_ms: how long to wait for the peer to come, -1 for ever
  * @carrier: the application's ring that carries the messages, must outlive the
@@ -86,7 +86,7 @@ enum arena_wait {
  *	failed, and then the channel is to be closed
  */
 struct arena_channel_options {
-	enum arena_channel_kind kind;
+	enum arena_channel_transport kind;
 	enum arena_wait wait;
 	uint32_t entries;
 	pid_t peer;
@@ -113,7 +113,7 @@ struct arena_channel_counters {
 };
 
 /**
- * arena_channel_link() - a pair of sockets by which two processes find each other
+ * arena_channel_socketpair() - a pair of sockets by which two processes find each other
  * @fds: filled with both ends, close-on-exec
  *
  * For a common parent, before it forks: each child takes one end and closes the
@@ -121,7 +121,7 @@ struct arena_channel_counters {
  *
  * Return: 0 or -errno.
  */
-int arena_channel_link(int fds[2]);
+int arena_channel_socketpair(int fds[2]);
 
 /**
  * arena_channel_open() - make a channel, together with the peer
@@ -231,8 +231,8 @@ bool arena_channel_arm(struct arena_channel *ch);
 /** arena_channel_disarm() - say that one no longer sleeps, look who woke us and why */
 void arena_channel_disarm(struct arena_channel *ch);
 
-/** arena_channel_kind() - what carries the messages: never ARENA_CHANNEL_AUTO */
-enum arena_channel_kind arena_channel_kind(const struct arena_channel *ch);
+/** arena_channel_transport() - what carries the messages: never ARENA_CHANNEL_AUTO */
+enum arena_channel_transport arena_channel_transport(const struct arena_channel *ch);
 
 /** arena_channel_counters() - what happened so far */
 struct arena_channel_counters arena_channel_counters(const struct arena_channel *ch);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "channel-kind.h"
+#include "transport.h"
 
 /* A mailbox is named by who reads it and who writes to it. */
 static uint64_t mailbox_tag(uint32_t reader, uint32_t writer)

@@ -5,11 +5,11 @@
  * A struct arena is one process's part in a region: the role it plays, and in
  * private memory what becomes of each buffer:
  *
- *	own groups:	FREE -> OWNED -> LENT -> OWNED -> HANDED -> FREE
- *	a peer's:	       BORROWED -> LENT -> BORROWED -> returned
+ *	own groups:	FREE -> OWNED -> IN_IO -> OWNED -> LENT -> FREE
+ *	a peer's:	       BORROWED -> IN_IO -> BORROWED -> returned
  *
- * LENT: the kernel works on it, once for each operation, from before that is
- * submitted until its last completion has come, also if it is cancelled. HANDED: a
+ * IN_IO: the kernel works on it, once for each operation, from before that is
+ * submitted until its last completion has come, also if it is cancelled. LENT: a
  * peer has it. LOST: a peer that had it died. A buffer is named by a handle, which goes
  * stale when the buffer is freed, handed over or given back; only a handle that
  * is good gives a pointer, and only while the pointer may be used.
@@ -28,9 +28,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "layout.h"
-#include "message.h"
-#include "run.h"
+#include <arena/layout.h>
+#include <arena/message.h>
+#include <arena/extent.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -118,7 +118,7 @@ int arena_get_for_at(struct arena *a, enum arena_use use, uint32_t count,
  * arena_put() - OWNED -> FREE
  *
  * Return: 0; -ESTALE if the handle is of an earlier life (double free, too);
- * -EBUSY if the buffer is LENT; -EPERM if it is HANDED or LOST; -EACCES if it is not
+ * -EBUSY if the buffer is IN_IO; -EPERM if it is LENT or LOST; -EACCES if it is not
  * of our own groups; -EINVAL if it never was a handle.
  * The same errors, for the same reasons, from all calls with a handle.
  */
@@ -126,22 +126,22 @@ int arena_get_for_at(struct arena *a, enum arena_use use, uint32_t count,
 int arena_put_at(struct arena *a, struct arena_buf b, const char *site);
 
 /**
- * arena_write() - a pointer to write through, while the buffer is OWNED
+ * arena_ptr() - a pointer to write through, while the buffer is OWNED
  *
  * Return: the address of the run, or NULL. Do not keep it: ask again after each
  * call that changes the buffer's state.
  */
-#define arena_write(a, b) arena_write_at(a, b, ARENA_SITE)
-void *arena_write_at(struct arena *a, struct arena_buf b, const char *site);
+#define arena_ptr(a, b) arena_ptr_at(a, b, ARENA_SITE)
+void *arena_ptr_at(struct arena *a, struct arena_buf b, const char *site);
 
 /**
- * arena_read() - a pointer to read through, while OWNED or BORROWED
+ * arena_ptr_const() - a pointer to read through, while OWNED or BORROWED
  *
  * What is BORROWED can change under a reader if the peer breaks the protocol: read
  * structures with arena_receive() or arena_snapshot(), once.
  */
-#define arena_read(a, b) arena_read_at(a, b, ARENA_SITE)
-const void *arena_read_at(struct arena *a, struct arena_buf b, const char *site);
+#define arena_ptr_const(a, b) arena_ptr_const_at(a, b, ARENA_SITE)
+const void *arena_ptr_const_at(struct arena *a, struct arena_buf b, const char *site);
 
 /** arena_size() - bytes of the run, whatever its state; 0 if it is no handle */
 size_t arena_size(const struct arena *a, struct arena_buf b);
@@ -149,56 +149,56 @@ size_t arena_size(const struct arena *a, struct arena_buf b);
 enum arena_state arena_state(const struct arena *a, struct arena_buf b);
 
 /**
- * arena_lend() - OWNED, BORROWED or LENT -> LENT, for one more operation
+ * arena_io_begin() - OWNED, BORROWED or IN_IO -> IN_IO, for one more operation
  * @a: arena
  * @b: buffer
  * @writes: the kernel writes into it; refused with -EACCES if it is BORROWED
  * @site: where
  *
  * For whoever submits operations: libarena's own ring does, see ring.h.
- * arena_done() for each is called when it has completed for good.
+ * arena_io_end() for each is called when it has completed for good.
  */
-#define arena_lend(a, b, writes) arena_lend_at(a, b, writes, ARENA_SITE)
-int arena_lend_at(struct arena *a, struct arena_buf b, int writes, const char *site);
+#define arena_io_begin(a, b, writes) arena_io_begin_at(a, b, writes, ARENA_SITE)
+int arena_io_begin_at(struct arena *a, struct arena_buf b, int writes, const char *site);
 
 /**
- * arena_done() - one operation has completed; after the last, as before the first
+ * arena_io_end() - one operation has completed; after the last, as before the first
  *
- * -EINVAL, too, if it is not LENT.
+ * -EINVAL, too, if it is not IN_IO.
  */
-#define arena_done(a, b) arena_done_at(a, b, ARENA_SITE)
-int arena_done_at(struct arena *a, struct arena_buf b, const char *site);
+#define arena_io_end(a, b) arena_io_end_at(a, b, ARENA_SITE)
+int arena_io_end_at(struct arena *a, struct arena_buf b, const char *site);
 
 /**
- * arena_address() - where a LENT run lies: for the operation it is lent to
+ * arena_io_address() - where a IN_IO run lies: for the operation it is lent to
  *
- * Return: the address, or NULL if it is not LENT.
+ * Return: the address, or NULL if it is not IN_IO.
  */
-void *arena_address(const struct arena *a, struct arena_buf b);
+void *arena_io_address(const struct arena *a, struct arena_buf b);
 
 /**
- * arena_hand() - OWNED -> HANDED to a peer
+ * arena_lend() - OWNED -> LENT to a peer
  * @a: arena
  * @b: buffer; the handle is of no more use to us but for arena_state()
  * @peer: role of the peer: any other of the layout, else -EINVAL
  * @msg: group, index, count and generation are filled in; the rest is the
  *	caller's. To be sent then: a buffer whose message was not sent is handed
- *	to nobody, see arena_unhand().
+ *	to nobody, see arena_unlend().
  */
-#define arena_hand(a, b, peer, msg) arena_hand_at(a, b, peer, msg, ARENA_SITE)
-int arena_hand_at(struct arena *a, struct arena_buf b, uint32_t peer,
+#define arena_lend(a, b, peer, msg) arena_lend_at(a, b, peer, msg, ARENA_SITE)
+int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
 		  struct arena_msg *msg, const char *site);
 
 /**
- * arena_unhand() - HANDED -> OWNED, if the message could not be sent
+ * arena_unlend() - LENT -> OWNED, if the message could not be sent
  *
  * LOST -> OWNED, too: the peer's end may be noticed first. -EINVAL if it is OWNED.
  */
-#define arena_unhand(a, b) arena_unhand_at(a, b, ARENA_SITE)
-int arena_unhand_at(struct arena *a, struct arena_buf b, const char *site);
+#define arena_unlend(a, b) arena_unlend_at(a, b, ARENA_SITE)
+int arena_unlend_at(struct arena *a, struct arena_buf b, const char *site);
 
 /**
- * arena_take_back() - HANDED -> OWNED, on the peer's word
+ * arena_regain() - LENT -> OWNED, on the peer's word
  * @a: arena
  * @peer: who says so, as the channel knows, not as the message says
  * @msg: names run and generation
@@ -206,11 +206,11 @@ int arena_unhand_at(struct arena *a, struct arena_buf b, const char *site);
  *
  * Return: 0, or -EPROTO if this peer does not have exactly this run.
  */
-int arena_take_back(struct arena *a, uint32_t peer, const struct arena_msg *msg,
-		    struct arena_buf *out);
+int arena_regain(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+		 struct arena_buf *out);
 
 /**
- * arena_accept() - a run that a peer has handed to us: BORROWED
+ * arena_borrow() - a run that a peer has handed to us: BORROWED
  * @a: arena
  * @peer: who, as the channel knows
  * @msg: names run and generation
@@ -222,20 +222,20 @@ int arena_take_back(struct arena *a, uint32_t peer, const struct arena_msg *msg,
  * we have any of it already; -ENOMEM if it is the first of its group, for which there
  * has to be a table.
  */
-int arena_accept(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+int arena_borrow(struct arena *a, uint32_t peer, const struct arena_msg *msg,
 		 struct arena_buf *out);
 
 /**
- * arena_give_back() - BORROWED -> the peer's again
+ * arena_return() - BORROWED -> the peer's again
  * @a: arena
- * @b: buffer; not while it is LENT
- * @msg: filled as by arena_hand(), to be sent
+ * @b: buffer; not while it is IN_IO
+ * @msg: filled as by arena_lend(), to be sent
  *
  * -EACCES if it is of our own groups.
  */
-#define arena_give_back(a, b, msg) arena_give_back_at(a, b, msg, ARENA_SITE)
-int arena_give_back_at(struct arena *a, struct arena_buf b, struct arena_msg *msg,
-		       const char *site);
+#define arena_return(a, b, msg) arena_return_at(a, b, msg, ARENA_SITE)
+int arena_return_at(struct arena *a, struct arena_buf b, struct arena_msg *msg,
+		    const char *site);
 
 /**
  * arena_peer_died() - what a peer had is LOST, what we had of it is not ours
@@ -244,7 +244,7 @@ int arena_give_back_at(struct arena *a, struct arena_buf b, struct arena_msg *ms
  *
  * What the kernel still does for the dead peer may read or write the LOST buffers:
  * they are not free before arena_reclaim(). Handles of what was BORROWED go
- * stale, those that are LENT when the last operation is done: until then no
+ * stale, those that are IN_IO when the last operation is done: until then no
  * successor of the peer can hand them to us.
  *
  * Return: how many buffers are LOST now.
@@ -267,7 +267,7 @@ int64_t arena_reclaim(struct arena *a, int timeout_ms);
 /**
  * arena_reset_group() - all of a group's buffers FREE, and all its handles stale
  *
- * Return: 0; -EBUSY if any is LENT, HANDED or LOST: nothing has changed then;
+ * Return: 0; -EBUSY if any is IN_IO, LENT or LOST: nothing has changed then;
  * -EACCES if the group is not ours. O(runs).
  */
 #define arena_reset_group(a, group) arena_reset_group_at(a, group, ARENA_SITE)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "ring.h"
+#include <arena/ring.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ring-private.h"
+#include "core.h"
 
 #define PAGE		4096
 #define MAX_SQ		1024U

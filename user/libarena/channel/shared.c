@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "channel-kind.h"
+#include "transport.h"
 
 static bool is_hybrid(const struct arena_channel *ch)
 {
@@ -223,7 +223,7 @@ static int shared_fd(const struct arena_channel *ch)
 	return is_hybrid(ch) ? ch->box.ring.ring_fd : ch->event;
 }
 
-const struct channel_ops channel_shared_ops = {
+const struct transport_ops channel_shared_ops = {
 	.send = shared_send,
 	.flush = shared_flush,
 	.recv = shared_recv,

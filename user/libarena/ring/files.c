@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "ring-private.h"
+#include "core.h"
 
 int files_init(struct arena_ring *r)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "receive.h"
+#include <arena/receive.h>
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "snapshot.h"
+#include <arena/snapshot.h>
 
 static bool is_inside(struct arena_member m, size_t size)
 {

@@ -3,7 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "ring-private.h"
+#include "core.h"
 
 /* Bytes, not connections: has a buffer. */
 static bool moves(const struct ring_op *op)
@@ -51,7 +51,7 @@ void ops_init(struct arena_ring *r)
 static void prep_move(struct arena_ring *r, const struct ring_op *op,
 		      struct io_uring_sqe *sqe)
 {
-	char *at = (char *)arena_address(r->a, op->io.buf) + op->io.from + op->done;
+	char *at = (char *)arena_io_address(r->a, op->io.buf) + op->io.from + op->done;
 	int fd = (int)op->io.file.slot, group = op->io.buf.group;
 	uint64_t offset = file_of(r, op)->stream ? (uint64_t)-1 : op->io.offset + op->done;
 	uint32_t length = op->io.length - op->done;
@@ -162,7 +162,7 @@ static void end(struct arena_ring *r, struct ring_op *op, struct arena_event *ev
 		.flags = op->flags,
 	};
 	if (moves(op))
-		arena_done(r->a, op->io.buf);
+		arena_io_end(r->a, op->io.buf);
 	if (file_of(r, op))
 		file_done(r, op->io.file.slot);
 	op_drop(r, op);
@@ -487,8 +487,8 @@ static bool is_within(const struct arena_ring *r, const struct arena_io *io)
 	       io->length <= size - io->from;
 }
 
-int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const char *site,
-		       const struct arena_io *io, struct arena_op *handle)
+int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *site,
+		     const struct arena_io *io, struct arena_op *handle)
 {
 	enum ring_kind kind = (enum ring_kind)move;
 	struct ring_op *op;
@@ -497,12 +497,12 @@ int arena_ring_move_at(struct arena_ring *r, enum arena_ring_move move, const ch
 	if (!ret)
 		ret = file_takes(r, kind, io->file);
 	if (!ret)
-		ret = arena_lend_at(r->a, io->buf, move == ARENA_RING_READ ||
-				    move == ARENA_RING_RECV, site);
+		ret = arena_io_begin_at(r->a, io->buf, move == ARENA_RING_READ ||
+					move == ARENA_RING_RECV, site);
 	if (ret)
 		return ret;
 	if (!is_within(r, io)) {
-		arena_done_at(r->a, io->buf, site);
+		arena_io_end_at(r->a, io->buf, site);
 		return -EINVAL;
 	}
 	if (kind == KIND_SEND_ZC && !arena_has(&r->features, ARENA_HAS_SEND_ZC))

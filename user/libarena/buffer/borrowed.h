@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "run.h"
+#include <arena/extent.h>
 
 struct arena_borrowed;
 
@@ -35,14 +35,14 @@ void arena_borrowed_free(struct arena_borrowed *t);
 int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 		       uint16_t generation);
 
-/** arena_borrowed_run() - the run that begins there; its generation is ours */
-struct arena_run arena_borrowed_run(const struct arena_borrowed *t, uint32_t index);
+/** arena_borrowed_extent() - the run that begins there; its generation is ours */
+struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32_t index);
 
-/** arena_borrowed_lend() - BORROWED or LENT -> LENT, for one operation more */
-void arena_borrowed_lend(struct arena_borrowed *t, uint32_t index);
+/** arena_borrowed_io_begin() - BORROWED or IN_IO -> IN_IO, for one operation more */
+void arena_borrowed_io_begin(struct arena_borrowed *t, uint32_t index);
 
-/** arena_borrowed_done() - one operation of a LENT run has completed */
-void arena_borrowed_done(struct arena_borrowed *t, uint32_t index);
+/** arena_borrowed_io_end() - one operation of a IN_IO run has completed */
+void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index);
 
 /**
  * arena_borrowed_remove() - a BORROWED run goes back
@@ -51,10 +51,10 @@ void arena_borrowed_done(struct arena_borrowed *t, uint32_t index);
  */
 uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index);
 
-/** arena_borrowed_forget() - no run is here any more, but for LENT ones until done; O(n) */
+/** arena_borrowed_forget() - no run is here any more, but for IN_IO ones until done; O(n) */
 void arena_borrowed_forget(struct arena_borrowed *t);
 
-/** arena_borrowed_lent() - how many runs are LENT */
-uint32_t arena_borrowed_lent(const struct arena_borrowed *t);
+/** arena_borrowed_in_io() - how many runs are IN_IO */
+uint32_t arena_borrowed_in_io(const struct arena_borrowed *t);
 
 #endif /* ARENA_BORROWED_H */

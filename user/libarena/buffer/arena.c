@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "arena.h"
+#include <arena/arena.h>
 
 #include <errno.h>
 #include <stdbool.h>
@@ -8,13 +8,13 @@
 
 #include "borrowed.h"
 #include "pool.h"
-#include "story.h"
+#include "misuse.h"
 
 /**
  * struct group - what becomes of a group's buffers; a control group has none of it
  * @pool: of one of our own
  * @borrowed: of a peer's, from when the first run of it comes
- * @history: only where ARENA_TELLS
+ * @history: only where ARENA_TRACKS
  */
 struct group {
 	struct arena_pool *pool;
@@ -56,19 +56,19 @@ static bool is_ours(const struct arena *a, uint32_t group)
 }
 
 /* What is known of the buffer at which the handle says that a run begins. */
-static struct arena_run run_at(const struct arena *a, struct arena_buf b)
+static struct arena_extent run_at(const struct arena *a, struct arena_buf b)
 {
 	const struct group *g = &a->group[b.group];
 
 	if (g->pool)
-		return arena_pool_run(g->pool, b.index);
+		return arena_pool_extent(g->pool, b.index);
 	if (g->borrowed)
-		return arena_borrowed_run(g->borrowed, b.index);
-	return (struct arena_run){ .state = ARENA_STALE };
+		return arena_borrowed_extent(g->borrowed, b.index);
+	return (struct arena_extent){ .state = ARENA_STALE };
 }
 
 /* 0 if the handle is good, with what is known of the run, else an error. */
-static int look(const struct arena *a, struct arena_buf b, struct arena_run *run)
+static int look(const struct arena *a, struct arena_buf b, struct arena_extent *run)
 {
 	if (!b.generation || !arena_layout_has(&a->layout, b.group, b.index, b.count))
 		return -EINVAL;
@@ -83,7 +83,7 @@ static int look(const struct arena *a, struct arena_buf b, struct arena_run *run
 
 static int look_owned(const struct arena *a, struct arena_buf b)
 {
-	struct arena_run run;
+	struct arena_extent run;
 	int ret;
 
 	if (b.generation && b.group < a->layout.n_groups && !is_ours(a, b.group))
@@ -91,13 +91,13 @@ static int look_owned(const struct arena *a, struct arena_buf b)
 	ret = look(a, b, &run);
 	if (ret || run.state == ARENA_OWNED)
 		return ret;
-	return run.state == ARENA_LENT ? -EBUSY : -EPERM;
+	return run.state == ARENA_IN_IO ? -EBUSY : -EPERM;
 }
 
 /* Where it stays with its peer, and is not ours to be read. */
-static bool is_away(const struct arena_run *run)
+static bool is_away(const struct arena_extent *run)
 {
-	return run->state == ARENA_HANDED || run->state == ARENA_LOST;
+	return run->state == ARENA_LENT || run->state == ARENA_LOST;
 }
 
 static void *address(const struct arena *a, struct arena_buf b)
@@ -123,7 +123,7 @@ static int refuse(const struct arena *a, const char *call, struct arena_buf b,
 		.layout = &a->layout, .role = a->role,
 	};
 
-	if (!ARENA_TELLS)
+	if (!ARENA_TRACKS)
 		return error;
 	if (b.group < a->layout.n_groups && a->group[b.group].pool)
 		m.usage = arena_pool_usage(a->group[b.group].pool);
@@ -131,7 +131,7 @@ static int refuse(const struct arena *a, const char *call, struct arena_buf b,
 		m.run = run_at(a, b);
 		m.history = a->group[b.group].history;
 	}
-	arena_story_tell(&m);
+	arena_misuse_report(&m);
 }
 
 static void note(struct arena *a, struct arena_buf b, enum arena_step step,
@@ -139,7 +139,7 @@ static void note(struct arena *a, struct arena_buf b, enum arena_step step,
 {
 	struct group *g = &a->group[b.group];
 
-	if (ARENA_TELLS && !g->history)
+	if (ARENA_TRACKS && !g->history)
 		g->history = arena_history_new(a->layout.group[b.group].count);
 	arena_history_add(g->history, b.index, step, peer, site);
 }
@@ -232,8 +232,8 @@ int arena_close(struct arena *a)
 	for (uint32_t i = 0; i < a->layout.n_groups; i++) {
 		const struct group *g = &a->group[i];
 
-		if ((g->pool && arena_pool_usage(g->pool).lent) ||
-		    (g->borrowed && arena_borrowed_lent(g->borrowed)))
+		if ((g->pool && arena_pool_usage(g->pool).in_io) ||
+		    (g->borrowed && arena_borrowed_in_io(g->borrowed)))
 			return -EBUSY;
 	}
 	free_arena(a);
@@ -277,7 +277,7 @@ static int get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf
 		.group = (uint16_t)group,
 		.index = (uint32_t)index,
 		.count = (uint16_t)count,
-		.generation = arena_pool_run(pool, (uint32_t)index).generation,
+		.generation = arena_pool_extent(pool, (uint32_t)index).generation,
 	};
 	note(a, *out, ARENA_STEP_GOT, 0, site);
 	return 0;
@@ -338,34 +338,34 @@ int arena_put_at(struct arena *a, struct arena_buf b, const char *site)
 	return arena_pool_put(a->group[b.group].pool, b.index, b.count);
 }
 
-void *arena_write_at(struct arena *a, struct arena_buf b, const char *site)
+void *arena_ptr_at(struct arena *a, struct arena_buf b, const char *site)
 {
 	int ret = look_owned(a, b);
 
 	if (!ret)
 		return address(a, b);
-	refuse(a, "arena_write", b, site, ret);
+	refuse(a, "arena_ptr", b, site, ret);
 	return NULL;
 }
 
-const void *arena_read_at(struct arena *a, struct arena_buf b, const char *site)
+const void *arena_ptr_const_at(struct arena *a, struct arena_buf b, const char *site)
 {
-	struct arena_run run;
+	struct arena_extent run;
 	int ret = look(a, b, &run);
 
-	if (!ret && run.state == ARENA_LENT)
+	if (!ret && run.state == ARENA_IN_IO)
 		ret = -EBUSY;
 	if (!ret && is_away(&run))
 		ret = -EPERM;
 	if (!ret)
 		return address(a, b);
-	refuse(a, "arena_read", b, site, ret);
+	refuse(a, "arena_ptr_const", b, site, ret);
 	return NULL;
 }
 
 size_t arena_size(const struct arena *a, struct arena_buf b)
 {
-	struct arena_run run;
+	struct arena_extent run;
 
 	if (look(a, b, &run))
 		return 0;
@@ -374,7 +374,7 @@ size_t arena_size(const struct arena *a, struct arena_buf b)
 
 enum arena_state arena_state(const struct arena *a, struct arena_buf b)
 {
-	struct arena_run run;
+	struct arena_extent run;
 
 	return look(a, b, &run) ? ARENA_STALE : run.state;
 }
@@ -385,56 +385,56 @@ enum arena_state arena_state(const struct arena *a, struct arena_buf b)
 
 static int look_lendable(const struct arena *a, struct arena_buf b, int writes)
 {
-	struct arena_run run;
+	struct arena_extent run;
 	int ret = look(a, b, &run);
 
 	if (!ret && is_away(&run))
 		ret = -EPERM;
 	if (!ret && writes && !is_ours(a, b.group))
 		ret = -EACCES;
-	if (!ret && run.lent == UINT32_MAX)
+	if (!ret && run.io_count == UINT32_MAX)
 		ret = -EINVAL;
 	return ret;
 }
 
-int arena_lend_at(struct arena *a, struct arena_buf b, int writes, const char *site)
+int arena_io_begin_at(struct arena *a, struct arena_buf b, int writes, const char *site)
 {
 	int ret = look_lendable(a, b, writes);
 	struct group *g;
 
 	if (ret)
-		return refuse(a, "arena_lend", b, site, ret);
+		return refuse(a, "arena_io_begin", b, site, ret);
 	g = &a->group[b.group];
 	if (g->pool)
-		arena_pool_lend(g->pool, b.index, b.count);
+		arena_pool_io_begin(g->pool, b.index, b.count);
 	else
-		arena_borrowed_lend(g->borrowed, b.index);
-	note(a, b, ARENA_STEP_LENT, 0, site);
+		arena_borrowed_io_begin(g->borrowed, b.index);
+	note(a, b, ARENA_STEP_IO_BEGUN, 0, site);
 	return 0;
 }
 
-int arena_done_at(struct arena *a, struct arena_buf b, const char *site)
+int arena_io_end_at(struct arena *a, struct arena_buf b, const char *site)
 {
-	struct arena_run run;
+	struct arena_extent run;
 	int ret = look(a, b, &run);
 	struct group *g;
 
-	if (!ret && run.state != ARENA_LENT)
+	if (!ret && run.state != ARENA_IN_IO)
 		ret = is_away(&run) ? -EPERM : -EINVAL;
 	if (ret)
-		return refuse(a, "arena_done", b, site, ret);
+		return refuse(a, "arena_io_end", b, site, ret);
 	g = &a->group[b.group];
 	if (g->pool)
-		arena_pool_done(g->pool, b.index, b.count);
+		arena_pool_io_end(g->pool, b.index, b.count);
 	else
-		arena_borrowed_done(g->borrowed, b.index);
-	note(a, b, ARENA_STEP_DONE, 0, site);
+		arena_borrowed_io_end(g->borrowed, b.index);
+	note(a, b, ARENA_STEP_IO_ENDED, 0, site);
 	return 0;
 }
 
-void *arena_address(const struct arena *a, struct arena_buf b)
+void *arena_io_address(const struct arena *a, struct arena_buf b)
 {
-	return arena_state(a, b) == ARENA_LENT ? address(a, b) : NULL;
+	return arena_state(a, b) == ARENA_IN_IO ? address(a, b) : NULL;
 }
 
 /*
@@ -449,7 +449,7 @@ static void name_run(struct arena_msg *msg, struct arena_buf b, uint32_t generat
 	msg->generation = (uint16_t)generation;
 }
 
-int arena_hand_at(struct arena *a, struct arena_buf b, uint32_t peer,
+int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
 		  struct arena_msg *msg, const char *site)
 {
 	int ret = look_owned(a, b);
@@ -457,43 +457,43 @@ int arena_hand_at(struct arena *a, struct arena_buf b, uint32_t peer,
 	if (!ret && (peer == a->role || !role_exists(&a->layout, peer)))
 		ret = -EINVAL;
 	if (ret)
-		return refuse(a, "arena_hand", b, site, ret);
-	arena_pool_hand(a->group[b.group].pool, b.index, b.count, peer);
+		return refuse(a, "arena_lend", b, site, ret);
+	arena_pool_lend(a->group[b.group].pool, b.index, b.count, peer);
 	name_run(msg, b, b.generation);
-	note(a, b, ARENA_STEP_HANDED, peer, site);
+	note(a, b, ARENA_STEP_LENT, peer, site);
 	return 0;
 }
 
-int arena_unhand_at(struct arena *a, struct arena_buf b, const char *site)
+int arena_unlend_at(struct arena *a, struct arena_buf b, const char *site)
 {
 	int ret = look_owned(a, b);
-	struct arena_run run;
+	struct arena_extent run;
 
 	/* A peer's end may be seen before the failure to send to it. */
 	if (ret != -EPERM)
-		return refuse(a, "arena_unhand", b, site, ret ? ret : -EINVAL);
+		return refuse(a, "arena_unlend", b, site, ret ? ret : -EINVAL);
 	run = run_at(a, b);
 	arena_pool_regain(a->group[b.group].pool, b.index, b.count, run.peer);
-	note(a, b, ARENA_STEP_UNHANDED, run.peer, site);
+	note(a, b, ARENA_STEP_UNLENT, run.peer, site);
 	return 0;
 }
 
-int arena_take_back(struct arena *a, uint32_t peer, const struct arena_msg *msg,
-		    struct arena_buf *out)
+int arena_regain(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+		 struct arena_buf *out)
 {
 	struct arena_buf b = { .group = msg->group, .index = msg->index, .count = msg->count };
-	struct arena_run run;
+	struct arena_extent run;
 
 	if (!arena_layout_has(&a->layout, b.group, b.index, b.count) ||
 	    !a->group[b.group].pool)
 		return -EPROTO;
 	run = run_at(a, b);
-	if (run.state != ARENA_HANDED || run.peer != peer || run.count != b.count ||
+	if (run.state != ARENA_LENT || run.peer != peer || run.count != b.count ||
 	    (uint16_t)run.generation != msg->generation)
 		return -EPROTO;
 	arena_pool_regain(a->group[b.group].pool, b.index, b.count, peer);
 	b.generation = run.generation;
-	note(a, b, ARENA_STEP_TAKEN_BACK, peer, NULL);
+	note(a, b, ARENA_STEP_REGAINED, peer, NULL);
 	*out = b;
 	return 0;
 }
@@ -514,7 +514,7 @@ static struct arena_borrowed *borrowed(struct arena *a, uint32_t group)
 	return g->borrowed;
 }
 
-int arena_accept(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+int arena_borrow(struct arena *a, uint32_t peer, const struct arena_msg *msg,
 		 struct arena_buf *out)
 {
 	struct arena_buf b = { .group = msg->group, .index = msg->index, .count = msg->count };
@@ -529,33 +529,33 @@ int arena_accept(struct arena *a, uint32_t peer, const struct arena_msg *msg,
 	if (arena_borrowed_add(table, b.index, b.count, msg->generation))
 		return -EPROTO;
 	b.generation = run_at(a, b).generation;
-	note(a, b, ARENA_STEP_ACCEPTED, peer, NULL);
+	note(a, b, ARENA_STEP_BORROWED, peer, NULL);
 	*out = b;
 	return 0;
 }
 
 static int look_borrowed(const struct arena *a, struct arena_buf b)
 {
-	struct arena_run run;
+	struct arena_extent run;
 	int ret;
 
 	if (b.generation && is_ours(a, b.group))
 		return -EACCES;
 	ret = look(a, b, &run);
-	if (!ret && run.state == ARENA_LENT)
+	if (!ret && run.state == ARENA_IN_IO)
 		ret = -EBUSY;
 	return ret;
 }
 
-int arena_give_back_at(struct arena *a, struct arena_buf b, struct arena_msg *msg,
-		       const char *site)
+int arena_return_at(struct arena *a, struct arena_buf b, struct arena_msg *msg,
+		    const char *site)
 {
 	int ret = look_borrowed(a, b);
 
 	if (ret)
-		return refuse(a, "arena_give_back", b, site, ret);
+		return refuse(a, "arena_return", b, site, ret);
 	name_run(msg, b, arena_borrowed_remove(a->group[b.group].borrowed, b.index));
-	note(a, b, ARENA_STEP_GIVEN_BACK, a->layout.group[b.group].role, site);
+	note(a, b, ARENA_STEP_RETURNED, a->layout.group[b.group].role, site);
 	return 0;
 }
 
@@ -671,10 +671,10 @@ int64_t arena_reclaim(struct arena *a, int timeout_ms)
 static void note_reset(struct arena *a, uint32_t group, const char *site)
 {
 	struct arena_buf b = { .group = (uint16_t)group };
-	struct arena_run run;
+	struct arena_extent run;
 
 	for (; b.index < a->layout.group[group].count; b.index += run.count) {
-		run = arena_pool_run(a->group[group].pool, b.index);
+		run = arena_pool_extent(a->group[group].pool, b.index);
 		if (run.state != ARENA_STALE)
 			note(a, b, ARENA_STEP_RESET, 0, site);
 	}
@@ -685,11 +685,11 @@ int arena_reset_group_at(struct arena *a, uint32_t group, const char *site)
 	struct arena_usage u;
 	int ret = arena_usage(a, group, &u);
 
-	if (!ret && (u.lent || u.handed || u.lost))
+	if (!ret && (u.in_io || u.lent || u.lost))
 		ret = -EBUSY;
 	if (ret)
 		return refuse(a, "arena_reset_group", whole_group(group, 0), site, ret);
-	if (ARENA_TELLS)
+	if (ARENA_TRACKS)
 		note_reset(a, group, site);
 	return arena_pool_reset(a->group[group].pool);
 }

@@ -4,12 +4,12 @@
  * of direct descriptors), ring-ops.c (what is pending) and ring-recv.c (buffers that the
  * kernel chooses).
  */
-#ifndef ARENA_RING_PRIVATE_H
-#define ARENA_RING_PRIVATE_H
+#ifndef ARENA_RING_CORE_H
+#define ARENA_RING_CORE_H
 
 #include <liburing.h>
 
-#include "ring.h"
+#include <arena/ring.h>
 
 /*
  * user_data: what it is of, two bits; a generation, 30 bits; a slot. A completion of
@@ -24,7 +24,7 @@ enum ring_tag { TAG_OP, TAG_CANCEL, TAG_FILE, TAG_MESSAGE };
 
 /**
  * enum ring_kind - what an operation does
- * @KIND_READ: these five as enum arena_ring_move
+ * @KIND_READ: these five as enum arena_ring_rw
  * @KIND_WRITE: of bytes
  * @KIND_RECV: of bytes
  * @KIND_SEND: of bytes
@@ -252,4 +252,4 @@ void recv_close(struct arena_ring *r);
 /** recv_free() - private memory only */
 void recv_free(struct arena_ring *r);
 
-#endif /* ARENA_RING_PRIVATE_H */
+#endif /* ARENA_RING_CORE_H */

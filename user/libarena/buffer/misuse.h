@@ -2,35 +2,35 @@
 /*
  * The story of a buffer, for whoever misused it: built only with ARENA_DEBUG.
  */
-#ifndef ARENA_STORY_H
-#define ARENA_STORY_H
+#ifndef ARENA_MISUSE_H
+#define ARENA_MISUSE_H
 
-#include "arena.h"
+#include <arena/arena.h>
 
 /**
  * enum arena_step - what happened to a run
  * @ARENA_STEP_GOT: arena_get()
  * @ARENA_STEP_FREED: arena_put()
+ * @ARENA_STEP_IO_BEGUN: arena_io_begin()
+ * @ARENA_STEP_IO_ENDED: arena_io_end()
  * @ARENA_STEP_LENT: arena_lend()
- * @ARENA_STEP_DONE: arena_done()
- * @ARENA_STEP_HANDED: arena_hand()
- * @ARENA_STEP_UNHANDED: arena_unhand()
- * @ARENA_STEP_TAKEN_BACK: arena_take_back()
- * @ARENA_STEP_ACCEPTED: arena_accept()
- * @ARENA_STEP_GIVEN_BACK: arena_give_back()
+ * @ARENA_STEP_UNLENT: arena_unlend()
+ * @ARENA_STEP_REGAINED: arena_regain()
+ * @ARENA_STEP_BORROWED: arena_borrow()
+ * @ARENA_STEP_RETURNED: arena_return()
  * @ARENA_STEP_RECLAIMED: arena_reclaim()
  * @ARENA_STEP_RESET: arena_reset_group()
  */
 enum arena_step {
 	ARENA_STEP_GOT,
 	ARENA_STEP_FREED,
+	ARENA_STEP_IO_BEGUN,
+	ARENA_STEP_IO_ENDED,
 	ARENA_STEP_LENT,
-	ARENA_STEP_DONE,
-	ARENA_STEP_HANDED,
-	ARENA_STEP_UNHANDED,
-	ARENA_STEP_TAKEN_BACK,
-	ARENA_STEP_ACCEPTED,
-	ARENA_STEP_GIVEN_BACK,
+	ARENA_STEP_UNLENT,
+	ARENA_STEP_REGAINED,
+	ARENA_STEP_BORROWED,
+	ARENA_STEP_RETURNED,
 	ARENA_STEP_RECLAIMED,
 	ARENA_STEP_RESET,
 };
@@ -56,13 +56,13 @@ struct arena_misuse {
 	struct arena_buf b;
 	const struct arena_layout *layout;
 	uint32_t role;
-	struct arena_run run;
+	struct arena_extent run;
 	struct arena_usage usage;
 	const struct arena_history *history;
 };
 
 #ifdef ARENA_DEBUG
-#define ARENA_TELLS	1
+#define ARENA_TRACKS	1
 
 /**
  * arena_history_new() - no steps yet, of a group of @count buffers
@@ -85,7 +85,7 @@ void arena_history_add(struct arena_history *h, uint32_t index, enum arena_step 
 		       uint32_t peer, const char *site);
 
 #else
-#define ARENA_TELLS	0
+#define ARENA_TRACKS	0
 
 static inline struct arena_history *arena_history_new(uint32_t count)
 {
@@ -109,7 +109,7 @@ static inline void arena_history_add(struct arena_history *h, uint32_t index,
 }
 #endif
 
-/** arena_story_tell() - write it all to stderr and abort(3); only where ARENA_TELLS */
-void __attribute__((noreturn)) arena_story_tell(const struct arena_misuse *m);
+/** arena_misuse_report() - write it all to stderr and abort(3); only where ARENA_TRACKS */
+void __attribute__((noreturn)) arena_misuse_report(const struct arena_misuse *m);
 
-#endif /* ARENA_STORY_H */
+#endif /* ARENA_MISUSE_H */
