@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Option structures that can grow. The first member of each is "size_t size", which the
+ * caller sets to sizeof of the structure that its compiler saw. That may be older or newer
+ * than the one that the library was built with.
+ *
+ * For the libraries, which define such structures. This header must not know any of them.
+ */
+#ifndef COMMON_COPY_STRUCT_H
+#define COMMON_COPY_STRUCT_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* A size above this is no structure's: the caller has not initialised it. */
+#define COPY_STRUCT_MAX	4096U
+
+static inline bool copy_struct_is_zero(const void *from, size_t begin, size_t end)
+{
+	const unsigned char *byte = from;
+
+	while (begin < end)
+		if (byte[begin++])
+			return false;
+	return true;
+}
+
+/**
+ * copy_struct() - copy what a caller gave into a structure of the library
+ * @known: filled: what the caller gave, then zeroes; its size is @known_size
+ * @known_size: bytes of the structure that the library knows
+ * @given: the caller's structure, which begins with its size; NULL stands for one that
+ *	is all zeroes
+ *
+ * A caller that was built with a newer header may run with this library as long as it
+ * does not use what the library cannot know.
+ *
+ * Return: 0; -EINVAL if the size is 0 or does not even cover itself; -E2BIG if a byte
+ * beyond @known_size is not 0, or if the size makes no sense. @known is then undefined.
+ */
+static inline int copy_struct(void *known, size_t known_size, const void *given)
+{
+	size_t given_size = 0, shared;
+
+	memset(known, 0, known_size);
+	if (given) {
+		memcpy(&given_size, given, sizeof(given_size));
+		if (given_size < sizeof(given_size))
+			return -EINVAL;
+		if (given_size > COPY_STRUCT_MAX)
+			return -E2BIG;
+		if (!copy_struct_is_zero(given, known_size, given_size))
+			return -E2BIG;
+		shared = given_size < known_size ? given_size : known_size;
+		memcpy(known, given, shared);
+	}
+	memcpy(known, &known_size, sizeof(known_size));
+	return 0;
+}
+
+#endif /* COMMON_COPY_STRUCT_H */
