@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "child.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define GRACE_MS	10000
@@ -94,28 +94,20 @@ static void signal_all(const struct child *c, unsigned int count, int signal)
 			kill(c[i].pid, signal);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Wait until all have ended, or for so long; true if they have. */
+/* Wait until all have ended, for @ms at most; true if they have. */
 static bool wait_all(struct child *c, unsigned int count, int64_t ms)
 {
-	int64_t deadline = now_ms() + ms;
+	int64_t deadline = clock_deadline(ms);
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct pollfd fd = { .fd = c[i].pidfd, .events = POLLIN };
 
 		while (c[i].pidfd >= 0 && !child_reap(&c[i])) {
-			int64_t left = deadline - now_ms();
+			int left = clock_left_ms(deadline);
 
-			if (left <= 0)
+			if (!left)
 				return false;
-			poll(&fd, 1, (int)left);
+			poll(&fd, 1, left);
 		}
 	}
 	return true;

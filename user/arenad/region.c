@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "region.h"
 
+#include <common/clock.h>
 #include <common/groups.h>
 #include <common/log.h>
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "options.h"
 
@@ -18,7 +18,7 @@
 #define PAGE_4K		4096ULL
 /* Five seconds in all. */
 #define POOL_TRIES	50
-#define POOL_PAUSE_NS	100000000L
+#define POOL_PAUSE_MS	100
 #define POOL_PATH	"/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/%s"
 
 /* A number of the pool of this page size; 0 where there is no pool. */
@@ -64,7 +64,7 @@ static bool pool_suffices(uint64_t page_size, uint64_t size)
 		if (!tries)
 			log_info("waiting for huge pages of %" PRIu64 " KiB that are in use",
 				 page_size / 1024);
-		nanosleep(&(struct timespec){ .tv_nsec = POOL_PAUSE_NS }, NULL);
+		clock_sleep_ms(POOL_PAUSE_MS);
 	}
 	return false;
 }

@@ -5,6 +5,7 @@
  */
 #include "region.h"
 
+#include <common/clock.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -28,7 +29,6 @@
 /* Between two looks whether pages are in use: twice as long each time. */
 #define FIRST_PAUSE_NS	1000000L
 #define LAST_PAUSE_NS	50000000L
-#define NS_IN_S		1000000000L
 
 static int open_control(void)
 {
@@ -286,24 +286,14 @@ static int device_populate(struct mshare *m, uint64_t offset, uint64_t length)
 	return 0;
 }
 
-/* Sleep so long, but not after @deadline; false if that has passed. */
-static bool pause_until(long pause_ns, const struct timespec *deadline)
+/* Sleep for @pause_ns, but not beyond @deadline; false if that has passed. */
+static bool pause_until(int64_t pause_ns, int64_t deadline)
 {
-	struct timespec end;
+	int64_t now = clock_ns();
 
-	if (deadline && !mshare_ms_left(deadline))
+	if (now >= deadline)
 		return false;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += pause_ns;
-	if (end.tv_nsec >= NS_IN_S) {
-		end.tv_sec++;
-		end.tv_nsec -= NS_IN_S;
-	}
-	if (deadline && (end.tv_sec > deadline->tv_sec ||
-			 (end.tv_sec == deadline->tv_sec && end.tv_nsec > deadline->tv_nsec)))
-		end = *deadline;
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
-		;
+	clock_sleep_until(pause_ns < deadline - now ? now + pause_ns : deadline);
 	return true;
 }
 
@@ -312,14 +302,14 @@ static bool pause_until(long pause_ns, const struct timespec *deadline)
  * emptied after a look that asks for it and before the next one.
  */
 static int device_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
-			  const struct timespec *deadline, struct mshare_busy *busy)
+			  int64_t deadline, struct mshare_busy *busy)
 {
 	struct msharearena_busy q = {
 		.size = sizeof(q),
 		.offset = offset,
 		.length = length,
 	};
-	long pause = FIRST_PAUSE_NS;
+	int64_t pause = FIRST_PAUSE_NS;
 
 	if (m->page_size == MSHAREARENA_PAGE_4K && !m->readonly)
 		q.flags = MSHAREARENA_BUSY_DRAIN;
@@ -417,8 +407,7 @@ static int watch_rings(int region_fd, int pidfd)
 }
 
 /* The watch begins before the look, so that nothing comes in between unseen. */
-static int take_and_wait(int region_fd, struct msharearena_take *t,
-			 const struct timespec *deadline)
+static int take_and_wait(int region_fd, struct msharearena_take *t, int64_t deadline)
 {
 	struct epoll_event event;
 	bool ended = false;
@@ -434,7 +423,7 @@ static int take_and_wait(int region_fd, struct msharearena_take *t,
 		/* There will be none. */
 		if (ended)
 			ret = -ESRCH;
-		ms = mshare_ms_left(deadline);
+		ms = clock_left_ms(deadline);
 		if (ended || !ms)
 			break;
 		if (epoll_wait(watch, &event, 1, ms) < 0 && errno != EINTR) {
@@ -447,8 +436,7 @@ static int take_and_wait(int region_fd, struct msharearena_take *t,
 	return ret;
 }
 
-static int device_take(struct mshare *m, pid_t from, uint64_t tag,
-		       const struct timespec *deadline)
+static int device_take(struct mshare *m, pid_t from, uint64_t tag, int64_t deadline)
 {
 	struct msharearena_take t = {
 		.size = sizeof(t),
@@ -463,7 +451,7 @@ static int device_take(struct mshare *m, pid_t from, uint64_t tag,
 			return t.from_pidfd;
 	}
 	ret = control(m->fd, MSHAREARENA_TAKE, &t);
-	if (ret == -EAGAIN && mshare_ms_left(deadline))
+	if (ret == -EAGAIN && clock_left_ms(deadline))
 		ret = take_and_wait(m->fd, &t, deadline);
 	if (from)
 		close(t.from_pidfd);

@@ -365,8 +365,7 @@ static int memfd_withdraw(struct mshare *m, uint64_t tag)
 	return mshare_rendezvous_withdraw(m->rendezvous, tag);
 }
 
-static int memfd_take(struct mshare *m, pid_t from, uint64_t tag,
-		      const struct timespec *deadline)
+static int memfd_take(struct mshare *m, pid_t from, uint64_t tag, int64_t deadline)
 {
 	return mshare_rendezvous_take(m->rendezvous, from, tag, deadline);
 }

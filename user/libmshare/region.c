@@ -4,6 +4,7 @@
  */
 #include "region.h"
 
+#include <common/clock.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -63,21 +64,6 @@ static void region_free(struct mshare *m)
 {
 	pthread_mutex_destroy(&m->lock);
 	free(m);
-}
-
-int mshare_ms_left(const struct timespec *deadline)
-{
-	struct timespec now;
-	int64_t ms;
-
-	if (!deadline)
-		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000 +
-	     (deadline->tv_nsec - now.tv_nsec + 999999) / 1000000;
-	if (ms <= 0)
-		return 0;
-	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 int mshare_process_open(pid_t pid)
@@ -366,29 +352,13 @@ int mshare_withdraw_ring(struct mshare *m, uint64_t tag)
 	return ret;
 }
 
-/* @timeout_ms from now, or NULL where there is no limit. */
-static const struct timespec *deadline_in(int timeout_ms, struct timespec *deadline)
-{
-	if (timeout_ms < 0)
-		return NULL;
-	clock_gettime(CLOCK_MONOTONIC, deadline);
-	deadline->tv_sec += timeout_ms / 1000;
-	deadline->tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (deadline->tv_nsec >= 1000000000L) {
-		deadline->tv_sec++;
-		deadline->tv_nsec -= 1000000000L;
-	}
-	return deadline;
-}
-
 int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag, int timeout_ms)
 {
-	struct timespec deadline;
 	int ret;
 
 	if (m->readonly)
 		return -EACCES;
-	ret = m->ops->take(m, from, tag, deadline_in(timeout_ms, &deadline));
+	ret = m->ops->take(m, from, tag, clock_deadline(timeout_ms));
 	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
 }
 
@@ -396,7 +366,6 @@ int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length, int timeo
 		   struct mshare_busy *busy)
 {
 	struct mshare_busy unasked;
-	struct timespec deadline;
 	int ret;
 
 	ret = check_range(m, offset, length);
@@ -404,7 +373,7 @@ int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length, int timeo
 		return ret;
 	if (!m->ops->quiesce)
 		return -EOPNOTSUPP;
-	ret = m->ops->quiesce(m, offset, length, deadline_in(timeout_ms, &deadline),
+	ret = m->ops->quiesce(m, offset, length, clock_deadline(timeout_ms),
 			      busy ? busy : &unasked);
 	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
 }

@@ -9,7 +9,7 @@
 #include <mshare.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <time.h>
+#include <stdint.h>
 
 struct mshare_rendezvous;
 
@@ -63,14 +63,14 @@ _Static_assert(MSHARE_VIEW_SIZE == MSHAREARENA_VIEW_NAME_SIZE, "one limit, two h
  * @info: fill in what is not in @m
  * @populate: give memory to a checked range
  * @export: give the caller's memory to a checked range
- * @quiesce: wait until a checked range is not in use, to @deadline (NULL: no
- *	limit); -EAGAIN if it has passed; NULL where nothing tells
+ * @quiesce: wait until a checked range is not in use, until @deadline of
+ *	common/clock.h; -EAGAIN if it has passed; NULL where nothing tells
  * @map: map the region; 0 and the address, or -errno
  * @unmap: undo @map; rings published by this process are withdrawn
  * @publish: offer a ring; the region is attached
  * @withdraw: take the offer back; the region is attached
- * @take: receive a ring before @deadline (NULL: no limit); -EAGAIN if there is
- *	none and @deadline has passed
+ * @take: receive a ring before @deadline; -EAGAIN if there is none and
+ *	@deadline has passed
  */
 struct mshare_ops {
 	enum mshare_backend backend;
@@ -85,13 +85,12 @@ struct mshare_ops {
 	int (*populate)(struct mshare *m, uint64_t offset, uint64_t length);
 	int (*export)(struct mshare *m, void *addr, uint64_t length, uint64_t offset);
 	int (*quiesce)(struct mshare *m, uint64_t offset, uint64_t length,
-		       const struct timespec *deadline, struct mshare_busy *busy);
+		       int64_t deadline, struct mshare_busy *busy);
 	int (*map)(struct mshare *m, void **addr);
 	int (*unmap)(struct mshare *m);
 	int (*publish)(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
 	int (*withdraw)(struct mshare *m, uint64_t tag);
-	int (*take)(struct mshare *m, pid_t from, uint64_t tag,
-		    const struct timespec *deadline);
+	int (*take)(struct mshare *m, pid_t from, uint64_t tag, int64_t deadline);
 };
 
 extern const struct mshare_ops mshare_device_ops;
@@ -102,13 +101,6 @@ bool mshare_memfd_known(const char *name);
 
 /** mshare_leave() - close a region; an attachment of it stays */
 void mshare_leave(struct mshare *m);
-
-/**
- * mshare_ms_left() - whole milliseconds until @deadline, 0 if it has passed
- *
- * NULL is no deadline, and gives -1, as poll(2) has it.
- */
-int mshare_ms_left(const struct timespec *deadline);
 
 /** mshare_process_open() - a pidfd of process @pid; -ESRCH if it has ended */
 int mshare_process_open(pid_t pid);

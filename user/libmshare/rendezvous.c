@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "rendezvous.h"
 
+#include <common/clock.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -363,11 +364,11 @@ static int take_once(struct mshare_rendezvous *r, pid_t from, uint64_t tag)
 }
 
 int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
-			   uint64_t tag, const struct timespec *deadline)
+			   uint64_t tag, int64_t deadline)
 {
 	for (;;) {
 		uint32_t seen = atomic_load(&r->table->published);
-		int left = mshare_ms_left(deadline), ms = LIVENESS_MS;
+		int left = clock_left_ms(deadline), ms = LIVENESS_MS;
 		struct timespec wait;
 		int ret;
 
@@ -376,7 +377,7 @@ int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
 			return ret;
 		if (left > 0 && left < ms)
 			ms = left;
-		wait = (struct timespec){ .tv_nsec = ms * 1000000L };
+		wait = clock_to_timespec(ms * CLOCK_NS_PER_MS);
 		/* However it ends, look again. */
 		syscall(SYS_futex, &r->table->published, FUTEX_WAIT, seen, &wait,
 			NULL, 0);

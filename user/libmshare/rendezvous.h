@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
-#include <time.h>
+#include <stdint.h>
 
 struct mshare_rendezvous;
 
@@ -37,6 +37,6 @@ int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
 			      pid_t to, uint64_t tag);
 
 int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
-			   uint64_t tag, const struct timespec *deadline);
+			   uint64_t tag, int64_t deadline);
 
 #endif /* LIBMSHARE_RENDEZVOUS_H */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "peer.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <arena/receive.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include "np.h"
 #include "reply.h"
@@ -16,29 +16,21 @@ static const char *peer_name(const struct peer *peer)
 	return peer->np->options->sp[peer->id].name;
 }
 
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /* The first message, before the ring is there to wait for it. */
 static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 {
-	int64_t end = clock_ms() + HELLO_SECONDS * 1000LL;
+	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000);
 
 	for (;;) {
-		int64_t left = end - clock_ms();
+		int left = clock_left_ms(deadline);
 		int ret;
 
 		ret = arena_channel_recv(peer->channel, msg);
 		if (ret)
 			return ret < 0 ? ret : 0;
-		if (left <= 0)
+		if (!left)
 			return -ETIMEDOUT;
-		ret = arena_channel_wait(peer->channel, (int)left);
+		ret = arena_channel_wait(peer->channel, left);
 		if (ret < 0 && ret != -EINTR)
 			return ret;
 	}

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "ring.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "limits.h"
-
-static void read_clock(struct ring *r)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	r->now = ts.tv_sec;
-}
 
 int ring_init(struct ring *r)
 {
@@ -31,7 +23,7 @@ int ring_init(struct ring *r)
 	ret = io_uring_queue_init_params(NP_SQ_ENTRIES, &r->uring, &p);
 	if (ret)
 		return ret;
-	read_clock(r);
+	r->now = clock_coarse_s();
 	return 0;
 }
 
@@ -58,7 +50,7 @@ void ring_submit(struct ring *r)
 			abort();
 		}
 		/* Short of memory: other processes need the time to free some. */
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		clock_sleep_ms(1);
 	}
 }
 
@@ -96,7 +88,7 @@ int ring_run(struct ring *r, void (*turn)(void *arg), void *arg)
 
 		if (ret < 0 && !is_transient(ret))
 			return ret;
-		read_clock(r);
+		r->now = clock_coarse_s();
 		dispatch(r);
 		turn(arg);
 	}

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "disk.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@
  * of another may find the disk in use for a moment.
  */
 #define BUSY_TRIES	60
-#define BUSY_WAIT_US	50000
+#define BUSY_WAIT_MS	50
 
 static int open_error(const char *path, int err)
 {
@@ -148,7 +149,7 @@ int sp_disk_open(struct sp_disk *d, const char *path, bool readonly)
 		d->fd = S_ISBLK(st.st_mode) ? block_open(d, path) : file_open(d, path);
 		if (d->fd != -EBUSY)
 			break;
-		usleep(BUSY_WAIT_US);
+		clock_sleep_ms(BUSY_WAIT_MS);
 	}
 	if (d->fd < 0)
 		return open_error(path, -d->fd);
