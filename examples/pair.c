@@ -2,8 +2,8 @@
 /*
  * The smallest pair, `pair FILE`: a storage process (SP) reads the file, a network
  * process (NP) writes it to standard output, straight out of the SP's buffers:
- *	NP -> SP  REQUEST  asks for the next block, and gives back the last one
- *	SP -> NP  REPLY    hands over a buffer; slot: how many bytes are in it
+ *	NP -> SP  ASK    asks for the next block, and gives back the last one
+ *	SP -> NP  BLOCK  hands over a buffer; value: how many bytes are in it
  */
 #include <err.h>
 #include <errno.h>
@@ -20,6 +20,8 @@
 #define SP		ARENA_ROLE_SP(0)
 #define REGION_BYTES	(16UL << 20)
 #define BLOCK_BYTES	(8 * 4096)	/* 8 buffers, one behind the other */
+
+enum { ASK = 1, BLOCK };	/* types of messages */
 
 /* The libraries return -errno. Here each error is the end of the process. */
 static void check(int64_t ret, const char *what)
@@ -70,10 +72,10 @@ static void sp(struct arena *a, struct arena_channel *ch, int fd)
 	check(arena_ring_open(a, &one, &r), "making a ring");
 	check(arena_ring_add_file(r, fd, &io.file), "adding the file to it");
 	while (receive(ch, &msg)) {
-		check(msg.type == ARENA_MSG_REQUEST ? 0 : -EPROTO, "receiving");
-		if (msg.count) {
+		check(msg.type == ASK ? 0 : -EPROTO, "receiving");
+		if (msg.ref.count) {
 			/* Believed only if the NP has just this run of buffers. */
-			check(arena_regain(a, NP, &msg, &io.buf), "taking back");
+			check(arena_regain(a, NP, &msg.ref, &io.buf), "taking back");
 			check(arena_put(a, io.buf), "freeing");
 		}
 		if (event.result < BLOCK_BYTES)
@@ -84,9 +86,9 @@ static void sp(struct arena *a, struct arena_channel *ch, int fd)
 		check(arena_ring_next(r, &event, -1), "waiting for the file");
 		check(event.result, "reading");
 		io.offset += (uint64_t)event.result;
-		check(arena_lend(a, io.buf, NP, &msg), "handing over");
-		msg.type = ARENA_MSG_REPLY;
-		msg.slot = (uint16_t)event.result;
+		check(arena_lend(a, io.buf, NP, &msg.ref), "handing over");
+		msg.type = BLOCK;
+		msg.value = (uint16_t)event.result;
 		check(arena_channel_send(ch, &msg), "sending");
 	}
 	check(arena_ring_close(r), "closing the ring");
@@ -94,7 +96,7 @@ static void sp(struct arena *a, struct arena_channel *ch, int fd)
 
 static void np(struct arena *a, struct arena_channel *ch)
 {
-	struct arena_msg msg = { .type = ARENA_MSG_REQUEST };
+	struct arena_msg msg = { .type = ASK };
 	struct arena_buf buf;
 
 	setbuf(stdout, NULL);
@@ -103,14 +105,14 @@ static void np(struct arena *a, struct arena_channel *ch)
 		if (!receive(ch, &msg))
 			errx(1, "the SP has died");
 		/* Is it the SP's to be handed to us? Then what it wrote is visible. */
-		check(arena_borrow(a, SP, &msg, &buf), "accepting");
-		if (msg.type != ARENA_MSG_REPLY || msg.slot > arena_size(a, buf))
+		check(arena_borrow(a, SP, &msg.ref, &buf), "accepting");
+		if (msg.type != BLOCK || msg.value > arena_size(a, buf))
 			errx(1, "the SP breaks the protocol");
-		if (fwrite(arena_ptr_const(a, buf), 1, msg.slot, stdout) != msg.slot)
+		if (fwrite(arena_ptr_const(a, buf), 1, msg.value, stdout) != msg.value)
 			err(1, "writing");
-		check(arena_return(a, buf, &msg), "giving back");	/* buf is stale now */
-		msg.type = ARENA_MSG_REQUEST;
-	} while (msg.slot == BLOCK_BYTES);
+		check(arena_return(a, buf, &msg.ref), "giving back");	/* buf is stale now */
+		msg.type = ASK;
+	} while (msg.value == BLOCK_BYTES);
 	check(arena_channel_send(ch, &msg), "sending");
 }
 

@@ -44,7 +44,7 @@ enum where { HOME, GOING, THERE, COMING, LOST, ORPHAN };
  * @owner: side whose group it is of
  * @mine: its owner's handle
  * @theirs: the peer's, from when it accepted the run
- * @msg: that is on its way, or the last that was
+ * @ref: that is on its way, or the last that was
  * @io_count: operations, of whom it is with
  * @text: what is written in it
  */
@@ -52,7 +52,7 @@ struct item {
 	enum where where;
 	int owner;
 	struct arena_buf mine, theirs;
-	struct arena_msg msg;
+	struct arena_ref ref;
 	uint32_t io_count;
 	uint64_t text;
 };
@@ -254,17 +254,17 @@ static bool step_owner(struct item *it)
 	struct arena *a = owner_of(it)->a;
 	uint32_t peer = peer_of(it)->role;
 	int want = as_owner(it);
-	struct arena_msg msg;
+	struct arena_ref ref;
 
 	if (want && IS_DEBUG)
 		return true;
 	switch (pick(3)) {
 	case 0:
-		if (arena_lend(a, it->mine, peer, &msg) != want)
+		if (arena_lend(a, it->mine, peer, &ref) != want)
 			return false;
 		if (!want) {
 			it->where = GOING;
-			it->msg = msg;
+			it->ref = ref;
 		}
 		return true;
 	case 1:
@@ -311,20 +311,20 @@ static bool step_kernel(struct item *it)
 static bool step_peer(struct item *it)
 {
 	struct arena *a = peer_of(it)->a;
-	struct arena_msg msg = { 0 };
+	struct arena_ref ref = { 0 };
 
 	if (it->where != THERE)
 		return true;
 	if (it->io_count)
-		return IS_DEBUG || arena_return(a, it->theirs, &msg) == -EBUSY;
+		return IS_DEBUG || arena_return(a, it->theirs, &ref) == -EBUSY;
 	if (!text_is(arena_ptr_const(a, it->theirs), it))
 		return false;
-	if (arena_return(a, it->theirs, &msg) || msg.generation != it->msg.generation)
+	if (arena_return(a, it->theirs, &ref) || ref.generation != it->ref.generation)
 		return false;
 	add_stale(peer_of(it), it->theirs);
 	it->theirs.generation = 0;
 	it->where = COMING;
-	it->msg = msg;
+	it->ref = ref;
 	return true;
 }
 
@@ -336,19 +336,19 @@ static bool step_message(struct item *it)
 
 	if (it->where == GOING && (!pick(10) || meets_orphan(it))) {
 		if (meets_orphan(it) &&
-		    arena_borrow(peer_of(it)->a, owner_of(it)->role, &it->msg, &b) != -EPROTO)
+		    arena_borrow(peer_of(it)->a, owner_of(it)->role, &it->ref, &b) != -EPROTO)
 			return false;
 		it->where = HOME;
 		return !arena_unlend(owner_of(it)->a, it->mine);
 	}
 	if (it->where == GOING) {
 		it->where = THERE;
-		ret = arena_borrow(peer_of(it)->a, owner_of(it)->role, &it->msg, &it->theirs);
+		ret = arena_borrow(peer_of(it)->a, owner_of(it)->role, &it->ref, &it->theirs);
 		return !ret && text_is(arena_ptr_const(peer_of(it)->a, it->theirs), it);
 	}
 	if (it->where == COMING) {
 		it->where = HOME;
-		ret = arena_regain(owner_of(it)->a, peer_of(it)->role, &it->msg, &b);
+		ret = arena_regain(owner_of(it)->a, peer_of(it)->role, &it->ref, &b);
 		return !ret && !memcmp(&b, &it->mine, sizeof(b)) &&
 		       text_is(arena_ptr_const(owner_of(it)->a, b), it);
 	}
@@ -358,20 +358,20 @@ static bool step_message(struct item *it)
 /* What cannot be true where it is now, or was said before. */
 static bool step_lie(struct item *it)
 {
-	struct arena_msg msg = it->msg;
+	struct arena_ref ref = it->ref;
 	struct arena_buf b;
 
 	lies++;
 	if (it->where == HOME || it->where == LOST)
-		return arena_regain(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
+		return arena_regain(owner_of(it)->a, peer_of(it)->role, &ref, &b) == -EPROTO;
 	if (it->where == THERE &&
-	    arena_borrow(peer_of(it)->a, owner_of(it)->role, &msg, &b) != -EPROTO)
+	    arena_borrow(peer_of(it)->a, owner_of(it)->role, &ref, &b) != -EPROTO)
 		return false;
 	if (it->where == ORPHAN)
 		return true;
-	msg.generation += pick(2);
-	msg.count += msg.generation == it->msg.generation;
-	return arena_regain(owner_of(it)->a, peer_of(it)->role, &msg, &b) == -EPROTO;
+	ref.generation += pick(2);
+	ref.count += ref.generation == it->ref.generation;
+	return arena_regain(owner_of(it)->a, peer_of(it)->role, &ref, &b) == -EPROTO;
 }
 
 /* The kernel lets go of what it has of a process that dies. */

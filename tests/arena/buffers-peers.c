@@ -27,7 +27,7 @@ static bool is_lie(int ret)
 /* Each member of a good message alone is wrong. */
 static void test_take_back(void)
 {
-	struct arena_msg good, bad;
+	struct arena_ref good, bad;
 	struct arena_buf b, back;
 
 	world_open();
@@ -37,8 +37,9 @@ static void test_take_back(void)
 	is(good.generation, (uint16_t)b.generation, "... and the generation");
 	ok(is_lie(arena_regain(w.np, NP, &good, &back)), "from another than has it");
 	ok(is_lie(arena_regain(w.np, ARENA_ROLE_NP(1), &good, &back)), "from a third");
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 8; i++) {
 		bad = good;
+		bad.reserved = i == 7;
 		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
 		bad.group = i == 2 ? (uint16_t)w.disk : bad.group;
 		bad.index += i == 3;
@@ -63,7 +64,7 @@ static void test_take_back(void)
 static void test_accept(void)
 {
 	uint32_t sp_control;
-	struct arena_msg good, bad;
+	struct arena_ref good, bad;
 	struct arena_buf b;
 
 	world_open();
@@ -74,11 +75,12 @@ static void test_accept(void)
 	bad = good;
 	bad.group = (uint16_t)w.payload;
 	ok(is_lie(arena_borrow(w.np, NP, &bad, &b)), "one's own from oneself");
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 8; i++) {
 		bad = good;
+		bad.reserved = i == 7;
 		bad.group = i == 0 ? (uint16_t)w.net : i == 1 ? UINT16_MAX : bad.group;
 		if (i == 2)
-			bad = (struct arena_msg){
+			bad = (struct arena_ref){
 				.group = (uint16_t)sp_control, .count = 1, .generation = 1,
 			};
 		bad.index = i == 3 ? UINT32_MAX : bad.index;
@@ -138,22 +140,22 @@ static void test_close(void)
 static void test_hand_over(void)
 {
 	struct arena_buf b, c;
-	struct arena_msg msg;
+	struct arena_ref ref;
 	const char *text;
 
 	world_open();
 	b = owned();
 	strcpy(arena_ptr(w.np, b), "hello");
-	is(arena_lend(w.np, b, SP, &msg), 0, "hand");
-	is(arena_borrow(w.sp, NP, &msg, &c), 0, "accept");
+	is(arena_lend(w.np, b, SP, &ref), 0, "hand");
+	is(arena_borrow(w.sp, NP, &ref, &c), 0, "accept");
 	text = arena_ptr_const(w.sp, c);
 	ok(text && !strcmp(text, "hello"), "what was written is read");
 	is(arena_io_begin(w.sp, c, 0), 0, "lend");
 	ok(arena_io_address(w.sp, c) == text, "... there");
 	is(arena_io_end(w.sp, c), 0, "done");
-	memset(&msg, 0, sizeof(msg));
-	is(arena_return(w.sp, c, &msg), 0, "give back");
-	is(arena_regain(w.np, SP, &msg, &b), 0, "take back");
+	memset(&ref, 0, sizeof(ref));
+	is(arena_return(w.sp, c, &ref), 0, "give back");
+	is(arena_regain(w.np, SP, &ref, &b), 0, "take back");
 	is(arena_put(w.np, b), 0, "put");
 	world_close();
 }
@@ -232,7 +234,7 @@ static void test_reclaim_in_use(void)
 	if (ret && (ret != -EFAULT || !pins_by_mapping(&ring) ||
 		    vmsplice(fds[1], &iov, 1, 0) != (ssize_t)iov.iov_len))
 		bail("cannot have the kernel use a buffer: %s", strerror(-ret));
-	arena_lend(w.np, b, SP, &borrowed_msg);
+	arena_lend(w.np, b, SP, &borrowed_ref);
 	arena_peer_died(w.np, SP);
 	is(arena_reclaim(w.np, 0), RUN, "what the kernel has is not reclaimed");
 	is(arena_reclaim(w.np, 20), RUN, "... nor after a while");

@@ -98,7 +98,7 @@ static const char * const call_names[] = {
 /* 0 or an error; NULL is what cannot be told: 1. */
 static int do_call(enum call call, struct arena_buf b)
 {
-	struct arena_msg msg = { 0 };
+	struct arena_ref ref = { 0 };
 
 	switch (call) {
 	case PUT:
@@ -114,11 +114,11 @@ static int do_call(enum call call, struct arena_buf b)
 	case DONE:
 		return arena_io_end(w.np, b);
 	case HAND:
-		return arena_lend(w.np, b, SP, &msg);
+		return arena_lend(w.np, b, SP, &ref);
 	case UNHAND:
 		return arena_unlend(w.np, b);
 	default:
-		return arena_return(w.np, b, &msg);
+		return arena_return(w.np, b, &ref);
 	}
 }
 
@@ -212,9 +212,9 @@ static struct arena_buf of_control(void)
 static struct arena_buf given_back(void)
 {
 	struct arena_buf b = borrowed();
-	struct arena_msg msg;
+	struct arena_ref ref;
 
-	arena_return(w.np, b, &msg);
+	arena_return(w.np, b, &ref);
 	return b;
 }
 
@@ -223,7 +223,7 @@ static struct arena_buf borrowed_again(void)
 {
 	struct arena_buf b = given_back(), again;
 
-	if (arena_borrow(w.np, SP, &borrowed_msg, &again))
+	if (arena_borrow(w.np, SP, &borrowed_ref, &again))
 		bail("what was given back is not accepted again");
 	return b;
 }
@@ -455,23 +455,23 @@ static int get_for_none(void)
 
 static int hand_to_oneself(void)
 {
-	struct arena_msg msg;
+	struct arena_ref ref;
 
-	return arena_lend(w.np, owned(), NP, &msg);
+	return arena_lend(w.np, owned(), NP, &ref);
 }
 
 static int hand_to_nobody(void)
 {
-	struct arena_msg msg;
+	struct arena_ref ref;
 
-	return arena_lend(w.np, owned(), ARENA_ROLE_SP(1), &msg);
+	return arena_lend(w.np, owned(), ARENA_ROLE_SP(1), &ref);
 }
 
 static int hand_to_no_role(void)
 {
-	struct arena_msg msg;
+	struct arena_ref ref;
 
-	return arena_lend(w.np, owned(), 2U << 16, &msg);
+	return arena_lend(w.np, owned(), 2U << 16, &ref);
 }
 
 static int reset_handed(void)
@@ -593,7 +593,7 @@ static bool tells(const char *const *wanted, size_t n)
 
 static void live(struct plot *p)
 {
-	struct arena_msg msg;
+	struct arena_ref ref;
 	struct arena_buf b;
 
 	if (AT(p->site[0], arena_get(w.np, w.payload, RUN, &b)))
@@ -603,12 +603,12 @@ static void live(struct plot *p)
 	AT(p->site[2], arena_io_begin(w.np, b, 1));
 	AT(p->site[3], arena_io_end(w.np, b));
 	AT(p->site[4], arena_io_end(w.np, b));
-	AT(p->site[5], arena_lend(w.np, b, SP, &msg));
+	AT(p->site[5], arena_lend(w.np, b, SP, &ref));
 	AT(p->site[6], arena_unlend(w.np, b));
-	AT(p->site[7], arena_lend(w.np, b, SP, &msg));
-	if (arena_regain(w.np, SP, &msg, &b))
+	AT(p->site[7], arena_lend(w.np, b, SP, &ref));
+	if (arena_regain(w.np, SP, &ref, &b))
 		bail("not taken back");
-	AT(p->site[8], arena_lend(w.np, b, SP, &msg));
+	AT(p->site[8], arena_lend(w.np, b, SP, &ref));
 }
 
 /* So that each is the whole rest of its line. */

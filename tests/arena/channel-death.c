@@ -17,7 +17,7 @@ static void child(struct pair *p)
 
 	if (pair_open(p, &ch))
 		_exit(1);
-	for (m.index = 0; m.index < 3; m.index++)
+	for (m.ref.index = 0; m.ref.index < 3; m.ref.index++)
 		arena_channel_send(ch, &m);
 	arena_channel_flush(ch);
 	usleep(20000);
@@ -51,7 +51,7 @@ static void test_waiting(struct way way, enum arena_wait wait)
 	uint32_t n = 0;
 	int ret;
 
-	while ((ret = receive(ch, &m)) == 1 && m.index == n)
+	while ((ret = receive(ch, &m)) == 1 && m.ref.index == n)
 		n++;
 	ok(n == 3 && ret == -EPIPE && end(&p, ch) == -SIGKILL,
 	   "%s by %s, %s: three messages, then the end", kind_name(way.kind),

@@ -40,7 +40,7 @@ static bool take(struct arena_channel *ch, int number, uint32_t *n)
 
 	if (ret != 1)
 		return !ret;
-	if (m.index != *n || payload[!number][*n % PAYLOADS] != value(*n))
+	if (m.ref.index != *n || payload[!number][*n % PAYLOADS] != value(*n))
 		return false;
 	++*n;
 	return true;
@@ -51,7 +51,7 @@ static const char *exchange(struct arena_channel *ch, int number)
 	uint32_t sent = 0, got = 0;
 
 	while (sent < MESSAGES || got < MESSAGES) {
-		struct arena_msg m = { .type = 1, .index = sent };
+		struct arena_msg m = { .type = 1, .ref.index = sent };
 		uint32_t before = sent + got;
 		int ret = -EAGAIN;
 

@@ -30,9 +30,16 @@ static uint64_t value(uint32_t i)
 
 static struct arena_msg message(uint32_t i)
 {
-	return (struct arena_msg){ .type = (uint8_t)(1 + i % 127), .group = (uint16_t)(i * 7),
-				   .slot = (uint16_t)i, .index = i, .count = (uint16_t)(i * 3),
-				   .generation = (uint16_t)(i * 5) };
+	return (struct arena_msg){
+		.type = (uint8_t)(1 + i % 127),
+		.value = (uint16_t)i,
+		.ref = {
+			.index = i,
+			.group = (uint16_t)(i * 7),
+			.count = (uint16_t)(i * 3),
+			.generation = (uint16_t)(i * 5),
+		},
+	};
 }
 
 static bool same(const struct arena_msg *a, const struct arena_msg *b)
@@ -214,14 +221,14 @@ static void test_again(struct way way)
 	/* It has said hello for the next one. */
 	link = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	poll(&link, 1, PATIENCE_MS);
-	while ((ret = receive(ch, &msg)) == 1 && msg.index == n)
+	while ((ret = receive(ch, &msg)) == 1 && msg.ref.index == n)
 		n++;
 	ok(n == 3 && ret == -EPIPE, "%s: what was sent is received though the next one begins",
 	   kind_name(way.kind));
 	arena_channel_close(ch);
 	close(fds[1]);
 	p.options.link = fds[0];
-	ok(!pair_open(&p, &ch) && receive(ch, &msg) == 1 && msg.index == 2,
+	ok(!pair_open(&p, &ch) && receive(ch, &msg) == 1 && msg.ref.index == 2,
 	   "and the next one works");
 	arena_channel_close(ch);
 	is(pair_join(&p), 0, "for the child, too");

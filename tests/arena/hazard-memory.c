@@ -131,7 +131,7 @@ static void test_heap(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, '.');
 	struct arena_io io = { .buf = b, .length = 200 };
-	struct arena_msg msg = { 0 };
+	struct arena_ref ref = { 0 };
 	struct arena_op op;
 	int pair[2];
 
@@ -139,7 +139,7 @@ static void test_heap(struct rig *rig)
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, &op);
 	refused(arena_put(rig->a, b), -EBUSY, "ours: a buffer is not freed under an operation");
-	refused(arena_lend(rig->a, b, ARENA_ROLE_SP(0), &msg), -EBUSY, "ours: nor handed over");
+	refused(arena_lend(rig->a, b, ARENA_ROLE_SP(0), &ref), -EBUSY, "ours: nor handed over");
 	refused(arena_reset_group(rig->a, b.group), -EBUSY, "ours: nor freed with its group");
 	put_bytes(pair[1], "welcome");
 	is(rig_next(rig).result, 7, "ours: what comes has a place");

@@ -516,7 +516,7 @@ static void test_nonblock(struct rig *rig)
 /* A peer's buffer is for reading: it can be sent, and not received into. */
 static void test_borrowed(struct rig *rig)
 {
-	struct arena_msg msg = { 0 };
+	struct arena_ref ref = { 0 };
 	struct arena_io io = { .length = 4096 };
 	struct arena_buf theirs;
 	struct arena *sp;
@@ -527,20 +527,20 @@ static void test_borrowed(struct rig *rig)
 	    arena_get_for(sp, ARENA_USE_DISK, 1, &theirs))
 		bail("no SP");
 	memset(arena_ptr(sp, theirs), 's', 4096);
-	arena_lend(sp, theirs, ARENA_ROLE_NP(0), &msg);
-	is(arena_borrow(rig->a, ARENA_ROLE_SP(0), &msg, &io.buf), 0, "a peer's buffer comes");
+	arena_lend(sp, theirs, ARENA_ROLE_NP(0), &ref);
+	is(arena_borrow(rig->a, ARENA_ROLE_SP(0), &ref, &io.buf), 0, "a peer's buffer comes");
 	rig_tcp(pair);
 	io.file = rig_file(rig, pair[0]);
 	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EACCES, "it is not to be received into");
 	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "but sent");
-	refused(arena_return(rig->a, io.buf, &msg), -EBUSY, "not given back meanwhile");
+	refused(arena_return(rig->a, io.buf, &ref), -EBUSY, "not given back meanwhile");
 	rig_next(rig);
 	rig_recv_all(pair[1], taken, sizeof(taken));
 	ok(taken[0] == 's' && taken[4095] == 's', "with what is in it");
 	if (arena_state(rig->a, io.buf) == ARENA_IN_IO)
 		rig_next(rig);
-	is(arena_return(rig->a, io.buf, &msg), 0, "then given back");
-	is(arena_regain(sp, ARENA_ROLE_NP(0), &msg, &theirs), 0, "to whom it belongs");
+	is(arena_return(rig->a, io.buf, &ref), 0, "then given back");
+	is(arena_regain(sp, ARENA_ROLE_NP(0), &ref, &theirs), 0, "to whom it belongs");
 	arena_put(sp, theirs);
 	arena_close(sp);
 	arena_ring_remove_file(rig->r, io.file);

@@ -183,7 +183,7 @@ static void move(const struct side *s, struct arena_buf b, enum holder from, enu
 static void post(struct side *s, struct arena_msg msg, uint8_t type)
 {
 	msg.type = type;
-	msg.slot = (uint16_t)s->sent++;
+	msg.value = (uint16_t)s->sent++;
 	if (check(s->n_backlog < BACKLOG, "too many messages wait"))
 		s->backlog[s->n_backlog++] = msg;
 }
@@ -213,7 +213,7 @@ static void hand(struct side *s)
 	move(s, b, NOBODY, OWNER);
 	fill(s, b, s->lent++);
 	move(s, b, OWNER, GOING);
-	check(!arena_lend(s->a, b, s->peer, &msg), "a run is not handed");
+	check(!arena_lend(s->a, b, s->peer, &msg.ref), "a run is not handed");
 	s->out++;
 	s->buffers += b.count;
 	post(s, msg, MSG_HAND);
@@ -228,7 +228,7 @@ static void give_back(struct side *s)
 	s->kept[i] = s->kept[--s->n_kept];
 	check(is_filled(s, k.b, k.number), "what was handed has changed");
 	move(s, k.b, PEER, COMING);
-	check(!arena_return(s->a, k.b, &msg), "a run does not go back");
+	check(!arena_return(s->a, k.b, &msg.ref), "a run does not go back");
 	post(s, msg, MSG_BACK);
 }
 
@@ -236,7 +236,7 @@ static void take(struct side *s, const struct arena_msg *msg)
 {
 	struct kept k = { .number = s->accepted++ };
 
-	if (!check(!arena_borrow(s->a, s->peer, msg, &k.b), "what is handed is not accepted"))
+	if (!check(!arena_borrow(s->a, s->peer, &msg->ref, &k.b), "what is handed is not accepted"))
 		return;
 	move(s, k.b, GOING, PEER);
 	check(is_filled(s, k.b, k.number), "what arrives is not what was written");
@@ -249,7 +249,7 @@ static void take_back(struct side *s, const struct arena_msg *msg)
 {
 	struct arena_buf b;
 
-	if (!check(!arena_regain(s->a, s->peer, msg, &b), "what comes back is not taken"))
+	if (!check(!arena_regain(s->a, s->peer, &msg->ref, &b), "what comes back is not taken"))
 		return;
 	move(s, b, COMING, OWNER);
 	check(is_filled(s, b, *(const uint64_t *)arena_ptr_const(s->a, b)),
@@ -262,7 +262,7 @@ static void take_back(struct side *s, const struct arena_msg *msg)
 
 static void handle(struct side *s, const struct arena_msg *msg)
 {
-	check(msg->slot == (uint16_t)s->received++, "a message is lost, double or late");
+	check(msg->value == (uint16_t)s->received++, "a message is lost, double or late");
 	if (msg->type == MSG_HAND)
 		take(s, msg);
 	else if (msg->type == MSG_BACK)

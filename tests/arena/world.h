@@ -98,9 +98,9 @@ static inline struct arena_buf lent(void)
 static inline struct arena_buf handed(void)
 {
 	struct arena_buf b = owned();
-	struct arena_msg msg;
+	struct arena_ref ref;
 
-	arena_lend(w.np, b, SP, &msg);
+	arena_lend(w.np, b, SP, &ref);
 	return b;
 }
 
@@ -113,14 +113,14 @@ static inline struct arena_buf lost(void)
 }
 
 /* That of the run that was borrowed last. */
-static struct arena_msg borrowed_msg;
+static struct arena_ref borrowed_ref;
 
 static inline struct arena_buf borrowed(void)
 {
 	struct arena_buf b;
 
-	arena_lend(w.sp, get_run(w.sp, w.disk), NP, &borrowed_msg);
-	if (arena_borrow(w.np, SP, &borrowed_msg, &b))
+	arena_lend(w.sp, get_run(w.sp, w.disk), NP, &borrowed_ref);
+	if (arena_borrow(w.np, SP, &borrowed_ref, &b))
 		bail("what was handed is not accepted");
 	return b;
 }

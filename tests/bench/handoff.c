@@ -180,7 +180,7 @@ static void channel_flush(void)
 
 static void channel_send(uint64_t v)
 {
-	const struct arena_msg m = { .type = 1, .index = (uint32_t)v };
+	const struct arena_msg m = { .type = 1, .ref.index = (uint32_t)v };
 	int ret;
 
 	while ((ret = arena_channel_send(channel, &m)) == -EAGAIN)
@@ -198,7 +198,7 @@ static uint64_t channel_recv(void)
 	while (!(ret = arena_channel_recv(channel, &m)))
 		arena_channel_wait(channel, -1);
 	check(ret < 0 ? ret : 0, "arena_channel_recv");
-	return m.index;
+	return m.ref.index;
 }
 
 static void channel_end(void)

@@ -17,6 +17,7 @@
  *	hang	never answers from the 100th request on
  */
 #include <common/groups.h>
+#include <proto/proto.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libarena/channel/transport.h>
@@ -104,26 +105,26 @@ static void lie(struct sp *sp, const struct arena_msg *right)
 	LIE(m.type = ARENA_MSG_HELLO);
 	LIE(m.type = ARENA_MSG_REQUEST);
 	LIE(m.type = ARENA_MSG_RELEASE);
-	LIE(m.slot = UINT16_MAX);
-	LIE(m.slot = (uint16_t)(sp->rig->slots - 1));
-	LIE(m.generation++);
-	LIE(m.generation--);
-	LIE(m.count = 0; m.index = 3);
-	LIE(m.count = 0; m.index = UINT32_MAX);
-	LIE(m.count++);
-	LIE(m.group = GROUP_NET; m.count = m.count ? m.count : 1);
-	LIE(m.group = GROUP_PAYLOAD; m.count = m.count ? m.count : 1);
-	LIE(m.group = 255; m.count = m.count ? m.count : 1);
-	if (right->count) {
+	LIE(m.value = UINT16_MAX);
+	LIE(m.value = (uint16_t)(sp->rig->slots - 1));
+	LIE(m.ref.generation++);
+	LIE(m.ref.generation--);
+	LIE(m.ref.count = 0; m.ref.index = 3);
+	LIE(m.ref.count = 0; m.ref.index = UINT32_MAX);
+	LIE(m.ref.count++);
+	LIE(m.ref.group = GROUP_NET; m.ref.count = m.ref.count ? m.ref.count : 1);
+	LIE(m.ref.group = GROUP_PAYLOAD; m.ref.count = m.ref.count ? m.ref.count : 1);
+	LIE(m.ref.group = 255; m.ref.count = m.ref.count ? m.ref.count : 1);
+	if (right->ref.count) {
 		/* Of count 0, the index could be a true error number. */
-		if (right->count > 1)
-			LIE(m.count--);
-		LIE(m.count = 0; m.index = 0);
-		LIE(m.index = UINT32_MAX);
-		LIE(m.index = sp->layout.group[right->group].count -
-			      right->count + 1);
+		if (right->ref.count > 1)
+			LIE(m.ref.count--);
+		LIE(m.ref.count = 0; m.ref.index = 0);
+		LIE(m.ref.index = UINT32_MAX);
+		LIE(m.ref.index = sp->layout.group[right->ref.group].count -
+			      right->ref.count + 1);
 		if (sp->rig->n_sps > 1)
-			LIE(m.group = (uint16_t)group_of_sp(&sp->layout, 1));
+			LIE(m.ref.group = (uint16_t)group_of_sp(&sp->layout, 1));
 	}
 #undef LIE
 }
@@ -133,11 +134,11 @@ static void reply(struct sp *sp, const struct arena_msg *req, uint32_t index,
 {
 	struct arena_msg m = {
 		.type = ARENA_MSG_REPLY,
-		.group = group_of(sp),
-		.slot = req->slot,
-		.index = index,
-		.count = count,
-		.generation = req->generation,
+		.ref.group = group_of(sp),
+		.value = req->value,
+		.ref.index = index,
+		.ref.count = count,
+		.ref.generation = req->ref.generation,
 	};
 
 	if (has_mode(sp, "liar"))
@@ -151,8 +152,8 @@ static void reply(struct sp *sp, const struct arena_msg *req, uint32_t index,
 /* Return: false if there is no room for the data now. */
 static bool serve(struct sp *sp, const struct arena_msg *msg)
 {
-	uint8_t *buffer = arena_layout_buffer(sp->base, &sp->layout, msg->group,
-					      msg->index);
+	uint8_t *buffer = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
+					      msg->ref.index);
 	struct arena_request r;
 	struct nbd_request nbd;
 	uint32_t within, count;
@@ -189,7 +190,7 @@ static bool serve(struct sp *sp, const struct arena_msg *msg)
 					      (uint32_t)index) + within,
 	       sp->disk + nbd.offset, nbd.length);
 	if (arena_pool_lend(sp->pool, (uint32_t)index, count,
-			    msg->slot | (uint32_t)msg->generation << 16))
+			    msg->value | (uint32_t)msg->ref.generation << 16))
 		die("hand", -EINVAL);
 	reply(sp, msg, (uint32_t)index, (uint16_t)count);
 	return true;
@@ -218,12 +219,12 @@ static void misbehave(struct sp *sp)
 static void take(struct sp *sp, const struct arena_msg *msg)
 {
 	if (msg->type == ARENA_MSG_RELEASE) {
-		if (arena_pool_return(sp->pool, msg->index, msg->count,
-				      msg->slot | (uint32_t)msg->generation << 16))
+		if (arena_pool_return(sp->pool, msg->ref.index, msg->ref.count,
+				      msg->value | (uint32_t)msg->ref.generation << 16))
 			die("arena-np released what it does not have", -EINVAL);
 		return;
 	}
-	if (msg->type != ARENA_MSG_REQUEST || msg->group != GROUP_NET ||
+	if (msg->type != ARENA_MSG_REQUEST || msg->ref.group != GROUP_NET ||
 	    sp->n_backlog == BACKLOG)
 		die("unexpected message", -EPROTO);
 	sp->n_requests++;
@@ -265,9 +266,9 @@ static void hello(struct sp *sp)
 		die("hand", -EINVAL);
 	send_msg(sp, (struct arena_msg){
 		.type = ARENA_MSG_HELLO,
-		.group = group_of(sp),
-		.index = (uint32_t)index,
-		.count = 1,
+		.ref.group = group_of(sp),
+		.ref.index = (uint32_t)index,
+		.ref.count = 1,
 	});
 }
 

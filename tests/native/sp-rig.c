@@ -10,6 +10,7 @@
  * The disk is a file of 64 MiB in which each 8 bytes hold their own offset.
  */
 #include <common/groups.h>
+#include <proto/proto.h>
 #include <common/nbd.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -124,10 +125,10 @@ static int sp_wait(void)
 
 static void test_hello(struct arena_msg m)
 {
-	struct arena_disk *disk = arena_layout_buffer(base, &layout, m.group, m.index);
+	struct arena_disk *disk = arena_layout_buffer(base, &layout, m.ref.group, m.ref.index);
 
 	is(m.type, ARENA_MSG_HELLO, "first comes HELLO");
-	is(m.group, (uint16_t)group_of_sp(&layout, 0), "in the SP's group");
+	is(m.ref.group, (uint16_t)group_of_sp(&layout, 0), "in the SP's group");
 	is(disk->magic == ARENA_DISK_MAGIC, 1, "with the magic");
 	is(disk->bytes, DISK_BYTES, "the disk's size");
 	ok(disk->block_size >= 512 && disk->block_size <= 4096, "a block size");
@@ -147,10 +148,10 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 		.shared = arena_layout_buffer(base, &layout, GROUP_NET, slot),
 		.msg = {
 			.type = ARENA_MSG_REQUEST,
-			.group = GROUP_NET,
-			.slot = slot,
-			.index = slot,
-			.generation = ++generation,
+			.ref.group = GROUP_NET,
+			.value = slot,
+			.ref.index = slot,
+			.ref.generation = ++generation,
 		},
 	};
 
@@ -168,13 +169,13 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 
 static bool answers(const struct request *r, const struct arena_msg *m)
 {
-	return m->type == ARENA_MSG_REPLY && m->slot == r->msg.slot &&
-	       m->generation == r->msg.generation;
+	return m->type == ARENA_MSG_REPLY && m->value == r->msg.value &&
+	       m->ref.generation == r->msg.ref.generation;
 }
 
 static bool holds(const struct arena_msg *m, uint64_t offset, uint32_t length)
 {
-	const char *data = (char *)arena_layout_buffer(base, &layout, m->group, m->index) +
+	const char *data = (char *)arena_layout_buffer(base, &layout, m->ref.group, m->ref.index) +
 			   offset % 4096;
 
 	for (uint64_t i = offset; i < offset + length; i++)
@@ -190,8 +191,8 @@ static void read_is_right(uint64_t offset, uint32_t length)
 
 	send_message(r.msg);
 	m = receive();
-	ok(answers(&r, &m) && m.group == (uint16_t)group_of_sp(&layout, 0) &&
-	   m.count == (offset % 4096 + length + 4095) / 4096 && holds(&m, offset, length),
+	ok(answers(&r, &m) && m.ref.group == (uint16_t)group_of_sp(&layout, 0) &&
+	   m.ref.count == (offset % 4096 + length + 4095) / 4096 && holds(&m, offset, length),
 	   "read %u bytes at %llu", length, (unsigned long long)offset);
 	release(m);
 }
@@ -226,19 +227,19 @@ static void test_bad_messages(void)
 	dropped((struct arena_msg){ .type = ARENA_MSG_HELLO }, "HELLO");
 	dropped((struct arena_msg){ .type = ARENA_MSG_REPLY }, "REPLY");
 	m = r.msg;
-	m.slot = SLOTS;
+	m.value = SLOTS;
 	dropped(m, "a slot that does not exist");
 	m = r.msg;
-	m.group = GROUP_PAYLOAD;
+	m.ref.group = GROUP_PAYLOAD;
 	dropped(m, "a request in the payload group");
-	m.group = (uint16_t)group_of_sp(&layout, 0);
+	m.ref.group = (uint16_t)group_of_sp(&layout, 0);
 	dropped(m, "a request in the SP's own group");
-	m.group = 255;
+	m.ref.group = 255;
 	dropped(m, "a request in no group");
 	m = r.msg;
-	m.index = SLOTS;
+	m.ref.index = SLOTS;
 	dropped(m, "a request in no buffer");
-	m.index = UINT32_MAX;
+	m.ref.index = UINT32_MAX;
 	dropped(m, "a request in the last of all buffers");
 
 	send_message(r.msg);
@@ -246,25 +247,25 @@ static void test_bad_messages(void)
 	ok(answers(&r, &m), "and a good one is answered");
 	m.type = ARENA_MSG_RELEASE;
 	back = m;
-	back.generation++;
+	back.ref.generation++;
 	dropped(back, "RELEASE with a stale generation");
 	back = m;
-	back.slot++;
+	back.value++;
 	dropped(back, "RELEASE for another slot");
 	back = m;
-	back.count--;
+	back.ref.count--;
 	dropped(back, "RELEASE of a part");
 	back = m;
-	back.count = 0;
+	back.ref.count = 0;
 	dropped(back, "RELEASE of nothing");
 	back = m;
-	back.index++;
+	back.ref.index++;
 	dropped(back, "RELEASE of another run");
 	back = m;
-	back.index = UINT32_MAX;
+	back.ref.index = UINT32_MAX;
 	dropped(back, "RELEASE of no buffer");
 	back = m;
-	back.group = GROUP_PAYLOAD;
+	back.ref.group = GROUP_PAYLOAD;
 	dropped(back, "RELEASE in another group");
 	send_message(m);
 	dropped(m, "RELEASE twice");
@@ -276,8 +277,8 @@ static void refused(const struct request *r, uint32_t error, const char *what)
 
 	send_message(r->msg);
 	m = receive();
-	ok(answers(r, &m) && !m.count, "answered: %s", what);
-	is(m.index, error, "with %u", error);
+	ok(answers(r, &m) && !m.ref.count, "answered: %s", what);
+	is(m.ref.index, error, "with %u", error);
 }
 
 static void refused_range(uint16_t type, uint64_t offset, uint32_t length, uint32_t error,
@@ -357,7 +358,7 @@ static void test_waiting(void)
 	dropped(second.msg, "a request in a slot that has one");
 	send_message(flush.msg);
 	b = receive();
-	ok(answers(&flush, &b) && !b.index && !b.count, "a flush needs no buffer");
+	ok(answers(&flush, &b) && !b.ref.index && !b.ref.count, "a flush needs no buffer");
 	release(a);
 	b = receive();
 	ok(answers(&second, &b) && holds(&b, 4096, ARENA_MAX_REQUEST), "then the second");
@@ -411,7 +412,7 @@ static void test_stop(void)
 	ok(!receive_within(&m, 100), "a request waits");
 	kill(sp_pid, SIGTERM);
 	m = receive();
-	ok(answers(&second, &m) && m.index == NBD_ESHUTDOWN, "SIGTERM: it is told so");
+	ok(answers(&second, &m) && m.ref.index == NBD_ESHUTDOWN, "SIGTERM: it is told so");
 	is(sp_wait(), 0, "SIGTERM: status");
 }
 

@@ -87,12 +87,13 @@ static struct arena_buf eat_handle(struct input *in)
 	return b;
 }
 
-static struct arena_msg eat_msg(struct input *in)
+static struct arena_ref eat_ref(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 
-	return (struct arena_msg){ .group = b.group, .index = b.index, .count = b.count,
-				   .generation = (uint16_t)(b.generation + eat_u8(in) % 4) };
+	return (struct arena_ref){ .group = b.group, .index = b.index, .count = b.count,
+				   .generation = (uint16_t)(b.generation + eat_u8(in) % 4),
+				   .reserved = !(eat_u8(in) % 8) };
 }
 
 static bool is_same(struct arena_buf b, struct arena_buf c)
@@ -193,15 +194,15 @@ static void do_hand(struct input *in)
 	struct arena_buf b = eat_handle(in);
 	uint32_t peer = eat_peer(in);
 	bool may = is_in(b, ARENA_OWNED) && peer != SELF && role_exists(layout, peer);
-	struct arena_msg msg;
+	struct arena_ref ref;
 
-	must(!arena_lend(a, b, peer, &msg) == may);
+	must(!arena_lend(a, b, peer, &ref) == may);
 	if (!may)
 		return;
-	must(msg.group == b.group && msg.index == b.index && msg.count == b.count);
+	must(ref.group == b.group && ref.index == b.index && ref.count == b.count);
 	find(b)->state = ARENA_LENT;
 	find(b)->peer = peer;
-	find(b)->generation = msg.generation;
+	find(b)->generation = ref.generation;
 }
 
 static void do_unhand(struct input *in)
@@ -217,17 +218,18 @@ static void do_unhand(struct input *in)
 
 static void do_take_back(struct input *in)
 {
-	struct arena_msg msg = eat_msg(in);
+	struct arena_ref ref = eat_ref(in);
 	uint32_t peer = eat_peer(in);
 	struct run *r = NULL;
 	struct arena_buf b;
 
 	for (uint32_t i = 0; i < runs && !r; i++)
 		if (run[i].state == ARENA_LENT && run[i].peer == peer &&
-		    run[i].b.group == msg.group && run[i].b.index == msg.index &&
-		    run[i].b.count == msg.count && run[i].generation == msg.generation)
+		    run[i].b.group == ref.group && run[i].b.index == ref.index &&
+		    run[i].b.count == ref.count && run[i].generation == ref.generation &&
+		    !ref.reserved)
 			r = &run[i];
-	must(arena_regain(a, peer, &msg, &b) == (r ? 0 : -EPROTO));
+	must(arena_regain(a, peer, &ref, &b) == (r ? 0 : -EPROTO));
 	if (r) {
 		r->state = ARENA_OWNED;
 		r->b = b;
@@ -236,21 +238,21 @@ static void do_take_back(struct input *in)
 
 static void do_accept(struct input *in)
 {
-	struct arena_msg msg = eat_msg(in);
+	struct arena_ref ref = eat_ref(in);
 	uint32_t peer = eat_peer(in);
-	const struct arena_group *g = &layout->group[msg.group % ARENA_MAX_GROUPS];
+	const struct arena_group *g = &layout->group[ref.group % ARENA_MAX_GROUPS];
 	struct arena_buf b;
-	bool may = msg.group < layout->n_groups && g->role == peer && peer != SELF &&
-		   g->use != ARENA_USE_CONTROL && msg.generation && msg.count &&
-		   (uint64_t)msg.index + msg.count <= g->count &&
-		   !is_taken(msg.group, msg.index, msg.count);
+	bool may = ref.group < layout->n_groups && g->role == peer && peer != SELF &&
+		   g->use != ARENA_USE_CONTROL && ref.generation && ref.count && !ref.reserved &&
+		   (uint64_t)ref.index + ref.count <= g->count &&
+		   !is_taken(ref.group, ref.index, ref.count);
 
 	if (runs == RUNS)
 		return;
-	must(arena_borrow(a, peer, &msg, &b) == (may ? 0 : -EPROTO));
+	must(arena_borrow(a, peer, &ref, &b) == (may ? 0 : -EPROTO));
 	if (may) {
-		must(b.group == msg.group && b.index == msg.index && b.count == msg.count);
-		add(b, ARENA_BORROWED, peer, msg.generation);
+		must(b.group == ref.group && b.index == ref.index && b.count == ref.count);
+		add(b, ARENA_BORROWED, peer, ref.generation);
 	}
 }
 
@@ -258,13 +260,13 @@ static void do_give_back(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	bool may = is_in(b, ARENA_BORROWED);
-	struct arena_msg msg;
+	struct arena_ref ref;
 
-	must(!arena_return(a, b, &msg) == may);
+	must(!arena_return(a, b, &ref) == may);
 	if (!may)
 		return;
-	must(msg.group == b.group && msg.index == b.index && msg.count == b.count &&
-	     msg.generation == find(b)->generation);
+	must(ref.group == b.group && ref.index == b.index && ref.count == b.count &&
+	     ref.generation == find(b)->generation);
 	drop(find(b));
 }
 

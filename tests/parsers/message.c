@@ -12,7 +12,7 @@ static void check_bits(uint64_t data, uint32_t len)
 {
 	struct arena_msg m = arena_msg_unpack(data, len);
 
-	must(m.index < 1U << ARENA_MSG_INDEX_BITS);
+	must(m.ref.index < 1U << ARENA_MSG_INDEX_BITS);
 	must(arena_msg_data(&m) == data && arena_msg_len(&m) == len);
 }
 
@@ -20,16 +20,17 @@ static void check_members(struct input *in)
 {
 	const struct arena_msg m = {
 		.type = eat_u8(in),
-		.group = eat_u16(in),
-		.slot = eat_u16(in),
-		.index = eat_u32(in) % (1U << ARENA_MSG_INDEX_BITS),
-		.count = eat_u16(in),
-		.generation = eat_u16(in),
+		.ref.group = eat_u16(in),
+		.value = eat_u16(in),
+		.ref.index = eat_u32(in) % (1U << ARENA_MSG_INDEX_BITS),
+		.ref.count = eat_u16(in),
+		.ref.generation = eat_u16(in),
 	};
 	struct arena_msg got = arena_msg_unpack(arena_msg_data(&m), arena_msg_len(&m));
 
-	must(got.type == m.type && got.group == m.group && got.slot == m.slot &&
-	     got.index == m.index && got.count == m.count && got.generation == m.generation);
+	must(got.type == m.type && got.ref.group == m.ref.group && got.value == m.value &&
+	     got.ref.index == m.ref.index && got.ref.count == m.ref.count &&
+	     got.ref.generation == m.ref.generation && !got.ref.reserved);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

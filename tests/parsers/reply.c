@@ -8,6 +8,7 @@
  * is only queued.
  */
 #include <common/groups.h>
+#include <proto/proto.h>
 #include <np/command.h>
 #include <np/np.h>
 #include <np/reply.h>
@@ -86,11 +87,11 @@ static struct arena_msg eat_reply(struct input *in)
 		return msg;
 	}
 	peer = &np.peer[s->conn->sp];
-	msg.slot = how % SLOTS;
-	msg.generation = s->generation + (how >> 3 & 1);
-	msg.group = (uint16_t)(peer->group - (how >> 4 & 1));
-	msg.index = eat_u32(in) % (how & 32 ? 200 : np.layout.group[peer->group].count);
-	msg.count = (uint16_t)(s->request.type == NBD_CMD_READ && !(how & 64) ?
+	msg.value = how % SLOTS;
+	msg.ref.generation = s->generation + (how >> 3 & 1);
+	msg.ref.group = (uint16_t)(peer->group - (how >> 4 & 1));
+	msg.ref.index = eat_u32(in) % (how & 32 ? 200 : np.layout.group[peer->group].count);
+	msg.ref.count = (uint16_t)(s->request.type == NBD_CMD_READ && !(how & 64) ?
 			       command_buffers(&s->request) : eat_u8(in) & 1);
 	return msg;
 }
@@ -100,28 +101,28 @@ static bool is_data(const struct peer *peer, const struct nbd_request *r,
 		    const struct arena_msg *msg)
 {
 	uint64_t from = r->offset % ARENA_DISK_BUFFER, end = from + r->length;
-	uint64_t room = (uint64_t)msg->count * ARENA_DISK_BUFFER;
+	uint64_t room = (uint64_t)msg->ref.count * ARENA_DISK_BUFFER;
 
-	return r->type == NBD_CMD_READ && msg->group == peer->group && end <= room &&
+	return r->type == NBD_CMD_READ && msg->ref.group == peer->group && end <= room &&
 	       room - end < ARENA_DISK_BUFFER &&
-	       (uint64_t)msg->index + msg->count <= np.layout.group[msg->group].count;
+	       (uint64_t)msg->ref.index + msg->ref.count <= np.layout.group[msg->ref.group].count;
 }
 
 static bool is_right(const struct peer *peer, const struct arena_msg *msg)
 {
 	const struct slot *s;
 
-	if (msg->slot >= SLOTS)
+	if (msg->value >= SLOTS)
 		return false;
-	s = &np.slots.slot[msg->slot];
+	s = &np.slots.slot[msg->value];
 	if (s->state != SLOT_AT_SP || s->conn != &conn[peer->id] ||
-	    s->generation != msg->generation)
+	    s->generation != msg->ref.generation)
 		return false;
-	if (msg->count)
+	if (msg->ref.count)
 		return is_data(peer, &s->request, msg);
-	if (!msg->index)
+	if (!msg->ref.index)
 		return s->request.type != NBD_CMD_READ;
-	return command_is_error(msg->index);
+	return command_is_error(msg->ref.index);
 }
 
 static void check_reply(struct peer *peer, const struct arena_msg *msg)
@@ -137,12 +138,12 @@ static void check_reply(struct peer *peer, const struct arena_msg *msg)
 		must(arena_pool_available(np.payload) == free_before);
 		return;
 	}
-	s = &np.slots.slot[msg->slot];
+	s = &np.slots.slot[msg->value];
 	must(s->state == SLOT_REPLYING && TAILQ_LAST(&s->conn->replies, slot_queue) == s);
-	must(s->count == msg->count && s->error == (msg->count ? 0 : msg->index));
+	must(s->count == msg->ref.count && s->error == (msg->ref.count ? 0 : msg->ref.index));
 	if (s->count)
-		must(s->group == msg->group && s->index == msg->index);
-	must(arena_pool_available(np.payload) == free_before + before[msg->slot].count);
+		must(s->group == msg->ref.group && s->index == msg->ref.index);
+	must(arena_pool_available(np.payload) == free_before + before[msg->value].count);
 }
 
 /* The payload that SPs still have comes back. */

@@ -101,10 +101,10 @@ static int use(struct arena *a)
 
 	if (arena_get_for(a, ARENA_USE_DISK, 1, &buf) || !arena_ptr(a, buf))
 		return 1;
-	if (arena_lend(a, buf, ARENA_ROLE_NP(0), &msg) || arena_state(a, buf) != ARENA_LENT)
+	if (arena_lend(a, buf, ARENA_ROLE_NP(0), &msg.ref) || arena_state(a, buf) != ARENA_LENT)
 		return 2;
 	msg = arena_msg_unpack(arena_msg_data(&msg), arena_msg_len(&msg));
-	if (msg.count != 1 || arena_channel_socketpair(fds))
+	if (msg.ref.count != 1 || arena_channel_socketpair(fds))
 		return 3;
 	/* What this kernel has does not matter. */
 	arena_probe(&features);

@@ -5,6 +5,7 @@
  * Method: a table of requests around every bound.
  */
 #include <arena/message.h>
+#include <proto/proto.h>
 #include <np/command.h>
 #include <string.h>
 

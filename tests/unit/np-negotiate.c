@@ -6,6 +6,7 @@
  * each option's data too, and for random bytes.
  */
 #include <arena/message.h>
+#include <proto/proto.h>
 #include <common/nbd.h>
 #include <np/negotiate.h>
 #include <string.h>

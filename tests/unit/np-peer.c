@@ -4,6 +4,7 @@
  * Method: a good description, and one wrong member at a time.
  */
 #include <arena/message.h>
+#include <proto/proto.h>
 #include <np/peer.h>
 #include <string.h>
 

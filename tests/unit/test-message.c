@@ -12,9 +12,9 @@ static bool survives(struct arena_msg m)
 {
 	struct arena_msg back = arena_msg_unpack(arena_msg_data(&m), arena_msg_len(&m));
 
-	return back.type == m.type && back.group == m.group && back.slot == m.slot &&
-	       back.index == m.index && back.count == m.count &&
-	       back.generation == m.generation;
+	return back.type == m.type && back.ref.group == m.ref.group && back.value == m.value &&
+	       back.ref.index == m.ref.index && back.ref.count == m.ref.count &&
+	       back.ref.generation == m.ref.generation;
 }
 
 int main(void)
@@ -22,21 +22,21 @@ int main(void)
 	bool all = true;
 
 	ok(survives((struct arena_msg){ .type = 255 }), "type");
-	ok(survives((struct arena_msg){ .group = 65535 }), "group");
-	ok(survives((struct arena_msg){ .slot = 65535 }), "slot");
-	ok(survives((struct arena_msg){ .index = 0xffffff }), "index");
-	ok(survives((struct arena_msg){ .count = 65535 }), "count");
-	ok(survives((struct arena_msg){ .generation = 65535 }), "generation");
+	ok(survives((struct arena_msg){ .ref.group = 65535 }), "group");
+	ok(survives((struct arena_msg){ .value = 65535 }), "slot");
+	ok(survives((struct arena_msg){ .ref.index = 0xffffff }), "index");
+	ok(survives((struct arena_msg){ .ref.count = 65535 }), "count");
+	ok(survives((struct arena_msg){ .ref.generation = 65535 }), "generation");
 
 	srandom(1);
 	for (int i = 0; i < 100000; i++)
 		all &= survives((struct arena_msg){
 			.type = (uint8_t)random(),
-			.group = (uint16_t)random(),
-			.slot = (uint16_t)random(),
-			.index = (uint32_t)random() & 0xffffff,
-			.count = (uint16_t)random(),
-			.generation = (uint16_t)random(),
+			.ref.group = (uint16_t)random(),
+			.value = (uint16_t)random(),
+			.ref.index = (uint32_t)random() & 0xffffff,
+			.ref.count = (uint16_t)random(),
+			.ref.generation = (uint16_t)random(),
 		});
 	ok(all, "random messages");
 	return done_testing();

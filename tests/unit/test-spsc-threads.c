@@ -59,7 +59,7 @@ static uint64_t word_of(uint32_t n, uint32_t i)
 
 static void put(struct arena_spsc_producer *p, uint32_t number)
 {
-	const struct arena_msg m = { .type = ARENA_MSG_REQUEST, .index = number, .count = 1 };
+	const struct arena_msg m = { .type = 1, .ref.index = number, .ref.count = 1 };
 	int ret;
 
 	for (;;) {
@@ -83,7 +83,7 @@ static uint32_t get(struct arena_spsc_consumer *c)
 		sched_yield();
 	}
 	must(ret < 0 ? ret : 0);
-	return m.index;
+	return m.ref.index;
 }
 
 static void *fill(void *unused)

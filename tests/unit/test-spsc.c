@@ -48,8 +48,8 @@ static void begin(uint32_t entries, uint32_t number)
 
 static struct arena_msg message(uint32_t n)
 {
-	return (struct arena_msg){ .type = ARENA_MSG_REPLY, .group = 3, .slot = 7,
-				   .index = n, .count = 2, .generation = (uint16_t)n };
+	return (struct arena_msg){ .type = 3, .ref.group = 3, .value = 7,
+				   .ref.index = n, .ref.count = 2, .ref.generation = (uint16_t)n };
 }
 
 static int put(uint32_t n)
@@ -212,7 +212,7 @@ static bool consume(int wake, uint32_t count, uint32_t *slept)
 		if (ret < 0)
 			return false;
 		if (ret) {
-			if (m.index != n || s->payload[n % PAYLOADS] != payload_of(n))
+			if (m.ref.index != n || s->payload[n % PAYLOADS] != payload_of(n))
 				return false;
 			n++;
 			continue;

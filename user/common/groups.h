@@ -7,6 +7,7 @@
 #define COMMON_GROUPS_H
 
 #include <arena/channel.h>
+#include <proto/proto.h>
 #include <arena/layout.h>
 #include <arena/message.h>
 

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <arena/message.h>
+#include <proto/proto.h>
 
 static bool is_outside(const struct nbd_request *r, const struct export *e)
 {

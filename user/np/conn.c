@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include <common/log.h>
+#include <proto/proto.h>
 #include <arena/message.h>
 #include <stdlib.h>
 

@@ -2,6 +2,7 @@
 #include "negotiate.h"
 
 #include <assert.h>
+#include <proto/proto.h>
 #include <common/nbd.h>
 #include <arena/message.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 
 #include <common/clock.h>
 #include <common/log.h>
+#include <proto/proto.h>
 #include <errno.h>
 #include <arena/receive.h>
 #include <poll.h>
@@ -55,11 +56,11 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	struct arena_disk disk;
 
 	if (msg->type != ARENA_MSG_HELLO ||
-	    msg->group != peer->group ||
-	    !arena_layout_has(&np->layout, msg->group, msg->index, 1))
+	    msg->ref.group != peer->group ||
+	    !arena_layout_has(&np->layout, msg->ref.group, msg->ref.index, 1))
 		return -EPROTO;
 	if (peer_read_disk(&disk, arena_layout_buffer(np->base, &np->layout,
-						      msg->group, msg->index)))
+						      msg->ref.group, msg->ref.index)))
 		return -EPROTO;
 	memcpy(e->name, peer_name(peer), sizeof(e->name));
 	e->bytes = disk.bytes;
@@ -68,11 +69,11 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	np->exports.n = peer->id + 1;
 	peer_send(peer, &(struct arena_msg){
 		.type = ARENA_MSG_RELEASE,
-		.group = msg->group,
-		.slot = msg->slot,
-		.index = msg->index,
-		.count = 1,
-		.generation = msg->generation,
+		.ref.group = msg->ref.group,
+		.value = msg->value,
+		.ref.index = msg->ref.index,
+		.ref.count = 1,
+		.ref.generation = msg->ref.generation,
 	});
 	log_info("export '%s': %llu bytes%s", e->name,
 		 (unsigned long long)e->bytes,
@@ -145,8 +146,8 @@ static void take_message(struct peer *peer, const struct arena_msg *msg)
 	np->counters.bad_messages++;
 	log_debug("export '%s': dropped message type %u slot %u generation %u "
 		  "group %u index %u count %u", peer_name(peer), msg->type,
-		  msg->slot, msg->generation, msg->group, msg->index,
-		  msg->count);
+		  msg->value, msg->ref.generation, msg->ref.group, msg->ref.index,
+		  msg->ref.count);
 }
 
 static void arm_poll(struct peer *peer)

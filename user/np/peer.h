@@ -6,6 +6,7 @@
 #define NP_PEER_H
 
 #include <arena/channel.h>
+#include <proto/proto.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>

@@ -2,6 +2,7 @@
 #include "reply.h"
 
 #include <common/groups.h>
+#include <proto/proto.h>
 
 #include "command.h"
 #include "np.h"
@@ -12,11 +13,11 @@ static void finish_slot(struct np *np, struct slot *s)
 	if (s->count)
 		peer_send(&np->peer[s->conn->sp], &(struct arena_msg){
 			.type = ARENA_MSG_RELEASE,
-			.group = (uint8_t)s->group,
-			.slot = (uint16_t)slot_index(np, s),
-			.index = s->index,
-			.count = (uint16_t)s->count,
-			.generation = s->generation,
+			.ref.group = (uint8_t)s->group,
+			.value = (uint16_t)slot_index(np, s),
+			.ref.index = s->index,
+			.ref.count = (uint16_t)s->count,
+			.ref.generation = s->generation,
 		});
 	s->count = 0;
 	slot_put(np, s);
@@ -97,41 +98,41 @@ void reply_abandon(struct conn *c)
 static bool is_data_of(const struct np *np, const struct peer *peer,
 		       const struct slot *s, const struct arena_msg *msg)
 {
-	return msg->group == peer->group &&
-	       msg->count == command_buffers(&s->request) &&
-	       arena_layout_has(&np->layout, msg->group, msg->index, msg->count);
+	return msg->ref.group == peer->group &&
+	       msg->ref.count == command_buffers(&s->request) &&
+	       arena_layout_has(&np->layout, msg->ref.group, msg->ref.index, msg->ref.count);
 }
 
 static bool is_answer_to(const struct np *np, const struct peer *peer,
 			 const struct slot *s, const struct arena_msg *msg)
 {
 	if (s->state != SLOT_AT_SP || s->conn->sp != peer->id ||
-	    s->generation != msg->generation)
+	    s->generation != msg->ref.generation)
 		return false;
-	if (msg->count)
+	if (msg->ref.count)
 		return s->request.type == NBD_CMD_READ &&
 		       is_data_of(np, peer, s, msg);
-	if (msg->index == NBD_SUCCESS)
+	if (msg->ref.index == NBD_SUCCESS)
 		return s->request.type != NBD_CMD_READ;
-	return command_is_error(msg->index);
+	return command_is_error(msg->ref.index);
 }
 
 bool reply_take(struct np *np, struct peer *peer, const struct arena_msg *msg)
 {
 	struct slot *s;
 
-	if (msg->slot >= np->slots.n)
+	if (msg->value >= np->slots.n)
 		return false;
-	s = &np->slots.slot[msg->slot];
+	s = &np->slots.slot[msg->value];
 	if (!is_answer_to(np, peer, s, msg))
 		return false;
 	if (s->count)
 		arena_pool_return(np->payload, s->index, s->count,
 				  slot_tag(np, s));
-	s->error = msg->count ? NBD_SUCCESS : msg->index;
-	s->group = msg->group;
-	s->index = msg->index;
-	s->count = msg->count;
+	s->error = msg->ref.count ? NBD_SUCCESS : msg->ref.index;
+	s->group = msg->ref.group;
+	s->index = msg->ref.index;
+	s->count = msg->ref.count;
 	queue_reply(np, s);
 	return true;
 }

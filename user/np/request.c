@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include <assert.h>
+#include <proto/proto.h>
 #include <errno.h>
 #include <arena/message.h>
 #include <arena/snapshot.h>
@@ -36,11 +37,11 @@ static void hand_over(struct np *np, struct slot *s)
 	s->state = SLOT_AT_SP;
 	peer_send(&np->peer[s->conn->sp], &(struct arena_msg){
 		.type = ARENA_MSG_REQUEST,
-		.group = GROUP_NET,
-		.slot = (uint16_t)slot_index(np, s),
-		.index = slot_index(np, s),
-		.count = 1,
-		.generation = s->generation,
+		.ref.group = GROUP_NET,
+		.value = (uint16_t)slot_index(np, s),
+		.ref.index = slot_index(np, s),
+		.ref.count = 1,
+		.ref.generation = s->generation,
 	});
 }
 

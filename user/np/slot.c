@@ -2,6 +2,7 @@
 #include "slot.h"
 
 #include <assert.h>
+#include <proto/proto.h>
 #include <errno.h>
 #include <arena/message.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 #include "event.h"
 
 #include <common/log.h>
+#include <proto/proto.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -3,6 +3,7 @@
  * arena-sp: the ladder up to the event loop, and down again.
  */
 #include <common/log.h>
+#include <proto/proto.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -152,15 +153,15 @@ static void send_hello(struct sp *sp)
 	};
 	struct arena_msg msg = {
 		.type = ARENA_MSG_HELLO,
-		.group = (uint8_t)sp->own,
-		.index = (uint32_t)arena_pool_get(sp->pool, 1),
-		.count = 1,
+		.ref.group = (uint8_t)sp->own,
+		.ref.index = (uint32_t)arena_pool_get(sp->pool, 1),
+		.ref.count = 1,
 	};
 
-	memcpy(arena_layout_buffer(sp->base, &sp->layout, msg.group, msg.index), &disk,
+	memcpy(arena_layout_buffer(sp->base, &sp->layout, msg.ref.group, msg.ref.index), &disk,
 	       sizeof(disk));
 	/* Slot and generation of the HELLO are 0, and so is its tag. */
-	arena_pool_lend(sp->pool, msg.index, msg.count, 0);
+	arena_pool_lend(sp->pool, msg.ref.index, msg.ref.count, 0);
 	sp_event_send(sp, &msg);
 }
 

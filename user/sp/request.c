@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include <assert.h>
+#include <proto/proto.h>
 #include <common/log.h>
 #include <common/nbd.h>
 #include <errno.h>
@@ -134,9 +135,10 @@ static enum nbd_error request_read(struct sp *sp, struct sp_request *r,
 		ARENA_ZERO(struct arena_request, reserved),
 	};
 	struct arena_request copy;
+	const void *shared = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
+						 msg->ref.index);
 
-	if (arena_receive(&copy, arena_layout_buffer(sp->base, &sp->layout, msg->group, msg->index),
-			  sizeof(copy), rules, ARENA_N_RULES(rules)))
+	if (arena_receive(&copy, shared, sizeof(copy), rules, ARENA_N_RULES(rules)))
 		return NBD_EINVAL;
 	return request_parse(sp, r, &copy);
 }
@@ -150,11 +152,11 @@ static void reply(struct sp *sp, struct sp_request *r, uint32_t group,
 {
 	struct arena_msg msg = {
 		.type = ARENA_MSG_REPLY,
-		.group = (uint8_t)group,
-		.slot = r->slot,
-		.index = index,
-		.count = (uint16_t)count,
-		.generation = r->generation,
+		.ref.group = (uint8_t)group,
+		.value = r->slot,
+		.ref.index = index,
+		.ref.count = (uint16_t)count,
+		.ref.generation = r->generation,
 	};
 
 	sp_event_send(sp, &msg);
@@ -490,17 +492,17 @@ void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 	struct sp_request *r;
 	enum nbd_error error;
 
-	if (msg->slot >= sp->n_slots || sp->requests[msg->slot].active ||
-	    msg->group != GROUP_NET ||
-	    !arena_layout_has(&sp->layout, msg->group, msg->index, 1)) {
+	if (msg->value >= sp->n_slots || sp->requests[msg->value].active ||
+	    msg->ref.group != GROUP_NET ||
+	    !arena_layout_has(&sp->layout, msg->ref.group, msg->ref.index, 1)) {
 		sp->counters.bad_messages++;
 		return;
 	}
-	r = &sp->requests[msg->slot];
+	r = &sp->requests[msg->value];
 	memset(r, 0, sizeof(*r));
 	r->active = true;
-	r->slot = msg->slot;
-	r->generation = msg->generation;
+	r->slot = msg->value;
+	r->generation = msg->ref.generation;
 	sp->active++;
 	sp->counters.requests++;
 
@@ -515,9 +517,9 @@ void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 
 void sp_request_release(struct sp *sp, const struct arena_msg *msg)
 {
-	if (msg->group != sp->own ||
-	    arena_pool_return(sp->pool, msg->index, msg->count,
-			      run_tag(msg->slot, msg->generation)))
+	if (msg->ref.group != sp->own ||
+	    arena_pool_return(sp->pool, msg->ref.index, msg->ref.count,
+			      run_tag(msg->value, msg->ref.generation)))
 		sp->counters.bad_messages++;
 	else
 		run_waiting(sp);

@@ -29,8 +29,8 @@
 #include <stdint.h>
 
 #include <arena/layout.h>
-#include <arena/message.h>
 #include <arena/extent.h>
+#include <arena/ref.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -181,13 +181,12 @@ void *arena_io_address(const struct arena *a, struct arena_buf b);
  * @a: arena
  * @b: buffer; the handle is of no more use to us but for arena_state()
  * @peer: role of the peer: any other of the layout, else -EINVAL
- * @msg: group, index, count and generation are filled in; the rest is the
- *	caller's. To be sent then: a buffer whose message was not sent is handed
- *	to nobody, see arena_unlend().
+ * @ref: filled in: what the peer calls the buffer by, to be sent to it. Until it is
+ *	sent nobody has the buffer, and arena_unlend() takes it back.
  */
-#define arena_lend(a, b, peer, msg) arena_lend_at(a, b, peer, msg, ARENA_SITE)
+#define arena_lend(a, b, peer, ref) arena_lend_at(a, b, peer, ref, ARENA_SITE)
 int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
-		  struct arena_msg *msg, const char *site);
+		  struct arena_ref *ref, const char *site);
 
 /**
  * arena_unlend() - LENT -> OWNED, if the message could not be sent
@@ -201,19 +200,19 @@ int arena_unlend_at(struct arena *a, struct arena_buf b, const char *site);
  * arena_regain() - LENT -> OWNED, on the peer's word
  * @a: arena
  * @peer: who says so, as the channel knows, not as the message says
- * @msg: names run and generation
+ * @ref: as the peer sent it
  * @out: the handle again
  *
  * Return: 0, or -EPROTO if this peer does not have exactly this run.
  */
-int arena_regain(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+int arena_regain(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out);
 
 /**
  * arena_borrow() - a run that a peer has handed to us: BORROWED
  * @a: arena
  * @peer: who, as the channel knows
- * @msg: names run and generation
+ * @ref: as the peer sent it
  * @out: the handle
  *
  * Everything the peer wrote before it sent the message is visible now.
@@ -222,19 +221,19 @@ int arena_regain(struct arena *a, uint32_t peer, const struct arena_msg *msg,
  * we have any of it already; -ENOMEM if it is the first of its group, for which there
  * has to be a table.
  */
-int arena_borrow(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+int arena_borrow(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out);
 
 /**
  * arena_return() - BORROWED -> the peer's again
  * @a: arena
  * @b: buffer; not while it is IN_IO
- * @msg: filled as by arena_lend(), to be sent
+ * @ref: filled in: as the peer sent it, to be sent back
  *
  * -EACCES if it is of our own groups.
  */
-#define arena_return(a, b, msg) arena_return_at(a, b, msg, ARENA_SITE)
-int arena_return_at(struct arena *a, struct arena_buf b, struct arena_msg *msg,
+#define arena_return(a, b, ref) arena_return_at(a, b, ref, ARENA_SITE)
+int arena_return_at(struct arena *a, struct arena_buf b, struct arena_ref *ref,
 		    const char *site);
 
 /**

@@ -441,16 +441,24 @@ void *arena_io_address(const struct arena *a, struct arena_buf b)
  * Peers
  */
 
-static void name_run(struct arena_msg *msg, struct arena_buf b, uint32_t generation)
+static struct arena_ref ref_of(struct arena_buf b, uint32_t generation)
 {
-	msg->group = b.group;
-	msg->index = b.index;
-	msg->count = b.count;
-	msg->generation = (uint16_t)generation;
+	return (struct arena_ref){
+		.group = b.group, .index = b.index, .count = b.count,
+		.generation = (uint16_t)generation,
+	};
+}
+
+/* The extent that a peer's ref names, if there is such a one; of no generation yet. */
+static bool find(const struct arena *a, const struct arena_ref *ref, struct arena_buf *b)
+{
+	*b = (struct arena_buf){ .group = ref->group, .index = ref->index, .count = ref->count };
+	return !ref->reserved && ref->generation &&
+	       arena_layout_has(&a->layout, b->group, b->index, b->count);
 }
 
 int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
-		  struct arena_msg *msg, const char *site)
+		  struct arena_ref *ref, const char *site)
 {
 	int ret = look_owned(a, b);
 
@@ -459,7 +467,7 @@ int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
 	if (ret)
 		return refuse(a, "arena_lend", b, site, ret);
 	arena_pool_lend(a->group[b.group].pool, b.index, b.count, peer);
-	name_run(msg, b, b.generation);
+	*ref = ref_of(b, b.generation);
 	note(a, b, ARENA_STEP_LENT, peer, site);
 	return 0;
 }
@@ -478,18 +486,17 @@ int arena_unlend_at(struct arena *a, struct arena_buf b, const char *site)
 	return 0;
 }
 
-int arena_regain(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+int arena_regain(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out)
 {
-	struct arena_buf b = { .group = msg->group, .index = msg->index, .count = msg->count };
+	struct arena_buf b;
 	struct arena_extent run;
 
-	if (!arena_layout_has(&a->layout, b.group, b.index, b.count) ||
-	    !a->group[b.group].pool)
+	if (!find(a, ref, &b) || !a->group[b.group].pool)
 		return -EPROTO;
 	run = run_at(a, b);
 	if (run.state != ARENA_LENT || run.peer != peer || run.count != b.count ||
-	    (uint16_t)run.generation != msg->generation)
+	    (uint16_t)run.generation != ref->generation)
 		return -EPROTO;
 	arena_pool_regain(a->group[b.group].pool, b.index, b.count, peer);
 	b.generation = run.generation;
@@ -514,19 +521,18 @@ static struct arena_borrowed *borrowed(struct arena *a, uint32_t group)
 	return g->borrowed;
 }
 
-int arena_borrow(struct arena *a, uint32_t peer, const struct arena_msg *msg,
+int arena_borrow(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out)
 {
-	struct arena_buf b = { .group = msg->group, .index = msg->index, .count = msg->count };
+	struct arena_buf b;
 	struct arena_borrowed *table;
 
-	if (!arena_layout_has(&a->layout, b.group, b.index, b.count) || !msg->generation ||
-	    !may_come(a, peer, &a->layout.group[b.group]))
+	if (!find(a, ref, &b) || !may_come(a, peer, &a->layout.group[b.group]))
 		return -EPROTO;
 	table = borrowed(a, b.group);
 	if (!table)
 		return -ENOMEM;
-	if (arena_borrowed_add(table, b.index, b.count, msg->generation))
+	if (arena_borrowed_add(table, b.index, b.count, ref->generation))
 		return -EPROTO;
 	b.generation = run_at(a, b).generation;
 	note(a, b, ARENA_STEP_BORROWED, peer, NULL);
@@ -547,14 +553,14 @@ static int look_borrowed(const struct arena *a, struct arena_buf b)
 	return ret;
 }
 
-int arena_return_at(struct arena *a, struct arena_buf b, struct arena_msg *msg,
+int arena_return_at(struct arena *a, struct arena_buf b, struct arena_ref *ref,
 		    const char *site)
 {
 	int ret = look_borrowed(a, b);
 
 	if (ret)
 		return refuse(a, "arena_return", b, site, ret);
-	name_run(msg, b, arena_borrowed_remove(a->group[b.group].borrowed, b.index));
+	*ref = ref_of(b, arena_borrowed_remove(a->group[b.group].borrowed, b.index));
 	note(a, b, ARENA_STEP_RETURNED, a->layout.group[b.group].role, site);
 	return 0;
 }

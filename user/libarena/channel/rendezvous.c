@@ -18,8 +18,8 @@ static struct arena_msg open_message(const struct arena_channel *ch)
 {
 	struct arena_msg msg = channel_msg(CHANNEL_MSG_OPEN, ch->options.entries);
 
-	msg.group = CHANNEL_VERSION;
-	msg.slot = (uint16_t)ch->options.kind;
+	msg.ref.group = CHANNEL_VERSION;
+	msg.value = (uint16_t)ch->options.kind;
 	return msg;
 }
 

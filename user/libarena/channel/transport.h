@@ -15,7 +15,7 @@
 
 /**
  * enum channel_msg - types of the channel's own messages
- * @CHANNEL_MSG_OPEN: first of all, in a mailbox; group: CHANNEL_VERSION, slot:
+ * @CHANNEL_MSG_OPEN: first of all, in a mailbox; group: CHANNEL_VERSION, value:
  *	enum arena_channel_transport, number: entries
  * @CHANNEL_MSG_CREDIT: number: messages taken since the beginning, modulo 2^32
  * @CHANNEL_MSG_WAKE: look into shared memory
@@ -33,14 +33,14 @@ static inline struct arena_msg channel_msg(enum channel_msg type, uint32_t numbe
 {
 	return (struct arena_msg){
 		.type = (uint8_t)type,
-		.count = (uint16_t)number,
-		.generation = (uint16_t)(number >> 16),
+		.ref.count = (uint16_t)number,
+		.ref.generation = (uint16_t)(number >> 16),
 	};
 }
 
 static inline uint32_t channel_msg_number(const struct arena_msg *msg)
 {
-	return msg->count | (uint32_t)msg->generation << 16;
+	return msg->ref.count | (uint32_t)msg->ref.generation << 16;
 }
 
 /*
