@@ -86,7 +86,7 @@ static void test_recycled_slot(struct rig *rig)
 	arena_ring_read(rig->r, &io, NULL);
 	is(arena_ring_remove_file(rig->r, io.file), 0, "ours: the file is removed meanwhile");
 	other = rig_file(rig, b);
-	ok(other.slot != io.file.slot, "ours: its slot is not free yet");
+	ok(other.index != io.file.index, "ours: its slot is not free yet");
 	e = rig_next(rig);
 	ok(e.result == 1 ? rig_is(rig, buf, 1, 'a') : e.result == -ECANCELED,
 	   "ours: the read was of the file it was given, or was cancelled");

@@ -130,7 +130,7 @@ static void plain_thread(void)
  * struct stranger - what a thread tries
  * @rig: another's
  * @io: a read
- * @refused: how many calls said -EEXIST
+ * @refused: how many calls said -ECHILD
  */
 struct stranger {
 	struct rig *rig;
@@ -145,12 +145,12 @@ static void *use_in_thread(void *arg)
 	struct arena_event e;
 	struct arena_file f;
 
-	s->refused += arena_ring_next(r, &e, 0) == -EEXIST;
-	s->refused += arena_ring_submit(r) == -EEXIST;
-	s->refused += arena_ring_read(r, s->io, NULL) == -EEXIST;
-	s->refused += arena_ring_add_file(r, 0, &f) == -EEXIST;
-	s->refused += arena_ring_timeout(r, 1, 0, NULL) == -EEXIST;
-	s->refused += arena_ring_close(r) == -EEXIST;
+	s->refused += arena_ring_next(r, &e, 0) == -ECHILD;
+	s->refused += arena_ring_submit(r) == -ECHILD;
+	s->refused += arena_ring_read(r, s->io, NULL) == -ECHILD;
+	s->refused += arena_ring_add_file(r, 0, &f) == -ECHILD;
+	s->refused += arena_ring_timeout(r, 1, 0, NULL) == -ECHILD;
+	s->refused += arena_ring_close(r) == -ECHILD;
 	return NULL;
 }
 

@@ -46,8 +46,8 @@ static void test_file(struct rig *rig)
 	refused(arena_put(rig->a, b), -EBUSY, "and not to be freed");
 	refused(!!arena_ptr(rig->a, b), false, "nor to be written");
 	e = rig_next(rig);
-	ok(e.cookie == 7 && e.op.slot == op.slot && e.op.generation == op.generation &&
-	   e.buf.index == b.index && e.file.slot == f.slot, "the event says of what it is");
+	ok(e.cookie == 7 && e.op.index == op.index && e.op.generation == op.generation &&
+	   e.buf.index == b.index && e.file.index == f.index, "the event says of what it is");
 	is(e.result, 8000, "all is written");
 	is(e.flags, 0, "and that is all");
 	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer is ours again");

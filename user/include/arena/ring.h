@@ -20,8 +20,8 @@
  * come. The usual reason for a link, to go on where a short read or write ended, is
  * what the ring does by itself.
  *
- * The thread that opened a ring uses it: for others all calls are -EEXIST, and in a
- * child after fork(2) they are -ECHILD; neither costs a system call.
+ * Only the thread that opened a ring can use it: for other threads, and in a child
+ * after fork(2), all calls return -ECHILD. That check costs no system call.
  */
 #ifndef ARENA_RING_H
 #define ARENA_RING_H
@@ -44,21 +44,21 @@ struct io_uring;
 
 /**
  * struct arena_file - a handle: a file of a ring, until it is removed
- * @slot: of the ring's table
- * @generation: of the slot; never 0, so that a zeroed handle is none
+ * @index: of the ring's table
+ * @generation: of that entry; never 0, so that a zeroed handle is none
  */
 struct arena_file {
-	uint32_t slot;
+	uint32_t index;
 	uint32_t generation;
 };
 
 /**
  * struct arena_op - a handle: an operation, until its last event
- * @slot: of the ring's table
- * @generation: of the slot; never 0
+ * @index: of the ring's table
+ * @generation: of that entry; never 0
  */
 struct arena_op {
-	uint32_t slot;
+	uint32_t index;
 	uint32_t generation;
 };
 
@@ -160,7 +160,8 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
  * not depend on a peer; it does on a disk. In a child after fork(2) only the child's copy
  * is given up.
  *
- * Return: 0, or -EEXIST for a thread that did not open it: nothing is done then.
+ * Return: 0, or -ECHILD for another thread than the one that opened it: nothing is
+ * done then.
  */
 int arena_ring_close(struct arena_ring *r);
 
@@ -184,7 +185,7 @@ static inline uint64_t arena_ring_message(uint64_t n)
  * @fd: open; afterwards the caller's again, to be closed: the ring has its own hold
  * @file: the handle
  *
- * Return: 0; -ENFILE if there is no slot, perhaps because removed files have something
+ * Return: 0; -ENFILE if the table is full, perhaps because removed files have something
  * pending still; -EBADF.
  */
 int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file);
@@ -194,7 +195,7 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file);
  *
  * The handle is stale from now on. Operations that are pending on the file are
  * cancelled and give their events; a socket is shut down, so the peer sees its end at
- * once. The file is closed and its slot free when the last of them has ended: a
+ * once. The file is closed and its entry is free when the last of them has ended: a
  * zero-copy send holds it until the peer has taken the data.
  *
  * Return: 0; -ESTALE; -EAGAIN if it could not be submitted: nothing has changed then.
@@ -312,7 +313,7 @@ int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t coo
  * @r: ring
  * @file: file
  * @events: as for poll(2)
- * @again: go on after the first event, until it is cancelled or fails
+ * @multishot: continue after the first event, until it is cancelled or fails
  * @cookie: the caller's
  * @op: the operation; may be NULL
  *
@@ -320,7 +321,7 @@ int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t coo
  * Return: as arena_ring_rw_at().
  */
 int arena_ring_poll(struct arena_ring *r, struct arena_file file, uint32_t events,
-		    bool again, uint64_t cookie, struct arena_op *op);
+		    bool multishot, uint64_t cookie, struct arena_op *op);
 
 /** arena_ring_fsync() - fsync(2), or fdatasync(2) if only @data; return as above */
 int arena_ring_fsync(struct arena_ring *r, struct arena_file file, bool data,

@@ -7,7 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "ops.h"
+#include "provided.h"
 
 #define PAGE		4096
 #define MAX_SQ		1024U
@@ -19,26 +20,6 @@
 
 /* Each file: a cancellation, a shutdown, a disconnection. */
 #define OWN_PER_FILE	3
-
-/* 0 until it is asked for. */
-static __thread uint64_t own_id;
-
-/* Never the same for two threads, also if one of them has ended. */
-static uint64_t thread_id(void)
-{
-	static uint64_t last;
-
-	if (!own_id)
-		own_id = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-	return own_id;
-}
-
-int ring_check(const struct arena_ring *r)
-{
-	if (!*r->here)
-		return -ECHILD;
-	return r->thread == thread_id() ? 0 : -EEXIST;
-}
 
 static bool sound(const struct arena_ring_options *o)
 {
@@ -102,7 +83,7 @@ static int open_uring(struct arena_ring *r)
 	r->own_max = params.cq_entries - 2 * r->n_ops;
 	/* A child has no use for it, and could spoil it. */
 	io_uring_ring_dontfork(&r->uring);
-	ret = files_init(r);
+	ret = ring_files_init(r);
 	if (ret)
 		io_uring_queue_exit(&r->uring);
 	return ret;
@@ -132,13 +113,29 @@ static void register_groups(struct arena_ring *r)
 
 static void free_ring(struct arena_ring *r)
 {
-	if (r->here)
-		munmap(r->here, PAGE);
-	recv_free(r);
+	if (r->fork_guard)
+		munmap(r->fork_guard, PAGE);
+	ring_provided_free(r);
 	free(r->registered);
 	free(r->files);
 	free(r->ops);
 	free(r);
+}
+
+/* A word that is not 0 here, and 0 in a child after fork(2). */
+static uint32_t *new_fork_guard(void)
+{
+	uint32_t *guard = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (guard == MAP_FAILED)
+		return NULL;
+	if (madvise(guard, PAGE, MADV_WIPEONFORK)) {
+		munmap(guard, PAGE);
+		return NULL;
+	}
+	*guard = 1;
+	return guard;
 }
 
 static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_options *o)
@@ -150,21 +147,17 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->a = a;
 	r->n_ops = o->entries;
 	r->n_files = 2 * o->files;
-	r->thread = thread_id();
+	r->thread = ring_thread_id();
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
-	r->parks = calloc(arena_layout(a)->n_groups, sizeof(*r->parks));
+	r->provided = calloc(arena_layout(a)->n_groups, sizeof(*r->provided));
 	r->registered = calloc(arena_layout(a)->n_groups, sizeof(*r->registered));
-	r->here = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (r->here == MAP_FAILED)
-		r->here = NULL;
-	if (!r->ops || !r->files || !r->registered || !r->parks || !r->here ||
-	    madvise(r->here, PAGE, MADV_WIPEONFORK)) {
+	r->fork_guard = new_fork_guard();
+	if (!r->ops || !r->files || !r->registered || !r->provided || !r->fork_guard) {
 		free_ring(r);
 		return NULL;
 	}
-	*r->here = 1;
-	ops_init(r);
+	ring_ops_init(r);
 	return r;
 }
 
@@ -202,21 +195,6 @@ uint32_t arena_ring_pending(const struct arena_ring *r)
 	return r->pending;
 }
 
-int ring_submit(struct arena_ring *r)
-{
-	int all = 0;
-
-	/* Without SUBMIT_ALL the kernel stops behind one that could not be begun. */
-	while (io_uring_sq_ready(&r->uring)) {
-		int ret = io_uring_submit(&r->uring);
-
-		if (ret <= 0)
-			return ret ? ret : -EAGAIN;
-		all += ret;
-	}
-	return all;
-}
-
 int arena_ring_submit(struct arena_ring *r)
 {
 	int ret = ring_check(r);
@@ -224,42 +202,22 @@ int arena_ring_submit(struct arena_ring *r)
 	return ret ? ret : ring_submit(r);
 }
 
-int ring_room(struct arena_ring *r, uint32_t n)
-{
-	int ret = 0;
-
-	if (io_uring_sq_space_left(&r->uring) < n)
-		ret = ring_submit(r);
-	return ret < 0 ? ret : 0;
-}
-
-int ring_own_room(struct arena_ring *r, uint32_t n)
-{
-	return r->own_max - r->own < n ? -EAGAIN : ring_room(r, n);
-}
-
-struct io_uring_sqe *ring_own_sqe(struct arena_ring *r)
-{
-	r->own++;
-	return io_uring_get_sqe(&r->uring);
-}
-
 static bool complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
 		     struct arena_event *event)
 {
 	uint32_t generation = cqe->user_data >> 32 & GENERATION_MAX;
-	uint32_t slot = (uint32_t)cqe->user_data;
+	uint32_t index = (uint32_t)cqe->user_data;
 
 	switch ((enum ring_tag)(cqe->user_data >> 62)) {
 	case TAG_OP:
-		return op_complete(r, cqe, event);
+		return ring_op_complete(r, cqe, event);
 	case TAG_CANCEL:
 		r->own--;
-		op_cancel_complete(r, slot, generation);
+		ring_op_cancel_complete(r, index, generation);
 		return false;
 	case TAG_FILE:
 		r->own--;
-		file_done(r, slot);
+		ring_file_done(r, index);
 		return false;
 	case TAG_MESSAGE:
 		break;
@@ -278,7 +236,7 @@ static bool next_ready(struct arena_ring *r, struct arena_event *event)
 	struct io_uring_cqe *first, cqe;
 
 	for (;;) {
-		if (ops_again(r, event))
+		if (ring_ops_requeue(r, event))
 			return true;
 		if (io_uring_peek_cqe(&r->uring, &first))
 			return false;
@@ -367,7 +325,7 @@ static void drain(struct arena_ring *r)
 		cancel_all(r);
 		drain_some(r);
 		if (r->pending && !aborted)
-			files_abort_pending(r);
+			ring_files_abort_pending(r);
 		aborted = true;
 	}
 	/* Messages that were not submitted yet are sent all the same. */
@@ -379,16 +337,19 @@ static void drain(struct arena_ring *r)
 
 int arena_ring_close(struct arena_ring *r)
 {
-	int ret = r ? ring_check(r) : 0;
+	bool child;
 
-	if (!r || ret == -EEXIST)
-		return ret;
-	if (ret) {
-		/* The child has nothing mapped here, or something else by now. */
+	if (!r)
+		return 0;
+	child = ring_is_child(r);
+	if (!child && ring_check(r))
+		return -ECHILD;
+	if (child) {
+		/* The child has nothing mapped fork_guard, or something else by now. */
 		close(r->uring.ring_fd);
 	} else {
 		drain(r);
-		recv_close(r);
+		ring_provided_close(r);
 		io_uring_queue_exit(&r->uring);
 	}
 	free_ring(r);

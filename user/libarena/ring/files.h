@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of a ring's files: handles, and how a file is ended while operations are
+ * pending on it.
+ *
+ * It counts operations but must not know them: ops.h stands on this.
+ */
+#ifndef ARENA_RING_FILES_H
+#define ARENA_RING_FILES_H
+
+#include "core.h"
+
+/* enum ring_file_state - of an entry */
+enum ring_file_state { FILE_FREE, FILE_LIVE, FILE_CLOSING };
+
+/**
+ * struct ring_file - an entry of the table
+ * @generation: of this entry
+ * @pending: operations on it, the ring's own included
+ * @next: the next free entry
+ * @state: enum ring_file_state
+ * @socket: it can be shut down
+ * @stream: it has no offsets: bytes come in the order in which operations do
+ * @reading: an operation takes bytes from a stream
+ * @writing: an operation puts bytes into a stream
+ * @aborted: what was not sent is thrown away
+ */
+struct ring_file {
+	uint32_t generation;
+	uint32_t pending;
+	uint32_t next;
+	uint8_t state;
+	bool socket;
+	bool stream;
+	bool reading;
+	bool writing;
+	bool aborted;
+};
+
+/** ring_files_init() - an empty table, of which the kernel gives out the second half */
+int ring_files_init(struct arena_ring *r);
+
+/** ring_file_find() - the file, or NULL if the handle is stale; CLOSING ones count */
+struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file);
+
+/** ring_file_target() - the number that stands for the file in an SQE */
+static inline int ring_file_target(const struct arena_ring *r, struct arena_file file)
+{
+	(void)r;
+	return (int)file.index;
+}
+
+/** ring_file_accepted() - the handle of a connection that an accept has given */
+struct arena_file ring_file_accepted(struct arena_ring *r, uint32_t index);
+
+/** ring_file_done() - an operation on it has ended; the last one closes a removed file */
+void ring_file_done(struct arena_ring *r, uint32_t index);
+
+/** ring_files_abort_pending() - reset connections whose operations do not end */
+void ring_files_abort_pending(struct arena_ring *r);
+
+#endif /* ARENA_RING_FILES_H */

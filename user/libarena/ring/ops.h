@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of operations: how one begins, is issued, waits for room, continues and gives
+ * its events.
+ *
+ * What an operation does is a class of its own (rw.c, network.c, storage.c, timeout.c).
+ * The table calls the functions of that class and must not know any class by name.
+ */
+#ifndef ARENA_RING_OPS_H
+#define ARENA_RING_OPS_H
+
+#include "files.h"
+
+/**
+ * struct ring_class - what one kind of operation does
+ * @prep: fill in an SQE; it is called each time the operation is issued
+ * @succeed: a completion without an error has come; true if that makes an event
+ * @retry: may the operation be tried again after this error? NULL for never
+ * @ready: 0 if it can be issued, or the error to end with; NULL if it always can
+ * @end: give back what the operation holds; NULL if that is nothing
+ * @no_file: it has no file
+ * @in: it takes from its file: bytes or connections
+ * @moves: bytes go through its file in order: one operation at a time in one direction
+ * @waits: where the kernel says -EAGAIN, poll and try again
+ */
+struct ring_class {
+	void (*prep)(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe);
+	bool (*succeed)(struct arena_ring *r, struct ring_op *op,
+			const struct io_uring_cqe *cqe, struct arena_event *event);
+	bool (*retry)(struct arena_ring *r, struct ring_op *op, int32_t error);
+	int (*ready)(struct arena_ring *r, struct ring_op *op);
+	void (*end)(struct arena_ring *r, struct ring_op *op);
+	bool no_file;
+	bool in;
+	bool moves;
+	bool waits;
+};
+
+/**
+ * struct ring_op - an entry of the table
+ * @class: what it does
+ * @file: its file
+ * @cookie: the caller's
+ * @buf: the buffer that events name
+ * @generation: of this entry
+ * @next: the entry behind it in the list of free ones or of those to be requeued
+ * @done: bytes moved
+ * @result: for the last event
+ * @flags: for the last event
+ * @cqes: completions to come
+ * @removals: the ring's, when it was issued
+ * @busy: in use
+ * @multishot: it continues after an event
+ * @waiting: a poll was issued in place of the operation, which found nothing
+ * @canceling: a cancellation has not completed
+ * @canceled: a cancellation was asked for
+ * @over: it has a result; only notifications are to come
+ * @io: what to move where
+ * @poll: events to wait for
+ * @group: to receive into
+ * @datasync: fdatasync(2)
+ * @ts: time to wait
+ */
+struct ring_op {
+	const struct ring_class *class;
+	struct arena_file file;
+	uint64_t cookie;
+	struct arena_buf buf;
+	uint32_t generation;
+	uint32_t next;
+	uint32_t done;
+	int32_t result;
+	uint32_t flags;
+	uint32_t cqes;
+	uint32_t removals;
+	bool busy;
+	bool multishot;
+	bool waiting;
+	bool canceling;
+	bool canceled;
+	bool over;
+	union {
+		struct arena_io io;
+		uint32_t poll;
+		uint32_t group;
+		bool datasync;
+		struct __kernel_timespec ts;
+	};
+};
+
+/** ring_ops_init() - a list of free entries */
+void ring_ops_init(struct arena_ring *r);
+
+/**
+ * ring_op_new() - take an entry for an operation
+ * @r: ring
+ * @class: what it does
+ * @file: its file; a zeroed handle where it has none
+ * @cookie: the caller's
+ * @op: the entry; to be passed to ring_op_begin() or ring_op_drop()
+ *
+ * Return: 0; an error of ring_check(); -EAGAIN if no entry is free; -ESTALE; -EBUSY; an
+ * error of io_uring_enter(2).
+ */
+int ring_op_new(struct arena_ring *r, const struct ring_class *class,
+		struct arena_file file, uint64_t cookie, struct ring_op **op);
+
+/** ring_op_drop() - give back an entry that was not begun */
+void ring_op_drop(struct arena_ring *r, struct ring_op *op);
+
+/** ring_op_begin() - issue it; nothing can fail any more */
+void ring_op_begin(struct arena_ring *r, struct ring_op *op, struct arena_op *handle);
+
+/** ring_op_is_ending() - true if nothing of it is to be issued any more */
+bool ring_op_is_ending(struct arena_ring *r, const struct ring_op *op);
+
+/** ring_op_requeue() - issue it later, when ring_ops_requeue() is called */
+void ring_op_requeue(struct arena_ring *r, struct ring_op *op);
+
+/** ring_op_continue() - issue it once more unless it is ending; true if that is an event */
+bool ring_op_continue(struct arena_ring *r, struct ring_op *op, struct arena_event *event);
+
+/** ring_op_tell() - make an event that is not the last */
+void ring_op_tell(struct arena_ring *r, const struct ring_op *op, int32_t result,
+		  uint32_t flags, struct arena_event *event);
+
+/** ring_op_finish() - it has a result; true if that makes an event now */
+bool ring_op_finish(struct arena_ring *r, struct ring_op *op, int32_t result,
+		    uint32_t flags, struct arena_event *event);
+
+/** ring_op_finish_canceled() - the same, with the reason why it was ended */
+bool ring_op_finish_canceled(struct arena_ring *r, struct ring_op *op,
+			     struct arena_event *event);
+
+/** ring_op_done() - a class's @succeed for operations whose first completion is the last */
+bool ring_op_done(struct arena_ring *r, struct ring_op *op, const struct io_uring_cqe *cqe,
+		  struct arena_event *event);
+
+/**
+ * ring_op_happened() - one event of many of a multishot
+ * @r: ring
+ * @op: operation
+ * @result: for the event
+ * @more: false if the kernel has ended it: it is begun anew
+ * @event: filled
+ */
+void ring_op_happened(struct arena_ring *r, struct ring_op *op, int32_t result, bool more,
+		      struct arena_event *event);
+
+/** ring_ops_requeue() - issue what waits for room; true if one of them ended: an event */
+bool ring_ops_requeue(struct arena_ring *r, struct arena_event *event);
+
+/** ring_op_complete() - a completion has come; true if it makes an event */
+bool ring_op_complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
+		      struct arena_event *event);
+
+/** ring_op_cancel_complete() - the kernel has answered a cancellation */
+void ring_op_cancel_complete(struct arena_ring *r, uint32_t index, uint32_t generation);
+
+#endif /* ARENA_RING_OPS_H */
