@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Credits: two sides, each with a mailbox of a fixed size. A side may have WINDOW
- * messages on the way that the other has not said it took. It says so in messages
- * of its own, which have room reserved in the same mailboxes, need no credit and
- * carry how many it ever took, modulo MOD. What is queued is posted late, or
- * never if its sender dies; either side dies at any moment.
+ * messages on the way that the other one has not acknowledged. An acknowledgement is
+ * a message too: it needs no credit, room for it is reserved in the same mailbox, and
+ * it carries the number of messages that were ever taken, modulo MOD. What is queued
+ * is posted late, or never if its sender dies; either side dies at any moment.
  *
  * Checked: no mailbox overflows, each message arrives once and in order, and each
- * side comes to an end: it has sent and got all, or learns that the other is dead.
- * Broken twins:
+ * side comes to an end: it has sent and received everything, or it learns that the
+ * other side is dead. Broken twins:
  *
- *   BROKEN_EARLY      a message is said to be taken while it lies in the mailbox
- *   BROKEN_LOST       what could not be said, as the queue was full, is forgotten
- *   BROKEN_TWICE      what is new is said instead of the sum, and counted from the
- *                     last submit: two in a queue overlap
- *   BROKEN_RESERVE    no room is kept for what needs no credit
- *   BROKEN_HURRY      it is said for each message, with room for every second
- *   BROKEN_THRESHOLD  it is said only when more was taken than a window holds
+ *   BROKEN_EARLY      a message is acknowledged while it lies in the mailbox
+ *   BROKEN_LOST       an acknowledgement for which the queue had no room is forgotten
+ *   BROKEN_TWICE      an acknowledgement carries what is new since the last submit in
+ *                     place of the sum: two of them in a queue overlap
+ *   BROKEN_RESERVE    no room is reserved for acknowledgements
+ *   BROKEN_HURRY      each message is acknowledged, with room for every second one
+ *   BROKEN_THRESHOLD  an acknowledgement waits for more messages than a window holds
  *   BROKEN_UNSENT     a side sleeps with messages in its queue
- *   BROKEN_DEAF       who waits for credit takes nothing else out of its mailbox
- *   BROKEN_DEATH      who waits for credit does not watch the other's death
+ *   BROKEN_DEAF       a side that waits for credit takes nothing out of its mailbox
+ *                     but acknowledgements
+ *   BROKEN_DEATH      a side that waits for credit does not watch the other's death
  */
 #define WINDOW	3
 #define COUNT	5	/* messages that each side sends; more than MOD tells apart */

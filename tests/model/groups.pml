@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A group of buffers, two users of it in one process who keep their handles for as
- * long as they like, a peer that dies and comes back, the kernel with several
- * operations on a buffer, and somebody who resets the group: all its buffers free,
- * all its handles stale. Of what a dead peer had quiesce is asked, whose answer
- * takes its time.
+ * A group of buffers; two users of it in one process, who keep their handles for as
+ * long as they like; a peer that dies and comes back; the kernel with several
+ * operations on a buffer; and somebody who resets the group, which makes all its
+ * buffers free and all its handles stale. The kernel is asked (quiesce) about what a
+ * dead peer had, and its answer takes time.
  *
- * Checked: whoever uses a buffer through a handle that is good is the only one: no
- * other user does, no living peer and no operation of the kernel, of whomever; and
- * once nothing more is lent and handed the group can be reset, whatever dies.
- * Broken twins:
+ * Checked: whoever uses a buffer through a good handle is its only user: no other
+ * user, no living peer and no operation of the kernel, on whosever behalf, uses it.
+ * And once nothing is in I/O, lent or lost any more, the group can be reset, whatever
+ * dies. Broken twins:
  *
- *   BROKEN_RESET_LENT    the group is reset while the kernel works on a buffer
- *   BROKEN_RESET_HANDED  while a peer has one
- *   BROKEN_RESET_LOST    while it is not known who still uses one
- *   BROKEN_KEEP          a reset leaves the generations as they are
- *   BROKEN_PUT           a buffer that is put keeps its generation
- *   BROKEN_AGAIN         a buffer that was lost and comes back does
- *   BROKEN_FIRST         the first of several completions ends the lending
- *   BROKEN_QUIESCE       what was lost is free without an answer of quiesce
- *   BROKEN_ANSWER        the answer is taken for what was lost since, too
- *   BROKEN_REAP          quiesce is never asked, so that the reset never comes
+ *   BROKEN_RESET_IN_IO  the group is reset while the kernel works on a buffer
+ *   BROKEN_RESET_LENT   the group is reset while a peer has a buffer
+ *   BROKEN_RESET_LOST   the group is reset while it is unknown who still uses a buffer
+ *   BROKEN_KEEP         a reset leaves the generations as they are
+ *   BROKEN_PUT          a buffer that is put keeps its generation
+ *   BROKEN_RECLAIM      a buffer that was lost and is reclaimed keeps its generation
+ *   BROKEN_FIRST        the first of several completions ends IN_IO
+ *   BROKEN_QUIESCE      what was lost becomes free without an answer
+ *   BROKEN_ANSWER       the answer is applied to what was lost since, too
+ *   BROKEN_REAP         quiesce is never asked, so that the reset never happens
  */
 #define OPS	2	/* of the kernel on one buffer */
 #define ROUNDS	3	/* how often a buffer is got */
@@ -31,7 +31,7 @@ mtype = { FREE, OWNED, IN_IO, LENT, LOST };
 /* What the library knows. */
 mtype state[2] = FREE;
 byte gen[2];
-byte lent[2];
+byte pending[2];
 bool asking, asked[2];		/* quiesce, and of what */
 byte rounds;
 bool closing, closed;
@@ -66,8 +66,8 @@ end:	do
 	:: atomic { !has && rounds < ROUNDS && state[0] == FREE -> get(0) }
 	:: atomic { !has && rounds < ROUNDS && state[1] == FREE -> get(1) }
 	:: atomic { good(OWNED) -> assert(ops[b] == 0 && !peer_has[b] && holder[b] == me) }
-	:: atomic { !closing && (good(OWNED) || good(IN_IO)) && lent[b] < OPS ->
-		state[b] = IN_IO; lent[b]++; ops[b]++ }
+	:: atomic { !closing && (good(OWNED) || good(IN_IO)) && pending[b] < OPS ->
+		state[b] = IN_IO; pending[b]++; ops[b]++ }
 	:: atomic { !closing && good(OWNED) && alive && nfull(to_peer) ->
 		state[b] = LENT; to_peer!b,g }
 	:: atomic { good(OWNED) -> state[b] = FREE;
@@ -97,7 +97,7 @@ inline reclaim(i)
 	:: state[i] == LOST && asked[i] ->
 #endif
 		state[i] = FREE;
-#ifndef BROKEN_AGAIN
+#ifndef BROKEN_RECLAIM
 		gen[i]++
 #endif
 	:: else
@@ -161,13 +161,13 @@ inline complete(i)
 {
 	ops[i]--;
 	if
-	:: lent[i] > 0 ->
-		lent[i]--;
+	:: pending[i] > 0 ->
+		pending[i]--;
 		if
 #ifdef BROKEN_FIRST
 		:: state[i] == IN_IO -> state[i] = OWNED
 #else
-		:: state[i] == IN_IO && lent[i] == 0 -> state[i] = OWNED
+		:: state[i] == IN_IO && pending[i] == 0 -> state[i] = OWNED
 #endif
 		:: else
 		fi
@@ -184,15 +184,15 @@ end:	do
 	od
 }
 
-#ifdef BROKEN_RESET_LENT
-#define no_lent		true
+#ifdef BROKEN_RESET_IN_IO
+#define no_io		true
 #else
-#define no_lent		(state[0] != IN_IO && state[1] != IN_IO)
+#define no_io		(state[0] != IN_IO && state[1] != IN_IO)
 #endif
-#ifdef BROKEN_RESET_HANDED
-#define no_handed	true
+#ifdef BROKEN_RESET_LENT
+#define no_lent	true
 #else
-#define no_handed	(state[0] != LENT && state[1] != LENT)
+#define no_lent	(state[0] != LENT && state[1] != LENT)
 #endif
 #ifdef BROKEN_RESET_LOST
 #define no_lost		true
@@ -203,7 +203,7 @@ end:	do
 inline reset(i)
 {
 	state[i] = FREE;
-	lent[i] = 0;
+	pending[i] = 0;
 #ifndef BROKEN_KEEP
 	gen[i]++
 #endif
@@ -212,11 +212,11 @@ inline reset(i)
 active proctype resetter()
 {
 	if
-	:: atomic { no_lent && no_handed && no_lost -> reset(0); reset(1) }
+	:: atomic { no_io && no_lent && no_lost -> reset(0); reset(1) }
 	:: true
 	fi;
 	closing = true;
-	atomic { no_lent && no_handed && no_lost -> reset(0); reset(1) }
+	atomic { no_io && no_lent && no_lost -> reset(0); reset(1) }
 	closed = true
 }
 

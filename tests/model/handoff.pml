@@ -4,15 +4,15 @@
  * kernel, which works on buffers for as long as it likes.
  *
  * Checked: the owner never uses a buffer again while an operation of the kernel
- * is pending on it, nor while a living peer has it; and a buffer that was
- * handed comes back for good, whatever dies. Each of these makes a broken twin:
+ * is pending on it or a living peer has it; and a buffer that was lent comes back
+ * for good, whatever dies. Each of these makes a broken twin:
  *
- *   BROKEN_CANCEL      cancelling an operation gives the buffer back, not its
- *                      completion
+ *   BROKEN_CANCEL      the cancellation of an operation gives the buffer back, and
+ *                      not its completion
  *   BROKEN_DEATH       what a dead peer had is free at once, without quiesce
- *   BROKEN_GENERATION  a message is taken for one of this life of the buffer
- *                      without a look at its generation
- *   BROKEN_LENT        a buffer is handed while the kernel works on it
+ *   BROKEN_GENERATION  a message is accepted for this life of the buffer without a
+ *                      look at its generation
+ *   BROKEN_IN_IO       a buffer is lent while the kernel works on it
  *   BROKEN_REAP        quiesce is never asked, so that nothing comes back
  */
 #define BUFFERS	2
@@ -67,7 +67,7 @@ end:	do
 		state[0] = LENT; to_peer!0,gen[0] }
 	:: atomic { state[1] == OWNED && alive && nfull(to_peer) ->
 		state[1] = LENT; to_peer!1,gen[1] }
-#ifdef BROKEN_LENT
+#ifdef BROKEN_IN_IO
 	:: atomic { state[0] == IN_IO && alive && nfull(to_peer) ->
 		assert(ops[0] == 0); state[0] = LENT; to_peer!0,gen[0] }
 #endif
@@ -85,7 +85,7 @@ end:	do
 		:: else /* stale or invented: dropped */
 		fi;
 		b = 0; g = 0 }
-	/* The peer is dead: what it had is lost until the kernel is through. */
+	/* The peer is dead: what it had is lost until the kernel has finished. */
 	:: atomic { !alive ->
 		if
 		:: state[0] == LENT -> state[0] = LOST; next_generation(0)

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hybrid mode: descriptors in a ring in shared memory, a message through the
- * kernel only for a consumer that sleeps. Each word has one writer, so the
- * consumer counts: its number is odd while it sleeps, or is about to; the
+ * The HYBRID transport: messages lie in a ring in shared memory, and one goes through
+ * the kernel only for a consumer that sleeps. Each word has one writer, so the
+ * consumer counts: its number is odd while it sleeps or is about to sleep, and the
  * producer wakes it once for each odd number that it sees. A wake-up that comes too
- * late is harmless: who wakes looks.
+ * late is harmless, because a consumer that wakes looks again.
  *
  * Checked: every entry arrives, in order and once, and the consumer does not
  * sleep for good while there is one.
  *
- * Memory here is sequentially consistent; that the barriers make it so where it
- * matters is checked by the litmus tests (sleep, ring). Broken twins:
+ * Memory is sequentially consistent in this model. The litmus tests (sleep, ring)
+ * check that the barriers make it so where it matters. Broken twins:
  *
- *   BROKEN_NO_LOOK    the consumer does not look again after it said it sleeps
- *   BROKEN_LATE_FLAG  it says so after it has looked
+ *   BROKEN_NO_LOOK    the consumer does not look again after it said that it sleeps
+ *   BROKEN_LATE_FLAG  the consumer says that it sleeps after it has looked
  *   BROKEN_BATCH      the producer wakes only for a second entry, to save wake-ups
- *   BROKEN_WOKEN      the producer remembers that it woke, not for which number
+ *   BROKEN_WOKEN      the producer remembers that it woke, but not for which number
  *   BROKEN_OVERRUN    the producer does not look at the head
  */
 #define SIZE	2

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hybrid mode with a producer that sleeps as well, while the ring is full: it says so
- * with a word of its own, which the consumer looks at now and then, and wakes it.
- * The producer looks whether the consumer sleeps when it flushes, which it
- * does when it likes, but before it sleeps and at the end.
+ * The HYBRID transport with a producer that sleeps as well, while the ring is full. It
+ * says so with a word of its own; the consumer looks at that word now and then, and
+ * wakes the producer. The producer looks whether the consumer sleeps when it flushes:
+ * it flushes when it likes, but also before it sleeps and at the end.
  *
  * Checked: every entry arrives, in order and once, and neither sleeps for good while the
  * other waits for it. Memory is as in hybrid.pml. Broken twins:
  *
  *   BROKEN_SELDOM     the consumer looks less often than once for each ring full
- *   BROKEN_NO_LOOK    the producer does not look again after it said it sleeps
- *   BROKEN_LATE_FLAG  it says so after it has looked
- *   BROKEN_WOKEN      the consumer remembers that it woke, not for which number
+ *   BROKEN_NO_LOOK    the producer does not look again after it said that it sleeps
+ *   BROKEN_LATE_FLAG  the producer says that it sleeps after it has looked
+ *   BROKEN_WOKEN      the consumer remembers that it woke, but not for which number
  *   BROKEN_UNFLUSHED  the producer sleeps without a flush
  */
 #define SIZE	3
