@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Documents: no line is longer than 100 columns, the files and headings that links
+# name exist, and so does each function that docs/architecture.md names.
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+mapfile -t documents < <(find . -name '*.md' -not -path './build*' -not -path './.git*' | sort)
+
+# Columns are characters, not bytes.
+long_lines()
+{
+	LC_ALL=C.UTF-8 grep -nE '^.{101,}' "$@" | cut -d: -f1,2
+}
+
+# anchors DOCUMENT: what links can name in it, as forges make it from headings
+anchors()
+{
+	sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | tr -cd '[:alnum:]_ \n-' | tr ' ' -
+}
+
+# Links that leave the tree are not followed.
+broken_links()
+{
+	local document target path
+
+	for document; do
+		while read -r target; do
+			path=${target%%#*}
+			path=${path:+$(dirname "$document")/$path}
+			path=${path:-$document}
+			[ -e "$path" ] && { [[ $target != *'#'* ]] ||
+				anchors "$path" | grep -qxF -- "${target#*#}"; } ||
+				echo "$document: $target"
+		done < <(grep -oE '\]\([^) ]+\)' "$document" | sed 's/^..//; s/)$//' | grep -v ://)
+	done
+}
+
+# A function is declared or defined where its name and a parenthesis end the start of
+# a line; macros of the libraries' interfaces count as well.
+missing_functions()
+{
+	local name
+
+	for name in $(grep -oE '\b[a-z][a-z0-9_]*\(\)' "$1" | tr -d '()' | sort -u); do
+		grep -rqE "^(#define |[a-z].*[ *])?$name\(" user kmod include --include='*.[ch]' ||
+			echo "$name"
+	done
+}
+
+# none NAME COMMAND...: what the command prints is what is wrong
+none()
+{
+	local name=$1
+
+	shift
+	"$@" >"$tmp/findings" 2>&1
+	ok "$name" test ! -s "$tmp/findings" || sed 's/^/# /' "$tmp/findings"
+}
+
+ok "there are documents to check" test "${#documents[@]}" -gt 10
+none "no line of a document is longer than 100 columns" long_lines "${documents[@]}"
+none "each link in a document leads to a file and a heading" broken_links "${documents[@]}"
+[ ! -e docs/architecture.md ] ||
+	none "each function that architecture.md names exists" missing_functions docs/architecture.md
+done_testing
