@@ -2,15 +2,17 @@
 /*
  * libmshare: regions of memory that lie at one address in every process.
  *
- * - Every call returns 0 (or a documented value) or -errno; errno says
- *   nothing about it and nothing is printed.
+ * - Every call returns 0 (or a documented value) or -errno. It does not set
+ *   errno for its caller, and prints nothing.
  * - A struct mshare may be used by many threads at once; mshare_close() must
  *   be the last call on it.
- * - Two backends behind one interface: the msharearena module, and a memfd at
- *   the same address for machines without it. mshare_info() tells which.
+ * - There are two backends behind one interface: the msharearena module, and a
+ *   memfd at the same address for machines without it. mshare_info() tells which
+ *   one a region has.
  * - Regions are handled by struct mshare, or by their names alone: mshare().
  *
- * Each call has a manual page, mshare_open(3) and so on.
+ * This header must not know what programs keep in a region. Each call has a manual
+ * page, mshare_open(3) and so on; docs/glossary.md has the words.
  */
 #ifndef MSHARE_H
 #define MSHARE_H
@@ -30,9 +32,9 @@ struct mshare;
 
 /**
  * enum mshare_backend - what a region is made of
- * @MSHARE_BACKEND_MODULE: /dev/msharearena: shared page tables, views
- * @MSHARE_BACKEND_MEMFD: a memfd mapped privately by each process, same
- *	address, no enforcement between processes: for development and tests
+ * @MSHARE_BACKEND_MODULE: /dev/msharearena, with shared page tables and views
+ * @MSHARE_BACKEND_MEMFD: a memfd that each process maps by itself at the same
+ *	address. Nothing is enforced between processes: for development and tests
  */
 enum mshare_backend {
 	MSHARE_BACKEND_MODULE,
@@ -48,8 +50,8 @@ enum mshare_backend {
  * @uid: owner of the region and its nodes, (uid_t)-1 for the caller
  * @gid: group of the nodes, (gid_t)-1 for the caller's
  * @mode: permission bits of the nodes; 0 with @unnamed
- * @unnamed: not 0: nobody can open the region by its name, which then only
- *	tells people what it is
+ * @unnamed: if not 0, the region cannot be opened by its name, which then only
+ *	describes it
  */
 struct mshare_options {
 	enum mshare_backend backend;
@@ -65,18 +67,19 @@ struct mshare_options {
 /**
  * struct mshare_info - what a region is
  * @backend: its backend
- * @unlinked: it has no name, or not any more
+ * @unlinked: not 0 if it has no name, or not any more
  * @addr: its address in every process
  * @length: its bytes
  * @page_size: bytes of a page
  * @exported: bytes that have memory
  * @attached: processes that have it attached, over all views
- * @demotions: how often 1 GiB became 2 MiB pages in the tables
- * @promotions: how often they became 1 GiB again
+ * @demotions: how often a 1 GiB page was replaced by 2 MiB pages in the tables
+ * @promotions: how often these became a 1 GiB page again
  * @table_bytes: bytes of its page tables, over all views
  * @view: the view that was opened
  *
- * The memfd backend knows nothing of the processes and the tables: 0.
+ * The memfd backend does not know @attached, @demotions, @promotions and
+ * @table_bytes: they are 0.
  */
 struct mshare_info {
 	enum mshare_backend backend;
@@ -105,13 +108,13 @@ struct mshare_range {
 };
 
 /**
- * struct mshare_view - what a view shows, and to whom
+ * struct mshare_view - what a view shows, and who may open it
  * @ranges: by ascending offset, without overlap
  * @n_ranges: how many, 1 to 4096
  * @uid: owner of the node, (uid_t)-1 for the caller
  * @gid: group of the node, (gid_t)-1 for the caller's
  * @mode: permission bits of the node; 0 with @unnamed
- * @unnamed: not 0: nobody can open the view by its name
+ * @unnamed: if not 0, the view cannot be opened by its name
  */
 struct mshare_view {
 	const struct mshare_range *ranges;
@@ -123,9 +126,9 @@ struct mshare_view {
 };
 
 /**
- * struct mshare_busy - what mshare_quiesce() found in use
- * @bytes: bytes of pages in use
- * @first: offset of the first of them, or the end of the range
+ * struct mshare_busy - the pages that mshare_quiesce() found in use
+ * @bytes: their bytes
+ * @first: offset of the first of them, or the end of the range if there is none
  */
 struct mshare_busy {
 	uint64_t bytes;
@@ -138,8 +141,8 @@ struct mshare_busy {
 /**
  * mshare_default_backend() - the module if it is loaded, else memfd
  *
- * Also the module where the caller may not use it: a memfd in its place would
- * protect less, and nobody would notice.
+ * A module that is loaded is the answer even if the caller may not use it: a memfd
+ * in its place would protect less, and nobody would notice.
  *
  * Return: the backend.
  */
@@ -151,12 +154,12 @@ enum mshare_backend mshare_default_backend(void);
  * @o: how
  * @out: the open region, to be closed with mshare_close()
  *
- * A region of the module's with a name stays until it is unlinked, all others
- * until the last process that has them ends. The memfd backend puts
- * %MSHARE_MEMFD_ENV into the environment, so that children open the region by
- * its name too.
+ * A named region of the module stays until it is unlinked; any other region ends
+ * with the last process that has it. The memfd backend puts %MSHARE_MEMFD_ENV
+ * into the environment, so that children can open the region by its name, too.
  *
- * Others get an unnamed region by fork(), or by a descriptor: mshare_fd().
+ * Another process gets an unnamed region by fork(), or by a descriptor from
+ * mshare_fd().
  *
  * Return: 0, or -errno: those of MSHAREARENA_CREATE and of open(2) for
  * /dev/msharearena.
@@ -179,14 +182,14 @@ int mshare_open(const char *name, int readonly, struct mshare **out);
  * mshare_open_view() - open a region through one of its views
  * @name: the region's
  * @view: "rw", "ro", or one that was added
- * @readonly: to be attached for reading; needed where the view has no writable
- *	range, and of use only there and for "rw"
+ * @readonly: the region will be attached for reading; must be set if the view
+ *	has no writable range, and is useful only then and for "rw"
  * @out: the open region, to be closed with mshare_close()
  *
- * The memfd backend knows added views, and maps all of the region for any of
- * them.
+ * The memfd backend knows the names of added views, and maps all of the region
+ * for each of them.
  *
- * Return: as mshare_open(); -EACCES too if the view has no writable range and
+ * Return: as mshare_open(); -EACCES also if the view has no writable range and
  * @readonly is 0.
  */
 int mshare_open_view(const char *name, const char *view, int readonly,
@@ -194,13 +197,13 @@ int mshare_open_view(const char *name, const char *view, int readonly,
 
 /**
  * mshare_open_fd() - open a region by a descriptor of one of its views
- * @fd: from mshare_fd(), perhaps of another process
+ * @fd: a descriptor from mshare_fd(), perhaps of another process
  * @out: the open region, to be closed with mshare_close()
  *
  * On success @fd belongs to the region and is closed with it.
  *
- * Return: 0, -EBADF if @fd is not open, -EINVAL if it is nothing of the
- * module's.
+ * Return: 0, -EBADF if @fd is not open, -EINVAL if it is not a view of a region
+ * of the module.
  */
 int mshare_open_fd(int fd, struct mshare **out);
 
@@ -208,8 +211,8 @@ int mshare_open_fd(int fd, struct mshare **out);
  * mshare_fd() - the descriptor of an open region
  * @m: region
  *
- * It belongs to @m, and is closed with it. Whoever gets a duplicate, as by
- * SCM_RIGHTS, has the region in the mode in which it is open.
+ * It belongs to @m, and is closed with it. A process that receives a duplicate,
+ * for example by SCM_RIGHTS, has the region in the mode in which @m is open.
  *
  * Return: the descriptor, or -EOPNOTSUPP with the memfd backend.
  */
@@ -217,11 +220,12 @@ int mshare_fd(const struct mshare *m);
 
 /**
  * mshare_add_view() - add a view of parts of a region
- * @name: the region's
- * @view: the view's: as a region's name, at most 31 characters
- * @v: what it shows, and to whom; not @unnamed, since nobody would have it
+ * @name: the region's name
+ * @view: the view's name; as a region's name, at most 31 characters
+ * @v: what it shows, and who may open it; not @unnamed, since no process could
+ *	open it
  *
- * The caller opens the region's view rw for writing.
+ * The caller needs permission to open the region's view rw for writing.
  *
  * Return: 0, or -errno: those of mshare_open() and of MSHAREARENA_ADD_VIEW.
  */
@@ -232,7 +236,7 @@ int mshare_add_view(const char *name, const char *view,
  * mshare_make_view() - add a view of parts of an open region, and open it
  * @m: region, opened for writing through its view rw
  * @view: the view's name, as for mshare_add_view()
- * @v: what it shows, and to whom
+ * @v: what it shows, and who may open it
  * @out: the region through this view, to be closed with mshare_close(); open
  *	for writing if the view has a writable range
  *
@@ -242,59 +246,59 @@ int mshare_make_view(struct mshare *m, const char *view,
 		     const struct mshare_view *v, struct mshare **out);
 
 /**
- * mshare_unlink() - remove a region's name; users keep the region
+ * mshare_unlink() - remove a region's name; processes that have the region keep it
  * @name: its name
  *
- * The caller opens one of the nodes rw and ro for reading.
+ * The caller needs permission to open one of the nodes rw and ro for reading.
  *
  * Return: 0, -ENOENT if there is none, -EACCES if neither node can be opened,
- * -EPERM if the region is somebody else's.
+ * -EPERM if the region belongs to another user.
  */
 int mshare_unlink(const char *name);
 
 /**
  * mshare_unlink_region() - remove the name of an open region
- * @m: region, open in any way
+ * @m: region, open in any mode and through any view
  *
- * Unlike mshare_unlink() it cannot hit another region that has got the name in
+ * Unlike mshare_unlink() it cannot affect another region that has got the name in
  * the meantime.
  *
- * Return: 0, -ENOENT if it has no name, or not any more, -EPERM if it is
- * somebody else's.
+ * Return: 0, -ENOENT if it has no name, or not any more, -EPERM if it belongs to
+ * another user.
  */
 int mshare_unlink_region(struct mshare *m);
 
-/** mshare_close() - close a region; an attachment of it is ended too */
+/** mshare_close() - detach a region and close it; NULL is allowed */
 void mshare_close(struct mshare *m);
 
 /** mshare_info() - describe a region */
 int mshare_info(const struct mshare *m, struct mshare_info *info);
 
 /**
- * mshare_populate() - give memory to a range of a region that has none
+ * mshare_populate() - give new memory to a range of a region
  * @m: region, opened for writing
  * @offset: bytes, a multiple of the page size
  * @length: bytes, a multiple of the page size
  *
- * Allocates pages of the region's size in the caller, exports them and
- * unmaps them again, a part of the range at a time. Where it fails, the parts
- * before have memory, which stays until the region ends.
+ * Allocates pages of the region's size in the caller, exports them and unmaps
+ * them again, a part of the range at a time. If one part fails, the parts before
+ * it have memory, which stays until the region ends.
  *
- * Return: 0, -ENOMEM if the huge page pool has too few (/proc/sys/vm/nr_hugepages
- * and its like), or an error of MSHAREARENA_EXPORT.
+ * Return: 0, -ENOMEM if the pool of huge pages has too few pages
+ * (/sys/kernel/mm/hugepages), or an error of MSHAREARENA_EXPORT.
  */
 int mshare_populate(struct mshare *m, uint64_t offset, uint64_t length);
 
 /**
- * mshare_export() - give memory of the caller's to a region
+ * mshare_export() - give memory of the caller to a region
  * @m: region, opened for writing through its view rw
- * @addr: writable memory, aligned to the page size: anonymous huge pages of
- *	the region's size; for 4 KiB private anonymous memory
+ * @addr: writable memory, aligned to the page size: huge pages of the region's
+ *	size, or private anonymous memory if that is 4 KiB
  * @length: bytes, a multiple of the page size
  * @offset: where in the region, a multiple of the page size
  *
- * Region and caller then have the same memory; the caller may unmap his. With
- * the memfd backend the region gets a copy, over what was there.
+ * Region and caller then share the memory, and the caller may unmap it. With the
+ * memfd backend the region gets a copy of it, over its previous contents.
  *
  * Return: 0, or -errno: those of MSHAREARENA_EXPORT.
  */
@@ -302,15 +306,16 @@ int mshare_export(struct mshare *m, void *addr, uint64_t length,
 		  uint64_t offset);
 
 /**
- * mshare_quiesce() - wait until the kernel and devices use a range no more
+ * mshare_quiesce() - wait until neither the kernel nor a device uses a range
  * @m: region
  * @offset: bytes, a multiple of the page size
  * @length: bytes, a multiple of the page size
  * @timeout_ms: how long to wait, 0 not at all, -1 without limit
- * @busy: filled in with what is in use, or NULL
+ * @busy: filled in with the pages in use, or NULL
  *
- * Nothing tells when a use ends: the pages are looked at again after 1 ms, 2 ms
- * and so on up to 50 ms. A signal does not end the wait and makes it no longer.
+ * Nothing tells when a use ends, so the call looks again after 1 ms, 2 ms and so
+ * on, up to 50 ms. A signal neither ends the wait nor makes it longer. The caller
+ * makes sure that no new use begins in the meantime.
  *
  * Return: 0 if nothing is in use; -ETIMEDOUT (or -EAGAIN where @timeout_ms is
  * 0) if something still is; -EOPNOTSUPP with the memfd backend; or another
@@ -324,11 +329,12 @@ int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
  * @m: region
  * @addr: filled with the address, the same in every process
  *
- * Attaching what is attached already gives the same address.
+ * If the region is attached already, the address is the same. A signal does not
+ * end the call.
  *
- * Return: 0; -EBUSY if something else of the process lies there; -ENXIO if
- * the region has no memory yet; -EDQUOT if the user, -ENOSPC if the region has
- * too many attachments. A signal does not end it.
+ * Return: 0; -EBUSY if something else of the process lies there; -ENXIO if the
+ * region has no memory yet; -EDQUOT if the user has too many attachments;
+ * -ENOSPC if the region has.
  */
 int mshare_attach(struct mshare *m, void **addr);
 
@@ -336,7 +342,8 @@ int mshare_attach(struct mshare *m, void **addr);
  * mshare_detach() - unmap the region
  * @m: region
  *
- * Rings that were published and not taken are withdrawn.
+ * Rings that this process has published and that have not been taken are
+ * withdrawn.
  *
  * Return: 0, also if it is not attached.
  */
@@ -346,7 +353,8 @@ int mshare_detach(struct mshare *m);
  * mshare_publish_ring() - offer an io_uring to a peer process
  * @m: attached region
  * @ring_fd: a SINGLE_ISSUER, NO_MMAP ring, enabled (see MSHAREARENA_PUBLISH)
- * @to: the process that may take it, 0 for anybody with the region
+ * @to: the process that may take it, 0 for any process that has the region open
+ *	for writing
  * @tag: tells the caller's rings apart
  *
  * Return: 0, -ENOTCONN if @m is not attached, or an error of
@@ -355,13 +363,13 @@ int mshare_detach(struct mshare *m);
 int mshare_publish_ring(struct mshare *m, int ring_fd, pid_t to, uint64_t tag);
 
 /**
- * mshare_withdraw_ring() - take back a ring that this process offers
+ * mshare_withdraw_ring() - end the offer of a ring
  * @m: attached region
  * @tag: as published
  *
- * Return: 0: nobody has taken it and nobody will; -ENOENT if it is not offered,
- * or has been taken; -EAGAIN if a taker tries all the time and fails; -ENOTCONN
- * if @m is not attached.
+ * Return: 0, after which no process has taken the ring and none will; -ENOENT if
+ * it is not offered, or has been taken; -EAGAIN if another process tries to take
+ * it again and again and fails; -ENOTCONN if @m is not attached.
  */
 int mshare_withdraw_ring(struct mshare *m, uint64_t tag);
 
@@ -372,7 +380,7 @@ int mshare_withdraw_ring(struct mshare *m, uint64_t tag);
  * @tag: as published
  * @timeout_ms: how long to wait, 0 not at all, -1 without limit
  *
- * The wait ends when @from ends. A signal does not end it and makes it no
+ * The wait also ends when @from ends. A signal neither ends it nor makes it
  * longer.
  *
  * Return: a close-on-exec descriptor, -ESRCH if @from has ended, -ETIMEDOUT
@@ -383,23 +391,23 @@ int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag,
 
 /**
  * mshare() - share a range of addresses under a name
- * @name: the region's
- * @addr: a multiple of 512 GiB; or NULL, where the region exists
- * @length: bytes; or 0, where the region exists
- * @oflags: O_RDWR or O_RDONLY; with O_CREAT, and O_EXCL
- * @mode: permission bits of the region's nodes, where it is made
+ * @name: the region's name
+ * @addr: a multiple of 512 GiB; may be NULL if the region exists
+ * @length: bytes; may be 0 if the region exists
+ * @oflags: O_RDWR or O_RDONLY, with or without O_CREAT and O_EXCL
+ * @mode: permission bits of the region's nodes, if the call creates it
  *
  * The call that was proposed for Linux in 2022. With O_CREAT the memory of the
- * caller in [@addr, @addr + @length) becomes a region, of its page size, which
- * the caller has attached when the call returns: the same bytes at the same
- * address, for every process that makes the call. Without O_CREAT, or if the
- * region exists and O_EXCL is not given, attaches the region.
+ * caller in [@addr, @addr + @length) becomes a region of its page size, which the
+ * caller has attached when the call returns. Every process that makes the call
+ * finds the same bytes at the same address. If the region exists and O_EXCL is
+ * not given, and without O_CREAT, the call attaches the region.
  *
- * munmap(addr, 512 GiB) ends it, mshare_unlink() removes the name.
+ * munmap(addr, 512 GiB) detaches it, mshare_unlink() removes the name.
  *
- * While a region is made, there is an instant in which nothing is mapped at
- * @addr: no other thread may use the memory, map anything in its 512 GiB, or
- * fork, until the call returns. If it fails, the memory is where it was.
+ * While a region is created, nothing is mapped at @addr for a moment: until the
+ * call returns, no other thread may use the memory, map anything in its 512 GiB,
+ * or fork. If the call fails, the memory is where it was.
  *
  * Return: 0, or -errno; see mshare(3).
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The backend over the msharearena module: each call is one of its ioctls. The
- * module never waits for another process; what waits does so here.
+ * module never waits for another process; calls that wait do so here.
  */
 #include "region.h"
 
@@ -26,7 +26,7 @@
 #define MAP_HUGE_SHIFT	26
 #endif
 
-/* Between two looks whether pages are in use: twice as long each time. */
+/* The pause between two looks at pages in use, twice as long each time. */
 #define FIRST_PAUSE_NS	1000000L
 #define LAST_PAUSE_NS	50000000L
 
@@ -48,7 +48,7 @@ enum mshare_backend mshare_default_backend(void)
 	return MSHARE_BACKEND_MODULE;
 }
 
-/* An interrupted command has changed nothing: try it again. */
+/* A command that was interrupted has changed nothing, so it can be repeated. */
 static int control(int fd, unsigned long command, void *arg)
 {
 	int ret;
@@ -65,7 +65,7 @@ static int device_region(const struct mshare *m, struct msharearena_region *r)
 	return control(m->fd, MSHAREARENA_GET_REGION, r);
 }
 
-/* Fill in what the module knows of @m->fd. */
+/* Fill @m in with what the module says about @m->fd. */
 static int device_describe(struct mshare *m)
 {
 	struct msharearena_region r;
@@ -105,8 +105,8 @@ static int device_open(struct mshare *m)
 }
 
 /*
- * The control device knows GET_REGION no more than a file of somebody else's,
- * which may take the command for one of its own.
+ * The control device refuses GET_REGION, and so do most other files. A file of
+ * another driver may take the number for a command of its own.
  */
 static int device_open_fd(struct mshare *m)
 {
@@ -127,7 +127,7 @@ static int device_unlink_region(struct mshare *m)
 	return unlink_fd(m->fd);
 }
 
-/* Any view will do. Of a region that is going the node has nothing behind it. */
+/* Any view will do. A node without a region behind it is about to be removed. */
 static int device_unlink(const char *name)
 {
 	int fd, ret;
@@ -206,7 +206,7 @@ static int device_add_view(struct mshare *m, const struct mshare_view *a, struct
 	free(ranges);
 	if (v->fd < 0)
 		return v->fd;
-	/* The view is there and stays, whatever this says. */
+	/* The view has been added and stays, even if it cannot be described. */
 	ret = device_describe(v);
 	if (ret)
 		close(v->fd);
@@ -242,12 +242,11 @@ static int device_export(struct mshare *m, void *addr, uint64_t length, uint64_t
 }
 
 /*
- * The donor's mapping of huge pages is shared, so that a futex in the region
- * has one key in all processes; for small pages the module takes only private
- * ones. The mapping reserves huge pages, so a short pool shows here as ENOMEM.
- * The pages themselves are allocated by the module when it pins them, never by
- * a touch from here, which could raise SIGBUS where a cpuset or a memory policy
- * forbids the reserved ones.
+ * The mapping of huge pages is shared, so that a futex in the region has one key in
+ * all processes; of small pages the module takes only private ones. The mapping
+ * reserves huge pages, so a pool that is too small shows here as ENOMEM. The module
+ * allocates the pages when it pins them. Touching them here could raise SIGBUS if a
+ * cpuset or a memory policy forbids the reserved pages.
  */
 static int device_donate(struct mshare *m, uint64_t offset, uint64_t length)
 {
@@ -263,7 +262,7 @@ static int device_donate(struct mshare *m, uint64_t offset, uint64_t length)
 		return -errno;
 	ret = device_export(m, donor, length, offset);
 	munmap(donor, length);
-	/* The address is right, so it is a page that could not be had. */
+	/* The address is right, so a page could not be allocated. */
 	return ret == -EFAULT ? -ENOMEM : ret;
 }
 
@@ -271,7 +270,7 @@ static int device_populate(struct mshare *m, uint64_t offset, uint64_t length)
 {
 	uint64_t end = offset + length;
 
-	/* In pieces, so that the tables of one donor mapping stay small. */
+	/* In pieces, so that the page tables of one mapping stay small. */
 	while (offset < end) {
 		uint64_t piece = end - offset;
 		int ret;
@@ -298,8 +297,8 @@ static bool pause_until(int64_t pause_ns, int64_t deadline)
 }
 
 /*
- * Small pages look busy also while they wait in batches of the CPUs, which are
- * emptied after a look that asks for it and before the next one.
+ * Small pages also look busy while they wait in per-CPU batches. A look can ask the
+ * CPUs to empty these, which has happened by the next look.
  */
 static int device_quiesce(struct mshare *m, uint64_t offset, uint64_t length,
 			  int64_t deadline, struct mshare_busy *busy)
@@ -342,7 +341,7 @@ static int device_map(struct mshare *m, void **addr)
 	return 0;
 }
 
-/* The module withdraws what was published when the attachment ends. */
+/* The module withdraws published rings when the attachment ends. */
 static int device_unmap(struct mshare *m)
 {
 	return munmap(m->attached, MSHAREARENA_WINDOW_SIZE) ? -errno : 0;
@@ -370,8 +369,8 @@ static int device_publish(struct mshare *m, int ring_fd, pid_t to, uint64_t tag)
 }
 
 /*
- * EAGAIN while somebody is taking the ring, which is over in a moment, unless a
- * taker whose descriptors are all in use tries again and again.
+ * EAGAIN means that a process is taking the ring, which is over in a moment, unless
+ * that process has no free descriptor and tries again and again.
  */
 static int device_withdraw(struct mshare *m, uint64_t tag)
 {
@@ -387,9 +386,9 @@ static int device_withdraw(struct mshare *m, uint64_t tag)
 }
 
 /*
- * What wakes a taker: a publication for it, and the publisher's end. Both are
- * edges, so that rings with other tags, which keep the region's fd readable, do
- * not make it spin. A fd at -1 is left out.
+ * A taker wakes when a ring is published for it, and when the publisher ends. Both
+ * are edge-triggered, so that rings with other tags, which keep the region's fd
+ * readable, do not make it spin. @pidfd may be -1.
  */
 static int watch_rings(int region_fd, int pidfd)
 {
@@ -406,7 +405,7 @@ static int watch_rings(int region_fd, int pidfd)
 	return ret;
 }
 
-/* The watch begins before the look, so that nothing comes in between unseen. */
+/* The watch begins before the first look, so that no publication is missed. */
 static int take_and_wait(int region_fd, struct msharearena_take *t, int64_t deadline)
 {
 	struct epoll_event event;
@@ -420,7 +419,7 @@ static int take_and_wait(int region_fd, struct msharearena_take *t, int64_t dead
 		ret = control(region_fd, MSHAREARENA_TAKE, t);
 		if (ret != -EAGAIN)
 			break;
-		/* There will be none. */
+		/* The publisher has ended: there will be none. */
 		if (ended)
 			ret = -ESRCH;
 		ms = clock_left_ms(deadline);

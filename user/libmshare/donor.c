@@ -20,7 +20,7 @@
  * @start: first address
  * @end: address after the last
  * @perms: as in "rw-p"
- * @device: of its file, 0 where there is none
+ * @device: device of its file, 0 if it has no file
  */
 struct mapping {
 	uint64_t start;
@@ -30,14 +30,14 @@ struct mapping {
 };
 
 /**
- * struct kind - memory of which a region can be made
- * @device: that its mappings show
+ * struct kind - a kind of memory of which a region can be made
+ * @device: the device that its mappings show
  * @page_size: bytes of a page
  *
- * Anonymous huge pages, memfds of them too, lie on a mount that the kernel has
- * for each size. So the device tells the size, and also that the memory is not
- * a file on somebody's hugetlbfs. smaps has the size in words, but reading it
- * walks the page tables, which demotes the leaves of attached regions.
+ * The kernel has an internal mount for each size of huge pages, on which anonymous
+ * huge pages and memfds lie. So the device tells the size, and also that the memory
+ * is not a file on a hugetlbfs that is mounted somewhere. smaps shows the size, too,
+ * but reading it walks the page tables, which demotes leaves of attached regions.
  */
 struct kind {
 	dev_t device;
@@ -51,7 +51,7 @@ enum {
 	N_KINDS,
 };
 
-/* An empty memfd takes no page. A size that there is not is no device. */
+/* An empty memfd takes no page. A size that the machine lacks has no device. */
 static dev_t huge_device(unsigned int flags)
 {
 	int fd = memfd_create("mshare-probe", MFD_CLOEXEC | MFD_HUGETLB | flags);
@@ -73,7 +73,7 @@ static void find_kinds(struct kind kinds[N_KINDS])
 	kinds[KIND_1G] = (struct kind){ huge_device(MFD_HUGE_1GB), MSHAREARENA_PAGE_1G };
 }
 
-/* The page size of what is mapped, or 0 if it is of no use. */
+/* The page size of a mapping, or 0 if no region can be made of it. */
 static uint64_t page_size_of(const struct kind kinds[N_KINDS], const struct mapping *v)
 {
 	for (int i = 0; i < N_KINDS; i++)
@@ -115,7 +115,7 @@ static int add_piece(struct mshare_donor **d, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* Take what lies in [addr, end) of a mapping that touches the slot. */
+/* Add the part in [addr, end) of a mapping that overlaps the window. */
 static int add_mapping(struct mshare_donor **d, const struct kind kinds[N_KINDS],
 		       const struct mapping *v, uint64_t addr, uint64_t end)
 {
@@ -173,7 +173,7 @@ int mshare_donor_find(uint64_t addr, uint64_t length, struct mshare_donor **out)
 	return ret;
 }
 
-/* Addresses for all the pieces, so that their move needs no more of them. */
+/* Reserve addresses for all pieces, so that moving them cannot fail for want of any. */
 static int reserve_room(struct mshare_donor *d)
 {
 	uint64_t mask = d->page_size - 1;
@@ -196,7 +196,7 @@ static int reserve_room(struct mshare_donor *d)
 	return 0;
 }
 
-/* The pages stay what they are, and whoever has pinned them keeps them. */
+/* The pages remain the same, so pins of them stay valid. */
 static bool move(char *from, char *to, size_t length)
 {
 	return mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;

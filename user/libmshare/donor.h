@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The caller's own memory where a region is to lie: what it is made of, and
- * how it makes room for the region without being lost.
+ * The memory of the caller in the place of a region: what it is made of, and how it
+ * is moved away to make room for the region, and back. It knows mappings of this
+ * process, and nothing of regions.
  */
 #ifndef LIBMSHARE_DONOR_H
 #define LIBMSHARE_DONOR_H
@@ -13,7 +14,7 @@
  * struct mshare_piece - memory without a hole, within one mapping
  * @start: its address
  * @length: bytes
- * @aside: where it is while it makes room
+ * @aside: where it is mapped while the region is made
  */
 struct mshare_piece {
 	char *start;
@@ -25,7 +26,7 @@ struct mshare_piece {
  * struct mshare_donor - what is mapped in a range of addresses
  * @page_size: bytes of a page, the same for all
  * @n: pieces, at least one
- * @room: reserved addresses that can take all pieces, or NULL
+ * @room: reserved addresses with space for all pieces, or NULL
  * @room_length: bytes
  * @piece: by ascending address
  */
@@ -39,15 +40,15 @@ struct mshare_donor {
 
 /**
  * mshare_donor_find() - find the memory that a region is to be made of
- * @addr: a multiple of the slot's size
+ * @addr: a multiple of the window's size
  * @length: bytes
  * @out: to be freed with mshare_donor_free()
  *
  * Return: 0; -EINVAL if @length is not a multiple of the page size; -EFAULT if
- * nothing is mapped there; -EBUSY if something is in the rest of the slot;
- * -EACCES if part is not writable; -EOPNOTSUPP if part is no memory of which a
- * region can be made, or they differ in page size; -ENOMEM; or what says that
- * /proc cannot be read.
+ * nothing is mapped there; -EBUSY if something is mapped in the rest of the
+ * window; -EACCES if a part is not writable; -EOPNOTSUPP if a region cannot be made
+ * of a part, or the parts differ in page size; -ENOMEM; or an error of open(2) for
+ * /proc/self/maps.
  */
 int mshare_donor_find(uint64_t addr, uint64_t length, struct mshare_donor **out);
 
@@ -55,7 +56,7 @@ int mshare_donor_find(uint64_t addr, uint64_t length, struct mshare_donor **out)
  * mshare_donor_move() - empty the range of addresses
  * @d: the memory; it is mapped elsewhere afterwards
  *
- * Return: 0 or -errno, and then everything is where it was.
+ * Return: 0, or -errno, in which case everything is where it was.
  */
 int mshare_donor_move(struct mshare_donor *d);
 

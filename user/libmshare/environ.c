@@ -10,12 +10,12 @@
 
 #include "region.h"
 
-/* NAME/VIEW, with its terminating NUL. */
+/* NAME/VIEW with its terminating NUL. */
 #define KEY_SIZE	(MSHAREARENA_NAME_SIZE + MSHARE_VIEW_SIZE)
 
 /*
- * The entry of @env that begins with @key and the separator, and its length up
- * to the next blank.
+ * Find the entry of @env that begins with @key and the separator. Its length is that
+ * up to the next blank.
  */
 static const char *entry_find(const char *env, const char *key, char separator,
 			      size_t *length)
@@ -32,7 +32,7 @@ static const char *entry_find(const char *env, const char *key, char separator,
 	return NULL;
 }
 
-/* What follows the key, or NULL. */
+/* The text after the key, or NULL. */
 static const char *entry_value(const char *key)
 {
 	size_t length;
@@ -108,7 +108,7 @@ int mshare_environ_remove(const char *name)
 {
 	int ret = entry_remove(name, ':');
 
-	/* Views of a region that is gone are harmless, should one stay. */
+	/* If a view of a region without a name stays, it does no harm. */
 	while (!ret && !entry_remove(name, '/'))
 		;
 	return ret;

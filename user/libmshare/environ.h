@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How children learn of memfd regions: the environment variable MSHARE_MEMFD.
+ * The environment variable MSHARE_MEMFD, from which children learn of memfd regions.
+ * This is about text; it does not map or open anything.
  *
  * Entries are separated by blanks: NAME:FD:RINGS_FD:ADDR:LENGTH:PAGE_SIZE for a
- * region, NAME/VIEW:rw or NAME/VIEW:ro for a view that was added to it. The two
- * descriptors are inherited, and stay open until mshare_unlink().
+ * region, NAME/VIEW:rw or NAME/VIEW:ro for a view that was added to it. Children
+ * inherit the two descriptors, which stay open until mshare_unlink().
  */
 #ifndef LIBMSHARE_ENVIRON_H
 #define LIBMSHARE_ENVIRON_H
@@ -28,19 +29,19 @@ struct mshare_memfd {
 	uint64_t page_size;
 };
 
-/** mshare_environ_get() - look a region up; -ENOENT, or -EINVAL if garbled */
+/** mshare_environ_get() - find a region; -ENOENT, or -EINVAL if it cannot be parsed */
 int mshare_environ_get(const char *name, struct mshare_memfd *e);
 
-/** mshare_environ_put() - add a region that is not there */
+/** mshare_environ_put() - add a region that is not in it yet */
 int mshare_environ_put(const char *name, const struct mshare_memfd *e);
 
 /** mshare_environ_remove() - remove a region and its views; -ENOENT */
 int mshare_environ_remove(const char *name);
 
-/** mshare_environ_get_view() - look an added view up; -ENOENT */
+/** mshare_environ_get_view() - find an added view; -ENOENT */
 int mshare_environ_get_view(const char *name, const char *view, bool *writable);
 
-/** mshare_environ_put_view() - add a view that is not there */
+/** mshare_environ_put_view() - add a view that is not in it yet */
 int mshare_environ_put_view(const char *name, const char *view, bool writable);
 
 #endif /* LIBMSHARE_ENVIRON_H */

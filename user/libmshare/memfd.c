@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The backend without the module: a memfd mapped at the same address by every
- * process, each with its own page tables. Nothing keeps the processes apart.
+ * The backend without the module: a memfd that every process maps at the same
+ * address, with page tables of its own. Nothing protects processes from each other.
  */
 #define _GNU_SOURCE
 #include "region.h"
@@ -19,7 +19,7 @@
 #include "environ.h"
 #include "rendezvous.h"
 
-/* The windows from which the module chooses, too. */
+/* The module chooses from the same windows. */
 #define FIRST_WINDOW	64
 #define WINDOWS		96
 
@@ -37,7 +37,7 @@ static int page_flags(uint64_t page_size)
 	}
 }
 
-/* Sealed, so that nobody can shrink it and raise SIGBUS in the others. */
+/* Sealed, so that no process can shrink it and raise SIGBUS in the others. */
 static int memfd_make(const char *name, uint64_t length, uint64_t page_size)
 {
 	int flags = page_flags(page_size);
@@ -46,7 +46,7 @@ static int memfd_make(const char *name, uint64_t length, uint64_t page_size)
 	if (flags < 0)
 		return flags;
 	fd = memfd_create(name, MFD_ALLOW_SEALING | flags);
-	/* The kernel says ENODEV where it has no such pages. */
+	/* ENODEV means that the machine has no such pages. */
 	if (fd < 0)
 		return errno == ENODEV ? -EOPNOTSUPP : -errno;
 	if (ftruncate(fd, (off_t)length) ||
@@ -70,18 +70,18 @@ static int memfd_is_sound(const struct mshare_memfd *e)
 	return 0;
 }
 
-/* Random as the module's, so that nothing comes to rely on an address. */
+/* Random as with the module, so that no program comes to rely on an address. */
 static uint64_t choose_addr(void)
 {
 	unsigned char random = 0;
 
-	/* Where there is no randomness yet, any address is as good. */
+	/* If the kernel has no random numbers yet, any address will do. */
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = 0;
 	return (FIRST_WINDOW + random % WINDOWS) * MSHAREARENA_WINDOW_SIZE;
 }
 
-/* Is there such a view, and can it be had in this mode? */
+/* Does this view exist, and can it be opened in this mode? */
 static int memfd_check_view(const struct mshare *m)
 {
 	bool writable = true;
@@ -137,7 +137,7 @@ static int memfd_open(struct mshare *m)
 	return ret ? ret : memfd_open_as(m, &e);
 }
 
-/* Is @m what its name stands for? The name may be another region's by now. */
+/* Does its name still mean @m? It may have become the name of another region. */
 static bool memfd_has_name(const struct mshare *m)
 {
 	struct stat own, named;
@@ -167,7 +167,7 @@ static int memfd_unlink_region(struct mshare *m)
 	return memfd_has_name(m) ? memfd_unlink(m->name) : -ENOENT;
 }
 
-/* The descriptors in the environment are open as long as the name is there. */
+/* The descriptors in the environment stay open as long as the name exists. */
 static int memfd_create_region(struct mshare *m, const struct mshare_options *o)
 {
 	struct mshare_memfd e = {
@@ -233,8 +233,8 @@ static int memfd_populate(struct mshare *m, uint64_t offset, uint64_t length)
 }
 
 /*
- * By the kernel, which says EFAULT where a copy of ours would end by a signal.
- * hugetlbfs has no write(2), so it goes into a mapping.
+ * The kernel copies, because it returns EFAULT where a copy by this process would
+ * raise a signal. hugetlbfs has no write(2), so it reads into a mapping.
  */
 static int copy_checked(char *to, char *from, uint64_t length)
 {
@@ -267,7 +267,7 @@ static int memfd_export(struct mshare *m, void *addr, uint64_t length, uint64_t 
 	return ret;
 }
 
-/* A range of a view, not before @from; the errors are the module's. */
+/* Check a range of a view that must not begin before @from, as the module does. */
 static int memfd_check_range(const struct mshare *m, const struct mshare_range *r,
 			     uint64_t from)
 {
@@ -276,7 +276,7 @@ static int memfd_check_range(const struct mshare *m, const struct mshare_range *
 	return r->offset > m->length || r->length > m->length - r->offset ? -ERANGE : 0;
 }
 
-/* A view without a name is known to nobody, and so hides no other one. */
+/* An unnamed view is not in the environment, so it is in the way of no other. */
 static int memfd_name_view(const struct mshare *m, const struct mshare *v, bool unnamed)
 {
 	bool known;
@@ -339,7 +339,7 @@ static int memfd_map(struct mshare *m, void **addr)
 		 MAP_SHARED | MAP_FIXED_NOREPLACE, m->fd, 0);
 	if (p == MAP_FAILED)
 		return errno == EEXIST ? -EBUSY : -errno;
-	/* As the module does: a child attaches by itself. */
+	/* As with the module, a child has to attach the region itself. */
 	if (madvise(p, m->length, MADV_DONTFORK)) {
 		ret = -errno;
 		munmap(p, m->length);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The calls that were proposed for Linux in 2022, by the region's name alone.
- * What is attached has no handle: it stays until it is unmapped.
+ * The calls that were proposed for Linux in 2022, which use only the name of a
+ * region. The attachment has no handle: it stays until it is unmapped.
  */
 #define _GNU_SOURCE
 #include "region.h"
@@ -25,7 +25,7 @@ static int check_flags(int oflags)
 	return oflags & O_EXCL && !(oflags & O_CREAT) ? -EINVAL : 0;
 }
 
-/* Attach the region, which lies where the caller says, if he does. */
+/* Attach the region; if the caller names an address and a length, they must match. */
 static int import(const char *name, void *addr, size_t length, bool readonly)
 {
 	struct mshare *m;
@@ -44,10 +44,10 @@ static int import(const char *name, void *addr, size_t length, bool readonly)
 }
 
 /*
- * The region takes the donor's place. Until now nothing has changed for the
- * caller; from the move until the end of map there is nothing at the address,
- * so no handler of a signal may run on this thread. The memory is only set
- * aside: if there is no attaching it comes back.
+ * Put the region in the place of the donor's memory. Until now nothing has changed
+ * for the caller. From the move until the region is mapped there is nothing at the
+ * address, so no signal handler may run on this thread. If the region cannot be
+ * mapped, the memory is moved back.
  */
 static int replace_donor(struct mshare *m, struct mshare_donor *donor)
 {
@@ -124,7 +124,7 @@ static int create(const char *name, void *addr, size_t length, mode_t mode, bool
 	return ret;
 }
 
-/* The name decides before the memory, which may be the region already. */
+/* Look at the name first: the memory may be the region already. */
 static int create_only(const char *name, void *addr, size_t length, mode_t mode, bool readonly)
 {
 	size_t its_length;
@@ -148,8 +148,8 @@ int mshare(const char *name, void *addr, size_t length, int oflags, mode_t mode)
 	if (oflags & O_EXCL)
 		return create_only(name, addr, length, mode, readonly);
 	/*
-	 * Whoever loses the race for the name imports what the winner made. Not
-	 * for ever: a name can be taken with no node for it in this /dev.
+	 * A process that loses the race for the name attaches the winner's region.
+	 * It does not try for ever: a name can be in use without a node in this /dev.
 	 */
 	for (int tries = 0; tries < IMPORT_TRIES; tries++) {
 		ret = import(name, addr, length, readonly);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What both backends share: names, checks of arguments, locking.
+ * The interface of libmshare, as far as both backends share it: names, checks of
+ * arguments, locking.
  */
 #include "region.h"
 
@@ -15,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* @size: of its buffer, with the NUL */
+/* @size: bytes of its buffer, including the terminating NUL */
 static bool name_is_valid(const char *name, size_t size)
 {
 	static const char allowed[] =
@@ -30,7 +31,7 @@ static bool region_name_is_valid(const char *name)
 	return name_is_valid(name, MSHAREARENA_NAME_SIZE);
 }
 
-/* 0, -EINVAL for what is no range of pages, -ERANGE for one past the end. */
+/* 0; -EINVAL if it is not a range of whole pages; -ERANGE if it passes the end. */
 static int check_range(const struct mshare *m, uint64_t offset, uint64_t length)
 {
 	if (!length || (offset | length) & (m->page_size - 1))
@@ -38,7 +39,7 @@ static int check_range(const struct mshare *m, uint64_t offset, uint64_t length)
 	return offset > m->length || length > m->length - offset ? -ERANGE : 0;
 }
 
-/* Memory comes in through one view only. */
+/* Memory can be added through the view rw only. */
 static bool may_fill(const struct mshare *m)
 {
 	return !m->readonly && !strcmp(m->view, "rw");
@@ -72,7 +73,7 @@ int mshare_process_open(pid_t pid)
 
 	if (fd >= 0)
 		return fd;
-	/* What is no id of a process, or a thread's, names no process either. */
+	/* These errors mean that the number is not that of a process. */
 	return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
 }
 
@@ -83,7 +84,7 @@ bool mshare_process_ended(int pidfd)
 	return poll(&death, 1, 0) > 0;
 }
 
-/* There are no permissions where there is no node to have them. */
+/* A view without a node has no permissions. */
 static bool mode_is_valid(mode_t mode, bool unnamed)
 {
 	return unnamed ? !mode : !(mode & ~0666U);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Inside libmshare: an open region and the two backends behind it.
+ * Inside libmshare: an open region and the two backends behind it. Backends do not
+ * know each other; region.c checks arguments, so that they need not.
  */
 #ifndef LIBMSHARE_REGION_H
 #define LIBMSHARE_REGION_H
@@ -23,7 +24,7 @@ struct mshare_rendezvous;
  * @length: bytes of the region
  * @page_size: bytes of a page
  * @attached: where it is mapped now, or NULL
- * @process: the process that has it mapped: fork() does not copy the mapping
+ * @process: the process that has it mapped, because fork() does not copy that
  * @rendezvous: memfd backend: the table by which rings are exchanged
  * @name: NUL-terminated
  * @view: NUL-terminated
@@ -53,22 +54,22 @@ _Static_assert(MSHARE_VIEW_SIZE == MSHAREARENA_VIEW_NAME_SIZE, "one limit, two h
  * @create: make the region @m->name and open it into @m; arguments are checked
  * @open: open the view @m->view of the region @m->name into @m, for reading if
  *	@m->readonly
- * @open_fd: open what @m->fd leads to; NULL where a descriptor does not say
- *	what it is
+ * @open_fd: open the view to which @m->fd leads; NULL if a descriptor alone does
+ *	not tell which region it belongs to
  * @unlink: remove a name
  * @unlink_region: remove the name of the region @m
- * @add_view: add a view to the region @m and open it into @v, of which the
- *	names are set; names and protections are checked
+ * @add_view: add a view to the region @m and open it into @v, in which the names
+ *	are set; names and protections are checked
  * @close: release what @create or @open acquired; a mapping stays
- * @info: fill in what is not in @m
+ * @info: fill in what @m does not have
  * @populate: give memory to a checked range
  * @export: give the caller's memory to a checked range
- * @quiesce: wait until a checked range is not in use, until @deadline of
- *	common/clock.h; -EAGAIN if it has passed; NULL where nothing tells
+ * @quiesce: wait until a checked range is not in use, at most until @deadline (of
+ *	common/clock.h); -EAGAIN if that has passed; NULL if the backend cannot tell
  * @map: map the region; 0 and the address, or -errno
  * @unmap: undo @map; rings published by this process are withdrawn
  * @publish: offer a ring; the region is attached
- * @withdraw: take the offer back; the region is attached
+ * @withdraw: end the offer; the region is attached
  * @take: receive a ring before @deadline; -EAGAIN if there is none and
  *	@deadline has passed
  */
@@ -96,16 +97,16 @@ struct mshare_ops {
 extern const struct mshare_ops mshare_device_ops;
 extern const struct mshare_ops mshare_memfd_ops;
 
-/** mshare_memfd_known() - was this process handed a memfd region of this name? */
+/** mshare_memfd_known() - has this process inherited a memfd region of this name? */
 bool mshare_memfd_known(const char *name);
 
-/** mshare_leave() - close a region; an attachment of it stays */
+/** mshare_leave() - close a region without ending its attachment */
 void mshare_leave(struct mshare *m);
 
 /** mshare_process_open() - a pidfd of process @pid; -ESRCH if it has ended */
 int mshare_process_open(pid_t pid);
 
-/** mshare_process_ended() - has it? A zombie has ended, too. */
+/** mshare_process_ended() - has the process ended? A zombie has. */
 bool mshare_process_ended(int pidfd);
 
 #endif /* LIBMSHARE_REGION_H */

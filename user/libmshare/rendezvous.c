@@ -22,21 +22,21 @@
 
 #define N_OFFERS	64
 
-/* How often a waiter looks whether the publisher it waits for still lives. */
+/* How often a waiter checks that the publisher it waits for is still alive. */
 #define LIVENESS_MS	100
 
 /**
  * enum offer_phase - what an entry of the table is doing
- * @OFFER_FREE: nobody's
+ * @OFFER_FREE: it can be used
  * @OFFER_WRITING: a publisher fills it in
- * @OFFER_READY: may be taken
+ * @OFFER_READY: a taker may take it
  * @OFFER_TAKING: a taker looks at it
  *
- * FREE -> WRITING -> READY -> TAKING -> FREE, and TAKING -> READY where it was
- * not for that taker, READY or TAKING -> FREE where it is withdrawn. Each step is
- * one compare-and-swap of @state, which also names the process that took it, so
+ * FREE -> WRITING -> READY -> TAKING -> FREE; TAKING -> READY if it was not for
+ * that taker; READY or TAKING -> FREE if it is withdrawn. Each step is one
+ * compare-and-swap of @state, which also names the process that made the step, so
  * that an entry whose process was killed is found and reused. A taker whose last
- * step fails has not got the ring: its publisher was faster.
+ * step fails has not got the ring, because the publisher has withdrawn it.
  */
 enum offer_phase {
 	OFFER_FREE,
@@ -48,13 +48,13 @@ enum offer_phase {
 /**
  * struct offer - one published ring, in memory that every process can write
  * @state: process id << 2 | enum offer_phase
- * @publisher: whose fd it is
- * @to: who may take it, 0 for anybody
- * @fd: number in the publisher
+ * @publisher: the process that has the fd
+ * @to: the process that may take it, 0 for any
+ * @fd: its number in the publisher
  * @tag: as published
  *
- * Any process with the region may scribble here; the worst that comes of it is
- * a wrong or a missing ring, and the taker checks that it did get a ring.
+ * Any process with the region can overwrite this. At worst a taker gets a wrong
+ * ring or none; it checks that what it got is a ring.
  */
 struct offer {
 	_Atomic uint64_t state;
@@ -97,13 +97,13 @@ static bool offer_step(struct offer *o, uint64_t from, uint64_t to)
 	return atomic_compare_exchange_strong(&o->state, &from, to);
 }
 
-/* To reuse its entries, for which a zombie is in time. */
+/* Its entries may be reused; it does no harm to wait until a zombie is reaped. */
 static bool is_dead(pid_t pid)
 {
 	return pid <= 0 || (kill(pid, 0) && errno == ESRCH);
 }
 
-/* As the module has it: a zombie has ended. */
+/* A zombie has ended, as with the module. */
 static bool has_ended(pid_t pid)
 {
 	int pidfd = mshare_process_open(pid);
@@ -162,7 +162,7 @@ int mshare_rendezvous_fd(const struct mshare_rendezvous *r)
 	return r->fd;
 }
 
-/* False where it was taken, and then it is no longer ours. */
+/* False if a process has taken the ring: the entry is not ours any more. */
 static bool withdraw(struct mshare_rendezvous *r, int i)
 {
 	struct offer *o = &r->table->offer[i];
@@ -224,7 +224,7 @@ static void wake_takers(struct table *t)
 	syscall(SYS_futex, &t->published, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
-/* Claim an entry that is free or whose process is gone; its index or -1. */
+/* Claim an entry that is free or whose process has died; its index or -1. */
 static int claim_offer(struct mshare_rendezvous *r, uint64_t claimed)
 {
 	for (int i = 0; i < N_OFFERS; i++) {
@@ -281,9 +281,9 @@ int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
 	}
 
 	/*
-	 * Yama lets a process fetch fds of its descendants only. It refuses
-	 * siblings unless told otherwise, and knows one exception or all. The
-	 * call fails where there is no Yama, which is as good.
+	 * Yama lets a process fetch fds of its descendants only. A process can
+	 * make an exception for one other process or for all. Without Yama the
+	 * call fails, and is not needed.
 	 */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 
@@ -321,7 +321,7 @@ static int fetch_ring(pid_t pid, int fd)
 	return ring;
 }
 
-/* Is this offer, which can change at any time, what the caller looks for? */
+/* Is this the offer that the caller looks for? It can change at any time. */
 static bool offer_matches(struct offer *o, pid_t from, uint64_t tag)
 {
 	int32_t to = atomic_load(&o->to);
@@ -349,7 +349,7 @@ static int take_once(struct mshare_rendezvous *r, pid_t from, uint64_t tag)
 			continue;
 		}
 		ring = fetch_ring(atomic_load(&o->publisher), atomic_load(&o->fd));
-		/* Stale: its publisher is gone. */
+		/* Its publisher has ended, or has closed it. */
 		if (ring == -ESRCH || ring == -EBADF) {
 			offer_step(o, taking, OFFER_FREE);
 			continue;
@@ -378,7 +378,7 @@ int mshare_rendezvous_take(struct mshare_rendezvous *r, pid_t from,
 		if (left > 0 && left < ms)
 			ms = left;
 		wait = clock_to_timespec(ms * CLOCK_NS_PER_MS);
-		/* However it ends, look again. */
+		/* Look again, whatever ended the wait. */
 		syscall(SYS_futex, &r->table->published, FUTEX_WAIT, seen, &wait,
 			NULL, 0);
 	}
