@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NP		ARENA_ROLE_NP(0)
-#define SP		ARENA_ROLE_SP(0)
+#define NP		ARENA_ROLE(0, 0)
+#define SP		ARENA_ROLE(1, 0)
 #define REGION_BYTES	(16UL << 20)
 #define BLOCK_BYTES	(8 * 4096)	/* 8 buffers, one behind the other */
 
@@ -36,7 +36,7 @@ static struct mshare *make_region(void)
 	const struct mshare_options o = { .backend = mshare_default_backend(), .unnamed = 1,
 		.length = REGION_BYTES, .page_size = 4096, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	static struct arena_layout layout;
-	struct arena_config config;
+	const struct arena_config config = { .size = sizeof(config), .length = REGION_BYTES };
 	struct mshare *m;
 	void *base;
 
@@ -44,7 +44,6 @@ static struct mshare *make_region(void)
 	check(mshare_create("example-pair", &o, &m), "making the region");
 	check(mshare_populate(m, 0, REGION_BYTES), "giving it memory");
 	check(mshare_attach(m, &base), "attaching it");
-	arena_config_init(&config, REGION_BYTES);
 	check(arena_layout_make(&layout, &config), "laying it out");
 	arena_layout_write(base, &layout);
 	return m;
@@ -80,7 +79,7 @@ static void sp(struct arena *a, struct arena_channel *ch, int fd)
 		}
 		if (event.result < BLOCK_BYTES)
 			continue;	/* that was the last */
-		check(arena_get_for(a, ARENA_USE_DISK, 8, &io.buf), "getting a buffer");
+		check(arena_get_for(a, 1, 8, &io.buf), "getting a buffer");
 		/* The kernel's from here to the event: arena_ptr() would give NULL. */
 		check(arena_ring_read(r, &io, NULL), "reading");
 		check(arena_ring_next(r, &event, -1), "waiting for the file");

@@ -106,8 +106,8 @@ static void open_side(struct side *s)
 
 	if (arena_open(region, s->role, &s->a))
 		bail("cannot open an arena");
-	group = arena_layout_find(arena_layout(s->a), s->role, ARENA_ROLE_IS_SP(s->role) ?
-				  ARENA_USE_DISK : ARENA_USE_PAYLOAD, 0);
+	group = arena_layout_find(arena_layout(s->a), s->role, ARENA_ROLE_CLASS(s->role) ?
+				  USE_SECOND : USE_FIRST, 0);
 	s->group = (uint32_t)group;
 	s->n_stale = 0;
 }
@@ -503,14 +503,14 @@ static void open_region(void)
 	struct mshare_info info;
 	struct arena_config c;
 
-	arena_config_init(&c, LENGTH);
+	c = arena_test_config(LENGTH);
 	c.group_bytes = 1 << 20;
 	c.channel_entries = 64;
 	region = arena_test_arena(NAME, &c);
 	mshare_info(region, &info);
 	is_module = info.backend == MSHARE_BACKEND_MODULE;
-	side[0].role = ARENA_ROLE_NP(0);
-	side[1].role = ARENA_ROLE_SP(0);
+	side[0].role = ARENA_ROLE(0, 0);
+	side[1].role = ARENA_ROLE(1, 0);
 	open_side(&side[0]);
 	open_side(&side[1]);
 }

@@ -36,7 +36,7 @@ static void test_take_back(void)
 	is(good.group, b.group, "the message names the group");
 	is(good.generation, (uint16_t)b.generation, "... and the generation");
 	ok(is_lie(arena_regain(w.np, NP, &good, &back)), "from another than has it");
-	ok(is_lie(arena_regain(w.np, ARENA_ROLE_NP(1), &good, &back)), "from a third");
+	ok(is_lie(arena_regain(w.np, ARENA_ROLE(0, 1), &good, &back)), "from a third");
 	for (int i = 0; i < 8; i++) {
 		bad = good;
 		bad.reserved = i == 7;
@@ -70,7 +70,7 @@ static void test_accept(void)
 	world_open();
 	sp_control = (uint32_t)arena_layout_find(arena_layout(w.sp), SP, ARENA_USE_CONTROL, 0);
 	arena_lend(w.sp, get_run(w.sp, w.disk), NP, &good);
-	ok(is_lie(arena_borrow(w.np, ARENA_ROLE_NP(1), &good, &b)), "from another than its writer");
+	ok(is_lie(arena_borrow(w.np, ARENA_ROLE(0, 1), &good, &b)), "from another than its writer");
 	ok(is_lie(arena_borrow(w.np, NP, &good, &b)), "from oneself");
 	bad = good;
 	bad.group = (uint16_t)w.payload;
@@ -108,8 +108,8 @@ static void test_open(void)
 	struct arena *a;
 	void *base;
 
-	is(arena_open(w.m, ARENA_ROLE_NP(2), &a), -ENOENT, "an NP that the layout does not have");
-	is(arena_open(w.m, ARENA_ROLE_SP(1), &a), -ENOENT, "an SP that it does not have");
+	is(arena_open(w.m, ARENA_ROLE(0, 2), &a), -ENOENT, "an NP that the layout does not have");
+	is(arena_open(w.m, ARENA_ROLE(1, 1), &a), -ENOENT, "an SP that it does not have");
 	is(arena_open(w.m, 2U << 16, &a), -ENOENT, "a role of no kind");
 	is(arena_close(NULL), 0, "close NULL");
 	mshare_attach(w.m, &base);
@@ -170,14 +170,14 @@ static void test_get_for(void)
 	count = arena_layout(w.np)->group[w.payload].count;
 	for (uint32_t i = 0; i < arena_layout(w.np)->n_groups; i++)
 		groups += !arena_usage(w.np, i, &u) &&
-			  arena_layout(w.np)->group[i].use == ARENA_USE_PAYLOAD;
-	while (!arena_get_for(w.np, ARENA_USE_PAYLOAD, 1, &out))
+			  arena_layout(w.np)->group[i].use == USE_FIRST;
+	while (!arena_get_for(w.np, USE_FIRST, 1, &out))
 		got++;
 	ok(groups > 1 && got == groups * count, "%u buffers of %u groups", got, groups);
-	is(arena_get_for(w.np, ARENA_USE_PAYLOAD, 1, &out), -ENOSPC, "then none");
+	is(arena_get_for(w.np, USE_FIRST, 1, &out), -ENOSPC, "then none");
 	is(arena_get(w.np, w.payload, 2, &out), -ENOSPC, "and no two");
 	arena_reset_group(w.np, w.payload);
-	is(arena_get_for(w.np, ARENA_USE_PAYLOAD, count, &out), 0, "all of one, which was reset");
+	is(arena_get_for(w.np, USE_FIRST, count, &out), 0, "all of one, which was reset");
 	is(out.group, w.payload, "... of this one");
 	is(arena_usage(w.np, w.disk, &u), -EACCES, "a peer's are not ours to count");
 	world_close();
@@ -195,7 +195,7 @@ static void test_reclaim(void)
 	is(arena_reclaim(w.np, 0), 0, "nothing to reclaim");
 	b = handed();
 	handed();
-	is(arena_peer_died(w.np, ARENA_ROLE_NP(1)), 0, "the end of somebody else");
+	is(arena_peer_died(w.np, ARENA_ROLE(0, 1)), 0, "the end of somebody else");
 	is(arena_peer_died(w.np, SP), 2 * RUN, "the end of the peer");
 	arena_usage(w.np, w.payload, &u);
 	is(u.lost, 2 * RUN, "what it had is lost");

@@ -440,17 +440,17 @@ static int get_for_control(void)
 
 static int get_for_peers_use(void)
 {
-	return arena_get_for(w.np, ARENA_USE_DISK, 1, &out);
+	return arena_get_for(w.np, USE_SECOND, 1, &out);
 }
 
 static int get_for_no_use(void)
 {
-	return arena_get_for(w.np, (enum arena_use)77, 1, &out);
+	return arena_get_for(w.np, 77, 1, &out);
 }
 
 static int get_for_none(void)
 {
-	return arena_get_for(w.np, ARENA_USE_NET, 0, &out);
+	return arena_get_for(w.np, USE_SMALL, 0, &out);
 }
 
 static int hand_to_oneself(void)
@@ -464,7 +464,7 @@ static int hand_to_nobody(void)
 {
 	struct arena_ref ref;
 
-	return arena_lend(w.np, owned(), ARENA_ROLE_SP(1), &ref);
+	return arena_lend(w.np, owned(), ARENA_ROLE(1, 1), &ref);
 }
 
 static int hand_to_no_role(void)

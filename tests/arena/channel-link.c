@@ -32,8 +32,8 @@ static struct said truth(enum arena_channel_transport kind)
 	struct said s = {
 		.hello = {
 			.magic = CHANNEL_HELLO_MAGIC, .version = CHANNEL_VERSION,
-			.kinds = KIND_BIT(kind), .entries = ENTRIES, .self = ARENA_ROLE_SP(0),
-			.peer = ARENA_ROLE_NP(0), .mailbox = -1,
+			.kinds = KIND_BIT(kind), .entries = ENTRIES, .self = ARENA_ROLE(1, 0),
+			.peer = ARENA_ROLE(0, 0), .mailbox = -1,
 		},
 		.hello_size = sizeof(s.hello),
 		.ready = { .magic = CHANNEL_READY_MAGIC, .kinds = KIND_BIT(kind) },
@@ -96,7 +96,7 @@ static int open_with(enum arena_channel_transport kind, const struct said *s, bo
 	if (closes)
 		close(fds[1]);
 	o.link = fds[0];
-	ret = arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch);
+	ret = arena_channel_open(region, &layout, ARENA_ROLE(0, 0), ARENA_ROLE(1, 0), &o, &ch);
 	if (!ret)
 		arena_channel_close(ch);
 	if (!closes)
@@ -181,7 +181,7 @@ static void test_pid(void)
 	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	say_it(fds[1], &s.hello, s.hello_size, NULL, 0);
 	o.link = fds[0];
-	is(arena_channel_open(NULL, NULL, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch), -EPROTO,
+	is(arena_channel_open(NULL, NULL, ARENA_ROLE(0, 0), ARENA_ROLE(1, 0), &o, &ch), -EPROTO,
 	   "another process than the one that was named");
 	close(fds[1]);
 }
@@ -198,7 +198,7 @@ static void test_refusal(void)
 		bail("link");
 	held = dup(fds[0]);
 	o.link = fds[0];
-	is(arena_channel_open(NULL, NULL, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch), -EINVAL,
+	is(arena_channel_open(NULL, NULL, ARENA_ROLE(0, 0), ARENA_ROLE(1, 0), &o, &ch), -EINVAL,
 	   "options that are wrong");
 	peer = (struct pollfd){ .fd = fds[1] };
 	is(poll(&peer, 1, 0), 1, "end the link for the peer, too");

@@ -8,7 +8,7 @@
 
 #include "channel.h"
 
-#define TAG	((uint64_t)ARENA_ROLE_SP(0) << 32)
+#define TAG	((uint64_t)ARENA_ROLE(1, 0) << 32)
 
 /* The holder of a mailbox: 0, or the number of what it should not be able to. */
 static int hold(pid_t from)

@@ -75,7 +75,7 @@ static void *run(void *arg)
 	struct side *s = arg;
 	struct arena_channel_options o = { .kind = s->kind, .wait = s->wait, .link = s->link,
 					   .entries = ENTRIES, .timeout_ms = PATIENCE_MS };
-	uint32_t roles[2] = { ARENA_ROLE_NP(0), ARENA_ROLE_SP(0) };
+	uint32_t roles[2] = { ARENA_ROLE(0, 0), ARENA_ROLE(1, 0) };
 	struct arena_channel *ch;
 	struct arena_msg m = { .type = 1 };
 

@@ -18,7 +18,7 @@
 
 static uint64_t *payload(uint32_t i)
 {
-	int group = arena_layout_find(&layout, ARENA_ROLE_SP(0), ARENA_USE_DISK, 0);
+	int group = arena_layout_find(&layout, ARENA_ROLE(1, 0), USE_SECOND, 0);
 
 	return arena_layout_buffer(channel_base(), &layout, (uint32_t)group, i % PAYLOADS);
 }
@@ -244,7 +244,7 @@ static void test_options(void)
 	struct arena_channel_options saved = o;						\
 											\
 	__VA_ARGS__;									\
-	is(arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &o, &ch),	\
+	is(arena_channel_open(region, &layout, ARENA_ROLE(0, 0), ARENA_ROLE(1, 0), &o, &ch),	\
 	   error, what);								\
 	o = saved;									\
 } while (0)
@@ -260,8 +260,8 @@ static void test_options(void)
 	REFUSED("a peer that does not come", -ETIMEDOUT, (void)0);
 #undef REFUSED
 	o.kind = ARENA_CHANNEL_HYBRID;
-	is(arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_NP(0), &o, &ch),
-	   -EINVAL, "shared memory is between an NP and an SP");
+	is(arena_channel_open(region, &layout, ARENA_ROLE(0, 0), ARENA_ROLE(0, 0), &o, &ch),
+	   -EINVAL, "shared memory is between processes of different classes");
 	arena_channel_close(NULL);
 }
 

@@ -94,8 +94,8 @@ static inline void channel_test_begin(void)
 		exit(0);
 	}
 	io_uring_queue_exit(&ring);
-	arena_config_init(&c, CHANNEL_LENGTH);
-	c.n_sps = CHANNEL_SPS;
+	c = arena_test_config(CHANNEL_LENGTH);
+	c.classes[1].processes = CHANNEL_SPS;
 	region = arena_test_arena(CHANNEL_REGION, &c);
 	if (arena_layout_read(channel_base(), CHANNEL_LENGTH, &layout))
 		bail("layout");
@@ -154,8 +154,8 @@ static inline pid_t pair_fork(struct pair *p)
 
 static inline int pair_open(struct pair *p, struct arena_channel **ch)
 {
-	uint32_t self = p->child ? ARENA_ROLE_NP(0) : ARENA_ROLE_SP(p->sp);
-	uint32_t peer = p->child ? ARENA_ROLE_SP(p->sp) : ARENA_ROLE_NP(0);
+	uint32_t self = p->child ? ARENA_ROLE(0, 0) : ARENA_ROLE(1, p->sp);
+	uint32_t peer = p->child ? ARENA_ROLE(1, p->sp) : ARENA_ROLE(0, 0);
 
 	return arena_channel_open(region, &layout, self, peer, &p->options, ch);
 }

@@ -139,7 +139,7 @@ static void test_heap(struct rig *rig)
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, &op);
 	refused(arena_put(rig->a, b), -EBUSY, "ours: a buffer is not freed under an operation");
-	refused(arena_lend(rig->a, b, ARENA_ROLE_SP(0), &ref), -EBUSY, "ours: nor handed over");
+	refused(arena_lend(rig->a, b, ARENA_ROLE(1, 0), &ref), -EBUSY, "ours: nor handed over");
 	refused(arena_reset_group(rig->a, b.group), -EBUSY, "ours: nor freed with its group");
 	put_bytes(pair[1], "welcome");
 	is(rig_next(rig).result, 7, "ours: what comes has a place");

@@ -47,6 +47,26 @@ static inline struct mshare *arena_test_region(const char *name, uint64_t length
 	return m;
 }
 
+/*
+ * What the groups of tests are for: processes of the first class have small buffers
+ * and others, those of the second class one kind.
+ */
+enum { USE_SMALL = 1, USE_FIRST = 2, USE_SECOND = 3 };
+
+/* Two classes of one process each, with half of the region for each class. */
+static inline struct arena_config arena_test_config(uint64_t length)
+{
+	return (struct arena_config){
+		.size = sizeof(struct arena_config),
+		.length = length,
+		.classes = {
+			{ .processes = 1,
+			  .group = { { USE_SMALL, 512, 1024 }, { USE_FIRST, 4096, 0 } } },
+			{ .processes = 1, .group = { { USE_SECOND, 4096, 0 } } },
+		},
+	};
+}
+
 /* The same, with a layout written into it. */
 static inline struct mshare *arena_test_arena(const char *name, const struct arena_config *c)
 {

@@ -94,9 +94,9 @@ static inline struct rig rig_arena(const char *name)
 	struct arena_config c;
 	int ret;
 
-	arena_config_init(&c, RIG_LENGTH);
+	c = arena_test_config(RIG_LENGTH);
 	rig.m = arena_test_arena(name, &c);
-	ret = arena_open(rig.m, ARENA_ROLE_NP(0), &rig.a);
+	ret = arena_open(rig.m, ARENA_ROLE(0, 0), &rig.a);
 	if (ret)
 		bail("cannot open the arena: %s", strerror(-ret));
 	return rig;
@@ -137,7 +137,7 @@ static inline void rig_close(struct rig *rig)
 static inline struct arena_buf rig_buf(struct rig *rig, uint32_t count, int fill)
 {
 	struct arena_buf b = { 0 };
-	int ret = arena_get_for(rig->a, ARENA_USE_PAYLOAD, count, &b);
+	int ret = arena_get_for(rig->a, USE_FIRST, count, &b);
 
 	if (ret)
 		bail("cannot get %u buffers: %s", count, strerror(-ret));

@@ -160,7 +160,7 @@ static struct job *draw_job(struct stress *s, struct arena_file file)
 	struct job *j = free_job(s);
 	struct arena_buf b;
 
-	if (!j || arena_get_for(s->rig.a, ARENA_USE_PAYLOAD, 1 + draw(s, 3), &b))
+	if (!j || arena_get_for(s->rig.a, USE_FIRST, 1 + draw(s, 3), &b))
 		return NULL;
 	*j = (struct job){ .io = { .file = file, .buf = b, .from = draw(s, 100) } };
 	j->io.length = 1 + draw(s, (uint32_t)arena_size(s->rig.a, b) - j->io.from);

@@ -523,12 +523,12 @@ static void test_borrowed(struct rig *rig)
 	int pair[2];
 	char taken[4096];
 
-	if (arena_open(rig->m, ARENA_ROLE_SP(0), &sp) ||
-	    arena_get_for(sp, ARENA_USE_DISK, 1, &theirs))
+	if (arena_open(rig->m, ARENA_ROLE(1, 0), &sp) ||
+	    arena_get_for(sp, USE_SECOND, 1, &theirs))
 		bail("no SP");
 	memset(arena_ptr(sp, theirs), 's', 4096);
-	arena_lend(sp, theirs, ARENA_ROLE_NP(0), &ref);
-	is(arena_borrow(rig->a, ARENA_ROLE_SP(0), &ref, &io.buf), 0, "a peer's buffer comes");
+	arena_lend(sp, theirs, ARENA_ROLE(0, 0), &ref);
+	is(arena_borrow(rig->a, ARENA_ROLE(1, 0), &ref, &io.buf), 0, "a peer's buffer comes");
 	rig_tcp(pair);
 	io.file = rig_file(rig, pair[0]);
 	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EACCES, "it is not to be received into");
@@ -540,7 +540,7 @@ static void test_borrowed(struct rig *rig)
 	if (arena_state(rig->a, io.buf) == ARENA_IN_IO)
 		rig_next(rig);
 	is(arena_return(rig->a, io.buf, &ref), 0, "then given back");
-	is(arena_regain(sp, ARENA_ROLE_NP(0), &ref, &theirs), 0, "to whom it belongs");
+	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &theirs), 0, "to whom it belongs");
 	arena_put(sp, theirs);
 	arena_close(sp);
 	arena_ring_remove_file(rig->r, io.file);

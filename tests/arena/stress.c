@@ -167,7 +167,7 @@ static bool is_filled(const struct side *s, struct arena_buf b, uint64_t number)
 static void move(const struct side *s, struct arena_buf b, enum holder from, enum holder to)
 {
 	bool is_own = b.group == s->group;
-	bool is_sp = ARENA_ROLE_IS_SP(arena_role(s->a));
+	bool is_sp = ARENA_ROLE_CLASS(arena_role(s->a));
 
 	if (!s->is_told)
 		return;
@@ -319,7 +319,7 @@ static int step(struct side *s)
  * Lives
  */
 
-static void open_arena(struct side *s, uint32_t role, uint32_t peer, enum arena_use use)
+static void open_arena(struct side *s, uint32_t role, uint32_t peer, uint32_t use)
 {
 	if (arena_open(region, role, &s->a))
 		bail("cannot open an arena");
@@ -340,7 +340,7 @@ static int run_child(struct pair *p, struct side *s)
 {
 	int ret;
 
-	open_arena(s, ARENA_ROLE_SP(0), ARENA_ROLE_NP(0), ARENA_USE_DISK);
+	open_arena(s, ARENA_ROLE(1, 0), ARENA_ROLE(0, 0), USE_SECOND);
 	ret = pair_open(p, &s->ch);
 	if (!check(!ret, "the child finds no channel"))
 		return 1;
@@ -395,7 +395,7 @@ static void bury(struct side *s)
 	lost = arena_reclaim(s->a, PATIENCE_MS);
 	if (lost == -EOPNOTSUPP) {
 		check(!arena_close(s->a), "an arena cannot be closed");
-		open_arena(s, ARENA_ROLE_NP(0), s->peer, ARENA_USE_PAYLOAD);
+		open_arena(s, ARENA_ROLE(0, 0), s->peer, USE_FIRST);
 	} else {
 		check(!lost, "what was lost does not come back");
 	}
@@ -436,15 +436,15 @@ static void test_size(uint32_t size, double seconds, uint32_t seed)
 	double end = now() + seconds;
 	struct arena_config c;
 
-	arena_config_init(&c, (8ULL << 20) + 24ULL * (size < 4096 ? 4096 : size));
-	c.net_count = 16;
-	c.payload_size = size;
-	c.disk_size = size;
-	c.longest_run = 3ULL * size;
+	c = arena_test_config((8ULL << 20) + 24ULL * (size < 4096 ? 4096 : size));
+	c.classes[0].group[0].count = 16;
+	c.classes[0].group[1].buffer_size = size;
+	c.classes[1].group[0].buffer_size = size;
+	c.longest_extent = 3ULL * size;
 	region = arena_test_arena(NAME, &c);
 	if (arena_layout_read(channel_base(), c.length, &layout))
 		bail("layout");
-	open_arena(&np, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), ARENA_USE_PAYLOAD);
+	open_arena(&np, ARENA_ROLE(0, 0), ARENA_ROLE(1, 0), USE_FIRST);
 	do
 		run_life(&np, size, lives - first < 2 ? lives - first : draw(&np, 2));
 	while (!outside->wrong[0] && (lives - first < 2 || now() < end));

@@ -11,8 +11,8 @@
 
 #include "region.h"
 
-#define NP	ARENA_ROLE_NP(0)
-#define SP	ARENA_ROLE_SP(0)
+#define NP	ARENA_ROLE(0, 0)
+#define SP	ARENA_ROLE(1, 0)
 #define RUN	4U
 
 #ifdef ARENA_DEBUG
@@ -44,9 +44,9 @@ static inline void world_begin(const char *name)
 {
 	struct arena_config c;
 
-	arena_config_init(&c, 16UL << 20);
-	c.n_nps = 2;
-	c.net_count = 64;
+	c = arena_test_config(16UL << 20);
+	c.classes[0].processes = 2;
+	c.classes[0].group[0].count = 64;
 	c.channel_entries = 64;
 	c.group_bytes = 1 << 20;
 	w.m = arena_test_arena(name, &c);
@@ -62,9 +62,9 @@ static inline void world_open(void)
 		bail("cannot open the arenas");
 	l = arena_layout(w.np);
 	w.control = (uint32_t)arena_layout_find(l, NP, ARENA_USE_CONTROL, 0);
-	w.net = (uint32_t)arena_layout_find(l, NP, ARENA_USE_NET, 0);
-	w.payload = (uint32_t)arena_layout_find(l, NP, ARENA_USE_PAYLOAD, 0);
-	w.disk = (uint32_t)arena_layout_find(l, SP, ARENA_USE_DISK, 0);
+	w.net = (uint32_t)arena_layout_find(l, NP, USE_SMALL, 0);
+	w.payload = (uint32_t)arena_layout_find(l, NP, USE_FIRST, 0);
+	w.disk = (uint32_t)arena_layout_find(l, SP, USE_SECOND, 0);
 }
 
 static inline void world_close(void)

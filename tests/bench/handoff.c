@@ -160,7 +160,7 @@ static void channel_start(void)
 		.link = links[side],
 		.timeout_ms = 10000,
 	};
-	const uint32_t roles[] = { ARENA_ROLE_NP(0), ARENA_ROLE_SP(0) };
+	const uint32_t roles[] = { ARENA_ROLE(0, 0), ARENA_ROLE(1, 0) };
 	void *base;
 
 	if (links[!side] >= 0)
@@ -725,11 +725,11 @@ static void make_region(const char *name)
 		.gid = (gid_t)-1,
 		.mode = 0600,
 	};
-	struct arena_config c;
+	const struct arena_config c = {
+		.size = sizeof(c), .length = o.length, .channel_entries = RING,
+	};
 	void *base;
 
-	arena_config_init(&c, o.length);
-	c.channel_entries = RING;
 	check(arena_layout_make(&layout, &c), "arena_layout_make");
 	check(mshare_create(name, &o, &region), "mshare_create");
 	check(mshare_populate(region, 0, o.length), "mshare_populate");

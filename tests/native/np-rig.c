@@ -16,7 +16,7 @@
  *	reverse	collects requests for a while and answers the last one first
  *	hang	never answers from the 100th request on
  */
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <proto/proto.h>
 #include <errno.h>
 #include <getopt.h>
@@ -68,7 +68,7 @@ static pid_t *np_pid;
 /* The group of its buffers. */
 static uint16_t group_of(const struct sp *sp)
 {
-	return (uint16_t)group_of_sp(&sp->layout, sp->id);
+	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id);
 }
 
 static void die(const char *what, int err)
@@ -112,8 +112,8 @@ static void lie(struct sp *sp, const struct arena_msg *right)
 	LIE(m.ref.count = 0; m.ref.index = 3);
 	LIE(m.ref.count = 0; m.ref.index = UINT32_MAX);
 	LIE(m.ref.count++);
-	LIE(m.ref.group = GROUP_NET; m.ref.count = m.ref.count ? m.ref.count : 1);
-	LIE(m.ref.group = GROUP_PAYLOAD; m.ref.count = m.ref.count ? m.ref.count : 1);
+	LIE(m.ref.group = PROTO_GROUP_NET; m.ref.count = m.ref.count ? m.ref.count : 1);
+	LIE(m.ref.group = PROTO_GROUP_PAYLOAD; m.ref.count = m.ref.count ? m.ref.count : 1);
 	LIE(m.ref.group = 255; m.ref.count = m.ref.count ? m.ref.count : 1);
 	if (right->ref.count) {
 		/* Of count 0, the index could be a true error number. */
@@ -124,7 +124,7 @@ static void lie(struct sp *sp, const struct arena_msg *right)
 		LIE(m.ref.index = sp->layout.group[right->ref.group].count -
 			      right->ref.count + 1);
 		if (sp->rig->n_sps > 1)
-			LIE(m.ref.group = (uint16_t)group_of_sp(&sp->layout, 1));
+			LIE(m.ref.group = (uint16_t)proto_group_of_sp(&sp->layout, 1));
 	}
 #undef LIE
 }
@@ -161,8 +161,8 @@ static bool serve(struct sp *sp, const struct arena_msg *msg)
 
 	memcpy(&r, buffer, sizeof(r));
 	nbd = nbd_request_unpack(r.nbd);
-	within = (uint32_t)(nbd.offset % ARENA_DISK_BUFFER);
-	count = (within + nbd.length + ARENA_DISK_BUFFER - 1) / ARENA_DISK_BUFFER;
+	within = (uint32_t)(nbd.offset % PROTO_DISK_BUFFER);
+	count = (within + nbd.length + PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER;
 	if (nbd.type == NBD_CMD_FLUSH) {
 		reply(sp, msg, 0, 0);
 		return true;
@@ -224,7 +224,7 @@ static void take(struct sp *sp, const struct arena_msg *msg)
 			die("arena-np released what it does not have", -EINVAL);
 		return;
 	}
-	if (msg->type != ARENA_MSG_REQUEST || msg->ref.group != GROUP_NET ||
+	if (msg->type != ARENA_MSG_REQUEST || msg->ref.group != PROTO_GROUP_NET ||
 	    sp->n_backlog == BACKLOG)
 		die("unexpected message", -EPROTO);
 	sp->n_requests++;
@@ -276,7 +276,7 @@ static void sp_main(struct sp *sp, struct mshare *m)
 {
 	const struct arena_channel_options options = {
 		.kind = ARENA_CHANNEL_MSG_RING,
-		.entries = groups_window(&sp->layout),
+		.entries = proto_window(&sp->layout),
 		.link = -1,
 		.timeout_ms = 10000,
 	};
@@ -294,7 +294,7 @@ static void sp_main(struct sp *sp, struct mshare *m)
 	sp->pool = arena_pool_new(sp->layout.group[group_of(sp)].count);
 	if (sp->disk == MAP_FAILED || !sp->pool)
 		die("start of an SP", -ENOMEM);
-	ret = arena_channel_open(m, &sp->layout, ARENA_ROLE_SP(sp->id), ARENA_ROLE_NP(0),
+	ret = arena_channel_open(m, &sp->layout, PROTO_ROLE_SP(sp->id), PROTO_ROLE_NP(0),
 				 &options, &sp->channel);
 	if (ret)
 		die("channel", ret);
@@ -343,7 +343,7 @@ static void forward(int signo)
 static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
 		      const pid_t *pids)
 {
-	char names[ARENA_MAX_SPS][32];
+	char names[PROTO_MAX_SPS][32];
 	const char *args[64];
 	unsigned int i = 0;
 	pid_t pid;
@@ -404,7 +404,7 @@ static void parse(struct rig *rig, int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (!rig->n_sps || rig->n_sps > ARENA_MAX_SPS || argc - optind < 1 ||
+	if (!rig->n_sps || rig->n_sps > PROTO_MAX_SPS || argc - optind < 1 ||
 	    argc - optind > 32)
 		exit(2);
 }
@@ -418,7 +418,7 @@ int main(int argc, char **argv)
 	struct mshare_options o = { .backend = MSHARE_BACKEND_MEMFD,
 				    .page_size = 4096, .uid = (uid_t)-1,
 				    .gid = (gid_t)-1, .mode = 0600 };
-	pid_t pids[ARENA_MAX_SPS] = { 0 };
+	pid_t pids[PROTO_MAX_SPS] = { 0 };
 	struct arena_layout layout;
 	struct arena_config config;
 	struct mshare *m;
@@ -431,7 +431,7 @@ int main(int argc, char **argv)
 	if (np_pid == MAP_FAILED)
 		die("mmap", -errno);
 	o.length = rig.memory;
-	groups_config(&config, rig.memory, rig.slots, rig.n_sps);
+	proto_config_init(&config, rig.memory, &(struct proto_counts){ 1, rig.n_sps, rig.slots });
 	ret = mshare_create(REGION, &o, &m);
 	if (!ret)
 		ret = mshare_populate(m, 0, rig.memory);

@@ -9,7 +9,7 @@
  *
  * The disk is a file of 64 MiB in which each 8 bytes hold their own offset.
  */
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <proto/proto.h>
 #include <common/nbd.h>
 #include <errno.h>
@@ -91,13 +91,13 @@ static int connect_to_sp(void)
 {
 	const struct arena_channel_options options = {
 		.kind = ARENA_CHANNEL_MSG_RING,
-		.entries = groups_window(&layout),
+		.entries = proto_window(&layout),
 		.peer = sp_pid,
 		.link = -1,
 		.timeout_ms = PATIENCE_MS,
 	};
 
-	return arena_channel_open(region, &layout, ARENA_ROLE_NP(0), ARENA_ROLE_SP(0), &options,
+	return arena_channel_open(region, &layout, PROTO_ROLE_NP(0), PROTO_ROLE_SP(0), &options,
 				  &channel);
 }
 
@@ -128,7 +128,7 @@ static void test_hello(struct arena_msg m)
 	struct arena_disk *disk = arena_layout_buffer(base, &layout, m.ref.group, m.ref.index);
 
 	is(m.type, ARENA_MSG_HELLO, "first comes HELLO");
-	is(m.ref.group, (uint16_t)group_of_sp(&layout, 0), "in the SP's group");
+	is(m.ref.group, (uint16_t)proto_group_of_sp(&layout, 0), "in the SP's group");
 	is(disk->magic == ARENA_DISK_MAGIC, 1, "with the magic");
 	is(disk->bytes, DISK_BYTES, "the disk's size");
 	ok(disk->block_size >= 512 && disk->block_size <= 4096, "a block size");
@@ -145,10 +145,10 @@ struct request {
 static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32_t length)
 {
 	struct request r = {
-		.shared = arena_layout_buffer(base, &layout, GROUP_NET, slot),
+		.shared = arena_layout_buffer(base, &layout, PROTO_GROUP_NET, slot),
 		.msg = {
 			.type = ARENA_MSG_REQUEST,
-			.ref.group = GROUP_NET,
+			.ref.group = PROTO_GROUP_NET,
 			.value = slot,
 			.ref.index = slot,
 			.ref.generation = ++generation,
@@ -161,7 +161,7 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 	nbd_put64(r.shared->nbd + 16, offset);
 	nbd_put32(r.shared->nbd + 24, length);
 	if (type == NBD_CMD_WRITE) {
-		r.shared->payload_group = GROUP_PAYLOAD;
+		r.shared->payload_group = PROTO_GROUP_PAYLOAD;
 		r.shared->payload_count = (uint32_t)((offset % 4096 + length + 4095) / 4096);
 	}
 	return r;
@@ -191,7 +191,7 @@ static void read_is_right(uint64_t offset, uint32_t length)
 
 	send_message(r.msg);
 	m = receive();
-	ok(answers(&r, &m) && m.ref.group == (uint16_t)group_of_sp(&layout, 0) &&
+	ok(answers(&r, &m) && m.ref.group == (uint16_t)proto_group_of_sp(&layout, 0) &&
 	   m.ref.count == (offset % 4096 + length + 4095) / 4096 && holds(&m, offset, length),
 	   "read %u bytes at %llu", length, (unsigned long long)offset);
 	release(m);
@@ -230,9 +230,9 @@ static void test_bad_messages(void)
 	m.value = SLOTS;
 	dropped(m, "a slot that does not exist");
 	m = r.msg;
-	m.ref.group = GROUP_PAYLOAD;
+	m.ref.group = PROTO_GROUP_PAYLOAD;
 	dropped(m, "a request in the payload group");
-	m.ref.group = (uint16_t)group_of_sp(&layout, 0);
+	m.ref.group = (uint16_t)proto_group_of_sp(&layout, 0);
 	dropped(m, "a request in the SP's own group");
 	m.ref.group = 255;
 	dropped(m, "a request in no group");
@@ -265,7 +265,7 @@ static void test_bad_messages(void)
 	back.ref.index = UINT32_MAX;
 	dropped(back, "RELEASE of no buffer");
 	back = m;
-	back.ref.group = GROUP_PAYLOAD;
+	back.ref.group = PROTO_GROUP_PAYLOAD;
 	dropped(back, "RELEASE in another group");
 	send_message(m);
 	dropped(m, "RELEASE twice");
@@ -319,16 +319,16 @@ static void test_bad_requests(void)
 	r.shared->reserved = 1;
 	refused(&r, NBD_EINVAL, "a reserved byte");
 	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_group = (uint16_t)group_of_sp(&layout, 0);
+	r.shared->payload_group = (uint16_t)proto_group_of_sp(&layout, 0);
 	refused(&r, NBD_EINVAL, "a payload in the SP's group");
 	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_group = GROUP_NET;
+	r.shared->payload_group = PROTO_GROUP_NET;
 	refused(&r, NBD_EINVAL, "a payload in the network group");
 	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_index = layout.group[GROUP_PAYLOAD].count;
+	r.shared->payload_index = layout.group[PROTO_GROUP_PAYLOAD].count;
 	refused(&r, NBD_EINVAL, "a payload behind the group");
 	r = make(3, NBD_CMD_WRITE, 0, 8192);
-	r.shared->payload_index = layout.group[GROUP_PAYLOAD].count - 1;
+	r.shared->payload_index = layout.group[PROTO_GROUP_PAYLOAD].count - 1;
 	refused(&r, NBD_EINVAL, "a payload across the group's end");
 	r = make(3, NBD_CMD_WRITE, 0, 8192);
 	r.shared->payload_count = 1;
@@ -468,7 +468,7 @@ static void region_make(void)
 	struct arena_config config;
 	void *addr;
 
-	groups_config(&config, LENGTH, SLOTS, 1);
+	proto_config_init(&config, LENGTH, &(struct proto_counts){ 1, 1, SLOTS });
 	if (mshare_create(REGION, &o, &region) || mshare_populate(region, 0, LENGTH) ||
 	    mshare_attach(region, &addr) || arena_layout_make(&layout, &config))
 		bail("cannot make a region");

@@ -2,57 +2,77 @@
 /*
  * Goal: whatever a configuration says, arena_layout_make() refuses it or makes a layout
  * that has what it asked for, and that every process accepts.
- * Method: members as the input has them, or drawn to powers of two, so that many
- * are accepted. The layout is written, read and compared.
+ * Method: members as the input has them; or drawn to what is likely, so that many are
+ * accepted. The layout is written, read and compared.
  */
 #include <errno.h>
 
 #include "parser.h"
 
+/* Of one kind in two where members are drawn: 0 for the default. */
 static uint32_t power(struct input *in, bool is_drawn)
 {
 	uint32_t n = eat_u32(in);
 
-	return is_drawn ? 1U << n % 24 : n;
+	if (!is_drawn)
+		return n;
+	return n & 1U << 31 ? 0 : 1U << n % 24;
+}
+
+static struct arena_group_config eat_group(struct input *in, bool is_drawn)
+{
+	struct arena_group_config g = { .use = is_drawn ? eat_u8(in) % 16 : eat_u32(in) };
+
+	g.buffer_size = power(in, is_drawn);
+	g.count = is_drawn ? eat_u16(in) : eat_u64(in);
+	return g;
+}
+
+static struct arena_class_config eat_class(struct input *in, const struct arena_config *c,
+					   bool is_drawn)
+{
+	struct arena_class_config class = { .processes = is_drawn ? eat_u8(in) : eat_u32(in) };
+	uint32_t groups = eat_u8(in) % (ARENA_MAX_CONFIG_GROUPS + 1);
+
+	class.bytes = eat_u64(in);
+	if (is_drawn)
+		class.bytes = class.bytes % (c->length | 1) & ~(c->align - 1);
+	else
+		class.reserved = eat_u32(in);
+	for (uint32_t i = 0; i < groups; i++)
+		class.group[i] = eat_group(in, is_drawn);
+	return class;
 }
 
 static struct arena_config eat_config(struct input *in)
 {
 	uint8_t mode = eat_u8(in);
 	bool is_drawn = mode & 1;
-	struct arena_config c;
+	struct arena_config c = { .size = sizeof(c) };
+	uint32_t classes;
 
-	arena_config_init(&c, eat_u64(in) >> (is_drawn ? mode >> 2 : 0));
+	c.length = eat_u64(in) >> (is_drawn ? mode >> 2 : 0);
 	if (mode & 2)
 		return c;
+	classes = eat_u8(in) % (ARENA_MAX_CLASSES + 1);
 	c.align = power(in, is_drawn);
-	c.np_bytes = eat_u64(in);
-	c.sp_bytes = eat_u64(in);
-	if (is_drawn) {
-		c.np_bytes = c.np_bytes % (c.length | 1) & ~(c.align - 1);
-		c.sp_bytes %= c.length | 1;
-	}
-	c.n_nps = is_drawn ? eat_u8(in) : eat_u32(in);
-	c.n_sps = is_drawn ? eat_u8(in) : eat_u32(in);
-	c.net_size = power(in, is_drawn);
-	c.net_count = is_drawn ? eat_u16(in) : eat_u32(in);
-	c.payload_size = power(in, is_drawn);
-	c.disk_size = power(in, is_drawn);
 	c.group_bytes = is_drawn ? eat_u32(in) : eat_u64(in);
-	c.longest_run = is_drawn ? eat_u32(in) : eat_u64(in);
+	c.longest_extent = is_drawn ? eat_u32(in) : eat_u64(in);
 	c.channel_entries = power(in, is_drawn);
+	c.reserved = is_drawn ? 0 : eat_u32(in);
+	for (uint32_t i = 0; i < classes; i++)
+		c.classes[i] = eat_class(in, &c, is_drawn);
 	return c;
 }
 
-/* Groups of @role and @use: their number, buffers and the longest, in bytes. */
+/* Groups of one role and use: their number, buffers and the longest, in bytes. */
 struct sum {
 	uint32_t groups;
 	uint64_t buffers;
 	uint64_t longest;
 };
 
-static struct sum sum_of(const struct arena_layout *l, uint32_t role, enum arena_use use,
-			 uint32_t buffer_size)
+static struct sum sum_of(const struct arena_layout *l, uint32_t role, uint32_t use)
 {
 	struct sum s = { 0 };
 	int group;
@@ -62,7 +82,6 @@ static struct sum sum_of(const struct arena_layout *l, uint32_t role, enum arena
 		uint64_t bytes = (uint64_t)g->count * g->buffer_size;
 
 		must(g->role == role && g->use == use);
-		must(!buffer_size || g->buffer_size == buffer_size);
 		s.groups++;
 		s.buffers += g->count;
 		if (bytes > s.longest)
@@ -71,25 +90,76 @@ static struct sum sum_of(const struct arena_layout *l, uint32_t role, enum arena
 	return s;
 }
 
-static void check_wishes(const struct arena_layout *l, const struct arena_config *c)
+static uint32_t processes_of(const struct arena_config *c, uint32_t class)
+{
+	if (!c->classes[0].processes)
+		return class < 2;
+	return c->classes[class].processes;
+}
+
+/* What a class has that asks for nothing. */
+static const struct arena_group_config usual = { .use = 1 };
+
+static uint32_t size_of(const struct arena_group_config *g)
+{
+	return g->buffer_size ? g->buffer_size : 4096;
+}
+
+static const struct arena_group_config *groups_of(const struct arena_class_config *class)
+{
+	return class->group[0].use ? class->group : &usual;
+}
+
+static bool is_end(const struct arena_class_config *class, uint32_t i)
+{
+	if (!class->group[0].use)
+		return i == 1;
+	return i == ARENA_MAX_CONFIG_GROUPS || !class->group[i].use;
+}
+
+/* The groups that an entry asks for lie behind those before it, from @at on. */
+static uint32_t check_group(const struct arena_layout *l, const struct arena_config *c,
+			    uint32_t role, uint32_t at, const struct arena_group_config *wanted)
 {
 	uint64_t most = c->group_bytes ? c->group_bytes : ARENA_MAX_GROUP_BYTES;
-	struct sum s;
+	uint64_t longest = 0;
 
-	must(l->n_nps == c->n_nps && l->n_sps == c->n_sps);
-	for (uint32_t i = 0; i < c->n_nps; i++) {
-		s = sum_of(l, ARENA_ROLE_NP(i), ARENA_USE_CONTROL, 0);
-		must(s.groups == 1 && s.buffers == c->n_sps);
-		s = sum_of(l, ARENA_ROLE_NP(i), ARENA_USE_NET, c->net_size);
-		must(s.buffers == c->net_count);
-		s = sum_of(l, ARENA_ROLE_NP(i), ARENA_USE_PAYLOAD, c->payload_size);
-		must(s.groups && s.longest >= c->longest_run && s.longest <= most);
-	}
-	for (uint32_t i = 0; i < c->n_sps; i++) {
-		s = sum_of(l, ARENA_ROLE_SP(i), ARENA_USE_CONTROL, 0);
-		must(s.groups == 1 && s.buffers == c->n_nps);
-		s = sum_of(l, ARENA_ROLE_SP(i), ARENA_USE_DISK, c->disk_size);
-		must(s.groups && s.longest >= c->longest_run && s.longest <= most);
+	do {
+		const struct arena_group *g = &l->group[at++];
+		uint64_t bytes = (uint64_t)g->count * g->buffer_size;
+
+		must(g->role == role && g->use == wanted->use);
+		must(g->buffer_size == size_of(wanted));
+		must(wanted->count ? g->count == wanted->count : bytes <= most);
+		if (bytes > longest)
+			longest = bytes;
+	} while (!wanted->count && at < l->n_groups && l->group[at].role == role);
+	must(wanted->count || longest >= c->longest_extent);
+	return at;
+}
+
+static void check_process(const struct arena_layout *l, const struct arena_config *c,
+			  uint32_t role)
+{
+	const struct arena_class_config *class = &c->classes[ARENA_ROLE_CLASS(role)];
+	struct sum control = sum_of(l, role, ARENA_USE_CONTROL);
+	uint32_t others = 0, at;
+
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		others += i == ARENA_ROLE_CLASS(role) ? 0 : processes_of(c, i);
+	must(control.groups == 1 && control.buffers == others);
+	at = (uint32_t)arena_layout_find(l, role, ARENA_USE_CONTROL, 0) + 1;
+	for (uint32_t i = 0; !is_end(class, i); i++)
+		at = check_group(l, c, role, at, &groups_of(class)[i]);
+	must(at == l->n_groups || l->group[at].role != role);
+}
+
+static void check_wishes(const struct arena_layout *l, const struct arena_config *c)
+{
+	for (uint32_t class = 0; class < ARENA_MAX_CLASSES; class++) {
+		must(l->processes[class] == processes_of(c, class));
+		for (uint32_t i = 0; i < l->processes[class]; i++)
+			check_process(l, c, ARENA_ROLE(class, i));
 	}
 }
 

@@ -14,7 +14,7 @@
 #define LENGTH	(1UL << 20)
 #define RUNS	64U
 #define STALES	4U
-#define SELF	ARENA_ROLE_NP(0)
+#define SELF	ARENA_ROLE(0, 0)
 
 /**
  * struct run - one that the process has a handle of
@@ -45,9 +45,9 @@ static void begin(void)
 	struct arena_config c;
 
 	if (!region) {
-		arena_config_init(&c, LENGTH);
-		c.n_sps = 2;
-		c.net_count = 16;
+		c = arena_test_config(LENGTH);
+		c.classes[1].processes = 2;
+		c.classes[0].group[0].count = 16;
 		c.channel_entries = 1;
 		region = arena_test_arena("handles", &c);
 	}
@@ -61,7 +61,7 @@ static void begin(void)
 static uint32_t eat_peer(struct input *in)
 {
 	static const uint32_t peers[] = {
-		ARENA_ROLE_SP(0), ARENA_ROLE_SP(1), SELF, ARENA_ROLE_NP(1), ARENA_ROLE_SP(2),
+		ARENA_ROLE(1, 0), ARENA_ROLE(1, 1), SELF, ARENA_ROLE(0, 1), ARENA_ROLE(1, 2),
 	};
 
 	return peers[eat_u8(in) % (sizeof(peers) / sizeof(peers[0]))];
@@ -193,7 +193,7 @@ static void do_hand(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	uint32_t peer = eat_peer(in);
-	bool may = is_in(b, ARENA_OWNED) && peer != SELF && role_exists(layout, peer);
+	bool may = is_in(b, ARENA_OWNED) && peer != SELF && arena_layout_has_role(layout, peer);
 	struct arena_ref ref;
 
 	must(!arena_lend(a, b, peer, &ref) == may);

@@ -20,15 +20,21 @@ enum { RAW = 1, OWN_LENGTH = 2, OWN_MAGIC = 4 };
 
 static void make(struct arena_layout *l, uint8_t which)
 {
-	struct arena_config c;
+	struct arena_config c = {
+		.size = sizeof(c),
+		.length = 64ULL << 20 << (which & 7),
+		.classes = {
+			{ .processes = 1 + (which >> 3 & 3),
+			  .group = { { 1, 512, 1024 }, { 2, 4096, 0 } } },
+			{ .processes = 1 + (which >> 5 & 3) },
+		},
+	};
 
-	arena_config_init(&c, 64ULL << 20 << (which & 7));
-	c.n_nps = 1 + (which >> 3 & 3);
-	c.n_sps = 1 + (which >> 5 & 3);
 	if (which & 128) {
 		c.group_bytes = 8 << 20;
-		c.payload_size = ARENA_MIN_BUFFER;
-		c.disk_size = 1 << 16;
+		c.classes[0].group[1].buffer_size = ARENA_MIN_BUFFER;
+		c.classes[1].group[0] = (struct arena_group_config){ 15, 1 << 16, 0 };
+		c.classes[2].processes = 1 + (which & 3);
 	}
 	must(!arena_layout_make(l, &c));
 }
@@ -108,17 +114,39 @@ static void check_names(const struct arena_layout *l)
 	}
 }
 
-/* Each process has the groups that everybody looks for. */
+/* Each process has a control group, with a buffer for each process of another class. */
+static void check_process(const struct arena_layout *l, uint32_t role)
+{
+	int group = arena_layout_find(l, role, ARENA_USE_CONTROL, 0);
+	const struct arena_group *g;
+	uint64_t next = 0;
+
+	must(group >= 0 && (uint32_t)group < l->n_groups);
+	g = &l->group[group];
+	must(g->role == role && g->use == ARENA_USE_CONTROL);
+	must(arena_layout_find(l, role, ARENA_USE_CONTROL, 1) == -ENOENT);
+	for (uint32_t class = 0; class <= ARENA_MAX_CLASSES; class++)
+		for (uint32_t i = 0; i <= ARENA_MAX_PROCESSES; i++) {
+			uint32_t reader = ARENA_ROLE(class, i);
+			uintptr_t at = (uintptr_t)arena_layout_control((void *)BASE, l, role,
+								       reader);
+
+			if (!arena_layout_has_role(l, reader) || class == ARENA_ROLE_CLASS(role))
+				must(!at);
+			else
+				must(at == BASE + g->offset + next++ * g->buffer_size);
+		}
+	must(next == g->count);
+}
+
 static void check_processes(const struct arena_layout *l)
 {
-	for (uint32_t i = 0; i < l->n_nps + l->n_sps; i++) {
-		uint32_t role = i < l->n_nps ? ARENA_ROLE_NP(i) : ARENA_ROLE_SP(i - l->n_nps);
-		int group = arena_layout_find(l, role, ARENA_USE_CONTROL, 0);
-
-		must(group >= 0 && (uint32_t)group < l->n_groups);
-		must(l->group[group].role == role && l->group[group].use == ARENA_USE_CONTROL);
-		must(l->group[group].count == (i < l->n_nps ? l->n_sps : l->n_nps));
+	for (uint32_t class = 0; class < ARENA_MAX_CLASSES; class++) {
+		must(l->processes[class] <= ARENA_MAX_PROCESSES);
+		for (uint32_t i = 0; i < l->processes[class]; i++)
+			check_process(l, ARENA_ROLE(class, i));
 	}
+	must(l->processes[0] && l->processes[1]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

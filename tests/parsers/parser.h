@@ -78,11 +78,6 @@ static inline bool is_buffer_size(uint32_t n)
 	return n >= ARENA_MIN_BUFFER && n <= ARENA_MAX_BUFFER && !(n & (n - 1));
 }
 
-static inline bool role_exists(const struct arena_layout *l, uint32_t role)
-{
-	return ARENA_ROLE_IS_SP(role) ? ARENA_ROLE_NUMBER(role) < l->n_sps : role < l->n_nps;
-}
-
 /* In numbers without end: every group inside, behind the layout, and apart. */
 static inline void must_be_sound(const struct arena_layout *l, uint64_t length)
 {
@@ -97,7 +92,8 @@ static inline void must_be_sound(const struct arena_layout *l, uint64_t length)
 		must(is_buffer_size(g->buffer_size) && bytes <= ARENA_MAX_GROUP_BYTES);
 		must(!(g->offset % 4096) && !(g->offset % g->buffer_size));
 		must(g->offset >= end && g->offset + bytes <= l->length);
-		must(role_exists(l, g->role));
+		must(arena_layout_has_role(l, g->role));
+		must(g->use <= ARENA_MAX_USE);
 		end = g->offset + bytes;
 	}
 }

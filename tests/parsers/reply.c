@@ -7,7 +7,7 @@
  * input, nearly right or anything. The connections are busy sending, so that what is taken
  * is only queued.
  */
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <proto/proto.h>
 #include <np/command.h>
 #include <np/np.h>
@@ -27,14 +27,14 @@ static void begin(void)
 	struct arena_config c;
 
 	if (!np.slots.slot) {
-		groups_config(&c, LENGTH, SLOTS, PEERS);
-		must(!arena_layout_make(&np.layout, &c) && groups_of_np(&np.layout));
+		proto_config_init(&c, LENGTH, &(struct proto_counts){ 1, PEERS, SLOTS });
+		must(!arena_layout_make(&np.layout, &c) && proto_has_np(&np.layout));
 		must(!slot_table_init(&np) && np.slots.n == SLOTS);
-		np.payload = arena_pool_new(np.layout.group[GROUP_PAYLOAD].count);
+		np.payload = arena_pool_new(np.layout.group[PROTO_GROUP_PAYLOAD].count);
 		must(np.payload);
 	}
 	for (uint32_t i = 0; i < PEERS; i++) {
-		int group = arena_layout_find(&np.layout, ARENA_ROLE_SP(i), ARENA_USE_DISK, 0);
+		int group = arena_layout_find(&np.layout, PROTO_ROLE_SP(i), PROTO_USE_DISK, 0);
 
 		must(group >= 0);
 		np.peer[i] = (struct peer){ .np = &np, .id = i, .group = (uint32_t)group };
@@ -100,11 +100,11 @@ static struct arena_msg eat_reply(struct input *in)
 static bool is_data(const struct peer *peer, const struct nbd_request *r,
 		    const struct arena_msg *msg)
 {
-	uint64_t from = r->offset % ARENA_DISK_BUFFER, end = from + r->length;
-	uint64_t room = (uint64_t)msg->ref.count * ARENA_DISK_BUFFER;
+	uint64_t from = r->offset % PROTO_DISK_BUFFER, end = from + r->length;
+	uint64_t room = (uint64_t)msg->ref.count * PROTO_DISK_BUFFER;
 
 	return r->type == NBD_CMD_READ && msg->ref.group == peer->group && end <= room &&
-	       room - end < ARENA_DISK_BUFFER &&
+	       room - end < PROTO_DISK_BUFFER &&
 	       (uint64_t)msg->ref.index + msg->ref.count <= np.layout.group[msg->ref.group].count;
 }
 

@@ -79,7 +79,9 @@ static int create(struct mshare **m)
 	o.uid = (uid_t)-1;
 	o.gid = (gid_t)-1;
 	o.mode = 0600;
-	arena_config_init(&c, o.length);
+	memset(&c, 0, sizeof(c));
+	c.size = sizeof(c);
+	c.length = o.length;
 	ret = mshare_create("installed", &o, m);
 	if (!ret)
 		ret = mshare_populate(*m, 0, o.length);
@@ -99,9 +101,9 @@ static int use(struct arena *a)
 	struct arena_msg msg;
 	int fds[2];
 
-	if (arena_get_for(a, ARENA_USE_DISK, 1, &buf) || !arena_ptr(a, buf))
+	if (arena_get_for(a, 1, 1, &buf) || !arena_ptr(a, buf))
 		return 1;
-	if (arena_lend(a, buf, ARENA_ROLE_NP(0), &msg.ref) || arena_state(a, buf) != ARENA_LENT)
+	if (arena_lend(a, buf, ARENA_ROLE(0, 0), &msg.ref) || arena_state(a, buf) != ARENA_LENT)
 		return 2;
 	msg = arena_msg_unpack(arena_msg_data(&msg), arena_msg_len(&msg));
 	if (msg.ref.count != 1 || arena_channel_socketpair(fds))
@@ -117,7 +119,7 @@ int main(void)
 	struct arena *a;
 	int ret;
 
-	if (create(&m) || arena_open(m, ARENA_ROLE_SP(0), &a))
+	if (create(&m) || arena_open(m, ARENA_ROLE(1, 0), &a))
 		return 4;
 	ret = use(a);
 	if (arena_close(a))

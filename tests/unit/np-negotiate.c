@@ -152,7 +152,7 @@ static void test_longest_list(void)
 {
 	static struct export_table many;
 
-	many.n = ARENA_MAX_SPS;
+	many.n = PROTO_MAX_SPS;
 	for (unsigned int i = 0; i < many.n; i++) {
 		memset(many.export[i].name, 'a', EXPORT_NAME_MAX);
 		many.export[i].is_served = true;

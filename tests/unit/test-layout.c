@@ -14,19 +14,36 @@
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
-#define REQUEST (32 * MIB + 4096)
+#define LONGEST (32 * MIB + 4096)
+
+/* What the groups of these tests are for. */
+enum { USE_SMALL = 1, USE_FIRST = 7, USE_SECOND = ARENA_MAX_USE };
 
 static union {
 	struct arena_layout layout;
 	char room[sizeof(struct arena_layout) + 4096];
 } region;
 
+/* Processes of class 0 have small buffers and others, those of class 1 one kind. */
+static struct arena_config config_of(uint64_t length)
+{
+	return (struct arena_config){
+		.size = sizeof(struct arena_config),
+		.length = length,
+		.classes = {
+			{ .processes = 1,
+			  .group = { { USE_SMALL, 512, 1024 }, { USE_FIRST, 4096, 0 } } },
+			{ .processes = 1, .group = { { USE_SECOND, 4096, 0 } } },
+		},
+	};
+}
+
 static uint64_t bytes_of(const struct arena_group *g)
 {
 	return (uint64_t)g->buffer_size * g->count;
 }
 
-static uint32_t groups_of(const struct arena_layout *l, uint32_t role, enum arena_use use)
+static uint32_t groups_of(const struct arena_layout *l, uint32_t role, uint32_t use)
 {
 	uint32_t n = 0;
 
@@ -35,27 +52,66 @@ static uint32_t groups_of(const struct arena_layout *l, uint32_t role, enum aren
 	return n;
 }
 
+static uint32_t others_of(const struct arena_config *c, uint32_t class)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		n += i == class ? 0 : c->classes[i].processes;
+	return n;
+}
+
+/* One group of as many buffers as were asked for, or some that can hold the longest extent. */
+static bool has_groups(const struct arena_layout *l, const struct arena_config *c, uint32_t role,
+		       const struct arena_group_config *wanted)
+{
+	int found = arena_layout_find(l, role, wanted->use, 0);
+	const struct arena_group *g;
+
+	if (found < 0)
+		return false;
+	g = &l->group[found];
+	if (g->buffer_size != wanted->buffer_size)
+		return false;
+	if (wanted->count)
+		return g->count == wanted->count && groups_of(l, role, wanted->use) == 1;
+	return bytes_of(g) >= c->longest_extent;
+}
+
 /* Each process has its groups, of the sizes that were asked for. */
 static bool has_process(const struct arena_layout *l, const struct arena_config *c,
 			uint32_t role)
 {
-	bool is_sp = ARENA_ROLE_IS_SP(role);
+	const struct arena_class_config *class = &c->classes[ARENA_ROLE_CLASS(role)];
 	int control = arena_layout_find(l, role, ARENA_USE_CONTROL, 0);
-	int net = arena_layout_find(l, role, ARENA_USE_NET, 0);
-	int rest = arena_layout_find(l, role, is_sp ? ARENA_USE_DISK : ARENA_USE_PAYLOAD, 0);
-	uint32_t size = is_sp ? c->disk_size : c->payload_size;
+	uint32_t entries = c->channel_entries ? c->channel_entries : 1024;
 
-	if (groups_of(l, role, ARENA_USE_CONTROL) != 1 || rest < 0 ||
-	    groups_of(l, role, ARENA_USE_NET) != !is_sp)
-		return false;
-	if (l->group[control].count != (is_sp ? c->n_nps : c->n_sps) ||
+	if (groups_of(l, role, ARENA_USE_CONTROL) != 1 ||
+	    l->group[control].count != others_of(c, ARENA_ROLE_CLASS(role)) ||
 	    l->group[control].buffer_size < sizeof(struct arena_spsc_in) +
-	    arena_spsc_out_size(c->channel_entries))
+	    arena_spsc_out_size(entries))
 		return false;
-	if (!is_sp && (l->group[net].buffer_size != c->net_size ||
-		       l->group[net].count != c->net_count))
-		return false;
-	return l->group[rest].buffer_size == size && bytes_of(&l->group[rest]) >= c->longest_run;
+	for (unsigned int i = 0; i < ARENA_MAX_CONFIG_GROUPS && class->group[i].use; i++)
+		if (!has_groups(l, c, role, &class->group[i]))
+			return false;
+	return true;
+}
+
+static bool has_all_roles(const struct arena_layout *l, const struct arena_config *c)
+{
+	for (uint32_t class = 0; class < ARENA_MAX_CLASSES; class++) {
+		uint32_t n = c->classes[class].processes;
+
+		for (uint32_t i = 0; i < n; i++)
+			if (!has_process(l, c, ARENA_ROLE(class, i)) ||
+			    !arena_layout_has_role(l, ARENA_ROLE(class, i)))
+				return false;
+		if (arena_layout_has_role(l, ARENA_ROLE(class, n)) ||
+		    arena_layout_find(l, ARENA_ROLE(class, n), ARENA_USE_CONTROL, 0) != -ENOENT)
+			return false;
+	}
+	return !arena_layout_has_role(l, ARENA_ROLE(ARENA_MAX_CLASSES, 0)) &&
+	       !arena_layout_has_role(l, UINT32_MAX);
 }
 
 static bool is_sound(const struct arena_layout *l, const struct arena_config *c)
@@ -70,14 +126,7 @@ static bool is_sound(const struct arena_layout *l, const struct arena_config *c)
 			return false;
 		end = g->offset + bytes_of(g);
 	}
-	for (uint32_t i = 0; i < c->n_nps; i++)
-		if (!has_process(l, c, ARENA_ROLE_NP(i)))
-			return false;
-	for (uint32_t i = 0; i < c->n_sps; i++)
-		if (!has_process(l, c, ARENA_ROLE_SP(i)))
-			return false;
-	return end <= c->length && arena_layout_find(l, ARENA_ROLE_NP(c->n_nps),
-						     ARENA_USE_NET, 0) == -ENOENT;
+	return end <= c->length && has_all_roles(l, c);
 }
 
 /* 1 if it was made and is sound, 0 if there is no room, -1 if it is wrong. */
@@ -101,132 +150,207 @@ static void test_processes(void)
 	int made = 0, wrong = 0;
 
 	for (unsigned int i = 0; i < 4; i++)
-		for (unsigned int nps = 0; nps < 6; nps++)
-			for (unsigned int sps = 0; sps < 6; sps++) {
-				struct arena_config c;
+		for (unsigned int first = 0; first < 6; first++)
+			for (unsigned int second = 0; second < 6; second++) {
+				struct arena_config c = config_of(lengths[i]);
 				int ret;
 
-				arena_config_init(&c, lengths[i]);
-				c.n_nps = numbers[nps];
-				c.n_sps = numbers[sps];
-				c.longest_run = i ? REQUEST : 4096;
+				c.classes[0].processes = numbers[first];
+				c.classes[1].processes = numbers[second];
+				c.longest_extent = i ? LONGEST : 4096;
 				ret = make_one(&c);
 				made += ret == 1;
 				wrong += ret < 0;
 			}
-	is(wrong, 0, "every number of processes: sound, or there is no room");
-	ok(made >= 100, "for most of them there is (%d of 144)", made);
+	is(wrong, 0, "every number of processes has a sound layout or no room");
+	ok(made >= 100, "most numbers of processes have a layout (%d of 144)", made);
+}
+
+/* Every number of classes, each with as many processes as its number, and one with 128. */
+static void test_classes(void)
+{
+	int made = 0;
+
+	for (uint32_t n = 2; n <= ARENA_MAX_CLASSES; n++)
+		for (uint32_t large = 0; large < n; large++) {
+			struct arena_config c = config_of(4 * GIB);
+
+			for (uint32_t i = 0; i < n; i++) {
+				c.classes[i].processes = i == large ? 128 : i + 1;
+				if (i > 1)
+					c.classes[i].group[0] = (struct arena_group_config){
+						i, 64U << i, 10 };
+			}
+			made += make_one(&c) == 1;
+		}
+	is(made, 9, "two to four classes have sound layouts, whichever of them is large");
 }
 
 static void test_sizes(void)
 {
 	int made = 0, wrong = 0;
 
-	for (uint32_t net = 64; net <= 2 * MIB; net *= 2)
-		for (uint32_t payload = 64; payload <= 2 * MIB; payload *= 2)
-			for (uint32_t disk = 64; disk <= 2 * MIB; disk *= 2) {
-				struct arena_config c;
+	for (uint32_t small = 64; small <= 2 * MIB; small *= 2)
+		for (uint32_t first = 64; first <= 2 * MIB; first *= 2)
+			for (uint32_t second = 64; second <= 2 * MIB; second *= 2) {
+				struct arena_config c = config_of(8 * GIB);
 				int ret;
 
-				arena_config_init(&c, 8 * GIB);
-				c.net_size = net;
-				c.net_count = 64;
-				c.payload_size = payload;
-				c.disk_size = disk;
-				c.n_sps = 3;
+				c.classes[0].group[0].buffer_size = small;
+				c.classes[0].group[0].count = 64;
+				c.classes[0].group[1].buffer_size = first;
+				c.classes[1].group[0].buffer_size = second;
+				c.classes[1].processes = 3;
 				c.align = 2 * MIB;
 				c.group_bytes = 512 * MIB;
 				ret = make_one(&c);
 				made += ret == 1;
 				wrong += ret != 1;
 			}
-	is(made, 16 * 16 * 16, "each power of two from 64 B to 2 MiB, for each kind of buffer");
-	is(wrong, 0, "none is wrong");
+	is(made, 16 * 16 * 16, "each power of two from 64 B to 2 MiB is a size of each group");
+	is(wrong, 0, "no combination of sizes fails");
 }
 
 static void test_default(void)
 {
-	struct arena_config c;
+	const struct arena_config c = { .size = sizeof(c), .length = 16 * MIB };
 	struct arena_layout l;
-	int net, disk;
 
-	arena_config_init(&c, 20 * GIB);
-	is(arena_layout_make(&l, &c), 0, "20 GiB");
-	net = arena_layout_find(&l, ARENA_ROLE_NP(0), ARENA_USE_NET, 0);
-	disk = arena_layout_find(&l, ARENA_ROLE_SP(0), ARENA_USE_DISK, 0);
-	is(l.group[net].buffer_size, 512, "512 B for the network");
-	is(l.group[disk].buffer_size, 4096, "4096 B for storage");
-	is(l.group[arena_layout_find(&l, ARENA_ROLE_SP(0), ARENA_USE_CONTROL, 0)].offset, 4 * GIB,
-	   "4 GiB for the NPs, then the SPs' part");
-	ok(groups_of(&l, ARENA_ROLE_SP(0), ARENA_USE_DISK) >= 16, "16 GiB are many groups");
-	c.n_nps = 2;
-	c.n_sps = 4;
+	is(arena_layout_make(&l, &c), 0, "a configuration of a length alone has a layout");
+	is(l.n_groups, 4, "with four groups");
+	is(l.channel_entries, 1024, "and channels of 1024 messages");
+	for (uint32_t class = 0; class < 2; class++) {
+		int data = arena_layout_find(&l, ARENA_ROLE(class, 0), 1, 0);
+
+		is(l.processes[class], 1, "class %u has one process", class);
+		is(l.group[data].buffer_size, 4096, "which has buffers of 4096 bytes");
+		ok(bytes_of(&l.group[data]) > 7 * MIB, "of about half the region");
+	}
+	is(l.processes[2], 0, "there is no third class");
+}
+
+static uint64_t offset_of(const struct arena_layout *l, uint32_t role)
+{
+	return l->group[arena_layout_find(l, role, ARENA_USE_CONTROL, 0)].offset;
+}
+
+static void test_shares(void)
+{
+	struct arena_config c = config_of(20 * GIB);
+	struct arena_layout l;
+
+	c.classes[0].bytes = 4 * GIB;
+	is(arena_layout_make(&l, &c), 0, "a class of 4 GiB of 20 has a layout");
+	is(offset_of(&l, ARENA_ROLE(1, 0)), 4 * GIB, "the next class begins behind it");
+	ok(groups_of(&l, ARENA_ROLE(1, 0), USE_SECOND) >= 16, "and has many groups of its 16 GiB");
+	c.classes[0].processes = 2;
+	c.classes[1].processes = 4;
 	c.align = GIB;
-	is(arena_layout_make(&l, &c), 0, "two NPs and four SPs");
+	is(arena_layout_make(&l, &c), 0, "two and four processes have a layout");
 	for (unsigned int i = 0; i < 4; i++)
-		is(l.group[arena_layout_find(&l, ARENA_ROLE_SP(i), ARENA_USE_CONTROL, 0)].offset,
-		   (4 + i * 4) * GIB, "SP %u begins at a page of 1 GiB", i);
-	is(l.group[arena_layout_find(&l, ARENA_ROLE_NP(1), ARENA_USE_CONTROL, 0)].offset, 2 * GIB,
-	   "and so does the second NP");
+		is(offset_of(&l, ARENA_ROLE(1, i)), (4 + i * 4) * GIB,
+		   "process %u of the second class begins at a page of 1 GiB", i);
+	is(offset_of(&l, ARENA_ROLE(0, 1)), 2 * GIB, "so does the second of the first class");
+	c.classes[2].processes = 1;
+	c.classes[1].bytes = 8 * GIB;
+	is(arena_layout_make(&l, &c), 0, "a third class has what the two others leave");
+	is(offset_of(&l, ARENA_ROLE(2, 0)), 12 * GIB, "which begins behind both");
+	ok(groups_of(&l, ARENA_ROLE(2, 0), 1) >= 8, "and its default group takes all of that");
+	c.classes[0].bytes = 0;
+	is(arena_layout_make(&l, &c), 0, "two classes without a number divide what is left");
+	is(offset_of(&l, ARENA_ROLE(1, 0)), 6 * GIB, "equally");
+}
+
+/* Shares do not overlap where the region's length is no multiple of the alignment. */
+static void test_odd_length(void)
+{
+	struct arena_config c = config_of(GIB + 2 * MIB + 4096);
+
+	c.align = 2 * MIB;
+	is(make_one(&c), 1, "a length that is no multiple of the alignment has a layout");
+	c.classes[1].bytes = 512 * MIB;
+	is(make_one(&c), 1, "so has one whose first class takes what is left");
 }
 
 /* One member of the usual configuration is changed. */
 #define refuses(member, value, error) do {				\
-	struct arena_config c_;						\
+	struct arena_config c_ = config_of(GIB);			\
 	struct arena_layout l_;						\
 									\
-	arena_config_init(&c_, GIB);					\
 	c_.member = (value);						\
 	is(arena_layout_make(&l_, &c_), error, #member " = " #value);	\
 } while (0)
 
 static void test_make_refuses(void)
 {
+	refuses(size, 0, -EINVAL);
+	refuses(size, UINT32_MAX, -E2BIG);
 	refuses(length, 0, -EINVAL);
 	refuses(length, UINT64_MAX, -EINVAL);
 	refuses(length, 4096, -ENOSPC);
 	refuses(length, MIB / 2, -ENOSPC);
-	refuses(align, 0, -EINVAL);
 	refuses(align, 512, -EINVAL);
 	refuses(align, 12288, -EINVAL);
 	refuses(align, 1ULL << 63, -EINVAL);
 	refuses(align, GIB, -ENOSPC);
-	refuses(np_bytes, 4097, -EINVAL);
-	refuses(np_bytes, 4096, -ENOSPC);
-	refuses(np_bytes, GIB, -ENOSPC);
-	refuses(sp_bytes, GIB, -ENOSPC);
-	refuses(sp_bytes, 4096, -ENOSPC);
-	refuses(n_nps, 0, -EINVAL);
-	refuses(n_nps, ARENA_MAX_PROCESSES + 1, -EINVAL);
-	refuses(n_sps, 0, -EINVAL);
-	refuses(n_sps, ARENA_MAX_PROCESSES + 1, -EINVAL);
-	refuses(net_size, 32, -EINVAL);
-	refuses(net_size, 500, -EINVAL);
-	refuses(payload_size, 4 * MIB, -EINVAL);
-	refuses(disk_size, 0, -EINVAL);
-	refuses(net_count, 0, -EINVAL);
-	refuses(net_count, 65537, -EINVAL);
+	refuses(reserved, 1, -EINVAL);
 	refuses(group_bytes, 2 * GIB, -EINVAL);
 	refuses(group_bytes, 2048, -EINVAL);
 	refuses(group_bytes, 4096 * 50, -E2BIG);
-	refuses(longest_run, 65536 * 4096, -EINVAL);
-	refuses(longest_run, 2 * GIB, -EINVAL);
-	refuses(channel_entries, 0, -EINVAL);
+	refuses(longest_extent, 65536 * 4096, -EINVAL);
+	refuses(longest_extent, 2 * GIB, -EINVAL);
 	refuses(channel_entries, 1000, -EINVAL);
 	refuses(channel_entries, 131072, -EINVAL);
 }
 
-/* Of buffers large enough that one could be named, but of more than there is. */
-static void test_make_long_run(void)
+static void test_make_refuses_class(void)
 {
-	struct arena_config c;
+	refuses(classes[0].bytes, 4097, -EINVAL);
+	refuses(classes[0].bytes, 4096, -ENOSPC);
+	refuses(classes[0].bytes, GIB, -ENOSPC);
+	refuses(classes[1].bytes, GIB, -ENOSPC);
+	refuses(classes[1].bytes, 4096, -ENOSPC);
+	refuses(classes[1].bytes, 1ULL << 63, -ENOSPC);
+	refuses(classes[2].bytes, MIB, -EINVAL);
+	refuses(classes[0].reserved, 1, -EINVAL);
+	refuses(classes[3].reserved, 1, -EINVAL);
+	refuses(classes[0].processes, 0, -EINVAL);
+	refuses(classes[0].processes, ARENA_MAX_PROCESSES + 1, -EINVAL);
+	refuses(classes[0].processes, UINT32_MAX, -EINVAL);
+	refuses(classes[1].processes, 0, -EINVAL);
+	refuses(classes[1].processes, ARENA_MAX_PROCESSES + 1, -EINVAL);
+	refuses(classes[3].processes, 1, -EINVAL);
+}
+
+static void test_make_refuses_group(void)
+{
+	refuses(classes[0].group[0].use, ARENA_USE_CONTROL, -EINVAL);
+	refuses(classes[0].group[0].use, ARENA_MAX_USE + 1, -EINVAL);
+	refuses(classes[0].group[0].buffer_size, 32, -EINVAL);
+	refuses(classes[0].group[0].buffer_size, 500, -EINVAL);
+	refuses(classes[0].group[1].buffer_size, 4 * MIB, -EINVAL);
+	refuses(classes[1].group[0].buffer_size, UINT32_MAX, -EINVAL);
+	/* What remains cannot be followed by another group. */
+	refuses(classes[0].group[0].count, 0, -EINVAL);
+	refuses(classes[0].group[0].count, ARENA_MAX_GROUP_BUFFERS, -EINVAL);
+	refuses(classes[0].group[0].count, UINT64_MAX, -EINVAL);
+	refuses(classes[0].group[0].count, 2 * MIB, -ENOSPC);
+	refuses(classes[0].group[2].use, 1, -EINVAL);
+	refuses(classes[0].group[2].count, 1, -EINVAL);
+	refuses(classes[0].group[7].buffer_size, 4096, -EINVAL);
+	refuses(classes[2].group[0].use, 1, -EINVAL);
+}
+
+/* Of buffers large enough that one could be named, but of more than there is. */
+static void test_make_long_extent(void)
+{
+	struct arena_config c = config_of(GIB);
 	struct arena_layout l;
 
-	arena_config_init(&c, GIB);
-	c.payload_size = 65536;
-	c.disk_size = 65536;
-	c.longest_run = 900 * MIB;
-	is(arena_layout_make(&l, &c), -ENOSPC, "a run that does not fit");
+	c.classes[0].group[1].buffer_size = 65536;
+	c.classes[1].group[0].buffer_size = 65536;
+	c.longest_extent = 900 * MIB;
+	is(arena_layout_make(&l, &c), -ENOSPC, "an extent that does not fit has no layout");
 }
 
 /* Read @bad, which differs from the good layout in one member. */
@@ -237,36 +361,47 @@ static void test_make_long_run(void)
 	   #member " = " #value);					\
 } while (0)
 
-/* Groups: 0 to 2 the NP's control, net, payload; 3, 4 SP 0's; 5, 6 SP 1's. */
-static void test_hostile_layouts(void)
-{
-	struct arena_layout good, back;
-	struct arena_config c;
+static struct arena_layout good, back;
 
-	arena_config_init(&c, GIB);
-	c.n_sps = 2;
-	is(arena_layout_make(&good, &c), 0, "a good one");
-	is(good.n_groups, 7, "of seven groups");
+/* Groups: 0 to 2 those of process 0.0; 3, 4 those of 1.0; 5, 6 those of 1.1. */
+static void make_good(void)
+{
+	struct arena_config c = config_of(GIB);
+
+	c.classes[1].processes = 2;
+	is(arena_layout_make(&good, &c), 0, "a layout to be spoilt");
+	is(good.n_groups, 7, "has seven groups");
+}
+
+static void test_hostile_head(void)
+{
 	refused(magic, 0, -EPROTO);
-	refused(version, 1, -EPROTO);
+	refused(version, 2, -EPROTO);
 	refused(reserved, 1, -EPROTO);
-	refused(n_nps, 0, -EPROTO);
-	refused(n_nps, 2, -EPROTO);
-	refused(n_nps, UINT32_MAX, -EPROTO);
-	refused(n_sps, 0, -EPROTO);
-	refused(n_sps, 1, -EPROTO);
-	refused(n_sps, 3, -EPROTO);
-	refused(n_sps, UINT32_MAX, -EPROTO);
+	refused(processes[0], 0, -EPROTO);
+	refused(processes[0], 2, -EPROTO);
+	refused(processes[0], UINT32_MAX, -EPROTO);
+	refused(processes[1], 0, -EPROTO);
+	refused(processes[1], 1, -EPROTO);
+	refused(processes[1], 3, -EPROTO);
+	refused(processes[1], UINT32_MAX, -EPROTO);
+	refused(processes[2], 1, -EPROTO);
+	refused(processes[3], 1, -EPROTO);
 	refused(channel_entries, 0, -EPROTO);
 	refused(channel_entries, 4096, -EPROTO);
 	refused(channel_entries, 1023, -EPROTO);
 	refused(n_groups, 0, -EPROTO);
 	refused(n_groups, 3, -EPROTO);
+	refused(n_groups, 5, -EPROTO);
 	refused(n_groups, 8, -EPROTO);
 	refused(n_groups, ARENA_MAX_GROUPS + 1, -EPROTO);
 	refused(n_groups, UINT32_MAX, -EPROTO);
 	refused(length, GIB + 1, -ERANGE);
 	refused(length, 4096, -ERANGE);
+}
+
+static void test_hostile_groups(void)
+{
 	refused(group[0].offset, 0, -ERANGE);
 	refused(group[0].offset, 4096, -EPROTO);
 	refused(group[1].offset, good.group[0].offset, -ERANGE);
@@ -282,52 +417,106 @@ static void test_hostile_layouts(void)
 	refused(group[2].buffer_size, 32, -EPROTO);
 	refused(group[2].buffer_size, 4095, -EPROTO);
 	refused(group[2].buffer_size, 4 * MIB, -EPROTO);
-	refused(group[3].role, ARENA_ROLE_NP(0), -EPROTO);
-	refused(group[3].role, ARENA_ROLE_SP(1), -EPROTO);
-	refused(group[0].role, ARENA_ROLE_SP(0), -EPROTO);
+	refused(group[3].role, ARENA_ROLE(0, 0), -EPROTO);
+	refused(group[3].role, ARENA_ROLE(1, 1), -EPROTO);
+	refused(group[0].role, ARENA_ROLE(1, 0), -EPROTO);
 	refused(group[2].role, 77, -EPROTO);
-	refused(group[6].role, ARENA_ROLE_SP(2), -EPROTO);
-	refused(group[1].use, 0, -EPROTO);
-	refused(group[1].use, ARENA_USE_DISK, -EPROTO);
+	refused(group[2].role, UINT32_MAX, -EPROTO);
+	refused(group[6].role, ARENA_ROLE(1, 2), -EPROTO);
+	refused(group[6].role, ARENA_ROLE(ARENA_MAX_CLASSES, 0), -EPROTO);
 	refused(group[1].use, ARENA_USE_CONTROL, -EPROTO);
-	refused(group[4].use, ARENA_USE_NET, -EPROTO);
-	refused(group[0].use, ARENA_USE_NET, -EPROTO);
+	refused(group[1].use, ARENA_MAX_USE + 1, -EPROTO);
+	refused(group[0].use, USE_SMALL, -EPROTO);
+}
 
+static void test_length(void)
+{
 	region.layout = good;
-	is(arena_layout_read(&region, GIB - 1, &back), -ERANGE, "less memory than laid out");
+	is(arena_layout_read(&region, GIB - 1, &back), -ERANGE, "less memory than is laid out");
 	is(arena_layout_read(&region, 100, &back), -ERANGE, "no room for a layout");
-	is(arena_layout_read(&region, GIB, &back), 0, "and unharmed it is taken");
+	is(arena_layout_read(&region, GIB, &back), 0, "the layout is taken if it is not spoilt");
 }
 
 static void test_has(void)
 {
-	struct arena_config c;
+	struct arena_config c = config_of(GIB);
 	struct arena_layout l;
 	uint32_t n;
 
-	arena_config_init(&c, GIB);
 	arena_layout_make(&l, &c);
 	n = l.group[1].count;
-	ok(arena_layout_has(&l, 1, 0, 1), "the first");
-	ok(arena_layout_has(&l, 1, n - 1, 1), "the last");
-	ok(arena_layout_has(&l, 1, 0, n), "all of them");
-	ok(!arena_layout_has(&l, 1, 0, 0), "none of them");
-	ok(!arena_layout_has(&l, 1, n, 1), "one behind the last");
-	ok(!arena_layout_has(&l, 1, n - 1, 2), "across the end");
-	ok(!arena_layout_has(&l, 1, 1, UINT32_MAX), "a sum that overflows");
-	ok(!arena_layout_has(&l, 1, UINT32_MAX, 1), "the greatest index");
-	ok(!arena_layout_has(&l, l.n_groups, 0, 1), "no such group");
-	ok(!arena_layout_has(&l, UINT32_MAX, 0, 1), "the greatest group");
+	ok(arena_layout_has(&l, 1, 0, 1), "the first buffer exists");
+	ok(arena_layout_has(&l, 1, n - 1, 1), "the last buffer exists");
+	ok(arena_layout_has(&l, 1, 0, n), "all of them exist");
+	ok(!arena_layout_has(&l, 1, 0, 0), "none of them does not");
+	ok(!arena_layout_has(&l, 1, n, 1), "one behind the last does not");
+	ok(!arena_layout_has(&l, 1, n - 1, 2), "two across the end do not");
+	ok(!arena_layout_has(&l, 1, 1, UINT32_MAX), "a sum that overflows does not");
+	ok(!arena_layout_has(&l, 1, UINT32_MAX, 1), "the greatest index does not");
+	ok(!arena_layout_has(&l, l.n_groups, 0, 1), "the first missing group does not");
+	ok(!arena_layout_has(&l, UINT32_MAX, 0, 1), "the greatest group does not");
+}
+
+/* Is the buffer inside the writer's control group, and not given to another reader? */
+static bool is_control(struct arena_layout *l, uint32_t writer, uint32_t reader, bool *seen)
+{
+	const struct arena_group *g = &l->group[arena_layout_find(l, writer, 0, 0)];
+	char *buffer = arena_layout_control(&region, l, writer, reader);
+	uint64_t at = (uint64_t)(buffer - (char *)&region) - g->offset;
+
+	if (!buffer || at % g->buffer_size || at / g->buffer_size >= g->count ||
+	    seen[at / g->buffer_size])
+		return false;
+	seen[at / g->buffer_size] = true;
+	return true;
+}
+
+static void test_control(void)
+{
+	struct arena_config c = config_of(GIB);
+	bool is_good = true, is_refused = true;
+	struct arena_layout l;
+
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		c.classes[i].processes = i + 2;
+	is(arena_layout_make(&l, &c), 0, "four classes have a layout");
+	for (uint32_t writer = 0; writer < ARENA_MAX_CLASSES; writer++) {
+		bool seen[32] = { false };
+
+		for (uint32_t reader = 0; reader < ARENA_MAX_CLASSES; reader++)
+			for (uint32_t i = 0; i < reader + 2; i++)
+				if (reader == writer)
+					is_refused &= !arena_layout_control(&region, &l,
+						ARENA_ROLE(writer, 0), ARENA_ROLE(reader, i));
+				else
+					is_good &= is_control(&l, ARENA_ROLE(writer, 1),
+							      ARENA_ROLE(reader, i), seen);
+	}
+	ok(is_good, "each peer of another class has a control buffer of its own");
+	ok(is_refused, "a peer of the same class has none");
+	ok(!arena_layout_control(&region, &l, ARENA_ROLE(0, 0), ARENA_ROLE(1, 3)),
+	   "a peer that does not exist has none");
+	ok(!arena_layout_control(&region, &l, ARENA_ROLE(0, 2), ARENA_ROLE(1, 0)),
+	   "a writer that does not exist has none");
 }
 
 int main(void)
 {
 	test_processes();
+	test_classes();
 	test_sizes();
 	test_default();
+	test_shares();
+	test_odd_length();
 	test_make_refuses();
-	test_make_long_run();
-	test_hostile_layouts();
+	test_make_refuses_class();
+	test_make_refuses_group();
+	test_make_long_extent();
+	make_good();
+	test_hostile_head();
+	test_hostile_groups();
+	test_length();
 	test_has();
+	test_control();
 	return done_testing();
 }

@@ -7,7 +7,7 @@
 #ifndef ARENAD_CHILD_H
 #define ARENAD_CHILD_H
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -18,7 +18,7 @@
  */
 struct child_pids {
 	pid_t np;
-	pid_t sp[ARENA_MAX_SPS];
+	pid_t sp[PROTO_MAX_SPS];
 };
 
 /** child_exec_fn - become the program; returns only if that failed */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <common/log.h>
 #include <common/parse.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 /* One for a client that is being served, and one to receive the next header. */
 #define MIN_BUFFERS	2U
 /* The window of the channels is made for them. */
-#define MAX_BUFFERS	GROUPS_MAX_NET_COUNT
+#define MAX_BUFFERS	PROTO_MAX_NET_COUNT
 
 enum {
 	OPT_REGION = 256,
@@ -128,8 +128,8 @@ static int parse_disk(struct arenad_options *o, char *text)
 		log_error("--disk: \"%s\" is not NAME=PATH", text);
 		return -EINVAL;
 	}
-	if (o->n_disks == ARENA_MAX_SPS) {
-		log_error("--disk: more than %d", ARENA_MAX_SPS);
+	if (o->n_disks == PROTO_MAX_SPS) {
+		log_error("--disk: more than %d", PROTO_MAX_SPS);
 		return -EINVAL;
 	}
 	*equals = '\0';

@@ -5,7 +5,7 @@
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -70,7 +70,7 @@ struct arenad_options {
 	unsigned int n_listen;
 	const char *listen[ARENAD_MAX_LISTEN];
 	unsigned int n_disks;
-	struct arenad_disk disk[ARENA_MAX_SPS];
+	struct arenad_disk disk[PROTO_MAX_SPS];
 	uint32_t np_buffers;
 	bool fixed_buffers;
 	const char *bindir;

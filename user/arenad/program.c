@@ -14,7 +14,7 @@
 #include "options.h"
 
 /* --sp NAME=PID for each disk, --listen for each address, and some more. */
-#define MAX_ARGUMENTS	(2 * (ARENA_MAX_SPS + ARENAD_MAX_LISTEN) + 16)
+#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + ARENAD_MAX_LISTEN) + 16)
 
 /**
  * struct arguments - a command line under construction

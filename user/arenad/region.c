@@ -2,7 +2,7 @@
 #include "region.h"
 
 #include <common/clock.h>
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <common/log.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -137,7 +137,7 @@ static int write_layout(const struct arenad_options *o, struct mshare *m)
 	void *base;
 	int ret;
 
-	groups_config(&config, o->size, o->np_buffers, o->n_disks);
+	proto_config_init(&config, o->size, &(struct proto_counts){ 1, o->n_disks, o->np_buffers });
 	ret = arena_layout_make(&layout, &config);
 	if (ret == -ENOSPC)
 		log_error("--size: %" PRIu64 " MiB are too few for %u disks and %u buffers",

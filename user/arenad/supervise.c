@@ -34,8 +34,8 @@
 struct supervisor {
 	const struct arenad_options *options;
 	unsigned int n_children;
-	struct child child[1 + ARENA_MAX_SPS];
-	char name[1 + ARENA_MAX_SPS][64];
+	struct child child[1 + PROTO_MAX_SPS];
+	char name[1 + PROTO_MAX_SPS][64];
 	int signal_fd;
 	int ready_fd;
 	char ready[512];
@@ -122,7 +122,7 @@ static bool handle_signal(struct supervisor *sv)
 static enum arenad_exit watch(struct supervisor *sv)
 {
 	for (;;) {
-		struct pollfd fd[2 + 1 + ARENA_MAX_SPS] = {
+		struct pollfd fd[2 + 1 + PROTO_MAX_SPS] = {
 			{ .fd = sv->signal_fd, .events = POLLIN },
 			{ .fd = sv->ready_fd, .events = POLLIN },
 		};

@@ -37,10 +37,10 @@ enum command_fate command_check(const struct nbd_request *r,
 /** command_buffers() - buffers of the run for a request's data */
 static inline uint32_t command_buffers(const struct nbd_request *r)
 {
-	uint64_t within = r->offset % ARENA_DISK_BUFFER;
+	uint64_t within = r->offset % PROTO_DISK_BUFFER;
 
-	return (uint32_t)((within + r->length + ARENA_DISK_BUFFER - 1) /
-			  ARENA_DISK_BUFFER);
+	return (uint32_t)((within + r->length + PROTO_DISK_BUFFER - 1) /
+			  PROTO_DISK_BUFFER);
 }
 
 /** command_is_error() - is it a number that a reply may carry as an error? */

@@ -5,7 +5,7 @@
 #ifndef NP_EXPORT_H
 #define NP_EXPORT_H
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +33,7 @@ struct export {
  */
 struct export_table {
 	unsigned int n;
-	struct export export[ARENA_MAX_SPS];
+	struct export export[PROTO_MAX_SPS];
 };
 
 /**

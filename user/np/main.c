@@ -19,12 +19,12 @@ static int check_layout(const struct np *np)
 {
 	const struct arena_layout *l = &np->layout;
 
-	if (!groups_of_np(l) || l->group[GROUP_NET].count < 2)
+	if (!proto_has_np(l) || l->group[PROTO_GROUP_NET].count < 2)
 		return -EPROTO;
 	for (unsigned int i = 0; i < np->options->n_sps; i++) {
-		int group = group_of_sp(l, i);
+		int group = proto_group_of_sp(l, i);
 
-		if (group < 0 || l->group[group].buffer_size != ARENA_DISK_BUFFER)
+		if (group < 0 || l->group[group].buffer_size != PROTO_DISK_BUFFER)
 			return -EPROTO;
 	}
 	return 0;
@@ -56,7 +56,7 @@ static int open_region(struct np *np)
 
 static int make_tables(struct np *np)
 {
-	uint32_t n_payload = np->layout.group[GROUP_PAYLOAD].count;
+	uint32_t n_payload = np->layout.group[PROTO_GROUP_PAYLOAD].count;
 	int ret = slot_table_init(np);
 
 	if (!ret) {

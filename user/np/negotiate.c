@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The longest answer is that to LIST; the one to EXPORT_NAME comes next. */
-static_assert(ARENA_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX) +
+static_assert(PROTO_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX) +
 	      NBD_OPTION_REPLY_SIZE <= NEGOTIATION_OUT_MAX, "LIST fits");
 static_assert(4 + NEGOTIATION_STRING_MAX + 2 <= NEGOTIATION_DATA_MAX,
 	      "INFO with the longest name fits");
@@ -109,7 +109,7 @@ static void put_info(struct negotiation *n, const struct export *e,
 	put_reply(n, NBD_REP_INFO, 14);
 	put16(n, NBD_INFO_BLOCK_SIZE);
 	put32(n, 1);
-	put32(n, ARENA_DISK_BUFFER);
+	put32(n, PROTO_DISK_BUFFER);
 	put32(n, ARENA_MAX_REQUEST);
 
 	if (is_name_wanted) {

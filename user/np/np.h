@@ -14,7 +14,7 @@
 #ifndef NP_NP_H
 #define NP_NP_H
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <arena/layout.h>
 #include <libarena/buffer/pool.h>
 #include <mshare.h>
@@ -57,7 +57,7 @@ struct np {
 	struct ring ring;
 	struct export_table exports;
 	unsigned int n_peers;
-	struct peer peer[ARENA_MAX_SPS];
+	struct peer peer[PROTO_MAX_SPS];
 	struct arena_pool *payload;
 	struct slot_table slots;
 	struct conn_table conns;

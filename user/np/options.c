@@ -138,7 +138,7 @@ static int add_sp(struct options *o, const char *text)
 {
 	struct options_sp *sp = &o->sp[o->n_sps];
 
-	if (o->n_sps == ARENA_MAX_SPS || np_options_parse_sp(text, sp))
+	if (o->n_sps == PROTO_MAX_SPS || np_options_parse_sp(text, sp))
 		return -EINVAL;
 	for (unsigned int i = 0; i < o->n_sps; i++)
 		if (!strcmp(o->sp[i].name, sp->name))

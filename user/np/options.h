@@ -5,7 +5,7 @@
 #ifndef NP_OPTIONS_H
 #define NP_OPTIONS_H
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -51,7 +51,7 @@ struct options {
 	unsigned int n_listen;
 	struct options_listen listen[NP_LISTENERS_MAX];
 	unsigned int n_sps;
-	struct options_sp sp[ARENA_MAX_SPS];
+	struct options_sp sp[PROTO_MAX_SPS];
 	int ready_fd;
 	unsigned int connections_max;
 	unsigned int idle_seconds;

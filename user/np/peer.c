@@ -42,7 +42,7 @@ int peer_read_disk(struct arena_disk *copy, const void *shared)
 	static const struct arena_rule rules[] = {
 		ARENA_EXACTLY(struct arena_disk, magic, ARENA_DISK_MAGIC),
 		ARENA_RANGE(struct arena_disk, bytes, 1, INT64_MAX),
-		ARENA_POWER_OF_TWO(struct arena_disk, block_size, 512, ARENA_DISK_BUFFER),
+		ARENA_POWER_OF_TWO(struct arena_disk, block_size, 512, PROTO_DISK_BUFFER),
 		ARENA_MASK(struct arena_disk, flags, ARENA_DISK_F_ALL),
 	};
 
@@ -86,7 +86,7 @@ static int connect_channel(struct peer *peer)
 	struct np *np = peer->np;
 	const struct arena_channel_options options = {
 		.kind = ARENA_CHANNEL_MSG_RING,
-		.entries = groups_window(&np->layout),
+		.entries = proto_window(&np->layout),
 		.peer = np->options->sp[peer->id].pid,
 		.link = -1,
 		.timeout_ms = HELLO_SECONDS * 1000,
@@ -96,8 +96,8 @@ static int connect_channel(struct peer *peer)
 	struct arena_msg hello;
 	int ret;
 
-	ret = arena_channel_open(np->region, &np->layout, ARENA_ROLE_NP(0),
-				 ARENA_ROLE_SP(peer->id), &options, &peer->channel);
+	ret = arena_channel_open(np->region, &np->layout, PROTO_ROLE_NP(0),
+				 PROTO_ROLE_SP(peer->id), &options, &peer->channel);
 	if (ret)
 		return ret;
 	ret = wait_for_message(peer, &hello);
@@ -234,7 +234,7 @@ int peer_connect(struct np *np, unsigned int id)
 	*peer = (struct peer){
 		.np = np,
 		.id = id,
-		.group = (uint32_t)group_of_sp(&np->layout, id),
+		.group = (uint32_t)proto_group_of_sp(&np->layout, id),
 		.poll.done = poll_done,
 		.death.done = death_done,
 		.send.done = send_done,
@@ -281,7 +281,7 @@ uint64_t peer_free_bytes(const struct peer *peer)
 
 	/* More may be asked for than there is: the SP lets it wait. */
 	return peer->lent < all ?
-	       (uint64_t)(all - peer->lent) * ARENA_DISK_BUFFER : 0;
+	       (uint64_t)(all - peer->lent) * PROTO_DISK_BUFFER : 0;
 }
 
 struct arena_channel_counters peer_counters(const struct peer *peer)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "reply.h"
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <proto/proto.h>
 
 #include "command.h"
@@ -40,7 +40,7 @@ static void send_next(struct conn *c)
 	if (s->count) {
 		data = arena_layout_buffer(np->base, &np->layout, s->group,
 					   s->index);
-		data += s->request.offset % ARENA_DISK_BUFFER;
+		data += s->request.offset % PROTO_DISK_BUFFER;
 		length = s->request.length;
 	}
 	head = slot_buffer(np, s) + SLOT_REPLY_OFFSET;

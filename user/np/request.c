@@ -31,13 +31,13 @@ static void hand_over(struct np *np, struct slot *s)
 
 	/* The header lies there since it came from the socket. */
 	r->reserved = 0;
-	r->payload_group = s->count ? GROUP_PAYLOAD : 0;
+	r->payload_group = s->count ? PROTO_GROUP_PAYLOAD : 0;
 	r->payload_index = s->count ? s->index : 0;
 	r->payload_count = s->count;
 	s->state = SLOT_AT_SP;
 	peer_send(&np->peer[s->conn->sp], &(struct arena_msg){
 		.type = ARENA_MSG_REQUEST,
-		.ref.group = GROUP_NET,
+		.ref.group = PROTO_GROUP_NET,
 		.value = (uint16_t)slot_index(np, s),
 		.ref.index = slot_index(np, s),
 		.ref.count = 1,
@@ -195,7 +195,7 @@ static void header_done(struct transfer *t, int err)
 static bool may_come_free(const struct np *np)
 {
 	return arena_pool_available(np->payload) + np->counters.withheld_buffers <
-	       np->layout.group[GROUP_PAYLOAD].count;
+	       np->layout.group[PROTO_GROUP_PAYLOAD].count;
 }
 
 /* Return: false if there is no run now. */
@@ -213,7 +213,7 @@ static bool start_payload(struct np *np, struct slot *s)
 		discard_payload(s->conn, s, NBD_ENOMEM);
 		return true;
 	}
-	s->group = GROUP_PAYLOAD;
+	s->group = PROTO_GROUP_PAYLOAD;
 	s->index = (uint32_t)index;
 	s->count = count;
 	s->state = SLOT_PAYLOAD;
@@ -222,7 +222,7 @@ static bool start_payload(struct np *np, struct slot *s)
 	assert(!ret);
 	(void)ret;
 	run = arena_layout_buffer(np->base, &np->layout, s->group, s->index);
-	transfer_receive(&s->conn->rx, run + s->request.offset % ARENA_DISK_BUFFER,
+	transfer_receive(&s->conn->rx, run + s->request.offset % PROTO_DISK_BUFFER,
 			 s->request.length, payload_done);
 	return true;
 }

@@ -10,14 +10,14 @@
 #include "np.h"
 
 static_assert(SLOT_REPLY_OFFSET >= sizeof(struct arena_request) &&
-	      SLOT_REPLY_OFFSET + NBD_SIMPLE_REPLY_SIZE <= ARENA_NET_BUFFER,
+	      SLOT_REPLY_OFFSET + NBD_SIMPLE_REPLY_SIZE <= PROTO_NET_BUFFER,
 	      "request and reply header share a network buffer");
 
 int slot_table_init(struct np *np)
 {
 	struct slot_table *t = &np->slots;
 
-	t->n = np->layout.group[GROUP_NET].count;
+	t->n = np->layout.group[PROTO_GROUP_NET].count;
 	if (t->n > NP_SLOTS_MAX)
 		t->n = NP_SLOTS_MAX;
 	t->slot = calloc(t->n, sizeof(*t->slot));
@@ -101,6 +101,6 @@ uint32_t slot_tag(const struct np *np, const struct slot *s)
 
 uint8_t *slot_buffer(const struct np *np, const struct slot *s)
 {
-	return arena_layout_buffer(np->base, &np->layout, GROUP_NET,
+	return arena_layout_buffer(np->base, &np->layout, PROTO_GROUP_NET,
 				   slot_index(np, s));
 }

@@ -44,7 +44,7 @@ static void signals_close(struct sp *sp)
 static int layout_check(struct sp *sp)
 {
 	const struct arena_layout *l = &sp->layout;
-	int own = group_of_sp(l, sp->options.id);
+	int own = proto_group_of_sp(l, sp->options.id);
 
 	if (own < 0) {
 		log_error("region %s has no buffers for storage process %u",
@@ -52,12 +52,12 @@ static int layout_check(struct sp *sp)
 		return -ENOENT;
 	}
 	sp->own = (uint32_t)own;
-	if (l->group[sp->own].buffer_size != ARENA_DISK_BUFFER || !groups_of_np(l)) {
+	if (l->group[sp->own].buffer_size != PROTO_DISK_BUFFER || !proto_has_np(l)) {
 		log_error("region %s has buffers of sizes that are not supported",
 			  sp->options.region);
 		return -EPROTO;
 	}
-	sp->n_slots = l->group[GROUP_NET].count;
+	sp->n_slots = l->group[PROTO_GROUP_NET].count;
 	return 0;
 }
 
@@ -122,15 +122,15 @@ static int channel_open(struct sp *sp)
 {
 	const struct arena_channel_options options = {
 		.kind = ARENA_CHANNEL_MSG_RING,
-		.entries = groups_window(&sp->layout),
+		.entries = proto_window(&sp->layout),
 		.peer = sp->options.np,
 		.link = -1,
 		.timeout_ms = CONNECT_TIMEOUT_MS,
 		.carrier = &sp->ring,
 		.user_data = sp_event_data(SP_EVENT_SEND, 0),
 	};
-	int ret = arena_channel_open(sp->region, &sp->layout, ARENA_ROLE_SP(sp->options.id),
-				     ARENA_ROLE_NP(0), &options, &sp->channel);
+	int ret = arena_channel_open(sp->region, &sp->layout, PROTO_ROLE_SP(sp->options.id),
+				     PROTO_ROLE_NP(0), &options, &sp->channel);
 
 	if (ret)
 		log_error("cannot connect to the network process: %s", strerror(-ret));

@@ -75,7 +75,7 @@ static int take_option(struct sp_options *o, int c)
 		o->region = optarg;
 		return 0;
 	case OPT_ID:
-		return parse_number("--id", optarg, ARENA_MAX_SPS - 1, &o->id);
+		return parse_number("--id", optarg, PROTO_MAX_SPS - 1, &o->id);
 	case OPT_DISK:
 		o->disk = optarg;
 		return 0;

@@ -27,8 +27,8 @@
 /* How many disk buffers hold @length bytes from disk offset @offset on. */
 static uint32_t buffers_for(uint64_t offset, uint32_t length)
 {
-	return (uint32_t)((offset % ARENA_DISK_BUFFER + length + ARENA_DISK_BUFFER - 1) /
-			  ARENA_DISK_BUFFER);
+	return (uint32_t)((offset % PROTO_DISK_BUFFER + length + PROTO_DISK_BUFFER - 1) /
+			  PROTO_DISK_BUFFER);
 }
 
 /* A run handed to the NP comes back with this, or it is refused. */
@@ -80,7 +80,7 @@ static enum nbd_error check_data(const struct sp *sp, const struct nbd_request *
 static enum nbd_error check_payload(const struct sp *sp, const struct arena_request *q,
 				    const struct nbd_request *h)
 {
-	if (q->payload_group != GROUP_PAYLOAD ||
+	if (q->payload_group != PROTO_GROUP_PAYLOAD ||
 	    !arena_layout_has(&sp->layout, q->payload_group, q->payload_index,
 			      q->payload_count) ||
 	    q->payload_count != buffers_for(h->offset, h->length))
@@ -116,7 +116,7 @@ static enum nbd_error request_parse(struct sp *sp, struct sp_request *r,
 			r->payload = (char *)arena_layout_buffer(sp->base, &sp->layout,
 								 q->payload_group,
 								 q->payload_index) +
-				     h.offset % ARENA_DISK_BUFFER;
+				     h.offset % PROTO_DISK_BUFFER;
 		return error;
 	case NBD_CMD_FLUSH:
 		r->op = SP_OP_FLUSH;
@@ -195,7 +195,7 @@ static char *run_memory(const struct sp *sp, const struct sp_request *r,
 			uint32_t i, uint64_t offset)
 {
 	return (char *)arena_layout_buffer(sp->base, &sp->layout, sp->own, r->run + i) +
-	       offset % ARENA_DISK_BUFFER;
+	       offset % PROTO_DISK_BUFFER;
 }
 
 static void plan_read(struct sp *sp, struct sp_request *r)
@@ -493,7 +493,7 @@ void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 	enum nbd_error error;
 
 	if (msg->value >= sp->n_slots || sp->requests[msg->value].active ||
-	    msg->ref.group != GROUP_NET ||
+	    msg->ref.group != PROTO_GROUP_NET ||
 	    !arena_layout_has(&sp->layout, msg->ref.group, msg->ref.index, 1)) {
 		sp->counters.bad_messages++;
 		return;

@@ -5,7 +5,7 @@
 #ifndef SP_SP_H
 #define SP_SP_H
 
-#include <common/groups.h>
+#include <proto/layout.h>
 #include <arena/channel.h>
 #include <arena/layout.h>
 #include <arena/message.h>

@@ -62,7 +62,7 @@ struct arena_buf {
 /**
  * arena_open() - take a role in a region
  * @m: region, open; it is attached if it is not yet, and must outlive the arena
- * @role: ARENA_ROLE_NP(i) or ARENA_ROLE_SP(i)
+ * @role: ARENA_ROLE(class, number)
  * @out: the arena, to be closed with arena_close()
  *
  * Return: 0; -ENOENT if the layout has no such role; -EPROTO, -ERANGE as
@@ -104,14 +104,14 @@ int arena_get_at(struct arena *a, uint32_t group, uint32_t count,
 
 /**
  * arena_get_for() - the same, from any of our groups with this use
- * @use: ARENA_USE_NET, ARENA_USE_PAYLOAD or ARENA_USE_DISK
+ * @use: 1 to ARENA_MAX_USE
  *
  * Goes on with the group that served last; tries each other once. -EACCES if
  * none of ours has this use.
  */
 #define arena_get_for(a, use, count, out) \
 	arena_get_for_at(a, use, count, out, ARENA_SITE)
-int arena_get_for_at(struct arena *a, enum arena_use use, uint32_t count,
+int arena_get_for_at(struct arena *a, uint32_t use, uint32_t count,
 		     struct arena_buf *out, const char *site);
 
 /**

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The buffer matrix: which bytes of a region are whose.
+ * The layout of a region: which bytes belong to which process.
  *
- * Rows are groups: buffers of one size with one writer. Columns are buffers. The
- * region begins with the layout itself, written once by the creator before
- * anybody else attaches; then comes the NPs' part, sharded over them, then the
- * SPs'. Everybody copies the layout once, checks the copy and never looks at the
- * original again, so all agree on it or refuse.
+ * A layout is a matrix. Its rows are groups: buffers of one size, which one process writes
+ * and every process may read. Its columns are buffers. The process that makes a region
+ * writes the layout to the start of it, once, before any other process attaches the region.
+ * Each process copies the layout, checks the copy and never looks at the original again, so
+ * all processes agree on one layout or refuse it.
+ *
+ * This header must not know what the processes do, nor what their buffers are for: it counts
+ * in classes of processes, and the uses of groups are numbers of the application.
  */
 #ifndef ARENA_LAYOUT_H
 #define ARENA_LAYOUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -19,79 +23,99 @@ extern "C" {
 #endif
 
 #define ARENA_LAYOUT_MAGIC	0x74756f79616c726dULL
-#define ARENA_LAYOUT_VERSION	2
+#define ARENA_LAYOUT_VERSION	3
 
-/* A region is at most 512 GiB: as many groups of the largest size, and more. */
+/* A region has at most 512 GiB, which needs fewer groups of the largest size. */
 #define ARENA_MAX_GROUPS	2048U
-#define ARENA_MAX_PROCESSES	128U	/* of a kind */
+#define ARENA_MAX_CLASSES	4U
+/* The limit for each class. */
+#define ARENA_MAX_PROCESSES	128U
 #define ARENA_MIN_BUFFER	64U
 #define ARENA_MAX_BUFFER	(2U << 20)
-/* So that a group can be one registered buffer of an io_uring. */
+/* An io_uring can register at most so many bytes as one buffer. */
 #define ARENA_MAX_GROUP_BYTES	(1ULL << 30)
-/* How many a group has at most; their numbers travel in 24 bits. */
+/* The number of a buffer travels in 24 bits. */
 #define ARENA_MAX_GROUP_BUFFERS	(1U << 24)
+/* The number of buffers of an extent travels in 16 bits. */
+#define ARENA_MAX_EXTENT	65535U
+#define ARENA_MAX_CHANNEL_ENTRIES	65536U
 
-#define ARENA_NET_BUFFER	512U
-#define ARENA_DISK_BUFFER	4096U
+/*
+ * A role names a process of the layout: the number'th process of a class, both counted
+ * from 0. Channels connect processes of different classes.
+ */
+#define ARENA_ROLE(class, number)	((uint32_t)(class) << 16 | (uint32_t)(number))
+#define ARENA_ROLE_CLASS(role)		((uint32_t)(role) >> 16)
+#define ARENA_ROLE_NUMBER(role)		((uint32_t)(role) & 0xffffU)
 
-/* Writers of groups: network processes and storage processes. */
-#define ARENA_ROLE_NP(i)	((uint32_t)(i))
-#define ARENA_ROLE_SP(i)	(1U << 16 | (uint32_t)(i))
-#define ARENA_ROLE_IS_SP(role)	((role) >> 16 == 1)
-#define ARENA_ROLE_NUMBER(role)	((role) & 0xffffU)
+/*
+ * What a group is for: a number of the application, from 1 to ARENA_MAX_USE, or
+ * ARENA_USE_CONTROL. Each process has one control group, in which the library keeps the
+ * rings of channels: one buffer for each process of every other class, in the order of
+ * their roles.
+ */
+#define ARENA_USE_CONTROL	0U
+#define ARENA_MAX_USE		15U
+
+/* The groups of a process that a configuration can describe. */
+#define ARENA_MAX_CONFIG_GROUPS	8U
 
 /**
- * enum arena_use - what a group is for
- * @ARENA_USE_CONTROL: rings of channels: one buffer for each process of the other
- *	kind, in the order of their numbers
- * @ARENA_USE_NET: an NP's network buffers: requests, one each
- * @ARENA_USE_PAYLOAD: an NP's buffers for what clients write
- * @ARENA_USE_DISK: an SP's buffers for what it reads
+ * struct arena_group_config - groups that each process of a class has
+ * @use: what for, 1 to ARENA_MAX_USE; 0 ends the list
+ * @buffer_size: bytes of a buffer, a power of two from ARENA_MIN_BUFFER to
+ *	ARENA_MAX_BUFFER; 0 for 4096
+ * @count: buffers of one group; or 0 for what remains of the process's share, in as many
+ *	groups as that needs, which only the last entry of the list can ask for
  */
-enum arena_use {
-	ARENA_USE_CONTROL = 1,
-	ARENA_USE_NET,
-	ARENA_USE_PAYLOAD,
-	ARENA_USE_DISK,
+struct arena_group_config {
+	uint32_t use;
+	uint32_t buffer_size;
+	uint64_t count;
+};
+
+/**
+ * struct arena_class_config - a class of processes
+ * @bytes: the class's share of the region, which its processes divide equally, a multiple
+ *	of the configuration's align; the first class's includes the layout itself. 0: classes
+ *	without a number divide equally what the others leave
+ * @processes: how many, 1 to ARENA_MAX_PROCESSES; 0 ends the list of classes
+ * @reserved: zero
+ * @group: the groups of each process besides its control group; if there are none, use 1 of
+ *	4096-byte buffers takes the whole share
+ */
+struct arena_class_config {
+	uint64_t bytes;
+	uint32_t processes;
+	uint32_t reserved;
+	struct arena_group_config group[ARENA_MAX_CONFIG_GROUPS];
 };
 
 /**
  * struct arena_config - what a layout is made from
+ * @size: sizeof(struct arena_config)
  * @length: bytes of the region that have memory
- * @align: each process's shard begins at a multiple of it; the region's page
- *	size where processes get views of their own; a power of two, at least 4096
- * @np_bytes: the NPs' part, the layout itself included
- * @sp_bytes: the SPs' part
- * @n_nps: network processes, 1 to ARENA_MAX_PROCESSES
- * @n_sps: storage processes, 1 to ARENA_MAX_PROCESSES
- * @net_size: bytes of a network buffer
- * @net_count: network buffers of each NP, 1 to 65536
- * @payload_size: bytes of a payload buffer
- * @disk_size: bytes of an SP's buffer
- * @group_bytes: payload and disk groups are not larger; 0 for
+ * @align: the part of each process begins at a multiple of it: the region's page size,
+ *	where processes have views of their own; a power of two, at least 4096; 0 for 4096
+ * @group_bytes: the most bytes of a group that takes what remains; 0 for
  *	ARENA_MAX_GROUP_BYTES
- * @longest_run: bytes; each NP has a payload group, and each SP a disk group, that
- *	can hold a run of so many, else there is no layout; a run has at most 65535
- *	buffers
- * @channel_entries: messages that can wait in a channel's ring in shared
- *	memory, a power of two up to 65536
- *
- * Sizes of buffers are powers of two, ARENA_MIN_BUFFER to ARENA_MAX_BUFFER.
+ * @longest_extent: bytes of the longest extent; each process has, for each use whose groups
+ *	take what remains, a group that can hold such an extent, else there is no layout. An
+ *	extent has at most ARENA_MAX_EXTENT buffers
+ * @channel_entries: messages that can wait in a channel's ring in shared memory, a power of
+ *	two up to ARENA_MAX_CHANNEL_ENTRIES; 0 for 1024
+ * @reserved: zero
+ * @classes: two classes or more; if there are none, two classes of one process each
  */
 struct arena_config {
+	size_t size;
 	uint64_t length;
 	uint64_t align;
-	uint64_t np_bytes;
-	uint64_t sp_bytes;
-	uint32_t n_nps;
-	uint32_t n_sps;
-	uint32_t net_size;
-	uint32_t net_count;
-	uint32_t payload_size;
-	uint32_t disk_size;
 	uint64_t group_bytes;
-	uint64_t longest_run;
+	uint64_t longest_extent;
 	uint32_t channel_entries;
+	uint32_t reserved;
+	struct arena_class_config classes[ARENA_MAX_CLASSES];
 };
 
 /**
@@ -99,8 +123,8 @@ struct arena_config {
  * @offset: bytes from the region's start, a multiple of 4096 and of @buffer_size
  * @buffer_size: bytes of a buffer, a power of two
  * @count: buffers; all together at most ARENA_MAX_GROUP_BYTES
- * @role: who writes it: ARENA_ROLE_NP(i) or ARENA_ROLE_SP(i)
- * @use: enum arena_use
+ * @role: the process that writes them
+ * @use: what for, ARENA_USE_CONTROL or 1 to ARENA_MAX_USE
  */
 struct arena_group {
 	uint64_t offset;
@@ -116,45 +140,45 @@ struct arena_group {
  * @version: ARENA_LAYOUT_VERSION
  * @n_groups: used entries of @group, the rest is zero
  * @length: bytes of the region that the layout covers
- * @n_nps: network processes
- * @n_sps: storage processes
  * @channel_entries: of the rings in control groups
  * @reserved: zero
- * @group: groups in ascending order of offset, not overlapping, all behind the
- *	layout itself; one process's groups follow each other
+ * @processes: how many each class has; 0 after the last class
+ * @group: groups by ascending offset, without overlap, all behind the layout itself. The
+ *	groups of a process follow each other, the control group first, and processes come
+ *	in the order of their roles
  */
 struct arena_layout {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t n_groups;
 	uint64_t length;
-	uint32_t n_nps;
-	uint32_t n_sps;
 	uint32_t channel_entries;
 	uint32_t reserved;
+	uint32_t processes[ARENA_MAX_CLASSES];
 	struct arena_group group[ARENA_MAX_GROUPS];
 };
 
 /**
- * arena_config_init() - the usual: one NP, one SP
- * @c: filled
- * @length: bytes of the region that have memory
+ * arena_control_bytes() - bytes of a buffer in a control group
+ * @entries: of a channel's ring
  *
- * 512 B network and 4096 B storage buffers; a fifth of the region is the NPs'
- * part, 4 GiB of 20, the rest the SPs'. Change what you like before
- * arena_layout_make(); @np_bytes and @sp_bytes of 0 mean those shares.
+ * The rings of a channel must fit: for each entry the message and a share of the heads.
  */
-void arena_config_init(struct arena_config *c, uint64_t length);
+static inline uint64_t arena_control_bytes(uint32_t entries)
+{
+	return entries < 128 ? 4096 : entries * 32ULL;
+}
 
 /**
  * arena_layout_make() - lay a region out
  * @l: filled
- * @c: how
+ * @config: how
  *
- * Return: 0; -EINVAL if a member of @c is out of its bounds; -ENOSPC if the
- * region is too small for it; -E2BIG if it needs more than ARENA_MAX_GROUPS.
+ * Return: 0; -EINVAL if a member of @config, its size included, is out of its bounds;
+ * -E2BIG if @config has members that this library does not know, or if it needs more
+ * than ARENA_MAX_GROUPS; -ENOSPC if the region is too small for it.
  */
-int arena_layout_make(struct arena_layout *l, const struct arena_config *c);
+int arena_layout_make(struct arena_layout *l, const struct arena_config *config);
 
 /** arena_layout_write() - put the layout at the region's start */
 void arena_layout_write(void *region, const struct arena_layout *l);
@@ -171,6 +195,9 @@ void arena_layout_write(void *region, const struct arena_layout *l);
 int arena_layout_read(const void *region, uint64_t length,
 		      struct arena_layout *out);
 
+/** arena_layout_has_role() - does the layout have a process with this role? */
+bool arena_layout_has_role(const struct arena_layout *l, uint32_t role);
+
 /**
  * arena_layout_find() - a process's group
  * @l: checked layout
@@ -180,13 +207,12 @@ int arena_layout_read(const void *region, uint64_t length,
  *
  * Return: the group's number, or -ENOENT.
  */
-int arena_layout_find(const struct arena_layout *l, uint32_t role,
-		      enum arena_use use, uint32_t nth);
+int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use, uint32_t nth);
 
 /**
- * arena_layout_has() - is (group, index, count) a run of existing buffers?
+ * arena_layout_has() - does (group, index, count) name buffers that exist?
  *
- * False for count 0. Nothing else checks what a peer names.
+ * False for a count of 0. This is the check for what a peer names.
  */
 bool arena_layout_has(const struct arena_layout *l, uint32_t group,
 		      uint32_t index, uint32_t count);
@@ -194,7 +220,7 @@ bool arena_layout_has(const struct arena_layout *l, uint32_t group,
 /**
  * arena_layout_buffer() - address of a buffer
  *
- * The caller has checked (group, index) with arena_layout_has(), or owns it.
+ * The caller has checked (group, index) with arena_layout_has(), or owns the buffer.
  */
 static inline void *arena_layout_buffer(void *region,
 					const struct arena_layout *l,
@@ -204,6 +230,18 @@ static inline void *arena_layout_buffer(void *region,
 
 	return (char *)region + g->offset + (uint64_t)index * g->buffer_size;
 }
+
+/**
+ * arena_layout_control() - address of the control buffer of a channel
+ * @region: attached region
+ * @l: checked layout
+ * @writer: role of the process that writes the buffer
+ * @reader: role of its peer on the channel
+ *
+ * Return: the address, or NULL if there is no such role, or if both are of one class.
+ */
+void *arena_layout_control(void *region, const struct arena_layout *l, uint32_t writer,
+			   uint32_t reader);
 
 #ifdef __cplusplus
 }

@@ -41,7 +41,7 @@ struct arena {
 	uint32_t role;
 	uint32_t first;
 	uint32_t n;
-	uint32_t served[ARENA_USE_DISK + 1];
+	uint32_t served[ARENA_MAX_USE + 1];
 	struct group group[ARENA_MAX_GROUPS];
 	struct arena_layout layout;
 };
@@ -148,13 +148,6 @@ static void note(struct arena *a, struct arena_buf b, enum arena_step step,
  * Roles
  */
 
-static bool role_exists(const struct arena_layout *l, uint32_t role)
-{
-	if (ARENA_ROLE_IS_SP(role))
-		return ARENA_ROLE_NUMBER(role) < l->n_sps;
-	return role < l->n_nps;
-}
-
 static int open_groups(struct arena *a)
 {
 	for (uint32_t i = 0; i < a->layout.n_groups; i++) {
@@ -170,7 +163,7 @@ static int open_groups(struct arena *a)
 		if (!a->group[i].pool)
 			return -ENOMEM;
 	}
-	for (uint32_t use = 0; use <= ARENA_USE_DISK; use++)
+	for (uint32_t use = 0; use <= ARENA_MAX_USE; use++)
 		a->served[use] = a->first;
 	return 0;
 }
@@ -216,7 +209,7 @@ int arena_open(struct mshare *m, uint32_t role, struct arena **out)
 		free(a);
 		return ret;
 	}
-	ret = role_exists(&a->layout, role) ? open_groups(a) : -ENOENT;
+	ret = arena_layout_has_role(&a->layout, role) ? open_groups(a) : -ENOENT;
 	if (ret) {
 		free_arena(a);
 		return ret;
@@ -305,10 +298,10 @@ int arena_get_at(struct arena *a, uint32_t group, uint32_t count,
 	return ret ? refuse_get(a, "arena_get", group, count, site, ret) : 0;
 }
 
-int arena_get_for_at(struct arena *a, enum arena_use use, uint32_t count,
+int arena_get_for_at(struct arena *a, uint32_t use, uint32_t count,
 		     struct arena_buf *out, const char *site)
 {
-	uint32_t group = use <= ARENA_USE_DISK ? a->served[use] : 0;
+	uint32_t group = use <= ARENA_MAX_USE ? a->served[use] : 0;
 	int error = -EACCES;
 
 	for (uint32_t i = 0; i < a->n; i++, group = next_own(a, group)) {
@@ -462,7 +455,7 @@ int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
 {
 	int ret = look_owned(a, b);
 
-	if (!ret && (peer == a->role || !role_exists(&a->layout, peer)))
+	if (!ret && (peer == a->role || !arena_layout_has_role(&a->layout, peer)))
 		ret = -EINVAL;
 	if (ret)
 		return refuse(a, "arena_lend", b, site, ret);

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <arena/layout.h>
 
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include <arena/snapshot.h>
-#include "../channel/spsc.h"
+#include <common/copy_struct.h>
 
 #define PAGE	4096ULL
 
-/* A request's network buffer is named by its slot, which travels in 16 bits. */
-#define MAX_NET_BUFFERS	65536U
+#define DEFAULT_BUFFER	4096U
+#define DEFAULT_ENTRIES	1024U
 
-/* Buffers of a run: their number travels in 16 bits. */
-#define MAX_RUN	65535ULL
-
-/* More than any region, and little enough for sums of it. */
+/* More than any region has, and little enough for sums of it. */
 #define MAX_LENGTH	(1ULL << 48)
 
 #define HEADER	round_up(sizeof(struct arena_layout), PAGE)
@@ -48,25 +44,34 @@ static bool is_buffer_size(uint64_t n)
 	return is_power_of_two(n) && n >= ARENA_MIN_BUFFER && n <= ARENA_MAX_BUFFER;
 }
 
+static bool is_entries(uint32_t entries)
+{
+	return is_power_of_two(entries) && entries <= ARENA_MAX_CHANNEL_ENTRIES;
+}
+
 static uint64_t group_bytes(const struct arena_group *g)
 {
 	return (uint64_t)g->buffer_size * g->count;
 }
 
-/* What one process writes of a channel: its halves of both directions. */
-static uint64_t control_size(uint32_t entries)
+/* Processes of the other classes: as many buffers as a control group has. */
+static uint32_t count_others(const uint32_t processes[ARENA_MAX_CLASSES], uint32_t class)
 {
-	uint64_t needed = sizeof(struct arena_spsc_in) + arena_spsc_out_size(entries);
-	uint64_t size = PAGE;
+	uint32_t n = 0;
 
-	while (size < needed)
-		size *= 2;
-	return size;
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		if (i != class)
+			n += processes[i];
+	return n;
 }
 
-static bool is_entries(uint32_t entries)
+/* Two classes or more, of at most ARENA_MAX_PROCESSES, and none after an empty one. */
+static bool processes_are_sound(const uint32_t processes[ARENA_MAX_CLASSES])
 {
-	return is_power_of_two(entries) && entries <= ARENA_SPSC_MAX_ENTRIES;
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		if (processes[i] > ARENA_MAX_PROCESSES || (i && processes[i] && !processes[i - 1]))
+			return false;
+	return processes[1];
 }
 
 /*
@@ -78,7 +83,7 @@ static bool is_entries(uint32_t entries)
  * @l: the layout
  * @role: the process
  * @at: the first byte that no group has
- * @end: the first that is not the process's
+ * @end: the first byte behind the process's part
  */
 struct shard {
 	struct arena_layout *l;
@@ -87,7 +92,7 @@ struct shard {
 	uint64_t end;
 };
 
-static int add_group(struct shard *s, enum arena_use use, uint64_t size, uint64_t count)
+static int add_group(struct shard *s, uint32_t use, uint64_t size, uint64_t count)
 {
 	uint64_t offset = round_up(s->at, max_u64(size, PAGE));
 
@@ -106,11 +111,10 @@ static int add_group(struct shard *s, enum arena_use use, uint64_t size, uint64_
 	return 0;
 }
 
-/* What is left, in groups of about one size, none of them larger than @most. */
-static int add_rest(struct shard *s, const struct arena_config *c, enum arena_use use,
-		    uint64_t size)
+/* What remains, in groups of about one size, none of them larger than the configuration's. */
+static int add_rest(struct shard *s, const struct arena_config *c, uint32_t use, uint64_t size)
 {
-	uint64_t most = round_down(c->group_bytes ? c->group_bytes : ARENA_MAX_GROUP_BYTES, size);
+	uint64_t most = round_down(c->group_bytes, size);
 	uint64_t from = round_up(s->at, max_u64(size, PAGE));
 	uint64_t left, n, each;
 
@@ -120,7 +124,7 @@ static int add_rest(struct shard *s, const struct arena_config *c, enum arena_us
 	n = (left + most - 1) / most;
 	/* So that the next group begins where it may. */
 	each = round_down(left / n, max_u64(size, PAGE));
-	if (each < size || each < c->longest_run)
+	if (each < size || each < c->longest_extent)
 		return -ENOSPC;
 	for (uint64_t i = 0; i < n; i++) {
 		int ret = add_group(s, use, size, each / size);
@@ -131,108 +135,186 @@ static int add_rest(struct shard *s, const struct arena_config *c, enum arena_us
 	return 0;
 }
 
-static int add_np(struct shard *s, const struct arena_config *c)
+static int add_process(struct shard *s, const struct arena_config *c,
+		       const struct arena_class_config *class)
 {
-	int ret = add_group(s, ARENA_USE_CONTROL, control_size(c->channel_entries), c->n_sps);
+	uint32_t others = count_others(s->l->processes, ARENA_ROLE_CLASS(s->role));
+	int ret = add_group(s, ARENA_USE_CONTROL, arena_control_bytes(c->channel_entries), others);
 
-	if (!ret)
-		ret = add_group(s, ARENA_USE_NET, c->net_size, c->net_count);
-	return ret ? ret : add_rest(s, c, ARENA_USE_PAYLOAD, c->payload_size);
+	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS && class->group[i].use && !ret; i++) {
+		const struct arena_group_config *g = &class->group[i];
+
+		ret = g->count ? add_group(s, g->use, g->buffer_size, g->count) :
+				 add_rest(s, c, g->use, g->buffer_size);
+	}
+	return ret;
 }
 
-static int add_sp(struct shard *s, const struct arena_config *c)
-{
-	int ret = add_group(s, ARENA_USE_CONTROL, control_size(c->channel_entries), c->n_nps);
-
-	return ret ? ret : add_rest(s, c, ARENA_USE_DISK, c->disk_size);
-}
-
-/* The @i-th of @n shards of @bytes begins here. */
+/* The @i-th of @n shares of @bytes begins here. */
 static uint64_t share(uint64_t bytes, uint32_t i, uint32_t n, uint64_t align)
 {
 	return round_down(bytes / n * i + bytes % n * i / n, align);
 }
 
-static bool config_is_sound(const struct arena_config *c)
+/* The layout itself lies in the part of the first process. */
+static int add_class(struct arena_layout *l, const struct arena_config *c, uint32_t class,
+		     uint64_t from)
 {
-	return c->length && c->length <= MAX_LENGTH &&
-	       is_power_of_two(c->align) && c->align >= PAGE && c->align <= MAX_LENGTH &&
-	       !(c->np_bytes % c->align) &&
-	       c->n_nps && c->n_nps <= ARENA_MAX_PROCESSES &&
-	       c->n_sps && c->n_sps <= ARENA_MAX_PROCESSES &&
-	       is_buffer_size(c->net_size) && is_buffer_size(c->payload_size) &&
-	       is_buffer_size(c->disk_size) &&
-	       c->net_count && c->net_count <= MAX_NET_BUFFERS &&
-	       (uint64_t)c->net_size * c->net_count <= ARENA_MAX_GROUP_BYTES &&
-	       c->group_bytes <= ARENA_MAX_GROUP_BYTES &&
-	       (!c->group_bytes || (c->group_bytes >= c->payload_size &&
-				    c->group_bytes >= c->disk_size)) &&
-	       c->longest_run <= ARENA_MAX_GROUP_BYTES &&
-	       c->longest_run <= MAX_RUN * c->payload_size &&
-	       c->longest_run <= MAX_RUN * c->disk_size && is_entries(c->channel_entries);
-}
-
-/* A fifth, 4 GiB of 20; of a small region as much as has to be. */
-static uint64_t usual_np_bytes(const struct arena_config *c)
-{
-	uint64_t each = control_size(c->channel_entries) * (c->n_sps + 1) +
-			(uint64_t)c->net_size * (c->net_count + 1) + PAGE +
-			round_up(c->longest_run, c->payload_size) + 2ULL * c->payload_size;
-	uint64_t least = HEADER + c->n_nps * round_up(each, c->align);
-
-	return round_up(max_u64(c->length / 5, least), c->align);
-}
-
-void arena_config_init(struct arena_config *c, uint64_t length)
-{
-	*c = (struct arena_config){
-		.length = length,
-		.align = PAGE,
-		.n_nps = 1,
-		.n_sps = 1,
-		.net_size = ARENA_NET_BUFFER,
-		.net_count = 1024,
-		.payload_size = ARENA_DISK_BUFFER,
-		.disk_size = ARENA_DISK_BUFFER,
-		.channel_entries = 1024,
-	};
-}
-
-int arena_layout_make(struct arena_layout *l, const struct arena_config *c)
-{
-	uint64_t np_bytes, sp_bytes;
+	const struct arena_class_config *cc = &c->classes[class];
 	int ret = 0;
 
-	if (!config_is_sound(c))
+	for (uint32_t i = 0; i < cc->processes && !ret; i++) {
+		struct shard s = {
+			.l = l,
+			.role = ARENA_ROLE(class, i),
+			.at = from + share(cc->bytes, i, cc->processes, c->align),
+			.end = from + share(cc->bytes, i + 1, cc->processes, c->align),
+		};
+
+		s.at = max_u64(s.at, HEADER);
+		ret = add_process(&s, c, cc);
+	}
+	return ret;
+}
+
+/*
+ * Configurations
+ */
+
+static void default_groups(struct arena_class_config *class)
+{
+	if (!class->group[0].use && !class->group[0].buffer_size && !class->group[0].count)
+		class->group[0].use = 1;
+	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS; i++)
+		if (class->group[i].use && !class->group[i].buffer_size)
+			class->group[i].buffer_size = DEFAULT_BUFFER;
+}
+
+static void default_classes(struct arena_config *c)
+{
+	static const struct arena_class_config none[ARENA_MAX_CLASSES];
+
+	if (memcmp(c->classes, none, sizeof(none)) != 0)
+		return;
+	c->classes[0].processes = 1;
+	c->classes[1].processes = 1;
+}
+
+/* Put a value in place of each zero that stands for one. */
+static void set_defaults(struct arena_config *c)
+{
+	if (!c->align)
+		c->align = PAGE;
+	if (!c->group_bytes)
+		c->group_bytes = ARENA_MAX_GROUP_BYTES;
+	if (!c->channel_entries)
+		c->channel_entries = DEFAULT_ENTRIES;
+	default_classes(c);
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		if (c->classes[i].processes)
+			default_groups(&c->classes[i]);
+}
+
+static bool group_config_is_sound(const struct arena_config *c, const struct arena_group_config *g)
+{
+	if (g->use > ARENA_MAX_USE || !is_buffer_size(g->buffer_size))
+		return false;
+	if (g->count)
+		return g->count <= ARENA_MAX_GROUP_BUFFERS &&
+		       g->count * g->buffer_size <= ARENA_MAX_GROUP_BYTES;
+	return c->group_bytes >= g->buffer_size &&
+	       c->longest_extent <= (uint64_t)ARENA_MAX_EXTENT * g->buffer_size;
+}
+
+/* No group follows the end of the list, or one that takes what remains. */
+static bool class_is_sound(const struct arena_config *c, const struct arena_class_config *class)
+{
+	bool is_open = class->processes;
+
+	if (class->reserved || class->bytes % c->align || (!class->processes && class->bytes))
+		return false;
+	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS; i++) {
+		const struct arena_group_config *g = &class->group[i];
+
+		if (!g->use && (g->buffer_size || g->count))
+			return false;
+		if (g->use && (!is_open || !group_config_is_sound(c, g)))
+			return false;
+		is_open = is_open && g->count;
+	}
+	return true;
+}
+
+/* @c has its defaults. */
+static bool config_is_sound(const struct arena_config *c)
+{
+	uint32_t processes[ARENA_MAX_CLASSES];
+
+	if (!c->length || c->length > MAX_LENGTH || c->reserved ||
+	    !is_power_of_two(c->align) || c->align < PAGE || c->align > MAX_LENGTH ||
+	    c->group_bytes > ARENA_MAX_GROUP_BYTES || c->longest_extent > c->group_bytes ||
+	    !is_entries(c->channel_entries))
+		return false;
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++) {
+		processes[i] = c->classes[i].processes;
+		if (!class_is_sound(c, &c->classes[i]))
+			return false;
+	}
+	return processes_are_sound(processes);
+}
+
+/* Give classes without a share what the others leave; the last of them gets the odd pages. */
+static int set_shares(struct arena_config *c)
+{
+	struct arena_class_config *last = NULL;
+	uint64_t left = c->length, each;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++) {
+		if (c->classes[i].bytes > left)
+			return -ENOSPC;
+		left -= c->classes[i].bytes;
+		n += c->classes[i].processes && !c->classes[i].bytes;
+	}
+	each = n ? round_down(left / n, c->align) : 0;
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++) {
+		if (!c->classes[i].processes || c->classes[i].bytes)
+			continue;
+		last = &c->classes[i];
+		last->bytes = each;
+		left -= each;
+	}
+	if (last)
+		last->bytes += round_down(left, c->align);
+	return 0;
+}
+
+int arena_layout_make(struct arena_layout *l, const struct arena_config *config)
+{
+	struct arena_config c;
+	uint64_t from = 0;
+	int ret = copy_struct(&c, sizeof(c), config);
+
+	if (ret)
+		return ret;
+	set_defaults(&c);
+	if (!config_is_sound(&c))
 		return -EINVAL;
-	np_bytes = c->np_bytes ? c->np_bytes : usual_np_bytes(c);
-	if (np_bytes >= c->length || np_bytes <= HEADER)
-		return -ENOSPC;
-	sp_bytes = c->sp_bytes ? c->sp_bytes : c->length - np_bytes;
-	if (sp_bytes > c->length - np_bytes)
-		return -ENOSPC;
+	ret = set_shares(&c);
+	if (ret)
+		return ret;
 
 	memset(l, 0, sizeof(*l));
 	l->magic = ARENA_LAYOUT_MAGIC;
 	l->version = ARENA_LAYOUT_VERSION;
-	l->length = c->length;
-	l->n_nps = c->n_nps;
-	l->n_sps = c->n_sps;
-	l->channel_entries = c->channel_entries;
-	for (uint32_t i = 0; i < c->n_nps && !ret; i++)
-		ret = add_np(&(struct shard){
-			.l = l,
-			.role = ARENA_ROLE_NP(i),
-			.at = i ? share(np_bytes, i, c->n_nps, c->align) : HEADER,
-			.end = share(np_bytes, i + 1, c->n_nps, c->align),
-		}, c);
-	for (uint32_t i = 0; i < c->n_sps && !ret; i++)
-		ret = add_sp(&(struct shard){
-			.l = l,
-			.role = ARENA_ROLE_SP(i),
-			.at = np_bytes + share(sp_bytes, i, c->n_sps, c->align),
-			.end = np_bytes + share(sp_bytes, i + 1, c->n_sps, c->align),
-		}, c);
+	l->length = c.length;
+	l->channel_entries = c.channel_entries;
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		l->processes[i] = c.classes[i].processes;
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES && !ret; i++) {
+		ret = add_class(l, &c, i, from);
+		from += c.classes[i].bytes;
+	}
 	return ret;
 }
 
@@ -252,28 +334,29 @@ static bool group_is_sound(const struct arena_group *g)
 	       group_bytes(g) <= ARENA_MAX_GROUP_BYTES;
 }
 
-/* The first group of each process, for those of the other kind; the kinds follow. */
+/* The first group of each process, and only that, is its control group. */
 static bool use_is_sound(const struct arena_layout *l, const struct arena_group *g, bool first)
 {
-	bool is_sp = ARENA_ROLE_IS_SP(g->role);
-
-	if (first)
-		return g->use == ARENA_USE_CONTROL && g->count == (is_sp ? l->n_nps : l->n_sps) &&
-		       g->buffer_size >= control_size(l->channel_entries);
-	if (is_sp)
-		return g->use == ARENA_USE_DISK;
-	return g->use == ARENA_USE_NET || g->use == ARENA_USE_PAYLOAD;
+	if (!first)
+		return g->use != ARENA_USE_CONTROL && g->use <= ARENA_MAX_USE;
+	return g->use == ARENA_USE_CONTROL &&
+	       g->count == count_others(l->processes, ARENA_ROLE_CLASS(g->role)) &&
+	       g->buffer_size >= arena_control_bytes(l->channel_entries);
 }
 
 static uint32_t next_role(const struct arena_layout *l, uint32_t role)
 {
-	return role == ARENA_ROLE_NP(l->n_nps - 1) ? ARENA_ROLE_SP(0) : role + 1;
+	uint32_t class = ARENA_ROLE_CLASS(role);
+
+	if (ARENA_ROLE_NUMBER(role) + 1 < l->processes[class])
+		return role + 1;
+	return ARENA_ROLE(class + 1, 0);
 }
 
-/* NPs first, in the order of their numbers, none left out. */
+/* Processes come in the order of their roles, and none is left out. */
 static bool groups_are_sound(const struct arena_layout *l)
 {
-	uint32_t role = ARENA_ROLE_NP(0);
+	uint32_t role = ARENA_ROLE(0, 0);
 
 	for (uint32_t i = 0; i < l->n_groups; i++) {
 		const struct arena_group *g = &l->group[i];
@@ -281,11 +364,11 @@ static bool groups_are_sound(const struct arena_layout *l)
 
 		if (i && first)
 			role = next_role(l, role);
-		if (g->role != role || role > ARENA_ROLE_SP(l->n_sps - 1) ||
+		if (g->role != role || !arena_layout_has_role(l, role) ||
 		    !group_is_sound(g) || !use_is_sound(l, g, first))
 			return false;
 	}
-	return role == ARENA_ROLE_SP(l->n_sps - 1);
+	return l->n_groups && !arena_layout_has_role(l, next_role(l, role));
 }
 
 /* Ascending, apart, behind the layout itself and before the end. */
@@ -311,18 +394,22 @@ int arena_layout_read(const void *region, uint64_t length,
 		return -ERANGE;
 	arena_snapshot(out, region, sizeof(*out));
 	if (out->magic != ARENA_LAYOUT_MAGIC || out->version != ARENA_LAYOUT_VERSION ||
-	    !out->n_nps || out->n_nps > ARENA_MAX_PROCESSES ||
-	    !out->n_sps || out->n_sps > ARENA_MAX_PROCESSES ||
-	    out->n_groups > ARENA_MAX_GROUPS || !is_entries(out->channel_entries) ||
-	    out->reserved || !groups_are_sound(out))
+	    !processes_are_sound(out->processes) || out->n_groups > ARENA_MAX_GROUPS ||
+	    !is_entries(out->channel_entries) || out->reserved || !groups_are_sound(out))
 		return -EPROTO;
 	if (out->length > length || !groups_fit(out))
 		return -ERANGE;
 	return 0;
 }
 
-int arena_layout_find(const struct arena_layout *l, uint32_t role,
-		      enum arena_use use, uint32_t nth)
+bool arena_layout_has_role(const struct arena_layout *l, uint32_t role)
+{
+	uint32_t class = ARENA_ROLE_CLASS(role);
+
+	return class < ARENA_MAX_CLASSES && ARENA_ROLE_NUMBER(role) < l->processes[class];
+}
+
+int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use, uint32_t nth)
 {
 	for (uint32_t i = 0; i < l->n_groups; i++)
 		if (l->group[i].role == role && l->group[i].use == use && !nth--)
@@ -337,4 +424,26 @@ bool arena_layout_has(const struct arena_layout *l, uint32_t group,
 		return false;
 	return index < l->group[group].count &&
 	       count <= l->group[group].count - index;
+}
+
+/* The place of @reader among the processes of other classes than @class. */
+static uint32_t control_index(const struct arena_layout *l, uint32_t class, uint32_t reader)
+{
+	uint32_t index = ARENA_ROLE_NUMBER(reader);
+
+	for (uint32_t i = 0; i < ARENA_ROLE_CLASS(reader); i++)
+		if (i != class)
+			index += l->processes[i];
+	return index;
+}
+
+void *arena_layout_control(void *region, const struct arena_layout *l, uint32_t writer,
+			   uint32_t reader)
+{
+	uint32_t class = ARENA_ROLE_CLASS(writer);
+	int group = arena_layout_find(l, writer, ARENA_USE_CONTROL, 0);
+
+	if (group < 0 || !arena_layout_has_role(l, reader) || ARENA_ROLE_CLASS(reader) == class)
+		return NULL;
+	return arena_layout_buffer(region, l, (uint32_t)group, control_index(l, class, reader));
 }

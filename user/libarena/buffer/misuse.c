@@ -57,13 +57,6 @@ static const char * const state_names[] = {
 	[ARENA_BORROWED] = "BORROWED",
 };
 
-static const char * const use_names[] = {
-	[ARENA_USE_CONTROL] = "control",
-	[ARENA_USE_NET] = "network",
-	[ARENA_USE_PAYLOAD] = "payload",
-	[ARENA_USE_DISK] = "disk",
-};
-
 struct arena_history *arena_history_new(uint32_t count)
 {
 	struct arena_history *h = calloc(1, sizeof(*h) + count * sizeof(h->past[0]));
@@ -108,14 +101,14 @@ static const char *why(int error)
 	}
 }
 
-/* "NP 0": in a ring of buffers, as one line of the story may have two. */
+/* "role 1.0", class and number: in one of two buffers, since a line may have two roles. */
 static const char *role_name(uint32_t role)
 {
 	static char name[2][32];
 	static int turn;
 
 	turn = !turn;
-	snprintf(name[turn], sizeof(name[turn]), "%s %u", ARENA_ROLE_IS_SP(role) ? "SP" : "NP",
+	snprintf(name[turn], sizeof(name[turn]), "role %u.%u", ARENA_ROLE_CLASS(role),
 		 ARENA_ROLE_NUMBER(role));
 	return name[turn];
 }
@@ -149,8 +142,8 @@ static void tell_group(const struct arena_misuse *m)
 	const struct arena_group *g = &m->layout->group[m->b.group];
 	const struct arena_usage *u = &m->usage;
 
-	fprintf(stderr, "arena:   group %u: %s's, for %s, %u of %u bytes\n", m->b.group,
-		role_name(g->role), use_names[g->use], g->count, g->buffer_size);
+	fprintf(stderr, "arena:   group %u: %s's, of use %u, %u of %u bytes\n", m->b.group,
+		role_name(g->role), g->use, g->count, g->buffer_size);
 	if (g->role == m->role && g->use != ARENA_USE_CONTROL)
 		fprintf(stderr,
 			"arena:   %u free, %u owned, %u lent, %u handed, %u lost\n",

@@ -24,13 +24,7 @@ static bool is_hybrid(const struct arena_channel *ch)
 static void *control_buffer(const struct arena_channel *ch, void *base, uint32_t writer,
 			    uint32_t reader)
 {
-	const struct arena_layout *l = ch->layout;
-	int group = arena_layout_find(l, writer, ARENA_USE_CONTROL, 0);
-
-	if (group < 0 || ARENA_ROLE_IS_SP(writer) == ARENA_ROLE_IS_SP(reader) ||
-	    !arena_layout_has(l, (uint32_t)group, ARENA_ROLE_NUMBER(reader), 1))
-		return NULL;
-	return arena_layout_buffer(base, l, (uint32_t)group, ARENA_ROLE_NUMBER(reader));
+	return arena_layout_control(base, ch->layout, writer, reader);
 }
 
 /* The consumer's half comes first. */

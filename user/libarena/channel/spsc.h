@@ -38,9 +38,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arena/layout.h>
 #include <arena/message.h>
 
-#define ARENA_SPSC_MAX_ENTRIES	65536U
+#define ARENA_SPSC_MAX_ENTRIES	ARENA_MAX_CHANNEL_ENTRIES
 
 /* What processors fetch from each other at a time; two lines on many of them. */
 #define ARENA_SPSC_APART	128

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <proto/layout.h>
+
+#include <proto/proto.h>
+
+#define PAGE	4096ULL
+#define ENTRIES	1024U
+
+static uint64_t round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+/* A fifth, or in a small region as much as the NPs cannot do without. */
+static uint64_t bytes_of_nps(const struct arena_config *c, const struct proto_counts *n)
+{
+	uint64_t each = arena_control_bytes(c->channel_entries) * (n->sps + 1ULL) +
+			PROTO_NET_BUFFER * (n->net_buffers + 1ULL) + PAGE +
+			c->longest_extent + 2ULL * PROTO_DISK_BUFFER;
+	uint64_t least = round_up(sizeof(struct arena_layout), PAGE) +
+			 n->nps * round_up(each, c->align);
+	uint64_t fifth = c->length / 5;
+
+	return round_up(fifth > least ? fifth : least, c->align);
+}
+
+void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n)
+{
+	*c = (struct arena_config){
+		.size = sizeof(*c),
+		.length = length,
+		.align = PAGE,
+		/* The longest request need not begin on a buffer's boundary. */
+		.longest_extent = ARENA_MAX_REQUEST + PROTO_DISK_BUFFER,
+		.channel_entries = ENTRIES,
+		.classes = {
+			[PROTO_CLASS_NP] = {
+				.processes = n->nps,
+				.group = {
+					{ PROTO_USE_NET, PROTO_NET_BUFFER, n->net_buffers },
+					{ PROTO_USE_PAYLOAD, PROTO_DISK_BUFFER, 0 },
+				},
+			},
+			[PROTO_CLASS_SP] = {
+				.processes = n->sps,
+				.group = { { PROTO_USE_DISK, PROTO_DISK_BUFFER, 0 } },
+			},
+		},
+	};
+	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c, n);
+}
+
+int proto_group_of_sp(const struct arena_layout *l, unsigned int i)
+{
+	return arena_layout_find(l, PROTO_ROLE_SP(i), PROTO_USE_DISK, 0);
+}
+
+static bool is_nps(const struct arena_group *g, enum proto_use use, uint32_t buffer_size)
+{
+	return g->role == PROTO_ROLE_NP(0) && g->use == use && g->buffer_size == buffer_size;
+}
+
+bool proto_has_np(const struct arena_layout *l)
+{
+	return l->n_groups > PROTO_GROUP_PAYLOAD &&
+	       is_nps(&l->group[PROTO_GROUP_NET], PROTO_USE_NET, PROTO_NET_BUFFER) &&
+	       is_nps(&l->group[PROTO_GROUP_PAYLOAD], PROTO_USE_PAYLOAD, PROTO_DISK_BUFFER);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How network processes (NP) and storage processes (SP) share a region: their roles, what
+ * their groups are for, and how large these are.
+ *
+ * This header must not know what the processes say to each other (proto.h), nor anything of
+ * their clients and disks.
+ */
+#ifndef PROTO_LAYOUT_H
+#define PROTO_LAYOUT_H
+
+#include <arena/channel.h>
+#include <arena/layout.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PROTO_CLASS_NP		0U
+#define PROTO_CLASS_SP		1U
+#define PROTO_ROLE_NP(i)	ARENA_ROLE(PROTO_CLASS_NP, i)
+#define PROTO_ROLE_SP(i)	ARENA_ROLE(PROTO_CLASS_SP, i)
+
+/* As many as one NP serves. */
+#define PROTO_MAX_SPS		8U
+
+/**
+ * enum proto_use - what a group is for
+ * @PROTO_USE_NET: an NP's network buffers, of which each serves one request
+ * @PROTO_USE_PAYLOAD: an NP's buffers for what clients write
+ * @PROTO_USE_DISK: an SP's buffers for what it reads
+ */
+enum proto_use {
+	PROTO_USE_NET = 1,
+	PROTO_USE_PAYLOAD = 2,
+	PROTO_USE_DISK = 3,
+};
+
+#define PROTO_NET_BUFFER	512U
+#define PROTO_DISK_BUFFER	4096U
+
+/* Groups of the only NP; group 0 is its control group. */
+#define PROTO_GROUP_NET		1U
+#define PROTO_GROUP_PAYLOAD	2U
+
+/* With more network buffers there would be no channel for proto_window() messages. */
+#define PROTO_MAX_NET_COUNT	((ARENA_CHANNEL_MAX_ENTRIES - 8) / 3)
+
+/**
+ * struct proto_counts - how many there are of each
+ * @nps: network processes
+ * @sps: storage processes
+ * @net_buffers: network buffers of each NP: the requests that it serves at a time
+ */
+struct proto_counts {
+	uint32_t nps;
+	uint32_t sps;
+	uint32_t net_buffers;
+};
+
+/**
+ * proto_config_init() - describe a region of NPs and SPs
+ * @c: filled, to be changed as needed and given to arena_layout_make()
+ * @length: bytes of the region that have memory
+ * @n: how many of each
+ *
+ * A fifth of the region belongs to the NPs (4 GiB of 20), or what they need at least; the
+ * rest belongs to the SPs.
+ */
+void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n);
+
+/** proto_group_of_sp() - the disk buffers of SP @i, or -ENOENT */
+int proto_group_of_sp(const struct arena_layout *l, unsigned int i);
+
+/** proto_has_np() - does the layout have the NP's groups where NP and SP expect them? */
+bool proto_has_np(const struct arena_layout *l);
+
+/**
+ * proto_window() - messages that may be on their way between NP and SP
+ * @l: checked layout, which has the NP's groups
+ *
+ * For each network buffer there can be a RELEASE and the next REQUEST, and once there is the
+ * RELEASE of the HELLO. Messages are acknowledged by the quarter, so those that are not yet
+ * acknowledged need room, too.
+ */
+static inline uint32_t proto_window(const struct arena_layout *l)
+{
+	return 3 * l->group[PROTO_GROUP_NET].count + 8;
+}
+
+#endif /* PROTO_LAYOUT_H */
