@@ -609,7 +609,7 @@ static void test_fallbacks(struct rig *rig)
 		if (info->needed || !arena_has(&all, i))
 			continue;
 		arena_probe_without(&least, info->name);
-		if (i <= ARENA_HAS_SEND_ZC)
+		if (i <= ARENA_HAS_SENDMSG_ZC)
 			test_features(rig, &f, info->name, false);
 	}
 	test_features(rig, &least, "with the least", false);

@@ -35,6 +35,7 @@ extern "C" {
  * @ARENA_HAS_BUFFER_RING: buffers that the kernel takes at completion
  * @ARENA_HAS_RECV_MULTISHOT: a recv that goes on
  * @ARENA_HAS_SEND_ZC: sending without a copy
+ * @ARENA_HAS_SENDMSG_ZC: sending lists without a copy
  * @ARENA_HAS_MSG_RING: IORING_OP_MSG_RING
  * @ARENA_HAS_RESTRICTIONS: rings that allow only what is listed
  * @ARENA_HAS_NO_MMAP: rings in memory of the caller's
@@ -57,6 +58,7 @@ enum arena_feature {
 	ARENA_HAS_BUFFER_RING,
 	ARENA_HAS_RECV_MULTISHOT,
 	ARENA_HAS_SEND_ZC,
+	ARENA_HAS_SENDMSG_ZC,
 	ARENA_HAS_MSG_RING,
 	ARENA_HAS_RESTRICTIONS,
 	ARENA_HAS_NO_MMAP,

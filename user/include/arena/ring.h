@@ -38,6 +38,8 @@ extern "C" {
 
 #define ARENA_RING_MAX_ENTRIES	8192U
 #define ARENA_RING_MAX_FILES	4096U
+/* Extents of one operation. */
+#define ARENA_RING_MAX_VECS	64U
 
 struct arena_ring;
 struct io_uring;
@@ -82,28 +84,63 @@ struct arena_ring_options {
 };
 
 /**
+ * struct arena_vec - bytes of an extent
+ * @buf: the extent
+ * @from: its first byte that takes part
+ * @length: bytes, at least 1; @from + @length is within the extent
+ */
+struct arena_vec {
+	struct arena_buf buf;
+	uint32_t from;
+	uint32_t length;
+};
+
+/**
+ * enum arena_io_flags - how bytes are moved
+ * @ARENA_IO_ALL: arena_ring_recv() waits until all of it has come
+ * @ARENA_IO_NOWAIT: where the kernel would have to wait, the operation ends with -EAGAIN;
+ *	see RWF_NOWAIT of preadv2(2), MSG_DONTWAIT of recv(2)
+ * @ARENA_IO_DSYNC: arena_ring_write() ends when the data is on stable storage (RWF_DSYNC)
+ * @ARENA_IO_SYNC: the same, with all metadata (RWF_SYNC)
+ */
+enum arena_io_flags {
+	ARENA_IO_ALL = 1,
+	ARENA_IO_NOWAIT = 2,
+	ARENA_IO_DSYNC = 4,
+	ARENA_IO_SYNC = 8,
+};
+
+/**
  * struct arena_io - what is moved where
- * @file: from or to here
- * @buf: to or from here
- * @from: first byte of the run that takes part
- * @length: bytes, at least 1; @from + @length is within the run
- * @offset: into the file, where that can seek; else not looked at. @offset + @length
- *	is less than 2^63.
+ * @file: the file
+ * @buf: the extent, if it is one; a zeroed handle if @vec is given
+ * @from: the first byte of that extent that takes part
+ * @length: bytes of it, at least 1; @from + @length is within the extent
+ * @n_vecs: entries of @vec, at most ARENA_RING_MAX_VECS
+ * @vec: a list of extents, which is copied; NULL if it is one. All bytes together are less
+ *	than 2^31.
+ * @offset: into the file, if that has offsets; ignored if it has none. The last byte is
+ *	below 2^63.
  * @cookie: the caller's, comes back in the events
+ * @flags: enum arena_io_flags
  */
 struct arena_io {
 	struct arena_file file;
 	struct arena_buf buf;
 	uint32_t from;
 	uint32_t length;
+	uint32_t n_vecs;
+	const struct arena_vec *vec;
 	uint64_t offset;
 	uint64_t cookie;
+	uint32_t flags;
 };
 
 /**
  * enum arena_event_flags - what an event says beside its result
  * @ARENA_EVENT_MORE: not the last event of this operation: its buffer is still IN_IO
  * @ARENA_EVENT_CANCELED: was ended by arena_ring_cancel(), or with its file
+ * @ARENA_EVENT_EXPIRED: it was ended since its deadline had passed; the result is -ETIME
  * @ARENA_EVENT_SHORT: the file ended before all bytes were moved
  * @ARENA_EVENT_REARMED: the kernel had ended it; the ring has begun it anew
  * @ARENA_EVENT_MESSAGE: not an operation but a message that was not sent: @cookie
@@ -115,14 +152,15 @@ enum arena_event_flags {
 	ARENA_EVENT_SHORT = 4,
 	ARENA_EVENT_REARMED = 8,
 	ARENA_EVENT_MESSAGE = 16,
+	ARENA_EVENT_EXPIRED = 32,
 };
 
 /**
  * struct arena_event - something has happened
  * @cookie: of the operation
  * @op: the operation
- * @buf: its buffer, zero if it has none; without ARENA_EVENT_MORE it is again what
- *	it was before
+ * @buf: its buffer, the first if it has a list, zero if it has none; without
+ *	ARENA_EVENT_MORE all its buffers are again what they were before
  * @file: its file; of an accept without error, the new connection
  * @result: bytes moved, poll(2)'s events, or 0; or -errno
  * @bytes: moved in all, also before an error
@@ -239,9 +277,10 @@ enum arena_ring_rw {
  *
  * Return: 0; -EAGAIN if as many operations as the ring has entries are pending;
  * -EBUSY if one is pending on this socket or pipe in the same direction, whose bytes
- * would mix with these; -ESTALE if the file is removed; -EINVAL if
- * it is not within the run, or ends where no file can; an error of arena_io_begin(); an error of
- * io_uring_enter(2). Nothing has changed then.
+ * would mix with these; -ESTALE if the file is removed; -EINVAL if a part is not within
+ * its extent, if it ends where no file can, if the list is too long or a flag does not
+ * belong to this call; an error of arena_io_begin(); an error of io_uring_enter(2).
+ * Nothing has changed then.
  */
 int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *site,
 		     const struct arena_io *io, struct arena_op *op);
@@ -260,7 +299,12 @@ int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *
  */
 #define arena_ring_write(r, ...) \
 	arena_ring_rw_at(r, ARENA_RING_WRITE, ARENA_SITE, __VA_ARGS__)
-/** arena_ring_recv() - what has come, at least a byte; 0 at the end */
+/**
+ * arena_ring_recv() - receive what has come, at least a byte; 0 at the end
+ *
+ * With ARENA_IO_ALL it is as arena_ring_read(): all bytes, or fewer with
+ * ARENA_EVENT_SHORT if the peer ends before.
+ */
 #define arena_ring_recv(r, ...) \
 	arena_ring_rw_at(r, ARENA_RING_RECV, ARENA_SITE, __VA_ARGS__)
 /** arena_ring_send() - send all of it; one event */
@@ -276,6 +320,23 @@ int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *
  */
 #define arena_ring_send_zc(r, ...) \
 	arena_ring_rw_at(r, ARENA_RING_SEND_ZC, ARENA_SITE, __VA_ARGS__)
+
+/**
+ * arena_ring_skip() - receive bytes and drop them
+ * @r: ring
+ * @file: socket
+ * @length: bytes, at least 1
+ * @cookie: the caller's
+ * @op: the operation; may be NULL
+ *
+ * For data that a peer sends and nobody wants, such as the payload of a request that was
+ * refused. It takes no buffer. One event, with result 0; with ARENA_EVENT_SHORT if the
+ * peer ended before.
+ *
+ * Return: as arena_ring_rw_at(); -EINVAL if @file is no socket.
+ */
+int arena_ring_skip(struct arena_ring *r, struct arena_file file, uint64_t length,
+		    uint64_t cookie, struct arena_op *op);
 
 /**
  * arena_ring_recv_any() - what comes, in buffers of a group, until cancelled or at its end
@@ -341,6 +402,27 @@ int arena_ring_timeout(struct arena_ring *r, uint64_t ns, uint64_t cookie,
  * kernel has not answered yet; -EAGAIN if it could not be submitted.
  */
 int arena_ring_cancel(struct arena_ring *r, struct arena_op op);
+
+/**
+ * arena_ring_set_deadline() - end an operation if it is not over at a certain time
+ * @r: ring
+ * @op: operation, of any kind
+ * @deadline_ns: CLOCK_MONOTONIC, in nanoseconds; INT64_MAX for no deadline
+ *
+ * It takes the place of the deadline that the operation had. So an operation with many
+ * events can be given a new one after each, to be ended when nothing has come for a while.
+ *
+ * Once the deadline has passed the operation is cancelled: as after arena_ring_cancel(),
+ * it may still do its work, and its buffers are IN_IO until its last event. If it was ended
+ * that event has ARENA_EVENT_EXPIRED and the result -ETIME. What was moved before is in
+ * @bytes.
+ *
+ * Only arena_ring_next() looks at the clock, and sleeps no longer than until the first
+ * deadline. A deadline costs no system call and nothing in the kernel.
+ *
+ * Return: 0; -ESTALE if its last event was given.
+ */
+int arena_ring_set_deadline(struct arena_ring *r, struct arena_op op, int64_t deadline_ns);
 
 /**
  * arena_ring_submit() - let the kernel begin everything

@@ -14,6 +14,8 @@
 
 #include <arena/ring.h>
 
+#include "heap.h"
+
 /*
  * user_data: two bits say what it belongs to, then follow 30 bits of generation and an
  * index. A completion of something that is over is recognised by its generation.
@@ -42,6 +44,11 @@ struct ring_provided;
  * @free_op: list of free entries of @ops
  * @requeue_first: list of operations that wait for room in the submission queue
  * @requeue_last: its end
+ * @deadlines: of operations, by their index
+ * @vecs: for each operation, room for a list of extents
+ * @iovs: the same list as the kernel wants it, what is still to be moved
+ * @msgs: for each operation, the header of a message
+ * @sink: memory that nobody reads, to receive into what is not wanted
  * @files: the table of files: those that were added, then those that were accepted
  * @n_files: entries of @files, both halves together
  * @free_file: list of free entries in the first half of @files
@@ -50,6 +57,7 @@ struct ring_provided;
  * @removals: how often all operations on a file were cancelled
  * @registered: for each group, whether it is registered with the kernel
  * @provided: for each group, the buffers that the kernel may choose from
+ * @faults_pass: -EFAULT may only mean that the module replaces an entry of a page table
  * @closing: no operation continues
  */
 struct arena_ring {
@@ -64,6 +72,11 @@ struct arena_ring {
 	uint32_t free_op;
 	uint32_t requeue_first;
 	uint32_t requeue_last;
+	struct ring_heap deadlines;
+	struct arena_vec *vecs;
+	struct iovec *iovs;
+	struct msghdr *msgs;
+	void *sink;
 	struct ring_file *files;
 	uint32_t n_files;
 	uint32_t free_file;
@@ -72,6 +85,7 @@ struct arena_ring {
 	uint32_t removals;
 	bool *registered;
 	struct ring_provided *provided;
+	bool faults_pass;
 	bool closing;
 };
 

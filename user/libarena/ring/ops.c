@@ -4,10 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
-static uint32_t index_of(const struct arena_ring *r, const struct ring_op *op)
-{
-	return (uint32_t)(op - r->ops);
-}
+#include "common/clock.h"
 
 static struct ring_file *file_of(struct arena_ring *r, const struct ring_op *op)
 {
@@ -27,7 +24,7 @@ bool ring_op_is_ending(struct arena_ring *r, const struct ring_op *op)
 {
 	const struct ring_file *f = file_of(r, op);
 
-	return op->canceled || r->closing || (f && f->state == FILE_CLOSING);
+	return op->ending || r->closing || (f && f->state == FILE_CLOSING);
 }
 
 /*
@@ -75,9 +72,10 @@ int ring_op_new(struct arena_ring *r, const struct ring_class *class,
 
 void ring_op_drop(struct arena_ring *r, struct ring_op *op)
 {
+	ring_heap_remove(&r->deadlines, ring_op_index(r, op));
 	op->busy = false;
 	op->next = r->free_op;
-	r->free_op = index_of(r, op);
+	r->free_op = ring_op_index(r, op);
 	r->pending--;
 }
 
@@ -93,7 +91,7 @@ static void issue(struct arena_ring *r, struct ring_op *op)
 		op->class->prep(r, op, sqe);
 	if (!op->class->no_file)
 		sqe->flags |= IOSQE_FIXED_FILE;
-	io_uring_sqe_set_data64(sqe, user_data(TAG_OP, op->generation, index_of(r, op)));
+	io_uring_sqe_set_data64(sqe, user_data(TAG_OP, op->generation, ring_op_index(r, op)));
 	op->cqes++;
 	op->removals = r->removals;
 }
@@ -119,7 +117,7 @@ void ring_op_begin(struct arena_ring *r, struct ring_op *op, struct arena_op *ha
 	stream_busy(r, op, true);
 	issue(r, op);
 	if (handle)
-		*handle = (struct arena_op){ index_of(r, op), op->generation };
+		*handle = (struct arena_op){ ring_op_index(r, op), op->generation };
 }
 
 /*
@@ -131,7 +129,7 @@ void ring_op_tell(struct arena_ring *r, const struct ring_op *op, int32_t result
 {
 	*event = (struct arena_event){
 		.cookie = op->cookie,
-		.op = { index_of(r, op), op->generation },
+		.op = { ring_op_index(r, op), op->generation },
 		.buf = op->buf,
 		.file = op->file,
 		.result = result,
@@ -173,7 +171,15 @@ bool ring_op_finish(struct arena_ring *r, struct ring_op *op, int32_t result,
 bool ring_op_finish_canceled(struct arena_ring *r, struct ring_op *op,
 			     struct arena_event *event)
 {
-	return ring_op_finish(r, op, -ECANCELED, ARENA_EVENT_CANCELED, event);
+	switch (op->ending) {
+	case 0:
+	case -ECANCELED:
+		return ring_op_finish(r, op, -ECANCELED, ARENA_EVENT_CANCELED, event);
+	case -ETIME:
+		return ring_op_finish(r, op, -ETIME, ARENA_EVENT_EXPIRED, event);
+	default:
+		return ring_op_finish(r, op, op->ending, 0, event);
+	}
 }
 
 bool ring_op_done(struct arena_ring *r, struct ring_op *op, const struct io_uring_cqe *cqe,
@@ -196,7 +202,7 @@ void ring_op_happened(struct arena_ring *r, struct ring_op *op, int32_t result, 
 
 void ring_op_requeue(struct arena_ring *r, struct ring_op *op)
 {
-	uint32_t index = index_of(r, op);
+	uint32_t index = ring_op_index(r, op);
 
 	op->next = NONE;
 	if (r->requeue_first == NONE)
@@ -261,7 +267,7 @@ static bool is_from_ending(struct arena_ring *r, const struct ring_op *op, int32
 static bool is_transient(const struct arena_ring *r, struct ring_op *op, int32_t error)
 {
 	/* With O_NONBLOCK the kernel does not wait by itself. */
-	if (error == -EAGAIN && op->class->waits) {
+	if (error == -EAGAIN && op->class->waits && !op->nowait) {
 		op->waiting = true;
 		return true;
 	}
@@ -329,17 +335,21 @@ void ring_op_cancel_complete(struct arena_ring *r, uint32_t index, uint32_t gene
 		op->canceling = false;
 }
 
-static int cancel(struct arena_ring *r, struct ring_op *op)
+int ring_op_end(struct arena_ring *r, struct ring_op *op, int32_t reason)
 {
 	int ret = op->canceling ? -EALREADY : ring_own_room(r, 1);
+	uint32_t index = ring_op_index(r, op);
 	struct io_uring_sqe *sqe;
 
 	if (ret)
 		return ret;
 	sqe = ring_own_sqe(r);
-	io_uring_prep_cancel64(sqe, user_data(TAG_OP, op->generation, index_of(r, op)), 0);
-	io_uring_sqe_set_data64(sqe, user_data(TAG_CANCEL, op->generation, index_of(r, op)));
+	io_uring_prep_cancel64(sqe, user_data(TAG_OP, op->generation, index), 0);
+	io_uring_sqe_set_data64(sqe, user_data(TAG_CANCEL, op->generation, index));
 	op->canceling = true;
+	/* The first reason is the one that is told. */
+	if (!op->ending)
+		op->ending = reason;
 	return 0;
 }
 
@@ -351,8 +361,37 @@ int arena_ring_cancel(struct arena_ring *r, struct arena_op handle)
 	if (ret)
 		return ret;
 	op = find(r, handle.index, handle.generation);
-	ret = op ? cancel(r, op) : -ESTALE;
-	if (!ret)
-		op->canceled = true;
-	return ret;
+	return op ? ring_op_end(r, op, -ECANCELED) : -ESTALE;
+}
+
+int arena_ring_set_deadline(struct arena_ring *r, struct arena_op handle, int64_t deadline_ns)
+{
+	struct ring_op *op;
+	int ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	op = find(r, handle.index, handle.generation);
+	if (!op)
+		return -ESTALE;
+	if (deadline_ns == CLOCK_NEVER)
+		ring_heap_remove(&r->deadlines, handle.index);
+	else
+		ring_heap_set(&r->deadlines, handle.index, deadline_ns);
+	return 0;
+}
+
+void ring_ops_expire(struct arena_ring *r)
+{
+	int64_t now = r->deadlines.n ? clock_ns() : 0;
+
+	while (r->deadlines.n && ring_heap_first(&r->deadlines) <= now) {
+		uint32_t index = r->deadlines.entry[0].key;
+		struct ring_op *op = &r->ops[index];
+
+		/* What cannot be submitted now is tried again by the next call. */
+		if (!op->over && !op->canceling && ring_op_end(r, op, -ETIME))
+			return;
+		ring_heap_remove(&r->deadlines, index);
+	}
 }

@@ -37,6 +37,24 @@ struct ring_class {
 };
 
 /**
+ * struct ring_rw - what to move where
+ * @vec: the extents
+ * @n_vecs: how many
+ * @length: bytes of all
+ * @offset: into the file
+ * @flags: enum arena_io_flags
+ * @one: the extent, where it is only one
+ */
+struct ring_rw {
+	const struct arena_vec *vec;
+	uint32_t n_vecs;
+	uint32_t length;
+	uint64_t offset;
+	uint32_t flags;
+	struct arena_vec one;
+};
+
+/**
  * struct ring_op - an entry of the table
  * @class: what it does
  * @file: its file
@@ -48,14 +66,17 @@ struct ring_class {
  * @result: for the last event
  * @flags: for the last event
  * @cqes: completions to come
+ * @faults: how often it was tried again after -EFAULT
  * @removals: the ring's, when it was issued
  * @busy: in use
  * @multishot: it continues after an event
  * @waiting: a poll was issued in place of the operation, which found nothing
  * @canceling: a cancellation has not completed
- * @canceled: a cancellation was asked for
+ * @nowait: -EAGAIN is its result
+ * @ending: why it was asked to end: -ECANCELED, -ETIME or another error; or 0
  * @over: it has a result; only notifications are to come
- * @io: what to move where
+ * @rw: what to move where
+ * @skip: how many bytes to receive and drop, and how many were
  * @poll: events to wait for
  * @group: to receive into
  * @datasync: fdatasync(2)
@@ -72,15 +93,21 @@ struct ring_op {
 	int32_t result;
 	uint32_t flags;
 	uint32_t cqes;
+	uint32_t faults;
 	uint32_t removals;
+	int32_t ending;
 	bool busy;
 	bool multishot;
 	bool waiting;
 	bool canceling;
-	bool canceled;
+	bool nowait;
 	bool over;
 	union {
-		struct arena_io io;
+		struct ring_rw rw;
+		struct {
+			uint64_t length;
+			uint64_t done;
+		} skip;
 		uint32_t poll;
 		uint32_t group;
 		bool datasync;
@@ -105,6 +132,12 @@ void ring_ops_init(struct arena_ring *r);
 int ring_op_new(struct arena_ring *r, const struct ring_class *class,
 		struct arena_file file, uint64_t cookie, struct ring_op **op);
 
+/** ring_op_index() - of its entry */
+static inline uint32_t ring_op_index(const struct arena_ring *r, const struct ring_op *op)
+{
+	return (uint32_t)(op - r->ops);
+}
+
 /** ring_op_drop() - give back an entry that was not begun */
 void ring_op_drop(struct arena_ring *r, struct ring_op *op);
 
@@ -113,6 +146,9 @@ void ring_op_begin(struct arena_ring *r, struct ring_op *op, struct arena_op *ha
 
 /** ring_op_is_ending() - true if nothing of it is to be issued any more */
 bool ring_op_is_ending(struct arena_ring *r, const struct ring_op *op);
+
+/** ring_op_end() - ask the kernel to end it, for this reason; 0, -EALREADY or -errno */
+int ring_op_end(struct arena_ring *r, struct ring_op *op, int32_t reason);
 
 /** ring_op_requeue() - issue it later, when ring_ops_requeue() is called */
 void ring_op_requeue(struct arena_ring *r, struct ring_op *op);
@@ -153,6 +189,9 @@ bool ring_ops_requeue(struct arena_ring *r, struct arena_event *event);
 /** ring_op_complete() - a completion has come; true if it makes an event */
 bool ring_op_complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
 		      struct arena_event *event);
+
+/** ring_ops_expire() - ask that operations end whose deadline has passed */
+void ring_ops_expire(struct arena_ring *r);
 
 /** ring_op_cancel_complete() - the kernel has answered a cancellation */
 void ring_op_cancel_complete(struct arena_ring *r, uint32_t index, uint32_t generation);

@@ -48,6 +48,8 @@ static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 		"receives into a buffer that is chosen before" },
 	[ARENA_HAS_SEND_ZC] = { "send_zc", "6.0", false,
 		"sends with a copy" },
+	[ARENA_HAS_SENDMSG_ZC] = { "sendmsg_zc", "6.1", false,
+		"sends lists with a copy" },
 	[ARENA_HAS_MSG_RING] = { "msg_ring", "5.18", false,
 		"channels use sockets or eventfds" },
 	[ARENA_HAS_RESTRICTIONS] = { "restrictions", "5.10", false,
@@ -251,6 +253,7 @@ static void try_opcodes(struct arena_features *f, struct io_uring *ring)
 		return;
 	found(f, ARENA_HAS_SHUTDOWN, io_uring_opcode_supported(probe, IORING_OP_SHUTDOWN));
 	found(f, ARENA_HAS_MSG_RING, io_uring_opcode_supported(probe, IORING_OP_MSG_RING));
+	found(f, ARENA_HAS_SENDMSG_ZC, io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC));
 	found(f, ARENA_HAS_SEND_ZC, io_uring_opcode_supported(probe, IORING_OP_SEND_ZC));
 	io_uring_free_probe(probe);
 }
@@ -315,6 +318,8 @@ static uint32_t dependents(enum arena_feature feature)
 	case ARENA_HAS_TASKRUN_FLAG:
 	case ARENA_HAS_SINGLE_ISSUER:
 		return 1U << ARENA_HAS_DEFER_TASKRUN;
+	case ARENA_HAS_SEND_ZC:
+		return 1U << ARENA_HAS_SENDMSG_ZC;
 	case ARENA_HAS_BUFFER_RING:
 		return 1U << ARENA_HAS_RECV_MULTISHOT;
 	default:

@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "ops.h"
 #include "provided.h"
+#include "rw.h"
 
 #define PAGE		4096
 #define MAX_SQ		1024U
@@ -113,9 +114,11 @@ static void register_groups(struct arena_ring *r)
 
 static void free_ring(struct arena_ring *r)
 {
+	ring_rw_free(r);
 	if (r->fork_guard)
 		munmap(r->fork_guard, PAGE);
 	ring_provided_free(r);
+	ring_heap_free(&r->deadlines);
 	free(r->registered);
 	free(r->files);
 	free(r->ops);
@@ -153,7 +156,8 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->provided = calloc(arena_layout(a)->n_groups, sizeof(*r->provided));
 	r->registered = calloc(arena_layout(a)->n_groups, sizeof(*r->registered));
 	r->fork_guard = new_fork_guard();
-	if (!r->ops || !r->files || !r->registered || !r->provided || !r->fork_guard) {
+	if (!ring_heap_init(&r->deadlines, r->n_ops) || !ring_rw_init(r) || !r->ops ||
+	    !r->files || !r->registered || !r->provided || !r->fork_guard) {
 		free_ring(r);
 		return NULL;
 	}
@@ -247,14 +251,6 @@ static bool next_ready(struct arena_ring *r, struct arena_event *event)
 	}
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
-
 /* Submit, and wait for a completion: @ns, or for ever if that is negative. */
 static int wait_for_one(struct arena_ring *r, int64_t ns)
 {
@@ -270,22 +266,28 @@ static int wait_for_one(struct arena_ring *r, int64_t ns)
 	return ret == -ETIME || ret > 0 ? 0 : ret;
 }
 
+/* How long to wait: until @end, or until the deadline of an operation. */
+static int64_t wait_ns(const struct arena_ring *r, int64_t end)
+{
+	int64_t first = ring_heap_first(&r->deadlines);
+
+	return clock_left_ns(first < end ? first : end);
+}
+
 int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout_ms)
 {
-	int64_t left = -1, deadline = timeout_ms > 0 ? now_ns() + timeout_ms * 1000000LL : 0;
+	int64_t end = timeout_ms ? clock_deadline(timeout_ms) : 0;
 	int ret = ring_check(r);
+	bool over = false;
 
 	while (!ret) {
+		ring_ops_expire(r);
 		if (next_ready(r, event))
 			return 1;
-		if (!left)
+		if (over)
 			return 0;
-		if (timeout_ms >= 0) {
-			left = deadline ? deadline - now_ns() : 0;
-			if (left < 0)
-				left = 0;
-		}
-		ret = wait_for_one(r, left);
+		over = !clock_left_ns(end);
+		ret = wait_for_one(r, wait_ns(r, end));
 	}
 	return ret;
 }

@@ -1,96 +1,196 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Operations that move bytes between buffers of the caller's choice and a file.
+ * Operations that move bytes between extents of the caller's choice and a file.
+ *
+ * Each has a list of extents, often of one. After a short transfer it is issued again for
+ * what is left, which may begin in the middle of the list.
  */
+#include "rw.h"
+
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "ops.h"
 
+#define SINK_SIZE	65536U
+
+/* How often an operation is tried again after -EFAULT. */
+#define MAX_FAULTS	64U
+
+/* What send(2) of a stream always wants: all of it, and no SIGPIPE. */
+#define SEND_FLAGS	(MSG_NOSIGNAL | MSG_WAITALL)
+
+bool ring_rw_init(struct arena_ring *r)
+{
+	r->vecs = calloc((size_t)r->n_ops * ARENA_RING_MAX_VECS, sizeof(*r->vecs));
+	r->iovs = calloc((size_t)r->n_ops * ARENA_RING_MAX_VECS, sizeof(*r->iovs));
+	r->msgs = calloc(r->n_ops, sizeof(*r->msgs));
+	r->sink = mmap(NULL, SINK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	if (r->sink == MAP_FAILED)
+		r->sink = NULL;
+	return r->vecs && r->iovs && r->msgs && r->sink &&
+	       !madvise(r->sink, SINK_SIZE, MADV_DONTFORK);
+}
+
+void ring_rw_free(struct arena_ring *r)
+{
+	free(r->vecs);
+	free(r->iovs);
+	free(r->msgs);
+	/* In a child something else may be there. */
+	if (r->sink && !(r->fork_guard && ring_is_child(r)))
+		munmap(r->sink, SINK_SIZE);
+}
+
 /**
- * struct piece - what is still to be moved
+ * struct rest - what is still to be moved
  * @fd: the file, as an SQE names it
- * @at: address
- * @length: bytes
+ * @iov: addresses
+ * @n: how many
  * @offset: into the file
- * @group: of the buffer
- * @registered: whether that group is registered
+ * @group: of the last extent
+ * @fixed: it is one extent, of a group that is registered
  */
-struct piece {
+struct rest {
 	int fd;
-	char *at;
-	uint32_t length;
+	struct iovec *iov;
+	unsigned int n;
 	uint64_t offset;
 	int group;
-	bool registered;
+	bool fixed;
 };
 
-static struct piece rest(struct arena_ring *r, const struct ring_op *op)
+static void add_piece(struct arena_ring *r, struct rest *rest, const struct arena_vec *v,
+		      uint32_t skip)
 {
-	const struct arena_io *io = &op->io;
-	bool stream = r->files[io->file.index].stream;
+	char *at = arena_io_address(r->a, v->buf);
 
-	return (struct piece){
-		.fd = ring_file_target(r, io->file),
-		.at = (char *)arena_io_address(r->a, io->buf) + io->from + op->done,
-		.length = io->length - op->done,
-		.offset = stream ? (uint64_t)-1 : io->offset + op->done,
-		.group = io->buf.group,
-		.registered = r->registered[io->buf.group],
+	rest->iov[rest->n++] = (struct iovec){
+		.iov_base = at + v->from + skip,
+		.iov_len = v->length - skip,
 	};
+	rest->group = v->buf.group;
+}
+
+static struct rest rest_of(struct arena_ring *r, const struct ring_op *op)
+{
+	struct rest rest = {
+		.fd = ring_file_target(r, op->file),
+		.iov = &r->iovs[(size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS],
+		.offset = op->rw.offset + op->done,
+	};
+	uint32_t done = op->done;
+
+	if (r->files[op->file.index].stream)
+		rest.offset = (uint64_t)-1;
+	for (uint32_t i = 0; i < op->rw.n_vecs; i++) {
+		const struct arena_vec *v = &op->rw.vec[i];
+
+		if (done < v->length)
+			add_piece(r, &rest, v, done);
+		done -= done < v->length ? done : v->length;
+	}
+	rest.fixed = rest.n == 1 && r->registered[rest.group];
+	return rest;
+}
+
+static int rwf(const struct ring_op *op)
+{
+	return (op->rw.flags & ARENA_IO_DSYNC ? RWF_DSYNC : 0) |
+	       (op->rw.flags & ARENA_IO_SYNC ? RWF_SYNC : 0) |
+	       (op->nowait ? RWF_NOWAIT : 0);
 }
 
 static void prep_read(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct piece p = rest(r, op);
+	struct rest s = rest_of(r, op);
+	unsigned int length = (unsigned int)s.iov->iov_len;
 
-	if (p.registered)
-		io_uring_prep_read_fixed(sqe, p.fd, p.at, p.length, p.offset, p.group);
+	if (s.fixed)
+		io_uring_prep_read_fixed(sqe, s.fd, s.iov->iov_base, length, s.offset, s.group);
+	else if (s.n == 1)
+		io_uring_prep_read(sqe, s.fd, s.iov->iov_base, length, s.offset);
 	else
-		io_uring_prep_read(sqe, p.fd, p.at, p.length, p.offset);
+		io_uring_prep_readv(sqe, s.fd, s.iov, s.n, s.offset);
+	sqe->rw_flags = rwf(op);
 }
 
 static void prep_write(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct piece p = rest(r, op);
+	struct rest s = rest_of(r, op);
+	unsigned int length = (unsigned int)s.iov->iov_len;
 
-	if (p.registered)
-		io_uring_prep_write_fixed(sqe, p.fd, p.at, p.length, p.offset, p.group);
+	if (s.fixed)
+		io_uring_prep_write_fixed(sqe, s.fd, s.iov->iov_base, length, s.offset, s.group);
+	else if (s.n == 1)
+		io_uring_prep_write(sqe, s.fd, s.iov->iov_base, length, s.offset);
 	else
-		io_uring_prep_write(sqe, p.fd, p.at, p.length, p.offset);
+		io_uring_prep_writev(sqe, s.fd, s.iov, s.n, s.offset);
+	sqe->rw_flags = rwf(op);
+}
+
+static struct msghdr *message(struct arena_ring *r, const struct ring_op *op,
+			      const struct rest *s)
+{
+	struct msghdr *msg = &r->msgs[ring_op_index(r, op)];
+
+	*msg = (struct msghdr){ .msg_iov = s->iov, .msg_iovlen = s->n };
+	return msg;
 }
 
 static void prep_recv(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct piece p = rest(r, op);
+	struct rest s = rest_of(r, op);
+	int flags = (op->rw.flags & ARENA_IO_ALL ? MSG_WAITALL : 0) |
+		    (op->nowait ? MSG_DONTWAIT : 0);
 
-	io_uring_prep_recv(sqe, p.fd, p.at, p.length, 0);
+	if (s.n == 1)
+		io_uring_prep_recv(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags);
+	else
+		io_uring_prep_recvmsg(sqe, s.fd, message(r, op, &s), (unsigned int)flags);
+}
+
+static int send_flags(const struct ring_op *op)
+{
+	return op->nowait ? MSG_NOSIGNAL | MSG_DONTWAIT : SEND_FLAGS;
 }
 
 static void prep_send(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct piece p = rest(r, op);
+	struct rest s = rest_of(r, op);
+	int flags = send_flags(op);
 
-	io_uring_prep_send(sqe, p.fd, p.at, p.length, MSG_NOSIGNAL | MSG_WAITALL);
+	if (s.n == 1)
+		io_uring_prep_send(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags);
+	else
+		io_uring_prep_sendmsg(sqe, s.fd, message(r, op, &s), (unsigned int)flags);
 }
 
 static void prep_send_zc(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct piece p = rest(r, op);
-	const int flags = MSG_NOSIGNAL | MSG_WAITALL;
+	struct rest s = rest_of(r, op);
+	int flags = send_flags(op);
 
-	if (p.registered)
-		io_uring_prep_send_zc_fixed(sqe, p.fd, p.at, p.length, flags, 0,
-					    (unsigned int)p.group);
+	if (s.fixed)
+		io_uring_prep_send_zc_fixed(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags, 0,
+					    (unsigned int)s.group);
+	else if (s.n == 1)
+		io_uring_prep_send_zc(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags, 0);
 	else
-		io_uring_prep_send_zc(sqe, p.fd, p.at, p.length, flags, 0);
+		io_uring_prep_sendmsg_zc(sqe, s.fd, message(r, op, &s), (unsigned int)flags);
 }
 
+/* @enough: a part is all that was asked for. */
 static bool moved_some(struct arena_ring *r, struct ring_op *op, int32_t bytes, bool enough,
 		       struct arena_event *event)
 {
 	op->done += (uint32_t)bytes;
-	if (op->done == op->io.length || enough)
+	if (op->done == op->rw.length || enough)
 		return ring_op_finish(r, op, (int32_t)op->done, 0, event);
 	if (!bytes && !ring_op_is_ending(r, op))
 		return ring_op_finish(r, op, (int32_t)op->done, ARENA_EVENT_SHORT, event);
@@ -106,48 +206,65 @@ static bool moved(struct arena_ring *r, struct ring_op *op, const struct io_urin
 static bool received(struct arena_ring *r, struct ring_op *op, const struct io_uring_cqe *cqe,
 		     struct arena_event *event)
 {
-	return moved_some(r, op, cqe->res, cqe->res > 0, event);
+	bool enough = cqe->res > 0 && !(op->rw.flags & ARENA_IO_ALL);
+
+	return moved_some(r, op, cqe->res, enough, event);
 }
 
-static void end_io(struct arena_ring *r, struct ring_op *op)
+static void end_rw(struct arena_ring *r, struct ring_op *op)
 {
-	arena_io_end(r->a, op->io.buf);
+	for (uint32_t i = 0; i < op->rw.n_vecs; i++)
+		arena_io_end(r->a, op->rw.vec[i].buf);
+}
+
+/* While the module replaces an entry of its page tables, memory cannot be pinned. */
+static bool retry_fault(struct arena_ring *r, struct ring_op *op, int32_t error)
+{
+	return error == -EFAULT && r->faults_pass && op->faults++ < MAX_FAULTS;
 }
 
 static const struct ring_class send_class = {
-	.prep = prep_send, .succeed = moved, .end = end_io, .moves = true, .waits = true,
+	.prep = prep_send, .succeed = moved, .retry = retry_fault, .end = end_rw,
+	.moves = true, .waits = true,
 };
 
 /* Not every protocol sends without a copy. */
-static bool send_copied(struct arena_ring *r, struct ring_op *op, int32_t error)
+static bool retry_send_zc(struct arena_ring *r, struct ring_op *op, int32_t error)
 {
-	(void)r;
 	if (error != -EOPNOTSUPP)
-		return false;
+		return retry_fault(r, op, error);
 	op->class = &send_class;
 	return true;
 }
 
 static const struct ring_class send_zc_class = {
-	.prep = prep_send_zc, .succeed = moved, .retry = send_copied, .end = end_io,
+	.prep = prep_send_zc, .succeed = moved, .retry = retry_send_zc, .end = end_rw,
 	.moves = true, .waits = true,
 };
 
 static const struct ring_class read_class = {
-	.prep = prep_read, .succeed = moved, .end = end_io, .in = true, .moves = true,
-	.waits = true,
+	.prep = prep_read, .succeed = moved, .retry = retry_fault, .end = end_rw,
+	.in = true, .moves = true, .waits = true,
 };
 
 static const struct ring_class write_class = {
-	.prep = prep_write, .succeed = moved, .end = end_io, .moves = true, .waits = true,
+	.prep = prep_write, .succeed = moved, .retry = retry_fault, .end = end_rw,
+	.moves = true, .waits = true,
 };
 
 static const struct ring_class recv_class = {
-	.prep = prep_recv, .succeed = received, .end = end_io, .in = true, .moves = true,
-	.waits = true,
+	.prep = prep_recv, .succeed = received, .retry = retry_fault, .end = end_rw,
+	.in = true, .moves = true, .waits = true,
 };
 
-static const struct ring_class *class_of(const struct arena_ring *r, enum arena_ring_rw rw)
+/* A list is sent without a copy by another operation than one extent. */
+static bool sends_zc(const struct arena_ring *r, const struct arena_io *io)
+{
+	return arena_has(&r->features, io->vec ? ARENA_HAS_SENDMSG_ZC : ARENA_HAS_SEND_ZC);
+}
+
+static const struct ring_class *class_of(const struct arena_ring *r, enum arena_ring_rw rw,
+					 const struct arena_io *io)
 {
 	switch (rw) {
 	case ARENA_RING_READ:
@@ -157,53 +274,160 @@ static const struct ring_class *class_of(const struct arena_ring *r, enum arena_
 	case ARENA_RING_RECV:
 		return &recv_class;
 	case ARENA_RING_SEND_ZC:
-		if (arena_has(&r->features, ARENA_HAS_SEND_ZC))
-			return &send_zc_class;
-		break;
+		return sends_zc(r, io) ? &send_zc_class : &send_class;
 	default:
-		break;
+		return &send_class;
 	}
-	return &send_class;
 }
 
-static bool is_within(const struct arena_ring *r, const struct arena_io *io)
+static uint32_t flags_of(enum arena_ring_rw rw)
 {
-	size_t size = arena_size(r->a, io->buf);
+	switch (rw) {
+	case ARENA_RING_WRITE:
+		return ARENA_IO_NOWAIT | ARENA_IO_DSYNC | ARENA_IO_SYNC;
+	case ARENA_RING_RECV:
+		return ARENA_IO_NOWAIT | ARENA_IO_ALL;
+	default:
+		return ARENA_IO_NOWAIT;
+	}
+}
 
-	/* For the kernel -1 is no offset: it stands for the file's position. */
-	if (!r->files[io->file.index].stream && io->offset > (uint64_t)INT64_MAX - io->length)
+static bool sound(const struct arena_io *io, enum arena_ring_rw rw)
+{
+	if (io->flags & ~flags_of(rw))
 		return false;
-	return io->length && io->length <= INT32_MAX && io->from <= size &&
-	       io->length <= size - io->from;
+	if (!io->vec)
+		return !io->n_vecs;
+	return io->n_vecs && io->n_vecs <= ARENA_RING_MAX_VECS && !io->buf.count &&
+	       !io->from && !io->length;
 }
 
-/* The buffer is IN_IO afterwards, if that is no error. */
-static int take(struct arena_ring *r, bool in, const char *site, const struct arena_io *io)
+/* A private copy of what to move, as the caller's list may change. */
+static void copy_list(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
 {
-	int ret = arena_io_begin_at(r->a, io->buf, in, site);
+	struct arena_vec *list = &r->vecs[(size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS];
 
-	if (ret || is_within(r, io))
-		return ret;
-	arena_io_end_at(r->a, io->buf, site);
-	return -EINVAL;
+	op->rw.offset = io->offset;
+	op->rw.flags = io->flags;
+	op->rw.one = (struct arena_vec){ io->buf, io->from, io->length };
+	op->rw.vec = io->vec ? list : &op->rw.one;
+	op->rw.n_vecs = io->vec ? io->n_vecs : 1;
+	if (io->vec)
+		memcpy(list, io->vec, io->n_vecs * sizeof(*list));
+}
+
+static bool is_within(const struct arena_ring *r, const struct arena_vec *v)
+{
+	size_t size = arena_size(r->a, v->buf);
+
+	return v->length && v->from <= size && v->length <= size - v->from;
+}
+
+/* All of the list lies within its extents, and all of it within what a file can be. */
+static int check_list(const struct arena_ring *r, struct ring_op *op)
+{
+	uint64_t length = 0;
+
+	for (uint32_t i = 0; i < op->rw.n_vecs; i++) {
+		if (!is_within(r, &op->rw.vec[i]))
+			return -EINVAL;
+		length += op->rw.vec[i].length;
+	}
+	/* For the kernel -1 is no offset: it stands for the file's position. */
+	if (length > INT32_MAX || (!r->files[op->file.index].stream &&
+				   op->rw.offset > (uint64_t)INT64_MAX - length))
+		return -EINVAL;
+	op->rw.length = (uint32_t)length;
+	return 0;
+}
+
+static void give_list(struct arena_ring *r, const struct ring_op *op, uint32_t n,
+		      const char *site)
+{
+	while (n--)
+		arena_io_end_at(r->a, op->rw.vec[n].buf, site);
+}
+
+/* All extents are IN_IO afterwards, or none if that is an error. */
+static int take_list(struct arena_ring *r, struct ring_op *op, const char *site)
+{
+	uint32_t n = 0;
+	int ret = 0;
+
+	while (!ret && n < op->rw.n_vecs) {
+		ret = arena_io_begin_at(r->a, op->rw.vec[n].buf, op->class->in, site);
+		n += !ret;
+	}
+	if (!ret)
+		ret = check_list(r, op);
+	if (ret)
+		give_list(r, op, n, site);
+	return ret;
 }
 
 int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw rw, const char *site,
 		     const struct arena_io *io, struct arena_op *handle)
 {
-	const struct ring_class *class = class_of(r, rw);
 	struct ring_op *op;
-	int ret = ring_op_new(r, class, io->file, io->cookie, &op);
+	int ret = ring_op_new(r, class_of(r, rw, io), io->file, io->cookie, &op);
 
 	if (ret)
 		return ret;
-	ret = take(r, class->in, site, io);
+	ret = sound(io, rw) ? 0 : -EINVAL;
+	if (!ret) {
+		copy_list(r, op, io);
+		ret = take_list(r, op, site);
+	}
 	if (ret) {
 		ring_op_drop(r, op);
 		return ret;
 	}
-	op->io = *io;
-	op->buf = io->buf;
+	op->nowait = io->flags & ARENA_IO_NOWAIT;
+	op->buf = op->rw.vec[0].buf;
+	ring_op_begin(r, op, handle);
+	return 0;
+}
+
+/*
+ * Bytes that nobody wants
+ */
+
+static void prep_skip(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
+{
+	uint64_t left = op->skip.length - op->skip.done;
+	size_t length = left < SINK_SIZE ? (size_t)left : SINK_SIZE;
+
+	io_uring_prep_recv(sqe, ring_file_target(r, op->file), r->sink, length, MSG_WAITALL);
+}
+
+static bool skipped(struct arena_ring *r, struct ring_op *op, const struct io_uring_cqe *cqe,
+		    struct arena_event *event)
+{
+	op->skip.done += (uint32_t)cqe->res;
+	if (op->skip.done == op->skip.length)
+		return ring_op_finish(r, op, 0, 0, event);
+	if (!cqe->res && !ring_op_is_ending(r, op))
+		return ring_op_finish(r, op, 0, ARENA_EVENT_SHORT, event);
+	return ring_op_continue(r, op, event);
+}
+
+static const struct ring_class skip_class = {
+	.prep = prep_skip, .succeed = skipped, .in = true, .moves = true, .waits = true,
+};
+
+int arena_ring_skip(struct arena_ring *r, struct arena_file file, uint64_t length,
+		    uint64_t cookie, struct arena_op *handle)
+{
+	struct ring_op *op;
+	int ret = ring_op_new(r, &skip_class, file, cookie, &op);
+
+	if (ret)
+		return ret;
+	if (!length || !r->files[file.index].socket) {
+		ring_op_drop(r, op);
+		return -EINVAL;
+	}
+	op->skip.length = length;
 	ring_op_begin(r, op, handle);
 	return 0;
 }

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: an operation on a list of extents moves exactly these bytes, in order, wherever
+ * the kernel stops in between, and all its extents are IN_IO until it is over.
+ * Method: lists of every shape on files, pipes and sockets; a peer that takes and gives a
+ * few bytes at a time; all again without the features that lists use.
+ */
+#define _GNU_SOURCE
+#include "ring-rig.h"
+
+#define EXTENTS		5
+#define SMALL		700U
+
+/**
+ * struct list - extents that are filled with different bytes
+ * @buf: their buffers
+ * @vec: a part of each
+ * @bytes: what all of it holds, in order
+ * @length: of that
+ */
+struct list {
+	struct arena_buf buf[EXTENTS];
+	struct arena_vec vec[EXTENTS];
+	unsigned char bytes[EXTENTS * 8192];
+	uint32_t length;
+};
+
+static struct list list_new(struct rig *rig, uint32_t step)
+{
+	struct list l = { .length = 0 };
+
+	for (uint32_t i = 0; i < EXTENTS; i++) {
+		uint32_t length = SMALL + i * step;
+
+		l.buf[i] = rig_buf(rig, 2, 'a' + (int)i);
+		l.vec[i] = (struct arena_vec){ l.buf[i], 13 * i, length };
+		memset(l.bytes + l.length, 'a' + (int)i, length);
+		l.length += length;
+	}
+	return l;
+}
+
+static void list_end(struct rig *rig, struct list *l)
+{
+	for (int i = 0; i < EXTENTS; i++)
+		arena_put(rig->a, l->buf[i]);
+}
+
+static void list_clear(struct rig *rig, struct list *l)
+{
+	for (int i = 0; i < EXTENTS; i++)
+		memset(arena_ptr(rig->a, l->buf[i]), 0, 8192);
+}
+
+static int list_in(struct rig *rig, const struct list *l, enum arena_state state)
+{
+	int n = 0;
+
+	for (int i = 0; i < EXTENTS; i++)
+		n += arena_state(rig->a, l->buf[i]) == state;
+	return n;
+}
+
+/* Has each extent its own byte, in its part and nowhere else? */
+static bool list_is_whole(struct rig *rig, const struct list *l)
+{
+	for (int i = 0; i < EXTENTS; i++) {
+		const unsigned char *p = arena_ptr_const(rig->a, l->buf[i]);
+		const struct arena_vec *v = &l->vec[i];
+
+		for (uint32_t at = 0; at < 8192; at++) {
+			bool inside = at >= v->from && at < v->from + v->length;
+
+			if (p[at] != (inside ? 'a' + i : 0))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void test_file(struct rig *rig)
+{
+	struct list l = list_new(rig, 1111);
+	int fd = rig_fd(0, 0);
+	struct arena_io io = { .file = rig_file(rig, fd), .vec = l.vec, .n_vecs = EXTENTS,
+			       .offset = 3 };
+	unsigned char *back = calloc(1, l.length);
+	struct arena_event e;
+
+	is(arena_ring_write(rig->r, &io, NULL), 0, "a write of a list begins");
+	is(list_in(rig, &l, ARENA_IN_IO), EXTENTS, "all extents of the list are IN_IO");
+	e = rig_next(rig);
+	is(e.result, l.length, "all bytes of the list are written");
+	is(e.buf.index, l.buf[0].index, "the event names the first extent");
+	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "all extents are OWNED afterwards");
+	is(pread(fd, back, l.length, 3), l.length, "the file has them");
+	ok(!memcmp(back, l.bytes, l.length), "the file has the bytes in the list's order");
+	list_clear(rig, &l);
+	is(arena_ring_read(rig->r, &io, NULL), 0, "a read into a list begins");
+	is(rig_next(rig).result, l.length, "all bytes are read");
+	ok(list_is_whole(rig, &l), "each extent has its bytes and no others");
+	io.offset = 3 + l.length - SMALL;
+	arena_ring_read(rig->r, &io, NULL);
+	e = rig_next(rig);
+	ok(e.result == SMALL && e.flags == ARENA_EVENT_SHORT,
+	   "a read into a list ends with its file, which is told");
+	arena_ring_remove_file(rig->r, io.file);
+	close(fd);
+	free(back);
+	list_end(rig, &l);
+}
+
+static void test_refused(struct rig *rig)
+{
+	struct list l = list_new(rig, 10);
+	int fd = rig_fd(4096, 'f');
+	struct arena_io io = { .file = rig_file(rig, fd), .vec = l.vec };
+	struct arena_vec many[ARENA_RING_MAX_VECS + 1], good = l.vec[2];
+
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a list of nothing is refused");
+	for (uint32_t i = 0; i <= ARENA_RING_MAX_VECS; i++)
+		many[i] = good;
+	io.vec = many;
+	io.n_vecs = ARENA_RING_MAX_VECS + 1;
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a list that is too long is refused");
+	io.n_vecs = ARENA_RING_MAX_VECS;
+	is(arena_ring_write(rig->r, &io, NULL), 0, "the longest list, of one extent, is written");
+	is(rig_next(rig).result, good.length * ARENA_RING_MAX_VECS, "as often as it is listed");
+	is(arena_state(rig->a, good.buf), ARENA_OWNED, "and the extent is OWNED again");
+	io.vec = l.vec;
+	io.n_vecs = EXTENTS;
+	io.buf = l.buf[0];
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "an extent beside a list is refused");
+	io.buf = (struct arena_buf){ 0 };
+	l.vec[2].length = 8192;
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a part that leaves its extent is refused");
+	l.vec[2].length = 0;
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "an empty part is refused");
+	l.vec[2] = good;
+	arena_put(rig->a, l.buf[4]);
+	ring_refused(arena_ring_read(rig->r, &io, NULL), -ESTALE, "a freed extent is refused");
+	l.buf[4] = rig_buf(rig, 2, 0);
+	l.vec[4].buf = l.buf[4];
+	io.flags = ARENA_IO_DSYNC;
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a flag of writes is refused for a read");
+	io.flags = 1U << 31;
+	is(arena_ring_write(rig->r, &io, NULL), -EINVAL, "an unknown flag is refused");
+	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "nothing that was refused is IN_IO");
+	is(arena_ring_pending(rig->r), 0, "or pending");
+	arena_ring_remove_file(rig->r, io.file);
+	close(fd);
+	list_end(rig, &l);
+}
+
+/* The other end gives and takes a few bytes at a time. */
+static void test_pieces(struct rig *rig)
+{
+	struct list l = list_new(rig, 60);
+	struct arena_io io = { .vec = l.vec, .n_vecs = EXTENTS };
+	uint32_t given = 0;
+	int pipes[2];
+
+	if (pipe2(pipes, O_CLOEXEC))
+		bail("no pipe");
+	io.file = rig_file(rig, pipes[0]);
+	list_clear(rig, &l);
+	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of a pipe into a list begins");
+	while (given < l.length) {
+		uint32_t some = l.length - given < 333 ? l.length - given : 333;
+
+		if (!rig_quiet(rig) || write(pipes[1], l.bytes + given, some) != some)
+			break;
+		given += some;
+	}
+	is(given, l.length, "it goes on in the middle of its list until all has come");
+	is(rig_next(rig).result, l.length, "then it is over");
+	ok(list_is_whole(rig, &l), "each extent has its bytes");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pipes[0]);
+	close(pipes[1]);
+	list_end(rig, &l);
+}
+
+static void receive_list(struct rig *rig, struct list *l, int pair[2], uint32_t flags)
+{
+	struct arena_io io = { .file = rig_file(rig, pair[0]), .vec = l->vec, .n_vecs = EXTENTS,
+			       .flags = flags };
+	bool all = flags & ARENA_IO_ALL;
+	struct arena_event e;
+
+	list_clear(rig, l);
+	is(arena_ring_recv(rig->r, &io, NULL), 0, "a recv into a list begins");
+	ok(rig_quiet(rig), "it waits");
+	is(write(pair[1], l->bytes, SMALL + 1), SMALL + 1, "more than the first extent comes");
+	if (all) {
+		ok(rig_quiet(rig), "that is not enough where all was asked for");
+		is(write(pair[1], l->bytes + SMALL + 1, l->length - SMALL - 1),
+		   l->length - SMALL - 1, "the rest comes");
+	}
+	e = rig_next(rig);
+	is(e.result, all ? l->length : SMALL + 1, "the recv has %s",
+	   all ? "all of it" : "what has come");
+	is(e.flags, 0, "and that is the only event");
+	if (all)
+		ok(list_is_whole(rig, l), "each extent has its bytes");
+	arena_ring_remove_file(rig->r, io.file);
+}
+
+static void test_recv(struct rig *rig)
+{
+	struct list l = list_new(rig, 60);
+	int pair[2];
+
+	for (int all = 0; all < 2; all++) {
+		rig_tcp(pair);
+		receive_list(rig, &l, pair, all ? ARENA_IO_ALL : 0);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	list_end(rig, &l);
+}
+
+/* Small buffers on the way: the peer has to read before all of it is sent. */
+static void send_list(struct rig *rig, bool copies)
+{
+	struct list l = list_new(rig, 1800);
+	struct arena_io io = { .vec = l.vec, .n_vecs = EXTENTS };
+	unsigned char *back = calloc(1, l.length);
+	int pair[2], size = 4096;
+	struct arena_event e;
+	uint32_t got = 0;
+
+	rig_tcp(pair);
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	io.file = rig_file(rig, pair[0]);
+	is(copies ? arena_ring_send(rig->r, &io, NULL) : arena_ring_send_zc(rig->r, &io, NULL), 0,
+	   "a list is sent %s a copy", copies ? "with" : "without");
+	is(list_in(rig, &l, ARENA_IN_IO), EXTENTS, "all of it is IN_IO");
+	do {
+		while (!arena_ring_next(rig->r, &e, 0)) {
+			ssize_t n = recv(pair[1], back + got, l.length - got, MSG_DONTWAIT);
+
+			got += n > 0 ? (uint32_t)n : 0;
+		}
+	} while (e.flags & ARENA_EVENT_MORE);
+	is(e.result, l.length, "all of it is sent");
+	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "all of it is OWNED again");
+	rig_recv_all(pair[1], back + got, l.length - got);
+	ok(!memcmp(back, l.bytes, l.length), "and received in order");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+	free(back);
+	list_end(rig, &l);
+}
+
+static void test_send(struct rig *rig)
+{
+	send_list(rig, true);
+	send_list(rig, false);
+}
+
+/* Exactly so many bytes into one extent, whatever the peer does. */
+static void test_exactly(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io io = { .buf = b, .length = 100, .flags = ARENA_IO_ALL };
+	struct arena_event e;
+	int pair[2];
+
+	rig_tcp(pair);
+	io.file = rig_file(rig, pair[0]);
+	arena_ring_recv(rig->r, &io, NULL);
+	for (int i = 0; i < 10; i++) {
+		ok(rig_quiet(rig), "%d of 100 bytes are not enough", 10 * i);
+		if (write(pair[1], "0123456789", 10) != 10)
+			bail("cannot write");
+	}
+	is(rig_next(rig).result, 100, "100 are");
+	arena_ring_recv(rig->r, &io, NULL);
+	if (write(pair[1], "01234", 5) != 5)
+		bail("cannot write");
+	ok(rig_quiet(rig), "5 are not");
+	close(pair[1]);
+	e = rig_next(rig);
+	ok(e.result == 5 && e.flags == ARENA_EVENT_SHORT, "the end of the peer is told");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	arena_put(rig->a, b);
+}
+
+static void test_nowait(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io io = { .buf = b, .length = 100, .flags = ARENA_IO_NOWAIT };
+	int pair[2], fd = rig_fd(0, 0);
+
+	rig_tcp(pair);
+	io.file = rig_file(rig, pair[0]);
+	arena_ring_recv(rig->r, &io, NULL);
+	is(rig_next(rig).result, -EAGAIN, "NOWAIT: a recv of nothing does not wait");
+	arena_ring_remove_file(rig->r, io.file);
+	io.file = rig_file(rig, fd);
+	io.flags = ARENA_IO_DSYNC;
+	arena_ring_write(rig->r, &io, NULL);
+	is(rig_next(rig).result, 100, "DSYNC: a write succeeds");
+	io.flags = ARENA_IO_SYNC;
+	arena_ring_write(rig->r, &io, NULL);
+	is(rig_next(rig).result, 100, "SYNC: a write succeeds");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	close(pair[1]);
+	close(fd);
+	arena_put(rig->a, b);
+}
+
+static void test_skip(struct rig *rig)
+{
+	const uint32_t length = 200000;
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io io = { .buf = b, .length = 4, .flags = ARENA_IO_ALL };
+	char *junk = calloc(1, length);
+	struct arena_event e;
+	uint32_t sent = 0;
+	int pair[2];
+
+	rig_tcp(pair);
+	io.file = rig_file(rig, pair[0]);
+	is(arena_ring_skip(rig->r, io.file, 0, 0, NULL), -EINVAL, "to skip nothing is refused");
+	is(arena_ring_skip(rig->r, io.file, length, 5, NULL), 0, "bytes are skipped");
+	is(arena_ring_recv(rig->r, &io, NULL), -EBUSY, "and not received meanwhile");
+	do {
+		ssize_t n = send(pair[1], junk + sent, length - sent, MSG_DONTWAIT);
+
+		sent += n > 0 ? (uint32_t)n : 0;
+		if (sent == length && n > 0 && write(pair[1], "next", 4) != 4)
+			bail("cannot write");
+	} while (!arena_ring_next(rig->r, &e, 0));
+	ok(e.cookie == 5 && !e.result && !e.flags, "until all %u have come", length);
+	arena_ring_recv(rig->r, &io, NULL);
+	is(rig_next(rig).result, 4, "what comes next is received");
+	ok(!memcmp(arena_ptr_const(rig->a, b), "next", 4), "and is the right thing");
+	arena_ring_skip(rig->r, io.file, 10, 5, NULL);
+	close(pair[1]);
+	ok(rig_next(rig).flags & ARENA_EVENT_SHORT, "the peer's end is told");
+	arena_ring_remove_file(rig->r, io.file);
+	close(pair[0]);
+	free(junk);
+	arena_put(rig->a, b);
+}
+
+static void test_all(struct rig *rig)
+{
+	test_file(rig);
+	test_refused(rig);
+	test_pieces(rig);
+	test_recv(rig);
+	test_send(rig);
+	test_exactly(rig);
+	test_nowait(rig);
+	test_skip(rig);
+	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
+}
+
+static void test_without(struct rig *rig, const char *feature, bool registered)
+{
+	struct arena_ring_options o = rig_options;
+	struct arena_features f;
+
+	diag("without %s, %s", feature ? feature : "nothing",
+	     registered ? "registered" : "not registered");
+	arena_probe(&f);
+	if (feature)
+		arena_probe_without(&f, feature);
+	o.features = &f;
+	o.registered = registered;
+	arena_ring_close(rig->r);
+	rig->r = rig_ring(rig->a, &o);
+	test_all(rig);
+}
+
+int main(void)
+{
+	struct rig rig = rig_open("ring-lists");
+
+	test_all(&rig);
+	test_without(&rig, NULL, true);
+	test_without(&rig, "sendmsg_zc", false);
+	test_without(&rig, "send_zc", true);
+	test_without(&rig, "defer_taskrun", false);
+	rig_close(&rig);
+	return done_testing();
+}
