@@ -82,33 +82,25 @@ $(module_dir)/src/%: | %
 	@mkdir -p $(@D)
 	@ln -srf $| $@
 
+# Where things are installed. A package sets DESTDIR, to have them put below it, and
+# perhaps LIBDIR=/usr/lib/x86_64-linux-gnu.
 PREFIX ?= /usr/local
 DESTDIR ?=
-to = $(DESTDIR)$(PREFIX)
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+SBINDIR ?= $(PREFIX)/sbin
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+DOCDIR ?= $(DATADIR)/doc/msharearena
+installed = $(foreach dir,PREFIX LIBDIR INCLUDEDIR SBINDIR MANDIR DOCDIR,$(dir)="$(abspath $($(dir)))") \
+	DESTDIR="$(DESTDIR)"
 
-.PHONY: install
+.PHONY: install uninstall
 install:		## daemons, libraries and man pages into DESTDIR/PREFIX (/usr/local), after make user
-	@[ -e build/arenad ] || { echo "nothing is built: run 'make user' first" >&2; exit 1; }
-	install -d $(to)/sbin $(to)/lib/pkgconfig $(to)/include/linux $(to)/include/arena
-	install -m 755 build/arenad build/arena-np build/arena-sp $(to)/sbin
-	install -m 644 build/libmshare.a build/libarena.a $(to)/lib
-	install -m 644 user/include/*.h $(to)/include
-	install -m 644 include/uapi/linux/*.h $(to)/include/linux
-	install -m 644 user/include/arena/*.h $(to)/include/arena
-	for pc in $(notdir $(wildcard user/lib*/*.pc.in)); do \
-		sed 's,@PREFIX@,$(abspath $(PREFIX)),; s/@VERSION@/$(call meta,Version)/' \
-			user/$${pc%.pc.in}/$$pc | install -m 644 /dev/stdin $(to)/lib/pkgconfig/$${pc%.in} || exit; \
-	done
-	for n in 3 4 7 8; do \
-		install -d $(to)/share/man/man$$n && \
-		install -m 644 user/man/*.$$n $(to)/share/man/man$$n || exit; \
-	done
-	@# A call that has no page of its own is found too.
-	@cd $(to)/share/man/man3 && for page in $(notdir $(wildcard user/man/*.3)); do \
-		for name in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' $$page); do \
-			[ $$name.3 = $$page ] || ln -sf $$page $$name.3; \
-		done; \
-	done
+	@$(installed) user/install.sh install
+
+uninstall:		## removes what make install put there, with the same variables
+	@$(installed) user/install.sh uninstall
 
 # The kernel's own key, with which modules_install would sign, is not in headers;
 # nor is System.map, without which it leaves depmod out. Packages run depmod when

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -427,4 +428,5 @@ int mshare_region_of(const char *name, void **addr, size_t *length);
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif /* MSHARE_H */

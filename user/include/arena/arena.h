@@ -32,6 +32,7 @@
 #include <arena/extent.h>
 #include <arena/ref.h>
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -278,4 +279,5 @@ int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out);
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif /* ARENA_ARENA_H */

@@ -29,6 +29,7 @@
 #include <arena/layout.h>
 #include <arena/message.h>
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -240,4 +241,5 @@ struct arena_channel_counters arena_channel_counters(const struct arena_channel 
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif /* ARENA_CHANNEL_H */

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -246,4 +247,5 @@ void *arena_layout_control(void *region, const struct arena_layout *l, uint32_t 
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif /* ARENA_LAYOUT_H */

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -130,4 +131,5 @@ int arena_receive(void *copy, const void *shared, size_t size,
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif /* ARENA_RECEIVE_H */

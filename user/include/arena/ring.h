@@ -32,6 +32,7 @@
 #include <arena/arena.h>
 #include <arena/probe.h>
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -450,4 +451,5 @@ uint32_t arena_ring_pending(const struct arena_ring *r);
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif /* ARENA_RING_H */

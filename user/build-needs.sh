@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Says in one sentence what is missing to build userspace, before anything is compiled.
+#
+# Usage: user/build-needs.sh CC AR LD OBJCOPY
+set -euo pipefail
+
+# The oldest liburing that has all that libarena calls.
+liburing=2.5
+packages="Debian, Ubuntu: liburing-dev; Fedora: liburing-devel"
+
+die()
+{
+	printf 'cannot build: %s\n' "$1" >&2
+	exit 1
+}
+
+# Compilers come with arguments, as in CC="ccache gcc".
+for tool in "$@"; do
+	command -v "${tool%% *}" >/dev/null ||
+		die "there is no '${tool%% *}' (Debian, Ubuntu, Fedora: install gcc and binutils)"
+done
+
+# The headers have had the version in them since 2.4.
+read -ra cc <<<"$1"
+found=$(printf '%s\n' '#include <liburing.h>' 'version IO_URING_VERSION_MAJOR IO_URING_VERSION_MINOR' |
+	"${cc[@]}" -E -P -x c - 2>/dev/null | tail -n 1) || true
+case $found in
+"version "[0-9]*)
+	read -r _ major minor <<<"$found"
+	((major > ${liburing%.*} || (major == ${liburing%.*} && minor >= ${liburing#*.}))) ||
+		die "liburing $liburing or later is needed, and this one is $major.$minor ($packages)"
+	;;
+version*) die "liburing $liburing or later is needed, and this one is older than 2.4 ($packages)" ;;
+*) die "liburing $liburing or later is needed, and its headers are not here (install it: $packages)" ;;
+esac

@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What `make install` puts where and `make uninstall` removes: both read one list.
+#
+# Usage: user/install.sh install|uninstall|list
+#
+# From the environment, as make gives them: DESTDIR, PREFIX, LIBDIR, INCLUDEDIR,
+# SBINDIR, MANDIR, DOCDIR.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=$(sed -n 's/^Version: *//p' META)
+
+# put FOLDER MODE FILE...: copies of files
+put()
+{
+	local folder=$1 mode=$2 file
+
+	shift 2
+	for file in "$@"; do
+		printf '%s\t%s\t%s\n' "$folder/${file##*/}" "$mode" "$file"
+	done
+}
+
+# put_link FOLDER NAME TARGET
+put_link()
+{
+	printf '%s\tlink\t%s\n' "$1/$2" "$3"
+}
+
+# put_library FOLDER LIBRARY: the archive, the shared object and what names it
+put_library()
+{
+	local name=${2##*/} soname
+
+	soname=$name.so.${version%%.*}
+	put "$1" 644 "$2.a" "$2.so.$version"
+	put_link "$1" "$soname" "$name.so.$version"
+	put_link "$1" "$name.so" "$soname"
+}
+
+put_libraries()
+{
+	local folder name
+
+	for folder in user/lib*/; do
+		name=$(basename "$folder")
+		put_library "$LIBDIR" "build/$name"
+		printf '%s\tfilled\t%s\n' "$LIBDIR/pkgconfig/$name.pc" "$folder$name.pc.in"
+		# As user/Makefile finds out which have a debug variant.
+		! grep -qrw ARENA_DEBUG "$folder" || put_library "$LIBDIR/msharearena/debug" "build/debug/$name"
+	done
+}
+
+put_programs()
+{
+	local main name
+
+	for main in user/*/main.c; do
+		name=$(basename "${main%/main.c}")
+		[[ $name == arena* ]] || name=arena-$name
+		put "$SBINDIR" 755 "build/$name"
+	done
+}
+
+# A call that has no page of its own is found too.
+put_pages()
+{
+	local page name
+
+	for page in user/man/*.[1-9]; do
+		put "$MANDIR/man${page##*.}" 644 "$page"
+	done
+	for page in user/man/*.3; do
+		sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' "$page" |
+			while read -r name; do
+				[ "$name.3" = "${page##*/}" ] || put_link "$MANDIR/man3" "$name.3" "${page##*/}"
+			done
+	done
+}
+
+# Lines of DESTINATION, MODE, SOURCE; of DESTINATION, "link", TARGET; and of
+# DESTINATION, "filled", SOURCE with words to fill in.
+list()
+{
+	put_programs
+	put_libraries
+	put "$INCLUDEDIR" 644 user/include/*.h
+	put "$INCLUDEDIR/arena" 644 user/include/arena/*.h
+	put "$INCLUDEDIR/linux" 644 include/uapi/linux/*.h
+	put_pages
+	put "$DOCDIR/LICENSES" 644 LICENSES/*
+	put "$DOCDIR/examples" 644 examples/*.c
+}
+
+# below_prefix DIR: as pkg-config relocates it, where it is below the prefix
+below_prefix()
+{
+	case $1 in
+	"$PREFIX"/*) echo "\${prefix}${1#"$PREFIX"}" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+fill_in()
+{
+	sed "s,@PREFIX@,$PREFIX,; s,@LIBDIR@,$(below_prefix "$LIBDIR"),
+		s,@INCLUDEDIR@,$(below_prefix "$INCLUDEDIR"),; s,@VERSION@,$version," "$1"
+}
+
+# Programs look for shared objects in a cache, which is root's.
+refresh_cache()
+{
+	[ -z "$DESTDIR" ] && [ "$(id -u)" = 0 ] || return 0
+	ldconfig -N -X -v 2>/dev/null | grep -q "^$LIBDIR:" || return 0
+	ldconfig
+}
+
+install_all()
+{
+	local to mode from
+
+	[ -e build/arenad ] || { echo "nothing is built: run 'make user' first" >&2; exit 1; }
+	list | while IFS=$'\t' read -r to mode from; do
+		printf '  INSTALL %s\n' "$DESTDIR$to"
+		case $mode in
+		link) ln -sf "$from" "$DESTDIR$to" ;;
+		filled) fill_in "$from" | install -D -m 644 /dev/stdin "$DESTDIR$to" ;;
+		*) install -D -m "$mode" "$from" "$DESTDIR$to" ;;
+		esac
+	done
+	refresh_cache
+}
+
+# remove_empty FOLDER: and what it lies in, up to the prefix
+remove_empty()
+{
+	local folder=$1
+
+	while [ -n "$folder" ] && rmdir "$DESTDIR$folder" 2>/dev/null; do
+		[ -n "$DESTDIR" ] || [ "$folder" != "$PREFIX" ] || break
+		folder=${folder%/*}
+	done
+}
+
+# The folders that are there for everybody in /usr and /usr/local stay.
+folders()
+{
+	case $DESTDIR$PREFIX in
+	/usr | /usr/local)
+		printf '%s\n' "$INCLUDEDIR/arena" "$LIBDIR/msharearena/debug" "$LIBDIR/msharearena" \
+			"$DOCDIR"/{LICENSES,examples} "$DOCDIR"
+		;;
+	*) list | sed 's,/[^/]*\t.*,,' | sort -u ;;
+	esac
+}
+
+uninstall_all()
+{
+	local to folder
+
+	list | while IFS=$'\t' read -r to _; do
+		printf '  RM      %s\n' "$DESTDIR$to"
+		rm -f "$DESTDIR$to"
+	done
+	folders | while read -r folder; do
+		remove_empty "$folder"
+	done
+	refresh_cache
+}
+
+case ${1:-} in
+list) list ;;
+install) install_all ;;
+uninstall) uninstall_all ;;
+*) sed -n '/^# Usage/,/^set/s/^# \?//p' "$0" >&2; exit 2 ;;
+esac
