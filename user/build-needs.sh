@@ -24,7 +24,7 @@ done
 # The headers have had the version in them since 2.4.
 read -ra cc <<<"$1"
 found=$(printf '%s\n' '#include <liburing.h>' 'version IO_URING_VERSION_MAJOR IO_URING_VERSION_MINOR' |
-	"${cc[@]}" -E -P -x c - 2>/dev/null | tail -n 1) || true
+	"${cc[@]}" -E -P -x c - 2>/dev/null | tail -n 1) || found=
 case $found in
 "version "[0-9]*)
 	read -r _ major minor <<<"$found"

@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifndef MSHAREARENA_VERSION
-#define MSHAREARENA_VERSION "0.1"
-#endif
-
 #define KIB		1024ULL
 #define GIB		(1ULL << 30)
 #define DEFAULT_SIZE	GIB

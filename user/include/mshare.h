@@ -425,6 +425,13 @@ int mshare(const char *name, void *addr, size_t length, int oflags,
  */
 int mshare_region_of(const char *name, void **addr, size_t *length);
 
+/**
+ * mshare_version() - the version of the library that the program runs with
+ *
+ * Return: a constant text such as "0.1.0".
+ */
+const char *mshare_version(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,10 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifndef MSHAREARENA_VERSION
-#define MSHAREARENA_VERSION "0.1"
-#endif
-
 enum {
 	OPT_REGION = 256,
 	OPT_LISTEN,

@@ -9,10 +9,6 @@
 
 #include "sp.h"
 
-#ifndef MSHAREARENA_VERSION
-#define MSHAREARENA_VERSION "0.1"
-#endif
-
 enum {
 	OPT_REGION = 256,
 	OPT_ID,

@@ -276,6 +276,14 @@ int arena_reset_group_at(struct arena *a, uint32_t group, const char *site);
 /** arena_usage() - count them; -EACCES if the group is not ours */
 int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out);
 
+/**
+ * arena_version() - the version of the library that the program runs with
+ *
+ * Return: a constant text such as "0.1.0", and "0.1.0 (debug)" of the library that ends
+ * a process that misuses a buffer.
+ */
+const char *arena_version(void);
+
 #ifdef __cplusplus
 }
 #endif
