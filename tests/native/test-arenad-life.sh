@@ -12,10 +12,10 @@ two=$(disk two 64M)
 two_disks=(--disk "one=$one" --disk "two=$two")
 
 arenad_start "${two_disks[@]}"
-ok "says where it listens" test -n "$address"
-is "one network process" "$(children arena-np | wc -l)" 1
-is "a storage process for each disk" "$(children arena-sp | wc -l)" 2
-ok "without the module it says so" says "not protected from each other"
+ok "arenad says where it listens" test -n "$address"
+is "arenad runs one network process" "$(children arena-np | wc -l)" 1
+is "arenad runs a storage process for each disk" "$(children arena-sp | wc -l)" 2
+ok "without the module arenad says that processes are not protected" says "not protected from each other"
 pids=$(all)
 arenad_stop
 is "SIGTERM: status" "$status" 0
@@ -59,12 +59,56 @@ kill -STOP "$(children arena-np)"
 kill -TERM "$arenad_pid"
 ok "a network process that hangs is killed" wait_for 15 says "does not end: killing it"
 arenad_wait
-is "and that is an error" "$status" 1
+is "a network process that hangs is killed: status" "$status" 1
 
 arenad_run --disk "one=$tmp/missing.img"
 arenad_wait
 is "a missing disk: status" "$status" 1
 ok "a missing disk: it says so" says "No such file"
+not_ok "a missing disk: it is found before the region is made" grep -q taking "$tmp/log"
+
+arenad_start --disk "one=$one"
+first=$arenad_pid taken=$address
+arenad_run --disk "one=$two" --listen "$taken"
+arenad_wait
+is "an address in use: status" "$status" 1
+ok "an address in use: it says which" says "cannot listen on $taken"
+not_ok "an address in use: it is found before the region is made" grep -q taking "$tmp/log"
+arenad_pid=$first
+arenad_stop
+is "an address in use: whoever has it is left alone" "$status" 0
+
+(
+	ulimit -n 64
+	arenad_run --disk "one=$one"
+	arenad_wait
+	exit "$status"
+)
+is "too few open files: status" $? 1
+ok "too few open files: it says how many are needed" says "needs a limit of 320 open files, and it is 64"
+
+# Pages of 4 KiB count for no process: others would be killed first.
+gigabytes=$(awk '/^MemAvailable/ { print int($2 / 1048576) + 2 }' /proc/meminfo)
+if [ "$gigabytes" -lt 512 ]; then
+	arenad_run --disk "one=$one" --backend memfd --page-size 4K --size "${gigabytes}G"
+	arenad_wait
+	is "more memory than there is: status" "$status" 1
+	ok "more memory than there is: it says how much is left" says "MiB left"
+else
+	skip "more memory than there is" "a region has 512 GiB at most"
+fi
+
+# While programs are executed, look for each other and connect.
+failures=''
+for ((i = 0; i < 40; i++)); do
+	arenad_run "${two_disks[@]}" --size 128M --page-size 4K
+	wait_for 5 grep -q taking "$tmp/log"
+	sleep ".$(printf '%03d' $((i * 3)))"
+	kill -TERM "$arenad_pid"
+	arenad_wait
+	[ "$status" = 0 ] || failures+=" $status"
+done
+is "SIGTERM within the first 120 ms, 40 times: status" "$failures" ""
 
 arenad_run --disk "one=$tmp"
 arenad_wait

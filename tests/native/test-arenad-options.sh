@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: a wrong command line is refused with status 2 and a word on what is
-# wrong, and --help names every option. What is at a limit is not only accepted, it works.
+# wrong; help that cannot be written is an error. What is at a limit works.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -16,42 +16,61 @@ refused()
 }
 
 good=(--region test --listen 127.0.0.1:0 --disk "d=$tmp/d")
-refused arenad "are needed"
-refused arenad "are needed" --region test
-refused arenad "unexpected argument" "${good[@]}" extra
+long=$(printf '%256s' '' | tr ' ' x)
+refused arenad "--region is needed"
+refused arenad "--listen is needed" --region test
+refused arenad "--disk is needed" --region test --listen 127.0.0.1:0
+refused arenad "--region: must not be empty" --region ''
+refused arenad "--region: a/b is not a name of 1 to 63 letters" "${good[@]}" --region a/b
+refused arenad "--region: .a is not a name of 1 to 63 letters" "${good[@]}" --region .a
+refused arenad "extra is not an option" "${good[@]}" extra
 refused arenad "unrecognized option" --nonsense
-refused arenad "is not NAME=PATH" --disk d
-refused arenad "is not NAME=PATH" --disk =path
-refused arenad "is not NAME=PATH" --disk d=
-refused arenad "two are called" --disk d=/a --disk d=/b
-refused arenad "more than 8" --disk a=1 --disk b=1 --disk c=1 --disk d=1 --disk e=1 \
-	--disk f=1 --disk g=1 --disk h=1 --disk i=1
-refused arenad "none of auto, module, memfd" --backend disk
-refused arenad "is not a number of bytes" --size 0
-refused arenad "is not a number of bytes" --size 1X
-refused arenad "none of 1G, 2M, 4K" --page-size 8K
+refused arenad "--listen: localhost:1 is not ADDR:PORT" --listen localhost:1
+refused arenad "--listen: there are more than 8" --listen=1.1.1.1:{1,2,3,4,5,6,7,8,9}
+refused arenad "--disk: d is not NAME=PATH" --disk d
+refused arenad "--disk: =path is not NAME=PATH" --disk =path
+refused arenad "--disk: d= is not NAME=PATH" --disk d=
+refused arenad "--disk: two are called d" --disk d=/a --disk d=/b
+refused arenad "--disk: the name has 256 bytes, and 255 is the most" --disk "$long=/a"
+refused arenad "--disk: there are more than 8" --disk={a,b,c,d,e,f,g,h,i}=1
+refused arenad "--backend: disk is none of auto, module, memfd" --backend disk
+refused arenad "--size: 0 is not a size from 4K to 512G" --size 0
+refused arenad "--size: 1T is not a size from 4K to 512G" --size 1T
+refused arenad "--size: 12Q is not a size; use e.g. 512G" --size 12Q
+refused arenad "--page-size: 8K is none of 1G, 2M, 4K" --page-size 8K
 refused arenad "not a multiple" "${good[@]}" --size 1G --size 3M --page-size 2M
-refused arenad "is not a number from 2" --np-buffers 1
-refused arenad "is not a number from 2" --np-buffers 21841
+refused arenad "--np-buffers: 1 is not a number from 2 to" --np-buffers 1
+refused arenad "--np-buffers: 21841 is not a number from 2 to" --np-buffers 21841
+refused arenad "--max-connections: 0 is not a number from 1 to 4096" --max-connections 0
+refused arenad "--idle-timeout: 86401 is not a number from 0 to 86400" --idle-timeout 86401
+refused arenad "--handshake-timeout: x is not a number" --handshake-timeout x
+refused arenad "--stall-timeout: -1 is not a number" --stall-timeout=-1
 
-refused arena-sp "are needed"
-refused arena-sp "is not a number from 0 to 7" --id 8
-refused arena-sp "is not a number" --id x
-refused arena-sp "is not a number" --np -1
-refused arena-sp "unexpected argument" --region r --id 0 --disk d extra
+refused arena-sp "--region is needed"
+refused arena-sp "--id is needed" --region r --disk d
+refused arena-sp "--id: 8 is not a number from 0 to 7" --id 8
+refused arena-sp "--id: x is not a number" --id x
+refused arena-sp "--np: -1 is not a process id" --np=-1
+refused arena-sp "extra is not an option" --region r --id 0 --disk d extra
 
-for program in arenad arena-sp; do
-	"$BUILD/$program" --help >"$tmp/help"
-	is "$program --help: status" $? 0
-	ok "$program --version" "$BUILD/$program" --version
-	sources=user/${program#arena-}/options.c
-	while read -r option; do
-		ok "$program --help names --$option" grep -q -- "--$option" "$tmp/help"
-	done < <(sed -n "s/.*{ \"\([a-z-]*\)\", [a-z]*_argument.*/\1/p" "$sources")
+refused arena-np "--sp: a=x is not NAME=PID" --sp a=x
+refused arena-np "--ready-fd: x is not the number of a descriptor" --ready-fd x
+
+# The pages are held against --help by style/test-man.sh.
+version=$(sed -n 's/^Version: //p' META)
+for program in arenad arena-np arena-sp; do
+	for option in --help --usage --version; do
+		"$BUILD/$program" "$option" >"$tmp/out" 2>&1
+		is "$program $option: status" $? 0
+		"$BUILD/$program" "$option" >/dev/full 2>"$tmp/log"
+		is "$program $option that cannot be written: status" $? 1
+		ok "$program $option that cannot be written: it says so" says "No space left"
+	done
+	is "$program --version is the version in META" \
+		"$("$BUILD/$program" --version)" "$program $version"
 done
 
-# The most buffers that are accepted do work.
 arenad_start --np-buffers 21840 --size 512M --disk "d=$(disk d 4M)"
 arenad_stop
-is "the most buffers: stops well" "$status" 0
+is "arenad with the most buffers that are accepted stops with status 0" "$status" 0
 done_testing

@@ -15,13 +15,15 @@ section()
 # Lines of a page in, the options in them out; --name is written "Fl Fl name".
 options_of_source()
 {
-	sed 's/\<Fl Fl /\n--/g; s/\<Fl /\n-/g' | sed -n 's/^\(--\{0,1\}[a-z-]*\).*/\1/p' | sort -u
+	sed 's/\\&//g; s/\<Fl Fl /\n--/g; s/\<Fl /\n-/g' | sed -n 's/^\(--\{0,1\}[A-Za-z?][a-z-]*\).*/\1/p' | sort -u
 }
 
-# Option lines begin with two blanks and end where the explanation begins.
+# Lines of options begin with two blanks, or with six where there is no short form, and
+# end where the explanation begins.
 options_of_help()
 {
-	sed -n 's/^  \(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -- '--?[a-z][a-z-]*' | sort -u
+	sed -n 's/^ \{2,6\}\(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -- '--?[A-Za-z?][a-z-]*' |
+		sort -u
 }
 
 # same NAME GOT WANT: two sorted lists, of which there is something
@@ -52,6 +54,7 @@ check_options()
 	# Short for long is enough there.
 	section "$page" SYNOPSIS | options_of_source >"$tmp/synopsis"
 	grep -qx -- -v "$tmp/synopsis" && echo --verbose >>"$tmp/synopsis"
+	printf '%s\n' '-?' -V >>"$tmp/synopsis"
 	sort -o "$tmp/synopsis" "$tmp/synopsis"
 	same "${page##*/}: synopsis" "$tmp/synopsis" "$tmp/help"
 }

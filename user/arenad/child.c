@@ -26,13 +26,14 @@ static void child_run(int start, pid_t parent, child_exec_fn *exec, void *contex
 	/* Ctrl-C on a terminal is for arenad, which stops its children in order. */
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Had arenad died before that call, nobody would tell. */
+	/* If arenad died before that call, no signal tells of its death. */
 	if (getppid() != parent)
 		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* No ids come where arenad is asked to stop before it has started all. */
 	if (read(start, &pids, sizeof(pids)) != sizeof(pids))
-		_exit(1);
+		_exit(0);
 	exec(&pids, context);
 	_exit(127);
 }

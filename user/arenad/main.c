@@ -3,8 +3,10 @@
  * arenad: make a region, run the processes that work in it, remove it.
  */
 #include <common/log.h>
+#include <common/start.h>
 
 #include "options.h"
+#include "preflight.h"
 #include "region.h"
 #include "supervise.h"
 
@@ -14,13 +16,14 @@ int main(int argc, char **argv)
 	struct mshare *region;
 	int status;
 
-	log_init("arenad", LOG_LEVEL_INFO);
-	status = arenad_options_parse(&options, argc, argv);
-	if (status >= 0)
-		return status;
+	start_program("arenad");
+	/* From here on a signal asks to stop, at any moment. */
+	arenad_supervise_hold_signals();
+	arenad_options_parse(&options, argc, argv);
 	if (options.verbose)
 		log_init("arenad", LOG_LEVEL_DEBUG);
-	arenad_supervise_hold_signals();
+	if (arenad_preflight(&options))
+		return ARENAD_EXIT_ERROR;
 	if (arenad_region_open(&options, &region))
 		return ARENAD_EXIT_ERROR;
 	status = arenad_supervise(&options);

@@ -1,227 +1,177 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
+#include <common/address.h>
+#include <common/options.h>
+#include <inttypes.h>
+#include <linux/msharearena.h>
+#include <np/limits.h>
 #include <proto/layout.h>
-#include <common/log.h>
-#include <common/parse.h>
-#include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 
 #define KIB		1024ULL
+#define MIB		(1ULL << 20)
 #define GIB		(1ULL << 30)
 #define DEFAULT_SIZE	GIB
+/* Less holds no layout; more does not fit into the window of a region. */
+#define MIN_SIZE	(4 * KIB)
+#define MAX_SIZE	(512 * GIB)
 #define DEFAULT_BUFFERS	1024U
 /* One for a client that is being served, and one to receive the next header. */
 #define MIN_BUFFERS	2U
-/* The window of the channels is made for them. */
+/* The channels have room for so many. */
 #define MAX_BUFFERS	PROTO_MAX_NET_COUNT
 
-enum {
-	OPT_REGION = 256,
-	OPT_BACKEND,
-	OPT_SIZE,
-	OPT_PAGE_SIZE,
-	OPT_REPLACE,
-	OPT_LISTEN,
-	OPT_DISK,
-	OPT_NP_BUFFERS,
-	OPT_NO_FIXED_BUFFERS,
-	OPT_BINDIR,
-	OPT_HELP,
-	OPT_VERSION,
-};
-
-static const struct option long_options[] = {
-	{ "region", required_argument, NULL, OPT_REGION },
-	{ "backend", required_argument, NULL, OPT_BACKEND },
-	{ "size", required_argument, NULL, OPT_SIZE },
-	{ "page-size", required_argument, NULL, OPT_PAGE_SIZE },
-	{ "replace", no_argument, NULL, OPT_REPLACE },
-	{ "listen", required_argument, NULL, OPT_LISTEN },
-	{ "disk", required_argument, NULL, OPT_DISK },
-	{ "np-buffers", required_argument, NULL, OPT_NP_BUFFERS },
-	{ "no-fixed-buffers", no_argument, NULL, OPT_NO_FIXED_BUFFERS },
-	{ "bindir", required_argument, NULL, OPT_BINDIR },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
-};
-
-static const char help[] =
-"arenad: make a region, and run the processes that serve disks through it\n"
-"\n"
-"usage: arenad --region NAME --listen ADDR:PORT... --disk NAME=PATH... [OPTION...]\n"
-"\n"
-"  --region NAME        name of the region to make\n"
-"  --listen ADDR:PORT   accept NBD clients there: 127.0.0.1:10809, [::1]:10809;\n"
-"                       may be repeated\n"
-"  --disk NAME=PATH     serve a block device or file as the export NAME; may be\n"
-"                       repeated, 8 times in all; the first is the default export\n"
-"  --size BYTES         of the region; K, M, G and T are understood (1G)\n"
-"  --page-size SIZE     1G or 2M, or 4K with a memfd (the largest of which there\n"
-"                       are enough)\n"
-"  --backend WHAT       module, memfd or auto: the module if it is loaded (auto)\n"
-"  --replace            remove an old region of this name first\n"
-"  --np-buffers N       requests in flight at once, over all clients (1024)\n"
-"  --no-fixed-buffers   do not register buffers with the kernel\n"
-"  --bindir DIR         where arena-np and arena-sp are (arenad's own folder)\n"
-"  -v, --verbose        say more\n"
-"  --help, --version    print and exit\n"
-"\n"
-"Prints \"ready ADDR:PORT...\" when clients may come. SIGTERM and SIGINT stop it and\n"
-"remove the region; SIGUSR1 makes each process print its counters. Exit status:\n"
-"0 asked to stop, 1 an error or a process died, 2 a wrong command line.\n";
-
-static int parse_backend(const char *text, enum arenad_backend *out)
+static int take_page_size(void *values, char *text, struct option_error *error)
 {
-	static const char *const names[] = {
-		[ARENAD_BACKEND_AUTO] = "auto",
-		[ARENAD_BACKEND_MODULE] = "module",
-		[ARENAD_BACKEND_MEMFD] = "memfd",
+	static const struct { const char *text; uint64_t bytes; } sizes[] = {
+		{ "1G", GIB }, { "2M", 2 * MIB }, { "4K", 4 * KIB },
 	};
+	struct arenad_options *o = values;
 
-	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(text, names[i])) {
-			*out = i;
+	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		if (!strcmp(text, sizes[i].text)) {
+			o->page_size = sizes[i].bytes;
 			return 0;
 		}
 	}
-	log_error("--backend: \"%s\" is none of auto, module, memfd", text);
-	return -EINVAL;
+	return option_refuse(error, "%s is none of 1G, 2M, 4K", text);
 }
 
-static int parse_bytes(const char *option, const char *text, uint64_t *out)
+/* Splits @text at its first equals sign. */
+static int take_disk(void *values, char *text, struct option_error *error)
 {
-	int ret = parse_size(text, out);
-
-	if (ret || *out < MIN_BUFFERS) {
-		log_error("%s: \"%s\" is not a number of bytes, such as 512M", option, text);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int parse_page_size(const char *text, uint64_t *out)
-{
-	int ret = parse_bytes("--page-size", text, out);
-
-	if (!ret && *out != GIB && *out != 2 * KIB * KIB && *out != 4 * KIB) {
-		log_error("--page-size: \"%s\" is none of 1G, 2M, 4K", text);
-		return -EINVAL;
-	}
-	return ret;
-}
-
-/* Splits @text where it stands: it is part of argv. */
-static int parse_disk(struct arenad_options *o, char *text)
-{
+	struct arenad_options *o = values;
 	char *equals = strchr(text, '=');
 
-	if (!equals || equals == text || !equals[1]) {
-		log_error("--disk: \"%s\" is not NAME=PATH", text);
-		return -EINVAL;
-	}
-	if (o->n_disks == PROTO_MAX_SPS) {
-		log_error("--disk: more than %d", PROTO_MAX_SPS);
-		return -EINVAL;
-	}
+	if (!equals || equals == text || !equals[1])
+		return option_refuse(error, "%s is not NAME=PATH", text);
+	if (equals - text > EXPORT_NAME_MAX)
+		return option_refuse(error, "the name has %d bytes, and %d is the most",
+				     (int)(equals - text), EXPORT_NAME_MAX);
+	if (o->n_disks == PROTO_MAX_SPS)
+		return option_refuse(error, "there are more than %d", PROTO_MAX_SPS);
 	*equals = '\0';
-	for (unsigned int i = 0; i < o->n_disks; i++) {
-		if (!strcmp(o->disk[i].name, text)) {
-			log_error("--disk: two are called \"%s\"", text);
-			return -EINVAL;
-		}
-	}
+	for (unsigned int i = 0; i < o->n_disks; i++)
+		if (!strcmp(o->disk[i].name, text))
+			return option_refuse(error, "two are called %s", text);
 	o->disk[o->n_disks++] = (struct arenad_disk){ .name = text, .path = equals + 1 };
 	return 0;
 }
 
-static int parse_listen(struct arenad_options *o, const char *text)
+static int take_listen(void *values, char *text, struct option_error *error)
 {
-	if (o->n_listen == ARENAD_MAX_LISTEN) {
-		log_error("--listen: more than %d", ARENAD_MAX_LISTEN);
-		return -EINVAL;
-	}
+	struct arenad_options *o = values;
+	struct address *address = &o->address[o->n_listen];
+
+	if (o->n_listen == ARENAD_MAX_LISTEN)
+		return option_refuse(error, "there are more than %d", ARENAD_MAX_LISTEN);
+	if (address_parse(text, address))
+		return option_refuse(error, "%s is not ADDR:PORT; use e.g. 127.0.0.1:10809",
+				     text);
 	o->listen[o->n_listen++] = text;
 	return 0;
 }
 
-static int parse_buffers(const char *text, uint32_t *out)
+static bool is_region_name(const char *name)
 {
-	if (parse_u32(text, MAX_BUFFERS, out) || *out < MIN_BUFFERS) {
-		log_error("--np-buffers: \"%s\" is not a number from %u to %u", text,
-			  MIN_BUFFERS, MAX_BUFFERS);
-		return -EINVAL;
-	}
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+	size_t length = strlen(name);
+
+	return length < MSHAREARENA_NAME_SIZE && name[0] != '.' &&
+	       strspn(name, allowed) == length;
+}
+
+static int check(const void *values, struct option_error *error)
+{
+	const struct arenad_options *o = values;
+
+	if (!is_region_name(o->region))
+		return option_refuse(error, "--region: %s is not a name of 1 to %d letters, "
+				     "digits, _, - and ., not beginning with .",
+				     o->region, MSHAREARENA_NAME_SIZE - 1);
+	if (o->page_size && o->size % o->page_size)
+		return option_refuse(error, "--size: %" PRIu64 " is not a multiple of --page-size",
+				     o->size);
 	return 0;
 }
 
-/* 0, 1 if the program is to end well, or -EINVAL. */
-static int take_option(struct arenad_options *o, int c)
-{
-	switch (c) {
-	case OPT_REGION:
-		o->region = optarg;
-		return 0;
-	case OPT_BACKEND:
-		return parse_backend(optarg, &o->backend);
-	case OPT_SIZE:
-		return parse_bytes("--size", optarg, &o->size);
-	case OPT_PAGE_SIZE:
-		return parse_page_size(optarg, &o->page_size);
-	case OPT_REPLACE:
-		o->replace = true;
-		return 0;
-	case OPT_LISTEN:
-		return parse_listen(o, optarg);
-	case OPT_DISK:
-		return parse_disk(o, optarg);
-	case OPT_NP_BUFFERS:
-		return parse_buffers(optarg, &o->np_buffers);
-	case OPT_NO_FIXED_BUFFERS:
-		o->fixed_buffers = false;
-		return 0;
-	case OPT_BINDIR:
-		o->bindir = optarg;
-		return 0;
-	case 'v':
-		o->verbose = true;
-		return 0;
-	case OPT_HELP:
-		fputs(help, stdout);
-		return 1;
-	case OPT_VERSION:
-		puts("arenad " MSHAREARENA_VERSION);
-		return 1;
-	default:
-		return -EINVAL;
-	}
-}
+static const char *const backends[] = {
+	[ARENAD_BACKEND_AUTO] = "auto",
+	[ARENAD_BACKEND_MODULE] = "module",
+	[ARENAD_BACKEND_MEMFD] = "memfd",
+	NULL,
+};
 
-int arenad_options_parse(struct arenad_options *o, int argc, char **argv)
-{
-	int c, ret;
+#define FIELD(name) .field = offsetof(struct arenad_options, name)
 
+static const struct option_rule rules[] = {
+	{ .name = "region", .is_needed = true, .kind = OPTION_TEXT, FIELD(region),
+	  .argument = "NAME", .help = "name of the region to make" },
+	{ .name = "listen", .is_needed = true, .kind = OPTION_OTHER, .take = take_listen,
+	  .argument = "ADDR:PORT",
+	  .help = "accept NBD clients there: 127.0.0.1:10809, [::1]:10809; may be repeated" },
+	{ .name = "disk", .is_needed = true, .kind = OPTION_OTHER, .take = take_disk,
+	  .argument = "NAME=PATH",
+	  .help = "serve a block device or file as the export NAME; may be repeated, "
+		  "8 times in all; the first is the default export" },
+	{ .name = "size", .kind = OPTION_SIZE, FIELD(size), .min = MIN_SIZE, .max = MAX_SIZE,
+	  .argument = "BYTES",
+	  .help = "size of the region; K, M, G and T are understood (1G)" },
+	{ .name = "page-size", .kind = OPTION_OTHER, .take = take_page_size,
+	  .argument = "SIZE",
+	  .help = "1G or 2M, or 4K with a memfd (the largest of which there are enough)" },
+	{ .name = "backend", .kind = OPTION_WORD, FIELD(backend), .words = backends,
+	  .argument = "WHAT",
+	  .help = "module, memfd or auto: the module if it is loaded (auto)" },
+	{ .name = "replace", .kind = OPTION_SET, FIELD(replace),
+	  .help = "remove an old region of this name first" },
+	{ .name = "np-buffers", .kind = OPTION_NUMBER, FIELD(np_buffers),
+	  .min = MIN_BUFFERS, .max = MAX_BUFFERS, .argument = "N",
+	  .help = "requests in flight at once, over all clients (1024)" },
+	{ .name = "max-connections", .kind = OPTION_NUMBER, FIELD(connections_max),
+	  .min = 1, .max = NP_CONNECTIONS_MAX, .argument = "N",
+	  .help = "clients at once (256)" },
+	{ .name = "idle-timeout", .kind = OPTION_NUMBER, FIELD(idle_seconds),
+	  .max = TIMEOUT_SECONDS_MAX, .argument = "S",
+	  .help = "end a client that asks nothing for S seconds (0: never)" },
+	{ .name = "handshake-timeout", .kind = OPTION_NUMBER, FIELD(handshake_seconds),
+	  .min = 1, .max = TIMEOUT_SECONDS_MAX, .argument = "S",
+	  .help = "end a client whose handshake lasts S seconds (30)" },
+	{ .name = "stall-timeout", .kind = OPTION_NUMBER, FIELD(stall_seconds),
+	  .min = 1, .max = TIMEOUT_SECONDS_MAX, .argument = "S",
+	  .help = "end a client whose data does not move for S seconds (60)" },
+	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
+	  .help = "do not register buffers with the kernel" },
+	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
+	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
+	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),
+	  .help = "log more" },
+	{ .name = NULL },
+};
+
+static const struct option_table table = {
+	.program = "arenad",
+	.about = "make a region, and run the processes that serve disks through it",
+	.needed = "--region=NAME --listen=ADDR:PORT... --disk=NAME=PATH...",
+	.more = "Prints \"ready ADDR:PORT...\" when clients may come. SIGTERM and SIGINT "
+		"stop it and remove the region; SIGUSR1 makes each process print its "
+		"counters. Exit status: 0 it was asked to stop, 1 an error or a process "
+		"died, 2 a wrong command line.",
+	.rule = rules,
+	.check = check,
+};
+
+void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
+{
 	*o = (struct arenad_options){
 		.size = DEFAULT_SIZE,
 		.np_buffers = DEFAULT_BUFFERS,
+		.connections_max = NP_CONNECTIONS_DEFAULT,
+		.handshake_seconds = HANDSHAKE_SECONDS,
+		.stall_seconds = STALL_SECONDS,
 		.fixed_buffers = true,
 	};
-	while ((c = getopt_long(argc, argv, "v", long_options, NULL)) != -1) {
-		ret = take_option(o, c);
-		if (ret)
-			return ret > 0 ? ARENAD_EXIT_OK : ARENAD_EXIT_USAGE;
-	}
-	if (optind < argc)
-		log_error("unexpected argument \"%s\"", argv[optind]);
-	else if (!o->region || !o->n_listen || !o->n_disks)
-		log_error("--region, --listen and --disk are needed; see --help");
-	else if (o->page_size && o->size % o->page_size)
-		log_error("--size is not a multiple of --page-size");
-	else
-		return -1;
-	return ARENAD_EXIT_USAGE;
+	options_parse(&table, o, argc, argv);
 }

@@ -5,6 +5,7 @@
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
 
+#include <common/address.h>
 #include <proto/layout.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,15 +13,13 @@
 #define ARENAD_MAX_LISTEN	8
 
 /**
- * enum arenad_exit - exit status of arenad
+ * enum arenad_exit - exit status of arenad, beside OPTIONS_EXIT_USAGE
  * @ARENAD_EXIT_OK: asked to stop, and all stopped well
  * @ARENAD_EXIT_ERROR: something failed, and was logged
- * @ARENAD_EXIT_USAGE: wrong command line
  */
 enum arenad_exit {
 	ARENAD_EXIT_OK = 0,
 	ARENAD_EXIT_ERROR = 1,
-	ARENAD_EXIT_USAGE = 2,
 };
 
 /**
@@ -54,9 +53,14 @@ struct arenad_disk {
  * @replace: remove an old region of the name
  * @n_listen: used entries of @listen
  * @listen: where to accept clients, ADDR:PORT
+ * @address: the same, understood
  * @n_disks: used entries of @disk
  * @disk: disks, each served by an SP of its own
  * @np_buffers: requests in flight, over all clients
+ * @connections_max: clients at once
+ * @idle_seconds: for which a client may ask nothing, 0 for ever
+ * @handshake_seconds: for which a handshake may last
+ * @stall_seconds: for which a client's data may not move
  * @fixed_buffers: SPs may register buffers
  * @bindir: where arena-np and arena-sp are, NULL for arenad's own folder
  * @verbose: log more
@@ -69,9 +73,14 @@ struct arenad_options {
 	bool replace;
 	unsigned int n_listen;
 	const char *listen[ARENAD_MAX_LISTEN];
+	struct address address[ARENAD_MAX_LISTEN];
 	unsigned int n_disks;
 	struct arenad_disk disk[PROTO_MAX_SPS];
 	uint32_t np_buffers;
+	uint32_t connections_max;
+	uint32_t idle_seconds;
+	uint32_t handshake_seconds;
+	uint32_t stall_seconds;
 	bool fixed_buffers;
 	const char *bindir;
 	bool verbose;
@@ -80,9 +89,8 @@ struct arenad_options {
 /**
  * arenad_options_parse() - read the command line
  *
- * Return: -1 to go on, or a status to exit with: what there was to say has
- * been said.
+ * Returns only if the process is to go on: see options_parse().
  */
-int arenad_options_parse(struct arenad_options *o, int argc, char **argv);
+void arenad_options_parse(struct arenad_options *o, int argc, char **argv);
 
 #endif /* ARENAD_OPTIONS_H */

@@ -54,24 +54,33 @@ static char *format(const char *fmt, ...)
 	return text;
 }
 
-/* The folder that arenad itself was started from. */
-static char *own_folder(void)
+int program_path(const struct arenad_options *o, const char *name, char *path)
 {
-	static char path[4096];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
+	size_t length = strlen(name) + sizeof("/");
+	ssize_t folder;
 
-	path[length < 0 ? 0 : length] = '\0';
-	slash = strrchr(path, '/');
-	if (slash)
-		*slash = '\0';
-	return path;
+	if (o->bindir)
+		return snprintf(path, PROGRAM_PATH_SIZE, "%s/%s", o->bindir, name) <
+		       PROGRAM_PATH_SIZE ? 0 : -ENAMETOOLONG;
+	/* The folder that arenad itself was started from. */
+	folder = readlink("/proc/self/exe", path, PROGRAM_PATH_SIZE - length);
+	if (folder < 0)
+		return -errno;
+	while (folder && path[folder - 1] != '/')
+		folder--;
+	strcpy(path + folder, name);
+	return 0;
 }
 
 static void become(const struct arenad_options *o, struct arguments *a)
 {
-	char *path = format("%s/%s", o->bindir ? o->bindir : own_folder(), a->text[0]);
+	char path[PROGRAM_PATH_SIZE];
+	int ret = program_path(o, a->text[0], path);
 
+	if (ret) {
+		log_error("cannot find %s: %s", a->text[0], strerror(-ret));
+		return;
+	}
 	if (o->verbose)
 		add(a, "--verbose");
 	/* execv() promises not to write to them. */
@@ -107,6 +116,10 @@ void program_exec_np(const struct child_pids *pids, void *context)
 		add_value(&a, "--listen", o->listen[i]);
 	for (unsigned int i = 0; i < o->n_disks; i++)
 		add_value(&a, "--sp", format("%s=%d", o->disk[i].name, pids->sp[i]));
+	add_value(&a, "--max-connections", format("%u", o->connections_max));
+	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));
+	add_value(&a, "--handshake-timeout", format("%u", o->handshake_seconds));
+	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
 	/* The one descriptor that passes on. */
 	fcntl(p->ready_fd, F_SETFD, 0);

@@ -21,6 +21,12 @@ struct program {
 	int ready_fd;
 };
 
+/* Bytes of the path of a program, with its NUL. */
+#define PROGRAM_PATH_SIZE	4096
+
+/** program_path() - where program @name is, into PROGRAM_PATH_SIZE bytes; 0 or -errno */
+int program_path(const struct arenad_options *o, const char *name, char *path);
+
 /** program_exec_np() - become arena-np; @context is a struct program */
 void program_exec_np(const struct child_pids *pids, void *context);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "memory.h"
 #include "options.h"
 
 #define PAGE_1G		(1ULL << 30)
@@ -154,6 +155,26 @@ static int write_layout(const struct arenad_options *o, struct mshare *m)
 	return mshare_detach(m);
 }
 
+/* Fills the page size of @mo, if there can be memory for all. */
+static int choose_pages(const struct arenad_options *o, struct mshare_options *mo)
+{
+	mo->page_size = o->page_size;
+	if (!mo->page_size)
+		mo->page_size = choose_page_size(o->size, mo->backend);
+	else if (mo->page_size > PAGE_4K)
+		pool_suffices(mo->page_size, o->size);
+	if (o->size % mo->page_size) {
+		log_error("--size is not a multiple of the page size, %" PRIu64 " KiB",
+			  mo->page_size / 1024);
+		return -EINVAL;
+	}
+	if (mo->backend == MSHARE_BACKEND_MODULE || mo->page_size != PAGE_4K)
+		return 0;
+	if (!o->page_size)
+		log_warn("there are not enough huge pages: using pages of 4 KiB, which is slower");
+	return memory_check(o->region, o->size);
+}
+
 int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 {
 	struct mshare_options mo = {
@@ -169,16 +190,9 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 
 	if (o->replace && !mshare_unlink(o->region))
 		log_warn("removed an old region %s", o->region);
-	mo.page_size = o->page_size;
-	if (!mo.page_size)
-		mo.page_size = choose_page_size(o->size, mo.backend);
-	else if (mo.page_size > PAGE_4K)
-		pool_suffices(mo.page_size, o->size);
-	if (o->size % mo.page_size) {
-		log_error("--size is not a multiple of the page size, %" PRIu64 " KiB",
-			  mo.page_size / 1024);
-		return -EINVAL;
-	}
+	ret = choose_pages(o, &mo);
+	if (ret)
+		return ret;
 	ret = mshare_create(o->region, &mo, &m);
 	if (ret)
 		return create_error(o, mo.page_size, ret);

@@ -80,11 +80,24 @@ static int start_all(struct supervisor *sv, int ready_fd)
 	return ret;
 }
 
-/* The NP writes one line, "READY ADDR:PORT...", and closes the pipe. */
-static void handle_ready(struct supervisor *sv)
+/* False if it cannot be written: whoever starts arenad waits for this line. */
+static bool say_ready(const char *addresses)
+{
+	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout))
+		return true;
+	log_error("cannot write the line \"ready\" to standard output: %s", strerror(errno));
+	return false;
+}
+
+/*
+ * The NP writes one line, "READY ADDR:PORT...", and closes the pipe. False if nobody
+ * can be told of it.
+ */
+static bool handle_ready(struct supervisor *sv)
 {
 	size_t room = sizeof(sv->ready) - 1 - sv->ready_length;
 	ssize_t n = read(sv->ready_fd, sv->ready + sv->ready_length, room);
+	bool is_told = true;
 	char *newline;
 
 	if (n > 0) {
@@ -92,15 +105,14 @@ static void handle_ready(struct supervisor *sv)
 		sv->ready[sv->ready_length] = '\0';
 		newline = strchr(sv->ready, '\n');
 		if (!newline)
-			return;
+			return true;
 		*newline = '\0';
-		if (!strncmp(sv->ready, "READY", 5)) {
-			printf("ready%s\n", sv->ready + 5);
-			fflush(stdout);
-		}
+		if (!strncmp(sv->ready, "READY", 5))
+			is_told = say_ready(sv->ready + 5);
 	}
 	close(sv->ready_fd);
 	sv->ready_fd = -1;
+	return is_told;
 }
 
 /* True if it is time to stop. */
@@ -136,10 +148,10 @@ static enum arenad_exit watch(struct supervisor *sv)
 			log_error("poll: %s", strerror(errno));
 			return ARENAD_EXIT_ERROR;
 		}
-		if (fd[1].revents)
-			handle_ready(sv);
 		if (fd[0].revents && handle_signal(sv))
 			return ARENAD_EXIT_OK;
+		if (fd[1].revents && !handle_ready(sv))
+			return ARENAD_EXIT_ERROR;
 		for (i = 0; i < sv->n_children; i++) {
 			if (child_reap(&sv->child[i])) {
 				child_log_end(&sv->child[i]);

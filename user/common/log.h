@@ -1,22 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One line to standard error for each event, "PROGRAM: message". A level below
- * the chosen one is dropped.
+ * The log of a daemon: one line to standard error for each event, "PROGRAM: message".
+ * It must not know what the messages are about.
+ *
+ * Logging never ends or stops a process: a line that cannot be written is dropped and
+ * counted, and the next line that can be written tells how many were lost. Not for
+ * several threads.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Lines of one log_limited() that are written in LOG_LIMIT_MS. */
+#define LOG_LIMIT_LINES	10
+#define LOG_LIMIT_MS	5000
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/** log_init() - @program is not copied; lines above @max are dropped */
+/**
+ * struct log_limit - what one place in the code has logged lately
+ * @next: the next place that has ever held lines back
+ * @is_listed: @next is valid
+ * @level: of the lines that were held back
+ * @until: end of the current period, on clock_ns()
+ * @written: lines written in this period
+ * @held: lines held back since the last one that was written
+ * @last: the youngest of these
+ */
+struct log_limit {
+	struct log_limit *next;
+	bool is_listed;
+	enum log_level level;
+	int64_t until;
+	unsigned int written;
+	unsigned long held;
+	char last[256];
+};
+
+/**
+ * log_init() - set the name of the program and what it logs
+ * @program: the name, not copied
+ * @max: lines above this level are dropped
+ *
+ * If standard error is the stream of the systemd journal, as JOURNAL_STREAM in the
+ * environment says, lines begin with the level as in sd-daemon(3), "<3>".
+ */
 void log_init(const char *program, enum log_level max);
 
+/** log_at() - log one line, without a newline at its end */
 void log_at(enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/** log_at_limited() - log_at(), unless @limit has had its share; see log_limited() */
+void log_at_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/**
+ * log_tick() - tell how many lines were held back in periods that are over
+ *
+ * For programs that have a timer. log_limited() itself does it with the next line of
+ * its place.
+ */
+void log_tick(void);
+
+/** log_flush() - tell at once how many lines were held back; also called at exit */
+void log_flush(void);
 
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/*
+ * For what a client or a broken disk can cause any number of times. Of each place that
+ * uses it, LOG_LIMIT_LINES lines are written in LOG_LIMIT_MS; how many more there were,
+ * and what the last one said, is one line afterwards.
+ */
+#define log_limited(level, ...) do {					\
+	static struct log_limit limit_;					\
+									\
+	log_at_limited(&limit_, (level), __VA_ARGS__);			\
+} while (0)
 
 #endif /* COMMON_LOG_H */

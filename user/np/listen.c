@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "listen.h"
 
-#include <arpa/inet.h>
 #include <common/log.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,9 +17,9 @@ static int set_option(int fd, int level, int name)
 	return setsockopt(fd, level, name, &one, sizeof(one));
 }
 
-static int make_socket(const struct options_listen *where)
+static int make_socket(const struct address *where)
 {
-	const struct sockaddr *addr = (const struct sockaddr *)&where->address;
+	const struct sockaddr *addr = (const struct sockaddr *)&where->storage;
 	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int err;
 
@@ -42,29 +39,13 @@ static int make_socket(const struct options_listen *where)
 	return fd;
 }
 
-static void format_address(const struct sockaddr_storage *address, char *text,
-			   size_t size)
-{
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-	char host[INET6_ADDRSTRLEN] = "?";
-
-	if (address->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		snprintf(text, size, "[%s]:%u", host, ntohs(v6->sin6_port));
-	} else {
-		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-		snprintf(text, size, "%s:%u", host, ntohs(v4->sin_port));
-	}
-}
-
 void listener_address(const struct listener *l, char *text, size_t size)
 {
 	struct sockaddr_storage address = { 0 };
 	socklen_t length = sizeof(address);
 
 	getsockname(l->fd, (struct sockaddr *)&address, &length);
-	format_address(&address, text, size);
+	address_format(&address, text, size);
 }
 
 static void accept_done(struct ring_op *op, int res)
@@ -79,15 +60,15 @@ static void accept_done(struct ring_op *op, int res)
 		log_warn("accept: %s", strerror(-res));
 }
 
-int listener_open(struct np *np, const struct options_listen *where)
+int listener_open(struct np *np, const struct address *where)
 {
 	struct listener *l = &np->listener[np->n_listeners];
-	char text[INET6_ADDRSTRLEN + 16];
+	char text[ADDRESS_TEXT_SIZE];
 
 	*l = (struct listener){ .np = np, .op.done = accept_done };
 	l->fd = make_socket(where);
 	if (l->fd < 0) {
-		format_address(&where->address, text, sizeof(text));
+		address_format(&where->storage, text, sizeof(text));
 		log_error("cannot listen on %s: %s", text, strerror(-l->fd));
 		return l->fd;
 	}

@@ -17,7 +17,7 @@
 #include "ring.h"
 
 struct np;
-struct options_listen;
+struct address;
 
 /**
  * struct listener - a listening socket
@@ -34,7 +34,7 @@ struct listener {
 };
 
 /** listener_open() - bind and listen; logs what is wrong; 0 or -errno */
-int listener_open(struct np *np, const struct options_listen *where);
+int listener_open(struct np *np, const struct address *where);
 void listener_close(struct listener *l);
 
 /** listener_address() - "ADDR:PORT" as the kernel has it */

@@ -3,8 +3,8 @@
  * arena-np, the network process: it owns the sockets and never sees a disk.
  */
 #include <common/log.h>
+#include <common/start.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +128,7 @@ static int open_listeners(struct np *np)
 /* One write, so that a reader of a pipe gets the whole line at once. */
 static int say_ready(const struct np *np)
 {
-	char line[NP_LISTENERS_MAX * (INET6_ADDRSTRLEN + 16)] = "READY";
+	char line[NP_LISTENERS_MAX * (ADDRESS_TEXT_SIZE + 1)] = "READY";
 	size_t n = strlen(line);
 
 	if (np->options->ready_fd < 0)
@@ -222,17 +222,10 @@ int main(int argc, char **argv)
 	static struct options options;
 	static struct np np = { .options = &options };
 
-	log_init("arena-np", LOG_LEVEL_INFO);
+	start_program("arena-np");
 	/* Until somebody listens, asking for counters must not kill. */
 	signal(SIGUSR1, SIG_IGN);
-	switch (np_options_parse(&options, argc, argv)) {
-	case OPTIONS_DONE:
-		return EXIT_SUCCESS;
-	case OPTIONS_BAD:
-		return 2;
-	case OPTIONS_RUN:
-		break;
-	}
+	np_options_parse(&options, argc, argv);
 	if (options.is_verbose)
 		log_init("arena-np", LOG_LEVEL_DEBUG);
 	return run(&np) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -5,9 +5,10 @@
 #ifndef NP_OPTIONS_H
 #define NP_OPTIONS_H
 
+#include <common/address.h>
 #include <proto/layout.h>
 #include <stdbool.h>
-#include <sys/socket.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "limits.h"
@@ -20,16 +21,6 @@
 struct options_sp {
 	char name[EXPORT_NAME_MAX + 1];
 	pid_t pid;
-};
-
-/**
- * struct options_listen - where to accept connections
- * @address: a struct sockaddr_in or sockaddr_in6
- * @length: bytes of it
- */
-struct options_listen {
-	struct sockaddr_storage address;
-	socklen_t length;
 };
 
 /**
@@ -49,34 +40,23 @@ struct options_listen {
 struct options {
 	const char *region;
 	unsigned int n_listen;
-	struct options_listen listen[NP_LISTENERS_MAX];
+	struct address listen[NP_LISTENERS_MAX];
 	unsigned int n_sps;
 	struct options_sp sp[PROTO_MAX_SPS];
 	int ready_fd;
-	unsigned int connections_max;
-	unsigned int idle_seconds;
-	unsigned int handshake_seconds;
-	unsigned int stall_seconds;
+	uint32_t connections_max;
+	uint32_t idle_seconds;
+	uint32_t handshake_seconds;
+	uint32_t stall_seconds;
 	bool is_verbose;
 };
 
-/* What main() does next. */
-enum options_result {
-	OPTIONS_RUN,
-	OPTIONS_DONE,	/* --help or --version has been printed */
-	OPTIONS_BAD,	/* what is wrong has been logged */
-};
-
-enum options_result np_options_parse(struct options *o, int argc, char **argv);
-
 /**
- * np_options_parse_listen() - "127.0.0.1:10809" or "[::1]:10809"
+ * np_options_parse() - read the command line
  *
- * Addresses are numeric: a server does not want a name to change its mind.
- *
- * Return: 0 or -EINVAL.
+ * Returns only if the process is to go on: see options_parse().
  */
-int np_options_parse_listen(const char *text, struct options_listen *l);
+void np_options_parse(struct options *o, int argc, char **argv);
 
 /** np_options_parse_sp() - "NAME=PID"; 0 or -EINVAL */
 int np_options_parse_sp(const char *text, struct options_sp *sp);

@@ -64,6 +64,7 @@ static void tick_done(struct ring_op *op, int res)
 
 	(void)res;
 	conn_table_tick(np);
+	log_tick();
 	if (np->stop.is_stopping &&
 	    np->ring.now - np->stop.since >= STOP_CUT_SECONDS)
 		conn_kill_all(np);
@@ -81,7 +82,6 @@ int stop_init(struct np *np)
 		.tick.done = tick_done,
 		.interval.tv_sec = 1,
 	};
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

@@ -3,6 +3,7 @@
  * arena-sp: the ladder up to the event loop, and down again.
  */
 #include <common/log.h>
+#include <common/start.h>
 #include <proto/proto.h>
 #include <errno.h>
 #include <signal.h>
@@ -118,6 +119,31 @@ static void requests_close(struct sp *sp)
 	free(sp->requests);
 }
 
+/* SIGTERM and SIGINT are blocked: they wait for the event loop. */
+static bool stop_is_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && (sigismember(&set, SIGTERM) == 1 ||
+				     sigismember(&set, SIGINT) == 1);
+}
+
+static int connect_error(struct sp *sp, int ret)
+{
+	bool has_ended = ret == -ESRCH || ret == -EPIPE || ret == -EOWNERDEAD;
+
+	if (stop_is_pending()) {
+		log_info("asked to stop before the network process came");
+		sp->status = SP_EXIT_OK;
+	} else if (has_ended) {
+		log_info("the network process has ended: stopping");
+		sp->status = SP_EXIT_PEER;
+	} else {
+		log_error("cannot connect to the network process: %s", strerror(-ret));
+	}
+	return ret;
+}
+
 static int channel_open(struct sp *sp)
 {
 	const struct arena_channel_options options = {
@@ -132,9 +158,7 @@ static int channel_open(struct sp *sp)
 	int ret = arena_channel_open(sp->region, &sp->layout, PROTO_ROLE_SP(sp->options.id),
 				     PROTO_ROLE_NP(0), &options, &sp->channel);
 
-	if (ret)
-		log_error("cannot connect to the network process: %s", strerror(-ret));
-	return ret;
+	return ret ? connect_error(sp, ret) : 0;
 }
 
 static void channel_close(struct sp *sp)
@@ -211,12 +235,9 @@ close_signals:
 int main(int argc, char **argv)
 {
 	static struct sp sp;
-	int status;
 
-	log_init("arena-sp", LOG_LEVEL_INFO);
-	status = sp_options_parse(&sp.options, argc, argv);
-	if (status >= 0)
-		return status;
+	start_program("arena-sp");
+	sp_options_parse(&sp.options, argc, argv);
 	if (sp.options.verbose)
 		log_init("arena-sp", LOG_LEVEL_DEBUG);
 	return run(&sp);

@@ -1,119 +1,56 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
-#include <common/log.h>
+#include <common/options.h>
 #include <common/parse.h>
-#include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
 
 #include "sp.h"
 
-enum {
-	OPT_REGION = 256,
-	OPT_ID,
-	OPT_DISK,
-	OPT_NP,
-	OPT_NO_FIXED_BUFFERS,
-	OPT_READ_ONLY,
-	OPT_HELP,
-	OPT_VERSION,
-};
-
-static const struct option long_options[] = {
-	{ "region", required_argument, NULL, OPT_REGION },
-	{ "id", required_argument, NULL, OPT_ID },
-	{ "disk", required_argument, NULL, OPT_DISK },
-	{ "np", required_argument, NULL, OPT_NP },
-	{ "no-fixed-buffers", no_argument, NULL, OPT_NO_FIXED_BUFFERS },
-	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
-};
-
-static const char help[] =
-"arena-sp: serve one disk to the network process of a region\n"
-"\n"
-"usage: arena-sp --region NAME --id N --disk PATH [OPTION...]\n"
-"\n"
-"  --region NAME        region shared with the network process\n"
-"  --id N               which storage process of the region this is, from 0\n"
-"  --disk PATH          block device, or a regular file; all of it is served\n"
-"  --np PID             the network process; this one stops when that ends\n"
-"  --no-fixed-buffers   do not register buffers with the kernel\n"
-"  --read-only          do not write the disk\n"
-"  -v, --verbose        say more\n"
-"  --help, --version    print and exit\n"
-"\n"
-"SIGUSR1 prints the counters to standard error; SIGTERM ends the process when the\n"
-"requests in flight are done. Exit status: 0 asked to stop, 1 an error, 2 a wrong\n"
-"command line, 3 the network process ended.\n";
-
-static int parse_number(const char *option, const char *text, uint32_t max, uint32_t *out)
+static int take_np(void *values, char *text, struct option_error *error)
 {
-	int ret = parse_u32(text, max, out);
-
-	if (ret)
-		log_error("%s: \"%s\" is not a number from 0 to %u", option, text, max);
-	return ret;
-}
-
-/* 0, 1 if the program is to end well, or -EINVAL. */
-static int take_option(struct sp_options *o, int c)
-{
+	struct sp_options *o = values;
 	uint32_t pid;
-	int ret;
 
-	switch (c) {
-	case OPT_REGION:
-		o->region = optarg;
-		return 0;
-	case OPT_ID:
-		return parse_number("--id", optarg, PROTO_MAX_SPS - 1, &o->id);
-	case OPT_DISK:
-		o->disk = optarg;
-		return 0;
-	case OPT_NP:
-		ret = parse_number("--np", optarg, INT32_MAX, &pid);
-		o->np = (pid_t)pid;
-		return ret;
-	case OPT_NO_FIXED_BUFFERS:
-		o->fixed_buffers = false;
-		return 0;
-	case OPT_READ_ONLY:
-		o->readonly = true;
-		return 0;
-	case 'v':
-		o->verbose = true;
-		return 0;
-	case OPT_HELP:
-		fputs(help, stdout);
-		return 1;
-	case OPT_VERSION:
-		puts("arena-sp " MSHAREARENA_VERSION);
-		return 1;
-	default:
-		return -EINVAL;
-	}
+	if (parse_u32(text, INT32_MAX, &pid))
+		return option_refuse(error, "%s is not a process id", text);
+	o->np = (pid_t)pid;
+	return 0;
 }
 
-int sp_options_parse(struct sp_options *o, int argc, char **argv)
-{
-	int c, ret;
+#define FIELD(name) .field = offsetof(struct sp_options, name)
 
-	*o = (struct sp_options){ .id = UINT32_MAX, .fixed_buffers = true };
-	while ((c = getopt_long(argc, argv, "v", long_options, NULL)) != -1) {
-		ret = take_option(o, c);
-		if (ret)
-			return ret > 0 ? SP_EXIT_OK : SP_EXIT_USAGE;
-	}
-	if (optind < argc)
-		log_error("unexpected argument \"%s\"", argv[optind]);
-	else if (!o->region || !o->disk || o->id == UINT32_MAX)
-		log_error("--region, --id and --disk are needed; see --help");
-	else
-		return -1;
-	return SP_EXIT_USAGE;
+static const struct option_rule rules[] = {
+	{ .name = "region", .is_needed = true, .kind = OPTION_TEXT, FIELD(region),
+	  .argument = "NAME", .help = "region shared with the network process" },
+	{ .name = "id", .is_needed = true, .kind = OPTION_NUMBER, FIELD(id),
+	  .max = PROTO_MAX_SPS - 1, .argument = "N",
+	  .help = "which storage process of the region this is, from 0" },
+	{ .name = "disk", .is_needed = true, .kind = OPTION_TEXT, FIELD(disk),
+	  .argument = "PATH",
+	  .help = "block device, or a regular file; all of it is served" },
+	{ .name = "np", .kind = OPTION_OTHER, .take = take_np, .argument = "PID",
+	  .help = "process id of the network process; this process ends with it" },
+	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
+	  .help = "do not register buffers with the kernel" },
+	{ .name = "read-only", .kind = OPTION_SET, FIELD(readonly),
+	  .help = "do not write the disk" },
+	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),
+	  .help = "log more" },
+	{ .name = NULL },
+};
+
+static const struct option_table table = {
+	.program = "arena-sp",
+	.about = "serve one disk to the network process of a region",
+	.needed = "--region=NAME --id=N --disk=PATH",
+	.more = "SIGUSR1 prints the counters to standard error; SIGTERM ends the process "
+		"when the requests in flight are done. Exit status: 0 it was asked to stop, "
+		"1 an error, 2 a wrong command line, 3 the network process ended.",
+	.rule = rules,
+};
+
+void sp_options_parse(struct sp_options *o, int argc, char **argv)
+{
+	*o = (struct sp_options){ .fixed_buffers = true };
+	options_parse(&table, o, argc, argv);
 }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The command line of arena-sp.
+ */
 #ifndef SP_OPTIONS_H
 #define SP_OPTIONS_H
 
@@ -7,9 +10,8 @@ struct sp_options;
 /**
  * sp_options_parse() - read the command line
  *
- * Return: -1 to go on, or a status to exit with: what there was to say has
- * been said.
+ * Returns only if the process is to go on: see options_parse().
  */
-int sp_options_parse(struct sp_options *o, int argc, char **argv);
+void sp_options_parse(struct sp_options *o, int argc, char **argv);
 
 #endif /* SP_OPTIONS_H */

@@ -21,16 +21,14 @@
 #include "request.h"
 
 /**
- * enum sp_exit - exit status of arena-sp
+ * enum sp_exit - exit status of arena-sp, beside OPTIONS_EXIT_USAGE
  * @SP_EXIT_OK: asked to stop
  * @SP_EXIT_ERROR: something failed, and was logged
- * @SP_EXIT_USAGE: wrong command line
  * @SP_EXIT_PEER: the network process ended
  */
 enum sp_exit {
 	SP_EXIT_OK = 0,
 	SP_EXIT_ERROR = 1,
-	SP_EXIT_USAGE = 2,
 	SP_EXIT_PEER = 3,
 };
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "preflight.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <np/limits.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "options.h"
+#include "program.h"
+
+static int check_program(const struct arenad_options *o, const char *name)
+{
+	char path[PROGRAM_PATH_SIZE];
+	int ret = program_path(o, name, path);
+
+	if (ret) {
+		log_error("cannot find arenad's own folder (%s): /proc is needed, or --bindir",
+			  strerror(-ret));
+		return ret;
+	}
+	if (!access(path, X_OK))
+		return 0;
+	ret = -errno;
+	log_error("cannot execute %s: %s", path, strerror(-ret));
+	return ret;
+}
+
+static int check_address(const struct address *address, const char *text)
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&address->storage;
+	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1, ret = 0;
+
+	/* As arena-np will do it. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    (addr->sa_family == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))) ||
+	    bind(fd, addr, address->length) || listen(fd, 1)) {
+		ret = -errno;
+		log_error("cannot listen on %s: %s", text, strerror(-ret));
+	}
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int check_disk(const struct arenad_disk *disk)
+{
+	struct stat st;
+	int ret;
+
+	if (stat(disk->path, &st)) {
+		ret = -errno;
+		log_error("cannot open disk %s: %s", disk->path, strerror(-ret));
+		return ret;
+	}
+	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
+		return 0;
+	log_error("disk %s is neither a block device nor a regular file", disk->path);
+	return -ENOTBLK;
+}
+
+/* arena-np raises its limit to what it needs, as far as it may. */
+static int check_open_files(const struct arenad_options *o)
+{
+	rlim_t needed = o->connections_max + NP_FILES_OWN;
+	struct rlimit limit;
+
+	if (o->connections_max > o->np_buffers / 2)
+		needed = o->np_buffers / 2 + NP_FILES_OWN;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max >= needed)
+		return 0;
+	log_error("--max-connections %u needs a limit of %llu open files, and it is %llu: raise "
+		  "it (ulimit -n, LimitNOFILE= of a unit) or serve fewer clients",
+		  o->connections_max, (unsigned long long)needed,
+		  (unsigned long long)limit.rlim_max);
+	return -EMFILE;
+}
+
+int arenad_preflight(const struct arenad_options *o)
+{
+	int ret = check_program(o, "arena-np");
+
+	if (!ret)
+		ret = check_program(o, "arena-sp");
+	if (!ret)
+		ret = check_open_files(o);
+	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
+		ret = check_disk(&o->disk[i]);
+	for (unsigned int i = 0; i < o->n_listen && !ret; i++)
+		ret = check_address(&o->address[i], o->listen[i]);
+	return ret;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/*
+ * open() takes the lowest number that is free, so that every number below three is in
+ * use when it returns a greater one. A descriptor that was opened with O_PATH, which
+ * needs no /dev, can be neither read nor written.
+ */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			fd = open("/", O_PATH | O_DIRECTORY);
+		/* Nothing can be said: there may be no standard error. */
+		if (fd < 0)
+			_exit(EXIT_FAILURE);
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+}
+
+static void check_stdout(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return;
+	log_error("cannot write to standard output: %s", strerror(errno));
+	_exit(EXIT_FAILURE);
+}
+
+void start_program(const char *name)
+{
+	open_standard_streams();
+	log_init(name, LOG_LEVEL_INFO);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || atexit(check_stdout)) {
+		log_error("cannot start: %s", strerror(errno));
+		_exit(EXIT_FAILURE);
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every program does before anything else. It must not know of options, of the
+ * arena or of what the program is for.
+ */
+#ifndef COMMON_START_H
+#define COMMON_START_H
+
+/**
+ * start_program() - make standard streams and signals safe; the first call of main()
+ * @name: of the program, for its log; not copied
+ *
+ * Where descriptor 0, 1 or 2 is closed, /dev/null is opened there, so that no file that
+ * is opened later gets that number and is written to as if it were the log. A write to
+ * a pipe without a reader is an error and no longer the end of the process. Output that
+ * cannot be written to standard output makes the exit status 1.
+ *
+ * Ends the process with status 1 if that cannot be done.
+ */
+void start_program(const char *name);
+
+#endif /* COMMON_START_H */
