@@ -174,6 +174,10 @@ user-tsan:
 	@$(build_lock) $(enter) $(MAKE) --no-print-directory $(jobs) -f user/Makefile SAN=thread \
 		$(threaded:%.c=build-tsan/%) $(if $(V),V=$(V))
 
+.PHONY: abi
+abi: user		## makes user/lib*/lib*.abi, which test-abi compares the libraries with, anew
+	@$(enter) user/abi.sh write
+
 .PHONY: modules-tested
 modules-tested:
 	@for kernel in $(tested); do \
