@@ -127,7 +127,7 @@ static void test_close(void)
 	struct arena_buf b, c;
 
 	world_open();
-	b = lent();
+	b = in_io();
 	is(arena_close(w.np), -EBUSY, "close while the kernel works on a buffer of ours");
 	arena_io_end(w.np, b);
 	c = orphan();
@@ -193,8 +193,8 @@ static void test_reclaim(void)
 	mshare_info(w.m, &info);
 	world_open();
 	is(arena_reclaim(w.np, 0), 0, "nothing to reclaim");
-	b = handed();
-	handed();
+	b = lent();
+	lent();
 	is(arena_peer_died(w.np, ARENA_ROLE(0, 1)), 0, "the end of somebody else");
 	is(arena_peer_died(w.np, SP), 2 * RUN, "the end of the peer");
 	arena_usage(w.np, w.payload, &u);

@@ -2,7 +2,7 @@
 /*
  * Goal: a buffer can be used only as its state allows; every misuse is refused with
  * the error that arena.h names and changes nothing, or, in a library built with
- * ARENA_DEBUG, ends the process with the story of the buffer.
+ * ARENA_DEBUG, ends the process with a report of what happened to the buffer.
  * Method: a table of all states by all calls, each in arenas of its own: two roles of
  * one region in this process. With ARENA_DEBUG each misuse is made in a child,
  * whose end and stderr are looked at.
@@ -16,8 +16,10 @@
 
 #define NAME	"buffers"
 
-/* A call, and in @s where it is made. */
-#define AT(s, call)	((s) = ARENA_SITE, (call))
+/* A call, and in @s the place where it is made. */
+#define LINE_(x)	#x
+#define LINE(x)		LINE_(x)
+#define AT(s, call)	((s) = __FILE__ ":" LINE(__LINE__), (call))
 
 /*
  * Misuse
@@ -26,11 +28,11 @@
 /**
  * struct told - how a child ended
  * @aborted: by SIGABRT
- * @story: what it wrote to stderr
+ * @report: what it wrote to stderr
  */
 struct told {
 	bool aborted;
-	char story[4096];
+	char report[4096];
 };
 
 static struct told told;
@@ -56,9 +58,9 @@ static void listen_to(void (*act)(void *), void *arg)
 		_exit(0);
 	}
 	close(pipe_fd[1]);
-	while ((n = read(pipe_fd[0], told.story + got, sizeof(told.story) - 1 - got)) > 0)
+	while ((n = read(pipe_fd[0], told.report + got, sizeof(told.report) - 1 - got)) > 0)
 		got += (size_t)n;
-	told.story[got] = 0;
+	told.report[got] = 0;
 	close(pipe_fd[0]);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		bail("no child");
@@ -87,7 +89,7 @@ static const char *error_name(int error)
  * The table
  */
 
-enum call { PUT, WRITE, READ, LEND, LEND_WRITE, DONE, HAND, UNHAND, GIVE_BACK, N_CALLS };
+enum call { PUT, PTR, PTR_CONST, IO_BEGIN, IO_BEGIN_WRITE, IO_END, LEND, UNLEND, RETURN, N_CALLS };
 
 static const char * const call_names[] = {
 	"arena_put", "arena_ptr", "arena_ptr_const", "arena_io_begin", "arena_io_begin",
@@ -103,19 +105,19 @@ static int do_call(enum call call, struct arena_buf b)
 	switch (call) {
 	case PUT:
 		return arena_put(w.np, b);
-	case WRITE:
+	case PTR:
 		return !arena_ptr(w.np, b);
-	case READ:
+	case PTR_CONST:
 		return !arena_ptr_const(w.np, b);
-	case LEND:
+	case IO_BEGIN:
 		return arena_io_begin(w.np, b, 0);
-	case LEND_WRITE:
+	case IO_BEGIN_WRITE:
 		return arena_io_begin(w.np, b, 1);
-	case DONE:
+	case IO_END:
 		return arena_io_end(w.np, b);
-	case HAND:
+	case LEND:
 		return arena_lend(w.np, b, SP, &ref);
-	case UNHAND:
+	case UNLEND:
 		return arena_unlend(w.np, b);
 	default:
 		return arena_return(w.np, b, &ref);
@@ -209,7 +211,7 @@ static struct arena_buf of_control(void)
 	};
 }
 
-static struct arena_buf given_back(void)
+static struct arena_buf returned(void)
 {
 	struct arena_buf b = borrowed();
 	struct arena_ref ref;
@@ -221,7 +223,7 @@ static struct arena_buf given_back(void)
 /* Given back, and handed again in the same life. */
 static struct arena_buf borrowed_again(void)
 {
-	struct arena_buf b = given_back(), again;
+	struct arena_buf b = returned(), again;
 
 	if (arena_borrow(w.np, SP, &borrowed_ref, &again))
 		bail("what was given back is not accepted again");
@@ -253,12 +255,12 @@ struct row {
 #define ALL(e, last)	{ e, e, e, e, e, e, e, e, last }
 
 static const struct row rows[] = {
-	/* put, write, read; lend to read, to write, done; hand, unhand, give back */
+	/* put, ptr, ptr_const; io_begin to read, to write, io_end; lend, unlend, return */
 	{ "OWNED", owned, ARENA_OWNED,
 	  { 0, 0, 0, 0, 0, -EINVAL, 0, -EINVAL, -EACCES } },
-	{ "IN_IO", lent, ARENA_IN_IO,
+	{ "IN_IO", in_io, ARENA_IN_IO,
 	  { -EBUSY, -EBUSY, -EBUSY, 0, 0, 0, -EBUSY, -EBUSY, -EACCES } },
-	{ "LENT", handed, ARENA_LENT,
+	{ "LENT", lent, ARENA_LENT,
 	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
 	{ "LOST", lost, ARENA_LOST,
 	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
@@ -276,9 +278,9 @@ static const struct row rows[] = {
 	  { -EACCES, -EACCES, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EACCES, -EACCES, -EINVAL } },
 	{ "BORROWED", borrowed, ARENA_BORROWED,
 	  { -EACCES, -EACCES, 0, 0, -EACCES, -EINVAL, -EACCES, -EACCES, 0 } },
-	{ "BORROWED and IN_IO", lent_borrowed, ARENA_IN_IO,
+	{ "BORROWED and IN_IO", borrowed_in_io, ARENA_IN_IO,
 	  { -EACCES, -EACCES, -EBUSY, 0, -EACCES, 0, -EACCES, -EACCES, -EBUSY } },
-	{ "given back", given_back, ARENA_STALE,
+	{ "returned", returned, ARENA_STALE,
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
 	{ "borrowed again", borrowed_again, ARENA_STALE,
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
@@ -295,18 +297,18 @@ static enum arena_state state_after(const struct row *r, enum call call)
 
 	switch (call) {
 	case PUT:
-	case GIVE_BACK:
+	case RETURN:
 		return ARENA_STALE;
-	case LEND:
-	case LEND_WRITE:
+	case IO_BEGIN:
+	case IO_BEGIN_WRITE:
 		return ARENA_IN_IO;
-	case DONE:
+	case IO_END:
 		if (r->make == orphan)
 			return ARENA_STALE;
 		return is_theirs ? ARENA_BORROWED : ARENA_OWNED;
-	case HAND:
+	case LEND:
 		return ARENA_LENT;
-	case UNHAND:
+	case UNLEND:
 		return ARENA_OWNED;
 	default:
 		return r->state;
@@ -337,13 +339,13 @@ static bool refused(const struct row *r, struct cell *c)
 	int got;
 
 	if (IS_DEBUG) {
-		snprintf(head, sizeof(head), "arena: %s() at ", call_names[c->call]);
+		snprintf(head, sizeof(head), "arena: misuse: %s() at ", call_names[c->call]);
 		listen_to(act_cell, c);
-		return told.aborted && !strncmp(told.story, head, strlen(head)) &&
-		       strstr(told.story, __FILE__) && strstr(told.story, error_name(want));
+		return told.aborted && !strncmp(told.report, head, strlen(head)) &&
+		       strstr(told.report, __FILE__) && strstr(told.report, error_name(want));
 	}
 	got = do_call(c->call, c->b);
-	return got == (c->call == WRITE || c->call == READ ? 1 : want);
+	return got == (c->call == PTR || c->call == PTR_CONST ? 1 : want);
 }
 
 static bool try_cell(const struct row *r, enum call call)
@@ -360,7 +362,7 @@ static bool try_cell(const struct row *r, enum call call)
 	good &= arena_size(w.np, c.b) == (after == ARENA_STALE ? 0 : RUN * 4096);
 	if (!good)
 		diag("%s of a handle that is %s: state %d, then %d; %s", call_names[call],
-		     r->name, before, arena_state(w.np, c.b), told.story);
+		     r->name, before, arena_state(w.np, c.b), told.report);
 	while (arena_state(w.np, c.b) == ARENA_IN_IO)
 		arena_io_end(w.np, c.b);
 	return good;
@@ -376,7 +378,7 @@ static void test_table(void)
 			good &= try_cell(&rows[i], (enum call)call);
 			world_close();
 		}
-		ok(good, "a handle that is %s: each call does or refuses what it must",
+		ok(good, "with a handle that is %s, each call does or refuses what it must",
 		   rows[i].name);
 	}
 }
@@ -388,7 +390,7 @@ static void test_table(void)
 /**
  * struct other - a call without a handle, or with a wrong argument beside it
  * @name: what it is
- * @call: as the story names it
+ * @call: as the report names it
  * @act: to be done; its result goes to @got
  * @want: of it
  * @got: its result
@@ -476,7 +478,7 @@ static int hand_to_no_role(void)
 
 static int reset_handed(void)
 {
-	handed();
+	lent();
 	return arena_reset_group(w.np, w.payload);
 }
 
@@ -488,7 +490,7 @@ static int reset_lost(void)
 
 static int reset_lent(void)
 {
-	struct arena_buf b = lent();
+	struct arena_buf b = in_io();
 	int ret = arena_reset_group(w.np, w.payload);
 
 	arena_io_end(w.np, b);
@@ -515,24 +517,32 @@ static void act_other(void *arg)
 static void test_others(void)
 {
 	struct other others[] = {
-		{ "get none", "arena_get", get_none, -EINVAL, 0 },
-		{ "get more than the group has", "arena_get", get_too_many, -EINVAL, 0 },
-		{ "get 65536", "arena_get", get_65536, -EINVAL, 0 },
-		{ "get from a peer's group", "arena_get", get_of_peer, -EACCES, 0 },
-		{ "get from a control group", "arena_get", get_of_control, -EACCES, 0 },
-		{ "get from no group", "arena_get", get_of_no_group, -EINVAL, 0 },
-		{ "get for control", "arena_get_for", get_for_control, -EACCES, 0 },
-		{ "get for a peer's use", "arena_get_for", get_for_peers_use, -EACCES, 0 },
-		{ "get for no use", "arena_get_for", get_for_no_use, -EACCES, 0 },
-		{ "get none for a use", "arena_get_for", get_for_none, -EINVAL, 0 },
-		{ "hand to oneself", "arena_lend", hand_to_oneself, -EINVAL, 0 },
-		{ "hand to nobody", "arena_lend", hand_to_nobody, -EINVAL, 0 },
-		{ "hand to no role", "arena_lend", hand_to_no_role, -EINVAL, 0 },
-		{ "reset what is LENT", "arena_reset_group", reset_handed, -EBUSY, 0 },
-		{ "reset what is LOST", "arena_reset_group", reset_lost, -EBUSY, 0 },
-		{ "reset what is IN_IO", "arena_reset_group", reset_lent, -EBUSY, 0 },
-		{ "reset a peer's group", "arena_reset_group", reset_peers, -EACCES, 0 },
-		{ "reset no group", "arena_reset_group", reset_no_group, -EACCES, 0 },
+		{ "getting no buffers", "arena_get", get_none, -EINVAL, 0 },
+		{ "getting more than the group has", "arena_get", get_too_many, -EINVAL, 0 },
+		{ "getting 65536 buffers", "arena_get", get_65536, -EINVAL, 0 },
+		{ "getting from a peer's group", "arena_get", get_of_peer, -EACCES, 0 },
+		{ "getting from a control group", "arena_get", get_of_control, -EACCES, 0 },
+		{ "getting from a group that does not exist",
+		  "arena_get", get_of_no_group, -EINVAL, 0 },
+		{ "getting for the use of control", "arena_get_for", get_for_control, -EACCES, 0 },
+		{ "getting for a use of the peer's",
+		  "arena_get_for", get_for_peers_use, -EACCES, 0 },
+		{ "getting for a use that does not exist",
+		  "arena_get_for", get_for_no_use, -EACCES, 0 },
+		{ "getting no buffers for a use", "arena_get_for", get_for_none, -EINVAL, 0 },
+		{ "lending to oneself", "arena_lend", hand_to_oneself, -EINVAL, 0 },
+		{ "lending to a role that the layout does not have",
+		  "arena_lend", hand_to_nobody, -EINVAL, 0 },
+		{ "lending to a role of no class", "arena_lend", hand_to_no_role, -EINVAL, 0 },
+		{ "resetting a group with a LENT extent",
+		  "arena_reset_group", reset_handed, -EBUSY, 0 },
+		{ "resetting a group with a LOST extent",
+		  "arena_reset_group", reset_lost, -EBUSY, 0 },
+		{ "resetting a group with an IN_IO extent",
+		  "arena_reset_group", reset_lent, -EBUSY, 0 },
+		{ "resetting a peer's group", "arena_reset_group", reset_peers, -EACCES, 0 },
+		{ "resetting a group that does not exist",
+		  "arena_reset_group", reset_no_group, -EACCES, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -541,50 +551,51 @@ static void test_others(void)
 
 		world_open();
 		if (IS_DEBUG) {
-			snprintf(head, sizeof(head), "arena: %s() at " __FILE__, o->call);
+			snprintf(head, sizeof(head), "arena: misuse: %s() at " __FILE__, o->call);
 			listen_to(act_other, o);
-			ok(told.aborted && !strncmp(told.story, head, strlen(head)) &&
-			   strstr(told.story, error_name(o->want)), "%s: a story", o->name);
+			ok(told.aborted && !strncmp(told.report, head, strlen(head)) &&
+			   strstr(told.report, error_name(o->want)),
+			   "%s ends the process with a report", o->name);
 		} else {
-			is(o->act(), o->want, "%s", o->name);
+			is(o->act(), o->want, "%s is refused", o->name);
 		}
 		world_close();
 	}
 }
 
 /*
- * The story
+ * The report
  */
 
 /**
  * struct plot - what is done, and where
  * @b: the buffer
- * @site: of each step
+ * @place: of each step
  */
 struct plot {
 	struct arena_buf b;
-	const char *site[10];
+	const char *place[10];
 };
 
 static void act_plot(void *arg)
 {
 	struct plot *p = arg;
-	const char *site;
+	const char *place;
 
-	AT(site, arena_put(w.np, p->b));
-	/* Not reached: the site is that of the story. */
-	p->site[9] = site;
+	AT(place, arena_put(w.np, p->b));
+	/* Not reached: the place is that of the report. */
+	p->place[9] = place;
 }
 
 /* All of @wanted in this order? */
 static bool tells(const char *const *wanted, size_t n)
 {
-	const char *at = told.story;
+	const char *at = told.report;
 
 	for (size_t i = 0; i < n; i++) {
 		at = strstr(at, wanted[i]);
 		if (!at) {
-			diag("not told, or not there: %s\n%s", wanted[i], told.story);
+			diag("not told, or not there: %s\n%s", wanted[i], told.report);
 			return false;
 		}
 	}
@@ -596,31 +607,31 @@ static void live(struct plot *p)
 	struct arena_ref ref;
 	struct arena_buf b;
 
-	if (AT(p->site[0], arena_get(w.np, w.payload, RUN, &b)))
+	if (AT(p->place[0], arena_get(w.np, w.payload, RUN, &b)))
 		bail("no run");
 	p->b = b;
-	AT(p->site[1], arena_io_begin(w.np, b, 0));
-	AT(p->site[2], arena_io_begin(w.np, b, 1));
-	AT(p->site[3], arena_io_end(w.np, b));
-	AT(p->site[4], arena_io_end(w.np, b));
-	AT(p->site[5], arena_lend(w.np, b, SP, &ref));
-	AT(p->site[6], arena_unlend(w.np, b));
-	AT(p->site[7], arena_lend(w.np, b, SP, &ref));
+	AT(p->place[1], arena_io_begin(w.np, b, 0));
+	AT(p->place[2], arena_io_begin(w.np, b, 1));
+	AT(p->place[3], arena_io_end(w.np, b));
+	AT(p->place[4], arena_io_end(w.np, b));
+	AT(p->place[5], arena_lend(w.np, b, SP, &ref));
+	AT(p->place[6], arena_unlend(w.np, b));
+	AT(p->place[7], arena_lend(w.np, b, SP, &ref));
 	if (arena_regain(w.np, SP, &ref, &b))
 		bail("not taken back");
-	AT(p->site[8], arena_lend(w.np, b, SP, &ref));
+	AT(p->place[8], arena_lend(w.np, b, SP, &ref));
 }
 
 /* So that each is the whole rest of its line. */
-static const char *line(char *to, const char *what, const char *site)
+static const char *line(char *to, const char *what, const char *place)
 {
-	snprintf(to, 128, "%s%s%s\n", what, site ? " at " : "", site ? site : "");
+	snprintf(to, 128, "%s%s%s\n", what, place ? " at " : "", place ? place : "");
 	return to;
 }
 
-static void test_story(void)
+static void test_report(void)
 {
-	struct plot p = { .site = { 0 } };
+	struct plot p = { .place = { 0 } };
 	char l[8][128];
 
 	world_open();
@@ -628,21 +639,23 @@ static void test_story(void)
 	listen_to(act_plot, &p);
 	if (IS_DEBUG) {
 		const char * const wanted[] = {
-			"arena: arena_put() at " __FILE__ ":", "by NP 0", "a peer has it (EPERM)",
-			"NP 0's, for payload", "LENT with SP 0, count 4, generation 1\n",
+			"arena: misuse: arena_put() at " __FILE__ ":",
+			"by role 0.0", "a peer has it (EPERM)",
+			"LENT with role 1.0, count 4, generation 1\n",
 			"... 2 earlier steps\n",
-			line(l[0], "  lent", p.site[2]), line(l[1], "  done", p.site[3]),
-			line(l[2], "  done", p.site[4]), line(l[3], "  handed to SP 0", p.site[5]),
-			line(l[4], "  not handed after all to SP 0", p.site[6]),
-			line(l[5], "  handed to SP 0", p.site[7]),
-			line(l[6], "  taken back from SP 0", NULL),
-			line(l[7], "  handed to SP 0", p.site[8]),
+			line(l[0], "  io begun", p.place[2]), line(l[1], "  io ended", p.place[3]),
+			line(l[2], "  io ended", p.place[4]),
+			line(l[3], "  lent to role 1.0", p.place[5]),
+			line(l[4], "  taken back unsent from role 1.0", p.place[6]),
+			line(l[5], "  lent to role 1.0", p.place[7]),
+			line(l[6], "  regained from role 1.0", NULL),
+			line(l[7], "  lent to role 1.0", p.place[8]),
 		};
 
 		ok(told.aborted && tells(wanted, sizeof(wanted) / sizeof(wanted[0])),
-		   "the story tells state and steps, each with its site");
+		   "a misuse report has the extent's state and last steps, with their places");
 	} else {
-		ok(!told.aborted && !told.story[0], "without ARENA_DEBUG nobody tells stories");
+		ok(!told.aborted && !told.report[0], "without ARENA_DEBUG nothing is reported");
 	}
 	world_close();
 }
@@ -652,7 +665,7 @@ int main(void)
 	world_begin(NAME);
 	test_table();
 	test_others();
-	test_story();
+	test_report();
 	arena_test_end(w.m);
 	return done_testing();
 }

@@ -50,7 +50,7 @@ static inline void world_begin(const char *name)
 	c.channel_entries = 64;
 	c.group_bytes = 1 << 20;
 	w.m = arena_test_arena(name, &c);
-	diag("misuse %s", IS_DEBUG ? "tells its story" : "is answered with an error");
+	diag("misuse %s", IS_DEBUG ? "ends the process" : "is answered with an error");
 }
 
 /* Anew: all buffers are free. */
@@ -87,7 +87,7 @@ static inline struct arena_buf owned(void)
 	return get_run(w.np, w.payload);
 }
 
-static inline struct arena_buf lent(void)
+static inline struct arena_buf in_io(void)
 {
 	struct arena_buf b = owned();
 
@@ -95,7 +95,7 @@ static inline struct arena_buf lent(void)
 	return b;
 }
 
-static inline struct arena_buf handed(void)
+static inline struct arena_buf lent(void)
 {
 	struct arena_buf b = owned();
 	struct arena_ref ref;
@@ -106,7 +106,7 @@ static inline struct arena_buf handed(void)
 
 static inline struct arena_buf lost(void)
 {
-	struct arena_buf b = handed();
+	struct arena_buf b = lent();
 
 	arena_peer_died(w.np, SP);
 	return b;
@@ -125,7 +125,7 @@ static inline struct arena_buf borrowed(void)
 	return b;
 }
 
-static inline struct arena_buf lent_borrowed(void)
+static inline struct arena_buf borrowed_in_io(void)
 {
 	struct arena_buf b = borrowed();
 
@@ -135,7 +135,7 @@ static inline struct arena_buf lent_borrowed(void)
 
 static inline struct arena_buf orphan(void)
 {
-	struct arena_buf b = lent_borrowed();
+	struct arena_buf b = borrowed_in_io();
 
 	arena_peer_died(w.np, SP);
 	return b;

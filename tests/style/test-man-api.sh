@@ -147,17 +147,8 @@ check_calls()
 	for p in user/man/*.[37]; do text "$p"; done | grep -oE 'ARENA_[A-Z0-9_]+' |
 		sort -u >"$tmp/pages"
 	sed -n 's/^#define \(ARENA_[A-Z0-9_]*\)\>.*/\1/p; s/^\t\(ARENA_[A-Z0-9_]*\)\( =.*\)*,$/\1/p' \
-		"${headers[@]}" | grep -vxE '.*_H|ARENA_(STRINGIFY_*|SITE|N_.*)' | sort -u >"$tmp/header"
+		"${headers[@]}" | grep -vxE '.*_H|ARENA_(STRINGIFY_*|PLACE|AT|N_.*)' | sort -u >"$tmp/header"
 	contains "every name of libarena's headers" "$tmp/pages" "$tmp/header"
-}
-
-# To come after the headers: makes the prototype of a macro that adds the place of
-# the call, or what to move where, that of the function behind it.
-macros_as_functions()
-{
-	echo '#undef ARENA_SITE'
-	echo '#define ARENA_SITE const char *site'
-	sed -n 's/^\t\(ARENA_RING_[A-Z_]*\),$/#define \1 enum arena_ring_rw move/p' "${headers[@]}"
 }
 
 check_page_of_calls()
@@ -167,9 +158,7 @@ check_page_of_calls()
 	is "$p is called like its first call" "$(names "$p" | head -n 1).3" "${p##*/}"
 	text "$p" | synopsis >"$tmp/synopsis"
 	{
-		grep '#include' "$tmp/synopsis"
-		macros_as_functions
-		grep -v '#include' "$tmp/synopsis"
+		cat "$tmp/synopsis"
 		text "$p" | structures
 	} >"$tmp/page.c"
 	ok "$p: prototypes and structures are the header's" cc "${flags[@]}" "$tmp/page.c"

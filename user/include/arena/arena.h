@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libarena: buffers that cannot be misused.
+ * Buffers, and who may use them.
  *
- * A struct arena is one process's part in a region: the role it plays, and in
- * private memory what becomes of each buffer:
+ * A struct arena is one process's part in a region: the role that it plays, and its
+ * private record of the state of every buffer. The unit is an extent: consecutive
+ * buffers of one group, obtained and freed together. The states of an extent:
  *
- *	own groups:	FREE -> OWNED -> IN_IO -> OWNED -> LENT -> FREE
- *	a peer's:	       BORROWED -> IN_IO -> BORROWED -> returned
+ *	of our own groups:	FREE, OWNED, IN_IO, LENT, LOST
+ *	of a peer's groups:	BORROWED, IN_IO
  *
- * IN_IO: the kernel works on it, once for each operation, from before that is
- * submitted until its last completion has come, also if it is cancelled. LENT: a
- * peer has it. LOST: a peer that had it died. A buffer is named by a handle, which goes
- * stale when the buffer is freed, handed over or given back; only a handle that
- * is good gives a pointer, and only while the pointer may be used.
+ * message.h draws how they follow each other. OWNED: the process reads and writes it.
+ * IN_IO: the kernel works on it, from before an operation is submitted until its last
+ * completion has arrived, also if it is cancelled. LENT: a peer has it. LOST: a peer
+ * that had it has died. BORROWED: a peer has lent it to us, and we read it.
  *
- * Misuse is refused with an error (NULL from accessors); in a library built
- * with ARENA_DEBUG it ends the process with the story of the buffer. What a peer
- * says wrongly is never misuse: it is -EPROTO, always.
+ * A process names an extent by a handle. The handle goes stale when the extent is
+ * freed, lent or returned. Only a good handle gives a pointer, and only while the
+ * pointer may be used.
  *
- * One thread uses a struct arena; nothing here locks, and nothing but
- * arena_open(), arena_close() and arena_reclaim() makes a system call.
+ * A call that misuses a buffer fails with an error, or with NULL where it returns a
+ * pointer. A library built with ARENA_DEBUG ends the process instead and reports what
+ * happened to the buffer before; see places.h. What a peer says wrongly is no misuse:
+ * such calls always return -EPROTO.
+ *
+ * One thread uses a struct arena: nothing here takes locks. Only the calls that open
+ * and close an arena and arena_reclaim() make system calls.
+ *
+ * This header knows nothing of channels and rings.
  */
 #ifndef ARENA_ARENA_H
 #define ARENA_ARENA_H
@@ -40,13 +47,13 @@ extern "C" {
 struct arena;
 
 /**
- * struct arena_buf - a handle: a run of buffers of one group, during one life
+ * struct arena_buf - a handle: names an extent during one of its lives
  * @index: first buffer
- * @generation: of its life; never 0, so that a zeroed handle is none
+ * @generation: number of the life; never 0, so a zeroed handle is no handle
  * @group: the group
  * @count: buffers
  *
- * To be copied freely, and compared with nothing: members are the library's.
+ * Handles may be copied. They mean nothing to another process: struct arena_ref does.
  */
 struct arena_buf {
 	uint32_t index;
@@ -54,11 +61,6 @@ struct arena_buf {
 	uint16_t group;
 	uint16_t count;
 };
-
-/* Where a call was made, for the story. */
-#define ARENA_STRINGIFY_(x)	#x
-#define ARENA_STRINGIFY(x)	ARENA_STRINGIFY_(x)
-#define ARENA_SITE		(__FILE__ ":" ARENA_STRINGIFY(__LINE__))
 
 /**
  * arena_open() - take a role in a region
@@ -86,194 +88,216 @@ void *arena_base(const struct arena *a);
 uint32_t arena_role(const struct arena *a);
 
 /**
- * arena_get() - FREE -> OWNED: a run of @count consecutive buffers of a group
+ * arena_get() - FREE -> OWNED: an extent of consecutive buffers of one group
  * @a: arena
- * @group: one of our own, not for control
- * @count: 1 to 65535
- * @out: the handle
+ * @group: one of our own groups, and not a control group
+ * @count: buffers, 1 to 65535
+ * @out: filled with the handle
  *
  * O(1), in private memory only.
  *
- * Return: 0; -ENOSPC if no such run was found, as arena_pool_get() says; -EINVAL
- * if the group could never hold it, or is none; -EACCES if it is not ours, or is for
- * control.
+ * Return: 0; -ENOSPC if no such extent was found now; -EINVAL if there is no such group
+ * or it could never hold so many; -EACCES if the group is not ours, or is a control
+ * group. An extent of more than 63 buffers may not be found although it is free, if the
+ * longest free extent of the group exceeds @count by less than 1/32.
  */
-#define arena_get(a, group, count, out) \
-	arena_get_at(a, group, count, out, ARENA_SITE)
-int arena_get_at(struct arena *a, uint32_t group, uint32_t count,
-		 struct arena_buf *out, const char *site);
+int arena_get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf *out);
 
 /**
- * arena_get_for() - the same, from any of our groups with this use
- * @use: 1 to ARENA_MAX_USE
+ * arena_get_for() - the same, from any of our groups that has this use
+ * @a: arena
+ * @use: of the groups, 1 to ARENA_MAX_USE
+ * @count: buffers, 1 to 65535
+ * @out: filled with the handle
  *
- * Goes on with the group that served last; tries each other once. -EACCES if
- * none of ours has this use.
+ * The group that served the last call is tried first, then each other once.
+ *
+ * Return: as arena_get(); -EACCES if none of our groups has this use.
  */
-#define arena_get_for(a, use, count, out) \
-	arena_get_for_at(a, use, count, out, ARENA_SITE)
-int arena_get_for_at(struct arena *a, uint32_t use, uint32_t count,
-		     struct arena_buf *out, const char *site);
+int arena_get_for(struct arena *a, uint32_t use, uint32_t count, struct arena_buf *out);
 
 /**
  * arena_put() - OWNED -> FREE
+ * @a: arena
+ * @b: handle; it is stale afterwards
  *
- * Return: 0; -ESTALE if the handle is of an earlier life (double free, too);
- * -EBUSY if the buffer is IN_IO; -EPERM if it is LENT or LOST; -EACCES if it is not
- * of our own groups; -EINVAL if it never was a handle.
- * The same errors, for the same reasons, from all calls with a handle.
+ * Return: 0; -ESTALE if the handle is of an earlier life, as after a double free;
+ * -EBUSY if the extent is IN_IO; -EPERM if it is LENT or LOST; -EACCES if the group is
+ * not ours; -EINVAL if this never was a handle. All calls that take a handle return
+ * these errors for the same reasons.
  */
-#define arena_put(a, b) arena_put_at(a, b, ARENA_SITE)
-int arena_put_at(struct arena *a, struct arena_buf b, const char *site);
+int arena_put(struct arena *a, struct arena_buf b);
 
 /**
- * arena_ptr() - a pointer to write through, while the buffer is OWNED
+ * arena_ptr() - the address of an extent that is OWNED, to read and to write
+ * @a: arena
+ * @b: handle
  *
- * Return: the address of the run, or NULL. Do not keep it: ask again after each
- * call that changes the buffer's state.
+ * The pointer may be used until the next call that changes the extent's state. Do not
+ * keep it: ask again.
+ *
+ * Return: the address, or NULL if the extent is in any other state.
  */
-#define arena_ptr(a, b) arena_ptr_at(a, b, ARENA_SITE)
-void *arena_ptr_at(struct arena *a, struct arena_buf b, const char *site);
+void *arena_ptr(struct arena *a, struct arena_buf b);
 
 /**
- * arena_ptr_const() - a pointer to read through, while OWNED or BORROWED
+ * arena_ptr_const() - the address of an extent that is OWNED or BORROWED, to read
+ * @a: arena
+ * @b: handle
  *
- * What is BORROWED can change under a reader if the peer breaks the protocol: read
- * structures with arena_receive() or arena_snapshot(), once.
+ * A peer that breaks the protocol can write to an extent while we have it BORROWED. Read
+ * structures out of it once, with arena_receive() or arena_snapshot().
+ *
+ * Return: the address, or NULL if the extent is in any other state.
  */
-#define arena_ptr_const(a, b) arena_ptr_const_at(a, b, ARENA_SITE)
-const void *arena_ptr_const_at(struct arena *a, struct arena_buf b, const char *site);
+const void *arena_ptr_const(struct arena *a, struct arena_buf b);
 
-/** arena_size() - bytes of the run, whatever its state; 0 if it is no handle */
+/** arena_size() - bytes of the extent, in any state; 0 if the handle is not good */
 size_t arena_size(const struct arena *a, struct arena_buf b);
-/** arena_state() - what becomes of the buffer, never misuse */
+/** arena_state() - state of the extent; ARENA_STALE if the handle is not good */
 enum arena_state arena_state(const struct arena *a, struct arena_buf b);
 
 /**
  * arena_io_begin() - OWNED, BORROWED or IN_IO -> IN_IO, for one more operation
  * @a: arena
- * @b: buffer
- * @writes: the kernel writes into it; refused with -EACCES if it is BORROWED
- * @site: where
+ * @b: handle
+ * @writes: nonzero if the kernel writes into the extent
  *
- * For whoever submits operations: libarena's own ring does, see ring.h.
- * arena_io_end() for each is called when it has completed for good.
+ * Rings of the library (ring.h) call this themselves. A program that submits
+ * operations in another way calls it before it submits, and arena_io_end() after the
+ * last completion.
+ *
+ * Return: 0; -EACCES if @writes and the extent is BORROWED; else as arena_put().
  */
-#define arena_io_begin(a, b, writes) arena_io_begin_at(a, b, writes, ARENA_SITE)
-int arena_io_begin_at(struct arena *a, struct arena_buf b, int writes, const char *site);
+int arena_io_begin(struct arena *a, struct arena_buf b, int writes);
 
 /**
- * arena_io_end() - one operation has completed; after the last, as before the first
+ * arena_io_end() - one operation has ended; after the last one OWNED or BORROWED again
+ * @a: arena
+ * @b: handle
  *
- * -EINVAL, too, if it is not IN_IO.
+ * Return: 0; -EINVAL if the extent is not IN_IO; else as arena_put().
  */
-#define arena_io_end(a, b) arena_io_end_at(a, b, ARENA_SITE)
-int arena_io_end_at(struct arena *a, struct arena_buf b, const char *site);
+int arena_io_end(struct arena *a, struct arena_buf b);
 
 /**
- * arena_io_address() - where a IN_IO run lies: for the operation it is lent to
+ * arena_io_address() - the address of an extent that is IN_IO, for the operation
+ * @a: arena
+ * @b: handle
  *
- * Return: the address, or NULL if it is not IN_IO.
+ * Return: the address, or NULL if the extent is in any other state.
  */
 void *arena_io_address(const struct arena *a, struct arena_buf b);
 
 /**
- * arena_lend() - OWNED -> LENT to a peer
+ * arena_lend() - OWNED -> LENT: a peer may read it
  * @a: arena
- * @b: buffer; the handle is of no more use to us but for arena_state()
- * @peer: role of the peer: any other of the layout, else -EINVAL
- * @ref: filled in: what the peer calls the buffer by, to be sent to it. Until it is
- *	sent nobody has the buffer, and arena_unlend() takes it back.
- */
-#define arena_lend(a, b, peer, ref) arena_lend_at(a, b, peer, ref, ARENA_SITE)
-int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
-		  struct arena_ref *ref, const char *site);
-
-/**
- * arena_unlend() - LENT -> OWNED, if the message could not be sent
+ * @b: handle; from now on good only for arena_state(), arena_size() and
+ *	arena_unlend()
+ * @peer: the peer's role: any of the layout but our own
+ * @ref: filled in, to be sent to the peer
  *
- * LOST -> OWNED, too: the peer's end may be noticed first. -EINVAL if it is OWNED.
+ * Return: 0; -EINVAL if there is no such @peer; else as arena_put().
  */
-#define arena_unlend(a, b) arena_unlend_at(a, b, ARENA_SITE)
-int arena_unlend_at(struct arena *a, struct arena_buf b, const char *site);
+int arena_lend(struct arena *a, struct arena_buf b, uint32_t peer, struct arena_ref *ref);
 
 /**
- * arena_regain() - LENT -> OWNED, on the peer's word
+ * arena_unlend() - LENT or LOST -> OWNED, because the ref could not be sent
  * @a: arena
- * @peer: who says so, as the channel knows, not as the message says
+ * @b: handle
+ *
+ * Never for a ref that may have been sent. LOST is allowed because the peer's death may
+ * be noticed before the send fails.
+ *
+ * Return: 0; -EINVAL if the extent is OWNED; else as arena_put().
+ */
+int arena_unlend(struct arena *a, struct arena_buf b);
+
+/**
+ * arena_regain() - LENT -> OWNED: the peer has returned it
+ * @a: arena
+ * @peer: role of the peer at the other end of the channel that @ref arrived by
  * @ref: as the peer sent it
- * @out: the handle again
+ * @out: filled with a handle of the extent
  *
- * Return: 0, or -EPROTO if this peer does not have exactly this run.
+ * Return: 0, or -EPROTO if this peer does not have exactly this extent.
  */
 int arena_regain(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out);
 
 /**
- * arena_borrow() - a run that a peer has handed to us: BORROWED
+ * arena_borrow() - BORROWED: a peer has lent it to us
  * @a: arena
- * @peer: who, as the channel knows
+ * @peer: role of the peer at the other end of the channel that @ref arrived by
  * @ref: as the peer sent it
- * @out: the handle
+ * @out: filled with a handle of the extent
  *
- * Everything the peer wrote before it sent the message is visible now.
+ * Everything that the peer wrote before it sent the message is visible.
  *
- * Return: 0; -EPROTO if there is no such run, if it is not one of this peer's, or if
- * we have any of it already; -ENOMEM if it is the first of its group, for which there
- * has to be a table.
+ * Return: 0; -EPROTO if there is no such extent, if the group is not the peer's, or if
+ * we have any of its buffers already; -ENOMEM if there is no memory for the record of
+ * the peer's group, which is made when its first extent arrives.
  */
 int arena_borrow(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out);
 
 /**
- * arena_return() - BORROWED -> the peer's again
+ * arena_return() - we do not use a BORROWED extent any more
  * @a: arena
- * @b: buffer; not while it is IN_IO
- * @ref: filled in: as the peer sent it, to be sent back
+ * @b: handle; it is stale afterwards
+ * @ref: filled in as the peer sent it, to be sent back
  *
- * -EACCES if it is of our own groups.
+ * Return: 0; -EACCES if the group is our own; else as arena_put().
  */
-#define arena_return(a, b, ref) arena_return_at(a, b, ref, ARENA_SITE)
-int arena_return_at(struct arena *a, struct arena_buf b, struct arena_ref *ref,
-		    const char *site);
+int arena_return(struct arena *a, struct arena_buf b, struct arena_ref *ref);
 
 /**
- * arena_peer_died() - what a peer had is LOST, what we had of it is not ours
+ * arena_peer_died() - LENT -> LOST for what a peer had; what we borrowed of it is gone
  * @a: arena
  * @peer: its role
  *
- * What the kernel still does for the dead peer may read or write the LOST buffers:
- * they are not free before arena_reclaim(). Handles of what was BORROWED go
- * stale, those that are IN_IO when the last operation is done: until then no
- * successor of the peer can hand them to us.
+ * The kernel may still read or write LOST extents on behalf of the dead process, so
+ * they are not free before arena_reclaim(). Handles of BORROWED extents go stale. One
+ * that is IN_IO goes stale when its last operation has ended; until then no successor
+ * of the peer can lend us any of its buffers.
  *
- * Return: how many buffers are LOST now.
+ * Return: number of buffers that are LOST now.
  */
 uint32_t arena_peer_died(struct arena *a, uint32_t peer);
 
 /**
- * arena_reclaim() - LOST -> FREE, where the kernel has let go of the memory
+ * arena_reclaim() - LOST -> FREE, where the kernel no longer uses the memory
  * @a: arena
- * @timeout_ms: how long to wait for it, as mshare_quiesce(3)
+ * @timeout_ms: how long to wait for that, in all; 0: not at all; -1: without limit
  *
- * A page in use keeps all that lies on it: with large pages that may be much, and
- * what is registered with a ring is in use until it no longer is. The
- * memfd backend cannot tell: -EOPNOTSUPP, if any is LOST, and they stay so.
+ * A page that is in use keeps all extents that lie on it, which with large pages can be
+ * many. Memory that is registered with a ring is in use.
  *
- * Return: how many buffers are LOST still, or -errno of mshare_quiesce(3).
+ * Return: number of buffers that are still LOST, or an error of mshare_quiesce(3):
+ * -EOPNOTSUPP if any are LOST and the region is a memfd, which cannot tell.
  */
 int64_t arena_reclaim(struct arena *a, int timeout_ms);
 
 /**
- * arena_reset_group() - all of a group's buffers FREE, and all its handles stale
+ * arena_reset_group() - all buffers of a group FREE, and all its handles stale
+ * @a: arena
+ * @group: one of our own
  *
- * Return: 0; -EBUSY if any is IN_IO, LENT or LOST: nothing has changed then;
- * -EACCES if the group is not ours. O(runs).
+ * O(extents).
+ *
+ * Return: 0; -EBUSY if any buffer is IN_IO, LENT or LOST, and then nothing has changed;
+ * -EACCES if the group is not ours.
  */
-#define arena_reset_group(a, group) arena_reset_group_at(a, group, ARENA_SITE)
-int arena_reset_group_at(struct arena *a, uint32_t group, const char *site);
+int arena_reset_group(struct arena *a, uint32_t group);
 
-/** arena_usage() - count them; -EACCES if the group is not ours */
+/**
+ * arena_usage() - count a group's buffers by state
+ * @a: arena
+ * @group: one of our own
+ * @out: filled
+ *
+ * Return: 0, or -EACCES if the group is not ours.
+ */
 int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out);
 
 /**
@@ -288,4 +312,7 @@ const char *arena_version(void);
 }
 #endif
 #pragma GCC visibility pop
+
+#include <arena/places.h>
+
 #endif /* ARENA_ARENA_H */

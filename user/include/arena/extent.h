@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is known of a run of buffers: the words that pools, tables of what is
- * borrowed, and their users have in common.
+ * States of an extent, and what is known of one. The record of our own groups and that
+ * of borrowed extents share these words with their users. Nothing here depends on how
+ * the records are kept.
  */
 #ifndef ARENA_EXTENT_H
 #define ARENA_EXTENT_H
@@ -9,13 +10,13 @@
 #include <stdint.h>
 
 /**
- * enum arena_state - what becomes of a buffer
- * @ARENA_STALE: the handle is of an earlier life, or of none
+ * enum arena_state - the state of an extent
+ * @ARENA_STALE: the handle is of an earlier life, or is no handle
  * @ARENA_OWNED: ours, to be read and written
  * @ARENA_IN_IO: the kernel works on it
  * @ARENA_LENT: a peer has it
- * @ARENA_LOST: a peer had it and died
- * @ARENA_BORROWED: a peer's, ours to be read
+ * @ARENA_LOST: a peer had it and has died
+ * @ARENA_BORROWED: a peer has lent it to us, to be read
  */
 enum arena_state {
 	ARENA_STALE,
@@ -27,13 +28,13 @@ enum arena_state {
 };
 
 /**
- * struct arena_extent - the run that begins at a buffer
- * @state: ARENA_STALE if it is free, or if no run begins there
- * @count: its buffers
- * @generation: of its present life or, if it has none, of the last; 0 if it never
- *	had one
- * @io_count: operations of the kernel on it
- * @peer: who has it (LENT), or had it (LOST)
+ * struct arena_extent - what is known of the extent that begins at a buffer
+ * @state: ARENA_STALE if the buffer is free, or if no extent begins there
+ * @count: buffers
+ * @generation: number of its present life or, if it has none, of the last one; 0 if
+ *	there was none
+ * @io_count: operations of the kernel that work on it
+ * @peer: role of the peer that has it (LENT) or had it (LOST)
  */
 struct arena_extent {
 	enum arena_state state;
@@ -44,8 +45,8 @@ struct arena_extent {
 };
 
 /**
- * struct arena_usage - buffers of a group of ours, by state
- * @free: nobody's
+ * struct arena_usage - number of buffers of one of our groups in each state
+ * @free: FREE
  * @owned: OWNED
  * @in_io: IN_IO
  * @lent: LENT

@@ -249,32 +249,13 @@ int arena_ring_remove_file(struct arena_ring *r, struct arena_file file);
 int arena_ring_abort_file(struct arena_ring *r, struct arena_file file);
 
 /**
- * enum arena_ring_rw - what arena_ring_rw_at() does
- * @ARENA_RING_READ: see arena_ring_read(); and so on
- * @ARENA_RING_WRITE: from a buffer
- * @ARENA_RING_RECV: into a buffer
- * @ARENA_RING_SEND: from a buffer
- * @ARENA_RING_SEND_ZC: from a buffer
- */
-enum arena_ring_rw {
-	ARENA_RING_READ,
-	ARENA_RING_WRITE,
-	ARENA_RING_RECV,
-	ARENA_RING_SEND,
-	ARENA_RING_SEND_ZC,
-};
-
-/**
- * arena_ring_rw_at() - begin to move bytes between a buffer and a file
+ * arena_ring_read() - read all of it, up to the end of the file
  * @r: ring
- * @move: which way
- * @site: where, for the arena's story
  * @io: copied
- * @op: the operation, for arena_ring_cancel(); may be NULL
+ * @op: filled with the operation, for arena_ring_cancel(); may be NULL
  *
- * To be called by the names below, as arena_ring_read(r, io, op).
- *
- * It is submitted by the next arena_ring_submit() or arena_ring_next().
+ * It is submitted by the next arena_ring_submit() or arena_ring_next(). There is one
+ * event: all bytes, or fewer with ARENA_EVENT_SHORT, or an error.
  *
  * Return: 0; -EAGAIN if as many operations as the ring has entries are pending;
  * -EBUSY if one is pending on this socket or pipe in the same direction, whose bytes
@@ -283,34 +264,26 @@ enum arena_ring_rw {
  * belong to this call; an error of arena_io_begin(); an error of io_uring_enter(2).
  * Nothing has changed then.
  */
-int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *site,
-		     const struct arena_io *io, struct arena_op *op);
+int arena_ring_read(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 
-/**
- * arena_ring_read() - read all of it, up to the end of the file
- *
- * One event: all bytes, or fewer with ARENA_EVENT_SHORT, or an error.
- */
-#define arena_ring_read(r, ...) \
-	arena_ring_rw_at(r, ARENA_RING_READ, ARENA_SITE, __VA_ARGS__)
 /**
  * arena_ring_write() - write all of it; one event
  *
  * As write(2) it raises SIGPIPE where nobody reads any more; arena_ring_send() does not.
  */
-#define arena_ring_write(r, ...) \
-	arena_ring_rw_at(r, ARENA_RING_WRITE, ARENA_SITE, __VA_ARGS__)
+int arena_ring_write(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
+
 /**
  * arena_ring_recv() - receive what has come, at least a byte; 0 at the end
  *
  * With ARENA_IO_ALL it is as arena_ring_read(): all bytes, or fewer with
  * ARENA_EVENT_SHORT if the peer ends before.
  */
-#define arena_ring_recv(r, ...) \
-	arena_ring_rw_at(r, ARENA_RING_RECV, ARENA_SITE, __VA_ARGS__)
-/** arena_ring_send() - send all of it; one event */
-#define arena_ring_send(r, ...) \
-	arena_ring_rw_at(r, ARENA_RING_SEND, ARENA_SITE, __VA_ARGS__)
+int arena_ring_recv(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
+
+/** arena_ring_send() - send all of it; one event; return as arena_ring_read() */
+int arena_ring_send(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
+
 /**
  * arena_ring_send_zc() - send all of it, without a copy where that is possible
  *
@@ -319,8 +292,7 @@ int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *
  * copied, the first is left out. To a peer on this machine the kernel copies, but
  * keeps the buffer all the same until the peer has taken it.
  */
-#define arena_ring_send_zc(r, ...) \
-	arena_ring_rw_at(r, ARENA_RING_SEND_ZC, ARENA_SITE, __VA_ARGS__)
+int arena_ring_send_zc(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 
 /**
  * arena_ring_skip() - receive bytes and drop them
@@ -334,7 +306,7 @@ int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw move, const char *
  * refused. It takes no buffer. One event, with result 0; with ARENA_EVENT_SHORT if the
  * peer ended before.
  *
- * Return: as arena_ring_rw_at(); -EINVAL if @file is no socket.
+ * Return: as arena_ring_read(); -EINVAL if @file is no socket.
  */
 int arena_ring_skip(struct arena_ring *r, struct arena_file file, uint64_t length,
 		    uint64_t cookie, struct arena_op *op);
@@ -355,7 +327,7 @@ int arena_ring_skip(struct arena_ring *r, struct arena_file file, uint64_t lengt
  * The last event has result 0 at the end of what comes, or an error: -ENOBUFS if no
  * buffer of the group is free; what was not received then waits for the next call.
  *
- * Return: as arena_ring_rw_at(); as arena_get() if no buffer can be had.
+ * Return: as arena_ring_read(); as arena_get() if no buffer can be had.
  */
 int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t group,
 			uint64_t cookie, struct arena_op *op);
@@ -365,7 +337,7 @@ int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t g
  *
  * An event with ARENA_EVENT_MORE for each; the connection is a file of the ring. A
  * connection that finds no slot is lost, and ends it: -ENFILE.
- * Return: as arena_ring_rw_at().
+ * Return: as arena_ring_read().
  */
 int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t cookie,
 		      struct arena_op *op);
@@ -380,7 +352,7 @@ int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t coo
  * @op: the operation; may be NULL
  *
  * Going on means to tell of changes: look at all there is after each event.
- * Return: as arena_ring_rw_at().
+ * Return: as arena_ring_read().
  */
 int arena_ring_poll(struct arena_ring *r, struct arena_file file, uint32_t events,
 		    bool multishot, uint64_t cookie, struct arena_op *op);

@@ -11,10 +11,10 @@
 #include "misuse.h"
 
 /**
- * struct group - what becomes of a group's buffers; a control group has none of it
- * @pool: of one of our own
- * @borrowed: of a peer's, from when the first run of it comes
- * @history: only where ARENA_TRACKS
+ * struct group - records of a group's buffers; a control group has none
+ * @pool: of a group of our own, else NULL
+ * @borrowed: of a peer's group, NULL until its first extent arrives
+ * @history: only in debug builds
  */
 struct group {
 	struct arena_pool *pool;
@@ -29,8 +29,8 @@ struct group {
  * @page_size: of the region
  * @role: the role
  * @first: our first group
- * @n: our groups, which follow each other
- * @served: by use, which of them arena_get_for() found a run in last
+ * @n: number of our groups, which follow each other
+ * @served: by use, the group in which arena_get_for() found the last extent
  * @group: one for each of the layout
  * @layout: private, checked copy
  */
@@ -55,8 +55,8 @@ static bool is_ours(const struct arena *a, uint32_t group)
 	return group - a->first < a->n;
 }
 
-/* What is known of the buffer at which the handle says that a run begins. */
-static struct arena_extent run_at(const struct arena *a, struct arena_buf b)
+/* The extent that begins at the handle's first buffer. */
+static struct arena_extent extent_at(const struct arena *a, struct arena_buf b)
 {
 	const struct group *g = &a->group[b.group];
 
@@ -67,37 +67,37 @@ static struct arena_extent run_at(const struct arena *a, struct arena_buf b)
 	return (struct arena_extent){ .state = ARENA_STALE };
 }
 
-/* 0 if the handle is good, with what is known of the run, else an error. */
-static int look(const struct arena *a, struct arena_buf b, struct arena_extent *run)
+/* 0 and the extent if the handle is good, else an error. */
+static int check(const struct arena *a, struct arena_buf b, struct arena_extent *extent)
 {
 	if (!b.generation || !arena_layout_has(&a->layout, b.group, b.index, b.count))
 		return -EINVAL;
-	*run = run_at(a, b);
-	if (b.generation != run->generation)
-		/* Serial numbers: what is still to come, nobody has been given. */
-		return (int32_t)(b.generation - run->generation) > 0 ? -EINVAL : -ESTALE;
-	if (run->state == ARENA_STALE)
+	*extent = extent_at(a, b);
+	if (b.generation != extent->generation)
+		/* Serial numbers: nobody has a handle of a life still to come. */
+		return (int32_t)(b.generation - extent->generation) > 0 ? -EINVAL : -ESTALE;
+	if (extent->state == ARENA_STALE)
 		return -ESTALE;
-	return b.count == run->count ? 0 : -EINVAL;
+	return b.count == extent->count ? 0 : -EINVAL;
 }
 
-static int look_owned(const struct arena *a, struct arena_buf b)
+static int check_owned(const struct arena *a, struct arena_buf b)
 {
-	struct arena_extent run;
+	struct arena_extent extent;
 	int ret;
 
 	if (b.generation && b.group < a->layout.n_groups && !is_ours(a, b.group))
 		return -EACCES;
-	ret = look(a, b, &run);
-	if (ret || run.state == ARENA_OWNED)
+	ret = check(a, b, &extent);
+	if (ret || extent.state == ARENA_OWNED)
 		return ret;
-	return run.state == ARENA_IN_IO ? -EBUSY : -EPERM;
+	return extent.state == ARENA_IN_IO ? -EBUSY : -EPERM;
 }
 
-/* Where it stays with its peer, and is not ours to be read. */
-static bool is_away(const struct arena_extent *run)
+/* LENT or LOST: the extent must not be touched. */
+static bool is_with_peer(const struct arena_extent *extent)
 {
-	return run->state == ARENA_LENT || run->state == ARENA_LOST;
+	return extent->state == ARENA_LENT || extent->state == ARENA_LOST;
 }
 
 static void *address(const struct arena *a, struct arena_buf b)
@@ -105,7 +105,7 @@ static void *address(const struct arena *a, struct arena_buf b)
 	return arena_layout_buffer(a->base, &a->layout, b.group, b.index);
 }
 
-/* No handle: for what is refused before there is one. */
+/* Stands for a handle in the report of a call that has none yet. */
 static struct arena_buf whole_group(uint32_t group, uint32_t count)
 {
 	return (struct arena_buf){
@@ -114,12 +114,11 @@ static struct arena_buf whole_group(uint32_t group, uint32_t count)
 	};
 }
 
-/* The end of the process, with a story, or an error. */
-static int refuse(const struct arena *a, const char *call, struct arena_buf b,
-		  const char *site, int error)
+/* Report misuse and end the process, or in a release build return the error. */
+static int refuse(const struct arena *a, const char *call, struct arena_buf b, int error)
 {
 	struct arena_misuse m = {
-		.call = call, .site = site, .error = error, .b = b,
+		.call = call, .error = error, .b = b,
 		.layout = &a->layout, .role = a->role,
 	};
 
@@ -128,20 +127,20 @@ static int refuse(const struct arena *a, const char *call, struct arena_buf b,
 	if (b.group < a->layout.n_groups && a->group[b.group].pool)
 		m.usage = arena_pool_usage(a->group[b.group].pool);
 	if (b.generation && arena_layout_has(&a->layout, b.group, b.index, 1)) {
-		m.run = run_at(a, b);
+		m.extent = extent_at(a, b);
 		m.history = a->group[b.group].history;
 	}
 	arena_misuse_report(&m);
 }
 
 static void note(struct arena *a, struct arena_buf b, enum arena_step step,
-		 uint32_t peer, const char *site)
+		 uint32_t peer)
 {
 	struct group *g = &a->group[b.group];
 
 	if (ARENA_TRACKS && !g->history)
 		g->history = arena_history_new(a->layout.group[b.group].count);
-	arena_history_add(g->history, b.index, step, peer, site);
+	arena_history_add(g->history, b.index, step, peer);
 }
 
 /*
@@ -205,7 +204,7 @@ int arena_open(struct mshare *m, uint32_t role, struct arena **out)
 	a->role = role;
 	ret = open_region(a);
 	if (ret) {
-		/* Not even its number of groups is to be believed. */
+		/* Nothing in the layout can be used, not even n_groups. */
 		free(a);
 		return ret;
 	}
@@ -249,7 +248,7 @@ uint32_t arena_role(const struct arena *a)
 }
 
 /*
- * Our own
+ * Own groups
  */
 
 static uint32_t next_own(const struct arena *a, uint32_t group)
@@ -258,8 +257,7 @@ static uint32_t next_own(const struct arena *a, uint32_t group)
 }
 
 /* -EINVAL or -ENOSPC, as arena_pool_get(). */
-static int get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf *out,
-	       const char *site)
+static int get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf *out)
 {
 	struct arena_pool *pool = a->group[group].pool;
 	int64_t index = count <= UINT16_MAX ? arena_pool_get(pool, count) : -EINVAL;
@@ -272,20 +270,19 @@ static int get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf
 		.count = (uint16_t)count,
 		.generation = arena_pool_extent(pool, (uint32_t)index).generation,
 	};
-	note(a, *out, ARENA_STEP_GOT, 0, site);
+	note(a, *out, ARENA_STEP_GOT, 0);
 	return 0;
 }
 
 static int refuse_get(const struct arena *a, const char *call, uint32_t group,
-		      uint32_t count, const char *site, int error)
+		      uint32_t count, int error)
 {
 	if (error == -ENOSPC)
 		return error;
-	return refuse(a, call, whole_group(group, count), site, error);
+	return refuse(a, call, whole_group(group, count), error);
 }
 
-int arena_get_at(struct arena *a, uint32_t group, uint32_t count,
-		 struct arena_buf *out, const char *site)
+int arena_get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf *out)
 {
 	int ret;
 
@@ -294,12 +291,11 @@ int arena_get_at(struct arena *a, uint32_t group, uint32_t count,
 	else if (!a->group[group].pool)
 		ret = -EACCES;
 	else
-		ret = get(a, group, count, out, site);
-	return ret ? refuse_get(a, "arena_get", group, count, site, ret) : 0;
+		ret = get(a, group, count, out);
+	return ret ? refuse_get(a, "arena_get", group, count, ret) : 0;
 }
 
-int arena_get_for_at(struct arena *a, uint32_t use, uint32_t count,
-		     struct arena_buf *out, const char *site)
+int arena_get_for(struct arena *a, uint32_t use, uint32_t count, struct arena_buf *out)
 {
 	uint32_t group = use <= ARENA_MAX_USE ? a->served[use] : 0;
 	int error = -EACCES;
@@ -309,119 +305,119 @@ int arena_get_for_at(struct arena *a, uint32_t use, uint32_t count,
 
 		if (a->layout.group[group].use != use || !a->group[group].pool)
 			continue;
-		ret = get(a, group, count, out, site);
+		ret = get(a, group, count, out);
 		if (!ret) {
 			a->served[use] = group;
 			return 0;
 		}
-		/* One that is full may serve later, one that is too small never. */
+		/* A group that is full may serve later; one that is too small never will. */
 		if (error != -ENOSPC)
 			error = ret;
 	}
-	return refuse_get(a, "arena_get_for", group, count, site, error);
+	return refuse_get(a, "arena_get_for", group, count, error);
 }
 
-int arena_put_at(struct arena *a, struct arena_buf b, const char *site)
+int arena_put(struct arena *a, struct arena_buf b)
 {
-	int ret = look_owned(a, b);
+	int ret = check_owned(a, b);
 
 	if (ret)
-		return refuse(a, "arena_put", b, site, ret);
-	note(a, b, ARENA_STEP_FREED, 0, site);
+		return refuse(a, "arena_put", b, ret);
+	note(a, b, ARENA_STEP_FREED, 0);
 	return arena_pool_put(a->group[b.group].pool, b.index, b.count);
 }
 
-void *arena_ptr_at(struct arena *a, struct arena_buf b, const char *site)
+void *arena_ptr(struct arena *a, struct arena_buf b)
 {
-	int ret = look_owned(a, b);
+	int ret = check_owned(a, b);
 
 	if (!ret)
 		return address(a, b);
-	refuse(a, "arena_ptr", b, site, ret);
+	refuse(a, "arena_ptr", b, ret);
 	return NULL;
 }
 
-const void *arena_ptr_const_at(struct arena *a, struct arena_buf b, const char *site)
+const void *arena_ptr_const(struct arena *a, struct arena_buf b)
 {
-	struct arena_extent run;
-	int ret = look(a, b, &run);
+	struct arena_extent extent;
+	int ret = check(a, b, &extent);
 
-	if (!ret && run.state == ARENA_IN_IO)
+	if (!ret && extent.state == ARENA_IN_IO)
 		ret = -EBUSY;
-	if (!ret && is_away(&run))
+	if (!ret && is_with_peer(&extent))
 		ret = -EPERM;
 	if (!ret)
 		return address(a, b);
-	refuse(a, "arena_ptr_const", b, site, ret);
+	refuse(a, "arena_ptr_const", b, ret);
 	return NULL;
 }
 
 size_t arena_size(const struct arena *a, struct arena_buf b)
 {
-	struct arena_extent run;
+	struct arena_extent extent;
 
-	if (look(a, b, &run))
+	if (check(a, b, &extent))
 		return 0;
 	return (size_t)b.count * a->layout.group[b.group].buffer_size;
 }
 
 enum arena_state arena_state(const struct arena *a, struct arena_buf b)
 {
-	struct arena_extent run;
+	struct arena_extent extent;
 
-	return look(a, b, &run) ? ARENA_STALE : run.state;
+	return check(a, b, &extent) ? ARENA_STALE : extent.state;
 }
 
 /*
- * The kernel
+ * Operations of the kernel
  */
 
-static int look_lendable(const struct arena *a, struct arena_buf b, int writes)
+static int check_io(const struct arena *a, struct arena_buf b, int writes)
 {
-	struct arena_extent run;
-	int ret = look(a, b, &run);
+	struct arena_extent extent;
+	int ret = check(a, b, &extent);
 
-	if (!ret && is_away(&run))
+	if (!ret && is_with_peer(&extent))
 		ret = -EPERM;
 	if (!ret && writes && !is_ours(a, b.group))
 		ret = -EACCES;
-	if (!ret && run.io_count == UINT32_MAX)
+	if (!ret && extent.io_count == UINT32_MAX)
 		ret = -EINVAL;
 	return ret;
 }
 
-int arena_io_begin_at(struct arena *a, struct arena_buf b, int writes, const char *site)
+int arena_io_begin(struct arena *a, struct arena_buf b, int writes)
 {
-	int ret = look_lendable(a, b, writes);
+	int ret = check_io(a, b, writes);
 	struct group *g;
 
 	if (ret)
-		return refuse(a, "arena_io_begin", b, site, ret);
+		return refuse(a, "arena_io_begin", b, ret);
 	g = &a->group[b.group];
 	if (g->pool)
 		arena_pool_io_begin(g->pool, b.index, b.count);
 	else
 		arena_borrowed_io_begin(g->borrowed, b.index);
-	note(a, b, ARENA_STEP_IO_BEGUN, 0, site);
+	note(a, b, ARENA_STEP_IO_BEGUN, 0);
 	return 0;
 }
 
-int arena_io_end_at(struct arena *a, struct arena_buf b, const char *site)
+int arena_io_end(struct arena *a, struct arena_buf b)
 {
-	struct arena_extent run;
-	int ret = look(a, b, &run);
+	struct arena_extent extent;
+	int ret = check(a, b, &extent);
 	struct group *g;
 
-	if (!ret && run.state != ARENA_IN_IO)
-		ret = is_away(&run) ? -EPERM : -EINVAL;
+	if (!ret && extent.state != ARENA_IN_IO)
+		ret = is_with_peer(&extent) ? -EPERM : -EINVAL;
 	if (ret)
-		return refuse(a, "arena_io_end", b, site, ret);
+		return refuse(a, "arena_io_end", b, ret);
 	g = &a->group[b.group];
 	if (g->pool)
 		arena_pool_io_end(g->pool, b.index, b.count);
 	else
 		arena_borrowed_io_end(g->borrowed, b.index);
-	note(a, b, ARENA_STEP_IO_ENDED, 0, site);
+	note(a, b, ARENA_STEP_IO_ENDED, 0);
 	return 0;
 }
 
@@ -442,40 +438,39 @@ static struct arena_ref ref_of(struct arena_buf b, uint32_t generation)
 	};
 }
 
-/* The extent that a peer's ref names, if there is such a one; of no generation yet. */
-static bool find(const struct arena *a, const struct arena_ref *ref, struct arena_buf *b)
+/* False if the layout has no extent that a peer's ref can mean. No generation yet. */
+static bool handle_of(const struct arena *a, const struct arena_ref *ref, struct arena_buf *b)
 {
 	*b = (struct arena_buf){ .group = ref->group, .index = ref->index, .count = ref->count };
 	return !ref->reserved && ref->generation &&
 	       arena_layout_has(&a->layout, b->group, b->index, b->count);
 }
 
-int arena_lend_at(struct arena *a, struct arena_buf b, uint32_t peer,
-		  struct arena_ref *ref, const char *site)
+int arena_lend(struct arena *a, struct arena_buf b, uint32_t peer, struct arena_ref *ref)
 {
-	int ret = look_owned(a, b);
+	int ret = check_owned(a, b);
 
 	if (!ret && (peer == a->role || !arena_layout_has_role(&a->layout, peer)))
 		ret = -EINVAL;
 	if (ret)
-		return refuse(a, "arena_lend", b, site, ret);
+		return refuse(a, "arena_lend", b, ret);
 	arena_pool_lend(a->group[b.group].pool, b.index, b.count, peer);
 	*ref = ref_of(b, b.generation);
-	note(a, b, ARENA_STEP_LENT, peer, site);
+	note(a, b, ARENA_STEP_LENT, peer);
 	return 0;
 }
 
-int arena_unlend_at(struct arena *a, struct arena_buf b, const char *site)
+int arena_unlend(struct arena *a, struct arena_buf b)
 {
-	int ret = look_owned(a, b);
-	struct arena_extent run;
+	int ret = check_owned(a, b);
+	struct arena_extent extent;
 
-	/* A peer's end may be seen before the failure to send to it. */
+	/* The peer's death may be noticed before the send fails. */
 	if (ret != -EPERM)
-		return refuse(a, "arena_unlend", b, site, ret ? ret : -EINVAL);
-	run = run_at(a, b);
-	arena_pool_regain(a->group[b.group].pool, b.index, b.count, run.peer);
-	note(a, b, ARENA_STEP_UNLENT, run.peer, site);
+		return refuse(a, "arena_unlend", b, ret ? ret : -EINVAL);
+	extent = extent_at(a, b);
+	arena_pool_regain(a->group[b.group].pool, b.index, b.count, extent.peer);
+	note(a, b, ARENA_STEP_UNLENT, extent.peer);
 	return 0;
 }
 
@@ -483,28 +478,28 @@ int arena_regain(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out)
 {
 	struct arena_buf b;
-	struct arena_extent run;
+	struct arena_extent extent;
 
-	if (!find(a, ref, &b) || !a->group[b.group].pool)
+	if (!handle_of(a, ref, &b) || !a->group[b.group].pool)
 		return -EPROTO;
-	run = run_at(a, b);
-	if (run.state != ARENA_LENT || run.peer != peer || run.count != b.count ||
-	    (uint16_t)run.generation != ref->generation)
+	extent = extent_at(a, b);
+	if (extent.state != ARENA_LENT || extent.peer != peer || extent.count != b.count ||
+	    (uint16_t)extent.generation != ref->generation)
 		return -EPROTO;
 	arena_pool_regain(a->group[b.group].pool, b.index, b.count, peer);
-	b.generation = run.generation;
-	note(a, b, ARENA_STEP_REGAINED, peer, NULL);
+	b.generation = extent.generation;
+	note(a, b, ARENA_STEP_REGAINED, peer);
 	*out = b;
 	return 0;
 }
 
-/* May it be this peer's, to be handed to us? */
-static bool may_come(const struct arena *a, uint32_t peer, const struct arena_group *g)
+/* Is this a group of which the peer may lend us extents? */
+static bool may_borrow(const struct arena *a, uint32_t peer, const struct arena_group *g)
 {
 	return g->role == peer && peer != a->role && g->use != ARENA_USE_CONTROL;
 }
 
-/* The table of a peer's group, from now on at the latest; or NULL. */
+/* The record of a peer's group, made on first use; NULL if there is no memory. */
 static struct arena_borrowed *borrowed(struct arena *a, uint32_t group)
 {
 	struct group *g = &a->group[group];
@@ -520,46 +515,45 @@ int arena_borrow(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 	struct arena_buf b;
 	struct arena_borrowed *table;
 
-	if (!find(a, ref, &b) || !may_come(a, peer, &a->layout.group[b.group]))
+	if (!handle_of(a, ref, &b) || !may_borrow(a, peer, &a->layout.group[b.group]))
 		return -EPROTO;
 	table = borrowed(a, b.group);
 	if (!table)
 		return -ENOMEM;
 	if (arena_borrowed_add(table, b.index, b.count, ref->generation))
 		return -EPROTO;
-	b.generation = run_at(a, b).generation;
-	note(a, b, ARENA_STEP_BORROWED, peer, NULL);
+	b.generation = extent_at(a, b).generation;
+	note(a, b, ARENA_STEP_BORROWED, peer);
 	*out = b;
 	return 0;
 }
 
-static int look_borrowed(const struct arena *a, struct arena_buf b)
+static int check_borrowed(const struct arena *a, struct arena_buf b)
 {
-	struct arena_extent run;
+	struct arena_extent extent;
 	int ret;
 
 	if (b.generation && is_ours(a, b.group))
 		return -EACCES;
-	ret = look(a, b, &run);
-	if (!ret && run.state == ARENA_IN_IO)
+	ret = check(a, b, &extent);
+	if (!ret && extent.state == ARENA_IN_IO)
 		ret = -EBUSY;
 	return ret;
 }
 
-int arena_return_at(struct arena *a, struct arena_buf b, struct arena_ref *ref,
-		    const char *site)
+int arena_return(struct arena *a, struct arena_buf b, struct arena_ref *ref)
 {
-	int ret = look_borrowed(a, b);
+	int ret = check_borrowed(a, b);
 
 	if (ret)
-		return refuse(a, "arena_return", b, site, ret);
+		return refuse(a, "arena_return", b, ret);
 	*ref = ref_of(b, arena_borrowed_remove(a->group[b.group].borrowed, b.index));
-	note(a, b, ARENA_STEP_RETURNED, a->layout.group[b.group].role, site);
+	note(a, b, ARENA_STEP_RETURNED, a->layout.group[b.group].role);
 	return 0;
 }
 
 /*
- * The end of a peer
+ * Death of a peer
  */
 
 static uint32_t count_lost(const struct arena *a)
@@ -586,13 +580,13 @@ uint32_t arena_peer_died(struct arena *a, uint32_t peer)
 }
 
 /**
- * struct reclaim - while the kernel is asked about LOST buffers
+ * struct reclaim - state of arena_reclaim()
  * @a: the arena
- * @group: the group
- * @end: on the clock, when to wait no longer; -1 for never
- * @from: offset of the pages that were asked about last
- * @to: end of them
- * @error: what the answer was
+ * @group: the group that is looked through
+ * @end: when to stop waiting, CLOCK_MONOTONIC in ms; -1 for never
+ * @from: offset of the pages that the kernel was asked about last
+ * @to: end of these pages
+ * @error: its answer about them
  */
 struct reclaim {
 	struct arena *a;
@@ -626,7 +620,7 @@ static bool is_failure(int error)
 	return error && error != -EAGAIN && error != -ETIMEDOUT;
 }
 
-/* Is this run, to be exact: are all pages on which it lies, in use no more? */
+/* True if no page under the extent is in use. */
 static bool may_free(void *context, uint32_t index, uint32_t count)
 {
 	struct reclaim *r = context;
@@ -639,7 +633,7 @@ static bool may_free(void *context, uint32_t index, uint32_t count)
 		return false;
 	from &= ~(page - 1);
 	to = (to + page - 1) & ~(page - 1);
-	/* Small buffers share pages. */
+	/* Small buffers share pages: ask once for all that lie on the same ones. */
 	if (from != r->from || to != r->to) {
 		r->error = mshare_quiesce(r->a->m, from, to - from, time_left(r), NULL);
 		r->from = from;
@@ -647,7 +641,7 @@ static bool may_free(void *context, uint32_t index, uint32_t count)
 	}
 	if (!r->error)
 		note(r->a, (struct arena_buf){ .group = (uint16_t)r->group, .index = index },
-		     ARENA_STEP_RECLAIMED, 0, NULL);
+		     ARENA_STEP_RECLAIMED, 0);
 	return !r->error;
 }
 
@@ -667,19 +661,19 @@ int64_t arena_reclaim(struct arena *a, int timeout_ms)
  * Groups as a whole
  */
 
-static void note_reset(struct arena *a, uint32_t group, const char *site)
+static void note_reset(struct arena *a, uint32_t group)
 {
 	struct arena_buf b = { .group = (uint16_t)group };
-	struct arena_extent run;
+	struct arena_extent extent;
 
-	for (; b.index < a->layout.group[group].count; b.index += run.count) {
-		run = arena_pool_extent(a->group[group].pool, b.index);
-		if (run.state != ARENA_STALE)
-			note(a, b, ARENA_STEP_RESET, 0, site);
+	for (; b.index < a->layout.group[group].count; b.index += extent.count) {
+		extent = arena_pool_extent(a->group[group].pool, b.index);
+		if (extent.state != ARENA_STALE)
+			note(a, b, ARENA_STEP_RESET, 0);
 	}
 }
 
-int arena_reset_group_at(struct arena *a, uint32_t group, const char *site)
+int arena_reset_group(struct arena *a, uint32_t group)
 {
 	struct arena_usage u;
 	int ret = arena_usage(a, group, &u);
@@ -687,9 +681,9 @@ int arena_reset_group_at(struct arena *a, uint32_t group, const char *site)
 	if (!ret && (u.in_io || u.lent || u.lost))
 		ret = -EBUSY;
 	if (ret)
-		return refuse(a, "arena_reset_group", whole_group(group, 0), site, ret);
+		return refuse(a, "arena_reset_group", whole_group(group, 0), ret);
 	if (ARENA_TRACKS)
-		note_reset(a, group, site);
+		note_reset(a, group);
 	return arena_pool_reset(a->group[group].pool);
 }
 

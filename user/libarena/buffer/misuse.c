@@ -7,19 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Steps that are remembered of each buffer. */
+/* Steps that are kept of each buffer. */
 #define STEPS	8U
 
+/* Set by arena_set_place() for the calls that follow in this thread. */
+static __thread const char *current_place;
+
 /**
- * struct past - the last steps of the runs that began at a buffer
- * @n: how many there were, STEPS of which are kept
- * @site: of each, where
- * @peer: of each, with whom
- * @step: of each, what
+ * struct past - the last steps of extents that began at one buffer
+ * @n: number of steps so far, of which STEPS are kept
+ * @place: of each step, or NULL
+ * @peer: role of the peer of each step
+ * @step: enum arena_step of each step
  */
 struct past {
 	uint32_t n;
-	const char *site[STEPS];
+	const char *place[STEPS];
 	uint32_t peer[STEPS];
 	uint8_t step[STEPS];
 };
@@ -27,7 +30,7 @@ struct past {
 /**
  * struct arena_history - the pasts of a group's buffers
  * @count: buffers
- * @past: one for each
+ * @past: one for each buffer
  */
 struct arena_history {
 	uint32_t count;
@@ -37,25 +40,30 @@ struct arena_history {
 static const char * const step_names[] = {
 	[ARENA_STEP_GOT] = "got",
 	[ARENA_STEP_FREED] = "freed",
-	[ARENA_STEP_IO_BEGUN] = "lent",
-	[ARENA_STEP_IO_ENDED] = "done",
-	[ARENA_STEP_LENT] = "handed to",
-	[ARENA_STEP_UNLENT] = "not handed after all to",
-	[ARENA_STEP_REGAINED] = "taken back from",
-	[ARENA_STEP_BORROWED] = "accepted from",
-	[ARENA_STEP_RETURNED] = "given back to",
-	[ARENA_STEP_RECLAIMED] = "freed when the kernel had let go of it",
-	[ARENA_STEP_RESET] = "freed with all of its group",
+	[ARENA_STEP_IO_BEGUN] = "io begun",
+	[ARENA_STEP_IO_ENDED] = "io ended",
+	[ARENA_STEP_LENT] = "lent to",
+	[ARENA_STEP_UNLENT] = "taken back unsent from",
+	[ARENA_STEP_REGAINED] = "regained from",
+	[ARENA_STEP_BORROWED] = "borrowed from",
+	[ARENA_STEP_RETURNED] = "returned to",
+	[ARENA_STEP_RECLAIMED] = "reclaimed",
+	[ARENA_STEP_RESET] = "freed by arena_reset_group()",
 };
 
 static const char * const state_names[] = {
-	[ARENA_STALE] = "nobody's",
+	[ARENA_STALE] = "FREE",
 	[ARENA_OWNED] = "OWNED",
 	[ARENA_IN_IO] = "IN_IO",
 	[ARENA_LENT] = "LENT",
 	[ARENA_LOST] = "LOST",
 	[ARENA_BORROWED] = "BORROWED",
 };
+
+void arena_set_place(const char *place)
+{
+	current_place = place;
+}
 
 struct arena_history *arena_history_new(uint32_t count)
 {
@@ -72,7 +80,7 @@ void arena_history_free(struct arena_history *h)
 }
 
 void arena_history_add(struct arena_history *h, uint32_t index, enum arena_step step,
-		       uint32_t peer, const char *site)
+		       uint32_t peer)
 {
 	struct past *p = h ? &h->past[index] : NULL;
 	uint32_t at;
@@ -80,7 +88,7 @@ void arena_history_add(struct arena_history *h, uint32_t index, enum arena_step 
 	if (!p)
 		return;
 	at = p->n++ % STEPS;
-	p->site[at] = site;
+	p->place[at] = current_place;
 	p->peer[at] = peer;
 	p->step[at] = (uint8_t)step;
 }
@@ -95,13 +103,13 @@ static const char *why(int error)
 	case -EPERM:
 		return "a peer has it (EPERM)";
 	case -EACCES:
-		return "that may not be done with this group (EACCES)";
+		return "the group does not allow it (EACCES)";
 	default:
-		return "there is no such thing to do (EINVAL)";
+		return "no such group, handle, peer or operation (EINVAL)";
 	}
 }
 
-/* "role 1.0", class and number: in one of two buffers, since a line may have two roles. */
+/* "role 1.0": class and number. Two buffers take turns, as a line may have two roles. */
 static const char *role_name(uint32_t role)
 {
 	static char name[2][32];
@@ -118,26 +126,26 @@ static bool has_peer(uint8_t step)
 	return step >= ARENA_STEP_LENT && step <= ARENA_STEP_RETURNED;
 }
 
-static void tell_steps(const struct past *p)
+static void write_steps(const struct past *p)
 {
 	uint32_t first = p->n > STEPS ? p->n - STEPS : 0;
 
 	if (first)
 		fprintf(stderr, "arena:   ... %u earlier steps\n", first);
 	for (uint32_t i = first; i < p->n; i++) {
-		const char *site = p->site[i % STEPS];
+		const char *place = p->place[i % STEPS];
 		uint8_t step = p->step[i % STEPS];
 
 		fprintf(stderr, "arena:   %s", step_names[step]);
 		if (has_peer(step))
 			fprintf(stderr, " %s", role_name(p->peer[i % STEPS]));
-		if (site)
-			fprintf(stderr, " at %s", site);
+		if (place)
+			fprintf(stderr, " at %s", place);
 		fprintf(stderr, "\n");
 	}
 }
 
-static void tell_group(const struct arena_misuse *m)
+static void write_group(const struct arena_misuse *m)
 {
 	const struct arena_group *g = &m->layout->group[m->b.group];
 	const struct arena_usage *u = &m->usage;
@@ -146,13 +154,13 @@ static void tell_group(const struct arena_misuse *m)
 		role_name(g->role), g->use, g->count, g->buffer_size);
 	if (g->role == m->role && g->use != ARENA_USE_CONTROL)
 		fprintf(stderr,
-			"arena:   %u free, %u owned, %u lent, %u handed, %u lost\n",
+			"arena:   %u free, %u owned, %u in io, %u lent, %u lost\n",
 			u->free, u->owned, u->in_io, u->lent, u->lost);
 }
 
-static void tell_buffer(const struct arena_misuse *m)
+static void write_buffer(const struct arena_misuse *m)
 {
-	const struct arena_extent *r = &m->run;
+	const struct arena_extent *r = &m->extent;
 
 	fprintf(stderr, "arena:   the handle: index %u, count %u, generation %u\n",
 		m->b.index, m->b.count, m->b.generation);
@@ -160,25 +168,31 @@ static void tell_buffer(const struct arena_misuse *m)
 	if (r->state == ARENA_LENT || r->state == ARENA_LOST)
 		fprintf(stderr, " with %s", role_name(r->peer));
 	if (r->state == ARENA_IN_IO)
-		fprintf(stderr, " to %u operations", r->io_count);
+		fprintf(stderr, ", %u operations", r->io_count);
 	if (r->state != ARENA_STALE)
 		fprintf(stderr, ", count %u", r->count);
 	fprintf(stderr, ", generation %u\n", r->generation);
 	if (m->history && m->b.index < m->history->count)
-		tell_steps(&m->history->past[m->b.index]);
+		write_steps(&m->history->past[m->b.index]);
 }
 
 void arena_misuse_report(const struct arena_misuse *m)
 {
-	fprintf(stderr, "arena: %s() at %s, by %s, is refused: %s\n", m->call, m->site,
+	fprintf(stderr, "arena: misuse: %s()%s%s, by %s: %s\n", m->call,
+		current_place ? " at " : "", current_place ? current_place : "",
 		role_name(m->role), why(m->error));
 	if (m->b.group < m->layout->n_groups)
-		tell_group(m);
+		write_group(m);
 	else
 		fprintf(stderr, "arena:   there is no group %u\n", m->b.group);
 	if (m->b.generation)
-		tell_buffer(m);
+		write_buffer(m);
 	fflush(stderr);
 	abort();
+}
+#else
+void arena_set_place(const char *place)
+{
+	(void)place;
 }
 #endif /* ARENA_DEBUG */

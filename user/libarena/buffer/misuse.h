@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The story of a buffer, for whoever misused it: built only with ARENA_DEBUG.
+ * Misuse reports. A debug build (ARENA_DEBUG) records the last steps of each extent and,
+ * when a call misuses one, writes what it knows to stderr and ends the process. In a
+ * release build nothing is recorded and the functions here compile to nothing.
+ *
+ * This knows what happened to extents, and nothing of how their state is kept.
  */
 #ifndef ARENA_MISUSE_H
 #define ARENA_MISUSE_H
@@ -8,7 +12,7 @@
 #include <arena/arena.h>
 
 /**
- * enum arena_step - what happened to a run
+ * enum arena_step - what happened to an extent
  * @ARENA_STEP_GOT: arena_get()
  * @ARENA_STEP_FREED: arena_put()
  * @ARENA_STEP_IO_BEGUN: arena_io_begin()
@@ -38,25 +42,23 @@ enum arena_step {
 struct arena_history;
 
 /**
- * struct arena_misuse - what went wrong
- * @call: what was tried
- * @site: where
- * @error: why it is refused, -errno
- * @b: on what; of generation 0 if only the group and the count mean anything
+ * struct arena_misuse - a call that is refused
+ * @call: name of the call
+ * @error: what it would return, -errno
+ * @b: the handle; if its generation is 0, only group and count mean anything
  * @layout: of the arena
  * @role: of the arena
- * @run: what is known of the buffer, state ARENA_STALE if nothing is
+ * @extent: what is known of the extent; ARENA_STALE if nothing is
  * @usage: of the group, all 0 if it is a peer's
  * @history: of the group, or NULL
  */
 struct arena_misuse {
 	const char *call;
-	const char *site;
 	int error;
 	struct arena_buf b;
 	const struct arena_layout *layout;
 	uint32_t role;
-	struct arena_extent run;
+	struct arena_extent extent;
 	struct arena_usage usage;
 	const struct arena_history *history;
 };
@@ -65,24 +67,25 @@ struct arena_misuse {
 #define ARENA_TRACKS	1
 
 /**
- * arena_history_new() - no steps yet, of a group of @count buffers
+ * arena_history_new() - an empty history of a group of @count buffers
  *
- * Return: NULL if there is no memory; then nothing will be told of steps.
+ * Return: the history, or NULL if there is no memory: reports then have no steps.
  */
 struct arena_history *arena_history_new(uint32_t count);
-/** arena_history_free() - NULL is allowed */
+/** arena_history_free() - free a history; NULL is allowed */
 void arena_history_free(struct arena_history *h);
 
 /**
- * arena_history_add() - remember a step of the run that begins at @index
- * @h: of the group, or NULL
+ * arena_history_add() - record a step of the extent that begins at @index
+ * @h: history of the group, or NULL
  * @index: first buffer
- * @step: what
- * @peer: with whom, where a peer takes part
- * @site: where, or NULL
+ * @step: what happened
+ * @peer: role of the peer, if one takes part
+ *
+ * The place is that of the last arena_set_place().
  */
 void arena_history_add(struct arena_history *h, uint32_t index, enum arena_step step,
-		       uint32_t peer, const char *site);
+		       uint32_t peer);
 
 #else
 #define ARENA_TRACKS	0
@@ -99,17 +102,16 @@ static inline void arena_history_free(struct arena_history *h)
 }
 
 static inline void arena_history_add(struct arena_history *h, uint32_t index,
-				     enum arena_step step, uint32_t peer, const char *site)
+				     enum arena_step step, uint32_t peer)
 {
 	(void)h;
 	(void)index;
 	(void)step;
 	(void)peer;
-	(void)site;
 }
 #endif
 
-/** arena_misuse_report() - write it all to stderr and abort(3); only where ARENA_TRACKS */
+/** arena_misuse_report() - write the report to stderr and abort(3); debug builds only */
 void __attribute__((noreturn)) arena_misuse_report(const struct arena_misuse *m);
 
 #endif /* ARENA_MISUSE_H */

@@ -257,42 +257,45 @@ static const struct ring_class recv_class = {
 	.in = true, .moves = true, .waits = true,
 };
 
+/* What a call of ring.h asks for. */
+enum rw { RW_READ, RW_WRITE, RW_RECV, RW_SEND, RW_SEND_ZC };
+
 /* A list is sent without a copy by another operation than one extent. */
 static bool sends_zc(const struct arena_ring *r, const struct arena_io *io)
 {
 	return arena_has(&r->features, io->vec ? ARENA_HAS_SENDMSG_ZC : ARENA_HAS_SEND_ZC);
 }
 
-static const struct ring_class *class_of(const struct arena_ring *r, enum arena_ring_rw rw,
+static const struct ring_class *class_of(const struct arena_ring *r, enum rw rw,
 					 const struct arena_io *io)
 {
 	switch (rw) {
-	case ARENA_RING_READ:
+	case RW_READ:
 		return &read_class;
-	case ARENA_RING_WRITE:
+	case RW_WRITE:
 		return &write_class;
-	case ARENA_RING_RECV:
+	case RW_RECV:
 		return &recv_class;
-	case ARENA_RING_SEND_ZC:
+	case RW_SEND_ZC:
 		return sends_zc(r, io) ? &send_zc_class : &send_class;
 	default:
 		return &send_class;
 	}
 }
 
-static uint32_t flags_of(enum arena_ring_rw rw)
+static uint32_t flags_of(enum rw rw)
 {
 	switch (rw) {
-	case ARENA_RING_WRITE:
+	case RW_WRITE:
 		return ARENA_IO_NOWAIT | ARENA_IO_DSYNC | ARENA_IO_SYNC;
-	case ARENA_RING_RECV:
+	case RW_RECV:
 		return ARENA_IO_NOWAIT | ARENA_IO_ALL;
 	default:
 		return ARENA_IO_NOWAIT;
 	}
 }
 
-static bool sound(const struct arena_io *io, enum arena_ring_rw rw)
+static bool sound(const struct arena_io *io, enum rw rw)
 {
 	if (io->flags & ~flags_of(rw))
 		return false;
@@ -341,32 +344,31 @@ static int check_list(const struct arena_ring *r, struct ring_op *op)
 	return 0;
 }
 
-static void give_list(struct arena_ring *r, const struct ring_op *op, uint32_t n,
-		      const char *site)
+static void give_list(struct arena_ring *r, const struct ring_op *op, uint32_t n)
 {
 	while (n--)
-		arena_io_end_at(r->a, op->rw.vec[n].buf, site);
+		arena_io_end(r->a, op->rw.vec[n].buf);
 }
 
 /* All extents are IN_IO afterwards, or none if that is an error. */
-static int take_list(struct arena_ring *r, struct ring_op *op, const char *site)
+static int take_list(struct arena_ring *r, struct ring_op *op)
 {
 	uint32_t n = 0;
 	int ret = 0;
 
 	while (!ret && n < op->rw.n_vecs) {
-		ret = arena_io_begin_at(r->a, op->rw.vec[n].buf, op->class->in, site);
+		ret = arena_io_begin(r->a, op->rw.vec[n].buf, op->class->in);
 		n += !ret;
 	}
 	if (!ret)
 		ret = check_list(r, op);
 	if (ret)
-		give_list(r, op, n, site);
+		give_list(r, op, n);
 	return ret;
 }
 
-int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw rw, const char *site,
-		     const struct arena_io *io, struct arena_op *handle)
+static int begin_rw(struct arena_ring *r, enum rw rw, const struct arena_io *io,
+		    struct arena_op *handle)
 {
 	struct ring_op *op;
 	int ret = ring_op_new(r, class_of(r, rw, io), io->file, io->cookie, &op);
@@ -376,7 +378,7 @@ int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw rw, const char *si
 	ret = sound(io, rw) ? 0 : -EINVAL;
 	if (!ret) {
 		copy_list(r, op, io);
-		ret = take_list(r, op, site);
+		ret = take_list(r, op);
 	}
 	if (ret) {
 		ring_op_drop(r, op);
@@ -386,6 +388,31 @@ int arena_ring_rw_at(struct arena_ring *r, enum arena_ring_rw rw, const char *si
 	op->buf = op->rw.vec[0].buf;
 	ring_op_begin(r, op, handle);
 	return 0;
+}
+
+int arena_ring_read(struct arena_ring *r, const struct arena_io *io, struct arena_op *op)
+{
+	return begin_rw(r, RW_READ, io, op);
+}
+
+int arena_ring_write(struct arena_ring *r, const struct arena_io *io, struct arena_op *op)
+{
+	return begin_rw(r, RW_WRITE, io, op);
+}
+
+int arena_ring_recv(struct arena_ring *r, const struct arena_io *io, struct arena_op *op)
+{
+	return begin_rw(r, RW_RECV, io, op);
+}
+
+int arena_ring_send(struct arena_ring *r, const struct arena_io *io, struct arena_op *op)
+{
+	return begin_rw(r, RW_SEND, io, op);
+}
+
+int arena_ring_send_zc(struct arena_ring *r, const struct arena_io *io, struct arena_op *op)
+{
+	return begin_rw(r, RW_SEND_ZC, io, op);
 }
 
 /*
