@@ -322,21 +322,93 @@ static void test_held(struct rig *rig)
 	arena_put(rig->a, buf);
 }
 
+static void test_all(struct rig *rig)
+{
+	test_recycled_fd(rig);
+	test_recycled_slot(rig);
+	test_short_read(rig);
+	test_short_write(rig);
+	test_multishot(rig);
+	test_held(rig);
+}
+
+/* How many descriptors this process has. */
+static int count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* The same when all removed files are closed: soon, or when @wanted are left. */
+static int settled(struct rig *rig, int wanted)
+{
+	struct arena_event e;
+
+	for (int i = 0; i < (wanted ? 2000 : 50) && count_fds() != wanted; i++)
+		arena_ring_next(rig->r, &e, 1);
+	return count_fds();
+}
+
+/* A file is the ring's until its last operation has ended, and not a moment longer. */
+static void test_closed(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_io io = { .buf = b, .length = 1 };
+	struct arena_event e;
+	int before, pair[2];
+
+	before = settled(rig, 0);
+	for (int i = 0; i < 100; i++) {
+		rig_tcp(pair);
+		/* A worker shuts those before down: their entries are free soon. */
+		while (arena_ring_add_file(rig->r, pair[0], &io.file) == -ENFILE)
+			arena_ring_next(rig->r, &e, 1);
+		close(pair[0]);
+		arena_ring_recv(rig->r, &io, NULL);
+		arena_ring_remove_file(rig->r, io.file);
+		rig_next(rig);
+		close(pair[1]);
+	}
+	is(settled(rig, before), before, "ours: 100 files came and went, and no descriptor is left");
+	arena_put(rig->a, b);
+}
+
+/* The same as on kernels whose direct descriptors are of no use. */
+static void use_fds(struct rig *rig)
+{
+	struct arena_ring_options o = rig_options;
+	struct arena_features f;
+
+	arena_probe(&f);
+	arena_probe_without(&f, "direct_close");
+	o.features = &f;
+	arena_ring_close(rig->r);
+	rig->r = rig_ring(rig->a, &o);
+	diag("with file descriptors of the ring's own");
+}
+
 int main(void)
 {
 	struct rig rig = rig_open("hazard-files");
+	int before;
 
 	plain_recycled_fd();
-	test_recycled_fd(&rig);
 	plain_recycled_slot();
-	test_recycled_slot(&rig);
 	plain_short();
-	test_short_read(&rig);
-	test_short_write(&rig);
 	plain_multishot();
-	test_multishot(&rig);
 	plain_held();
-	test_held(&rig);
+	test_all(&rig);
+	test_closed(&rig);
+	before = count_fds();
+	use_fds(&rig);
+	test_all(&rig);
+	test_closed(&rig);
+	arena_ring_close(rig.r);
+	rig.r = rig_ring(rig.a, &rig_options);
+	is(count_fds(), before, "ours: a closed ring leaves no descriptor");
 	rig_close(&rig);
 	return done_testing();
 }

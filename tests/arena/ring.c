@@ -406,10 +406,10 @@ static void test_accept(struct rig *rig)
 }
 
 /* With a single slot for what is accepted. */
-static void test_accept_full(struct rig *rig)
+static void test_accept_full(struct rig *rig, const struct arena_features *features)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	const struct arena_ring_options o = { .entries = 2, .files = 1 };
+	const struct arena_ring_options o = { .entries = 2, .files = 1, .features = features };
 	int sock[2], listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t size = sizeof(any);
 	struct rig one = *rig;
@@ -612,6 +612,10 @@ static void test_fallbacks(struct rig *rig)
 		if (i <= ARENA_HAS_SENDMSG_ZC)
 			test_features(rig, &f, info->name, false);
 	}
+	f = all;
+	arena_probe_without(&f, "direct_close");
+	test_accept_full(rig, &f);
+	test_accept_full(rig, &least);
 	test_features(rig, &least, "with the least", false);
 	test_features(rig, &least, "with the least, registered", true);
 	test_features(rig, &all, "with all, registered", true);
@@ -622,7 +626,7 @@ int main(void)
 	struct rig rig = rig_open("ring");
 
 	test_options(&rig);
-	test_accept_full(&rig);
+	test_accept_full(&rig, NULL);
 	test_smallest(&rig);
 	test_recv_any_closed(&rig);
 	test_remove_close(&rig);

@@ -23,9 +23,10 @@ extern "C" {
  * @ARENA_HAS_NODROP: completions that find no room are kept
  * @ARENA_HAS_EXT_ARG: waiting with a timeout that is no operation of its own
  * @ARENA_HAS_SHUTDOWN: IORING_OP_SHUTDOWN
+ * @ARENA_HAS_CANCEL_ALL: cancelling all there is, or all of a file
  * @ARENA_HAS_DIRECT: direct descriptors in a table that begins empty, with a part
  *	for what the kernel accepts
- * @ARENA_HAS_CANCEL_ALL: cancelling all there is, or all of a file
+ * @ARENA_HAS_DIRECT_CLOSE: a direct descriptor that is removed is closed at once
  * @ARENA_HAS_SUBMIT_ALL: IORING_SETUP_SUBMIT_ALL
  * @ARENA_HAS_TASKRUN_FLAG: IORING_SETUP_TASKRUN_FLAG
  * @ARENA_HAS_SINGLE_ISSUER: IORING_SETUP_SINGLE_ISSUER
@@ -47,8 +48,9 @@ enum arena_feature {
 	ARENA_HAS_NODROP,
 	ARENA_HAS_EXT_ARG,
 	ARENA_HAS_SHUTDOWN,
-	ARENA_HAS_DIRECT,
 	ARENA_HAS_CANCEL_ALL,
+	ARENA_HAS_DIRECT,
+	ARENA_HAS_DIRECT_CLOSE,
 	ARENA_HAS_SUBMIT_ALL,
 	ARENA_HAS_TASKRUN_FLAG,
 	ARENA_HAS_SINGLE_ISSUER,

@@ -52,6 +52,8 @@ struct ring_provided;
  * @files: the table of files: those that were added, then those that were accepted
  * @n_files: entries of @files, both halves together
  * @free_file: list of free entries in the first half of @files
+ * @free_accepted: of those in the second half; empty if the kernel gives them out
+ * @direct: files are direct descriptors, else file descriptors
  * @own: completions to come of the ring's own cancellations and shutdowns
  * @own_max: how many of them the completion queue has room for
  * @removals: how often all operations on a file were cancelled
@@ -80,6 +82,8 @@ struct arena_ring {
 	struct ring_file *files;
 	uint32_t n_files;
 	uint32_t free_file;
+	uint32_t free_accepted;
+	bool direct;
 	uint32_t own;
 	uint32_t own_max;
 	uint32_t removals;

@@ -1,33 +1,88 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "files.h"
+
+/* What else a process may have open, so that the limit does not end with our files. */
+#define SPARE_FILES	64U
+
+static void free_list(struct arena_ring *r, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++)
+		r->files[i].next = i + 1 < to ? i + 1 : NONE;
+}
+
+/* Registering direct descriptors does the same. */
+static void raise_limit(uint32_t files)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= files + SPARE_FILES)
+		return;
+	limit.rlim_cur = files + SPARE_FILES < limit.rlim_max ? files + SPARE_FILES :
+			 limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 int ring_files_init(struct arena_ring *r)
 {
 	uint32_t half = r->n_files / 2;
 	int ret;
 
-	for (uint32_t i = 0; i < half; i++)
-		r->files[i].next = i + 1 < half ? i + 1 : NONE;
+	r->direct = arena_has(&r->features, ARENA_HAS_DIRECT_CLOSE);
+	r->free_accepted = r->direct ? NONE : half;
+	free_list(r, 0, half);
+	free_list(r, half, r->n_files);
+	if (!r->direct) {
+		raise_limit(r->n_files);
+		return 0;
+	}
 	ret = io_uring_register_files_sparse(&r->uring, r->n_files);
 	return ret ? ret : io_uring_register_file_alloc_range(&r->uring, half, half);
 }
 
-static struct arena_file file_begin(struct arena_ring *r, uint32_t index, bool socket,
+void ring_files_close(struct arena_ring *r)
+{
+	if (r->direct && !ring_is_child(r))
+		io_uring_unregister_files(&r->uring);
+	for (uint32_t i = 0; !r->direct && i < r->n_files; i++)
+		if (r->files[i].state != FILE_FREE)
+			close(r->files[i].fd);
+}
+
+static struct arena_file file_begin(struct arena_ring *r, uint32_t index, int fd, bool socket,
 				    bool stream)
 {
 	struct ring_file *f = &r->files[index];
 
 	*f = (struct ring_file){
 		.generation = next_generation(f->generation),
+		.fd = fd,
 		.state = FILE_LIVE,
 		.socket = socket,
 		.stream = stream,
 	};
 	return (struct arena_file){ index, f->generation };
+}
+
+/* The ring's own hold of a file: a descriptor, 0 for a direct one, or -errno. */
+static int hold(struct arena_ring *r, uint32_t index, int fd)
+{
+	int ret;
+
+	if (r->direct) {
+		ret = io_uring_register_files_update(&r->uring, index, &fd, 1);
+		return ret < 0 ? ret : 0;
+	}
+	/* Never one of the standard ones, which others use without having opened them. */
+	ret = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return ret < 0 ? -errno : ret;
 }
 
 int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
@@ -42,18 +97,33 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 		return -ENFILE;
 	if (fstat(fd, &st))
 		return -errno;
-	ret = io_uring_register_files_update(&r->uring, index, &fd, 1);
+	ret = hold(r, index, fd);
 	if (ret < 0)
 		return ret;
 	r->free_file = r->files[index].next;
-	*file = file_begin(r, index, S_ISSOCK(st.st_mode),
+	*file = file_begin(r, index, ret, S_ISSOCK(st.st_mode),
 			   !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode));
 	return 0;
 }
 
-struct arena_file ring_file_accepted(struct arena_ring *r, uint32_t index)
+int ring_file_accepted(struct arena_ring *r, int result, struct arena_file *file)
 {
-	return file_begin(r, index, true, true);
+	uint32_t index = r->direct ? (uint32_t)result : r->free_accepted;
+	int fd = result;
+
+	if (!r->direct && fd <= STDERR_FILENO) {
+		fd = fcntl(result, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		close(result);
+	}
+	if (index == NONE || fd < 0) {
+		if (fd >= 0)
+			close(fd);
+		return -ENFILE;
+	}
+	if (!r->direct)
+		r->free_accepted = r->files[index].next;
+	*file = file_begin(r, index, fd, true, true);
+	return 0;
 }
 
 struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file)
@@ -65,19 +135,31 @@ struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file)
 	return f;
 }
 
+static void let_go(struct arena_ring *r, uint32_t index)
+{
+	int none = -1;
+
+	if (r->direct)
+		io_uring_register_files_update(&r->uring, index, &none, 1);
+	else
+		close(r->files[index].fd);
+}
+
 static void close_if_done(struct arena_ring *r, uint32_t index)
 {
 	struct ring_file *f = &r->files[index];
-	int none = -1;
+	bool accepted = index >= r->n_files / 2;
+	uint32_t *list = accepted ? &r->free_accepted : &r->free_file;
 
 	if (f->state != FILE_CLOSING || f->pending)
 		return;
-	io_uring_register_files_update(&r->uring, index, &none, 1);
+	let_go(r, index);
 	f->state = FILE_FREE;
-	if (index >= r->n_files / 2)
+	/* The kernel knows itself which of these are free. */
+	if (accepted && r->direct)
 		return;
-	f->next = r->free_file;
-	r->free_file = index;
+	f->next = *list;
+	*list = index;
 }
 
 void ring_file_done(struct arena_ring *r, uint32_t index)
@@ -94,12 +176,17 @@ static void prep_own(struct arena_ring *r, struct io_uring_sqe *sqe, uint32_t in
 	f->pending++;
 }
 
+static int target(const struct arena_ring *r, uint32_t index)
+{
+	return ring_file_target(r, (struct arena_file){ .index = index });
+}
+
 static void prep_cancel(struct arena_ring *r, uint32_t index)
 {
 	struct io_uring_sqe *sqe = ring_own_sqe(r);
 
-	io_uring_prep_cancel_fd(sqe, (int)index,
-				IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL);
+	io_uring_prep_cancel_fd(sqe, target(r, index), IORING_ASYNC_CANCEL_ALL |
+				(r->direct ? IORING_ASYNC_CANCEL_FD_FIXED : 0));
 	prep_own(r, sqe, index);
 	r->removals++;
 }
@@ -109,19 +196,19 @@ static void prep_shutdown(struct arena_ring *r, uint32_t index)
 {
 	struct io_uring_sqe *sqe = ring_own_sqe(r);
 
-	io_uring_prep_shutdown(sqe, (int)index, SHUT_RDWR);
-	sqe->flags |= IOSQE_FIXED_FILE;
+	io_uring_prep_shutdown(sqe, target(r, index), SHUT_RDWR);
+	sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
 	prep_own(r, sqe, index);
 }
 
-/* Without an fd there is no setsockopt(2); to connect to nothing resets TCP. */
+/* A direct descriptor has no setsockopt(2). To connect to nothing resets TCP. */
 static void prep_disconnect(struct arena_ring *r, uint32_t index)
 {
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 	struct io_uring_sqe *sqe = ring_own_sqe(r);
 
-	io_uring_prep_connect(sqe, (int)index, &nobody, sizeof(nobody));
-	sqe->flags |= IOSQE_FIXED_FILE;
+	io_uring_prep_connect(sqe, target(r, index), &nobody, sizeof(nobody));
+	sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
 	prep_own(r, sqe, index);
 	r->files[index].aborted = true;
 }

@@ -3,6 +3,12 @@
  * The table of a ring's files: handles, and how a file is ended while operations are
  * pending on it.
  *
+ * From Linux 6.13 on the files are direct descriptors. Before, a direct descriptor that
+ * is closed stays open inside until all operations that were begun earlier, on any file,
+ * have ended: one idle connection would keep all others open. There the files are file
+ * descriptors whose numbers only the ring knows, and which it closes when the last
+ * operation has ended.
+ *
  * It counts operations but must not know them: ops.h stands on this.
  */
 #ifndef ARENA_RING_FILES_H
@@ -18,6 +24,7 @@ enum ring_file_state { FILE_FREE, FILE_LIVE, FILE_CLOSING };
  * @generation: of this entry
  * @pending: operations on it, the ring's own included
  * @next: the next free entry
+ * @fd: the file descriptor, if the ring has no direct ones
  * @state: enum ring_file_state
  * @socket: it can be shut down
  * @stream: it has no offsets: bytes come in the order in which operations do
@@ -29,6 +36,7 @@ struct ring_file {
 	uint32_t generation;
 	uint32_t pending;
 	uint32_t next;
+	int fd;
 	uint8_t state;
 	bool socket;
 	bool stream;
@@ -37,8 +45,11 @@ struct ring_file {
 	bool aborted;
 };
 
-/** ring_files_init() - an empty table, of which the kernel gives out the second half */
+/** ring_files_init() - an empty table; 0 or -errno */
 int ring_files_init(struct arena_ring *r);
+
+/** ring_files_close() - close what is left when nothing is pending; in a child, its copies */
+void ring_files_close(struct arena_ring *r);
 
 /** ring_file_find() - the file, or NULL if the handle is stale; CLOSING ones count */
 struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file);
@@ -46,12 +57,18 @@ struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file);
 /** ring_file_target() - the number that stands for the file in an SQE */
 static inline int ring_file_target(const struct arena_ring *r, struct arena_file file)
 {
-	(void)r;
-	return (int)file.index;
+	return r->direct ? (int)file.index : r->files[file.index].fd;
 }
 
-/** ring_file_accepted() - the handle of a connection that an accept has given */
-struct arena_file ring_file_accepted(struct arena_ring *r, uint32_t index);
+/**
+ * ring_file_accepted() - make a connection one of the ring's files
+ * @r: ring
+ * @result: of the accept
+ * @file: the handle
+ *
+ * Return: 0, or -ENFILE if the table is full: the connection is closed then.
+ */
+int ring_file_accepted(struct arena_ring *r, int result, struct arena_file *file);
 
 /** ring_file_done() - an operation on it has ended; the last one closes a removed file */
 void ring_file_done(struct arena_ring *r, uint32_t index);

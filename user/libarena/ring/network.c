@@ -4,6 +4,7 @@
  * received into provided buffers.
  */
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "ops.h"
 #include "provided.h"
@@ -12,17 +13,33 @@ static void prep_accept(struct arena_ring *r, struct ring_op *op, struct io_urin
 {
 	int fd = ring_file_target(r, op->file);
 
-	if (arena_has(&r->features, ARENA_HAS_ACCEPT_MULTISHOT))
+	bool multishot = arena_has(&r->features, ARENA_HAS_ACCEPT_MULTISHOT);
+
+	if (multishot && r->direct)
 		io_uring_prep_multishot_accept_direct(sqe, fd, NULL, NULL, 0);
-	else
+	else if (multishot)
+		io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+	else if (r->direct)
 		io_uring_prep_accept_direct(sqe, fd, NULL, NULL, 0, IORING_FILE_INDEX_ALLOC);
+	else
+		io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
 }
 
 static bool accepted(struct arena_ring *r, struct ring_op *op, const struct io_uring_cqe *cqe,
 		     struct arena_event *event)
 {
-	ring_op_happened(r, op, 0, cqe->flags & IORING_CQE_F_MORE, event);
-	event->file = ring_file_accepted(r, (uint32_t)cqe->res);
+	bool more = cqe->flags & IORING_CQE_F_MORE;
+	struct arena_file file;
+	int ret = ring_file_accepted(r, cqe->res, &file);
+
+	if (ret) {
+		/* If it cannot be submitted, the next connection is another chance. */
+		if (more && ring_op_end(r, op, ret))
+			op->ending = ret;
+		return more ? false : ring_op_finish(r, op, ret, 0, event);
+	}
+	ring_op_happened(r, op, 0, more, event);
+	event->file = file;
 	return true;
 }
 

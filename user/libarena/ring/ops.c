@@ -90,7 +90,7 @@ static void issue(struct arena_ring *r, struct ring_op *op)
 	else
 		op->class->prep(r, op, sqe);
 	if (!op->class->no_file)
-		sqe->flags |= IOSQE_FIXED_FILE;
+		sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
 	io_uring_sqe_set_data64(sqe, user_data(TAG_OP, op->generation, ring_op_index(r, op)));
 	op->cqes++;
 	op->removals = r->removals;

@@ -14,6 +14,8 @@
 
 /* Of the smallest rings. */
 #define MEMORY	8192UL
+/* Where a removed file is closed at all, it is closed long before. */
+#define REMOVAL_MS	20
 
 static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 	[ARENA_HAS_IO_URING] = { "io_uring", "5.1", true,
@@ -24,10 +26,12 @@ static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 		"refused: no waiting with a timeout" },
 	[ARENA_HAS_SHUTDOWN] = { "shutdown", "5.11", true,
 		"refused: a socket could not be ended while something is pending on it" },
-	[ARENA_HAS_DIRECT] = { "direct", "6.0", true,
-		"refused: file numbers could be recycled under an operation" },
 	[ARENA_HAS_CANCEL_ALL] = { "cancel_all", "5.19", true,
 		"refused: a ring could not be closed in good order" },
+	[ARENA_HAS_DIRECT] = { "direct", "6.0", false,
+		"no direct_close either" },
+	[ARENA_HAS_DIRECT_CLOSE] = { "direct_close", "6.13", false,
+		"keeps file descriptors of its own" },
 	[ARENA_HAS_SUBMIT_ALL] = { "submit_all", "5.18", false,
 		"submits again after an operation that could not be begun" },
 	[ARENA_HAS_TASKRUN_FLAG] = { "taskrun_flag", "5.19", false,
@@ -121,6 +125,51 @@ static bool try_direct(struct io_uring *ring)
 {
 	return !io_uring_register_files_sparse(ring, 2) &&
 	       !io_uring_register_file_alloc_range(ring, 1, 1);
+}
+
+/*
+ * Is a direct descriptor closed at once, or only when the operations that were begun
+ * before have ended? Here one waits for a pipe, and another pipe is removed.
+ */
+static bool try_removal(struct io_uring *ring, const int *waiting, int *removed)
+{
+	struct pollfd end = { .fd = removed[1] };
+	struct io_uring_sqe *sqe;
+	static char byte;
+	int files[2] = { waiting[0], removed[0] }, none = -1;
+
+	if (io_uring_register_files(ring, files, 2))
+		return false;
+	close(removed[0]);
+	removed[0] = -1;
+	sqe = io_uring_get_sqe(ring);
+	io_uring_prep_read(sqe, 0, &byte, 1, 0);
+	sqe->flags |= IOSQE_FIXED_FILE;
+	return io_uring_submit(ring) == 1 &&
+	       io_uring_register_files_update(ring, 1, &none, 1) == 1 &&
+	       poll(&end, 1, REMOVAL_MS) == 1 && (end.revents & POLLERR);
+}
+
+static bool try_direct_close(void)
+{
+	int waiting[2], removed[2];
+	struct io_uring ring;
+	bool good = false;
+
+	if (pipe2(waiting, O_CLOEXEC))
+		return false;
+	if (!pipe2(removed, O_CLOEXEC)) {
+		if (!io_uring_queue_init(2, &ring, 0)) {
+			good = try_removal(&ring, waiting, removed);
+			io_uring_queue_exit(&ring);
+		}
+		if (removed[0] >= 0)
+			close(removed[0]);
+		close(removed[1]);
+	}
+	close(waiting[0]);
+	close(waiting[1]);
+	return good;
 }
 
 /* The result of one operation, or an error of the ring's. */
@@ -266,6 +315,8 @@ static void try_operations(struct arena_features *f, struct io_uring *ring)
 	if (!arena_has(f, ARENA_HAS_EXT_ARG))
 		return;
 	found(f, ARENA_HAS_DIRECT, try_direct(ring));
+	if (arena_has(f, ARENA_HAS_DIRECT))
+		found(f, ARENA_HAS_DIRECT_CLOSE, try_direct_close());
 	found(f, ARENA_HAS_CQE_SKIP, try_cqe_skip(ring));
 	found(f, ARENA_HAS_CANCEL_ALL, try_cancel_all(ring));
 	/* The others are tried by cancelling them. */
@@ -318,6 +369,8 @@ static uint32_t dependents(enum arena_feature feature)
 	case ARENA_HAS_TASKRUN_FLAG:
 	case ARENA_HAS_SINGLE_ISSUER:
 		return 1U << ARENA_HAS_DEFER_TASKRUN;
+	case ARENA_HAS_DIRECT:
+		return 1U << ARENA_HAS_DIRECT_CLOSE;
 	case ARENA_HAS_SEND_ZC:
 		return 1U << ARENA_HAS_SENDMSG_ZC;
 	case ARENA_HAS_BUFFER_RING:

@@ -334,7 +334,7 @@ static void drain(struct arena_ring *r)
 	ring_submit(r);
 	/* The ring's own end comes later: let go of pages and files now. */
 	io_uring_unregister_buffers(&r->uring);
-	io_uring_unregister_files(&r->uring);
+	ring_files_close(r);
 }
 
 int arena_ring_close(struct arena_ring *r)
@@ -349,6 +349,7 @@ int arena_ring_close(struct arena_ring *r)
 	if (child) {
 		/* The child has nothing mapped fork_guard, or something else by now. */
 		close(r->uring.ring_fd);
+		ring_files_close(r);
 	} else {
 		drain(r);
 		ring_provided_close(r);
