@@ -33,8 +33,8 @@ static void check(int64_t ret, const char *what)
 /* Memory, and which part of it who writes: said once, before anybody else comes. */
 static struct mshare *make_region(void)
 {
-	const struct mshare_options o = { .backend = mshare_default_backend(), .unnamed = 1,
-		.length = REGION_BYTES, .page_size = 4096, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	const struct mshare_options o = { .size = sizeof(o), .flags = MSHARE_UNNAMED,
+		.length = REGION_BYTES, .page_size = 4096 };
 	static struct arena_layout layout;
 	const struct arena_config config = { .size = sizeof(config), .length = REGION_BYTES };
 	struct mshare *m;
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 	check(child < 0 ? -errno : 0, "fork");
 	o.link = link[!child];
 	close(link[!!child]);	/* else its end would not be seen */
-	check(arena_open(m, child ? SP : NP, &a), "taking a role");
+	check(arena_open_region(m, child ? SP : NP, &a), "taking a role");
 	check(arena_channel_open(m, arena_layout(a), child ? SP : NP, child ? NP : SP, &o, &ch),
 	      "meeting the peer");
 	if (child)

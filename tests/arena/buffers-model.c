@@ -104,7 +104,7 @@ static void open_side(struct side *s)
 {
 	int group;
 
-	if (arena_open(region, s->role, &s->a))
+	if (arena_open_region(region, s->role, &s->a))
 		bail("cannot open an arena");
 	group = arena_layout_find(arena_layout(s->a), s->role, ARENA_ROLE_CLASS(s->role) ?
 				  USE_SECOND : USE_FIRST, 0);

@@ -108,13 +108,13 @@ static void test_open(void)
 	struct arena *a;
 	void *base;
 
-	is(arena_open(w.m, ARENA_ROLE(0, 2), &a), -ENOENT, "an NP that the layout does not have");
-	is(arena_open(w.m, ARENA_ROLE(1, 1), &a), -ENOENT, "an SP that it does not have");
-	is(arena_open(w.m, 2U << 16, &a), -ENOENT, "a role of no kind");
+	is(arena_open_region(w.m, ARENA_ROLE(0, 2), &a), -ENOENT, "a number that the class lacks");
+	is(arena_open_region(w.m, ARENA_ROLE(1, 1), &a), -ENOENT, "an SP that it does not have");
+	is(arena_open_region(w.m, 2U << 16, &a), -ENOENT, "a role of no kind");
 	is(arena_close(NULL), 0, "close NULL");
 	mshare_attach(w.m, &base);
 	++*(char *)base;
-	is(arena_open(w.m, NP, &a), -EPROTO, "a region whose layout is not sound");
+	is(arena_open_region(w.m, NP, &a), -EPROTO, "a region whose layout is not sound");
 	--*(char *)base;
 	world_open();
 	is(arena_role(w.sp), SP, "its role");

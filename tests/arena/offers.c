@@ -184,8 +184,8 @@ static void wait_with_signals(int flags, const char *what)
 int main(void)
 {
 	const struct mshare_options options = {
-		.backend = mshare_default_backend(), .length = 16 * PAGE, .page_size = PAGE,
-		.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+		.size = sizeof(options), .length = 16 * PAGE, .page_size = PAGE,
+		.mode = 0600,
 	};
 	void *addr;
 

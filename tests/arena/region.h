@@ -24,14 +24,12 @@
 static inline struct mshare *arena_test_region(const char *name, uint64_t length)
 {
 	const struct mshare_options o = {
-		.backend = mshare_default_backend(),
+		.size = sizeof(o),
 		.addr = ARENA_TEST_ADDR,
 		.length = length,
 		.page_size = 4096,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
 		/* Should the test be killed, no name keeps the region. */
-		.unnamed = 1,
+		.flags = MSHARE_UNNAMED,
 	};
 	struct mshare *m;
 	void *base;

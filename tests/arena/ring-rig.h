@@ -96,7 +96,7 @@ static inline struct rig rig_arena(const char *name)
 
 	c = arena_test_config(RIG_LENGTH);
 	rig.m = arena_test_arena(name, &c);
-	ret = arena_open(rig.m, ARENA_ROLE(0, 0), &rig.a);
+	ret = arena_open_region(rig.m, ARENA_ROLE(0, 0), &rig.a);
 	if (ret)
 		bail("cannot open the arena: %s", strerror(-ret));
 	return rig;

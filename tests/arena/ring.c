@@ -523,7 +523,7 @@ static void test_borrowed(struct rig *rig)
 	int pair[2];
 	char taken[4096];
 
-	if (arena_open(rig->m, ARENA_ROLE(1, 0), &sp) ||
+	if (arena_open_region(rig->m, ARENA_ROLE(1, 0), &sp) ||
 	    arena_get_for(sp, USE_SECOND, 1, &theirs))
 		bail("no SP");
 	memset(arena_ptr(sp, theirs), 's', 4096);

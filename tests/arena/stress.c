@@ -321,7 +321,7 @@ static int step(struct side *s)
 
 static void open_arena(struct side *s, uint32_t role, uint32_t peer, uint32_t use)
 {
-	if (arena_open(region, role, &s->a))
+	if (arena_open_region(region, role, &s->a))
 		bail("cannot open an arena");
 	s->peer = peer;
 	s->group = (uint32_t)arena_layout_find(arena_layout(s->a), role, use, 0);

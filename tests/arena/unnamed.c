@@ -26,8 +26,7 @@
 #define RW	(PROT_READ | PROT_WRITE)
 
 static struct mshare_options nameless = {
-	.length = LENGTH, .page_size = PAGE,
-	.uid = (uid_t)-1, .gid = (gid_t)-1, .unnamed = 1,
+	.size = sizeof(nameless), .length = LENGTH, .page_size = PAGE, .flags = MSHARE_UNNAMED,
 };
 
 static const struct mshare_range parts[] = {
@@ -81,7 +80,9 @@ static void test_region(void)
 
 static void test_view(void)
 {
-	struct mshare_view v = { parts, 2, (uid_t)-1, (gid_t)-1, 0, 1 };
+	struct mshare_view v = {
+		.size = sizeof(v), .ranges = parts, .n_ranges = 2, .flags = MSHARE_UNNAMED,
+	};
 	struct mshare *m = make(&nameless), *part, *look, *none;
 	struct mshare_info info;
 	void *addr, *again;
@@ -107,25 +108,27 @@ static void test_view(void)
 	is(mshare_make_view(m, "a/b", &v, &none), -EINVAL, "a view's name with a slash");
 	v.mode = 0600;
 	is(mshare_make_view(m, "bad", &v, &none), -EINVAL, "permissions, and no node");
-	v.unnamed = 0;
+	v.flags = 0;
 	is(mshare_make_view(m, "bad", &v, &none), -ENOENT, "a node, where the region has none");
 	mshare_close(m);
 }
 
 static void test_named(void)
 {
-	struct mshare_view v = { parts, 2, (uid_t)-1, (gid_t)-1, 0600, 0 };
+	struct mshare_view v = {
+		.size = sizeof(v), .ranges = parts, .n_ranges = 2, .mode = 0600,
+	};
 	struct mshare_options o = nameless;
 	struct mshare *m, *view, *second;
 
-	o.unnamed = 0;
+	o.flags = 0;
 	o.mode = 0600;
 	m = make(&o);
 	is(mshare_make_view(m, "part", &v, &view), 0, "a view with a name");
 	mshare_close(view);
 	is(mshare_make_view(m, "part", &v, &view), -EEXIST, "which is taken then");
 	is(mshare_open_view(NAME, "part", 0, &view), 0, "and can be opened by it");
-	v.unnamed = 1;
+	v.flags = MSHARE_UNNAMED;
 	v.mode = 0;
 	is(mshare_add_view(NAME, "lost", &v), -EINVAL, "add_view: a view that nobody would have");
 	is(mshare_unlink_region(view), 0, "unlink through the view");
@@ -141,7 +144,9 @@ static void test_named(void)
 static void test_duplicate(struct mshare *m)
 {
 	struct mshare_info info, again_info;
-	struct mshare_view v = { parts, 1, (uid_t)-1, (gid_t)-1, 0, 1 };
+	struct mshare_view v = {
+		.size = sizeof(v), .ranges = parts, .n_ranges = 1, .flags = MSHARE_UNNAMED,
+	};
 	struct mshare *again, *look;
 	void *addr;
 

@@ -58,7 +58,7 @@ static inline void world_open(void)
 {
 	const struct arena_layout *l;
 
-	if (arena_open(w.m, NP, &w.np) || arena_open(w.m, SP, &w.sp))
+	if (arena_open_region(w.m, NP, &w.np) || arena_open_region(w.m, SP, &w.sp))
 		bail("cannot open the arenas");
 	l = arena_layout(w.np);
 	w.control = (uint32_t)arena_layout_find(l, NP, ARENA_USE_CONTROL, 0);

@@ -721,8 +721,7 @@ static void make_region(const char *name)
 		.backend = MSHARE_BACKEND_MEMFD,
 		.length = 4 << 20,
 		.page_size = 4096,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
+		.size = sizeof(o),
 		.mode = 0600,
 	};
 	const struct arena_config c = {

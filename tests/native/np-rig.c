@@ -415,9 +415,8 @@ int main(int argc, char **argv)
 		.n_sps = 1, .disk_bytes = 256 << 20, .slots = 512,
 		.memory = 512ULL << 20, .mode = "plain",
 	};
-	struct mshare_options o = { .backend = MSHARE_BACKEND_MEMFD,
-				    .page_size = 4096, .uid = (uid_t)-1,
-				    .gid = (gid_t)-1, .mode = 0600 };
+	struct mshare_options o = { .size = sizeof(o), .backend = MSHARE_BACKEND_MEMFD,
+				    .page_size = 4096, .mode = 0600 };
 	pid_t pids[PROTO_MAX_SPS] = { 0 };
 	struct arena_layout layout;
 	struct arena_config config;

@@ -461,8 +461,7 @@ static void region_make(void)
 		.backend = MSHARE_BACKEND_MEMFD,
 		.length = LENGTH,
 		.page_size = 4096,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
+		.size = sizeof(o),
 		.mode = 0600,
 	};
 	struct arena_config config;

@@ -51,7 +51,7 @@ static void begin(void)
 		c.channel_entries = 1;
 		region = arena_test_arena("handles", &c);
 	}
-	must(!arena_open(region, SELF, &a));
+	must(!arena_open_region(region, SELF, &a));
 	layout = arena_layout(a);
 	runs = 0;
 	memset(stale, 0, sizeof(stale));

@@ -15,7 +15,7 @@
 
 static const struct mshare_options options = {
 	.backend = MSHARE_BACKEND_MODULE, .length = 16 * SZ_2M, .page_size = SZ_2M,
-	.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+	.size = sizeof(options), .mode = 0600,
 };
 
 static struct mshare *make(uint64_t page_size, uint64_t length)
@@ -41,7 +41,8 @@ static void end(struct mshare *m)
 static struct mshare_view view_of(const struct mshare_range *r, size_t n)
 {
 	return (struct mshare_view){
-		.ranges = r, .n_ranges = n, .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0640,
+		.ranges = r, .n_ranges = n, .mode = 0640,
+		.size = sizeof(struct mshare_view),
 	};
 }
 

@@ -187,7 +187,7 @@ static void test_refused(void)
 	char *p = map_at(ADDR, 4 * SZ_2M, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_2M, -1);
 	struct mshare_options o = {
 		.backend = MSHARE_BACKEND_MODULE, .addr = AT, .length = SZ_2M,
-		.page_size = SZ_2M, .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+		.page_size = SZ_2M, .size = sizeof(o), .mode = 0600,
 	};
 	uint64_t length = 4 * SZ_2M;
 	struct mshare *m;

@@ -23,12 +23,11 @@
 #define WINDOW	(512ULL << 30)
 
 static const struct mshare_options options = {
+	.size = sizeof(options),
 	.backend = MSHARE_BACKEND_MEMFD,
 	.addr = ADDR,
 	.length = LENGTH,
 	.page_size = 4096,
-	.uid = (uid_t)-1,
-	.gid = (gid_t)-1,
 	.mode = 0600,
 };
 
@@ -147,6 +146,24 @@ static void test_create_refuses(void)
 	o = options;
 	o.mode = 0700;
 	refused(NAME, o, -EINVAL, "execute permission");
+	o = options;
+	o.size = 0;
+	refused(NAME, o, -EINVAL, "options without a size");
+	o = options;
+	o.backend = 77;
+	refused(NAME, o, -EINVAL, "an unknown backend");
+	o = options;
+	o.flags = 1U << 31;
+	refused(NAME, o, -EINVAL, "an unknown flag");
+	o = options;
+	o.uid = 1;
+	refused(NAME, o, -EINVAL, "an owner without the flag that says that it counts");
+	o.flags = MSHARE_SET_GID;
+	refused(NAME, o, -EINVAL, "an owner with the group's flag");
+	o = options;
+	o.gid = 1;
+	o.flags = MSHARE_SET_UID;
+	refused(NAME, o, -EINVAL, "a group with the owner's flag");
 }
 
 /* One of the windows from which the module chooses as well, not always the same. */

@@ -316,7 +316,7 @@ static void test_export(void)
 {
 	static const struct mshare_options options = {
 		.backend = MSHARE_BACKEND_MEMFD, .length = LENGTH, .page_size = PAGE,
-		.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+		.size = sizeof(options), .mode = 0600,
 	};
 	char *d = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mshare *m, *ro;

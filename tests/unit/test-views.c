@@ -29,7 +29,8 @@ static const struct mshare_range ranges[] = {
 static struct mshare_view view_of(const struct mshare_range *r, size_t n)
 {
 	return (struct mshare_view){
-		.ranges = r, .n_ranges = n, .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+		.ranges = r, .n_ranges = n, .mode = 0600,
+		.size = sizeof(struct mshare_view),
 	};
 }
 
@@ -141,7 +142,7 @@ int main(int argc, char **argv)
 {
 	static const struct mshare_options options = {
 		.backend = MSHARE_BACKEND_MEMFD, .length = LENGTH, .page_size = PAGE,
-		.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600,
+		.size = sizeof(options), .mode = 0600,
 	};
 	struct mshare *m, *other;
 	void *addr;

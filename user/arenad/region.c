@@ -178,10 +178,9 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 {
 	struct mshare_options mo = {
+		.size = sizeof(mo),
 		.backend = choose_backend(o->backend),
 		.length = o->size,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
 		.mode = 0600,
 	};
 	uint64_t available;

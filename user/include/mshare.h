@@ -33,36 +33,52 @@ struct mshare;
 
 /**
  * enum mshare_backend - what a region is made of
+ * @MSHARE_BACKEND_BEST: what mshare_default_backend() says
  * @MSHARE_BACKEND_MODULE: /dev/msharearena, with shared page tables and views
  * @MSHARE_BACKEND_MEMFD: a memfd that each process maps by itself at the same
  *	address. Nothing is enforced between processes: for development and tests
  */
 enum mshare_backend {
+	MSHARE_BACKEND_BEST,
 	MSHARE_BACKEND_MODULE,
 	MSHARE_BACKEND_MEMFD,
 };
 
 /**
+ * enum mshare_flags - of struct mshare_options and struct mshare_view
+ * @MSHARE_SET_UID: @uid is the owner; without the flag the caller is, and @uid must be 0
+ * @MSHARE_SET_GID: @gid is the group; without the flag the caller's is, and @gid must be 0
+ * @MSHARE_UNNAMED: nobody can open the region, or the view, by its name, which then only
+ *	describes it
+ */
+enum mshare_flags {
+	MSHARE_SET_UID = 1 << 0,
+	MSHARE_SET_GID = 1 << 1,
+	MSHARE_UNNAMED = 1 << 2,
+};
+
+/**
  * struct mshare_options - how to make a region
- * @backend: which backend; mshare_default_backend() gives the best there is
+ * @size: sizeof(struct mshare_options)
+ * @backend: which backend
+ * @flags: enum mshare_flags
  * @addr: address wanted, a multiple of 512 GiB, or 0 for one chosen at random
  * @length: bytes, a multiple of @page_size
  * @page_size: bytes: 1 GiB, 2 MiB or 4 KiB
- * @uid: owner of the region and its nodes, (uid_t)-1 for the caller
- * @gid: group of the nodes, (gid_t)-1 for the caller's
- * @mode: permission bits of the nodes; 0 with @unnamed
- * @unnamed: if not 0, the region cannot be opened by its name, which then only
- *	describes it
+ * @uid: owner of the region and its nodes, with MSHARE_SET_UID
+ * @gid: group of the nodes, with MSHARE_SET_GID
+ * @mode: permission bits of the nodes; 0 with MSHARE_UNNAMED
  */
 struct mshare_options {
+	size_t size;
 	enum mshare_backend backend;
+	unsigned int flags;
 	uint64_t addr;
 	uint64_t length;
 	uint64_t page_size;
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
-	int unnamed;
 };
 
 /**
@@ -110,20 +126,22 @@ struct mshare_range {
 
 /**
  * struct mshare_view - what a view shows, and who may open it
+ * @size: sizeof(struct mshare_view)
  * @ranges: by ascending offset, without overlap
  * @n_ranges: how many, 1 to 4096
- * @uid: owner of the node, (uid_t)-1 for the caller
- * @gid: group of the node, (gid_t)-1 for the caller's
- * @mode: permission bits of the node; 0 with @unnamed
- * @unnamed: if not 0, the view cannot be opened by its name
+ * @flags: enum mshare_flags
+ * @uid: owner of the node, with MSHARE_SET_UID
+ * @gid: group of the node, with MSHARE_SET_GID
+ * @mode: permission bits of the node; 0 with MSHARE_UNNAMED
  */
 struct mshare_view {
+	size_t size;
 	const struct mshare_range *ranges;
 	size_t n_ranges;
+	unsigned int flags;
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
-	int unnamed;
 };
 
 /**
@@ -152,7 +170,7 @@ enum mshare_backend mshare_default_backend(void);
 /**
  * mshare_create() - make a region and open it
  * @name: letters, digits, '_', '-', '.', at most 63
- * @o: how
+ * @options: how
  * @out: the open region, to be closed with mshare_close()
  *
  * A named region of the module stays until it is unlinked; any other region ends
@@ -165,7 +183,7 @@ enum mshare_backend mshare_default_backend(void);
  * Return: 0, or -errno: those of MSHAREARENA_CREATE and of open(2) for
  * /dev/msharearena.
  */
-int mshare_create(const char *name, const struct mshare_options *o,
+int mshare_create(const char *name, const struct mshare_options *options,
 		  struct mshare **out);
 
 /**
@@ -223,8 +241,8 @@ int mshare_fd(const struct mshare *m);
  * mshare_add_view() - add a view of parts of a region
  * @name: the region's name
  * @view: the view's name; as a region's name, at most 31 characters
- * @v: what it shows, and who may open it; not @unnamed, since no process could
- *	open it
+ * @v: what it shows, and who may open it; not MSHARE_UNNAMED, since no
+ *	process could open it
  *
  * The caller needs permission to open the region's view rw for writing.
  *

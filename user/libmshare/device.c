@@ -146,7 +146,7 @@ static int device_create(struct mshare *m, const struct mshare_options *o)
 {
 	struct msharearena_create c = {
 		.size = sizeof(c),
-		.flags = o->unnamed ? MSHAREARENA_NO_NODE : 0,
+		.flags = o->flags & MSHARE_UNNAMED ? MSHAREARENA_NO_NODE : 0,
 		.addr = o->addr,
 		.length = o->length,
 		.page_size = o->page_size,
@@ -181,7 +181,7 @@ static int device_add_view(struct mshare *m, const struct mshare_view *a, struct
 {
 	struct msharearena_view args = {
 		.size = sizeof(args),
-		.flags = a->unnamed ? MSHAREARENA_NO_NODE : 0,
+		.flags = a->flags & MSHARE_UNNAMED ? MSHAREARENA_NO_NODE : 0,
 		.n_ranges = a->n_ranges,
 		.uid = a->uid,
 		.gid = a->gid,

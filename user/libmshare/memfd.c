@@ -177,7 +177,7 @@ static int memfd_create_region(struct mshare *m, const struct mshare_options *o)
 	};
 	int ret;
 
-	if (!o->unnamed && mshare_memfd_known(m->name))
+	if (!(o->flags & MSHARE_UNNAMED) && mshare_memfd_known(m->name))
 		return -EEXIST;
 	e.fd = memfd_make(m->name, o->length, o->page_size);
 	if (e.fd < 0)
@@ -188,7 +188,7 @@ static int memfd_create_region(struct mshare *m, const struct mshare_options *o)
 		goto close_fd;
 	}
 	ret = memfd_open_as(m, &e);
-	if (ret || o->unnamed)
+	if (ret || o->flags & MSHARE_UNNAMED)
 		goto close_rings_fd;
 	ret = mshare_environ_put(m->name, &e);
 	if (!ret)
@@ -315,7 +315,7 @@ static int memfd_add_view(struct mshare *m, const struct mshare_view *a, struct 
 	ret = memfd_open_as(v, &e);
 	if (ret)
 		return ret;
-	ret = memfd_name_view(m, v, a->unnamed);
+	ret = memfd_name_view(m, v, a->flags & MSHARE_UNNAMED);
 	if (ret) {
 		mshare_rendezvous_close(v->rendezvous);
 		close(v->fd);

@@ -102,11 +102,9 @@ static int create_from(const char *name, struct mshare_donor *donor,
 static int create(const char *name, void *addr, size_t length, mode_t mode, bool readonly)
 {
 	struct mshare_options o = {
-		.backend = mshare_default_backend(),
+		.size = sizeof(o),
 		.addr = (uintptr_t)addr,
 		.length = length,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
 		.mode = mode,
 	};
 	struct mshare_donor *donor;

@@ -5,6 +5,7 @@
  */
 #include "region.h"
 
+#include <common/copy_struct.h>
 #include <common/clock.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -84,34 +85,60 @@ bool mshare_process_ended(int pidfd)
 	return poll(&death, 1, 0) > 0;
 }
 
-/* A view without a node has no permissions. */
-static bool mode_is_valid(mode_t mode, bool unnamed)
+/* There are no permissions where there is no node to have them. */
+static bool mode_is_valid(mode_t mode, unsigned int flags)
 {
-	return unnamed ? !mode : !(mode & ~0666U);
+	return flags & MSHARE_UNNAMED ? !mode : !(mode & ~0666U);
 }
 
-int mshare_create(const char *name, const struct mshare_options *o,
+/*
+ * The backends take -1 for the caller, so that a zeroed structure does not ask for root.
+ * False for an owner without the flag that says that it counts.
+ */
+static bool set_owner(unsigned int flags, uid_t *uid, gid_t *gid)
+{
+	if (flags & ~(MSHARE_SET_UID | MSHARE_SET_GID | MSHARE_UNNAMED))
+		return false;
+	if ((!(flags & MSHARE_SET_UID) && *uid) || (!(flags & MSHARE_SET_GID) && *gid))
+		return false;
+	if (!(flags & MSHARE_SET_UID))
+		*uid = (uid_t)-1;
+	if (!(flags & MSHARE_SET_GID))
+		*gid = (gid_t)-1;
+	return true;
+}
+
+static const struct mshare_ops *ops_of_backend(enum mshare_backend backend)
+{
+	if (backend == MSHARE_BACKEND_BEST)
+		backend = mshare_default_backend();
+	if (backend == MSHARE_BACKEND_MODULE)
+		return &mshare_device_ops;
+	return backend == MSHARE_BACKEND_MEMFD ? &mshare_memfd_ops : NULL;
+}
+
+int mshare_create(const char *name, const struct mshare_options *options,
 		  struct mshare **out)
 {
 	const struct mshare_ops *ops;
+	struct mshare_options o;
 	struct mshare *m;
 	int ret;
 
-	if (!region_name_is_valid(name) || !o->page_size || !o->length ||
-	    o->length % o->page_size || o->addr % MSHAREARENA_WINDOW_SIZE ||
-	    o->length > MSHAREARENA_WINDOW_SIZE || !mode_is_valid(o->mode, o->unnamed))
-		return -EINVAL;
-	if (o->backend == MSHARE_BACKEND_MODULE)
-		ops = &mshare_device_ops;
-	else if (o->backend == MSHARE_BACKEND_MEMFD)
-		ops = &mshare_memfd_ops;
-	else
+	ret = copy_struct(&o, sizeof(o), options);
+	if (ret)
+		return ret;
+	ops = ops_of_backend(o.backend);
+	if (!region_name_is_valid(name) || !o.page_size || !o.length || !ops ||
+	    o.length % o.page_size || o.addr % MSHAREARENA_WINDOW_SIZE ||
+	    o.length > MSHAREARENA_WINDOW_SIZE || !mode_is_valid(o.mode, o.flags) ||
+	    !set_owner(o.flags, &o.uid, &o.gid))
 		return -EINVAL;
 
 	m = region_new(name, "rw", ops, false);
 	if (!m)
 		return -ENOMEM;
-	ret = ops->create(m, o);
+	ret = ops->create(m, &o);
 	if (ret) {
 		region_free(m);
 		return ret;
@@ -187,10 +214,12 @@ int mshare_unlink_region(struct mshare *m)
 	return m->ops->unlink_region(m);
 }
 
-static bool view_is_valid(const char *view, const struct mshare_view *v)
+/* @v is our copy, whose owner is set. */
+static bool view_is_valid(const char *view, struct mshare_view *v)
 {
-	if (!name_is_valid(view, MSHARE_VIEW_SIZE) || !mode_is_valid(v->mode, v->unnamed) ||
-	    !v->n_ranges || v->n_ranges > MSHAREARENA_MAX_RANGES)
+	if (!name_is_valid(view, MSHARE_VIEW_SIZE) || !mode_is_valid(v->mode, v->flags) ||
+	    !set_owner(v->flags, &v->uid, &v->gid) || !v->n_ranges ||
+	    v->n_ranges > MSHAREARENA_MAX_RANGES)
 		return false;
 	for (size_t i = 0; i < v->n_ranges; i++)
 		if (v->ranges[i].prot != PROT_READ &&
@@ -207,20 +236,24 @@ static bool view_is_writable(const struct mshare_view *v)
 	return false;
 }
 
-int mshare_make_view(struct mshare *m, const char *view, const struct mshare_view *v,
+int mshare_make_view(struct mshare *m, const char *view, const struct mshare_view *options,
 		     struct mshare **out)
 {
+	struct mshare_view v;
 	struct mshare *made;
 	int ret;
 
-	if (!view_is_valid(view, v))
+	ret = copy_struct(&v, sizeof(v), options);
+	if (ret)
+		return ret;
+	if (!view_is_valid(view, &v))
 		return -EINVAL;
 	if (!may_fill(m))
 		return -EACCES;
-	made = region_new(m->name, view, m->ops, !view_is_writable(v));
+	made = region_new(m->name, view, m->ops, !view_is_writable(&v));
 	if (!made)
 		return -ENOMEM;
-	ret = m->ops->add_view(m, v, made);
+	ret = m->ops->add_view(m, &v, made);
 	if (ret) {
 		region_free(made);
 		return ret;
@@ -229,17 +262,21 @@ int mshare_make_view(struct mshare *m, const char *view, const struct mshare_vie
 	return 0;
 }
 
-int mshare_add_view(const char *name, const char *view, const struct mshare_view *v)
+int mshare_add_view(const char *name, const char *view, const struct mshare_view *options)
 {
 	struct mshare *m, *made;
+	struct mshare_view v;
 	int ret;
 
-	if (!region_name_is_valid(name) || !view_is_valid(view, v) || v->unnamed)
+	ret = copy_struct(&v, sizeof(v), options);
+	if (ret)
+		return ret;
+	if (!region_name_is_valid(name) || !view_is_valid(view, &v) || v.flags & MSHARE_UNNAMED)
 		return -EINVAL;
 	ret = mshare_open(name, false, &m);
 	if (ret)
 		return ret;
-	ret = mshare_make_view(m, view, v, &made);
+	ret = mshare_make_view(m, view, options, &made);
 	if (!ret)
 		mshare_leave(made);
 	mshare_leave(m);

@@ -36,6 +36,7 @@
 #include <stdint.h>
 
 #include <arena/layout.h>
+#include <arena/open.h>
 #include <arena/extent.h>
 #include <arena/ref.h>
 
@@ -61,24 +62,6 @@ struct arena_buf {
 	uint16_t group;
 	uint16_t count;
 };
-
-/**
- * arena_open() - take a role in a region
- * @m: region, open; it is attached if it is not yet, and must outlive the arena
- * @role: ARENA_ROLE(class, number)
- * @out: the arena, to be closed with arena_close()
- *
- * Return: 0; -ENOENT if the layout has no such role; -EPROTO, -ERANGE as
- * arena_layout_read(); or an error of mshare_attach(3).
- */
-int arena_open(struct mshare *m, uint32_t role, struct arena **out);
-
-/**
- * arena_close() - end it; NULL is allowed
- *
- * Return: 0, or -EBUSY if the kernel still works on a buffer: close rings first.
- */
-int arena_close(struct arena *a);
 
 /** arena_layout() - the private, checked copy of the layout */
 const struct arena_layout *arena_layout(const struct arena *a);

@@ -5,10 +5,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "borrowed.h"
 #include "pool.h"
 #include "misuse.h"
+#include "setup.h"
 
 /**
  * struct group - records of a group's buffers; a control group has none
@@ -27,6 +29,8 @@ struct group {
  * @m: the region
  * @base: where it is attached
  * @page_size: of the region
+ * @owns_region: arena_close() closes it
+ * @creator: the process that made the region and removes its name, or 0
  * @role: the role
  * @first: our first group
  * @n: number of our groups, which follow each other
@@ -38,6 +42,8 @@ struct arena {
 	struct mshare *m;
 	char *base;
 	uint64_t page_size;
+	bool owns_region;
+	pid_t creator;
 	uint32_t role;
 	uint32_t first;
 	uint32_t n;
@@ -193,7 +199,7 @@ static void free_arena(struct arena *a)
 	free(a);
 }
 
-int arena_open(struct mshare *m, uint32_t role, struct arena **out)
+int arena_open_region(struct mshare *m, uint32_t role, struct arena **out)
 {
 	struct arena *a = calloc(1, sizeof(*a));
 	int ret;
@@ -217,6 +223,22 @@ int arena_open(struct mshare *m, uint32_t role, struct arena **out)
 	return 0;
 }
 
+void arena_own_region(struct arena *a, bool is_creator)
+{
+	a->owns_region = true;
+	a->creator = is_creator ? getpid() : 0;
+}
+
+/* A child has a copy of its parent's arena: the name stays the parent's to remove. */
+static void close_region(struct arena *a)
+{
+	if (!a->owns_region)
+		return;
+	if (a->creator == getpid())
+		mshare_unlink_region(a->m);
+	mshare_close(a->m);
+}
+
 int arena_close(struct arena *a)
 {
 	if (!a)
@@ -228,6 +250,7 @@ int arena_close(struct arena *a)
 		    (g->borrowed && arena_borrowed_in_io(g->borrowed)))
 			return -EBUSY;
 	}
+	close_region(a);
 	free_arena(a);
 	return 0;
 }
@@ -240,6 +263,11 @@ const struct arena_layout *arena_layout(const struct arena *a)
 void *arena_base(const struct arena *a)
 {
 	return a->base;
+}
+
+struct mshare *arena_region(const struct arena *a)
+{
+	return a->m;
 }
 
 uint32_t arena_role(const struct arena *a)

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Setting up: make a region for an arena or open one, and take a role in it.
+ *
+ * This header must not know what is done with buffers, nor of channels and rings. Programs
+ * include <arena/arena.h>, which includes it.
+ */
+#ifndef ARENA_OPEN_H
+#define ARENA_OPEN_H
+
+#include <mshare.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <arena/layout.h>
+
+#pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct arena;
+
+/* Bytes of a region for which neither the options nor the configuration say how many. */
+#define ARENA_DEFAULT_BYTES	(16U << 20)
+
+/**
+ * struct arena_options - how to make or open an arena
+ * @size: sizeof(struct arena_options)
+ * @role: the caller's own, ARENA_ROLE(class, number)
+ * @view: arena_open() opens the region through this view; NULL for "rw". arena_create():
+ *	NULL
+ * @config: arena_create(): the layout; NULL for two classes of one process each. A length
+ *	of 0 in it is @bytes
+ * @bytes: arena_create(): bytes of the region, a multiple of the page size; 0 for the length
+ *	of @config or, if that is 0 too, for ARENA_DEFAULT_BYTES
+ * @page_size: arena_create(): 1 GiB, 2 MiB or 4 KiB; 0 for the largest of them that divides
+ *	@bytes and of which the machine has enough
+ * @backend: arena_create(): what the region is made of; 0 for the best that there is
+ * @flags: arena_create(): MSHARE_SET_UID and MSHARE_SET_GID
+ * @uid: arena_create(): owner of the region, with MSHARE_SET_UID
+ * @gid: arena_create(): group of the region, with MSHARE_SET_GID
+ * @mode: arena_create(): permission bits of the region's name; 0 for 0600
+ *
+ * Members are 0 where a call does not use them.
+ */
+struct arena_options {
+	size_t size;
+	uint32_t role;
+	enum mshare_backend backend;
+	const char *view;
+	const struct arena_config *config;
+	uint64_t bytes;
+	uint64_t page_size;
+	unsigned int flags;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+/**
+ * arena_create() - make a region with its layout, and take a role in it
+ * @name: the name by which other processes open it; NULL for a region without a name, which
+ *	children of fork(2) have
+ * @options: how; NULL for the role ARENA_ROLE(0, 0) of the default layout
+ * @out: the arena, to be closed with arena_close()
+ *
+ * All of the region gets memory.
+ *
+ * Return: 0; -EEXIST if there is a region of this name; -EINVAL if a member of @options or
+ * of its configuration is out of its bounds; -E2BIG if one is not 0 that this library does
+ * not know; -ENOENT if the layout does not have the role; -ENOSPC if the layout does not fit
+ * @bytes; -ENOMEM if there is not enough memory; or an error of mshare_create(3),
+ * mshare_populate(3) or mshare_attach(3). There is no region then.
+ */
+int arena_create(const char *name, const struct arena_options *options, struct arena **out);
+
+/**
+ * arena_open() - open a region by its name, and take a role in it
+ * @name: name of a region that arena_create() made
+ * @options: the role, and the view
+ * @out: the arena, to be closed with arena_close()
+ *
+ * Nothing keeps two processes from taking the same role: the program that starts them sees
+ * to that, or gives each role a view of its own.
+ *
+ * Return: 0; -ENOENT if there is no such region or view, or if the layout does not have the
+ * role; -EPROTO, -ERANGE as arena_layout_read(); -EINVAL if a member of @options is set that
+ * only arena_create() uses; -E2BIG if one is set that this library does not know; or an error
+ * of mshare_open_view(3) or mshare_attach(3).
+ */
+int arena_open(const char *name, const struct arena_options *options, struct arena **out);
+
+/**
+ * arena_open_fd() - open a region by a descriptor, and take a role in it
+ * @fd: as mshare_open_fd(3) takes it; if the call succeeds the arena closes it
+ * @options: the role
+ * @out: the arena, to be closed with arena_close()
+ *
+ * Return: as arena_open(); -EBADF, or -EINVAL too if @fd is not a view of the module's.
+ */
+int arena_open_fd(int fd, const struct arena_options *options, struct arena **out);
+
+/**
+ * arena_open_region() - take a role in a region that the program has open
+ * @m: region; it is attached if it is not yet, stays the caller's, and must outlive the arena
+ * @role: ARENA_ROLE(class, number)
+ * @out: the arena, to be closed with arena_close()
+ *
+ * A child after fork(2) takes its role so, in arena_region() of the parent's arena.
+ *
+ * Return: 0; -ENOENT if the layout does not have the role; -EPROTO, -ERANGE as
+ * arena_layout_read(); -ENOMEM; or an error of mshare_attach(3).
+ */
+int arena_open_region(struct mshare *m, uint32_t role, struct arena **out);
+
+/**
+ * arena_close() - end an arena; NULL is allowed
+ * @a: arena
+ *
+ * Closes the region if the arena opened it, and removes its name if this process made it.
+ * Close channels and rings before.
+ *
+ * Return: 0, or -EBUSY if the kernel still works on a buffer: nothing has changed then.
+ */
+int arena_close(struct arena *a);
+
+/** arena_region() - the region, which stays the arena's if the arena opened it */
+struct mshare *arena_region(const struct arena *a);
+
+#ifdef __cplusplus
+}
+#endif
+#pragma GCC visibility pop
+#endif /* ARENA_OPEN_H */

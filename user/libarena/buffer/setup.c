@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Regions with a layout: made and opened for an arena in one call.
+ */
+#include "setup.h"
+
+#include <common/copy_struct.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define DEFAULT_MODE	0600
+/* Describes a region without a name to people. */
+#define UNNAMED		"arena"
+
+static const uint64_t page_sizes[] = { 1ULL << 30, 2ULL << 20, 4096 };
+
+#define PAGE_SIZES (sizeof(page_sizes) / sizeof(page_sizes[0]))
+
+/**
+ * struct creation - a region to be made
+ * @name: or NULL
+ * @o: the caller's options, with defaults
+ * @config: the caller's configuration, or zeroes
+ * @layout: made from it
+ */
+struct creation {
+	const char *name;
+	struct arena_options o;
+	struct arena_config config;
+	struct arena_layout layout;
+};
+
+static void discard(struct mshare *m)
+{
+	/* Without a name there is nothing to remove. */
+	mshare_unlink_region(m);
+	mshare_close(m);
+}
+
+static int make_region(const struct creation *c, uint64_t page_size, struct mshare **out)
+{
+	const struct mshare_options options = {
+		.size = sizeof(options),
+		.backend = c->o.backend,
+		.flags = c->o.flags | (c->name ? 0 : MSHARE_UNNAMED),
+		.length = c->o.bytes,
+		.page_size = page_size,
+		.uid = c->o.uid,
+		.gid = c->o.gid,
+		.mode = c->o.mode,
+	};
+	struct mshare *m;
+	int ret;
+
+	ret = mshare_create(c->name ? c->name : UNNAMED, &options, &m);
+	if (ret)
+		return ret;
+	ret = mshare_populate(m, 0, c->o.bytes);
+	if (ret) {
+		discard(m);
+		return ret;
+	}
+	*out = m;
+	return 0;
+}
+
+/* The largest pages of which there are enough: the machine may have none, or too few. */
+static int make_best_region(const struct creation *c, struct mshare **out)
+{
+	int ret = -EINVAL;
+
+	for (unsigned int i = 0; i < PAGE_SIZES; i++) {
+		if (c->o.bytes % page_sizes[i])
+			continue;
+		ret = make_region(c, page_sizes[i], out);
+		if (ret != -ENOMEM && ret != -EOPNOTSUPP)
+			break;
+	}
+	return ret;
+}
+
+/* Each process is to find the layout at the region's start. */
+static int write_layout(const struct creation *c, struct mshare *m)
+{
+	void *base;
+	int ret = mshare_attach(m, &base);
+
+	if (!ret)
+		arena_layout_write(base, &c->layout);
+	return ret;
+}
+
+static int create(const struct creation *c, struct arena **out)
+{
+	struct mshare *m;
+	int ret;
+
+	if (c->o.page_size)
+		ret = make_region(c, c->o.page_size, &m);
+	else
+		ret = make_best_region(c, &m);
+	if (ret)
+		return ret;
+	ret = write_layout(c, m);
+	if (!ret)
+		ret = arena_open_region(m, c->o.role, out);
+	if (ret) {
+		discard(m);
+		return ret;
+	}
+	arena_own_region(*out, true);
+	return 0;
+}
+
+/* Put what the caller gave into @c, with defaults, and lay the region out. */
+static int prepare(struct creation *c, const struct arena_options *options)
+{
+	int ret = copy_struct(&c->o, sizeof(c->o), options);
+
+	if (!ret)
+		ret = copy_struct(&c->config, sizeof(c->config), c->o.config);
+	if (ret)
+		return ret;
+	if (c->o.view || c->o.flags & ~(MSHARE_SET_UID | MSHARE_SET_GID))
+		return -EINVAL;
+	if (!c->o.bytes)
+		c->o.bytes = c->config.length ? c->config.length : ARENA_DEFAULT_BYTES;
+	if (!c->config.length)
+		c->config.length = c->o.bytes;
+	if (c->config.length > c->o.bytes || (!c->name && c->o.mode))
+		return -EINVAL;
+	if (c->name && !c->o.mode)
+		c->o.mode = DEFAULT_MODE;
+	return arena_layout_make(&c->layout, &c->config);
+}
+
+int arena_create(const char *name, const struct arena_options *options, struct arena **out)
+{
+	struct creation c = { .name = name };
+	int ret = prepare(&c, options);
+
+	return ret ? ret : create(&c, out);
+}
+
+/* What opens a region takes a role from the options and, by name, a view. */
+static int copy_open_options(struct arena_options *o, const struct arena_options *options)
+{
+	int ret = copy_struct(o, sizeof(*o), options);
+
+	if (ret)
+		return ret;
+	if (o->backend || o->config || o->bytes || o->page_size || o->flags || o->uid || o->gid ||
+	    o->mode)
+		return -EINVAL;
+	return 0;
+}
+
+/* The region becomes the arena's, or is closed. */
+static int open_owned(struct mshare *m, uint32_t role, struct arena **out)
+{
+	int ret = arena_open_region(m, role, out);
+
+	if (ret)
+		mshare_close(m);
+	else
+		arena_own_region(*out, false);
+	return ret;
+}
+
+int arena_open(const char *name, const struct arena_options *options, struct arena **out)
+{
+	struct arena_options o;
+	struct mshare *m;
+	int ret;
+
+	ret = copy_open_options(&o, options);
+	if (!ret)
+		ret = mshare_open_view(name, o.view ? o.view : "rw", 0, &m);
+	return ret ? ret : open_owned(m, o.role, out);
+}
+
+/* From a duplicate, so that the caller keeps the descriptor if this fails. */
+static int open_duplicate(int fd, struct mshare **out)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), ret;
+
+	if (own < 0)
+		return -errno;
+	ret = mshare_open_fd(own, out);
+	if (ret)
+		close(own);
+	return ret;
+}
+
+int arena_open_fd(int fd, const struct arena_options *options, struct arena **out)
+{
+	struct arena_options o;
+	struct mshare *m;
+	int ret;
+
+	ret = copy_open_options(&o, options);
+	if (!ret && o.view)
+		ret = -EINVAL;
+	if (!ret)
+		ret = open_duplicate(fd, &m);
+	if (!ret)
+		ret = open_owned(m, o.role, out);
+	if (!ret)
+		close(fd);
+	return ret;
+}
