@@ -12,7 +12,7 @@ refused()
 	shift 2
 	"$BUILD/$program" "$@" >"$tmp/out" 2>"$tmp/log"
 	is "$program $*: status" $? 2
-	ok "and it says: $message" says "$message"
+	ok "$program says: $message" says "$message"
 }
 
 good=(--region test --listen 127.0.0.1:0 --disk "d=$tmp/d")

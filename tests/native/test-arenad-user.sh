@@ -20,9 +20,9 @@ arenad()
 }
 
 arenad_start --size 256M --page-size 4K --disk "d=$path"
-ok "says that buffers are not registered" says "buffers cannot be registered"
-ok "data goes in" nbdcopy "$tmp/image" "nbd://$address/d"
-ok "and is on the disk" cmp "$tmp/image" "$path"
+ok "the SP says that buffers are not registered" says "buffers cannot be registered"
+ok "nbdcopy writes an image" nbdcopy "$tmp/image" "nbd://$address/d"
+ok "the image is on the disk" cmp "$tmp/image" "$path"
 arenad_stop
-is "stops well" "$status" 0
+is "arenad ends well" "$status" 0
 done_testing

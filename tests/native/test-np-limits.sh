@@ -21,7 +21,7 @@ greeted()
 }
 not_ok "the fourth is not" greeted 2
 exec 5>&-
-ok "until one has left" greeted 5
+ok "a fourth client is greeted when another one has left" greeted 5
 exec 4>&- 6>&- 7>&-
 ok "room again for all" nbdcopy --connections=2 "nbd://$address/d0" null:
 arenad_stop

@@ -8,10 +8,10 @@ requires nbdcopy
 path=$(disk d 64M)
 head -c 64M /dev/urandom >"$tmp/image"
 arenad_start --size 512M --disk "d=$path"
-ok "nbdcopy in" nbdcopy --flush "$tmp/image" "nbd://$address/d"
-ok "the disk has it" cmp "$tmp/image" "$path"
-ok "nbdcopy out" nbdcopy "nbd://$address/d" "$tmp/back"
-ok "and it is the same" cmp "$tmp/image" "$tmp/back"
+ok "nbdcopy writes an image" nbdcopy --flush "$tmp/image" "nbd://$address/d"
+ok "the disk has the image" cmp "$tmp/image" "$path"
+ok "nbdcopy reads the image" nbdcopy "nbd://$address/d" "$tmp/back"
+ok "nbdcopy read what the image has" cmp "$tmp/image" "$tmp/back"
 counters_refresh
 is "the storage process copied nothing" "$(counter arena-sp copied_bytes)" 0
 is "the network process copied nothing" "$(counter arena-np copied_bytes)" 0

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 
 ok "the kernel isolates page tables" grep -qw pti /proc/cpuinfo
-not_ok "and has four levels" grep -qw la57 /proc/cpuinfo
+not_ok "the kernel uses four levels of page tables" grep -qw la57 /proc/cpuinfo
 for program in attach export hostile leaf io; do
 	ok "tests/uapi/$program" "$BUILD/tests/uapi/$program"
 done

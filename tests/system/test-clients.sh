@@ -30,17 +30,17 @@ ok "fio: both disks at once, verified" fio --ioengine=nbd --rw=randwrite \
 	--bsrange=4k-128k --io_size=24M --size=64M --iodepth=16 --verify=crc32c --verify_state_save=0 \
 	--name=one "--uri=$one" --name=two "--uri=$two"
 counters_print 3
-is "NP copied no byte of all this" "$(counter arena-np copied_bytes)" 0
-is "nor did an SP" "$(grep -c 'arena-sp: counters.* copied_bytes=0 ' "$tmp/log")" 2
+is "the NP has copied no byte" "$(counter arena-np copied_bytes)" 0
+is "no SP has copied a byte" "$(grep -c 'arena-sp: counters.* copied_bytes=0 ' "$tmp/log")" 2
 
 ok "qemu-io: any alignment" qemu-io -f raw "$two" \
 	-c "write -P 1 0 1M" -c "write -P 2 4095 2" -c "write -P 3 511 513" \
 	-c "read -P 1 0 511" -c "read -P 3 511 513" -c "read -P 1 1024 3071" \
 	-c "read -P 2 4095 2" -c "read -P 1 4097 100001" -c "flush" \
 	-c "write -f -P 5 1234 5678" -c "read -P 5 1234 5678"
-ok "the greatest requests" nbdcopy --connections=2 --requests=4 \
+ok "nbdcopy writes with the greatest requests" nbdcopy --connections=2 --requests=4 \
 	--request-size=33554432 "$tmp/image" "$two"
-ok "and back" eval "nbdcopy --connections=2 --request-size=33554432 $two $tmp/back &&
+ok "nbdcopy reads back with the greatest requests" eval "nbdcopy --connections=2 --request-size=33554432 $two $tmp/back &&
 	cmp -n 67108864 $tmp/image $tmp/back"
 counters_print 3
 is "no message was bad" "$(counter arena-np bad_messages)" 0

@@ -38,11 +38,11 @@ not_ok "kill -9 of arenad: the client is told" wait "$load"
 ok "the region's name is still there" test -e /dev/mshare/test/rw
 arenad_run --size 1G --page-size 1G --disk "one=$disk0"
 arenad_wait
-is "a new arenad refuses" "$status" 1
-ok "and says what to do" says "--replace"
+is "a new arenad refuses a name that is taken" "$status" 1
+ok "the new arenad says what to do" says "--replace"
 start --replace
-ok "which works" nbdinfo "nbd://$address/one"
+ok "with --replace clients are served" nbdinfo "nbd://$address/one"
 arenad_stop
-is "status" "$status" 0
-ok "and all pages are back" wait_for 20 pages_back
+is "arenad ends well after --replace" "$status" 0
+ok "all pages are back at the end" wait_for 20 pages_back
 done_testing

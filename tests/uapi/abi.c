@@ -141,7 +141,8 @@ static void test_command(const char *name, unsigned int number)
 	struct item *i = list_find(&control, name) ?: list_find(&region, name);
 
 	ok(i, "the page has the header's %s", name);
-	is(i ? i->number : 0, number, "with its number");
+	is(i ? i->number : 0, number,
+	   "the header gives the command the number that the page gives");
 }
 
 /* What the header defines is in the page, and nothing else is. */
@@ -265,7 +266,7 @@ static void test_read(int fd)
 
 	ok(page_has("| `read` | 3 | stable | 16 bytes"), "the page has read, of 16 bytes");
 	is(read(fd, bytes, sizeof(bytes)), 16, "read gives 16 bytes");
-	is(read(fd, bytes, sizeof(bytes)), 0, "and then the end of file");
+	is(read(fd, bytes, sizeof(bytes)), 0, "a second read gives the end of file");
 }
 
 int main(void)

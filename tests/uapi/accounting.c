@@ -72,11 +72,11 @@ static void test_process(int fd)
 	char *base = attach(fd, PROT_READ | PROT_WRITE);
 
 	ok(labs(value_of("/proc/self/status", "VmPTE") - before) <= 16 << 10,
-	   "who attaches it has no more page tables than before");
-	ok(about(page_tables(), meminfo), "nor has the machine");
+	   "a process that attaches the region has no more page tables than before");
+	ok(about(page_tables(), meminfo), "the machine has no more page tables than before");
 	munmap(base, WINDOW);
 	ok(labs(value_of("/proc/self/status", "VmPTE") - before) <= 16 << 10,
-	   "nor fewer when it is detached");
+	   "the process has no fewer page tables after it detached");
 }
 
 int main(void)

@@ -92,7 +92,8 @@ static void test_refused(void)
 
 	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
 		is(madvise(base, WINDOW, c[i].advice), -1, "MADV_%s is refused", c[i].name);
-		is(madvise(base + bytes - 4096, 4096, c[i].advice), -1, "also for a page");
+		is(madvise(base + bytes - 4096, 4096, c[i].advice), -1,
+		   "the same advice for one page is refused");
 	}
 }
 
@@ -155,7 +156,7 @@ static void test_locking(void)
 		munlock(s[i].at, s[i].len);
 	unhurt("mlock, munlock and msync");
 	mlockall(MCL_CURRENT);
-	ok(locked_kb() < (long)(WINDOW >> 11), "nor does mlockall");
+	ok(locked_kb() < (long)(WINDOW >> 11), "mlockall does not lock the region");
 	munlockall();
 	unhurt("mlockall");
 }

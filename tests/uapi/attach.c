@@ -40,13 +40,13 @@ static void test_two_processes(int fd)
 	PEER(a, .op = PEER_FILL, .a = (intptr_t)base, .b = bytes, .c = 5);
 	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 5), 1,
 	   "what one writes the other reads");
-	ok(filled(base, bytes, 5), "and so do I");
+	ok(filled(base, bytes, 5), "a process sees what two others wrote");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + bytes), SIGBUS,
 	   "a load from what is not exported is SIGBUS");
 	is(PEER(a, .op = PEER_STORE, .a = (intptr_t)base + bytes), SIGSEGV,
 	   "a store to it SIGSEGV");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + WINDOW - 8), SIGBUS,
-	   "also at the end of the window");
+	   "a load at the end of the window is SIGBUS");
 	peer_kill(&a);
 	peer_kill(&b);
 	is(view_region(fd).attached, 1, "(they are gone)");
@@ -182,8 +182,9 @@ static void test_mmap_arguments(int fd)
 	taken = mmap(base + 16 * bytes, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
 		     MAP_FIXED_NOREPLACE, -1, 0);
 	ok(taken != MAP_FAILED, "(something else lies in the window)");
-	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, NULL), -EBUSY, "then it is EBUSY");
-	is(*(volatile char *)taken, 0, "and what lay there is still there");
+	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, NULL), -EBUSY,
+	   "mmap is EBUSY if something lies in the window");
+	is(*(volatile char *)taken, 0, "what lay in the window is still there after EBUSY");
 	munmap(taken, 4096);
 	ok(attach(fd, rw) == base, "after its munmap it works");
 	close(rd);
@@ -197,7 +198,7 @@ static void test_write_permission(int fd)
 	int files[2] = { fd, ro };
 
 	ok(in_maps("r--s"), "a writable attachment shows r--s: the tables decide");
-	is(try_store(base + 8, 42), 0, "and can be stored to");
+	is(try_store(base + 8, 42), 0, "memory attached for writing can be stored to");
 	is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1, "mprotect is refused");
 	for (int i = 0; i < 2; i++) {
 		int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
@@ -209,9 +210,10 @@ static void test_write_permission(int fd)
 		is(v, 42, "(the value)");
 		is(try_store(base + 8, 43), SIGSEGV, "a store is SIGSEGV");
 		is(read(zero, base + 8, 8), -1, "read(2) into it fails");
-		is(errno, EFAULT, "with EFAULT");
+		is(errno, EFAULT, "the failed read(2) gives EFAULT");
 		is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1, "mprotect cannot change it");
-		is(try_store(base + 8, 43), SIGSEGV, "nor did it");
+		is(try_store(base + 8, 43), SIGSEGV,
+		   "the failed mprotect did not make the memory writable");
 		close(zero);
 	}
 	munmap(base, WINDOW);

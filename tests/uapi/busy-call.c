@@ -129,7 +129,7 @@ static void test_ranges(void)
 	ok(busy_is(region, 0, PAGES * SZ_4K, 4 * SZ_4K, 3 * SZ_4K),
 	   "four busy pages of a range are counted");
 	ok(busy_is(region, 0, 2 * PAGES * SZ_4K, 4 * SZ_4K, 3 * SZ_4K),
-	   "and of a range with a hole");
+	   "busy pages of a range with a hole are counted");
 	ok(idle(region, 0, 3 * SZ_4K), "a range that ends before the first busy page is idle");
 	ok(busy_is(region, 0, 4 * SZ_4K, SZ_4K, 3 * SZ_4K),
 	   "a range that ends with the first busy page has one");
@@ -159,7 +159,8 @@ static void test_exports(void)
 	h = hold_pages(base + 77 * SZ_4K, 1);
 	ok(busy_is(region, 60 * SZ_4K, 40 * SZ_4K, SZ_4K, 77 * SZ_4K),
 	   "a busy page of a second export is found in a range around both");
-	ok(busy_is(region, 77 * SZ_4K, SZ_4K, SZ_4K, 77 * SZ_4K), "and when it is asked for alone");
+	ok(busy_is(region, 77 * SZ_4K, SZ_4K, SZ_4K, 77 * SZ_4K),
+	   "a busy page of a second export is found when it is asked for alone");
 	ok(idle(region, 71 * SZ_4K, 6 * SZ_4K) && idle(region, 78 * SZ_4K, 9 * SZ_4K),
 	   "the pages before and behind it are idle");
 	hold_end(&h);
@@ -235,7 +236,7 @@ static void test_spinner(void)
 	for (int i = 0; i < 20; i++)
 		bad += get_busy(region, 0, 2 * PAGES * SZ_4K, MSHAREARENA_BUSY_DRAIN, &b) != 0;
 	ok(*spins, "20 GET_BUSY with BUSY_DRAIN end while a SCHED_FIFO task has another CPU");
-	is(bad, 0, "and each of them answers");
+	is(bad, 0, "each GET_BUSY beside a SCHED_FIFO task answers right");
 	waitpid(pid, &status, 0);
 	is(status, 0, "(the SCHED_FIFO task ends by itself)");
 	rt_runtime(old);

@@ -66,19 +66,19 @@ static void test_mapped(char *d, const char *what)
 	at = attach(region, RW);
 	peer_attach(&p, NAME, false);
 	PEER(p, .op = PEER_FILL, .a = (intptr_t)at, .b = LEN, .c = 3);
-	ok(idle(region, 0, 8 * LEN), "by two processes that store to it");
+	ok(idle(region, 0, 8 * LEN), "memory mapped by two processes that store to it is idle");
 	pid = fork();
 	if (!pid)
 		for (;;)
 			pause();
-	ok(idle(region, 0, 8 * LEN), "by a child of the donor");
+	ok(idle(region, 0, 8 * LEN), "memory mapped by a child of the donor is idle");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	munmap(d, LEN);
-	ok(idle(region, 0, 8 * LEN), "and not by the donor any more");
+	ok(idle(region, 0, 8 * LEN), "memory that the donor has unmapped is idle");
 	peer_kill(&p);
 	munmap(at, WINDOW);
-	ok(idle(region, 0, 8 * LEN), "or by anybody");
+	ok(idle(region, 0, 8 * LEN), "memory that no process maps is idle");
 }
 
 /* A use that begins at the donor's address is a use of the same page. */
@@ -91,9 +91,10 @@ static void test_through_donor(char *d, uint64_t page, const char *what)
 	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M), "%s: in use through the donor's mapping",
 	   what);
 	munmap(d, LEN);
-	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M), "also when that is gone");
+	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M),
+	   "a page in use stays busy when the donor's mapping has gone");
 	hold_end(&h);
-	ok(idle(region, 0, 8 * LEN), "until the use ends");
+	ok(idle(region, 0, 8 * LEN), "the page is idle when the use has ended");
 }
 
 static void test_memfd(void)
@@ -110,7 +111,7 @@ static void test_memfd(void)
 	ok(idle(region, 0, 8 * LEN), "only open");
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, SZ_2M))
 		bail("fallocate: %s", strerror(errno));
-	ok(idle(region, 0, 8 * LEN), "without half of its pages");
+	ok(idle(region, 0, 8 * LEN), "a memfd that lost half of its pages is idle");
 	close(fd);
 	ok(idle(region, 0, 8 * LEN), "closed");
 }
@@ -133,7 +134,7 @@ static void test_twice(char *d, uint64_t page, const char *what)
 	hold_end(&h);
 	region_unlink("test-busy-idle-2");
 	close(second);
-	ok(idle(region, 0, 8 * LEN), "and idle where it stays when one of the regions has ended");
+	ok(idle(region, 0, 8 * LEN), "a page in two regions is idle when one of them has ended");
 	munmap(d, LEN);
 }
 
@@ -171,10 +172,11 @@ static void test_looked_at(void)
 			bail("process_vm_readv: %s", strerror(errno));
 	ok(idle(region, 0, 8 * LEN), "pages that were looked at often are idle");
 	madvise(d, 4 * SZ_4K, MADV_COLD);
-	ok(idle(region, 0, 8 * LEN), "also if they need not be kept in memory");
+	ok(idle(region, 0, 8 * LEN), "pages that need not be kept in memory (MADV_COLD) are idle");
 	madvise(d, LEN, MADV_PAGEOUT);
 	munmap(d, LEN);
-	ok(idle(region, 0, 8 * LEN), "or the donor unmaps them");
+	ok(idle(region, 0, 8 * LEN),
+	   "pages that were looked at and unmapped by the donor are idle");
 }
 
 /* Brought back from swap space, they have a place in its cache, too. */
@@ -193,10 +195,10 @@ static void test_swapped(void)
 	ok(idle(region, 0, 8 * LEN), "pages that were swapped out are idle");
 	ok(filled(d, LEN, 7), "(they have their contents)");
 	munmap(d, LEN);
-	ok(idle(region, 0, 8 * LEN), "also when the donor has gone");
+	ok(idle(region, 0, 8 * LEN), "swapped pages are idle when the donor has gone");
 	if (swapoff(disk))
 		bail("swapoff: %s", strerror(errno));
-	ok(idle(region, 0, 8 * LEN), "and the swap space");
+	ok(idle(region, 0, 8 * LEN), "pages are idle after swapoff");
 }
 
 /* All small pages of a huge one have their references in one place. */
@@ -226,13 +228,14 @@ static void test_transparent(void)
 	ok(busy_is(region, 0, 8 * LEN, 2 * SZ_4K, 0), "one is in use: so are all of its huge page");
 	hold_end(&h);
 	h = hold_pages(d + SZ_2M + 7 * SZ_4K, 1);
-	ok(busy_is(region, 0, 8 * LEN, SZ_2M, 2 * SZ_2M), "but not those of another one");
+	ok(busy_is(region, 0, 8 * LEN, SZ_2M, 2 * SZ_2M),
+	   "a page in use makes only its own huge page busy");
 	hold_end(&h);
 	munmap(d, 2 * SZ_4K);
 	madvise(d + SZ_2M, SZ_2M / 2, MADV_DONTNEED);
 	ok(idle(region, 0, 8 * LEN), "the donor gives half of it away: idle");
 	munmap(d + 2 * SZ_4K, LEN - 2 * SZ_4K);
-	ok(idle(region, 0, 8 * LEN), "and all of it");
+	ok(idle(region, 0, 8 * LEN), "memory is idle when the donor has given all of it away");
 }
 
 static void test_small(void)

@@ -59,7 +59,7 @@ static void test_pipe(void)
 	hold_end(&b);
 	ok(busy_is(region, 0, bytes, page_size, 0), "two uses of a page end with the second");
 	hold_end(&a);
-	ok(idle(region, 0, bytes), "then nothing is busy");
+	ok(idle(region, 0, bytes), "nothing is busy after both uses have ended");
 }
 
 /* 0, or -EFAULT where that is the kernel's way. */
@@ -253,7 +253,8 @@ static void test_disk(bool reads)
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	is(status, SIGKILL, "(the process is killed)");
-	ok(uses(bytes / 2, MANY), "and still is when its process has been killed");
+	ok(uses(bytes / 2, MANY),
+	   "the buffer of a disk's read is busy when its process has been killed");
 	disk_limit("max");
 	ends("until it ends");
 	close(told[0]);
@@ -289,7 +290,7 @@ static void test_killed(void)
 	   "its buffer is let go of");
 	ok(busy_is(region, 0, bytes, page_size, 0), "the page in the pipe is busy");
 	is(read(fds[0], buf, sizeof(buf)), 64, "(read)");
-	ok(idle(region, 0, bytes), "until it is read");
+	ok(idle(region, 0, bytes), "the page is idle after the pipe was read");
 	close(fds[0]);
 	close(fds[1]);
 }

@@ -91,19 +91,22 @@ static void test_user(void)
 	is(crowd_grow(&anns, &ann, USER_MAX + 64, attach_ro, NAME), USER_MAX,
 	   "a user attaches a region that he may read 2048 times");
 	is(anns.ret, -EDQUOT, "once more is EDQUOT");
-	is(as(&ann, attach_ro, OTHER), -EDQUOT, "and so is another region");
+	is(as(&ann, attach_ro, OTHER), -EDQUOT,
+	   "attaching another region is EDQUOT for a user who has used up the share");
 	is(view_region(other).attached, 0, "(of which nothing is attached)");
 	if (access("/proc/self/ns/user", F_OK))
 		skip("user namespaces: this kernel has none (CONFIG_USER_NS)");
 	else
 		is(attach_as_subuid(), -EDQUOT,
-		   "and so is another id in a user namespace of the user's");
+		   "attaching as another id in a user namespace of the same user is EDQUOT");
 	is(as(&bob, attach_ro, OTHER), 0, "another user has a share of his own");
 	crowd_shrink(&anns, USER_MAX - 1);
 	ok(attached_is(region, USER_MAX - 1), "(one of the processes is killed)");
-	is(as(&ann, attach_ro, OTHER), 0, "then the user can attach another region");
-	is(crowd_grow(&anns, &ann, 4, attach_ro, NAME), 1, "or this one, once");
-	is(anns.ret, -EDQUOT, "and once more is EDQUOT");
+	is(as(&ann, attach_ro, OTHER), 0,
+	   "after a process has ended its user can attach another region");
+	is(crowd_grow(&anns, &ann, 4, attach_ro, NAME), 1,
+	   "the user can use the free place for the first region, once");
+	is(anns.ret, -EDQUOT, "one attachment more than the free place is EDQUOT");
 }
 
 static void test_region(void)
@@ -118,12 +121,13 @@ static void test_region(void)
 	is(crowd_grow(&owners, &owner, USER_MAX, attach_rw, NAME), REGION_OWN,
 	   "the owner attaches it 1024 times more");
 	is(owners.ret, -ENOSPC, "once more is ENOSPC for the owner");
-	is(as(&root, attach_rw, NAME), -ENOSPC, "and for root");
+	is(as(&root, attach_rw, NAME), -ENOSPC,
+	   "an attachment beyond the region's limit is ENOSPC for root");
 	is(view_region(region).attached, REGION_MAX, "4096 are attached");
 	crowd_shrink(&bobs, bobs.n - 1);
 	ok(attached_is(region, REGION_MAX - 1), "(one of the readers is killed)");
 	is(as(&bob, attach_ro, NAME), -ENOSPC, "the place is no other reader's");
-	is(as(&owner, attach_rw, NAME), 0, "but the owner's");
+	is(as(&owner, attach_rw, NAME), 0, "the place that a process left is the owner's");
 }
 
 static void test_end(void)
@@ -131,7 +135,7 @@ static void test_end(void)
 	crowd_shrink(&anns, 0);
 	crowd_shrink(&bobs, 0);
 	ok(attached_is(region, REGION_OWN), "when the readers have ended the owner has his places");
-	is(as(&ann, attach_ro, NAME), 0, "and there are places for readers");
+	is(as(&ann, attach_ro, NAME), 0, "there are places for readers when readers have ended");
 	crowd_shrink(&owners, 0);
 	ok(attached_is(region, 0), "when all have ended nothing is attached");
 }

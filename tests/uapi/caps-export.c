@@ -75,16 +75,18 @@ int main(void)
 	setrlimit(RLIMIT_MEMLOCK, &none);
 	outcome = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	is(export_until(&ann, PIECES_MAX), -ENOSPC,
-	   "who may write to a region cannot use up its pieces: ENOSPC");
+	   "a user who may write to a region cannot use up its pieces: ENOSPC");
 	is(outcome->n, PIECES_MAX - PIECES_OWN, "61440 pieces are everybody's");
 	is(view_region(fd).exported, outcome->n * SZ_4K, "GET_REGION counts each of them");
 	is(export_until(&exempt, outcome->n + 1), 0, "CAP_SYS_RESOURCE has one more");
-	is(export_until(&owner, outcome->n + 1), 0, "so has the owner");
+	is(export_until(&owner, outcome->n + 1), 0,
+	   "the owner can export one piece more than other users");
 	is(export_until(&ann, PIECES_MAX), -ENOSPC, "that made no place for others");
 	is(export_until(&owner, PIECES_MAX + 1), -ENOSPC,
 	   "the owner uses up the rest, and is then told so, too");
 	is(outcome->n, PIECES_MAX, "65536 pieces are all");
-	is(export_until(&root, PIECES_MAX + 1), -ENOSPC, "also for root");
+	is(export_until(&root, PIECES_MAX + 1), -ENOSPC,
+	   "more than 65536 pieces are ENOSPC for root");
 	is(view_region(fd).exported, PIECES_MAX * SZ_4K, "each of them has memory");
 	view_unlink(fd);
 	close(fd);

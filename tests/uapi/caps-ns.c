@@ -57,14 +57,16 @@ static void test_regions(void)
 	n = 2;
 	is(as(&maker, create_one, &n), 0, "the user makes one outside: that is three");
 	is(create_in(MAKER, 3, 3), -EDQUOT, "a further id in the namespace has no share left");
-	is(create_in(MAKER, 1, 3), -EDQUOT, "nor has one that has a region");
-	is(create_in(MAKER, 0, 3), -EDQUOT, "nor has root of the namespace");
+	is(create_in(MAKER, 1, 3), -EDQUOT,
+	   "an id of the namespace that has a region has no share left");
+	is(create_in(MAKER, 0, 3), -EDQUOT, "root of the namespace has no share left");
 	n = 3;
-	is(as(&maker, create_one, &n), -EDQUOT, "nor has the user outside");
+	is(as(&maker, create_one, &n), -EDQUOT,
+	   "the user who made the namespace has no share left");
 	is(create_in(STRANGER, 1, 4), 0, "an id in another user's namespace has that one's share");
 	region_unlink(numbered(1));
 	is(create_in(MAKER, 5, 3), 0, "a region of one id ended: another id can make one");
-	is(create_in(MAKER, 6, 5), -EDQUOT, "and that is all");
+	is(create_in(MAKER, 6, 5), -EDQUOT, "one region ended: only one other can be made");
 	unlink_all();
 	for (n = 0; n < 3; n++)
 		is(as(&maker, create_one, &n), 0, "all ended: the user makes region %d of 3", n);
@@ -110,7 +112,7 @@ static void test_deeper(void)
 	n = 2;
 	is(in_userns(&ns, create_deeper, &n), -EDQUOT,
 	   "the inner namespace then has no share left");
-	is(as(&maker, create_one, &n), -EDQUOT, "nor has the outermost user");
+	is(as(&maker, create_one, &n), -EDQUOT, "the outermost user has no share left");
 	unlink_all();
 }
 
@@ -147,7 +149,8 @@ static void test_bytes(void)
 	is(export_in(MAKER, 1, 0), 0, "an id in a user's namespace exports 2 MiB of 4");
 	is(export_in(MAKER, 2, 1), 0, "another id exports 2 MiB");
 	is(export_in(MAKER, 3, 2), -EDQUOT, "a third id has no share left");
-	is(as(&maker, export_one, &n), -EDQUOT, "nor has the user outside");
+	is(as(&maker, export_one, &n), -EDQUOT,
+	   "the user outside of the namespace has no share of memory left");
 	is(export_in(STRANGER, 1, 2), 0, "another user's namespace has a share of its own");
 	region_unlink(NAME);
 	if (create_named(&c))

@@ -103,10 +103,12 @@ static void test_copies(void)
 	is(ret, -ENOSPC, "once more is ENOSPC");
 	is(publish(region, b.ring_fd, 100, -1), 0, "another ring can be published");
 	is(closed(take(region, -1, 3)), 0, "take one of the 16");
-	is(publish(region, a.ring_fd, 3, -1), 0, "then there is a place for one more");
-	is(publish(region, a.ring_fd, 99, -1), -ENOSPC, "and for no other");
+	is(publish(region, a.ring_fd, 3, -1), 0,
+	   "after one of 16 copies was taken there is a place for one more");
+	is(publish(region, a.ring_fd, 99, -1), -ENOSPC, "there is no place for a second one");
 	is(withdraw(region, 5), 0, "withdraw one of them");
-	is(publish(region, a.ring_fd, 99, -1), 0, "then there is a place for one more");
+	is(publish(region, a.ring_fd, 99, -1), 0,
+	   "after one copy was withdrawn there is a place for one more");
 	io_uring_queue_exit(&a);
 	io_uring_queue_exit(&b);
 	munmap(base, WINDOW);
@@ -132,7 +134,8 @@ static void test_user_and_region(void)
 	       "ann's second process, in another region");
 	expect(&anns, &ann, NAME, 0, -EDQUOT, "ann's third process, her share used up");
 	is(closed(take(other, -1, 8)), 0, "somebody takes one of ann's rings");
-	expect(&anns, &ann, NAME, 1, -EDQUOT, "then another process of ann's");
+	expect(&anns, &ann, NAME, 1, -EDQUOT,
+	       "another process of ann's publishes in the place of a ring that was taken");
 	crowd_shrink(&anns, 2);
 	expect(&others, &bob, NAME, ATTACHMENT_MAX, -ENOSPC, "bob has a share of his own");
 	expect(&others, &bob, NAME, ATTACHMENT_MAX, -EDQUOT, "bob's second process");

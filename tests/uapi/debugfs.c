@@ -79,9 +79,9 @@ static void test_links(void)
 	   link_of(a.pid).entry != link_of(d.pid).entry &&
 	   link_of(c.pid).entry != link_of(d.pid).entry, "each view has its own");
 	PEER(b, .op = PEER_DETACH);
-	is(link_of(b.pid).lines, 0, "who detached is not there");
+	is(link_of(b.pid).lines, 0, "a process that has detached is not in the list of links");
 	peer_kill(&c);
-	is(link_of(c.pid).lines, 0, "nor who was killed");
+	is(link_of(c.pid).lines, 0, "a process that was killed is not in the list of links");
 	linked(&a, "rw");
 	peer_kill(&a);
 	peer_kill(&b);
@@ -147,8 +147,9 @@ static void test_tables(int fd)
 		bail("donate");
 	table_is("rw", 1, kind, kind);
 	table_is("ro", 1, kind, kind);
-	ok(!table_line("rw", 0)[0] && !table_line("rw", 2)[0], "nothing where there is none");
-	ok(!table_line("mixed", 1)[0], "nor where a view does not show it");
+	ok(!table_line("rw", 0)[0] && !table_line("rw", 2)[0],
+	   "tables has no line for a GiB without memory");
+	ok(!table_line("mixed", 1)[0], "tables has no line for a GiB that the view does not show");
 	if (huge ? donate(fd, page, page, 0) :
 		   donate(fd, page, 2 * page, SZ_1G - 2 * page) ?:
 		   donate(fd, page, page, SZ_1G + page))

@@ -83,7 +83,8 @@ static void test_mem_read(void)
 	memcpy(own + 2 * page - 999, want, 999);
 	memset(buf, 0, sizeof(buf));
 	is(mem_read(base + 2 * page - 999, buf, 2000), 999, "mem: a read ends at a hole");
-	ok(!memcmp(buf, want, 999) && !buf[999], "with all the bytes before it");
+	ok(!memcmp(buf, want, 999) && !buf[999],
+	   "the read that ends at a hole gives all bytes before it");
 	is(mem_read(base + 2 * page, buf, 1), -EIO, "mem: a hole");
 	is(mem_read(base + 2 * page - 1, buf, 1), 1, "mem: the last byte of memory");
 }
@@ -124,11 +125,11 @@ static void test_writes(void)
 	ok(!memcmp(own + 100, bytes, 2000), "arrives");
 	is(mem_write(base + page - 50, bytes, 2000), 50, "mem: a write ends at a page to read");
 	ok(!memcmp(own + page - 50, bytes, 50) && !memcmp(own + page, "keep", 4),
-	   "with what came before it");
+	   "the write that ends at a read-only page stores all bytes before it");
 	is(mem_write(base + page, bytes, 2000), -EIO, "mem: a page to read");
 	is(mem_write(base + 2 * page, bytes, 1), -EIO, "mem: a hole");
 	ok(!memcmp(own + page, "keep", 4), "nothing was written");
-	is(peek(base + page, &value), 0, "and it can still be read");
+	is(peek(base + page, &value), 0, "a read-only page that was not written can still be read");
 }
 
 static void test_vm(void)
@@ -140,7 +141,7 @@ static void test_vm(void)
 	   "process_vm_readv does not know how");
 	is(errno, EFAULT, "(EFAULT)");
 	is(process_vm_writev(peer.pid, &local, 1, &remote, 1, 0), -1,
-	   "nor does process_vm_writev");
+	   "process_vm_writev into the region fails");
 	is(errno, EFAULT, "(EFAULT)");
 }
 

@@ -36,7 +36,7 @@ static void exported(char *d, uint64_t seed, const char *what)
 	is(view_export(region, d, LEN, offset), 0, "%s: exported", what);
 	ok(filled(at, LEN, seed), "the region has what the donor had");
 	fill(at, LEN, seed + 1);
-	ok(filled(d, LEN, seed + 1), "and the donor what is stored there");
+	ok(filled(d, LEN, seed + 1), "the donor has what is stored through the region");
 	offset += LEN;
 	munmap(d, LEN);
 }
@@ -66,7 +66,7 @@ static void test_fresh(void)
 		sum += *(volatile uint64_t *)(base + offset + i);
 	is(sum, 0, "the region has zeros");
 	fill(base + offset, LEN, 3);
-	ok(filled(d, LEN, 3), "and the donor what is stored there");
+	ok(filled(d, LEN, 3), "the donor has what is stored in pages that were never touched");
 	offset += LEN;
 	munmap(d, LEN);
 }
@@ -93,7 +93,7 @@ static void test_forked(void)
 	is(write(go[1], "", 1), 1, "(the child writes)");
 	waitpid(pid, &status, 0);
 	is(status, 0, "the child has what was there at the fork");
-	ok(filled(at, LEN, 12), "and its stores do not reach the region");
+	ok(filled(at, LEN, 12), "stores of the donor's child do not reach the region");
 	close(go[0]);
 	close(go[1]);
 }

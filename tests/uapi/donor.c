@@ -118,7 +118,7 @@ static void test_hugetlb_file(void)
 	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "a file on hugetlbfs");
 	is(offer(RW, MAP_PRIVATE, fd), -EOPNOTSUPP, "a private mapping of it");
 	unlink("/tmp/msha-huge/f");
-	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "also when it has no name any more");
+	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "a file on hugetlbfs without a name is refused");
 	close(fd);
 	umount("/tmp/msha-huge");
 	rmdir("/tmp/msha-huge");
@@ -149,15 +149,16 @@ static void test_protection(int flags)
 	char *p;
 
 	is(offer(PROT_READ, flags, -1), -EACCES, "read-only memory is EACCES");
-	is(offer(PROT_NONE, flags, -1), -EACCES, "also memory without any access");
+	is(offer(PROT_NONE, flags, -1), -EACCES, "memory without any access is EACCES");
 	p = map(2 * SZ_2M, RW, flags, -1);
 	mprotect(p + SZ_2M, SZ_2M, PROT_READ);
-	is(view_export(region, p, 2 * SZ_2M, 0), -EACCES, "or when only its second half is");
+	is(view_export(region, p, 2 * SZ_2M, 0), -EACCES,
+	   "memory of which the second half is read-only is EACCES");
 	munmap(p, 2 * SZ_2M);
 	is(view_export(region, AT, SZ_2M, 0), -EFAULT, "what is not mapped is EFAULT");
 	is(view_export(region, (char *)-(long)SZ_1G, SZ_2M, 0), -EFAULT, "kernel addresses too");
 	is(view_export(region, (char *)-(long)SZ_1G, SZ_2M * 600, 0), -EFAULT,
-	   "and a range that wraps");
+	   "a range that wraps around is EFAULT");
 }
 
 static void test_half_mapped(int flags)
@@ -168,13 +169,16 @@ static void test_half_mapped(int flags)
 
 	munmap(p + 2 * SZ_2M, SZ_2M);
 	is(view_export(region, p, 4 * SZ_2M, 0), -EFAULT, "a hole in the middle is EFAULT");
-	is(view_export(region, p + SZ_2M, 2 * SZ_2M, 0), -EFAULT, "or at the end");
-	is(view_export(region, p + 2 * SZ_2M, SZ_2M, 0), -EFAULT, "or from the beginning");
+	is(view_export(region, p + SZ_2M, 2 * SZ_2M, 0), -EFAULT,
+	   "a hole at the end of the donor's memory is EFAULT");
+	is(view_export(region, p + 2 * SZ_2M, SZ_2M, 0), -EFAULT,
+	   "memory that is not mapped from its beginning on is EFAULT");
 	is(view_region(region).exported, 0, "nothing came in");
 	is(pinned_pages(), pins, "nothing is pinned");
 	is(view_region(region).table_bytes, tables, "no table is left of it");
 	munmap(p, 4 * SZ_2M);
-	is(pages_free(page_size), pages, "and the pages are back");
+	is(pages_free(page_size), pages,
+	   "the pages of the export that failed are back in the pool");
 }
 
 /* As a user whose limit is just what a region of this length needs. */
@@ -256,12 +260,14 @@ static void test_1g(void)
 	p = map(2 * SZ_1G, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1GB, -1);
 	is(view_export(region, p, SZ_1G, 0), -EACCES, "read-only memory is EACCES");
 	mprotect(p, SZ_1G, RW);
-	is(view_export(region, p, 2 * SZ_1G, 0), -EACCES, "or when only its second half is");
+	is(view_export(region, p, 2 * SZ_1G, 0), -EACCES,
+	   "1 GiB pages of which the second is read-only are EACCES");
 	munmap(p + SZ_1G, SZ_1G);
 	is(view_export(region, p, 2 * SZ_1G, 0), -EFAULT, "half mapped is EFAULT");
 	is(view_region(region).exported, 0, "nothing came in");
 	munmap(p, SZ_1G);
-	is(pages_free(SZ_1G), pages, "and the pages are back");
+	is(pages_free(SZ_1G), pages,
+	   "the 1 GiB pages of the export that failed are back in the pool");
 	is(donate(region, SZ_1G, SZ_1G, SZ_1G), 0, "(one that is fine)");
 	end();
 	is(pages_free(SZ_1G), pages, "all pages are back");

@@ -63,7 +63,8 @@ static void test_donors_refused(void)
 	is(export_of(rw, MAP_SHARED, file), -EOPNOTSUPP, "a file");
 	is(export_of(rw, MAP_PRIVATE, file), -EOPNOTSUPP, "a private file mapping");
 	is(export_of(rw, MAP_SHARED, memfd), -EOPNOTSUPP, "a memfd of 4 KiB pages");
-	is(export_of(PROT_READ, MAP_SHARED | huge, -1), -EACCES, "not writable");
+	is(export_of(PROT_READ, MAP_SHARED | huge, -1), -EACCES,
+	   "memory that is not writable is refused");
 	d = donor(SZ_1G, SZ_1G);
 	is(view_export(fd, d, SZ_1G, 0), -ERANGE, "(1 GiB is too long)");
 	is(view_export(fd, d, SZ_2M, 0), -EOPNOTSUPP, "pages of another size");
@@ -88,7 +89,7 @@ static void test_hugetlbfs_file(void)
 	is(export_of(PROT_READ | PROT_WRITE, MAP_SHARED, file), -EOPNOTSUPP,
 	   "a file on hugetlbfs is refused");
 	is(export_of(PROT_READ | PROT_WRITE, MAP_PRIVATE, file), -EOPNOTSUPP,
-	   "and a private mapping of it");
+	   "a private mapping of a file on hugetlbfs is refused");
 	close(file);
 	umount("/tmp/msha-huge");
 	rmdir("/tmp/msha-huge");
@@ -103,7 +104,7 @@ static void test_all_or_nothing(void)
 	is(view_export(fd, d, 4 * SZ_2M, 0), -EFAULT, "a hole in the donor's range");
 	is(view_region(fd).exported, 0, "brings nothing in");
 	munmap(d, 4 * SZ_2M);
-	is(hugepages(SZ_2M, "free_hugepages"), before, "and keeps nothing");
+	is(hugepages(SZ_2M, "free_hugepages"), before, "an export that fails keeps no page");
 }
 
 static void test_growth(void)
@@ -118,7 +119,7 @@ static void test_growth(void)
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	ok(filled(base, SZ_2M, 12), "region and donor are the same memory");
 	munmap(d, SZ_2M);
-	ok(filled(base, SZ_2M, 12), "and it stays when the donor unmaps it");
+	ok(filled(base, SZ_2M, 12), "the memory stays when the donor unmaps it");
 	a = peer_start();
 	b = peer_start();
 	peer_attach(&a, NAME, false);
@@ -131,10 +132,10 @@ static void test_growth(void)
 	is(PEER(a, .op = PEER_FILLED, .a = (intptr_t)base + SZ_2M, .b = 3 * SZ_2M, .c = 13), 1,
 	   "is visible to a");
 	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base + SZ_2M, .b = 3 * SZ_2M, .c = 13), 1,
-	   "and to b, read-only");
+	   "new memory is visible to a process that attached read-only");
 	is(donate(fd, SZ_2M, 2 * SZ_2M, 3 * SZ_2M), -EEXIST, "no memory twice at one place");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + 4 * SZ_2M), SIGBUS,
-	   "and that brought nothing in");
+	   "an export over existing memory brings nothing in");
 
 	memfd = memfd_create("donor", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
 	if (ftruncate(memfd, SZ_2M))
@@ -147,7 +148,7 @@ static void test_growth(void)
 	munmap(d, SZ_2M);
 	close(memfd);
 	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base + 15 * SZ_2M, .b = SZ_2M, .c = 14), 1,
-	   "and stays when the memfd is closed");
+	   "the memory of a memfd stays when the memfd is closed");
 	is(PEER(b, .op = PEER_LOAD, .a = (intptr_t)base + 14 * SZ_2M), SIGBUS, "(the hole)");
 	is(view_region(fd).exported, 5 * SZ_2M, "exported counts");
 	peer_kill(&a);

@@ -69,7 +69,7 @@ static void test_create(void)
 	fd = view_open(NAME, "rw", O_RDWR);
 	ok(fd >= 0, "when CREATE's descriptor is closed the name keeps the region");
 	base = attach(fd, PROT_READ);
-	is(*(volatile uint64_t *)base, 42, "with its memory");
+	is(*(volatile uint64_t *)base, 42, "the region that its name keeps has its memory");
 	munmap(base, WINDOW);
 	view_unlink(fd);
 	close(fd);
@@ -106,11 +106,12 @@ static void test_no_node(void)
 	ok(base && !try_store(base, 7), "it can be attached and stored to");
 	close(fd);
 	is(regions(), count + 1, "its descriptor closed, an attachment keeps the region");
-	is(*(volatile uint64_t *)base, 7, "with its memory");
+	is(*(volatile uint64_t *)base, 7, "the region that an attachment keeps has its memory");
 	is(hugepages(SZ_2M, "free_hugepages"), before - 1, "(its page is out of the pool)");
 	munmap(base, WINDOW);
-	is(regions(), count, "with the last attachment it ends");
-	is(hugepages(SZ_2M, "free_hugepages"), before, "and gives its page back");
+	is(regions(), count, "a region without nodes ends with its last attachment");
+	is(hugepages(SZ_2M, "free_hugepages"), before,
+	   "a region without nodes gives its page back");
 }
 
 static void test_no_node_ends(void)
@@ -120,7 +121,7 @@ static void test_no_node_ends(void)
 	close(fd);
 	is(regions(), count + 1, "one of two descriptors closed, a region without nodes is there");
 	close(other);
-	is(regions(), count, "with the last descriptor it ends");
+	is(regions(), count, "a region without nodes ends with its last descriptor");
 }
 
 /* The name is for people: it need not be another one's, nor is it taken. */
@@ -134,7 +135,8 @@ static void test_same_names(void)
 	   "regions without nodes may have the same name as others");
 	is(region_addr(NAME), view_region(named).addr, "the node leads to the one that has it");
 	is(view_unlink(a), -ENOENT, "UNLINK of one without nodes is ENOENT");
-	ok(has_node(NAME "/rw"), "and does not remove the other's nodes");
+	ok(has_node(NAME "/rw"),
+	   "UNLINK of a region without nodes does not remove nodes of its namesake");
 	is(view_unlink(named), 0, "UNLINK of the one with nodes works");
 	close(named);
 	is(region_create(NAME, SZ_2M, SZ_2M), 0, "the name of regions without nodes is not taken");
@@ -149,13 +151,14 @@ static void test_no_node_arguments(void)
 
 	is(create_open(&c), -EINVAL, "a region without nodes needs a name, too");
 	c = no_node("a/b");
-	is(create_open(&c), -EINVAL, "which follows the same rules");
+	is(create_open(&c), -EINVAL,
+	   "the name of a region without nodes follows the rules of all names");
 	c = no_node(NAME);
 	c.mode = 0400;
 	is(create_open(&c), -EINVAL, "a region without nodes has no mode");
 	c = no_node(NAME);
 	c.uid = 1234;
-	is(closed(create_open(&c)), 0, "but it has an owner");
+	is(closed(create_open(&c)), 0, "a region without nodes can have an owner");
 }
 
 /* ---- views ---- */
@@ -184,8 +187,10 @@ static void test_views(void)
 	v = view_of("r", &to_read, 0);
 	r = add_view_open(rw, &v);
 	is(fcntl(w, F_GETFD), FD_CLOEXEC, "ADD_VIEW's descriptor is close-on-exec");
-	is(fcntl(w, F_GETFL) & O_ACCMODE, O_RDWR, "of a view with a writable range it writes");
-	is(fcntl(r, F_GETFL) & O_ACCMODE, O_RDONLY, "of a view without one it only reads");
+	is(fcntl(w, F_GETFL) & O_ACCMODE, O_RDWR,
+	   "ADD_VIEW's descriptor of a view with a writable range can write");
+	is(fcntl(r, F_GETFL) & O_ACCMODE, O_RDONLY,
+	   "ADD_VIEW's descriptor of a view without a writable range only reads");
 	ok(!strcmp(view_region(w).view, "w") && !strcmp(view_region(r).view, "r"),
 	   "ADD_VIEW's descriptors are of the new views");
 	base = attach(w, RW);
@@ -227,7 +232,8 @@ static void test_views_without_nodes(void)
 	ok(fd >= 0, "after UNLINK a view without a node can");
 	close(rw);
 	base = attach(fd, PROT_READ);
-	ok(base && try_store(base, 1) == SIGSEGV, "and be attached when it is all there is");
+	ok(base && try_store(base, 1) == SIGSEGV,
+	   "a view without a node can be attached when it is all that is left");
 	munmap(base, WINDOW);
 	close(fd);
 	rw = create_no_node(NAME);
@@ -235,7 +241,7 @@ static void test_views_without_nodes(void)
 	is(add_view_open(rw, &v), -ENOENT,
 	   "a region without nodes gets no view with a node: ENOENT");
 	v = view_of("late", &to_read, MSHAREARENA_NO_NODE);
-	is(closed(add_view_open(rw, &v)), 0, "but one without");
+	is(closed(add_view_open(rw, &v)), 0, "a region without nodes gets a view without a node");
 	close(rw);
 }
 
@@ -373,7 +379,8 @@ static void test_given(void)
 	is(give(rw, add_no_node), -EPERM, "a stranger who was sent rw may add no view");
 	is(give(rw, view_unlink), -EPERM, "UNLINK by a stranger who was sent rw is EPERM");
 	is(give(w, store_42), 0, "a stranger who was sent a writable view stores");
-	is(give(w, store_beyond), 0, "but not beyond the view's range");
+	is(give(w, store_beyond), 0,
+	   "a stranger who was sent a writable view cannot store beyond its range");
 	is(give(w, take_one), -EAGAIN, "he may take rings by it");
 	is(give(w, add_no_node), -EACCES, "he may add no view by it");
 	is(give(r, load_42), 0, "a stranger who was sent a view to read loads");
@@ -381,7 +388,8 @@ static void test_given(void)
 	is(give(r, take_one), -EACCES, "he takes no rings by it");
 	is(give(r, drain), -EACCES, "he cannot have batches emptied by it");
 	is(give(r, reopen_reading), -EACCES, "he cannot open it anew");
-	is(give(r, reopen_writing), -EACCES, "nor for writing");
+	is(give(r, reopen_writing), -EACCES,
+	   "a stranger who was sent a read-only view cannot open it for writing");
 	close(rw);
 	close(w);
 	is(give(r, load_42), 0, "a stranger who was sent the last descriptor loads");

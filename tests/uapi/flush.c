@@ -77,7 +77,7 @@ static void test_never_attached(uint64_t size)
 	is(interrupts(), 0, "%d exports to a region that nobody has attached disturb nobody",
 	   EXPORTS);
 	end(fd);
-	is(interrupts(), 0, "and neither does its end");
+	is(interrupts(), 0, "the end of a region that nobody has attached disturbs nobody");
 }
 
 /* An empty region cannot be attached: the first memory comes before. */
@@ -96,7 +96,7 @@ static void test_attached(uint64_t size)
 	munmap(base, WINDOW);
 	interrupts();
 	end(fd);
-	ok(interrupts() > 0, "and so does its end");
+	ok(interrupts() > 0, "the end of a region that is attached flushes the other CPU");
 }
 
 static void test_was_attached(uint64_t size)
@@ -111,9 +111,9 @@ static void test_was_attached(uint64_t size)
 	munmap(base, WINDOW);
 	interrupts();
 	export_to(fd, size, 1, 1);
-	ok(interrupts() > 0, "so does an export after the last process has left");
+	ok(interrupts() > 0, "an export after the last process has left flushes the other CPU");
 	end(fd);
-	ok(interrupts() > 0, "and the end of that region");
+	ok(interrupts() > 0, "the end of a region that was attached once flushes the other CPU");
 }
 
 static void test_size(uint64_t size)

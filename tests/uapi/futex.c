@@ -78,7 +78,7 @@ static void across(const char *what)
 
 	peer_send(&peer, m);
 	is(wake(base + 64, 5000), 1, "%s: FUTEX_WAKE reaches the other process", what);
-	is(peer_wait(&peer), 0, "whose FUTEX_WAIT returns");
+	is(peer_wait(&peer), 0, "FUTEX_WAIT in the other process returns");
 }
 
 static void not_across(const char *what)
@@ -87,7 +87,7 @@ static void not_across(const char *what)
 
 	peer_send(&peer, m);
 	is(wake(base + 64, 30), 0, "%s: FUTEX_WAKE does not reach the other process", what);
-	is(peer_wait(&peer), -ETIMEDOUT, "which waits on a futex of its own");
+	is(peer_wait(&peer), -ETIMEDOUT, "the other process waits on a futex of its own");
 }
 
 static char *memfd_donor(uint64_t size, int flag, int *fd)
@@ -114,7 +114,8 @@ static void test_shared(void)
 	across("shared memory that the donor has mapped");
 	end();
 	begin(SZ_2M, donor(SZ_2M, SZ_2M), false);
-	is(wake(base + 64, 1), -EFAULT, "nor when it has unmapped it");
+	is(wake(base + 64, 1), -EFAULT,
+	   "FUTEX_WAKE is EFAULT when the donor has unmapped the memory");
 	end();
 }
 

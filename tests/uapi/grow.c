@@ -81,7 +81,7 @@ static void grow_at(uint64_t offset, const char *where)
 {
 	ok(hole(offset), "%s: a hole", where);
 	is(donate(region, page_size, page_size, offset), 0, "memory comes");
-	ok(page(offset), "and is there for all at once");
+	ok(page(offset), "memory that was exported is there in all processes at once");
 }
 
 static void test_ends(void)
@@ -139,9 +139,10 @@ static void test_overlaps(void)
 	is(donate(region, page_size, 4 * page_size, 6 * page_size), -EEXIST, "over all of it");
 	is(donate(region, page_size, page_size, 8 * page_size), -EEXIST, "just the same");
 	ok(hole(7 * page_size) && hole(9 * page_size), "brings nothing in");
-	is(pages_free(page_size), before, "and keeps nothing");
+	is(pages_free(page_size), before, "an export that fails keeps no page");
 	is(donate(region, page_size, 8 * page_size, 0), 0, "up to it");
-	is(donate(region, page_size, 8 * page_size, 9 * page_size), 0, "and behind it");
+	is(donate(region, page_size, 8 * page_size, 9 * page_size), 0,
+	   "memory can be exported behind other memory");
 	ok(page(7 * page_size) && page(8 * page_size) && page(9 * page_size), "is fine");
 	is(view_region(region).exported, 17 * page_size, "exported counts it");
 	end();
@@ -159,7 +160,8 @@ static void test_twice(void)
 	is(view_export(region, d, page_size, 5 * page_size), 0, "the same at another");
 	region_create("test-grow-2", page_size, page_size);
 	second = view_open("test-grow-2", "rw", O_RDWR);
-	is(view_export(second, d, page_size, 0), 0, "and in another region");
+	is(view_export(second, d, page_size, 0), 0,
+	   "the same memory can be exported to another region");
 	at = attach(second, RW);
 	ok(at && at != base, "one process attaches both regions");
 	munmap(d, page_size);
@@ -167,7 +169,8 @@ static void test_twice(void)
 	is(*(volatile uint64_t *)(base + 5 * page_size + 64), 0x77, "is the same memory");
 	is(*(volatile uint64_t *)(at + 64), 0x77, "(there too)");
 	end();
-	is(*(volatile uint64_t *)(at + 64), 0x77, "and stays with one when the other ends");
+	is(*(volatile uint64_t *)(at + 64), 0x77,
+	   "memory in two regions stays with one when the other ends");
 	region_unlink("test-grow-2");
 	close(second);
 	munmap(at, WINDOW);
@@ -189,7 +192,8 @@ static void test_tables(void)
 	is(pages[0], 2 * 4, "an empty region has four pages of tables a view");
 	is(pages[1] - pages[0], page_size == SZ_4K ? 4 : 2, "the first page brings more");
 	is(pages[2] - pages[1], page_size == SZ_1G ? 2 : 0, "the next lies in the same");
-	is(pages[3] - pages[2], page_size == SZ_4K ? 4 : 2, "but not one of another GiB");
+	is(pages[3] - pages[2], page_size == SZ_4K ? 4 : 2,
+	   "an export to another GiB brings more tables");
 	end();
 }
 
@@ -218,7 +222,8 @@ static void test_1g(void)
 	begin(SZ_1G, 8 * SZ_1G);
 	attach_all(2 * SZ_1G);
 	is(donate(region, SZ_1G, SZ_1G, 2 * SZ_1G), -EEXIST, "a GiB that is there");
-	is(view_export(region, base, 2 * SZ_1G, SZ_1G), -EEXIST, "or half there");
+	is(view_export(region, base, 2 * SZ_1G, SZ_1G), -EEXIST,
+	   "an export over a GiB that is half there is EEXIST");
 	grow_at(5 * SZ_1G, "three GiB on");
 	ok(page(2 * SZ_1G) && hole(3 * SZ_1G) && hole(4 * SZ_1G) && hole(6 * SZ_1G),
 	   "what was there stays, with holes between");

@@ -162,7 +162,7 @@ static void test_shm(void)
 
 		ok(shmat(id, at, SHM_REMAP) == (void *)-1, "shmat(SHM_REMAP): %s",
 		   parts[i].what);
-		ok(shmat(id, at, 0) == (void *)-1, "and without");
+		ok(shmat(id, at, 0) == (void *)-1, "shmat without SHM_REMAP over the window fails");
 	}
 	shmctl(id, IPC_RMID, NULL);
 	unhurt("shmat");
@@ -259,7 +259,7 @@ static void test_mseal(void)
 static void replaced(const char *how, char *got, size_t len)
 {
 	ok(got == base, "%s over the whole window works", how);
-	is(view_region(region).attached, 1, "and detaches");
+	is(view_region(region).attached, 1, "what replaces the whole window detaches the region");
 	ok(witness_unhurt(), "the other process keeps every byte");
 	munmap(base, len);
 	ok(attach(region, RW) == base, "(attached again)");

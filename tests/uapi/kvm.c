@@ -88,7 +88,7 @@ static void adds_one(const char *what)
 
 	is(guest_runs(), KVM_EXIT_HLT, "%s: the guest runs", what);
 	is(PEER(other, .op = PEER_LOAD, .a = (intptr_t)word()), 0, "another process looks");
-	is((uint32_t)other.value, before + 1, "and sees what it stored");
+	is((uint32_t)other.value, before + 1, "another process sees what the guest stored");
 }
 
 static void begin(uint64_t size)
@@ -147,7 +147,7 @@ static void test_detach(void)
 	munmap(base, WINDOW);
 	is(guest_runs(), -EFAULT, "the process detaches: its guest finds no memory");
 	PEER(other, .op = PEER_LOAD, .a = (intptr_t)word());
-	is((uint32_t)other.value, seen, "and has stored nothing");
+	is((uint32_t)other.value, seen, "a guest without the region's memory stores nothing");
 	attach(ro, PROT_READ);
 	ok(guest_runs() != KVM_EXIT_HLT, "attached read-only it cannot store");
 	is(*word(), seen, "(nor has it)");

@@ -45,12 +45,12 @@ static void test_late(int fd)
 
 	ok(peer_attach(&late, NAME, false) > 0, "a process attaches after the demotion");
 	is(PEER(late, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 9), 1,
-	   "and sees every byte");
+	   "a process that attached after the demotion sees every byte");
 	PEER(late, .op = PEER_FILL, .a = (intptr_t)base, .b = bytes, .c = 10);
 	ok(filled(base, bytes, 10), "it can write");
 	fill(base, bytes, 9);
 	peer_kill(&late);
-	is(view_region(fd).attached, 2, "and leave");
+	is(view_region(fd).attached, 2, "a process that attached after the demotion can leave");
 	unhurt("that");
 }
 
@@ -144,7 +144,7 @@ static void test_size(uint64_t size)
 	close(fd);
 	is(pages_free(size), before, "all pages are back");
 	test_storm(size, size == SZ_1G ? 3 : 8);
-	is(pages_free(size), before, "also after the storms");
+	is(pages_free(size), before, "all pages are back after the storms");
 }
 
 int main(int argc, char **argv)

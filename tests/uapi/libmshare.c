@@ -96,15 +96,18 @@ static void test_views(void)
 	test_views_refused();
 	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "populate");
 	is(mshare_add_view(NAME, "part", &part), 0, "add a view with a writable range");
-	is(mshare_add_view(NAME, "look", &look), 0, "and one without");
+	is(mshare_add_view(NAME, "look", &look), 0, "add a view without a writable range");
 	is(mshare_add_view(NAME, "part", &look), -EEXIST, "a name that is taken");
 	is(stat("/dev/mshare/" NAME "/look", &st), 0, "they have nodes");
 	is(st.st_mode & 0777, 0440, "that nobody may write where nothing is writable");
-	is(mshare_open_view(NAME, "look", 0, &v), -EACCES, "nor open for writing");
-	is(mshare_open_view(NAME, "look", 1, &v), 0, "but for reading");
-	is(mshare_attach(v, &addr), 0, "and attach");
+	is(mshare_open_view(NAME, "look", 0, &v), -EACCES,
+	   "a view without a writable range cannot be opened for writing");
+	is(mshare_open_view(NAME, "look", 1, &v), 0,
+	   "a view without a writable range can be opened for reading");
+	is(mshare_attach(v, &addr), 0, "a view that was opened for reading can be attached");
 	is(try_load(addr, &value), 0, "what it shows");
-	ok(try_load((char *)addr + SZ_2M, &value), "and no more");
+	ok(try_load((char *)addr + SZ_2M, &value),
+	   "an attached view shows nothing beyond its range");
 	mshare_close(v);
 
 	is(mshare_open_view(NAME, "part", 1, &v), 0, "a view to write in, opened for reading");
@@ -140,14 +143,16 @@ static void test_export(void)
 	small += -(uintptr_t)small & (SZ_2M - 1);
 	is(mshare_export(m, small, SZ_2M, 0), -EOPNOTSUPP, "small pages");
 	is(mshare_open(NAME, 1, &ro), 0, "open for reading");
-	is(mshare_export(ro, d, SZ_2M, 0), -EACCES, "and export through it");
+	is(mshare_export(ro, d, SZ_2M, 0), -EACCES,
+	   "a region that is open for reading takes no export");
 	mshare_close(ro);
 	is(mshare_export(m, d, 2 * SZ_2M, 4 * SZ_2M), 0, "export");
 	is(mshare_export(m, d, SZ_2M, 5 * SZ_2M), -EEXIST, "where memory is already");
 	is(mshare_attach(m, &addr), 0, "attach");
 	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 1), "the bytes are in the region");
 	fill(d, 2 * SZ_2M, 2);
-	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 2), "which is the same memory");
+	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 2),
+	   "stores of the donor are in the region: it is the same memory");
 	munmap(d, 2 * SZ_2M);
 	is(mshare_export(m, d, SZ_2M, 0), -EFAULT, "export what is not mapped");
 	end(m);
@@ -168,7 +173,8 @@ static void test_small(void)
 	ok(filled((char *)addr + SZ_4K, 1000 * SZ_4K, 3), "they hold what is written");
 	fill(d, 4 * SZ_4K, 4);
 	is(mshare_export(m, d, 4 * SZ_4K, 2000 * SZ_4K), 0, "export small pages");
-	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4), "with what is in them");
+	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4),
+	   "small pages bring their contents in");
 	munmap(d, 4 * SZ_4K);
 	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4), "to stay");
 	end(m);
@@ -187,7 +193,7 @@ static void test_quiesce(void)
 	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "populate");
 	is(mshare_attach(m, &addr), 0, "attach");
 	is(mshare_quiesce(m, 1, SZ_2M, 0, NULL), -EINVAL, "quiesce at an odd offset");
-	is(mshare_quiesce(m, 0, 0, 0, NULL), -EINVAL, "of nothing");
+	is(mshare_quiesce(m, 0, 0, 0, NULL), -EINVAL, "quiesce of no bytes is EINVAL");
 	is(mshare_quiesce(m, 15 * SZ_2M, 2 * SZ_2M, 0, NULL), -ERANGE, "past the end");
 	is(mshare_quiesce(m, 0, 16 * SZ_2M, 0, &busy), 0, "nobody uses it");
 	ok(!busy.bytes && busy.first == 16 * SZ_2M, "nothing is busy");
@@ -197,7 +203,7 @@ static void test_quiesce(void)
 	if (vmsplice(pipes[1], &iov, 1, 0) != sizeof(byte))
 		bail("vmsplice: %s", strerror(errno));
 	is(mshare_quiesce(m, 0, 8 * SZ_2M, 0, &busy), -EAGAIN, "a page is in a pipe");
-	ok(busy.bytes == SZ_2M && busy.first == 3 * SZ_2M, "which one is told");
+	ok(busy.bytes == SZ_2M && busy.first == 3 * SZ_2M, "quiesce tells which page is in use");
 	is(mshare_quiesce(m, 0, 8 * SZ_2M, 50, &busy), -ETIMEDOUT, "wait for it in vain");
 	is(mshare_quiesce(m, 0, 3 * SZ_2M, 0, NULL), 0, "the pages before are not in use");
 	if (read(pipes[0], byte, sizeof(byte)) != sizeof(byte))
@@ -295,7 +301,8 @@ static void test_quiesce_small(void)
 	void *addr;
 
 	is(mshare_populate(m, 0, 1024 * SZ_4K), 0, "populate with small pages");
-	is(mshare_quiesce(m, 0, 1024 * SZ_4K, 5000, NULL), 0, "which are used by nobody soon");
+	is(mshare_quiesce(m, 0, 1024 * SZ_4K, 5000, NULL), 0,
+	   "small pages that were just populated are idle soon");
 	if (mshare_attach(m, &addr) || pipe2(pipes, O_CLOEXEC))
 		bail("cannot attach, or make a pipe");
 	iov = (struct iovec){ addr, sizeof(byte) };
@@ -308,7 +315,8 @@ static void test_quiesce_small(void)
 	clock_gettime(CLOCK_MONOTONIC, &ended);
 	setitimer(ITIMER_REAL, &never, NULL);
 	took = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
-	ok(alarms && took >= 300 && took < 5000, "which do not change its time (%ld ms)", took);
+	ok(alarms && took >= 300 && took < 5000,
+	   "signals do not change how long quiesce waits (%ld ms)", took);
 	close(pipes[0]);
 	close(pipes[1]);
 	is(mshare_quiesce(m, 0, 1024 * SZ_4K, -1, NULL), 0, "it comes to an end");

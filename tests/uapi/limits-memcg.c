@@ -126,7 +126,7 @@ static void test_charged(int fd)
 	charged = stat_of(GROUP, "pagetables") - before;
 	ok(tables >= 2 * PAGES * 4096L, "take %ld KiB of page tables", tables >> 10);
 	ok(charged > tables / 4 * 3 && charged < tables / 4 * 5,
-	   "which are the cgroup's, long after the process: %ld KiB", charged >> 10);
+	   "the cgroup is charged for them after the process has ended: %ld KiB", charged >> 10);
 }
 
 static void test_not_charged(void)
@@ -203,12 +203,12 @@ static void test_full(int fd)
 	log_end();
 	is(outcome->ret, -ENOMEM, "end with ENOMEM");
 	ok(outcome->n > 16 && outcome->n < 512, "after %u of them", outcome->n);
-	is(view_region(fd).exported, outcome->n * SZ_4K, "of which each counts");
+	is(view_region(fd).exported, outcome->n * SZ_4K, "each export that succeeded counts");
 	base = attach(fd, PROT_READ);
-	ok(base && all_there(base, outcome->n), "and each is there");
+	ok(base && all_there(base, outcome->n), "each page that was exported is there");
 	is(try_load(base + outcome->n * SZ_2M, &value), SIGBUS, "the one that failed is not");
 	must_write(GROUP "/memory.max", "max");
-	is(in_group(go_on), 0, "with more memory it goes on from there");
+	is(in_group(go_on), 0, "with more memory the exports go on where they failed");
 	ok(all_there(base, outcome->n + 16), "everything is there");
 	munmap(base, WINDOW);
 }

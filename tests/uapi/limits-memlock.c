@@ -69,11 +69,13 @@ static void test_bytes(uint64_t page)
 	is(give(&ann, page, page, 2, 0), -ENOMEM, "two pages where one fits");
 	is(give(&ann, page, page, 1, 0), 0, "a page exactly");
 	is(give(&ann, 2 * page - 1, page, 1, 1), -ENOMEM, "a byte less than two");
-	is(give(&others, 2 * page - 1, page, 1, 1), -ENOMEM, "by %s too", others.name);
+	is(give(&others, 2 * page - 1, page, 1, 1), -ENOMEM,
+	   "a byte less than two pages does not suffice for %s", others.name);
 	is(give(&ann, 2 * page, page, 1, 1), 0, "two pages exactly, by two processes");
 	region_unlink(NAME);
 	new_region(NAME, page);
-	is(give(&ann, 2 * page, page, 2, 0), 0, "and at once, when the region has ended");
+	is(give(&ann, 2 * page, page, 2, 0), 0,
+	   "two pages at once are accepted when the region has ended");
 	region_unlink(NAME);
 }
 
@@ -86,7 +88,8 @@ static void test_users(uint64_t page)
 	region_unlink(NAME);
 	new_region(NAME, page);
 	is(give(&locker, 0, page, 1, 0), 0, "%s is exempt", locker.name);
-	is(give(&ann, page, page, 1, 1), 0, "and uses up nothing of hers");
+	is(give(&ann, page, page, 1, 1), 0,
+	   "pages of an exempt process use up nothing of the user's limit");
 	region_unlink(NAME);
 	new_region(NAME, page);
 	is(give(&ann, page, page, 1, 0), 0, "what was exempt gives nothing back either");
@@ -106,9 +109,9 @@ static void test_end(uint64_t page)
 	is(as(&ann, do_give, &other), -ENOMEM, "counts for other regions");
 	fd = view_open(NAME, "ro", O_RDONLY);
 	region_unlink(NAME);
-	is(as(&ann, do_give, &other), -ENOMEM, "while the region is open");
+	is(as(&ann, do_give, &other), -ENOMEM, "pages count while the unlinked region is open");
 	close(fd);
-	is(as(&ann, do_give, &other), 0, "and no longer");
+	is(as(&ann, do_give, &other), 0, "pages do not count after the region was closed");
 	region_unlink(NAME "2");
 }
 
@@ -145,7 +148,8 @@ static void test_failures(uint64_t page)
 	for (int i = 0; i < 3; i++)
 		is(give(&ann, 2 * page, page, 1, 0), -EEXIST, "the same place again");
 	is(give(&ann, 2 * page, page, 1, 1), 0, "the other page");
-	is(give(&ann, 2 * page, page, 1, 2), -ENOMEM, "and that was all");
+	is(give(&ann, 2 * page, page, 1, 2), -ENOMEM,
+	   "no more than the pages within the limit are accepted");
 	region_unlink(NAME);
 }
 

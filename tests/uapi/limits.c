@@ -59,17 +59,18 @@ static void test_regions(void)
 	is(create(&ann, 0), 0, "the first of two regions");
 	is(create(&ann, 1), 0, "the second");
 	is(create(&ann, 2), -EDQUOT, "the third is one too many");
-	is(view_open(numbered(2), "ro", O_RDONLY), -ENOENT, "and is not there");
-	is(create(&others, 2), -EDQUOT, "for %s too", others.name);
+	is(view_open(numbered(2), "ro", O_RDONLY), -ENOENT,
+	   "the region that was one too many does not exist");
+	is(create(&others, 2), -EDQUOT, "the third region is one too many for %s", others.name);
 	is(create(&bob, 3), 0, "another user has a share of his own");
 	is(create(&root, 4), 0, "root is exempt");
-	is(create(&exempt, 5), 0, "so is %s", exempt.name);
-	is(create(&ann, 6), -EDQUOT, "who uses up nobody's share");
-	is(region_unlink(numbered(5)), 0, "nor gives anybody back any");
+	is(create(&exempt, 5), 0, "%s is exempt from the limit", exempt.name);
+	is(create(&ann, 6), -EDQUOT, "regions of exempt processes use up no share");
+	is(region_unlink(numbered(5)), 0, "a region of an exempt process is unlinked");
 	is(create(&ann, 6), -EDQUOT, "(still two)");
 	is(region_unlink(numbered(1)), 0, "a region of hers ends");
 	is(create(&ann, 6), 0, "there is room for another");
-	is(create(&ann, 7), -EDQUOT, "not for two");
+	is(create(&ann, 7), -EDQUOT, "there is room for one region and not for two");
 	unlink_all();
 }
 
@@ -85,11 +86,11 @@ static void test_ends(void)
 	is(donate(fd, SZ_2M, SZ_2M, 0), 0, "(memory of root's)");
 	map = attach(fd, PROT_READ);
 	is(region_unlink(numbered(0)), 0, "unlinked");
-	is(create(&ann, 1), -EDQUOT, "while it is open it counts");
+	is(create(&ann, 1), -EDQUOT, "an unlinked region counts while it is open");
 	close(fd);
-	is(create(&ann, 1), -EDQUOT, "while it is attached too");
+	is(create(&ann, 1), -EDQUOT, "an unlinked region counts while it is attached");
 	munmap(map, WINDOW);
-	is(create(&ann, 1), 0, "then there is room");
+	is(create(&ann, 1), 0, "a region that has ended does not count");
 	unlink_all();
 }
 
@@ -105,10 +106,11 @@ static void test_changes(void)
 	is(donate(fd, SZ_2M, SZ_2M, 0), 0, "a lower limit takes no region away");
 	close(fd);
 	for (int n = 0; n < 3; n++) {
-		is(create(&ann, 3), -EDQUOT, "but gives no more with %d left", 3 - n);
+		is(create(&ann, 3), -EDQUOT,
+		   "a lower limit allows no new region with %d left", 3 - n);
 		region_unlink(numbered(n));
 	}
-	is(create(&ann, 3), 0, "until there is room below it");
+	is(create(&ann, 3), 0, "a new region can be made when there is room below the limit");
 	param_set("user_regions", 0);
 	for (int n = 4; n < 10; n++)
 		is(create(&ann, n), 0, "0 is no limit (%d)", n - 3);
@@ -137,10 +139,12 @@ static void test_failures(void)
 	close(fd);
 	for (int i = 0; i < 3; i++) {
 		is(create(&ann, 0), -EEXIST, "one whose name is taken is not made");
-		is(as(&ann, do_create_at, &taken), -EBUSY, "nor one whose place is");
+		is(as(&ann, do_create_at, &taken), -EBUSY,
+		   "a region whose address is taken is not made");
 	}
 	is(create(&ann, 1), 0, "the other");
-	is(create(&ann, 2), -EDQUOT, "and no third");
+	is(create(&ann, 2), -EDQUOT,
+	   "what failed has not been counted: no third region is allowed");
 	unlink_all();
 	param_set("user_regions", 0);
 }
@@ -185,13 +189,15 @@ static void test_exact(uint64_t page, uint64_t fits, unsigned int mbytes)
 	shared_region(0, page);
 	is(give(&ann, 0, page, fits + page, 0), -EDQUOT, "a page too many at once");
 	is(give(&ann, 0, page, fits, 0), 0, "exactly what fits");
-	is(give(&ann, 0, page, page, fits), -EDQUOT, "and a page more");
-	is(give(&others, 0, page, page, fits), -EDQUOT, "nor by %s", others.name);
+	is(give(&ann, 0, page, page, fits), -EDQUOT, "a page more than the limit is EDQUOT");
+	is(give(&others, 0, page, page, fits), -EDQUOT,
+	   "a page more than the limit is EDQUOT for %s", others.name);
 	if (page != SZ_1G)
 		is(give(&bob, 0, page, fits, fits), 0, "another user has his own share of it");
 	is(give(&exempt, 0, page, page, 2 * fits), 0, "%s is exempt", exempt.name);
 	if (page != SZ_1G)
-		is(give(&ann, 0, page, page, 3 * fits), -EDQUOT, "which gives nothing back");
+		is(give(&ann, 0, page, page, 3 * fits), -EDQUOT,
+		   "an export by an exempt process gives nothing back");
 	unlink_all();
 }
 
@@ -211,18 +217,21 @@ static void test_sum(void)
 	is(give(&ann, 0, SZ_4K, 2 * SZ_4K, part), -EDQUOT, "two pages are too many");
 	for (int i = 0; i < 3; i++) {
 		is(give(&ann, 0, SZ_4K, SZ_4K, 0), -EEXIST, "what failed is not counted");
-		is(give(&ann, 0, SZ_4K, SZ_4K, WINDOW), -ERANGE, "nor this");
-		is(give(&ann, 0, SZ_2M, SZ_2M, SZ_2M), -EDQUOT, "nor what is refused");
+		is(give(&ann, 0, SZ_4K, SZ_4K, WINDOW), -ERANGE,
+		   "an export beyond the region's end is not counted");
+		is(give(&ann, 0, SZ_2M, SZ_2M, SZ_2M), -EDQUOT,
+		   "an export that is refused is not counted");
 	}
 	is(give(&ann, 0, SZ_4K, SZ_4K, part), 0, "one is not");
-	is(give(&ann, 1, SZ_4K, SZ_4K, 4 * part), -EDQUOT, "then it is full");
-	is(give(&root, 1, SZ_4K, SZ_4K, 4 * part), 0, "but not for root");
+	is(give(&ann, 1, SZ_4K, SZ_4K, 4 * part), -EDQUOT, "the share of memory is used up");
+	is(give(&root, 1, SZ_4K, SZ_4K, 4 * part), 0, "root exports beyond the share");
 	fd = view_open(numbered(0), "ro", O_RDONLY);
 	region_unlink(numbered(0));
 	is(give(&ann, 1, SZ_4K, SZ_4K, 6 * part), -EDQUOT, "unlinked and open, it counts");
 	close(fd);
 	is(give(&ann, 1, SZ_4K, 2 * part + SZ_4K, 6 * part), 0, "what the ended region had");
-	is(give(&ann, 1, SZ_4K, SZ_4K, 10 * part), -EDQUOT, "and no more");
+	is(give(&ann, 1, SZ_4K, SZ_4K, 10 * part), -EDQUOT,
+	   "an ended region gives back what it had and no more");
 	unlink_all();
 }
 

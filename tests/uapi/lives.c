@@ -71,8 +71,8 @@ static void test_fork(void)
 	int bad = 0;
 
 	is(in_child(finds_nothing), 0, "fork gives the child nothing");
-	is(in_child(attach_here), 0, "but it can attach by itself");
-	is(in_child(forks_twice), 0, "and then its child finds nothing either");
+	is(in_child(attach_here), 0, "a child of fork can attach by itself");
+	is(in_child(forks_twice), 0, "a child of a child finds nothing attached");
 	for (int i = 0; i < 60; i++)
 		bad += in_child(i % 3 ? finds_nothing : attach_here) != 0;
 	is(bad, 0, "60 forks, of which 20 attach");
@@ -130,7 +130,7 @@ static int clone_vm(int (*fn)(void *arg))
 static void test_clone_vm(void)
 {
 	is(clone_vm(clone_reads), 0, "a process that shares my memory sees the region");
-	is(attached(), 2, "and counts as one with me");
+	is(attached(), 2, "processes that share an address space count as one");
 	unhurt("its exit");
 	is(clone_vm(clone_detaches), 0, "it detaches");
 	is(attached(), 1, "me too");
@@ -169,10 +169,10 @@ static void test_orphan(void)
 	if (pipe2(orphan_pipe, O_CLOEXEC))
 		bail("pipe2: %s", strerror(errno));
 	is(in_child(makes_orphan), SIGKILL, "the maker of an address space is killed");
-	is(attached(), 3, "which stays attached through who shares it");
+	is(attached(), 3, "an address space stays attached through a process that shares it");
 	close(orphan_pipe[0]);
 	close(orphan_pipe[1]);
-	ok(attached_becomes(2), "and goes with the last");
+	ok(attached_becomes(2), "an address space is detached with its last process");
 	unhurt("that");
 }
 
@@ -211,7 +211,7 @@ static void test_exec(void)
 	for (int i = 0; i < 15; i++)
 		bad += in_child(exec_in_thread) != 0;
 	is(bad, 0, "15 processes exec in a thread while others load");
-	ok(attached_becomes(2), "and are detached");
+	ok(attached_becomes(2), "processes that exec are detached");
 	unhurt("exec");
 }
 
@@ -250,7 +250,7 @@ static void test_core(void)
 	is(in_child(dumps) & ~0x80, SIGABRT, "a process with the region dumps core");
 	core_pattern(old, NULL);
 	ok(!stat("/tmp/msha-core", &st) && st.st_size > 0 && st.st_size < 1 << 26,
-	   "without the region in it (%ld bytes)", (long)st.st_size);
+	   "the core dump does not have the region in it (%ld bytes)", (long)st.st_size);
 	unlink("/tmp/msha-core");
 	unhurt("the dump");
 }

@@ -79,23 +79,26 @@ static void life_of(const char *kind, uint64_t page_size, uint64_t length)
 
 	fill(ADDR, length, 1);
 	is(mshare(NAME, ADDR, length, NEW, 0600), 0, "%s becomes a region", kind);
-	ok(filled(ADDR, length, 1), "with what was in it, at its address");
-	if (!ok(!mshare_open(NAME, 1, &m), "which can be opened"))
+	ok(filled(ADDR, length, 1), "the region has what was in the memory, at its address");
+	if (!ok(!mshare_open(NAME, 1, &m), "the region can be opened"))
 		return;
-	is(mshare_info(m, &info), 0, "and described:");
+	is(mshare_info(m, &info), 0, "the region can be described");
 	is(info.page_size, page_size, "its page size is the memory's");
 	is(info.exported, length, "all of it has memory");
 	is(info.attached, 1, "one process has it");
 	mshare_close(m);
 
 	is(PEER(a, .op = PEER_WHERE, .b = AT, .c = length), 0, "another process is told where");
-	is(PEER(a, .op = PEER_MSHARE, .a = O_RDWR, .b = AT, .c = length), 0, "and imports it");
+	is(PEER(a, .op = PEER_MSHARE, .a = O_RDWR, .b = AT, .c = length), 0,
+	   "another process imports the region");
 	is(PEER(a, .op = PEER_FILLED, .a = AT, .b = length, .c = 1), 1, "the same bytes");
 	is(PEER(b, .op = PEER_MSHARE, .a = O_RDONLY), 0, "a third imports it for reading, untold");
-	is(PEER(b, .op = PEER_STORE, .a = AT, .b = 1), SIGSEGV, "and cannot write");
+	is(PEER(b, .op = PEER_STORE, .a = AT, .b = 1), SIGSEGV,
+	   "a process that imported for reading cannot write");
 	PEER(a, .op = PEER_FILL, .a = AT, .b = length, .c = 2);
 	ok(filled(ADDR, length, 2), "what one writes is here");
-	is(PEER(b, .op = PEER_FILLED, .a = AT, .b = length, .c = 2), 1, "and there");
+	is(PEER(b, .op = PEER_FILLED, .a = AT, .b = length, .c = 2), 1,
+	   "a third process sees what one writes");
 	is(mshare(NAME, ADDR, length, NEW, 0600), -EEXIST, "O_EXCL refuses the name");
 
 	is(mshare_unlink(NAME), 0, "unlink while it is used");
@@ -165,7 +168,8 @@ static void test_holes(uint64_t page_size, int flags)
 	is(PEER(a, .op = PEER_MSHARE, .a = O_CREAT | O_RDWR, .b = AT, .c = WINDOW), 0,
 	   "O_CREAT without O_EXCL imports");
 	is(PEER(a, .op = PEER_FILLED, .a = AT + second, .b = page_size, .c = 4), 1, "all of it");
-	is(PEER(a, .op = PEER_LOAD, .a = AT + SZ_1G), SIGBUS, "and a hole is a hole");
+	is(PEER(a, .op = PEER_LOAD, .a = AT + SZ_1G), SIGBUS,
+	   "a hole in the memory is a hole in the region");
 	peer_kill(&a);
 	munmap(ADDR, WINDOW);
 	mshare_unlink(NAME);
@@ -179,7 +183,8 @@ static void refused(int ret, int error, uint64_t bytes, const char *what)
 
 	is(ret, error, "%s", what);
 	ok(!bytes || filled(ADDR, bytes, 5), "leaves the memory as it was");
-	is(mshare_region_of(NAME, &addr, &length), -ENOENT, "and no region");
+	is(mshare_region_of(NAME, &addr, &length), -ENOENT,
+	   "a call that failed has made no region");
 }
 
 static void test_refused(void)
@@ -274,9 +279,11 @@ static void test_permissions(void)
 	map_at(ADDR, SZ_2M, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_2M, -1);
 	is(mshare(NAME, ADDR, SZ_2M, NEW, 0600), 0, "a region of mode 0600");
 	is(PEER(other, .op = PEER_WHERE), -EACCES, "another user is not told where");
-	is(PEER(other, .op = PEER_MSHARE, .a = O_RDONLY), -EACCES, "nor may he read");
+	is(PEER(other, .op = PEER_MSHARE, .a = O_RDONLY), -EACCES,
+	   "a region of another user cannot be imported for reading");
 	is(PEER(other, .op = PEER_MSHARE, .a = NEW), -EEXIST, "the name is taken for him too");
-	is(PEER(other, .op = PEER_UNLINK), -EACCES, "and not his to remove");
+	is(PEER(other, .op = PEER_UNLINK), -EACCES,
+	   "a region of another user cannot be unlinked without access");
 	munmap(ADDR, WINDOW);
 	mshare_unlink(NAME);
 
@@ -286,7 +293,8 @@ static void test_permissions(void)
 	is(PEER(other, .op = PEER_MSHARE, .a = O_RDWR), -EACCES, "may not write");
 	is(PEER(other, .op = PEER_MSHARE, .a = O_RDONLY), 0, "may read");
 	is(PEER(other, .op = PEER_UNLINK), -EPERM, "may not remove the name");
-	is(PEER(other, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0, "and leave");
+	is(PEER(other, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0,
+	   "a user who may not unlink a region can leave it");
 	munmap(ADDR, WINDOW);
 	mshare_unlink(NAME);
 	/* Not a memfd instead: he would not notice that nothing is enforced. */

@@ -98,7 +98,7 @@ static void test_all(int before)
 		}
 	}
 	is(found, MANY, "NEXT_REGION called again with its own answer finds every region once");
-	is(wrong, 0, "and describes each as GET_REGION does, without a view");
+	is(wrong, 0, "NEXT_REGION describes each region as GET_REGION does, without a view");
 }
 
 static void test_kinds(void)
@@ -125,7 +125,7 @@ static void test_between(void)
 	ok(!next(&r) && r.addr == addr_of(3), "an address within a region finds the next");
 	r = after(-1);
 	is(next(&r), -ENOENT, "the highest address is the end");
-	is(r.addr, -1, "and leaves the structure as it was");
+	is(r.addr, -1, "NEXT_REGION at the end leaves the structure as it was");
 }
 
 static void test_arguments(void)
@@ -219,10 +219,10 @@ static void test_users(void)
 	static const struct user stranger = { .uid = 1003, .gid = 1003 };
 
 	is(as(&stranger, count_as_user, NULL), -EACCES,
-	   "who may not open the control device lists nothing");
+	   "a user who may not open the control device lists nothing");
 	control_for_all(true);
 	is(as(&stranger, count_as_user, NULL), 0,
-	   "who may open it for reading lists the regions of all users");
+	   "a user who may open it for reading lists the regions of all users");
 	control_for_all(false);
 }
 

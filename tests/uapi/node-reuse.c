@@ -72,9 +72,9 @@ static dev_t make_old(void)
 	unlink(COPY);
 	if (mknod(COPY, S_IFCHR | 0666, st.st_rdev) || chmod(COPY, 0666))
 		bail("mknod: %s", strerror(errno));
-	is(reopen(NULL), 0, "by O_PATH it can be opened");
-	is(reopen(COPY), 0, "and so can its copy");
-	is(as(&later, reopen, NULL), 0, "by everybody");
+	is(reopen(NULL), 0, "a node kept by O_PATH can be opened while the region has its name");
+	is(reopen(COPY), 0, "a copy of the node can be opened while the region has its name");
+	is(as(&later, reopen, NULL), 0, "every user who has access can open the node");
 	return st.st_rdev;
 }
 
@@ -114,7 +114,7 @@ static void test_many_regions(void)
 		create_for(name, &later);
 	}
 	bad = opened();
-	is(bad, 0, "nor one of thirty at once");
+	is(bad, 0, "none of thirty later regions is opened by the old node");
 	for (int i = 0; i < 30; i++) {
 		snprintf(name, sizeof(name), NEW "-%d", i);
 		region_unlink(name);

@@ -57,7 +57,7 @@ static void test_pagemap(void)
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
 		some |= entries[i];
 	/* Bit 55, soft-dirty, is the mapping's. */
-	is(some & ~(1ULL << 55), 0, "and shows no page");
+	is(some & ~(1ULL << 55), 0, "pagemap shows no page of the region");
 	close(fd);
 	unhurt("pagemap");
 }
@@ -233,8 +233,8 @@ static void test_perf(void)
 		bail("mmap of perf's ring: %s", strerror(errno));
 	/* Holes in a table of ours, in the dead table, and a store to memory. */
 	is(try_load(base + bytes, &v), SIGBUS, "perf sees a load from a hole");
-	is(try_load(base + WINDOW - 8, &v), SIGBUS, "and another one");
-	ok(ring->data_head > 0, "and takes samples with page sizes");
+	is(try_load(base + WINDOW - 8, &v), SIGBUS, "perf sees a load from the end of the window");
+	ok(ring->data_head > 0, "perf takes samples with page sizes");
 	munmap(ring, 2 * 4096);
 	close(fd);
 	unhurt("perf");

@@ -124,7 +124,8 @@ static void test_reused(int stale, const char *copy)
 {
 	region_anew(OTHER, SZ_2M, SZ_2M);
 	is(reopen(stale, O_RDWR), -ENXIO, "an old node does not lead to a later region");
-	is(reopen(stale, O_RDONLY), -ENXIO, "nor for reading");
+	is(reopen(stale, O_RDONLY), -ENXIO,
+	   "an old node does not lead to a later region for reading");
 	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
 	   "a number is not given to the next region");
 	region_unlink(OTHER);
@@ -148,7 +149,8 @@ static void test_stale(void)
 	region_unlink(NAME);
 	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the region's node goes with its name");
 	is(reopen(stale, O_RDWR), -ENXIO, "a node that was unlinked cannot be opened: ENXIO");
-	is(reopen(stale, O_RDONLY), -ENXIO, "nor for reading");
+	is(reopen(stale, O_RDONLY), -ENXIO,
+	   "a node that was unlinked cannot be opened for reading");
 	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
 	   "another node with a number that is free cannot be opened: ENXIO");
 	test_reused(stale, copy);

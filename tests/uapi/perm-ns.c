@@ -189,7 +189,7 @@ static void test_ids(void)
 	is(in_ns(owner_of_mine), 0, "GET_REGION in the namespace says that user 0 owns it");
 	is(in_ns(owner_of_roots), 0,
 	   "GET_REGION of a region whose owner has no number there gives the overflow id");
-	is(in_ns(unlink_mine), 0, "and his to unlink");
+	is(in_ns(unlink_mine), 0, "a region can be unlinked by its owner in the namespace");
 	is(in_ns(create_0), 0, "a region for user 0");
 	ok(node_is("rw", MAKER), "is not real root's");
 	is(in_ns(add_mine), 0, "a view for user 0");
@@ -207,18 +207,23 @@ static void test_ids(void)
 static void test_capabilities(void)
 {
 	is(in_ns(am_root), 0, "he has all capabilities in his namespace");
-	is(in_ns(create_1), -EPERM, "but cannot give a region to another user");
-	is(in_ns(create_group_1), -EPERM, "nor to another group");
+	is(in_ns(create_1), -EPERM, "root of a namespace cannot give a region to another user");
+	is(in_ns(create_group_1), -EPERM,
+	   "root of a namespace cannot give a region to another group");
 	is(in_ns(create_mine), 0, "a region of his own");
-	is(in_ns(add_1), -EPERM, "nor a view");
-	is(in_ns(export_to_mine), -ENOMEM, "nor lock more than he may");
+	is(in_ns(add_1), -EPERM, "root of a namespace cannot give a view to another user");
+	is(in_ns(export_to_mine), -ENOMEM,
+	   "root of a namespace cannot lock more than the user may");
 	region_unlink(NAME);
 	param_set("user_regions", 1);
-	is(in_ns(create_two), -EDQUOT, "nor have more regions than he may");
+	is(in_ns(create_two), -EDQUOT,
+	   "root of a namespace cannot have more regions than the user may");
 	region_unlink(NAME);
-	is(in_ns(unlink_roots), -EPERM, "nor unlink root's region that he has open");
-	is(in_ns(add_to_roots), -EPERM, "nor add a view to it that he has open");
-	is(in_ns(open_roots), -EACCES, "nor open it");
+	is(in_ns(unlink_roots), -EPERM,
+	   "root of a namespace cannot unlink root's region that it has open");
+	is(in_ns(add_to_roots), -EPERM,
+	   "root of a namespace cannot add a view to root's region that it has open");
+	is(in_ns(open_roots), -EACCES, "root of a namespace cannot open root's region");
 }
 
 int main(void)

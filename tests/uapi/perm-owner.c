@@ -97,7 +97,7 @@ static int open_control(void *arg)
 static void test_control(void)
 {
 	is(as(&owner, open_control, NULL), -EACCES, "only root opens the control device");
-	is(as(&others, open_control, NULL), 0, "or who may open anything");
+	is(as(&others, open_control, NULL), 0, "CAP_DAC_OVERRIDE opens the control device");
 	control_for_all(true);
 	is(create_as(&stranger, -1, -1), 0, "unless its mode says otherwise");
 	node_is("rw", 1003, 2003, 0600);
@@ -116,18 +116,21 @@ static void created(int ret, int want, const char *what)
 
 static void test_give(void)
 {
-	created(create_as(&owner, 1001, 2001), 0, "for himself, by number");
-	created(create_as(&owner, -1, 2005), 0, "for another of his groups");
-	created(create_as(&owner, -1, 2002), -EPERM, "for a group he is not in");
-	created(create_as(&owner, -1, 0), -EPERM, "for root's group");
-	created(create_as(&owner, 1002, -1), -EPERM, "for another user");
-	created(create_as(&owner, 0, -1), -EPERM, "for root");
-	created(create_as(&others, 1002, -1), -EPERM, "for another, with other capabilities");
-	created(create_as(&others, -1, 2002), -EPERM, "for a group, with other capabilities");
-	created(create_as(&fowner, 1002, -1), -EPERM, "for another, with CAP_FOWNER");
-	created(create_as(&chowner, 1002, -1), 0, "for another, with CAP_CHOWN");
-	created(create_as(&chowner, -1, 2002), 0, "for a group, with CAP_CHOWN");
-	created(create_as(&root, 1002, 2002), 0, "for another, by root");
+	created(create_as(&owner, 1001, 2001), 0, "CREATE for oneself by number");
+	created(create_as(&owner, -1, 2005), 0, "CREATE for another group of one's own");
+	created(create_as(&owner, -1, 2002), -EPERM, "CREATE for a group of others is refused");
+	created(create_as(&owner, -1, 0), -EPERM, "CREATE for root's group is refused");
+	created(create_as(&owner, 1002, -1), -EPERM, "CREATE for another user is refused");
+	created(create_as(&owner, 0, -1), -EPERM, "CREATE for root is refused");
+	created(create_as(&others, 1002, -1), -EPERM,
+		"CREATE for another user, with other capabilities, is refused");
+	created(create_as(&others, -1, 2002), -EPERM,
+		"CREATE for a group, with other capabilities, is refused");
+	created(create_as(&fowner, 1002, -1), -EPERM,
+		"CREATE for another user, with CAP_FOWNER, is refused");
+	created(create_as(&chowner, 1002, -1), 0, "CREATE for another user, with CAP_CHOWN");
+	created(create_as(&chowner, -1, 2002), 0, "CREATE for a group, with CAP_CHOWN");
+	created(create_as(&root, 1002, 2002), 0, "CREATE for another user, by root");
 }
 
 /* Who it was made for owns it; who made it does not. */
@@ -137,9 +140,11 @@ static void test_given(void)
 	node_is("rw", 1002, 2002, 0600);
 	open_given();
 	is(view_as(&chowner, "v1", -1, -1), -EPERM, "is not its maker's to add a view to");
-	is(as(&chowner, try_unlink, NULL), -EPERM, "nor to unlink");
-	is(view_as(&member, "v1", -1, -1), 0, "but whom it was given to may");
-	is(as(&member, try_unlink_by_node, NAME), 0, "and unlink it");
+	is(as(&chowner, try_unlink, NULL), -EPERM,
+	   "a region given away cannot be unlinked by its creator");
+	is(view_as(&member, "v1", -1, -1), 0, "the user to whom a region was given adds a view");
+	is(as(&member, try_unlink_by_node, NAME), 0,
+	   "the user to whom a region was given unlinks it");
 	close(given);
 }
 
@@ -162,7 +167,7 @@ static void test_unlink(void)
 		   "(it is %s)", tries[i].want ? "still there" : "gone");
 		is(as(&owner, try_unlink, NULL), -ENOENT, "a second unlink is ENOENT");
 		is(as(&stranger, try_unlink, NULL), -EPERM,
-		   "by a stranger it is EPERM: he is told nothing");
+		   "a stranger's UNLINK is EPERM, also of a region without a name");
 		close(given);
 	}
 }
@@ -172,21 +177,24 @@ static void test_views(void)
 	is(create_as(&owner, -1, -1), 0, "the owner makes a region");
 	open_given();
 	is(view_as(&member, "v1", -1, -1), -EPERM, "a view by a group member");
-	is(view_as(&stranger, "v1", -1, -1), -EPERM, "by a stranger");
-	is(view_as(&others, "v1", -1, -1), -EPERM, "by one with other capabilities");
-	is(view_as(&chowner, "v1", -1, -1), -EPERM, "by one with CAP_CHOWN");
-	is(view_as(&owner, "v1", -1, -1), 0, "by the owner");
+	is(view_as(&stranger, "v1", -1, -1), -EPERM, "a view by a stranger is EPERM");
+	is(view_as(&others, "v1", -1, -1), -EPERM,
+	   "a view by a user with other capabilities is EPERM");
+	is(view_as(&chowner, "v1", -1, -1), -EPERM, "a view by a user with CAP_CHOWN is EPERM");
+	is(view_as(&owner, "v1", -1, -1), 0, "a view by the owner is added");
 	node_is("v1", 1001, 2001, 0600);
-	is(view_as(&fowner, "v2", -1, -1), 0, "by one with CAP_FOWNER");
+	is(view_as(&fowner, "v2", -1, -1), 0, "a view by a user with CAP_FOWNER is added");
 	node_is("v2", 1003, 2003, 0600);
 	is(view_as(&owner, "v3", 1002, -1), -EPERM, "the owner gives none to another user");
-	is(view_as(&owner, "v3", -1, 2002), -EPERM, "nor to a group he is not in");
-	is(view_as(&owner, "v3", -1, 2005), 0, "but to his own");
+	is(view_as(&owner, "v3", -1, 2002), -EPERM,
+	   "the owner cannot give a view to a group of others");
+	is(view_as(&owner, "v3", -1, 2005), 0, "the owner gives a view to a group of his own");
 	node_is("v3", 1001, 2005, 0600);
 	is(view_as(&root, "v4", 1002, 2002), 0, "root gives one to another");
 	node_is("v4", 1002, 2002, 0600);
-	is(view_as(&member, "v5", -1, -1), -EPERM, "who owns a view, but not the region");
-	is(as(&member, try_unlink, NULL), -EPERM, "and does not unlink it");
+	is(view_as(&member, "v5", -1, -1), -EPERM,
+	   "the owner of a view, but not of the region, adds no view");
+	is(as(&member, try_unlink, NULL), -EPERM, "the owner of a view does not unlink the region");
 	is(as(&owner, try_unlink, NULL), 0, "its owner does");
 	close(given);
 }
@@ -207,10 +215,13 @@ static void test_chown(void)
 	if (chown("/dev/mshare/" NAME "/rw", 1003, 2003))
 		bail("chown: %s", strerror(errno));
 	is(as(&stranger, open_rw, NULL), 0, "chown lets a stranger open a node");
-	is(view_as(&stranger, "v1", -1, -1), -EPERM, "not add a view");
-	is(as(&stranger, try_unlink_by_node, NAME), -EPERM, "not unlink");
-	is(as(&owner, open_rw, NULL), -EACCES, "and the owner not open it");
-	is(as(&owner, try_unlink_by_node, NAME), 0, "but he unlinks the region by its other node");
+	is(view_as(&stranger, "v1", -1, -1), -EPERM, "chown of a node lets a stranger add no view");
+	is(as(&stranger, try_unlink_by_node, NAME), -EPERM,
+	   "chown of a node lets a stranger unlink nothing");
+	is(as(&owner, open_rw, NULL), -EACCES,
+	   "the region's owner cannot open a node that was given away");
+	is(as(&owner, try_unlink_by_node, NAME), 0,
+	   "the region's owner unlinks it by its other node");
 	close(given);
 }
 

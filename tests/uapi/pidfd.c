@@ -97,7 +97,8 @@ static void test_dead(void)
 	is(take(region, pidfd, 10), -ESRCH, "take from a zombie is ESRCH");
 	is(publish(region, ring.ring_fd, 12, pidfd), -ESRCH, "publish for a zombie is ESRCH");
 	is(poll(&p, 1, 0), 0, "a dead publisher's ring does not make the file readable");
-	is(take(region, -1, 10), -EAGAIN, "nor can it be taken from anybody");
+	is(take(region, -1, 10), -EAGAIN,
+	   "a dead publisher's ring cannot be taken from any process");
 	waitpid(pid, NULL, 0);
 	is(take(region, pidfd, 10), -ESRCH, "take from a process that is gone is ESRCH");
 	is(publish(region, ring.ring_fd, 12, pidfd), -ESRCH,
@@ -121,7 +122,7 @@ static void test_dies_meanwhile(void)
 
 	pthread_create(&t, NULL, kills, &pid);
 	ret = take_within(region, pidfd, 14, 60000);
-	is(ret, -ESRCH, "who waits for a ring learns that its publisher was killed");
+	is(ret, -ESRCH, "a process that waits for a ring learns that its publisher was killed");
 	pthread_join(t, NULL);
 	waitpid(pid, NULL, 0);
 	close(pidfd);
@@ -165,7 +166,8 @@ static void test_leader_ended(void)
 	pidfd = pidfd_of(pid);
 	is(take(region, pidfd, 1), -EAGAIN,
 	   "a process whose first thread has ended is alive: take from it is EAGAIN");
-	is(publish(region, ring.ring_fd, 15, pidfd), 0, "and a ring can be published for it");
+	is(publish(region, ring.ring_fd, 15, pidfd), 0,
+	   "a ring can be published for a process whose first thread has ended");
 	withdraw(region, 15);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);

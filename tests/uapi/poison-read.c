@@ -97,7 +97,7 @@ static void test_before(void)
 	uint64_t value = 0;
 
 	is(mem_read(BAD, &value, sizeof(value)), sizeof(value), "mem: the page can be read");
-	is(value, (SEED + BAD) * 0x9e3779b97f4a7c15ULL, "and has what is in it");
+	is(value, (SEED + BAD) * 0x9e3779b97f4a7c15ULL, "mem: the page has its contents");
 }
 
 /* All of a huge page may be out of reach with the small one in it. */
@@ -115,13 +115,14 @@ static void test_read(void)
 	uint64_t value = 0;
 
 	is(mem_read(BAD, &value, sizeof(value)), -EIO, "mem: a read of what failed is EIO");
-	is(mem_read(BAD + 4088, &value, sizeof(value)), -EIO, "also at its end");
+	is(mem_read(BAD + 4088, &value, sizeof(value)), -EIO,
+	   "mem: a read of the end of the failed page is EIO");
 	ok(ends_before(mem_read(BAD - 4096, buf, sizeof(buf)), 4096),
 	   "a read that gets there ends before it");
 	is(mem_write(BAD, &value, sizeof(value)), -EIO, "mem: a write to it is EIO");
 	/* With what is there, for what follows. */
 	ok(ends_before(mem_write(BAD - 4096, buf, sizeof(buf)), 4096),
-	   "and so does a write");
+	   "mem: a write across the failed page ends before it");
 }
 
 static void test_peek(void)
@@ -137,7 +138,7 @@ static void test_peek(void)
 	got = ptrace(PTRACE_PEEKDATA, peer.pid, base + BAD, NULL);
 	is(got == -1 ? errno : 0, EIO, "PEEKDATA of it is EIO");
 	got = ptrace(PTRACE_POKEDATA, peer.pid, base + BAD, 1L);
-	is(got ? errno : 0, EIO, "and so is POKEDATA");
+	is(got ? errno : 0, EIO, "POKEDATA of the failed page is EIO");
 	ptrace(PTRACE_DETACH, peer.pid, NULL, NULL);
 }
 
@@ -152,8 +153,9 @@ static void test_neighbours(void)
 
 		is(mem_read(at, &value, sizeof(value)), sizeof(value), "page %d can be read",
 		   neighbours[i]);
-		is(value, want, "and has what is in it");
-		is(mem_write(at, &want, sizeof(want)), sizeof(want), "and can be written");
+		is(value, want, "a neighbour of the failed page has its contents");
+		is(mem_write(at, &want, sizeof(want)), sizeof(want),
+		   "a neighbour of the failed page can be written");
 	}
 }
 

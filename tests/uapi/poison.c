@@ -117,7 +117,8 @@ static void test_hard(void)
 
 	is_told(inject(mine), "a hard failure in the donor's memory is SIGBUS");
 	is(try_load(mine, &v), SIGBUS, "the donor loses the page");
-	ok(filled(mine + page_size, bytes - page_size, SEED + page_size), "and no other");
+	ok(filled(mine + page_size, bytes - page_size, SEED + page_size),
+	   "the donor loses only the failed page");
 	unhurt("a hard failure");
 	fill(base, bytes, SEED + 2);
 	is(PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED + 2), 1,
@@ -134,7 +135,7 @@ static void test_again(void)
 	is_told(inject(base), "again, in an attached process: it gets SIGBUS");
 	/* Nobody is looked for who is not told. */
 	is(view_region(big).demotions, told, "(leaves of another region that were demoted)");
-	ok(filled(bigs, SZ_1G, 9), "of which not a byte is lost");
+	ok(filled(bigs, SZ_1G, 9), "not a byte of another region is lost");
 	unhurt("a failure that is known");
 }
 
@@ -144,7 +145,7 @@ static void test_late(void)
 
 	ok(peer_attach(&late, NAME, false) > 0, "a process attaches afterwards");
 	is(PEER(late, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED), 1,
-	   "and sees the same");
+	   "a process that attaches afterwards sees the same");
 	peer_kill(&late);
 }
 

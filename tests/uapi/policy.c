@@ -111,12 +111,13 @@ static void test_move_pages(void)
 	int moved = 0;
 
 	is(move_pages(0, NULL, 0, &moved), 0, "move_pages says where pages are");
-	is(move_pages(other.pid, NULL, 0, &moved), 0, "also those of another process");
+	is(move_pages(other.pid, NULL, 0, &moved), 0,
+	   "move_pages says where pages of another process are");
 	for (int flags = 0; flags < 8; flags++) {
 		move_pages(0, to, flags, &moved);
 		move_pages(other.pid, to, flags, &moved);
 	}
-	is(moved, 0, "and moves none");
+	is(moved, 0, "move_pages moves no page");
 	unhurt("move_pages");
 }
 

@@ -102,15 +102,16 @@ static void test_gone(void)
 	is(events(region), 0, "the file is not readable when the last ring is taken");
 	publish(region, ring.ring_fd, 3, -1);
 	withdraw(region, 3);
-	is(events(region), 0, "nor when a ring is withdrawn");
+	is(events(region), 0, "the file is not readable when a ring is withdrawn");
 	publish(region, ring.ring_fd, 4, -1);
 	munmap(base, WINDOW);
-	is(events(region), 0, "nor when its publisher has detached the region");
+	is(events(region), 0,
+	   "the file is not readable when the publisher has detached the region");
 	base = attach(region, PROT_READ | PROT_WRITE);
 	fd = view_open(NAME, "rw", O_RDWR);
 	publish(region, ring.ring_fd, 5, -1);
 	is(closed(take(fd, -1, 5)), 0, "take a ring by another file of the region");
-	is(events(region), 0, "then this file is not readable either");
+	is(events(region), 0, "a file is not readable when the ring was taken by another file");
 	close(fd);
 	end();
 }

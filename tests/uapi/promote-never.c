@@ -37,7 +37,7 @@ static void test_soon(int fd)
 {
 	trace_forget();
 	set_param("promote_delay_ms", 20);
-	ok(all_promoted(fd), "with another value it comes back, with no demotion since");
+	ok(all_promoted(fd), "with another value the leaf comes back, without another demotion");
 	is(view_region(fd).demotions, 1, "(none)");
 	ok(worked() > 0, "(the work was seen)");
 	ok(gib_whole(NAME, "rw", 0), "(1G)");
@@ -63,9 +63,9 @@ static void test_changed(int fd)
 	trace_forget();
 	sleep(SECONDS);
 	diag("the module's work ran %u times in %d s", worked(), SECONDS);
-	ok(worked() <= 1, "then never: nothing runs for the sake of it");
+	ok(worked() <= 1, "promote_delay_ms=0 after a demotion: nothing runs for the sake of it");
 	set_param("promote_delay_ms", 20);
-	ok(all_promoted(fd), "then soon: it comes back");
+	ok(all_promoted(fd), "a short promote_delay_ms brings the leaf back");
 }
 
 int main(void)

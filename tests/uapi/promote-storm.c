@@ -218,7 +218,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < PROCESSES; i++)
 		bad += judge(pids[i], i);
 	is(bad, 0, "nobody saw a wrong byte");
-	ok(view_region(fd).promotions >= PROMOTIONS, "while %d leaves came back", PROMOTIONS);
+	ok(view_region(fd).promotions >= PROMOTIONS,
+	   "%d leaves came back in the storm", PROMOTIONS);
 	ok(all_promoted(fd), "at the end all do");
 	fill(base + 3 * SZ_1G, SZ_1G, 5);
 	ok(filled(base + 3 * SZ_1G, SZ_1G, 5), "what it grew by is there");

@@ -109,17 +109,17 @@ static void test_every_view(void)
 	usleep(500000);
 	is(view_region(region).promotions, 0, "promote_delay_ms=0: none comes back");
 	set_param("promote_delay_ms", SOON);
-	ok(all_promoted(region), "with another value they do");
+	ok(all_promoted(region), "with another promote_delay_ms all leaves come back");
 	for (int i = 0; i < 6; i++)
 		ok(gib_whole(NAME, views[i / 2], i % 2), "%s, GiB %d: 1G", views[i / 2], i % 2);
 	ok(linked_alike(), "all processes use the same table");
 	unhurt("promoted");
 	is(view_region(region).promotions, 6, "GET_REGION counts six promotions");
-	is(view_region(region).demotions, 6, "and no further demotions");
+	is(view_region(region).demotions, 6, "a promotion causes no further demotions");
 	is(PEER(peer[C_RO], .op = PEER_STORE, .a = (intptr_t)base), SIGSEGV,
 	   "ro is read-only still");
 	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + SZ_1G + 8), SIGSEGV,
-	   "and so is a read-only GiB");
+	   "a read-only GiB of a mixed view is read-only still");
 	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + 8), 0,
 	   "the other can be stored to");
 }
@@ -136,7 +136,7 @@ static void test_again_and_again(void)
 	is(bad, 0, "ten readers of smaps, ten times they come back");
 	ok(view_region(region).promotions >= before + 20, "(counted)");
 	ok(linked_alike(), "all processes use the same table");
-	unhurt("again and again");
+	unhurt("many demotions and promotions");
 }
 
 /* The time counts from the last leaf that was demoted, and can be changed. */
@@ -207,7 +207,7 @@ static void test_reader(void)
 	unhurt("a reader in a loop");
 	stop = true;
 	pthread_join(t, NULL);
-	ok(all_promoted(region), "and come back when it stops");
+	ok(all_promoted(region), "leaves come back when the reader stops");
 }
 
 static void test_stopped(void)
@@ -218,7 +218,7 @@ static void test_stopped(void)
 	kill(peer[B_RW].pid, SIGSTOP);
 	waitpid(peer[B_RW].pid, &status, WUNTRACED);
 	peer_read_file("/proc/self/smaps");
-	ok(all_promoted(region), "also with a process that is stopped");
+	ok(all_promoted(region), "leaves come back although a process is stopped");
 	ok(linked_alike(), "it uses the same table");
 	kill(peer[B_RW].pid, SIGCONT);
 	unhurt("a stopped process");

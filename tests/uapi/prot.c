@@ -60,7 +60,7 @@ static void test_allowed(void)
 	munmap(base, WINDOW);
 	base = attach(fd, PROT_READ);
 	ok(base && !try_load(base, &value) && value == 42, "PROT_READ: a load is done");
-	is(try_store(base, 43), SIGSEGV, "and a store is SIGSEGV");
+	is(try_store(base, 43), SIGSEGV, "PROT_READ: a store is SIGSEGV");
 	is(try_load(base + two_of(SZ_4K), &value), SIGBUS, "a load from a hole is SIGBUS");
 	munmap(base, WINDOW);
 	close(fd);

@@ -54,7 +54,7 @@ static void test_views(void)
 		   files[i].view, files[i].how);
 		is(read(fd, got, sizeof(got)), 0, "a second read of %s opened %s is the end",
 		   files[i].view, files[i].how);
-		is(read(fd, got, sizeof(got)), 0, "and so is a third");
+		is(read(fd, got, sizeof(got)), 0, "a third read is the end of the file");
 		close(fd);
 	}
 }
@@ -83,7 +83,7 @@ static void test_zero(int fd)
 	char got[BYTES];
 
 	is(read(fd, got, 0), 0, "a read of no bytes gives none");
-	is(read(fd, got, BYTES), BYTES, "and does not move the file's position");
+	is(read(fd, got, BYTES), BYTES, "a read of no bytes does not move the file's position");
 }
 
 static void test_vectors(int fd)
@@ -94,7 +94,7 @@ static void test_vectors(int fd)
 	is(readv(fd, iov, 3), BYTES, "readv into three buffers gives 16 bytes");
 	memcpy(got, a, sizeof(a));
 	memcpy(got + sizeof(a), b, sizeof(b));
-	ok(is_answer(got), "which are the address and the length");
+	ok(is_answer(got), "readv gives the address and the length");
 }
 
 /* What cannot be stored is not passed over: a second try gets it. */
@@ -108,7 +108,7 @@ static void test_fault(int fd)
 	   "a read into memory that cannot be written is EFAULT");
 	munmap(p, 4096);
 	ok(read(fd, got, BYTES) == BYTES && is_answer(got),
-	   "and the next read gets all of it");
+	   "the read after EFAULT gets all of it");
 }
 
 static void test_write_only(void)
@@ -128,7 +128,7 @@ static void test_cat(void)
 
 	is(ret, 0, "cat of a node ends");
 	ok(read(fd, got, sizeof(got)) == BYTES && is_answer(got),
-	   "and prints the address and the length");
+	   "cat of a node prints the address and the length");
 	close(fd);
 	unlink("/tmp/msha-read");
 }

@@ -144,7 +144,7 @@ static void test_create_read_only(void)
 	memcpy(p, &c, sizeof(c));
 	mprotect(p, 4096, PROT_READ);
 	is(closed(ctl(MSHAREARENA_CREATE, p)), 0, "CREATE takes a structure in read-only memory");
-	is(region_unlink(NAME), 0, "and has made the region");
+	is(region_unlink(NAME), 0, "CREATE with a read-only structure has made the region");
 	munmap(p, 4096);
 }
 
@@ -230,13 +230,13 @@ static void test_permissions(void)
 	is(as_user(1234, 1, open_rw), 0, "the owner opens rw");
 	is(as_user(1, 4321, open_rw), -EACCES,
 	   "a member of the group does not open rw for writing");
-	is(as_user(1, 4321, open_rw_for_reading), 0, "but opens it for reading");
-	is(as_user(1, 4321, open_ro), 0, "and opens ro");
+	is(as_user(1, 4321, open_rw_for_reading), 0, "a member of the group opens rw for reading");
+	is(as_user(1, 4321, open_ro), 0, "a member of the group opens ro");
 	is(as_user(1, 1, open_ro), -EACCES, "others do not open ro");
 	is(view_open(NAME, "ro", O_RDWR), -EACCES, "not even root opens the ro view for writing");
 	is(as_user(1234, 1, open_rw), 0, "the owner opens rw before a chmod");
 	is(chmod("/dev/mshare/" NAME "/rw", 0400), 0, "chmod works on a node");
-	is(as_user(1234, 1, open_rw), -EACCES, "and the owner no longer opens it");
+	is(as_user(1234, 1, open_rw), -EACCES, "after chmod the owner cannot open the node");
 	region_unlink(NAME);
 }
 
@@ -283,7 +283,7 @@ static void test_gates(void)
 	is(as_user(1235, 1, unlink_his), -EPERM, "another user's UNLINK on an open file is EPERM");
 	close(his);
 	is(as_user(1234, 1, unlink_mine), 0, "its owner unlinks it");
-	is(as_user(1234, 1, create_mine), 0, "and makes it again");
+	is(as_user(1234, 1, create_mine), 0, "the owner makes the region again after UNLINK");
 	is(region_unlink("mine"), 0, "root unlinks it");
 	chmod("/dev/msharearena", 0600);
 }
@@ -308,7 +308,7 @@ static void test_get_region(void)
 	again = r;
 	is(command(fd, MSHAREARENA_GET_REGION, &again), 0,
 	   "GET_REGION takes its own answer for a second call");
-	ok(!memcmp(&r, &again, sizeof(r)), "and answers the same");
+	ok(!memcmp(&r, &again, sizeof(r)), "GET_REGION gives the same answer to its own answer");
 	is(view_region(ro).status, MSHAREARENA_REGION_READONLY, "GET_REGION of ro: read-only");
 	ok(!attach(ro, PROT_READ) && errno == ENXIO,
 	   "an attach before the first export is ENXIO");
@@ -358,14 +358,15 @@ static void test_creator_death(void)
 	ok(peer_attach(&p, NAME, false) > 0, "the region outlives its killed creator");
 	fd = view_open(NAME, "rw", O_RDWR);
 	map = attach(fd, PROT_READ);
-	ok(filled(map, 2 * SZ_2M, 7), "with its memory");
+	ok(filled(map, 2 * SZ_2M, 7), "a region whose creator was killed has its memory");
 	region_unlink(NAME);
 	is(PEER(p, .op = PEER_FILLED, .a = (intptr_t)map, .b = 2 * SZ_2M, .c = 7), 1,
 	   "unlinked, it stays with who has it");
 	is(hugepages(SZ_2M, "free_hugepages"), before - 2, "(its pages are out of the pool)");
 	close(fd);
 	peer_kill(&p);
-	ok(filled(map, 2 * SZ_2M, 7), "also with the last attachment and no open file");
+	ok(filled(map, 2 * SZ_2M, 7),
+	   "a region has its memory with one attachment and no open file");
 	munmap(map, WINDOW);
 	is(hugepages(SZ_2M, "free_hugepages"), before,
 	   "the pages are back in the pool when the last one is gone");

@@ -93,12 +93,13 @@ static void test_hand_over(void)
 	ok(got >= 0, "the other process takes it");
 	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1), -EAGAIN,
 	   "a ring that was taken cannot be taken again");
-	is(PEER(b, .op = PEER_POST, .a = got, .b = 99), 0, "who took a ring posts to it");
-	is(PEER(a, .op = PEER_NEXT), 99, "and the publisher sees the message");
+	is(PEER(b, .op = PEER_POST, .a = got, .b = 99), 0,
+	   "the process that took a ring posts to it");
+	is(PEER(a, .op = PEER_NEXT), 99, "the publisher sees the message that was posted");
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = 0), 0,
 	   "the tag of a ring that was taken is free again, now for anybody");
 	ok(PEER(b, .op = PEER_TAKE, .a = 0, .b = 1) >= 0,
-	   "who takes from anybody gets what is for anybody");
+	   "a process that takes from any publisher gets a ring for any process");
 	peer_kill(&a);
 	peer_kill(&b);
 }
@@ -110,12 +111,14 @@ static void test_who(int fd)
 
 	PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 5, .c = b.pid);
 	is(take(fd, from, 5), -EAGAIN, "a process that was not named cannot take the ring");
-	is(take(fd, -1, 5), -EAGAIN, "nor when it does not say from whom");
+	is(take(fd, -1, 5), -EAGAIN,
+	   "a process that was not named cannot take the ring from any publisher");
 	is(PEER(b, .op = PEER_TAKE, .a = getpid(), .b = 5), -EAGAIN,
-	   "who was named cannot take it from another publisher");
-	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 6), -EAGAIN, "nor by another tag");
+	   "the process that was named cannot take it from another publisher");
+	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 6), -EAGAIN,
+	   "the process that was named cannot take it by another tag");
 	ok(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 5) >= 0,
-	   "who was named takes it from its publisher by its tag");
+	   "the process that was named takes it from its publisher by its tag");
 	close(from);
 	peer_kill(&a);
 	peer_kill(&b);
@@ -233,7 +236,7 @@ static void test_emfile(int fd)
 	while (n)
 		close(fds[--n]);
 	ret = take(fd, from, 3);
-	ok(ret >= 0, "and the ring is still published");
+	ok(ret >= 0, "the ring is still published after EMFILE");
 	close(ret);
 	close(from);
 	peer_kill(&a);

@@ -26,7 +26,7 @@ static void expect(const char *action, const char *view, dev_t number, const cha
 	if (!ok(uevent_next(sock, NAME, 60000, &e), "%s %s is told", action, view))
 		return;
 	snprintf(text, sizeof(text), "%s@/devices/virtual/mshare/" NAME "!%s", action, view);
-	ok(!strcmp(e.text, text), "as %s", text);
+	ok(!strcmp(e.text, text), "udev is told the variables %s", text);
 	variable(&e, "ACTION", action);
 	variable(&e, "SUBSYSTEM", "mshare");
 	variable(&e, "DEVTYPE", "mshare_view");

@@ -118,7 +118,7 @@ static void test_features(size_t kind, char *mine)
 	}
 	is(registered, 0, "userfaultfd with %s: no mode registers any part",
 	   kinds[kind].what);
-	is(worked, 0, "and no operation works on it");
+	is(worked, 0, "no operation of userfaultfd works on the region");
 	unhurt(kinds[kind].what);
 	close(fd);
 }

@@ -36,18 +36,22 @@ static void test_uses(uint64_t page)
 
 	diag("pages of %lu KiB", (unsigned long)page >> 10);
 	control = open("/dev/msharearena", O_RDWR | O_CLOEXEC);
-	is(module_delete(), -EAGAIN, "not while the control device is open");
+	is(module_delete(), -EAGAIN,
+	   "the module cannot be unloaded while the control device is open");
 	close(control);
 	region_anew(NAME, page, page);
-	is(module_delete(), -EAGAIN, "not while there is a region that nobody uses");
+	is(module_delete(), -EAGAIN,
+	   "the module cannot be unloaded while there is a region that nobody uses");
 	fd = view_open(NAME, "rw", O_RDWR);
 	is(donate(fd, page, page, 0), 0, "(memory)");
 	is(region_unlink(NAME), 0, "(unlinked)");
-	is(module_delete(), -EAGAIN, "not while a region without a name is open");
+	is(module_delete(), -EAGAIN,
+	   "the module cannot be unloaded while a region without a name is open");
 	map = attach(fd, PROT_READ | PROT_WRITE);
 	close(fd);
-	is(module_delete(), -EAGAIN, "not while one is only attached");
-	ok(!try_store(map, 1), "which still works");
+	is(module_delete(), -EAGAIN,
+	   "the module cannot be unloaded while a region is only attached");
+	ok(!try_store(map, 1), "a region that is only attached still works");
 	munmap(map, WINDOW);
 }
 
@@ -58,12 +62,12 @@ static void test_nothing_left(void)
 		"/sys/kernel/debug/msharearena", "/sys/kernel/tracing/events/msharearena",
 	};
 
-	is(module_delete(), 0, "but as soon as that has ended");
+	is(module_delete(), 0, "the module can be unloaded when the last attachment has ended");
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
 		is(access(gone[i], F_OK), -1, "%s is gone", gone[i]);
 	is(system("grep -q mshare /proc/devices"), 256, "/proc/devices has no number of it");
 	is(system("grep -q msharearena /proc/vmallocinfo /proc/modules"), 256,
-	   "nor the kernel any memory");
+	   "the kernel has no memory of the module any more");
 }
 
 /* Who demotes leaves and goes leaves work behind that would bring them back. */
@@ -79,8 +83,8 @@ static void test_pending_promotion(void)
 	is(view_region(fd).demotions, 1, "a leaf is demoted");
 	close(fd);
 	munmap(map, WINDOW);
-	is(module_delete(), 0, "and the module goes before it is whole again");
-	is(module_load(""), 0, "and comes back");
+	is(module_delete(), 0, "the module can be unloaded before a demoted leaf is whole again");
+	is(module_load(""), 0, "the module can be loaded again");
 }
 
 static void test_parameters(void)
@@ -92,8 +96,9 @@ static void test_parameters(void)
 	is(module_load("user_regions=3 user_mbytes=7 promote_delay_ms=11"), 0,
 	   "load with parameters");
 	is(read_long(MODULE "/parameters/user_regions"), 3, "user_regions is what was said");
-	is(read_long(MODULE "/parameters/user_mbytes"), 7, "so is user_mbytes");
-	is(read_long(MODULE "/parameters/promote_delay_ms"), 11, "and promote_delay_ms");
+	is(read_long(MODULE "/parameters/user_mbytes"), 7, "user_mbytes is what was said");
+	is(read_long(MODULE "/parameters/promote_delay_ms"), 11,
+	   "promote_delay_ms is what was said");
 	is(module_delete(), 0, "unload");
 	is(module_load("user_regions=many"), -EINVAL, "a parameter that is no number");
 	is(module_load(""), 0, "load");

@@ -63,9 +63,9 @@ static void test_order(void)
 {
 	RANGES(0, "one page", range(0, page));
 	RANGES(0, "all of the region", range(0, PAGES * page));
-	RANGES(0, "with a gap", range(0, page), range(2 * page, page));
+	RANGES(0, "ranges with a gap", range(0, page), range(2 * page, page));
 	RANGES(0, "adjacent", range(0, page), range(page, page));
-	RANGES(-EINVAL, "by descending offset", range(page, page), range(0, page));
+	RANGES(-EINVAL, "ranges by descending offset", range(page, page), range(0, page));
 	RANGES(-EINVAL, "the third out of order", range(0, page), range(2 * page, page),
 	       range(page, page));
 	RANGES(-EINVAL, "overlapping by a page", range(0, 2 * page), range(page, page));
@@ -215,7 +215,7 @@ static void test_regions(void)
 	int rw = region_anew_open(NAME "2", page, PAGES * page), fd;
 
 	is(view_add(NAME "2", "both", &r, 1), 0, "a view of one region");
-	is(view_add(NAME, "both", &r, 1), 0, "and one with the same name of another");
+	is(view_add(NAME, "both", &r, 1), 0, "a view with the same name of another region");
 	fd = view_open(NAME "2", "both", O_RDONLY);
 	ok(!strcmp(view_region(fd).name, NAME "2") && !strcmp(view_region(fd).view, "both"),
 	   "GET_REGION says whose and which");
@@ -225,8 +225,9 @@ static void test_regions(void)
 	is(add_view_open(rw, &late), -ENOENT, "a region without a name gets no view with a node");
 	late.flags = MSHAREARENA_NO_NODE;
 	late.mode = 0;
-	is(closed(add_view_open(rw, &late)), 0, "but one without a node");
-	is(add_view_open(rw, &late), -EEXIST, "whose name is then taken");
+	is(closed(add_view_open(rw, &late)), 0,
+	   "a region without a name gets a view without a node");
+	is(add_view_open(rw, &late), -EEXIST, "the name of a view without a node is taken");
 	close(fd);
 	close(rw);
 }

@@ -113,10 +113,11 @@ static void test_full(void)
 	is(outside, 0, "each of 96 addresses is one of those that are documented");
 	is(create_at(CHOSEN, address[3]), -EBUSY, "the window of another region is EBUSY");
 	is(create_at(CHOSEN, OUTSIDE), 0, "a window outside of them can be asked for");
-	is(address[CHOSEN], OUTSIDE, "and is where the region lies");
+	is(address[CHOSEN], OUTSIDE, "a region lies in the window that was asked for");
 	is(create_at(CHOSEN + 1, OUTSIDE), -EBUSY, "asking for it a second time is EBUSY");
 	view_unlink(region[CHOSEN]);
-	is(create_at(CHOSEN + 1, OUTSIDE), -EBUSY, "also while the first is only unlinked");
+	is(create_at(CHOSEN + 1, OUTSIDE), -EBUSY,
+	   "a window is taken while its region is only unlinked");
 	close(region[CHOSEN]);
 	is(create_at(CHOSEN + 1, OUTSIDE), 0, "when the first has ended it is free again");
 	end(CHOSEN + 1);
@@ -131,7 +132,8 @@ static void test_reuse(void)
 	is(create_at(CHOSEN, 0), -ENOSPC, "an unlinked region keeps its window");
 	close(region[7]);
 	region[7] = -1;
-	is(create_at(CHOSEN, 0), -ENOSPC, "also without an open file");
+	is(create_at(CHOSEN, 0), -ENOSPC,
+	   "an unlinked region without an open file keeps its window");
 	ok(filled((char *)(uintptr_t)wanted, 4 * SZ_4K, 7), "(it is still attached)");
 	munmap((void *)(uintptr_t)wanted, WINDOW);
 	is(create_at(CHOSEN, 0), 0, "its last munmap gives the window up");
@@ -178,7 +180,7 @@ static void test_adjacent(void)
 	   "the right one can be attached again");
 	is(munmap(a, 2 * WINDOW), 0, "munmap of both at once works");
 	is(view_region(region[left]).attached + view_region(region[right]).attached, 0,
-	   "and detaches both");
+	   "munmap of two windows detaches both regions");
 	end(left);
 	end(right);
 }

@@ -130,7 +130,7 @@ static void test_released(void)
 	is(hugepages(SZ_2M, "free_hugepages"), before - 1,
 	   "closed by its owner, the ring is held by the module");
 	is(withdraw(region, 7), 0, "withdraw it");
-	ok(gone(before), "then the ring's memory is released");
+	ok(gone(before), "the ring's memory is released after it was withdrawn");
 }
 
 /* ---- against those who take it ---- */
