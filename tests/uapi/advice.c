@@ -241,9 +241,7 @@ static void test_merging(void)
 static void test_size(uint64_t size)
 {
 	witness_begin(NAME, size);
-	/* Neighbours, so that what reaches over the edges meets no gap. */
-	mmap(base - 8192, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	mmap(base + WINDOW, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	witness_neighbours(true);
 	test_madvise();
 	test_refused();
 	test_process_madvise();
@@ -251,8 +249,7 @@ static void test_size(uint64_t size)
 	test_locked_future();
 	test_mmap_flags();
 	test_merging();
-	munmap(base - 8192, 8192);
-	munmap(base + WINDOW, 8192);
+	witness_neighbours(false);
 	witness_end();
 }
 

@@ -7,6 +7,7 @@
  * timeout: 600
  */
 #include "busy.h"
+#include "donors.h"
 
 #include <sys/swap.h>
 
@@ -201,23 +202,9 @@ static void test_swapped(void)
 	ok(idle(region, 0, 8 * LEN), "pages are idle after swapoff");
 }
 
-/* All small pages of a huge one have their references in one place. */
-static char *transparent(void)
-{
-	char *p = donor(SZ_4K, LEN + SZ_2M);
-	char *d = (char *)(((uintptr_t)p + SZ_2M - 1) & -SZ_2M);
-
-	munmap(p, d - p);
-	munmap(d + LEN, p + SZ_2M - d);
-	madvise(d, LEN, MADV_HUGEPAGE);
-	*(volatile char *)d = 1;
-	*(volatile char *)(d + SZ_2M) = 1;
-	return d;
-}
-
 static void test_transparent(void)
 {
-	char *d = transparent();
+	char *d = donor_transparent(LEN);
 	struct hold h;
 
 	if (view_export(region, d + SZ_4K, SZ_4K, 0) || view_export(region, d, SZ_4K, SZ_2M) ||
@@ -247,7 +234,7 @@ static void test_small(void)
 	test_mapped(small(), "small pages");
 	end();
 	begin(SZ_4K);
-	test_mapped(transparent(), "transparent huge pages");
+	test_mapped(donor_transparent(LEN), "transparent huge pages");
 	end();
 	begin(SZ_4K);
 	test_through_donor(small(), SZ_4K, "small pages");

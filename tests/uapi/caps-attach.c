@@ -53,20 +53,6 @@ static int attach_rw(void *name)
 	return base ? 0 : -errno;
 }
 
-static int new_region(const char *name)
-{
-	struct msharearena_create c = create_args(name, SZ_4K, SZ_2M);
-	int fd;
-
-	region_unlink(name);
-	c.uid = owner.uid;
-	c.mode = 0644;
-	fd = create_open(&c);
-	if (fd < 0 || donate(fd, SZ_4K, SZ_4K, 0))
-		bail("create %s", name);
-	return fd;
-}
-
 static bool attached_is(int fd, uint64_t n)
 {
 	for (int ms = 0; ms < 30000 && view_region(fd).attached != n; ms++)
@@ -143,8 +129,8 @@ static void test_end(void)
 int main(void)
 {
 	crowd_make_room();
-	region = new_region(NAME);
-	other = new_region(OTHER);
+	region = owned_region(NAME, &owner, 0644);
+	other = owned_region(OTHER, &owner, 0644);
 	test_user();
 	test_region();
 	test_end();

@@ -75,20 +75,6 @@ static void expect(struct crowd *c, const struct user *u, const char *name, unsi
 	   ret ? strerrordesc_np(-ret) : "there is a place for each");
 }
 
-static int new_region(const char *name)
-{
-	struct msharearena_create c = create_args(name, SZ_4K, SZ_2M);
-	int fd;
-
-	region_unlink(name);
-	c.uid = owner.uid;
-	c.mode = 0666;
-	fd = create_open(&c);
-	if (fd < 0 || donate(fd, SZ_4K, SZ_4K, 0))
-		bail("create %s", name);
-	return fd;
-}
-
 static void test_copies(void)
 {
 	char *base = attach(region, PROT_READ | PROT_WRITE);
@@ -127,7 +113,7 @@ static void test_attachment(void)
 static void test_user_and_region(void)
 {
 	static struct crowd anns, others, owners;
-	int other = new_region(OTHER);
+	int other = owned_region(OTHER, &owner, 0666);
 
 	expect(&anns, &ann, NAME, ATTACHMENT_MAX, -ENOSPC, "ann's first process");
 	expect(&anns, &ann, OTHER, ATTACHMENT_MAX, -EDQUOT,
@@ -162,7 +148,7 @@ static void test_user_and_region(void)
 int main(void)
 {
 	outcome = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	region = new_region(NAME);
+	region = owned_region(NAME, &owner, 0666);
 	test_copies();
 	test_attachment();
 	test_user_and_region();

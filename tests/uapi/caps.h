@@ -19,6 +19,21 @@ struct crowd {
 	int ret;
 };
 
+/* A region of small pages with one page of memory, given to @owner. */
+static inline int owned_region(const char *name, const struct user *owner, mode_t mode)
+{
+	struct msharearena_create c = create_args(name, SZ_4K, SZ_2M);
+	int fd;
+
+	region_unlink(name);
+	c.uid = owner->uid;
+	c.mode = mode;
+	fd = create_open(&c);
+	if (fd < 0 || donate(fd, SZ_4K, SZ_4K, 0))
+		bail("create %s", name);
+	return fd;
+}
+
 /* Kernels for small machines begin with few process ids, but can have more. */
 static inline void crowd_make_room(void)
 {

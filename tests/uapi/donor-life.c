@@ -6,7 +6,7 @@
  * may be overwritten; it becomes swap space.
  * timeout: 600
  */
-#include "util.h"
+#include "donors.h"
 
 #include <sys/swap.h>
 
@@ -26,16 +26,9 @@ static char *small(void)
 	return donor(SZ_4K, LEN);
 }
 
-/* Of small pages, but the kernel was asked for huge ones. */
 static char *transparent(void)
 {
-	char *p = donor(SZ_4K, LEN + SZ_2M);
-	char *d = (char *)(((uintptr_t)p + SZ_2M - 1) & -SZ_2M);
-
-	munmap(p, d - p);
-	munmap(d + LEN, p + SZ_2M - d);
-	madvise(d, LEN, MADV_HUGEPAGE);
-	return d;
+	return donor_transparent(LEN);
 }
 
 static char *huge_shared(void)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Memory coming into a region: from whom, where, when, and what is refused. */
-#include "util.h"
+#include "donors.h"
 
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #define NAME "test-export"
@@ -78,21 +77,13 @@ static void test_donors_refused(void)
 /* A file on a mount of hugetlbfs has an owner and a mode. */
 static void test_hugetlbfs_file(void)
 {
-	int file;
+	int file = hugetlbfs_begin();
 
-	mkdir("/tmp/msha-huge", 0700);
-	if (mount("none", "/tmp/msha-huge", "hugetlbfs", 0, "pagesize=2M"))
-		bail("mount hugetlbfs: %s", strerror(errno));
-	file = open("/tmp/msha-huge/f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (ftruncate(file, SZ_2M))
-		bail("ftruncate: %s", strerror(errno));
 	is(export_of(PROT_READ | PROT_WRITE, MAP_SHARED, file), -EOPNOTSUPP,
 	   "a file on hugetlbfs is refused");
 	is(export_of(PROT_READ | PROT_WRITE, MAP_PRIVATE, file), -EOPNOTSUPP,
 	   "a private mapping of a file on hugetlbfs is refused");
-	close(file);
-	umount("/tmp/msha-huge");
-	rmdir("/tmp/msha-huge");
+	hugetlbfs_end(file);
 }
 
 static void test_all_or_nothing(void)

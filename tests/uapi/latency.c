@@ -22,7 +22,6 @@
 #include "busy.h"
 #include "users.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <sched.h>
 #include <stddef.h>
@@ -189,23 +188,6 @@ static void read_all(const char *path)
 	close(fd);
 }
 
-/* Every file of a directory. */
-static void read_files(const char *path)
-{
-	DIR *dir = opendir(path);
-	char file[512];
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		if (d->d_type != DT_REG)
-			continue;
-		snprintf(file, sizeof(file), "%s/%s", path, d->d_name);
-		read_all(file);
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* ---- what a reader can do ---- */
 
 struct held {
@@ -261,9 +243,9 @@ static void ask_about_all(struct held *h)
 	(void)h;
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "/sys/class/mshare/%s!rw", names[i]);
-		read_files(path);
+		read_folder(path);
 	}
-	read_files("/proc/self/fdinfo");
+	read_folder("/proc/self/fdinfo");
 }
 
 static void (*const roles[])(struct held *h) = {

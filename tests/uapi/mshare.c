@@ -11,10 +11,9 @@ struct peer_msg;
 static int64_t peer_extra(struct peer_msg *m);
 #define PEER_EXTRA(m, fd) peer_extra(m)
 
-#include "util.h"
+#include "donors.h"
 
 #include <mshare.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #define NAME	"test-mshare"
@@ -222,21 +221,13 @@ static void test_refused(void)
 
 static void test_refused_files(void)
 {
-	int file;
+	int file = hugetlbfs_begin();
 
-	mkdir("/tmp/msha-huge", 0700);
-	if (mount("none", "/tmp/msha-huge", "hugetlbfs", 0, "pagesize=2M"))
-		bail("mount hugetlbfs: %s", strerror(errno));
-	file = open("/tmp/msha-huge/f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (ftruncate(file, SZ_2M))
-		bail("ftruncate: %s", strerror(errno));
 	map_at(ADDR, SZ_2M, MAP_SHARED, file);
 	fill(ADDR, SZ_2M, 5);
 	refused(mshare(NAME, ADDR, SZ_2M, NEW, 0600), -EOPNOTSUPP, SZ_2M, "a file on hugetlbfs");
 	munmap(ADDR, WINDOW);
-	close(file);
-	umount("/tmp/msha-huge");
-	rmdir("/tmp/msha-huge");
+	hugetlbfs_end(file);
 	map_at(ADDR, SZ_2M, MAP_SHARED | MAP_ANONYMOUS, -1);
 	fill(ADDR, SZ_2M, 5);
 	refused(mshare(NAME, ADDR, SZ_2M, NEW, 0600), -EOPNOTSUPP, SZ_2M, "shared small pages");

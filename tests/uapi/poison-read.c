@@ -29,20 +29,6 @@ static int region, mem;
  */
 #define BAD (page + (page > SZ_4K ? 3 * SZ_4K : 0))
 
-/* The signal that it brought, or 0. */
-static int inject(char *at)
-{
-	int sig = sigsetjmp(util_jump, 1);
-
-	if (!sig) {
-		util_catch(true);
-		if (madvise(at, 4096, MADV_HWPOISON))
-			diag("MADV_HWPOISON: %s", strerror(errno));
-	}
-	util_catch(false);
-	return sig;
-}
-
 static long mem_read(uint64_t at, void *to, size_t len)
 {
 	ssize_t n = pread(mem, to, len, base + at);
@@ -166,7 +152,7 @@ static void with_size(uint64_t size)
 	begin(size);
 	test_before();
 	/* Up to some kernel before 6.12 nobody is told before he touches it. */
-	sig = inject(mine + BAD);
+	sig = poison_inject(mine + BAD);
 	ok(sig == SIGBUS || !sig, "the memory of page 1 fails");
 	test_read();
 	test_peek();

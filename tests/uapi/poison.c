@@ -70,20 +70,6 @@ static void test_soft(void)
 	fill(base, bytes, SEED);
 }
 
-/* The signal that it brought, or 0. */
-static int inject(char *at)
-{
-	int sig = sigsetjmp(util_jump, 1);
-
-	if (!sig) {
-		util_catch(true);
-		if (madvise(at, 4096, MADV_HWPOISON))
-			diag("MADV_HWPOISON: %s", strerror(errno));
-	}
-	util_catch(false);
-	return sig;
-}
-
 /*
  * Older kernels' madvise() breaks a page as if a scrubber had found it, and tells
  * nobody who does not touch it. Of an ordinary page it is seen which it is.
@@ -96,7 +82,7 @@ static void find_told(void)
 
 	*page = 1;
 	frame = frame_of(page);
-	told = inject(page) == SIGBUS;
+	told = poison_inject(page) == SIGBUS;
 	if (!told)
 		diag("this kernel's MADV_HWPOISON sends no signal: that is not tested");
 	munmap(page, 4096);
@@ -115,7 +101,7 @@ static void test_hard(void)
 {
 	uint64_t v;
 
-	is_told(inject(mine), "a hard failure in the donor's memory is SIGBUS");
+	is_told(poison_inject(mine), "a hard failure in the donor's memory is SIGBUS");
 	is(try_load(mine, &v), SIGBUS, "the donor loses the page");
 	ok(filled(mine + page_size, bytes - page_size, SEED + page_size),
 	   "the donor loses only the failed page");
@@ -132,7 +118,7 @@ static void test_hard(void)
  */
 static void test_again(void)
 {
-	is_told(inject(base), "again, in an attached process: it gets SIGBUS");
+	is_told(poison_inject(base), "again, in an attached process: it gets SIGBUS");
 	/* Nobody is looked for who is not told. */
 	is(view_region(big).demotions, told, "(leaves of another region that were demoted)");
 	ok(filled(bigs, SZ_1G, 9), "not a byte of another region is lost");

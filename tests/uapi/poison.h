@@ -16,6 +16,20 @@ static inline uint64_t frame_of(const char *at)
 	return entry & ((1ULL << 55) - 1);
 }
 
+/* Makes the page at @at fail. Returns the signal that this process got, or 0. */
+static inline int poison_inject(char *at)
+{
+	int sig = sigsetjmp(util_jump, 1);
+
+	if (!sig) {
+		util_catch(true);
+		if (madvise(at, 4096, MADV_HWPOISON))
+			diag("MADV_HWPOISON: %s", strerror(errno));
+	}
+	util_catch(false);
+	return sig;
+}
+
 /* So that others can use the page again; of a huge one the first has the mark. */
 static inline void mend(uint64_t frame)
 {

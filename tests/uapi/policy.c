@@ -173,8 +173,7 @@ static void test_compaction(void)
 static void test_size(uint64_t size)
 {
 	witness_begin(NAME, size);
-	mmap(base - 8192, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	mmap(base + WINDOW, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	witness_neighbours(true);
 	test_mbind_strict();
 	test_mbind();
 	test_home_node();
@@ -182,8 +181,7 @@ static void test_size(uint64_t size)
 	test_migrate_pages();
 	test_balancing();
 	test_compaction();
-	munmap(base - 8192, 8192);
-	munmap(base + WINDOW, 8192);
+	witness_neighbours(false);
 	witness_end();
 }
 

@@ -13,7 +13,6 @@
 #include "busy.h"
 #include "users.h"
 
-#include <dirent.h>
 #include <sched.h>
 
 #define NAME "test-unlink-readers"
@@ -50,22 +49,6 @@ static void run_on(int cpu, int policy)
 		bail("CPU %d: %s", cpu, strerror(errno));
 }
 
-static void read_files(const char *path)
-{
-	DIR *dir = opendir(path);
-	char file[512];
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		if (d->d_type != DT_REG)
-			continue;
-		snprintf(file, sizeof(file), "%s/%s", path, d->d_name);
-		peer_read_file(file);
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* Each begins with something else. */
 static void read_for_ever(int number)
 {
@@ -76,13 +59,13 @@ static void read_for_ever(int number)
 		switch (number % 4) {
 		case 0:
 		case 1:
-			read_files("/sys/class/mshare/" NAME "!ro");
+			read_folder("/sys/class/mshare/" NAME "!ro");
 			break;
 		case 2:
 			get_busy(fd, 0, BYTES, 0, &(struct busy){ 0 });
 			break;
 		default:
-			read_files("/proc/self/fdinfo");
+			read_folder("/proc/self/fdinfo");
 			close(view_open(NAME, "ro", O_RDONLY));
 		}
 	}

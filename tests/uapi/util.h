@@ -10,6 +10,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -524,6 +525,23 @@ static inline int64_t peer_read_file(const char *path)
 		total = -errno;
 	close(fd);
 	return total;
+}
+
+/* Read every file of a folder. */
+static inline void read_folder(const char *path)
+{
+	DIR *dir = opendir(path);
+	char file[512];
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		if (d->d_type != DT_REG)
+			continue;
+		snprintf(file, sizeof(file), "%s/%s", path, d->d_name);
+		peer_read_file(file);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* Tests that need more of a peer define this before including util.h. */

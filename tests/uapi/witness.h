@@ -127,6 +127,19 @@ static inline void witness_begin(const char *name, uint64_t size)
 	witness_status(other.pid, witness_books, sizeof(witness_books));
 }
 
+/* Map pages on both sides of the window, so that calls across its edges meet no gap. */
+static inline void witness_neighbours(bool mapped)
+{
+	char *const at[] = { base - 8192, base + WINDOW };
+
+	for (int i = 0; i < 2; i++)
+		if (mapped)
+			mmap(at[i], 8192, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		else
+			munmap(at[i], 8192);
+}
+
 static inline void witness_end(void)
 {
 	peer_kill(&other);
