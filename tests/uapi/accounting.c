@@ -59,10 +59,11 @@ static void test_meminfo(int fd)
 	meminfo = page_tables() - before;
 	ok(more >= 2 * PAGES * 4096L, "%ld KiB of page tables for %u pages", more >> 10, PAGES);
 	ok(about(meminfo, more), "meminfo counts them: %ld KiB", meminfo >> 10);
-	is(view_add(NAME, "third", &r, 1), 0, "another view");
+	is(view_add(NAME, "third", &r, 1), 0, "a third view can be added");
 	more = view_region(fd).table_bytes - tables;
 	meminfo = page_tables() - before;
-	ok(more >= 3 * PAGES * 4096L, "has its own, together %ld KiB", more >> 10);
+	ok(more >= 3 * PAGES * 4096L,
+	   "each view has page tables of its own, together %ld KiB", more >> 10);
 	ok(about(meminfo, more), "meminfo counts them: %ld KiB", meminfo >> 10);
 }
 
@@ -90,6 +91,6 @@ int main(void)
 	test_process(fd);
 	close(fd);
 	region_unlink(NAME);
-	ok(about(page_tables(), before), "all of them are given back");
+	ok(about(page_tables(), before), "all page tables are given back at the end");
 	return done_testing();
 }

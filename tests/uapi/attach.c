@@ -186,7 +186,7 @@ static void test_mmap_arguments(int fd)
 	   "mmap is EBUSY if something lies in the window");
 	is(*(volatile char *)taken, 0, "what lay in the window is still there after EBUSY");
 	munmap(taken, 4096);
-	ok(attach(fd, rw) == base, "after its munmap it works");
+	ok(attach(fd, rw) == base, "after munmap of what lay there the region can be attached");
 	close(rd);
 	close(ro);
 }

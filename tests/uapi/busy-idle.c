@@ -109,7 +109,7 @@ static void test_memfd(void)
 	exports(d, 0);
 	ok(idle(region, 0, 8 * LEN), "a memfd that is open and mapped");
 	munmap(d, LEN);
-	ok(idle(region, 0, 8 * LEN), "only open");
+	ok(idle(region, 0, 8 * LEN), "a memfd that is only open is idle");
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, SZ_2M))
 		bail("fallocate: %s", strerror(errno));
 	ok(idle(region, 0, 8 * LEN), "a memfd that lost half of its pages is idle");

@@ -48,9 +48,9 @@ static void test_pipe(void)
 
 	ok(uses(at, 100), "100 bytes in a pipe make their page busy");
 	ok(busy_is(region, page, page_size, page_size, page), "asked for alone");
-	ok(idle(region, 0, page), "nothing before it");
+	ok(idle(region, 0, page), "nothing before the busy page is busy");
 	ok(page + page_size == bytes || idle(region, page + page_size, bytes - page - page_size),
-	   "nothing behind it");
+	   "nothing behind the busy page is busy");
 	b = hold_pages(base, 1);
 	ok(busy_is(region, 0, bytes, 2 * page_size, 0), "a second page, a second byte");
 	hold_end(&a);
@@ -249,12 +249,12 @@ static void test_disk(bool reads)
 		disk_io(reads, told[1]);
 	close(told[1]);
 	is(read(told[0], &c, 1), 1, "(a slow O_DIRECT %s)", reads ? "read" : "write");
-	ok(uses(bytes / 2, MANY), "is busy");
+	ok(uses(bytes / 2, MANY), "the buffer of a slow disk's I/O is busy");
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	is(status, SIGKILL, "(the process is killed)");
 	ok(uses(bytes / 2, MANY),
-	   "the buffer of a disk's read is busy when its process has been killed");
+	   "the buffer of a slow disk's I/O is busy when its process has been killed");
 	disk_limit("max");
 	ends("until it ends");
 	close(told[0]);

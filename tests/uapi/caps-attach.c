@@ -76,7 +76,7 @@ static void test_user(void)
 {
 	is(crowd_grow(&anns, &ann, USER_MAX + 64, attach_ro, NAME), USER_MAX,
 	   "a user attaches a region that he may read 2048 times");
-	is(anns.ret, -EDQUOT, "once more is EDQUOT");
+	is(anns.ret, -EDQUOT, "one attachment more of the user's is EDQUOT");
 	is(as(&ann, attach_ro, OTHER), -EDQUOT,
 	   "attaching another region is EDQUOT for a user who has used up the share");
 	is(view_region(other).attached, 0, "(of which nothing is attached)");
@@ -100,10 +100,10 @@ static void test_region(void)
 	is(crowd_grow(&bobs, &bob, USER_MAX, attach_ro, NAME),
 	   REGION_MAX - REGION_OWN - USER_MAX,
 	   "two users who may read a region attach it 3072 times");
-	is(bobs.ret, -ENOSPC, "once more is ENOSPC");
+	is(bobs.ret, -ENOSPC, "one attachment more of readers is ENOSPC");
 	is(as(&exempt, attach_ro, NAME), 0, "CAP_SYS_RESOURCE is exempt");
 	is(as(&root, attach_rw, NAME), 0, "root can attach it");
-	is(as(&owner, attach_rw, NAME), 0, "the owner can attach it");
+	is(as(&owner, attach_rw, NAME), 0, "the owner can attach the full region");
 	is(crowd_grow(&owners, &owner, USER_MAX, attach_rw, NAME), REGION_OWN,
 	   "the owner attaches it 1024 times more");
 	is(owners.ret, -ENOSPC, "once more is ENOSPC for the owner");
@@ -112,7 +112,8 @@ static void test_region(void)
 	is(view_region(region).attached, REGION_MAX, "4096 are attached");
 	crowd_shrink(&bobs, bobs.n - 1);
 	ok(attached_is(region, REGION_MAX - 1), "(one of the readers is killed)");
-	is(as(&bob, attach_ro, NAME), -ENOSPC, "the place is no other reader's");
+	is(as(&bob, attach_ro, NAME), -ENOSPC,
+	   "the place that a process left is no other reader's");
 	is(as(&owner, attach_rw, NAME), 0, "the place that a process left is the owner's");
 }
 

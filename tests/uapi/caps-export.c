@@ -81,7 +81,8 @@ int main(void)
 	is(export_until(&exempt, outcome->n + 1), 0, "CAP_SYS_RESOURCE has one more");
 	is(export_until(&owner, outcome->n + 1), 0,
 	   "the owner can export one piece more than other users");
-	is(export_until(&ann, PIECES_MAX), -ENOSPC, "that made no place for others");
+	is(export_until(&ann, PIECES_MAX), -ENOSPC,
+	   "the owner's pieces have made no place for others");
 	is(export_until(&owner, PIECES_MAX + 1), -ENOSPC,
 	   "the owner uses up the rest, and is then told so, too");
 	is(outcome->n, PIECES_MAX, "65536 pieces are all");

@@ -53,7 +53,7 @@ static void test_regions(void)
 
 	param_set("user_regions", 3);
 	is(create_in(MAKER, 1, 0), 0, "an id in a user's namespace makes a region");
-	is(create_in(MAKER, 2, 1), 0, "another id in it makes one");
+	is(create_in(MAKER, 2, 1), 0, "another id in the namespace makes a region");
 	n = 2;
 	is(as(&maker, create_one, &n), 0, "the user makes one outside: that is three");
 	is(create_in(MAKER, 3, 3), -EDQUOT, "a further id in the namespace has no share left");
@@ -147,7 +147,7 @@ static void test_bytes(void)
 	if (create_named(&c))
 		bail("create");
 	is(export_in(MAKER, 1, 0), 0, "an id in a user's namespace exports 2 MiB of 4");
-	is(export_in(MAKER, 2, 1), 0, "another id exports 2 MiB");
+	is(export_in(MAKER, 2, 1), 0, "another id in the namespace exports 2 MiB");
 	is(export_in(MAKER, 3, 2), -EDQUOT, "a third id has no share left");
 	is(as(&maker, export_one, &n), -EDQUOT,
 	   "the user outside of the namespace has no share of memory left");

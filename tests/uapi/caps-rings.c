@@ -86,7 +86,7 @@ static void test_copies(void)
 	while (n < 100 && !(ret = publish(region, a.ring_fd, n, -1)))
 		n++;
 	is(n, COPIES, "one ring can be published 16 times");
-	is(ret, -ENOSPC, "once more is ENOSPC");
+	is(ret, -ENOSPC, "publishing a ring a 17th time is ENOSPC");
 	is(publish(region, b.ring_fd, 100, -1), 0, "another ring can be published");
 	is(closed(take(region, -1, 3)), 0, "take one of the 16");
 	is(publish(region, a.ring_fd, 3, -1), 0,
@@ -107,7 +107,7 @@ static void test_attachment(void)
 	expect(&c, &root, NAME, ATTACHMENT_MAX, -ENOSPC, "one process of root's");
 	is(closed(take(region, -1, 17)), 0, "take one of the rings");
 	crowd_shrink(&c, 0);
-	is(take(region, -1, 18), -EAGAIN, "the others go with the process");
+	is(take(region, -1, 18), -EAGAIN, "rings of a process that ended cannot be taken");
 }
 
 static void test_user_and_region(void)

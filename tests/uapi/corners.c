@@ -69,7 +69,7 @@ static void test_ring(void)
 		return;
 	}
 	ok(fd >= 0, "an io_uring whose ring lies in the region");
-	is(ring_nop(fd, &p), 0, "it works");
+	is(ring_nop(fd, &p), 0, "a ring in the region works");
 	is(get_busy(region, 0, bytes, 0, &b), 0, "GET_BUSY while the ring is there");
 	is(b.first, 0, "says that the ring's first page is busy");
 	/* Small pages may be parts of one folio, which is in use as a whole. */

@@ -73,8 +73,9 @@ static void test_links(void)
 	linked(&c, "ro");
 	linked(&d, "mixed");
 	linked(&e, "ro");
-	ok(link_of(a.pid).entry == link_of(b.pid).entry, "those of rw share one table");
-	ok(link_of(c.pid).entry == link_of(e.pid).entry, "those who only read another one");
+	ok(link_of(a.pid).entry == link_of(b.pid).entry, "processes of view rw share one table");
+	ok(link_of(c.pid).entry == link_of(e.pid).entry,
+	   "processes of view ro share another table");
 	ok(link_of(a.pid).entry != link_of(c.pid).entry &&
 	   link_of(a.pid).entry != link_of(d.pid).entry &&
 	   link_of(c.pid).entry != link_of(d.pid).entry, "each view has its own");

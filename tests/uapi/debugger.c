@@ -59,13 +59,13 @@ static void test_peek(void)
 
 	fill(own, 2 * page, 1);
 	is(peek(base, &value), 0, "PEEKDATA of the first word");
-	is(value, *(long *)own, "is what is there");
+	is(value, *(long *)own, "PEEKDATA gives what is there");
 	*(long *)(own + 2 * page - 8) = 0x1122334455667788;
 	is(peek(base + 2 * page - 8, &value), 0, "PEEKDATA of the last word");
-	is(value, 0x1122334455667788, "is what is there");
+	is(value, 0x1122334455667788, "POKEDATA stores what it is given");
 	memcpy(own + page - 4, "\1\2\3\4\5\6\7\10", 8);
 	is(peek(base + page - 4, &value), 0, "PEEKDATA across a border of pages");
-	is(value, 0x0807060504030201, "has the bytes of both");
+	is(value, 0x0807060504030201, "PEEKDATA across two pages has the bytes of both");
 	is(peek(base + 2 * page - 4, &value), -EIO, "PEEKDATA half in a hole");
 	is(peek(base + 2 * page, &value), -EIO, "PEEKDATA in a hole");
 }
@@ -79,7 +79,7 @@ static void test_mem_read(void)
 	memcpy(own + page - 1000, want, 2000);
 	memset(buf, 0, sizeof(buf));
 	is(mem_read(base + page - 1000, buf, 2000), 2000, "mem: a read across a border of pages");
-	ok(!memcmp(buf, want, 2000), "has all its bytes");
+	ok(!memcmp(buf, want, 2000), "mem: what was read has all its bytes");
 	memcpy(own + 2 * page - 999, want, 999);
 	memset(buf, 0, sizeof(buf));
 	is(mem_read(base + 2 * page - 999, buf, 2000), 999, "mem: a read ends at a hole");
@@ -98,7 +98,7 @@ static void test_long_read(void)
 	for (size_t i = 0; i < len; i++)
 		own[3 + i] = i * 7;
 	is(mem_read(base + 3, buf, len), (long)len, "mem: a long read");
-	ok(!memcmp(own + 3, buf, len), "has all its bytes");
+	ok(!memcmp(own + 3, buf, len), "mem: what was written has all its bytes");
 	free(buf);
 }
 
@@ -113,11 +113,11 @@ static void test_writes(void)
 	is(*(long *)own, 0x1234, "arrives");
 	*(long *)(own + page) = 99;
 	is(poke(base + page, 0x1234), -EIO, "POKEDATA in a page to read");
-	is(*(long *)(own + page), 99, "leaves it alone");
+	is(*(long *)(own + page), 99, "POKEDATA leaves a read-only page alone");
 	*(long *)(own + page - 4) = 0;
 	memcpy(own + page, "keep", 4);
 	is(poke(base + page - 4, -1), -EIO, "POKEDATA across the border");
-	ok(!memcmp(own + page, "keep", 4), "leaves the page to read alone");
+	ok(!memcmp(own + page, "keep", 4), "mem: a write leaves a read-only page alone");
 	is(poke(base + 2 * page, 1), -EIO, "POKEDATA in a hole");
 
 	memset(bytes, 0x77, sizeof(bytes));
@@ -128,7 +128,7 @@ static void test_writes(void)
 	   "the write that ends at a read-only page stores all bytes before it");
 	is(mem_write(base + page, bytes, 2000), -EIO, "mem: a page to read");
 	is(mem_write(base + 2 * page, bytes, 1), -EIO, "mem: a hole");
-	ok(!memcmp(own + page, "keep", 4), "nothing was written");
+	ok(!memcmp(own + page, "keep", 4), "mem: nothing was written to the read-only page");
 	is(peek(base + page, &value), 0, "a read-only page that was not written can still be read");
 }
 
@@ -155,7 +155,7 @@ static void test_demoted(int fd)
 	ok(peer_read_file(path) > 0 && view_region(fd).demotions, "a leaf is demoted");
 	*(long *)(own + page / 2 + 8) = 4711;
 	is(peek(base + page / 2 + 8, &value), 0, "PEEKDATA within it");
-	is(value, 4711, "is what is there");
+	is(value, 4711, "PEEKDATA gives what is there after a demotion");
 	is(poke(base + page / 2 + 8, 4712), 0, "POKEDATA within it");
 	is(*(long *)(own + page / 2 + 8), 4712, "arrives");
 	is(poke(base + page + page / 2, 1), -EIO, "POKEDATA in the one to read");
@@ -168,7 +168,7 @@ static void test_slot_end(void)
 	char c;
 
 	is(peek(base + WINDOW - 8, &value), 0, "PEEKDATA of the window's last word");
-	is(value, *(long *)(own + WINDOW - 8), "is what is there");
+	is(value, *(long *)(own + WINDOW - 8), "PEEKDATA of the last word gives what is there");
 	is(peek(base + WINDOW - 4, &value), -EIO, "PEEKDATA half beyond the window");
 	is(mem_read(base + WINDOW - 1, &c, 1), 1, "mem: the window's last byte");
 	is(mem_read(base + WINDOW - 1, &value, 2), 1, "mem: a read ends with the window");

@@ -236,7 +236,7 @@ static void test_event(const struct event *e)
 	fill(d, LEN, 5);
 	is(view_export(region, d, LEN, offset), 0, "%s: exported", e->what);
 	d = e->happens(d);
-	ok(both_see(e->seed), "the region keeps it");
+	ok(both_see(e->seed), "the region keeps what the donor had");
 	same = !d || filled(d, LEN, e->seed);
 	PEER(other, .op = PEER_FILL, .a = (intptr_t)base + offset, .b = LEN, .c = 9);
 	same = same && (!d || filled(d, LEN, 9));

@@ -64,7 +64,7 @@ static void test_fresh(void)
 	is(view_export(region, d, LEN, offset), 0, "half untouched, half the zero page: exported");
 	for (size_t i = 0; i < LEN; i += 8)
 		sum += *(volatile uint64_t *)(base + offset + i);
-	is(sum, 0, "the region has zeros");
+	is(sum, 0, "pages that were never touched are zero in the region");
 	fill(base + offset, LEN, 3);
 	ok(filled(d, LEN, 3), "the donor has what is stored in pages that were never touched");
 	offset += LEN;

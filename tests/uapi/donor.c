@@ -173,8 +173,8 @@ static void test_half_mapped(int flags)
 	   "a hole at the end of the donor's memory is EFAULT");
 	is(view_export(region, p + 2 * SZ_2M, SZ_2M, 0), -EFAULT,
 	   "memory that is not mapped from its beginning on is EFAULT");
-	is(view_region(region).exported, 0, "nothing came in");
-	is(pinned_pages(), pins, "nothing is pinned");
+	is(view_region(region).exported, 0, "an export that failed brings nothing in");
+	is(pinned_pages(), pins, "an export that failed pins nothing");
 	is(view_region(region).table_bytes, tables, "no table is left of it");
 	munmap(p, 4 * SZ_2M);
 	is(pages_free(page_size), pages,
@@ -206,8 +206,9 @@ static int export_limited(bool half_mapped_first, uint64_t limit)
 
 static void test_charge(void)
 {
-	is(export_limited(false, 3 * SZ_2M - 4096), -ENOMEM, "over RLIMIT_MEMLOCK");
-	is(view_region(region).exported, 0, "nothing came in");
+	is(export_limited(false, 3 * SZ_2M - 4096), -ENOMEM,
+	   "an export over RLIMIT_MEMLOCK is ENOMEM");
+	is(view_region(region).exported, 0, "an export over RLIMIT_MEMLOCK brings nothing in");
 	is(export_limited(true, 3 * SZ_2M), 0, "a failed export does not count against it");
 	is(export_limited(false, 3 * SZ_2M), -EEXIST, "(it came in)");
 }
@@ -264,7 +265,8 @@ static void test_1g(void)
 	   "1 GiB pages of which the second is read-only are EACCES");
 	munmap(p + SZ_1G, SZ_1G);
 	is(view_export(region, p, 2 * SZ_1G, 0), -EFAULT, "half mapped is EFAULT");
-	is(view_region(region).exported, 0, "nothing came in");
+	is(view_region(region).exported, 0,
+	   "an export of 1 GiB pages that failed brings nothing in");
 	munmap(p, SZ_1G);
 	is(pages_free(SZ_1G), pages,
 	   "the 1 GiB pages of the export that failed are back in the pool");

@@ -18,18 +18,21 @@ static void test_arguments(void)
 	int rd = view_open(NAME, "rw", O_RDONLY);
 
 	is(ioctl(fd, MSHAREARENA_EXPORT, &e), -1, "an unknown flag");
-	is(errno, EINVAL, "is EINVAL");
+	is(errno, EINVAL, "the refusal is EINVAL");
 	is(view_export(fd, d + 4096, SZ_2M, 0), -EINVAL, "an address that is not aligned");
 	is(view_export(fd, d, SZ_2M - 4096, 0), -EINVAL, "a length that is not");
 	is(view_export(fd, d, SZ_2M, 4096), -EINVAL, "an offset that is not");
 	is(view_export(fd, d, 0, 0), -EINVAL, "length 0");
-	is(view_export(fd, d, SZ_2M, 16 * SZ_2M), -ERANGE, "beyond the end");
-	is(view_export(fd, d, 2 * SZ_2M, 15 * SZ_2M), -ERANGE, "over the end");
+	is(view_export(fd, d, SZ_2M, 16 * SZ_2M), -ERANGE,
+	   "an export beyond the region's end is ERANGE");
+	is(view_export(fd, d, 2 * SZ_2M, 15 * SZ_2M), -ERANGE,
+	   "an export over the region's end is ERANGE");
 	is(view_export(fd, d, SZ_2M, -SZ_2M), -ERANGE, "an offset that wraps");
 	is(view_export(fd, d, -SZ_2M, SZ_2M), -ERANGE, "a length that wraps");
-	is(view_export(ro, d, SZ_2M, 0), -EACCES, "through the ro view");
-	is(view_export(rd, d, SZ_2M, 0), -EACCES, "through rw opened for reading");
-	is(view_region(fd).exported, 0, "nothing came in");
+	is(view_export(ro, d, SZ_2M, 0), -EACCES, "an export through the ro view is EACCES");
+	is(view_export(rd, d, SZ_2M, 0), -EACCES,
+	   "an export through rw opened for reading is EACCES");
+	is(view_region(fd).exported, 0, "exports with bad arguments bring nothing in");
 	close(ro);
 	close(rd);
 	munmap(d, 4 * SZ_2M);
@@ -57,7 +60,8 @@ static void test_donors_refused(void)
 
 	if (ftruncate(file, SZ_2M) || ftruncate(memfd, SZ_2M))
 		bail("ftruncate: %s", strerror(errno));
-	is(view_export(fd, (void *)0x600000000000, SZ_2M, 0), -EFAULT, "nothing mapped: EFAULT");
+	is(view_export(fd, (void *)0x600000000000, SZ_2M, 0), -EFAULT,
+	   "an export of addresses without a mapping is EFAULT");
 	is(export_of(rw, MAP_PRIVATE | MAP_ANONYMOUS, -1), -EOPNOTSUPP, "4 KiB pages");
 	is(export_of(rw, MAP_SHARED, file), -EOPNOTSUPP, "a file");
 	is(export_of(rw, MAP_PRIVATE, file), -EOPNOTSUPP, "a private file mapping");
@@ -68,7 +72,7 @@ static void test_donors_refused(void)
 	is(view_export(fd, d, SZ_1G, 0), -ERANGE, "(1 GiB is too long)");
 	is(view_export(fd, d, SZ_2M, 0), -EOPNOTSUPP, "pages of another size");
 	munmap(d, SZ_1G);
-	is(view_region(fd).exported, 0, "nothing came in");
+	is(view_region(fd).exported, 0, "exports of memory of a wrong kind bring nothing in");
 	close(file);
 	close(memfd);
 	unlink("/tmp/msha-donor");
@@ -93,7 +97,7 @@ static void test_all_or_nothing(void)
 
 	munmap(d + 2 * SZ_2M, SZ_2M);
 	is(view_export(fd, d, 4 * SZ_2M, 0), -EFAULT, "a hole in the donor's range");
-	is(view_region(fd).exported, 0, "brings nothing in");
+	is(view_region(fd).exported, 0, "an export that fails brings nothing in");
 	munmap(d, 4 * SZ_2M);
 	is(hugepages(SZ_2M, "free_hugepages"), before, "an export that fails keeps no page");
 }
@@ -105,7 +109,7 @@ static void test_growth(void)
 	int memfd;
 
 	fill(d, SZ_2M, 11);
-	is(view_export(fd, d, SZ_2M, 0), 0, "the first export");
+	is(view_export(fd, d, SZ_2M, 0), 0, "the first export succeeds");
 	fill(d, SZ_2M, 12);
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	ok(filled(base, SZ_2M, 12), "region and donor are the same memory");
@@ -121,7 +125,7 @@ static void test_growth(void)
 	is(donate(fd, SZ_2M, 3 * SZ_2M, SZ_2M), 0, "growth while others are attached");
 	fill(base + SZ_2M, 3 * SZ_2M, 13);
 	is(PEER(a, .op = PEER_FILLED, .a = (intptr_t)base + SZ_2M, .b = 3 * SZ_2M, .c = 13), 1,
-	   "is visible to a");
+	   "new memory is visible to a process that attached before");
 	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base + SZ_2M, .b = 3 * SZ_2M, .c = 13), 1,
 	   "new memory is visible to a process that attached read-only");
 	is(donate(fd, SZ_2M, 2 * SZ_2M, 3 * SZ_2M), -EEXIST, "no memory twice at one place");
@@ -135,7 +139,7 @@ static void test_growth(void)
 	is(view_export(fd, d, SZ_2M, 15 * SZ_2M), 0, "a huge memfd, at an offset, with a hole");
 	fill(d, SZ_2M, 14);
 	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base + 15 * SZ_2M, .b = SZ_2M, .c = 14), 1,
-	   "is visible there");
+	   "the memory of a memfd is visible to other processes");
 	munmap(d, SZ_2M);
 	close(memfd);
 	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base + 15 * SZ_2M, .b = SZ_2M, .c = 14), 1,
@@ -181,7 +185,7 @@ static int export_unprivileged(uint64_t limit)
 
 static void test_memlock(void)
 {
-	is(export_unprivileged(SZ_2M - 4096), -ENOMEM, "over RLIMIT_MEMLOCK");
+	is(export_unprivileged(SZ_2M - 4096), -ENOMEM, "an export over RLIMIT_MEMLOCK is ENOMEM");
 	is(export_unprivileged(SZ_2M), 0, "within it");
 	region_unlink(NAME);
 	close(fd);
@@ -211,7 +215,8 @@ static void test_1g(void)
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)at), SIGBUS, "a hole of 1 GiB");
 	is(donate(big, SZ_1G, SZ_1G, 0), 0, "filled while attached");
 	fill(at, SZ_1G, 31);
-	is(PEER(a, .op = PEER_FILLED, .a = (intptr_t)at, .b = SZ_1G, .c = 31), 1, "is visible");
+	is(PEER(a, .op = PEER_FILLED, .a = (intptr_t)at, .b = SZ_1G, .c = 31), 1,
+	   "memory of 1 GiB that was exported while attached is visible");
 	is(donate(big, SZ_1G, SZ_1G, SZ_1G), -ENOMEM, "no third page in the pool: ENOMEM");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)at + SZ_1G), SIGBUS, "(still a hole)");
 	peer_kill(&a);

@@ -94,7 +94,8 @@ static void test_no_node(void)
 	char *base;
 
 	ok(!has_node(NAME), "a region without nodes has none");
-	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "it cannot be opened by its name");
+	is(view_open(NAME, "rw", O_RDWR), -ENOENT,
+	   "a region without nodes cannot be opened by its name");
 	ok(!strcmp(view_region(fd).name, NAME), "GET_REGION tells its name");
 	is(regions(), count + 1, "NEXT_REGION finds it");
 	is(view_unlink(fd), -ENOENT, "UNLINK of it is ENOENT: it has no name to be removed");
@@ -290,17 +291,17 @@ static void test_emfile(void)
 	uint64_t tables;
 
 	is(without_fds(create_by, control), -EMFILE, "CREATE when no descriptor is free: EMFILE");
-	ok(!has_node(NAME), "it leaves no node");
-	is(regions(), count, "it leaves no region");
+	ok(!has_node(NAME), "a CREATE that fails leaves no node");
+	is(regions(), count, "a CREATE that fails leaves no region");
 	is(without_fds(create_no_node_by, control), -EMFILE,
 	   "CREATE without nodes when no descriptor is free: EMFILE");
-	is(regions(), count, "it leaves no region");
+	is(regions(), count, "a CREATE without nodes that fails leaves no region");
 	fd = create_by(control);
 	ok(fd >= 0, "the same call works when a descriptor is free");
 	tables = view_region(fd).table_bytes;
 	is(without_fds(add_view_by, fd), -EMFILE, "ADD_VIEW when no descriptor is free: EMFILE");
-	ok(!has_node(NAME "/part"), "it leaves no node");
-	is(view_region(fd).table_bytes, tables, "it leaves no tables");
+	ok(!has_node(NAME "/part"), "an ADD_VIEW that fails leaves no node");
+	is(view_region(fd).table_bytes, tables, "an ADD_VIEW that fails leaves no tables");
 	is(closed(add_view_by(fd)), 0, "the same call works when a descriptor is free");
 	view_unlink(fd);
 	close(fd);

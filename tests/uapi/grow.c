@@ -89,8 +89,9 @@ static void test_ends(void)
 	begin(page_size, WINDOW);
 	attach_all(0);
 	grow_at(WINDOW - page_size, "the last page of the window");
-	ok(page(0), "the first is still there");
-	is(view_export(region, base, page_size, WINDOW), -ERANGE, "nothing comes behind it");
+	ok(page(0), "the first page is still there");
+	is(view_export(region, base, page_size, WINDOW), -ERANGE,
+	   "nothing can be exported behind the window");
 	end();
 }
 
@@ -134,16 +135,21 @@ static void test_overlaps(void)
 	begin(page_size, 64 * page_size);
 	attach_all(8 * page_size);
 	before = pages_free(page_size);
-	is(donate(region, page_size, 2 * page_size, 8 * page_size), -EEXIST, "over the beginning");
-	is(donate(region, page_size, 2 * page_size, 7 * page_size), -EEXIST, "over the end");
-	is(donate(region, page_size, 4 * page_size, 6 * page_size), -EEXIST, "over all of it");
+	is(donate(region, page_size, 2 * page_size, 8 * page_size), -EEXIST,
+	   "an export over the beginning of memory is EEXIST");
+	is(donate(region, page_size, 2 * page_size, 7 * page_size), -EEXIST,
+	   "an export over the end of memory is EEXIST");
+	is(donate(region, page_size, 4 * page_size, 6 * page_size), -EEXIST,
+	   "an export over all of the memory is EEXIST");
 	is(donate(region, page_size, page_size, 8 * page_size), -EEXIST, "just the same");
-	ok(hole(7 * page_size) && hole(9 * page_size), "brings nothing in");
+	ok(hole(7 * page_size) && hole(9 * page_size), "an export that fails brings nothing in");
 	is(pages_free(page_size), before, "an export that fails keeps no page");
-	is(donate(region, page_size, 8 * page_size, 0), 0, "up to it");
+	is(donate(region, page_size, 8 * page_size, 0), 0,
+	   "memory can be exported up to other memory");
 	is(donate(region, page_size, 8 * page_size, 9 * page_size), 0,
 	   "memory can be exported behind other memory");
-	ok(page(7 * page_size) && page(8 * page_size) && page(9 * page_size), "is fine");
+	ok(page(7 * page_size) && page(8 * page_size) && page(9 * page_size),
+	   "pages that meet are all there");
 	is(view_region(region).exported, 17 * page_size, "exported counts it");
 	end();
 }
@@ -157,7 +163,8 @@ static void test_twice(void)
 	begin(page_size, 64 * page_size);
 	attach_all(0);
 	is(view_export(region, d, page_size, 3 * page_size), 0, "memory at one offset");
-	is(view_export(region, d, page_size, 5 * page_size), 0, "the same at another");
+	is(view_export(region, d, page_size, 5 * page_size), 0,
+	   "the same memory can be exported to another place");
 	region_create("test-grow-2", page_size, page_size);
 	second = view_open("test-grow-2", "rw", O_RDWR);
 	is(view_export(second, d, page_size, 0), 0,
@@ -166,7 +173,8 @@ static void test_twice(void)
 	ok(at && at != base, "one process attaches both regions");
 	munmap(d, page_size);
 	PEER(rw, .op = PEER_STORE, .a = (intptr_t)base + 3 * page_size + 64, .b = 0x77);
-	is(*(volatile uint64_t *)(base + 5 * page_size + 64), 0x77, "is the same memory");
+	is(*(volatile uint64_t *)(base + 5 * page_size + 64), 0x77,
+	   "pages at two places are the same memory");
 	is(*(volatile uint64_t *)(at + 64), 0x77, "(there too)");
 	end();
 	is(*(volatile uint64_t *)(at + 64), 0x77,
@@ -190,8 +198,9 @@ static void test_tables(void)
 	is(donate(region, page_size, page_size, 3 * SZ_1G), 0, "(one three GiB on)");
 	pages[3] = view_region(region).table_bytes / 4096;
 	is(pages[0], 2 * 4, "an empty region has four pages of tables a view");
-	is(pages[1] - pages[0], page_size == SZ_4K ? 4 : 2, "the first page brings more");
-	is(pages[2] - pages[1], page_size == SZ_1G ? 2 : 0, "the next lies in the same");
+	is(pages[1] - pages[0], page_size == SZ_4K ? 4 : 2, "the first page brings more tables");
+	is(pages[2] - pages[1], page_size == SZ_1G ? 2 : 0,
+	   "the next page lies in the same tables");
 	is(pages[3] - pages[2], page_size == SZ_4K ? 4 : 2,
 	   "an export to another GiB brings more tables");
 	end();

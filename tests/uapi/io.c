@@ -71,9 +71,9 @@ static void test_direct(void)
 	is(pwrite(disk, base, LEN, 0), LEN, "O_DIRECT write from the region");
 	memset(base, 0, LEN);
 	is(direct_read(base + SZ_2M / 2, 0), LEN, "O_DIRECT read into it");
-	ok(filled(base + SZ_2M / 2, LEN, 1), "the same bytes");
+	ok(filled(base + SZ_2M / 2, LEN, 1), "O_DIRECT read the bytes that were written");
 	is(ring_op(prep_read, base), LEN, "the same by io_uring");
-	ok(filled(base, LEN, 1), "the same bytes");
+	ok(filled(base, LEN, 1), "io_uring read the bytes that were written");
 }
 
 static bool registered;
@@ -148,7 +148,7 @@ static void test_readonly(void)
 	is(pwrite(mem, &word, 8, (intptr_t)base), -1, "/proc/self/mem");
 	close(mem);
 	is(process_vm_writev(getpid(), &local, 1, &remote, 1, 0), -1, "process_vm_writev");
-	ok(filled(base, 4096, 5), "nothing was written");
+	ok(filled(base, 4096, 5), "a read into read-only memory has written nothing");
 	close(sv[0]);
 	close(sv[1]);
 	close(ro);

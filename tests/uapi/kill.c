@@ -236,7 +236,7 @@ static void test_step(int i)
 		region_unlink(MINE);
 	}
 	is(bad, 0, "%s: killed %d times in the middle", steps[i].what, KILLS);
-	ok(settles(), "none of them is attached");
+	ok(settles(), "none of the killed processes is attached");
 	unhurt(steps[i].what);
 }
 

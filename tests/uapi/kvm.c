@@ -87,7 +87,8 @@ static void adds_one(const char *what)
 	uint32_t before = *word();
 
 	is(guest_runs(), KVM_EXIT_HLT, "%s: the guest runs", what);
-	is(PEER(other, .op = PEER_LOAD, .a = (intptr_t)word()), 0, "another process looks");
+	is(PEER(other, .op = PEER_LOAD, .a = (intptr_t)word()), 0,
+	   "another process can load what the guest uses");
 	is((uint32_t)other.value, before + 1, "another process sees what the guest stored");
 }
 

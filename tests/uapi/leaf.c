@@ -47,7 +47,7 @@ static void test_late(int fd)
 	is(PEER(late, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 9), 1,
 	   "a process that attached after the demotion sees every byte");
 	PEER(late, .op = PEER_FILL, .a = (intptr_t)base, .b = bytes, .c = 10);
-	ok(filled(base, bytes, 10), "it can write");
+	ok(filled(base, bytes, 10), "a process that attached after the demotion can write");
 	fill(base, bytes, 9);
 	peer_kill(&late);
 	is(view_region(fd).attached, 2, "a process that attached after the demotion can leave");

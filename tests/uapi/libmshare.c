@@ -77,7 +77,7 @@ static void test_views_refused(void)
 	refused(one, one, -EINVAL, "of one range twice");
 	refused(after, one, -EINVAL, "of ranges in the wrong order");
 	refused(one, (struct mshare_range){ 15 * SZ_2M, 2 * SZ_2M, RW }, -ERANGE, "past the end");
-	is(mshare_open_view(NAME, "bad", 1, &m), -ENOENT, "none of them is there");
+	is(mshare_open_view(NAME, "bad", 1, &m), -ENOENT, "none of the refused views exists");
 }
 
 static void test_views(void)
@@ -111,12 +111,13 @@ static void test_views(void)
 	mshare_close(v);
 
 	is(mshare_open_view(NAME, "part", 1, &v), 0, "a view to write in, opened for reading");
-	is(mshare_attach(v, &addr), -EACCES, "cannot be attached");
+	is(mshare_attach(v, &addr), -EACCES,
+	   "a view with a writable range that was opened for reading cannot be attached");
 	mshare_close(v);
 	is(mshare_open_view(NAME, "part", 0, &v), 0, "opened for writing");
-	is(mshare_attach(v, &addr), 0, "it can");
+	is(mshare_attach(v, &addr), 0, "a view that was opened for writing can be attached");
 	is(try_store((char *)addr + 2 * SZ_2M, 1), 0, "its writable range is writable");
-	is(try_store(addr, 1), SIGSEGV, "the other is not");
+	is(try_store(addr, 1), SIGSEGV, "memory of a range to read cannot be stored to");
 	is(mshare_populate(v, 8 * SZ_2M, SZ_2M), -EACCES, "no memory comes in through it");
 	is(mshare_info(v, &info), 0, "info");
 	ok(!strcmp(info.view, "part") && info.attached == 1 && info.exported == 8 * SZ_2M &&
@@ -167,7 +168,8 @@ static void test_small(void)
 
 	is(mshare_populate(m, SZ_4K, 1000 * SZ_4K), 0, "populate with small pages");
 	is(mshare_info(m, &info), 0, "info");
-	ok(info.page_size == SZ_4K && info.exported == 1000 * SZ_4K, "counts them");
+	ok(info.page_size == SZ_4K && info.exported == 1000 * SZ_4K,
+	   "the region counts its small pages");
 	is(mshare_attach(m, &addr), 0, "attach");
 	fill((char *)addr + SZ_4K, 1000 * SZ_4K, 3);
 	ok(filled((char *)addr + SZ_4K, 1000 * SZ_4K, 3), "they hold what is written");
@@ -196,7 +198,7 @@ static void test_quiesce(void)
 	is(mshare_quiesce(m, 0, 0, 0, NULL), -EINVAL, "quiesce of no bytes is EINVAL");
 	is(mshare_quiesce(m, 15 * SZ_2M, 2 * SZ_2M, 0, NULL), -ERANGE, "past the end");
 	is(mshare_quiesce(m, 0, 16 * SZ_2M, 0, &busy), 0, "nobody uses it");
-	ok(!busy.bytes && busy.first == 16 * SZ_2M, "nothing is busy");
+	ok(!busy.bytes && busy.first == 16 * SZ_2M, "nothing of the region is busy");
 	if (pipe2(pipes, O_CLOEXEC))
 		bail("pipe: %s", strerror(errno));
 	iov = (struct iovec){ (char *)addr + 3 * SZ_2M, sizeof(byte) };
@@ -319,7 +321,8 @@ static void test_quiesce_small(void)
 	   "signals do not change how long quiesce waits (%ld ms)", took);
 	close(pipes[0]);
 	close(pipes[1]);
-	is(mshare_quiesce(m, 0, 1024 * SZ_4K, -1, NULL), 0, "it comes to an end");
+	is(mshare_quiesce(m, 0, 1024 * SZ_4K, -1, NULL), 0,
+	   "quiesce without limit comes to an end");
 	end(m);
 }
 

@@ -77,8 +77,8 @@ static void test_limit(void)
 	oom_log_begin();
 	is(in_group(add_views, outcome), 0, "the same in a cgroup that has 3 MiB left");
 	oom_log_end();
-	is(outcome->ret, -ENOMEM, "ends with ENOMEM");
-	ok(outcome->added < VIEWS, "after %u of %d views", outcome->added, VIEWS);
+	is(outcome->ret, -ENOMEM, "adding views in a small cgroup ends with ENOMEM");
+	ok(outcome->added < VIEWS, "adding views ends after %u of %d", outcome->added, VIEWS);
 	group_write(GROUP "/memory.max", "max");
 	*outcome = (struct outcome){ .n_ranges = RANGES };
 	is(view_add(NAME, "last", ranges, 1), outcome->added < VIEWS ? 0 : -ENOSPC,

@@ -133,8 +133,9 @@ static void test_not_charged(void)
 {
 	long before = stat_of(GROUP, "pagetables");
 
-	is(fill_region(), 0, "the same outside of it");
-	ok(stat_of(GROUP, "pagetables") - before < PAGES * 4096L / 2, "is not charged to it");
+	is(fill_region(), 0, "the region can be filled outside of the cgroup");
+	ok(stat_of(GROUP, "pagetables") - before < PAGES * 4096L / 2,
+	   "page tables made outside are not charged to the cgroup");
 }
 
 /* ---- at the limit ---- */
@@ -202,11 +203,13 @@ static void test_full(int fd)
 	is(in_group(fill_until_full), 0, "exports in a cgroup of %s bytes", limit);
 	log_end();
 	is(outcome->ret, -ENOMEM, "end with ENOMEM");
-	ok(outcome->n > 16 && outcome->n < 512, "after %u of them", outcome->n);
+	ok(outcome->n > 16 && outcome->n < 512,
+	   "exports in a small cgroup end after %u of them", outcome->n);
 	is(view_region(fd).exported, outcome->n * SZ_4K, "each export that succeeded counts");
 	base = attach(fd, PROT_READ);
 	ok(base && all_there(base, outcome->n), "each page that was exported is there");
-	is(try_load(base + outcome->n * SZ_2M, &value), SIGBUS, "the one that failed is not");
+	is(try_load(base + outcome->n * SZ_2M, &value), SIGBUS,
+	   "the export that failed has brought nothing in");
 	must_write(GROUP "/memory.max", "max");
 	is(in_group(go_on), 0, "with more memory the exports go on where they failed");
 	ok(all_there(base, outcome->n + 16), "everything is there");

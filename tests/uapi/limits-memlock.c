@@ -66,7 +66,7 @@ static void test_bytes(uint64_t page)
 	new_region(NAME, page);
 	is(give(&ann, 0, page, 1, 0), -ENOMEM, "no limit at all left");
 	is(give(&ann, page - 1, page, 1, 0), -ENOMEM, "a byte less than a page");
-	is(give(&ann, page, page, 2, 0), -ENOMEM, "two pages where one fits");
+	is(give(&ann, page, page, 2, 0), -ENOMEM, "two pages are ENOMEM where one fits");
 	is(give(&ann, page, page, 1, 0), 0, "a page exactly");
 	is(give(&ann, 2 * page - 1, page, 1, 1), -ENOMEM, "a byte less than two");
 	is(give(&others, 2 * page - 1, page, 1, 1), -ENOMEM,
@@ -84,7 +84,7 @@ static void test_users(uint64_t page)
 	new_region(NAME, page);
 	is(give(&ann, page, page, 1, 0), 0, "a page of one user's");
 	is(give(&ann, page, page, 1, 1), -ENOMEM, "his limit is reached");
-	is(give(&bob, page, page, 1, 1), 0, "another user's is not");
+	is(give(&bob, page, page, 1, 1), 0, "pages of one user do not count for another");
 	region_unlink(NAME);
 	new_region(NAME, page);
 	is(give(&locker, 0, page, 1, 0), 0, "%s is exempt", locker.name);
@@ -106,7 +106,7 @@ static void test_end(uint64_t page)
 	new_region(NAME, page);
 	new_region(NAME "2", page);
 	is(give(&ann, page, page, 1, 0), 0, "a page");
-	is(as(&ann, do_give, &other), -ENOMEM, "counts for other regions");
+	is(as(&ann, do_give, &other), -ENOMEM, "memory of one region counts for other regions");
 	fd = view_open(NAME, "ro", O_RDONLY);
 	region_unlink(NAME);
 	is(as(&ann, do_give, &other), -ENOMEM, "pages count while the unlinked region is open");
@@ -146,8 +146,10 @@ static void test_failures(uint64_t page)
 	}
 	is(give(&ann, 2 * page, page, 1, 0), 0, "a page");
 	for (int i = 0; i < 3; i++)
-		is(give(&ann, 2 * page, page, 1, 0), -EEXIST, "the same place again");
-	is(give(&ann, 2 * page, page, 1, 1), 0, "the other page");
+		is(give(&ann, 2 * page, page, 1, 0), -EEXIST,
+		   "an export to the same place again is EEXIST");
+	is(give(&ann, 2 * page, page, 1, 1), 0,
+	   "an export that failed is not charged: another page can be exported");
 	is(give(&ann, 2 * page, page, 1, 2), -ENOMEM,
 	   "no more than the pages within the limit are accepted");
 	region_unlink(NAME);

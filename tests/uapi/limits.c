@@ -57,7 +57,7 @@ static void test_regions(void)
 {
 	param_set("user_regions", 2);
 	is(create(&ann, 0), 0, "the first of two regions");
-	is(create(&ann, 1), 0, "the second");
+	is(create(&ann, 1), 0, "the second of two regions");
 	is(create(&ann, 2), -EDQUOT, "the third is one too many");
 	is(view_open(numbered(2), "ro", O_RDONLY), -ENOENT,
 	   "the region that was one too many does not exist");
@@ -69,7 +69,7 @@ static void test_regions(void)
 	is(region_unlink(numbered(5)), 0, "a region of an exempt process is unlinked");
 	is(create(&ann, 6), -EDQUOT, "(still two)");
 	is(region_unlink(numbered(1)), 0, "a region of hers ends");
-	is(create(&ann, 6), 0, "there is room for another");
+	is(create(&ann, 6), 0, "there is room for another region after one has ended");
 	is(create(&ann, 7), -EDQUOT, "there is room for one region and not for two");
 	unlink_all();
 }
@@ -214,7 +214,8 @@ static void test_sum(void)
 	is(give(&ann, 1, SZ_4K, part, 0), 0, "2, in another region");
 	is(give(&ann, 0, SZ_4K, part, 8 * part), 0, "3");
 	is(give(&ann, 1, SZ_4K, part - SZ_4K, part), 0, "4, but for a page");
-	is(give(&ann, 0, SZ_4K, 2 * SZ_4K, part), -EDQUOT, "two pages are too many");
+	is(give(&ann, 0, SZ_4K, 2 * SZ_4K, part), -EDQUOT,
+	   "two pages are too many where one is left");
 	for (int i = 0; i < 3; i++) {
 		is(give(&ann, 0, SZ_4K, SZ_4K, 0), -EEXIST, "what failed is not counted");
 		is(give(&ann, 0, SZ_4K, SZ_4K, WINDOW), -ERANGE,
@@ -222,7 +223,7 @@ static void test_sum(void)
 		is(give(&ann, 0, SZ_2M, SZ_2M, SZ_2M), -EDQUOT,
 		   "an export that is refused is not counted");
 	}
-	is(give(&ann, 0, SZ_4K, SZ_4K, part), 0, "one is not");
+	is(give(&ann, 0, SZ_4K, SZ_4K, part), 0, "one page is not too many where one is left");
 	is(give(&ann, 1, SZ_4K, SZ_4K, 4 * part), -EDQUOT, "the share of memory is used up");
 	is(give(&root, 1, SZ_4K, SZ_4K, 4 * part), 0, "root exports beyond the share");
 	fd = view_open(numbered(0), "ro", O_RDONLY);

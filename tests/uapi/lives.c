@@ -132,7 +132,7 @@ static void test_clone_vm(void)
 	is(clone_vm(clone_reads), 0, "a process that shares my memory sees the region");
 	is(attached(), 2, "processes that share an address space count as one");
 	unhurt("its exit");
-	is(clone_vm(clone_detaches), 0, "it detaches");
+	is(clone_vm(clone_detaches), 0, "a process that shares an address space detaches it");
 	is(attached(), 1, "me too");
 	is(in_child(finds_nothing), 0, "(nothing is there)");
 	ok(attach(region, RW) == base, "(attached again)");
@@ -288,7 +288,7 @@ static void test_reaped(void)
 	ptrace(PTRACE_CONT, pid, NULL, NULL);
 	waitpid(pid, &status, __WALL);
 	is(status, SIGKILL, "(it ends)");
-	ok(attached_becomes(2), "it is detached");
+	ok(attached_becomes(2), "a process that ended is detached");
 	unhurt("its end");
 	close(pidfd);
 	close(ready[0]);

@@ -83,14 +83,15 @@ static void life_of(const char *kind, uint64_t page_size, uint64_t length)
 		return;
 	is(mshare_info(m, &info), 0, "the region can be described");
 	is(info.page_size, page_size, "its page size is the memory's");
-	is(info.exported, length, "all of it has memory");
-	is(info.attached, 1, "one process has it");
+	is(info.exported, length, "all of the region has memory");
+	is(info.attached, 1, "one process has the region attached");
 	mshare_close(m);
 
 	is(PEER(a, .op = PEER_WHERE, .b = AT, .c = length), 0, "another process is told where");
 	is(PEER(a, .op = PEER_MSHARE, .a = O_RDWR, .b = AT, .c = length), 0,
 	   "another process imports the region");
-	is(PEER(a, .op = PEER_FILLED, .a = AT, .b = length, .c = 1), 1, "the same bytes");
+	is(PEER(a, .op = PEER_FILLED, .a = AT, .b = length, .c = 1), 1,
+	   "another process finds the same bytes in the region");
 	is(PEER(b, .op = PEER_MSHARE, .a = O_RDONLY), 0, "a third imports it for reading, untold");
 	is(PEER(b, .op = PEER_STORE, .a = AT, .b = 1), SIGSEGV,
 	   "a process that imported for reading cannot write");
@@ -101,10 +102,11 @@ static void life_of(const char *kind, uint64_t page_size, uint64_t length)
 	is(mshare(NAME, ADDR, length, NEW, 0600), -EEXIST, "O_EXCL refuses the name");
 
 	is(mshare_unlink(NAME), 0, "unlink while it is used");
-	is(PEER(b, .op = PEER_WHERE), -ENOENT, "the name is gone");
-	is(munmap(ADDR, WINDOW), 0, "the first process leaves");
-	is(PEER(a, .op = PEER_FILLED, .a = AT, .b = length, .c = 2), 1, "the others go on");
-	is(PEER(a, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0, "the second leaves");
+	is(PEER(b, .op = PEER_WHERE), -ENOENT, "the name is removed for all processes");
+	is(munmap(ADDR, WINDOW), 0, "the process that made the region leaves");
+	is(PEER(a, .op = PEER_FILLED, .a = AT, .b = length, .c = 2), 1,
+	   "other processes keep every byte of the region");
+	is(PEER(a, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0, "the second process leaves");
 	peer_kill(&a);
 	peer_kill(&b);
 }
@@ -166,7 +168,8 @@ static void test_holes(uint64_t page_size, int flags)
 	   "each part is where it was");
 	is(PEER(a, .op = PEER_MSHARE, .a = O_CREAT | O_RDWR, .b = AT, .c = WINDOW), 0,
 	   "O_CREAT without O_EXCL imports");
-	is(PEER(a, .op = PEER_FILLED, .a = AT + second, .b = page_size, .c = 4), 1, "all of it");
+	is(PEER(a, .op = PEER_FILLED, .a = AT + second, .b = page_size, .c = 4), 1,
+	   "all of the second piece is in the region");
 	is(PEER(a, .op = PEER_LOAD, .a = AT + SZ_1G), SIGBUS,
 	   "a hole in the memory is a hole in the region");
 	peer_kill(&a);
@@ -181,7 +184,7 @@ static void refused(int ret, int error, uint64_t bytes, const char *what)
 	size_t length;
 
 	is(ret, error, "%s", what);
-	ok(!bytes || filled(ADDR, bytes, 5), "leaves the memory as it was");
+	ok(!bytes || filled(ADDR, bytes, 5), "a call that failed leaves the memory as it was");
 	is(mshare_region_of(NAME, &addr, &length), -ENOENT,
 	   "a call that failed has made no region");
 }
@@ -210,7 +213,7 @@ static void test_refused(void)
 	mprotect(p + SZ_2M, SZ_2M, PROT_READ);
 	refused(mshare(NAME, p, length, NEW, 0600), -EACCES, length, "a part that is not writable");
 	mprotect(p + SZ_2M, SZ_2M, RW);
-	is(mshare_create("test-mshare-2", &o, &m), 0, "another region at the address");
+	is(mshare_create("test-mshare-2", &o, &m), 0, "another region can be made at the address");
 	refused(mshare(NAME, p, length, NEW, 0600), -EBUSY, length, "a window that is taken");
 	munmap(p, WINDOW);
 	is(mshare("test-mshare-2", NULL, 0, O_RDWR, 0), -ENXIO, "import before there is memory");
@@ -281,9 +284,12 @@ static void test_permissions(void)
 	map_at(ADDR, SZ_2M, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_2M, -1);
 	is(mshare(NAME, ADDR, SZ_2M, NEW, 0644), 0, "a region of mode 0644");
 	is(PEER(other, .op = PEER_WHERE, .b = AT, .c = SZ_2M), 0, "another user is told where");
-	is(PEER(other, .op = PEER_MSHARE, .a = O_RDWR), -EACCES, "may not write");
-	is(PEER(other, .op = PEER_MSHARE, .a = O_RDONLY), 0, "may read");
-	is(PEER(other, .op = PEER_UNLINK), -EPERM, "may not remove the name");
+	is(PEER(other, .op = PEER_MSHARE, .a = O_RDWR), -EACCES,
+	   "a user who may read may not import for writing");
+	is(PEER(other, .op = PEER_MSHARE, .a = O_RDONLY), 0,
+	   "a user who may read imports for reading");
+	is(PEER(other, .op = PEER_UNLINK), -EPERM,
+	   "a user who may only read cannot remove the name");
 	is(PEER(other, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0,
 	   "a user who may not unlink a region can leave it");
 	munmap(ADDR, WINDOW);

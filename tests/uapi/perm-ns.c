@@ -185,13 +185,14 @@ static bool node_is(const char *view, uid_t uid)
 static void test_ids(void)
 {
 	is(in_ns(create_mine), 0, "a region of his own");
-	ok(node_is("rw", MAKER) && node_is("ro", MAKER), "is the maker's outside");
+	ok(node_is("rw", MAKER) && node_is("ro", MAKER),
+	   "outside of the namespace the region belongs to its maker");
 	is(in_ns(owner_of_mine), 0, "GET_REGION in the namespace says that user 0 owns it");
 	is(in_ns(owner_of_roots), 0,
 	   "GET_REGION of a region whose owner has no number there gives the overflow id");
 	is(in_ns(unlink_mine), 0, "a region can be unlinked by its owner in the namespace");
 	is(in_ns(create_0), 0, "a region for user 0");
-	ok(node_is("rw", MAKER), "is not real root's");
+	ok(node_is("rw", MAKER), "a region of root of the namespace is not real root's");
 	is(in_ns(add_mine), 0, "a view for user 0");
 	ok(node_is("view", MAKER), "neither");
 	region_unlink(NAME);

@@ -139,7 +139,8 @@ static void test_given(void)
 	is(create_as(&chowner, 1002, 2002), 0, "a region that was given away");
 	node_is("rw", 1002, 2002, 0600);
 	open_given();
-	is(view_as(&chowner, "v1", -1, -1), -EPERM, "is not its maker's to add a view to");
+	is(view_as(&chowner, "v1", -1, -1), -EPERM,
+	   "the creator of a region given away cannot add a view");
 	is(as(&chowner, try_unlink, NULL), -EPERM,
 	   "a region given away cannot be unlinked by its creator");
 	is(view_as(&member, "v1", -1, -1), 0, "the user to whom a region was given adds a view");
@@ -185,7 +186,7 @@ static void test_views(void)
 	node_is("v1", 1001, 2001, 0600);
 	is(view_as(&fowner, "v2", -1, -1), 0, "a view by a user with CAP_FOWNER is added");
 	node_is("v2", 1003, 2003, 0600);
-	is(view_as(&owner, "v3", 1002, -1), -EPERM, "the owner gives none to another user");
+	is(view_as(&owner, "v3", 1002, -1), -EPERM, "the owner cannot give a view to another user");
 	is(view_as(&owner, "v3", -1, 2002), -EPERM,
 	   "the owner cannot give a view to a group of others");
 	is(view_as(&owner, "v3", -1, 2005), 0, "the owner gives a view to a group of his own");

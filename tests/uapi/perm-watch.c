@@ -148,7 +148,7 @@ int main(void)
 	diag("looked: %lu finished, %lu not yet given away", seen->finished, seen->early);
 	ok(seen->finished > 0, "nodes were seen while they came and went");
 	is(seen->wrong, 0, "none with another owner or group, or more in its mode");
-	is(seen->opened, 0, "none that a stranger could open");
+	is(seen->opened, 0, "no node could be opened by a stranger for a moment");
 	is(seen->told, ROUNDS * ARRAY_LEN(views), "a uevent tells of each node");
 	is(seen->told_wrong, 0, "each is finished by then");
 	return done_testing();

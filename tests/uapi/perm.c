@@ -270,14 +270,16 @@ static void test_chmod(void)
 	const struct opening to_write = { .view = "rw", .flags = O_RDWR };
 
 	is(chmod(rw, 0604), 0, "chmod 0604");
-	is(as(&users[2], try_open, (void *)&to_read), NO, "the group is out");
+	is(as(&users[2], try_open, (void *)&to_read), NO,
+	   "after chmod 0604 the group cannot open the node");
 	is(as(&users[3], try_open, (void *)&to_read), 0, "others are in, for reading");
 	is(as(&users[3], try_open, (void *)&to_write), NO,
 	   "chmod 0604 does not let others open for writing");
 	is(chown(rw, 1003, 2002), 0, "chown to the stranger");
 	is(as(&users[3], try_open, (void *)&to_write), 0,
 	   "the new owner of a node opens it for writing");
-	is(as(&users[1], try_open, (void *)&to_write), NO, "the owner no longer does");
+	is(as(&users[1], try_open, (void *)&to_write), NO,
+	   "the former owner of a node cannot open it for writing");
 	is(chmod("/dev/mshare/" NAME "/ro", 0666), 0, "chmod 0666 of ro");
 	is(as(&users[3], try_open, &(struct opening){ .view = "ro", .flags = O_RDWR }), NO,
 	   "makes it no more writable than it is");

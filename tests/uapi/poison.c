@@ -66,7 +66,7 @@ static void test_soft(void)
 		   i < 2 ? "region" : "donor's memory");
 	unhurt("MADV_SOFT_OFFLINE");
 	fill(base, bytes, SEED + 1);
-	ok(filled(mine, bytes, SEED + 1), "it is the donor's memory still");
+	ok(filled(mine, bytes, SEED + 1), "after a soft failure it is the donor's memory still");
 	fill(base, bytes, SEED);
 }
 
@@ -102,13 +102,13 @@ static void test_hard(void)
 	uint64_t v;
 
 	is_told(poison_inject(mine), "a hard failure in the donor's memory is SIGBUS");
-	is(try_load(mine, &v), SIGBUS, "the donor loses the page");
+	is(try_load(mine, &v), SIGBUS, "the donor loses the page that failed");
 	ok(filled(mine + page_size, bytes - page_size, SEED + page_size),
 	   "the donor loses only the failed page");
 	unhurt("a hard failure");
 	fill(base, bytes, SEED + 2);
 	is(PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED + 2), 1,
-	   "it can be stored to");
+	   "what is stored after a hard failure is seen");
 	fill(base, bytes, SEED);
 }
 

@@ -121,7 +121,7 @@ static void test_every_view(void)
 	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + SZ_1G + 8), SIGSEGV,
 	   "a read-only GiB of a mixed view is read-only still");
 	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + 8), 0,
-	   "the other can be stored to");
+	   "the other GiB of a mixed view can be stored to");
 }
 
 static void test_again_and_again(void)
@@ -147,7 +147,7 @@ static void test_delay(void)
 	set_param("promote_delay_ms", 3600000);
 	demote_all();
 	usleep(500000);
-	is(view_region(region).promotions, before, "none comes back before its time");
+	is(view_region(region).promotions, before, "no leaf comes back before its time");
 	ok(gib_demoted(NAME, "rw", 0), "(1G as 2M)");
 	unhurt("waiting");
 	set_param("promote_delay_ms", SOON);
@@ -219,7 +219,7 @@ static void test_stopped(void)
 	waitpid(peer[B_RW].pid, &status, WUNTRACED);
 	peer_read_file("/proc/self/smaps");
 	ok(all_promoted(region), "leaves come back although a process is stopped");
-	ok(linked_alike(), "it uses the same table");
+	ok(linked_alike(), "a process that was stopped uses the same table");
 	kill(peer[B_RW].pid, SIGCONT);
 	unhurt("a stopped process");
 }

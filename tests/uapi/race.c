@@ -103,7 +103,7 @@ static void test_threads(uint64_t size)
 	stop = true;
 	pthread_join(poke, NULL);
 	ok(mapped > 0, "three threads attached %ld times in turn, a fourth poking", mapped);
-	is(view_region(fd).attached, 0, "none is left");
+	is(view_region(fd).attached, 0, "no process is left attached");
 	region_unlink("test-threads");
 	close(fd);
 }
@@ -144,7 +144,7 @@ static void test_storm(uint64_t size)
 	is(bad, 0, "%d workers killed at any step, none saw a wrong byte", ROUNDS + WORKERS);
 	for (int ms = 0; ms < 5000 && view_region(fd).attached > 1; ms++)
 		usleep(1000);
-	is(view_region(fd).attached, 1, "only mine is attached");
+	is(view_region(fd).attached, 1, "only this process is attached");
 	ok(filled(p, SZ_2M, 77), "every byte is right");
 	munmap(p, WINDOW);
 	region_unlink(NAME);

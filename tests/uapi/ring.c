@@ -90,7 +90,7 @@ static void test_hand_over(void)
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = b.pid), -EEXIST,
 	   "publishing under the same tag again is EEXIST");
 	got = PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1);
-	ok(got >= 0, "the other process takes it");
+	ok(got >= 0, "another process takes the ring");
 	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1), -EAGAIN,
 	   "a ring that was taken cannot be taken again");
 	is(PEER(b, .op = PEER_POST, .a = got, .b = 99), 0,

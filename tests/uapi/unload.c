@@ -120,7 +120,7 @@ int main(void)
 		test_uses(sizes[i]);
 		test_nothing_left();
 		is(pages_free(sizes[i]), free, "all memory is given back");
-		is(module_load(""), 0, "it loads again");
+		is(module_load(""), 0, "the module loads again at the end");
 	}
 	test_pending_promotion();
 	test_parameters();

@@ -151,7 +151,7 @@ static void test_size(uint64_t size, const char *np_layout, const char *sp_layou
 	add_side(&sp);
 	begin_side(&np, sp.view);
 	begin_side(&sp, np.view);
-	is(view_region(fd).attached, 2, "two are attached");
+	is(view_region(fd).attached, 2, "two processes are attached");
 	test_round(&np, &sp, 1);
 	test_round(&np, &sp, 2);
 	test_death(&np, &sp, 2);

@@ -221,7 +221,7 @@ static void test_regions(void)
 	   "GET_REGION says whose and which");
 	is(region_unlink(NAME "2"), 0, "unlink one");
 	is(view_open(NAME "2", "both", O_RDONLY), -ENOENT, "its node is gone");
-	ok(node_exists("both"), "the other's is not");
+	ok(node_exists("both"), "the view of the other region is still there");
 	is(add_view_open(rw, &late), -ENOENT, "a region without a name gets no view with a node");
 	late.flags = MSHAREARENA_NO_NODE;
 	late.mode = 0;
@@ -264,7 +264,7 @@ static void test_most_views(void)
 		ret = view_add(NAME "2", name, &r, 1);
 	}
 	is(ret, -ENOSPC, "too many views");
-	is(i - 1, 64, "are more than 64");
+	is(i - 1, 64, "a region has 64 views and no more");
 	is(view_add(NAME "2", "v2", &r, 1), -EEXIST, "a name that is taken says so first");
 	region_unlink(NAME "2");
 	region_anew(NAME "2", page, PAGES * page);

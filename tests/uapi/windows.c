@@ -174,8 +174,8 @@ static void test_adjacent(void)
 	fill(b, SZ_4K, 11);
 	is(munmap(a + SZ_4K, WINDOW), -1, "munmap over the border of two regions is refused");
 	is(munmap(b, WINDOW), 0, "munmap of the right one works");
-	ok(filled(a, SZ_4K, 10), "the left one is still there");
-	is(try_load(b, &v), SIGSEGV, "the right one is not");
+	ok(filled(a, SZ_4K, 10), "the left one of two regions is still there");
+	is(try_load(b, &v), SIGSEGV, "the right one of two regions is not there any more");
 	ok(attach(region[right], RW) == b && filled(b, SZ_4K, 11),
 	   "the right one can be attached again");
 	is(munmap(a, 2 * WINDOW), 0, "munmap of both at once works");
