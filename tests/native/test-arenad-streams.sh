@@ -45,7 +45,6 @@ is "the reader of the log goes away: status" "$status" 0
 
 sleep 1000 <>"$tmp/fifo" &
 reader=$!
-at_exit kill "$reader"
 ok "nobody reads the log: clients are served" listens_with ">$tmp/out 2>$tmp/fifo"
 for ((i = 0; i < 400; i++)); do
 	kill -USR1 "$arenad_pid"
@@ -54,6 +53,8 @@ done
 ok "nobody reads the log, which is full: clients are served" answers
 arenad_stop
 is "nobody reads the log, which is full: status" "$status" 0
+kill "$reader"
+wait "$reader" 2>/dev/null
 
 ok "the log cannot be written: clients are served" listens_with ">$tmp/out 2>/dev/full"
 arenad_stop

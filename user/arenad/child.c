@@ -25,7 +25,10 @@ static void child_run(int start, pid_t parent, child_exec_fn *exec, void *contex
 
 	/* Ctrl-C on a terminal is for arenad, which stops its children in order. */
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL)) {
+		log_error("cannot tie a process to arenad's life: %s", strerror(errno));
+		_exit(1);
+	}
 	/* If arenad died before that call, no signal tells of its death. */
 	if (getppid() != parent)
 		_exit(1);
@@ -60,6 +63,9 @@ int child_fork(struct child *c, const char *name, child_exec_fn *exec, void *con
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	if (c->pidfd < 0) {
 		ret = -errno;
+		if (ret == -EPERM || ret == -ENOSYS)
+			log_error("pidfd_open(2) is needed and forbidden, perhaps by the seccomp "
+				  "filter of a container");
 		close(ends[1]);
 		kill(c->pid, SIGKILL);
 		waitpid(c->pid, NULL, 0);

@@ -122,6 +122,9 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
 	/* The one descriptor that passes on. */
-	fcntl(p->ready_fd, F_SETFD, 0);
+	if (fcntl(p->ready_fd, F_SETFD, 0)) {
+		log_error("cannot pass a descriptor on: %s", strerror(errno));
+		return;
+	}
 	become(o, &a);
 }

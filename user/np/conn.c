@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "conn.h"
 
+#include <common/address.h>
 #include <common/log.h>
 #include <proto/proto.h>
 #include <arena/message.h>
@@ -53,12 +54,24 @@ static void shut_down(struct conn *c, int how)
 	c->n_control++;
 }
 
+static void log_accepted(const struct conn *c)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof(address);
+	char text[ADDRESS_TEXT_SIZE] = "?";
+
+	/* It fails where the client has gone already. */
+	if (!getpeername(c->file, (struct sockaddr *)&address, &length))
+		address_format(&address, text, sizeof(text));
+	log_debug("connection %d: accepted from %s, %u now", c->file, text, c->np->conns.n);
+}
+
 void conn_new(struct np *np, int file)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (!c) {
-		log_error("no memory for a connection");
+		log_limited(LOG_LEVEL_ERROR, "no memory for a connection");
 		close_file(np, file, NULL);
 		return;
 	}
@@ -73,7 +86,7 @@ void conn_new(struct np *np, int file)
 	TAILQ_INSERT_TAIL(&np->conns.living, c, link);
 	np->conns.n++;
 	np->counters.connections++;
-	log_debug("connection %d: accepted, %u now", file, np->conns.n);
+	log_accepted(c);
 	handshake_start(c);
 	/* It came while the last accept was being cancelled. */
 	if (np->stop.is_stopping)
@@ -241,7 +254,7 @@ static void check_time(struct conn *c)
 
 	if (!why || c->phase == CONN_DEAD)
 		return;
-	log_info("connection %d is ended: %s", c->file, why);
+	log_limited(LOG_LEVEL_INFO, "connection %d is ended: %s", c->file, why);
 	conn_kill(c);
 }
 

@@ -72,7 +72,7 @@ void handshake_start(struct conn *c)
 {
 	c->negotiation = malloc(sizeof(*c->negotiation));
 	if (!c->negotiation) {
-		log_error("no memory for a handshake");
+		log_limited(LOG_LEVEL_ERROR, "no memory for a handshake");
 		conn_kill(c);
 		return;
 	}

@@ -50,6 +50,8 @@ enum time_limits {
 	/* The same where others wait for the buffers that are held up. */
 	STALL_PRESSED_SECONDS = 10,
 	TIMEOUT_SECONDS_MAX = 86400,
+	/* After an accept that failed for want of descriptors or memory. */
+	ACCEPT_PAUSE_SECONDS = 1,
 	/* SIGTERM: requests in flight may finish, then connections are cut. */
 	STOP_CUT_SECONDS = 4,
 	STOP_SECONDS = 5,

@@ -48,6 +48,20 @@ void listener_address(const struct listener *l, char *text, size_t size)
 	address_format(&address, text, size);
 }
 
+/* Of descriptors or memory: it stays as it is until something else gives some up. */
+static bool is_shortage(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
+}
+
+static void accept_failed(struct listener *l, int err)
+{
+	if (is_shortage(err))
+		l->retry_at = l->np->ring.now + ACCEPT_PAUSE_SECONDS;
+	log_limited(LOG_LEVEL_WARN, "cannot accept a client: %s%s", strerror(-err),
+		    is_shortage(err) ? "; trying again later" : "");
+}
+
 static void accept_done(struct ring_op *op, int res)
 {
 	struct listener *l = container_of(op, struct listener, op);
@@ -56,8 +70,7 @@ static void accept_done(struct ring_op *op, int res)
 	if (res >= 0)
 		conn_new(l->np, res);
 	else if (res != -ECANCELED)
-		/* The client's fault or a shortage; it is tried again. */
-		log_warn("accept: %s", strerror(-res));
+		accept_failed(l, res);
 }
 
 int listener_open(struct np *np, const struct address *where)
@@ -106,7 +119,7 @@ void listeners_turn(struct np *np)
 	for (unsigned int i = 0; i < np->n_listeners && room; i++) {
 		struct listener *l = &np->listener[i];
 
-		if (l->is_accepting)
+		if (l->is_accepting || np->ring.now < l->retry_at)
 			continue;
 		start_accept(l);
 		room--;

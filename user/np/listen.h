@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ring.h"
 
@@ -25,12 +26,14 @@ struct address;
  * @fd: the socket
  * @op: the accept
  * @is_accepting: it is under way
+ * @retry_at: ring seconds before which no accept is started
  */
 struct listener {
 	struct np *np;
 	int fd;
 	struct ring_op op;
 	bool is_accepting;
+	int64_t retry_at;
 };
 
 /** listener_open() - bind and listen; logs what is wrong; 0 or -errno */

@@ -4,6 +4,7 @@
  */
 #include <common/log.h>
 #include <common/start.h>
+#include <common/uring.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,29 +76,40 @@ static int raise_file_limit(const struct np *np)
 {
 	rlim_t needed = np->conns.max + NP_FILES_OWN;
 	struct rlimit limit;
+	int ret;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return -errno;
+	if (getrlimit(RLIMIT_NOFILE, &limit)) {
+		ret = -errno;
+		log_error("getrlimit: %s", strerror(-ret));
+		return ret;
+	}
 	if (limit.rlim_cur >= needed)
 		return 0;
 	if (limit.rlim_max < needed) {
-		log_error("--max-connections %u needs %llu open files, RLIMIT_NOFILE allows %llu",
+		log_error("--max-connections %u needs a limit of %llu open files, and it is %llu: "
+			  "raise it (ulimit -n, LimitNOFILE= of a unit) or serve fewer clients",
 			  np->conns.max, (unsigned long long)needed,
 			  (unsigned long long)limit.rlim_max);
 		return -EMFILE;
 	}
 	limit.rlim_cur = needed;
-	return setrlimit(RLIMIT_NOFILE, &limit) ? -errno : 0;
+	if (setrlimit(RLIMIT_NOFILE, &limit)) {
+		ret = -errno;
+		log_error("setrlimit: %s", strerror(-ret));
+		return ret;
+	}
+	return 0;
 }
 
 static int make_ring(struct np *np)
 {
 	int ret = raise_file_limit(np);
 
-	if (!ret)
-		ret = ring_init(&np->ring);
 	if (ret)
-		log_error("cannot make an io_uring: %s", strerror(-ret));
+		return ret;
+	ret = ring_init(&np->ring);
+	if (ret)
+		uring_log_error(ret);
 	return ret;
 }
 

@@ -163,6 +163,7 @@ static const char *channel_error(int err)
 {
 	switch (err) {
 	case -EPIPE:
+	case -EOWNERDEAD:
 		return "its storage process has ended";
 	case -EOVERFLOW:
 		return "it sent more messages than it may";
@@ -245,7 +246,7 @@ int peer_connect(struct np *np, unsigned int id)
 	if (ret)
 		log_error("storage process of '%s': %s", peer_name(peer),
 			  ret == -ETIMEDOUT ? "it did not come" :
-			  ret == -ESRCH || ret == -EPIPE ? "it ended" : strerror(-ret));
+			  ret == -ESRCH || ret == -EPIPE || ret == -EOWNERDEAD ? "it ended" : strerror(-ret));
 	return ret;
 }
 
@@ -260,15 +261,21 @@ void peer_send(struct peer *peer, const struct arena_msg *msg)
 {
 	struct io_uring_sqe *sqe;
 	struct ring *ring = &peer->np->ring;
+	int ret;
 
 	if (peer->has_failed || peer->is_deaf)
 		return;
 	/* For the message and the acknowledgment of others. */
-	while (io_uring_sq_space_left(&ring->uring) < 2)
+	if (io_uring_sq_space_left(&ring->uring) < 2)
 		ring_submit(ring);
-	if (arena_channel_send(peer->channel, msg) != -EAGAIN)
+	ret = arena_channel_send(peer->channel, msg);
+	/* Of its end, receiving tells. */
+	if (!ret || ret == -EPIPE || ret == -EOWNERDEAD)
 		return;
-	/* It has room for all there can be: it acknowledges nothing. Not from here. */
+	/*
+	 * The window has room for all messages that there can be, so the peer
+	 * acknowledges none. A completion fails it, as the caller still works with it.
+	 */
 	peer->is_deaf = true;
 	sqe = ring_sqe(ring);
 	io_uring_prep_nop(sqe);

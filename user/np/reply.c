@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "reply.h"
 
+#include <assert.h>
 #include <proto/layout.h>
 #include <proto/proto.h>
 
@@ -117,6 +118,15 @@ static bool is_answer_to(const struct np *np, const struct peer *peer,
 	return command_is_error(msg->ref.index);
 }
 
+/* It was lent with this slot's tag, which is what keeps the slot from being reused. */
+static void take_payload_back(struct np *np, const struct slot *s)
+{
+	int ret = arena_pool_return(np->payload, s->index, s->count, slot_tag(np, s));
+
+	assert(!ret);
+	(void)ret;
+}
+
 bool reply_take(struct np *np, struct peer *peer, const struct arena_msg *msg)
 {
 	struct slot *s;
@@ -127,8 +137,7 @@ bool reply_take(struct np *np, struct peer *peer, const struct arena_msg *msg)
 	if (!is_answer_to(np, peer, s, msg))
 		return false;
 	if (s->count)
-		arena_pool_return(np->payload, s->index, s->count,
-				  slot_tag(np, s));
+		take_payload_back(np, s);
 	s->error = msg->ref.count ? NBD_SUCCESS : msg->ref.index;
 	s->group = msg->ref.group;
 	s->index = msg->ref.index;

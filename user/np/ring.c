@@ -2,9 +2,7 @@
 #include "ring.h"
 
 #include <common/clock.h>
-#include <common/log.h>
-#include <errno.h>
-#include <stdlib.h>
+#include <common/uring.h>
 #include <string.h>
 
 #include "limits.h"
@@ -32,37 +30,14 @@ void ring_exit(struct ring *r)
 	io_uring_queue_exit(&r->uring);
 }
 
-static bool is_transient(int ret)
-{
-	return ret == -EINTR || ret == -EAGAIN || ret == -EBUSY;
-}
-
 void ring_submit(struct ring *r)
 {
-	while (io_uring_sq_ready(&r->uring)) {
-		int ret = io_uring_submit(&r->uring);
-
-		if (ret >= 0 || ret == -EINTR)
-			continue;
-		if (!is_transient(ret)) {
-			/* There is no way on: a lost entry is a lost buffer. */
-			log_error("cannot submit: %s", strerror(-ret));
-			abort();
-		}
-		/* Short of memory: other processes need the time to free some. */
-		clock_sleep_ms(1);
-	}
+	uring_submit(&r->uring);
 }
 
 struct io_uring_sqe *ring_sqe(struct ring *r)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->uring);
-
-	while (!sqe) {
-		ring_submit(r);
-		sqe = io_uring_get_sqe(&r->uring);
-	}
-	return sqe;
+	return uring_sqe(&r->uring);
 }
 
 static void dispatch(struct ring *r)
@@ -86,7 +61,7 @@ int ring_run(struct ring *r, void (*turn)(void *arg), void *arg)
 	while (!r->is_ending) {
 		int ret = io_uring_submit_and_wait(&r->uring, 1);
 
-		if (ret < 0 && !is_transient(ret))
+		if (ret < 0 && !uring_is_transient(ret))
 			return ret;
 		r->now = clock_coarse_s();
 		dispatch(r);

@@ -2,6 +2,7 @@
 #include "event.h"
 
 #include <common/log.h>
+#include <common/uring.h>
 #include <proto/proto.h>
 #include <errno.h>
 #include <poll.h>
@@ -66,7 +67,7 @@ int sp_event_open(struct sp *sp)
 	if (ret == -EINVAL)
 		ret = ring_init(sp, IORING_SETUP_COOP_TASKRUN);
 	if (ret) {
-		log_error("cannot make an io_uring: %s", strerror(-ret));
+		uring_log_error(ret);
 		return ret;
 	}
 	ret = io_uring_register_files(&sp->ring, &sp->disk.fd, 1);
@@ -88,11 +89,7 @@ void sp_event_close(struct sp *sp)
 
 struct io_uring_sqe *sp_event_sqe(struct sp *sp)
 {
-	struct io_uring_sqe *sqe;
-
-	while (!(sqe = io_uring_get_sqe(&sp->ring)))
-		io_uring_submit(&sp->ring);
-	return sqe;
+	return uring_sqe(&sp->ring);
 }
 
 static void arm(struct sp *sp, int fd, enum sp_event event)
@@ -111,15 +108,26 @@ static void stop(struct sp *sp, enum sp_exit status)
 	sp_request_refuse_waiting(sp);
 }
 
+/* Has the network process closed its end of the channel, or died? */
+static bool is_end(int ret)
+{
+	return ret == -EPIPE || ret == -EOWNERDEAD;
+}
+
 void sp_event_send(struct sp *sp, const struct arena_msg *msg)
 {
+	int ret;
+
 	/* For the message and the acknowledgment of others. */
-	while (io_uring_sq_space_left(&sp->ring) < 2)
-		io_uring_submit(&sp->ring);
-	/* Its window has room for all there can be. */
-	if (arena_channel_send(sp->channel, msg) != -EAGAIN || sp->stopping)
+	if (io_uring_sq_space_left(&sp->ring) < 2)
+		uring_submit(&sp->ring);
+	ret = arena_channel_send(sp->channel, msg);
+	/* Of the end of the network process, receiving tells. */
+	if (!ret || is_end(ret) || sp->stopping)
 		return;
-	log_error("the network process does not take its messages");
+	/* The window has room for all messages that there can be. */
+	log_error("cannot send to the network process: %s", ret == -EAGAIN ?
+		  "it does not take its messages" : strerror(-ret));
 	stop(sp, SP_EXIT_ERROR);
 }
 
@@ -156,7 +164,7 @@ static void drain_channel(struct sp *sp)
 	}
 	if (ret >= 0 || sp->stopping)
 		return;
-	if (ret == -EPIPE) {
+	if (is_end(ret)) {
 		peer_ended(sp);
 		return;
 	}
@@ -216,7 +224,7 @@ void sp_event_loop(struct sp *sp)
 		struct io_uring_cqe *cqe;
 		int ret = io_uring_submit_and_wait(&sp->ring, 1);
 
-		if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY) {
+		if (ret < 0 && !uring_is_transient(ret)) {
 			log_error("io_uring: %s", strerror(-ret));
 			sp->status = SP_EXIT_ERROR;
 			return;
@@ -229,5 +237,5 @@ void sp_event_loop(struct sp *sp)
 		drain_channel(sp);
 	}
 	/* The last replies. */
-	io_uring_submit(&sp->ring);
+	uring_submit(&sp->ring);
 }

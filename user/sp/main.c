@@ -2,6 +2,7 @@
 /*
  * arena-sp: the ladder up to the event loop, and down again.
  */
+#include <assert.h>
 #include <common/log.h>
 #include <common/start.h>
 #include <proto/proto.h>
@@ -175,17 +176,21 @@ static void send_hello(struct sp *sp)
 		.block_size = sp->disk.block_size,
 		.flags = sp->disk.readonly ? ARENA_DISK_READONLY : 0,
 	};
+	int64_t index = arena_pool_get(sp->pool, 1);
 	struct arena_msg msg = {
 		.type = ARENA_MSG_HELLO,
 		.ref.group = (uint8_t)sp->own,
-		.ref.index = (uint32_t)arena_pool_get(sp->pool, 1),
+		.ref.index = (uint32_t)index,
 		.ref.count = 1,
 	};
+	/* Slot and generation of the HELLO are 0, and so is its tag. */
+	int ret = arena_pool_lend(sp->pool, msg.ref.index, msg.ref.count, 0);
 
+	/* Nobody has a buffer of the pool yet. */
+	assert(index >= 0 && !ret);
+	(void)ret;
 	memcpy(arena_layout_buffer(sp->base, &sp->layout, msg.ref.group, msg.ref.index), &disk,
 	       sizeof(disk));
-	/* Slot and generation of the HELLO are 0, and so is its tag. */
-	arena_pool_lend(sp->pool, msg.ref.index, msg.ref.count, 0);
 	sp_event_send(sp, &msg);
 }
 

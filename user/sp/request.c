@@ -439,6 +439,14 @@ static void request_finish(struct sp *sp, struct sp_request *r, enum nbd_error e
 	run_waiting(sp);
 }
 
+static void log_failed(const struct sp_request *r, const struct sp_step *s, int32_t result)
+{
+	const char *what = s->op == SP_OP_READ ? "read" : s->op == SP_OP_WRITE ? "write" : "flush";
+
+	log_limited(LOG_LEVEL_WARN, "slot %u: %s of %u bytes at %llu: %s", r->slot, what,
+		    s->length, (unsigned long long)s->offset, strerror(-result));
+}
+
 void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
 {
 	struct sp_request *r = &sp->requests[slot];
@@ -455,9 +463,7 @@ void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
 	if (!result && s->op != SP_OP_FLUSH)
 		result = -EIO;
 	if (result < 0) {
-		log_warn("slot %u: %s of %u bytes at %llu: %s", slot,
-			 s->op == SP_OP_READ ? "read" : s->op == SP_OP_WRITE ? "write" : "flush",
-			 s->length, (unsigned long long)s->offset, strerror(-result));
+		log_failed(r, s, result);
 		request_finish(sp, r, nbd_errno(-result));
 		return;
 	}

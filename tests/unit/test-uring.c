@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: an entry that cannot be submitted ends the process, and nobody tries it for ever.
+ * Method: the ring's descriptor becomes /dev/null, so that each submission fails.
+ */
+#include <common/log.h>
+#include <common/uring.h>
+#include <fcntl.h>
+#include <sp/event.h>
+#include <sp/sp.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define ENTRIES	4U
+
+static void fill(struct io_uring *ring)
+{
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		io_uring_prep_nop(io_uring_get_sqe(ring));
+}
+
+static void break_ring(struct io_uring *ring)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	dup2(fd, ring->ring_fd);
+	close(fd);
+}
+
+static void submit(struct sp *sp)
+{
+	uring_submit(&sp->ring);
+}
+
+static void get_entry(struct sp *sp)
+{
+	sp_event_sqe(sp);
+}
+
+static void send_message(struct sp *sp)
+{
+	sp_event_send(sp, &(struct arena_msg){ .type = 1 });
+}
+
+/* The status of a process with a full ring that is broken; -1 if it does not end. */
+static int status_with_broken_ring(void (*f)(struct sp *sp))
+{
+	static struct sp sp;
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (!freopen("/dev/null", "w", stderr) ||
+		    io_uring_queue_init(ENTRIES, &sp.ring, 0))
+			_exit(98);
+		fill(&sp.ring);
+		break_ring(&sp.ring);
+		alarm(10);
+		f(&sp);
+		_exit(99);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void submits(void)
+{
+	struct io_uring ring;
+
+	if (io_uring_queue_init(ENTRIES, &ring, 0)) {
+		skip("this machine allows no io_uring");
+		return;
+	}
+	fill(&ring);
+	ok(uring_sqe(&ring), "there is an entry where the ring was full");
+	uring_submit(&ring);
+	is(io_uring_sq_ready(&ring), 0, "nothing is left to submit after uring_submit()");
+	is(io_uring_cq_ready(&ring), ENTRIES + 1, "every entry has been submitted");
+	io_uring_queue_exit(&ring);
+	is(status_with_broken_ring(submit), 1,
+	   "a submission that always fails ends the process with status 1");
+	is(status_with_broken_ring(get_entry), 1,
+	   "arena-sp does not wait for an entry that never comes free");
+	is(status_with_broken_ring(send_message), 1,
+	   "arena-sp does not wait for room for a message that never comes");
+}
+
+int main(void)
+{
+	log_init("test", LOG_LEVEL_INFO);
+	submits();
+	return done_testing();
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "uring.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define DISABLED_PATH	"/proc/sys/kernel/io_uring_disabled"
+
+bool uring_is_transient(int ret)
+{
+	return ret == -EINTR || ret == -EAGAIN || ret == -EBUSY;
+}
+
+void uring_submit(struct io_uring *ring)
+{
+	while (io_uring_sq_ready(ring)) {
+		int ret = io_uring_submit(ring);
+
+		if (ret >= 0 || ret == -EINTR)
+			continue;
+		if (!uring_is_transient(ret)) {
+			log_error("cannot submit to io_uring: %s", strerror(-ret));
+			exit(EXIT_FAILURE);
+		}
+		/* Other processes need the time to free some memory. */
+		clock_sleep_ms(1);
+	}
+}
+
+struct io_uring_sqe *uring_sqe(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+	while (!sqe) {
+		uring_submit(ring);
+		sqe = io_uring_get_sqe(ring);
+	}
+	return sqe;
+}
+
+/* Who may make rings: 0 everybody, 1 some, 2 nobody; -1 if the kernel has no such setting. */
+static int disabled_setting(void)
+{
+	FILE *f = fopen(DISABLED_PATH, "re");
+	int value;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &value) != 1)
+		value = -1;
+	fclose(f);
+	return value;
+}
+
+void uring_log_error(int err)
+{
+	int setting = disabled_setting();
+
+	if (err == -EPERM && setting > 0)
+		log_error("cannot make an io_uring: the setting kernel.io_uring_disabled is %d; "
+			  "sysctl kernel.io_uring_disabled=0 allows it", setting);
+	else if (err == -EPERM || err == -EACCES)
+		log_error("cannot make an io_uring: a seccomp filter or a security module forbids "
+			  "it; where this is a container, its profile must allow "
+			  "io_uring_setup(2)");
+	else if (err == -ENOSYS)
+		log_error("cannot make an io_uring: the kernel has none, or a seccomp filter "
+			  "hides it");
+	else if (err == -ENOMEM)
+		log_error("cannot make an io_uring: no memory, or RLIMIT_MEMLOCK is too low");
+	else
+		log_error("cannot make an io_uring: %s", strerror(-err));
+}

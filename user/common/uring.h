@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every daemon with an io_uring needs beside liburing: submitting without losing an
+ * entry, and saying why there can be no ring. It must not know what the entries are for.
+ */
+#ifndef COMMON_URING_H
+#define COMMON_URING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+
+/**
+ * uring_submit() - submit all that is queued, without waiting for completions
+ *
+ * Where the kernel is short of memory it is tried again after a pause. Any other error
+ * ends the process with status 1: an entry that is lost would be a buffer that is lost,
+ * and the same call would fail for ever.
+ */
+void uring_submit(struct io_uring *ring);
+
+/** uring_sqe() - a free entry; where there is none, what is queued is submitted first */
+struct io_uring_sqe *uring_sqe(struct io_uring *ring);
+
+/** uring_is_transient() - is it an error of a submission that passes with time? */
+bool uring_is_transient(int ret);
+
+/** uring_log_error() - log why a ring cannot be made; @err is -errno */
+void uring_log_error(int err);
+
+#endif /* COMMON_URING_H */
