@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a record that is taken has only values that the protocol allows, whatever bits a
+ * peer wrote; what it says of extents and ranges can be computed with without overflow.
+ * Method: batches of records out of the input, as they lie in shared memory. What is
+ * taken is checked member by member, written here a second time.
+ */
+#include <errno.h>
+#include <proto/record.h>
+
+#include "parser.h"
+
+#define BATCH	4
+
+static void check_refs(const struct arena_ref *ref, uint32_t n)
+{
+	must(n <= PROTO_MAX_REFS);
+	for (uint32_t i = 0; i < PROTO_MAX_REFS; i++) {
+		must(i >= n || (ref[i].count && ref[i].generation));
+		must(i < n || (!ref[i].count && !ref[i].generation && !ref[i].index &&
+			       !ref[i].group));
+		must(!ref[i].reserved);
+	}
+}
+
+static void check_request(const struct proto_request *r)
+{
+	must(r->operation <= PROTO_BLOCK_STATUS && !r->reserved && !(r->flags & ~7U));
+	must(!(r->flags & 6) || r->operation == PROTO_WRITE_ZEROES);
+	must((r->operation == PROTO_WRITE) == (r->n_refs > 0));
+	must(r->offset + r->length >= r->offset && r->offset + r->length <= INT64_MAX);
+	must((r->operation == PROTO_FLUSH) == !r->length);
+	must(r->operation > PROTO_WRITE || r->length <= PROTO_MAX_BYTES);
+	check_refs(r->ref, r->n_refs);
+}
+
+static void check_reply(const struct proto_reply *r)
+{
+	must(r->status <= 108 && !r->reserved && (!r->status || !r->n_refs));
+	check_refs(r->ref, r->n_refs);
+}
+
+/* Something close to what is taken, so that the input need not guess all of it. */
+static void eat_request(struct input *in, struct proto_request *r)
+{
+	uint8_t how = eat_u8(in);
+
+	eat(in, r, sizeof(*r));
+	if (!(how & 1))
+		return;
+	r->operation %= PROTO_BLOCK_STATUS + 2;
+	r->flags &= how >> 4;
+	r->reserved = 0;
+	r->offset >>= 2;
+	r->length &= PROTO_MAX_BYTES - 1;
+	r->n_refs = r->operation == PROTO_WRITE ? how >> 1 & 3 : 0;
+	for (uint32_t i = 0; i < PROTO_MAX_REFS; i++) {
+		r->ref[i].reserved = 0;
+		if (i >= r->n_refs)
+			r->ref[i] = (struct arena_ref){ 0 };
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+	struct proto_request requests[BATCH], request;
+	struct proto_reply replies[BATCH], reply;
+	struct arena_msg msg = { .value = eat_u16(&in) };
+	uint16_t own = eat_u16(&in), peer = eat_u16(&in);
+	int version = proto_version(own, peer), other = proto_version(peer, own);
+
+	must(version == -EPROTO || (version >= (peer & 255) && version <= peer >> 8));
+	must(version < 0 || other < 0 || version == other);
+	must(!proto_records_fit(&msg, sizeof(requests), sizeof(request)) ||
+	     (msg.value && msg.value <= BATCH));
+	for (int i = 0; i < BATCH; i++)
+		eat_request(&in, &requests[i]);
+	eat(&in, replies, sizeof(replies));
+	for (size_t i = 0; i < BATCH; i++) {
+		if (!proto_request_receive(&request, requests, i))
+			check_request(&request);
+		if (!proto_reply_receive(&reply, replies, i))
+			check_reply(&reply);
+	}
+	return 0;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a record of a peer is taken only if it makes sense by itself, and both sides of
+ * a channel come to the same version or to none.
+ * Method: good records of each operation, one wrong member at a time, a batch of records
+ * in one extent, and all pairs of version ranges.
+ */
+#include <errno.h>
+#include <proto/record.h>
+#include <string.h>
+
+#include "tap.h"
+
+static struct proto_request request(uint16_t operation)
+{
+	struct proto_request r = {
+		.tag = 7, .offset = 4096, .length = 4096, .received_ns = 1,
+		.operation = operation,
+	};
+
+	if (operation == PROTO_FLUSH)
+		r.offset = r.length = 0;
+	if (operation == PROTO_WRITE) {
+		r.n_refs = 1;
+		r.ref[0] = (struct arena_ref){ .group = 2, .count = 1, .generation = 1 };
+	}
+	return r;
+}
+
+static bool takes(const struct proto_request *r)
+{
+	struct proto_request copy;
+
+	return !proto_request_receive(&copy, r, 0) && !memcmp(&copy, r, sizeof(copy));
+}
+
+static void test_operations(void)
+{
+	struct proto_request r;
+
+	for (uint16_t op = PROTO_READ; op <= PROTO_BLOCK_STATUS; op++) {
+		r = request(op);
+		ok(takes(&r), "a good request of operation %u is taken", op);
+		r.flags = 1U << 3;
+		ok(!takes(&r), "operation %u with an unknown flag is refused", op);
+		r.flags = PROTO_FLAG_FUA;
+		is(takes(&r), op == PROTO_WRITE || op == PROTO_DISCARD ||
+		   op == PROTO_WRITE_ZEROES, "operation %u takes FUA only if it writes", op);
+		r.flags = PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST;
+		is(takes(&r), op == PROTO_WRITE_ZEROES,
+		   "operation %u takes NO_HOLE and FAST only if it writes zeroes", op);
+		r = request(op);
+		r.n_refs = !r.n_refs;
+		ok(!takes(&r), "operation %u with a wrong number of extents is refused", op);
+	}
+	r = request(PROTO_BLOCK_STATUS + 1);
+	ok(!takes(&r), "an unknown operation is refused");
+}
+
+#define WRONG(member, wrong, what) do {				\
+	struct proto_request r = request(PROTO_WRITE);		\
+								\
+	r.member = (wrong);					\
+	ok(!takes(&r), "a write with %s is refused", what);	\
+} while (0)
+
+static void test_members(void)
+{
+	struct proto_request r = request(PROTO_FLUSH);
+
+	WRONG(reserved, 1, "a reserved member set");
+	WRONG(length, 0, "length 0");
+	WRONG(length, PROTO_MAX_BYTES + 1ULL, "more bytes than a request may move");
+	WRONG(offset, UINT64_MAX, "an offset whose end wraps around");
+	WRONG(offset, INT64_MAX - 4095ULL, "an end that no disk has");
+	WRONG(n_refs, PROTO_MAX_REFS + 1, "too many extents");
+	WRONG(n_refs, 2, "a second extent that is zero");
+	WRONG(ref[0].count, 0, "an extent of no buffers");
+	WRONG(ref[0].generation, 0, "an extent of generation 0");
+	WRONG(ref[0].reserved, 1, "the reserved member of an extent set");
+	WRONG(ref[1].index, 1, "something in an extent that is not used");
+	r.length = 1;
+	ok(!takes(&r), "a flush with a length is refused");
+	r = request(PROTO_DISCARD);
+	r.length = PROTO_MAX_BYTES + 1ULL;
+	ok(takes(&r), "a discard may be longer than what moves bytes");
+}
+
+static struct proto_reply reply(uint32_t status)
+{
+	return (struct proto_reply){ .tag = 9, .status = status };
+}
+
+static bool takes_reply(const struct proto_reply *r)
+{
+	struct proto_reply copy;
+
+	return !proto_reply_receive(&copy, r, 0) && !memcmp(&copy, r, sizeof(copy));
+}
+
+static void test_replies(void)
+{
+	static const uint32_t all[] = { 0, 1, 5, 12, 22, 28, 75, 95, 108 };
+	struct proto_reply r;
+	size_t at = 0;
+	bool good = true;
+
+	for (uint32_t status = 0; status <= 256; status++) {
+		bool is_one = at < sizeof(all) / sizeof(*all) && all[at] == status;
+
+		r = reply(status);
+		good &= takes_reply(&r) == is_one;
+		at += is_one;
+	}
+	ok(good, "a reply has one of the listed statuses and no other");
+	r = reply(PROTO_OK);
+	r.n_refs = 1;
+	r.ref[0] = (struct arena_ref){ .group = 4, .count = 3, .generation = 5 };
+	ok(takes_reply(&r), "a reply with data is taken");
+	r.status = PROTO_EIO;
+	ok(!takes_reply(&r), "an error with data is refused");
+	r = reply(PROTO_OK);
+	r.reserved = 1;
+	ok(!takes_reply(&r), "a reply with the reserved member set is refused");
+}
+
+static void test_batch(void)
+{
+	struct arena_msg msg = { .type = PROTO_MESSAGE_REQUESTS };
+	struct proto_request batch[32], copy;
+	bool good = true;
+
+	for (unsigned int i = 0; i < 32; i++) {
+		batch[i] = request(i % 2 ? PROTO_WRITE : PROTO_READ);
+		batch[i].tag = i;
+	}
+	batch[17].reserved = 1;
+	for (unsigned int i = 0; i < 32; i++) {
+		int ret = proto_request_receive(&copy, batch, i);
+
+		good &= ret == (i == 17 ? -EPROTO : 0) && copy.tag == i;
+	}
+	ok(good, "a bad record in a batch spoils no other");
+	for (unsigned int n = 0; n <= 34; n++) {
+		msg.value = (uint16_t)n;
+		good &= proto_records_fit(&msg, sizeof(batch), sizeof(batch[0])) ==
+			(n > 0 && n <= 32);
+	}
+	msg.value = PROTO_MAX_RECORDS + 1;
+	good &= !proto_records_fit(&msg, SIZE_MAX, sizeof(batch[0]));
+	ok(good, "a message names 1 or more records, and no more than its extent holds");
+}
+
+static int newest_common(unsigned int a, unsigned int b, unsigned int c, unsigned int d)
+{
+	for (unsigned int v = 255; v; v--)
+		if (a <= v && v <= b && c <= v && v <= d)
+			return (int)v;
+	return -EPROTO;
+}
+
+static void test_versions(void)
+{
+	bool good = true;
+
+	for (uint8_t a = 1; a < 8; a++)
+		for (uint8_t b = a; b < 8; b++)
+			for (uint8_t c = 0; c < 8; c++)
+				for (uint8_t d = 0; d < 8; d++) {
+					int want = c && c <= d ? newest_common(a, b, c, d) :
+								 -EPROTO;
+
+					good &= proto_version(proto_hello_value(a, b),
+							      proto_hello_value(c, d)) == want;
+				}
+	ok(good, "two ranges of versions give the newest common one, or none");
+}
+
+static void test_status_of(void)
+{
+	bool good = true;
+
+	for (int error = 0; error < 200; error++) {
+		struct proto_reply r = reply(proto_status_of(error));
+
+		good &= takes_reply(&r) && !r.status == !error;
+	}
+	ok(good, "every error number becomes a status that is no success");
+}
+
+static void test_disk(void)
+{
+	const struct proto_disk good = {
+		.magic = PROTO_DISK_MAGIC, .bytes = 1 << 20, .block_size = 512,
+	};
+	struct proto_disk d = good, copy;
+
+	ok(!proto_disk_receive(&copy, &d), "a good disk is taken");
+	d.magic++;
+	ok(proto_disk_receive(&copy, &d), "a disk with another magic is refused");
+	d = good;
+	d.bytes = 0;
+	ok(proto_disk_receive(&copy, &d), "an empty disk is refused");
+	d.bytes = 1ULL << 63;
+	ok(proto_disk_receive(&copy, &d), "a disk whose size is no file offset is refused");
+	d = good;
+	d.block_size = 3072;
+	ok(proto_disk_receive(&copy, &d), "a block size that is no power of two is refused");
+	d = good;
+	d.flags = ~PROTO_DISK_ALL;
+	ok(proto_disk_receive(&copy, &d), "unknown flags of a disk are refused");
+}
+
+int main(void)
+{
+	test_operations();
+	test_members();
+	test_replies();
+	test_batch();
+	test_versions();
+	test_status_of();
+	test_disk();
+	return done_testing();
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <proto/record.h>
+
+#include <arena/receive.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define FLAGS_ALL	(PROTO_FLAG_FUA | PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST)
+
+int proto_version(uint16_t own, uint16_t peer)
+{
+	uint8_t own_newest = (uint8_t)(own >> 8), peer_newest = (uint8_t)(peer >> 8);
+	uint8_t own_oldest = (uint8_t)own, peer_oldest = (uint8_t)peer;
+	uint8_t newest = own_newest < peer_newest ? own_newest : peer_newest;
+
+	if (!peer_oldest || peer_oldest > peer_newest)
+		return -EPROTO;
+	return newest >= own_oldest && newest >= peer_oldest ? newest : -EPROTO;
+}
+
+/* The used refs name extents, and the rest is zero. */
+static bool refs_are_sound(const struct arena_ref *ref, uint32_t n)
+{
+	static const struct arena_ref none;
+
+	for (uint32_t i = 0; i < PROTO_MAX_REFS; i++) {
+		if (i >= n && memcmp(&ref[i], &none, sizeof(none)))
+			return false;
+		if (i < n && (!ref[i].count || !ref[i].generation || ref[i].reserved))
+			return false;
+	}
+	return true;
+}
+
+/* Flags that mean something to an operation. */
+static uint32_t flags_of(uint16_t operation)
+{
+	switch (operation) {
+	case PROTO_WRITE:
+	case PROTO_DISCARD:
+		return PROTO_FLAG_FUA;
+	case PROTO_WRITE_ZEROES:
+		return FLAGS_ALL;
+	default:
+		return 0;
+	}
+}
+
+/* What one rule a member cannot say. */
+static bool request_is_sound(const struct proto_request *r)
+{
+	bool is_write = r->operation == PROTO_WRITE;
+	bool moves = is_write || r->operation == PROTO_READ;
+
+	if (r->flags & ~flags_of(r->operation) || is_write != !!r->n_refs)
+		return false;
+	if (r->operation == PROTO_FLUSH ? r->offset || r->length : !r->length)
+		return false;
+	return (!moves || r->length <= PROTO_MAX_BYTES) && refs_are_sound(r->ref, r->n_refs);
+}
+
+int proto_request_receive(struct proto_request *copy, const void *shared, size_t nth)
+{
+	static const struct arena_rule rules[] = {
+		ARENA_RANGE(struct proto_request, operation, PROTO_READ, PROTO_BLOCK_STATUS),
+		ARENA_MASK(struct proto_request, flags, FLAGS_ALL),
+		ARENA_RANGE(struct proto_request, n_refs, 0, PROTO_MAX_REFS),
+		ARENA_ZERO(struct proto_request, reserved),
+		ARENA_WITHIN(struct proto_request, offset, length, INT64_MAX),
+	};
+	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),
+				rules, ARENA_N_RULES(rules));
+
+	if (ret)
+		return ret;
+	return request_is_sound(copy) ? 0 : -EPROTO;
+}
+
+static bool is_status(uint32_t status)
+{
+	switch (status) {
+	case PROTO_OK:
+	case PROTO_EPERM:
+	case PROTO_EIO:
+	case PROTO_ENOMEM:
+	case PROTO_EINVAL:
+	case PROTO_ENOSPC:
+	case PROTO_EOVERFLOW:
+	case PROTO_ENOTSUP:
+	case PROTO_ESHUTDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth)
+{
+	static const struct arena_rule rules[] = {
+		ARENA_RANGE(struct proto_reply, n_refs, 0, PROTO_MAX_REFS),
+		ARENA_ZERO(struct proto_reply, reserved),
+	};
+	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),
+				rules, ARENA_N_RULES(rules));
+
+	if (ret)
+		return ret;
+	if (!is_status(copy->status) || (copy->status != PROTO_OK && copy->n_refs))
+		return -EPROTO;
+	return refs_are_sound(copy->ref, copy->n_refs) ? 0 : -EPROTO;
+}
+
+int proto_disk_receive(struct proto_disk *copy, const void *shared)
+{
+	static const struct arena_rule rules[] = {
+		ARENA_EXACTLY(struct proto_disk, magic, PROTO_DISK_MAGIC),
+		ARENA_RANGE(struct proto_disk, bytes, 1, INT64_MAX),
+		ARENA_POWER_OF_TWO(struct proto_disk, block_size, 512, 4096),
+		ARENA_MASK(struct proto_disk, flags, PROTO_DISK_ALL),
+	};
+
+	return arena_receive(copy, shared, sizeof(*copy), rules, ARENA_N_RULES(rules));
+}
+
+enum proto_status proto_status_of(int error)
+{
+	switch (error) {
+	case 0:
+		return PROTO_OK;
+	case EPERM:
+	case EACCES:
+	case EROFS:
+		return PROTO_EPERM;
+	case ENOMEM:
+		return PROTO_ENOMEM;
+	case EINVAL:
+		return PROTO_EINVAL;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return PROTO_ENOSPC;
+	case EOPNOTSUPP:
+		return PROTO_ENOTSUP;
+	default:
+		return PROTO_EIO;
+	}
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The protocol between a network process (NP) and a storage process (SP): messages, and
+ * the records that they point to. It is neutral to what clients speak: the NP translates
+ * their requests into records, and the SP executes records.
+ *
+ *	HELLO		both ways, first of all: the versions that the sender speaks; the
+ *			SP's names an extent with a struct proto_disk
+ *	REQUESTS	NP to SP: an extent with 1 to PROTO_MAX_RECORDS requests
+ *	REPLIES		SP to NP: an extent with 1 to PROTO_MAX_RECORDS replies, in any
+ *			order
+ *	RETURN		both ways: an extent that the receiver had lent
+ *
+ * Each side writes records in buffers of its own and leaves them alone while they are
+ * lent. The other side copies them once, by the functions below, and returns the extent.
+ * The payload of a request is lent by its record and returned by the reply to it; the
+ * data of a reply is lent by its record and returned by RETURN.
+ *
+ *	a READ:		NP  REQUESTS -->  SP copies, RETURN -->
+ *			SP  REPLIES  -->  NP copies, RETURN -->  sends the data, RETURN -->
+ *	a WRITE:	NP  REQUESTS -->  SP copies, RETURN -->  writes the payload
+ *			SP  REPLIES  -->  NP copies, RETURN -->  has the payload again
+ *
+ * This header knows refs and rules. It knows no client protocol, no disk and no layout.
+ */
+#ifndef PROTO_RECORD_H
+#define PROTO_RECORD_H
+
+#include <arena/message.h>
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Versions that this code speaks. */
+#define PROTO_VERSION_OLDEST	1U
+#define PROTO_VERSION_NEWEST	1U
+
+/* Extents of one record; records of one message; bytes that one request moves. */
+#define PROTO_MAX_REFS		8U
+#define PROTO_MAX_RECORDS	256U
+#define PROTO_MAX_BYTES		(32U << 20)
+
+/**
+ * enum proto_message - types of messages
+ * @PROTO_MESSAGE_HELLO: value: proto_hello_value(); the SP's ref: a struct proto_disk
+ * @PROTO_MESSAGE_REQUESTS: value: number of struct proto_request in the extent
+ * @PROTO_MESSAGE_REPLIES: value: number of struct proto_reply in the extent
+ * @PROTO_MESSAGE_RETURN: value 0; the sender does not use the extent any more
+ */
+enum proto_message {
+	PROTO_MESSAGE_HELLO = 1,
+	PROTO_MESSAGE_REQUESTS,
+	PROTO_MESSAGE_REPLIES,
+	PROTO_MESSAGE_RETURN,
+};
+
+/**
+ * enum proto_operation - what a request asks for
+ * @PROTO_READ: bytes of the disk; the reply's refs hold them
+ * @PROTO_WRITE: write the payload
+ * @PROTO_FLUSH: make durable all writes that were replied to; offset and length are 0
+ * @PROTO_DISCARD: the contents of the range do not matter any more
+ * @PROTO_WRITE_ZEROES: the range reads as zeroes afterwards
+ * @PROTO_CACHE: the range will be read soon
+ * @PROTO_BLOCK_STATUS: which parts of the range are allocated
+ */
+enum proto_operation {
+	PROTO_READ,
+	PROTO_WRITE,
+	PROTO_FLUSH,
+	PROTO_DISCARD,
+	PROTO_WRITE_ZEROES,
+	PROTO_CACHE,
+	PROTO_BLOCK_STATUS,
+};
+
+/*
+ * Flags of a request. FUA: durable before the reply; with WRITE, WRITE_ZEROES and
+ * DISCARD. NO_HOLE: allocate, and FAST: fail rather than be as slow as writing; with
+ * WRITE_ZEROES.
+ */
+#define PROTO_FLAG_FUA		(1U << 0)
+#define PROTO_FLAG_NO_HOLE	(1U << 1)
+#define PROTO_FLAG_FAST		(1U << 2)
+
+/**
+ * struct proto_request - a request
+ * @tag: the NP's; the reply gives it back
+ * @offset: first byte on the disk
+ * @length: bytes
+ * @received_ns: CLOCK_BOOTTIME when the request was complete, so that requests of several
+ *	NPs have an order
+ * @operation: enum proto_operation
+ * @flags: PROTO_FLAG_*
+ * @n_refs: extents of the payload, in order; 0 unless @operation is PROTO_WRITE
+ * @reserved: zero
+ * @ref: the extents; the rest is zero
+ *
+ * The first byte of a payload lies (@offset modulo buffer size) bytes into its first
+ * extent, so that memory and disk are aligned alike.
+ */
+struct proto_request {
+	uint64_t tag;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t received_ns;
+	uint16_t operation;
+	uint16_t flags;
+	uint16_t n_refs;
+	uint16_t reserved;
+	struct arena_ref ref[PROTO_MAX_REFS];
+};
+
+static_assert(sizeof(struct proto_request) == 136, "wire format");
+
+/**
+ * enum proto_status - how a request ended: numbers of errno.h, and no others
+ * @PROTO_OK: done
+ * @PROTO_EPERM: the disk is read-only
+ * @PROTO_EIO: the disk failed
+ * @PROTO_ENOMEM: no memory or no buffers
+ * @PROTO_EINVAL: the request makes no sense
+ * @PROTO_ENOSPC: outside the disk, or the disk is full
+ * @PROTO_EOVERFLOW: the reply would be too long
+ * @PROTO_ENOTSUP: the disk cannot do this, or not as fast as asked
+ * @PROTO_ESHUTDOWN: the SP ends
+ */
+enum proto_status {
+	PROTO_OK = 0,
+	PROTO_EPERM = 1,
+	PROTO_EIO = 5,
+	PROTO_ENOMEM = 12,
+	PROTO_EINVAL = 22,
+	PROTO_ENOSPC = 28,
+	PROTO_EOVERFLOW = 75,
+	PROTO_ENOTSUP = 95,
+	PROTO_ESHUTDOWN = 108,
+};
+
+/**
+ * struct proto_reply - the reply to a request
+ * @tag: of the request
+ * @status: enum proto_status
+ * @n_refs: extents of the data, in order; 0 unless @status is PROTO_OK
+ * @reserved: zero
+ * @ref: the extents; the rest is zero
+ */
+struct proto_reply {
+	uint64_t tag;
+	uint32_t status;
+	uint16_t n_refs;
+	uint16_t reserved;
+	struct arena_ref ref[PROTO_MAX_REFS];
+};
+
+static_assert(sizeof(struct proto_reply) == 112, "wire format");
+
+/**
+ * struct proto_disk - an SP's description of its disk
+ * @magic: PROTO_DISK_MAGIC
+ * @bytes: size
+ * @block_size: logical block size, a power of two, 512 to 4096
+ * @flags: PROTO_DISK_*
+ */
+struct proto_disk {
+	uint64_t magic;
+	uint64_t bytes;
+	uint32_t block_size;
+	uint32_t flags;
+};
+
+static_assert(sizeof(struct proto_disk) == 24, "wire format");
+
+#define PROTO_DISK_MAGIC	0x6b7369646e657261ULL	/* "arendisk" */
+#define PROTO_DISK_READONLY	(1U << 0)
+#define PROTO_DISK_ALL		PROTO_DISK_READONLY
+
+/** proto_hello_value() - the value of a HELLO from who speaks @oldest to @newest */
+static inline uint16_t proto_hello_value(uint8_t oldest, uint8_t newest)
+{
+	return (uint16_t)(oldest | newest << 8);
+}
+
+/**
+ * proto_version() - the version that a channel speaks
+ * @own: value of our own HELLO
+ * @peer: value of the peer's HELLO
+ *
+ * Both sides come to the same result: the newest version that both speak.
+ *
+ * Return: the version, or -EPROTO if there is none or @peer is no range.
+ */
+int proto_version(uint16_t own, uint16_t peer);
+
+/**
+ * proto_records_fit() - can an extent hold what a message says?
+ * @msg: REQUESTS or REPLIES
+ * @bytes: size of the extent, as the receiver knows it
+ * @record: bytes of a record
+ *
+ * False for 0 records and for more than PROTO_MAX_RECORDS.
+ */
+static inline int proto_records_fit(const struct arena_msg *msg, size_t bytes, size_t record)
+{
+	return msg->value && msg->value <= PROTO_MAX_RECORDS && msg->value <= bytes / record;
+}
+
+/**
+ * proto_request_receive() - copy a request out of an NP's memory, once, and check it
+ * @copy: filled in any case, but to be used only if it is sound
+ * @shared: the extent's first record
+ * @nth: which record
+ *
+ * What is sound by itself may still not suit the disk or name extents that the NP does
+ * not have: the caller checks the range, and borrows the extents.
+ *
+ * Return: 0, or -EPROTO.
+ */
+int proto_request_receive(struct proto_request *copy, const void *shared, size_t nth);
+
+/**
+ * proto_reply_receive() - copy a reply out of an SP's memory, once, and check it
+ *
+ * As proto_request_receive(). The caller looks the tag up.
+ */
+int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth);
+
+/** proto_disk_receive() - copy a disk's description, once, and check it; 0 or -EPROTO */
+int proto_disk_receive(struct proto_disk *copy, const void *shared);
+
+/**
+ * proto_status_of() - the status that stands for an error number
+ * @error: positive errno, or 0
+ *
+ * Return: enum proto_status; PROTO_EIO for errors that say nothing to a client.
+ */
+enum proto_status proto_status_of(int error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PROTO_RECORD_H */
