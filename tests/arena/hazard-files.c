@@ -372,7 +372,7 @@ static void test_closed(struct rig *rig)
 		rig_next(rig);
 		close(pair[1]);
 	}
-	is(settled(rig, before), before, "ours: 100 files came and went, and no descriptor is left");
+	is(settled(rig, before), before, "ours: 100 files came and went and left no descriptor");
 	arena_put(rig->a, b);
 }
 

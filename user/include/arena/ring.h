@@ -103,12 +103,17 @@ struct arena_vec {
  *	see RWF_NOWAIT of preadv2(2), MSG_DONTWAIT of recv(2)
  * @ARENA_IO_DSYNC: arena_ring_write() ends when the data is on stable storage (RWF_DSYNC)
  * @ARENA_IO_SYNC: the same, with all metadata (RWF_SYNC)
+ * @ARENA_IO_NO_HOLE: arena_ring_write_zeroes() keeps the range allocated
+ * @ARENA_IO_FAST: arena_ring_write_zeroes() ends with -EOPNOTSUPP where it would have to
+ *	write as many zeroes
  */
 enum arena_io_flags {
 	ARENA_IO_ALL = 1,
 	ARENA_IO_NOWAIT = 2,
 	ARENA_IO_DSYNC = 4,
 	ARENA_IO_SYNC = 8,
+	ARENA_IO_NO_HOLE = 16,
+	ARENA_IO_FAST = 32,
 };
 
 /**
@@ -360,6 +365,56 @@ int arena_ring_poll(struct arena_ring *r, struct arena_file file, uint32_t event
 /** arena_ring_fsync() - fsync(2), or fdatasync(2) if only @data; return as above */
 int arena_ring_fsync(struct arena_ring *r, struct arena_file file, bool data,
 		     uint64_t cookie, struct arena_op *op);
+
+/**
+ * struct arena_range - bytes of a file
+ * @file: regular file or block device
+ * @offset: first byte
+ * @length: bytes, at least 1; @offset + @length is less than 2^63, and should be within the
+ *	file
+ * @cookie: the caller's, comes back in the event
+ * @flags: enum arena_io_flags
+ */
+struct arena_range {
+	struct arena_file file;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t cookie;
+	uint32_t flags;
+};
+
+/**
+ * arena_ring_discard() - tell the storage that the content of a range is not needed
+ * @r: ring
+ * @range: copied; without flags
+ * @op: the operation; may be NULL
+ *
+ * A file gets a hole, which reads as zeroes. What a block device gives for a range that was
+ * discarded is its own matter; the range has to be aligned to its blocks. Block devices are
+ * asked by a command (Linux 6.12), and before that they are told to zero the range
+ * if they can do so without writing. One event, with the result 0, or -EOPNOTSUPP if the
+ * storage cannot do any of it.
+ *
+ * Return: as arena_ring_rw_at(); -EINVAL if @range is not one, or the file has no offsets.
+ */
+int arena_ring_discard(struct arena_ring *r, const struct arena_range *range,
+		       struct arena_op *op);
+
+/**
+ * arena_ring_write_zeroes() - make a range read as zeroes
+ * @r: ring
+ * @range: copied; its flags can be ARENA_IO_NO_HOLE and ARENA_IO_FAST
+ * @op: the operation; may be NULL
+ *
+ * The cheapest way that the file knows: it deallocates the range, unless
+ * ARENA_IO_NO_HOLE is given, or has the storage zero it, or writes zeroes, unless
+ * ARENA_IO_FAST is given. A file does not grow, unless zeroes are written. One event, with
+ * the result 0, when the range reads as zeroes; after an error any part of it may.
+ *
+ * Return: as arena_ring_discard(); -EOPNOTSUPP if no way is left with these flags.
+ */
+int arena_ring_write_zeroes(struct arena_ring *r, const struct arena_range *range,
+			    struct arena_op *op);
 
 /** arena_ring_timeout() - an event after @ns, result -ETIME; return as above */
 int arena_ring_timeout(struct arena_ring *r, uint64_t ns, uint64_t cookie,

@@ -48,6 +48,7 @@ struct ring_provided;
  * @vecs: for each operation, room for a list of extents
  * @iovs: the same list as the kernel wants it, what is still to be moved
  * @msgs: for each operation, the header of a message
+ * @zeroes: memory that is zero, to be written from
  * @sink: memory that nobody reads, to receive into what is not wanted
  * @files: the table of files: those that were added, then those that were accepted
  * @n_files: entries of @files, both halves together
@@ -78,6 +79,7 @@ struct arena_ring {
 	struct arena_vec *vecs;
 	struct iovec *iovs;
 	struct msghdr *msgs;
+	void *zeroes;
 	void *sink;
 	struct ring_file *files;
 	uint32_t n_files;

@@ -103,6 +103,7 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 	r->free_file = r->files[index].next;
 	*file = file_begin(r, index, ret, S_ISSOCK(st.st_mode),
 			   !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode));
+	r->files[index].block = S_ISBLK(st.st_mode);
 	return 0;
 }
 

@@ -26,6 +26,7 @@ enum ring_file_state { FILE_FREE, FILE_LIVE, FILE_CLOSING };
  * @next: the next free entry
  * @fd: the file descriptor, if the ring has no direct ones
  * @state: enum ring_file_state
+ * @block: it is a block device
  * @socket: it can be shut down
  * @stream: it has no offsets: bytes come in the order in which operations do
  * @reading: an operation takes bytes from a stream
@@ -38,6 +39,7 @@ struct ring_file {
 	uint32_t next;
 	int fd;
 	uint8_t state;
+	bool block;
 	bool socket;
 	bool stream;
 	bool reading;

@@ -55,6 +55,20 @@ struct ring_rw {
 };
 
 /**
+ * struct ring_range - bytes of a file
+ * @offset: first byte
+ * @length: bytes
+ * @done: bytes that were written, where that is the way
+ * @ways: bits of the ways that are not known to fail; the lowest is under way
+ */
+struct ring_range {
+	uint64_t offset;
+	uint64_t length;
+	uint64_t done;
+	uint32_t ways;
+};
+
+/**
  * struct ring_op - an entry of the table
  * @class: what it does
  * @file: its file
@@ -76,6 +90,7 @@ struct ring_rw {
  * @ending: why it was asked to end: -ECANCELED, -ETIME or another error; or 0
  * @over: it has a result; only notifications are to come
  * @rw: what to move where
+ * @range: what to discard or to zero
  * @skip: how many bytes to receive and drop, and how many were
  * @poll: events to wait for
  * @group: to receive into
@@ -104,6 +119,7 @@ struct ring_op {
 	bool over;
 	union {
 		struct ring_rw rw;
+		struct ring_range range;
 		struct {
 			uint64_t length;
 			uint64_t done;

@@ -24,17 +24,27 @@
 /* What send(2) of a stream always wants: all of it, and no SIGPIPE. */
 #define SEND_FLAGS	(MSG_NOSIGNAL | MSG_WAITALL)
 
+/* Memory that a child of fork(2) does not have; NULL if there is none. */
+static void *map(size_t size, int prot)
+{
+	void *at = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	if (!madvise(at, size, MADV_DONTFORK))
+		return at;
+	munmap(at, size);
+	return NULL;
+}
+
 bool ring_rw_init(struct arena_ring *r)
 {
 	r->vecs = calloc((size_t)r->n_ops * ARENA_RING_MAX_VECS, sizeof(*r->vecs));
 	r->iovs = calloc((size_t)r->n_ops * ARENA_RING_MAX_VECS, sizeof(*r->iovs));
 	r->msgs = calloc(r->n_ops, sizeof(*r->msgs));
-	r->sink = mmap(NULL, SINK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
-	if (r->sink == MAP_FAILED)
-		r->sink = NULL;
-	return r->vecs && r->iovs && r->msgs && r->sink &&
-	       !madvise(r->sink, SINK_SIZE, MADV_DONTFORK);
+	r->sink = map(SINK_SIZE, PROT_READ | PROT_WRITE);
+	r->zeroes = map(RING_ZEROES_SIZE, PROT_READ);
+	return r->vecs && r->iovs && r->msgs && r->sink && r->zeroes;
 }
 
 void ring_rw_free(struct arena_ring *r)
@@ -43,8 +53,12 @@ void ring_rw_free(struct arena_ring *r)
 	free(r->iovs);
 	free(r->msgs);
 	/* In a child something else may be there. */
-	if (r->sink && !(r->fork_guard && ring_is_child(r)))
+	if (r->fork_guard && ring_is_child(r))
+		return;
+	if (r->sink)
 		munmap(r->sink, SINK_SIZE);
+	if (r->zeroes)
+		munmap(r->zeroes, RING_ZEROES_SIZE);
 }
 
 /**

@@ -9,6 +9,9 @@
 
 #include "core.h"
 
+/* Bytes of @r->zeroes. */
+#define RING_ZEROES_SIZE	65536U
+
 /** ring_rw_init() - allocate it for @r->n_ops operations; false without memory */
 bool ring_rw_init(struct arena_ring *r);
 /** ring_rw_free() - free it, also if it was allocated in part only */
