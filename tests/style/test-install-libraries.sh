@@ -91,6 +91,35 @@ ok "a program of every call, linked with the debug variant's archive, is built" 
 	-o "$tmp/calls" "$tmp/calls.c" -L"$(flags libarena --variable=debuglibdir)" $(flags libarena --static)
 runs "linked with the debug variant's archive" "$tmp/calls" "$version $version (debug)" LD_LIBRARY_PATH=
 
+# Misuse: a handle that is none is freed.
+cat >"$tmp/misuse.c" <<'END'
+#include <arena/arena.h>
+#include <arena/open.h>
+
+int main(void)
+{
+	struct arena_buf none = { 0 };
+	struct arena *a;
+
+	return arena_create(NULL, NULL, &a) ? 3 : arena_put(a, none) ? 0 : 4;
+}
+END
+# status COMMAND...: how it ended; what it said is in $tmp/said
+status()
+{
+	(ulimit -c 0; exec "$@") >"$tmp/said" 2>&1
+	echo $?
+}
+
+# shellcheck disable=SC2046 # words
+ok "a program that misuses a buffer is built" cc -DARENA_DEBUG -Wall -Wextra -Werror \
+	-o "$tmp/misuse" "$tmp/misuse.c" $(flags libarena)
+is "the library answers misuse with an error" \
+	"$(status env LD_LIBRARY_PATH="$lib" "$tmp/misuse") $(cat "$tmp/said")" "0 "
+is "the debug variant ends a process that misuses a buffer" \
+	"$(status env LD_LIBRARY_PATH="$debug:$lib" "$tmp/misuse")" 134
+ok "the debug variant reports the misuse with its place" grep -qF "misuse.c:9" "$tmp/said"
+
 cp "$tmp/calls.c" "$tmp/calls.cc"
 for compiler in g++ clang++; do
 	if ! command -v "$compiler" >/dev/null; then
