@@ -52,11 +52,9 @@ static struct mshare *make_region(void)
 /* False if the peer has closed the channel, or died. */
 static bool receive(struct arena_channel *ch, struct arena_msg *msg)
 {
-	int ret = arena_channel_recv(ch, msg);
+	int ret = arena_channel_next(ch, msg, -1);	/* it sends what is queued, too */
 
-	for (; !ret; ret = arena_channel_recv(ch, msg))
-		check(arena_channel_wait(ch, -1), "waiting");	/* sends what is queued, too */
-	check(ret == -EPIPE ? 0 : ret, "receiving");
+	check(ret == -EPIPE || ret == -EOWNERDEAD ? 0 : ret, "receiving");
 	return ret == 1;
 }
 
@@ -117,8 +115,8 @@ static void np(struct arena *a, struct arena_channel *ch)
 
 int main(int argc, char **argv)
 {
-	struct arena_channel_options o = { .entries = 16, .timeout_ms = 10000 };
-	int fd, link[2], status = 0;
+	struct arena_channel_options o = { .size = sizeof(o) };
+	int fd, sockets[2], status = 0;
 	struct arena_channel *ch;
 	struct mshare *m;
 	struct arena *a;
@@ -129,14 +127,13 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_RDONLY);
 	check(fd < 0 ? -errno : 0, argv[1]);
 	m = make_region();
-	check(arena_channel_socketpair(link), "making a link");
+	check(arena_channel_socketpair(sockets), "making control sockets");
 	child = fork();
 	check(child < 0 ? -errno : 0, "fork");
-	o.link = link[!child];
-	close(link[!!child]);	/* else its end would not be seen */
+	o.socket = &sockets[!child];
+	close(sockets[!!child]);	/* else its end would not be seen */
 	check(arena_open_region(m, child ? SP : NP, &a), "taking a role");
-	check(arena_channel_open(m, arena_layout(a), child ? SP : NP, child ? NP : SP, &o, &ch),
-	      "meeting the peer");
+	check(arena_channel_open(a, child ? NP : SP, &o, &ch), "connecting to the peer");
 	if (child)
 		sp(a, ch, fd);
 	else

@@ -15,8 +15,6 @@
 
 #define ENTRIES	16
 
-static uint32_t next_sp;
-
 enum hindrance { NOTHING, NO_URING, NO_TRACING };
 
 static void hinder(enum hindrance what)
@@ -40,7 +38,7 @@ static void hinder(enum hindrance what)
 		_exit(99);
 }
 
-/* What became of it in a side: a kind, or -errno. */
+/* What became of it in a side: a transport, or -errno. */
 static int outcome(struct pair *p, enum hindrance what)
 {
 	struct arena_msg m = { .type = 1 }, got;
@@ -63,17 +61,17 @@ static int outcome(struct pair *p, enum hindrance what)
 static bool is_as(int got, int want, const char *who)
 {
 	if (got != want)
-		diag("%s: %s, want %s", who, got < 0 ? strerror(-got) : kind_name(got),
-		     want < 0 ? strerror(-want) : kind_name(want));
+		diag("%s: %s, want %s", who, got < 0 ? strerror(-got) : transport_name(got),
+		     want < 0 ? strerror(-want) : transport_name(want));
 	return got == want;
 }
 
 /* Both sides' options, what hinders the child, and what becomes of it in each. */
 struct meeting {
 	const char *name;
-	enum arena_channel_transport kinds[2];
+	enum arena_channel_transport transports[2];
 	uint32_t entries[2];
-	bool by_link;
+	bool by_socket;
 	bool is_without_memory;
 	enum hindrance hindrance;
 	int outcome[2];
@@ -81,71 +79,81 @@ struct meeting {
 
 static void test_meeting(const struct meeting *t)
 {
-	struct pair p = pair_of((struct way){ .by_link = t->by_link }, ARENA_WAIT_SLEEP, ENTRIES);
+	struct pair p = pair_of((struct way){ .by_socket = t->by_socket }, ARENA_WAIT_SLEEP,
+				ENTRIES);
 	int ret, side;
 
-	p.sp = next_sp++;
 	side = !pair_fork(&p);
-	p.options.kind = t->kinds[side];
+	p.options.transport = t->transports[side];
 	if (t->entries[side])
 		p.options.entries = t->entries[side];
-	if (t->is_without_memory && side)
-		layout.n_groups = 0;
+	p.has_no_arena = t->is_without_memory && side;
 	ret = outcome(&p, side ? t->hindrance : NOTHING);
 	if (side)
 		_exit(!is_as(ret, t->outcome[1], "child"));
 	ok(is_as(ret, t->outcome[0], "parent") & !pair_join(&p), "%s", t->name);
 }
 
-#define BOTH(kind)	{ ARENA_CHANNEL_##kind, ARENA_CHANNEL_##kind }
-#define KINDS(a, b)	{ ARENA_CHANNEL_##a, ARENA_CHANNEL_##b }
+#define BOTH(t)		{ ARENA_CHANNEL_##t, ARENA_CHANNEL_##t }
+#define TWO(a, b)	{ ARENA_CHANNEL_##a, ARENA_CHANNEL_##b }
 #define REFUSED		{ -EPROTO, -EPROTO }
 
 static const struct meeting meetings[] = {
-	{ .name = "in the region: MSG_RING and HYBRID", .kinds = KINDS(MSG_RING, HYBRID),
+	{ .name = "in the region: MSG_RING and HYBRID",
+	  .transports = TWO(MSG_RING, HYBRID),
 	  .outcome = REFUSED },
-	{ .name = "in the region: another window", .kinds = BOTH(MSG_RING), .entries = { 0, 17 },
+	{ .name = "in the region: another window",
+	  .transports = BOTH(MSG_RING), .entries = { 0, 17 },
 	  .outcome = REFUSED },
-	{ .name = "in the region: AUTO is MSG_RING", .kinds = BOTH(AUTO),
+	{ .name = "in the region: AUTO is MSG_RING", .transports = BOTH(AUTO),
 	  .outcome = BOTH(MSG_RING) },
-	{ .name = "in the region: AUTO and MSG_RING", .kinds = KINDS(AUTO, MSG_RING),
+	{ .name = "in the region: AUTO and MSG_RING", .transports = TWO(AUTO, MSG_RING),
 	  .outcome = BOTH(MSG_RING) },
-	{ .name = "link: MSG_RING and SOCKET", .by_link = true, .kinds = KINDS(MSG_RING, SOCKET),
+	{ .name = "socket: MSG_RING and SOCKET", .by_socket = true,
+	  .transports = TWO(MSG_RING, SOCKET),
 	  .outcome = REFUSED },
-	{ .name = "link: HYBRID and EVENTFD", .by_link = true, .kinds = KINDS(HYBRID, EVENTFD),
+	{ .name = "socket: HYBRID and EVENTFD", .by_socket = true,
+	  .transports = TWO(HYBRID, EVENTFD),
 	  .outcome = REFUSED },
-	{ .name = "link: another window", .by_link = true, .kinds = BOTH(EVENTFD),
+	{ .name = "socket: another window", .by_socket = true,
+	  .transports = BOTH(EVENTFD),
 	  .entries = { 15, 0 }, .outcome = REFUSED },
-	{ .name = "link: AUTO is MSG_RING", .by_link = true, .kinds = BOTH(AUTO),
+	{ .name = "socket: AUTO is MSG_RING", .by_socket = true,
+	  .transports = BOTH(AUTO),
 	  .outcome = BOTH(MSG_RING) },
-	{ .name = "link: AUTO and HYBRID", .by_link = true, .kinds = KINDS(AUTO, HYBRID),
+	{ .name = "socket: AUTO and HYBRID", .by_socket = true,
+	  .transports = TWO(AUTO, HYBRID),
 	  .outcome = BOTH(HYBRID) },
-	{ .name = "link: AUTO and SOCKET", .by_link = true, .kinds = KINDS(AUTO, SOCKET),
+	{ .name = "socket: AUTO and SOCKET", .by_socket = true,
+	  .transports = TWO(AUTO, SOCKET),
 	  .outcome = BOTH(SOCKET) },
-	{ .name = "link: AUTO without io_uring in one is EVENTFD", .by_link = true,
-	  .kinds = BOTH(AUTO), .hindrance = NO_URING, .outcome = BOTH(EVENTFD) },
-	{ .name = "link: and without memory SOCKET", .by_link = true, .kinds = BOTH(AUTO),
+	{ .name = "socket: AUTO without io_uring in one is EVENTFD", .by_socket = true,
+	  .transports = BOTH(AUTO), .hindrance = NO_URING, .outcome = BOTH(EVENTFD) },
+	{ .name = "socket: AUTO without io_uring and memory in one is SOCKET",
+	  .by_socket = true,
+	  .transports = BOTH(AUTO),
 	  .hindrance = NO_URING, .is_without_memory = true, .outcome = BOTH(SOCKET) },
-	{ .name = "link: AUTO where one may not fetch the mailbox is EVENTFD", .by_link = true,
-	  .kinds = BOTH(AUTO), .hindrance = NO_TRACING, .outcome = BOTH(EVENTFD) },
-	{ .name = "link: MSG_RING where one may not is EPERM", .by_link = true,
-	  .kinds = BOTH(MSG_RING), .hindrance = NO_TRACING, .outcome = { -EPROTO, -EPERM } },
-	{ .name = "link: MSG_RING without io_uring in one is EPERM", .by_link = true,
-	  .kinds = BOTH(MSG_RING), .hindrance = NO_URING, .outcome = { -EPIPE, -EPERM } },
+	{ .name = "socket: AUTO where one may not fetch the mailbox is EVENTFD",
+	  .by_socket = true,
+	  .transports = BOTH(AUTO), .hindrance = NO_TRACING, .outcome = BOTH(EVENTFD) },
+	{ .name = "socket: MSG_RING where one may not fetch the mailbox is EPERM",
+	  .by_socket = true,
+	  .transports = BOTH(MSG_RING), .hindrance = NO_TRACING, .outcome = { -EPIPE, -EPERM } },
+	{ .name = "socket: MSG_RING without io_uring in one is EPERM", .by_socket = true,
+	  .transports = BOTH(MSG_RING), .hindrance = NO_URING, .outcome = { -EPIPE, -EPERM } },
 };
 
-/* Of a mode that is no better than AUTO's: what the sides need not have. */
 static void test_without_region(void)
 {
 	struct pair p = pair_of((struct way){ ARENA_CHANNEL_SOCKET, true }, ARENA_WAIT_SLEEP,
 				ENTRIES);
 
 	if (!pair_fork(&p)) {
-		region = NULL;
+		p.has_no_arena = true;
 		_exit(outcome(&p, NO_URING) != ARENA_CHANNEL_SOCKET);
 	}
 	ok(outcome(&p, NOTHING) == ARENA_CHANNEL_SOCKET && !pair_join(&p),
-	   "a socket needs no region");
+	   "SOCKET needs no arena");
 }
 
 int main(void)

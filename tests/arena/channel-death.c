@@ -33,7 +33,7 @@ static struct arena_channel *start(struct pair *p)
 		child(p);
 	ret = pair_open(p, &ch);
 	if (ret)
-		bail("%s: %s", kind_name(p->way.kind), strerror(-ret));
+		bail("%s: %s", transport_name(p->way.transport), strerror(-ret));
 	return ch;
 }
 
@@ -53,9 +53,8 @@ static void test_waiting(struct way way, enum arena_wait wait)
 
 	while ((ret = receive(ch, &m)) == 1 && m.ref.index == n)
 		n++;
-	ok(n == 3 && ret == -EPIPE && end(&p, ch) == -SIGKILL,
-	   "%s by %s, %s: three messages, then the end", kind_name(way.kind),
-	   way.by_link ? "link" : "region", wait_name(wait));
+	ok(n == 3 && ret == -EOWNERDEAD && end(&p, ch) == -SIGKILL,
+	   "%s, %s: three messages, then the end", way_name(way), wait_name(wait));
 }
 
 /* Without arena_channel_wait(). */
@@ -69,9 +68,8 @@ static void test_looking(struct way way)
 
 	while ((ret = arena_channel_recv(ch, &m)) >= 0)
 		n += (uint32_t)ret;
-	ok(n == 3 && ret == -EPIPE && end(&p, ch) == -SIGKILL,
-	   "%s by %s: who only receives sees it", kind_name(way.kind),
-	   way.by_link ? "link" : "region");
+	ok(n == 3 && ret == -EOWNERDEAD && end(&p, ch) == -SIGKILL,
+	   "%s: who only receives sees it", way_name(way));
 }
 
 static void test_without_room(struct way way, bool waits)
@@ -94,10 +92,9 @@ static void test_without_room(struct way way, bool waits)
 		if (waits)
 			arena_channel_wait(ch, PATIENCE_MS);
 	} while (!ret || ret == -EAGAIN);
-	ok(n == ENTRIES && ret == -EPIPE && received == 3,
-	   "%s by %s: who has no room and %s sees it", kind_name(way.kind),
-	   way.by_link ? "link" : "region", waits ? "waits" : "tries again");
-	is(arena_channel_recv(ch, &got), -EPIPE, "also when receiving");
+	ok(n == ENTRIES && ret == -EOWNERDEAD && received == 3,
+	   "%s: who has no room and %s sees it", way_name(way), waits ? "waits" : "tries again");
+	is(arena_channel_recv(ch, &got), -EOWNERDEAD, "also when receiving");
 	is(end(&p, ch), -SIGKILL, "killed");
 }
 
@@ -124,13 +121,12 @@ static void test_closing(struct way way, enum arena_wait wait)
 		;
 	say(&shared->is_stalled, 1);
 	ok(ret == -EAGAIN && send_message(ch, &m) == -EPIPE,
-	   "%s by %s, %s: who has no room sees that the peer closes", kind_name(way.kind),
-	   way.by_link ? "link" : "region", wait_name(wait));
+	   "%s, %s: who has no room sees that the peer closes", way_name(way), wait_name(wait));
 	kill(p.child, SIGKILL);
 	end(&p, ch);
 }
 
-/* The same for who sleeps in a loop of its own, which polls no link. */
+/* The same for a side that sleeps in a loop of its own, which polls no control socket. */
 static void test_closing_foreign_loop(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -158,31 +154,30 @@ static void test_closing_foreign_loop(struct way way)
 		}
 		arena_channel_disarm(ch);
 	}
-	ok(polled && ret == -EPIPE, "%s by %s: a loop of one's own sees that the peer closes",
-	   kind_name(way.kind), way.by_link ? "link" : "region");
+	ok(polled && ret == -EPIPE, "%s: a loop of one's own sees that the peer closes",
+	   way_name(way));
 	kill(p.child, SIGKILL);
 	end(&p, ch);
 }
 
 /* It dies before it has opened its end. */
-static void test_early(struct way way, uint32_t sp)
+static void test_early(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch;
 	int ret;
 
-	p.sp = sp;
 	if (!pair_fork(&p)) {
 		usleep(5000);
 		raise(SIGKILL);
 	}
 	ret = pair_open(&p, &ch);
-	ok(ret == -EPIPE || ret == -ESRCH, "%s by %s: a peer that dies before it comes",
-	   kind_name(way.kind), way.by_link ? "link" : "region");
+	ok(ret == -EOWNERDEAD || ret == -ESRCH, "%s: a peer that dies before it comes",
+	   way_name(way));
 	pair_join(&p);
 }
 
-/* The same where somebody else, here the parent itself, has the peer's end of the link. */
+/* The same where somebody else, here the parent itself, has the peer's end of the socket. */
 static void test_early_held(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -190,21 +185,21 @@ static void test_early_held(struct way way)
 	int ret;
 
 	if (arena_channel_socketpair(p.fds))
-		bail("link");
+		bail("control sockets");
 	p.child = fork();
 	if (!p.child)
 		_exit(0);
-	p.options.link = p.fds[0];
-	p.options.peer = p.child;
+	p.options.socket = &p.fds[0];
+	p.options.peer_pid = p.child;
 	p.options.timeout_ms = 2000;
 	ret = pair_open(&p, &ch);
-	is(ret, -EPIPE, "%s: a named peer that dies, its end held by others",
-	   kind_name(way.kind));
+	is(ret, -EOWNERDEAD, "%s: a named peer that dies, its end held by others",
+	   transport_name(way.transport));
 	close(p.fds[1]);
 	pair_join(&p);
 }
 
-/* Others that have the link too do not keep it alive. */
+/* Others that have the socket, too, do not keep the channel alive. */
 static void test_grandchild(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -230,8 +225,8 @@ static void test_grandchild(struct way way)
 	}
 	close(done[0]);
 	ret = pair_open(&p, &ch);
-	ok(!ret && receive(ch, &m) == -EPIPE, "%s by %s: its child has all of it, but is not it",
-	   kind_name(way.kind), way.by_link ? "link" : "region");
+	ok(!ret && receive(ch, &m) == -EOWNERDEAD, "%s: its child has all of it, but is not it",
+	   way_name(way));
 	end(&p, ch);
 	close(done[1]);
 	waitpid(-1, NULL, 0);
@@ -249,8 +244,8 @@ int main(void)
 		test_looking(ways[w]);
 		test_without_room(ways[w], true);
 		test_without_room(ways[w], false);
-		test_early(ways[w], 1 + (uint32_t)w);
-		if (ways[w].by_link)
+		test_early(ways[w]);
+		if (ways[w].by_socket)
 			test_early_held(ways[w]);
 		test_grandchild(ways[w]);
 	}

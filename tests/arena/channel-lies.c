@@ -5,7 +5,7 @@
  * Method: the child opens its end by the rules and then uses what lies beneath.
  */
 #include <fcntl.h>
-#include <libarena/channel/transport.h>
+#include <libarena/channel/channel.h>
 #include <sys/socket.h>
 
 #include "channel.h"
@@ -21,8 +21,8 @@ static const struct way sock = { ARENA_CHANNEL_SOCKET, true };
 
 static void post(struct arena_channel *ch, struct arena_msg m)
 {
-	channel_ring_post(ch, &m);
-	channel_ring_submit(ch);
+	channel_tx_post(&ch->tx, &m);
+	channel_tx_submit(&ch->tx);
 }
 
 static void post_many(struct arena_channel *ch, uint32_t count)
@@ -30,8 +30,8 @@ static void post_many(struct arena_channel *ch, uint32_t count)
 	const struct arena_msg m = { .type = 1 };
 
 	for (uint32_t i = 0; i < count; i++)
-		channel_ring_post(ch, &m);
-	channel_ring_submit(ch);
+		channel_tx_post(&ch->tx, &m);
+	channel_tx_submit(&ch->tx);
 }
 
 /* The credits that could be there as well are not told apart before they are read. */
@@ -50,6 +50,11 @@ static void ring_flood(struct arena_channel *ch)
 	post_many(ch, 5000);
 }
 
+static void ring_no_type(struct arena_channel *ch)
+{
+	post(ch, (struct arena_msg){ 0 });
+}
+
 static void ring_credit(struct arena_channel *ch)
 {
 	post(ch, channel_msg(CHANNEL_MSG_CREDIT, 1));
@@ -66,8 +71,8 @@ static void ring_credits(struct arena_channel *ch)
 	const struct arena_msg m = channel_msg(CHANNEL_MSG_CREDIT, 0);
 
 	for (uint32_t i = 0; i <= CHANNEL_SPARE; i++)
-		channel_ring_post(ch, &m);
-	channel_ring_submit(ch);
+		channel_tx_post(&ch->tx, &m);
+	channel_tx_submit(&ch->tx);
 }
 
 static void ring_open_again(struct arena_channel *ch)
@@ -82,42 +87,42 @@ static void ring_unknown(struct arena_channel *ch)
 
 static void memory_tail(struct arena_channel *ch)
 {
-	__atomic_store_n(&ch->producer.out->tail, ENTRIES + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&ch->shared.producer.out->tail, ENTRIES + 1, __ATOMIC_RELEASE);
 }
 
 static void memory_tail_back(struct arena_channel *ch)
 {
-	__atomic_store_n(&ch->producer.out->tail, (uint32_t)-1, __ATOMIC_RELEASE);
+	__atomic_store_n(&ch->shared.producer.out->tail, (uint32_t)-1, __ATOMIC_RELEASE);
 }
 
 static void memory_own_type(struct arena_channel *ch)
 {
 	const struct arena_msg m = channel_msg(CHANNEL_MSG_CREDIT, 3);
 
-	arena_spsc_put(&ch->producer, &m);
+	arena_spsc_put(&ch->shared.producer, &m);
 }
 
 static void memory_head(struct arena_channel *ch)
 {
 	const uint64_t one = 1;
 
-	__atomic_store_n(&ch->consumer.in->head, 12345, __ATOMIC_RELEASE);
-	if (ch->options.kind == ARENA_CHANNEL_HYBRID)
+	__atomic_store_n(&ch->shared.consumer.in->head, 12345, __ATOMIC_RELEASE);
+	if (ch->options.transport == ARENA_CHANNEL_HYBRID)
 		post(ch, channel_msg(CHANNEL_MSG_WAKE, 0));
-	else if (write(ch->target, &one, sizeof(one)) != sizeof(one))
+	else if (write(ch->peer_event, &one, sizeof(one)) != sizeof(one))
 		_exit(1);
 }
 
 static void packet(struct arena_channel *ch, const void *data, size_t size)
 {
-	send(ch->options.link, data, size, MSG_NOSIGNAL);
+	send(ch->control, data, size, MSG_NOSIGNAL);
 }
 
 static void packet_message(struct arena_channel *ch, struct arena_msg m, uint32_t reserved)
 {
-	const struct channel_wire wire = { .data = arena_msg_data(&m), .len = arena_msg_len(&m),
-					   .reserved = reserved };
+	struct channel_wire wire = channel_wire(&m);
 
+	wire.reserved = reserved;
 	packet(ch, &wire, sizeof(wire));
 }
 
@@ -150,8 +155,11 @@ static void socket_credit(struct arena_channel *ch)
 
 static void socket_one_more(struct arena_channel *ch)
 {
-	struct channel_wire wire[ENTRIES + 1] = { 0 };
+	const struct arena_msg m = { .type = 1 };
+	struct channel_wire wire[ENTRIES + 1];
 
+	for (uint32_t i = 0; i <= ENTRIES; i++)
+		wire[i] = channel_wire(&m);
 	packet(ch, wire, sizeof(wire));
 }
 
@@ -166,7 +174,7 @@ static void event_full(struct arena_channel *ch)
 {
 	const uint64_t most = UINT64_MAX - 1;
 
-	if (write(ch->target, &most, sizeof(most)) != sizeof(most))
+	if (write(ch->peer_event, &most, sizeof(most)) != sizeof(most))
 		_exit(1);
 }
 
@@ -196,7 +204,7 @@ static struct arena_channel *start(struct pair *p, void (*lie)(struct arena_chan
 		pause();
 	}
 	if (pair_open(p, &ch))
-		bail("%s: cannot open", kind_name(p->way.kind));
+		bail("%s: cannot open", transport_name(p->way.transport));
 	return ch;
 }
 
@@ -223,7 +231,7 @@ static void receives(struct way way, void (*lie)(struct arena_channel *ch), int 
 		usleep(100);
 	while ((ret = receive(ch, &m)) == 1)
 		n++;
-	is(ret, error, "%s: %s", kind_name(way.kind), what);
+	is(ret, error, "%s: %s", transport_name(way.transport), what);
 	m.type = 1;
 	ok(n <= ENTRIES && arena_channel_recv(ch, &m) == error && arena_channel_wait(ch, 0) &&
 	   arena_channel_send(ch, &m) == error, "that stays, and %u messages came", n);
@@ -242,10 +250,10 @@ static void sends(struct way way, void (*lie)(struct arena_channel *ch), int err
 
 	while (!(ret = arena_channel_send(ch, &m)))
 		n++;
-	is(ret, -EAGAIN, "%s: no room after %u messages", kind_name(way.kind), n);
+	is(ret, -EAGAIN, "%s: no room after %u messages", transport_name(way.transport), n);
 	say(&shared->is_ready, 1);
 	ret = send_message(ch, &m);
-	is(ret, error, "%s: %s", kind_name(way.kind), what);
+	is(ret, error, "%s: %s", transport_name(way.transport), what);
 	end(&p, ch);
 }
 
@@ -261,7 +269,7 @@ static void endures(struct way way, void (*lie)(struct arena_channel *ch), const
 	while (!look(&shared->taken))
 		arena_channel_wait(ch, 1);
 	ret = arena_channel_recv(ch, &m);
-	is(ret, 0, "%s: %s", kind_name(way.kind), what);
+	is(ret, 0, "%s: %s", transport_name(way.transport), what);
 	is(arena_channel_wait(ch, 10), 0, "it sleeps for as long as it should");
 	ok(!arena_channel_send(ch, &m) && !arena_channel_flush(ch), "it sends");
 	end(&p, ch);
@@ -272,6 +280,7 @@ int main(void)
 	channel_test_begin();
 	receives(ring, ring_one_more, -EOVERFLOW, "one message more than agreed");
 	receives(ring, ring_flood, -EOVERFLOW, "more than the mailbox holds");
+	receives(ring, ring_no_type, -EPROTO, "a message without a type");
 	receives(ring, ring_credit, -EPROTO, "took what was never sent");
 	receives(ring, ring_credit_back, -EPROTO, "gave back what it had taken");
 	receives(ring, ring_credits, -EOVERFLOW, "credits without end");

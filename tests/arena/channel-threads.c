@@ -2,8 +2,8 @@
 /*
  * Goal: what orders a handoff between two threads of one process is seen by
  * ThreadSanitizer too, where it can be: the rings in shared memory, and sockets.
- * Method: each thread has an end of a channel over a link; messages with plain
- * stores to memory both ways. Kinds whose messages the kernel carries without
+ * Method: each thread has an end of a channel over a control socket; messages with plain
+ * stores to memory both ways. Transports whose messages the kernel carries without
  * ThreadSanitizer's knowledge, MSG_RING and HYBRID's wake-ups, are left out: it knows
  * nothing of io_uring. Nor does it follow fences: that no wake-up is lost is for
  * tests/model.
@@ -21,9 +21,9 @@ static uint64_t payload[2][PAYLOADS];
 
 struct side {
 	pthread_t thread;
-	enum arena_channel_transport kind;
+	enum arena_channel_transport transport;
 	enum arena_wait wait;
-	int link;
+	int socket;
 	int number;
 	const char *failed;
 };
@@ -73,14 +73,18 @@ static const char *exchange(struct arena_channel *ch, int number)
 static void *run(void *arg)
 {
 	struct side *s = arg;
-	struct arena_channel_options o = { .kind = s->kind, .wait = s->wait, .link = s->link,
+	struct arena_channel_options o = { .size = sizeof(o), .transport = s->transport,
+					   .wait = s->wait, .socket = &s->socket,
 					   .entries = ENTRIES, .timeout_ms = PATIENCE_MS };
 	uint32_t roles[2] = { ARENA_ROLE(0, 0), ARENA_ROLE(1, 0) };
 	struct arena_channel *ch;
+	struct arena *a;
 	struct arena_msg m = { .type = 1 };
 
 	s->failed = "open";
-	if (arena_channel_open(region, &layout, roles[s->number], roles[!s->number], &o, &ch))
+	if (arena_open_region(region, roles[s->number], &a))
+		return NULL;
+	if (arena_channel_open(a, roles[!s->number], &o, &ch))
 		return NULL;
 	s->failed = exchange(ch, s->number);
 	/* The end comes after all that was sent. */
@@ -90,18 +94,19 @@ static void *run(void *arg)
 		s->failed = "end";
 	if (!s->number)
 		arena_channel_close(ch);
+	arena_close(a);
 	return NULL;
 }
 
-static void test(enum arena_channel_transport kind, enum arena_wait wait)
+static void test(enum arena_channel_transport transport, enum arena_wait wait)
 {
 	struct side sides[2];
 	int fds[2];
 
 	if (arena_channel_socketpair(fds))
-		bail("link");
+		bail("control sockets");
 	for (int i = 0; i < 2; i++) {
-		sides[i] = (struct side){ .kind = kind, .wait = wait, .link = fds[i],
+		sides[i] = (struct side){ .transport = transport, .wait = wait, .socket = fds[i],
 					  .number = i };
 		if (pthread_create(&sides[i].thread, NULL, run, &sides[i]))
 			bail("pthread_create");
@@ -109,7 +114,8 @@ static void test(enum arena_channel_transport kind, enum arena_wait wait)
 	for (int i = 0; i < 2; i++)
 		pthread_join(sides[i].thread, NULL);
 	ok(!sides[0].failed && !sides[1].failed, "%s, %s: %d messages each way (%s, %s)",
-	   kind_name(kind), wait_name(wait), MESSAGES, sides[0].failed ? sides[0].failed : "good",
+	   transport_name(transport), wait_name(wait), MESSAGES,
+	   sides[0].failed ? sides[0].failed : "good",
 	   sides[1].failed ? sides[1].failed : "good");
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: each kind of channel, met in the region or over a link, with each way of
+ * Goal: each transport, connected through the region or a control socket, with each way of
  * waiting, carries messages in order, with what was written before them, none lost,
  * in any batch, and never more than agreed; who has no room can wait for it.
  * Method: the child sends, the parent receives, each message with a payload in the
@@ -111,22 +111,23 @@ static void test_one(struct way way, enum arena_wait wait, uint32_t batch)
 	}
 	ret = pair_open(&p, &ch);
 	if (ret)
-		bail("%s: %s", kind_name(way.kind), strerror(-ret));
+		bail("%s: %s", transport_name(way.transport), strerror(-ret));
 	good = receive_all(ch) && !send_message(ch, &last) && !arena_channel_flush(ch) &&
 	       receive(ch, &none) == -EPIPE && arena_channel_recv(ch, &none) == -EPIPE &&
 	       arena_channel_send(ch, &last) == -EPIPE;
 	if (!good)
 		kill(p.child, SIGKILL);
 	c = arena_channel_counters(ch);
-	ok(good && c.received == MESSAGES && c.sent == 1 && arena_channel_transport(ch) == way.kind,
-	   "%s by %s, %s, batches of %u: %d messages, and the end", kind_name(way.kind),
-	   way.by_link ? "link" : "region", wait_name(wait), batch, MESSAGES);
+	ok(good && c.received == MESSAGES && c.sent == 1 &&
+	   arena_channel_transport(ch) == way.transport,
+	   "%s, %s, batches of %u: %d messages, and the end", way_name(way), wait_name(wait),
+	   batch, MESSAGES);
 	arena_channel_close(ch);
 	is(pair_join(&p), 0, "the child found no room and went on, within the window");
 }
 
 /* An application that submits its own ring needs no flush. */
-static void test_carrier(void)
+static void test_tx_ring(void)
 {
 	struct pair p = pair_of(ways[0], ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch;
@@ -137,7 +138,7 @@ static void test_carrier(void)
 		bail("io_uring");
 	if (!pair_fork(&p)) {
 		io_uring_enable_rings(&ring);
-		p.options.carrier = &ring;
+		p.options.tx_ring = &ring;
 		_exit(pair_open(&p, &ch) ? 1 : send_all(ch, 8));
 	}
 	if (pair_open(&p, &ch))
@@ -186,8 +187,8 @@ static void test_foreign_loop(struct way way)
 				break;
 		arena_channel_disarm(ch);
 	}
-	ok(n == 20 && ret == -EPIPE, "%s by %s: a loop of one's own, up to the peer's death",
-	   kind_name(way.kind), way.by_link ? "link" : "region");
+	ok(n == 20 && ret == -EOWNERDEAD, "%s: a loop of one's own, up to the peer's death",
+	   way_name(way));
 	arena_channel_close(ch);
 	pair_join(&p);
 }
@@ -198,7 +199,7 @@ static void test_again(struct way way)
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch;
 	struct arena_msg msg;
-	struct pollfd link;
+	struct pollfd socket;
 	int fds[2], ret;
 	uint32_t n = 0;
 
@@ -212,57 +213,111 @@ static void test_again(struct way way)
 			send_message(ch, &msg);
 		}
 		arena_channel_close(ch);
-		p.options.link = fds[1];
+		p.options.socket = &fds[1];
 		_exit(pair_open(&p, &ch) || send_message(ch, &msg) || arena_channel_flush(ch) ||
 		      receive(ch, &msg) != -EPIPE);
 	}
 	if (pair_open(&p, &ch))
 		bail("open");
 	/* It has said hello for the next one. */
-	link = (struct pollfd){ .fd = fds[0], .events = POLLIN };
-	poll(&link, 1, PATIENCE_MS);
+	socket = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	poll(&socket, 1, PATIENCE_MS);
 	while ((ret = receive(ch, &msg)) == 1 && msg.ref.index == n)
 		n++;
 	ok(n == 3 && ret == -EPIPE, "%s: what was sent is received though the next one begins",
-	   kind_name(way.kind));
+	   transport_name(way.transport));
 	arena_channel_close(ch);
 	close(fds[1]);
-	p.options.link = fds[0];
+	p.options.socket = &fds[0];
 	ok(!pair_open(&p, &ch) && receive(ch, &msg) == 1 && msg.ref.index == 2,
 	   "and the next one works");
 	arena_channel_close(ch);
 	is(pair_join(&p), 0, "for the child, too");
 }
 
+/* A caller of a later version, whose options have grown. */
+struct grown_options {
+	struct arena_channel_options known;
+	uint64_t news;
+};
+
+static void test_grown_options(void)
+{
+	struct grown_options g = { .known = { .size = sizeof(g), .peer_pid = 0x3ffffff } };
+	struct arena_channel *ch;
+
+	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -ESRCH,
+	   "options that have grown are taken if what is new is zero");
+	g.news = 1;
+	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -E2BIG,
+	   "options that ask for something unknown are refused");
+	g.known.size = 0;
+	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -EINVAL,
+	   "options that do not tell their size are refused");
+	g.known.size = offsetof(struct arena_channel_options, nonblocking);
+	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -ESRCH,
+	   "options of an earlier version are taken");
+}
+
 static void test_options(void)
 {
-	struct arena_channel_options o = { .kind = ARENA_CHANNEL_MSG_RING, .entries = 8,
-					   .link = -1, .timeout_ms = 100 };
+	struct arena_channel_options o = { .size = sizeof(o), .transport = ARENA_CHANNEL_MSG_RING,
+					   .entries = 8, .timeout_ms = 100 };
 	struct arena_channel *ch;
+	int closed = -1;
 
 #define REFUSED(what, error, ...) do {							\
 	struct arena_channel_options saved = o;						\
 											\
 	__VA_ARGS__;									\
-	is(arena_channel_open(region, &layout, ARENA_ROLE(0, 0), ARENA_ROLE(1, 0), &o, &ch),	\
-	   error, what);								\
+	is(arena_channel_open(part, ARENA_ROLE(1, 0), &o, &ch), error, what);		\
 	o = saved;									\
 } while (0)
-	REFUSED("no entries", -EINVAL, o.entries = 0);
+	take_part(ARENA_ROLE(0, 0));
 	REFUSED("too many entries", -EINVAL, o.entries = ARENA_CHANNEL_MAX_ENTRIES + 1);
-	REFUSED("more than shared memory has", -EINVAL, o.kind = ARENA_CHANNEL_HYBRID;
-		o.entries = layout.channel_entries + 1);
-	REFUSED("no such kind", -EINVAL, o.kind = 99);
+	REFUSED("more entries than shared memory has", -EINVAL,
+		o.transport = ARENA_CHANNEL_HYBRID; o.entries = layout.channel_entries + 1);
+	REFUSED("no such transport", -EINVAL, o.transport = 99);
 	REFUSED("no such way to wait", -EINVAL, o.wait = 99);
-	REFUSED("a socket without a link", -EINVAL, o.kind = ARENA_CHANNEL_SOCKET);
-	REFUSED("an eventfd without a link", -EINVAL, o.kind = ARENA_CHANNEL_EVENTFD);
-	REFUSED("a peer that is not there", -ESRCH, o.peer = 0x3ffffff);
+	REFUSED("SOCKET without a control socket", -EINVAL, o.transport = ARENA_CHANNEL_SOCKET);
+	REFUSED("EVENTFD without a control socket", -EINVAL, o.transport = ARENA_CHANNEL_EVENTFD);
+	REFUSED("a control socket that is closed", -EINVAL, o.socket = &closed);
+	REFUSED("a time limit that is none", -EINVAL, o.timeout_ms = -2);
+	REFUSED("an unknown peer without a time limit", -EINVAL, o.timeout_ms = -1);
+	REFUSED("a process id that is none", -EINVAL, o.peer_pid = -1);
+	REFUSED("a peer that does not exist", -ESRCH, o.peer_pid = 0x3ffffff);
 	REFUSED("a peer that does not come", -ETIMEDOUT, (void)0);
+	REFUSED("a peer that does not come, for the second time", -ETIMEDOUT, (void)0);
 #undef REFUSED
-	o.kind = ARENA_CHANNEL_HYBRID;
-	is(arena_channel_open(region, &layout, ARENA_ROLE(0, 0), ARENA_ROLE(0, 0), &o, &ch),
-	   -EINVAL, "shared memory is between processes of different classes");
+	o.transport = ARENA_CHANNEL_HYBRID;
+	is(arena_channel_open(part, ARENA_ROLE(0, 0), &o, &ch), -EINVAL,
+	   "shared memory is between roles of different classes");
+	o.transport = ARENA_CHANNEL_MSG_RING;
+	is(arena_channel_open(NULL, 0, &o, &ch), -EINVAL, "neither an arena nor a control socket");
+	test_grown_options();
 	arena_channel_close(NULL);
+}
+
+static void test_types(void)
+{
+	struct arena_channel_options o = { .size = sizeof(o) };
+	struct arena_channel *ch;
+	int fds[2];
+
+	o.nonblocking = true;
+	o.socket = &fds[0];
+	if (arena_channel_socketpair(fds) ||
+	    arena_channel_open(part, ARENA_ROLE(1, 0), &o, &ch))
+		bail("open");
+	is(fds[0], -1, "the control socket is taken over");
+	is(arena_channel_send(ch, &(struct arena_msg){ .type = 0 }), -EINVAL,
+	   "a message without a type is refused");
+	is(arena_channel_send(ch, &(struct arena_msg){ .type = ARENA_MSG_CHANNEL }), -EINVAL,
+	   "a message with a type of the channel's own is refused");
+	is(arena_channel_send(ch, &(struct arena_msg){ .type = ARENA_MSG_CHANNEL - 1 }), -EAGAIN,
+	   "a message with the greatest type finds no peer yet");
+	arena_channel_close(ch);
+	close(fds[1]);
 }
 
 int main(void)
@@ -275,10 +330,11 @@ int main(void)
 			test_one(ways[w], wait, 32);
 		}
 		test_foreign_loop(ways[w]);
-		if (ways[w].by_link)
+		if (ways[w].by_socket)
 			test_again(ways[w]);
 	}
-	test_carrier();
+	test_tx_ring();
 	test_options();
+	test_types();
 	return channel_test_end();
 }

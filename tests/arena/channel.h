@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two processes with a channel between them, for tests: the parent is NP 0, the
- * child an SP: another one after a meeting that failed.
+ * child an SP.
  */
 #ifndef TESTS_ARENA_CHANNEL_H
 #define TESTS_ARENA_CHANNEL_H
 
 #include <errno.h>
+#include <arena/arena.h>
 #include <arena/channel.h>
 #include <liburing.h>
 #include <poll.h>
@@ -27,6 +28,9 @@
 static struct mshare *region;
 static struct arena_layout layout;
 
+/* This process's part in the region, taken anew for each channel that is opened. */
+static struct arena *part;
+
 /* What both processes see that the channel does not carry. */
 struct channel_shared {
 	uint32_t taken;
@@ -46,11 +50,11 @@ static inline void say(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-static inline const char *kind_name(enum arena_channel_transport kind)
+static inline const char *transport_name(enum arena_channel_transport transport)
 {
 	static const char *const names[] = { "AUTO", "MSG_RING", "HYBRID", "EVENTFD", "SOCKET" };
 
-	return names[kind];
+	return names[transport];
 }
 
 static inline const char *wait_name(enum arena_wait wait)
@@ -60,11 +64,20 @@ static inline const char *wait_name(enum arena_wait wait)
 	return names[wait];
 }
 
-/* The kinds, each by every way to meet. */
+/* The transports, each with every way to connect. */
 struct way {
-	enum arena_channel_transport kind;
-	bool by_link;
+	enum arena_channel_transport transport;
+	bool by_socket;
 };
+
+static inline const char *way_name(struct way way)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "%s by %s", transport_name(way.transport),
+		 way.by_socket ? "socket" : "region");
+	return name;
+}
 
 static const struct way ways[] = {
 	{ ARENA_CHANNEL_MSG_RING, false }, { ARENA_CHANNEL_MSG_RING, true },
@@ -107,12 +120,14 @@ static inline void channel_test_begin(void)
 
 static inline int channel_test_end(void)
 {
+	arena_close(part);
 	arena_test_end(region);
 	return done_testing();
 }
 
 struct pair {
 	uint32_t sp;
+	bool has_no_arena;
 	struct way way;
 	struct arena_channel_options options;
 	int fds[2];
@@ -123,7 +138,8 @@ static inline struct pair pair_of(struct way way, enum arena_wait wait, uint32_t
 {
 	return (struct pair){
 		.way = way,
-		.options = { .kind = way.kind, .wait = wait, .entries = entries, .link = -1,
+		.options = { .size = sizeof(struct arena_channel_options),
+			     .transport = way.transport, .wait = wait, .entries = entries,
 			     .timeout_ms = PATIENCE_MS },
 		.fds = { -1, -1 },
 	};
@@ -133,7 +149,7 @@ static inline struct pair pair_of(struct way way, enum arena_wait wait, uint32_t
 static inline pid_t pair_fork(struct pair *p)
 {
 	memset(shared, 0, sizeof(*shared));
-	if (p->way.by_link && arena_channel_socketpair(p->fds))
+	if (p->way.by_socket && arena_channel_socketpair(p->fds))
 		bail("arena_channel_socketpair");
 	fflush(stdout);
 	p->child = fork();
@@ -143,13 +159,20 @@ static inline pid_t pair_fork(struct pair *p)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		channel_base();
 	}
-	if (p->way.by_link) {
+	if (p->way.by_socket) {
 		close(p->fds[!p->child]);
-		p->options.link = p->fds[!!p->child];
+		p->options.socket = &p->fds[!!p->child];
 	} else {
-		p->options.peer = p->child ? p->child : getppid();
+		p->options.peer_pid = p->child ? p->child : getppid();
 	}
 	return p->child;
+}
+
+static inline void take_part(uint32_t role)
+{
+	arena_close(part);
+	if (arena_open_region(region, role, &part))
+		bail("arena_open");
 }
 
 static inline int pair_open(struct pair *p, struct arena_channel **ch)
@@ -157,7 +180,8 @@ static inline int pair_open(struct pair *p, struct arena_channel **ch)
 	uint32_t self = p->child ? ARENA_ROLE(0, 0) : ARENA_ROLE(1, p->sp);
 	uint32_t peer = p->child ? ARENA_ROLE(1, p->sp) : ARENA_ROLE(0, 0);
 
-	return arena_channel_open(region, &layout, self, peer, &p->options, ch);
+	take_part(self);
+	return arena_channel_open(p->has_no_arena ? NULL : part, peer, &p->options, ch);
 }
 
 /* The child's exit status, or less than 0. */
@@ -172,14 +196,9 @@ static inline int pair_join(struct pair *p)
 /* The next message, or the error that came. */
 static inline int receive(struct arena_channel *ch, struct arena_msg *msg)
 {
-	int ret;
+	int ret = arena_channel_next(ch, msg, PATIENCE_MS);
 
-	while (!(ret = arena_channel_recv(ch, msg))) {
-		ret = arena_channel_wait(ch, PATIENCE_MS);
-		if (ret <= 0)
-			return ret ? ret : -ETIMEDOUT;
-	}
-	return ret;
+	return ret ? ret : -ETIMEDOUT;
 }
 
 /* Send, as soon as there is room. */

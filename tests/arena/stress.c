@@ -4,7 +4,7 @@
  * arrive with what was written, each once and in order; no buffer has two owners, and
  * all of them come back, also when one of the two is killed and starts again.
  * Method: both sides hand runs of their own and keep what they get for a while, by
- * every kind of channel, with delays at random. Each run has a number, and words
+ * every transport, with delays at random. Each run has a number, and words
  * that follow from it, which both look at whenever it changes hands. A life of the
  * peer ends by agreement, with every buffer back, or by SIGKILL at a random moment.
  * In every second life a table that both see says who has which buffer; in the
@@ -374,7 +374,7 @@ static void run_parent(struct pair *p, struct side *s, uint32_t limit, bool kill
 		else
 			s->is_stopping = true;
 	} while (!ret && !is_home(s) && !outside->wrong[0]);
-	check(ret == (kills_peer ? -EPIPE : 0), "the channel ends as it should not");
+	check(ret == (kills_peer ? -EOWNERDEAD : 0), "the channel ends as it should not");
 	arena_channel_close(s->ch);
 	ret = pair_join(p);
 	check(ret == (kills_peer ? -SIGKILL : 0), "the child ends as it should not");

@@ -38,6 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <arena/arena.h>
 #include <arena/channel.h>
 
 #define WINDOW		64	/* messages on their way */
@@ -138,6 +139,7 @@ static uint32_t counted, taken;
 /* Ours, through the library: a region, and what is opened anew for each run. */
 static struct mshare *region;
 static struct arena_layout layout;
+static struct arena *arena;
 static struct arena_channel *channel;
 static int links[2];
 static unsigned int queued;
@@ -153,20 +155,19 @@ static void channel_init(void)
 static void channel_start(void)
 {
 	const struct arena_channel_options o = {
-		.kind = kind->channel,
+		.size = sizeof(o),
+		.transport = kind->channel,
 		.wait = kind->wait,
 		.entries = RING,
-		.peer = peer,
-		.link = links[side],
-		.timeout_ms = 10000,
+		.peer_pid = peer,
+		.socket = links[side] >= 0 ? &links[side] : NULL,
 	};
 	const uint32_t roles[] = { ARENA_ROLE(0, 0), ARENA_ROLE(1, 0) };
-	void *base;
 
 	if (links[!side] >= 0)
 		close(links[!side]);
-	check(mshare_attach(region, &base), "mshare_attach");
-	check(arena_channel_open(region, &layout, roles[side], roles[!side], &o, &channel),
+	check(arena_open_region(region, roles[side], &arena), "arena_open");
+	check(arena_channel_open(arena, roles[!side], &o, &channel),
 	      "arena_channel_open");
 	queued = 0;
 }
@@ -193,17 +194,16 @@ static void channel_send(uint64_t v)
 static uint64_t channel_recv(void)
 {
 	struct arena_msg m;
-	int ret;
+	int ret = arena_channel_next(channel, &m, -1);
 
-	while (!(ret = arena_channel_recv(channel, &m)))
-		arena_channel_wait(channel, -1);
-	check(ret < 0 ? ret : 0, "arena_channel_recv");
+	check(ret < 0 ? ret : 0, "arena_channel_next");
 	return m.ref.index;
 }
 
 static void channel_end(void)
 {
 	arena_channel_close(channel);
+	arena_close(arena);
 	channel = NULL;
 }
 

@@ -20,7 +20,7 @@
 #include <proto/proto.h>
 #include <errno.h>
 #include <getopt.h>
-#include <libarena/channel/transport.h>
+#include <libarena/channel/channel.h>
 #include <arena/layout.h>
 #include <libarena/buffer/pool.h>
 #include <mshare.h>
@@ -91,7 +91,7 @@ static void send_msg(struct sp *sp, struct arena_msg msg)
 		usleep(50);
 	if (!ret)
 		ret = arena_channel_flush(sp->channel);
-	if (ret && ret != -EPIPE)
+	if (ret && ret != -EPIPE && ret != -EOWNERDEAD)
 		die("send", ret);
 }
 
@@ -210,8 +210,8 @@ static void misbehave(struct sp *sp)
 		/* Awake, it might take them as fast as they come. */
 		kill(*np_pid, SIGSTOP);
 		for (unsigned int i = 0; i < 200000; i++)
-			channel_ring_post(sp->channel, &junk);
-		channel_ring_submit(sp->channel);
+			channel_tx_post(&sp->channel->tx, &junk);
+		channel_tx_submit(&sp->channel->tx);
 		kill(*np_pid, SIGCONT);
 	}
 }
@@ -275,12 +275,13 @@ static void hello(struct sp *sp)
 static void sp_main(struct sp *sp, struct mshare *m)
 {
 	const struct arena_channel_options options = {
-		.kind = ARENA_CHANNEL_MSG_RING,
+		.size = sizeof(options),
+		.transport = ARENA_CHANNEL_MSG_RING,
 		.entries = proto_window(&sp->layout),
-		.link = -1,
 		.timeout_ms = 10000,
 	};
 	struct arena_msg msg;
+	struct arena *a;
 	void *base;
 	int ret;
 
@@ -294,8 +295,9 @@ static void sp_main(struct sp *sp, struct mshare *m)
 	sp->pool = arena_pool_new(sp->layout.group[group_of(sp)].count);
 	if (sp->disk == MAP_FAILED || !sp->pool)
 		die("start of an SP", -ENOMEM);
-	ret = arena_channel_open(m, &sp->layout, PROTO_ROLE_SP(sp->id), PROTO_ROLE_NP(0),
-				 &options, &sp->channel);
+	ret = arena_open_region(m, PROTO_ROLE_SP(sp->id), &a);
+	if (!ret)
+		ret = arena_channel_open(a, PROTO_ROLE_NP(0), &options, &sp->channel);
 	if (ret)
 		die("channel", ret);
 	hello(sp);
@@ -307,7 +309,7 @@ static void sp_main(struct sp *sp, struct mshare *m)
 			take(sp, &msg);
 		}
 		/* Without arena-np, until the rig ends. */
-		if (ret == -EPIPE)
+		if (ret == -EPIPE || ret == -EOWNERDEAD)
 			pause();
 		if (ret < 0)
 			die("own mailbox", ret);

@@ -14,7 +14,7 @@
 #include <common/nbd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libarena/channel/transport.h>
+#include <libarena/channel/channel.h>
 #include <arena/layout.h>
 #include <signal.h>
 #include <string.h>
@@ -31,6 +31,7 @@
 
 static const char *program, *disk_path, *log_path;
 static struct mshare *region;
+static struct arena *arena;
 static char *base;
 static struct arena_layout layout;
 static struct arena_channel *channel;
@@ -47,13 +48,7 @@ static void send_message(struct arena_msg m)
 
 static bool receive_within(struct arena_msg *m, int ms)
 {
-	int ret;
-
-	/* What the channel sends for itself is no message. */
-	while (!(ret = arena_channel_recv(channel, m)))
-		if (arena_channel_wait(channel, ms) != 1)
-			return false;
-	return ret == 1;
+	return arena_channel_next(channel, m, ms) == 1;
 }
 
 static struct arena_msg receive(void)
@@ -90,15 +85,14 @@ static void sp_start(pid_t np)
 static int connect_to_sp(void)
 {
 	const struct arena_channel_options options = {
-		.kind = ARENA_CHANNEL_MSG_RING,
+		.size = sizeof(options),
+		.transport = ARENA_CHANNEL_MSG_RING,
 		.entries = proto_window(&layout),
-		.peer = sp_pid,
-		.link = -1,
+		.peer_pid = sp_pid,
 		.timeout_ms = PATIENCE_MS,
 	};
 
-	return arena_channel_open(region, &layout, PROTO_ROLE_NP(0), PROTO_ROLE_SP(0), &options,
-				  &channel);
+	return arena_channel_open(arena, PROTO_ROLE_SP(0), &options, &channel);
 }
 
 /* Be the NP of a fresh SP, up to its HELLO, which is returned. */
@@ -423,8 +417,8 @@ static void test_flood(void)
 	release(sp_connect());
 	kill(sp_pid, SIGSTOP);
 	for (int i = 0; i < 1000; i++)
-		channel_ring_post(channel, &m);
-	channel_ring_submit(channel);
+		channel_tx_post(&channel->tx, &m);
+	channel_tx_submit(&channel->tx);
 	kill(sp_pid, SIGCONT);
 	is(sp_wait(), 1, "more messages than agreed: the SP gives up");
 }
@@ -473,6 +467,8 @@ static void region_make(void)
 		bail("cannot make a region");
 	base = addr;
 	arena_layout_write(base, &layout);
+	if (arena_open_region(region, PROTO_ROLE_NP(0), &arena))
+		bail("cannot take the role of the network process");
 }
 
 int main(int argc, char **argv)
@@ -498,6 +494,7 @@ int main(int argc, char **argv)
 	test_stop();
 	test_flood();
 	test_peer_ends();
+	arena_close(arena);
 	mshare_close(region);
 	return done_testing();
 }

@@ -49,6 +49,8 @@ static int open_region(struct np *np)
 	ret = arena_layout_read(np->base, info.exported, &np->layout);
 	if (!ret)
 		ret = check_layout(np);
+	if (!ret)
+		ret = arena_open_region(np->region, PROTO_ROLE_NP(0), &np->arena);
 	if (ret)
 		log_error("region '%s': its layout is not for this program: %s",
 			  name, strerror(-ret));
@@ -225,6 +227,7 @@ free_tables:
 	arena_pool_free(np->payload);
 	slot_table_exit(np);
 close_region:
+	arena_close(np->arena);
 	mshare_close(np->region);
 	return ret;
 }

@@ -14,6 +14,7 @@
 #ifndef NP_NP_H
 #define NP_NP_H
 
+#include <arena/arena.h>
 #include <proto/layout.h>
 #include <arena/layout.h>
 #include <libarena/buffer/pool.h>
@@ -35,6 +36,7 @@
  * struct np - the process
  * @options: the command line
  * @region: the arena's region, attached
+ * @arena: the part of this process in it
  * @base: its address
  * @layout: the private, checked copy of its layout
  * @ring: the I/O ring
@@ -52,6 +54,7 @@
 struct np {
 	const struct options *options;
 	struct mshare *region;
+	struct arena *arena;
 	void *base;
 	struct arena_layout layout;
 	struct ring ring;

@@ -21,20 +21,14 @@ static const char *peer_name(const struct peer *peer)
 static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 {
 	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000);
+	int ret;
 
-	for (;;) {
-		int left = clock_left_ms(deadline);
-		int ret;
-
-		ret = arena_channel_recv(peer->channel, msg);
-		if (ret)
-			return ret < 0 ? ret : 0;
-		if (!left)
-			return -ETIMEDOUT;
-		ret = arena_channel_wait(peer->channel, left);
-		if (ret < 0 && ret != -EINTR)
-			return ret;
-	}
+	do
+		ret = arena_channel_next(peer->channel, msg, clock_left_ms(deadline));
+	while (ret == -EINTR);
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -ETIMEDOUT;
 }
 
 int peer_read_disk(struct arena_disk *copy, const void *shared)
@@ -85,19 +79,18 @@ static int connect_channel(struct peer *peer)
 {
 	struct np *np = peer->np;
 	const struct arena_channel_options options = {
-		.kind = ARENA_CHANNEL_MSG_RING,
+		.size = sizeof(options),
+		.transport = ARENA_CHANNEL_MSG_RING,
 		.entries = proto_window(&np->layout),
-		.peer = np->options->sp[peer->id].pid,
-		.link = -1,
+		.peer_pid = np->options->sp[peer->id].pid,
 		.timeout_ms = HELLO_SECONDS * 1000,
-		.carrier = &np->ring.uring,
-		.user_data = (uintptr_t)&peer->send,
+		.tx_ring = &np->ring.uring,
+		.tx_user_data = (uintptr_t)&peer->send,
 	};
 	struct arena_msg hello;
 	int ret;
 
-	ret = arena_channel_open(np->region, &np->layout, PROTO_ROLE_NP(0),
-				 PROTO_ROLE_SP(peer->id), &options, &peer->channel);
+	ret = arena_channel_open(np->arena, PROTO_ROLE_SP(peer->id), &options, &peer->channel);
 	if (ret)
 		return ret;
 	ret = wait_for_message(peer, &hello);
@@ -246,7 +239,8 @@ int peer_connect(struct np *np, unsigned int id)
 	if (ret)
 		log_error("storage process of '%s': %s", peer_name(peer),
 			  ret == -ETIMEDOUT ? "it did not come" :
-			  ret == -ESRCH || ret == -EPIPE || ret == -EOWNERDEAD ? "it ended" : strerror(-ret));
+			  ret == -ESRCH || ret == -EPIPE || ret == -EOWNERDEAD ?
+			  "it ended" : strerror(-ret));
 	return ret;
 }
 

@@ -90,6 +90,11 @@ static int region_open(struct sp *sp)
 	ret = layout_check(sp);
 	if (ret)
 		goto close_region;
+	ret = arena_open_region(sp->region, PROTO_ROLE_SP(sp->options.id), &sp->arena);
+	if (ret) {
+		log_error("region %s: %s", name, strerror(-ret));
+		goto close_region;
+	}
 	return 0;
 
 close_region:
@@ -99,6 +104,7 @@ close_region:
 
 static void region_close(struct sp *sp)
 {
+	arena_close(sp->arena);
 	mshare_close(sp->region);
 }
 
@@ -148,16 +154,15 @@ static int connect_error(struct sp *sp, int ret)
 static int channel_open(struct sp *sp)
 {
 	const struct arena_channel_options options = {
-		.kind = ARENA_CHANNEL_MSG_RING,
+		.size = sizeof(options),
+		.transport = ARENA_CHANNEL_MSG_RING,
 		.entries = proto_window(&sp->layout),
-		.peer = sp->options.np,
-		.link = -1,
+		.peer_pid = sp->options.np,
 		.timeout_ms = CONNECT_TIMEOUT_MS,
-		.carrier = &sp->ring,
-		.user_data = sp_event_data(SP_EVENT_SEND, 0),
+		.tx_ring = &sp->ring,
+		.tx_user_data = sp_event_data(SP_EVENT_SEND, 0),
 	};
-	int ret = arena_channel_open(sp->region, &sp->layout, PROTO_ROLE_SP(sp->options.id),
-				     PROTO_ROLE_NP(0), &options, &sp->channel);
+	int ret = arena_channel_open(sp->arena, PROTO_ROLE_NP(0), &options, &sp->channel);
 
 	return ret ? connect_error(sp, ret) : 0;
 }

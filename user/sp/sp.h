@@ -5,6 +5,7 @@
 #ifndef SP_SP_H
 #define SP_SP_H
 
+#include <arena/arena.h>
 #include <proto/layout.h>
 #include <arena/channel.h>
 #include <arena/layout.h>
@@ -86,6 +87,7 @@ struct sp_counters {
  * struct sp - everything
  * @options: command line
  * @region: open and attached
+ * @arena: the part of this process in it
  * @base: where
  * @layout: private, checked copy
  * @own: group that this process writes
@@ -108,6 +110,7 @@ struct sp_counters {
 struct sp {
 	struct sp_options options;
 	struct mshare *region;
+	struct arena *arena;
 	void *base;
 	struct arena_layout layout;
 	uint32_t own;

@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A channel: messages both ways between two processes, in order, none lost, and
- * never more on their way than was agreed. Four kinds behind one interface:
+ * Channels: messages both ways between two processes, in order, none of them lost, and never
+ * more of them unacknowledged than was agreed. One of four transports carries them:
  *
- *	MSG_RING	two mailbox rings (mailbox.h), messages by IORING_OP_MSG_RING
- *	HYBRID		rings in shared memory (spsc.h), MSG_RING to wake who sleeps
- *	EVENTFD		the same, an eventfd to wake who sleeps
- *	SOCKET		a UNIX socket carries the messages
+ *	MSG_RING	each side has a mailbox, an io_uring that only receives messages, and
+ *			the other side posts to it by IORING_OP_MSG_RING
+ *	HYBRID		rings in shared memory carry the messages; MSG_RING wakes a side that
+ *			sleeps
+ *	EVENTFD		rings in shared memory; an eventfd wakes a side that sleeps
+ *	SOCKET		the control socket, a UNIX socket, carries the messages
  *
- * Everything the sender wrote before arena_channel_send() is visible to the
- * receiver after arena_channel_recv() returned the message: docs/memory-model.md.
+ * Everything that the sender wrote before arena_channel_send() is visible to the receiver when
+ * arena_channel_recv() has returned the message; docs/memory-model.md says why.
  *
- * What the peer says is checked: it can end the channel, and no more. One
- * exception: an EVENTFD's peer decides whether a write to its eventfd blocks, and if it
- * fills that at the right moment arena_channel_flush(), arena_channel_recv() and
- * arena_channel_close() hang.
+ * A channel checks what the peer says. A hostile peer can end the channel and do no more, with
+ * one exception: the peer of an EVENTFD channel decides whether a write to its eventfd blocks.
+ * If it fills the eventfd at the right moment, arena_channel_flush(), arena_channel_recv() and
+ * arena_channel_close() hang. Use another transport towards a peer that is not trusted.
  *
- * Single-threaded: the thread that opened a channel uses it.
+ * One thread uses a channel: the thread that opened it. A channel knows messages, not what they
+ * mean to the application, and no buffers.
  */
 #ifndef ARENA_CHANNEL_H
 #define ARENA_CHANNEL_H
 
-#include <mshare.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <arena/layout.h>
 #include <arena/message.h>
 
 #pragma GCC visibility push(default)
@@ -34,19 +36,26 @@
 extern "C" {
 #endif
 
+struct arena;
 struct arena_channel;
 struct io_uring;
 
-/* Messages that can be on their way at once: what a mailbox has room for. */
+/* The largest window of a channel; a mailbox has no room for more. */
 #define ARENA_CHANNEL_MAX_ENTRIES	(65536U - 8)
+/* The window if the options do not give one. */
+#define ARENA_CHANNEL_ENTRIES		64U
+/* How long a side waits for its peer to connect if the options do not say, in milliseconds. */
+#define ARENA_CHANNEL_TIMEOUT_MS	10000
 
 /**
  * enum arena_channel_transport - what carries the messages
- * @ARENA_CHANNEL_AUTO: the first of these that both sides can do
- * @ARENA_CHANNEL_MSG_RING: mailbox rings
- * @ARENA_CHANNEL_HYBRID: shared memory and mailbox rings
- * @ARENA_CHANNEL_EVENTFD: shared memory and eventfds; needs a link
- * @ARENA_CHANNEL_SOCKET: the link itself
+ * @ARENA_CHANNEL_AUTO: the first of the following that works on both sides
+ * @ARENA_CHANNEL_MSG_RING: mailboxes
+ * @ARENA_CHANNEL_HYBRID: shared memory and mailboxes
+ * @ARENA_CHANNEL_EVENTFD: shared memory and eventfds; needs a control socket
+ * @ARENA_CHANNEL_SOCKET: the control socket
+ *
+ * Without a control socket AUTO is MSG_RING.
  */
 enum arena_channel_transport {
 	ARENA_CHANNEL_AUTO,
@@ -57,10 +66,10 @@ enum arena_channel_transport {
 };
 
 /**
- * enum arena_wait - how arena_channel_wait() passes the time
- * @ARENA_WAIT_SLEEP: asleep
- * @ARENA_WAIT_POLL: looking, which takes a processor
- * @ARENA_WAIT_ADAPT: looking for as long as that paid lately, then asleep
+ * enum arena_wait - how arena_channel_wait() and arena_channel_next() wait
+ * @ARENA_WAIT_SLEEP: they sleep
+ * @ARENA_WAIT_POLL: they look all the time, which takes a processor
+ * @ARENA_WAIT_ADAPT: they look for as long as looking has paid lately, then they sleep
  */
 enum arena_wait {
 	ARENA_WAIT_SLEEP,
@@ -69,41 +78,50 @@ enum arena_wait {
 };
 
 /**
- * struct arena_channel_options - how to make a channel
- * @kind: what carries the messages; not all kinds are the same to both sides: they
- *	agree, or none has a channel
- * @wait: how arena_channel_wait() waits, a matter of this side alone
- * @entries: messages that one side may have sent and the other not yet
- *	acknowledged, 1 to ARENA_CHANNEL_MAX_ENTRIES, the same on both sides; for kinds
- *	with shared memory at most the layout's channel_entries
- * @peer: the peer's process id, 0 if it is not known: its death is then seen
- *	only over a link
- * @link: own end of arena_channel_socketpair(), or -1 to meet in the region. The channel takes
- *	it over, also if it cannot be opened
- * @timeout_ms: how long to wait for the peer to come, -1 for ever
- * @carrier: the application's ring that carries the messages, must outlive the
- *	channel; NULL for one of the channel's own
- * @user_data: of completions on @carrier; there is one only where sending
- *	failed, and then the channel is to be closed
+ * struct arena_channel_options - how to open a channel
+ * @size: sizeof(struct arena_channel_options)
+ * @transport: what carries the messages; the two sides have to agree on it
+ * @wait: how this side waits; the peer may wait in another way
+ * @entries: the window: how many messages one side may have sent before the other has
+ *	acknowledged any of them, up to ARENA_CHANNEL_MAX_ENTRIES; the same on both sides; with
+ *	shared memory at most the layout's channel_entries. 0 means ARENA_CHANNEL_ENTRIES
+ * @peer_pid: the peer's process id, or 0 if it is not known. Without a control socket the
+ *	peer's death is seen only if it is known
+ * @timeout_ms: how long to wait for the peer to connect, -1 for ever, 0 means
+ *	ARENA_CHANNEL_TIMEOUT_MS; -1 needs @socket or @peer_pid, for a peer that has died would
+ *	be waited for otherwise
+ * @nonblocking: arena_channel_open() does not wait: see there
+ * @socket: this side's end of arena_channel_socketpair(), the control socket. The channel takes
+ *	it over, also if it cannot be opened, and sets *@socket to -1. NULL: the two processes
+ *	connect through the region
+ * @tx_ring: an io_uring of the application's that carries the messages, so that they go with
+ *	the application's next submit; it must outlive the channel. NULL for one of the
+ *	channel's own. MSG_RING and HYBRID use it
+ * @tx_user_data: user_data of completions on @tx_ring. There is one only if a message could not
+ *	be sent, and then the channel is to be closed
+ *
+ * Options that are zero but for @size are good.
  */
 struct arena_channel_options {
-	enum arena_channel_transport kind;
+	size_t size;
+	enum arena_channel_transport transport;
 	enum arena_wait wait;
 	uint32_t entries;
-	pid_t peer;
-	int link;
+	pid_t peer_pid;
 	int timeout_ms;
-	struct io_uring *carrier;
-	uint64_t user_data;
+	bool nonblocking;
+	int *socket;
+	struct io_uring *tx_ring;
+	uint64_t tx_user_data;
 };
 
 /**
- * struct arena_channel_counters - what happened
+ * struct arena_channel_counters - what has happened on a channel
  * @sent: messages sent
- * @received: messages given out
- * @wakeups: how often the peer had to be woken; kinds with shared memory only
- * @sleeps: how often arena_channel_wait() slept
- * @stalls: how often a message found no room
+ * @received: messages given out by arena_channel_recv()
+ * @wakeups: how often the peer had to be woken; only with shared memory
+ * @sleeps: how often a call that waits went to sleep
+ * @stalls: how often the window was full when a message was to be sent
  */
 struct arena_channel_counters {
 	uint64_t sent;
@@ -114,128 +132,189 @@ struct arena_channel_counters {
 };
 
 /**
- * arena_channel_socketpair() - a pair of sockets by which two processes find each other
+ * arena_channel_socketpair() - make a pair of control sockets
  * @fds: filled with both ends, close-on-exec
  *
- * For a common parent, before it forks: each child takes one end and closes the
- * other.
+ * A common parent calls it before it forks. Each of the two processes keeps one end and closes
+ * the other.
  *
  * Return: 0 or -errno.
  */
 int arena_channel_socketpair(int fds[2]);
 
 /**
- * arena_channel_open() - make a channel, together with the peer
- * @m: attached region; may be NULL over a link, for kinds that do without
- * @layout: the region's; may be NULL for kinds without shared memory
- * @self: own role
- * @peer: the peer's role; of the other kind, NP or SP, for shared memory, and then
- *	there is one channel of the two at a time: they have one pair of rings
- * @options: how
+ * arena_channel_open() - open a channel to a peer, which opens its end
+ * @a: this process's part in the region. With a control socket it may be NULL: the channel has
+ *	no shared memory then, and this side has no role
+ * @peer_role: the peer's role; of another class than this side's. There is one channel of two
+ *	roles at a time. Not looked at if @a is NULL
+ * @options: how; copied
  * @out: the channel, to be closed with arena_channel_close()
  *
- * Return: 0; -ETIMEDOUT if the peer did not come; -ESRCH if there is no such
- * process, -EPIPE if it went away meanwhile; -EPROTO if the two cannot agree, or
- * what the peer says makes no sense; -EOPNOTSUPP if the kernel lacks what the
- * kind needs; -EPERM if it forbids it: io_uring, or to fetch the peer's mailbox
- * by pidfd_getfd(2), which takes the rights of ptrace(2); -EEXIST after a meeting in
- * the region that failed, as long as the caller stays attached; -EINVAL; or another
- * -errno.
+ * It returns when the two have connected. With @options->nonblocking it returns at once, and the
+ * channel connects while it is used: until then arena_channel_send() returns -EAGAIN,
+ * arena_channel_recv() returns 0, and arena_channel_wait(), arena_channel_next() and the file
+ * descriptor arena_channel_fd() wait for the connection. If the connection fails,
+ * arena_channel_recv() and the others return the error that arena_channel_open() would have
+ * returned. arena_channel_is_connected() tells how far it is.
+ *
+ * After a failure it may be tried again, through the region or with another control socket.
+ *
+ * Return: 0, or
+ * -E2BIG: @options has members that this version of the library does not know;
+ * -EINVAL: a role or an option is not valid, or the transport needs what is not given;
+ * -EOPNOTSUPP: the kernel lacks what the transport needs;
+ * -EPERM: the kernel forbids it: io_uring, or to fetch the peer's mailbox by pidfd_getfd(2),
+ *	which takes the rights of ptrace(2);
+ * -ESRCH: there is no process @options->peer_pid;
+ * -ETIMEDOUT: the peer did not connect in time;
+ * -EPIPE: the peer gave up: its arena_channel_open() failed;
+ * -EOWNERDEAD: the peer died;
+ * -EPROTO: the two sides do not agree, or what the peer says makes no sense;
+ * or another -errno.
  */
-int arena_channel_open(struct mshare *m, const struct arena_layout *layout, uint32_t self,
-		       uint32_t peer, const struct arena_channel_options *options,
-		       struct arena_channel **out);
+int arena_channel_open(struct arena *a, uint32_t peer_role,
+		       const struct arena_channel_options *options, struct arena_channel **out);
 
 /**
- * arena_channel_close() - tell the peer and end it; NULL is allowed
+ * arena_channel_is_connected() - whether the peer has connected
+ * @ch: channel
  *
- * Submits @carrier: queued messages name what is closed here. Close a channel
- * before its carrier.
+ * Always true of a channel that was opened without @nonblocking. It stays true after the end of
+ * the channel.
+ */
+bool arena_channel_is_connected(const struct arena_channel *ch);
+
+/**
+ * arena_channel_close() - send what is queued, tell the peer, and free the channel
+ * @ch: channel, or NULL
+ *
+ * It does not wait: messages for which the kernel or the socket has no room are lost. If
+ * arena_channel_flush() returned 0 before, there are none.
+ *
+ * It submits the application's @tx_ring, because queued messages name what is closed here. Close
+ * a channel before its @tx_ring.
  */
 void arena_channel_close(struct arena_channel *ch);
 
 /**
  * arena_channel_send() - queue a message
  * @ch: channel
- * @msg: copied; its type is less than ARENA_MSG_CHANNEL
+ * @msg: copied; its type is 1 to 127
  *
- * With shared memory a peer that looks may see it at once, else after
- * arena_channel_flush(), as well as one that sleeps. A carrier that is full is
- * submitted.
+ * It goes out with the next arena_channel_flush(). With shared memory a peer that looks may see
+ * it at once. If the tx ring is full it is submitted.
  *
- * Return: 0; -EAGAIN if there is no room: receive, or wait; -EPIPE if the peer
- * is gone; -EINVAL for the type; or what was wrong with the peer, see
- * arena_channel_recv().
+ * Return: 0, or
+ * -EAGAIN: the window is full, or the channel is not connected yet: receive, or wait;
+ * -EINVAL: the type is not one of the application's;
+ * or an error of arena_channel_recv(), which stays.
  */
 int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
 
 /**
  * arena_channel_flush() - send all that is queued
+ * @ch: channel
  *
- * One system call for all of it, or none. With MSG_RING, a submit of @carrier
- * does the same.
+ * It takes one system call or none. With MSG_RING a submit of the application's @tx_ring does
+ * the same.
  *
- * Return: 0; -EAGAIN or -EBUSY if something remains queued, as the kernel or
- * the socket had no room; -EPIPE if the peer is gone; or another -errno.
+ * Return: 0, or
+ * -EAGAIN or -EBUSY: some messages are still queued, because the kernel or the socket has no
+ *	room;
+ * or an error of arena_channel_recv(), if it is noticed. That a peer has ended the channel is not
+ *	an error if nothing is queued.
  */
 int arena_channel_flush(struct arena_channel *ch);
 
 /**
- * arena_channel_recv() - the next message, if there is one
+ * arena_channel_recv() - receive the next message, if there is one
  * @ch: channel
  * @msg: filled
  *
- * Never waits. Each message given out is acknowledged to the peer some time
- * later; on an application's @carrier that goes with its next submit.
+ * It never waits. Messages that were received are acknowledged to the peer some time later, on
+ * an application's @tx_ring with its next submit.
  *
- * Return: 1; 0 if there is none; -EPIPE if there will be none, as the peer has closed or
- * died; -EOVERFLOW if it sent more than was agreed; -EPROTO if it broke the
- * rules otherwise. Whatever is negative stays: close the channel.
+ * Return: 1; 0 if there is no message; or, when there is no message any more and never will be,
+ * -EPIPE: the peer has closed the channel, and everything that it sent has been received;
+ * -EOWNERDEAD: the peer has died, or it left without closing the channel, or its last words were
+ *	lost for want of memory;
+ * -EOVERFLOW: the peer sent more than was agreed;
+ * -EPROTO: the peer broke the rules otherwise;
+ * an error of arena_channel_open(), if it failed to connect.
+ * An error stays: close the channel.
  */
 int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg);
 
 /**
- * arena_channel_wait() - wait until there is something to do
+ * arena_channel_next() - receive the next message, and wait for it if there is none
  * @ch: channel
- * @timeout_ms: at most so long, -1 for ever
+ * @msg: filled
+ * @timeout_ms: how long to wait, 0 not at all, -1 without limit
  *
- * That is a message; an end or an error, which arena_channel_recv() tells; or
- * room, which is told once, if the last message that was to be sent found none. What is
- * queued is flushed before it waits.
+ * Before it waits it sends everything that is queued, so a loop that calls arena_channel_next()
+ * and arena_channel_send() needs no arena_channel_flush().
  *
- * Return: 1, which does not promise a message; 0 if the time is over; -EINTR
- * for a signal; or another -errno.
+ * Return: 1; 0 if no message came in time; -EINTR if a signal came; or an error of
+ * arena_channel_recv(), which stays.
+ */
+int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int timeout_ms);
+
+/**
+ * arena_channel_wait() - wait until the channel can be used
+ * @ch: channel
+ * @timeout_ms: how long to wait, 0 not at all, -1 without limit
+ *
+ * For a side that waits for room in the window; arena_channel_next() is for a side that waits for
+ * messages. Before it waits it sends everything that is queued.
+ *
+ * Return: 1 if
+ * - arena_channel_recv() would return a message or an error, or
+ * - the last arena_channel_send() returned -EAGAIN, and the next one would not. A call tells this
+ *   once: if nothing is sent then, the next one waits for a message.
+ * 0 if none of it happened in time; -EINTR if a signal came; or another -errno.
  */
 int arena_channel_wait(struct arena_channel *ch, int timeout_ms);
 
 /**
- * arena_channel_fd() - what to poll for POLLIN in a loop of one's own
+ * arena_channel_fd() - the file descriptor to poll for POLLIN in a loop of the caller's own
+ * @ch: channel
  *
- * First arena_channel_arm(), and if it says so poll this and, for the peer's death,
- * arena_channel_pidfd(); then arena_channel_disarm(), and arena_channel_recv() until it
- * gives no more. With MSG_RING and SOCKET it may do without arming. Poll a mailbox one
- * shot: a ring polled by a ring ends multishot polls.
+ * Call arena_channel_flush(), then arena_channel_arm(). If that returns true, poll this and, for
+ * the peer's death, arena_channel_pidfd(). Afterwards call arena_channel_disarm() in any case,
+ * and then arena_channel_recv() until it returns no message. MSG_RING and SOCKET may be polled
+ * without arming.
+ *
+ * Ask for the descriptor again after each arena_channel_disarm(): it is another one when the
+ * channel has connected. Poll it one shot: an io_uring that polls an io_uring ends multishot
+ * polls.
  */
 int arena_channel_fd(const struct arena_channel *ch);
 
-/** arena_channel_pidfd() - readable when the peer has died; -1 if not known */
+/** arena_channel_pidfd() - readable when the peer has died; -1 if the peer is not known */
 int arena_channel_pidfd(const struct arena_channel *ch);
 
 /**
- * arena_channel_arm() - say that one is going to sleep on arena_channel_fd()
+ * arena_channel_arm() - announce that this side is going to sleep on arena_channel_fd()
+ * @ch: channel
  *
- * Flush before. Return: true if there is nothing to do. Call arena_channel_disarm() in
- * any case, and nothing else between the two.
+ * Return: true if there is nothing to do, so that this side may sleep. Call
+ * arena_channel_disarm() in any case, and no other function of the channel between the two.
  */
 bool arena_channel_arm(struct arena_channel *ch);
 
-/** arena_channel_disarm() - say that one no longer sleeps, look who woke us and why */
+/** arena_channel_disarm() - announce that this side is awake, and find out what woke it */
 void arena_channel_disarm(struct arena_channel *ch);
 
-/** arena_channel_transport() - what carries the messages: never ARENA_CHANNEL_AUTO */
+/**
+ * arena_channel_transport() - what carries the messages
+ * @ch: channel
+ *
+ * ARENA_CHANNEL_AUTO only while a nonblocking channel has not connected.
+ */
 enum arena_channel_transport arena_channel_transport(const struct arena_channel *ch);
 
-/** arena_channel_counters() - what happened so far */
+/** arena_channel_counters() - what has happened so far */
 struct arena_channel_counters arena_channel_counters(const struct arena_channel *ch);
 
 #ifdef __cplusplus

@@ -1,214 +1,108 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The interface of channels: opening and closing, ends and errors, waiting. The
- * rest is its kind's.
+ * The interface of channels: options, opening and closing, ends and errors, and waiting. How both
+ * sides connect is below in connect.c, how messages travel in the transports.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <arena/channel.h>
+#include "channel.h"
 
-#include <errno.h>
-#include <poll.h>
+#include <common/clock.h>
+#include <common/copy_struct.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "transport.h"
+#include "source.h"
 
-/* Calls in vain after which somebody who never sleeps looks whether the peer lives. */
+/* How many calls that find nothing a caller makes until the peer is looked at. */
 #define LOOK_EVERY	16384U
 
-/* How long who waits leaves alone a kernel that had no room for what is queued. */
+/* How long to leave alone a kernel that had no room for what is queued. */
 #define RETRY_MS	1
 
-/* Adaptive waiting tries so many turns at least: for what is just about to come. */
-#define SPINS_MIN	64U
-/* Now and then the longest is tried: times may have changed. */
-#define SPINS_TRY_EVERY	16U
+/* ---- opening and closing ---- */
 
-int64_t channel_now_ms(void)
+static bool is_sound(const struct arena_channel *ch)
 {
-	struct timespec ts;
+	const struct arena_channel_options *o = &ch->options;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
-int channel_ms_left(int64_t end)
-{
-	int64_t left;
-
-	if (end < 0)
-		return -1;
-	left = end - channel_now_ms();
-	return left > 0 ? (int)left : 0;
-}
-
-int channel_wait_for(const struct arena_channel *ch, int fd, int64_t end)
-{
-	struct pollfd fds[] = {
-		{ .fd = fd, .events = POLLIN },
-		{ .fd = ch->pidfd, .events = POLLIN },
-	};
-	int ret = poll(fds, 2, channel_ms_left(end));
-
-	if (ret < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (!ret)
-		return -ETIMEDOUT;
-	return fds[0].revents ? 0 : -EPIPE;
-}
-
-int channel_pidfd(pid_t pid)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* ---- credits ---- */
-
-int channel_credit_take(struct channel_credit *c, uint32_t number)
-{
-	if (number - c->acked <= c->sent - c->acked)
-		c->acked = number;
-	else if (c->acked - number > c->window)
-		return -EPROTO;
-	return 0;
-}
-
-/* ---- opening ---- */
-
-static bool are_sound(const struct arena_channel_options *o, const struct mshare *m)
-{
-	if (o->kind > ARENA_CHANNEL_SOCKET || o->wait > ARENA_WAIT_ADAPT || !o->entries ||
-	    o->entries > ARENA_CHANNEL_MAX_ENTRIES)
+	if (o->transport > ARENA_CHANNEL_SOCKET || o->wait > ARENA_WAIT_ADAPT ||
+	    o->entries > ARENA_CHANNEL_MAX_ENTRIES || o->timeout_ms < -1 || o->peer_pid < 0)
 		return false;
-	return o->link >= 0 || (m && o->kind != ARENA_CHANNEL_EVENTFD &&
-				o->kind != ARENA_CHANNEL_SOCKET);
+	if (o->socket)
+		return ch->control >= 0;
+	return ch->a && !(TRANSPORT_BIT(o->transport) & WITH_CONTROL) &&
+	       (o->timeout_ms != -1 || o->peer_pid);
 }
 
-static uint32_t wanted_kinds(const struct arena_channel_options *o)
+static void fill_in(struct arena_channel_options *o)
 {
-	if (o->kind != ARENA_CHANNEL_AUTO)
-		return KIND_BIT(o->kind);
-	return o->link < 0 ? KIND_BIT(ARENA_CHANNEL_MSG_RING) : KINDS_ALL;
+	if (!o->entries)
+		o->entries = ARENA_CHANNEL_ENTRIES;
+	if (!o->timeout_ms)
+		o->timeout_ms = ARENA_CHANNEL_TIMEOUT_MS;
 }
 
-static int eventfd_make(struct arena_channel *ch)
+static void init(struct arena_channel *ch, struct arena *a, uint32_t peer_role)
 {
-	ch->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return ch->event < 0 ? -errno : 0;
-}
+	int *socket = ch->options.socket;
 
-/*
- * Get ready for every kind that is wanted. What does not work here is not
- * offered to the peer, and is an error if nothing else is left.
- */
-static int prepare(struct arena_channel *ch)
-{
-	static const struct {
-		uint32_t kinds;
-		int (*make)(struct arena_channel *ch);
-	} parts[] = {
-		{ KINDS_WITH_MEMORY, channel_shared_find },
-		{ KINDS_WITH_MAILBOX, channel_ring_make },
-		{ KIND_BIT(ARENA_CHANNEL_EVENTFD), eventfd_make },
-		{ KIND_BIT(ARENA_CHANNEL_SOCKET), channel_socket_make },
-	};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		int ret;
-
-		if (!(ch->kinds & parts[i].kinds))
-			continue;
-		ret = parts[i].make(ch);
-		if (ret)
-			ch->kinds &= ~parts[i].kinds;
-		if (!ch->kinds)
-			return ret;
-	}
-	return 0;
-}
-
-static const struct transport_ops *ops_of(enum arena_channel_transport kind)
-{
-	switch (kind) {
-	case ARENA_CHANNEL_HYBRID:
-	case ARENA_CHANNEL_EVENTFD:
-		return &channel_shared_ops;
-	case ARENA_CHANNEL_SOCKET:
-		return &channel_socket_ops;
-	default:
-		return &channel_ring_ops;
-	}
+	ch->a = a;
+	ch->self = a ? arena_role(a) : CHANNEL_NO_ROLE;
+	ch->peer = a ? peer_role : CHANNEL_NO_ROLE;
+	ch->control = socket ? *socket : -1;
+	if (socket)
+		*socket = -1;
+	ch->pidfd = -1;
+	ch->event = -1;
+	ch->peer_event = -1;
+	ch->tx.target = -1;
+	ch->tx.state = &ch->state;
+	ch->connect.events = -1;
+	ch->connect.timer = -1;
 }
 
 static void channel_free(struct arena_channel *ch)
 {
-	/* Closing does not tell the peer where a child, or the parent, has the link too. */
-	if (ch->options.link >= 0)
-		shutdown(ch->options.link, SHUT_RDWR);
-	if (ch->has_own)
-		io_uring_queue_exit(&ch->own);
-	if (ch->has_box)
-		arena_mailbox_close(&ch->box);
-	if (ch->event >= 0)
-		close(ch->event);
-	if (ch->target >= 0)
-		close(ch->target);
-	if (ch->pidfd >= 0)
-		close(ch->pidfd);
-	if (ch->options.link >= 0)
-		close(ch->options.link);
-	channel_socket_free(ch);
+	connect_free(ch);
 	free(ch);
 }
 
+/* Connects, unless the caller does not want to wait. */
 static int channel_open(struct arena_channel *ch)
 {
-	int ret;
+	int ret = is_sound(ch) ? 0 : -EINVAL;
 
-	if (!are_sound(&ch->options, ch->m))
-		return -EINVAL;
-	ch->kinds = wanted_kinds(&ch->options);
-	ch->credit.window = ch->options.entries;
-	ch->credit.quantum = (ch->options.entries + 3) / 4;
-	ret = prepare(ch);
-	if (ret)
+	if (!ret) {
+		fill_in(&ch->options);
+		ret = connect_begin(ch);
+	}
+	if (ret) {
+		connect_give_up(ch);
 		return ret;
-	ret = ch->options.link < 0 ? channel_meet_region(ch) : channel_meet_link(ch);
-	if (ret)
-		return ret;
-	ch->ops = ops_of(ch->options.kind);
-	ch->spins = ch->ops->spins_max;
-	return 0;
+	}
+	if (ch->options.nonblocking)
+		return 0;
+	do
+		ret = connect_run(ch, CLOCK_NEVER);
+	while (!ret || ret == -EINTR);
+	return ret < 0 ? ret : 0;
 }
 
-int arena_channel_open(struct mshare *m, const struct arena_layout *layout, uint32_t self,
-		       uint32_t peer, const struct arena_channel_options *options,
-		       struct arena_channel **out)
+int arena_channel_open(struct arena *a, uint32_t peer_role,
+		       const struct arena_channel_options *options, struct arena_channel **out)
 {
 	struct arena_channel *ch = calloc(1, sizeof(*ch));
 	int ret;
 
-	if (!ch) {
-		if (options->link >= 0)
-			close(options->link);
+	if (!ch)
 		return -ENOMEM;
+	ret = copy_struct(&ch->options, sizeof(ch->options), options);
+	if (ret) {
+		free(ch);
+		return ret;
 	}
-	ch->options = *options;
-	ch->m = m;
-	ch->layout = layout;
-	ch->self = self;
-	ch->peer = peer;
-	ch->pidfd = -1;
-	ch->target = -1;
-	ch->event = -1;
+	init(ch, a, peer_role);
 	ret = channel_open(ch);
 	if (ret) {
 		channel_free(ch);
@@ -218,238 +112,419 @@ int arena_channel_open(struct mshare *m, const struct arena_layout *layout, uint
 	return 0;
 }
 
+bool arena_channel_is_connected(const struct arena_channel *ch)
+{
+	return ch->transport;
+}
+
+static void say_bye(struct arena_channel *ch)
+{
+	if (!ch->transport) {
+		if (!ch->state.error)
+			connect_give_up(ch);
+		return;
+	}
+	/* With EVENTFD the socket first: a peer that is woken must find the last word there. */
+	if (ch->options.transport == ARENA_CHANNEL_EVENTFD)
+		control_bye(ch->control);
+	ch->transport->ops->bye(ch->transport);
+	if (ch->control >= 0)
+		control_bye(ch->control);
+}
+
 void arena_channel_close(struct arena_channel *ch)
 {
 	if (!ch)
 		return;
-	ch->ops->bye(ch);
+	say_bye(ch);
 	channel_free(ch);
 }
 
-/* ---- messages, ends and errors ---- */
+/* ---- ends ---- */
 
-/* What arena_channel_wait() sleeps on. */
-static int poll_all(struct arena_channel *ch, int timeout_ms)
+static int find_bye(struct arena_channel *ch)
 {
-	short events = ch->socket.is_full ? POLLIN | POLLOUT : POLLIN;
-	struct pollfd fds[] = {
-		{ .fd = ch->ops->fd(ch), .events = events },
-		{ .fd = ch->pidfd, .events = POLLIN },
-		{ .fd = ch->options.link, .events = POLLRDHUP },
-	};
-	int ret = poll(fds, 3, timeout_ms);
+	int ret = ch->transport->ops->find_bye(ch->transport);
 
-	if (ret < 0)
-		return -errno;
-	if (fds[1].revents || fds[2].revents)
-		ch->has_ended = true;
-	return ret > 0;
+	if (ret < 0 || ch->state.end || ch->control < 0 ||
+	    ch->options.transport == ARENA_CHANNEL_SOCKET)
+		return ret;
+	return control_find_bye(ch->control, &ch->state);
 }
 
-/* For those who never sleep: not at every call, as it is a system call. */
-static void look_for_end(struct arena_channel *ch)
+/* The peer is gone. It has died, unless it has said that it closes the channel. */
+static void peer_is_gone(struct arena_channel *ch)
 {
-	if (ch->has_ended || ++ch->fruitless < LOOK_EVERY)
+	int ret;
+
+	if (ch->state.end)
+		return;
+	ret = find_bye(ch);
+	if (ret < 0)
+		ch->state.error = ret;
+	else if (!ch->state.end)
+		ch->state.end = CHANNEL_DIED;
+}
+
+/* Wait for everything that ends a wait; 1, 0 if the time is over, or -errno. */
+static int poll_all(struct arena_channel *ch, int timeout_ms)
+{
+	struct transport *t = ch->transport;
+	struct pollfd fds[] = {
+		{ .fd = t->ops->fd(t), .events = channel_source_events(ch) },
+		{ .fd = ch->pidfd, .events = POLLIN },
+		{ .fd = ch->control, .events = POLLRDHUP },
+	};
+	int ret = wait_poll(fds, 3, timeout_ms);
+
+	if (ret > 0 && (fds[1].revents || fds[2].revents))
+		peer_is_gone(ch);
+	return ret < 0 ? ret : ret > 0;
+}
+
+/* For callers that never sleep. Not at every call, because it is a system call. */
+static void look_at_peer(struct arena_channel *ch)
+{
+	if (ch->state.end || ++ch->fruitless < LOOK_EVERY)
 		return;
 	ch->fruitless = 0;
 	poll_all(ch, 0);
 }
 
+/* 0 if the channel can be used; -EAGAIN if it is not connected yet; or its error. */
+static int check(struct arena_channel *ch)
+{
+	int ret;
+
+	if (ch->state.error)
+		return ch->state.error;
+	if (ch->transport)
+		return 0;
+	ret = connect_run(ch, 0);
+	if (ret < 0)
+		return ret == -EINTR ? -EAGAIN : ret;
+	return ret ? 0 : -EAGAIN;
+}
+
+/* ---- messages ---- */
+
 int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg)
 {
 	int ret;
 
-	if (msg->type >= ARENA_MSG_CHANNEL)
+	if (!msg->type || msg->type >= ARENA_MSG_CHANNEL)
 		return -EINVAL;
-	if (ch->error)
-		return ch->error;
-	if (ch->has_ended)
-		return -EPIPE;
-	ret = ch->ops->send(ch, msg);
+	ret = check(ch);
+	if (!ret)
+		ret = channel_end_error(ch->state.end);
+	if (!ret)
+		ret = ch->transport->ops->send(ch->transport, msg);
 	if (!ret) {
 		ch->counters.sent++;
-		ch->is_stalled = false;
+		ch->state.is_stalled = false;
 	} else if (ret == -EAGAIN) {
-		ch->counters.stalls += !ch->is_stalled;
-		ch->is_stalled = true;
-		look_for_end(ch);
+		ch->counters.stalls += !ch->state.is_stalled && ch->transport;
+		ch->state.is_stalled = true;
+		if (ch->transport)
+			look_at_peer(ch);
 	} else if (ret == -EPROTO) {
-		ch->error = ret;
+		ch->state.error = ret;
 	}
 	return ret;
 }
 
 int arena_channel_flush(struct arena_channel *ch)
 {
-	return ch->error ? ch->error : ch->ops->flush(ch);
+	int ret = check(ch);
+
+	if (ret)
+		/* Nothing can be queued before the channel has connected. */
+		return ret == -EAGAIN ? 0 : ret;
+	return ch->transport->ops->flush(ch->transport);
+}
+
+static int recv_last(struct arena_channel *ch, struct arena_msg *msg)
+{
+	int ret = ch->transport->ops->recv(ch->transport, msg);
+
+	return ret ? ret : channel_end_error(ch->state.end);
 }
 
 int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 {
-	int ret;
+	int ret = check(ch);
 
-	if (ch->error)
-		return ch->error;
-	ret = ch->ops->recv(ch, msg);
+	if (ret)
+		return ret == -EAGAIN ? 0 : ret;
+	ret = ch->transport->ops->recv(ch->transport, msg);
 	if (!ret) {
-		look_for_end(ch);
-		/* What it sent before its end came before we saw that. */
-		if (ch->has_ended)
-			ret = ch->ops->recv(ch, msg);
-		if (ch->has_ended && !ret)
-			ret = -EPIPE;
+		look_at_peer(ch);
+		/* What the peer sent before its end came before we saw that. */
+		if (ch->state.end)
+			ret = recv_last(ch, msg);
 	}
+	if (ret > 0 && !msg->type)
+		ret = -EPROTO;
 	if (ret < 0)
-		ch->error = ret;
-	else if (ret)
-		ch->counters.received++;
+		ch->state.error = ret;
+	else
+		ch->counters.received += (uint32_t)ret;
 	return ret;
 }
 
 /* ---- waiting ---- */
 
-static inline void relax(void)
+static bool has_message(struct arena_channel *ch)
 {
-#if __has_builtin(__builtin_ia32_pause)
-	__builtin_ia32_pause();
-#else
-	__asm__ volatile("" : : : "memory");
-#endif
+	return ch->transport->ops->has_message(ch->transport) || ch->state.end ||
+	       ch->state.error;
 }
 
-static bool is_ready(struct arena_channel *ch)
+static bool is_ready(void *arg)
 {
-	return ch->ops->has_message(ch) || ch->has_ended || ch->error ||
-	       (ch->is_stalled && ch->ops->has_room(ch));
+	struct arena_channel *ch = arg;
+
+	return has_message(ch) ||
+	       (ch->state.is_stalled && ch->transport->ops->has_room(ch->transport));
 }
 
-/* That there is room is told once: who does not want it shall sleep the next time. */
-static void forget_stall(struct arena_channel *ch)
+/* Report room once for each stall: a caller that does not use it sleeps the next time. */
+static bool forget_stall(struct arena_channel *ch)
 {
-	if (ch->is_stalled && ch->ops->has_room(ch))
-		ch->is_stalled = false;
+	if (!ch->state.is_stalled || !ch->transport->ops->has_room(ch->transport))
+		return false;
+	ch->state.is_stalled = false;
+	return true;
 }
 
-bool arena_channel_arm(struct arena_channel *ch)
+/* The following return 1 to look again, 0 if the time is over, or -errno. */
+
+static int wait_polling(struct arena_channel *ch, struct wait_time *time)
 {
-	bool is_idle = ch->ops->arm(ch) && !is_ready(ch);
-
-	forget_stall(ch);
-	return is_idle;
-}
-
-void arena_channel_disarm(struct arena_channel *ch)
-{
-	int ret = ch->ops->disarm(ch);
-
-	if (ret < 0)
-		ch->error = ret;
-	if (!ch->ops->has_message(ch))
-		poll_all(ch, 0);
-}
-
-/* Return: the turn after which there was something, or @turns. */
-static uint32_t spin(struct arena_channel *ch, uint32_t turns)
-{
-	uint32_t i;
-
-	for (i = 0; i < turns; i++) {
-		relax();
-		if (is_ready(ch))
-			break;
-	}
-	return i;
-}
-
-static int wait_polling(struct arena_channel *ch, int timeout_ms)
-{
-	int64_t end = -1;
-
-	if (!timeout_ms)
+	if (!time->timeout_ms)
 		return poll_all(ch, 0);
-	while (spin(ch, LOOK_EVERY) == LOOK_EVERY) {
+	while (wait_spin_turns(is_ready, ch, LOOK_EVERY) == LOOK_EVERY) {
 		int ret = poll_all(ch, 0);
 
 		if (ret < 0)
 			return ret;
-		/* The clock is read only where nothing comes for long. */
-		if (timeout_ms > 0 && end < 0)
-			end = channel_now_ms() + timeout_ms;
-		if (!is_ready(ch) && !channel_ms_left(end))
+		/* The clock is read only if nothing comes for long. */
+		if (!is_ready(ch) && !wait_left_ms(time))
 			return 0;
 	}
 	return 1;
 }
 
-static int wait_asleep(struct arena_channel *ch, int timeout_ms)
+static int wait_asleep(struct arena_channel *ch, struct wait_time *time)
 {
+	struct transport *t = ch->transport;
 	int ret = 1, woken;
 
-	if (ch->ops->arm(ch) && !is_ready(ch)) {
+	if (t->ops->arm(t) && !is_ready(ch)) {
 		ch->counters.sleeps++;
-		ret = poll_all(ch, timeout_ms);
+		ret = poll_all(ch, wait_left_ms(time));
 	}
-	woken = ch->ops->disarm(ch);
+	woken = t->ops->disarm(t);
 	if (woken < 0)
-		ch->error = woken;
+		ch->state.error = woken;
 	return ret;
 }
 
-/*
- * Several times as long as it took lately until spinning paid: a message that is
- * somewhat late is no reason to pay for sleep. Where it did not pay counts as
- * nothing, so that it is short while messages are rare. Turns are counted: to read the
- * clock costs as much as several.
- */
-static int wait_adapting(struct arena_channel *ch, int timeout_ms)
+/* The kernel is short of memory and tells nobody when it has some. */
+static int wait_for_kernel(struct arena_channel *ch, struct wait_time *time)
 {
-	uint32_t turns = 4 * ch->spins + SPINS_MIN, took;
+	int left = wait_left_ms(time);
+	int ret = poll_all(ch, left ? RETRY_MS : 0);
 
-	if (turns > ch->ops->spins_max || !(++ch->waits % SPINS_TRY_EVERY))
-		turns = ch->ops->spins_max;
-	took = spin(ch, turns);
-	if (took < turns) {
-		ch->spins += took / 8 - ch->spins / 8;
-		return 1;
-	}
-	ch->spins -= ch->spins / 8;
-	return wait_asleep(ch, timeout_ms);
+	return ret < 0 ? ret : left != 0;
 }
 
-static int wait_somehow(struct arena_channel *ch, int timeout_ms)
+static int wait_somehow(struct arena_channel *ch, struct wait_time *time)
 {
 	int ret = arena_channel_flush(ch);
 
-	/* The kernel is short of memory, and tells nobody when it has some. */
-	if ((ret == -EAGAIN || ret == -EBUSY) && !ch->socket.is_full) {
-		ret = poll_all(ch, timeout_ms ? RETRY_MS : 0);
-		return ret < 0 || !timeout_ms ? ret : 1;
-	}
-	/* After an end there may be messages still: arena_channel_recv() tells. */
+	if ((ret == -EAGAIN || ret == -EBUSY) && !ch->transport->is_full)
+		return wait_for_kernel(ch, time);
+	/* After an end there may still be messages: arena_channel_recv() tells. */
 	if (ret && ret != -EAGAIN)
-		return ch->error || ch->has_ended ? 1 : ret;
+		return ch->state.error || ch->state.end ? 1 : ret;
 	switch (ch->options.wait) {
 	case ARENA_WAIT_POLL:
-		return wait_polling(ch, timeout_ms);
+		return wait_polling(ch, time);
 	case ARENA_WAIT_ADAPT:
-		return wait_adapting(ch, timeout_ms);
+		if (wait_spin_adapt(&ch->spin, is_ready, ch))
+			return 1;
+		return wait_asleep(ch, time);
 	default:
-		return wait_asleep(ch, timeout_ms);
+		return wait_asleep(ch, time);
 	}
+}
+
+/* 1 if it has connected or failed, 0 if the time is over, or -EINTR. */
+static int wait_connected(struct arena_channel *ch, struct wait_time *time)
+{
+	int left, ret;
+
+	if (ch->state.error || ch->transport)
+		return 1;
+	do {
+		left = wait_left_ms(time);
+		ret = connect_run(ch, clock_deadline(left));
+	} while (!ret && left);
+	if (ret == -EINTR)
+		return ret;
+	return ret != 0;
+}
+
+static int wait_ready(struct arena_channel *ch, struct wait_time *time)
+{
+	int ret = wait_connected(ch, time);
+
+	if (ret <= 0 || !ch->transport)
+		return ret;
+	while (!is_ready(ch)) {
+		ret = wait_somehow(ch, time);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			return is_ready(ch);
+	}
+	return 1;
 }
 
 int arena_channel_wait(struct arena_channel *ch, int timeout_ms)
 {
-	int ret = is_ready(ch) ? 1 : wait_somehow(ch, timeout_ms);
+	struct wait_time time = { .timeout_ms = timeout_ms };
+	int ret = wait_ready(ch, &time);
 
-	forget_stall(ch);
+	if (ret > 0 && ch->transport)
+		forget_stall(ch);
 	return ret;
+}
+
+int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int timeout_ms)
+{
+	struct wait_time time = { .timeout_ms = timeout_ms };
+	int ret;
+
+	while (!(ret = arena_channel_recv(ch, msg))) {
+		ret = wait_ready(ch, &time);
+		if (ret <= 0)
+			return ret;
+		/* Room is not what this call waits for. */
+		if (ch->transport)
+			forget_stall(ch);
+	}
+	return ret;
+}
+
+/* ---- loops of the caller's own ---- */
+
+bool channel_source_has_message(struct arena_channel *ch)
+{
+	int ret = check(ch);
+
+	return ret ? ret != -EAGAIN : has_message(ch);
+}
+
+bool channel_source_has_room(struct arena_channel *ch)
+{
+	return ch->transport && forget_stall(ch);
+}
+
+bool arena_channel_arm(struct arena_channel *ch)
+{
+	struct transport *t;
+	bool is_idle;
+	int ret = check(ch);
+
+	if (ret)
+		return ret == -EAGAIN;
+	t = ch->transport;
+	is_idle = t->ops->arm(t) && !is_ready(ch);
+	forget_stall(ch);
+	return is_idle;
+}
+
+bool channel_source_arm(struct arena_channel *ch)
+{
+	int ret = arena_channel_flush(ch);
+
+	/* Messages that remain queued go with a later turn. */
+	if (ret && ret != -EAGAIN && ret != -EBUSY)
+		ch->state.error = ch->state.end ? ch->state.error : ret;
+	return arena_channel_arm(ch);
+}
+
+void channel_source_disarm(struct arena_channel *ch, bool peer_may_be_dead)
+{
+	struct transport *t = ch->transport;
+	int ret;
+
+	if (!t) {
+		check(ch);
+		return;
+	}
+	ret = t->ops->disarm(t);
+	if (ret < 0)
+		ch->state.error = ret;
+	if (peer_may_be_dead && !t->ops->has_message(t))
+		poll_all(ch, 0);
+}
+
+void arena_channel_disarm(struct arena_channel *ch)
+{
+	channel_source_disarm(ch, true);
+}
+
+int channel_source_fd(const struct arena_channel *ch)
+{
+	return ch->transport ? ch->transport->ops->fd(ch->transport) : ch->connect.events;
 }
 
 int arena_channel_fd(const struct arena_channel *ch)
 {
-	return ch->ops->fd(ch);
+	return channel_source_fd(ch);
 }
+
+short channel_source_events(const struct arena_channel *ch)
+{
+	return ch->transport && ch->transport->is_full ? POLLIN | POLLOUT : POLLIN;
+}
+
+int channel_source_attach(struct arena_channel *ch, struct io_uring *ring, uint64_t user_data)
+{
+	int ret;
+
+	if (!ch->tx.ring)
+		return 0;
+	if (!ch->tx.has_own)
+		return -EBUSY;
+	ret = channel_tx_submit(&ch->tx);
+	if (ret)
+		return ret;
+	channel_tx_use(&ch->tx, ring, user_data);
+	return 0;
+}
+
+int channel_source_detach(struct arena_channel *ch)
+{
+	int ret;
+
+	if (!ch->tx.ring)
+		return 0;
+	ret = channel_tx_return(&ch->tx);
+	if (ret)
+		ch->state.error = ret;
+	return ret;
+}
+
+void channel_source_failed(struct arena_channel *ch, int result)
+{
+	ch->state.error = result < 0 ? result : -EIO;
+}
+
+/* ---- what there is to know ---- */
 
 int arena_channel_pidfd(const struct arena_channel *ch)
 {
@@ -458,10 +533,13 @@ int arena_channel_pidfd(const struct arena_channel *ch)
 
 enum arena_channel_transport arena_channel_transport(const struct arena_channel *ch)
 {
-	return ch->options.kind;
+	return ch->transport ? ch->options.transport : ARENA_CHANNEL_AUTO;
 }
 
 struct arena_channel_counters arena_channel_counters(const struct arena_channel *ch)
 {
-	return ch->counters;
+	struct arena_channel_counters c = ch->counters;
+
+	c.wakeups = ch->state.wakeups;
+	return c;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define MAX_ENTRIES	65536U
 #define PAGE		4096UL
@@ -156,7 +155,36 @@ int arena_mailbox_open(struct arena_mailbox *box, unsigned int entries)
 
 void arena_mailbox_close(struct arena_mailbox *box)
 {
-	io_uring_queue_exit(&box->ring);
-	/* The kernel keeps the pages for as long as the ring needs them. */
-	munmap(box->memory, box->size);
+	uring_exit_memory(&box->ring, box->memory, box->size);
+}
+
+int arena_mailbox_peek(struct arena_mailbox *box, struct arena_msg *msg)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	/*
+	 * Once one message has overflowed, the kernel queues all later ones in memory of its
+	 * own, without bound. The loop below does not fetch them, as io_uring_peek_cqe() would.
+	 */
+	if (io_uring_cq_has_overflow(&box->ring))
+		return -EOVERFLOW;
+	/* Loads the tail with acquire: pairs with the kernel's release. */
+	io_uring_for_each_cqe(&box->ring, head, cqe) {
+		*msg = arena_msg_unpack(cqe->user_data, (uint32_t)cqe->res);
+		return 1;
+	}
+	return 0;
+}
+
+bool arena_mailbox_has(struct arena_mailbox *box, uint8_t type)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	io_uring_for_each_cqe(&box->ring, head, cqe) {
+		if (arena_msg_unpack(cqe->user_data, (uint32_t)cqe->res).type == type)
+			return true;
+	}
+	return false;
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A mailbox: an io_uring that only receives messages.
+ * A mailbox: an io_uring that only receives messages. It knows messages and their order, but
+ * not what they mean; whoever counts them is above.
  */
 #ifndef ARENA_MAILBOX_H
 #define ARENA_MAILBOX_H
 
-#include <liburing.h>
+#include <arena/message.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "../uring.h"
 
 /**
  * struct arena_mailbox - a receiving ring and its private memory
@@ -32,5 +36,29 @@ int arena_mailbox_open(struct arena_mailbox *box, unsigned int entries);
 
 /** arena_mailbox_close() - end a mailbox that was opened */
 void arena_mailbox_close(struct arena_mailbox *box);
+
+/** arena_mailbox_count() - how many messages have come and were not dropped yet */
+static inline uint32_t arena_mailbox_count(const struct arena_mailbox *box)
+{
+	return io_uring_cq_ready(&box->ring);
+}
+
+/**
+ * arena_mailbox_peek() - look at the first message
+ * @box: mailbox
+ * @msg: filled
+ *
+ * Return: 1; 0 if there is none; -EOVERFLOW if more came than the mailbox holds.
+ */
+int arena_mailbox_peek(struct arena_mailbox *box, struct arena_msg *msg);
+
+/** arena_mailbox_drop() - drop the first message */
+static inline void arena_mailbox_drop(struct arena_mailbox *box)
+{
+	io_uring_cq_advance(&box->ring, 1);
+}
+
+/** arena_mailbox_has() - is there a message of this type, wherever it lies? */
+bool arena_mailbox_has(struct arena_mailbox *box, uint8_t type);
 
 #endif /* ARENA_MAILBOX_H */

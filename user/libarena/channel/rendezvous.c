@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * How two processes that share a region meet: each publishes its mailbox and
- * takes the other's; the first message in each says what its sender expects.
+ * Connecting through the region: each side publishes its mailbox and takes the other's. The first
+ * message in each mailbox, OPEN, says what its sender expects.
  */
-#include <errno.h>
-#include <unistd.h>
+#include <common/clock.h>
+#include <mshare.h>
 
-#include "transport.h"
+#include "channel.h"
 
-/* A mailbox is named by who reads it and who writes to it. */
+/* How long to leave alone a kernel that has no memory for a message. */
+#define RETRY_MS	1
+
+static connect_step take_mailbox, queue_open, send_open, expect_open;
+
+/* A mailbox is named by the role that reads it and the role that writes to it. */
 static uint64_t mailbox_tag(uint32_t reader, uint32_t writer)
 {
 	return (uint64_t)reader << 32 | writer;
@@ -16,71 +21,106 @@ static uint64_t mailbox_tag(uint32_t reader, uint32_t writer)
 
 static struct arena_msg open_message(const struct arena_channel *ch)
 {
-	struct arena_msg msg = channel_msg(CHANNEL_MSG_OPEN, ch->options.entries);
-
-	msg.ref.group = CHANNEL_VERSION;
-	msg.value = (uint16_t)ch->options.kind;
-	return msg;
+	return channel_msg_open((enum arena_channel_transport)
+				__builtin_ctz(ch->connect.transports), ch->options.entries);
 }
 
-/* A mailbox keeps the order: the peer's OPEN is before all else. */
-static int expect_open(struct arena_channel *ch, int64_t end)
+int rendezvous_begin(struct arena_channel *ch)
+{
+	int ret = mshare_publish_ring(arena_region(ch->a), ch->box.ring.ring_fd,
+				      ch->options.peer_pid, mailbox_tag(ch->self, ch->peer));
+
+	ch->connect.is_offered = !ret;
+	ch->connect.step = take_mailbox;
+	return ret;
+}
+
+static int fetch_mailbox(struct arena_channel *ch, int timeout_ms)
+{
+	return mshare_take_ring(arena_region(ch->a), ch->options.peer_pid,
+				mailbox_tag(ch->peer, ch->self), timeout_ms);
+}
+
+static int take_mailbox(struct arena_channel *ch, int64_t until)
+{
+	int fd = fetch_mailbox(ch, clock_left_ms(until));
+
+	if (fd == -EAGAIN || fd == -ETIMEDOUT)
+		return -EAGAIN;
+	if (fd < 0)
+		return fd == -ESRCH ? -EOWNERDEAD : fd;
+	ch->tx.target = fd;
+	if (ch->connect.transports & WITH_MEMORY)
+		shared_transport_clear(&ch->shared);
+	ch->connect.step = queue_open;
+	return 0;
+}
+
+/* 0 to try the same step again after a while, or to take the next one. */
+static int check_sent(struct arena_channel *ch, int error, connect_step *next, int64_t until)
+{
+	int64_t again = clock_deadline(RETRY_MS);
+	int ret;
+
+	ch->connect.is_retry = error == -EAGAIN || error == -EBUSY;
+	if (!ch->connect.is_retry) {
+		ch->connect.step = next;
+		return error;
+	}
+	ret = connect_poll(ch, -1, again < until ? again : until);
+	return ret == -EAGAIN && again < until ? 0 : ret;
+}
+
+static int queue_open(struct arena_channel *ch, int64_t until)
+{
+	const struct arena_msg msg = open_message(ch);
+
+	return check_sent(ch, channel_tx_post(&ch->tx, &msg), send_open, until);
+}
+
+static int send_open(struct arena_channel *ch, int64_t until)
+{
+	return check_sent(ch, channel_tx_submit(&ch->tx), expect_open, until);
+}
+
+/* A mailbox keeps the order: the peer's OPEN comes before all else. */
+static int expect_open(struct arena_channel *ch, int64_t until)
 {
 	const struct arena_msg own = open_message(ch);
 	struct arena_msg msg;
 	int ret;
 
-	while (!(ret = channel_ring_next(ch, &msg))) {
-		ret = channel_wait_for(ch, ch->box.ring.ring_fd, end);
+	while (!(ret = arena_mailbox_peek(&ch->box, &msg))) {
+		ret = connect_poll(ch, ch->box.ring.ring_fd, until);
 		if (ret)
 			return ret;
 	}
 	if (ret < 0)
 		return ret;
-	if (arena_msg_data(&msg) != arena_msg_data(&own) ||
-	    arena_msg_len(&msg) != arena_msg_len(&own))
+	arena_mailbox_drop(&ch->box);
+	if (msg.type == CHANNEL_MSG_BYE)
+		return -EPIPE;
+	if (!channel_msg_is_same(&msg, &own))
 		return -EPROTO;
+	ch->connect.step = NULL;
 	return 0;
 }
 
-static int take_mailbox(struct arena_channel *ch, int64_t end)
+/*
+ * A mailbox that nobody has taken is withdrawn, so that the next attempt can offer another one. If
+ * the peer has it, the peer waits for our OPEN, and has offered its own before it took ours.
+ */
+void rendezvous_give_up(struct arena_channel *ch)
 {
-	int fd = mshare_take_ring(ch->m, ch->options.peer, mailbox_tag(ch->peer, ch->self),
-				  channel_ms_left(end));
+	const struct arena_msg bye = channel_msg(CHANNEL_MSG_BYE, 0);
 
-	return fd == -EAGAIN ? -ETIMEDOUT : fd;
-}
-
-int channel_meet_region(struct arena_channel *ch)
-{
-	pid_t pid = ch->options.peer;
-	int timeout = ch->options.timeout_ms;
-	int64_t end = timeout < 0 ? -1 : channel_now_ms() + timeout;
-	struct arena_msg msg;
-	int ret;
-
-	if (ch->options.kind == ARENA_CHANNEL_AUTO)
-		ch->options.kind = ARENA_CHANNEL_MSG_RING;
-	if (pid) {
-		ch->pidfd = channel_pidfd(pid);
-		if (ch->pidfd < 0)
-			return ch->pidfd;
-	}
-	ret = mshare_publish_ring(ch->m, ch->box.ring.ring_fd, pid,
-				  mailbox_tag(ch->self, ch->peer));
-	if (ret)
-		return ret;
-	ch->target = take_mailbox(ch, end);
-	if (ch->target < 0)
-		return ch->target;
-	if (ch->kinds & KINDS_WITH_MEMORY)
-		channel_shared_clear(ch);
-	msg = open_message(ch);
-	ret = channel_ring_post(ch, &msg);
-	if (!ret)
-		ret = channel_ring_submit(ch);
-	if (!ret)
-		return expect_open(ch, end);
-	channel_ring_leave(ch);
-	return ret;
+	if (!ch->connect.is_offered)
+		return;
+	ch->connect.is_offered = false;
+	if (mshare_withdraw_ring(arena_region(ch->a), mailbox_tag(ch->self, ch->peer)) != -ENOENT)
+		return;
+	if (ch->tx.target < 0)
+		ch->tx.target = fetch_mailbox(ch, 0);
+	if (ch->tx.target >= 0)
+		channel_tx_end(&ch->tx, &bye);
 }

@@ -1,231 +1,288 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/*
- * The kinds HYBRID and EVENTFD: messages through the rings in shared memory. What
- * they differ in is how they wake a peer that sleeps.
- */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <errno.h>
+#include "shared.h"
+
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-#include "transport.h"
+#include "credit.h"
+#include "own.h"
 
-static bool is_hybrid(const struct arena_channel *ch)
+static struct shared_transport *shared_of(struct transport *t)
 {
-	return ch->options.kind == ARENA_CHANNEL_HYBRID;
+	return (struct shared_transport *)t;
 }
 
-/* The buffer of @writer's control group that is for the channel with @reader. */
-static void *control_buffer(const struct arena_channel *ch, void *base, uint32_t writer,
-			    uint32_t reader)
-{
-	return arena_layout_control(base, ch->layout, writer, reader);
-}
+/* ---- the rings ---- */
 
 /* The consumer's half comes first. */
-static struct arena_spsc_out *out_of(void *buffer)
+static struct arena_spsc_out *out_of(void *part)
 {
-	return (void *)((char *)buffer + sizeof(struct arena_spsc_in));
+	return (void *)((char *)part + sizeof(struct arena_spsc_in));
 }
 
-int channel_shared_find(struct arena_channel *ch)
+int shared_transport_find(struct shared_transport *s, void *own, void *peers, uint32_t window)
 {
-	uint32_t window = ch->options.entries, entries = 1;
-	void *base, *own, *peers;
+	uint32_t entries = 1;
 	int ret;
 
-	if (!ch->m || !ch->layout || window > ch->layout->channel_entries)
-		return -EINVAL;
-	ret = mshare_attach(ch->m, &base);
-	if (ret)
-		return ret;
-	own = control_buffer(ch, base, ch->self, ch->peer);
-	peers = control_buffer(ch, base, ch->peer, ch->self);
-	if (!own || !peers)
-		return -EINVAL;
 	while (entries < window)
 		entries *= 2;
-	ret = arena_spsc_producer_init(&ch->producer, out_of(own), peers, entries);
+	ret = arena_spsc_producer_init(&s->producer, out_of(own), peers, entries);
 	if (!ret)
-		ret = arena_spsc_consumer_init(&ch->consumer, own, out_of(peers), entries);
-	arena_spsc_limit(&ch->producer, &ch->consumer, window);
+		ret = arena_spsc_consumer_init(&s->consumer, own, out_of(peers), entries);
+	if (!ret)
+		arena_spsc_limit(&s->producer, &s->consumer, window);
+	s->quantum = channel_credit_quantum(window);
 	return ret;
 }
 
-void channel_shared_clear(struct arena_channel *ch)
+void shared_transport_clear(struct shared_transport *s)
 {
-	memset(ch->consumer.in, 0, sizeof(*ch->consumer.in));
-	memset(ch->producer.out, 0, sizeof(*ch->producer.out));
+	memset(s->consumer.in, 0, sizeof(*s->consumer.in));
+	memset(s->producer.out, 0, sizeof(*s->producer.out));
 }
 
-static int submit_wake(struct arena_channel *ch)
-{
-	int ret = channel_ring_submit(ch);
+/* ---- to wake and to be woken ---- */
 
-	ch->is_wake_left = ret != 0;
+static int submit_wake(struct shared_transport *s)
+{
+	int ret = channel_tx_submit(s->tx);
+
+	s->is_wake_queued = ret != 0;
 	return ret;
 }
 
-static int wake_by_mailbox(struct arena_channel *ch)
+static int wake_by_mailbox(struct shared_transport *s)
 {
 	const struct arena_msg msg = channel_msg(CHANNEL_MSG_WAKE, 0);
 	int ret = 0;
 
-	/* Nothing but such a message can be left on a carrier of our own. */
-	if (!ch->has_own || !io_uring_sq_ready(ch->carrier))
-		ret = channel_ring_post(ch, &msg);
-	ch->owes_wake = ret != 0;
-	return ret ? ret : submit_wake(ch);
+	/* Nothing but such a message can still be queued on a ring of the channel's own. */
+	if (!s->tx->has_own || !channel_tx_pending(s->tx))
+		ret = channel_tx_post(s->tx, &msg);
+	s->owes_wake = ret != 0;
+	return ret ? ret : submit_wake(s);
 }
 
-static int wake(struct arena_channel *ch)
+static int wake_by_eventfd(struct shared_transport *s)
 {
-	struct pollfd event = { .fd = ch->target, .events = POLLOUT };
+	struct pollfd event = { .fd = s->peer_event, .events = POLLOUT };
 	const uint64_t one = 1;
 
-	ch->counters.wakeups++;
-	if (is_hybrid(ch))
-		return wake_by_mailbox(ch);
-	/* Full means that it is awake for good. Whether write() blocks is the peer's to say. */
+	/*
+	 * If it is full, the peer is awake for good. Between the two calls the peer can fill it
+	 * and make it one that blocks: see the exception in <arena/channel.h>.
+	 */
 	if (poll(&event, 1, 0) != 1 || !(event.revents & POLLOUT))
 		return 0;
-	if (write(ch->target, &one, sizeof(one)) < 0 && errno != EAGAIN)
+	if (write(s->peer_event, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		return -errno;
 	return 0;
 }
 
-/* What is in the mailbox but wake-ups, which have done their work. */
-static int drain_mailbox(struct arena_channel *ch)
+static int wake(struct shared_transport *s)
+{
+	s->base.state->wakeups++;
+	return s->box ? wake_by_mailbox(s) : wake_by_eventfd(s);
+}
+
+/* Wake-ups have done their work when they are seen. Nothing else is there but a BYE. */
+static int drain_mailbox(struct shared_transport *s)
 {
 	struct arena_msg msg;
 	uint32_t n = 0;
 	int ret;
 
-	while ((ret = channel_ring_next(ch, &msg)) > 0) {
+	while ((ret = arena_mailbox_peek(s->box, &msg)) > 0) {
+		arena_mailbox_drop(s->box);
 		if (n++ > CHANNEL_WAKES + CHANNEL_SPARE)
 			return -EOVERFLOW;
 		if (msg.type == CHANNEL_MSG_BYE)
-			ch->has_ended = true;
+			s->base.state->end = CHANNEL_CLOSED;
 		else if (msg.type != CHANNEL_MSG_WAKE)
 			return -EPROTO;
 	}
 	return ret;
 }
 
-static int drain(struct arena_channel *ch)
+static int drain_eventfd(struct shared_transport *s)
 {
 	uint64_t count;
 	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
 
-	if (is_hybrid(ch))
-		return drain_mailbox(ch);
-	/* NOWAIT: the peer has it too, and might make it one that blocks. */
-	if (preadv2(ch->event, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+	/* NOWAIT: the peer has the eventfd, too, and might make it one that blocks. */
+	if (preadv2(s->event, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
 		return -errno;
 	return 0;
 }
 
-/* Who has no room and receives nothing has to hear of the peer's end, too. */
-static int shared_send(struct arena_channel *ch, const struct arena_msg *msg)
+/* Is something in the mailbox? An eventfd would take a system call. */
+static bool was_woken(const struct shared_transport *s)
 {
-	int ret = arena_spsc_put(&ch->producer, msg);
+	return s->box && arena_mailbox_count(s->box);
+}
 
-	if (ret == -EAGAIN && is_hybrid(ch) && io_uring_cq_ready(&ch->box.ring))
-		ch->error = drain_mailbox(ch);
+/* ---- messages ---- */
+
+static int shared_send(struct transport *t, const struct arena_msg *msg)
+{
+	struct shared_transport *s = shared_of(t);
+	int ret = arena_spsc_put(&s->producer, msg);
+
+	/* A sender without room that never receives must still notice the peer's end. */
+	if (ret == -EAGAIN && was_woken(s))
+		t->state->error = drain_mailbox(s);
 	return ret;
 }
 
-static int shared_flush(struct arena_channel *ch)
+static int shared_flush(struct transport *t)
 {
-	if (arena_spsc_must_wake(&ch->producer) || ch->owes_wake)
-		return wake(ch);
-	/* The ring says only once that there is somebody to be woken. */
-	return ch->is_wake_left ? submit_wake(ch) : 0;
+	struct shared_transport *s = shared_of(t);
+
+	if (arena_spsc_must_wake(&s->producer) || s->owes_wake)
+		return wake(s);
+	/* arena_spsc_must_wake() says only once that there is somebody to be woken. */
+	return s->is_wake_queued ? submit_wake(s) : 0;
 }
 
-static int taken(struct arena_channel *ch, const struct arena_msg *msg)
+static int received(struct shared_transport *s, const struct arena_msg *msg)
 {
 	if (msg->type >= ARENA_MSG_CHANNEL)
 		return -EPROTO;
-	if (++ch->unchecked >= ch->credit.quantum) {
-		ch->unchecked = 0;
-		if (arena_spsc_must_resume(&ch->consumer))
-			wake(ch);
+	if (++s->unchecked >= s->quantum) {
+		s->unchecked = 0;
+		if (arena_spsc_must_resume(&s->consumer))
+			wake(s);
 	}
 	return 1;
 }
 
-static int shared_recv(struct arena_channel *ch, struct arena_msg *msg)
+static int shared_recv(struct transport *t, struct arena_msg *msg)
 {
-	int ret = arena_spsc_get(&ch->consumer, msg);
+	struct shared_transport *s = shared_of(t);
+	int ret = arena_spsc_get(&s->consumer, msg);
 
 	if (ret > 0)
-		return taken(ch, msg);
-	if (ret || !is_hybrid(ch) || !io_uring_cq_ready(&ch->box.ring))
+		return received(s, msg);
+	if (ret || !was_woken(s))
 		return ret;
-	return drain_mailbox(ch);
+	return drain_mailbox(s);
 }
 
-static bool shared_has_message(struct arena_channel *ch)
+static bool shared_has_message(struct transport *t)
 {
-	return arena_spsc_has_message(&ch->consumer) ||
-	       (is_hybrid(ch) && io_uring_cq_ready(&ch->box.ring));
+	struct shared_transport *s = shared_of(t);
+	int ret;
+
+	if (arena_spsc_has_message(&s->consumer))
+		return true;
+	if (!was_woken(s))
+		return false;
+	ret = drain_mailbox(s);
+	if (ret < 0)
+		t->state->error = ret;
+	/* What the wake-up was for came before it, and was perhaps not there above. */
+	return ret < 0 || t->state->end || arena_spsc_has_message(&s->consumer);
 }
 
-static bool shared_has_room(struct arena_channel *ch)
+static bool shared_has_room(struct transport *t)
 {
-	return arena_spsc_has_room(&ch->producer);
+	return arena_spsc_has_room(&shared_of(t)->producer);
 }
 
-static bool shared_arm(struct arena_channel *ch)
+static bool shared_arm(struct transport *t)
 {
-	bool is_idle = arena_spsc_sleep(&ch->consumer);
+	struct shared_transport *s = shared_of(t);
+	bool is_idle = arena_spsc_sleep(&s->consumer);
 
-	ch->is_waiting = ch->is_stalled;
-	if (ch->is_waiting && !arena_spsc_stall(&ch->producer))
+	s->is_waiting = t->state->is_stalled;
+	if (s->is_waiting && !arena_spsc_stall(&s->producer))
 		is_idle = false;
 	return is_idle;
 }
 
-static int shared_disarm(struct arena_channel *ch)
+static int shared_disarm(struct transport *t)
 {
-	arena_spsc_awake(&ch->consumer);
-	if (ch->is_waiting)
-		arena_spsc_resume(&ch->producer);
-	ch->is_waiting = false;
-	return drain(ch);
+	struct shared_transport *s = shared_of(t);
+
+	arena_spsc_awake(&s->consumer);
+	if (s->is_waiting)
+		arena_spsc_resume(&s->producer);
+	s->is_waiting = false;
+	return s->box ? drain_mailbox(s) : drain_eventfd(s);
 }
 
-/* The link says it for EVENTFD: first, so that whoever is woken sees it. */
-static void shared_bye(struct arena_channel *ch)
+/* ---- the end ---- */
+
+static int shared_find_bye(struct transport *t)
 {
-	if (is_hybrid(ch)) {
-		channel_ring_bye(ch);
-		return;
-	}
-	shutdown(ch->options.link, SHUT_RDWR);
-	wake(ch);
+	struct shared_transport *s = shared_of(t);
+
+	return s->box ? drain_mailbox(s) : 0;
 }
 
-static int shared_fd(const struct arena_channel *ch)
+static void hybrid_bye(struct transport *t)
 {
-	return is_hybrid(ch) ? ch->box.ring.ring_fd : ch->event;
+	const struct arena_msg msg = channel_msg(CHANNEL_MSG_BYE, 0);
+
+	channel_tx_end(shared_of(t)->tx, &msg);
 }
 
-const struct transport_ops channel_shared_ops = {
-	.send = shared_send,
-	.flush = shared_flush,
-	.recv = shared_recv,
-	.has_message = shared_has_message,
-	.has_room = shared_has_room,
-	.arm = shared_arm,
-	.disarm = shared_disarm,
-	.bye = shared_bye,
-	.fd = shared_fd,
-	.spins_max = SPINS_IN_MEMORY,
+/* The control socket has said it, so that a peer that is woken sees it. */
+static void eventfd_bye(struct transport *t)
+{
+	wake(shared_of(t));
+}
+
+static int hybrid_fd(const struct transport *t)
+{
+	return ((const struct shared_transport *)t)->box->ring.ring_fd;
+}
+
+static int eventfd_fd(const struct transport *t)
+{
+	return ((const struct shared_transport *)t)->event;
+}
+
+#define SHARED_OPS				\
+	.send = shared_send,			\
+	.flush = shared_flush,			\
+	.recv = shared_recv,			\
+	.has_message = shared_has_message,	\
+	.has_room = shared_has_room,		\
+	.arm = shared_arm,			\
+	.disarm = shared_disarm,		\
+	.find_bye = shared_find_bye,		\
+	.spins = SPINS_IN_MEMORY
+
+static const struct transport_ops hybrid_ops = {
+	SHARED_OPS,
+	.fd = hybrid_fd,
+	.bye = hybrid_bye,
 };
+
+static const struct transport_ops eventfd_ops = {
+	SHARED_OPS,
+	.fd = eventfd_fd,
+	.bye = eventfd_bye,
+};
+
+void shared_transport_init_hybrid(struct shared_transport *s, struct channel_state *state,
+				  struct arena_mailbox *box, struct channel_tx *tx)
+{
+	s->base = (struct transport){ .ops = &hybrid_ops, .state = state };
+	s->box = box;
+	s->tx = tx;
+}
+
+void shared_transport_init_eventfd(struct shared_transport *s, struct channel_state *state,
+				   int event, int peer_event)
+{
+	s->base = (struct transport){ .ops = &eventfd_ops, .state = state };
+	s->event = event;
+	s->peer_event = peer_event;
+}

@@ -1,57 +1,61 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/*
- * The kind SOCKET: the link carries packets of messages.
- */
-#include <errno.h>
+#include "socket.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "transport.h"
-
-/* Messages in a packet: one system call carries so many. */
+/* Messages in a packet, which one system call carries. */
 #define PACKET	64U
+/* Packets read in one call: a peer that acknowledges without end must not hold us up. */
+#define PACKETS_A_CALL	64U
 
-int channel_socket_make(struct arena_channel *ch)
+static struct socket_transport *socket_of(struct transport *t)
 {
-	struct channel_socket *s = &ch->socket;
-	uint32_t size = 1;
-
-	while (size < ch->options.entries)
-		size *= 2;
-	s->mask = size - 1;
-	/* One more for a credit. */
-	s->out = calloc(ch->options.entries + 1, sizeof(*s->out));
-	s->in = calloc(size, sizeof(*s->in));
-	return s->out && s->in ? 0 : -ENOMEM;
+	return (struct socket_transport *)t;
 }
 
-void channel_socket_free(struct arena_channel *ch)
+static void queue(struct socket_transport *s, const struct arena_msg *msg)
 {
-	free(ch->socket.out);
-	free(ch->socket.in);
+	s->out[s->n_out++] = channel_wire(msg);
 }
 
-static void queue(struct arena_channel *ch, const struct arena_msg *msg)
-{
-	struct channel_socket *s = &ch->socket;
+static int read_packet(struct socket_transport *s);
 
-	s->out[s->n_out++] = (struct channel_wire){
-		.data = arena_msg_data(msg),
-		.len = arena_msg_len(msg),
-	};
+/* Everything that the peer has sent; 0 or -errno. A packet has one message at least. */
+static int read_all(struct socket_transport *s)
+{
+	int ret = 1;
+
+	for (uint32_t i = 0; ret == 1; i++)
+		ret = i < s->credit.window + CHANNEL_SPARE ? read_packet(s) : -EOVERFLOW;
+	return ret;
 }
 
-static int socket_flush(struct arena_channel *ch)
+/* The peer reads no more. What it sent before it left is still to be received. */
+static int peer_left(struct socket_transport *s)
 {
-	struct channel_socket *s = &ch->socket;
+	struct channel_state *state = s->base.state;
+	int ret;
+
+	s->n_out = 0;
+	ret = read_all(s);
+	if (ret < 0)
+		state->error = ret;
+	else if (!state->end)
+		state->end = CHANNEL_DIED;
+	return ret < 0 ? ret : channel_end_error(state->end);
+}
+
+static int flush(struct socket_transport *s)
+{
 	uint32_t done = 0;
 	int ret = 0;
 
 	while (!ret && done < s->n_out) {
 		uint32_t n = s->n_out - done < PACKET ? s->n_out - done : PACKET;
 
-		if (send(ch->options.link, s->out + done, n * sizeof(*s->out),
+		if (send(s->fd, s->out + done, n * sizeof(*s->out),
 			 MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			done += n;
 		else if (errno != EINTR)
@@ -59,69 +63,75 @@ static int socket_flush(struct arena_channel *ch)
 	}
 	s->n_out -= done;
 	memmove(s->out, s->out + done, s->n_out * sizeof(*s->out));
-	s->is_full = ret == -EAGAIN;
+	s->base.is_full = ret == -EAGAIN;
 	if (ret == -ENOBUFS || ret == -ENOMEM)
 		return -EAGAIN;
-	/* What it sent before it left is still to be read. */
-	if (ret == -ECONNRESET || ret == -EPIPE) {
-		ch->has_ended = true;
-		s->n_out = 0;
-		return -EPIPE;
-	}
-	return ret;
+	return ret == -ECONNRESET || ret == -EPIPE ? peer_left(s) : ret;
 }
 
-/* Not before the last one is out; it would say less than the next. */
-static void send_credit(struct arena_channel *ch)
+static int socket_flush(struct transport *t)
 {
-	struct channel_credit *c = &ch->credit;
+	return flush(socket_of(t));
+}
+
+/* An acknowledgment waits until the last one is out: it would say less than the next. */
+static void send_credit(struct socket_transport *s)
+{
+	struct channel_credit *c = &s->credit;
 	struct arena_msg msg = channel_msg(CHANNEL_MSG_CREDIT, c->received);
 
-	if (!channel_credit_is_due(c) || ch->socket.n_out > ch->options.entries)
+	if (!channel_credit_is_due(c) || s->n_out > c->window)
 		return;
-	queue(ch, &msg);
+	queue(s, &msg);
 	c->told = c->received;
-	socket_flush(ch);
+	flush(s);
 }
 
-static int take(struct arena_channel *ch, const struct channel_wire *wire)
+static int take(struct socket_transport *s, const struct channel_wire *wire)
 {
 	struct arena_msg msg = arena_msg_unpack(wire->data, wire->len);
-	struct channel_socket *s = &ch->socket;
 
 	if (wire->reserved)
 		return -EPROTO;
-	if (msg.type == CHANNEL_MSG_CREDIT)
-		return channel_credit_take(&ch->credit, channel_msg_number(&msg));
+	switch (msg.type) {
+	case CHANNEL_MSG_CREDIT:
+		return channel_credit_take(&s->credit, channel_msg_number(&msg));
+	case CHANNEL_MSG_BYE:
+		s->base.state->end = CHANNEL_CLOSED;
+		return 0;
+	default:
+		break;
+	}
 	if (msg.type >= ARENA_MSG_CHANNEL)
 		return -EPROTO;
-	/* All that are not acknowledged, given out or not. */
-	if (s->tail - ch->credit.told >= ch->credit.window)
+	/* All that are not acknowledged, received or not. */
+	if (s->tail - s->credit.told >= s->credit.window)
 		return -EOVERFLOW;
 	s->in[s->tail++ & s->mask] = msg;
 	return 0;
 }
 
 /* Return: 1 if a packet came, 0 if not, or -errno. */
-static int read_packet(struct arena_channel *ch)
+static int read_packet(struct socket_transport *s)
 {
 	struct channel_wire packet[PACKET];
-	ssize_t got = recv(ch->options.link, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t got = recv(s->fd, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (got < 0) {
-		/* The peer left with unread messages; ours come after that. */
+		/* The peer left with messages of ours unread; its own come after that. */
 		if (errno == ECONNRESET || errno == EINTR)
 			return 1;
 		return errno == EAGAIN ? 0 : -errno;
 	}
 	if (!got) {
-		ch->has_ended = true;
+		if (!s->base.state->end)
+			s->base.state->end = CHANNEL_DIED;
 		return 0;
 	}
 	if ((size_t)got > sizeof(packet) || got % sizeof(packet[0]))
 		return -EPROTO;
 	for (size_t i = 0; i < (size_t)got / sizeof(packet[0]); i++) {
-		int ret = take(ch, &packet[i]);
+		int ret = take(s, &packet[i]);
 
 		if (ret)
 			return ret;
@@ -129,82 +139,103 @@ static int read_packet(struct arena_channel *ch)
 	return 1;
 }
 
-static bool socket_has_message(struct arena_channel *ch)
+static bool socket_has_message(struct transport *t)
 {
-	struct channel_socket *s = &ch->socket;
+	struct socket_transport *s = socket_of(t);
 	int ret = 1;
 
-	while (s->head == s->tail && ret == 1)
-		ret = read_packet(ch);
+	for (uint32_t i = 0; s->head == s->tail && ret == 1 && i < PACKETS_A_CALL; i++)
+		ret = read_packet(s);
 	if (ret < 0)
-		ch->error = ret;
-	return ret < 0 || s->head != s->tail || ch->has_ended;
+		t->state->error = ret;
+	return ret < 0 || s->head != s->tail || t->state->end;
 }
 
-static int socket_recv(struct arena_channel *ch, struct arena_msg *msg)
+static int socket_recv(struct transport *t, struct arena_msg *msg)
 {
-	struct channel_socket *s = &ch->socket;
+	struct socket_transport *s = socket_of(t);
 
-	socket_has_message(ch);
-	if (ch->error)
-		return ch->error;
+	socket_has_message(t);
+	if (t->state->error)
+		return t->state->error;
 	if (s->head == s->tail)
 		return 0;
 	*msg = s->in[s->head++ & s->mask];
-	ch->credit.received++;
-	send_credit(ch);
+	s->credit.received++;
+	send_credit(s);
 	return 1;
 }
 
-/* The queue has room but where a peer lets us acknowledge and never reads it. */
-static bool socket_has_room(struct arena_channel *ch)
+/* The queue is full only if the peer lets us acknowledge and never reads that. */
+static bool socket_has_room(struct transport *t)
 {
+	struct socket_transport *s = socket_of(t);
 	int ret = 1;
 
-	if (ch->socket.n_out > ch->options.entries)
+	if (s->n_out > s->credit.window)
 		return false;
-	while (!channel_credit_has_room(&ch->credit) && ret == 1)
-		ret = read_packet(ch);
+	for (uint32_t i = 0; ret == 1 && i < PACKETS_A_CALL; i++) {
+		if (channel_credit_has_room(&s->credit))
+			break;
+		ret = read_packet(s);
+	}
 	if (ret < 0)
-		ch->error = ret;
-	return ret < 0 || channel_credit_has_room(&ch->credit);
+		t->state->error = ret;
+	return ret < 0 || channel_credit_has_room(&s->credit);
 }
 
-static int socket_send(struct arena_channel *ch, const struct arena_msg *msg)
+static int socket_send(struct transport *t, const struct arena_msg *msg)
 {
-	send_credit(ch);
-	if (!socket_has_room(ch))
-		return -EAGAIN;
-	if (ch->error)
-		return ch->error;
-	queue(ch, msg);
-	ch->credit.sent++;
+	struct socket_transport *s = socket_of(t);
+
+	send_credit(s);
+	if (!socket_has_room(t))
+		return t->state->end ? channel_end_error(t->state->end) : -EAGAIN;
+	if (t->state->error)
+		return t->state->error;
+	queue(s, msg);
+	s->credit.sent++;
 	return 0;
 }
 
-static bool socket_arm(struct arena_channel *ch)
+static bool socket_arm(struct transport *t)
 {
-	return !socket_has_message(ch);
+	(void)t;
+	return true;
 }
 
-static int socket_disarm(struct arena_channel *ch)
+static int socket_disarm(struct transport *t)
 {
-	(void)ch;
+	(void)t;
 	return 0;
 }
 
-/* Closing says it. */
-static void socket_bye(struct arena_channel *ch)
+static int socket_fd(const struct transport *t)
 {
-	socket_flush(ch);
+	return ((const struct socket_transport *)t)->fd;
 }
 
-static int socket_fd(const struct arena_channel *ch)
+static int socket_find_bye(struct transport *t)
 {
-	return ch->options.link;
+	return read_all(socket_of(t));
 }
 
-const struct transport_ops channel_socket_ops = {
+/* The control socket says it, unless messages are lost: then the end is not an orderly one. */
+static void socket_bye(struct transport *t)
+{
+	if (socket_flush(t))
+		shutdown(socket_of(t)->fd, SHUT_RDWR);
+}
+
+static void socket_free(struct transport *t)
+{
+	struct socket_transport *s = socket_of(t);
+
+	free(s->out);
+	free(s->in);
+}
+
+static const struct transport_ops socket_ops = {
 	.send = socket_send,
 	.flush = socket_flush,
 	.recv = socket_recv,
@@ -212,7 +243,28 @@ const struct transport_ops channel_socket_ops = {
 	.has_room = socket_has_room,
 	.arm = socket_arm,
 	.disarm = socket_disarm,
-	.bye = socket_bye,
 	.fd = socket_fd,
-	.spins_max = SPINS_IN_KERNEL,
+	.find_bye = socket_find_bye,
+	.bye = socket_bye,
+	.free = socket_free,
+	.spins = SPINS_IN_KERNEL,
 };
+
+int socket_transport_init(struct socket_transport *s, struct channel_state *state, int fd,
+			  uint32_t window)
+{
+	uint32_t size = 1;
+
+	while (size < window)
+		size *= 2;
+	*s = (struct socket_transport){
+		.base = { .ops = &socket_ops, .state = state },
+		.fd = fd,
+		.mask = size - 1,
+		/* One more than the window, for an acknowledgment. */
+		.out = calloc(window + 1, sizeof(*s->out)),
+		.in = calloc(size, sizeof(*s->in)),
+	};
+	channel_credit_init(&s->credit, window);
+	return s->out && s->in ? 0 : -ENOMEM;
+}

@@ -10,10 +10,9 @@
 #ifndef ARENA_RING_CORE_H
 #define ARENA_RING_CORE_H
 
-#include <liburing.h>
-
 #include <arena/ring.h>
 
+#include "../uring.h"
 #include "heap.h"
 
 /*

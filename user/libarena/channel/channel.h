@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inside of a channel, for channel.c, which is its interface, and for connect.c and what is
+ * below that: it is connected by handshake.c over a control socket, or by rendezvous.c through
+ * the region. Transports know nothing of it.
+ */
+#ifndef ARENA_CHANNEL_CHANNEL_H
+#define ARENA_CHANNEL_CHANNEL_H
+
+#include <arena/arena.h>
+#include <arena/channel.h>
+
+#include "control.h"
+#include "msg_ring.h"
+#include "shared.h"
+#include "socket.h"
+#include "wait.h"
+
+/* The role of a side without an arena. */
+#define CHANNEL_NO_ROLE		UINT32_MAX
+
+#define TRANSPORT_BIT(t)	(1U << (t))
+#define WITH_MAILBOX		(TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING) | \
+				 TRANSPORT_BIT(ARENA_CHANNEL_HYBRID))
+#define WITH_MEMORY		(TRANSPORT_BIT(ARENA_CHANNEL_HYBRID) | \
+				 TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD))
+#define WITH_CONTROL		(TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD) | \
+				 TRANSPORT_BIT(ARENA_CHANNEL_SOCKET))
+#define WITH_ANYTHING		(WITH_MAILBOX | WITH_CONTROL)
+
+struct arena_channel;
+
+/**
+ * typedef connect_step - a step of connecting
+ * @ch: channel
+ * @until: how long it may wait, see clock_deadline(); 0 not at all
+ *
+ * Return: 0 if it is done, and the next step is set or the channel's transport known; -EAGAIN if
+ * the peer has not done its part by @until; -EINTR; or the error that ends the attempt.
+ */
+typedef int connect_step(struct arena_channel *ch, int64_t until);
+
+/**
+ * struct channel_connect - connecting
+ * @step: what is to be done next, NULL when both sides have connected
+ * @transports: what this side can do still, TRANSPORT_BIT()
+ * @deadline: when the attempt ends
+ * @events: an epoll instance for callers that do not wait, or -1; it stays when the channel has
+ *	connected, ready for good, for a caller that still polls it
+ * @timer: that wakes them, or -1
+ * @tick_ms: when to look again for what nothing tells of
+ * @is_offered: the own mailbox was published in the region
+ * @is_retry: it is the kernel that has to be asked again, for want of memory
+ */
+struct channel_connect {
+	connect_step *step;
+	uint32_t transports;
+	int64_t deadline;
+	int events;
+	int timer;
+	uint32_t tick_ms;
+	bool is_offered;
+	bool is_retry;
+};
+
+/**
+ * struct arena_channel - an end of a channel
+ * @transport: what carries the messages, one of those below; NULL until it is connected
+ * @state: how the channel fares
+ * @a: this side's part in the region, or NULL
+ * @self: own role, or CHANNEL_NO_ROLE
+ * @peer: the peer's role, or CHANNEL_NO_ROLE
+ * @options: as given, with defaults filled in; @options.transport is what it became
+ * @control: the control socket, or -1
+ * @pidfd: of the peer, or -1
+ * @box: own mailbox, if @has_box
+ * @has_box: there is one
+ * @tx: way to the peer's mailbox
+ * @event: own eventfd, or -1
+ * @peer_event: the peer's, or -1
+ * @msg_ring: a transport
+ * @shared: a transport
+ * @socket: a transport
+ * @connect: how far connecting is
+ * @spin: how long it pays to spin
+ * @fruitless: calls that found nothing to do since the peer was last looked at
+ * @counters: what has happened; the transport counts wake-ups in @state
+ */
+struct arena_channel {
+	struct transport *transport;
+	struct channel_state state;
+	struct arena *a;
+	uint32_t self;
+	uint32_t peer;
+	struct arena_channel_options options;
+	int control;
+	int pidfd;
+	struct arena_mailbox box;
+	bool has_box;
+	struct channel_tx tx;
+	int event;
+	int peer_event;
+	struct msg_ring_transport msg_ring;
+	struct shared_transport shared;
+	struct socket_transport socket;
+	struct channel_connect connect;
+	struct wait_spin spin;
+	uint32_t fruitless;
+	struct arena_channel_counters counters;
+};
+
+/* ---- connect.c ---- */
+
+/** connect_begin() - prepare everything and say the first word; 0 or -errno */
+int connect_begin(struct arena_channel *ch);
+
+/**
+ * connect_run() - connect
+ * @ch: channel that is not connected, without an error
+ * @until: how long to wait, see clock_deadline(); 0 not at all
+ *
+ * Return: 1 if it is connected; 0 if not yet; -EINTR; or an error, which stays in the channel's
+ * state: the attempt has been given up then.
+ */
+int connect_run(struct arena_channel *ch, int64_t until);
+
+/** connect_give_up() - let the peer know that there will be no channel */
+void connect_give_up(struct arena_channel *ch);
+
+/** connect_free() - free what connecting took */
+void connect_free(struct arena_channel *ch);
+
+/**
+ * connect_poll() - wait until @fd is readable or the peer is dead
+ *
+ * Return: 0 to look at @fd; -EAGAIN if @until has come; -EOWNERDEAD; -EINTR; or -errno.
+ */
+int connect_poll(const struct arena_channel *ch, int fd, int64_t until);
+
+/** connect_watch_peer() - get the peer's pidfd; 0 or -errno */
+int connect_watch_peer(struct arena_channel *ch, pid_t pid);
+
+/* ---- handshake.c ---- */
+
+/** handshake_begin() - say HELLO over the control socket; 0 or -errno */
+int handshake_begin(struct arena_channel *ch);
+
+/* ---- rendezvous.c ---- */
+
+/** rendezvous_begin() - publish the mailbox in the region; 0 or -errno */
+int rendezvous_begin(struct arena_channel *ch);
+
+/** rendezvous_give_up() - withdraw the mailbox; if the peer has it, tell the peer */
+void rendezvous_give_up(struct arena_channel *ch);
+
+#endif /* ARENA_CHANNEL_CHANNEL_H */

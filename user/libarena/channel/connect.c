@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Connecting: what each side prepares, and the steps until both sides know what carries their
+ * messages. A caller that waits and one that does not take the same steps.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <common/clock.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+
+#include "channel.h"
+
+/* How often to look for what nothing tells of, in milliseconds: first, and at most. */
+#define TICK_MIN_MS	1U
+#define TICK_MAX_MS	32U
+
+/* ---- preparing ---- */
+
+static int make_shared(struct arena_channel *ch)
+{
+	uint32_t window = ch->options.entries;
+	void *own, *peers;
+
+	if (!ch->a || window > arena_layout(ch->a)->channel_entries)
+		return -EINVAL;
+	own = arena_layout_control(arena_base(ch->a), arena_layout(ch->a), ch->self, ch->peer);
+	peers = arena_layout_control(arena_base(ch->a), arena_layout(ch->a), ch->peer, ch->self);
+	if (!own || !peers)
+		return -EINVAL;
+	return shared_transport_find(&ch->shared, own, peers, window);
+}
+
+static int make_mailbox(struct arena_channel *ch)
+{
+	uint32_t entries = CHANNEL_WAKES;
+	int ret;
+
+	if (ch->connect.transports & TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING))
+		entries = ch->options.entries;
+	ret = arena_mailbox_open(&ch->box, entries + CHANNEL_SPARE);
+	if (ret)
+		return ret;
+	ch->has_box = true;
+	return channel_tx_open(&ch->tx, ch->options.tx_ring, ch->options.tx_user_data);
+}
+
+static int make_eventfd(struct arena_channel *ch)
+{
+	ch->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return ch->event < 0 ? -errno : 0;
+}
+
+static int make_socket(struct arena_channel *ch)
+{
+	return socket_transport_init(&ch->socket, &ch->state, ch->control, ch->options.entries);
+}
+
+/*
+ * Prepare every transport that is wanted. What does not work here is not offered to the peer,
+ * and is an error if nothing else is left.
+ */
+static int prepare(struct arena_channel *ch)
+{
+	static const struct {
+		uint32_t transports;
+		int (*make)(struct arena_channel *ch);
+	} parts[] = {
+		{ WITH_MEMORY, make_shared },
+		{ WITH_MAILBOX, make_mailbox },
+		{ TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD), make_eventfd },
+		{ TRANSPORT_BIT(ARENA_CHANNEL_SOCKET), make_socket },
+	};
+	struct channel_connect *c = &ch->connect;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int ret;
+
+		if (!(c->transports & parts[i].transports))
+			continue;
+		ret = parts[i].make(ch);
+		if (ret)
+			c->transports &= ~parts[i].transports;
+		if (!c->transports)
+			return ret;
+	}
+	return 0;
+}
+
+static uint32_t wanted(const struct arena_channel *ch)
+{
+	enum arena_channel_transport transport = ch->options.transport;
+
+	if (transport != ARENA_CHANNEL_AUTO)
+		return TRANSPORT_BIT(transport);
+	return ch->control < 0 ? TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING) : WITH_ANYTHING;
+}
+
+/* ---- the peer ---- */
+
+static void watch(struct arena_channel *ch, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events };
+
+	/* If it fails, the timer wakes whoever waits. */
+	if (fd >= 0)
+		epoll_ctl(ch->connect.events, EPOLL_CTL_ADD, fd, &event);
+}
+
+int connect_watch_peer(struct arena_channel *ch, pid_t pid)
+{
+	if (ch->pidfd >= 0)
+		return 0;
+	ch->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ch->pidfd < 0)
+		return -errno;
+	if (ch->connect.events >= 0)
+		watch(ch, ch->pidfd, EPOLLIN | EPOLLET);
+	return 0;
+}
+
+int connect_poll(const struct arena_channel *ch, int fd, int64_t until)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = ch->pidfd, .events = POLLIN },
+	};
+	int ret = wait_poll(fds, 2, clock_left_ms(until));
+
+	if (ret <= 0)
+		return ret ? ret : -EAGAIN;
+	return fds[0].revents ? 0 : -EOWNERDEAD;
+}
+
+/* ---- callers that do not wait ---- */
+
+/*
+ * Everything edge triggered: a peer must not be able to keep it ready. What has come is forgotten
+ * at the next step, which looks at everything.
+ */
+static int make_events(struct arena_channel *ch)
+{
+	struct channel_connect *c = &ch->connect;
+
+	c->events = epoll_create1(EPOLL_CLOEXEC);
+	if (c->events < 0)
+		return -errno;
+	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (c->timer < 0)
+		return -errno;
+	watch(ch, c->timer, EPOLLIN);
+	watch(ch, ch->control, EPOLLIN | EPOLLET);
+	if (ch->has_box)
+		watch(ch, ch->box.ring.ring_fd, EPOLLIN | EPOLLET);
+	if (ch->control < 0)
+		watch(ch, mshare_fd(arena_region(ch->a)), EPOLLIN | EPOLLET);
+	return 0;
+}
+
+static void forget_events(const struct channel_connect *c)
+{
+	struct epoll_event dropped[8];
+
+	if (c->events >= 0)
+		epoll_wait(c->events, dropped, 8, 0);
+}
+
+static void set_timer(const struct channel_connect *c, int64_t when)
+{
+	const struct itimerspec spec = {
+		.it_value = when == CLOCK_NEVER ? (struct timespec){ 0 } :
+						  clock_to_timespec(when),
+	};
+
+	timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+/* Nothing tells when a peer offers its mailbox, unless the region is the module's. */
+static bool needs_tick(const struct arena_channel *ch)
+{
+	return ch->connect.is_retry ||
+	       (ch->control < 0 && ch->tx.target < 0 && mshare_fd(arena_region(ch->a)) < 0);
+}
+
+static void set_wakeup(struct arena_channel *ch)
+{
+	struct channel_connect *c = &ch->connect;
+	int64_t when = c->deadline;
+
+	if (c->events < 0)
+		return;
+	if (needs_tick(ch)) {
+		int64_t tick = clock_deadline(c->tick_ms);
+
+		c->tick_ms = c->tick_ms < TICK_MAX_MS ? 2 * c->tick_ms : TICK_MAX_MS;
+		when = tick < when ? tick : when;
+	}
+	set_timer(c, when);
+}
+
+/* ---- the steps ---- */
+
+int connect_begin(struct arena_channel *ch)
+{
+	struct channel_connect *c = &ch->connect;
+	int ret = 0;
+
+	c->transports = wanted(ch);
+	c->deadline = clock_deadline(ch->options.timeout_ms);
+	c->tick_ms = TICK_MIN_MS;
+	ret = prepare(ch);
+	if (!ret && ch->options.nonblocking)
+		ret = make_events(ch);
+	if (!ret && ch->options.peer_pid)
+		ret = connect_watch_peer(ch, ch->options.peer_pid);
+	if (ret)
+		return ret;
+	return ch->control < 0 ? rendezvous_begin(ch) : handshake_begin(ch);
+}
+
+/* Free what the other transports have. */
+static void release_others(struct arena_channel *ch)
+{
+	uint32_t chosen = TRANSPORT_BIT(ch->options.transport);
+
+	if (!(chosen & WITH_MAILBOX)) {
+		channel_tx_close(&ch->tx);
+		if (ch->has_box)
+			arena_mailbox_close(&ch->box);
+		ch->has_box = false;
+	}
+	if (ch->transport != &ch->socket.base && ch->socket.base.ops) {
+		ch->socket.base.ops->free(&ch->socket.base);
+		ch->socket.base.ops = NULL;
+	}
+}
+
+static void choose(struct arena_channel *ch)
+{
+	ch->options.transport = (enum arena_channel_transport)
+				__builtin_ctz(ch->connect.transports);
+	switch (ch->options.transport) {
+	case ARENA_CHANNEL_HYBRID:
+		shared_transport_init_hybrid(&ch->shared, &ch->state, &ch->box, &ch->tx);
+		ch->transport = &ch->shared.base;
+		break;
+	case ARENA_CHANNEL_EVENTFD:
+		shared_transport_init_eventfd(&ch->shared, &ch->state, ch->event, ch->peer_event);
+		ch->transport = &ch->shared.base;
+		break;
+	case ARENA_CHANNEL_SOCKET:
+		ch->transport = &ch->socket.base;
+		break;
+	default:
+		msg_ring_transport_init(&ch->msg_ring, &ch->state, &ch->box, &ch->tx,
+					ch->options.entries);
+		ch->transport = &ch->msg_ring.base;
+		break;
+	}
+	wait_spin_init(&ch->spin, ch->transport->ops->spins);
+	release_others(ch);
+}
+
+static int failed(struct arena_channel *ch, int error)
+{
+	connect_give_up(ch);
+	ch->state.error = error;
+	return error;
+}
+
+/* Whoever waits for the channel's events looks again. */
+static void wake_waiter(const struct channel_connect *c)
+{
+	if (c->events >= 0)
+		set_timer(c, 1);
+}
+
+int connect_run(struct arena_channel *ch, int64_t until)
+{
+	struct channel_connect *c = &ch->connect;
+	int ret;
+
+	if (until > c->deadline)
+		until = c->deadline;
+	forget_events(c);
+	do
+		ret = c->step(ch, until);
+	while (!ret && c->step);
+	if (ret == -EINTR)
+		return ret;
+	if (ret == -EAGAIN && clock_ns() < c->deadline) {
+		set_wakeup(ch);
+		return 0;
+	}
+	wake_waiter(c);
+	if (ret)
+		return failed(ch, ret == -EAGAIN ? -ETIMEDOUT : ret);
+	choose(ch);
+	return 1;
+}
+
+void connect_give_up(struct arena_channel *ch)
+{
+	if (ch->control >= 0)
+		control_bye(ch->control);
+	else
+		rendezvous_give_up(ch);
+	ch->connect.step = NULL;
+}
+
+void connect_free(struct arena_channel *ch)
+{
+	if (ch->connect.events >= 0)
+		close(ch->connect.events);
+	if (ch->connect.timer >= 0)
+		close(ch->connect.timer);
+	channel_tx_close(&ch->tx);
+	if (ch->has_box)
+		arena_mailbox_close(&ch->box);
+	if (ch->event >= 0)
+		close(ch->event);
+	if (ch->peer_event >= 0)
+		close(ch->peer_event);
+	if (ch->pidfd >= 0)
+		close(ch->pidfd);
+	if (ch->control >= 0)
+		close(ch->control);
+	if (ch->socket.base.ops)
+		ch->socket.base.ops->free(&ch->socket.base);
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Connecting over the control socket that both sides inherited from a common parent. Each says
+ * what it can do (HELLO, with its credentials and eventfd), tries what both can do, and says what
+ * worked (READY). Both come to the same result from these four packets.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "channel.h"
+
+static connect_step expect_hello, expect_ready;
+
+/* The next packet; @p->fd is the caller's, whatever is returned. */
+static int receive(struct arena_channel *ch, struct control_packet *p, int64_t until)
+{
+	int ret;
+
+	while ((ret = control_receive(ch->control, p)) == -EAGAIN) {
+		ret = connect_poll(ch, ch->control, until);
+		if (ret)
+			return ret;
+	}
+	return ret;
+}
+
+/* ---- HELLO ---- */
+
+int handshake_begin(struct arena_channel *ch)
+{
+	const struct channel_hello hello = {
+		.magic = CHANNEL_HELLO_MAGIC,
+		.version = CHANNEL_VERSION,
+		.transports = ch->connect.transports,
+		.entries = ch->options.entries,
+		.self = ch->self,
+		.peer = ch->peer,
+		.mailbox = ch->has_box ? ch->box.ring.ring_fd : -1,
+	};
+	int ret = control_prepare(ch->control);
+
+	if (ret)
+		return ret;
+	/*
+	 * Yama lets a process fetch descriptors of its descendants only, and knows one exception
+	 * or all. The call fails where there is no Yama, which is as good.
+	 */
+	if (ch->has_box)
+		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	ch->connect.step = expect_hello;
+	return control_send(ch->control, &hello, sizeof(hello), ch->event);
+}
+
+/* Is the descriptor one of "anon_inode:[NAME]"? */
+static bool is_anonymous(int fd, const char *name)
+{
+	char path[64], target[64] = "", want[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(want, sizeof(want), "anon_inode:[%s]", name);
+	return readlink(path, target, sizeof(target) - 1) > 0 && !strcmp(target, want);
+}
+
+/* A side without a role neither says who it is nor knows who the peer is. */
+static bool is_same_role(uint32_t a, uint32_t b)
+{
+	return a == b || a == CHANNEL_NO_ROLE || b == CHANNEL_NO_ROLE;
+}
+
+static int check_hello(const struct arena_channel *ch, const struct control_packet *p)
+{
+	const struct channel_hello *h = &p->body.hello;
+
+	if (p->size != sizeof(*h) || h->magic != CHANNEL_HELLO_MAGIC ||
+	    h->version != CHANNEL_VERSION || h->entries != ch->options.entries ||
+	    !is_same_role(h->self, ch->peer) || !is_same_role(h->peer, ch->self) ||
+	    !(h->transports & ch->connect.transports) || h->transports & ~WITH_ANYTHING)
+		return -EPROTO;
+	if (h->transports & TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD) ?
+	    p->fd < 0 || !is_anonymous(p->fd, "eventfd") : p->fd >= 0)
+		return -EPROTO;
+	if (h->transports & WITH_MAILBOX && h->mailbox < 0)
+		return -EPROTO;
+	if (ch->options.peer_pid && ch->options.peer_pid != p->pid)
+		return -EPROTO;
+	return 0;
+}
+
+static int watch_sender(struct arena_channel *ch, pid_t pid)
+{
+	struct pollfd control = { .fd = ch->control, .events = POLLRDHUP };
+	int ret;
+
+	/* A process of another namespace, which has no number for it here. */
+	if (pid <= 0)
+		return -ESRCH;
+	ret = connect_watch_peer(ch, pid);
+	if (ret)
+		return ret == -ESRCH ? -EOWNERDEAD : ret;
+	/* While the socket is connected, the number was not given to somebody else. */
+	return poll(&control, 1, 0) ? control_why_left(ch->control) : 0;
+}
+
+static int fetch_mailbox(struct arena_channel *ch, int32_t number)
+{
+	int fd = (int)syscall(SYS_pidfd_getfd, ch->pidfd, number, 0);
+
+	if (fd < 0)
+		return errno == EBADF ? -EPROTO : -errno;
+	if (!is_anonymous(fd, "io_uring")) {
+		close(fd);
+		return -EPROTO;
+	}
+	ch->tx.target = fd;
+	return 0;
+}
+
+/* Of what both can do, find out what works; the error if nothing does. */
+static int try_transports(struct arena_channel *ch, const struct channel_hello *h)
+{
+	struct channel_connect *c = &ch->connect;
+	int ret;
+
+	c->transports &= h->transports;
+	if (!(c->transports & WITH_MAILBOX))
+		return 0;
+	ret = fetch_mailbox(ch, h->mailbox);
+	if (ret)
+		c->transports &= ~WITH_MAILBOX;
+	return c->transports ? 0 : ret;
+}
+
+static int answer(struct arena_channel *ch)
+{
+	const struct channel_ready ready = {
+		.magic = CHANNEL_READY_MAGIC,
+		.transports = ch->connect.transports,
+	};
+
+	if (ch->connect.transports & WITH_MEMORY)
+		shared_transport_clear(&ch->shared);
+	return control_send(ch->control, &ready, sizeof(ready), -1);
+}
+
+static int take_hello(struct arena_channel *ch, struct control_packet *p)
+{
+	int ret = check_hello(ch, p);
+
+	if (!ret)
+		ret = watch_sender(ch, p->pid);
+	if (!ret)
+		ret = try_transports(ch, &p->body.hello);
+	if (!ret)
+		ret = answer(ch);
+	if (ret)
+		return ret;
+	ch->peer_event = p->fd;
+	p->fd = -1;
+	ch->connect.step = expect_ready;
+	return 0;
+}
+
+static int expect_hello(struct arena_channel *ch, int64_t until)
+{
+	struct control_packet p;
+	int ret = receive(ch, &p, until);
+
+	if (!ret)
+		ret = take_hello(ch, &p);
+	if (p.fd >= 0)
+		close(p.fd);
+	return ret;
+}
+
+/* ---- READY ---- */
+
+static int expect_ready(struct arena_channel *ch, int64_t until)
+{
+	struct channel_connect *c = &ch->connect;
+	struct control_packet p;
+	int ret = receive(ch, &p, until);
+	const struct channel_ready *ready = &p.body.ready;
+
+	if (p.fd >= 0) {
+		close(p.fd);
+		return -EPROTO;
+	}
+	if (ret)
+		return ret;
+	if (p.size != sizeof(*ready) || ready->magic != CHANNEL_READY_MAGIC ||
+	    ready->reserved || !(ready->transports & c->transports))
+		return -EPROTO;
+	c->transports &= ready->transports;
+	c->step = NULL;
+	return 0;
+}

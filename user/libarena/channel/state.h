@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a channel and its transport both have to know of how the channel fares. It knows neither
+ * of them.
+ */
+#ifndef ARENA_CHANNEL_STATE_H
+#define ARENA_CHANNEL_STATE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * enum channel_end - whether the peer has ended the channel, and how
+ * @CHANNEL_OPEN: it has not
+ * @CHANNEL_CLOSED: it has closed the channel, and everything that it sent has arrived
+ * @CHANNEL_DIED: it has died, or left without a word
+ */
+enum channel_end {
+	CHANNEL_OPEN,
+	CHANNEL_CLOSED,
+	CHANNEL_DIED,
+};
+
+/**
+ * struct channel_state - how a channel fares
+ * @error: an error that stays, or 0
+ * @end: whether the peer has ended the channel
+ * @is_stalled: the last message to be sent found no room
+ * @wakeups: how often the peer was woken
+ */
+struct channel_state {
+	int error;
+	enum channel_end end;
+	bool is_stalled;
+	uint64_t wakeups;
+};
+
+/** channel_end_error() - what a caller is told about the end; 0 while there is none */
+static inline int channel_end_error(enum channel_end end)
+{
+	switch (end) {
+	case CHANNEL_OPEN:
+		return 0;
+	case CHANNEL_CLOSED:
+		return -EPIPE;
+	default:
+		return -EOWNERDEAD;
+	}
+}
+
+#endif /* ARENA_CHANNEL_STATE_H */

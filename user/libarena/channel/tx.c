@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tx.h"
+
+/* How many messages go with one submit of a ring of the channel's own. */
+#define OWN_ENTRIES	128U
+
+int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL,
+	};
+	int ret;
+
+	tx->user_data = user_data;
+	tx->ring = ring;
+	if (ring)
+		return 0;
+	ret = io_uring_queue_init_params(OWN_ENTRIES, &tx->own, &params);
+	if (ret)
+		return ret == -EINVAL ? -EOPNOTSUPP : ret;
+	/* This saves each system call a look-up; older kernels do without. */
+	io_uring_register_ring_fd(&tx->own);
+	tx->has_own = true;
+	tx->ring = &tx->own;
+	return 0;
+}
+
+void channel_tx_close(struct channel_tx *tx)
+{
+	/*
+	 * A message that is still queued on somebody else's ring would go to whatever gets the
+	 * number of the descriptor next. So the descriptor stays open.
+	 */
+	bool is_named = tx->ring && !tx->has_own && channel_tx_pending(tx);
+
+	if (tx->has_own)
+		io_uring_queue_exit(&tx->own);
+	if (tx->target >= 0 && !is_named)
+		close(tx->target);
+	tx->has_own = false;
+	tx->ring = NULL;
+	tx->target = -1;
+}
+
+/* Nobody else looks at the completions of our own ring: a message that was sent has none. */
+static int check_own(struct channel_tx *tx)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	if (!tx->has_own)
+		return 0;
+	io_uring_for_each_cqe(tx->ring, head, cqe) {
+		tx->state->error = cqe->res < 0 ? cqe->res : -EIO;
+		return tx->state->error;
+	}
+	return 0;
+}
+
+static int submit(struct channel_tx *tx)
+{
+	while (channel_tx_pending(tx)) {
+		int ret = io_uring_submit(tx->ring);
+
+		if (ret < 0 && ret != -EINTR)
+			return ret;
+	}
+	return check_own(tx);
+}
+
+void channel_tx_use(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data)
+{
+	io_uring_queue_exit(&tx->own);
+	tx->has_own = false;
+	tx->is_deferred = true;
+	tx->ring = ring;
+	tx->user_data = user_data;
+}
+
+int channel_tx_return(struct channel_tx *tx)
+{
+	int ret = submit(tx);
+
+	tx->is_deferred = false;
+	tx->ring = NULL;
+	return ret ? ret : channel_tx_open(tx, NULL, 0);
+}
+
+int channel_tx_submit(struct channel_tx *tx)
+{
+	return tx->is_deferred ? 0 : submit(tx);
+}
+
+int channel_tx_post(struct channel_tx *tx, const struct arena_msg *msg)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(tx->ring);
+
+	while (!sqe) {
+		int ret = submit(tx);
+
+		if (ret)
+			return ret;
+		sqe = io_uring_get_sqe(tx->ring);
+	}
+	io_uring_prep_msg_ring(sqe, tx->target, arena_msg_len(msg), arena_msg_data(msg), 0);
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+	io_uring_sqe_set_data64(sqe, tx->user_data);
+	return 0;
+}
+
+void channel_tx_end(struct channel_tx *tx, const struct arena_msg *msg)
+{
+	channel_tx_post(tx, msg);
+	submit(tx);
+}

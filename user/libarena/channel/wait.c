@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "wait.h"
+
+#include <common/clock.h>
+#include <errno.h>
+
+/* Spin for at least so many turns: for a message that is just about to come. */
+#define SPINS_MIN	64U
+/* Every so many calls the longest time is tried, because times may have changed. */
+#define SPINS_TRY_EVERY	16U
+
+int wait_left_ms(struct wait_time *t)
+{
+	if (t->timeout_ms <= 0)
+		return t->timeout_ms;
+	if (t->deadline)
+		return clock_left_ms(t->deadline);
+	t->deadline = clock_deadline(t->timeout_ms);
+	return t->timeout_ms;
+}
+
+static inline void relax(void)
+{
+#if __has_builtin(__builtin_ia32_pause)
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("" : : : "memory");
+#endif
+}
+
+uint32_t wait_spin_turns(bool (*is_ready)(void *arg), void *arg, uint32_t turns)
+{
+	uint32_t i;
+
+	for (i = 0; i < turns; i++) {
+		relax();
+		if (is_ready(arg))
+			break;
+	}
+	return i;
+}
+
+/*
+ * Spin several times as long as it took lately until spinning paid: a message that is somewhat
+ * late is no reason to pay for sleep. A call that was in vain counts as no turns, so the time is
+ * short while messages are rare. Turns are counted because reading the clock costs as much as
+ * several of them.
+ */
+bool wait_spin_adapt(struct wait_spin *s, bool (*is_ready)(void *arg), void *arg)
+{
+	uint32_t turns = 4 * s->recent + SPINS_MIN, took;
+
+	if (turns > s->max || !(++s->calls % SPINS_TRY_EVERY))
+		turns = s->max;
+	took = wait_spin_turns(is_ready, arg, turns);
+	if (took == turns) {
+		s->recent -= s->recent / 8;
+		return false;
+	}
+	s->recent += took / 8 - s->recent / 8;
+	return true;
+}
+
+int wait_poll(struct pollfd *fds, uint32_t n, int timeout_ms)
+{
+	int ret = poll(fds, n, timeout_ms);
+
+	return ret < 0 ? -errno : ret;
+}
