@@ -6,9 +6,9 @@
 #
 # Usage: tests/coverage.sh       in the build root: see "make coverage"
 #
-# A process counts what it did when it exits; what a test's child did that is killed,
-# or ends by _exit(), is not seen. So nothing is of story.c, which ends processes: it is
-# not in this build. Tests of the module are not run.
+# A process writes its counts when it exits. A child that is killed or calls _exit() is
+# not counted, and neither are misuse reports, which end the process: they are not in
+# this build. Tests of the module are not run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

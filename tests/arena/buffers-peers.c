@@ -25,7 +25,7 @@ static bool is_lie(int ret)
 }
 
 /* Each member of a good message alone is wrong. */
-static void test_take_back(void)
+static void test_regain(void)
 {
 	struct arena_ref good, bad;
 	struct arena_buf b, back;
@@ -252,7 +252,7 @@ int main(void)
 {
 	world_begin(NAME);
 	test_open();
-	test_take_back();
+	test_regain();
 	test_accept();
 	test_close();
 	test_hand_over();

@@ -245,7 +245,7 @@ static void take(struct side *s, const struct arena_msg *msg)
 	s->kept[s->n_kept++] = k;
 }
 
-static void take_back(struct side *s, const struct arena_msg *msg)
+static void regain(struct side *s, const struct arena_msg *msg)
 {
 	struct arena_buf b;
 
@@ -266,7 +266,7 @@ static void handle(struct side *s, const struct arena_msg *msg)
 	if (msg->type == MSG_HAND)
 		take(s, msg);
 	else if (msg->type == MSG_BACK)
-		take_back(s, msg);
+		regain(s, msg);
 	else
 		s->is_alone = true;
 	/* The SP stops when it is told to. */

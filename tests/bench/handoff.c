@@ -444,9 +444,9 @@ static void nothing(void)
 {
 }
 
-#define OURS(text, n, carrier, how) {					\
+#define OURS(text, n, transport, how) {					\
 	.name = text, .batch = n,					\
-	.channel = ARENA_CHANNEL_##carrier, .wait = ARENA_WAIT_##how,	\
+	.channel = ARENA_CHANNEL_##transport, .wait = ARENA_WAIT_##how,	\
 	.init = channel_init, .start = channel_start, .send = channel_send, \
 	.flush = channel_flush, .recv = channel_recv, .end = channel_end, \
 }

@@ -189,7 +189,7 @@ static void do_put(struct input *in)
 		drop(find(b));
 }
 
-static void do_hand(struct input *in)
+static void do_lend(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	uint32_t peer = eat_peer(in);
@@ -205,7 +205,7 @@ static void do_hand(struct input *in)
 	find(b)->generation = ref.generation;
 }
 
-static void do_unhand(struct input *in)
+static void do_unlend(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	/* Its peer may have died meanwhile; nobody got it. */
@@ -216,7 +216,7 @@ static void do_unhand(struct input *in)
 		find(b)->state = ARENA_OWNED;
 }
 
-static void do_take_back(struct input *in)
+static void do_regain(struct input *in)
 {
 	struct arena_ref ref = eat_ref(in);
 	uint32_t peer = eat_peer(in);
@@ -236,7 +236,7 @@ static void do_take_back(struct input *in)
 	}
 }
 
-static void do_accept(struct input *in)
+static void do_borrow(struct input *in)
 {
 	struct arena_ref ref = eat_ref(in);
 	uint32_t peer = eat_peer(in);
@@ -256,7 +256,7 @@ static void do_accept(struct input *in)
 	}
 }
 
-static void do_give_back(struct input *in)
+static void do_return(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	bool may = is_in(b, ARENA_BORROWED);
@@ -270,7 +270,7 @@ static void do_give_back(struct input *in)
 	drop(find(b));
 }
 
-static void do_lend(struct input *in)
+static void do_io_begin(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	bool writes = eat_u8(in) & 1;
@@ -296,7 +296,7 @@ static void end_operation(struct run *r)
 		drop(r);
 }
 
-static void do_done(struct input *in)
+static void do_io_end(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	bool may = is_in(b, ARENA_IN_IO);
@@ -369,8 +369,8 @@ static void end(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const steps[])(struct input *in) = {
-		do_get, do_put, do_hand, do_unhand, do_take_back, do_accept, do_give_back,
-		do_lend, do_done, do_died, do_reset,
+		do_get, do_put, do_lend, do_unlend, do_regain, do_borrow, do_return,
+		do_io_begin, do_io_end, do_died, do_reset,
 	};
 	struct input in = { data, size };
 
