@@ -21,11 +21,8 @@ gone()
 
 ok "words are found where they are" eval "found extent | grep -q ."
 gone 'story|stories' 'misuse report'
-gone carrier 'tx ring'
 gone 'put_off' requeue
 gone 'again_first' requeue
 gone 'take_back' 'regain, or withdraw'
-gone 'channel_meet|channel-meet' connect
-gone 'channel-link' 'control socket'
 gone 'arena_site' 'place, see places.h'
 done_testing
