@@ -24,7 +24,6 @@
 #include <arena/layout.h>
 #include <libarena/buffer/pool.h>
 #include <mshare.h>
-#include <common/nbd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,31 +153,29 @@ static bool serve(struct sp *sp, const struct arena_msg *msg)
 {
 	uint8_t *buffer = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
 					      msg->ref.index);
-	struct arena_request r;
-	struct nbd_request nbd;
+	struct proto_request r;
 	uint32_t within, count;
 	int64_t index;
 
-	memcpy(&r, buffer, sizeof(r));
-	nbd = nbd_request_unpack(r.nbd);
-	within = (uint32_t)(nbd.offset % PROTO_DISK_BUFFER);
-	count = (within + nbd.length + PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER;
-	if (nbd.type == NBD_CMD_FLUSH) {
+	if (proto_request_receive(&r, buffer, 0))
+		die("arena-np wrote a request that makes no sense", -EPROTO);
+	within = (uint32_t)(r.offset % PROTO_DISK_BUFFER);
+	count = (uint32_t)((within + r.length + PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER);
+	if (r.operation == PROTO_FLUSH) {
 		reply(sp, msg, 0, 0);
 		return true;
 	}
-	if (nbd.offset + nbd.length > sp->rig->disk_bytes)
+	if (r.offset + r.length > sp->rig->disk_bytes)
 		die("arena-np let a request outside the disk pass", -ERANGE);
-	if (nbd.type == NBD_CMD_WRITE) {
-		if (r.payload_count != count ||
-		    !arena_layout_has(&sp->layout, r.payload_group,
-				      r.payload_index, r.payload_count))
+	if (r.operation == PROTO_WRITE) {
+		if (r.ref[0].count != count ||
+		    !arena_layout_has(&sp->layout, r.ref[0].group, r.ref[0].index, count))
 			die("payload run", -EINVAL);
-		memcpy(sp->disk + nbd.offset,
+		memcpy(sp->disk + r.offset,
 		       (uint8_t *)arena_layout_buffer(sp->base, &sp->layout,
-						      r.payload_group,
-						      r.payload_index) + within,
-		       nbd.length);
+						      r.ref[0].group,
+						      r.ref[0].index) + within,
+		       r.length);
 		reply(sp, msg, 0, 0);
 		return true;
 	}
@@ -188,7 +185,7 @@ static bool serve(struct sp *sp, const struct arena_msg *msg)
 	memcpy((uint8_t *)arena_layout_buffer(sp->base, &sp->layout,
 					      group_of(sp),
 					      (uint32_t)index) + within,
-	       sp->disk + nbd.offset, nbd.length);
+	       sp->disk + r.offset, r.length);
 	if (arena_pool_lend(sp->pool, (uint32_t)index, count,
 			    msg->value | (uint32_t)msg->ref.generation << 16))
 		die("hand", -EINVAL);
@@ -251,16 +248,16 @@ static void work(struct sp *sp)
 
 static void hello(struct sp *sp)
 {
-	struct arena_disk *d;
+	struct proto_disk *d;
 	int64_t index = arena_pool_get(sp->pool, 1);
 
 	d = arena_layout_buffer(sp->base, &sp->layout, group_of(sp),
 				(uint32_t)index);
-	*d = (struct arena_disk){
-		.magic = ARENA_DISK_MAGIC,
+	*d = (struct proto_disk){
+		.magic = PROTO_DISK_MAGIC,
 		.bytes = sp->rig->disk_bytes,
 		.block_size = 512,
-		.flags = sp->rig->is_readonly ? ARENA_DISK_READONLY : 0,
+		.flags = sp->rig->is_readonly ? PROTO_DISK_READONLY : 0,
 	};
 	if (arena_pool_lend(sp->pool, (uint32_t)index, 1, 0))
 		die("hand", -EINVAL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: nothing that a network process says hurts a storage process or its
- * disk: bad messages are counted and dropped, bad requests get NBD's error.
+ * disk: bad messages are counted and dropped, bad requests get an error status.
  * Method: plays the NP of one arena-sp over a memfd region, with an SP group
  * that holds one maximal request and not two.
  *
@@ -11,7 +11,6 @@
  */
 #include <proto/layout.h>
 #include <proto/proto.h>
-#include <common/nbd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libarena/channel/channel.h>
@@ -119,11 +118,11 @@ static int sp_wait(void)
 
 static void test_hello(struct arena_msg m)
 {
-	struct arena_disk *disk = arena_layout_buffer(base, &layout, m.ref.group, m.ref.index);
+	struct proto_disk *disk = arena_layout_buffer(base, &layout, m.ref.group, m.ref.index);
 
 	is(m.type, ARENA_MSG_HELLO, "first comes HELLO");
 	is(m.ref.group, (uint16_t)proto_group_of_sp(&layout, 0), "in the SP's group");
-	is(disk->magic == ARENA_DISK_MAGIC, 1, "with the magic");
+	is(disk->magic == PROTO_DISK_MAGIC, 1, "with the magic");
 	is(disk->bytes, DISK_BYTES, "the disk's size");
 	ok(disk->block_size >= 512 && disk->block_size <= 4096, "a block size");
 	is(disk->flags, 0, "no flags");
@@ -132,7 +131,7 @@ static void test_hello(struct arena_msg m)
 
 /* A request that is right; tests change what they want to be wrong. */
 struct request {
-	struct arena_request *shared;
+	struct proto_request *shared;
 	struct arena_msg msg;
 };
 
@@ -150,13 +149,17 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 	};
 
 	memset(r.shared, 0, sizeof(*r.shared));
-	nbd_put32(r.shared->nbd, NBD_REQUEST_MAGIC);
-	nbd_put16(r.shared->nbd + 6, type);
-	nbd_put64(r.shared->nbd + 16, offset);
-	nbd_put32(r.shared->nbd + 24, length);
-	if (type == NBD_CMD_WRITE) {
-		r.shared->payload_group = PROTO_GROUP_PAYLOAD;
-		r.shared->payload_count = (uint32_t)((offset % 4096 + length + 4095) / 4096);
+	r.shared->tag = slot;
+	r.shared->operation = type;
+	r.shared->offset = offset;
+	r.shared->length = length;
+	if (type == PROTO_WRITE) {
+		r.shared->n_refs = 1;
+		r.shared->ref[0] = (struct arena_ref){
+			.group = PROTO_GROUP_PAYLOAD,
+			.count = (uint16_t)((offset % 4096 + length + 4095) / 4096),
+			.generation = 1,
+		};
 	}
 	return r;
 }
@@ -180,7 +183,7 @@ static bool holds(const struct arena_msg *m, uint64_t offset, uint32_t length)
 
 static void read_is_right(uint64_t offset, uint32_t length)
 {
-	struct request r = make(1, NBD_CMD_READ, offset, length);
+	struct request r = make(1, PROTO_READ, offset, length);
 	struct arena_msg m;
 
 	send_message(r.msg);
@@ -199,7 +202,7 @@ static void test_reads(void)
 	read_is_right(513, 100000);
 	read_is_right(DISK_BYTES - 1, 1);
 	read_is_right(DISK_BYTES - 4097, 4097);
-	read_is_right(1, ARENA_MAX_REQUEST);
+	read_is_right(1, PROTO_MAX_BYTES);
 }
 
 static void dropped(struct arena_msg m, const char *what)
@@ -213,7 +216,7 @@ static void dropped(struct arena_msg m, const char *what)
 
 static void test_bad_messages(void)
 {
-	struct request r = make(2, NBD_CMD_READ, 0, 8192);
+	struct request r = make(2, PROTO_READ, 0, 8192);
 	struct arena_msg m, back;
 
 	dropped((struct arena_msg){ 0 }, "a message of type 0");
@@ -287,60 +290,57 @@ static void test_bad_requests(void)
 {
 	struct request r;
 
-	refused_range(NBD_CMD_READ, 0, 0, NBD_EINVAL, "a read of nothing");
-	refused_range(NBD_CMD_WRITE, 0, 0, NBD_EINVAL, "a write of nothing");
-	refused_range(NBD_CMD_READ, 0, ARENA_MAX_REQUEST + 1, NBD_EINVAL, "too long a read");
-	refused_range(NBD_CMD_WRITE, 0, ARENA_MAX_REQUEST + 1, NBD_EINVAL, "too long a write");
-	refused_range(NBD_CMD_READ, 0, UINT32_MAX, NBD_EINVAL, "an absurd read");
-	refused_range(NBD_CMD_READ, DISK_BYTES, 1, NBD_EINVAL, "a read behind the end");
-	refused_range(NBD_CMD_READ, DISK_BYTES - 1, 2, NBD_EINVAL, "a read across the end");
-	refused_range(NBD_CMD_READ, UINT64_MAX, 1, NBD_EINVAL, "a read at the last offset");
-	refused_range(NBD_CMD_READ, UINT64_MAX - 4095, 8192, NBD_EINVAL, "a read that wraps");
-	refused_range(NBD_CMD_WRITE, DISK_BYTES, 1, NBD_ENOSPC, "a write behind the end");
-	refused_range(NBD_CMD_WRITE, DISK_BYTES - 1, 2, NBD_ENOSPC, "a write across the end");
-	refused_range(NBD_CMD_WRITE, UINT64_MAX - 4095, 8192, NBD_ENOSPC, "a write that wraps");
-	refused_range(NBD_CMD_DISC, 0, 0, NBD_EINVAL, "a disconnect");
-	refused_range(4, 0, 4096, NBD_EINVAL, "a trim");
-	refused_range(65535, 0, 4096, NBD_EINVAL, "an unknown command");
+	refused_range(PROTO_READ, 0, 0, PROTO_EINVAL, "a read of nothing");
+	refused_range(PROTO_WRITE, 0, 0, PROTO_EINVAL, "a write of nothing");
+	refused_range(PROTO_READ, 0, PROTO_MAX_BYTES + 1, PROTO_EINVAL, "too long a read");
+	refused_range(PROTO_WRITE, 0, PROTO_MAX_BYTES + 1, PROTO_EINVAL, "too long a write");
+	refused_range(PROTO_READ, 0, UINT32_MAX, PROTO_EINVAL, "an absurd read");
+	refused_range(PROTO_READ, DISK_BYTES, 1, PROTO_EINVAL, "a read behind the end");
+	refused_range(PROTO_READ, DISK_BYTES - 1, 2, PROTO_EINVAL, "a read across the end");
+	refused_range(PROTO_READ, UINT64_MAX, 1, PROTO_EINVAL, "a read at the last offset");
+	refused_range(PROTO_READ, UINT64_MAX - 4095, 8192, PROTO_EINVAL, "a read that wraps");
+	refused_range(PROTO_WRITE, DISK_BYTES, 1, PROTO_ENOSPC, "a write behind the end");
+	refused_range(PROTO_WRITE, DISK_BYTES - 1, 2, PROTO_ENOSPC, "a write across the end");
+	refused_range(PROTO_WRITE, UINT64_MAX - 4095, 8192, PROTO_EINVAL, "a write that wraps");
+	refused_range(PROTO_DISCARD, 0, 4096, PROTO_ENOTSUP, "a discard");
+	refused_range(PROTO_BLOCK_STATUS, 0, 4096, PROTO_ENOTSUP, "a block status");
+	refused_range(65535, 0, 4096, PROTO_EINVAL, "an unknown operation");
 
-	r = make(3, NBD_CMD_READ, 0, 4096);
-	r.shared->nbd[0] ^= 1;
-	refused(&r, NBD_EINVAL, "a wrong magic");
-	r = make(3, NBD_CMD_READ, 0, 4096);
-	nbd_put16(r.shared->nbd + 4, 2);
-	refused(&r, NBD_EINVAL, "an unknown flag");
-	r = make(3, NBD_CMD_READ, 0, 4096);
+	r = make(3, PROTO_READ, 0, 4096);
+	r.shared->flags = 1U << 3;
+	refused(&r, PROTO_EINVAL, "an unknown flag");
+	r = make(3, PROTO_READ, 0, 4096);
 	r.shared->reserved = 1;
-	refused(&r, NBD_EINVAL, "a reserved byte");
-	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_group = (uint16_t)proto_group_of_sp(&layout, 0);
-	refused(&r, NBD_EINVAL, "a payload in the SP's group");
-	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_group = PROTO_GROUP_NET;
-	refused(&r, NBD_EINVAL, "a payload in the network group");
-	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_index = layout.group[PROTO_GROUP_PAYLOAD].count;
-	refused(&r, NBD_EINVAL, "a payload behind the group");
-	r = make(3, NBD_CMD_WRITE, 0, 8192);
-	r.shared->payload_index = layout.group[PROTO_GROUP_PAYLOAD].count - 1;
-	refused(&r, NBD_EINVAL, "a payload across the group's end");
-	r = make(3, NBD_CMD_WRITE, 0, 8192);
-	r.shared->payload_count = 1;
-	refused(&r, NBD_EINVAL, "too short a payload");
-	r = make(3, NBD_CMD_WRITE, 0, 4096);
-	r.shared->payload_count = 2;
-	refused(&r, NBD_EINVAL, "too long a payload");
-	r = make(3, NBD_CMD_WRITE, 4095, 2);
-	r.shared->payload_count = 1;
-	refused(&r, NBD_EINVAL, "a payload that forgets where it begins");
+	refused(&r, PROTO_EINVAL, "a reserved byte");
+	r = make(3, PROTO_WRITE, 0, 4096);
+	r.shared->ref[0].group = (uint16_t)proto_group_of_sp(&layout, 0);
+	refused(&r, PROTO_EINVAL, "a payload in the SP's group");
+	r = make(3, PROTO_WRITE, 0, 4096);
+	r.shared->ref[0].group = PROTO_GROUP_NET;
+	refused(&r, PROTO_EINVAL, "a payload in the network group");
+	r = make(3, PROTO_WRITE, 0, 4096);
+	r.shared->ref[0].index = layout.group[PROTO_GROUP_PAYLOAD].count;
+	refused(&r, PROTO_EINVAL, "a payload behind the group");
+	r = make(3, PROTO_WRITE, 0, 8192);
+	r.shared->ref[0].index = layout.group[PROTO_GROUP_PAYLOAD].count - 1;
+	refused(&r, PROTO_EINVAL, "a payload across the group's end");
+	r = make(3, PROTO_WRITE, 0, 8192);
+	r.shared->ref[0].count = 1;
+	refused(&r, PROTO_EINVAL, "too short a payload");
+	r = make(3, PROTO_WRITE, 0, 4096);
+	r.shared->ref[0].count = 2;
+	refused(&r, PROTO_EINVAL, "too long a payload");
+	r = make(3, PROTO_WRITE, 4095, 2);
+	r.shared->ref[0].count = 1;
+	refused(&r, PROTO_EINVAL, "a payload that forgets where it begins");
 }
 
 static void test_waiting(void)
 {
-	struct request first = make(0, NBD_CMD_READ, 0, ARENA_MAX_REQUEST);
-	struct request second = make(1, NBD_CMD_READ, 4096, ARENA_MAX_REQUEST);
-	struct request third = make(2, NBD_CMD_READ, 8192, 4096);
-	struct request flush = make(3, NBD_CMD_FLUSH, 0, 0);
+	struct request first = make(0, PROTO_READ, 0, PROTO_MAX_BYTES);
+	struct request second = make(1, PROTO_READ, 4096, PROTO_MAX_BYTES);
+	struct request third = make(2, PROTO_READ, 8192, 4096);
+	struct request flush = make(3, PROTO_FLUSH, 0, 0);
 	struct arena_msg a, b, c;
 
 	send_message(first.msg);
@@ -355,7 +355,7 @@ static void test_waiting(void)
 	ok(answers(&flush, &b) && !b.ref.index && !b.ref.count, "a flush needs no buffer");
 	release(a);
 	b = receive();
-	ok(answers(&second, &b) && holds(&b, 4096, ARENA_MAX_REQUEST), "then the second");
+	ok(answers(&second, &b) && holds(&b, 4096, PROTO_MAX_BYTES), "then the second");
 	c = receive();
 	ok(answers(&third, &c) && holds(&c, 8192, 4096), "then the third");
 	release(b);
@@ -398,15 +398,15 @@ static void test_stop(void)
 	struct arena_msg m;
 
 	release(sp_connect());
-	first = make(0, NBD_CMD_READ, 0, ARENA_MAX_REQUEST);
-	second = make(1, NBD_CMD_READ, 0, ARENA_MAX_REQUEST);
+	first = make(0, PROTO_READ, 0, PROTO_MAX_BYTES);
+	second = make(1, PROTO_READ, 0, PROTO_MAX_BYTES);
 	send_message(first.msg);
 	receive();
 	send_message(second.msg);
 	ok(!receive_within(&m, 100), "a request waits");
 	kill(sp_pid, SIGTERM);
 	m = receive();
-	ok(answers(&second, &m) && m.ref.index == NBD_ESHUTDOWN, "SIGTERM: it is told so");
+	ok(answers(&second, &m) && m.ref.index == PROTO_ESHUTDOWN, "SIGTERM: it is told so");
 	is(sp_wait(), 0, "SIGTERM: status");
 }
 

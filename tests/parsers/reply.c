@@ -69,7 +69,7 @@ static void eat_slot(struct slot *s, struct input *in)
 		.generation = eat_u8(in) & 3,
 		.request.type = types[how % 3],
 		.request.offset = eat_u64(in) >> 1,
-		.request.length = 1 + eat_u32(in) % ARENA_MAX_REQUEST,
+		.request.length = 1 + eat_u32(in) % PROTO_MAX_BYTES,
 	};
 	if (s->state == SLOT_AT_SP && s->request.type == NBD_CMD_WRITE)
 		hand_payload(s);

@@ -12,7 +12,7 @@
 #include "tap.h"
 
 #define DISK	(1ULL << 30)
-#define MAX	ARENA_MAX_REQUEST
+#define MAX	PROTO_MAX_BYTES
 
 enum { RW, RO, DEAD };
 

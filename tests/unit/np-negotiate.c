@@ -205,7 +205,7 @@ static void check_export(size_t at, uint64_t bytes, uint16_t flags)
 	   "INFO_BLOCK_SIZE: its number");
 	is(nbd_get32(n.out + at - 12), 1, "INFO_BLOCK_SIZE: minimum");
 	is(nbd_get32(n.out + at - 8), 4096, "INFO_BLOCK_SIZE: preferred");
-	is(nbd_get32(n.out + at - 4), ARENA_MAX_REQUEST, "INFO_BLOCK_SIZE: maximum");
+	is(nbd_get32(n.out + at - 4), PROTO_MAX_BYTES, "INFO_BLOCK_SIZE: maximum");
 }
 
 static void test_info(void)

@@ -19,7 +19,7 @@ static struct proto_request request(uint16_t operation)
 	};
 
 	if (operation == PROTO_FLUSH)
-		r.offset = r.length = 0;
+		r.offset = 0, r.length = 0;
 	if (operation == PROTO_WRITE) {
 		r.n_refs = 1;
 		r.ref[0] = (struct arena_ref){ .group = 2, .count = 1, .generation = 1 };

@@ -14,7 +14,7 @@ static uint32_t transfer_error(const struct nbd_request *r,
 {
 	bool is_write = r->type == NBD_CMD_WRITE;
 
-	if (r->length == 0 || r->length > ARENA_MAX_REQUEST)
+	if (r->length == 0 || r->length > PROTO_MAX_BYTES)
 		return NBD_EINVAL;
 	if (is_write && e->is_readonly)
 		return NBD_EPERM;

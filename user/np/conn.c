@@ -217,7 +217,7 @@ static bool takes_no_replies(const struct conn *c)
 
 	/* Below that, the longest request may have to wait. */
 	return c->phase != CONN_HANDSHAKE &&
-	       has_stalled(c, &c->tx, peer_free_bytes(peer) < ARENA_MAX_REQUEST);
+	       has_stalled(c, &c->tx, peer_free_bytes(peer) < PROTO_MAX_BYTES);
 }
 
 static bool sends_no_payload(const struct conn *c)

@@ -110,7 +110,7 @@ static void put_info(struct negotiation *n, const struct export *e,
 	put16(n, NBD_INFO_BLOCK_SIZE);
 	put32(n, 1);
 	put32(n, PROTO_DISK_BUFFER);
-	put32(n, ARENA_MAX_REQUEST);
+	put32(n, PROTO_MAX_BYTES);
 
 	if (is_name_wanted) {
 		put_reply(n, NBD_REP_INFO, 2 + length);

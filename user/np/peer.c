@@ -5,7 +5,6 @@
 #include <common/log.h>
 #include <proto/proto.h>
 #include <errno.h>
-#include <arena/receive.h>
 #include <poll.h>
 #include <string.h>
 
@@ -31,34 +30,22 @@ static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 	return ret ? 0 : -ETIMEDOUT;
 }
 
-int peer_read_disk(struct arena_disk *copy, const void *shared)
-{
-	static const struct arena_rule rules[] = {
-		ARENA_EXACTLY(struct arena_disk, magic, ARENA_DISK_MAGIC),
-		ARENA_RANGE(struct arena_disk, bytes, 1, INT64_MAX),
-		ARENA_POWER_OF_TWO(struct arena_disk, block_size, 512, PROTO_DISK_BUFFER),
-		ARENA_MASK(struct arena_disk, flags, ARENA_DISK_F_ALL),
-	};
-
-	return arena_receive(copy, shared, sizeof(*copy), rules, ARENA_N_RULES(rules));
-}
-
 static int take_hello(struct peer *peer, const struct arena_msg *msg)
 {
 	struct np *np = peer->np;
 	struct export *e = &np->exports.export[peer->id];
-	struct arena_disk disk;
+	struct proto_disk disk;
 
 	if (msg->type != ARENA_MSG_HELLO ||
 	    msg->ref.group != peer->group ||
 	    !arena_layout_has(&np->layout, msg->ref.group, msg->ref.index, 1))
 		return -EPROTO;
-	if (peer_read_disk(&disk, arena_layout_buffer(np->base, &np->layout,
-						      msg->ref.group, msg->ref.index)))
+	if (proto_disk_receive(&disk, arena_layout_buffer(np->base, &np->layout,
+							   msg->ref.group, msg->ref.index)))
 		return -EPROTO;
 	memcpy(e->name, peer_name(peer), sizeof(e->name));
 	e->bytes = disk.bytes;
-	e->is_readonly = disk.flags & ARENA_DISK_READONLY;
+	e->is_readonly = disk.flags & PROTO_DISK_READONLY;
 	e->is_served = true;
 	np->exports.n = peer->id + 1;
 	peer_send(peer, &(struct arena_msg){

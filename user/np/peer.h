@@ -72,13 +72,4 @@ uint64_t peer_free_bytes(const struct peer *peer);
 /** peer_counters() - of its channel, also after its end */
 struct arena_channel_counters peer_counters(const struct peer *peer);
 
-/**
- * peer_read_disk() - a HELLO's description, if it makes sense
- * @copy: filled
- * @shared: where the SP has put it
- *
- * Return: 0, or -EPROTO.
- */
-int peer_read_disk(struct arena_disk *copy, const void *shared);
-
 #endif /* NP_PEER_H */

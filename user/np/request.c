@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <proto/proto.h>
+#include <string.h>
+#include <time.h>
 #include <errno.h>
 #include <arena/message.h>
 #include <arena/snapshot.h>
@@ -25,15 +27,54 @@ void request_start(struct conn *c)
 	want_header(c);
 }
 
+static uint64_t boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static uint16_t operation(const struct nbd_request *r)
+{
+	switch (r->type) {
+	case NBD_CMD_READ:
+		return PROTO_READ;
+	case NBD_CMD_WRITE:
+		return PROTO_WRITE;
+	default:
+		return PROTO_FLUSH;
+	}
+}
+
+/* The request as the SP sees it, in the slot's network buffer. */
+static void write_record(struct np *np, struct slot *s)
+{
+	struct proto_request r = {
+		.tag = slot_tag(np, s),
+		.offset = s->request.offset,
+		.length = s->request.length,
+		.received_ns = boot_ns(),
+		.operation = operation(&s->request),
+		.n_refs = s->count != 0,
+	};
+
+	/* Clients may set FUA with every command; it means something to a WRITE only. */
+	if (r.operation == PROTO_WRITE && s->request.flags & NBD_CMD_FLAG_FUA)
+		r.flags = PROTO_FLAG_FUA;
+	if (s->count)
+		r.ref[0] = (struct arena_ref){
+			.group = PROTO_GROUP_PAYLOAD,
+			.index = s->index,
+			.count = (uint16_t)s->count,
+			.generation = (uint16_t)arena_pool_extent(np->payload, s->index).generation,
+		};
+	memcpy(slot_buffer(np, s), &r, sizeof(r));
+}
+
 static void hand_over(struct np *np, struct slot *s)
 {
-	struct arena_request *r = (struct arena_request *)slot_buffer(np, s);
-
-	/* The header lies there since it came from the socket. */
-	r->reserved = 0;
-	r->payload_group = s->count ? PROTO_GROUP_PAYLOAD : 0;
-	r->payload_index = s->count ? s->index : 0;
-	r->payload_count = s->count;
+	write_record(np, s);
 	s->state = SLOT_AT_SP;
 	peer_send(&np->peer[s->conn->sp], &(struct arena_msg){
 		.type = ARENA_MSG_REQUEST,

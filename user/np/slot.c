@@ -9,7 +9,7 @@
 
 #include "np.h"
 
-static_assert(SLOT_REPLY_OFFSET >= sizeof(struct arena_request) &&
+static_assert(SLOT_REPLY_OFFSET >= sizeof(struct proto_request) &&
 	      SLOT_REPLY_OFFSET + NBD_SIMPLE_REPLY_SIZE <= PROTO_NET_BUFFER,
 	      "request and reply header share a network buffer");
 

@@ -15,7 +15,7 @@ struct conn;
 struct np;
 
 /* Where the reply's header is made up, in the slot's network buffer. */
-#define SLOT_REPLY_OFFSET 64
+#define SLOT_REPLY_OFFSET 256
 
 /**
  * enum slot_state - who has a slot's buffers

@@ -31,7 +31,7 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 		.length = length,
 		.align = PAGE,
 		/* The longest request need not begin on a buffer's boundary. */
-		.longest_extent = ARENA_MAX_REQUEST + PROTO_DISK_BUFFER,
+		.longest_extent = PROTO_MAX_BYTES + PROTO_DISK_BUFFER,
 		.channel_entries = ENTRIES,
 		.classes = {
 			[PROTO_CLASS_NP] = {

@@ -21,6 +21,8 @@
  *	a WRITE:	NP  REQUESTS -->  SP copies, RETURN -->  writes the payload
  *			SP  REPLIES  -->  NP copies, RETURN -->  has the payload again
  *
+ * arena-np and arena-sp write these requests and still reply by the messages of proto.h.
+ *
  * This header knows refs and rules. It knows no client protocol, no disk and no layout.
  */
 #ifndef PROTO_RECORD_H

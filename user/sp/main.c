@@ -175,11 +175,11 @@ static void channel_close(struct sp *sp)
 /* Tell the NP about the disk, in the first buffer of the pool. */
 static void send_hello(struct sp *sp)
 {
-	const struct arena_disk disk = {
-		.magic = ARENA_DISK_MAGIC,
+	const struct proto_disk disk = {
+		.magic = PROTO_DISK_MAGIC,
 		.bytes = sp->disk.bytes,
 		.block_size = sp->disk.block_size,
-		.flags = sp->disk.readonly ? ARENA_DISK_READONLY : 0,
+		.flags = sp->disk.readonly ? PROTO_DISK_READONLY : 0,
 	};
 	int64_t index = arena_pool_get(sp->pool, 1);
 	struct arena_msg msg = {

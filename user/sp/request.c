@@ -4,9 +4,7 @@
 #include <assert.h>
 #include <proto/proto.h>
 #include <common/log.h>
-#include <common/nbd.h>
 #include <errno.h>
-#include <arena/receive.h>
 #include <arena/snapshot.h>
 #include <stddef.h>
 #include <linux/fs.h>
@@ -37,28 +35,6 @@ static uint32_t run_tag(uint16_t slot, uint16_t generation)
 	return (uint32_t)slot << 16 | generation;
 }
 
-static enum nbd_error nbd_errno(int err)
-{
-	switch (err) {
-	case 0:
-		return NBD_SUCCESS;
-	case EPERM:
-	case EACCES:
-	case EROFS:
-		return NBD_EPERM;
-	case ENOMEM:
-		return NBD_ENOMEM;
-	case EINVAL:
-		return NBD_EINVAL;
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
-		return NBD_ENOSPC;
-	default:
-		return NBD_EIO;
-	}
-}
-
 /*
  * Checks
  */
@@ -68,78 +44,75 @@ static bool range_is_inside(const struct sp *sp, uint64_t offset, uint32_t lengt
 	return offset <= sp->disk.bytes && length <= sp->disk.bytes - offset;
 }
 
-static enum nbd_error check_data(const struct sp *sp, const struct nbd_request *h)
+static enum proto_status check_data(const struct sp *sp, const struct proto_request *q)
 {
-	if (!h->length || h->length > ARENA_MAX_REQUEST)
-		return NBD_EINVAL;
-	if (!range_is_inside(sp, h->offset, h->length))
-		return h->type == NBD_CMD_WRITE ? NBD_ENOSPC : NBD_EINVAL;
-	return NBD_SUCCESS;
+	if (range_is_inside(sp, q->offset, (uint32_t)q->length))
+		return PROTO_OK;
+	return q->operation == PROTO_WRITE ? PROTO_ENOSPC : PROTO_EINVAL;
 }
 
-static enum nbd_error check_payload(const struct sp *sp, const struct arena_request *q,
-				    const struct nbd_request *h)
+/* The payload is one extent of the NP's payload group, just as long as needed. */
+static enum proto_status check_payload(const struct sp *sp, const struct proto_request *q)
 {
-	if (q->payload_group != PROTO_GROUP_PAYLOAD ||
-	    !arena_layout_has(&sp->layout, q->payload_group, q->payload_index,
-			      q->payload_count) ||
-	    q->payload_count != buffers_for(h->offset, h->length))
-		return NBD_EINVAL;
-	return NBD_SUCCESS;
+	const struct arena_ref *p = &q->ref[0];
+
+	if (q->n_refs != 1 || p->group != PROTO_GROUP_PAYLOAD ||
+	    !arena_layout_has(&sp->layout, p->group, p->index, p->count) ||
+	    p->count != buffers_for(q->offset, (uint32_t)q->length))
+		return PROTO_EINVAL;
+	return PROTO_OK;
 }
 
-/* Fill @r from @q, a private copy of what the NP wrote, if it is all right. */
-static enum nbd_error request_parse(struct sp *sp, struct sp_request *r,
-				    const struct arena_request *q)
+static enum proto_status accept_write(struct sp *sp, struct sp_request *r,
+					const struct proto_request *q)
 {
-	struct nbd_request h = nbd_request_unpack(q->nbd);
-	enum nbd_error error;
+	enum proto_status status;
 
-	if (h.magic != NBD_REQUEST_MAGIC || h.flags & ~NBD_CMD_FLAG_FUA)
-		return NBD_EINVAL;
-	r->offset = h.offset;
-	r->length = h.length;
-	r->fua = h.flags & NBD_CMD_FLAG_FUA;
+	if (sp->disk.readonly)
+		return PROTO_EPERM;
+	status = check_data(sp, q);
+	if (!status)
+		status = check_payload(sp, q);
+	if (!status)
+		r->payload = (char *)arena_layout_buffer(sp->base, &sp->layout, q->ref[0].group,
+							 q->ref[0].index) +
+			     q->offset % PROTO_DISK_BUFFER;
+	return status;
+}
 
-	switch (h.type) {
-	case NBD_CMD_READ:
+/* Fill @r from @q, a sound copy of what the NP wrote, if it suits the disk. */
+static enum proto_status request_parse(struct sp *sp, struct sp_request *r,
+				       const struct proto_request *q)
+{
+	r->offset = q->offset;
+	r->fua = q->flags & PROTO_FLAG_FUA;
+	switch (q->operation) {
+	case PROTO_READ:
+		r->length = (uint32_t)q->length;
 		r->op = SP_OP_READ;
-		return check_data(sp, &h);
-	case NBD_CMD_WRITE:
+		return check_data(sp, q);
+	case PROTO_WRITE:
+		r->length = (uint32_t)q->length;
 		r->op = SP_OP_WRITE;
-		if (sp->disk.readonly)
-			return NBD_EPERM;
-		error = check_data(sp, &h);
-		if (!error)
-			error = check_payload(sp, q, &h);
-		if (!error)
-			r->payload = (char *)arena_layout_buffer(sp->base, &sp->layout,
-								 q->payload_group,
-								 q->payload_index) +
-				     h.offset % PROTO_DISK_BUFFER;
-		return error;
-	case NBD_CMD_FLUSH:
+		return accept_write(sp, r, q);
+	case PROTO_FLUSH:
 		r->op = SP_OP_FLUSH;
-		return NBD_SUCCESS;
+		return PROTO_OK;
 	default:
-		return NBD_EINVAL;
+		return PROTO_ENOTSUP;
 	}
 }
 
 /* What the message points to, read once. */
-static enum nbd_error request_read(struct sp *sp, struct sp_request *r,
-				   const struct arena_msg *msg)
+static enum proto_status request_read(struct sp *sp, struct sp_request *r,
+				      const struct arena_msg *msg)
 {
-	/* The rest depends on the command, and on the layout. */
-	static const struct arena_rule rules[] = {
-		ARENA_ZERO(struct arena_request, reserved),
-	};
-	struct arena_request copy;
 	const void *shared = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
 						 msg->ref.index);
+	struct proto_request copy;
 
-	if (arena_receive(&copy, shared, sizeof(copy), rules, ARENA_N_RULES(rules)))
-		return NBD_EINVAL;
+	if (proto_request_receive(&copy, shared, 0))
+		return PROTO_EINVAL;
 	return request_parse(sp, r, &copy);
 }
 
@@ -164,9 +137,9 @@ static void reply(struct sp *sp, struct sp_request *r, uint32_t group,
 	sp->active--;
 }
 
-static void reply_status(struct sp *sp, struct sp_request *r, enum nbd_error error)
+static void reply_status(struct sp *sp, struct sp_request *r, enum proto_status error)
 {
-	sp->counters.errors += error != NBD_SUCCESS;
+	sp->counters.errors += error != PROTO_OK;
 	reply(sp, r, 0, error, 0);
 }
 
@@ -423,7 +396,7 @@ static void request_finish_read(struct sp *sp, struct sp_request *r)
 	reply(sp, r, sp->own, r->run, r->run_count);
 }
 
-static void request_finish(struct sp *sp, struct sp_request *r, enum nbd_error error)
+static void request_finish(struct sp *sp, struct sp_request *r, enum proto_status error)
 {
 	if (r->op == SP_OP_READ && !error) {
 		request_finish_read(sp, r);
@@ -464,7 +437,7 @@ void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
 		result = -EIO;
 	if (result < 0) {
 		log_failed(r, s, result);
-		request_finish(sp, r, nbd_errno(-result));
+		request_finish(sp, r, proto_status_of(-result));
 		return;
 	}
 	r->done += (uint32_t)result;
@@ -482,7 +455,7 @@ void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
 	if (++r->at < r->n_steps)
 		step_submit(sp, r);
 	else
-		request_finish(sp, r, NBD_SUCCESS);
+		request_finish(sp, r, PROTO_OK);
 }
 
 static void count_request(struct sp *sp, const struct sp_request *r)
@@ -496,7 +469,7 @@ static void count_request(struct sp *sp, const struct sp_request *r)
 void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 {
 	struct sp_request *r;
-	enum nbd_error error;
+	enum proto_status error;
 
 	if (msg->value >= sp->n_slots || sp->requests[msg->value].active ||
 	    msg->ref.group != PROTO_GROUP_NET ||
@@ -512,7 +485,7 @@ void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
 	sp->active++;
 	sp->counters.requests++;
 
-	error = sp->stopping ? NBD_ESHUTDOWN : request_read(sp, r, msg);
+	error = sp->stopping ? PROTO_ESHUTDOWN : request_read(sp, r, msg);
 	if (error) {
 		reply_status(sp, r, error);
 		return;
@@ -537,6 +510,6 @@ void sp_request_refuse_waiting(struct sp *sp)
 		struct sp_request *r = sp->waiting;
 
 		sp->waiting = r->next_waiting;
-		reply_status(sp, r, NBD_ESHUTDOWN);
+		reply_status(sp, r, PROTO_ESHUTDOWN);
 	}
 }
