@@ -96,13 +96,14 @@ static bool try_no_mmap(void)
 	if (memory == MAP_FAILED)
 		return false;
 	good = io_uring_queue_init_mem(2, &ring, &params, memory, MEMORY) >= 0;
-	if (good)
-		io_uring_queue_exit(&ring);
 	/*
-	 * The kernel writes to it for a while still: into pages that it holds, and that
-	 * must be nobody else's, as memory from malloc() would be soon.
+	 * The kernel still writes to the memory for a while: to pages that it holds, which must
+	 * not belong to anybody else, as memory from malloc() soon would.
 	 */
-	munmap(memory, MEMORY);
+	if (good)
+		uring_exit_memory(&ring, memory, MEMORY);
+	else
+		munmap(memory, MEMORY);
 	return good;
 }
 
