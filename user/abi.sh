@@ -27,7 +27,8 @@ write)
 	for folder in user/lib*/; do
 		library=$(basename "$folder")
 		dump "$library" >"$build/$library.abi"
-		mv "$build/$library.abi" "$folder$library.abi"
+		# Not by mv, which changes the folder, upon which the library depends.
+		cat "$build/$library.abi" >"$folder$library.abi"
 		echo "  $folder$library.abi"
 	done
 	;;
