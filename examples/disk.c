@@ -81,7 +81,7 @@ static void own_read(struct arena *a, struct arena_channel *ch, struct arena_rin
 	send_msg(ch, msg, DATA);
 }
 
-static void own(struct arena *a, struct arena_channel *ch, int fd)
+static void own_disk(struct arena *a, struct arena_channel *ch, int fd)
 {
 	const struct arena_ring_options one = { .entries = 1, .files = 1 };
 	struct arena_io io = { 0 };
@@ -160,7 +160,8 @@ int main(int argc, char **argv)
 	struct arena_channel_options how = { .size = sizeof(how) };
 	int fd, sockets[2], status = 0, client;
 	struct arena_channel *ch;
-	struct arena *a;
+	struct arena *a, *own;
+	FILE *in, *out;
 	pid_t child;
 
 	if (argc != 2)
@@ -172,21 +173,25 @@ int main(int argc, char **argv)
 	check(arena_channel_socketpair(sockets), "making sockets");
 	child = fork();
 	check(child < 0 ? -errno : 0, "fork");
-	if (!child)
-		check(arena_open_region(arena_region(a), SERVER, &a), "taking a role");
+	own = a;
+	if (!child)	/* It has inherited the region, and takes the other role in it. */
+		check(arena_open_region(arena_region(a), SERVER, &own), "taking a role");
 	how.socket = &sockets[!child];
 	close(sockets[!!child]);	/* else the end of the other process would not be seen */
-	check(arena_channel_open(a, child ? SERVER : OWNER, &how, &ch), "connecting");
+	check(arena_channel_open(own, child ? SERVER : OWNER, &how, &ch), "connecting");
 	if (child) {
-		own(a, ch, fd);
+		own_disk(own, ch, fd);
 	} else {
 		close(fd);
 		client = accept_client();
-		serve(a, ch, fdopen(client, "r"), fdopen(dup(client), "w"));
+		in = fdopen(client, "r");
+		out = fdopen(dup(client), "w");
+		serve(own, ch, in, out);
+		fclose(in);
+		fclose(out);
 	}
 	arena_channel_close(ch);
 	if (child && waitpid(child, &status, 0) == child && status)
 		errx(1, "the server failed and had %u buffers", arena_peer_died(a, SERVER));
-	check(arena_close(a), "closing");
-	return 0;
+	return arena_close(own) || (own != a && arena_close(a));
 }

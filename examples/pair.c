@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 enum { BLOCK = 1, BACK };
-enum { READER = ARENA_ROLE(0, 0), WRITER = ARENA_ROLE(1, 0) };
-enum { BLOCK_BYTES = 8 * 4096 };	/* 8 buffers, one behind the other */
+enum { READER = ARENA_ROLE(0, 0), WRITER = ARENA_ROLE(1, 0), BLOCK_BYTES = 8 * 4096 };
 
 /* The libraries return -errno. Here each error is the end of the process. */
 static void check(int64_t ret, const char *what)
@@ -75,7 +74,7 @@ int main(int argc, char **argv)
 	struct arena_channel_options how = { .size = sizeof(how) };
 	int fd, sockets[2], status = 0;
 	struct arena_channel *ch;
-	struct arena *a;
+	struct arena *a, *own;
 	pid_t child;
 
 	if (argc != 2)
@@ -86,14 +85,15 @@ int main(int argc, char **argv)
 	check(arena_channel_socketpair(sockets), "making sockets");
 	child = fork();
 	check(child < 0 ? -errno : 0, "fork");
+	own = a;
 	if (!child)	/* It has inherited the region, and takes the other role in it. */
-		check(arena_open_region(arena_region(a), WRITER, &a), "taking a role");
+		check(arena_open_region(arena_region(a), WRITER, &own), "taking a role");
 	how.socket = &sockets[!child];
 	close(sockets[!!child]);	/* else the end of the other process would not be seen */
-	check(arena_channel_open(a, child ? WRITER : READER, &how, &ch), "connecting");
-	child ? read_file(a, ch, fd) : write_file(a, ch);
+	check(arena_channel_open(own, child ? WRITER : READER, &how, &ch), "connecting");
+	child ? read_file(own, ch, fd) : write_file(own, ch);
 	arena_channel_close(ch);
 	if (child && waitpid(child, &status, 0) == child && status)
 		errx(1, "the writer failed and had %u buffers", arena_peer_died(a, WRITER));
-	return arena_close(a) ? 1 : 0;
+	return arena_close(own) || (own != a && arena_close(a));
 }

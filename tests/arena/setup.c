@@ -26,8 +26,11 @@ static struct arena_options options(uint32_t role)
 static bool is_gone(void)
 {
 	struct mshare *m;
+	int ret = mshare_open(NAME, 0, &m);
 
-	return mshare_open(NAME, 0, &m) == -ENOENT;
+	if (!ret)
+		mshare_close(m);
+	return ret == -ENOENT;
 }
 
 /* Of the other role: what it writes, the parent reads. */
