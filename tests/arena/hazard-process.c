@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <libarena/ring/core.h>
+
 #include "hazard.h"
 
 /* What a child says by its exit status. */
@@ -50,7 +52,7 @@ static void plain_fork(void)
 /* 0, or the number of what the child may do and should not. */
 static int use_in_child(struct rig *rig, const struct arena_io *io, struct arena_op op)
 {
-	struct io_uring *uring = arena_ring_uring(rig->r);
+	struct io_uring *uring = &rig->r->uring;
 	struct arena_event e;
 	struct arena_file f;
 	unsigned char resident;

@@ -548,20 +548,6 @@ static void test_borrowed(struct rig *rig)
 	close(pair[1]);
 }
 
-/* What a failed message leaves on the ring of its sender. */
-static void test_message(struct rig *rig)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(arena_ring_uring(rig->r));
-	struct arena_event e;
-
-	io_uring_prep_msg_ring(sqe, -1, 0, 0, 0);
-	io_uring_sqe_set_data64(sqe, arena_ring_message(99));
-	e = rig_next(rig);
-	ok(e.flags == ARENA_EVENT_MESSAGE && e.cookie == arena_ring_message(99),
-	   "a message that fails is an event");
-	is(e.result, -EBADF, "and says why");
-}
-
 static void test_all(struct rig *rig)
 {
 	test_file(rig);
@@ -577,7 +563,6 @@ static void test_all(struct rig *rig)
 	test_timeout(rig);
 	test_nonblock(rig);
 	test_borrowed(rig);
-	test_message(rig);
 	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
 }
 
@@ -590,6 +575,22 @@ static void test_features(struct rig *rig, const struct arena_features *f, const
 	diag("%s", what);
 	o.features = f;
 	o.registered = registered;
+	arena_ring_close(rig->r);
+	rig->r = rig_ring(rig->a, &o);
+	test_all(rig);
+}
+
+/* The same operations where submissions and completions have room for NVMe commands. */
+static void test_nvme_ring(struct rig *rig)
+{
+	struct arena_ring_options o = rig_options;
+	struct arena_features f;
+
+	arena_probe(&f);
+	if (!arena_has(&f, ARENA_HAS_URING_CMD))
+		return skip("no NVMe commands on this kernel");
+	diag("with room for NVMe commands");
+	o.nvme = true;
 	arena_ring_close(rig->r);
 	rig->r = rig_ring(rig->a, &o);
 	test_all(rig);
@@ -617,6 +618,7 @@ static void test_fallbacks(struct rig *rig)
 	test_accept_full(rig, &f);
 	test_accept_full(rig, &least);
 	test_features(rig, &least, "with the least", false);
+	test_nvme_ring(rig);
 	test_features(rig, &least, "with the least, registered", true);
 	test_features(rig, &all, "with all, registered", true);
 }

@@ -41,6 +41,7 @@ extern "C" {
  * @ARENA_HAS_MSG_RING: IORING_OP_MSG_RING
  * @ARENA_HAS_RESTRICTIONS: rings that allow only what is listed
  * @ARENA_HAS_NO_MMAP: rings in memory of the caller's
+ * @ARENA_HAS_URING_CMD: commands past the block layer, in submissions of 128 bytes
  * @ARENA_N_FEATURES: how many there are
  */
 enum arena_feature {
@@ -65,6 +66,7 @@ enum arena_feature {
 	ARENA_HAS_MSG_RING,
 	ARENA_HAS_RESTRICTIONS,
 	ARENA_HAS_NO_MMAP,
+	ARENA_HAS_URING_CMD,
 	ARENA_N_FEATURES,
 };
 

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include <arena/arena.h>
+#include <arena/channel.h>
 #include <arena/probe.h>
 
 #pragma GCC visibility push(default)
@@ -41,9 +42,11 @@ extern "C" {
 #define ARENA_RING_MAX_FILES	4096U
 /* Extents of one operation. */
 #define ARENA_RING_MAX_VECS	64U
+#define ARENA_RING_MAX_SOURCES	4096U
+/* As many sources a ring has room for if its options do not say. */
+#define ARENA_RING_SOURCES	64U
 
 struct arena_ring;
-struct io_uring;
 
 /**
  * struct arena_file - a handle: a file of a ring, until it is removed
@@ -66,6 +69,16 @@ struct arena_op {
 };
 
 /**
+ * struct arena_source - a handle: what gives events beside operations, see source.h
+ * @index: of the ring's table
+ * @generation: of that entry; never 0
+ */
+struct arena_source {
+	uint32_t index;
+	uint32_t generation;
+};
+
+/**
  * struct arena_ring_options - how to make a ring
  * @entries: operations that can be pending at once, 1 to ARENA_RING_MAX_ENTRIES
  * @files: files that can be added at once, 1 to ARENA_RING_MAX_FILES; and so many
@@ -75,12 +88,20 @@ struct arena_op {
  *	up for each operation. They are pinned while the ring is open: they count
  *	against RLIMIT_MEMLOCK, and arena_reclaim() finds them in use. What cannot
  *	be registered works without it.
+ * @nvme: let arena_ring_nvme() be used: submissions and completions are twice as large
+ * @sources: sources that can be added at once, up to ARENA_RING_MAX_SOURCES; 0 means
+ *	ARENA_RING_SOURCES
+ * @wait: how the ring waits: asleep, or it looks at its channels and completions for a while
+ *	or all the time, which takes a processor
  * @features: what to make use of; NULL for what arena_probe() finds
  */
 struct arena_ring_options {
 	uint32_t entries;
 	uint32_t files;
 	bool registered;
+	bool nvme;
+	uint32_t sources;
+	enum arena_wait wait;
 	const struct arena_features *features;
 };
 
@@ -144,42 +165,64 @@ struct arena_io {
 
 /**
  * enum arena_event_flags - what an event says beside its result
- * @ARENA_EVENT_MORE: not the last event of this operation: its buffer is still IN_IO
+ * @ARENA_EVENT_MORE: not the last event of this operation, whose buffer is still IN_IO, or
+ *	of this source
  * @ARENA_EVENT_CANCELED: was ended by arena_ring_cancel(), or with its file
  * @ARENA_EVENT_EXPIRED: it was ended since its deadline had passed; the result is -ETIME
  * @ARENA_EVENT_SHORT: the file ended before all bytes were moved
  * @ARENA_EVENT_REARMED: the kernel had ended it; the ring has begun it anew
- * @ARENA_EVENT_MESSAGE: not an operation but a message that was not sent: @cookie
- *	is its user_data, @result says why
  */
 enum arena_event_flags {
 	ARENA_EVENT_MORE = 1,
 	ARENA_EVENT_CANCELED = 2,
 	ARENA_EVENT_SHORT = 4,
 	ARENA_EVENT_REARMED = 8,
-	ARENA_EVENT_MESSAGE = 16,
-	ARENA_EVENT_EXPIRED = 32,
+	ARENA_EVENT_EXPIRED = 16,
+};
+
+/**
+ * enum arena_event_type - what an event belongs to
+ * @ARENA_EVENT_OPERATION: an operation
+ * @ARENA_EVENT_CHANNEL: see arena_ring_add_channel()
+ * @ARENA_EVENT_PROCESS: see arena_ring_add_process()
+ * @ARENA_EVENT_TIMER: see arena_ring_add_timer()
+ * @ARENA_EVENT_SIGNAL: see arena_ring_add_signals()
+ * @ARENA_EVENT_WAKER: see arena_ring_add_waker()
+ */
+enum arena_event_type {
+	ARENA_EVENT_OPERATION,
+	ARENA_EVENT_CHANNEL,
+	ARENA_EVENT_PROCESS,
+	ARENA_EVENT_TIMER,
+	ARENA_EVENT_SIGNAL,
+	ARENA_EVENT_WAKER,
 };
 
 /**
  * struct arena_event - something has happened
- * @cookie: of the operation
- * @op: the operation
+ * @type: to what
+ * @cookie: of the operation or source
+ * @source: the source; zero for an operation
+ * @op: the operation; zero for a source
  * @buf: its buffer, the first if it has a list, zero if it has none; without
  *	ARENA_EVENT_MORE all its buffers are again what they were before
  * @file: its file; of an accept without error, the new connection
  * @result: bytes moved, poll(2)'s events, or 0; or -errno
  * @bytes: moved in all, also before an error
+ * @value: of a source and of arena_ring_nvme(), see there; else 0
  * @flags: enum arena_event_flags
  */
 struct arena_event {
+	enum arena_event_type type;
+	uint32_t flags;
 	uint64_t cookie;
+	uint64_t value;
+	struct arena_source source;
 	struct arena_op op;
 	struct arena_buf buf;
 	struct arena_file file;
 	int32_t result;
 	uint32_t bytes;
-	uint32_t flags;
 };
 
 /**
@@ -208,20 +251,6 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
  * done then.
  */
 int arena_ring_close(struct arena_ring *r);
-
-/**
- * arena_ring_uring() - the ring itself, to be the carrier of channels and nothing else
- *
- * What is put there has a user_data from arena_ring_message() and no completion on
- * success; if it fails, there is an event ARENA_EVENT_MESSAGE.
- */
-struct io_uring *arena_ring_uring(struct arena_ring *r);
-
-/** arena_ring_message() - user_data for the caller's message @n, less than 2^62 */
-static inline uint64_t arena_ring_message(uint64_t n)
-{
-	return n | 3ULL << 62;
-}
 
 /**
  * arena_ring_add_file() - let operations use a file
@@ -461,16 +490,28 @@ int arena_ring_set_deadline(struct arena_ring *r, struct arena_op op, int64_t de
 int arena_ring_submit(struct arena_ring *r);
 
 /**
- * arena_ring_next() - the next event
+ * arena_ring_next_many() - wait for events, and take as many as are there
  * @r: ring
- * @event: filled
- * @timeout_ms: how long to wait for one, 0 not at all, -1 for ever
+ * @events: filled from the first on
+ * @n: how many @events there is room for, at least 1
+ * @timeout_ms: how long to wait for the first one, 0 not at all, -1 for ever
  *
- * Submits, if there is no event yet.
+ * Events come in turns. When all of a turn have been given, the next call submits what
+ * was begun meanwhile, sends what is queued in channels, and takes what is there, or waits
+ * for it, with one io_uring_enter(2) at most. What comes while a turn's events are
+ * given belongs to the next turn, so that nothing keeps the ring from submitting.
  *
- * Return: 1; 0 if there was none in time; -EINTR; an error of io_uring_enter(2).
+ * Return: how many; 0 if there was none in time; -EINVAL if @n is 0; -EINTR; -ECHILD; an
+ * error of io_uring_enter(2).
  */
-int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout_ms);
+int arena_ring_next_many(struct arena_ring *r, struct arena_event *events, uint32_t n,
+			 int timeout_ms);
+
+/** arena_ring_next() - the next event: arena_ring_next_many() with room for one */
+static inline int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout_ms)
+{
+	return arena_ring_next_many(r, event, 1, timeout_ms);
+}
 
 /** arena_ring_pending() - operations whose last event has not been given */
 uint32_t arena_ring_pending(const struct arena_ring *r);

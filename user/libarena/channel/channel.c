@@ -12,8 +12,6 @@
 #include <common/copy_struct.h>
 #include <stdlib.h>
 
-#include "source.h"
-
 /* How many calls that find nothing a caller makes until the peer is looked at. */
 #define LOOK_EVERY	16384U
 
@@ -137,6 +135,8 @@ void arena_channel_close(struct arena_channel *ch)
 	if (!ch)
 		return;
 	say_bye(ch);
+	if (ch->watcher.closing)
+		ch->watcher.closing(ch->watcher.owner, ch->watcher.index);
 	channel_free(ch);
 }
 
@@ -171,7 +171,7 @@ static int poll_all(struct arena_channel *ch, int timeout_ms)
 {
 	struct transport *t = ch->transport;
 	struct pollfd fds[] = {
-		{ .fd = t->ops->fd(t), .events = channel_source_events(ch) },
+		{ .fd = t->ops->fd(t), .events = t->is_full ? POLLIN | POLLOUT : POLLIN },
 		{ .fd = ch->pidfd, .events = POLLIN },
 		{ .fd = ch->control, .events = POLLRDHUP },
 	};
@@ -254,8 +254,12 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 {
 	int ret = check(ch);
 
-	if (ret)
-		return ret == -EAGAIN ? 0 : ret;
+	if (ret == -EAGAIN)
+		return 0;
+	if (ret) {
+		ch->has_told_end = true;
+		return ret;
+	}
 	ret = ch->transport->ops->recv(ch->transport, msg);
 	if (!ret) {
 		look_at_peer(ch);
@@ -265,6 +269,7 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 	}
 	if (ret > 0 && !msg->type)
 		ret = -EPROTO;
+	ch->has_told_end = ret < 0;
 	if (ret < 0)
 		ch->state.error = ret;
 	else
@@ -420,18 +425,6 @@ int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int time
 
 /* ---- loops of the caller's own ---- */
 
-bool channel_source_has_message(struct arena_channel *ch)
-{
-	int ret = check(ch);
-
-	return ret ? ret != -EAGAIN : has_message(ch);
-}
-
-bool channel_source_has_room(struct arena_channel *ch)
-{
-	return ch->transport && forget_stall(ch);
-}
-
 bool arena_channel_arm(struct arena_channel *ch)
 {
 	struct transport *t;
@@ -446,82 +439,147 @@ bool arena_channel_arm(struct arena_channel *ch)
 	return is_idle;
 }
 
-bool channel_source_arm(struct arena_channel *ch)
-{
-	int ret = arena_channel_flush(ch);
-
-	/* Messages that remain queued go with a later turn. */
-	if (ret && ret != -EAGAIN && ret != -EBUSY)
-		ch->state.error = ch->state.end ? ch->state.error : ret;
-	return arena_channel_arm(ch);
-}
-
-void channel_source_disarm(struct arena_channel *ch, bool peer_may_be_dead)
+void arena_channel_disarm(struct arena_channel *ch)
 {
 	struct transport *t = ch->transport;
-	int ret;
 
 	if (!t) {
 		check(ch);
 		return;
 	}
-	ret = t->ops->disarm(t);
-	if (ret < 0)
-		ch->state.error = ret;
-	if (peer_may_be_dead && !t->ops->has_message(t))
+	channel_source_disarm(ch);
+	if (!t->ops->has_message(t))
 		poll_all(ch, 0);
-}
-
-void arena_channel_disarm(struct arena_channel *ch)
-{
-	channel_source_disarm(ch, true);
-}
-
-int channel_source_fd(const struct arena_channel *ch)
-{
-	return ch->transport ? ch->transport->ops->fd(ch->transport) : ch->connect.events;
 }
 
 int arena_channel_fd(const struct arena_channel *ch)
 {
-	return channel_source_fd(ch);
+	return ch->transport ? ch->transport->ops->fd(ch->transport) : ch->connect.events;
 }
 
-short channel_source_events(const struct arena_channel *ch)
-{
-	return ch->transport && ch->transport->is_full ? POLLIN | POLLOUT : POLLIN;
-}
+/* ---- loops of a ring ---- */
 
-int channel_source_attach(struct arena_channel *ch, struct io_uring *ring, uint64_t user_data)
+int channel_source_attach(struct arena_channel *ch, const struct channel_watcher *watcher,
+			  struct io_uring *ring, uint64_t user_data)
 {
 	int ret;
 
-	if (!ch->tx.ring)
-		return 0;
-	if (!ch->tx.has_own)
+	if (ch->watcher.closing || (ch->tx.ring && !ch->tx.has_own))
 		return -EBUSY;
-	ret = channel_tx_submit(&ch->tx);
-	if (ret)
-		return ret;
-	channel_tx_use(&ch->tx, ring, user_data);
+	if (ch->tx.ring) {
+		ret = channel_tx_submit(&ch->tx);
+		if (ret)
+			return ret;
+		channel_tx_use(&ch->tx, ring, user_data);
+	}
+	ch->watcher = *watcher;
 	return 0;
 }
 
-int channel_source_detach(struct arena_channel *ch)
+void channel_source_detach(struct arena_channel *ch)
 {
-	int ret;
+	int ret = ch->tx.ring ? channel_tx_return(&ch->tx) : 0;
 
-	if (!ch->tx.ring)
-		return 0;
-	ret = channel_tx_return(&ch->tx);
-	if (ret)
+	if (ret && !ch->state.error)
 		ch->state.error = ret;
-	return ret;
+	ch->watcher = (struct channel_watcher){ 0 };
 }
 
 void channel_source_failed(struct arena_channel *ch, int result)
 {
-	ch->state.error = result < 0 ? result : -EIO;
+	if (!ch->state.error)
+		ch->state.error = result < 0 ? result : -EIO;
+}
+
+static bool is_socket(const struct arena_channel *ch)
+{
+	return ch->transport == &ch->socket.base;
+}
+
+bool channel_source_in_kernel(const struct arena_channel *ch)
+{
+	return !ch->transport || is_socket(ch);
+}
+
+bool channel_source_is_full(const struct arena_channel *ch)
+{
+	return ch->transport && ch->transport->is_full;
+}
+
+int channel_source_control(const struct arena_channel *ch)
+{
+	return ch->control;
+}
+
+/* What is known of a socket without a system call. */
+static bool is_queued(const struct socket_transport *s)
+{
+	return s->head != s->tail;
+}
+
+static bool may_have_room(struct arena_channel *ch, bool fired)
+{
+	if (is_socket(ch) && !fired && !channel_credit_has_room(&ch->socket.credit))
+		return false;
+	return ch->transport->ops->has_room(ch->transport);
+}
+
+static uint32_t transport_state(struct arena_channel *ch, bool fired)
+{
+	uint32_t state = 0;
+
+	if (!is_socket(ch) || fired || is_queued(&ch->socket))
+		if (ch->transport->ops->has_message(ch->transport))
+			state |= CHANNEL_HAS_MESSAGE;
+	if (ch->state.is_stalled && may_have_room(ch, fired))
+		state |= CHANNEL_HAS_ROOM;
+	return state;
+}
+
+uint32_t channel_source_state(struct arena_channel *ch, bool fired)
+{
+	uint32_t state = 0;
+
+	if (!ch->transport && fired)
+		check(ch);
+	if (ch->transport && !ch->state.error)
+		state = transport_state(ch, fired);
+	/* With an error there is nothing but that. */
+	if (ch->state.error)
+		state = 0;
+	if ((ch->state.error || ch->state.end) && !ch->has_told_end)
+		state |= CHANNEL_HAS_END;
+	return state;
+}
+
+void channel_source_told_room(struct arena_channel *ch)
+{
+	ch->state.is_stalled = false;
+}
+
+bool channel_source_arm(struct arena_channel *ch)
+{
+	struct transport *t = ch->transport;
+
+	if (channel_source_in_kernel(ch))
+		return !ch->state.error;
+	return t->ops->arm(t) && !is_ready(ch);
+}
+
+void channel_source_disarm(struct arena_channel *ch)
+{
+	int ret = ch->transport ? ch->transport->ops->disarm(ch->transport) : 0;
+
+	if (ret < 0)
+		ch->state.error = ret;
+}
+
+void channel_source_gone(struct arena_channel *ch)
+{
+	if (ch->transport)
+		peer_is_gone(ch);
+	else
+		check(ch);
 }
 
 /* ---- what there is to know ---- */

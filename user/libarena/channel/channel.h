@@ -14,6 +14,7 @@
 #include "msg_ring.h"
 #include "shared.h"
 #include "socket.h"
+#include "source.h"
 #include "wait.h"
 
 /* The role of a side without an arena. */
@@ -82,6 +83,8 @@ struct channel_connect {
  * @shared: a transport
  * @socket: a transport
  * @connect: how far connecting is
+ * @has_told_end: arena_channel_recv() has returned an error, which stays
+ * @watcher: the ring that drives it, if there is one
  * @spin: how long it pays to spin
  * @fruitless: calls that found nothing to do since the peer was last looked at
  * @counters: what has happened; the transport counts wake-ups in @state
@@ -104,6 +107,8 @@ struct arena_channel {
 	struct shared_transport shared;
 	struct socket_transport socket;
 	struct channel_connect connect;
+	bool has_told_end;
+	struct channel_watcher watcher;
 	struct wait_spin spin;
 	uint32_t fruitless;
 	struct arena_channel_counters counters;

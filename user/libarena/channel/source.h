@@ -3,22 +3,21 @@
  * A channel as a source of a ring's events: what libarena/ring needs beyond <arena/channel.h> to
  * drive it from its loop. A turn of that loop:
  *
- *	before it waits:
- *		channel_source_arm()		queues what is to be queued, submits nothing
+ *	arena_channel_flush()			queues what is to be sent, submits nothing
+ *	if channel_source_state():
+ *		report it; the caller receives or sends
+ *	else before it sleeps:
+ *		channel_source_arm()
  *		if it returns true:
- *			poll channel_source_fd() for channel_source_events(), one shot
- *		else:
- *			do not wait
- *	the poll has completed, or the ring does not wait:
+ *			poll arena_channel_fd(), one shot, and sleep
  *		channel_source_disarm()
- *	while channel_source_has_message():
- *		arena_channel_recv()		until it returns no message
  *
- * The peer's pidfd (arena_channel_pidfd(), -1 until it is known) is polled besides, once;
- * channel_source_disarm() then finds the death.
+ * The peer's pidfd (arena_channel_pidfd(), -1 until it is known) and the control socket (for
+ * POLLRDHUP) are polled besides, once; when one of them is ready, channel_source_gone().
  *
- * It makes no system call with MSG_RING and HYBRID, but for a peer that may have died. EVENTFD and
- * SOCKET take one to send and one to be woken. A channel knows nothing of libarena/ring.
+ * None of it is a system call with MSG_RING and HYBRID. EVENTFD takes one to wake the peer and
+ * one in channel_source_disarm(), SOCKET one to send; it is polled all the time, and the
+ * functions look at it only if that poll has @fired. A channel knows nothing of libarena/ring.
  */
 #ifndef ARENA_CHANNEL_SOURCE_H
 #define ARENA_CHANNEL_SOURCE_H
@@ -29,27 +28,76 @@
 #include "../uring.h"
 
 /**
+ * struct channel_watcher - who drives a channel
+ * @closing: called by arena_channel_close(), before it closes a file; NULL if there is nobody
+ * @owner: for @closing
+ * @index: for @closing
+ */
+struct channel_watcher {
+	void (*closing)(void *owner, uint32_t index);
+	void *owner;
+	uint32_t index;
+};
+
+/**
  * channel_source_attach() - send by this ring from now on
  * @ch: channel, connected or not
+ * @watcher: copied
  * @ring: the ring, which its owner submits: neither arena_channel_flush() nor anything else of
  *	the channel submits it, but for arena_channel_close() and where it is full
  * @user_data: of completions of messages that could not be sent; others have none
  *
- * Return: 0; -EBUSY if the application gave a tx ring of its own; or an error of
- * arena_channel_flush(), because what is queued on the channel's own ring could not be sent.
+ * Return: 0; -EBUSY if it has a watcher, or the application gave a tx ring of its own; or an
+ * error of arena_channel_flush(), because what is queued on the channel's own ring could not be
+ * sent.
  */
-int channel_source_attach(struct arena_channel *ch, struct io_uring *ring, uint64_t user_data);
+int channel_source_attach(struct arena_channel *ch, const struct channel_watcher *watcher,
+			  struct io_uring *ring, uint64_t user_data);
 
 /**
  * channel_source_detach() - send by a ring of the channel's own again
  * @ch: channel that is attached; what it has queued is submitted
  *
- * Return: 0 or an error of io_uring_setup(2), which the channel then has for good.
+ * If it can get no ring, that is the channel's error.
  */
-int channel_source_detach(struct arena_channel *ch);
+void channel_source_detach(struct arena_channel *ch);
 
 /** channel_source_failed() - a message's completion has come: it could not be sent */
 void channel_source_failed(struct arena_channel *ch, int result);
+
+/**
+ * enum channel_source_state - what a channel has to report
+ * @CHANNEL_HAS_MESSAGE: arena_channel_recv() may have a message
+ * @CHANNEL_HAS_ROOM: there is room for what found none
+ * @CHANNEL_HAS_END: the channel has come to its end, or has an error, and arena_channel_recv()
+ *	has not said so
+ */
+enum channel_source_state {
+	CHANNEL_HAS_MESSAGE = 1,
+	CHANNEL_HAS_ROOM = 2,
+	CHANNEL_HAS_END = 4,
+};
+
+/**
+ * channel_source_state() - what there is to report, enum channel_source_state
+ * @ch: channel
+ * @fired: its file descriptor was found ready since this was last asked
+ *
+ * It connects a channel that is not connected yet, as far as that goes without waiting.
+ */
+uint32_t channel_source_state(struct arena_channel *ch, bool fired);
+
+/** channel_source_told_room() - room was reported, which is done once for each stall */
+void channel_source_told_room(struct arena_channel *ch);
+
+/** channel_source_in_kernel() - can only a poll tell what there is: a socket, or connecting? */
+bool channel_source_in_kernel(const struct arena_channel *ch);
+
+/** channel_source_is_full() - does the descriptor take no more for now? */
+bool channel_source_is_full(const struct arena_channel *ch);
+
+/** channel_source_control() - the control socket, or -1 */
+int channel_source_control(const struct arena_channel *ch);
 
 /**
  * channel_source_arm() - announce that this side is going to sleep
@@ -58,23 +106,10 @@ void channel_source_failed(struct arena_channel *ch, int result);
  */
 bool channel_source_arm(struct arena_channel *ch);
 
-/** channel_source_disarm() - announce that it is awake; the rest as arena_channel_disarm() */
-void channel_source_disarm(struct arena_channel *ch, bool peer_may_be_dead);
+/** channel_source_disarm() - announce that it is awake */
+void channel_source_disarm(struct arena_channel *ch);
 
-/** channel_source_fd() - what to poll; another one when the channel has connected */
-int channel_source_fd(const struct arena_channel *ch);
-
-/** channel_source_events() - POLLIN, and POLLOUT if a socket has no room */
-short channel_source_events(const struct arena_channel *ch);
-
-/**
- * channel_source_has_message() - would arena_channel_recv() return something else than 0?
- *
- * It connects a channel that is not connected yet, as far as that goes without waiting.
- */
-bool channel_source_has_message(struct arena_channel *ch);
-
-/** channel_source_has_room() - has a sender that found no room got some? It is told once. */
-bool channel_source_has_room(struct arena_channel *ch);
+/** channel_source_gone() - the peer has died, or has left the control socket */
+void channel_source_gone(struct arena_channel *ch);
 
 #endif /* ARENA_CHANNEL_SOURCE_H */

@@ -19,7 +19,7 @@
  * user_data: two bits say what it belongs to, then follow 30 bits of generation and an
  * index. A completion of something that is over is recognised by its generation.
  */
-enum ring_tag { TAG_OP, TAG_CANCEL, TAG_FILE, TAG_MESSAGE };
+enum ring_tag { TAG_OP, TAG_CANCEL, TAG_FILE, TAG_SOURCE };
 
 #define GENERATION_BITS	30
 #define GENERATION_MAX	((1U << GENERATION_BITS) - 1)
@@ -29,6 +29,8 @@ enum ring_tag { TAG_OP, TAG_CANCEL, TAG_FILE, TAG_MESSAGE };
 struct ring_op;
 struct ring_file;
 struct ring_provided;
+struct ring_sources;
+struct nvme_uring_cmd;
 
 /**
  * struct arena_ring - see ring.h
@@ -61,6 +63,10 @@ struct ring_provided;
  * @provided: for each group, the buffers that the kernel may choose from
  * @faults_pass: -EFAULT may only mean that the module replaces an entry of a page table
  * @closing: no operation continues
+ * @sources: the table of sources
+ * @nvme: for each operation, room for a command; NULL if the ring has no option nvme
+ * @turn_cqes: completions that belong to this turn and were not looked at
+ * @extra: of the completion that is looked at, what a CQE32 has beside
  */
 struct arena_ring {
 	struct io_uring uring;
@@ -92,6 +98,10 @@ struct arena_ring {
 	struct ring_provided *provided;
 	bool faults_pass;
 	bool closing;
+	struct ring_sources *sources;
+	struct nvme_uring_cmd *nvme;
+	uint32_t turn_cqes;
+	uint64_t extra;
 };
 
 static inline uint64_t user_data(enum ring_tag tag, uint32_t generation, uint32_t index)
@@ -125,5 +135,8 @@ struct io_uring_sqe *ring_own_sqe(struct arena_ring *r);
 
 /** ring_own_room() - as ring_room(), and make sure that their completions find room */
 int ring_own_room(struct arena_ring *r, uint32_t n);
+
+/** ring_has_completion() - is there one, or one that the kernel gives when it is entered? */
+bool ring_has_completion(const struct arena_ring *r);
 
 #endif /* ARENA_RING_CORE_H */

@@ -272,7 +272,9 @@ static bool is_transient(const struct arena_ring *r, struct ring_op *op, int32_t
 		return true;
 	}
 	/* The same file has a second handle, and that one was removed. */
-	return error == -EINTR || (error == -ECANCELED && op->removals != r->removals);
+	if (error == -ECANCELED)
+		return op->removals != r->removals;
+	return error == -EINTR && !op->class->once;
 }
 
 static bool fail(struct arena_ring *r, struct ring_op *op, int32_t error,

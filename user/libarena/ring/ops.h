@@ -21,6 +21,8 @@
  * @no_file: it has no file
  * @in: it takes from its file: bytes or connections
  * @moves: bytes go through its file in order: one operation at a time in one direction
+ * @once: the ring does not issue it again after -EINTR, since it may have been done
+ * @admin: of NVMe commands, those of the admin queue
  * @waits: where the kernel says -EAGAIN, poll and try again
  */
 struct ring_class {
@@ -33,6 +35,8 @@ struct ring_class {
 	bool no_file;
 	bool in;
 	bool moves;
+	bool once;
+	bool admin;
 	bool waits;
 };
 

@@ -61,6 +61,8 @@ static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 		"channels use sockets or eventfds" },
 	[ARENA_HAS_NO_MMAP] = { "no_mmap", "6.5", false,
 		"channels use sockets or eventfds" },
+	[ARENA_HAS_URING_CMD] = { "uring_cmd", "5.19", false,
+		"rings with the option nvme cannot be opened" },
 };
 
 const struct arena_feature_info *arena_feature_info(enum arena_feature feature)
@@ -306,6 +308,8 @@ static void try_opcodes(struct arena_features *f, struct io_uring *ring)
 	found(f, ARENA_HAS_MSG_RING, io_uring_opcode_supported(probe, IORING_OP_MSG_RING));
 	found(f, ARENA_HAS_SENDMSG_ZC, io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC));
 	found(f, ARENA_HAS_SEND_ZC, io_uring_opcode_supported(probe, IORING_OP_SEND_ZC));
+	found(f, ARENA_HAS_URING_CMD, io_uring_opcode_supported(probe, IORING_OP_URING_CMD) &&
+	      try_setup(IORING_SETUP_SQE128 | IORING_SETUP_CQE32));
 	io_uring_free_probe(probe);
 }
 

@@ -6,10 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "nvme.h"
 #include "ops.h"
 #include "provided.h"
 #include "rw.h"
+#include "source.h"
+#include "turn.h"
 
 #define PAGE		4096
 #define MAX_SQ		1024U
@@ -25,7 +27,8 @@
 static bool sound(const struct arena_ring_options *o)
 {
 	return o->entries && o->entries <= ARENA_RING_MAX_ENTRIES &&
-	       o->files && o->files <= ARENA_RING_MAX_FILES;
+	       o->files && o->files <= ARENA_RING_MAX_FILES &&
+	       o->sources <= ARENA_RING_MAX_SOURCES && o->wait <= ARENA_WAIT_ADAPT;
 }
 
 static int find_features(struct arena_ring *r, const struct arena_features *wanted)
@@ -36,10 +39,12 @@ static int find_features(struct arena_ring *r, const struct arena_features *want
 	return arena_features_why(wanted) ? -EOPNOTSUPP : 0;
 }
 
-static uint32_t setup_flags(const struct arena_features *f)
+static uint32_t setup_flags(const struct arena_features *f, bool nvme)
 {
 	uint32_t flags = IORING_SETUP_CQSIZE;
 
+	if (nvme)
+		flags |= IORING_SETUP_SQE128 | IORING_SETUP_CQE32;
 	if (arena_has(f, ARENA_HAS_SUBMIT_ALL))
 		flags |= IORING_SETUP_SUBMIT_ALL;
 	if (arena_has(f, ARENA_HAS_SINGLE_ISSUER))
@@ -56,7 +61,8 @@ static uint32_t setup_flags(const struct arena_features *f)
  */
 static uint32_t completions(const struct arena_ring *r)
 {
-	uint32_t n = 3 * r->n_ops + OWN_PER_FILE * r->n_files, all = 1;
+	uint32_t n = 3 * r->n_ops + OWN_PER_FILE * r->n_files +
+		     SOURCE_CQES * r->sources->n, all = 1;
 
 	while (all < n)
 		all *= 2;
@@ -73,7 +79,7 @@ static uint32_t submissions(const struct arena_ring *r)
 static int open_uring(struct arena_ring *r)
 {
 	struct io_uring_params params = {
-		.flags = setup_flags(&r->features),
+		.flags = setup_flags(&r->features, r->nvme),
 		.cq_entries = completions(r),
 	};
 	int ret;
@@ -81,7 +87,7 @@ static int open_uring(struct arena_ring *r)
 	ret = io_uring_queue_init_params(submissions(r), &r->uring, &params);
 	if (ret)
 		return ret;
-	r->own_max = params.cq_entries - 2 * r->n_ops;
+	r->own_max = params.cq_entries - 2 * r->n_ops - SOURCE_CQES * r->sources->n;
 	/* A child has no use for it, and could spoil it. */
 	io_uring_ring_dontfork(&r->uring);
 	ret = ring_files_init(r);
@@ -119,6 +125,8 @@ static void free_ring(struct arena_ring *r)
 		munmap(r->fork_guard, PAGE);
 	ring_provided_free(r);
 	ring_heap_free(&r->deadlines);
+	ring_sources_free(r->sources);
+	ring_nvme_free(r);
 	free(r->registered);
 	free(r->files);
 	free(r->ops);
@@ -151,18 +159,26 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->n_ops = o->entries;
 	r->n_files = 2 * o->files;
 	r->thread = ring_thread_id();
+	r->sources = ring_sources_new(o->sources ? o->sources : ARENA_RING_SOURCES, o->wait);
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
 	r->provided = calloc(arena_layout(a)->n_groups, sizeof(*r->provided));
 	r->registered = calloc(arena_layout(a)->n_groups, sizeof(*r->registered));
 	r->fork_guard = new_fork_guard();
-	if (!ring_heap_init(&r->deadlines, r->n_ops) || !ring_rw_init(r) || !r->ops ||
-	    !r->files || !r->registered || !r->provided || !r->fork_guard) {
+	if (!ring_heap_init(&r->deadlines, r->n_ops) || !ring_rw_init(r) || !r->sources ||
+	    !r->ops || !r->files || !r->registered || !r->provided || !r->fork_guard) {
 		free_ring(r);
 		return NULL;
 	}
 	ring_ops_init(r);
 	return r;
+}
+
+static int prepare_nvme(struct arena_ring *r)
+{
+	if (!arena_has(&r->features, ARENA_HAS_URING_CMD))
+		return -EOPNOTSUPP;
+	return ring_nvme_init(r) ? 0 : -ENOMEM;
 }
 
 int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
@@ -177,6 +193,8 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
 	if (!r)
 		return -ENOMEM;
 	ret = find_features(r, o->features);
+	if (!ret && o->nvme)
+		ret = prepare_nvme(r);
 	if (!ret)
 		ret = open_uring(r);
 	if (ret) {
@@ -189,11 +207,6 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
 	return 0;
 }
 
-struct io_uring *arena_ring_uring(struct arena_ring *r)
-{
-	return &r->uring;
-}
-
 uint32_t arena_ring_pending(const struct arena_ring *r)
 {
 	return r->pending;
@@ -204,92 +217,6 @@ int arena_ring_submit(struct arena_ring *r)
 	int ret = ring_check(r);
 
 	return ret ? ret : ring_submit(r);
-}
-
-static bool complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
-		     struct arena_event *event)
-{
-	uint32_t generation = cqe->user_data >> 32 & GENERATION_MAX;
-	uint32_t index = (uint32_t)cqe->user_data;
-
-	switch ((enum ring_tag)(cqe->user_data >> 62)) {
-	case TAG_OP:
-		return ring_op_complete(r, cqe, event);
-	case TAG_CANCEL:
-		r->own--;
-		ring_op_cancel_complete(r, index, generation);
-		return false;
-	case TAG_FILE:
-		r->own--;
-		ring_file_done(r, index);
-		return false;
-	case TAG_MESSAGE:
-		break;
-	}
-	*event = (struct arena_event){
-		.cookie = cqe->user_data,
-		.result = cqe->res,
-		.flags = ARENA_EVENT_MESSAGE,
-	};
-	return true;
-}
-
-/* What has come, without waiting. */
-static bool next_ready(struct arena_ring *r, struct arena_event *event)
-{
-	struct io_uring_cqe *first, cqe;
-
-	for (;;) {
-		if (ring_ops_requeue(r, event))
-			return true;
-		if (io_uring_peek_cqe(&r->uring, &first))
-			return false;
-		cqe = *first;
-		io_uring_cqe_seen(&r->uring, first);
-		if (complete(r, &cqe, event))
-			return true;
-	}
-}
-
-/* Submit, and wait for a completion: @ns, or for ever if that is negative. */
-static int wait_for_one(struct arena_ring *r, int64_t ns)
-{
-	struct __kernel_timespec ts = { ns / 1000000000, ns % 1000000000 };
-	struct io_uring_cqe *cqe;
-	int ret;
-
-	if (!ns)
-		ret = io_uring_submit_and_get_events(&r->uring);
-	else
-		ret = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1,
-						       ns < 0 ? NULL : &ts, NULL);
-	return ret == -ETIME || ret > 0 ? 0 : ret;
-}
-
-/* How long to wait: until @end, or until the deadline of an operation. */
-static int64_t wait_ns(const struct arena_ring *r, int64_t end)
-{
-	int64_t first = ring_heap_first(&r->deadlines);
-
-	return clock_left_ns(first < end ? first : end);
-}
-
-int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout_ms)
-{
-	int64_t end = timeout_ms ? clock_deadline(timeout_ms) : 0;
-	int ret = ring_check(r);
-	bool over = false;
-
-	while (!ret) {
-		ring_ops_expire(r);
-		if (next_ready(r, event))
-			return 1;
-		if (over)
-			return 0;
-		over = !clock_left_ns(end);
-		ret = wait_for_one(r, wait_ns(r, end));
-	}
-	return ret;
 }
 
 /* Everything that the kernel knows of. */
@@ -305,33 +232,22 @@ static void cancel_all(struct arena_ring *r)
 	io_uring_sqe_set_data64(sqe, user_data(TAG_CANCEL, 0, 0));
 }
 
-/* Some of what is pending has ended, or not so soon. */
-static void drain_some(struct arena_ring *r)
-{
-	struct arena_event dropped;
-
-	wait_for_one(r, CLOSE_NS);
-	while (next_ready(r, &dropped))
-		;
-}
-
 static void drain(struct arena_ring *r)
 {
 	bool aborted = false;
 
 	r->closing = true;
+	ring_sources_close(r);
 	/* The shutdown of a removed socket would be cancelled as well. */
 	while (r->own)
-		drain_some(r);
-	while (r->pending) {
+		ring_turn_drain(r, CLOSE_NS);
+	while (r->pending || ring_sources_pending(r)) {
 		cancel_all(r);
-		drain_some(r);
+		ring_turn_drain(r, CLOSE_NS);
 		if (r->pending && !aborted)
 			ring_files_abort_pending(r);
 		aborted = true;
 	}
-	/* Messages that were not submitted yet are sent all the same. */
-	ring_submit(r);
 	/* The ring's own end comes later: let go of pages and files now. */
 	io_uring_unregister_buffers(&r->uring);
 	ring_files_close(r);
@@ -349,6 +265,7 @@ int arena_ring_close(struct arena_ring *r)
 	if (child) {
 		/* The child has nothing mapped fork_guard, or something else by now. */
 		close(r->uring.ring_fd);
+		ring_sources_drop(r);
 		ring_files_close(r);
 	} else {
 		drain(r);

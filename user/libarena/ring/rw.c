@@ -61,25 +61,7 @@ void ring_rw_free(struct arena_ring *r)
 		munmap(r->zeroes, RING_ZEROES_SIZE);
 }
 
-/**
- * struct rest - what is still to be moved
- * @fd: the file, as an SQE names it
- * @iov: addresses
- * @n: how many
- * @offset: into the file
- * @group: of the last extent
- * @fixed: it is one extent, of a group that is registered
- */
-struct rest {
-	int fd;
-	struct iovec *iov;
-	unsigned int n;
-	uint64_t offset;
-	int group;
-	bool fixed;
-};
-
-static void add_piece(struct arena_ring *r, struct rest *rest, const struct arena_vec *v,
+static void add_piece(struct arena_ring *r, struct ring_rest *rest, const struct arena_vec *v,
 		      uint32_t skip)
 {
 	char *at = arena_io_address(r->a, v->buf);
@@ -91,9 +73,9 @@ static void add_piece(struct arena_ring *r, struct rest *rest, const struct aren
 	rest->group = v->buf.group;
 }
 
-static struct rest rest_of(struct arena_ring *r, const struct ring_op *op)
+struct ring_rest ring_rw_rest(struct arena_ring *r, const struct ring_op *op)
 {
-	struct rest rest = {
+	struct ring_rest rest = {
 		.fd = ring_file_target(r, op->file),
 		.iov = &r->iovs[(size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS],
 		.offset = op->rw.offset + op->done,
@@ -122,7 +104,7 @@ static int rwf(const struct ring_op *op)
 
 static void prep_read(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct rest s = rest_of(r, op);
+	struct ring_rest s = ring_rw_rest(r, op);
 	unsigned int length = (unsigned int)s.iov->iov_len;
 
 	if (s.fixed)
@@ -136,7 +118,7 @@ static void prep_read(struct arena_ring *r, struct ring_op *op, struct io_uring_
 
 static void prep_write(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct rest s = rest_of(r, op);
+	struct ring_rest s = ring_rw_rest(r, op);
 	unsigned int length = (unsigned int)s.iov->iov_len;
 
 	if (s.fixed)
@@ -149,7 +131,7 @@ static void prep_write(struct arena_ring *r, struct ring_op *op, struct io_uring
 }
 
 static struct msghdr *message(struct arena_ring *r, const struct ring_op *op,
-			      const struct rest *s)
+			      const struct ring_rest *s)
 {
 	struct msghdr *msg = &r->msgs[ring_op_index(r, op)];
 
@@ -159,7 +141,7 @@ static struct msghdr *message(struct arena_ring *r, const struct ring_op *op,
 
 static void prep_recv(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct rest s = rest_of(r, op);
+	struct ring_rest s = ring_rw_rest(r, op);
 	int flags = (op->rw.flags & ARENA_IO_ALL ? MSG_WAITALL : 0) |
 		    (op->nowait ? MSG_DONTWAIT : 0);
 
@@ -176,7 +158,7 @@ static int send_flags(const struct ring_op *op)
 
 static void prep_send(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct rest s = rest_of(r, op);
+	struct ring_rest s = ring_rw_rest(r, op);
 	int flags = send_flags(op);
 
 	if (s.n == 1)
@@ -187,7 +169,7 @@ static void prep_send(struct arena_ring *r, struct ring_op *op, struct io_uring_
 
 static void prep_send_zc(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct rest s = rest_of(r, op);
+	struct ring_rest s = ring_rw_rest(r, op);
 	int flags = send_flags(op);
 
 	if (s.fixed)
@@ -225,20 +207,20 @@ static bool received(struct arena_ring *r, struct ring_op *op, const struct io_u
 	return moved_some(r, op, cqe->res, enough, event);
 }
 
-static void end_rw(struct arena_ring *r, struct ring_op *op)
+void ring_rw_end(struct arena_ring *r, struct ring_op *op)
 {
 	for (uint32_t i = 0; i < op->rw.n_vecs; i++)
 		arena_io_end(r->a, op->rw.vec[i].buf);
 }
 
 /* While the module replaces an entry of its page tables, memory cannot be pinned. */
-static bool retry_fault(struct arena_ring *r, struct ring_op *op, int32_t error)
+bool ring_rw_retry(struct arena_ring *r, struct ring_op *op, int32_t error)
 {
 	return error == -EFAULT && r->faults_pass && op->faults++ < MAX_FAULTS;
 }
 
 static const struct ring_class send_class = {
-	.prep = prep_send, .succeed = moved, .retry = retry_fault, .end = end_rw,
+	.prep = prep_send, .succeed = moved, .retry = ring_rw_retry, .end = ring_rw_end,
 	.moves = true, .waits = true,
 };
 
@@ -246,28 +228,28 @@ static const struct ring_class send_class = {
 static bool retry_send_zc(struct arena_ring *r, struct ring_op *op, int32_t error)
 {
 	if (error != -EOPNOTSUPP)
-		return retry_fault(r, op, error);
+		return ring_rw_retry(r, op, error);
 	op->class = &send_class;
 	return true;
 }
 
 static const struct ring_class send_zc_class = {
-	.prep = prep_send_zc, .succeed = moved, .retry = retry_send_zc, .end = end_rw,
+	.prep = prep_send_zc, .succeed = moved, .retry = retry_send_zc, .end = ring_rw_end,
 	.moves = true, .waits = true,
 };
 
 static const struct ring_class read_class = {
-	.prep = prep_read, .succeed = moved, .retry = retry_fault, .end = end_rw,
+	.prep = prep_read, .succeed = moved, .retry = ring_rw_retry, .end = ring_rw_end,
 	.in = true, .moves = true, .waits = true,
 };
 
 static const struct ring_class write_class = {
-	.prep = prep_write, .succeed = moved, .retry = retry_fault, .end = end_rw,
+	.prep = prep_write, .succeed = moved, .retry = ring_rw_retry, .end = ring_rw_end,
 	.moves = true, .waits = true,
 };
 
 static const struct ring_class recv_class = {
-	.prep = prep_recv, .succeed = received, .retry = retry_fault, .end = end_rw,
+	.prep = prep_recv, .succeed = received, .retry = ring_rw_retry, .end = ring_rw_end,
 	.in = true, .moves = true, .waits = true,
 };
 
@@ -309,10 +291,8 @@ static uint32_t flags_of(enum rw rw)
 	}
 }
 
-static bool sound(const struct arena_io *io, enum rw rw)
+static bool is_list_sound(const struct arena_io *io)
 {
-	if (io->flags & ~flags_of(rw))
-		return false;
 	if (!io->vec)
 		return !io->n_vecs;
 	return io->n_vecs && io->n_vecs <= ARENA_RING_MAX_VECS && !io->buf.count &&
@@ -381,6 +361,14 @@ static int take_list(struct arena_ring *r, struct ring_op *op)
 	return ret;
 }
 
+int ring_rw_take(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
+{
+	if (!is_list_sound(io))
+		return -EINVAL;
+	copy_list(r, op, io);
+	return take_list(r, op);
+}
+
 static int begin_rw(struct arena_ring *r, enum rw rw, const struct arena_io *io,
 		    struct arena_op *handle)
 {
@@ -389,11 +377,7 @@ static int begin_rw(struct arena_ring *r, enum rw rw, const struct arena_io *io,
 
 	if (ret)
 		return ret;
-	ret = sound(io, rw) ? 0 : -EINVAL;
-	if (!ret) {
-		copy_list(r, op, io);
-		ret = take_list(r, op);
-	}
+	ret = io->flags & ~flags_of(rw) ? -EINVAL : ring_rw_take(r, op, io);
 	if (ret) {
 		ring_op_drop(r, op);
 		return ret;

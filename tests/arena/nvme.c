@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: commands go to an NVMe device, past the block layer, from and to buffers of the arena;
+ * what the device says comes back, and nothing that is malformed gets there.
+ * Method: on any file what the ring refuses. On a real device, in the machine: identify, write,
+ * read, compare, flush; errors of the device and of the kernel.
+ */
+#define _GNU_SOURCE
+#include <arena/nvme.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "ring-rig.h"
+
+enum { FLUSH = 0, WRITE = 1, READ = 2, COMPARE = 5, IDENTIFY = 6 };
+
+#define LBA_OUT_OF_RANGE	0x080
+#define COMPARE_FAILURE		0x285
+#define BYTES			4096U
+
+/**
+ * struct disk - a device
+ * @controller: /dev/nvmeX
+ * @space: /dev/ngXnY
+ * @nsid: namespace
+ * @lba: bytes of a block
+ * @blocks: it has
+ */
+struct disk {
+	struct arena_file controller;
+	struct arena_file space;
+	uint32_t nsid;
+	uint32_t lba;
+	uint64_t blocks;
+};
+
+static struct arena_event command(struct rig *rig, const struct arena_nvme *given)
+{
+	struct arena_nvme n = *given;
+	struct arena_event e;
+	int ret;
+
+	n.size = sizeof(n);
+	n.cookie = 77;
+	ret = arena_ring_nvme(rig->r, &n, NULL);
+	if (ret)
+		bail("the ring refuses a command: %d", ret);
+	e = rig_next(rig);
+	if (e.cookie != 77)
+		bail("not the event of the command");
+	return e;
+}
+
+static struct arena_event block_command(struct rig *rig, const struct disk *d, uint8_t opcode,
+					struct arena_buf b, uint64_t block, uint32_t blocks)
+{
+	return command(rig, &(struct arena_nvme){
+		.file = d->space, .opcode = opcode, .nsid = d->nsid, .buf = b,
+		.length = blocks * d->lba, .cdw10 = (uint32_t)block,
+		.cdw11 = (uint32_t)(block >> 32), .cdw12 = blocks - 1,
+	});
+}
+
+static int code(struct arena_event e)
+{
+	return e.result < 0 ? e.result : e.result & ARENA_NVME_STATUS_CODE;
+}
+
+static struct arena_ring *nvme_ring(struct rig *rig, bool registered)
+{
+	struct arena_ring_options o = rig_options;
+
+	o.nvme = true;
+	o.registered = registered;
+	return rig_ring(rig->a, &o);
+}
+
+static void test_refused(struct rig *rig)
+{
+	int fd = rig_fd(BYTES, 'f');
+	struct arena_nvme n = { .size = sizeof(n), .opcode = READ, .length = BYTES };
+	struct arena_ring *usual = rig->r;
+	struct arena_event e;
+
+	n.file = rig_file(rig, fd);
+	n.buf = rig_buf(rig, 1, 0);
+	is(arena_ring_nvme(rig->r, &n, NULL), -EOPNOTSUPP, "a ring without the option refuses");
+	rig->r = nvme_ring(rig, false);
+	n.file = rig_file(rig, fd);
+	n.size = 0;
+	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "a command without its size is refused");
+	n.size = sizeof(n);
+	n.reserved[1] = 1;
+	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "so is one with a reserved byte");
+	n.reserved[1] = 0;
+	n.opcode = 3;
+	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "and one whose data goes both ways");
+	n.opcode = READ;
+	n.from = 1;
+	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "and one beyond its extent");
+	n.from = 0;
+	is(arena_state(rig->a, n.buf), ARENA_OWNED, "its buffer is the caller's after that");
+	e = command(rig, &n);
+	is(e.result, -EOPNOTSUPP, "a file that is no such device says so");
+	arena_put(rig->a, n.buf);
+	arena_ring_close(rig->r);
+	rig->r = usual;
+	close(fd);
+}
+
+static uint32_t word(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static int open_device(const char *format, unsigned int x, unsigned int y)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), format, x, y);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		bail("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* False where there is none, as natively. */
+static bool disk_fds(int fds[2], uint32_t *nsid)
+{
+	const char *name = getenv("VM_DISK0");
+	char path[PATH_MAX];
+	unsigned int x, y;
+
+	if (!name || !realpath(name, path) || sscanf(path, "/dev/nvme%un%u", &x, &y) != 2)
+		return false;
+	fds[0] = open_device("/dev/nvme%u", x, 0);
+	fds[1] = open_device("/dev/ng%un%u", x, y);
+	*nsid = y;
+	return true;
+}
+
+static void identify(struct rig *rig, struct disk *d)
+{
+	struct arena_buf b = rig_buf(rig, 1, 0);
+	struct arena_event e = command(rig, &(struct arena_nvme){
+		.file = d->controller, .admin = true, .opcode = IDENTIFY, .nsid = d->nsid,
+		.buf = b, .length = BYTES,
+	});
+	const unsigned char *p = arena_ptr_const(rig->a, b);
+
+	is(e.result, 0, "a namespace is identified");
+	d->blocks = word(p) | (uint64_t)word(p + 4) << 32;
+	d->lba = 1U << (word(p + 128 + 4 * (p[26] & 15)) >> 16 & 255);
+	ok(d->blocks && d->lba >= 512 && d->lba <= BYTES, "it has %u-byte blocks", d->lba);
+	arena_put(rig->a, b);
+}
+
+static void test_commands(struct rig *rig, struct disk *d, const char *how)
+{
+	const uint32_t blocks = BYTES / d->lba;
+	struct arena_buf out = rig_buf(rig, 1, 'o'), in = rig_buf(rig, 1, 'i');
+	struct arena_buf many = rig_buf(rig, 2, 'm');
+	struct arena_vec list[] = { { many, 0, d->lba }, { in, 0, BYTES - d->lba } };
+	struct arena_event e;
+
+	is(code(block_command(rig, d, WRITE, out, 8, blocks)), 0, "%s: write", how);
+	is(code(block_command(rig, d, READ, in, 8, blocks)), 0, "%s: read", how);
+	ok(rig_is(rig, in, BYTES, 'o'), "%s: what was written is read", how);
+	is(code(block_command(rig, d, COMPARE, out, 8, blocks)), 0, "%s: compare", how);
+	is(code(block_command(rig, d, COMPARE, many, 8, blocks)), COMPARE_FAILURE,
+	   "%s: compare with something else", how);
+	e = command(rig, &(struct arena_nvme){
+		.file = d->space, .opcode = FLUSH, .nsid = d->nsid });
+	is(code(e), 0, "%s: flush", how);
+	e = block_command(rig, d, READ, in, d->blocks, blocks);
+	is(code(e), LBA_OUT_OF_RANGE, "%s: beyond the end of the disk", how);
+	ok(e.result & ARENA_NVME_STATUS_DNR, "%s: to try that again is in vain", how);
+	memset(arena_ptr(rig->a, in), 0, BYTES);
+	e = command(rig, &(struct arena_nvme){
+		.file = d->space, .opcode = READ, .nsid = d->nsid, .buf = in, .from = 1,
+		.length = d->lba, .cdw10 = 8 });
+	is(e.result, 0, "%s: memory that is not aligned: the kernel copies", how);
+	ok(((const char *)arena_ptr_const(rig->a, in))[1] == 'o', "%s: and it is read there", how);
+	is(arena_state(rig->a, in), ARENA_OWNED, "%s: after an error the buffer is ours", how);
+	memset(arena_ptr(rig->a, in), 0, BYTES);
+	e = command(rig, &(struct arena_nvme){
+		.file = d->space, .opcode = READ, .nsid = d->nsid, .vec = list, .n_vecs = 2,
+		.cdw10 = 8, .cdw12 = blocks - 1 });
+	ok(!e.result || e.result == -EINVAL, "%s: a list of extents: %d", how, e.result);
+	if (!e.result && d->lba < BYTES)
+		ok(rig_is(rig, many, d->lba, 'o') && rig_is(rig, in, BYTES - d->lba, 'o'),
+		   "%s: it is read into both", how);
+	arena_put(rig->a, out);
+	arena_put(rig->a, in);
+	arena_put(rig->a, many);
+}
+
+/* More than the device takes at once is an error of the kernel's, not of the machine's. */
+static void test_too_large(struct rig *rig, struct disk *d)
+{
+	struct arena_buf b;
+	struct arena_event e;
+
+	if (arena_get_for(rig->a, USE_FIRST, 1024, &b))
+		return skip("no extent is so large");
+	e = block_command(rig, d, READ, b, 0, 1024 * BYTES / d->lba);
+	ok(e.result, "4 MiB in one command: %d", e.result);
+	arena_put(rig->a, b);
+}
+
+int main(void)
+{
+	struct rig rig = rig_open("nvme");
+	struct arena_ring *usual = rig.r;
+	struct disk d = { 0 };
+	int fds[2];
+
+	test_refused(&rig);
+	if (!disk_fds(fds, &d.nsid)) {
+		skip("no NVMe disk: VM_DISK0 names none");
+		rig_close(&rig);
+		return done_testing();
+	}
+	for (int registered = 0; registered < 2; registered++) {
+		rig.r = nvme_ring(&rig, registered);
+		d.controller = rig_file(&rig, fds[0]);
+		d.space = rig_file(&rig, fds[1]);
+		identify(&rig, &d);
+		test_commands(&rig, &d, registered ? "registered" : "plain");
+		test_too_large(&rig, &d);
+		is(arena_ring_close(rig.r), 0, "the ring is closed");
+	}
+	rig.r = usual;
+	rig_close(&rig);
+	return done_testing();
+}

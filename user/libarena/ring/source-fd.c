@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Sources that are a file descriptor of the ring's own: processes, signals, wakers.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "source.h"
+
+/* @fd is the source's from now on, and closed if that fails. */
+static int add_fd(struct arena_ring *r, const struct source_kind *kind, int fd, uint64_t cookie,
+		  struct ring_source **out)
+{
+	struct ring_source *s;
+	int ret = source_new(r, kind, cookie, &s);
+
+	if (ret) {
+		close(fd);
+		return ret;
+	}
+	s->fd = fd;
+	ret = source_poll(r, s, PART_IN, fd, POLLIN);
+	if (ret)
+		source_drop(r, s);
+	else
+		*out = s;
+	return ret;
+}
+
+/* With the next turn: if more is there by then, that poll completes at once. */
+static void rearm(struct arena_ring *r, struct ring_source *s)
+{
+	s->fired = 0;
+	r->sources->rearm = true;
+}
+
+/* All of them, which are few, and seldom. */
+bool source_fds_stage(struct arena_ring *r)
+{
+	struct ring_sources *all = r->sources;
+	int ret = 0;
+
+	for (uint32_t i = 0; all->rearm && i < all->n && !ret; i++) {
+		struct ring_source *s = &all->source[i];
+
+		if (s->kind && s->fd >= 0 && !s->fired)
+			ret = source_poll(r, s, PART_IN, s->fd, POLLIN);
+	}
+	all->rearm = ret != 0;
+	return !ret;
+}
+
+/* ---- processes ---- */
+
+static bool process_event(struct arena_ring *r, struct ring_source *s, struct arena_event *event)
+{
+	if (!(s->fired & PART_BIT(PART_IN)))
+		return false;
+	event->flags = 0;
+	source_drop(r, s);
+	return true;
+}
+
+static const struct source_kind process_kind = {
+	.event = process_event,
+	.type = ARENA_EVENT_PROCESS,
+};
+
+/* Whether the process lives and may be sent signals is no matter. */
+static bool is_pidfd(int fd)
+{
+	return !syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) || errno != EBADF;
+}
+
+int arena_ring_add_process(struct arena_ring *r, int pidfd, uint64_t cookie,
+			   struct arena_source *source)
+{
+	struct ring_source *s;
+	int fd, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	if (!is_pidfd(pidfd))
+		return -EBADF;
+	fd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	ret = add_fd(r, &process_kind, fd, cookie, &s);
+	if (!ret)
+		source_handle(r, s, source);
+	return ret;
+}
+
+/* ---- signals ---- */
+
+static bool signals_event(struct arena_ring *r, struct ring_source *s, struct arena_event *event)
+{
+	struct signalfd_siginfo info;
+	ssize_t n;
+
+	if (!(s->fired & PART_BIT(PART_IN)))
+		return false;
+	rearm(r, s);
+	/* Another thread may have taken it. */
+	n = read(s->fd, &info, sizeof(info));
+	if (n != sizeof(info))
+		return false;
+	event->result = (int32_t)info.ssi_signo;
+	event->value = info.ssi_pid;
+	return true;
+}
+
+static const struct source_kind signals_kind = {
+	.event = signals_event,
+	.type = ARENA_EVENT_SIGNAL,
+};
+
+/* The signals as a set, of which all are blocked; false if one is not. */
+static bool blocked_set(uint64_t signals, sigset_t *set)
+{
+	sigset_t blocked;
+
+	sigemptyset(set);
+	if (pthread_sigmask(SIG_BLOCK, NULL, &blocked))
+		return false;
+	for (int sig = 1; sig <= 64; sig++) {
+		if (!(signals & ARENA_SIGNAL(sig)))
+			continue;
+		if (sigaddset(set, sig) || sigismember(&blocked, sig) != 1)
+			return false;
+	}
+	return signals;
+}
+
+int arena_ring_add_signals(struct arena_ring *r, uint64_t signals, uint64_t cookie,
+			   struct arena_source *source)
+{
+	struct ring_source *s;
+	sigset_t set;
+	int fd, ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	if (!blocked_set(signals, &set))
+		return -EINVAL;
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = add_fd(r, &signals_kind, fd, cookie, &s);
+	if (!ret)
+		source_handle(r, s, source);
+	return ret;
+}
+
+/* ---- wakers ---- */
+
+static bool waker_event(struct arena_ring *r, struct ring_source *s, struct arena_event *event)
+{
+	uint64_t count;
+
+	(void)event;
+	if (!(s->fired & PART_BIT(PART_IN)))
+		return false;
+	rearm(r, s);
+	if (read(s->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return false;
+	/*
+	 * Acquire: what was written before arena_waker_wake() is visible. After the
+	 * read, so that whoever finds it clear writes to an eventfd that was read.
+	 */
+	return __atomic_exchange_n(&s->waker->is_pending, 0, __ATOMIC_ACQ_REL);
+}
+
+static void waker_remove(struct arena_ring *r, struct ring_source *s)
+{
+	(void)r;
+	free(s->waker);
+	s->waker = NULL;
+}
+
+static const struct source_kind waker_kind = {
+	.event = waker_event,
+	.remove = waker_remove,
+	.type = ARENA_EVENT_WAKER,
+};
+
+int arena_ring_add_waker(struct arena_ring *r, uint64_t cookie, struct arena_waker **waker,
+			 struct arena_source *source)
+{
+	struct arena_waker *w;
+	struct ring_source *s;
+	int ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	ret = w->fd < 0 ? -errno : add_fd(r, &waker_kind, w->fd, cookie, &s);
+	if (ret) {
+		free(w);
+		return ret;
+	}
+	s->waker = w;
+	*waker = w;
+	source_handle(r, s, source);
+	return 0;
+}
+
+void arena_waker_wake(struct arena_waker *waker)
+{
+	const uint64_t one = 1;
+	ssize_t ret;
+	int error = errno;
+
+	if (__atomic_exchange_n(&waker->is_pending, 1, __ATOMIC_ACQ_REL))
+		return;
+	/* It cannot be full: the ring reads it before it clears is_pending. */
+	ret = write(waker->fd, &one, sizeof(one));
+	(void)ret;
+	errno = error;
+}
