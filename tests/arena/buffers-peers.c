@@ -33,10 +33,11 @@ static void test_regain(void)
 	world_open();
 	b = owned();
 	arena_lend(w.np, b, SP, &good);
-	is(good.group, b.group, "the message names the group");
-	is(good.generation, (uint16_t)b.generation, "... and the generation");
-	ok(is_lie(arena_regain(w.np, NP, &good, &back)), "from another than has it");
-	ok(is_lie(arena_regain(w.np, ARENA_ROLE(0, 1), &good, &back)), "from a third");
+	is(good.group, b.group, "the ref names the group");
+	is(good.generation, (uint16_t)b.generation, "the ref has the low bits of the generation");
+	ok(is_lie(arena_regain(w.np, NP, &good, &back)), "regaining from our own role is refused");
+	ok(is_lie(arena_regain(w.np, ARENA_ROLE(0, 1), &good, &back)),
+	   "regaining from a peer that does not have it is refused");
 	for (int i = 0; i < 8; i++) {
 		bad = good;
 		bad.reserved = i == 7;
@@ -46,15 +47,16 @@ static void test_regain(void)
 		bad.index = i == 4 ? UINT32_MAX : bad.index;
 		bad.count -= i == 5;
 		bad.generation += i == 6;
-		ok(is_lie(arena_regain(w.np, SP, &bad, &back)), "lie %d about what it has", i);
+		ok(is_lie(arena_regain(w.np, SP, &bad, &back)),
+		   "lie %d about a ref to regain is refused", i);
 	}
 	bad = good;
 	bad.count = 0;
 	ok(is_lie(arena_regain(w.np, SP, &bad, &back)), "nothing");
-	is(arena_regain(w.np, SP, &good, &back), 0, "the truth");
+	is(arena_regain(w.np, SP, &good, &back), 0, "a right ref is taken");
 	is(arena_state(w.np, back), ARENA_OWNED, "is ours again");
 	is(arena_state(w.np, b), ARENA_OWNED, "... by the handle that it had");
-	ok(is_lie(arena_regain(w.np, SP, &good, &back)), "twice");
+	ok(is_lie(arena_regain(w.np, SP, &good, &back)), "the same ref is refused the second time");
 	arena_lend(w.np, b, SP, &good);
 	arena_peer_died(w.np, SP);
 	ok(is_lie(arena_regain(w.np, SP, &good, &back)), "from the dead");
@@ -70,11 +72,13 @@ static void test_accept(void)
 	world_open();
 	sp_control = (uint32_t)arena_layout_find(arena_layout(w.sp), SP, ARENA_USE_CONTROL, 0);
 	arena_lend(w.sp, get_run(w.sp, w.disk), NP, &good);
-	ok(is_lie(arena_borrow(w.np, ARENA_ROLE(0, 1), &good, &b)), "from another than its writer");
-	ok(is_lie(arena_borrow(w.np, NP, &good, &b)), "from oneself");
+	ok(is_lie(arena_borrow(w.np, ARENA_ROLE(0, 1), &good, &b)),
+	   "borrowing from a role that does not own the group is refused");
+	ok(is_lie(arena_borrow(w.np, NP, &good, &b)),
+	   "borrowing a peer's extent from oneself is refused");
 	bad = good;
 	bad.group = (uint16_t)w.payload;
-	ok(is_lie(arena_borrow(w.np, NP, &bad, &b)), "one's own from oneself");
+	ok(is_lie(arena_borrow(w.np, NP, &bad, &b)), "borrowing one's own extent is refused");
 	for (int i = 0; i < 8; i++) {
 		bad = good;
 		bad.reserved = i == 7;
@@ -87,19 +91,21 @@ static void test_accept(void)
 		bad.count = i == 4 ? 0 : bad.count;
 		bad.generation = i == 5 ? 0 : bad.generation;
 		bad.index = i == 6 ? arena_layout(w.np)->group[w.disk].count - 1 : bad.index;
-		ok(is_lie(arena_borrow(w.np, SP, &bad, &b)), "lie %d about what it hands", i);
+		ok(is_lie(arena_borrow(w.np, SP, &bad, &b)),
+		   "lie %d about a ref to borrow is refused", i);
 	}
-	is(arena_borrow(w.np, SP, &good, &b), 0, "the truth");
-	ok(is_lie(arena_borrow(w.np, SP, &good, &b)), "twice");
+	is(arena_borrow(w.np, SP, &good, &b), 0, "a right ref is taken");
+	ok(is_lie(arena_borrow(w.np, SP, &good, &b)), "the same ref is refused the second time");
 	bad = good;
 	bad.index++;
 	bad.count = 1;
-	ok(is_lie(arena_borrow(w.np, SP, &bad, &b)), "a part of it");
+	ok(is_lie(arena_borrow(w.np, SP, &bad, &b)), "a part of what was borrowed is refused");
 	bad = good;
 	bad.index += RUN - 1;
-	ok(is_lie(arena_borrow(w.np, SP, &bad, &b)), "one that overlaps");
+	ok(is_lie(arena_borrow(w.np, SP, &bad, &b)),
+	   "an extent that overlaps what was borrowed is refused");
 	bad.index++;
-	is(arena_borrow(w.np, SP, &bad, &b), 0, "one beside it is none of our business");
+	is(arena_borrow(w.np, SP, &bad, &b), 0, "an extent beside it can be borrowed");
 	world_close();
 }
 
@@ -146,16 +152,16 @@ static void test_hand_over(void)
 	world_open();
 	b = owned();
 	strcpy(arena_ptr(w.np, b), "hello");
-	is(arena_lend(w.np, b, SP, &ref), 0, "hand");
-	is(arena_borrow(w.sp, NP, &ref, &c), 0, "accept");
+	is(arena_lend(w.np, b, SP, &ref), 0, "an extent is lent");
+	is(arena_borrow(w.sp, NP, &ref, &c), 0, "the peer borrows it");
 	text = arena_ptr_const(w.sp, c);
 	ok(text && !strcmp(text, "hello"), "what was written is read");
 	is(arena_io_begin(w.sp, c, 0), 0, "lend");
 	ok(arena_io_address(w.sp, c) == text, "... there");
 	is(arena_io_end(w.sp, c), 0, "done");
 	memset(&ref, 0, sizeof(ref));
-	is(arena_return(w.sp, c, &ref), 0, "give back");
-	is(arena_regain(w.np, SP, &ref, &b), 0, "take back");
+	is(arena_return(w.sp, c, &ref), 0, "the peer returns it");
+	is(arena_regain(w.np, SP, &ref, &b), 0, "the owner regains it");
 	is(arena_put(w.np, b), 0, "put");
 	world_close();
 }

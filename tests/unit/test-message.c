@@ -21,12 +21,14 @@ int main(void)
 {
 	bool all = true;
 
-	ok(survives((struct arena_msg){ .type = 255 }), "type");
-	ok(survives((struct arena_msg){ .ref.group = 65535 }), "group");
-	ok(survives((struct arena_msg){ .value = 65535 }), "slot");
-	ok(survives((struct arena_msg){ .ref.index = 0xffffff }), "index");
-	ok(survives((struct arena_msg){ .ref.count = 65535 }), "count");
-	ok(survives((struct arena_msg){ .ref.generation = 65535 }), "generation");
+	ok(survives((struct arena_msg){ .type = 255 }), "the type survives packing");
+	ok(survives((struct arena_msg){ .ref.group = 65535 }), "the group survives packing");
+	ok(survives((struct arena_msg){ .value = 65535 }), "the value survives packing");
+	ok(survives((struct arena_msg){ .ref.index = 0xffffff }),
+	   "an index of 24 bits survives packing");
+	ok(survives((struct arena_msg){ .ref.count = 65535 }), "the count survives packing");
+	ok(survives((struct arena_msg){ .ref.generation = 65535 }),
+	   "the generation survives packing");
 
 	srandom(1);
 	for (int i = 0; i < 100000; i++)
@@ -38,6 +40,6 @@ int main(void)
 			.ref.count = (uint16_t)random(),
 			.ref.generation = (uint16_t)random(),
 		});
-	ok(all, "random messages");
+	ok(all, "random messages survive packing");
 	return done_testing();
 }

@@ -35,13 +35,14 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	struct np *np = peer->np;
 	struct export *e = &np->exports.export[peer->id];
 	struct proto_disk disk;
+	const void *shared;
 
 	if (msg->type != ARENA_MSG_HELLO ||
 	    msg->ref.group != peer->group ||
 	    !arena_layout_has(&np->layout, msg->ref.group, msg->ref.index, 1))
 		return -EPROTO;
-	if (proto_disk_receive(&disk, arena_layout_buffer(np->base, &np->layout,
-							   msg->ref.group, msg->ref.index)))
+	shared = arena_layout_buffer(np->base, &np->layout, msg->ref.group, msg->ref.index);
+	if (proto_disk_receive(&disk, shared))
 		return -EPROTO;
 	memcpy(e->name, peer_name(peer), sizeof(e->name));
 	e->bytes = disk.bytes;

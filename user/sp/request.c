@@ -64,7 +64,7 @@ static enum proto_status check_payload(const struct sp *sp, const struct proto_r
 }
 
 static enum proto_status accept_write(struct sp *sp, struct sp_request *r,
-					const struct proto_request *q)
+				      const struct proto_request *q)
 {
 	enum proto_status status;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What of a peer's group this process has at the moment.
+ * The record of a peer's group: which of its extents this process has borrowed.
  *
- * In private memory: 16 bytes and a bit for each buffer of the group, those of
- * buffers that never came untouched, so that they have no memory. All is O(1) but for
- * the bits of a run, of which there are 64 to a step, and where something else
- * is said. A run is named by its first buffer, which the caller has checked.
+ * It lies in private memory: 16 bytes and a bit for each buffer of the group, which take
+ * up no memory before the buffer is first borrowed. Calls are O(1) unless their comment
+ * says otherwise, but for the bits of an extent, which are handled 64 at a time. An
+ * extent is named by its first buffer, which the caller has checked.
+ *
+ * The record must not know addresses, layouts or messages.
  */
 #ifndef ARENA_BORROWED_H
 #define ARENA_BORROWED_H
@@ -22,39 +24,39 @@ struct arena_borrowed *arena_borrowed_new(uint32_t count);
 void arena_borrowed_free(struct arena_borrowed *t);
 
 /**
- * arena_borrowed_add() - a run has come
+ * arena_borrowed_add() - an extent has been borrowed
  * @t: table
- * @index: first buffer of an existing run
+ * @index: first buffer of an extent that the layout has
  * @count: buffers, at most 65535
  * @generation: as the peer's message has it
  *
- * A new life of the first buffer begins, also if it came with this generation before.
+ * A new life of the first buffer begins, even if it had this generation before.
  *
  * Return: 0, or -EPROTO if any of its buffers is here already.
  */
 int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 		       uint16_t generation);
 
-/** arena_borrowed_extent() - the run that begins there; its generation is ours */
+/** arena_borrowed_extent() - the extent that begins there; its generation is our own */
 struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32_t index);
 
-/** arena_borrowed_io_begin() - BORROWED or IN_IO -> IN_IO, for one operation more */
+/** arena_borrowed_io_begin() - BORROWED or IN_IO -> IN_IO, for one more operation */
 void arena_borrowed_io_begin(struct arena_borrowed *t, uint32_t index);
 
-/** arena_borrowed_io_end() - one operation of a IN_IO run has completed */
+/** arena_borrowed_io_end() - one operation on an IN_IO extent has ended */
 void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index);
 
 /**
- * arena_borrowed_remove() - a BORROWED run goes back
+ * arena_borrowed_remove() - a BORROWED extent is returned
  *
  * Return: the generation as the peer's message had it.
  */
 uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index);
 
-/** arena_borrowed_forget() - no run is here any more, but for IN_IO ones until done; O(n) */
+/** arena_borrowed_forget() - nothing is borrowed any more; IN_IO extents once done; O(n) */
 void arena_borrowed_forget(struct arena_borrowed *t);
 
-/** arena_borrowed_in_io() - how many runs are IN_IO */
+/** arena_borrowed_in_io() - number of extents that are IN_IO */
 uint32_t arena_borrowed_in_io(const struct arena_borrowed *t);
 
 #endif /* ARENA_BORROWED_H */

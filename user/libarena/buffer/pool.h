@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who has which buffer of a group that this process owns.
+ * The record of a group that this process owns: the state of each extent.
  *
- * The state lies in the owner's private memory: a peer cannot touch it. A run
- * of buffers goes FREE -> OWNED -> LENT -> FREE, or OWNED -> FREE. While the
- * kernel works on it, it is IN_IO, once for each operation: from before that is
- * submitted until its completion has come, also if it is cancelled meanwhile. What
- * is lent can be neither freed nor handed. Any other step is refused, with
- * -EINVAL if not said otherwise, and changes nothing. Not thread-safe: one thread
- * owns a pool.
+ * The record lies in the owner's private memory, where no peer can change it. An extent
+ * goes FREE -> OWNED -> LENT -> FREE, or OWNED -> FREE. While the kernel works on it, it
+ * is IN_IO, once for each operation, and can be neither freed nor lent. Any other step
+ * is refused, with -EINVAL if not said otherwise, and changes nothing. One thread uses a
+ * pool.
  *
- * Getting and putting are O(1), and so is all else where nothing is said. A
- * buffer costs 16 bytes; those of buffers that were never used are not touched,
- * so they have no memory.
+ * All calls are O(1) unless their comment says otherwise. A buffer costs 16 bytes, which
+ * take up no memory before the buffer is first used.
+ *
+ * A pool knows numbers of buffers. It must not know addresses, layouts or messages.
  */
 #ifndef ARENA_POOL_H
 #define ARENA_POOL_H
@@ -33,34 +32,32 @@ struct arena_pool *arena_pool_new(uint32_t count);
 void arena_pool_free(struct arena_pool *p);
 
 /**
- * arena_pool_get() - FREE -> OWNED: a run of @count consecutive buffers
+ * arena_pool_get() - FREE -> OWNED: an extent of @count consecutive buffers
  *
- * A new life of its first buffer begins. Its generation is one more than that of
- * the last: skipping those whose low 16 bits are 0, so none comes again in the next
- * 2^32 - 2^16 lives.
+ * A new life of its first buffer begins. Its generation is the last one plus 1, but
+ * never a number whose low 16 bits are 0. It repeats after 2^32 - 2^16 lives.
  *
- * Return: the first index (>= 0), -ENOSPC, or -EINVAL if the pool could never
- * hold it. -ENOSPC means for up to 63 buffers that no such run is free now. For more
- * it means that none is free of @count and a 32nd part; one that is shorter may
- * have been overlooked, but never while all buffers are free.
+ * Return: the first index (>= 0), -ENOSPC, or -EINVAL if the pool could never hold it.
+ * Extents of up to 63 buffers are found if one is free. A longer one may fail under
+ * fragmentation unless a free extent exceeds @count by 1/32.
  */
 int64_t arena_pool_get(struct arena_pool *p, uint32_t count);
 
-/** arena_pool_io_begin() - OWNED or IN_IO -> IN_IO, for one operation of the kernel more */
+/** arena_pool_io_begin() - OWNED or IN_IO -> IN_IO, for one more operation */
 int arena_pool_io_begin(struct arena_pool *p, uint32_t index, uint32_t count);
 
 /** arena_pool_io_end() - one operation has completed; after the last one OWNED */
 int arena_pool_io_end(struct arena_pool *p, uint32_t index, uint32_t count);
 
 /**
- * arena_pool_put() - OWNED -> FREE, the same run that was got
+ * arena_pool_put() - OWNED -> FREE, the same extent that was got
  *
  * Return: 0, -EBUSY if it is IN_IO, or -EINVAL.
  */
 int arena_pool_put(struct arena_pool *p, uint32_t index, uint32_t count);
 
 /**
- * arena_pool_lend() - OWNED -> LENT to a peer, with a tag to recognise it
+ * arena_pool_lend() - OWNED -> LENT; @tag says to whom
  *
  * Return: 0, -EBUSY if it is IN_IO, or -EINVAL.
  */
@@ -70,7 +67,7 @@ int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 /**
  * arena_pool_return() - LENT -> FREE, on a peer's word
  *
- * The run and the tag must be exactly what was handed, else -EINVAL.
+ * Extent and tag must be exactly what was lent, else -EINVAL.
  */
 int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag);
@@ -79,13 +76,13 @@ int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 int arena_pool_regain(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag);
 
-/** arena_pool_lose() - LENT -> LOST, all with this tag; O(runs) */
+/** arena_pool_lose() - LENT -> LOST for all with this tag; O(extents) */
 void arena_pool_lose(struct arena_pool *p, uint32_t tag);
 
 /**
- * arena_pool_reclaim() - LOST -> FREE, where @may_free says so; O(runs)
+ * arena_pool_reclaim() - LOST -> FREE, where @may_free says so; O(extents)
  * @p: pool
- * @may_free: asked for each run that is LOST
+ * @may_free: called for each extent that is LOST
  * @context: for @may_free
  */
 void arena_pool_reclaim(struct arena_pool *p,
@@ -93,13 +90,13 @@ void arena_pool_reclaim(struct arena_pool *p,
 			void *context);
 
 /**
- * arena_pool_reset() - all FREE; O(runs)
+ * arena_pool_reset() - all FREE; O(extents)
  *
  * Return: 0, or -EBUSY if any is IN_IO, LENT or LOST.
  */
 int arena_pool_reset(struct arena_pool *p);
 
-/** arena_pool_extent() - the run that begins at @index, an index of the pool */
+/** arena_pool_extent() - the extent that begins at @index, an index of the pool */
 struct arena_extent arena_pool_extent(const struct arena_pool *p, uint32_t index);
 
 /** arena_pool_usage() - how many buffers are in which state */
