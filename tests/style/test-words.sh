@@ -24,5 +24,8 @@ gone 'story|stories' 'misuse report'
 gone 'put_off' requeue
 gone 'again_first' requeue
 gone 'take_back' 'regain, or withdraw'
+gone carrier 'tx ring'
+gone 'channel_meet|channel-meet' connect
+gone 'channel-link' 'control socket'
 gone 'arena_site' 'place, see places.h'
 done_testing
