@@ -575,6 +575,7 @@ static void test_features(struct rig *rig, const struct arena_features *f, const
 	diag("%s", what);
 	o.features = f;
 	o.registered = registered;
+	o.register_peers = registered;
 	arena_ring_close(rig->r);
 	rig->r = rig_ring(rig->a, &o);
 	test_all(rig);

@@ -93,6 +93,9 @@ struct arena_source {
  *	ARENA_RING_SOURCES
  * @wait: how the ring waits: asleep, or it looks at its channels and completions for a while
  *	or all the time, which takes a processor
+ * @register_peers: the same for the groups of peers. The kernel refuses groups that our view
+ *	shows read-only, which are then used without. A peer's arena_reclaim() finds the
+ *	memory in use as well.
  * @features: what to make use of; NULL for what arena_probe() finds
  */
 struct arena_ring_options {
@@ -102,6 +105,7 @@ struct arena_ring_options {
 	bool nvme;
 	uint32_t sources;
 	enum arena_wait wait;
+	bool register_peers;
 	const struct arena_features *features;
 };
 

@@ -96,8 +96,11 @@ static int open_uring(struct arena_ring *r)
 	return ret;
 }
 
-/* What does not want to be registered, for want of leave to pin it, is used without. */
-static void register_groups(struct arena_ring *r)
+/*
+ * A group that cannot be registered is used without: pinning may be refused, and memory that
+ * our view shows read-only cannot be pinned for writing.
+ */
+static void register_groups(struct arena_ring *r, const struct arena_ring_options *o)
 {
 	const struct arena_layout *l = arena_layout(r->a);
 
@@ -109,9 +112,10 @@ static void register_groups(struct arena_ring *r)
 			.iov_base = (char *)arena_base(r->a) + g->offset,
 			.iov_len = (size_t)g->buffer_size * g->count,
 		};
+		bool own = g->role == arena_role(r->a);
 		__u64 tag = 0;
 
-		if (g->role != arena_role(r->a) || g->use == ARENA_USE_CONTROL)
+		if (g->use == ARENA_USE_CONTROL || !(own ? o->registered : o->register_peers))
 			continue;
 		r->registered[i] = io_uring_register_buffers_update_tag(&r->uring, i, &all,
 									&tag, 1) == 1;
@@ -149,6 +153,13 @@ static uint32_t *new_fork_guard(void)
 	return guard;
 }
 
+static bool is_of_module(const struct arena *a)
+{
+	struct mshare_info info;
+
+	return !mshare_info(arena_region(a), &info) && info.backend == MSHARE_BACKEND_MODULE;
+}
+
 static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_options *o)
 {
 	struct arena_ring *r = calloc(1, sizeof(*r));
@@ -156,6 +167,7 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	if (!r)
 		return NULL;
 	r->a = a;
+	r->faults_pass = is_of_module(a);
 	r->n_ops = o->entries;
 	r->n_files = 2 * o->files;
 	r->thread = ring_thread_id();
@@ -201,8 +213,8 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
 		free_ring(r);
 		return ret;
 	}
-	if (o->registered)
-		register_groups(r);
+	if (o->registered || o->register_peers)
+		register_groups(r, o);
 	*out = r;
 	return 0;
 }
