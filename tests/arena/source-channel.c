@@ -88,6 +88,9 @@ static int lie(struct arena_channel *ch)
 {
 	const struct arena_msg m = { .type = 1 };
 
+	/* Not while the parent is still opening its end. */
+	while (!look(&shared->is_stalled))
+		usleep(100);
 	ch->msg_ring.credit.window = UINT32_MAX;
 	for (uint32_t i = 0; i < 4 * WINDOW; i++)
 		if (arena_channel_send(ch, &m))
@@ -344,6 +347,7 @@ static void test_liar(struct rig *rig)
 
 	link_open(&l, 0, ways[0], lie);
 	link_add(rig, &l, 1);
+	say(&shared->is_stalled, 1);
 	while (!look(&shared->is_ready))
 		usleep(100);
 	is(rig_next(rig).cookie, 1, "a peer that sends too much is an event");
