@@ -6,9 +6,9 @@
 . "$(dirname "$0")/np-lib.sh"
 
 rig_start --memory 671088640 --
-ok "clients beside hogs" "$tools/nbd-hostile" "$host" "$port" d0 hogs
+ok "good clients are served beside hogs" "$tools/nbd-greedy" "$host" "$port" d0 hogs
 ok "a hog of the SP's buffers was cut off" says "it does not take its replies"
 ok "a hog of the payload buffers was cut off" says "its payload does not come"
 arenad_stop
-is "stops well" "$status" 0
+is "arena-np after hogs: status" "$status" 0
 done_testing

@@ -9,10 +9,12 @@ ok "a hostile client of the first disk" \
 	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}" one
 ok "a hostile client of the second disk" \
 	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}" two
+ok "greedy clients of the first disk" \
+	"$BUILD/tests/native/nbd-greedy" "${address%:*}" "${address##*:}" one
 counters_print 3
 is "the storage processes' messages were good" "$(counter arena-np bad_messages)" 0
 is "the network process's messages were good" "$(counter arena-sp bad_messages)" 0
 is "the network process copied nothing" "$(counter arena-np copied_bytes)" 0
 arenad_stop
-is "stops well" "$status" 0
+is "arenad after hostile clients: status" "$status" 0
 done_testing

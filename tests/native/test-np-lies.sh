@@ -6,21 +6,25 @@
 . "$(dirname "$0")/np-lib.sh"
 
 rig_start --mode liar --sps 2 --slots 4096 --
-ok "clients of a lying SP" "$tools/nbd-hostile" "$host" "$port" d0
+ok "a hostile client of a lying storage process" "$tools/nbd-hostile" "$host" "$port" d0
+ok "greedy clients of a lying storage process" "$tools/nbd-greedy" "$host" "$port" d0
 np_counters
-ok "the lies were counted" test "$(counter arena-np bad_messages)" -gt 1000
+ok "the lies of the storage process are counted" test "$(counter arena-np bad_messages)" -gt 1000
 lies=$(counter arena-np bad_messages)
-ok "clients of an honest SP" "$tools/nbd-hostile" "$host" "$port" d1
+ok "a hostile client of an honest storage process" "$tools/nbd-hostile" "$host" "$port" d1
+ok "greedy clients of an honest storage process" "$tools/nbd-greedy" "$host" "$port" d1
 np_counters
-is "it told no lies" "$(counter arena-np bad_messages)" "$lies"
+is "the honest storage process is not found to lie" "$(counter arena-np bad_messages)" "$lies"
 arenad_stop
-is "stops well, and gave back what it was lent" "$status" 0
+is "arena-np gives back what it was lent, and stops: status" "$status" 0
 
 rig_start --mode reverse --
-ok "clients of an SP that answers the last one first" \
+ok "a hostile client, where the last request is answered first" \
 	"$tools/nbd-hostile" "$host" "$port" d0
+ok "greedy clients, where the last request is answered first" \
+	"$tools/nbd-greedy" "$host" "$port" d0
 np_counters
-is "that is no lie" "$(counter arena-np bad_messages)" 0
+is "answers in reverse order are not counted as lies" "$(counter arena-np bad_messages)" 0
 arenad_stop
-is "stops well" "$status" 0
+is "arena-np after answers in reverse order: status" "$status" 0
 done_testing

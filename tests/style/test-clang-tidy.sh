@@ -10,6 +10,7 @@ requires clang-tidy
 tidy()
 {
 	clang-tidy --quiet "$@" -- -std=gnu11 -Iuser/include -Iuser -Iinclude/uapi \
+		"-DMSHAREARENA_VERSION=\"$(sed -n 's/^Version: //p' META)\"" \
 		>"$tmp/out.$$" 2>"$tmp/err.$$" || cat "$tmp/out.$$" "$tmp/err.$$"
 }
 

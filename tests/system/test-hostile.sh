@@ -10,6 +10,8 @@ arenad_start --size 1G --page-size 1G --disk "one=$disk0"
 # It has two good clients of its own, which verify what they write meanwhile.
 ok "every way to be hostile, beside clients that verify their data" \
 	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}"
+ok "greedy clients, beside clients that verify their data" \
+	"$BUILD/tests/native/nbd-greedy" "${address%:*}" "${address##*:}" one
 ok "a new client is served" nbdinfo "nbd://$address/one"
 counters_refresh
 is "no message between NP and SP was bad" "$(counter arena-sp bad_messages)" 0

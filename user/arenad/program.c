@@ -56,19 +56,19 @@ static char *format(const char *fmt, ...)
 
 int program_path(const struct arenad_options *o, const char *name, char *path)
 {
-	size_t length = strlen(name) + sizeof("/");
+	size_t size = strlen(name) + 1;
 	ssize_t folder;
 
 	if (o->bindir)
 		return snprintf(path, PROGRAM_PATH_SIZE, "%s/%s", o->bindir, name) <
 		       PROGRAM_PATH_SIZE ? 0 : -ENAMETOOLONG;
 	/* The folder that arenad itself was started from. */
-	folder = readlink("/proc/self/exe", path, PROGRAM_PATH_SIZE - length);
+	folder = readlink("/proc/self/exe", path, PROGRAM_PATH_SIZE - size);
 	if (folder < 0)
 		return -errno;
 	while (folder && path[folder - 1] != '/')
 		folder--;
-	strcpy(path + folder, name);
+	memcpy(path + folder, name, size);
 	return 0;
 }
 

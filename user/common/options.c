@@ -33,7 +33,7 @@ int option_refuse(struct option_error *error, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	if (vsnprintf(error->text, sizeof(error->text), fmt, ap) < 0)
-		strcpy(error->text, "is wrong");
+		error->text[0] = '\0';
 	va_end(ap);
 	return -EINVAL;
 }

@@ -19,7 +19,7 @@ static const char *peer_name(const struct peer *peer)
 /* The first message, before the ring is there to wait for it. */
 static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 {
-	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000);
+	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000LL);
 	int ret;
 
 	do
@@ -208,6 +208,13 @@ void peer_start(struct peer *peer)
 	}
 }
 
+static const char *connect_error(int err)
+{
+	if (err == -ETIMEDOUT)
+		return "it did not come";
+	return err == -ESRCH ? channel_error(-EPIPE) : channel_error(err);
+}
+
 int peer_connect(struct np *np, unsigned int id)
 {
 	struct peer *peer = &np->peer[id];
@@ -225,10 +232,7 @@ int peer_connect(struct np *np, unsigned int id)
 	np->n_peers = id + 1;
 	ret = connect_channel(peer);
 	if (ret)
-		log_error("storage process of '%s': %s", peer_name(peer),
-			  ret == -ETIMEDOUT ? "it did not come" :
-			  ret == -ESRCH || ret == -EPIPE || ret == -EOWNERDEAD ?
-			  "it ended" : strerror(-ret));
+		log_error("storage process of '%s': %s", peer_name(peer), connect_error(ret));
 	return ret;
 }
 
