@@ -99,7 +99,7 @@ static void lie(struct sp *sp, const struct arena_msg *right)
 	struct arena_msg m;
 
 #define LIE(...) do { m = *right; __VA_ARGS__; send_msg(sp, m); } while (0)
-	LIE(m.type = 0);
+	LIE(m.type = 76);
 	LIE(m.type = 77);
 	LIE(m.type = ARENA_MSG_HELLO);
 	LIE(m.type = ARENA_MSG_REQUEST);

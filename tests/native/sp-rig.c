@@ -219,7 +219,7 @@ static void test_bad_messages(void)
 	struct request r = make(2, PROTO_READ, 0, 8192);
 	struct arena_msg m, back;
 
-	dropped((struct arena_msg){ 0 }, "a message of type 0");
+	dropped((struct arena_msg){ .type = 126 }, "a message of type 126");
 	dropped((struct arena_msg){ .type = 127 }, "a message of type 127");
 	dropped((struct arena_msg){ .type = ARENA_MSG_HELLO }, "HELLO");
 	dropped((struct arena_msg){ .type = ARENA_MSG_REPLY }, "REPLY");
