@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * States of an extent, and what is known of one. The record of our own groups and that
- * of borrowed extents share these words with their users. Nothing here depends on how
- * the records are kept.
+ * The states of an extent, and what the library tells about one. The records of the
+ * process's own groups (pool.h) and of borrowed extents (borrowed.h) both use these types.
+ * This header must not know how the records are kept.
  */
 #ifndef ARENA_EXTENT_H
 #define ARENA_EXTENT_H
@@ -12,11 +12,11 @@
 /**
  * enum arena_state - the state of an extent
  * @ARENA_STALE: the handle is of an earlier life, or is no handle
- * @ARENA_OWNED: ours, to be read and written
+ * @ARENA_OWNED: this process owns it, and reads and writes it
  * @ARENA_IN_IO: the kernel works on it
  * @ARENA_LENT: a peer has it
  * @ARENA_LOST: a peer had it and has died
- * @ARENA_BORROWED: a peer has lent it to us, to be read
+ * @ARENA_BORROWED: a peer has lent it to this process, which reads it
  */
 enum arena_state {
 	ARENA_STALE,
@@ -45,7 +45,7 @@ struct arena_extent {
 };
 
 /**
- * struct arena_usage - number of buffers of one of our groups in each state
+ * struct arena_usage - number of buffers in each state, in a group of this process
  * @free: FREE
  * @owned: OWNED
  * @in_io: IN_IO

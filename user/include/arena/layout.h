@@ -33,11 +33,11 @@ extern "C" {
 #define ARENA_MAX_PROCESSES	128U
 #define ARENA_MIN_BUFFER	64U
 #define ARENA_MAX_BUFFER	(2U << 20)
-/* An io_uring can register at most so many bytes as one buffer. */
+/* The most bytes that an io_uring can register as one buffer. */
 #define ARENA_MAX_GROUP_BYTES	(1ULL << 30)
-/* The number of a buffer travels in 24 bits. */
+/* A message carries the index of a buffer in 24 bits. */
 #define ARENA_MAX_GROUP_BUFFERS	(1U << 24)
-/* The number of buffers of an extent travels in 16 bits. */
+/* A message carries the number of buffers of an extent in 16 bits. */
 #define ARENA_MAX_EXTENT	65535U
 #define ARENA_MAX_CHANNEL_ENTRIES	65536U
 
@@ -63,11 +63,11 @@ extern "C" {
 
 /**
  * struct arena_group_config - groups that each process of a class has
- * @use: what for, 1 to ARENA_MAX_USE; 0 ends the list
+ * @use: what the groups are for, 1 to ARENA_MAX_USE; 0 ends the list
  * @buffer_size: bytes of a buffer, a power of two from ARENA_MIN_BUFFER to
  *	ARENA_MAX_BUFFER; 0 for 4096
- * @count: buffers of one group; or 0 for what remains of the process's share, in as many
- *	groups as that needs, which only the last entry of the list can ask for
+ * @count: buffers of one group. 0, which only the last entry of the list can have, gives
+ *	what remains of the process's share, in as many groups as that needs
  */
 struct arena_group_config {
 	uint32_t use;
@@ -77,10 +77,10 @@ struct arena_group_config {
 
 /**
  * struct arena_class_config - a class of processes
- * @bytes: the class's share of the region, which its processes divide equally, a multiple
- *	of the configuration's align; the first class's includes the layout itself. 0: classes
- *	without a number divide equally what the others leave
- * @processes: how many, 1 to ARENA_MAX_PROCESSES; 0 ends the list of classes
+ * @bytes: the class's share of the region, a multiple of the configuration's align, which
+ *	its processes divide equally. The share of the first class includes the layout itself.
+ *	Classes with 0 divide equally what the others leave
+ * @processes: number of processes, 1 to ARENA_MAX_PROCESSES; 0 ends the list of classes
  * @reserved: zero
  * @group: the groups of each process besides its control group; if there are none, use 1 of
  *	4096-byte buffers takes the whole share
@@ -100,9 +100,9 @@ struct arena_class_config {
  *	where processes have views of their own; a power of two, at least 4096; 0 for 4096
  * @group_bytes: the most bytes of a group that takes what remains; 0 for
  *	ARENA_MAX_GROUP_BYTES
- * @longest_extent: bytes of the longest extent; each process has, for each use whose groups
- *	take what remains, a group that can hold such an extent, else there is no layout. An
- *	extent has at most ARENA_MAX_EXTENT buffers
+ * @longest_extent: bytes of the longest extent. For each use whose groups take what remains,
+ *	each process must get a group that can hold such an extent, or the layout is refused.
+ *	An extent has at most ARENA_MAX_EXTENT buffers
  * @channel_entries: messages that can wait in a channel's ring in shared memory, a power of
  *	two up to ARENA_MAX_CHANNEL_ENTRIES; 0 for 1024
  * @reserved: zero
@@ -125,7 +125,7 @@ struct arena_config {
  * @buffer_size: bytes of a buffer, a power of two
  * @count: buffers; all together at most ARENA_MAX_GROUP_BYTES
  * @role: the process that writes them
- * @use: what for, ARENA_USE_CONTROL or 1 to ARENA_MAX_USE
+ * @use: ARENA_USE_CONTROL, or the application's, 1 to ARENA_MAX_USE
  */
 struct arena_group {
 	uint64_t offset;
@@ -143,7 +143,7 @@ struct arena_group {
  * @length: bytes of the region that the layout covers
  * @channel_entries: of the rings in control groups
  * @reserved: zero
- * @processes: how many each class has; 0 after the last class
+ * @processes: number of processes of each class; 0 after the last class
  * @group: groups by ascending offset, without overlap, all behind the layout itself. The
  *	groups of a process follow each other, the control group first, and processes come
  *	in the order of their roles
@@ -161,9 +161,10 @@ struct arena_layout {
 
 /**
  * arena_control_bytes() - bytes of a buffer in a control group
- * @entries: of a channel's ring
+ * @entries: entries of a channel's ring
  *
- * The rings of a channel must fit: for each entry the message and a share of the heads.
+ * A buffer has room for what one process writes of a channel: for each entry its message and
+ * a share of the heads.
  */
 static inline uint64_t arena_control_bytes(uint32_t entries)
 {
@@ -171,9 +172,9 @@ static inline uint64_t arena_control_bytes(uint32_t entries)
 }
 
 /**
- * arena_layout_make() - lay a region out
- * @l: filled
- * @config: how
+ * arena_layout_make() - make a layout
+ * @l: filled with the layout
+ * @config: what it is made from
  *
  * Return: 0; -EINVAL if a member of @config, its size included, is out of its bounds;
  * -E2BIG if @config has members that this library does not know, or if it needs more
@@ -196,14 +197,14 @@ void arena_layout_write(void *region, const struct arena_layout *l);
 int arena_layout_read(const void *region, uint64_t length,
 		      struct arena_layout *out);
 
-/** arena_layout_has_role() - does the layout have a process with this role? */
+/** arena_layout_has_role() - true if the layout has a process with this role */
 bool arena_layout_has_role(const struct arena_layout *l, uint32_t role);
 
 /**
- * arena_layout_find() - a process's group
+ * arena_layout_find() - find a group of a process
  * @l: checked layout
  * @role: the process
- * @use: what for
+ * @use: what the group is for
  * @nth: 0 for the first such group, and so on
  *
  * Return: the group's number, or -ENOENT.
@@ -211,9 +212,9 @@ bool arena_layout_has_role(const struct arena_layout *l, uint32_t role);
 int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use, uint32_t nth);
 
 /**
- * arena_layout_has() - does (group, index, count) name buffers that exist?
+ * arena_layout_has() - true if (group, index, count) names buffers that exist
  *
- * False for a count of 0. This is the check for what a peer names.
+ * It is false if @count is 0. Use it to check what a peer names.
  */
 bool arena_layout_has(const struct arena_layout *l, uint32_t group,
 		      uint32_t index, uint32_t count);

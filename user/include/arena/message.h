@@ -3,8 +3,8 @@
  * A message: 96 bits that one process of a channel sends to the other. It has a type
  * and a value that belong to the application, and it names one extent.
  *
- * What happens to an extent between its owner and a peer. The owner sends the ref that
- * arena_lend() fills in; the peer sends it back when it has called arena_return():
+ * An extent goes from its owner to a peer and back. The owner sends the ref that
+ * arena_lend() fills in, and the peer sends it back when it has called arena_return():
  *
  *	owner:	FREE --get--> OWNED --lend--> LENT --regain--> OWNED --put--> FREE
  *			      OWNED <-unlend- LENT	the message was not sent
@@ -25,11 +25,11 @@
  *				<-- ref ---		arena_return()
  *	arena_regain()
  *
- * The ref that goes back is the one that came. What the two types of message are called
- * is the application's business, and so is all else that a message says.
+ * The peer sends back the ref that it received. The application chooses the types of the
+ * two messages and the meaning of everything else in them.
  *
- * A receiver trusts no message: any bits can come. This header knows the bits and
- * nothing of how they travel, nor of any protocol that uses them.
+ * A receiver trusts no message, because a hostile peer can send any bits. This header must
+ * not know how messages travel, nor any protocol that uses them.
  */
 #ifndef ARENA_MESSAGE_H
 #define ARENA_MESSAGE_H
@@ -43,13 +43,13 @@ extern "C" {
 #endif
 
 /*
- * Types from 1 to 127 are the application's. 0 is no type, so a message that nobody
- * filled in is not sent. Types from ARENA_MSG_CHANNEL on are the channel's own: it
- * neither takes them from the application nor gives them out.
+ * Types from 1 to 127 are the application's. 0 is no type, so that a message that nobody
+ * filled in is refused. Types from ARENA_MSG_CHANNEL on are the channel's own: it neither
+ * accepts them from the application nor hands them to it.
  */
 #define ARENA_MSG_CHANNEL	128
 
-/* An index travels in so many bits; no group has more buffers. */
+/* Bits of an index in a message. They suffice for ARENA_MAX_GROUP_BUFFERS. */
 #define ARENA_MSG_INDEX_BITS	24
 
 /**
@@ -98,7 +98,7 @@ static inline uint32_t arena_msg_len(const struct arena_msg *m)
  * @data: the 64 bits
  * @len: the 32 bits
  *
- * All values are possible: nothing is checked here.
+ * All values are possible, and nothing is checked here.
  */
 static inline struct arena_msg arena_msg_unpack(uint64_t data, uint32_t len)
 {

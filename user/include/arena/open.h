@@ -22,15 +22,15 @@ extern "C" {
 
 struct arena;
 
-/* Bytes of a region for which neither the options nor the configuration say how many. */
+/* Bytes of a region if neither the options nor the configuration give a number. */
 #define ARENA_DEFAULT_BYTES	(16U << 20)
 
 /**
  * struct arena_options - how to make or open an arena
  * @size: sizeof(struct arena_options)
- * @role: the caller's own, ARENA_ROLE(class, number)
- * @view: arena_open() opens the region through this view; NULL for "rw". arena_create():
- *	NULL
+ * @role: the role to take, ARENA_ROLE(class, number)
+ * @view: arena_open(): the view through which the region is opened; NULL for "rw".
+ *	arena_create() needs NULL
  * @config: arena_create(): the layout; NULL for two classes of one process each. A length
  *	of 0 in it is @bytes
  * @bytes: arena_create(): bytes of the region, a multiple of the page size; 0 for the length
@@ -43,7 +43,7 @@ struct arena;
  * @gid: arena_create(): group of the region, with MSHARE_SET_GID
  * @mode: arena_create(): permission bits of the region's name; 0 for 0600
  *
- * Members are 0 where a call does not use them.
+ * Members that a call does not use must be 0.
  */
 struct arena_options {
 	size_t size;
@@ -62,7 +62,7 @@ struct arena_options {
 /**
  * arena_create() - make a region with its layout, and take a role in it
  * @name: the name by which other processes open it; NULL for a region without a name, which
- *	children of fork(2) have
+ *	only children of fork(2) can use
  * @options: how; NULL for the role ARENA_ROLE(0, 0) of the default layout
  * @out: the arena, to be closed with arena_close()
  *
@@ -108,7 +108,7 @@ int arena_open_fd(int fd, const struct arena_options *options, struct arena **ou
  * @role: ARENA_ROLE(class, number)
  * @out: the arena, to be closed with arena_close()
  *
- * A child after fork(2) takes its role so, in arena_region() of the parent's arena.
+ * A child of fork(2) takes its role by this call, in the arena_region() of the parent's arena.
  *
  * Return: 0; -ENOENT if the layout does not have the role; -EPROTO, -ERANGE as
  * arena_layout_read(); -ENOMEM; or an error of mshare_attach(3).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A struct out of memory that a peer may be writing: copied once, the copy checked.
+ * Receive a structure from memory that a peer may be writing: copy it once, then check the
+ * copy against rules that are written down in one table.
  *
  *	static const struct arena_rule rules[] = {
  *		ARENA_RANGE(struct thing, length, 1, 4096),
@@ -12,8 +13,10 @@
  *
  *	ret = arena_receive(&copy, shared, sizeof(copy), rules, ARENA_N_RULES(rules));
  *
- * Members are integers of 1, 2, 4 or 8 bytes in the byte order of the machine, and
- * are taken as unsigned.
+ * Members are integers of 1, 2, 4 or 8 bytes in the byte order of the machine, and are read
+ * as unsigned.
+ *
+ * This header must not know what the structures mean, nor of arenas.
  */
 #ifndef ARENA_RECEIVE_H
 #define ARENA_RECEIVE_H
@@ -28,13 +31,13 @@ extern "C" {
 
 /**
  * enum arena_rule_kind - what a member must be
- * @ARENA_RULE_RANGE: from @a to @b
- * @ARENA_RULE_ONE_OF: a number below 64 whose bit is set in @a
- * @ARENA_RULE_MASK: without bits that are not in @a
- * @ARENA_RULE_ZERO: 0 in all of its bytes, of which there may be any number
- * @ARENA_RULE_POWER: a power of two from @a to @b
- * @ARENA_RULE_MULTIPLE: a multiple of @a
- * @ARENA_RULE_WITHIN: together with another member at most @a
+ * @ARENA_RULE_RANGE: it is from @a to @b
+ * @ARENA_RULE_ONE_OF: it is a number below 64 whose bit is set in @a
+ * @ARENA_RULE_MASK: it has no bit that is not set in @a
+ * @ARENA_RULE_ZERO: all of its bytes are 0, and it may have any number of them
+ * @ARENA_RULE_POWER: it is a power of two from @a to @b
+ * @ARENA_RULE_MULTIPLE: it is a multiple of @a
+ * @ARENA_RULE_WITHIN: the sum of it and @other is at most @a
  */
 enum arena_rule_kind {
 	ARENA_RULE_RANGE,
@@ -47,9 +50,9 @@ enum arena_rule_kind {
 };
 
 /**
- * struct arena_member - where a member lies
- * @offset: bytes from the start of the struct
- * @size: its bytes
+ * struct arena_member - the place of a member
+ * @offset: bytes from the start of the structure
+ * @size: bytes of the member
  */
 struct arena_member {
 	uint32_t offset;
@@ -59,8 +62,8 @@ struct arena_member {
 /**
  * struct arena_rule - what must hold of a member
  * @kind: enum arena_rule_kind
- * @member: which
- * @other: ARENA_RULE_WITHIN: the other one
+ * @member: the member
+ * @other: ARENA_RULE_WITHIN: the member that is added
  * @a: see @kind
  * @b: see @kind
  */
@@ -77,13 +80,13 @@ struct arena_rule {
 #define ARENA_RULE(kind_, type, name, a_, b_) \
 	{ .kind = (kind_), .member = ARENA_MEMBER(type, name), .a = (a_), .b = (b_) }
 
-/* From min to max, both allowed; an enum without gaps, too. */
+/* From min to max, both included. Also for an enum without gaps. */
 #define ARENA_RANGE(type, name, min, max) \
 	ARENA_RULE(ARENA_RULE_RANGE, type, name, min, max)
 #define ARENA_EXACTLY(type, name, value)	ARENA_RANGE(type, name, value, value)
-/* 0 or 1: to be read as bool only then. */
+/* 0 or 1. Any other value is undefined behaviour when it is read as bool. */
 #define ARENA_BOOL(type, name)			ARENA_RANGE(type, name, 0, 1)
-/* An enum with gaps: 1ULL << VALUE | ... */
+/* For an enum with gaps; bits is 1ULL << VALUE | ... */
 #define ARENA_ONE_OF(type, name, bits) \
 	ARENA_RULE(ARENA_RULE_ONE_OF, type, name, bits, 0)
 #define ARENA_MASK(type, name, bits) \
@@ -94,7 +97,7 @@ struct arena_rule {
 	ARENA_RULE(ARENA_RULE_POWER, type, name, min, max)
 #define ARENA_MULTIPLE(type, name, of) \
 	ARENA_RULE(ARENA_RULE_MULTIPLE, type, name, of, 0)
-/* from + length <= limit, in numbers without end. */
+/* from + length <= limit, without overflow. */
 #define ARENA_WITHIN(type, from, length, limit)			\
 	{ .kind = ARENA_RULE_WITHIN, .member = ARENA_MEMBER(type, from),	\
 	  .other = ARENA_MEMBER(type, length), .a = (limit) }
@@ -102,28 +105,30 @@ struct arena_rule {
 #define ARENA_N_RULES(rules)	(sizeof(rules) / sizeof((rules)[0]))
 
 /**
- * arena_check() - do the rules hold?
- * @copy: a struct in private memory
+ * arena_check() - check a structure against rules
+ * @copy: the structure, in private memory
  * @size: its bytes
- * @rules: for its members
- * @n_rules: how many
- * @broken: unless NULL, filled with the number of the first that does not hold
+ * @rules: what must hold of its members
+ * @n_rules: number of rules
+ * @broken: filled with the index of the first rule that does not hold; may be NULL
  *
- * Return: 0; -EPROTO if one does not hold; -EINVAL if one makes no sense: of a
- * member that is no such integer or not inside, or of multiples of 0.
+ * Return: 0; -EPROTO if a rule does not hold; -EINVAL if a rule makes no sense, because its
+ * member is not an integer of 1, 2, 4 or 8 bytes or does not lie in the structure, or because
+ * it asks for a multiple of 0.
  */
 int arena_check(const void *copy, size_t size, const struct arena_rule *rules,
 		size_t n_rules, size_t *broken);
 
 /**
- * arena_receive() - copy a struct out of shared memory, once, and check the copy
- * @copy: filled in any case, but to be used only if it is sound
+ * arena_receive() - copy a structure from shared memory once, and check the copy
+ * @copy: filled in any case; use it only if 0 is returned
  * @shared: memory that a peer can change at any time
- * @size: bytes
- * @rules: for its members
- * @n_rules: how many
+ * @size: bytes of the structure
+ * @rules: what must hold of its members
+ * @n_rules: number of rules
  *
- * Return: as arena_check(), which tells with @copy, if asked, what is broken.
+ * Return: the same as arena_check(). To learn which rule does not hold, call arena_check()
+ * for @copy.
  */
 int arena_receive(void *copy, const void *shared, size_t size,
 		  const struct arena_rule *rules, size_t n_rules);

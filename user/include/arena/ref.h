@@ -5,9 +5,9 @@
  * the same to the owner of the group and to its peers, so it can travel in a message
  * (message.h) and lie in structures in shared memory.
  *
- * A ref is a claim, not a right. Whoever takes one from a peer passes it to
+ * A ref is a claim, not a right. A process that receives one from a peer passes it to
  * arena_borrow() or arena_regain(), which compare it with private records. This header
- * knows nothing of messages, channels or the layout.
+ * must not know of messages, channels or the layout.
  */
 #ifndef ARENA_REF_H
 #define ARENA_REF_H
@@ -27,8 +27,8 @@ extern "C" {
  * @generation: low 16 bits of the extent's life, as its owner counts lives; never 0
  * @reserved: zero
  *
- * It has 12 bytes without padding and is in the byte order of the machine. All bytes
- * zero is no ref.
+ * It has 12 bytes without padding, in the byte order of the machine. If all bytes are zero
+ * it names nothing.
  */
 struct arena_ref {
 	uint32_t index;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading what a peer may be writing.
+ * Read memory that a peer may be writing. This header must not know what the bytes mean.
  */
 #ifndef ARENA_SNAPSHOT_H
 #define ARENA_SNAPSHOT_H
@@ -17,10 +17,10 @@ typedef uint64_t __attribute__((may_alias)) arena_word;
  * @shared: memory that a peer can change at any time
  * @size: bytes
  *
- * Checks are made on the copy. Each byte is loaded once: memcpy(3) may load some
- * twice, and the compiler may read @shared again in place of the copy, which could
- * then differ from what was checked; neither does so with atomic loads. The copy
- * may be torn; that makes it wrong, not dangerous.
+ * The caller checks the copy and uses only the copy. Each byte is loaded once, by an atomic
+ * load. With memcpy(3) the compiler could read @shared again in place of the copy, and find
+ * a value that differs from what was checked. If the peer writes at the same time, the copy
+ * may be a mixture of old and new bytes: its values are then wrong, but they do not change.
  */
 static inline void arena_snapshot(void *copy, const void *shared, size_t size)
 {

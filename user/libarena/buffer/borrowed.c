@@ -8,12 +8,12 @@
 #define WORD_BITS	64U
 
 /**
- * struct entry - what is known of the run that begins at a buffer
- * @life: how many have begun here, modulo 2^32 and never 0 after the first
+ * struct entry - the borrowed extent that begins at a buffer
+ * @life: how many extents have begun here, modulo 2^32, and never 0 after the first
  * @io_count: operations of the kernel on it
- * @count: buffers, 0 if no run begins here
- * @generation: the peer's
- * @is_orphan: to be forgotten when the last operation is done
+ * @count: its buffers; 0 if no extent begins here
+ * @generation: as the peer's message had it
+ * @is_orphan: forget the extent when its last operation has ended
  */
 struct entry {
 	uint32_t life;
@@ -25,24 +25,25 @@ struct entry {
 
 /**
  * struct arena_borrowed - the table
- * @count: buffers
- * @in_io: runs that are IN_IO
- * @here: a bit for each buffer: it is in a run that is here
+ * @count: buffers of the group
+ * @in_io: extents that are IN_IO
+ * @is_borrowed: a bit for each buffer, set if the buffer is part of a borrowed extent
  * @entry: one for each buffer
  */
 struct arena_borrowed {
 	uint32_t count;
 	uint32_t in_io;
-	uint64_t *here;
+	uint64_t *is_borrowed;
 	struct entry *entry;
 };
 
+/* Words of a bitmap with @count bits. */
 static uint32_t words(uint32_t count)
 {
 	return (count + WORD_BITS - 1) / WORD_BITS;
 }
 
-/* Those bits of the word in which @first lies that are in [@first, @end). */
+/* The bits from @first up to @end, or to the end of the word in which @first lies. */
 static uint64_t bits(uint32_t first, uint32_t end)
 {
 	uint32_t n = WORD_BITS - first % WORD_BITS;
@@ -52,28 +53,29 @@ static uint64_t bits(uint32_t first, uint32_t end)
 	return (n < WORD_BITS ? (1ULL << n) - 1 : ~0ULL) << first % WORD_BITS;
 }
 
+/* The first index in the word after that of @index. */
 static uint32_t next_word(uint32_t index)
 {
 	return (index / WORD_BITS + 1) * WORD_BITS;
 }
 
-static bool any_is_here(const struct arena_borrowed *t, uint32_t index, uint32_t count)
+static bool any_is_borrowed(const struct arena_borrowed *t, uint32_t index, uint32_t count)
 {
 	uint32_t end = index + count;
 
 	for (; index < end; index = next_word(index))
-		if (t->here[index / WORD_BITS] & bits(index, end))
+		if (t->is_borrowed[index / WORD_BITS] & bits(index, end))
 			return true;
 	return false;
 }
 
-/* From all here to none, or back. */
+/* Set the bits of an extent, which are all clear, or clear them, which are all set. */
 static void flip(struct arena_borrowed *t, uint32_t index, uint32_t count)
 {
 	uint32_t end = index + count;
 
 	for (; index < end; index = next_word(index))
-		t->here[index / WORD_BITS] ^= bits(index, end);
+		t->is_borrowed[index / WORD_BITS] ^= bits(index, end);
 }
 
 struct arena_borrowed *arena_borrowed_new(uint32_t count)
@@ -83,9 +85,9 @@ struct arena_borrowed *arena_borrowed_new(uint32_t count)
 	if (!t)
 		return NULL;
 	t->count = count;
-	t->here = calloc(words(count), sizeof(*t->here));
+	t->is_borrowed = calloc(words(count), sizeof(*t->is_borrowed));
 	t->entry = calloc(count, sizeof(*t->entry));
-	if (!t->here || !t->entry) {
+	if (!t->is_borrowed || !t->entry) {
 		arena_borrowed_free(t);
 		return NULL;
 	}
@@ -96,7 +98,7 @@ void arena_borrowed_free(struct arena_borrowed *t)
 {
 	if (!t)
 		return;
-	free(t->here);
+	free(t->is_borrowed);
 	free(t->entry);
 	free(t);
 }
@@ -106,7 +108,7 @@ int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 {
 	struct entry *e = &t->entry[index];
 
-	if (any_is_here(t, index, count))
+	if (any_is_borrowed(t, index, count))
 		return -EPROTO;
 	flip(t, index, count);
 	e->count = (uint16_t)count;
@@ -120,7 +122,7 @@ int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32_t index)
 {
 	const struct entry *e = &t->entry[index];
-	struct arena_extent run = {
+	struct arena_extent extent = {
 		.state = ARENA_STALE,
 		.count = e->count,
 		.generation = e->life,
@@ -128,8 +130,8 @@ struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32
 	};
 
 	if (e->count)
-		run.state = e->io_count ? ARENA_IN_IO : ARENA_BORROWED;
-	return run;
+		extent.state = e->io_count ? ARENA_IN_IO : ARENA_BORROWED;
+	return extent;
 }
 
 void arena_borrowed_io_begin(struct arena_borrowed *t, uint32_t index)
@@ -161,14 +163,14 @@ uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index)
 void arena_borrowed_forget(struct arena_borrowed *t)
 {
 	for (uint32_t i = 0; i < t->count;) {
-		uint64_t word = t->here[i / WORD_BITS] & bits(i, t->count);
+		uint64_t word = t->is_borrowed[i / WORD_BITS] & bits(i, t->count);
 		struct entry *e;
 
 		if (!word) {
 			i = next_word(i);
 			continue;
 		}
-		/* All up to here are gone or passed: this one is the first of a run. */
+		/* No extent reaches here from before, so an extent begins at this bit. */
 		i += (uint32_t)__builtin_ctzll(word) - i % WORD_BITS;
 		e = &t->entry[i];
 		i += e->count;

@@ -20,7 +20,7 @@ struct arena_borrowed;
 
 /** arena_borrowed_new() - a table for a group of @count buffers, or NULL */
 struct arena_borrowed *arena_borrowed_new(uint32_t count);
-/** arena_borrowed_free() - end it; NULL is allowed */
+/** arena_borrowed_free() - free a table; NULL is allowed */
 void arena_borrowed_free(struct arena_borrowed *t);
 
 /**
@@ -32,12 +32,12 @@ void arena_borrowed_free(struct arena_borrowed *t);
  *
  * A new life of the first buffer begins, even if it had this generation before.
  *
- * Return: 0, or -EPROTO if any of its buffers is here already.
+ * Return: 0, or -EPROTO if any of its buffers is borrowed already.
  */
 int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 		       uint16_t generation);
 
-/** arena_borrowed_extent() - the extent that begins there; its generation is our own */
+/** arena_borrowed_extent() - the extent that begins at @index, with the table's generation */
 struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32_t index);
 
 /** arena_borrowed_io_begin() - BORROWED or IN_IO -> IN_IO, for one more operation */
@@ -53,7 +53,11 @@ void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index);
  */
 uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index);
 
-/** arena_borrowed_forget() - nothing is borrowed any more; IN_IO extents once done; O(n) */
+/**
+ * arena_borrowed_forget() - forget all extents, because their owner has died; O(n)
+ *
+ * An extent that is IN_IO is forgotten when its last operation has ended.
+ */
 void arena_borrowed_forget(struct arena_borrowed *t);
 
 /** arena_borrowed_in_io() - number of extents that are IN_IO */

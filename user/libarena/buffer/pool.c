@@ -7,31 +7,31 @@
 #include <string.h>
 
 /*
- * Free runs lie in lists by length, two-level segregated fit (TLSF): M. Masmano,
- * I. Ripoll, A. Crespo, J. Real, "TLSF: a New Dynamic Memory Allocator for
- * Real-Time Systems", ECRTS 2004. Lengths below 64 have a list each, longer ones
- * share 32 lists for each power of two; bitmaps tell which have anything. It
- * is theirs but for two things: all that it knows lies beside the buffers, not
- * in them; and where it finds nothing in the lists of which any run will do, it
- * looks at a few in the one before.
+ * Free extents are kept in lists by length: two-level segregated fit (TLSF), by M. Masmano,
+ * I. Ripoll, A. Crespo, J. Real, "TLSF: a New Dynamic Memory Allocator for Real-Time
+ * Systems", ECRTS 2004. Each length below 64 has a list of its own, and greater lengths
+ * share 32 lists for each power of two. Bitmaps say which lists are not empty. This
+ * version differs in two ways. Its records lie beside the buffers, not in them. And if
+ * every list whose extents are all long enough is empty, it also tries a few extents of
+ * the list below, some of which may be long enough.
  */
 #define SECOND_BITS	5U
 #define SECONDS		(1U << SECOND_BITS)
 #define FIRSTS		21U
 #define CLASSES		(FIRSTS * SECONDS)
 
-/* How many of a list are looked at that may be too short. */
-#define LOOK_AT	4
+/* How many extents are tried of a list in which some may be too short. */
+#define MAX_TRIES	4
 
 #define NONE	UINT32_MAX
 
 /**
  * enum place - what a buffer is to the pool
- * @INSIDE: not the first of a run
- * @FREE: the first of a run that nobody has
- * @OWNED: the first of a run of ours, IN_IO while the kernel works on it
- * @LENT: the first of a run that a peer has
- * @LOST: the first of a run that a peer had, which has died
+ * @INSIDE: it is not the first buffer of an extent
+ * @FREE: it is the first buffer of an extent that nobody uses
+ * @OWNED: the first of one that this process owns; IN_IO while @io_count is not 0
+ * @LENT: the first of one that a peer has
+ * @LOST: the first of one that a peer had when it died
  */
 enum place {
 	INSIDE,
@@ -42,17 +42,18 @@ enum place {
 };
 
 /**
- * struct slot - what is known of a buffer
- * @count: first of a run: its buffers. Last but not first: the same if the run is
- *	free, else 0, so that a neighbour that becomes free finds its first one.
+ * struct record - the record of a buffer
+ * @count: in the first buffer of an extent: its number of buffers. In the last buffer,
+ *	unless it is also the first: the same if the extent is free, so that free_before()
+ *	finds the first one, and 0 otherwise
  * @place: enum place
- * @generation: of the life that began here last, 0 if none did
- * @next: first of a free run: the next in its list
- * @previous: first of a free run: the previous in its list
- * @io_count: first of a run that is OWNED: operations of the kernel on it
- * @tag: first of a run that a peer has or had
+ * @generation: of the life that began here last; 0 if none has begun
+ * @next: in the first buffer of a free extent: the next extent in its list
+ * @previous: in the first buffer of a free extent: the previous extent in its list
+ * @io_count: in the first buffer of an OWNED extent: operations of the kernel on it
+ * @tag: in the first buffer of a LENT or LOST extent: the tag of arena_pool_lend()
  */
-struct slot {
+struct record {
 	uint32_t count : 28;
 	uint32_t place : 4;
 	uint32_t generation;
@@ -68,16 +69,16 @@ struct slot {
 	};
 };
 
-static_assert(sizeof(struct slot) == 16, "what the header says a buffer costs");
+static_assert(sizeof(struct record) == 16, "pool.h says what a buffer costs");
 
 /**
- * struct arena_pool - all of it
- * @count: buffers
- * @usage: by state
- * @first_map: which words of @second_map are not 0
- * @second_map: which lists are not empty
- * @list: the first run of each class, or NONE
- * @slot: one for each buffer
+ * struct arena_pool - the records of a group's buffers
+ * @count: number of buffers
+ * @usage: number of buffers in each state
+ * @first_map: a bit for each word of @second_map, set if the word is not 0
+ * @second_map: a bit for each list, set if the list is not empty
+ * @list: the first extent of each class, or NONE
+ * @record: one for each buffer
  */
 struct arena_pool {
 	uint32_t count;
@@ -85,14 +86,14 @@ struct arena_pool {
 	uint32_t first_map;
 	uint32_t second_map[FIRSTS];
 	uint32_t list[CLASSES];
-	struct slot *slot;
+	struct record *record;
 };
 
 /*
  * Lists
  */
 
-/* How many bits of a length of @count its class does not tell. */
+/* The number of low bits in which lengths of one class may differ. */
 static uint32_t class_shift(uint32_t count)
 {
 	uint32_t top = 31 - (uint32_t)__builtin_clz(count);
@@ -100,7 +101,7 @@ static uint32_t class_shift(uint32_t count)
 	return top > SECOND_BITS ? top - SECOND_BITS : 0;
 }
 
-/* Ascending with the length; its upper part is the word, its lower the bit. */
+/* Classes ascend with the length. The upper part is the word of the bitmap, the lower the bit. */
 static uint32_t class_of(uint32_t count)
 {
 	uint32_t shift = class_shift(count);
@@ -108,8 +109,8 @@ static uint32_t class_of(uint32_t count)
 	return (shift << SECOND_BITS) + (count >> shift);
 }
 
-/* The first class from @class on that has a run, or NONE. */
-static uint32_t class_with_runs(const struct arena_pool *p, uint32_t class)
+/* The first class from @class on whose list is not empty, or NONE. */
+static uint32_t nonempty_class(const struct arena_pool *p, uint32_t class)
 {
 	uint32_t word = class >> SECOND_BITS;
 	uint32_t map = p->second_map[word] & ~0U << (class & (SECONDS - 1));
@@ -127,14 +128,14 @@ static uint32_t class_with_runs(const struct arena_pool *p, uint32_t class)
 
 static void list_add(struct arena_pool *p, uint32_t index)
 {
-	struct slot *s = &p->slot[index];
-	uint32_t class = class_of(s->count);
+	struct record *r = &p->record[index];
+	uint32_t class = class_of(r->count);
 	uint32_t *head = &p->list[class];
 
-	s->previous = NONE;
-	s->next = *head;
+	r->previous = NONE;
+	r->next = *head;
 	if (*head != NONE)
-		p->slot[*head].previous = index;
+		p->record[*head].previous = index;
 	*head = index;
 	p->second_map[class >> SECOND_BITS] |= 1U << (class & (SECONDS - 1));
 	p->first_map |= 1U << (class >> SECOND_BITS);
@@ -142,79 +143,83 @@ static void list_add(struct arena_pool *p, uint32_t index)
 
 static void list_remove(struct arena_pool *p, uint32_t index)
 {
-	const struct slot *s = &p->slot[index];
-	uint32_t class = class_of(s->count);
+	const struct record *r = &p->record[index];
+	uint32_t class = class_of(r->count);
 	uint32_t word = class >> SECOND_BITS;
 
-	if (s->next != NONE)
-		p->slot[s->next].previous = s->previous;
-	if (s->previous != NONE) {
-		p->slot[s->previous].next = s->next;
+	if (r->next != NONE)
+		p->record[r->next].previous = r->previous;
+	if (r->previous != NONE) {
+		p->record[r->previous].next = r->next;
 		return;
 	}
-	p->list[class] = s->next;
-	if (s->next != NONE)
+	p->list[class] = r->next;
+	if (r->next != NONE)
 		return;
 	p->second_map[word] &= ~(1U << (class & (SECONDS - 1)));
 	if (!p->second_map[word])
 		p->first_map &= ~(1U << word);
 }
 
-/* A free run of at least @count, or NONE. */
+/* A free extent of at least @count buffers, or NONE. */
 static uint32_t list_find(const struct arena_pool *p, uint32_t count)
 {
 	uint32_t enough = count + (1U << class_shift(count)) - 1;
-	uint32_t class = enough <= p->count ? class_with_runs(p, class_of(enough)) : NONE;
+	uint32_t class = enough <= p->count ? nonempty_class(p, class_of(enough)) : NONE;
 	uint32_t index;
 
 	if (class != NONE)
 		return p->list[class];
 	index = p->list[class_of(count)];
-	for (int i = 0; i < LOOK_AT && index != NONE; i++) {
-		if (p->slot[index].count >= count)
+	for (int i = 0; i < MAX_TRIES && index != NONE; i++) {
+		if (p->record[index].count >= count)
 			return index;
-		index = p->slot[index].next;
+		index = p->record[index].next;
 	}
 	return NONE;
 }
 
 /*
- * Runs
+ * Extents
  */
 
 static void make_free(struct arena_pool *p, uint32_t index, uint32_t count)
 {
-	/* The last first: it may be the only one. */
-	p->slot[index + count - 1].count = count;
-	p->slot[index].count = count;
-	p->slot[index].place = FREE;
+	/* The last buffer is written first, because it may be the first one, too. */
+	p->record[index + count - 1].count = count;
+	p->record[index].count = count;
+	p->record[index].place = FREE;
 	list_add(p, index);
 }
 
-/* How many buffers the free run has that ends before @index. */
+/* The length of the free extent that ends before @index; 0 if there is none. */
 static uint32_t free_before(const struct arena_pool *p, uint32_t index)
 {
-	enum place place = index ? p->slot[index - 1].place : OWNED;
+	enum place place = index ? p->record[index - 1].place : OWNED;
 
-	return place == INSIDE || place == FREE ? p->slot[index - 1].count : 0;
+	return place == INSIDE || place == FREE ? p->record[index - 1].count : 0;
 }
 
+/* The length of the free extent that begins at @index; 0 if there is none. */
 static uint32_t free_at(const struct arena_pool *p, uint32_t index)
 {
-	return index < p->count && p->slot[index].place == FREE ? p->slot[index].count : 0;
+	return index < p->count && p->record[index].place == FREE ? p->record[index].count : 0;
 }
 
-/* A run that was counted somewhere is free. Return: where it begins now. */
+/*
+ * Free an extent, which the caller has removed from @usage, and join it with free
+ * neighbours. Return: the first buffer of the joined extent.
+ */
 static uint32_t release(struct arena_pool *p, uint32_t index)
 {
-	uint32_t count = p->slot[index].count;
+	uint32_t count = p->record[index].count;
 	uint32_t before = free_before(p, index), after = free_at(p, index + count);
 
 	p->usage.free += count;
-	p->slot[index].place = INSIDE;
+	p->record[index].place = INSIDE;
 	if (after) {
 		list_remove(p, index + count);
-		p->slot[index + count].place = INSIDE;
+		p->record[index + count].place = INSIDE;
 	}
 	if (before)
 		list_remove(p, index - before);
@@ -222,15 +227,15 @@ static uint32_t release(struct arena_pool *p, uint32_t index)
 	return index - before;
 }
 
-static void begin_life(struct slot *s)
+static void begin_life(struct record *r)
 {
-	s->generation++;
-	/* Messages carry the low half, in which 0 is none. */
-	if (!(s->generation & 0xffff))
-		s->generation++;
-	s->place = OWNED;
-	s->io_count = 0;
-	s->tag = 0;
+	r->generation++;
+	/* Refs carry the low half, in which 0 means no generation. */
+	if (!(r->generation & 0xffff))
+		r->generation++;
+	r->place = OWNED;
+	r->io_count = 0;
+	r->tag = 0;
 }
 
 struct arena_pool *arena_pool_new(uint32_t count)
@@ -242,8 +247,8 @@ struct arena_pool *arena_pool_new(uint32_t count)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	p->slot = calloc(count, sizeof(*p->slot));
-	if (!p->slot) {
+	p->record = calloc(count, sizeof(*p->record));
+	if (!p->record) {
 		free(p);
 		return NULL;
 	}
@@ -258,7 +263,7 @@ void arena_pool_free(struct arena_pool *p)
 {
 	if (!p)
 		return;
-	free(p->slot);
+	free(p->record);
 	free(p);
 }
 
@@ -273,44 +278,44 @@ int64_t arena_pool_get(struct arena_pool *p, uint32_t count)
 		return -ENOSPC;
 
 	list_remove(p, index);
-	rest = p->slot[index].count - count;
+	rest = p->record[index].count - count;
 	if (rest)
 		make_free(p, index + count, rest);
-	/* The last first, as in make_free(). */
-	p->slot[index + count - 1].count = 0;
-	p->slot[index].count = count;
-	begin_life(&p->slot[index]);
+	/* The order is that of make_free(). */
+	p->record[index + count - 1].count = 0;
+	p->record[index].count = count;
+	begin_life(&p->record[index]);
 	p->usage.free -= count;
 	p->usage.owned += count;
 	return index;
 }
 
-/* The run if it is exactly this one, and in this place. */
-static struct slot *run_in(struct arena_pool *p, uint32_t index, uint32_t count,
-			   enum place place)
+/* The record of exactly this extent if it is in this place, else NULL. */
+static struct record *extent_in(struct arena_pool *p, uint32_t index, uint32_t count,
+				enum place place)
 {
-	struct slot *s = index < p->count ? &p->slot[index] : NULL;
+	struct record *r = index < p->count ? &p->record[index] : NULL;
 
-	return s && s->place == place && s->count == count ? s : NULL;
+	return r && r->place == place && r->count == count ? r : NULL;
 }
 
-/* 0 if it is ours, and nobody else's; -EBUSY if the kernel works on it. */
+/* 0 if the extent is OWNED, -EBUSY if the kernel works on it, else -EINVAL. */
 static int is_owned(struct arena_pool *p, uint32_t index, uint32_t count)
 {
-	const struct slot *s = run_in(p, index, count, OWNED);
+	const struct record *r = extent_in(p, index, count, OWNED);
 
-	if (!s)
+	if (!r)
 		return -EINVAL;
-	return s->io_count ? -EBUSY : 0;
+	return r->io_count ? -EBUSY : 0;
 }
 
 int arena_pool_io_begin(struct arena_pool *p, uint32_t index, uint32_t count)
 {
-	struct slot *s = run_in(p, index, count, OWNED);
+	struct record *r = extent_in(p, index, count, OWNED);
 
-	if (!s || s->io_count == UINT32_MAX)
+	if (!r || r->io_count == UINT32_MAX)
 		return -EINVAL;
-	if (!s->io_count++) {
+	if (!r->io_count++) {
 		p->usage.owned -= count;
 		p->usage.in_io += count;
 	}
@@ -321,7 +326,7 @@ int arena_pool_io_end(struct arena_pool *p, uint32_t index, uint32_t count)
 {
 	if (is_owned(p, index, count) != -EBUSY)
 		return -EINVAL;
-	if (!--p->slot[index].io_count) {
+	if (!--p->record[index].io_count) {
 		p->usage.in_io -= count;
 		p->usage.owned += count;
 	}
@@ -346,8 +351,8 @@ int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 
 	if (ret)
 		return ret;
-	p->slot[index].place = LENT;
-	p->slot[index].tag = tag;
+	p->record[index].place = LENT;
+	p->record[index].tag = tag;
 	p->usage.owned -= count;
 	p->usage.lent += count;
 	return 0;
@@ -356,9 +361,9 @@ int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag)
 {
-	const struct slot *s = run_in(p, index, count, LENT);
+	const struct record *r = extent_in(p, index, count, LENT);
 
-	if (!s || s->tag != tag)
+	if (!r || r->tag != tag)
 		return -EINVAL;
 	p->usage.lent -= count;
 	release(p, index);
@@ -368,16 +373,16 @@ int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 int arena_pool_regain(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag)
 {
-	struct slot *s = run_in(p, index, count, LENT);
+	struct record *r = extent_in(p, index, count, LENT);
 	uint32_t *from = &p->usage.lent;
 
-	if (!s) {
-		s = run_in(p, index, count, LOST);
+	if (!r) {
+		r = extent_in(p, index, count, LOST);
 		from = &p->usage.lost;
 	}
-	if (!s || s->tag != tag)
+	if (!r || r->tag != tag)
 		return -EINVAL;
-	s->place = OWNED;
+	r->place = OWNED;
 	*from -= count;
 	p->usage.owned += count;
 	return 0;
@@ -385,14 +390,14 @@ int arena_pool_regain(struct arena_pool *p, uint32_t index, uint32_t count,
 
 void arena_pool_lose(struct arena_pool *p, uint32_t tag)
 {
-	for (uint32_t i = 0; i < p->count; i += p->slot[i].count) {
-		struct slot *s = &p->slot[i];
+	for (uint32_t i = 0; i < p->count; i += p->record[i].count) {
+		struct record *r = &p->record[i];
 
-		if (s->place != LENT || s->tag != tag)
+		if (r->place != LENT || r->tag != tag)
 			continue;
-		s->place = LOST;
-		p->usage.lent -= s->count;
-		p->usage.lost += s->count;
+		r->place = LOST;
+		p->usage.lent -= r->count;
+		p->usage.lost += r->count;
 	}
 }
 
@@ -400,10 +405,10 @@ void arena_pool_reclaim(struct arena_pool *p,
 			bool (*may_free)(void *context, uint32_t index, uint32_t count),
 			void *context)
 {
-	for (uint32_t i = 0; i < p->count && p->usage.lost; i += p->slot[i].count) {
-		uint32_t count = p->slot[i].count;
+	for (uint32_t i = 0; i < p->count && p->usage.lost; i += p->record[i].count) {
+		uint32_t count = p->record[i].count;
 
-		if (p->slot[i].place != LOST || !may_free(context, i, count))
+		if (p->record[i].place != LOST || !may_free(context, i, count))
 			continue;
 		p->usage.lost -= count;
 		i = release(p, i);
@@ -414,8 +419,8 @@ int arena_pool_reset(struct arena_pool *p)
 {
 	if (p->usage.in_io || p->usage.lent || p->usage.lost)
 		return -EBUSY;
-	for (uint32_t i = 0; i < p->count; i += p->slot[i].count)
-		if (p->slot[i].place == OWNED)
+	for (uint32_t i = 0; i < p->count; i += p->record[i].count)
+		if (p->record[i].place == OWNED)
 			i = release(p, i);
 	p->usage.owned = 0;
 	return 0;
@@ -423,23 +428,23 @@ int arena_pool_reset(struct arena_pool *p)
 
 struct arena_extent arena_pool_extent(const struct arena_pool *p, uint32_t index)
 {
-	const struct slot *s = &p->slot[index];
-	struct arena_extent run = { .count = s->count, .generation = s->generation };
+	const struct record *r = &p->record[index];
+	struct arena_extent e = { .count = r->count, .generation = r->generation };
 
-	switch (s->place) {
+	switch (r->place) {
 	case OWNED:
-		run.state = s->io_count ? ARENA_IN_IO : ARENA_OWNED;
-		run.io_count = s->io_count;
+		e.state = r->io_count ? ARENA_IN_IO : ARENA_OWNED;
+		e.io_count = r->io_count;
 		break;
 	case LENT:
 	case LOST:
-		run.state = s->place == LENT ? ARENA_LENT : ARENA_LOST;
-		run.peer = s->tag;
+		e.state = r->place == LENT ? ARENA_LENT : ARENA_LOST;
+		e.peer = r->tag;
 		break;
 	default:
-		run.state = ARENA_STALE;
+		e.state = ARENA_STALE;
 	}
-	return run;
+	return e;
 }
 
 struct arena_usage arena_pool_usage(const struct arena_pool *p)

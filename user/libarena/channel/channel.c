@@ -12,10 +12,10 @@
 #include <common/copy_struct.h>
 #include <stdlib.h>
 
-/* How many calls that find nothing a caller makes until the peer is looked at. */
+/* Calls that find nothing between two checks whether the peer is alive. */
 #define LOOK_EVERY	16384U
 
-/* How long to leave alone a kernel that had no room for what is queued. */
+/* Back-off after -EAGAIN or -EBUSY from the kernel. */
 #define RETRY_MS	1
 
 /* ---- opening and closing ---- */
@@ -66,7 +66,7 @@ static void channel_free(struct arena_channel *ch)
 	free(ch);
 }
 
-/* Connects, unless the caller does not want to wait. */
+/* Connect, unless the caller asked not to wait. */
 static int channel_open(struct arena_channel *ch)
 {
 	int ret = is_sound(ch) ? 0 : -EINVAL;
@@ -122,7 +122,7 @@ static void say_bye(struct arena_channel *ch)
 			connect_give_up(ch);
 		return;
 	}
-	/* With EVENTFD the socket first: a peer that is woken must find the last word there. */
+	/* With EVENTFD, BYE on the socket comes first, so that a woken peer finds it there. */
 	if (ch->options.transport == ARENA_CHANNEL_EVENTFD)
 		control_bye(ch->control);
 	ch->transport->ops->bye(ch->transport);
@@ -152,7 +152,7 @@ static int find_bye(struct arena_channel *ch)
 	return control_find_bye(ch->control, &ch->state);
 }
 
-/* The peer is gone. It has died, unless it has said that it closes the channel. */
+/* The peer is gone. If it has not sent BYE, it has died. */
 static void peer_is_gone(struct arena_channel *ch)
 {
 	int ret;
@@ -182,7 +182,7 @@ static int poll_all(struct arena_channel *ch, int timeout_ms)
 	return ret < 0 ? ret : ret > 0;
 }
 
-/* For callers that never sleep. Not at every call, because it is a system call. */
+/* Notice a dead peer although the caller never sleeps. Rarely, because it is a system call. */
 static void look_at_peer(struct arena_channel *ch)
 {
 	if (ch->state.end || ++ch->fruitless < LOOK_EVERY)
@@ -263,7 +263,7 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 	ret = ch->transport->ops->recv(ch->transport, msg);
 	if (!ret) {
 		look_at_peer(ch);
-		/* What the peer sent before its end came before we saw that. */
+		/* Messages that the peer sent before its end arrived before the end was noticed. */
 		if (ch->state.end)
 			ret = recv_last(ch, msg);
 	}
@@ -293,7 +293,7 @@ static bool is_ready(void *arg)
 	       (ch->state.is_stalled && ch->transport->ops->has_room(ch->transport));
 }
 
-/* Report room once for each stall: a caller that does not use it sleeps the next time. */
+/* Report room once per stall: a caller that does not use it sleeps the next time. */
 static bool forget_stall(struct arena_channel *ch)
 {
 	if (!ch->state.is_stalled || !ch->transport->ops->has_room(ch->transport))
@@ -335,7 +335,7 @@ static int wait_asleep(struct arena_channel *ch, struct wait_time *time)
 	return ret;
 }
 
-/* The kernel is short of memory and tells nobody when it has some. */
+/* The kernel is short of memory, and no event comes when it has some again. */
 static int wait_for_kernel(struct arena_channel *ch, struct wait_time *time)
 {
 	int left = wait_left_ms(time);
@@ -350,7 +350,7 @@ static int wait_somehow(struct arena_channel *ch, struct wait_time *time)
 
 	if ((ret == -EAGAIN || ret == -EBUSY) && !ch->transport->is_full)
 		return wait_for_kernel(ch, time);
-	/* After an end there may still be messages: arena_channel_recv() tells. */
+	/* After the end messages may remain: only arena_channel_recv() finds out. */
 	if (ret && ret != -EAGAIN)
 		return ch->state.error || ch->state.end ? 1 : ret;
 	switch (ch->options.wait) {
@@ -416,7 +416,7 @@ int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int time
 		ret = wait_ready(ch, &time);
 		if (ret <= 0)
 			return ret;
-		/* Room is not what this call waits for. */
+		/* This call does not wait for room. */
 		if (ch->transport)
 			forget_stall(ch);
 	}
@@ -511,7 +511,7 @@ int channel_source_control(const struct arena_channel *ch)
 	return ch->control;
 }
 
-/* What is known of a socket without a system call. */
+/* What can be said about a socket without a system call. */
 static bool is_queued(const struct socket_transport *s)
 {
 	return s->head != s->tail;
@@ -544,7 +544,7 @@ uint32_t channel_source_state(struct arena_channel *ch, bool fired)
 		check(ch);
 	if (ch->transport && !ch->state.error)
 		state = transport_state(ch, fired);
-	/* With an error there is nothing but that. */
+	/* After an error there is nothing else to report. */
 	if (ch->state.error)
 		state = 0;
 	if ((ch->state.error || ch->state.end) && !ch->has_told_end)
@@ -582,7 +582,7 @@ void channel_source_gone(struct arena_channel *ch)
 		check(ch);
 }
 
-/* ---- what there is to know ---- */
+/* ---- information ---- */
 
 int arena_channel_pidfd(const struct arena_channel *ch)
 {

@@ -43,15 +43,15 @@ typedef int connect_step(struct arena_channel *ch, int64_t until);
 
 /**
  * struct channel_connect - connecting
- * @step: what is to be done next, NULL when both sides have connected
- * @transports: what this side can do still, TRANSPORT_BIT()
+ * @step: the next step; NULL when both sides have connected
+ * @transports: the transports that this side can still use, TRANSPORT_BIT()
  * @deadline: when the attempt ends
- * @events: an epoll instance for callers that do not wait, or -1; it stays when the channel has
- *	connected, ready for good, for a caller that still polls it
- * @timer: that wakes them, or -1
- * @tick_ms: when to look again for what nothing tells of
+ * @events: an epoll instance for callers that do not wait, or -1. When the channel has connected
+ *	it stays, and stays ready, for a caller that still polls it
+ * @timer: a timer that makes @events ready, or -1
+ * @tick_ms: interval until the next look for a change that causes no event
  * @is_offered: the own mailbox was published in the region
- * @is_retry: it is the kernel that has to be asked again, for want of memory
+ * @is_retry: the kernel had no memory and has to be asked again
  */
 struct channel_connect {
 	connect_step *step;
@@ -67,27 +67,27 @@ struct channel_connect {
 /**
  * struct arena_channel - an end of a channel
  * @transport: what carries the messages, one of those below; NULL until it is connected
- * @state: how the channel fares
+ * @state: errors and the end of the channel
  * @a: this side's part in the region, or NULL
  * @self: own role, or CHANNEL_NO_ROLE
  * @peer: the peer's role, or CHANNEL_NO_ROLE
- * @options: as given, with defaults filled in; @options.transport is what it became
+ * @options: as given, with defaults filled in; when connected, with the transport chosen
  * @control: the control socket, or -1
  * @pidfd: of the peer, or -1
  * @box: own mailbox, if @has_box
  * @has_box: there is one
- * @tx: way to the peer's mailbox
+ * @tx: the way to the peer's mailbox
  * @event: own eventfd, or -1
  * @peer_event: the peer's, or -1
- * @msg_ring: a transport
- * @shared: a transport
- * @socket: a transport
- * @connect: how far connecting is
+ * @msg_ring: transport of MSG_RING
+ * @shared: transport of HYBRID and EVENTFD
+ * @socket: transport of SOCKET
+ * @connect: the state of connecting
  * @has_told_end: arena_channel_recv() has returned an error, which stays
  * @watcher: the ring that drives it, if there is one
- * @spin: how long it pays to spin
- * @fruitless: calls that found nothing to do since the peer was last looked at
- * @counters: what has happened; the transport counts wake-ups in @state
+ * @spin: for how long spinning has paid lately
+ * @fruitless: calls that found nothing to do since the last look whether the peer is alive
+ * @counters: counters of the caller; the transport counts wake-ups in @state
  */
 struct arena_channel {
 	struct transport *transport;
@@ -116,7 +116,7 @@ struct arena_channel {
 
 /* ---- connect.c ---- */
 
-/** connect_begin() - prepare everything and say the first word; 0 or -errno */
+/** connect_begin() - prepare the transports and begin to connect; 0 or -errno */
 int connect_begin(struct arena_channel *ch);
 
 /**
@@ -124,15 +124,15 @@ int connect_begin(struct arena_channel *ch);
  * @ch: channel that is not connected, without an error
  * @until: how long to wait, see clock_deadline(); 0 not at all
  *
- * Return: 1 if it is connected; 0 if not yet; -EINTR; or an error, which stays in the channel's
- * state: the attempt has been given up then.
+ * Return: 1 if it is connected; 0 if not yet; -EINTR; or an error, which has been put into the
+ * channel's state, and after which the attempt has been given up.
  */
 int connect_run(struct arena_channel *ch, int64_t until);
 
 /** connect_give_up() - let the peer know that there will be no channel */
 void connect_give_up(struct arena_channel *ch);
 
-/** connect_free() - free what connecting took */
+/** connect_free() - free the resources of connecting */
 void connect_free(struct arena_channel *ch);
 
 /**
@@ -147,7 +147,7 @@ int connect_watch_peer(struct arena_channel *ch, pid_t pid);
 
 /* ---- handshake.c ---- */
 
-/** handshake_begin() - say HELLO over the control socket; 0 or -errno */
+/** handshake_begin() - send HELLO over the control socket; 0 or -errno */
 int handshake_begin(struct arena_channel *ch);
 
 /* ---- rendezvous.c ---- */

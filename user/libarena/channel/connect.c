@@ -14,7 +14,7 @@
 
 #include "channel.h"
 
-/* How often to look for what nothing tells of, in milliseconds: first, and at most. */
+/* Intervals between looks for a change that causes no event, in ms: the first, the longest. */
 #define TICK_MIN_MS	1U
 #define TICK_MAX_MS	32U
 
@@ -60,8 +60,8 @@ static int make_socket(struct arena_channel *ch)
 }
 
 /*
- * Prepare every transport that is wanted. What does not work here is not offered to the peer,
- * and is an error if nothing else is left.
+ * Prepare every transport that is wanted. A transport that does not work here is not offered to
+ * the peer. If none is left, the last error is returned.
  */
 static int prepare(struct arena_channel *ch)
 {
@@ -105,7 +105,7 @@ static void watch(struct arena_channel *ch, int fd, uint32_t events)
 {
 	struct epoll_event event = { .events = events };
 
-	/* If it fails, the timer wakes whoever waits. */
+	/* If it fails, the timer wakes the caller. */
 	if (fd >= 0)
 		epoll_ctl(ch->connect.events, EPOLL_CTL_ADD, fd, &event);
 }
@@ -138,8 +138,8 @@ int connect_poll(const struct arena_channel *ch, int fd, int64_t until)
 /* ---- callers that do not wait ---- */
 
 /*
- * Everything edge triggered: a peer must not be able to keep it ready. What has come is forgotten
- * at the next step, which looks at everything.
+ * All descriptors are edge triggered, so that a peer cannot keep the epoll instance ready. Events
+ * need not be read, because each step looks at everything.
  */
 static int make_events(struct arena_channel *ch)
 {
@@ -178,7 +178,7 @@ static void set_timer(const struct channel_connect *c, int64_t when)
 	timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-/* Nothing tells when a peer offers its mailbox, unless the region is the module's. */
+/* When a peer offers its mailbox, an event comes only if the region is the module's. */
 static bool needs_tick(const struct arena_channel *ch)
 {
 	return ch->connect.is_retry ||
@@ -221,7 +221,7 @@ int connect_begin(struct arena_channel *ch)
 	return ch->control < 0 ? rendezvous_begin(ch) : handshake_begin(ch);
 }
 
-/* Free what the other transports have. */
+/* Free the resources of the transports that were not chosen. */
 static void release_others(struct arena_channel *ch)
 {
 	uint32_t chosen = TRANSPORT_BIT(ch->options.transport);
@@ -271,7 +271,7 @@ static int failed(struct arena_channel *ch, int error)
 	return error;
 }
 
-/* Whoever waits for the channel's events looks again. */
+/* Wake a caller that waits for the channel's events, so that it looks again. */
 static void wake_waiter(const struct channel_connect *c)
 {
 	if (c->events >= 0)

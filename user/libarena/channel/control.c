@@ -25,7 +25,7 @@ int control_prepare(int socket)
 	return setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ? -errno : 0;
 }
 
-/* ---- the last word ---- */
+/* ---- BYE ---- */
 
 static struct channel_wire last_word(void)
 {
@@ -46,13 +46,13 @@ void control_bye(int socket)
 	const struct channel_wire wire = last_word();
 
 	send(socket, &wire, sizeof(wire), MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* Closing alone tells the peer nothing if another process has this end, too. */
+	/* If another process has this end, too, the peer does not notice a mere close(2). */
 	shutdown(socket, SHUT_RDWR);
 }
 
 /*
- * A socket whose other end was closed with packets unread first says ECONNRESET, once, and then
- * gives out what came before.
+ * If the other end was closed while packets lay unread in it, the first read fails with
+ * ECONNRESET. Later reads return what came before.
  */
 static ssize_t receive_wire(int socket, struct channel_wire *wire)
 {
@@ -121,7 +121,7 @@ int control_send(int socket, const void *body, size_t size, int fd)
 	return errno == ECONNRESET || errno == EPIPE ? control_why_left(socket) : -errno;
 }
 
-/* One descriptor is kept, more are closed: there is no packet with more. */
+/* Keep one descriptor and close all others: no packet has more than one. */
 static int take_descriptors(struct control_packet *p, const struct cmsghdr *c)
 {
 	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -172,7 +172,7 @@ int control_receive(int socket, struct control_packet *p)
 	*p = (struct control_packet){ .fd = -1 };
 	got = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0)
-		/* What came before it left is still to be read. */
+		/* Packets that came before it left are still to be read. */
 		return errno == EINTR || errno == ECONNRESET ? -EAGAIN : -errno;
 	if (!got)
 		return -EOWNERDEAD;

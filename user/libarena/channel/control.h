@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The control socket: packets with credentials and a descriptor, and the last word. It knows
- * what they look like. What they mean in connecting is for handshake.c.
+ * The control socket: packets with credentials and a descriptor, and BYE, the last of them. This
+ * header knows the format of packets and must not know what they mean in connecting, which is
+ * the business of handshake.c.
  */
 #ifndef ARENA_CHANNEL_CONTROL_H
 #define ARENA_CHANNEL_CONTROL_H
@@ -20,7 +21,7 @@
  * struct channel_hello - what a side can do and expects
  * @magic: CHANNEL_HELLO_MAGIC
  * @version: CHANNEL_VERSION
- * @transports: what it can do, TRANSPORT_BIT(); with EVENTFD comes a descriptor
+ * @transports: what it offers, TRANSPORT_BIT(); with EVENTFD comes a descriptor
  * @entries: the window
  * @self: its role, or CHANNEL_NO_ROLE
  * @peer: the role that it looks for, or CHANNEL_NO_ROLE
@@ -37,9 +38,9 @@ struct channel_hello {
 };
 
 /**
- * struct channel_ready - what is left
+ * struct channel_ready - what works
  * @magic: CHANNEL_READY_MAGIC
- * @transports: of those that both sides can do, what works
+ * @transports: the transports that both sides offer and that work on this side
  * @reserved: zero
  */
 struct channel_ready {
@@ -49,11 +50,11 @@ struct channel_ready {
 };
 
 /**
- * struct control_packet - received
- * @body: what it says
+ * struct control_packet - a packet that was received
+ * @body: its content
  * @size: bytes of @body
  * @pid: process id of the sender, 0 if the kernel does not say
- * @fd: the descriptor that came with it, or -1; the receiver's
+ * @fd: the descriptor that came with it, which the receiver owns, or -1
  */
 struct control_packet {
 	union {
@@ -72,32 +73,32 @@ int control_prepare(int socket);
 /**
  * control_send() - send a packet
  * @socket: control socket
- * @body: what it says
+ * @body: its content
  * @size: bytes of @body
- * @fd: a descriptor to go with it, or -1
+ * @fd: a descriptor to send with it, or -1
  *
- * Return: 0; -EPIPE if the peer has said its last word; -EOWNERDEAD if it has left without one; or
- * another -errno.
+ * Return: 0; -EPIPE if the peer has sent BYE; -EOWNERDEAD if it has left without BYE; or another
+ * -errno.
  */
 int control_send(int socket, const void *body, size_t size, int fd);
 
 /**
  * control_receive() - receive a packet, if there is one
  * @socket: control socket
- * @p: filled; @p->fd is the caller's, whatever is returned
+ * @p: filled; the caller owns @p->fd, whatever is returned
  *
- * Return: 0; -EAGAIN if there is none; -EPIPE if it is the last word; -EOWNERDEAD if the peer
- * left without one; -EPROTO if something is in it that is in no packet; or another -errno.
+ * Return: 0; -EAGAIN if there is none; -EPIPE if it is BYE; -EOWNERDEAD if the peer left without
+ * BYE; -EPROTO if it has something that no packet has; or another -errno.
  */
 int control_receive(int socket, struct control_packet *p);
 
-/** control_why_left() - the peer has left: -EPIPE if it has said its last word, or -EOWNERDEAD */
+/** control_why_left() - the peer has left: -EPIPE if it has sent BYE, else -EOWNERDEAD */
 int control_why_left(int socket);
 
-/** control_bye() - say the last word and shut the socket down */
+/** control_bye() - send BYE and shut the socket down */
 void control_bye(int socket);
 
-/** control_find_bye() - note it in @state if the last word has come; 0 or -errno */
+/** control_find_bye() - if BYE has come, set the end in @state; 0 or -errno */
 int control_find_bye(int socket, struct channel_state *state);
 
 #endif /* ARENA_CHANNEL_CONTROL_H */

@@ -7,7 +7,7 @@ int channel_credit_take(struct channel_credit *c, uint32_t number)
 {
 	if (number - c->acked <= c->sent - c->acked)
 		c->acked = number;
-	/* One that was overtaken while messages lay before it is about two windows old at most. */
+	/* One that lay behind unread messages may be up to about two windows old. */
 	else if (c->acked - number > 4 * c->window)
 		return -EPROTO;
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Credit: how many messages each side has sent and acknowledged. For transports that
- * acknowledge by messages. It knows numbers only: no channel, no transport and no memory that
- * the peer can write.
+ * Credit: how many messages each side has sent and acknowledged, for transports that acknowledge
+ * by messages. This header must not know of anything but numbers: not of channels, of transports,
+ * or of memory that the peer can write.
  */
 #ifndef ARENA_CHANNEL_CREDIT_H
 #define ARENA_CHANNEL_CREDIT_H
@@ -44,22 +44,22 @@ static inline void channel_credit_init(struct channel_credit *c, uint32_t window
 	};
 }
 
-/** channel_credit_has_room() - may another message be sent? */
+/** channel_credit_has_room() - true if another message may be sent */
 static inline bool channel_credit_has_room(const struct channel_credit *c)
 {
 	return c->sent - c->acked < c->window;
 }
 
-/** channel_credit_is_due() - is it time to acknowledge what was received? */
+/** channel_credit_is_due() - true if received messages must be acknowledged now */
 static inline bool channel_credit_is_due(const struct channel_credit *c)
 {
 	return c->received - c->told >= c->quantum;
 }
 
 /**
- * channel_credit_take() - the peer acknowledges
+ * channel_credit_take() - process an acknowledgment of the peer
  * @c: credit
- * @number: how many messages the peer says to have received
+ * @number: the number of messages that the peer claims to have received
  *
  * An acknowledgment that is old, or repeated, changes nothing.
  *

@@ -96,13 +96,13 @@ static int watch_sender(struct arena_channel *ch, pid_t pid)
 	struct pollfd control = { .fd = ch->control, .events = POLLRDHUP };
 	int ret;
 
-	/* A process of another namespace, which has no number for it here. */
+	/* The peer is in another pid namespace and has no number in this one. */
 	if (pid <= 0)
 		return -ESRCH;
 	ret = connect_watch_peer(ch, pid);
 	if (ret)
 		return ret == -ESRCH ? -EOWNERDEAD : ret;
-	/* While the socket is connected, the number was not given to somebody else. */
+	/* While the socket is connected, the number cannot have been reused. */
 	return poll(&control, 1, 0) ? control_why_left(ch->control) : 0;
 }
 
@@ -120,7 +120,7 @@ static int fetch_mailbox(struct arena_channel *ch, int32_t number)
 	return 0;
 }
 
-/* Of what both can do, find out what works; the error if nothing does. */
+/* Try the transports that both sides offer. Return the error if none works. */
 static int try_transports(struct arena_channel *ch, const struct channel_hello *h)
 {
 	struct channel_connect *c = &ch->connect;

@@ -9,7 +9,7 @@
 #define PAGE		4096UL
 #define HUGE_PAGE	(2UL << 20)
 
-/* What the kernel puts before the completions; generous. */
+/* A generous bound for what the kernel puts before the completions. */
 #define RING_HEADER	1024UL
 
 /**
@@ -18,11 +18,11 @@
  * @MEMORY_THP: one transparent huge page
  * @MEMORY_HUGETLB: one huge page of the pool
  *
- * Up to Linux 6.9 each part of a NO_MMAP ring must be physically contiguous,
- * or the set-up answers EINVAL. A mailbox of up to 128 entries fits one page
- * and always is. A bigger one may be lucky with ordinary pages, is most likely
- * so with a transparent huge page, and is for sure with one from the pool,
- * which comes last as the pool may be counted out for regions.
+ * Up to Linux 6.9 each part of a NO_MMAP ring must be physically contiguous, or the set-up
+ * fails with EINVAL. A mailbox of up to 128 entries fits in one page and always is. For a
+ * larger one ordinary pages are contiguous by chance, a transparent huge page usually can be
+ * had, and a page of the pool always works. The pool comes last, because its pages may all
+ * be set aside for regions.
  */
 enum mailbox_memory { MEMORY_PAGES, MEMORY_THP, MEMORY_HUGETLB };
 
@@ -31,13 +31,13 @@ static size_t round_up(size_t value, size_t to)
 	return (value + to - 1) & ~(to - 1);
 }
 
-/* A page of submission entries, of which one is the least, then the ring. */
+/* A page for submission entries, of which there must be at least one, then the ring. */
 static size_t ring_size(unsigned int entries)
 {
 	return PAGE + round_up(RING_HEADER + entries * sizeof(struct io_uring_cqe), PAGE);
 }
 
-/* An aligned piece out of a mapping with room for it; the rest is unmapped. */
+/* Map more than is needed, keep an aligned piece of it, and unmap the rest. */
 static void *map_aligned(size_t size, size_t alignment)
 {
 	char *p = mmap(NULL, size + alignment, PROT_READ | PROT_WRITE,
@@ -74,7 +74,7 @@ static int memory_get(struct arena_mailbox *box, unsigned int entries,
 	}
 	if (kind == MEMORY_THP)
 		madvise(box->memory, box->size, MADV_HUGEPAGE);
-	/* The ring is pinned: a child that shared it would copy on our write. */
+	/* The ring is pinned. If a child shared its pages, a write of ours would go to a copy. */
 	madvise(box->memory, box->size, MADV_DONTFORK);
 	return 0;
 }
@@ -114,11 +114,10 @@ static int ring_init_any(struct arena_mailbox *box, unsigned int entries)
 }
 
 /*
- * Nobody, the owner included, may submit anything here or register anything: a
- * list of what is allowed, with nothing in it. (With an entry for submissions
- * alone, 7.3 would not restrict registrations: io_parse_restrictions(),
- * io_uring/register.c.) Whoever receives the fd can only name it as the target of
- * a message.
+ * Nobody, the owner included, may submit anything to this ring or register anything with it:
+ * the list of what is allowed is empty. (With an entry for submissions alone, 7.3 would not
+ * restrict registrations: io_parse_restrictions(), io_uring/register.c.) A process that
+ * receives the descriptor can only use it as the target of messages.
  */
 static int ring_seal(struct io_uring *ring)
 {
@@ -138,7 +137,7 @@ int arena_mailbox_open(struct arena_mailbox *box, unsigned int entries)
 	if (!entries || entries > MAX_ENTRIES)
 		return -EINVAL;
 	memset(box, 0, sizeof(*box));
-	/* The kernel rounds up too; the memory must have room for that. */
+	/* The kernel rounds up, too, and the memory must suffice for that. */
 	while (entries & (entries - 1))
 		entries += entries & -entries;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A mailbox: an io_uring that only receives messages. It knows messages and their order, but
- * not what they mean; whoever counts them is above.
+ * A mailbox: an io_uring that only receives messages. It knows messages and their order, and must
+ * not know what they mean or who counts them.
  */
 #ifndef ARENA_MAILBOX_H
 #define ARENA_MAILBOX_H
@@ -29,15 +29,15 @@ struct arena_mailbox {
  * @box: filled
  * @entries: messages that may be waiting at once
  *
- * Return: 0, -EINVAL for 0 or more than 65536 entries, -EOPNOTSUPP if the
- * kernel lacks what a mailbox needs, or another -errno.
+ * Return: 0, -EINVAL for 0 or more than 65536 entries, -EOPNOTSUPP if the kernel lacks what a
+ * mailbox needs, or another -errno.
  */
 int arena_mailbox_open(struct arena_mailbox *box, unsigned int entries);
 
 /** arena_mailbox_close() - end a mailbox that was opened */
 void arena_mailbox_close(struct arena_mailbox *box);
 
-/** arena_mailbox_count() - how many messages have come and were not dropped yet */
+/** arena_mailbox_count() - number of messages that have come and were not dropped yet */
 static inline uint32_t arena_mailbox_count(const struct arena_mailbox *box)
 {
 	return io_uring_cq_ready(&box->ring);
@@ -58,7 +58,7 @@ static inline void arena_mailbox_drop(struct arena_mailbox *box)
 	io_uring_cq_advance(&box->ring, 1);
 }
 
-/** arena_mailbox_has() - is there a message of this type, wherever it lies? */
+/** arena_mailbox_has() - true if any message in the mailbox has this type */
 bool arena_mailbox_has(struct arena_mailbox *box, uint8_t type);
 
 #endif /* ARENA_MAILBOX_H */

@@ -9,8 +9,8 @@ static struct msg_ring_transport *ring_of(struct transport *t)
 }
 
 /*
- * Acknowledge what was received, when it is time. On somebody else's ring that goes with the
- * next submit.
+ * Acknowledge received messages if enough have come. On the application's ring the
+ * acknowledgment goes out with the application's next submit.
  */
 static int send_credit(struct msg_ring_transport *r)
 {
@@ -42,9 +42,10 @@ static int take_own(struct msg_ring_transport *r, const struct arena_msg *msg)
 }
 
 /*
- * The channel's own messages before the application's next one are taken.
+ * Take the channel's own messages that lie before the application's next one.
  *
- * Return: 1 with that one, which stays in the mailbox; 0 if there is none; or -errno.
+ * Return: 1 and the application's message, which stays in the mailbox; 0 if there is none; or
+ * -errno.
  */
 static int peek(struct msg_ring_transport *r, struct arena_msg *msg)
 {
@@ -66,7 +67,7 @@ static int msg_ring_recv(struct transport *t, struct arena_msg *msg)
 	struct channel_credit *c = &r->credit;
 	int ret;
 
-	/* What was received and is not acknowledged still counts for the peer. */
+	/* Received messages count as unread for the peer until they are acknowledged. */
 	if (arena_mailbox_count(r->box) + (c->received - c->told) > c->window + CHANNEL_SPARE)
 		return -EOVERFLOW;
 	ret = peek(r, msg);
@@ -95,8 +96,8 @@ static bool msg_ring_has_message(struct transport *t)
 }
 
 /*
- * Acknowledgements can lie behind messages that were not received yet: look at everything and
- * leave it there. It does no harm to take an acknowledgment twice.
+ * Acknowledgments can lie behind messages that the caller has not received yet. So look at all
+ * messages and leave them in the mailbox. It does no harm to take an acknowledgment twice.
  */
 static void look_for_credit(struct msg_ring_transport *r)
 {
@@ -120,7 +121,7 @@ static bool msg_ring_has_room(struct transport *t)
 
 	if (channel_credit_has_room(&r->credit))
 		return true;
-	/* First what need not stay, or a sender that never receives would look at it again. */
+	/* Remove own messages first, or a caller that never receives finds them each time. */
 	if (!msg_ring_has_message(t))
 		return t->state->error || channel_credit_has_room(&r->credit);
 	look_for_credit(r);

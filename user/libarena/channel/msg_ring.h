@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transport MSG_RING: messages and acknowledgments through mailboxes.
+ * The transport MSG_RING: messages and acknowledgments through mailboxes. It must not know of
+ * shared memory or sockets.
  */
 #ifndef ARENA_CHANNEL_MSG_RING_H
 #define ARENA_CHANNEL_MSG_RING_H
@@ -14,8 +15,8 @@
  * struct msg_ring_transport - messages through mailboxes
  * @base: for the channel
  * @box: own mailbox, which stays the channel's
- * @tx: way to the peer's, which stays the channel's
- * @credit: who has sent and acknowledged how many
+ * @tx: the way to the peer's mailbox, which stays the channel's
+ * @credit: counts of sent and acknowledged messages
  */
 struct msg_ring_transport {
 	struct transport base;
@@ -24,7 +25,7 @@ struct msg_ring_transport {
 	struct channel_credit credit;
 };
 
-/** msg_ring_transport_init() - both mailboxes are there; @window messages may be unread */
+/** msg_ring_transport_init() - begin, with both mailboxes; @window messages may be unread */
 void msg_ring_transport_init(struct msg_ring_transport *r, struct channel_state *state,
 			     struct arena_mailbox *box, struct channel_tx *tx, uint32_t window);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The channel's own messages, which it sends beside the application's, and how a socket
- * carries messages of both. It knows no transport.
+ * The channel's own messages, which it sends beside the application's, and the format in which a
+ * socket carries both. This header must not know of transports.
  */
 #ifndef ARENA_CHANNEL_OWN_H
 #define ARENA_CHANNEL_OWN_H
@@ -25,9 +25,9 @@ enum channel_msg {
 	CHANNEL_MSG_BYE,
 };
 
-/* How many own messages can be unread besides wake-ups: OPEN, BYE and at most 4 credits. */
+/* Own messages besides wake-ups that can be unread: OPEN, BYE and at most 4 credits. */
 #define CHANNEL_SPARE	8U
-/* How many wake-ups can be unread: the last one, and a late one for each side. */
+/* Wake-ups that can be unread: the last one, and a late one for each side. */
 #define CHANNEL_WAKES	8U
 
 /** channel_msg() - a message of the channel's own, with a number of 32 bits */
@@ -57,7 +57,7 @@ static inline struct arena_msg channel_msg_open(enum arena_channel_transport tra
 	return msg;
 }
 
-/** channel_msg_is_same() - do two messages travel as the same bits? */
+/** channel_msg_is_same() - true if two messages travel as the same bits */
 static inline bool channel_msg_is_same(const struct arena_msg *a, const struct arena_msg *b)
 {
 	return arena_msg_data(a) == arena_msg_data(b) && arena_msg_len(a) == arena_msg_len(b);

@@ -8,7 +8,7 @@
 
 #include "channel.h"
 
-/* How long to leave alone a kernel that has no memory for a message. */
+/* Back-off if the kernel has no memory for a message. */
 #define RETRY_MS	1
 
 static connect_step take_mailbox, queue_open, send_open, expect_open;
@@ -107,8 +107,9 @@ static int expect_open(struct arena_channel *ch, int64_t until)
 }
 
 /*
- * A mailbox that nobody has taken is withdrawn, so that the next attempt can offer another one. If
- * the peer has it, the peer waits for our OPEN, and has offered its own before it took ours.
+ * Withdraw a mailbox that the peer has not taken, so that the next attempt can offer another one.
+ * A peer that has taken it waits for our OPEN, and must get a BYE instead. That can be sent,
+ * because it offered its own mailbox before it took ours.
  */
 void rendezvous_give_up(struct arena_channel *ch)
 {

@@ -46,7 +46,7 @@ void shared_transport_clear(struct shared_transport *s)
 	memset(s->producer.out, 0, sizeof(*s->producer.out));
 }
 
-/* ---- to wake and to be woken ---- */
+/* ---- waking ---- */
 
 static int submit_wake(struct shared_transport *s)
 {
@@ -61,7 +61,7 @@ static int wake_by_mailbox(struct shared_transport *s)
 	const struct arena_msg msg = channel_msg(CHANNEL_MSG_WAKE, 0);
 	int ret = 0;
 
-	/* Nothing but such a message can still be queued on a ring of the channel's own. */
+	/* On a ring of the channel's own, nothing but a wake-up can still be queued. */
 	if (!s->tx->has_own || !channel_tx_pending(s->tx))
 		ret = channel_tx_post(s->tx, &msg);
 	s->owes_wake = ret != 0;
@@ -74,8 +74,8 @@ static int wake_by_eventfd(struct shared_transport *s)
 	const uint64_t one = 1;
 
 	/*
-	 * If it is full, the peer is awake for good. Between the two calls the peer can fill it
-	 * and make it one that blocks: see the exception in <arena/channel.h>.
+	 * If the eventfd is full, it is readable, and the peer will not sleep. Between the two
+	 * calls the peer can fill it and make it block: <arena/channel.h> has this exception.
 	 */
 	if (poll(&event, 1, 0) != 1 || !(event.revents & POLLOUT))
 		return 0;
@@ -90,7 +90,7 @@ static int wake(struct shared_transport *s)
 	return s->box ? wake_by_mailbox(s) : wake_by_eventfd(s);
 }
 
-/* Wake-ups have done their work when they are seen. Nothing else is there but a BYE. */
+/* A wake-up has had its effect when it is seen. Nothing else can come but a BYE. */
 static int drain_mailbox(struct shared_transport *s)
 {
 	struct arena_msg msg;
@@ -114,13 +114,13 @@ static int drain_eventfd(struct shared_transport *s)
 	uint64_t count;
 	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
 
-	/* NOWAIT: the peer has the eventfd, too, and might make it one that blocks. */
+	/* NOWAIT, because the peer has the eventfd, too, and could make it block. */
 	if (preadv2(s->event, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
 		return -errno;
 	return 0;
 }
 
-/* Is something in the mailbox? An eventfd would take a system call. */
+/* True if something is in the mailbox. For an eventfd that would take a system call. */
 static bool was_woken(const struct shared_transport *s)
 {
 	return s->box && arena_mailbox_count(s->box);
@@ -145,7 +145,7 @@ static int shared_flush(struct transport *t)
 
 	if (arena_spsc_must_wake(&s->producer) || s->owes_wake)
 		return wake(s);
-	/* arena_spsc_must_wake() says only once that there is somebody to be woken. */
+	/* arena_spsc_must_wake() is true only once for each sleep of the peer. */
 	return s->is_wake_queued ? submit_wake(s) : 0;
 }
 
@@ -185,7 +185,7 @@ static bool shared_has_message(struct transport *t)
 	ret = drain_mailbox(s);
 	if (ret < 0)
 		t->state->error = ret;
-	/* What the wake-up was for came before it, and was perhaps not there above. */
+	/* The message came before its wake-up, but perhaps after the look above. */
 	return ret < 0 || t->state->end || arena_spsc_has_message(&s->consumer);
 }
 
@@ -232,7 +232,7 @@ static void hybrid_bye(struct transport *t)
 	channel_tx_end(shared_of(t)->tx, &msg);
 }
 
-/* The control socket has said it, so that a peer that is woken sees it. */
+/* BYE was sent on the control socket before, so that a peer that is woken finds it. */
 static void eventfd_bye(struct transport *t)
 {
 	wake(shared_of(t));

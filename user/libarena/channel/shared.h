@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transports HYBRID and EVENTFD: rings in shared memory carry the messages. The two differ
- * in how they wake a peer that sleeps.
+ * The transports HYBRID and EVENTFD: rings in shared memory (spsc.h) carry the messages. The two
+ * differ in how they wake a peer that sleeps. They must not know how the two sides connected.
  */
 #ifndef ARENA_CHANNEL_SHARED_H
 #define ARENA_CHANNEL_SHARED_H
@@ -15,16 +15,16 @@
  * struct shared_transport - messages through shared memory
  * @base: for the channel
  * @producer: of messages to the peer
- * @consumer: of the peer's
+ * @consumer: of messages from the peer
  * @box: HYBRID: own mailbox, on which this side sleeps; stays the channel's
- * @tx: HYBRID: way to the peer's mailbox; stays the channel's
+ * @tx: HYBRID: the way to the peer's mailbox; stays the channel's
  * @event: EVENTFD: own eventfd, on which this side sleeps; stays the channel's
  * @peer_event: EVENTFD: the peer's; stays the channel's
- * @quantum: a look whether the peer waits for room is taken after so many messages
+ * @quantum: received messages between two looks whether the peer waits for room
  * @unchecked: messages received since the last look
- * @is_waiting: this side has said in shared memory that it waits for room
- * @owes_wake: HYBRID: the peer is to be woken, for which there was no room on @tx
- * @is_wake_queued: HYBRID: the message that wakes it is on @tx, and was not submitted
+ * @is_waiting: this side has announced in shared memory that it waits for room
+ * @owes_wake: HYBRID: the peer must be woken, but there was no room on @tx
+ * @is_wake_queued: HYBRID: the wake-up is on @tx and was not submitted yet
  */
 struct shared_transport {
 	struct transport base;
@@ -55,17 +55,17 @@ int shared_transport_find(struct shared_transport *s, void *own, void *peers, ui
 /**
  * shared_transport_clear() - clear this side's half of both rings
  *
- * When the peer has come, because until then it may still read what the channel before this one
- * has sent; and before this side says its last word in connecting, because from then on the peer
- * looks.
+ * Call it after the peer has begun to connect, because until then the peer may still read
+ * messages of the channel before this one; and before this side sends its last packet of
+ * connecting, because from then on the peer reads the rings.
  */
 void shared_transport_clear(struct shared_transport *s);
 
-/** shared_transport_init_hybrid() - the peer is woken by a message to its mailbox */
+/** shared_transport_init_hybrid() - begin; a message to its mailbox wakes the peer */
 void shared_transport_init_hybrid(struct shared_transport *s, struct channel_state *state,
 				  struct arena_mailbox *box, struct channel_tx *tx);
 
-/** shared_transport_init_eventfd() - the peer is woken by its eventfd */
+/** shared_transport_init_eventfd() - begin; its eventfd wakes the peer */
 void shared_transport_init_eventfd(struct shared_transport *s, struct channel_state *state,
 				   int event, int peer_event);
 

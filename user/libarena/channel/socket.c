@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Messages in a packet, which one system call carries. */
+/* Messages in a packet, which one system call sends. */
 #define PACKET	64U
-/* Packets read in one call: a peer that acknowledges without end must not hold us up. */
+/* Limit for one call: a peer that acknowledges without end must not hold the caller up. */
 #define PACKETS_A_CALL	64U
 
 static struct socket_transport *socket_of(struct transport *t)
@@ -22,7 +22,7 @@ static void queue(struct socket_transport *s, const struct arena_msg *msg)
 
 static int read_packet(struct socket_transport *s);
 
-/* Everything that the peer has sent; 0 or -errno. A packet has one message at least. */
+/* Read everything that the peer has sent; 0 or -errno. A packet has at least one message. */
 static int read_all(struct socket_transport *s)
 {
 	int ret = 1;
@@ -32,7 +32,7 @@ static int read_all(struct socket_transport *s)
 	return ret;
 }
 
-/* The peer reads no more. What it sent before it left is still to be received. */
+/* The peer has left and reads no more, but what it sent before is still to be received. */
 static int peer_left(struct socket_transport *s)
 {
 	struct channel_state *state = s->base.state;
@@ -74,7 +74,7 @@ static int socket_flush(struct transport *t)
 	return flush(socket_of(t));
 }
 
-/* An acknowledgment waits until the last one is out: it would say less than the next. */
+/* Queue no acknowledgment before the last one is sent: a later one says more. */
 static void send_credit(struct socket_transport *s)
 {
 	struct channel_credit *c = &s->credit;
@@ -104,7 +104,7 @@ static int take(struct socket_transport *s, const struct channel_wire *wire)
 	}
 	if (msg.type >= ARENA_MSG_CHANNEL)
 		return -EPROTO;
-	/* All that are not acknowledged, received or not. */
+	/* Messages of the peer that are not acknowledged, received or not. */
 	if (s->tail - s->credit.told >= s->credit.window)
 		return -EOVERFLOW;
 	s->in[s->tail++ & s->mask] = msg;
@@ -118,7 +118,7 @@ static int read_packet(struct socket_transport *s)
 	ssize_t got = recv(s->fd, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (got < 0) {
-		/* The peer left with messages of ours unread; its own come after that. */
+		/* The peer left with unread messages of ours. Its own can be read after this. */
 		if (errno == ECONNRESET || errno == EINTR)
 			return 1;
 		return errno == EAGAIN ? 0 : -errno;
@@ -166,7 +166,7 @@ static int socket_recv(struct transport *t, struct arena_msg *msg)
 	return 1;
 }
 
-/* The queue is full only if the peer lets us acknowledge and never reads that. */
+/* The queue is full only if the peer makes us acknowledge and does not read that. */
 static bool socket_has_room(struct transport *t)
 {
 	struct socket_transport *s = socket_of(t);
@@ -220,7 +220,7 @@ static int socket_find_bye(struct transport *t)
 	return read_all(socket_of(t));
 }
 
-/* The control socket says it, unless messages are lost: then the end is not an orderly one. */
+/* Send BYE on the control socket, unless messages are lost: that is no orderly end. */
 static void socket_bye(struct transport *t)
 {
 	if (socket_flush(t))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transport SOCKET: the control socket carries packets of messages.
+ * The transport SOCKET: the control socket carries packets of messages. It must not know of
+ * mailboxes or shared memory.
  */
 #ifndef ARENA_CHANNEL_SOCKET_H
 #define ARENA_CHANNEL_SOCKET_H
@@ -14,12 +15,12 @@
  * @base: for the channel
  * @fd: the socket, which stays the channel's
  * @out: messages to be sent, from the first on
- * @n_out: how many
- * @in: messages that came, a ring
- * @mask: its size less 1, a power of two not less than the window
- * @head: how many of them were received, modulo 2^32
- * @tail: how many came
- * @credit: who has sent and acknowledged how many
+ * @n_out: number of messages in @out
+ * @in: messages that came, a ring of a power of two of entries, at least the window
+ * @mask: entries of @in less 1
+ * @head: messages that the caller has received, modulo 2^32
+ * @tail: messages that came, modulo 2^32
+ * @credit: counts of sent and acknowledged messages
  */
 struct socket_transport {
 	struct transport base;
@@ -36,11 +37,11 @@ struct socket_transport {
 /**
  * socket_transport_init() - make the queues
  * @s: filled
- * @state: how the channel fares
+ * @state: errors and the end of the channel
  * @fd: connected socket of packets
  * @window: how many messages may be unacknowledged
  *
- * Return: 0, or -ENOMEM. To be freed by its ops in any case.
+ * Return: 0, or -ENOMEM. Free it by its ops in both cases.
  */
 int socket_transport_init(struct socket_transport *s, struct channel_state *state, int fd,
 			  uint32_t window);

@@ -15,9 +15,10 @@
  * The peer's pidfd (arena_channel_pidfd(), -1 until it is known) and the control socket (for
  * POLLRDHUP) are polled besides, once; when one of them is ready, channel_source_gone().
  *
- * None of it is a system call with MSG_RING and HYBRID. EVENTFD takes one to wake the peer and
- * one in channel_source_disarm(), SOCKET one to send; it is polled all the time, and the
- * functions look at it only if that poll has @fired. A channel knows nothing of libarena/ring.
+ * With MSG_RING and HYBRID none of this is a system call. EVENTFD takes one to wake the peer and
+ * one in channel_source_disarm(). SOCKET takes one to send; the ring polls the socket all the
+ * time, and the functions read it only if that poll has @fired. A channel must not know
+ * libarena/ring.
  */
 #ifndef ARENA_CHANNEL_SOURCE_H
 #define ARENA_CHANNEL_SOURCE_H
@@ -90,10 +91,10 @@ uint32_t channel_source_state(struct arena_channel *ch, bool fired);
 /** channel_source_told_room() - room was reported, which is done once for each stall */
 void channel_source_told_room(struct arena_channel *ch);
 
-/** channel_source_in_kernel() - can only a poll tell what there is: a socket, or connecting? */
+/** channel_source_in_kernel() - true if only a poll shows events: a socket, or connecting */
 bool channel_source_in_kernel(const struct arena_channel *ch);
 
-/** channel_source_is_full() - does the descriptor take no more for now? */
+/** channel_source_is_full() - true if the descriptor takes no more for now */
 bool channel_source_is_full(const struct arena_channel *ch);
 
 /** channel_source_control() - the control socket, or -1 */

@@ -15,16 +15,16 @@ static bool valid(const void *a, const void *b, uint32_t entries)
 }
 
 /*
- * Between a store of one's own word and a load of the peer's: either we see
- * what the peer wrote, or the peer sees what we did. Nothing weaker orders a
- * store before a later load (litmus: sleep-broken-producer, -consumer).
+ * This stands between a store to our own word and a load of the peer's, on both sides. So
+ * either we see what the peer wrote, or the peer sees what we wrote. Nothing weaker orders
+ * a store before a later load (litmus: sleep-broken-producer, -consumer).
  */
 static void full_barrier(void)
 {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpragmas"
 #pragma GCC diagnostic ignored "-Wunknown-warning-option"
-	/* TSan does not follow fences; the data is ordered by tail and head alone. */
+	/* TSan does not follow fences. They need not order the data: tail and head do that. */
 #pragma GCC diagnostic ignored "-Wtsan"
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 #pragma GCC diagnostic pop
@@ -57,14 +57,14 @@ void arena_spsc_limit(struct arena_spsc_producer *p, struct arena_spsc_consumer 
 	c->window = window;
 }
 
-/* 0 if there is room; -EAGAIN; -EPROTO. */
+/* 0 if there is room, -EAGAIN if there is none, -EPROTO if the peer lies. */
 static int look_for_room(struct arena_spsc_producer *p)
 {
 	uint32_t head;
 
 	if (p->tail - p->head < p->window)
 		return 0;
-	/* Acquire: the consumer is through with what it says it got. */
+	/* Acquire: the consumer has read the entries before @head. */
 	head = __atomic_load_n(&p->in->head, __ATOMIC_ACQUIRE);
 	if (p->tail - head > p->window)
 		return -EPROTO;
@@ -84,7 +84,7 @@ int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg)
 
 	if (ret)
 		return ret;
-	/* Atomic only so that a consumer that breaks the rules is no data race. */
+	/* Atomic, so that a consumer that reads too early is no data race. */
 	__atomic_store_n(&e->data, arena_msg_data(msg), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, arena_msg_len(msg), __ATOMIC_RELAXED);
 	p->tail++;
@@ -163,7 +163,7 @@ bool arena_spsc_sleep(struct arena_spsc_consumer *c)
 	c->sleeps++;
 	__atomic_store_n(&c->in->sleeps, c->sleeps, __ATOMIC_RELAXED);
 	full_barrier();
-	/* Anything but what was got last: a lie as well, which the next get tells. */
+	/* Any value but @head means a message, or a lie, which the next get reports. */
 	return __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE) == c->head;
 }
 

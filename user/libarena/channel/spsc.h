@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hybrid handoff: messages in a ring in shared memory, one producer and one
- * consumer, and the kernel only to wake a consumer that sleeps.
+ * Rings in shared memory: messages from one producer to one consumer, without the kernel. It is
+ * needed only to wake a side that sleeps.
  *
- * The ring is in two halves, so that each byte has one writer: the producer's
- * half (tail, entries) lies in memory that only the producer can write, the
- * consumer's (head, sleeps) in memory of the consumer's. Neither trusts the
- * other's: a head or tail that cannot be is -EPROTO, and entries are read once.
+ * The ring has two halves, so that each byte has one writer. The producer's half (tail, entries)
+ * lies in memory that only the producer can write, the consumer's (head, sleeps) in memory that
+ * only the consumer can write. Neither trusts the other: an impossible head or tail is -EPROTO,
+ * and entries are read once.
  *
- * Everything that was written before arena_spsc_put() is visible to whoever
- * gets the message by arena_spsc_get(). docs/memory-model.md argues it, and
- * tests/model (ring, sleep, hybrid) checks it.
+ * Everything that the producer wrote before arena_spsc_put() is visible to the consumer after
+ * arena_spsc_get(). docs/memory-model.md says why, and tests/model (ring, sleep, hybrid) checks
+ * it.
  *
  * How to sleep without losing a wake-up, here with a mailbox to sleep on:
  *
@@ -25,11 +25,11 @@
  *		if (arena_spsc_must_wake(p))
  *			... send a message to the mailbox ...
  *
- * A producer that wants to sleep until there is room does the same the other way
- * round, with arena_spsc_stall(), arena_spsc_resume() and
- * arena_spsc_must_resume().
+ * A producer that wants to sleep until there is room does the same in the other direction, with
+ * arena_spsc_stall(), arena_spsc_resume() and arena_spsc_must_resume().
  *
- * Wake-ups that come too late are harmless. Each structure belongs to one thread.
+ * Wake-ups that come too late are harmless. One thread uses each structure. This header must not
+ * know who wakes whom, or how.
  */
 #ifndef ARENA_SPSC_H
 #define ARENA_SPSC_H
@@ -43,7 +43,7 @@
 
 #define ARENA_SPSC_MAX_ENTRIES	ARENA_MAX_CHANNEL_ENTRIES
 
-/* What processors fetch from each other at a time; two lines on many of them. */
+/* The unit in which processors fetch memory from each other: two cache lines on many. */
 #define ARENA_SPSC_APART	128
 
 /** struct arena_spsc_entry - a message in shared memory, as a CQE has it */
@@ -57,7 +57,7 @@ struct arena_spsc_entry {
  * struct arena_spsc_out - the producer's half, in shared memory
  * @tail: entries put so far, modulo 2^32
  * @waits: odd while the producer sleeps for want of room, or is about to
- * @entry: where they lie, each at its number modulo the size of the ring
+ * @entry: the entries, each at its number modulo the size of the ring
  */
 struct arena_spsc_out {
 	uint32_t tail __attribute__((aligned(ARENA_SPSC_APART)));
@@ -83,8 +83,8 @@ struct arena_spsc_in {
  * @window: messages that may wait in it
  * @tail: what @out->tail was set to
  * @waits: what @out->waits was set to
- * @head: the last @in->head that was looked at
- * @woken: the @in->sleeps for which a wake-up was asked
+ * @head: the last @in->head that was read
+ * @woken: the @in->sleeps for which arena_spsc_must_wake() was true
  */
 struct arena_spsc_producer {
 	struct arena_spsc_out *out;
@@ -105,8 +105,8 @@ struct arena_spsc_producer {
  * @window: messages that may wait in it
  * @head: what @in->head was set to
  * @sleeps: what @in->sleeps was set to
- * @tail: the last @out->tail that was looked at
- * @resumed: the @out->waits for which a wake-up was asked
+ * @tail: the last @out->tail that was read
+ * @resumed: the @out->waits for which arena_spsc_must_resume() was true
  */
 struct arena_spsc_consumer {
 	struct arena_spsc_in *in;
@@ -126,7 +126,7 @@ static inline size_t arena_spsc_out_size(uint32_t entries)
 }
 
 /**
- * arena_spsc_producer_init() - before the peer begins
+ * arena_spsc_producer_init() - begin as the producer, before the peer begins
  * @p: filled
  * @out: own half, zeroed, aligned to ARENA_SPSC_APART, of arena_spsc_out_size()
  * @in: the peer's half
@@ -154,65 +154,65 @@ void arena_spsc_limit(struct arena_spsc_producer *p, struct arena_spsc_consumer 
 /**
  * arena_spsc_put() - hand over a message
  *
- * Return: 0; -EAGAIN if the ring is full; -EPROTO if the peer says that it got
- * what was never put.
+ * Return: 0; -EAGAIN if the ring is full; -EPROTO if the peer claims to have got messages that
+ * were never put.
  */
 int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg);
 
 /**
- * arena_spsc_must_wake() - does the consumer sleep, and was it not woken yet?
+ * arena_spsc_must_wake() - true if the consumer sleeps and was not woken yet
  *
- * To be asked after each put, or once after several; true means that a wake-up has
- * to be sent now. It costs a full barrier.
+ * Call it after each put, or once after several. If it is true, the caller has to send a wake-up
+ * now. It costs a full barrier.
  */
 bool arena_spsc_must_wake(struct arena_spsc_producer *p);
 
 /**
- * arena_spsc_has_room() - would a put be accepted, or fail?
+ * arena_spsc_has_room() - true if a put would not return -EAGAIN
  *
- * True also if the peer lies, which the put tells.
+ * It is also true if the peer lies; the put then returns -EPROTO.
  */
 bool arena_spsc_has_room(struct arena_spsc_producer *p);
 
 /**
- * arena_spsc_stall() - say that one is going to sleep until there is room
+ * arena_spsc_stall() - announce that the producer is going to sleep until there is room
  *
- * Return: true if there is none: sleep until somebody wakes. Call
+ * Return: true if there is no room, so that it may sleep until it is woken. Call
  * arena_spsc_resume() in any case before the next arena_spsc_stall().
  */
 bool arena_spsc_stall(struct arena_spsc_producer *p);
 
-/** arena_spsc_resume() - say that one no longer sleeps */
+/** arena_spsc_resume() - announce that the producer is awake */
 void arena_spsc_resume(struct arena_spsc_producer *p);
 
-/** arena_spsc_has_message() - would a get give a message, or fail? */
+/** arena_spsc_has_message() - true if a get would not return 0 */
 bool arena_spsc_has_message(const struct arena_spsc_consumer *c);
 
 /**
- * arena_spsc_must_resume() - does the producer sleep, and was it not woken yet?
+ * arena_spsc_must_resume() - true if the producer sleeps and was not woken yet
  *
- * To be asked at least once for each window's worth of gets, so that no producer
- * sleeps for good: one that sleeps has a whole window in the ring.
+ * Call it at least once for each window of messages. A producer that sleeps has a whole window
+ * in the ring, so none sleeps for ever.
  */
 bool arena_spsc_must_resume(struct arena_spsc_consumer *c);
 
 /**
  * arena_spsc_get() - the next message
  *
- * Return: 1 with @msg filled; 0 if there is none; -EPROTO if the peer says that
- * it put more than there is room for.
+ * Return: 1 with @msg filled; 0 if there is none; -EPROTO if the peer claims to have put more
+ * than there is room for.
  */
 int arena_spsc_get(struct arena_spsc_consumer *c, struct arena_msg *msg);
 
 /**
- * arena_spsc_sleep() - say that one is going to sleep
+ * arena_spsc_sleep() - announce that the consumer is going to sleep
  *
- * Return: true if there is nothing in the ring: sleep until somebody wakes.
- * Call arena_spsc_awake() in any case before the next arena_spsc_sleep().
+ * Return: true if the ring is empty, so that it may sleep until it is woken. Call
+ * arena_spsc_awake() in any case before the next arena_spsc_sleep().
  */
 bool arena_spsc_sleep(struct arena_spsc_consumer *c);
 
-/** arena_spsc_awake() - say that one no longer sleeps */
+/** arena_spsc_awake() - announce that the consumer is awake */
 void arena_spsc_awake(struct arena_spsc_consumer *c);
 
 #endif /* ARENA_SPSC_H */

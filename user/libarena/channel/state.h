@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a channel and its transport both have to know of how the channel fares. It knows neither
- * of them.
+ * The state of a channel that the channel and its transport share: errors, and the peer's end.
+ * This header must not know either of them.
  */
 #ifndef ARENA_CHANNEL_STATE_H
 #define ARENA_CHANNEL_STATE_H
@@ -14,7 +14,7 @@
  * enum channel_end - whether the peer has ended the channel, and how
  * @CHANNEL_OPEN: it has not
  * @CHANNEL_CLOSED: it has closed the channel, and everything that it sent has arrived
- * @CHANNEL_DIED: it has died, or left without a word
+ * @CHANNEL_DIED: it has died, or left without BYE
  */
 enum channel_end {
 	CHANNEL_OPEN,
@@ -23,7 +23,7 @@ enum channel_end {
 };
 
 /**
- * struct channel_state - how a channel fares
+ * struct channel_state - errors and the end of a channel
  * @error: an error that stays, or 0
  * @end: whether the peer has ended the channel
  * @is_stalled: the last message to be sent found no room
@@ -36,7 +36,7 @@ struct channel_state {
 	uint64_t wakeups;
 };
 
-/** channel_end_error() - what a caller is told about the end; 0 while there is none */
+/** channel_end_error() - the error that a caller gets after the end; 0 while there is none */
 static inline int channel_end_error(enum channel_end end)
 {
 	switch (end) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a channel asks of its transport. A transport carries messages when both sides have
- * connected. It knows nothing of roles, of how the two found each other, of how a caller waits,
- * or of other transports.
+ * The interface between a channel and its transport. A transport carries messages when both
+ * sides have connected. It must not know of roles, of how the two found each other, of how a
+ * caller waits, or of other transports.
  */
 #ifndef ARENA_CHANNEL_TRANSPORT_H
 #define ARENA_CHANNEL_TRANSPORT_H
@@ -19,17 +19,17 @@ struct transport;
  * struct transport_ops - a kind of transport; errors are -errno
  * @send: queue a message: 0, or -EAGAIN if the window is full
  * @flush: send what is queued
- * @recv: 1 with the next message, 0 if there is none; notes how the peer ended the channel
- * @has_message: would @recv return something else than 0, or has it noted an end or an error?
- * @has_room: would @send accept a message, or return an error that stays?
- * @arm: this side is going to sleep; true if it may
- * @disarm: this side is awake
- * @fd: what to sleep on
- * @find_bye: the peer is gone: note it if the peer has closed the channel, which can be said
- *	behind messages that were not received yet
- * @bye: say that this side closes the channel, behind all messages
- * @free: what the transport has allocated, or NULL
- * @spins: for how many turns of @has_message it pays to spin at most, see struct wait_spin
+ * @recv: 1 and the next message, 0 if there is none; it puts the peer's end into the state
+ * @has_message: true if @recv would not return 0, or if the state has an end or an error
+ * @has_room: true if @send would accept a message or return an error that stays
+ * @arm: announce that this side is going to sleep; true if it may
+ * @disarm: announce that this side is awake
+ * @fd: the descriptor to sleep on
+ * @find_bye: the peer is gone: find out whether it has sent BYE, which may lie behind messages
+ *	that were not received yet
+ * @bye: send BYE, behind all messages
+ * @free: free what the transport has allocated; may be NULL
+ * @spins: the most turns of @has_message for which it pays to spin, see struct wait_spin
  */
 struct transport_ops {
 	int (*send)(struct transport *t, const struct arena_msg *msg);
@@ -51,9 +51,9 @@ struct transport_ops {
 
 /**
  * struct transport - the beginning of each transport
- * @ops: its kind
- * @state: how the channel fares
- * @is_full: the descriptor takes no more for now: poll it for POLLOUT as well
+ * @ops: its functions
+ * @state: errors and the end of the channel
+ * @is_full: the descriptor takes no more for now; poll it for POLLOUT as well
  */
 struct transport {
 	const struct transport_ops *ops;

@@ -18,7 +18,7 @@ int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_
 	ret = io_uring_queue_init_params(OWN_ENTRIES, &tx->own, &params);
 	if (ret)
 		return ret == -EINVAL ? -EOPNOTSUPP : ret;
-	/* This saves each system call a look-up; older kernels do without. */
+	/* This saves a look-up in each system call. Older kernels refuse it. */
 	io_uring_register_ring_fd(&tx->own);
 	tx->has_own = true;
 	tx->ring = &tx->own;
@@ -28,8 +28,8 @@ int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_
 void channel_tx_close(struct channel_tx *tx)
 {
 	/*
-	 * A message that is still queued on somebody else's ring would go to whatever gets the
-	 * number of the descriptor next. So the descriptor stays open.
+	 * A message may still be queued on the application's ring. If the descriptor were closed,
+	 * the message would go to the next file with its number. So it stays open.
 	 */
 	bool is_named = tx->ring && !tx->has_own && channel_tx_pending(tx);
 
@@ -42,7 +42,7 @@ void channel_tx_close(struct channel_tx *tx)
 	tx->target = -1;
 }
 
-/* Nobody else looks at the completions of our own ring: a message that was sent has none. */
+/* A completion on our own ring means a failure, because messages that were sent have none. */
 static int check_own(struct channel_tx *tx)
 {
 	struct io_uring_cqe *cqe;

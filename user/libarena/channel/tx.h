@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The way to a peer's mailbox: the tx ring, an io_uring of the channel's own or of somebody
- * else, and messages on it. It knows messages, not what they mean, and no channel.
+ * The way to a peer's mailbox: the tx ring, which is an io_uring of the channel's own or of its
+ * user, and messages on it. This header must not know what messages mean, nor channels.
  */
 #ifndef ARENA_CHANNEL_TX_H
 #define ARENA_CHANNEL_TX_H
@@ -14,13 +14,13 @@
 
 /**
  * struct channel_tx - a tx ring and where its messages go
- * @state: of the channel: a message that could not be sent is its error
+ * @state: of the channel; the error of a message that could not be sent goes there
  * @ring: the tx ring, NULL if there is none yet
- * @own: it, if @has_own
+ * @own: the channel's own ring, if @has_own
  * @target: the peer's mailbox, or -1
  * @user_data: of messages
- * @has_own: the channel's own ring
- * @is_deferred: the ring's owner submits it, and wants nobody else to
+ * @has_own: the channel has a ring of its own
+ * @is_deferred: only the ring's owner submits it
  */
 struct channel_tx {
 	struct channel_state *state;
@@ -35,26 +35,26 @@ struct channel_tx {
 /**
  * channel_tx_open() - choose the ring
  * @tx: @state and @target are set, all else is zero
- * @ring: somebody else's, or NULL for one of the channel's own
+ * @ring: the user's ring, or NULL to make one for the channel
  * @user_data: of messages
  *
  * Return: 0, -EOPNOTSUPP, or an error of io_uring_setup(2).
  */
 int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data);
 
-/** channel_tx_use() - from now on by this ring, which its owner submits; @tx has its own */
+/** channel_tx_use() - send by @ring, which its owner submits, instead of the channel's own */
 void channel_tx_use(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data);
 
-/** channel_tx_return() - submit that ring, and from now on by one of the channel's own again */
+/** channel_tx_return() - submit that ring, and send by one of the channel's own again */
 int channel_tx_return(struct channel_tx *tx);
 
-/** channel_tx_close() - the reverse, and close the peer's mailbox; allowed at any time */
+/** channel_tx_close() - undo channel_tx_open(), and close the peer's mailbox; always allowed */
 void channel_tx_close(struct channel_tx *tx);
 
 /** channel_tx_post() - queue a message; a ring that is full is submitted; 0 or -errno */
 int channel_tx_post(struct channel_tx *tx, const struct arena_msg *msg);
 
-/** channel_tx_pending() - is something queued that a submit would send? */
+/** channel_tx_pending() - true if something is queued that a submit would send */
 static inline bool channel_tx_pending(const struct channel_tx *tx)
 {
 	return io_uring_sq_ready(tx->ring);
@@ -63,7 +63,7 @@ static inline bool channel_tx_pending(const struct channel_tx *tx)
 /** channel_tx_submit() - send what is queued, unless @is_deferred; 0 or -errno */
 int channel_tx_submit(struct channel_tx *tx);
 
-/** channel_tx_end() - queue the last message, and send all, also if @is_deferred */
+/** channel_tx_end() - queue the last message, and send everything, even if @is_deferred */
 void channel_tx_end(struct channel_tx *tx, const struct arena_msg *msg);
 
 #endif /* ARENA_CHANNEL_TX_H */

@@ -4,9 +4,9 @@
 #include <common/clock.h>
 #include <errno.h>
 
-/* Spin for at least so many turns: for a message that is just about to come. */
+/* Spin for at least this many turns: a message may be just about to come. */
 #define SPINS_MIN	64U
-/* Every so many calls the longest time is tried, because times may have changed. */
+/* One call in this many spins for the longest time, because conditions may have changed. */
 #define SPINS_TRY_EVERY	16U
 
 int wait_left_ms(struct wait_time *t)
@@ -41,10 +41,10 @@ uint32_t wait_spin_turns(bool (*is_ready)(void *arg), void *arg, uint32_t turns)
 }
 
 /*
- * Spin several times as long as it took lately until spinning paid: a message that is somewhat
- * late is no reason to pay for sleep. A call that was in vain counts as no turns, so the time is
- * short while messages are rare. Turns are counted because reading the clock costs as much as
- * several of them.
+ * Spin several times as long as messages have lately taken to come: sleeping costs more than
+ * waiting for a message that is somewhat late. A call to which no message came counts as no
+ * turns, so that the time is short while messages are rare. Turns are counted because reading
+ * the clock costs as much as several of them.
  */
 bool wait_spin_adapt(struct wait_spin *s, bool (*is_ready)(void *arg), void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waiting: for a time that began when it had to, by spinning for as long as that pays, and by
- * poll(2). It knows no channel: the caller says what it waits for.
+ * Waiting: limits in time, spinning for as long as that pays, and poll(2). This header must not
+ * know channels: the caller says what it waits for.
  */
 #ifndef ARENA_CHANNEL_WAIT_H
 #define ARENA_CHANNEL_WAIT_H
@@ -46,13 +46,13 @@ static inline void wait_spin_init(struct wait_spin *s, uint32_t max)
  * wait_spin_turns() - spin until it is ready
  * @is_ready: asked in each turn
  * @arg: for @is_ready
- * @turns: how often at most
+ * @turns: the most calls of @is_ready
  *
  * Return: the turn after which it was ready, or @turns.
  */
 uint32_t wait_spin_turns(bool (*is_ready)(void *arg), void *arg, uint32_t turns);
 
-/** wait_spin_adapt() - spin for as long as that paid lately; true if it is ready */
+/** wait_spin_adapt() - spin for as long as that has paid lately; true if it is ready */
 bool wait_spin_adapt(struct wait_spin *s, bool (*is_ready)(void *arg), void *arg);
 
 /** wait_poll() - poll(2), with -errno for an error */

@@ -9,7 +9,7 @@
 
 #include "files.h"
 
-/* What else a process may have open, so that the limit does not end with our files. */
+/* Descriptors that the limit must leave for other files of the process. */
 #define SPARE_FILES	64U
 
 static void free_list(struct arena_ring *r, uint32_t from, uint32_t to)
@@ -71,7 +71,7 @@ static struct arena_file file_begin(struct arena_ring *r, uint32_t index, int fd
 	return (struct arena_file){ index, f->generation };
 }
 
-/* The ring's own hold of a file: a descriptor, 0 for a direct one, or -errno. */
+/* The ring's own reference to a file: a descriptor, 0 for a direct one, or -errno. */
 static int hold(struct arena_ring *r, uint32_t index, int fd)
 {
 	int ret;
@@ -80,7 +80,7 @@ static int hold(struct arena_ring *r, uint32_t index, int fd)
 		ret = io_uring_register_files_update(&r->uring, index, &fd, 1);
 		return ret < 0 ? ret : 0;
 	}
-	/* Never one of the standard ones, which others use without having opened them. */
+	/* Never 0, 1 or 2, because other code uses those numbers without opening them. */
 	ret = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	return ret < 0 ? -errno : ret;
 }
@@ -202,7 +202,7 @@ static void prep_shutdown(struct arena_ring *r, uint32_t index)
 	prep_own(r, sqe, index);
 }
 
-/* A direct descriptor has no setsockopt(2). To connect to nothing resets TCP. */
+/* There is no setsockopt(2) for a direct descriptor. To connect to AF_UNSPEC resets TCP. */
 static void prep_disconnect(struct arena_ring *r, uint32_t index)
 {
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
@@ -214,7 +214,7 @@ static void prep_disconnect(struct arena_ring *r, uint32_t index)
 	r->files[index].aborted = true;
 }
 
-/* The cancellation comes first, or it could find the shutdown. */
+/* The cancellation comes first, or it could cancel the shutdown. */
 static void end_file(struct arena_ring *r, uint32_t index)
 {
 	struct ring_file *f = &r->files[index];
@@ -224,7 +224,7 @@ static void end_file(struct arena_ring *r, uint32_t index)
 		prep_cancel(r, index);
 	if (f->socket)
 		prep_shutdown(r, index);
-	/* At once: nobody may ask this ring for anything for a long time. */
+	/* Submit at once, because the next call of the application may come much later. */
 	ring_submit(r);
 	close_if_done(r, index);
 }

@@ -23,7 +23,7 @@ static void put(struct ring_heap *h, uint32_t i, struct ring_heap_entry e)
 	h->place[e.key] = i + 1;
 }
 
-/* @e belongs at @i or above. */
+/* Move @e up from @i to its place. */
 static void rise(struct ring_heap *h, uint32_t i, struct ring_heap_entry e)
 {
 	while (i && e.at < h->entry[(i - 1) / 2].at) {
@@ -33,7 +33,7 @@ static void rise(struct ring_heap *h, uint32_t i, struct ring_heap_entry e)
 	put(h, i, e);
 }
 
-/* @e belongs at @i or below, or above if it is earlier than its parent. */
+/* Move @e down from @i to its place, or up if it is earlier than its parent. */
 static void settle(struct ring_heap *h, uint32_t i, struct ring_heap_entry e)
 {
 	for (;;) {

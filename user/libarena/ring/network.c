@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Operations that wait for what others do: connections, readiness, and bytes that are
- * received into provided buffers.
+ * Operations that wait for other processes: connections, readiness, and bytes that are received
+ * into provided buffers.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -110,7 +110,7 @@ static bool received_any(struct arena_ring *r, struct ring_op *op,
 {
 	struct arena_buf b = ring_provided_take(r, op->group, &op->buf, cqe);
 
-	/* Nobody will hear of a buffer that is empty, or while the ring is closed. */
+	/* No event is given for an empty buffer, nor while the ring is being closed. */
 	if (b.count && (!cqe->res || r->closing))
 		arena_put(r->a, b);
 	if (!cqe->res)
@@ -134,7 +134,7 @@ static void recv_any_end(struct arena_ring *r, struct ring_op *op)
 	ring_provided_give(r, &op->buf);
 }
 
-/* Once no buffer is to be had, that is what the last event says. */
+/* If there is no buffer, the last event has that error. */
 static int recv_any_requeue(struct arena_ring *r, struct ring_op *op)
 {
 	return recv_any_ready(r, op) ? -ENOBUFS : 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * NVMe commands. A ring for them has submissions of 128 and completions of 32 bytes.
+ * NVMe commands. A ring for them has SQEs of 128 bytes and CQEs of 32 bytes.
  */
 #include <arena/nvme.h>
 
@@ -27,7 +27,7 @@ static uint32_t kind(bool admin, bool list)
 	return list ? NVME_URING_CMD_IO_VEC : NVME_URING_CMD_IO;
 }
 
-/* The commands are kept, since one may have to be issued again before the device has it. */
+/* Commands are kept, because one may have to be issued again before the device gets it. */
 bool ring_nvme_init(struct arena_ring *r)
 {
 	r->nvme = calloc(r->n_ops, sizeof(*r->nvme));

@@ -79,7 +79,7 @@ void ring_op_drop(struct arena_ring *r, struct ring_op *op)
 	r->pending--;
 }
 
-/* There is room for it. */
+/* The caller has checked that there is room. */
 static void issue(struct arena_ring *r, struct ring_op *op)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->uring);
@@ -161,7 +161,7 @@ bool ring_op_finish(struct arena_ring *r, struct ring_op *op, int32_t result,
 		end(r, op, event);
 		return true;
 	}
-	/* A notification is to come, and until then the buffer is not the caller's. */
+	/* A notification is still to come. Until then the kernel uses the buffer. */
 	if (result < 0)
 		return false;
 	ring_op_tell(r, op, result, flags, event);
@@ -197,7 +197,7 @@ void ring_op_happened(struct arena_ring *r, struct ring_op *op, int32_t result, 
 }
 
 /*
- * Again
+ * Requeueing
  */
 
 void ring_op_requeue(struct arena_ring *r, struct ring_op *op)
@@ -221,7 +221,7 @@ bool ring_op_continue(struct arena_ring *r, struct ring_op *op, struct arena_eve
 {
 	if (ring_op_is_ending(r, op))
 		return ring_op_finish_canceled(r, op, event);
-	/* Those that wait already come first. */
+	/* Operations that wait already come first. */
 	if (r->requeue_first != NONE || !has_room(r))
 		ring_op_requeue(r, op);
 	else
@@ -252,7 +252,7 @@ bool ring_ops_requeue(struct arena_ring *r, struct arena_event *event)
  * Completions
  */
 
-/* True if the error comes from the end of the operation and says nothing about it. */
+/* True if the error only says that the operation was ended. */
 static bool is_from_ending(struct arena_ring *r, const struct ring_op *op, int32_t error)
 {
 	const struct ring_file *f = file_of(r, op);
@@ -349,7 +349,7 @@ int ring_op_end(struct arena_ring *r, struct ring_op *op, int32_t reason)
 	io_uring_prep_cancel64(sqe, user_data(TAG_OP, op->generation, index), 0);
 	io_uring_sqe_set_data64(sqe, user_data(TAG_CANCEL, op->generation, index));
 	op->canceling = true;
-	/* The first reason is the one that is told. */
+	/* The first error is the one that is reported. */
 	if (!op->ending)
 		op->ending = reason;
 	return 0;
@@ -391,7 +391,7 @@ void ring_ops_expire(struct arena_ring *r)
 		uint32_t index = r->deadlines.entry[0].key;
 		struct ring_op *op = &r->ops[index];
 
-		/* What cannot be submitted now is tried again by the next call. */
+		/* The next call submits what cannot be submitted now. */
 		if (!op->over && !op->canceling && ring_op_end(r, op, -ETIME))
 			return;
 		ring_heap_remove(&r->deadlines, index);

@@ -15,7 +15,7 @@
 
 /* Of the smallest rings. */
 #define MEMORY	8192UL
-/* Where a removed file is closed at all, it is closed long before. */
+/* A kernel that closes a removed file at once does so long before this. */
 #define REMOVAL_MS	20
 
 static const struct arena_feature_info info[ARENA_N_FEATURES] = {
@@ -76,7 +76,7 @@ static void found(struct arena_features *f, enum arena_feature feature, bool yes
 		f->has |= 1U << feature;
 }
 
-/* Can a ring be made with these flags? */
+/* True if a ring can be made with these flags. */
 static bool try_setup(unsigned int flags)
 {
 	struct io_uring ring;
@@ -99,8 +99,8 @@ static bool try_no_mmap(void)
 		return false;
 	good = io_uring_queue_init_mem(2, &ring, &params, memory, MEMORY) >= 0;
 	/*
-	 * The kernel still writes to the memory for a while: to pages that it holds, which must
-	 * not belong to anybody else, as memory from malloc() soon would.
+	 * The kernel writes to the ring's pages for a while after the ring is closed. Memory from
+	 * malloc() could have another user by then.
 	 */
 	if (good)
 		uring_exit_memory(&ring, memory, MEMORY);
@@ -124,7 +124,7 @@ static bool try_restrictions(void)
 	return good;
 }
 
-/* Direct descriptors, and where the kernel may choose the slot. */
+/* Direct descriptors in a table of which the kernel may choose the entry. */
 static bool try_direct(struct io_uring *ring)
 {
 	return !io_uring_register_files_sparse(ring, 2) &&
@@ -132,8 +132,8 @@ static bool try_direct(struct io_uring *ring)
 }
 
 /*
- * Is a direct descriptor closed at once, or only when the operations that were begun
- * before have ended? Here one waits for a pipe, and another pipe is removed.
+ * True if a direct descriptor is closed at once, and not only when all operations that were
+ * begun before have ended. Here an operation waits for a pipe, and another pipe is removed.
  */
 static bool try_removal(struct io_uring *ring, const int *waiting, int *removed)
 {
@@ -176,7 +176,7 @@ static bool try_direct_close(void)
 	return good;
 }
 
-/* The result of one operation, or an error of the ring's. */
+/* The result of one operation, or an error of the ring. */
 static int result_of(struct io_uring *ring)
 {
 	struct __kernel_timespec second = { .tv_sec = 1 };
@@ -215,8 +215,8 @@ static bool try_cqe_skip(struct io_uring *ring)
 }
 
 /*
- * An operation that waits for what never comes is known where a cancellation finds
- * it; where it is not known, its own completion says -EINVAL at once.
+ * Start an operation that waits for ever, and cancel it. If the kernel knows the operation,
+ * the cancellation finds it. Otherwise the operation completes with -EINVAL at once.
  */
 static bool try_waiting(struct io_uring *ring)
 {
@@ -229,7 +229,7 @@ static bool try_waiting(struct io_uring *ring)
 	for (int i = 0; i < 2; i++) {
 		int ret = result_of(ring);
 
-		/* Without a buffer, a recv that is known ends before it is found. */
+		/* Without a buffer, a recv that the kernel knows ends before it is cancelled. */
 		good = good && (ret >= 0 || ret == -ECANCELED || ret == -ENOBUFS ||
 				ret == -ENOENT);
 	}
@@ -258,7 +258,7 @@ static bool try_accept_multishot(struct io_uring *ring)
 
 	if (sock < 0)
 		return false;
-	/* The family alone: the kernel finds a name that nobody has. */
+	/* With the family alone, the kernel chooses a name that is free. */
 	if (!bind(sock, (struct sockaddr *)&any, sizeof(any.sun_family)) && !listen(sock, 1)) {
 		io_uring_prep_multishot_accept(io_uring_get_sqe(ring), sock, NULL, NULL, 0);
 		good = try_waiting(ring);
@@ -366,7 +366,7 @@ int arena_probe(struct arena_features *f)
 	return arena_features_why(f) ? -EOPNOTSUPP : 0;
 }
 
-/* What rests on this one. */
+/* Features that need this one. */
 static uint32_t dependents(enum arena_feature feature)
 {
 	switch (feature) {
@@ -397,7 +397,7 @@ int arena_probe_without(struct arena_features *f, const char *name)
 	return -ENOENT;
 }
 
-/* 0 to 2 as sysctl(8) has it, -1 if this kernel has no such switch. */
+/* The value of kernel.io_uring_disabled, 0 to 2; -1 if this kernel has no such setting. */
 static int disabled_by_sysctl(void)
 {
 	int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);

@@ -45,7 +45,7 @@ static int open_group(struct arena_ring *r, struct ring_provided *p, uint32_t gr
 	return 0;
 }
 
-/* Provide as many as there is room for, and as are free. */
+/* Provide free buffers for as long as there is room. */
 static int fill(struct arena_ring *r, struct ring_provided *p, uint32_t group)
 {
 	int ret = 0, added = 0;
@@ -108,7 +108,7 @@ struct arena_buf ring_provided_take(struct arena_ring *r, uint32_t group,
 	b = *from;
 	*from = (struct arena_buf){ 0 };
 	arena_io_end(r->a, b);
-	/* Not each time, since it looks through all of them. */
+	/* Not each time, because it looks through all buffers. */
 	if (p->ring && p->count < p->size / 2)
 		fill(r, p, group);
 	return b;

@@ -15,13 +15,13 @@
 
 #define PAGE		4096
 #define MAX_SQ		1024U
-/* To abort a file takes three entries at once. */
+/* Aborting a file takes three entries at once. */
 #define MIN_SQ		4U
 
-/* How often closing asks again that everything ends. */
+/* Interval at which closing cancels everything again. */
 #define CLOSE_NS	100000000L
 
-/* Each file: a cancellation, a shutdown, a disconnection. */
+/* Own operations of each file: a cancellation, a shutdown, a disconnection. */
 #define OWN_PER_FILE	3
 
 static bool sound(const struct arena_ring_options *o)
@@ -55,9 +55,9 @@ static uint32_t setup_flags(const struct arena_features *f, bool nvme)
 }
 
 /*
- * Room for all completions that can be under way at once: two of each operation, as
- * a zero-copy send has, and the ring's own. Only the events in between of what goes
- * on can fill it: the kernel ends that then, and it is begun anew.
+ * Room for all completions that can be under way at once: two of each operation, as a
+ * zero-copy send has, and the ring's own. Only multishot operations can fill it. The kernel
+ * ends these when that happens, and the ring starts them again.
  */
 static uint32_t completions(const struct arena_ring *r)
 {
@@ -88,7 +88,7 @@ static int open_uring(struct arena_ring *r)
 	if (ret)
 		return ret;
 	r->own_max = params.cq_entries - 2 * r->n_ops - SOURCE_CQES * r->sources->n;
-	/* A child has no use for it, and could spoil it. */
+	/* A child of fork(2) does not need it, and could corrupt it. */
 	io_uring_ring_dontfork(&r->uring);
 	ret = ring_files_init(r);
 	if (ret)
@@ -97,8 +97,8 @@ static int open_uring(struct arena_ring *r)
 }
 
 /*
- * A group that cannot be registered is used without: pinning may be refused, and memory that
- * our view shows read-only cannot be pinned for writing.
+ * A group that cannot be registered is used unregistered: pinning may be refused, and memory
+ * that our view maps read-only cannot be pinned for writing.
  */
 static void register_groups(struct arena_ring *r, const struct arena_ring_options *o)
 {
@@ -231,7 +231,7 @@ int arena_ring_submit(struct arena_ring *r)
 	return ret ? ret : ring_submit(r);
 }
 
-/* Everything that the kernel knows of. */
+/* Cancel all operations that the kernel has. */
 static void cancel_all(struct arena_ring *r)
 {
 	struct io_uring_sqe *sqe;
@@ -240,7 +240,7 @@ static void cancel_all(struct arena_ring *r)
 		return;
 	sqe = ring_own_sqe(r);
 	io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-	/* Of no operation: none has generation 0. */
+	/* It belongs to no operation, because none has generation 0. */
 	io_uring_sqe_set_data64(sqe, user_data(TAG_CANCEL, 0, 0));
 }
 
@@ -260,7 +260,7 @@ static void drain(struct arena_ring *r)
 			ring_files_abort_pending(r);
 		aborted = true;
 	}
-	/* The ring's own end comes later: let go of pages and files now. */
+	/* The kernel ends the ring itself later. Release pages and files now. */
 	io_uring_unregister_buffers(&r->uring);
 	ring_files_close(r);
 }
@@ -275,7 +275,7 @@ int arena_ring_close(struct arena_ring *r)
 	if (!child && ring_check(r))
 		return -ECHILD;
 	if (child) {
-		/* The child has nothing mapped fork_guard, or something else by now. */
+		/* In the child nothing is mapped at fork_guard, or something else is by now. */
 		close(r->uring.ring_fd);
 		ring_sources_drop(r);
 		ring_files_close(r);

@@ -21,7 +21,7 @@
 /* How often an operation is tried again after -EFAULT. */
 #define MAX_FAULTS	64U
 
-/* What send(2) of a stream always wants: all of it, and no SIGPIPE. */
+/* Flags of each send on a stream: send everything, and raise no SIGPIPE. */
 #define SEND_FLAGS	(MSG_NOSIGNAL | MSG_WAITALL)
 
 /* Memory that a child of fork(2) does not have; NULL if there is none. */
@@ -52,7 +52,7 @@ void ring_rw_free(struct arena_ring *r)
 	free(r->vecs);
 	free(r->iovs);
 	free(r->msgs);
-	/* In a child something else may be there. */
+	/* In a child something else may be mapped there. */
 	if (r->fork_guard && ring_is_child(r))
 		return;
 	if (r->sink)
@@ -181,7 +181,7 @@ static void prep_send_zc(struct arena_ring *r, struct ring_op *op, struct io_uri
 		io_uring_prep_sendmsg_zc(sqe, s.fd, message(r, op, &s), (unsigned int)flags);
 }
 
-/* @enough: a part is all that was asked for. */
+/* @enough: the caller is content with a part. */
 static bool moved_some(struct arena_ring *r, struct ring_op *op, int32_t bytes, bool enough,
 		       struct arena_event *event)
 {
@@ -253,7 +253,7 @@ static const struct ring_class recv_class = {
 	.in = true, .moves = true, .waits = true,
 };
 
-/* What a call of ring.h asks for. */
+/* The parameters of a call of ring.h. */
 enum rw { RW_READ, RW_WRITE, RW_RECV, RW_SEND, RW_SEND_ZC };
 
 /* A list is sent without a copy by another operation than one extent. */
@@ -299,7 +299,7 @@ static bool is_list_sound(const struct arena_io *io)
 	       !io->from && !io->length;
 }
 
-/* A private copy of what to move, as the caller's list may change. */
+/* Copy the list, because the caller may change it. */
 static void copy_list(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
 {
 	struct arena_vec *list = &r->vecs[(size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS];
@@ -320,7 +320,7 @@ static bool is_within(const struct arena_ring *r, const struct arena_vec *v)
 	return v->length && v->from <= size && v->length <= size - v->from;
 }
 
-/* All of the list lies within its extents, and all of it within what a file can be. */
+/* True if the list lies within its extents, and the range within the size of a file. */
 static int check_list(const struct arena_ring *r, struct ring_op *op)
 {
 	uint64_t length = 0;
@@ -330,7 +330,7 @@ static int check_list(const struct arena_ring *r, struct ring_op *op)
 			return -EINVAL;
 		length += op->rw.vec[i].length;
 	}
-	/* For the kernel -1 is no offset: it stands for the file's position. */
+	/* The kernel takes the offset -1 as the file's position. */
 	if (length > INT32_MAX || (!r->files[op->file.index].stream &&
 				   op->rw.offset > (uint64_t)INT64_MAX - length))
 		return -EINVAL;
@@ -344,7 +344,7 @@ static void give_list(struct arena_ring *r, const struct ring_op *op, uint32_t n
 		arena_io_end(r->a, op->rw.vec[n].buf);
 }
 
-/* All extents are IN_IO afterwards, or none if that is an error. */
+/* Afterwards all extents are IN_IO or, after an error, none is. */
 static int take_list(struct arena_ring *r, struct ring_op *op)
 {
 	uint32_t n = 0;
@@ -414,7 +414,7 @@ int arena_ring_send_zc(struct arena_ring *r, const struct arena_io *io, struct a
 }
 
 /*
- * Bytes that nobody wants
+ * Discarding received bytes
  */
 
 static void prep_skip(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)

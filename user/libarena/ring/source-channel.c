@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Channels as sources: looked at in memory while the ring is awake, polled while it
- * sleeps. Their messages go with the ring's submits.
+ * Channels as sources. While the ring is awake it looks at them in memory, and while it sleeps
+ * it polls them. Their messages go out with the ring's submits.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -42,7 +42,7 @@ static uint32_t state_of(struct ring_source *s)
 {
 	uint32_t state = channel_source_state(s->ch, has_fired(s));
 
-	/* Who has been told of the end does not want to hear of it again. */
+	/* The end is reported once. */
 	return s->has_told_end ? state & ~CHANNEL_HAS_END : state;
 }
 
@@ -64,7 +64,7 @@ static bool channel_event(struct arena_ring *r, struct ring_source *s, struct ar
 	s->fired = 0;
 	if (state & CHANNEL_HAS_ROOM)
 		channel_source_told_room(s->ch);
-	/* Its messages come first, and the next event tells of the end. */
+	/* Its messages come first; the next event reports the end. */
 	if (state & CHANNEL_HAS_END && !(state & CHANNEL_HAS_MESSAGE))
 		s->has_told_end = true;
 	return state;
@@ -100,7 +100,7 @@ static void closing(void *owner, uint32_t index)
 	source_drop(r, s);
 }
 
-/* Once: neither of them has more than one end. The pidfd is known when it has connected. */
+/* Once, because each becomes ready only once. The pidfd is known after connecting. */
 static int poll_peer(struct arena_ring *r, struct ring_source *s)
 {
 	int pidfd = arena_channel_pidfd(s->ch), control = channel_source_control(s->ch), ret = 0;
@@ -134,7 +134,7 @@ int arena_ring_add_channel(struct arena_ring *r, struct arena_channel *ch, uint6
 	return 0;
 }
 
-/* What only the kernel knows is polled all the time: 0 or -errno. */
+/* Poll all the time a channel whose events only the kernel knows. 0 or -errno. */
 static int poll_kernel(struct arena_ring *r, struct ring_source *s)
 {
 	int ret = poll_peer(r, s);
@@ -148,7 +148,7 @@ static int poll_kernel(struct arena_ring *r, struct ring_source *s)
 	return ret;
 }
 
-/* True if the kernel had no room, and does not say when it has. */
+/* True if the kernel had no room, for which there is no event. */
 static bool stage(struct arena_ring *r, struct ring_source *s)
 {
 	int ret = 0;
@@ -159,7 +159,7 @@ static bool stage(struct arena_ring *r, struct ring_source *s)
 		ret = arena_channel_flush(s->ch);
 	if (ret == -EAGAIN || ret == -EBUSY)
 		return poll_kernel(r, s) || !channel_source_is_full(s->ch);
-	/* Whatever else it is stays in the channel, or is its end. */
+	/* The channel keeps any other error, or it is the channel's end. */
 	return poll_kernel(r, s);
 }
 

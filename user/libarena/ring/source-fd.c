@@ -17,7 +17,7 @@
 
 #include "source.h"
 
-/* @fd is the source's from now on, and closed if that fails. */
+/* The source takes over @fd, which is closed if this fails. */
 static int add_fd(struct arena_ring *r, const struct source_kind *kind, int fd, uint64_t cookie,
 		  struct ring_source **out)
 {
@@ -37,14 +37,14 @@ static int add_fd(struct arena_ring *r, const struct source_kind *kind, int fd, 
 	return ret;
 }
 
-/* With the next turn: if more is there by then, that poll completes at once. */
+/* Poll again in the next turn. If there is more by then, that poll completes at once. */
 static void rearm(struct arena_ring *r, struct ring_source *s)
 {
 	s->fired = 0;
 	r->sources->rearm = true;
 }
 
-/* All of them, which are few, and seldom. */
+/* This looks at all sources, which are few, and rarely happens. */
 bool source_fds_stage(struct arena_ring *r)
 {
 	struct ring_sources *all = r->sources;
@@ -76,7 +76,7 @@ static const struct source_kind process_kind = {
 	.type = ARENA_EVENT_PROCESS,
 };
 
-/* Whether the process lives and may be sent signals is no matter. */
+/* It does not matter whether the process lives, or whether we may signal it. */
 static bool is_pidfd(int fd)
 {
 	return !syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) || errno != EBADF;
@@ -111,7 +111,7 @@ static bool signals_event(struct arena_ring *r, struct ring_source *s, struct ar
 	if (!(s->fired & PART_BIT(PART_IN)))
 		return false;
 	rearm(r, s);
-	/* Another thread may have taken it. */
+	/* Another thread may have taken the signal. */
 	n = read(s->fd, &info, sizeof(info));
 	if (n != sizeof(info))
 		return false;
@@ -125,7 +125,7 @@ static const struct source_kind signals_kind = {
 	.type = ARENA_EVENT_SIGNAL,
 };
 
-/* The signals as a set, of which all are blocked; false if one is not. */
+/* Make a set of the signals; false if one of them is not blocked. */
 static bool blocked_set(uint64_t signals, sigset_t *set)
 {
 	sigset_t blocked;

@@ -10,7 +10,7 @@
 
 #include "source.h"
 
-/* Times beyond the end of the clock are never reached. */
+/* A time beyond the range of the clock is never reached. */
 static int64_t clamp(uint64_t ns)
 {
 	return ns < CLOCK_NEVER ? (int64_t)ns : CLOCK_NEVER;
@@ -35,7 +35,7 @@ int64_t ring_sources_due(const struct arena_ring *r)
 	return ring_heap_first(&r->sources->timers);
 }
 
-/* Those that are due leave the heap, so that each is listed once. */
+/* Remove due timers from the heap, so that each is listed once. */
 void source_timers_look(struct arena_ring *r)
 {
 	struct ring_heap *timers = &r->sources->timers;
@@ -49,7 +49,7 @@ void source_timers_look(struct arena_ring *r)
 	}
 }
 
-/* The times of the next events follow from the first, not from when this one is given. */
+/* The next time is computed from the first, so that a late event delays no other. */
 static bool timer_event(struct arena_ring *r, struct ring_source *s, struct arena_event *event)
 {
 	struct source_timer *t = &s->timer;

@@ -7,13 +7,13 @@
 
 #include <common/clock.h>
 
-/* Adaptive waiting looks at least so often: for what is just about to arrive. */
+/* Adaptive waiting looks at least this often, for an event that is just about to come. */
 #define SPINS_MIN	64U
-/* It takes about as long as to sleep and be woken: some 20 us. */
+/* This takes as long as to sleep and be woken, some 20 us. */
 #define SPINS_MAX	512U
-/* Now and then the longest is tried, because times may have changed. */
+/* One wait in this many looks for the longest time, because conditions may have changed. */
 #define SPINS_TRY_EVERY	16U
-/* A ring that polls looks at the clock so seldom. */
+/* Looks between two readings of the clock, in a ring that polls. */
 #define SPINS_POLL	16384U
 
 struct ring_sources *ring_sources_new(uint32_t n, enum arena_wait wait)
@@ -151,8 +151,8 @@ int source_poll(struct arena_ring *r, struct ring_source *s, enum source_part pa
 }
 
 /*
- * What was not submitted names file descriptors that are going to be closed, and perhaps
- * given to other files: it must not reach the kernel.
+ * Entries that were not submitted name file descriptors that are about to be closed and whose
+ * numbers may be reused. They must not reach the kernel.
  */
 static void disable_unsubmitted(struct arena_ring *r, uint64_t data)
 {
@@ -193,7 +193,7 @@ void ring_sources_complete(struct arena_ring *r, const struct io_uring_cqe *cqe)
 	uint32_t low = (uint32_t)cqe->user_data, part = low & (PART_BIT(PART_BITS) - 1);
 	struct ring_source *s = &r->sources->source[low >> PART_BITS];
 
-	/* Only messages may outlive their source, since nobody counts those. */
+	/* Only messages may outlive their source, because they are not counted. */
 	if (s->generation != (cqe->user_data >> 32 & GENERATION_MAX))
 		return;
 	if (part == PART_TX) {
@@ -315,7 +315,7 @@ static inline void relax(void)
 #endif
 }
 
-/* Return: after how many looks there was something, or @looks. */
+/* Return: the number of looks until there was something, or @looks. */
 static uint32_t spin(struct arena_ring *r, uint32_t looks)
 {
 	uint32_t i;
@@ -340,10 +340,10 @@ static bool spin_until(struct arena_ring *r, int64_t ns)
 }
 
 /*
- * Several times as long as it has lately taken until looking paid: a message that is
- * somewhat late is no reason to pay for sleep. Where it did not pay counts as nothing, so
- * that it is short while messages are rare. Looks are counted, since to read the
- * clock costs as much as several of them.
+ * Look several times as long as events have lately taken to come: sleeping costs more than
+ * waiting for an event that is somewhat late. A wait to which no event came counts as no
+ * looks, so that the time is short while events are rare. Looks are counted because reading
+ * the clock costs as much as several of them.
  */
 static bool spin_adapting(struct arena_ring *r)
 {

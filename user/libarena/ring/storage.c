@@ -115,7 +115,7 @@ static bool range_done(struct arena_ring *r, struct ring_op *op, const struct io
 	return ring_op_continue(r, op, event);
 }
 
-/* The next way, if this file does not know the last one. */
+/* Try the next way if this file does not know the last one. */
 static bool next_way(struct arena_ring *r, struct ring_op *op, int32_t error)
 {
 	bool unknown = error == -EOPNOTSUPP || error == -ENOSYS || error == -ENODEV ||
@@ -179,7 +179,7 @@ static uint32_t zero_ways(const struct arena_range *range, bool block)
 
 	if (!(range->flags & ARENA_IO_FAST))
 		return ways | WAY_WRITE;
-	/* Where a block device cannot zero by itself, the kernel writes in this way. */
+	/* If a block device cannot zero by itself, the kernel writes zeroes in this way. */
 	return block ? ways & ~(uint32_t)WAY_ZERO : ways;
 }
 

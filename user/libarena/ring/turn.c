@@ -8,7 +8,7 @@
 #include "ops.h"
 #include "source.h"
 
-/* What the kernel has to be entered for: its work, or completions that it has kept. */
+/* Flags that ask for a system call: the kernel has work to do, or has kept completions. */
 #define SQ_NEEDS_ENTER	(IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
 
 static bool kernel_has_work(const struct arena_ring *r)
@@ -45,7 +45,7 @@ static bool complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
 	return false;
 }
 
-/* One completion of this turn; true if it makes an event. */
+/* Handle one completion of this turn; true if it makes an event. */
 static bool turn_complete(struct arena_ring *r, struct arena_event *event)
 {
 	struct io_uring_cqe *first, cqe;
@@ -82,7 +82,7 @@ static uint32_t turn_fill(struct arena_ring *r, struct arena_event *events, uint
 	return i;
 }
 
-/* Submit, and take what is there. */
+/* Submit, and reap the completions that there are. */
 static int enter(struct arena_ring *r)
 {
 	int ret;
