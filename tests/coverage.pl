@@ -29,7 +29,7 @@ die "$0: gcov says nothing of $prefix\n" unless %lines;
 # Prints a row of pairs: reached, of how many.
 sub row {
 	my ($name, @counts) = @_;
-	my $text = sprintf('%-28s', $name);
+	my $text = sprintf('%-40s', $name);
 
 	for my $i (0, 2) {
 		my ($reached, $of) = @counts[$i, $i + 1];
@@ -49,7 +49,7 @@ sub reached {
 my @total = (0) x 4;
 
 open(my $list, '>', $missed) or die "$missed: $!\n";
-printf("%-28s %22s %22s\n", 'file', 'lines', 'branches');
+printf("%-40s %22s %22s\n", 'file', 'lines', 'branches');
 for my $file (sort keys %lines) {
 	my @counts = (reached($lines{$file}), reached($branches{$file} // {}));
 

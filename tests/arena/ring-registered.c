@@ -92,7 +92,8 @@ int main(void)
 	struct arena_ref ref;
 	struct arena *sp;
 
-	if (arena_open_region(rig.m, ARENA_ROLE(1, 0), &sp) || arena_get_for(sp, USE_SECOND, 1, &theirs))
+	if (arena_open_region(rig.m, ARENA_ROLE(1, 0), &sp) ||
+	    arena_get_for(sp, USE_SECOND, 1, &theirs))
 		bail("no SP");
 	memset(arena_ptr(sp, theirs), 's', 4096);
 	arena_lend(sp, theirs, ARENA_ROLE(0, 0), &ref);

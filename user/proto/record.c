@@ -25,7 +25,7 @@ static bool refs_are_sound(const struct arena_ref *ref, uint32_t n)
 	static const struct arena_ref none;
 
 	for (uint32_t i = 0; i < PROTO_MAX_REFS; i++) {
-		if (i >= n && memcmp(&ref[i], &none, sizeof(none)))
+		if (i >= n && memcmp(&ref[i], &none, sizeof(none)) != 0)
 			return false;
 		if (i < n && (!ref[i].count || !ref[i].generation || ref[i].reserved))
 			return false;

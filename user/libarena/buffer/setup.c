@@ -196,7 +196,7 @@ static int open_duplicate(int fd, struct mshare **out)
 int arena_open_fd(int fd, const struct arena_options *options, struct arena **out)
 {
 	struct arena_options o;
-	struct mshare *m;
+	struct mshare *m = NULL;
 	int ret;
 
 	ret = copy_open_options(&o, options);

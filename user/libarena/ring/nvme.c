@@ -94,7 +94,7 @@ static int check(const struct arena_nvme *n)
 {
 	static const uint8_t zero[sizeof(n->reserved)];
 
-	if (memcmp(n->reserved, zero, sizeof(zero)))
+	if (memcmp(n->reserved, zero, sizeof(zero)) != 0)
 		return -EINVAL;
 	return has_data(n) && (n->opcode & 3) == 3 ? -EINVAL : 0;
 }

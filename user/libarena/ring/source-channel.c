@@ -15,7 +15,7 @@
 
 /* Each channel @s of a ring @r. */
 #define for_each_channel(r, s)								\
-	for (s = first_channel(r); s; s = next_channel(r, s))
+	for ((s) = first_channel(r); (s); (s) = next_channel(r, s))
 
 static struct ring_source *channel_at(struct arena_ring *r, uint32_t index)
 {

@@ -199,15 +199,20 @@ int arena_ring_add_waker(struct arena_ring *r, uint64_t cookie, struct arena_wak
 {
 	struct arena_waker *w;
 	struct ring_source *s;
-	int ret = ring_check(r);
+	int fd, ret = ring_check(r);
 
 	if (ret)
 		return ret;
+	fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
 	w = calloc(1, sizeof(*w));
-	if (!w)
+	if (!w) {
+		close(fd);
 		return -ENOMEM;
-	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	ret = w->fd < 0 ? -errno : add_fd(r, &waker_kind, w->fd, cookie, &s);
+	}
+	w->fd = fd;
+	ret = add_fd(r, &waker_kind, fd, cookie, &s);
 	if (ret) {
 		free(w);
 		return ret;
