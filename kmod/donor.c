@@ -123,9 +123,18 @@ static int msha_donor_pin_some(struct msha_chunk *c, unsigned long addr)
 	ret = msha_donor_check_vma(vma, c->page_size);
 	if (ret)
 		return ret;
-	if (c->page_size == PAGE_SIZE)
+	if (c->page_size == PAGE_SIZE) {
 		n = min3(c->n - c->pinned, (unsigned long)MSHA_PIN_BATCH,
 			 (vma->vm_end - addr) / PAGE_SIZE);
+		/*
+		 * A transparent huge page that is mapped by one entry is marked as
+		 * exclusive in its first page only (PageAnonExclusive()). Through a
+		 * leaf that may not be written the core pins nothing else, so writes
+		 * to a disk from a view that only reads would fail. The core marks
+		 * each page when it splits the entry.
+		 */
+		flags |= FOLL_SPLIT_PMD;
+	}
 	/* The handler that brings a missing page waits for the lock we hold. */
 	if (userfaultfd_armed(vma))
 		flags |= FOLL_NOFAULT;

@@ -2,10 +2,13 @@
 /*
  * Every road by which bytes get out of a process's memory: from pages that may
  * only be read they are the right ones, and from a hole none come. $VM_DISK1
- * names a disk that may be overwritten.
+ * names a disk that may be overwritten. Small pages are also those of transparent
+ * huge pages: what the kernel pins for the disk must then be exclusive to the region
+ * in its own right, and not only the first of 512 (FOLL_SPLIT_PMD).
  *
  * timeout: 300
  */
+#include "donors.h"
 #include "views.h"
 
 #include <liburing.h>
@@ -240,31 +243,51 @@ static void test_view(const char *name, int prot, uint64_t page, const char *whe
 	munmap(base, WINDOW);
 }
 
-static void test_size(uint64_t page)
+/* @unit: bytes that have one permission in the views; at least a page */
+static void test_memory(uint64_t page, uint64_t unit, void *memory)
 {
-	long free = pages_free(page);
 	char *base;
 	int fd;
 
-	diag("pages of %lu KiB", (unsigned long)page >> 10);
-	region_anew(NAME, page, 3 * page);
+	region_anew(NAME, page, 3 * unit);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, page, 2 * page, 0), 0, "two pages of memory");
-	is(layout_add(NAME, "mixed", "wr.", page), 0, "a view of both, and a hole");
-	is(layout_add(NAME, "other", ".r.", page), 0, "a view of one");
+	is(view_export(fd, memory, 2 * unit, 0), 0, "memory for two thirds of a region");
+	munmap(memory, 2 * unit);
+	is(layout_add(NAME, "mixed", "wr.", unit), 0, "a view of both, and a hole");
+	is(layout_add(NAME, "other", ".r.", unit), 0, "a view of one");
 	base = attach(fd, PROT_READ | PROT_WRITE);
-	fill_words(base, page);
-	fill_words(base, 2 * page - CHUNK);
+	fill_words(base, unit);
+	fill_words(base, 2 * unit - CHUNK);
 	munmap(base, WINDOW);
 	close(fd);
 	if (io_uring_queue_init(4, &ring, 0))
 		bail("io_uring_queue_init");
-	test_view("mixed", PROT_READ | PROT_WRITE, page, "a page to read of a mixed view");
-	test_view("other", PROT_READ, page, "a view without a writable page");
-	test_view("ro", PROT_READ, page, "the ro view");
+	test_view("mixed", PROT_READ | PROT_WRITE, unit, "a page to read of a mixed view");
+	test_view("other", PROT_READ, unit, "a view without a writable page");
+	test_view("ro", PROT_READ, unit, "the ro view");
 	io_uring_queue_exit(&ring);
 	region_unlink(NAME);
+}
+
+static void test_size(uint64_t page)
+{
+	long free = pages_free(page);
+	void *memory = donor(page, 2 * page);
+
+	diag("pages of %lu KiB", (unsigned long)page >> 10);
+	if (!memory)
+		bail("a donor: %s", strerror(errno));
+	test_memory(page, page, memory);
 	is(pages_free(page), free, "all memory is given back");
+}
+
+static void test_transparent(void)
+{
+	char *memory = donor_transparent(2 * SZ_2M);
+
+	diag("transparent huge pages");
+	memset(memory, 1, 2 * SZ_2M);
+	test_memory(SZ_4K, SZ_2M, memory);
 }
 
 int main(void)
@@ -281,6 +304,7 @@ int main(void)
 	reserve_2m(16);
 	need_1g(2);
 	test_size(SZ_4K);
+	test_transparent();
 	test_size(SZ_2M);
 	test_size(SZ_1G);
 	return done_testing();
