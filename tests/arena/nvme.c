@@ -9,6 +9,8 @@
 #include <arena/nvme.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "ring-rig.h"
 
@@ -209,6 +211,82 @@ static void test_too_large(struct rig *rig, struct disk *d)
 	arena_put(rig->a, b);
 }
 
+/* The second class's part of the region can be written, the first one's only read. */
+static struct mshare *half_view(struct rig *rig)
+{
+	const struct arena_layout *l = arena_layout(rig->a);
+	uint64_t half = RIG_LENGTH / 2;
+	struct mshare_range ranges[] = {
+		{ 0, half, PROT_READ }, { half, RIG_LENGTH - half, PROT_READ | PROT_WRITE },
+	};
+	struct mshare_view v = {
+		.size = sizeof(v), .ranges = ranges, .n_ranges = 2, .flags = MSHARE_UNNAMED,
+	};
+	struct mshare *view;
+	int ret;
+
+	for (uint32_t i = 0; i < l->n_groups; i++)
+		if (l->group[i].role == ARENA_ROLE(1, 0) ? l->group[i].offset < half :
+		    l->group[i].offset >= half)
+			diag("group %u lies on the other side", i);
+	ret = mshare_make_view(rig->m, "half", &v, &view);
+	if (ret)
+		bail("cannot make a view: %s", strerror(-ret));
+	return view;
+}
+
+static int write_borrowed(struct mshare *view, const struct arena_ref *ref, struct disk d,
+			  const int fds[2])
+{
+	struct rig rig = { .m = view };
+	struct arena_event e;
+	struct arena_buf b;
+	void *base;
+
+	if (mshare_attach(view, &base) || arena_open_region(view, ARENA_ROLE(1, 0), &rig.a))
+		return 1;
+	rig.r = nvme_ring(&rig, true);
+	d.space = rig_file(&rig, fds[1]);
+	if (arena_borrow(rig.a, ARENA_ROLE(0, 0), ref, &b))
+		return 2;
+	if (!rig_is(&rig, b, BYTES, 'b'))
+		return 6;
+	e = block_command(&rig, &d, WRITE, b, 32, BYTES / d.lba);
+	if (e.result) {
+		diag("the result of writing is %d", e.result);
+		return 3;
+	}
+	if (arena_state(rig.a, b) != ARENA_BORROWED)
+		return 4;
+	/* The memory cannot be written to, neither by us nor for us. */
+	return arena_ring_nvme(rig.r, &(struct arena_nvme){
+		.size = sizeof(struct arena_nvme), .file = d.space, .opcode = READ,
+		.nsid = d.nsid, .buf = b, .length = BYTES }, NULL) == -EACCES ? 0 : 5;
+}
+
+static void test_borrowed(struct rig *rig, struct disk *d, const int fds[2])
+{
+	struct arena_buf b = rig_buf(rig, 1, 'b'), in = rig_buf(rig, 1, 0), again;
+	struct mshare *view = half_view(rig);
+	struct arena_ref ref;
+	int status;
+	pid_t pid;
+
+	is(arena_lend(rig->a, b, ARENA_ROLE(1, 0), &ref), 0, "an extent is lent");
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(mshare_detach(rig->m) ? 9 : write_borrowed(view, &ref, *d, fds));
+	waitpid(pid, &status, 0);
+	is(status, 0, "a peer whose view can only read the extent writes it to the disk");
+	is(arena_regain(rig->a, ARENA_ROLE(1, 0), &ref, &again), 0, "the owner regains it");
+	is(code(block_command(rig, d, READ, in, 32, BYTES / d->lba)), 0, "what the peer wrote is read from the disk");
+	ok(rig_is(rig, in, BYTES, 'b'), "the disk has the bytes that were lent");
+	arena_put(rig->a, again);
+	arena_put(rig->a, in);
+	mshare_close(view);
+}
+
 int main(void)
 {
 	struct rig rig = rig_open("nvme");
@@ -231,6 +309,11 @@ int main(void)
 		test_too_large(&rig, &d);
 		is(arena_ring_close(rig.r), 0, "the ring is closed");
 	}
+	rig.r = nvme_ring(&rig, false);
+	d.controller = rig_file(&rig, fds[0]);
+	d.space = rig_file(&rig, fds[1]);
+	test_borrowed(&rig, &d, fds);
+	is(arena_ring_close(rig.r), 0, "the ring is closed");
 	rig.r = usual;
 	rig_close(&rig);
 	return done_testing();
