@@ -16,7 +16,7 @@
 
 #define GRACE_MS	10000
 
-/* In the child: wait for the ids, and become the program. */
+/* The child's part: wait for the process ids, and execute the program. */
 __attribute__((noreturn))
 static void child_run(int start, pid_t parent, child_exec_fn *exec, void *context)
 {
@@ -29,12 +29,12 @@ static void child_run(int start, pid_t parent, child_exec_fn *exec, void *contex
 		log_error("cannot tie a process to arenad's life: %s", strerror(errno));
 		_exit(1);
 	}
-	/* If arenad died before that call, no signal tells of its death. */
+	/* If arenad died before that call, no signal comes. */
 	if (getppid() != parent)
 		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* No ids come where arenad is asked to stop before it has started all. */
+	/* No ids come if arenad has to stop before it has started all processes. */
 	if (read(start, &pids, sizeof(pids)) != sizeof(pids))
 		_exit(0);
 	exec(&pids, context);
@@ -122,7 +122,7 @@ static bool wait_all(struct child *c, unsigned int count, int64_t ms)
 
 bool child_stop(struct child *c, unsigned int count)
 {
-	/* One that still waits for the ids ends when its pipe does. */
+	/* A process that still waits for the ids ends when its pipe is closed. */
 	for (unsigned int i = 0; i < count; i++) {
 		if (c[i].start >= 0)
 			close(c[i].start);
@@ -135,7 +135,7 @@ bool child_stop(struct child *c, unsigned int count)
 		if (c[i].pidfd >= 0)
 			log_warn("%s does not end: killing it", c[i].name);
 	signal_all(c, count, SIGKILL);
-	/* For ever: a process in the kernel with its disk can take its time. */
+	/* Wait without limit: the kernel may still be busy with the disk of a process. */
 	while (!wait_all(c, count, GRACE_MS))
 		log_warn("waiting for killed processes to end");
 	return false;

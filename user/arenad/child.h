@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process that arenad runs. It is forked first and executed later, when the
- * process ids of all are known, as they name each other on their command lines.
- * It cannot outlive arenad.
+ * A process that arenad runs. All processes are forked first and executed later, when the ids of
+ * all are known, because they name each other on their command lines. A process cannot outlive
+ * arenad. This header must not know what the processes do.
  */
 #ifndef ARENAD_CHILD_H
 #define ARENAD_CHILD_H
@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 /**
- * struct child_pids - who the processes are
+ * struct child_pids - the ids of the processes
  * @np: the network process
  * @sp: the storage processes
  */
@@ -28,10 +28,9 @@ typedef void child_exec_fn(const struct child_pids *pids, void *context);
  * struct child - a process
  * @name: for messages, not copied
  * @pid: its id
- * @pidfd: readable when it has ended; -1 when that has been seen
- * @start: write end of a pipe on which it waits for the ids; -1 when they were
- *	sent
- * @status: as of waitpid(), when @pidfd is -1
+ * @pidfd: readable when it has ended; -1 after child_reap() has seen that
+ * @start: write end of the pipe on which it waits for the ids; -1 after they were sent
+ * @status: its status as of waitpid(2), valid when @pidfd is -1
  */
 struct child {
 	const char *name;
@@ -42,28 +41,28 @@ struct child {
 };
 
 /**
- * child_fork() - make the process; it waits until child_start()
+ * child_fork() - fork the process, which waits for child_start()
  *
  * Return: 0 or -errno.
  */
 int child_fork(struct child *c, const char *name, child_exec_fn *exec, void *context);
 
-/** child_start() - let it go on and execute its program */
+/** child_start() - send the ids, upon which it executes its program; 0 or -errno */
 int child_start(struct child *c, const struct child_pids *pids);
 
-/** child_reap() - true if it has ended by now, and then @c->status is valid */
+/** child_reap() - true if it has ended; @c->status is valid then */
 bool child_reap(struct child *c);
 
 /**
- * child_stop() - end some processes: SIGTERM, and SIGKILL to who does not heed it
+ * child_stop() - end processes by SIGTERM, and by SIGKILL if they have not ended in time
  *
- * Those that have ended already are left out. All are gone afterwards.
+ * It skips processes that have ended already. All have ended when it returns.
  *
  * Return: false if one had to be killed.
  */
 bool child_stop(struct child *c, unsigned int count);
 
-/** child_log_end() - say how a process ended */
+/** child_log_end() - log how a process ended */
 void child_log_end(const struct child *c);
 
 #endif /* ARENAD_CHILD_H */

@@ -11,7 +11,7 @@
 
 #define GROUPS_PATH	"/sys/fs/cgroup"
 
-/* The number behind @name at the beginning of a line of a file; @otherwise if none. */
+/* The number after @name in the first line that begins with @name; @otherwise if none does. */
 static uint64_t read_named(const char *path, const char *name, uint64_t otherwise)
 {
 	size_t length = strlen(name);
@@ -29,7 +29,7 @@ static uint64_t read_named(const char *path, const char *name, uint64_t otherwis
 	return value;
 }
 
-/* What a control group leaves: cached files of which there are more can be dropped. */
+/* The bytes that a control group may still use. The kernel can drop inactive cached files. */
 static uint64_t left_in_group(const char *group)
 {
 	uint64_t limit, used, cached;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much memory a region in pages of 4 KiB can have. Shared memory counts for no
- * process, so the kernel would end others first where there is not enough.
+ * A check that there is enough memory for a region in pages of 4 KiB. Shared memory is counted
+ * for no process, so if there were not enough, the kernel would kill other processes first.
+ * This header must not know options or regions.
  */
 #ifndef ARENAD_MEMORY_H
 #define ARENAD_MEMORY_H
@@ -9,12 +10,12 @@
 #include <stdint.h>
 
 /**
- * memory_check() - is there memory for @size bytes?
+ * memory_check() - check that there is memory for @size bytes
  *
- * The machine's MemAvailable and the limits of the control groups that arenad runs in
- * are looked at. What cannot be read is no limit.
+ * It reads the machine's MemAvailable and the limits of the control groups that arenad is in. A
+ * number that cannot be read does not limit anything.
  *
- * Return: 0, or -ENOMEM when what is missing has been logged.
+ * Return: 0, or -ENOMEM after it has logged which limit is too low.
  */
 int memory_check(const char *region, uint64_t size);
 

@@ -13,13 +13,13 @@
 #define MIB		(1ULL << 20)
 #define GIB		(1ULL << 30)
 #define DEFAULT_SIZE	GIB
-/* Less holds no layout; more does not fit into the window of a region. */
+/* A smaller region has no room for a layout; a larger one does not fit into its window. */
 #define MIN_SIZE	(4 * KIB)
 #define MAX_SIZE	(512 * GIB)
 #define DEFAULT_BUFFERS	1024U
-/* One for a client that is being served, and one to receive the next header. */
+/* One for the request that is being served, and one to receive the next header. */
 #define MIN_BUFFERS	2U
-/* The channels have room for so many. */
+/* The channels have room for this many. */
 #define MAX_BUFFERS	PROTO_MAX_NET_COUNT
 
 static int take_page_size(void *values, char *text, struct option_error *error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of arenad.
+ * The command line of arenad. This header must not know what is done with the options.
  */
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
@@ -14,7 +14,7 @@
 
 /**
  * enum arenad_exit - exit status of arenad, beside OPTIONS_EXIT_USAGE
- * @ARENAD_EXIT_OK: asked to stop, and all stopped well
+ * @ARENAD_EXIT_OK: arenad was asked to stop, and all processes ended well
  * @ARENAD_EXIT_ERROR: something failed, and was logged
  */
 enum arenad_exit {
@@ -53,14 +53,14 @@ struct arenad_disk {
  * @replace: remove an old region of the name
  * @n_listen: used entries of @listen
  * @listen: where to accept clients, ADDR:PORT
- * @address: the same, understood
+ * @address: the same, parsed
  * @n_disks: used entries of @disk
  * @disk: disks, each served by an SP of its own
  * @np_buffers: requests in flight, over all clients
  * @connections_max: clients at once
- * @idle_seconds: for which a client may ask nothing, 0 for ever
- * @handshake_seconds: for which a handshake may last
- * @stall_seconds: for which a client's data may not move
+ * @idle_seconds: how long a client may send no request, 0 for ever
+ * @handshake_seconds: how long a handshake may last
+ * @stall_seconds: how long a client may take or send no byte of a transfer
  * @fixed_buffers: SPs may register buffers
  * @bindir: where arena-np and arena-sp are, NULL for arenad's own folder
  * @verbose: log more

@@ -64,7 +64,7 @@ static int check_disk(const struct arenad_disk *disk)
 	return -ENOTBLK;
 }
 
-/* arena-np raises its limit to what it needs, as far as it may. */
+/* arena-np raises its soft limit to what it needs, up to the hard limit. */
 static int check_open_files(const struct arenad_options *o)
 {
 	rlim_t needed = o->connections_max + NP_FILES_OWN;

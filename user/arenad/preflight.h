@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can be found wrong before a region is made, which may take minutes.
+ * Checks before a region is made, which may take minutes. This header must not know how regions
+ * are made or processes run.
  */
 #ifndef ARENAD_PREFLIGHT_H
 #define ARENAD_PREFLIGHT_H
@@ -8,11 +9,11 @@
 struct arenad_options;
 
 /**
- * arenad_preflight() - are the programs, addresses, disks and limits as they must be?
+ * arenad_preflight() - check the programs, addresses, disks and limits
  *
- * Nothing is kept open, so the processes may still find that something has changed.
+ * It keeps nothing open, so a process may still find that something has changed since.
  *
- * Return: 0, or -errno when what is wrong has been logged.
+ * Return: 0, or -errno after it has logged what is wrong.
  */
 int arenad_preflight(const struct arenad_options *o);
 

@@ -121,7 +121,7 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--handshake-timeout", format("%u", o->handshake_seconds));
 	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
-	/* The one descriptor that passes on. */
+	/* The only descriptor that the program inherits. */
 	if (fcntl(p->ready_fd, F_SETFD, 0)) {
 		log_error("cannot pass a descriptor on: %s", strerror(errno));
 		return;

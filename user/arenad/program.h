@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command lines of the processes that arenad runs.
+ * The command lines of the processes that arenad runs. This header must not know how they are
+ * started or watched.
  */
 #ifndef ARENAD_PROGRAM_H
 #define ARENAD_PROGRAM_H
@@ -10,10 +11,10 @@
 struct arenad_options;
 
 /**
- * struct program - what a process needs to know to become its program
+ * struct program - what the command line of a process is made from
  * @options: arenad's command line
- * @id: SP: which one
- * @ready_fd: NP: where to say that it is ready
+ * @id: SP: its number
+ * @ready_fd: NP: the descriptor to which it writes that it is ready
  */
 struct program {
 	const struct arenad_options *options;
@@ -24,13 +25,13 @@ struct program {
 /* Bytes of the path of a program, with its NUL. */
 #define PROGRAM_PATH_SIZE	4096
 
-/** program_path() - where program @name is, into PROGRAM_PATH_SIZE bytes; 0 or -errno */
+/** program_path() - write the path of program @name, PROGRAM_PATH_SIZE bytes; 0 or -errno */
 int program_path(const struct arenad_options *o, const char *name, char *path);
 
-/** program_exec_np() - become arena-np; @context is a struct program */
+/** program_exec_np() - execute arena-np; @context is a struct program */
 void program_exec_np(const struct child_pids *pids, void *context);
 
-/** program_exec_sp() - become arena-sp; @context is a struct program */
+/** program_exec_sp() - execute arena-sp; @context is a struct program */
 void program_exec_sp(const struct child_pids *pids, void *context);
 
 #endif /* ARENAD_PROGRAM_H */

@@ -22,7 +22,7 @@
 #define POOL_PAUSE_MS	100
 #define POOL_PATH	"/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/%s"
 
-/* A number of the pool of this page size; 0 where there is no pool. */
+/* A number in sysfs about the pool of this page size; 0 if there is no pool. */
 static uint64_t pool_read(uint64_t page_size, const char *what)
 {
 	uint64_t value = 0;
@@ -49,9 +49,9 @@ static uint64_t pool_available(uint64_t page_size)
 }
 
 /*
- * Are there enough pages of this size? The kernel ends a ring, and lets go of
- * its registered buffers, some time after the process. So where the pool would do
- * but is in use, as after a restart, its pages may be on their way back.
+ * True if there are enough pages of this size. The kernel ends a ring and releases its
+ * registered buffers some time after the process has ended. So if a pool is large enough but
+ * in use, as after a restart, wait for a while for its pages.
  */
 static bool pool_suffices(uint64_t page_size, uint64_t size)
 {
@@ -70,7 +70,7 @@ static bool pool_suffices(uint64_t page_size, uint64_t size)
 	return false;
 }
 
-/* The largest pages of which there are enough; else what is worth an error. */
+/* The largest pages of which there are enough; if there are none, those that the error names. */
 static uint64_t choose_page_size(uint64_t size, enum mshare_backend backend)
 {
 	if (pool_suffices(PAGE_1G, size))
@@ -155,7 +155,7 @@ static int write_layout(const struct arenad_options *o, struct mshare *m)
 	return mshare_detach(m);
 }
 
-/* Fills the page size of @mo, if there can be memory for all. */
+/* Fill in the page size of @mo, if there is enough memory. */
 static int choose_pages(const struct arenad_options *o, struct mshare_options *mo)
 {
 	mo->page_size = o->page_size;
@@ -196,7 +196,7 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 	if (ret)
 		return create_error(o, mo.page_size, ret);
 	available = pool_available(mo.page_size);
-	/* The kernel clears them, which takes a while where there are many. */
+	/* The kernel clears the pages, which takes a while if there are many. */
 	log_info("region %s: taking %" PRIu64 " MiB in pages of %" PRIu64 " KiB", o->region,
 		 o->size >> 20, mo.page_size / 1024);
 	ret = mshare_populate(m, 0, o->size);

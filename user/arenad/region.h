@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The region that arenad makes: memory, layout, name.
+ * The region that arenad makes: its memory, layout and name. This header must not know the
+ * processes that use it.
  */
 #ifndef ARENAD_REGION_H
 #define ARENAD_REGION_H
@@ -12,7 +13,7 @@ struct arenad_options;
 /**
  * arenad_region_open() - make the region, give it memory, write its layout
  *
- * Logs what is wrong.
+ * It logs its errors.
  *
  * Return: 0 or -errno.
  */

@@ -23,12 +23,12 @@
  * struct supervisor - the processes
  * @options: command line
  * @n_children: used entries of @child
- * @child: the NP first: when it dies the SPs follow, and the cause is to be
- *	seen before its effect
+ * @child: the NP first: when it dies the SPs end, too, and the cause must be logged rather
+ *	than its effect
  * @name: of each, for messages
  * @signal_fd: signalfd
- * @ready_fd: where the NP says that it is ready, -1 when it has or cannot
- * @ready: what it said so far
+ * @ready_fd: read end of the pipe to which the NP writes that it is ready; -1 afterwards
+ * @ready: what the NP has written so far
  * @ready_length: bytes of @ready
  */
 struct supervisor {
@@ -54,7 +54,7 @@ static int fork_one(struct supervisor *sv, child_exec_fn *exec, struct program *
 	return ret;
 }
 
-/* Fork all, then tell all who the others are. */
+/* Fork all processes, then send all ids to each. */
 static int start_all(struct supervisor *sv, int ready_fd)
 {
 	const struct arenad_options *o = sv->options;
@@ -80,7 +80,7 @@ static int start_all(struct supervisor *sv, int ready_fd)
 	return ret;
 }
 
-/* False if it cannot be written: whoever starts arenad waits for this line. */
+/* False if it cannot be written: the process that started arenad waits for this line. */
 static bool say_ready(const char *addresses)
 {
 	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout))
@@ -90,14 +90,14 @@ static bool say_ready(const char *addresses)
 }
 
 /*
- * The NP writes one line, "READY ADDR:PORT...", and closes the pipe. False if nobody
- * can be told of it.
+ * The NP writes one line, "READY ADDR:PORT...", and closes the pipe. Return false if the line
+ * cannot be passed on to standard output.
  */
 static bool handle_ready(struct supervisor *sv)
 {
 	size_t room = sizeof(sv->ready) - 1 - sv->ready_length;
 	ssize_t n = read(sv->ready_fd, sv->ready + sv->ready_length, room);
-	bool is_told = true;
+	bool is_said = true;
 	char *newline;
 
 	if (n > 0) {
@@ -108,14 +108,14 @@ static bool handle_ready(struct supervisor *sv)
 			return true;
 		*newline = '\0';
 		if (!strncmp(sv->ready, "READY", 5))
-			is_told = say_ready(sv->ready + 5);
+			is_said = say_ready(sv->ready + 5);
 	}
 	close(sv->ready_fd);
 	sv->ready_fd = -1;
-	return is_told;
+	return is_said;
 }
 
-/* True if it is time to stop. */
+/* True if the signal asks to stop. */
 static bool handle_signal(struct supervisor *sv)
 {
 	struct signalfd_siginfo info;
@@ -162,8 +162,8 @@ static enum arenad_exit watch(struct supervisor *sv)
 }
 
 /*
- * An SP may see the NP's end before it sees SIGTERM, and one that has only just
- * begun dies of that signal.
+ * An SP may notice the NP's end before SIGTERM, and a process that has only just begun dies of
+ * that signal. Both are orderly ends.
  */
 static bool ended_well(const struct child *c, bool is_sp)
 {
@@ -172,7 +172,7 @@ static bool ended_well(const struct child *c, bool is_sp)
 	return !WEXITSTATUS(c->status) || (is_sp && WEXITSTATUS(c->status) == SP_PEER_ENDED);
 }
 
-/* The NP first, so that it is not left with requests that nobody answers. */
+/* Stop the NP first, so that no request is left without an answer. */
 static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 {
 	bool good;
@@ -181,7 +181,7 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 		return status;
 	good = child_stop(sv->child, 1);
 	good &= child_stop(sv->child + 1, sv->n_children - 1);
-	/* Where one has died already, how the others end is no news. */
+	/* If a process has died before, the ends of the others need no log. */
 	for (unsigned int i = 0; i < sv->n_children && status == ARENAD_EXIT_OK; i++) {
 		if (!ended_well(&sv->child[i], i)) {
 			child_log_end(&sv->child[i]);
@@ -235,7 +235,7 @@ enum arenad_exit arenad_supervise(const struct arenad_options *o)
 	sv.ready_fd = ends[0];
 	if (!start_all(&sv, ends[1]))
 		status = ARENAD_EXIT_OK;
-	/* The NP alone holds it now, so its end is seen here. */
+	/* Only the NP has the write end now, so the pipe ends with the NP. */
 	close(ends[1]);
 	if (status == ARENAD_EXIT_OK)
 		status = watch(&sv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting, watching and stopping the processes of a region.
+ * Starting, watching and stopping the processes of a region. This header must not know how a
+ * region is made.
  */
 #ifndef ARENAD_SUPERVISE_H
 #define ARENAD_SUPERVISE_H
@@ -8,13 +9,13 @@
 #include "options.h"
 
 /**
- * arenad_supervise_hold_signals() - keep SIGTERM and its like for arenad_supervise()
+ * arenad_supervise_hold_signals() - block SIGTERM, SIGINT and SIGUSR1 until arenad_supervise()
  *
- * To be called before there is anything that has to be removed again.
+ * Call it before anything is made that has to be removed again.
  */
 void arenad_supervise_hold_signals(void);
 
-/** arenad_supervise() - run the processes until told to stop or one dies */
+/** arenad_supervise() - run the processes until a signal asks to stop or one dies */
 enum arenad_exit arenad_supervise(const struct arenad_options *o);
 
 #endif /* ARENAD_SUPERVISE_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP addresses as users write them: 127.0.0.1:10809, [::1]:10809. Numeric only: a
- * server does not want a name to change its mind.
+ * TCP addresses as users write them: 127.0.0.1:10809, [::1]:10809. They are numeric only,
+ * because a server must not listen elsewhere when a name resolves differently. This header
+ * must not know what an address is used for.
  */
 #ifndef COMMON_ADDRESS_H
 #define COMMON_ADDRESS_H
@@ -16,17 +17,17 @@
 /**
  * struct address - an address and a port
  * @storage: a struct sockaddr_in or sockaddr_in6
- * @length: bytes of it
+ * @length: bytes of @storage that are used
  */
 struct address {
 	struct sockaddr_storage storage;
 	socklen_t length;
 };
 
-/** address_parse() - read one from a text; 0 or -EINVAL */
+/** address_parse() - read an address from a text; 0 or -EINVAL */
 int address_parse(const char *text, struct address *out);
 
-/** address_format() - write one as a text of at most ADDRESS_TEXT_SIZE bytes */
+/** address_format() - write an address as a text of at most ADDRESS_TEXT_SIZE bytes */
 void address_format(const struct sockaddr_storage *storage, char *text, size_t size);
 
 #endif /* COMMON_ADDRESS_H */

@@ -4,7 +4,7 @@
  * caller sets to sizeof of the structure that its compiler saw. That may be older or newer
  * than the one that the library was built with.
  *
- * For the libraries, which define such structures. This header must not know any of them.
+ * The libraries, which define such structures, use it. It must not know any of them.
  */
 #ifndef COMMON_COPY_STRUCT_H
 #define COMMON_COPY_STRUCT_H
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A size above this is no structure's: the caller has not initialised it. */
+/* No structure is larger than this: the caller has not initialised a greater size. */
 #define COPY_STRUCT_MAX	4096U
 
 static inline bool copy_struct_is_zero(const void *from, size_t begin, size_t end)

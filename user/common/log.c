@@ -48,7 +48,7 @@ static size_t printed(int ret, size_t room)
 	return (size_t)ret < room ? (size_t)ret : room - 1;
 }
 
-/* Without waiting for whoever reads it: a pipe that nobody empties stays full. */
+/* Do not wait for the reader: a pipe that nobody empties stays full. */
 static bool write_line(const char *line, size_t length)
 {
 	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -88,7 +88,7 @@ static bool log_line_of(enum log_level level, const char *fmt, ...)
 	return is_written;
 }
 
-/* The lines that were lost before are told of first. */
+/* Report first how many lines were lost before. */
 __attribute__((format(printf, 2, 0)))
 static void log_va(enum log_level level, const char *fmt, va_list ap)
 {
@@ -111,7 +111,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void tell_held(struct log_limit *limit)
+static void report_held(struct log_limit *limit)
 {
 	if (limit->held)
 		log_at(limit->level, "%lu more, the last: %s", limit->held, limit->last);
@@ -140,7 +140,7 @@ void log_at_limited(struct log_limit *limit, enum log_level level, const char *f
 	if (level > log_max)
 		return;
 	if (now >= limit->until) {
-		tell_held(limit);
+		report_held(limit);
 		limit->until = now + LOG_LIMIT_MS * CLOCK_NS_PER_MS;
 		limit->written = 0;
 	}
@@ -160,11 +160,11 @@ void log_tick(void)
 
 	for (struct log_limit *limit = log_limits; limit; limit = limit->next)
 		if (now >= limit->until)
-			tell_held(limit);
+			report_held(limit);
 }
 
 void log_flush(void)
 {
 	for (struct log_limit *limit = log_limits; limit; limit = limit->next)
-		tell_held(limit);
+		report_held(limit);
 }

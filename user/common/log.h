@@ -4,8 +4,8 @@
  * It must not know what the messages are about.
  *
  * Logging never ends or stops a process: a line that cannot be written is dropped and
- * counted, and the next line that can be written tells how many were lost. Not for
- * several threads.
+ * counted, and the next line that can be written says how many were lost. Only one thread
+ * may log.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
@@ -20,14 +20,14 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /**
- * struct log_limit - what one place in the code has logged lately
+ * struct log_limit - the lines that one place in the code has logged lately
  * @next: the next place that has ever held lines back
  * @is_listed: @next is valid
- * @level: of the lines that were held back
+ * @level: the level of the lines that were held back
  * @until: end of the current period, on clock_ns()
  * @written: lines written in this period
  * @held: lines held back since the last one that was written
- * @last: the youngest of these
+ * @last: the latest line that was held back
  */
 struct log_limit {
 	struct log_limit *next;
@@ -58,14 +58,13 @@ void log_at_limited(struct log_limit *limit, enum log_level level, const char *f
 	__attribute__((format(printf, 3, 4)));
 
 /**
- * log_tick() - tell how many lines were held back in periods that are over
+ * log_tick() - log how many lines were held back in periods that are over
  *
- * For programs that have a timer. log_limited() itself does it with the next line of
- * its place.
+ * Programs with a timer call it. Otherwise the next log_limited() of the same place does it.
  */
 void log_tick(void);
 
-/** log_flush() - tell at once how many lines were held back; also called at exit */
+/** log_flush() - log at once how many lines were held back; also called at exit */
 void log_flush(void);
 
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
@@ -74,9 +73,9 @@ void log_flush(void);
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /*
- * For what a client or a broken disk can cause any number of times. Of each place that
- * uses it, LOG_LIMIT_LINES lines are written in LOG_LIMIT_MS; how many more there were,
- * and what the last one said, is one line afterwards.
+ * log_limited() is for events that a client or a broken disk can cause any number of times.
+ * Of each place that calls it, LOG_LIMIT_LINES lines are written in LOG_LIMIT_MS. One line
+ * afterwards says how many more there were, and repeats the last of them.
  */
 #define log_limited(level, ...) do {					\
 	static struct log_limit limit_;					\

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The NBD protocol as the daemons speak it: numbers of the wire and how to read
- * and write them. See doc/proto.md of the NBD project.
+ * The NBD protocol as the daemons speak it: the numbers on the wire, and how to read and write
+ * them. See doc/proto.md of the NBD project. This header must not know of sockets or requests.
  */
 #ifndef COMMON_NBD_H
 #define COMMON_NBD_H
@@ -98,7 +98,7 @@ enum nbd_error {
 
 /**
  * struct nbd_request - a request header in host order
- * @magic: NBD_REQUEST_MAGIC, if the client is one
+ * @magic: NBD_REQUEST_MAGIC, if the client speaks the protocol
  * @flags: enum nbd_command_flags
  * @type: enum nbd_command
  * @cookie: the client's, given back in the reply; kept as on the wire

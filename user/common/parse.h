@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values of command line options. Each call takes the whole text or nothing:
- * 0 with @out filled, or -EINVAL (malformed) or -ERANGE (too great).
+ * Numbers in command line options. Each call reads the whole text: it fills in @out and returns
+ * 0, or returns -EINVAL (malformed) or -ERANGE (too great). This header must not know options.
  */
 #ifndef COMMON_PARSE_H
 #define COMMON_PARSE_H

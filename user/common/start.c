@@ -25,7 +25,7 @@ static void open_standard_streams(void)
 		fd = open("/dev/null", O_RDWR);
 		if (fd < 0)
 			fd = open("/", O_PATH | O_DIRECTORY);
-		/* Nothing can be said: there may be no standard error. */
+		/* Nothing can be logged, because there may be no standard error. */
 		if (fd < 0)
 			_exit(EXIT_FAILURE);
 	} while (fd <= STDERR_FILENO);

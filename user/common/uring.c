@@ -27,7 +27,7 @@ void uring_submit(struct io_uring *ring)
 			log_error("cannot submit to io_uring: %s", strerror(-ret));
 			exit(EXIT_FAILURE);
 		}
-		/* Other processes need the time to free some memory. */
+		/* Give other processes time to free some memory. */
 		clock_sleep_ms(1);
 	}
 }
@@ -43,7 +43,7 @@ struct io_uring_sqe *uring_sqe(struct io_uring *ring)
 	return sqe;
 }
 
-/* Who may make rings: 0 everybody, 1 some, 2 nobody; -1 if the kernel has no such setting. */
+/* kernel.io_uring_disabled: 0, 1 or 2 (nobody may make rings); -1 if there is no such setting. */
 static int disabled_setting(void)
 {
 	FILE *f = fopen(DISABLED_PATH, "re");

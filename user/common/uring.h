@@ -12,16 +12,16 @@
 /**
  * uring_submit() - submit all that is queued, without waiting for completions
  *
- * Where the kernel is short of memory it is tried again after a pause. Any other error
+ * If the kernel is short of memory, it tries again after a pause. Any other error
  * ends the process with status 1: an entry that is lost would be a buffer that is lost,
  * and the same call would fail for ever.
  */
 void uring_submit(struct io_uring *ring);
 
-/** uring_sqe() - a free entry; where there is none, what is queued is submitted first */
+/** uring_sqe() - get a free entry; if there is none, submit all queued ones first */
 struct io_uring_sqe *uring_sqe(struct io_uring *ring);
 
-/** uring_is_transient() - is it an error of a submission that passes with time? */
+/** uring_is_transient() - true if this error of a submission passes with time */
 bool uring_is_transient(int ret);
 
 /** uring_log_error() - log why a ring cannot be made; @err is -errno */
