@@ -275,6 +275,68 @@ static void endures(struct way way, void (*lie)(struct arena_channel *ch), const
 	end(&p, ch);
 }
 
+/* ---- packets without end, all of them right ---- */
+
+/* Where the flood comes from: each call of recv() finds one packet more. */
+static int flooder = -1;
+
+static void flood(void)
+{
+	const struct arena_msg m = channel_msg(CHANNEL_MSG_CREDIT, 0);
+	const struct channel_wire wire = channel_wire(&m);
+
+	if (sendto(flooder, &wire, sizeof(wire), MSG_NOSIGNAL, NULL, 0) < 0)
+		bail("flooding");
+}
+
+ssize_t recv(int fd, void *data, size_t size, int flags)
+{
+	if (flooder >= 0)
+		flood();
+	return recvfrom(fd, data, size, flags, NULL, NULL);
+}
+
+/* Both ends are in this process. */
+static void open_both(struct arena_channel *ch[2])
+{
+	int fds[2];
+	struct arena_channel_options o = {
+		.size = sizeof(o),
+		.transport = ARENA_CHANNEL_SOCKET,
+		.nonblocking = true,
+	};
+
+	if (arena_channel_socketpair(fds))
+		bail("socketpair");
+	for (int i = 0; i < 2; i++) {
+		o.socket = &fds[i];
+		if (arena_channel_open(NULL, 0, &o, &ch[i]))
+			bail("opening");
+	}
+	for (int i = 0; i < 4; i++)
+		arena_channel_wait(ch[i % 2], 0);
+	if (!arena_channel_is_connected(ch[0]) || !arena_channel_is_connected(ch[1]))
+		bail("connecting");
+}
+
+static void waits_are_over(enum arena_wait wait)
+{
+	struct arena_channel *ch[2];
+	struct arena_msg msg;
+
+	open_both(ch);
+	ch[0]->options.wait = wait;
+	flooder = ch[1]->control;
+	flood();
+	flood();
+	ok(!arena_channel_next(ch[0], &msg, 1) && !arena_channel_next(ch[0], &msg, 0) &&
+	   !arena_channel_wait(ch[0], 1),
+	   "SOCKET, %s: acknowledgments without end do not make a wait longer", wait_name(wait));
+	flooder = -1;
+	arena_channel_close(ch[0]);
+	arena_channel_close(ch[1]);
+}
+
 int main(void)
 {
 	channel_test_begin();
@@ -305,5 +367,7 @@ int main(void)
 	receives(sock, socket_credit, -EPROTO, "took what was never sent");
 	receives(sock, socket_one_more, -EOVERFLOW, "one message more than agreed");
 	sends(sock, socket_credit, -EPROTO, "a credit that cannot be");
+	for (enum arena_wait wait = ARENA_WAIT_SLEEP; wait <= ARENA_WAIT_ADAPT; wait++)
+		waits_are_over(wait);
 	return channel_test_end();
 }
