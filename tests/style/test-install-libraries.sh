@@ -121,6 +121,16 @@ is "the debug variant ends a process that misuses a buffer" \
 ok "the debug variant reports the misuse with its place" grep -qF "misuse.c:9" "$tmp/said"
 
 cp "$tmp/calls.c" "$tmp/calls.cc"
+cat >>"$tmp/calls.cc" <<'END'
+
+/* Macros have to be C++, too. */
+struct thing { uint32_t from, length; };
+extern const struct arena_rule rules[];
+const struct arena_rule rules[] = {
+	ARENA_RANGE(struct thing, length, 1, 4096),
+	ARENA_WITHIN(struct thing, from, length, 4096),
+};
+END
 for compiler in g++ clang++; do
 	if ! command -v "$compiler" >/dev/null; then
 		skip "a program in C++ by $compiler" "needs $compiler"

@@ -78,7 +78,7 @@ struct arena_rule {
 #define ARENA_MEMBER(type, name) \
 	{ offsetof(type, name), sizeof(((type *)0)->name) }
 #define ARENA_RULE(kind_, type, name, a_, b_) \
-	{ .kind = (kind_), .member = ARENA_MEMBER(type, name), .a = (a_), .b = (b_) }
+	{ (kind_), ARENA_MEMBER(type, name), { 0, 0 }, (a_), (b_) }
 
 /* From min to max, both included. Also for an enum without gaps. */
 #define ARENA_RANGE(type, name, min, max) \
@@ -98,9 +98,8 @@ struct arena_rule {
 #define ARENA_MULTIPLE(type, name, of) \
 	ARENA_RULE(ARENA_RULE_MULTIPLE, type, name, of, 0)
 /* from + length <= limit, without overflow. */
-#define ARENA_WITHIN(type, from, length, limit)			\
-	{ .kind = ARENA_RULE_WITHIN, .member = ARENA_MEMBER(type, from),	\
-	  .other = ARENA_MEMBER(type, length), .a = (limit) }
+#define ARENA_WITHIN(type, from, length, limit) \
+	{ ARENA_RULE_WITHIN, ARENA_MEMBER(type, from), ARENA_MEMBER(type, length), (limit), 0 }
 
 #define ARENA_N_RULES(rules)	(sizeof(rules) / sizeof((rules)[0]))
 

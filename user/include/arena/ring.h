@@ -374,7 +374,7 @@ int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t g
  * arena_ring_accept() - take connections, until it is cancelled or fails
  *
  * An event with ARENA_EVENT_MORE for each; the connection is a file of the ring. A
- * connection that finds no slot is lost, and ends it: -ENFILE.
+ * connection that finds no room in the table is lost, and ends it: -ENFILE.
  * Return: as arena_ring_read().
  */
 int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t cookie,
@@ -428,7 +428,7 @@ struct arena_range {
  * if they can do so without writing. One event, with the result 0, or -EOPNOTSUPP if the
  * storage cannot do any of it.
  *
- * Return: as arena_ring_rw_at(); -EINVAL if @range is not one, or the file has no offsets.
+ * Return: as arena_ring_read(); -EINVAL if @range is not one, or the file has no offsets.
  */
 int arena_ring_discard(struct arena_ring *r, const struct arena_range *range,
 		       struct arena_op *op);

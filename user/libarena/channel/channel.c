@@ -391,7 +391,7 @@ static int wait_ready(struct arena_channel *ch, struct wait_time *time)
 		ret = wait_somehow(ch, time);
 		if (ret < 0)
 			return ret;
-		/* A peer that wakes us again and again for nothing must not make us miss the end. */
+		/* A peer that wakes us for nothing, again and again, must not hold us up. */
 		if (!ret || (!is_ready(ch) && !wait_left_ms(time)))
 			return is_ready(ch);
 	}
