@@ -97,7 +97,7 @@ static void test_fork(void)
 	pid_t pid;
 
 	if (!ok(!mshare_create("forked", &options, &m) && !mshare_populate(m, 0, options.length) &&
-		!mshare_attach(m, &base), "a region before a fork"))
+		!mshare_attach(m, &base), "a region is made and attached before a fork"))
 		return;
 	*(char *)base = 'f';
 	pid = fork();
@@ -106,7 +106,7 @@ static void test_fork(void)
 	waitpid(pid, &status, 0);
 	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
 	   "a child has it not attached, and attaches it");
-	is(*(char *)base, 'g', "its writes are seen");
+	is(*(char *)base, 'g', "the parent sees what the child wrote");
 	mshare_close(m);
 	mshare_unlink("forked");
 }
@@ -134,18 +134,18 @@ static void test_create_refuses(void)
 	o.length = 0;
 	refused(NAME, o, -EINVAL, "no length");
 	o.length = 4097;
-	refused(NAME, o, -EINVAL, "half a page");
+	refused(NAME, o, -EINVAL, "a length that is not whole pages");
 	o.length = (512ULL << 30) + 4096;
-	refused(NAME, o, -EINVAL, "more than a slot");
+	refused(NAME, o, -EINVAL, "a length of more than a window");
 	o = options;
 	o.page_size = 8192;
 	refused(NAME, o, -EINVAL, "an odd page size");
 	o = options;
 	o.addr = 4096;
-	refused(NAME, o, -EINVAL, "an address inside a slot");
+	refused(NAME, o, -EINVAL, "an address inside a window");
 	o = options;
 	o.mode = 0700;
-	refused(NAME, o, -EINVAL, "execute permission");
+	refused(NAME, o, -EINVAL, "a mode with execute permission");
 	o = options;
 	o.size = 0;
 	refused(NAME, o, -EINVAL, "options without a size");
@@ -189,7 +189,7 @@ static void test_addresses(void)
 	}
 	ok(info.addr % WINDOW == 0 && info.addr >= 64 * WINDOW && info.addr <= 159 * WINDOW,
 	   "an address that is not chosen is a window's (0x%lx)", (unsigned long)info.addr);
-	ok(others, "and differs from region to region");
+	ok(others, "addresses that are not chosen differ from region to region");
 }
 
 static void test_attach(struct mshare *m)
@@ -197,26 +197,27 @@ static void test_attach(struct mshare *m)
 	struct mshare_info info;
 	void *addr = NULL, *again, *squatter;
 
-	is(mshare_attach(m, &addr), -ENXIO, "attach before there is memory");
-	is(mshare_populate(m, 1, 4096), -EINVAL, "populate at an odd offset");
-	is(mshare_populate(m, 0, 0), -EINVAL, "populate nothing");
-	is(mshare_populate(m, LENGTH - 4096, 8192), -EINVAL, "populate past the end");
-	is(mshare_populate(m, 0, LENGTH), 0, "populate");
-	is(mshare_info(m, &info), 0, "info");
+	is(mshare_attach(m, &addr), -ENXIO, "attaching is refused before there is memory");
+	is(mshare_populate(m, 1, 4096), -EINVAL, "populating at an odd offset is refused");
+	is(mshare_populate(m, 0, 0), -EINVAL, "populating nothing is refused");
+	is(mshare_populate(m, LENGTH - 4096, 8192), -EINVAL, "populating past the end is refused");
+	is(mshare_populate(m, 0, LENGTH), 0, "the whole region is populated");
+	is(mshare_info(m, &info), 0, "mshare_info() succeeds");
 	ok(info.backend == MSHARE_BACKEND_MEMFD && info.addr == ADDR && info.length == LENGTH &&
-	   info.page_size == 4096 && info.exported == LENGTH, "info is right");
+	   info.page_size == 4096 && info.exported == LENGTH,
+	   "mshare_info() gives backend, address, lengths and page size");
 
 	squatter = mmap((void *)(ADDR + 4096), 4096, PROT_NONE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	is(mshare_attach(m, &addr), -EBUSY, "attach where something lies");
+	is(mshare_attach(m, &addr), -EBUSY, "attaching is refused where another mapping lies");
 	munmap(squatter, 4096);
-	is(mshare_attach(m, &addr), 0, "attach");
-	ok(addr == (void *)ADDR, "at the region's address");
-	is(mshare_attach(m, &again), 0, "attach again");
-	ok(again == addr, "gives the same");
-	is(mshare_detach(m), 0, "detach");
-	is(mshare_detach(m), 0, "detach again");
-	is(mshare_attach(m, &addr), 0, "attach once more");
+	is(mshare_attach(m, &addr), 0, "the region is attached");
+	ok(addr == (void *)ADDR, "the region is attached at its address");
+	is(mshare_attach(m, &again), 0, "an attached region can be attached again");
+	ok(again == addr, "attaching again gives the same address");
+	is(mshare_detach(m), 0, "the region is detached");
+	is(mshare_detach(m), 0, "a detached region can be detached again");
+	is(mshare_attach(m, &addr), 0, "a detached region is attached again");
 }
 
 static void test_rings(struct mshare *m)
@@ -228,21 +229,29 @@ static void test_rings(struct mshare *m)
 		skip("rings: no io_uring");
 		return;
 	}
-	is(mshare_publish_ring(m, null, 0, 42), -EINVAL, "publish what is no ring");
-	is(mshare_publish_ring(m, -1, 0, 42), -EBADF, "publish what is not open");
-	is(mshare_take_ring(m, 0, 42, 0), -EAGAIN, "take where there is none");
-	is(mshare_take_ring(m, 0, 42, 50), -ETIMEDOUT, "take and wait where there is none");
-	is(mshare_take_ring(m, 0x3ffffff, 42, 50), -ESRCH, "take from nobody");
-	is(mshare_publish_ring(m, ring.ring_fd, 0x3ffffff, 42), -ESRCH, "publish to nobody");
-	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), 0, "publish");
-	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), -EEXIST, "publish it twice");
-	is(mshare_take_ring(m, 0, 43, 0), -EAGAIN, "take another tag");
-	is(mshare_take_ring(m, 1, 42, 0), -EAGAIN, "take from another process");
+	is(mshare_publish_ring(m, null, 0, 42), -EINVAL,
+	   "publishing a file that is no ring is refused");
+	is(mshare_publish_ring(m, -1, 0, 42), -EBADF, "publishing a closed descriptor is refused");
+	is(mshare_take_ring(m, 0, 42, 0), -EAGAIN,
+	   "taking a ring that nobody published is refused");
+	is(mshare_take_ring(m, 0, 42, 50), -ETIMEDOUT,
+	   "waiting for a ring that nobody publishes times out");
+	is(mshare_take_ring(m, 0x3ffffff, 42, 50), -ESRCH,
+	   "taking from a process that does not exist is refused");
+	is(mshare_publish_ring(m, ring.ring_fd, 0x3ffffff, 42), -ESRCH,
+	   "publishing to a process that does not exist is refused");
+	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), 0, "a ring is published");
+	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), -EEXIST,
+	   "publishing a ring twice is refused");
+	is(mshare_take_ring(m, 0, 43, 0), -EAGAIN, "a ring is not found by another tag");
+	is(mshare_take_ring(m, 1, 42, 0), -EAGAIN, "a ring of another publisher is not found");
 	is(run_child(), 0, "a child sees the region and takes the ring");
-	is(mshare_publish_ring(m, ring.ring_fd, 1, 42), 0, "publish to somebody else");
-	is(mshare_take_ring(m, 0, 42, 0), -EAGAIN, "which is not for us");
+	is(mshare_publish_ring(m, ring.ring_fd, 1, 42), 0,
+	   "a ring is published to another process");
+	is(mshare_take_ring(m, 0, 42, 0), -EAGAIN, "a ring for another process cannot be taken");
 	mshare_detach(m);
-	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), -ENOTCONN, "publish while detached");
+	is(mshare_publish_ring(m, ring.ring_fd, 0, 42), -ENOTCONN,
+	   "publishing is refused while detached");
 	io_uring_queue_exit(&ring);
 	close(null);
 }
@@ -257,21 +266,24 @@ int main(int argc, char **argv)
 	test_fork();
 	test_create_refuses();
 	test_addresses();
-	is(mshare_open(NAME, 0, &other), -ENOENT, "open what is not there");
-	if (!ok(!mshare_create(NAME, &options, &m), "create"))
+	is(mshare_open(NAME, 0, &other), -ENOENT,
+	   "opening a region that does not exist is refused");
+	if (!ok(!mshare_create(NAME, &options, &m), "a region is created"))
 		return done_testing();
-	is(mshare_create(NAME, &options, &other), -EEXIST, "create it twice");
+	is(mshare_create(NAME, &options, &other), -EEXIST, "creating a region twice is refused");
 	test_attach(m);
 	if (mshare_attach(m, &addr))
 		return done_testing();
 	strcpy((char *)addr + 5000, "from the parent");
 	test_rings(m);
 	mshare_attach(m, &addr);
-	ok(!strcmp((char *)addr + 9000, "from the child"), "the child's bytes are here");
-	is(mshare_unlink(NAME), 0, "unlink");
-	is(mshare_unlink(NAME), -ENOENT, "unlink it twice");
-	is(mshare_open(NAME, 0, &other), -ENOENT, "the name is gone");
-	ok(!strcmp((char *)addr + 9000, "from the child"), "but not the memory");
+	ok(!strcmp((char *)addr + 9000, "from the child"),
+	   "the parent sees the bytes of the child that took the ring");
+	is(mshare_unlink(NAME), 0, "the region is unlinked");
+	is(mshare_unlink(NAME), -ENOENT, "unlinking a region twice is refused");
+	is(mshare_open(NAME, 0, &other), -ENOENT, "an unlinked region cannot be opened");
+	ok(!strcmp((char *)addr + 9000, "from the child"),
+	   "the memory of an unlinked region stays");
 	mshare_close(m);
 	mshare_close(NULL);
 	return done_testing();

@@ -126,30 +126,38 @@ static void test_arguments(void)
 	char name[65] = "";
 
 	memset(name, 'n', 64);
-	is(mshare(NAME, p, LENGTH, O_CREAT | O_WRONLY, 0600), -EINVAL, "O_WRONLY");
-	is(mshare(NAME, p, LENGTH, O_CREAT | O_ACCMODE, 0600), -EINVAL, "all access modes");
-	is(mshare(NAME, p, LENGTH, NEW | O_TRUNC, 0600), -EINVAL, "a flag of open(2)");
-	is(mshare(NAME, p, LENGTH, O_EXCL | O_RDWR, 0600), -EINVAL, "O_EXCL alone");
-	is(mshare("", p, LENGTH, NEW, 0600), -EINVAL, "no name");
-	is(mshare("a/b", p, LENGTH, NEW, 0600), -EINVAL, "a name with a slash");
-	is(mshare(name, p, LENGTH, NEW, 0600), -EINVAL, "a name of 64 characters");
-	is(mshare(NAME, p, LENGTH, NEW, 0700), -EINVAL, "a mode with execute permission");
-	is(mshare(NAME, NULL, LENGTH, NEW, 0600), -EINVAL, "no address");
-	is(mshare(NAME, p, 0, NEW, 0600), -EINVAL, "no length");
-	is(mshare(NAME, p + PAGE, PAGE, NEW, 0600), -EINVAL, "an address inside a slot");
-	is(mshare(NAME, p, SLOT + PAGE, NEW, 0600), -EINVAL, "more than a slot");
-	is(mshare(NAME, p, LENGTH + 1, NEW, 0600), -EINVAL, "part of a page");
-	is(mshare(NAME, p, LENGTH, O_RDWR, 0600), -ENOENT, "no such region, no O_CREAT");
-	is(mshare_region_of(NAME, NULL, NULL), -ENOENT, "which is nowhere");
-	ok(donor_is_there(p) && is_private(p), "the memory is as it was");
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_WRONLY, 0600), -EINVAL, "O_WRONLY is refused");
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_ACCMODE, 0600), -EINVAL, "O_ACCMODE is refused");
+	is(mshare(NAME, p, LENGTH, NEW | O_TRUNC, 0600), -EINVAL, "O_TRUNC is refused");
+	is(mshare(NAME, p, LENGTH, O_EXCL | O_RDWR, 0600), -EINVAL,
+	   "O_EXCL without O_CREAT is refused");
+	is(mshare("", p, LENGTH, NEW, 0600), -EINVAL, "an empty name is refused");
+	is(mshare("a/b", p, LENGTH, NEW, 0600), -EINVAL, "a name with a slash is refused");
+	is(mshare(name, p, LENGTH, NEW, 0600), -EINVAL, "a name of 64 characters is refused");
+	is(mshare(NAME, p, LENGTH, NEW, 0700), -EINVAL,
+	   "a mode with execute permission is refused");
+	is(mshare(NAME, NULL, LENGTH, NEW, 0600), -EINVAL,
+	   "creating without an address is refused");
+	is(mshare(NAME, p, 0, NEW, 0600), -EINVAL, "creating without a length is refused");
+	is(mshare(NAME, p + PAGE, PAGE, NEW, 0600), -EINVAL,
+	   "an address inside a window is refused");
+	is(mshare(NAME, p, SLOT + PAGE, NEW, 0600), -EINVAL,
+	   "a length of more than a window is refused");
+	is(mshare(NAME, p, LENGTH + 1, NEW, 0600), -EINVAL,
+	   "a length that is not whole pages is refused");
+	is(mshare(NAME, p, LENGTH, O_RDWR, 0600), -ENOENT,
+	   "a region that does not exist is not found without O_CREAT");
+	is(mshare_region_of(NAME, NULL, NULL), -ENOENT,
+	   "a region that does not exist has no address");
+	ok(donor_is_there(p) && is_private(p), "refused calls leave the memory as it was");
 	munmap(p, LENGTH);
 }
 
 /* What is mapped is not what a region can be made of. */
 static void refused(size_t length, int error, const char *what)
 {
-	is(mshare(NAME, ADDR, length, NEW, 0600), error, "%s", what);
-	is(mshare(NAME, NULL, 0, O_RDWR, 0), -ENOENT, "and no region is left");
+	is(mshare(NAME, ADDR, length, NEW, 0600), error, "%s is refused", what);
+	is(mshare(NAME, NULL, 0, O_RDWR, 0), -ENOENT, "a refused donation leaves no region behind");
 	munmap(ADDR, SLOT);
 }
 
@@ -157,12 +165,12 @@ static void test_memory_refused(void)
 {
 	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-	refused(LENGTH, -EFAULT, "nothing is mapped");
+	refused(LENGTH, -EFAULT, "an address where nothing is mapped");
 	map_at(ADDR, LENGTH, PROT_READ, MAP_PRIVATE);
 	refused(LENGTH, -EACCES, "memory that is not writable");
 	map_at(ADDR, PAGE, RW, MAP_PRIVATE);
 	map_at(ADDR + PAGE, PAGE, PROT_NONE, MAP_PRIVATE);
-	refused(2 * PAGE, -EACCES, "a part that is not");
+	refused(2 * PAGE, -EACCES, "memory of which a part is not writable");
 	map_at(ADDR, LENGTH, RW, MAP_SHARED);
 	refused(LENGTH, -EOPNOTSUPP, "shared memory of small pages");
 	if (mmap(ADDR, PAGE, RW, MAP_PRIVATE | MAP_FIXED_NOREPLACE, file, 0) != ADDR)
@@ -172,7 +180,7 @@ static void test_memory_refused(void)
 	refused(LENGTH - PAGE, -EBUSY, "a mapping that goes on after the end");
 	map_at(ADDR, LENGTH, RW, MAP_PRIVATE);
 	map_at(ADDR + SLOT - PAGE, PAGE, RW, MAP_PRIVATE);
-	refused(LENGTH, -EBUSY, "another mapping in the slot");
+	refused(LENGTH, -EBUSY, "memory with another mapping in the window");
 	close(file);
 }
 
@@ -186,21 +194,23 @@ static void test_life(void)
 	map_at(ADDR - PAGE, PAGE, RW, MAP_PRIVATE);
 	other = map_at(ADDR + SLOT, PAGE, RW, MAP_PRIVATE);
 	is(mshare(NAME, p, LENGTH, NEW, 0600), 0, "memory becomes a region");
-	ok(donor_is_there(p), "with what was in it");
-	is(mshare_region_of(NAME, &addr, &length), 0, "others can ask where it is");
-	ok(addr == p && length == LENGTH, "and are told");
+	ok(donor_is_there(p), "the memory of the new region has its old content");
+	is(mshare_region_of(NAME, &addr, &length), 0, "mshare_region_of() finds the region");
+	ok(addr == p && length == LENGTH, "mshare_region_of() gives address and length");
 	is(run("imports"), 0, "a child imports it by name, with right values and none");
-	ok(!strcmp(p + 5000, "from a child"), "what it wrote is here");
+	ok(!strcmp(p + 5000, "from a child"), "the creator sees what the child wrote");
 	is(run("reads"), -SIGSEGV, "a child that opened for reading cannot write");
 	is(mshare(NAME, p, LENGTH, NEW, 0600), -EEXIST, "O_EXCL refuses the name");
-	is(mshare(NAME, p, LENGTH, O_CREAT | O_RDWR, 0600), -EBUSY, "twice in one process");
-	ok(donor_is_there(p), "leaves it as it was");
-	is(mshare_unlink(NAME), 0, "unlink while it is used");
-	is(mshare(NAME, NULL, 0, O_RDWR, 0), -ENOENT, "nobody can import it any more");
-	is(mshare_unlink(NAME), -ENOENT, "and there is nothing to unlink");
-	ok(donor_is_there(p), "the memory stays");
-	is(munmap(p, SLOT), 0, "until it is unmapped");
-	ok(!mprotect(ADDR - PAGE, PAGE, RW) && !mprotect(other, PAGE, RW), "neighbours stay");
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_RDWR, 0600), -EBUSY,
+	   "importing twice in one process is refused");
+	ok(donor_is_there(p), "a second import leaves the memory as it was");
+	is(mshare_unlink(NAME), 0, "a region in use is unlinked");
+	is(mshare(NAME, NULL, 0, O_RDWR, 0), -ENOENT, "an unlinked region cannot be imported");
+	is(mshare_unlink(NAME), -ENOENT, "unlinking a region twice is refused");
+	ok(donor_is_there(p), "the memory of an unlinked region stays");
+	is(munmap(p, SLOT), 0, "the memory of the region is unmapped");
+	ok(!mprotect(ADDR - PAGE, PAGE, RW) && !mprotect(other, PAGE, RW),
+	   "mappings beside the region stay");
 	munmap(ADDR - PAGE, PAGE);
 	munmap(other, PAGE);
 }
@@ -238,7 +248,7 @@ static void test_readonly(void)
 	int status;
 
 	is(mshare(NAME, p, LENGTH, O_CREAT | O_RDONLY, 0600), 0, "O_CREAT | O_RDONLY");
-	ok(donor_is_there(p), "gives the memory to the region");
+	ok(donor_is_there(p), "O_CREAT | O_RDONLY gives the memory to the region");
 	pid = fork();
 	if (!pid) {
 		signal(SIGSEGV, SIG_DFL);
@@ -325,26 +335,30 @@ static void test_export(void)
 	strcpy(d + PAGE, "given");
 	if (mshare_create(NAME, &options, &m))
 		bail("cannot make a region");
-	is(mshare_export(m, d, 0, 0), -EINVAL, "export nothing");
-	is(mshare_export(m, d + 1, PAGE, 0), -EINVAL, "an odd address");
-	is(mshare_export(m, d, PAGE + 1, 0), -EINVAL, "an odd length");
-	is(mshare_export(m, d, PAGE, 1), -EINVAL, "an odd offset");
-	is(mshare_export(m, d, 2 * PAGE, LENGTH - PAGE), -ERANGE, "past the end");
-	is(mshare_export(m, d, PAGE, LENGTH), -ERANGE, "at the end");
-	is(mshare_export(m, d, PAGE, -PAGE), -ERANGE, "an offset that wraps");
-	is(mshare_export(m, d, 2 * PAGE, 4 * PAGE), 0, "export");
+	is(mshare_export(m, d, 0, 0), -EINVAL, "exporting nothing is refused");
+	is(mshare_export(m, d + 1, PAGE, 0), -EINVAL, "exporting from an odd address is refused");
+	is(mshare_export(m, d, PAGE + 1, 0), -EINVAL, "exporting an odd length is refused");
+	is(mshare_export(m, d, PAGE, 1), -EINVAL, "exporting to an odd offset is refused");
+	is(mshare_export(m, d, 2 * PAGE, LENGTH - PAGE), -ERANGE,
+	   "exporting past the end is refused");
+	is(mshare_export(m, d, PAGE, LENGTH), -ERANGE, "exporting at the end is refused");
+	is(mshare_export(m, d, PAGE, -PAGE), -ERANGE,
+	   "exporting to an offset that wraps is refused");
+	is(mshare_export(m, d, 2 * PAGE, 4 * PAGE), 0, "pages are exported");
 	munmap(d + PAGE, PAGE);
-	is(mshare_export(m, d, 2 * PAGE, 8 * PAGE), -EFAULT, "export what is not mapped");
+	is(mshare_export(m, d, 2 * PAGE, 8 * PAGE), -EFAULT,
+	   "exporting what is not mapped is refused");
 	munmap(d, PAGE);
-	is(mshare_open(NAME, 1, &ro), 0, "open for reading");
-	is(mshare_export(ro, d, PAGE, 0), -EACCES, "and export through it");
+	is(mshare_open(NAME, 1, &ro), 0, "a region is opened for reading");
+	is(mshare_export(ro, d, PAGE, 0), -EACCES,
+	   "exporting through a handle for reading is refused");
 	mshare_close(ro);
 	if (mshare_attach(m, &at))
 		bail("cannot attach the region");
-	ok(!strcmp((char *)at + 5 * PAGE, "given"), "the bytes are in the region");
+	ok(!strcmp((char *)at + 5 * PAGE, "given"), "the exported bytes are in the region");
 	is(mshare_quiesce(m, 0, PAGE, 0, NULL), -EOPNOTSUPP, "a memfd cannot tell who uses it");
-	is(mshare_quiesce(m, 1, PAGE, 0, NULL), -EINVAL, "quiesce at an odd offset");
-	is(mshare_quiesce(m, 0, 2 * LENGTH, 0, NULL), -ERANGE, "quiesce past the end");
+	is(mshare_quiesce(m, 1, PAGE, 0, NULL), -EINVAL, "quiescing at an odd offset is refused");
+	is(mshare_quiesce(m, 0, 2 * LENGTH, 0, NULL), -ERANGE, "quiescing past the end is refused");
 	mshare_unlink(NAME);
 	mshare_close(m);
 }

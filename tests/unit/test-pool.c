@@ -3,7 +3,7 @@
  * Goal: a buffer is in one state at a time, and only the right step moves it.
  * Method: each misuse by hand, then random steps, right and wrong, against a
  * model that keeps the state of every buffer in a plain array, for pools of
- * several sizes. Set SEED to repeat a run.
+ * several sizes. Set SEED to repeat a e.
  */
 #include <errno.h>
 #include <libarena/buffer/pool.h>
@@ -18,51 +18,65 @@ static void test_misuse(void)
 	struct arena_pool *p = arena_pool_new(100);
 	int64_t a = arena_pool_get(p, 10);
 
-	ok(a >= 0, "get 10");
-	is(arena_pool_available(p), 90, "90 left");
-	is(arena_pool_get(p, 0), -EINVAL, "a run of none");
-	is(arena_pool_get(p, 101), -EINVAL, "more than the pool can hold");
-	is(arena_pool_get(p, 91), -ENOSPC, "more than is free");
-	is(arena_pool_put(p, (uint32_t)a, 9), -EINVAL, "put too few");
-	is(arena_pool_put(p, (uint32_t)a, 11), -EINVAL, "put too many");
-	is(arena_pool_put(p, (uint32_t)a + 1, 9), -EINVAL, "put a part");
-	is(arena_pool_put(p, (uint32_t)a, 0), -EINVAL, "put none");
-	is(arena_pool_put(p, 100, 1), -EINVAL, "put what does not exist");
-	is(arena_pool_put(p, UINT32_MAX, 1), -EINVAL, "put the greatest index");
-	is(arena_pool_put(p, 50, 1), -EINVAL, "put what is free");
-	is(arena_pool_lend(p, 50, 1, 7), -EINVAL, "hand what is free");
-	is(arena_pool_return(p, (uint32_t)a, 10, 0), -EINVAL, "return what was not handed");
+	ok(a >= 0, "an extent of 10 buffers is got");
+	is(arena_pool_available(p), 90, "90 of 100 buffers are free");
+	is(arena_pool_get(p, 0), -EINVAL, "an extent of no buffers is refused");
+	is(arena_pool_get(p, 101), -EINVAL, "an extent larger than the pool is refused");
+	is(arena_pool_get(p, 91), -ENOSPC, "no extent has more buffers than are free");
+	is(arena_pool_put(p, (uint32_t)a, 9), -EINVAL,
+	   "putting fewer buffers than were got is refused");
+	is(arena_pool_put(p, (uint32_t)a, 11), -EINVAL,
+	   "putting more buffers than were got is refused");
+	is(arena_pool_put(p, (uint32_t)a + 1, 9), -EINVAL,
+	   "putting a part of an extent is refused");
+	is(arena_pool_put(p, (uint32_t)a, 0), -EINVAL, "putting no buffers is refused");
+	is(arena_pool_put(p, 100, 1), -EINVAL, "putting a buffer behind the last is refused");
+	is(arena_pool_put(p, UINT32_MAX, 1), -EINVAL, "putting the greatest index is refused");
+	is(arena_pool_put(p, 50, 1), -EINVAL, "putting a FREE buffer is refused");
+	is(arena_pool_lend(p, 50, 1, 7), -EINVAL, "lending a FREE buffer is refused");
+	is(arena_pool_return(p, (uint32_t)a, 10, 0), -EINVAL,
+	   "returning an extent that is not LENT is refused");
 
-	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "done what was not lent");
-	is(arena_pool_io_begin(p, (uint32_t)a, 9), -EINVAL, "lend a part");
-	is(arena_pool_io_begin(p, 50, 1), -EINVAL, "lend what is free");
-	is(arena_pool_io_begin(p, (uint32_t)a, 10), 0, "lend");
-	is(arena_pool_io_begin(p, (uint32_t)a, 10), 0, "lend again");
-	is(arena_pool_io_end(p, (uint32_t)a, 9), -EINVAL, "done a part");
-	is(arena_pool_io_end(p, (uint32_t)a, 10), 0, "one is done");
-	is(arena_pool_put(p, (uint32_t)a, 10), -EBUSY, "put what the kernel works on");
-	is(arena_pool_lend(p, (uint32_t)a, 10, 7), -EBUSY, "hand what the kernel works on");
-	is(arena_pool_io_end(p, (uint32_t)a, 10), 0, "both are done");
-	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "done once too often");
-	is(arena_pool_available(p), 90, "nothing of that had an effect");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL,
+	   "io_end of an extent that is not IN_IO is refused");
+	is(arena_pool_io_begin(p, (uint32_t)a, 9), -EINVAL,
+	   "io_begin of a part of an extent is refused");
+	is(arena_pool_io_begin(p, 50, 1), -EINVAL, "io_begin of a FREE buffer is refused");
+	is(arena_pool_io_begin(p, (uint32_t)a, 10), 0, "an operation begins");
+	is(arena_pool_io_begin(p, (uint32_t)a, 10), 0,
+	   "a second operation begins on the same extent");
+	is(arena_pool_io_end(p, (uint32_t)a, 9), -EINVAL,
+	   "io_end of a part of an extent is refused");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), 0, "the first operation ends");
+	is(arena_pool_put(p, (uint32_t)a, 10), -EBUSY, "putting an IN_IO extent is refused");
+	is(arena_pool_lend(p, (uint32_t)a, 10, 7), -EBUSY, "lending an IN_IO extent is refused");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), 0, "the second operation ends");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "a third io_end is refused");
+	is(arena_pool_available(p), 90, "refused calls of the owner change nothing");
 
-	is(arena_pool_lend(p, (uint32_t)a, 10, 7), 0, "hand");
-	is(arena_pool_io_begin(p, (uint32_t)a, 10), -EINVAL, "lend what a peer has");
-	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "done what a peer has");
-	is(arena_pool_lend(p, (uint32_t)a, 10, 7), -EINVAL, "hand twice");
-	is(arena_pool_put(p, (uint32_t)a, 10), -EINVAL, "put what a peer has");
-	is(arena_pool_put(p, (uint32_t)a, 10 | 1U << 31), -EINVAL, "put with the top bit");
-	is(arena_pool_return(p, (uint32_t)a, 10, 8), -EINVAL, "return with a wrong tag");
-	is(arena_pool_return(p, (uint32_t)a, 9, 7), -EINVAL, "return a part");
-	is(arena_pool_return(p, (uint32_t)a + 1, 9, 7), -EINVAL, "return another part");
-	is(arena_pool_available(p), 90, "nothing of that had an effect");
-	is(arena_pool_return(p, (uint32_t)a, 10, 7), 0, "return");
-	is(arena_pool_return(p, (uint32_t)a, 10, 7), -EINVAL, "return twice");
-	is(arena_pool_available(p), 100, "all free");
+	is(arena_pool_lend(p, (uint32_t)a, 10, 7), 0, "an OWNED extent is lent");
+	is(arena_pool_io_begin(p, (uint32_t)a, 10), -EINVAL,
+	   "io_begin of a LENT extent is refused");
+	is(arena_pool_io_end(p, (uint32_t)a, 10), -EINVAL, "io_end of a LENT extent is refused");
+	is(arena_pool_lend(p, (uint32_t)a, 10, 7), -EINVAL, "lending a LENT extent is refused");
+	is(arena_pool_put(p, (uint32_t)a, 10), -EINVAL, "putting a LENT extent is refused");
+	is(arena_pool_put(p, (uint32_t)a, 10 | 1U << 31), -EINVAL,
+	   "a count with the top bit set is refused");
+	is(arena_pool_return(p, (uint32_t)a, 10, 8), -EINVAL,
+	   "returning with a wrong tag is refused");
+	is(arena_pool_return(p, (uint32_t)a, 9, 7), -EINVAL,
+	   "returning the first part of an extent is refused");
+	is(arena_pool_return(p, (uint32_t)a + 1, 9, 7), -EINVAL,
+	   "returning the last part of an extent is refused");
+	is(arena_pool_available(p), 90, "refused calls for a LENT extent change nothing");
+	is(arena_pool_return(p, (uint32_t)a, 10, 7), 0, "a LENT extent is returned");
+	is(arena_pool_return(p, (uint32_t)a, 10, 7), -EINVAL,
+	   "returning an extent twice is refused");
+	is(arena_pool_available(p), 100, "all buffers are FREE after the return");
 	arena_pool_free(p);
 	arena_pool_free(NULL);
-	ok(!arena_pool_new(0), "a pool of none");
-	ok(!arena_pool_new(ARENA_POOL_MAX + 1), "a pool of too many");
+	ok(!arena_pool_new(0), "a pool of no buffers is refused");
+	ok(!arena_pool_new(ARENA_POOL_MAX + 1), "a pool of too many buffers is refused");
 }
 
 /* What a peer had is LOST; so it stays but for regain and reclaim. */
@@ -85,35 +99,36 @@ static void test_lost(void)
 
 	for (uint32_t i = 0; i < 3; i++) {
 		arena_pool_get(p, 10);
-		is(arena_pool_lend(p, 10 * i, 10, i), 0, "hand to %u", i);
+		is(arena_pool_lend(p, 10 * i, 10, i), 0, "an extent is lent to tag %u", i);
 	}
-	is(arena_pool_regain(p, 0, 10, 1), -EINVAL, "regain with a wrong tag");
-	is(arena_pool_regain(p, 0, 10, 0), 0, "regain");
-	is(arena_pool_regain(p, 0, 10, 0), -EINVAL, "regain what is ours");
+	is(arena_pool_regain(p, 0, 10, 1), -EINVAL, "regaining with a wrong tag is refused");
+	is(arena_pool_regain(p, 0, 10, 0), 0, "a LENT extent is regained");
+	is(arena_pool_regain(p, 0, 10, 0), -EINVAL, "regaining an OWNED extent is refused");
 	arena_pool_lose(p, 0);
-	is(arena_pool_usage(p).lost, 0, "what is ours is not lost");
+	is(arena_pool_usage(p).lost, 0, "a regained extent does not become LOST");
 	arena_pool_lose(p, 1);
 	arena_pool_lose(p, 2);
-	is(arena_pool_usage(p).lost, 20, "what two peers had is");
-	is(arena_pool_extent(p, 10).state, ARENA_LOST, "and says so");
-	is(arena_pool_put(p, 10, 10), -EINVAL, "put what is lost");
-	is(arena_pool_io_begin(p, 10, 10), -EINVAL, "lend what is lost");
-	is(arena_pool_lend(p, 10, 10, 1), -EINVAL, "hand what is lost");
-	is(arena_pool_return(p, 10, 10, 1), -EINVAL, "return what is lost");
-	is(arena_pool_reset(p), -EBUSY, "reset with lost ones");
-	is(arena_pool_regain(p, 10, 10, 1), 0, "regain what is lost");
+	is(arena_pool_usage(p).lost, 20, "the extents of two dead peers are LOST");
+	is(arena_pool_extent(p, 10).state, ARENA_LOST,
+	   "arena_pool_extent() says that an extent is LOST");
+	is(arena_pool_put(p, 10, 10), -EINVAL, "putting a LOST extent is refused");
+	is(arena_pool_io_begin(p, 10, 10), -EINVAL, "io_begin of a LOST extent is refused");
+	is(arena_pool_lend(p, 10, 10, 1), -EINVAL, "lending a LOST extent is refused");
+	is(arena_pool_return(p, 10, 10, 1), -EINVAL, "returning a LOST extent is refused");
+	is(arena_pool_reset(p), -EBUSY, "a reset is refused while an extent is LOST");
+	is(arena_pool_regain(p, 10, 10, 1), 0, "a LOST extent is regained");
 	arena_pool_reclaim(p, never, &asked);
-	is(asked, 20 << 16 | 10, "reclaim asks");
-	is(arena_pool_usage(p).lost, 10, "... and does as it is told");
+	is(asked, 20 << 16 | 10, "reclaim asks for the LOST extent");
+	is(arena_pool_usage(p).lost, 10, "reclaim keeps an extent that may not be freed");
 	arena_pool_reclaim(p, always, &asked);
-	is(arena_pool_usage(p).lost, 0, "... also if it may");
-	is(arena_pool_usage(p).free, 80, "those are free then");
-	is(arena_pool_io_begin(p, 0, 10), 0, "lend one");
-	is(arena_pool_reset(p), -EBUSY, "reset with lent ones");
-	is(arena_pool_io_end(p, 0, 10), 0, "done");
-	is(arena_pool_reset(p), 0, "reset with none but owned ones");
-	is(arena_pool_put(p, 0, 10), -EINVAL, "put what the reset freed");
-	is(arena_pool_get(p, 100), 0, "all are there");
+	is(arena_pool_usage(p).lost, 0, "reclaim frees an extent that may be freed");
+	is(arena_pool_usage(p).free, 80, "reclaimed buffers are FREE");
+	is(arena_pool_io_begin(p, 0, 10), 0, "an operation begins on an OWNED extent");
+	is(arena_pool_reset(p), -EBUSY, "a reset is refused while an extent is IN_IO");
+	is(arena_pool_io_end(p, 0, 10), 0, "the operation ends");
+	is(arena_pool_reset(p), 0, "a reset works if all extents are OWNED");
+	is(arena_pool_put(p, 0, 10), -EINVAL, "putting an extent that the reset freed is refused");
+	is(arena_pool_get(p, 100), 0, "after the reset all buffers can be got as one extent");
 	arena_pool_free(p);
 }
 
@@ -130,12 +145,12 @@ static void test_whole(void)
 		for (uint32_t j = 0; j < n; j++)
 			good &= arena_pool_get(p, 1) >= 0;
 		good &= arena_pool_get(p, 1) == -ENOSPC && !arena_pool_available(p);
-		ok(good, "%u buffers, as one run and one by one", n);
+		ok(good, "%u buffers can be got as one extent and one by one", n);
 		arena_pool_free(p);
 	}
 }
 
-/* The longest run of free buffers that the model sees. */
+/* The longest extent of free buffers that the model sees. */
 static uint32_t longest_free(const uint8_t *used, uint32_t n)
 {
 	uint32_t length = 0, longest = 0;
@@ -148,10 +163,10 @@ static uint32_t longest_free(const uint8_t *used, uint32_t n)
 	return longest;
 }
 
-#define RUNS	400
+#define MAX_EXTENTS	400
 
 /**
- * struct run - one that the model knows, not free
+ * struct extent - an extent that the model knows and that is not free
  * @index: first buffer
  * @count: buffers
  * @generation: when it was got
@@ -159,7 +174,7 @@ static uint32_t longest_free(const uint8_t *used, uint32_t n)
  * @io_count: operations on it
  * @state: never ARENA_STALE or ARENA_IN_IO
  */
-struct run {
+struct extent {
 	uint32_t index, count, generation, tag, io_count;
 	enum arena_state state;
 };
@@ -170,16 +185,16 @@ struct run {
  * @n: its buffers
  * @used: a byte for each
  * @generation: of each buffer's last life
- * @run: not free
- * @runs: used entries of @run
+ * @extent: extents that are not free
+ * @n_extents: used entries of @extent
  */
 struct model {
 	struct arena_pool *p;
 	uint32_t n;
 	uint8_t *used;
 	uint32_t *generation;
-	struct run run[RUNS];
-	int runs;
+	struct extent extent[MAX_EXTENTS];
+	int n_extents;
 };
 
 static uint32_t pick(uint32_t below)
@@ -199,7 +214,7 @@ static bool step_get(struct model *m)
 {
 	uint32_t count = 1 + pick(pick(4) ? m->n / 40 + 1 : m->n);
 	int64_t first = arena_pool_get(m->p, count);
-	struct arena_extent run;
+	struct arena_extent e;
 
 	if (first < 0)
 		return first == -ENOSPC && may_be_full(m, count);
@@ -208,33 +223,34 @@ static bool step_get(struct model *m)
 			return false;
 		m->used[first + i] = 1;
 	}
-	run = arena_pool_extent(m->p, (uint32_t)first);
-	m->run[m->runs++] = (struct run){ .index = (uint32_t)first, .count = count,
-					  .generation = run.generation, .state = ARENA_OWNED };
-	if (run.generation != m->generation[first] + 1)
+	e = arena_pool_extent(m->p, (uint32_t)first);
+	m->extent[m->n_extents++] = (struct extent){ .index = (uint32_t)first, .count = count,
+						     .generation = e.generation,
+						     .state = ARENA_OWNED };
+	if (e.generation != m->generation[first] + 1)
 		return false;
 	m->generation[first]++;
 	return true;
 }
 
-static void model_free(struct model *m, struct run *r)
+static void model_free(struct model *m, struct extent *r)
 {
 	memset(m->used + r->index, 0, r->count);
-	*r = m->run[--m->runs];
+	*r = m->extent[--m->n_extents];
 }
 
 /* What a step answers that only the owner may make. */
-static int owners(const struct run *r, bool exact)
+static int owners(const struct extent *r, bool exact)
 {
 	if (!exact || r->state != ARENA_OWNED)
 		return -EINVAL;
 	return r->io_count ? -EBUSY : 0;
 }
 
-/* One step with a run, perhaps a wrong one; the pool must agree with us. */
-static bool step_run(struct model *m)
+/* One step with an extent, perhaps a wrong one; the pool must answer as the model does. */
+static bool step_extent(struct model *m)
 {
-	struct run *r = &m->run[pick((uint32_t)m->runs)];
+	struct extent *r = &m->extent[pick((uint32_t)m->n_extents)];
 	uint32_t index = r->index + !pick(8), count = r->count + !pick(8);
 	uint32_t tag = pick(8) ? r->tag : pick(3);
 	bool exact = index == r->index && count == r->count;
@@ -242,8 +258,8 @@ static bool step_run(struct model *m)
 	int want = owners(r, exact), ret;
 
 	/* A neighbour may begin just there: leave that to the exact steps. */
-	for (int i = 0; i < m->runs && !exact; i++)
-		if (m->run[i].index == index && m->run[i].count == count)
+	for (int i = 0; i < m->n_extents && !exact; i++)
+		if (m->extent[i].index == index && m->extent[i].count == count)
 			return true;
 	switch (pick(6)) {
 	case 0:
@@ -281,13 +297,13 @@ static bool step_run(struct model *m)
 	}
 }
 
-/* Asked for each run that is LOST: those at even indices may be freed. */
+/* Asked for each extent that is LOST: those at even indices may be freed. */
 static bool at_even(void *context, uint32_t index, uint32_t count)
 {
 	struct model *m = context;
 
-	for (int i = 0; i < m->runs; i++) {
-		struct run *r = &m->run[i];
+	for (int i = 0; i < m->n_extents; i++) {
+		struct extent *r = &m->extent[i];
 
 		if (r->index != index || r->count != count || r->state != ARENA_LOST)
 			continue;
@@ -296,8 +312,8 @@ static bool at_even(void *context, uint32_t index, uint32_t count)
 		model_free(m, r);
 		return true;
 	}
-	/* Of no run that is: what follows does not agree any more. */
-	m->runs = 0;
+	/* The pool asks for an extent that does not exist: let the following checks fail. */
+	m->n_extents = 0;
 	return true;
 }
 
@@ -312,19 +328,19 @@ static bool step_all(struct model *m)
 	case 0:
 		tag = pick(3);
 		arena_pool_lose(m->p, tag);
-		for (int i = 0; i < m->runs; i++)
-			if (m->run[i].state == ARENA_LENT && m->run[i].tag == tag)
-				m->run[i].state = ARENA_LOST;
+		for (int i = 0; i < m->n_extents; i++)
+			if (m->extent[i].state == ARENA_LENT && m->extent[i].tag == tag)
+				m->extent[i].state = ARENA_LOST;
 		return true;
 	case 1:
 		arena_pool_reclaim(m->p, at_even, m);
 		return true;
 	default:
-		for (int i = 0; i < m->runs; i++)
-			busy |= m->run[i].state != ARENA_OWNED || m->run[i].io_count;
+		for (int i = 0; i < m->n_extents; i++)
+			busy |= m->extent[i].state != ARENA_OWNED || m->extent[i].io_count;
 		ret = arena_pool_reset(m->p);
-		while (!ret && m->runs)
-			model_free(m, m->run);
+		while (!ret && m->n_extents)
+			model_free(m, m->extent);
 		return ret == (busy ? -EBUSY : 0);
 	}
 }
@@ -333,8 +349,8 @@ static bool usage_agrees(const struct model *m)
 {
 	struct arena_usage want = { .free = m->n }, u = arena_pool_usage(m->p);
 
-	for (int i = 0; i < m->runs; i++) {
-		const struct run *r = &m->run[i];
+	for (int i = 0; i < m->n_extents; i++) {
+		const struct extent *r = &m->extent[i];
 
 		want.free -= r->count;
 		if (r->state == ARENA_LENT)
@@ -349,27 +365,27 @@ static bool usage_agrees(const struct model *m)
 	return !memcmp(&u, &want, sizeof(u)) && arena_pool_available(m->p) == want.free;
 }
 
-static bool runs_agree(const struct model *m)
+static bool extents_agree(const struct model *m)
 {
-	for (int i = 0; i < m->runs; i++) {
-		const struct run *r = &m->run[i];
-		struct arena_extent run = arena_pool_extent(m->p, r->index);
+	for (int i = 0; i < m->n_extents; i++) {
+		const struct extent *r = &m->extent[i];
+		struct arena_extent e = arena_pool_extent(m->p, r->index);
 		bool is_ours = r->state == ARENA_OWNED;
 
-		if (run.state != (is_ours && r->io_count ? ARENA_IN_IO : r->state) ||
-		    run.count != r->count || run.generation != r->generation ||
-		    run.io_count != (is_ours ? r->io_count : 0) ||
-		    run.peer != (is_ours ? 0 : r->tag))
+		if (e.state != (is_ours && r->io_count ? ARENA_IN_IO : r->state) ||
+		    e.count != r->count || e.generation != r->generation ||
+		    e.io_count != (is_ours ? r->io_count : 0) ||
+		    e.peer != (is_ours ? 0 : r->tag))
 			return false;
 	}
 	return true;
 }
 
-/* Whatever happened: without runs there is one, of everything. */
+/* After all extents are freed, one free extent must have all buffers. */
 static bool comes_together(struct model *m)
 {
-	for (int i = 0; i < m->runs; i++) {
-		const struct run *r = &m->run[i];
+	for (int i = 0; i < m->n_extents; i++) {
+		const struct extent *r = &m->extent[i];
 
 		if (r->state != ARENA_OWNED)
 			arena_pool_regain(m->p, r->index, r->count, r->tag);
@@ -392,16 +408,16 @@ static void test_random(uint32_t n, int steps)
 	for (int i = 0; i < steps && good; i++) {
 		if (!pick(200))
 			good = step_all(&m);
-		else if (m.runs < RUNS && (!m.runs || !pick(3)))
+		else if (m.n_extents < MAX_EXTENTS && (!m.n_extents || !pick(3)))
 			good = step_get(&m);
 		else
-			good = step_run(&m);
+			good = step_extent(&m);
 		good &= usage_agrees(&m);
 		if (i % 16 == 0)
-			good &= runs_agree(&m);
+			good &= extents_agree(&m);
 	}
-	ok(good && runs_agree(&m), "%u buffers: %d random steps agree with the model", n, steps);
-	ok(comes_together(&m), "... and all come together again");
+	ok(good && extents_agree(&m), "%u buffers: %d random steps agree with the model", n, steps);
+	ok(comes_together(&m), "when all are freed they are one extent again");
 	arena_pool_free(m.p);
 	free(m.used);
 	free(m.generation);
@@ -412,7 +428,7 @@ static void test_generations(void)
 	struct arena_pool *p = arena_pool_new(2);
 	uint32_t last = 0, wrong = 0;
 
-	ok(!arena_pool_extent(p, 0).generation, "no generation before the first life");
+	ok(!arena_pool_extent(p, 0).generation, "a buffer that was never used has no generation");
 	for (uint32_t i = 0; i < 200000; i++) {
 		uint32_t generation;
 
@@ -423,35 +439,37 @@ static void test_generations(void)
 		arena_pool_put(p, 0, 2);
 	}
 	is(wrong, 0, "200000 lives: generations grow, and no low half is 0");
-	is(last, 200003, "... skipping only those");
+	is(last, 200003, "generations skip only numbers whose low half is 0");
 	arena_pool_free(p);
 }
 
 /*
- * Longer runs share lists: those that are too short for the request may hide one
- * that is not, but a run of a 32nd part more is always found.
+ * Longer extents share lists: those that are too short for the request may hide one
+ * that is not, but an extent of a 32nd part more is always found.
  */
 static void test_full(void)
 {
 	enum { AT = 1024, SHORT = 1000, LONG = 1007 };
 	struct arena_pool *p = arena_pool_new(16 * AT);
-	uint32_t run[16];
+	uint32_t extent[16];
 
 	for (int i = 0; i < 16; i++) {
 		int64_t first;
 
-		run[i] = (uint32_t)arena_pool_get(p, i ? SHORT : LONG);
+		extent[i] = (uint32_t)arena_pool_get(p, i ? SHORT : LONG);
 		first = arena_pool_get(p, AT - (i ? SHORT : LONG));
-		if (first != (int64_t)run[i] + (i ? SHORT : LONG))
-			bail("the first of a free run was not what was got");
+		if (first != (int64_t)extent[i] + (i ? SHORT : LONG))
+			bail("the first of a free extent was not what was got");
 	}
 	for (int i = 0; i < 16; i++)
-		arena_pool_put(p, run[i], i ? SHORT : LONG);
-	is(arena_pool_get(p, LONG), -ENOSPC, "a long run behind many that are too short");
-	ok(arena_pool_get(p, LONG * 32 / 33) >= 0, "one that needs a 32nd part less is found");
+		arena_pool_put(p, extent[i], i ? SHORT : LONG);
+	is(arena_pool_get(p, LONG), -ENOSPC,
+	   "a long extent is not found behind many that are too short");
+	ok(arena_pool_get(p, LONG * 32 / 33) >= 0,
+	   "an extent that needs a 32nd part less is found");
 	while (arena_pool_get(p, 1) >= 0)
 		;
-	is(arena_pool_available(p), 0, "single buffers are there until none is free");
+	is(arena_pool_available(p), 0, "single buffers can be got until none is free");
 	arena_pool_free(p);
 }
 
@@ -470,7 +488,7 @@ static void test_speed(void)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
 	printf("# %.0f ns for a get and a put\n", seconds * 1000);
-	ok(seconds < 10, "a million runs in less than 10 seconds");
+	ok(seconds < 10, "a million extents are got and put in less than 10 seconds");
 	arena_pool_free(p);
 }
 

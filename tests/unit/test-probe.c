@@ -34,13 +34,14 @@ static void test_probe(void)
 
 	diag("found 0x%x", f.has);
 	if (ret) {
-		is(ret, -EOPNOTSUPP, "something is missing");
-		ok(arena_features_why(&f), "it is said what: %s", arena_features_why(&f));
+		is(ret, -EOPNOTSUPP, "arena_probe() fails if something is missing");
+		ok(arena_features_why(&f),
+		   "arena_features_why() says what is missing: %s", arena_features_why(&f));
 		return;
 	}
-	ok(arena_has(&f, ARENA_HAS_IO_URING), "there is io_uring");
-	ok(!arena_features_why(&f), "nothing that is needed is missing");
-	is(f.error, 0, "and no error");
+	ok(arena_has(&f, ARENA_HAS_IO_URING), "a kernel with rings has the feature io_uring");
+	ok(!arena_features_why(&f), "a kernel with rings has all needed features");
+	is(f.error, 0, "a successful probe leaves no error");
 }
 
 static void test_why(void)
@@ -52,18 +53,19 @@ static void test_why(void)
 		const struct arena_feature_info *info = arena_feature_info(i);
 
 		f = (struct arena_features){ .has = UINT32_MAX };
-		is(arena_probe_without(&f, info->name), 0, "without %s", info->name);
-		ok(!arena_has(&f, i), "it is not there");
-		ok(info->needed == !!arena_features_why(&f), "which is explained if it is needed");
+		is(arena_probe_without(&f, info->name), 0, "feature %s can be removed", info->name);
+		ok(!arena_has(&f, i), "a removed feature is not found");
+		ok(info->needed == !!arena_features_why(&f),
+		   "the lack of a feature is explained if it is needed");
 	}
-	is(arena_probe_without(&f, "magic"), -ENOENT, "what nobody knows");
-	ok(!arena_feature_info(ARENA_N_FEATURES), "there are no more");
+	is(arena_probe_without(&f, "magic"), -ENOENT, "removing an unknown feature is refused");
+	ok(!arena_feature_info(ARENA_N_FEATURES), "there is no feature behind the last");
 	f = (struct arena_features){ .error = -EPERM };
-	ok(arena_features_why(&f), "forbidden: %s", arena_features_why(&f));
+	ok(arena_features_why(&f), "EPERM is explained: %s", arena_features_why(&f));
 	f.error = -ENOSYS;
-	ok(arena_features_why(&f), "hidden: %s", arena_features_why(&f));
+	ok(arena_features_why(&f), "ENOSYS is explained: %s", arena_features_why(&f));
 	f.error = -EINVAL;
-	ok(arena_features_why(&f), "broken: %s", arena_features_why(&f));
+	ok(arena_features_why(&f), "another error is explained: %s", arena_features_why(&f));
 }
 
 static void test_dependents(void)
@@ -71,11 +73,11 @@ static void test_dependents(void)
 	struct arena_features f = { .has = UINT32_MAX };
 
 	arena_probe_without(&f, "single_issuer");
-	ok(!arena_has(&f, ARENA_HAS_DEFER_TASKRUN), "what rests on another goes with it");
+	ok(!arena_has(&f, ARENA_HAS_DEFER_TASKRUN), "defer_taskrun is removed with single_issuer");
 	arena_probe_without(&f, "buffer_ring");
-	ok(!arena_has(&f, ARENA_HAS_RECV_MULTISHOT), "this as well");
+	ok(!arena_has(&f, ARENA_HAS_RECV_MULTISHOT), "recv_multishot is removed with buffer_ring");
 	arena_probe_without(&f, "io_uring");
-	is(f.has, 0, "and all with io_uring");
+	is(f.has, 0, "all features are removed with io_uring");
 }
 
 static void test_table(const char *document)
@@ -100,7 +102,7 @@ static void test_named(const char *at)
 	char *source;
 
 	if (sscanf(at, FOLDER "%63[^)]) `%63[^`]`", file, name) != 2) {
-		ok(false, "cannot be read: %.60s", at);
+		ok(false, "a hazard names its test in the right form: %.60s", at);
 		return;
 	}
 	snprintf(path, sizeof(path), "tests/arena/%s", file);

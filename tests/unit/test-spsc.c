@@ -69,11 +69,14 @@ static bool got(uint32_t n)
 
 static void test_init(void)
 {
-	is(arena_spsc_producer_init(&p, &s->out, &s->in, 0), -EINVAL, "no entries");
-	is(arena_spsc_producer_init(&p, &s->out, &s->in, 3), -EINVAL, "no power of two");
-	is(arena_spsc_consumer_init(&c, &s->in, &s->out, 131072), -EINVAL, "too many");
+	is(arena_spsc_producer_init(&p, &s->out, &s->in, 0), -EINVAL,
+	   "a ring of no entries is refused");
+	is(arena_spsc_producer_init(&p, &s->out, &s->in, 3), -EINVAL,
+	   "a size that is no power of two is refused");
+	is(arena_spsc_consumer_init(&c, &s->in, &s->out, 131072), -EINVAL,
+	   "too many entries are refused");
 	is(arena_spsc_consumer_init(&c, (void *)((char *)s + 8), &s->out, 4), -EINVAL,
-	   "not aligned");
+	   "memory that is not aligned is refused");
 }
 
 static void test_order(uint32_t entries, uint32_t number)
@@ -91,25 +94,25 @@ static void test_order(uint32_t entries, uint32_t number)
 			good &= got(round * entries + i);
 		good &= arena_spsc_get(&c, &m) == 0;
 	}
-	ok(good, "filled and emptied three times, in order");
+	ok(good, "messages come in order while the ring is filled and emptied three times");
 }
 
 static void test_sleep(void)
 {
 	begin(4, 0);
 	put(1);
-	ok(!arena_spsc_must_wake(&p), "nobody sleeps");
-	ok(!arena_spsc_sleep(&c), "who has something to do does not sleep");
+	ok(!arena_spsc_must_wake(&p), "nobody is to be woken while the consumer is awake");
+	ok(!arena_spsc_sleep(&c), "a consumer with a message does not sleep");
 	put(2);
-	ok(arena_spsc_must_wake(&p), "but says so first, and is woken");
+	ok(arena_spsc_must_wake(&p), "a consumer that announced its sleep is woken");
 	put(3);
-	ok(!arena_spsc_must_wake(&p), "once");
+	ok(!arena_spsc_must_wake(&p), "a sleeping consumer is woken once");
 	arena_spsc_awake(&c);
-	ok(!arena_spsc_must_wake(&p), "awake");
-	ok(got(1) && got(2) && got(3), "the messages are there");
-	ok(arena_spsc_sleep(&c), "nothing to do: sleep");
+	ok(!arena_spsc_must_wake(&p), "a consumer that is awake is not woken");
+	ok(got(1) && got(2) && got(3), "messages put meanwhile are received");
+	ok(arena_spsc_sleep(&c), "a consumer without a message sleeps");
 	put(4);
-	ok(arena_spsc_must_wake(&p), "the next sleep is another one");
+	ok(arena_spsc_must_wake(&p), "a consumer is woken again in its next sleep");
 	arena_spsc_awake(&c);
 }
 
@@ -119,19 +122,19 @@ static void test_lies(void)
 
 	begin(4, 0);
 	s->out.tail = 5;
-	is(arena_spsc_get(&c, &m), -EPROTO, "more than there is room for");
+	is(arena_spsc_get(&c, &m), -EPROTO, "a tail beyond the room is -EPROTO");
 	s->out.tail = (uint32_t)-1;
-	is(arena_spsc_get(&c, &m), -EPROTO, "less than before");
-	ok(!arena_spsc_sleep(&c), "nobody sleeps on a lie");
+	is(arena_spsc_get(&c, &m), -EPROTO, "a tail that goes back is -EPROTO");
+	ok(!arena_spsc_sleep(&c), "a consumer does not sleep on an impossible tail");
 	begin(4, 0);
 	for (uint32_t i = 0; i < 4; i++)
 		put(i);
 	s->in.head = 5;
-	is(put(4), -EPROTO, "got more than was put");
+	is(put(4), -EPROTO, "a head beyond the tail is -EPROTO");
 	s->in.head = (uint32_t)-1;
-	is(put(4), -EPROTO, "gave back what it had");
+	is(put(4), -EPROTO, "a head that goes back is -EPROTO");
 	s->in.head = 1;
-	is(put(4), 0, "the truth again");
+	is(put(4), 0, "a head that is right again is accepted");
 }
 
 static void test_stall(void)
@@ -140,22 +143,22 @@ static void test_stall(void)
 
 	begin(4, (uint32_t)-2);
 	put(0);
-	ok(!arena_spsc_stall(&p), "who has room does not sleep");
-	ok(arena_spsc_must_resume(&c), "but says so first, and is woken");
-	ok(!arena_spsc_must_resume(&c), "once");
+	ok(!arena_spsc_stall(&p), "a producer with room does not sleep");
+	ok(arena_spsc_must_resume(&c), "a producer that announced its sleep is woken");
+	ok(!arena_spsc_must_resume(&c), "a sleeping producer is woken once");
 	arena_spsc_resume(&p);
 	for (uint32_t i = 1; i < 4; i++)
 		put(i);
-	ok(!arena_spsc_has_room(&p) && put(4) == -EAGAIN, "full");
-	ok(!arena_spsc_must_resume(&c), "nobody sleeps");
-	ok(arena_spsc_stall(&p), "no room: sleep");
+	ok(!arena_spsc_has_room(&p) && put(4) == -EAGAIN, "a full ring accepts no message");
+	ok(!arena_spsc_must_resume(&c), "nobody is to be woken while the producer is awake");
+	ok(arena_spsc_stall(&p), "a producer without room sleeps");
 	ok(arena_spsc_has_message(&c) && got(0) && arena_spsc_must_resume(&c),
-	   "who makes room wakes");
+	   "a consumer that makes room must wake the producer");
 	arena_spsc_resume(&p);
-	ok(arena_spsc_has_room(&p) && !put(4), "there it is");
+	ok(arena_spsc_has_room(&p) && !put(4), "the woken producer has room");
 	for (uint32_t i = 1; i < 5; i++)
-		ok(got(i), "message %u is there", i);
-	ok(!arena_spsc_has_message(&c) && !arena_spsc_get(&c, &m), "and none else");
+		ok(got(i), "message %u is received", i);
+	ok(!arena_spsc_has_message(&c) && !arena_spsc_get(&c, &m), "no other message is received");
 }
 
 static void test_limit(void)
@@ -164,11 +167,13 @@ static void test_limit(void)
 
 	begin(8, (uint32_t)-1);
 	arena_spsc_limit(&p, &c, 3);
-	ok(!put(0) && !put(1) && !put(2), "3 of 8 entries");
-	is(put(3), -EAGAIN, "and no more");
-	ok(got(0) && !put(3) && got(1) && got(2) && got(3), "in order");
+	ok(!put(0) && !put(1) && !put(2), "a window of 3 in a ring of 8 takes 3 messages");
+	is(put(3), -EAGAIN, "a window of 3 takes no fourth message");
+	ok(got(0) && !put(3) && got(1) && got(2) && got(3),
+	   "messages in a window of 3 come in order");
 	s->out.tail += 4;
-	is(arena_spsc_get(&c, &m), -EPROTO, "more than agreed, though there is room");
+	is(arena_spsc_get(&c, &m), -EPROTO,
+	   "a tail beyond the window is -EPROTO, though the ring has room");
 	begin(8, 0);
 	arena_spsc_limit(&p, &c, 3);
 	s->in.head = 1;
@@ -176,8 +181,8 @@ static void test_limit(void)
 	put(1);
 	put(2);
 	s->in.head = 4;
-	is(put(3), -EPROTO, "got more than was put");
-	ok(arena_spsc_has_room(&p), "nobody waits for a liar");
+	is(put(3), -EPROTO, "with a window, a head beyond the tail is -EPROTO");
+	ok(arena_spsc_has_room(&p), "no producer waits for a peer that lies");
 }
 
 /* ---- two processes ---- */
