@@ -531,12 +531,12 @@ int main(void)
 			good &= all_agree();
 	}
 	ok(good && all_agree(), "%d random steps agree with the model", i);
-	diag("%d deaths, %d lies, %llu writes, %d lost runs reclaimed", deaths, lies,
+	diag("%d deaths, %d lies, %llu writes, %d lost extents reclaimed", deaths, lies,
 	     (unsigned long long)texts, reclaimed);
-	ok(deaths > 10 && lies > 1000, "and there were deaths and lies among them");
+	ok(deaths > 10 && lies > 1000, "deaths and lies were among the random steps");
 	for (i = 0; i < 2; i++) {
 		finish_operations(i);
-		is(arena_close(side[i].a), 0, "close");
+		is(arena_close(side[i].a), 0, "the arenas are closed after the random steps");
 	}
 	arena_test_end(region);
 	return done_testing();

@@ -54,8 +54,8 @@ static void test_regain(void)
 	bad.count = 0;
 	ok(is_lie(arena_regain(w.np, SP, &bad, &back)), "nothing");
 	is(arena_regain(w.np, SP, &good, &back), 0, "a right ref is taken");
-	is(arena_state(w.np, back), ARENA_OWNED, "is ours again");
-	is(arena_state(w.np, b), ARENA_OWNED, "... by the handle that it had");
+	is(arena_state(w.np, back), ARENA_OWNED, "a regained extent is OWNED");
+	is(arena_state(w.np, b), ARENA_OWNED, "a regained extent has the handle that it had");
 	ok(is_lie(arena_regain(w.np, SP, &good, &back)), "the same ref is refused the second time");
 	arena_lend(w.np, b, SP, &good);
 	arena_peer_died(w.np, SP);
@@ -114,17 +114,21 @@ static void test_open(void)
 	struct arena *a;
 	void *base;
 
-	is(arena_open_region(w.m, ARENA_ROLE(0, 2), &a), -ENOENT, "a number that the class lacks");
-	is(arena_open_region(w.m, ARENA_ROLE(1, 1), &a), -ENOENT, "an SP that it does not have");
-	is(arena_open_region(w.m, 2U << 16, &a), -ENOENT, "a role of no kind");
-	is(arena_close(NULL), 0, "close NULL");
+	is(arena_open_region(w.m, ARENA_ROLE(0, 2), &a), -ENOENT,
+	   "a role whose number the class lacks is refused");
+	is(arena_open_region(w.m, ARENA_ROLE(1, 1), &a), -ENOENT,
+	   "a role of a class with fewer processes is refused");
+	is(arena_open_region(w.m, 2U << 16, &a), -ENOENT,
+	   "a role of a class that does not exist is refused");
+	is(arena_close(NULL), 0, "closing NULL succeeds");
 	mshare_attach(w.m, &base);
 	++*(char *)base;
-	is(arena_open_region(w.m, NP, &a), -EPROTO, "a region whose layout is not sound");
+	is(arena_open_region(w.m, NP, &a), -EPROTO,
+	   "a region whose layout is not sound is refused");
 	--*(char *)base;
 	world_open();
-	is(arena_role(w.sp), SP, "its role");
-	ok(arena_base(w.np) == arena_base(w.sp), "its base");
+	is(arena_role(w.sp), SP, "an arena has its role");
+	ok(arena_base(w.np) == arena_base(w.sp), "an arena has the base of its region");
 	world_close();
 }
 
@@ -134,10 +138,10 @@ static void test_close(void)
 
 	world_open();
 	b = in_io();
-	is(arena_close(w.np), -EBUSY, "close while the kernel works on a buffer of ours");
+	is(arena_close(w.np), -EBUSY, "closing is refused while an own buffer is IN_IO");
 	arena_io_end(w.np, b);
 	c = orphan();
-	is(arena_close(w.np), -EBUSY, "... on one of a peer's");
+	is(arena_close(w.np), -EBUSY, "closing is refused while a borrowed buffer is IN_IO");
 	arena_io_end(w.np, c);
 	world_close();
 }
@@ -156,13 +160,13 @@ static void test_hand_over(void)
 	is(arena_borrow(w.sp, NP, &ref, &c), 0, "the peer borrows it");
 	text = arena_ptr_const(w.sp, c);
 	ok(text && !strcmp(text, "hello"), "what was written is read");
-	is(arena_io_begin(w.sp, c, 0), 0, "lend");
-	ok(arena_io_address(w.sp, c) == text, "... there");
-	is(arena_io_end(w.sp, c), 0, "done");
+	is(arena_io_begin(w.sp, c, 0), 0, "the peer begins an operation on the borrowed extent");
+	ok(arena_io_address(w.sp, c) == text, "the kernel gets the address of the borrowed extent");
+	is(arena_io_end(w.sp, c), 0, "the operation on the borrowed extent ends");
 	memset(&ref, 0, sizeof(ref));
 	is(arena_return(w.sp, c, &ref), 0, "the peer returns it");
 	is(arena_regain(w.np, SP, &ref, &b), 0, "the owner regains it");
-	is(arena_put(w.np, b), 0, "put");
+	is(arena_put(w.np, b), 0, "the owner frees the regained extent");
 	world_close();
 }
 
@@ -180,12 +184,15 @@ static void test_get_for(void)
 	while (!arena_get_for(w.np, USE_FIRST, 1, &out))
 		got++;
 	ok(groups > 1 && got == groups * count, "%u buffers of %u groups", got, groups);
-	is(arena_get_for(w.np, USE_FIRST, 1, &out), -ENOSPC, "then none");
-	is(arena_get(w.np, w.payload, 2, &out), -ENOSPC, "and no two");
+	is(arena_get_for(w.np, USE_FIRST, 1, &out), -ENOSPC,
+	   "no buffer is left after all have been got");
+	is(arena_get(w.np, w.payload, 2, &out), -ENOSPC,
+	   "after that no extent of two buffers is found either");
 	arena_reset_group(w.np, w.payload);
-	is(arena_get_for(w.np, USE_FIRST, count, &out), 0, "all of one, which was reset");
-	is(out.group, w.payload, "... of this one");
-	is(arena_usage(w.np, w.disk, &u), -EACCES, "a peer's are not ours to count");
+	is(arena_get_for(w.np, USE_FIRST, count, &out), 0,
+	   "arena_get_for() gets all buffers of a group that was reset");
+	is(out.group, w.payload, "arena_get_for() comes back to the group that was reset");
+	is(arena_usage(w.np, w.disk, &u), -EACCES, "the usage of a peer's group is refused");
 	world_close();
 }
 
@@ -198,19 +205,19 @@ static void test_reclaim(void)
 
 	mshare_info(w.m, &info);
 	world_open();
-	is(arena_reclaim(w.np, 0), 0, "nothing to reclaim");
+	is(arena_reclaim(w.np, 0), 0, "without lost extents nothing is reclaimed");
 	b = lent();
 	lent();
-	is(arena_peer_died(w.np, ARENA_ROLE(0, 1)), 0, "the end of somebody else");
-	is(arena_peer_died(w.np, SP), 2 * RUN, "the end of the peer");
+	is(arena_peer_died(w.np, ARENA_ROLE(0, 1)), 0, "the death of another role loses nothing");
+	is(arena_peer_died(w.np, SP), 2 * RUN, "the death of the peer loses its extents");
 	arena_usage(w.np, w.payload, &u);
-	is(u.lost, 2 * RUN, "what it had is lost");
+	is(u.lost, 2 * RUN, "an extent that the dead peer had is LOST");
 	if (info.backend == MSHARE_BACKEND_MODULE) {
-		is(arena_reclaim(w.np, 1000), 0, "reclaim");
-		is(arena_state(w.np, b), ARENA_STALE, "and it is free");
+		is(arena_reclaim(w.np, 1000), 0, "lost extents are reclaimed");
+		is(arena_state(w.np, b), ARENA_STALE, "a reclaimed extent is free");
 	} else {
-		is(arena_reclaim(w.np, -1), -EOPNOTSUPP, "a memfd cannot tell");
-		is(arena_state(w.np, b), ARENA_LOST, "and it stays so");
+		is(arena_reclaim(w.np, -1), -EOPNOTSUPP, "reclaiming in a memfd is refused");
+		is(arena_state(w.np, b), ARENA_LOST, "an extent in a memfd stays LOST");
 		skip("reclaim: this region is a memfd, it needs the module");
 	}
 	world_close();
@@ -242,15 +249,17 @@ static void test_reclaim_in_use(void)
 		bail("cannot have the kernel use a buffer: %s", strerror(-ret));
 	arena_lend(w.np, b, SP, &borrowed_ref);
 	arena_peer_died(w.np, SP);
-	is(arena_reclaim(w.np, 0), RUN, "what the kernel has is not reclaimed");
-	is(arena_reclaim(w.np, 20), RUN, "... nor after a while");
-	is(arena_state(w.np, b), ARENA_LOST, "it stays lost");
+	is(arena_reclaim(w.np, 0), RUN, "an extent on which the kernel works is not reclaimed");
+	is(arena_reclaim(w.np, 20), RUN,
+	   "an extent on which the kernel works is not reclaimed after a wait");
+	is(arena_state(w.np, b), ARENA_LOST, "an extent on which the kernel works stays LOST");
 	io_uring_unregister_buffers(&ring);
 	io_uring_queue_exit(&ring);
 	close(fds[0]);
 	close(fds[1]);
-	is(arena_reclaim(w.np, 10000), 0, "once the kernel lets go of it, it is");
-	is(arena_state(w.np, b), ARENA_STALE, "and is free");
+	is(arena_reclaim(w.np, 10000), 0,
+	   "the extent is reclaimed when the kernel has released it");
+	is(arena_state(w.np, b), ARENA_STALE, "the released and reclaimed extent is free");
 	world_close();
 }
 

@@ -57,15 +57,17 @@ static void test_withdraw(void)
 {
 	int fd;
 
-	is(mshare_withdraw_ring(region, TAG), -ENOENT, "withdraw what is not offered");
-	is(mshare_publish_ring(region, ring.ring_fd, 0, TAG), 0, "offer a ring");
-	is(mshare_withdraw_ring(region, TAG + 1), -ENOENT, "withdraw another tag");
-	is(mshare_withdraw_ring(region, TAG), 0, "withdraw it");
-	is(mshare_withdraw_ring(region, TAG), -ENOENT, "which can be done once");
-	is(mshare_take_ring(region, 0, TAG, 0), -EAGAIN, "it cannot be taken any more");
-	is(mshare_publish_ring(region, ring.ring_fd, 0, TAG), 0, "but offered again");
+	is(mshare_withdraw_ring(region, TAG), -ENOENT,
+	   "withdrawing a ring that is not offered is refused");
+	is(mshare_publish_ring(region, ring.ring_fd, 0, TAG), 0, "a ring is offered");
+	is(mshare_withdraw_ring(region, TAG + 1), -ENOENT, "withdrawing by another tag is refused");
+	is(mshare_withdraw_ring(region, TAG), 0, "the offer is withdrawn");
+	is(mshare_withdraw_ring(region, TAG), -ENOENT, "an offer cannot be withdrawn twice");
+	is(mshare_take_ring(region, 0, TAG, 0), -EAGAIN, "a withdrawn ring cannot be taken");
+	is(mshare_publish_ring(region, ring.ring_fd, 0, TAG), 0,
+	   "a withdrawn ring is offered again");
 	fd = mshare_take_ring(region, getpid(), TAG, 0);
-	ok(fd >= 0 && same_file(fd, ring.ring_fd), "and taken");
+	ok(fd >= 0 && same_file(fd, ring.ring_fd), "the ring that was offered again is taken");
 	is(mshare_withdraw_ring(region, TAG), -ENOENT, "what was taken cannot be withdrawn");
 	close(fd);
 }
@@ -76,10 +78,11 @@ static void test_withdraw_refused(void)
 
 	if (mshare_open("offers", 1, &ro))
 		bail("cannot open for reading");
-	is(mshare_withdraw_ring(ro, TAG), -EACCES, "withdraw through a file opened for reading");
+	is(mshare_withdraw_ring(ro, TAG), -EACCES,
+	   "withdrawing through a handle for reading is refused");
 	mshare_close(ro);
 	mshare_detach(region);
-	is(mshare_withdraw_ring(region, TAG), -ENOTCONN, "withdraw while detached");
+	is(mshare_withdraw_ring(region, TAG), -ENOTCONN, "withdrawing while detached is refused");
 }
 
 /* More offers than there are entries, each withdrawn: none is lost. */
@@ -119,11 +122,12 @@ static void test_wait(void)
 	int fd = mshare_take_ring(region, pid, TAG, 10000);
 
 	ok(fd >= 0, "a wait ends when the ring is offered (%d)", fd);
-	ok(now_ms() - began < 5000, "at once");
+	ok(now_ms() - began < 5000, "the wait for an offer ends at once");
 	close(fd);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	is(mshare_take_ring(region, pid, TAG, 10000), -ESRCH, "from a process that is gone");
+	is(mshare_take_ring(region, pid, TAG, 10000), -ESRCH,
+	   "taking from a process that is gone is refused");
 }
 
 /* It stays a zombie to the end of the test. */
@@ -133,9 +137,11 @@ static void test_death(void)
 	int64_t began = now_ms();
 
 	is(mshare_take_ring(region, pid, TAG, 10000), -ESRCH, "a wait ends with the publisher");
-	ok(now_ms() - began < 5000, "at once");
-	is(mshare_publish_ring(region, ring.ring_fd, pid, TAG), -ESRCH, "who is offered no ring");
-	is(mshare_take_ring(region, pid, TAG, -1), -ESRCH, "nor waited for without limit");
+	ok(now_ms() - began < 5000, "the wait for a publisher that died ends at once");
+	is(mshare_publish_ring(region, ring.ring_fd, pid, TAG), -ESRCH,
+	   "a process that does not exist is offered no ring");
+	is(mshare_take_ring(region, pid, TAG, -1), -ESRCH,
+	   "a process that does not exist is not waited for");
 	waitpid(pid, NULL, 0);
 	is(mshare_take_ring(region, -1, TAG, 0), -ESRCH, "a negative number is no process");
 }
@@ -151,8 +157,9 @@ static void test_other_tags(void)
 	cpu = cpu_ms();
 	is(mshare_take_ring(region, 0, TAG, 500), -ETIMEDOUT, "a wait among rings with other tags");
 	cpu = cpu_ms() - cpu;
-	ok(now_ms() - began >= 500, "takes its time");
-	ok(cpu < 100, "and no CPU's (%ld ms of 500)", (long)cpu);
+	ok(now_ms() - began >= 500, "a wait among rings with other tags lasts until its limit");
+	ok(cpu < 100,
+	   "a wait among rings with other tags uses no processor (%ld ms of 500)", (long)cpu);
 	for (uint64_t i = 1; i <= 8; i++)
 		mshare_withdraw_ring(region, TAG + i);
 }
@@ -178,7 +185,7 @@ static void wait_with_signals(int flags, const char *what)
 	took = now_ms() - began;
 	setitimer(ITIMER_REAL, &never, NULL);
 	ok(signals > 2 && took >= 400 && took < 2000,
-	   "nor make it longer (%ld ms, %d signals)", (long)took, (int)signals);
+	   "signals do not make a wait longer (%ld ms, %d signals)", (long)took, (int)signals);
 }
 
 int main(void)

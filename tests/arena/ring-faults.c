@@ -44,7 +44,7 @@ static void test_passes(struct rig *rig, bool list)
 	is(arena_state(rig->a, b), ARENA_IN_IO, "the buffer is IN_IO meanwhile");
 	protect(at, PROT_READ | PROT_WRITE);
 	is(rig_next(rig).result, 4096, "when the memory is back, the read succeeds");
-	ok(rig_is(rig, b, 4096, 'f'), "with its data");
+	ok(rig_is(rig, b, 4096, 'f'), "the read has its data when the memory is back");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 	arena_put(rig->a, b);
@@ -62,12 +62,14 @@ static void test_lasts(struct rig *rig, bool passes)
 	begin(rig, &io, false);
 	e = rig_next(rig);
 	protect(at, PROT_READ | PROT_WRITE);
-	is(e.result, -EFAULT, "a fault that lasts is told");
+	is(e.result, -EFAULT, "a fault that lasts is reported");
 	if (passes)
-		ok(rig->r->ops[e.op.index].faults > 10, "after a bounded number of tries");
+		ok(rig->r->ops[e.op.index].faults > 10,
+		   "a fault that lasts is tried more than 10 times");
 	else
-		is(rig->r->ops[e.op.index].faults, 0, "at once, where it cannot pass");
-	is(arena_state(rig->a, b), ARENA_OWNED, "and the buffer is OWNED again");
+		is(rig->r->ops[e.op.index].faults, 0,
+		   "a fault that cannot pass is reported at once");
+	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer is OWNED after the fault");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 	arena_put(rig->a, b);

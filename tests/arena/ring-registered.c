@@ -41,8 +41,8 @@ static void test_write(struct rig *rig, struct arena_buf theirs)
 	char byte = 0;
 
 	is(arena_ring_write(rig->r, &io, NULL), 0, "a peer's buffer is written to a file");
-	is(rig_next(rig).result, 4096, "all of it");
-	ok(pread(fd, &byte, 1, 4095) == 1 && byte == 's', "with what the peer wrote");
+	is(rig_next(rig).result, 4096, "the whole buffer of the peer is written");
+	ok(pread(fd, &byte, 1, 4095) == 1 && byte == 's', "the file has what the peer wrote");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 }
@@ -66,11 +66,11 @@ static void test_groups(struct rig *rig, struct arena_buf theirs)
 	ok(own && peers, "%u groups are ours and %u are peers'; none is registered", own, peers);
 	test_write(rig, theirs);
 	open_with(rig, true, false);
-	is(count(rig, true, true), own, "ours are registered");
-	is(count(rig, false, true), 0, "peers' are not");
+	is(count(rig, true, true), own, "without the option for peers, own groups are registered");
+	is(count(rig, false, true), 0, "without the option peers' groups are not registered");
 	open_with(rig, true, true);
-	is(count(rig, true, true), own, "ours are registered");
-	is(count(rig, false, true), peers, "and so are peers'");
+	is(count(rig, true, true), own, "the process's own groups are registered");
+	is(count(rig, false, true), peers, "peers' groups are registered");
 	test_write(rig, theirs);
 	if (rig->r->faults_pass) {
 		skip("needs a region that mprotect(2) works on");
@@ -79,8 +79,8 @@ static void test_groups(struct rig *rig, struct arena_buf theirs)
 	protect(rig, theirs.group, PROT_READ);
 	open_with(rig, true, true);
 	is(count(rig, true, true), own, "with a peer's group read-only, ours are registered");
-	is(count(rig, false, true), peers - 1, "of peers', all but that one");
-	ok(!rig->r->registered[theirs.group], "and that one is not");
+	is(count(rig, false, true), peers - 1, "all other peers' groups are registered");
+	ok(!rig->r->registered[theirs.group], "the read-only group is not registered");
 	test_write(rig, theirs);
 	protect(rig, theirs.group, PROT_READ | PROT_WRITE);
 }
@@ -100,7 +100,7 @@ int main(void)
 	is(arena_borrow(rig.a, ARENA_ROLE(1, 0), &ref, &ours), 0, "a peer's buffer is borrowed");
 	test_groups(&rig, ours);
 	is(arena_return(rig.a, ours, &ref), 0, "the buffer is returned");
-	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &theirs), 0, "to its owner");
+	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &theirs), 0, "the owner regains the buffer");
 	arena_put(sp, theirs);
 	arena_close(sp);
 	rig_close(&rig);

@@ -18,16 +18,17 @@ static void test_options(struct rig *rig)
 	struct arena_features none = { 0 };
 	struct arena_ring *r;
 
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "no entries");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring without entries is refused");
 	o.entries = ARENA_RING_MAX_ENTRIES + 1;
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring of too many entries is refused");
 	o = (struct arena_ring_options){ .entries = 1 };
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "no files");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring without files is refused");
 	o.files = ARENA_RING_MAX_FILES + 1;
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring of too many files is refused");
 	o = (struct arena_ring_options){ .entries = 1, .files = 1, .features = &none };
-	is(arena_ring_open(rig->a, &o, &r), -EOPNOTSUPP, "a kernel that has nothing");
-	is(arena_ring_close(NULL), 0, "NULL is closed already");
+	is(arena_ring_open(rig->a, &o, &r), -EOPNOTSUPP,
+	   "a ring is refused on a kernel without any feature");
+	is(arena_ring_close(NULL), 0, "closing NULL succeeds");
 }
 
 static void test_file(struct rig *rig)
@@ -42,29 +43,30 @@ static void test_file(struct rig *rig)
 	char bytes[8100];
 
 	is(arena_ring_write(rig->r, &io, &op), 0, "a write begins");
-	is(arena_state(rig->a, b), ARENA_IN_IO, "its buffer is lent at once");
-	refused(arena_put(rig->a, b), -EBUSY, "and not to be freed");
-	refused(!!arena_ptr(rig->a, b), false, "nor to be written");
+	is(arena_state(rig->a, b), ARENA_IN_IO, "the buffer of a write is IN_IO at once");
+	refused(arena_put(rig->a, b), -EBUSY, "a buffer that is written to a file cannot be freed");
+	refused(!!arena_ptr(rig->a, b), false, "a buffer that is written to a file has no pointer");
 	e = rig_next(rig);
 	ok(e.cookie == 7 && e.op.index == op.index && e.op.generation == op.generation &&
-	   e.buf.index == b.index && e.file.index == f.index, "the event says of what it is");
-	is(e.result, 8000, "all is written");
-	is(e.flags, 0, "and that is all");
-	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer is ours again");
-	is(pread(fd, bytes, sizeof(bytes), 0), 8005, "the file has it");
-	ok(bytes[4] == 0 && bytes[5] == 'x' && bytes[8004] == 'x', "where it belongs");
+	   e.buf.index == b.index && e.file.index == f.index, "the event names operation, buffer, file and cookie");
+	is(e.result, 8000, "the whole buffer is written");
+	is(e.flags, 0, "the event of a complete write has no flags");
+	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer is OWNED after the write");
+	is(pread(fd, bytes, sizeof(bytes), 0), 8005, "the file has the length that was written");
+	ok(bytes[4] == 0 && bytes[5] == 'x' && bytes[8004] == 'x',
+	   "the bytes are at their offset in the file");
 
-	is(arena_ring_fsync(rig->r, f, true, 8, NULL), 0, "a sync begins");
-	is(rig_next(rig).result, 0, "and ends");
+	is(arena_ring_fsync(rig->r, f, true, 8, NULL), 0, "an fsync begins");
+	is(rig_next(rig).result, 0, "the fsync succeeds");
 	memset(arena_ptr(rig->a, b), 0, 12288);
 	io = (struct arena_io){ .file = f, .buf = b, .length = 12288 };
 	arena_ring_read(rig->r, &io, NULL);
 	e = rig_next(rig);
 	is(e.result, 8005, "a read goes up to the end of the file");
-	is(e.flags, ARENA_EVENT_SHORT, "and says that it did");
+	is(e.flags, ARENA_EVENT_SHORT, "the event of a read that ends with the file is SHORT");
 	is(arena_ring_remove_file(rig->r, f), 0, "the file is removed");
-	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "and stale");
-	is(arena_ring_remove_file(rig->r, f), -ESTALE, "for all");
+	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "a read of a removed file is refused");
+	is(arena_ring_remove_file(rig->r, f), -ESTALE, "a removed file cannot be removed again");
 	arena_put(rig->a, b);
 	close(fd);
 }
@@ -77,29 +79,34 @@ static void test_misuse(struct rig *rig)
 	struct arena_io io = { .file = f, .buf = b, .from = 1, .length = 4096 };
 	struct arena_op none = { 0 };
 
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "longer than the buffer");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL,
+	   "a read beyond the end of its buffer is refused");
 	io.from = 4097;
 	io.length = 1;
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "behind the buffer");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a read behind its buffer is refused");
 	io.from = 0;
 	io.length = 0;
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "nothing");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a read of no bytes is refused");
 	io.length = 4096;
 	io.offset = UINT64_MAX;
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "an offset that means something else");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a read at the offset -1 is refused");
 	io.offset = 0;
 	io.file = (struct arena_file){ 0 };
-	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "no file");
+	is(arena_ring_read(rig->r, &io, NULL), -ESTALE,
+	   "a read of a zeroed file handle is refused");
 	io.file = (struct arena_file){ 1000, 1 };
-	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "nowhere near a file");
-	is(arena_ring_add_file(rig->r, -1, &f), -EBADF, "not even an fd");
-	is(arena_ring_cancel(rig->r, none), -ESTALE, "no operation");
-	is(arena_state(rig->a, b), ARENA_OWNED, "none of that lends the buffer");
-	is(arena_ring_pending(rig->r), 0, "or is pending");
+	is(arena_ring_read(rig->r, &io, NULL), -ESTALE,
+	   "a read of a file handle beyond the table is refused");
+	is(arena_ring_add_file(rig->r, -1, &f), -EBADF,
+	   "adding a descriptor that is not open is refused");
+	is(arena_ring_cancel(rig->r, none), -ESTALE,
+	   "cancelling a zeroed operation handle is refused");
+	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer of refused reads is OWNED");
+	is(arena_ring_pending(rig->r), 0, "no refused read is pending");
 	io.file = rig_file(rig, fd);
 	arena_put(rig->a, b);
 	ring_refused(arena_ring_read(rig->r, &io, NULL), -ESTALE, "a buffer that was freed");
-	is(arena_ring_pending(rig->r), 0, "is not read into");
+	is(arena_ring_pending(rig->r), 0, "a read into a freed buffer is not pending");
 	arena_ring_remove_file(rig->r, io.file);
 	arena_ring_remove_file(rig->r, f);
 	close(fd);
@@ -117,30 +124,34 @@ static void test_socket(struct rig *rig)
 	io = (struct arena_io){ .file = rig_file(rig, pair[0]), .buf = in, .length = 4096,
 				.cookie = 1 };
 	is(arena_ring_recv(rig->r, &io, &op), 0, "a recv begins");
-	is(arena_ring_recv(rig->r, &io, NULL), -EBUSY, "a second would mix with it");
-	ok(rig_quiet(rig), "it waits");
-	is(write(pair[1], "hello", 5), 5, "until something comes");
+	is(arena_ring_recv(rig->r, &io, NULL), -EBUSY,
+	   "a second recv of the same socket is refused");
+	ok(rig_quiet(rig), "a recv of an empty socket waits");
+	is(write(pair[1], "hello", 5), 5, "the peer sends 5 bytes");
 	e = rig_next(rig);
-	is(e.result, 5, "and takes what there is");
-	ok(!memcmp(arena_ptr_const(rig->a, in), "hello", 5), "as it was");
+	is(e.result, 5, "the recv ends with the 5 bytes");
+	ok(!memcmp(arena_ptr_const(rig->a, in), "hello", 5),
+	   "the recv has the bytes that were sent");
 
 	io.buf = out;
 	is(arena_ring_send(rig->r, &io, NULL), 0, "a send begins");
-	is(arena_ring_send(rig->r, &io, NULL), -EBUSY, "a second would mix with it");
-	is(rig_next(rig).result, 4096, "all is sent");
-	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "a send without a copy");
+	is(arena_ring_send(rig->r, &io, NULL), -EBUSY,
+	   "a second send on the same socket is refused");
+	is(rig_next(rig).result, 4096, "the whole buffer is sent");
+	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "a send without a copy begins");
 	e = rig_next(rig);
-	is(e.result, 4096, "is sent");
+	is(e.result, 4096, "the send without a copy sends all");
 	if (e.flags & ARENA_EVENT_MORE) {
 		char taken[8192];
 
-		is(arena_state(rig->a, out), ARENA_IN_IO, "its buffer is lent still");
+		is(arena_state(rig->a, out), ARENA_IN_IO,
+		   "the buffer is IN_IO until the notification");
 		rig_recv_all(pair[1], taken, sizeof(taken));
 		e = rig_next(rig);
-		is(e.flags, 0, "then it is ours");
-		is(e.result, 4096, "with the result again");
+		is(e.flags, 0, "the notification is the last event");
+		is(e.result, 4096, "the notification has the result of the send");
 	}
-	is(arena_state(rig->a, out), ARENA_OWNED, "the buffer is ours");
+	is(arena_state(rig->a, out), ARENA_OWNED, "the buffer is OWNED after the sends");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
@@ -161,12 +172,12 @@ static void test_remove_pending(struct rig *rig)
 	close(pair[0]);
 	arena_ring_recv(rig->r, &io, NULL);
 	ok(rig_quiet(rig), "a recv waits");
-	is(arena_ring_remove_file(rig->r, io.file), 0, "its socket is removed");
+	is(arena_ring_remove_file(rig->r, io.file), 0, "the socket of a pending recv is removed");
 	e = rig_next(rig);
-	ok(e.flags & ARENA_EVENT_CANCELED, "that cancels it");
-	is(e.result, -ECANCELED, "and it says so");
-	is(arena_state(rig->a, b), ARENA_OWNED, "its buffer is ours");
-	is(recv(pair[1], &byte, 1, 0), 0, "the peer sees the end");
+	ok(e.flags & ARENA_EVENT_CANCELED, "removing its socket cancels the recv");
+	is(e.result, -ECANCELED, "the cancelled recv has the result -ECANCELED");
+	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer of the cancelled recv is OWNED");
+	is(recv(pair[1], &byte, 1, 0), 0, "the peer of the removed socket reads its end");
 	close(pair[1]);
 	arena_put(rig->a, b);
 }
@@ -185,15 +196,16 @@ static void test_remove_other(struct rig *rig)
 	io.file = rig_file(rig, pipes[0]);
 	other = rig_file(rig, pipes[0]);
 	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of a file that has two handles");
-	is(arena_ring_poll(rig->r, other, POLLIN, false, 2, NULL), 0, "a poll by the other");
-	ok(rig_quiet(rig), "both wait");
+	is(arena_ring_poll(rig->r, other, POLLIN, false, 2, NULL), 0,
+	   "a poll by the other handle of the file begins");
+	ok(rig_quiet(rig), "the read and the poll wait");
 	is(arena_ring_remove_file(rig->r, other), 0, "the other handle is removed");
 	e = rig_next(rig);
-	ok(e.cookie == 2 && (e.flags & ARENA_EVENT_CANCELED), "its poll is cancelled");
-	ok(rig_quiet(rig), "the read is not");
-	is(write(pipes[1], "t", 1), 1, "when something comes");
+	ok(e.cookie == 2 && (e.flags & ARENA_EVENT_CANCELED), "removing a handle cancels its poll");
+	ok(rig_quiet(rig), "the read by the remaining handle still waits");
+	is(write(pipes[1], "t", 1), 1, "a byte is written for the waiting read");
 	e = rig_next(rig);
-	ok(e.cookie == 1 && e.result == 1, "it ends");
+	ok(e.cookie == 1 && e.result == 1, "the read by the remaining handle ends with the byte");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pipes[0]);
 	close(pipes[1]);
@@ -234,11 +246,11 @@ static void test_abort(struct rig *rig)
 	close(pair[0]);
 	arena_ring_recv(rig->r, &io, NULL);
 	ok(rig_quiet(rig), "a recv waits");
-	is(arena_ring_abort_file(rig->r, io.file), 0, "its socket is aborted");
-	is(arena_ring_abort_file(rig->r, io.file), -ESTALE, "once");
-	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "that cancels it");
-	is(recv(pair[1], &byte, 1, 0), -1, "the peer sees");
-	is(errno, ECONNRESET, "a reset");
+	is(arena_ring_abort_file(rig->r, io.file), 0, "the socket of a pending recv is aborted");
+	is(arena_ring_abort_file(rig->r, io.file), -ESTALE, "a socket cannot be aborted again");
+	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "aborting its socket cancels the recv");
+	is(recv(pair[1], &byte, 1, 0), -1, "the peer's read of the aborted socket fails");
+	is(errno, ECONNRESET, "the peer sees a reset");
 	close(pair[1]);
 	arena_put(rig->a, b);
 }
@@ -269,9 +281,11 @@ static void test_recv_any(struct rig *rig)
 	arena_usage(rig->a, b.group, &before);
 	rig_tcp(pair);
 	f = rig_file(rig, pair[0]);
-	is(arena_ring_recv_any(rig->r, f, 9999, 0, &op), -EINVAL, "no such group");
+	is(arena_ring_recv_any(rig->r, f, 9999, 0, &op), -EINVAL,
+	   "a recv into a group that does not exist is refused");
 	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0, "a recv into any buffer");
-	is(arena_ring_recv_any(rig->r, f, b.group, 4, NULL), -EBUSY, "one at a time");
+	is(arena_ring_recv_any(rig->r, f, b.group, 4, NULL), -EBUSY,
+	   "a second recv into any buffer is refused");
 	for (int i = 0; i < 100; i++) {
 		if (write(pair[1], &next, 1) != 1)
 			bail("cannot write");
@@ -281,17 +295,18 @@ static void test_recv_any(struct rig *rig)
 		arena_put(rig->a, e.buf);
 		next++;
 	}
-	is(next, 100, "has all that comes, each in a buffer of ours");
+	is(next, 100, "a recv into any buffer has all bytes, each in an OWNED buffer");
 	shutdown(pair[1], SHUT_WR);
 	e = rig_next(rig);
-	ok(!e.result && !e.flags, "and the end");
-	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0, "another");
-	is(rig_next(rig).result, 0, "has the end at once");
+	ok(!e.result && !e.flags, "the end of the peer is reported");
+	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0,
+	   "a recv into any buffer after the end begins");
+	is(rig_next(rig).result, 0, "a recv into any buffer after the end ends at once");
 	arena_ring_remove_file(rig->r, f);
 	close(pair[0]);
 	close(pair[1]);
 	arena_usage(rig->a, b.group, &after);
-	is(after.owned, before.owned, "no buffer is left over");
+	is(after.owned, before.owned, "no buffer is in use after the recv into any buffer");
 	arena_put(rig->a, b);
 }
 
@@ -320,22 +335,26 @@ static void test_recv_any_starved(struct rig *rig)
 			if (e.buf.count)
 				all[n++] = e.buf;
 		} while (e.flags & ARENA_EVENT_MORE);
-		is(e.result, -ENOBUFS, "%d buffers, and no more", taken);
+		is(e.result, -ENOBUFS,
+		   "a recv into any buffer fills %d buffers and no more", taken);
 	}
-	is(arena_ring_recv_any(rig->r, f, b.group, 5, NULL), -ENOSPC, "none is to be had");
+	is(arena_ring_recv_any(rig->r, f, b.group, 5, NULL), -ENOSPC,
+	   "a recv without a free buffer is refused");
 	while (n)
 		arena_put(rig->a, all[--n]);
-	is(arena_ring_recv_any(rig->r, f, b.group, 5, NULL), 0, "until some are free");
+	is(arena_ring_recv_any(rig->r, f, b.group, 5, NULL), 0,
+	   "a recv begins again when buffers are free");
 	if (write(pair[1], &byte, 1) != 1)
 		bail("cannot write");
 	e = rig_next(rig);
-	ok(e.result > 0 && rig_is(rig, e.buf, 1, 's'), "then it goes on");
+	ok(e.result > 0 && rig_is(rig, e.buf, 1, 's'),
+	   "the recv receives into a buffer that became free");
 	arena_put(rig->a, e.buf);
 	arena_ring_remove_file(rig->r, f);
 	do
 		e = rig_next(rig);
 	while (e.flags & ARENA_EVENT_MORE);
-	is(e.flags, ARENA_EVENT_CANCELED, "until its socket is removed");
+	is(e.flags, ARENA_EVENT_CANCELED, "removing its socket cancels the recv into any buffer");
 	close(pair[0]);
 	close(pair[1]);
 	arena_put(rig->a, b);
@@ -352,14 +371,14 @@ static void test_recv_any_closed(struct rig *rig)
 	arena_usage(rig->a, b.group, &before);
 	other.r = rig_ring(rig->a, &rig_options);
 	rig_tcp(pair);
-	is(write(pair[1], "c", 1), 1, "something has come");
+	is(write(pair[1], "c", 1), 1, "a byte has come before the recv");
 	is(arena_ring_recv_any(other.r, rig_file(&other, pair[0]), b.group, 6, NULL), 0,
-	   "when a recv into any buffer begins");
-	is(arena_ring_submit(other.r), 1, "it has it at once");
+	   "a recv into any buffer begins on a ring to be closed");
+	is(arena_ring_submit(other.r), 1, "the recv on the ring to be closed is submitted");
 	arena_ring_close(other.r);
 	arena_usage(rig->a, b.group, &after);
-	is(after.owned, before.owned, "closing leaves no buffer that nobody knows of");
-	is(after.free, before.free, "all are free");
+	is(after.owned, before.owned, "closing the ring leaves no buffer OWNED");
+	is(after.free, before.free, "all buffers are free after the ring was closed");
 	close(pair[0]);
 	close(pair[1]);
 	arena_put(rig->a, b);

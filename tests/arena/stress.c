@@ -448,7 +448,7 @@ static void test_size(uint32_t size, double seconds, uint32_t seed)
 	do
 		run_life(&np, size, lives - first < 2 ? lives - first : draw(&np, 2));
 	while (!outside->wrong[0] && (lives - first < 2 || now() < end));
-	ok(!outside->wrong[0], "%u bytes: %llu runs handed in %llu lives", size,
+	ok(!outside->wrong[0], "%u bytes: %llu extents lent in %llu lives", size,
 	   (unsigned long long)(handoffs - before), (unsigned long long)(lives - first));
 	if (outside->wrong[0])
 		bail("%s", outside->wrong);

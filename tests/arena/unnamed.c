@@ -54,8 +54,10 @@ static void test_region(void)
 	pid_t pid;
 
 	o.mode = 0600;
-	is(mshare_create(NAME, &o, &none), -EINVAL, "permissions, and no node to have them");
-	is(mshare_open(NAME, 0, &none), -ENOENT, "it cannot be opened by its name");
+	is(mshare_create(NAME, &o, &none), -EINVAL,
+	   "a mode is refused for a region without a name");
+	is(mshare_open(NAME, 0, &none), -ENOENT,
+	   "a region without a name cannot be opened by the empty name");
 	is(mshare_unlink(NAME), -ENOENT, "nor unlinked");
 	is(mshare_unlink_region(m), -ENOENT, "nor unlinked by the handle: it has no name");
 	ok(!getenv(MSHARE_MEMFD_ENV), "the environment does not know it");
