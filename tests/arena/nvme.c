@@ -280,7 +280,8 @@ static void test_borrowed(struct rig *rig, struct disk *d, const int fds[2])
 	waitpid(pid, &status, 0);
 	is(status, 0, "a peer whose view can only read the extent writes it to the disk");
 	is(arena_regain(rig->a, ARENA_ROLE(1, 0), &ref, &again), 0, "the owner regains it");
-	is(code(block_command(rig, d, READ, in, 32, BYTES / d->lba)), 0, "what the peer wrote is read from the disk");
+	is(code(block_command(rig, d, READ, in, 32, BYTES / d->lba)), 0,
+	   "what the peer wrote is read from the disk");
 	ok(rig_is(rig, in, BYTES, 'b'), "the disk has the bytes that were lent");
 	arena_put(rig->a, again);
 	arena_put(rig->a, in);

@@ -48,7 +48,8 @@ static void test_file(struct rig *rig)
 	refused(!!arena_ptr(rig->a, b), false, "a buffer that is written to a file has no pointer");
 	e = rig_next(rig);
 	ok(e.cookie == 7 && e.op.index == op.index && e.op.generation == op.generation &&
-	   e.buf.index == b.index && e.file.index == f.index, "the event names operation, buffer, file and cookie");
+	   e.buf.index == b.index && e.file.index == f.index,
+	   "the event names operation, buffer, file and cookie");
 	is(e.result, 8000, "the whole buffer is written");
 	is(e.flags, 0, "the event of a complete write has no flags");
 	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer is OWNED after the write");
