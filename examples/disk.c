@@ -83,13 +83,12 @@ static void own_read(struct arena *a, struct arena_channel *ch, struct arena_rin
 
 static void own_disk(struct arena *a, struct arena_channel *ch, int fd)
 {
-	const struct arena_ring_options one = { .entries = 1, .files = 1 };
 	struct arena_io io = { 0 };
 	struct arena_buf data;
 	struct arena_ring *r;
 	struct arena_msg msg;
 
-	check(arena_ring_open(a, &one, &r), "making a ring");
+	check(arena_ring_open(a, NULL, &r), "making a ring");
 	check(arena_ring_add_file(r, fd, &io.file), "adding the file to it");
 	while (arena_channel_next(ch, &msg, -1) == 1) {
 		if (msg.type == READ) {

@@ -27,13 +27,12 @@ static void check(int64_t ret, const char *what)
 
 static void read_file(struct arena *a, struct arena_channel *ch, int fd)
 {
-	const struct arena_ring_options one = { .entries = 1, .files = 1 };
 	struct arena_io io = { .length = BLOCK_BYTES };
 	struct arena_event event;
 	struct arena_ring *r;
 	struct arena_msg msg;
 
-	check(arena_ring_open(a, &one, &r), "making a ring");
+	check(arena_ring_open(a, NULL, &r), "making a ring");
 	check(arena_ring_add_file(r, fd, &io.file), "adding the file to it");
 	check(arena_get_for(a, 1, 8, &io.buf), "getting buffers");
 	do {

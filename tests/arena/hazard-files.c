@@ -232,7 +232,8 @@ static void take(struct rig *rig, int *rearmed, uint32_t *seen, uint32_t *over)
 
 static void test_multishot(struct rig *rig)
 {
-	struct arena_ring_options o = { .entries = POLLS, .files = POLLS, .sources = 1 };
+	struct arena_ring_options o = { .size = sizeof(o), .entries = POLLS,
+					.files = POLLS, .sources = 1 };
 	struct arena_features f;
 	struct arena_ring *usual = rig->r;
 	uint32_t seen = 0, over = 0;

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -151,7 +152,7 @@ static void *use_in_thread(void *arg)
 	s->refused += arena_ring_submit(r) == -ECHILD;
 	s->refused += arena_ring_read(r, s->io, NULL) == -ECHILD;
 	s->refused += arena_ring_add_file(r, 0, &f) == -ECHILD;
-	s->refused += arena_ring_timeout(r, 1, 0, NULL) == -ECHILD;
+	s->refused += arena_ring_poll(r, s->io->file, POLLIN, false, 0, NULL) == -ECHILD;
 	s->refused += arena_ring_close(r) == -ECHILD;
 	return NULL;
 }

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <libarena/ring/core.h>
+#include <poll.h>
 
 #include "hazard.h"
 
@@ -54,7 +55,7 @@ static void plain_overflow(void)
 static void test_overflow(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 'o');
-	struct arena_ring_options o = { .entries = MANY, .files = MANY };
+	struct arena_ring_options o = { .size = sizeof(o), .entries = MANY, .files = MANY };
 	struct rig one = *rig;
 	struct arena_io io = { .buf = b, .length = 4096 };
 	struct arena_op ops[MANY];
@@ -66,7 +67,8 @@ static void test_overflow(struct rig *rig)
 		io.file = rig_file(&one, pairs[i][0]);
 		is(arena_ring_send_zc(one.r, &io, &ops[i]), 0, "ours: send %d", i);
 	}
-	is(arena_ring_timeout(one.r, 1, 0, NULL), -EAGAIN, "ours: one more is refused");
+	is(arena_ring_poll(one.r, io.file, POLLIN, false, 0, NULL), -EAGAIN,
+	   "ours: one more is refused");
 	for (int i = 0; i < MANY; i++)
 		arena_ring_cancel(one.r, ops[i]);
 	arena_ring_submit(one.r);
@@ -74,7 +76,8 @@ static void test_overflow(struct rig *rig)
 	while (ended < MANY)
 		ended += !(rig_next(&one).flags & ARENA_EVENT_MORE);
 	ok(rig_quiet(&one), "ours: all %d have ended, each once", ended);
-	is(arena_ring_timeout(one.r, 1, 0, NULL), 0, "ours: there is room for more");
+	is(arena_ring_poll(one.r, io.file, POLLIN, false, 0, NULL), 0,
+	   "ours: there is room for more");
 	arena_ring_close(one.r);
 	for (int i = 0; i < MANY; i++) {
 		close(pairs[i][0]);
@@ -101,18 +104,20 @@ static void plain_full_sq(void)
 
 static void test_full_sq(struct rig *rig)
 {
-	struct arena_ring_options o = { .entries = 2048, .files = 1 };
+	struct arena_ring_options o = { .size = sizeof(o), .entries = 2048, .files = 1 };
 	struct rig one = *rig;
+	struct arena_file ready;
 	int begun = 0, events = 0;
 
 	/* Twice as many operations as the submission queue has entries. */
 	one.r = rig_ring(rig->a, &o);
+	ready = rig_eventfd(&one, 1);
 	for (uint32_t i = 0; i < o.entries; i++)
-		begun += !arena_ring_timeout(one.r, 1, i, NULL);
+		begun += !arena_ring_poll(one.r, ready, POLLIN, false, i, NULL);
 	is(begun, 2048, "ours: all are begun");
 	ok((uint32_t)begun > one.r->uring.sq.ring_entries,
 	   "ours: which are more than the queue has entries");
-	for (; events < begun && rig_next(&one).result == -ETIME; events++)
+	for (; events < begun && rig_next(&one).result == POLLIN; events++)
 		;
 	is(events, begun, "ours: all come back");
 	arena_ring_close(one.r);
@@ -138,24 +143,26 @@ static void test_failing(struct rig *rig, const char *without)
 	struct arena_features f;
 	struct rig one = *rig;
 	struct io_uring_sqe *sqe;
-	int timeouts = 0;
+	struct arena_file ready;
+	int polls = 0;
 
 	arena_probe(&f);
 	arena_probe_without(&f, without);
 	o.features = &f;
 	one.r = rig_ring(rig->a, &o);
-	arena_ring_timeout(one.r, 1, 1, NULL);
+	ready = rig_eventfd(&one, 1);
+	arena_ring_poll(one.r, ready, POLLIN, false, 1, NULL);
 	sqe = io_uring_get_sqe(&one.r->uring);
 	sqe->opcode = 255;
 	/* It belongs to nothing, and gives no event. */
 	io_uring_sqe_set_data64(sqe, user_data(TAG_SOURCE, 1, 0));
-	arena_ring_timeout(one.r, 1, 3, NULL);
-	arena_ring_timeout(one.r, 1, 4, NULL);
+	arena_ring_poll(one.r, ready, POLLIN, false, 3, NULL);
+	arena_ring_poll(one.r, ready, POLLIN, false, 4, NULL);
 	is(arena_ring_submit(one.r), 4, "ours: all are submitted (without %s)", without);
 	is(io_uring_sq_ready(&one.r->uring), 0, "ours: nothing stays behind");
 	for (int i = 0; i < 3; i++)
-		timeouts += rig_next(&one).result == -ETIME;
-	is(timeouts, 3, "ours: and all come back");
+		polls += rig_next(&one).result == POLLIN;
+	is(polls, 3, "ours: and all come back");
 	arena_ring_close(one.r);
 }
 

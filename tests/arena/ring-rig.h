@@ -10,6 +10,7 @@
 #include <arena/ring.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -85,7 +86,9 @@ struct rig {
 	struct arena_ring *r;
 };
 
-static const struct arena_ring_options rig_options = { .entries = 16, .files = 16 };
+static const struct arena_ring_options rig_options = {
+	.size = sizeof(rig_options), .entries = 16, .files = 16,
+};
 
 /* An arena without a ring. */
 static inline struct rig rig_arena(const char *name)
@@ -163,6 +166,16 @@ static inline struct arena_file rig_file(struct rig *rig, int fd)
 
 	if (ret)
 		bail("cannot add a file: %s", strerror(-ret));
+	return f;
+}
+
+/* A file that can be read always, if @count is not 0, or never. */
+static inline struct arena_file rig_eventfd(struct rig *rig, unsigned int count)
+{
+	int fd = eventfd(count, EFD_CLOEXEC);
+	struct arena_file f = rig_file(rig, fd);
+
+	close(fd);
 	return f;
 }
 

@@ -9,6 +9,8 @@
  * vm: once
  */
 #define _GNU_SOURCE
+#include <poll.h>
+
 #include "ring-rig.h"
 
 #define ENTRIES	24
@@ -43,7 +45,7 @@ struct line {
 };
 
 /* enum job_kind - what an operation is */
-enum job_kind { JOB_NONE, JOB_SEND, JOB_SEND_ZC, JOB_RECV, JOB_READ, JOB_TIMEOUT };
+enum job_kind { JOB_NONE, JOB_SEND, JOB_SEND_ZC, JOB_RECV, JOB_READ, JOB_POLL };
 
 /**
  * struct job - an operation that has not ended
@@ -67,6 +69,8 @@ struct job {
  * @lines: connections
  * @jobs: by cookie
  * @disk: a file
+ * @ready: a file that can be read always
+ * @quiet: a file that can never be read
  * @seed: of what is random
  * @ended: operations
  * @canceled: of these
@@ -77,6 +81,8 @@ struct stress {
 	struct line lines[LINES];
 	struct job jobs[ENTRIES];
 	struct arena_file disk;
+	struct arena_file ready;
+	struct arena_file quiet;
 	uint32_t seed;
 	uint32_t ended;
 	uint32_t canceled;
@@ -221,15 +227,15 @@ static void begin_read(struct stress *s)
 	check(s, !arena_ring_read(s->rig.r, &j->io, &j->op), "begin to read");
 }
 
-static void begin_timeout(struct stress *s)
+static void begin_poll(struct stress *s)
 {
 	struct job *j = free_job(s);
 
 	if (!j)
 		return;
-	*j = (struct job){ .kind = JOB_TIMEOUT };
-	check(s, !arena_ring_timeout(s->rig.r, draw(s, 2) ? 1 : 1000000000,
-				     (uint64_t)(j - s->jobs), &j->op), "begin a timeout");
+	*j = (struct job){ .kind = JOB_POLL };
+	check(s, !arena_ring_poll(s->rig.r, draw(s, 2) ? s->ready : s->quiet, POLLIN, false,
+				  (uint64_t)(j - s->jobs), &j->op), "begin to poll");
 }
 
 static void peer_feeds(struct stress *s, struct line *l)
@@ -299,7 +305,7 @@ static void take_event(struct stress *s, const struct arena_event *e)
 	struct job *j = &s->jobs[e->cookie];
 
 	check(s, j->kind != JOB_NONE && j->op.generation == e->op.generation, "is pending");
-	check(s, e->result >= 0 || e->result == -ETIME || (e->flags & ARENA_EVENT_CANCELED),
+	check(s, e->result >= 0 || (e->flags & ARENA_EVENT_CANCELED),
 	      "no error but that it was cancelled");
 	if (j->kind == JOB_SEND || j->kind == JOB_SEND_ZC)
 		sent(s, j, e);
@@ -309,7 +315,7 @@ static void take_event(struct stress *s, const struct arena_event *e)
 	}
 	if (j->kind == JOB_RECV || j->kind == JOB_READ)
 		got(s, j, e);
-	if (j->kind != JOB_TIMEOUT)
+	if (j->kind != JOB_POLL)
 		check(s, !arena_put(s->rig.a, j->io.buf), "ours again");
 	if (j->line)
 		j->line->jobs--;
@@ -350,7 +356,7 @@ static void step(struct stress *s)
 	else if (what < 42)
 		begin_read(s);
 	else if (what < 47)
-		begin_timeout(s);
+		begin_poll(s);
 	else if (what < 60)
 		peer_feeds(s, l);
 	else if (what < 75)
@@ -383,7 +389,7 @@ static void end_all(struct stress *s)
 {
 	is(arena_ring_close(s->rig.r), 0, "closed with all that was pending");
 	for (int i = 0; i < ENTRIES; i++)
-		if (s->jobs[i].kind != JOB_NONE && s->jobs[i].kind != JOB_TIMEOUT)
+		if (s->jobs[i].kind != JOB_NONE && s->jobs[i].kind != JOB_POLL)
 			check(s, !arena_put(s->rig.a, s->jobs[i].io.buf), "ours at the end");
 	for (int i = 0; i < LINES; i++)
 		close(s->lines[i].peer);
@@ -391,12 +397,14 @@ static void end_all(struct stress *s)
 
 static void run(struct rig *rig, const struct arena_features *f, uint32_t seed)
 {
-	const struct arena_ring_options o = { .entries = ENTRIES, .files = 2 * LINES + ENTRIES,
-					      .features = f };
+	const struct arena_ring_options o = { .size = sizeof(o), .entries = ENTRIES,
+					      .files = 2 * LINES + ENTRIES + 2, .features = f };
 	struct stress s = { .rig = *rig, .seed = seed };
 
 	s.rig.r = rig_ring(rig->a, &o);
 	s.disk = make_disk(&s.rig);
+	s.ready = rig_eventfd(&s.rig, 1);
+	s.quiet = rig_eventfd(&s.rig, 0);
 	for (int i = 0; i < LINES; i++)
 		connect_line(&s, &s.lines[i]);
 	for (int i = 0; i < STEPS; i++)

@@ -14,21 +14,46 @@
 
 static void test_options(struct rig *rig)
 {
-	struct arena_ring_options o = { .entries = 0, .files = 1 };
 	struct arena_features none = { 0 };
+	struct {
+		struct arena_ring_options o;
+		uint32_t later;
+	} newer = { .o.size = sizeof(newer) };
+	struct arena_ring_options o = { .entries = 1 };
 	struct arena_ring *r;
 
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring without entries is refused");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "options without their size are refused");
+	o.size = sizeof(o);
 	o.entries = ARENA_RING_MAX_ENTRIES + 1;
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring of too many entries is refused");
-	o = (struct arena_ring_options){ .entries = 1 };
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring without files is refused");
-	o.files = ARENA_RING_MAX_FILES + 1;
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "a ring of too many files is refused");
-	o = (struct arena_ring_options){ .entries = 1, .files = 1, .features = &none };
-	is(arena_ring_open(rig->a, &o, &r), -EOPNOTSUPP,
-	   "a ring is refused on a kernel without any feature");
-	is(arena_ring_close(NULL), 0, "closing NULL succeeds");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many entries are refused");
+	o = (struct arena_ring_options){ .size = sizeof(o), .files = ARENA_RING_MAX_FILES + 1 };
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many files are refused");
+	o = (struct arena_ring_options){ .size = sizeof(o), .sources = ARENA_RING_MAX_SOURCES + 1 };
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many sources are refused");
+	o = (struct arena_ring_options){ .size = sizeof(o), .features = &none };
+	is(arena_ring_open(rig->a, &o, &r), -EOPNOTSUPP, "a kernel without features is refused");
+	is(arena_ring_open(rig->a, &newer.o, &r), 0, "options that have grown are taken");
+	arena_ring_close(r);
+	newer.later = 1;
+	is(arena_ring_open(rig->a, &newer.o, &r), -E2BIG, "but not a member that is unknown");
+	is(arena_ring_close(NULL), 0, "closing NULL does nothing");
+}
+
+/* Without options there is room for as many operations and files as the header says. */
+static void test_defaults(struct rig *rig)
+{
+	struct rig one = *rig;
+	uint32_t begun = 0;
+	struct arena_file f, none;
+
+	one.r = rig_ring(rig->a, NULL);
+	for (uint32_t i = 0; i < ARENA_RING_FILES; i++)
+		f = rig_eventfd(&one, 0);
+	is(arena_ring_add_file(one.r, 0, &none), -ENFILE, "the table of files is full");
+	while (!arena_ring_poll(one.r, f, POLLIN, false, begun, NULL))
+		begun++;
+	is(begun, ARENA_RING_ENTRIES, "a ring without options has its default of entries");
+	is(arena_ring_close(one.r), 0, "a ring without options is closed");
 }
 
 static void test_file(struct rig *rig)
@@ -259,7 +284,7 @@ static void test_abort(struct rig *rig)
 /* With the fewest entries there is still room for all that it takes to end a file. */
 static void test_smallest(struct rig *rig)
 {
-	const struct arena_ring_options o = { .entries = 1, .files = 2 };
+	const struct arena_ring_options o = { .size = sizeof(o), .entries = 1, .files = 2 };
 	struct rig one = *rig;
 
 	one.r = rig_ring(rig->a, &o);
@@ -429,7 +454,9 @@ static void test_accept(struct rig *rig)
 static void test_accept_full(struct rig *rig, const struct arena_features *features)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	const struct arena_ring_options o = { .entries = 2, .files = 1, .features = features };
+	const struct arena_ring_options o = {
+		.size = sizeof(o), .entries = 2, .files = 1, .features = features,
+	};
 	int sock[2], listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t size = sizeof(any);
 	struct rig one = *rig;
@@ -495,20 +522,19 @@ static void test_poll(struct rig *rig)
 	close(pipes[1]);
 }
 
-static void test_timeout(struct rig *rig)
+static void test_cancel(struct rig *rig)
 {
+	struct arena_file f = rig_eventfd(rig, 0);
 	struct arena_event e;
 	struct arena_op op;
 
-	is(arena_ring_timeout(rig->r, 1000, 5, NULL), 0, "a timeout begins");
-	e = rig_next(rig);
-	ok(e.result == -ETIME && e.cookie == 5, "and ends");
-	arena_ring_timeout(rig->r, 3600000000000ULL, 6, &op);
-	ok(rig_quiet(rig), "a long one takes its time");
-	is(arena_ring_cancel(rig->r, op), 0, "and is cancelled");
-	is(arena_ring_cancel(rig->r, op), -EALREADY, "once at a time");
-	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "and ends");
-	is(arena_ring_next(rig->r, &e, 1), 0, "no event in a millisecond");
+	arena_ring_poll(rig->r, f, POLLIN, false, 6, &op);
+	ok(rig_quiet(rig), "a poll of a quiet file has no event");
+	is(arena_ring_cancel(rig->r, op), 0, "it is cancelled");
+	is(arena_ring_cancel(rig->r, op), -EALREADY, "an operation is cancelled once at a time");
+	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "the poll that was cancelled ends");
+	is(arena_ring_next(rig->r, &e, 1), 0, "no event comes in a millisecond");
+	arena_ring_remove_file(rig->r, f);
 }
 
 /* A file that is O_NONBLOCK: the kernel says -EAGAIN where the ring waits. */
@@ -580,7 +606,7 @@ static void test_all(struct rig *rig)
 	test_abort(rig);
 	test_accept(rig);
 	test_poll(rig);
-	test_timeout(rig);
+	test_cancel(rig);
 	test_nonblock(rig);
 	test_borrowed(rig);
 	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
@@ -649,6 +675,7 @@ int main(void)
 	struct rig rig = rig_open("ring");
 
 	test_options(&rig);
+	test_defaults(&rig);
 	test_accept_full(&rig, NULL);
 	test_smallest(&rig);
 	test_recv_any_closed(&rig);

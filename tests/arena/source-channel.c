@@ -13,6 +13,7 @@
 #include <arena/source.h>
 #include <fcntl.h>
 #include <libarena/channel/channel.h>
+#include <poll.h>
 
 #include "channel.h"
 #include "ring-rig.h"
@@ -98,6 +99,15 @@ static int lie(struct arena_channel *ch)
 	arena_channel_flush(ch);
 	say(&shared->is_ready, 1);
 	pause();
+	return 0;
+}
+
+/* Say that a message has come. */
+static int report_one(struct arena_channel *ch)
+{
+	struct arena_msg m;
+
+	say(&shared->is_ready, receive(ch, &m) == 1);
 	return 0;
 }
 
@@ -300,6 +310,7 @@ static void test_flood(struct rig *rig, struct way way)
 {
 	struct arena_timer t = { .size = sizeof(t), .period_ns = 1000000, .cookie = 3 };
 	uint32_t floods = 0, ticks = 0, ops = 0, turns = 0;
+	struct arena_file ready = rig_eventfd(rig, 1);
 	struct arena_source timer;
 	struct link l, other;
 
@@ -308,7 +319,7 @@ static void test_flood(struct rig *rig, struct way way)
 	link_add(rig, &l, 1);
 	link_add(rig, &other, 2);
 	arena_ring_add_timer(rig->r, &t, &timer);
-	arena_ring_timeout(rig->r, 1, 4, NULL);
+	arena_ring_poll(rig->r, ready, POLLIN, false, 4, NULL);
 	while ((floods < 1000 || ticks < 10 || ops < 100 || other.received < 100) &&
 	       turns++ < 1000000) {
 		struct arena_event e = rig_next(rig);
@@ -323,7 +334,7 @@ static void test_flood(struct rig *rig, struct way way)
 			ticks++;
 		} else {
 			ops++;
-			arena_ring_timeout(rig->r, 1, 4, NULL);
+			arena_ring_poll(rig->r, ready, POLLIN, false, 4, NULL);
 		}
 		if (other.sent == other.received)
 			send_some(&other, other.sent + 1);
@@ -333,6 +344,7 @@ static void test_flood(struct rig *rig, struct way way)
 	is(arena_ring_remove_source(rig->r, timer), 0, "the timer is removed");
 	while (rig_next(rig).cookie != 4)
 		;
+	arena_ring_remove_file(rig->r, ready);
 	arena_channel_close(l.ch);
 	arena_channel_close(other.ch);
 	link_kill(&l);
@@ -359,6 +371,26 @@ static void test_liar(struct rig *rig)
 	ok(l.events <= 1, "and no more than that");
 	arena_channel_close(l.ch);
 	link_kill(&l);
+}
+
+/* What a channel has queued goes out with arena_ring_submit(): nobody waits for events. */
+static void test_submit(struct rig *rig, struct way way)
+{
+	struct link l;
+
+	say(&shared->is_ready, 0);
+	link_open(&l, 0, way, report_one);
+	link_add(rig, &l, 1);
+	send_some(&l, 1);
+	ok(arena_ring_submit(rig->r) >= 0, "%s: the ring is submitted", way_name(way));
+	for (int ms = 0; ms < PATIENCE_MS && !look(&shared->is_ready); ms++)
+		usleep(1000);
+	ok(look(&shared->is_ready), "%s: a message is sent by arena_ring_submit()",
+	   way_name(way));
+	arena_channel_close(l.ch);
+	is(pair_join(&l.pair), 0, "%s: the receiver has ended", way_name(way));
+	while (!rig_quiet(rig))
+		;
 }
 
 /* A message that the kernel refuses ends its channel, and nothing else. */
@@ -452,6 +484,7 @@ int main(void)
 		test_flood(&rig, ways[i]);
 		test_remove(&rig, ways[i]);
 		test_ring_close(&rig, ways[i]);
+		test_submit(&rig, ways[i]);
 	}
 	test_liar(&rig);
 	test_failed_message(&rig);

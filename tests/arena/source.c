@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <arena/source.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -252,6 +253,7 @@ static void test_waker(struct rig *rig)
 /* Everything at once, and operations between. */
 static void test_together(struct rig *rig)
 {
+	struct arena_file ready = rig_eventfd(rig, 1);
 	struct arena_waker *waker;
 	struct arena_source s[3];
 	struct arena_event events[64];
@@ -269,7 +271,7 @@ static void test_together(struct rig *rig)
 	is(arena_ring_add_waker(rig->r, 0, &waker, &s[2]), 0, "a waker with other sources");
 	is(arena_ring_add_process(rig->r, pidfd, 0, NULL), 0, "a process with other sources");
 	for (int i = 0; i < 8; i++)
-		arena_ring_timeout(rig->r, 1, 0, NULL);
+		arena_ring_poll(rig->r, ready, POLLIN, false, 0, NULL);
 	kill(getpid(), SIGUSR2);
 	kill(pid, SIGKILL);
 	arena_waker_wake(waker);
@@ -288,6 +290,7 @@ static void test_together(struct rig *rig)
 	is(counts[ARENA_EVENT_PROCESS], 1, "and the process");
 	for (int i = 0; i < 3; i++)
 		is(arena_ring_remove_source(rig->r, s[i]), 0, "source %d is removed", i);
+	arena_ring_remove_file(rig->r, ready);
 	waitpid(pid, NULL, 0);
 	close(pidfd);
 	sigprocmask(SIG_SETMASK, &old, NULL);

@@ -8,7 +8,7 @@
  * meanwhile; its file is one that nothing but the ring can close. How each known
  * hazard of io_uring is met, and the tests of that: docs/hazards.md.
  *
- *	arena_ring_open(a, &options, &r);
+ *	arena_ring_open(a, NULL, &r);
  *	arena_ring_add_file(r, fd, &file);	now fd may be closed
  *	arena_ring_read(r, &(struct arena_io){ .file = file, .buf = buf,
  *		.length = 4096, .offset = 0, .cookie = 7 }, &op);
@@ -27,6 +27,7 @@
 #define ARENA_RING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <arena/arena.h>
@@ -43,6 +44,9 @@ extern "C" {
 /* Extents of one operation. */
 #define ARENA_RING_MAX_VECS	64U
 #define ARENA_RING_MAX_SOURCES	4096U
+/* As many operations and files a ring has room for if its options do not say. */
+#define ARENA_RING_ENTRIES	64U
+#define ARENA_RING_FILES	64U
 /* As many sources a ring has room for if its options do not say. */
 #define ARENA_RING_SOURCES	64U
 
@@ -80,10 +84,12 @@ struct arena_source {
 
 /**
  * struct arena_ring_options - how to make a ring
- * @entries: operations that can be pending at once, 1 to ARENA_RING_MAX_ENTRIES
- * @files: files that can be added at once, 1 to ARENA_RING_MAX_FILES; and so many
- *	can be accepted, beside them. The soft RLIMIT_NOFILE is raised to twice as many if
- *	need be.
+ * @size: sizeof(struct arena_ring_options)
+ * @entries: operations that can be pending at once, up to ARENA_RING_MAX_ENTRIES; 0 means
+ *	ARENA_RING_ENTRIES
+ * @files: files that can be added at once, up to ARENA_RING_MAX_FILES; 0 means
+ *	ARENA_RING_FILES. As many more can be accepted. The soft RLIMIT_NOFILE is raised
+ *	to twice as many if need be.
  * @registered: register our groups with the kernel, which saves it looking the pages
  *	up for each operation. They are pinned while the ring is open: they count
  *	against RLIMIT_MEMLOCK, and arena_reclaim() finds them in use. What cannot
@@ -99,6 +105,7 @@ struct arena_source {
  * @features: what to make use of; NULL for what arena_probe() finds
  */
 struct arena_ring_options {
+	size_t size;
 	uint32_t entries;
 	uint32_t files;
 	bool registered;
@@ -232,14 +239,15 @@ struct arena_event {
 /**
  * arena_ring_open() - make a ring
  * @a: whose buffers it takes; must outlive it
- * @o: how
+ * @options: copied; NULL means that all is zero but its size
  * @out: the ring, to be closed with arena_ring_close()
  *
- * Return: 0; -EINVAL if @o is out of bounds; -EOPNOTSUPP if this kernel lacks what is
+ * Return: 0; -EINVAL if a member of @options is out of bounds; -E2BIG if @options uses what this
+ * library does not know; -EOPNOTSUPP if this kernel lacks what is
  * needed: arena_features_why() says what; -EMFILE if the hard RLIMIT_NOFILE is less than
  * twice its @files; or an error of io_uring_setup(2).
  */
-int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
+int arena_ring_open(struct arena *a, const struct arena_ring_options *options,
 		    struct arena_ring **out);
 
 /**
@@ -448,10 +456,6 @@ int arena_ring_discard(struct arena_ring *r, const struct arena_range *range,
  */
 int arena_ring_write_zeroes(struct arena_ring *r, const struct arena_range *range,
 			    struct arena_op *op);
-
-/** arena_ring_timeout() - an event after @ns, result -ETIME; return as above */
-int arena_ring_timeout(struct arena_ring *r, uint64_t ns, uint64_t cookie,
-		       struct arena_op *op);
 
 /**
  * arena_ring_cancel() - ask that an operation ends

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "common/clock.h"
+#include <common/clock.h>
 
 static struct ring_file *file_of(struct arena_ring *r, const struct ring_op *op)
 {
-	return op->class->no_file ? NULL : &r->files[op->file.index];
+	return &r->files[op->file.index];
 }
 
 void ring_ops_init(struct arena_ring *r)
@@ -24,7 +24,7 @@ bool ring_op_is_ending(struct arena_ring *r, const struct ring_op *op)
 {
 	const struct ring_file *f = file_of(r, op);
 
-	return op->ending || r->closing || (f && f->state == FILE_CLOSING);
+	return op->ending || r->closing || f->state == FILE_CLOSING;
 }
 
 /*
@@ -52,7 +52,7 @@ int ring_op_new(struct arena_ring *r, const struct ring_class *class,
 
 	if (!ret)
 		ret = r->free_op == NONE ? -EAGAIN : ring_room(r, 1);
-	if (!ret && !class->no_file)
+	if (!ret)
 		ret = check_file(r, class, file);
 	if (ret)
 		return ret;
@@ -89,8 +89,7 @@ static void issue(struct arena_ring *r, struct ring_op *op)
 				       op->class->in ? POLLIN : POLLOUT);
 	else
 		op->class->prep(r, op, sqe);
-	if (!op->class->no_file)
-		sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
+	sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
 	io_uring_sqe_set_data64(sqe, user_data(TAG_OP, op->generation, ring_op_index(r, op)));
 	op->cqes++;
 	op->removals = r->removals;
@@ -100,7 +99,7 @@ static void stream_busy(struct arena_ring *r, const struct ring_op *op, bool bus
 {
 	struct ring_file *f = file_of(r, op);
 
-	if (!f || !f->stream || !op->class->moves)
+	if (!f->stream || !op->class->moves)
 		return;
 	if (op->class->in)
 		f->reading = busy;
@@ -145,8 +144,7 @@ static void end(struct arena_ring *r, struct ring_op *op, struct arena_event *ev
 		op->class->end(r, op);
 	ring_op_tell(r, op, op->result, op->flags, event);
 	event->flags &= ~(uint32_t)ARENA_EVENT_MORE;
-	if (file_of(r, op))
-		ring_file_done(r, op->file.index);
+	ring_file_done(r, op->file.index);
 	ring_op_drop(r, op);
 }
 
@@ -260,7 +258,7 @@ static bool is_from_ending(struct arena_ring *r, const struct ring_op *op, int32
 	if (!ring_op_is_ending(r, op))
 		return false;
 	return error == -ECANCELED || error == -EINTR || error == -EAGAIN ||
-	       (f && f->stream && f->state == FILE_CLOSING);
+	       (f->stream && f->state == FILE_CLOSING);
 }
 
 /* True if the error only means that the operation has to be issued once more. */

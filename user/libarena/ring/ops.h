@@ -3,7 +3,7 @@
  * The table of operations: how one begins, is issued, waits for room, continues and gives
  * its events.
  *
- * What an operation does is a class of its own (rw.c, network.c, storage.c, timeout.c).
+ * What an operation does is a class of its own (rw.c, network.c, storage.c, nvme.c).
  * The table calls the functions of that class and must not know any class by name.
  */
 #ifndef ARENA_RING_OPS_H
@@ -18,7 +18,6 @@
  * @retry: may the operation be tried again after this error? NULL for never
  * @ready: 0 if it can be issued, or the error to end with; NULL if it always can
  * @end: give back what the operation holds; NULL if that is nothing
- * @no_file: it has no file
  * @in: it takes from its file: bytes or connections
  * @moves: bytes go through its file in order: one operation at a time in one direction
  * @once: the ring does not issue it again after -EINTR, since it may have been done
@@ -32,7 +31,6 @@ struct ring_class {
 	bool (*retry)(struct arena_ring *r, struct ring_op *op, int32_t error);
 	int (*ready)(struct arena_ring *r, struct ring_op *op);
 	void (*end)(struct arena_ring *r, struct ring_op *op);
-	bool no_file;
 	bool in;
 	bool moves;
 	bool once;
@@ -99,7 +97,6 @@ struct ring_range {
  * @poll: events to wait for
  * @group: to receive into
  * @datasync: fdatasync(2)
- * @ts: time to wait
  */
 struct ring_op {
 	const struct ring_class *class;
@@ -131,7 +128,6 @@ struct ring_op {
 		uint32_t poll;
 		uint32_t group;
 		bool datasync;
-		struct __kernel_timespec ts;
 	};
 };
 

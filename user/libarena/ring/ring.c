@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <common/copy_struct.h>
+
 #include "nvme.h"
 #include "ops.h"
 #include "provided.h"
@@ -24,11 +26,21 @@
 /* Own operations of each file: a cancellation, a shutdown, a disconnection. */
 #define OWN_PER_FILE	3
 
-static bool sound(const struct arena_ring_options *o)
+/* What the caller gave, with defaults in place of zeroes. */
+static int copy_options(struct arena_ring_options *o, const struct arena_ring_options *given)
 {
-	return o->entries && o->entries <= ARENA_RING_MAX_ENTRIES &&
-	       o->files && o->files <= ARENA_RING_MAX_FILES &&
-	       o->sources <= ARENA_RING_MAX_SOURCES && o->wait <= ARENA_WAIT_ADAPT;
+	int ret = copy_struct(o, sizeof(*o), given);
+
+	if (ret)
+		return ret;
+	if (!o->entries)
+		o->entries = ARENA_RING_ENTRIES;
+	if (!o->files)
+		o->files = ARENA_RING_FILES;
+	if (!o->sources)
+		o->sources = ARENA_RING_SOURCES;
+	return o->entries <= ARENA_RING_MAX_ENTRIES && o->files <= ARENA_RING_MAX_FILES &&
+	       o->sources <= ARENA_RING_MAX_SOURCES && o->wait <= ARENA_WAIT_ADAPT ? 0 : -EINVAL;
 }
 
 static int find_features(struct arena_ring *r, const struct arena_features *wanted)
@@ -171,7 +183,7 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->n_ops = o->entries;
 	r->n_files = 2 * o->files;
 	r->thread = ring_thread_id();
-	r->sources = ring_sources_new(o->sources ? o->sources : ARENA_RING_SOURCES, o->wait);
+	r->sources = ring_sources_new(o->sources, o->wait);
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
 	r->provided = calloc(arena_layout(a)->n_groups, sizeof(*r->provided));
@@ -193,19 +205,21 @@ static int prepare_nvme(struct arena_ring *r)
 	return ring_nvme_init(r) ? 0 : -ENOMEM;
 }
 
-int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
+int arena_ring_open(struct arena *a, const struct arena_ring_options *options,
 		    struct arena_ring **out)
 {
+	struct arena_ring_options o;
 	struct arena_ring *r;
 	int ret;
 
-	if (!sound(o))
-		return -EINVAL;
-	r = new_ring(a, o);
+	ret = copy_options(&o, options);
+	if (ret)
+		return ret;
+	r = new_ring(a, &o);
 	if (!r)
 		return -ENOMEM;
-	ret = find_features(r, o->features);
-	if (!ret && o->nvme)
+	ret = find_features(r, o.features);
+	if (!ret && o.nvme)
 		ret = prepare_nvme(r);
 	if (!ret)
 		ret = open_uring(r);
@@ -213,8 +227,8 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *o,
 		free_ring(r);
 		return ret;
 	}
-	if (o->registered || o->register_peers)
-		register_groups(r, o);
+	if (o.registered || o.register_peers)
+		register_groups(r, &o);
 	*out = r;
 	return 0;
 }
@@ -228,7 +242,11 @@ int arena_ring_submit(struct arena_ring *r)
 {
 	int ret = ring_check(r);
 
-	return ret ? ret : ring_submit(r);
+	if (ret)
+		return ret;
+	/* What finds no room now is staged again by the next turn. */
+	ring_sources_stage(r);
+	return ring_submit(r);
 }
 
 /* Cancel all operations that the kernel has. */
