@@ -62,7 +62,7 @@ static void ring_credit(struct arena_channel *ch)
 
 static void ring_credit_back(struct arena_channel *ch)
 {
-	post(ch, channel_msg(CHANNEL_MSG_CREDIT, (uint32_t)-1 - 4 * ENTRIES));
+	post(ch, channel_msg(CHANNEL_MSG_CREDIT, (uint32_t)-1));
 }
 
 /* Each of them is right, and says nothing. */

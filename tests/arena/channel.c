@@ -13,6 +13,8 @@
 
 #define ENTRIES		100
 #define MESSAGES	20000
+/* Many windows, to send while nothing is received. */
+#define UNREAD		500
 /* A payload is read before it is written again. */
 #define PAYLOADS	(2 * ENTRIES)
 
@@ -235,6 +237,41 @@ static void test_again(struct way way)
 	is(pair_join(&p), 0, "for the child, too");
 }
 
+/* A side that has a message to receive may send many windows of its own before it does. */
+static void test_unread(struct way way)
+{
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, 16);
+	struct arena_msg msg = message(0);
+	struct arena_channel *ch;
+	uint32_t n = 0;
+	int ret = 0;
+
+	if (!pair_fork(&p)) {
+		if (pair_open(&p, &ch) || send_message(ch, &msg) || arena_channel_flush(ch))
+			_exit(1);
+		while (n < UNREAD && receive(ch, &msg) == 1 && msg.ref.index == n)
+			n++;
+		msg = message(1);
+		ret = n != UNREAD || send_message(ch, &msg) || arena_channel_flush(ch);
+		arena_channel_close(ch);
+		_exit(ret);
+	}
+	if (pair_open(&p, &ch) || arena_channel_wait(ch, PATIENCE_MS) != 1)
+		bail("open");
+	for (; n < UNREAD && !ret; n++) {
+		msg = message(n);
+		ret = send_message(ch, &msg);
+	}
+	if (!ret)
+		ret = arena_channel_flush(ch);
+	is(ret, 0, "%s: %u messages are sent while one is unread", way_name(way), n);
+	for (n = 0; n < 2 && receive(ch, &msg) == 1 && msg.ref.index == n; n++)
+		;
+	ok(n == 2 && receive(ch, &msg) == -EPIPE, "that one comes first, then the next");
+	arena_channel_close(ch);
+	is(pair_join(&p), 0, "all of them have come");
+}
+
 /* A caller of a later version, whose options have grown. */
 struct grown_options {
 	struct arena_channel_options known;
@@ -330,6 +367,7 @@ int main(void)
 			test_one(ways[w], wait, 32);
 		}
 		test_foreign_loop(ways[w]);
+		test_unread(ways[w]);
 		if (ways[w].by_socket)
 			test_again(ways[w]);
 	}

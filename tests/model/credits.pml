@@ -3,10 +3,13 @@
  * Credits: two sides, each with a mailbox of a fixed size. A side may have WINDOW
  * messages on the way that the other one has not acknowledged. An acknowledgement is
  * a message too: it needs no credit, room for it is reserved in the same mailbox, and
- * it carries the number of messages that were ever taken, modulo MOD. What is queued
- * is posted late, or never if its sender dies; either side dies at any moment.
+ * it carries the number of messages that were ever received, modulo MOD. A side moves
+ * messages out of its mailbox to an inbox, to get at acknowledgements behind them, and
+ * receives them from there, as late as it likes. What is queued is posted late, or never
+ * if its sender dies; either side dies at any moment.
  *
- * Checked: no mailbox overflows, each message arrives once and in order, and each
+ * Checked: no mailbox and no inbox overflows, no acknowledgement is older than one that
+ * was taken before, each message arrives once and in order, and each
  * side comes to an end: it has sent and received everything, or it learns that the
  * other side is dead. Broken twins:
  *
@@ -20,6 +23,8 @@
  *   BROKEN_UNSENT     a side sleeps with messages in its queue
  *   BROKEN_DEAF       a side that waits for credit takes nothing out of its mailbox
  *                     but acknowledgements
+ *   BROKEN_LEFT       a side that waits for credit reads acknowledgements behind a message
+ *                     and leaves them where they are
  *   BROKEN_DEATH      a side that waits for credit does not watch the other's death
  */
 #define WINDOW	3
@@ -48,9 +53,11 @@ chan queue[2] = [QUEUE] of { mtype, byte };
 byte submitted[2];		/* how many of those the kernel may post */
 chan box[2] = [ROOM] of { mtype, byte };
 bool alive[2] = true;
+byte inbox[2];			/* messages in it */
+byte stay[2];			/* of BROKEN_LEFT: credits that were read and left */
 bool ended[2];
 
-/* Of each side: what it sent, what of that the other took; what it took, and said. */
+/* Of each side: what it sent, what of that the other received; what it received, and said. */
 byte left[2] = COUNT;
 byte sent[2], acked[2], got[2], taken[2], said[2];
 
@@ -58,7 +65,7 @@ byte sent[2], acked[2], got[2], taken[2], said[2];
 #define credit(me)	(distance(sent[me], acked[me]) < WINDOW)
 #define wants(me)	(left[me] > 0)
 #ifdef BROKEN_EARLY
-#define seen(me)	((taken[me] + (box[me]?[DATA,_] -> 1 : 0)) % MOD)
+#define seen(me)	((taken[me] + inbox[me] + (box[me]?[DATA,_] -> 1 : 0)) % MOD)
 #else
 #define seen(me)	taken[me]
 #endif
@@ -81,9 +88,11 @@ inline take(me)
 	box[me]?what,n;
 	if
 	:: what == DATA ->
-		assert(n == taken[me]);		/* none is lost, none comes twice */
-		taken[me] = (taken[me] + 1) % MOD;
-		got[me]++
+		/* None is lost, none comes twice. */
+		assert(n == (taken[me] + inbox[me]) % MOD);
+		assert(inbox[me] < WINDOW);
+		inbox[me]++;
+		stay[me] = 0
 	:: what == CREDIT ->
 #ifdef BROKEN_TWICE
 		n = (acked[me] + n) % MOD;
@@ -122,8 +131,16 @@ proctype side(byte me)
 #else
 		:: atomic { nempty(box[me]) -> take(me) }
 #endif
+#ifdef BROKEN_LEFT
+		:: atomic { wants(me) && !credit(me) && box[me]?[DATA,_] && box[me]??[CREDIT,_] ->
+			box[me]??CREDIT,n; acked[me] = n; stay[me]++; n = 0 }
+#endif
+		:: atomic { inbox[me] > 0 ->
+			inbox[me]--;
+			taken[me] = (taken[me] + 1) % MOD;
+			got[me]++ }
 		/* Nothing to do: sleep. */
-		:: empty(box[me]) && !(wants(me) && credit(me)) && !through(me) &&
+		:: empty(box[me]) && !inbox[me] && !(wants(me) && credit(me)) && !through(me) &&
 #ifndef BROKEN_UNSENT
 			!unsent(me) &&
 #endif
@@ -146,7 +163,8 @@ inline post(from)
 	queue[from]?what,n;
 	submitted[from]--;
 	if
-	:: alive[1 - from] -> assert(nfull(box[1 - from])); box[1 - from]!what,n
+	:: alive[1 - from] ->
+		assert(len(box[1 - from]) + stay[1 - from] < ROOM); box[1 - from]!what,n
 	:: else
 	fi;
 	what = 0; n = 0

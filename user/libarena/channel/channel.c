@@ -387,6 +387,9 @@ static int wait_ready(struct arena_channel *ch, struct wait_time *time)
 
 	if (ret <= 0 || !ch->transport)
 		return ret;
+	/* A sender without room relies on that, also while it has a message to receive. */
+	if (is_ready(ch))
+		arena_channel_flush(ch);
 	while (!is_ready(ch)) {
 		ret = wait_somehow(ch, time);
 		if (ret < 0)
@@ -515,7 +518,7 @@ int channel_source_control(const struct arena_channel *ch)
 /* What can be said about a socket without a system call. */
 static bool is_queued(const struct socket_transport *s)
 {
-	return s->head != s->tail;
+	return channel_inbox_count(&s->inbox);
 }
 
 static bool may_have_room(struct arena_channel *ch, bool fired)

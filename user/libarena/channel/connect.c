@@ -48,6 +48,12 @@ static int make_mailbox(struct arena_channel *ch)
 	return channel_tx_open(&ch->tx, ch->options.tx_ring, ch->options.tx_user_data);
 }
 
+static int make_msg_ring(struct arena_channel *ch)
+{
+	return msg_ring_transport_init(&ch->msg_ring, &ch->state, &ch->box, &ch->tx,
+				       ch->options.entries);
+}
+
 static int make_eventfd(struct arena_channel *ch)
 {
 	ch->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -71,6 +77,7 @@ static int prepare(struct arena_channel *ch)
 	} parts[] = {
 		{ WITH_MEMORY, make_shared },
 		{ WITH_MAILBOX, make_mailbox },
+		{ TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING), make_msg_ring },
 		{ TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD), make_eventfd },
 		{ TRANSPORT_BIT(ARENA_CHANNEL_SOCKET), make_socket },
 	};
@@ -221,6 +228,14 @@ int connect_begin(struct arena_channel *ch)
 	return ch->control < 0 ? rendezvous_begin(ch) : handshake_begin(ch);
 }
 
+/* A transport that was never initialized, or was freed, is left alone. */
+static void transport_free(struct transport *t)
+{
+	if (t->ops)
+		t->ops->free(t);
+	t->ops = NULL;
+}
+
 /* Free the resources of the transports that were not chosen. */
 static void release_others(struct arena_channel *ch)
 {
@@ -232,10 +247,10 @@ static void release_others(struct arena_channel *ch)
 			arena_mailbox_close(&ch->box);
 		ch->has_box = false;
 	}
-	if (ch->transport != &ch->socket.base && ch->socket.base.ops) {
-		ch->socket.base.ops->free(&ch->socket.base);
-		ch->socket.base.ops = NULL;
-	}
+	if (ch->transport != &ch->socket.base)
+		transport_free(&ch->socket.base);
+	if (ch->transport != &ch->msg_ring.base)
+		transport_free(&ch->msg_ring.base);
 }
 
 static void choose(struct arena_channel *ch)
@@ -255,8 +270,6 @@ static void choose(struct arena_channel *ch)
 		ch->transport = &ch->socket.base;
 		break;
 	default:
-		msg_ring_transport_init(&ch->msg_ring, &ch->state, &ch->box, &ch->tx,
-					ch->options.entries);
 		ch->transport = &ch->msg_ring.base;
 		break;
 	}
@@ -328,6 +341,6 @@ void connect_free(struct arena_channel *ch)
 		close(ch->pidfd);
 	if (ch->control >= 0)
 		close(ch->control);
-	if (ch->socket.base.ops)
-		ch->socket.base.ops->free(&ch->socket.base);
+	transport_free(&ch->socket.base);
+	transport_free(&ch->msg_ring.base);
 }

@@ -5,10 +5,13 @@
 
 int channel_credit_take(struct channel_credit *c, uint32_t number)
 {
-	if (number - c->acked <= c->sent - c->acked)
-		c->acked = number;
-	/* One that lay behind unread messages may be up to about two windows old. */
-	else if (c->acked - number > 4 * c->window)
+	/*
+	 * The caller takes acknowledgments out of what the peer sends one after the other, in the
+	 * order in which they were sent. So none can be older than the one before it, and none
+	 * can be ahead of the messages sent.
+	 */
+	if (number - c->acked > c->sent - c->acked)
 		return -EPROTO;
+	c->acked = number;
 	return 0;
 }

@@ -56,12 +56,20 @@ static inline bool channel_credit_is_due(const struct channel_credit *c)
 	return c->received - c->told >= c->quantum;
 }
 
+/** channel_credit_unacknowledged() - the peer's messages, received or @unread, that are */
+static inline uint32_t channel_credit_unacknowledged(const struct channel_credit *c,
+						     uint32_t unread)
+{
+	return c->received - c->told + unread;
+}
+
 /**
  * channel_credit_take() - process an acknowledgment of the peer
  * @c: credit
  * @number: the number of messages that the peer claims to have received
  *
- * An acknowledgment that is old, or repeated, changes nothing.
+ * Acknowledgments have to be taken in the order in which they came. A repeated one changes
+ * nothing.
  *
  * Return: 0, or -EPROTO if the number is not possible.
  */

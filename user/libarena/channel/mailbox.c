@@ -2,7 +2,6 @@
 #include "mailbox.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define MAX_ENTRIES	65536U
@@ -174,16 +173,4 @@ int arena_mailbox_peek(struct arena_mailbox *box, struct arena_msg *msg)
 		return 1;
 	}
 	return 0;
-}
-
-bool arena_mailbox_has(struct arena_mailbox *box, uint8_t type)
-{
-	struct io_uring_cqe *cqe;
-	unsigned int head;
-
-	io_uring_for_each_cqe(&box->ring, head, cqe) {
-		if (arena_msg_unpack(cqe->user_data, (uint32_t)cqe->res).type == type)
-			return true;
-	}
-	return false;
 }

@@ -7,7 +7,6 @@
 #define ARENA_MAILBOX_H
 
 #include <arena/message.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "../uring.h"
@@ -57,8 +56,5 @@ static inline void arena_mailbox_drop(struct arena_mailbox *box)
 {
 	io_uring_cq_advance(&box->ring, 1);
 }
-
-/** arena_mailbox_has() - true if any message in the mailbox has this type */
-bool arena_mailbox_has(struct arena_mailbox *box, uint8_t type);
 
 #endif /* ARENA_MAILBOX_H */

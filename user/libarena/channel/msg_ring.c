@@ -42,6 +42,23 @@ static int take_own(struct msg_ring_transport *r, const struct arena_msg *msg)
 }
 
 /*
+ * Take a message of the application out of the mailbox; 1 or -errno. The first limit covers
+ * everything that has come, the channel's own messages included; the second is the window.
+ */
+static int admit(struct msg_ring_transport *r)
+{
+	const struct channel_credit *c = &r->credit;
+	uint32_t unread = channel_inbox_count(&r->inbox);
+
+	if (channel_credit_unacknowledged(c, unread + arena_mailbox_count(r->box)) >
+	    c->window + CHANNEL_SPARE ||
+	    channel_credit_unacknowledged(c, unread) >= c->window)
+		return -EOVERFLOW;
+	arena_mailbox_drop(r->box);
+	return 1;
+}
+
+/*
  * Take the channel's own messages that lie before the application's next one.
  *
  * Return: 1 and the application's message, which stays in the mailbox; 0 if there is none; or
@@ -64,17 +81,15 @@ static int peek(struct msg_ring_transport *r, struct arena_msg *msg)
 static int msg_ring_recv(struct transport *t, struct arena_msg *msg)
 {
 	struct msg_ring_transport *r = ring_of(t);
-	struct channel_credit *c = &r->credit;
-	int ret;
+	int ret = 1;
 
-	/* Received messages count as unread for the peer until they are acknowledged. */
-	if (arena_mailbox_count(r->box) + (c->received - c->told) > c->window + CHANNEL_SPARE)
-		return -EOVERFLOW;
-	ret = peek(r, msg);
-	if (ret > 0) {
-		arena_mailbox_drop(r->box);
-		c->received++;
+	if (!channel_inbox_take(&r->inbox, msg)) {
+		ret = peek(r, msg);
+		if (ret > 0)
+			ret = admit(r);
 	}
+	if (ret > 0)
+		r->credit.received++;
 	/* If the kernel has no room for it now, the next call tries again. */
 	if (ret >= 0)
 		send_credit(r);
@@ -87,6 +102,8 @@ static bool msg_ring_has_message(struct transport *t)
 	struct arena_msg msg;
 	int ret;
 
+	if (channel_inbox_count(&r->inbox))
+		return true;
 	if (!arena_mailbox_count(r->box))
 		return false;
 	ret = peek(r, &msg);
@@ -96,36 +113,37 @@ static bool msg_ring_has_message(struct transport *t)
 }
 
 /*
- * Acknowledgments can lie behind messages that the caller has not received yet. So look at all
- * messages and leave them in the mailbox. It does no harm to take an acknowledgment twice.
+ * Acknowledgments can lie behind messages that the caller has not received yet. These are moved
+ * to the inbox. If the acknowledgments were only read and stayed in the mailbox, a caller that
+ * sends and never receives would cause more and more of them, until the mailbox is full.
  */
-static void look_for_credit(struct msg_ring_transport *r)
+static int read_all(struct msg_ring_transport *r)
 {
-	struct io_uring_cqe *cqe;
-	unsigned int head;
+	struct arena_msg msg;
+	int ret;
 
-	io_uring_for_each_cqe(&r->box->ring, head, cqe) {
-		struct arena_msg msg = arena_msg_unpack(cqe->user_data, (uint32_t)cqe->res);
-
-		if (msg.type == CHANNEL_MSG_CREDIT &&
-		    channel_credit_take(&r->credit, channel_msg_number(&msg)))
-			r->base.state->error = -EPROTO;
-		if (msg.type == CHANNEL_MSG_BYE)
-			r->base.state->end = CHANNEL_CLOSED;
+	while ((ret = peek(r, &msg)) > 0) {
+		ret = admit(r);
+		if (ret < 0)
+			return ret;
+		channel_inbox_add(&r->inbox, &msg);
 	}
+	return ret;
 }
 
 static bool msg_ring_has_room(struct transport *t)
 {
 	struct msg_ring_transport *r = ring_of(t);
+	int ret;
 
 	if (channel_credit_has_room(&r->credit))
 		return true;
-	/* Remove own messages first, or a caller that never receives finds them each time. */
-	if (!msg_ring_has_message(t))
-		return t->state->error || channel_credit_has_room(&r->credit);
-	look_for_credit(r);
-	return t->state->error || channel_credit_has_room(&r->credit);
+	if (!arena_mailbox_count(r->box))
+		return false;
+	ret = read_all(r);
+	if (ret < 0)
+		t->state->error = ret;
+	return ret < 0 || channel_credit_has_room(&r->credit);
 }
 
 static int msg_ring_send(struct transport *t, const struct arena_msg *msg)
@@ -172,9 +190,7 @@ static int msg_ring_fd(const struct transport *t)
 
 static int msg_ring_find_bye(struct transport *t)
 {
-	if (arena_mailbox_has(ring_of(t)->box, CHANNEL_MSG_BYE))
-		t->state->end = CHANNEL_CLOSED;
-	return 0;
+	return read_all(ring_of(t));
 }
 
 static void msg_ring_bye(struct transport *t)
@@ -182,6 +198,11 @@ static void msg_ring_bye(struct transport *t)
 	const struct arena_msg msg = channel_msg(CHANNEL_MSG_BYE, 0);
 
 	channel_tx_end(ring_of(t)->tx, &msg);
+}
+
+static void msg_ring_free(struct transport *t)
+{
+	channel_inbox_free(&ring_of(t)->inbox);
 }
 
 static const struct transport_ops msg_ring_ops = {
@@ -195,11 +216,12 @@ static const struct transport_ops msg_ring_ops = {
 	.fd = msg_ring_fd,
 	.find_bye = msg_ring_find_bye,
 	.bye = msg_ring_bye,
+	.free = msg_ring_free,
 	.spins = SPINS_IN_MEMORY,
 };
 
-void msg_ring_transport_init(struct msg_ring_transport *r, struct channel_state *state,
-			     struct arena_mailbox *box, struct channel_tx *tx, uint32_t window)
+int msg_ring_transport_init(struct msg_ring_transport *r, struct channel_state *state,
+			    struct arena_mailbox *box, struct channel_tx *tx, uint32_t window)
 {
 	*r = (struct msg_ring_transport){
 		.base = { .ops = &msg_ring_ops, .state = state },
@@ -207,4 +229,5 @@ void msg_ring_transport_init(struct msg_ring_transport *r, struct channel_state 
 		.tx = tx,
 	};
 	channel_credit_init(&r->credit, window);
+	return channel_inbox_init(&r->inbox, window);
 }

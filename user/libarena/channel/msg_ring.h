@@ -7,6 +7,7 @@
 #define ARENA_CHANNEL_MSG_RING_H
 
 #include "credit.h"
+#include "inbox.h"
 #include "mailbox.h"
 #include "transport.h"
 #include "tx.h"
@@ -16,17 +17,28 @@
  * @base: for the channel
  * @box: own mailbox, which stays the channel's
  * @tx: the way to the peer's mailbox, which stays the channel's
+ * @inbox: messages that lay before acknowledgments for which the sender looked
  * @credit: counts of sent and acknowledged messages
  */
 struct msg_ring_transport {
 	struct transport base;
 	struct arena_mailbox *box;
 	struct channel_tx *tx;
+	struct channel_inbox inbox;
 	struct channel_credit credit;
 };
 
-/** msg_ring_transport_init() - begin, with both mailboxes; @window messages may be unread */
-void msg_ring_transport_init(struct msg_ring_transport *r, struct channel_state *state,
-			     struct arena_mailbox *box, struct channel_tx *tx, uint32_t window);
+/**
+ * msg_ring_transport_init() - prepare
+ * @r: filled
+ * @state: how the channel fares
+ * @box: own mailbox
+ * @tx: way to the peer's, which is not known yet
+ * @window: how many messages may be unread
+ *
+ * Return: 0, or -ENOMEM. To be freed by its ops in any case.
+ */
+int msg_ring_transport_init(struct msg_ring_transport *r, struct channel_state *state,
+			    struct arena_mailbox *box, struct channel_tx *tx, uint32_t window);
 
 #endif /* ARENA_CHANNEL_MSG_RING_H */

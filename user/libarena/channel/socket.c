@@ -104,10 +104,10 @@ static int take(struct socket_transport *s, const struct channel_wire *wire)
 	}
 	if (msg.type >= ARENA_MSG_CHANNEL)
 		return -EPROTO;
-	/* Messages of the peer that are not acknowledged, received or not. */
-	if (s->tail - s->credit.told >= s->credit.window)
+	if (channel_credit_unacknowledged(&s->credit, channel_inbox_count(&s->inbox)) >=
+	    s->credit.window)
 		return -EOVERFLOW;
-	s->in[s->tail++ & s->mask] = msg;
+	channel_inbox_add(&s->inbox, &msg);
 	return 0;
 }
 
@@ -144,11 +144,11 @@ static bool socket_has_message(struct transport *t)
 	struct socket_transport *s = socket_of(t);
 	int ret = 1;
 
-	for (uint32_t i = 0; s->head == s->tail && ret == 1 && i < PACKETS_A_CALL; i++)
+	for (uint32_t i = 0; !channel_inbox_count(&s->inbox) && ret == 1 && i < PACKETS_A_CALL; i++)
 		ret = read_packet(s);
 	if (ret < 0)
 		t->state->error = ret;
-	return ret < 0 || s->head != s->tail || t->state->end;
+	return ret < 0 || channel_inbox_count(&s->inbox) || t->state->end;
 }
 
 static int socket_recv(struct transport *t, struct arena_msg *msg)
@@ -158,9 +158,8 @@ static int socket_recv(struct transport *t, struct arena_msg *msg)
 	socket_has_message(t);
 	if (t->state->error)
 		return t->state->error;
-	if (s->head == s->tail)
+	if (!channel_inbox_take(&s->inbox, msg))
 		return 0;
-	*msg = s->in[s->head++ & s->mask];
 	s->credit.received++;
 	send_credit(s);
 	return 1;
@@ -232,7 +231,7 @@ static void socket_free(struct transport *t)
 	struct socket_transport *s = socket_of(t);
 
 	free(s->out);
-	free(s->in);
+	channel_inbox_free(&s->inbox);
 }
 
 static const struct transport_ops socket_ops = {
@@ -253,18 +252,12 @@ static const struct transport_ops socket_ops = {
 int socket_transport_init(struct socket_transport *s, struct channel_state *state, int fd,
 			  uint32_t window)
 {
-	uint32_t size = 1;
-
-	while (size < window)
-		size *= 2;
 	*s = (struct socket_transport){
 		.base = { .ops = &socket_ops, .state = state },
 		.fd = fd,
-		.mask = size - 1,
 		/* One more than the window, for an acknowledgment. */
 		.out = calloc(window + 1, sizeof(*s->out)),
-		.in = calloc(size, sizeof(*s->in)),
 	};
 	channel_credit_init(&s->credit, window);
-	return s->out && s->in ? 0 : -ENOMEM;
+	return s->out ? channel_inbox_init(&s->inbox, window) : -ENOMEM;
 }

@@ -7,6 +7,7 @@
 #define ARENA_CHANNEL_SOCKET_H
 
 #include "credit.h"
+#include "inbox.h"
 #include "own.h"
 #include "transport.h"
 
@@ -16,10 +17,7 @@
  * @fd: the socket, which stays the channel's
  * @out: messages to be sent, from the first on
  * @n_out: number of messages in @out
- * @in: messages that came, a ring of a power of two of entries, at least the window
- * @mask: entries of @in less 1
- * @head: messages that the caller has received, modulo 2^32
- * @tail: messages that came, modulo 2^32
+ * @inbox: messages that came and were not received yet
  * @credit: counts of sent and acknowledged messages
  */
 struct socket_transport {
@@ -27,10 +25,7 @@ struct socket_transport {
 	int fd;
 	struct channel_wire *out;
 	uint32_t n_out;
-	struct arena_msg *in;
-	uint32_t mask;
-	uint32_t head;
-	uint32_t tail;
+	struct channel_inbox inbox;
 	struct channel_credit credit;
 };
 
