@@ -191,19 +191,22 @@ static void look_at_peer(struct arena_channel *ch)
 	poll_all(ch, 0);
 }
 
-/* 0 if the channel can be used; -EAGAIN if it is not connected yet; or its error. */
-static int check(struct arena_channel *ch)
+static __attribute__((noinline)) int check_closely(struct arena_channel *ch)
 {
 	int ret;
 
 	if (ch->state.error)
 		return ch->state.error;
-	if (ch->transport)
-		return 0;
 	ret = connect_run(ch, 0);
 	if (ret < 0)
 		return ret == -EINTR ? -EAGAIN : ret;
 	return ret ? 0 : -EAGAIN;
+}
+
+/* 0 if the channel can be used; -EAGAIN if it is not connected yet; or its error. */
+static inline int check(struct arena_channel *ch)
+{
+	return ch->transport && !ch->state.error ? 0 : check_closely(ch);
 }
 
 /* ---- messages ---- */
@@ -344,6 +347,13 @@ static int wait_for_kernel(struct arena_channel *ch, struct wait_time *time)
 	return ret < 0 ? ret : left != 0;
 }
 
+static bool spin_adapt(struct arena_channel *ch)
+{
+	uint32_t turns = wait_spin_choose(&ch->spin);
+
+	return wait_spin_learn(&ch->spin, wait_spin_turns(is_ready, ch, turns), turns);
+}
+
 static int wait_somehow(struct arena_channel *ch, struct wait_time *time)
 {
 	int ret = arena_channel_flush(ch);
@@ -357,9 +367,7 @@ static int wait_somehow(struct arena_channel *ch, struct wait_time *time)
 	case ARENA_WAIT_POLL:
 		return wait_polling(ch, time);
 	case ARENA_WAIT_ADAPT:
-		if (wait_spin_adapt(&ch->spin, is_ready, ch))
-			return 1;
-		return wait_asleep(ch, time);
+		return spin_adapt(ch) ? 1 : wait_asleep(ch, time);
 	default:
 		return wait_asleep(ch, time);
 	}
@@ -387,7 +395,7 @@ static int wait_ready(struct arena_channel *ch, struct wait_time *time)
 
 	if (ret <= 0 || !ch->transport)
 		return ret;
-	/* A sender without room relies on that, also while it has a message to receive. */
+	/* The peer needs what is queued, also if this side has a message to receive. */
 	if (is_ready(ch))
 		arena_channel_flush(ch);
 	while (!is_ready(ch)) {

@@ -155,22 +155,3 @@ void arena_mailbox_close(struct arena_mailbox *box)
 {
 	uring_exit_memory(&box->ring, box->memory, box->size);
 }
-
-int arena_mailbox_peek(struct arena_mailbox *box, struct arena_msg *msg)
-{
-	struct io_uring_cqe *cqe;
-	unsigned int head;
-
-	/*
-	 * Once one message has overflowed, the kernel queues all later ones in memory of its
-	 * own, without bound. The loop below does not fetch them, as io_uring_peek_cqe() would.
-	 */
-	if (io_uring_cq_has_overflow(&box->ring))
-		return -EOVERFLOW;
-	/* Loads the tail with acquire: pairs with the kernel's release. */
-	io_uring_for_each_cqe(&box->ring, head, cqe) {
-		*msg = arena_msg_unpack(cqe->user_data, (uint32_t)cqe->res);
-		return 1;
-	}
-	return 0;
-}

@@ -7,6 +7,7 @@
 #define ARENA_MAILBOX_H
 
 #include <arena/message.h>
+#include <errno.h>
 #include <stddef.h>
 
 #include "../uring.h"
@@ -49,7 +50,24 @@ static inline uint32_t arena_mailbox_count(const struct arena_mailbox *box)
  *
  * Return: 1; 0 if there is none; -EOVERFLOW if more came than the mailbox holds.
  */
-int arena_mailbox_peek(struct arena_mailbox *box, struct arena_msg *msg);
+static inline int arena_mailbox_peek(struct arena_mailbox *box, struct arena_msg *msg)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	/*
+	 * Once one message has overflowed, the kernel queues all later ones in memory of its
+	 * own, without bound. The loop below does not fetch them, as io_uring_peek_cqe() would.
+	 */
+	if (io_uring_cq_has_overflow(&box->ring))
+		return -EOVERFLOW;
+	/* Loads the tail with acquire: pairs with the kernel's release. */
+	io_uring_for_each_cqe(&box->ring, head, cqe) {
+		*msg = arena_msg_unpack(cqe->user_data, (uint32_t)cqe->res);
+		return 1;
+	}
+	return 0;
+}
 
 /** arena_mailbox_drop() - drop the first message */
 static inline void arena_mailbox_drop(struct arena_mailbox *box)

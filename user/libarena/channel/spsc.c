@@ -96,6 +96,10 @@ bool arena_spsc_must_wake(struct arena_spsc_producer *p)
 {
 	uint32_t sleeps;
 
+	/* Nothing was put since the last call: a consumer that sleeps has seen everything. */
+	if (p->looked == p->tail)
+		return false;
+	p->looked = p->tail;
 	full_barrier();
 	sleeps = __atomic_load_n(&p->in->sleeps, __ATOMIC_RELAXED);
 	if (!(sleeps & 1) || sleeps == p->woken)
@@ -116,12 +120,6 @@ void arena_spsc_resume(struct arena_spsc_producer *p)
 {
 	p->waits++;
 	__atomic_store_n(&p->out->waits, p->waits, __ATOMIC_RELAXED);
-}
-
-bool arena_spsc_has_message(const struct arena_spsc_consumer *c)
-{
-	return c->tail != c->head ||
-	       __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE) != c->head;
 }
 
 bool arena_spsc_must_resume(struct arena_spsc_consumer *c)

@@ -85,6 +85,7 @@ struct arena_spsc_in {
  * @waits: what @out->waits was set to
  * @head: the last @in->head that was read
  * @woken: the @in->sleeps for which arena_spsc_must_wake() was true
+ * @looked: the @tail at the last arena_spsc_must_wake()
  */
 struct arena_spsc_producer {
 	struct arena_spsc_out *out;
@@ -95,6 +96,7 @@ struct arena_spsc_producer {
 	uint32_t waits;
 	uint32_t head;
 	uint32_t woken;
+	uint32_t looked;
 };
 
 /**
@@ -186,7 +188,11 @@ bool arena_spsc_stall(struct arena_spsc_producer *p);
 void arena_spsc_resume(struct arena_spsc_producer *p);
 
 /** arena_spsc_has_message() - true if a get would not return 0 */
-bool arena_spsc_has_message(const struct arena_spsc_consumer *c);
+static inline bool arena_spsc_has_message(const struct arena_spsc_consumer *c)
+{
+	return c->tail != c->head ||
+	       __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE) != c->head;
+}
 
 /**
  * arena_spsc_must_resume() - true if the producer sleeps and was not woken yet

@@ -19,40 +19,23 @@ int wait_left_ms(struct wait_time *t)
 	return t->timeout_ms;
 }
 
-static inline void relax(void)
-{
-#if __has_builtin(__builtin_ia32_pause)
-	__builtin_ia32_pause();
-#else
-	__asm__ volatile("" : : : "memory");
-#endif
-}
-
-uint32_t wait_spin_turns(bool (*is_ready)(void *arg), void *arg, uint32_t turns)
-{
-	uint32_t i;
-
-	for (i = 0; i < turns; i++) {
-		relax();
-		if (is_ready(arg))
-			break;
-	}
-	return i;
-}
-
 /*
  * Spin several times as long as messages have lately taken to come: sleeping costs more than
  * waiting for a message that is somewhat late. A call to which no message came counts as no
  * turns, so that the time is short while messages are rare. Turns are counted because reading
  * the clock costs as much as several of them.
  */
-bool wait_spin_adapt(struct wait_spin *s, bool (*is_ready)(void *arg), void *arg)
+uint32_t wait_spin_choose(struct wait_spin *s)
 {
-	uint32_t turns = 4 * s->recent + SPINS_MIN, took;
+	uint32_t turns = 4 * s->recent + SPINS_MIN;
 
 	if (turns > s->max || !(++s->calls % SPINS_TRY_EVERY))
-		turns = s->max;
-	took = wait_spin_turns(is_ready, arg, turns);
+		return s->max;
+	return turns;
+}
+
+bool wait_spin_learn(struct wait_spin *s, uint32_t took, uint32_t turns)
+{
 	if (took == turns) {
 		s->recent -= s->recent / 8;
 		return false;

@@ -42,18 +42,41 @@ static inline void wait_spin_init(struct wait_spin *s, uint32_t max)
 	*s = (struct wait_spin){ .max = max, .recent = max };
 }
 
+static inline void wait_relax(void)
+{
+#if __has_builtin(__builtin_ia32_pause)
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("" : : : "memory");
+#endif
+}
+
 /**
  * wait_spin_turns() - spin until it is ready
- * @is_ready: asked in each turn
+ * @is_ready: asked in each turn; inline, or the call costs as much as the turn
  * @arg: for @is_ready
  * @turns: the most calls of @is_ready
  *
  * Return: the turn after which it was ready, or @turns.
  */
-uint32_t wait_spin_turns(bool (*is_ready)(void *arg), void *arg, uint32_t turns);
+static inline __attribute__((always_inline))
+uint32_t wait_spin_turns(bool (*is_ready)(void *arg), void *arg, uint32_t turns)
+{
+	uint32_t i;
 
-/** wait_spin_adapt() - spin for as long as that has paid lately; true if it is ready */
-bool wait_spin_adapt(struct wait_spin *s, bool (*is_ready)(void *arg), void *arg);
+	for (i = 0; i < turns; i++) {
+		wait_relax();
+		if (is_ready(arg))
+			break;
+	}
+	return i;
+}
+
+/** wait_spin_choose() - for how many turns it pays to spin this time */
+uint32_t wait_spin_choose(struct wait_spin *s);
+
+/** wait_spin_learn() - it was ready after @took of @turns turns; false if it was not */
+bool wait_spin_learn(struct wait_spin *s, uint32_t took, uint32_t turns);
 
 /** wait_poll() - poll(2), with -errno for an error */
 int wait_poll(struct pollfd *fds, uint32_t n, int timeout_ms);
