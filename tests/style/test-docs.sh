@@ -63,4 +63,8 @@ none "no line of a document is longer than 100 columns" long_lines "${documents[
 none "each link in a document leads to a file and a heading" broken_links "${documents[@]}"
 [ ! -e docs/architecture.md ] ||
 	none "each function that architecture.md names exists" missing_functions docs/architecture.md
+cat docs/memory-model.md tests/model/* |
+	grep -oE '\b(arena|mshare|channel)_[a-z0-9_]*\(\)' >"$tmp/cited"
+none "each function of ours that memory-model.md and the models name exists" \
+	missing_functions "$tmp/cited"
 done_testing
