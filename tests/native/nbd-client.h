@@ -6,7 +6,7 @@
 #ifndef TESTS_NATIVE_NBD_CLIENT_H
 #define TESTS_NATIVE_NBD_CLIENT_H
 
-#include <common/nbd.h>
+#include <np/nbd.h>
 #include <errno.h>
 #include <netdb.h>
 #include <sys/socket.h>

@@ -4,20 +4,22 @@
  * over disks in memory, runs arena-np and ends as it does.
  *
  *	np-rig [--sps N] [--disk BYTES] [--slots N] [--memory BYTES] [--readonly]
- *	       [--mode MODE] arena-np [OPTION...]
+ *	       [--versions OLDEST,NEWEST] [--mode MODE] arena-np [OPTION...]
  *
- * The rig adds --region and --sp; the exports are called d0, d1 and so on. What
- * SP 0 does wrong is its mode:
+ * The rig adds --region and --sp; the exports are called d0, d1 and so on. The SPs offer
+ * these versions of the protocol. What SP 0 does wrong is its mode:
  *
  *	plain	nothing
- *	liar	bad messages of every kind before each good one
+ *	liar	bad messages and bad records of every kind before each good one
  *	die	ends at the 100th request
  *	flood	at the 100th request, more messages than the mailbox holds
+ *	batch	collects requests for a while and answers them all at once
  *	reverse	collects requests for a while and answers the last one first
  *	hang	never answers from the 100th request on
  */
 #include <proto/layout.h>
-#include <proto/proto.h>
+#include <proto/lend.h>
+#include <proto/record.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libarena/channel/channel.h>
@@ -45,6 +47,7 @@ struct rig {
 	uint64_t memory;
 	const char *mode;
 	bool is_readonly;
+	uint16_t hello;
 };
 
 struct sp {
@@ -55,19 +58,27 @@ struct sp {
 	uint8_t *disk;
 	struct arena_layout layout;
 	struct arena_pool *pool;
+	struct arena_pool *records;
 	struct arena_channel *channel;
 	unsigned int n_requests;
-	struct arena_msg backlog[BACKLOG];
+	struct proto_request backlog[BACKLOG];
 	unsigned int n_backlog;
+	struct proto_reply batch[PROTO_MAX_RECORDS];
+	unsigned int n_batch;
 };
 
 /* Shared by all processes of the rig, as the SPs are there before the NP. */
 static pid_t *np_pid;
 
-/* The group of its buffers. */
+/* The group of its data. */
 static uint16_t group_of(const struct sp *sp)
 {
-	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id);
+	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, PROTO_USE_DISK);
+}
+
+static uint16_t records_of(const struct sp *sp)
+{
+	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, PROTO_USE_RECORD);
 }
 
 static void die(const char *what, int err)
@@ -94,102 +105,167 @@ static void send_msg(struct sp *sp, struct arena_msg msg)
 		die("send", ret);
 }
 
-static void lie(struct sp *sp, const struct arena_msg *right)
+static void take_all(struct sp *sp);
+
+/* Records of the rig's, in an extent that is lent. */
+static struct arena_ref put_records(struct sp *sp, const void *records, uint32_t n, size_t size)
+{
+	int64_t index;
+
+	/* Lies take room too. */
+	while ((index = arena_pool_get(sp->records, n)) < 0) {
+		arena_channel_flush(sp->channel);
+		usleep(50);
+		take_all(sp);
+	}
+	memcpy(arena_layout_buffer(sp->base, &sp->layout, records_of(sp), (uint32_t)index),
+	       records, n * size);
+	return proto_lend(sp->records, records_of(sp), (uint32_t)index);
+}
+
+static struct arena_msg make_replies(struct sp *sp, const struct proto_reply *r, uint32_t n)
+{
+	return (struct arena_msg){
+		.type = PROTO_MESSAGE_REPLIES,
+		.value = (uint16_t)n,
+		.ref = put_records(sp, r, n, sizeof(*r)),
+	};
+}
+
+static void send_reply(struct sp *sp, const struct proto_reply *r)
+{
+	send_msg(sp, make_replies(sp, r, 1));
+}
+
+/* Messages that name no records, before the one that does. */
+static void lie_in_messages(struct sp *sp, const struct arena_msg *right)
 {
 	struct arena_msg m;
 
 #define LIE(...) do { m = *right; __VA_ARGS__; send_msg(sp, m); } while (0)
 	LIE(m.type = 76);
 	LIE(m.type = 77);
-	LIE(m.type = ARENA_MSG_HELLO);
-	LIE(m.type = ARENA_MSG_REQUEST);
-	LIE(m.type = ARENA_MSG_RELEASE);
+	LIE(m.type = PROTO_MESSAGE_HELLO);
+	LIE(m.type = PROTO_MESSAGE_REQUESTS);
+	LIE(m.type = PROTO_MESSAGE_RETURN);
+	LIE(m.value = 0);
+	LIE(m.value = 2);
 	LIE(m.value = UINT16_MAX);
-	LIE(m.value = (uint16_t)(sp->rig->slots - 1));
-	LIE(m.ref.generation++);
-	LIE(m.ref.generation--);
-	LIE(m.ref.count = 0; m.ref.index = 3);
-	LIE(m.ref.count = 0; m.ref.index = UINT32_MAX);
-	LIE(m.ref.count++);
-	LIE(m.ref.group = PROTO_GROUP_NET; m.ref.count = m.ref.count ? m.ref.count : 1);
-	LIE(m.ref.group = PROTO_GROUP_PAYLOAD; m.ref.count = m.ref.count ? m.ref.count : 1);
-	LIE(m.ref.group = 255; m.ref.count = m.ref.count ? m.ref.count : 1);
-	if (right->ref.count) {
-		/* Of count 0, the index could be a true error number. */
-		if (right->ref.count > 1)
-			LIE(m.ref.count--);
-		LIE(m.ref.count = 0; m.ref.index = 0);
-		LIE(m.ref.index = UINT32_MAX);
-		LIE(m.ref.index = sp->layout.group[right->ref.group].count -
-			      right->ref.count + 1);
+	LIE(m.ref.generation = 0);
+	LIE(m.ref.count = 0);
+	LIE(m.ref.count = UINT16_MAX);
+	LIE(m.ref.index = UINT32_MAX);
+	LIE(m.ref.index = sp->layout.group[m.ref.group].count);
+	LIE(m.ref.group = PROTO_GROUP_NET);
+	LIE(m.ref.group = PROTO_GROUP_PAYLOAD);
+	LIE(m.ref.group = group_of(sp));
+	LIE(m.ref.group = 255);
+	if (sp->rig->n_sps > 1)
+		LIE(m.ref.group = (uint16_t)proto_group_of_sp(&sp->layout, 1, PROTO_USE_RECORD));
+#undef LIE
+}
+
+/* Records that do not fit the request. */
+static void lie_in_records(struct sp *sp, const struct proto_reply *right)
+{
+	struct proto_reply r;
+
+#define LIE(...) do { r = *right; __VA_ARGS__; send_reply(sp, &r); } while (0)
+	LIE(r.tag += 1ULL << 32);
+	LIE(r.tag -= 1ULL << 32);
+	LIE(r.tag ^= 1ULL << 63);
+	LIE(r.tag |= UINT32_MAX);
+	LIE(r.tag = (r.tag & ~(uint64_t)UINT32_MAX) | (sp->rig->slots - 1));
+	LIE(r.status = 3);
+	LIE(r.status = UINT32_MAX);
+	LIE(r.status = PROTO_EIO; r.n_refs = 1);
+	LIE(r.reserved = 1);
+	LIE(r.n_refs = 2);
+	LIE(r.n_refs = UINT16_MAX);
+	LIE(r.n_refs = !r.n_refs);
+	LIE(r.ref[PROTO_MAX_REFS - 1].count = 1);
+	if (right->n_refs) {
+		LIE(r.n_refs = 2; r.ref[1] = r.ref[0]);
+		LIE(r.n_refs = 0; r.ref[0] = (struct arena_ref){ 0 });
+		LIE(r.ref[0].count++);
+		LIE(r.ref[0].count--);
+		LIE(r.ref[0].generation = 0);
+		LIE(r.ref[0].reserved = 1);
+		LIE(r.ref[0].group = PROTO_GROUP_NET);
+		LIE(r.ref[0].group = PROTO_GROUP_PAYLOAD);
+		LIE(r.ref[0].group = records_of(sp));
+		LIE(r.ref[0].group = 255);
+		LIE(r.ref[0].index = UINT32_MAX);
+		LIE(r.ref[0].index = sp->layout.group[group_of(sp)].count - r.ref[0].count + 1);
 		if (sp->rig->n_sps > 1)
-			LIE(m.ref.group = (uint16_t)proto_group_of_sp(&sp->layout, 1));
+			LIE(r.ref[0].group = (uint16_t)proto_group_of_sp(&sp->layout, 1,
+									 PROTO_USE_DISK));
 	}
 #undef LIE
 }
 
-static void reply(struct sp *sp, const struct arena_msg *req, uint32_t index,
-		  uint16_t count)
+static void send_batch(struct sp *sp)
 {
-	struct arena_msg m = {
-		.type = ARENA_MSG_REPLY,
-		.ref.group = group_of(sp),
-		.value = req->value,
-		.ref.index = index,
-		.ref.count = count,
-		.ref.generation = req->ref.generation,
-	};
+	struct arena_msg m;
 
+	if (!sp->n_batch)
+		return;
+	m = make_replies(sp, sp->batch, sp->n_batch);
+	sp->n_batch = 0;
+	send_msg(sp, m);
+}
+
+static void reply(struct sp *sp, const struct proto_reply *r)
+{
+	struct arena_msg m;
+
+	if (has_mode(sp, "batch")) {
+		sp->batch[sp->n_batch++] = *r;
+		if (sp->n_batch == PROTO_MAX_RECORDS)
+			send_batch(sp);
+		return;
+	}
 	if (has_mode(sp, "liar"))
-		lie(sp, &m);
+		lie_in_records(sp, r);
+	m = make_replies(sp, r, 1);
+	if (has_mode(sp, "liar"))
+		lie_in_messages(sp, &m);
 	send_msg(sp, m);
 	/* Twice: the second one finds the slot in another state. */
 	if (has_mode(sp, "liar"))
-		send_msg(sp, m);
+		send_reply(sp, r);
 }
 
 /* Return: false if there is no room for the data now. */
-static bool serve(struct sp *sp, const struct arena_msg *msg)
+static bool serve(struct sp *sp, const struct proto_request *r)
 {
-	uint8_t *buffer = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
-					      msg->ref.index);
-	struct proto_request r;
-	uint32_t within, count;
+	struct proto_reply answer = { .tag = r->tag };
+	uint32_t within = (uint32_t)(r->offset % PROTO_DISK_BUFFER);
+	uint32_t count = (uint32_t)((within + r->length + PROTO_DISK_BUFFER - 1) /
+				    PROTO_DISK_BUFFER);
 	int64_t index;
 
-	if (proto_request_receive(&r, buffer, 0))
-		die("arena-np wrote a request that makes no sense", -EPROTO);
-	within = (uint32_t)(r.offset % PROTO_DISK_BUFFER);
-	count = (uint32_t)((within + r.length + PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER);
-	if (r.operation == PROTO_FLUSH) {
-		reply(sp, msg, 0, 0);
-		return true;
-	}
-	if (r.offset + r.length > sp->rig->disk_bytes)
+	if (r->offset + r->length > sp->rig->disk_bytes)
 		die("arena-np let a request outside the disk pass", -ERANGE);
-	if (r.operation == PROTO_WRITE) {
-		if (r.ref[0].count != count ||
-		    !arena_layout_has(&sp->layout, r.ref[0].group, r.ref[0].index, count))
+	if (r->operation == PROTO_WRITE) {
+		if (r->n_refs != 1 || r->ref[0].count != count ||
+		    !arena_layout_has(&sp->layout, r->ref[0].group, r->ref[0].index, count))
 			die("payload run", -EINVAL);
-		memcpy(sp->disk + r.offset,
-		       (uint8_t *)arena_layout_buffer(sp->base, &sp->layout,
-						      r.ref[0].group,
-						      r.ref[0].index) + within,
-		       r.length);
-		reply(sp, msg, 0, 0);
-		return true;
+		memcpy(sp->disk + r->offset,
+		       (uint8_t *)arena_layout_buffer(sp->base, &sp->layout, r->ref[0].group,
+						      r->ref[0].index) + within,
+		       r->length);
+	} else if (r->operation == PROTO_READ) {
+		index = arena_pool_get(sp->pool, count);
+		if (index < 0)
+			return false;
+		memcpy((uint8_t *)arena_layout_buffer(sp->base, &sp->layout, group_of(sp),
+						      (uint32_t)index) + within,
+		       sp->disk + r->offset, r->length);
+		answer.n_refs = 1;
+		answer.ref[0] = proto_lend(sp->pool, group_of(sp), (uint32_t)index);
 	}
-	index = arena_pool_get(sp->pool, count);
-	if (index < 0)
-		return false;
-	memcpy((uint8_t *)arena_layout_buffer(sp->base, &sp->layout,
-					      group_of(sp),
-					      (uint32_t)index) + within,
-	       sp->disk + r.offset, r.length);
-	if (arena_pool_lend(sp->pool, (uint32_t)index, count,
-			    msg->value | (uint32_t)msg->ref.generation << 16))
-		die("hand", -EINVAL);
-	reply(sp, msg, (uint32_t)index, (uint16_t)count);
+	reply(sp, &answer);
 	return true;
 }
 
@@ -213,26 +289,96 @@ static void misbehave(struct sp *sp)
 	}
 }
 
-static void take(struct sp *sp, const struct arena_msg *msg)
+/* A liar replies before that, returns what it does not have, and what it has twice. */
+static void return_requests(struct sp *sp, const struct arena_msg *msg,
+			    const struct proto_request *r)
 {
-	if (msg->type == ARENA_MSG_RELEASE) {
-		if (arena_pool_return(sp->pool, msg->ref.index, msg->ref.count,
-				      msg->value | (uint32_t)msg->ref.generation << 16))
-			die("arena-np released what it does not have", -EINVAL);
+	struct arena_msg m = { .type = PROTO_MESSAGE_RETURN, .ref = msg->ref };
+	struct proto_reply early = { .tag = r->tag, .status = PROTO_EIO };
+
+	if (!has_mode(sp, "liar")) {
+		send_msg(sp, m);
 		return;
 	}
-	if (msg->type != ARENA_MSG_REQUEST || msg->ref.group != PROTO_GROUP_NET ||
-	    sp->n_backlog == BACKLOG)
+	send_reply(sp, &early);
+#define LIE(...) do { struct arena_msg l = m; __VA_ARGS__; send_msg(sp, l); } while (0)
+	LIE(l.ref.generation++);
+	LIE(l.ref.generation = 0);
+	LIE(l.ref.count = 0);
+	LIE(l.ref.count = 2);
+	LIE(l.ref.index = sp->rig->slots);
+	LIE(l.ref.index = UINT32_MAX);
+	LIE(l.ref.index = sp->rig->slots - 1);
+	LIE(l.ref.group = PROTO_GROUP_PAYLOAD);
+	LIE(l.ref.group = records_of(sp));
+	send_msg(sp, m);
+	LIE((void)l);
+#undef LIE
+}
+
+static void take_requests(struct sp *sp, const struct arena_msg *msg)
+{
+	const void *shared = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
+						 msg->ref.index);
+	struct proto_request *r = &sp->backlog[sp->n_backlog];
+
+	if (msg->ref.group != PROTO_GROUP_NET || msg->value != 1 || sp->n_backlog == BACKLOG)
 		die("unexpected message", -EPROTO);
 	sp->n_requests++;
 	misbehave(sp);
-	sp->backlog[sp->n_backlog++] = *msg;
+	if (proto_request_receive(r, shared, 0))
+		die("arena-np wrote a request that makes no sense", -EPROTO);
+	sp->n_backlog++;
+	return_requests(sp, msg, r);
+}
+
+static void regain(struct sp *sp, const struct arena_ref *ref)
+{
+	struct arena_pool *pool = ref->group == records_of(sp) ? sp->records :
+				  ref->group == group_of(sp) ? sp->pool : NULL;
+
+	if (!pool || proto_regain(pool, ref))
+		die("arena-np returned what it does not have", -EINVAL);
+}
+
+static void take(struct sp *sp, const struct arena_msg *msg)
+{
+	switch (msg->type) {
+	case PROTO_MESSAGE_HELLO:
+		if (msg->value != PROTO_HELLO)
+			die("versions", -EPROTO);
+		break;
+	case PROTO_MESSAGE_REQUESTS:
+		take_requests(sp, msg);
+		break;
+	case PROTO_MESSAGE_RETURN:
+		regain(sp, &msg->ref);
+		break;
+	default:
+		die("unexpected message", -EPROTO);
+	}
+}
+
+static void take_all(struct sp *sp)
+{
+	struct arena_msg msg;
+	int ret;
+
+	while ((ret = arena_channel_recv(sp->channel, &msg)) > 0)
+		take(sp, &msg);
+	/* Without arena-np, until the rig ends. */
+	if (ret == -EPIPE || ret == -EOWNERDEAD)
+		pause();
+	if (ret < 0)
+		die("own mailbox", ret);
 }
 
 static void work(struct sp *sp)
 {
 	unsigned int left = 0;
 
+	if (has_mode(sp, "batch") && sp->n_backlog)
+		usleep(REVERSE_USEC);
 	if (has_mode(sp, "reverse") && sp->n_backlog) {
 		usleep(REVERSE_USEC);
 		while (sp->n_backlog &&
@@ -244,28 +390,22 @@ static void work(struct sp *sp)
 		if (left || !serve(sp, &sp->backlog[i]))
 			sp->backlog[left++] = sp->backlog[i];
 	sp->n_backlog = left;
+	send_batch(sp);
 }
 
 static void hello(struct sp *sp)
 {
-	struct proto_disk *d;
-	int64_t index = arena_pool_get(sp->pool, 1);
-
-	d = arena_layout_buffer(sp->base, &sp->layout, group_of(sp),
-				(uint32_t)index);
-	*d = (struct proto_disk){
+	const struct proto_disk d = {
 		.magic = PROTO_DISK_MAGIC,
 		.bytes = sp->rig->disk_bytes,
 		.block_size = 512,
 		.flags = sp->rig->is_readonly ? PROTO_DISK_READONLY : 0,
 	};
-	if (arena_pool_lend(sp->pool, (uint32_t)index, 1, 0))
-		die("hand", -EINVAL);
+
 	send_msg(sp, (struct arena_msg){
-		.type = ARENA_MSG_HELLO,
-		.ref.group = group_of(sp),
-		.ref.index = (uint32_t)index,
-		.ref.count = 1,
+		.type = PROTO_MESSAGE_HELLO,
+		.value = sp->rig->hello,
+		.ref = put_records(sp, &d, 1, sizeof(d)),
 	});
 }
 
@@ -277,7 +417,6 @@ static void sp_main(struct sp *sp, struct mshare *m)
 		.entries = proto_window(&sp->layout),
 		.timeout_ms = 10000,
 	};
-	struct arena_msg msg;
 	struct arena *a;
 	void *base;
 	int ret;
@@ -290,7 +429,8 @@ static void sp_main(struct sp *sp, struct mshare *m)
 	sp->disk = mmap(NULL, sp->rig->disk_bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	sp->pool = arena_pool_new(sp->layout.group[group_of(sp)].count);
-	if (sp->disk == MAP_FAILED || !sp->pool)
+	sp->records = arena_pool_new(sp->layout.group[records_of(sp)].count);
+	if (sp->disk == MAP_FAILED || !sp->pool || !sp->records)
 		die("start of an SP", -ENOMEM);
 	ret = arena_open_region(m, PROTO_ROLE_SP(sp->id), &a);
 	if (!ret)
@@ -299,20 +439,12 @@ static void sp_main(struct sp *sp, struct mshare *m)
 		die("channel", ret);
 	hello(sp);
 	for (;;) {
-		bool is_new = false;
+		unsigned int had = sp->n_requests;
 
-		while ((ret = arena_channel_recv(sp->channel, &msg)) > 0) {
-			is_new = true;
-			take(sp, &msg);
-		}
-		/* Without arena-np, until the rig ends. */
-		if (ret == -EPIPE || ret == -EOWNERDEAD)
-			pause();
-		if (ret < 0)
-			die("own mailbox", ret);
-		if (is_new)
+		take_all(sp);
+		if (sp->n_backlog)
 			work(sp);
-		else
+		if (had == sp->n_requests)
 			usleep(50);
 	}
 }
@@ -366,6 +498,15 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
 	return 0;
 }
 
+static uint16_t versions(const char *text)
+{
+	unsigned int oldest, newest;
+
+	if (sscanf(text, "%u,%u", &oldest, &newest) != 2)
+		exit(2);
+	return proto_hello_value((uint8_t)oldest, (uint8_t)newest);
+}
+
 static void parse(struct rig *rig, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -375,6 +516,7 @@ static void parse(struct rig *rig, int argc, char **argv)
 		{ "memory", required_argument, NULL, 'm' },
 		{ "mode", required_argument, NULL, 'o' },
 		{ "readonly", no_argument, NULL, 'r' },
+		{ "versions", required_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int opt;
@@ -399,6 +541,9 @@ static void parse(struct rig *rig, int argc, char **argv)
 		case 'r':
 			rig->is_readonly = true;
 			break;
+		case 'v':
+			rig->hello = versions(optarg);
+			break;
 		default:
 			exit(2);
 		}
@@ -412,7 +557,7 @@ int main(int argc, char **argv)
 {
 	struct rig rig = {
 		.n_sps = 1, .disk_bytes = 256 << 20, .slots = 512,
-		.memory = 512ULL << 20, .mode = "plain",
+		.memory = 512ULL << 20, .mode = "plain", .hello = PROTO_HELLO,
 	};
 	struct mshare_options o = { .size = sizeof(o), .backend = MSHARE_BACKEND_MEMFD,
 				    .page_size = 4096, .mode = 0600 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: nothing that a network process says hurts a storage process or its
- * disk: bad messages are counted and dropped, bad requests get an error status.
+ * disk: bad messages are counted and dropped, bad requests get an error status. Versions
+ * of the protocol are agreed on, or the storage process says why not.
  * Method: plays the NP of one arena-sp over a memfd region, with an SP group
  * that holds one maximal request and not two.
  *
@@ -10,7 +11,7 @@
  * The disk is a file of 64 MiB in which each 8 bytes hold their own offset.
  */
 #include <proto/layout.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libarena/channel/channel.h>
@@ -36,6 +37,9 @@ static struct arena_layout layout;
 static struct arena_channel *channel;
 static pid_t sp_pid;
 static uint16_t generation;
+/* Replies that came and have not been looked at. */
+static struct proto_reply replies[PROTO_MAX_RECORDS];
+static unsigned int n_replies, next_reply;
 /* Messages that the SP must have dropped. */
 static uint64_t bad;
 
@@ -59,10 +63,57 @@ static struct arena_msg receive(void)
 	return m;
 }
 
-static void release(struct arena_msg m)
+static uint16_t sp_group(enum proto_use use)
 {
-	m.type = ARENA_MSG_RELEASE;
-	send_message(m);
+	return (uint16_t)proto_group_of_sp(&layout, 0, use);
+}
+
+static void give_back(struct arena_ref ref)
+{
+	send_message((struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = ref });
+}
+
+static void copy_replies(const struct arena_msg *m)
+{
+	const struct arena_group *g = &layout.group[sp_group(PROTO_USE_RECORD)];
+	const void *shared;
+
+	if (m->ref.group != sp_group(PROTO_USE_RECORD) ||
+	    !arena_layout_has(&layout, m->ref.group, m->ref.index, m->ref.count) ||
+	    !proto_records_fit(m, (size_t)m->ref.count * g->buffer_size, sizeof(*replies)))
+		bail("the storage process lent no replies");
+	shared = arena_layout_buffer(base, &layout, m->ref.group, m->ref.index);
+	next_reply = 0;
+	n_replies = m->value;
+	for (unsigned int i = 0; i < n_replies; i++)
+		if (proto_reply_receive(&replies[i], shared, i))
+			bail("the storage process wrote a reply that makes no sense");
+}
+
+/* The extent of the replies is returned. */
+static bool reply_within(struct proto_reply *reply, int ms)
+{
+	struct arena_msg m;
+
+	if (next_reply == n_replies) {
+		if (!receive_within(&m, ms))
+			return false;
+		if (m.type != PROTO_MESSAGE_REPLIES)
+			bail("a message of type %u is no reply", m.type);
+		copy_replies(&m);
+		give_back(m.ref);
+	}
+	*reply = replies[next_reply++];
+	return true;
+}
+
+static struct proto_reply receive_reply(void)
+{
+	struct proto_reply reply = { 0 };
+
+	if (!reply_within(&reply, PATIENCE_MS))
+		bail("the storage process does not answer");
+	return reply;
 }
 
 static void sp_start(pid_t np)
@@ -94,16 +145,24 @@ static int connect_to_sp(void)
 	return arena_channel_open(arena, PROTO_ROLE_SP(0), &options, &channel);
 }
 
-/* Be the NP of a fresh SP, up to its HELLO, which is returned. */
-static struct arena_msg sp_connect(void)
+/* Be the NP of a fresh SP, which offers @hello, up to the SP's HELLO, which is returned. */
+static struct arena_msg sp_connect_as(uint16_t hello)
 {
 	int ret;
 
+	next_reply = 0;
+	n_replies = 0;
 	sp_start(getpid());
 	ret = connect_to_sp();
 	if (ret)
 		bail("cannot open a channel: %s", strerror(-ret));
+	send_message((struct arena_msg){ .type = PROTO_MESSAGE_HELLO, .value = hello });
 	return receive();
+}
+
+static struct arena_msg sp_connect(void)
+{
+	return sp_connect_as(PROTO_HELLO);
 }
 
 static int sp_wait(void)
@@ -120,13 +179,14 @@ static void test_hello(struct arena_msg m)
 {
 	struct proto_disk *disk = arena_layout_buffer(base, &layout, m.ref.group, m.ref.index);
 
-	is(m.type, ARENA_MSG_HELLO, "first comes HELLO");
-	is(m.ref.group, (uint16_t)proto_group_of_sp(&layout, 0), "in the SP's group");
+	is(m.type, PROTO_MESSAGE_HELLO, "first comes HELLO");
+	is(m.value, PROTO_HELLO, "with the versions that there are");
+	is(m.ref.group, sp_group(PROTO_USE_RECORD), "in the SP's group of records");
 	is(disk->magic == PROTO_DISK_MAGIC, 1, "with the magic");
 	is(disk->bytes, DISK_BYTES, "the disk's size");
 	ok(disk->block_size >= 512 && disk->block_size <= 4096, "a block size");
 	is(disk->flags, 0, "no flags");
-	release(m);
+	give_back(m.ref);
 }
 
 /* A request that is right; tests change what they want to be wrong. */
@@ -140,16 +200,17 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 	struct request r = {
 		.shared = arena_layout_buffer(base, &layout, PROTO_GROUP_NET, slot),
 		.msg = {
-			.type = ARENA_MSG_REQUEST,
+			.type = PROTO_MESSAGE_REQUESTS,
 			.ref.group = PROTO_GROUP_NET,
-			.value = slot,
+			.value = 1,
 			.ref.index = slot,
+			.ref.count = 1,
 			.ref.generation = ++generation,
 		},
 	};
 
 	memset(r.shared, 0, sizeof(*r.shared));
-	r.shared->tag = slot;
+	r.shared->tag = ~(uint64_t)generation;
 	r.shared->operation = type;
 	r.shared->offset = offset;
 	r.shared->length = length;
@@ -164,17 +225,32 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 	return r;
 }
 
-static bool answers(const struct request *r, const struct arena_msg *m)
+/* Once the SP has returned the record, it may be written again. */
+static void send_request(const struct request *r)
 {
-	return m->type == ARENA_MSG_REPLY && m->value == r->msg.value &&
-	       m->ref.generation == r->msg.ref.generation;
+	struct arena_msg m;
+
+	send_message(r->msg);
+	m = receive();
+	if (m.type != PROTO_MESSAGE_RETURN || memcmp(&m.ref, &r->msg.ref, sizeof(m.ref)))
+		bail("the storage process does not return requests");
 }
 
-static bool holds(const struct arena_msg *m, uint64_t offset, uint32_t length)
+static bool answers(const struct request *r, const struct proto_reply *reply)
 {
-	const char *data = (char *)arena_layout_buffer(base, &layout, m->ref.group, m->ref.index) +
-			   offset % 4096;
+	return reply->tag == r->shared->tag;
+}
 
+static bool holds(const struct proto_reply *reply, uint64_t offset, uint32_t length)
+{
+	const struct arena_ref *ref = &reply->ref[0];
+	const char *data;
+
+	if (reply->status != PROTO_OK || reply->n_refs != 1 ||
+	    ref->group != sp_group(PROTO_USE_DISK) ||
+	    ref->count != (offset % 4096 + length + 4095) / 4096)
+		return false;
+	data = (char *)arena_layout_buffer(base, &layout, ref->group, ref->index) + offset % 4096;
 	for (uint64_t i = offset; i < offset + length; i++)
 		if (data[i - offset] != (char)((i & ~7ULL) >> 8 * (i % 8)))
 			return false;
@@ -184,14 +260,13 @@ static bool holds(const struct arena_msg *m, uint64_t offset, uint32_t length)
 static void read_is_right(uint64_t offset, uint32_t length)
 {
 	struct request r = make(1, PROTO_READ, offset, length);
-	struct arena_msg m;
+	struct proto_reply reply;
 
-	send_message(r.msg);
-	m = receive();
-	ok(answers(&r, &m) && m.ref.group == (uint16_t)proto_group_of_sp(&layout, 0) &&
-	   m.ref.count == (offset % 4096 + length + 4095) / 4096 && holds(&m, offset, length),
+	send_request(&r);
+	reply = receive_reply();
+	ok(answers(&r, &reply) && holds(&reply, offset, length),
 	   "read %u bytes at %llu", length, (unsigned long long)offset);
-	release(m);
+	give_back(reply.ref[0]);
 }
 
 static void test_reads(void)
@@ -214,68 +289,92 @@ static void dropped(struct arena_msg m, const char *what)
 	ok(!receive_within(&reply, 20), "dropped: %s", what);
 }
 
+#define DROPPED(what, right, ...)		\
+	do {					\
+		struct arena_msg m = right;	\
+						\
+		__VA_ARGS__;			\
+		dropped(m, what);		\
+	} while (0)
+
 static void test_bad_messages(void)
 {
 	struct request r = make(2, PROTO_READ, 0, 8192);
-	struct arena_msg m, back;
 
 	dropped((struct arena_msg){ .type = 126 }, "a message of type 126");
 	dropped((struct arena_msg){ .type = 127 }, "a message of type 127");
-	dropped((struct arena_msg){ .type = ARENA_MSG_HELLO }, "HELLO");
-	dropped((struct arena_msg){ .type = ARENA_MSG_REPLY }, "REPLY");
-	m = r.msg;
-	m.value = SLOTS;
-	dropped(m, "a slot that does not exist");
-	m = r.msg;
-	m.ref.group = PROTO_GROUP_PAYLOAD;
-	dropped(m, "a request in the payload group");
-	m.ref.group = (uint16_t)proto_group_of_sp(&layout, 0);
-	dropped(m, "a request in the SP's own group");
-	m.ref.group = 255;
-	dropped(m, "a request in no group");
-	m = r.msg;
-	m.ref.index = SLOTS;
-	dropped(m, "a request in no buffer");
-	m.ref.index = UINT32_MAX;
-	dropped(m, "a request in the last of all buffers");
+	DROPPED("a second HELLO", r.msg, m.type = PROTO_MESSAGE_HELLO);
+	DROPPED("REPLIES", r.msg, m.type = PROTO_MESSAGE_REPLIES);
+	DROPPED("no requests", r.msg, m.value = 0);
+	DROPPED("more requests than fit", r.msg, m.value = 4);
+	DROPPED("too many requests", r.msg, m.value = PROTO_MAX_RECORDS + 1; m.ref.index = 0;
+		m.ref.count = SLOTS);
+	DROPPED("a request in the payload group", r.msg, m.ref.group = PROTO_GROUP_PAYLOAD);
+	DROPPED("a request in the SP's own group", r.msg,
+		m.ref.group = sp_group(PROTO_USE_DISK));
+	DROPPED("a request in no group", r.msg, m.ref.group = 255);
+	DROPPED("a request in no buffer", r.msg, m.ref.index = SLOTS);
+	DROPPED("a request in the last of all buffers", r.msg, m.ref.index = UINT32_MAX);
+	DROPPED("a request in an extent of nothing", r.msg, m.ref.count = 0);
+	DROPPED("a request in too long an extent", r.msg, m.ref.count = SLOTS);
+	DROPPED("a request of no generation", r.msg, m.ref.generation = 0);
+}
 
-	send_message(r.msg);
-	m = receive();
-	ok(answers(&r, &m), "and a good one is answered");
-	m.type = ARENA_MSG_RELEASE;
-	back = m;
-	back.ref.generation++;
-	dropped(back, "RELEASE with a stale generation");
-	back = m;
-	back.value++;
-	dropped(back, "RELEASE for another slot");
-	back = m;
-	back.ref.count--;
-	dropped(back, "RELEASE of a part");
-	back = m;
-	back.ref.count = 0;
-	dropped(back, "RELEASE of nothing");
-	back = m;
-	back.ref.index++;
-	dropped(back, "RELEASE of another run");
-	back = m;
-	back.ref.index = UINT32_MAX;
-	dropped(back, "RELEASE of no buffer");
-	back = m;
-	back.ref.group = PROTO_GROUP_PAYLOAD;
-	dropped(back, "RELEASE in another group");
-	send_message(m);
-	dropped(m, "RELEASE twice");
+static void test_bad_returns(void)
+{
+	struct request r = make(2, PROTO_READ, 0, 8192);
+	struct arena_msg right = { .type = PROTO_MESSAGE_RETURN };
+	struct proto_reply reply;
+
+	send_request(&r);
+	reply = receive_reply();
+	ok(answers(&r, &reply), "a good request is answered");
+	right.ref = reply.ref[0];
+	DROPPED("RETURN with a stale generation", right, m.ref.generation--);
+	DROPPED("RETURN with a future generation", right, m.ref.generation++);
+	DROPPED("RETURN of a part", right, m.ref.count--);
+	DROPPED("RETURN of nothing", right, m.ref.count = 0);
+	DROPPED("RETURN of another run", right, m.ref.index++);
+	DROPPED("RETURN of no buffer", right, m.ref.index = UINT32_MAX);
+	DROPPED("RETURN in another group", right, m.ref.group = PROTO_GROUP_PAYLOAD);
+	DROPPED("RETURN in the group of records", right,
+		m.ref.group = sp_group(PROTO_USE_RECORD));
+	DROPPED("RETURN of a request", r.msg, m.type = PROTO_MESSAGE_RETURN);
+	send_message(right);
+	dropped(right, "RETURN twice");
+}
+
+/* Three in one extent, of which one makes no sense. */
+static void test_batch(void)
+{
+	struct request r = make(0, PROTO_FLUSH, 0, 0);
+	struct proto_reply reply[3];
+	bool seen[3] = { false };
+
+	for (int i = 0; i < 3; i++) {
+		r.shared[i] = r.shared[0];
+		r.shared[i].tag = (uint64_t)i;
+	}
+	r.shared[1].length = 1;
+	r.msg.value = 3;
+	send_request(&r);
+	for (int i = 0; i < 3; i++) {
+		reply[i] = receive_reply();
+		if (reply[i].tag < 3 &&
+		    reply[i].status == (reply[i].tag == 1 ? PROTO_EINVAL : PROTO_OK))
+			seen[reply[i].tag] = true;
+	}
+	ok(seen[0] && seen[1] && seen[2], "each of three requests has its own reply");
 }
 
 static void refused(const struct request *r, uint32_t error, const char *what)
 {
-	struct arena_msg m;
+	struct proto_reply reply;
 
-	send_message(r->msg);
-	m = receive();
-	ok(answers(r, &m) && !m.ref.count, "answered: %s", what);
-	is(m.ref.index, error, "with %u", error);
+	send_request(r);
+	reply = receive_reply();
+	ok(answers(r, &reply) && !reply.n_refs, "answered: %s", what);
+	is(reply.status, error, "with %u", error);
 }
 
 static void refused_range(uint16_t type, uint64_t offset, uint32_t length, uint32_t error,
@@ -313,7 +412,7 @@ static void test_bad_requests(void)
 	r.shared->reserved = 1;
 	refused(&r, PROTO_EINVAL, "a reserved byte");
 	r = make(3, PROTO_WRITE, 0, 4096);
-	r.shared->ref[0].group = (uint16_t)proto_group_of_sp(&layout, 0);
+	r.shared->ref[0].group = sp_group(PROTO_USE_DISK);
 	refused(&r, PROTO_EINVAL, "a payload in the SP's group");
 	r = make(3, PROTO_WRITE, 0, 4096);
 	r.shared->ref[0].group = PROTO_GROUP_NET;
@@ -341,25 +440,74 @@ static void test_waiting(void)
 	struct request second = make(1, PROTO_READ, 4096, PROTO_MAX_BYTES);
 	struct request third = make(2, PROTO_READ, 8192, 4096);
 	struct request flush = make(3, PROTO_FLUSH, 0, 0);
-	struct arena_msg a, b, c;
+	struct proto_reply a, b, c;
 
-	send_message(first.msg);
-	a = receive();
+	send_request(&first);
+	a = receive_reply();
 	ok(answers(&first, &a), "a first read takes nearly all buffers");
-	send_message(second.msg);
-	send_message(third.msg);
-	ok(!receive_within(&b, 100), "a second waits, and none overtakes it");
-	dropped(second.msg, "a request in a slot that has one");
-	send_message(flush.msg);
-	b = receive();
-	ok(answers(&flush, &b) && !b.ref.index && !b.ref.count, "a flush needs no buffer");
-	release(a);
-	b = receive();
+	send_request(&second);
+	send_request(&third);
+	ok(!reply_within(&b, 100), "a second waits, and none overtakes it");
+	send_request(&flush);
+	b = receive_reply();
+	ok(answers(&flush, &b) && !b.status && !b.n_refs, "a flush needs no buffer");
+	give_back(a.ref[0]);
+	b = receive_reply();
 	ok(answers(&second, &b) && holds(&b, 4096, PROTO_MAX_BYTES), "then the second");
-	c = receive();
+	c = receive_reply();
 	ok(answers(&third, &c) && holds(&c, 8192, 4096), "then the third");
-	release(b);
-	release(c);
+	give_back(b.ref[0]);
+	give_back(c.ref[0]);
+}
+
+/* With nearly all buffers of the SP's taken, as many reads wait as there are requests. */
+static void test_too_many(void)
+{
+	struct request first = make(0, PROTO_READ, 0, PROTO_MAX_BYTES), r;
+	struct proto_reply a, b;
+	unsigned int n = 0;
+
+	send_request(&first);
+	a = receive_reply();
+	for (uint16_t i = 0; i < SLOTS; i++) {
+		r = make(i, PROTO_READ, 0, PROTO_MAX_BYTES);
+		send_request(&r);
+	}
+	r = make(0, PROTO_READ, 0, PROTO_MAX_BYTES);
+	send_request(&r);
+	bad++;
+	give_back(a.ref[0]);
+	while (reply_within(&b, n < SLOTS ? PATIENCE_MS : 100)) {
+		n += !answers(&r, &b);
+		give_back(b.ref[0]);
+	}
+	is(n, SLOTS, "more requests than network buffers: what is too much is dropped");
+}
+
+/* An NP that does not return replies gets as many as there are buffers for them. */
+static void test_replies_kept(void)
+{
+	struct arena_ref kept[SLOTS];
+	struct request r;
+	struct arena_msg m;
+
+	for (uint16_t i = 0; i < SLOTS; i++) {
+		r = make(i, PROTO_FLUSH, 0, 0);
+		send_request(&r);
+		m = receive();
+		copy_replies(&m);
+		kept[i] = m.ref;
+	}
+	next_reply = n_replies;
+	for (uint16_t i = 0; i < 3; i++) {
+		r = make(i, PROTO_FLUSH, 0, 0);
+		send_request(&r);
+	}
+	ok(!receive_within(&m, 100), "replies wait for buffers");
+	for (int i = 0; i < SLOTS; i++)
+		give_back(kept[i]);
+	for (int i = 0; i < 3; i++)
+		is(receive_reply().status, PROTO_OK, "and come when there are some");
 }
 
 /* The value of @key in the last line of counters. */
@@ -392,29 +540,94 @@ static bool disk_is_unharmed(void)
 	return !n && at == DISK_BYTES;
 }
 
+static bool log_says(const char *what)
+{
+	static char text[1 << 16];
+	int fd = open(log_path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, what);
+}
+
+static void test_versions(void)
+{
+	struct request r;
+
+	give_back(sp_connect_as(proto_hello_value(1, 9)).ref);
+	r = make(0, PROTO_FLUSH, 0, 0);
+	refused(&r, PROTO_OK, "an NP of versions 1 to 9");
+	kill(sp_pid, SIGTERM);
+	is(sp_wait(), 0, "an NP of versions 1 to 9: status");
+	ok(log_says("protocol version 1\n"), "an NP of versions 1 to 9: the common one is logged");
+
+	sp_connect_as(proto_hello_value(2, 9));
+	is(sp_wait(), 1, "an NP of versions 2 to 9: the SP gives up");
+	ok(log_says("the network process speaks versions 2 to 9 of the protocol, "
+		    "and arena-sp 1 to 1"), "an NP of versions 2 to 9: the SP says why");
+	sp_connect_as(proto_hello_value(3, 1));
+	is(sp_wait(), 1, "an NP of versions 3 to 1: the SP gives up");
+}
+
+/* Without a HELLO, requests mean nothing. */
+static void test_no_hello(void)
+{
+	struct arena_msg m;
+	struct request r;
+
+	sp_start(getpid());
+	if (connect_to_sp())
+		bail("cannot open a channel");
+	give_back(receive().ref);
+	r = make(0, PROTO_FLUSH, 0, 0);
+	send_message(r.msg);
+	ok(!receive_within(&m, 20), "dropped: a request before the HELLO");
+	kill(sp_pid, SIGTERM);
+	is(sp_wait(), 0, "no HELLO: status");
+	is(counter("bad_messages="), 1, "no HELLO: the request was counted as bad");
+}
+
 static void test_stop(void)
 {
 	struct request first, second;
-	struct arena_msg m;
+	struct proto_reply reply;
 
-	release(sp_connect());
+	give_back(sp_connect().ref);
 	first = make(0, PROTO_READ, 0, PROTO_MAX_BYTES);
 	second = make(1, PROTO_READ, 0, PROTO_MAX_BYTES);
-	send_message(first.msg);
-	receive();
-	send_message(second.msg);
-	ok(!receive_within(&m, 100), "a request waits");
+	send_request(&first);
+	receive_reply();
+	send_request(&second);
+	ok(!reply_within(&reply, 100), "a request waits");
 	kill(sp_pid, SIGTERM);
-	m = receive();
-	ok(answers(&second, &m) && m.ref.index == PROTO_ESHUTDOWN, "SIGTERM: it is told so");
+	reply = receive_reply();
+	ok(answers(&second, &reply) && reply.status == PROTO_ESHUTDOWN, "SIGTERM: it is told so");
 	is(sp_wait(), 0, "SIGTERM: status");
+}
+
+/* The SP does not wait for an NP that returns nothing. */
+static void test_stop_without_records(void)
+{
+	struct request r;
+
+	/* Its HELLO takes one of them. */
+	sp_connect();
+	for (uint16_t i = 0; i < SLOTS; i++) {
+		r = make(i, PROTO_FLUSH, 0, 0);
+		send_request(&r);
+		if (i < SLOTS - 1)
+			receive();
+	}
+	kill(sp_pid, SIGTERM);
+	is(sp_wait(), 0, "SIGTERM, and a reply without a buffer: status");
 }
 
 static void test_flood(void)
 {
 	struct arena_msg m = { .type = 99 };
 
-	release(sp_connect());
+	give_back(sp_connect().ref);
 	kill(sp_pid, SIGSTOP);
 	for (int i = 0; i < 1000; i++)
 		channel_tx_post(&channel->tx, &m);
@@ -483,15 +696,22 @@ int main(int argc, char **argv)
 	test_hello(sp_connect());
 	test_reads();
 	test_bad_messages();
+	test_bad_returns();
+	test_batch();
 	test_bad_requests();
 	test_waiting();
+	test_too_many();
+	test_replies_kept();
 	kill(sp_pid, SIGTERM);
 	is(sp_wait(), 0, "SIGTERM: status");
 	is(counter("bad_messages="), bad, "each bad message was counted");
 	is(counter("writes="), 0, "no bad write was carried out");
 	ok(disk_is_unharmed(), "the disk is unharmed");
 
+	test_versions();
+	test_no_hello();
 	test_stop();
+	test_stop_without_records();
 	test_flood();
 	test_peer_ends();
 	arena_close(arena);

@@ -40,7 +40,7 @@ refused arenad "--size: 12Q is not a size; use e.g. 512G" --size 12Q
 refused arenad "--page-size: 8K is none of 1G, 2M, 4K" --page-size 8K
 refused arenad "not a multiple" "${good[@]}" --size 1G --size 3M --page-size 2M
 refused arenad "--np-buffers: 1 is not a number from 2 to" --np-buffers 1
-refused arenad "--np-buffers: 21841 is not a number from 2 to" --np-buffers 21841
+refused arenad "--np-buffers: 16381 is not a number from 2 to" --np-buffers 16381
 refused arenad "--max-connections: 0 is not a number from 1 to 4096" --max-connections 0
 refused arenad "--idle-timeout: 86401 is not a number from 0 to 86400" --idle-timeout 86401
 refused arenad "--handshake-timeout: x is not a number" --handshake-timeout x
@@ -70,7 +70,7 @@ for program in arenad arena-np arena-sp; do
 		"$("$BUILD/$program" --version)" "$program $version"
 done
 
-arenad_start --np-buffers 21840 --size 512M --disk "d=$(disk d 4M)"
+arenad_start --np-buffers 16380 --size 512M --disk "d=$(disk d 4M)"
 arenad_stop
 is "arenad with the most buffers that are accepted stops with status 0" "$status" 0
 done_testing

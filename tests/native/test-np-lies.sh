@@ -27,4 +27,14 @@ np_counters
 is "answers in reverse order are not counted as lies" "$(counter arena-np bad_messages)" 0
 arenad_stop
 is "arena-np after answers in reverse order: status" "$status" 0
+
+rig_start --mode batch --
+ok "a hostile client, where many requests are answered at once" \
+	"$tools/nbd-hostile" "$host" "$port" d0
+ok "greedy clients, where many requests are answered at once" \
+	"$tools/nbd-greedy" "$host" "$port" d0
+np_counters
+is "many answers in one extent are not counted as lies" "$(counter arena-np bad_messages)" 0
+arenad_stop
+is "arena-np after many answers at once: status" "$status" 0
 done_testing

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: the NP takes a REPLY only of the SP that it asked, for a request that waits
- * for it, of its present generation, and with data only for a READ: a run of this SP,
- * inside its group, that holds just what was asked for. Any other changes nothing.
- * Method: slots in states, and with requests, of the input, then messages of the
- * input, nearly right or anything. The connections are busy sending, so that what is taken
- * is only queued.
+ * Goal: the NP takes a reply only of the SP that it asked, for a request that waits for it
+ * and whose record the SP has returned, with the tag of its present use, and with data only
+ * for a READ: an extent of this SP, inside its group, that holds just what was asked for.
+ * Any other changes nothing.
+ * Method: slots in states, and with requests, of the input, then records of the input that
+ * are sound by themselves, nearly right or anything. The connections are busy sending, so
+ * that what is taken is only queued.
  */
 #include <proto/layout.h>
-#include <proto/proto.h>
+#include <proto/lend.h>
+#include <proto/record.h>
 #include <np/command.h>
 #include <np/np.h>
 #include <np/reply.h>
@@ -34,7 +36,7 @@ static void begin(void)
 		must(np.payload);
 	}
 	for (uint32_t i = 0; i < PEERS; i++) {
-		int group = arena_layout_find(&np.layout, PROTO_ROLE_SP(i), PROTO_USE_DISK, 0);
+		int group = proto_group_of_sp(&np.layout, i, PROTO_USE_DISK);
 
 		must(group >= 0);
 		np.peer[i] = (struct peer){ .np = &np, .id = i, .group = (uint32_t)group };
@@ -52,9 +54,7 @@ static void hand_payload(struct slot *s)
 
 	if (index < 0)
 		return;
-	s->index = (uint32_t)index;
-	s->count = command_buffers(&s->request);
-	must(!arena_pool_lend(np.payload, s->index, s->count, slot_tag(&np, s)));
+	s->run = proto_lend(np.payload, PROTO_GROUP_PAYLOAD, (uint32_t)index);
 }
 
 static void eat_slot(struct slot *s, struct input *in)
@@ -66,7 +66,8 @@ static void eat_slot(struct slot *s, struct input *in)
 		.conn = &conn[how & 1],
 		/* Most of them wait. */
 		.state = how & 6 ? SLOT_AT_SP : (how >> 3) % (SLOT_REPLYING + 1),
-		.generation = eat_u8(in) & 3,
+		.generation = 1 + (eat_u8(in) & 3),
+		.is_lent = (how & 0xf0) == 0xf0,
 		.request.type = types[how % 3],
 		.request.offset = eat_u64(in) >> 1,
 		.request.length = 1 + eat_u32(in) % PROTO_MAX_BYTES,
@@ -75,75 +76,77 @@ static void eat_slot(struct slot *s, struct input *in)
 		hand_payload(s);
 }
 
-static struct arena_msg eat_reply(struct input *in)
+static void eat_reply(struct proto_reply *r, struct input *in)
 {
 	uint8_t how = eat_u8(in);
 	struct slot *s = &np.slots.slot[how % SLOTS];
-	struct arena_msg msg = { .type = ARENA_MSG_REPLY };
-	const struct peer *peer;
+	const struct peer *peer = &np.peer[s->conn->sp];
 
+	memset(r, 0, sizeof(*r));
 	if (how & 128) {
-		eat(in, &msg, sizeof(msg));
-		return msg;
+		eat(in, r, sizeof(*r));
+		return;
 	}
-	peer = &np.peer[s->conn->sp];
-	msg.value = how % SLOTS;
-	msg.ref.generation = s->generation + (how >> 3 & 1);
-	msg.ref.group = (uint16_t)(peer->group - (how >> 4 & 1));
-	msg.ref.index = eat_u32(in) % (how & 32 ? 200 : np.layout.group[peer->group].count);
-	msg.ref.count = (uint16_t)(s->request.type == NBD_CMD_READ && !(how & 64) ?
-			       command_buffers(&s->request) : eat_u8(in) & 1);
-	return msg;
+	r->tag = slot_tag(&np, s) + ((uint64_t)(how >> 3 & 1) << 32);
+	if (how & 64) {
+		r->status = eat_u8(in);
+		return;
+	}
+	r->n_refs = s->request.type == NBD_CMD_READ ? 1 : eat_u8(in) & 1;
+	if (!r->n_refs)
+		return;
+	r->ref[0].group = (uint16_t)(peer->group - (how >> 4 & 1));
+	r->ref[0].index = eat_u32(in) % (how & 32 ? 200 : np.layout.group[peer->group].count);
+	r->ref[0].count = (uint16_t)command_buffers(&s->request);
+	r->ref[0].generation = 1;
 }
 
 /* In numbers without end: does it hold the bytes, and no buffer more? */
 static bool is_data(const struct peer *peer, const struct nbd_request *r,
-		    const struct arena_msg *msg)
+		    const struct arena_ref *ref)
 {
 	uint64_t from = r->offset % PROTO_DISK_BUFFER, end = from + r->length;
-	uint64_t room = (uint64_t)msg->ref.count * PROTO_DISK_BUFFER;
+	uint64_t room = (uint64_t)ref->count * PROTO_DISK_BUFFER;
 
-	return r->type == NBD_CMD_READ && msg->ref.group == peer->group && end <= room &&
-	       room - end < PROTO_DISK_BUFFER &&
-	       (uint64_t)msg->ref.index + msg->ref.count <= np.layout.group[msg->ref.group].count;
+	return ref->group == peer->group && end <= room && room - end < PROTO_DISK_BUFFER &&
+	       (uint64_t)ref->index + ref->count <= np.layout.group[ref->group].count;
 }
 
-static bool is_right(const struct peer *peer, const struct arena_msg *msg)
+static bool is_right(const struct peer *peer, const struct proto_reply *r)
 {
 	const struct slot *s;
 
-	if (msg->value >= SLOTS)
+	if ((uint32_t)r->tag >= SLOTS)
 		return false;
-	s = &np.slots.slot[msg->value];
-	if (s->state != SLOT_AT_SP || s->conn != &conn[peer->id] ||
-	    s->generation != msg->ref.generation)
+	s = &np.slots.slot[(uint32_t)r->tag];
+	if (s->state != SLOT_AT_SP || s->conn != &conn[peer->id] || s->is_lent ||
+	    s->generation != r->tag >> 32)
 		return false;
-	if (msg->ref.count)
-		return is_data(peer, &s->request, msg);
-	if (!msg->ref.index)
-		return s->request.type != NBD_CMD_READ;
-	return command_is_error(msg->ref.index);
+	if (r->status)
+		return true;
+	if (s->request.type == NBD_CMD_READ)
+		return r->n_refs == 1 && is_data(peer, &s->request, &r->ref[0]);
+	return !r->n_refs;
 }
 
-static void check_reply(struct peer *peer, const struct arena_msg *msg)
+static void check_reply(struct peer *peer, const struct proto_reply *r)
 {
-	bool right = is_right(peer, msg);
+	bool right = is_right(peer, r);
 	uint32_t free_before = arena_pool_available(np.payload);
 	struct slot before[SLOTS], *s;
 
 	memcpy(before, np.slots.slot, sizeof(before));
-	must(reply_take(&np, peer, msg) == right);
+	must(reply_take(&np, peer, r) == right);
 	if (!right) {
 		must(!memcmp(before, np.slots.slot, sizeof(before)));
 		must(arena_pool_available(np.payload) == free_before);
 		return;
 	}
-	s = &np.slots.slot[msg->value];
+	s = &np.slots.slot[(uint32_t)r->tag];
 	must(s->state == SLOT_REPLYING && TAILQ_LAST(&s->conn->replies, slot_queue) == s);
-	must(s->count == msg->ref.count && s->error == (msg->ref.count ? 0 : msg->ref.index));
-	if (s->count)
-		must(s->group == msg->ref.group && s->index == msg->ref.index);
-	must(arena_pool_available(np.payload) == free_before + before[msg->value].count);
+	must(s->error == r->status && !memcmp(&s->run, &r->ref[0], sizeof(s->run)));
+	must(arena_pool_available(np.payload) ==
+	     free_before + before[(uint32_t)r->tag].run.count);
 }
 
 /* The payload that SPs still have comes back. */
@@ -152,8 +155,8 @@ static void end(void)
 	for (uint32_t i = 0; i < SLOTS; i++) {
 		struct slot *s = &np.slots.slot[i];
 
-		if (s->state == SLOT_AT_SP && s->count)
-			must(!arena_pool_return(np.payload, s->index, s->count, slot_tag(&np, s)));
+		if (s->state == SLOT_AT_SP && s->run.count)
+			must(!proto_regain(np.payload, &s->run));
 	}
 }
 
@@ -166,9 +169,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		eat_slot(&np.slots.slot[i], &in);
 	while (in.size) {
 		struct peer *peer = &np.peer[eat_u8(&in) % PEERS];
-		struct arena_msg msg = eat_reply(&in);
+		struct proto_reply written, copy;
 
-		check_reply(peer, &msg);
+		eat_reply(&written, &in);
+		if (!proto_reply_receive(&copy, &written, 0))
+			check_reply(peer, &copy);
 	}
 	end();
 	return 0;

@@ -5,7 +5,7 @@
  * Method: a table of requests around every bound.
  */
 #include <arena/message.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 #include <np/command.h>
 #include <string.h>
 
@@ -117,19 +117,6 @@ static void test_buffers(void)
 	}
 }
 
-static void test_errors(void)
-{
-	static const uint32_t good[] = { 1, 5, 12, 22, 28, 75, 95, 108 };
-	unsigned int n = 0;
-
-	for (uint32_t error = 0; error < 100000; error++)
-		n += command_is_error(error);
-	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
-		ok(command_is_error(good[i]), "%u is an error", good[i]);
-	is(n, sizeof(good) / sizeof(*good), "and nothing else is");
-	ok(!command_is_error(UINT32_MAX), "0xffffffff is none");
-}
-
 static void test_wire(void)
 {
 	static const uint8_t wire[NBD_REQUEST_SIZE] =
@@ -150,7 +137,6 @@ int main(void)
 {
 	test_table();
 	test_buffers();
-	test_errors();
 	test_wire();
 	return done_testing();
 }

@@ -6,8 +6,8 @@
  * each option's data too, and for random bytes.
  */
 #include <arena/message.h>
-#include <proto/proto.h>
-#include <common/nbd.h>
+#include <proto/record.h>
+#include <np/nbd.h>
 #include <np/negotiate.h>
 #include <string.h>
 

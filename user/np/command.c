@@ -2,7 +2,7 @@
 #include "command.h"
 
 #include <arena/message.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 
 static bool is_outside(const struct nbd_request *r, const struct export *e)
 {
@@ -62,21 +62,4 @@ enum command_fate command_check(const struct nbd_request *r,
 	if (r->type == NBD_CMD_WRITE && r->length > CONN_DISCARD_BYTES_MAX)
 		return COMMAND_CLOSE;
 	return COMMAND_REFUSE;
-}
-
-bool command_is_error(uint32_t error)
-{
-	switch (error) {
-	case NBD_EPERM:
-	case NBD_EIO:
-	case NBD_ENOMEM:
-	case NBD_EINVAL:
-	case NBD_ENOSPC:
-	case NBD_EOVERFLOW:
-	case NBD_ENOTSUP:
-	case NBD_ESHUTDOWN:
-		return true;
-	default:
-		return false;
-	}
 }

@@ -6,10 +6,10 @@
 #ifndef NP_COMMAND_H
 #define NP_COMMAND_H
 
-#include <common/nbd.h>
 #include <stdint.h>
 
 #include "export.h"
+#include "nbd.h"
 
 /**
  * enum command_fate - what to do with a request
@@ -42,8 +42,5 @@ static inline uint32_t command_buffers(const struct nbd_request *r)
 	return (uint32_t)((within + r->length + PROTO_DISK_BUFFER - 1) /
 			  PROTO_DISK_BUFFER);
 }
-
-/** command_is_error() - is it a number that a reply may carry as an error? */
-bool command_is_error(uint32_t error);
 
 #endif /* NP_COMMAND_H */

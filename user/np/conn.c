@@ -3,7 +3,7 @@
 
 #include <common/address.h>
 #include <common/log.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 #include <arena/message.h>
 #include <stdlib.h>
 

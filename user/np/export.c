@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "export.h"
 
-#include <common/nbd.h>
 #include <string.h>
+
+#include "nbd.h"
 
 int export_find(const struct export_table *t, const void *name, size_t length)
 {

@@ -10,8 +10,6 @@ enum np_limits {
 	NP_LISTENERS_MAX = 8,
 	NP_CONNECTIONS_DEFAULT = 256,
 	NP_CONNECTIONS_MAX = 4096,
-	/* A mailbox of the SP holds two messages a slot, 65536 at most. */
-	NP_SLOTS_MAX = 16384,
 	NP_BACKLOG = 128,
 	/* Open files but for the clients: region, rings, pidfds, listeners. */
 	NP_FILES_OWN = 64,

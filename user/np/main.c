@@ -22,12 +22,9 @@ static int check_layout(const struct np *np)
 
 	if (!proto_has_np(l) || l->group[PROTO_GROUP_NET].count < 2)
 		return -EPROTO;
-	for (unsigned int i = 0; i < np->options->n_sps; i++) {
-		int group = proto_group_of_sp(l, i);
-
-		if (group < 0 || l->group[group].buffer_size != PROTO_DISK_BUFFER)
+	for (unsigned int i = 0; i < np->options->n_sps; i++)
+		if (!proto_has_sp(l, i))
 			return -EPROTO;
-	}
 	return 0;
 }
 

@@ -2,10 +2,11 @@
 #include "negotiate.h"
 
 #include <assert.h>
-#include <proto/proto.h>
-#include <common/nbd.h>
+#include <proto/record.h>
 #include <arena/message.h>
 #include <string.h>
+
+#include "nbd.h"
 
 /* The longest answer is that to LIST; the one to EXPORT_NAME comes next. */
 static_assert(PROTO_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX) +

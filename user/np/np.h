@@ -7,7 +7,7 @@
  *	listen.c	a client connects
  *	handshake.c	drives the protocol of negotiate.c over its socket
  *	request.c	receives a header, command.c decides, then the payload
- *	peer.c		the message to the SP, and the SP's answers
+ *	peer.c		the messages to the SP, and those of the SP
  *	reply.c		checks the SP's answer and sends it to the client
  *	conn.c		a connection's end, whatever is under way then
  */

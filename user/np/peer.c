@@ -3,7 +3,7 @@
 
 #include <common/clock.h>
 #include <common/log.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -30,36 +30,60 @@ static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 	return ret ? 0 : -ETIMEDOUT;
 }
 
-static int take_hello(struct peer *peer, const struct arena_msg *msg)
+/* What a message of the SP points to, or NULL if it is not one of the SP's extents for records. */
+static const void *record_at(const struct peer *peer, const struct arena_ref *ref)
+{
+	const struct np *np = peer->np;
+
+	if (ref->group != peer->records || !ref->generation ||
+	    !arena_layout_has(&np->layout, ref->group, ref->index, ref->count))
+		return NULL;
+	return arena_layout_buffer(np->base, &np->layout, ref->group, ref->index);
+}
+
+/* Of the channel; negative if there is none. */
+static int agree_on_version(const struct peer *peer, uint16_t offer)
+{
+	int version = proto_version(PROTO_HELLO, offer);
+
+	if (version < 0)
+		log_error("storage process of '%s': it speaks versions %u to %u of the protocol, "
+			  "and arena-np %u to %u", peer_name(peer), proto_hello_oldest(offer),
+			  proto_hello_newest(offer), PROTO_VERSION_OLDEST, PROTO_VERSION_NEWEST);
+	return version;
+}
+
+static void fill_export(struct peer *peer, const struct proto_disk *disk)
 {
 	struct np *np = peer->np;
 	struct export *e = &np->exports.export[peer->id];
-	struct proto_disk disk;
-	const void *shared;
 
-	if (msg->type != ARENA_MSG_HELLO ||
-	    msg->ref.group != peer->group ||
-	    !arena_layout_has(&np->layout, msg->ref.group, msg->ref.index, 1))
-		return -EPROTO;
-	shared = arena_layout_buffer(np->base, &np->layout, msg->ref.group, msg->ref.index);
-	if (proto_disk_receive(&disk, shared))
-		return -EPROTO;
 	memcpy(e->name, peer_name(peer), sizeof(e->name));
-	e->bytes = disk.bytes;
-	e->is_readonly = disk.flags & PROTO_DISK_READONLY;
+	e->bytes = disk->bytes;
+	e->is_readonly = disk->flags & PROTO_DISK_READONLY;
 	e->is_served = true;
 	np->exports.n = peer->id + 1;
-	peer_send(peer, &(struct arena_msg){
-		.type = ARENA_MSG_RELEASE,
-		.ref.group = msg->ref.group,
-		.value = msg->value,
-		.ref.index = msg->ref.index,
-		.ref.count = 1,
-		.ref.generation = msg->ref.generation,
-	});
-	log_info("export '%s': %llu bytes%s", e->name,
-		 (unsigned long long)e->bytes,
-		 e->is_readonly ? ", read-only" : "");
+}
+
+static int take_hello(struct peer *peer, const struct arena_msg *msg)
+{
+	const void *shared = record_at(peer, &msg->ref);
+	struct proto_disk disk;
+	int version;
+
+	if (msg->type != PROTO_MESSAGE_HELLO)
+		return -EPROTO;
+	/* Of another version, the rest of the HELLO may be another, too. */
+	version = agree_on_version(peer, msg->value);
+	if (version < 0)
+		return version;
+	if (!shared || proto_disk_receive(&disk, shared))
+		return -EPROTO;
+	peer_return(peer, &msg->ref);
+	fill_export(peer, &disk);
+	log_info("export '%s': %llu bytes%s, protocol version %d", peer_name(peer),
+		 (unsigned long long)disk.bytes,
+		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "", version);
 	return 0;
 }
 
@@ -81,6 +105,7 @@ static int connect_channel(struct peer *peer)
 	ret = arena_channel_open(np->arena, PROTO_ROLE_SP(peer->id), &options, &peer->channel);
 	if (ret)
 		return ret;
+	peer_send(peer, &(struct arena_msg){ .type = PROTO_MESSAGE_HELLO, .value = PROTO_HELLO });
 	ret = wait_for_message(peer, &hello);
 	if (ret)
 		return ret;
@@ -118,17 +143,36 @@ static void fail(struct peer *peer, const char *why)
 	close_channel(peer);
 }
 
+/* Each is as good or bad as it is itself. */
+static bool take_replies(struct peer *peer, const struct arena_msg *msg)
+{
+	const void *shared = record_at(peer, &msg->ref);
+	struct np *np = peer->np;
+	struct proto_reply reply;
+
+	if (!shared ||
+	    !proto_records_fit(msg, (size_t)msg->ref.count * PROTO_RECORD_BUFFER,
+			       sizeof(reply)))
+		return false;
+	for (size_t i = 0; i < msg->value; i++)
+		if (proto_reply_receive(&reply, shared, i) || !reply_take(np, peer, &reply))
+			np->counters.bad_messages++;
+	peer_return(peer, &msg->ref);
+	return true;
+}
+
 static void take_message(struct peer *peer, const struct arena_msg *msg)
 {
 	struct np *np = peer->np;
 
-	if (msg->type == ARENA_MSG_REPLY && reply_take(np, peer, msg))
+	if (msg->type == PROTO_MESSAGE_REPLIES && take_replies(peer, msg))
+		return;
+	if (msg->type == PROTO_MESSAGE_RETURN && slot_regain(np, peer->id, &msg->ref))
 		return;
 	np->counters.bad_messages++;
-	log_debug("export '%s': dropped message type %u slot %u generation %u "
-		  "group %u index %u count %u", peer_name(peer), msg->type,
-		  msg->value, msg->ref.generation, msg->ref.group, msg->ref.index,
-		  msg->ref.count);
+	log_debug("export '%s': dropped message type %u value %u group %u index %u count %u "
+		  "generation %u", peer_name(peer), msg->type, msg->value, msg->ref.group,
+		  msg->ref.index, msg->ref.count, msg->ref.generation);
 }
 
 static void arm_poll(struct peer *peer)
@@ -223,7 +267,8 @@ int peer_connect(struct np *np, unsigned int id)
 	*peer = (struct peer){
 		.np = np,
 		.id = id,
-		.group = (uint32_t)proto_group_of_sp(&np->layout, id),
+		.group = (uint32_t)proto_group_of_sp(&np->layout, id, PROTO_USE_DISK),
+		.records = (uint32_t)proto_group_of_sp(&np->layout, id, PROTO_USE_RECORD),
 		.poll.done = poll_done,
 		.death.done = death_done,
 		.send.done = send_done,
@@ -266,6 +311,11 @@ void peer_send(struct peer *peer, const struct arena_msg *msg)
 	sqe = ring_sqe(ring);
 	io_uring_prep_nop(sqe);
 	io_uring_sqe_set_data(sqe, &peer->send);
+}
+
+void peer_return(struct peer *peer, const struct arena_ref *ref)
+{
+	peer_send(peer, &(struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = *ref });
 }
 
 uint64_t peer_free_bytes(const struct peer *peer)

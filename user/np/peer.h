@@ -6,7 +6,7 @@
 #define NP_PEER_H
 
 #include <arena/channel.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,7 +19,8 @@ struct np;
  * struct peer - a storage process
  * @np: the process
  * @id: its number, also that of its export
- * @group: of its buffers
+ * @group: of its data
+ * @records: group of its records
  * @channel: the channel, NULL before it is open and after its end
  * @has_failed: it is dead, or was given up: it is told and asked nothing more
  * @is_deaf: it acknowledges no messages, and is about to be given up
@@ -35,6 +36,7 @@ struct peer {
 	struct np *np;
 	unsigned int id;
 	uint32_t group;
+	uint32_t records;
 	struct arena_channel *channel;
 	bool has_failed;
 	bool is_deaf;
@@ -48,11 +50,12 @@ struct peer {
 };
 
 /**
- * peer_connect() - open the channel of SP @id and wait for its HELLO
+ * peer_connect() - open the channel of SP @id and exchange HELLOs
  *
  * Blocks; fills the export. To be called before the ring runs.
  *
- * Return: 0, -ETIMEDOUT, -EPROTO if the HELLO makes no sense, -ESRCH if the
+ * Return: 0, -ETIMEDOUT, -EPROTO if its HELLO makes no sense or offers no
+ * version that this program speaks, -ESRCH if the
  * SP ended, or another -errno. What is wrong has been logged.
  */
 int peer_connect(struct np *np, unsigned int id);
@@ -65,6 +68,9 @@ void peer_start(struct peer *peer);
 
 /** peer_send() - send a message with the next submit; nothing to a failed SP */
 void peer_send(struct peer *peer, const struct arena_msg *msg);
+
+/** peer_return() - return an extent of the SP's */
+void peer_return(struct peer *peer, const struct arena_ref *ref);
 
 /** peer_free_bytes() - what its buffers have room for, as the NP counts them */
 uint64_t peer_free_bytes(const struct peer *peer);

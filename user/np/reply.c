@@ -3,24 +3,25 @@
 
 #include <assert.h>
 #include <proto/layout.h>
-#include <proto/proto.h>
+#include <proto/lend.h>
+#include <proto/record.h>
 
 #include "command.h"
 #include "np.h"
 
+/* Statuses travel to clients as they are. */
+static_assert((int)PROTO_OK == NBD_SUCCESS && (int)PROTO_EPERM == NBD_EPERM &&
+	      (int)PROTO_EIO == NBD_EIO && (int)PROTO_ENOMEM == NBD_ENOMEM &&
+	      (int)PROTO_EINVAL == NBD_EINVAL && (int)PROTO_ENOSPC == NBD_ENOSPC &&
+	      (int)PROTO_EOVERFLOW == NBD_EOVERFLOW && (int)PROTO_ENOTSUP == NBD_ENOTSUP &&
+	      (int)PROTO_ESHUTDOWN == NBD_ESHUTDOWN, "a status is an error of NBD");
+
 /* The reply is sent or will never be: the run goes back to its SP. */
 static void finish_slot(struct np *np, struct slot *s)
 {
-	if (s->count)
-		peer_send(&np->peer[s->conn->sp], &(struct arena_msg){
-			.type = ARENA_MSG_RELEASE,
-			.ref.group = (uint8_t)s->group,
-			.value = (uint16_t)slot_index(np, s),
-			.ref.index = s->index,
-			.ref.count = (uint16_t)s->count,
-			.ref.generation = s->generation,
-		});
-	s->count = 0;
+	if (s->run.count)
+		peer_return(&np->peer[s->conn->sp], &s->run);
+	s->run.count = 0;
 	slot_put(np, s);
 }
 
@@ -38,9 +39,9 @@ static void send_next(struct conn *c)
 		return;
 	TAILQ_REMOVE(&c->replies, s, link);
 	c->tx_slot = s;
-	if (s->count) {
-		data = arena_layout_buffer(np->base, &np->layout, s->group,
-					   s->index);
+	if (s->run.count) {
+		data = arena_layout_buffer(np->base, &np->layout, s->run.group,
+					   s->run.index);
 		data += s->request.offset % PROTO_DISK_BUFFER;
 		length = s->request.length;
 	}
@@ -56,7 +57,7 @@ static void sent(struct transfer *t, int err)
 	struct np *np = c->np;
 
 	c->tx_slot = NULL;
-	if (!err && s->count)
+	if (!err && s->run.count)
 		np->counters.bytes_out += s->request.length;
 	finish_slot(np, s);
 	if (err)
@@ -81,7 +82,7 @@ static void queue_reply(struct np *np, struct slot *s)
 void reply_error(struct slot *s, uint32_t error)
 {
 	s->error = error;
-	s->count = 0;
+	s->run.count = 0;
 	queue_reply(s->conn->np, s);
 }
 
@@ -96,52 +97,45 @@ void reply_abandon(struct conn *c)
 }
 
 /* Does the run hold just what the READ asked for, in this SP's own buffers? */
-static bool is_data_of(const struct np *np, const struct peer *peer,
-		       const struct slot *s, const struct arena_msg *msg)
+static bool is_data_of(const struct np *np, const struct peer *peer, const struct slot *s,
+		       const struct arena_ref *run)
 {
-	return msg->ref.group == peer->group &&
-	       msg->ref.count == command_buffers(&s->request) &&
-	       arena_layout_has(&np->layout, msg->ref.group, msg->ref.index, msg->ref.count);
+	return run->group == peer->group && run->count == command_buffers(&s->request) &&
+	       arena_layout_has(&np->layout, run->group, run->index, run->count);
 }
 
-static bool is_answer_to(const struct np *np, const struct peer *peer,
-			 const struct slot *s, const struct arena_msg *msg)
+static bool is_reply_to(const struct np *np, const struct peer *peer, const struct slot *s,
+			const struct proto_reply *r)
 {
-	if (s->state != SLOT_AT_SP || s->conn->sp != peer->id ||
-	    s->generation != msg->ref.generation)
+	if (s->state != SLOT_AT_SP || s->conn->sp != peer->id || s->is_lent)
 		return false;
-	if (msg->ref.count)
-		return s->request.type == NBD_CMD_READ &&
-		       is_data_of(np, peer, s, msg);
-	if (msg->ref.index == NBD_SUCCESS)
-		return s->request.type != NBD_CMD_READ;
-	return command_is_error(msg->ref.index);
+	/* Errors have no data, or proto_reply_receive() would have refused them. */
+	if (r->status != PROTO_OK)
+		return true;
+	if (s->request.type != NBD_CMD_READ)
+		return !r->n_refs;
+	return r->n_refs == 1 && is_data_of(np, peer, s, &r->ref[0]);
 }
 
-/* It was lent with this slot's tag, which is what keeps the slot from being reused. */
-static void take_payload_back(struct np *np, const struct slot *s)
+/* The slot kept its run until now. */
+static void regain_payload(struct np *np, const struct slot *s)
 {
-	int ret = arena_pool_return(np->payload, s->index, s->count, slot_tag(np, s));
+	int ret = proto_regain(np->payload, &s->run);
 
 	assert(!ret);
 	(void)ret;
 }
 
-bool reply_take(struct np *np, struct peer *peer, const struct arena_msg *msg)
+bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 {
-	struct slot *s;
+	struct slot *s = slot_of_tag(np, r->tag);
 
-	if (msg->value >= np->slots.n)
+	if (!s || !is_reply_to(np, peer, s, r))
 		return false;
-	s = &np->slots.slot[msg->value];
-	if (!is_answer_to(np, peer, s, msg))
-		return false;
-	if (s->count)
-		take_payload_back(np, s);
-	s->error = msg->ref.count ? NBD_SUCCESS : msg->ref.index;
-	s->group = msg->ref.group;
-	s->index = msg->ref.index;
-	s->count = msg->ref.count;
+	if (s->run.count)
+		regain_payload(np, s);
+	s->error = r->status;
+	s->run = r->ref[0];
 	queue_reply(np, s);
 	return true;
 }
@@ -154,7 +148,8 @@ void reply_fail_peer(struct np *np, struct peer *peer)
 		if (s->state != SLOT_AT_SP || s->conn->sp != peer->id)
 			continue;
 		/* Its disk may still be reading the payload: never reuse it. */
-		np->counters.withheld_buffers += s->count;
+		np->counters.withheld_buffers += s->run.count;
+		s->is_lent = false;
 		reply_error(s, NBD_EIO);
 	}
 }

@@ -6,7 +6,7 @@
 #ifndef NP_REPLY_H
 #define NP_REPLY_H
 
-#include <arena/message.h>
+#include <proto/record.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,12 +16,16 @@ struct slot;
 struct peer;
 
 /**
- * reply_take() - a REPLY of an SP
+ * reply_take() - a reply of an SP
+ * @np: the process
+ * @peer: the SP
+ * @r: sound copy of the record
  *
- * Return: false, and nothing has changed, if it does not fit what the SP was
- * asked: slot, generation, and for a READ exactly the run that its data needs.
+ * Return: false, and nothing has changed, if it does not fit what the SP was asked: tag,
+ * and for a READ exactly the one extent that its data needs; or if the SP still has the
+ * request.
  */
-bool reply_take(struct np *np, struct peer *peer, const struct arena_msg *msg);
+bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r);
 
 /** reply_error() - answer a slot that has no run; @error may be 0 */
 void reply_error(struct slot *s, uint32_t error);

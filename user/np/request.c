@@ -2,7 +2,8 @@
 #include "request.h"
 
 #include <assert.h>
-#include <proto/proto.h>
+#include <proto/lend.h>
+#include <proto/record.h>
 #include <string.h>
 #include <time.h>
 #include <errno.h>
@@ -56,19 +57,14 @@ static void write_record(struct np *np, struct slot *s)
 		.length = s->request.length,
 		.received_ns = boot_ns(),
 		.operation = operation(&s->request),
-		.n_refs = s->count != 0,
+		.n_refs = s->run.count != 0,
 	};
 
 	/* Clients may set FUA with every command; it means something to a WRITE only. */
 	if (r.operation == PROTO_WRITE && s->request.flags & NBD_CMD_FLAG_FUA)
 		r.flags = PROTO_FLAG_FUA;
-	if (s->count)
-		r.ref[0] = (struct arena_ref){
-			.group = PROTO_GROUP_PAYLOAD,
-			.index = s->index,
-			.count = (uint16_t)s->count,
-			.generation = (uint16_t)arena_pool_extent(np->payload, s->index).generation,
-		};
+	if (s->run.count)
+		r.ref[0] = s->run;
 	memcpy(slot_buffer(np, s), &r, sizeof(r));
 }
 
@@ -77,22 +73,19 @@ static void hand_over(struct np *np, struct slot *s)
 	write_record(np, s);
 	s->state = SLOT_AT_SP;
 	peer_send(&np->peer[s->conn->sp], &(struct arena_msg){
-		.type = ARENA_MSG_REQUEST,
-		.ref.group = PROTO_GROUP_NET,
-		.value = (uint16_t)slot_index(np, s),
-		.ref.index = slot_index(np, s),
-		.ref.count = 1,
-		.ref.generation = s->generation,
+		.type = PROTO_MESSAGE_REQUESTS,
+		.value = 1,
+		.ref = slot_lend(np, s),
 	});
 }
 
 static void release_run(struct np *np, struct slot *s)
 {
-	int ret = s->count ? arena_pool_put(np->payload, s->index, s->count) : 0;
+	int ret = s->run.count ? arena_pool_put(np->payload, s->run.index, s->run.count) : 0;
 
 	assert(!ret);
 	(void)ret;
-	s->count = 0;
+	s->run.count = 0;
 }
 
 static void refuse(struct np *np, struct slot *s, uint32_t error)
@@ -111,7 +104,7 @@ static void payload_done(struct transfer *t, int err)
 
 	assert(s);
 	/* The last receive has completed, whatever ended it. */
-	ret = s->count ? arena_pool_io_end(np->payload, s->index, s->count) : 0;
+	ret = s->run.count ? arena_pool_io_end(np->payload, s->run.index, s->run.count) : 0;
 	assert(!ret);
 	(void)ret;
 	c->rx_slot = NULL;
@@ -127,8 +120,7 @@ static void payload_done(struct transfer *t, int err)
 		release_run(np, s);
 		refuse(np, s, s->error);
 	} else {
-		ret = arena_pool_lend(np->payload, s->index, s->count, slot_tag(np, s));
-		assert(!ret);
+		s->run = proto_lend(np->payload, PROTO_GROUP_PAYLOAD, s->run.index);
 		np->counters.writes++;
 		np->counters.bytes_in += s->request.length;
 		hand_over(np, s);
@@ -254,15 +246,17 @@ static bool start_payload(struct np *np, struct slot *s)
 		discard_payload(s->conn, s, NBD_ENOMEM);
 		return true;
 	}
-	s->group = PROTO_GROUP_PAYLOAD;
-	s->index = (uint32_t)index;
-	s->count = count;
+	s->run = (struct arena_ref){
+		.group = PROTO_GROUP_PAYLOAD,
+		.index = (uint32_t)index,
+		.count = (uint16_t)count,
+	};
 	s->state = SLOT_PAYLOAD;
 	/* Lent until payload_done(), over all receives that it takes. */
-	ret = arena_pool_io_begin(np->payload, s->index, s->count);
+	ret = arena_pool_io_begin(np->payload, s->run.index, s->run.count);
 	assert(!ret);
 	(void)ret;
-	run = arena_layout_buffer(np->base, &np->layout, s->group, s->index);
+	run = arena_layout_buffer(np->base, &np->layout, s->run.group, s->run.index);
 	transfer_receive(&s->conn->rx, run + s->request.offset % PROTO_DISK_BUFFER,
 			 s->request.length, payload_done);
 	return true;

@@ -2,7 +2,7 @@
 #include "slot.h"
 
 #include <assert.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 #include <errno.h>
 #include <arena/message.h>
 #include <stdlib.h>
@@ -18,15 +18,15 @@ int slot_table_init(struct np *np)
 	struct slot_table *t = &np->slots;
 
 	t->n = np->layout.group[PROTO_GROUP_NET].count;
-	if (t->n > NP_SLOTS_MAX)
-		t->n = NP_SLOTS_MAX;
 	t->slot = calloc(t->n, sizeof(*t->slot));
 	if (!t->slot)
 		return -ENOMEM;
 	TAILQ_INIT(&t->free);
 	TAILQ_INIT(&t->waiting);
-	for (unsigned int i = 0; i < t->n; i++)
+	for (unsigned int i = 0; i < t->n; i++) {
+		t->slot[i].generation = 1;
 		TAILQ_INSERT_TAIL(&t->free, &t->slot[i], link);
+	}
 	t->n_free = t->n;
 	return 0;
 }
@@ -67,7 +67,7 @@ struct slot *slot_get(struct np *np, struct conn *c)
 	s->error = 0;
 	s->bytes = 0;
 	s->lent = 0;
-	s->count = 0;
+	s->run.count = 0;
 	return s;
 }
 
@@ -76,12 +76,13 @@ void slot_put(struct np *np, struct slot *s)
 	struct slot_table *t = &np->slots;
 	struct conn *c = s->conn;
 
-	assert(s->state != SLOT_FREE);
+	assert(s->state != SLOT_FREE && !s->is_lent);
 	c->bytes -= s->bytes;
 	np->peer[c->sp].lent -= s->lent;
 	if (--c->n_slots == 0)
 		t->n_served--;
-	s->generation++;
+	if (!++s->generation)
+		s->generation = 1;
 	s->state = SLOT_FREE;
 	s->conn = NULL;
 	/* To the head: its buffer is the one most likely in a cache. */
@@ -94,9 +95,42 @@ unsigned int slot_index(const struct np *np, const struct slot *s)
 	return (unsigned int)(s - np->slots.slot);
 }
 
-uint32_t slot_tag(const struct np *np, const struct slot *s)
+uint64_t slot_tag(const struct np *np, const struct slot *s)
 {
-	return slot_index(np, s) | (uint32_t)s->generation << 16;
+	return slot_index(np, s) | (uint64_t)s->generation << 32;
+}
+
+struct slot *slot_of_tag(const struct np *np, uint64_t tag)
+{
+	uint32_t index = (uint32_t)tag;
+
+	if (index >= np->slots.n || slot_tag(np, &np->slots.slot[index]) != tag)
+		return NULL;
+	return &np->slots.slot[index];
+}
+
+struct arena_ref slot_lend(const struct np *np, struct slot *s)
+{
+	s->is_lent = true;
+	return (struct arena_ref){
+		.group = PROTO_GROUP_NET,
+		.index = slot_index(np, s),
+		.count = 1,
+		.generation = s->generation,
+	};
+}
+
+bool slot_regain(const struct np *np, unsigned int sp, const struct arena_ref *ref)
+{
+	struct slot *s;
+
+	if (ref->group != PROTO_GROUP_NET || ref->index >= np->slots.n || ref->count != 1)
+		return false;
+	s = &np->slots.slot[ref->index];
+	if (!s->is_lent || s->generation != ref->generation || s->conn->sp != sp)
+		return false;
+	s->is_lent = false;
+	return true;
 }
 
 uint8_t *slot_buffer(const struct np *np, const struct slot *s)

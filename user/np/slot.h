@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Slots: the requests in flight. A slot owns the network buffer of the same
- * index, for as long as it is not free.
+ * index, for as long as it is not free, and its generation is that of the buffer.
  */
 #ifndef NP_SLOT_H
 #define NP_SLOT_H
 
-#include <common/nbd.h>
+#include <arena/ref.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+#include "nbd.h"
 
 struct conn;
 struct np;
@@ -23,9 +25,9 @@ struct np;
  * @SLOT_HEADER: the kernel: it receives a header into the network buffer
  * @SLOT_WAITING: the NP: a WRITE waits for payload buffers
  * @SLOT_PAYLOAD: the kernel: it receives a WRITE's payload
- * @SLOT_AT_SP: the SP, until its REPLY of this generation, or its end
+ * @SLOT_AT_SP: the SP, until its reply with this tag, or its end
  * @SLOT_REPLYING: the NP, and from the start of sending the kernel; also the
- *	SP's data of a READ, which RELEASE gives back
+ *	SP's data of a READ, which RETURN gives back
  *
  * In this order, states being left out.
  */
@@ -43,29 +45,28 @@ enum slot_state {
  * @link: in the free list, the queue for payload buffers or a reply queue
  * @conn: its connection, which lives until it has no slot any more
  * @state: see there
- * @generation: changes with each use; an SP's words about an older one are void
+ * @generation: changes with each use and is never 0; an SP's words about an older one are
+ *	void
+ * @is_lent: the SP has the network buffer, with the request's record
  * @request: the header, read once from the network buffer
  * @error: SLOT_PAYLOAD: why the payload is thrown away, or 0; SLOT_REPLYING:
  *	what the reply says
  * @bytes: its share of the connection's bytes in flight
- * @lent: buffers of the SP that its data takes, from the REQUEST on
- * @group: group of the run
- * @index: first buffer of the run
- * @count: its buffers, 0 for no run. SLOT_PAYLOAD and SLOT_AT_SP: the NP's
- *	payload; SLOT_REPLYING: the SP's data
+ * @lent: buffers of the SP that its data takes, from the REQUESTS on
+ * @run: where the bytes are; its count is 0 for no run. SLOT_PAYLOAD and SLOT_AT_SP: the
+ *	NP's payload; SLOT_REPLYING: the SP's data
  */
 struct slot {
 	TAILQ_ENTRY(slot) link;
 	struct conn *conn;
 	enum slot_state state;
 	uint16_t generation;
+	bool is_lent;
 	struct nbd_request request;
 	uint32_t error;
 	uint32_t bytes;
 	uint32_t lent;
-	uint32_t group;
-	uint32_t index;
-	uint32_t count;
+	struct arena_ref run;
 };
 
 TAILQ_HEAD(slot_queue, slot);
@@ -110,8 +111,14 @@ struct slot *slot_get(struct np *np, struct conn *c);
 void slot_put(struct np *np, struct slot *s);
 
 unsigned int slot_index(const struct np *np, const struct slot *s);
-/** slot_tag() - by which the payload pool knows to whom a run was handed */
-uint32_t slot_tag(const struct np *np, const struct slot *s);
+/** slot_tag() - by which the SP's reply names the request; of this use of the slot only */
+uint64_t slot_tag(const struct np *np, const struct slot *s);
+/** slot_of_tag() - the slot that has this tag now, or NULL */
+struct slot *slot_of_tag(const struct np *np, uint64_t tag);
+/** slot_lend() - lend the network buffer to the SP; the ref that names it */
+struct arena_ref slot_lend(const struct np *np, struct slot *s);
+/** slot_regain() - the SP @sp returns a network buffer; false if it has not got it */
+bool slot_regain(const struct np *np, unsigned int sp, const struct arena_ref *ref);
 /** slot_buffer() - its network buffer */
 uint8_t *slot_buffer(const struct np *np, const struct slot *s);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <proto/layout.h>
 
-#include <proto/proto.h>
+#include <proto/record.h>
+
+static_assert(sizeof(struct proto_reply) <= PROTO_RECORD_BUFFER &&
+	      sizeof(struct proto_disk) <= PROTO_RECORD_BUFFER, "a buffer holds a record");
 
 #define PAGE	4096ULL
 #define ENTRIES	1024U
@@ -43,16 +46,19 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 			},
 			[PROTO_CLASS_SP] = {
 				.processes = n->sps,
-				.group = { { PROTO_USE_DISK, PROTO_DISK_BUFFER, 0 } },
+				.group = {
+					{ PROTO_USE_RECORD, PROTO_RECORD_BUFFER, n->net_buffers },
+					{ PROTO_USE_DISK, PROTO_DISK_BUFFER, 0 },
+				},
 			},
 		},
 	};
 	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c, n);
 }
 
-int proto_group_of_sp(const struct arena_layout *l, unsigned int i)
+int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use)
 {
-	return arena_layout_find(l, PROTO_ROLE_SP(i), PROTO_USE_DISK, 0);
+	return arena_layout_find(l, PROTO_ROLE_SP(i), use, 0);
 }
 
 static bool is_nps(const struct arena_group *g, enum proto_use use, uint32_t buffer_size)
@@ -65,4 +71,13 @@ bool proto_has_np(const struct arena_layout *l)
 	return l->n_groups > PROTO_GROUP_PAYLOAD &&
 	       is_nps(&l->group[PROTO_GROUP_NET], PROTO_USE_NET, PROTO_NET_BUFFER) &&
 	       is_nps(&l->group[PROTO_GROUP_PAYLOAD], PROTO_USE_PAYLOAD, PROTO_DISK_BUFFER);
+}
+
+bool proto_has_sp(const struct arena_layout *l, unsigned int i)
+{
+	int disk = proto_group_of_sp(l, i, PROTO_USE_DISK);
+	int record = proto_group_of_sp(l, i, PROTO_USE_RECORD);
+
+	return disk >= 0 && l->group[disk].buffer_size == PROTO_DISK_BUFFER &&
+	       record >= 0 && l->group[record].buffer_size == PROTO_RECORD_BUFFER;
 }

@@ -3,7 +3,7 @@
  * How network processes (NP) and storage processes (SP) share a region: their roles, what
  * their groups are for, and how large these are.
  *
- * This header must not know what the processes say to each other (proto.h), nor anything of
+ * This header must not know what the processes say to each other (record.h), nor anything of
  * their clients and disks.
  */
 #ifndef PROTO_LAYOUT_H
@@ -27,22 +27,26 @@
  * @PROTO_USE_NET: an NP's network buffers, of which each serves one request
  * @PROTO_USE_PAYLOAD: an NP's buffers for what clients write
  * @PROTO_USE_DISK: an SP's buffers for what it reads
+ * @PROTO_USE_RECORD: an SP's records: its replies, and first of all its struct proto_disk
  */
 enum proto_use {
 	PROTO_USE_NET = 1,
 	PROTO_USE_PAYLOAD = 2,
 	PROTO_USE_DISK = 3,
+	PROTO_USE_RECORD = 4,
 };
 
 #define PROTO_NET_BUFFER	512U
 #define PROTO_DISK_BUFFER	4096U
+/* For one struct proto_reply. */
+#define PROTO_RECORD_BUFFER	128U
 
 /* Groups of the only NP; group 0 is its control group. */
 #define PROTO_GROUP_NET		1U
 #define PROTO_GROUP_PAYLOAD	2U
 
 /* With more network buffers there would be no channel for proto_window() messages. */
-#define PROTO_MAX_NET_COUNT	((ARENA_CHANNEL_MAX_ENTRIES - 8) / 3)
+#define PROTO_MAX_NET_COUNT	((ARENA_CHANNEL_MAX_ENTRIES - 8) / 4)
 
 /**
  * struct proto_counts - how many there are of each
@@ -67,23 +71,36 @@ struct proto_counts {
  */
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n);
 
-/** proto_group_of_sp() - the disk buffers of SP @i, or -ENOENT */
-int proto_group_of_sp(const struct arena_layout *l, unsigned int i);
+/**
+ * proto_group_of_sp() - a group of SP @i, or -ENOENT
+ * @l: checked layout
+ * @i: number of the SP
+ * @use: PROTO_USE_DISK or PROTO_USE_RECORD
+ *
+ * There are as many records as an NP has network buffers. So an SP has a record for each
+ * request that it may have accepted, if the NP returns replies when it has read them.
+ */
+int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use);
 
 /** proto_has_np() - does the layout have the NP's groups where NP and SP expect them? */
 bool proto_has_np(const struct arena_layout *l);
+
+/** proto_has_sp() - does the layout have the groups of SP @i, as NP and SP expect them? */
+bool proto_has_sp(const struct arena_layout *l, unsigned int i);
 
 /**
  * proto_window() - messages that may be on their way between NP and SP
  * @l: checked layout, which has the NP's groups
  *
- * For each network buffer there can be a RELEASE and the next REQUEST, and once there is the
- * RELEASE of the HELLO. Messages are acknowledged by the quarter, so those that are not yet
- * acknowledged need room, too.
+ * An NP has at most as many requests at an SP as it has network buffers. For each of them
+ * it may have sent, and the SP not yet taken, the RETURN of the last reply, the RETURN of
+ * its data and the next REQUESTS; and once there are the HELLO and the RETURN of the SP's
+ * HELLO. An SP sends less. Messages are acknowledged by the quarter, so those that are
+ * taken and not yet acknowledged need room, too.
  */
 static inline uint32_t proto_window(const struct arena_layout *l)
 {
-	return 3 * l->group[PROTO_GROUP_NET].count + 8;
+	return 4 * l->group[PROTO_GROUP_NET].count + 8;
 }
 
 #endif /* PROTO_LAYOUT_H */

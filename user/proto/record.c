@@ -10,8 +10,8 @@
 
 int proto_version(uint16_t own, uint16_t peer)
 {
-	uint8_t own_newest = (uint8_t)(own >> 8), peer_newest = (uint8_t)(peer >> 8);
-	uint8_t own_oldest = (uint8_t)own, peer_oldest = (uint8_t)peer;
+	uint8_t own_newest = proto_hello_newest(own), peer_newest = proto_hello_newest(peer);
+	uint8_t own_oldest = proto_hello_oldest(own), peer_oldest = proto_hello_oldest(peer);
 	uint8_t newest = own_newest < peer_newest ? own_newest : peer_newest;
 
 	if (!peer_oldest || peer_oldest > peer_newest)

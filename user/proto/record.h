@@ -9,19 +9,25 @@
  *	REQUESTS	NP to SP: an extent with 1 to PROTO_MAX_RECORDS requests
  *	REPLIES		SP to NP: an extent with 1 to PROTO_MAX_RECORDS replies, in any
  *			order
- *	RETURN		both ways: an extent that the receiver had lent
+ *	RETURN		both ways: the extent that a message or a reply had lent
  *
  * Each side writes records in buffers of its own and leaves them alone while they are
  * lent. The other side copies them once, by the functions below, and returns the extent.
- * The payload of a request is lent by its record and returned by the reply to it; the
- * data of a reply is lent by its record and returned by RETURN.
+ * An SP returns requests before it replies to any of them. The payload of a request is
+ * lent by its record and returned by the reply to it; the data of a reply is lent by its
+ * record and returned by RETURN.
+ *
+ * A side that sends what makes no sense gets no answer: the message, or the record, is
+ * counted and dropped. A request that makes no sense gets a reply all the same, for its
+ * tag is the NP's business.
  *
  *	a READ:		NP  REQUESTS -->  SP copies, RETURN -->
  *			SP  REPLIES  -->  NP copies, RETURN -->  sends the data, RETURN -->
  *	a WRITE:	NP  REQUESTS -->  SP copies, RETURN -->  writes the payload
  *			SP  REPLIES  -->  NP copies, RETURN -->  has the payload again
  *
- * arena-np and arena-sp write these requests and still reply by the messages of proto.h.
+ * A HELLO comes before any other message. A side that has no version in common with the
+ * other logs it and closes the channel.
  *
  * This header knows refs and rules. It knows no client protocol, no disk and no layout.
  */
@@ -187,6 +193,21 @@ static inline uint16_t proto_hello_value(uint8_t oldest, uint8_t newest)
 	return (uint16_t)(oldest | newest << 8);
 }
 
+/** proto_hello_oldest() - the oldest version that a HELLO's value offers */
+static inline uint8_t proto_hello_oldest(uint16_t value)
+{
+	return (uint8_t)value;
+}
+
+/** proto_hello_newest() - the newest version that a HELLO's value offers */
+static inline uint8_t proto_hello_newest(uint16_t value)
+{
+	return (uint8_t)(value >> 8);
+}
+
+/* What this code says in its HELLO. */
+#define PROTO_HELLO	proto_hello_value(PROTO_VERSION_OLDEST, PROTO_VERSION_NEWEST)
+
 /**
  * proto_version() - the version that a channel speaks
  * @own: value of our own HELLO
@@ -213,7 +234,7 @@ static inline int proto_records_fit(const struct arena_msg *msg, size_t bytes, s
 
 /**
  * proto_request_receive() - copy a request out of an NP's memory, once, and check it
- * @copy: filled in any case, but to be used only if it is sound
+ * @copy: filled in any case; if it is not sound, only @copy->tag is to be used, to refuse it
  * @shared: the extent's first record
  * @nth: which record
  *

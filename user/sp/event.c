@@ -3,7 +3,7 @@
 
 #include <common/log.h>
 #include <common/uring.h>
-#include <proto/proto.h>
+#include <proto/record.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -26,8 +26,8 @@ static int ring_init(struct sp *sp, unsigned int extra)
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
 			 IORING_SETUP_SINGLE_ISSUER | extra,
-		/* A slot has one step under way. */
-		.cq_entries = sp->n_slots + CQ_SPARE,
+		/* A request has one step under way. */
+		.cq_entries = sp->n_requests + CQ_SPARE,
 	};
 
 	if (params.cq_entries < 2 * SQ_ENTRIES)
@@ -131,14 +131,36 @@ void sp_event_send(struct sp *sp, const struct arena_msg *msg)
 	stop(sp, SP_EXIT_ERROR);
 }
 
+/* The first message of the NP's, and none of the later ones. */
+static void take_hello(struct sp *sp, const struct arena_msg *msg)
+{
+	int version = proto_version(PROTO_HELLO, msg->value);
+
+	if (sp->version) {
+		sp->counters.bad_messages++;
+	} else if (version > 0) {
+		sp->version = version;
+		log_info("the network process is there: protocol version %d", version);
+	} else if (!sp->stopping) {
+		log_error("the network process speaks versions %u to %u of the protocol, "
+			  "and arena-sp %u to %u: stopping", proto_hello_oldest(msg->value),
+			  proto_hello_newest(msg->value), PROTO_VERSION_OLDEST,
+			  PROTO_VERSION_NEWEST);
+		stop(sp, SP_EXIT_ERROR);
+	}
+}
+
 static void handle_message(struct sp *sp, const struct arena_msg *msg)
 {
 	switch (msg->type) {
-	case ARENA_MSG_REQUEST:
+	case PROTO_MESSAGE_HELLO:
+		take_hello(sp, msg);
+		break;
+	case PROTO_MESSAGE_REQUESTS:
 		sp_request_accept(sp, msg);
 		break;
-	case ARENA_MSG_RELEASE:
-		sp_request_release(sp, msg);
+	case PROTO_MESSAGE_RETURN:
+		sp_request_regain(sp, msg);
 		break;
 	default:
 		sp->counters.bad_messages++;
@@ -235,6 +257,7 @@ void sp_event_loop(struct sp *sp)
 			io_uring_cqe_seen(&sp->ring, cqe);
 		}
 		drain_channel(sp);
+		sp_request_reply(sp);
 	}
 	/* The last replies. */
 	uring_submit(&sp->ring);

@@ -13,7 +13,7 @@ struct sp;
 
 /**
  * enum sp_event - what a completion is about; its user_data's low byte
- * @SP_EVENT_STEP: a step of a request; the slot is in the bits above
+ * @SP_EVENT_STEP: a step of a request; its number is in the bits above
  * @SP_EVENT_CHANNEL: messages have arrived
  * @SP_EVENT_PEER: the network process has ended
  * @SP_EVENT_SIGNAL: a signal has arrived
@@ -27,9 +27,9 @@ enum sp_event {
 	SP_EVENT_SEND,
 };
 
-static inline uint64_t sp_event_data(enum sp_event event, uint32_t slot)
+static inline uint64_t sp_event_data(enum sp_event event, uint32_t nth)
 {
-	return (uint64_t)slot << 8 | event;
+	return (uint64_t)nth << 8 | event;
 }
 
 /** sp_event_open() - make the ring; logs what is wrong; 0 or -errno */

@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <common/log.h>
 #include <common/start.h>
-#include <proto/proto.h>
+#include <proto/lend.h>
+#include <proto/record.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -46,20 +47,21 @@ static void signals_close(struct sp *sp)
 static int layout_check(struct sp *sp)
 {
 	const struct arena_layout *l = &sp->layout;
-	int own = proto_group_of_sp(l, sp->options.id);
+	unsigned int id = sp->options.id;
 
-	if (own < 0) {
+	if (proto_group_of_sp(l, id, PROTO_USE_DISK) < 0) {
 		log_error("region %s has no buffers for storage process %u",
-			  sp->options.region, sp->options.id);
+			  sp->options.region, id);
 		return -ENOENT;
 	}
-	sp->own = (uint32_t)own;
-	if (l->group[sp->own].buffer_size != PROTO_DISK_BUFFER || !proto_has_np(l)) {
+	if (!proto_has_sp(l, id) || !proto_has_np(l)) {
 		log_error("region %s has buffers of sizes that are not supported",
 			  sp->options.region);
 		return -EPROTO;
 	}
-	sp->n_slots = l->group[PROTO_GROUP_NET].count;
+	sp->own = (uint32_t)proto_group_of_sp(l, id, PROTO_USE_DISK);
+	sp->record_group = (uint32_t)proto_group_of_sp(l, id, PROTO_USE_RECORD);
+	sp->n_requests = l->group[PROTO_GROUP_NET].count;
 	return 0;
 }
 
@@ -108,22 +110,22 @@ static void region_close(struct sp *sp)
 	mshare_close(sp->region);
 }
 
-static int requests_open(struct sp *sp)
-{
-	sp->pool = arena_pool_new(sp->layout.group[sp->own].count);
-	sp->requests = calloc(sp->n_slots, sizeof(*sp->requests));
-	if (sp->pool && sp->requests)
-		return 0;
-	log_error("out of memory");
-	arena_pool_free(sp->pool);
-	free(sp->requests);
-	return -ENOMEM;
-}
-
 static void requests_close(struct sp *sp)
 {
 	arena_pool_free(sp->pool);
+	arena_pool_free(sp->records);
 	free(sp->requests);
+}
+
+static int requests_open(struct sp *sp)
+{
+	sp->pool = arena_pool_new(sp->layout.group[sp->own].count);
+	sp->records = arena_pool_new(sp->layout.group[sp->record_group].count);
+	if (sp->pool && sp->records && !sp_request_table_init(sp))
+		return 0;
+	log_error("out of memory");
+	requests_close(sp);
+	return -ENOMEM;
 }
 
 /* SIGTERM and SIGINT are blocked: they wait for the event loop. */
@@ -172,7 +174,7 @@ static void channel_close(struct sp *sp)
 	arena_channel_close(sp->channel);
 }
 
-/* Tell the NP about the disk, in the first buffer of the pool. */
+/* Tell the NP which versions there are and about the disk, in the first record. */
 static void send_hello(struct sp *sp)
 {
 	const struct proto_disk disk = {
@@ -181,22 +183,17 @@ static void send_hello(struct sp *sp)
 		.block_size = sp->disk.block_size,
 		.flags = sp->disk.readonly ? PROTO_DISK_READONLY : 0,
 	};
-	int64_t index = arena_pool_get(sp->pool, 1);
-	struct arena_msg msg = {
-		.type = ARENA_MSG_HELLO,
-		.ref.group = (uint8_t)sp->own,
-		.ref.index = (uint32_t)index,
-		.ref.count = 1,
-	};
-	/* Slot and generation of the HELLO are 0, and so is its tag. */
-	int ret = arena_pool_lend(sp->pool, msg.ref.index, msg.ref.count, 0);
+	int64_t index = arena_pool_get(sp->records, 1);
 
 	/* Nobody has a buffer of the pool yet. */
-	assert(index >= 0 && !ret);
-	(void)ret;
-	memcpy(arena_layout_buffer(sp->base, &sp->layout, msg.ref.group, msg.ref.index), &disk,
-	       sizeof(disk));
-	sp_event_send(sp, &msg);
+	assert(index >= 0);
+	memcpy(arena_layout_buffer(sp->base, &sp->layout, sp->record_group, (uint32_t)index),
+	       &disk, sizeof(disk));
+	sp_event_send(sp, &(struct arena_msg){
+		.type = PROTO_MESSAGE_HELLO,
+		.value = PROTO_HELLO,
+		.ref = proto_lend(sp->records, sp->record_group, (uint32_t)index),
+	});
 }
 
 static void serve(struct sp *sp)

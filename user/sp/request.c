@@ -2,12 +2,14 @@
 #include "request.h"
 
 #include <assert.h>
-#include <proto/proto.h>
+#include <proto/lend.h>
+#include <proto/record.h>
 #include <common/log.h>
 #include <errno.h>
 #include <arena/snapshot.h>
 #include <stddef.h>
 #include <linux/fs.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "event.h"
@@ -29,10 +31,9 @@ static uint32_t buffers_for(uint64_t offset, uint32_t length)
 			  PROTO_DISK_BUFFER);
 }
 
-/* A run handed to the NP comes back with this, or it is refused. */
-static uint32_t run_tag(uint16_t slot, uint16_t generation)
+static uint32_t number_of(const struct sp *sp, const struct sp_request *r)
 {
-	return (uint32_t)slot << 16 | generation;
+	return (uint32_t)(r - sp->requests);
 }
 
 /*
@@ -103,44 +104,84 @@ static enum proto_status request_parse(struct sp *sp, struct sp_request *r,
 	}
 }
 
-/* What the message points to, read once. */
-static enum proto_status request_read(struct sp *sp, struct sp_request *r,
-				      const struct arena_msg *msg)
-{
-	const void *shared = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
-						 msg->ref.index);
-	struct proto_request copy;
-
-	if (proto_request_receive(&copy, shared, 0))
-		return PROTO_EINVAL;
-	return request_parse(sp, r, &copy);
-}
-
 /*
  * Replies
  */
 
-static void reply(struct sp *sp, struct sp_request *r, uint32_t group,
-		  uint32_t index, uint32_t count)
+/* The reply goes with those of others at the end of the turn. */
+static void finish(struct sp *sp, struct sp_request *r, enum proto_status status)
 {
-	struct arena_msg msg = {
-		.type = ARENA_MSG_REPLY,
-		.ref.group = (uint8_t)group,
-		.value = r->slot,
-		.ref.index = index,
-		.ref.count = (uint16_t)count,
-		.ref.generation = r->generation,
-	};
-
-	sp_event_send(sp, &msg);
-	r->active = false;
+	sp->counters.errors += status != PROTO_OK;
+	r->status = status;
+	r->next = NULL;
+	*(sp->done ? &sp->done_last->next : &sp->done) = r;
+	sp->done_last = r;
 	sp->active--;
 }
 
-static void reply_status(struct sp *sp, struct sp_request *r, enum proto_status error)
+static void write_reply(struct sp *sp, struct proto_reply *shared, const struct sp_request *r)
 {
-	sp->counters.errors += error != PROTO_OK;
-	reply(sp, r, 0, error, 0);
+	struct proto_reply reply = { .tag = r->tag, .status = r->status };
+
+	if (r->op == SP_OP_READ && r->run_count) {
+		reply.n_refs = 1;
+		reply.ref[0] = proto_lend(sp->pool, sp->own, r->run);
+	}
+	memcpy(shared, &reply, sizeof(reply));
+}
+
+/* Also for want of an extent as long: some of them may do. */
+static int64_t get_records(struct sp *sp, uint32_t *count)
+{
+	int64_t index = arena_pool_get(sp->records, *count);
+
+	while (index < 0 && *count > 1) {
+		*count /= 2;
+		index = arena_pool_get(sp->records, *count);
+	}
+	return index;
+}
+
+/* How many are done; as many as one message takes. */
+static uint32_t count_done(const struct sp *sp)
+{
+	uint32_t n = 0;
+
+	for (const struct sp_request *r = sp->done; r && n < PROTO_MAX_RECORDS; r = r->next)
+		n++;
+	return n;
+}
+
+/* False if there is no buffer for even one. */
+static bool reply_to_some(struct sp *sp)
+{
+	uint32_t count = count_done(sp);
+	int64_t index = get_records(sp, &count);
+	struct proto_reply *shared;
+
+	if (index < 0)
+		return false;
+	shared = arena_layout_buffer(sp->base, &sp->layout, sp->record_group, (uint32_t)index);
+	for (uint32_t i = 0; i < count; i++) {
+		struct sp_request *r = sp->done;
+
+		sp->done = r->next;
+		write_reply(sp, &shared[i], r);
+		r->next = sp->free;
+		sp->free = r;
+	}
+	sp_event_send(sp, &(struct arena_msg){
+		.type = PROTO_MESSAGE_REPLIES,
+		.value = (uint16_t)count,
+		.ref = proto_lend(sp->records, sp->record_group, (uint32_t)index),
+	});
+	return true;
+}
+
+void sp_request_reply(struct sp *sp)
+{
+	while (sp->done && reply_to_some(sp))
+		;
 }
 
 /*
@@ -281,7 +322,7 @@ static void step_submit(struct sp *sp, struct sp_request *r)
 	if (s->op == SP_OP_WRITE && r->fua)
 		sqe->rw_flags = RWF_DSYNC;
 	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
-	io_uring_sqe_set_data64(sqe, sp_event_data(SP_EVENT_STEP, r->slot));
+	io_uring_sqe_set_data64(sqe, sp_event_data(SP_EVENT_STEP, number_of(sp, r)));
 	assert(!lent);
 	(void)lent;
 }
@@ -333,8 +374,8 @@ static void request_plan(struct sp *sp, struct sp_request *r)
 static void request_wait(struct sp *sp, struct sp_request *r)
 {
 	sp->counters.waits++;
-	r->next_waiting = NULL;
-	*(sp->waiting ? &sp->waiting_last->next_waiting : &sp->waiting) = r;
+	r->next = NULL;
+	*(sp->waiting ? &sp->waiting_last->next : &sp->waiting) = r;
 	sp->waiting_last = r;
 }
 
@@ -380,49 +421,47 @@ static void run_waiting(struct sp *sp)
 
 		if (!request_get_run(sp, r))
 			return;
-		sp->waiting = r->next_waiting;
+		sp->waiting = r->next;
 		request_plan(sp, r);
 	}
 }
 
-static void request_finish_read(struct sp *sp, struct sp_request *r)
+static void give_back(struct sp *sp, struct sp_request *r)
 {
-	int ret = arena_pool_lend(sp->pool, r->run, r->run_count,
-				  run_tag(r->slot, r->generation));
-
-	assert(!ret);
-	(void)ret;
-	sp->counters.bytes_read += r->length;
-	reply(sp, r, sp->own, r->run, r->run_count);
+	if (r->run_count)
+		arena_pool_put(sp->pool, r->run, r->run_count);
+	r->run_count = 0;
 }
 
+/* Of a READ that is done, the reply lends the run. */
 static void request_finish(struct sp *sp, struct sp_request *r, enum proto_status error)
 {
-	if (r->op == SP_OP_READ && !error) {
-		request_finish_read(sp, r);
-		return;
-	}
+	bool has_data = r->op == SP_OP_READ && !error;
+
+	if (has_data)
+		sp->counters.bytes_read += r->length;
+	else
+		give_back(sp, r);
 	if (r->op == SP_OP_WRITE) {
 		sp->counters.bytes_written += error ? 0 : r->length;
 		sp_range_unlock(&sp->ranges, &r->range, range_granted, sp);
 	}
-	if (r->run_count)
-		arena_pool_put(sp->pool, r->run, r->run_count);
-	reply_status(sp, r, error);
-	run_waiting(sp);
+	finish(sp, r, error);
+	if (!has_data)
+		run_waiting(sp);
 }
 
-static void log_failed(const struct sp_request *r, const struct sp_step *s, int32_t result)
+static void log_failed(const struct sp_step *s, int32_t result)
 {
 	const char *what = s->op == SP_OP_READ ? "read" : s->op == SP_OP_WRITE ? "write" : "flush";
 
-	log_limited(LOG_LEVEL_WARN, "slot %u: %s of %u bytes at %llu: %s", r->slot, what,
-		    s->length, (unsigned long long)s->offset, strerror(-result));
+	log_limited(LOG_LEVEL_WARN, "%s of %u bytes at %llu: %s", what, s->length,
+		    (unsigned long long)s->offset, strerror(-result));
 }
 
-void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
+void sp_request_completed(struct sp *sp, uint32_t nth, int32_t result)
 {
-	struct sp_request *r = &sp->requests[slot];
+	struct sp_request *r = &sp->requests[nth];
 	const struct sp_step *s = &r->step[r->at];
 
 	step_completed(sp, r);
@@ -436,7 +475,7 @@ void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result)
 	if (!result && s->op != SP_OP_FLUSH)
 		result = -EIO;
 	if (result < 0) {
-		log_failed(r, s, result);
+		log_failed(s, result);
 		request_finish(sp, r, proto_status_of(-result));
 		return;
 	}
@@ -466,42 +505,83 @@ static void count_request(struct sp *sp, const struct sp_request *r)
 	sp->counters.rmw += r->op == SP_OP_WRITE && r->range.exclusive;
 }
 
-void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
+/* @q is a copy; what @unsound says of it is an -errno. */
+static void accept_one(struct sp *sp, const struct proto_request *q, int unsound)
 {
-	struct sp_request *r;
-	enum proto_status error;
+	struct sp_request *r = sp->free;
+	enum proto_status error = PROTO_EINVAL;
 
-	if (msg->value >= sp->n_slots || sp->requests[msg->value].active ||
-	    msg->ref.group != PROTO_GROUP_NET ||
-	    !arena_layout_has(&sp->layout, msg->ref.group, msg->ref.index, 1)) {
+	/* The NP has no more network buffers than there are requests. */
+	if (!r) {
 		sp->counters.bad_messages++;
 		return;
 	}
-	r = &sp->requests[msg->value];
-	memset(r, 0, sizeof(*r));
-	r->active = true;
-	r->slot = msg->value;
-	r->generation = msg->ref.generation;
+	sp->free = r->next;
+	*r = (struct sp_request){ .tag = q->tag };
 	sp->active++;
 	sp->counters.requests++;
-
-	error = sp->stopping ? PROTO_ESHUTDOWN : request_read(sp, r, msg);
+	if (sp->stopping)
+		error = PROTO_ESHUTDOWN;
+	else if (!unsound)
+		error = request_parse(sp, r, q);
 	if (error) {
-		reply_status(sp, r, error);
+		finish(sp, r, error);
 		return;
 	}
 	request_start(sp, r);
 	count_request(sp, r);
 }
 
-void sp_request_release(struct sp *sp, const struct arena_msg *msg)
+/* Does the message name records in the NP's network buffers? */
+static bool names_requests(const struct sp *sp, const struct arena_msg *msg)
 {
-	if (msg->ref.group != sp->own ||
-	    arena_pool_return(sp->pool, msg->ref.index, msg->ref.count,
-			      run_tag(msg->value, msg->ref.generation)))
+	return sp->version && msg->ref.group == PROTO_GROUP_NET && msg->ref.generation &&
+	       arena_layout_has(&sp->layout, msg->ref.group, msg->ref.index, msg->ref.count) &&
+	       proto_records_fit(msg, (size_t)msg->ref.count * PROTO_NET_BUFFER,
+				 sizeof(struct proto_request));
+}
+
+void sp_request_accept(struct sp *sp, const struct arena_msg *msg)
+{
+	struct proto_request copy;
+	const void *shared;
+
+	if (!names_requests(sp, msg)) {
 		sp->counters.bad_messages++;
-	else
+		return;
+	}
+	shared = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group, msg->ref.index);
+	for (size_t i = 0; i < msg->value; i++) {
+		int unsound = proto_request_receive(&copy, shared, i);
+
+		accept_one(sp, &copy, unsound);
+	}
+	sp_event_send(sp, &(struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = msg->ref });
+}
+
+void sp_request_regain(struct sp *sp, const struct arena_msg *msg)
+{
+	int ret = -EINVAL;
+
+	if (msg->ref.group == sp->own)
+		ret = proto_regain(sp->pool, &msg->ref);
+	else if (msg->ref.group == sp->record_group)
+		ret = proto_regain(sp->records, &msg->ref);
+	sp->counters.bad_messages += !!ret;
+	if (!ret)
 		run_waiting(sp);
+}
+
+int sp_request_table_init(struct sp *sp)
+{
+	sp->requests = calloc(sp->n_requests, sizeof(*sp->requests));
+	if (!sp->requests)
+		return -ENOMEM;
+	for (uint32_t i = sp->n_requests; i > 0; i--) {
+		sp->requests[i - 1].next = sp->free;
+		sp->free = &sp->requests[i - 1];
+	}
+	return 0;
 }
 
 void sp_request_refuse_waiting(struct sp *sp)
@@ -509,7 +589,7 @@ void sp_request_refuse_waiting(struct sp *sp)
 	while (sp->waiting) {
 		struct sp_request *r = sp->waiting;
 
-		sp->waiting = r->next_waiting;
-		reply_status(sp, r, PROTO_ESHUTDOWN);
+		sp->waiting = r->next;
+		finish(sp, r, PROTO_ESHUTDOWN);
 	}
 }

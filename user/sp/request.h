@@ -2,12 +2,13 @@
 /*
  * The life of a request: accepted and checked, given buffers and, if it is a
  * write, a lock on its range; carried out as a list of disk operations, one
- * after the other; replied to.
+ * after the other; replied to, together with others that are done by then.
  */
 #ifndef SP_REQUEST_H
 #define SP_REQUEST_H
 
 #include <arena/message.h>
+#include <proto/record.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,10 +57,9 @@ struct sp_step {
 #define SP_MAX_STEPS	5
 
 /**
- * struct sp_request - a slot of the NP's
- * @active: between REQUEST and REPLY; all else is valid only then
- * @slot: its number
- * @generation: as the NP gave it
+ * struct sp_request - a request of the NP's
+ * @tag: by which the NP knows it
+ * @status: how it ended
  * @op: what the client asked for
  * @fua: writes must be durable before the reply
  * @offset: first byte on the disk
@@ -73,12 +73,11 @@ struct sp_step {
  * @at: the one in progress
  * @done: bytes of it that are done
  * @tries: how often it was tried again
- * @next_waiting: the next that waits for buffers
+ * @next: the next that is free, waits for buffers or is done
  */
 struct sp_request {
-	bool active;
-	uint16_t slot;
-	uint16_t generation;
+	uint64_t tag;
+	enum proto_status status;
 	enum sp_op op;
 	bool fua;
 	uint64_t offset;
@@ -92,17 +91,28 @@ struct sp_request {
 	unsigned int at;
 	uint32_t done;
 	unsigned int tries;
-	struct sp_request *next_waiting;
+	struct sp_request *next;
 };
 
-/** sp_request_accept() - act on a REQUEST message */
+/** sp_request_table_init() - all are free; 0 or -ENOMEM */
+int sp_request_table_init(struct sp *sp);
+
+/** sp_request_accept() - act on REQUESTS */
 void sp_request_accept(struct sp *sp, const struct arena_msg *msg);
 
-/** sp_request_release() - act on a RELEASE message */
-void sp_request_release(struct sp *sp, const struct arena_msg *msg);
+/** sp_request_regain() - act on RETURN */
+void sp_request_regain(struct sp *sp, const struct arena_msg *msg);
 
-/** sp_request_completed() - the current step of slot @slot ended with @result */
-void sp_request_completed(struct sp *sp, uint32_t slot, int32_t result);
+/** sp_request_completed() - the current step of request @nth ended with @result */
+void sp_request_completed(struct sp *sp, uint32_t nth, int32_t result);
+
+/**
+ * sp_request_reply() - reply to all that is done, in as few messages as possible
+ *
+ * What finds no buffers for its record waits for the NP to return some, and no longer than
+ * this process lives: an NP that returns none has itself to blame.
+ */
+void sp_request_reply(struct sp *sp);
 
 /** sp_request_refuse_waiting() - reply to those without buffers: shutting down */
 void sp_request_refuse_waiting(struct sp *sp);

@@ -92,16 +92,22 @@ struct sp_counters {
  * @layout: private, checked copy
  * @own: group that this process writes
  * @pool: who has which buffer of @own
+ * @record_group: group of the records that this process writes
+ * @records: who has which buffer of it
  * @disk: served
  * @ring: does the I/O and carries messages
  * @fixed: @own and the payload group are registered with @ring
  * @channel: to the NP
- * @requests: one for each slot
- * @n_slots: of them
+ * @version: that the channel speaks, 0 before the NP's HELLO
+ * @requests: one for each network buffer of the NP's
+ * @n_requests: of them
+ * @free: those that nobody has
  * @waiting: requests that wait for buffers, oldest first
  * @waiting_last: the youngest of them
  * @ranges: locks of writes
- * @active: requests not yet replied to
+ * @done: requests whose replies are to be sent, oldest first
+ * @done_last: the youngest of them
+ * @active: requests that are neither free nor done
  * @signal_fd: signalfd
  * @stopping: no new requests; ends when @active is 0
  * @status: to exit with
@@ -115,15 +121,21 @@ struct sp {
 	struct arena_layout layout;
 	uint32_t own;
 	struct arena_pool *pool;
+	uint32_t record_group;
+	struct arena_pool *records;
 	struct sp_disk disk;
 	struct io_uring ring;
 	bool fixed;
 	struct arena_channel *channel;
+	int version;
 	struct sp_request *requests;
-	uint32_t n_slots;
+	uint32_t n_requests;
+	struct sp_request *free;
 	struct sp_request *waiting;
 	struct sp_request *waiting_last;
 	struct sp_ranges ranges;
+	struct sp_request *done;
+	struct sp_request *done_last;
 	uint32_t active;
 	int signal_fd;
 	bool stopping;

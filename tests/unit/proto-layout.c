@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: every region that the daemons lay out has what an NP and its SPs need, and their
+ * channels have room for all messages.
+ * Method: numbers of SPs and of network buffers, the largest of both included; then
+ * layouts that lack something.
+ */
+#include <proto/layout.h>
+#include <string.h>
+
+#include "tap.h"
+
+#define LENGTH	(4ULL << 30)
+
+static struct arena_layout layout;
+
+static void make(uint32_t sps, uint32_t net_buffers)
+{
+	struct arena_config c;
+
+	proto_config_init(&c, LENGTH, &(struct proto_counts){ 1, sps, net_buffers });
+	is(arena_layout_make(&layout, &c), 0, "%u SPs, %u network buffers", sps, net_buffers);
+}
+
+static void test_counts(uint32_t sps, uint32_t net_buffers)
+{
+	make(sps, net_buffers);
+	ok(proto_has_np(&layout), "it has the NP's groups");
+	for (uint32_t i = 0; i < sps; i++) {
+		int group = proto_group_of_sp(&layout, i, PROTO_USE_RECORD);
+
+		ok(proto_has_sp(&layout, i), "it has the groups of SP %u", i);
+		ok(group >= 0 && layout.group[group].count == net_buffers,
+		   "SP %u has a record for each network buffer", i);
+	}
+	ok(!proto_has_sp(&layout, sps), "it has no SP more");
+	ok(proto_window(&layout) <= ARENA_CHANNEL_MAX_ENTRIES, "there can be a channel");
+	/* What is taken and not yet acknowledged is a quarter at most. */
+	ok(proto_window(&layout) / 4 * 3 >= 3 * net_buffers + 2, "that holds all messages");
+}
+
+static void test_lacking(void)
+{
+	int group;
+
+	make(2, 64);
+	group = proto_group_of_sp(&layout, 1, PROTO_USE_RECORD);
+	layout.group[group].buffer_size *= 2;
+	ok(!proto_has_sp(&layout, 1), "records of another size");
+	ok(proto_has_sp(&layout, 0), "and the other SP has what it needs");
+	layout.group[group].buffer_size = PROTO_RECORD_BUFFER;
+	layout.group[group].use = PROTO_USE_DISK;
+	ok(!proto_has_sp(&layout, 1), "no records");
+	layout.group[PROTO_GROUP_NET].use = PROTO_USE_PAYLOAD;
+	ok(!proto_has_np(&layout), "no network buffers");
+}
+
+int main(void)
+{
+	test_counts(1, 2);
+	test_counts(3, 1024);
+	test_counts(PROTO_MAX_SPS, PROTO_MAX_NET_COUNT);
+	test_lacking();
+	return done_testing();
+}
