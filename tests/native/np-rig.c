@@ -286,6 +286,8 @@ static void misbehave(struct sp *sp)
 			channel_tx_post(&sp->channel->tx, &junk);
 		channel_tx_submit(&sp->channel->tx);
 		kill(*np_pid, SIGCONT);
+		/* Its own channel may have ended, as the kernel refuses some of the flood. */
+		pause();
 	}
 }
 
