@@ -30,6 +30,7 @@ begin()
 	rm "$tmp/pipe"
 	# The writer is writing when something has come.
 	head -c 1 <&3 >"$tmp/first"
+	wait_for 10 pgrep -P "$reader" >"$tmp/children"
 	writer=$(pgrep -P "$reader")
 	at_exit end_process "$writer"
 	at_exit end_process "$reader"
@@ -80,6 +81,7 @@ serve()
 	"$disk" "$tmp/file" >"$tmp/port" 2>"$tmp/said" &
 	owner=$!
 	wait_for 10 grep -q port "$tmp/port"
+	wait_for 10 pgrep -P "$owner" >"$tmp/children"
 	server=$(pgrep -P "$owner")
 	at_exit end_process "$server"
 	at_exit end_process "$owner"
