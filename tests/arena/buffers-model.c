@@ -155,7 +155,7 @@ static bool states_agree(const struct item *it)
 static bool usage_agrees(int which)
 {
 	const struct side *s = &side[which];
-	struct arena_usage u, want = { 0 };
+	struct arena_usage want = { .size = sizeof(want) }, u = want;
 
 	want.free = arena_layout(s->a)->group[s->group].count;
 	for (int i = 0; i < items; i++) {
@@ -232,7 +232,7 @@ static bool step_get(void)
 	struct side *s = &side[which];
 	struct item *it = &item[items];
 	uint32_t count = 1 + pick(pick(8) ? 4 : 70);
-	struct arena_usage u;
+	struct arena_usage u = { .size = sizeof(u) };
 	int ret;
 
 	*it = (struct item){ .where = HOME, .owner = which };
@@ -500,7 +500,7 @@ static bool step(void)
 
 static void open_region(void)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct arena_config c;
 
 	c = arena_test_config(LENGTH);

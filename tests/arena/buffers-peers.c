@@ -174,7 +174,7 @@ static void test_hand_over(void)
 static void test_get_for(void)
 {
 	uint32_t count, groups = 0, got = 0;
-	struct arena_usage u;
+	struct arena_usage u = { .size = sizeof(u) };
 
 	world_open();
 	count = arena_layout(w.np)->group[w.payload].count;
@@ -199,9 +199,9 @@ static void test_get_for(void)
 /* With the module the kernel tells that it has let go; a memfd tells nothing. */
 static void test_reclaim(void)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct arena_buf b;
-	struct arena_usage u;
+	struct arena_usage u = { .size = sizeof(u) };
 
 	mshare_info(w.m, &info);
 	world_open();
@@ -226,7 +226,7 @@ static void test_reclaim(void)
 /* As a disk would have it, on behalf of a peer that is dead. */
 static void test_reclaim_in_use(void)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct io_uring ring;
 	struct arena_buf b;
 	struct iovec iov;

@@ -136,7 +136,7 @@ static void test_waiting(struct way way, enum arena_wait wait)
 	}
 	while (!arena_channel_recv(ch, &m) && arena_channel_wait(ch, SOON_MS) == 1)
 		;
-	is(arena_channel_counters(ch).received, 1, "%s, %s: who waits sends what is queued",
+	is(counters(ch).received, 1, "%s, %s: who waits sends what is queued",
 	   transport_name(way.transport), wait_name(wait));
 	end(&p, ch);
 }

@@ -77,7 +77,7 @@ static int send_all(struct arena_channel *ch, uint32_t batch)
 	/* The last word is the parent's. */
 	if (receive(ch, &end) != 1 || end.type != 1)
 		return 7;
-	return arena_channel_counters(ch).stalls ? 0 : 8;
+	return counters(ch).stalls ? 0 : 8;
 }
 
 static bool receive_all(struct arena_channel *ch)
@@ -119,7 +119,7 @@ static void test_one(struct way way, enum arena_wait wait, uint32_t batch)
 	       arena_channel_send(ch, &last) == -EPIPE;
 	if (!good)
 		kill(p.child, SIGKILL);
-	c = arena_channel_counters(ch);
+	c = counters(ch);
 	ok(good && c.received == MESSAGES && c.sent == 1 &&
 	   arena_channel_transport(ch) == way.transport,
 	   "%s, %s, batches of %u: %d messages, and the end", way_name(way), wait_name(wait),

@@ -50,6 +50,14 @@ static inline void say(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
+static inline struct arena_channel_counters counters(const struct arena_channel *ch)
+{
+	struct arena_channel_counters c = { .size = sizeof(c) };
+
+	arena_channel_counters(ch, &c);
+	return c;
+}
+
 static inline const char *transport_name(enum arena_channel_transport transport)
 {
 	static const char *const names[] = { "AUTO", "MSG_RING", "HYBRID", "EVENTFD", "SOCKET" };

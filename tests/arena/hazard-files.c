@@ -234,7 +234,7 @@ static void test_multishot(struct rig *rig)
 {
 	struct arena_ring_options o = { .size = sizeof(o), .entries = POLLS,
 					.files = POLLS, .sources = 1 };
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 	struct arena_ring *usual = rig->r;
 	uint32_t seen = 0, over = 0;
 	int fds[POLLS], rearmed = 0;
@@ -381,7 +381,7 @@ static void test_closed(struct rig *rig)
 static void use_fds(struct rig *rig)
 {
 	struct arena_ring_options o = rig_options;
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 
 	arena_probe(&f);
 	arena_probe_without(&f, "direct_close");

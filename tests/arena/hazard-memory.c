@@ -504,7 +504,7 @@ static void test_exit(struct rig *rig)
 	struct arena_buf b = rig_buf(rig, 1, '.');
 	struct arena_io io = { .buf = b, .length = 4096 };
 	struct arena_ring_options o = rig_options;
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 	size_t late = 0;
 	bool ours = true;
 	int pair[2];
@@ -587,7 +587,7 @@ static void test_exit_send_zc(struct rig *rig)
 int main(void)
 {
 	struct rig rig = rig_open("hazard-memory");
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 
 	arena_probe(&f);
 	plain_stack();

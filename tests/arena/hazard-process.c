@@ -195,7 +195,7 @@ static int forbid(int error)
 /* 0, or the number of what is not as it should be. */
 static int without_io_uring(struct rig *rig, int error, const char *word)
 {
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 	struct arena_ring *r;
 	const char *why;
 

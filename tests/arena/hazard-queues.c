@@ -140,7 +140,7 @@ static void plain_failing(void)
 static void test_failing(struct rig *rig, const char *without)
 {
 	struct arena_ring_options o = rig_options;
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 	struct rig one = *rig;
 	struct io_uring_sqe *sqe;
 	struct arena_file ready;

@@ -365,7 +365,7 @@ static void test_all(struct rig *rig)
 static void test_without(struct rig *rig, const char *feature, bool registered)
 {
 	struct arena_ring_options o = rig_options;
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 
 	diag("without %s, %s", feature ? feature : "nothing",
 	     registered ? "registered" : "not registered");

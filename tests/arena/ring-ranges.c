@@ -256,7 +256,7 @@ int main(void)
 {
 	struct rig rig = rig_open("ring-ranges");
 	struct arena_ring_options o = rig_options;
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 
 	test_all(&rig);
 	diag("with file descriptors of the ring's own");

@@ -108,7 +108,7 @@ static inline struct rig rig_arena(const char *name)
 static inline struct arena_ring *rig_ring(struct arena *a,
 					  const struct arena_ring_options *o)
 {
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 	struct arena_ring *r;
 	int ret = arena_ring_open(a, o, &r);
 

@@ -417,7 +417,7 @@ static void run(struct rig *rig, const struct arena_features *f, uint32_t seed)
 int main(void)
 {
 	struct rig rig = rig_arena("ring-stress");
-	struct arena_features all, least;
+	struct arena_features all = { .size = sizeof(all) }, least = { .size = sizeof(least) };
 
 	arena_probe(&all);
 	least = all;

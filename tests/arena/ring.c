@@ -14,7 +14,7 @@
 
 static void test_options(struct rig *rig)
 {
-	struct arena_features none = { 0 };
+	struct arena_features none = { .size = sizeof(none) };
 	struct {
 		struct arena_ring_options o;
 		uint32_t later;
@@ -297,7 +297,7 @@ static void test_smallest(struct rig *rig)
 static void test_recv_any(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
-	struct arena_usage before, after;
+	struct arena_usage before = { .size = sizeof(before) }, after = { .size = sizeof(after) };
 	struct arena_file f;
 	struct arena_event e;
 	struct arena_op op;
@@ -390,7 +390,7 @@ static void test_recv_any_starved(struct rig *rig)
 static void test_recv_any_closed(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
-	struct arena_usage before, after;
+	struct arena_usage before = { .size = sizeof(before) }, after = { .size = sizeof(after) };
 	struct rig other = *rig;
 	int pair[2];
 
@@ -631,7 +631,7 @@ static void test_features(struct rig *rig, const struct arena_features *f, const
 static void test_nvme_ring(struct rig *rig)
 {
 	struct arena_ring_options o = rig_options;
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 
 	arena_probe(&f);
 	if (!arena_has(&f, ARENA_HAS_URING_CMD))
@@ -645,7 +645,7 @@ static void test_nvme_ring(struct rig *rig)
 
 static void test_fallbacks(struct rig *rig)
 {
-	struct arena_features all, least, f;
+	struct arena_features all = { .size = sizeof(all) }, least = { .size = sizeof(least) }, f = { .size = sizeof(f) };
 
 	arena_probe(&all);
 	least = all;

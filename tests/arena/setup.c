@@ -115,7 +115,7 @@ static int by_fd(struct arena *a)
 
 static void test_default(void)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct arena *a;
 
 	is(arena_create(NULL, NULL, &a), 0, "an arena is made without any options");
@@ -264,7 +264,7 @@ static void test_config(void)
 		.classes = { { .processes = 2 }, { .processes = 1 }, { .processes = 3 } },
 	};
 	struct arena_options o = options(ARENA_ROLE(2, 2));
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct arena *a;
 
 	o.config = &config;

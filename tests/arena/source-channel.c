@@ -78,8 +78,8 @@ static int flood(struct arena_channel *ch)
 {
 	const struct arena_msg m = { .type = 1 };
 
-	while (!send_message(ch, &m))
-		if (!(arena_channel_counters(ch).sent % 8))
+	for (unsigned int sent = 1; !send_message(ch, &m); sent++)
+		if (!(sent % 8))
 			arena_channel_flush(ch);
 	return 0;
 }

@@ -329,7 +329,7 @@ static void open_arena(struct side *s, uint32_t role, uint32_t peer, uint32_t us
 
 static bool all_are_free(const struct side *s)
 {
-	struct arena_usage u;
+	struct arena_usage u = { .size = sizeof(u) };
 
 	return !arena_usage(s->a, s->group, &u) &&
 	       u.free == arena_layout(s->a)->group[s->group].count;

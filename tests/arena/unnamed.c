@@ -47,7 +47,7 @@ static void test_region(void)
 {
 	struct mshare *m = make(&nameless), *other = make(&nameless);
 	struct mshare_options o = nameless;
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct mshare *none;
 	int status;
 	void *addr;
@@ -86,7 +86,7 @@ static void test_view(void)
 		.size = sizeof(v), .ranges = parts, .n_ranges = 2, .flags = MSHARE_UNNAMED,
 	};
 	struct mshare *m = make(&nameless), *part, *look, *none;
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	void *addr, *again;
 
 	is(mshare_populate(m, 0, LENGTH), 0, "populate");
@@ -145,7 +145,7 @@ static void test_named(void)
 /* By its descriptor a region of the module's can be opened anew. */
 static void test_duplicate(struct mshare *m)
 {
-	struct mshare_info info, again_info;
+	struct mshare_info info = { .size = sizeof(info) }, again_info = { .size = sizeof(again_info) };
 	struct mshare_view v = {
 		.size = sizeof(v), .ranges = parts, .n_ranges = 1, .flags = MSHARE_UNNAMED,
 	};

@@ -8,7 +8,7 @@
 
 int main(int argc, char **argv)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct mshare *m;
 	int ret;
 

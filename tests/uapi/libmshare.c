@@ -88,7 +88,7 @@ static void test_views(void)
 	};
 	struct mshare_view part = view_of(parts, 2), look = view_of(parts, 1);
 	struct mshare *m = make(SZ_2M, 16 * SZ_2M), *v;
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	uint64_t value;
 	struct stat st;
 	void *addr;
@@ -163,7 +163,7 @@ static void test_small(void)
 {
 	struct mshare *m = make(SZ_4K, 4096 * SZ_4K);
 	char *d = mmap(NULL, 4 * SZ_4K, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	void *addr;
 
 	is(mshare_populate(m, SZ_4K, 1000 * SZ_4K), 0, "populate with small pages");
@@ -186,7 +186,7 @@ static void test_small(void)
 static void test_quiesce(void)
 {
 	struct mshare *m = make(SZ_2M, 16 * SZ_2M);
-	struct mshare_busy busy = { 1, 1 };
+	struct mshare_busy busy = { sizeof(busy), 1, 1 };
 	struct iovec iov;
 	char byte[4096];
 	void *addr;
@@ -220,7 +220,7 @@ static void test_quiesce(void)
 static void test_addresses(void)
 {
 	uint64_t first = 0, addr = 0;
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	int others = 0;
 
 	for (int i = 0; i < 16; i++) {

@@ -73,7 +73,7 @@ static char *map_at(char *addr, size_t length, int flags, int fd)
 static void life_of(const char *kind, uint64_t page_size, uint64_t length)
 {
 	struct peer a = peer_start(), b = peer_start();
-	struct mshare_info info = { 0 };
+	struct mshare_info info = { .size = sizeof(info) };
 	struct mshare *m;
 
 	fill(ADDR, length, 1);

@@ -115,6 +115,31 @@ static void test_none(void)
 	ok(k.size == sizeof(k) && !k.a && !k.b && !k.c, "all its members are 0");
 }
 
+static void test_fill(void)
+{
+	const struct known k = { .size = sizeof(k), .a = 1, .b = 2, .c = 3 };
+	struct older old[2] = { { .size = sizeof(old[0]) }, { .size = 77, .a = 78 } };
+	struct newer new;
+	struct known same = DIRTY;
+
+	same.size = sizeof(same);
+	is(fill_struct(&same, &k, sizeof(k)), 0, "the same structure is filled");
+	ok(!memcmp(&same, &k, sizeof(k)), "all its members have the library's values");
+	is(fill_struct(&old[0], &k, sizeof(k)), 0, "an older structure is filled");
+	ok(old[0].size == sizeof(old[0]) && old[0].a == 1 && old[1].size == 77 && old[1].a == 78,
+	   "it has the members that it knows, and nothing behind it is written");
+	memset(&new, 7, sizeof(new));
+	new.known.size = sizeof(new);
+	is(fill_struct(&new, &k, sizeof(k)), 0, "a newer structure is filled");
+	ok(new.known.size == sizeof(new) && new.known.c == 3 && !new.first && !new.last,
+	   "members that the library does not know are 0");
+	same.size = 0;
+	is(fill_struct(&same, &k, sizeof(k)), -EINVAL, "a structure without a size is refused");
+	same.size = SIZE_MAX;
+	is(fill_struct(&same, &k, sizeof(k)), -E2BIG, "one with a size of garbage is refused");
+	ok(same.a == 1, "nothing is filled in then");
+}
+
 int main(void)
 {
 	test_same();
@@ -123,5 +148,6 @@ int main(void)
 	test_sizes();
 	test_limit();
 	test_none();
+	test_fill();
 	return done_testing();
 }

@@ -170,7 +170,7 @@ static void test_create_refuses(void)
 static void test_addresses(void)
 {
 	struct mshare_options o = options;
-	struct mshare_info info = { 0 };
+	struct mshare_info info = { .size = sizeof(info) };
 	uint64_t first = 0;
 	struct mshare *m;
 	int others = 0;
@@ -194,7 +194,7 @@ static void test_addresses(void)
 
 static void test_attach(struct mshare *m)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	void *addr = NULL, *again, *squatter;
 
 	is(mshare_attach(m, &addr), -ENXIO, "attaching is refused before there is memory");

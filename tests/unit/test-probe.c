@@ -29,10 +29,10 @@ static char *read_file(const char *path)
 
 static void test_probe(void)
 {
-	struct arena_features f;
+	struct arena_features f = { .size = sizeof(f) };
 	int ret = arena_probe(&f);
 
-	diag("found 0x%x", f.has);
+	diag("found 0x%llx", (unsigned long long)f.has);
 	if (ret) {
 		is(ret, -EOPNOTSUPP, "arena_probe() fails if something is missing");
 		ok(arena_features_why(&f),
@@ -46,13 +46,13 @@ static void test_probe(void)
 
 static void test_why(void)
 {
-	struct arena_features f = { .has = UINT32_MAX };
+	struct arena_features f = { .size = sizeof(f), .has = UINT64_MAX };
 
 	ok(!arena_features_why(&f), "with everything there is nothing to explain");
 	for (unsigned int i = 0; i < ARENA_N_FEATURES; i++) {
 		const struct arena_feature_info *info = arena_feature_info(i);
 
-		f = (struct arena_features){ .has = UINT32_MAX };
+		f = (struct arena_features){ .size = sizeof(f), .has = UINT64_MAX };
 		is(arena_probe_without(&f, info->name), 0, "feature %s can be removed", info->name);
 		ok(!arena_has(&f, i), "a removed feature is not found");
 		ok(info->needed == !!arena_features_why(&f),
@@ -60,7 +60,7 @@ static void test_why(void)
 	}
 	is(arena_probe_without(&f, "magic"), -ENOENT, "removing an unknown feature is refused");
 	ok(!arena_feature_info(ARENA_N_FEATURES), "there is no feature behind the last");
-	f = (struct arena_features){ .error = -EPERM };
+	f = (struct arena_features){ .size = sizeof(f), .error = -EPERM };
 	ok(arena_features_why(&f), "EPERM is explained: %s", arena_features_why(&f));
 	f.error = -ENOSYS;
 	ok(arena_features_why(&f), "ENOSYS is explained: %s", arena_features_why(&f));
@@ -70,7 +70,7 @@ static void test_why(void)
 
 static void test_dependents(void)
 {
-	struct arena_features f = { .has = UINT32_MAX };
+	struct arena_features f = { .size = sizeof(f), .has = UINT64_MAX };
 
 	arena_probe_without(&f, "single_issuer");
 	ok(!arena_has(&f, ARENA_HAS_DEFER_TASKRUN), "defer_taskrun is removed with single_issuer");

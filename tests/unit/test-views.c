@@ -82,7 +82,7 @@ static void test_refused(void)
 /* What a child does: 0, or the number of the step that failed. */
 static int child(void)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct mshare *m;
 	void *addr;
 
@@ -120,7 +120,7 @@ static int run_child(void)
 static void test_views(struct mshare *m)
 {
 	struct mshare_view part = view_of(ranges, 2), look = view_of(ranges, 1);
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	struct mshare *v;
 
 	is(mshare_add_view(NAME, "part", &part), 0, "a view with a writable range");

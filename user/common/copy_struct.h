@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Option structures that can grow. The first member of each is "size_t size", which the
- * caller sets to sizeof of the structure that its compiler saw. That may be older or newer
- * than the one that the library was built with.
+ * Structures that can grow: options that a caller gives, and answers that a library fills in. The
+ * first member of each is "size_t size", which the caller sets to sizeof of the structure that
+ * its compiler saw. That may be older or newer than the one that the library was built with.
  *
  * The libraries, which define such structures, use it. It must not know any of them.
  */
@@ -57,6 +57,34 @@ static inline int copy_struct(void *known, size_t known_size, const void *given)
 		memcpy(known, given, shared);
 	}
 	memcpy(known, &known_size, sizeof(known_size));
+	return 0;
+}
+
+/**
+ * fill_struct() - fill in the structure of a caller with what the library knows
+ * @out: the caller's structure, which begins with its size; filled behind that
+ * @known: the library's; its first member is not copied
+ * @known_size: bytes of it
+ *
+ * A caller that was built with an older header gets the members that it knows, and one that
+ * was built with a newer header gets zeroes for those that the library does not know.
+ *
+ * Return: 0; -EINVAL if the size is 0 or does not even cover itself; -E2BIG if it makes no
+ * sense. Nothing is filled in then.
+ */
+static inline int fill_struct(void *out, const void *known, size_t known_size)
+{
+	const size_t first = sizeof(size_t);
+	size_t size, shared;
+
+	memcpy(&size, out, first);
+	if (size < first)
+		return -EINVAL;
+	if (size > COPY_STRUCT_MAX)
+		return -E2BIG;
+	shared = size < known_size ? size : known_size;
+	memcpy((char *)out + first, (const char *)known + first, shared - first);
+	memset((char *)out + shared, 0, size - shared);
 	return 0;
 }
 

@@ -83,6 +83,7 @@ struct mshare_options {
 
 /**
  * struct mshare_info - what a region is
+ * @size: sizeof(struct mshare_info), set by the caller
  * @backend: its backend
  * @unlinked: not 0 if it has no name, or not any more
  * @addr: its address in every process
@@ -99,6 +100,7 @@ struct mshare_options {
  * @table_bytes: they are 0.
  */
 struct mshare_info {
+	size_t size;
 	enum mshare_backend backend;
 	int unlinked;
 	uint64_t addr;
@@ -146,10 +148,12 @@ struct mshare_view {
 
 /**
  * struct mshare_busy - the pages that mshare_quiesce() found in use
+ * @size: sizeof(struct mshare_busy), set by the caller
  * @bytes: their bytes
  * @first: offset of the first of them, or the end of the range if there is none
  */
 struct mshare_busy {
+	size_t size;
 	uint64_t bytes;
 	uint64_t first;
 };

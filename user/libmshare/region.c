@@ -299,14 +299,17 @@ void mshare_close(struct mshare *m)
 
 int mshare_info(const struct mshare *m, struct mshare_info *info)
 {
-	*info = (struct mshare_info){
+	struct mshare_info known = {
 		.backend = m->ops->backend,
 		.addr = m->addr,
 		.length = m->length,
 		.page_size = m->page_size,
 	};
-	memcpy(info->view, m->view, sizeof(info->view));
-	return m->ops->info(m, info);
+	int ret;
+
+	memcpy(known.view, m->view, sizeof(known.view));
+	ret = m->ops->info(m, &known);
+	return ret ? ret : fill_struct(info, &known, sizeof(known));
 }
 
 int mshare_populate(struct mshare *m, uint64_t offset, uint64_t length)
@@ -403,7 +406,7 @@ int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag, int timeout_ms)
 int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length, int timeout_ms,
 		   struct mshare_busy *busy)
 {
-	struct mshare_busy unasked;
+	struct mshare_busy found = { 0 };
 	int ret;
 
 	ret = check_range(m, offset, length);
@@ -411,7 +414,11 @@ int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length, int timeo
 		return ret;
 	if (!m->ops->quiesce)
 		return -EOPNOTSUPP;
-	ret = m->ops->quiesce(m, offset, length, clock_deadline(timeout_ms),
-			      busy ? busy : &unasked);
+	ret = busy ? fill_struct(busy, &found, sizeof(found)) : 0;
+	if (ret)
+		return ret;
+	ret = m->ops->quiesce(m, offset, length, clock_deadline(timeout_ms), &found);
+	if (busy)
+		fill_struct(busy, &found, sizeof(found));
 	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
 }

@@ -31,7 +31,7 @@ static int check_layout(const struct np *np)
 static int open_region(struct np *np)
 {
 	const char *name = np->options->region;
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	int ret;
 
 	ret = mshare_open(name, 0, &np->region);

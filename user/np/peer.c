@@ -112,6 +112,16 @@ static int connect_channel(struct peer *peer)
 	return take_hello(peer, &hello);
 }
 
+struct arena_channel_counters peer_counters(const struct peer *peer)
+{
+	struct arena_channel_counters c = peer->counters;
+
+	c.size = sizeof(c);
+	if (peer->channel)
+		arena_channel_counters(peer->channel, &c);
+	return c;
+}
+
 /* The poll's completion may be on its way still: close only after it. */
 static void close_channel(struct peer *peer)
 {
@@ -119,7 +129,7 @@ static void close_channel(struct peer *peer)
 		return;
 	/* A queued message names the peer's fd, which is closed here. */
 	ring_submit(&peer->np->ring);
-	peer->counters = arena_channel_counters(peer->channel);
+	peer->counters = peer_counters(peer);
 	arena_channel_close(peer->channel);
 	peer->channel = NULL;
 }
@@ -325,9 +335,4 @@ uint64_t peer_free_bytes(const struct peer *peer)
 	/* More may be asked for than there is: the SP lets it wait. */
 	return peer->lent < all ?
 	       (uint64_t)(all - peer->lent) * PROTO_DISK_BUFFER : 0;
-}
-
-struct arena_channel_counters peer_counters(const struct peer *peer)
-{
-	return peer->channel ? arena_channel_counters(peer->channel) : peer->counters;
 }

@@ -8,9 +8,10 @@
 
 void sp_counters_log(const struct sp *sp)
 {
-	const struct arena_channel_counters channel = arena_channel_counters(sp->channel);
+	struct arena_channel_counters channel = { .size = sizeof(channel) };
 	const struct sp_counters *c = &sp->counters;
 
+	arena_channel_counters(sp->channel, &channel);
 	log_info("counters id=%" PRIu32 " region=%s region_addr=0x%" PRIxPTR
 		 " fixed_buffers=%d requests=%" PRIu64 " reads=%" PRIu64 " writes=%" PRIu64
 		 " flushes=%" PRIu64 " errors=%" PRIu64 " handoffs_sent=%" PRIu64

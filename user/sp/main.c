@@ -68,7 +68,7 @@ static int layout_check(struct sp *sp)
 static int region_open(struct sp *sp)
 {
 	const char *name = sp->options.region;
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	int ret;
 
 	ret = mshare_open(name, false, &sp->region);

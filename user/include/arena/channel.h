@@ -117,6 +117,7 @@ struct arena_channel_options {
 
 /**
  * struct arena_channel_counters - what has happened on a channel
+ * @size: sizeof(struct arena_channel_counters), set by the caller
  * @sent: messages sent
  * @received: messages given out by arena_channel_recv()
  * @wakeups: how often the peer had to be woken; only with shared memory
@@ -124,6 +125,7 @@ struct arena_channel_options {
  * @stalls: how often the window was full when a message was to be sent
  */
 struct arena_channel_counters {
+	size_t size;
 	uint64_t sent;
 	uint64_t received;
 	uint64_t wakeups;
@@ -314,8 +316,14 @@ void arena_channel_disarm(struct arena_channel *ch);
  */
 enum arena_channel_transport arena_channel_transport(const struct arena_channel *ch);
 
-/** arena_channel_counters() - what has happened so far */
-struct arena_channel_counters arena_channel_counters(const struct arena_channel *ch);
+/**
+ * arena_channel_counters() - what has happened so far
+ * @ch: channel
+ * @out: filled; its size is set
+ *
+ * Return: 0; -EINVAL or -E2BIG if the size is not that of such a structure.
+ */
+int arena_channel_counters(const struct arena_channel *ch, struct arena_channel_counters *out);
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,7 @@
 #ifndef ARENA_EXTENT_H
 #define ARENA_EXTENT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /**
@@ -46,6 +47,7 @@ struct arena_extent {
 
 /**
  * struct arena_usage - number of buffers in each state, in a group of this process
+ * @size: sizeof(struct arena_usage), set by the caller
  * @free: FREE
  * @owned: OWNED
  * @in_io: IN_IO
@@ -53,6 +55,7 @@ struct arena_extent {
  * @lost: LOST
  */
 struct arena_usage {
+	size_t size;
 	uint32_t free;
 	uint32_t owned;
 	uint32_t in_io;

@@ -86,11 +86,13 @@ struct arena_feature_info {
 
 /**
  * struct arena_features - what was found
+ * @size: sizeof(struct arena_features), set by the caller
  * @has: bit n is set for feature n
  * @error: why there is no io_uring at all, as -errno; else 0
  */
 struct arena_features {
-	uint32_t has;
+	size_t size;
+	uint64_t has;
 	int error;
 };
 
@@ -105,12 +107,13 @@ static inline bool arena_has(const struct arena_features *f, enum arena_feature 
 
 /**
  * arena_probe() - try everything
- * @f: filled
+ * @f: filled; its size is set
  *
  * Some fifty system calls, on rings of its own that are gone afterwards.
  *
  * Return: 0; -EOPNOTSUPP if something that is needed is missing, see
- * arena_features_why(); -EMFILE, -ENFILE or -ENOMEM if nothing could be learnt.
+ * arena_features_why(); -EMFILE, -ENFILE or -ENOMEM if nothing could be learnt; -EINVAL or
+ * -E2BIG if the size is not that of such a structure.
  */
 int arena_probe(struct arena_features *f);
 

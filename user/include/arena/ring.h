@@ -222,6 +222,7 @@ enum arena_event_type {
  * @bytes: moved in all, also before an error
  * @value: of a source and of arena_ring_nvme(), see there; else 0
  * @flags: enum arena_event_flags
+ * @reserved: 0; for members to come, as a caller may have an array of them
  */
 struct arena_event {
 	enum arena_event_type type;
@@ -234,6 +235,7 @@ struct arena_event {
 	struct arena_file file;
 	int32_t result;
 	uint32_t bytes;
+	uint64_t reserved[3];
 };
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <arena/arena.h>
 
+#include <common/copy_struct.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -175,7 +176,7 @@ static int open_groups(struct arena *a)
 
 static int open_region(struct arena *a)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 	void *base;
 	int ret;
 
@@ -703,7 +704,7 @@ static void note_reset(struct arena *a, uint32_t group)
 
 int arena_reset_group(struct arena *a, uint32_t group)
 {
-	struct arena_usage u;
+	struct arena_usage u = { .size = sizeof(u) };
 	int ret = arena_usage(a, group, &u);
 
 	if (!ret && (u.in_io || u.lent || u.lost))
@@ -717,8 +718,10 @@ int arena_reset_group(struct arena *a, uint32_t group)
 
 int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out)
 {
+	struct arena_usage usage = { .size = sizeof(usage) };
+
 	if (group >= a->layout.n_groups || !a->group[group].pool)
 		return -EACCES;
-	*out = arena_pool_usage(a->group[group].pool);
-	return 0;
+	usage = arena_pool_usage(a->group[group].pool);
+	return fill_struct(out, &usage, sizeof(usage));
 }

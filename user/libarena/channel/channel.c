@@ -606,10 +606,10 @@ enum arena_channel_transport arena_channel_transport(const struct arena_channel 
 	return ch->transport ? ch->options.transport : ARENA_CHANNEL_AUTO;
 }
 
-struct arena_channel_counters arena_channel_counters(const struct arena_channel *ch)
+int arena_channel_counters(const struct arena_channel *ch, struct arena_channel_counters *out)
 {
 	struct arena_channel_counters c = ch->counters;
 
 	c.wakeups = ch->state.wakeups;
-	return c;
+	return fill_struct(out, &c, sizeof(c));
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <arena/probe.h>
 
+#include <common/copy_struct.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -73,7 +74,7 @@ const struct arena_feature_info *arena_feature_info(enum arena_feature feature)
 static void found(struct arena_features *f, enum arena_feature feature, bool yes)
 {
 	if (yes)
-		f->has |= 1U << feature;
+		f->has |= 1ULL << feature;
 }
 
 /* True if a ring can be made with these flags. */
@@ -346,13 +347,11 @@ static void try_setups(struct arena_features *f)
 	found(f, ARENA_HAS_NO_MMAP, try_no_mmap());
 }
 
-int arena_probe(struct arena_features *f)
+static int probe(struct arena_features *f)
 {
 	struct io_uring ring;
-	int ret;
+	int ret = io_uring_queue_init(8, &ring, 0);
 
-	*f = (struct arena_features){ 0 };
-	ret = io_uring_queue_init(8, &ring, 0);
 	if (ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM)
 		return ret;
 	if (ret) {
@@ -366,21 +365,31 @@ int arena_probe(struct arena_features *f)
 	return arena_features_why(f) ? -EOPNOTSUPP : 0;
 }
 
+int arena_probe(struct arena_features *f)
+{
+	struct arena_features known = { 0 };
+	int ret, filled;
+
+	ret = probe(&known);
+	filled = fill_struct(f, &known, sizeof(known));
+	return filled ? filled : ret;
+}
+
 /* Features that need this one. */
-static uint32_t dependents(enum arena_feature feature)
+static uint64_t dependents(enum arena_feature feature)
 {
 	switch (feature) {
 	case ARENA_HAS_IO_URING:
-		return UINT32_MAX;
+		return UINT64_MAX;
 	case ARENA_HAS_TASKRUN_FLAG:
 	case ARENA_HAS_SINGLE_ISSUER:
-		return 1U << ARENA_HAS_DEFER_TASKRUN;
+		return 1ULL << ARENA_HAS_DEFER_TASKRUN;
 	case ARENA_HAS_DIRECT:
-		return 1U << ARENA_HAS_DIRECT_CLOSE;
+		return 1ULL << ARENA_HAS_DIRECT_CLOSE;
 	case ARENA_HAS_SEND_ZC:
-		return 1U << ARENA_HAS_SENDMSG_ZC;
+		return 1ULL << ARENA_HAS_SENDMSG_ZC;
 	case ARENA_HAS_BUFFER_RING:
-		return 1U << ARENA_HAS_RECV_MULTISHOT;
+		return 1ULL << ARENA_HAS_RECV_MULTISHOT;
 	default:
 		return 0;
 	}
@@ -391,7 +400,7 @@ int arena_probe_without(struct arena_features *f, const char *name)
 	for (unsigned int i = 0; i < ARENA_N_FEATURES; i++) {
 		if (strcmp(info[i].name, name) != 0)
 			continue;
-		f->has &= ~(1U << i | dependents(i));
+		f->has &= ~(1ULL << i | dependents(i));
 		return 0;
 	}
 	return -ENOENT;

@@ -45,10 +45,15 @@ static int copy_options(struct arena_ring_options *o, const struct arena_ring_op
 
 static int find_features(struct arena_ring *r, const struct arena_features *wanted)
 {
+	int ret;
+
+	r->features.size = sizeof(r->features);
 	if (!wanted)
 		return arena_probe(&r->features);
-	r->features = *wanted;
-	return arena_features_why(wanted) ? -EOPNOTSUPP : 0;
+	ret = copy_struct(&r->features, sizeof(r->features), wanted);
+	if (ret)
+		return ret;
+	return arena_features_why(&r->features) ? -EOPNOTSUPP : 0;
 }
 
 static uint32_t setup_flags(const struct arena_features *f, bool nvme)
@@ -167,7 +172,7 @@ static uint32_t *new_fork_guard(void)
 
 static bool is_of_module(const struct arena *a)
 {
-	struct mshare_info info;
+	struct mshare_info info = { .size = sizeof(info) };
 
 	return !mshare_info(arena_region(a), &info) && info.backend == MSHARE_BACKEND_MODULE;
 }
