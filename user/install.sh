@@ -91,6 +91,7 @@ list()
 	put_pages
 	put "$DOCDIR/LICENSES" 644 LICENSES/*
 	put "$DOCDIR/examples" 644 examples/*.c
+	put "$DOCDIR" 644 docs/*.md
 }
 
 # below_prefix DIR: as pkg-config relocates it, where it is below the prefix

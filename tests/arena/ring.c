@@ -645,7 +645,7 @@ static void test_nvme_ring(struct rig *rig)
 
 static void test_fallbacks(struct rig *rig)
 {
-	struct arena_features all = { .size = sizeof(all) }, least = { .size = sizeof(least) }, f = { .size = sizeof(f) };
+	struct arena_features all = { .size = sizeof(all) }, least = all, f = all;
 
 	arena_probe(&all);
 	least = all;

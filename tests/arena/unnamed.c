@@ -145,7 +145,7 @@ static void test_named(void)
 /* By its descriptor a region of the module's can be opened anew. */
 static void test_duplicate(struct mshare *m)
 {
-	struct mshare_info info = { .size = sizeof(info) }, again_info = { .size = sizeof(again_info) };
+	struct mshare_info info = { .size = sizeof(info) }, again_info = info;
 	struct mshare_view v = {
 		.size = sizeof(v), .ranges = parts, .n_ranges = 1, .flags = MSHARE_UNNAMED,
 	};

@@ -35,6 +35,8 @@ is "the licences are installed" "$(content "$to/share/doc/msharearena/LICENSES")
 	"$(content LICENSES)"
 is "the examples are installed" "$(content "$to/share/doc/msharearena/examples")" \
 	"$(cd examples && find . -name . -o -name '*.c' | sort)"
+is "the documents are installed" "$(cd "$to/share/doc/msharearena" && echo *.md)" \
+	"$(cd docs && echo *.md)"
 
 # A prefix in which there are files of others, as in /usr.
 others=(include/linux/other.h include/arena.h lib/libother.so.0 lib/pkgconfig/other.pc
@@ -70,7 +72,7 @@ is "nothing is left below DESTDIR" "$(content "$root")" .
 
 # What uninstall removes is known without a build.
 mkdir "$tmp/tree"
-cp -a META Makefile user include LICENSES examples "$tmp/tree"
+cp -a META Makefile user include LICENSES examples docs "$tmp/tree"
 ok "make install before make uninstall of a clean tree" make install "${where[@]}"
 ok "make uninstall of a tree in which nothing is built" make -C "$tmp/tree" uninstall "${where[@]}"
 is "nothing is left by the clean tree's make uninstall" "$(content "$root")" .

@@ -17,6 +17,7 @@
 #ifndef MSHARE_H
 #define MSHARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -85,7 +86,7 @@ struct mshare_options {
  * struct mshare_info - what a region is
  * @size: sizeof(struct mshare_info), set by the caller
  * @backend: its backend
- * @unlinked: not 0 if it has no name, or not any more
+ * @unlinked: it has no name, or not any more
  * @addr: its address in every process
  * @length: its bytes
  * @page_size: bytes of a page
@@ -102,7 +103,7 @@ struct mshare_options {
 struct mshare_info {
 	size_t size;
 	enum mshare_backend backend;
-	int unlinked;
+	bool unlinked;
 	uint64_t addr;
 	uint64_t length;
 	uint64_t page_size;
@@ -199,7 +200,7 @@ int mshare_create(const char *name, const struct mshare_options *options,
  * Return: 0, -ENOENT if there is none, -EACCES if its node forbids it, or
  * another -errno of open(2).
  */
-int mshare_open(const char *name, int readonly, struct mshare **out);
+int mshare_open(const char *name, bool readonly, struct mshare **out);
 
 /**
  * mshare_open_view() - open a region through one of its views
@@ -213,9 +214,9 @@ int mshare_open(const char *name, int readonly, struct mshare **out);
  * for each of them.
  *
  * Return: as mshare_open(); -EACCES also if the view has no writable range and
- * @readonly is 0.
+ * @readonly is false.
  */
-int mshare_open_view(const char *name, const char *view, int readonly,
+int mshare_open_view(const char *name, const char *view, bool readonly,
 		     struct mshare **out);
 
 /**

@@ -152,7 +152,7 @@ static const struct mshare_ops *ops_of_name(const char *name)
 	return mshare_memfd_known(name) ? &mshare_memfd_ops : &mshare_device_ops;
 }
 
-int mshare_open_view(const char *name, const char *view, int readonly,
+int mshare_open_view(const char *name, const char *view, bool readonly,
 		     struct mshare **out)
 {
 	struct mshare *m;
@@ -172,7 +172,7 @@ int mshare_open_view(const char *name, const char *view, int readonly,
 	return 0;
 }
 
-int mshare_open(const char *name, int readonly, struct mshare **out)
+int mshare_open(const char *name, bool readonly, struct mshare **out)
 {
 	return mshare_open_view(name, readonly ? "ro" : "rw", readonly, out);
 }

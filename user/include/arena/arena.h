@@ -32,6 +32,7 @@
 #define ARENA_ARENA_H
 
 #include <mshare.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -144,7 +145,7 @@ enum arena_state arena_state(const struct arena *a, struct arena_buf b);
  * arena_io_begin() - OWNED, BORROWED or IN_IO -> IN_IO, for one more operation
  * @a: arena
  * @b: handle
- * @writes: nonzero if the kernel writes into the extent
+ * @writes: the kernel writes into the extent
  *
  * Rings of the library (ring.h) call this themselves. A program that submits
  * operations in another way calls it before it submits, and arena_io_end() after the
@@ -152,7 +153,7 @@ enum arena_state arena_state(const struct arena *a, struct arena_buf b);
  *
  * Return: 0; -EACCES if @writes and the extent is BORROWED; else as arena_put().
  */
-int arena_io_begin(struct arena *a, struct arena_buf b, int writes);
+int arena_io_begin(struct arena *a, struct arena_buf b, bool writes);
 
 /**
  * arena_io_end() - one operation has ended; after the last one OWNED or BORROWED again

@@ -87,7 +87,7 @@ static inline const void *arena_ptr_const_at(const char *place, struct arena *a,
 }
 
 static inline int arena_io_begin_at(const char *place, struct arena *a, struct arena_buf b,
-				    int writes)
+				    bool writes)
 {
 	int result;
 

@@ -401,7 +401,7 @@ enum arena_state arena_state(const struct arena *a, struct arena_buf b)
  * Operations of the kernel
  */
 
-static int check_io(const struct arena *a, struct arena_buf b, int writes)
+static int check_io(const struct arena *a, struct arena_buf b, bool writes)
 {
 	struct arena_extent extent;
 	int ret = check(a, b, &extent);
@@ -415,7 +415,7 @@ static int check_io(const struct arena *a, struct arena_buf b, int writes)
 	return ret;
 }
 
-int arena_io_begin(struct arena *a, struct arena_buf b, int writes)
+int arena_io_begin(struct arena *a, struct arena_buf b, bool writes)
 {
 	int ret = check_io(a, b, writes);
 	struct group *g;
