@@ -46,22 +46,22 @@ function spread(from, key, unit,    n) {
 
 function times(title, test, load, touched,    k, key) {
 	printf "\n%s\n", title
-	printf "%-24s %9s %-20s %9s %9s\n", "us", "p50", "[of repetitions]", "p99", "p99.9"
+	printf "%-30s %9s %-20s %9s %9s\n", "us", "p50", "[of repetitions]", "p99", "p99.9"
 	for (k = 1; k <= n_kinds; k++) {
 		key = kinds[k] SUBSEP touched SUBSEP test SUBSEP load
 		if (key in count)
-			printf "%-24s %9.2f %-20s %9.2f %9.2f\n", kinds[k], median(p50, key) / 1000,
+			printf "%-30s %9.2f %-20s %9.2f %9.2f\n", kinds[k], median(p50, key) / 1000,
 				spread(p50, key, 1000), median(p99, key) / 1000, median(p999, key) / 1000
 	}
 }
 
 function rates(title, touched,    k, key) {
 	printf "\n%s\n", title
-	printf "%-24s %9s %-20s\n", "millions a second", "median", "[of repetitions]"
+	printf "%-30s %9s %-20s\n", "millions a second", "median", "[of repetitions]"
 	for (k = 1; k <= n_kinds; k++) {
 		key = kinds[k] SUBSEP touched SUBSEP "flood" SUBSEP 100
 		if (key in count)
-			printf "%-24s %9.3f %-20s\n", kinds[k], median(rate, key) / 1e6, spread(rate, key, 1e6)
+			printf "%-30s %9.3f %-20s\n", kinds[k], median(rate, key) / 1e6, spread(rate, key, 1e6)
 	}
 }
 

@@ -11,8 +11,8 @@
 
 csv=$tmp/handoff.csv
 ok "it runs" eval "$BUILD/tests/bench/handoff -r 1 -t 3 >$csv"
-is "19 kinds, touched and not, four measurements each" \
-	"$(grep -c '^"' "$csv") $(sed -n 's/^\("[^"]*",[01]\),.*/\1/p' "$csv" | sort -u | wc -l)" "152 38"
+is "25 kinds, touched and not, four measurements each" \
+	"$(grep -c '^"' "$csv") $(sed -n 's/^\("[^"]*",[01]\),.*/\1/p' "$csv" | sort -u | wc -l)" "200 50"
 not_ok "no figure is missing" grep -E '(round|load).*,,' "$csv"
 ok "the summary" eval "awk -f tests/bench/handoff.awk $csv >$tmp/summary"
 is "each goal is met or missed" "$(sed -n '/^Goals/,$p' "$tmp/summary" | grep -cE '(met|MISSED)$')" 6
