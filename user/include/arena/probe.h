@@ -32,10 +32,10 @@ extern "C" {
  * @ARENA_HAS_SINGLE_ISSUER: IORING_SETUP_SINGLE_ISSUER
  * @ARENA_HAS_DEFER_TASKRUN: IORING_SETUP_DEFER_TASKRUN
  * @ARENA_HAS_CQE_SKIP: IOSQE_CQE_SKIP_SUCCESS
- * @ARENA_HAS_POLL_MULTISHOT: a poll that goes on
- * @ARENA_HAS_ACCEPT_MULTISHOT: an accept that goes on
+ * @ARENA_HAS_POLL_MULTISHOT: a poll that gives events until it is cancelled
+ * @ARENA_HAS_ACCEPT_MULTISHOT: an accept that gives connections until it is cancelled
  * @ARENA_HAS_BUFFER_RING: buffers that the kernel takes at completion
- * @ARENA_HAS_RECV_MULTISHOT: a recv that goes on
+ * @ARENA_HAS_RECV_MULTISHOT: a recv that gives buffers until it is cancelled
  * @ARENA_HAS_SEND_ZC: sending without a copy
  * @ARENA_HAS_SENDMSG_ZC: sending lists without a copy
  * @ARENA_HAS_MSG_RING: IORING_OP_MSG_RING
@@ -118,9 +118,9 @@ static inline bool arena_has(const struct arena_features *f, enum arena_feature 
 int arena_probe(struct arena_features *f);
 
 /**
- * arena_probe_without() - forget a feature, to see how one does without
+ * arena_probe_without() - remove a feature, to see how a program works without it
  *
- * What cannot be without it is forgotten as well.
+ * Features that depend on it are removed as well.
  *
  * Return: 0, or -ENOENT if none has this name.
  */

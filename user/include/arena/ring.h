@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rings that cannot bite: io_uring on buffers of an arena and direct descriptors.
+ * Rings: io_uring that works on extents of an arena, and on files that only the ring can close.
  *
  * An operation takes handles, never a pointer or the number of a file descriptor. Its
- * buffer is IN_IO from before the operation exists until the kernel is through with
- * it for good, so that it can be neither freed, nor handed over, nor looked at
- * meanwhile; its file is one that nothing but the ring can close. How each known
- * hazard of io_uring is met, and the tests of that: docs/hazards.md.
+ * extent is IN_IO from before the operation is submitted until the kernel has finished with
+ * it for good, so that the program can neither free it, nor lend it, nor read it in the
+ * meantime. docs/hazards.md says how each known hazard of io_uring is met, and which tests
+ * show it.
  *
  *	arena_ring_open(a, NULL, &r);
  *	arena_ring_add_file(r, fd, &file);	now fd may be closed
@@ -16,9 +16,9 @@
  *		...
  *	arena_ring_close(r);
  *
- * There are no links: the next step is begun when the event of the last one has
- * come. The usual reason for a link, to go on where a short read or write ended, is
- * what the ring does by itself.
+ * There are no linked operations: a program starts the next step when the event of the last
+ * one has come. The usual reason for a link, to continue a short read or write, does not
+ * exist, because the ring continues it by itself.
  *
  * Only the thread that opened a ring can use it: for other threads, and in a child
  * after fork(2), all calls return -ECHILD. That check costs no system call.
@@ -161,6 +161,9 @@ enum arena_io_flags {
  *	below 2^63.
  * @cookie: the caller's, comes back in the events
  * @flags: enum arena_io_flags
+ *
+ * A later version may add members at the end. The library reads them only if a flag of that
+ * version is set, so a program that was built with this structure may pass it.
  */
 struct arena_io {
 	struct arena_file file;
@@ -179,9 +182,9 @@ struct arena_io {
  * @ARENA_EVENT_MORE: not the last event of this operation, whose buffer is still IN_IO, or
  *	of this source
  * @ARENA_EVENT_CANCELED: was ended by arena_ring_cancel(), or with its file
- * @ARENA_EVENT_EXPIRED: it was ended since its deadline had passed; the result is -ETIME
  * @ARENA_EVENT_SHORT: the file ended before all bytes were moved
- * @ARENA_EVENT_REARMED: the kernel had ended it; the ring has begun it anew
+ * @ARENA_EVENT_REARMED: the kernel had ended the operation, and the ring has started it again
+ * @ARENA_EVENT_EXPIRED: it was ended because its deadline had passed; the result is -ETIME
  */
 enum arena_event_flags {
 	ARENA_EVENT_MORE = 1,
@@ -255,8 +258,8 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *options,
 /**
  * arena_ring_close() - end everything that is pending, then the ring; NULL is allowed
  *
- * Waits until the kernel is through with every operation, notifications of
- * zero-copy sends included: after that none of its buffers is IN_IO. TCP connections on
+ * It waits until the kernel has finished with every operation, notifications of
+ * zero-copy sends included. After that none of its buffers is IN_IO. TCP connections on
  * which something is pending still after being cancelled are reset, so this does
  * not depend on a peer; it does on a disk. In a child after fork(2) only the child's copy
  * is given up.
@@ -335,10 +338,11 @@ int arena_ring_send(struct arena_ring *r, const struct arena_io *io, struct aren
 /**
  * arena_ring_send_zc() - send all of it, without a copy where that is possible
  *
- * Two events: with ARENA_EVENT_MORE, when all is on its way and the next send may
- * begin; without, when the buffer is ours again. If it fails, or the data was
- * copied, the first is left out. To a peer on this machine the kernel copies, but
- * keeps the buffer all the same until the peer has taken it.
+ * It has two events. The first, with ARENA_EVENT_MORE, comes when everything has been
+ * queued, so that the next send may begin. The second comes when the kernel does not need the
+ * buffer any more. If the send fails, or the data was copied, there is only the second one. To
+ * a peer on the same machine the kernel copies the data, but keeps the buffer all the same
+ * until the peer has received it.
  */
 int arena_ring_send_zc(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 
@@ -350,9 +354,9 @@ int arena_ring_send_zc(struct arena_ring *r, const struct arena_io *io, struct a
  * @cookie: the caller's
  * @op: the operation; may be NULL
  *
- * For data that a peer sends and nobody wants, such as the payload of a request that was
- * refused. It takes no buffer. One event, with result 0; with ARENA_EVENT_SHORT if the
- * peer ended before.
+ * It is for data that a peer sends and nobody wants, such as the payload of a request that
+ * was refused, and takes no buffer. It has one event, with result 0, and with
+ * ARENA_EVENT_SHORT if the peer closed the connection before all bytes had come.
  *
  * Return: as arena_ring_read(); -EINVAL if @file is no socket.
  */
@@ -360,20 +364,21 @@ int arena_ring_skip(struct arena_ring *r, struct arena_file file, uint64_t lengt
 		    uint64_t cookie, struct arena_op *op);
 
 /**
- * arena_ring_recv_any() - what comes, in buffers of a group, until cancelled or at its end
+ * arena_ring_recv_any() - receive into buffers that the kernel takes from a group
  * @r: ring
  * @file: stream socket: an empty datagram would look like the end, a long one would be cut
  * @group: one of our own, not for control
  * @cookie: the caller's
  * @op: the operation; may be NULL
  *
- * An event with ARENA_EVENT_MORE for each buffer: OWNED, with as many bytes as the result
- * says; to be freed with arena_put(). No buffer is tied to a connection that is quiet,
- * but some of the group, at most 256, are IN_IO to the kernel for all of them, until the
- * ring is closed.
+ * It receives until the peer closes the connection or it is cancelled. For each buffer
+ * there is an event with ARENA_EVENT_MORE: the buffer is OWNED and holds as many bytes as
+ * the result says, and the program frees it with arena_put(). A connection on which nothing
+ * comes holds no buffer. At most 256 buffers of the group are provided to the kernel, for all
+ * connections together; they are IN_IO until the ring is closed.
  *
- * The last event has result 0 at the end of what comes, or an error: -ENOBUFS if no
- * buffer of the group is free; what was not received then waits for the next call.
+ * The last event has result 0 if the peer has closed the connection, or an error. It is
+ * -ENOBUFS if no buffer of the group is free; the next call receives what is left.
  *
  * Return: as arena_ring_read(); as arena_get() if no buffer can be had.
  */
@@ -381,10 +386,12 @@ int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t g
 			uint64_t cookie, struct arena_op *op);
 
 /**
- * arena_ring_accept() - take connections, until it is cancelled or fails
+ * arena_ring_accept() - accept connections, until it is cancelled or fails
  *
- * An event with ARENA_EVENT_MORE for each; the connection is a file of the ring. A
- * connection that finds no room in the table is lost, and ends it: -ENFILE.
+ * There is an event with ARENA_EVENT_MORE for each connection, which is a file of the ring.
+ * If the table of files is full, the connection is closed and the operation ends with
+ * -ENFILE.
+ *
  * Return: as arena_ring_read().
  */
 int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t cookie,
@@ -399,7 +406,9 @@ int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t coo
  * @cookie: the caller's
  * @op: the operation; may be NULL
  *
- * Going on means to tell of changes: look at all there is after each event.
+ * With @multishot there is an event when the state of the file changes: after each event the
+ * program has to take everything that is there.
+ *
  * Return: as arena_ring_read().
  */
 int arena_ring_poll(struct arena_ring *r, struct arena_file file, uint32_t events,
@@ -417,6 +426,8 @@ int arena_ring_fsync(struct arena_ring *r, struct arena_file file, bool data,
  *	file
  * @cookie: the caller's, comes back in the event
  * @flags: enum arena_io_flags
+ *
+ * It can grow as struct arena_io does.
  */
 struct arena_range {
 	struct arena_file file;
@@ -432,11 +443,11 @@ struct arena_range {
  * @range: copied; without flags
  * @op: the operation; may be NULL
  *
- * A file gets a hole, which reads as zeroes. What a block device gives for a range that was
- * discarded is its own matter; the range has to be aligned to its blocks. Block devices are
- * asked by a command (Linux 6.12), and before that they are told to zero the range
- * if they can do so without writing. One event, with the result 0, or -EOPNOTSUPP if the
- * storage cannot do any of it.
+ * A file gets a hole, which reads as zeroes. What a block device returns for a range that was
+ * discarded depends on the device; the range has to be aligned to its blocks. The ring uses
+ * the block device's discard command (Linux 6.12). On older kernels it asks the device to
+ * zero the range if it can do so without writing. There is one event, with result 0, or
+ * -EOPNOTSUPP if the storage can do none of it.
  *
  * Return: as arena_ring_read(); -EINVAL if @range is not one, or the file has no offsets.
  */
@@ -449,10 +460,10 @@ int arena_ring_discard(struct arena_ring *r, const struct arena_range *range,
  * @range: copied; its flags can be ARENA_IO_NO_HOLE and ARENA_IO_FAST
  * @op: the operation; may be NULL
  *
- * The cheapest way that the file knows: it deallocates the range, unless
- * ARENA_IO_NO_HOLE is given, or has the storage zero it, or writes zeroes, unless
- * ARENA_IO_FAST is given. A file does not grow, unless zeroes are written. One event, with
- * the result 0, when the range reads as zeroes; after an error any part of it may.
+ * The ring tries the cheapest way first: it deallocates the range, unless ARENA_IO_NO_HOLE is
+ * given; it has the storage zero the range; it writes zeroes, unless ARENA_IO_FAST is
+ * given. A file grows only if zeroes are written. There is one event, with result 0, when the
+ * range reads as zeroes. After an error any part of it may read as zeroes.
  *
  * Return: as arena_ring_discard(); -EOPNOTSUPP if no way is left with these flags.
  */
@@ -462,8 +473,8 @@ int arena_ring_write_zeroes(struct arena_ring *r, const struct arena_range *rang
 /**
  * arena_ring_cancel() - ask that an operation ends
  *
- * Its last event tells when, and whether it had done its work already: its buffer
- * stays IN_IO until then.
+ * The operation has ended when its last event comes, which also says whether it had done its
+ * work before. Its buffer stays IN_IO until then.
  *
  * Return: 0; -ESTALE if its last event was given; -EALREADY if it was asked before and the
  * kernel has not answered yet; -EAGAIN if it could not be submitted.
@@ -471,13 +482,13 @@ int arena_ring_write_zeroes(struct arena_ring *r, const struct arena_range *rang
 int arena_ring_cancel(struct arena_ring *r, struct arena_op op);
 
 /**
- * arena_ring_set_deadline() - end an operation if it is not over at a certain time
+ * arena_ring_set_deadline() - end an operation that takes longer than until a certain time
  * @r: ring
  * @op: operation, of any kind
  * @deadline_ns: CLOCK_MONOTONIC, in nanoseconds; INT64_MAX for no deadline
  *
- * It takes the place of the deadline that the operation had. So an operation with many
- * events can be given a new one after each, to be ended when nothing has come for a while.
+ * It replaces the deadline that the operation had. A program may set a new one after each
+ * event of a multishot operation, so that the operation ends when nothing has come for a while.
  *
  * Once the deadline has passed the operation is cancelled: as after arena_ring_cancel(),
  * it may still do its work, and its buffers are IN_IO until its last event. If it was ended
@@ -506,10 +517,11 @@ int arena_ring_submit(struct arena_ring *r);
  * @n: how many @events there is room for, at least 1
  * @timeout_ms: how long to wait for the first one, 0 not at all, -1 for ever
  *
- * Events come in turns. When all of a turn have been given, the next call submits what
- * was begun meanwhile, sends what is queued in channels, and takes what is there, or waits
- * for it, with one io_uring_enter(2) at most. What comes while a turn's events are
- * given belongs to the next turn, so that nothing keeps the ring from submitting.
+ * Events come in turns. When the program has taken all events of a turn, the next call submits
+ * the operations that the program has started in the meantime, sends what is queued in
+ * channels, and collects new events or waits for them, with one io_uring_enter(2) at most. An
+ * event that arrives during a turn belongs to the next turn, so that a flood of events does
+ * not keep the ring from submitting.
  *
  * Return: how many; 0 if there was none in time; -EINVAL if @n is 0; -EINTR; -ECHILD; an
  * error of io_uring_enter(2).
