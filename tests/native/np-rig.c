@@ -81,6 +81,11 @@ static uint16_t records_of(const struct sp *sp)
 	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, PROTO_USE_RECORD);
 }
 
+static uint16_t np_group(const struct sp *sp, enum proto_use use)
+{
+	return (uint16_t)proto_group_of_np(&sp->layout, 0, use);
+}
+
 static void die(const char *what, int err)
 {
 	fprintf(stderr, "np-rig: %s: %s\n", what, strerror(-err));
@@ -156,8 +161,9 @@ static void lie_in_messages(struct sp *sp, const struct arena_msg *right)
 	LIE(m.ref.count = UINT16_MAX);
 	LIE(m.ref.index = UINT32_MAX);
 	LIE(m.ref.index = sp->layout.group[m.ref.group].count);
-	LIE(m.ref.group = PROTO_GROUP_NET);
-	LIE(m.ref.group = PROTO_GROUP_PAYLOAD);
+	LIE(m.ref.group = np_group(sp, PROTO_USE_NET));
+	LIE(m.ref.group = np_group(sp, PROTO_USE_RECORD));
+	LIE(m.ref.group = np_group(sp, PROTO_USE_PAYLOAD));
 	LIE(m.ref.group = group_of(sp));
 	LIE(m.ref.group = 255);
 	if (sp->rig->n_sps > 1)
@@ -191,8 +197,8 @@ static void lie_in_records(struct sp *sp, const struct proto_reply *right)
 		LIE(r.ref[0].count--);
 		LIE(r.ref[0].generation = 0);
 		LIE(r.ref[0].reserved = 1);
-		LIE(r.ref[0].group = PROTO_GROUP_NET);
-		LIE(r.ref[0].group = PROTO_GROUP_PAYLOAD);
+		LIE(r.ref[0].group = np_group(sp, PROTO_USE_NET));
+		LIE(r.ref[0].group = np_group(sp, PROTO_USE_PAYLOAD));
 		LIE(r.ref[0].group = records_of(sp));
 		LIE(r.ref[0].group = 255);
 		LIE(r.ref[0].index = UINT32_MAX);
@@ -311,7 +317,7 @@ static void return_requests(struct sp *sp, const struct arena_msg *msg,
 	LIE(l.ref.index = sp->rig->slots);
 	LIE(l.ref.index = UINT32_MAX);
 	LIE(l.ref.index = sp->rig->slots - 1);
-	LIE(l.ref.group = PROTO_GROUP_PAYLOAD);
+	LIE(l.ref.group = np_group(sp, PROTO_USE_PAYLOAD));
 	LIE(l.ref.group = records_of(sp));
 	send_msg(sp, m);
 	LIE((void)l);
@@ -324,7 +330,8 @@ static void take_requests(struct sp *sp, const struct arena_msg *msg)
 						 msg->ref.index);
 	struct proto_request *r = &sp->backlog[sp->n_backlog];
 
-	if (msg->ref.group != PROTO_GROUP_NET || msg->value != 1 || sp->n_backlog == BACKLOG)
+	if (msg->ref.group != np_group(sp, PROTO_USE_RECORD) || msg->value != 1 ||
+	    sp->n_backlog == BACKLOG)
 		die("unexpected message", -EPROTO);
 	sp->n_requests++;
 	misbehave(sp);
@@ -402,6 +409,8 @@ static void hello(struct sp *sp)
 		.bytes = sp->rig->disk_bytes,
 		.block_size = 512,
 		.flags = sp->rig->is_readonly ? PROTO_DISK_READONLY : 0,
+		.max_bytes = PROTO_MAX_BYTES,
+		.atomic_bytes = 512,
 	};
 
 	send_msg(sp, (struct arena_msg){
@@ -416,7 +425,7 @@ static void sp_main(struct sp *sp, struct mshare *m)
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
 		.transport = ARENA_CHANNEL_MSG_RING,
-		.entries = proto_window(&sp->layout),
+		.entries = proto_window(proto_requests(&sp->layout)),
 		.timeout_ms = 10000,
 	};
 	struct arena *a;

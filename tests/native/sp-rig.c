@@ -68,6 +68,11 @@ static uint16_t sp_group(enum proto_use use)
 	return (uint16_t)proto_group_of_sp(&layout, 0, use);
 }
 
+static uint16_t np_group(enum proto_use use)
+{
+	return (uint16_t)proto_group_of_np(&layout, 0, use);
+}
+
 static void give_back(struct arena_ref ref)
 {
 	send_message((struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = ref });
@@ -137,7 +142,7 @@ static int connect_to_sp(void)
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
 		.transport = ARENA_CHANNEL_MSG_RING,
-		.entries = proto_window(&layout),
+		.entries = proto_window(proto_requests(&layout)),
 		.peer_pid = sp_pid,
 		.timeout_ms = PATIENCE_MS,
 	};
@@ -198,10 +203,10 @@ struct request {
 static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32_t length)
 {
 	struct request r = {
-		.shared = arena_layout_buffer(base, &layout, PROTO_GROUP_NET, slot),
+		.shared = arena_layout_buffer(base, &layout, np_group(PROTO_USE_RECORD), slot),
 		.msg = {
 			.type = PROTO_MESSAGE_REQUESTS,
-			.ref.group = PROTO_GROUP_NET,
+			.ref.group = np_group(PROTO_USE_RECORD),
 			.value = 1,
 			.ref.index = slot,
 			.ref.count = 1,
@@ -217,7 +222,7 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 	if (type == PROTO_WRITE) {
 		r.shared->n_refs = 1;
 		r.shared->ref[0] = (struct arena_ref){
-			.group = PROTO_GROUP_PAYLOAD,
+			.group = np_group(PROTO_USE_PAYLOAD),
 			.count = (uint16_t)((offset % 4096 + length + 4095) / 4096),
 			.generation = 1,
 		};
@@ -309,7 +314,7 @@ static void test_bad_messages(void)
 	DROPPED("more requests than fit", r.msg, m.value = 4);
 	DROPPED("too many requests", r.msg, m.value = PROTO_MAX_RECORDS + 1; m.ref.index = 0;
 		m.ref.count = SLOTS);
-	DROPPED("a request in the payload group", r.msg, m.ref.group = PROTO_GROUP_PAYLOAD);
+	DROPPED("a request in the payload group", r.msg, m.ref.group = np_group(PROTO_USE_PAYLOAD));
 	DROPPED("a request in the SP's own group", r.msg,
 		m.ref.group = sp_group(PROTO_USE_DISK));
 	DROPPED("a request in no group", r.msg, m.ref.group = 255);
@@ -336,7 +341,7 @@ static void test_bad_returns(void)
 	DROPPED("RETURN of nothing", right, m.ref.count = 0);
 	DROPPED("RETURN of another run", right, m.ref.index++);
 	DROPPED("RETURN of no buffer", right, m.ref.index = UINT32_MAX);
-	DROPPED("RETURN in another group", right, m.ref.group = PROTO_GROUP_PAYLOAD);
+	DROPPED("RETURN in another group", right, m.ref.group = np_group(PROTO_USE_PAYLOAD));
 	DROPPED("RETURN in the group of records", right,
 		m.ref.group = sp_group(PROTO_USE_RECORD));
 	DROPPED("RETURN of a request", r.msg, m.type = PROTO_MESSAGE_RETURN);
@@ -415,13 +420,13 @@ static void test_bad_requests(void)
 	r.shared->ref[0].group = sp_group(PROTO_USE_DISK);
 	refused(&r, PROTO_EINVAL, "a payload in the SP's group");
 	r = make(3, PROTO_WRITE, 0, 4096);
-	r.shared->ref[0].group = PROTO_GROUP_NET;
+	r.shared->ref[0].group = np_group(PROTO_USE_NET);
 	refused(&r, PROTO_EINVAL, "a payload in the network group");
 	r = make(3, PROTO_WRITE, 0, 4096);
-	r.shared->ref[0].index = layout.group[PROTO_GROUP_PAYLOAD].count;
+	r.shared->ref[0].index = layout.group[np_group(PROTO_USE_PAYLOAD)].count;
 	refused(&r, PROTO_EINVAL, "a payload behind the group");
 	r = make(3, PROTO_WRITE, 0, 8192);
-	r.shared->ref[0].index = layout.group[PROTO_GROUP_PAYLOAD].count - 1;
+	r.shared->ref[0].index = layout.group[np_group(PROTO_USE_PAYLOAD)].count - 1;
 	refused(&r, PROTO_EINVAL, "a payload across the group's end");
 	r = make(3, PROTO_WRITE, 0, 8192);
 	r.shared->ref[0].count = 1;

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <proto/record.h>
+#include <string.h>
 
 #include "parser.h"
 
@@ -37,7 +38,34 @@ static void check_request(const struct proto_request *r)
 static void check_reply(const struct proto_reply *r)
 {
 	must(r->status <= 108 && !r->reserved && (!r->status || !r->n_refs));
+	must(!r->reserved2[0] && !r->reserved2[1] && !r->reserved2[2]);
 	check_refs(r->ref, r->n_refs);
+}
+
+static void check_disk(const struct proto_disk *d)
+{
+	uint32_t b = d->block_size;
+
+	must(d->bytes && d->bytes <= INT64_MAX && b >= 512 && b <= 4096 && !(b & (b - 1)));
+	must(!(d->bytes % b) && d->max_bytes && !(d->max_bytes % b) && d->atomic_bytes >= b);
+	must(!(d->flags & ~63U) && (d->flags >> 2 & 1) == (d->discard_granularity != 0));
+	for (int i = 0; i < 7; i++)
+		must(!d->reserved[i]);
+}
+
+static void eat_disk(struct input *in, struct proto_disk *d)
+{
+	uint8_t how = eat_u8(in);
+
+	eat(in, d, sizeof(*d));
+	d->magic = PROTO_DISK_MAGIC;
+	if (!(how & 1))
+		return;
+	d->block_size = 512U << (how >> 1 & 3);
+	d->bytes &= ~(uint64_t)(d->block_size - 1);
+	d->max_bytes &= ~(d->block_size - 1);
+	d->flags &= PROTO_DISK_ALL;
+	memset(d->reserved, 0, how & 8 ? 0 : sizeof(d->reserved));
 }
 
 /* Something close to what is taken, so that the input need not guess all of it. */
@@ -66,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 	struct proto_request requests[BATCH], request;
 	struct proto_reply replies[BATCH], reply;
+	struct proto_disk shared_disk, disk;
 	struct arena_msg msg = { .value = eat_u16(&in) };
 	uint16_t own = eat_u16(&in), peer = eat_u16(&in);
 	int version = proto_version(own, peer), other = proto_version(peer, own);
@@ -77,6 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < BATCH; i++)
 		eat_request(&in, &requests[i]);
 	eat(&in, replies, sizeof(replies));
+	eat_disk(&in, &shared_disk);
+	if (!proto_disk_receive(&disk, &shared_disk))
+		check_disk(&disk);
 	for (size_t i = 0; i < BATCH; i++) {
 		if (!proto_request_receive(&request, requests, i))
 			check_request(&request);

@@ -30,9 +30,9 @@ static void begin(void)
 
 	if (!np.slots.slot) {
 		proto_config_init(&c, LENGTH, &(struct proto_counts){ 1, PEERS, SLOTS });
-		must(!arena_layout_make(&np.layout, &c) && proto_has_np(&np.layout));
+		must(!arena_layout_make(&np.layout, &c) && proto_has_np(&np.layout, 0));
 		must(!slot_table_init(&np) && np.slots.n == SLOTS);
-		np.payload = arena_pool_new(np.layout.group[PROTO_GROUP_PAYLOAD].count);
+		np.payload = arena_pool_new(np.layout.group[NP_GROUP_PAYLOAD].count);
 		must(np.payload);
 	}
 	for (uint32_t i = 0; i < PEERS; i++) {
@@ -54,7 +54,7 @@ static void hand_payload(struct slot *s)
 
 	if (index < 0)
 		return;
-	s->run = proto_lend(np.payload, PROTO_GROUP_PAYLOAD, (uint32_t)index);
+	s->run = proto_lend(np.payload, NP_GROUP_PAYLOAD, (uint32_t)index);
 }
 
 static void eat_slot(struct slot *s, struct input *in)

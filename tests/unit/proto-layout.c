@@ -24,19 +24,23 @@ static void make(uint32_t sps, uint32_t net_buffers)
 
 static void test_counts(uint32_t sps, uint32_t net_buffers)
 {
+	uint32_t window = proto_window(net_buffers);
+
 	make(sps, net_buffers);
-	ok(proto_has_np(&layout), "it has the NP's groups");
+	ok(proto_has_np(&layout, 0), "it has the NP's groups");
+	is(proto_requests(&layout), net_buffers, "the NP has records for as many requests");
 	for (uint32_t i = 0; i < sps; i++) {
 		int group = proto_group_of_sp(&layout, i, PROTO_USE_RECORD);
 
 		ok(proto_has_sp(&layout, i), "it has the groups of SP %u", i);
-		ok(group >= 0 && layout.group[group].count == net_buffers,
-		   "SP %u has a record for each network buffer", i);
+		ok(group >= 0 && layout.group[group].count == 2 * net_buffers,
+		   "SP %u has two records for each request in flight", i);
 	}
 	ok(!proto_has_sp(&layout, sps), "it has no SP more");
-	ok(proto_window(&layout) <= ARENA_CHANNEL_MAX_ENTRIES, "there can be a channel");
+	ok(window <= ARENA_CHANNEL_MAX_ENTRIES, "there can be a channel");
+	ok(window <= layout.channel_entries, "its rings in shared memory hold a whole window");
 	/* What is taken and not yet acknowledged is a quarter at most. */
-	ok(proto_window(&layout) / 4 * 3 >= 3 * net_buffers + 2, "that holds all messages");
+	ok(window / 4 * 3 >= 3 * net_buffers + 2, "the window has room for all messages");
 }
 
 static void test_lacking(void)
@@ -51,8 +55,14 @@ static void test_lacking(void)
 	layout.group[group].buffer_size = PROTO_RECORD_BUFFER;
 	layout.group[group].use = PROTO_USE_DISK;
 	ok(!proto_has_sp(&layout, 1), "no records");
-	layout.group[PROTO_GROUP_NET].use = PROTO_USE_PAYLOAD;
-	ok(!proto_has_np(&layout), "no network buffers");
+	group = proto_group_of_np(&layout, 0, PROTO_USE_NET);
+	layout.group[group].use = PROTO_USE_PAYLOAD;
+	ok(!proto_has_np(&layout, 0), "a layout without network buffers has no NP");
+	make(2, 64);
+	group = proto_group_of_np(&layout, 0, PROTO_USE_RECORD);
+	layout.group[group].use = 9;
+	ok(!proto_has_np(&layout, 0), "a layout without an NP's records has no NP");
+	ok(!proto_has_np(&layout, 1), "a layout of one NP has no second one");
 }
 
 int main(void)

@@ -122,6 +122,9 @@ static void test_replies(void)
 	r = reply(PROTO_OK);
 	r.reserved = 1;
 	ok(!takes_reply(&r), "a reply with the reserved member set is refused");
+	r = reply(PROTO_OK);
+	r.reserved2[2] = 1;
+	ok(!takes_reply(&r), "a reply whose last bytes are not zero is refused");
 }
 
 static void test_batch(void)
@@ -191,7 +194,8 @@ static void test_status_of(void)
 static void test_disk(void)
 {
 	const struct proto_disk good = {
-		.magic = PROTO_DISK_MAGIC, .bytes = 1 << 20, .block_size = 512,
+		.magic = PROTO_DISK_MAGIC, .bytes = 1 << 20, .block_size = 4096,
+		.max_bytes = 1 << 17, .atomic_bytes = 4096,
 	};
 	struct proto_disk d = good, copy;
 
@@ -204,11 +208,29 @@ static void test_disk(void)
 	d.bytes = 1ULL << 63;
 	ok(proto_disk_receive(&copy, &d), "a disk whose size is no file offset is refused");
 	d = good;
+	d.bytes += 512;
+	ok(proto_disk_receive(&copy, &d), "a disk whose last block is not whole is refused");
+	d = good;
 	d.block_size = 3072;
 	ok(proto_disk_receive(&copy, &d), "a block size that is no power of two is refused");
 	d = good;
 	d.flags = ~PROTO_DISK_ALL;
 	ok(proto_disk_receive(&copy, &d), "unknown flags of a disk are refused");
+	d = good;
+	d.max_bytes = 0;
+	ok(proto_disk_receive(&copy, &d), "a disk that moves no bytes in a command is refused");
+	d.max_bytes = 4096 + 512;
+	ok(proto_disk_receive(&copy, &d), "a disk that moves parts of blocks is refused");
+	d = good;
+	d.atomic_bytes = 512;
+	ok(proto_disk_receive(&copy, &d), "a disk that can tear its blocks is refused");
+	d = good;
+	d.discard_granularity = 4096;
+	ok(proto_disk_receive(&copy, &d), "a granularity of discards without discards is refused");
+	d.flags = PROTO_DISK_DISCARD;
+	ok(!proto_disk_receive(&copy, &d), "a disk that discards, and its granularity, are taken");
+	d.reserved[6] = 1;
+	ok(proto_disk_receive(&copy, &d), "a disk with a reserved member set is refused");
 }
 
 int main(void)

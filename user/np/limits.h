@@ -55,4 +55,9 @@ enum time_limits {
 	STOP_SECONDS = 5,
 };
 
+/* The groups of the only NP. */
+#define NP_GROUP_NET		1U
+#define NP_GROUP_RECORD		2U
+#define NP_GROUP_PAYLOAD	3U
+
 #endif /* NP_LIMITS_H */

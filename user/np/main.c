@@ -20,7 +20,7 @@ static int check_layout(const struct np *np)
 {
 	const struct arena_layout *l = &np->layout;
 
-	if (!proto_has_np(l) || l->group[PROTO_GROUP_NET].count < 2)
+	if (!proto_has_np(l, 0) || l->group[NP_GROUP_NET].count < 2)
 		return -EPROTO;
 	for (unsigned int i = 0; i < np->options->n_sps; i++)
 		if (!proto_has_sp(l, i))
@@ -56,7 +56,7 @@ static int open_region(struct np *np)
 
 static int make_tables(struct np *np)
 {
-	uint32_t n_payload = np->layout.group[PROTO_GROUP_PAYLOAD].count;
+	uint32_t n_payload = np->layout.group[NP_GROUP_PAYLOAD].count;
 	int ret = slot_table_init(np);
 
 	if (!ret) {

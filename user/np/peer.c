@@ -93,7 +93,7 @@ static int connect_channel(struct peer *peer)
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
 		.transport = ARENA_CHANNEL_MSG_RING,
-		.entries = proto_window(&np->layout),
+		.entries = proto_window(proto_requests(&np->layout)),
 		.peer_pid = np->options->sp[peer->id].pid,
 		.timeout_ms = HELLO_SECONDS * 1000,
 		.tx_ring = &np->ring.uring,

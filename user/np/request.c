@@ -65,7 +65,7 @@ static void write_record(struct np *np, struct slot *s)
 		r.flags = PROTO_FLAG_FUA;
 	if (s->run.count)
 		r.ref[0] = s->run;
-	memcpy(slot_buffer(np, s), &r, sizeof(r));
+	memcpy(slot_record(np, s), &r, sizeof(r));
 }
 
 static void hand_over(struct np *np, struct slot *s)
@@ -120,7 +120,7 @@ static void payload_done(struct transfer *t, int err)
 		release_run(np, s);
 		refuse(np, s, s->error);
 	} else {
-		s->run = proto_lend(np->payload, PROTO_GROUP_PAYLOAD, s->run.index);
+		s->run = proto_lend(np->payload, NP_GROUP_PAYLOAD, s->run.index);
 		np->counters.writes++;
 		np->counters.bytes_in += s->request.length;
 		hand_over(np, s);
@@ -228,7 +228,7 @@ static void header_done(struct transfer *t, int err)
 static bool may_come_free(const struct np *np)
 {
 	return arena_pool_available(np->payload) + np->counters.withheld_buffers <
-	       np->layout.group[PROTO_GROUP_PAYLOAD].count;
+	       np->layout.group[NP_GROUP_PAYLOAD].count;
 }
 
 /* Return: false if there is no run now. */
@@ -247,7 +247,7 @@ static bool start_payload(struct np *np, struct slot *s)
 		return true;
 	}
 	s->run = (struct arena_ref){
-		.group = PROTO_GROUP_PAYLOAD,
+		.group = NP_GROUP_PAYLOAD,
 		.index = (uint32_t)index,
 		.count = (uint16_t)count,
 	};

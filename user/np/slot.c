@@ -9,15 +9,14 @@
 
 #include "np.h"
 
-static_assert(SLOT_REPLY_OFFSET >= sizeof(struct proto_request) &&
-	      SLOT_REPLY_OFFSET + NBD_SIMPLE_REPLY_SIZE <= PROTO_NET_BUFFER,
+static_assert(SLOT_REPLY_OFFSET + NBD_SIMPLE_REPLY_SIZE <= PROTO_NET_BUFFER,
 	      "request and reply header share a network buffer");
 
 int slot_table_init(struct np *np)
 {
 	struct slot_table *t = &np->slots;
 
-	t->n = np->layout.group[PROTO_GROUP_NET].count;
+	t->n = np->layout.group[NP_GROUP_NET].count;
 	t->slot = calloc(t->n, sizeof(*t->slot));
 	if (!t->slot)
 		return -ENOMEM;
@@ -113,7 +112,7 @@ struct arena_ref slot_lend(const struct np *np, struct slot *s)
 {
 	s->is_lent = true;
 	return (struct arena_ref){
-		.group = PROTO_GROUP_NET,
+		.group = NP_GROUP_RECORD,
 		.index = slot_index(np, s),
 		.count = 1,
 		.generation = s->generation,
@@ -124,7 +123,7 @@ bool slot_regain(const struct np *np, unsigned int sp, const struct arena_ref *r
 {
 	struct slot *s;
 
-	if (ref->group != PROTO_GROUP_NET || ref->index >= np->slots.n || ref->count != 1)
+	if (ref->group != NP_GROUP_RECORD || ref->index >= np->slots.n || ref->count != 1)
 		return false;
 	s = &np->slots.slot[ref->index];
 	if (!s->is_lent || s->generation != ref->generation || s->conn->sp != sp)
@@ -135,6 +134,11 @@ bool slot_regain(const struct np *np, unsigned int sp, const struct arena_ref *r
 
 uint8_t *slot_buffer(const struct np *np, const struct slot *s)
 {
-	return arena_layout_buffer(np->base, &np->layout, PROTO_GROUP_NET,
+	return arena_layout_buffer(np->base, &np->layout, NP_GROUP_NET,
 				   slot_index(np, s));
+}
+
+void *slot_record(const struct np *np, const struct slot *s)
+{
+	return arena_layout_buffer(np->base, &np->layout, NP_GROUP_RECORD, slot_index(np, s));
 }

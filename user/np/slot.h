@@ -119,6 +119,8 @@ struct slot *slot_of_tag(const struct np *np, uint64_t tag);
 struct arena_ref slot_lend(const struct np *np, struct slot *s);
 /** slot_regain() - the SP @sp returns a network buffer; false if it has not got it */
 bool slot_regain(const struct np *np, unsigned int sp, const struct arena_ref *ref);
+/** slot_record() - its request record */
+void *slot_record(const struct np *np, const struct slot *s);
 /** slot_buffer() - its network buffer */
 uint8_t *slot_buffer(const struct np *np, const struct slot *s);
 

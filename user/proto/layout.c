@@ -3,11 +3,11 @@
 
 #include <proto/record.h>
 
-static_assert(sizeof(struct proto_reply) <= PROTO_RECORD_BUFFER &&
-	      sizeof(struct proto_disk) <= PROTO_RECORD_BUFFER, "a buffer holds a record");
+static_assert(sizeof(struct proto_request) == PROTO_RECORD_BUFFER &&
+	      sizeof(struct proto_reply) == PROTO_RECORD_BUFFER &&
+	      sizeof(struct proto_disk) == PROTO_RECORD_BUFFER, "a buffer holds a record");
 
 #define PAGE	4096ULL
-#define ENTRIES	1024U
 
 static uint64_t round_up(uint64_t n, uint64_t to)
 {
@@ -18,7 +18,8 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 static uint64_t bytes_of_nps(const struct arena_config *c, const struct proto_counts *n)
 {
 	uint64_t each = arena_control_bytes(c->channel_entries) * (n->sps + 1ULL) +
-			PROTO_NET_BUFFER * (n->net_buffers + 1ULL) + PAGE +
+			(PROTO_NET_BUFFER + PROTO_RECORDS_A_REQUEST * PROTO_RECORD_BUFFER) *
+			(n->net_buffers + 1ULL) + 2 * PAGE +
 			c->longest_extent + 2ULL * PROTO_DISK_BUFFER;
 	uint64_t least = round_up(sizeof(struct arena_layout), PAGE) +
 			 n->nps * round_up(each, c->align);
@@ -27,27 +28,40 @@ static uint64_t bytes_of_nps(const struct arena_config *c, const struct proto_co
 	return round_up(fifth > least ? fifth : least, c->align);
 }
 
+/* The rings of a channel hold a whole window. */
+static uint32_t entries_for(uint32_t window)
+{
+	uint32_t entries = 64;
+
+	while (entries < window)
+		entries *= 2;
+	return entries;
+}
+
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n)
 {
+	uint64_t records = PROTO_RECORDS_A_REQUEST * (uint64_t)n->net_buffers;
+
 	*c = (struct arena_config){
 		.size = sizeof(*c),
 		.length = length,
 		.align = PAGE,
 		/* The longest request need not begin on a buffer's boundary. */
 		.longest_extent = PROTO_MAX_BYTES + PROTO_DISK_BUFFER,
-		.channel_entries = ENTRIES,
+		.channel_entries = entries_for(proto_window(n->net_buffers)),
 		.classes = {
 			[PROTO_CLASS_NP] = {
 				.processes = n->nps,
 				.group = {
 					{ PROTO_USE_NET, PROTO_NET_BUFFER, n->net_buffers },
+					{ PROTO_USE_RECORD, PROTO_RECORD_BUFFER, records },
 					{ PROTO_USE_PAYLOAD, PROTO_DISK_BUFFER, 0 },
 				},
 			},
 			[PROTO_CLASS_SP] = {
 				.processes = n->sps,
 				.group = {
-					{ PROTO_USE_RECORD, PROTO_RECORD_BUFFER, n->net_buffers },
+					{ PROTO_USE_RECORD, PROTO_RECORD_BUFFER, records },
 					{ PROTO_USE_DISK, PROTO_DISK_BUFFER, 0 },
 				},
 			},
@@ -56,28 +70,60 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c, n);
 }
 
+int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_use use)
+{
+	return arena_layout_find(l, PROTO_ROLE_NP(i), use, 0);
+}
+
 int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use)
 {
 	return arena_layout_find(l, PROTO_ROLE_SP(i), use, 0);
 }
 
-static bool is_nps(const struct arena_group *g, enum proto_use use, uint32_t buffer_size)
+static uint32_t buffer_size_of(enum proto_use use)
 {
-	return g->role == PROTO_ROLE_NP(0) && g->use == use && g->buffer_size == buffer_size;
+	switch (use) {
+	case PROTO_USE_NET:
+		return PROTO_NET_BUFFER;
+	case PROTO_USE_RECORD:
+		return PROTO_RECORD_BUFFER;
+	default:
+		return PROTO_DISK_BUFFER;
+	}
 }
 
-bool proto_has_np(const struct arena_layout *l)
+/* One group or more for this use, each with buffers of the right size. */
+static bool has_groups(const struct arena_layout *l, uint32_t role, enum proto_use use)
 {
-	return l->n_groups > PROTO_GROUP_PAYLOAD &&
-	       is_nps(&l->group[PROTO_GROUP_NET], PROTO_USE_NET, PROTO_NET_BUFFER) &&
-	       is_nps(&l->group[PROTO_GROUP_PAYLOAD], PROTO_USE_PAYLOAD, PROTO_DISK_BUFFER);
+	uint32_t nth = 0;
+	int group;
+
+	while ((group = arena_layout_find(l, role, use, nth)) >= 0) {
+		if (l->group[group].buffer_size != buffer_size_of(use))
+			return false;
+		nth++;
+	}
+	return nth > 0;
+}
+
+bool proto_has_np(const struct arena_layout *l, unsigned int i)
+{
+	uint32_t role = PROTO_ROLE_NP(i);
+
+	return has_groups(l, role, PROTO_USE_NET) && has_groups(l, role, PROTO_USE_RECORD) &&
+	       has_groups(l, role, PROTO_USE_PAYLOAD);
 }
 
 bool proto_has_sp(const struct arena_layout *l, unsigned int i)
 {
-	int disk = proto_group_of_sp(l, i, PROTO_USE_DISK);
-	int record = proto_group_of_sp(l, i, PROTO_USE_RECORD);
+	uint32_t role = PROTO_ROLE_SP(i);
 
-	return disk >= 0 && l->group[disk].buffer_size == PROTO_DISK_BUFFER &&
-	       record >= 0 && l->group[record].buffer_size == PROTO_RECORD_BUFFER;
+	return has_groups(l, role, PROTO_USE_DISK) && has_groups(l, role, PROTO_USE_RECORD);
+}
+
+uint32_t proto_requests(const struct arena_layout *l)
+{
+	int group = proto_group_of_np(l, 0, PROTO_USE_RECORD);
+
+	return group < 0 ? 0 : l->group[group].count / PROTO_RECORDS_A_REQUEST;
 }

@@ -24,10 +24,12 @@
 
 /**
  * enum proto_use - what a group is for
- * @PROTO_USE_NET: an NP's network buffers, of which each serves one request
+ * @PROTO_USE_NET: an NP's network buffers: what it receives of its clients, and the headers
+ *	of what it sends them
  * @PROTO_USE_PAYLOAD: an NP's buffers for what clients write
  * @PROTO_USE_DISK: an SP's buffers for what it reads
- * @PROTO_USE_RECORD: an SP's records: its replies, and first of all its struct proto_disk
+ * @PROTO_USE_RECORD: records: an NP's requests; an SP's replies, and first of all its
+ *	struct proto_disk
  */
 enum proto_use {
 	PROTO_USE_NET = 1,
@@ -38,12 +40,14 @@ enum proto_use {
 
 #define PROTO_NET_BUFFER	512U
 #define PROTO_DISK_BUFFER	4096U
-/* For one struct proto_reply. */
-#define PROTO_RECORD_BUFFER	128U
+/* For one record. */
+#define PROTO_RECORD_BUFFER	64U
 
-/* Groups of the only NP; group 0 is its control group. */
-#define PROTO_GROUP_NET		1U
-#define PROTO_GROUP_PAYLOAD	2U
+/*
+ * A process has two records for each request that may be in flight, because its peer may hold
+ * a quarter of them (returns.h) and those that are free need not lie side by side.
+ */
+#define PROTO_RECORDS_A_REQUEST	2U
 
 /* With more network buffers there would be no channel for proto_window() messages. */
 #define PROTO_MAX_NET_COUNT	((ARENA_CHANNEL_MAX_ENTRIES - 8) / 4)
@@ -72,35 +76,49 @@ struct proto_counts {
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n);
 
 /**
+ * proto_group_of_np() - a group of NP @i, or -ENOENT
+ * @l: checked layout
+ * @i: number of the NP
+ * @use: PROTO_USE_NET, PROTO_USE_PAYLOAD or PROTO_USE_RECORD
+ *
+ * A large region has several groups for payload; this is the first of them.
+ */
+int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_use use);
+
+/**
  * proto_group_of_sp() - a group of SP @i, or -ENOENT
  * @l: checked layout
  * @i: number of the SP
  * @use: PROTO_USE_DISK or PROTO_USE_RECORD
  *
- * There are as many records as an NP has network buffers. So an SP has a record for each
- * request that it may have accepted, if the NP returns replies when it has read them.
+ * A large region has several groups for what is read; this is the first of them.
  */
 int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use);
 
-/** proto_has_np() - does the layout have the NP's groups where NP and SP expect them? */
-bool proto_has_np(const struct arena_layout *l);
+/** proto_has_np() - does the layout have the groups of NP @i, as NP and SP expect them? */
+bool proto_has_np(const struct arena_layout *l, unsigned int i);
 
 /** proto_has_sp() - does the layout have the groups of SP @i, as NP and SP expect them? */
 bool proto_has_sp(const struct arena_layout *l, unsigned int i);
 
 /**
- * proto_window() - messages that may be on their way between NP and SP
+ * proto_requests() - requests that an NP may have in flight at an SP
  * @l: checked layout, which has the NP's groups
- *
- * An NP has at most as many requests at an SP as it has network buffers. For each of them
- * it may have sent, and the SP not yet taken, the RETURN of the last reply, the RETURN of
- * its data and the next REQUESTS; and once there are the HELLO and the RETURN of the SP's
- * HELLO. An SP sends less. Messages are acknowledged by the quarter, so those that are
- * taken and not yet acknowledged need room, too.
  */
-static inline uint32_t proto_window(const struct arena_layout *l)
+uint32_t proto_requests(const struct arena_layout *l);
+
+/**
+ * proto_window() - messages that may be on their way between NP and SP
+ * @requests: proto_requests()
+ *
+ * For each request in flight the NP may have sent, and the SP not yet taken, the RETURN of
+ * the last reply, the RETURN of its data and the next REQUESTS; and once there are the HELLO
+ * and the RETURN of the SP's HELLO. An SP sends less. Messages are acknowledged by the
+ * quarter, so those that are taken and not yet acknowledged need room, too.
+ */
+static inline uint32_t proto_window(uint32_t requests)
 {
-	return 4 * l->group[PROTO_GROUP_NET].count + 8;
+	return 4 * requests + 8;
 }
 
 #endif /* PROTO_LAYOUT_H */

@@ -100,6 +100,7 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 	static const struct arena_rule rules[] = {
 		ARENA_RANGE(struct proto_reply, n_refs, 0, PROTO_MAX_REFS),
 		ARENA_ZERO(struct proto_reply, reserved),
+		ARENA_ZERO(struct proto_reply, reserved2),
 	};
 	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),
 				rules, ARENA_N_RULES(rules));
@@ -111,6 +112,16 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 	return refs_are_sound(copy->ref, copy->n_refs) ? 0 : -EPROTO;
 }
 
+/* What depends on other members. */
+static bool disk_is_sound(const struct proto_disk *d)
+{
+	bool discards = d->flags & PROTO_DISK_DISCARD;
+
+	return d->max_bytes >= d->block_size && d->max_bytes % d->block_size == 0 &&
+	       d->bytes % d->block_size == 0 && d->atomic_bytes >= d->block_size &&
+	       discards == !!d->discard_granularity;
+}
+
 int proto_disk_receive(struct proto_disk *copy, const void *shared)
 {
 	static const struct arena_rule rules[] = {
@@ -118,9 +129,14 @@ int proto_disk_receive(struct proto_disk *copy, const void *shared)
 		ARENA_RANGE(struct proto_disk, bytes, 1, INT64_MAX),
 		ARENA_POWER_OF_TWO(struct proto_disk, block_size, 512, 4096),
 		ARENA_MASK(struct proto_disk, flags, PROTO_DISK_ALL),
+		ARENA_MULTIPLE(struct proto_disk, max_bytes, 512),
+		ARENA_ZERO(struct proto_disk, reserved),
 	};
+	int ret = arena_receive(copy, shared, sizeof(*copy), rules, ARENA_N_RULES(rules));
 
-	return arena_receive(copy, shared, sizeof(*copy), rules, ARENA_N_RULES(rules));
+	if (ret)
+		return ret;
+	return disk_is_sound(copy) ? 0 : -EPROTO;
 }
 
 enum proto_status proto_status_of(int error)

@@ -13,7 +13,8 @@
  *
  * Each side writes records in buffers of its own and leaves them alone while they are
  * lent. The other side copies them once, by the functions below, and returns the extent.
- * An SP returns requests before it replies to any of them. The payload of a request is
+ * A RETURN may be held for a while, so that it wakes nobody by itself; see returns.h. An SP
+ * returns requests before it replies to any of them. The payload of a request is
  * lent by its record and returned by the reply to it; the data of a reply is lent by its
  * record and returned by RETURN.
  *
@@ -48,7 +49,7 @@ extern "C" {
 #define PROTO_VERSION_NEWEST	1U
 
 /* Extents of one record; records of one message; bytes that one request moves. */
-#define PROTO_MAX_REFS		8U
+#define PROTO_MAX_REFS		2U
 #define PROTO_MAX_RECORDS	256U
 #define PROTO_MAX_BYTES		(32U << 20)
 
@@ -123,7 +124,7 @@ struct proto_request {
 	struct arena_ref ref[PROTO_MAX_REFS];
 };
 
-static_assert(sizeof(struct proto_request) == 136, "wire format");
+static_assert(sizeof(struct proto_request) == 64, "a record takes one cache line");
 
 /**
  * enum proto_status - how a request ended: numbers of errno.h, and no others
@@ -156,6 +157,7 @@ enum proto_status {
  * @n_refs: extents of the data, in order; 0 unless @status is PROTO_OK
  * @reserved: zero
  * @ref: the extents; the rest is zero
+ * @reserved2: zero
  */
 struct proto_reply {
 	uint64_t tag;
@@ -163,9 +165,10 @@ struct proto_reply {
 	uint16_t n_refs;
 	uint16_t reserved;
 	struct arena_ref ref[PROTO_MAX_REFS];
+	uint64_t reserved2[3];
 };
 
-static_assert(sizeof(struct proto_reply) == 112, "wire format");
+static_assert(sizeof(struct proto_reply) == 64, "a record takes one cache line");
 
 /**
  * struct proto_disk - an SP's description of its disk
@@ -173,19 +176,42 @@ static_assert(sizeof(struct proto_reply) == 112, "wire format");
  * @bytes: size
  * @block_size: logical block size, a power of two, 512 to 4096
  * @flags: PROTO_DISK_*
+ * @max_bytes: bytes that the disk moves in one command, a multiple of @block_size. Requests
+ *	may be longer, up to PROTO_MAX_BYTES: the SP splits them
+ * @atomic_bytes: a write of up to as many bytes that does not cross a multiple of them is
+ *	done completely or not at all, also if the power fails; at least @block_size
+ * @discard_granularity: bytes of the units in which the disk forgets what it holds; 0
+ *	without PROTO_DISK_DISCARD
+ * @reserved: zero
  */
 struct proto_disk {
 	uint64_t magic;
 	uint64_t bytes;
 	uint32_t block_size;
 	uint32_t flags;
+	uint32_t max_bytes;
+	uint32_t atomic_bytes;
+	uint32_t discard_granularity;
+	uint32_t reserved[7];
 };
 
-static_assert(sizeof(struct proto_disk) == 24, "wire format");
+static_assert(sizeof(struct proto_disk) == 64, "a record takes one cache line");
 
 #define PROTO_DISK_MAGIC	0x6b7369646e657261ULL	/* "arendisk" */
-#define PROTO_DISK_READONLY	(1U << 0)
-#define PROTO_DISK_ALL		PROTO_DISK_READONLY
+
+/*
+ * Flags of a disk. READONLY: it is not written. FUA: it makes one write durable without a
+ * flush of all; requests with PROTO_FLAG_FUA are served without it, too. DISCARD and
+ * WRITE_ZEROES: it serves these operations. ROTATIONAL: it has a seek time. VOLATILE_CACHE: what
+ * was written and not flushed can be lost with the power.
+ */
+#define PROTO_DISK_READONLY		(1U << 0)
+#define PROTO_DISK_FUA			(1U << 1)
+#define PROTO_DISK_DISCARD		(1U << 2)
+#define PROTO_DISK_WRITE_ZEROES		(1U << 3)
+#define PROTO_DISK_ROTATIONAL		(1U << 4)
+#define PROTO_DISK_VOLATILE_CACHE	(1U << 5)
+#define PROTO_DISK_ALL			((1U << 6) - 1)
 
 /** proto_hello_value() - the value of a HELLO from who speaks @oldest to @newest */
 static inline uint16_t proto_hello_value(uint8_t oldest, uint8_t newest)

@@ -52,7 +52,7 @@ static void register_buffers(struct sp *sp)
 	if (!sp->options.fixed_buffers)
 		return;
 	buffer_vec(sp, sp->own, &iov[SP_BUFFER_OWN]);
-	buffer_vec(sp, PROTO_GROUP_PAYLOAD, &iov[SP_BUFFER_PAYLOAD]);
+	buffer_vec(sp, sp->payload_group, &iov[SP_BUFFER_PAYLOAD]);
 	ret = io_uring_register_buffers(&sp->ring, iov, 2);
 	if (ret)
 		log_warn("buffers cannot be registered with the kernel (%s): going on without, "

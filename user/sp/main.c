@@ -54,14 +54,16 @@ static int layout_check(struct sp *sp)
 			  sp->options.region, id);
 		return -ENOENT;
 	}
-	if (!proto_has_sp(l, id) || !proto_has_np(l)) {
+	if (!proto_has_sp(l, id) || !proto_has_np(l, 0)) {
 		log_error("region %s has buffers of sizes that are not supported",
 			  sp->options.region);
 		return -EPROTO;
 	}
 	sp->own = (uint32_t)proto_group_of_sp(l, id, PROTO_USE_DISK);
 	sp->record_group = (uint32_t)proto_group_of_sp(l, id, PROTO_USE_RECORD);
-	sp->n_requests = l->group[PROTO_GROUP_NET].count;
+	sp->request_group = (uint32_t)proto_group_of_np(l, 0, PROTO_USE_RECORD);
+	sp->payload_group = (uint32_t)proto_group_of_np(l, 0, PROTO_USE_PAYLOAD);
+	sp->n_requests = proto_requests(l);
 	return 0;
 }
 
@@ -158,7 +160,7 @@ static int channel_open(struct sp *sp)
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
 		.transport = ARENA_CHANNEL_MSG_RING,
-		.entries = proto_window(&sp->layout),
+		.entries = proto_window(sp->n_requests),
 		.peer_pid = sp->options.np,
 		.timeout_ms = CONNECT_TIMEOUT_MS,
 		.tx_ring = &sp->ring,
@@ -182,6 +184,8 @@ static void send_hello(struct sp *sp)
 		.bytes = sp->disk.bytes,
 		.block_size = sp->disk.block_size,
 		.flags = sp->disk.readonly ? PROTO_DISK_READONLY : 0,
+		.max_bytes = PROTO_MAX_BYTES,
+		.atomic_bytes = sp->disk.block_size,
 	};
 	int64_t index = arena_pool_get(sp->records, 1);
 

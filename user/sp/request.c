@@ -57,7 +57,7 @@ static enum proto_status check_payload(const struct sp *sp, const struct proto_r
 {
 	const struct arena_ref *p = &q->ref[0];
 
-	if (q->n_refs != 1 || p->group != PROTO_GROUP_PAYLOAD ||
+	if (q->n_refs != 1 || p->group != sp->payload_group ||
 	    !arena_layout_has(&sp->layout, p->group, p->index, p->count) ||
 	    p->count != buffers_for(q->offset, (uint32_t)q->length))
 		return PROTO_EINVAL;
@@ -535,9 +535,9 @@ static void accept_one(struct sp *sp, const struct proto_request *q, int unsound
 /* Does the message name records in the NP's network buffers? */
 static bool names_requests(const struct sp *sp, const struct arena_msg *msg)
 {
-	return sp->version && msg->ref.group == PROTO_GROUP_NET && msg->ref.generation &&
+	return sp->version && msg->ref.group == sp->request_group && msg->ref.generation &&
 	       arena_layout_has(&sp->layout, msg->ref.group, msg->ref.index, msg->ref.count) &&
-	       proto_records_fit(msg, (size_t)msg->ref.count * PROTO_NET_BUFFER,
+	       proto_records_fit(msg, (size_t)msg->ref.count * PROTO_RECORD_BUFFER,
 				 sizeof(struct proto_request));
 }
 

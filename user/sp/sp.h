@@ -93,6 +93,8 @@ struct sp_counters {
  * @own: group that this process writes
  * @pool: who has which buffer of @own
  * @record_group: group of the records that this process writes
+ * @request_group: group of the NP's records
+ * @payload_group: group of what clients write
  * @records: who has which buffer of it
  * @disk: served
  * @ring: does the I/O and carries messages
@@ -122,6 +124,8 @@ struct sp {
 	uint32_t own;
 	struct arena_pool *pool;
 	uint32_t record_group;
+	uint32_t request_group;
+	uint32_t payload_group;
 	struct arena_pool *records;
 	struct sp_disk disk;
 	struct io_uring ring;
