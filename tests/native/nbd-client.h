@@ -6,7 +6,7 @@
 #ifndef TESTS_NATIVE_NBD_CLIENT_H
 #define TESTS_NATIVE_NBD_CLIENT_H
 
-#include <np/nbd.h>
+#include <np/nbd/wire.h>
 #include <errno.h>
 #include <netdb.h>
 #include <sys/socket.h>

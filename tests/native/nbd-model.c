@@ -9,7 +9,7 @@
  *	nbd-model HOST PORT EXPORT [SEED]
  */
 #include <arpa/inet.h>
-#include <np/nbd.h>
+#include <np/nbd/wire.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>

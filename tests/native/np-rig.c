@@ -6,7 +6,8 @@
  *	np-rig [--sps N] [--disk BYTES] [--slots N] [--memory BYTES] [--readonly]
  *	       [--versions OLDEST,NEWEST] [--mode MODE] arena-np [OPTION...]
  *
- * The rig adds --region and --sp; the exports are called d0, d1 and so on. The SPs offer
+ * The channels are HYBRID, but for the mode flood, in which they are MSG_RING. The rig adds
+ * --region, --sp and --transport; the exports are called d0, d1 and so on. The SPs offer
  * these versions of the protocol. What SP 0 does wrong is its mode:
  *
  *	plain	nothing
@@ -17,15 +18,13 @@
  *	reverse	collects requests for a while and answers the last one first
  *	hang	never answers from the 100th request on
  */
-#include <proto/layout.h>
-#include <proto/lend.h>
-#include <proto/record.h>
+#include <arena/arena.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libarena/channel/channel.h>
-#include <arena/layout.h>
-#include <libarena/buffer/pool.h>
 #include <mshare.h>
+#include <proto/layout.h>
+#include <proto/record.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,9 +55,8 @@ struct sp {
 	bool is_first;
 	uint8_t *base;
 	uint8_t *disk;
+	struct arena *arena;
 	struct arena_layout layout;
-	struct arena_pool *pool;
-	struct arena_pool *records;
 	struct arena_channel *channel;
 	unsigned int n_requests;
 	struct proto_request backlog[BACKLOG];
@@ -112,20 +110,29 @@ static void send_msg(struct sp *sp, struct arena_msg msg)
 
 static void take_all(struct sp *sp);
 
+static struct arena_ref lend(struct sp *sp, struct arena_buf b)
+{
+	struct arena_ref ref;
+	int ret = arena_lend(sp->arena, b, PROTO_ROLE_NP(0), &ref);
+
+	if (ret)
+		die("lend", ret);
+	return ref;
+}
+
 /* Records of the rig's, in an extent that is lent. */
 static struct arena_ref put_records(struct sp *sp, const void *records, uint32_t n, size_t size)
 {
-	int64_t index;
+	struct arena_buf b;
 
 	/* Lies take room too. */
-	while ((index = arena_pool_get(sp->records, n)) < 0) {
+	while (arena_get_for(sp->arena, PROTO_USE_RECORD, n, &b)) {
 		arena_channel_flush(sp->channel);
 		usleep(50);
 		take_all(sp);
 	}
-	memcpy(arena_layout_buffer(sp->base, &sp->layout, records_of(sp), (uint32_t)index),
-	       records, n * size);
-	return proto_lend(sp->records, records_of(sp), (uint32_t)index);
+	memcpy(arena_ptr(sp->arena, b), records, n * size);
+	return lend(sp, b);
 }
 
 static struct arena_msg make_replies(struct sp *sp, const struct proto_reply *r, uint32_t n)
@@ -249,7 +256,7 @@ static bool serve(struct sp *sp, const struct proto_request *r)
 	uint32_t within = (uint32_t)(r->offset % PROTO_DISK_BUFFER);
 	uint32_t count = (uint32_t)((within + r->length + PROTO_DISK_BUFFER - 1) /
 				    PROTO_DISK_BUFFER);
-	int64_t index;
+	struct arena_buf b;
 
 	if (r->offset + r->length > sp->rig->disk_bytes)
 		die("arena-np let a request outside the disk pass", -ERANGE);
@@ -262,14 +269,12 @@ static bool serve(struct sp *sp, const struct proto_request *r)
 						      r->ref[0].index) + within,
 		       r->length);
 	} else if (r->operation == PROTO_READ) {
-		index = arena_pool_get(sp->pool, count);
-		if (index < 0)
+		if (arena_get_for(sp->arena, PROTO_USE_DISK, count, &b))
 			return false;
-		memcpy((uint8_t *)arena_layout_buffer(sp->base, &sp->layout, group_of(sp),
-						      (uint32_t)index) + within,
-		       sp->disk + r->offset, r->length);
+		memcpy((uint8_t *)arena_ptr(sp->arena, b) + within, sp->disk + r->offset,
+		       r->length);
 		answer.n_refs = 1;
-		answer.ref[0] = proto_lend(sp->pool, group_of(sp), (uint32_t)index);
+		answer.ref[0] = lend(sp, b);
 	}
 	reply(sp, &answer);
 	return true;
@@ -297,56 +302,59 @@ static void misbehave(struct sp *sp)
 	}
 }
 
-/* A liar replies before that, returns what it does not have, and what it has twice. */
-static void return_requests(struct sp *sp, const struct arena_msg *msg,
-			    const struct proto_request *r)
+/* A liar returns what it does not have, and what it has twice. */
+static void return_requests(struct sp *sp, const struct arena_msg *msg)
 {
 	struct arena_msg m = { .type = PROTO_MESSAGE_RETURN, .ref = msg->ref };
-	struct proto_reply early = { .tag = r->tag, .status = PROTO_EIO };
 
 	if (!has_mode(sp, "liar")) {
 		send_msg(sp, m);
 		return;
 	}
-	send_reply(sp, &early);
 #define LIE(...) do { struct arena_msg l = m; __VA_ARGS__; send_msg(sp, l); } while (0)
 	LIE(l.ref.generation++);
 	LIE(l.ref.generation = 0);
 	LIE(l.ref.count = 0);
-	LIE(l.ref.count = 2);
-	LIE(l.ref.index = sp->rig->slots);
+	LIE(l.ref.count++);
 	LIE(l.ref.index = UINT32_MAX);
-	LIE(l.ref.index = sp->rig->slots - 1);
 	LIE(l.ref.group = np_group(sp, PROTO_USE_PAYLOAD));
+	LIE(l.ref.group = np_group(sp, PROTO_USE_NET));
 	LIE(l.ref.group = records_of(sp));
 	send_msg(sp, m);
 	LIE((void)l);
 #undef LIE
 }
 
+static void take_request(struct sp *sp, const void *shared, size_t nth)
+{
+	if (sp->n_backlog == BACKLOG)
+		die("too many requests", -EPROTO);
+	sp->n_requests++;
+	misbehave(sp);
+	if (proto_request_receive(&sp->backlog[sp->n_backlog], shared, nth))
+		die("arena-np wrote a request that makes no sense", -EPROTO);
+	sp->n_backlog++;
+}
+
 static void take_requests(struct sp *sp, const struct arena_msg *msg)
 {
 	const void *shared = arena_layout_buffer(sp->base, &sp->layout, msg->ref.group,
 						 msg->ref.index);
-	struct proto_request *r = &sp->backlog[sp->n_backlog];
 
-	if (msg->ref.group != np_group(sp, PROTO_USE_RECORD) || msg->value != 1 ||
-	    sp->n_backlog == BACKLOG)
+	if (msg->ref.group != np_group(sp, PROTO_USE_RECORD) ||
+	    !proto_records_fit(msg, (size_t)msg->ref.count * PROTO_RECORD_BUFFER,
+			       sizeof(struct proto_request)))
 		die("unexpected message", -EPROTO);
-	sp->n_requests++;
-	misbehave(sp);
-	if (proto_request_receive(r, shared, 0))
-		die("arena-np wrote a request that makes no sense", -EPROTO);
-	sp->n_backlog++;
-	return_requests(sp, msg, r);
+	for (size_t i = 0; i < msg->value; i++)
+		take_request(sp, shared, i);
+	return_requests(sp, msg);
 }
 
 static void regain(struct sp *sp, const struct arena_ref *ref)
 {
-	struct arena_pool *pool = ref->group == records_of(sp) ? sp->records :
-				  ref->group == group_of(sp) ? sp->pool : NULL;
+	struct arena_buf b;
 
-	if (!pool || proto_regain(pool, ref))
+	if (arena_regain(sp->arena, PROTO_ROLE_NP(0), ref, &b) || arena_put(sp->arena, b))
 		die("arena-np returned what it does not have", -EINVAL);
 }
 
@@ -420,34 +428,38 @@ static void hello(struct sp *sp)
 	});
 }
 
-static void sp_main(struct sp *sp, struct mshare *m)
+static bool is_msg_ring(const struct rig *rig)
+{
+	return !strcmp(rig->mode, "flood");
+}
+
+static void open_sp(struct sp *sp, struct mshare *m)
 {
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
-		.transport = ARENA_CHANNEL_MSG_RING,
+		.transport = is_msg_ring(sp->rig) ? ARENA_CHANNEL_MSG_RING :
+			     ARENA_CHANNEL_HYBRID,
 		.entries = proto_window(proto_requests(&sp->layout)),
 		.timeout_ms = 10000,
 	};
-	struct arena *a;
-	void *base;
-	int ret;
+	int ret = arena_open_region(m, PROTO_ROLE_SP(sp->id), &sp->arena);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	ret = mshare_attach(m, &base);
 	if (ret)
-		die("attach", ret);
-	sp->base = base;
+		die("open", ret);
+	sp->base = arena_base(sp->arena);
 	sp->disk = mmap(NULL, sp->rig->disk_bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	sp->pool = arena_pool_new(sp->layout.group[group_of(sp)].count);
-	sp->records = arena_pool_new(sp->layout.group[records_of(sp)].count);
-	if (sp->disk == MAP_FAILED || !sp->pool || !sp->records)
+	if (sp->disk == MAP_FAILED)
 		die("start of an SP", -ENOMEM);
-	ret = arena_open_region(m, PROTO_ROLE_SP(sp->id), &a);
-	if (!ret)
-		ret = arena_channel_open(a, PROTO_ROLE_NP(0), &options, &sp->channel);
+	ret = arena_channel_open(sp->arena, PROTO_ROLE_NP(0), &options, &sp->channel);
 	if (ret)
 		die("channel", ret);
+}
+
+static void sp_main(struct sp *sp, struct mshare *m)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	open_sp(sp, m);
 	hello(sp);
 	for (;;) {
 		unsigned int had = sp->n_requests;
@@ -494,6 +506,8 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
 		args[i] = argv[i];
 	args[i++] = "--region";
 	args[i++] = REGION;
+	args[i++] = "--transport";
+	args[i++] = is_msg_ring(rig) ? "msg-ring" : "hybrid";
 	for (unsigned int s = 0; s < rig->n_sps; s++) {
 		snprintf(names[s], sizeof(names[s]), "d%u=%d", s, (int)pids[s]);
 		args[i++] = "--sp";

@@ -1,163 +1,198 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: the NP takes a reply only of the SP that it asked, for a request that waits for it
- * and whose record the SP has returned, with the tag of its present use, and with data only
- * for a READ: an extent of this SP, inside its group, that holds just what was asked for.
- * Any other changes nothing.
- * Method: slots in states, and with requests, of the input, then records of the input that
- * are sound by themselves, nearly right or anything. The connections are busy sending, so
- * that what is taken is only queued.
+ * Goal: the NP takes a reply only of the SP that it asked, for a request that waits for it,
+ * with the tag of its present use, and with data only for a READ: an extent of this SP's
+ * buffers for data, that holds just what was asked for and that the NP has not got yet. Any
+ * other changes nothing.
+ * Method: requests in states, and of kinds, of the input, then records of the input that are
+ * sound by themselves, nearly right or anything. What is taken is only queued, because no
+ * turn of the loop sends it. The region is real, as the NP borrows and regains extents.
  */
-#include <proto/layout.h>
-#include <proto/lend.h>
-#include <proto/record.h>
-#include <np/command.h>
 #include <np/np.h>
 #include <np/reply.h>
+#include <proto/layout.h>
+#include <proto/record.h>
 
 #include "parser.h"
 
-#define LENGTH	(1ULL << 30)
-#define SLOTS	8U
-#define PEERS	2U
+#define BYTES		(256ULL << 20)
+/* The table has more than are used, as one client does not get all. */
+#define REQUESTS	32U
+#define USED		8U
+#define PEERS		2U
 
 static struct np np;
+static struct options options = { .n_sps = PEERS };
 static struct conn conn[PEERS];
+static struct request *used[USED];
+static const struct arena_layout *layout;
+
+static void open_arena(void)
+{
+	struct arena_options o = { .size = sizeof(o), .role = PROTO_ROLE_NP(0), .bytes = BYTES,
+				   .page_size = 4096, .backend = MSHARE_BACKEND_MEMFD };
+	struct arena_config c;
+
+	proto_config_init(&c, BYTES, &(struct proto_counts){ 1, PEERS, REQUESTS });
+	o.config = &c;
+	must(!arena_create(NULL, &o, &np.arena));
+	layout = arena_layout(np.arena);
+	np.role = PROTO_ROLE_NP(0);
+	np.options = &options;
+	must(!request_table_init(&np.requests, REQUESTS));
+	conn_table_init(&np.conns, PEERS);
+	share_init(&np);
+	for (uint32_t i = 0; i < PEERS; i++) {
+		np.peer[i] = (struct peer){ .np = &np, .id = i, .role = PROTO_ROLE_SP(i) };
+		TAILQ_INIT(&np.peer[i].queue);
+		share_data(&np, &np.peer[i]);
+		np.exports.export[i].is_served = true;
+	}
+}
 
 static void begin(void)
 {
-	struct arena_config c;
-
-	if (!np.slots.slot) {
-		proto_config_init(&c, LENGTH, &(struct proto_counts){ 1, PEERS, SLOTS });
-		must(!arena_layout_make(&np.layout, &c) && proto_has_np(&np.layout, 0));
-		must(!slot_table_init(&np) && np.slots.n == SLOTS);
-		np.payload = arena_pool_new(np.layout.group[NP_GROUP_PAYLOAD].count);
-		must(np.payload);
-	}
+	if (!np.arena)
+		open_arena();
+	TAILQ_INIT(&np.conns.touched);
 	for (uint32_t i = 0; i < PEERS; i++) {
-		int group = proto_group_of_sp(&np.layout, i, PROTO_USE_DISK);
-
-		must(group >= 0);
-		np.peer[i] = (struct peer){ .np = &np, .id = i, .group = (uint32_t)group };
 		conn[i] = (struct conn){ .np = &np, .phase = CONN_SERVING, .sp = i };
-		conn[i].tx.is_busy = true;
 		TAILQ_INIT(&conn[i].replies);
 	}
-	must(!arena_pool_reset(np.payload));
 }
 
-/* As a WRITE's payload, that the SP has. */
-static void hand_payload(struct slot *s)
+static struct request *eat_request(struct input *in)
 {
-	int64_t index = arena_pool_get(np.payload, command_buffers(&s->request));
-
-	if (index < 0)
-		return;
-	s->run = proto_lend(np.payload, NP_GROUP_PAYLOAD, (uint32_t)index);
-}
-
-static void eat_slot(struct slot *s, struct input *in)
-{
-	static const uint16_t types[] = { NBD_CMD_READ, NBD_CMD_WRITE, NBD_CMD_FLUSH };
+	static const uint16_t operations[] = { PROTO_READ, PROTO_WRITE, PROTO_FLUSH };
 	uint8_t how = eat_u8(in);
+	struct conn *c = &conn[how & 1];
+	struct request *r = request_new(c);
 
-	*s = (struct slot){
-		.conn = &conn[how & 1],
-		/* Most of them wait. */
-		.state = how & 6 ? SLOT_AT_SP : (how >> 3) % (SLOT_REPLYING + 1),
-		.generation = 1 + (eat_u8(in) & 3),
-		.is_lent = (how & 0xf0) == 0xf0,
-		.request.type = types[how % 3],
-		.request.offset = eat_u64(in) >> 1,
-		.request.length = 1 + eat_u32(in) % PROTO_MAX_BYTES,
-	};
-	if (s->state == SLOT_AT_SP && s->request.type == NBD_CMD_WRITE)
-		hand_payload(s);
+	must(r);
+	r->command.operation = operations[how % 3];
+	r->command.offset = eat_u64(in) >> 1;
+	r->command.length = r->command.operation == PROTO_FLUSH ? 0 : 1 + eat_u16(in);
+	must(!request_admit(r));
+	/* Most of them wait. */
+	if (!(how & 0x30))
+		return r;
+	if (r->buf.count)
+		must(!arena_lend(np.arena, r->buf, np.peer[c->sp].role, &r->ref));
+	r->state = REQUEST_AT_SP;
+	return r;
 }
 
 static void eat_reply(struct proto_reply *r, struct input *in)
 {
 	uint8_t how = eat_u8(in);
-	struct slot *s = &np.slots.slot[how % SLOTS];
-	const struct peer *peer = &np.peer[s->conn->sp];
+	const struct request *s = used[how % USED];
+	uint16_t group = (uint16_t)proto_group_of_sp(layout, s->conn->sp, PROTO_USE_DISK);
 
 	memset(r, 0, sizeof(*r));
 	if (how & 128) {
 		eat(in, r, sizeof(*r));
 		return;
 	}
-	r->tag = slot_tag(&np, s) + ((uint64_t)(how >> 3 & 1) << 32);
+	r->tag = request_tag(&np.requests, s) + ((uint64_t)(how >> 3 & 1) << 32);
 	if (how & 64) {
 		r->status = eat_u8(in);
 		return;
 	}
-	r->n_refs = s->request.type == NBD_CMD_READ ? 1 : eat_u8(in) & 1;
+	r->n_refs = s->command.operation == PROTO_READ ? 1 : eat_u8(in) & 1;
 	if (!r->n_refs)
 		return;
-	r->ref[0].group = (uint16_t)(peer->group - (how >> 4 & 1));
-	r->ref[0].index = eat_u32(in) % (how & 32 ? 200 : np.layout.group[peer->group].count);
-	r->ref[0].count = (uint16_t)command_buffers(&s->request);
+	r->ref[0].group = (uint16_t)(group - (how >> 4 & 1));
+	r->ref[0].index = eat_u32(in) % (how & 32 ? 200 : layout->group[group].count);
+	r->ref[0].count = (uint16_t)request_buffers(s);
 	r->ref[0].generation = 1;
 }
 
 /* In numbers without end: does it hold the bytes, and no buffer more? */
-static bool is_data(const struct peer *peer, const struct nbd_request *r,
-		    const struct arena_ref *ref)
+static bool is_data(const struct request *s, const struct arena_ref *ref)
 {
-	uint64_t from = r->offset % PROTO_DISK_BUFFER, end = from + r->length;
+	uint64_t from = s->command.offset % PROTO_DISK_BUFFER, end = from + s->command.length;
 	uint64_t room = (uint64_t)ref->count * PROTO_DISK_BUFFER;
+	const struct arena_group *g = &layout->group[ref->group];
 
-	return ref->group == peer->group && end <= room && room - end < PROTO_DISK_BUFFER &&
-	       (uint64_t)ref->index + ref->count <= np.layout.group[ref->group].count;
+	return ref->group < layout->n_groups && g->use == PROTO_USE_DISK &&
+	       g->role == np.peer[s->conn->sp].role && end <= room &&
+	       room - end < PROTO_DISK_BUFFER && (uint64_t)ref->index + ref->count <= g->count;
+}
+
+/* The NP has some of these buffers already, for another request. */
+static bool is_borrowed(const struct arena_ref *ref)
+{
+	for (uint32_t i = 0; i < REQUESTS; i++) {
+		const struct request *s = &np.requests.request[i];
+		uint64_t first = s->buf.index, end = first + s->buf.count;
+
+		if (s->state == REQUEST_REPLYING && s->buf.group == ref->group &&
+		    ref->index < end && first < (uint64_t)ref->index + ref->count)
+			return true;
+	}
+	return false;
 }
 
 static bool is_right(const struct peer *peer, const struct proto_reply *r)
 {
-	const struct slot *s;
+	const struct request *s;
 
-	if ((uint32_t)r->tag >= SLOTS)
+	if ((uint32_t)r->tag >= REQUESTS)
 		return false;
-	s = &np.slots.slot[(uint32_t)r->tag];
-	if (s->state != SLOT_AT_SP || s->conn != &conn[peer->id] || s->is_lent ||
+	s = &np.requests.request[(uint32_t)r->tag];
+	if (s->state != REQUEST_AT_SP || s->conn != &conn[peer->id] ||
 	    s->generation != r->tag >> 32)
 		return false;
-	if (r->status)
-		return true;
-	if (s->request.type == NBD_CMD_READ)
-		return r->n_refs == 1 && is_data(peer, &s->request, &r->ref[0]);
+	if (!r->status && s->command.operation == PROTO_READ)
+		return r->n_refs == 1 && is_data(s, &r->ref[0]) && !is_borrowed(&r->ref[0]);
 	return !r->n_refs;
+}
+
+static uint32_t lent(void)
+{
+	int group = proto_group_of_np(layout, 0, PROTO_USE_PAYLOAD);
+	struct arena_usage u = { .size = sizeof(u) };
+
+	must(!arena_usage(np.arena, (uint32_t)group, &u));
+	return u.lent;
 }
 
 static void check_reply(struct peer *peer, const struct proto_reply *r)
 {
 	bool right = is_right(peer, r);
-	uint32_t free_before = arena_pool_available(np.payload);
-	struct slot before[SLOTS], *s;
+	uint32_t lent_before = lent();
+	struct request before[REQUESTS], *s;
 
-	memcpy(before, np.slots.slot, sizeof(before));
+	memcpy(before, np.requests.request, sizeof(before));
 	must(reply_take(&np, peer, r) == right);
 	if (!right) {
-		must(!memcmp(before, np.slots.slot, sizeof(before)));
-		must(arena_pool_available(np.payload) == free_before);
+		must(!memcmp(before, np.requests.request, sizeof(before)));
+		must(lent() == lent_before);
 		return;
 	}
-	s = &np.slots.slot[(uint32_t)r->tag];
-	must(s->state == SLOT_REPLYING && TAILQ_LAST(&s->conn->replies, slot_queue) == s);
-	must(s->error == r->status && !memcmp(&s->run, &r->ref[0], sizeof(s->run)));
-	must(arena_pool_available(np.payload) ==
-	     free_before + before[(uint32_t)r->tag].run.count);
+	s = &np.requests.request[(uint32_t)r->tag];
+	must(s->state == REQUEST_REPLYING && s->status == r->status);
+	must(TAILQ_LAST(&s->conn->replies, request_queue) == s);
+	must(s->buf.count == r->n_refs * r->ref[0].count);
+	must(lent() + before[(uint32_t)r->tag].buf.count == lent_before);
 }
 
-/* The payload that SPs still have comes back. */
+/* All buffers come back. */
 static void end(void)
 {
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		struct slot *s = &np.slots.slot[i];
+	for (uint32_t i = 0; i < USED; i++) {
+		struct request *s = used[i];
+		struct arena_ref ref;
 
-		if (s->state == SLOT_AT_SP && s->run.count)
-			must(!proto_regain(np.payload, &s->run));
+		if (s->state == REQUEST_AT_SP && s->buf.count)
+			must(!arena_unlend(np.arena, s->buf));
+		if (s->state == REQUEST_REPLYING && s->buf.count)
+			must(!arena_return(np.arena, s->buf, &ref));
+		else
+			request_drop_payload(s);
+		request_put(s);
 	}
+	must(!np.share.requests.used && !np.share.payload.used && !lent());
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -165,8 +200,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 
 	begin();
-	for (uint32_t i = 0; i < SLOTS; i++)
-		eat_slot(&np.slots.slot[i], &in);
+	for (uint32_t i = 0; i < USED; i++)
+		used[i] = eat_request(&in);
 	while (in.size) {
 		struct peer *peer = &np.peer[eat_u8(&in) % PEERS];
 		struct proto_reply written, copy;

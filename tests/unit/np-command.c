@@ -6,7 +6,7 @@
  */
 #include <arena/message.h>
 #include <proto/record.h>
-#include <np/command.h>
+#include <np/nbd/command.h>
 #include <string.h>
 
 #include "tap.h"
@@ -81,39 +81,48 @@ static void test_table(void)
 			.offset = cases[i].offset,
 			.length = cases[i].length,
 		};
-		uint32_t error = 0;
+		struct command c;
 
-		is(command_check(&r, &exports[cases[i].export], &error),
-		   cases[i].fate, "%s", cases[i].what);
-		if (cases[i].fate != COMMAND_CLOSE)
-			is(error, cases[i].error, "%s: its error", cases[i].what);
+		is(command_check(&r, &exports[cases[i].export], &c), cases[i].fate,
+		   "%s has the fate %d", cases[i].what, cases[i].fate);
+		if (cases[i].fate == COMMAND_SERVE || cases[i].fate == COMMAND_REFUSE)
+			is(c.status, cases[i].error, "%s has the status %u", cases[i].what,
+			   cases[i].error);
+		ok(c.offset == r.offset && c.length == r.length && c.cookie == r.cookie,
+		   "%s keeps its offset, its length and its cookie", cases[i].what);
 		for (unsigned int bit = 0; bit < 32; bit += 5) {
 			r.magic = NBD_REQUEST_MAGIC ^ 1U << bit;
-			is(command_check(&r, &exports[cases[i].export], &error),
-			   COMMAND_CLOSE, "%s, wrong magic", cases[i].what);
+			is(command_check(&r, &exports[cases[i].export], &c), COMMAND_CLOSE,
+			   "%s with a wrong magic closes", cases[i].what);
 		}
 	}
 }
 
-static void test_buffers(void)
+static void test_translation(void)
 {
 	static const struct {
-		uint64_t offset;
-		uint32_t length, buffers;
-	} runs[] = {
-		{ 0, 1, 1 }, { 0, 4096, 1 }, { 0, 4097, 2 }, { 4095, 1, 1 },
-		{ 4095, 2, 2 }, { 1, 4096, 2 }, { 8192, 8192, 2 },
-		{ 0, MAX, 8192 }, { 1, MAX, 8193 }, { 4095, MAX, 8193 },
-		{ UINT64_MAX - MAX, MAX, 8193 },
+		uint16_t flags, type;
+		uint16_t operation, passed;
+	} t[] = {
+		{ 0, NBD_CMD_READ, PROTO_READ, 0 },
+		{ NBD_CMD_FLAG_FUA, NBD_CMD_READ, PROTO_READ, 0 },
+		{ 0, NBD_CMD_WRITE, PROTO_WRITE, 0 },
+		{ NBD_CMD_FLAG_FUA, NBD_CMD_WRITE, PROTO_WRITE, PROTO_FLAG_FUA },
+		{ NBD_CMD_FLAG_FUA, NBD_CMD_FLUSH, PROTO_FLUSH, 0 },
 	};
 
-	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		struct nbd_request r = {
-			.offset = runs[i].offset, .length = runs[i].length,
+			.magic = NBD_REQUEST_MAGIC, .flags = t[i].flags, .type = t[i].type,
+			.length = t[i].type == NBD_CMD_FLUSH ? 0 : 512,
 		};
+		struct command c;
 
-		is(command_buffers(&r), runs[i].buffers, "buffers of %u at %llu",
-		   runs[i].length, (unsigned long long)runs[i].offset);
+		is(command_check(&r, &exports[RW], &c), COMMAND_SERVE,
+		   "command %u with flags %u is served", r.type, r.flags);
+		ok(c.operation == t[i].operation && c.flags == t[i].passed,
+		   "command %u with flags %u becomes operation %u with flags %u", r.type,
+		   r.flags, t[i].operation, t[i].passed);
 	}
 }
 
@@ -136,7 +145,7 @@ static void test_wire(void)
 int main(void)
 {
 	test_table();
-	test_buffers();
+	test_translation();
 	test_wire();
 	return done_testing();
 }

@@ -70,15 +70,20 @@ static void good_lines(void)
 	parse(&o, LEAST);
 	ok(!strcmp(o.region, "r") && o.n_listen == 1 && o.n_sps == 1 &&
 	   o.ready_fd == -1 && o.connections_max == 256 && !o.idle_seconds &&
-	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose,
+	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose &&
+	   o.transport == TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
+	   o.zerocopy == ZEROCOPY_AUTO,
 	   "the shortest line leaves all other options at their defaults");
 	parse(&o, LEAST "--sp b=0 --listen [::]:0 --ready-fd 3 -v "
-	      "--max-connections 4096 --idle-timeout 1 --handshake-timeout 2 "
-	      "--stall-timeout 3");
+	      "--max-connections 4088 --idle-timeout 1 --handshake-timeout 2 "
+	      "--stall-timeout 3 --transport msg-ring --wait adapt "
+	      "--zerocopy-threshold 64K");
 	ok(o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.n_listen == 2 &&
-	   o.ready_fd == 3 && o.is_verbose && o.connections_max == 4096 &&
+	   o.ready_fd == 3 && o.is_verbose && o.connections_max == 4088 &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
-	   o.stall_seconds == 3, "a line with every option sets each value");
+	   o.stall_seconds == 3 && o.transport == TRANSPORT_MSG_RING &&
+	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,
+	   "a line with every option sets each value");
 }
 
 static void bad_lines(void)
@@ -86,11 +91,13 @@ static void bad_lines(void)
 	static const char *const bad[] = {
 		"np", "np --region r --listen 1.2.3.4:5", "np --region r --sp a=1",
 		"np --listen 1.2.3.4:5 --sp a=1", LEAST "more", LEAST "--sp a=2",
-		LEAST "--max-connections 0", LEAST "--max-connections 4097",
+		LEAST "--max-connections 0", LEAST "--max-connections 4089",
 		LEAST "--ready-fd -1", LEAST "--ready-fd x", LEAST "--listen 1.2.3.4",
 		LEAST "--handshake-timeout 0", LEAST "--stall-timeout 0",
 		LEAST "--idle-timeout 86401", LEAST "--bogus", LEAST "--region",
-		LEAST "--region=", LEAST "--verbose=yes",
+		LEAST "--region=", LEAST "--transport socket", LEAST "--wait never",
+		LEAST "--zerocopy-threshold 0", LEAST "--zerocopy-threshold 4G",
+		LEAST "--verbose=yes",
 		LEAST "--sp b=1 --sp c=1 --sp d=1 --sp e=1 --sp f=1 --sp g=1 "
 		"--sp h=1 --sp i=1",
 	};

@@ -163,6 +163,14 @@ void log_tick(void)
 			report_held(limit);
 }
 
+bool log_is_holding(void)
+{
+	for (const struct log_limit *limit = log_limits; limit; limit = limit->next)
+		if (limit->held)
+			return true;
+	return false;
+}
+
 void log_flush(void)
 {
 	for (struct log_limit *limit = log_limits; limit; limit = limit->next)

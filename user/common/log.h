@@ -64,6 +64,9 @@ void log_at_limited(struct log_limit *limit, enum log_level level, const char *f
  */
 void log_tick(void);
 
+/** log_is_holding() - are lines held back, so that log_tick() is to be called in time? */
+bool log_is_holding(void);
+
 /** log_flush() - log at once how many lines were held back; also called at exit */
 void log_flush(void);
 

@@ -6,6 +6,7 @@
 #ifndef COMMON_URING_H
 #define COMMON_URING_H
 
+#include <common/uring_error.h>
 #include <liburing.h>
 #include <stdbool.h>
 
@@ -23,8 +24,5 @@ struct io_uring_sqe *uring_sqe(struct io_uring *ring);
 
 /** uring_is_transient() - true if this error of a submission passes with time */
 bool uring_is_transient(int ret);
-
-/** uring_log_error() - log why a ring cannot be made; @err is -errno */
-void uring_log_error(int err);
 
 #endif /* COMMON_URING_H */

@@ -1,111 +1,140 @@
 // SPDX-License-Identifier: MIT
 #include "conn.h"
 
-#include <common/address.h>
 #include <common/log.h>
-#include <proto/record.h>
-#include <arena/message.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "handshake.h"
 #include "np.h"
-#include "reply.h"
-#include "request.h"
 
-void conn_table_init(struct np *np)
+void conn_table_init(struct conn_table *t, unsigned int max)
 {
-	struct conn_table *t = &np->conns;
-
-	t->max = np->options->connections_max;
-	/* One slot for each connection, and as many to share. */
-	if (t->max > np->slots.n / 2) {
-		t->max = np->slots.n / 2;
-		log_warn("%u network buffers are enough for %u connections only",
-			 np->slots.n, t->max);
-	}
-	TAILQ_INIT(&t->living);
+	t->max = max;
+	TAILQ_INIT(&t->busy);
+	TAILQ_INIT(&t->quiet);
 	TAILQ_INIT(&t->ending);
+	TAILQ_INIT(&t->touched);
 	TAILQ_INIT(&t->waiting);
 }
 
-static void control_done(struct ring_op *op, int res)
+static void move_to(struct conn *c, struct conn_list *list)
 {
-	struct conn *c = container_of(op, struct conn, control);
-
-	/* ENOTCONN from a shutdown: the peer was faster. */
-	(void)res;
-	c->n_control--;
-}
-
-static void close_file(struct np *np, int file, struct ring_op *op)
-{
-	struct io_uring_sqe *sqe = ring_sqe(&np->ring);
-
-	io_uring_prep_close(sqe, file);
-	io_uring_sqe_set_data(sqe, op);
-}
-
-static void shut_down(struct conn *c, int how)
-{
-	struct io_uring_sqe *sqe = ring_sqe(&c->np->ring);
-
-	io_uring_prep_shutdown(sqe, c->file, how);
-	io_uring_sqe_set_data(sqe, &c->control);
-	c->n_control++;
-}
-
-static void log_accepted(const struct conn *c)
-{
-	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
-	socklen_t length = sizeof(address);
-	char text[ADDRESS_TEXT_SIZE] = "?";
-
-	/* It fails where the client has gone already. */
-	if (!getpeername(c->file, (struct sockaddr *)&address, &length))
-		address_format(&address, text, sizeof(text));
-	log_debug("connection %d: accepted from %s, %u now", c->file, text, c->np->conns.n);
-}
-
-void conn_new(struct np *np, int file)
-{
-	struct conn *c = calloc(1, sizeof(*c));
-
-	if (!c) {
-		log_limited(LOG_LEVEL_ERROR, "no memory for a connection");
-		close_file(np, file, NULL);
+	if (c->list == list)
 		return;
-	}
-	c->np = np;
-	c->file = file;
-	c->is_open = true;
-	c->since = np->ring.now;
-	c->control.done = control_done;
-	transfer_init(&c->rx, &np->ring, file);
-	transfer_init(&c->tx, &np->ring, file);
-	TAILQ_INIT(&c->replies);
-	TAILQ_INSERT_TAIL(&np->conns.living, c, link);
-	np->conns.n++;
-	np->counters.connections++;
-	log_accepted(c);
-	handshake_start(c);
-	/* It came while the last accept was being cancelled. */
-	if (np->stop.is_stopping)
-		conn_kill(c);
+	if (c->list)
+		TAILQ_REMOVE(c->list, c, link);
+	c->list = list;
+	TAILQ_INSERT_TAIL(list, c, link);
 }
 
-static void move_to_ending(struct conn *c)
+void conn_touch(struct conn *c)
 {
-	struct conn_table *t = &c->np->conns;
+	if (c->is_touched)
+		return;
+	c->is_touched = true;
+	TAILQ_INSERT_TAIL(&c->np->conns.touched, c, touched);
+}
 
-	TAILQ_REMOVE(&t->living, c, link);
-	TAILQ_INSERT_TAIL(&t->ending, c, link);
+void conn_wait(struct conn *c)
+{
+	if (c->is_waiting)
+		return;
+	c->is_waiting = true;
+	c->np->conns.n_waiting++;
+	TAILQ_INSERT_TAIL(&c->np->conns.waiting, c, waiting);
+}
+
+static void leave_waiting(struct conn *c)
+{
+	c->is_waiting = false;
+	c->np->conns.n_waiting--;
+	TAILQ_REMOVE(&c->np->conns.waiting, c, waiting);
 }
 
 static void stop_waiting(struct conn *c)
 {
-	if (c->is_waiting)
-		TAILQ_REMOVE(&c->np->conns.waiting, c, wait);
-	c->is_waiting = false;
+	if (!c->is_waiting)
+		return;
+	leave_waiting(c);
+	/* Others may have been refused only because this one came before them. */
+	c->np->has_given = true;
+}
+
+void conn_is_busy(struct conn *c)
+{
+	if (c->list == &c->np->conns.quiet)
+		move_to(c, &c->np->conns.busy);
+}
+
+/*
+ * Beginning
+ */
+
+static struct conn *make(struct np *np, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	int ret;
+
+	if (!c)
+		return NULL;
+	ret = arena_ring_add_file(np->ring, fd, &c->file);
+	if (ret) {
+		log_limited(LOG_LEVEL_ERROR, "cannot serve a client: %s", strerror(-ret));
+		free(c);
+		return NULL;
+	}
+	c->np = np;
+	c->has_file = true;
+	c->since = np->now;
+	c->number = ++np->conns.last;
+	TAILQ_INIT(&c->replies);
+	receive_init(c);
+	return c;
+}
+
+void conn_new(struct np *np, int fd, const char *address)
+{
+	struct conn *c = make(np, fd);
+
+	close(fd);
+	if (!c)
+		return;
+	move_to(c, &np->conns.busy);
+	np->conns.n++;
+	np->counters.connections++;
+	log_debug("connection %u: accepted from %s, %u now", c->number, address, np->conns.n);
+	handshake_start(c);
+	conn_touch(c);
+}
+
+void conn_serve(struct conn *c, unsigned int sp)
+{
+	handshake_abandon(c);
+	c->sp = sp;
+	c->phase = CONN_SERVING;
+	c->rx.moved_at = c->np->now;
+	log_debug("connection %u: uses export '%s'", c->number, c->np->exports.export[sp].name);
+	conn_touch(c);
+}
+
+/*
+ * The end
+ */
+
+static void remove_file(struct conn *c)
+{
+	/* If it cannot be submitted now, it will be later. */
+	if (c->has_file && !arena_ring_remove_file(c->np->ring, c->file))
+		c->has_file = false;
+}
+
+static void abort_file(struct conn *c)
+{
+	if (!c->is_aborted && !arena_ring_abort_file(c->np->ring, c->file)) {
+		c->is_aborted = true;
+		c->has_file = false;
+	}
 }
 
 void conn_finish(struct conn *c)
@@ -117,27 +146,24 @@ void conn_finish(struct conn *c)
 	if (c->phase != CONN_SERVING)
 		return;
 	c->phase = CONN_FINISHING;
-	move_to_ending(c);
-	stop_waiting(c);
-	/* Nobody waits for a header any more, but a payload may go on. */
-	if (c->rx.is_busy && c->rx_slot->state == SLOT_HEADER)
-		shut_down(c, SHUT_RD);
+	move_to(c, &c->np->conns.ending);
+	receive_stop(c);
+	conn_touch(c);
 }
 
 void conn_kill(struct conn *c)
 {
 	if (c->phase == CONN_DEAD)
 		return;
-	if (c->phase != CONN_FINISHING)
-		move_to_ending(c);
 	c->phase = CONN_DEAD;
+	c->since = c->np->now;
+	move_to(c, &c->np->conns.ending);
 	stop_waiting(c);
-	request_abandon(c);
-	reply_abandon(c);
-	transfer_cut(&c->rx);
-	transfer_cut(&c->tx);
-	/* Ends what is under way; reap() closes the socket after that. */
-	shut_down(c, SHUT_RDWR);
+	peer_abandon(c);
+	send_abandon(c);
+	receive_abandon(c);
+	handshake_abandon(c);
+	conn_touch(c);
 }
 
 static void for_all(struct conn_list *list, void (*f)(struct conn *c))
@@ -152,86 +178,122 @@ static void for_all(struct conn_list *list, void (*f)(struct conn *c))
 
 void conn_finish_all(struct np *np)
 {
-	for_all(&np->conns.living, conn_finish);
+	for_all(&np->conns.busy, conn_finish);
+	for_all(&np->conns.quiet, conn_finish);
 }
 
 void conn_kill_all(struct np *np)
 {
-	for_all(&np->conns.living, conn_kill);
+	for_all(&np->conns.busy, conn_kill);
+	for_all(&np->conns.quiet, conn_kill);
 	for_all(&np->conns.ending, conn_kill);
 }
 
-/*
- * Who may still hold a dead connection, and why each lets go: the kernel by an
- * operation on its socket (the shutdown makes each one complete), the kernel by
- * the shutdown and the close (they complete by themselves), an SP by a slot (it
- * replies, or it dies and peer_fail() takes the slot back).
- */
-static void reap(struct conn *c)
+static void free_conn(struct conn *c)
 {
 	struct np *np = c->np;
 
-	if (c->phase == CONN_FINISHING && c->n_slots == 0)
-		conn_kill(c);
-	if (c->phase != CONN_DEAD || c->rx.is_busy || c->tx.is_busy ||
-	    c->n_control)
-		return;
-	if (c->is_open) {
-		c->is_open = false;
-		c->n_control++;
-		close_file(np, c->file, &c->control);
-		return;
-	}
-	if (c->n_slots)
-		return;
-	TAILQ_REMOVE(&np->conns.ending, c, link);
+	if (c->is_touched)
+		TAILQ_REMOVE(&np->conns.touched, c, touched);
+	TAILQ_REMOVE(c->list, c, link);
 	np->conns.n--;
-	log_debug("connection %d: gone, %u left", c->file, np->conns.n);
-	free(c->negotiation);
+	log_debug("connection %u: gone, %u left", c->number, np->conns.n);
 	free(c);
+}
+
+/*
+ * Who may still hold a dead connection, and why each lets go: the kernel by an operation on
+ * its socket (the removal of the file makes each one end, and what a client does not take of
+ * a zero-copy send is thrown away after a while), an SP by a request (it replies, or it dies
+ * and peer_fail() takes the request back).
+ */
+static void reap(struct conn *c)
+{
+	if (c->phase == CONN_FINISHING && !c->n_requests && !c->tx.n_batches)
+		conn_kill(c);
+	if (c->phase != CONN_DEAD)
+		return;
+	remove_file(c);
+	if (c->has_file || c->rx.kind != RECEIVE_NOTHING || c->tx.n_batches || c->n_requests ||
+	    c->handshake)
+		return;
+	free_conn(c);
+}
+
+/*
+ * Turns
+ */
+
+void conn_table_resume(struct np *np)
+{
+	struct conn_table *t = &np->conns;
+	unsigned int n = t->n_waiting;
+
+	if (!np->has_given || !n)
+		return;
+	np->has_given = false;
+	share_round(np);
+	/* Those that have to wait again keep their order, at the end of the list. */
+	for (; n; n--) {
+		struct conn *c = TAILQ_FIRST(&t->waiting);
+
+		leave_waiting(c);
+		receive_parse(c);
+	}
+}
+
+static bool is_quiet(const struct conn *c)
+{
+	return c->phase == CONN_SERVING && c->rx.kind == RECEIVE_POLL && !c->n_requests &&
+	       !c->tx.n_batches;
 }
 
 void conn_table_turn(struct np *np)
 {
-	for_all(&np->conns.ending, reap);
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&np->conns.touched))) {
+		TAILQ_REMOVE(&np->conns.touched, c, touched);
+		c->is_touched = false;
+		send_turn(c);
+		receive_turn(c);
+		if (is_quiet(c))
+			move_to(c, &np->conns.quiet);
+		reap(c);
+	}
 }
+
+/*
+ * Time
+ */
 
 static int64_t stall_limit(const struct conn *c, bool is_pressed)
 {
 	int64_t limit = c->np->options->stall_seconds;
 
-	return is_pressed && limit > STALL_PRESSED_SECONDS ?
-	       STALL_PRESSED_SECONDS : limit;
-}
-
-static bool has_stalled(const struct conn *c, const struct transfer *t,
-			bool is_pressed)
-{
-	return t->is_busy &&
-	       c->np->ring.now - t->moved_at > stall_limit(c, is_pressed);
+	return is_pressed && limit > STALL_PRESSED_SECONDS ? STALL_PRESSED_SECONDS : limit;
 }
 
 static bool takes_no_replies(const struct conn *c)
 {
-	const struct peer *peer = &c->np->peer[c->sp];
+	bool is_pressed = admission_is_pressed(&c->np->peer[c->sp].data);
 
-	/* Below that, the longest request may have to wait. */
-	return c->phase != CONN_HANDSHAKE &&
-	       has_stalled(c, &c->tx, peer_free_bytes(peer) < PROTO_MAX_BYTES);
+	return c->tx.is_busy && c->np->now - c->tx.moved_at > stall_limit(c, is_pressed);
 }
 
 static bool sends_no_payload(const struct conn *c)
 {
-	return c->rx_slot && c->rx_slot->state == SLOT_PAYLOAD &&
-	       has_stalled(c, &c->rx, !TAILQ_EMPTY(&c->np->slots.waiting));
+	bool is_pressed = admission_is_pressed(&c->np->share.payload);
+
+	return receive_waits_for_payload(c) &&
+	       c->np->now - c->rx.moved_at > stall_limit(c, is_pressed);
 }
 
 /* Why a connection's time is over, or NULL. */
 static const char *overdue(const struct conn *c)
 {
 	const struct options *o = c->np->options;
-	int64_t now = c->np->ring.now;
-	bool is_receiving = c->rx.is_busy && c->rx_slot;
+	int64_t now = c->np->now;
 
 	if (c->phase == CONN_HANDSHAKE)
 		return now - c->since > o->handshake_seconds ?
@@ -240,9 +302,7 @@ static const char *overdue(const struct conn *c)
 		return "it does not take its replies";
 	if (sends_no_payload(c))
 		return "its payload does not come";
-	/* Idle: only the next header's slot is in use. */
-	if (o->idle_seconds && is_receiving && c->n_slots == 1 &&
-	    c->rx_slot->state == SLOT_HEADER &&
+	if (o->idle_seconds && c->phase == CONN_SERVING && !c->n_requests &&
 	    now - c->rx.moved_at > o->idle_seconds)
 		return "it is idle";
 	return NULL;
@@ -250,16 +310,34 @@ static const char *overdue(const struct conn *c)
 
 static void check_time(struct conn *c)
 {
-	const char *why = overdue(c);
+	const char *why = c->phase == CONN_DEAD ? NULL : overdue(c);
 
-	if (!why || c->phase == CONN_DEAD)
+	if (why) {
+		log_limited(LOG_LEVEL_INFO, "connection %u is ended: %s", c->number, why);
+		conn_kill(c);
+		abort_file(c);
 		return;
-	log_limited(LOG_LEVEL_INFO, "connection %d is ended: %s", c->file, why);
-	conn_kill(c);
+	}
+	/* The kernel has data of a dead connection that the client does not take. */
+	if (c->phase == CONN_DEAD && c->tx.n_batches &&
+	    c->np->now - c->since > STALL_PRESSED_SECONDS)
+		abort_file(c);
+	if (c->np->now - c->rx.moved_at > QUIET_SECONDS)
+		receive_quieten(c);
 }
 
 void conn_table_tick(struct np *np)
 {
-	for_all(&np->conns.living, check_time);
+	for_all(&np->conns.busy, check_time);
 	for_all(&np->conns.ending, check_time);
+	if (np->options->idle_seconds)
+		for_all(&np->conns.quiet, check_time);
+}
+
+bool conn_table_needs_tick(const struct np *np)
+{
+	const struct conn_table *t = &np->conns;
+
+	return !TAILQ_EMPTY(&t->busy) || !TAILQ_EMPTY(&t->ending) ||
+	       (np->options->idle_seconds && !TAILQ_EMPTY(&t->quiet));
 }

@@ -25,9 +25,11 @@ void counters_print(const struct np *np)
 		" copied_bytes=%" PRIu64 " bad_messages=%" PRIu64
 		" region_addr=0x%" PRIxPTR
 		" flushes=%" PRIu64 " refused=%" PRIu64
-		" withheld_buffers=%" PRIu64,
+		" withheld_buffers=%" PRIu64
+		" turns=%" PRIu64 " batches=%" PRIu64,
 		c->connections, c->requests, c->reads, c->writes,
 		c->bytes_in, c->bytes_out, sent, received,
-		c->copied_bytes, c->bad_messages, (uintptr_t)np->base,
-		c->flushes, c->refused, c->withheld_buffers);
+		c->copied_bytes, c->bad_messages,
+		(uintptr_t)arena_base(np->arena), c->flushes, c->refused,
+		c->withheld_buffers, c->turns, c->batches);
 }

@@ -19,12 +19,13 @@ struct np;
  * @refused: requests answered with an error without asking an SP
  * @bytes_in: payload received for WRITEs
  * @bytes_out: data sent for READs
- * @copied_bytes: payload and data that this process copied in memory, beyond
- *	what the socket copies. Nothing adds to it: the socket's calls name the
- *	arena's buffers themselves. Code that ever copies must count here.
+ * @copied_bytes: payload that this process copied in memory, beyond what the socket copies,
+ *	since it came to another place than where it belongs. Data of READs is never copied.
  * @bad_messages: messages of SPs that were dropped
  * @withheld_buffers: payload buffers that an SP's end left in doubt: its disk
  *	may still read them, so they are not used again
+ * @turns: turns of the loop, each of which is one io_uring_enter(2) at most
+ * @batches: sends, each of which has one reply or more
  */
 struct counters {
 	uint64_t connections;
@@ -38,6 +39,8 @@ struct counters {
 	uint64_t copied_bytes;
 	uint64_t bad_messages;
 	uint64_t withheld_buffers;
+	uint64_t turns;
+	uint64_t batches;
 };
 
 /**

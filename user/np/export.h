@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exports: the disks that clients can name, one for each SP.
+ * Exports: the disks that clients can name, one for each SP. This header must not know of
+ * any protocol that clients speak.
  */
 #ifndef NP_EXPORT_H
 #define NP_EXPORT_H
@@ -45,8 +46,5 @@ struct export_table {
  * Return: the SP's id, or -1 if there is none or its SP is gone.
  */
 int export_find(const struct export_table *t, const void *name, size_t length);
-
-/** export_flags() - the transmission flags of an export */
-uint16_t export_flags(const struct export *e);
 
 #endif /* NP_EXPORT_H */

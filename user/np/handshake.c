@@ -2,33 +2,23 @@
 #include "handshake.h"
 
 #include <common/log.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "negotiate.h"
 #include "np.h"
-#include "request.h"
-
-static void received(struct transfer *t, int err);
 
 /* The output is sent: what now? */
 static void obey_step(struct conn *c)
 {
-	struct negotiation *n = c->negotiation;
+	struct handshake *h = c->handshake;
 
-	switch (c->step) {
+	switch (h->step) {
+	case NEGOTIATION_WANT:
 	case NEGOTIATION_MORE:
-		if (n->is_skipping)
-			transfer_discard(&c->rx, n->want, received);
-		else
-			transfer_receive(&c->rx, n->in, n->want, received);
 		return;
 	case NEGOTIATION_TRANSMIT:
-		c->sp = (unsigned int)n->export;
-		c->negotiation = NULL;
-		free(n);
-		log_debug("connection %d: uses export '%s'", c->file,
-			  c->np->exports.export[c->sp].name);
-		request_start(c);
+		conn_serve(c, (unsigned int)h->negotiation.export);
 		return;
 	case NEGOTIATION_CLOSE:
 		conn_kill(c);
@@ -36,47 +26,101 @@ static void obey_step(struct conn *c)
 	}
 }
 
-static void sent(struct transfer *t, int err)
+static int send_part(struct conn *c)
 {
-	struct conn *c = container_of(t, struct conn, tx);
+	struct handshake *h = c->handshake;
+	struct negotiation *n = &h->negotiation;
+	size_t left = n->out_length - h->sent;
+	uint32_t length = left < PROTO_NET_BUFFER ? (uint32_t)left : PROTO_NET_BUFFER;
+	int ret;
 
-	if (err)
-		conn_kill(c);
-	else
-		obey_step(c);
+	memcpy(arena_ptr(c->np->arena, h->buf), n->out + h->sent, length);
+	ret = arena_ring_send(c->np->ring, &(struct arena_io){
+		.file = c->file,
+		.buf = h->buf,
+		.length = length,
+		.cookie = handler_cookie(&h->handler),
+	}, NULL);
+	if (ret)
+		return ret;
+	h->sent += length;
+	h->is_sending = true;
+	return 0;
 }
 
-static void send_output(struct conn *c)
+static void send_rest(struct conn *c)
 {
-	struct negotiation *n = c->negotiation;
+	struct handshake *h = c->handshake;
 
-	if (n->out_length)
-		transfer_send(&c->tx, n->out, n->out_length, NULL, 0, sent);
-	else
+	if (h->sent == h->negotiation.out_length)
 		obey_step(c);
+	else if (send_part(c))
+		conn_kill(c);
 }
 
-static void received(struct transfer *t, int err)
+static void sent(struct handler *handler, const struct arena_event *e)
 {
-	struct conn *c = container_of(t, struct conn, rx);
+	struct handshake *h = container_of(handler, struct handshake, handler);
+	struct conn *c = h->conn;
 
-	if (err) {
+	h->is_sending = false;
+	if (c->phase == CONN_DEAD)
+		handshake_abandon(c);
+	else if (e->result < 0)
 		conn_kill(c);
-		return;
-	}
-	c->step = negotiation_input(c->negotiation);
-	send_output(c);
+	else
+		send_rest(c);
+	conn_touch(c);
+	/* What came in the meantime. */
+	if (c->rx.left)
+		receive_parse(c);
+}
+
+bool handshake_is_listening(const struct conn *c)
+{
+	return !c->handshake->is_sending;
+}
+
+size_t handshake_take(struct conn *c, const void *data, size_t size)
+{
+	struct handshake *h = c->handshake;
+	size_t used = negotiation_take(&h->negotiation, data, size, &h->step);
+
+	if (h->step == NEGOTIATION_WANT)
+		return used;
+	h->sent = 0;
+	send_rest(c);
+	return used;
 }
 
 void handshake_start(struct conn *c)
 {
-	c->negotiation = malloc(sizeof(*c->negotiation));
-	if (!c->negotiation) {
+	struct handshake *h = malloc(sizeof(*h));
+
+	/* The one that is set aside for the connection's sends. */
+	if (!h || arena_get_for(c->np->arena, PROTO_USE_NET, 1, &h->buf)) {
+		free(h);
 		log_limited(LOG_LEVEL_ERROR, "no memory for a handshake");
 		conn_kill(c);
 		return;
 	}
-	negotiation_init(c->negotiation, &c->np->exports);
-	c->step = NEGOTIATION_MORE;
-	send_output(c);
+	c->handshake = h;
+	h->handler.happened = sent;
+	h->conn = c;
+	h->sent = 0;
+	h->is_sending = false;
+	h->step = NEGOTIATION_MORE;
+	negotiation_init(&h->negotiation, &c->np->exports);
+	send_rest(c);
+}
+
+void handshake_abandon(struct conn *c)
+{
+	struct handshake *h = c->handshake;
+
+	if (!h || h->is_sending)
+		return;
+	arena_put(c->np->arena, h->buf);
+	free(h);
+	c->handshake = NULL;
 }

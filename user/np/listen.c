@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
 #include "listen.h"
 
+#include <common/address.h>
 #include <common/log.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +23,8 @@ static int set_option(int fd, int level, int name)
 static int make_socket(const struct address *where)
 {
 	const struct sockaddr *addr = (const struct sockaddr *)&where->storage;
-	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* A client that was there may have gone again, and accept(2) must not wait then. */
+	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err;
 
 	if (fd < 0)
@@ -57,33 +61,59 @@ static bool is_shortage(int err)
 static void accept_failed(struct listener *l, int err)
 {
 	if (is_shortage(err))
-		l->retry_at = l->np->ring.now + ACCEPT_PAUSE_SECONDS;
+		l->retry_at = l->np->now + ACCEPT_PAUSE_SECONDS;
 	log_limited(LOG_LEVEL_WARN, "cannot accept a client: %s%s", strerror(-err),
 		    is_shortage(err) ? "; trying again later" : "");
 }
 
-static void accept_done(struct ring_op *op, int res)
+/* Return: false if there is no other client now. */
+static bool accept_one(struct listener *l)
 {
-	struct listener *l = container_of(op, struct listener, op);
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof(address);
+	char text[ADDRESS_TEXT_SIZE];
+	int fd = accept4(l->fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
 
-	l->is_accepting = false;
-	if (res >= 0)
-		conn_new(l->np, res);
-	else if (res != -ECANCELED)
-		accept_failed(l, res);
+	if (fd < 0) {
+		if (errno != EAGAIN)
+			accept_failed(l, -errno);
+		return false;
+	}
+	address_format(&address, text, sizeof(text));
+	conn_new(l->np, fd, text);
+	return true;
+}
+
+static bool has_room(const struct np *np)
+{
+	return !np->stop.is_stopping && np->conns.n < np->conns.max;
+}
+
+static void client_came(struct handler *h, const struct arena_event *e)
+{
+	struct listener *l = container_of(h, struct listener, handler);
+
+	l->is_polling = false;
+	if (e->result < 0)
+		return;
+	while (has_room(l->np) && accept_one(l))
+		;
 }
 
 int listener_open(struct np *np, const struct address *where)
 {
 	struct listener *l = &np->listener[np->n_listeners];
 	char text[ADDRESS_TEXT_SIZE];
+	int ret;
 
-	*l = (struct listener){ .np = np, .op.done = accept_done };
+	*l = (struct listener){ .np = np, .handler.happened = client_came };
 	l->fd = make_socket(where);
-	if (l->fd < 0) {
+	ret = l->fd < 0 ? l->fd : arena_ring_add_file(np->ring, l->fd, &l->file);
+	if (ret) {
 		address_format(&where->storage, text, sizeof(text));
-		log_error("cannot listen on %s: %s", text, strerror(-l->fd));
-		return l->fd;
+		log_error("cannot listen on %s: %s", text, strerror(-ret));
+		listener_close(l);
+		return ret;
 	}
 	np->n_listeners++;
 	listener_address(l, text, sizeof(text));
@@ -98,44 +128,30 @@ void listener_close(struct listener *l)
 	l->fd = -1;
 }
 
-static void start_accept(struct listener *l)
-{
-	struct io_uring_sqe *sqe = ring_sqe(&l->np->ring);
-
-	io_uring_prep_accept(sqe, l->fd, NULL, NULL, SOCK_CLOEXEC);
-	io_uring_sqe_set_data(sqe, &l->op);
-	l->is_accepting = true;
-}
-
 void listeners_turn(struct np *np)
 {
-	unsigned int room = np->conns.max - np->conns.n;
-
-	if (np->stop.is_stopping)
-		return;
-	for (unsigned int i = 0; i < np->n_listeners; i++)
-		if (np->listener[i].is_accepting && room)
-			room--;
-	for (unsigned int i = 0; i < np->n_listeners && room; i++) {
+	for (unsigned int i = 0; i < np->n_listeners && has_room(np); i++) {
 		struct listener *l = &np->listener[i];
 
-		if (l->is_accepting || np->ring.now < l->retry_at)
+		if (l->is_polling || np->now < l->retry_at)
 			continue;
-		start_accept(l);
-		room--;
+		l->is_polling = !arena_ring_poll(np->ring, l->file, POLLIN, false,
+						 handler_cookie(&l->handler), NULL);
 	}
+}
+
+bool listeners_need_tick(const struct np *np)
+{
+	for (unsigned int i = 0; i < np->n_listeners; i++)
+		if (!np->listener[i].is_polling && has_room(np))
+			return true;
+	return false;
 }
 
 void listeners_stop(struct np *np)
 {
 	for (unsigned int i = 0; i < np->n_listeners; i++) {
-		struct listener *l = &np->listener[i];
-		struct io_uring_sqe *sqe;
-
-		if (!l->is_accepting)
-			continue;
-		sqe = ring_sqe(&np->ring);
-		io_uring_prep_cancel(sqe, &l->op, 0);
-		io_uring_sqe_set_data(sqe, NULL);
+		arena_ring_remove_file(np->ring, np->listener[i].file);
+		listener_close(&np->listener[i]);
 	}
 }

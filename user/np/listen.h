@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listening sockets.
- *
- * Clients get ordinary descriptors, not io_uring's direct ones: before Linux 6.13
- * a direct descriptor that is closed stays open inside until all operations that
- * were begun before on any other have ended, so one idle client would keep the
- * sockets of all that come and go. That no fd number is recycled under a queued
- * operation is kept by conn.c, which closes a socket when there is none.
+ * Listening sockets. The ring only says that a client is there: it is accepted when there is
+ * room for a connection, so that it waits in the kernel otherwise.
  */
 #ifndef NP_LISTEN_H
 #define NP_LISTEN_H
 
+#include <arena/ring.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ring.h"
+#include "handler.h"
 
 struct np;
 struct address;
@@ -24,15 +20,17 @@ struct address;
  * struct listener - a listening socket
  * @np: the process
  * @fd: the socket
- * @op: the accept
- * @is_accepting: it is under way
- * @retry_at: ring seconds before which no accept is started
+ * @file: the same, of the ring
+ * @handler: of the poll
+ * @is_polling: it is under way
+ * @retry_at: seconds before which nobody is accepted
  */
 struct listener {
 	struct np *np;
 	int fd;
-	struct ring_op op;
-	bool is_accepting;
+	struct arena_file file;
+	struct handler handler;
+	bool is_polling;
 	int64_t retry_at;
 };
 
@@ -43,8 +41,11 @@ void listener_close(struct listener *l);
 /** listener_address() - "ADDR:PORT" as the kernel has it */
 void listener_address(const struct listener *l, char *text, size_t size);
 
-/** listeners_turn() - accept if there is room for a connection */
+/** listeners_turn() - wait for clients if there is room for a connection */
 void listeners_turn(struct np *np);
+
+/** listeners_need_tick() - is a listener paused? */
+bool listeners_need_tick(const struct np *np);
 
 /** listeners_stop() - accept no more */
 void listeners_stop(struct np *np);

@@ -2,25 +2,25 @@
 /*
  * arena-np, the network process: it owns the sockets and never sees a disk.
  */
+#include <common/clock.h>
 #include <common/log.h>
 #include <common/start.h>
-#include <common/uring.h>
+#include <common/uring_error.h>
 #include <errno.h>
+#include <proto/region.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "np.h"
-#include "request.h"
 
 static int check_layout(const struct np *np)
 {
-	const struct arena_layout *l = &np->layout;
+	const struct arena_layout *l = arena_layout(np->arena);
 
-	if (!proto_has_np(l, 0) || l->group[NP_GROUP_NET].count < 2)
+	if (!proto_has_np(l, 0) || share_buffers(l, np->role, PROTO_USE_NET) < CONN_NET_BUFFERS)
 		return -EPROTO;
 	for (unsigned int i = 0; i < np->options->n_sps; i++)
 		if (!proto_has_sp(l, i))
@@ -31,84 +31,77 @@ static int check_layout(const struct np *np)
 static int open_region(struct np *np)
 {
 	const char *name = np->options->region;
-	struct mshare_info info = { .size = sizeof(info) };
 	int ret;
 
-	ret = mshare_open(name, 0, &np->region);
-	if (!ret)
-		ret = mshare_attach(np->region, &np->base);
-	if (!ret)
-		ret = mshare_info(np->region, &info);
+	np->role = PROTO_ROLE_NP(0);
+	ret = proto_open_region(name, np->role, &np->arena);
+	if (ret == -EPROTO || ret == -ERANGE)
+		goto not_ours;
 	if (ret) {
 		log_error("region '%s': %s", name, strerror(-ret));
 		return ret;
 	}
-	ret = arena_layout_read(np->base, info.exported, &np->layout);
+	ret = check_layout(np);
 	if (!ret)
-		ret = check_layout(np);
-	if (!ret)
-		ret = arena_open_region(np->region, PROTO_ROLE_NP(0), &np->arena);
-	if (ret)
-		log_error("region '%s': its layout is not for this program: %s",
-			  name, strerror(-ret));
+		return 0;
+not_ours:
+	log_error("region '%s': its layout is not for this program: %s", name, strerror(-ret));
 	return ret;
+}
+
+/* Two network buffers for each connection, one for each direction. */
+static unsigned int count_connections(const struct np *np)
+{
+	uint32_t n = share_buffers(arena_layout(np->arena), np->role, PROTO_USE_NET);
+	unsigned int max = np->options->connections_max;
+
+	if (max <= n / CONN_NET_BUFFERS)
+		return max;
+	log_warn("%u network buffers are enough for %u connections only", n,
+		 n / CONN_NET_BUFFERS);
+	return n / CONN_NET_BUFFERS;
 }
 
 static int make_tables(struct np *np)
 {
-	uint32_t n_payload = np->layout.group[NP_GROUP_PAYLOAD].count;
-	int ret = slot_table_init(np);
+	int ret = request_table_init(&np->requests, proto_requests(arena_layout(np->arena)));
 
-	if (!ret) {
-		conn_table_init(np);
-		np->payload = arena_pool_new(n_payload);
-		if (!np->payload)
-			ret = -ENOMEM;
-	}
-	if (ret)
+	if (ret) {
 		log_error("cannot make the tables: %s", strerror(-ret));
-	return ret;
+		return ret;
+	}
+	LIST_INIT(&np->batches);
+	conn_table_init(&np->conns, count_connections(np));
+	share_init(np);
+	return 0;
 }
 
-/* Each client has a descriptor, and the common limit is 1024. */
-static int raise_file_limit(const struct np *np)
+static void log_ring_error(const struct np *np, uint32_t files, int err)
 {
-	rlim_t needed = np->conns.max + NP_FILES_OWN;
-	struct rlimit limit;
-	int ret;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit)) {
-		ret = -errno;
-		log_error("getrlimit: %s", strerror(-ret));
-		return ret;
-	}
-	if (limit.rlim_cur >= needed)
-		return 0;
-	if (limit.rlim_max < needed) {
-		log_error("--max-connections %u needs a limit of %llu open files, and it is %llu: "
-			  "raise it (ulimit -n, LimitNOFILE= of a unit) or serve fewer clients",
-			  np->conns.max, (unsigned long long)needed,
-			  (unsigned long long)limit.rlim_max);
-		return -EMFILE;
-	}
-	limit.rlim_cur = needed;
-	if (setrlimit(RLIMIT_NOFILE, &limit)) {
-		ret = -errno;
-		log_error("setrlimit: %s", strerror(-ret));
-		return ret;
-	}
-	return 0;
+	if (err == -EMFILE)
+		log_error("--max-connections %u needs a limit of %u open files: raise it "
+			  "(ulimit -n, LimitNOFILE= of a unit) or serve fewer clients",
+			  np->conns.max, NP_FILES_NEEDED(files));
+	else
+		uring_log_error(err);
 }
 
 static int make_ring(struct np *np)
 {
-	int ret = raise_file_limit(np);
+	struct arena_ring_options o = {
+		.size = sizeof(o),
+		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * NP_LISTENERS_MAX,
+		.files = np->conns.max + NP_LISTENERS_MAX,
+		.wait = np->options->wait,
+	};
+	int ret;
 
+	if (o.entries > ARENA_RING_MAX_ENTRIES)
+		o.entries = ARENA_RING_MAX_ENTRIES;
+	np->ring_entries = o.entries;
+	ret = arena_ring_open(np->arena, &o, &np->ring);
 	if (ret)
-		return ret;
-	ret = ring_init(&np->ring);
-	if (ret)
-		uring_log_error(ret);
+		log_ring_error(np, o.files, ret);
 	return ret;
 }
 
@@ -120,8 +113,6 @@ static int connect_sps(struct np *np)
 		if (ret)
 			return ret;
 	}
-	/* The answers to the HELLOs. */
-	ring_submit(&np->ring);
 	return 0;
 }
 
@@ -158,26 +149,42 @@ static int say_ready(const struct np *np)
 	return 0;
 }
 
-/* What comes free is given on, what has ended is freed, then room is used. */
-static void turn(void *arg)
+/* What came free is given on, then everything goes out with one submit. */
+static void turn(struct np *np)
 {
-	struct np *np = arg;
-
+	conn_table_resume(np);
 	conn_table_turn(np);
-	request_turn(np);
+	for (unsigned int i = 0; i < np->n_peers; i++)
+		peer_turn(&np->peer[i]);
 	listeners_turn(np);
 	stop_turn(np);
+	np->counters.turns++;
+}
+
+static int loop(struct np *np)
+{
+	static struct arena_event events[NP_EVENTS_A_TURN];
+
+	while (!np->is_ending) {
+		int n = arena_ring_next_many(np->ring, events, NP_EVENTS_A_TURN, -1);
+
+		if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY)
+			return n;
+		np->now = clock_coarse_s();
+		for (int i = 0; i < n; i++)
+			handler_call(&events[i]);
+		turn(np);
+	}
+	return 0;
 }
 
 static int serve(struct np *np)
 {
 	int ret;
 
-	for (unsigned int i = 0; i < np->n_peers; i++)
-		peer_start(&np->peer[i]);
-	stop_start(np);
-	listeners_turn(np);
-	ret = ring_run(&np->ring, turn, np);
+	np->now = clock_coarse_s();
+	turn(np);
+	ret = loop(np);
 	if (ret)
 		log_error("the ring broke: %s", strerror(-ret));
 	counters_print(np);
@@ -214,25 +221,23 @@ static int run(struct np *np)
 close_listeners:
 	for (unsigned int i = 0; i < np->n_listeners; i++)
 		listener_close(&np->listener[i]);
-	stop_exit(np);
 disconnect_sps:
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		peer_disconnect(&np->peer[i]);
 	/* Waits for what the kernel still does with the arena's buffers. */
-	ring_exit(&np->ring);
+	arena_ring_close(np->ring);
 free_tables:
-	arena_pool_free(np->payload);
-	slot_table_exit(np);
+	send_exit(np);
+	request_table_exit(&np->requests);
 close_region:
 	arena_close(np->arena);
-	mshare_close(np->region);
 	return ret;
 }
 
 int main(int argc, char **argv)
 {
 	static struct options options;
-	static struct np np = { .options = &options };
+	static struct np np = { .options = &options, .zerocopy_bytes = ZEROCOPY_NEVER };
 
 	start_program("arena-np");
 	/* Until somebody listens, asking for counters must not kill. */
@@ -240,5 +245,7 @@ int main(int argc, char **argv)
 	np_options_parse(&options, argc, argv);
 	if (options.is_verbose)
 		log_init("arena-np", LOG_LEVEL_DEBUG);
+	if (options.zerocopy != ZEROCOPY_AUTO)
+		np.zerocopy_bytes = options.zerocopy;
 	return run(&np) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

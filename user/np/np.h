@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network process: what its parts share. One thread, one ring; nothing
- * here is locked.
+ * The network process: what its parts share. One thread, one ring; nothing here is locked.
  *
  * A request's way through the files:
  *	listen.c	a client connects
- *	handshake.c	drives the protocol of negotiate.c over its socket
- *	request.c	receives a header, command.c decides, then the payload
+ *	handshake.c	drives the protocol of nbd/negotiate.c over its socket
+ *	receive.c	receives as plan.c says; nbd/stream.c finds the headers in it, and
+ *			nbd/command.c decides
+ *	request.c	has it admitted (admission.c, share.c)
  *	peer.c		the messages to the SP, and those of the SP
- *	reply.c		checks the SP's answer and sends it to the client
+ *	reply.c		checks the SP's answer
+ *	send.c		sends it to the client
  *	conn.c		a connection's end, whatever is under way then
  */
 #ifndef NP_NP_H
 #define NP_NP_H
 
 #include <arena/arena.h>
+#include <arena/ring.h>
 #include <proto/layout.h>
-#include <arena/layout.h>
-#include <libarena/buffer/pool.h>
-#include <mshare.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,25 +27,29 @@
 #include "export.h"
 #include "listen.h"
 #include "options.h"
-#include "ring.h"
-#include "slot.h"
 #include "peer.h"
+#include "request.h"
+#include "share.h"
 #include "stop.h"
 
 /**
  * struct np - the process
  * @options: the command line
- * @region: the arena's region, attached
- * @arena: the part of this process in it
- * @base: its address
- * @layout: the private, checked copy of its layout
- * @ring: the I/O ring
+ * @arena: its part in the region
+ * @role: its role there
+ * @ring: the ring: every wait of the process happens in it
+ * @ring_entries: operations that it has room for
+ * @now: seconds of the monotonic clock, fresh in every turn
+ * @is_ending: the loop ends after this turn
+ * @has_given: something came free for which somebody may wait
+ * @zerocopy_bytes: a send of as many bytes or more is sent without a copy
  * @exports: what clients can name
  * @n_peers: used entries of @peer
  * @peer: the channels to the SPs
- * @payload: who has which payload buffer
- * @slots: requests in flight
+ * @requests: requests in flight
+ * @share: who may have how much
  * @conns: connections
+ * @batches: batches of replies that are not used
  * @n_listeners: used entries of @listener
  * @listener: listening sockets
  * @stop: signals, the clock's tick, the end
@@ -53,21 +57,31 @@
  */
 struct np {
 	const struct options *options;
-	struct mshare *region;
 	struct arena *arena;
-	void *base;
-	struct arena_layout layout;
-	struct ring ring;
+	uint32_t role;
+	struct arena_ring *ring;
+	uint32_t ring_entries;
+	int64_t now;
+	bool is_ending;
+	bool has_given;
+	uint32_t zerocopy_bytes;
 	struct export_table exports;
 	unsigned int n_peers;
 	struct peer peer[PROTO_MAX_SPS];
-	struct arena_pool *payload;
-	struct slot_table slots;
+	struct request_table requests;
+	struct share share;
 	struct conn_table conns;
+	struct batch_list batches;
 	unsigned int n_listeners;
 	struct listener listener[NP_LISTENERS_MAX];
 	struct stop stop;
 	struct counters counters;
 };
+
+/** np_has_operation() - can another operation of the ring begin? */
+static inline bool np_has_operation(const struct np *np)
+{
+	return arena_ring_pending(np->ring) < np->ring_entries;
+}
 
 #endif /* NP_NP_H */

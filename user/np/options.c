@@ -65,6 +65,25 @@ static int take_ready_fd(void *values, char *text, struct option_error *error)
 	return 0;
 }
 
+static int take_zerocopy(void *values, char *text, struct option_error *error)
+{
+	struct options *o = values;
+	uint64_t bytes;
+
+	if (!strcmp(text, "auto"))
+		o->zerocopy = ZEROCOPY_AUTO;
+	else if (!strcmp(text, "never"))
+		o->zerocopy = ZEROCOPY_NEVER;
+	else if (!parse_size(text, &bytes) && bytes && bytes < ZEROCOPY_NEVER)
+		o->zerocopy = (uint32_t)bytes;
+	else
+		return option_refuse(error, "%s is neither auto nor never nor a size", text);
+	return 0;
+}
+
+static const char *const transports[] = { "hybrid", "msg-ring", NULL };
+static const char *const waits[] = { "sleep", "poll", "adapt", NULL };
+
 #define FIELD(name) .field = offsetof(struct options, name)
 
 static const struct option_rule rules[] = {
@@ -94,6 +113,18 @@ static const struct option_rule rules[] = {
 	  .min = 1, .max = TIMEOUT_SECONDS_MAX, .argument = "S",
 	  .help = "end a client whose data does not move for S seconds (60), or for 10 "
 		  "where others wait for its buffers" },
+	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = transports,
+	  .argument = "hybrid|msg-ring",
+	  .help = "what carries the messages to the storage processes, which have to be "
+		  "told the same (hybrid)" },
+	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = waits,
+	  .argument = "sleep|poll|adapt",
+	  .help = "how to wait: asleep, looking all the time, or looking as long as it has "
+		  "paid lately (sleep)" },
+	{ .name = "zerocopy-threshold", .kind = OPTION_OTHER, .take = take_zerocopy,
+	  .argument = "auto|never|SIZE",
+	  .help = "send without a copy what has at least SIZE bytes (auto: measured at the "
+		  "start)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(is_verbose),
 	  .help = "log each connection" },
 	{ .name = NULL },
@@ -115,6 +146,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
+		.zerocopy = ZEROCOPY_AUTO,
 	};
 	options_parse(&table, o, argc, argv);
 }

@@ -5,6 +5,7 @@
 #ifndef NP_OPTIONS_H
 #define NP_OPTIONS_H
 
+#include <arena/channel.h>
 #include <common/address.h>
 #include <proto/layout.h>
 #include <stdbool.h>
@@ -12,6 +13,16 @@
 #include <sys/types.h>
 
 #include "limits.h"
+
+/* In the order of the words on the command line. */
+enum options_transport {
+	TRANSPORT_HYBRID,
+	TRANSPORT_MSG_RING,
+};
+
+/* Values of struct options' @zerocopy that are no number of bytes. */
+#define ZEROCOPY_NEVER	UINT32_MAX
+#define ZEROCOPY_AUTO	0U
 
 /**
  * struct options_sp - an SP that this NP talks to
@@ -35,6 +46,9 @@ struct options_sp {
  * @idle_seconds: for which a client may ask nothing, 0 for ever
  * @handshake_seconds: for which the handshake may last
  * @stall_seconds: for which a transfer may not move
+ * @transport: what carries the messages
+ * @wait: how the process waits
+ * @zerocopy: from how many bytes on a send is done without a copy
  * @is_verbose: log each connection
  */
 struct options {
@@ -48,6 +62,9 @@ struct options {
 	uint32_t idle_seconds;
 	uint32_t handshake_seconds;
 	uint32_t stall_seconds;
+	enum options_transport transport;
+	enum arena_wait wait;
+	uint32_t zerocopy;
 	bool is_verbose;
 };
 

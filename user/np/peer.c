@@ -1,20 +1,332 @@
 // SPDX-License-Identifier: MIT
 #include "peer.h"
 
+#include <arena/source.h>
 #include <common/clock.h>
 #include <common/log.h>
-#include <proto/record.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #include "np.h"
 #include "reply.h"
+#include "send.h"
 
 static const char *peer_name(const struct peer *peer)
 {
 	return peer->np->options->sp[peer->id].name;
 }
+
+/*
+ * The end
+ */
+
+struct arena_channel_counters peer_counters(const struct peer *peer)
+{
+	struct arena_channel_counters c = peer->counters;
+
+	c.size = sizeof(c);
+	if (peer->channel)
+		arena_channel_counters(peer->channel, &c);
+	return c;
+}
+
+static void close_channel(struct peer *peer)
+{
+	if (!peer->channel)
+		return;
+	peer->counters = peer_counters(peer);
+	proto_returns_exit(&peer->returns);
+	arena_channel_close(peer->channel);
+	peer->channel = NULL;
+}
+
+static void fail(struct peer *peer, const char *why)
+{
+	struct np *np = peer->np;
+
+	if (peer->has_failed)
+		return;
+	log_error("export '%s' is out of service: %s", peer_name(peer), why);
+	peer->has_failed = true;
+	np->exports.export[peer->id].is_served = false;
+	TAILQ_INIT(&peer->queue);
+	peer->n_queue = 0;
+	reply_fail_peer(np, peer);
+	arena_peer_died(np->arena, peer->role);
+	close_channel(peer);
+}
+
+static const char *channel_error(int err)
+{
+	switch (err) {
+	case -EPIPE:
+	case -EOWNERDEAD:
+		return "its storage process has ended";
+	case -EOVERFLOW:
+		return "it sent more messages than it may";
+	case -EAGAIN:
+		return "it does not take its messages";
+	default:
+		return strerror(-err);
+	}
+}
+
+/*
+ * Sending. The window has room for all messages that there can be, so a peer for which there
+ * is none acknowledges nothing. Of its end, receiving tells.
+ */
+
+static void sent(struct peer *peer, int ret)
+{
+	if (ret && ret != -EPIPE && ret != -EOWNERDEAD)
+		fail(peer, channel_error(ret));
+}
+
+static void hold(struct peer *peer, const struct arena_ref *ref, enum proto_returned what)
+{
+	if (!peer->returns.n)
+		peer->held_since = peer->np->now;
+	sent(peer, proto_returns_hold(&peer->returns, ref, what));
+}
+
+void peer_return(struct peer *peer, struct arena_buf buf)
+{
+	struct arena_ref ref;
+
+	/* What it had lent went with it. */
+	if (!peer->has_failed && !arena_return(peer->np->arena, buf, &ref))
+		hold(peer, &ref, PROTO_RETURN_DATA);
+}
+
+void peer_queue(struct peer *peer, struct request *r)
+{
+	r->state = REQUEST_QUEUED;
+	TAILQ_INSERT_TAIL(&peer->queue, r, link);
+	peer->n_queue++;
+}
+
+static uint64_t boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+static void count(struct counters *c, const struct request *r)
+{
+	switch (r->command.operation) {
+	case PROTO_READ:
+		c->reads++;
+		break;
+	case PROTO_WRITE:
+		c->writes++;
+		break;
+	default:
+		c->flushes++;
+		break;
+	}
+}
+
+/* The request as the SP sees it; the SP has its payload from now on. */
+static void write_record(struct peer *peer, struct request *r, struct proto_request *record,
+			 uint64_t now_ns)
+{
+	struct np *np = peer->np;
+
+	*record = (struct proto_request){
+		.tag = request_tag(&np->requests, r),
+		.offset = r->command.offset,
+		.length = r->command.length,
+		.received_ns = now_ns,
+		.operation = r->command.operation,
+		.flags = r->command.flags,
+		.n_refs = r->buf.count != 0,
+	};
+	if (r->buf.count && !arena_lend(np->arena, r->buf, peer->role, &r->ref))
+		record->ref[0] = r->ref;
+	r->state = REQUEST_AT_SP;
+	count(&np->counters, r);
+}
+
+/* Records for so many requests, or for fewer if there are not so many side by side. */
+static uint32_t get_records(struct np *np, uint32_t n, struct arena_buf *buf)
+{
+	if (n > PROTO_MAX_RECORDS)
+		n = PROTO_MAX_RECORDS;
+	while (n && arena_get_for(np->arena, PROTO_USE_RECORD, n, buf))
+		n /= 2;
+	return n;
+}
+
+/* Return: false if the rest has to wait until the SP returns records. */
+static bool send_requests(struct peer *peer)
+{
+	struct arena_msg msg = { .type = PROTO_MESSAGE_REQUESTS };
+	struct np *np = peer->np;
+	struct proto_request *record;
+	uint64_t now_ns = boot_ns();
+	struct arena_buf buf;
+	uint32_t n = get_records(np, peer->n_queue, &buf);
+
+	if (!n)
+		return false;
+	record = arena_ptr(np->arena, buf);
+	for (uint32_t i = 0; i < n; i++) {
+		struct request *r = TAILQ_FIRST(&peer->queue);
+
+		TAILQ_REMOVE(&peer->queue, r, link);
+		write_record(peer, r, &record[i], now_ns);
+	}
+	peer->n_queue -= n;
+	msg.value = (uint16_t)n;
+	arena_lend(np->arena, buf, peer->role, &msg.ref);
+	sent(peer, arena_channel_send(peer->channel, &msg));
+	return true;
+}
+
+void peer_turn(struct peer *peer)
+{
+	if (peer->has_failed || (!peer->n_queue &&
+				 !proto_returns_are_due(&peer->returns, peer->data.used)))
+		return;
+	sent(peer, proto_returns_send(&peer->returns));
+	while (peer->n_queue && !peer->has_failed && send_requests(peer))
+		;
+}
+
+void peer_tick(struct peer *peer)
+{
+	if (!peer->has_failed && peer->returns.n && peer->np->now > peer->held_since)
+		sent(peer, proto_returns_send(&peer->returns));
+}
+
+bool peer_needs_tick(const struct peer *peer)
+{
+	return !peer->has_failed && peer->returns.n;
+}
+
+void peer_abandon(struct conn *c)
+{
+	struct peer *peer = &c->np->peer[c->sp];
+	struct request *r, *next;
+
+	if (!c->n_requests)
+		return;
+	for (r = TAILQ_FIRST(&peer->queue); r; r = next) {
+		next = TAILQ_NEXT(r, link);
+		if (r->conn != c)
+			continue;
+		TAILQ_REMOVE(&peer->queue, r, link);
+		peer->n_queue--;
+		request_drop_payload(r);
+		request_put(r);
+	}
+}
+
+/*
+ * Receiving
+ */
+
+static bool has_use(const struct np *np, const struct arena_ref *ref, enum proto_use use)
+{
+	const struct arena_layout *l = arena_layout(np->arena);
+
+	return ref->group < l->n_groups && l->group[ref->group].use == use;
+}
+
+/* Records of the SP's, to be given back by return_records(); NULL if it has lent none. */
+static const void *borrow_records(struct peer *peer, const struct arena_msg *msg,
+				  struct arena_buf *buf)
+{
+	struct np *np = peer->np;
+
+	if (!has_use(np, &msg->ref, PROTO_USE_RECORD) ||
+	    arena_borrow(np->arena, peer->role, &msg->ref, buf))
+		return NULL;
+	return arena_ptr_const(np->arena, *buf);
+}
+
+static void return_records(struct peer *peer, struct arena_buf buf, bool is_good)
+{
+	struct arena_ref ref;
+
+	/* What it had lent went with it. */
+	if (!peer->has_failed && !arena_return(peer->np->arena, buf, &ref) && is_good)
+		hold(peer, &ref, PROTO_RETURN_RECORD);
+}
+
+/* Each is as good or bad as it is itself. */
+static void take_each(struct peer *peer, const void *shared, uint32_t n)
+{
+	struct np *np = peer->np;
+	struct proto_reply reply;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (proto_reply_receive(&reply, shared, i) || !reply_take(np, peer, &reply))
+			np->counters.bad_messages++;
+}
+
+static bool take_replies(struct peer *peer, const struct arena_msg *msg)
+{
+	struct arena_buf buf;
+	const void *shared = borrow_records(peer, msg, &buf);
+	bool is_good;
+
+	if (!shared)
+		return false;
+	is_good = proto_records_fit(msg, (size_t)msg->ref.count * PROTO_RECORD_BUFFER,
+				    sizeof(struct proto_reply));
+	if (is_good)
+		take_each(peer, shared, msg->value);
+	return_records(peer, buf, is_good);
+	return is_good;
+}
+
+static bool take_return(struct peer *peer, const struct arena_msg *msg)
+{
+	struct np *np = peer->np;
+	struct arena_buf buf;
+
+	return has_use(np, &msg->ref, PROTO_USE_RECORD) &&
+	       !arena_regain(np->arena, peer->role, &msg->ref, &buf) &&
+	       !arena_put(np->arena, buf);
+}
+
+static void take_message(struct peer *peer, const struct arena_msg *msg)
+{
+	struct np *np = peer->np;
+
+	if (msg->type == PROTO_MESSAGE_REPLIES && take_replies(peer, msg))
+		return;
+	if (msg->type == PROTO_MESSAGE_RETURN && take_return(peer, msg))
+		return;
+	np->counters.bad_messages++;
+	log_debug("export '%s': dropped message type %u value %u group %u index %u count %u "
+		  "generation %u", peer_name(peer), msg->type, msg->value, msg->ref.group,
+		  msg->ref.index, msg->ref.count, msg->ref.generation);
+}
+
+static void channel_happened(struct handler *h, const struct arena_event *e)
+{
+	struct peer *peer = container_of(h, struct peer, handler);
+	struct arena_msg msg;
+	int ret = 1;
+
+	(void)e;
+	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0 && !peer->has_failed; i++) {
+		ret = arena_channel_recv(peer->channel, &msg);
+		if (ret > 0)
+			take_message(peer, &msg);
+	}
+	if (ret < 0)
+		fail(peer, channel_error(ret));
+}
+
+/*
+ * The start
+ */
 
 /* The first message, before the ring is there to wait for it. */
 static int wait_for_message(struct peer *peer, struct arena_msg *msg)
@@ -28,17 +340,6 @@ static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 	if (ret < 0)
 		return ret;
 	return ret ? 0 : -ETIMEDOUT;
-}
-
-/* What a message of the SP points to, or NULL if it is not one of the SP's extents for records. */
-static const void *record_at(const struct peer *peer, const struct arena_ref *ref)
-{
-	const struct np *np = peer->np;
-
-	if (ref->group != peer->records || !ref->generation ||
-	    !arena_layout_has(&np->layout, ref->group, ref->index, ref->count))
-		return NULL;
-	return arena_layout_buffer(np->base, &np->layout, ref->group, ref->index);
 }
 
 /* Of the channel; negative if there is none. */
@@ -65,9 +366,21 @@ static void fill_export(struct peer *peer, const struct proto_disk *disk)
 	np->exports.n = peer->id + 1;
 }
 
+static int take_disk(struct peer *peer, const struct arena_msg *msg, struct proto_disk *disk)
+{
+	struct arena_buf buf;
+	const void *shared = borrow_records(peer, msg, &buf);
+	int ret;
+
+	if (!shared)
+		return -EPROTO;
+	ret = proto_disk_receive(disk, shared);
+	return_records(peer, buf, !ret);
+	return ret;
+}
+
 static int take_hello(struct peer *peer, const struct arena_msg *msg)
 {
-	const void *shared = record_at(peer, &msg->ref);
 	struct proto_disk disk;
 	int version;
 
@@ -77,9 +390,8 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	version = agree_on_version(peer, msg->value);
 	if (version < 0)
 		return version;
-	if (!shared || proto_disk_receive(&disk, shared))
+	if (take_disk(peer, msg, &disk))
 		return -EPROTO;
-	peer_return(peer, &msg->ref);
 	fill_export(peer, &disk);
 	log_info("export '%s': %llu bytes%s, protocol version %d", peer_name(peer),
 		 (unsigned long long)disk.bytes,
@@ -87,179 +399,43 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	return 0;
 }
 
-static int connect_channel(struct peer *peer)
+static int open_channel(struct peer *peer)
 {
 	struct np *np = peer->np;
+	const struct arena_layout *l = arena_layout(np->arena);
+	uint32_t requests = proto_requests(l);
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
-		.transport = ARENA_CHANNEL_MSG_RING,
-		.entries = proto_window(proto_requests(&np->layout)),
+		.transport = np->options->transport == TRANSPORT_MSG_RING ?
+			     ARENA_CHANNEL_MSG_RING : ARENA_CHANNEL_HYBRID,
+		.entries = proto_window(requests),
 		.peer_pid = np->options->sp[peer->id].pid,
 		.timeout_ms = HELLO_SECONDS * 1000,
-		.tx_ring = &np->ring.uring,
-		.tx_user_data = (uintptr_t)&peer->send,
 	};
-	struct arena_msg hello;
-	int ret;
+	int ret = arena_channel_open(np->arena, peer->role, &options, &peer->channel);
 
-	ret = arena_channel_open(np->arena, PROTO_ROLE_SP(peer->id), &options, &peer->channel);
 	if (ret)
 		return ret;
-	peer_send(peer, &(struct arena_msg){ .type = PROTO_MESSAGE_HELLO, .value = PROTO_HELLO });
-	ret = wait_for_message(peer, &hello);
-	if (ret)
-		return ret;
-	return take_hello(peer, &hello);
+	return proto_returns_init(&peer->returns, peer->channel,
+				  share_buffers(l, peer->role, PROTO_USE_RECORD),
+				  share_buffers(l, peer->role, PROTO_USE_DISK), requests);
 }
 
-struct arena_channel_counters peer_counters(const struct peer *peer)
+static int connect_channel(struct peer *peer)
 {
-	struct arena_channel_counters c = peer->counters;
+	struct arena_msg hello = { .type = PROTO_MESSAGE_HELLO, .value = PROTO_HELLO };
+	int ret = open_channel(peer);
 
-	c.size = sizeof(c);
-	if (peer->channel)
-		arena_channel_counters(peer->channel, &c);
-	return c;
-}
-
-/* The poll's completion may be on its way still: close only after it. */
-static void close_channel(struct peer *peer)
-{
-	if (!peer->channel || peer->is_polling)
-		return;
-	/* A queued message names the peer's fd, which is closed here. */
-	ring_submit(&peer->np->ring);
-	peer->counters = peer_counters(peer);
-	arena_channel_close(peer->channel);
-	peer->channel = NULL;
-}
-
-static void fail(struct peer *peer, const char *why)
-{
-	struct np *np = peer->np;
-
-	if (peer->has_failed)
-		return;
-	log_error("export '%s' is out of service: %s", peer_name(peer), why);
-	peer->has_failed = true;
-	np->exports.export[peer->id].is_served = false;
-	reply_fail_peer(np, peer);
-	if (peer->is_polling) {
-		struct io_uring_sqe *sqe = ring_sqe(&np->ring);
-
-		io_uring_prep_cancel(sqe, &peer->poll, 0);
-		io_uring_sqe_set_data(sqe, &peer->cancel);
-	}
-	close_channel(peer);
-}
-
-/* Each is as good or bad as it is itself. */
-static bool take_replies(struct peer *peer, const struct arena_msg *msg)
-{
-	const void *shared = record_at(peer, &msg->ref);
-	struct np *np = peer->np;
-	struct proto_reply reply;
-
-	if (!shared ||
-	    !proto_records_fit(msg, (size_t)msg->ref.count * PROTO_RECORD_BUFFER,
-			       sizeof(reply)))
-		return false;
-	for (size_t i = 0; i < msg->value; i++)
-		if (proto_reply_receive(&reply, shared, i) || !reply_take(np, peer, &reply))
-			np->counters.bad_messages++;
-	peer_return(peer, &msg->ref);
-	return true;
-}
-
-static void take_message(struct peer *peer, const struct arena_msg *msg)
-{
-	struct np *np = peer->np;
-
-	if (msg->type == PROTO_MESSAGE_REPLIES && take_replies(peer, msg))
-		return;
-	if (msg->type == PROTO_MESSAGE_RETURN && slot_regain(np, peer->id, &msg->ref))
-		return;
-	np->counters.bad_messages++;
-	log_debug("export '%s': dropped message type %u value %u group %u index %u count %u "
-		  "generation %u", peer_name(peer), msg->type, msg->value, msg->ref.group,
-		  msg->ref.index, msg->ref.count, msg->ref.generation);
-}
-
-static void arm_poll(struct peer *peer)
-{
-	struct io_uring_sqe *sqe = ring_sqe(&peer->np->ring);
-
-	io_uring_prep_poll_add(sqe, arena_channel_fd(peer->channel), POLLIN);
-	io_uring_sqe_set_data(sqe, &peer->poll);
-	peer->is_polling = true;
-}
-
-static const char *channel_error(int err)
-{
-	switch (err) {
-	case -EPIPE:
-	case -EOWNERDEAD:
-		return "its storage process has ended";
-	case -EOVERFLOW:
-		return "it sent more messages than it may";
-	default:
-		return strerror(-err);
-	}
-}
-
-static void poll_done(struct ring_op *op, int res)
-{
-	struct peer *peer = container_of(op, struct peer, poll);
-	struct arena_msg msg;
-	int ret = 1;
-
-	peer->is_polling = false;
-	if (peer->has_failed) {
-		close_channel(peer);
-		return;
-	}
-	if (res < 0 && res != -EINTR && res != -EAGAIN) {
-		fail(peer, strerror(-res));
-		return;
-	}
-	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0; i++) {
-		ret = arena_channel_recv(peer->channel, &msg);
-		if (ret > 0)
-			take_message(peer, &msg);
-	}
-	if (ret < 0)
-		fail(peer, channel_error(ret));
-	else
-		arm_poll(peer);
-}
-
-static void death_done(struct ring_op *op, int res)
-{
-	(void)res;
-	fail(container_of(op, struct peer, death), channel_error(-EPIPE));
-}
-
-static void send_done(struct ring_op *op, int res)
-{
-	fail(container_of(op, struct peer, send),
-	     res < 0 ? strerror(-res) : "it does not take its messages");
-}
-
-static void cancel_done(struct ring_op *op, int res)
-{
-	(void)op;
-	(void)res;
-}
-
-void peer_start(struct peer *peer)
-{
-	arm_poll(peer);
-	if (arena_channel_pidfd(peer->channel) >= 0) {
-		struct io_uring_sqe *sqe = ring_sqe(&peer->np->ring);
-
-		io_uring_prep_poll_add(sqe, arena_channel_pidfd(peer->channel), POLLIN);
-		io_uring_sqe_set_data(sqe, &peer->death);
-	}
+	if (!ret)
+		ret = arena_channel_send(peer->channel, &hello);
+	if (!ret)
+		ret = wait_for_message(peer, &hello);
+	if (!ret)
+		ret = take_hello(peer, &hello);
+	if (!ret)
+		ret = arena_ring_add_channel(peer->np->ring, peer->channel,
+					     handler_cookie(&peer->handler), NULL);
+	return ret;
 }
 
 static const char *connect_error(int err)
@@ -277,13 +453,11 @@ int peer_connect(struct np *np, unsigned int id)
 	*peer = (struct peer){
 		.np = np,
 		.id = id,
-		.group = (uint32_t)proto_group_of_sp(&np->layout, id, PROTO_USE_DISK),
-		.records = (uint32_t)proto_group_of_sp(&np->layout, id, PROTO_USE_RECORD),
-		.poll.done = poll_done,
-		.death.done = death_done,
-		.send.done = send_done,
-		.cancel.done = cancel_done,
+		.role = PROTO_ROLE_SP(id),
+		.handler.happened = channel_happened,
 	};
+	TAILQ_INIT(&peer->queue);
+	share_data(np, peer);
 	np->n_peers = id + 1;
 	ret = connect_channel(peer);
 	if (ret)
@@ -293,46 +467,5 @@ int peer_connect(struct np *np, unsigned int id)
 
 void peer_disconnect(struct peer *peer)
 {
-	peer->is_polling = false;
-	if (peer->channel)
-		close_channel(peer);
-}
-
-void peer_send(struct peer *peer, const struct arena_msg *msg)
-{
-	struct io_uring_sqe *sqe;
-	struct ring *ring = &peer->np->ring;
-	int ret;
-
-	if (peer->has_failed || peer->is_deaf)
-		return;
-	/* For the message and the acknowledgment of others. */
-	if (io_uring_sq_space_left(&ring->uring) < 2)
-		ring_submit(ring);
-	ret = arena_channel_send(peer->channel, msg);
-	/* Of its end, receiving tells. */
-	if (!ret || ret == -EPIPE || ret == -EOWNERDEAD)
-		return;
-	/*
-	 * The window has room for all messages that there can be, so the peer
-	 * acknowledges none. A completion fails it, as the caller still works with it.
-	 */
-	peer->is_deaf = true;
-	sqe = ring_sqe(ring);
-	io_uring_prep_nop(sqe);
-	io_uring_sqe_set_data(sqe, &peer->send);
-}
-
-void peer_return(struct peer *peer, const struct arena_ref *ref)
-{
-	peer_send(peer, &(struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = *ref });
-}
-
-uint64_t peer_free_bytes(const struct peer *peer)
-{
-	uint32_t all = peer->np->layout.group[peer->group].count;
-
-	/* More may be asked for than there is: the SP lets it wait. */
-	return peer->lent < all ?
-	       (uint64_t)(all - peer->lent) * PROTO_DISK_BUFFER : 0;
+	close_channel(peer);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "stop.h"
 
+#include <arena/source.h>
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "np.h"
 
@@ -17,58 +18,37 @@ static void begin(struct np *np)
 		return;
 	log_info("stopping, %u connections", np->conns.n);
 	s->is_stopping = true;
-	s->since = np->ring.now;
+	s->since = np->now;
 	listeners_stop(np);
 	conn_finish_all(np);
 }
 
-static void start_read(struct np *np)
+static void signal_came(struct handler *h, const struct arena_event *e)
 {
-	struct io_uring_sqe *sqe = ring_sqe(&np->ring);
-	struct stop *s = &np->stop;
+	struct np *np = container_of(h, struct stop, signal)->np;
 
-	io_uring_prep_read(sqe, s->signal_fd, &s->info, sizeof(s->info), 0);
-	io_uring_sqe_set_data(sqe, &s->signal);
-}
-
-static void signal_done(struct ring_op *op, int res)
-{
-	struct stop *s = container_of(op, struct stop, signal);
-	struct np *np = s->np;
-
-	if (res == (int)sizeof(s->info)) {
-		if (s->info.ssi_signo == SIGUSR1)
-			counters_print(np);
-		else
-			begin(np);
-	} else if (res != -EINTR && res != -EAGAIN) {
-		/* Better to end than to be deaf to SIGTERM. */
-		log_error("cannot read signals: %s", strerror(-res));
-		begin(np);
+	if (e->result == SIGUSR1) {
+		counters_print(np);
 		return;
 	}
-	start_read(np);
+	/* Better to end than to be deaf to SIGTERM. */
+	if (e->result < 0)
+		log_error("cannot read signals: %s", strerror(-e->result));
+	begin(np);
 }
 
-static void start_tick(struct np *np)
+static void ticked(struct handler *h, const struct arena_event *e)
 {
-	struct io_uring_sqe *sqe = ring_sqe(&np->ring);
+	struct np *np = container_of(h, struct stop, tick)->np;
 
-	io_uring_prep_timeout(sqe, &np->stop.interval, 0, 0);
-	io_uring_sqe_set_data(sqe, &np->stop.tick);
-}
-
-static void tick_done(struct ring_op *op, int res)
-{
-	struct np *np = container_of(op, struct stop, tick)->np;
-
-	(void)res;
+	(void)e;
+	np->stop.is_ticking = false;
 	conn_table_tick(np);
+	for (unsigned int i = 0; i < np->n_peers; i++)
+		peer_tick(&np->peer[i]);
 	log_tick();
-	if (np->stop.is_stopping &&
-	    np->ring.now - np->stop.since >= STOP_CUT_SECONDS)
+	if (np->stop.is_stopping && np->now - np->stop.since >= STOP_CUT_SECONDS)
 		conn_kill_all(np);
-	start_tick(np);
 }
 
 int stop_init(struct np *np)
@@ -78,9 +58,8 @@ int stop_init(struct np *np)
 
 	*s = (struct stop){
 		.np = np,
-		.signal.done = signal_done,
-		.tick.done = tick_done,
-		.interval.tv_sec = 1,
+		.signal.happened = signal_came,
+		.tick.happened = ticked,
 	};
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -88,32 +67,42 @@ int stop_init(struct np *np)
 	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
-	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	return s->signal_fd < 0 ? -errno : 0;
+	return arena_ring_add_signals(np->ring, ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) |
+				      ARENA_SIGNAL(SIGUSR1), handler_cookie(&s->signal), NULL);
 }
 
-void stop_exit(struct np *np)
+/* An idle process is not woken by the clock. */
+static bool needs_tick(const struct np *np)
 {
-	if (np->stop.signal_fd >= 0)
-		close(np->stop.signal_fd);
-	np->stop.signal_fd = -1;
+	if (np->stop.is_stopping || conn_table_needs_tick(np) || listeners_need_tick(np) ||
+	    log_is_holding())
+		return true;
+	for (unsigned int i = 0; i < np->n_peers; i++)
+		if (peer_needs_tick(&np->peer[i]))
+			return true;
+	return false;
 }
 
-void stop_start(struct np *np)
+static void start_tick(struct np *np)
 {
-	start_read(np);
-	start_tick(np);
+	const struct arena_timer timer = {
+		.size = sizeof(timer),
+		.first_ns = CLOCK_NS_PER_S,
+		.cookie = handler_cookie(&np->stop.tick),
+	};
+
+	np->stop.is_ticking = !arena_ring_add_timer(np->ring, &timer, NULL);
 }
 
 void stop_turn(struct np *np)
 {
 	struct stop *s = &np->stop;
 
-	if (!s->is_stopping)
-		return;
-	if (np->conns.n && np->ring.now - s->since < STOP_SECONDS)
+	if (!s->is_ticking && needs_tick(np))
+		start_tick(np);
+	if (!s->is_stopping || (np->conns.n && np->now - s->since < STOP_SECONDS))
 		return;
 	if (np->conns.n)
 		log_warn("%u connections did not end in time", np->conns.n);
-	ring_end(&np->ring);
+	np->is_ending = true;
 }

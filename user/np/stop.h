@@ -5,45 +5,35 @@
 #ifndef NP_STOP_H
 #define NP_STOP_H
 
-#include <linux/time_types.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/signalfd.h>
 
-#include "ring.h"
+#include "handler.h"
 
 struct np;
 
 /**
  * struct stop - how the process ends
  * @np: the process
- * @signal_fd: SIGTERM, SIGINT and SIGUSR1 arrive there
- * @signal: reads it
- * @info: what was read
- * @tick: fires once a second
- * @interval: the second
+ * @signal: SIGTERM, SIGINT and SIGUSR1
+ * @tick: a second has passed
+ * @is_ticking: a tick is under way
  * @is_stopping: no client is accepted and no request begun any more
- * @since: ring seconds when that began
+ * @since: seconds when that began
  */
 struct stop {
 	struct np *np;
-	int signal_fd;
-	struct ring_op signal;
-	struct signalfd_siginfo info;
-	struct ring_op tick;
-	struct __kernel_timespec interval;
+	struct handler signal;
+	struct handler tick;
+	bool is_ticking;
 	bool is_stopping;
 	int64_t since;
 };
 
-/** stop_init() - signals from now on wait for stop_start(); 0 or -errno */
+/** stop_init() - signals from now on wait for the ring; 0 or -errno */
 int stop_init(struct np *np);
-void stop_exit(struct np *np);
 
-/** stop_start() - signals and the clock are served by the ring */
-void stop_start(struct np *np);
-
-/** stop_turn() - end the ring if all is done */
+/** stop_turn() - have a tick if anything needs it, and end the loop if all is done */
 void stop_turn(struct np *np);
 
 #endif /* NP_STOP_H */

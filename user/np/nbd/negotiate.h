@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The NBD fixed newstyle handshake, from the server's greeting to the client's
- * choice of an export. A state machine of bytes in and bytes out that knows no
- * socket:
+ * The NBD fixed newstyle handshake, from the server's greeting to the client's choice of an
+ * export. A state machine of bytes in and bytes out that knows no socket:
  *
  *	negotiation_init();			out: the greeting
  *	for (;;) {
  *		send out[0..out_length);	if there is any
  *		obey the step;			the first is MORE
- *		receive want bytes into in;	or throw them away if is_skipping
- *		step = negotiation_input();
+ *		negotiation_take();		until it says something else than WANT
  *	}
  */
-#ifndef NP_NEGOTIATE_H
-#define NP_NEGOTIATE_H
+#ifndef NP_NBD_NEGOTIATE_H
+#define NP_NBD_NEGOTIATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "export.h"
-#include "limits.h"
+#include "../export.h"
+#include "../limits.h"
 
 /**
  * enum negotiation_step - what follows once the output is sent
+ * @NEGOTIATION_WANT: there is no output: more bytes are wanted
  * @NEGOTIATION_MORE: receive what the negotiation wants
  * @NEGOTIATION_TRANSMIT: the client chose an export: requests follow
  * @NEGOTIATION_CLOSE: close the connection
  */
 enum negotiation_step {
+	NEGOTIATION_WANT,
 	NEGOTIATION_MORE,
 	NEGOTIATION_TRANSMIT,
 	NEGOTIATION_CLOSE,
@@ -47,6 +47,7 @@ enum negotiation_state {
  * @exports: what there is to choose
  * @state: what is received next
  * @want: bytes to receive next, never 0 after NEGOTIATION_MORE
+ * @have: how many of them have come
  * @is_skipping: the next bytes go nowhere, and may be more than @in holds
  * @is_without_zeroes: the client wants no padding after EXPORT_NAME
  * @option: option under way
@@ -60,6 +61,7 @@ struct negotiation {
 	const struct export_table *exports;
 	enum negotiation_state state;
 	uint32_t want;
+	uint32_t have;
 	bool is_skipping;
 	bool is_without_zeroes;
 	uint32_t option;
@@ -74,10 +76,16 @@ struct negotiation {
 void negotiation_init(struct negotiation *n, const struct export_table *exports);
 
 /**
- * negotiation_input() - the wanted bytes are in place (or were thrown away)
+ * negotiation_take() - bytes have come, in a piece of any size
+ * @n: negotiation, whose output was sent
+ * @data: the bytes, which are read once; another process may be writing there
+ * @size: how many
+ * @step: what to do; unless it is NEGOTIATION_WANT, the output is a new one
  *
- * Replaces the output: the former one must have been sent.
+ * Return: how many of the bytes were used up. What follows them is for the next call, or,
+ * after NEGOTIATION_TRANSMIT, the beginning of the client's requests.
  */
-enum negotiation_step negotiation_input(struct negotiation *n);
+size_t negotiation_take(struct negotiation *n, const void *data, size_t size,
+			enum negotiation_step *step);
 
-#endif /* NP_NEGOTIATE_H */
+#endif /* NP_NBD_NEGOTIATE_H */

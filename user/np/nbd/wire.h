@@ -3,8 +3,8 @@
  * The NBD protocol as the daemons speak it: the numbers on the wire, and how to read and write
  * them. See doc/proto.md of the NBD project. This header must not know of sockets or requests.
  */
-#ifndef NP_NBD_H
-#define NP_NBD_H
+#ifndef NP_NBD_WIRE_H
+#define NP_NBD_WIRE_H
 
 #include <endian.h>
 #include <stdint.h>
@@ -180,4 +180,4 @@ static inline void nbd_simple_reply_pack(uint8_t *wire, uint32_t error,
 	memcpy(wire + 8, &cookie, sizeof(cookie));
 }
 
-#endif /* NP_NBD_H */
+#endif /* NP_NBD_WIRE_H */

@@ -2,11 +2,12 @@
 #include "negotiate.h"
 
 #include <assert.h>
+#include <arena/snapshot.h>
+#include <proto/layout.h>
 #include <proto/record.h>
-#include <arena/message.h>
 #include <string.h>
 
-#include "nbd.h"
+#include "wire.h"
 
 /* The longest answer is that to LIST; the one to EXPORT_NAME comes next. */
 static_assert(PROTO_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX) +
@@ -58,6 +59,7 @@ static void want(struct negotiation *n, enum negotiation_state state,
 {
 	n->state = state;
 	n->want = length;
+	n->have = 0;
 	n->is_skipping = state == NEGOTIATION_SKIP;
 }
 
@@ -96,6 +98,20 @@ static enum negotiation_step answer_list(struct negotiation *n)
 	return next_option(n);
 }
 
+static uint16_t transmission_flags(const struct export *e)
+{
+	/*
+	 * FLUSH makes durable what any connection wrote to the disk: clients may open
+	 * several.
+	 */
+	uint16_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH |
+			 NBD_FLAG_SEND_FUA | NBD_FLAG_CAN_MULTI_CONN;
+
+	if (e->is_readonly)
+		flags |= NBD_FLAG_READ_ONLY;
+	return flags;
+}
+
 static void put_info(struct negotiation *n, const struct export *e,
 		     bool is_name_wanted)
 {
@@ -104,7 +120,7 @@ static void put_info(struct negotiation *n, const struct export *e,
 	put_reply(n, NBD_REP_INFO, 12);
 	put16(n, NBD_INFO_EXPORT);
 	put64(n, e->bytes);
-	put16(n, export_flags(e));
+	put16(n, transmission_flags(e));
 
 	/* Allowed unasked, and a client that knows it cannot go wrong. */
 	put_reply(n, NBD_REP_INFO, 14);
@@ -166,7 +182,7 @@ static enum negotiation_step answer_export_name(struct negotiation *n)
 		return NEGOTIATION_CLOSE;
 	e = &n->exports->export[n->export];
 	put64(n, e->bytes);
-	put16(n, export_flags(e));
+	put16(n, transmission_flags(e));
 	if (!n->is_without_zeroes)
 		put(n, zeroes, sizeof(zeroes));
 	return NEGOTIATION_TRANSMIT;
@@ -250,7 +266,8 @@ void negotiation_init(struct negotiation *n, const struct export_table *exports)
 	want(n, NEGOTIATION_FLAGS, NBD_CLIENT_FLAGS_SIZE);
 }
 
-enum negotiation_step negotiation_input(struct negotiation *n)
+/* The wanted bytes are in place, or were thrown away. */
+static enum negotiation_step step_of(struct negotiation *n)
 {
 	n->out_length = 0;
 	switch (n->state) {
@@ -264,4 +281,16 @@ enum negotiation_step negotiation_input(struct negotiation *n)
 		return answer_skipped(n);
 	}
 	return NEGOTIATION_CLOSE;
+}
+
+size_t negotiation_take(struct negotiation *n, const void *data, size_t size,
+			enum negotiation_step *step)
+{
+	size_t used = size < n->want - n->have ? size : n->want - n->have;
+
+	if (!n->is_skipping)
+		arena_snapshot(n->in + n->have, data, used);
+	n->have += (uint32_t)used;
+	*step = n->have == n->want ? step_of(n) : NEGOTIATION_WANT;
+	return used;
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client's stream of requests, as it comes: in pieces of any size, which end anywhere. The
+ * parser says what each byte is, a part of a header or of a payload, and keeps what a header
+ * has so far. It does not look at payloads, and it decides nothing: command.h does.
+ *
+ * This header must not know of sockets, buffers or connections.
+ */
+#ifndef NP_NBD_STREAM_H
+#define NP_NBD_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+/**
+ * struct nbd_stream - where in its stream a client is; all zero at its beginning
+ * @payload: bytes of a WRITE's payload that have not come yet; while there are any, the
+ *	next byte is one of them, otherwise it belongs to a header
+ * @have: bytes of that header that have come
+ * @header: these bytes
+ */
+struct nbd_stream {
+	uint64_t payload;
+	uint32_t have;
+	uint8_t header[NBD_REQUEST_SIZE];
+};
+
+/**
+ * nbd_stream_header() - bytes of a header have come
+ * @s: stream, which expects no payload
+ * @data: the bytes, which are read once; another process may be writing there
+ * @size: how many
+ *
+ * Return: how many of them belong to the header.
+ */
+size_t nbd_stream_header(struct nbd_stream *s, const void *data, size_t size);
+
+/**
+ * nbd_stream_request() - is the header complete?
+ * @s: stream
+ * @r: filled with the request if it is
+ *
+ * If it is, the payload of a WRITE follows, and then, or at once, the next header.
+ */
+bool nbd_stream_request(struct nbd_stream *s, struct nbd_request *r);
+
+/**
+ * nbd_stream_payload() - bytes have come while a payload is expected
+ * @s: stream
+ * @size: how many
+ *
+ * Return: how many of them belong to the payload.
+ */
+size_t nbd_stream_payload(struct nbd_stream *s, size_t size);
+
+#endif /* NP_NBD_STREAM_H */

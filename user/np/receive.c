@@ -1,0 +1,677 @@
+// SPDX-License-Identifier: MIT
+#include "receive.h"
+
+#include <arena/snapshot.h>
+#include <assert.h>
+#include <common/log.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handshake.h"
+#include "np.h"
+#include "send.h"
+
+/*
+ * Buffers
+ */
+
+static void put_buf(struct np *np, struct arena_buf *b)
+{
+	int ret = b->count ? arena_put(np->arena, *b) : 0;
+
+	assert(!ret);
+	(void)ret;
+	*b = (struct arena_buf){ 0 };
+}
+
+static void drop_area(struct conn *c)
+{
+	uint32_t n = c->rx.area.count;
+
+	if (!n)
+		return;
+	put_buf(c->np, &c->rx.area);
+	admission_give(&c->np->share.net, 0, &c->has_net, n);
+}
+
+static bool get_area_of(struct conn *c, uint32_t n)
+{
+	struct np *np = c->np;
+
+	if (admission_take(&np->share.net, 0, &c->has_net, n) != ADMISSION_GRANTED)
+		return false;
+	if (!arena_get_for(np->arena, PROTO_USE_NET, n, &c->rx.area))
+		return true;
+	admission_give(&np->share.net, 0, &c->has_net, n);
+	return false;
+}
+
+/* A single buffer there always is: see CONN_NET_BUFFERS. */
+static bool get_area(struct conn *c)
+{
+	return c->rx.area.count || get_area_of(c, CONN_AREA_BUFFERS) || get_area_of(c, 1);
+}
+
+static void drop_spares(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	for (uint32_t i = 0; i < rx->n_spares; i++) {
+		if (!rx->spare[i].count)
+			continue;
+		put_buf(c->np, &rx->spare[i]);
+		admission_give(&c->np->share.payload, c->sp, &c->has_payload,
+			       rx->spare_buffers);
+		c->np->has_given = true;
+	}
+	rx->n_spares = 0;
+}
+
+static bool add_spare(struct conn *c)
+{
+	struct admission *a = &c->np->share.payload;
+	struct receive *rx = &c->rx;
+
+	if (admission_take(a, c->sp, &c->has_payload, rx->spare_buffers) != ADMISSION_GRANTED)
+		return false;
+	if (!arena_get_for(c->np->arena, PROTO_USE_PAYLOAD, rx->spare_buffers,
+			   &rx->spare[rx->n_spares])) {
+		rx->n_spares++;
+		return true;
+	}
+	admission_give(a, c->sp, &c->has_payload, rx->spare_buffers);
+	return false;
+}
+
+/* Used ones leave gaps. */
+static void compact_spares(struct receive *rx)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < rx->n_spares; i++)
+		if (rx->spare[i].count)
+			rx->spare[n++] = rx->spare[i];
+	rx->n_spares = n;
+}
+
+/* Return: for how many payloads that may come there is an extent now. */
+static uint32_t get_spares(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	uint32_t bytes = rx->guess.within + rx->guess.length;
+	uint32_t buffers = (bytes + PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER;
+	uint32_t pairs = plan_pairs(&rx->guess);
+
+	if (admission_is_pressed(&c->np->share.payload))
+		pairs = 0;
+	if (!pairs || rx->spare_buffers != buffers)
+		drop_spares(c);
+	rx->spare_buffers = buffers;
+	compact_spares(rx);
+	while (rx->n_spares < pairs && add_spare(c))
+		;
+	return rx->n_spares < pairs ? rx->n_spares : pairs;
+}
+
+/*
+ * What came
+ */
+
+/* Where the bytes lie that are looked at next. */
+static const uint8_t *here(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	const struct plan_piece *p = &rx->plan.piece[rx->at];
+	const uint8_t *base;
+
+	if (rx->spill)
+		return rx->spill + rx->done;
+	base = arena_ptr_const(c->np->arena, p->kind == PLAN_AREA ? rx->area :
+			       rx->spare[p->nth]);
+	assert(base);
+	return base + p->from + rx->done;
+}
+
+/* How many of them lie side by side. */
+static uint32_t side_by_side(const struct receive *rx)
+{
+	uint32_t n = rx->plan.piece[rx->at].length - rx->done;
+
+	return n < rx->left ? n : rx->left;
+}
+
+static void advance(struct receive *rx, uint32_t n)
+{
+	rx->left -= n;
+	rx->done += n;
+	if (rx->done < rx->plan.piece[rx->at].length || rx->at + 1 == rx->plan.n)
+		return;
+	rx->at++;
+	rx->done = 0;
+}
+
+/*
+ * The connection has to wait for buffers, and does not keep those that it has on
+ * speculation, or two could wait for each other.
+ */
+static void spill(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	uint32_t left = rx->left, n;
+	uint8_t *to;
+
+	if (!rx->n_spares || rx->spill)
+		return;
+	to = malloc(left ? left : 1);
+	if (!to)
+		return;
+	for (uint32_t at = 0; at < left; at += n) {
+		n = side_by_side(rx);
+		arena_snapshot(to + at, here(c), n);
+		advance(rx, n);
+	}
+	drop_spares(c);
+	rx->spill = to;
+	rx->plan.n = 1;
+	rx->plan.piece[0] = (struct plan_piece){ .kind = PLAN_AREA, .length = left };
+	rx->at = 0;
+	rx->done = 0;
+	rx->left = left;
+}
+
+/*
+ * Requests
+ */
+
+static void hand_over(struct conn *c, struct request *r)
+{
+	c->rx.request = NULL;
+	peer_queue(&c->np->peer[c->sp], r);
+}
+
+static void refuse(struct conn *c, struct request *r, enum proto_status status)
+{
+	r->status = status;
+	c->np->counters.refused++;
+	c->rx.request = r;
+	r->state = REQUEST_DISCARD;
+	if (c->rx.stream.payload)
+		return;
+	c->rx.request = NULL;
+	send_reply(r, status);
+}
+
+/* The extent that was ready for a payload like this one, if the payload comes there. */
+static bool adopt_spare(struct conn *c, struct request *r)
+{
+	struct receive *rx = &c->rx;
+	struct plan_piece *p = &rx->plan.piece[rx->at];
+
+	if (rx->spill || p->kind != PLAN_GUESS || rx->done || p->length != r->command.length ||
+	    p->from != request_within(r) || !rx->spare[p->nth].count)
+		return false;
+	r->buf = rx->spare[p->nth];
+	r->taken = rx->spare_buffers;
+	c->bytes += r->command.length;
+	rx->spare[p->nth] = (struct arena_buf){ 0 };
+	p->kind = PLAN_PAYLOAD;
+	return true;
+}
+
+/* Return: false if it has to wait. */
+static bool get_buffers(struct conn *c, struct request *r)
+{
+	bool is_write = r->command.operation == PROTO_WRITE;
+	int ret = is_write && adopt_spare(c, r) ? 0 : request_admit(r);
+
+	if (ret == -EAGAIN) {
+		spill(c);
+		conn_wait(c);
+		return false;
+	}
+	if (ret)
+		refuse(c, r, PROTO_ENOMEM);
+	else if (is_write)
+		r->state = REQUEST_PAYLOAD;
+	else
+		hand_over(c, r);
+	return true;
+}
+
+static void guess_next(struct conn *c, const struct request *r)
+{
+	struct receive *rx = &c->rx;
+
+	if (r->command.operation == PROTO_WRITE)
+		plan_saw_write(&rx->guess, r->command.length, request_within(r));
+	else
+		plan_saw_other(&rx->guess);
+}
+
+/* Return: false if it has to wait. */
+static bool begin(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	struct request *r = request_new(c);
+
+	if (!r) {
+		spill(c);
+		conn_wait(c);
+		return false;
+	}
+	rx->has_command = false;
+	rx->begun++;
+	r->command = rx->command;
+	rx->request = r;
+	if (rx->fate == COMMAND_REFUSE) {
+		refuse(c, r, r->command.status);
+		return true;
+	}
+	guess_next(c, r);
+	return get_buffers(c, r);
+}
+
+static bool take_header(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	struct nbd_request header;
+
+	advance(rx, (uint32_t)nbd_stream_header(&rx->stream, here(c), side_by_side(rx)));
+	if (!nbd_stream_request(&rx->stream, &header))
+		return true;
+	if (header.magic == NBD_REQUEST_MAGIC)
+		c->np->counters.requests++;
+	rx->fate = command_check(&header, &c->np->exports.export[c->sp], &rx->command);
+	switch (rx->fate) {
+	case COMMAND_FINISH:
+		conn_finish(c);
+		return false;
+	case COMMAND_CLOSE:
+		conn_kill(c);
+		return false;
+	default:
+		rx->has_command = true;
+		return begin(c);
+	}
+}
+
+/* The bytes are not where they belong. */
+static void place(struct conn *c, struct request *r, uint32_t n)
+{
+	uint32_t had = r->command.length - (uint32_t)c->rx.stream.payload;
+	uint8_t *to = arena_ptr(c->np->arena, r->buf);
+
+	assert(to);
+	arena_snapshot(to + request_within(r) + had, here(c), n);
+	c->np->counters.copied_bytes += n;
+}
+
+static void payload_done(struct conn *c, struct request *r)
+{
+	struct np *np = c->np;
+
+	c->rx.request = NULL;
+	if (r->state == REQUEST_DISCARD) {
+		send_reply(r, r->status);
+		return;
+	}
+	if (!np->exports.export[c->sp].is_served) {
+		np->counters.refused++;
+		request_drop_payload(r);
+		send_reply(r, PROTO_EIO);
+		return;
+	}
+	np->counters.bytes_in += r->command.length;
+	hand_over(c, r);
+}
+
+static bool take_payload(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	struct request *r = rx->request;
+	uint32_t n = side_by_side(rx);
+
+	assert(r);
+	if (n > rx->stream.payload)
+		n = (uint32_t)rx->stream.payload;
+	if (r->state == REQUEST_PAYLOAD && rx->plan.piece[rx->at].kind != PLAN_PAYLOAD)
+		place(c, r, n);
+	nbd_stream_payload(&rx->stream, n);
+	advance(rx, n);
+	if (!rx->stream.payload)
+		payload_done(c, r);
+	return true;
+}
+
+/* Return: false if nothing more can be done now. */
+static bool step(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	if (rx->request && rx->request->state == REQUEST_WAITING)
+		return get_buffers(c, rx->request);
+	if (rx->has_command)
+		return c->phase == CONN_SERVING && begin(c);
+	if (!rx->left)
+		return false;
+	if (rx->stream.payload)
+		return take_payload(c);
+	if (c->phase != CONN_SERVING)
+		return false;
+	return take_header(c);
+}
+
+static bool step_handshake(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	size_t used;
+
+	if (!rx->left || !handshake_is_listening(c))
+		return false;
+	used = handshake_take(c, here(c), side_by_side(rx));
+	/* It may have ended the connection, and all of this is gone. */
+	if (c->phase != CONN_DEAD)
+		advance(rx, (uint32_t)used);
+	return true;
+}
+
+static void all_looked_at(struct receive *rx)
+{
+	free(rx->spill);
+	rx->spill = NULL;
+	if (rx->begun)
+		plan_saw_burst(&rx->guess, rx->begun);
+	rx->begun = 0;
+}
+
+void receive_parse(struct conn *c)
+{
+	while (c->phase == CONN_HANDSHAKE && step_handshake(c))
+		;
+	while ((c->phase == CONN_SERVING || c->phase == CONN_FINISHING) && step(c))
+		;
+	if (!c->rx.left && c->rx.kind == RECEIVE_NOTHING)
+		all_looked_at(&c->rx);
+	conn_touch(c);
+}
+
+/*
+ * Receiving
+ */
+
+static void end_of_stream(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	if (c->phase == CONN_FINISHING && !rx->stream.payload)
+		return;
+	/* Closing between two requests is a way to say goodbye. */
+	if (c->phase != CONN_HANDSHAKE && !rx->stream.have && !rx->stream.payload)
+		conn_finish(c);
+	else
+		conn_kill(c);
+}
+
+static void data_came(struct conn *c, uint32_t bytes)
+{
+	struct receive *rx = &c->rx;
+
+	rx->moved_at = c->np->now;
+	rx->is_quiet = false;
+	rx->left = bytes;
+	rx->at = 0;
+	rx->done = 0;
+	receive_parse(c);
+}
+
+static void data_happened(struct conn *c, const struct arena_event *e)
+{
+	if (e->result > 0)
+		data_came(c, (uint32_t)e->result);
+	else if (e->flags & ARENA_EVENT_CANCELED)
+		conn_touch(c);
+	else if (e->result == 0)
+		end_of_stream(c);
+	else
+		conn_kill(c);
+}
+
+static void skip_happened(struct conn *c, const struct arena_event *e)
+{
+	struct receive *rx = &c->rx;
+
+	if (e->result < 0 || e->flags & ARENA_EVENT_SHORT) {
+		conn_kill(c);
+		return;
+	}
+	rx->moved_at = c->np->now;
+	nbd_stream_payload(&rx->stream, rx->skipping);
+	if (!rx->stream.payload)
+		payload_done(c, rx->request);
+	conn_touch(c);
+}
+
+static void poll_happened(struct conn *c)
+{
+	c->rx.is_quiet = false;
+	conn_touch(c);
+}
+
+static void happened(struct handler *h, const struct arena_event *e)
+{
+	struct receive *rx = container_of(h, struct receive, handler);
+	struct conn *c = container_of(rx, struct conn, rx);
+	enum receive_kind kind = rx->kind;
+
+	rx->kind = RECEIVE_NOTHING;
+	rx->is_canceling = false;
+	conn_is_busy(c);
+	if (c->phase == CONN_DEAD) {
+		receive_abandon(c);
+		conn_touch(c);
+		return;
+	}
+	switch (kind) {
+	case RECEIVE_DATA:
+		data_happened(c, e);
+		break;
+	case RECEIVE_SKIP:
+		skip_happened(c, e);
+		break;
+	default:
+		poll_happened(c);
+		break;
+	}
+}
+
+void receive_init(struct conn *c)
+{
+	c->rx.handler.happened = happened;
+	c->rx.moved_at = c->np->now;
+}
+
+static struct arena_buf buf_of(struct receive *rx, const struct plan_piece *p)
+{
+	switch (p->kind) {
+	case PLAN_AREA:
+		return rx->area;
+	case PLAN_GUESS:
+		return rx->spare[p->nth];
+	default:
+		return rx->request->buf;
+	}
+}
+
+static void make_plan(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	struct plan_wish w = {
+		.payload = (uint32_t)rx->stream.payload,
+		.area = c->phase == CONN_FINISHING ? 0 : rx->area.count * PROTO_NET_BUFFER,
+		.header = NBD_REQUEST_SIZE,
+		.have = rx->stream.have,
+		.length = rx->guess.length,
+		.within = rx->guess.within,
+	};
+
+	if (w.payload)
+		w.payload_from = request_within(rx->request) + rx->request->command.length -
+				 w.payload;
+	if (c->phase == CONN_SERVING)
+		w.pairs = get_spares(c);
+	plan_make(&rx->plan, &w);
+}
+
+static int start_data(struct conn *c)
+{
+	struct arena_vec vec[PLAN_PIECES_MAX];
+	struct receive *rx = &c->rx;
+
+	if (!get_area(c))
+		return -EAGAIN;
+	make_plan(c);
+	for (uint32_t i = 0; i < rx->plan.n; i++)
+		vec[i] = (struct arena_vec){
+			.buf = buf_of(rx, &rx->plan.piece[i]),
+			.from = rx->plan.piece[i].from,
+			.length = rx->plan.piece[i].length,
+		};
+	rx->kind = RECEIVE_DATA;
+	return arena_ring_recv(c->np->ring, &(struct arena_io){
+		.file = c->file,
+		.n_vecs = rx->plan.n,
+		.vec = vec,
+		.cookie = handler_cookie(&rx->handler),
+	}, &rx->op);
+}
+
+static int start_skip(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	rx->skipping = rx->stream.payload < CONN_CHUNK_BYTES ? (uint32_t)rx->stream.payload :
+		       CONN_CHUNK_BYTES;
+	rx->kind = RECEIVE_SKIP;
+	return arena_ring_skip(c->np->ring, c->file, rx->skipping, handler_cookie(&rx->handler),
+			       &rx->op);
+}
+
+static int start_poll(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	drop_area(c);
+	drop_spares(c);
+	rx->kind = RECEIVE_POLL;
+	return arena_ring_poll(c->np->ring, c->file, POLLIN, false, handler_cookie(&rx->handler),
+			       &rx->op);
+}
+
+static int start(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	if (rx->request && rx->request->state == REQUEST_DISCARD)
+		return start_skip(c);
+	if (rx->is_quiet)
+		return start_poll(c);
+	return start_data(c);
+}
+
+static bool may_start(const struct conn *c)
+{
+	const struct receive *rx = &c->rx;
+
+	if (rx->kind != RECEIVE_NOTHING || rx->left || rx->has_command)
+		return false;
+	if (rx->request && rx->request->state == REQUEST_WAITING)
+		return false;
+	switch (c->phase) {
+	case CONN_HANDSHAKE:
+		return handshake_is_listening(c);
+	case CONN_SERVING:
+		return true;
+	case CONN_FINISHING:
+		return rx->request;
+	default:
+		return false;
+	}
+}
+
+void receive_turn(struct conn *c)
+{
+	int ret;
+
+	if (!may_start(c))
+		return;
+	ret = start(c);
+	if (!ret)
+		return;
+	c->rx.kind = RECEIVE_NOTHING;
+	if (ret == -EAGAIN) {
+		/* All operations of the ring are under way: some will end. */
+		conn_wait(c);
+		return;
+	}
+	log_limited(LOG_LEVEL_WARN, "connection %u: cannot receive: %s", c->number,
+		    strerror(-ret));
+	conn_kill(c);
+}
+
+static void cancel(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	if (!rx->is_canceling && !arena_ring_cancel(c->np->ring, rx->op))
+		rx->is_canceling = true;
+}
+
+void receive_stop(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	if (rx->request)
+		return;
+	rx->left = 0;
+	rx->has_command = false;
+	all_looked_at(rx);
+	if (rx->kind != RECEIVE_NOTHING)
+		cancel(c);
+}
+
+void receive_quieten(struct conn *c)
+{
+	if (c->rx.kind != RECEIVE_DATA)
+		return;
+	c->rx.is_quiet = true;
+	cancel(c);
+}
+
+void receive_abandon(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+	struct request *r = rx->request;
+
+	if (rx->kind != RECEIVE_NOTHING)
+		return;
+	rx->left = 0;
+	rx->has_command = false;
+	rx->request = NULL;
+	if (r) {
+		request_drop_payload(r);
+		request_put(r);
+	}
+	drop_area(c);
+	drop_spares(c);
+	all_looked_at(rx);
+}
+
+bool receive_waits_for_payload(const struct conn *c)
+{
+	const struct receive *rx = &c->rx;
+
+	return rx->stream.payload && rx->request && rx->request->state != REQUEST_WAITING &&
+	       rx->kind != RECEIVE_NOTHING;
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+#include "send.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nbd/wire.h"
+#include "np.h"
+
+static_assert(CONN_REPLIES_A_SEND * NBD_SIMPLE_REPLY_SIZE <= PROTO_NET_BUFFER &&
+	      2 * CONN_REPLIES_A_SEND <= ARENA_RING_MAX_VECS, "a send has room for its replies");
+
+/*
+ * Batches
+ */
+
+static void keep_batch(struct np *np, struct batch *b)
+{
+	struct conn *c = b->conn;
+
+	arena_put(np->arena, b->head);
+	if (b->is_extra)
+		admission_give(&np->share.net, 0, &c->has_net, 1);
+	c->tx.n_batches--;
+	LIST_INSERT_HEAD(&np->batches, b, link);
+}
+
+/* One network buffer is set aside for each connection, so only others have to be asked for. */
+static bool may_have_batch(struct conn *c)
+{
+	return !c->tx.n_batches || admission_take(&c->np->share.net, 0, &c->has_net, 1) ==
+				   ADMISSION_GRANTED;
+}
+
+static struct batch *take_batch(struct np *np)
+{
+	struct batch *b = LIST_FIRST(&np->batches);
+
+	if (!b)
+		return malloc(sizeof(*b));
+	LIST_REMOVE(b, link);
+	return b;
+}
+
+static void happened(struct handler *h, const struct arena_event *e);
+
+static struct batch *get_batch(struct conn *c)
+{
+	struct np *np = c->np;
+	struct batch *b;
+
+	if (!may_have_batch(c))
+		return NULL;
+	b = take_batch(np);
+	if (!b || arena_get_for(np->arena, PROTO_USE_NET, 1, &b->head)) {
+		if (c->tx.n_batches)
+			admission_give(&np->share.net, 0, &c->has_net, 1);
+		if (b)
+			LIST_INSERT_HEAD(&np->batches, b, link);
+		return NULL;
+	}
+	b->handler.happened = happened;
+	b->conn = c;
+	b->is_extra = c->tx.n_batches;
+	b->n_headers = 0;
+	b->is_queued = false;
+	b->bytes = 0;
+	b->n_vecs = 0;
+	b->n = 0;
+	c->tx.n_batches++;
+	return b;
+}
+
+static void add(struct batch *b, struct arena_buf buf, uint32_t from, uint32_t length)
+{
+	b->vec[b->n_vecs++] = (struct arena_vec){ .buf = buf, .from = from, .length = length };
+	b->bytes += length;
+}
+
+/* Headers without data between them are sent as one piece. */
+static void add_header(struct batch *b, const struct request *r, uint8_t *headers)
+{
+	uint32_t from = b->n_headers++ * NBD_SIMPLE_REPLY_SIZE;
+	struct arena_vec *last = b->n_vecs ? &b->vec[b->n_vecs - 1] : NULL;
+
+	nbd_simple_reply_pack(headers + from, r->status, r->command.cookie);
+	if (!last || last->buf.group != b->head.group || last->buf.index != b->head.index) {
+		add(b, b->head, from, NBD_SIMPLE_REPLY_SIZE);
+		return;
+	}
+	last->length += NBD_SIMPLE_REPLY_SIZE;
+	b->bytes += NBD_SIMPLE_REPLY_SIZE;
+}
+
+static void add_data(struct batch *b, struct request *r)
+{
+	uint32_t left = r->command.length - r->sent;
+	uint32_t room = CONN_CHUNK_BYTES - b->bytes;
+	uint32_t length = left < room ? left : room;
+
+	add(b, r->buf, request_within(r) + r->sent, length);
+	r->sent += length;
+}
+
+/* Return: true if all of it has found room. */
+static bool add_reply(struct batch *b, struct request *r, uint8_t *headers)
+{
+	if (!r->has_header)
+		add_header(b, r, headers);
+	r->has_header = true;
+	if (r->buf.count && b->bytes < CONN_CHUNK_BYTES)
+		add_data(b, r);
+	b->request[b->n++] = r;
+	r->holds++;
+	r->is_sent = !r->buf.count || r->sent == r->command.length;
+	return r->is_sent;
+}
+
+static void fill_batch(struct conn *c, struct batch *b)
+{
+	uint8_t *headers = arena_ptr(c->np->arena, b->head);
+	struct request *r;
+
+	while ((r = TAILQ_FIRST(&c->replies)) && b->n < CONN_REPLIES_A_SEND &&
+	       b->bytes < CONN_CHUNK_BYTES) {
+		if (!add_reply(b, r, headers))
+			return;
+		TAILQ_REMOVE(&c->replies, r, link);
+	}
+}
+
+/*
+ * The end of a reply
+ */
+
+static void finish(struct np *np, struct request *r)
+{
+	if (r->buf.count)
+		peer_return(&np->peer[r->conn->sp], r->buf);
+	r->buf = (struct arena_buf){ 0 };
+	request_put(r);
+}
+
+static void release(struct np *np, struct batch *b, bool is_good)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct request *r = b->request[i];
+
+		r->holds--;
+		if (r->holds || !r->is_sent)
+			continue;
+		if (is_good && r->buf.count)
+			np->counters.bytes_out += r->command.length;
+		finish(np, r);
+	}
+}
+
+static void happened(struct handler *h, const struct arena_event *e)
+{
+	struct batch *b = container_of(h, struct batch, handler);
+	struct conn *c = b->conn;
+	struct np *np = c->np;
+
+	if (!b->is_queued)
+		c->tx.is_busy = false;
+	b->is_queued = true;
+	conn_touch(c);
+	if (e->flags & ARENA_EVENT_MORE)
+		return;
+	release(np, b, e->result >= 0);
+	keep_batch(np, b);
+	if (e->result < 0)
+		conn_kill(c);
+}
+
+/*
+ * Sending
+ */
+
+static int start(struct conn *c, struct batch *b)
+{
+	struct np *np = c->np;
+	struct arena_io io = {
+		.file = c->file,
+		.n_vecs = b->n_vecs,
+		.vec = b->vec,
+		.cookie = handler_cookie(&b->handler),
+	};
+
+	np->counters.batches++;
+	if (b->bytes >= np->zerocopy_bytes)
+		return arena_ring_send_zc(np->ring, &io, NULL);
+	return arena_ring_send(np->ring, &io, NULL);
+}
+
+/* It cannot be sent: the requests end with the connection. */
+static void drop_batch(struct conn *c, struct batch *b)
+{
+	release(c->np, b, false);
+	keep_batch(c->np, b);
+}
+
+void send_turn(struct conn *c)
+{
+	struct batch *b;
+	int ret;
+
+	if (c->tx.is_busy || c->phase == CONN_DEAD || TAILQ_EMPTY(&c->replies))
+		return;
+	b = np_has_operation(c->np) ? get_batch(c) : NULL;
+	/* Of what the kernel still has, something will come back. */
+	if (!b) {
+		conn_wait(c);
+		return;
+	}
+	fill_batch(c, b);
+	ret = start(c, b);
+	if (!ret) {
+		c->tx.is_busy = true;
+		c->tx.moved_at = c->np->now;
+		return;
+	}
+	drop_batch(c, b);
+	log_limited(LOG_LEVEL_WARN, "connection %u: cannot send: %s", c->number, strerror(-ret));
+	conn_kill(c);
+}
+
+void send_reply(struct request *r, enum proto_status status)
+{
+	struct conn *c = r->conn;
+
+	r->state = REQUEST_REPLYING;
+	r->status = status;
+	if (c->phase == CONN_DEAD) {
+		finish(c->np, r);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&c->replies, r, link);
+	conn_touch(c);
+}
+
+void send_abandon(struct conn *c)
+{
+	struct request *r;
+
+	while ((r = TAILQ_FIRST(&c->replies))) {
+		TAILQ_REMOVE(&c->replies, r, link);
+		/* A part of it may be on its way. */
+		r->is_sent = true;
+		if (!r->holds)
+			finish(c->np, r);
+	}
+}
+
+void send_exit(struct np *np)
+{
+	struct batch *b;
+
+	while ((b = LIST_FIRST(&np->batches))) {
+		LIST_REMOVE(b, link);
+		free(b);
+	}
+}

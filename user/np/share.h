@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How this process divides what it has among exports and clients: admission.h with its
+ * numbers.
+ */
+#ifndef NP_SHARE_H
+#define NP_SHARE_H
+
+#include <arena/layout.h>
+#include <proto/layout.h>
+#include <stdint.h>
+
+#include "admission.h"
+
+struct np;
+struct peer;
+
+/**
+ * struct share - what is divided
+ * @requests: requests in flight
+ * @payload: payload buffers
+ * @net: network buffers, but for one of each connection, which is set aside for its sends
+ */
+struct share {
+	struct admission requests;
+	struct admission payload;
+	struct admission net;
+};
+
+/** share_init() - after the layout, the number of connections and that of SPs are known */
+void share_init(struct np *np);
+
+/** share_data() - divide an SP's buffers among its clients */
+void share_data(struct np *np, struct peer *peer);
+
+/** share_round() - all who wait are asked again from now on, the oldest first */
+void share_round(struct np *np);
+
+/** share_buffers() - how many buffers a role has for a use */
+uint32_t share_buffers(const struct arena_layout *l, uint32_t role, enum proto_use use);
+
+#endif /* NP_SHARE_H */
