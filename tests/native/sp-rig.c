@@ -10,6 +10,7 @@
  *
  * The disk is a file of 64 MiB in which each 8 bytes hold their own offset.
  */
+#include <common/clock.h>
 #include <proto/layout.h>
 #include <proto/record.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 #define REGION		"sp-rig"
 #define LENGTH		(68ULL << 20)
 #define SLOTS		8
+#define RECORDS		(PROTO_RECORDS_A_REQUEST * SLOTS)
 #define DISK_BYTES	(64ULL << 20)
 #define PATIENCE_MS	10000
 
@@ -35,6 +37,7 @@ static struct arena *arena;
 static char *base;
 static struct arena_layout layout;
 static struct arena_channel *channel;
+static const char *transport = "hybrid";
 static pid_t sp_pid;
 static uint16_t generation;
 /* Replies that came and have not been looked at. */
@@ -43,15 +46,41 @@ static unsigned int n_replies, next_reply;
 /* Messages that the SP must have dropped. */
 static uint64_t bad;
 
+/* Records that the SP has to return, in order; the first of them has not come. */
+static struct arena_ref owed[4 * SLOTS];
+static unsigned int n_owed;
+
 static void send_message(struct arena_msg m)
 {
-	if (arena_channel_send(channel, &m) || arena_channel_flush(channel))
+	int ret = arena_channel_send(channel, &m);
+
+	if (!ret)
+		ret = arena_channel_flush(channel);
+	/* An SP that has ended is sp_wait()'s to judge. */
+	if (ret && ret != -EPIPE && ret != -EOWNERDEAD)
 		bail("cannot send");
 }
 
+/* RETURNs come in the order of the requests. */
+static void take_return(const struct arena_ref *ref)
+{
+	if (!n_owed || memcmp(ref, &owed[0], sizeof(*ref)) != 0)
+		bail("the storage process returns what it has not, or not in order");
+	n_owed--;
+	memmove(owed, owed + 1, n_owed * sizeof(*owed));
+}
+
+/* The next message that is no RETURN. */
 static bool receive_within(struct arena_msg *m, int ms)
 {
-	return arena_channel_next(channel, m, ms) == 1;
+	int64_t deadline = clock_deadline(ms);
+
+	while (arena_channel_next(channel, m, clock_left_ms(deadline)) == 1) {
+		if (m->type != PROTO_MESSAGE_RETURN)
+			return true;
+		take_return(&m->ref);
+	}
+	return false;
 }
 
 static struct arena_msg receive(void)
@@ -78,6 +107,14 @@ static void give_back(struct arena_ref ref)
 	send_message((struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = ref });
 }
 
+/* A request is returned before it is replied to. */
+static void check_returned(const struct proto_reply *reply)
+{
+	for (unsigned int i = 0; i < n_owed; i++)
+		if (owed[i].generation == (uint16_t)~reply->tag)
+			bail("the storage process replies before it returns the request");
+}
+
 static void copy_replies(const struct arena_msg *m)
 {
 	const struct arena_group *g = &layout.group[sp_group(PROTO_USE_RECORD)];
@@ -90,9 +127,11 @@ static void copy_replies(const struct arena_msg *m)
 	shared = arena_layout_buffer(base, &layout, m->ref.group, m->ref.index);
 	next_reply = 0;
 	n_replies = m->value;
-	for (unsigned int i = 0; i < n_replies; i++)
+	for (unsigned int i = 0; i < n_replies; i++) {
 		if (proto_reply_receive(&replies[i], shared, i))
 			bail("the storage process wrote a reply that makes no sense");
+		check_returned(&replies[i]);
+	}
 }
 
 /* The extent of the replies is returned. */
@@ -132,7 +171,7 @@ static void sp_start(pid_t np)
 
 		dup2(fd, STDERR_FILENO);
 		execl(program, "arena-sp", "--region", REGION, "--id", "0", "--disk",
-		      disk_path, "--np", text, NULL);
+		      disk_path, "--np", text, "--transport", transport, NULL);
 		_exit(127);
 	}
 }
@@ -141,7 +180,8 @@ static int connect_to_sp(void)
 {
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
-		.transport = ARENA_CHANNEL_MSG_RING,
+		.transport = strcmp(transport, "hybrid") ? ARENA_CHANNEL_MSG_RING :
+							   ARENA_CHANNEL_HYBRID,
 		.entries = proto_window(proto_requests(&layout)),
 		.peer_pid = sp_pid,
 		.timeout_ms = PATIENCE_MS,
@@ -157,6 +197,7 @@ static struct arena_msg sp_connect_as(uint16_t hello)
 
 	next_reply = 0;
 	n_replies = 0;
+	n_owed = 0;
 	sp_start(getpid());
 	ret = connect_to_sp();
 	if (ret)
@@ -190,7 +231,9 @@ static void test_hello(struct arena_msg m)
 	is(disk->magic == PROTO_DISK_MAGIC, 1, "with the magic");
 	is(disk->bytes, DISK_BYTES, "the disk's size");
 	ok(disk->block_size >= 512 && disk->block_size <= 4096, "a block size");
-	is(disk->flags, 0, "no flags");
+	is(disk->flags & ~(PROTO_DISK_DISCARD | PROTO_DISK_WRITE_ZEROES), PROTO_DISK_VOLATILE_CACHE,
+	   "the flags of a file that may be written, and that caches");
+	ok(disk->max_bytes && disk->max_bytes % disk->block_size == 0, "a longest operation");
 	give_back(m.ref);
 }
 
@@ -230,15 +273,16 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 	return r;
 }
 
-/* Once the SP has returned the record, it may be written again. */
+/*
+ * The SP returns the record ahead of the next replies, or a second later if there are none. It
+ * has copied it long before, so the rig writes the next request in its place.
+ */
 static void send_request(const struct request *r)
 {
-	struct arena_msg m;
-
-	send_message(r->msg);
-	m = receive();
-	if (m.type != PROTO_MESSAGE_RETURN || memcmp(&m.ref, &r->msg.ref, sizeof(m.ref)))
+	if (n_owed == sizeof(owed) / sizeof(*owed))
 		bail("the storage process does not return requests");
+	owed[n_owed++] = r->msg.ref;
+	send_message(r->msg);
 }
 
 static bool answers(const struct request *r, const struct proto_reply *reply)
@@ -313,15 +357,15 @@ static void test_bad_messages(void)
 	DROPPED("no requests", r.msg, m.value = 0);
 	DROPPED("more requests than fit", r.msg, m.value = 4);
 	DROPPED("too many requests", r.msg, m.value = PROTO_MAX_RECORDS + 1; m.ref.index = 0;
-		m.ref.count = SLOTS);
+		m.ref.count = RECORDS);
 	DROPPED("a request in the payload group", r.msg, m.ref.group = np_group(PROTO_USE_PAYLOAD));
 	DROPPED("a request in the SP's own group", r.msg,
 		m.ref.group = sp_group(PROTO_USE_DISK));
 	DROPPED("a request in no group", r.msg, m.ref.group = 255);
-	DROPPED("a request in no buffer", r.msg, m.ref.index = SLOTS);
+	DROPPED("a request in no buffer", r.msg, m.ref.index = RECORDS);
 	DROPPED("a request in the last of all buffers", r.msg, m.ref.index = UINT32_MAX);
 	DROPPED("a request in an extent of nothing", r.msg, m.ref.count = 0);
-	DROPPED("a request in too long an extent", r.msg, m.ref.count = SLOTS);
+	DROPPED("a request in too long an extent", r.msg, m.ref.count = RECORDS);
 	DROPPED("a request of no generation", r.msg, m.ref.generation = 0);
 }
 
@@ -362,6 +406,7 @@ static void test_batch(void)
 	}
 	r.shared[1].length = 1;
 	r.msg.value = 3;
+	r.msg.ref.count = 3;
 	send_request(&r);
 	for (int i = 0; i < 3; i++) {
 		reply[i] = receive_reply();
@@ -406,7 +451,10 @@ static void test_bad_requests(void)
 	refused_range(PROTO_WRITE, DISK_BYTES, 1, PROTO_ENOSPC, "a write behind the end");
 	refused_range(PROTO_WRITE, DISK_BYTES - 1, 2, PROTO_ENOSPC, "a write across the end");
 	refused_range(PROTO_WRITE, UINT64_MAX - 4095, 8192, PROTO_EINVAL, "a write that wraps");
-	refused_range(PROTO_DISCARD, 0, 4096, PROTO_ENOTSUP, "a discard");
+	refused_range(PROTO_DISCARD, DISK_BYTES, 1, PROTO_ENOSPC, "a discard behind the end");
+	refused_range(PROTO_WRITE_ZEROES, DISK_BYTES - 1, 2, PROTO_ENOSPC,
+		      "a write of zeroes across the end");
+	refused_range(PROTO_CACHE, 0, 4096, PROTO_ENOTSUP, "a request to cache");
 	refused_range(PROTO_BLOCK_STATUS, 0, 4096, PROTO_ENOTSUP, "a block status");
 	refused_range(65535, 0, 4096, PROTO_EINVAL, "an unknown operation");
 
@@ -486,17 +534,17 @@ static void test_too_many(void)
 		n += !answers(&r, &b);
 		give_back(b.ref[0]);
 	}
-	is(n, SLOTS, "more requests than network buffers: what is too much is dropped");
+	is(n, SLOTS, "more requests than the NP may have in flight: what is too much is dropped");
 }
 
 /* An NP that does not return replies gets as many as there are buffers for them. */
 static void test_replies_kept(void)
 {
-	struct arena_ref kept[SLOTS];
+	struct arena_ref kept[RECORDS];
 	struct request r;
 	struct arena_msg m;
 
-	for (uint16_t i = 0; i < SLOTS; i++) {
+	for (uint16_t i = 0; i < RECORDS; i++) {
 		r = make(i, PROTO_FLUSH, 0, 0);
 		send_request(&r);
 		m = receive();
@@ -509,7 +557,7 @@ static void test_replies_kept(void)
 		send_request(&r);
 	}
 	ok(!receive_within(&m, 100), "replies wait for buffers");
-	for (int i = 0; i < SLOTS; i++)
+	for (unsigned int i = 0; i < RECORDS; i++)
 		give_back(kept[i]);
 	for (int i = 0; i < 3; i++)
 		is(receive_reply().status, PROTO_OK, "and come when there are some");
@@ -618,10 +666,10 @@ static void test_stop_without_records(void)
 
 	/* Its HELLO takes one of them. */
 	sp_connect();
-	for (uint16_t i = 0; i < SLOTS; i++) {
+	for (uint16_t i = 0; i < RECORDS; i++) {
 		r = make(i, PROTO_FLUSH, 0, 0);
 		send_request(&r);
-		if (i < SLOTS - 1)
+		if (i < RECORDS - 1)
 			receive();
 	}
 	kill(sp_pid, SIGTERM);
@@ -632,6 +680,7 @@ static void test_flood(void)
 {
 	struct arena_msg m = { .type = 99 };
 
+	transport = "msg-ring";
 	give_back(sp_connect().ref);
 	kill(sp_pid, SIGSTOP);
 	for (int i = 0; i < 1000; i++)
@@ -639,6 +688,7 @@ static void test_flood(void)
 	channel_tx_submit(&channel->tx);
 	kill(sp_pid, SIGCONT);
 	is(sp_wait(), 1, "more messages than agreed: the SP gives up");
+	transport = "hybrid";
 }
 
 /* The NP is a process that goes away after the HELLO. */

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * arena-sp: the ladder up to the event loop, and down again.
+ * arena-sp: the ladder up to the loop, and down again.
  */
-#include <assert.h>
 #include <common/log.h>
 #include <common/start.h>
-#include <proto/lend.h>
-#include <proto/record.h>
 #include <errno.h>
+#include <proto/region.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
+#include <sys/utsname.h>
 
 #include "counters.h"
-#include "event.h"
+#include "loop.h"
 #include "options.h"
+#include "replies.h"
 #include "sp.h"
 
-#define CONNECT_TIMEOUT_MS	30000
-
-static int signals_open(struct sp *sp)
+/* The ring takes them; until then they wait. */
+static void block_signals(void)
 {
 	sigset_t set;
 
@@ -30,216 +27,99 @@ static int signals_open(struct sp *sp)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sp->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (sp->signal_fd < 0) {
-		log_error("signalfd: %s", strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
-static void signals_close(struct sp *sp)
-{
-	close(sp->signal_fd);
 }
 
 /* The groups this process works with have the shapes it relies on. */
 static int layout_check(struct sp *sp)
 {
-	const struct arena_layout *l = &sp->layout;
+	const struct arena_layout *l = sp->layout;
 	unsigned int id = sp->options.id;
 
-	if (proto_group_of_sp(l, id, PROTO_USE_DISK) < 0) {
-		log_error("region %s has no buffers for storage process %u",
-			  sp->options.region, id);
-		return -ENOENT;
-	}
 	if (!proto_has_sp(l, id) || !proto_has_np(l, 0)) {
 		log_error("region %s has buffers of sizes that are not supported",
 			  sp->options.region);
 		return -EPROTO;
 	}
-	sp->own = (uint32_t)proto_group_of_sp(l, id, PROTO_USE_DISK);
 	sp->record_group = (uint32_t)proto_group_of_sp(l, id, PROTO_USE_RECORD);
 	sp->request_group = (uint32_t)proto_group_of_np(l, 0, PROTO_USE_RECORD);
-	sp->payload_group = (uint32_t)proto_group_of_np(l, 0, PROTO_USE_PAYLOAD);
 	sp->n_requests = proto_requests(l);
 	return 0;
 }
 
 static int region_open(struct sp *sp)
 {
-	const char *name = sp->options.region;
-	struct mshare_info info = { .size = sizeof(info) };
-	int ret;
+	int ret = proto_open_region(sp->options.region, PROTO_ROLE_SP(sp->options.id),
+				    &sp->arena);
 
-	ret = mshare_open(name, false, &sp->region);
-	if (ret) {
-		log_error("cannot open region %s: %s", name, strerror(-ret));
+	if (ret)
 		return ret;
-	}
-	ret = mshare_attach(sp->region, &sp->base);
-	if (!ret)
-		ret = mshare_info(sp->region, &info);
-	if (ret) {
-		log_error("cannot attach region %s: %s", name, strerror(-ret));
-		goto close_region;
-	}
-	log_info("region %s is attached at %p", name, sp->base);
-	ret = arena_layout_read(sp->base, info.exported, &sp->layout);
-	if (ret) {
-		log_error("region %s has no valid layout: %s", name, strerror(-ret));
-		goto close_region;
-	}
+	sp->layout = arena_layout(sp->arena);
 	ret = layout_check(sp);
 	if (ret)
-		goto close_region;
-	ret = arena_open_region(sp->region, PROTO_ROLE_SP(sp->options.id), &sp->arena);
-	if (ret) {
-		log_error("region %s: %s", name, strerror(-ret));
-		goto close_region;
-	}
-	return 0;
-
-close_region:
-	mshare_close(sp->region);
+		arena_close(sp->arena);
 	return ret;
 }
 
-static void region_close(struct sp *sp)
+/* Kernels of which some lose pages, see work.c. */
+static bool may_lose_pages(void)
 {
-	arena_close(sp->arena);
-	mshare_close(sp->region);
-}
+	int major, minor;
+	struct utsname u;
 
-static void requests_close(struct sp *sp)
-{
-	arena_pool_free(sp->pool);
-	arena_pool_free(sp->records);
-	free(sp->requests);
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2)
+		return true;
+	return major < 6 || (major == 6 && minor < 9);
 }
 
 static int requests_open(struct sp *sp)
 {
-	sp->pool = arena_pool_new(sp->layout.group[sp->own].count);
-	sp->records = arena_pool_new(sp->layout.group[sp->record_group].count);
-	if (sp->pool && sp->records && !sp_request_table_init(sp))
-		return 0;
-	log_error("out of memory");
-	requests_close(sp);
-	return -ENOMEM;
-}
+	int ret = sp_requests_init(sp);
 
-/* SIGTERM and SIGINT are blocked: they wait for the event loop. */
-static bool stop_is_pending(void)
-{
-	sigset_t set;
-
-	return !sigpending(&set) && (sigismember(&set, SIGTERM) == 1 ||
-				     sigismember(&set, SIGINT) == 1);
-}
-
-static int connect_error(struct sp *sp, int ret)
-{
-	bool has_ended = ret == -ESRCH || ret == -EPIPE || ret == -EOWNERDEAD;
-
-	if (stop_is_pending()) {
-		log_info("asked to stop before the network process came");
-		sp->status = SP_EXIT_OK;
-	} else if (has_ended) {
-		log_info("the network process has ended: stopping");
-		sp->status = SP_EXIT_PEER;
-	} else {
-		log_error("cannot connect to the network process: %s", strerror(-ret));
-	}
+	if (ret)
+		log_error("out of memory");
+	sp->cuts = may_lose_pages();
 	return ret;
-}
-
-static int channel_open(struct sp *sp)
-{
-	const struct arena_channel_options options = {
-		.size = sizeof(options),
-		.transport = ARENA_CHANNEL_MSG_RING,
-		.entries = proto_window(sp->n_requests),
-		.peer_pid = sp->options.np,
-		.timeout_ms = CONNECT_TIMEOUT_MS,
-		.tx_ring = &sp->ring,
-		.tx_user_data = sp_event_data(SP_EVENT_SEND, 0),
-	};
-	int ret = arena_channel_open(sp->arena, PROTO_ROLE_NP(0), &options, &sp->channel);
-
-	return ret ? connect_error(sp, ret) : 0;
-}
-
-static void channel_close(struct sp *sp)
-{
-	arena_channel_close(sp->channel);
-}
-
-/* Tell the NP which versions there are and about the disk, in the first record. */
-static void send_hello(struct sp *sp)
-{
-	const struct proto_disk disk = {
-		.magic = PROTO_DISK_MAGIC,
-		.bytes = sp->disk.bytes,
-		.block_size = sp->disk.block_size,
-		.flags = sp->disk.readonly ? PROTO_DISK_READONLY : 0,
-		.max_bytes = PROTO_MAX_BYTES,
-		.atomic_bytes = sp->disk.block_size,
-	};
-	int64_t index = arena_pool_get(sp->records, 1);
-
-	/* Nobody has a buffer of the pool yet. */
-	assert(index >= 0);
-	memcpy(arena_layout_buffer(sp->base, &sp->layout, sp->record_group, (uint32_t)index),
-	       &disk, sizeof(disk));
-	sp_event_send(sp, &(struct arena_msg){
-		.type = PROTO_MESSAGE_HELLO,
-		.value = PROTO_HELLO,
-		.ref = proto_lend(sp->records, sp->record_group, (uint32_t)index),
-	});
 }
 
 static void serve(struct sp *sp)
 {
-	log_info("serving %s: %llu bytes in blocks of %u%s, buffers %s", sp->options.disk,
-		 (unsigned long long)sp->disk.bytes, sp->disk.block_size,
-		 sp->disk.readonly ? ", read-only" : "",
-		 sp->fixed ? "registered" : "not registered");
-	send_hello(sp);
-	sp_event_loop(sp);
+	const struct backend_limits *l = &sp->backend.limits;
+
+	log_info("serving %s: %llu bytes in blocks of %u%s, at most %u bytes at once",
+		 sp->options.disk, (unsigned long long)l->bytes, l->block_size,
+		 l->is_readonly ? ", read-only" : "", l->max_bytes);
+	sp_replies_hello(sp);
+	sp_loop_run(sp);
 	sp_counters_log(sp);
 }
 
 static int run(struct sp *sp)
 {
 	sp->status = SP_EXIT_ERROR;
-	if (signals_open(sp))
+	block_signals();
+	if (backend_open(&sp->backend, sp->options.disk, sp->options.backend,
+			 sp->options.readonly))
 		return sp->status;
-	if (sp_disk_open(&sp->disk, sp->options.disk, sp->options.readonly))
-		goto close_signals;
 	if (region_open(sp))
 		goto close_disk;
 	if (requests_open(sp))
 		goto close_region;
-	if (sp_event_open(sp))
-		goto close_requests;
-	if (channel_open(sp))
-		goto close_event;
+	if (sp_loop_open(sp))
+		goto free_requests;
+	if (sp_loop_connect(sp))
+		goto close_loop;
 
 	serve(sp);
 
-	channel_close(sp);
-close_event:
-	sp_event_close(sp);
-close_requests:
-	requests_close(sp);
+	sp_loop_disconnect(sp);
+close_loop:
+	sp_loop_close(sp);
+free_requests:
+	free(sp->requests);
 close_region:
-	region_close(sp);
+	arena_close(sp->arena);
 close_disk:
-	sp_disk_close(&sp->disk);
-close_signals:
-	signals_close(sp);
+	backend_close(&sp->backend);
 	return sp->status;
 }
 

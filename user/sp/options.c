@@ -4,6 +4,7 @@
 #include <common/options.h>
 #include <common/parse.h>
 
+#include "loop.h"
 #include "sp.h"
 
 static int take_np(void *values, char *text, struct option_error *error)
@@ -17,6 +18,13 @@ static int take_np(void *values, char *text, struct option_error *error)
 	return 0;
 }
 
+static const char *const waits[] = {
+	[ARENA_WAIT_SLEEP] = "sleep",
+	[ARENA_WAIT_POLL] = "poll",
+	[ARENA_WAIT_ADAPT] = "adapt",
+	NULL,
+};
+
 #define FIELD(name) .field = offsetof(struct sp_options, name)
 
 static const struct option_rule rules[] = {
@@ -27,9 +35,19 @@ static const struct option_rule rules[] = {
 	  .help = "which storage process of the region this is, from 0" },
 	{ .name = "disk", .is_needed = true, .kind = OPTION_TEXT, FIELD(disk),
 	  .argument = "PATH",
-	  .help = "block device, or a regular file; all of it is served" },
+	  .help = "NVMe namespace, block device, or regular file; all of it is served" },
+	{ .name = "backend", .kind = OPTION_WORD, FIELD(backend), .words = backend_names,
+	  .argument = "WHAT",
+	  .help = "nvme, block, file or auto: the first of them that the disk has (auto)" },
 	{ .name = "np", .kind = OPTION_OTHER, .take = take_np, .argument = "PID",
 	  .help = "process id of the network process; this process ends with it" },
+	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = sp_transports,
+	  .argument = "WHAT",
+	  .help = "what carries messages, hybrid or msg-ring; as the network process has "
+		  "it (hybrid)" },
+	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = waits, .argument = "HOW",
+	  .help = "sleep, or first look for a while (adapt), or look all the time, which takes "
+		  "a processor (poll) (sleep)" },
 	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
 	  .help = "do not register buffers with the kernel" },
 	{ .name = "read-only", .kind = OPTION_SET, FIELD(readonly),

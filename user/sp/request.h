@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a request: accepted and checked, given buffers and, if it is a
- * write, a lock on its range; carried out as a list of disk operations, one
- * after the other; replied to, together with others that are done by then.
+ * The life of a request: accepted and checked, put in its order among those that overlap, given
+ * buffers, carried out, replied to.
+ *
+ *	accepted --> its range is blocked --> it waits for buffers --> at work --> done --> free
+ *
+ * A request that is blocked has no buffers, and one that has buffers is not blocked, so
+ * those at work always come to an end.
  */
 #ifndef SP_REQUEST_H
 #define SP_REQUEST_H
 
+#include <arena/arena.h>
 #include <arena/message.h>
 #include <proto/record.h>
 #include <stdbool.h>
@@ -17,104 +22,102 @@
 struct sp;
 
 /**
- * enum sp_op - a disk operation
- * @SP_OP_READ: from disk to memory
- * @SP_OP_WRITE: from memory to disk
- * @SP_OP_FLUSH: make what was written durable
+ * enum sp_stage - how far the work on a request is; stages may be left out
+ * @SP_STAGE_FETCH: blocks that the client gives only a part of are read
+ * @SP_STAGE_MOVE: the disk does what the client asked for
+ * @SP_STAGE_SYNC: it makes durable what it did
  */
-enum sp_op { SP_OP_READ, SP_OP_WRITE, SP_OP_FLUSH };
-
-/**
- * enum sp_buffer - number under which a group is registered with the ring
- * @SP_BUFFER_OWN: this process's group
- * @SP_BUFFER_PAYLOAD: the NP's payload group
- */
-enum sp_buffer { SP_BUFFER_OWN, SP_BUFFER_PAYLOAD };
-
-/**
- * struct sp_step - one disk operation of a request, block-aligned
- * @op: what to do
- * @buffer: where @memory lies
- * @memory: data; congruent to @offset modulo 4096
- * @offset: on the disk
- * @length: bytes
- * @copy_from: after a read: bytes to lay over what was read
- * @copy_to: where
- * @copy_length: how many, 0 for none
- */
-struct sp_step {
-	enum sp_op op;
-	enum sp_buffer buffer;
-	char *memory;
-	uint64_t offset;
-	uint32_t length;
-	const char *copy_from;
-	char *copy_to;
-	uint32_t copy_length;
+enum sp_stage {
+	SP_STAGE_FETCH,
+	SP_STAGE_MOVE,
+	SP_STAGE_SYNC,
 };
-
-/* Read head and tail; write head, body and tail. */
-#define SP_MAX_STEPS	5
 
 /**
  * struct sp_request - a request of the NP's
  * @tag: by which the NP knows it
- * @status: how it ended
- * @op: what the client asked for
- * @fua: writes must be durable before the reply
+ * @operation: enum proto_operation
+ * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
  * @length: bytes
- * @payload: write: the first byte of the data, in the NP's group
- * @run: own buffers
- * @run_count: number of them, 0 if it has none
- * @range: write: lock on the blocks it touches
- * @step: disk operations
- * @n_steps: of them
- * @at: the one in progress
- * @done: bytes of it that are done
- * @tries: how often it was tried again
- * @next: the next that is free, waits for buffers or is done
+ * @range: the blocks that it touches, for its order
+ * @own: buffers of ours: what was read, the blocks that are completed, or what the backend needs;
+ *	zero for none
+ * @payload: buffers of the NP's: what is written; zero for none
+ * @stage: of the work
+ * @todo: parts of the stage that are not begun, see work.c
+ * @at: where the next operation begins on the disk
+ * @end: where the last one ends
+ * @pending: operations that are begun and have not ended
+ * @error: of the first one that failed; else 0
+ * @is_again: one of the stage has to be tried again
+ * @is_stalled: it is in that queue
+ * @tries: how often the stage was
+ * @status: how the request ended
+ * @next: in the queue that it is in, or in the list of those that are free
  */
 struct sp_request {
 	uint64_t tag;
-	enum proto_status status;
-	enum sp_op op;
-	bool fua;
+	uint16_t operation;
+	uint16_t flags;
 	uint64_t offset;
-	uint32_t length;
-	char *payload;
-	uint32_t run;
-	uint32_t run_count;
+	uint64_t length;
 	struct sp_range range;
-	struct sp_step step[SP_MAX_STEPS];
-	unsigned int n_steps;
-	unsigned int at;
-	uint32_t done;
+	struct arena_buf own;
+	struct arena_buf payload;
+	enum sp_stage stage;
+	unsigned int todo;
+	uint64_t at;
+	uint64_t end;
+	unsigned int pending;
+	int error;
+	bool is_again;
+	bool is_stalled;
 	unsigned int tries;
+	enum proto_status status;
 	struct sp_request *next;
 };
 
-/** sp_request_table_init() - all are free; 0 or -ENOMEM */
-int sp_request_table_init(struct sp *sp);
-
-/** sp_request_accept() - act on REQUESTS */
-void sp_request_accept(struct sp *sp, const struct arena_msg *msg);
-
-/** sp_request_regain() - act on RETURN */
-void sp_request_regain(struct sp *sp, const struct arena_msg *msg);
-
-/** sp_request_completed() - the current step of request @nth ended with @result */
-void sp_request_completed(struct sp *sp, uint32_t nth, int32_t result);
-
 /**
- * sp_request_reply() - reply to all that is done, in as few messages as possible
- *
- * What finds no buffers for its record waits for the NP to return some, and no longer than
- * this process lives: an NP that returns none has itself to blame.
+ * struct sp_queue - requests in order
+ * @first: the oldest, NULL if there is none
+ * @last: the youngest
  */
-void sp_request_reply(struct sp *sp);
+struct sp_queue {
+	struct sp_request *first;
+	struct sp_request *last;
+};
 
-/** sp_request_refuse_waiting() - reply to those without buffers: shutting down */
-void sp_request_refuse_waiting(struct sp *sp);
+static inline void sp_queue_put(struct sp_queue *q, struct sp_request *r)
+{
+	r->next = NULL;
+	*(q->first ? &q->last->next : &q->first) = r;
+	q->last = r;
+}
+
+/* NULL if there is none. */
+static inline struct sp_request *sp_queue_take(struct sp_queue *q)
+{
+	struct sp_request *r = q->first;
+
+	if (r)
+		q->first = r->next;
+	return r;
+}
+
+/** sp_requests_init() - make the table; all are free; 0 or -ENOMEM */
+int sp_requests_init(struct sp *sp);
+
+/** sp_requests_accept() - act on REQUESTS */
+void sp_requests_accept(struct sp *sp, const struct arena_msg *msg);
+
+/** sp_requests_run() - go on with requests that may: at the end of a turn */
+void sp_requests_run(struct sp *sp);
+
+/** sp_requests_refuse() - reply to those that wait for buffers: the process ends */
+void sp_requests_refuse(struct sp *sp);
+
+/** sp_request_finish() - the work has ended, or never begins; the reply goes out with others */
+void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status status);
 
 #endif /* SP_REQUEST_H */

@@ -538,6 +538,30 @@ static inline int arena_ring_next(struct arena_ring *r, struct arena_event *even
 /** arena_ring_pending() - operations whose last event has not been given */
 uint32_t arena_ring_pending(const struct arena_ring *r);
 
+/**
+ * struct arena_ring_counters - what a ring has done
+ * @size: sizeof(struct arena_ring_counters), set by the caller
+ * @enters: calls of io_uring_enter(2)
+ * @turns: turns that arena_ring_next_many() has begun
+ */
+struct arena_ring_counters {
+	size_t size;
+	uint64_t enters;
+	uint64_t turns;
+};
+
+/**
+ * arena_ring_counters() - what a ring has done so far
+ * @r: ring
+ * @out: filled; its size is set
+ *
+ * Return: 0; -EINVAL or -E2BIG if the size is not that of such a structure.
+ */
+int arena_ring_counters(const struct arena_ring *r, struct arena_ring_counters *out);
+
+/** arena_ring_is_registered() - whether a group is registered with the kernel */
+bool arena_ring_is_registered(const struct arena_ring *r, uint32_t group);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,7 @@ int ring_submit(struct arena_ring *r)
 	while (io_uring_sq_ready(&r->uring)) {
 		int ret = io_uring_submit(&r->uring);
 
+		r->counters.enters++;
 		if (ret <= 0)
 			return ret ? ret : -EAGAIN;
 		all += ret;

@@ -66,6 +66,7 @@ struct nvme_uring_cmd;
  * @sources: the table of sources
  * @nvme: for each operation, room for a command; NULL if the ring has no option nvme
  * @turn_cqes: completions that belong to this turn and were not looked at
+ * @counters: what was done
  * @extra: of the completion that is looked at, what a CQE32 has beside
  */
 struct arena_ring {
@@ -101,6 +102,7 @@ struct arena_ring {
 	struct ring_sources *sources;
 	struct nvme_uring_cmd *nvme;
 	uint32_t turn_cqes;
+	struct arena_ring_counters counters;
 	uint64_t extra;
 };
 

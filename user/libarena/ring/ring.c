@@ -243,6 +243,16 @@ uint32_t arena_ring_pending(const struct arena_ring *r)
 	return r->pending;
 }
 
+int arena_ring_counters(const struct arena_ring *r, struct arena_ring_counters *out)
+{
+	return fill_struct(out, &r->counters, sizeof(r->counters));
+}
+
+bool arena_ring_is_registered(const struct arena_ring *r, uint32_t group)
+{
+	return group < arena_layout(r->a)->n_groups && r->registered[group];
+}
+
 int arena_ring_submit(struct arena_ring *r)
 {
 	int ret = ring_check(r);

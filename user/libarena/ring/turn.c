@@ -89,6 +89,7 @@ static int enter(struct arena_ring *r)
 
 	if (!io_uring_sq_ready(&r->uring) && !kernel_has_work(r))
 		return 0;
+	r->counters.enters++;
 	ret = io_uring_submit_and_get_events(&r->uring);
 	return ret < 0 ? ret : 0;
 }
@@ -100,6 +101,7 @@ static int enter_and_sleep(struct arena_ring *r, int64_t ns)
 	struct io_uring_cqe *cqe;
 	int ret;
 
+	r->counters.enters++;
 	ret = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, ns < 0 ? NULL : &ts, NULL);
 	return ret == -ETIME || ret > 0 ? 0 : ret;
 }
@@ -148,6 +150,7 @@ static int turn_begin(struct arena_ring *r, int64_t deadline)
 	int64_t ns = 0;
 	int ret;
 
+	r->counters.turns++;
 	ring_ops_expire(r);
 	if (!ring_sources_look(r) && !io_uring_cq_ready(&r->uring) && deadline)
 		ns = sleep_ns(r, deadline, retries);

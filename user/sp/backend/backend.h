@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks behind one interface. There are three ways to a disk: NVMe commands past the block
+ * layer, a block device, and a regular file. Each finds out what its disk can do, begins
+ * operations on the library's ring and says how they ended.
+ *
+ * A backend must not know of requests, of their order, of replies, nor of the network process.
+ */
+#ifndef SP_BACKEND_H
+#define SP_BACKEND_H
+
+#include <arena/ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * enum backend_kind - a way to a disk
+ * @BACKEND_AUTO: the first of the others that the disk has
+ * @BACKEND_NVME: NVMe commands, on the character device of a namespace
+ * @BACKEND_BLOCK: a block device, with O_DIRECT
+ * @BACKEND_FILE: a regular file, with O_DIRECT
+ */
+enum backend_kind { BACKEND_AUTO, BACKEND_NVME, BACKEND_BLOCK, BACKEND_FILE };
+
+/* The names of these, as --backend takes them; NULL at the end. */
+extern const char *const backend_names[];
+
+/**
+ * enum backend_operation - what a disk does
+ * @BACKEND_READ: from disk to memory
+ * @BACKEND_WRITE: from memory to disk
+ * @BACKEND_FLUSH: make durable what was written
+ * @BACKEND_DISCARD: the content of a range does not matter any more
+ * @BACKEND_ZERO: a range reads as zeroes
+ */
+enum backend_operation {
+	BACKEND_READ,
+	BACKEND_WRITE,
+	BACKEND_FLUSH,
+	BACKEND_DISCARD,
+	BACKEND_ZERO,
+};
+
+/**
+ * struct backend_limits - what is known of an open disk
+ * @bytes: size, a multiple of @block_size
+ * @block_size: least unit of I/O in bytes, a power of two, 512 to 4096
+ * @max_bytes: bytes of one read or write at most, a multiple of @block_size
+ * @max_discard: bytes of one discard at most, likewise
+ * @max_zero: bytes of one write of zeroes at most, likewise
+ * @atomic_bytes: bytes of a write that is done completely or not at all
+ * @discard_granularity: bytes; 0 if it cannot discard
+ * @is_readonly: it must not be written
+ * @has_fua: one write can be made durable without a flush
+ * @has_discard: it discards
+ * @has_zero: it writes zeroes
+ * @is_rotational: it has a seek time
+ * @has_volatile_cache: what was not flushed can be lost with the power
+ * @discard_needs_buffer: a discard takes an extent of our own to work with
+ */
+struct backend_limits {
+	uint64_t bytes;
+	uint32_t block_size;
+	uint32_t max_bytes;
+	uint64_t max_discard;
+	uint64_t max_zero;
+	uint32_t atomic_bytes;
+	uint32_t discard_granularity;
+	bool is_readonly;
+	bool has_fua;
+	bool has_discard;
+	bool has_zero;
+	bool is_rotational;
+	bool has_volatile_cache;
+	bool discard_needs_buffer;
+};
+
+/**
+ * struct backend_io - one operation, of whole blocks
+ * @operation: enum backend_operation
+ * @buf: extent that holds the bytes; for a discard an extent to work with, if it needs one
+ * @from: first byte of it that takes part
+ * @offset: first byte on the disk
+ * @length: bytes, within the limits
+ * @is_fua: durable when it has ended
+ * @no_hole: keep the range allocated; with BACKEND_ZERO
+ * @fast: fail rather than write as many zeroes; with BACKEND_ZERO
+ * @cookie: comes back in the event
+ */
+struct backend_io {
+	enum backend_operation operation;
+	struct arena_buf buf;
+	uint32_t from;
+	uint64_t offset;
+	uint64_t length;
+	bool is_fua;
+	bool no_hole;
+	bool fast;
+	uint64_t cookie;
+};
+
+struct backend;
+
+/**
+ * struct backend_ops - how a way to a disk works
+ * @kind: of the way
+ * @begin: begin an operation on the ring. Return: 0; -EAGAIN if the ring has no room now; or
+ *	another -errno
+ * @result: how the operation of an event ended. Return: 0; -EAGAIN if it should be begun
+ *	again; or another -errno, and @why says more about it, a constant text
+ */
+struct backend_ops {
+	enum backend_kind kind;
+	int (*begin)(struct backend *b, const struct backend_io *io);
+	int (*result)(struct backend *b, const struct arena_event *e, const char **why);
+};
+
+/**
+ * struct backend - a disk
+ * @ops: the way to it
+ * @path: as the command line names it
+ * @limits: what it can do
+ * @fd: on which operations are begun
+ * @guard: keeps others from the disk where @fd does not; or -1
+ * @arena: of the buffers
+ * @ring: of the operations
+ * @file: @fd, on the ring
+ * @nsid: BACKEND_NVME: number of the namespace
+ * @lba_shift: BACKEND_NVME: power of two of @limits.block_size
+ * @can_deallocate: BACKEND_NVME: to write zeroes may deallocate
+ */
+struct backend {
+	const struct backend_ops *ops;
+	const char *path;
+	struct backend_limits limits;
+	int fd;
+	int guard;
+	struct arena *arena;
+	struct arena_ring *ring;
+	struct arena_file file;
+	uint32_t nsid;
+	uint32_t lba_shift;
+	bool can_deallocate;
+};
+
+/**
+ * backend_open() - open a disk and find out what it can do
+ * @b: filled
+ * @path: character or block device of an NVMe namespace, block device, or regular file
+ * @kind: the way to it
+ * @readonly: do not write it even if that is possible
+ *
+ * Logs which way was chosen, and why, or what is wrong.
+ *
+ * Return: 0 or -errno.
+ */
+int backend_open(struct backend *b, const char *path, enum backend_kind kind, bool readonly);
+
+/**
+ * backend_attach() - let operations begin
+ * @b: open
+ * @a: arena of the buffers
+ * @r: ring of that arena, with its option nvme if backend_is_nvme()
+ *
+ * Return: 0 or -errno, which was logged.
+ */
+int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r);
+
+/** backend_close() - close the disk; nothing must be pending on its ring */
+void backend_close(struct backend *b);
+
+/** backend_is_nvme() - does its ring need the option nvme? */
+static inline bool backend_is_nvme(const struct backend *b)
+{
+	return b->ops->kind == BACKEND_NVME;
+}
+
+#endif /* SP_BACKEND_H */

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include <common/clock.h>
+#include <common/log.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ways.h"
+
+#define MIN_BLOCK	512U
+#define MAX_BLOCK	4096U
+
+/*
+ * The kernel takes the ring of a process that ended down behind its back, and
+ * with it the disk that was registered there. So an SP that is started in place
+ * of another may find the disk in use for a moment.
+ */
+#define BUSY_TRIES	60
+#define BUSY_WAIT_MS	50
+
+const char *const backend_names[] = {
+	[BACKEND_AUTO] = "auto",
+	[BACKEND_NVME] = "nvme",
+	[BACKEND_BLOCK] = "block",
+	[BACKEND_FILE] = "file",
+	NULL,
+};
+
+static int (*const ways[])(struct backend *b, const char **why) = {
+	[BACKEND_NVME] = nvme_open,
+	[BACKEND_BLOCK] = block_open,
+	[BACKEND_FILE] = file_open,
+};
+
+static int open_error(const char *path, int error, const char *why)
+{
+	if (error == -EBUSY)
+		why = "in use: mounted, or held by another program";
+	log_error("cannot open disk %s: %s", path, why ? why : strerror(-error));
+	return error;
+}
+
+/* Open it by one way. */
+static int try(struct backend *b, enum backend_kind kind, bool readonly, const char **why)
+{
+	int ret = -EBUSY;
+
+	for (int i = 0; ret == -EBUSY && i < BUSY_TRIES; i++) {
+		if (i)
+			clock_sleep_ms(BUSY_WAIT_MS);
+		*why = NULL;
+		b->limits = (struct backend_limits){ .is_readonly = readonly };
+		ret = ways[kind](b, why);
+	}
+	return ret;
+}
+
+/* What was asked for has to be what the path is. */
+static int check_kind(const char *path, mode_t mode, enum backend_kind kind)
+{
+	bool good = true;
+
+	if (!S_ISBLK(mode) && !S_ISREG(mode) && !S_ISCHR(mode)) {
+		log_error("disk %s is neither a block device nor a regular file", path);
+		return -ENOTBLK;
+	}
+	if (kind == BACKEND_NVME)
+		good = !S_ISREG(mode);
+	if (kind == BACKEND_BLOCK)
+		good = S_ISBLK(mode);
+	if (kind == BACKEND_FILE)
+		good = S_ISREG(mode);
+	if (good)
+		return 0;
+	log_error("disk %s: --backend %s is not for a %s", path, backend_names[kind],
+		  S_ISREG(mode) ? "regular file" : S_ISBLK(mode) ? "block device" :
+		  "character device");
+	return -EINVAL;
+}
+
+/* A namespace by its commands; if that cannot be, its block device will do. */
+static int open_device(struct backend *b, bool readonly, const char **why, const char **reason)
+{
+	int ret = try(b, BACKEND_NVME, readonly, why);
+
+	*reason = "an NVMe namespace";
+	if (!ret || ret == -EBUSY)
+		return ret;
+	*reason = *why ? *why : strerror(-ret);
+	return try(b, BACKEND_BLOCK, readonly, why);
+}
+
+static int open_auto(struct backend *b, mode_t mode, bool readonly, const char **why,
+		     const char **reason)
+{
+	if (S_ISBLK(mode))
+		return open_device(b, readonly, why, reason);
+	*reason = S_ISREG(mode) ? "a regular file" : "a character device";
+	return try(b, S_ISREG(mode) ? BACKEND_FILE : BACKEND_NVME, readonly, why);
+}
+
+static int check_limits(struct backend *b)
+{
+	struct backend_limits *l = &b->limits;
+	uint64_t whole;
+
+	if (l->block_size < MIN_BLOCK || l->block_size > MAX_BLOCK ||
+	    l->block_size & (l->block_size - 1)) {
+		log_error("disk %s: a block size of %u is not supported", b->path, l->block_size);
+		return -EINVAL;
+	}
+	whole = l->bytes & ~(uint64_t)(l->block_size - 1);
+	if (whole != l->bytes)
+		log_warn("disk %s: its last %u bytes are not a whole block and are not used",
+			 b->path, (unsigned int)(l->bytes - whole));
+	l->bytes = whole;
+	if (!whole) {
+		log_error("disk %s is empty", b->path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int backend_open(struct backend *b, const char *path, enum backend_kind kind, bool readonly)
+{
+	const char *reason = "as asked for", *why = NULL;
+	struct stat st;
+	int ret;
+
+	*b = (struct backend){ .path = path, .fd = -1, .guard = -1 };
+	if (stat(path, &st))
+		return open_error(path, -errno, NULL);
+	ret = check_kind(path, st.st_mode, kind);
+	if (ret)
+		return ret;
+	if (kind == BACKEND_AUTO)
+		ret = open_auto(b, st.st_mode, readonly, &why, &reason);
+	else
+		ret = try(b, kind, readonly, &why);
+	if (ret)
+		return open_error(path, ret, why);
+	ret = check_limits(b);
+	if (ret) {
+		backend_close(b);
+		return ret;
+	}
+	log_info("disk %s: backend %s (%s)", path, backend_names[b->ops->kind], reason);
+	return 0;
+}
+
+int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r)
+{
+	int ret = arena_ring_add_file(r, b->fd, &b->file);
+
+	b->arena = a;
+	b->ring = r;
+	if (ret)
+		log_error("cannot register disk %s with io_uring: %s", b->path, strerror(-ret));
+	return ret;
+}
+
+void backend_close(struct backend *b)
+{
+	if (b->fd >= 0)
+		close(b->fd);
+	if (b->guard >= 0)
+		close(b->guard);
+	b->fd = -1;
+	b->guard = -1;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Operations on a file descriptor that was opened with O_DIRECT: a block device or a regular
+ * file.
+ */
+#include <errno.h>
+
+#include "ways.h"
+
+static int begin_data(struct backend *b, const struct backend_io *io)
+{
+	const struct arena_io op = {
+		.file = b->file,
+		.buf = io->buf,
+		.from = io->from,
+		.length = (uint32_t)io->length,
+		.offset = io->offset,
+		.cookie = io->cookie,
+		.flags = io->is_fua ? ARENA_IO_DSYNC : 0,
+	};
+
+	return io->operation == BACKEND_READ ? arena_ring_read(b->ring, &op, NULL) :
+					       arena_ring_write(b->ring, &op, NULL);
+}
+
+static int begin_range(struct backend *b, const struct backend_io *io)
+{
+	const struct arena_range range = {
+		.file = b->file,
+		.offset = io->offset,
+		.length = io->length,
+		.cookie = io->cookie,
+		.flags = (io->no_hole ? ARENA_IO_NO_HOLE : 0) | (io->fast ? ARENA_IO_FAST : 0),
+	};
+
+	return io->operation == BACKEND_DISCARD ? arena_ring_discard(b->ring, &range, NULL) :
+						  arena_ring_write_zeroes(b->ring, &range, NULL);
+}
+
+static int begin(struct backend *b, const struct backend_io *io)
+{
+	switch (io->operation) {
+	case BACKEND_READ:
+	case BACKEND_WRITE:
+		return begin_data(b, io);
+	case BACKEND_FLUSH:
+		return arena_ring_fsync(b->ring, b->file, true, io->cookie, NULL);
+	default:
+		return begin_range(b, io);
+	}
+}
+
+static int result(struct backend *b, const struct arena_event *e, const char **why)
+{
+	(void)b;
+	if (e->result >= 0 && e->flags & ARENA_EVENT_SHORT) {
+		*why = "the disk ends early";
+		return -EIO;
+	}
+	/* To begin again is not for such an error, which the ring has handled where it can. */
+	if (e->result == -EAGAIN)
+		return -EIO;
+	return e->result < 0 ? e->result : 0;
+}
+
+const struct backend_ops block_ops = {
+	.kind = BACKEND_BLOCK,
+	.begin = begin,
+	.result = result,
+};
+
+const struct backend_ops file_ops = {
+	.kind = BACKEND_FILE,
+	.begin = begin,
+	.result = result,
+};

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A regular file as a disk.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ways.h"
+
+#define MIN_BLOCK	512U
+/* A buffer: memory and disk have the same alignment up to this. */
+#define MAX_BLOCK	4096U
+#define MAX_BYTES	(32U << 20)
+#define MAX_RANGE	(1ULL << 40)
+
+static int geometry(struct backend_limits *l, int fd)
+{
+	uint32_t align = MAX_BLOCK;
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_DIOALIGN, &stx))
+		return -errno;
+	if (stx.stx_mask & STATX_DIOALIGN) {
+		align = stx.stx_dio_offset_align;
+		/* Memory is aligned like the disk, so the stricter one counts. */
+		if (align < stx.stx_dio_mem_align)
+			align = stx.stx_dio_mem_align;
+		if (!align)
+			return -EINVAL;
+	}
+	l->block_size = align < MIN_BLOCK ? MIN_BLOCK : align;
+	l->bytes = stx.stx_size;
+	return 0;
+}
+
+/* Behind its end there is nothing to lose: to punch there only shows whether it can be done. */
+static bool punches(const struct backend_limits *l, int fd)
+{
+	return !l->is_readonly && l->bytes < INT64_MAX - MAX_BLOCK &&
+	       !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  (off_t)(l->bytes + MAX_BLOCK - l->bytes % MAX_BLOCK), MAX_BLOCK);
+}
+
+static void find_limits(struct backend_limits *l, int fd)
+{
+	l->max_bytes = MAX_BYTES;
+	l->max_discard = MAX_RANGE;
+	l->max_zero = MAX_RANGE;
+	l->atomic_bytes = l->block_size;
+	l->has_volatile_cache = true;
+	l->has_zero = !l->is_readonly;
+	l->has_discard = punches(l, fd);
+	l->discard_granularity = l->has_discard ? MAX_BLOCK : 0;
+}
+
+int file_open(struct backend *b, const char **why)
+{
+	int flags = b->limits.is_readonly ? O_RDONLY : O_RDWR;
+	int ret = 0;
+
+	b->fd = open(b->path, flags | O_DIRECT | O_CLOEXEC);
+	if (b->fd < 0) {
+		ret = -errno;
+		if (ret == -EINVAL)
+			*why = "it does not support direct I/O";
+		return ret;
+	}
+	/* A regular file has no O_EXCL: an advisory lock keeps other SPs off it. */
+	if (flock(b->fd, LOCK_EX | LOCK_NB))
+		ret = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (!ret)
+		ret = geometry(&b->limits, b->fd);
+	if (ret) {
+		close(b->fd);
+		b->fd = -1;
+		return ret;
+	}
+	find_limits(&b->limits, b->fd);
+	b->ops = &file_ops;
+	return 0;
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: MIT
+#include "work.h"
+
+#include <arena/snapshot.h>
+#include <assert.h>
+#include <common/log.h>
+#include <errno.h>
+#include <string.h>
+
+#include "request.h"
+#include "sp.h"
+
+/* How often a stage is tried again, where the disk says that this may help. */
+#define MAX_TRIES	16U
+/* Operations of one request at a time, so that a long one leaves room for others. */
+#define MAX_PENDING	8U
+
+/* Parts of a stage: the first block and the last one, where they are not whole; what is between. */
+#define HEAD	1U
+#define TAIL	2U
+#define BODY	4U
+
+static uint32_t block_size(const struct sp *sp)
+{
+	return sp->backend.limits.block_size;
+}
+
+static bool fills_blocks(const struct sp_request *r)
+{
+	return r->operation == PROTO_WRITE || r->operation == PROTO_WRITE_ZEROES;
+}
+
+/* Which of its blocks the client gives only a part of. */
+static unsigned int edges(const struct sp *sp, const struct sp_request *r)
+{
+	uint32_t block = block_size(sp);
+	unsigned int parts = 0;
+
+	if (!fills_blocks(r))
+		return 0;
+	if (r->offset % block)
+		parts |= HEAD;
+	if ((r->offset + r->length) % block &&
+	    (!parts || r->range.end - r->range.start > block))
+		parts |= TAIL;
+	return parts;
+}
+
+uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r)
+{
+	unsigned int parts = edges(sp, r);
+
+	if (r->operation == PROTO_READ)
+		return (uint32_t)sp_buffers_for(r->offset, r->length);
+	if (r->operation == PROTO_DISCARD)
+		return sp->backend.limits.discard_needs_buffer;
+	return !!(parts & HEAD) + !!(parts & TAIL);
+}
+
+/* The block of an edge on the disk. */
+static uint64_t edge_block(const struct sp *sp, const struct sp_request *r, unsigned int part)
+{
+	return part == HEAD ? r->range.start : r->range.end - block_size(sp);
+}
+
+/* Where it lies in our own buffers, of which each edge has one. */
+static uint32_t edge_from(const struct sp *sp, const struct sp_request *r, unsigned int part)
+{
+	uint32_t buffer = part == HEAD ? 0 : r->own.count - 1U;
+
+	return buffer * PROTO_DISK_BUFFER + (uint32_t)(edge_block(sp, r, part) % PROTO_DISK_BUFFER);
+}
+
+/* Disk and memory are aligned alike: where the byte at disk offset @at lies in its extent. */
+static uint32_t body_from(const struct sp_request *r, uint64_t at)
+{
+	return (uint32_t)(at - (r->offset & ~(uint64_t)(PROTO_DISK_BUFFER - 1)));
+}
+
+/*
+ * What one operation does
+ */
+
+static enum backend_operation body_operation(const struct sp_request *r)
+{
+	switch (r->operation) {
+	case PROTO_READ:
+		return BACKEND_READ;
+	case PROTO_WRITE:
+		return BACKEND_WRITE;
+	case PROTO_DISCARD:
+		return BACKEND_DISCARD;
+	default:
+		return BACKEND_ZERO;
+	}
+}
+
+static uint64_t most_bytes(const struct sp *sp, enum backend_operation operation)
+{
+	const struct backend_limits *l = &sp->backend.limits;
+
+	switch (operation) {
+	case BACKEND_DISCARD:
+		return l->max_discard;
+	case BACKEND_ZERO:
+		return l->max_zero;
+	default:
+		return l->max_bytes;
+	}
+}
+
+/*
+ * Linux 6.8.1 forgets to let go of the last page of a buffer that begins within one
+ * page and ends in another, unless it is registered, and a huge page that has such
+ * a page in it never comes back: see docs/hazards.md. So up to the end of the first
+ * page by itself.
+ */
+static uint64_t within_page(uint32_t from, uint64_t length)
+{
+	uint32_t in_page = from % PROTO_DISK_BUFFER;
+
+	return in_page && length > PROTO_DISK_BUFFER - in_page ? PROTO_DISK_BUFFER - in_page :
+								 length;
+}
+
+static void set_body(const struct sp *sp, const struct sp_request *r, struct backend_io *io)
+{
+	uint64_t most;
+
+	io->operation = body_operation(r);
+	io->offset = r->at;
+	io->length = r->end - r->at;
+	most = most_bytes(sp, io->operation);
+	if (io->length > most)
+		io->length = most;
+	io->no_hole = r->flags & PROTO_FLAG_NO_HOLE;
+	io->fast = r->flags & PROTO_FLAG_FAST;
+	if (io->operation == BACKEND_DISCARD && sp->backend.limits.discard_needs_buffer)
+		io->buf = r->own;
+	if (io->operation != BACKEND_READ && io->operation != BACKEND_WRITE)
+		return;
+	io->buf = io->operation == BACKEND_READ ? r->own : r->payload;
+	io->from = body_from(r, r->at);
+	if (sp->cuts)
+		io->length = within_page(io->from, io->length);
+}
+
+static void set_edge(const struct sp *sp, const struct sp_request *r, unsigned int part,
+		     struct backend_io *io)
+{
+	io->operation = r->stage == SP_STAGE_FETCH ? BACKEND_READ : BACKEND_WRITE;
+	io->buf = r->own;
+	io->from = edge_from(sp, r, part);
+	io->offset = edge_block(sp, r, part);
+	io->length = block_size(sp);
+}
+
+/* The one with the lowest bit comes first. */
+static unsigned int next_part(const struct sp_request *r)
+{
+	return r->todo & -r->todo;
+}
+
+/* FUA of a discard is a flush afterwards, and so is that of zeroes where they are no write. */
+static bool syncs_itself(const struct sp *sp, const struct sp_request *r)
+{
+	return r->operation == PROTO_WRITE ||
+	       (r->operation == PROTO_WRITE_ZEROES && backend_is_nvme(&sp->backend));
+}
+
+static int begin_next(struct sp *sp, struct sp_request *r)
+{
+	struct backend_io io = { .cookie = (uint64_t)(r - sp->requests) };
+	unsigned int part = next_part(r);
+	int ret;
+
+	if (r->stage == SP_STAGE_SYNC)
+		io.operation = BACKEND_FLUSH;
+	else if (part == BODY)
+		set_body(sp, r, &io);
+	else
+		set_edge(sp, r, part, &io);
+	if (r->stage == SP_STAGE_MOVE && io.operation != BACKEND_READ)
+		io.is_fua = r->flags & PROTO_FLAG_FUA && syncs_itself(sp, r);
+	ret = sp->backend.ops->begin(&sp->backend, &io);
+	if (ret)
+		return ret;
+	if (part == BODY)
+		r->at += io.length;
+	if (part != BODY || r->at >= r->end)
+		r->todo &= ~part;
+	r->pending++;
+	sp->counters.operations++;
+	return 0;
+}
+
+/*
+ * Stages
+ */
+
+/* A discard forgets whole blocks only. */
+static void set_discard_body(const struct sp *sp, struct sp_request *r)
+{
+	uint64_t block = block_size(sp);
+
+	r->at = (r->offset + block - 1) & ~(block - 1);
+	r->end = (r->offset + r->length) & ~(block - 1);
+}
+
+static void plan_move(const struct sp *sp, struct sp_request *r)
+{
+	unsigned int parts = edges(sp, r);
+
+	r->at = r->range.start + (parts & HEAD ? block_size(sp) : 0);
+	r->end = r->range.end - (parts & TAIL ? block_size(sp) : 0);
+	if (r->operation == PROTO_DISCARD)
+		set_discard_body(sp, r);
+	r->todo = parts | (r->at < r->end ? BODY : 0);
+}
+
+static void plan(const struct sp *sp, struct sp_request *r)
+{
+	r->is_again = false;
+	switch (r->stage) {
+	case SP_STAGE_FETCH:
+		r->todo = edges(sp, r);
+		break;
+	case SP_STAGE_MOVE:
+		plan_move(sp, r);
+		break;
+	case SP_STAGE_SYNC:
+		/* Every write that was replied to has completed on the disk: a flush covers it. */
+		r->todo = sp->backend.limits.has_volatile_cache ? BODY : 0;
+		r->at = 0;
+		r->end = 0;
+		break;
+	}
+}
+
+/* Lay the client's bytes, or zeroes, over a block that was read. */
+static void patch(struct sp *sp, const struct sp_request *r, unsigned int part)
+{
+	uint64_t block = edge_block(sp, r, part), end = r->offset + r->length;
+	uint64_t from = block > r->offset ? block : r->offset;
+	uint64_t to = end < block + block_size(sp) ? end : block + block_size(sp);
+	char *own = arena_ptr(sp->arena, r->own);
+	const char *payload;
+
+	assert(own);
+	own += edge_from(sp, r, part) + (from - block);
+	if (r->operation != PROTO_WRITE) {
+		memset(own, 0, to - from);
+		return;
+	}
+	/* The NP can write there still; nothing is decided on it. */
+	payload = arena_ptr_const(sp->arena, r->payload);
+	assert(payload);
+	arena_snapshot(own, payload + body_from(r, from), to - from);
+	sp->counters.copied_bytes += to - from;
+}
+
+static bool is_last(const struct sp *sp, const struct sp_request *r)
+{
+	if (r->stage == SP_STAGE_FETCH)
+		return false;
+	return r->stage == SP_STAGE_SYNC || !(r->flags & PROTO_FLAG_FUA) || syncs_itself(sp, r);
+}
+
+/* All of a stage has ended well: the next one, or false. */
+static bool next_stage(struct sp *sp, struct sp_request *r)
+{
+	unsigned int parts = edges(sp, r);
+
+	if (is_last(sp, r))
+		return false;
+	if (r->stage == SP_STAGE_FETCH && parts & HEAD)
+		patch(sp, r, HEAD);
+	if (r->stage == SP_STAGE_FETCH && parts & TAIL)
+		patch(sp, r, TAIL);
+	r->stage++;
+	r->tries = 0;
+	return true;
+}
+
+/* Nothing is under way any more: go on, or end it. True if there is something to begin. */
+static bool stage_ended(struct sp *sp, struct sp_request *r)
+{
+	if (r->error) {
+		sp_request_finish(sp, r, proto_status_of(-r->error));
+		return false;
+	}
+	if (r->is_again) {
+		r->tries++;
+		sp->counters.retries++;
+	} else if (!next_stage(sp, r)) {
+		sp_request_finish(sp, r, PROTO_OK);
+		return false;
+	}
+	plan(sp, r);
+	return true;
+}
+
+static unsigned int max_pending(const struct sp_request *r)
+{
+	/* The backend's buffer serves one discard at a time. */
+	return r->operation == PROTO_DISCARD ? 1 : MAX_PENDING;
+}
+
+static void stall(struct sp *sp, struct sp_request *r)
+{
+	if (!r->is_stalled)
+		sp_queue_put(&sp->stalled, r);
+	r->is_stalled = true;
+}
+
+static void log_failed(const struct sp_request *r, int error, const char *why)
+{
+	static const char *const names[] = {
+		[PROTO_READ] = "read", [PROTO_WRITE] = "write", [PROTO_FLUSH] = "flush",
+		[PROTO_DISCARD] = "discard", [PROTO_WRITE_ZEROES] = "write of zeroes",
+	};
+
+	log_limited(LOG_LEVEL_WARN, "%s of %llu bytes at %llu: %s", names[r->operation],
+		    (unsigned long long)r->length, (unsigned long long)r->offset,
+		    why ? why : strerror(-error));
+}
+
+static void fail(struct sp_request *r, int error, const char *why)
+{
+	r->todo = 0;
+	if (r->error)
+		return;
+	r->error = error;
+	if (error != -EOPNOTSUPP)
+		log_failed(r, error, why);
+}
+
+void sp_work_go_on(struct sp *sp, struct sp_request *r)
+{
+	do {
+		while (r->todo && r->pending < max_pending(r)) {
+			int ret = begin_next(sp, r);
+
+			if (ret == -EAGAIN) {
+				stall(sp, r);
+				return;
+			}
+			if (ret)
+				fail(r, ret, NULL);
+		}
+	} while (!r->todo && !r->pending && stage_ended(sp, r));
+}
+
+void sp_work_start(struct sp *sp, struct sp_request *r)
+{
+	r->stage = SP_STAGE_MOVE;
+	if (edges(sp, r)) {
+		r->stage = SP_STAGE_FETCH;
+		sp->counters.rmw++;
+	}
+	if (r->operation == PROTO_FLUSH)
+		r->stage = SP_STAGE_SYNC;
+	plan(sp, r);
+	sp_work_go_on(sp, r);
+}
+
+void sp_work_ended(struct sp *sp, const struct arena_event *e)
+{
+	struct sp_request *r = &sp->requests[e->cookie];
+	const char *why = NULL;
+	int ret = sp->backend.ops->result(&sp->backend, e, &why);
+
+	r->pending--;
+	if (ret == -EAGAIN && r->tries < MAX_TRIES)
+		r->is_again = true;
+	else if (ret)
+		fail(r, ret == -EAGAIN ? -EIO : ret, why);
+	/* What is stalled goes on when the turn ends. */
+	if (!r->is_stalled)
+		sp_work_go_on(sp, r);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Carrying out a request as operations of a backend: split where it is longer than the disk takes
+ * at once, and with whole blocks where it does not begin or end at one.
+ *
+ * It must not know messages, nor the order of requests.
+ */
+#ifndef SP_WORK_H
+#define SP_WORK_H
+
+#include <proto/layout.h>
+#include <stdint.h>
+
+struct arena_event;
+struct sp;
+struct sp_request;
+
+/** sp_buffers_for() - buffers that hold @length bytes from @offset of the disk on */
+static inline uint64_t sp_buffers_for(uint64_t offset, uint64_t length)
+{
+	return (offset % PROTO_DISK_BUFFER + length + PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER;
+}
+
+/** sp_work_buffers() - how many buffers of our own a request needs; its range is known */
+uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r);
+
+/** sp_work_start() - begin; the request has its buffers. Ends with sp_request_finish() */
+void sp_work_start(struct sp *sp, struct sp_request *r);
+
+/** sp_work_go_on() - begin what the ring had no room for */
+void sp_work_go_on(struct sp *sp, struct sp_request *r);
+
+/** sp_work_ended() - an operation has ended; the event's cookie is the number of its request */
+void sp_work_ended(struct sp *sp, const struct arena_event *e);
+
+#endif /* SP_WORK_H */
