@@ -275,7 +275,7 @@ static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32
 
 /*
  * The SP returns the record ahead of the next replies, or a second later if there are none. It
- * has copied it long before, so the rig writes the next request in its place.
+ * has copied it by the time that it replies, and the rig writes no other in its place before.
  */
 static void send_request(const struct request *r)
 {
@@ -526,7 +526,7 @@ static void test_too_many(void)
 		r = make(i, PROTO_READ, 0, PROTO_MAX_BYTES);
 		send_request(&r);
 	}
-	r = make(0, PROTO_READ, 0, PROTO_MAX_BYTES);
+	r = make(SLOTS, PROTO_READ, 0, PROTO_MAX_BYTES);
 	send_request(&r);
 	bad++;
 	give_back(a.ref[0]);

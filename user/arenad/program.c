@@ -99,7 +99,6 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 	add_value(&a, "--id", format("%u", p->id));
 	add_value(&a, "--disk", o->disk[p->id].path);
 	add_value(&a, "--np", format("%d", pids->np));
-	add_value(&a, "--transport", "msg-ring");
 	if (!o->fixed_buffers)
 		add(&a, "--no-fixed-buffers");
 	become(o, &a);

@@ -160,10 +160,6 @@ int nvme_identify_limits(struct backend *b, const char **why)
  * Statuses: bits 8 to 10 are the type, bits 0 to 7 the code.
  */
 
-
-
-
-
 int nvme_error(int status)
 {
 	switch (status & ARENA_NVME_STATUS_CODE) {
