@@ -5,6 +5,7 @@
 #include <common/log.h>
 #include <common/start.h>
 #include <common/uring.h>
+#include <proto/region.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,27 +31,16 @@ static int check_layout(const struct np *np)
 
 static int open_region(struct np *np)
 {
-	const char *name = np->options->region;
-	struct mshare_info info = { .size = sizeof(info) };
-	int ret;
+	int ret = proto_open_region(np->options->region, PROTO_ROLE_NP(0), &np->arena);
 
-	ret = mshare_open(name, 0, &np->region);
-	if (!ret)
-		ret = mshare_attach(np->region, &np->base);
-	if (!ret)
-		ret = mshare_info(np->region, &info);
-	if (ret) {
-		log_error("region '%s': %s", name, strerror(-ret));
-		return ret;
-	}
-	ret = arena_layout_read(np->base, info.exported, &np->layout);
-	if (!ret)
-		ret = check_layout(np);
-	if (!ret)
-		ret = arena_open_region(np->region, PROTO_ROLE_NP(0), &np->arena);
 	if (ret)
-		log_error("region '%s': its layout is not for this program: %s",
-			  name, strerror(-ret));
+		return ret;
+	np->base = arena_base(np->arena);
+	np->layout = *arena_layout(np->arena);
+	ret = check_layout(np);
+	if (ret)
+		log_error("region %s: its layout is not for this program: %s",
+			  np->options->region, strerror(-ret));
 	return ret;
 }
 
@@ -225,7 +215,6 @@ free_tables:
 	slot_table_exit(np);
 close_region:
 	arena_close(np->arena);
-	mshare_close(np->region);
 	return ret;
 }
 

@@ -35,9 +35,8 @@
 /**
  * struct np - the process
  * @options: the command line
- * @region: the arena's region, attached
- * @arena: the part of this process in it
- * @base: its address
+ * @arena: the part of this process in the region
+ * @base: address of the region
  * @layout: the private, checked copy of its layout
  * @ring: the I/O ring
  * @exports: what clients can name
@@ -53,7 +52,6 @@
  */
 struct np {
 	const struct options *options;
-	struct mshare *region;
 	struct arena *arena;
 	void *base;
 	struct arena_layout layout;

@@ -18,7 +18,7 @@ void sp_counters_log(const struct sp *sp)
 		 " handoffs_received=%" PRIu64 " bytes_read=%" PRIu64 " bytes_written=%" PRIu64
 		 " copied_bytes=%" PRIu64 " rmw=%" PRIu64 " waits=%" PRIu64 " retries=%" PRIu64
 		 " bad_messages=%" PRIu64,
-		 sp->options.id, sp->options.region, (uintptr_t)sp->base, sp->fixed,
+		 sp->options.id, sp->options.region, (uintptr_t)sp->base, sp->n_fixed > 0,
 		 c->requests, c->reads, c->writes, c->flushes, c->errors,
 		 channel.sent, channel.received,
 		 c->bytes_read, c->bytes_written, c->copied_bytes, c->rmw, c->waits,

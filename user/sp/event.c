@@ -43,7 +43,11 @@ static void buffer_vec(const struct sp *sp, uint32_t group, struct iovec *iov)
 	iov->iov_len = (size_t)g->buffer_size * g->count;
 }
 
-/* Linux 6.8 cannot pin memory of a region for long; plain pointers do as well. */
+/*
+ * The kernel registers only what this process may write, and a view of its own shows it the
+ * NP's group read-only: plain addresses do as well. Linux 6.8 cannot pin memory of a region
+ * for long at all.
+ */
 static void register_buffers(struct sp *sp)
 {
 	struct iovec iov[2];
@@ -53,11 +57,13 @@ static void register_buffers(struct sp *sp)
 		return;
 	buffer_vec(sp, sp->own, &iov[SP_BUFFER_OWN]);
 	buffer_vec(sp, PROTO_GROUP_PAYLOAD, &iov[SP_BUFFER_PAYLOAD]);
-	ret = io_uring_register_buffers(&sp->ring, iov, 2);
-	if (ret)
-		log_warn("buffers cannot be registered with the kernel (%s): going on without, "
-			 "which costs some speed", strerror(-ret));
-	sp->fixed = !ret;
+	for (sp->n_fixed = 2; sp->n_fixed; sp->n_fixed--) {
+		ret = io_uring_register_buffers(&sp->ring, iov, sp->n_fixed);
+		if (!ret)
+			return;
+	}
+	log_warn("buffers cannot be registered with the kernel (%s): going on without, "
+		 "which costs some speed", strerror(-ret));
 }
 
 int sp_event_open(struct sp *sp)

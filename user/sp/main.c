@@ -7,6 +7,7 @@
 #include <common/start.h>
 #include <proto/lend.h>
 #include <proto/record.h>
+#include <proto/region.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -67,47 +68,22 @@ static int layout_check(struct sp *sp)
 
 static int region_open(struct sp *sp)
 {
-	const char *name = sp->options.region;
-	struct mshare_info info = { .size = sizeof(info) };
-	int ret;
+	int ret = proto_open_region(sp->options.region, PROTO_ROLE_SP(sp->options.id),
+				    &sp->arena);
 
-	ret = mshare_open(name, false, &sp->region);
-	if (ret) {
-		log_error("cannot open region %s: %s", name, strerror(-ret));
+	if (ret)
 		return ret;
-	}
-	ret = mshare_attach(sp->region, &sp->base);
-	if (!ret)
-		ret = mshare_info(sp->region, &info);
-	if (ret) {
-		log_error("cannot attach region %s: %s", name, strerror(-ret));
-		goto close_region;
-	}
-	log_info("region %s is attached at %p", name, sp->base);
-	ret = arena_layout_read(sp->base, info.exported, &sp->layout);
-	if (ret) {
-		log_error("region %s has no valid layout: %s", name, strerror(-ret));
-		goto close_region;
-	}
+	sp->base = arena_base(sp->arena);
+	sp->layout = *arena_layout(sp->arena);
 	ret = layout_check(sp);
 	if (ret)
-		goto close_region;
-	ret = arena_open_region(sp->region, PROTO_ROLE_SP(sp->options.id), &sp->arena);
-	if (ret) {
-		log_error("region %s: %s", name, strerror(-ret));
-		goto close_region;
-	}
-	return 0;
-
-close_region:
-	mshare_close(sp->region);
+		arena_close(sp->arena);
 	return ret;
 }
 
 static void region_close(struct sp *sp)
 {
 	arena_close(sp->arena);
-	mshare_close(sp->region);
 }
 
 static void requests_close(struct sp *sp)
@@ -201,7 +177,7 @@ static void serve(struct sp *sp)
 	log_info("serving %s: %llu bytes in blocks of %u%s, buffers %s", sp->options.disk,
 		 (unsigned long long)sp->disk.bytes, sp->disk.block_size,
 		 sp->disk.readonly ? ", read-only" : "",
-		 sp->fixed ? "registered" : "not registered");
+		 sp->n_fixed ? "registered" : "not registered");
 	send_hello(sp);
 	sp_event_loop(sp);
 	sp_counters_log(sp);

@@ -296,6 +296,11 @@ static uint32_t within_page(const char *memory, uint32_t length)
 	return in_page && length > SP_PAGE - in_page ? SP_PAGE - in_page : length;
 }
 
+static bool is_fixed(const struct sp *sp, const struct sp_step *s)
+{
+	return s->buffer < sp->n_fixed;
+}
+
 /* The disk works on the run from here on until step_completed(). */
 static void step_submit(struct sp *sp, struct sp_request *r)
 {
@@ -306,16 +311,16 @@ static void step_submit(struct sp *sp, struct sp_request *r)
 	uint64_t offset = s->offset + r->done;
 	uint32_t length = s->length - r->done;
 
-	if (!sp->fixed)
+	if (!is_fixed(sp, s))
 		length = within_page(memory, length);
 	/* File 0 of the ring is the disk. */
 	if (s->op == SP_OP_FLUSH)
 		io_uring_prep_fsync(sqe, 0, IORING_FSYNC_DATASYNC);
-	else if (s->op == SP_OP_READ && sp->fixed)
+	else if (s->op == SP_OP_READ && is_fixed(sp, s))
 		io_uring_prep_read_fixed(sqe, 0, memory, length, offset, s->buffer);
 	else if (s->op == SP_OP_READ)
 		io_uring_prep_read(sqe, 0, memory, length, offset);
-	else if (sp->fixed)
+	else if (is_fixed(sp, s))
 		io_uring_prep_write_fixed(sqe, 0, memory, length, offset, s->buffer);
 	else
 		io_uring_prep_write(sqe, 0, memory, length, offset);

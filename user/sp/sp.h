@@ -86,9 +86,8 @@ struct sp_counters {
 /**
  * struct sp - everything
  * @options: command line
- * @region: open and attached
- * @arena: the part of this process in it
- * @base: where
+ * @arena: the part of this process in the region
+ * @base: address of the region
  * @layout: private, checked copy
  * @own: group that this process writes
  * @pool: who has which buffer of @own
@@ -96,7 +95,7 @@ struct sp_counters {
  * @records: who has which buffer of it
  * @disk: served
  * @ring: does the I/O and carries messages
- * @fixed: @own and the payload group are registered with @ring
+ * @n_fixed: the groups of enum sp_buffer that are registered with @ring: the first of them
  * @channel: to the NP
  * @version: that the channel speaks, 0 before the NP's HELLO
  * @requests: one for each network buffer of the NP's
@@ -115,7 +114,6 @@ struct sp_counters {
  */
 struct sp {
 	struct sp_options options;
-	struct mshare *region;
 	struct arena *arena;
 	void *base;
 	struct arena_layout layout;
@@ -125,7 +123,7 @@ struct sp {
 	struct arena_pool *records;
 	struct sp_disk disk;
 	struct io_uring ring;
-	bool fixed;
+	unsigned int n_fixed;
 	struct arena_channel *channel;
 	int version;
 	struct sp_request *requests;

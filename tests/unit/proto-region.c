@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a process opens its region through the view of its role, or through rw where the region
+ * has no such view, and through no view but these.
+ * Method: regions on memfds, with and without views.
+ */
+#include <arena/arena.h>
+#include <common/log.h>
+#include <errno.h>
+#include <proto/layout.h>
+#include <proto/region.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tap.h"
+
+#define NAME	"proto-region"
+#define BYTES	(128UL << 20)
+
+static void test_names(void)
+{
+	char name[MSHARE_VIEW_SIZE];
+
+	proto_view_name(PROTO_ROLE_NP(0), name);
+	ok(!strcmp(name, "np-0"), "the view of the first NP is called np-0");
+	proto_view_name(PROTO_ROLE_SP(127), name);
+	ok(!strcmp(name, "sp-127"), "the view of the last SP is called sp-127");
+}
+
+static struct arena *make(void)
+{
+	struct arena_config config;
+	struct arena_options options = {
+		.size = sizeof(options), .backend = MSHARE_BACKEND_MEMFD, .page_size = 4096,
+		.config = &config,
+	};
+	struct arena *a;
+
+	proto_config_init(&config, BYTES, &(struct proto_counts){ 1, 2, 64 });
+	if (arena_create(NAME, &options, &a))
+		bail("cannot make a region");
+	return a;
+}
+
+static void opens(uint32_t role, const char *view)
+{
+	struct mshare_info info = { .size = sizeof(info) };
+	struct arena *a;
+
+	is(proto_open_region(NAME, role, &a), 0, "role %#x opens the region", role);
+	mshare_info(arena_region(a), &info);
+	ok(!strcmp(info.view, view), "role %#x has the view %s, and should have %s", role,
+	   info.view, view);
+	is(arena_role(a), role, "the arena of role %#x has that role", role);
+	arena_close(a);
+}
+
+static void test_open(void)
+{
+	const struct mshare_range all = { 0, BYTES, PROT_READ | PROT_WRITE };
+	const struct mshare_view view = {
+		.size = sizeof(view), .ranges = &all, .n_ranges = 1, .mode = 0600,
+	};
+	struct arena *a = make(), *none;
+
+	/* One region is attached at a time in a process. */
+	mshare_detach(arena_region(a));
+	opens(PROTO_ROLE_NP(0), "rw");
+	if (mshare_add_view(NAME, "np-0", &view) || mshare_add_view(NAME, "sp-1", &view))
+		bail("cannot add views");
+	opens(PROTO_ROLE_NP(0), "np-0");
+	opens(PROTO_ROLE_SP(1), "sp-1");
+	opens(PROTO_ROLE_SP(0), "rw");
+	is(proto_open_region(NAME, PROTO_ROLE_SP(2), &none), -ENOENT,
+	   "a role that the layout does not have opens nothing");
+	is(proto_open_region("absent", PROTO_ROLE_NP(0), &none), -ENOENT,
+	   "a region that does not exist is not opened");
+	arena_close(a);
+}
+
+int main(void)
+{
+	log_init("proto-region", LOG_LEVEL_ERROR);
+	test_names();
+	test_open();
+	return done_testing();
+}
