@@ -7,7 +7,6 @@
  */
 #include <fcntl.h>
 #include <libarena/channel/channel.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "channel.h"
@@ -25,7 +24,7 @@ struct said {
 	int ready_fd;
 };
 
-static int event, ring_fd, pipe_fd;
+static int ring_fd, pipe_fd;
 
 static struct said truth(enum arena_channel_transport transport)
 {
@@ -41,8 +40,6 @@ static struct said truth(enum arena_channel_transport transport)
 		.ready_fd = -1,
 	};
 
-	if (transport == ARENA_CHANNEL_EVENTFD)
-		s.fds[s.n_fds++] = event;
 	if (TRANSPORT_BIT(transport) & WITH_MAILBOX)
 		s.hello.mailbox = ring_fd;
 	return s;
@@ -134,7 +131,8 @@ static void test_all(void)
 	    s.hello.transports |= TRANSPORT_BIT(ARENA_CHANNEL_AUTO));
 	LIE(-EPROTO, "too short", s.hello_size--);
 	LIE(-EPROTO, "far too short", s.hello_size = 1);
-	LIE(-EPROTO, "a descriptor too many", s.fds[s.n_fds++] = pipe_fd);
+	LIE(-EPROTO, "a descriptor", s.fds[s.n_fds++] = pipe_fd);
+	LIE(-EPROTO, "two descriptors", s.fds[s.n_fds++] = pipe_fd; s.fds[s.n_fds++] = pipe_fd);
 	LIE(-ETIMEDOUT, "nothing at all", s.hello_size = 0; s.ready_size = 0);
 	LIE(-ETIMEDOUT, "not ready", s.ready_size = 0);
 	LIE(-EPROTO, "ready before hello", s.hello_size = 0);
@@ -159,13 +157,8 @@ static void test_closed(void)
 	is(open_with(transport, &s, true), -EOWNERDEAD, "%s: it closes", transport_name(transport));
 }
 
-static void test_descriptors(void)
+static void test_mailboxes(void)
 {
-	transport = ARENA_CHANNEL_EVENTFD;
-	LIE(-EPROTO, "no eventfd", s.n_fds = 0);
-	LIE(-EPROTO, "a pipe for an eventfd", s.fds[0] = pipe_fd);
-	LIE(-EPROTO, "a ring's eventfd for a socket", s.hello.transports = WITH_CONTROL;
-	    s.fds[0] = pipe_fd);
 	transport = ARENA_CHANNEL_HYBRID;
 	LIE(-EPROTO, "no mailbox", s.hello.mailbox = -1);
 	LIE(-EPROTO, "a pipe for a mailbox", s.hello.mailbox = pipe_fd);
@@ -220,8 +213,7 @@ int main(void)
 
 	channel_test_begin();
 	take_part(ARENA_ROLE(0, 0));
-	event = eventfd(0, 0);
-	if (event < 0 || pipe(fds) || io_uring_queue_init(8, &ring, 0))
+	if (pipe(fds) || io_uring_queue_init(8, &ring, 0))
 		bail("descriptors");
 	pipe_fd = fds[0];
 	ring_fd = ring.ring_fd;
@@ -229,7 +221,7 @@ int main(void)
 		test_all();
 		test_closed();
 	}
-	test_descriptors();
+	test_mailboxes();
 	test_pid();
 	test_refusal();
 	io_uring_queue_exit(&ring);

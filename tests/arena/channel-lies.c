@@ -4,7 +4,6 @@
  * nothing else: no hang, no message out of nothing.
  * Method: the child opens its end by the rules and then uses what lies beneath.
  */
-#include <fcntl.h>
 #include <libarena/channel/channel.h>
 #include <sys/socket.h>
 
@@ -14,7 +13,6 @@
 
 static const struct way ring = { ARENA_CHANNEL_MSG_RING, false };
 static const struct way hybrid = { ARENA_CHANNEL_HYBRID, false };
-static const struct way event = { ARENA_CHANNEL_EVENTFD, true };
 static const struct way sock = { ARENA_CHANNEL_SOCKET, true };
 
 /* ---- what the child does ---- */
@@ -87,30 +85,25 @@ static void ring_unknown(struct arena_channel *ch)
 
 static void memory_tail(struct arena_channel *ch)
 {
-	__atomic_store_n(&ch->shared.producer.out->tail, ENTRIES + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&ch->hybrid.producer.out->tail, ENTRIES + 1, __ATOMIC_RELEASE);
 }
 
 static void memory_tail_back(struct arena_channel *ch)
 {
-	__atomic_store_n(&ch->shared.producer.out->tail, (uint32_t)-1, __ATOMIC_RELEASE);
+	__atomic_store_n(&ch->hybrid.producer.out->tail, (uint32_t)-1, __ATOMIC_RELEASE);
 }
 
 static void memory_own_type(struct arena_channel *ch)
 {
 	const struct arena_msg m = channel_msg(CHANNEL_MSG_CREDIT, 3);
 
-	arena_spsc_put(&ch->shared.producer, &m);
+	arena_spsc_put(&ch->hybrid.producer, &m);
 }
 
 static void memory_head(struct arena_channel *ch)
 {
-	const uint64_t one = 1;
-
-	__atomic_store_n(&ch->shared.consumer.in->head, 12345, __ATOMIC_RELEASE);
-	if (ch->options.transport == ARENA_CHANNEL_HYBRID)
-		post(ch, channel_msg(CHANNEL_MSG_WAKE, 0));
-	else if (write(ch->peer_event, &one, sizeof(one)) != sizeof(one))
-		_exit(1);
+	__atomic_store_n(&ch->hybrid.consumer.in->head, 12345, __ATOMIC_RELEASE);
+	post(ch, channel_msg(CHANNEL_MSG_WAKE, 0));
 }
 
 static void packet(struct arena_channel *ch, const void *data, size_t size)
@@ -167,25 +160,6 @@ static void wake_much(struct arena_channel *ch)
 {
 	for (uint32_t i = 0; i < 1000; i++)
 		post(ch, channel_msg(CHANNEL_MSG_WAKE, 0));
-}
-
-/* Full: one more would block, if it could. */
-static void event_full(struct arena_channel *ch)
-{
-	const uint64_t most = UINT64_MAX - 1;
-
-	if (write(ch->peer_event, &most, sizeof(most)) != sizeof(most))
-		_exit(1);
-}
-
-/* Its own one, which now blocks as well. */
-static void own_event_full(struct arena_channel *ch)
-{
-	const uint64_t most = UINT64_MAX - 1;
-
-	if (fcntl(ch->event, F_SETFL, 0) || write(ch->event, &most, sizeof(most)) != sizeof(most))
-		_exit(1);
-	arena_channel_arm(ch);
 }
 
 /* ---- the parent ---- */
@@ -254,24 +228,6 @@ static void sends(struct way way, void (*lie)(struct arena_channel *ch), int err
 	say(&shared->is_ready, 1);
 	ret = send_message(ch, &m);
 	is(ret, error, "%s: %s", transport_name(way.transport), what);
-	end(&p, ch);
-}
-
-/* Without harm. */
-static void endures(struct way way, void (*lie)(struct arena_channel *ch), const char *what)
-{
-	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
-	struct arena_channel *ch = start(&p, lie);
-	struct arena_msg m = { .type = 1 };
-	int ret;
-
-	say(&shared->is_ready, 1);
-	while (!look(&shared->taken))
-		arena_channel_wait(ch, 1);
-	ret = arena_channel_recv(ch, &m);
-	is(ret, 0, "%s: %s", transport_name(way.transport), what);
-	is(arena_channel_wait(ch, 10), 0, "it sleeps for as long as it should");
-	ok(!arena_channel_send(ch, &m) && !arena_channel_flush(ch), "it sends");
 	end(&p, ch);
 }
 
@@ -355,11 +311,6 @@ int main(void)
 	receives(hybrid, ring_message, -EPROTO, "a message in the mailbox");
 	receives(hybrid, wake_much, -EOVERFLOW, "more wake-ups than the mailbox holds");
 	sends(hybrid, memory_head, -EPROTO, "took what was never sent");
-	receives(event, memory_tail, -EPROTO, "more than there is room for");
-	receives(event, memory_own_type, -EPROTO, "a type of the channel's own");
-	sends(event, memory_head, -EPROTO, "took what was never sent");
-	endures(event, event_full, "a full eventfd");
-	endures(event, own_event_full, "a full eventfd of its own");
 	receives(sock, socket_odd, -EPROTO, "half a message");
 	receives(sock, socket_long, -EPROTO, "a packet that is too long");
 	receives(sock, socket_reserved, -EPROTO, "something where nothing is to be");

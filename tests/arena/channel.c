@@ -317,7 +317,6 @@ static void test_options(void)
 	REFUSED("no such transport", -EINVAL, o.transport = 99);
 	REFUSED("no such way to wait", -EINVAL, o.wait = 99);
 	REFUSED("SOCKET without a control socket", -EINVAL, o.transport = ARENA_CHANNEL_SOCKET);
-	REFUSED("EVENTFD without a control socket", -EINVAL, o.transport = ARENA_CHANNEL_EVENTFD);
 	REFUSED("a control socket that is closed", -EINVAL, o.socket = &closed);
 	REFUSED("a time limit that is none", -EINVAL, o.timeout_ms = -2);
 	REFUSED("an unknown peer without a time limit", -EINVAL, o.timeout_ms = -1);

@@ -60,7 +60,7 @@ static inline struct arena_channel_counters counters(const struct arena_channel 
 
 static inline const char *transport_name(enum arena_channel_transport transport)
 {
-	static const char *const names[] = { "AUTO", "MSG_RING", "HYBRID", "EVENTFD", "SOCKET" };
+	static const char *const names[] = { "AUTO", "MSG_RING", "HYBRID", "SOCKET" };
 
 	return names[transport];
 }
@@ -90,7 +90,7 @@ static inline const char *way_name(struct way way)
 static const struct way ways[] = {
 	{ ARENA_CHANNEL_MSG_RING, false }, { ARENA_CHANNEL_MSG_RING, true },
 	{ ARENA_CHANNEL_HYBRID, false }, { ARENA_CHANNEL_HYBRID, true },
-	{ ARENA_CHANNEL_EVENTFD, true }, { ARENA_CHANNEL_SOCKET, true },
+	{ ARENA_CHANNEL_SOCKET, true },
 };
 
 #define N_WAYS	(sizeof(ways) / sizeof(ways[0]))

@@ -21,7 +21,7 @@ static void channel_init(void)
 {
 	links[0] = -1;
 	links[1] = -1;
-	if (kind->channel == ARENA_CHANNEL_EVENTFD || kind->channel == ARENA_CHANNEL_SOCKET)
+	if (kind->channel == ARENA_CHANNEL_SOCKET)
 		check(arena_channel_socketpair(links), "arena_channel_socketpair");
 }
 

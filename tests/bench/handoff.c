@@ -64,7 +64,6 @@ static const struct kind kinds[] = {
 	OURS("msg_ring, adaptive", 1, MSG_RING, ADAPT),
 	OURS("msg_ring, sleeping", 1, MSG_RING, SLEEP),
 	OURS("msg_ring, sleeping, 32", 32, MSG_RING, SLEEP),
-	OURS("channel, eventfd", 1, EVENTFD, SLEEP),
 	OURS("channel, socket", 1, SOCKET, SLEEP),
 	BATCHES("records, hybrid, polling", 1, HYBRID, POLL),
 	BATCHES("records, hybrid, polling, 8", 8, HYBRID, POLL),

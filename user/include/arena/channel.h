@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Channels: messages both ways between two processes, in order, none of them lost, and never
- * more of them unacknowledged than was agreed. One of four transports carries them:
+ * more of them unacknowledged than was agreed. One of three transports carries them:
  *
  *	MSG_RING	each side has a mailbox, an io_uring that only receives messages, and
  *			the other side posts to it by IORING_OP_MSG_RING
  *	HYBRID		rings in shared memory carry the messages; MSG_RING wakes a side that
  *			sleeps
- *	EVENTFD		rings in shared memory; an eventfd wakes a side that sleeps
  *	SOCKET		the control socket, a UNIX socket, carries the messages
  *
  * Everything that the sender wrote before arena_channel_send() is visible to the receiver when
  * arena_channel_recv() has returned the message; docs/memory-model.md says why.
  *
- * A channel checks what the peer says. A hostile peer can end the channel and do no more, with
- * one exception: the peer of an EVENTFD channel decides whether a write to its eventfd blocks.
- * If it fills the eventfd at the right moment, arena_channel_flush(), arena_channel_recv() and
- * arena_channel_close() hang. Use another transport towards a peer that is not trusted.
+ * A channel checks what the peer says. A hostile peer can end the channel and do no more.
  *
  * One thread uses a channel: the thread that opened it. A channel knows messages, not what they
  * mean to the application, and no buffers.
@@ -52,8 +48,7 @@ struct io_uring;
  * @ARENA_CHANNEL_AUTO: the first of the following that works on both sides
  * @ARENA_CHANNEL_MSG_RING: mailboxes
  * @ARENA_CHANNEL_HYBRID: shared memory and mailboxes
- * @ARENA_CHANNEL_EVENTFD: shared memory and eventfds; needs a control socket
- * @ARENA_CHANNEL_SOCKET: the control socket
+ * @ARENA_CHANNEL_SOCKET: the control socket, which takes no io_uring
  *
  * Without a control socket AUTO is MSG_RING.
  */
@@ -61,7 +56,6 @@ enum arena_channel_transport {
 	ARENA_CHANNEL_AUTO,
 	ARENA_CHANNEL_MSG_RING,
 	ARENA_CHANNEL_HYBRID,
-	ARENA_CHANNEL_EVENTFD,
 	ARENA_CHANNEL_SOCKET,
 };
 

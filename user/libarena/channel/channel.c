@@ -29,7 +29,7 @@ static bool is_sound(const struct arena_channel *ch)
 		return false;
 	if (o->socket)
 		return ch->control >= 0;
-	return ch->a && !(TRANSPORT_BIT(o->transport) & WITH_CONTROL) &&
+	return ch->a && o->transport != ARENA_CHANNEL_SOCKET &&
 	       (o->timeout_ms != -1 || o->peer_pid);
 }
 
@@ -52,8 +52,6 @@ static void init(struct arena_channel *ch, struct arena *a, uint32_t peer_role)
 	if (socket)
 		*socket = -1;
 	ch->pidfd = -1;
-	ch->event = -1;
-	ch->peer_event = -1;
 	ch->tx.target = -1;
 	ch->tx.state = &ch->state;
 	ch->connect.events = -1;
@@ -122,9 +120,6 @@ static void say_bye(struct arena_channel *ch)
 			connect_give_up(ch);
 		return;
 	}
-	/* With EVENTFD, BYE on the socket comes first, so that a woken peer finds it there. */
-	if (ch->options.transport == ARENA_CHANNEL_EVENTFD)
-		control_bye(ch->control);
 	ch->transport->ops->bye(ch->transport);
 	if (ch->control >= 0)
 		control_bye(ch->control);

@@ -11,8 +11,8 @@
 #include <arena/channel.h>
 
 #include "control.h"
+#include "hybrid.h"
 #include "msg_ring.h"
-#include "shared.h"
 #include "socket.h"
 #include "source.h"
 #include "wait.h"
@@ -23,11 +23,7 @@
 #define TRANSPORT_BIT(t)	(1U << (t))
 #define WITH_MAILBOX		(TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING) | \
 				 TRANSPORT_BIT(ARENA_CHANNEL_HYBRID))
-#define WITH_MEMORY		(TRANSPORT_BIT(ARENA_CHANNEL_HYBRID) | \
-				 TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD))
-#define WITH_CONTROL		(TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD) | \
-				 TRANSPORT_BIT(ARENA_CHANNEL_SOCKET))
-#define WITH_ANYTHING		(WITH_MAILBOX | WITH_CONTROL)
+#define WITH_ANYTHING		(WITH_MAILBOX | TRANSPORT_BIT(ARENA_CHANNEL_SOCKET))
 
 struct arena_channel;
 
@@ -77,10 +73,8 @@ struct channel_connect {
  * @box: own mailbox, if @has_box
  * @has_box: there is one
  * @tx: the way to the peer's mailbox
- * @event: own eventfd, or -1
- * @peer_event: the peer's, or -1
  * @msg_ring: transport of MSG_RING
- * @shared: transport of HYBRID and EVENTFD
+ * @hybrid: transport of HYBRID
  * @socket: transport of SOCKET
  * @connect: the state of connecting
  * @has_told_end: arena_channel_recv() has returned an error, which stays
@@ -101,10 +95,8 @@ struct arena_channel {
 	struct arena_mailbox box;
 	bool has_box;
 	struct channel_tx tx;
-	int event;
-	int peer_event;
 	struct msg_ring_transport msg_ring;
-	struct shared_transport shared;
+	struct hybrid_transport hybrid;
 	struct socket_transport socket;
 	struct channel_connect connect;
 	bool has_told_end;
