@@ -96,8 +96,9 @@ struct arena_class_config {
  * struct arena_config - what a layout is made from
  * @size: sizeof(struct arena_config)
  * @length: bytes of the region that have memory
- * @align: the part of each process begins at a multiple of it: the region's page size,
- *	where processes have views of their own; a power of two, at least 4096; 0 for 4096
+ * @align: the part of each process begins at a multiple of it, and so do the groups behind the
+ *	layout itself if it is at most 2 MiB; a power of two, at least 4096; 0 for 4096. With the
+ *	region's page size, no page has two writers, as views of roles need it
  * @group_bytes: the most bytes of a group that takes what remains; 0 for
  *	ARENA_MAX_GROUP_BYTES
  * @longest_extent: bytes of the longest extent. For each use whose groups take what remains,

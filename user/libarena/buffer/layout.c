@@ -18,6 +18,9 @@
 
 #define HEADER	round_up(sizeof(struct arena_layout), PAGE)
 
+/* A page of this size is not too much for the layout alone. */
+#define MAX_HEADER_PAGE	(2ULL << 20)
+
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -156,6 +159,15 @@ static uint64_t share(uint64_t bytes, uint32_t i, uint32_t n, uint64_t align)
 	return round_down(bytes / n * i + bytes % n * i / n, align);
 }
 
+/*
+ * Where the first process's groups can begin: behind the layout, and behind its last page if
+ * pages are not too large for that. Then no process can write the layout through its view.
+ */
+static uint64_t first_offset(const struct arena_config *c)
+{
+	return c->align <= MAX_HEADER_PAGE ? round_up(HEADER, c->align) : HEADER;
+}
+
 /* The layout itself lies in the part of the first process. */
 static int add_class(struct arena_layout *l, const struct arena_config *c, uint32_t class,
 		     uint64_t from)
@@ -171,7 +183,7 @@ static int add_class(struct arena_layout *l, const struct arena_config *c, uint3
 			.end = from + share(cc->bytes, i + 1, cc->processes, c->align),
 		};
 
-		s.at = max_u64(s.at, HEADER);
+		s.at = max_u64(s.at, first_offset(c));
 		ret = add_process(&s, c, cc);
 	}
 	return ret;
