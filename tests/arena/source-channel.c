@@ -7,7 +7,7 @@
  * they receive; one of them then floods, stalls, dies or breaks the rules.
  *
  * vm: once
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #define _GNU_SOURCE
 #include <arena/source.h>
@@ -65,8 +65,7 @@ static int stall(struct arena_channel *ch)
 {
 	struct arena_msg m;
 
-	while (!look(&shared->is_stalled))
-		usleep(100);
+	wait_for_word(&shared->is_stalled);
 	while (receive(ch, &m) == 1)
 		if (m.type == LAST)
 			return 0;
@@ -90,14 +89,13 @@ static int lie(struct arena_channel *ch)
 	const struct arena_msg m = { .type = 1 };
 
 	/* Not while the parent is still opening its end. */
-	while (!look(&shared->is_stalled))
-		usleep(100);
+	wait_for_word(&shared->is_stalled);
 	ch->msg_ring.credit.window = UINT32_MAX;
 	for (uint32_t i = 0; i < 4 * WINDOW; i++)
 		if (arena_channel_send(ch, &m))
 			break;
 	arena_channel_flush(ch);
-	say(&shared->is_ready, 1);
+	set_word(&shared->is_ready, 1);
 	pause();
 	return 0;
 }
@@ -107,7 +105,7 @@ static int report_one(struct arena_channel *ch)
 {
 	struct arena_msg m;
 
-	say(&shared->is_ready, receive(ch, &m) == 1);
+	set_word(&shared->is_ready, receive(ch, &m) == 1);
 	return 0;
 }
 
@@ -260,7 +258,7 @@ static void test_stall(struct rig *rig, struct way way)
 	while (send_some(&l, 4 * WINDOW))
 		l.sent = 0;
 	rig_quiet(rig);
-	say(&shared->is_stalled, 1);
+	set_word(&shared->is_stalled, 1);
 	is(rig_next(rig).cookie, 1, "%s: an event says that there is room", way_name(way));
 	while (!send_some(&l, 4 * WINDOW))
 		rig_next(rig);
@@ -359,9 +357,8 @@ static void test_liar(struct rig *rig)
 
 	link_open(&l, 0, ways[0], lie);
 	link_add(rig, &l, 1);
-	say(&shared->is_stalled, 1);
-	while (!look(&shared->is_ready))
-		usleep(100);
+	set_word(&shared->is_stalled, 1);
+	wait_for_word(&shared->is_ready);
 	is(rig_next(rig).cookie, 1, "a peer that sends too much is an event");
 	receive_some(&l);
 	is(l.end, -EOVERFLOW, "it has ended its channel");
@@ -378,14 +375,14 @@ static void test_submit(struct rig *rig, struct way way)
 {
 	struct link l;
 
-	say(&shared->is_ready, 0);
+	set_word(&shared->is_ready, 0);
 	link_open(&l, 0, way, report_one);
 	link_add(rig, &l, 1);
 	send_some(&l, 1);
 	ok(arena_ring_submit(rig->r) >= 0, "%s: the ring is submitted", way_name(way));
-	for (int ms = 0; ms < PATIENCE_MS && !look(&shared->is_ready); ms++)
+	for (int ms = 0; ms < PATIENCE_MS && !get_word(&shared->is_ready); ms++)
 		usleep(1000);
-	ok(look(&shared->is_ready), "%s: a message is sent by arena_ring_submit()",
+	ok(get_word(&shared->is_ready), "%s: a message is sent by arena_ring_submit()",
 	   way_name(way));
 	arena_channel_close(l.ch);
 	is(pair_join(&l.pair), 0, "%s: the receiver has ended", way_name(way));

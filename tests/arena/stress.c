@@ -11,7 +11,7 @@
  * others nothing is between them but the channel, which alone orders what they do.
  *
  * vm: once
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  *
  * Runs for some seconds; for as many as its argument says, see "make stress". Set
  * SEED for other lives.
