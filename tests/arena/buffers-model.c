@@ -20,7 +20,6 @@
 #define ITEMS	250
 #define STALES	64
 
-
 /**
  * enum where - who has an extent
  * @HOME: its owner has it

@@ -23,7 +23,6 @@
 /* Only a hang takes longer. */
 #define RIG_PATIENCE_MS	20000
 
-
 /*
  * A misuse is answered with an error. A library built with ARENA_DEBUG ends the process
  * instead, so there the call is made in a child.
