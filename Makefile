@@ -263,6 +263,10 @@ bench-pagetables: tree-check user module	## page tables and time, by processes a
 bench-handoff: user	## handing over a buffer, natively, beside what the kernel offers (BENCH="-r 5")
 	@tests/bench/handoff.sh $(BENCH)
 
+.PHONY: bench-ring
+bench-ring: user	## what libarena adds to an operation, natively, beside liburing (BENCH="-r 5")
+	@tests/bench/ring.sh $(BENCH)
+
 ##@ Machine
 .PHONY: demo
 demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=...)
