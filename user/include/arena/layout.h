@@ -199,7 +199,11 @@ int arena_layout_read(const void *region, uint64_t length,
 		      struct arena_layout *out);
 
 /** arena_layout_has_role() - true if the layout has a process with this role */
-bool arena_layout_has_role(const struct arena_layout *l, uint32_t role);
+static inline bool arena_layout_has_role(const struct arena_layout *l, uint32_t role)
+{
+	return ARENA_ROLE_CLASS(role) < ARENA_MAX_CLASSES &&
+	       ARENA_ROLE_NUMBER(role) < l->processes[ARENA_ROLE_CLASS(role)];
+}
 
 /**
  * arena_layout_find() - find a group of a process
@@ -217,8 +221,12 @@ int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use,
  *
  * It is false if @count is 0. Use it to check what a peer names.
  */
-bool arena_layout_has(const struct arena_layout *l, uint32_t group,
-		      uint32_t index, uint32_t count);
+static inline bool arena_layout_has(const struct arena_layout *l, uint32_t group,
+				    uint32_t index, uint32_t count)
+{
+	return group < l->n_groups && count && index < l->group[group].count &&
+	       count <= l->group[group].count - index;
+}
 
 /**
  * arena_layout_buffer() - address of a buffer

@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "borrowed.h"
-#include "pool.h"
+#include "io.h"
 #include "misuse.h"
+#include "records.h"
 #include "setup.h"
 
 /**
@@ -63,19 +63,19 @@ static bool is_ours(const struct arena *a, uint32_t group)
 }
 
 /* The extent that begins at the handle's first buffer. */
-static struct arena_extent extent_at(const struct arena *a, struct arena_buf b)
+static inline struct arena_extent extent_at(const struct arena *a, struct arena_buf b)
 {
 	const struct group *g = &a->group[b.group];
 
 	if (g->pool)
-		return arena_pool_extent(g->pool, b.index);
+		return pool_extent(g->pool, b.index);
 	if (g->borrowed)
-		return arena_borrowed_extent(g->borrowed, b.index);
+		return borrowed_extent(g->borrowed, b.index);
 	return (struct arena_extent){ .state = ARENA_STALE };
 }
 
 /* 0 and the extent if the handle is good, else an error. */
-static int check(const struct arena *a, struct arena_buf b, struct arena_extent *extent)
+static inline int check(const struct arena *a, struct arena_buf b, struct arena_extent *extent)
 {
 	if (!b.generation || !arena_layout_has(&a->layout, b.group, b.index, b.count))
 		return -EINVAL;
@@ -297,7 +297,7 @@ static int get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf
 		.group = (uint16_t)group,
 		.index = (uint32_t)index,
 		.count = (uint16_t)count,
-		.generation = arena_pool_extent(pool, (uint32_t)index).generation,
+		.generation = pool_extent(pool, (uint32_t)index).generation,
 	};
 	note(a, *out, ARENA_STEP_GOT, 0);
 	return 0;
@@ -401,7 +401,7 @@ enum arena_state arena_state(const struct arena *a, struct arena_buf b)
  * Operations of the kernel
  */
 
-static int check_io(const struct arena *a, struct arena_buf b, bool writes)
+static inline int check_io(const struct arena *a, struct arena_buf b, bool writes)
 {
 	struct arena_extent extent;
 	int ret = check(a, b, &extent);
@@ -415,19 +415,40 @@ static int check_io(const struct arena *a, struct arena_buf b, bool writes)
 	return ret;
 }
 
+static inline void io_begin(struct arena *a, struct arena_buf b)
+{
+	const struct group *g = &a->group[b.group];
+
+	if (g->pool)
+		pool_io_begin(g->pool, b.index, b.count);
+	else
+		borrowed_io_begin(g->borrowed, b.index);
+	note(a, b, ARENA_STEP_IO_BEGUN, 0);
+}
+
 int arena_io_begin(struct arena *a, struct arena_buf b, bool writes)
 {
 	int ret = check_io(a, b, writes);
-	struct group *g;
 
 	if (ret)
 		return refuse(a, "arena_io_begin", b, ret);
-	g = &a->group[b.group];
-	if (g->pool)
-		arena_pool_io_begin(g->pool, b.index, b.count);
-	else
-		arena_borrowed_io_begin(g->borrowed, b.index);
-	note(a, b, ARENA_STEP_IO_BEGUN, 0);
+	io_begin(a, b);
+	return 0;
+}
+
+int arena_io_take(struct arena *a, struct arena_buf b, uint32_t from, uint32_t length,
+		  bool writes, void **at)
+{
+	int ret = check_io(a, b, writes);
+	uint64_t size;
+
+	if (ret)
+		return refuse(a, "arena_io_begin", b, ret);
+	size = (uint64_t)b.count * a->layout.group[b.group].buffer_size;
+	if (!length || (uint64_t)from + length > size)
+		return -EINVAL;
+	io_begin(a, b);
+	*at = (char *)address(a, b) + from;
 	return 0;
 }
 
@@ -443,7 +464,7 @@ int arena_io_end(struct arena *a, struct arena_buf b)
 		return refuse(a, "arena_io_end", b, ret);
 	g = &a->group[b.group];
 	if (g->pool)
-		arena_pool_io_end(g->pool, b.index, b.count);
+		pool_io_end(g->pool, b.index, b.count);
 	else
 		arena_borrowed_io_end(g->borrowed, b.index);
 	note(a, b, ARENA_STEP_IO_ENDED, 0);
@@ -696,7 +717,7 @@ static void note_reset(struct arena *a, uint32_t group)
 	struct arena_extent extent;
 
 	for (; b.index < a->layout.group[group].count; b.index += extent.count) {
-		extent = arena_pool_extent(a->group[group].pool, b.index);
+		extent = pool_extent(a->group[group].pool, b.index);
 		if (extent.state != ARENA_STALE)
 			note(a, b, ARENA_STEP_RESET, 0);
 	}

@@ -414,28 +414,12 @@ int arena_layout_read(const void *region, uint64_t length,
 	return 0;
 }
 
-bool arena_layout_has_role(const struct arena_layout *l, uint32_t role)
-{
-	uint32_t class = ARENA_ROLE_CLASS(role);
-
-	return class < ARENA_MAX_CLASSES && ARENA_ROLE_NUMBER(role) < l->processes[class];
-}
-
 int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use, uint32_t nth)
 {
 	for (uint32_t i = 0; i < l->n_groups; i++)
 		if (l->group[i].role == role && l->group[i].use == use && !nth--)
 			return (int)i;
 	return -ENOENT;
-}
-
-bool arena_layout_has(const struct arena_layout *l, uint32_t group,
-		      uint32_t index, uint32_t count)
-{
-	if (group >= l->n_groups || !count)
-		return false;
-	return index < l->group[group].count &&
-	       count <= l->group[group].count - index;
 }
 
 /* The place of @reader among the processes of other classes than @class. */

@@ -46,8 +46,8 @@ struct nvme_uring_cmd;
  * @requeue_first: list of operations that wait for room in the submission queue
  * @requeue_last: its end
  * @deadlines: of operations, by their index
- * @vecs: for each operation, room for a list of extents
- * @iovs: the same list as the kernel wants it, what is still to be moved
+ * @bufs: for each operation, room for a list of extents
+ * @iovs: for each operation, room for a list of addresses
  * @msgs: for each operation, the header of a message
  * @zeroes: memory that is zero, to be written from
  * @sink: memory that nobody reads, to receive into what is not wanted
@@ -81,7 +81,7 @@ struct arena_ring {
 	uint32_t requeue_first;
 	uint32_t requeue_last;
 	struct ring_heap deadlines;
-	struct arena_vec *vecs;
+	struct arena_buf *bufs;
 	struct iovec *iovs;
 	struct msghdr *msgs;
 	void *zeroes;

@@ -100,7 +100,10 @@ static int enter_and_sleep(struct arena_ring *r, int64_t ns)
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	ret = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, ns < 0 ? NULL : &ts, NULL);
+	if (ns < 0)
+		ret = io_uring_submit_and_wait(&r->uring, 1);
+	else
+		ret = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, &ts, NULL);
 	return ret == -ETIME || ret > 0 ? 0 : ret;
 }
 
