@@ -14,8 +14,9 @@
  *
  * A channel checks what the peer says. A hostile peer can end the channel and do no more.
  *
- * One thread uses a channel: the thread that opened it. A channel knows messages, not what they
- * mean to the application, and no buffers.
+ * One thread uses a channel: the thread that opened it. In other threads, and in a child after
+ * fork(2), calls return -ECHILD; that check costs no system call. A channel knows messages, not
+ * what they mean to the application, and no buffers.
  */
 #ifndef ARENA_CHANNEL_H
 #define ARENA_CHANNEL_H
@@ -190,8 +191,12 @@ bool arena_channel_is_connected(const struct arena_channel *ch);
  *
  * It submits the application's @tx_ring, because queued messages name what is closed here. Close
  * a channel before its @tx_ring.
+ *
+ * A child of fork(2) gives its copy of the channel up, which the peer does not notice.
+ *
+ * Return: 0, or -ECHILD for another thread than the one that opened it: nothing has changed then.
  */
-void arena_channel_close(struct arena_channel *ch);
+int arena_channel_close(struct arena_channel *ch);
 
 /**
  * arena_channel_send() - queue a message
@@ -204,6 +209,7 @@ void arena_channel_close(struct arena_channel *ch);
  * Return: 0, or
  * -EAGAIN: the window is full, or the channel is not connected yet: receive, or wait;
  * -EINVAL: the type is not one of the application's;
+ * -ECHILD: another thread opened the channel;
  * or an error of arena_channel_recv(), which stays.
  */
 int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
@@ -218,6 +224,7 @@ int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
  * Return: 0, or
  * -EAGAIN or -EBUSY: some messages are still queued, because the kernel or the socket has no
  *	room;
+ * -ECHILD: another thread opened the channel;
  * or an error of arena_channel_recv(), if it is noticed. That a peer has ended the channel is not
  *	an error if nothing is queued.
  */
@@ -231,7 +238,8 @@ int arena_channel_flush(struct arena_channel *ch);
  * It never waits. Messages that were received are acknowledged to the peer some time later, on
  * an application's @tx_ring with its next submit.
  *
- * Return: 1; 0 if there is no message; or, when there is no message any more and never will be,
+ * Return: 1; 0 if there is no message; -ECHILD if another thread opened the channel; or, when there
+ * is no message any more and never will be,
  * -EPIPE: the peer has closed the channel, and everything that it sent has been received;
  * -EOWNERDEAD: the peer has died, or it left without closing the channel, or its last words were
  *	lost for want of memory;
@@ -251,7 +259,7 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg);
  * Before it waits it sends everything that is queued, so a loop that calls arena_channel_next()
  * and arena_channel_send() needs no arena_channel_flush().
  *
- * Return: 1; 0 if no message came in time; -EINTR if a signal came; or an error of
+ * Return: 1; 0 if no message came in time; -EINTR if a signal came; -ECHILD; or an error of
  * arena_channel_recv(), which stays.
  */
 int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int timeout_ms);
@@ -268,7 +276,7 @@ int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int time
  * - arena_channel_recv() would return a message or an error, or
  * - the last arena_channel_send() returned -EAGAIN, and the next one would not. A call tells this
  *   once: if nothing is sent then, the next one waits for a message.
- * 0 if none of it happened in time; -EINTR if a signal came; or another -errno.
+ * 0 if none of it happened in time; -EINTR if a signal came; -ECHILD; or another -errno.
  */
 int arena_channel_wait(struct arena_channel *ch, int timeout_ms);
 
@@ -294,8 +302,8 @@ int arena_channel_pidfd(const struct arena_channel *ch);
  * arena_channel_arm() - announce that this side is going to sleep on arena_channel_fd()
  * @ch: channel
  *
- * Return: true if there is nothing to do, so that this side may sleep. Call
- * arena_channel_disarm() in any case, and no other function of the channel between the two.
+ * Return: true if there is nothing to do, so that this side may sleep; false in another thread.
+ * Call arena_channel_disarm() in any case, and no other function of the channel between the two.
  */
 bool arena_channel_arm(struct arena_channel *ch);
 

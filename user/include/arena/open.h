@@ -121,9 +121,10 @@ int arena_open_region(struct mshare *m, uint32_t role, struct arena **out);
  * @a: arena
  *
  * Closes the region if the arena opened it, and removes its name if this process made it.
- * Close channels and rings before.
+ * Close channels and rings before. A child of fork(2) gives its copy of the arena up.
  *
- * Return: 0, or -EBUSY if the kernel still works on a buffer: nothing has changed then.
+ * Return: 0; -EBUSY if the kernel still works on a buffer, or -ECHILD for another thread
+ * than the one that opened it: nothing has changed then.
  */
 int arena_close(struct arena *a);
 

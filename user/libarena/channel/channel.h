@@ -10,6 +10,7 @@
 #include <arena/arena.h>
 #include <arena/channel.h>
 
+#include "../owner.h"
 #include "control.h"
 #include "hybrid.h"
 #include "msg_ring.h"
@@ -63,6 +64,7 @@ struct channel_connect {
 /**
  * struct arena_channel - an end of a channel
  * @transport: what carries the messages, one of those below; NULL until it is connected
+ * @owner: the thread that opened it
  * @state: errors and the end of the channel
  * @a: this side's part in the region, or NULL
  * @self: own role, or CHANNEL_NO_ROLE
@@ -85,6 +87,7 @@ struct channel_connect {
  */
 struct arena_channel {
 	struct transport *transport;
+	uint64_t owner;
 	struct channel_state state;
 	struct arena *a;
 	uint32_t self;
@@ -124,8 +127,11 @@ int connect_run(struct arena_channel *ch, int64_t until);
 /** connect_give_up() - let the peer know that there will be no channel */
 void connect_give_up(struct arena_channel *ch);
 
-/** connect_free() - free the resources of connecting */
+/** connect_free() - free all that the channel has */
 void connect_free(struct arena_channel *ch);
+
+/** connect_leave() - free a child's copy of it, in which the rings' memory is not mapped */
+void connect_leave(struct arena_channel *ch);
 
 /**
  * connect_poll() - wait until @fd is readable or the peer is dead

@@ -312,19 +312,34 @@ void connect_give_up(struct arena_channel *ch)
 	ch->connect.step = NULL;
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void free_private(struct arena_channel *ch)
+{
+	close_fd(ch->connect.events);
+	close_fd(ch->connect.timer);
+	close_fd(ch->pidfd);
+	close_fd(ch->control);
+	transport_free(&ch->socket.base);
+	transport_free(&ch->msg_ring.base);
+}
+
 void connect_free(struct arena_channel *ch)
 {
-	if (ch->connect.events >= 0)
-		close(ch->connect.events);
-	if (ch->connect.timer >= 0)
-		close(ch->connect.timer);
 	channel_tx_close(&ch->tx);
 	if (ch->has_box)
 		arena_mailbox_close(&ch->box);
-	if (ch->pidfd >= 0)
-		close(ch->pidfd);
-	if (ch->control >= 0)
-		close(ch->control);
-	transport_free(&ch->socket.base);
-	transport_free(&ch->msg_ring.base);
+	free_private(ch);
+}
+
+void connect_leave(struct arena_channel *ch)
+{
+	close_fd(ch->tx.has_own ? ch->tx.own.ring_fd : -1);
+	close_fd(ch->tx.target);
+	close_fd(ch->has_box ? ch->box.ring.ring_fd : -1);
+	free_private(ch);
 }

@@ -12,6 +12,7 @@
 
 #include <arena/ring.h>
 
+#include "../owner.h"
 #include "../uring.h"
 #include "heap.h"
 
@@ -36,8 +37,7 @@ struct nvme_uring_cmd;
  * struct arena_ring - see ring.h
  * @uring: the ring
  * @a: the arena whose buffers are used
- * @fork_guard: a page that a child of fork(2) finds zeroed
- * @thread: the thread that opened the ring
+ * @owner: the thread that opened the ring
  * @features: what the ring makes use of
  * @ops: the table of operations
  * @n_ops: entries of @ops
@@ -71,8 +71,7 @@ struct nvme_uring_cmd;
 struct arena_ring {
 	struct io_uring uring;
 	struct arena *a;
-	uint32_t *fork_guard;
-	uint64_t thread;
+	uint64_t owner;
 	struct arena_features features;
 	struct ring_op *ops;
 	uint32_t n_ops;
@@ -115,14 +114,17 @@ static inline uint32_t next_generation(uint32_t generation)
 	return generation % GENERATION_MAX + 1;
 }
 
-/** ring_thread_id() - a number that no other thread of the process has or had */
-uint64_t ring_thread_id(void);
-
 /** ring_check() - 0 for the thread that opened it; -ECHILD for others and after fork(2) */
-int ring_check(const struct arena_ring *r);
+static inline int ring_check(const struct arena_ring *r)
+{
+	return owner_check(r->owner);
+}
 
 /** ring_is_child() - true if this process is a child of the one that opened the ring */
-bool ring_is_child(const struct arena_ring *r);
+static inline bool ring_is_child(const struct arena_ring *r)
+{
+	return owner_is_parent(r->owner);
+}
 
 /** ring_submit() - submit everything; the number of SQEs, or -errno */
 int ring_submit(struct arena_ring *r);

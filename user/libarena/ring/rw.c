@@ -57,7 +57,7 @@ void ring_rw_free(struct arena_ring *r)
 	free(r->iovs);
 	free(r->msgs);
 	/* In a child something else may be mapped there. */
-	if (r->fork_guard && ring_is_child(r))
+	if (ring_is_child(r))
 		return;
 	if (r->sink)
 		munmap(r->sink, SINK_SIZE);
