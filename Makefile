@@ -269,8 +269,8 @@ bench-ring: user	## what libarena adds to an operation, natively, beside liburin
 
 ##@ Machine
 .PHONY: demo
-demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=...)
-	@tests/demo/run --kernel $(kernel)
+demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=... BACKEND=nvme)
+	@tests/demo/run --kernel $(kernel) $(if $(BACKEND),--backend $(BACKEND))
 
 .PHONY: setup
 setup:			## makes the build and test root; everything else implies it
