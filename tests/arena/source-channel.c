@@ -399,6 +399,34 @@ static void test_submit(struct rig *rig, struct way way)
 		;
 }
 
+/* Nothing else ends while messages come, so each of them has to end a wait that gathers. */
+static void test_gather(struct rig *rig, struct way way)
+{
+	struct arena_file never = rig_eventfd(rig, 0);
+	uint32_t events = 0;
+	struct link l;
+
+	link_open(&l, 0, way, echo);
+	link_add(rig, &l, 1);
+	for (uint32_t i = 0; i < 8; i++)
+		arena_ring_poll(rig->r, never, POLLIN, false, 2, NULL);
+	arena_ring_set_gather(rig->r, 8, 1000);
+	for (; l.received < 20 && events < 1000; events++) {
+		if (l.sent == l.received)
+			send_some(&l, l.sent + 1);
+		rig_next(rig);
+		receive_some(&l);
+	}
+	is(l.received, 20, "%s: messages come while the ring gathers other completions",
+	   way_name(way));
+	arena_ring_set_gather(rig->r, 0, 0);
+	arena_ring_remove_file(rig->r, never);
+	arena_channel_close(l.ch);
+	link_kill(&l);
+	while (arena_ring_pending(rig->r))
+		rig_next(rig);
+}
+
 /* A message that the kernel refuses must end its channel and nothing else. */
 static void test_failed_message(struct rig *rig)
 {
@@ -494,6 +522,7 @@ int main(void)
 		test_remove(&rig, ways[i]);
 		test_ring_close(&rig, ways[i]);
 		test_submit(&rig, ways[i]);
+		test_gather(&rig, ways[i]);
 	}
 	test_liar(&rig);
 	test_failed_message(&rig);

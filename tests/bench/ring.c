@@ -259,25 +259,27 @@ static void bare_turn(void)
  * struct kind - what is measured
  * @name: in the CSV
  * @ops: operations, extents or messages of a turn
- * @turn: of the library, and without it
+ * @arena: a turn of the library
+ * @bare: a turn without it
  */
 struct kind {
 	const char *name;
 	uint32_t ops;
-	void (*turn[2])(void);
+	void (*arena)(void);
+	void (*bare)(void);
 };
 
 static const char *const sides[] = { "arena", "bare" };
 
 static const struct kind kinds[] = {
-	{ "read of 4 KiB", BATCH, { arena_read, bare_read } },
-	{ "read of 4 KiB; registered", BATCH, { arena_read_fixed, bare_read_fixed } },
-	{ "send; one extent", 1, { arena_send_one, bare_send_one } },
-	{ "send; each of 64 extents", 64, { arena_send_list, bare_send_list } },
-	{ "extent lent and regained", BATCH, { arena_blocks, bare_blocks } },
-	{ "message; hybrid", BATCH, { arena_messages, bare_messages } },
-	{ "turn without work", 1, { arena_turn, bare_turn } },
-	{ "turn without work; a channel", 1, { arena_turn_channel, bare_turn } },
+	{ "read of 4 KiB", BATCH, arena_read, bare_read },
+	{ "read of 4 KiB; registered", BATCH, arena_read_fixed, bare_read_fixed },
+	{ "send; one extent", 1, arena_send_one, bare_send_one },
+	{ "send; each of 64 extents", 64, arena_send_list, bare_send_list },
+	{ "extent lent and regained", BATCH, arena_blocks, bare_blocks },
+	{ "message; hybrid", BATCH, arena_messages, bare_messages },
+	{ "turn without work", 1, arena_turn, bare_turn },
+	{ "turn without work; a channel", 1, arena_turn_channel, bare_turn },
 };
 
 #define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
@@ -288,6 +290,11 @@ static uint64_t cpu_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void (*turn_of(const struct kind *kind, int side))(void)
+{
+	return side ? kind->bare : kind->arena;
 }
 
 /* Under this name callgrind knows what to count. */
@@ -302,7 +309,7 @@ static void measure(const struct kind *kind, int side, int rep, uint64_t ms)
 	uint64_t began = cpu_ns(), took, turns = 0;
 
 	do {
-		make_turns(kind->turn[side], TURNS);
+		make_turns(turn_of(kind, side), TURNS);
 		turns += TURNS;
 		took = cpu_ns() - began;
 	} while (took < ms * 1000000);
@@ -382,7 +389,7 @@ static void run(const struct kind *kind, const struct options *o, int rep)
 	if (o->kind && strcmp(o->kind, kind->name) != 0)
 		return;
 	if (o->turns) {
-		make_turns(kind->turn[o->side], o->turns);
+		make_turns(turn_of(kind, o->side), o->turns);
 		return;
 	}
 	for (int side = 0; side < 2; side++)

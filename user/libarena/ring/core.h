@@ -66,6 +66,8 @@ struct nvme_uring_cmd;
  * @sources: the table of sources
  * @nvme: for each operation, room for a command; NULL if the ring has no option nvme
  * @turn_cqes: completions that belong to this turn and were not looked at
+ * @gather: completions for which a turn waits, if so many can come; 0 or 1 for no gathering
+ * @gather_us: for how long
  * @extra: of the completion that is looked at, what a CQE32 has beside
  */
 struct arena_ring {
@@ -100,6 +102,8 @@ struct arena_ring {
 	struct ring_sources *sources;
 	struct nvme_uring_cmd *nvme;
 	uint32_t turn_cqes;
+	uint32_t gather;
+	uint32_t gather_us;
 	uint64_t extra;
 };
 
