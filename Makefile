@@ -263,10 +263,14 @@ bench-pagetables: tree-check user module	## page tables and time, by processes a
 bench-handoff: user	## handing over a buffer, natively, beside what the kernel offers (BENCH="-r 5")
 	@tests/bench/handoff.sh $(BENCH)
 
+.PHONY: bench-ring
+bench-ring: user	## what libarena adds to an operation, natively, beside liburing (BENCH="-r 5")
+	@tests/bench/ring.sh $(BENCH)
+
 ##@ Machine
 .PHONY: demo
-demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=...)
-	@tests/demo/run --kernel $(kernel)
+demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=... BACKEND=nvme)
+	@tests/demo/run --kernel $(kernel) $(if $(BACKEND),--backend $(BACKEND))
 
 .PHONY: setup
 setup:			## makes the build and test root; everything else implies it

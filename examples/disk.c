@@ -191,6 +191,7 @@ int main(int argc, char **argv)
 	}
 	arena_channel_close(ch);
 	if (child && waitpid(child, &status, 0) == child && status)
-		errx(1, "the server failed and had %u buffers", arena_peer_died(a, SERVER));
+		errx(1, "the server failed and had %lld buffers",
+		     (long long)arena_peer_died(a, SERVER));
 	return arena_close(own) || (own != a && arena_close(a));
 }

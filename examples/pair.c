@@ -93,6 +93,7 @@ int main(int argc, char **argv)
 	child ? read_file(own, ch, fd) : write_file(own, ch);
 	arena_channel_close(ch);
 	if (child && waitpid(child, &status, 0) == child && status)
-		errx(1, "the writer failed and had %u buffers", arena_peer_died(a, WRITER));
+		errx(1, "the writer failed and had %lld buffers",
+		     (long long)arena_peer_died(a, WRITER));
 	return arena_close(own) || (own != a && arena_close(a));
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: whatever two processes do with their buffers, in whatever order, each has at
- * any time what it must have, and so has the other, also when one of them dies.
- * Method: two roles of one region in this process and a model of all runs that are
- * in use: got, lent, handed, on the way, accepted, given back, lost. Random steps,
- * right and wrong, are made and foretold; wrong ones only where they are answered
- * with errors, see buffers.c. What is written into a buffer is what the other side
- * reads. Set SEED to repeat a run.
+ * Goal: in whatever order two processes use, lend and return their extents, and whichever of
+ * them dies, the libraries of both agree at any time about the state of every extent.
+ * Method: two roles of one region live in this process, beside a model of all extents that are
+ * in use. Random calls, right and wrong, are made, and the model says what each must return;
+ * wrong ones only where the library answers them with errors, see buffers.c. A side must read
+ * in an extent what the other side wrote. The environment variable SEED repeats a sequence.
  */
 #include <errno.h>
 #include <arena/arena.h>
@@ -21,32 +20,26 @@
 #define ITEMS	250
 #define STALES	64
 
-#ifdef ARENA_DEBUG
-#define IS_DEBUG	true
-#else
-#define IS_DEBUG	false
-#endif
-
 /**
- * enum where - who has a run
- * @HOME: its owner
- * @GOING: its owner's message is on its way
- * @THERE: the peer
- * @COMING: the peer's message is on its way
- * @LOST: a peer had it, or was to have it, and died
- * @ORPHAN: the owner died; the kernel still works on it for the peer
+ * enum where - who has an extent
+ * @HOME: its owner has it
+ * @GOING: its owner has lent it, and the message is on its way
+ * @THERE: the peer has borrowed it
+ * @COMING: the peer has returned it, and the message is on its way
+ * @LOST: the peer died while the extent was lent
+ * @ORPHAN: the owner died while the kernel worked on the extent for the peer
  */
 enum where { HOME, GOING, THERE, COMING, LOST, ORPHAN };
 
 /**
- * struct item - a run in use
+ * struct item - an extent in use
  * @where: who has it
- * @owner: side whose group it is of
- * @mine: its owner's handle
- * @theirs: the peer's, from when it accepted the run
- * @ref: that is on its way, or the last that was
- * @io_count: operations, of whom it is with
- * @text: what is written in it
+ * @owner: index of the side that owns it
+ * @mine: the owner's handle
+ * @theirs: the peer's handle since it last borrowed the extent
+ * @ref: the ref of the message that was sent last
+ * @io_count: operations that work on it, for the side that has it
+ * @text: value of its first and last word
  */
 struct item {
 	enum where where;
@@ -58,12 +51,12 @@ struct item {
 };
 
 /**
- * struct side - a process
+ * struct side - one of the two processes
  * @role: its role
  * @a: its arena
- * @group: its group that is used
- * @stale: handles that name nothing any more
- * @n_stale: how many there were, the last STALES of which are kept
+ * @group: the group from which it gets extents
+ * @stale: the last STALES handles that became stale
+ * @n_stale: number of handles that became stale
  */
 struct side {
 	uint32_t role;
@@ -118,7 +111,7 @@ static void drop(struct item *it)
 }
 
 /*
- * What must be
+ * The model: what the library must report
  */
 
 static enum arena_state state_at_owner(const struct item *it)
@@ -133,8 +126,8 @@ static enum arena_state state_at_owner(const struct item *it)
 	}
 }
 
-/* What the owner's calls answer that need it OWNED. */
-static int as_owner(const struct item *it)
+/* The result of those calls of the owner that need an OWNED extent. */
+static int result_at_owner(const struct item *it)
 {
 	if (it->where != HOME)
 		return -EPERM;
@@ -191,8 +184,8 @@ static bool overlaps(struct arena_buf a, struct arena_buf b)
 	return a.index < b.index + b.count && b.index < a.index + a.count;
 }
 
-/* Is any of it with the peer since before the owner died? */
-static bool meets_orphan(const struct item *it)
+/* True if the peer still uses a part of it that it borrowed before the owner died. */
+static bool overlaps_orphan(const struct item *it)
 {
 	for (int i = 0; i < items; i++)
 		if (item[i].where == ORPHAN && item[i].owner == it->owner &&
@@ -205,24 +198,24 @@ static bool meets_orphan(const struct item *it)
  * Steps
  */
 
-/* The first and the last word of a run. */
-static bool text_is(const void *run, const struct item *it)
+/* The text is in the first and in the last word of the extent. */
+static bool text_is(const void *extent, const struct item *it)
 {
-	const char *end = (const char *)run + it->mine.count * 4096UL;
+	const char *end = (const char *)extent + it->mine.count * 4096UL;
 
-	return run && *(const uint64_t *)run == it->text &&
+	return extent && *(const uint64_t *)extent == it->text &&
 	       ((const uint64_t *)end)[-1] == it->text;
 }
 
 static bool write_text(struct item *it)
 {
-	char *run = arena_ptr(owner_of(it)->a, it->mine);
+	char *extent = arena_ptr(owner_of(it)->a, it->mine);
 
-	if (!run)
+	if (!extent)
 		return false;
 	it->text = ++texts;
-	*(uint64_t *)run = it->text;
-	((uint64_t *)(run + it->mine.count * 4096UL))[-1] = it->text;
+	*(uint64_t *)extent = it->text;
+	((uint64_t *)(extent + it->mine.count * 4096UL))[-1] = it->text;
 	return true;
 }
 
@@ -248,12 +241,12 @@ static bool step_get(void)
 	return it->mine.count == count && write_text(it);
 }
 
-/* What the owner does; wrong at the wrong time. */
+/* The owner lends, frees or writes the extent; that fails unless the extent is OWNED. */
 static bool step_owner(struct item *it)
 {
 	struct arena *a = owner_of(it)->a;
 	uint32_t peer = peer_of(it)->role;
-	int want = as_owner(it);
+	int want = result_at_owner(it);
 	struct arena_ref ref;
 
 	if (want && IS_DEBUG)
@@ -282,7 +275,7 @@ static bool step_owner(struct item *it)
 	}
 }
 
-/* Who has it lends it to the kernel, which is done some time. */
+/* The side that has the extent begins or ends an operation on it. */
 static bool step_kernel(struct item *it)
 {
 	bool is_home = it->where == HOME;
@@ -307,7 +300,7 @@ static bool step_kernel(struct item *it)
 	return !arena_io_address(s->a, b);
 }
 
-/* What the peer does with it, once it is there. */
+/* The peer reads and returns an extent that it has borrowed. */
 static bool step_peer(struct item *it)
 {
 	struct arena *a = peer_of(it)->a;
@@ -328,14 +321,14 @@ static bool step_peer(struct item *it)
 	return true;
 }
 
-/* A message arrives, or could not be sent. */
+/* A message arrives; or it could not be sent, and its sender unlends the extent. */
 static bool step_message(struct item *it)
 {
 	struct arena_buf b;
 	int ret;
 
-	if (it->where == GOING && (!pick(10) || meets_orphan(it))) {
-		if (meets_orphan(it) &&
+	if (it->where == GOING && (!pick(10) || overlaps_orphan(it))) {
+		if (overlaps_orphan(it) &&
 		    arena_borrow(peer_of(it)->a, owner_of(it)->role, &it->ref, &b) != -EPROTO)
 			return false;
 		it->where = HOME;
@@ -355,7 +348,7 @@ static bool step_message(struct item *it)
 	return true;
 }
 
-/* What cannot be true where it is now, or was said before. */
+/* A side receives a ref that contradicts who has the extent, or one that it has received before. */
 static bool step_lie(struct item *it)
 {
 	struct arena_ref ref = it->ref;
@@ -374,7 +367,7 @@ static bool step_lie(struct item *it)
 	return arena_regain(owner_of(it)->a, peer_of(it)->role, &ref, &b) == -EPROTO;
 }
 
-/* The kernel lets go of what it has of a process that dies. */
+/* The kernel ends all operations of a process that dies. */
 static void finish_operations(int which)
 {
 	for (int i = 0; i < items; i++) {
@@ -388,8 +381,8 @@ static void finish_operations(int which)
 	}
 }
 
-/* What was the dead one's, or with it. */
-static void bury(struct item *it, int dead)
+/* The side @dead has died: change an extent that it owned or that it had. */
+static void apply_death(struct item *it, int dead)
 {
 	if (it->owner != dead && it->where == ORPHAN) {
 		drop(it);
@@ -415,9 +408,9 @@ static bool step_death(void)
 	finish_operations(dead);
 	if (arena_close(side[dead].a))
 		return false;
-	/* From the end: what takes a dropped one's place has been buried. */
+	/* drop() moves the last item, so begin at the end: that item has been changed already. */
 	for (int i = items - 1; i >= 0; i--)
-		bury(&item[i], dead);
+		apply_death(&item[i], dead);
 	for (int i = 0; i < items; i++)
 		lost += item[i].where == LOST && item[i].owner == !dead ? item[i].mine.count : 0;
 	if (arena_peer_died(side[!dead].a, side[dead].role) != lost)
@@ -426,7 +419,7 @@ static bool step_death(void)
 	return true;
 }
 
-/* With the module they are free; of a memfd some are got back as if never sent. */
+/* With the module LOST extents become free. A memfd cannot reclaim; there some are unlent. */
 static bool step_lost(void)
 {
 	int which = (int)pick(2);
@@ -458,7 +451,8 @@ static bool step_reset(void)
 	bool busy = false;
 
 	for (int i = 0; i < items; i++)
-		busy |= item[i].owner == which && item[i].where != ORPHAN && as_owner(&item[i]);
+		busy |= item[i].owner == which && item[i].where != ORPHAN &&
+			result_at_owner(&item[i]);
 	if (busy)
 		return IS_DEBUG || arena_reset_group(side[which].a, side[which].group) == -EBUSY;
 	if (arena_reset_group(side[which].a, side[which].group))
@@ -530,13 +524,14 @@ int main(void)
 		if (i % 32 == 0)
 			good &= all_agree();
 	}
-	ok(good && all_agree(), "%d random steps agree with the model", i);
+	ok(good && all_agree(), "both arenas agree with the model after %d random calls", i);
 	diag("%d deaths, %d lies, %llu writes, %d lost extents reclaimed", deaths, lies,
 	     (unsigned long long)texts, reclaimed);
-	ok(deaths > 10 && lies > 1000, "deaths and lies were among the random steps");
+	ok(deaths > 10 && lies > 1000, "more than 10 deaths and 1000 lies were among the calls");
 	for (i = 0; i < 2; i++) {
 		finish_operations(i);
-		is(arena_close(side[i].a), 0, "the arenas are closed after the random steps");
+		is(arena_close(side[i].a), 0,
+		   "the arena of side %d can be closed after its operations have ended", i);
 	}
 	arena_test_end(region);
 	return done_testing();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a buffer can be used only as its state allows; every misuse is refused with
- * the error that arena.h names and changes nothing, or, in a library built with
- * ARENA_DEBUG, ends the process with a report of what happened to the buffer.
- * Method: a table of all states by all calls, each in arenas of its own: two roles of
- * one region in this process. With ARENA_DEBUG each misuse is made in a child,
- * whose end and stderr are looked at.
+ * Goal: an extent can be used only as its state allows. Every misuse is refused with the error
+ * that arena.h names and changes nothing. In a library built with ARENA_DEBUG it ends the
+ * process with a misuse report.
+ * Method: a table of all states and all calls; each pair is tried in new arenas, of two roles
+ * in this process. With ARENA_DEBUG a child makes the call, and its exit status and stderr are
+ * checked.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -16,7 +16,7 @@
 
 #define NAME	"buffers"
 
-/* A call, and in @s the place where it is made. */
+/* Make a call, and store in @s the place where it is made. */
 #define LINE_(x)	#x
 #define LINE(x)		LINE_(x)
 #define AT(s, call)	((s) = __FILE__ ":" LINE(__LINE__), (call))
@@ -26,19 +26,19 @@
  */
 
 /**
- * struct told - how a child ended
- * @aborted: by SIGABRT
+ * struct child_end - how a child ended
+ * @aborted: SIGABRT ended it
  * @report: what it wrote to stderr
  */
-struct told {
+struct child_end {
 	bool aborted;
 	char report[4096];
 };
 
-static struct told told;
+static struct child_end child_end;
 
-/* In a child, with what it writes to stderr in @told. */
-static void listen_to(void (*act)(void *), void *arg)
+/* Run a function in a child, and record in @child_end how the child ends. */
+static void run_in_child(void (*act)(void *), void *arg)
 {
 	int pipe_fd[2], status;
 	size_t got = 0;
@@ -58,13 +58,14 @@ static void listen_to(void (*act)(void *), void *arg)
 		_exit(0);
 	}
 	close(pipe_fd[1]);
-	while ((n = read(pipe_fd[0], told.report + got, sizeof(told.report) - 1 - got)) > 0)
+	while ((n = read(pipe_fd[0], child_end.report + got,
+			 sizeof(child_end.report) - 1 - got)) > 0)
 		got += (size_t)n;
-	told.report[got] = 0;
+	child_end.report[got] = 0;
 	close(pipe_fd[0]);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		bail("no child");
-	told.aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+	child_end.aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
 static const char *error_name(int error)
@@ -97,7 +98,7 @@ static const char * const call_names[] = {
 	"arena_lend", "arena_unlend", "arena_return",
 };
 
-/* 0 or an error; NULL is what cannot be told: 1. */
+/* Returns 0 or an error, and 1 if the call returns NULL, which names no error. */
 static int do_call(enum call call, struct arena_buf b)
 {
 	struct arena_ref ref = { 0 };
@@ -132,13 +133,13 @@ static struct arena_buf freed(void)
 	return b;
 }
 
-/* Freed, and got again by somebody else. */
+/* The extent was freed and belongs to another arena_get() now. */
 static struct arena_buf reused(void)
 {
 	struct arena_buf b = freed(), again = owned();
 
 	if (again.index != b.index)
-		bail("what was freed last is not got first");
+		bail("arena_get() does not return the extent that was freed last");
 	return b;
 }
 
@@ -155,7 +156,7 @@ static struct arena_buf zero(void)
 	return (struct arena_buf){ 0 };
 }
 
-static struct arena_buf of_the_future(void)
+static struct arena_buf future_generation(void)
 {
 	struct arena_buf b = owned();
 
@@ -163,7 +164,7 @@ static struct arena_buf of_the_future(void)
 	return b;
 }
 
-static struct arena_buf part(void)
+static struct arena_buf first_part(void)
 {
 	struct arena_buf b = owned();
 
@@ -171,7 +172,7 @@ static struct arena_buf part(void)
 	return b;
 }
 
-static struct arena_buf inner(void)
+static struct arena_buf last_part(void)
 {
 	struct arena_buf b = owned();
 
@@ -180,7 +181,7 @@ static struct arena_buf inner(void)
 	return b;
 }
 
-static struct arena_buf behind_the_end(void)
+static struct arena_buf beyond_the_group(void)
 {
 	struct arena_buf b = owned();
 
@@ -196,7 +197,7 @@ static struct arena_buf no_group(void)
 	return b;
 }
 
-static struct arena_buf of_peers_group(void)
+static struct arena_buf peers_group(void)
 {
 	struct arena_buf b = owned();
 
@@ -204,7 +205,7 @@ static struct arena_buf of_peers_group(void)
 	return b;
 }
 
-static struct arena_buf of_control(void)
+static struct arena_buf control_group(void)
 {
 	return (struct arena_buf){
 		.group = (uint16_t)w.control, .count = 1, .generation = 1,
@@ -220,17 +221,17 @@ static struct arena_buf returned(void)
 	return b;
 }
 
-/* Given back, and handed again in the same life. */
+/* The extent was returned, and borrowed again with the same generation. */
 static struct arena_buf borrowed_again(void)
 {
 	struct arena_buf b = returned(), again;
 
 	if (arena_borrow(w.np, SP, &borrowed_ref, &again))
-		bail("what was given back is not accepted again");
+		bail("a returned extent cannot be borrowed again");
 	return b;
 }
 
-static struct arena_buf of_the_dead(void)
+static struct arena_buf of_dead_peer(void)
 {
 	struct arena_buf b = borrowed();
 
@@ -240,10 +241,10 @@ static struct arena_buf of_the_dead(void)
 
 /**
  * struct row - a kind of handle
- * @name: of it
- * @make: one
- * @state: that it has
- * @want: of each call
+ * @name: name of the kind
+ * @make: makes a handle of this kind
+ * @state: state that arena_state() must report for it
+ * @want: result that each call must have with it
  */
 struct row {
 	const char *name;
@@ -256,41 +257,50 @@ struct row {
 
 static const struct row rows[] = {
 	/* put, ptr, ptr_const; io_begin to read, to write, io_end; lend, unlend, return */
-	{ "OWNED", owned, ARENA_OWNED,
+	{ "a handle to an OWNED extent", owned, ARENA_OWNED,
 	  { 0, 0, 0, 0, 0, -EINVAL, 0, -EINVAL, -EACCES } },
-	{ "IN_IO", in_io, ARENA_IN_IO,
+	{ "a handle to an IN_IO extent", in_io, ARENA_IN_IO,
 	  { -EBUSY, -EBUSY, -EBUSY, 0, 0, 0, -EBUSY, -EBUSY, -EACCES } },
-	{ "LENT", lent, ARENA_LENT,
+	{ "a handle to a LENT extent", lent, ARENA_LENT,
 	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
-	{ "LOST", lost, ARENA_LOST,
+	{ "a handle to a LOST extent", lost, ARENA_LOST,
 	  { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, 0, -EACCES } },
-	{ "freed", freed, ARENA_STALE, ALL(-ESTALE, -EACCES) },
-	{ "reused", reused, ARENA_STALE, ALL(-ESTALE, -EACCES) },
-	{ "freed by a reset", after_reset, ARENA_STALE, ALL(-ESTALE, -EACCES) },
-	{ "zeroed", zero, ARENA_STALE, ALL(-EINVAL, -EINVAL) },
-	{ "of the future", of_the_future, ARENA_STALE, ALL(-EINVAL, -EACCES) },
-	{ "a part", part, ARENA_STALE, ALL(-EINVAL, -EACCES) },
-	{ "an inner part", inner, ARENA_STALE, ALL(-EINVAL, -EACCES) },
-	{ "behind the end", behind_the_end, ARENA_STALE, ALL(-EINVAL, -EACCES) },
-	{ "of no group", no_group, ARENA_STALE, ALL(-EINVAL, -EINVAL) },
-	{ "of control", of_control, ARENA_STALE, ALL(-EINVAL, -EACCES) },
-	{ "of a peer's group", of_peers_group, ARENA_STALE,
+	{ "a handle to a freed extent", freed, ARENA_STALE, ALL(-ESTALE, -EACCES) },
+	{ "a handle to an extent that was freed and got again", reused, ARENA_STALE,
+	  ALL(-ESTALE, -EACCES) },
+	{ "a handle to an extent that a reset of its group freed", after_reset, ARENA_STALE,
+	  ALL(-ESTALE, -EACCES) },
+	{ "a zeroed handle", zero, ARENA_STALE, ALL(-EINVAL, -EINVAL) },
+	{ "a handle with the next generation of its extent", future_generation, ARENA_STALE,
+	  ALL(-EINVAL, -EACCES) },
+	{ "a handle to the first buffers of an extent", first_part, ARENA_STALE,
+	  ALL(-EINVAL, -EACCES) },
+	{ "a handle to the last buffers of an extent", last_part, ARENA_STALE,
+	  ALL(-EINVAL, -EACCES) },
+	{ "a handle with an index beyond its group", beyond_the_group, ARENA_STALE,
+	  ALL(-EINVAL, -EACCES) },
+	{ "a handle with a group that does not exist", no_group, ARENA_STALE,
+	  ALL(-EINVAL, -EINVAL) },
+	{ "a handle to a buffer of the control group", control_group, ARENA_STALE,
+	  ALL(-EINVAL, -EACCES) },
+	{ "a handle to a peer's extent that was not borrowed", peers_group, ARENA_STALE,
 	  { -EACCES, -EACCES, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EACCES, -EACCES, -EINVAL } },
-	{ "BORROWED", borrowed, ARENA_BORROWED,
+	{ "a handle to a BORROWED extent", borrowed, ARENA_BORROWED,
 	  { -EACCES, -EACCES, 0, 0, -EACCES, -EINVAL, -EACCES, -EACCES, 0 } },
-	{ "BORROWED and IN_IO", borrowed_in_io, ARENA_IN_IO,
+	{ "a handle to a borrowed extent that is IN_IO", borrowed_in_io, ARENA_IN_IO,
 	  { -EACCES, -EACCES, -EBUSY, 0, -EACCES, 0, -EACCES, -EACCES, -EBUSY } },
-	{ "returned", returned, ARENA_STALE,
+	{ "a handle to a returned extent", returned, ARENA_STALE,
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
-	{ "borrowed again", borrowed_again, ARENA_STALE,
+	{ "the first handle to an extent that was returned and borrowed again",
+	  borrowed_again, ARENA_STALE,
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
-	{ "of a dead peer", of_the_dead, ARENA_STALE,
+	{ "a handle to a borrowed extent of a dead peer", of_dead_peer, ARENA_STALE,
 	  { -EACCES, -EACCES, -ESTALE, -ESTALE, -ESTALE, -ESTALE, -EACCES, -EACCES, -ESTALE } },
-	{ "IN_IO, of a dead peer", orphan, ARENA_IN_IO,
+	{ "a handle to an IN_IO extent of a dead peer", orphan, ARENA_IN_IO,
 	  { -EACCES, -EACCES, -EBUSY, 0, -EACCES, 0, -EACCES, -EACCES, -EBUSY } },
 };
 
-/* What a good call makes of it. */
+/* The state after a call that succeeds. */
 static enum arena_state state_after(const struct row *r, enum call call)
 {
 	bool is_theirs = r->want[PUT] == -EACCES;
@@ -340,9 +350,10 @@ static bool refused(const struct row *r, struct cell *c)
 
 	if (IS_DEBUG) {
 		snprintf(head, sizeof(head), "arena: misuse: %s() at ", call_names[c->call]);
-		listen_to(act_cell, c);
-		return told.aborted && !strncmp(told.report, head, strlen(head)) &&
-		       strstr(told.report, __FILE__) && strstr(told.report, error_name(want));
+		run_in_child(act_cell, c);
+		return child_end.aborted && !strncmp(child_end.report, head, strlen(head)) &&
+		       strstr(child_end.report, __FILE__) &&
+		       strstr(child_end.report, error_name(want));
 	}
 	got = do_call(c->call, c->b);
 	return got == (c->call == PTR || c->call == PTR_CONST ? 1 : want);
@@ -359,10 +370,10 @@ static bool try_cell(const struct row *r, enum call call)
 	good &= r->want[call] ? refused(r, &c) : !do_call(call, c.b);
 	good &= arena_state(w.np, c.b) == after;
 	good &= !arena_io_address(w.np, c.b) == (after != ARENA_IN_IO);
-	good &= arena_size(w.np, c.b) == (after == ARENA_STALE ? 0 : RUN * 4096);
+	good &= arena_size(w.np, c.b) == (after == ARENA_STALE ? 0 : EXTENT * 4096);
 	if (!good)
-		diag("%s of a handle that is %s: state %d, then %d; %s", call_names[call],
-		     r->name, before, arena_state(w.np, c.b), told.report);
+		diag("%s() with %s: state %d, then %d; %s", call_names[call],
+		     r->name, before, arena_state(w.np, c.b), child_end.report);
 	while (arena_state(w.np, c.b) == ARENA_IN_IO)
 		arena_io_end(w.np, c.b);
 	return good;
@@ -378,8 +389,7 @@ static void test_table(void)
 			good &= try_cell(&rows[i], (enum call)call);
 			world_close();
 		}
-		ok(good, "with a handle that is %s, each call does or refuses what it must",
-		   rows[i].name);
+		ok(good, "each call with %s has the result that arena.h names", rows[i].name);
 	}
 }
 
@@ -388,12 +398,12 @@ static void test_table(void)
  */
 
 /**
- * struct other - a call without a handle, or with a wrong argument beside it
- * @name: what it is
- * @call: as the report names it
- * @act: to be done; its result goes to @got
- * @want: of it
- * @got: its result
+ * struct other - a misuse that has nothing to do with the state of an extent
+ * @name: name of the misuse
+ * @call: function that the misuse report names
+ * @act: makes the call and returns its result
+ * @want: result that it must have
+ * @got: result that it has
  */
 struct other {
 	const char *name;
@@ -455,28 +465,28 @@ static int get_for_none(void)
 	return arena_get_for(w.np, USE_SMALL, 0, &out);
 }
 
-static int hand_to_oneself(void)
+static int lend_to_oneself(void)
 {
 	struct arena_ref ref;
 
 	return arena_lend(w.np, owned(), NP, &ref);
 }
 
-static int hand_to_nobody(void)
+static int lend_to_nobody(void)
 {
 	struct arena_ref ref;
 
 	return arena_lend(w.np, owned(), ARENA_ROLE(1, 1), &ref);
 }
 
-static int hand_to_no_role(void)
+static int lend_to_no_role(void)
 {
 	struct arena_ref ref;
 
 	return arena_lend(w.np, owned(), 2U << 16, &ref);
 }
 
-static int reset_handed(void)
+static int reset_lent(void)
 {
 	lent();
 	return arena_reset_group(w.np, w.payload);
@@ -488,7 +498,7 @@ static int reset_lost(void)
 	return arena_reset_group(w.np, w.payload);
 }
 
-static int reset_lent(void)
+static int reset_in_io(void)
 {
 	struct arena_buf b = in_io();
 	int ret = arena_reset_group(w.np, w.payload);
@@ -517,29 +527,33 @@ static void act_other(void *arg)
 static void test_others(void)
 {
 	struct other others[] = {
-		{ "getting no buffers", "arena_get", get_none, -EINVAL, 0 },
-		{ "getting more than the group has", "arena_get", get_too_many, -EINVAL, 0 },
+		{ "getting 0 buffers", "arena_get", get_none, -EINVAL, 0 },
+		{ "getting more buffers than the group has",
+		  "arena_get", get_too_many, -EINVAL, 0 },
 		{ "getting 65536 buffers", "arena_get", get_65536, -EINVAL, 0 },
 		{ "getting from a peer's group", "arena_get", get_of_peer, -EACCES, 0 },
 		{ "getting from a control group", "arena_get", get_of_control, -EACCES, 0 },
 		{ "getting from a group that does not exist",
 		  "arena_get", get_of_no_group, -EINVAL, 0 },
-		{ "getting for the use of control", "arena_get_for", get_for_control, -EACCES, 0 },
-		{ "getting for a use of the peer's",
+		{ "getting buffers for the use CONTROL",
+		  "arena_get_for", get_for_control, -EACCES, 0 },
+		{ "getting buffers for a use that only a peer has",
 		  "arena_get_for", get_for_peers_use, -EACCES, 0 },
-		{ "getting for a use that does not exist",
+		{ "getting buffers for a use that no group has",
 		  "arena_get_for", get_for_no_use, -EACCES, 0 },
-		{ "getting no buffers for a use", "arena_get_for", get_for_none, -EINVAL, 0 },
-		{ "lending to oneself", "arena_lend", hand_to_oneself, -EINVAL, 0 },
-		{ "lending to a role that the layout does not have",
-		  "arena_lend", hand_to_nobody, -EINVAL, 0 },
-		{ "lending to a role of no class", "arena_lend", hand_to_no_role, -EINVAL, 0 },
+		{ "getting 0 buffers for a use", "arena_get_for", get_for_none, -EINVAL, 0 },
+		{ "lending an extent to one's own role",
+		  "arena_lend", lend_to_oneself, -EINVAL, 0 },
+		{ "lending an extent to a role that the layout does not have",
+		  "arena_lend", lend_to_nobody, -EINVAL, 0 },
+		{ "lending an extent to a role whose class does not exist",
+		  "arena_lend", lend_to_no_role, -EINVAL, 0 },
 		{ "resetting a group with a LENT extent",
-		  "arena_reset_group", reset_handed, -EBUSY, 0 },
+		  "arena_reset_group", reset_lent, -EBUSY, 0 },
 		{ "resetting a group with a LOST extent",
 		  "arena_reset_group", reset_lost, -EBUSY, 0 },
 		{ "resetting a group with an IN_IO extent",
-		  "arena_reset_group", reset_lent, -EBUSY, 0 },
+		  "arena_reset_group", reset_in_io, -EBUSY, 0 },
 		{ "resetting a peer's group", "arena_reset_group", reset_peers, -EACCES, 0 },
 		{ "resetting a group that does not exist",
 		  "arena_reset_group", reset_no_group, -EACCES, 0 },
@@ -552,9 +566,9 @@ static void test_others(void)
 		world_open();
 		if (IS_DEBUG) {
 			snprintf(head, sizeof(head), "arena: misuse: %s() at " __FILE__, o->call);
-			listen_to(act_other, o);
-			ok(told.aborted && !strncmp(told.report, head, strlen(head)) &&
-			   strstr(told.report, error_name(o->want)),
+			run_in_child(act_other, o);
+			ok(child_end.aborted && !strncmp(child_end.report, head, strlen(head)) &&
+			   strstr(child_end.report, error_name(o->want)),
 			   "%s ends the process with a report", o->name);
 		} else {
 			is(o->act(), o->want, "%s is refused", o->name);
@@ -568,61 +582,61 @@ static void test_others(void)
  */
 
 /**
- * struct plot - what is done, and where
- * @b: the buffer
- * @place: of each step
+ * struct history - the steps of an extent's life, and the places of their calls
+ * @b: the extent
+ * @place: place of each call
  */
-struct plot {
+struct history {
 	struct arena_buf b;
 	const char *place[10];
 };
 
-static void act_plot(void *arg)
+static void act_history(void *arg)
 {
-	struct plot *p = arg;
+	struct history *h = arg;
 	const char *place;
 
-	AT(place, arena_put(w.np, p->b));
-	/* Not reached: the place is that of the report. */
-	p->place[9] = place;
+	AT(place, arena_put(w.np, h->b));
+	/* Not reached with ARENA_DEBUG. */
+	h->place[9] = place;
 }
 
-/* All of @wanted in this order? */
-static bool tells(const char *const *wanted, size_t n)
+/* True if the report has all of @wanted in this order. */
+static bool report_has(const char *const *wanted, size_t n)
 {
-	const char *at = told.report;
+	const char *at = child_end.report;
 
 	for (size_t i = 0; i < n; i++) {
 		at = strstr(at, wanted[i]);
 		if (!at) {
-			diag("not told, or not there: %s\n%s", wanted[i], told.report);
+			diag("missing or in another order: %s\n%s", wanted[i], child_end.report);
 			return false;
 		}
 	}
 	return true;
 }
 
-static void live(struct plot *p)
+static void make_history(struct history *h)
 {
 	struct arena_ref ref;
 	struct arena_buf b;
 
-	if (AT(p->place[0], arena_get(w.np, w.payload, RUN, &b)))
-		bail("no run");
-	p->b = b;
-	AT(p->place[1], arena_io_begin(w.np, b, 0));
-	AT(p->place[2], arena_io_begin(w.np, b, 1));
-	AT(p->place[3], arena_io_end(w.np, b));
-	AT(p->place[4], arena_io_end(w.np, b));
-	AT(p->place[5], arena_lend(w.np, b, SP, &ref));
-	AT(p->place[6], arena_unlend(w.np, b));
-	AT(p->place[7], arena_lend(w.np, b, SP, &ref));
+	if (AT(h->place[0], arena_get(w.np, w.payload, EXTENT, &b)))
+		bail("no extent is free");
+	h->b = b;
+	AT(h->place[1], arena_io_begin(w.np, b, 0));
+	AT(h->place[2], arena_io_begin(w.np, b, 1));
+	AT(h->place[3], arena_io_end(w.np, b));
+	AT(h->place[4], arena_io_end(w.np, b));
+	AT(h->place[5], arena_lend(w.np, b, SP, &ref));
+	AT(h->place[6], arena_unlend(w.np, b));
+	AT(h->place[7], arena_lend(w.np, b, SP, &ref));
 	if (arena_regain(w.np, SP, &ref, &b))
-		bail("not taken back");
-	AT(p->place[8], arena_lend(w.np, b, SP, &ref));
+		bail("the extent cannot be regained");
+	AT(h->place[8], arena_lend(w.np, b, SP, &ref));
 }
 
-/* So that each is the whole rest of its line. */
+/* With a line end, so that the report must have the whole rest of the line. */
 static const char *line(char *to, const char *what, const char *place)
 {
 	snprintf(to, 128, "%s%s%s\n", what, place ? " at " : "", place ? place : "");
@@ -631,31 +645,32 @@ static const char *line(char *to, const char *what, const char *place)
 
 static void test_report(void)
 {
-	struct plot p = { .place = { 0 } };
+	struct history h = { .place = { 0 } };
 	char l[8][128];
 
 	world_open();
-	live(&p);
-	listen_to(act_plot, &p);
+	make_history(&h);
+	run_in_child(act_history, &h);
 	if (IS_DEBUG) {
 		const char * const wanted[] = {
 			"arena: misuse: arena_put() at " __FILE__ ":",
 			"by role 0.0", "a peer has it (EPERM)",
 			"LENT with role 1.0, count 4, generation 1\n",
 			"... 2 earlier steps\n",
-			line(l[0], "  io begun", p.place[2]), line(l[1], "  io ended", p.place[3]),
-			line(l[2], "  io ended", p.place[4]),
-			line(l[3], "  lent to role 1.0", p.place[5]),
-			line(l[4], "  taken back unsent from role 1.0", p.place[6]),
-			line(l[5], "  lent to role 1.0", p.place[7]),
+			line(l[0], "  io begun", h.place[2]), line(l[1], "  io ended", h.place[3]),
+			line(l[2], "  io ended", h.place[4]),
+			line(l[3], "  lent to role 1.0", h.place[5]),
+			line(l[4], "  taken back unsent from role 1.0", h.place[6]),
+			line(l[5], "  lent to role 1.0", h.place[7]),
 			line(l[6], "  regained from role 1.0", NULL),
-			line(l[7], "  lent to role 1.0", p.place[8]),
+			line(l[7], "  lent to role 1.0", h.place[8]),
 		};
 
-		ok(told.aborted && tells(wanted, sizeof(wanted) / sizeof(wanted[0])),
+		ok(child_end.aborted && report_has(wanted, sizeof(wanted) / sizeof(wanted[0])),
 		   "a misuse report has the extent's state and last steps, with their places");
 	} else {
-		ok(!told.aborted && !told.report[0], "without ARENA_DEBUG nothing is reported");
+		ok(!child_end.aborted && !child_end.report[0],
+		   "a misuse is not reported without ARENA_DEBUG");
 	}
 	world_close();
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: two sides that want different things have no channel, and both know it; AUTO
- * becomes the best that both can do.
- * Method: pairs with different options; one side without io_uring, by seccomp; one
- * without memory; one that may not be traced.
+ * Goal: two sides whose options contradict each other get no channel, and both get an error.
+ * With AUTO they get the best transport that both can use.
+ * Method: pairs with different options. In some pairs seccomp forbids one side io_uring or
+ * pidfd_getfd(), or one side has no arena.
  *
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -38,7 +38,7 @@ static void hinder(enum hindrance what)
 		_exit(99);
 }
 
-/* What became of it in a side: a transport, or -errno. */
+/* The transport that this side has in the end, or an error. */
 static int outcome(struct pair *p, enum hindrance what)
 {
 	struct arena_msg m = { .type = 1 }, got;
@@ -49,10 +49,10 @@ static int outcome(struct pair *p, enum hindrance what)
 	ret = pair_open(p, &ch);
 	if (ret)
 		return ret;
-	/* Does it work? */
+	/* Exchange a message, to see that the channel works. */
 	ret = send_message(ch, &m) || arena_channel_flush(ch) || receive(ch, &got) != 1;
 	ret = ret ? -EIO : (int)arena_channel_transport(ch);
-	/* The other side has all it needs before this one goes. */
+	/* The child closes first; otherwise it could miss the parent's message. */
 	p->child ? 0 : receive(ch, &got);
 	arena_channel_close(ch);
 	return ret;
@@ -66,8 +66,17 @@ static bool is_as(int got, int want, const char *who)
 	return got == want;
 }
 
-/* Both sides' options, what hinders the child, and what becomes of it in each. */
-struct meeting {
+/**
+ * struct agreement - two sides that open a channel
+ * @name: name of the check
+ * @transports: transport in the options of parent and child
+ * @entries: entries in their options; 0 for the usual number
+ * @by_socket: they connect by a control socket
+ * @is_without_memory: the child has no arena
+ * @hindrance: what seccomp forbids the child
+ * @outcome: transport that each must get, or an error
+ */
+struct agreement {
 	const char *name;
 	enum arena_channel_transport transports[2];
 	uint32_t entries[2];
@@ -77,7 +86,7 @@ struct meeting {
 	int outcome[2];
 };
 
-static void test_meeting(const struct meeting *t)
+static void test_agreement(const struct agreement *t)
 {
 	struct pair p = pair_of((struct way){ .by_socket = t->by_socket }, ARENA_WAIT_SLEEP,
 				ENTRIES);
@@ -98,48 +107,48 @@ static void test_meeting(const struct meeting *t)
 #define TWO(a, b)	{ ARENA_CHANNEL_##a, ARENA_CHANNEL_##b }
 #define REFUSED		{ -EPROTO, -EPROTO }
 
-static const struct meeting meetings[] = {
-	{ .name = "in the region: MSG_RING and HYBRID",
+static const struct agreement agreements[] = {
+	{ .name = "region: MSG_RING and HYBRID are refused",
 	  .transports = TWO(MSG_RING, HYBRID),
 	  .outcome = REFUSED },
-	{ .name = "in the region: another window",
+	{ .name = "region: different numbers of entries are refused",
 	  .transports = BOTH(MSG_RING), .entries = { 0, 17 },
 	  .outcome = REFUSED },
-	{ .name = "in the region: AUTO is MSG_RING", .transports = BOTH(AUTO),
+	{ .name = "region: AUTO on both sides becomes MSG_RING", .transports = BOTH(AUTO),
 	  .outcome = BOTH(MSG_RING) },
-	{ .name = "in the region: AUTO and MSG_RING", .transports = TWO(AUTO, MSG_RING),
+	{ .name = "region: AUTO and MSG_RING become MSG_RING", .transports = TWO(AUTO, MSG_RING),
 	  .outcome = BOTH(MSG_RING) },
-	{ .name = "socket: MSG_RING and SOCKET", .by_socket = true,
+	{ .name = "socket: MSG_RING and SOCKET are refused", .by_socket = true,
 	  .transports = TWO(MSG_RING, SOCKET),
 	  .outcome = REFUSED },
-	{ .name = "socket: HYBRID and EVENTFD", .by_socket = true,
-	  .transports = TWO(HYBRID, EVENTFD),
+	{ .name = "socket: HYBRID and SOCKET are refused", .by_socket = true,
+	  .transports = TWO(HYBRID, SOCKET),
 	  .outcome = REFUSED },
-	{ .name = "socket: another window", .by_socket = true,
-	  .transports = BOTH(EVENTFD),
+	{ .name = "socket: different numbers of entries are refused", .by_socket = true,
+	  .transports = BOTH(SOCKET),
 	  .entries = { 15, 0 }, .outcome = REFUSED },
-	{ .name = "socket: AUTO is MSG_RING", .by_socket = true,
+	{ .name = "socket: AUTO on both sides becomes MSG_RING", .by_socket = true,
 	  .transports = BOTH(AUTO),
 	  .outcome = BOTH(MSG_RING) },
-	{ .name = "socket: AUTO and HYBRID", .by_socket = true,
+	{ .name = "socket: AUTO and HYBRID become HYBRID", .by_socket = true,
 	  .transports = TWO(AUTO, HYBRID),
 	  .outcome = BOTH(HYBRID) },
-	{ .name = "socket: AUTO and SOCKET", .by_socket = true,
+	{ .name = "socket: AUTO and SOCKET become SOCKET", .by_socket = true,
 	  .transports = TWO(AUTO, SOCKET),
 	  .outcome = BOTH(SOCKET) },
-	{ .name = "socket: AUTO without io_uring in one is EVENTFD", .by_socket = true,
-	  .transports = BOTH(AUTO), .hindrance = NO_URING, .outcome = BOTH(EVENTFD) },
-	{ .name = "socket: AUTO without io_uring and memory in one is SOCKET",
+	{ .name = "socket: AUTO becomes SOCKET if one side has no io_uring", .by_socket = true,
+	  .transports = BOTH(AUTO), .hindrance = NO_URING, .outcome = BOTH(SOCKET) },
+	{ .name = "socket: AUTO becomes SOCKET if one side has neither io_uring nor an arena",
 	  .by_socket = true,
 	  .transports = BOTH(AUTO),
 	  .hindrance = NO_URING, .is_without_memory = true, .outcome = BOTH(SOCKET) },
-	{ .name = "socket: AUTO where one may not fetch the mailbox is EVENTFD",
+	{ .name = "socket: AUTO becomes SOCKET if one side may not fetch the mailbox",
 	  .by_socket = true,
-	  .transports = BOTH(AUTO), .hindrance = NO_TRACING, .outcome = BOTH(EVENTFD) },
-	{ .name = "socket: MSG_RING where one may not fetch the mailbox is EPERM",
+	  .transports = BOTH(AUTO), .hindrance = NO_TRACING, .outcome = BOTH(SOCKET) },
+	{ .name = "socket: MSG_RING is -EPERM for a side that may not fetch the mailbox",
 	  .by_socket = true,
 	  .transports = BOTH(MSG_RING), .hindrance = NO_TRACING, .outcome = { -EPIPE, -EPERM } },
-	{ .name = "socket: MSG_RING without io_uring in one is EPERM", .by_socket = true,
+	{ .name = "socket: MSG_RING is -EPERM for a side without io_uring", .by_socket = true,
 	  .transports = BOTH(MSG_RING), .hindrance = NO_URING, .outcome = { -EPIPE, -EPERM } },
 };
 
@@ -153,14 +162,14 @@ static void test_without_region(void)
 		_exit(outcome(&p, NO_URING) != ARENA_CHANNEL_SOCKET);
 	}
 	ok(outcome(&p, NOTHING) == ARENA_CHANNEL_SOCKET && !pair_join(&p),
-	   "SOCKET needs no arena");
+	   "socket: a side without an arena and io_uring has a channel with SOCKET");
 }
 
 int main(void)
 {
 	channel_test_begin();
-	for (size_t i = 0; i < sizeof(meetings) / sizeof(meetings[0]); i++)
-		test_meeting(&meetings[i]);
+	for (size_t i = 0; i < sizeof(agreements) / sizeof(agreements[0]); i++)
+		test_agreement(&agreements[i]);
 	test_without_region();
 	return channel_test_end();
 }

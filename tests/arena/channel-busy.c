@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: when the kernel has no memory for what is submitted, nothing is lost: neither a
- * wake-up nor a message, nobody sleeps on what was not sent, and nothing goes to
- * whom it was not for. The same when the peer goes just when something is sent.
- * Method: io_uring_submit() is ours, and fails as often as it is told; so is send(),
- * which waits for the peer to go.
+ * Goal: when the kernel has no memory for a submission, no wake-up and no message is lost, no
+ * side sleeps while its messages are still queued, and no message goes to a stranger. When the
+ * peer closes during a send, what it had sent before is still received.
+ * Method: the test has its own io_uring_submit(), which fails as often as a counter says, and
+ * its own send(), which waits until the peer has closed.
  *
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #include <limits.h>
 #include <sys/socket.h>
@@ -32,21 +32,20 @@ static bool send_waits;
 ssize_t send(int fd, const void *data, size_t size, int flags)
 {
 	if (send_waits) {
-		say(&shared->is_ready, 1);
-		while (!look(&shared->taken))
-			usleep(100);
+		set_word(&shared->is_ready, 1);
+		wait_for_word(&shared->taken);
 	}
 	return sendto(fd, data, size, flags, NULL, 0);
 }
 
-/* Until the peer wakes us, and not its death. */
-static bool sleep_well(struct arena_channel *ch)
+/* True if the peer ends the sleep by a message; its death would not, as its pidfd is not polled. */
+static bool sleep_until_woken(struct arena_channel *ch)
 {
 	struct pollfd fd = { .fd = arena_channel_fd(ch), .events = POLLIN };
 	bool is_idle = arena_channel_arm(ch);
 	int woken;
 
-	say(&shared->is_ready, 1);
+	set_word(&shared->is_ready, 1);
 	woken = poll(&fd, 1, SOON_MS);
 	arena_channel_disarm(ch);
 	return is_idle && woken == 1;
@@ -54,8 +53,7 @@ static bool sleep_well(struct arena_channel *ch)
 
 static void wait_for_sleeper(void)
 {
-	while (!look(&shared->is_ready))
-		usleep(100);
+	wait_for_word(&shared->is_ready);
 }
 
 static struct arena_channel *open_or_bail(struct pair *p)
@@ -92,8 +90,8 @@ static void test_consumer_sleeps(void)
 			_exit(1);
 		pause();
 	}
-	ok(sleep_well(ch) && arena_channel_recv(ch, &m) == 1,
-	   "HYBRID: who sleeps is woken by the flush that succeeds");
+	ok(sleep_until_woken(ch) && arena_channel_recv(ch, &m) == 1,
+	   "HYBRID: a flush that succeeds after two failures wakes the receiver");
 	end(&p, ch);
 }
 
@@ -115,8 +113,8 @@ static void test_producer_sleeps(void)
 	}
 	while (!arena_channel_send(ch, &m))
 		;
-	ok(sleep_well(ch) && !arena_channel_send(ch, &m),
-	   "HYBRID: who has no room is woken when the receiver waits");
+	ok(sleep_until_woken(ch) && !arena_channel_send(ch, &m),
+	   "HYBRID: a sender without credit is woken, although the first submissions fail");
 	end(&p, ch);
 }
 
@@ -136,12 +134,13 @@ static void test_waiting(struct way way, enum arena_wait wait)
 	}
 	while (!arena_channel_recv(ch, &m) && arena_channel_wait(ch, SOON_MS) == 1)
 		;
-	is(counters(ch).received, 1, "%s, %s: who waits sends what is queued",
+	is(counters(ch).received, 1,
+	   "%s, %s: a side that waits sends the message that it could not submit before",
 	   transport_name(way.transport), wait_name(wait));
 	end(&p, ch);
 }
 
-/* Our ring keeps a message to a peer with whom there is no channel. */
+/* Opening fails while a message to the peer is queued on the application's tx ring. */
 static void test_open_fails(void)
 {
 	struct pair p = pair_of((struct way){ ARENA_CHANNEL_MSG_RING, false }, ARENA_WAIT_SLEEP,
@@ -172,13 +171,13 @@ static void test_open_fails(void)
 		io_uring_queue_exit(&others[i]);
 	}
 	ok(ret == -ETIMEDOUT && !strays,
-	   "what is left queued when opening fails goes to nobody else");
+	   "a message that is queued when opening fails goes to no other ring");
 	io_uring_queue_exit(&tx);
 	kill(p.child, SIGKILL);
 	pair_join(&p);
 }
 
-static void test_last_words(void)
+static void test_close_during_send(void)
 {
 	struct pair p = pair_of((struct way){ ARENA_CHANNEL_SOCKET, true }, ARENA_WAIT_SLEEP,
 				ENTRIES);
@@ -191,15 +190,18 @@ static void test_last_words(void)
 		wait_for_sleeper();
 		arena_channel_send(ch, &m);
 		arena_channel_close(ch);
-		say(&shared->taken, 1);
+		set_word(&shared->taken, 1);
 		pause();
 	}
 	arena_channel_send(ch, &m);
 	send_waits = true;
-	is(arena_channel_wait(ch, SOON_MS), 1, "SOCKET: an end that sending meets ends a wait");
+	is(arena_channel_wait(ch, SOON_MS), 1,
+	   "SOCKET: a wait ends if the peer closes during a send");
 	send_waits = false;
-	is(arena_channel_recv(ch, &m), 1, "and there is what came before it");
-	is(arena_channel_recv(ch, &m), -EPIPE, "and then the end, an orderly one");
+	is(arena_channel_recv(ch, &m), 1,
+	   "SOCKET: the message that the peer sent before it closed is received");
+	is(arena_channel_recv(ch, &m), -EPIPE,
+	   "SOCKET: after the last message of a peer that closed comes -EPIPE");
 	end(&p, ch);
 }
 
@@ -211,6 +213,6 @@ int main(void)
 	for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
 		test_waiting((struct way){ ARENA_CHANNEL_MSG_RING, true }, wait);
 	test_open_fails();
-	test_last_words();
+	test_close_during_send();
 	return channel_test_end();
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a channel that connects without blocking connects in every way, is driven by its
- * descriptor or by a wait, and ends with an error if the peer does not come, gives up or dies;
- * after a failure the next attempt works.
+ * Goal: a channel that is opened with nonblocking connects in every way, whether its descriptor
+ * or a wait drives it. It ends with an error if the peer does not connect, gives up or dies.
+ * After a failure the next attempt works.
  * Method: one side or both open with nonblocking, for each transport and way to connect.
  *
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #include "channel.h"
 
@@ -39,7 +39,7 @@ static int exchange(struct arena_channel *ch)
 	return ret ? ret : receive(ch, &m);
 }
 
-/* The child says that it has exchanged a message, and waits to be killed. */
+/* The child exchanges a message, sets is_ready, and waits to be killed. */
 static void child(struct pair *p, bool nonblocking, int delay_ms)
 {
 	struct arena_channel *ch;
@@ -48,7 +48,7 @@ static void child(struct pair *p, bool nonblocking, int delay_ms)
 	p->options.nonblocking = nonblocking;
 	if (pair_open(p, &ch) || exchange(ch) != 1)
 		_exit(1);
-	say(&shared->is_ready, 1);
+	set_word(&shared->is_ready, 1);
 	pause();
 }
 
@@ -73,7 +73,7 @@ static void test_connects(struct way way, bool by_fd, bool both, int delay_ms)
 	ret = pair_open(&p, &ch);
 	if (ret)
 		bail("%s: %s", way_name(way), strerror(-ret));
-	/* The child sleeps still. */
+	/* The child still sleeps. */
 	if (delay_ms)
 		was_early = !arena_channel_is_connected(ch) &&
 			    arena_channel_send(ch, &m) == -EAGAIN &&
@@ -84,15 +84,15 @@ static void test_connects(struct way way, bool by_fd, bool both, int delay_ms)
 		ret = exchange(ch);
 	ok(was_early && ret == 1 && arena_channel_is_connected(ch) &&
 	   arena_channel_transport(ch) == way.transport,
-	   "%s: connects without blocking, by %s, %s, after %d ms", way_name(way),
-	   by_fd ? "its descriptor" : "waiting",
-	   both ? "the peer as well" : "the peer blocks", delay_ms);
+	   "%s: a side that %s connects to a peer that %s after %d ms", way_name(way),
+	   by_fd ? "polls its descriptor" : "waits",
+	   both ? "does not block" : "blocks", delay_ms);
 	arena_channel_close(ch);
 	end(&p);
 }
 
-/* Without a wait, only by looking again. */
-static int look_until_error(struct arena_channel *ch)
+/* Call only arena_channel_recv() until it fails. */
+static int recv_until_error(struct arena_channel *ch)
 {
 	struct arena_msg none;
 	int ret;
@@ -121,15 +121,17 @@ static void test_fails(struct way way, const char *what, int want)
 	if (pair_open(&p, &ch))
 		bail("open");
 	ret = drive(ch);
-	is(ret, want, "%s: %s, seen by its descriptor", way_name(way), what);
+	is(ret, want, "%s: a side that polls its descriptor gets an error if %s",
+	   way_name(way), what);
 	ok(!arena_channel_is_connected(ch) && arena_channel_send(ch, &m) == want &&
 	   arena_channel_wait(ch, -1) == 1 && arena_channel_next(ch, &m, -1) == want,
-	   "that stays, and nothing waits any more");
+	   "%s: every later call has the same error and does not wait if %s",
+	   way_name(way), what);
 	arena_channel_close(ch);
 	end(&p);
 }
 
-static void test_fails_looking(struct way way)
+static void test_fails_by_recv(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch;
@@ -140,13 +142,13 @@ static void test_fails_looking(struct way way)
 	p.options.timeout_ms = 50;
 	if (pair_open(&p, &ch))
 		bail("open");
-	is(look_until_error(ch), -ETIMEDOUT, "%s: a caller that only looks sees the limit",
-	   way_name(way));
+	is(recv_until_error(ch), -ETIMEDOUT,
+	   "%s: a side that only calls arena_channel_recv() gets -ETIMEDOUT", way_name(way));
 	arena_channel_close(ch);
 	end(&p);
 }
 
-/* By the region, where something could be left from the first attempt. */
+/* Through the region, where the first attempt could leave an offer behind. */
 static void test_again(enum arena_channel_transport transport, bool nonblocking)
 {
 	struct way way = { transport, false };
@@ -155,28 +157,28 @@ static void test_again(enum arena_channel_transport transport, bool nonblocking)
 	int ret;
 
 	if (!pair_fork(&p)) {
-		while (!look(&shared->is_stalled))
-			usleep(100);
+		wait_for_word(&shared->is_stalled);
 		child(&p, false, 0);
 	}
 	p.options.timeout_ms = 20;
 	p.options.nonblocking = nonblocking;
 	ret = pair_open(&p, &ch);
 	if (!ret) {
-		ret = look_until_error(ch);
+		ret = recv_until_error(ch);
 		arena_channel_close(ch);
 	}
-	is(ret, -ETIMEDOUT, "%s: the peer does not come", way_name(way));
-	say(&shared->is_stalled, 1);
+	is(ret, -ETIMEDOUT, "%s: a first attempt to which no peer comes is -ETIMEDOUT",
+	   way_name(way));
+	set_word(&shared->is_stalled, 1);
 	p.options.timeout_ms = PATIENCE_MS;
 	ret = pair_open(&p, &ch);
-	ok(!ret && exchange(ch) == 1, "%s: a second attempt works", way_name(way));
+	ok(!ret && exchange(ch) == 1, "%s: a second attempt connects", way_name(way));
 	if (!ret)
 		arena_channel_close(ch);
 	end(&p);
 }
 
-/* Closed while it connects: it takes its offer back, and tells a peer that has taken it. */
+/* A side that closes while it connects withdraws its offer, and informs a peer that took it. */
 static void test_closed_early(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -187,24 +189,21 @@ static void test_closed_early(struct way way)
 	if (!pair_fork(&p)) {
 		if (pair_open(&p, &ch))
 			_exit(1);
-		say(&shared->is_ready, 1);
-		while (!look(&shared->is_stalled))
-			usleep(100);
+		set_word(&shared->is_ready, 1);
+		wait_for_word(&shared->is_stalled);
 		arena_channel_close(ch);
-		say(&shared->taken, 1);
+		set_word(&shared->taken, 1);
 		pause();
 	}
-	while (!look(&shared->is_ready))
-		usleep(100);
+	wait_for_word(&shared->is_ready);
 	ret = pair_open(&p, &ch);
 	if (ret)
 		bail("open: %s", strerror(-ret));
 	arena_channel_wait(ch, 10);
-	say(&shared->is_stalled, 1);
-	while (!look(&shared->taken))
-		usleep(100);
+	set_word(&shared->is_stalled, 1);
+	wait_for_word(&shared->taken);
 	is(arena_channel_next(ch, &(struct arena_msg){ 0 }, PATIENCE_MS), -EPIPE,
-	   "%s: a peer that closes while it connects gives up", way_name(way));
+	   "%s: -EPIPE comes from a peer that closes while it connects", way_name(way));
 	arena_channel_close(ch);
 	end(&p);
 }
@@ -215,9 +214,9 @@ int main(void)
 	for (size_t w = 0; w < N_WAYS; w++) {
 		for (int i = 0; i < 8; i++)
 			test_connects(ways[w], i & 1, i & 2, i & 4 ? 30 : 0);
-		test_fails(ways[w], "a peer that does not come", -ETIMEDOUT);
-		test_fails(ways[w], "a peer that dies before it comes", -EOWNERDEAD);
-		test_fails_looking(ways[w]);
+		test_fails(ways[w], "the peer does not come", -ETIMEDOUT);
+		test_fails(ways[w], "the peer dies before it comes", -EOWNERDEAD);
+		test_fails_by_recv(ways[w]);
 		test_closed_early(ways[w]);
 	}
 	for (int i = 0; i < 4; i++)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: the death of the peer ends a channel, after the last of its messages, whatever
- * this side does then: it sleeps, spins, looks by itself or has no room.
- * Method: the child sends three messages and is killed a little later.
+ * Goal: when the peer dies or closes, this side receives the last messages and then an error,
+ * whether it sleeps, polls, only receives or has no credit.
+ * Method: the child sends three messages and is killed a little later, or closes.
  *
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #include "channel.h"
 
@@ -54,11 +54,12 @@ static void test_waiting(struct way way, enum arena_wait wait)
 	while ((ret = receive(ch, &m)) == 1 && m.ref.index == n)
 		n++;
 	ok(n == 3 && ret == -EOWNERDEAD && end(&p, ch) == -SIGKILL,
-	   "%s, %s: three messages, then the end", way_name(way), wait_name(wait));
+	   "%s, %s: three messages arrive, and then the peer's death", way_name(way),
+	   wait_name(wait));
 }
 
 /* Without arena_channel_wait(). */
-static void test_looking(struct way way)
+static void test_only_receiving(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_POLL, ENTRIES);
 	struct arena_channel *ch = start(&p);
@@ -69,10 +70,11 @@ static void test_looking(struct way way)
 	while ((ret = arena_channel_recv(ch, &m)) >= 0)
 		n += (uint32_t)ret;
 	ok(n == 3 && ret == -EOWNERDEAD && end(&p, ch) == -SIGKILL,
-	   "%s: who only receives sees it", way_name(way));
+	   "%s: a side that only calls arena_channel_recv() sees the peer's death",
+	   way_name(way));
 }
 
-static void test_without_room(struct way way, bool waits)
+static void test_without_credit(struct way way, bool waits)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch = start(&p);
@@ -86,19 +88,22 @@ static void test_without_room(struct way way, bool waits)
 		if (ret != -EAGAIN)
 			continue;
 		arena_channel_flush(ch);
-		/* What is here to be received is no reason to wait. */
+		/* Receive what is there, for otherwise a wait returns at once. */
 		while (arena_channel_recv(ch, &got) == 1)
 			received++;
 		if (waits)
 			arena_channel_wait(ch, PATIENCE_MS);
 	} while (!ret || ret == -EAGAIN);
 	ok(n == ENTRIES && ret == -EOWNERDEAD && received == 3,
-	   "%s: who has no room and %s sees it", way_name(way), waits ? "waits" : "tries again");
-	is(arena_channel_recv(ch, &got), -EOWNERDEAD, "also when receiving");
-	is(end(&p, ch), -SIGKILL, "killed");
+	   "%s: a sender without credit that %s gets the peer's death from its send",
+	   way_name(way), waits ? "waits" : "tries again");
+	is(arena_channel_recv(ch, &got), -EOWNERDEAD,
+	   "%s: a sender without credit that %s gets the peer's death from a receive, too",
+	   way_name(way), waits ? "waits" : "tries again");
+	is(end(&p, ch), -SIGKILL, "%s: the peer lived until it was killed", way_name(way));
 }
 
-/* It closes and lives on. Who only sends is told so by that, too. */
+/* The peer closes and lives on; a side that only sends must get an error, too. */
 static void test_closing(struct way way, enum arena_wait wait)
 {
 	struct pair p = pair_of(way, wait, ENTRIES);
@@ -109,8 +114,7 @@ static void test_closing(struct way way, enum arena_wait wait)
 	if (!pair_fork(&p)) {
 		if (pair_open(&p, &ch))
 			_exit(1);
-		while (!look(&shared->is_stalled))
-			usleep(100);
+		wait_for_word(&shared->is_stalled);
 		usleep(1000);
 		arena_channel_close(ch);
 		pause();
@@ -119,14 +123,15 @@ static void test_closing(struct way way, enum arena_wait wait)
 		bail("open");
 	while (!(ret = arena_channel_send(ch, &m)))
 		;
-	say(&shared->is_stalled, 1);
+	set_word(&shared->is_stalled, 1);
 	ok(ret == -EAGAIN && send_message(ch, &m) == -EPIPE,
-	   "%s, %s: who has no room sees that the peer closes", way_name(way), wait_name(wait));
+	   "%s, %s: a sender without credit gets -EPIPE when the peer closes", way_name(way),
+	   wait_name(wait));
 	kill(p.child, SIGKILL);
 	end(&p, ch);
 }
 
-/* The same for a side that sleeps in a loop of its own, which polls no control socket. */
+/* The application's own loop sleeps in poll(), without the control socket. */
 static void test_closing_foreign_loop(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -137,8 +142,7 @@ static void test_closing_foreign_loop(struct way way)
 	if (!pair_fork(&p)) {
 		if (pair_open(&p, &ch))
 			_exit(1);
-		while (!look(&shared->is_ready))
-			usleep(100);
+		wait_for_word(&shared->is_ready);
 		arena_channel_close(ch);
 		pause();
 	}
@@ -149,18 +153,19 @@ static void test_closing_foreign_loop(struct way way)
 					{ .fd = arena_channel_pidfd(ch), .events = POLLIN } };
 
 		if (arena_channel_arm(ch)) {
-			say(&shared->is_ready, 1);
+			set_word(&shared->is_ready, 1);
 			polled = poll(fds, 2, PATIENCE_MS);
 		}
 		arena_channel_disarm(ch);
 	}
-	ok(polled && ret == -EPIPE, "%s: a loop of one's own sees that the peer closes",
+	ok(polled && ret == -EPIPE,
+	   "%s: a loop that polls the descriptors gets -EPIPE when the peer closes",
 	   way_name(way));
 	kill(p.child, SIGKILL);
 	end(&p, ch);
 }
 
-/* It dies before it has opened its end. */
+/* The peer dies before it has opened its end. */
 static void test_early(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -172,12 +177,13 @@ static void test_early(struct way way)
 		raise(SIGKILL);
 	}
 	ret = pair_open(&p, &ch);
-	ok(ret == -EOWNERDEAD || ret == -ESRCH, "%s: a peer that dies before it comes",
+	ok(ret == -EOWNERDEAD || ret == -ESRCH,
+	   "%s: opening a channel fails when the peer dies before it opens its end",
 	   way_name(way));
 	pair_join(&p);
 }
 
-/* The same where somebody else, here the parent itself, has the peer's end of the socket. */
+/* As test_early(), while another process, here the parent, holds the peer's end of the socket. */
 static void test_early_held(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -193,13 +199,14 @@ static void test_early_held(struct way way)
 	p.options.peer_pid = p.child;
 	p.options.timeout_ms = 2000;
 	ret = pair_open(&p, &ch);
-	is(ret, -EOWNERDEAD, "%s: a named peer that dies, its end held by others",
+	is(ret, -EOWNERDEAD,
+	   "%s: opening a channel fails when the named peer dies and others hold its socket",
 	   transport_name(way.transport));
 	close(p.fds[1]);
 	pair_join(&p);
 }
 
-/* Others that have the socket, too, do not keep the channel alive. */
+/* A child of the peer that has inherited the socket does not keep the channel alive. */
 static void test_grandchild(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -208,7 +215,7 @@ static void test_grandchild(struct way way)
 	int ret, done[2];
 	char byte;
 
-	/* Its end is ours to wait for. */
+	/* So that this process can wait for the grandchild. */
 	if (pipe(done) || prctl(PR_SET_CHILD_SUBREAPER, 1))
 		bail("pipe");
 	if (!pair_fork(&p)) {
@@ -225,7 +232,8 @@ static void test_grandchild(struct way way)
 	}
 	close(done[0]);
 	ret = pair_open(&p, &ch);
-	ok(!ret && receive(ch, &m) == -EOWNERDEAD, "%s: its child has all of it, but is not it",
+	ok(!ret && receive(ch, &m) == -EOWNERDEAD,
+	   "%s: the peer's death is seen although its child has inherited all descriptors",
 	   way_name(way));
 	end(&p, ch);
 	close(done[1]);
@@ -241,9 +249,9 @@ int main(void)
 		for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
 			test_closing(ways[w], wait);
 		test_closing_foreign_loop(ways[w]);
-		test_looking(ways[w]);
-		test_without_room(ways[w], true);
-		test_without_room(ways[w], false);
+		test_only_receiving(ways[w]);
+		test_without_credit(ways[w], true);
+		test_without_credit(ways[w], false);
 		test_early(ways[w]);
 		if (ways[w].by_socket)
 			test_early_held(ways[w]);

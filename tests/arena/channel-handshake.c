@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: nothing that is said over a control socket but the truth opens a channel, and nothing
- * hangs.
- * Method: write what a peer would say into the other end of the socket, with one thing
- * wrong at a time, then open ours. The peer's credentials are our own.
+ * Goal: a channel opens only if the peer's handshake over the control socket is right, and
+ * never hangs.
+ * Method: the test writes the peer's hello and ready into the other end of the socket, with one
+ * member wrong at a time, and then opens its own end. The peer has the credentials of the test.
  */
 #include <fcntl.h>
 #include <libarena/channel/channel.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "channel.h"
 
 #define ENTRIES	16
 
-/* All that a peer says. */
-struct said {
+/* All messages of a peer's handshake. */
+struct handshake {
 	struct channel_hello hello;
 	size_t hello_size;
 	int fds[2];
@@ -25,11 +24,11 @@ struct said {
 	int ready_fd;
 };
 
-static int event, ring_fd, pipe_fd;
+static int ring_fd, pipe_fd;
 
-static struct said truth(enum arena_channel_transport transport)
+static struct handshake right_handshake(enum arena_channel_transport transport)
 {
-	struct said s = {
+	struct handshake s = {
 		.hello = {
 			.magic = CHANNEL_HELLO_MAGIC, .version = CHANNEL_VERSION,
 			.transports = TRANSPORT_BIT(transport), .entries = ENTRIES,
@@ -41,14 +40,12 @@ static struct said truth(enum arena_channel_transport transport)
 		.ready_fd = -1,
 	};
 
-	if (transport == ARENA_CHANNEL_EVENTFD)
-		s.fds[s.n_fds++] = event;
 	if (TRANSPORT_BIT(transport) & WITH_MAILBOX)
 		s.hello.mailbox = ring_fd;
 	return s;
 }
 
-static void say_it(int socket, const void *body, size_t size, const int *fds, int n_fds)
+static void send_with_fds(int socket, const void *body, size_t size, const int *fds, int n_fds)
 {
 	struct iovec iov = { .iov_base = (void *)body, .iov_len = size };
 	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
@@ -77,8 +74,8 @@ static int count_fds(void)
 	return n;
 }
 
-/* What arena_channel_open() says to it; the peer then closes, if it is to. */
-static int open_with(enum arena_channel_transport transport, const struct said *s, bool closes)
+/* Returns the result of arena_channel_open(); the peer closes its end before if @closes. */
+static int open_with(enum arena_channel_transport transport, const struct handshake *s, bool closes)
 {
 	struct arena_channel_options o = { .size = sizeof(o), .transport = transport,
 					   .entries = ENTRIES, .timeout_ms = 200 };
@@ -88,16 +85,16 @@ static int open_with(enum arena_channel_transport transport, const struct said *
 
 	if (arena_channel_socketpair(fds))
 		bail("control sockets");
-	/* Or the kernel leaves the credentials out, being asked too late. */
+	/* Before anything is sent, for the kernel adds credentials at the time of sending. */
 	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	if (s->hello_size)
-		say_it(fds[1], &s->hello, s->hello_size, s->fds, s->n_fds);
+		send_with_fds(fds[1], &s->hello, s->hello_size, s->fds, s->n_fds);
 	if (s->ready_size)
-		say_it(fds[1], &s->ready, s->ready_size, &s->ready_fd, s->ready_fd >= 0);
+		send_with_fds(fds[1], &s->ready, s->ready_size, &s->ready_fd, s->ready_fd >= 0);
 	if (closes)
 		close(fds[1]);
 	o.socket = &fds[0];
-	ret = arena_channel_open(part, ARENA_ROLE(1, 0), &o, &ch);
+	ret = arena_channel_open(own_arena, ARENA_ROLE(1, 0), &o, &ch);
 	if (!ret)
 		arena_channel_close(ch);
 	if (!closes)
@@ -107,78 +104,78 @@ static int open_with(enum arena_channel_transport transport, const struct said *
 
 static enum arena_channel_transport transport;
 
-/* The truth but for what is changed. */
+/* Open with a right handshake in which one thing is changed. */
 #define LIE(error, what, ...) do {							\
-	struct said s = truth(transport);							\
+	struct handshake s = right_handshake(transport);				\
 	int fds_before = count_fds();							\
 											\
 	__VA_ARGS__;									\
-	is(open_with(transport, &s, false), error, "%s: %s",				\
-	   transport_name(transport), what);						\
+	is(open_with(transport, &s, false), error, "%s: opening %s with %s",		\
+	   transport_name(transport), (error) ? "fails" : "succeeds", what);		\
 	if (count_fds() != fds_before)							\
-		ok(false, "descriptors are left");					\
+		ok(false, "%s: opening leaves no descriptor open with %s",		\
+		   transport_name(transport), what);					\
 } while (0)
 
 static void test_all(void)
 {
-	LIE(0, "the truth", (void)0);
-	LIE(-EPROTO, "wrong magic", s.hello.magic++);
-	LIE(-EPROTO, "another version", s.hello.version++);
-	LIE(-EPROTO, "another window", s.hello.entries++);
-	LIE(-EPROTO, "somebody else", s.hello.self++);
-	LIE(-EPROTO, "for somebody else", s.hello.peer++);
-	LIE(-EPROTO, "no transport", s.hello.transports = 0);
-	LIE(-EPROTO, "a transport that does not exist",
+	LIE(0, "a right handshake", (void)0);
+	LIE(-EPROTO, "a hello with a wrong magic number", s.hello.magic++);
+	LIE(-EPROTO, "a hello of another version", s.hello.version++);
+	LIE(-EPROTO, "a hello with another number of entries", s.hello.entries++);
+	LIE(-EPROTO, "a hello from another role", s.hello.self++);
+	LIE(-EPROTO, "a hello to another role", s.hello.peer++);
+	LIE(-EPROTO, "a hello without transports", s.hello.transports = 0);
+	LIE(-EPROTO, "a hello with a transport that does not exist",
 	    s.hello.transports |= 1U << 31);
-	LIE(-EPROTO, "AUTO as a transport",
+	LIE(-EPROTO, "a hello with AUTO among the transports",
 	    s.hello.transports |= TRANSPORT_BIT(ARENA_CHANNEL_AUTO));
-	LIE(-EPROTO, "too short", s.hello_size--);
-	LIE(-EPROTO, "far too short", s.hello_size = 1);
-	LIE(-EPROTO, "a descriptor too many", s.fds[s.n_fds++] = pipe_fd);
-	LIE(-ETIMEDOUT, "nothing at all", s.hello_size = 0; s.ready_size = 0);
-	LIE(-ETIMEDOUT, "not ready", s.ready_size = 0);
-	LIE(-EPROTO, "ready before hello", s.hello_size = 0);
-	LIE(-EPROTO, "ready: wrong magic", s.ready.magic++);
-	LIE(-EPROTO, "ready: for nothing", s.ready.transports = 0);
-	LIE(-EPROTO, "ready: for another transport", s.ready.transports ^= WITH_ANYTHING);
-	LIE(-EPROTO, "ready: something where nothing is to be", s.ready.reserved = 1);
-	LIE(-EPROTO, "ready: too short", s.ready_size--);
-	LIE(-EPROTO, "ready: a descriptor", s.ready_fd = pipe_fd);
+	LIE(-EPROTO, "a hello that lacks a byte", s.hello_size--);
+	LIE(-EPROTO, "a hello of one byte", s.hello_size = 1);
+	LIE(-EPROTO, "a hello with a descriptor", s.fds[s.n_fds++] = pipe_fd);
+	LIE(-EPROTO, "a hello with two descriptors", s.fds[s.n_fds++] = pipe_fd;
+	    s.fds[s.n_fds++] = pipe_fd);
+	LIE(-ETIMEDOUT, "a silent peer", s.hello_size = 0; s.ready_size = 0);
+	LIE(-ETIMEDOUT, "a hello and no ready", s.ready_size = 0);
+	LIE(-EPROTO, "a ready without a hello", s.hello_size = 0);
+	LIE(-EPROTO, "a ready with a wrong magic number", s.ready.magic++);
+	LIE(-EPROTO, "a ready without a transport", s.ready.transports = 0);
+	LIE(-EPROTO, "a ready for other transports", s.ready.transports ^= WITH_ANYTHING);
+	LIE(-EPROTO, "a ready with a reserved member that is not 0", s.ready.reserved = 1);
+	LIE(-EPROTO, "a ready that lacks a byte", s.ready_size--);
+	LIE(-EPROTO, "a ready with a descriptor", s.ready_fd = pipe_fd);
 }
 
 static void test_closed(void)
 {
-	struct said s = truth(transport);
+	struct handshake s = right_handshake(transport);
 
-	is(open_with(transport, &s, true), -EOWNERDEAD, "%s: it says all and closes",
+	is(open_with(transport, &s, true), -EOWNERDEAD,
+	   "%s: opening fails if the peer sends hello and ready and closes",
 	   transport_name(transport));
 	s.ready_size = 0;
-	is(open_with(transport, &s, true), -EOWNERDEAD, "%s: it says hello and closes",
-	   transport_name(transport));
+	is(open_with(transport, &s, true), -EOWNERDEAD,
+	   "%s: opening fails if the peer sends hello and closes", transport_name(transport));
 	s.hello_size = 0;
-	is(open_with(transport, &s, true), -EOWNERDEAD, "%s: it closes", transport_name(transport));
+	is(open_with(transport, &s, true), -EOWNERDEAD,
+	   "%s: opening fails if the peer closes before it sends anything",
+	   transport_name(transport));
 }
 
-static void test_descriptors(void)
+static void test_mailboxes(void)
 {
-	transport = ARENA_CHANNEL_EVENTFD;
-	LIE(-EPROTO, "no eventfd", s.n_fds = 0);
-	LIE(-EPROTO, "a pipe for an eventfd", s.fds[0] = pipe_fd);
-	LIE(-EPROTO, "a ring's eventfd for a socket", s.hello.transports = WITH_CONTROL;
-	    s.fds[0] = pipe_fd);
 	transport = ARENA_CHANNEL_HYBRID;
-	LIE(-EPROTO, "no mailbox", s.hello.mailbox = -1);
-	LIE(-EPROTO, "a pipe for a mailbox", s.hello.mailbox = pipe_fd);
-	LIE(-EPROTO, "a number of nothing", s.hello.mailbox = 99999);
+	LIE(-EPROTO, "a hello without a mailbox", s.hello.mailbox = -1);
+	LIE(-EPROTO, "a hello with a pipe in place of a mailbox", s.hello.mailbox = pipe_fd);
+	LIE(-EPROTO, "a hello with a mailbox number that is not open", s.hello.mailbox = 99999);
 }
 
-/* Another process than the one that was named. */
 static void test_pid(void)
 {
 	struct arena_channel_options o = { .size = sizeof(o), .entries = ENTRIES,
 					   .transport = ARENA_CHANNEL_SOCKET,
 					   .timeout_ms = 200, .peer_pid = 1 };
-	struct said s = truth(ARENA_CHANNEL_SOCKET);
+	struct handshake s = right_handshake(ARENA_CHANNEL_SOCKET);
 	struct arena_channel *ch;
 	const int on = 1;
 	int fds[2];
@@ -186,14 +183,14 @@ static void test_pid(void)
 	if (arena_channel_socketpair(fds))
 		bail("control sockets");
 	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-	say_it(fds[1], &s.hello, s.hello_size, NULL, 0);
+	send_with_fds(fds[1], &s.hello, s.hello_size, NULL, 0);
 	o.socket = &fds[0];
 	is(arena_channel_open(NULL, 0, &o, &ch), -EPROTO,
-	   "another process than the one that was named");
+	   "opening fails if the hello comes from another process than peer_pid");
 	close(fds[1]);
 }
 
-/* The peer learns of it though somebody else has our end of the socket. */
+/* The peer must see the end of the socket although a duplicate of this end is still open. */
 static void test_refusal(void)
 {
 	struct arena_channel_options o = { .size = sizeof(o), .wait = 99 };
@@ -206,9 +203,9 @@ static void test_refusal(void)
 	held = dup(fds[0]);
 	o.socket = &fds[0];
 	is(arena_channel_open(NULL, 0, &o, &ch), -EINVAL,
-	   "options that are wrong");
+	   "opening with a way to wait that does not exist is refused");
 	peer = (struct pollfd){ .fd = fds[1] };
-	is(poll(&peer, 1, 0), 1, "end the socket for the peer, too");
+	is(poll(&peer, 1, 0), 1, "an opening that is refused ends the control socket for the peer");
 	close(held);
 	close(fds[1]);
 }
@@ -219,9 +216,8 @@ int main(void)
 	int fds[2];
 
 	channel_test_begin();
-	take_part(ARENA_ROLE(0, 0));
-	event = eventfd(0, 0);
-	if (event < 0 || pipe(fds) || io_uring_queue_init(8, &ring, 0))
+	open_own_arena(ARENA_ROLE(0, 0));
+	if (pipe(fds) || io_uring_queue_init(8, &ring, 0))
 		bail("descriptors");
 	pipe_fd = fds[0];
 	ring_fd = ring.ring_fd;
@@ -229,7 +225,7 @@ int main(void)
 		test_all();
 		test_closed();
 	}
-	test_descriptors();
+	test_mailboxes();
 	test_pid();
 	test_refusal();
 	io_uring_queue_exit(&ring);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: whoever holds a mailbox can do nothing with it but post, its owner
- * included.
- * Method: take one, and try all else.
+ * Goal: a process that has taken a mailbox can post messages to it and nothing else, and its
+ * owner cannot register anything with it.
+ * Method: take a mailbox and try every other operation.
  */
 #include <libarena/channel/mailbox.h>
 
@@ -10,7 +10,7 @@
 
 #define TAG	((uint64_t)ARENA_ROLE(1, 0) << 32)
 
-/* The holder of a mailbox: 0, or the number of what it should not be able to. */
+/* Returns 0, or the number of an operation that should have failed. */
 static int hold(pid_t from)
 {
 	int fd = mshare_take_ring(region, from, TAG, PATIENCE_MS);
@@ -46,15 +46,15 @@ static void test_holder(struct arena_mailbox *box)
 		bail("publish");
 	waitpid(pid, &status, 0);
 	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
-	   "a holder can neither map, nor submit, nor register");
+	   "a process that has taken a mailbox can neither map it, nor submit, nor register");
 }
 
-static void test_owner_is_bound(struct arena_mailbox *box)
+static void test_owner_is_restricted(struct arena_mailbox *box)
 {
 	struct io_uring_probe *probe = calloc(1, sizeof(*probe) + 8 * sizeof(probe->ops[0]));
 
 	is(io_uring_register((unsigned int)box->ring.ring_fd, IORING_REGISTER_PROBE, probe, 8),
-	   -EACCES, "the owner cannot register anything either");
+	   -EACCES, "the owner of a mailbox cannot register anything with it");
 	free(probe);
 }
 
@@ -63,11 +63,12 @@ int main(void)
 	struct arena_mailbox box;
 
 	channel_test_begin();
-	is(arena_mailbox_open(&box, 0), -EINVAL, "a mailbox of none");
-	is(arena_mailbox_open(&box, 65537), -EINVAL, "a mailbox of too many");
-	if (!ok(!arena_mailbox_open(&box, 1), "a mailbox of one"))
+	is(arena_mailbox_open(&box, 0), -EINVAL, "opening a mailbox for 0 messages is refused");
+	is(arena_mailbox_open(&box, 65537), -EINVAL,
+	   "opening a mailbox for 65537 messages is refused");
+	if (!ok(!arena_mailbox_open(&box, 1), "a mailbox for one message can be opened"))
 		return channel_test_end();
-	test_owner_is_bound(&box);
+	test_owner_is_restricted(&box);
 	test_holder(&box);
 	arena_mailbox_close(&box);
 	return channel_test_end();

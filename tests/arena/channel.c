@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: each transport, connected through the region or a control socket, with each way of
- * waiting, carries messages in order, with what was written before them, none lost,
- * in any batch, and never more than agreed; who has no room can wait for it.
- * Method: the child sends, the parent receives, each message with a payload in the
- * region. Half way the parent does not receive until the child has no room.
+ * waiting, delivers all messages in order, in batches of any size. What the sender wrote to
+ * memory before a message is visible to its receiver. No more messages are unacknowledged than
+ * was agreed, and a sender without credit can wait for it.
+ * Method: the child sends and the parent receives; each message has a payload in the region.
+ * Half way the parent does not receive until the child has no credit.
  *
  * vm: once
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #include "channel.h"
 
 #define ENTRIES		100
 #define MESSAGES	20000
-/* Many windows, to send while nothing is received. */
+/* Many times the credit of the channel, sent while one message stays unread. */
 #define UNREAD		500
-/* A payload is read before it is written again. */
+/* Enough that a payload has been read before it is written again. */
 #define PAYLOADS	(2 * ENTRIES)
 
 static uint64_t *payload(uint32_t i)
@@ -60,21 +61,21 @@ static int send_all(struct arena_channel *ch, uint32_t batch)
 
 		*payload(i) = value(i);
 		while ((ret = arena_channel_send(ch, &m)) == -EAGAIN) {
-			say(&shared->is_stalled, 1);
+			set_word(&shared->is_stalled, 1);
 			if (arena_channel_wait(ch, PATIENCE_MS) != 1)
 				return 2;
 		}
 		if (ret)
 			return 3;
-		/* One more: it was taken, and that not yet said. */
-		if (i + 1 - look(&shared->taken) > ENTRIES + 1)
+		/* One more than the credit: it was received, but is not yet counted as taken. */
+		if (i + 1 - get_word(&shared->taken) > ENTRIES + 1)
 			return 4;
 		if (i % batch == batch - 1 && arena_channel_flush(ch))
 			return 5;
 	}
 	if (arena_channel_flush(ch))
 		return 6;
-	/* The last word is the parent's. */
+	/* At the end the parent sends one message. */
 	if (receive(ch, &end) != 1 || end.type != 1)
 		return 7;
 	return counters(ch).stalls ? 0 : 8;
@@ -85,13 +86,13 @@ static bool receive_all(struct arena_channel *ch)
 	for (uint32_t i = 0; i < MESSAGES; i++) {
 		struct arena_msg got, want = message(i);
 
-		while (i == MESSAGES / 2 && !look(&shared->is_stalled))
+		while (i == MESSAGES / 2 && !get_word(&shared->is_stalled))
 			usleep(100);
 		if (receive(ch, &got) != 1 || !same(&got, &want) || *payload(i) != value(i))
 			return false;
-		say(&shared->taken, i + 1);
+		set_word(&shared->taken, i + 1);
 		if (i == MESSAGES / 4)
-			say(&shared->is_stalled, 0);
+			set_word(&shared->is_stalled, 0);
 	}
 	return true;
 }
@@ -122,13 +123,15 @@ static void test_one(struct way way, enum arena_wait wait, uint32_t batch)
 	c = counters(ch);
 	ok(good && c.received == MESSAGES && c.sent == 1 &&
 	   arena_channel_transport(ch) == way.transport,
-	   "%s, %s, batches of %u: %d messages, and the end", way_name(way), wait_name(wait),
-	   batch, MESSAGES);
+	   "%s, %s, in batches of %u: %d messages arrive in order, and then -EPIPE",
+	   way_name(way), wait_name(wait), batch, MESSAGES);
 	arena_channel_close(ch);
-	is(pair_join(&p), 0, "the child found no room and went on, within the window");
+	is(pair_join(&p), 0,
+	   "%s, %s, in batches of %u: the sender stalls and never exceeds its credit",
+	   way_name(way), wait_name(wait), batch);
 }
 
-/* An application that submits its own ring needs no flush. */
+/* Messages that are queued on an application's own tx ring go out when it submits the ring. */
 static void test_tx_ring(void)
 {
 	struct pair p = pair_of(ways[0], ARENA_WAIT_SLEEP, ENTRIES);
@@ -145,16 +148,16 @@ static void test_tx_ring(void)
 	}
 	if (pair_open(&p, &ch))
 		bail("open");
-	ok(receive_all(ch), "an application's ring carries them");
+	ok(receive_all(ch), "messages that go over an application's own tx ring arrive in order");
 	send_message(ch, &(struct arena_msg){ .type = 1 });
 	io_uring_submit(&ring);
 	arena_channel_flush(ch);
-	is(pair_join(&p), 0, "without completions");
+	is(pair_join(&p), 0, "a message that the application submits on its tx ring arrives");
 	arena_channel_close(ch);
 	io_uring_queue_exit(&ring);
 }
 
-/* A loop that sleeps in poll() by itself. */
+/* The application's own loop sleeps in poll(). */
 static void test_foreign_loop(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -184,18 +187,19 @@ static void test_foreign_loop(struct way way)
 		if (ret)
 			continue;
 		if (arena_channel_arm(ch) && poll(fds, 2, PATIENCE_MS) != 1)
-			/* Both at once are as good. */
+			/* Both descriptors may be ready at once. */
 			if (!fds[0].revents || !fds[1].revents)
 				break;
 		arena_channel_disarm(ch);
 	}
-	ok(n == 20 && ret == -EOWNERDEAD, "%s: a loop of one's own, up to the peer's death",
+	ok(n == 20 && ret == -EOWNERDEAD,
+	   "%s: a loop that polls the descriptors gets 20 messages and then the peer's death",
 	   way_name(way));
 	arena_channel_close(ch);
 	pair_join(&p);
 }
 
-/* The channel before, of which the peer has not read all, is not hurt by the next. */
+/* The peer opens the next channel before this side has received everything from the first. */
 static void test_again(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
@@ -221,23 +225,26 @@ static void test_again(struct way way)
 	}
 	if (pair_open(&p, &ch))
 		bail("open");
-	/* It has said hello for the next one. */
+	/* Wait for the peer's hello on the next channel. */
 	socket = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	poll(&socket, 1, PATIENCE_MS);
 	while ((ret = receive(ch, &msg)) == 1 && msg.ref.index == n)
 		n++;
-	ok(n == 3 && ret == -EPIPE, "%s: what was sent is received though the next one begins",
+	ok(n == 3 && ret == -EPIPE,
+	   "%s: all messages arrive after the peer has closed and begun to open another channel",
 	   transport_name(way.transport));
 	arena_channel_close(ch);
 	close(fds[1]);
 	p.options.socket = &fds[0];
 	ok(!pair_open(&p, &ch) && receive(ch, &msg) == 1 && msg.ref.index == 2,
-	   "and the next one works");
+	   "%s: a second channel between the same processes carries a message",
+	   transport_name(way.transport));
 	arena_channel_close(ch);
-	is(pair_join(&p), 0, "for the child, too");
+	is(pair_join(&p), 0, "%s: the peer sees the second channel end with -EPIPE",
+	   transport_name(way.transport));
 }
 
-/* A side that has a message to receive may send many windows of its own before it does. */
+/* A side that leaves a message unread still sees the credit that its peer gives back. */
 static void test_unread(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, 16);
@@ -267,12 +274,14 @@ static void test_unread(struct way way)
 	is(ret, 0, "%s: %u messages are sent while one is unread", way_name(way), n);
 	for (n = 0; n < 2 && receive(ch, &msg) == 1 && msg.ref.index == n; n++)
 		;
-	ok(n == 2 && receive(ch, &msg) == -EPIPE, "that one comes first, then the next");
+	ok(n == 2 && receive(ch, &msg) == -EPIPE,
+	   "%s: the unread message is received first, then the next one, then -EPIPE",
+	   way_name(way));
 	arena_channel_close(ch);
-	is(pair_join(&p), 0, "all of them have come");
+	is(pair_join(&p), 0, "%s: the peer has received all %u messages", way_name(way), UNREAD);
 }
 
-/* A caller of a later version, whose options have grown. */
+/* The options of a later version of the library have one more member. */
 struct grown_options {
 	struct arena_channel_options known;
 	uint64_t news;
@@ -283,17 +292,17 @@ static void test_grown_options(void)
 	struct grown_options g = { .known = { .size = sizeof(g), .peer_pid = 0x3ffffff } };
 	struct arena_channel *ch;
 
-	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -ESRCH,
-	   "options that have grown are taken if what is new is zero");
+	is(arena_channel_open(own_arena, ARENA_ROLE(1, 0), &g.known, &ch), -ESRCH,
+	   "options that are larger than the library knows are accepted if the rest is zero");
 	g.news = 1;
-	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -E2BIG,
-	   "options that ask for something unknown are refused");
+	is(arena_channel_open(own_arena, ARENA_ROLE(1, 0), &g.known, &ch), -E2BIG,
+	   "options that are larger than the library knows are refused if the rest is not zero");
 	g.known.size = 0;
-	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -EINVAL,
-	   "options that do not tell their size are refused");
+	is(arena_channel_open(own_arena, ARENA_ROLE(1, 0), &g.known, &ch), -EINVAL,
+	   "options with a size of 0 are refused");
 	g.known.size = offsetof(struct arena_channel_options, nonblocking);
-	is(arena_channel_open(part, ARENA_ROLE(1, 0), &g.known, &ch), -ESRCH,
-	   "options of an earlier version are taken");
+	is(arena_channel_open(own_arena, ARENA_ROLE(1, 0), &g.known, &ch), -ESRCH,
+	   "options with the size of an earlier version are accepted");
 }
 
 static void test_options(void)
@@ -307,30 +316,32 @@ static void test_options(void)
 	struct arena_channel_options saved = o;						\
 											\
 	__VA_ARGS__;									\
-	is(arena_channel_open(part, ARENA_ROLE(1, 0), &o, &ch), error, what);		\
+	is(arena_channel_open(own_arena, ARENA_ROLE(1, 0), &o, &ch), error,			\
+	   "arena_channel_open() fails: %s", what);					\
 	o = saved;									\
 } while (0)
-	take_part(ARENA_ROLE(0, 0));
-	REFUSED("too many entries", -EINVAL, o.entries = ARENA_CHANNEL_MAX_ENTRIES + 1);
-	REFUSED("more entries than shared memory has", -EINVAL,
+	open_own_arena(ARENA_ROLE(0, 0));
+	REFUSED("more entries than ARENA_CHANNEL_MAX_ENTRIES", -EINVAL,
+		o.entries = ARENA_CHANNEL_MAX_ENTRIES + 1);
+	REFUSED("HYBRID with more entries than the layout has", -EINVAL,
 		o.transport = ARENA_CHANNEL_HYBRID; o.entries = layout.channel_entries + 1);
-	REFUSED("no such transport", -EINVAL, o.transport = 99);
-	REFUSED("no such way to wait", -EINVAL, o.wait = 99);
+	REFUSED("a transport that does not exist", -EINVAL, o.transport = 99);
+	REFUSED("a way to wait that does not exist", -EINVAL, o.wait = 99);
 	REFUSED("SOCKET without a control socket", -EINVAL, o.transport = ARENA_CHANNEL_SOCKET);
-	REFUSED("EVENTFD without a control socket", -EINVAL, o.transport = ARENA_CHANNEL_EVENTFD);
 	REFUSED("a control socket that is closed", -EINVAL, o.socket = &closed);
-	REFUSED("a time limit that is none", -EINVAL, o.timeout_ms = -2);
-	REFUSED("an unknown peer without a time limit", -EINVAL, o.timeout_ms = -1);
-	REFUSED("a process id that is none", -EINVAL, o.peer_pid = -1);
-	REFUSED("a peer that does not exist", -ESRCH, o.peer_pid = 0x3ffffff);
-	REFUSED("a peer that does not come", -ETIMEDOUT, (void)0);
-	REFUSED("a peer that does not come, for the second time", -ETIMEDOUT, (void)0);
+	REFUSED("a time limit of -2", -EINVAL, o.timeout_ms = -2);
+	REFUSED("no time limit and no process id of the peer", -EINVAL, o.timeout_ms = -1);
+	REFUSED("a process id of -1", -EINVAL, o.peer_pid = -1);
+	REFUSED("a process id that nobody has", -ESRCH, o.peer_pid = 0x3ffffff);
+	REFUSED("the peer does not connect", -ETIMEDOUT, (void)0);
+	REFUSED("the peer does not connect at a second attempt", -ETIMEDOUT, (void)0);
 #undef REFUSED
 	o.transport = ARENA_CHANNEL_HYBRID;
-	is(arena_channel_open(part, ARENA_ROLE(0, 0), &o, &ch), -EINVAL,
-	   "shared memory is between roles of different classes");
+	is(arena_channel_open(own_arena, ARENA_ROLE(0, 0), &o, &ch), -EINVAL,
+	   "HYBRID between two roles of one class is refused");
 	o.transport = ARENA_CHANNEL_MSG_RING;
-	is(arena_channel_open(NULL, 0, &o, &ch), -EINVAL, "neither an arena nor a control socket");
+	is(arena_channel_open(NULL, 0, &o, &ch), -EINVAL,
+	   "opening a channel with neither an arena nor a control socket is refused");
 	test_grown_options();
 	arena_channel_close(NULL);
 }
@@ -344,15 +355,15 @@ static void test_types(void)
 	o.nonblocking = true;
 	o.socket = &fds[0];
 	if (arena_channel_socketpair(fds) ||
-	    arena_channel_open(part, ARENA_ROLE(1, 0), &o, &ch))
+	    arena_channel_open(own_arena, ARENA_ROLE(1, 0), &o, &ch))
 		bail("open");
-	is(fds[0], -1, "the control socket is taken over");
+	is(fds[0], -1, "arena_channel_open() takes the control socket over and stores -1");
 	is(arena_channel_send(ch, &(struct arena_msg){ .type = 0 }), -EINVAL,
-	   "a message without a type is refused");
+	   "sending a message of type 0 is refused");
 	is(arena_channel_send(ch, &(struct arena_msg){ .type = ARENA_MSG_CHANNEL }), -EINVAL,
-	   "a message with a type of the channel's own is refused");
+	   "sending a message with a type that the channel itself uses is refused");
 	is(arena_channel_send(ch, &(struct arena_msg){ .type = ARENA_MSG_CHANNEL - 1 }), -EAGAIN,
-	   "a message with the greatest type finds no peer yet");
+	   "sending a message of type 127 before the channel is connected is -EAGAIN");
 	arena_channel_close(ch);
 	close(fds[1]);
 }

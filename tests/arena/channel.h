@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two processes with a channel between them, for tests: the parent is NP 0, the
- * child an SP.
+ * Two processes with a channel between them. The parent has the role of NP 0, the child that of
+ * an SP.
  */
 #ifndef TESTS_ARENA_CHANNEL_H
 #define TESTS_ARENA_CHANNEL_H
@@ -23,15 +23,21 @@
 #define CHANNEL_REGION	"channel"
 #define CHANNEL_LENGTH	(16ULL << 20)
 #define CHANNEL_SPS	32
+/* Only a hang takes longer. */
 #define PATIENCE_MS	20000
 
 static struct mshare *region;
 static struct arena_layout layout;
 
-/* This process's part in the region, taken anew for each channel that is opened. */
-static struct arena *part;
+/* This process's arena; it is opened anew for each channel. */
+static struct arena *own_arena;
 
-/* What both processes see that the channel does not carry. */
+/**
+ * struct channel_shared - how the two processes synchronise beside the channel
+ * @taken: messages that the parent has received, or that the child has done its part
+ * @is_stalled: a sender is out of credit, or the parent is done with its first part
+ * @is_ready: one process waits for what the other does next
+ */
 struct channel_shared {
 	uint32_t taken;
 	uint32_t is_stalled;
@@ -40,14 +46,20 @@ struct channel_shared {
 
 static struct channel_shared *shared;
 
-static inline uint32_t look(const uint32_t *word)
+static inline uint32_t get_word(const uint32_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-static inline void say(uint32_t *word, uint32_t value)
+static inline void set_word(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void wait_for_word(const uint32_t *word)
+{
+	while (!get_word(word))
+		usleep(100);
 }
 
 static inline struct arena_channel_counters counters(const struct arena_channel *ch)
@@ -60,7 +72,7 @@ static inline struct arena_channel_counters counters(const struct arena_channel 
 
 static inline const char *transport_name(enum arena_channel_transport transport)
 {
-	static const char *const names[] = { "AUTO", "MSG_RING", "HYBRID", "EVENTFD", "SOCKET" };
+	static const char *const names[] = { "AUTO", "MSG_RING", "HYBRID", "SOCKET" };
 
 	return names[transport];
 }
@@ -72,7 +84,7 @@ static inline const char *wait_name(enum arena_wait wait)
 	return names[wait];
 }
 
-/* The transports, each with every way to connect. */
+/* Each transport, with each way to connect that it has. */
 struct way {
 	enum arena_channel_transport transport;
 	bool by_socket;
@@ -80,9 +92,9 @@ struct way {
 
 static inline const char *way_name(struct way way)
 {
-	static char name[32];
+	static char name[40];
 
-	snprintf(name, sizeof(name), "%s by %s", transport_name(way.transport),
+	snprintf(name, sizeof(name), "%s connected by %s", transport_name(way.transport),
 		 way.by_socket ? "socket" : "region");
 	return name;
 }
@@ -90,7 +102,7 @@ static inline const char *way_name(struct way way)
 static const struct way ways[] = {
 	{ ARENA_CHANNEL_MSG_RING, false }, { ARENA_CHANNEL_MSG_RING, true },
 	{ ARENA_CHANNEL_HYBRID, false }, { ARENA_CHANNEL_HYBRID, true },
-	{ ARENA_CHANNEL_EVENTFD, true }, { ARENA_CHANNEL_SOCKET, true },
+	{ ARENA_CHANNEL_SOCKET, true },
 };
 
 #define N_WAYS	(sizeof(ways) / sizeof(ways[0]))
@@ -128,7 +140,7 @@ static inline void channel_test_begin(void)
 
 static inline int channel_test_end(void)
 {
-	arena_close(part);
+	arena_close(own_arena);
 	arena_test_end(region);
 	return done_testing();
 }
@@ -153,7 +165,7 @@ static inline struct pair pair_of(struct way way, enum arena_wait wait, uint32_t
 	};
 }
 
-/* As fork(): 0 in the child. */
+/* Like fork(), returns 0 in the child. */
 static inline pid_t pair_fork(struct pair *p)
 {
 	memset(shared, 0, sizeof(*shared));
@@ -176,10 +188,10 @@ static inline pid_t pair_fork(struct pair *p)
 	return p->child;
 }
 
-static inline void take_part(uint32_t role)
+static inline void open_own_arena(uint32_t role)
 {
-	arena_close(part);
-	if (arena_open_region(region, role, &part))
+	arena_close(own_arena);
+	if (arena_open_region(region, role, &own_arena))
 		bail("arena_open");
 }
 
@@ -188,11 +200,11 @@ static inline int pair_open(struct pair *p, struct arena_channel **ch)
 	uint32_t self = p->child ? ARENA_ROLE(0, 0) : ARENA_ROLE(1, p->sp);
 	uint32_t peer = p->child ? ARENA_ROLE(1, p->sp) : ARENA_ROLE(0, 0);
 
-	take_part(self);
-	return arena_channel_open(p->has_no_arena ? NULL : part, peer, &p->options, ch);
+	open_own_arena(self);
+	return arena_channel_open(p->has_no_arena ? NULL : own_arena, peer, &p->options, ch);
 }
 
-/* The child's exit status, or less than 0. */
+/* The child's exit status, or less than 0 if a signal ended it. */
 static inline int pair_join(struct pair *p)
 {
 	int status;
@@ -201,7 +213,7 @@ static inline int pair_join(struct pair *p)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* The next message, or the error that came. */
+/* 1 and the next message, or an error. */
 static inline int receive(struct arena_channel *ch, struct arena_msg *msg)
 {
 	int ret = arena_channel_next(ch, msg, PATIENCE_MS);
@@ -209,7 +221,7 @@ static inline int receive(struct arena_channel *ch, struct arena_msg *msg)
 	return ret ? ret : -ETIMEDOUT;
 }
 
-/* Send, as soon as there is room. */
+/* Send, and wait for credit if there is none. */
 static inline int send_message(struct arena_channel *ch, const struct arena_msg *msg)
 {
 	int ret;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: what can go wrong with the files of operations does not: numbers that are
- * recycled, moves that are short, multishots that end, sockets that stay open.
- * Method: each twice: with plain liburing, where the damage is seen, and with a
- * ring of ours, where it is not. See docs/hazards.md.
+ * Goal: with a ring of the library no operation reaches a file that got the number of another
+ * one, no transfer ends short unnoticed, no multishot operation ends for ever, and no removed
+ * socket stays open.
+ * Method: each situation is made twice, with plain liburing, where the damage is shown, and
+ * with a ring of libarena, where there must be none. See docs/hazards.md.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -34,8 +35,9 @@ static void plain_recycled_fd(void)
 
 	io_uring_prep_read(io_uring_get_sqe(&ring), fd, &byte, 1, 0);
 	recycle(fd, 'b');
-	is(plain_result(&ring), 1, "plain: a read of a file that was closed meanwhile");
-	is(byte, 'b', "plain: reads another file");
+	is(plain_result(&ring), 1,
+	   "liburing: a read succeeds although its file was closed before the submit");
+	is(byte, 'b', "liburing: the read gets a byte of the file that has the number now");
 	close(fd);
 	io_uring_queue_exit(&ring);
 }
@@ -48,8 +50,9 @@ static void test_recycled_fd(struct rig *rig)
 
 	arena_ring_read(rig->r, &io, NULL);
 	recycle(fd, 'b');
-	is(rig_next(rig).result, 1, "ours: the same");
-	ok(rig_is(rig, b, 1, 'a'), "ours: reads the file it was given");
+	is(rig_next(rig).result, 1,
+	   "libarena: a read succeeds although its file was closed before the submit");
+	ok(rig_is(rig, b, 1, 'a'), "libarena: the read gets a byte of the file that was added");
 	arena_ring_remove_file(rig->r, io.file);
 	arena_put(rig->a, b);
 	close(fd);
@@ -68,8 +71,9 @@ static void plain_recycled_slot(void)
 	io_uring_prep_read(sqe, 0, &byte, 1, 0);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_register_files_update(&ring, 0, &b, 1);
-	is(plain_result(&ring), 1, "plain: a read of a slot that was filled anew meanwhile");
-	is(byte, 'b', "plain: reads another file");
+	is(plain_result(&ring), 1,
+	   "liburing: a read succeeds although its direct descriptor got another file");
+	is(byte, 'b', "liburing: the read gets a byte of the file that the entry has now");
 	close(a);
 	close(b);
 	io_uring_queue_exit(&ring);
@@ -84,15 +88,18 @@ static void test_recycled_slot(struct rig *rig)
 	struct arena_event e;
 
 	arena_ring_read(rig->r, &io, NULL);
-	is(arena_ring_remove_file(rig->r, io.file), 0, "ours: the file is removed meanwhile");
+	is(arena_ring_remove_file(rig->r, io.file), 0,
+	   "libarena: a file can be removed while a read is pending");
 	other = rig_file(rig, b);
-	ok(other.index != io.file.index, "ours: its slot is not free yet");
+	ok(other.index != io.file.index,
+	   "libarena: the entry of a removed file is not reused while a read is pending");
 	e = rig_next(rig);
 	ok(e.result == 1 ? rig_is(rig, buf, 1, 'a') : e.result == -ECANCELED,
-	   "ours: the read was of the file it was given, or was cancelled");
+	   "libarena: the pending read reads the removed file or is cancelled");
 	arena_ring_remove_file(rig->r, other);
 	other = rig_file(rig, b);
-	is(arena_ring_read(rig->r, &io, NULL), -ESTALE, "ours: the old handle is of no more use");
+	is(arena_ring_read(rig->r, &io, NULL), -ESTALE,
+	   "libarena: the handle of a removed file is stale although its entry is reused");
 	arena_ring_remove_file(rig->r, other);
 	arena_put(rig->a, buf);
 	close(a);
@@ -111,10 +118,10 @@ static void plain_short(void)
 	io_uring_submit(&ring);
 	if (write(pipes[1], "abcd", 4) != 4)
 		bail("cannot write");
-	is(plain_result(&ring), 4, "plain: a read of 8 bytes is content with 4");
-	ok(in[4] == '?', "plain: the rest is not there");
+	is(plain_result(&ring), 4, "liburing: a read of 8 bytes from a pipe ends after 4");
+	ok(in[4] == '?', "liburing: the rest of a short read's buffer has its old bytes");
 	io_uring_prep_write(io_uring_get_sqe(&ring), pipes[1], out, sizeof(out), 0);
-	is(plain_result(&ring), 65536, "plain: a write of 128 KiB is content with half");
+	is(plain_result(&ring), 65536, "liburing: a write of 128 KiB to a pipe ends after 64 KiB");
 	close(pipes[0]);
 	close(pipes[1]);
 	io_uring_queue_exit(&ring);
@@ -131,17 +138,19 @@ static void test_short_read(struct rig *rig)
 	io.file = rig_file(rig, pipes[0]);
 	arena_ring_read(rig->r, &io, NULL);
 	for (int i = 0; i < 8; i++) {
-		ok(rig_quiet(rig), "ours: %d of 8 bytes are not enough", i);
+		ok(rig_quiet(rig), "libarena: a read of 8 bytes does not end after %d", i);
 		if (write(pipes[1], "abcdefgh" + i, 1) != 1)
 			bail("cannot write");
 	}
-	is(rig_next(rig).result, 8, "ours: all are");
-	ok(!memcmp(arena_ptr_const(rig->a, b), "abcdefgh", 8), "ours: in their order");
+	is(rig_next(rig).result, 8, "libarena: a read of 8 bytes ends when all have come");
+	ok(!memcmp(arena_ptr_const(rig->a, b), "abcdefgh", 8),
+	   "libarena: a read that was continued has its bytes in order");
 	arena_ring_read(rig->r, &io, NULL);
 	if (write(pipes[1], "xy", 2) != 2)
 		bail("cannot write");
 	close(pipes[1]);
-	ok(rig_next(rig).flags & ARENA_EVENT_SHORT, "ours: an end before is told");
+	ok(rig_next(rig).flags & ARENA_EVENT_SHORT,
+	   "libarena: a read that ends with its pipe is SHORT");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pipes[0]);
 	arena_put(rig->a, b);
@@ -162,16 +171,16 @@ static void test_short_write(struct rig *rig)
 	arena_ring_write(rig->r, &io, NULL);
 	while (!arena_ring_next(rig->r, &e, 0))
 		all += (size_t)read(pipes[0], taken, sizeof(taken));
-	is(e.result, 1 << 17, "ours: all of 128 KiB is written, as there is room");
-	ok(all >= 65536, "ours: after the reader took what was in the way");
+	is(e.result, 1 << 17, "libarena: a write of 128 KiB to a pipe ends when all is written");
+	ok(all >= 65536, "libarena: the write was continued after the reader had made room");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pipes[0]);
 	close(pipes[1]);
 	arena_put(rig->a, b);
 }
 
-/* Make each of these readable @times, so that each time is an event. */
-static void ring_bells(const int *fds, int times)
+/* Write @times to each eventfd, so that each time is an event. */
+static void write_eventfds(const int *fds, int times)
 {
 	uint64_t one = 1;
 
@@ -181,43 +190,43 @@ static void ring_bells(const int *fds, int times)
 				bail("cannot write to an eventfd");
 }
 
-static void bells(int *fds)
+static void make_eventfds(int *fds)
 {
 	for (int i = 0; i < POLLS; i++)
 		fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-static void close_bells(const int *fds)
+static void close_eventfds(const int *fds)
 {
 	for (int i = 0; i < POLLS; i++)
 		close(fds[i]);
 }
 
-/* A multishot poll ends when the CQ is full; whoever does not look hears no more. */
+/* A multishot poll ends when the CQ is full. A program that does not notice gets no more events. */
 static void plain_multishot(void)
 {
 	struct io_uring ring = plain_ring(POLLS, 0);
 	struct io_uring_cqe *cqe;
 	int fds[POLLS], events = 0;
 
-	bells(fds);
+	make_eventfds(fds);
 	for (int i = 0; i < POLLS; i++)
 		io_uring_prep_poll_multishot(io_uring_get_sqe(&ring), fds[i], POLLIN);
 	io_uring_submit(&ring);
-	ring_bells(fds, ROUNDS);
+	write_eventfds(fds, ROUNDS);
 	while (!io_uring_peek_cqe(&ring, &cqe))
 		io_uring_cqe_seen(&ring, cqe);
-	ring_bells(fds, 1);
+	write_eventfds(fds, 1);
 	while (!io_uring_peek_cqe(&ring, &cqe)) {
 		events++;
 		io_uring_cqe_seen(&ring, cqe);
 	}
-	ok(events < POLLS, "plain: of %d polls that go on %d still do", POLLS, events);
+	ok(events < POLLS, "liburing: only %d of %d multishot polls have not ended", events, POLLS);
 	io_uring_queue_exit(&ring);
-	close_bells(fds);
+	close_eventfds(fds);
 }
 
-/* Take all events; how many operations said that they were begun anew, and the rest. */
+/* Take all events; note which operations were started again, had an event, or ended. */
 static void take(struct rig *rig, int *rearmed, uint32_t *seen, uint32_t *over)
 {
 	struct arena_event e;
@@ -239,34 +248,35 @@ static void test_multishot(struct rig *rig)
 	uint32_t seen = 0, over = 0;
 	int fds[POLLS], rearmed = 0;
 
-	/* With it, nothing is posted while nobody asks: the CQ would not fill. */
+	/* With DEFER_TASKRUN nothing is posted unless the ring waits, so the CQ would not fill. */
 	arena_probe(&f);
 	arena_probe_without(&f, "defer_taskrun");
 	o.features = &f;
 	rig->r = rig_ring(rig->a, &o);
-	bells(fds);
+	make_eventfds(fds);
 	for (uint32_t i = 0; i < POLLS; i++)
 		arena_ring_poll(rig->r, rig_file(rig, fds[i]), POLLIN, true, i, NULL);
 	arena_ring_submit(rig->r);
-	ring_bells(fds, ROUNDS);
+	write_eventfds(fds, ROUNDS);
 	take(rig, &rearmed, &seen, &over);
 	if (arena_has(&f, ARENA_HAS_POLL_MULTISHOT))
-		ok(rearmed > 0, "ours: %d times one that had ended was begun anew", rearmed);
+		ok(rearmed > 0, "libarena: the ring starts ended multishot polls again, %d times",
+		   rearmed);
 	else
-		skip("no multishot polls on this kernel");
+		skip("multishot polls are not in this kernel");
 	seen = 0;
-	ring_bells(fds, 1);
+	write_eventfds(fds, 1);
 	take(rig, &rearmed, &seen, &over);
-	is(seen, (1U << POLLS) - 1, "ours: all go on");
-	is(over, 0, "ours: none has ended");
-	is(arena_ring_close(rig->r), 0, "ours: closed with all of them pending");
+	is(seen, (1U << POLLS) - 1, "libarena: each multishot poll has an event after a full CQ");
+	is(over, 0, "libarena: no multishot poll has its last event after a full CQ");
+	is(arena_ring_close(rig->r), 0, "libarena: a ring with pending multishot polls is closed");
 	rig->r = usual;
-	close_bells(fds);
+	close_eventfds(fds);
 }
 
 /*
- * Before 6.13 the kernel lets go of direct descriptors in the order in which they
- * were removed or used: a recv that is pending holds what is removed after it.
+ * Before 6.13 the kernel releases direct descriptors in the order in which they were removed or
+ * used, so a pending recv keeps open every file that is removed after it began.
  */
 static void plain_held(void)
 {
@@ -291,7 +301,7 @@ static void plain_held(void)
 	io_uring_register_files_update(&ring, 1, &none, 1);
 	end = (struct pollfd){ .fd = b[1], .events = POLLIN };
 	uname(&name);
-	diag("plain: Linux %s: while another waits, the peer of a removed socket %s",
+	diag("liburing: Linux %s: while a recv waits, the peer of another, removed socket %s",
 	     name.release, poll(&end, 1, 1000) == 1 ? "sees its end" : "sees nothing");
 	close(a[1]);
 	close(b[1]);
@@ -313,11 +323,14 @@ static void test_held(struct rig *rig)
 	close(a[0]);
 	close(b[0]);
 	arena_ring_recv(rig->r, &io, NULL);
-	ok(rig_quiet(rig), "ours: a recv waits");
-	is(arena_ring_remove_file(rig->r, f), 0, "ours: another socket is removed");
-	is(recv(b[1], &byte, 1, 0), 0, "ours: its peer sees the end");
+	ok(rig_quiet(rig), "libarena: a recv of an idle socket waits");
+	is(arena_ring_remove_file(rig->r, f), 0,
+	   "libarena: a socket can be removed while a recv waits for another one");
+	is(recv(b[1], &byte, 1, 0), 0,
+	   "libarena: the peer of a removed socket sees the end while that recv waits");
 	arena_ring_remove_file(rig->r, io.file);
-	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "ours: the recv ends with its own");
+	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED,
+	   "libarena: the recv is cancelled when its own socket is removed");
 	close(a[1]);
 	close(b[1]);
 	arena_put(rig->a, buf);
@@ -333,7 +346,7 @@ static void test_all(struct rig *rig)
 	test_held(rig);
 }
 
-/* How many descriptors this process has. */
+/* Number of open descriptors of this process. */
 static int count_fds(void)
 {
 	int n = 0;
@@ -343,7 +356,7 @@ static int count_fds(void)
 	return n;
 }
 
-/* The same when all removed files are closed: soon, or when @wanted are left. */
+/* As count_fds(), after the kernel had time to close removed files or @wanted are left. */
 static int settled(struct rig *rig, int wanted)
 {
 	struct arena_event e;
@@ -353,7 +366,7 @@ static int settled(struct rig *rig, int wanted)
 	return count_fds();
 }
 
-/* A file is the ring's until its last operation has ended, and not a moment longer. */
+/* A ring must close a removed file as soon as its last operation has ended. */
 static void test_closed(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
@@ -364,7 +377,7 @@ static void test_closed(struct rig *rig)
 	before = settled(rig, 0);
 	for (int i = 0; i < 100; i++) {
 		rig_tcp(pair);
-		/* A worker shuts those before down: their entries are free soon. */
+		/* A worker shuts earlier sockets down; their entries become free soon. */
 		while (arena_ring_add_file(rig->r, pair[0], &io.file) == -ENFILE)
 			arena_ring_next(rig->r, &e, 1);
 		close(pair[0]);
@@ -373,11 +386,12 @@ static void test_closed(struct rig *rig)
 		rig_next(rig);
 		close(pair[1]);
 	}
-	is(settled(rig, before), before, "ours: 100 files came and went and left no descriptor");
+	is(settled(rig, before), before,
+	   "libarena: 100 files that were added and removed leave no descriptor open");
 	arena_put(rig->a, b);
 }
 
-/* The same as on kernels whose direct descriptors are of no use. */
+/* As on a kernel before 6.13, where the ring uses no direct descriptors. */
 static void use_fds(struct rig *rig)
 {
 	struct arena_ring_options o = rig_options;
@@ -388,7 +402,7 @@ static void use_fds(struct rig *rig)
 	o.features = &f;
 	arena_ring_close(rig->r);
 	rig->r = rig_ring(rig->a, &o);
-	diag("with file descriptors of the ring's own");
+	diag("without direct descriptors");
 }
 
 int main(void)
@@ -409,7 +423,7 @@ int main(void)
 	test_closed(&rig);
 	arena_ring_close(rig.r);
 	rig.r = rig_ring(rig.a, &rig_options);
-	is(count_fds(), before, "ours: a closed ring leaves no descriptor");
+	is(count_fds(), before, "libarena: a closed ring leaves no descriptor open");
 	rig_close(&rig);
 	return done_testing();
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: what can go wrong with the memory of operations does not: that it is gone,
- * or something else, or somebody else's, while the kernel works on it.
- * Method: each twice: with plain liburing, where the damage is seen, and with a
- * ring of ours, where it is not. See docs/hazards.md.
+ * Goal: with a ring of the library the memory of an operation is neither freed, nor moved, nor
+ * used for anything else while the kernel works on it.
+ * Method: each situation is made twice, with plain liburing, where the damage is shown, and
+ * with a ring of libarena, where there must be none. See docs/hazards.md.
  */
 #define _GNU_SOURCE
 #include <linux/sockios.h>
@@ -34,7 +34,7 @@ static void put_bytes(int fd, const char *bytes)
 		bail("cannot write");
 }
 
-/* How many bytes are not @fill? */
+/* Number of bytes that are not @fill. */
 static size_t changed(const volatile char *p, size_t n, char fill)
 {
 	size_t count = 0;
@@ -45,9 +45,9 @@ static size_t changed(const volatile char *p, size_t n, char fill)
 }
 
 /*
- * A function with an array, called twice. The first time it gives the array to an
- * operation and returns; the second time the array is another one at the same place,
- * where that operation ends. The sanitizer would put it elsewhere.
+ * This function is called twice. The first call gives its array to an operation and returns.
+ * The array of the second call is at the same place, where that operation writes. The sanitizer
+ * would put it elsewhere.
  */
 __attribute__((noinline, no_sanitize("address")))
 static size_t with_frame(struct io_uring *ring, const int pair[2], const char *bytes)
@@ -74,7 +74,7 @@ static void plain_stack(void)
 	stream_pair(pair);
 	with_frame(&ring, pair, NULL);
 	is(with_frame(&ring, pair, "foreign"), 7,
-	   "plain: what comes lands in the variables of a function called later");
+	   "liburing: a recv into a variable writes to a variable of a later function");
 	close(pair[0]);
 	close(pair[1]);
 	io_uring_queue_exit(&ring);
@@ -89,10 +89,13 @@ static void test_stack(struct rig *rig)
 	stream_pair(pair);
 	io.file = rig_file(rig, pair[0]);
 	io.buf = none;
-	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EINVAL, "ours: no handle, no operation");
+	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EINVAL,
+		     "libarena: a recv with a zeroed handle is refused");
 	io.buf = made;
-	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EINVAL, "ours: nor with one made up");
-	is(arena_ring_pending(rig->r), 0, "ours: and there is no way to give an address");
+	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EINVAL,
+		     "libarena: a recv with an invented handle is refused");
+	is(arena_ring_pending(rig->r), 0,
+	   "libarena: no recv is pending after its handle was refused");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
@@ -101,7 +104,7 @@ static void test_stack(struct rig *rig)
 static void plain_heap(void)
 {
 #ifdef __SANITIZE_ADDRESS__
-	skip("plain: the sanitizer's malloc gives out nothing anew so soon");
+	skip("liburing: the sanitizer's malloc does not reuse freed memory at once");
 #else
 	struct io_uring ring = plain_ring(8, 0);
 	char *first = malloc(200), *second;
@@ -117,9 +120,10 @@ static void plain_heap(void)
 	put_bytes(pair[1], "foreign");
 	plain_result(&ring);
 	if (freed == (uintptr_t)second)
-		is(changed(second, 200, '.'), 7, "plain: what comes lands in another's memory");
+		is(changed(second, 200, '.'), 7,
+		   "liburing: a recv into freed memory writes to the next owner's memory");
 	else
-		skip("plain: malloc did not give the same block");
+		skip("liburing: malloc did not return the freed block");
 	free(second);
 	close(pair[0]);
 	close(pair[1]);
@@ -138,13 +142,17 @@ static void test_heap(struct rig *rig)
 	stream_pair(pair);
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, &op);
-	refused(arena_put(rig->a, b), -EBUSY, "ours: a buffer is not freed under an operation");
-	refused(arena_lend(rig->a, b, ARENA_ROLE(1, 0), &ref), -EBUSY, "ours: nor handed over");
-	refused(arena_reset_group(rig->a, b.group), -EBUSY, "ours: nor freed with its group");
+	refused(arena_put(rig->a, b), -EBUSY,
+		"libarena: an extent cannot be freed while a recv is pending");
+	refused(arena_lend(rig->a, b, ARENA_ROLE(1, 0), &ref), -EBUSY,
+		"libarena: an extent cannot be lent while a recv is pending");
+	refused(arena_reset_group(rig->a, b.group), -EBUSY,
+		"libarena: a group cannot be reset while a recv into it is pending");
 	put_bytes(pair[1], "welcome");
-	is(rig_next(rig).result, 7, "ours: what comes has a place");
-	is(arena_put(rig->a, b), 0, "ours: that is free afterwards");
-	ring_refused(arena_ring_recv(rig->r, &io, &op), -ESTALE, "ours: and not to be had by it");
+	is(rig_next(rig).result, 7, "libarena: the pending recv gets the bytes that were sent");
+	is(arena_put(rig->a, b), 0, "libarena: the extent can be freed when the recv has ended");
+	ring_refused(arena_ring_recv(rig->r, &io, &op), -ESTALE,
+		     "libarena: a recv into a freed extent is refused");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
@@ -176,9 +184,10 @@ static void plain_moved(void)
 		bail("cannot move memory");
 	memset(map_at(old, MAP_FIXED), '.', FRAME);
 	put_bytes(pair[1], "gone");
-	is(plain_result(&ring), 4, "plain: a recv into memory that was moved");
-	is(changed(new, FRAME, '.'), 0, "plain: does not arrive there");
-	is(changed(old, FRAME, '.'), 4, "plain: but in what is at its old place now");
+	is(plain_result(&ring), 4, "liburing: a recv into memory that was moved succeeds");
+	is(changed(new, FRAME, '.'), 0, "liburing: the recv does not write to the moved memory");
+	is(changed(old, FRAME, '.'), 4,
+	   "liburing: the recv writes to other memory at the old address");
 	munmap(old, FRAME);
 	munmap(new, FRAME);
 	close(pair[0]);
@@ -196,14 +205,14 @@ static void test_moved(struct rig *rig)
 	stream_pair(pair);
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, NULL);
-	/* There is no call to make a run longer: one gets another, and copies. */
+	/* No call makes an extent longer: a caller gets a second extent and copies. */
 	bigger = rig_buf(rig, 2, '.');
 	refused(!!arena_ptr_const(rig->a, b), false,
-		"ours: nothing can be copied out of it meanwhile");
+		"libarena: an extent has no pointer to copy from while a recv is pending");
 	put_bytes(pair[1], "here");
-	is(rig_next(rig).result, 4, "ours: the recv");
+	is(rig_next(rig).result, 4, "libarena: the recv ends although a larger extent was got");
 	ok(arena_ptr_const(rig->a, b) == before && !memcmp(before, "here", 4),
-	   "ours: arrives where the buffer was and is");
+	   "libarena: the recv writes to the extent, which has not moved");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
@@ -223,13 +232,14 @@ static void plain_cancel(void)
 	io_uring_prep_recv(sqe, pair[0], buf, FRAME, 0);
 	io_uring_sqe_set_data64(sqe, 1);
 	io_uring_submit(&ring);
-	/* It is cancelled, with the next submit, so the buffer is free? */
+	/* The cancellation is only queued, but the program already uses the buffer again. */
 	io_uring_prep_cancel64(io_uring_get_sqe(&ring), 1, 0);
 	memset(buf, '.', FRAME);
 	put_bytes(pair[1], "too late");
 	plain_result(&ring);
 	plain_result(&ring);
-	is(changed(buf, FRAME, '.'), 8, "plain: a recv that was cancelled came all the same");
+	is(changed(buf, FRAME, '.'), 8,
+	   "liburing: a recv writes to its buffer after the program has cancelled it");
 	close(pair[0]);
 	close(pair[1]);
 	io_uring_queue_exit(&ring);
@@ -248,24 +258,28 @@ static void test_cancel(struct rig *rig)
 	arena_ring_recv(rig->r, &io, &op);
 	arena_ring_submit(rig->r);
 	put_bytes(pair[1], "too late");
-	is(arena_ring_cancel(rig->r, op), 0, "ours: a recv is cancelled");
+	is(arena_ring_cancel(rig->r, op), 0, "libarena: a pending recv can be cancelled");
 	arena_ring_submit(rig->r);
-	is(arena_state(rig->a, b), ARENA_IN_IO, "ours: and its buffer lent all the same");
-	refused(!!arena_ptr(rig->a, b), false, "ours: not to be used");
+	is(arena_state(rig->a, b), ARENA_IN_IO,
+	   "libarena: the extent of a cancelled recv is IN_IO until its event");
+	refused(!!arena_ptr(rig->a, b), false,
+		"libarena: the extent of a cancelled recv has no pointer until its event");
 	e = rig_next(rig);
 	ok(e.result == 8 ?
 	   rig_is(rig, b, 0, 0) && !memcmp(arena_ptr_const(rig->a, b), "too late", 8) :
 	   e.result == -ECANCELED && rig_is(rig, b, 4096, '.'),
-	   "ours: until an event says whether it came (%d)", e.result);
-	is(arena_state(rig->a, b), ARENA_OWNED, "ours: then it is ours");
-	is(arena_ring_cancel(rig->r, op), -ESTALE, "ours: there is nothing to cancel then");
+	   "libarena: the event says whether the recv got its bytes (%d)", e.result);
+	is(arena_state(rig->a, b), ARENA_OWNED,
+	   "libarena: the extent of a cancelled recv is OWNED after its event");
+	is(arena_ring_cancel(rig->r, op), -ESTALE,
+	   "libarena: an operation that has ended cannot be cancelled");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
 	arena_put(rig->a, b);
 }
 
-/* More than the window of one that does not read; how much. */
+/* Send more than the window of a peer that does not read; returns the number of bytes. */
 static size_t fill_window(int fd)
 {
 	static const char zeroes[192 << 10];
@@ -275,11 +289,12 @@ static size_t fill_window(int fd)
 		bail("cannot size the socket's buffer");
 	if (send(fd, zeroes, sizeof(zeroes), MSG_DONTWAIT) != sizeof(zeroes))
 		bail("the socket takes too little");
-	ok(!ioctl(fd, SIOCOUTQNSD, &unsent) && unsent > 0, "the peer's window is full");
+	ok(!ioctl(fd, SIOCOUTQNSD, &unsent) && unsent > 0,
+	   "a socket whose peer does not read has bytes that it cannot send");
 	return sizeof(zeroes);
 }
 
-/* Take all; how many of the last 4096 bytes are @fill. */
+/* Receive everything; returns how many of the last 4096 bytes are @fill. */
 static size_t take_last(int fd, size_t skipped, char fill)
 {
 	char last[4096];
@@ -304,9 +319,10 @@ static void plain_send_zc(void)
 	before = fill_window(pair[0]);
 	memset(buf, 'a', FRAME);
 	io_uring_prep_send_zc(io_uring_get_sqe(&ring), pair[0], buf, FRAME, 0, 0);
-	is(plain_result(&ring), FRAME, "plain: a zero-copy send completes");
+	is(plain_result(&ring), FRAME, "liburing: a zero-copy send has its first completion");
 	memset(buf, 'b', FRAME);
-	is(take_last(pair[1], before, 'b'), FRAME, "plain: and sends what is written afterwards");
+	is(take_last(pair[1], before, 'b'), FRAME,
+	   "liburing: the peer gets bytes that were written after the first completion");
 	plain_result(&ring);
 	munmap(buf, FRAME);
 	close(pair[0]);
@@ -327,21 +343,24 @@ static void test_send_zc(struct rig *rig)
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_send_zc(rig->r, &io, NULL);
 	e = rig_next(rig);
-	is(e.result, 4096, "ours: a zero-copy send is on its way");
-	ok(e.flags & ARENA_EVENT_MORE, "ours: there is more to come");
-	refused(!!arena_ptr(rig->a, b), false, "ours: the buffer cannot be written");
-	refused(arena_put(rig->a, b), -EBUSY, "ours: nor freed");
-	ok(rig_quiet(rig), "ours: nothing more while the peer does not read");
-	is(take_last(pair[1], before, 'a'), 4096, "ours: it is what was sent");
+	is(e.result, 4096, "libarena: a zero-copy send has its first event");
+	ok(e.flags & ARENA_EVENT_MORE, "libarena: the first event of a zero-copy send has MORE");
+	refused(!!arena_ptr(rig->a, b), false,
+		"libarena: the extent has no pointer after the first event of a zero-copy send");
+	refused(arena_put(rig->a, b), -EBUSY,
+		"libarena: the extent cannot be freed after the first event of a zero-copy send");
+	ok(rig_quiet(rig), "libarena: the second event does not come while the peer reads nothing");
+	is(take_last(pair[1], before, 'a'), 4096, "libarena: the peer gets the bytes of the send");
 	e = rig_next(rig);
-	ok(!e.flags && arena_ptr(rig->a, b), "ours: then the buffer is ours");
+	ok(!e.flags && arena_ptr(rig->a, b),
+	   "libarena: the extent is OWNED after the second event of a zero-copy send");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
 	arena_put(rig->a, b);
 }
 
-/* How often does a byte that comes after the ring's end still find the buffer? */
+/* How often a byte that is sent after the ring's end is still read into the buffer. */
 static int late_recvs(int (*pair_of)(int pair[2]), unsigned int sqe_flags)
 {
 	static char buf[EXITS];
@@ -352,7 +371,7 @@ static int late_recvs(int (*pair_of)(int pair[2]), unsigned int sqe_flags)
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 
 		pair_of(pair);
-		/* Not its number, which a worker might look up when it is another's. */
+		/* A direct descriptor: a worker could find another file under its number. */
 		io_uring_register_files(&ring, pair, 1);
 		io_uring_prep_read(sqe, 0, &buf[i], 1, 0);
 		sqe->flags |= sqe_flags | IOSQE_FIXED_FILE;
@@ -379,8 +398,8 @@ static int pipe_of(int pair[2])
 }
 
 /*
- * The disk that may be overwritten, where there is one; else a file on a disk, if
- * the folder is on one; -1 if there is nothing like it.
+ * The disk that may be overwritten, if there is one, or else a file, if the folder is on a disk.
+ * Returns -1 if there is neither.
  */
 static int direct_fd(void)
 {
@@ -399,7 +418,7 @@ static int direct_fd(void)
 	return fd;
 }
 
-/* How many of the blocks have been read to their end? */
+/* Number of blocks that have been read to their end. */
 static int blocks_read(const volatile char *all)
 {
 	int n = 0;
@@ -430,8 +449,8 @@ static void plain_exit_disk(int fd)
 	io_uring_queue_exit(&ring);
 	at_exit = blocks_read(all);
 	sleep_ms(300);
-	diag("plain: of %d direct reads %d had come when the ring was gone, %d later", BLOCKS,
-	     at_exit, blocks_read(all) - at_exit);
+	diag("liburing: of %d direct reads %d had ended when the ring was closed, %d ended later",
+	     BLOCKS, at_exit, blocks_read(all) - at_exit);
 	munmap(all, BLOCK * BLOCKS);
 }
 
@@ -447,14 +466,17 @@ static void plain_cancel_disk(int fd)
 	at_cancel = blocks_read(all);
 	for (int i = 0; i < BLOCKS; i++)
 		canceled += plain_result(&ring) == -ECANCELED;
-	diag("plain: of %d direct reads %d had come when all were cancelled, %d later", BLOCKS,
-	     at_cancel, blocks_read(all) - at_cancel);
-	diag("plain: and %d said that they were cancelled", canceled);
+	diag("liburing: of %d direct reads %d had ended when all were cancelled, %d ended later",
+	     BLOCKS, at_cancel, blocks_read(all) - at_cancel);
+	diag("liburing: %d of %d direct reads completed with -ECANCELED", canceled, BLOCKS);
 	io_uring_queue_exit(&ring);
 	munmap(all, BLOCK * BLOCKS);
 }
 
-/* Into the ring's own memory, where that is the caller's; -1 if it cannot be. */
+/*
+ * How often the kernel writes to a ring that lies in the caller's memory after its end; -1 if
+ * this kernel has no such rings.
+ */
 static int late_ring_writes(void)
 {
 	struct io_uring_params params = { .flags = IORING_SETUP_NO_MMAP };
@@ -479,19 +501,19 @@ static int late_ring_writes(void)
 	return late;
 }
 
-/* Which of them the kernel ends and which it finishes is a matter of moments. */
+/* Whether the kernel ends an operation or finishes it depends on timing, so nothing is checked. */
 static void plain_exit(void)
 {
 	int fd = direct_fd();
 
-	diag("plain: of %d bytes sent after the ring's end, its operation took", EXITS);
-	diag("plain: %d by a recv, %d by a pipe's read, %d by one in a worker",
+	diag("liburing: of %d bytes that came after the ring's end, these were still read:", EXITS);
+	diag("liburing: %d by a recv, %d by a read of a pipe, %d by such a read in a worker",
 	     late_recvs(socket_pair_of, 0), late_recvs(pipe_of, 0),
 	     late_recvs(pipe_of, IOSQE_ASYNC));
-	diag("plain: %d of %d rings in the caller's memory wrote to it after their end",
+	diag("liburing: %d of %d rings in the caller's memory wrote to it after their end",
 	     late_ring_writes(), EXITS);
 	if (fd < 0) {
-		diag("plain: no disk here that could be read without the page cache");
+		diag("liburing: no disk here can be read without the page cache");
 		return;
 	}
 	plain_cancel_disk(fd);
@@ -506,10 +528,10 @@ static void test_exit(struct rig *rig)
 	struct arena_ring_options o = rig_options;
 	struct arena_features f = { .size = sizeof(f) };
 	size_t late = 0;
-	bool ours = true;
+	bool owned = true;
 	int pair[2];
 
-	/* Once for all. */
+	/* Probe once for all rings. */
 	arena_probe(&f);
 	o.features = &f;
 	for (int i = 0; i < EXITS; i++) {
@@ -521,15 +543,15 @@ static void test_exit(struct rig *rig)
 		arena_ring_recv(one.r, &io, NULL);
 		arena_ring_submit(one.r);
 		arena_ring_close(one.r);
-		ours &= arena_state(rig->a, b) == ARENA_OWNED;
+		owned &= arena_state(rig->a, b) == ARENA_OWNED;
 		put_bytes(pair[1], "x");
 		sleep_ms(1);
 		late += changed(arena_ptr_const(rig->a, b), 4096, '.');
 		close(pair[0]);
 		close(pair[1]);
 	}
-	ok(ours, "ours: when a ring is closed its buffers are ours");
-	is(late, 0, "ours: and nothing comes any more, %d times", EXITS);
+	ok(owned, "libarena: closing a ring makes the extent of a pending recv OWNED");
+	is(late, 0, "libarena: nothing is received after the close of a ring, in %d tries", EXITS);
 	arena_put(rig->a, b);
 }
 
@@ -541,7 +563,7 @@ static void test_exit_disk(struct rig *rig)
 	struct arena_io io = { .buf = b, .length = BLOCK };
 
 	if (fd < 0) {
-		skip("ours: no disk here that could be read without the page cache");
+		skip("libarena: no disk here can be read without the page cache");
 		arena_put(rig->a, b);
 		return;
 	}
@@ -553,17 +575,17 @@ static void test_exit_disk(struct rig *rig)
 		arena_ring_read(one.r, &io, NULL);
 	}
 	arena_ring_submit(one.r);
-	is(arena_ring_close(one.r), 0, "ours: a ring is closed while a disk reads");
+	is(arena_ring_close(one.r), 0, "libarena: a ring is closed while a disk reads");
 	at_close = blocks_read(arena_ptr_const(rig->a, b));
 	sleep_ms(300);
 	is(blocks_read(arena_ptr_const(rig->a, b)), at_close,
-	   "ours: what comes has come (%d of %d)",
+	   "libarena: no block is read after the close of the ring (%d of %d were)",
 	   at_close, BLOCKS);
 	close(fd);
 	arena_put(rig->a, b);
 }
 
-/* What holds its buffer until the peer reads must not hold the ring for so long. */
+/* A zero-copy send holds its extent until the peer reads; closing must not wait for that. */
 static void test_exit_send_zc(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 'a');
@@ -577,9 +599,12 @@ static void test_exit_send_zc(struct rig *rig)
 	io.file = rig_file(&one, pair[0]);
 	close(pair[0]);
 	arena_ring_send_zc(one.r, &io, NULL);
-	is(rig_next(&one).result, 4096, "ours: a zero-copy send to one who does not read");
-	is(arena_ring_close(one.r), 0, "ours: its ring is closed");
-	is(arena_state(rig->a, b), ARENA_OWNED, "ours: and has given the buffer back");
+	is(rig_next(&one).result, 4096,
+	   "libarena: a zero-copy send to a peer that does not read has its first event");
+	is(arena_ring_close(one.r), 0,
+	   "libarena: a ring with a zero-copy send to a peer that does not read is closed");
+	is(arena_state(rig->a, b), ARENA_OWNED,
+	   "libarena: closing makes the extent of that zero-copy send OWNED");
 	close(pair[1]);
 	arena_put(rig->a, b);
 }
@@ -603,7 +628,7 @@ int main(void)
 		test_send_zc(&rig);
 		test_exit_send_zc(&rig);
 	} else {
-		skip("no zero-copy sends on this kernel");
+		skip("zero-copy sends are not in this kernel");
 	}
 	plain_exit();
 	test_exit(&rig);

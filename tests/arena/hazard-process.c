@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a ring is used by the thread that opened it and by nobody else; where
- * io_uring is forbidden, one is told so.
- * Method: a child after fork and another thread, with plain liburing and with a ring
- * of ours; children under seccomp filters that forbid io_uring in both usual ways.
+ * Goal: only the thread that opened a ring can use it. Where io_uring is forbidden, the library
+ * says so.
+ * Method: a child of fork() and another thread use a ring, of plain liburing and of libarena.
+ * Children run under seccomp filters that forbid io_uring in both usual ways.
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -19,7 +19,7 @@
 
 #include "hazard.h"
 
-/* What a child says by its exit status. */
+/* The exit status of a child, or -1. */
 static int status_of(pid_t pid)
 {
 	int status;
@@ -29,7 +29,7 @@ static int status_of(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
-/* The child takes what came for its parent: the ring's memory is the same. */
+/* Parent and child share the ring's memory, so the child takes the parent's completion. */
 static void plain_fork(void)
 {
 	struct io_uring ring = plain_ring(8, 0);
@@ -45,12 +45,13 @@ static void plain_fork(void)
 		io_uring_cqe_seen(&ring, cqe);
 		_exit(0);
 	}
-	is(status_of(pid), 0, "plain: a child takes its parent's completion");
-	is(io_uring_peek_cqe(&ring, &cqe), -EAGAIN, "plain: the parent never sees it");
+	is(status_of(pid), 0, "liburing: a child of fork() takes a completion of its parent");
+	is(io_uring_peek_cqe(&ring, &cqe), -EAGAIN,
+	   "liburing: the parent never sees a completion that its child has taken");
 	io_uring_queue_exit(&ring);
 }
 
-/* 0, or the number of what the child may do and should not. */
+/* Returns 0, or the number of a call that did not fail in the child as it should. */
 static int use_in_child(struct rig *rig, const struct arena_io *io, struct arena_op op)
 {
 	struct io_uring *uring = &rig->r->uring;
@@ -72,7 +73,7 @@ static int use_in_child(struct rig *rig, const struct arena_io *io, struct arena
 		return 6;
 	if (arena_ring_accept(rig->r, io->file, 0, NULL) != -ECHILD)
 		return 7;
-	/* Nor is anything of it mapped. */
+	/* The ring must not be mapped in the child. */
 	if (!mincore(uring->sq.sqes, 4096, &resident) || errno != ENOMEM)
 		return 8;
 	if (arena_ring_close(rig->r))
@@ -93,17 +94,21 @@ static void test_fork(struct rig *rig)
 	pid = fork();
 	if (!pid)
 		_exit(use_in_child(rig, &io, op));
-	is(status_of(pid), 0, "ours: a child can do nothing with it, and gives up its copy");
-	is(rig_next(rig).result, 4096, "ours: the parent has its event");
-	ok(rig_is(rig, b, 4096, 'p'), "ours: and what was read");
-	is(arena_ring_read(rig->r, &io, NULL), 0, "ours: the ring lives on");
-	is(rig_next(rig).result, 4096, "ours: and works");
+	is(status_of(pid), 0,
+	   "libarena: every call of a child of fork() fails but arena_ring_close()");
+	is(rig_next(rig).result, 4096,
+	   "libarena: the parent gets its event after the child's calls");
+	ok(rig_is(rig, b, 4096, 'p'), "libarena: the parent gets the bytes of its read");
+	is(arena_ring_read(rig->r, &io, NULL), 0,
+	   "libarena: the parent can begin a read after the child has closed its copy");
+	is(rig_next(rig).result, 4096,
+	   "libarena: a read that begins after the child has closed its copy succeeds");
 	arena_ring_remove_file(rig->r, io.file);
 	arena_put(rig->a, b);
 	close(fd);
 }
 
-/* Two threads that get an entry each can get the same one: here, one after the other. */
+/* Gets an entry and submits, while another thread still fills its own entry in. */
 static void *prep_in_thread(void *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
@@ -120,20 +125,21 @@ static void plain_thread(void)
 	pthread_t thread;
 	void *submitted;
 
-	/* It got an entry, and before it has filled it in, the other one submits. */
+	/* The other thread submits before this one has filled its entry in. */
 	half = io_uring_get_sqe(&ring);
 	half->opcode = 255;
 	pthread_create(&thread, NULL, prep_in_thread, &ring);
 	pthread_join(thread, &submitted);
-	is(plain_result(&ring), -EINVAL, "plain: a thread submits another's unfinished entry");
+	is(plain_result(&ring), -EINVAL,
+	   "liburing: a thread submits the unfinished entry of another thread");
 	io_uring_queue_exit(&ring);
 }
 
 /**
- * struct stranger - what a thread tries
- * @rig: another's
- * @io: a read
- * @refused: how many calls said -ECHILD
+ * struct stranger - a thread that uses the ring of another one
+ * @rig: the ring
+ * @io: a read that it tries to begin
+ * @refused: number of its calls that returned -ECHILD
  */
 struct stranger {
 	struct rig *rig;
@@ -167,16 +173,19 @@ static void test_thread(struct rig *rig)
 
 	pthread_create(&thread, NULL, use_in_thread, &s);
 	pthread_join(thread, NULL);
-	is(s.refused, 6, "ours: another thread is refused");
-	is(arena_state(rig->a, b), ARENA_OWNED, "ours: before anything was done");
-	is(arena_ring_read(rig->r, &io, NULL), 0, "ours: the ring lives on");
-	is(rig_next(rig).result, 4096, "ours: and works");
+	is(s.refused, 6, "libarena: every call of another thread is refused with -ECHILD");
+	is(arena_state(rig->a, b), ARENA_OWNED,
+	   "libarena: a read that another thread tried leaves its extent OWNED");
+	is(arena_ring_read(rig->r, &io, NULL), 0,
+	   "libarena: the thread that opened the ring can begin a read afterwards");
+	is(rig_next(rig).result, 4096,
+	   "libarena: a read that begins after the calls of another thread succeeds");
 	arena_ring_remove_file(rig->r, io.file);
 	arena_put(rig->a, b);
 	close(fd);
 }
 
-/* From now on io_uring_setup(2) answers @error, as container engines have it. */
+/* From now on io_uring_setup(2) fails with @error, as under a container engine. */
 static int forbid(int error)
 {
 	struct sock_filter code[] = {
@@ -192,7 +201,7 @@ static int forbid(int error)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? -errno : 0;
 }
 
-/* 0, or the number of what is not as it should be. */
+/* Returns 0, or the number of a step that went wrong. */
 static int without_io_uring(struct rig *rig, int error, const char *word)
 {
 	struct arena_features f = { .size = sizeof(f) };
@@ -220,7 +229,8 @@ static void test_forbidden(struct rig *rig, int error, const char *word)
 	pid = fork();
 	if (!pid)
 		_exit(without_io_uring(rig, error, word));
-	is(status_of(pid), 0, "ours: forbidden with %s, it is refused and says why",
+	is(status_of(pid), 0,
+	   "libarena: a ring is refused with a reason if io_uring_setup() fails with \"%s\"",
 	   strerror(error));
 }
 

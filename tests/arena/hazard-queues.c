@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: what can go wrong with the queues does not: completions that find no room,
- * submissions that are lost, chains that break.
- * Method: each twice: with plain liburing, where the damage is seen, and with a
- * ring of ours, where it is not. See docs/hazards.md.
+ * Goal: with a ring of the library no completion is lost because the CQ is full, no submission
+ * is lost because the SQ is full or an entry fails, and no chain breaks.
+ * Method: each situation is made twice, with plain liburing, where the damage is shown, and
+ * with a ring of libarena, where there must be none. See docs/hazards.md.
  */
 #define _GNU_SOURCE
 #include <libarena/ring/core.h>
@@ -22,7 +22,7 @@ static void prep_nop(struct io_uring *ring, uint64_t data, unsigned int flags)
 	sqe->flags |= flags;
 }
 
-/* What a loop sees that polls the ring and never enters the kernel. */
+/* Completions that a loop sees which polls the ring and never enters the kernel. */
 static int drain_polling(struct io_uring *ring)
 {
 	struct io_uring_cqe *cqe;
@@ -46,12 +46,13 @@ static void plain_overflow(void)
 	}
 	for (int i = 0; i < MANY; i++)
 		seen += drain_polling(&ring);
-	is(seen, 8, "plain: of %d completions as many are seen as there is room for", MANY);
-	ok(io_uring_cq_has_overflow(&ring), "plain: the others wait in the kernel");
+	is(seen, 8, "liburing: polling shows 8 of %d completions, as many as the CQ holds", MANY);
+	ok(io_uring_cq_has_overflow(&ring),
+	   "liburing: completions that found the CQ full wait in the kernel");
 	io_uring_queue_exit(&ring);
 }
 
-/* As many as it takes, each with all the completions that it can have, and cancelled. */
+/* As many zero-copy sends as the ring accepts; each has all completions that it can have. */
 static void test_overflow(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 'o');
@@ -65,25 +66,27 @@ static void test_overflow(struct rig *rig)
 	for (int i = 0; i < MANY; i++) {
 		rig_tcp(pairs[i]);
 		io.file = rig_file(&one, pairs[i][0]);
-		is(arena_ring_send_zc(one.r, &io, &ops[i]), 0, "ours: send %d", i);
+		is(arena_ring_send_zc(one.r, &io, &ops[i]), 0,
+		   "libarena: send %d of %d begins in a ring of %d entries", i + 1, MANY, MANY);
 	}
 	is(arena_ring_poll(one.r, io.file, POLLIN, false, 0, NULL), -EAGAIN,
-	   "ours: one more is refused");
+	   "libarena: one operation more than the ring has entries is refused");
 	for (int i = 0; i < MANY; i++)
 		arena_ring_cancel(one.r, ops[i]);
 	arena_ring_submit(one.r);
-	ok(!io_uring_cq_has_overflow(&one.r->uring), "ours: there is room for all");
+	ok(!io_uring_cq_has_overflow(&one.r->uring),
+	   "libarena: the CQ holds the completions of all operations");
 	while (ended < MANY)
 		ended += !(rig_next(&one).flags & ARENA_EVENT_MORE);
-	ok(rig_quiet(&one), "ours: all %d have ended, each once", ended);
+	ok(rig_quiet(&one), "libarena: each of %d cancelled sends ends once", ended);
 	is(arena_ring_poll(one.r, io.file, POLLIN, false, 0, NULL), 0,
-	   "ours: there is room for more");
+	   "libarena: an operation begins after others have ended");
 	arena_ring_close(one.r);
 	for (int i = 0; i < MANY; i++) {
 		close(pairs[i][0]);
 		close(pairs[i][1]);
 	}
-	is(arena_put(rig->a, b), 0, "ours: the buffer is lent to none of them");
+	is(arena_put(rig->a, b), 0, "libarena: the extent of all sends can be freed afterwards");
 }
 
 static void plain_full_sq(void)
@@ -98,7 +101,7 @@ static void plain_full_sq(void)
 			io_uring_prep_nop(sqe);
 		got += !!sqe;
 	}
-	is(got, 4, "plain: %d operations get %d entries, the others none", MANY, got);
+	is(got, 4, "liburing: only 4 of %d operations get an entry of the SQ", MANY);
 	io_uring_queue_exit(&ring);
 }
 
@@ -114,16 +117,16 @@ static void test_full_sq(struct rig *rig)
 	ready = rig_eventfd(&one, 1);
 	for (uint32_t i = 0; i < o.entries; i++)
 		begun += !arena_ring_poll(one.r, ready, POLLIN, false, i, NULL);
-	is(begun, 2048, "ours: all are begun");
+	is(begun, 2048, "libarena: 2048 operations begin without a submit between them");
 	ok((uint32_t)begun > one.r->uring.sq.ring_entries,
-	   "ours: which are more than the queue has entries");
+	   "libarena: 2048 operations are more than the SQ has entries");
 	for (; events < begun && rig_next(&one).result == POLLIN; events++)
 		;
-	is(events, begun, "ours: all come back");
+	is(events, begun, "libarena: each of 2048 operations has its event");
 	arena_ring_close(one.r);
 }
 
-/* An entry that cannot be begun, and two behind it. */
+/* The kernel refuses the second of four entries. */
 static void plain_failing(void)
 {
 	struct io_uring ring = plain_ring(8, 0);
@@ -132,8 +135,8 @@ static void plain_failing(void)
 	io_uring_get_sqe(&ring)->opcode = 255;
 	prep_nop(&ring, 3, 0);
 	prep_nop(&ring, 4, 0);
-	is(io_uring_submit(&ring), 2, "plain: behind what fails nothing is submitted");
-	is(io_uring_sq_ready(&ring), 2, "plain: but stays where it is");
+	is(io_uring_submit(&ring), 2, "liburing: no entry behind one that fails is submitted");
+	is(io_uring_sq_ready(&ring), 2, "liburing: entries behind one that fails stay in the SQ");
 	io_uring_queue_exit(&ring);
 }
 
@@ -154,19 +157,21 @@ static void test_failing(struct rig *rig, const char *without)
 	arena_ring_poll(one.r, ready, POLLIN, false, 1, NULL);
 	sqe = io_uring_get_sqe(&one.r->uring);
 	sqe->opcode = 255;
-	/* It belongs to nothing, and gives no event. */
+	/* It belongs to a source that does not exist, so the library makes no event of it. */
 	io_uring_sqe_set_data64(sqe, user_data(TAG_SOURCE, 1, 0));
 	arena_ring_poll(one.r, ready, POLLIN, false, 3, NULL);
 	arena_ring_poll(one.r, ready, POLLIN, false, 4, NULL);
-	is(arena_ring_submit(one.r), 4, "ours: all are submitted (without %s)", without);
-	is(io_uring_sq_ready(&one.r->uring), 0, "ours: nothing stays behind");
+	is(arena_ring_submit(one.r), 4,
+	   "libarena, without %s: entries behind one that fails are submitted", without);
+	is(io_uring_sq_ready(&one.r->uring), 0,
+	   "libarena, without %s: no entry stays in the SQ behind one that fails", without);
 	for (int i = 0; i < 3; i++)
 		polls += rig_next(&one).result == POLLIN;
-	is(polls, 3, "ours: and all come back");
+	is(polls, 3, "libarena, without %s: the other three operations have their events", without);
 	arena_ring_close(one.r);
 }
 
-/* A short read ends the chain: what was to follow it is cancelled. */
+/* A short read breaks the chain, so the kernel cancels the operation that is linked to it. */
 static void plain_short_chain(void)
 {
 	struct io_uring ring = plain_ring(8, 0);
@@ -177,8 +182,9 @@ static void plain_short_chain(void)
 	io_uring_prep_read(sqe, fd, in, sizeof(in), 0);
 	sqe->flags |= IOSQE_IO_LINK;
 	prep_nop(&ring, 2, 0);
-	is(plain_result(&ring), 4, "plain: the first of a chain is short");
-	is(plain_result(&ring), -ECANCELED, "plain: the second is not done");
+	is(plain_result(&ring), 4, "liburing: the first operation of a chain is a short read");
+	is(plain_result(&ring), -ECANCELED,
+	   "liburing: the operation behind a short read in a chain is cancelled");
 	close(fd);
 	io_uring_queue_exit(&ring);
 }
@@ -201,21 +207,22 @@ static void plain_split_chain(void)
 	prep_nop(&ring, 2, 0);
 	io_uring_submit_and_wait(&ring, 1);
 	io_uring_peek_cqe(&ring, &cqe);
-	is(cqe->user_data, 2, "plain: of a split chain the second is done first");
+	is(cqe->user_data, 2,
+	   "liburing: the second operation of a chain that a submit splits is done first");
 	io_uring_cqe_seen(&ring, cqe);
 	/*
-	 * The first must have ended before the pipe is closed: half a chain is executed by
-	 * a worker, which looks up the file when it comes to it, and would take a byte from
-	 * whatever has the number then.
+	 * The first operation must have ended before the pipe is closed. A worker executes half
+	 * a chain and looks up the file only then, so it would take a byte from whatever file
+	 * has the number by that time.
 	 */
-	is(write(pipes[1], "x", 1), 1, "plain: the first waits still");
-	is(plain_result(&ring), 1, "plain: and ends at last");
+	is(write(pipes[1], "x", 1), 1, "liburing: a byte is written for the first operation");
+	is(plain_result(&ring), 1, "liburing: the first operation of the split chain ends last");
 	close(pipes[0]);
 	close(pipes[1]);
 	io_uring_queue_exit(&ring);
 }
 
-/* The usual chain, without links: the next is begun at the event of the first. */
+/* A read and then a send, without a link: the send begins at the event of the read. */
 static void test_chain(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
@@ -232,16 +239,17 @@ static void test_chain(struct rig *rig)
 	memset(half, 'h', sizeof(half));
 	arena_ring_read(rig->r, &in, NULL);
 	for (int i = 0; i < 2; i++) {
-		ok(rig_quiet(rig), "ours: a read that is to be followed waits for all");
+		ok(rig_quiet(rig), "libarena: a read of 4096 bytes does not end after %d",
+		   2048 * i);
 		if (write(from[1], half, sizeof(half)) != sizeof(half))
 			bail("cannot write");
 	}
 	e = rig_next(rig);
-	is(e.result, 4096, "ours: then comes its event");
-	is(arena_ring_send(rig->r, &out, NULL), 0, "ours: at which the send is begun");
-	is(rig_next(rig).result, 4096, "ours: and done");
+	is(e.result, 4096, "libarena: the read ends with all 4096 bytes");
+	is(arena_ring_send(rig->r, &out, NULL), 0, "libarena: a send begins at the read's event");
+	is(rig_next(rig).result, 4096, "libarena: the send that follows the read sends all bytes");
 	rig_recv_all(to[1], all, sizeof(all));
-	ok(all[0] == 'h' && all[4095] == 'h', "ours: with what was read");
+	ok(all[0] == 'h' && all[4095] == 'h', "libarena: the send has the bytes of the read");
 	arena_ring_remove_file(rig->r, in.file);
 	arena_ring_remove_file(rig->r, out.file);
 	for (int i = 0; i < 2; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The twins of hazard tests: what plain liburing code does.
+ * Plain liburing code, for those halves of the hazard tests that show what happens without the
+ * library.
  */
 #ifndef TESTS_ARENA_HAZARD_H
 #define TESTS_ARENA_HAZARD_H
@@ -19,7 +20,7 @@ static inline struct io_uring plain_ring(unsigned int entries, unsigned int flag
 	return ring;
 }
 
-/* Submit, and the result of the next completion. */
+/* Submit, and return the result of the next completion. */
 static inline int plain_result(struct io_uring *ring)
 {
 	struct __kernel_timespec patience = { .tv_sec = RIG_PATIENCE_MS / 1000 };

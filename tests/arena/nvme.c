@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: commands go to an NVMe device, past the block layer, from and to buffers of the arena;
- * what the device says comes back, and nothing that is malformed gets there.
- * Method: on any file what the ring refuses. On a real device, in the machine: identify, write,
- * read, compare, flush; errors of the device and of the kernel.
+ * Goal: a ring sends commands to an NVMe device past the block layer, with extents of the
+ * arena. The status of the device comes back, and malformed commands do not reach the device.
+ * Method: on any file, the commands that the ring refuses. On a real device, in the virtual
+ * machine, identify, write, read, compare and flush; errors of the device and of the kernel.
  */
 #define _GNU_SOURCE
 #include <arena/nvme.h>
@@ -21,12 +21,12 @@ enum { FLUSH = 0, WRITE = 1, READ = 2, COMPARE = 5, IDENTIFY = 6 };
 #define BYTES			4096U
 
 /**
- * struct disk - a device
+ * struct disk - an NVMe namespace
  * @controller: /dev/nvmeX
  * @space: /dev/ngXnY
- * @nsid: namespace
+ * @nsid: number of the namespace
  * @lba: bytes of a block
- * @blocks: it has
+ * @blocks: number of blocks
  */
 struct disk {
 	struct arena_file controller;
@@ -86,24 +86,29 @@ static void test_refused(struct rig *rig)
 
 	n.file = rig_file(rig, fd);
 	n.buf = rig_buf(rig, 1, 0);
-	is(arena_ring_nvme(rig->r, &n, NULL), -EOPNOTSUPP, "a ring without the option refuses");
+	is(arena_ring_nvme(rig->r, &n, NULL), -EOPNOTSUPP,
+	   "an NVMe command is refused in a ring without the option nvme");
 	rig->r = nvme_ring(rig, false);
 	n.file = rig_file(rig, fd);
 	n.size = 0;
 	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "a command without its size is refused");
 	n.size = sizeof(n);
 	n.reserved[1] = 1;
-	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "so is one with a reserved byte");
+	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL,
+	   "a command with a reserved byte that is not 0 is refused");
 	n.reserved[1] = 0;
 	n.opcode = 3;
-	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "and one whose data goes both ways");
+	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL,
+	   "a command whose data goes in both directions is refused");
 	n.opcode = READ;
 	n.from = 1;
-	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL, "and one beyond its extent");
+	is(arena_ring_nvme(rig->r, &n, NULL), -EINVAL,
+	   "a command whose data exceeds its extent is refused");
 	n.from = 0;
-	is(arena_state(rig->a, n.buf), ARENA_OWNED, "its buffer is the caller's after that");
+	is(arena_state(rig->a, n.buf), ARENA_OWNED, "the extent of a refused command is OWNED");
 	e = command(rig, &n);
-	is(e.result, -EOPNOTSUPP, "a file that is no such device says so");
+	is(e.result, -EOPNOTSUPP,
+	   "a command to a file that is no NVMe device ends with -EOPNOTSUPP");
 	arena_put(rig->a, n.buf);
 	arena_ring_close(rig->r);
 	rig->r = usual;
@@ -127,7 +132,7 @@ static int open_device(const char *format, unsigned int x, unsigned int y)
 	return fd;
 }
 
-/* False where there is none, as natively. */
+/* Returns false if there is no NVMe disk, as natively. */
 static bool disk_fds(int fds[2], uint32_t *nsid)
 {
 	const char *name = getenv("VM_DISK0");
@@ -151,10 +156,11 @@ static void identify(struct rig *rig, struct disk *d)
 	});
 	const unsigned char *p = arena_ptr_const(rig->a, b);
 
-	is(e.result, 0, "a namespace is identified");
+	is(e.result, 0, "IDENTIFY of a namespace succeeds");
 	d->blocks = word(p) | (uint64_t)word(p + 4) << 32;
 	d->lba = 1U << (word(p + 128 + 4 * (p[26] & 15)) >> 16 & 255);
-	ok(d->blocks && d->lba >= 512 && d->lba <= BYTES, "it has %u-byte blocks", d->lba);
+	ok(d->blocks && d->lba >= 512 && d->lba <= BYTES,
+	   "the namespace has blocks of a usual size, %u bytes", d->lba);
 	arena_put(rig->a, b);
 }
 
@@ -166,52 +172,57 @@ static void test_commands(struct rig *rig, struct disk *d, const char *how)
 	struct arena_vec list[] = { { many, 0, d->lba }, { in, 0, BYTES - d->lba } };
 	struct arena_event e;
 
-	is(code(block_command(rig, d, WRITE, out, 8, blocks)), 0, "%s: write", how);
-	is(code(block_command(rig, d, READ, in, 8, blocks)), 0, "%s: read", how);
-	ok(rig_is(rig, in, BYTES, 'o'), "%s: what was written is read", how);
-	is(code(block_command(rig, d, COMPARE, out, 8, blocks)), 0, "%s: compare", how);
+	is(code(block_command(rig, d, WRITE, out, 8, blocks)), 0, "%s: WRITE succeeds", how);
+	is(code(block_command(rig, d, READ, in, 8, blocks)), 0, "%s: READ succeeds", how);
+	ok(rig_is(rig, in, BYTES, 'o'), "%s: READ gets the bytes that were written", how);
+	is(code(block_command(rig, d, COMPARE, out, 8, blocks)), 0,
+	   "%s: COMPARE with the bytes that were written succeeds", how);
 	is(code(block_command(rig, d, COMPARE, many, 8, blocks)), COMPARE_FAILURE,
-	   "%s: compare with something else", how);
+	   "%s: COMPARE with other bytes has the status Compare Failure", how);
 	e = command(rig, &(struct arena_nvme){
 		.file = d->space, .opcode = FLUSH, .nsid = d->nsid });
-	is(code(e), 0, "%s: flush", how);
+	is(code(e), 0, "%s: FLUSH succeeds", how);
 	e = block_command(rig, d, READ, in, d->blocks, blocks);
-	is(code(e), LBA_OUT_OF_RANGE, "%s: beyond the end of the disk", how);
-	ok(e.result & ARENA_NVME_STATUS_DNR, "%s: to try that again is in vain", how);
+	is(code(e), LBA_OUT_OF_RANGE,
+	   "%s: READ beyond the end of the disk has the status LBA Out of Range", how);
+	ok(e.result & ARENA_NVME_STATUS_DNR,
+	   "%s: READ beyond the end of the disk has the bit Do Not Retry", how);
 	memset(arena_ptr(rig->a, in), 0, BYTES);
 	e = command(rig, &(struct arena_nvme){
 		.file = d->space, .opcode = READ, .nsid = d->nsid, .buf = in, .from = 1,
 		.length = d->lba, .cdw10 = 8 });
-	is(e.result, 0, "%s: memory that is not aligned: the kernel copies", how);
-	ok(((const char *)arena_ptr_const(rig->a, in))[1] == 'o', "%s: and it is read there", how);
-	is(arena_state(rig->a, in), ARENA_OWNED, "%s: after an error the buffer is ours", how);
+	is(e.result, 0, "%s: READ into memory that is not aligned succeeds", how);
+	ok(((const char *)arena_ptr_const(rig->a, in))[1] == 'o',
+	   "%s: READ into memory that is not aligned writes at the right byte", how);
+	is(arena_state(rig->a, in), ARENA_OWNED, "%s: the extent is OWNED after a READ", how);
 	memset(arena_ptr(rig->a, in), 0, BYTES);
 	e = command(rig, &(struct arena_nvme){
 		.file = d->space, .opcode = READ, .nsid = d->nsid, .vec = list, .n_vecs = 2,
 		.cdw10 = 8, .cdw12 = blocks - 1 });
-	ok(!e.result || e.result == -EINVAL, "%s: a list of extents: %d", how, e.result);
+	ok(!e.result || e.result == -EINVAL,
+	   "%s: READ into a list of extents succeeds or is -EINVAL (%d)", how, e.result);
 	if (!e.result && d->lba < BYTES)
 		ok(rig_is(rig, many, d->lba, 'o') && rig_is(rig, in, BYTES - d->lba, 'o'),
-		   "%s: it is read into both", how);
+		   "%s: READ into a list of extents writes to both", how);
 	arena_put(rig->a, out);
 	arena_put(rig->a, in);
 	arena_put(rig->a, many);
 }
 
-/* More than the device takes at once is an error of the kernel's, not of the machine's. */
+/* The kernel must refuse more than the device accepts in one command. */
 static void test_too_large(struct rig *rig, struct disk *d)
 {
 	struct arena_buf b;
 	struct arena_event e;
 
 	if (arena_get_for(rig->a, USE_FIRST, 1024, &b))
-		return skip("no extent is so large");
+		return skip("an extent of 4 MiB is larger than a group");
 	e = block_command(rig, d, READ, b, 0, 1024 * BYTES / d->lba);
-	ok(e.result, "4 MiB in one command: %d", e.result);
+	ok(e.result, "READ of 4 MiB in one command fails (%d)", e.result);
 	arena_put(rig->a, b);
 }
 
-/* The second class's part of the region can be written, the first one's only read. */
+/* A view in which only the second class's half of the region is writable. */
 static struct mshare *half_view(struct rig *rig)
 {
 	const struct arena_layout *l = arena_layout(rig->a);
@@ -228,7 +239,7 @@ static struct mshare *half_view(struct rig *rig)
 	for (uint32_t i = 0; i < l->n_groups; i++)
 		if (l->group[i].role == ARENA_ROLE(1, 0) ? l->group[i].offset < half :
 		    l->group[i].offset >= half)
-			diag("group %u lies on the other side", i);
+			diag("group %u lies in the other half", i);
 	ret = mshare_make_view(rig->m, "half", &v, &view);
 	if (ret)
 		bail("cannot make a view: %s", strerror(-ret));
@@ -258,7 +269,7 @@ static int write_borrowed(struct mshare *view, const struct arena_ref *ref, stru
 	}
 	if (arena_state(rig.a, b) != ARENA_BORROWED)
 		return 4;
-	/* The memory cannot be written to, neither by us nor for us. */
+	/* A borrowed extent is read-only for the device, too. */
 	return arena_ring_nvme(rig.r, &(struct arena_nvme){
 		.size = sizeof(struct arena_nvme), .file = d.space, .opcode = READ,
 		.nsid = d.nsid, .buf = b, .length = BYTES }, NULL) == -EACCES ? 0 : 5;
@@ -272,17 +283,19 @@ static void test_borrowed(struct rig *rig, struct disk *d, const int fds[2])
 	int status;
 	pid_t pid;
 
-	is(arena_lend(rig->a, b, ARENA_ROLE(1, 0), &ref), 0, "an extent is lent");
+	is(arena_lend(rig->a, b, ARENA_ROLE(1, 0), &ref), 0,
+	   "the NP lends an extent to a peer with a view of its own");
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
 		_exit(mshare_detach(rig->m) ? 9 : write_borrowed(view, &ref, *d, fds));
 	waitpid(pid, &status, 0);
 	is(status, 0, "a peer whose view can only read the extent writes it to the disk");
-	is(arena_regain(rig->a, ARENA_ROLE(1, 0), &ref, &again), 0, "the owner regains it");
+	is(arena_regain(rig->a, ARENA_ROLE(1, 0), &ref, &again), 0,
+	   "the NP regains the extent that the peer wrote to the disk");
 	is(code(block_command(rig, d, READ, in, 32, BYTES / d->lba)), 0,
-	   "what the peer wrote is read from the disk");
-	ok(rig_is(rig, in, BYTES, 'b'), "the disk has the bytes that were lent");
+	   "READ of the blocks that the peer wrote succeeds");
+	ok(rig_is(rig, in, BYTES, 'b'), "the disk has the bytes of the lent extent");
 	arena_put(rig->a, again);
 	arena_put(rig->a, in);
 	mshare_close(view);
@@ -297,7 +310,7 @@ int main(void)
 
 	test_refused(&rig);
 	if (!disk_fds(fds, &d.nsid)) {
-		skip("no NVMe disk: VM_DISK0 names none");
+		skip("VM_DISK0 does not name an NVMe disk");
 		rig_close(&rig);
 		return done_testing();
 	}
@@ -306,15 +319,16 @@ int main(void)
 		d.controller = rig_file(&rig, fds[0]);
 		d.space = rig_file(&rig, fds[1]);
 		identify(&rig, &d);
-		test_commands(&rig, &d, registered ? "registered" : "plain");
+		test_commands(&rig, &d, registered ? "registered" : "unregistered");
 		test_too_large(&rig, &d);
-		is(arena_ring_close(rig.r), 0, "the ring is closed");
+		is(arena_ring_close(rig.r), 0, "a ring with%s registered groups can be closed",
+		   registered ? "" : "out");
 	}
 	rig.r = nvme_ring(&rig, false);
 	d.controller = rig_file(&rig, fds[0]);
 	d.space = rig_file(&rig, fds[1]);
 	test_borrowed(&rig, &d, fds);
-	is(arena_ring_close(rig.r), 0, "the ring is closed");
+	is(arena_ring_close(rig.r), 0, "the ring of the lent extent's owner can be closed");
 	rig.r = usual;
 	rig_close(&rig);
 	return done_testing();

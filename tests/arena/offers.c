@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: offers of rings, on the backend that is there: withdrawn they are gone, and
- * a wait for one ends when it should: by the ring, the time or the publisher's end,
- * not by signals; and it does not spin while rings with other tags wait.
- * Method: two processes, a clock, and the CPU time that a wait takes.
+ * Goal: a withdrawn offer of a ring cannot be taken. A wait for an offer ends with the offer,
+ * at its limit or when the publisher dies, but not with a signal, and it uses no processor
+ * while rings with other tags are on offer.
+ * Method: two processes on the backend that is there, a clock, and the processor time of a
+ * wait.
  *
- * valgrind: no, it takes MAP_FIXED_NOREPLACE for a hint
+ * valgrind: no, it treats MAP_FIXED_NOREPLACE as a hint
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -59,16 +60,18 @@ static void test_withdraw(void)
 
 	is(mshare_withdraw_ring(region, TAG), -ENOENT,
 	   "withdrawing a ring that is not offered is refused");
-	is(mshare_publish_ring(region, ring.ring_fd, 0, TAG), 0, "a ring is offered");
-	is(mshare_withdraw_ring(region, TAG + 1), -ENOENT, "withdrawing by another tag is refused");
-	is(mshare_withdraw_ring(region, TAG), 0, "the offer is withdrawn");
-	is(mshare_withdraw_ring(region, TAG), -ENOENT, "an offer cannot be withdrawn twice");
+	is(mshare_publish_ring(region, ring.ring_fd, 0, TAG), 0, "a ring can be offered");
+	is(mshare_withdraw_ring(region, TAG + 1), -ENOENT,
+	   "withdrawing an offer by another tag is refused");
+	is(mshare_withdraw_ring(region, TAG), 0, "an offer can be withdrawn");
+	is(mshare_withdraw_ring(region, TAG), -ENOENT, "withdrawing an offer twice is refused");
 	is(mshare_take_ring(region, 0, TAG, 0), -EAGAIN, "a withdrawn ring cannot be taken");
 	is(mshare_publish_ring(region, ring.ring_fd, 0, TAG), 0,
-	   "a withdrawn ring is offered again");
+	   "a withdrawn ring can be offered again");
 	fd = mshare_take_ring(region, getpid(), TAG, 0);
-	ok(fd >= 0 && same_file(fd, ring.ring_fd), "the ring that was offered again is taken");
-	is(mshare_withdraw_ring(region, TAG), -ENOENT, "what was taken cannot be withdrawn");
+	ok(fd >= 0 && same_file(fd, ring.ring_fd), "a ring that was offered again can be taken");
+	is(mshare_withdraw_ring(region, TAG), -ENOENT,
+	   "withdrawing an offer that was taken is refused");
 	close(fd);
 }
 
@@ -85,7 +88,7 @@ static void test_withdraw_refused(void)
 	is(mshare_withdraw_ring(region, TAG), -ENOTCONN, "withdrawing while detached is refused");
 }
 
-/* More offers than there are entries, each withdrawn: none is lost. */
+/* More offers than the table has entries, each withdrawn before the next. */
 static void test_many(void)
 {
 	int failed = 0;
@@ -93,10 +96,10 @@ static void test_many(void)
 	for (uint64_t i = 0; i < 1000; i++)
 		failed += mshare_publish_ring(region, ring.ring_fd, 0, i) ||
 			  mshare_withdraw_ring(region, i);
-	is(failed, 0, "a thousand offers come and go");
+	is(failed, 0, "a thousand rings can be offered and withdrawn, one after another");
 }
 
-/* A process that offers a ring to us or ends after @ms, whichever is asked for. */
+/* A process that after @ms offers a ring to this one, or ends. */
 static pid_t peer(int ms, bool publishes)
 {
 	pid_t pid = fork();
@@ -130,20 +133,22 @@ static void test_wait(void)
 	   "taking from a process that is gone is refused");
 }
 
-/* It stays a zombie to the end of the test. */
+/* The publisher stays a zombie until the end of the test. */
 static void test_death(void)
 {
 	pid_t pid = peer(200, false);
 	int64_t began = now_ms();
 
-	is(mshare_take_ring(region, pid, TAG, 10000), -ESRCH, "a wait ends with the publisher");
+	is(mshare_take_ring(region, pid, TAG, 10000), -ESRCH,
+	   "a wait for an offer is -ESRCH when the publisher dies");
 	ok(now_ms() - began < 5000, "the wait for a publisher that died ends at once");
 	is(mshare_publish_ring(region, ring.ring_fd, pid, TAG), -ESRCH,
-	   "a process that does not exist is offered no ring");
+	   "offering a ring to a process that has died is refused");
 	is(mshare_take_ring(region, pid, TAG, -1), -ESRCH,
-	   "a process that does not exist is not waited for");
+	   "waiting for an offer of a process that has died is refused");
 	waitpid(pid, NULL, 0);
-	is(mshare_take_ring(region, -1, TAG, 0), -ESRCH, "a negative number is no process");
+	is(mshare_take_ring(region, -1, TAG, 0), -ESRCH,
+	   "taking a ring from the process -1 is refused");
 }
 
 static void test_other_tags(void)
@@ -155,7 +160,8 @@ static void test_other_tags(void)
 			bail("cannot publish");
 	began = now_ms();
 	cpu = cpu_ms();
-	is(mshare_take_ring(region, 0, TAG, 500), -ETIMEDOUT, "a wait among rings with other tags");
+	is(mshare_take_ring(region, 0, TAG, 500), -ETIMEDOUT,
+	   "a wait among rings with other tags ends with -ETIMEDOUT");
 	cpu = cpu_ms() - cpu;
 	ok(now_ms() - began >= 500, "a wait among rings with other tags lasts until its limit");
 	ok(cpu < 100,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A region for tests that run natively and in the machine: of the module where it
- * is loaded, else of a memfd.
+ * A region for tests that run natively and in the virtual machine. The module provides it where
+ * it is loaded; otherwise it is a memfd.
  */
 #ifndef TESTS_ARENA_REGION_H
 #define TESTS_ARENA_REGION_H
@@ -13,14 +13,20 @@
 
 #include "tap.h"
 
-/* ThreadSanitizer has its own memory nearly everywhere; not here. */
+#ifdef ARENA_DEBUG
+#define IS_DEBUG	true
+#else
+#define IS_DEBUG	false
+#endif
+
+/* One of the few address ranges that ThreadSanitizer leaves to the program. */
 #ifdef __SANITIZE_THREAD__
 #define ARENA_TEST_ADDR	0x7e8000000000ULL
 #else
 #define ARENA_TEST_ADDR	0	/* any */
 #endif
 
-/* Made, with memory and attached; ends the test if that is not possible. */
+/* Creates, populates and attaches a region; ends the test if that is not possible. */
 static inline struct mshare *arena_test_region(const char *name, uint64_t length)
 {
 	const struct mshare_options o = {
@@ -28,7 +34,7 @@ static inline struct mshare *arena_test_region(const char *name, uint64_t length
 		.addr = ARENA_TEST_ADDR,
 		.length = length,
 		.page_size = 4096,
-		/* Should the test be killed, no name keeps the region. */
+		/* A region without a name ends with the test even if the test is killed. */
 		.flags = MSHARE_UNNAMED,
 	};
 	struct mshare *m;
@@ -46,8 +52,8 @@ static inline struct mshare *arena_test_region(const char *name, uint64_t length
 }
 
 /*
- * What the groups of tests are for: processes of the first class have small buffers
- * and others, those of the second class one kind.
+ * Uses of the groups: a process of the first class has groups of small and of large buffers,
+ * a process of the second class has large ones only.
  */
 enum { USE_SMALL = 1, USE_FIRST = 2, USE_SECOND = 3 };
 
@@ -65,7 +71,7 @@ static inline struct arena_config arena_test_config(uint64_t length)
 	};
 }
 
-/* The same, with a layout written into it. */
+/* As arena_test_region(), with a layout written into the region. */
 static inline struct mshare *arena_test_arena(const char *name, const struct arena_config *c)
 {
 	struct mshare *m = arena_test_region(name, c->length);
@@ -81,7 +87,7 @@ static inline struct mshare *arena_test_arena(const char *name, const struct are
 	return m;
 }
 
-/* To be called by the process that made it. */
+/* The process that made the region calls this. */
 static inline void arena_test_end(struct mshare *m)
 {
 	mshare_close(m);

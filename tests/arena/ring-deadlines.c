@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: an operation whose deadline passes ends, says so, and is told apart from one that
- * was cancelled; one that is over in time does not hear of its deadline.
- * Method: deadlines that have passed, that are far away, that are moved and taken back, on
- * operations of every kind; and as many as there can be, in any order.
+ * Goal: an operation whose deadline passes ends with -ETIME, which differs from the end of a
+ * cancelled one. A deadline has no effect on an operation that ends before it.
+ * Method: deadlines that have passed, are far away, are moved or removed, on operations of
+ * every kind; and as many deadlines as the ring can have, set in any order.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -40,37 +40,39 @@ static void test_recv(struct rig *rig)
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, &op);
 	start = now();
-	is(arena_ring_set_deadline(rig->r, op, start + 20 * MS), 0, "a recv has 20 ms");
-	is(write(pair[1], "abc", 3), 3, "3 of 100 bytes come");
+	is(arena_ring_set_deadline(rig->r, op, start + 20 * MS), 0,
+	   "a pending recv gets a deadline in 20 ms");
+	is(write(pair[1], "abc", 3), 3, "the peer sends 3 of 100 bytes");
 	e = rig_next(rig);
-	ok(expired(&e), "the recv is ended for its deadline");
-	is(e.bytes, 3, "and says what had come");
-	ok(now() >= start + 20 * MS, "but not before the deadline");
-	is(arena_state(rig->a, b), ARENA_OWNED, "its buffer is OWNED");
-	is(arena_ring_set_deadline(rig->r, op, 1), -ESTALE, "what is over has no deadline");
+	ok(expired(&e), "a recv with ARENA_IO_ALL ends with -ETIME at its deadline");
+	is(e.bytes, 3, "the event of an expired recv has the number of bytes that came");
+	ok(now() >= start + 20 * MS, "a recv does not expire before its deadline");
+	is(arena_state(rig->a, b), ARENA_OWNED, "the extent of an expired recv is OWNED");
+	is(arena_ring_set_deadline(rig->r, op, 1), -ESTALE,
+	   "setting a deadline of an operation that has ended is refused");
 
 	arena_ring_recv(rig->r, &io, &op);
 	arena_ring_set_deadline(rig->r, op, now() + 20 * MS);
 	arena_ring_cancel(rig->r, op);
 	e = rig_next(rig);
 	ok(e.result == -ECANCELED && e.flags == ARENA_EVENT_CANCELED,
-	   "one that is cancelled before its deadline says that it was cancelled");
+	   "a recv that is cancelled before its deadline ends with -ECANCELED");
 
 	arena_ring_recv(rig->r, &io, &op);
 	arena_ring_set_deadline(rig->r, op, 1);
 	arena_ring_set_deadline(rig->r, op, NEVER);
-	ok(rig_quiet(rig), "a deadline that was taken back ends nothing");
+	ok(rig_quiet(rig), "a recv whose past deadline was removed at once does not end");
 	arena_ring_set_deadline(rig->r, op, now() + 3600000 * MS);
 	arena_ring_set_deadline(rig->r, op, 1);
 	e = rig_next(rig);
-	ok(expired(&e), "a deadline that was moved into the past does");
+	ok(expired(&e), "a recv whose deadline was moved into the past expires");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
 	arena_put(rig->a, b);
 }
 
-/* An operation that is over in time, and then another in the same entry of the table. */
+/* An operation ends before its deadline, and another one gets its entry in the table. */
 static void test_in_time(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
@@ -82,14 +84,16 @@ static void test_in_time(struct rig *rig)
 	arena_ring_read(rig->r, &io, &op);
 	arena_ring_set_deadline(rig->r, op, now() + 60000 * MS);
 	e = rig_next(rig);
-	ok(e.result == 4096 && !e.flags, "a read that is over in time knows of no deadline");
+	ok(e.result == 4096 && !e.flags, "a read that ends before its deadline is not EXPIRED");
 	arena_ring_remove_file(rig->r, io.file);
 	rig_tcp(pair);
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, NULL);
-	is(arena_ring_next(rig->r, &e, 5), 0, "the next operation has not inherited it");
+	is(arena_ring_next(rig->r, &e, 5), 0,
+	   "an operation does not inherit the deadline of one that had its entry before");
 	arena_ring_remove_file(rig->r, io.file);
-	is(rig_next(rig).result, -ECANCELED, "and ends with its file");
+	is(rig_next(rig).result, -ECANCELED,
+	   "an operation without a deadline is cancelled when its file is removed");
 	close(pair[0]);
 	close(pair[1]);
 	close(fd);
@@ -109,30 +113,30 @@ static void test_kinds(struct rig *rig)
 	arena_ring_poll(rig->r, f, POLLIN, false, 1, &op);
 	arena_ring_set_deadline(rig->r, op, 1);
 	e = rig_next(rig);
-	ok(expired(&e), "a poll expires");
+	ok(expired(&e), "a poll expires at its deadline");
 	arena_ring_poll(rig->r, f, POLLIN, true, 1, &op);
 	arena_ring_set_deadline(rig->r, op, now() + 5 * MS);
 	e = rig_next(rig);
-	ok(expired(&e), "a poll that continues expires");
+	ok(expired(&e), "a multishot poll expires at its deadline");
 	arena_ring_recv_any(rig->r, f, b.group, 2, &op);
 	for (int i = 0; i < 3; i++) {
 		arena_ring_set_deadline(rig->r, op, now() + 60000 * MS);
 		if (write(pair[1], "x", 1) != 1)
 			bail("cannot write");
 		e = rig_next(rig);
-		ok(e.result == 1, "a recv into any buffer has what comes in time");
+		ok(e.result == 1, "a recv into any buffer has byte %d, which came in time", i + 1);
 		arena_put(rig->a, e.buf);
 	}
 	arena_ring_set_deadline(rig->r, op, now() + 5 * MS);
 	e = rig_next(rig);
-	ok(expired(&e), "and expires when nothing has come for a while");
+	ok(expired(&e), "a recv into any buffer expires when no byte comes before its deadline");
 	arena_ring_remove_file(rig->r, f);
 	close(pair[0]);
 	close(pair[1]);
 	arena_put(rig->a, b);
 }
 
-/* As many as there can be, set in a disorder, end in the order of their deadlines. */
+/* As many deadlines as the ring can have, set in another order than that of their times. */
 static void test_order(struct rig *rig)
 {
 	struct arena_file f = rig_eventfd(rig, 0);
@@ -144,7 +148,7 @@ static void test_order(struct rig *rig)
 		arena_ring_poll(rig->r, f, POLLIN, false, i, &op[i]);
 	for (uint32_t i = 0; i < 16; i++)
 		arena_ring_set_deadline(rig->r, op[i], start + (i * 7 % 16 + 1) * 2 * MS);
-	/* Some are moved behind all others, which leaves holes. */
+	/* Move some behind all others, which leaves holes in the heap. */
 	for (uint32_t i = 0; i < 16; i += 5)
 		arena_ring_set_deadline(rig->r, op[i], start + (50 + i) * MS);
 	for (int n = 0; n < 12; n++) {
@@ -152,13 +156,13 @@ static void test_order(struct rig *rig)
 
 		ordered += expired(&e) && e.cookie % 5;
 	}
-	is(ordered, 12, "the 12 that are due first end first");
+	is(ordered, 12, "the 12 operations with the earliest deadlines end first");
 	for (int n = 0; n < 4; n++) {
 		struct arena_event e = rig_next(rig);
 
 		ordered += expired(&e) && e.cookie == 5U * (uint32_t)n;
 	}
-	is(ordered, 16, "and then the 4 that were moved, in order");
+	is(ordered, 16, "the 4 operations whose deadlines were moved end last, in their order");
 	arena_ring_remove_file(rig->r, f);
 }
 
@@ -170,7 +174,7 @@ int main(void)
 	test_in_time(&rig);
 	test_kinds(&rig);
 	test_order(&rig);
-	is(arena_ring_pending(rig.r), 0, "nothing is left pending");
+	is(arena_ring_pending(rig.r), 0, "no operation is pending at the end");
 	rig_close(&rig);
 	return done_testing();
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: -EFAULT that passes, as it does when the module replaces an entry of its page
- * tables, is not seen by the caller; one that lasts is told, after a bounded number of tries.
- * Method: the memory of a buffer is taken away and given back between two looks at the
- * ring, on a ring that thinks that its region is the module's.
+ * Goal: the caller does not see an -EFAULT that passes, as it does when the module replaces an
+ * entry of its page tables. An -EFAULT that lasts is reported after a bounded number of tries.
+ * Method: the test takes the access rights of an extent away and restores them between two
+ * calls of the ring, which is made to believe that its region is the module's.
  */
 #define _GNU_SOURCE
 #include <libarena/ring/ops.h>
@@ -27,7 +27,7 @@ static void begin(struct rig *rig, struct arena_io *io, bool list)
 		all.vec = &vec;
 		all.n_vecs = 1;
 	}
-	is(arena_ring_read(rig->r, &all, NULL), 0, "a read into memory that is away begins");
+	is(arena_ring_read(rig->r, &all, NULL), 0, "a read into an inaccessible extent begins");
 }
 
 static void test_passes(struct rig *rig, bool list)
@@ -40,11 +40,11 @@ static void test_passes(struct rig *rig, bool list)
 	protect(at, PROT_NONE);
 	begin(rig, &io, list);
 	for (int i = 0; i < 5; i++)
-		ok(rig_quiet(rig), "try %d says nothing", i + 1);
-	is(arena_state(rig->a, b), ARENA_IN_IO, "the buffer is IN_IO meanwhile");
+		ok(rig_quiet(rig), "fault %d of a read is not reported", i + 1);
+	is(arena_state(rig->a, b), ARENA_IN_IO, "an extent whose read faults is IN_IO");
 	protect(at, PROT_READ | PROT_WRITE);
-	is(rig_next(rig).result, 4096, "when the memory is back, the read succeeds");
-	ok(rig_is(rig, b, 4096, 'f'), "the read has its data when the memory is back");
+	is(rig_next(rig).result, 4096, "a read succeeds when its extent is accessible again");
+	ok(rig_is(rig, b, 4096, 'f'), "a read that faulted at first has the bytes of its file");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 	arena_put(rig->a, b);
@@ -65,11 +65,11 @@ static void test_lasts(struct rig *rig, bool passes)
 	is(e.result, -EFAULT, "a fault that lasts is reported");
 	if (passes)
 		ok(rig->r->ops[e.op.index].faults > 10,
-		   "a fault that lasts is tried more than 10 times");
+		   "a read whose fault lasts is tried more than 10 times");
 	else
 		is(rig->r->ops[e.op.index].faults, 0,
 		   "a fault that cannot pass is reported at once");
-	is(arena_state(rig->a, b), ARENA_OWNED, "the buffer is OWNED after the fault");
+	is(arena_state(rig->a, b), ARENA_OWNED, "the extent is OWNED after a reported fault");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 	arena_put(rig->a, b);
@@ -83,15 +83,15 @@ int main(void)
 	if (!module)
 		test_lasts(&rig, false);
 	rig.r->faults_pass = true;
-	/* The module's memory cannot be taken away like that. */
+	/* mprotect(2) does not work on a region of the module. */
 	if (module) {
-		skip("needs a region that mprotect(2) works on");
+		skip("a fault of a region needs mprotect(2), which the module refuses");
 	} else {
 		test_passes(&rig, false);
 		test_passes(&rig, true);
 		test_lasts(&rig, true);
 	}
-	is(arena_ring_pending(rig.r), 0, "nothing is left pending");
+	is(arena_ring_pending(rig.r), 0, "no operation is pending at the end");
 	rig_close(&rig);
 	return done_testing();
 }

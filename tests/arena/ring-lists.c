@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: an operation on a list of extents moves exactly these bytes, in order, wherever
- * the kernel stops in between, and all its extents are IN_IO until it is over.
- * Method: lists of every shape on files, pipes and sockets; a peer that takes and gives a
- * few bytes at a time; all again without the features that lists use.
+ * Goal: an operation on a list of extents transfers exactly these bytes, in order, wherever the
+ * kernel stops in between, and all its extents are IN_IO until it ends.
+ * Method: lists on files, pipes and sockets, with a peer that sends and receives a few bytes at
+ * a time. All of it is repeated without the features that lists use.
  */
 #define _GNU_SOURCE
 #include "ring-rig.h"
@@ -13,10 +13,10 @@
 
 /**
  * struct list - extents that are filled with different bytes
- * @buf: their buffers
+ * @buf: the extents
  * @vec: a part of each
- * @bytes: what all of it holds, in order
- * @length: of that
+ * @bytes: the bytes of all parts, in order
+ * @length: number of bytes of all parts
  */
 struct list {
 	struct arena_buf buf[EXTENTS];
@@ -52,6 +52,7 @@ static void list_clear(struct rig *rig, struct list *l)
 		memset(arena_ptr(rig->a, l->buf[i]), 0, 8192);
 }
 
+/* Number of extents of the list that are in this state. */
 static int list_in(struct rig *rig, const struct list *l, enum arena_state state)
 {
 	int n = 0;
@@ -61,7 +62,7 @@ static int list_in(struct rig *rig, const struct list *l, enum arena_state state
 	return n;
 }
 
-/* Has each extent its own byte, in its part and nowhere else? */
+/* True if each extent has its own byte in its part, and zeroes elsewhere. */
 static bool list_is_whole(struct rig *rig, const struct list *l)
 {
 	for (int i = 0; i < EXTENTS; i++) {
@@ -91,19 +92,20 @@ static void test_file(struct rig *rig)
 	is(list_in(rig, &l, ARENA_IN_IO), EXTENTS, "all extents of the list are IN_IO");
 	e = rig_next(rig);
 	is(e.result, l.length, "all bytes of the list are written");
-	is(e.buf.index, l.buf[0].index, "the event names the first extent");
-	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "all extents are OWNED afterwards");
-	is(pread(fd, back, l.length, 3), l.length, "the file has them");
+	is(e.buf.index, l.buf[0].index, "the event of a write names the first extent of its list");
+	is(list_in(rig, &l, ARENA_OWNED), EXTENTS,
+	   "all extents of the list are OWNED after the write");
+	is(pread(fd, back, l.length, 3), l.length, "the file has as many bytes as the list");
 	ok(!memcmp(back, l.bytes, l.length), "the file has the bytes in the list's order");
 	list_clear(rig, &l);
 	is(arena_ring_read(rig->r, &io, NULL), 0, "a read into a list begins");
-	is(rig_next(rig).result, l.length, "all bytes are read");
-	ok(list_is_whole(rig, &l), "each extent has its bytes and no others");
+	is(rig_next(rig).result, l.length, "all bytes of the list are read");
+	ok(list_is_whole(rig, &l), "each extent of a read has its bytes and no others");
 	io.offset = 3 + l.length - SMALL;
 	arena_ring_read(rig->r, &io, NULL);
 	e = rig_next(rig);
 	ok(e.result == SMALL && e.flags == ARENA_EVENT_SHORT,
-	   "a read into a list ends with its file, which is told");
+	   "a read into a list that ends with its file is SHORT");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 	free(back);
@@ -117,42 +119,49 @@ static void test_refused(struct rig *rig)
 	struct arena_io io = { .file = rig_file(rig, fd), .vec = l.vec };
 	struct arena_vec many[ARENA_RING_MAX_VECS + 1], good = l.vec[2];
 
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a list of nothing is refused");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a list of no extents is refused");
 	for (uint32_t i = 0; i <= ARENA_RING_MAX_VECS; i++)
 		many[i] = good;
 	io.vec = many;
 	io.n_vecs = ARENA_RING_MAX_VECS + 1;
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a list that is too long is refused");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL,
+	   "a list of more than ARENA_RING_MAX_VECS parts is refused");
 	io.n_vecs = ARENA_RING_MAX_VECS;
-	is(arena_ring_write(rig->r, &io, NULL), 0, "the longest list, of one extent, is written");
-	is(rig_next(rig).result, good.length * ARENA_RING_MAX_VECS, "as often as it is listed");
-	is(arena_state(rig->a, good.buf), ARENA_OWNED, "and the extent is OWNED again");
+	is(arena_ring_write(rig->r, &io, NULL), 0,
+	   "a write of ARENA_RING_MAX_VECS parts, all of one extent, begins");
+	is(rig_next(rig).result, good.length * ARENA_RING_MAX_VECS,
+	   "an extent is written as often as the list names it");
+	is(arena_state(rig->a, good.buf), ARENA_OWNED,
+	   "an extent that a list named many times is OWNED after the write");
 	io.vec = l.vec;
 	io.n_vecs = EXTENTS;
 	io.buf = l.buf[0];
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "an extent beside a list is refused");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL,
+	   "a read with both an extent and a list is refused");
 	io.buf = (struct arena_buf){ 0 };
 	l.vec[2].length = 8192;
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a part that leaves its extent is refused");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL,
+	   "a list with a part that exceeds its extent is refused");
 	l.vec[2].length = 0;
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "an empty part is refused");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a list with an empty part is refused");
 	l.vec[2] = good;
 	arena_put(rig->a, l.buf[4]);
-	ring_refused(arena_ring_read(rig->r, &io, NULL), -ESTALE, "a freed extent is refused");
+	ring_refused(arena_ring_read(rig->r, &io, NULL), -ESTALE,
+		     "a list with a freed extent is refused");
 	l.buf[4] = rig_buf(rig, 2, 0);
 	l.vec[4].buf = l.buf[4];
 	io.flags = ARENA_IO_DSYNC;
-	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a flag of writes is refused for a read");
+	is(arena_ring_read(rig->r, &io, NULL), -EINVAL, "a read with ARENA_IO_DSYNC is refused");
 	io.flags = 1U << 31;
-	is(arena_ring_write(rig->r, &io, NULL), -EINVAL, "an unknown flag is refused");
-	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "nothing that was refused is IN_IO");
-	is(arena_ring_pending(rig->r), 0, "or pending");
+	is(arena_ring_write(rig->r, &io, NULL), -EINVAL, "a write with an unknown flag is refused");
+	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "all extents of refused lists are OWNED");
+	is(arena_ring_pending(rig->r), 0, "no refused operation is pending");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 	list_end(rig, &l);
 }
 
-/* The other end gives and takes a few bytes at a time. */
+/* The other end of the pipe writes a few bytes at a time. */
 static void test_pieces(struct rig *rig)
 {
 	struct list l = list_new(rig, 60);
@@ -172,9 +181,9 @@ static void test_pieces(struct rig *rig)
 			break;
 		given += some;
 	}
-	is(given, l.length, "it goes on in the middle of its list until all has come");
-	is(rig_next(rig).result, l.length, "then it is over");
-	ok(list_is_whole(rig, &l), "each extent has its bytes");
+	is(given, l.length, "a read of a pipe is continued within its list until all bytes came");
+	is(rig_next(rig).result, l.length, "a read of a pipe ends with all bytes of its list");
+	ok(list_is_whole(rig, &l), "each extent of a continued read has its bytes and no others");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pipes[0]);
 	close(pipes[1]);
@@ -186,23 +195,25 @@ static void receive_list(struct rig *rig, struct list *l, int pair[2], uint32_t 
 	struct arena_io io = { .file = rig_file(rig, pair[0]), .vec = l->vec, .n_vecs = EXTENTS,
 			       .flags = flags };
 	bool all = flags & ARENA_IO_ALL;
+	const char *how = all ? "with ARENA_IO_ALL" : "without flags";
 	struct arena_event e;
 
 	list_clear(rig, l);
-	is(arena_ring_recv(rig->r, &io, NULL), 0, "a recv into a list begins");
-	ok(rig_quiet(rig), "it waits");
-	is(write(pair[1], l->bytes, SMALL + 1), SMALL + 1, "more than the first extent comes");
+	is(arena_ring_recv(rig->r, &io, NULL), 0, "a recv into a list %s begins", how);
+	ok(rig_quiet(rig), "a recv into a list %s waits for bytes", how);
+	is(write(pair[1], l->bytes, SMALL + 1), SMALL + 1,
+	   "the peer sends one byte more than the first extent of the list holds");
 	if (all) {
-		ok(rig_quiet(rig), "that is not enough where all was asked for");
+		ok(rig_quiet(rig), "a recv into a list %s waits for all bytes", how);
 		is(write(pair[1], l->bytes + SMALL + 1, l->length - SMALL - 1),
-		   l->length - SMALL - 1, "the rest comes");
+		   l->length - SMALL - 1, "the peer sends the remaining bytes of the list");
 	}
 	e = rig_next(rig);
-	is(e.result, all ? l->length : SMALL + 1, "the recv has %s",
-	   all ? "all of it" : "what has come");
-	is(e.flags, 0, "and that is the only event");
+	is(e.result, all ? l->length : SMALL + 1, "a recv into a list %s gets %s", how,
+	   all ? "all bytes" : "the bytes that have come");
+	is(e.flags, 0, "a recv into a list %s has one event", how);
 	if (all)
-		ok(list_is_whole(rig, l), "each extent has its bytes");
+		ok(list_is_whole(rig, l), "each extent of a recv %s has its bytes", how);
 	arena_ring_remove_file(rig->r, io.file);
 }
 
@@ -220,11 +231,12 @@ static void test_recv(struct rig *rig)
 	list_end(rig, &l);
 }
 
-/* Small buffers on the way: the peer has to read before all of it is sent. */
+/* The socket's buffer is small, so the peer has to read before all of it is sent. */
 static void send_list(struct rig *rig, bool copies)
 {
 	struct list l = list_new(rig, 1800);
 	struct arena_io io = { .vec = l.vec, .n_vecs = EXTENTS };
+	const char *how = copies ? "send" : "zero-copy send";
 	unsigned char *back = calloc(1, l.length);
 	int pair[2], size = 4096;
 	struct arena_event e;
@@ -234,8 +246,8 @@ static void send_list(struct rig *rig, bool copies)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	io.file = rig_file(rig, pair[0]);
 	is(copies ? arena_ring_send(rig->r, &io, NULL) : arena_ring_send_zc(rig->r, &io, NULL), 0,
-	   "a list is sent %s a copy", copies ? "with" : "without");
-	is(list_in(rig, &l, ARENA_IN_IO), EXTENTS, "all of it is IN_IO");
+	   "a %s of a list begins", how);
+	is(list_in(rig, &l, ARENA_IN_IO), EXTENTS, "all extents of a %s are IN_IO", how);
 	do {
 		while (!arena_ring_next(rig->r, &e, 0)) {
 			ssize_t n = recv(pair[1], back + got, l.length - got, MSG_DONTWAIT);
@@ -243,10 +255,10 @@ static void send_list(struct rig *rig, bool copies)
 			got += n > 0 ? (uint32_t)n : 0;
 		}
 	} while (e.flags & ARENA_EVENT_MORE);
-	is(e.result, l.length, "all of it is sent");
-	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "all of it is OWNED again");
+	is(e.result, l.length, "a %s sends all bytes of its list", how);
+	is(list_in(rig, &l, ARENA_OWNED), EXTENTS, "all extents are OWNED after a %s", how);
 	rig_recv_all(pair[1], back + got, l.length - got);
-	ok(!memcmp(back, l.bytes, l.length), "and received in order");
+	ok(!memcmp(back, l.bytes, l.length), "the peer gets the bytes of a %s in order", how);
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
@@ -260,7 +272,7 @@ static void test_send(struct rig *rig)
 	send_list(rig, false);
 }
 
-/* Exactly so many bytes into one extent, whatever the peer does. */
+/* A recv with ARENA_IO_ALL into one extent. */
 static void test_exactly(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
@@ -272,18 +284,19 @@ static void test_exactly(struct rig *rig)
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, NULL);
 	for (int i = 0; i < 10; i++) {
-		ok(rig_quiet(rig), "%d of 100 bytes are not enough", 10 * i);
+		ok(rig_quiet(rig), "a recv of 100 bytes with ARENA_IO_ALL waits after %d", 10 * i);
 		if (write(pair[1], "0123456789", 10) != 10)
 			bail("cannot write");
 	}
-	is(rig_next(rig).result, 100, "100 are");
+	is(rig_next(rig).result, 100, "a recv of 100 bytes with ARENA_IO_ALL ends after 100");
 	arena_ring_recv(rig->r, &io, NULL);
 	if (write(pair[1], "01234", 5) != 5)
 		bail("cannot write");
-	ok(rig_quiet(rig), "5 are not");
+	ok(rig_quiet(rig), "a recv of 100 bytes with ARENA_IO_ALL waits after 5");
 	close(pair[1]);
 	e = rig_next(rig);
-	ok(e.result == 5 && e.flags == ARENA_EVENT_SHORT, "the end of the peer is told");
+	ok(e.result == 5 && e.flags == ARENA_EVENT_SHORT,
+	   "a recv with ARENA_IO_ALL ends SHORT when the peer closes early");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	arena_put(rig->a, b);
@@ -298,15 +311,16 @@ static void test_nowait(struct rig *rig)
 	rig_tcp(pair);
 	io.file = rig_file(rig, pair[0]);
 	arena_ring_recv(rig->r, &io, NULL);
-	is(rig_next(rig).result, -EAGAIN, "NOWAIT: a recv of nothing does not wait");
+	is(rig_next(rig).result, -EAGAIN,
+	   "a recv of an empty socket with ARENA_IO_NOWAIT ends with -EAGAIN");
 	arena_ring_remove_file(rig->r, io.file);
 	io.file = rig_file(rig, fd);
 	io.flags = ARENA_IO_DSYNC;
 	arena_ring_write(rig->r, &io, NULL);
-	is(rig_next(rig).result, 100, "DSYNC: a write succeeds");
+	is(rig_next(rig).result, 100, "a write with ARENA_IO_DSYNC succeeds");
 	io.flags = ARENA_IO_SYNC;
 	arena_ring_write(rig->r, &io, NULL);
-	is(rig_next(rig).result, 100, "SYNC: a write succeeds");
+	is(rig_next(rig).result, 100, "a write with ARENA_IO_SYNC succeeds");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	close(pair[1]);
@@ -326,9 +340,10 @@ static void test_skip(struct rig *rig)
 
 	rig_tcp(pair);
 	io.file = rig_file(rig, pair[0]);
-	is(arena_ring_skip(rig->r, io.file, 0, 0, NULL), -EINVAL, "to skip nothing is refused");
-	is(arena_ring_skip(rig->r, io.file, length, 5, NULL), 0, "bytes are skipped");
-	is(arena_ring_recv(rig->r, &io, NULL), -EBUSY, "and not received meanwhile");
+	is(arena_ring_skip(rig->r, io.file, 0, 0, NULL), -EINVAL, "skipping 0 bytes is refused");
+	is(arena_ring_skip(rig->r, io.file, length, 5, NULL), 0,
+	   "a skip of %u bytes begins", length);
+	is(arena_ring_recv(rig->r, &io, NULL), -EBUSY, "a recv is refused while a skip is pending");
 	do {
 		ssize_t n = send(pair[1], junk + sent, length - sent, MSG_DONTWAIT);
 
@@ -336,13 +351,15 @@ static void test_skip(struct rig *rig)
 		if (sent == length && n > 0 && write(pair[1], "next", 4) != 4)
 			bail("cannot write");
 	} while (!arena_ring_next(rig->r, &e, 0));
-	ok(e.cookie == 5 && !e.result && !e.flags, "until all %u have come", length);
+	ok(e.cookie == 5 && !e.result && !e.flags, "a skip ends when all %u bytes came", length);
 	arena_ring_recv(rig->r, &io, NULL);
-	is(rig_next(rig).result, 4, "what comes next is received");
-	ok(!memcmp(arena_ptr_const(rig->a, b), "next", 4), "and is the right thing");
+	is(rig_next(rig).result, 4, "a recv after a skip gets 4 bytes");
+	ok(!memcmp(arena_ptr_const(rig->a, b), "next", 4),
+	   "a recv after a skip gets the bytes behind the skipped ones");
 	arena_ring_skip(rig->r, io.file, 10, 5, NULL);
 	close(pair[1]);
-	ok(rig_next(rig).flags & ARENA_EVENT_SHORT, "the peer's end is told");
+	ok(rig_next(rig).flags & ARENA_EVENT_SHORT,
+	   "a skip ends SHORT when the peer closes early");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pair[0]);
 	free(junk);
@@ -359,7 +376,7 @@ static void test_all(struct rig *rig)
 	test_exactly(rig);
 	test_nowait(rig);
 	test_skip(rig);
-	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
+	is(arena_ring_pending(rig->r), 0, "no operation is pending at the end");
 }
 
 static void test_without(struct rig *rig, const char *feature, bool registered)

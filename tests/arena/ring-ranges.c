@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: ranges of files and block devices are discarded and zeroed, exactly these bytes, by
- * whatever way the file knows, and what cannot be done is told.
- * Method: files in memory, which cannot zero without a hole, and on a disk; a loop device
- * over a file in memory, where this is root's machine. Content and allocation are compared.
+ * Goal: ranges of files and block devices are discarded and zeroed, exactly these bytes, by the
+ * best way that the file has, and a request that the file cannot fulfil is refused.
+ * Method: a file in memory, which cannot be zeroed without a hole, and one on a disk; for root
+ * also a loop device over a file in memory. Contents and allocated blocks are compared.
  */
 #define _GNU_SOURCE
 #include <linux/loop.h>
@@ -16,7 +16,7 @@
 #define KIB	1024UL
 #define SIZE	(8192 * KIB)
 
-/* Is every byte of the range this one? */
+/* True if every byte of the range is @fill. */
 static bool file_is(int fd, uint64_t from, uint64_t length, int fill)
 {
 	static unsigned char bytes[SIZE];
@@ -68,7 +68,7 @@ static int discard(struct rig *rig, const struct arena_range *range)
 	return e.cookie == range->cookie ? e.result : 1;
 }
 
-/* Only the range is zero; what is around it is not. */
+/* True if the range is zero and the bytes around it are not. */
 static bool only_zero(int fd, const struct arena_range *g)
 {
 	return file_is(fd, 0, g->offset, 'x') && file_is(fd, g->offset, g->length, 0) &&
@@ -85,27 +85,30 @@ static void test_file(struct rig *rig, int fd, const char *what, bool zeroes)
 	fill(fd, SIZE);
 	full = allocated(fd);
 	is(discard(rig, &g), 0, "%s: a range is discarded", what);
-	ok(only_zero(fd, &g), "%s: it reads as zeroes, and nothing else does", what);
-	ok(allocated(fd) < full, "%s: it is not allocated any more", what);
+	ok(only_zero(fd, &g), "%s: a discarded range reads as zeroes, and no byte beside it", what);
+	ok(allocated(fd) < full, "%s: a discarded range is not allocated any more", what);
 
 	fill(fd, SIZE);
 	is(zero(rig, &g), 0, "%s: a range is zeroed", what);
-	ok(only_zero(fd, &g), "%s: it reads as zeroes, and nothing else does", what);
-	ok(allocated(fd) < full, "%s: a hole is the cheapest way", what);
+	ok(only_zero(fd, &g), "%s: a zeroed range reads as zeroes, and no byte beside it", what);
+	ok(allocated(fd) < full, "%s: zeroing a range makes a hole if that is allowed", what);
 
 	fill(fd, SIZE);
 	g.flags = ARENA_IO_NO_HOLE;
 	g.offset += 100;
 	is(zero(rig, &g), 0, "%s: a range is zeroed without a hole", what);
-	ok(only_zero(fd, &g), "%s: it reads as zeroes, to the byte", what);
-	ok(allocated(fd) >= full, "%s: it is still allocated", what);
+	ok(only_zero(fd, &g),
+	   "%s: a range zeroed without a hole begins and ends at its byte", what);
+	ok(allocated(fd) >= full, "%s: a range zeroed without a hole is still allocated", what);
 
 	fill(fd, SIZE);
 	g.flags |= ARENA_IO_FAST;
 	ret = zero(rig, &g);
-	is(ret, zeroes ? 0 : -EOPNOTSUPP, "%s: fast, and without a hole: %s", what,
-	   zeroes ? "it can" : "it says that it cannot");
-	ok(ret ? file_is(fd, 0, SIZE, 'x') : only_zero(fd, &g), "%s: and the content is so", what);
+	is(ret, zeroes ? 0 : -EOPNOTSUPP, "%s: zeroing fast and without a hole %s", what,
+	   zeroes ? "succeeds" : "is refused");
+	ok(ret ? file_is(fd, 0, SIZE, 'x') : only_zero(fd, &g),
+	   "%s: zeroing fast and without a hole %s", what,
+	   ret ? "changes no byte when it is refused" : "changes exactly the range");
 	arena_ring_remove_file(rig->r, g.file);
 	close(fd);
 }
@@ -115,34 +118,35 @@ static void test_refused(struct rig *rig)
 	struct arena_range g = { .length = 1 };
 	int pipes[2], fd = rig_fd(4096, 'f');
 
-	is(zero(rig, &g), -ESTALE, "a range of no file is refused");
+	is(zero(rig, &g), -ESTALE, "zeroing with a zeroed file handle is refused");
 	if (pipe2(pipes, O_CLOEXEC))
 		bail("no pipe");
 	g.file = rig_file(rig, pipes[0]);
-	is(discard(rig, &g), -EINVAL, "a range of a pipe is refused");
+	is(discard(rig, &g), -EINVAL, "discarding a range of a pipe is refused");
 	arena_ring_remove_file(rig->r, g.file);
 	g.file = rig_file(rig, fd);
 	g.length = 0;
-	is(zero(rig, &g), -EINVAL, "a range of nothing is refused");
+	is(zero(rig, &g), -EINVAL, "zeroing 0 bytes is refused");
 	g.length = UINT64_MAX;
-	is(zero(rig, &g), -EINVAL, "a range that ends where no file can is refused");
+	is(zero(rig, &g), -EINVAL, "zeroing a range that ends beyond the largest file is refused");
 	g.length = 1;
 	g.offset = INT64_MAX;
-	is(zero(rig, &g), -EINVAL, "and so is one that begins there");
+	is(zero(rig, &g), -EINVAL,
+	   "zeroing a range that begins beyond the largest file is refused");
 	g.offset = 0;
 	g.flags = ARENA_IO_FAST;
-	is(discard(rig, &g), -EINVAL, "discard has no flags");
+	is(discard(rig, &g), -EINVAL, "discarding with ARENA_IO_FAST is refused");
 	g.flags = ARENA_IO_DSYNC;
-	is(zero(rig, &g), -EINVAL, "a flag of another call is refused");
-	ok(file_is(fd, 0, 4096, 'f'), "nothing that was refused has changed the file");
+	is(zero(rig, &g), -EINVAL, "zeroing with ARENA_IO_DSYNC is refused");
+	ok(file_is(fd, 0, 4096, 'f'), "calls that were refused have not changed the file");
 	arena_ring_remove_file(rig->r, g.file);
 	close(fd);
 	close(pipes[0]);
 	close(pipes[1]);
 }
 
-/* What is begun without a buffer is cancelled, and ends, as anything else. */
-static void test_ended(struct rig *rig)
+/* An operation without an extent has a deadline like any other. */
+static void test_deadline(struct rig *rig)
 {
 	int fd = rig_fd(SIZE, 'x');
 	struct arena_range g = { .file = rig_file(rig, fd), .length = SIZE,
@@ -153,12 +157,13 @@ static void test_ended(struct rig *rig)
 	arena_ring_write_zeroes(rig->r, &g, &op);
 	arena_ring_set_deadline(rig->r, op, 1);
 	result = rig_next(rig).result;
-	ok(!result || result == -ETIME, "a range at its deadline: done or ended (%d)", result);
+	ok(!result || result == -ETIME,
+	   "zeroing a range with a past deadline is done or expires (%d)", result);
 	arena_ring_remove_file(rig->r, g.file);
 	close(fd);
 }
 
-/* A loop device over a file in memory; it is gone when it is closed. -1 without one. */
+/* A loop device over a file in memory, which its last close removes; -1 if there is none. */
 static int loop_open(int backing)
 {
 	struct loop_config config = {
@@ -197,19 +202,23 @@ static void test_block(struct rig *rig)
 	}
 	g.file = rig_file(rig, fd);
 	is(discard(rig, &g), 0, "block device: a range is discarded");
-	ok(allocated(backing) < full, "block device: its storage is not allocated any more");
+	ok(allocated(backing) < full,
+	   "block device: the storage of a discarded range is not allocated any more");
 	fill(fd, SIZE);
 	is(zero(rig, &g), 0, "block device: a range is zeroed");
-	ok(only_zero(fd, &g), "block device: it reads as zeroes, and nothing else does");
+	ok(only_zero(fd, &g),
+	   "block device: a zeroed range reads as zeroes, and no byte beside it");
 	fill(fd, SIZE);
 	g.flags = ARENA_IO_NO_HOLE;
-	is(zero(rig, &g), 0, "block device: a range is zeroed and kept");
-	ok(only_zero(fd, &g), "block device: it reads as zeroes, and nothing else does");
+	is(zero(rig, &g), 0, "block device: a range is zeroed without a hole");
+	ok(only_zero(fd, &g),
+	   "block device: a range zeroed without a hole reads as zeroes, and no byte beside it");
 	g.flags |= ARENA_IO_FAST;
-	is(zero(rig, &g), -EOPNOTSUPP, "block device: nobody knows whether that would be fast");
+	is(zero(rig, &g), -EOPNOTSUPP,
+	   "block device: zeroing with ARENA_IO_FAST is refused, since its speed is unknown");
 	g.flags = 0;
 	g.offset = 1;
-	ok(discard(rig, &g) < 0, "block device: a range that is not aligned is not discarded");
+	ok(discard(rig, &g) < 0, "block device: discarding a range that is not aligned fails");
 	arena_ring_remove_file(rig->r, g.file);
 	close(fd);
 	close(backing);
@@ -217,7 +226,7 @@ static void test_block(struct rig *rig)
 
 static int disk_file(void)
 {
-	/* Where the tree is rather than where files may be in memory, too. */
+	/* The tree first, for /tmp may be in memory. */
 	static const char * const folders[] = { "build", ".", "/tmp" };
 	char path[64];
 
@@ -234,7 +243,7 @@ static int disk_file(void)
 	bail("cannot make a file");
 }
 
-/* Can this file be zeroed without a hole, and without writing? */
+/* True if the file can be zeroed without a hole and without writing zeroes. */
 static bool can_zero(int fd)
 {
 	return !ftruncate(fd, 4096) && !fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 4096);
@@ -247,9 +256,9 @@ static void test_all(struct rig *rig)
 	test_refused(rig);
 	test_file(rig, memory, "memory", can_zero(memory));
 	test_file(rig, disk, "disk", can_zero(disk));
-	test_ended(rig);
+	test_deadline(rig);
 	test_block(rig);
-	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
+	is(arena_ring_pending(rig->r), 0, "no operation is pending at the end");
 }
 
 int main(void)
@@ -259,7 +268,7 @@ int main(void)
 	struct arena_features f = { .size = sizeof(f) };
 
 	test_all(&rig);
-	diag("with file descriptors of the ring's own");
+	diag("without direct descriptors");
 	arena_probe(&f);
 	arena_probe_without(&f, "direct_close");
 	o.features = &f;

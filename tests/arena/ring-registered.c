@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: groups are registered where that was asked for and where our view allows it; a
- * group that cannot be registered works without, and the others are registered all the same.
- * Method: the table of the ring, with a peer's group that is made read-only as a view would
- * show it; writes from a buffer of that peer, registered and not.
+ * Goal: a ring registers groups where its options ask for it and the process's view allows it.
+ * A group that cannot be registered is used unregistered, and the other groups are registered
+ * all the same.
+ * Method: look at the ring's table, with a peer's group that is read-only, as in a view. Write
+ * from an extent of that peer to a file, registered and not.
  */
 #define _GNU_SOURCE
 #include <libarena/ring/core.h>
 
 #include "ring-rig.h"
 
-/* How many groups of ours, or of peers, are registered; not those for control. */
+/* Number of own groups, or of peers' groups, that are registered or not; without control groups. */
 static uint32_t count(struct rig *rig, bool own, bool registered)
 {
 	const struct arena_layout *l = arena_layout(rig->a);
@@ -19,7 +20,7 @@ static uint32_t count(struct rig *rig, bool own, bool registered)
 	for (uint32_t i = 0; i < l->n_groups; i++)
 		n += l->group[i].use != ARENA_USE_CONTROL &&
 		     (l->group[i].role == arena_role(rig->a)) == own &&
-		     rig->r->registered[i] == registered;
+		     arena_ring_is_registered(rig->r, i) == registered;
 	return n;
 }
 
@@ -33,16 +34,17 @@ static void open_with(struct rig *rig, bool own, bool peers)
 	rig->r = rig_ring(rig->a, &o);
 }
 
-/* A borrowed buffer is written to a file. */
-static void test_write(struct rig *rig, struct arena_buf theirs)
+/* Write a borrowed extent to a file. */
+static void test_write(struct rig *rig, struct arena_buf borrowed)
 {
 	int fd = rig_fd(0, 0);
-	struct arena_io io = { .file = rig_file(rig, fd), .buf = theirs, .length = 4096 };
+	struct arena_io io = { .file = rig_file(rig, fd), .buf = borrowed, .length = 4096 };
 	char byte = 0;
 
-	is(arena_ring_write(rig->r, &io, NULL), 0, "a peer's buffer is written to a file");
-	is(rig_next(rig).result, 4096, "the whole buffer of the peer is written");
-	ok(pread(fd, &byte, 1, 4095) == 1 && byte == 's', "the file has what the peer wrote");
+	is(arena_ring_write(rig->r, &io, NULL), 0, "a write of a borrowed extent begins");
+	is(rig_next(rig).result, 4096, "the whole borrowed extent is written to the file");
+	ok(pread(fd, &byte, 1, 4095) == 1 && byte == 's',
+	   "the file has the bytes that the extent's owner wrote");
 	arena_ring_remove_file(rig->r, io.file);
 	close(fd);
 }
@@ -56,53 +58,56 @@ static void protect(struct rig *rig, uint32_t group, int prot)
 		bail("cannot protect a group");
 }
 
-static void test_groups(struct rig *rig, struct arena_buf theirs)
+static void test_groups(struct rig *rig, struct arena_buf borrowed)
 {
 	uint32_t own, peers;
 
 	open_with(rig, false, false);
 	own = count(rig, true, false);
 	peers = count(rig, false, false);
-	ok(own && peers, "%u groups are ours and %u are peers'; none is registered", own, peers);
-	test_write(rig, theirs);
+	ok(own && peers, "without the options, none of %u own and %u peers' groups is registered",
+	   own, peers);
+	test_write(rig, borrowed);
 	open_with(rig, true, false);
-	is(count(rig, true, true), own, "without the option for peers, own groups are registered");
-	is(count(rig, false, true), 0, "without the option peers' groups are not registered");
+	is(count(rig, true, true), own, "with registered alone, all own groups are registered");
+	is(count(rig, false, true), 0, "with registered alone, no peer's group is registered");
 	open_with(rig, true, true);
-	is(count(rig, true, true), own, "the process's own groups are registered");
-	is(count(rig, false, true), peers, "peers' groups are registered");
-	test_write(rig, theirs);
+	is(count(rig, true, true), own, "with register_peers, all own groups are registered");
+	is(count(rig, false, true), peers, "with register_peers, all peers' groups are registered");
+	test_write(rig, borrowed);
 	if (rig->r->faults_pass) {
-		skip("needs a region that mprotect(2) works on");
+		skip("a read-only group needs mprotect(2), which the module refuses");
 		return;
 	}
-	protect(rig, theirs.group, PROT_READ);
+	protect(rig, borrowed.group, PROT_READ);
 	open_with(rig, true, true);
-	is(count(rig, true, true), own, "with a peer's group read-only, ours are registered");
-	is(count(rig, false, true), peers - 1, "all other peers' groups are registered");
-	ok(!arena_ring_is_registered(rig->r, theirs.group),
-	   "the ring says that the read-only group is not registered");
-	test_write(rig, theirs);
-	protect(rig, theirs.group, PROT_READ | PROT_WRITE);
+	is(count(rig, true, true), own,
+	   "all own groups are registered although a peer's group is read-only");
+	is(count(rig, false, true), peers - 1,
+	   "all peers' groups but the read-only one are registered");
+	ok(!arena_ring_is_registered(rig->r, borrowed.group), "a read-only group is not registered");
+	test_write(rig, borrowed);
+	protect(rig, borrowed.group, PROT_READ | PROT_WRITE);
 }
 
 int main(void)
 {
 	struct rig rig = rig_open("ring-registered");
-	struct arena_buf theirs, ours;
+	struct arena_buf lent, borrowed;
 	struct arena_ref ref;
 	struct arena *sp;
 
 	if (arena_open_region(rig.m, ARENA_ROLE(1, 0), &sp) ||
-	    arena_get_for(sp, USE_SECOND, 1, &theirs))
-		bail("no SP");
-	memset(arena_ptr(sp, theirs), 's', 4096);
-	arena_lend(sp, theirs, ARENA_ROLE(0, 0), &ref);
-	is(arena_borrow(rig.a, ARENA_ROLE(1, 0), &ref, &ours), 0, "a peer's buffer is borrowed");
-	test_groups(&rig, ours);
-	is(arena_return(rig.a, ours, &ref), 0, "the buffer is returned");
-	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &theirs), 0, "the owner regains the buffer");
-	arena_put(sp, theirs);
+	    arena_get_for(sp, USE_SECOND, 1, &lent))
+		bail("cannot open the SP's arena");
+	memset(arena_ptr(sp, lent), 's', 4096);
+	arena_lend(sp, lent, ARENA_ROLE(0, 0), &ref);
+	is(arena_borrow(rig.a, ARENA_ROLE(1, 0), &ref, &borrowed), 0,
+	   "the NP borrows an extent of the SP");
+	test_groups(&rig, borrowed);
+	is(arena_return(rig.a, borrowed, &ref), 0, "the NP returns the extent after all writes");
+	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &lent), 0, "the SP regains the extent");
+	arena_put(sp, lent);
 	arena_close(sp);
 	rig_close(&rig);
 	return done_testing();

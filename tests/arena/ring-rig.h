@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An arena with a ring, as the NP of a region of its own, for tests of rings.
+ * A region, an arena of its NP and a ring, for tests of rings.
  */
 #ifndef TESTS_ARENA_RING_RIG_H
 #define TESTS_ARENA_RING_RIG_H
@@ -20,18 +20,12 @@
 #include "region.h"
 
 #define RIG_LENGTH	(16UL << 20)
-/* Long enough that only a hang takes it. */
+/* Only a hang takes longer. */
 #define RIG_PATIENCE_MS	20000
 
-#ifdef ARENA_DEBUG
-#define IS_DEBUG	true
-#else
-#define IS_DEBUG	false
-#endif
-
 /*
- * Misuse of a buffer: an error, but where the library is built with ARENA_DEBUG the
- * end of the process, here of a child.
+ * A misuse is answered with an error. A library built with ARENA_DEBUG ends the process
+ * instead, so there the call is made in a child.
  */
 #define refused(call, error, ...) do {					\
 	pid_t child_ = IS_DEBUG ? rig_child() : -1;			\
@@ -44,13 +38,13 @@
 		ok(rig_aborted(child_), __VA_ARGS__);			\
 } while (0)
 
-/* The same of a call of the ring, which no child could make: where it is an error. */
+/* A child cannot call its parent's ring, so misuse of a ring is tested without ARENA_DEBUG only. */
 #define ring_refused(call, error, ...) do {				\
 	if (!IS_DEBUG)							\
 		is(call, error, __VA_ARGS__);				\
 } while (0)
 
-/* A child that says nothing and leaves nothing. */
+/* Fork a child that prints no misuse report and leaves no core file. */
 static inline pid_t rig_child(void)
 {
 	pid_t pid;
@@ -73,11 +67,11 @@ static inline bool rig_aborted(pid_t pid)
 }
 
 /**
- * struct rig - what a test works on
- * @name: of the region
+ * struct rig - the objects of one test
+ * @name: name of the region
  * @m: region
- * @a: arena, NP 0
- * @r: ring
+ * @a: arena of NP 0
+ * @r: ring of @a
  */
 struct rig {
 	const char *name;
@@ -132,11 +126,11 @@ static inline struct rig rig_open(const char *name)
 static inline void rig_close(struct rig *rig)
 {
 	arena_ring_close(rig->r);
-	is(arena_close(rig->a), 0, "closed: no buffer is lent");
+	is(arena_close(rig->a), 0, "the arena can be closed, since no extent is IN_IO");
 	arena_test_end(rig->m);
 }
 
-/* A run of @count payload buffers, of 4096 bytes each, all bytes @fill. */
+/* Get an extent of @count buffers, of 4096 bytes each, and set all bytes to @fill. */
 static inline struct arena_buf rig_buf(struct rig *rig, uint32_t count, int fill)
 {
 	struct arena_buf b = { 0 };
@@ -148,7 +142,7 @@ static inline struct arena_buf rig_buf(struct rig *rig, uint32_t count, int fill
 	return b;
 }
 
-/* Is every byte this one? Only for a buffer that may be read. */
+/* True if the first @length bytes of the extent are readable and equal @fill. */
 static inline bool rig_is(struct rig *rig, struct arena_buf b, uint32_t length, int fill)
 {
 	const unsigned char *p = arena_ptr_const(rig->a, b);
@@ -169,7 +163,7 @@ static inline struct arena_file rig_file(struct rig *rig, int fd)
 	return f;
 }
 
-/* A file that can be read always, if @count is not 0, or never. */
+/* An eventfd; a read of it completes at once if @count is not 0, and otherwise never. */
 static inline struct arena_file rig_eventfd(struct rig *rig, unsigned int count)
 {
 	int fd = eventfd(count, EFD_CLOEXEC);
@@ -179,7 +173,7 @@ static inline struct arena_file rig_eventfd(struct rig *rig, unsigned int count)
 	return f;
 }
 
-/* A regular file of @length bytes @fill, in memory. */
+/* A regular file in memory, of @length bytes with the value @fill. */
 static inline int rig_fd(size_t length, int fill)
 {
 	int fd = memfd_create("rig", MFD_CLOEXEC);
@@ -195,7 +189,7 @@ static inline int rig_fd(size_t length, int fill)
 	return fd;
 }
 
-/* The next event; that there is one at all is part of the test. */
+/* The next event; the test ends here if none comes. */
 static inline struct arena_event rig_next(struct rig *rig)
 {
 	struct arena_event e = { 0 };
@@ -209,7 +203,7 @@ static inline struct arena_event rig_next(struct rig *rig)
 	return e;
 }
 
-/* Is there none now? */
+/* True if there is no event now. */
 static inline bool rig_quiet(struct rig *rig)
 {
 	struct arena_event e;
@@ -217,7 +211,7 @@ static inline bool rig_quiet(struct rig *rig)
 	return !arena_ring_next(rig->r, &e, 0);
 }
 
-/* A TCP connection over the loopback device: [0] connected, [1] accepted. */
+/* A TCP connection over the loopback device: pair[0] has connected, pair[1] was accepted. */
 static inline void rig_tcp(int pair[2])
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -234,8 +228,8 @@ static inline void rig_tcp(int pair[2])
 }
 
 /*
- * Receive exactly so much. A ring without DEFER_TASKRUN interrupts the thread where
- * it waits, and MSG_WAITALL ends early.
+ * Receive exactly @length bytes. MSG_WAITALL is not enough: a ring without DEFER_TASKRUN
+ * interrupts the thread while it waits, and the receive ends early.
  */
 static inline void rig_recv_all(int fd, void *to, size_t length)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: whatever one does with a ring, in any order, each operation ends once, its
- * buffer is lent until then and no longer, and bytes arrive once and in order.
- * Method: random operations on sockets and a file, cancelled and removed at
- * random, compared with a model of what must come; several rings, one after another,
- * with all features and with the least.
+ * Goal: in whatever order a ring is used, each operation ends once, its extent is IN_IO until
+ * then and no longer, and bytes arrive once and in order.
+ * Method: random operations on sockets and a file are begun, cancelled and removed, and a model
+ * says what each must transfer. Several rings, one after another, with all features and with
+ * the fewest.
  *
  * vm: once
  */
@@ -19,17 +19,17 @@
 #define BYTES	4096
 
 /**
- * struct line - a connection, on one end of which the ring sends and receives
- * @file: that end
- * @peer: the other end, not blocking
+ * struct line - a connection; the ring sends and receives at one of its ends
+ * @file: the ring's end
+ * @peer: the other end, which does not block
  * @jobs: operations that have not ended
- * @sent: bytes of which the ring has said that they are sent
- * @taken: bytes that the peer got
+ * @sent: bytes that were sent according to the events of the ring
+ * @taken: bytes that the peer received
  * @fed: bytes that the peer sent
- * @received: bytes that the ring got
- * @sending: an operation sends
- * @receiving: an operation receives
- * @removed: a new one is made when all has ended
+ * @received: bytes that the ring received
+ * @sending: a send is pending
+ * @receiving: a recv is pending
+ * @removed: the file was removed; the line is replaced when all its operations have ended
  */
 struct line {
 	struct arena_file file;
@@ -44,16 +44,16 @@ struct line {
 	bool removed;
 };
 
-/* enum job_kind - what an operation is */
+/* enum job_kind - kind of an operation */
 enum job_kind { JOB_NONE, JOB_SEND, JOB_SEND_ZC, JOB_RECV, JOB_READ, JOB_POLL };
 
 /**
  * struct job - an operation that has not ended
  * @kind: enum job_kind
- * @line: of which, or NULL
+ * @line: the line on which it works, or NULL
  * @op: handle
- * @io: what was asked for
- * @sent: an event has said so
+ * @io: its description
+ * @sent: it is a send, and its first event has come
  */
 struct job {
 	enum job_kind kind;
@@ -67,14 +67,14 @@ struct job {
  * struct stress - one run
  * @rig: arena and ring
  * @lines: connections
- * @jobs: by cookie
- * @disk: a file
- * @ready: a file that can be read always
- * @quiet: a file that can never be read
- * @seed: of what is random
- * @ended: operations
- * @canceled: of these
- * @wrong: what has gone wrong
+ * @jobs: operations, indexed by cookie
+ * @disk: a regular file
+ * @ready: a file that is always readable
+ * @quiet: a file that is never readable
+ * @seed: state of the random number generator
+ * @ended: operations that have ended
+ * @canceled: operations that were cancelled
+ * @wrong: checks that have failed
  */
 struct stress {
 	struct rig rig;
@@ -105,7 +105,7 @@ static void check(struct stress *s, bool good, const char *what)
 		diag("wrong: %s, after %u operations", what, s->ended);
 }
 
-/* Byte n of every stream, and of the file. */
+/* Byte number @n of every stream and of the file. */
 static unsigned char byte_at(uint64_t n)
 {
 	return (unsigned char)(n % 251);
@@ -125,7 +125,7 @@ static bool is_stream(const unsigned char *p, uint64_t from, uint32_t length)
 	return true;
 }
 
-/* False if there is no slot yet: what was removed has not been closed. */
+/* Returns false if no entry is free, because removed files are not closed yet. */
 static bool connect_line(struct stress *s, struct line *l)
 {
 	struct arena_file f;
@@ -135,7 +135,7 @@ static bool connect_line(struct stress *s, struct line *l)
 	ret = arena_ring_add_file(s->rig.r, pair[0], &f);
 	close(pair[0]);
 	if (ret) {
-		check(s, ret == -ENFILE, "no slot");
+		check(s, ret == -ENFILE, "adding a file fails with -ENFILE only");
 		close(pair[1]);
 		return false;
 	}
@@ -148,7 +148,8 @@ static void remove_line(struct stress *s, struct line *l)
 {
 	if (!l->removed)
 		check(s, !(draw(s, 2) ? arena_ring_remove_file(s->rig.r, l->file) :
-				       arena_ring_abort_file(s->rig.r, l->file)), "removed");
+				       arena_ring_abort_file(s->rig.r, l->file)),
+		      "a file can be removed");
 	l->removed = true;
 }
 
@@ -160,7 +161,7 @@ static struct job *free_job(struct stress *s)
 	return NULL;
 }
 
-/* A job with a buffer, of which a random part takes part. */
+/* A job with a new extent, on a random part of it. */
 static struct job *draw_job(struct stress *s, struct arena_file file)
 {
 	struct job *j = free_job(s);
@@ -185,12 +186,14 @@ static void begin_send(struct stress *s, struct line *l, enum job_kind kind)
 	     j->io.length);
 	ret = kind == JOB_SEND ? arena_ring_send(s->rig.r, &j->io, &j->op) :
 				 arena_ring_send_zc(s->rig.r, &j->io, &j->op);
-	check(s, ret == (l->removed ? -ESTALE : l->sending ? -EBUSY : 0), "begin to send");
+	check(s, ret == (l->removed ? -ESTALE : l->sending ? -EBUSY : 0),
+	      "a send begins or is refused as the model says");
 	if (ret) {
-		check(s, !arena_put(s->rig.a, j->io.buf), "a buffer that is not lent");
+		check(s, !arena_put(s->rig.a, j->io.buf), "the extent of a refused send is OWNED");
 		return;
 	}
-	check(s, arena_state(s->rig.a, j->io.buf) == ARENA_IN_IO, "a buffer that is lent");
+	check(s, arena_state(s->rig.a, j->io.buf) == ARENA_IN_IO,
+	      "the extent of a send is IN_IO");
 	j->kind = kind;
 	j->line = l;
 	l->sending = true;
@@ -205,9 +208,10 @@ static void begin_recv(struct stress *s, struct line *l)
 	if (!j)
 		return;
 	ret = arena_ring_recv(s->rig.r, &j->io, &j->op);
-	check(s, ret == (l->removed ? -ESTALE : l->receiving ? -EBUSY : 0), "begin to receive");
+	check(s, ret == (l->removed ? -ESTALE : l->receiving ? -EBUSY : 0),
+	      "a recv begins or is refused as the model says");
 	if (ret) {
-		check(s, !arena_put(s->rig.a, j->io.buf), "a buffer that is not lent");
+		check(s, !arena_put(s->rig.a, j->io.buf), "the extent of a refused recv is OWNED");
 		return;
 	}
 	j->kind = JOB_RECV;
@@ -224,7 +228,7 @@ static void begin_read(struct stress *s)
 		return;
 	j->kind = JOB_READ;
 	j->io.offset = draw(s, 2 * BYTES);
-	check(s, !arena_ring_read(s->rig.r, &j->io, &j->op), "begin to read");
+	check(s, !arena_ring_read(s->rig.r, &j->io, &j->op), "a read begins");
 }
 
 static void begin_poll(struct stress *s)
@@ -235,7 +239,7 @@ static void begin_poll(struct stress *s)
 		return;
 	*j = (struct job){ .kind = JOB_POLL };
 	check(s, !arena_ring_poll(s->rig.r, draw(s, 2) ? s->ready : s->quiet, POLLIN, false,
-				  (uint64_t)(j - s->jobs), &j->op), "begin to poll");
+				  (uint64_t)(j - s->jobs), &j->op), "a poll begins");
 }
 
 static void peer_feeds(struct stress *s, struct line *l)
@@ -255,7 +259,7 @@ static void peer_takes(struct stress *s, struct line *l)
 
 	if (n <= 0)
 		return;
-	check(s, is_stream(bytes, l->taken, (uint32_t)n), "the peer gets what was sent");
+	check(s, is_stream(bytes, l->taken, (uint32_t)n), "the peer receives the bytes as sent");
 	l->taken += (uint32_t)n;
 }
 
@@ -267,7 +271,7 @@ static void cancel_one(struct stress *s)
 	if (j->kind == JOB_NONE)
 		return;
 	ret = arena_ring_cancel(s->rig.r, j->op);
-	check(s, !ret || ret == -EALREADY, "cancelled");
+	check(s, !ret || ret == -EALREADY, "a pending operation can be cancelled");
 }
 
 static void sent(struct stress *s, struct job *j, const struct arena_event *e)
@@ -277,11 +281,11 @@ static void sent(struct stress *s, struct job *j, const struct arena_event *e)
 	j->sent = true;
 	j->line->sending = false;
 	if (e->result < 0) {
-		/* Nobody knows how much of it: the stream is of no more use. */
+		/* How much of it was sent is unknown, so the stream cannot be continued. */
 		remove_line(s, j->line);
 		return;
 	}
-	check(s, (uint32_t)e->result == j->io.length, "all is sent");
+	check(s, (uint32_t)e->result == j->io.length, "a send sends all its bytes");
 	j->line->sent += j->io.length;
 }
 
@@ -291,9 +295,9 @@ static void got(struct stress *s, struct job *j, const struct arena_event *e)
 	uint64_t at = j->kind == JOB_READ ? j->io.offset : j->line->received;
 	uint32_t n = e->result > 0 ? (uint32_t)e->result : 0;
 
-	check(s, p && is_stream(p + j->io.from, at, n), "bytes as they were sent");
+	check(s, p && is_stream(p + j->io.from, at, n), "the ring receives the bytes as sent");
 	if (j->kind == JOB_READ) {
-		check(s, e->result < 0 || n == j->io.length, "all is read");
+		check(s, e->result < 0 || n == j->io.length, "a read reads all its bytes");
 		return;
 	}
 	j->line->receiving = false;
@@ -304,19 +308,22 @@ static void take_event(struct stress *s, const struct arena_event *e)
 {
 	struct job *j = &s->jobs[e->cookie];
 
-	check(s, j->kind != JOB_NONE && j->op.generation == e->op.generation, "is pending");
+	check(s, j->kind != JOB_NONE && j->op.generation == e->op.generation,
+	      "an event belongs to a pending operation");
 	check(s, e->result >= 0 || (e->flags & ARENA_EVENT_CANCELED),
-	      "no error but that it was cancelled");
+	      "only a cancelled operation fails");
 	if (j->kind == JOB_SEND || j->kind == JOB_SEND_ZC)
 		sent(s, j, e);
 	if (e->flags & ARENA_EVENT_MORE) {
-		check(s, arena_state(s->rig.a, j->io.buf) == ARENA_IN_IO, "lent still");
+		check(s, arena_state(s->rig.a, j->io.buf) == ARENA_IN_IO,
+		      "an extent is IN_IO until the last event");
 		return;
 	}
 	if (j->kind == JOB_RECV || j->kind == JOB_READ)
 		got(s, j, e);
 	if (j->kind != JOB_POLL)
-		check(s, !arena_put(s->rig.a, j->io.buf), "ours again");
+		check(s, !arena_put(s->rig.a, j->io.buf),
+		      "an extent is OWNED after the last event");
 	if (j->line)
 		j->line->jobs--;
 	j->kind = JOB_NONE;
@@ -332,7 +339,7 @@ static void take_events(struct stress *s, uint32_t most)
 		take_event(s, &e);
 }
 
-/* What was removed gives way to a new one when it has ended. */
+/* Replace a removed line when all its operations have ended. */
 static void renew(struct stress *s, struct line *l)
 {
 	int peer = l->peer;
@@ -384,13 +391,14 @@ static struct arena_file make_disk(struct rig *rig)
 	return f;
 }
 
-/* The last: everything that is pending ends with the ring. */
+/* Closing the ring ends all pending operations. */
 static void end_all(struct stress *s)
 {
-	is(arena_ring_close(s->rig.r), 0, "closed with all that was pending");
+	is(arena_ring_close(s->rig.r), 0, "a ring is closed while random operations are pending");
 	for (int i = 0; i < ENTRIES; i++)
 		if (s->jobs[i].kind != JOB_NONE && s->jobs[i].kind != JOB_POLL)
-			check(s, !arena_put(s->rig.a, s->jobs[i].io.buf), "ours at the end");
+			check(s, !arena_put(s->rig.a, s->jobs[i].io.buf),
+			      "an extent is OWNED after the ring was closed");
 	for (int i = 0; i < LINES; i++)
 		close(s->lines[i].peer);
 }
@@ -410,8 +418,8 @@ static void run(struct rig *rig, const struct arena_features *f, uint32_t seed)
 	for (int i = 0; i < STEPS; i++)
 		step(&s);
 	end_all(&s);
-	is(s.wrong, 0, "seed %u: %u operations, %u cancelled, as they should", seed, s.ended,
-	   s.canceled);
+	is(s.wrong, 0, "seed %u: %u operations, %u of them cancelled, agree with the model", seed,
+	   s.ended, s.canceled);
 }
 
 int main(void)
@@ -428,7 +436,7 @@ int main(void)
 		run(&rig, &all, seed);
 		run(&rig, &least, seed);
 	}
-	is(arena_close(rig.a), 0, "no buffer is lent");
+	is(arena_close(rig.a), 0, "the arena can be closed, since no extent is IN_IO");
 	arena_test_end(rig.m);
 	return done_testing();
 }

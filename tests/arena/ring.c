@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a ring does what its interface says: operations on buffers and files, each
- * with its events; and so it does without any feature that it can do without.
- * Method: every operation on files, pipes and sockets; then all that again with
- * features masked, each alone and all together, and with registered buffers.
+ * Goal: every operation of a ring does what arena/ring.h says and has the events that it says,
+ * also on a kernel that lacks features.
+ * Method: every operation on files, pipes and sockets. All of it is repeated with features
+ * masked, each alone and all together, and with registered buffers.
  */
 #define _GNU_SOURCE
 #include <liburing.h>
@@ -25,21 +25,27 @@ static void test_options(struct rig *rig)
 	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "options without their size are refused");
 	o.size = sizeof(o);
 	o.entries = ARENA_RING_MAX_ENTRIES + 1;
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many entries are refused");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL,
+	   "more entries than ARENA_RING_MAX_ENTRIES are refused");
 	o = (struct arena_ring_options){ .size = sizeof(o), .files = ARENA_RING_MAX_FILES + 1 };
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many files are refused");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL,
+	   "more files than ARENA_RING_MAX_FILES are refused");
 	o = (struct arena_ring_options){ .size = sizeof(o), .sources = ARENA_RING_MAX_SOURCES + 1 };
-	is(arena_ring_open(rig->a, &o, &r), -EINVAL, "too many sources are refused");
+	is(arena_ring_open(rig->a, &o, &r), -EINVAL,
+	   "more sources than ARENA_RING_MAX_SOURCES are refused");
 	o = (struct arena_ring_options){ .size = sizeof(o), .features = &none };
-	is(arena_ring_open(rig->a, &o, &r), -EOPNOTSUPP, "a kernel without features is refused");
-	is(arena_ring_open(rig->a, &newer.o, &r), 0, "options that have grown are taken");
+	is(arena_ring_open(rig->a, &o, &r), -EOPNOTSUPP,
+	   "a ring on a kernel without any feature is refused");
+	is(arena_ring_open(rig->a, &newer.o, &r), 0,
+	   "options that are larger than the library knows are accepted if the rest is zero");
 	arena_ring_close(r);
 	newer.later = 1;
-	is(arena_ring_open(rig->a, &newer.o, &r), -E2BIG, "but not a member that is unknown");
-	is(arena_ring_close(NULL), 0, "closing NULL does nothing");
+	is(arena_ring_open(rig->a, &newer.o, &r), -E2BIG,
+	   "options that are larger than the library knows are refused if the rest is not zero");
+	is(arena_ring_close(NULL), 0, "arena_ring_close() of NULL succeeds");
 }
 
-/* Without options there is room for as many operations and files as the header says. */
+/* Without options a ring has as many entries and files as the header says. */
 static void test_defaults(struct rig *rig)
 {
 	struct rig one = *rig;
@@ -49,11 +55,13 @@ static void test_defaults(struct rig *rig)
 	one.r = rig_ring(rig->a, NULL);
 	for (uint32_t i = 0; i < ARENA_RING_FILES; i++)
 		f = rig_eventfd(&one, 0);
-	is(arena_ring_add_file(one.r, 0, &none), -ENFILE, "the table of files is full");
+	is(arena_ring_add_file(one.r, 0, &none), -ENFILE,
+	   "a ring without options has room for ARENA_RING_FILES files");
 	while (!arena_ring_poll(one.r, f, POLLIN, false, begun, NULL))
 		begun++;
-	is(begun, ARENA_RING_ENTRIES, "a ring without options has its default of entries");
-	is(arena_ring_close(one.r), 0, "a ring without options is closed");
+	is(begun, ARENA_RING_ENTRIES,
+	   "a ring without options has room for ARENA_RING_ENTRIES operations");
+	is(arena_ring_close(one.r), 0, "a ring without options can be closed");
 }
 
 static void test_file(struct rig *rig)
@@ -131,7 +139,8 @@ static void test_misuse(struct rig *rig)
 	is(arena_ring_pending(rig->r), 0, "no refused read is pending");
 	io.file = rig_file(rig, fd);
 	arena_put(rig->a, b);
-	ring_refused(arena_ring_read(rig->r, &io, NULL), -ESTALE, "a buffer that was freed");
+	ring_refused(arena_ring_read(rig->r, &io, NULL), -ESTALE,
+		     "a read into a freed buffer is refused");
 	is(arena_ring_pending(rig->r), 0, "a read into a freed buffer is not pending");
 	arena_ring_remove_file(rig->r, io.file);
 	arena_ring_remove_file(rig->r, f);
@@ -208,7 +217,7 @@ static void test_remove_pending(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
-/* Two handles of one file: the kernel cancels what is pending on the file. */
+/* The kernel cancels by file, but removing one of two handles must not cancel the other's read. */
 static void test_remove_other(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
@@ -221,7 +230,7 @@ static void test_remove_other(struct rig *rig)
 		bail("no pipe");
 	io.file = rig_file(rig, pipes[0]);
 	other = rig_file(rig, pipes[0]);
-	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of a file that has two handles");
+	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of a file that has two handles begins");
 	is(arena_ring_poll(rig->r, other, POLLIN, false, 2, NULL), 0,
 	   "a poll by the other handle of the file begins");
 	ok(rig_quiet(rig), "the read and the poll wait");
@@ -238,7 +247,7 @@ static void test_remove_other(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
-/* The peer sees the end of a removed socket, also if the ring ends right behind it. */
+/* The ring is closed right after the socket was removed. */
 static void test_remove_close(struct rig *rig)
 {
 	struct pollfd peer = { .events = POLLIN };
@@ -248,7 +257,7 @@ static void test_remove_close(struct rig *rig)
 		struct rig other = *rig;
 
 		other.r = rig_ring(rig->a, &rig_options);
-		/* It stays open here, or its last close would end it. */
+		/* Keep it open here, for its last close would also shut it down. */
 		rig_tcp(pair);
 		arena_ring_remove_file(other.r, rig_file(&other, pair[0]));
 		arena_ring_close(other.r);
@@ -257,7 +266,7 @@ static void test_remove_close(struct rig *rig)
 		close(pair[0]);
 		close(pair[1]);
 	}
-	is(ends, 20, "a socket is shut down, also if its ring is closed at once");
+	is(ends, 20, "a removed socket is shut down although its ring is closed at once");
 }
 
 static void test_abort(struct rig *rig)
@@ -281,7 +290,7 @@ static void test_abort(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
-/* With the fewest entries there is still room for all that it takes to end a file. */
+/* A ring with one entry must still have room for what removing a file submits. */
 static void test_smallest(struct rig *rig)
 {
 	const struct arena_ring_options o = { .size = sizeof(o), .entries = 1, .files = 2 };
@@ -293,7 +302,7 @@ static void test_smallest(struct rig *rig)
 	arena_ring_close(one.r);
 }
 
-/* What comes, one buffer after another; the bytes count up. */
+/* The peer sends bytes that count up; each must come in a buffer of its own. */
 static void test_recv_any(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
@@ -309,7 +318,7 @@ static void test_recv_any(struct rig *rig)
 	f = rig_file(rig, pair[0]);
 	is(arena_ring_recv_any(rig->r, f, 9999, 0, &op), -EINVAL,
 	   "a recv into a group that does not exist is refused");
-	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0, "a recv into any buffer");
+	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0, "a recv into any buffer begins");
 	is(arena_ring_recv_any(rig->r, f, b.group, 4, NULL), -EBUSY,
 	   "a second recv into any buffer is refused");
 	for (int i = 0; i < 100; i++) {
@@ -324,7 +333,8 @@ static void test_recv_any(struct rig *rig)
 	is(next, 100, "a recv into any buffer has all bytes, each in an OWNED buffer");
 	shutdown(pair[1], SHUT_WR);
 	e = rig_next(rig);
-	ok(!e.result && !e.flags, "the end of the peer is reported");
+	ok(!e.result && !e.flags,
+	   "a recv into any buffer ends with 0 bytes when the peer shuts down");
 	is(arena_ring_recv_any(rig->r, f, b.group, 4, &op), 0,
 	   "a recv into any buffer after the end begins");
 	is(rig_next(rig).result, 0, "a recv into any buffer after the end ends at once");
@@ -336,7 +346,7 @@ static void test_recv_any(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
-/* With all of a group taken there is nothing to receive into. */
+/* All buffers of the group are taken. */
 static void test_recv_any_starved(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0), all[2048];
@@ -349,7 +359,7 @@ static void test_recv_any_starved(struct rig *rig)
 	f = rig_file(rig, pair[0]);
 	while (n < 2048 && !arena_get(rig->a, b.group, 1, &all[n]))
 		n++;
-	/* Some may be with the kernel from before. */
+	/* The kernel may still have buffers of the group from an earlier recv. */
 	if (!arena_ring_recv_any(rig->r, f, b.group, 5, NULL)) {
 		int taken = 0;
 
@@ -386,7 +396,7 @@ static void test_recv_any_starved(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
-/* What came before the ring was closed and nobody was told of. */
+/* The ring is closed when a byte was received but its event was not taken. */
 static void test_recv_any_closed(struct rig *rig)
 {
 	struct arena_buf b = rig_buf(rig, 1, 0);
@@ -430,27 +440,30 @@ static void test_accept(struct rig *rig)
 		int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		char byte = 0;
 
-		is(connect(sock, (struct sockaddr *)&any, size), 0, "client %d comes", i);
+		is(connect(sock, (struct sockaddr *)&any, size), 0, "client %d connects", i);
 		e = rig_next(rig);
-		ok(!e.result && e.cookie == 3 && (e.flags & ARENA_EVENT_MORE), "and is accepted");
+		ok(!e.result && e.cookie == 3 && (e.flags & ARENA_EVENT_MORE),
+		   "the accept has an event with MORE for client %d", i);
 		io.file = e.file;
 		arena_ring_send(rig->r, &io, NULL);
-		is(rig_next(rig).result, 1, "is sent something");
-		ok(recv(sock, &byte, 1, 0) == 1 && byte == 'a', "and has it");
-		is(arena_ring_remove_file(rig->r, e.file), 0, "is removed");
-		is(recv(sock, &byte, 1, 0), 0, "and notices");
+		is(rig_next(rig).result, 1, "the ring sends a byte to client %d", i);
+		ok(recv(sock, &byte, 1, 0) == 1 && byte == 'a', "client %d gets that byte", i);
+		is(arena_ring_remove_file(rig->r, e.file), 0, "the socket of client %d is removed",
+		   i);
+		is(recv(sock, &byte, 1, 0), 0, "client %d sees the end of its connection", i);
 		close(sock);
 	}
-	is(arena_ring_cancel(rig->r, op), 0, "the accept is cancelled");
+	is(arena_ring_cancel(rig->r, op), 0, "a pending accept can be cancelled");
 	e = rig_next(rig);
-	ok(e.flags == ARENA_EVENT_CANCELED && e.result == -ECANCELED, "and ends");
-	is(arena_ring_cancel(rig->r, op), -ESTALE, "for good");
+	ok(e.flags == ARENA_EVENT_CANCELED && e.result == -ECANCELED,
+	   "a cancelled accept ends with -ECANCELED");
+	is(arena_ring_cancel(rig->r, op), -ESTALE, "an accept that has ended cannot be cancelled");
 	arena_ring_remove_file(rig->r, f);
 	close(listener);
 	arena_put(rig->a, b);
 }
 
-/* With a single slot for what is accepted. */
+/* The ring has one entry for files, so it can accept one connection. */
 static void test_accept_full(struct rig *rig, const struct arena_features *features)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -469,18 +482,24 @@ static void test_accept_full(struct rig *rig, const struct arena_features *featu
 		bail("cannot listen");
 	one.r = rig_ring(rig->a, &o);
 	f = rig_file(&one, listener);
-	is(arena_ring_add_file(one.r, listener, &f), -ENFILE, "no slot for a second file");
+	is(arena_ring_add_file(one.r, listener, &f), -ENFILE,
+	   "a second file is refused in a ring for one file");
 	for (int i = 0; i < 2; i++) {
 		sock[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		is(connect(sock[i], (struct sockaddr *)&any, size), 0, "client %d comes", i);
+		is(connect(sock[i], (struct sockaddr *)&any, size), 0,
+		   "client %d connects to a ring with room for one connection", i);
 	}
 	arena_ring_accept(one.r, f, 0, NULL);
-	is(rig_next(&one).result, 0, "the first is accepted");
+	is(rig_next(&one).result, 0,
+	   "a ring with room for one connection accepts the first client");
 	e = rig_next(&one);
-	ok(e.result == -ENFILE && !e.flags, "there is no slot for the second, and that is the end");
-	ok(recv(sock[1], &byte, 1, 0) <= 0, "it is turned away");
+	ok(e.result == -ENFILE && !e.flags,
+	   "an accept ends with -ENFILE if there is no entry for the second client");
+	ok(recv(sock[1], &byte, 1, 0) <= 0,
+	   "a client for whom there is no entry sees the end of its connection");
 	arena_ring_close(one.r);
-	is(recv(sock[0], &byte, 1, 0), 0, "the first sees the end with the ring");
+	is(recv(sock[0], &byte, 1, 0), 0,
+	   "an accepted client sees the end of its connection when the ring is closed");
 	close(sock[0]);
 	close(sock[1]);
 	close(listener);
@@ -497,26 +516,27 @@ static void test_poll(struct rig *rig)
 	if (pipe2(pipes, O_CLOEXEC))
 		bail("no pipe");
 	f = rig_file(rig, pipes[0]);
-	is(arena_ring_poll(rig->r, f, POLLIN, false, 1, NULL), 0, "a poll begins");
-	ok(rig_quiet(rig), "and waits");
-	is(write(pipes[1], "a", 1), 1, "until something comes");
+	is(arena_ring_poll(rig->r, f, POLLIN, false, 1, NULL), 0, "a poll of a pipe begins");
+	ok(rig_quiet(rig), "a poll of an empty pipe waits");
+	is(write(pipes[1], "a", 1), 1, "a byte is written to the polled pipe");
 	e = rig_next(rig);
-	ok((e.result & POLLIN) && !e.flags, "it tells so, and ends");
-	is(arena_ring_poll(rig->r, f, POLLIN, true, 2, &op), 0, "one that goes on");
+	ok((e.result & POLLIN) && !e.flags, "a poll ends with POLLIN when a byte comes");
+	is(arena_ring_poll(rig->r, f, POLLIN, true, 2, &op), 0, "a multishot poll begins");
 	for (int i = 0; i < 3; i++) {
 		e = rig_next(rig);
-		ok((e.result & POLLIN) && (e.flags & ARENA_EVENT_MORE), "tells, and goes on");
-		is(read(pipes[0], &byte, 1), 1, "nothing is left");
-		/* Without multishot it may have looked again before that was read. */
+		ok((e.result & POLLIN) && (e.flags & ARENA_EVENT_MORE),
+		   "a multishot poll has an event with MORE for byte %d", i + 1);
+		is(read(pipes[0], &byte, 1), 1, "byte %d is read from the polled pipe", i + 1);
+		/* A ring without multishot may have polled again before the byte was read. */
 		while (!rig_quiet(rig))
 			;
-		is(write(pipes[1], "b", 1), 1, "something new");
+		is(write(pipes[1], "b", 1), 1, "byte %d is written to the polled pipe", i + 2);
 	}
 	arena_ring_cancel(rig->r, op);
 	do
 		e = rig_next(rig);
 	while (e.flags & ARENA_EVENT_MORE);
-	ok(e.flags & ARENA_EVENT_CANCELED, "until it is cancelled");
+	ok(e.flags & ARENA_EVENT_CANCELED, "a multishot poll ends when it is cancelled");
 	arena_ring_remove_file(rig->r, f);
 	close(pipes[0]);
 	close(pipes[1]);
@@ -529,10 +549,11 @@ static void test_cancel(struct rig *rig)
 	struct arena_op op;
 
 	arena_ring_poll(rig->r, f, POLLIN, false, 6, &op);
-	ok(rig_quiet(rig), "a poll of a quiet file has no event");
-	is(arena_ring_cancel(rig->r, op), 0, "it is cancelled");
-	is(arena_ring_cancel(rig->r, op), -EALREADY, "an operation is cancelled once at a time");
-	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "the poll that was cancelled ends");
+	ok(rig_quiet(rig), "a poll of an eventfd with the count 0 has no event");
+	is(arena_ring_cancel(rig->r, op), 0, "a pending poll can be cancelled");
+	is(arena_ring_cancel(rig->r, op), -EALREADY,
+	   "cancelling an operation again before it has ended is -EALREADY");
+	ok(rig_next(rig).flags & ARENA_EVENT_CANCELED, "the event of a cancelled poll is CANCELED");
 	is(arena_ring_next(rig->r, &e, 1), 0, "no event comes in a millisecond");
 	arena_ring_remove_file(rig->r, f);
 }
@@ -547,19 +568,19 @@ static void test_nonblock(struct rig *rig)
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK))
 		bail("no pipe");
 	io.file = rig_file(rig, pipes[0]);
-	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of what does not wait");
-	ok(rig_quiet(rig), "waits");
-	is(write(pipes[1], "ab", 2), 2, "for something");
-	ok(rig_quiet(rig), "and for the rest");
-	is(write(pipes[1], "c", 1), 1, "which comes");
-	is(rig_next(rig).result, 3, "all is read");
+	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of 3 bytes of an O_NONBLOCK pipe begins");
+	ok(rig_quiet(rig), "a read of an empty O_NONBLOCK pipe waits");
+	is(write(pipes[1], "ab", 2), 2, "2 bytes are written to the O_NONBLOCK pipe");
+	ok(rig_quiet(rig), "a read of 3 bytes of an O_NONBLOCK pipe waits after 2");
+	is(write(pipes[1], "c", 1), 1, "the third byte is written to the O_NONBLOCK pipe");
+	is(rig_next(rig).result, 3, "a read of an O_NONBLOCK pipe ends with all 3 bytes");
 	arena_ring_remove_file(rig->r, io.file);
 	close(pipes[0]);
 	close(pipes[1]);
 	arena_put(rig->a, b);
 }
 
-/* A peer's buffer is for reading: it can be sent, and not received into. */
+/* A borrowed extent is read-only: it can be sent, and nothing can be received into it. */
 static void test_borrowed(struct rig *rig)
 {
 	struct arena_ref ref = { 0 };
@@ -571,22 +592,27 @@ static void test_borrowed(struct rig *rig)
 
 	if (arena_open_region(rig->m, ARENA_ROLE(1, 0), &sp) ||
 	    arena_get_for(sp, USE_SECOND, 1, &theirs))
-		bail("no SP");
+		bail("cannot open the SP's arena");
 	memset(arena_ptr(sp, theirs), 's', 4096);
 	arena_lend(sp, theirs, ARENA_ROLE(0, 0), &ref);
-	is(arena_borrow(rig->a, ARENA_ROLE(1, 0), &ref, &io.buf), 0, "a peer's buffer comes");
+	is(arena_borrow(rig->a, ARENA_ROLE(1, 0), &ref, &io.buf), 0,
+	   "the NP borrows an extent of the SP");
 	rig_tcp(pair);
 	io.file = rig_file(rig, pair[0]);
-	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EACCES, "it is not to be received into");
-	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "but sent");
-	refused(arena_return(rig->a, io.buf, &ref), -EBUSY, "not given back meanwhile");
+	ring_refused(arena_ring_recv(rig->r, &io, NULL), -EACCES,
+		     "a recv into a borrowed extent is refused");
+	is(arena_ring_send_zc(rig->r, &io, NULL), 0, "a send of a borrowed extent begins");
+	refused(arena_return(rig->a, io.buf, &ref), -EBUSY,
+		"a borrowed extent cannot be returned while it is sent");
 	rig_next(rig);
 	rig_recv_all(pair[1], taken, sizeof(taken));
-	ok(taken[0] == 's' && taken[4095] == 's', "with what is in it");
+	ok(taken[0] == 's' && taken[4095] == 's', "a client gets the bytes of the SP's extent");
 	if (arena_state(rig->a, io.buf) == ARENA_IN_IO)
 		rig_next(rig);
-	is(arena_return(rig->a, io.buf, &ref), 0, "then given back");
-	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &theirs), 0, "to whom it belongs");
+	is(arena_return(rig->a, io.buf, &ref), 0,
+	   "a borrowed extent can be returned after it was sent");
+	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &theirs), 0,
+	   "the SP regains the extent that the NP sent");
 	arena_put(sp, theirs);
 	arena_close(sp);
 	arena_ring_remove_file(rig->r, io.file);
@@ -609,16 +635,16 @@ static void test_all(struct rig *rig)
 	test_cancel(rig);
 	test_nonblock(rig);
 	test_borrowed(rig);
-	is(arena_ring_pending(rig->r), 0, "nothing is left pending");
+	is(arena_ring_pending(rig->r), 0, "no operation is pending at the end");
 }
 
-/* The same with these features, or by what can be done in their place. */
+/* Repeat all tests on a kernel that seems to have these features only. */
 static void test_features(struct rig *rig, const struct arena_features *f, const char *what,
 			  bool registered)
 {
 	struct arena_ring_options o = rig_options;
 
-	diag("%s", what);
+	diag("repeated %s", what);
 	o.features = f;
 	o.registered = registered;
 	o.register_peers = registered;
@@ -627,7 +653,7 @@ static void test_features(struct rig *rig, const struct arena_features *f, const
 	test_all(rig);
 }
 
-/* The same operations where submissions and completions have room for NVMe commands. */
+/* Repeat all tests with SQEs and CQEs of the size of NVMe commands. */
 static void test_nvme_ring(struct rig *rig)
 {
 	struct arena_ring_options o = rig_options;
@@ -635,8 +661,8 @@ static void test_nvme_ring(struct rig *rig)
 
 	arena_probe(&f);
 	if (!arena_has(&f, ARENA_HAS_URING_CMD))
-		return skip("no NVMe commands on this kernel");
-	diag("with room for NVMe commands");
+		return skip("NVMe commands are not in this kernel");
+	diag("in a ring for NVMe commands");
 	o.nvme = true;
 	arena_ring_close(rig->r);
 	rig->r = rig_ring(rig->a, &o);
@@ -646,6 +672,7 @@ static void test_nvme_ring(struct rig *rig)
 static void test_fallbacks(struct rig *rig)
 {
 	struct arena_features all = { .size = sizeof(all) }, least = all, f = all;
+	char what[64];
 
 	arena_probe(&all);
 	least = all;
@@ -657,17 +684,19 @@ static void test_fallbacks(struct rig *rig)
 		if (info->needed || !arena_has(&all, i))
 			continue;
 		arena_probe_without(&least, info->name);
-		if (i <= ARENA_HAS_SENDMSG_ZC)
-			test_features(rig, &f, info->name, false);
+		if (i > ARENA_HAS_SENDMSG_ZC)
+			continue;
+		snprintf(what, sizeof(what), "without %s", info->name);
+		test_features(rig, &f, what, false);
 	}
 	f = all;
 	arena_probe_without(&f, "direct_close");
 	test_accept_full(rig, &f);
 	test_accept_full(rig, &least);
-	test_features(rig, &least, "with the least", false);
+	test_features(rig, &least, "with the fewest features", false);
 	test_nvme_ring(rig);
-	test_features(rig, &least, "with the least, registered", true);
-	test_features(rig, &all, "with all, registered", true);
+	test_features(rig, &least, "with the fewest features and registered groups", true);
+	test_features(rig, &all, "with all features and registered groups", true);
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: one call makes a region with its layout, or opens one, and takes a role in it; what
- * fails leaves no region behind.
- * Method: options are zeroed but for what is tested. Children take the other role: in the
+ * Goal: one call creates a region with its layout, or opens one, and takes a role in it. A call
+ * that fails leaves no region behind.
+ * Method: options are zeroed except for the tested member. Children take the other role: in a
  * region that they have inherited, by its name, through a view and by a descriptor.
  */
 #include <arena/arena.h>
@@ -33,7 +33,7 @@ static bool is_gone(void)
 	return ret == -ENOENT;
 }
 
-/* Of the other role: what it writes, the parent reads. */
+/* With the other role, write a word that the parent reads. */
 static int write_word(struct arena *a)
 {
 	struct arena_buf b;
@@ -51,8 +51,8 @@ static const char *word(struct arena *a)
 	return arena_layout_buffer(arena_base(a), arena_layout(a), (uint32_t)group, 0);
 }
 
-/* What a child returns; the region's memory is cleared before. */
-static int run(struct arena *a, int (*child)(struct arena *a))
+/* Clear the word, and return the result of @child in a child. */
+static int run_child(struct arena *a, int (*child)(struct arena *a))
 {
 	int status;
 	pid_t pid;
@@ -118,15 +118,16 @@ static void test_default(void)
 	struct mshare_info info = { .size = sizeof(info) };
 	struct arena *a;
 
-	is(arena_create(NULL, NULL, &a), 0, "an arena is made without any options");
-	is(arena_role(a), ARENA_ROLE(0, 0), "it has the first role");
-	is(mshare_info(arena_region(a), &info), 0, "its region is described");
-	is(info.length, ARENA_DEFAULT_BYTES, "as of the default length");
-	is(info.exported, info.length, "and all of it has memory");
-	ok(info.unlinked, "it has no name");
-	is(run(a, by_inheritance), 0, "a child takes the other role in its parent's region");
-	ok(!strcmp(word(a), "written"), "and writes to it");
-	is(arena_close(a), 0, "the arena is closed");
+	is(arena_create(NULL, NULL, &a), 0, "an arena can be created without options");
+	is(arena_role(a), ARENA_ROLE(0, 0), "without options an arena has the role 0.0");
+	is(mshare_info(arena_region(a), &info), 0, "mshare_info() describes an arena's region");
+	is(info.length, ARENA_DEFAULT_BYTES,
+	   "without options a region has ARENA_DEFAULT_BYTES bytes");
+	is(info.exported, info.length, "without options all of a region has memory");
+	ok(info.unlinked, "without a name a region is unlinked");
+	is(run_child(a, by_inheritance), 0, "a child takes the other role in its parent's region");
+	ok(!strcmp(word(a), "written"), "the parent reads what the child wrote");
+	is(arena_close(a), 0, "an arena without a name can be closed");
 }
 
 static void test_named(void)
@@ -136,18 +137,19 @@ static void test_named(void)
 
 	o.bytes = 4 * MIB;
 	o.page_size = 4096;
-	is(arena_create(NAME, &o, &a), 0, "an arena with a name is made");
-	is(arena_create(NAME, &o, &again), -EEXIST, "a second one of this name is not");
-	is(run(a, by_name), 0, "a child opens it by its name");
-	ok(!strcmp(word(a), "written"), "and writes to it");
-	ok(!is_gone(), "the name outlives the child that closed its arena");
-	is(run(a, by_inheritance), 0, "a child closes its parent's arena, too");
-	ok(!is_gone(), "which leaves the name to the parent");
-	is(arena_close(a), 0, "the parent closes it");
-	ok(is_gone(), "and the name is gone");
+	is(arena_create(NAME, &o, &a), 0, "an arena with a name can be created");
+	is(arena_create(NAME, &o, &again), -EEXIST,
+	   "creating a second arena of the same name is refused");
+	is(run_child(a, by_name), 0, "a child opens the arena by its name");
+	ok(!strcmp(word(a), "written"), "the parent reads what the child wrote by the name");
+	ok(!is_gone(), "the name is left when a child closes the arena that it opened");
+	is(run_child(a, by_inheritance), 0, "a child closes its parent's arena, too");
+	ok(!is_gone(), "the name is left when a child closes the arena that it inherited");
+	is(arena_close(a), 0, "the parent can close an arena that children have closed");
+	ok(is_gone(), "the name is gone when the creator closes the arena");
 }
 
-/* Only the module keeps a process to its view; a memfd knows the view's name. */
+/* Only the module restricts a process to its view; a memfd just knows the view's name. */
 static void test_view(void)
 {
 	struct mshare_range range = { 0, 0, PROT_READ | PROT_WRITE };
@@ -158,10 +160,10 @@ static void test_view(void)
 	o.bytes = 4 * MIB;
 	o.page_size = 4096;
 	range.length = o.bytes;
-	is(arena_create(NAME, &o, &a), 0, "an arena is made");
-	is(mshare_add_view(NAME, "half", &v), 0, "its region gets a view");
-	is(run(a, by_view), 0, "a child opens it through the view");
-	ok(!strcmp(word(a), "written"), "and writes to it");
+	is(arena_create(NAME, &o, &a), 0, "an arena of 4 MiB can be created");
+	is(mshare_add_view(NAME, "half", &v), 0, "a view can be added to an arena's region");
+	is(run_child(a, by_view), 0, "a child opens the arena through a view");
+	ok(!strcmp(word(a), "written"), "the parent reads what the child wrote through the view");
 	arena_close(a);
 }
 
@@ -170,29 +172,34 @@ static void test_fd(void)
 	struct arena_options o = options(OTHER);
 	struct arena *a, *none;
 
-	is(arena_open_fd(-1, &o, &none), -EBADF, "a descriptor that is not open is refused");
-	is(arena_open_fd(0, &o, &none), -EINVAL, "a descriptor of something else is refused");
+	is(arena_open_fd(-1, &o, &none), -EBADF,
+	   "arena_open_fd() refuses a descriptor that is not open");
+	is(arena_open_fd(0, &o, &none), -EINVAL,
+	   "arena_open_fd() refuses a descriptor that is not a region's");
 	o.view = "rw";
-	is(arena_open_fd(0, &o, &none), -EINVAL, "a descriptor has its view already");
+	is(arena_open_fd(0, &o, &none), -EINVAL, "arena_open_fd() refuses the name of a view");
 	if (mshare_default_backend() == MSHARE_BACKEND_MEMFD) {
-		skip("a memfd does not say what it is");
+		skip("opening by a descriptor needs the module");
 		return;
 	}
-	is(arena_create(NULL, NULL, &a), 0, "an arena is made");
-	is(run(a, by_fd), 0, "a child opens it by a descriptor");
-	ok(!strcmp(word(a), "written"), "and writes to it");
+	is(arena_create(NULL, NULL, &a), 0,
+	   "an arena can be created for a child with a descriptor");
+	is(run_child(a, by_fd), 0, "a child opens the arena by a descriptor");
+	ok(!strcmp(word(a), "written"),
+	   "the parent reads what the child wrote by the descriptor");
 	arena_close(a);
 }
 
-/* One member is changed; no region may be left. */
+/* With one member changed, arena_create() must fail and leave no region. */
 #define refuses(member, value, error) do {					\
 	struct arena_options o_ = options(0);					\
 	struct arena *a_;							\
 										\
 	o_.page_size = 4096;							\
 	o_.member = (value);							\
-	is(arena_create(NAME, &o_, &a_), error, #member " = " #value);		\
-	ok(is_gone(), "  leaves no region behind");				\
+	is(arena_create(NAME, &o_, &a_), error,					\
+	   "arena_create() refuses " #member " = " #value);			\
+	ok(is_gone(), "no region is left after " #member " = " #value);		\
 } while (0)
 
 static void test_create_refuses(void)
@@ -219,13 +226,14 @@ static void test_create_refuses(void)
 	refuses(config, &large, -EINVAL);
 }
 
-/* One member is set that only arena_create() uses. */
+/* arena_open() must refuse a member that only arena_create() uses. */
 #define open_refuses(member, value) do {					\
 	struct arena_options o_ = options(OTHER);				\
 	struct arena *a_;							\
 										\
 	o_.member = (value);							\
-	is(arena_open(NAME, &o_, &a_), -EINVAL, "opened with " #member " = " #value);	\
+	is(arena_open(NAME, &o_, &a_), -EINVAL,					\
+	   "arena_open() refuses " #member " = " #value);			\
 } while (0)
 
 static void test_open_refuses(void)
@@ -235,8 +243,9 @@ static void test_open_refuses(void)
 	struct arena *a, *none;
 	struct mshare *m;
 
-	is(arena_open(NAME, &o, &none), -ENOENT, "a region that is not there cannot be opened");
-	is(arena_create(NAME, &o, &a), 0, "an arena is made");
+	is(arena_open(NAME, &o, &none), -ENOENT,
+	   "opening a region that does not exist is refused");
+	is(arena_create(NAME, &o, &a), 0, "an arena can be created for arena_open() to find");
 	open_refuses(size, 0);
 	open_refuses(backend, MSHARE_BACKEND_MEMFD);
 	open_refuses(config, &config);
@@ -247,16 +256,18 @@ static void test_open_refuses(void)
 	open_refuses(gid, 1);
 	open_refuses(mode, 0600);
 	o.view = "absent";
-	is(arena_open(NAME, &o, &none), -ENOENT, "a view that is not there cannot be opened");
+	is(arena_open(NAME, &o, &none), -ENOENT, "opening a view that does not exist is refused");
 	m = arena_region(a);
-	is(arena_open_region(m, ARENA_ROLE(3, 0), &none), -ENOENT, "nor a role");
+	is(arena_open_region(m, ARENA_ROLE(3, 0), &none), -ENOENT,
+	   "opening a role that the layout does not have is refused");
 	memset(arena_base(a), 0, 4096);
-	is(arena_open_region(m, OTHER, &none), -EPROTO, "nor a region without a layout");
+	is(arena_open_region(m, OTHER, &none), -EPROTO,
+	   "opening a region whose layout was overwritten is refused");
 	arena_close(a);
-	ok(is_gone(), "no name is left");
+	ok(is_gone(), "the name is gone after all refused openings");
 }
 
-/* A configuration of the caller's, of part of the region. */
+/* The caller's configuration covers all of the region, or a part. */
 static void test_config(void)
 {
 	struct arena_config config = {
@@ -268,13 +279,15 @@ static void test_config(void)
 	struct arena *a;
 
 	o.config = &config;
-	is(arena_create(NULL, &o, &a), 0, "an arena is made of a configuration");
-	is(arena_layout(a)->processes[2], 3, "with its classes");
-	is(mshare_info(arena_region(a), &info), 0, "the region is described");
-	is(info.length, config.length, "it has the configuration's length");
+	is(arena_create(NULL, &o, &a), 0, "an arena can be created with a configuration");
+	is(arena_layout(a)->processes[2], 3, "the layout has the classes of the configuration");
+	is(mshare_info(arena_region(a), &info), 0,
+	   "mshare_info() describes a region with a configuration");
+	is(info.length, config.length, "the region has the configuration's length");
 	arena_close(a);
 	o.bytes = 4 * MIB;
-	is(arena_create(NULL, &o, &a), 0, "an arena is made of a larger region");
+	is(arena_create(NULL, &o, &a), 0,
+	   "an arena can be created in a region that is larger than its configuration");
 	is(arena_layout(a)->length, config.length, "the layout covers the configuration's length");
 	arena_close(a);
 }
@@ -288,6 +301,6 @@ int main(void)
 	test_create_refuses();
 	test_open_refuses();
 	test_config();
-	is(arena_close(NULL), 0, "NULL can be closed");
+	is(arena_close(NULL), 0, "arena_close() of NULL succeeds");
 	return done_testing();
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: processes, timers, signals and other threads are sources of one stream of events with
- * operations: each reports what it has to, once in a turn, in order, and nothing after
- * it was removed; a ring that has nothing to do uses no processor.
- * Method: a ring with all of them; times are compared by their numbers, never with how long
- * something took.
+ * Goal: processes, timers, signals and other threads are sources of events beside the
+ * operations of a ring. Each source reports once in a turn and in order, and not after it was
+ * removed. A ring that waits uses no processor.
+ * Method: a ring with all kinds of sources. Times are compared with deadlines, never with how
+ * long something took.
  */
 #define _GNU_SOURCE
 #include <arena/source.h>
@@ -56,13 +56,14 @@ static void test_timer_order(struct rig *rig)
 			    !e.flags;
 		none_early &= now_ns(CLOCK_MONOTONIC) >= start + i * MS;
 	}
-	ok(in_order, "%d timers of one event report in the order of their times", MANY);
-	ok(none_early, "none of them before its time");
-	is(arena_ring_remove_source(rig->r, e.source), -ESTALE, "the last event ends a timer");
-	ok(rig_quiet(rig), "there is no other event");
+	ok(in_order, "%d one-shot timers report in the order of their times", MANY);
+	ok(none_early, "none of %d one-shot timers reports before its time", MANY);
+	is(arena_ring_remove_source(rig->r, e.source), -ESTALE,
+	   "a one-shot timer is gone after its event");
+	ok(rig_quiet(rig), "one-shot timers have no event after their first");
 }
 
-/* How many periods have begun by @now. */
+/* Number of periods that have begun by @now. */
 static uint64_t begun(uint64_t start, uint64_t period, uint64_t now)
 {
 	return now < start ? 0 : (now - start) / period + 1;
@@ -75,7 +76,7 @@ static void test_timer_drift(struct rig *rig)
 	uint64_t periods = 0, events = 0;
 	bool exact = true;
 
-	/* Whoever is away while it is due gets one event for several periods. */
+	/* A caller that is late gets one event for several periods. */
 	for (; exact && periods < 60; events++) {
 		uint64_t before, after;
 		struct arena_event e;
@@ -88,12 +89,12 @@ static void test_timer_drift(struct rig *rig)
 		periods += e.value;
 		exact = e.flags == ARENA_EVENT_MORE && before <= periods && periods <= after;
 	}
-	ok(exact, "a periodic timer has counted all periods: it does not drift");
-	ok(events < periods, "one event stands for several periods");
-	is(arena_ring_remove_source(rig->r, s), 0, "a periodic timer is removed");
+	ok(exact, "the events of a periodic timer count all periods, so it does not drift");
+	ok(events < periods, "one event of a periodic timer can count several periods");
+	is(arena_ring_remove_source(rig->r, s), 0, "a periodic timer can be removed");
 	usleep(2 * period / 1000);
 	ok(rig_quiet(rig), "a removed timer has no event");
-	is(arena_ring_remove_source(rig->r, s), -ESTALE, "it cannot be removed twice");
+	is(arena_ring_remove_source(rig->r, s), -ESTALE, "removing a timer twice is refused");
 }
 
 static void test_timer_bounds(struct rig *rig)
@@ -106,20 +107,25 @@ static void test_timer_bounds(struct rig *rig)
 	struct arena_source s[3];
 
 	is(arena_ring_add_timer(rig->r, &t, NULL), -EINVAL, "a timer without its size is refused");
-	is(arena_ring_add_timer(rig->r, &newer.t, NULL), -E2BIG, "so is one with unknown members");
+	is(arena_ring_add_timer(rig->r, &newer.t, NULL), -E2BIG,
+	   "a timer that is larger than the library knows is refused if the rest is not zero");
 	t.size = sizeof(t);
 	t.reserved[3] = 1;
-	is(arena_ring_add_timer(rig->r, &t, NULL), -EINVAL, "and one with a reserved byte");
+	is(arena_ring_add_timer(rig->r, &t, NULL), -EINVAL,
+	   "a timer with a reserved byte that is not 0 is refused");
 	s[0] = timer(rig, UINT64_MAX, 0, 1, false);
 	s[1] = timer(rig, UINT64_MAX, UINT64_MAX, 2, true);
 	s[2] = timer(rig, 0, UINT64_MAX, 3, false);
-	is(rig_next(rig).cookie, 3, "times beyond the end of the clock never come");
-	ok(rig_quiet(rig), "nor does the second period of such a timer");
+	is(rig_next(rig).cookie, 3,
+	   "a timer for the end of the clock does not report before others");
+	ok(rig_quiet(rig), "a timer whose second period is beyond the clock reports once");
 	for (int i = 0; i < 3; i++)
-		is(arena_ring_remove_source(rig->r, s[i]), 0, "timer %d is removed", i);
+		is(arena_ring_remove_source(rig->r, s[i]), 0,
+		   "timer %d with a time or period of UINT64_MAX can be removed", i);
 	timer(rig, 1, 1, 4, true);
 	s[0] = rig_next(rig).source;
-	ok(s[0].generation && rig_next(rig).cookie == 4, "a period of 1 ns is one event a turn");
+	ok(s[0].generation && rig_next(rig).cookie == 4,
+	   "a timer with a period of 1 ns has one event a turn");
 	arena_ring_remove_source(rig->r, s[0]);
 }
 
@@ -143,22 +149,29 @@ static void test_process(struct rig *rig)
 	pid_t pid = child_that_waits(&pidfd);
 	struct arena_event e;
 
-	is(arena_ring_add_process(rig->r, fd, 1, NULL), -EBADF, "a file is no process");
-	is(arena_ring_add_process(rig->r, -1, 1, NULL), -EBADF, "nor is no file");
-	is(arena_ring_add_process(rig->r, pidfd, 1, &s), 0, "a process is added");
-	is(arena_ring_add_process(rig->r, pidfd, 2, &other), 0, "a second time");
+	is(arena_ring_add_process(rig->r, fd, 1, NULL), -EBADF,
+	   "adding a regular file as a process is refused");
+	is(arena_ring_add_process(rig->r, -1, 1, NULL), -EBADF,
+	   "adding the descriptor -1 as a process is refused");
+	is(arena_ring_add_process(rig->r, pidfd, 1, &s), 0, "a process can be added");
+	is(arena_ring_add_process(rig->r, pidfd, 2, &other), 0,
+	   "a process can be added a second time");
 	close(pidfd);
-	ok(rig_quiet(rig), "there is nothing to report while it lives");
-	is(arena_ring_remove_source(rig->r, other), 0, "one of the two is removed");
+	ok(rig_quiet(rig), "a process has no event while it lives");
+	is(arena_ring_remove_source(rig->r, other), 0,
+	   "one of two sources of a process can be removed");
 	kill(pid, SIGKILL);
 	e = rig_next(rig);
-	ok(e.type == ARENA_EVENT_PROCESS && e.cookie == 1 && !e.flags, "its death is an event");
-	ok(e.source.index == s.index && e.source.generation == s.generation, "of that source");
-	ok(rig_quiet(rig), "of no other");
-	is(arena_ring_remove_source(rig->r, s), -ESTALE, "which is gone with it");
+	ok(e.type == ARENA_EVENT_PROCESS && e.cookie == 1 && !e.flags,
+	   "the death of a process is an event without MORE");
+	ok(e.source.index == s.index && e.source.generation == s.generation,
+	   "the event of a process's death names the source that was not removed");
+	ok(rig_quiet(rig), "the death of a process is reported once");
+	is(arena_ring_remove_source(rig->r, s), -ESTALE,
+	   "the source of a process is gone after its event");
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	arena_ring_add_process(rig->r, pidfd, 3, NULL);
-	is(rig_next(rig).cookie, 3, "a process that is dead already is reported");
+	is(rig_next(rig).cookie, 3, "a process that was dead when it was added is reported");
 	waitpid(pid, NULL, 0);
 	close(pidfd);
 	close(fd);
@@ -174,32 +187,34 @@ static void test_signals(struct rig *rig)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGRTMIN);
-	is(arena_ring_add_signals(rig->r, 0, 1, NULL), -EINVAL, "no signal at all is refused");
-	is(arena_ring_add_signals(rig->r, SIGNALS, 1, NULL), -EINVAL, "signals must be blocked");
+	is(arena_ring_add_signals(rig->r, 0, 1, NULL), -EINVAL,
+	   "adding an empty set of signals is refused");
+	is(arena_ring_add_signals(rig->r, SIGNALS, 1, NULL), -EINVAL,
+	   "adding signals that are not blocked is refused");
 	sigprocmask(SIG_BLOCK, &set, &old);
-	is(arena_ring_add_signals(rig->r, SIGNALS, 1, &s), 0, "signals are added");
-	ok(rig_quiet(rig), "none has come");
+	is(arena_ring_add_signals(rig->r, SIGNALS, 1, &s), 0, "blocked signals can be added");
+	ok(rig_quiet(rig), "a source of signals has no event before a signal comes");
 	kill(getpid(), SIGUSR1);
 	e = rig_next(rig);
 	ok(e.type == ARENA_EVENT_SIGNAL && e.result == SIGUSR1 && e.flags == ARENA_EVENT_MORE &&
-	   e.value == (uint64_t)getpid(), "an event has a signal's number and its sender");
+	   e.value == (uint64_t)getpid(), "an event has the number of a signal and its sender");
 	for (int i = 0; i < 5; i++)
 		sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = i });
 	for (; seen < 5 && rig_next(rig).result == SIGRTMIN; seen++)
 		;
-	is(seen, 5, "signals that queue are so many events");
-	ok(rig_quiet(rig), "and no more");
-	is(arena_ring_remove_source(rig->r, s), 0, "they are removed");
+	is(seen, 5, "five queued real-time signals are five events");
+	ok(rig_quiet(rig), "a signal is reported once");
+	is(arena_ring_remove_source(rig->r, s), 0, "a source of signals can be removed");
 	kill(getpid(), SIGUSR1);
-	ok(rig_quiet(rig), "what comes then is not reported");
+	ok(rig_quiet(rig), "a signal is not reported after its source was removed");
 	sigtimedwait(&set, NULL, &(struct timespec){ 0 });
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 /**
- * struct wakes - what a thread and the ring's thread share
- * @waker: of the ring
- * @done: written before each wake, without an atomic: the waker orders it
+ * struct wakes - shared by a thread that wakes a ring and the ring's thread
+ * @waker: waker of the ring
+ * @done: number of wakes, stored before each; the waker must order the store
  */
 struct wakes {
 	struct arena_waker *waker;
@@ -229,12 +244,12 @@ static void test_waker(struct rig *rig)
 	uint32_t events = 0, last = 0;
 	pthread_t thread;
 
-	is(arena_ring_add_waker(rig->r, 9, &w.waker, &s), 0, "a waker is added");
-	ok(rig_quiet(rig), "nobody has woken the ring");
+	is(arena_ring_add_waker(rig->r, 9, &w.waker, &s), 0, "a waker can be added");
+	ok(rig_quiet(rig), "a waker has no event before arena_waker_wake() is called");
 	arena_waker_wake(w.waker);
 	arena_waker_wake(w.waker);
-	is(rig_next(rig).cookie, 9, "the ring's own thread wakes it");
-	ok(rig_quiet(rig), "two calls before the event are one");
+	is(rig_next(rig).cookie, 9, "the ring's own thread can wake it");
+	ok(rig_quiet(rig), "two wakes before the event are one event");
 	if (pthread_create(&thread, NULL, wake_often, &w))
 		bail("pthread_create");
 	while (last < WAKES) {
@@ -244,13 +259,13 @@ static void test_waker(struct rig *rig)
 		last = __atomic_load_n(&w.done, __ATOMIC_RELAXED);
 	}
 	pthread_join(thread, NULL);
-	ok(events && events <= WAKES + 1, "no wake of another thread is lost");
+	ok(events && events <= WAKES + 1, "the last of %u wakes of another thread is seen", WAKES);
 	while (!rig_quiet(rig))
 		;
-	is(arena_ring_remove_source(rig->r, s), 0, "it is removed");
+	is(arena_ring_remove_source(rig->r, s), 0, "a waker can be removed");
 }
 
-/* Everything at once, and operations between. */
+/* All kinds of sources in one ring, beside operations. */
 static void test_together(struct rig *rig)
 {
 	struct arena_file ready = rig_eventfd(rig, 1);
@@ -267,9 +282,11 @@ static void test_together(struct rig *rig)
 	sigprocmask(SIG_BLOCK, &set, &old);
 	s[0] = timer(rig, 0, MS, 0, false);
 	is(arena_ring_add_signals(rig->r, ARENA_SIGNAL(SIGUSR2), 0, &s[1]), 0,
-	   "signals with other sources");
-	is(arena_ring_add_waker(rig->r, 0, &waker, &s[2]), 0, "a waker with other sources");
-	is(arena_ring_add_process(rig->r, pidfd, 0, NULL), 0, "a process with other sources");
+	   "signals can be added to a ring with a timer");
+	is(arena_ring_add_waker(rig->r, 0, &waker, &s[2]), 0,
+	   "a waker can be added to a ring with a timer and signals");
+	is(arena_ring_add_process(rig->r, pidfd, 0, NULL), 0,
+	   "a process can be added to a ring with a timer, signals and a waker");
 	for (int i = 0; i < 8; i++)
 		arena_ring_poll(rig->r, ready, POLLIN, false, 0, NULL);
 	kill(getpid(), SIGUSR2);
@@ -284,12 +301,13 @@ static void test_together(struct rig *rig)
 		for (int i = 0; i < n; i++)
 			counts[events[i].type]++;
 	}
-	is(counts[ARENA_EVENT_OPERATION], 8, "each operation has its event");
-	is(counts[ARENA_EVENT_SIGNAL], 1, "so has the signal");
-	is(counts[ARENA_EVENT_WAKER], 1, "and the waker");
-	is(counts[ARENA_EVENT_PROCESS], 1, "and the process");
+	is(counts[ARENA_EVENT_OPERATION], 8, "each of 8 operations has its event beside sources");
+	is(counts[ARENA_EVENT_SIGNAL], 1, "a signal has its event beside other sources");
+	is(counts[ARENA_EVENT_WAKER], 1, "a wake has its event beside other sources");
+	is(counts[ARENA_EVENT_PROCESS], 1, "a process has its event beside other sources");
 	for (int i = 0; i < 3; i++)
-		is(arena_ring_remove_source(rig->r, s[i]), 0, "source %d is removed", i);
+		is(arena_ring_remove_source(rig->r, s[i]), 0,
+		   "source %d of three can be removed", i + 1);
 	arena_ring_remove_file(rig->r, ready);
 	waitpid(pid, NULL, 0);
 	close(pidfd);
@@ -304,22 +322,29 @@ static void test_table(struct rig *rig)
 	struct arena_timer t = { .size = sizeof(t), .first_ns = 1000 * 1000 * MS };
 	struct arena_event e;
 
-	is(arena_ring_next_many(rig->r, &e, 0, 0), -EINVAL, "no room for events is refused");
+	is(arena_ring_next_many(rig->r, &e, 0, 0), -EINVAL,
+	   "arena_ring_next_many() with room for 0 events is refused");
 	o.sources = 2;
 	small.r = rig_ring(rig->a, &o);
 	for (int i = 0; i < 2; i++)
-		is(arena_ring_add_timer(small.r, &t, &s[i]), 0, "source %d of two", i);
-	is(arena_ring_add_timer(small.r, &t, &s[2]), -ENOSPC, "a third finds no room");
-	is(arena_ring_remove_source(small.r, s[0]), 0, "one is removed");
-	is(arena_ring_add_timer(small.r, &t, &s[2]), 0, "then there is room");
-	is(arena_ring_remove_source(small.r, s[0]), -ESTALE, "the handle of the first is stale");
-	is(arena_ring_remove_source(small.r, none), -ESTALE, "a zeroed handle is none");
+		is(arena_ring_add_timer(small.r, &t, &s[i]), 0,
+		   "source %d can be added to a ring for two", i + 1);
+	is(arena_ring_add_timer(small.r, &t, &s[2]), -ENOSPC,
+	   "a third source is refused in a ring for two");
+	is(arena_ring_remove_source(small.r, s[0]), 0, "the first of two sources can be removed");
+	is(arena_ring_add_timer(small.r, &t, &s[2]), 0,
+	   "a source can be added to a full ring after another was removed");
+	is(arena_ring_remove_source(small.r, s[0]), -ESTALE,
+	   "the handle of a removed source is stale although its entry is reused");
+	is(arena_ring_remove_source(small.r, none), -ESTALE,
+	   "removing a zeroed source handle is refused");
 	none.index = 77;
-	is(arena_ring_remove_source(small.r, none), -ESTALE, "nor is one beyond the table");
-	is(arena_ring_close(small.r), 0, "a ring is closed with sources");
+	is(arena_ring_remove_source(small.r, none), -ESTALE,
+	   "removing a source handle beyond the table is refused");
+	is(arena_ring_close(small.r), 0, "a ring that has sources can be closed");
 }
 
-/* What the thread has used while the ring waited. */
+/* The processor time of the thread while the ring waits. */
 static void test_idle(struct rig *rig)
 {
 	struct arena_waker *waker;
@@ -331,15 +356,15 @@ static void test_idle(struct rig *rig)
 	arena_ring_add_waker(rig->r, 0, &waker, &s[1]);
 	rig_quiet(rig);
 	used = now_ns(CLOCK_THREAD_CPUTIME_ID);
-	is(arena_ring_next(rig->r, &e, 400), 0, "nothing comes");
+	is(arena_ring_next(rig->r, &e, 400), 0, "a ring with idle sources has no event in 400 ms");
 	used = now_ns(CLOCK_THREAD_CPUTIME_ID) - used;
-	/* The bound is loose; a loop that looks would have used all of it. */
+	/* The bound is loose; a busy loop would have used all 400 ms. */
 	ok(used < 100 * MS, "a ring that waits uses no processor");
 	for (int i = 0; i < 2; i++)
 		arena_ring_remove_source(rig->r, s[i]);
 }
 
-/* In a child of fork(2), and by another thread. */
+/* Runs in another thread, and in a child of fork(2); true if every call is refused. */
 static void *use_elsewhere(void *arg)
 {
 	struct rig *rig = arg;
@@ -372,7 +397,7 @@ static void test_elsewhere(struct rig *rig)
 	if (!pid)
 		_exit(!use_elsewhere(rig) || arena_ring_close(rig->r));
 	waitpid(pid, &status, 0);
-	is(status, 0, "nor can a child of fork(2), which closes its copy");
+	is(status, 0, "a child of fork(2) cannot use the sources of a ring, and closes its copy");
 }
 
 int main(void)

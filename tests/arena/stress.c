@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: buffers of every size that two processes hand to each other for a long time
- * arrive with what was written, each once and in order; no buffer has two owners, and
- * all of them come back, also when one of the two is killed and starts again.
- * Method: both sides hand runs of their own and keep what they get for a while, by
- * every transport, with delays at random. Each run has a number, and words
- * that follow from it, which both look at whenever it changes hands. A life of the
- * peer ends by agreement, with every buffer back, or by SIGKILL at a random moment.
- * In every second life a table that both see says who has which buffer; in the
- * others nothing is between them but the channel, which alone orders what they do.
+ * Goal: two processes hand extents of every size to each other for a long time. Each extent
+ * arrives once, in order and with its contents, no buffer has two owners, and all buffers come
+ * back, also when one of the processes is killed and starts again.
+ * Method: both sides lend extents and keep what they borrow for a while, over every transport,
+ * with random delays. Each extent has a number and words that follow from it, which both sides
+ * check at each handoff. A life of the peer ends by agreement, with every extent returned, or
+ * by SIGKILL at a random moment. In every second life a shared table says who has which buffer;
+ * in the others only the channel orders the accesses of the two.
  *
  * vm: once
- * valgrind: no, at a child's end it looks for leaks where the region is not, fault by fault
+ * valgrind: no, when a child ends it searches the address range of the region for leaks
  *
- * Runs for some seconds; for as many as its argument says, see "make stress". Set
- * SEED for other lives.
+ * The argument is the number of seconds, see "make stress". The environment variable SEED
+ * repeats a sequence of lives.
  */
 #include <arena/arena.h>
 #include <sched.h>
@@ -24,21 +23,23 @@
 
 #define NAME		"stress"
 #define SECONDS		4
-#define MAX_DEPTH	32U	/* runs of one's own that are out at once */
-#define MAX_KEPT	8U	/* of the peer's */
-#define BACKLOG		(2 * MAX_DEPTH + 1)	/* all hands, all that goes back, the last */
+/* Extents that a side lends at a time, and borrowed ones that it keeps. */
+#define MAX_DEPTH	32U
+#define MAX_KEPT	8U
+/* Messages that can wait: all lends, all returns and the last one. */
+#define BACKLOG		(2 * MAX_DEPTH + 1)
 #define MAX_BUFFERS	(1U << 17)
 
-/* Types of messages. The last means: I hand nothing any more, and have all of it back. */
-enum { MSG_HAND = 1, MSG_BACK, MSG_STOP };
+/* MSG_STOP: the sender lends nothing any more, and has regained everything. */
+enum { MSG_LEND = 1, MSG_RETURN, MSG_STOP };
 
-/* Who has a buffer, to the table. */
+/* Who has a buffer, in the shared table. */
 enum holder { NOBODY, OWNER, GOING, PEER, COMING };
 
 /**
- * struct kept - a run of the peer's
- * @b: handle
- * @number: that is written in it
+ * struct kept - a borrowed extent
+ * @b: its handle
+ * @number: the number that must be written in it
  */
 struct kept {
 	struct arena_buf b;
@@ -46,27 +47,27 @@ struct kept {
 };
 
 /**
- * struct side - one of the two, in its own process
+ * struct side - one of the two processes
  * @a: its arena
  * @ch: its channel
- * @peer: the other's role
- * @group: its own, of which it hands runs
- * @seed: of what is random
- * @is_told: the table is kept
- * @depth: runs that it hands at once
- * @out: that are out now; @buffers of them
- * @buffers: see @out
- * @lent: runs so far
- * @accepted: the peer's so far
- * @sent: messages
- * @received: messages
- * @kept: the peer's runs
- * @n_kept: of them
- * @backlog: messages that found no room yet
- * @n_backlog: of them
- * @is_stopping: hand nothing more
- * @has_stopped: and has said so
- * @is_alone: the peer has stopped
+ * @peer: role of its peer
+ * @group: group from which it lends extents
+ * @seed: state of the random number generator
+ * @has_table: the shared table is kept
+ * @depth: extents that it lends at a time
+ * @out: extents that are lent now
+ * @buffers: buffers of these extents
+ * @lent: extents lent so far
+ * @borrowed: extents borrowed so far
+ * @sent: messages sent so far
+ * @received: messages received so far
+ * @kept: extents that are borrowed now
+ * @n_kept: number of these extents
+ * @backlog: messages that wait for credit
+ * @n_backlog: number of these messages
+ * @is_stopping: it lends nothing any more
+ * @has_stopped: it has sent MSG_STOP
+ * @is_alone: the peer has sent MSG_STOP
  */
 struct side {
 	struct arena *a;
@@ -74,12 +75,12 @@ struct side {
 	uint32_t peer;
 	uint32_t group;
 	uint32_t seed;
-	bool is_told;
+	bool has_table;
 	uint32_t depth;
 	uint32_t out;
 	uint32_t buffers;
 	uint64_t lent;
-	uint64_t accepted;
+	uint64_t borrowed;
 	uint32_t sent;
 	uint32_t received;
 	struct kept kept[MAX_KEPT];
@@ -92,9 +93,9 @@ struct side {
 };
 
 /**
- * struct outside - what both see besides the region
- * @holder: enum holder, by whose group it is and by index
- * @wrong: the first thing that was, as text
+ * struct outside - memory that both processes share beside the region
+ * @holder: enum holder of each buffer, by the owner's class and the index of the buffer
+ * @wrong: the first check that failed, as text
  */
 struct outside {
 	uint32_t holder[2][MAX_BUFFERS];
@@ -134,10 +135,10 @@ static double now(void)
 }
 
 /*
- * What is written
+ * Contents
  */
 
-/* The first word is the run's number. */
+/* The first word is the number of the extent. */
 static uint64_t word_of(uint64_t number, size_t i)
 {
 	return i ? (number + 1) * 0x9e3779b97f4a7c15ULL + i : number;
@@ -163,13 +164,13 @@ static bool is_filled(const struct side *s, struct arena_buf b, uint64_t number)
 	return good;
 }
 
-/* The buffers of a run change hands, and were where they had to be. */
+/* The buffers of an extent change hands; they must have been where the table says. */
 static void move(const struct side *s, struct arena_buf b, enum holder from, enum holder to)
 {
 	bool is_own = b.group == s->group;
 	bool is_sp = ARENA_ROLE_CLASS(arena_role(s->a));
 
-	if (!s->is_told)
+	if (!s->has_table)
 		return;
 	for (uint32_t i = b.index; i < b.index + b.count && i < MAX_BUFFERS; i++)
 		check(__atomic_exchange_n(&outside->holder[is_own == is_sp][i], to,
@@ -188,7 +189,7 @@ static void post(struct side *s, struct arena_msg msg, uint8_t type)
 		s->backlog[s->n_backlog++] = msg;
 }
 
-/* 0, also if not all found room; or the error of the channel. */
+/* Send what credit allows; returns 0 or the error of the channel. */
 static int push(struct side *s)
 {
 	uint32_t n = 0;
@@ -203,7 +204,7 @@ static int push(struct side *s)
 	return ret == -EAGAIN ? 0 : ret;
 }
 
-static void hand(struct side *s)
+static void lend(struct side *s)
 {
 	struct arena_msg msg = { 0 };
 	struct arena_buf b;
@@ -213,35 +214,35 @@ static void hand(struct side *s)
 	move(s, b, NOBODY, OWNER);
 	fill(s, b, s->lent++);
 	move(s, b, OWNER, GOING);
-	check(!arena_lend(s->a, b, s->peer, &msg.ref), "a run is not handed");
+	check(!arena_lend(s->a, b, s->peer, &msg.ref), "an OWNED extent cannot be lent");
 	s->out++;
 	s->buffers += b.count;
-	post(s, msg, MSG_HAND);
+	post(s, msg, MSG_LEND);
 }
 
-static void give_back(struct side *s)
+static void return_one(struct side *s)
 {
 	uint32_t i = draw(s, s->n_kept);
 	struct kept k = s->kept[i];
 	struct arena_msg msg = { 0 };
 
 	s->kept[i] = s->kept[--s->n_kept];
-	check(is_filled(s, k.b, k.number), "what was handed has changed");
+	check(is_filled(s, k.b, k.number), "a borrowed extent has changed");
 	move(s, k.b, PEER, COMING);
-	check(!arena_return(s->a, k.b, &msg.ref), "a run does not go back");
-	post(s, msg, MSG_BACK);
+	check(!arena_return(s->a, k.b, &msg.ref), "a borrowed extent cannot be returned");
+	post(s, msg, MSG_RETURN);
 }
 
-static void take(struct side *s, const struct arena_msg *msg)
+static void borrow(struct side *s, const struct arena_msg *msg)
 {
-	struct kept k = { .number = s->accepted++ };
+	struct kept k = { .number = s->borrowed++ };
 
-	if (!check(!arena_borrow(s->a, s->peer, &msg->ref, &k.b), "what is handed is not accepted"))
+	if (!check(!arena_borrow(s->a, s->peer, &msg->ref, &k.b), "a lent extent is refused"))
 		return;
 	move(s, k.b, GOING, PEER);
-	check(is_filled(s, k.b, k.number), "what arrives is not what was written");
+	check(is_filled(s, k.b, k.number), "a borrowed extent has not the owner's bytes");
 	if (s->n_kept == MAX_KEPT)
-		give_back(s);
+		return_one(s);
 	s->kept[s->n_kept++] = k;
 }
 
@@ -249,27 +250,28 @@ static void regain(struct side *s, const struct arena_msg *msg)
 {
 	struct arena_buf b;
 
-	if (!check(!arena_regain(s->a, s->peer, &msg->ref, &b), "what comes back is not taken"))
+	if (!check(!arena_regain(s->a, s->peer, &msg->ref, &b), "a returned extent is refused"))
 		return;
 	move(s, b, COMING, OWNER);
 	check(is_filled(s, b, *(const uint64_t *)arena_ptr_const(s->a, b)),
-	      "what comes back has changed");
+	      "a regained extent has changed");
 	move(s, b, OWNER, NOBODY);
 	s->out--;
 	s->buffers -= b.count;
-	check(!arena_put(s->a, b), "what came back is not free");
+	check(!arena_put(s->a, b), "a regained extent cannot be freed");
 }
 
 static void handle(struct side *s, const struct arena_msg *msg)
 {
-	check(msg->value == (uint16_t)s->received++, "a message is lost, double or late");
-	if (msg->type == MSG_HAND)
-		take(s, msg);
-	else if (msg->type == MSG_BACK)
+	check(msg->value == (uint16_t)s->received++,
+	      "a message is lost, comes twice or out of order");
+	if (msg->type == MSG_LEND)
+		borrow(s, msg);
+	else if (msg->type == MSG_RETURN)
 		regain(s, msg);
 	else
 		s->is_alone = true;
-	/* The SP stops when it is told to. */
+	/* The SP stops when the NP has stopped. */
 	s->is_stopping |= s->is_alone;
 }
 
@@ -281,7 +283,7 @@ static void delay(struct side *s)
 		sched_yield();
 }
 
-/* Hand, receive, give back, sometimes wait: 0, or the error that ended it. */
+/* Lend, receive, return and sometimes wait; returns 0 or the error of the channel. */
 static int step(struct side *s)
 {
 	struct arena_msg msg;
@@ -289,16 +291,16 @@ static int step(struct side *s)
 	int ret;
 
 	while (!s->is_stopping && s->out < s->depth && draw(s, 8))
-		hand(s);
+		lend(s);
 	while (s->n_kept && (s->is_stopping || !draw(s, 3)))
-		give_back(s);
+		return_one(s);
 	if (s->is_stopping && !s->has_stopped && !s->out) {
 		s->has_stopped = true;
 		post(s, (struct arena_msg){ 0 }, MSG_STOP);
 	}
 	delay(s);
 	ret = push(s);
-	/* Also while nothing can be sent: the other may wait for just that. */
+	/* Receive also while nothing can be sent, for the peer may wait for credit. */
 	for (uint32_t i = 0; i < MAX_DEPTH && !ret; i++) {
 		ret = arena_channel_recv(s->ch, &msg);
 		if (ret <= 0)
@@ -307,11 +309,11 @@ static int step(struct side *s)
 		is_idle = false;
 		ret = 0;
 	}
-	/* Wait only for what has to come, and let the other wait for nothing. */
+	/* Wait only if the peer has to send, and does not wait for this side. */
 	if (ret || !is_idle || s->n_kept || !(s->out || s->has_stopped))
 		return ret;
 	ret = arena_channel_wait(s->ch, PATIENCE_MS);
-	check(ret, "nothing comes any more");
+	check(ret, "no message comes although the peer has to send");
 	return ret < 0 ? ret : 0;
 }
 
@@ -335,21 +337,21 @@ static bool all_are_free(const struct side *s)
 	       u.free == arena_layout(s->a)->group[s->group].count;
 }
 
-/* Its end is that of the channel. */
+/* The child lives until the channel ends. */
 static int run_child(struct pair *p, struct side *s)
 {
 	int ret;
 
 	open_arena(s, ARENA_ROLE(1, 0), ARENA_ROLE(0, 0), USE_SECOND);
 	ret = pair_open(p, &s->ch);
-	if (!check(!ret, "the child finds no channel"))
+	if (!check(!ret, "the child cannot open its channel"))
 		return 1;
 	do
 		ret = step(s);
 	while (!ret && !outside->wrong[0]);
 	if (!outside->wrong[0]) {
 		check(ret == -EPIPE && s->is_alone && s->has_stopped, "the child ends too early");
-		check(all_are_free(s), "not all of the child's buffers came back");
+		check(all_are_free(s), "not all buffers of the child came back");
 	}
 	arena_channel_close(s->ch);
 	return arena_close(s->a) ? 1 : 0;
@@ -360,7 +362,7 @@ static bool is_home(const struct side *s)
 	return s->is_alone && s->has_stopped && !s->n_backlog;
 }
 
-/* Until @limit messages have come; then an end of either sort. */
+/* Run until @limit messages have come, and then stop or kill the peer. */
 static void run_parent(struct pair *p, struct side *s, uint32_t limit, bool kills_peer)
 {
 	int ret;
@@ -374,30 +376,30 @@ static void run_parent(struct pair *p, struct side *s, uint32_t limit, bool kill
 		else
 			s->is_stopping = true;
 	} while (!ret && !is_home(s) && !outside->wrong[0]);
-	check(ret == (kills_peer ? -EOWNERDEAD : 0), "the channel ends as it should not");
+	check(ret == (kills_peer ? -EOWNERDEAD : 0), "the channel ends with a wrong result");
 	arena_channel_close(s->ch);
 	ret = pair_join(p);
-	check(ret == (kills_peer ? -SIGKILL : 0), "the child ends as it should not");
+	check(ret == (kills_peer ? -SIGKILL : 0), "the child ends with a wrong status");
 }
 
 /*
- * What the dead had. It had the kernel do nothing; so where the backend cannot tell
- * that nobody uses it any more, we know.
+ * Reclaim the extents that the dead peer had. It had no I/O under way, so where the backend
+ * cannot reclaim, a new arena is safe.
  */
-static void bury(struct side *s)
+static void reclaim(struct side *s)
 {
 	int64_t lost = arena_peer_died(s->a, s->peer);
 
-	check(lost == s->buffers, "what is lost is not what the dead had");
+	check(lost == s->buffers, "the LOST buffers are not those that the dead peer had");
 	for (uint32_t i = 0; i < s->n_kept; i++)
 		check(arena_state(s->a, s->kept[i].b) == ARENA_STALE,
-		      "what was the dead's is still ours");
+		      "an extent of the dead peer is still borrowed");
 	lost = arena_reclaim(s->a, PATIENCE_MS);
 	if (lost == -EOPNOTSUPP) {
 		check(!arena_close(s->a), "an arena cannot be closed");
 		open_arena(s, ARENA_ROLE(0, 0), s->peer, USE_FIRST);
 	} else {
-		check(!lost, "what was lost does not come back");
+		check(!lost, "not all LOST extents are reclaimed");
 	}
 	memset(outside->holder, 0, sizeof(outside->holder));
 }
@@ -409,26 +411,26 @@ static void run_life(struct side *np, uint32_t size, bool kills_peer)
 	struct pair p = pair_of(ways[draw(np, N_WAYS)], waits[draw(np, 2)], 1U << draw(np, 8));
 	struct side s = {
 		.a = np->a, .peer = np->peer, .group = np->group, .seed = np->seed,
-		.is_told = lives % 2, .depth = 1 + draw(np, MAX_DEPTH),
+		.has_table = lives % 2, .depth = 1 + draw(np, MAX_DEPTH),
 	};
 
 	if (!pair_fork(&p)) {
 		s.seed = ~s.seed;
 		_exit(run_child(&p, &s));
 	}
-	if (!check(!pair_open(&p, &s.ch), "no channel"))
+	if (!check(!pair_open(&p, &s.ch), "the parent cannot open its channel"))
 		return;
 	run_parent(&p, &s, 1 + draw(np, most), kills_peer);
 	if (kills_peer)
-		bury(&s);
+		reclaim(&s);
 	check(all_are_free(&s), "not all buffers came back");
 	np->a = s.a;
-	handoffs += s.lent + s.accepted;
+	handoffs += s.lent + s.borrowed;
 	lives++;
 	kills += kills_peer;
 }
 
-/* Many lives, the first ends well and the second does not. */
+/* Many lives; the first ends by agreement and the second by SIGKILL. */
 static void test_size(uint32_t size, double seconds, uint32_t seed)
 {
 	uint64_t before = handoffs, first = lives;
@@ -448,7 +450,8 @@ static void test_size(uint32_t size, double seconds, uint32_t seed)
 	do
 		run_life(&np, size, lives - first < 2 ? lives - first : draw(&np, 2));
 	while (!outside->wrong[0] && (lives - first < 2 || now() < end));
-	ok(!outside->wrong[0], "%u bytes: %llu extents lent in %llu lives", size,
+	ok(!outside->wrong[0],
+	   "buffers of %u bytes: %llu handoffs in %llu lives of the peer go right", size,
 	   (unsigned long long)(handoffs - before), (unsigned long long)(lives - first));
 	if (outside->wrong[0])
 		bail("%s", outside->wrong);
@@ -486,7 +489,7 @@ int main(int argc, char **argv)
 		sizes++;
 	for (uint32_t size = ARENA_MIN_BUFFER; size <= ARENA_MAX_BUFFER; size *= 2)
 		test_size(size, seconds / sizes, seed | 1);
-	diag("%llu runs handed; %llu lives, %llu of them ended by SIGKILL",
+	diag("%llu handoffs in %llu lives, %llu of them ended by SIGKILL",
 	     (unsigned long long)handoffs, (unsigned long long)lives, (unsigned long long)kills);
 	return done_testing();
 }

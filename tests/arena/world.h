@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two roles of one region in this process, and runs of buffers in each state.
+ * One region with two arenas in this process, an NP's and an SP's, and functions that make an
+ * extent in each state. Tests of buffers call the NP's arena; the SP's is its peer.
  */
 #ifndef TESTS_ARENA_WORLD_H
 #define TESTS_ARENA_WORLD_H
@@ -13,23 +14,18 @@
 
 #define NP	ARENA_ROLE(0, 0)
 #define SP	ARENA_ROLE(1, 0)
-#define RUN	4U
-
-#ifdef ARENA_DEBUG
-#define IS_DEBUG	true
-#else
-#define IS_DEBUG	false
-#endif
+/* Buffers in each extent. */
+#define EXTENT	4U
 
 /**
- * struct world - a region and two that play roles in it
+ * struct world - a region and the arenas of two roles in it
  * @m: the region
- * @np: whose calls are tested
- * @sp: its peer
- * @net: the NP's network buffers
- * @payload: the NP's payload
+ * @np: the arena that is tested
+ * @sp: the arena of its peer
+ * @net: the NP's group of small buffers
+ * @payload: the NP's group of large buffers
  * @control: the NP's control group
- * @disk: the SP's buffers
+ * @disk: the SP's group
  */
 struct world {
 	struct mshare *m;
@@ -39,7 +35,7 @@ struct world {
 
 static struct world w;
 
-/* A region with two NPs and an SP, of which nobody plays the second NP. */
+/* The layout has roles for two NPs and one SP; nobody takes the role of the second NP. */
 static inline void world_begin(const char *name)
 {
 	struct arena_config c;
@@ -50,10 +46,10 @@ static inline void world_begin(const char *name)
 	c.channel_entries = 64;
 	c.group_bytes = 1 << 20;
 	w.m = arena_test_arena(name, &c);
-	diag("misuse %s", IS_DEBUG ? "ends the process" : "is answered with an error");
+	diag("a misuse %s", IS_DEBUG ? "ends the process" : "is answered with an error");
 }
 
-/* Anew: all buffers are free. */
+/* Opens both arenas anew, so that all buffers are FREE. */
 static inline void world_open(void)
 {
 	const struct arena_layout *l;
@@ -73,18 +69,18 @@ static inline void world_close(void)
 		bail("cannot close the arenas");
 }
 
-static inline struct arena_buf get_run(struct arena *a, uint32_t group)
+static inline struct arena_buf get_extent(struct arena *a, uint32_t group)
 {
 	struct arena_buf b;
 
-	if (arena_get(a, group, RUN, &b))
-		bail("no run");
+	if (arena_get(a, group, EXTENT, &b))
+		bail("no extent is free");
 	return b;
 }
 
 static inline struct arena_buf owned(void)
 {
-	return get_run(w.np, w.payload);
+	return get_extent(w.np, w.payload);
 }
 
 static inline struct arena_buf in_io(void)
@@ -112,16 +108,16 @@ static inline struct arena_buf lost(void)
 	return b;
 }
 
-/* That of the run that was borrowed last. */
+/* The ref of the extent that was borrowed last. */
 static struct arena_ref borrowed_ref;
 
 static inline struct arena_buf borrowed(void)
 {
 	struct arena_buf b;
 
-	arena_lend(w.sp, get_run(w.sp, w.disk), NP, &borrowed_ref);
+	arena_lend(w.sp, get_extent(w.sp, w.disk), NP, &borrowed_ref);
 	if (arena_borrow(w.np, SP, &borrowed_ref, &b))
-		bail("what was handed is not accepted");
+		bail("a lent extent cannot be borrowed");
 	return b;
 }
 
@@ -133,6 +129,7 @@ static inline struct arena_buf borrowed_in_io(void)
 	return b;
 }
 
+/* The peer to which it belongs dies while an operation works on it. */
 static inline struct arena_buf orphan(void)
 {
 	struct arena_buf b = borrowed_in_io();

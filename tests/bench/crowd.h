@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A crowd: processes that live at the same time and each map the same memory by
- * themselves, one after the other, on the word of the one that measures.
+ * A crowd: processes that live at the same time. Each maps the same memory by itself, one after
+ * the other, when the measuring process says so.
  */
 #ifndef BENCH_CROWD_H
 #define BENCH_CROWD_H
@@ -15,11 +15,11 @@
 
 #include "memory.h"
 
-/* How a process makes sure that it can use every page without a fault. */
+/* How a process makes every page usable without a fault. */
 enum method {
-	TOUCH,			/* load from each */
-	STORE,			/* store to each */
-	POPULATE,		/* MAP_POPULATE, then load from each */
+	TOUCH,			/* load from each page */
+	STORE,			/* store to each page */
+	POPULATE,		/* MAP_POPULATE, and a load from each page */
 	METHODS,
 };
 
@@ -29,10 +29,10 @@ static const char * const method_names[METHODS] = {
 	[POPULATE] = "populate",
 };
 
-/* What a process measured; times in ns. In memory shared with the crowd. */
+/* The measurements of a process, with times in ns, in memory that the crowd shares. */
 struct worker {
 	sem_t go;
-	const char *failed;	/* points into the program: the same everywhere */
+	const char *failed;	/* a string of the program, at one address in all processes */
 	int error;
 	uint64_t map, touch, unmap;
 	uint64_t again;		/* a second pass, with stores */
@@ -44,11 +44,11 @@ struct crowd {
 	int n;
 	pid_t *pids;
 	struct worker *workers;
-	sem_t *done;		/* of all of them */
-	size_t length;		/* of the shared memory that begins there */
+	sem_t *done;		/* posted by each process after a step */
+	size_t length;		/* bytes of the shared memory, which begins with @done */
 };
 
-/* Only so many of a crowd make the second pass: it is not what is measured. */
+/* Processes of a crowd that make the second pass; it is only a check. */
 #define CROWD_AGAIN	8
 
 static inline uint64_t now(void)
@@ -107,7 +107,7 @@ static inline void worker_detach(struct worker *w, const struct memory *m)
 	w->unmap = now() - t0;
 }
 
-/* All that follows, on a page that goes again, so that it is in memory. */
+/* Run all later code once, on a page that is unmapped again, so that the code is in memory. */
 static inline void worker_rehearse(struct worker *w, const struct memory *m)
 {
 	static const struct kind page = { "page", SHMEM, SZ_4K, 0 };
@@ -151,7 +151,7 @@ static inline __attribute__((noreturn)) void worker_main(struct worker *w, sem_t
 	_exit(0);
 }
 
-/* Room for the results of at most this many. */
+/* Allocate the results of at most @most processes. */
 static inline struct crowd crowd_alloc(int most)
 {
 	struct crowd c = { .length = SZ_4K + (size_t)most * sizeof(struct worker) };
@@ -172,7 +172,7 @@ static inline void crowd_free(struct crowd *c)
 	free(c->pids);
 }
 
-/* Until number i has taken its step; it may have died of it. */
+/* Wait until process @i has finished its step; ends the program if it died. */
 static inline void crowd_wait(struct crowd *c, int i)
 {
 	struct worker *w = &c->workers[i];
@@ -191,7 +191,7 @@ static inline void crowd_wait(struct crowd *c, int i)
 		bail("process %d: %s: %s", i + 1, w->failed, strerror(w->error));
 }
 
-/* Let number i take its next step, and wait until it is done. */
+/* Let process @i take its next step, and wait until it has finished. */
 static inline void crowd_step(struct crowd *c, int i)
 {
 	struct worker *w = &c->workers[i];
@@ -200,14 +200,14 @@ static inline void crowd_step(struct crowd *c, int i)
 	crowd_wait(c, i);
 }
 
-/* All of them, each when the one before is done. */
+/* Let all processes take their next step, one after the other. */
 static inline void crowd_steps(struct crowd *c)
 {
 	for (int i = 0; i < c->n; i++)
 		crowd_step(c, i);
 }
 
-/* Start them; they have not yet mapped anything. */
+/* Start the processes; they have not mapped anything yet. */
 static inline void crowd_start(struct crowd *c, int n, const struct memory *m, enum method how)
 {
 	fflush(stdout);
@@ -225,7 +225,7 @@ static inline void crowd_start(struct crowd *c, int n, const struct memory *m, e
 	}
 }
 
-/* They have all taken their last step but one: ask them to go. */
+/* All processes have taken their last step but one, which is to exit. */
 static inline void crowd_end(struct crowd *c)
 {
 	int status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels of the library, with each of its transports. */
+/* Handoffs by channels of the library, with each of its transports. */
 #ifndef BENCH_HANDOFF_CHANNEL_H
 #define BENCH_HANDOFF_CHANNEL_H
 
@@ -8,7 +8,7 @@
 
 #include "handoff.h"
 
-/* Ours, through the library: a region, and what is opened anew for each run. */
+/* The region is made once; the other objects are opened anew for each run. */
 static struct mshare *region;
 static struct arena_layout layout;
 static struct arena *arena;
@@ -21,7 +21,7 @@ static void channel_init(void)
 {
 	links[0] = -1;
 	links[1] = -1;
-	if (kind->channel == ARENA_CHANNEL_EVENTFD || kind->channel == ARENA_CHANNEL_SOCKET)
+	if (kind->channel == ARENA_CHANNEL_SOCKET)
 		check(arena_channel_socketpair(links), "arena_channel_socketpair");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages to rings of IORING_SETUP_DEFER_TASKRUN, which take them only when their owner
+ * Messages to rings with IORING_SETUP_DEFER_TASKRUN, which receive them only when their owner
  * enters the kernel. The library has no such transport.
  */
 #ifndef BENCH_HANDOFF_DEFERRED_H
@@ -26,7 +26,7 @@ static void deferred_init(void)
 	}
 }
 
-/* Whoever enables a ring is its issuer. */
+/* The task that enables a ring becomes its only issuer. */
 static void deferred_start(void)
 {
 	struct io_uring_params p = { .flags = IORING_SETUP_SINGLE_ISSUER };

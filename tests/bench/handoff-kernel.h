@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel has had for long: eventfd, futex, socket, pipe, message queue. And the
- * floor, a bare ring in shared memory.
+ * Handoffs by older means of the kernel: eventfd, futex, socket, pipe, message queue. And by
+ * the fastest possible means, a bare ring in shared memory.
  */
 #ifndef BENCH_HANDOFF_KERNEL_H
 #define BENCH_HANDOFF_KERNEL_H
@@ -16,11 +16,11 @@
 
 #include "handoff.h"
 
-static int fds[2][2];		/* of side, for: reading, writing */
+static int fds[2][2];		/* fds[side]: one to read from, one to write to */
 static mqd_t queues[2];
 static uint32_t counted, taken;
 
-/* The floor: no checks, no wake-ups. It looks at the head only if it has to. */
+/* A bare ring without checks and wake-ups, which reads the head only if the ring seems full. */
 static void bare_start(void)
 {
 	counted = 0;
@@ -113,7 +113,7 @@ static uint64_t fd_recv(void)
 	return v;
 }
 
-/* An eventfd counts; what is handed over is a number by itself. */
+/* An eventfd only counts, so the values lie in shared memory. */
 static void count_start(void)
 {
 	counted = 0;

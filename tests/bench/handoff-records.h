@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Request records (user/proto/record.h), as NP and SP hand them over: a message lends an
- * extent with a batch of them, the receiver copies and checks each, and returns the extent.
+ * Handoffs of request records (user/proto/record.h), as between NP and SP: a message lends an
+ * extent with a batch of records; the receiver copies and checks each, and returns the extent.
  */
 #ifndef BENCH_HANDOFF_RECORDS_H
 #define BENCH_HANDOFF_RECORDS_H
@@ -77,7 +77,7 @@ static void record_regain(const struct arena_ref *ref)
 	check(arena_put(arena, b), "arena_put");
 }
 
-/* The extent that was read goes back, and the next one comes. */
+/* Return the extent whose records were read, and wait for the next one. */
 static void record_next(void)
 {
 	struct arena_msg m = { .type = RECORDS_RETURN };

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-# Summary of what tests/bench/handoff measured: medians over the repetitions, and
-# how far these went apart. With plot=1: what tests/bench/handoff.gnuplot draws.
+# Prints tables of what tests/bench/handoff measured: medians over the repetitions, and their
+# range. With plot=1 it prints the data for tests/bench/handoff.gnuplot.
 
 /^#/ { if (!plot) print substr($0, 3); next }
 /^kind,/ { next }
 {
-	# A name is quoted and may have commas.
+	# A name is quoted, because it may contain commas.
 	match($0, /^"[^"]*"/)
 	name = substr($0, 2, RLENGTH - 2)
 	split(substr($0, RLENGTH + 2), f, ",")
@@ -21,7 +21,7 @@
 	rate[key, i] = f[9]
 }
 
-# Sorts the values of @from under @key into sorted[]; how many.
+# Sorts the values of @from under @key into sorted[]; returns their number.
 function sort_values(from, key,    i, j, v, n) {
 	n = count[key]
 	for (i = 1; i <= n; i++) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Measures what it costs to hand a buffer to another process: by messages of
- * io_uring to a ring, by our ring in shared memory that wakes sleepers so (hybrid), and
- * by what the kernel has had for long; with a bare ring in shared memory as the
- * floor. Two processes, each on a processor of its own. Writes CSV to stdout and
- * says on stderr what it is at.
+ * Measures the cost of handing a buffer to another process: by MSG_RING, by a ring in shared
+ * memory that wakes a sleeping receiver by MSG_RING (hybrid), and by older means of the kernel.
+ * A bare ring in shared memory shows the least possible cost. Two processes run, each on a
+ * processor of its own. The program writes CSV to stdout and its progress to stderr.
  *
- *   round   one message there and one back, the next when that is here
- *   flood   as many as go through, 64 at most on their way
- *   load    one way, at a share of what flood got through, at even intervals
+ *   round   one message there and one back, before the next one is sent
+ *   flood   as many messages as possible, with at most 64 under way
+ *   load    one way, at even intervals, at a share of the rate of flood
  *
- * Times are in ns, rate in messages a second. Every message has a number, and each
- * process checks that none is missing, doubled or out of order.
+ * Times are in ns, rates in messages a second. Every message has a number, and each process
+ * checks that no message is missing, comes twice or is out of order.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -28,7 +27,7 @@
 #include "handoff-kernel.h"
 #include "handoff-records.h"
 
-#define OURS(text, n, transport, how) {					\
+#define CHANNEL(text, n, transport, how) {				\
 	.name = text, .batch = n,					\
 	.channel = ARENA_CHANNEL_##transport, .wait = ARENA_WAIT_##how,	\
 	.init = channel_init, .start = channel_start, .send = channel_send, \
@@ -55,17 +54,16 @@
 
 static const struct kind kinds[] = {
 	OTHER("bare ring", nothing, bare_start, bare_send, bare_recv, nothing),
-	OURS("hybrid, polling", 1, HYBRID, POLL),
-	OURS("hybrid, adaptive", 1, HYBRID, ADAPT),
-	OURS("hybrid, sleeping", 1, HYBRID, SLEEP),
-	OURS("msg_ring, polling", 1, MSG_RING, POLL),
-	OURS("msg_ring, polling, 8", 8, MSG_RING, POLL),
-	OURS("msg_ring, polling, 32", 32, MSG_RING, POLL),
-	OURS("msg_ring, adaptive", 1, MSG_RING, ADAPT),
-	OURS("msg_ring, sleeping", 1, MSG_RING, SLEEP),
-	OURS("msg_ring, sleeping, 32", 32, MSG_RING, SLEEP),
-	OURS("channel, eventfd", 1, EVENTFD, SLEEP),
-	OURS("channel, socket", 1, SOCKET, SLEEP),
+	CHANNEL("hybrid, polling", 1, HYBRID, POLL),
+	CHANNEL("hybrid, adaptive", 1, HYBRID, ADAPT),
+	CHANNEL("hybrid, sleeping", 1, HYBRID, SLEEP),
+	CHANNEL("msg_ring, polling", 1, MSG_RING, POLL),
+	CHANNEL("msg_ring, polling, 8", 8, MSG_RING, POLL),
+	CHANNEL("msg_ring, polling, 32", 32, MSG_RING, POLL),
+	CHANNEL("msg_ring, adaptive", 1, MSG_RING, ADAPT),
+	CHANNEL("msg_ring, sleeping", 1, MSG_RING, SLEEP),
+	CHANNEL("msg_ring, sleeping, 32", 32, MSG_RING, SLEEP),
+	CHANNEL("channel, socket", 1, SOCKET, SLEEP),
 	BATCHES("records, hybrid, polling", 1, HYBRID, POLL),
 	BATCHES("records, hybrid, polling, 8", 8, HYBRID, POLL),
 	BATCHES("records, hybrid, polling, 32", 32, HYBRID, POLL),
@@ -150,7 +148,7 @@ static void round_trips_answer(uint64_t count)
 	}
 }
 
-/* ns for all; @interval between two, 0 for none. */
+/* Returns the time for all in ns; @interval is the time between two messages, or 0. */
 static uint64_t one_way(uint64_t count, uint64_t interval)
 {
 	uint64_t began = now(), acked = 0, due = began;
@@ -243,7 +241,7 @@ static void report(enum test test, int load, int rep, uint64_t count, double rat
 	fflush(stdout);
 }
 
-/* Messages a second, of FLOOD. */
+/* Returns the rate of FLOOD in messages a second. */
 static double run(enum test test, int load, int rep, uint64_t count, double full)
 {
 	uint64_t interval = test == LOAD ? (uint64_t)(1e11 / (full * load)) : 0, took = 0;
@@ -280,7 +278,7 @@ static double run(enum test test, int load, int rep, uint64_t count, double full
 	return took ? count * 1e9 / took : 0;
 }
 
-/* About @ms of it, by a short run before. */
+/* The number of messages that takes about @ms at @rate. */
 static uint64_t enough(double rate, uint64_t ms, uint64_t most)
 {
 	uint64_t count = (uint64_t)(rate * ms / 1000);
@@ -311,7 +309,7 @@ static _Noreturn void usage(int status)
 	exit(status);
 }
 
-/* A region for our channels, of a memfd: what is measured needs no module. */
+/* A region on a memfd, because the measurements do not need the module. */
 static void make_region(const char *name)
 {
 	const struct mshare_options o = {

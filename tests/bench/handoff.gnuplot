@@ -13,7 +13,7 @@ set key outside right top
 set title "Round trip of a handoff between two processes"
 set ylabel "us"
 plot data using 2:xtic(1) title "p50", "" using 3 title "p99", "" using 4 title "p99.9"
-set title "As many as go through"
+set title "Flood: as many messages as possible"
 set ylabel "millions a second"
 plot data using 5:xtic(1) notitle
 unset multiplot

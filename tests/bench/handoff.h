@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the ways to hand over have in common: what the two processes share, and what a
- * way is.
+ * The memory that the two processes share, and struct kind, which describes one way to hand
+ * over a buffer.
  */
 #ifndef BENCH_HANDOFF_H
 #define BENCH_HANDOFF_H
@@ -17,10 +17,10 @@
 
 #include <arena/channel.h>
 
-#define WINDOW		64	/* messages on their way */
-#define ACK		32	/* the other side says so for this many */
+#define WINDOW		64	/* most messages under way */
+#define ACK		32	/* messages after which the other side acknowledges */
 #define BUFFER		4096
-#define RING		256	/* entries of every ring: no kind has to wait for room */
+#define RING		256	/* entries of every ring, so that no kind waits for credit */
 
 static _Noreturn void die(const char *what)
 {
@@ -28,7 +28,7 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-/* What is 0 or the negative number of an error. */
+/* @ret is 0 or a negative error number. */
 static void check(int ret, const char *what)
 {
 	if (!ret)
@@ -50,9 +50,9 @@ static inline void relax(void)
 	__builtin_ia32_pause();
 }
 
-/* ---- what the two share; side s writes to dir[s] alone ---- */
+/* ---- the shared memory; side s writes only to dir[s] ---- */
 
-/* Two cache lines: what a processor fetches may be a pair. */
+/* Two cache lines, because a processor may fetch them in pairs. */
 struct apart {
 	uint32_t v;
 	char rest[124];
@@ -81,17 +81,17 @@ static struct direction *to, *from;
 /* ---- the kinds ---- */
 
 /**
- * struct kind - a way to hand over
- * @name: in the CSV
- * @batch: messages a submit, where there is one
- * @channel: of ours: what carries the messages
- * @wait: of ours: how to wait for them
- * @init: before the two processes part
- * @start: in each of them
- * @send: one message
- * @flush: what @send has kept back
- * @recv: the next one; waits for it
- * @end: afterwards, in the process that goes on
+ * struct kind - a way to hand over a buffer
+ * @name: its name in the CSV
+ * @batch: messages in one submit
+ * @channel: transport of a channel
+ * @wait: how a channel waits for messages
+ * @init: called before the fork
+ * @start: called in each process after the fork
+ * @send: sends or queues one message
+ * @flush: sends queued messages
+ * @recv: waits for the next message and returns its value
+ * @end: called in the parent after the run
  */
 struct kind {
 	const char *name;

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Measures handoffs between two processes of this machine, natively, and shows
-# the result. `make bench-handoff` builds first; docs/benchmarks.md says what it means.
+# Measures handoffs between two processes natively and prints the result. `make bench-handoff`
+# builds before; docs/benchmarks.md explains the result.
 #
 # Usage: tests/bench/handoff.sh [OPTION OF handoff]...     (-h lists them)
 #
-# Leaves build/bench/handoff.csv, .txt and .svg. The exit status says whether
-# it could be measured and no message was lost, not how it turned out.
+# Leaves build/bench/handoff.csv, .txt and .svg. The exit status is 0 if the measurement was
+# complete and no message was lost; it says nothing about the figures.
 set -euo pipefail
 # shellcheck source=../vm/common.sh
 . "$(dirname "$0")/../vm/common.sh"

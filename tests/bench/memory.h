@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kinds of shared memory that are compared: how each is made, populated by
- * somebody, and mapped by a process.
+ * The kinds of shared memory that are compared: how each is made, populated, and mapped by a
+ * process.
  */
 #ifndef BENCH_MEMORY_H
 #define BENCH_MEMORY_H
@@ -14,7 +14,7 @@
 #include "uapi/util.h"
 
 enum memory_type {
-	REGION,			/* of the module */
+	REGION,			/* a region of the module */
 	SHMEM,			/* a memfd */
 	SHMEM_HUGE,		/* a file on a tmpfs with huge=always */
 	HUGETLB,
@@ -45,7 +45,7 @@ static const struct kind kinds[] = {
 
 #define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
 
-/* Memory of a kind; each process maps it by itself, at the same address. */
+/* Memory of one kind. Each process maps it by itself, at the same address. */
 struct memory {
 	const struct kind *kind;
 	unsigned long size;
@@ -64,14 +64,14 @@ static inline void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* Nothing that an earlier measurement left in scattered places. */
+/* Drop caches and compact memory, so that earlier measurements do not scatter free pages. */
 static inline void tidy_memory(void)
 {
 	write_file("/proc/sys/vm/drop_caches", "3\n");
 	write_file("/proc/sys/vm/compact_memory", "1\n");
 }
 
-/* NULL if this machine and this module have it, else why not. */
+/* NULL if this machine and this module have the kind, or the reason why not. */
 static inline const char *kind_missing(const struct kind *k)
 {
 	struct msharearena_info info = { .size = sizeof(info) };
@@ -85,7 +85,7 @@ static inline const char *kind_missing(const struct kind *k)
 	return info.page_sizes & k->page ? NULL : "the module has no regions of this page size";
 }
 
-/* Make room for memory of this size, or let it go again (0); false if it can't be. */
+/* Reserve pages for memory of this size, or release them (0); false if there are too few. */
 static inline bool reserve(const struct kind *k, unsigned long size)
 {
 	long n = (long)(size / k->page);
@@ -101,9 +101,8 @@ static inline bool reserve(const struct kind *k, unsigned long size)
 }
 
 /*
- * An address that is free here and so will be in each child, chosen as the
- * kernel would but for the alignment: beside the libraries, with which it
- * shares the upper page tables.
+ * An aligned address that is free here, and therefore in each child. As the kernel would, it
+ * chooses one beside the libraries, with which the memory shares the upper page tables.
  */
 static inline char *free_address(const struct kind *k, unsigned long size)
 {
@@ -177,7 +176,7 @@ static inline void create_file(struct memory *m)
 	m->addr = free_address(k, m->size);
 }
 
-/* Memory of this kind, for which there is room. A region is populated, all else empty. */
+/* Make memory of this kind, for which pages are reserved. Only a region is populated. */
 static inline struct memory memory_create(const struct kind *k, unsigned long size)
 {
 	struct memory m = { .kind = k, .size = size, .fd = -1 };
@@ -213,7 +212,7 @@ static inline int memory_unmap(const struct memory *m)
 	return munmap(m->addr, m->kind->type == REGION ? MSHAREARENA_WINDOW_SIZE : m->size);
 }
 
-/* One access to each of its pages. */
+/* Access each page once. */
 static inline void memory_touch(const struct memory *m, bool store)
 {
 	volatile char *p = m->addr, *end = m->addr + m->size;
@@ -226,7 +225,7 @@ static inline void memory_touch(const struct memory *m, bool store)
 			(void)*p;
 }
 
-/* Page tables that the region says it owns; 0 for other memory. */
+/* Bytes of page tables that the region reports; 0 for other memory. */
 static inline long memory_table_bytes(const struct memory *m)
 {
 	return m->kind->type == REGION ? (long)view_region(m->fd).table_bytes : 0;

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The measuring part of `make bench-pagetables`: on a machine that does nothing
-# else, usually the virtual one, loads the module, runs build/tests/bench/pagetables
-# and prints what it measured, as CSV below lines that say on what.
+# The measuring part of `make bench-pagetables`. On an idle machine, usually the virtual one, it
+# loads the module, runs build/tests/bench/pagetables, and prints a description of the machine
+# and the measurements as CSV.
 #
 # Usage: tests/bench/pagetables-guest.sh [--quick] [OPTION-OF-PAGETABLES...] >CSV
 #
-# --quick measures little, in a minute: whether it works, no figures to quote.
-# PAGES_1G=N tries to have N pages of 1 GiB; what was reserved at boot is kept.
-# HOST=TEXT says what the machine is emulated on.
+# --quick measures little, in a minute; it shows that the benchmark works, not its figures.
+# PAGES_1G=N tries to reserve N pages of 1 GiB; pages that were reserved at boot are kept.
+# HOST=TEXT describes the host that emulates the machine.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
@@ -29,7 +29,7 @@ end()
 }
 trap end EXIT
 
-# What the machine says of itself: that QEMU emulates it is in its model's name.
+# Describes the machine. The name of the processor's model shows that QEMU emulates it.
 describe()
 {
 	local model emulation=none

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Reads what build/tests/bench/pagetables measured and prints tables, slopes, what
-# follows from them for a large database, and how the goals are met. With
-# -v plot=1: figures for pagetables.gnuplot instead.
+# Reads the measurements of build/tests/bench/pagetables and prints tables, slopes, an estimate
+# for a large database, and whether the goals are met. With -v plot=1 it prints the data for
+# pagetables.gnuplot.
 #
-# Every figure is the median over the repetitions; of times, the one over the
-# repetitions of the median over the processes.
+# Every figure is the median over the repetitions; a time is the median over the repetitions of
+# the median over the processes.
 
 BEGIN {
 	FS = ","
@@ -36,7 +36,7 @@ $1 == "kind" {
 	rows[id]++
 	for (name in column)
 		value[id, name, rows[id]] = $column[name]
-	# A region's tables are in meminfo or not; they are counted once.
+	# A region's tables may be in meminfo, too; they are counted once.
 	own = get("own_bytes"); tables = get("table_bytes")
 	own = own > tables ? own : tables
 	value[id, "own", rows[id]] = own
@@ -51,7 +51,7 @@ $1 == "kind" {
 
 function get(name) { return $column[name] + 0 }
 
-# Where many crowds were measured at one size, that is the first axis.
+# The first axis is the number of processes, at the size that was measured with most numbers.
 function note_axes() {
 	if (!(n in n_known)) { n_known[n] = 1; ns[++n_ns] = n }
 	if (!(size in size_known)) { size_known[size] = 1; sizes[++n_sizes] = size }
@@ -72,7 +72,7 @@ function sort(a, count,    i, j, v) {
 	}
 }
 
-# The percentile p of a column of an id over its repetitions; nearest rank.
+# The percentile p of a column over the repetitions of an id, by nearest rank.
 function percentile(id, name, p,    i, count, a) {
 	count = rows[id]
 	for (i = 1; i <= count; i++)
@@ -101,7 +101,7 @@ function fit(count,    i, mx, my, sxx, sxy) {
 	return count
 }
 
-# A column over the number of processes, at the first axis's size.
+# Fits a column over the number of processes, at the size of the first axis.
 function fit_n(kind, name,    i, count, id) {
 	for (i = 1; i <= n_ns; i++) {
 		id = id_of(kind, the_size, ns[i], "touch")
@@ -110,8 +110,9 @@ function fit_n(kind, name,    i, count, id) {
 	return fit(count)
 }
 
-# A column over GiB, at the second axis's number of processes; of sizes that are
-# whole GiB, of which each has its own page tables, if there are two.
+# Fits a column over the size in GiB, at the number of processes of the second axis. If there
+# are two sizes of whole GiB, only these are used, because only they have page tables of their
+# own.
 function fit_size(kind, name, divisor,    i, count, whole, id) {
 	for (i = 1; i <= n_sizes; i++)
 		if (id_of(kind, sizes[i], the_n, "touch") in rows && sizes[i] % GIB == 0)
@@ -126,7 +127,7 @@ function fit_size(kind, name, divisor,    i, count, whole, id) {
 	return fit(count)
 }
 
-# ---- words ----
+# ---- figures as text ----
 
 function bytes(v) {
 	if (v < 0) return "-" bytes(-v)
@@ -151,7 +152,7 @@ function factor(v) {
 
 function heading(text) { printf "\n%s\n", text; gsub(/./, "-", text); print text }
 
-# ---- what was measured ----
+# ---- tables ----
 
 function print_about(    i) {
 	print "Page tables and time of processes that map the same memory"
@@ -187,8 +188,8 @@ function list_ns(    i, s) {
 	return s
 }
 
-# Does the kernel share PMD pages of this memory? Then its processes have them,
-# says VmPTE, and the machine has not.
+# True if the kernel shares PMD pages of this memory: then the sum of VmPTE exceeds the page
+# tables that were added.
 function pmd_shared(kind, size, n,    id) {
 	id = id_of(kind, size, n, "touch")
 	return median(id, "vmpte_bytes") - median(id, "attach_bytes") >= n * 4 * KIB && kind ~ /^hugetlb/
@@ -251,9 +252,9 @@ function print_rows(by_size,    k, i, m) {
 	}
 }
 
-# ---- what grows with what ----
+# ---- growth ----
 
-# Of the last fit, which had so many points.
+# The slope of the last fit as text; "?" if it had less than two points.
 function slope_word(points, exact) {
 	return points < 2 ? "?" : bytes(slope) (exact ? "" : "*")
 }
@@ -275,7 +276,7 @@ function print_slopes(    k, name, by_n, each, once, parts) {
 		print "*: from sizes that are not all whole GiB, which page tables do not grow evenly with"
 }
 
-# From the slopes: what 1500 processes of 300 GiB would have.
+# Estimates from the slopes the page tables of 1500 processes that map 300 GiB.
 function print_database(    k, name, a, b, whole) {
 	heading("A database of 300 GiB of shared memory and 1500 clients")
 	print "The mshare patches begin with one that has 878 GB of PTEs. Extrapolated from what was"
@@ -299,7 +300,7 @@ function print_database(    k, name, a, b, whole) {
 
 function verdict(good) { return good ? "met" : "MISSED" }
 
-# The best method of a kind; into best_method and as the answer, 0 if there is none.
+# Returns the time of the best method of a kind, or 0 if there is none; sets best_method.
 function best(kind, size, n,    m, id, v, least) {
 	for (m = 1; m <= n_methods; m++) {
 		id = id_of(kind, size, n, methods[m])
@@ -311,7 +312,8 @@ function best(kind, size, n,    m, id, v, least) {
 	return least
 }
 
-# The best alternative with such pages: best_kind, best_method.
+# Returns the time of the best memory of this page size that is no region; sets best_kind and
+# best_method.
 function best_of(pages, size, n,    k, v, least, with) {
 	for (k = 1; k <= n_kinds; k++) {
 		if (kinds[k] ~ /^region/ || page[kinds[k]] != pages)
@@ -346,14 +348,14 @@ function goal_tables(    r, name, i, id, least, most, v) {
 	}
 }
 
-# The ratio to one kind's best method; "-" if that was not measured.
+# The ratio to the best method of a kind; "-" if that was not measured.
 function ratio(kind, size, n, mine,    v) {
 	v = best(kind, size, n)
 	return v ? factor(v / mine) : "-"
 }
 
-# How the best memory of such pages compares: the ratio, the verdict, and the ratio
-# to the region's mmap alone.
+# Compares with the best memory of this page size: the ratio, the verdict, and the ratio to the
+# region's mmap alone.
 function goal_cell(goal, name, size, n, pages, wanted, mine, map,    theirs) {
 	theirs = best_of(pages, size, n)
 	if (!theirs)
@@ -384,7 +386,7 @@ function count_goal(goal, name, good) {
 	reached[goal, name] += good
 }
 
-# Why, from the parts of both times; the first of each cause is told in full.
+# Notes why a goal was missed. Only the first miss of each cause has an explanation.
 function note_miss(goal, name, size, n, theirs, wanted,    id, map, touch, cause, where, need) {
 	id = id_of(name, size, n, "touch")
 	map = median(id, "map_p50"); touch = median(id, "all_p50") - map

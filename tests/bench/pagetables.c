@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * Measures what it costs many processes to map the same memory: page tables,
- * time and faults; regions of the module beside what the kernel itself offers.
- * Writes CSV to stdout, one line for each crowd of processes, and says on stderr
- * what it is at. Run as root on a machine that does nothing else: the page
- * tables of the whole machine are looked at. tests/bench/guest.sh does it all.
+ * Measures the page tables, the time and the faults of many processes that map the same memory:
+ * regions of the module, and the kernel's own kinds of shared memory. Writes CSV to stdout, one
+ * line for each crowd of processes, and its progress to stderr. It must run as root on an idle
+ * machine, because it reads the page tables of the whole machine.
+ * tests/bench/pagetables-guest.sh prepares one.
  *
- *   own_bytes     page tables from making and populating the memory, before
- *                 any process of the crowd maps it (of memory that is no
- *                 region: those of one more process, which populated it)
- *   attach_bytes  page tables that come when the crowd maps it
- *   left_bytes    of these, what is there when it has unmapped it
- *   vmpte_bytes   the sum of what VmPTE says more in each process
- *   table_bytes   page tables that the region says it owns
- *   huge_bytes    what one process has mapped by huge entries (ShmemPmdMapped)
+ *   own_bytes     page tables that came when the memory was made and populated, before any
+ *                 process of the crowd mapped it (for memory that is no region, those of
+ *                 one more process, which populated it)
+ *   attach_bytes  page tables that came when the crowd mapped the memory
+ *   left_bytes    the part of attach_bytes that is left after the crowd has unmapped it
+ *   vmpte_bytes   the sum of the increase of VmPTE in each process
+ *   table_bytes   page tables that the region reports
+ *   huge_bytes    bytes that one process has mapped by huge entries (ShmemPmdMapped)
  *   map, touch, all, again, unmap
- *                 times in ns: mmap(2), an access to every page, both, a second
- *                 pass with stores, munmap(2); over the crowd
+ *                 times in ns over the crowd: mmap(2), an access to every page, both, a
+ *                 second pass with stores, munmap(2)
  *   minflt        page faults of map and touch together, over the crowd
- *   again_faults  page faults of the second pass, the most that one had
+ *   again_faults  the most page faults that a process had in the second pass
  */
 #include "crowd.h"
 
@@ -36,9 +36,9 @@ static void progress(const char *fmt, ...)
 	fprintf(stderr, "\n");
 }
 
-/* ---- what the kernel says ---- */
+/* ---- the kernel's own figures ---- */
 
-/* The number after KEY in a file of lines "KEY  number", -1 if there is none. */
+/* The number after KEY in a file of lines "KEY  number"; -1 if there is none. */
 static long file_field(const char *path, const char *key)
 {
 	FILE *f = fopen(path, "re");
@@ -55,7 +55,7 @@ static long file_field(const char *path, const char *key)
 	return v;
 }
 
-/* Of the whole machine. The counter is kept per CPU: have it added up first. */
+/* Bytes of the whole machine. The counter is kept per CPU, so it must be added up first. */
 static long page_tables(void)
 {
 	long kb;
@@ -80,8 +80,8 @@ static long crowd_vmpte(const struct crowd *c)
 }
 
 /*
- * ShmemPmdMapped of the memory in the last process. Not asked of regions:
- * reading smaps splits their 1 GiB entries.
+ * ShmemPmdMapped of the memory in the last process. It is not read for regions, because reading
+ * smaps splits their 1 GiB entries.
  */
 static long huge_mapped(const struct crowd *c, const struct memory *m)
 {
@@ -106,7 +106,7 @@ static long huge_mapped(const struct crowd *c, const struct memory *m)
 	return kb * 1024;
 }
 
-/* Would a crowd of n fit? Generously: what a small process takes is less. */
+/* True if the machine has memory for @n processes; a small process takes less than 512 KiB. */
 static bool enough_memory(const struct memory *m, int n)
 {
 	unsigned long each = 512UL << 10;
@@ -125,9 +125,9 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static uint64_t *values;	/* room for one of each process */
+static uint64_t *values;	/* one for each process */
 
-/* Prints the p10, median and p90 of some values; nearest rank. */
+/* Prints p10, median and p90 of @n values, by nearest rank. */
 static void print_spread(int n)
 {
 	qsort(values, (size_t)n, sizeof(*values), compare);
@@ -152,7 +152,7 @@ static void print_header(void)
 	printf(",minflt_p10,minflt_p50,minflt_p90,majflt,again_faults,all_total,unmap_total\n");
 }
 
-/* What the crowd measured; it has unmapped the memory by now. */
+/* Prints the times of a crowd that has unmapped the memory. */
 static void print_times(const struct crowd *c)
 {
 	int again = c->n < CROWD_AGAIN ? c->n : CROWD_AGAIN;
@@ -178,7 +178,7 @@ static void print_times(const struct crowd *c)
 	fflush(stdout);
 }
 
-/* A crowd maps the memory, is looked at, and unmaps it; the seconds it took. */
+/* A crowd maps the memory, is measured, and unmaps it. Returns the seconds that it took. */
 static double measure(struct crowd *c, int n, const struct memory *m, enum method how, int rep,
 		      long own)
 {
@@ -206,18 +206,18 @@ static double measure(struct crowd *c, int n, const struct memory *m, enum metho
 /* ---- all of them ---- */
 
 struct plan {
-	int n[16];			/* crowds, at .size */
+	int n[16];			/* numbers of processes, at .size */
 	int n_count;
 	unsigned long size;
-	unsigned long sizes[16];	/* sizes, with crowds of .fixed */
+	unsigned long sizes[16];	/* sizes, with .fixed processes */
 	int sizes_count;
 	int fixed;
 	int reps;
-	double limit;		/* seconds; what takes longer is not repeated */
-	const char *only;	/* kinds with commas between, or NULL for all */
+	double limit;		/* seconds; a longer measurement is not repeated */
+	const char *only;	/* kinds, separated by commas, or NULL for all */
 };
 
-/* What one process of this kind, size and method took last, in seconds. */
+/* Seconds that a process of this kind, size and method took last. */
 static double last_cost[KINDS][17][METHODS];
 
 static int size_index(const struct plan *plan, unsigned long size)
@@ -233,14 +233,14 @@ static void measure_methods(struct crowd *c, int n, const struct memory *m,
 			    const struct plan *plan, int rep, long own)
 {
 	double *cost = last_cost[m->kind - kinds][size_index(plan, m->size)];
-	/* A few processes are soon measured again, and differ more. */
+	/* Small crowds are measured more often: they are fast, and vary more. */
 	int often = n < 10 ? 10 / n : 1;
 	double took;
 
 	for (enum method how = TOUCH; how < METHODS; how++) {
 		if (how == POPULATE && m->kind->type == REGION)
 			continue;
-		/* What is slow is measured once, in the first way. */
+		/* A slow measurement is made once, with the first method. */
 		if (cost[how] * n > plan->limit && (how != TOUCH || rep > 0))
 			continue;
 		for (int i = 0; i < often; i++) {
@@ -270,8 +270,8 @@ static void measure_memory(struct crowd *c, const struct kind *k, unsigned long 
 		return;
 	}
 	/*
-	 * Memory that is no region is mapped by its creator as long as it is
-	 * used, as a server does: that lets hugetlb share PMD pages with it.
+	 * The creator of memory that is no region keeps it mapped, as a server does, so that
+	 * hugetlb can share PMD pages with it.
 	 */
 	holder = crowd_alloc(1);
 	own = page_tables();
@@ -309,7 +309,7 @@ static void measure_kind(struct crowd *c, const struct kind *k, const struct pla
 		else
 			measure_memory(c, k, plan->sizes[i], &plan->fixed, 1, plan, rep);
 	}
-	/* Where the axes cross, each crowd is measured once. */
+	/* A crowd that is on both axes is measured once. */
 	for (int i = 0; i < n_count; i++) {
 		n[i] = plan->n[i];
 		if (n[i] == plan->fixed)
@@ -320,7 +320,7 @@ static void measure_kind(struct crowd *c, const struct kind *k, const struct pla
 	measure_memory(c, k, plan->size, n, n_count, plan, rep);
 }
 
-/* Is name in list, which has commas? */
+/* True if name is in the list, which is separated by commas. */
 static bool listed(const char *list, const char *name)
 {
 	size_t length = strlen(name);
@@ -356,7 +356,7 @@ static void measure_all(const struct plan *plan)
 	}
 	for (int rep = 0; rep < plan->reps; rep++)
 		for (size_t i = 0; i < KINDS; i++) {
-			/* There and back, so that none is always the first. */
+			/* In both directions, so that no kind is always the first. */
 			size_t k = rep % 2 ? KINDS - 1 - i : i;
 
 			if (!missing[k])
@@ -383,7 +383,7 @@ static __attribute__((noreturn)) void usage(void)
 	exit(2);
 }
 
-/* A number, with K, M or G; what follows is left in *end. */
+/* A number with an optional K, M or G; *end is set behind it. */
 static unsigned long parse_number(const char *text, char **end)
 {
 	unsigned long v = strtoul(text, end, 10);

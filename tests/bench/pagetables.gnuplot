@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draws what pagetables.awk -v plot=1 wrote to the file DATA as the file IMAGE:
+# Draws the data that pagetables.awk -v plot=1 wrote to the file DATA into the file IMAGE:
 #   gnuplot -e 'data = "DATA"; image = "IMAGE"' pagetables.gnuplot
-# The first five lines say what it is; then each kind of memory has a block for
-# the number of processes, and then each has one for the size.
+# The first five lines describe the data. Then each kind of memory has a block for the number of
+# processes, and after these each kind has a block for the size.
 about(n) = system(sprintf("sed -n '%ds/^# //p' '%s'", n, data))
 kinds = int(about(3))
 

@@ -1,22 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Measures page tables and times of regions and of the kernel's own shared
-# memory in the virtual machine, and shows the result. `make bench-pagetables`
-# builds first; docs/benchmarks.md says what it all means.
+# Measures page tables and times of regions and of the kernel's own shared memory in the virtual
+# machine, and prints the result. `make bench-pagetables` builds before; docs/benchmarks.md
+# explains the result.
 #
 # Usage: tests/bench/pagetables.sh [OPTION...]
 #
 #   --kernel 6.12|7.3     the kernel to boot (6.12)
-#   --quick               a minute's worth: whether it works, no figures to quote
-#   --processes "N ..."   how many processes (1 10 100 1000), with
-#   --size SIZE           so much memory (1G)
-#   --sizes "SIZE ..."    how much memory (128M 256M 512M 1G 2G 3G), with 10 processes
+#   --quick               one minute, to see that it works; the figures mean nothing
+#   --processes "N ..."   numbers of processes (1 10 100 1000), which map
+#   --size SIZE           this much memory (1G)
+#   --sizes "SIZE ..."    sizes of memory (128M 256M 512M 1G 2G 3G), with 10 processes
 #   --reps N              repetitions (5)
 #   --kinds "KIND ..."    only these kinds of memory
 #   --mem SIZE            memory of the machine (9G)
 #
 # Leaves build/bench/pagetables-KERNEL[-quick].csv, .txt and .svg. The exit
-# status says whether it could be measured, not how it turned out.
+# status is 0 if the measurement was complete; it says nothing about the figures.
 set -euo pipefail
 # shellcheck source=../vm/common.sh
 . "$(dirname "$0")/../vm/common.sh"
@@ -51,7 +51,7 @@ parse_options()
 	done
 }
 
-# What else the host does tells how far to trust the times.
+# Describes the host and its load, which say how far the times can be trusted.
 host()
 {
 	printf '%d x %s, load average %s at the beginning' "$(nproc)" \
@@ -59,8 +59,8 @@ host()
 		"$(cut -d' ' -f1 /proc/loadavg)"
 }
 
-# How much of the time in which they could have run the machine's processors
-# waited for one of this host: percent, kept in a file.
+# Writes to a file the percentage of their runnable time that the machine's processors waited
+# for a processor of the host.
 watch_machine()
 {
 	local vm qemu
@@ -87,7 +87,7 @@ main()
 	watcher=$!
 	# shellcheck disable=SC2064 # the process of now
 	trap "kill $watcher 2>/dev/null || true" EXIT
-	# What came before a failure is there.
+	# Keep what was measured before a failure.
 	tests/vm/vm --kernel "$kernel" --mem "$mem" --timeout "$timeout" \
 		--name "bench-$name" -- env PAGES_1G="$pages" HOST="$(host)" \
 		tests/bench/pagetables-guest.sh ${quick:+--quick} "${options[@]}" \
@@ -109,5 +109,5 @@ main()
 	say "measured: $results/$name.csv; the above: .txt; plotted: .svg"
 }
 
-# The last line, so that all has been read when it begins: a long time passes.
+# This is the last line, so that bash has read the whole file before the long run.
 main "$@"

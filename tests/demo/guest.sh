@@ -4,14 +4,24 @@
 # daemons and lets clients that the project did not write drive them. Any
 # machine will do that can load the module and has two disks to overwrite:
 #
-# Usage: tests/demo/guest.sh [DISK0 DISK1]     (default: $VM_DISK0 $VM_DISK1)
+# Usage: tests/demo/guest.sh [--backend block|nvme] [DISK0 DISK1]
+#
+# The disks are block devices, $VM_DISK0 and $VM_DISK1 by default. With the backend nvme the
+# daemons are given /dev/ngXnY in place of /dev/nvmeXnY, to send NVMe commands past the block
+# layer; what is on the disks is still looked at through the block devices.
 #
 # Exit status 0: everything it says held. 1: something did not. 2: usage.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 PATH=$PWD/build:$PATH:/sbin:/usr/sbin
+backend=block
+if [ "${1:-}" = --backend ]; then
+	backend=${2:-none}
+	shift 2 || shift
+fi
 disk0=${1:-${VM_DISK0:-}} disk1=${2:-${VM_DISK1:-}}
+case $backend in block | nvme) ;; *) disk0='' ;; esac
 if [ -z "$disk0" ] || [ -z "$disk1" ]; then
 	sed -n '/^# Usage/,/^# Exit/s/^# \?//p' "$0" >&2
 	exit 2
@@ -20,6 +30,10 @@ name=demo
 began=$SECONDS
 tmp=$(mktemp -d)
 arenad='' loaded='' failed=0
+# The NP and each SP have pages of their own, so these are not of 1 GiB.
+mib=512
+pool=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+pages=$(cat $pool)
 
 step()
 {
@@ -41,6 +55,7 @@ end_all()
 	[ -z "$arenad" ] || kill "$arenad" 2>/dev/null || true
 	wait
 	[ -z "$loaded" ] || rmmod msharearena
+	echo "$pages" >$pool
 	rm -rf "$tmp"
 }
 trap end_all EXIT
@@ -109,17 +124,34 @@ load_module()
 	step "msharearena.ko is loaded into Linux $(uname -r)"
 }
 
+# served DISK: the device that the daemons are given
+served()
+{
+	local path
+
+	path=$(realpath "$1")
+	case $backend in
+	nvme) echo "${path/\/nvme/\/ng}" ;;
+	*) echo "$path" ;;
+	esac
+}
+
 start_daemons()
 {
-	step "arenad makes a region of one 1 GiB page and starts arena-np and two arena-sp"
-	arenad --region $name --size 1G --page-size 1G --listen 127.0.0.1:0 \
-		--disk "one=$disk0" --disk "two=$disk1" \
+	local one two
+
+	one=$(served "$disk0")
+	two=$(served "$disk1")
+	echo $((pages + mib / 2)) >$pool
+	step "arenad makes a region of $mib MiB and starts arena-np and two arena-sp for $one, $two"
+	arenad --region $name --size ${mib}M --page-size 2M --listen 127.0.0.1:0 \
+		--disk "one=$one" --disk "two=$two" \
 		>"$tmp/arenad.out" 2>"$tmp/arenad.log" &
 	arenad=$!
 	wait_for 60 is_ready || die "arenad does not become ready"
 	address=$(awk '/^ready/ { print $2; exit }' "$tmp/arenad.out")
-	one=nbd://$address/one
-	two=nbd://$address/two
+	uri_one=nbd://$address/one
+	uri_two=nbd://$address/two
 	step "clients may come to nbd://$address"
 }
 
@@ -133,32 +165,64 @@ region()
 	exec {fd}<&-
 }
 
-# How each process sees the region, by its own maps and its own page tables.
+# How each process sees the region: by its own maps where and through which view, by the module
+# which view and which table that is, and by its own page tables which table.
 show_sharing()
 {
-	local pid view entry table address at
+	local pid view entry table address path at
 
 	at=$(region addr)
 	while read -r pid view entry table; do
-		address=$(awk '/\/dev\/mshare\// { print $1; exit }' "/proc/$pid/maps")
-		printf '%s %s 0x%s %s %s %s\n' "$(cat "/proc/$pid/comm")" "$pid" \
-			"${address%%-*}" "$view" "$entry" "$table"
+		read -r address path < <(awk '/\/dev\/mshare\// { print $1, $6; exit }' \
+			"/proc/$pid/maps")
+		printf '%s %s 0x%s %s %s %s %s\n' "$(cat "/proc/$pid/comm")" "$pid" \
+			"${address%%-*}" "${path##*/}" "$view" "$entry" "$table"
 	done < <(tail -n +2 "/sys/kernel/debug/msharearena/${at#0x}/links" | sort -n) >"$tmp/sharing"
-	awk '{ printf "        %-9s pid %-5s region at %s, its P4D entry holds table page %s\n",
-		$1, $2, $3, $5 }' "$tmp/sharing"
+	awk '{ printf "        %-9s pid %-5s region at %s through view %s, table page %s\n",
+		$1, $2, $3, $4, $6 }' "$tmp/sharing"
 }
 
-is_shared()
+is_at_one_address()
 {
-	awk '{ n++; at[$3]; tables[$5]; tables[$6] }
-	     END { for (a in at) i++; for (t in tables) j++
-		   exit !(n == 3 && i == 1 && j == 1) }' "$tmp/sharing"
+	awk '{ n++; at[$3] } END { for (a in at) i++; exit !(n == 3 && i == 1) }' "$tmp/sharing"
 }
 
-# is_attached BY: so many processes are, to a region that has 1 GiB and a name
+# Each process is on the view of its role, and no two of them on one.
+has_own_views()
+{
+	awk '{ n++; views[$1 " " $4]; tables[$6]; if ($4 != $5 || $6 != $7) wrong++ }
+	     END { for (t in tables) own++
+		   exit !(n == 3 && own == 3 && !wrong && "arena-np np-0" in views &&
+			  "arena-sp sp-0" in views && "arena-sp sp-1" in views) }' "$tmp/sharing"
+}
+
+# on_view VIEW: the id of the process that is attached through it
+on_view()
+{
+	awk -v view="$1" '$4 == view { print $2 }' "$tmp/sharing"
+}
+
+# The last byte of the region belongs to the last SP. What its page tables let a process do with
+# it, a debugger can do there, too.
+can_read() { dd if="/proc/$(on_view "$1")/mem" "of=$tmp/byte" bs=1 count=1 "skip=$last"; }
+can_write() { dd "if=$tmp/byte" of="/proc/$(on_view "$1")/mem" bs=1 count=1 "seek=$last" conv=notrunc; }
+cannot() { ! "$@"; }
+
+try_views()
+{
+	step "the last byte of the region is the second arena-sp's"
+	last=$(($(region addr) + (mib << 20) - 1))
+	check "arena-sp on view sp-1 can read it" can_read sp-1
+	check "arena-sp on view sp-1 can write it" can_write sp-1
+	check "arena-np on view np-0 can read it" can_read np-0
+	check "arena-np on view np-0 cannot write it" cannot can_write np-0
+	check "arena-sp on view sp-0 cannot even read it" cannot can_read sp-0
+}
+
+# is_attached BY: so many processes are, to a region that has its memory and a name
 is_attached()
 {
-	[ "$(region attached) $(region exported) $(region unlinked)" = "$1 $((1 << 30)) 0" ]
+	[ "$(region attached) $(region exported) $(region unlinked)" = "$1 $((mib << 20)) 0" ]
 }
 
 copy_image()
@@ -166,9 +230,9 @@ copy_image()
 	step "nbdcopy: a random image of 64 MiB, in and out"
 	head -c 64M /dev/urandom >"$tmp/image"
 	sum=$(sha256sum <"$tmp/image")
-	check "nbdcopy into the disk" nbdcopy --flush "$tmp/image" "$one"
+	check "nbdcopy into the disk" nbdcopy --flush "$tmp/image" "$uri_one"
 	# Its own shell, without pipefail: head ends what is longer than the image.
-	check "nbdcopy out of it" bash -c "nbdcopy $one - | head -c 64M >$tmp/back"
+	check "nbdcopy out of it" bash -c "nbdcopy $uri_one - | head -c 64M >$tmp/back"
 	check "the checksums are equal" test "$sum" = "$(sha256sum <"$tmp/back")"
 	check "what is on the raw disk has it too" test "$sum" = \
 		"$(dd "if=$disk0" bs=1M count=64 iflag=direct status=none | sha256sum)"
@@ -179,7 +243,7 @@ run_fio()
 	step "fio: random writes with --verify on both disks at once"
 	check "fio verifies every block" fio --ioengine=nbd --rw=randwrite \
 		--bsrange=4k-128k --size=64M --io_size=48M --iodepth=16 --verify=crc32c --verify_state_save=0 \
-		--name=one "--uri=$one" --name=two "--uri=$two"
+		--name=one "--uri=$uri_one" --name=two "--uri=$uri_two"
 }
 
 use_file_system()
@@ -221,7 +285,8 @@ summary()
 	check "none was bad" test "$(counters bad_messages)" = 0
 	echo
 	echo "  region address      $(awk '{ printf "%s %s  ", $1, $3 }' "$tmp/sharing")"
-	echo "  page-table page     $(awk '{ printf "%s %s  ", $1, $5 }' "$tmp/sharing")"
+	echo "  view                $(awk '{ printf "%s %s  ", $1, $4 }' "$tmp/sharing")"
+	echo "  page-table page     $(awk '{ printf "%s %s  ", $4, $6 }' "$tmp/sharing")"
 	echo "  handoffs            $(counters handoffs_sent) by MSG_RING"
 	echo "  disk                $(counters bytes_read) bytes read, $(counters bytes_written) written"
 	echo "  copied in between   $copied bytes by NP and SPs"
@@ -235,9 +300,11 @@ summary()
 load_module
 start_daemons
 show_sharing
-check "all at one address and through one page-table page" is_shared
-check "the region has 1 GiB and is attached by three processes" is_attached 3
-check "nbdinfo knows the disk" test "$(nbdinfo --size "$one")" = "$(blockdev --getsize64 "$disk0")"
+check "the region is at one address in all processes" is_at_one_address
+check "each process has the view of its role, with a table of its own" has_own_views
+check "the region has $mib MiB and is attached by three processes" is_attached 3
+try_views
+check "nbdinfo knows the disk" test "$(nbdinfo --size "$uri_one")" = "$(blockdev --getsize64 "$disk0")"
 check "nbdinfo --list shows both" test "$(nbdinfo --list "nbd://$address" | grep -c '^export=')" = 2
 copy_image
 run_fio

@@ -1,38 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Credits: two sides, each with a mailbox of a fixed size. A side may have WINDOW
- * messages on the way that the other one has not acknowledged. An acknowledgement is
- * a message too: it needs no credit, room for it is reserved in the same mailbox, and
- * it carries the number of messages that were ever received, modulo MOD. A side moves
- * messages out of its mailbox to an inbox, to get at acknowledgements behind them, and
- * receives them from there, as late as it likes. What is queued is posted late, or never
- * if its sender dies; either side dies at any moment.
+ * Credits: two sides, each with a mailbox of a fixed size. A side may have WINDOW messages
+ * under way that the other side has not acknowledged. An acknowledgement is a message, too, but
+ * needs no credit: the mailbox has entries reserved for it. It carries the number of messages
+ * that were ever received, modulo MOD. A side moves messages from its mailbox to an inbox, to
+ * reach the acknowledgements behind them, and receives them from the inbox at any later time. A
+ * queued message is posted late, or never if its sender dies. Either side can die at any time.
  *
- * Checked: no mailbox and no inbox overflows, no acknowledgement is older than one that
- * was taken before, each message arrives once and in order, and each
- * side comes to an end: it has sent and received everything, or it learns that the
- * other side is dead. Broken twins:
+ * Checked: no mailbox and no inbox overflows, no acknowledgement is older than one that was
+ * taken before, and each message arrives once and in order. Each side ends: it has sent and
+ * received everything, or it sees that the other side is dead. Broken twins:
  *
  *   BROKEN_EARLY      a message is acknowledged while it lies in the mailbox
- *   BROKEN_LOST       an acknowledgement for which the queue had no room is forgotten
- *   BROKEN_TWICE      an acknowledgement carries what is new since the last submit in
- *                     place of the sum: two of them in a queue overlap
- *   BROKEN_RESERVE    no room is reserved for acknowledgements
- *   BROKEN_HURRY      each message is acknowledged, with room for every second one
+ *   BROKEN_LOST       an acknowledgement is forgotten if the queue is full
+ *   BROKEN_TWICE      an acknowledgement carries the number since the last submit in place of
+ *                     the sum, so that two of them in a queue overlap
+ *   BROKEN_RESERVE    no entries of the mailbox are reserved for acknowledgements
+ *   BROKEN_HURRY      each message is acknowledged, with entries reserved for every second one
  *   BROKEN_THRESHOLD  an acknowledgement waits for more messages than a window holds
  *   BROKEN_UNSENT     a side sleeps with messages in its queue
- *   BROKEN_DEAF       a side that waits for credit takes nothing out of its mailbox
- *                     but acknowledgements
+ *   BROKEN_DEAF       a side that waits for credit takes only acknowledgements out of its
+ *                     mailbox
  *   BROKEN_LEFT       a side that waits for credit reads acknowledgements behind a message
- *                     and leaves them where they are
- *   BROKEN_DEATH      a side that waits for credit does not watch the other's death
+ *                     and leaves them in the mailbox
+ *   BROKEN_DEATH      a side that waits for credit does not watch for the other's death
  */
 #define WINDOW	3
-#define COUNT	5	/* messages that each side sends; more than MOD tells apart */
+#define COUNT	5	/* messages that each side sends; more than MOD can distinguish */
 #define MOD	4	/* more than WINDOW */
 #define QUEUE	2	/* entries of a side's submission queue */
 
-/* Taken messages that are worth a message. */
+/* Received messages after which an acknowledgement is sent. */
 #ifdef BROKEN_THRESHOLD
 #define EACH	(WINDOW + 1)
 #elif defined(BROKEN_HURRY)
@@ -50,14 +48,17 @@
 mtype = { DATA, CREDIT };
 
 chan queue[2] = [QUEUE] of { mtype, byte };
-byte submitted[2];		/* how many of those the kernel may post */
+byte submitted[2];		/* messages of the queue that the kernel may post */
 chan box[2] = [ROOM] of { mtype, byte };
 bool alive[2] = true;
 byte inbox[2];			/* messages in it */
-byte stay[2];			/* of BROKEN_LEFT: credits that were read and left */
+byte stay[2];			/* BROKEN_LEFT: credits that were read and left */
 bool ended[2];
 
-/* Of each side: what it sent, what of that the other received; what it received, and said. */
+/*
+ * For each side: messages left to send, sent, and acknowledged by the other; messages received,
+ * received modulo MOD, and acknowledged to the other.
+ */
 byte left[2] = COUNT;
 byte sent[2], acked[2], got[2], taken[2], said[2];
 
@@ -88,7 +89,7 @@ inline take(me)
 	box[me]?what,n;
 	if
 	:: what == DATA ->
-		/* None is lost, none comes twice. */
+		/* No message is lost or comes twice. */
 		assert(n == (taken[me] + inbox[me]) % MOD);
 		assert(inbox[me] < WINDOW);
 		inbox[me]++;
@@ -97,7 +98,7 @@ inline take(me)
 #ifdef BROKEN_TWICE
 		n = (acked[me] + n) % MOD;
 #endif
-		/* More than was sent would be a lie. */
+		/* No more can be acknowledged than was sent. */
 		assert(distance(n, acked[me]) <= distance(sent[me], acked[me]));
 		acked[me] = n
 	fi;
@@ -119,7 +120,7 @@ proctype side(byte me)
 #ifdef BROKEN_LOST
 		:: atomic { debt(me) && full(queue[me]) -> said[me] = seen(me) }
 #endif
-		/* One submit for many, as late as it likes. */
+		/* One submit for many messages, at any time. */
 		:: atomic { unsent(me) -> submitted[me] = len(queue[me]);
 #ifdef BROKEN_TWICE
 			said[me] = taken[me]
@@ -157,7 +158,7 @@ proctype side(byte me)
 	ended[me] = true
 }
 
-/* Posts what was submitted, in order. Posting to the dead succeeds silently. */
+/* Posts submitted messages in order. Posting to a dead side succeeds silently. */
 inline post(from)
 {
 	queue[from]?what,n;
@@ -178,7 +179,7 @@ active proctype kernel()
 end:	do
 	:: atomic { submitted[0] > 0 -> post(0) }
 	:: atomic { submitted[1] > 0 -> post(1) }
-	/* What the dead had submitted may be cancelled instead. */
+	/* Submitted messages of a dead side may be cancelled instead. */
 	:: atomic { !alive[0] && submitted[0] > 0 -> submitted[0] = 0 }
 	:: atomic { !alive[1] && submitted[1] > 0 -> submitted[1] = 0 }
 	od

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A group of buffers; two users of it in one process, who keep their handles for as
- * long as they like; a peer that dies and comes back; the kernel with several
- * operations on a buffer; and somebody who resets the group, which makes all its
- * buffers free and all its handles stale. The kernel is asked (quiesce) about what a
- * dead peer had, and its answer takes time.
+ * A group of buffers; two users in one process, which keep their handles for any time; a peer
+ * that dies and comes back; the kernel with several operations on a buffer; and a process that
+ * resets the group, which makes all buffers FREE and all handles stale. The owner asks the
+ * kernel (quiesce) whether buffers that a dead peer had are still in use, and the answer takes
+ * time.
  *
- * Checked: whoever uses a buffer through a good handle is its only user: no other
- * user, no living peer and no operation of the kernel, on whosever behalf, uses it.
- * And once nothing is in I/O, lent or lost any more, the group can be reset, whatever
- * dies. Broken twins:
+ * Checked: a user with a valid handle of an OWNED buffer is its only user. No other user, no
+ * living peer and no operation of the kernel, for any process, uses it. Once no buffer is
+ * IN_IO, LENT or LOST, the group can be reset, whichever process dies. Broken twins:
  *
  *   BROKEN_RESET_IN_IO  the group is reset while the kernel works on a buffer
  *   BROKEN_RESET_LENT   the group is reset while a peer has a buffer
  *   BROKEN_RESET_LOST   the group is reset while it is unknown who still uses a buffer
  *   BROKEN_KEEP         a reset leaves the generations as they are
  *   BROKEN_PUT          a buffer that is put keeps its generation
- *   BROKEN_RECLAIM      a buffer that was lost and is reclaimed keeps its generation
+ *   BROKEN_RECLAIM      a LOST buffer that is reclaimed keeps its generation
  *   BROKEN_FIRST        the first of several completions ends IN_IO
- *   BROKEN_QUIESCE      what was lost becomes free without an answer
- *   BROKEN_ANSWER       the answer is applied to what was lost since, too
- *   BROKEN_REAP         quiesce is never asked, so that the reset never happens
+ *   BROKEN_QUIESCE      a LOST buffer becomes FREE without an answer of quiesce
+ *   BROKEN_ANSWER       an answer is applied also to buffers that were lost after the question
+ *   BROKEN_REAP         quiesce is never asked, so the reset never happens
  */
 #define OPS	2	/* of the kernel on one buffer */
 #define ROUNDS	3	/* how often a buffer is got */
@@ -28,18 +27,18 @@
 
 mtype = { FREE, OWNED, IN_IO, LENT, LOST };
 
-/* What the library knows. */
+/* State of the library. */
 mtype state[2] = FREE;
 byte gen[2];
 byte pending[2];
-bool asking, asked[2];		/* quiesce, and of what */
+bool asking, asked[2];		/* a quiesce is under way, for these buffers */
 byte rounds;
 bool closing, closed;
 
-/* What is so. */
-byte ops[2];			/* operations of the kernel, of anybody's */
+/* The facts. */
+byte ops[2];			/* operations of the kernel, for any process */
 bool peer_has[2];
-byte holder[2];			/* the user who got it last */
+byte holder[2];			/* the user that got the buffer last */
 byte lives = 1;
 bool alive = true;
 
@@ -56,7 +55,7 @@ inline get(i)
 	b = i; g = gen[i]; has = true
 }
 
-/* A call of the library is one step: one thread makes them all. */
+/* A call of the library is one step, because one thread makes all calls. */
 proctype user(byte me)
 {
 	byte b, g;
@@ -75,7 +74,7 @@ end:	do
 		gen[b]++
 #endif
 		}
-	/* The handle is forgotten; what it named then waits for the reset. */
+	/* The handle is forgotten; its buffer then waits for the reset. */
 	:: atomic { has -> has = false; b = 0; g = 0 }
 	od
 }
@@ -116,11 +115,11 @@ active proctype library()
 	byte b, g;
 
 end:	do
-	/* What the peer says: a buffer is back, and who has its handle may use it. */
+	/* A message of the peer: a buffer is back, and its handle may be used. */
 	:: atomic { to_owner?b,g ->
 		if
 		:: state[b] == LENT && g == gen[b] -> state[b] = OWNED
-		:: else /* of an earlier life */
+		:: else /* a message about an earlier life */
 		fi;
 		b = 0; g = 0 }
 	:: atomic { !alive && (state[0] == LENT || state[1] == LENT || lives < LIVES) ->
@@ -175,7 +174,7 @@ inline complete(i)
 	fi
 }
 
-/* Operations end some time, also those of the dead. */
+/* Every operation ends at some time, also for a dead process. */
 active proctype kernel()
 {
 end:	do

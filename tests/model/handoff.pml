@@ -1,35 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Buffers between an owner (NP), a peer that dies and comes back (SP), and the
- * kernel, which works on buffers for as long as it likes.
+ * Buffers between an owner (NP), a peer that dies and comes back (SP), and the kernel, which
+ * works on buffers for any time.
  *
- * Checked: the owner never uses a buffer again while an operation of the kernel
- * is pending on it or a living peer has it; and a buffer that was lent comes back
- * for good, whatever dies. Each of these makes a broken twin:
+ * Checked: the owner never uses a buffer while an operation of the kernel is pending on it or a
+ * living peer has it. A LOST buffer always comes back, whichever process dies. Broken twins:
  *
- *   BROKEN_CANCEL      the cancellation of an operation gives the buffer back, and
- *                      not its completion
- *   BROKEN_DEATH       what a dead peer had is free at once, without quiesce
- *   BROKEN_GENERATION  a message is accepted for this life of the buffer without a
- *                      look at its generation
+ *   BROKEN_CANCEL      cancelling an operation makes the buffer OWNED before its completion
+ *   BROKEN_DEATH       buffers that a dead peer had are FREE at once, without quiesce
+ *   BROKEN_GENERATION  a message is accepted without a check of the buffer's generation
  *   BROKEN_IN_IO       a buffer is lent while the kernel works on it
- *   BROKEN_REAP        quiesce is never asked, so that nothing comes back
+ *   BROKEN_REAP        quiesce is never asked, so no LOST buffer comes back
  */
 #define BUFFERS	2
-#define GENS	3	/* generations are modulo this; more than can be in flight */
+#define GENS	3	/* modulus of generations; more than the messages in flight */
 #define LIVES	2	/* of the peer */
 
 mtype = { FREE, OWNED, IN_IO, LENT, LOST };
 
 mtype state[BUFFERS] = FREE;
 byte gen[BUFFERS];
-byte ops[BUFFERS];		/* operations of the kernel, of anybody's */
-bool peer_has[BUFFERS];		/* the living peer may use it */
+byte ops[BUFFERS];		/* operations of the kernel, for any process */
+bool peer_has[BUFFERS];		/* the living peer may use the buffer */
 byte lives = 1;
 bool alive = true;
-byte rounds;			/* how often the owner took a buffer */
+byte rounds;			/* number of times that the owner got a buffer */
 
-/* Mailboxes outlive nobody: a new peer gets new ones. */
+/* A new peer gets new mailboxes. */
 chan to_peer = [BUFFERS] of { byte, byte };	/* buffer, generation */
 chan to_owner = [BUFFERS * 2] of { byte, byte };
 
@@ -38,7 +35,7 @@ inline next_generation(b)
 	gen[b] = (gen[b] + 1) % GENS
 }
 
-/* The moment in which the owner writes to what it believes to be its own. */
+/* The owner writes to a buffer that it believes to own. */
 inline use(b)
 {
 	assert(ops[b] == 0);
@@ -55,9 +52,9 @@ end:	do
 		use(b)
 	:: atomic { rounds < 4 && state[1] == FREE -> b = 1; state[1] = OWNED; rounds++ }
 		use(b)
-	/* OWNED -> IN_IO: recv() into it, say. */
+	/* OWNED -> IN_IO, as for a recv() into the buffer. */
 	:: atomic { state[0] == OWNED -> state[0] = IN_IO; ops[0]++ }
-	/* Its completion, once the kernel is done: see kernel(). */
+	/* The completion comes when kernel() has ended the operation. */
 	:: atomic { state[0] == IN_IO && ops[0] == 0 -> state[0] = OWNED }
 #ifdef BROKEN_CANCEL
 	:: atomic { state[0] == IN_IO -> state[0] = OWNED } use(0)
@@ -71,9 +68,9 @@ end:	do
 	:: atomic { state[0] == IN_IO && alive && nfull(to_peer) ->
 		assert(ops[0] == 0); state[0] = LENT; to_peer!0,gen[0] }
 #endif
-	/* OWNED -> FREE: not needed after all. */
+	/* OWNED -> FREE: the owner frees a buffer that it does not need. */
 	:: atomic { state[0] == OWNED -> state[0] = FREE; next_generation(0) }
-	/* LENT -> FREE: the peer's word. */
+	/* LENT -> FREE: the peer returns it. */
 	:: atomic { to_owner?b,g ->
 		if
 #ifdef BROKEN_GENERATION
@@ -82,10 +79,10 @@ end:	do
 		:: state[b] == LENT && g == gen[b] ->
 #endif
 			state[b] = FREE; next_generation(b)
-		:: else /* stale or invented: dropped */
+		:: else /* a stale or invented message is dropped */
 		fi;
 		b = 0; g = 0 }
-	/* The peer is dead: what it had is lost until the kernel has finished. */
+	/* The peer is dead: its buffers are LOST until the kernel has finished. */
 	:: atomic { !alive ->
 		if
 		:: state[0] == LENT -> state[0] = LOST; next_generation(0)
@@ -104,7 +101,7 @@ end:	do
 		:: lives < LIVES -> lives++; alive = true
 		:: else -> break
 		fi }
-	/* LOST -> FREE: quiesce says that nobody has a reference. */
+	/* LOST -> FREE: quiesce says that nothing holds a reference. */
 #ifdef BROKEN_DEATH
 	:: atomic { state[0] == LOST -> state[0] = FREE }
 	:: atomic { state[1] == LOST -> state[1] = FREE }
@@ -113,7 +110,7 @@ end:	do
 	:: atomic { state[1] == LOST && ops[1] == 0 -> state[1] = FREE }
 #endif
 	od;
-	/* No peer any more: wait for what it had. */
+	/* There is no peer any more: wait for the LOST buffers. */
 #ifndef BROKEN_REAP
 	do
 	:: atomic { state[0] == LOST && ops[0] == 0 -> state[0] = FREE }
@@ -123,17 +120,17 @@ end:	do
 #endif
 }
 
-/* A life of the peer: it takes buffers, has the kernel work on them, gives back. */
+/* A life of the peer: it borrows buffers, begins operations on them and returns them. */
 active proctype peer()
 {
 	byte b, g;
 
 end:	do
 	:: atomic { alive && to_peer?[b,g] -> to_peer?b,g; peer_has[b] = true; ops[b]++ }
-		/* Its disk works; it may die meanwhile. */
+		/* The peer may die while its disk works. */
 		if
 		:: atomic { ops[b] == 0 && nfull(to_owner) -> peer_has[b] = false; to_owner!b,g }
-			/* It says it twice, or says something old: it may be hostile. */
+			/* A hostile peer returns it twice, or sends an old message. */
 			if
 			:: atomic { nfull(to_owner) -> to_owner!b,g }
 			:: skip
@@ -148,7 +145,7 @@ end:	do
 	od
 }
 
-/* Operations end some time, also those of the dead. */
+/* Every operation ends at some time, also for a dead process. */
 active proctype kernel()
 {
 end:	do
@@ -157,5 +154,5 @@ end:	do
 	od
 }
 
-/* Whatever was lost comes back. */
+/* A LOST buffer comes back. */
 ltl returns { [] (state[0] == LOST -> <> (state[0] != LOST)) }

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The HYBRID transport: messages lie in a ring in shared memory, and one goes through
- * the kernel only for a consumer that sleeps. Each word has one writer, so the
- * consumer counts: its number is odd while it sleeps or is about to sleep, and the
- * producer wakes it once for each odd number that it sees. A wake-up that comes too
- * late is harmless, because a consumer that wakes looks again.
+ * The HYBRID transport: messages lie in a ring in shared memory, and a message of the kernel is
+ * sent only to wake a consumer that sleeps. Each word has one writer. The consumer therefore
+ * counts: its number is odd while it sleeps or is about to sleep, and the producer wakes it
+ * once for each odd number that it sees. A late wake-up is harmless, because a consumer that
+ * wakes looks again.
  *
- * Checked: every entry arrives, in order and once, and the consumer does not
- * sleep for good while there is one.
+ * Checked: every entry arrives once and in order, and the consumer does not sleep for ever while
+ * the ring has an entry.
  *
- * Memory is sequentially consistent in this model. The litmus tests (sleep, ring)
- * check that the barriers make it so where it matters. Broken twins:
+ * Memory is sequentially consistent in this model. The litmus tests "sleep" and "ring" check
+ * that the barriers make it so where it matters. Broken twins:
  *
- *   BROKEN_NO_LOOK    the consumer does not look again after it said that it sleeps
- *   BROKEN_LATE_FLAG  the consumer says that it sleeps after it has looked
+ *   BROKEN_NO_LOOK    the consumer does not look again after it has announced its sleep
+ *   BROKEN_LATE_FLAG  the consumer announces its sleep after it has looked
  *   BROKEN_BATCH      the producer wakes only for a second entry, to save wake-ups
- *   BROKEN_WOKEN      the producer remembers that it woke, but not for which number
+ *   BROKEN_WOKEN      the producer remembers that it woke the consumer, but not its number
  *   BROKEN_OVERRUN    the producer does not look at the head
  */
 #define SIZE	2
 #define COUNT	5
 
 byte entry[SIZE];
-byte tail;		/* the producer's, as are the entries */
-byte head, sleeps;	/* the consumer's */
-byte wakes;		/* messages in the mailbox, which are not lost */
+byte tail;		/* written by the producer, as are the entries */
+byte head, sleeps;	/* written by the consumer */
+byte wakes;		/* messages in the mailbox; none is lost */
 byte got;
 
 active proctype producer()

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The HYBRID transport with a producer that sleeps as well, while the ring is full. It
- * says so with a word of its own; the consumer looks at that word now and then, and
- * wakes the producer. The producer looks whether the consumer sleeps when it flushes:
- * it flushes when it likes, but also before it sleeps and at the end.
+ * The HYBRID transport with a producer that also sleeps, while the ring is full. The producer
+ * announces its sleep with a word of its own. The consumer looks at that word now and then, and
+ * wakes the producer. The producer looks whether the consumer sleeps when it flushes, which it
+ * does at any time, before it sleeps, and at the end.
  *
- * Checked: every entry arrives, in order and once, and neither sleeps for good while the
+ * Checked: every entry arrives once and in order, and neither side sleeps for ever while the
  * other waits for it. Memory is as in hybrid.pml. Broken twins:
  *
- *   BROKEN_SELDOM     the consumer looks less often than once for each ring full
- *   BROKEN_NO_LOOK    the producer does not look again after it said that it sleeps
- *   BROKEN_LATE_FLAG  the producer says that it sleeps after it has looked
- *   BROKEN_WOKEN      the consumer remembers that it woke, but not for which number
+ *   BROKEN_SELDOM     the consumer looks less often than once for each full ring
+ *   BROKEN_NO_LOOK    the producer does not look again after it has announced its sleep
+ *   BROKEN_LATE_FLAG  the producer announces its sleep after it has looked
+ *   BROKEN_WOKEN      the consumer remembers that it woke the producer, but not its number
  *   BROKEN_UNFLUSHED  the producer sleeps without a flush
  */
 #define SIZE	3
@@ -24,9 +24,9 @@
 #endif
 
 byte entry[SIZE];
-byte tail, waits;	/* the producer's, as are the entries */
-byte head, sleeps;	/* the consumer's */
-byte to_producer, to_consumer;	/* wake-ups, which are not lost */
+byte tail, waits;	/* written by the producer, as are the entries */
+byte head, sleeps;	/* written by the consumer */
+byte to_producer, to_consumer;	/* wake-ups; none is lost */
 byte got;
 
 #define is_full	(tail - head >= SIZE)

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The models of the protocol beside this, with spin: no reachable state breaks an
-# assertion or is stuck, and what has to happen happens (under weak fairness).
-# Each variant that a model calls BROKEN_... must be found out.
+# Checks the models of this folder with spin: no reachable state breaks an assertion or is a
+# deadlock, and the model's LTL property holds under weak fairness. spin must find an error in
+# each variant that the head of a model lists as BROKEN_....
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires spin gcc
 
-# search NAME SEARCH-OPTIONS COMPILER-OPTIONS: 0 if all is right, 1 if a history is
-# not, 2 if the search did not begin or was cut short, which proves nothing
+# search NAME SEARCH-OPTIONS COMPILER-OPTIONS: 0 if there is no error, 1 if there is one, 2 if
+# the search did not begin or was cut short, which proves nothing
 search()
 {
 	# shellcheck disable=SC2086 # options
@@ -27,7 +27,7 @@ verify()
 	shift
 	(cd "$tmp" && spin -a "$@" "$model") || return 2
 	search safety "" "-DSAFETY -DNOCLAIM" || return
-	# With room for as many processes as a model has.
+	# NFAIR=3 is enough for the number of processes of each model.
 	search liveness "-a -f" -DNFAIR=3
 }
 
@@ -45,9 +45,9 @@ judge()
 
 for model in "$PWD"/tests/model/*.pml; do
 	name=$(basename "$model" .pml)
-	judge "$name: right" 0 "$model"
+	judge "spin finds no error in the model $name" 0 "$model"
 	while read -r twin; do
-		judge "$name, $twin: found" 1 "$model" "-D$twin"
+		judge "spin finds an error in the model $name with $twin" 1 "$model" "-D$twin"
 	done < <(sed -n 's/^ \*   \(BROKEN_[A-Z_]*\).*/\1/p' "$model")
 done
 done_testing

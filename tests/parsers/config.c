@@ -1,71 +1,71 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: whatever a configuration says, arena_layout_make() refuses it or makes a layout
- * that has what it asked for, and that every process accepts.
- * Method: members as the input has them; or drawn to what is likely, so that many are
- * accepted. The layout is written, read and compared.
+ * Goal: arena_layout_make() either refuses a configuration, or makes a layout that has what the
+ * configuration asks for and that every process accepts.
+ * Method: the members of a configuration are taken from the input as they are, or mapped to
+ * plausible values, so that many are accepted. The layout is written, read and compared.
  */
 #include <errno.h>
 
 #include "parser.h"
 
-/* Of one kind in two where members are drawn: 0 for the default. */
-static uint32_t power(struct input *in, bool is_drawn)
+/* Half of the plausible values are 0, which selects the default. */
+static uint32_t power(struct input *in, bool is_plausible)
 {
 	uint32_t n = eat_u32(in);
 
-	if (!is_drawn)
+	if (!is_plausible)
 		return n;
 	return n & 1U << 31 ? 0 : 1U << n % 24;
 }
 
-static struct arena_group_config eat_group(struct input *in, bool is_drawn)
+static struct arena_group_config eat_group(struct input *in, bool is_plausible)
 {
-	struct arena_group_config g = { .use = is_drawn ? eat_u8(in) % 16 : eat_u32(in) };
+	struct arena_group_config g = { .use = is_plausible ? eat_u8(in) % 16 : eat_u32(in) };
 
-	g.buffer_size = power(in, is_drawn);
-	g.count = is_drawn ? eat_u16(in) : eat_u64(in);
+	g.buffer_size = power(in, is_plausible);
+	g.count = is_plausible ? eat_u16(in) : eat_u64(in);
 	return g;
 }
 
 static struct arena_class_config eat_class(struct input *in, const struct arena_config *c,
-					   bool is_drawn)
+					   bool is_plausible)
 {
-	struct arena_class_config class = { .processes = is_drawn ? eat_u8(in) : eat_u32(in) };
+	struct arena_class_config class = { .processes = is_plausible ? eat_u8(in) : eat_u32(in) };
 	uint32_t groups = eat_u8(in) % (ARENA_MAX_CONFIG_GROUPS + 1);
 
 	class.bytes = eat_u64(in);
-	if (is_drawn)
+	if (is_plausible)
 		class.bytes = class.bytes % (c->length | 1) & ~(c->align - 1);
 	else
 		class.reserved = eat_u32(in);
 	for (uint32_t i = 0; i < groups; i++)
-		class.group[i] = eat_group(in, is_drawn);
+		class.group[i] = eat_group(in, is_plausible);
 	return class;
 }
 
 static struct arena_config eat_config(struct input *in)
 {
 	uint8_t mode = eat_u8(in);
-	bool is_drawn = mode & 1;
+	bool is_plausible = mode & 1;
 	struct arena_config c = { .size = sizeof(c) };
 	uint32_t classes;
 
-	c.length = eat_u64(in) >> (is_drawn ? mode >> 2 : 0);
+	c.length = eat_u64(in) >> (is_plausible ? mode >> 2 : 0);
 	if (mode & 2)
 		return c;
 	classes = eat_u8(in) % (ARENA_MAX_CLASSES + 1);
-	c.align = power(in, is_drawn);
-	c.group_bytes = is_drawn ? eat_u32(in) : eat_u64(in);
-	c.longest_extent = is_drawn ? eat_u32(in) : eat_u64(in);
-	c.channel_entries = power(in, is_drawn);
-	c.reserved = is_drawn ? 0 : eat_u32(in);
+	c.align = power(in, is_plausible);
+	c.group_bytes = is_plausible ? eat_u32(in) : eat_u64(in);
+	c.longest_extent = is_plausible ? eat_u32(in) : eat_u64(in);
+	c.channel_entries = power(in, is_plausible);
+	c.reserved = is_plausible ? 0 : eat_u32(in);
 	for (uint32_t i = 0; i < classes; i++)
-		c.classes[i] = eat_class(in, &c, is_drawn);
+		c.classes[i] = eat_class(in, &c, is_plausible);
 	return c;
 }
 
-/* Groups of one role and use: their number, buffers and the longest, in bytes. */
+/* The groups of one role and use: their number, their buffers and the bytes of the longest. */
 struct sum {
 	uint32_t groups;
 	uint64_t buffers;
@@ -97,7 +97,7 @@ static uint32_t processes_of(const struct arena_config *c, uint32_t class)
 	return c->classes[class].processes;
 }
 
-/* What a class has that asks for nothing. */
+/* The group of a class that names none. */
 static const struct arena_group_config usual = { .use = 1 };
 
 static uint32_t size_of(const struct arena_group_config *g)
@@ -117,7 +117,7 @@ static bool is_end(const struct arena_class_config *class, uint32_t i)
 	return i == ARENA_MAX_CONFIG_GROUPS || !class->group[i].use;
 }
 
-/* The groups that an entry asks for lie behind those before it, from @at on. */
+/* The groups of one entry begin at index @at; returns the index behind the last of them. */
 static uint32_t check_group(const struct arena_layout *l, const struct arena_config *c,
 			    uint32_t role, uint32_t at, const struct arena_group_config *wanted)
 {
@@ -154,7 +154,7 @@ static void check_process(const struct arena_layout *l, const struct arena_confi
 	must(at == l->n_groups || l->group[at].role != role);
 }
 
-static void check_wishes(const struct arena_layout *l, const struct arena_config *c)
+static void check_config(const struct arena_layout *l, const struct arena_config *c)
 {
 	for (uint32_t class = 0; class < ARENA_MAX_CLASSES; class++) {
 		must(l->processes[class] == processes_of(c, class));
@@ -175,7 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	must_be_sound(&made, c.length);
-	check_wishes(&made, &c);
+	check_config(&made, &c);
 	arena_layout_write(&region, &made);
 	must(!arena_layout_read(&region, c.length, &out));
 	must(!memcmp(&out, &made, sizeof(out)));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: no handle that was forged and no message of a peer, whatever bits they have,
- * gives a process a buffer that is not its to use, or takes one away that is.
- * Method: calls of one process with handles and messages from the input, and a list
- * of all runs that it has: a call succeeds exactly if the list says so.
+ * Goal: no forged handle and no message of a peer gives a process an extent that it may not
+ * use, or takes one away that it may use.
+ * Method: one process makes calls with handles and refs from the input, and keeps a list of all
+ * extents that it has. A call must succeed exactly if the list says so.
  */
 #include <errno.h>
 #include <arena/arena.h>
@@ -12,19 +12,19 @@
 #include "parser.h"
 
 #define LENGTH	(1UL << 20)
-#define RUNS	64U
+#define EXTENTS	64U
 #define STALES	4U
 #define SELF	ARENA_ROLE(0, 0)
 
 /**
- * struct run - one that the process has a handle of
+ * struct extent - an extent of which the process has a handle
  * @b: the handle
- * @state: what becomes of it
- * @io_count: operations
- * @peer: who has it, or whose it is
- * @generation: in messages
+ * @state: its state
+ * @io_count: operations that work on it
+ * @peer: role to which it is lent, or of its owner; UINT32_MAX for an owner that died
+ * @generation: generation in its refs
  */
-struct run {
+struct extent {
 	struct arena_buf b;
 	enum arena_state state;
 	uint32_t io_count;
@@ -35,8 +35,8 @@ struct run {
 static struct mshare *region;
 static struct arena *a;
 static const struct arena_layout *layout;
-static struct run run[RUNS];
-static uint32_t runs;
+static struct extent extent[EXTENTS];
+static uint32_t extents;
 static struct arena_buf stale[STALES];
 static uint32_t stales;
 
@@ -53,7 +53,7 @@ static void begin(void)
 	}
 	must(!arena_open_region(region, SELF, &a));
 	layout = arena_layout(a);
-	runs = 0;
+	extents = 0;
 	memset(stale, 0, sizeof(stale));
 	stales = 0;
 }
@@ -67,7 +67,7 @@ static uint32_t eat_peer(struct input *in)
 	return peers[eat_u8(in) % (sizeof(peers) / sizeof(peers[0]))];
 }
 
-/* Anything; or one that is good, was good, or is nearly one of those. */
+/* Any bits, a handle that is or was valid, or one that differs little from such a handle. */
 static struct arena_buf eat_handle(struct input *in)
 {
 	uint8_t how = eat_u8(in);
@@ -77,7 +77,7 @@ static struct arena_buf eat_handle(struct input *in)
 		eat(in, &b, sizeof(b));
 		return b;
 	}
-	b = how & 16 && runs ? run[how / 64 % runs].b : stale[how / 64];
+	b = how & 16 && extents ? extent[how / 64 % extents].b : stale[how / 64];
 	if (how & 32) {
 		b.group ^= eat_u8(in) % 8;
 		b.index += eat_u8(in) % 4;
@@ -102,32 +102,32 @@ static bool is_same(struct arena_buf b, struct arena_buf c)
 	       b.generation == c.generation;
 }
 
-static struct run *find(struct arena_buf b)
+static struct extent *find(struct arena_buf b)
 {
-	for (uint32_t i = 0; i < runs; i++)
-		if (is_same(run[i].b, b))
-			return &run[i];
+	for (uint32_t i = 0; i < extents; i++)
+		if (is_same(extent[i].b, b))
+			return &extent[i];
 	return NULL;
 }
 
 static bool is_in(struct arena_buf b, enum arena_state state)
 {
-	const struct run *r = find(b);
+	const struct extent *r = find(b);
 
 	return r && r->state == state;
 }
 
-static void drop(struct run *r)
+static void drop(struct extent *r)
 {
 	stale[stales++ % STALES] = r->b;
-	*r = run[--runs];
+	*r = extent[--extents];
 }
 
-/* Does any run that we know of lie there? */
+/* True if an extent in the list overlaps these buffers. */
 static bool is_taken(uint32_t group, uint32_t index, uint32_t count)
 {
-	for (uint32_t i = 0; i < runs; i++) {
-		const struct arena_buf *b = &run[i].b;
+	for (uint32_t i = 0; i < extents; i++) {
+		const struct arena_buf *b = &extent[i].b;
 
 		if (b->group == group && b->index < index + count &&
 		    index < b->index + b->count)
@@ -140,19 +140,19 @@ static void add(struct arena_buf b, enum arena_state state, uint32_t peer, uint1
 {
 	must(b.generation && arena_layout_has(layout, b.group, b.index, b.count));
 	must(!is_taken(b.group, b.index, b.count));
-	/* A new life has a new name. */
+	/* A new life has a new generation. */
 	for (uint32_t i = 0; i < STALES; i++)
 		must(!is_same(stale[i], b));
-	run[runs++] = (struct run){
+	extent[extents++] = (struct extent){
 		.b = b, .state = state, .peer = peer, .generation = generation,
 	};
 }
 
-/* What the accessors say of any handle. */
+/* The accessors must agree with the list for any handle. */
 static void check_access(struct arena_buf b)
 {
 	const char *base = arena_base(a), *written = arena_ptr(a, b), *got = arena_ptr_const(a, b);
-	const struct run *r = find(b);
+	const struct extent *r = find(b);
 
 	must(arena_state(a, b) == (r ? r->state : ARENA_STALE));
 	must(!written == !is_in(b, ARENA_OWNED));
@@ -171,7 +171,7 @@ static void do_get(struct input *in)
 	bool is_own = group < layout->n_groups && layout->group[group].role == SELF &&
 		      layout->group[group].use != ARENA_USE_CONTROL;
 
-	if (runs == RUNS)
+	if (extents == EXTENTS)
 		return;
 	if (!arena_get(a, group, count, &b)) {
 		must(is_own && b.group == group && b.count == count && count);
@@ -208,7 +208,7 @@ static void do_lend(struct input *in)
 static void do_unlend(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
-	/* Its peer may have died meanwhile; nobody got it. */
+	/* Its peer may have died since; then the extent is LOST. */
 	bool may = is_in(b, ARENA_LENT) || is_in(b, ARENA_LOST);
 
 	must(!arena_unlend(a, b) == may);
@@ -220,15 +220,15 @@ static void do_regain(struct input *in)
 {
 	struct arena_ref ref = eat_ref(in);
 	uint32_t peer = eat_peer(in);
-	struct run *r = NULL;
+	struct extent *r = NULL;
 	struct arena_buf b;
 
-	for (uint32_t i = 0; i < runs && !r; i++)
-		if (run[i].state == ARENA_LENT && run[i].peer == peer &&
-		    run[i].b.group == ref.group && run[i].b.index == ref.index &&
-		    run[i].b.count == ref.count && run[i].generation == ref.generation &&
+	for (uint32_t i = 0; i < extents && !r; i++)
+		if (extent[i].state == ARENA_LENT && extent[i].peer == peer &&
+		    extent[i].b.group == ref.group && extent[i].b.index == ref.index &&
+		    extent[i].b.count == ref.count && extent[i].generation == ref.generation &&
 		    !ref.reserved)
-			r = &run[i];
+			r = &extent[i];
 	must(arena_regain(a, peer, &ref, &b) == (r ? 0 : -EPROTO));
 	if (r) {
 		r->state = ARENA_OWNED;
@@ -247,7 +247,7 @@ static void do_borrow(struct input *in)
 		   (uint64_t)ref.index + ref.count <= g->count &&
 		   !is_taken(ref.group, ref.index, ref.count);
 
-	if (runs == RUNS)
+	if (extents == EXTENTS)
 		return;
 	must(arena_borrow(a, peer, &ref, &b) == (may ? 0 : -EPROTO));
 	if (may) {
@@ -274,7 +274,7 @@ static void do_io_begin(struct input *in)
 {
 	struct arena_buf b = eat_handle(in);
 	bool writes = eat_u8(in) & 1;
-	struct run *r = find(b);
+	struct extent *r = find(b);
 	bool is_own = r && layout->group[b.group].role == SELF;
 	bool may = r && (r->state == ARENA_OWNED || r->state == ARENA_BORROWED ||
 			 r->state == ARENA_IN_IO) && (is_own || !writes);
@@ -286,12 +286,12 @@ static void do_io_begin(struct input *in)
 	}
 }
 
-static void end_operation(struct run *r)
+static void end_operation(struct extent *r)
 {
 	if (--r->io_count)
 		return;
 	r->state = layout->group[r->b.group].role == SELF ? ARENA_OWNED : ARENA_BORROWED;
-	/* Of a peer that died while it was lent. */
+	/* Its owner died during the operation. */
 	if (r->state == ARENA_BORROWED && r->peer == UINT32_MAX)
 		drop(r);
 }
@@ -309,13 +309,13 @@ static void do_io_end(struct input *in)
 static void do_died(struct input *in)
 {
 	uint32_t peer = eat_peer(in), lost = 0;
-	uint32_t told;
+	uint32_t reported;
 
 	if (peer == SELF)
 		return;
-	told = arena_peer_died(a, peer);
-	for (uint32_t i = 0; i < runs;) {
-		struct run *r = &run[i++];
+	reported = arena_peer_died(a, peer);
+	for (uint32_t i = 0; i < extents;) {
+		struct extent *r = &extent[i++];
 
 		if (r->state == ARENA_LENT && r->peer == peer)
 			r->state = ARENA_LOST;
@@ -323,7 +323,7 @@ static void do_died(struct input *in)
 			lost += r->b.count;
 		if (layout->group[r->b.group].role != peer)
 			continue;
-		/* The kernel still works on it: it goes when that is done. */
+		/* The kernel still works on it, so it is dropped when the operation ends. */
 		if (r->state == ARENA_IN_IO) {
 			r->peer = UINT32_MAX;
 			continue;
@@ -331,7 +331,7 @@ static void do_died(struct input *in)
 		drop(r);
 		i--;
 	}
-	must(told == lost);
+	must(reported == lost);
 }
 
 static void do_reset(struct input *in)
@@ -340,22 +340,22 @@ static void do_reset(struct input *in)
 	bool may = group < layout->n_groups && layout->group[group].role == SELF &&
 		   layout->group[group].use != ARENA_USE_CONTROL;
 
-	for (uint32_t i = 0; i < runs; i++)
-		may &= run[i].b.group != group || run[i].state == ARENA_OWNED;
+	for (uint32_t i = 0; i < extents; i++)
+		may &= extent[i].b.group != group || extent[i].state == ARENA_OWNED;
 	must(!arena_reset_group(a, group) == may);
-	for (uint32_t i = 0; may && i < runs;) {
-		if (run[i].b.group == group)
-			drop(&run[i]);
+	for (uint32_t i = 0; may && i < extents;) {
+		if (extent[i].b.group == group)
+			drop(&extent[i]);
 		else
 			i++;
 	}
 }
 
-/* Everything ends, so that the arena can be closed. */
+/* End all operations, so that the arena can be closed. */
 static void end(void)
 {
-	while (runs) {
-		struct run *r = &run[0];
+	while (extents) {
+		struct extent *r = &extent[0];
 
 		while (r->io_count) {
 			must(!arena_io_end(a, r->b));
@@ -383,8 +383,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			check_access(eat_handle(&in));
 	}
-	for (uint32_t i = 0; i < runs; i++)
-		check_access(run[i].b);
+	for (uint32_t i = 0; i < extents; i++)
+		check_access(extent[i].b);
 	end();
 	return 0;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: arena_layout_read() believes no region whose groups are not inside and
- * apart, reads nothing else of it, and what is named in an accepted one exists.
- * Method: a layout that was made, some of its words changed; or all of it as the input
- * has it. The region ends where the layout does, so that the address sanitizer
- * sees who reads on.
+ * Goal: arena_layout_read() accepts a layout only if its groups lie inside the region and apart
+ * from each other. It reads nothing but the layout. Everything that can be named in an accepted
+ * layout exists.
+ * Method: a layout that was made, with some words changed, or any bytes of the input. The
+ * memory ends where the layout ends, so that the address sanitizer finds a read beyond it.
  */
 #include <errno.h>
 
@@ -13,7 +13,7 @@
 #define HEADER_WORDS	12U
 #define GROUP_WORDS	6U
 
-/* Any place will do: nothing is there. */
+/* Only addresses are computed from it; nothing is mapped there. */
 #define BASE		0x200000000000ULL
 
 enum { RAW = 1, OWN_LENGTH = 2, OWN_MAGIC = 4 };
@@ -60,7 +60,7 @@ static uint32_t changed(uint32_t old, struct input *in)
 	}
 }
 
-/* Word after word of 4 bytes, of the header or of a group. */
+/* Change words of 4 bytes, in the header or in a group, as the input says. */
 static void change(struct arena_layout *l, struct input *in)
 {
 	const uint32_t groups = l->n_groups;

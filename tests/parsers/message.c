@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a message is the same after it was unpacked and packed, and the other way
- * round, whatever bits it has: nothing of it is lost, and nothing is in two members.
- * Method: 96 bits of the input as they travel, and members of the input.
+ * Goal: unpacking and packing any message, and packing and unpacking it, loses nothing, and no
+ * bit belongs to two members.
+ * Method: 96 packed bits from the input, and members from the input.
  */
 #include <arena/message.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the fuzzers of parsers share: an input that is eaten from its start, and
- * which is zeroes after its end; and what holds of every layout that was accepted.
+ * Helpers of the parser fuzzers: an input that is consumed from its start and reads as zeroes
+ * after its end, and the properties of every accepted layout.
  */
 #ifndef TESTS_PARSERS_PARSER_H
 #define TESTS_PARSERS_PARSER_H
@@ -78,7 +78,7 @@ static inline bool is_buffer_size(uint32_t n)
 	return n >= ARENA_MIN_BUFFER && n <= ARENA_MAX_BUFFER && !(n & (n - 1));
 }
 
-/* In numbers without end: every group inside, behind the layout, and apart. */
+/* Every group lies inside the region, behind the layout, and apart from the others. */
 static inline void must_be_sound(const struct arena_layout *l, uint64_t length)
 {
 	unsigned __int128 end = sizeof(*l);

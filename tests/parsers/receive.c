@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: arena_receive() reads the struct and no more, gives a copy of it, and says that
- * it is sound exactly if every rule holds; a rule that makes no sense is refused, and
- * touches nothing outside.
- * Method: rules and the bytes of a struct from the input; the rules again in numbers
- * without end.
+ * Goal: arena_receive() reads the struct and nothing else, copies it, and succeeds exactly if
+ * every rule holds. It refuses a rule that makes no sense, and reads nothing outside for it.
+ * Method: rules and the bytes of a struct come from the input; judge() evaluates the same rules
+ * with arithmetic that cannot overflow.
  */
 #include <errno.h>
 #include <arena/receive.h>
@@ -113,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 	size_t n_rules = eat_u8(&in) % (MAX_RULES + 1), length = eat_u8(&in) % (MAX_SIZE + 1);
 	struct arena_rule rules[MAX_RULES];
-	/* Each begins and ends where its memory does. */
+	/* Each in memory of its exact size, so that the address sanitizer finds other accesses. */
 	uint8_t *shared = malloc(length), *copy = malloc(length);
 	int want = 0, ret;
 

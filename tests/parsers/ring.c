@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: whatever the other side writes into its half of a ring in shared memory, ours
- * reads and writes nothing outside the ring, says -EPROTO when there cannot be so
- * many, and never gives out more than the ring holds.
- * Method: both ends, and an input that says what each does next and what the other's
- * words are set to. The ring ends where its memory does.
+ * Goal: whatever a peer writes into its half of a ring in shared memory, this side accesses
+ * nothing outside the ring, returns -EPROTO for an impossible head or tail, and never receives
+ * more messages than the ring holds.
+ * Method: both ends of a ring; the input says what each does next and to what the peer's words
+ * are set. The ring is in memory of its exact size.
  */
 #include <errno.h>
 #include <libarena/channel/spsc.h>
@@ -40,7 +40,7 @@ static void check_get(struct arena_spsc_consumer *c, const struct arena_spsc_out
 
 	must(ret == 1 || !ret || ret == -EPROTO);
 	must(c->head == head + (ret == 1));
-	/* What it looked at before is still to come, and no more than that. */
+	/* Without a message, the ring was empty or had an impossible tail. */
 	if (ret != 1)
 		must(ret ? waiting > entries : !waiting);
 	must(c->tail - c->head <= entries);
@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			must(!arena_spsc_must_wake(&p));
 			break;
 		default:
-			/* Nobody sleeps while there is something, be it a lie. */
+			/* The consumer sleeps only if head and tail are equal. */
 			must(arena_spsc_sleep(&c) == (out->tail == c.head));
 			arena_spsc_awake(&c);
 			break;

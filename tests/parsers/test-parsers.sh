@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What reads bytes of a peer, or of whoever made a region, on inputs that libFuzzer
-# makes up: no access outside, nothing undefined, and nothing accepted that is not
-# sound. Each fuzzer says what that is; it begins with the inputs in seeds/.
+# Runs the functions that read bytes of a peer, or of the process that made a region, on
+# inputs that libFuzzer generates. They must access no memory outside, have no undefined
+# behaviour, and accept only what is sound; the head of each fuzzer says what that means.
+# A fuzzer begins with the inputs in seeds/.
 #
-# By itself a run is short and draws the same inputs each time. PARSER_SECONDS=N
-# lets each fuzzer run that long and draw what it likes; what it learns stays in
-# build-parsers/learned, and an input that breaks something in build-parsers.
+# By default a run is short and uses the same inputs each time. PARSER_SECONDS=N lets each
+# fuzzer run for N seconds with new inputs. The corpus that it collects stays in
+# build-parsers/learned, and an input that fails stays in build-parsers.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -18,7 +19,7 @@ if [ -n "${PARSER_SECONDS:-}" ]; then
 	learned=build-parsers/learned
 fi
 
-# plant FILE DIR: each line's bytes become a file
+# plant FILE DIR: writes the bytes of each line into a file of DIR
 plant()
 {
 	mkdir -p "$2"
@@ -28,10 +29,11 @@ plant()
 
 for source in tests/parsers/*.c; do
 	name=$(basename "$source" .c)
-	[ -x "$programs/$name" ] || { ok "$name was built" false; continue; }
+	[ -x "$programs/$name" ] || { ok "the fuzzer $name is built" false; continue; }
 	plant "tests/parsers/seeds/$name" "$tmp/$name"
 	mkdir -p "${learned:-$tmp/learned}/$name"
-	ok "$name: sound, whatever it reads" "$programs/$name" "${how[@]}" -max_len=1024 \
+	ok "the fuzzer $name finds no input that breaks its properties" \
+		"$programs/$name" "${how[@]}" -max_len=1024 \
 		-artifact_prefix=build-parsers/ -print_final_stats=1 \
 		"${learned:-$tmp/learned}/$name" "$tmp/$name"
 	diag "$(sed -n 's/^stat::number_of_executed_units: *\(.*\)/\1 inputs/p

@@ -15,13 +15,14 @@ include=$root/usr/include lib=$root$libdir debug=$root$libdir/msharearena/debug
 [ -e build/arenad ] || skip_all "needs make user"
 ok "make install DESTDIR=... LIBDIR=$libdir" make install "${where[@]}"
 
-# flags LIBRARY [OPTION...]: what pkg-config says, as it will be there
+# flags LIBRARY [OPTION...]: what pkg-config says, as it will be there, where it finds the files
+# of no other library
 flags()
 {
 	local library=$1
 
 	shift
-	PKG_CONFIG_LIBDIR=$lib/pkgconfig:/usr/lib/x86_64-linux-gnu/pkgconfig:/usr/share/pkgconfig \
+	PKG_CONFIG_LIBDIR=$lib/pkgconfig \
 		pkg-config --define-variable=prefix="$root/usr" --cflags --libs "$@" "$library"
 }
 

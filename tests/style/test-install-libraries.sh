@@ -61,7 +61,7 @@ for library in libmshare libarena; do
 	is "$library's exports have the version of its soname" \
 		"$(nm -D --defined-only "$lib/$library.so" | sed -n 's/.*@@//p' | sort -u)" \
 		"${library^^}_${version%%.*}"
-	ok "pkg-config has $library" flags "$library"
+	ok "pkg-config says how to use $library where it knows no other library" flags "$library"
 	is "pkg-config has $library's version" "$(flags "$library" --modversion)" "$version"
 done
 is "the debug variant has the soname of the library" "$(soname "$debug/libarena.so")" \

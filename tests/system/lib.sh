@@ -37,9 +37,42 @@ links()
 	echo "/sys/kernel/debug/msharearena/${addr#0x}/links"
 }
 
-# one_table: do all attached processes have one PUD table in their page tables?
-one_table()
+# views: a line for each attached process: its program, its view by its own maps, and its view
+# and the table that its P4D entry holds by the module
+views()
 {
-	awk 'NR > 1 { n++; seen[$3]; seen[$4] }
-	     END { for (t in seen) tables++; exit !(n >= 2 && tables == 1) }' "$(links)"
+	local pid view entry table
+
+	while read -r pid view entry table; do
+		printf '%s %s %s %s %s\n' "$(cat "/proc/$pid/comm")" \
+			"$(sed -n 's|.*/dev/mshare/test/||p' "/proc/$pid/maps")" \
+			"$view" "$entry" "$table"
+	done < <(tail -n +2 "$(links)" | sort -n)
+}
+
+# on_own_views: is the NP on view np-0, each SP on one of sp-0 and so on, and each view a table
+# of its own?
+on_own_views()
+{
+	views >"$tmp/views"
+	awk '{ n++; seen[$3]; tables[$4]; role = $1; sub("arena-", "", role)
+	       if ($2 != $3 || $4 != $5 || $3 !~ "^" role "-[0-9]+$")
+			wrong++ }
+	     END { for (v in seen) views++; for (t in tables) own++
+	       exit !(n >= 2 && !wrong && views == n && own == n && "np-0" in seen &&
+		      "sp-0" in seen) }' "$tmp/views" && return
+	cat "$tmp/views"
+	return 1
+}
+
+pages_return()
+{
+	echo 0 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+}
+
+# pages_2m COUNT: have so many pages of 2 MiB until the end of the test
+pages_2m()
+{
+	echo "$1" >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+	at_exit pages_return
 }

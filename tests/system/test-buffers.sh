@@ -43,10 +43,9 @@ try()
 fixed=1
 ! pins-by-mapping || fixed=0
 [ "$fixed" = 1 ] || diag "this kernel refuses to register buffers of a region: all are plain"
-try "1 GiB pages, registered" "$fixed" --size 1G --page-size 1G
-try "1 GiB pages, plain" 0 --size 1G --page-size 1G --no-fixed-buffers
-echo 192 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-at_exit eval 'echo 0 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages'
+try "1 GiB pages, registered" "$fixed" --size 2G --page-size 1G
+try "1 GiB pages, plain" 0 --size 2G --page-size 1G --no-fixed-buffers
+pages_2m 192
 try "2 MiB pages, registered" "$fixed" --size 384M --page-size 2M
 try "2 MiB pages, plain" 0 --size 384M --page-size 2M --no-fixed-buffers
 done_testing

@@ -7,9 +7,11 @@
 . "$(dirname "$0")/lib.sh"
 requires fio nbdinfo
 
-free=$(free_pages 1048576)
-pages_back() { [ "$(free_pages 1048576)" = "$free" ]; }
-start() { arenad_start --size 1G --page-size 1G --disk "one=$disk0" "$@"; }
+# Enough for two regions.
+pages_2m 256
+free=$(free_pages 2048)
+pages_back() { [ "$(free_pages 2048)" = "$free" ]; }
+start() { arenad_start --size 256M --page-size 2M --disk "one=$disk0" "$@"; }
 load()
 {
 	fio --name=load --ioengine=nbd "--uri=nbd://$address/one" --rw=randrw --bs=16k \
@@ -36,7 +38,7 @@ kill -KILL "$arenad_pid"
 arenad_wait
 not_ok "kill -9 of arenad: the client is told" wait "$load"
 ok "the region's name is still there" test -e /dev/mshare/test/rw
-arenad_run --size 1G --page-size 1G --disk "one=$disk0"
+arenad_run --size 256M --page-size 2M --disk "one=$disk0"
 arenad_wait
 is "a new arenad refuses a name that is taken" "$status" 1
 ok "the new arenad says what to do" says "--replace"

@@ -6,7 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo
 
-arenad_start --size 1G --page-size 1G --disk "one=$disk0"
+pages_2m 128
+arenad_start --size 256M --page-size 2M --disk "one=$disk0"
 # It has two good clients of its own, which verify what they write meanwhile.
 ok "every way to be hostile, beside clients that verify their data" \
 	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}"

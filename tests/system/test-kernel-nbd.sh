@@ -7,7 +7,8 @@
 requires nbd-client mkfs.ext4 fsck.ext4
 
 modprobe nbd nbds_max=2 || skip_all "this kernel has no nbd module"
-arenad_start --size 1G --page-size 1G --disk "one=$disk0"
+pages_2m 128
+arenad_start --size 256M --page-size 2M --disk "one=$disk0"
 mkdir "$tmp/mnt"
 detach()
 {

@@ -17,7 +17,7 @@ try()
 
 	shift
 	dd if=/dev/zero "of=$disk2" bs=1M oflag=direct status=none 2>/dev/null
-	arenad_start --size 1G --page-size 1G --disk "one=$disk2" "$@"
+	arenad_start --size 256M --page-size 2M --disk "one=$disk2" "$@"
 	ok "$name: contents" "$BUILD/tests/native/nbd-model" \
 		"${address%:*}" "${address##*:}" one
 	counters_refresh
@@ -27,6 +27,7 @@ try()
 	is "$name: status" "$status" 0
 }
 
+pages_2m 128
 try "registered buffers"
 try "plain buffers" --no-fixed-buffers
 done_testing

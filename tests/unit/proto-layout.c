@@ -5,6 +5,8 @@
  * Method: numbers of SPs and of network buffers, the largest of both included; then
  * layouts that lack something.
  */
+#include <errno.h>
+#include <libarena/buffer/view.h>
 #include <proto/layout.h>
 #include <string.h>
 
@@ -65,11 +67,39 @@ static void test_lacking(void)
 	ok(!proto_has_np(&layout, 1), "a layout of one NP has no second one");
 }
 
+static int make_in_pages(uint64_t page, uint64_t length, uint32_t sps)
+{
+	struct arena_config c;
+
+	proto_config_init(&c, length, &(struct proto_counts){ 1, sps, 64 });
+	proto_config_align(&c, page);
+	return arena_layout_make(&layout, &c);
+}
+
+static void test_pages(uint64_t page, uint64_t length, uint32_t sps)
+{
+	unsigned long long mib = length >> 20, kib = page >> 10;
+	struct mshare_range range[ARENA_VIEW_RANGES];
+
+	is(make_in_pages(page, length, sps), 0,
+	   "%llu MiB in pages of %llu KiB suffice for %u SPs", mib, kib, sps);
+	ok(proto_has_np(&layout, 0) && proto_has_sp(&layout, sps - 1),
+	   "%llu MiB in pages of %llu KiB hold the groups of an NP and %u SPs", mib, kib, sps);
+	ok(arena_view_ranges(&layout, PROTO_ROLE_NP(0), page, range) > 0,
+	   "in %llu MiB no page of %llu KiB has two writers, of an NP and %u SPs", mib, kib, sps);
+}
+
 int main(void)
 {
 	test_counts(1, 2);
 	test_counts(3, 1024);
 	test_counts(PROTO_MAX_SPS, PROTO_MAX_NET_COUNT);
 	test_lacking();
+	test_pages(1ULL << 30, 2ULL << 30, 1);
+	test_pages(1ULL << 30, 9ULL << 30, 8);
+	test_pages(2ULL << 20, 128ULL << 20, 1);
+	test_pages(2ULL << 20, 1ULL << 30, 8);
+	is(make_in_pages(1ULL << 30, 8ULL << 30, 8), -ENOSPC,
+	   "8 GiB in pages of 1 GiB are too few for an NP and 8 SPs");
 	return done_testing();
 }

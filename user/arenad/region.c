@@ -2,7 +2,6 @@
 #include "region.h"
 
 #include <common/clock.h>
-#include <proto/layout.h>
 #include <common/log.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +12,7 @@
 
 #include "memory.h"
 #include "options.h"
+#include "roles.h"
 
 #define PAGE_1G		(1ULL << 30)
 #define PAGE_2M		(2ULL << 20)
@@ -20,6 +20,10 @@
 /* Five seconds in all. */
 #define POOL_TRIES	50
 #define POOL_PAUSE_MS	100
+/* What a view of each role would prevent. */
+#define NOT_PROTECTED	\
+	"processes are not protected from each other: each can overwrite the layout, the " \
+	"buffers and the messages of all others"
 #define POOL_PATH	"/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/%s"
 
 /* A number in sysfs about the pool of this page size; 0 if there is no pool. */
@@ -70,12 +74,23 @@ static bool pool_suffices(uint64_t page_size, uint64_t size)
 	return false;
 }
 
-/* The largest pages of which there are enough; if there are none, those that the error names. */
-static uint64_t choose_page_size(uint64_t size, enum mshare_backend backend)
+static bool pages_fit(const struct arenad_options *o, uint64_t page_size)
 {
-	if (pool_suffices(PAGE_1G, size))
+	struct arena_layout l;
+
+	return !(o->size % page_size) && !roles_lay_out(o, page_size, &l) &&
+	       pool_suffices(page_size, o->size);
+}
+
+/*
+ * The largest pages of which there are enough for each process to have its own; if there are
+ * none, those that the error names.
+ */
+static uint64_t choose_page_size(const struct arenad_options *o, enum mshare_backend backend)
+{
+	if (pages_fit(o, PAGE_1G))
 		return PAGE_1G;
-	if (pool_suffices(PAGE_2M, size))
+	if (pages_fit(o, PAGE_2M))
 		return PAGE_2M;
 	return backend == MSHARE_BACKEND_MEMFD ? PAGE_4K : PAGE_2M;
 }
@@ -87,12 +102,11 @@ static enum mshare_backend choose_backend(enum arenad_backend wanted)
 	if (wanted == ARENAD_BACKEND_MODULE)
 		return MSHARE_BACKEND_MODULE;
 	if (wanted == ARENAD_BACKEND_MEMFD) {
-		log_warn("using a memfd, as asked: processes are not protected from each other");
+		log_warn("using a memfd, as asked: " NOT_PROTECTED);
 		return MSHARE_BACKEND_MEMFD;
 	}
 	if (backend == MSHARE_BACKEND_MEMFD)
-		log_warn("no msharearena module: using a memfd; "
-			 "processes are not protected from each other");
+		log_warn("no msharearena module: using a memfd; " NOT_PROTECTED);
 	return backend;
 }
 
@@ -131,36 +145,43 @@ static int populate_error(const struct arenad_options *o, uint64_t page_size,
 	return ret;
 }
 
-static int write_layout(const struct arenad_options *o, struct mshare *m)
+/* Write the layout and make the views, which show what it says. */
+static int share_out(const struct arenad_options *o, struct mshare *m,
+		     const struct arena_layout *l)
 {
-	struct arena_layout layout;
-	struct arena_config config;
 	void *base;
-	int ret;
+	int ret = mshare_attach(m, &base);
 
-	proto_config_init(&config, o->size, &(struct proto_counts){ 1, o->n_disks, o->np_buffers });
-	ret = arena_layout_make(&layout, &config);
-	if (ret == -ENOSPC)
-		log_error("--size: %" PRIu64 " MiB are too few for %u disks and %u buffers",
-			  o->size >> 20, o->n_disks, o->np_buffers);
-	if (ret)
-		return ret;
-	ret = mshare_attach(m, &base);
 	if (ret) {
 		log_error("cannot attach region %s: %s", o->region, strerror(-ret));
 		return ret;
 	}
-	arena_layout_write(base, &layout);
+	arena_layout_write(base, l);
 	log_info("region %s lies at %p", o->region, base);
-	return mshare_detach(m);
+	ret = mshare_detach(m);
+	return ret ? ret : roles_make_views(o, m, l);
 }
 
-/* Fill in the page size of @mo, if there is enough memory. */
-static int choose_pages(const struct arenad_options *o, struct mshare_options *mo)
+static int layout_error(const struct arenad_options *o, uint64_t page_size, int ret)
 {
+	if (ret == -ENOSPC)
+		log_error("--size: %" PRIu64 " MiB in pages of %" PRIu64 " KiB are too few for %u "
+			  "disks and %u buffers; no two processes have a page in common",
+			  o->size >> 20, page_size / 1024, o->n_disks, o->np_buffers);
+	else
+		log_error("cannot lay out region %s: %s", o->region, strerror(-ret));
+	return ret;
+}
+
+/* Fill in the page size of @mo and the layout, if there is enough memory. */
+static int choose_pages(const struct arenad_options *o, struct mshare_options *mo,
+			struct arena_layout *l)
+{
+	int ret;
+
 	mo->page_size = o->page_size;
 	if (!mo->page_size)
-		mo->page_size = choose_page_size(o->size, mo->backend);
+		mo->page_size = choose_page_size(o, mo->backend);
 	else if (mo->page_size > PAGE_4K)
 		pool_suffices(mo->page_size, o->size);
 	if (o->size % mo->page_size) {
@@ -168,6 +189,9 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 			  mo->page_size / 1024);
 		return -EINVAL;
 	}
+	ret = roles_lay_out(o, mo->page_size, l);
+	if (ret)
+		return layout_error(o, mo->page_size, ret);
 	if (mo->backend == MSHARE_BACKEND_MODULE || mo->page_size != PAGE_4K)
 		return 0;
 	if (!o->page_size)
@@ -183,13 +207,14 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 		.length = o->size,
 		.mode = 0600,
 	};
+	struct arena_layout layout;
 	uint64_t available;
 	struct mshare *m;
 	int ret;
 
 	if (o->replace && !mshare_unlink(o->region))
 		log_warn("removed an old region %s", o->region);
-	ret = choose_pages(o, &mo);
+	ret = choose_pages(o, &mo, &layout);
 	if (ret)
 		return ret;
 	ret = mshare_create(o->region, &mo, &m);
@@ -203,7 +228,7 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 	if (ret)
 		populate_error(o, mo.page_size, available, ret);
 	else
-		ret = write_layout(o, m);
+		ret = share_out(o, m, &layout);
 	if (ret) {
 		arenad_region_close(o, m);
 		return ret;

@@ -16,6 +16,7 @@
 
 #define CLOCK_NS_PER_S	1000000000LL
 #define CLOCK_NS_PER_MS	1000000LL
+#define CLOCK_NS_PER_US	1000LL
 
 /* A deadline that never passes. */
 #define CLOCK_NEVER	INT64_MAX

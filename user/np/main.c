@@ -30,22 +30,16 @@ static int check_layout(const struct np *np)
 
 static int open_region(struct np *np)
 {
-	const char *name = np->options->region;
 	int ret;
 
 	np->role = PROTO_ROLE_NP(0);
-	ret = proto_open_region(name, np->role, &np->arena);
-	if (ret == -EPROTO || ret == -ERANGE)
-		goto not_ours;
-	if (ret) {
-		log_error("region '%s': %s", name, strerror(-ret));
+	ret = proto_open_region(np->options->region, np->role, &np->arena);
+	if (ret)
 		return ret;
-	}
 	ret = check_layout(np);
-	if (!ret)
-		return 0;
-not_ours:
-	log_error("region '%s': its layout is not for this program: %s", name, strerror(-ret));
+	if (ret)
+		log_error("region %s: its layout is not for this program: %s",
+			  np->options->region, strerror(-ret));
 	return ret;
 }
 

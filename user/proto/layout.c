@@ -8,6 +8,7 @@ static_assert(sizeof(struct proto_request) == PROTO_RECORD_BUFFER &&
 	      sizeof(struct proto_disk) == PROTO_RECORD_BUFFER, "a buffer holds a record");
 
 #define PAGE	4096ULL
+#define PAGE_2M	(2ULL << 20)
 
 static uint64_t round_up(uint64_t n, uint64_t to)
 {
@@ -73,6 +74,27 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_use use)
 {
 	return arena_layout_find(l, PROTO_ROLE_NP(i), use, 0);
+}
+
+/*
+ * The share of an NP in whole pages. One of 1 GiB is more than an NP cannot do without, so it
+ * does not get another one for a part of it.
+ */
+static uint64_t pages_of_np(uint64_t bytes, uint64_t page_size)
+{
+	return page_size > PAGE_2M && bytes > page_size ? bytes / page_size * page_size :
+							  round_up(bytes, page_size);
+}
+
+void proto_config_align(struct arena_config *c, uint64_t page_size)
+{
+	struct arena_class_config *nps = &c->classes[PROTO_CLASS_NP];
+
+	c->align = page_size;
+	nps->bytes = nps->processes * pages_of_np(nps->bytes / nps->processes, page_size);
+	/* The layout takes whole pages, see arena_config, out of the first NP's share. */
+	if (page_size > PAGE && page_size <= PAGE_2M)
+		nps->bytes += nps->processes * page_size;
 }
 
 int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use)

@@ -86,6 +86,16 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_use use);
 
 /**
+ * proto_config_align() - begin the part of each process at a page
+ * @c: filled by proto_config_init()
+ * @page_size: bytes of the region's pages
+ *
+ * No page has two writers then, and each role can have a view (arena_make_view()). The NPs get
+ * at least one page each, and one for the layout where pages are not larger than 2 MiB.
+ */
+void proto_config_align(struct arena_config *c, uint64_t page_size);
+
+/**
  * proto_group_of_sp() - a group of SP @i, or -ENOENT
  * @l: checked layout
  * @i: number of the SP

@@ -23,8 +23,10 @@
  * happened to the buffer before; see places.h. What a peer says wrongly is no misuse:
  * such calls always return -EPROTO.
  *
- * One thread uses a struct arena: nothing here takes locks. Only the calls that open
- * and close an arena and arena_reclaim() make system calls.
+ * One thread uses a struct arena: the one that opened it. Nothing here takes locks. In
+ * another thread, and in a child after fork(2), calls return -ECHILD, NULL or
+ * ARENA_STALE; that check costs no system call. Only the calls that open and close an
+ * arena and arena_reclaim() make system calls.
  *
  * This header knows nothing of channels and rings.
  */
@@ -245,9 +247,9 @@ int arena_return(struct arena *a, struct arena_buf b, struct arena_ref *ref);
  * that is IN_IO goes stale when its last operation has ended; until then no successor
  * of the peer can lend us any of its buffers.
  *
- * Return: number of buffers that are LOST now.
+ * Return: number of buffers that are LOST now, or -ECHILD.
  */
-uint32_t arena_peer_died(struct arena *a, uint32_t peer);
+int64_t arena_peer_died(struct arena *a, uint32_t peer);
 
 /**
  * arena_reclaim() - LOST -> FREE, where the kernel no longer uses the memory

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Channels: messages both ways between two processes, in order, none of them lost, and never
- * more of them unacknowledged than was agreed. One of four transports carries them:
+ * more of them unacknowledged than was agreed. One of three transports carries them:
  *
  *	MSG_RING	each side has a mailbox, an io_uring that only receives messages, and
  *			the other side posts to it by IORING_OP_MSG_RING
  *	HYBRID		rings in shared memory carry the messages; MSG_RING wakes a side that
  *			sleeps
- *	EVENTFD		rings in shared memory; an eventfd wakes a side that sleeps
  *	SOCKET		the control socket, a UNIX socket, carries the messages
  *
  * Everything that the sender wrote before arena_channel_send() is visible to the receiver when
  * arena_channel_recv() has returned the message; docs/memory-model.md says why.
  *
- * A channel checks what the peer says. A hostile peer can end the channel and do no more, with
- * one exception: the peer of an EVENTFD channel decides whether a write to its eventfd blocks.
- * If it fills the eventfd at the right moment, arena_channel_flush(), arena_channel_recv() and
- * arena_channel_close() hang. Use another transport towards a peer that is not trusted.
+ * A channel checks what the peer says. A hostile peer can end the channel and do no more.
  *
- * One thread uses a channel: the thread that opened it. A channel knows messages, not what they
- * mean to the application, and no buffers.
+ * One thread uses a channel: the thread that opened it. In other threads, and in a child after
+ * fork(2), calls return -ECHILD; that check costs no system call. A channel knows messages, not
+ * what they mean to the application, and no buffers.
  */
 #ifndef ARENA_CHANNEL_H
 #define ARENA_CHANNEL_H
@@ -52,8 +49,7 @@ struct io_uring;
  * @ARENA_CHANNEL_AUTO: the first of the following that works on both sides
  * @ARENA_CHANNEL_MSG_RING: mailboxes
  * @ARENA_CHANNEL_HYBRID: shared memory and mailboxes
- * @ARENA_CHANNEL_EVENTFD: shared memory and eventfds; needs a control socket
- * @ARENA_CHANNEL_SOCKET: the control socket
+ * @ARENA_CHANNEL_SOCKET: the control socket, which takes no io_uring
  *
  * Without a control socket AUTO is MSG_RING.
  */
@@ -61,7 +57,6 @@ enum arena_channel_transport {
 	ARENA_CHANNEL_AUTO,
 	ARENA_CHANNEL_MSG_RING,
 	ARENA_CHANNEL_HYBRID,
-	ARENA_CHANNEL_EVENTFD,
 	ARENA_CHANNEL_SOCKET,
 };
 
@@ -196,8 +191,12 @@ bool arena_channel_is_connected(const struct arena_channel *ch);
  *
  * It submits the application's @tx_ring, because queued messages name what is closed here. Close
  * a channel before its @tx_ring.
+ *
+ * A child of fork(2) gives its copy of the channel up, which the peer does not notice.
+ *
+ * Return: 0, or -ECHILD for another thread than the one that opened it: nothing has changed then.
  */
-void arena_channel_close(struct arena_channel *ch);
+int arena_channel_close(struct arena_channel *ch);
 
 /**
  * arena_channel_send() - queue a message
@@ -210,6 +209,7 @@ void arena_channel_close(struct arena_channel *ch);
  * Return: 0, or
  * -EAGAIN: the window is full, or the channel is not connected yet: receive, or wait;
  * -EINVAL: the type is not one of the application's;
+ * -ECHILD: another thread opened the channel;
  * or an error of arena_channel_recv(), which stays.
  */
 int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
@@ -224,6 +224,7 @@ int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
  * Return: 0, or
  * -EAGAIN or -EBUSY: some messages are still queued, because the kernel or the socket has no
  *	room;
+ * -ECHILD: another thread opened the channel;
  * or an error of arena_channel_recv(), if it is noticed. That a peer has ended the channel is not
  *	an error if nothing is queued.
  */
@@ -237,7 +238,8 @@ int arena_channel_flush(struct arena_channel *ch);
  * It never waits. Messages that were received are acknowledged to the peer some time later, on
  * an application's @tx_ring with its next submit.
  *
- * Return: 1; 0 if there is no message; or, when there is no message any more and never will be,
+ * Return: 1; 0 if there is no message; -ECHILD if another thread opened the channel; or, when there
+ * is no message any more and never will be,
  * -EPIPE: the peer has closed the channel, and everything that it sent has been received;
  * -EOWNERDEAD: the peer has died, or it left without closing the channel, or its last words were
  *	lost for want of memory;
@@ -257,7 +259,7 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg);
  * Before it waits it sends everything that is queued, so a loop that calls arena_channel_next()
  * and arena_channel_send() needs no arena_channel_flush().
  *
- * Return: 1; 0 if no message came in time; -EINTR if a signal came; or an error of
+ * Return: 1; 0 if no message came in time; -EINTR if a signal came; -ECHILD; or an error of
  * arena_channel_recv(), which stays.
  */
 int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int timeout_ms);
@@ -274,7 +276,7 @@ int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int time
  * - arena_channel_recv() would return a message or an error, or
  * - the last arena_channel_send() returned -EAGAIN, and the next one would not. A call tells this
  *   once: if nothing is sent then, the next one waits for a message.
- * 0 if none of it happened in time; -EINTR if a signal came; or another -errno.
+ * 0 if none of it happened in time; -EINTR if a signal came; -ECHILD; or another -errno.
  */
 int arena_channel_wait(struct arena_channel *ch, int timeout_ms);
 
@@ -300,8 +302,8 @@ int arena_channel_pidfd(const struct arena_channel *ch);
  * arena_channel_arm() - announce that this side is going to sleep on arena_channel_fd()
  * @ch: channel
  *
- * Return: true if there is nothing to do, so that this side may sleep. Call
- * arena_channel_disarm() in any case, and no other function of the channel between the two.
+ * Return: true if there is nothing to do, so that this side may sleep; false in another thread.
+ * Call arena_channel_disarm() in any case, and no other function of the channel between the two.
  */
 bool arena_channel_arm(struct arena_channel *ch);
 

@@ -96,8 +96,9 @@ struct arena_class_config {
  * struct arena_config - what a layout is made from
  * @size: sizeof(struct arena_config)
  * @length: bytes of the region that have memory
- * @align: the part of each process begins at a multiple of it: the region's page size,
- *	where processes have views of their own; a power of two, at least 4096; 0 for 4096
+ * @align: the part of each process begins at a multiple of it, and so do the groups behind the
+ *	layout itself if it is at most 2 MiB; a power of two, at least 4096; 0 for 4096. With the
+ *	region's page size, no page has two writers, as views of roles need it
  * @group_bytes: the most bytes of a group that takes what remains; 0 for
  *	ARENA_MAX_GROUP_BYTES
  * @longest_extent: bytes of the longest extent. For each use whose groups take what remains,
@@ -198,7 +199,11 @@ int arena_layout_read(const void *region, uint64_t length,
 		      struct arena_layout *out);
 
 /** arena_layout_has_role() - true if the layout has a process with this role */
-bool arena_layout_has_role(const struct arena_layout *l, uint32_t role);
+static inline bool arena_layout_has_role(const struct arena_layout *l, uint32_t role)
+{
+	return ARENA_ROLE_CLASS(role) < ARENA_MAX_CLASSES &&
+	       ARENA_ROLE_NUMBER(role) < l->processes[ARENA_ROLE_CLASS(role)];
+}
 
 /**
  * arena_layout_find() - find a group of a process
@@ -216,8 +221,12 @@ int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use,
  *
  * It is false if @count is 0. Use it to check what a peer names.
  */
-bool arena_layout_has(const struct arena_layout *l, uint32_t group,
-		      uint32_t index, uint32_t count);
+static inline bool arena_layout_has(const struct arena_layout *l, uint32_t group,
+				    uint32_t index, uint32_t count)
+{
+	return group < l->n_groups && count && index < l->group[group].count &&
+	       count <= l->group[group].count - index;
+}
 
 /**
  * arena_layout_buffer() - address of a buffer

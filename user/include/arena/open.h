@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Setting up: make a region for an arena or open one, and take a role in it.
+ * Setting up: make a region for an arena or open one, give each role a view of its own, and take
+ * a role in it.
  *
  * This header must not know what is done with buffers, nor of channels and rings. Programs
  * include <arena/arena.h>, which includes it.
@@ -32,11 +33,11 @@ struct arena;
  * @view: arena_open(): the view through which the region is opened; NULL for "rw".
  *	arena_create() needs NULL
  * @config: arena_create(): the layout; NULL for two classes of one process each. A length
- *	of 0 in it is @bytes
+ *	of 0 in it is @bytes, and an align of 0 the page size
  * @bytes: arena_create(): bytes of the region, a multiple of the page size; 0 for the length
  *	of @config or, if that is 0 too, for ARENA_DEFAULT_BYTES
  * @page_size: arena_create(): 1 GiB, 2 MiB or 4 KiB; 0 for the largest of them that divides
- *	@bytes and of which the machine has enough
+ *	@bytes, has room for the layout and of which the machine has enough
  * @backend: arena_create(): what the region is made of; 0 for the best that there is
  * @flags: arena_create(): MSHARE_SET_UID and MSHARE_SET_GID
  * @uid: arena_create(): owner of the region, with MSHARE_SET_UID
@@ -83,7 +84,7 @@ int arena_create(const char *name, const struct arena_options *options, struct a
  * @out: the arena, to be closed with arena_close()
  *
  * Nothing keeps two processes from taking the same role: the program that starts them sees
- * to that, or gives each role a view of its own.
+ * to that, or gives each role a view of its own with arena_make_view().
  *
  * Return: 0; -ENOENT if there is no such region or view, or if the layout does not have the
  * role; -EPROTO, -ERANGE as arena_layout_read(); -EINVAL if a member of @options is set that
@@ -120,11 +121,61 @@ int arena_open_region(struct mshare *m, uint32_t role, struct arena **out);
  * @a: arena
  *
  * Closes the region if the arena opened it, and removes its name if this process made it.
- * Close channels and rings before.
+ * Close channels and rings before. A child of fork(2) gives its copy of the arena up.
  *
- * Return: 0, or -EBUSY if the kernel still works on a buffer: nothing has changed then.
+ * Return: 0; -EBUSY if the kernel still works on a buffer, or -ECHILD for another thread
+ * than the one that opened it: nothing has changed then.
  */
 int arena_close(struct arena *a);
+
+/**
+ * struct arena_view_options - how to make the view of a role
+ * @size: sizeof(struct arena_view_options)
+ * @name: name of the view; NULL for a view without a name, to which only descriptors and
+ *	fork(2) lead
+ * @flags: MSHARE_SET_UID and MSHARE_SET_GID
+ * @uid: owner of the name, with MSHARE_SET_UID
+ * @gid: group of the name, with MSHARE_SET_GID
+ * @mode: permission bits of the name; 0 for 0600
+ *
+ * Without a name, @flags, @uid, @gid and @mode must be 0.
+ */
+struct arena_view_options {
+	size_t size;
+	const char *name;
+	unsigned int flags;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+/**
+ * arena_make_view() - make the view of a role: what its process can write, and what it can read
+ * @m: region, opened for writing through its view rw
+ * @l: checked layout of the region
+ * @role: the role
+ * @options: name and permissions; NULL for a view without a name
+ * @out: the region through this view, to be closed with mshare_close()
+ *
+ * Through the view a process can write the groups of @role, its control group included, and
+ * nothing else. It can read the layout and the groups of all processes of other classes, which
+ * are those that it can have channels with. It finds no memory where the groups of other
+ * processes of its own class are. So a process can do with the view everything that its role
+ * does, over every transport, and each page of the region can be written through the view of one
+ * role at most.
+ *
+ * This needs a layout in which each page has one writer, which is so if arena_config.align was
+ * the region's page size or a multiple of it. The layout itself lies on pages that no view can
+ * write, unless it shares a page with the groups of the first process: see there.
+ *
+ * A memfd knows the names of views and protects nothing.
+ *
+ * Return: 0; -ENOENT if the layout does not have the role; -EINVAL if a page of the region has
+ * two writers, or if a member of @options is out of its bounds; -E2BIG if one is set that this
+ * library does not know; or an error of mshare_make_view(3).
+ */
+int arena_make_view(struct mshare *m, const struct arena_layout *l, uint32_t role,
+		    const struct arena_view_options *options, struct mshare **out);
 
 /** arena_region() - the region, which stays the arena's if the arena opened it */
 struct mshare *arena_region(const struct arena *a);

@@ -42,6 +42,7 @@ extern "C" {
  * @ARENA_HAS_RESTRICTIONS: rings that allow only what is listed
  * @ARENA_HAS_NO_MMAP: rings in memory of the caller's
  * @ARENA_HAS_URING_CMD: commands past the block layer, in submissions of 128 bytes
+ * @ARENA_HAS_MIN_TIMEOUT: waiting for several completions, but for a bounded time only
  * @ARENA_N_FEATURES: how many there are
  */
 enum arena_feature {
@@ -67,6 +68,7 @@ enum arena_feature {
 	ARENA_HAS_RESTRICTIONS,
 	ARENA_HAS_NO_MMAP,
 	ARENA_HAS_URING_CMD,
+	ARENA_HAS_MIN_TIMEOUT,
 	ARENA_N_FEATURES,
 };
 

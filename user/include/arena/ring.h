@@ -44,6 +44,8 @@ extern "C" {
 /* Extents of one operation. */
 #define ARENA_RING_MAX_VECS	64U
 #define ARENA_RING_MAX_SOURCES	4096U
+/* The longest time for arena_ring_set_gather(). */
+#define ARENA_RING_MAX_GATHER_US	10000000U
 /* As many operations and files a ring has room for if its options do not say. */
 #define ARENA_RING_ENTRIES	64U
 #define ARENA_RING_FILES	64U
@@ -528,6 +530,26 @@ int arena_ring_submit(struct arena_ring *r);
  */
 int arena_ring_next_many(struct arena_ring *r, struct arena_event *events, uint32_t n,
 			 int timeout_ms);
+
+/**
+ * arena_ring_set_gather() - let turns wait for several completions at once
+ * @r: ring
+ * @n: completions; 0 or 1 for the usual way, in which the first one ends the wait
+ * @us: for how many microseconds, 1 to ARENA_RING_MAX_GATHER_US; ignored if @n is 0 or 1
+ *
+ * Where operations end one after the other, a ring that sleeps is woken for each of them. With
+ * this a turn that finds nothing sleeps until @n completions are there or @us have passed; after
+ * that the first one wakes it. It never waits for more completions than operations are pending,
+ * so that a program with one operation under way is not slowed down. A timer, a deadline and the
+ * timeout of arena_ring_next_many() end the wait in time; an event of another source, such as a
+ * message of a channel, counts as one completion, so it can come @us later than it would have.
+ *
+ * A ring that looks before it sleeps (ARENA_WAIT_POLL, ARENA_WAIT_ADAPT) gathers only when it
+ * sleeps. Without ARENA_HAS_MIN_TIMEOUT this has no effect.
+ *
+ * Return: 0; -EINVAL if @us is out of bounds; -ECHILD for another thread or after fork(2).
+ */
+int arena_ring_set_gather(struct arena_ring *r, uint32_t n, uint32_t us);
 
 /** arena_ring_next() - the next event: arena_ring_next_many() with room for one */
 static inline int arena_ring_next(struct arena_ring *r, struct arena_event *event, int timeout_ms)

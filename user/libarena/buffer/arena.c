@@ -8,10 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "borrowed.h"
-#include "pool.h"
+#include "io.h"
 #include "misuse.h"
+#include "records.h"
 #include "setup.h"
+#include "../owner.h"
 
 /**
  * struct group - records of a group's buffers; a control group has none
@@ -28,6 +29,7 @@ struct group {
 /**
  * struct arena - a role in a region
  * @m: the region
+ * @owner: the thread that opened it
  * @base: where it is attached
  * @page_size: of the region
  * @owns_region: arena_close() closes it
@@ -41,6 +43,7 @@ struct group {
  */
 struct arena {
 	struct mshare *m;
+	uint64_t owner;
 	char *base;
 	uint64_t page_size;
 	bool owns_region;
@@ -63,20 +66,22 @@ static bool is_ours(const struct arena *a, uint32_t group)
 }
 
 /* The extent that begins at the handle's first buffer. */
-static struct arena_extent extent_at(const struct arena *a, struct arena_buf b)
+static inline struct arena_extent extent_at(const struct arena *a, struct arena_buf b)
 {
 	const struct group *g = &a->group[b.group];
 
 	if (g->pool)
-		return arena_pool_extent(g->pool, b.index);
+		return pool_extent(g->pool, b.index);
 	if (g->borrowed)
-		return arena_borrowed_extent(g->borrowed, b.index);
+		return borrowed_extent(g->borrowed, b.index);
 	return (struct arena_extent){ .state = ARENA_STALE };
 }
 
 /* 0 and the extent if the handle is good, else an error. */
-static int check(const struct arena *a, struct arena_buf b, struct arena_extent *extent)
+static inline int check(const struct arena *a, struct arena_buf b, struct arena_extent *extent)
 {
+	if (owner_check(a->owner))
+		return -ECHILD;
 	if (!b.generation || !arena_layout_has(&a->layout, b.group, b.index, b.count))
 		return -EINVAL;
 	*extent = extent_at(a, b);
@@ -121,7 +126,10 @@ static struct arena_buf whole_group(uint32_t group, uint32_t count)
 	};
 }
 
-/* Report misuse and end the process, or in a release build return the error. */
+/*
+ * Report misuse and end the process, or in a release build return the error. Another thread than
+ * the arena's must not even read what the report would say.
+ */
 static int refuse(const struct arena *a, const char *call, struct arena_buf b, int error)
 {
 	struct arena_misuse m = {
@@ -129,7 +137,7 @@ static int refuse(const struct arena *a, const char *call, struct arena_buf b, i
 		.layout = &a->layout, .role = a->role,
 	};
 
-	if (!ARENA_TRACKS)
+	if (!ARENA_TRACKS || error == -ECHILD)
 		return error;
 	if (b.group < a->layout.n_groups && a->group[b.group].pool)
 		m.usage = arena_pool_usage(a->group[b.group].pool);
@@ -205,8 +213,10 @@ int arena_open_region(struct mshare *m, uint32_t role, struct arena **out)
 	struct arena *a = calloc(1, sizeof(*a));
 	int ret;
 
-	if (!a)
+	if (!a || owner_begin(&a->owner)) {
+		free(a);
 		return -ENOMEM;
+	}
 	a->m = m;
 	a->role = role;
 	ret = open_region(a);
@@ -240,15 +250,27 @@ static void close_region(struct arena *a)
 	mshare_close(a->m);
 }
 
-int arena_close(struct arena *a)
+static bool is_in_io(const struct arena *a)
 {
-	if (!a)
-		return 0;
 	for (uint32_t i = 0; i < a->layout.n_groups; i++) {
 		const struct group *g = &a->group[i];
 
 		if ((g->pool && arena_pool_usage(g->pool).in_io) ||
 		    (g->borrowed && arena_borrowed_in_io(g->borrowed)))
+			return true;
+	}
+	return false;
+}
+
+int arena_close(struct arena *a)
+{
+	if (!a)
+		return 0;
+	/* The kernel works for the parent: a child may give its copy up. */
+	if (!owner_is_parent(a->owner)) {
+		if (owner_check(a->owner))
+			return -ECHILD;
+		if (is_in_io(a))
 			return -EBUSY;
 	}
 	close_region(a);
@@ -297,7 +319,7 @@ static int get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf
 		.group = (uint16_t)group,
 		.index = (uint32_t)index,
 		.count = (uint16_t)count,
-		.generation = arena_pool_extent(pool, (uint32_t)index).generation,
+		.generation = pool_extent(pool, (uint32_t)index).generation,
 	};
 	note(a, *out, ARENA_STEP_GOT, 0);
 	return 0;
@@ -315,7 +337,9 @@ int arena_get(struct arena *a, uint32_t group, uint32_t count, struct arena_buf 
 {
 	int ret;
 
-	if (group >= a->layout.n_groups)
+	if (owner_check(a->owner))
+		ret = -ECHILD;
+	else if (group >= a->layout.n_groups)
 		ret = -EINVAL;
 	else if (!a->group[group].pool)
 		ret = -EACCES;
@@ -329,6 +353,8 @@ int arena_get_for(struct arena *a, uint32_t use, uint32_t count, struct arena_bu
 	uint32_t group = use <= ARENA_MAX_USE ? a->served[use] : 0;
 	int error = -EACCES;
 
+	if (owner_check(a->owner))
+		return -ECHILD;
 	for (uint32_t i = 0; i < a->n; i++, group = next_own(a, group)) {
 		int ret;
 
@@ -401,7 +427,7 @@ enum arena_state arena_state(const struct arena *a, struct arena_buf b)
  * Operations of the kernel
  */
 
-static int check_io(const struct arena *a, struct arena_buf b, bool writes)
+static inline int check_io(const struct arena *a, struct arena_buf b, bool writes)
 {
 	struct arena_extent extent;
 	int ret = check(a, b, &extent);
@@ -415,19 +441,40 @@ static int check_io(const struct arena *a, struct arena_buf b, bool writes)
 	return ret;
 }
 
+static inline void io_begin(struct arena *a, struct arena_buf b)
+{
+	const struct group *g = &a->group[b.group];
+
+	if (g->pool)
+		pool_io_begin(g->pool, b.index, b.count);
+	else
+		borrowed_io_begin(g->borrowed, b.index);
+	note(a, b, ARENA_STEP_IO_BEGUN, 0);
+}
+
 int arena_io_begin(struct arena *a, struct arena_buf b, bool writes)
 {
 	int ret = check_io(a, b, writes);
-	struct group *g;
 
 	if (ret)
 		return refuse(a, "arena_io_begin", b, ret);
-	g = &a->group[b.group];
-	if (g->pool)
-		arena_pool_io_begin(g->pool, b.index, b.count);
-	else
-		arena_borrowed_io_begin(g->borrowed, b.index);
-	note(a, b, ARENA_STEP_IO_BEGUN, 0);
+	io_begin(a, b);
+	return 0;
+}
+
+int arena_io_take(struct arena *a, struct arena_buf b, uint32_t from, uint32_t length,
+		  bool writes, void **at)
+{
+	int ret = check_io(a, b, writes);
+	uint64_t size;
+
+	if (ret)
+		return refuse(a, "arena_io_begin", b, ret);
+	size = (uint64_t)b.count * a->layout.group[b.group].buffer_size;
+	if (!length || (uint64_t)from + length > size)
+		return -EINVAL;
+	io_begin(a, b);
+	*at = (char *)address(a, b) + from;
 	return 0;
 }
 
@@ -443,7 +490,7 @@ int arena_io_end(struct arena *a, struct arena_buf b)
 		return refuse(a, "arena_io_end", b, ret);
 	g = &a->group[b.group];
 	if (g->pool)
-		arena_pool_io_end(g->pool, b.index, b.count);
+		pool_io_end(g->pool, b.index, b.count);
 	else
 		arena_borrowed_io_end(g->borrowed, b.index);
 	note(a, b, ARENA_STEP_IO_ENDED, 0);
@@ -509,6 +556,8 @@ int arena_regain(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 	struct arena_buf b;
 	struct arena_extent extent;
 
+	if (owner_check(a->owner))
+		return -ECHILD;
 	if (!handle_of(a, ref, &b) || !a->group[b.group].pool)
 		return -EPROTO;
 	extent = extent_at(a, b);
@@ -544,6 +593,8 @@ int arena_borrow(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 	struct arena_buf b;
 	struct arena_borrowed *table;
 
+	if (owner_check(a->owner))
+		return -ECHILD;
 	if (!handle_of(a, ref, &b) || !may_borrow(a, peer, &a->layout.group[b.group]))
 		return -EPROTO;
 	table = borrowed(a, b.group);
@@ -595,8 +646,10 @@ static uint32_t count_lost(const struct arena *a)
 	return lost;
 }
 
-uint32_t arena_peer_died(struct arena *a, uint32_t peer)
+int64_t arena_peer_died(struct arena *a, uint32_t peer)
 {
+	if (owner_check(a->owner))
+		return -ECHILD;
 	for (uint32_t i = 0; i < a->layout.n_groups; i++) {
 		struct group *g = &a->group[i];
 
@@ -678,6 +731,8 @@ int64_t arena_reclaim(struct arena *a, int timeout_ms)
 {
 	struct reclaim r = { .a = a, .end = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms };
 
+	if (owner_check(a->owner))
+		return -ECHILD;
 	for (uint32_t i = a->first; i < a->first + a->n && !is_failure(r.error); i++) {
 		r.group = i;
 		if (a->group[i].pool)
@@ -696,7 +751,7 @@ static void note_reset(struct arena *a, uint32_t group)
 	struct arena_extent extent;
 
 	for (; b.index < a->layout.group[group].count; b.index += extent.count) {
-		extent = arena_pool_extent(a->group[group].pool, b.index);
+		extent = pool_extent(a->group[group].pool, b.index);
 		if (extent.state != ARENA_STALE)
 			note(a, b, ARENA_STEP_RESET, 0);
 	}
@@ -720,6 +775,8 @@ int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out)
 {
 	struct arena_usage usage = { .size = sizeof(usage) };
 
+	if (owner_check(a->owner))
+		return -ECHILD;
 	if (group >= a->layout.n_groups || !a->group[group].pool)
 		return -EACCES;
 	usage = arena_pool_usage(a->group[group].pool);

@@ -1,41 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "borrowed.h"
+#include "records.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #define WORD_BITS	64U
-
-/**
- * struct entry - the borrowed extent that begins at a buffer
- * @life: how many extents have begun here, modulo 2^32, and never 0 after the first
- * @io_count: operations of the kernel on it
- * @count: its buffers; 0 if no extent begins here
- * @generation: as the peer's message had it
- * @is_orphan: forget the extent when its last operation has ended
- */
-struct entry {
-	uint32_t life;
-	uint32_t io_count;
-	uint16_t count;
-	uint16_t generation;
-	bool is_orphan;
-};
-
-/**
- * struct arena_borrowed - the table
- * @count: buffers of the group
- * @in_io: extents that are IN_IO
- * @is_borrowed: a bit for each buffer, set if the buffer is part of a borrowed extent
- * @entry: one for each buffer
- */
-struct arena_borrowed {
-	uint32_t count;
-	uint32_t in_io;
-	uint64_t *is_borrowed;
-	struct entry *entry;
-};
 
 /* Words of a bitmap with @count bits. */
 static uint32_t words(uint32_t count)
@@ -106,7 +76,7 @@ void arena_borrowed_free(struct arena_borrowed *t)
 int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 		       uint16_t generation)
 {
-	struct entry *e = &t->entry[index];
+	struct borrowed_record *e = &t->entry[index];
 
 	if (any_is_borrowed(t, index, count))
 		return -EPROTO;
@@ -119,29 +89,9 @@ int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 	return 0;
 }
 
-struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32_t index)
-{
-	const struct entry *e = &t->entry[index];
-	struct arena_extent extent = {
-		.state = ARENA_STALE,
-		.count = e->count,
-		.generation = e->life,
-		.io_count = e->io_count,
-	};
-
-	if (e->count)
-		extent.state = e->io_count ? ARENA_IN_IO : ARENA_BORROWED;
-	return extent;
-}
-
-void arena_borrowed_io_begin(struct arena_borrowed *t, uint32_t index)
-{
-	t->in_io += !t->entry[index].io_count++;
-}
-
 void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index)
 {
-	struct entry *e = &t->entry[index];
+	struct borrowed_record *e = &t->entry[index];
 
 	if (--e->io_count)
 		return;
@@ -152,7 +102,7 @@ void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index)
 
 uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index)
 {
-	struct entry *e = &t->entry[index];
+	struct borrowed_record *e = &t->entry[index];
 
 	flip(t, index, e->count);
 	e->count = 0;
@@ -164,7 +114,7 @@ void arena_borrowed_forget(struct arena_borrowed *t)
 {
 	for (uint32_t i = 0; i < t->count;) {
 		uint64_t word = t->is_borrowed[i / WORD_BITS] & bits(i, t->count);
-		struct entry *e;
+		struct borrowed_record *e;
 
 		if (!word) {
 			i = next_word(i);

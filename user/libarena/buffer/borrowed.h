@@ -37,12 +37,6 @@ void arena_borrowed_free(struct arena_borrowed *t);
 int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 		       uint16_t generation);
 
-/** arena_borrowed_extent() - the extent that begins at @index, with the table's generation */
-struct arena_extent arena_borrowed_extent(const struct arena_borrowed *t, uint32_t index);
-
-/** arena_borrowed_io_begin() - BORROWED or IN_IO -> IN_IO, for one more operation */
-void arena_borrowed_io_begin(struct arena_borrowed *t, uint32_t index);
-
 /** arena_borrowed_io_end() - one operation on an IN_IO extent has ended */
 void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index);
 

@@ -18,6 +18,9 @@
 
 #define HEADER	round_up(sizeof(struct arena_layout), PAGE)
 
+/* A page of this size is not too much for the layout alone. */
+#define MAX_HEADER_PAGE	(2ULL << 20)
+
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -156,6 +159,15 @@ static uint64_t share(uint64_t bytes, uint32_t i, uint32_t n, uint64_t align)
 	return round_down(bytes / n * i + bytes % n * i / n, align);
 }
 
+/*
+ * Where the first process's groups can begin: behind the layout, and behind its last page if
+ * pages are not too large for that. Then no process can write the layout through its view.
+ */
+static uint64_t first_offset(const struct arena_config *c)
+{
+	return c->align <= MAX_HEADER_PAGE ? round_up(HEADER, c->align) : HEADER;
+}
+
 /* The layout itself lies in the part of the first process. */
 static int add_class(struct arena_layout *l, const struct arena_config *c, uint32_t class,
 		     uint64_t from)
@@ -171,7 +183,7 @@ static int add_class(struct arena_layout *l, const struct arena_config *c, uint3
 			.end = from + share(cc->bytes, i + 1, cc->processes, c->align),
 		};
 
-		s.at = max_u64(s.at, HEADER);
+		s.at = max_u64(s.at, first_offset(c));
 		ret = add_process(&s, c, cc);
 	}
 	return ret;
@@ -402,28 +414,12 @@ int arena_layout_read(const void *region, uint64_t length,
 	return 0;
 }
 
-bool arena_layout_has_role(const struct arena_layout *l, uint32_t role)
-{
-	uint32_t class = ARENA_ROLE_CLASS(role);
-
-	return class < ARENA_MAX_CLASSES && ARENA_ROLE_NUMBER(role) < l->processes[class];
-}
-
 int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use, uint32_t nth)
 {
 	for (uint32_t i = 0; i < l->n_groups; i++)
 		if (l->group[i].role == role && l->group[i].use == use && !nth--)
 			return (int)i;
 	return -ENOENT;
-}
-
-bool arena_layout_has(const struct arena_layout *l, uint32_t group,
-		      uint32_t index, uint32_t count)
-{
-	if (group >= l->n_groups || !count)
-		return false;
-	return index < l->group[group].count &&
-	       count <= l->group[group].count - index;
 }
 
 /* The place of @reader among the processes of other classes than @class. */

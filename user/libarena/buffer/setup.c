@@ -65,16 +65,36 @@ static int make_region(const struct creation *c, uint64_t page_size, struct msha
 	return 0;
 }
 
-/* The largest pages of which there are enough: the machine may have none, or too few. */
-static int make_best_region(const struct creation *c, struct mshare **out)
+/* Make the layout, with views of roles in mind where the caller did not say what it needs. */
+static int lay_out(struct creation *c, uint64_t page_size)
+{
+	struct arena_config config = c->config;
+
+	if (!config.align)
+		config.align = page_size;
+	return arena_layout_make(&c->layout, &config);
+}
+
+static int make_laid_out_region(struct creation *c, uint64_t page_size, struct mshare **out)
+{
+	int ret = lay_out(c, page_size);
+
+	return ret ? ret : make_region(c, page_size, out);
+}
+
+/*
+ * With the largest pages for which there is room: the layout may not fit them, and the machine
+ * may have none, or too few.
+ */
+static int make_best_region(struct creation *c, struct mshare **out)
 {
 	int ret = -EINVAL;
 
 	for (unsigned int i = 0; i < PAGE_SIZES; i++) {
 		if (c->o.bytes % page_sizes[i])
 			continue;
-		ret = make_region(c, page_sizes[i], out);
-		if (ret != -ENOMEM && ret != -EOPNOTSUPP)
+		ret = make_laid_out_region(c, page_sizes[i], out);
+		if (ret != -ENOMEM && ret != -EOPNOTSUPP && ret != -ENOSPC)
 			break;
 	}
 	return ret;
@@ -91,13 +111,13 @@ static int write_layout(const struct creation *c, struct mshare *m)
 	return ret;
 }
 
-static int create(const struct creation *c, struct arena **out)
+static int create(struct creation *c, struct arena **out)
 {
 	struct mshare *m;
 	int ret;
 
 	if (c->o.page_size)
-		ret = make_region(c, c->o.page_size, &m);
+		ret = make_laid_out_region(c, c->o.page_size, &m);
 	else
 		ret = make_best_region(c, &m);
 	if (ret)
@@ -113,7 +133,7 @@ static int create(const struct creation *c, struct arena **out)
 	return 0;
 }
 
-/* Put what the caller gave into @c, with defaults, and lay the region out. */
+/* Put what the caller gave into @c, with defaults. */
 static int prepare(struct creation *c, const struct arena_options *options)
 {
 	int ret = copy_struct(&c->o, sizeof(c->o), options);
@@ -132,7 +152,7 @@ static int prepare(struct creation *c, const struct arena_options *options)
 		return -EINVAL;
 	if (c->name && !c->o.mode)
 		c->o.mode = DEFAULT_MODE;
-	return arena_layout_make(&c->layout, &c->config);
+	return 0;
 }
 
 int arena_create(const char *name, const struct arena_options *options, struct arena **out)

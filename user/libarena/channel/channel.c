@@ -29,7 +29,7 @@ static bool is_sound(const struct arena_channel *ch)
 		return false;
 	if (o->socket)
 		return ch->control >= 0;
-	return ch->a && !(TRANSPORT_BIT(o->transport) & WITH_CONTROL) &&
+	return ch->a && o->transport != ARENA_CHANNEL_SOCKET &&
 	       (o->timeout_ms != -1 || o->peer_pid);
 }
 
@@ -52,18 +52,10 @@ static void init(struct arena_channel *ch, struct arena *a, uint32_t peer_role)
 	if (socket)
 		*socket = -1;
 	ch->pidfd = -1;
-	ch->event = -1;
-	ch->peer_event = -1;
 	ch->tx.target = -1;
 	ch->tx.state = &ch->state;
 	ch->connect.events = -1;
 	ch->connect.timer = -1;
-}
-
-static void channel_free(struct arena_channel *ch)
-{
-	connect_free(ch);
-	free(ch);
 }
 
 /* Connect, unless the caller asked not to wait. */
@@ -96,6 +88,8 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
 	if (!ch)
 		return -ENOMEM;
 	ret = copy_struct(&ch->options, sizeof(ch->options), options);
+	if (!ret)
+		ret = owner_begin(&ch->owner);
 	if (ret) {
 		free(ch);
 		return ret;
@@ -103,7 +97,8 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
 	init(ch, a, peer_role);
 	ret = channel_open(ch);
 	if (ret) {
-		channel_free(ch);
+		connect_free(ch);
+		free(ch);
 		return ret;
 	}
 	*out = ch;
@@ -122,22 +117,33 @@ static void say_bye(struct arena_channel *ch)
 			connect_give_up(ch);
 		return;
 	}
-	/* With EVENTFD, BYE on the socket comes first, so that a woken peer finds it there. */
-	if (ch->options.transport == ARENA_CHANNEL_EVENTFD)
-		control_bye(ch->control);
 	ch->transport->ops->bye(ch->transport);
 	if (ch->control >= 0)
 		control_bye(ch->control);
 }
 
-void arena_channel_close(struct arena_channel *ch)
+static void end(struct arena_channel *ch)
 {
-	if (!ch)
-		return;
 	say_bye(ch);
 	if (ch->watcher.closing)
 		ch->watcher.closing(ch->watcher.owner, ch->watcher.index);
-	channel_free(ch);
+	connect_free(ch);
+}
+
+int arena_channel_close(struct arena_channel *ch)
+{
+	if (!ch)
+		return 0;
+	/* Neither the peer nor the parent may notice that a child has no use for it. */
+	if (owner_is_parent(ch->owner)) {
+		connect_leave(ch);
+	} else {
+		if (owner_check(ch->owner))
+			return -ECHILD;
+		end(ch);
+	}
+	free(ch);
+	return 0;
 }
 
 /* ---- ends ---- */
@@ -193,8 +199,10 @@ static void look_at_peer(struct arena_channel *ch)
 
 static __attribute__((noinline)) int check_closely(struct arena_channel *ch)
 {
-	int ret;
+	int ret = owner_check(ch->owner);
 
+	if (ret)
+		return ret;
 	if (ch->state.error)
 		return ch->state.error;
 	ret = connect_run(ch, 0);
@@ -203,10 +211,10 @@ static __attribute__((noinline)) int check_closely(struct arena_channel *ch)
 	return ret ? 0 : -EAGAIN;
 }
 
-/* 0 if the channel can be used; -EAGAIN if it is not connected yet; or its error. */
+/* 0 if the channel can be used; -EAGAIN if it is not connected yet; -ECHILD; or its error. */
 static inline int check(struct arena_channel *ch)
 {
-	return ch->transport && !ch->state.error ? 0 : check_closely(ch);
+	return ch->transport && !ch->state.error && !owner_check(ch->owner) ? 0 : check_closely(ch);
 }
 
 /* ---- messages ---- */
@@ -260,7 +268,7 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 	if (ret == -EAGAIN)
 		return 0;
 	if (ret) {
-		ch->has_told_end = true;
+		ch->has_told_end |= ret != -ECHILD;
 		return ret;
 	}
 	ret = ch->transport->ops->recv(ch->transport, msg);
@@ -391,7 +399,10 @@ static int wait_connected(struct arena_channel *ch, struct wait_time *time)
 
 static int wait_ready(struct arena_channel *ch, struct wait_time *time)
 {
-	int ret = wait_connected(ch, time);
+	int ret = owner_check(ch->owner);
+
+	if (!ret)
+		ret = wait_connected(ch, time);
 
 	if (ret <= 0 || !ch->transport)
 		return ret;
@@ -455,6 +466,8 @@ void arena_channel_disarm(struct arena_channel *ch)
 {
 	struct transport *t = ch->transport;
 
+	if (owner_check(ch->owner))
+		return;
 	if (!t) {
 		check(ch);
 		return;
@@ -474,8 +487,10 @@ int arena_channel_fd(const struct arena_channel *ch)
 int channel_source_attach(struct arena_channel *ch, const struct channel_watcher *watcher,
 			  struct io_uring *ring, uint64_t user_data)
 {
-	int ret;
+	int ret = owner_check(ch->owner);
 
+	if (ret)
+		return ret;
 	if (ch->watcher.closing || (ch->tx.ring && !ch->tx.has_own))
 		return -EBUSY;
 	if (ch->tx.ring) {

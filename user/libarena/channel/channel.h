@@ -10,9 +10,10 @@
 #include <arena/arena.h>
 #include <arena/channel.h>
 
+#include "../owner.h"
 #include "control.h"
+#include "hybrid.h"
 #include "msg_ring.h"
-#include "shared.h"
 #include "socket.h"
 #include "source.h"
 #include "wait.h"
@@ -23,11 +24,7 @@
 #define TRANSPORT_BIT(t)	(1U << (t))
 #define WITH_MAILBOX		(TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING) | \
 				 TRANSPORT_BIT(ARENA_CHANNEL_HYBRID))
-#define WITH_MEMORY		(TRANSPORT_BIT(ARENA_CHANNEL_HYBRID) | \
-				 TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD))
-#define WITH_CONTROL		(TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD) | \
-				 TRANSPORT_BIT(ARENA_CHANNEL_SOCKET))
-#define WITH_ANYTHING		(WITH_MAILBOX | WITH_CONTROL)
+#define WITH_ANYTHING		(WITH_MAILBOX | TRANSPORT_BIT(ARENA_CHANNEL_SOCKET))
 
 struct arena_channel;
 
@@ -67,6 +64,7 @@ struct channel_connect {
 /**
  * struct arena_channel - an end of a channel
  * @transport: what carries the messages, one of those below; NULL until it is connected
+ * @owner: the thread that opened it
  * @state: errors and the end of the channel
  * @a: this side's part in the region, or NULL
  * @self: own role, or CHANNEL_NO_ROLE
@@ -77,10 +75,8 @@ struct channel_connect {
  * @box: own mailbox, if @has_box
  * @has_box: there is one
  * @tx: the way to the peer's mailbox
- * @event: own eventfd, or -1
- * @peer_event: the peer's, or -1
  * @msg_ring: transport of MSG_RING
- * @shared: transport of HYBRID and EVENTFD
+ * @hybrid: transport of HYBRID
  * @socket: transport of SOCKET
  * @connect: the state of connecting
  * @has_told_end: arena_channel_recv() has returned an error, which stays
@@ -91,6 +87,7 @@ struct channel_connect {
  */
 struct arena_channel {
 	struct transport *transport;
+	uint64_t owner;
 	struct channel_state state;
 	struct arena *a;
 	uint32_t self;
@@ -101,10 +98,8 @@ struct arena_channel {
 	struct arena_mailbox box;
 	bool has_box;
 	struct channel_tx tx;
-	int event;
-	int peer_event;
 	struct msg_ring_transport msg_ring;
-	struct shared_transport shared;
+	struct hybrid_transport hybrid;
 	struct socket_transport socket;
 	struct channel_connect connect;
 	bool has_told_end;
@@ -132,8 +127,11 @@ int connect_run(struct arena_channel *ch, int64_t until);
 /** connect_give_up() - let the peer know that there will be no channel */
 void connect_give_up(struct arena_channel *ch);
 
-/** connect_free() - free the resources of connecting */
+/** connect_free() - free all that the channel has */
 void connect_free(struct arena_channel *ch);
+
+/** connect_leave() - free a child's copy of it, in which the rings' memory is not mapped */
+void connect_leave(struct arena_channel *ch);
 
 /**
  * connect_poll() - wait until @fd is readable or the peer is dead

@@ -8,7 +8,6 @@
 #endif
 #include <common/clock.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
@@ -20,7 +19,7 @@
 
 /* ---- preparing ---- */
 
-static int make_shared(struct arena_channel *ch)
+static int make_hybrid(struct arena_channel *ch)
 {
 	uint32_t window = ch->options.entries;
 	void *own, *peers;
@@ -31,7 +30,7 @@ static int make_shared(struct arena_channel *ch)
 	peers = arena_layout_control(arena_base(ch->a), arena_layout(ch->a), ch->peer, ch->self);
 	if (!own || !peers)
 		return -EINVAL;
-	return shared_transport_find(&ch->shared, own, peers, window);
+	return hybrid_transport_find(&ch->hybrid, own, peers, window);
 }
 
 static int make_mailbox(struct arena_channel *ch)
@@ -54,12 +53,6 @@ static int make_msg_ring(struct arena_channel *ch)
 				       ch->options.entries);
 }
 
-static int make_eventfd(struct arena_channel *ch)
-{
-	ch->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return ch->event < 0 ? -errno : 0;
-}
-
 static int make_socket(struct arena_channel *ch)
 {
 	return socket_transport_init(&ch->socket, &ch->state, ch->control, ch->options.entries);
@@ -75,10 +68,9 @@ static int prepare(struct arena_channel *ch)
 		uint32_t transports;
 		int (*make)(struct arena_channel *ch);
 	} parts[] = {
-		{ WITH_MEMORY, make_shared },
+		{ TRANSPORT_BIT(ARENA_CHANNEL_HYBRID), make_hybrid },
 		{ WITH_MAILBOX, make_mailbox },
 		{ TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING), make_msg_ring },
-		{ TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD), make_eventfd },
 		{ TRANSPORT_BIT(ARENA_CHANNEL_SOCKET), make_socket },
 	};
 	struct channel_connect *c = &ch->connect;
@@ -259,12 +251,8 @@ static void choose(struct arena_channel *ch)
 				__builtin_ctz(ch->connect.transports);
 	switch (ch->options.transport) {
 	case ARENA_CHANNEL_HYBRID:
-		shared_transport_init_hybrid(&ch->shared, &ch->state, &ch->box, &ch->tx);
-		ch->transport = &ch->shared.base;
-		break;
-	case ARENA_CHANNEL_EVENTFD:
-		shared_transport_init_eventfd(&ch->shared, &ch->state, ch->event, ch->peer_event);
-		ch->transport = &ch->shared.base;
+		hybrid_transport_init(&ch->hybrid, &ch->state, &ch->box, &ch->tx);
+		ch->transport = &ch->hybrid.base;
 		break;
 	case ARENA_CHANNEL_SOCKET:
 		ch->transport = &ch->socket.base;
@@ -324,23 +312,34 @@ void connect_give_up(struct arena_channel *ch)
 	ch->connect.step = NULL;
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void free_private(struct arena_channel *ch)
+{
+	close_fd(ch->connect.events);
+	close_fd(ch->connect.timer);
+	close_fd(ch->pidfd);
+	close_fd(ch->control);
+	transport_free(&ch->socket.base);
+	transport_free(&ch->msg_ring.base);
+}
+
 void connect_free(struct arena_channel *ch)
 {
-	if (ch->connect.events >= 0)
-		close(ch->connect.events);
-	if (ch->connect.timer >= 0)
-		close(ch->connect.timer);
 	channel_tx_close(&ch->tx);
 	if (ch->has_box)
 		arena_mailbox_close(&ch->box);
-	if (ch->event >= 0)
-		close(ch->event);
-	if (ch->peer_event >= 0)
-		close(ch->peer_event);
-	if (ch->pidfd >= 0)
-		close(ch->pidfd);
-	if (ch->control >= 0)
-		close(ch->control);
-	transport_free(&ch->socket.base);
-	transport_free(&ch->msg_ring.base);
+	free_private(ch);
+}
+
+void connect_leave(struct arena_channel *ch)
+{
+	close_fd(ch->tx.has_own ? ch->tx.own.ring_fd : -1);
+	close_fd(ch->tx.target);
+	close_fd(ch->has_box ? ch->box.ring.ring_fd : -1);
+	free_private(ch);
 }

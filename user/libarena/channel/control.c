@@ -8,8 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* For credentials and nothing else: the kernel drops descriptors that find no room. */
 union control_space {
-	char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+	char space[CMSG_SPACE(sizeof(struct ucred))];
 	struct cmsghdr align;
 };
 
@@ -79,17 +80,6 @@ int control_find_bye(int socket, struct channel_state *state)
 
 /* ---- packets ---- */
 
-static void add_control(struct msghdr *msg, int type, const void *data, size_t size)
-{
-	struct cmsghdr *c = (void *)((char *)msg->msg_control + msg->msg_controllen);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(c), data, size);
-	msg->msg_controllen += CMSG_SPACE(size);
-}
-
 int control_why_left(int socket)
 {
 	struct channel_wire wire;
@@ -106,58 +96,37 @@ int control_why_left(int socket)
 	return -EOWNERDEAD;
 }
 
-int control_send(int socket, const void *body, size_t size, int fd)
+int control_send(int socket, const void *body, size_t size)
 {
 	const struct ucred cred = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
 	struct iovec iov = { .iov_base = (void *)body, .iov_len = size };
 	union control_space control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
-	add_control(&msg, SCM_CREDENTIALS, &cred, sizeof(cred));
-	if (fd >= 0)
-		add_control(&msg, SCM_RIGHTS, &fd, sizeof(fd));
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_CREDENTIALS;
+	c->cmsg_len = CMSG_LEN(sizeof(cred));
+	memcpy(CMSG_DATA(c), &cred, sizeof(cred));
 	if (sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
 	return errno == ECONNRESET || errno == EPIPE ? control_why_left(socket) : -errno;
 }
 
-/* Keep one descriptor and close all others: no packet has more than one. */
-static int take_descriptors(struct control_packet *p, const struct cmsghdr *c)
+/* Descriptors that came with the packet show as MSG_CTRUNC. */
+static int take_credentials(struct control_packet *p, struct msghdr *msg)
 {
-	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	int ret = 0;
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct ucred cred;
 
-	for (size_t i = 0; i < n; i++) {
-		int fd;
-
-		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-		if (p->fd < 0) {
-			p->fd = fd;
-			continue;
-		}
-		close(fd);
-		ret = -EPROTO;
+	if (msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		return -EPROTO;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+		memcpy(&cred, CMSG_DATA(c), sizeof(cred));
+		p->pid = cred.pid;
 	}
-	return ret;
-}
-
-static int take_control(struct control_packet *p, struct msghdr *msg)
-{
-	int ret = msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		struct ucred cred;
-
-		if (c->cmsg_level != SOL_SOCKET)
-			continue;
-		if (c->cmsg_type == SCM_RIGHTS && take_descriptors(p, c))
-			ret = -EPROTO;
-		if (c->cmsg_type == SCM_CREDENTIALS) {
-			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-			p->pid = cred.pid;
-		}
-	}
-	return ret;
+	return 0;
 }
 
 int control_receive(int socket, struct control_packet *p)
@@ -169,7 +138,7 @@ int control_receive(int socket, struct control_packet *p)
 	ssize_t got;
 	int ret;
 
-	*p = (struct control_packet){ .fd = -1 };
+	*p = (struct control_packet){ 0 };
 	got = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0)
 		/* Packets that came before it left are still to be read. */
@@ -177,6 +146,6 @@ int control_receive(int socket, struct control_packet *p)
 	if (!got)
 		return -EOWNERDEAD;
 	p->size = (size_t)got;
-	ret = take_control(p, &msg);
+	ret = take_credentials(p, &msg);
 	return !ret && is_last_word(&p->body.wire, p->size) ? -EPIPE : ret;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The control socket: packets with credentials and a descriptor, and BYE, the last of them. This
+ * The control socket: packets with credentials, and BYE, the last of them. This
  * header knows the format of packets and must not know what they mean in connecting, which is
  * the business of handshake.c.
  */
@@ -21,7 +21,7 @@
  * struct channel_hello - what a side can do and expects
  * @magic: CHANNEL_HELLO_MAGIC
  * @version: CHANNEL_VERSION
- * @transports: what it offers, TRANSPORT_BIT(); with EVENTFD comes a descriptor
+ * @transports: what it offers, TRANSPORT_BIT()
  * @entries: the window
  * @self: its role, or CHANNEL_NO_ROLE
  * @peer: the role that it looks for, or CHANNEL_NO_ROLE
@@ -54,7 +54,6 @@ struct channel_ready {
  * @body: its content
  * @size: bytes of @body
  * @pid: process id of the sender, 0 if the kernel does not say
- * @fd: the descriptor that came with it, which the receiver owns, or -1
  */
 struct control_packet {
 	union {
@@ -64,7 +63,6 @@ struct control_packet {
 	} body;
 	size_t size;
 	pid_t pid;
-	int fd;
 };
 
 /** control_prepare() - from now on packets come with credentials; 0 or -errno */
@@ -75,17 +73,16 @@ int control_prepare(int socket);
  * @socket: control socket
  * @body: its content
  * @size: bytes of @body
- * @fd: a descriptor to send with it, or -1
  *
  * Return: 0; -EPIPE if the peer has sent BYE; -EOWNERDEAD if it has left without BYE; or another
  * -errno.
  */
-int control_send(int socket, const void *body, size_t size, int fd);
+int control_send(int socket, const void *body, size_t size);
 
 /**
  * control_receive() - receive a packet, if there is one
  * @socket: control socket
- * @p: filled; the caller owns @p->fd, whatever is returned
+ * @p: filled
  *
  * Return: 0; -EAGAIN if there is none; -EPIPE if it is BYE; -EOWNERDEAD if the peer left without
  * BYE; -EPROTO if it has something that no packet has; or another -errno.

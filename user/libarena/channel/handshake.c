@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Connecting over the control socket that both sides inherited from a common parent. Each says
- * what it can do (HELLO, with its credentials and eventfd), tries what both can do, and says what
+ * what it can do (HELLO, with its credentials), tries what both can do, and says what
  * worked (READY). Both come to the same result from these four packets.
  */
 #ifndef _GNU_SOURCE
@@ -16,7 +16,6 @@
 
 static connect_step expect_hello, expect_ready;
 
-/* The next packet; @p->fd is the caller's, whatever is returned. */
 static int receive(struct arena_channel *ch, struct control_packet *p, int64_t until)
 {
 	int ret;
@@ -53,17 +52,16 @@ int handshake_begin(struct arena_channel *ch)
 	if (ch->has_box)
 		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	ch->connect.step = expect_hello;
-	return control_send(ch->control, &hello, sizeof(hello), ch->event);
+	return control_send(ch->control, &hello, sizeof(hello));
 }
 
-/* Is the descriptor one of "anon_inode:[NAME]"? */
-static bool is_anonymous(int fd, const char *name)
+static bool is_io_uring(int fd)
 {
-	char path[64], target[64] = "", want[64];
+	char path[64], target[64] = "";
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	snprintf(want, sizeof(want), "anon_inode:[%s]", name);
-	return readlink(path, target, sizeof(target) - 1) > 0 && !strcmp(target, want);
+	return readlink(path, target, sizeof(target) - 1) > 0 &&
+	       !strcmp(target, "anon_inode:[io_uring]");
 }
 
 /* A side without a role neither says who it is nor knows who the peer is. */
@@ -80,9 +78,6 @@ static int check_hello(const struct arena_channel *ch, const struct control_pack
 	    h->version != CHANNEL_VERSION || h->entries != ch->options.entries ||
 	    !is_same_role(h->self, ch->peer) || !is_same_role(h->peer, ch->self) ||
 	    !(h->transports & ch->connect.transports) || h->transports & ~WITH_ANYTHING)
-		return -EPROTO;
-	if (h->transports & TRANSPORT_BIT(ARENA_CHANNEL_EVENTFD) ?
-	    p->fd < 0 || !is_anonymous(p->fd, "eventfd") : p->fd >= 0)
 		return -EPROTO;
 	if (h->transports & WITH_MAILBOX && h->mailbox < 0)
 		return -EPROTO;
@@ -112,7 +107,7 @@ static int fetch_mailbox(struct arena_channel *ch, int32_t number)
 
 	if (fd < 0)
 		return errno == EBADF ? -EPROTO : -errno;
-	if (!is_anonymous(fd, "io_uring")) {
+	if (!is_io_uring(fd)) {
 		close(fd);
 		return -EPROTO;
 	}
@@ -142,12 +137,12 @@ static int answer(struct arena_channel *ch)
 		.transports = ch->connect.transports,
 	};
 
-	if (ch->connect.transports & WITH_MEMORY)
-		shared_transport_clear(&ch->shared);
-	return control_send(ch->control, &ready, sizeof(ready), -1);
+	if (ch->connect.transports & TRANSPORT_BIT(ARENA_CHANNEL_HYBRID))
+		hybrid_transport_clear(&ch->hybrid);
+	return control_send(ch->control, &ready, sizeof(ready));
 }
 
-static int take_hello(struct arena_channel *ch, struct control_packet *p)
+static int take_hello(struct arena_channel *ch, const struct control_packet *p)
 {
 	int ret = check_hello(ch, p);
 
@@ -157,12 +152,9 @@ static int take_hello(struct arena_channel *ch, struct control_packet *p)
 		ret = try_transports(ch, &p->body.hello);
 	if (!ret)
 		ret = answer(ch);
-	if (ret)
-		return ret;
-	ch->peer_event = p->fd;
-	p->fd = -1;
-	ch->connect.step = expect_ready;
-	return 0;
+	if (!ret)
+		ch->connect.step = expect_ready;
+	return ret;
 }
 
 static int expect_hello(struct arena_channel *ch, int64_t until)
@@ -170,11 +162,7 @@ static int expect_hello(struct arena_channel *ch, int64_t until)
 	struct control_packet p;
 	int ret = receive(ch, &p, until);
 
-	if (!ret)
-		ret = take_hello(ch, &p);
-	if (p.fd >= 0)
-		close(p.fd);
-	return ret;
+	return ret ? ret : take_hello(ch, &p);
 }
 
 /* ---- READY ---- */
@@ -186,10 +174,6 @@ static int expect_ready(struct arena_channel *ch, int64_t until)
 	int ret = receive(ch, &p, until);
 	const struct channel_ready *ready = &p.body.ready;
 
-	if (p.fd >= 0) {
-		close(p.fd);
-		return -EPROTO;
-	}
 	if (ret)
 		return ret;
 	if (p.size != sizeof(*ready) || ready->magic != CHANNEL_READY_MAGIC ||

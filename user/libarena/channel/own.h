@@ -9,7 +9,7 @@
 #include <arena/channel.h>
 #include <arena/message.h>
 
-#define CHANNEL_VERSION	2U
+#define CHANNEL_VERSION	3U
 
 /**
  * enum channel_msg - types of the channel's own messages

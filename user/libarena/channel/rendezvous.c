@@ -50,8 +50,8 @@ static int take_mailbox(struct arena_channel *ch, int64_t until)
 	if (fd < 0)
 		return fd == -ESRCH ? -EOWNERDEAD : fd;
 	ch->tx.target = fd;
-	if (ch->connect.transports & WITH_MEMORY)
-		shared_transport_clear(&ch->shared);
+	if (ch->connect.transports & TRANSPORT_BIT(ARENA_CHANNEL_HYBRID))
+		hybrid_transport_clear(&ch->hybrid);
 	ch->connect.step = queue_open;
 	return 0;
 }

@@ -15,10 +15,9 @@
  * The peer's pidfd (arena_channel_pidfd(), -1 until it is known) and the control socket (for
  * POLLRDHUP) are polled besides, once; when one of them is ready, channel_source_gone().
  *
- * With MSG_RING and HYBRID none of this is a system call. EVENTFD takes one to wake the peer and
- * one in channel_source_disarm(). SOCKET takes one to send; the ring polls the socket all the
- * time, and the functions read it only if that poll has @fired. A channel must not know
- * libarena/ring.
+ * With MSG_RING and HYBRID none of this is a system call. SOCKET takes one to send; the ring polls
+ * the socket all the time, and the functions read it only if that poll has @fired. A channel must
+ * not know libarena/ring.
  */
 #ifndef ARENA_CHANNEL_SOURCE_H
 #define ARENA_CHANNEL_SOURCE_H

@@ -18,6 +18,8 @@ int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_
 	ret = io_uring_queue_init_params(OWN_ENTRIES, &tx->own, &params);
 	if (ret)
 		return ret == -EINVAL ? -EOPNOTSUPP : ret;
+	/* A child of fork(2) does not need it, and could corrupt it. */
+	io_uring_ring_dontfork(&tx->own);
 	/* This saves a look-up in each system call. Older kernels refuse it. */
 	io_uring_register_ring_fd(&tx->own);
 	tx->has_own = true;

@@ -3,28 +3,6 @@
 
 #include <errno.h>
 
-/* 0 until it is asked for. */
-static __thread uint64_t own_id;
-
-uint64_t ring_thread_id(void)
-{
-	static uint64_t last;
-
-	if (!own_id)
-		own_id = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-	return own_id;
-}
-
-bool ring_is_child(const struct arena_ring *r)
-{
-	return !*r->fork_guard;
-}
-
-int ring_check(const struct arena_ring *r)
-{
-	return ring_is_child(r) || r->thread != ring_thread_id() ? -ECHILD : 0;
-}
-
 int ring_submit(struct arena_ring *r)
 {
 	int all = 0;

@@ -12,6 +12,7 @@
 
 #include <arena/ring.h>
 
+#include "../owner.h"
 #include "../uring.h"
 #include "heap.h"
 
@@ -36,8 +37,7 @@ struct nvme_uring_cmd;
  * struct arena_ring - see ring.h
  * @uring: the ring
  * @a: the arena whose buffers are used
- * @fork_guard: a page that a child of fork(2) finds zeroed
- * @thread: the thread that opened the ring
+ * @owner: the thread that opened the ring
  * @features: what the ring makes use of
  * @ops: the table of operations
  * @n_ops: entries of @ops
@@ -46,8 +46,8 @@ struct nvme_uring_cmd;
  * @requeue_first: list of operations that wait for room in the submission queue
  * @requeue_last: its end
  * @deadlines: of operations, by their index
- * @vecs: for each operation, room for a list of extents
- * @iovs: the same list as the kernel wants it, what is still to be moved
+ * @bufs: for each operation, room for a list of extents
+ * @iovs: for each operation, room for a list of addresses
  * @msgs: for each operation, the header of a message
  * @zeroes: memory that is zero, to be written from
  * @sink: memory that nobody reads, to receive into what is not wanted
@@ -67,13 +67,14 @@ struct nvme_uring_cmd;
  * @nvme: for each operation, room for a command; NULL if the ring has no option nvme
  * @turn_cqes: completions that belong to this turn and were not looked at
  * @counters: what was done
+ * @gather: completions for which a turn waits, if so many can come; 0 or 1 for no gathering
+ * @gather_us: for how long
  * @extra: of the completion that is looked at, what a CQE32 has beside
  */
 struct arena_ring {
 	struct io_uring uring;
 	struct arena *a;
-	uint32_t *fork_guard;
-	uint64_t thread;
+	uint64_t owner;
 	struct arena_features features;
 	struct ring_op *ops;
 	uint32_t n_ops;
@@ -82,7 +83,7 @@ struct arena_ring {
 	uint32_t requeue_first;
 	uint32_t requeue_last;
 	struct ring_heap deadlines;
-	struct arena_vec *vecs;
+	struct arena_buf *bufs;
 	struct iovec *iovs;
 	struct msghdr *msgs;
 	void *zeroes;
@@ -103,6 +104,8 @@ struct arena_ring {
 	struct nvme_uring_cmd *nvme;
 	uint32_t turn_cqes;
 	struct arena_ring_counters counters;
+	uint32_t gather;
+	uint32_t gather_us;
 	uint64_t extra;
 };
 
@@ -117,14 +120,17 @@ static inline uint32_t next_generation(uint32_t generation)
 	return generation % GENERATION_MAX + 1;
 }
 
-/** ring_thread_id() - a number that no other thread of the process has or had */
-uint64_t ring_thread_id(void);
-
 /** ring_check() - 0 for the thread that opened it; -ECHILD for others and after fork(2) */
-int ring_check(const struct arena_ring *r);
+static inline int ring_check(const struct arena_ring *r)
+{
+	return owner_check(r->owner);
+}
 
 /** ring_is_child() - true if this process is a child of the one that opened the ring */
-bool ring_is_child(const struct arena_ring *r);
+static inline bool ring_is_child(const struct arena_ring *r)
+{
+	return owner_is_parent(r->owner);
+}
 
 /** ring_submit() - submit everything; the number of SQEs, or -errno */
 int ring_submit(struct arena_ring *r);

@@ -42,20 +42,20 @@ void ring_nvme_free(struct arena_ring *r)
 static void prep_nvme(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
 	struct nvme_uring_cmd *command = &r->nvme[ring_op_index(r, op)];
-	struct ring_rest s = ring_rw_rest(r, op);
+	const struct ring_rw *rw = &op->rw;
 
-	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, s.fd, NULL, 0, 0);
-	sqe->cmd_op = kind(op->class->admin, s.n > 1);
-	if (s.n == 1) {
-		command->addr = (uintptr_t)s.iov->iov_base;
-		command->data_len = (uint32_t)s.iov->iov_len;
-	} else if (s.n) {
-		command->addr = (uintptr_t)s.iov;
-		command->data_len = s.n;
+	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, ring_file_target(r, op->file), NULL, 0, 0);
+	sqe->cmd_op = kind(op->class->admin, rw->n_iov > 1);
+	if (rw->n_iov == 1) {
+		command->addr = (uintptr_t)rw->iov->iov_base;
+		command->data_len = (uint32_t)rw->iov->iov_len;
+	} else if (rw->n_iov) {
+		command->addr = (uintptr_t)rw->iov;
+		command->data_len = rw->n_iov;
 	}
-	if (s.fixed) {
+	if (rw->n_iov == 1 && rw->group >= 0) {
 		sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
-		sqe->buf_index = (uint16_t)s.group;
+		sqe->buf_index = (uint16_t)rw->group;
 	}
 	memcpy(sqe->cmd, command, sizeof(*command));
 }
@@ -144,8 +144,6 @@ static int begin(struct arena_ring *r, const struct arena_nvme *n, struct arena_
 		return ret;
 	}
 	r->nvme[ring_op_index(r, op)] = command_of(n);
-	if (op->rw.n_vecs)
-		op->buf = op->rw.vec[0].buf;
 	ring_op_begin(r, op, handle);
 	return 0;
 }

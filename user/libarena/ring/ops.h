@@ -40,20 +40,26 @@ struct ring_class {
 
 /**
  * struct ring_rw - what to move where
- * @vec: the extents
- * @n_vecs: how many
+ * @iov: what is still to be moved
+ * @n_iov: its entries
+ * @n_bufs: extents that are IN_IO
+ * @buf: these extents
+ * @offset: into the file, of what is still to be moved; -1 for a stream
  * @length: bytes of all
- * @offset: into the file
  * @flags: enum arena_io_flags
- * @one: the extent, where it is only one
+ * @group: in which all extents lie, if it is registered; else -1
+ * @one: the entry of @iov, where there is only one extent
  */
 struct ring_rw {
-	const struct arena_vec *vec;
-	uint32_t n_vecs;
-	uint32_t length;
+	struct iovec *iov;
+	uint32_t n_iov;
+	uint32_t n_bufs;
+	const struct arena_buf *buf;
 	uint64_t offset;
+	uint32_t length;
 	uint32_t flags;
-	struct arena_vec one;
+	int32_t group;
+	struct iovec one;
 };
 
 /**
@@ -75,7 +81,7 @@ struct ring_range {
  * @class: what it does
  * @file: its file
  * @cookie: the caller's
- * @buf: the buffer that events name
+ * @buf: the buffer that events name, the first if it has several
  * @generation: of this entry
  * @next: the entry behind it in the list of free ones or of those to be requeued
  * @done: bytes moved

@@ -43,7 +43,7 @@ static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 	[ARENA_HAS_DEFER_TASKRUN] = { "defer_taskrun", "6.1", false,
 		"completions interrupt the thread" },
 	[ARENA_HAS_CQE_SKIP] = { "cqe_skip", "5.17", false,
-		"channels use sockets or eventfds" },
+		"channels use sockets" },
 	[ARENA_HAS_POLL_MULTISHOT] = { "poll_multishot", "5.13", false,
 		"polls again after each event" },
 	[ARENA_HAS_ACCEPT_MULTISHOT] = { "accept_multishot", "5.19", false,
@@ -57,13 +57,15 @@ static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 	[ARENA_HAS_SENDMSG_ZC] = { "sendmsg_zc", "6.1", false,
 		"sends lists with a copy" },
 	[ARENA_HAS_MSG_RING] = { "msg_ring", "5.18", false,
-		"channels use sockets or eventfds" },
+		"channels use sockets" },
 	[ARENA_HAS_RESTRICTIONS] = { "restrictions", "5.10", false,
-		"channels use sockets or eventfds" },
+		"channels use sockets" },
 	[ARENA_HAS_NO_MMAP] = { "no_mmap", "6.5", false,
-		"channels use sockets or eventfds" },
+		"channels use sockets" },
 	[ARENA_HAS_URING_CMD] = { "uring_cmd", "5.19", false,
 		"rings with the option nvme cannot be opened" },
+	[ARENA_HAS_MIN_TIMEOUT] = { "min_timeout", "6.12", false,
+		"arena_ring_set_gather() has no effect" },
 };
 
 const struct arena_feature_info *arena_feature_info(enum arena_feature feature)
@@ -318,6 +320,7 @@ static void try_operations(struct arena_features *f, struct io_uring *ring)
 {
 	found(f, ARENA_HAS_NODROP, ring->features & IORING_FEAT_NODROP);
 	found(f, ARENA_HAS_EXT_ARG, ring->features & IORING_FEAT_EXT_ARG);
+	found(f, ARENA_HAS_MIN_TIMEOUT, uring_can_gather(ring));
 	try_opcodes(f, ring);
 	if (!arena_has(f, ARENA_HAS_EXT_ARG))
 		return;
@@ -384,6 +387,8 @@ static uint64_t dependents(enum arena_feature feature)
 	case ARENA_HAS_TASKRUN_FLAG:
 	case ARENA_HAS_SINGLE_ISSUER:
 		return 1ULL << ARENA_HAS_DEFER_TASKRUN;
+	case ARENA_HAS_EXT_ARG:
+		return 1ULL << ARENA_HAS_MIN_TIMEOUT;
 	case ARENA_HAS_DIRECT:
 		return 1ULL << ARENA_HAS_DIRECT_CLOSE;
 	case ARENA_HAS_SEND_ZC:

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <common/copy_struct.h>
@@ -15,7 +14,6 @@
 #include "source.h"
 #include "turn.h"
 
-#define PAGE		4096
 #define MAX_SQ		1024U
 /* Aborting a file takes three entries at once. */
 #define MIN_SQ		4U
@@ -142,8 +140,6 @@ static void register_groups(struct arena_ring *r, const struct arena_ring_option
 static void free_ring(struct arena_ring *r)
 {
 	ring_rw_free(r);
-	if (r->fork_guard)
-		munmap(r->fork_guard, PAGE);
 	ring_provided_free(r);
 	ring_heap_free(&r->deadlines);
 	ring_sources_free(r->sources);
@@ -152,22 +148,6 @@ static void free_ring(struct arena_ring *r)
 	free(r->files);
 	free(r->ops);
 	free(r);
-}
-
-/* A word that is not 0 here, and 0 in a child after fork(2). */
-static uint32_t *new_fork_guard(void)
-{
-	uint32_t *guard = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (guard == MAP_FAILED)
-		return NULL;
-	if (madvise(guard, PAGE, MADV_WIPEONFORK)) {
-		munmap(guard, PAGE);
-		return NULL;
-	}
-	*guard = 1;
-	return guard;
 }
 
 static bool is_of_module(const struct arena *a)
@@ -181,21 +161,21 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 {
 	struct arena_ring *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (!r || owner_begin(&r->owner)) {
+		free(r);
 		return NULL;
+	}
 	r->a = a;
 	r->faults_pass = is_of_module(a);
 	r->n_ops = o->entries;
 	r->n_files = 2 * o->files;
-	r->thread = ring_thread_id();
 	r->sources = ring_sources_new(o->sources, o->wait);
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
 	r->provided = calloc(arena_layout(a)->n_groups, sizeof(*r->provided));
 	r->registered = calloc(arena_layout(a)->n_groups, sizeof(*r->registered));
-	r->fork_guard = new_fork_guard();
 	if (!ring_heap_init(&r->deadlines, r->n_ops) || !ring_rw_init(r) || !r->sources ||
-	    !r->ops || !r->files || !r->registered || !r->provided || !r->fork_guard) {
+	    !r->ops || !r->files || !r->registered || !r->provided) {
 		free_ring(r);
 		return NULL;
 	}
@@ -308,7 +288,7 @@ int arena_ring_close(struct arena_ring *r)
 	if (!child && ring_check(r))
 		return -ECHILD;
 	if (child) {
-		/* In the child nothing is mapped at fork_guard, or something else is by now. */
+		/* Nothing of the ring is mapped in the child, or something else is by now. */
 		close(r->uring.ring_fd);
 		ring_sources_drop(r);
 		ring_files_close(r);

@@ -14,12 +14,16 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "../buffer/io.h"
 #include "ops.h"
 
 #define SINK_SIZE	65536U
 
 /* How often an operation is tried again after -EFAULT. */
 #define MAX_FAULTS	64U
+
+/* Stands for the position of a file that has no offsets. */
+#define STREAM_OFFSET	UINT64_MAX
 
 /* Flags of each send on a stream: send everything, and raise no SIGPIPE. */
 #define SEND_FLAGS	(MSG_NOSIGNAL | MSG_WAITALL)
@@ -39,60 +43,26 @@ static void *map(size_t size, int prot)
 
 bool ring_rw_init(struct arena_ring *r)
 {
-	r->vecs = calloc((size_t)r->n_ops * ARENA_RING_MAX_VECS, sizeof(*r->vecs));
+	r->bufs = calloc((size_t)r->n_ops * ARENA_RING_MAX_VECS, sizeof(*r->bufs));
 	r->iovs = calloc((size_t)r->n_ops * ARENA_RING_MAX_VECS, sizeof(*r->iovs));
 	r->msgs = calloc(r->n_ops, sizeof(*r->msgs));
 	r->sink = map(SINK_SIZE, PROT_READ | PROT_WRITE);
 	r->zeroes = map(RING_ZEROES_SIZE, PROT_READ);
-	return r->vecs && r->iovs && r->msgs && r->sink && r->zeroes;
+	return r->bufs && r->iovs && r->msgs && r->sink && r->zeroes;
 }
 
 void ring_rw_free(struct arena_ring *r)
 {
-	free(r->vecs);
+	free(r->bufs);
 	free(r->iovs);
 	free(r->msgs);
 	/* In a child something else may be mapped there. */
-	if (r->fork_guard && ring_is_child(r))
+	if (ring_is_child(r))
 		return;
 	if (r->sink)
 		munmap(r->sink, SINK_SIZE);
 	if (r->zeroes)
 		munmap(r->zeroes, RING_ZEROES_SIZE);
-}
-
-static void add_piece(struct arena_ring *r, struct ring_rest *rest, const struct arena_vec *v,
-		      uint32_t skip)
-{
-	char *at = arena_io_address(r->a, v->buf);
-
-	rest->iov[rest->n++] = (struct iovec){
-		.iov_base = at + v->from + skip,
-		.iov_len = v->length - skip,
-	};
-	rest->group = v->buf.group;
-}
-
-struct ring_rest ring_rw_rest(struct arena_ring *r, const struct ring_op *op)
-{
-	struct ring_rest rest = {
-		.fd = ring_file_target(r, op->file),
-		.iov = &r->iovs[(size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS],
-		.offset = op->rw.offset + op->done,
-	};
-	uint32_t done = op->done;
-
-	if (r->files[op->file.index].stream)
-		rest.offset = (uint64_t)-1;
-	for (uint32_t i = 0; i < op->rw.n_vecs; i++) {
-		const struct arena_vec *v = &op->rw.vec[i];
-
-		if (done < v->length)
-			add_piece(r, &rest, v, done);
-		done -= done < v->length ? done : v->length;
-	}
-	rest.fixed = rest.n == 1 && r->registered[rest.group];
-	return rest;
 }
 
 static int rwf(const struct ring_op *op)
@@ -104,51 +74,54 @@ static int rwf(const struct ring_op *op)
 
 static void prep_read(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct ring_rest s = ring_rw_rest(r, op);
-	unsigned int length = (unsigned int)s.iov->iov_len;
+	int fd = ring_file_target(r, op->file);
+	const struct ring_rw *rw = &op->rw;
+	unsigned int length = (unsigned int)rw->iov->iov_len;
 
-	if (s.fixed)
-		io_uring_prep_read_fixed(sqe, s.fd, s.iov->iov_base, length, s.offset, s.group);
-	else if (s.n == 1)
-		io_uring_prep_read(sqe, s.fd, s.iov->iov_base, length, s.offset);
+	if (rw->n_iov != 1)
+		io_uring_prep_readv(sqe, fd, rw->iov, rw->n_iov, rw->offset);
+	else if (rw->group >= 0)
+		io_uring_prep_read_fixed(sqe, fd, rw->iov->iov_base, length, rw->offset, rw->group);
 	else
-		io_uring_prep_readv(sqe, s.fd, s.iov, s.n, s.offset);
+		io_uring_prep_read(sqe, fd, rw->iov->iov_base, length, rw->offset);
 	sqe->rw_flags = rwf(op);
 }
 
 static void prep_write(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct ring_rest s = ring_rw_rest(r, op);
-	unsigned int length = (unsigned int)s.iov->iov_len;
+	int fd = ring_file_target(r, op->file);
+	const struct ring_rw *rw = &op->rw;
+	unsigned int length = (unsigned int)rw->iov->iov_len;
 
-	if (s.fixed)
-		io_uring_prep_write_fixed(sqe, s.fd, s.iov->iov_base, length, s.offset, s.group);
-	else if (s.n == 1)
-		io_uring_prep_write(sqe, s.fd, s.iov->iov_base, length, s.offset);
+	if (rw->n_iov != 1)
+		io_uring_prep_writev(sqe, fd, rw->iov, rw->n_iov, rw->offset);
+	else if (rw->group >= 0)
+		io_uring_prep_write_fixed(sqe, fd, rw->iov->iov_base, length, rw->offset,
+					  rw->group);
 	else
-		io_uring_prep_writev(sqe, s.fd, s.iov, s.n, s.offset);
+		io_uring_prep_write(sqe, fd, rw->iov->iov_base, length, rw->offset);
 	sqe->rw_flags = rwf(op);
 }
 
-static struct msghdr *message(struct arena_ring *r, const struct ring_op *op,
-			      const struct ring_rest *s)
+static struct msghdr *message(struct arena_ring *r, const struct ring_op *op)
 {
 	struct msghdr *msg = &r->msgs[ring_op_index(r, op)];
 
-	*msg = (struct msghdr){ .msg_iov = s->iov, .msg_iovlen = s->n };
+	*msg = (struct msghdr){ .msg_iov = op->rw.iov, .msg_iovlen = op->rw.n_iov };
 	return msg;
 }
 
 static void prep_recv(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct ring_rest s = ring_rw_rest(r, op);
+	int fd = ring_file_target(r, op->file);
+	const struct iovec *iov = op->rw.iov;
 	int flags = (op->rw.flags & ARENA_IO_ALL ? MSG_WAITALL : 0) |
 		    (op->nowait ? MSG_DONTWAIT : 0);
 
-	if (s.n == 1)
-		io_uring_prep_recv(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags);
+	if (op->rw.n_iov == 1)
+		io_uring_prep_recv(sqe, fd, iov->iov_base, iov->iov_len, flags);
 	else
-		io_uring_prep_recvmsg(sqe, s.fd, message(r, op, &s), (unsigned int)flags);
+		io_uring_prep_recvmsg(sqe, fd, message(r, op), (unsigned int)flags);
 }
 
 static int send_flags(const struct ring_op *op)
@@ -158,27 +131,40 @@ static int send_flags(const struct ring_op *op)
 
 static void prep_send(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct ring_rest s = ring_rw_rest(r, op);
+	int fd = ring_file_target(r, op->file);
+	const struct iovec *iov = op->rw.iov;
 	int flags = send_flags(op);
 
-	if (s.n == 1)
-		io_uring_prep_send(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags);
+	if (op->rw.n_iov == 1)
+		io_uring_prep_send(sqe, fd, iov->iov_base, iov->iov_len, flags);
 	else
-		io_uring_prep_sendmsg(sqe, s.fd, message(r, op, &s), (unsigned int)flags);
+		io_uring_prep_sendmsg(sqe, fd, message(r, op), (unsigned int)flags);
 }
 
 static void prep_send_zc(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
-	struct ring_rest s = ring_rw_rest(r, op);
+	int fd = ring_file_target(r, op->file);
+	const struct iovec *iov = op->rw.iov;
 	int flags = send_flags(op);
 
-	if (s.fixed)
-		io_uring_prep_send_zc_fixed(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags, 0,
-					    (unsigned int)s.group);
-	else if (s.n == 1)
-		io_uring_prep_send_zc(sqe, s.fd, s.iov->iov_base, s.iov->iov_len, flags, 0);
+	if (op->rw.n_iov != 1)
+		io_uring_prep_sendmsg_zc(sqe, fd, message(r, op), (unsigned int)flags);
+	else if (op->rw.group >= 0)
+		io_uring_prep_send_zc_fixed(sqe, fd, iov->iov_base, iov->iov_len, flags, 0,
+					    (unsigned int)op->rw.group);
 	else
-		io_uring_prep_sendmsg_zc(sqe, s.fd, message(r, op, &s), (unsigned int)flags);
+		io_uring_prep_send_zc(sqe, fd, iov->iov_base, iov->iov_len, flags, 0);
+}
+
+/* So many bytes of the list were moved, but not all. */
+static void advance(struct ring_rw *rw, size_t bytes)
+{
+	if (rw->offset != STREAM_OFFSET)
+		rw->offset += bytes;
+	for (; bytes >= rw->iov->iov_len; rw->n_iov--)
+		bytes -= rw->iov++->iov_len;
+	rw->iov->iov_base = (char *)rw->iov->iov_base + bytes;
+	rw->iov->iov_len -= bytes;
 }
 
 /* @enough: the caller is content with a part. */
@@ -190,6 +176,7 @@ static bool moved_some(struct arena_ring *r, struct ring_op *op, int32_t bytes, 
 		return ring_op_finish(r, op, (int32_t)op->done, 0, event);
 	if (!bytes && !ring_op_is_ending(r, op))
 		return ring_op_finish(r, op, (int32_t)op->done, ARENA_EVENT_SHORT, event);
+	advance(&op->rw, (size_t)bytes);
 	return ring_op_continue(r, op, event);
 }
 
@@ -209,8 +196,8 @@ static bool received(struct arena_ring *r, struct ring_op *op, const struct io_u
 
 void ring_rw_end(struct arena_ring *r, struct ring_op *op)
 {
-	for (uint32_t i = 0; i < op->rw.n_vecs; i++)
-		arena_io_end(r->a, op->rw.vec[i].buf);
+	for (uint32_t i = 0; i < op->rw.n_bufs; i++)
+		arena_io_end(r->a, op->rw.buf[i]);
 }
 
 /* While the module replaces an entry of its page tables, memory cannot be pinned. */
@@ -299,74 +286,86 @@ static bool is_list_sound(const struct arena_io *io)
 	       !io->from && !io->length;
 }
 
-/* Copy the list, because the caller may change it. */
-static void copy_list(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
+/* One more extent is IN_IO from now on. */
+static int take(struct arena_ring *r, struct ring_op *op, struct arena_buf b, uint32_t from,
+		uint32_t length)
 {
-	struct arena_vec *list = &r->vecs[(size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS];
+	struct ring_rw *rw = &op->rw;
+	struct iovec *iov = &rw->iov[rw->n_bufs];
+	int ret = arena_io_take(r->a, b, from, length, op->class->in, &iov->iov_base);
 
-	op->rw.offset = io->offset;
-	op->rw.flags = io->flags;
-	op->rw.one = (struct arena_vec){ io->buf, io->from, io->length };
-	op->rw.vec = io->vec ? list : &op->rw.one;
-	op->rw.n_vecs = io->vec ? io->n_vecs : 1;
-	if (io->vec)
-		memcpy(list, io->vec, io->n_vecs * sizeof(*list));
-}
-
-static bool is_within(const struct arena_ring *r, const struct arena_vec *v)
-{
-	size_t size = arena_size(r->a, v->buf);
-
-	return v->length && v->from <= size && v->length <= size - v->from;
-}
-
-/* True if the list lies within its extents, and the range within the size of a file. */
-static int check_list(const struct arena_ring *r, struct ring_op *op)
-{
-	uint64_t length = 0;
-
-	for (uint32_t i = 0; i < op->rw.n_vecs; i++) {
-		if (!is_within(r, &op->rw.vec[i]))
-			return -EINVAL;
-		length += op->rw.vec[i].length;
-	}
-	/* The kernel takes the offset -1 as the file's position. */
-	if (length > INT32_MAX || (!r->files[op->file.index].stream &&
-				   op->rw.offset > (uint64_t)INT64_MAX - length))
-		return -EINVAL;
-	op->rw.length = (uint32_t)length;
+	if (ret)
+		return ret;
+	iov->iov_len = length;
+	rw->n_bufs++;
+	if (b.group != rw->group)
+		rw->group = -1;
 	return 0;
 }
 
-static void give_list(struct arena_ring *r, const struct ring_op *op, uint32_t n)
+static int32_t registered_group(const struct arena_ring *r, struct arena_buf b)
 {
-	while (n--)
-		arena_io_end(r->a, op->rw.vec[n].buf);
+	return b.group < arena_layout(r->a)->n_groups && r->registered[b.group] ? b.group : -1;
 }
 
-/* Afterwards all extents are IN_IO or, after an error, none is. */
-static int take_list(struct arena_ring *r, struct ring_op *op)
+/* The list is copied, because the caller may change it. */
+static int take_list(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
 {
-	uint32_t n = 0;
+	size_t at = (size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS;
+	struct arena_buf *bufs = &r->bufs[at];
+	uint64_t length = 0;
 	int ret = 0;
 
-	while (!ret && n < op->rw.n_vecs) {
-		ret = arena_io_begin(r->a, op->rw.vec[n].buf, op->class->in);
-		n += !ret;
+	op->rw.iov = &r->iovs[at];
+	op->rw.buf = bufs;
+	op->rw.group = registered_group(r, io->vec->buf);
+	for (uint32_t i = 0; !ret && i < io->n_vecs; i++) {
+		const struct arena_vec *v = &io->vec[i];
+
+		bufs[i] = v->buf;
+		length += v->length;
+		ret = take(r, op, v->buf, v->from, v->length);
 	}
-	if (!ret)
-		ret = check_list(r, op);
-	if (ret)
-		give_list(r, op, n);
+	op->buf = bufs[0];
+	op->rw.length = length <= INT32_MAX ? (uint32_t)length : 0;
 	return ret;
+}
+
+static int take_one(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
+{
+	op->buf = io->buf;
+	op->rw.iov = &op->rw.one;
+	op->rw.buf = &op->buf;
+	op->rw.group = registered_group(r, io->buf);
+	op->rw.length = io->length <= INT32_MAX ? io->length : 0;
+	return take(r, op, io->buf, io->from, io->length);
+}
+
+static int set_range(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
+{
+	bool stream = r->files[op->file.index].stream;
+
+	op->rw.offset = stream ? STREAM_OFFSET : io->offset;
+	if (!op->rw.length)
+		return -EINVAL;
+	/* The kernel takes the offset -1 as the file's position. */
+	return !stream && io->offset > (uint64_t)INT64_MAX - op->rw.length ? -EINVAL : 0;
 }
 
 int ring_rw_take(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
 {
+	int ret;
+
 	if (!is_list_sound(io))
 		return -EINVAL;
-	copy_list(r, op, io);
-	return take_list(r, op);
+	op->rw.flags = io->flags;
+	ret = io->vec ? take_list(r, op, io) : take_one(r, op, io);
+	if (!ret)
+		ret = set_range(r, op, io);
+	op->rw.n_iov = op->rw.n_bufs;
+	if (ret)
+		ring_rw_end(r, op);
+	return ret;
 }
 
 static int begin_rw(struct arena_ring *r, enum rw rw, const struct arena_io *io,
@@ -383,7 +382,6 @@ static int begin_rw(struct arena_ring *r, enum rw rw, const struct arena_io *io,
 		return ret;
 	}
 	op->nowait = io->flags & ARENA_IO_NOWAIT;
-	op->buf = op->rw.vec[0].buf;
 	ring_op_begin(r, op, handle);
 	return 0;
 }

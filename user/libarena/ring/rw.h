@@ -16,24 +16,6 @@
 
 /** ring_rw_init() - allocate it for @r->n_ops operations; false without memory */
 bool ring_rw_init(struct arena_ring *r);
-/**
- * struct ring_rest - what is still to be moved
- * @fd: the file, as an SQE names it
- * @iov: addresses
- * @n: how many
- * @offset: into the file
- * @group: of the last extent
- * @fixed: it is one extent, of a group that is registered
- */
-struct ring_rest {
-	int fd;
-	struct iovec *iov;
-	unsigned int n;
-	uint64_t offset;
-	int group;
-	bool fixed;
-};
-
 /** ring_rw_free() - free it, also if it was allocated in part only */
 void ring_rw_free(struct arena_ring *r);
 
@@ -43,12 +25,11 @@ void ring_rw_free(struct arena_ring *r);
  * @op: operation, whose class says which way the bytes go
  * @io: what to move where; its flags are the caller's to look at
  *
+ * The operation's @rw and @buf are filled in. An operation that moves nothing leaves them zero.
+ *
  * Return: 0; -EINVAL; or an error of arena_io_begin(). Nothing is IN_IO then.
  */
 int ring_rw_take(struct arena_ring *r, struct ring_op *op, const struct arena_io *io);
-
-/** ring_rw_rest() - what is still to be moved */
-struct ring_rest ring_rw_rest(struct arena_ring *r, const struct ring_op *op);
 
 /** ring_rw_retry() - a class's @retry: for -EFAULT that may pass */
 bool ring_rw_retry(struct arena_ring *r, struct ring_op *op, int32_t error);

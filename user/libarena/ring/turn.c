@@ -11,6 +11,12 @@
 /* Flags that ask for a system call: the kernel has work to do, or has kept completions. */
 #define SQ_NEEDS_ENTER	(IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
 
+/*
+ * The longest sleep of a ring that gathers. It needs an end, for liburing would otherwise wait
+ * once more when the time for gathering has passed.
+ */
+#define GATHER_NS	(3600 * CLOCK_NS_PER_S)
+
 static bool kernel_has_work(const struct arena_ring *r)
 {
 	return __atomic_load_n(r->uring.sq.kflags, __ATOMIC_RELAXED) & SQ_NEEDS_ENTER;
@@ -94,6 +100,23 @@ static int enter(struct arena_ring *r)
 	return ret < 0 ? ret : 0;
 }
 
+/* For how many completions to wait. */
+static uint32_t gathers(const struct arena_ring *r)
+{
+	return r->gather < r->pending ? r->gather : r->pending;
+}
+
+/* Submit, and sleep until there are several completions, or one after the time for them. */
+static int enter_and_gather(struct arena_ring *r, uint32_t n, int64_t ns)
+{
+	int64_t most = ns < 0 ? GATHER_NS : ns, us = most / CLOCK_NS_PER_US;
+	struct __kernel_timespec ts = { most / CLOCK_NS_PER_S, most % CLOCK_NS_PER_S };
+	int ret;
+
+	ret = uring_gather(&r->uring, n, us < r->gather_us ? (unsigned int)us : r->gather_us, &ts);
+	return ret == -ETIME || ret > 0 ? 0 : ret;
+}
+
 /* Submit, and sleep until there is a completion: for @ns, or for ever if that is negative. */
 static int enter_and_sleep(struct arena_ring *r, int64_t ns)
 {
@@ -102,7 +125,12 @@ static int enter_and_sleep(struct arena_ring *r, int64_t ns)
 	int ret;
 
 	r->counters.enters++;
-	ret = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, ns < 0 ? NULL : &ts, NULL);
+	if (gathers(r) > 1)
+		return enter_and_gather(r, gathers(r), ns);
+	if (ns < 0)
+		ret = io_uring_submit_and_wait(&r->uring, 1);
+	else
+		ret = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, &ts, NULL);
 	return ret == -ETIME || ret > 0 ? 0 : ret;
 }
 
@@ -178,6 +206,19 @@ int arena_ring_next_many(struct arena_ring *r, struct arena_event *events, uint3
 		ret = turn_begin(r, deadline);
 	}
 	return ret;
+}
+
+int arena_ring_set_gather(struct arena_ring *r, uint32_t n, uint32_t us)
+{
+	int ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	if (n > 1 && (!us || us > ARENA_RING_MAX_GATHER_US))
+		return -EINVAL;
+	r->gather = arena_has(&r->features, ARENA_HAS_MIN_TIMEOUT) ? n : 0;
+	r->gather_us = us;
+	return 0;
 }
 
 void ring_turn_drain(struct arena_ring *r, int64_t ns)

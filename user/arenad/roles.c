@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "roles.h"
+
+#include <arena/open.h>
+#include <common/log.h>
+#include <proto/layout.h>
+#include <proto/region.h>
+#include <string.h>
+
+#include "options.h"
+
+int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l)
+{
+	const struct proto_counts counts = { 1, o->n_disks, o->np_buffers };
+	struct arena_config config;
+
+	proto_config_init(&config, o->size, &counts);
+	proto_config_align(&config, page_size);
+	return arena_layout_make(l, &config);
+}
+
+/* The view belongs to the user that runs arenad. Once it has a name it needs no descriptor. */
+static int make_view(const struct arenad_options *o, struct mshare *m,
+		     const struct arena_layout *l, uint32_t role)
+{
+	char name[MSHARE_VIEW_SIZE];
+	struct arena_view_options options = { .size = sizeof(options), .name = name };
+	struct mshare *view;
+	int ret;
+
+	proto_view_name(role, name);
+	ret = arena_make_view(m, l, role, &options, &view);
+	if (ret) {
+		log_error("cannot make the view %s of region %s: %s", name, o->region,
+			  strerror(-ret));
+		return ret;
+	}
+	mshare_close(view);
+	return 0;
+}
+
+int roles_make_views(const struct arenad_options *o, struct mshare *m,
+		     const struct arena_layout *l)
+{
+	int ret = make_view(o, m, l, PROTO_ROLE_NP(0));
+
+	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
+		ret = make_view(o, m, l, PROTO_ROLE_SP(i));
+	return ret;
+}

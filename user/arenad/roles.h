@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each process gets of the region: its part in the layout, and the view that keeps it to
+ * that part. This header must not know how regions are made, nor where their memory comes from.
+ */
+#ifndef ARENAD_ROLES_H
+#define ARENAD_ROLES_H
+
+#include <arena/layout.h>
+#include <mshare.h>
+#include <stdint.h>
+
+struct arenad_options;
+
+/**
+ * roles_lay_out() - make the layout of the region
+ * @o: command line
+ * @page_size: bytes of the region's pages; no two processes write to one page
+ * @l: filled
+ *
+ * Return: 0; -ENOSPC if the region is too small for so many processes in such pages; or another
+ * -errno of arena_layout_make().
+ */
+int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l);
+
+/**
+ * roles_make_views() - make the view of each role, which proto_open_region() opens
+ * @o: command line
+ * @m: region, open for writing
+ * @l: its layout
+ *
+ * It logs its errors.
+ *
+ * Return: 0 or -errno.
+ */
+int roles_make_views(const struct arenad_options *o, struct mshare *m,
+		     const struct arena_layout *l);
+
+#endif /* ARENAD_ROLES_H */
