@@ -414,6 +414,32 @@ int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag,
 		     int timeout_ms);
 
 /**
+ * mshare_claim() - claim a number of a region
+ * @m: region, open for writing
+ * @number: any up to 2^62
+ *
+ * The call does not wait. The kernel ends the claim when the descriptor and all its
+ * duplicates are closed, which it does when a process dies; a child of fork(2) has a
+ * duplicate, and closes it if the claim is to end with its parent.
+ *
+ * A claim is a lock (F_OFD_SETLK) on the file of the memfd or, with the module, on the node of
+ * the view, so that those exclude each other who have opened the region through one view.
+ *
+ * Return: a close-on-exec descriptor for mshare_unclaim(); -EBUSY if the number is claimed
+ * already; -EINVAL if there is no such number; -EACCES if @m is open for reading only;
+ * -EOPNOTSUPP if the caller cannot open that file: a region of the module without a name has no
+ * node, its permissions may forbid it, and for a memfd it takes /proc; or another -errno of
+ * open(2).
+ */
+int mshare_claim(struct mshare *m, uint64_t number);
+
+/**
+ * mshare_unclaim() - end a claim, whoever has a duplicate of the descriptor
+ * @claim: from mshare_claim(); it is closed
+ */
+void mshare_unclaim(int claim);
+
+/**
  * mshare() - share a range of addresses under a name
  * @name: the region's name
  * @addr: a multiple of 512 GiB; may be NULL if the region exists

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -209,6 +210,18 @@ static void memfd_close(struct mshare *m)
 	close(m->fd);
 }
 
+static int memfd_open_again(const struct mshare *m)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", m->fd);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT || errno == EACCES ? -EOPNOTSUPP : -errno;
+}
+
 static int memfd_info(const struct mshare *m, struct mshare_info *info)
 {
 	struct stat st;
@@ -378,6 +391,7 @@ const struct mshare_ops mshare_memfd_ops = {
 	.unlink_region = memfd_unlink_region,
 	.close = memfd_close,
 	.add_view = memfd_add_view,
+	.open_again = memfd_open_again,
 	.info = memfd_info,
 	.populate = memfd_populate,
 	.export = memfd_export,

@@ -3,6 +3,7 @@
  * The interface of libmshare, as far as both backends share it: names, checks of
  * arguments, locking.
  */
+#define _GNU_SOURCE
 #include "region.h"
 
 #include <common/copy_struct.h>
@@ -16,6 +17,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define MAX_CLAIM	(1ULL << 62)
 
 /* @size: bytes of its buffer, including the terminating NUL */
 static bool name_is_valid(const char *name, size_t size)
@@ -401,6 +404,33 @@ int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag, int timeout_ms)
 		return -EACCES;
 	ret = m->ops->take(m, from, tag, clock_deadline(timeout_ms));
 	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
+}
+
+int mshare_claim(struct mshare *m, uint64_t number)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+			      .l_start = (off_t)number, .l_len = 1 };
+	int fd, ret;
+
+	if (m->readonly)
+		return -EACCES;
+	if (number > MAX_CLAIM)
+		return -EINVAL;
+	/* Locks of one open file description do not exclude each other, and @m's is shared. */
+	fd = m->ops->open_again(m);
+	if (fd < 0 || !fcntl(fd, F_OFD_SETLK, &lock))
+		return fd;
+	ret = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+	close(fd);
+	return ret;
+}
+
+void mshare_unclaim(int claim)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(claim, F_OFD_SETLK, &all);
+	close(claim);
 }
 
 int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length, int timeout_ms,

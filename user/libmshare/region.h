@@ -61,6 +61,8 @@ _Static_assert(MSHARE_VIEW_SIZE == MSHAREARENA_VIEW_NAME_SIZE, "one limit, two h
  * @add_view: add a view to the region @m and open it into @v, in which the names
  *	are set; names and protections are checked
  * @close: release what @create or @open acquired; a mapping stays
+ * @open_again: the file of the view opened anew, for writing; -EOPNOTSUPP if the caller
+ *	cannot open it
  * @info: fill in what @m does not have
  * @populate: give memory to a checked range
  * @export: give the caller's memory to a checked range
@@ -82,6 +84,7 @@ struct mshare_ops {
 	int (*unlink_region)(struct mshare *m);
 	int (*add_view)(struct mshare *m, const struct mshare_view *a, struct mshare *v);
 	void (*close)(struct mshare *m);
+	int (*open_again)(const struct mshare *m);
 	int (*info)(const struct mshare *m, struct mshare_info *info);
 	int (*populate)(struct mshare *m, uint64_t offset, uint64_t length);
 	int (*export)(struct mshare *m, void *addr, uint64_t length, uint64_t offset);

@@ -48,6 +48,8 @@ extern "C" {
 #define ARENA_ROLE(class, number)	((uint32_t)(class) << 16 | (uint32_t)(number))
 #define ARENA_ROLE_CLASS(role)		((uint32_t)(role) >> 16)
 #define ARENA_ROLE_NUMBER(role)		((uint32_t)(role) & 0xffffU)
+/* The role of a program that sets a region up and has no buffers and channels there itself. */
+#define ARENA_NO_ROLE			UINT32_MAX
 
 /*
  * What a group is for: a number of the application, from 1 to ARENA_MAX_USE, or

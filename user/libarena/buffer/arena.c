@@ -35,6 +35,7 @@ struct group {
  * @owns_region: arena_close() closes it
  * @creator: the process that made the region and removes its name, or 0
  * @role: the role
+ * @claim: by which the role is this process's, or -1
  * @first: our first group
  * @n: number of our groups, which follow each other
  * @served: by use, the group in which arena_get_for() found the last extent
@@ -49,6 +50,7 @@ struct arena {
 	bool owns_region;
 	pid_t creator;
 	uint32_t role;
+	int claim;
 	uint32_t first;
 	uint32_t n;
 	uint32_t served[ARENA_MAX_USE + 1];
@@ -198,8 +200,31 @@ static int open_region(struct arena *a)
 	return arena_layout_read(base, info.exported, &a->layout);
 }
 
+/* The kernel ends a claim when the process dies. Not every region can have claims. */
+static int claim_role(struct arena *a)
+{
+	if (a->role == ARENA_NO_ROLE)
+		return 0;
+	if (!arena_layout_has_role(&a->layout, a->role))
+		return -ENOENT;
+	a->claim = mshare_claim(a->m, a->role);
+	return a->claim >= 0 || a->claim == -EOPNOTSUPP ? 0 : a->claim;
+}
+
+/* A child of fork(2) has a duplicate, which must not end the claim of its parent. */
+static void unclaim_role(struct arena *a)
+{
+	if (a->claim < 0)
+		return;
+	if (owner_is_parent(a->owner))
+		close(a->claim);
+	else
+		mshare_unclaim(a->claim);
+}
+
 static void free_arena(struct arena *a)
 {
+	unclaim_role(a);
 	for (uint32_t i = 0; i < a->layout.n_groups; i++) {
 		arena_pool_free(a->group[i].pool);
 		arena_borrowed_free(a->group[i].borrowed);
@@ -225,7 +250,10 @@ int arena_open_region(struct mshare *m, uint32_t role, struct arena **out)
 		free(a);
 		return ret;
 	}
-	ret = arena_layout_has_role(&a->layout, role) ? open_groups(a) : -ENOENT;
+	a->claim = -1;
+	ret = claim_role(a);
+	if (!ret)
+		ret = open_groups(a);
 	if (ret) {
 		free_arena(a);
 		return ret;

@@ -18,9 +18,6 @@
 #include "source.h"
 #include "wait.h"
 
-/* The role of a side without an arena. */
-#define CHANNEL_NO_ROLE		UINT32_MAX
-
 #define TRANSPORT_BIT(t)	(1U << (t))
 #define WITH_MAILBOX		(TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING) | \
 				 TRANSPORT_BIT(ARENA_CHANNEL_HYBRID))
@@ -67,8 +64,8 @@ struct channel_connect {
  * @owner: the thread that opened it
  * @state: errors and the end of the channel
  * @a: this side's part in the region, or NULL
- * @self: own role, or CHANNEL_NO_ROLE
- * @peer: the peer's role, or CHANNEL_NO_ROLE
+ * @self: own role, or ARENA_NO_ROLE
+ * @peer: the peer's role, or ARENA_NO_ROLE
  * @options: as given, with defaults filled in; when connected, with the transport chosen
  * @control: the control socket, or -1
  * @pidfd: of the peer, or -1

@@ -23,8 +23,8 @@
  * @version: CHANNEL_VERSION
  * @transports: what it offers, TRANSPORT_BIT()
  * @entries: the window
- * @self: its role, or CHANNEL_NO_ROLE
- * @peer: the role that it looks for, or CHANNEL_NO_ROLE
+ * @self: its role, or ARENA_NO_ROLE
+ * @peer: the role that it looks for, or ARENA_NO_ROLE
  * @mailbox: number of its mailbox's descriptor, -1 for none
  */
 struct channel_hello {

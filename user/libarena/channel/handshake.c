@@ -67,7 +67,7 @@ static bool is_io_uring(int fd)
 /* A side without a role neither says who it is nor knows who the peer is. */
 static bool is_same_role(uint32_t a, uint32_t b)
 {
-	return a == b || a == CHANNEL_NO_ROLE || b == CHANNEL_NO_ROLE;
+	return a == b || a == ARENA_NO_ROLE || b == ARENA_NO_ROLE;
 }
 
 static int check_hello(const struct arena_channel *ch, const struct control_packet *p)
