@@ -293,7 +293,7 @@ static void test_odd_length(void)
 	struct arena_layout l_;						\
 									\
 	c_.member = (value);						\
-	is(arena_layout_make(&l_, &c_), error, 			\
+	is(arena_layout_make(&l_, &c_), error,				\
 		   "making a layout with " #member " = " #value " gives " #error);	\
 } while (0)
 
@@ -450,7 +450,7 @@ static void test_length(void)
 {
 	region.layout = good;
 	is(arena_layout_read(&region, GIB - 1, &back), -ERANGE,
-	   "a layout of more memory than there is is refused");
+	   "a layout that needs more memory than there is cannot be read");
 	is(arena_layout_read(&region, 100, &back), -ERANGE,
 	   "memory that cannot hold a layout is refused");
 	is(arena_layout_read(&region, GIB, &back), 0,
