@@ -152,7 +152,7 @@ static void test_vm(void)
 	is(errno, EFAULT, "the error of process_vm_readv from the region is EFAULT");
 	is(process_vm_writev(peer.pid, &local, 1, &remote, 1, 0), -1,
 	   "process_vm_writev into the region fails");
-	is(errno, EFAULT, "(EFAULT)");
+	is(errno, EFAULT, "the error of process_vm_writev into the region is EFAULT");
 }
 
 /* A demoted leaf allows the same as the leaf before. */
