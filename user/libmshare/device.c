@@ -65,7 +65,7 @@ static int device_region(const struct mshare *m, struct msharearena_region *r)
 	return control(m->fd, MSHAREARENA_GET_REGION, r);
 }
 
-/* The name may be that of another region by now, which has another address. */
+/* True if @fd is of the region @m; another region that got its name has another address. */
 static bool is_same_region(const struct mshare *m, int fd)
 {
 	struct mshare other = { .fd = fd };
@@ -74,7 +74,7 @@ static bool is_same_region(const struct mshare *m, int fd)
 	return !device_region(&other, &r) && r.addr == m->addr;
 }
 
-/* Fill @m in with what the module says about @m->fd. */
+/* Fill @m in with the module's description of @m->fd. */
 static int device_describe(struct mshare *m)
 {
 	struct msharearena_region r;

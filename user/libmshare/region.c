@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The interface of libmshare, as far as both backends share it: names, checks of
- * arguments, locking.
+ * The part of libmshare's interface that both backends share: names, checks of arguments,
+ * locking.
  */
 #define _GNU_SOURCE
 #include "region.h"
@@ -88,15 +88,15 @@ bool mshare_process_ended(int pidfd)
 	return poll(&death, 1, 0) > 0;
 }
 
-/* There are no permissions where there is no node to have them. */
+/* A region or view without a name has no node, and so no permissions. */
 static bool mode_is_valid(mode_t mode, unsigned int flags)
 {
 	return flags & MSHARE_UNNAMED ? !mode : !(mode & ~0666U);
 }
 
 /*
- * The backends take -1 for the caller, so that a zeroed structure does not ask for root.
- * False for an owner without the flag that says that it counts.
+ * Replace an owner that the caller did not set by -1, which the backends take for the caller.
+ * Return false if there is an owner without the flag that makes it valid.
  */
 static bool set_owner(unsigned int flags, uid_t *uid, gid_t *gid)
 {
