@@ -43,7 +43,7 @@ struct io_uring_sqe *uring_sqe(struct io_uring *ring)
 	return sqe;
 }
 
-/* kernel.io_uring_disabled: 0, 1 or 2 (nobody may make rings); -1 if there is no such setting. */
+/* kernel.io_uring_disabled: 0, 1 or 2 (no user may make rings); -1 if there is no such setting. */
 static int disabled_setting(void)
 {
 	FILE *f = fopen(DISABLED_PATH, "re");

@@ -260,7 +260,7 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer);
  * many. Memory that is registered with a ring is in use.
  *
  * Return: number of buffers that are still LOST, or an error of mshare_quiesce(3):
- * -EOPNOTSUPP if any are LOST and the region is a memfd, which cannot tell.
+ * -EOPNOTSUPP if any are LOST and the region is a memfd, whose use the kernel does not report.
  */
 int64_t arena_reclaim(struct arena *a, int timeout_ms);
 

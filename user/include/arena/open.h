@@ -90,9 +90,9 @@ int arena_create(const char *name, const struct arena_options *options, struct a
  * the program that starts the processes has to give them different roles.
  *
  * Return: 0; -EBUSY if another process has the role; -ENOENT if there is no such region or view, or
- * if the layout does not have the role; -EPROTO, -ERANGE as arena_layout_read(); -EINVAL if a member of @options is set that
- * only arena_create() uses; -E2BIG if one is set that this library does not know; or an error
- * of mshare_open_view(3) or mshare_attach(3).
+ * if the layout does not have the role; -EPROTO, -ERANGE as arena_layout_read(); -EINVAL if a
+ * member of @options is set that only arena_create() uses; -E2BIG if one is set that this library
+ * does not know; or an error of mshare_open_view(3) or mshare_attach(3).
  */
 int arena_open(const char *name, const struct arena_options *options, struct arena **out);
 

@@ -150,7 +150,7 @@ int handshake_begin(struct arena_channel *ch);
 /** rendezvous_begin() - publish the mailbox in the region; 0 or -errno */
 int rendezvous_begin(struct arena_channel *ch);
 
-/** rendezvous_give_up() - withdraw the mailbox; if the peer has it, tell the peer */
+/** rendezvous_give_up() - withdraw the mailbox; if the peer has it, send it a BYE */
 void rendezvous_give_up(struct arena_channel *ch);
 
 #endif /* ARENA_CHANNEL_CHANNEL_H */

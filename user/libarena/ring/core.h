@@ -50,7 +50,7 @@ struct nvme_uring_cmd;
  * @iovs: for each operation, room for a list of addresses
  * @msgs: for each operation, the header of a message
  * @zeroes: memory that is zero, to write zeroes from
- * @sink: memory that nobody reads, to receive skipped bytes into
+ * @sink: memory that is never read, to receive skipped bytes into
  * @files: the table of files: those that were added, then those that were accepted
  * @n_files: entries of @files, both halves together
  * @free_file: list of free entries in the first half of @files
