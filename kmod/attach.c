@@ -13,7 +13,7 @@
 #include "ring.h"
 #include "trace.h"
 
-/* Take an attachment off its view's books; the P4D entry is dealt with. */
+/* Remove @a from its view's list and counters. The caller changes the P4D. */
 static void msha_unlist(struct msha_attachment *a)
 {
 	lockdep_assert_held(&a->view->lock);
@@ -24,7 +24,7 @@ static void msha_unlist(struct msha_attachment *a)
 	trace_msharearena_detach(a->view);
 }
 
-/* Leave the process with a decoy in place of the shared table. */
+/* Replace the shared table in the process's P4D entry by the decoy. */
 static void msha_detach(struct msha_attachment *a)
 {
 	struct msha_view *v = a->view;
@@ -39,9 +39,9 @@ static void msha_detach(struct msha_attachment *a)
 }
 
 /*
- * The core clears page-table entries of this range. The one case in which it
- * may: split_huge_pud(), which announces exactly the 1 GiB it will split.
- * Anything else means to zap entries that other processes use.
+ * The core is about to clear page-table entries of this range. It may do so
+ * only in split_huge_pud(), which announces exactly the 1 GiB that it splits.
+ * Any other range would zap entries that other processes use.
  */
 static void msha_clear_range(struct msha_attachment *a,
 			     const struct mmu_notifier_range *range)
@@ -69,7 +69,7 @@ static bool msha_invalidate(struct mmu_interval_notifier *mni,
 	switch (range->event) {
 	case MMU_NOTIFY_UNMAP:
 	case MMU_NOTIFY_RELEASE:
-		/* Of the whole VMA: ->may_split refuses less. */
+		/* The whole VMA goes away: ->may_split refuses a part. */
 		msha_detach(a);
 		break;
 	case MMU_NOTIFY_CLEAR:
@@ -78,9 +78,10 @@ static bool msha_invalidate(struct mmu_interval_notifier *mni,
 	default:
 		/*
 		 * clear_refs and PAGEMAP_SCAN announce a change of protection
-		 * for all that they will look at, and then skip VM_PFNMAP.
-		 * What would not skip it cannot get here: ->mprotect refuses,
-		 * and userfaultfd may not register.
+		 * for every VMA in their range, and then skip VM_PFNMAP VMAs.
+		 * mprotect() and userfaultfd would change entries, but cannot
+		 * get here: ->mprotect fails, and userfaultfd cannot register
+		 * this VMA.
 		 */
 		break;
 	}
@@ -91,7 +92,10 @@ static const struct mmu_interval_notifier_ops msha_notifier_ops = {
 	.invalidate = msha_invalidate,
 };
 
-/* Neither fork, nor a split, nor mremap copies the VMA: this is its end. */
+/*
+ * The VMA is never copied, as fork, split and mremap do not apply to it. So
+ * ->close is called once, and the attachment ends here.
+ */
 static void msha_vma_close(struct vm_area_struct *vma)
 {
 	struct msha_attachment *a = vma->vm_private_data;
@@ -99,9 +103,9 @@ static void msha_vma_close(struct vm_area_struct *vma)
 	bool was_linked;
 
 	/*
-	 * Up to 6.11, mmap() may fail after ->mmap succeeded and close the
-	 * mapping before anything was announced. The core then walks the
-	 * window without knowing what kind of VMA it was: it must find nothing.
+	 * Up to 6.11, mmap() may fail after ->mmap succeeded. It then calls
+	 * ->close without a notification and walks the window as if it were an
+	 * ordinary VMA, so the P4D entry must be empty.
 	 */
 	spin_lock(&v->lock);
 	was_linked = a->linked;
@@ -133,8 +137,8 @@ static int msha_vma_mprotect(struct vm_area_struct *vma, unsigned long start,
 }
 
 /*
- * A load reached the kernel. Either there is no memory, or there is by now: a
- * CPU may have walked with a cached upper entry from before the growth.
+ * An access faulted. Either the offset has no memory, or memory was exported
+ * in the meantime and the CPU used an upper entry that it had cached before.
  */
 static vm_fault_t msha_vma_fault(struct vm_fault *vmf)
 {
@@ -149,9 +153,9 @@ static vm_fault_t msha_vma_fault(struct vm_fault *vmf)
 }
 
 /*
- * Copy between a page and the kernel's @buf, through the direct map. A page
- * that is known to be defective is not touched, and one that turns out to be
- * defective while it is read does not end the machine.
+ * Copy between a page and the kernel's @buf through the direct map. Pages that
+ * are known to be poisoned are not accessed. copy_mc_to_kernel() survives a
+ * memory error that is first detected by the read.
  */
 static bool msha_copy(struct page *page, unsigned long in_page, void *buf,
 		      int n, int write)
@@ -168,8 +172,9 @@ static bool msha_copy(struct page *page, unsigned long in_page, void *buf,
 }
 
 /*
- * ptrace and /proc/PID/mem, for debuggers: the core cannot get the pages of a
- * VM_IO mapping. Their right to override protection ends at the leaves.
+ * Called for ptrace and /proc/PID/mem, since the core cannot get the pages of a
+ * VM_IO mapping. Debuggers may override the protection of the VMA, but not that
+ * of the leaves.
  */
 static int msha_vma_access(struct vm_area_struct *vma, unsigned long addr,
 			   void *buf, int len, int write)
@@ -248,10 +253,10 @@ static int msha_check_vma(const struct msha_view *v,
 	if (vma->vm_start != v->region->base ||
 	    vma->vm_end - vma->vm_start != MSHA_WINDOW_SIZE || vma->vm_pgoff)
 		return -EINVAL;
-	/* The core drops VM_SHARED where the file is not open for writing. */
+	/* The core clears VM_SHARED if the file is not open for writing. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
-	/* A leaf can always be read on x86: nothing less can be granted. */
+	/* x86 leaves are always readable, so PROT_READ is required. */
 	if (!(vma->vm_flags & VM_READ) || (vma->vm_flags & VM_EXEC))
 		return -EACCES;
 	if ((vma->vm_flags & VM_WRITE) && !v->writable)
@@ -260,10 +265,10 @@ static int msha_check_vma(const struct msha_view *v,
 }
 
 /*
- * Write permission lives in the leaves. Were it in the VMA too, the core would
- * try to repair write faults in the shared table, mprotect could ask for it,
- * and userfaultfd could register the range and write-protect, that is clear,
- * the entries for everybody.
+ * Only the leaves grant write permission. If the VMA had it too, the core would
+ * try to repair write faults in the shared table, and userfaultfd could
+ * register the range and write-protect it, which clears the entries for all
+ * processes.
  */
 static void msha_prepare_vma(struct vm_area_struct *vma,
 			     struct msha_attachment *a)
@@ -294,7 +299,7 @@ static int msha_link(struct msha_attachment *a)
 	return ret;
 }
 
-/* Charge one of the region's places and one of the caller's share. */
+/* Count the attachment in the region and charge it to the caller's quota. */
 static int msha_charge_attachment(struct msha_attachment *a)
 {
 	struct msha_region *r = a->view->region;
@@ -322,9 +327,10 @@ static int msha_attach(struct msha_attachment *a, struct vm_area_struct *vma)
 	if (ret)
 		goto err_decoy;
 	/*
-	 * Another notifier of this mm in the middle of an invalidation defers
-	 * the insertion. Linked before it is live, the shared table could be
-	 * zapped unannounced; so wait, as drivers/xen/gntdev.c does.
+	 * If another notifier of this mm is in the middle of an invalidation,
+	 * the insertion is deferred until that ends. A table that is linked
+	 * before could be zapped without a notification. So wait, as
+	 * drivers/xen/gntdev.c does.
 	 */
 	mmu_interval_read_begin(&a->notifier);
 	ret = msha_link(a);
@@ -346,7 +352,7 @@ int msha_attach_mmap(struct file *file, struct vm_area_struct *vma)
 	ret = msha_check_vma(v, vma);
 	if (ret)
 		return ret;
-	/* PROT_READ alone must not be writable through writable leaves. */
+	/* A mapping with PROT_READ only must not get writable leaves. */
 	if (!(vma->vm_flags & VM_WRITE) && v == r->rw)
 		v = r->ro;
 	else if (!(vma->vm_flags & VM_WRITE) && v->writable)
@@ -390,10 +396,10 @@ unsigned long msha_attach_get_unmapped_area(struct file *file,
 		return -EINVAL;
 	if (base + len > TASK_SIZE)
 		return -ENOMEM;
-	/* Address 0 too: mremap() asks with it. */
+	/* Refuse address 0 as well: mremap() passes it. */
 	if (flags & MAP_FIXED)
 		return addr == base ? base : -EINVAL;
-	/* The core would unmap whatever lies at the answer. */
+	/* The core would unmap whatever is mapped at the returned address. */
 	if (find_vma_intersection(current->mm, base, base + len))
 		return -EBUSY;
 	return base;

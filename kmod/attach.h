@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Linking a view into a process by mmap, and out again in time. */
+/* Attachments: mmap() links a view's page tables into a process. */
 #ifndef _MSHA_ATTACH_H
 #define _MSHA_ATTACH_H
 
@@ -14,16 +14,18 @@ struct msha_view;
 
 /**
  * struct msha_attachment - one mapping of a view; owned by its VMA
- * @notifier: tells when the core is about to touch the mapping; keeps @mm
- * @mm: the process
- * @view: what is linked
- * @quota: whose share of attachments is charged, NULL if exempt
- * @linked: the process's P4D entry is a PUD table of @view's; under view->lock,
- *	as are @twin, @node and @promote_pass; read without it, too
- * @twin: which of the twins
+ * @notifier: called before the core changes the mapping; holds a reference on
+ *	@mm
+ * @mm: address space of the process
+ * @view: view whose tables are linked
+ * @quota: quota that is charged for the attachment, NULL if exempt
+ * @linked: the process's P4D entry points to a PUD table of @view. Written
+ *	under view->lock, as are @twin, @node and @promote_pass; also read
+ *	without it.
+ * @twin: index of the twin that is linked
  * @node: in view->linked while @linked
  * @promote_pass: the last promotion pass that tried to move the process
- * @decoy: what the entry will be exchanged for; NULL when the core has it
+ * @decoy: table that will replace the P4D entry; NULL once the core owns it
  * @n_rings: rings published through this attachment; under region->lock
  */
 struct msha_attachment {
@@ -43,10 +45,10 @@ struct msha_attachment {
 int msha_attach_mmap(struct file *file, struct vm_area_struct *vma);
 
 /**
- * msha_attach_get_unmapped_area() - answer the region's address or refuse
+ * msha_attach_get_unmapped_area() - return the region's address, or an error
  *
- * The only guard against the core moving the VMA (mremap) or silently
- * unmapping what lies in the window.
+ * Nothing else prevents that mremap() moves the VMA, or that the core unmaps
+ * other mappings in the window.
  */
 unsigned long msha_attach_get_unmapped_area(struct file *file,
 					    unsigned long addr,
@@ -59,19 +61,21 @@ unsigned long msha_attach_get_unmapped_area(struct file *file,
  * @v: view
  * @mm: a process that may have the view attached; the caller holds mm_users
  *
- * Every walker of page tables that can sleep, and so might come back to an
- * entry it has read, holds mmap_lock or the VMA's lock. With both held for
- * write there is none in this process.
+ * A walker of page tables that can sleep may use an entry again that it read
+ * before it slept. All such walkers hold mmap_lock or the VMA's lock, so none
+ * is active in this process while both are held for write.
  *
- * Context: process context. Does nothing where it would have to wait for one
- * of these locks.
+ * Context: process context. Does nothing if it would have to wait for one of
+ * these locks.
  */
 void msha_attach_move(struct msha_view *v, struct mm_struct *mm);
 
 /**
- * msha_attach_find() - the attachment of a process to a region, or NULL
+ * msha_attach_find() - find the attachment of a process to a region
  *
- * Context: the process's mmap_lock, which keeps the answer.
+ * Context: the caller holds the process's mmap_lock, under which the attachment
+ * stays valid.
+ * Return: the attachment, or NULL.
  */
 struct msha_attachment *msha_attach_find(struct msha_region *r,
 					 struct mm_struct *mm);

@@ -12,7 +12,7 @@
 
 static struct dentry *msha_debugfs_root;
 
-/* The mm's owner is only kept with memcg; without it the pid is 0. */
+/* The kernel records the mm's owner only with memcg. Without, the pid is 0. */
 static pid_t msha_mm_pid(struct mm_struct *mm)
 {
 	pid_t pid = 0;
@@ -29,10 +29,10 @@ static pid_t msha_mm_pid(struct mm_struct *mm)
 }
 
 /**
- * struct msha_link - an attached process, as it was when somebody looked
+ * struct msha_link - snapshot of an attached process
  * @pid: the process
  * @entry: frame number that its P4D entry holds
- * @table: frame number of the PUD table that it should have
+ * @table: frame number of the PUD table that it should hold
  */
 struct msha_link {
 	pid_t pid;
@@ -40,7 +40,10 @@ struct msha_link {
 	unsigned long table;
 };
 
-/* Printing takes too long for a spinlock: collect first. Return: how many. */
+/*
+ * Collect the links before they are printed, as printing takes too long under
+ * a spinlock. Return their number.
+ */
 static unsigned int msha_collect_links(struct msha_view *v,
 				       struct msha_link *links)
 {
@@ -61,9 +64,9 @@ static unsigned int msha_collect_links(struct msha_view *v,
 }
 
 /*
- * One line an attached process: its pid, the view, the frame number that its
- * P4D entry holds at this moment, and that of the view's PUD table. The first
- * is read from the process's own page tables, so equal numbers prove sharing.
+ * Print a line for each attached process: its pid, the view, the frame number
+ * in its P4D entry and the frame number of the view's PUD table. The former is
+ * read from the process's own page tables, so equal numbers prove sharing.
  */
 static int links_show(struct seq_file *m, void *unused)
 {
@@ -87,7 +90,7 @@ static int links_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(links);
 
-/* How the GiB of PUD entry @i, which has memory, is mapped in a twin. */
+/* Name the mapping of PUD entry @i, which has memory, in a twin. */
 static const char *msha_entry_kind(const struct msha_table *t,
 				   unsigned int twin, unsigned int i)
 {
@@ -99,8 +102,8 @@ static const char *msha_entry_kind(const struct msha_table *t,
 }
 
 /*
- * One line a view and GiB that has memory: how it is mapped for those who
- * attach now, and in the other twin.
+ * Print a line for each view and each GiB that has memory: how the twin maps it
+ * that new attachments get, and how the other twin does.
  */
 static int tables_show(struct seq_file *m, void *unused)
 {
@@ -127,7 +130,7 @@ void msha_debugfs_add(struct msha_region *r)
 {
 	char name[2 * sizeof(r->base) + 1];
 
-	/* Not by its name, which another region can have after an unlink. */
+	/* Use the address: after an unlink another region can have the name. */
 	snprintf(name, sizeof(name), "%lx", r->base);
 	r->debugfs = debugfs_create_dir(name, msha_debugfs_root);
 	debugfs_create_file("links", 0400, r->debugfs, r, &links_fops);

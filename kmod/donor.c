@@ -15,9 +15,10 @@
 #include "quota.h"
 
 /*
- * Charge the user, not the process: the pages outlive it. As for all memory
- * that the kernel pins for users, each uid has a limit of its own, also those
- * of a user namespace; the quota of bytes is the namespace owner's too.
+ * Charge the user and not the process, as the pages outlive the process. Like
+ * for all memory that the kernel pins for users, each uid has its own limit,
+ * including the uids of a user namespace. The quota of bytes in addition counts
+ * for the owner of the namespace.
  */
 static int msha_charge_locked(struct msha_charge *charge)
 {
@@ -57,9 +58,9 @@ static int msha_charge(struct msha_charge *charge)
 }
 
 /*
- * Anonymous hugetlb memory and memfds lie on the kernel's own mount of
- * hugetlbfs, which has no path. A file on a mount of somebody's has an owner
- * and a mode, and is refused. So is secret memory, which is a file's.
+ * Anonymous hugetlb memory and memfds are on the kernel's internal mount of
+ * hugetlbfs, which has no path. Files on any other mount have an owner and a
+ * mode and are refused. Secret memory is refused because it is a file mapping.
  */
 static int msha_donor_check_vma(struct vm_area_struct *vma,
 				unsigned long page_size)
@@ -77,7 +78,9 @@ static int msha_donor_check_vma(struct vm_area_struct *vma,
 	return vma->vm_flags & VM_WRITE ? 0 : -EACCES;
 }
 
-/* The VMA was checked under mmap_lock, which is still held: always true. */
+/*
+ * Always true, since the VMA was checked under mmap_lock, which is still held.
+ */
 static bool msha_donor_page_ok(struct page *page, unsigned long page_size)
 {
 	struct folio *folio = page_folio(page);
@@ -88,7 +91,10 @@ static bool msha_donor_page_ok(struct page *page, unsigned long page_size)
 	       folio_page(folio, 0) == page;
 }
 
-/* Keep @n pages, or those up to the first that cannot be kept. */
+/*
+ * Add the next @n pinned pages to the chunk. If one of them fails, it and those
+ * after it are unpinned.
+ */
 static int msha_donor_keep(struct msha_chunk *c, long n)
 {
 	struct page **pages = &c->pages[c->pinned];
@@ -108,12 +114,12 @@ static int msha_donor_keep(struct msha_chunk *c, long n)
 	return ret;
 }
 
-/* Pin the next pages, as many as lie in one VMA and are not too many. */
+/* Pin the next pages: at most a batch, and all in one VMA. */
 static int msha_donor_pin_some(struct msha_chunk *c, unsigned long addr)
 {
 	struct vm_area_struct *vma = find_vma(current->mm, addr);
 	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM;
-	unsigned long n = 1;	/* the core counts a huge page by small ones */
+	unsigned long n = 1;	/* for hugetlb one small page pins the folio */
 	long pinned;
 	int ret;
 
@@ -127,21 +133,21 @@ static int msha_donor_pin_some(struct msha_chunk *c, unsigned long addr)
 		n = min3(c->n - c->pinned, (unsigned long)MSHA_PIN_BATCH,
 			 (vma->vm_end - addr) / PAGE_SIZE);
 		/*
-		 * A transparent huge page that is mapped by one entry is marked as
-		 * exclusive in its first page only (PageAnonExclusive()). Through a
-		 * leaf that may not be written the core pins nothing else, so writes
-		 * to a disk from a view that only reads would fail. The core marks
-		 * each page when it splits the entry.
+		 * If one entry maps a transparent huge page, only its first
+		 * page is marked as exclusive (PageAnonExclusive()). The core
+		 * refuses to pin other pages through a read-only leaf, so
+		 * writes to a disk from a read-only view would fail. Splitting
+		 * the entry marks each page.
 		 */
 		flags |= FOLL_SPLIT_PMD;
 	}
-	/* The handler that brings a missing page waits for the lock we hold. */
+	/* The handler that provides a missing page may need our mmap_lock. */
 	if (userfaultfd_armed(vma))
 		flags |= FOLL_NOFAULT;
 	pinned = pin_user_pages(addr, n, flags, &c->pages[c->pinned]);
 	if (pinned > 0)
 		return msha_donor_keep(c, pinned);
-	/* The mapping is there and writable: it is the pool that is empty. */
+	/* The VMA exists and is writable, so the hugetlb pool is empty. */
 	if (pinned == -EFAULT && c->page_size != PAGE_SIZE &&
 	    !(flags & FOLL_NOFAULT))
 		return -ENOMEM;
@@ -153,14 +159,14 @@ static int msha_donor_pin_all(struct msha_chunk *c, unsigned long addr)
 	int ret;
 
 	while (c->pinned < c->n) {
-		/* Clearing 1 GiB takes long; let others have the lock between. */
+		/* Clearing 1 GiB takes long: release the lock between pages. */
 		if (mmap_read_lock_killable(current->mm))
 			return -EINTR;
 		ret = msha_donor_pin_some(c, addr + c->pinned * c->page_size);
 		mmap_read_unlock(current->mm);
 		if (ret)
 			return ret;
-		/* Only a kill: a caller that is interrupted often gets there, too. */
+		/* Other signals do not stop it, or it might never finish. */
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -176,7 +182,7 @@ struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 	struct msha_chunk *c;
 	int ret;
 
-	/* Charge before allocating: the array grows with the request. */
+	/* Charge first, as the size of the array depends on the request. */
 	ret = msha_charge(&charge);
 	if (ret)
 		return ERR_PTR(ret);
@@ -200,16 +206,16 @@ void msha_donor_unpin(struct msha_chunk *c)
 {
 	unsigned long i, n;
 
-	/* Also after a failure half way. */
+	/* After a failure only a part of the pages is pinned. */
 	for (i = 0; i < c->pinned; i += n) {
 		struct page **pages = &c->pages[i];
 
 		for (n = 0; n < MSHA_PIN_BATCH && i + n < c->pinned; n++)
 			msha_pin_del(pages[n]);
 		/*
-		 * Dirty, since others may have written through the region while
-		 * the donor's own page-table entry, which reclaim asks, stayed
-		 * clean.
+		 * Mark the pages dirty: others may have written to them through
+		 * the region, which leaves the donor's page-table entry clean,
+		 * and reclaim looks only at that one.
 		 */
 		unpin_user_pages_dirty_lock(pages, n, true);
 		cond_resched();

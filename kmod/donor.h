@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Donated memory: which may come in, its pins and its accounting. */
+/* Donated memory: checking, pinning and accounting of what is exported. */
 #ifndef _MSHA_DONOR_H
 #define _MSHA_DONOR_H
 
@@ -11,10 +11,10 @@ struct page;
 struct user_struct;
 
 /**
- * struct msha_charge - what an export costs, and whom
- * @bytes: how much
- * @user: whose locked_vm is charged, NULL if exempt
- * @quota: whose share of memory is charged, NULL if exempt
+ * struct msha_charge - what was charged for an export
+ * @bytes: bytes that were charged
+ * @user: user whose locked_vm is charged, NULL if exempt
+ * @quota: quota that is charged, NULL if exempt
  */
 struct msha_charge {
 	u64 bytes;
@@ -23,13 +23,13 @@ struct msha_charge {
 };
 
 /**
- * struct msha_chunk - memory that one export brought
+ * struct msha_chunk - memory of one export
  * @node: in region->chunks
- * @offset: where in the region it lies
- * @charge: who pays
+ * @offset: offset of the memory in the region
+ * @charge: what was charged, and to whom
  * @page_size: bytes of each page
- * @pinned: pages that are pinned; all of them once the export is under way
- * @n: pages
+ * @pinned: number of pages that are pinned: @n once msha_donor_pin() succeeded
+ * @n: number of pages
  * @pages: each page, or the first of each huge page, pinned once
  */
 struct msha_chunk {
@@ -48,21 +48,21 @@ struct msha_chunk {
  * @length: bytes, a multiple of @page_size, not zero
  * @page_size: PAGE_SIZE, PMD_SIZE or PUD_SIZE
  *
- * Only writable anonymous memory is taken, so a file's permissions are never
- * got round: of hugetlb, with pages of exactly this size, or for PAGE_SIZE
- * private memory. One pin a page.
+ * Accepts only writable anonymous memory, so that file permissions cannot be
+ * bypassed: private memory if @page_size is PAGE_SIZE, otherwise hugetlb memory
+ * with pages of exactly this size. Each page gets one pin.
  *
  * Context: process context, takes the caller's mmap_lock.
- * Return: a chunk, or ERR_PTR: the errors of MSHAREARENA_EXPORT.
+ * Return: a chunk, or an ERR_PTR with an error of MSHAREARENA_EXPORT.
  */
 struct msha_chunk *msha_donor_pin(unsigned long addr, u64 length,
 				  unsigned long page_size);
 
 /**
- * msha_donor_unpin() - give a chunk back
+ * msha_donor_unpin() - unpin, uncharge and free a chunk
  *
- * No page table refers to it any more, and an RCU grace period has passed.
- * Context: may sleep.
+ * Context: may sleep. No page table refers to the chunk any more, and an RCU
+ * grace period has passed since.
  */
 void msha_donor_unpin(struct msha_chunk *c);
 

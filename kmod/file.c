@@ -20,13 +20,13 @@ static int msha_file_open(struct inode *inode, struct file *file)
 	if (IS_ERR(v))
 		return PTR_ERR(v);
 	/*
-	 * The node was removed, and its number is another's by now, but
-	 * somebody has kept the inode, with permissions of his own making. A
-	 * number is given out again only after the node has lost its link.
+	 * Somebody may have kept the inode of a removed node and changed its
+	 * permissions, and another node may have its number by now. A number is
+	 * reused only after the old node has lost its link.
 	 */
 	if (!inode->i_nlink)
 		ret = -ENXIO;
-	/* Root may open any node; the ro view stays read-only for it too. */
+	/* Root may open any node, but cannot write through a read-only view. */
 	else if (!v->writable && (file->f_mode & FMODE_WRITE))
 		ret = -EACCES;
 	if (ret) {
@@ -55,8 +55,9 @@ static ssize_t msha_file_read(struct file *file, char __user *buf, size_t len,
 }
 
 /*
- * Publishers wake only those who may take rings. One queue a file: on 6.8 an
- * io_uring fails with -EINVAL if it is woken in vain on a file with two.
+ * Publishing a ring wakes only waiters that may take rings. Each file waits on
+ * one queue only: on 6.8 an io_uring poll of a file with two queues fails with
+ * -EINVAL after a spurious wakeup.
  */
 static __poll_t msha_file_poll(struct file *file, poll_table *wait)
 {
@@ -102,7 +103,7 @@ struct file *msha_file_new(struct msha_view *v, bool writable)
 {
 	struct file *file;
 
-	/* An inode of its own: its mappings are nobody else's, and LSMs see it. */
+	/* Its own inode has its own mappings, and LSMs see it. */
 	file = anon_inode_create_getfile("[mshare]", &msha_file_ops, v,
 					 writable ? O_RDWR : O_RDONLY, NULL);
 	if (!IS_ERR(file))

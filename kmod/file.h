@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An open view: what the interface calls a region's fd. */
+/* Files: an open view, which the interface calls a region's descriptor. */
 #ifndef _MSHA_FILE_H
 #define _MSHA_FILE_H
 
@@ -11,15 +11,18 @@ struct msha_view;
 extern const struct file_operations msha_file_ops;
 
 /**
- * msha_file_new() - open a view without its node
+ * msha_file_new() - open a view without using its node
  * @v: view
- * @writable: for writing as well as for reading
+ * @writable: open it for writing as well as for reading
  *
- * Return: the file, or ERR_PTR.
+ * Return: the file, or an ERR_PTR.
  */
 struct file *msha_file_new(struct msha_view *v, bool writable);
 
-/** msha_file_is_writable() - a view with a writable range, open for writing? */
+/**
+ * msha_file_is_writable() - true if the file was opened for writing and its
+ * view has a writable range
+ */
 bool msha_file_is_writable(const struct file *file);
 
 #endif /* _MSHA_FILE_H */

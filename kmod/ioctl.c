@@ -12,7 +12,7 @@
 #include "ring.h"
 #include "window.h"
 
-/* Kernel copy of any command's structure. All begin with size and flags. */
+/* Kernel copy of a command's structure. All begin with size and flags. */
 union msha_args {
 	struct {
 		u32 size;
@@ -30,10 +30,10 @@ union msha_args {
 	struct msharearena_take take;
 };
 
-/* Which open files a command works on. */
+/* The kind of open file that a command needs. */
 enum msha_need {
-	MSHA_CONTROL,	/* the control device; all others: a region's */
-	MSHA_ANY,
+	MSHA_CONTROL,	/* the control device */
+	MSHA_ANY,	/* any view */
 	MSHA_WRITABLE,	/* a view with a writable range, open for writing */
 	MSHA_RW,	/* the rw view, open for writing */
 };
@@ -43,11 +43,11 @@ enum msha_need {
  * @cmd: ioctl number
  * @size: bytes of the structure as this module knows it
  * @min_size: bytes of its first version
- * @flags: those that are known
- * @need: what the file has to be
- * @replies: the copy goes back to the caller
- * @handler: acts on the checked copy; if it returns a descriptor, nothing may
- *	fail afterwards
+ * @flags: flags that are supported
+ * @need: kind of file that the command needs
+ * @replies: the copy is written back to the caller
+ * @handler: executes the command; if it returns a descriptor, nothing may fail
+ *	afterwards
  */
 struct msha_command {
 	unsigned int cmd;
@@ -76,7 +76,7 @@ static int msha_do_info(struct file *file, union msha_args *a)
 	return 0;
 }
 
-/* Without a node there is no mode. */
+/* A mode makes sense only with a node. */
 static bool msha_node_ok(u32 flags, u32 mode)
 {
 	return !(mode & ~0666) && !(mode && (flags & MSHAREARENA_NO_NODE));
@@ -114,7 +114,7 @@ static struct file *msha_create_file(const struct msharearena_create *c)
 	return file;
 }
 
-/* Give @file, which may be an ERR_PTR, the number that was kept for it. */
+/* Install @file under the reserved @fd, or release @fd if it is an ERR_PTR. */
 static int msha_answer(int fd, struct file *file)
 {
 	if (IS_ERR(file)) {
@@ -250,7 +250,7 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 		return -EFAULT;
 	if (size < cmd->min_size)
 		return -EINVAL;
-	/* Bounds the search for bits that are set but not known. */
+	/* Limit the time that the search for unknown nonzero bytes takes. */
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	ret = copy_struct_from_user(&a, cmd->size, uarg, size);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The commands, from user memory to the nouns. */
+/* Dispatch of the ioctl commands, with the checks of their structures. */
 #ifndef _MSHA_IOCTL_H
 #define _MSHA_IOCTL_H
 
 struct file;
 
-/** msha_ioctl() - file_operations.unlocked_ioctl of both kinds of file */
+/** msha_ioctl() - unlocked_ioctl of the control device and of views */
 long msha_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif /* _MSHA_IOCTL_H */

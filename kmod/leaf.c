@@ -15,7 +15,7 @@
 static struct workqueue_struct *msha_leaf_wq;
 static unsigned int msha_promote_delay_ms = 250;
 
-/* Run every region's promotion once, so that it picks up the new delay. */
+/* Run the promotion of each region once, so that it uses the new delay. */
 static int msha_set_promote_delay(const char *value,
 				  const struct kernel_param *param)
 {
@@ -23,7 +23,7 @@ static int msha_set_promote_delay(const char *value,
 	struct msha_region *r;
 	unsigned long addr = 0;
 
-	/* Before the module is initialised there is nothing to wake. */
+	/* The parameter is also set before the module is initialised. */
 	while (!ret && msha_leaf_wq && (r = msha_window_next(addr))) {
 		addr = r->base;
 		mod_delayed_work(msha_leaf_wq, &r->promote, 0);
@@ -43,15 +43,16 @@ MODULE_PARM_DESC(promote_delay_ms,
 		 "quiet time after which 2 MiB leaves become a 1 GiB leaf again, 0 for never (default 250)");
 
 /*
- * huge_pud_set_accessed() in another process may have read the leaf before the
- * store below and write it back, changed, after it; it holds only its own mm's
- * page_table_lock, in which it compares the entry with what it read. A handler
- * that compared before our store has stored and left its lock once we have
- * passed through that lock; one that compares later finds no leaf and leaves
- * it alone. So one round after the last time a leaf was seen is enough.
+ * huge_pud_set_accessed() of another process may read the leaf before the store
+ * below and write it back, with bits set, after the store. It holds only its
+ * own mm's page_table_lock, under which it compares the entry with what it read
+ * before. If it compared before our store, then it has written the entry and
+ * released the lock once we acquired that lock. If it compares later, it finds
+ * no leaf and does not write. So it is enough to pass through all the locks
+ * once after the last time that the entry was seen to be a leaf.
  *
- * Only the twin that this process is linked to changes: the core walks no
- * other one on its behalf.
+ * Only the twin that this process is linked to changes, since the core walks no
+ * other twin for this process.
  */
 void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 {
@@ -76,7 +77,10 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 	spin_unlock(&v->lock);
 	WRITE_ONCE(v->region->demoted_at, jiffies);
 	WRITE_ONCE(v->region->retry_ms, MSHA_RETRY_FIRST_MS);
-	/* After the demotion: a new delay comes with a look for demoted leaves. */
+	/*
+	 * Read the delay after the demotion: whoever sets a new delay runs the
+	 * promotion, which then finds this leaf.
+	 */
 	delay = READ_ONCE(msha_promote_delay_ms);
 	if (delay)
 		queue_delayed_work(msha_leaf_wq, &v->region->promote,
@@ -84,8 +88,9 @@ void msha_leaf_demote(struct msha_attachment *a, unsigned int i)
 }
 
 /*
- * The next process to be moved off the other twin, with its mm_users raised;
- * each attachment once in a pass. One that is exiting is unlinked by itself.
+ * Find the next process that has to move to the current twin, and take a
+ * reference on its mm_users. Each attachment is tried once in a pass. A process
+ * that is exiting is skipped, as its exit unlinks it.
  */
 static struct mm_struct *msha_leaf_next(struct msha_view *v, unsigned long pass)
 {
@@ -107,8 +112,9 @@ static struct mm_struct *msha_leaf_next(struct msha_view *v, unsigned long pass)
 }
 
 /*
- * Begin: let the twin with whole leaves be the current one. Not while the other
- * has shadows in it, from a round that has not ended or from a walk since.
+ * Begin a round: make the other twin the current one if all its leaves are
+ * whole. It has shadows if the last round has not ended, or if a leaf was
+ * demoted in it since. Return true if processes have to move.
  */
 static bool msha_leaf_begin(struct msha_view *v)
 {
@@ -123,7 +129,10 @@ static bool msha_leaf_begin(struct msha_view *v)
 	return needed;
 }
 
-/* End: mend the twin that nobody is linked to. Return: is there more to do? */
+/*
+ * End a round: restore the leaves of the other twin if nobody is linked to it.
+ * Return true if there are demoted leaves left.
+ */
 static bool msha_leaf_end(struct msha_view *v)
 {
 	struct msha_table *t = &v->table;
@@ -150,7 +159,7 @@ static bool msha_leaf_promote_view(struct msha_view *v)
 	v->promote_pass++;
 	while ((mm = msha_leaf_next(v, v->promote_pass))) {
 		msha_attach_move(v, mm);
-		/* The last one would tear the mm down, and us with it. */
+		/* Dropping the last reference here would detach the view. */
 		mmput_async(mm);
 		cond_resched();
 	}
@@ -167,7 +176,7 @@ void msha_leaf_promote(struct work_struct *work)
 	struct msha_view *v;
 	bool more = false;
 
-	/* Promotion is off. Writing the parameter queues the work again. */
+	/* Promotion is off. Setting the parameter queues the work again. */
 	if (!delay)
 		return;
 	if (time_before(now, due)) {
@@ -178,7 +187,7 @@ void msha_leaf_promote(struct work_struct *work)
 		more |= msha_leaf_promote_view(v);
 	if (!more)
 		return;
-	/* Does nothing if a demotion has queued it already. */
+	/* This does nothing if a demotion has queued the work already. */
 	queue_delayed_work(msha_leaf_wq, &r->promote,
 			   msecs_to_jiffies(retry_ms));
 	WRITE_ONCE(r->retry_ms, min_t(unsigned int, retry_ms * 2,

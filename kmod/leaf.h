@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* 1 GiB leaves: when they give way to 2 MiB leaves, and when they come back. */
+/* Demotion of 1 GiB leaves to 2 MiB leaves, and their promotion back. */
 #ifndef _MSHA_LEAF_H
 #define _MSHA_LEAF_H
 
@@ -7,25 +7,25 @@ struct msha_attachment;
 struct work_struct;
 
 /**
- * msha_leaf_demote() - give 2 MiB leaves to a 1 GiB that the core will split
- * @a: attachment in whose process that happens
+ * msha_leaf_demote() - replace a 1 GiB leaf that the core is about to split
+ * @a: attachment of the process in which the core splits it
  * @i: index of the PUD entry
  *
- * The core's split_huge_pud() clears a 1 GiB leaf, here for every process at
- * once. It announces it to the mmu notifiers; this is called from there, and
- * when it returns there is no leaf for it to find. The translation stays the
- * same all the time.
+ * The core's split_huge_pud() clears a 1 GiB leaf, and in a shared table clears
+ * it for all processes. It calls the mmu notifiers first, which call this
+ * function. When they return, the entry points to a table of 2 MiB leaves and
+ * split_huge_pud() does nothing. The translation stays the same all the time.
  *
  * Context: atomic or not, takes view->lock.
  */
 void msha_leaf_demote(struct msha_attachment *a, unsigned int i);
 
 /**
- * msha_leaf_promote() - region->promote: bring back leaves that were demoted
+ * msha_leaf_promote() - make demoted leaves 1 GiB leaves again
+ * @work: region->promote
  *
- * It runs once no leaf was demoted for promote_delay_ms, a parameter of the
- * module's, and again, after growing pauses, as long as some process could not
- * be moved.
+ * Runs when no leaf was demoted for promote_delay_ms, a module parameter. As
+ * long as a process could not be moved, it runs again after growing pauses.
  */
 void msha_leaf_promote(struct work_struct *work);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Every bound of the module, with its unit. msharearena(4) explains them. */
+/* All limits of the module, with their units. msharearena(4) explains them. */
 #ifndef _MSHA_LIMITS_H
 #define _MSHA_LIMITS_H
 
 #include <linux/pgtable.h>
 
 /*
- * A window is what one P4D entry maps. The windows below 2^47 are user space
- * with 4- and 5-level paging alike. Those between FIRST and LAST are the ones
- * the module chooses from: above what address sanitizers shadow, below where
- * the kernel puts executables, libraries and stacks.
+ * A window is the range that one P4D entry maps. The windows below 2^47 belong
+ * to user space with both 4- and 5-level paging. The module chooses windows
+ * from FIRST to LAST, which are above the shadow memory of address sanitizers
+ * and below the executables, libraries and stacks that the kernel maps.
  */
 enum msha_windows {
 	MSHA_WINDOW_COUNT = 256,	/* windows in 2^47 bytes */
@@ -36,11 +36,11 @@ enum msha_limits {
 	MSHA_OWN_RINGS = 256,
 	MSHA_USER_RINGS = 512,		/* rings of one user that wait */
 	MSHA_ATTACHMENT_RINGS = 256,	/* rings of one attachment that wait */
-	MSHA_RING_COPIES = 16,		/* of them, copies of one ring */
-	MSHA_PIN_BATCH = 512,		/* 4 KiB pages pinned in one go */
-	MSHA_PIN_LOOKS = 64,		/* at counters that keep changing */
-	MSHA_RETRY_FIRST_MS = 50,	/* promotion: after a busy process, */
-	MSHA_RETRY_LAST_MS = 500,	/* doubling up to this */
+	MSHA_RING_COPIES = 16,		/* waiting copies of one ring */
+	MSHA_PIN_BATCH = 512,		/* 4 KiB pages pinned in one call */
+	MSHA_PIN_LOOKS = 64,		/* attempts to read stable counters */
+	MSHA_RETRY_FIRST_MS = 50,	/* first pause before a retry */
+	MSHA_RETRY_LAST_MS = 500,	/* longest pause, reached by doubling */
 };
 
 #endif /* _MSHA_LIMITS_H */

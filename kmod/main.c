@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The devices and the module's own life. */
+/* The devices, and loading and unloading of the module. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cdev.h>
@@ -53,7 +53,7 @@ static int __init msha_init(void)
 	if (ret)
 		goto err_class;
 	msha_debugfs_init();
-	/* Last: from here on users come. */
+	/* Last, as users can open the device from now on. */
 	ret = misc_register(&msha_control);
 	if (ret)
 		goto err_debugfs;
@@ -69,7 +69,7 @@ err_leaf:
 	return ret;
 }
 
-/* Each region holds the module, so there is none any more. */
+/* Each region holds a reference on the module, so all regions are gone. */
 static void __exit msha_exit(void)
 {
 	misc_deregister(&msha_control);

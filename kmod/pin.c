@@ -11,7 +11,7 @@
 #include "compat/compat.h"
 #include "limits.h"
 
-/* Frame number of a folio -> the module's pins on it. */
+/* The number of pins that the module has on each folio, by frame number. */
 static DEFINE_XARRAY(msha_pins);
 
 static DEFINE_PER_CPU(struct work_struct, msha_pin_work);
@@ -21,7 +21,7 @@ static unsigned long msha_pin_value(const void *entry)
 	return entry ? xa_to_value(entry) : 0;
 }
 
-/* An entry that is there already is changed without an allocation. */
+/* Only the first pin of a folio allocates memory and can fail. */
 static int msha_pin_change(struct page *page, int by)
 {
 	unsigned long index = folio_pfn(page_folio(page));
@@ -49,7 +49,10 @@ void msha_pin_del(struct page *page)
 	WARN_ON_ONCE(msha_pin_change(page, -1));
 }
 
-/* As mm/gup.c counts: small folios have no counter of their own for pins. */
+/*
+ * References that belong to the module's pins. As in mm/gup.c, a pin is one
+ * reference on a large folio, and GUP_PIN_COUNTING_BIAS on a small one.
+ */
 static long msha_pin_refs(struct folio *folio)
 {
 	long pins = msha_pin_value(xa_load(&msha_pins, folio_pfn(folio)));
@@ -59,13 +62,13 @@ static long msha_pin_refs(struct folio *folio)
 
 static long msha_cache_refs(struct folio *folio)
 {
-	/* The page cache has one for each small page; private memory is in none. */
+	/* Caches hold a reference for each small page of a folio. */
 	if (folio_test_hugetlb(folio))
 		return folio_mapping(folio) ? folio_nr_pages(folio) : 0;
 	return folio_test_swapcache(folio) ? folio_nr_pages(folio) : 0;
 }
 
-/* Releasing a batch of folios, even an empty one, empties the CPU's first. */
+/* Releasing a batch, even an empty one, first drains this CPU's LRU batches. */
 static void msha_pin_drain_cpu(struct work_struct *unused)
 {
 	struct folio_batch none;
@@ -75,9 +78,9 @@ static void msha_pin_drain_cpu(struct work_struct *unused)
 }
 
 /*
- * Work that a CPU has not come to yet is not queued twice. For a CPU that goes
- * offline just now another one runs it: that CPU empties its own batches, and
- * the one that leaves empties those it has by itself.
+ * Work that is still pending on a CPU is not queued again. If a CPU goes
+ * offline, its work runs on another CPU and drains that one's batches; the
+ * batches of the offline CPU are drained by CPU hotplug.
  */
 void msha_pin_drain(void)
 {
@@ -87,7 +90,10 @@ void msha_pin_drain(void)
 		schedule_work_on(cpu, per_cpu_ptr(&msha_pin_work, cpu));
 }
 
-/* References that are no use of the contents: ours, mappings', caches'. */
+/*
+ * References that do not mean that somebody uses the contents: those of
+ * mappings, of the page or swap cache, and of the module's pins.
+ */
 static long msha_idle_refs(struct folio *folio)
 {
 	return msha_folio_mapcount(folio) + msha_cache_refs(folio) +
@@ -101,15 +107,16 @@ bool msha_pin_busy(struct page *page)
 	long idle, refs;
 
 	/*
-	 * A mapping or a pin of ours that goes between two of the reads must
-	 * not hide somebody's reference: read the references while the rest
-	 * does not change. Where it changes all the time, the page is in use.
+	 * If a mapping or a pin of the module goes away between two of the
+	 * reads, the difference could hide a user's reference. So read the
+	 * reference count while the idle references do not change. If they
+	 * change all the time, report the page as busy.
 	 */
 	for (i = 0; i < MSHA_PIN_LOOKS; i++) {
 		idle = msha_idle_refs(folio);
-		smp_rmb(); /* the references after the others ... */
+		smp_rmb(); /* read refs after the first idle references */
 		refs = folio_ref_count(folio);
-		/* ... and before the others; pairs with the last user's decrement */
+		/* ... and before the second; pairs with the last decrement */
 		smp_rmb();
 		if (idle == msha_idle_refs(folio))
 			return refs > idle;

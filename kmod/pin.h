@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* How many of a folio's references are the module's own. */
+/* Counting of the module's own references on folios. */
 #ifndef _MSHA_PIN_H
 #define _MSHA_PIN_H
 
@@ -8,39 +8,40 @@
 struct page;
 
 /**
- * msha_pin_add() - remember that the module has pinned a page
+ * msha_pin_add() - record that the module has pinned a page
  * @page: a pinned page
  *
- * The folio cannot be split while it is pinned, so that it can be counted by
- * its first frame, over all regions: no pin of ours is somebody else's use.
+ * Pins are counted by the folio's first frame, as a pinned folio cannot be
+ * split. The count covers all regions, so that a pin for one region does not
+ * make the page busy in another.
  *
  * Context: process context.
  * Return: 0 or -ENOMEM.
  */
 int msha_pin_add(struct page *page);
 
-/** msha_pin_del() - forget one msha_pin_add(); before the page is unpinned */
+/** msha_pin_del() - undo one msha_pin_add(), before the page is unpinned */
 void msha_pin_del(struct page *page);
 
 /**
- * msha_pin_busy() - does the page's folio have references that are not ours?
+ * msha_pin_busy() - check whether somebody else has references on a page
  * @page: a page that is pinned by the module
  *
- * References of mappings, of the page cache and of the swap cache are not
- * counted: they are no use of the contents. That of a CPU's batch, in which a
- * small folio waits to be put on an LRU list, is, since nothing tells it from a
- * user's.
+ * References of mappings, of the page cache and of the swap cache do not count,
+ * as they do not access the contents. The reference of a CPU's batch, in which
+ * a small folio waits to be put on an LRU list, does count, as it cannot be
+ * told from a user's reference.
  *
- * Context: any. What the last user did to the contents is visible to a caller
- * that got false.
+ * Context: any.
+ * Return: true if the page's folio is in use. After false, all stores of the
+ * last user to the contents are visible to the caller.
  */
 bool msha_pin_busy(struct page *page);
 
 /**
- * msha_pin_drain() - let small folios get to their places on the LRU lists
+ * msha_pin_drain() - ask each CPU to drain its batches to the LRU lists
  *
- * Asks each CPU to do it soon, and does not wait: a CPU may be kept from it for
- * as long as it runs real-time tasks.
+ * Does not wait, as real-time tasks can keep a CPU from draining for any time.
  *
  * Context: process context.
  */

@@ -23,11 +23,11 @@ MODULE_PARM_DESC(user_mbytes,
 		 "MiB of memory that one user may export, 0 for no limit (default 0)");
 
 /**
- * struct msha_quota - what a user has
+ * struct msha_quota - the charges of a user
  * @node: in msha_quotas
- * @ref: charges that were not given back
+ * @ref: number of charges that were not given back
  * @uid: the user
- * @used: what is charged, by enum msha_share
+ * @used: the amount that is charged for each enum msha_share
  */
 struct msha_quota {
 	struct hlist_node node;
@@ -37,12 +37,13 @@ struct msha_quota {
 };
 
 static DEFINE_HASHTABLE(msha_quotas, 10);
-static DEFINE_SPINLOCK(msha_quotas_lock);	/* the table and all in it */
+static DEFINE_SPINLOCK(msha_quotas_lock);	/* the table and its quotas */
 
 /*
- * The user who made the outermost user namespace around the caller; its own root
- * where that was the machine's root, who makes namespaces for all tenants; in
- * the initial namespace the caller.
+ * The user to charge: in the initial user namespace the caller, otherwise the
+ * user who made the outermost namespace around the caller. If that is the
+ * machine's root, who makes namespaces for all tenants, it is the namespace's
+ * own root.
  */
 static kuid_t msha_quota_uid(void)
 {
@@ -57,7 +58,7 @@ static kuid_t msha_quota_uid(void)
 	return uid;
 }
 
-/* The user's quota, with a reference; @new if there is none yet. */
+/* Get a reference on the user's quota. Insert @new if there is none yet. */
 static struct msha_quota *msha_quota_get(kuid_t uid, struct msha_quota *new)
 {
 	struct msha_quota *q;
@@ -75,7 +76,7 @@ static struct msha_quota *msha_quota_get(kuid_t uid, struct msha_quota *new)
 	return new;
 }
 
-/* Return: what is to be freed, if anything. */
+/* Drop a reference. Return the quota if the caller must free it, else NULL. */
 static struct msha_quota *msha_quota_put(struct msha_quota *q)
 {
 	lockdep_assert_held(&msha_quotas_lock);
@@ -118,7 +119,7 @@ int msha_quota_charge(enum msha_share share, u64 n, struct msha_quota **charged)
 	q = msha_quota_get(msha_quota_uid(), new);
 	if (q != new)
 		unused = new;
-	/* No sum overflows: each step is at most the bytes of one region. */
+	/* The sum does not overflow: @n is at most the bytes of one region. */
 	if (q->used[share] + n > msha_quota_limit(share)) {
 		unused = msha_quota_put(q) ?: unused;
 		ret = -EDQUOT;

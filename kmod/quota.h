@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What one user may have of regions and of what belongs to them. */
+/* Limits on what one user may have of regions and their parts. */
 #ifndef _MSHA_QUOTA_H
 #define _MSHA_QUOTA_H
 
@@ -8,12 +8,12 @@
 struct msha_quota;
 
 /**
- * enum msha_share - what a user has a share of
- * @MSHA_REGIONS: regions; the limit is the module's parameter user_regions
- * @MSHA_BYTES: bytes of exported memory; the parameter user_mbytes
- * @MSHA_ATTACHMENTS: attachments; MSHA_USER_ATTACHMENTS
- * @MSHA_RINGS: rings that wait to be taken; MSHA_USER_RINGS
- * @MSHA_N_SHARES: how many there are
+ * enum msha_share - resources that are limited for each user
+ * @MSHA_REGIONS: regions, limited by the module parameter user_regions
+ * @MSHA_BYTES: bytes of exported memory, limited by the parameter user_mbytes
+ * @MSHA_ATTACHMENTS: attachments, limited by MSHA_USER_ATTACHMENTS
+ * @MSHA_RINGS: rings that wait to be taken, limited by MSHA_USER_RINGS
+ * @MSHA_N_SHARES: number of resources
  */
 enum msha_share {
 	MSHA_REGIONS,
@@ -25,15 +25,15 @@ enum msha_share {
 
 /**
  * msha_quota_charge() - charge the calling user
- * @share: for what
- * @n: how much
- * @charged: filled with what to give to msha_quota_uncharge(); NULL if the
+ * @share: resource
+ * @n: amount
+ * @charged: set to the quota to pass to msha_quota_uncharge(); NULL if the
  *	caller is exempt (CAP_SYS_RESOURCE)
  *
- * What is used in a user namespace is charged to the user who made it, or made
- * the outermost one around it, and if that was root, to the namespace's own
- * root: subordinate uids do not multiply a share. Limits are read at each
- * charge; lowering one takes nothing away.
+ * In a user namespace the user is charged who made the outermost namespace, or
+ * if that was the machine's root, the namespace's own root. So subordinate uids
+ * do not multiply a limit. The limit is checked at each charge: if it is
+ * lowered, existing charges stay.
  *
  * Context: process context; may sleep.
  * Return: 0, -EDQUOT or -ENOMEM.
@@ -41,7 +41,7 @@ enum msha_share {
 int msha_quota_charge(enum msha_share share, u64 n,
 		      struct msha_quota **charged);
 
-/** msha_quota_uncharge() - give the same amount back; NULL is fine */
+/** msha_quota_uncharge() - undo a charge of @n; @q may be NULL */
 void msha_quota_uncharge(struct msha_quota *q, enum msha_share share, u64 n);
 
 #endif /* _MSHA_QUOTA_H */

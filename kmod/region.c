@@ -25,8 +25,8 @@ u64 msha_page_sizes(void)
 	u64 sizes = MSHAREARENA_PAGE_4K | MSHAREARENA_PAGE_2M;
 
 	/*
-	 * A demotion may leave both sizes in the TLB at once, from which CPUs
-	 * with AMD's erratum 383 do not recover.
+	 * A demotion may leave 1 GiB and 2 MiB translations of an address in
+	 * the TLB at once. CPUs with AMD's erratum 383 cannot handle that.
 	 */
 	if (boot_cpu_has(X86_FEATURE_GBPAGES) &&
 	    !boot_cpu_has_bug(X86_BUG_AMD_TLB_MMATCH))
@@ -77,7 +77,7 @@ void msha_region_describe(struct msha_region *r, struct msharearena_region *out)
 	strscpy_pad(out->name, r->name, sizeof(out->name));
 }
 
-/* As chown(2): nobody gives away what is his without the capability. */
+/* As for chown(2), only CAP_CHOWN allows to give a file to another user. */
 static int msha_owner(u32 want_uid, u32 want_gid, kuid_t *uid, kgid_t *gid)
 {
 	struct user_namespace *ns = current_user_ns();
@@ -98,7 +98,7 @@ static bool msha_region_is_mine(const struct msha_region *r)
 	return uid_eq(r->uid, current_fsuid()) || capable(CAP_FOWNER);
 }
 
-/* Also for a half-built region. Nobody else holds or can find it. */
+/* Free a region, also a half-built one, that nobody else can find. */
 static void msha_region_free(struct msha_region *r)
 {
 	struct msha_view *v, *next;
@@ -174,7 +174,7 @@ static struct msha_region *msha_region_alloc(const struct msharearena_create *c)
 	return r;
 }
 
-/* The region can only be opened through nodes that this has already made. */
+/* The nodes that exist can already be opened while the others are made. */
 static int msha_region_add_nodes(struct msha_region *r)
 {
 	struct msha_view *v;
@@ -197,12 +197,12 @@ struct msha_region *msha_region_create(const struct msharearena_create *c)
 
 	if (IS_ERR(r))
 		return r;
-	/* A region that nobody has open still needs this code. */
+	/* The region may outlive its files, so hold the module explicitly. */
 	__module_get(THIS_MODULE);
 	msha_debugfs_add(r);
 	if (c->flags & MSHAREARENA_NO_NODE)
 		return r;
-	msha_region_get(r);	/* the name's */
+	msha_region_get(r);	/* the name's reference */
 	ret = msha_region_add_nodes(r);
 	if (!ret)
 		return r;
@@ -221,13 +221,13 @@ int msha_region_remove(struct msha_region *r)
 	if (named) {
 		msha_for_each_view(v, r)
 			msha_view_del_node(v);
-		/* Last: a new region of this name needs the nodes' names. */
+		/* Last, as a new region of this name uses the same nodes. */
 		msha_window_unname(r);
 	}
 	mutex_unlock(&r->node_lock);
 	if (!named)
 		return -ENOENT;
-	/* No key: each waiter asks ->poll. */
+	/* Wake up without a key, so that each waiter calls ->poll. */
 	wake_up_all(&r->unlink_wait);
 	wake_up_all(&r->ring_wait);
 	msha_region_put(r);
@@ -240,11 +240,11 @@ int msha_region_unlink(struct msha_region *r)
 }
 
 /*
- * No process is linked, no file is open and there is no name. The tables can
- * still be read by lockless walkers (GUP-fast, perf) that began before the last
- * process was unlinked, and the views by msha_view_open(). Both are RCU
- * readers: a grace period ends them. A page that a walker has pinned by then is
- * kept by that reference.
+ * No process is linked, no file is open and there is no name. Lockless walkers
+ * (GUP-fast, perf) that began before the last process was unlinked may still
+ * read the tables, and msha_view_open() may still read the views. Both are RCU
+ * readers, so the region is freed after a grace period. A page that a walker
+ * has pinned by then stays allocated because of that pin.
  */
 static void msha_region_release(struct kref *ref)
 {
@@ -254,7 +254,7 @@ static void msha_region_release(struct kref *ref)
 	struct msha_view *v;
 
 	WARN_ON_ONCE(atomic_read(&r->attached) || !list_empty(&r->rings));
-	/* Without a reference nothing queues it again. */
+	/* The work cannot be queued again, as nobody has a reference. */
 	cancel_delayed_work_sync(&r->promote);
 	msha_debugfs_del(r);
 	msha_for_each_view(v, r) {
@@ -269,7 +269,7 @@ static void msha_region_release(struct kref *ref)
 
 	msha_window_put(r);
 	msha_region_free(r);
-	/* The file that the caller came by still holds the module. */
+	/* The module stays: the caller's file still holds a reference on it. */
 	module_put(THIS_MODULE);
 }
 
@@ -278,7 +278,10 @@ void msha_region_put(struct msha_region *r)
 	kref_put(&r->ref, msha_region_release);
 }
 
-/* Under export_lock nothing appears; and nothing ever disappears. */
+/*
+ * True if no page of the range has memory. The answer stays valid while
+ * export_lock is held.
+ */
 static bool msha_region_is_hole(struct msha_region *r, u64 offset, u64 length)
 {
 	u64 end = offset + length;
@@ -306,7 +309,7 @@ static int msha_region_prepare(struct msha_region *r, u64 offset, u64 length)
 	return 0;
 }
 
-/* Cannot fail: all of the chunk becomes visible, in every view. */
+/* Make all of the chunk visible in every view. This cannot fail. */
 static void msha_region_fill(struct msha_region *r, struct msha_chunk *c)
 {
 	bool linked = false;
@@ -315,9 +318,10 @@ static void msha_region_fill(struct msha_region *r, struct msha_chunk *c)
 	msha_for_each_view(v, r)
 		linked |= msha_view_fill(v, c);
 	/*
-	 * A CPU that touched the hole may have cached the way to the dead
-	 * table (Intel SDM vol. 3, 4.10.2) and would fault once more. Every
-	 * CPU: one that has left an mm keeps what it cached for its PCID.
+	 * A CPU that accessed the hole may have cached the entry of the dead
+	 * table (Intel SDM vol. 3, 4.10.2) and would fault again. Flush all
+	 * CPUs, as a CPU that no longer runs an mm may still have translations
+	 * cached for its PCID.
 	 */
 	if (linked)
 		msha_table_flush_all_cpus();
@@ -342,7 +346,7 @@ static int msha_region_export_locked(struct msha_region *r,
 	c->offset = e->offset;
 	ret = msha_region_prepare(r, e->offset, e->length);
 	if (ret)
-		msha_donor_unpin(c);	/* nobody has seen it */
+		msha_donor_unpin(c);	/* it was never visible */
 	else
 		msha_region_fill(r, c);
 	return ret;
@@ -368,7 +372,7 @@ int msha_region_export(struct msha_region *r,
 	return ret;
 }
 
-/* Memory that came before the view did. */
+/* Fill a new view with the chunks that the region already has. */
 static int msha_view_catch_up(struct msha_region *r, struct msha_view *v)
 {
 	struct msha_chunk *c;
@@ -417,8 +421,8 @@ static int msha_region_publish_view(struct msha_region *r, struct msha_view *v,
 }
 
 /*
- * The file is made while it can still be undone without a trace, and shows the
- * view rw until the new one is there for good.
+ * Make the file first, as that can fail and the publication of the view cannot
+ * be undone. The file refers to the rw view until the new view is published.
  */
 static struct file *msha_region_build_view(struct msha_region *r,
 					   struct msha_view *v, bool node)
@@ -499,7 +503,7 @@ int msha_region_busy(struct msha_region *r, struct msharearena_busy *b)
 		if (!msha_table_lookup(&r->rw->table, at, &tr))
 			continue;
 		page = pfn_to_page(tr.pfn);
-		/* A folio of many small pages is looked at once. */
+		/* Check a folio of many small pages only once. */
 		if (page_folio(page) != last) {
 			last = page_folio(page);
 			last_busy = msha_pin_busy(page);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A region: its life, and what belongs to it. */
+/* Regions: creation and removal, views, and export of memory. */
 #ifndef _MSHA_REGION_H
 #define _MSHA_REGION_H
 
@@ -25,29 +25,30 @@ struct msha_quota;
  * @name: as given by the creator
  * @base: address in every process, a multiple of MSHA_WINDOW_SIZE
  * @length: bytes
- * @page_size: bytes: PAGE_SIZE, PMD_SIZE or PUD_SIZE
- * @uid: its owner, who may unlink it and add views
- * @quota: whose share of regions is charged, NULL if exempt
- * @rw: the view that everything can be written through
- * @ro: the view that nothing can be written through
- * @node_lock: serialises the nodes and @named; @views grows under it
- * @named: it has a name and nodes; see window.h
- * @views: all of them; read under RCU's rules
- * @n_views: how many
- * @unlink_wait: files that may not take rings; woken when it is unlinked
- * @export_lock: serialises growth: @chunks, @exported, the views' tables
+ * @page_size: bytes of a page: PAGE_SIZE, PMD_SIZE or PUD_SIZE
+ * @uid: owner, who may unlink the region and add views
+ * @quota: quota that is charged for the region, NULL if exempt
+ * @rw: the view in which all of the region is writable
+ * @ro: the view in which all of the region is read-only
+ * @node_lock: protects the nodes, @named and additions to @views
+ * @named: the region has a name and nodes; see window.h
+ * @views: all views; read under RCU
+ * @n_views: number of views
+ * @unlink_wait: queue of files that may not take rings; woken by an unlink
+ * @export_lock: protects @chunks, @exported and the tables of the views
  * @chunks: donated memory
- * @n_chunks: how many
- * @exported: bytes that have memory; read without the lock
- * @attached: processes that are linked, over all views
- * @lock: the rings
- * @rings: published and not yet taken
- * @n_rings: how many
- * @ring_wait: files that may; woken also when a ring is published
- * @promote: makes demoted leaves whole again
- * @demoted_at: jiffies when a leaf was demoted last
+ * @n_chunks: number of chunks
+ * @exported: bytes that have memory; also read without the lock
+ * @attached: number of attachments to all views
+ * @lock: protects @rings and @n_rings
+ * @rings: rings that were published and not yet taken
+ * @n_rings: number of these rings
+ * @ring_wait: queue of files that may take rings; woken when a ring is
+ *	published, and by an unlink
+ * @promote: work that makes demoted leaves whole again
+ * @demoted_at: jiffies when the last leaf was demoted
  * @retry_ms: pause before promotion tries again to move a busy process
- * @debugfs: directory
+ * @debugfs: the region's directory in debugfs
  *
  * Locks nest in this order: @export_lock, @node_lock, an mm's mmap_lock,
  * view->lock or @lock, an mm's page_table_lock. ->mmap and ->close come with
@@ -88,21 +89,21 @@ struct msha_region {
 	struct dentry *debugfs;
 };
 
-/* Views are only added while anybody could look: no lock is needed to read. */
+/* Views are only ever added to a live region, so readers need no lock. */
 #define msha_for_each_view(v, r)					\
 	list_for_each_entry_rcu(v, &(r)->views, node, true)
 
 /**
- * msha_region_create() - make a region, and its nodes if it is to have some
+ * msha_region_create() - make a region, with nodes unless @c refuses them
  * @c: checked copy of the caller's request
  *
- * Return: the region with a reference for the caller, or ERR_PTR: the errors
- * of MSHAREARENA_CREATE.
+ * Return: the region with a reference for the caller, or an ERR_PTR with an
+ * error of MSHAREARENA_CREATE.
  */
 struct msha_region *msha_region_create(const struct msharearena_create *c);
 
 /**
- * msha_region_remove() - take a region's name and nodes away
+ * msha_region_remove() - remove a region's name and nodes
  *
  * Return: 0, or -ENOENT if it has none.
  */
@@ -111,17 +112,18 @@ int msha_region_remove(struct msha_region *r);
 /**
  * msha_region_unlink() - MSHAREARENA_UNLINK
  *
- * Return: 0; -ENOENT if the region has no name; -EPERM if it is not the
- * caller's.
+ * Return: 0; -ENOENT if the region has no name; -EPERM if the caller does not
+ * own the region.
  */
 int msha_region_unlink(struct msha_region *r);
 
 /**
- * msha_region_add_view() - give a region another view, and its node
+ * msha_region_add_view() - add a view to a region, with a node if requested
  * @r: region
  * @c: the caller's request, whose name is valid
  *
- * Return: a file on the view, or ERR_PTR: the errors of MSHAREARENA_ADD_VIEW.
+ * Return: an open file of the view, or an ERR_PTR with an error of
+ * MSHAREARENA_ADD_VIEW.
  */
 struct file *msha_region_add_view(struct msha_region *r,
 				  const struct msharearena_view *c);
@@ -132,23 +134,23 @@ struct file *msha_region_add_view(struct msha_region *r,
  * @e: the caller's request
  *
  * Context: process context, takes @r->export_lock and the caller's mmap_lock.
- * Return: 0, or the errors of MSHAREARENA_EXPORT.
+ * Return: 0, or an error of MSHAREARENA_EXPORT.
  */
 int msha_region_export(struct msha_region *r,
 		       const struct msharearena_export *e);
 
 /**
- * msha_region_busy() - MSHAREARENA_GET_BUSY: which pages are in use now?
+ * msha_region_busy() - MSHAREARENA_GET_BUSY, find the pages that are in use
  * @r: region
  * @b: the caller's request; the answers are filled in
  *
  * Context: process context; takes no lock, and does not wait for an export.
- * Return: 0, or its errors.
+ * Return: 0, or an error of MSHAREARENA_GET_BUSY.
  */
 int msha_region_busy(struct msha_region *r, struct msharearena_busy *b);
 
 /**
- * msha_region_check_range() - is this a range of the region's pages?
+ * msha_region_check_range() - check that a range is one of the region's pages
  *
  * Return: 0; -EINVAL if it is empty or not made of whole pages; -ERANGE if it
  * passes the region's end.
@@ -157,24 +159,25 @@ int msha_region_check_range(const struct msha_region *r, u64 offset,
 			    u64 length);
 
 /**
- * msha_region_full() - has a region no room for one more of something?
+ * msha_region_full() - check whether the caller may add one more of something
  * @r: region
- * @n: how many there are
- * @max: how many there may be
- * @own: how many of them only the owner and CAP_SYS_RESOURCE may use
+ * @n: current number
+ * @max: greatest number
+ * @own: how many of @max are reserved for the owner and CAP_SYS_RESOURCE
  *
  * Context: process context, or under a spinlock.
+ * Return: true if the caller may not.
  */
 bool msha_region_full(const struct msha_region *r, unsigned int n,
 		      unsigned int max, unsigned int own);
 
 /**
- * msha_region_describe() - fill in all of @out but what is a view's
+ * msha_region_describe() - fill in the fields of @out that describe the region
  */
 void msha_region_describe(struct msha_region *r,
 			  struct msharearena_region *out);
 
-/** msha_region_get() - another reference; the caller holds one */
+/** msha_region_get() - take a reference; the caller already holds one */
 static inline void msha_region_get(struct msha_region *r)
 {
 	kref_get(&r->ref);
@@ -184,13 +187,13 @@ static inline void msha_region_get(struct msha_region *r)
  * msha_region_put() - drop a reference; the last one frees the region
  * @r: region
  *
- * Context: the last reference sleeps (an RCU grace period). It is always a
- * file's or the caller's, never an attachment's: its VMA holds the file until
- * after ->close.
+ * Context: dropping the last reference sleeps for an RCU grace period. An
+ * attachment never drops the last one, as its VMA holds the file until after
+ * ->close.
  */
 void msha_region_put(struct msha_region *r);
 
-/** msha_page_sizes() - mask of page sizes that this machine can have */
+/** msha_page_sizes() - mask of page sizes that this machine supports */
 u64 msha_page_sizes(void);
 
 #endif /* _MSHA_REGION_H */

@@ -19,14 +19,14 @@
  * struct msha_ring - a published ring
  * @ref: held by region->rings and by a take in progress
  * @node: in region->rings
- * @owner: the attachment it was published through, NULL once the ring is off
- *	the list; under region->lock
+ * @owner: attachment of the publisher, NULL once the ring is off the list;
+ *	under region->lock
  * @claimed: a take is in progress
- * @file: the ring
- * @from: the publisher
- * @to: who may take it, NULL for anybody
- * @quota: whose share of rings is charged, NULL if exempt
- * @tag: the publisher's
+ * @file: the io_uring file
+ * @from: process that published the ring
+ * @to: process that may take the ring, NULL for any
+ * @quota: quota that is charged for the ring, NULL if exempt
+ * @tag: number that the publisher gave to the ring
  */
 struct msha_ring {
 	struct kref ref;
@@ -57,7 +57,10 @@ static void msha_ring_put(struct msha_ring *ring)
 	kref_put(&ring->ref, msha_ring_release);
 }
 
-/* The file operations are not exported; the name cannot be chosen by users. */
+/*
+ * Recognise an io_uring by its name, which users cannot choose, as its file
+ * operations are not exported.
+ */
 static bool msha_is_io_uring(const struct file *file)
 {
 	const struct dentry *d = file->f_path.dentry;
@@ -67,8 +70,8 @@ static bool msha_is_io_uring(const struct file *file)
 }
 
 /*
- * Has the whole thread group exited, reaped or not? Also true of a thread that
- * leads no group.
+ * True if the whole thread group has exited, reaped or not. Also true for a
+ * thread that is not the leader of a group.
  */
 static bool msha_pid_is_dead(struct pid *pid)
 {
@@ -83,7 +86,7 @@ static bool msha_pid_is_dead(struct pid *pid)
 	return dead;
 }
 
-/* Fill in @pid of a pidfd that may be -1, for NULL. Return: its errors. */
+/* Get the pid of a pidfd, or NULL if the pidfd is -1. */
 static int msha_peer(int pidfd, struct pid **pid)
 {
 	*pid = pidfd == -1 ? NULL : msha_pidfd_get_pid(pidfd);
@@ -129,7 +132,7 @@ static struct msha_ring *msha_ring_new(const struct msharearena_publish *p)
 	return ring;
 }
 
-/* Put a ring on the list, through the publisher's attachment. */
+/* Put a ring on the list and count it for the publisher's attachment. */
 static int msha_ring_add(struct msha_region *r, struct msha_attachment *a,
 			 struct msha_ring *ring)
 {
@@ -152,7 +155,7 @@ static int msha_ring_add(struct msha_region *r, struct msha_attachment *a,
 	return 0;
 }
 
-/* Take a ring off the list; the list's reference goes to the caller. */
+/* Take a ring off the list. The caller gets the list's reference. */
 static void msha_ring_unlist(struct msha_region *r, struct msha_ring *ring)
 {
 	lockdep_assert_held(&r->lock);
@@ -162,7 +165,7 @@ static void msha_ring_unlist(struct msha_region *r, struct msha_ring *ring)
 	r->n_rings--;
 }
 
-/* The caller's attachment, with its mmap_lock held, or ERR_PTR. */
+/* Find the caller's attachment and return it with mmap_lock held, or fail. */
 static struct msha_attachment *msha_ring_lock_mm(struct msha_region *r)
 {
 	struct msha_attachment *a;
@@ -195,7 +198,7 @@ int msha_ring_publish(struct msha_region *r,
 	}
 	if (ret)
 		msha_ring_put(ring);
-	else	/* no key: each waiter asks ->poll whom the ring is for */
+	else	/* without a key each waiter calls ->poll, which checks ->to */
 		wake_up_all(&r->ring_wait);
 	return ret;
 }
@@ -213,7 +216,7 @@ int msha_ring_withdraw(struct msha_region *r,
 	list_for_each_entry(ring, &r->rings, node) {
 		if (ring->owner != a || ring->tag != w->tag)
 			continue;
-		/* A take that is under way may still fail. */
+		/* The take in progress may still fail, so the ring may stay. */
 		ret = ring->claimed ? -EAGAIN : 0;
 		if (!ret) {
 			msha_ring_unlist(r, ring);
@@ -229,8 +232,8 @@ int msha_ring_withdraw(struct msha_region *r,
 }
 
 /*
- * The first ring that the caller may take, with the tag and of the publisher that
- * are given. One cannot be taken any more once its publisher has detached.
+ * Find the first ring that the caller may take, optionally with a given tag and
+ * of a given publisher. Rings of a publisher that has detached are skipped.
  */
 static struct msha_ring *msha_ring_find(struct msha_region *r, const u64 *tag,
 					const struct pid *from)
@@ -278,10 +281,10 @@ static int msha_ring_receive(struct msha_region *r, struct msha_ring *ring)
 
 	spin_lock(&r->lock);
 	ring->claimed = false;
-	/* Without an owner, msha_ring_drop() has unlisted it meanwhile. */
+	/* If the owner is NULL, msha_ring_drop() has unlisted the ring. */
 	if (fd >= 0 && ring->owner) {
 		msha_ring_unlist(r, ring);
-		msha_ring_put(ring);	/* the list's reference, not the last */
+		msha_ring_put(ring);	/* the list's, not the last reference */
 	}
 	spin_unlock(&r->lock);
 	if (fd < 0)
@@ -313,7 +316,7 @@ void msha_ring_drop(struct msha_region *r, struct msha_attachment *a)
 	struct msha_ring *ring, *next;
 	LIST_HEAD(gone);
 
-	/* The VMA is out of the tree: nothing is published any more. */
+	/* The VMA is not in the tree any more, so no ring can be added. */
 	if (!READ_ONCE(a->n_rings))
 		return;
 	spin_lock(&r->lock);

@@ -15,8 +15,8 @@
 #include "limits.h"
 
 /*
- * A page for a table, counted where page tables are counted: in meminfo and in
- * the memory cgroup of whoever made it necessary.
+ * Allocate a page for a table. It is counted as a page table in meminfo and in
+ * the caller's memory cgroup.
  */
 static void *msha_page_table_alloc(void)
 {
@@ -38,7 +38,7 @@ static void msha_page_table_free(void *table)
 	__free_page(page);
 }
 
-/* A table that the core may walk and lock: it wants a lock in it. */
+/* Allocate a table that the core may walk, with the lock that it may take. */
 static void *msha_table_alloc(struct msha_table *t)
 {
 	void *table = msha_page_table_alloc();
@@ -77,7 +77,7 @@ static pte_t *msha_pte_table(pmd_t pmd)
 	return (pte_t *)pmd_page_vaddr(pmd);
 }
 
-/* Not PAGE_SHARED, which lacks the encryption bit of SEV guests. */
+/* PAGE_SHARED would lack the encryption bit of SEV guests. */
 static pgprot_t msha_prot(bool writable)
 {
 	return vm_get_page_prot(VM_READ | VM_SHARED |
@@ -85,9 +85,9 @@ static pgprot_t msha_prot(bool writable)
 }
 
 /*
- * Accessed and dirty are preset so that neither the hardware nor touch_pud()
- * finds a bit to set in an entry that other processes use at the same moment.
- * A read-only leaf must not be dirty: that is shadow-stack memory.
+ * Accessed and dirty are set in advance, so that neither the hardware nor
+ * touch_pud() writes to an entry that other processes use at the same time.
+ * A read-only leaf must not be dirty: that would make it shadow-stack memory.
  */
 static pud_t msha_leaf_pud(unsigned long pfn, bool writable)
 {
@@ -146,7 +146,7 @@ void msha_table_kill(struct msha_table *t)
 		msha_set_twins(t, i, msha_table_pud(t->dead));
 }
 
-/* A PMD table and, in a region of 4 KiB pages, its PTE tables. */
+/* Free a PMD table and, in a region of 4 KiB pages, its PTE tables. */
 static void msha_table_free_pmd(struct msha_table *t, pmd_t *pmd)
 {
 	unsigned int i;
@@ -172,13 +172,13 @@ void msha_table_destroy(struct msha_table *t)
 	t->pages -= !!t->pmd;
 	free_page((unsigned long)t->pmd);
 	WARN_ON_ONCE(t->pages);
-	/* msha_view_free() comes again after a failed msha_table_init(). */
+	/* msha_view_free() calls this again if msha_table_init() failed. */
 	memset(t, 0, sizeof(*t));
 }
 
 /*
- * An empty PTE table below a PMD table that is in use already: processes find
- * no memory in it, as before.
+ * Add an empty PTE table to a PMD table that may already be in use. Processes
+ * find no memory in it, as before.
  */
 static int msha_table_prepare_ptes(struct msha_table *t, u64 offset)
 {
@@ -190,7 +190,7 @@ static int msha_table_prepare_ptes(struct msha_table *t, u64 offset)
 	pte = msha_table_alloc(t);
 	if (!pte)
 		return -ENOMEM;
-	smp_wmb(); /* whoever finds the table finds it zeroed, with its lock */
+	smp_wmb(); /* initialise the table and its lock before it is visible */
 	set_pmd(pmd, msha_table_pmd(pte));
 	return 0;
 }
@@ -241,7 +241,7 @@ void msha_table_fill(struct msha_table *t, u64 offset, struct page *page,
 
 	if (t->page_size == PUD_SIZE) {
 		msha_table_fill_shadow(t, pmd, pfn, writable);
-		smp_wmb(); /* the shadow is complete before the leaf exists */
+		smp_wmb(); /* complete the shadow before the leaf is visible */
 		msha_set_twins(t, i, msha_leaf_pud(pfn, writable));
 		return;
 	}
@@ -252,7 +252,7 @@ void msha_table_fill(struct msha_table *t, u64 offset, struct page *page,
 		pte = msha_pte_table(*pmd);
 		set_pte(&pte[pte_index(offset)], msha_leaf_pte(pfn, writable));
 	}
-	smp_wmb(); /* a walker that sees the table sees the entry */
+	smp_wmb(); /* write the entry before the table is visible */
 	if (msha_is_dead(t, t->pud[0][i]))
 		msha_set_twins(t, i, msha_table_pud(t->pmd[i]));
 }
@@ -267,7 +267,7 @@ bool msha_table_lookup(const struct msha_table *t, u64 offset,
 	tr->size = PUD_SIZE;
 	if (!msha_table_has_memory(t, i))
 		return false;
-	/* In a region of 1 GiB pages the shadow, which says the same. */
+	/* In a region of 1 GiB pages this is the shadow of the leaf. */
 	pmd = READ_ONCE(t->pmd[i][pmd_index(offset)]);
 	tr->size = PMD_SIZE;
 	if (pmd_none(pmd))
@@ -325,9 +325,9 @@ unsigned int msha_table_restore(struct msha_table *t, unsigned int twin)
 }
 
 /*
- * The window lies below 2^47, where every process has its program and its
- * stack: with five levels their common P4D table exists before the first mmap(),
- * unless the process has unmapped all that was there.
+ * The window is below 2^47, as are the program and the stack of each process.
+ * With five levels the P4D table that they share exists before the first
+ * mmap(), unless the process has unmapped everything below 2^47.
  */
 static p4d_t *msha_p4d(const struct msha_table *t, struct mm_struct *mm)
 {
@@ -381,7 +381,7 @@ void msha_table_unlink(struct msha_table *t, struct mm_struct *mm,
 	spin_lock(&mm->page_table_lock);
 	WARN_ON_ONCE(!msha_is_ours(t, *p));
 	msha_set_p4d(p, __p4d(decoy ? _PAGE_TABLE | __pa(decoy) : 0));
-	/* free_pud_range() takes it off again when it frees the decoy. */
+	/* free_pud_range() will decrement the count when it frees the decoy. */
 	if (decoy)
 		mm_inc_nr_puds(mm);
 	spin_unlock(&mm->page_table_lock);
@@ -393,17 +393,18 @@ unsigned long msha_table_linked_pfn(struct msha_table *t, struct mm_struct *mm)
 	unsigned long pfn;
 
 	spin_lock(&mm->page_table_lock);
-	/* The mask also takes off the NX that page table isolation sets. */
+	/* The mask also clears the NX bit that page table isolation sets. */
 	pfn = (p4d_val(*p) & PTE_PFN_MASK) >> PAGE_SHIFT;
 	spin_unlock(&mm->page_table_lock);
 	return pfn;
 }
 
 /*
- * The decoy's entries are not present but look like huge leaves, so that the
- * core zaps all 512 of them, which makes it flush the whole TLB, and descends
- * nowhere. pfn_pud() inverts the address of such an entry (L1TF). The core's
- * destructor undoes what msha_page_table_alloc() set; it finds no lock.
+ * The decoy's entries are not present but look like huge leaves. So the core
+ * zaps all 512 of them without a walk to lower levels, and then flushes the
+ * whole TLB. pfn_pud() inverts the address of such an entry (L1TF). The core
+ * frees the decoy with its own destructor, which undoes msha_page_table_alloc()
+ * and does not expect a lock in a PUD table.
  */
 pud_t *msha_decoy_alloc(void)
 {
@@ -432,9 +433,9 @@ static void msha_flush_this_cpu(void *unused)
 		return;
 	}
 	/*
-	 * Changing CR4.PGE, either way, invalidates all translations of all
-	 * PCIDs (Intel SDM vol. 3, 4.10.4.1). CR4 is back to what it was
-	 * before anybody else on this CPU can look.
+	 * Changing CR4.PGE in either direction invalidates all translations of
+	 * all PCIDs (Intel SDM vol. 3, 4.10.4.1). CR4 has its old value again
+	 * before interrupts are enabled.
 	 */
 	local_irq_save(flags);
 	cr4 = __read_cr4();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The page tables of a view. table.c is the only file that writes an entry,
- * here or in a process.
+ * The page tables of a view. Only table.c writes entries of these tables, and
+ * the P4D entries of processes.
  *
  *	mm A: P4D entry --+
  *	mm B: P4D entry --+--> PUD table --> 1 GiB leaf
@@ -9,24 +9,25 @@
  *	                                 --> PMD table --> PTE table
  *	                                 --> dead PMD table (no memory)
  *
- * There are two PUD tables, twins: at every moment both translate every
- * address alike. Processes are linked to the current one. They differ only in
- * how a page of 1 GiB is mapped: by a leaf, or by its shadow, the same
- * translation in 2 MiB leaves. A shadow cannot become a leaf again in a table
- * that somebody may be walking; so processes move, one by one, to the other
- * table, whose leaves are whole, and the one they left is mended when it is
- * empty (leaf.c). What lies below the PUD level exists once.
+ * There are two PUD tables, called twins. Both always translate every address
+ * in the same way, but a page of 1 GiB can be mapped by a leaf in one of them,
+ * and in the other one by its shadow, which is the same translation in 2 MiB
+ * leaves. New attachments are linked to the current twin. A shadow cannot be
+ * replaced by a leaf in a table that somebody may be walking. Instead,
+ * processes move one by one to the twin whose leaves are whole, and the leaves
+ * of the other one are restored when no process is linked to it (leaf.c). The
+ * twins share all tables below the PUD level.
  *
  * Invariants:
- *  - no entry of a PUD table is ever none: an offset without memory points
- *    to the dead table, so the core never allocates a table into ours;
+ *  - no entry of a PUD table is ever none: it points to the dead table if it
+ *    has no memory, so the core never adds a table of its own;
  *  - the dead table stays empty;
  *  - while a process is linked to a PUD table, its entries only change from
  *    dead to memory or from a 1 GiB leaf to its shadow;
  *  - a table that was ever visible is freed only with the region;
- *  - a process's P4D entry is ours only while its attachment is on
- *    view->linked; the core's page-table code never frees what it points to,
- *    because the entry is exchanged for a decoy before the core looks.
+ *  - a process's P4D entry points to a PUD table of the view only while its
+ *    attachment is on view->linked; the core never frees that table, as the
+ *    entry is replaced by a decoy before the core frees page tables.
  */
 #ifndef _MSHA_TABLE_H
 #define _MSHA_TABLE_H
@@ -37,16 +38,16 @@
 struct page;
 
 /**
- * struct msha_table - twin PUD tables and what hangs below them
+ * struct msha_table - the twin PUD tables and all tables below them
  * @base: address that entry 0 maps; set before anybody is linked
  * @page_size: bytes of every page: PAGE_SIZE, PMD_SIZE or PUD_SIZE
  * @pud: the twins
- * @current_twin: index of the twin that a new attachment links; view->lock
- * @demoted: shadows in use in each twin; view->lock
- * @dead: the empty PMD table
- * @pmd: for each PUD entry, the PMD table that was prepared for it, or NULL:
- *	the table itself, or in a region of 1 GiB pages the shadow of the leaf
- * @pages: pages that the module owns for it, that of @pmd included
+ * @current_twin: index of the twin for new attachments; under view->lock
+ * @demoted: number of shadows in use in each twin; under view->lock
+ * @dead: the empty PMD table, for entries without memory
+ * @pmd: for each PUD entry the PMD table that was prepared for it, or NULL. In
+ *	a region of 1 GiB pages this is the shadow of the leaf.
+ * @pages: number of pages allocated for all these tables, including @pmd
  */
 struct msha_table {
 	unsigned long base;
@@ -60,10 +61,10 @@ struct msha_table {
 };
 
 /**
- * struct msha_translation - what a table says of an address
- * @pfn: frame of its 4 KiB
- * @size: bytes of the page, or where there is no memory, bytes around the
- *	address that have none for sure
+ * struct msha_translation - the translation of an address
+ * @pfn: frame number of the 4 KiB at the address
+ * @size: bytes of the page; if the address has no memory, bytes of the aligned
+ *	range around it that has none
  * @writable: stores are allowed
  */
 struct msha_translation {
@@ -72,22 +73,22 @@ struct msha_translation {
 	bool writable;
 };
 
-/** msha_table_init() - an empty tree; -ENOMEM leaves nothing behind */
+/** msha_table_init() - make empty tables; returns 0 or -ENOMEM */
 int msha_table_init(struct msha_table *t, unsigned long page_size);
 /**
- * msha_table_kill() - take all memory out of the tree
+ * msha_table_kill() - remove all memory from the tables
  *
- * No mm is linked. After an RCU grace period the memory has no user through
- * these tables: GUP-fast, the last one, walks with interrupts off.
+ * Context: no mm is linked. GUP-fast may still walk the tables with interrupts
+ * disabled, so that nobody uses them only after an RCU grace period.
  */
 void msha_table_kill(struct msha_table *t);
-/** msha_table_destroy() - free all tables; an RCU grace period after kill */
+/** msha_table_destroy() - free all tables, a grace period after the kill */
 void msha_table_destroy(struct msha_table *t);
 
 /**
  * msha_table_prepare() - allocate the tables for a range
  *
- * What an earlier, failed call allocated is used; nothing becomes visible.
+ * Tables of an earlier call that failed are used. No memory becomes visible.
  * Context: may sleep; one caller at a time.
  * Return: 0; -ENOMEM; -EINTR if the caller is being killed.
  */
@@ -96,49 +97,51 @@ int msha_table_prepare(struct msha_table *t, u64 offset, u64 length);
  * msha_table_fill() - make a page visible at an offset that has none
  * @t: prepared table
  * @offset: bytes
- * @page: first of @t->page_size bytes
+ * @page: first page of @t->page_size bytes
  * @writable: allow stores
  *
- * A demotion or a promotion at the same time is about other entries.
+ * Does not conflict with a concurrent demotion or promotion, as these change
+ * only entries that have memory.
  *
- * Context: region->export_lock. If anybody is linked, all CPUs must flush
- * afterwards, see msha_table_flush_all_cpus().
+ * Context: region->export_lock. If a process is linked, the caller must call
+ * msha_table_flush_all_cpus() afterwards.
  */
 void msha_table_fill(struct msha_table *t, u64 offset, struct page *page,
 		     bool writable);
 /**
- * msha_table_lookup() - what is at an offset?
+ * msha_table_lookup() - find the translation of an offset
  * @t: table
  * @offset: bytes
- * @tr: filled in; without memory @tr->size alone
+ * @tr: translation; without memory only @tr->size is set
  *
- * Context: any; entries only come, never go, while there is a user.
- * Return: whether there is memory.
+ * Context: any, as entries are not removed while the region has references.
+ * Return: true if the offset has memory.
  */
 bool msha_table_lookup(const struct msha_table *t, u64 offset,
 		       struct msha_translation *tr);
-/** msha_table_is_leaf() - is PUD entry @i of this twin a 1 GiB leaf now? */
+/** msha_table_is_leaf() - true if PUD entry @i of this twin is a 1 GiB leaf */
 bool msha_table_is_leaf(const struct msha_table *t, unsigned int twin,
 			unsigned int i);
-/** msha_table_has_memory() - does PUD entry @i lead to memory? */
+/** msha_table_has_memory() - true if PUD entry @i is not the dead table */
 bool msha_table_has_memory(const struct msha_table *t, unsigned int i);
 /**
  * msha_table_use_shadow() - replace a 1 GiB leaf by its 2 MiB leaves
  *
- * The translation never changes and never disappears.
+ * The translation is the same before, after and meanwhile.
  * Context: view->lock.
  */
 void msha_table_use_shadow(struct msha_table *t, unsigned int twin,
 			   unsigned int i);
 /**
- * msha_table_restore() - make all shadows of a twin leaves again
+ * msha_table_restore() - replace all shadows of a twin by leaves again
  *
- * No mm is linked to this twin, so no walk of the core's is in it; GUP-fast,
- * perf and CPUs with a cached upper entry may be, and read each entry once:
- * either value translates alike. The shadows stay allocated for them.
+ * No mm is linked to this twin, so the core does not walk it under mmap_lock.
+ * GUP-fast, perf and CPUs with a cached upper entry may still walk it, but read
+ * each entry once, and both values give the same translation. The shadows stay
+ * allocated for them.
  *
  * Context: view->lock.
- * Return: how many entries changed.
+ * Return: number of entries that were changed.
  */
 unsigned int msha_table_restore(struct msha_table *t, unsigned int twin);
 
@@ -146,38 +149,38 @@ unsigned int msha_table_restore(struct msha_table *t, unsigned int twin);
  * msha_table_link() - point a process's P4D entry at the current twin
  *
  * Context: mmap_lock for write, view->lock.
- * Return: 0; -EBUSY if the entry is in use; -ENOMEM if there is none.
+ * Return: 0; -EBUSY if the entry is in use; -ENOMEM without a P4D table.
  */
 int msha_table_link(struct msha_table *t, struct mm_struct *mm);
 /**
  * msha_table_move() - point a process's P4D entry at the other twin
  *
- * Context: mmap_lock and the VMA's lock for write, so that nobody walks;
- * view->lock.
+ * Context: view->lock, and mmap_lock and the VMA's lock for write, so that
+ * nobody walks the tables of the process.
  */
 void msha_table_move(struct msha_table *t, struct mm_struct *mm,
 		     unsigned int from);
 /**
- * msha_table_unlink() - exchange the P4D entry for a decoy
- * @t: tree
+ * msha_table_unlink() - replace the P4D entry by a decoy
+ * @t: table
  * @mm: process that is linked to it
- * @decoy: from msha_decoy_alloc(), which the core owns afterwards; or NULL where
- *	the core will not zap, to empty the entry: then all CPUs must flush
+ * @decoy: decoy of msha_decoy_alloc(), which the core owns afterwards. NULL
+ *	clears the entry, and then the caller must flush all CPUs.
  *
- * Context: view->lock; before the core walks.
+ * Context: view->lock, before the core walks the tables of the process.
  */
 void msha_table_unlink(struct msha_table *t, struct mm_struct *mm,
 		       pud_t *decoy);
 
-/** msha_table_linked_pfn() - what the process's P4D entry holds, for debugfs */
+/** msha_table_linked_pfn() - frame number in the process's P4D entry */
 unsigned long msha_table_linked_pfn(struct msha_table *t, struct mm_struct *mm);
 
-/** msha_decoy_alloc() - a PUD page for the core to zap and free, or NULL */
+/** msha_decoy_alloc() - make a PUD table for the core to free, or NULL */
 pud_t *msha_decoy_alloc(void);
-/** msha_decoy_free() - free a decoy that the core never got; NULL is fine */
+/** msha_decoy_free() - free a decoy that was not used; it may be NULL */
 void msha_decoy_free(pud_t *decoy);
 
-/** msha_table_flush_all_cpus() - flush every translation of every address space */
+/** msha_table_flush_all_cpus() - flush the TLB of all CPUs, for all PCIDs */
 void msha_table_flush_all_cpus(void);
 
 #endif /* _MSHA_TABLE_H */

@@ -12,12 +12,12 @@
 #include "view.h"
 
 /*
- * What happens behind the back of processes. What they ask for by a system call
- * can be traced as such. Names are copied whole: how strings are assigned
- * differs between kernels.
+ * There are events only for what happens without a system call of its own, as
+ * system calls can be traced by other means. Names are copied as arrays, as the
+ * macros that assign strings differ between kernels.
  *
- * In the context of the process; a detachment also in that of its last
- * task.
+ * The attachment events are in the context of the process that attaches or
+ * detaches, or of its last task.
  */
 DECLARE_EVENT_CLASS(msharearena_attachment,
 	TP_PROTO(const struct msha_view *v),
@@ -46,7 +46,7 @@ DEFINE_EVENT(msharearena_attachment, msharearena_detach,
 	TP_ARGS(v)
 );
 
-/* A demotion: index of the 1 GiB. A promotion: how many came back. */
+/* gib is the index of the demoted leaf, or the number of promoted leaves. */
 DECLARE_EVENT_CLASS(msharearena_leaf,
 	TP_PROTO(const struct msha_view *v, unsigned int gib),
 	TP_ARGS(v, gib),

@@ -14,7 +14,10 @@
 static struct class *msha_class;
 static dev_t msha_devt;
 
-/* Device number -> view, or NULL while its node is being made or removed. */
+/*
+ * The view of each device number, or NULL while its node is being made or
+ * removed.
+ */
 static DEFINE_XARRAY_ALLOC(msha_minors);
 u32 msha_next_minor;
 
@@ -84,7 +87,7 @@ msha_view_copy_ranges(const struct msha_region *r,
 
 	if (!c->n_ranges || c->n_ranges > MSHAREARENA_MAX_RANGES)
 		return ERR_PTR(-EINVAL);
-	/* They live as long as the region: charge the caller's memory cgroup. */
+	/* Charge the caller's memory cgroup, as views live long. */
 	ranges = kvmalloc_array(c->n_ranges, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 	if (!ranges)
 		return ERR_PTR(-ENOMEM);
@@ -167,19 +170,19 @@ static char *msha_view_devnode(const struct device *dev, umode_t *mode,
 {
 	struct msha_view *v = dev_get_drvdata(dev);
 
-	/* devtmpfs takes 0 for "none given"; it sets the type itself, too. */
+	/* devtmpfs would replace a mode of 0, so include the type bits. */
 	if (mode)
 		*mode = S_IFCHR | (v->mode & (v->writable ? 0666 : 0444));
 	if (uid)
 		*uid = v->uid;
 	if (gid)
 		*gid = v->gid;
-	/* device_add() does not say that there was no memory for a node. */
+	/* If this failed, device_add() would succeed without a node. */
 	return kasprintf(GFP_KERNEL | __GFP_NOFAIL, "mshare/%s/%s",
 			 v->region->name, v->name);
 }
 
-/* Beside DEVNAME, DEVMODE, DEVUID and DEVGID: what udev rules can match. */
+/* Variables that udev rules can match, in addition to DEVNAME and the like. */
 static int msha_view_uevent(const struct device *dev,
 			    struct kobj_uevent_env *env)
 {
@@ -213,9 +216,9 @@ static int msha_view_add_device(struct msha_view *v)
 	dev->type = &msha_view_type;
 	dev->devt = MKDEV(MAJOR(msha_devt), v->minor);
 	dev_set_drvdata(dev, v);
-	/* Listeners hear of the node when it can be opened. */
+	/* The event is sent later, when the node can be opened. */
 	dev_set_uevent_suppress(dev, true);
-	/* Names have no '/' and no '!', so these are unique. */
+	/* Device names are unique, as names contain neither '/' nor '!'. */
 	ret = dev_set_name(dev, "%s!%s", v->region->name, v->name);
 	if (!ret)
 		ret = device_add(dev);
@@ -227,8 +230,8 @@ static int msha_view_add_device(struct msha_view *v)
 }
 
 /*
- * Numbers go round, so that it is long until one is used again. The node that
- * had it before is gone then, and msha_file_open() refuses its inode.
+ * Allocate numbers cyclically, so that they are reused late. The previous node
+ * of a number has been removed by then, and msha_file_open() refuses its inode.
  */
 int msha_view_add_node(struct msha_view *v)
 {
@@ -245,7 +248,7 @@ int msha_view_add_node(struct msha_view *v)
 		xa_erase(&msha_minors, v->minor);
 		return ret;
 	}
-	/* The place is there: this does not fail. */
+	/* xa_alloc_cyclic() made the entry, so this does not fail. */
 	xa_store(&msha_minors, v->minor, v, GFP_KERNEL);
 	dev_set_uevent_suppress(v->dev, false);
 	kobject_uevent(&v->dev->kobj, KOBJ_ADD);
@@ -257,7 +260,7 @@ void msha_view_del_node(struct msha_view *v)
 	lockdep_assert_held(&v->region->node_lock);
 	if (!v->dev)
 		return;
-	/* First no new open, then no node, then the number for another. */
+	/* Prevent opens first, then remove the node, then free its number. */
 	xa_store(&msha_minors, v->minor, NULL, GFP_KERNEL);
 	device_unregister(v->dev);
 	v->dev = NULL;
@@ -270,7 +273,7 @@ struct msha_view *msha_view_open(unsigned int minor)
 
 	rcu_read_lock();
 	v = xa_load(&msha_minors, minor);
-	/* A region that ends waits for a grace period before it is freed. */
+	/* A region is freed an RCU grace period after its last reference. */
 	if (v && !kref_get_unless_zero(&v->region->ref))
 		v = NULL;
 	rcu_read_unlock();

@@ -10,9 +10,9 @@
 #include "limits.h"
 #include "region.h"
 
-/* There are few enough windows to look at all of them under the lock. */
+/* The array is small enough to be searched under a spinlock. */
 static struct msha_region *msha_windows[MSHA_WINDOW_COUNT];
-static DEFINE_SPINLOCK(msha_windows_lock);	/* the array, and ->named */
+static DEFINE_SPINLOCK(msha_windows_lock);	/* the array and ->named */
 
 bool msha_name_ok(const char *name, size_t size)
 {
@@ -28,7 +28,7 @@ bool msha_name_ok(const char *name, size_t size)
 	return !memchr_inv(name + len, 0, size - len);
 }
 
-/* Not the last one, whose end is where user addresses end. */
+/* The last window is not valid, as TASK_SIZE ends a page before its end. */
 bool msha_window_valid(u64 addr)
 {
 	return !(addr & ~MSHA_WINDOW_MASK) &&
@@ -101,7 +101,7 @@ struct msha_region *msha_window_next(u64 addr)
 
 	spin_lock(&msha_windows_lock);
 	for (i = (addr >> P4D_SHIFT) + 1; !r && i < MSHA_WINDOW_COUNT; i++)
-		/* One whose last reference is gone leaves the array soon. */
+		/* Skip a region that is being freed. */
 		if (msha_windows[i] &&
 		    kref_get_unless_zero(&msha_windows[i]->ref))
 			r = msha_windows[i];

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Which lines and branches of libarena its tests reach: builds userspace into
-# build-coverage, runs tests/unit and tests/arena there and prints a line a file.
-# What is not reached is listed in build-coverage/missed.
+# Shows which lines and branches of libarena the tests reach: builds userspace into
+# build-coverage, runs tests/unit and tests/arena there and prints one line per file. Lines
+# and branches that are not reached are listed in build-coverage/missed.
 #
 # Usage: tests/coverage.sh       in the build root: see "make coverage"
 #
@@ -17,7 +17,7 @@ report=$build/report
 
 make --no-print-directory -j"$(nproc)" -f user/Makefile BUILD=$build \
 	CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage
-# Counters add up over runs, which is not what is asked.
+# Counters add up over several runs; only this run is wanted.
 find $build -name '*.gcda' -delete
 programs=()
 for file in tests/unit/*.c tests/arena/*.c; do

@@ -1,22 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Runs test programs one after the other and leaves what each reported as
-# RESULTS/NAME.tap. tests/run.sh calls this, in the build root or in the guest.
+# Runs test programs one after the other and writes the report of each to RESULTS/NAME.tap.
+# tests/run.sh calls it in the build root or in the guest.
 #
 # Usage: tests/harness.sh [--module] RESULTS TEST...
 #
-# A test prints TAP or just exits: 0 is success, 77 a skip whose reason is the
-# last line, all else failure. To what it reports are added, as tests that
-# fail: results that are missing, processes it left, and with --module (in the
-# guest) what the kernel's log says since it began, regions that still have their
-# names, huge pages not given back and uses of the module that remain. These are
-# cleared away as far as that can be done, so that only the test that left them
-# fails. A comment "timeout: SECONDS" in a test's
-# source overrides the limit of 120 seconds; a kernel that checks itself (VM_SLOW) gets four
-# times that.
+# A test prints TAP or just exits: 0 is a success, 77 a skip whose reason is the last line,
+# anything else a failure. These findings are added to its report as failed checks: missing
+# results, processes that it left running, and with --module (in the guest) bad messages of
+# the kernel since it began, regions that still have their names, huge pages that were not
+# freed and remaining uses of the module. They are removed as far as possible, so that only
+# the test that left them fails. A comment "timeout: SECONDS" in the source of a test
+# replaces the limit of 120 seconds. On a kernel that checks itself (VM_SLOW) all limits are
+# four times as long.
 #
 # UNDER="PROGRAM OPTION..." runs each test under that program, with four times the
-# limit, but skips those with a comment "PROGRAM: no, REASON".
+# limit, but skips tests with a comment "PROGRAM: no, REASON".
 set -euo pipefail
 
 limit=120
@@ -32,17 +31,17 @@ patterns=$(dirname "$0")/vm
 read -ra under <<<"${UNDER:-}"
 raw=$(mktemp)
 began=0
-# What is out for good, and has been said.
+# Leaks that were already reported and cannot be undone.
 lost=
 trap 'rm -f "$raw"' EXIT
 
-# Adds to the running test's findings.
+# problem TEXT: add a finding to the report of the running test
 problem()
 {
 	problems+=("$1")
 }
 
-# source_of PROGRAM: where its "timeout:" would be
+# source_of PROGRAM: its source, which may have a comment "timeout:"
 source_of()
 {
 	case $1 in
@@ -51,7 +50,7 @@ source_of()
 	esac
 }
 
-# name_of PROGRAM: unit/test-layout, system/test-demo
+# name_of PROGRAM: the name of a test, such as unit/test-layout or system/test-demo
 name_of()
 {
 	local name=${1#*tests/}
@@ -59,7 +58,7 @@ name_of()
 	echo "${name%.sh}"
 }
 
-# What has come into the kernel's log since the line that we put there.
+# kernel_log_problems NAME: bad messages since the line by which run_test() marked its begin
 kernel_log_problems()
 {
 	local since bad
@@ -74,8 +73,8 @@ kernel_log_problems()
 	[ -z "$bad" ] || problem "the kernel's log has: $(head -n 1 <<<"$bad")"
 }
 
-# The kernel takes rings and mappings down behind the process's back, so what
-# is wrong at first may be right in a moment.
+# The kernel frees rings and mappings some time after the end of a process, so that pages
+# that are missing at first may come back in a moment.
 huge_pages_missing()
 {
 	local dir free total
@@ -95,7 +94,7 @@ module_uses()
 	[ "${uses:-0}" = 0 ] || echo "the module has $uses users"
 }
 
-# What is still out after three seconds, but for what is in $lost.
+# Leaks that remain after three seconds, except those in $lost.
 leaks()
 {
 	local left
@@ -108,7 +107,7 @@ leaks()
 	grep -vxF -- "${lost:-$'\n'}" <<<"$left" || true
 }
 
-# The processes that have a view open or attached, each with its arguments.
+# Processes that have a view open or attached, each with its arguments.
 holders()
 {
 	local pid
@@ -121,7 +120,8 @@ holders()
 	done
 }
 
-# Names go at once. Whoever is still attached after that is ended.
+# Remove names of regions at once. If something is still missing after three seconds, kill
+# the processes that are attached.
 leak_problems()
 {
 	local line region left
@@ -142,20 +142,20 @@ leak_problems()
 		problem "still attached, and killed: ${line#* }"
 		kill -KILL "${line%% *}" || true
 	done < <(holders)
-	# What does not come back now is not to be said of the next one as well.
+	# What is not freed now must not be reported of the next test again.
 	leaks >/dev/null
 	lost=$(huge_pages_missing; module_uses)
 }
 
-# why_not_under PROGRAM: what its source says against our ${under[0]}, if anything
+# why_not_under PROGRAM: the reason in its source for which it cannot run under ${under[0]}
 why_not_under()
 {
 	[ "${#under[@]}" = 0 ] ||
 		sed -n "s/^.*\<${under[0]}: no, \(.*[^ */]\)[ */]*$/\1/p" "$(source_of "$1")"
 }
 
-# Prints the TAP of the test: its own lines, or one that speaks for its exit
-# status, then our findings, then a plan that counts them all.
+# report STATUS NAME: print the test's TAP: its own lines, or one line for its exit status,
+# then our findings, then a plan that counts all of them
 report()
 {
 	local status=$1 name=$2
@@ -199,13 +199,14 @@ report()
 	}' "$raw" 3< <(printf '%s\n' "${problems[@]}")
 }
 
-# Seconds since the outermost script began; the guest has the host's clock.
+# elapsed: the seconds since the outermost script began; the guest has the host's clock
 elapsed()
 {
 	echo $(($(date +%s) - ${MSHAREARENA_BEGAN:-$(date +%s)}))
 }
 
-# A line for the eye: [ 12s] ok    unit/test-layout (14 tests, 1 s)
+# summary TAP NAME SECONDS: print a line such as
+# [  12s] ok    unit/test-layout (14 tests, 1 s)
 summary()
 {
 	local tap=$1 name=$2 seconds=$3 word=ok
@@ -264,8 +265,8 @@ load_module()
 	grep -q '^msharearena ' /proc/modules || insmod "$MSHAREARENA_KO"
 }
 
-# It takes two scans, some seconds apart, to be sure. The module is gone by then,
-# and with it what it alone could reach; its functions' names are in $raw.
+# kmemleak needs two scans, some seconds apart, to be sure. The module was unloaded before,
+# so that memory which only it could reach is found; the names of its functions are in $raw.
 unreferenced()
 {
 	local memleak=/sys/kernel/debug/kmemleak
@@ -274,7 +275,7 @@ unreferenced()
 		sleep 6
 		echo scan >"$memleak" || echo "kmemleak has switched itself off"
 	done
-	# Addresses are of one length, so that they compare as strings.
+	# All addresses have the same length, so that they compare as strings.
 	awk 'FILENAME != "-" { address[++n] = "0x" $1; name[n] = $3; next }
 		/^ *0x[0-9a-f]*$/ {
 			for (i = n; i && address[i] > $1; i--);
@@ -289,8 +290,8 @@ lockdep_stopped()
 		echo "lockdep has switched itself off"
 }
 
-# closing NAME CHECKER COMMAND...: one test, good if the command has nothing to
-# say. Only kernels that are built to check themselves have all the checkers.
+# closing NAME CHECKER COMMAND...: one test, which passes if the command prints nothing. Only
+# kernels that check themselves have all the checkers.
 closing()
 {
 	local name=$1 checker=$2 said
@@ -311,7 +312,7 @@ closing()
 	fi
 }
 
-# After the last test: does the module go, and is all memory known of?
+# After the last test: the module has to unload, and no memory may be leaked.
 unload_module()
 {
 	local tap=$results/zz-unload.tap count=0
@@ -320,9 +321,9 @@ unload_module()
 	lost=
 	{
 		closing "the module unloads" /proc/modules rmmod msharearena
-		closing "all huge pages are back" /sys/kernel/mm/hugepages leaks
-		closing "kmemleak finds nothing" /sys/kernel/debug/kmemleak unreferenced
-		closing "lockdep watched to the end" /proc/lockdep_stats lockdep_stopped
+		closing "all huge pages are free after the last test" /sys/kernel/mm/hugepages leaks
+		closing "kmemleak finds no leak after the module was unloaded" /sys/kernel/debug/kmemleak unreferenced
+		closing "lockdep was active until the last test ended" /proc/lockdep_stats lockdep_stopped
 		echo "1..$count"
 	} >"$tap" 2>&1
 	summary "$tap" unload 0

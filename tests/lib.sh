@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What the shell tests share. A test begins with
+# Helpers of the shell tests. A test begins with
 #
 #	. "$(dirname "$0")/../lib.sh"
 #
-# and from then on has the programs of the build in its PATH, a directory $tmp
-# of its own, and these:
+# and from then on has the programs of the build in its PATH, a private directory $tmp,
+# and these functions:
 #
 #   ok NAME COMMAND...       one test: the command succeeds
 #   not_ok NAME COMMAND...   one test: the command fails
 #   is NAME GOT WANT         one test: the two strings are equal
-#   skip NAME REASON         one test that cannot run here
-#   skip_all REASON          nothing here can run; ends the test
-#   requires COMMAND...      skip_all unless these programs exist
-#   wait_for S COMMAND...    try until it succeeds, at most S seconds
-#   at_exit COMMAND...       run when the test ends, last come first
-#   daemon COMMAND...        start in the background, ended with the test; its
+#   skip NAME REASON         one test is skipped because it cannot run here
+#   skip_all REASON          the whole file is skipped
+#   requires COMMAND...      the whole file is skipped unless these programs exist
+#   wait_for S COMMAND...    repeat the command until it succeeds, at most S seconds
+#   at_exit COMMAND...       run the command when the test ends, the last one first
+#   daemon COMMAND...        run the command in the background until the test ends; its
 #                            process id is in $daemon, its output in $tmp/log
 #   free_port                print a TCP port that nobody uses
-#   diag TEXT                a line for the reader
+#   diag TEXT                print a comment into the report
 #   done_testing             write the plan; the last line of every test
 #
 # A test that ends without done_testing has failed.
@@ -62,7 +62,7 @@ diag()
 	printf '%s\n' "$*" | sed 's/^/# /'
 }
 
-# result STATUS NAME: the one place that counts
+# result STATUS NAME: print and count one result
 result()
 {
 	tests_run=$((tests_run + 1))
@@ -93,7 +93,7 @@ not_ok()
 
 	shift
 	"$@" >"$tmp/.output" 2>&1 || status=$?
-	# Died of a signal is no orderly failure.
+	# A command that a signal ended has crashed; that is not the failure that is expected.
 	result "$((status == 0 || status > 128))" "$name" && return
 	diag "status $status of: $*"
 	tail -n 20 "$tmp/.output" | sed 's/^/#   /'
@@ -141,7 +141,7 @@ wait_for()
 	done
 }
 
-# Ask it to go, and insist after five seconds.
+# end_process PID: end a process of this shell, with SIGKILL after five seconds
 end_process()
 {
 	kill -TERM "$1" 2>/dev/null || return 0

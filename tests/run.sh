@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Runs suites of tests, each where it belongs, and closes with one line of
-# prove(1) that counts them all.
+# Runs suites of tests, in the build root, on the host or in virtual machines, and ends with
+# a summary of prove(1) that counts all tests.
 #
 # Usage: tests/run.sh [--only RE] [--short] SUITE...
 #
@@ -16,28 +16,28 @@
 #                  ThreadSanitizer
 #   valgrind       tests/unit/*.c and tests/arena/*.c under valgrind's memcheck,
 #                  but for those with a comment "valgrind: no, REASON"
-#   machine        tests/vm/test-*.sh, on the host: of tests/vm/vm itself
+#   machine        tests/vm/test-*.sh, on the host: tests of tests/vm/vm itself
 #   vm-KERNEL      tests/uapi/*.c, tests/arena/*.c and tests/system/test-*.sh with
 #                  the module in a virtual machine that boots KERNEL (6.12 or 7.3)
-#   vm-PATH        the same on the kernel that was built in the folder PATH; if it
-#                  checks itself, as far as it goes for such a one, see below; what
-#                  was skipped there is listed at the end
+#   vm-PATH        the same on the kernel that was built in the folder PATH; if that
+#                  kernel checks itself, the tests of vm-KERNEL-debug; tests that were
+#                  skipped there are listed at the end
 #   vm-KERNEL-debug
 #                  tests/kunit/test-*.sh, tests/uapi/*.c and those of
 #                  tests/system that have a comment "vm: debug", on a kernel that
 #                  checks itself (6.12-debug), which is many times slower; without
 #                  --short also tests/arena/*.c
 #
-# --only RE runs the tests whose names (unit/test-layout) match. --short leaves
-# out, on such a kernel, those with a comment "vm: long", on all kernels but the
-# first one those with "vm: once", and everywhere those with "vm: full". style, model,
-# tsan, parsers and native run beside what follows them and needs no machine. Tests
-# in the machine share one boot, except those with a comment like
+# --only RE runs the tests whose names (unit/test-layout) match. --short leaves out tests
+# with a comment "vm: long" on a kernel that checks itself, tests with "vm: once" on all
+# kernels but the first one, and tests with "vm: full" everywhere. style, model, tsan,
+# parsers and native run at the same time as the suites after them, up to one that needs a
+# machine. Tests in the machine share one boot, except those with a comment like
 #
 #	vm: append=no5lvl
 #
-# for kernel arguments of their own. What each test reported stays in
-# build/results/SUITE/*.tap. Everything has been built before: see the Makefile.
+# for kernel arguments of their own. The report of each test is kept in
+# build/results/SUITE/*.tap. The Makefile builds everything before it calls this script.
 set -euo pipefail
 # shellcheck source=vm/common.sh
 . "$(dirname "$0")/vm/common.sh"
@@ -56,10 +56,10 @@ while [[ ${1:-} == --* ]]; do
 done
 [ $# -gt 0 ] || { sed -n '/^# Usage/,/^set/s/^# \?//p' "$0" >&2; exit 2; }
 
-# A machine's whole run; single tests have limits of their own.
+# The time limit of a machine, in seconds; tests have limits of their own.
 vm_timeout=${VM_TIMEOUT:-1500}
 
-# results_of SUITE: where what it reports is kept
+# results_of SUITE: the folder of its reports
 results_of()
 {
 	local release
@@ -72,7 +72,7 @@ results_of()
 	fi
 }
 
-# named FILE: unit/test-layout
+# named FILE: the name of a test, such as unit/test-layout
 named()
 {
 	local name=${1#tests/}
@@ -81,7 +81,7 @@ named()
 	echo "${name%.sh}"
 }
 
-# select_tests FILE...: those that exist and are wanted, into $selected
+# select_tests FILE...: set $selected to those that exist and match --only
 select_tests()
 {
 	local file
@@ -94,7 +94,7 @@ select_tests()
 	return 0
 }
 
-# programs BUILD: what of $selected is to be run, into $programs
+# find_programs BUILD: set $programs to the programs of the tests in $selected
 find_programs()
 {
 	local file
@@ -122,8 +122,8 @@ run_on_host()
 	[ "${#selected[@]}" = 0 ] || tests/harness.sh "$1" "${selected[@]}"
 }
 
-# One boot. Its verdict is a test as well, so that a machine that dies without
-# reporting anything cannot pass.
+# Boot a machine once. Its own result counts as a test, so that a machine that dies without
+# a report cannot pass.
 boot()
 {
 	local kernel=$1 append=$2 results=$3 name=$4 status=0 limit=$vm_timeout
@@ -168,7 +168,7 @@ run_in_vm()
 	return "$failed"
 }
 
-# append_of FILE: the kernel arguments it asks for, or an empty line
+# append_of FILE: the kernel arguments that a test asks for, or an empty line
 append_of()
 {
 	sed -n 's/^.*\<vm: append=\(.*[^ */]\)[ */]*$/\1/p' "$1" | head -n 1 | grep . || echo
@@ -237,7 +237,7 @@ run_suite()
 	esac
 }
 
-# What is to be known of a run though no test failed of it.
+# Things that the user has to know of a run although no test failed because of them.
 early_deaths=()
 notices()
 {
@@ -267,7 +267,7 @@ notices()
 	done
 }
 
-# What runs beside the others; it is shown when it has ended.
+# Suites that run at the same time as others; their output is shown when they have ended.
 beside=() beside_names=()
 begin_beside()
 {
@@ -312,8 +312,8 @@ main()
 	[ "${#files[@]}" -gt 0 ] || die "no test ran"
 	say "=== all of: $*; what each said is in build/results"
 	notices "$@" >build/results/notices
-	# Its last lines are the result, and stay the last lines of all. Where a
-	# test failed, a file says so; if none does, the run itself went wrong.
+	# The last lines of prove are the result and have to stay the last lines of all. If a
+	# suite failed though no report has a failure, the run itself went wrong.
 	tests/vm/enter prove --exec cat "${files[@]}" 2>&1 |
 		awk '/^(Test Summary Report|All tests successful|Files=)/ && !told++ {
 				while ((getline line <"build/results/notices") > 0)
@@ -323,5 +323,5 @@ main()
 	[ "$failed" = 0 ] || die "a suite failed without a test that says why"
 }
 
-# One line, so that nothing is read afterwards: the file may change while it runs.
+# This is one line, so that bash reads nothing after it: the file may change while it runs.
 main "$@"; exit

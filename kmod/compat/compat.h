@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels this module builds for, 6.8 and later, and
- * nothing else: the rest of the module has no version test. Features are
- * probed by their macros where that is possible.
+ * Differences between the kernels that this module supports, 6.8 and later. The
+ * rest of the module has no version checks. Features are detected by their
+ * macros where possible.
  */
 #ifndef _MSHA_COMPAT_H
 #define _MSHA_COMPAT_H
@@ -18,7 +18,7 @@
 #include <linux/spinlock.h>
 #include <linux/version.h>
 
-/* struct folio_batch: the header was renamed; the Kbuild file looks for it. */
+/* Kbuild checks under which name the kernel has this header. */
 #ifdef MSHA_HAVE_FOLIO_BATCH_H
 #include <linux/folio_batch.h>
 #else
@@ -51,15 +51,16 @@
 #endif
 
 /**
- * msha_set_p4d() - store a P4D entry, also where set_p4d() cannot be linked
+ * msha_set_p4d() - set_p4d(), also in kernels that do not export what it needs
  * @p: entry, in the page tables of a user process
  * @v: value
  *
  * With CONFIG_PARAVIRT_XXL set_p4d() goes through pv_ops, which is exported.
  * Without it, and with page table isolation, it calls
- * __pti_set_user_pgtbl(), which is not: there its work is done here, as
- * arch/x86/mm/pti.c does it (user copy of the PGD, and NX in the kernel's).
- * With five levels the entry is not in the PGD and has no user copy.
+ * __pti_set_user_pgtbl(), which is not exported. In that case this function
+ * does the same as arch/x86/mm/pti.c: it writes the user copy of the PGD, and
+ * sets NX in the kernel's copy. With five levels the entry is not in the PGD
+ * and has no user copy.
  *
  * Context: the mm's page_table_lock is held.
  */
@@ -87,9 +88,9 @@ static inline void msha_set_p4d(p4d_t *p, p4d_t v)
  * msha_ptlock_init() - give a PMD table the lock that the core expects
  * @pt: table
  *
- * pmd_lock() takes the lock in the table's own descriptor. Where a spinlock
- * does not fit there (lockdep, PREEMPT_RT) the descriptor holds a pointer, and
- * ptlock_alloc() is not exported.
+ * pmd_lock() takes the lock in the table's own descriptor. If a spinlock does
+ * not fit there (lockdep, PREEMPT_RT), the descriptor has a pointer to the
+ * lock, which is allocated here as ptlock_alloc() is not exported.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -107,7 +108,7 @@ static inline int msha_ptlock_init(struct ptdesc *pt)
 	return 0;
 }
 
-/* The page allocator wants the word back as it was: zero. */
+/* The page allocator requires that the lock's word is zero again. */
 static inline void msha_ptlock_destroy(struct ptdesc *pt)
 {
 #if ALLOC_SPLIT_PTLOCKS
@@ -117,11 +118,11 @@ static inline void msha_ptlock_destroy(struct ptdesc *pt)
 }
 
 /**
- * msha_mmap_write_trylock() - mmap_write_lock() if nobody has to be waited for
+ * msha_mmap_write_trylock() - try to get mmap_lock for write without waiting
  *
- * There is no such function for modules. MSHA_HAVE_MM_LOCK_SEQCOUNT comes from
- * the Kbuild file, which looks for the function: stable kernels got it too. It
- * opens what mmap_write_unlock() closes.
+ * The kernel has no such function for modules. Kbuild checks whether the kernel
+ * has mm_lock_seqcount_begin(), as stable kernels got it too, and defines
+ * MSHA_HAVE_MM_LOCK_SEQCOUNT. mmap_write_unlock() does the matching end.
  */
 static inline bool msha_mmap_write_trylock(struct mm_struct *mm)
 {
@@ -134,12 +135,12 @@ static inline bool msha_mmap_write_trylock(struct mm_struct *mm)
 }
 
 /**
- * msha_vma_has_readers() - does somebody hold the VMA's own lock for reading?
+ * msha_vma_has_readers() - check whether the VMA's own lock is held for reading
  *
- * vma_start_write() waits for them, and there is nothing that only tries. If
- * the answer is false, there will be no new reader before the caller unlocks
- * mmap_lock, or none that sleeps (up to 6.14 only page faults take the lock
- * alone, and ->fault does not run under it).
+ * vma_start_write() waits for readers, and has no variant that does not wait.
+ * If this returns false, no new reader that sleeps gets the lock before the
+ * caller unlocks mmap_lock. (Up to 6.14 a page fault may get it, but does not
+ * call ->fault under it.)
  *
  * Context: mmap_lock for write.
  */
@@ -148,7 +149,7 @@ static inline bool msha_vma_has_readers(struct vm_area_struct *vma)
 #if !defined(CONFIG_PER_VMA_LOCK)
 	return false;
 #elif defined(VM_REFCNT_LIMIT) || defined(VMA_LOCK_OFFSET)
-	/* As vma_start_write() does, but before the look. */
+	/* Do this like vma_start_write(), but before looking for readers. */
 	WRITE_ONCE(vma->vm_lock_seq, vma->vm_mm->mm_lock_seq.sequence);
 	smp_mb(); /* pairs with the increment of vm_refcnt by a reader */
 	return refcount_read(&vma->vm_refcnt) > 1;
@@ -158,12 +159,12 @@ static inline bool msha_vma_has_readers(struct vm_area_struct *vma)
 }
 
 /**
- * msha_pidfd_get_pid() - the process of a pidfd
- * @fd: descriptor of the caller's
+ * msha_pidfd_get_pid() - get the pid of a pidfd
+ * @fd: descriptor of the calling process
  *
- * The kernel's own function is not exported. Pidfds are files of a file system
- * of their own since 6.9, before that anonymous inodes; neither can be made
- * with a content of the user's choice.
+ * The kernel's own function is not exported. A pidfd is a file of pidfs since
+ * 6.9, and an anonymous inode before that. Users cannot make other files that
+ * look like these.
  *
  * Return: the pid with a reference, or ERR_PTR(-EBADF).
  */
@@ -188,10 +189,10 @@ static inline struct pid *msha_pidfd_get_pid(int fd)
 }
 
 /**
- * msha_folio_mapcount() - how many page table entries map a folio or its pages
+ * msha_folio_mapcount() - number of page-table entries that map a folio
  *
- * Each of them holds one reference. Up to 6.9 the sum over a folio's pages was
- * kept nowhere, and the function that made it is not exported.
+ * Each of them holds one reference. Up to 6.9 a large folio does not have the
+ * sum for its pages, and the function that computes it is not exported.
  */
 static inline long msha_folio_mapcount(struct folio *folio)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Attaching: what user space cannot bring about at will. */
+/* Attachments, in situations that user space cannot cause reliably. */
 #include "util.h"
 
 #include <linux/completion.h>
@@ -46,12 +46,12 @@ static void test_link(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&r->attached), 0);
 	KUNIT_EXPECT_EQ_MSG(test, msha_table_lookup(&r->rw->table, 0,
 						    &(struct msha_translation){}),
-			    true, "the table lost nothing");
+			    true, "munmap() left the view's table unchanged");
 }
 
 /*
  * Up to 6.11, mmap() may fail after ->mmap succeeded. The core then calls
- * ->close with nothing announced, and afterwards unmaps a VMA without a file.
+ * ->close without a notification, and afterwards unmaps a VMA without a file.
  */
 static void test_closed_while_linked(struct kunit *test)
 {
@@ -68,15 +68,16 @@ static void test_closed_while_linked(struct kunit *test)
 	vma->vm_ops->close(vma);
 	vma->vm_ops = NULL;
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_EQ_MSG(test, p4d_entry(r), 0ul, "the core finds nothing");
+	KUNIT_EXPECT_EQ_MSG(test, p4d_entry(r), 0ul,
+			    "->close of a linked VMA clears the P4D entry");
 	KUNIT_EXPECT_EQ(test, atomic_read(&r->attached), 0);
 	KUNIT_EXPECT_EQ(test, vm_munmap(r->base, MSHA_WINDOW_SIZE), 0);
 }
 
 /*
- * Another notifier of the same mm in the middle of an invalidation: what is
- * inserted meanwhile hears of nothing until that is over, so nothing may be
- * linked before.
+ * While another notifier of the same mm is in the middle of an invalidation, a
+ * notifier that is inserted is not called yet. So mmap() must not link the view
+ * before the invalidation has ended.
  */
 struct held {
 	struct mmu_interval_notifier notifier;
@@ -107,7 +108,7 @@ static const struct mmu_interval_notifier_ops held_ops = {
 	.invalidate = held_invalidate,
 };
 
-/* Holds no mmap_lock, as truncation and reclaim do not. */
+/* Unmap without mmap_lock, as truncation and reclaim do. */
 static int held_unmap(void *data)
 {
 	struct held *h = data;
@@ -155,8 +156,10 @@ static void test_deferred_notifier(struct kunit *test)
 
 	schedule_delayed_work(&h->release, HZ / 2);
 	msha_test_attach(test, h->r->rw);
-	KUNIT_EXPECT_TRUE_MSG(test, READ_ONCE(h->released), "mmap waited");
-	KUNIT_EXPECT_FALSE_MSG(test, h->linked_too_early, "and linked after it");
+	KUNIT_EXPECT_TRUE_MSG(test, READ_ONCE(h->released),
+			      "mmap() returns after the invalidation has ended");
+	KUNIT_EXPECT_FALSE_MSG(test, h->linked_too_early,
+			       "mmap() links no view during the invalidation");
 	flush_delayed_work(&h->release);
 	KUNIT_EXPECT_EQ(test, vm_munmap(h->r->base, MSHA_WINDOW_SIZE), 0);
 	mmu_interval_notifier_remove(&h->notifier);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Demotion and promotion: every state that a view's twins can be in. */
+/* Demotion and promotion, in every state of a view's twins. */
 #include "util.h"
 
 #include <linux/mm.h>
@@ -14,8 +14,8 @@ struct leaf_test {
 };
 
 /*
- * A region of 4 GiB, of which 1 and 2 have memory, attached by the test. The
- * mapping goes with the test's mm when its thread ends.
+ * Make and attach a region of 4 GiB, in which GiB 1 and 2 have memory. It is
+ * detached with the test's mm when the test's thread ends.
  */
 static int leaf_test_init(struct kunit *test)
 {
@@ -31,7 +31,7 @@ static int leaf_test_init(struct kunit *test)
 	return 0;
 }
 
-/* What the worker does, now, when the last demotion was @ago. */
+/* Run the promotion work now, as if the last demotion was @ago jiffies ago. */
 static void promote_after(struct msha_region *r, unsigned long ago)
 {
 	cancel_delayed_work_sync(&r->promote);
@@ -45,7 +45,7 @@ static void promote(struct msha_region *r)
 	cancel_delayed_work_sync(&r->promote);
 }
 
-/* Every 2 MiB of GiB @gib leads to the frame it always led to. */
+/* Expect that each 2 MiB of GiB @gib is still translated to the same frame. */
 static void expect_translated(struct kunit *test, struct msha_table *t,
 			      unsigned int gib)
 {
@@ -68,7 +68,7 @@ static void expect_twins(struct kunit *test, struct msha_table *t,
 	expect_translated(test, t, gib);
 }
 
-static void test_whole(struct kunit *test)
+static void test_promote_whole_leaves(struct kunit *test)
 {
 	struct leaf_test *l = test->priv;
 
@@ -76,7 +76,8 @@ static void test_whole(struct kunit *test)
 	expect_twins(test, l->t, 2, true, true);
 	KUNIT_EXPECT_EQ(test, l->t->current_twin, 0u);
 	promote(l->r);
-	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 0u, "nothing to do");
+	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 0u,
+			    "promotion without demoted leaves begins no round");
 	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 0ul);
 }
 
@@ -89,19 +90,21 @@ static void test_demote(struct kunit *test)
 	expect_twins(test, l->t, 2, true, true);
 	KUNIT_EXPECT_EQ(test, l->r->rw->demotions, 1ul);
 	msha_leaf_demote(l->a, 1);
-	KUNIT_EXPECT_EQ_MSG(test, l->r->rw->demotions, 1ul, "once is enough");
+	KUNIT_EXPECT_EQ_MSG(test, l->r->rw->demotions, 1ul,
+			    "a leaf that is demoted already is not demoted again");
 	msha_leaf_demote(l->a, 0);
-	KUNIT_EXPECT_EQ_MSG(test, l->r->rw->demotions, 1ul, "a hole stays a hole");
+	KUNIT_EXPECT_EQ_MSG(test, l->r->rw->demotions, 1ul,
+			    "an entry without memory is not demoted");
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&l->r->promote));
 	promote_after(l->r, 0);
 	expect_twins(test, l->t, 1, false, true);
 	KUNIT_EXPECT_TRUE_MSG(test, delayed_work_pending(&l->r->promote),
-			      "too early: it looks again");
+			      "promotion before the delay ends is queued again");
 	KUNIT_EXPECT_TRUE_MSG(test, msha_table_is_leaf(&l->r->ro->table, 0, 1),
-			      "another view is another table");
+			      "the leaf of another view is not demoted");
 }
 
-/* The process is moved to the twin with whole leaves, and the other mended. */
+/* The process moves to the twin with whole leaves. The other is restored. */
 static void test_promote(struct kunit *test)
 {
 	struct leaf_test *l = test->priv;
@@ -118,7 +121,7 @@ static void test_promote(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->r->rw->users[1], 1ul);
 	KUNIT_EXPECT_EQ(test, msha_table_linked_pfn(l->t, current->mm),
 			__pa(l->t->pud[1]) >> PAGE_SHIFT);
-	/* And back again. */
+	/* The next round moves the process back to the first twin. */
 	msha_leaf_demote(l->a, 2);
 	expect_twins(test, l->t, 2, true, false);
 	promote(l->r);
@@ -127,7 +130,7 @@ static void test_promote(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 3ul);
 }
 
-/* A process whose mmap_lock is held by somebody stays where it is. */
+/* A process whose mmap_lock is held is not moved. */
 static void test_busy_process(struct kunit *test)
 {
 	struct leaf_test *l = test->priv;
@@ -137,14 +140,15 @@ static void test_busy_process(struct kunit *test)
 	mmap_read_lock(current->mm);
 	promote(l->r);
 	KUNIT_EXPECT_EQ_MSG(test, l->r->retry_ms, 2 * MSHA_RETRY_FIRST_MS,
-			    "the pauses grow");
+			    "the pause doubles when a process is busy");
 	mmap_read_unlock(current->mm);
-	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 1u, "the round has begun");
+	KUNIT_EXPECT_EQ_MSG(test, l->t->current_twin, 1u,
+			    "a round begins even if the only process is busy");
 	KUNIT_EXPECT_EQ(test, l->a->twin, 0u);
 	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 0ul);
 	expect_twins(test, l->t, 1, false, true);
 
-	/* What it walks meanwhile is demoted where it is linked. */
+	/* Another leaf is demoted in the twin that the process is linked to. */
 	msha_leaf_demote(l->a, 2);
 	expect_twins(test, l->t, 2, false, true);
 
@@ -156,7 +160,7 @@ static void test_busy_process(struct kunit *test)
 }
 
 #ifdef CONFIG_PER_VMA_LOCK
-/* As the core's readers do; its functions are not exported. */
+/* Take the VMA's lock like the core, whose functions are not exported. */
 static void hold_vma(struct vm_area_struct *vma, bool hold)
 {
 #if defined(VM_REFCNT_LIMIT) || defined(VMA_LOCK_OFFSET)
@@ -173,8 +177,8 @@ static void hold_vma(struct vm_area_struct *vma, bool hold)
 }
 
 /*
- * Nor is one moved whose VMA somebody holds for reading, for however long: the
- * worker would wait, and with it the promotion of the whole region.
+ * A process whose VMA lock is held for reading is not moved either: if the work
+ * waited for it, it would delay the promotion of the whole region.
  */
 static void test_vma_reader(struct kunit *test)
 {
@@ -195,7 +199,7 @@ static void test_vma_reader(struct kunit *test)
 }
 #endif
 
-/* No new round while the last has not ended: there are only two tables. */
+/* A round begins only after the last one has ended, as there are two tables. */
 static void test_one_round(struct kunit *test)
 {
 	struct leaf_test *l = test->priv;
@@ -203,7 +207,7 @@ static void test_one_round(struct kunit *test)
 	msha_leaf_demote(l->a, 1);
 	mmap_read_lock(current->mm);
 	promote(l->r);
-	/* Somebody linked to the new current twin is walked as well. */
+	/* A leaf of the new current twin is demoted as well. */
 	spin_lock(&l->r->rw->lock);
 	msha_table_use_shadow(l->t, 1, 2);
 	l->t->demoted[1]++;
@@ -212,9 +216,11 @@ static void test_one_round(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->t->current_twin, 1u);
 	mmap_read_unlock(current->mm);
 	promote(l->r);
-	KUNIT_EXPECT_EQ_MSG(test, l->a->twin, 1u, "the first round ends");
+	KUNIT_EXPECT_EQ_MSG(test, l->a->twin, 1u,
+			    "the first round moves the process");
 	promote(l->r);
-	KUNIT_EXPECT_EQ_MSG(test, l->a->twin, 0u, "and the second");
+	KUNIT_EXPECT_EQ_MSG(test, l->a->twin, 0u,
+			    "the second round moves the process back");
 	expect_twins(test, l->t, 1, true, true);
 	expect_twins(test, l->t, 2, true, true);
 }
@@ -230,7 +236,7 @@ static void test_nobody_attached(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->r->rw->promotions, 1ul);
 }
 
-/* What is exported while a leaf is demoted is whole in both twins. */
+/* Memory that is exported while a leaf is demoted gets leaves in both twins. */
 static void test_growth(struct kunit *test)
 {
 	struct leaf_test *l = test->priv;
@@ -245,7 +251,7 @@ static void test_growth(struct kunit *test)
 }
 
 static struct kunit_case leaf_cases[] = {
-	KUNIT_CASE(test_whole),
+	KUNIT_CASE(test_promote_whole_leaves),
 	KUNIT_CASE(test_demote),
 	KUNIT_CASE(test_promote),
 	KUNIT_CASE(test_busy_process),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Names and addresses: what is refused before anything is done. */
+/* Validation and allocation of names and windows. */
 #include "util.h"
 
 #include "../window.h"
@@ -33,12 +33,12 @@ static void test_names(struct kunit *test)
 {
 	unsigned int i;
 
-	/* Eight bytes each: seven are written above, and the NUL. */
+	/* Each field has eight bytes: the seven above and the final NUL. */
 	for (i = 0; i < ARRAY_SIZE(name_params); i++)
 		KUNIT_EXPECT_EQ_MSG(test, msha_name_ok(name_params[i].bytes, 8),
 				    name_params[i].ok, "name %u", i);
 	KUNIT_EXPECT_FALSE_MSG(test, msha_name_ok("aZ09_-.b", 8),
-			       "no room for a NUL");
+			       "a name without a NUL byte is refused");
 }
 
 static void test_window_addresses(struct kunit *test)
@@ -47,7 +47,7 @@ static void test_window_addresses(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, msha_window_valid(MSHA_WINDOW_SIZE));
 	KUNIT_EXPECT_TRUE(test, msha_window_valid(254 * MSHA_WINDOW_SIZE));
 	KUNIT_EXPECT_FALSE_MSG(test, msha_window_valid(255 * MSHA_WINDOW_SIZE),
-			       "user addresses end a page before its end");
+			       "the last window, which TASK_SIZE cuts, is refused");
 	KUNIT_EXPECT_FALSE(test, msha_window_valid(256 * MSHA_WINDOW_SIZE));
 	KUNIT_EXPECT_FALSE(test, msha_window_valid(MSHA_WINDOW_SIZE + PAGE_SIZE));
 	KUNIT_EXPECT_FALSE(test, msha_window_valid(1));
@@ -82,7 +82,8 @@ static void test_window_asked_for(struct kunit *test)
 	msha_window_put(r);
 	KUNIT_EXPECT_EQ(test, msha_window_take(other, addr, true), 0);
 	refcount_set(&other->ref.refcount, 0);
-	KUNIT_EXPECT_NULL_MSG(test, msha_window_next(0), "it ends just now");
+	KUNIT_EXPECT_NULL_MSG(test, msha_window_next(0),
+			      "a region without references is not found");
 	msha_window_put(other);
 }
 
@@ -94,7 +95,7 @@ static void test_window_names(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, msha_window_take(r, 0, true), 0);
 	KUNIT_EXPECT_EQ(test, msha_window_take(same, 0, true), -EEXIST);
 	KUNIT_EXPECT_EQ_MSG(test, msha_window_take(same, 0, false), 0,
-			    "without a node it is no name");
+			    "an unnamed region may have the name of another");
 	msha_window_put(same);
 	msha_window_unname(r);
 	KUNIT_EXPECT_EQ(test, msha_window_take(same, 0, true), 0);
@@ -117,7 +118,8 @@ static void test_window_chosen(struct kunit *test)
 		in_order += r->base > last;
 		last = r->base;
 	}
-	KUNIT_EXPECT_LT_MSG(test, in_order, n - 10, "by chance");
+	KUNIT_EXPECT_LT_MSG(test, in_order, n - 10,
+			    "windows are chosen at random and not in order");
 	KUNIT_EXPECT_EQ(test, msha_window_take(more, 0, false), -ENOSPC);
 	for (last = 0; (r = msha_window_next(last)); last = r->base)
 		msha_window_put(r);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a user may have, and that it is given back. */
+/* Charges to a user's quota, their limits and their return. */
 #include "util.h"
 
 #include <linux/mm.h>
@@ -32,7 +32,7 @@ static void test_share(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, q, more);
 	KUNIT_EXPECT_EQ(test, msha_quota_charge(MSHA_RINGS, 1, &other), -EDQUOT);
 	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(MSHA_ATTACHMENTS, 1, &other), 0,
-			    "each share is for itself");
+			    "rings do not count as attachments");
 	msha_quota_uncharge(other, MSHA_ATTACHMENTS, 1);
 	revert_creds(old);
 
@@ -46,12 +46,12 @@ static void test_share(struct kunit *test)
 	msha_quota_uncharge(q, MSHA_RINGS, max - 1);
 	old = msha_test_become(test, SOMEBODY);
 	KUNIT_EXPECT_EQ_MSG(test, msha_quota_charge(MSHA_RINGS, max, &q), 0,
-			    "all of it was given back");
+			    "rings that were given back can be charged again");
 	msha_quota_uncharge(q, MSHA_RINGS, max);
 	revert_creds(old);
 }
 
-/* 64 regions: the default of the module's parameter user_regions. */
+/* The default of the module's parameter user_regions is 64. */
 static void test_regions(struct kunit *test)
 {
 	const struct cred *old = msha_test_become(test, SOMEBODY);
@@ -65,11 +65,11 @@ static void test_regions(struct kunit *test)
 	}
 	revert_creds(old);
 	if (!q || !ret)
-		kunit_skip(test, "the module was loaded with another user_regions");
+		kunit_skip(test, "user_regions is not the default");
 	KUNIT_EXPECT_EQ(test, ret, -EDQUOT);
 }
 
-/* Pages are charged to the user's locked memory while they are pinned. */
+/* Exported pages are charged to the user's locked memory. */
 static void test_locked_vm(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-locked", PAGE_SIZE,
@@ -89,7 +89,7 @@ static void test_locked_vm(struct kunit *test)
 	e.offset = SZ_1M;
 	e.addr = 0;
 	KUNIT_EXPECT_EQ_MSG(test, msha_region_export(r, &e), -EFAULT,
-			    "nothing is mapped at 0");
+			    "an export fails if nothing is mapped at its address");
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm) - before,
 			(long)(SZ_1M / PAGE_SIZE));
 	revert_creds(old);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A region's life: its references, its growth, what holds its pages. */
+/* Regions: references, exports, busy pages and device numbers. */
 #include "util.h"
 
 #include <linux/fs.h>
@@ -17,7 +17,8 @@ static void test_references(struct kunit *test)
 	u32 minor = r->rw->minor;
 	struct msha_view *v;
 
-	KUNIT_EXPECT_EQ_MSG(test, kref_read(&r->ref), 2u, "the name's and ours");
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&r->ref), 2u,
+			    "the name and the test have a reference each");
 	v = msha_view_open(r->rw->minor);
 	KUNIT_ASSERT_PTR_EQ(test, v, r->rw);
 	KUNIT_EXPECT_EQ(test, kref_read(&r->ref), 3u);
@@ -27,7 +28,7 @@ static void test_references(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ERR(msha_view_open(minor)));
 	KUNIT_EXPECT_EQ(test, msha_region_remove(r), -ENOENT);
 	KUNIT_EXPECT_EQ_MSG(test, kref_read(&r->ref), 1u,
-			    "a name is taken away once");
+			    "a second removal drops no reference");
 }
 
 static void test_same_name(struct kunit *test)
@@ -59,7 +60,7 @@ static void test_ranges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msha_region_check_range(r, PMD_SIZE, -PMD_SIZE), -ERANGE);
 }
 
-/* Real memory of 4 KiB pages: in, refused where it overlaps, and out again. */
+/* Memory of 4 KiB pages is exported, and refused where it would overlap. */
 static void test_export(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-export", PAGE_SIZE,
@@ -82,10 +83,10 @@ static void test_export(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msha_region_export(r, &e), -EEXIST);
 	e.offset = SZ_2M - SZ_64K;
 	KUNIT_EXPECT_EQ_MSG(test, msha_region_export(r, &e), 0,
-			    "the same memory, beside itself");
+			    "the same memory can be exported to another offset");
 }
 
-/* Growth reaches who is attached; both twins agree on it. */
+/* A process that is attached can access memory that is exported later. */
 static void test_growth(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-grow", PAGE_SIZE,
@@ -123,7 +124,7 @@ static void expect_busy(struct kunit *test, struct msha_region *r, u64 length,
 	KUNIT_EXPECT_EQ(test, b.first_busy, first);
 }
 
-/* One reference of somebody's makes exactly its page busy. */
+/* A reference on one page makes only that page busy. */
 static void test_busy(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-busy", PAGE_SIZE,
@@ -138,7 +139,7 @@ static void test_busy(struct kunit *test)
 	c = list_first_entry(&r->chunks, struct msha_chunk, node);
 	expect_busy(test, r, SZ_64K, 0, SZ_64K);
 	if (folio_test_large(page_folio(c->pages[0])))
-		kunit_skip(test, "the donor got a large folio: one page for all");
+		kunit_skip(test, "the donor got a large folio for all pages");
 	get_page(c->pages[3]);
 	KUNIT_EXPECT_TRUE(test, msha_pin_busy(c->pages[3]));
 	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[2]));
@@ -150,7 +151,7 @@ static void test_busy(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, msha_pin_busy(c->pages[3]));
 }
 
-/* The last places are the owner's. */
+/* The last places in a region are reserved for its owner. */
 static void test_full(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-full", PAGE_SIZE,
@@ -169,8 +170,8 @@ static void test_full(struct kunit *test)
 }
 
 /*
- * Device numbers go round, and the inode of a node that is gone leads nowhere,
- * also when its number is another's.
+ * Device numbers are allocated cyclically. The inode of a removed node cannot
+ * be opened, even if another node has its number.
  */
 static void test_numbers(struct kunit *test)
 {
@@ -183,12 +184,14 @@ static void test_numbers(struct kunit *test)
 	old = msha_test_region(test, "kunit-old", PAGE_SIZE, SZ_64K);
 	minor = old->rw->minor;
 	KUNIT_EXPECT_EQ(test, minor, MSHA_MAX_MINORS - 1u);
-	KUNIT_EXPECT_LT_MSG(test, old->ro->minor, minor, "round");
+	KUNIT_EXPECT_LT_MSG(test, old->ro->minor, minor,
+			    "after the last device number the first is tried");
 	KUNIT_ASSERT_EQ(test, kern_path("/dev/mshare/kunit-old/rw", 0, &path), 0);
 	KUNIT_EXPECT_EQ(test, msha_region_remove(old), 0);
 	msha_next_minor = MSHA_MAX_MINORS - 1;
 	new = msha_test_region(test, "kunit-new", PAGE_SIZE, SZ_64K);
-	KUNIT_EXPECT_EQ_MSG(test, new->rw->minor, minor, "used again");
+	KUNIT_EXPECT_EQ_MSG(test, new->rw->minor, minor,
+			    "the number of a removed node is used again");
 	file = dentry_open(&path, O_RDWR, current_cred());
 	KUNIT_EXPECT_PTR_EQ(test, file, (struct file *)ERR_PTR(-ENXIO));
 	path_put(&path);

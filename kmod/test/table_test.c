@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page tables of a view, at each page size. No process is linked to them
- * here, so the memory they lead to need not be anybody's.
+ * The page tables of a view, for each page size. No process is linked to them,
+ * so they may lead to any memory.
  */
 #include "util.h"
 
@@ -67,7 +67,7 @@ static void test_4k(struct kunit *test)
 	struct msha_table *t = new_table(test, PAGE_SIZE);
 	u64 at = PUD_SIZE - PAGE_SIZE;
 
-	/* Two pages across the border of a PUD entry. */
+	/* Prepare two pages, one on each side of a PUD entry's boundary. */
 	KUNIT_ASSERT_EQ(test, msha_table_prepare(t, at, 2 * PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, t->pages, 4ul + 2 + 2);
 	KUNIT_EXPECT_FALSE(test, has(t, at));
@@ -78,7 +78,7 @@ static void test_4k(struct kunit *test)
 	expect_at(test, t, at, MSHA_TEST_PFN, true);
 	expect_at(test, t, PUD_SIZE, MSHA_TEST_PFN + 7, false);
 	KUNIT_EXPECT_EQ(test, pud_val(t->pud[0][0]), pud_val(t->pud[1][0]));
-	/* What is there is not made again. */
+	/* Tables that exist are not allocated again. */
 	KUNIT_ASSERT_EQ(test, msha_table_prepare(t, 0, 2 * PUD_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, t->pages, 4ul + 2 + 2 * PTRS_PER_PMD);
 	expect_at(test, t, at, MSHA_TEST_PFN, true);
@@ -117,8 +117,8 @@ static void test_1g(struct kunit *test)
 }
 
 /*
- * Nothing is left to be set in an entry by a walk; what is not to be written
- * must not be dirty, which would make it shadow-stack memory.
+ * A walk never has to set a bit in an entry. A read-only entry must not be
+ * dirty, as that would make it shadow-stack memory.
  */
 static void test_bits(struct kunit *test)
 {
@@ -135,11 +135,11 @@ static void test_bits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pmd_dirty(t->pmd[0][0]));
 	KUNIT_EXPECT_FALSE(test, pmd_flags(t->pmd[1][0]) & _PAGE_DIRTY_BITS);
 	KUNIT_EXPECT_TRUE_MSG(test, pud_flags(t->pud[0][0]) & _PAGE_NX,
-			      "nothing is executable");
+			      "no leaf is executable");
 	KUNIT_EXPECT_TRUE(test, pmd_flags(t->pmd[0][0]) & _PAGE_NX);
 }
 
-/* A shadow says what the leaf said, also when the leaf is back. */
+/* A shadow has the translation of its leaf, which can be restored from it. */
 static void test_shadow(struct kunit *test)
 {
 	struct msha_table *t = new_table(test, PUD_SIZE);
@@ -155,7 +155,7 @@ static void test_shadow(struct kunit *test)
 	expect_at(test, t, PMD_SIZE, MSHA_TEST_PFN + PTRS_PER_PTE, true);
 	KUNIT_EXPECT_EQ(test, msha_table_restore(t, 0), 0u);
 	KUNIT_EXPECT_EQ_MSG(test, msha_table_restore(t, 1), 1u,
-			    "a table that was only prepared stays out of it");
+			    "only the entry that uses its shadow is restored");
 	KUNIT_EXPECT_EQ(test, pud_val(t->pud[1][0]), pud_val(leaf));
 }
 

@@ -58,7 +58,7 @@ void msha_test_show(struct kunit *test, struct msha_region *r, u64 offset,
 	mutex_unlock(&r->export_lock);
 }
 
-/* A module cannot make an mm: before kunit_vm_mmap() there was no way. */
+/* Kernels without kunit_vm_mmap() have no way to give a test an mm. */
 void msha_test_mm(struct kunit *test)
 {
 #ifdef MSHA_HAVE_KUNIT_VM_MMAP
@@ -69,7 +69,7 @@ void msha_test_mm(struct kunit *test)
 	KUNIT_ASSERT_NE(test, addr, 0ul);
 	KUNIT_ASSERT_NOT_NULL(test, current->mm);
 #else
-	kunit_skip(test, "KUnit of this kernel has no memory for a test");
+	kunit_skip(test, "KUnit of this kernel has no kunit_vm_mmap()");
 #endif
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Views: what their ranges show, and in which tables. */
+/* Views: their ranges, and the tables that are made for them. */
 #include "util.h"
 
 #include <linux/mm.h>
@@ -13,7 +13,7 @@ static const struct msharearena_range ranges[] = {
 	{ .offset = 3 * PUD_SIZE, .length = PMD_SIZE, .prot = CAN_READ },
 };
 
-/* A view of a copy of @from, which is freed with the test. */
+/* Make a view with a copy of the ranges @from. It is freed with the test. */
 static struct msha_view *new_view(struct kunit *test, struct msha_region *r,
 				  const struct msharearena_range *from,
 				  unsigned int n)
@@ -61,7 +61,7 @@ static void test_writable(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, none->writable);
 }
 
-/* Tables are made for what a view shows, not for what the region has. */
+/* Tables are made only for the ranges of a view. */
 static void test_prepare(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-view", PMD_SIZE,
@@ -75,7 +75,7 @@ static void test_prepare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->table.pages, empty + 2);
 }
 
-/* The same memory through three views. */
+/* Three views show the same memory, each with its own protection. */
 static void test_fill(struct kunit *test)
 {
 	struct msha_region *r = msha_test_region(test, "kunit-view", PMD_SIZE,

@@ -217,7 +217,7 @@ static void test_get_for(void)
 	world_close();
 }
 
-/* The module can tell when the kernel has released a page; for a memfd nobody can. */
+/* The module knows when the kernel has released a page; for a memfd this is unknown. */
 static void test_reclaim(void)
 {
 	struct mshare_info info = { .size = sizeof(info) };

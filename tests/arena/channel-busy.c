@@ -16,6 +16,9 @@
 #define ENTRIES		16
 #define SOON_MS		5000
 
+static const struct way hybrid = { ARENA_CHANNEL_HYBRID, false };
+static const struct way sock = { ARENA_CHANNEL_SOCKET, true };
+
 /* Calls of io_uring_submit() that fail from now on. */
 static int failures;
 
@@ -56,14 +59,18 @@ static void wait_for_sleeper(void)
 	wait_for_word(&shared->is_ready);
 }
 
-static struct arena_channel *open_or_bail(struct pair *p)
+/* Both processes open their end of a channel; true in the child. */
+static bool start(struct pair *p, struct way by, enum arena_wait wait, struct arena_channel **ch)
 {
-	struct arena_channel *ch;
-	int ret = pair_open(p, &ch);
+	bool is_child;
+	int ret;
 
+	*p = pair_of(by, wait, ENTRIES);
+	is_child = !pair_fork(p);
+	ret = pair_open(p, ch);
 	if (ret)
 		bail("open: %s", strerror(-ret));
-	return ch;
+	return is_child;
 }
 
 static void end(struct pair *p, struct arena_channel *ch)
@@ -75,14 +82,11 @@ static void end(struct pair *p, struct arena_channel *ch)
 
 static void test_consumer_sleeps(void)
 {
-	struct pair p = pair_of((struct way){ ARENA_CHANNEL_HYBRID, false }, ARENA_WAIT_SLEEP,
-				ENTRIES);
 	struct arena_msg m = { .type = 1 };
 	struct arena_channel *ch;
-	bool is_child = !pair_fork(&p);
+	struct pair p;
 
-	ch = open_or_bail(&p);
-	if (is_child) {
+	if (start(&p, hybrid, ARENA_WAIT_SLEEP, &ch)) {
 		wait_for_sleeper();
 		failures = 2;
 		if (arena_channel_send(ch, &m) || arena_channel_flush(ch) != -EAGAIN ||
@@ -97,14 +101,11 @@ static void test_consumer_sleeps(void)
 
 static void test_producer_sleeps(void)
 {
-	struct pair p = pair_of((struct way){ ARENA_CHANNEL_HYBRID, false }, ARENA_WAIT_SLEEP,
-				ENTRIES);
 	struct arena_msg m = { .type = 1 };
 	struct arena_channel *ch;
-	bool is_child = !pair_fork(&p);
+	struct pair p;
 
-	ch = open_or_bail(&p);
-	if (is_child) {
+	if (start(&p, hybrid, ARENA_WAIT_SLEEP, &ch)) {
 		wait_for_sleeper();
 		failures = 2;
 		while (receive(ch, &m) == 1)
@@ -120,13 +121,11 @@ static void test_producer_sleeps(void)
 
 static void test_waiting(struct way way, enum arena_wait wait)
 {
-	struct pair p = pair_of(way, wait, ENTRIES);
 	struct arena_msg m = { .type = 1 };
 	struct arena_channel *ch;
-	bool is_child = !pair_fork(&p);
+	struct pair p;
 
-	ch = open_or_bail(&p);
-	if (is_child) {
+	if (start(&p, way, wait, &ch)) {
 		failures = 3;
 		arena_channel_send(ch, &m);
 		receive(ch, &m);
@@ -179,14 +178,11 @@ static void test_open_fails(void)
 
 static void test_close_during_send(void)
 {
-	struct pair p = pair_of((struct way){ ARENA_CHANNEL_SOCKET, true }, ARENA_WAIT_SLEEP,
-				ENTRIES);
 	struct arena_msg m = { .type = 1 };
 	struct arena_channel *ch;
-	bool is_child = !pair_fork(&p);
+	struct pair p;
 
-	ch = open_or_bail(&p);
-	if (is_child) {
+	if (start(&p, sock, ARENA_WAIT_SLEEP, &ch)) {
 		wait_for_sleeper();
 		arena_channel_send(ch, &m);
 		arena_channel_close(ch);

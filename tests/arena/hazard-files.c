@@ -112,8 +112,7 @@ static void plain_short(void)
 	char in[8] = "????????", out[1 << 17] = "";
 	int pipes[2];
 
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	io_uring_prep_read(io_uring_get_sqe(&ring), pipes[0], in, 8, 0);
 	io_uring_submit(&ring);
 	if (write(pipes[1], "abcd", 4) != 4)
@@ -122,8 +121,7 @@ static void plain_short(void)
 	ok(in[4] == '?', "liburing: the rest of a short read's buffer has its old bytes");
 	io_uring_prep_write(io_uring_get_sqe(&ring), pipes[1], out, sizeof(out), 0);
 	is(plain_result(&ring), 65536, "liburing: a write of 128 KiB to a pipe ends after 64 KiB");
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 	io_uring_queue_exit(&ring);
 }
 
@@ -133,8 +131,7 @@ static void test_short_read(struct rig *rig)
 	struct arena_io io = { .buf = b, .length = 8 };
 	int pipes[2];
 
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	io.file = rig_file(rig, pipes[0]);
 	arena_ring_read(rig->r, &io, NULL);
 	for (int i = 0; i < 8; i++) {
@@ -165,8 +162,7 @@ static void test_short_write(struct rig *rig)
 	size_t all = 0;
 	int pipes[2];
 
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	io.file = rig_file(rig, pipes[1]);
 	arena_ring_write(rig->r, &io, NULL);
 	while (!arena_ring_next(rig->r, &e, 0))
@@ -174,8 +170,7 @@ static void test_short_write(struct rig *rig)
 	is(e.result, 1 << 17, "libarena: a write of 128 KiB to a pipe ends when all is written");
 	ok(all >= 65536, "libarena: the write was continued after the reader had made room");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 	arena_put(rig->a, b);
 }
 
@@ -248,11 +243,9 @@ static void test_multishot(struct rig *rig)
 	uint32_t seen = 0, over = 0;
 	int fds[POLLS], rearmed = 0;
 
-	/* With DEFER_TASKRUN nothing is posted unless the ring waits, so the CQ would not fill. */
 	arena_probe(&f);
-	arena_probe_without(&f, "defer_taskrun");
-	o.features = &f;
-	rig->r = rig_ring(rig->a, &o);
+	/* With DEFER_TASKRUN nothing is posted unless the ring waits, so the CQ would not fill. */
+	rig->r = rig_ring_without(rig->a, o, "defer_taskrun");
 	make_eventfds(fds);
 	for (uint32_t i = 0; i < POLLS; i++)
 		arena_ring_poll(rig->r, rig_file(rig, fds[i]), POLLIN, true, i, NULL);
@@ -394,14 +387,8 @@ static void test_closed(struct rig *rig)
 /* As on a kernel before 6.13, where the ring uses no direct descriptors. */
 static void use_fds(struct rig *rig)
 {
-	struct arena_ring_options o = rig_options;
-	struct arena_features f = { .size = sizeof(f) };
-
-	arena_probe(&f);
-	arena_probe_without(&f, "direct_close");
-	o.features = &f;
 	arena_ring_close(rig->r);
-	rig->r = rig_ring(rig->a, &o);
+	rig->r = rig_ring_without(rig->a, rig_options, "direct_close");
 	diag("without direct descriptors");
 }
 

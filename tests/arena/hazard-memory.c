@@ -75,8 +75,7 @@ static void plain_stack(void)
 	with_frame(&ring, pair, NULL);
 	is(with_frame(&ring, pair, "foreign"), 7,
 	   "liburing: a recv into a variable writes to a variable of a later function");
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	io_uring_queue_exit(&ring);
 }
 
@@ -97,8 +96,7 @@ static void test_stack(struct rig *rig)
 	is(arena_ring_pending(rig->r), 0,
 	   "libarena: no recv is pending after its handle was refused");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 }
 
 static void plain_heap(void)
@@ -125,8 +123,7 @@ static void plain_heap(void)
 	else
 		skip("liburing: malloc did not return the freed block");
 	free(second);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	io_uring_queue_exit(&ring);
 #endif
 }
@@ -154,8 +151,7 @@ static void test_heap(struct rig *rig)
 	ring_refused(arena_ring_recv(rig->r, &io, &op), -ESTALE,
 		     "libarena: a recv into a freed extent is refused");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 }
 
 static void *map_at(void *at, int fixed)
@@ -190,8 +186,7 @@ static void plain_moved(void)
 	   "liburing: the recv writes to other memory at the old address");
 	munmap(old, FRAME);
 	munmap(new, FRAME);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	io_uring_queue_exit(&ring);
 }
 
@@ -214,8 +209,7 @@ static void test_moved(struct rig *rig)
 	ok(arena_ptr_const(rig->a, b) == before && !memcmp(before, "here", 4),
 	   "libarena: the recv writes to the extent, which has not moved");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, b);
 	arena_put(rig->a, bigger);
 }
@@ -240,8 +234,7 @@ static void plain_cancel(void)
 	plain_result(&ring);
 	is(changed(buf, FRAME, '.'), 8,
 	   "liburing: a recv writes to its buffer after the program has cancelled it");
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	io_uring_queue_exit(&ring);
 }
 
@@ -274,8 +267,7 @@ static void test_cancel(struct rig *rig)
 	is(arena_ring_cancel(rig->r, op), -ESTALE,
 	   "libarena: an operation that has ended cannot be cancelled");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, b);
 }
 
@@ -325,8 +317,7 @@ static void plain_send_zc(void)
 	   "liburing: the peer gets bytes that were written after the first completion");
 	plain_result(&ring);
 	munmap(buf, FRAME);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	io_uring_queue_exit(&ring);
 }
 
@@ -355,8 +346,7 @@ static void test_send_zc(struct rig *rig)
 	ok(!e.flags && arena_ptr(rig->a, b),
 	   "libarena: the extent is OWNED after the second event of a zero-copy send");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, b);
 }
 
@@ -381,8 +371,7 @@ static int late_recvs(int (*pair_of)(int pair[2]), unsigned int sqe_flags)
 		sleep_ms(1);
 		late += buf[i] == 'x';
 		buf[i] = 0;
-		close(pair[0]);
-		close(pair[1]);
+		rig_close_pair(pair);
 	}
 	return late;
 }
@@ -547,8 +536,7 @@ static void test_exit(struct rig *rig)
 		put_bytes(pair[1], "x");
 		sleep_ms(1);
 		late += changed(arena_ptr_const(rig->a, b), 4096, '.');
-		close(pair[0]);
-		close(pair[1]);
+		rig_close_pair(pair);
 	}
 	ok(owned, "libarena: closing a ring makes the extent of a pending recv OWNED");
 	is(late, 0, "libarena: nothing is received after the close of a ring, in %d tries", EXITS);

@@ -82,10 +82,8 @@ static void test_overflow(struct rig *rig)
 	is(arena_ring_poll(one.r, io.file, POLLIN, false, 0, NULL), 0,
 	   "libarena: an operation begins after others have ended");
 	arena_ring_close(one.r);
-	for (int i = 0; i < MANY; i++) {
-		close(pairs[i][0]);
-		close(pairs[i][1]);
-	}
+	for (int i = 0; i < MANY; i++)
+		rig_close_pair(pairs[i]);
 	is(arena_put(rig->a, b), 0, "libarena: the extent of all sends can be freed afterwards");
 }
 
@@ -142,17 +140,12 @@ static void plain_failing(void)
 
 static void test_failing(struct rig *rig, const char *without)
 {
-	struct arena_ring_options o = rig_options;
-	struct arena_features f = { .size = sizeof(f) };
 	struct rig one = *rig;
 	struct io_uring_sqe *sqe;
 	struct arena_file ready;
 	int polls = 0;
 
-	arena_probe(&f);
-	arena_probe_without(&f, without);
-	o.features = &f;
-	one.r = rig_ring(rig->a, &o);
+	one.r = rig_ring_without(rig->a, rig_options, without);
 	ready = rig_eventfd(&one, 1);
 	arena_ring_poll(one.r, ready, POLLIN, false, 1, NULL);
 	sqe = io_uring_get_sqe(&one.r->uring);
@@ -198,8 +191,7 @@ static void plain_split_chain(void)
 	int pipes[2];
 	char in;
 
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	io_uring_prep_read(sqe, pipes[0], &in, 1, 0);
 	io_uring_sqe_set_data64(sqe, 1);
 	sqe->flags |= IOSQE_IO_LINK;
@@ -217,8 +209,7 @@ static void plain_split_chain(void)
 	 */
 	is(write(pipes[1], "x", 1), 1, "liburing: a byte is written for the first operation");
 	is(plain_result(&ring), 1, "liburing: the first operation of the split chain ends last");
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 	io_uring_queue_exit(&ring);
 }
 

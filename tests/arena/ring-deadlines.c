@@ -67,8 +67,7 @@ static void test_recv(struct rig *rig)
 	e = rig_next(rig);
 	ok(expired(&e), "a recv whose deadline was moved into the past expires");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, b);
 }
 
@@ -94,8 +93,7 @@ static void test_in_time(struct rig *rig)
 	arena_ring_remove_file(rig->r, io.file);
 	is(rig_next(rig).result, -ECANCELED,
 	   "an operation without a deadline is cancelled when its file is removed");
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	close(fd);
 	arena_put(rig->a, b);
 }
@@ -131,8 +129,7 @@ static void test_kinds(struct rig *rig)
 	e = rig_next(rig);
 	ok(expired(&e), "a recv into any buffer expires when no byte comes before its deadline");
 	arena_ring_remove_file(rig->r, f);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, b);
 }
 

@@ -169,8 +169,7 @@ static void test_pieces(struct rig *rig)
 	uint32_t given = 0;
 	int pipes[2];
 
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	io.file = rig_file(rig, pipes[0]);
 	list_clear(rig, &l);
 	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of a pipe into a list begins");
@@ -185,8 +184,7 @@ static void test_pieces(struct rig *rig)
 	is(rig_next(rig).result, l.length, "a read of a pipe ends with all bytes of its list");
 	ok(list_is_whole(rig, &l), "each extent of a continued read has its bytes and no others");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 	list_end(rig, &l);
 }
 
@@ -225,8 +223,7 @@ static void test_recv(struct rig *rig)
 	for (int all = 0; all < 2; all++) {
 		rig_tcp(pair);
 		receive_list(rig, &l, pair, all ? ARENA_IO_ALL : 0);
-		close(pair[0]);
-		close(pair[1]);
+		rig_close_pair(pair);
 	}
 	list_end(rig, &l);
 }
@@ -260,8 +257,7 @@ static void send_list(struct rig *rig, bool copies)
 	rig_recv_all(pair[1], back + got, l.length - got);
 	ok(!memcmp(back, l.bytes, l.length), "the peer gets the bytes of a %s in order", how);
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	free(back);
 	list_end(rig, &l);
 }
@@ -322,8 +318,7 @@ static void test_nowait(struct rig *rig)
 	arena_ring_write(rig->r, &io, NULL);
 	is(rig_next(rig).result, 100, "a write with ARENA_IO_SYNC succeeds");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	close(fd);
 	arena_put(rig->a, b);
 }
@@ -382,17 +377,12 @@ static void test_all(struct rig *rig)
 static void test_without(struct rig *rig, const char *feature, bool registered)
 {
 	struct arena_ring_options o = rig_options;
-	struct arena_features f = { .size = sizeof(f) };
 
-	diag("without %s, %s", feature ? feature : "nothing",
-	     registered ? "registered" : "not registered");
-	arena_probe(&f);
-	if (feature)
-		arena_probe_without(&f, feature);
-	o.features = &f;
+	diag("with%s registered groups, %s%s", registered ? "" : "out",
+	     feature ? "without " : "with all features", feature ? feature : "");
 	o.registered = registered;
 	arena_ring_close(rig->r);
-	rig->r = rig_ring(rig->a, &o);
+	rig->r = rig_ring_without(rig->a, o, feature);
 	test_all(rig);
 }
 

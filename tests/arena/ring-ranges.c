@@ -46,9 +46,12 @@ static uint64_t allocated(int fd)
 	return fstat(fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
-static int zero(struct rig *rig, const struct arena_range *range)
+/* The result of the call or, if that is 0, of its event. */
+static int do_range(struct rig *rig, const struct arena_range *range,
+		    int (*call)(struct arena_ring *r, const struct arena_range *range,
+				struct arena_op *op))
 {
-	int ret = arena_ring_write_zeroes(rig->r, range, NULL);
+	int ret = call(rig->r, range, NULL);
 	struct arena_event e;
 
 	if (ret)
@@ -57,15 +60,14 @@ static int zero(struct rig *rig, const struct arena_range *range)
 	return e.cookie == range->cookie ? e.result : 1;
 }
 
+static int zero(struct rig *rig, const struct arena_range *range)
+{
+	return do_range(rig, range, arena_ring_write_zeroes);
+}
+
 static int discard(struct rig *rig, const struct arena_range *range)
 {
-	int ret = arena_ring_discard(rig->r, range, NULL);
-	struct arena_event e;
-
-	if (ret)
-		return ret;
-	e = rig_next(rig);
-	return e.cookie == range->cookie ? e.result : 1;
+	return do_range(rig, range, arena_ring_discard);
 }
 
 /* True if the range is zero and the bytes around it are not. */
@@ -119,8 +121,7 @@ static void test_refused(struct rig *rig)
 	int pipes[2], fd = rig_fd(4096, 'f');
 
 	is(zero(rig, &g), -ESTALE, "zeroing with a zeroed file handle is refused");
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	g.file = rig_file(rig, pipes[0]);
 	is(discard(rig, &g), -EINVAL, "discarding a range of a pipe is refused");
 	arena_ring_remove_file(rig->r, g.file);
@@ -141,8 +142,7 @@ static void test_refused(struct rig *rig)
 	ok(file_is(fd, 0, 4096, 'f'), "calls that were refused have not changed the file");
 	arena_ring_remove_file(rig->r, g.file);
 	close(fd);
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 }
 
 /* An operation without an extent has a deadline like any other. */
@@ -264,16 +264,11 @@ static void test_all(struct rig *rig)
 int main(void)
 {
 	struct rig rig = rig_open("ring-ranges");
-	struct arena_ring_options o = rig_options;
-	struct arena_features f = { .size = sizeof(f) };
 
 	test_all(&rig);
 	diag("without direct descriptors");
-	arena_probe(&f);
-	arena_probe_without(&f, "direct_close");
-	o.features = &f;
 	arena_ring_close(rig.r);
-	rig.r = rig_ring(rig.a, &o);
+	rig.r = rig_ring_without(rig.a, rig_options, "direct_close");
 	test_all(&rig);
 	rig_close(&rig);
 	return done_testing();

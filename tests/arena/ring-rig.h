@@ -211,20 +211,57 @@ static inline bool rig_quiet(struct rig *rig)
 	return !arena_ring_next(rig->r, &e, 0);
 }
 
+/* A ring on a kernel that seems to lack @feature; NULL for a kernel that lacks none. */
+static inline struct arena_ring *rig_ring_without(struct arena *a, struct arena_ring_options o,
+						  const char *feature)
+{
+	struct arena_features f = { .size = sizeof(f) };
+
+	arena_probe(&f);
+	if (feature)
+		arena_probe_without(&f, feature);
+	o.features = &f;
+	return rig_ring(a, &o);
+}
+
+/* A socket that listens on the loopback device, at the address that is stored in *@at. */
+static inline int rig_listen(struct sockaddr_in *at)
+{
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(*at);
+
+	*at = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) },
+	};
+	if (bind(sock, (struct sockaddr *)at, size) || listen(sock, 4) ||
+	    getsockname(sock, (struct sockaddr *)at, &size))
+		bail("cannot listen: %s", strerror(errno));
+	return sock;
+}
+
 /* A TCP connection over the loopback device: pair[0] has connected, pair[1] was accepted. */
 static inline void rig_tcp(int pair[2])
 {
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t size = sizeof(any);
-	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in at;
+	int sock = rig_listen(&at);
 
 	pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(sock, (struct sockaddr *)&any, size) || listen(sock, 1) ||
-	    getsockname(sock, (struct sockaddr *)&any, &size) ||
-	    connect(pair[0], (struct sockaddr *)&any, size))
+	if (connect(pair[0], (struct sockaddr *)&at, sizeof(at)))
 		bail("cannot connect: %s", strerror(errno));
 	pair[1] = accept(sock, NULL, NULL);
 	close(sock);
+}
+
+static inline void rig_pipe(int pair[2], int flags)
+{
+	if (pipe2(pair, flags | O_CLOEXEC))
+		bail("cannot make a pipe: %s", strerror(errno));
+}
+
+static inline void rig_close_pair(const int pair[2])
+{
+	close(pair[0]);
+	close(pair[1]);
 }
 
 /*

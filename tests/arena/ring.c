@@ -188,8 +188,7 @@ static void test_socket(struct rig *rig)
 	}
 	is(arena_state(rig->a, out), ARENA_OWNED, "the buffer is OWNED after the sends");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, in);
 	arena_put(rig->a, out);
 }
@@ -226,8 +225,7 @@ static void test_remove_other(struct rig *rig)
 	struct arena_event e;
 	int pipes[2];
 
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	io.file = rig_file(rig, pipes[0]);
 	other = rig_file(rig, pipes[0]);
 	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of a file that has two handles begins");
@@ -242,8 +240,7 @@ static void test_remove_other(struct rig *rig)
 	e = rig_next(rig);
 	ok(e.cookie == 1 && e.result == 1, "the read by the remaining handle ends with the byte");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 	arena_put(rig->a, b);
 }
 
@@ -263,8 +260,7 @@ static void test_remove_close(struct rig *rig)
 		arena_ring_close(other.r);
 		peer.fd = pair[1];
 		ends += poll(&peer, 1, 1000);
-		close(pair[0]);
-		close(pair[1]);
+		rig_close_pair(pair);
 	}
 	is(ends, 20, "a removed socket is shut down although its ring is closed at once");
 }
@@ -339,8 +335,7 @@ static void test_recv_any(struct rig *rig)
 	   "a recv into any buffer after the end begins");
 	is(rig_next(rig).result, 0, "a recv into any buffer after the end ends at once");
 	arena_ring_remove_file(rig->r, f);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_usage(rig->a, b.group, &after);
 	is(after.owned, before.owned, "no buffer is in use after the recv into any buffer");
 	arena_put(rig->a, b);
@@ -391,8 +386,7 @@ static void test_recv_any_starved(struct rig *rig)
 		e = rig_next(rig);
 	while (e.flags & ARENA_EVENT_MORE);
 	is(e.flags, ARENA_EVENT_CANCELED, "removing its socket cancels the recv into any buffer");
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, b);
 }
 
@@ -415,32 +409,27 @@ static void test_recv_any_closed(struct rig *rig)
 	arena_usage(rig->a, b.group, &after);
 	is(after.owned, before.owned, "closing the ring leaves no buffer OWNED");
 	is(after.free, before.free, "all buffers are free after the ring was closed");
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 	arena_put(rig->a, b);
 }
 
 static void test_accept(struct rig *rig)
 {
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t size = sizeof(any);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in at;
+	int listener = rig_listen(&at);
 	struct arena_buf b = rig_buf(rig, 1, 'a');
 	struct arena_io io = { .buf = b, .length = 1 };
 	struct arena_file f;
 	struct arena_event e;
 	struct arena_op op;
 
-	if (bind(listener, (struct sockaddr *)&any, size) || listen(listener, 4) ||
-	    getsockname(listener, (struct sockaddr *)&any, &size))
-		bail("cannot listen");
 	f = rig_file(rig, listener);
 	is(arena_ring_accept(rig->r, f, 3, &op), 0, "an accept begins");
 	for (int i = 0; i < 3; i++) {
 		int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		char byte = 0;
 
-		is(connect(sock, (struct sockaddr *)&any, size), 0, "client %d connects", i);
+		is(connect(sock, (struct sockaddr *)&at, sizeof(at)), 0, "client %d connects", i);
 		e = rig_next(rig);
 		ok(!e.result && e.cookie == 3 && (e.flags & ARENA_EVENT_MORE),
 		   "the accept has an event with MORE for client %d", i);
@@ -466,27 +455,23 @@ static void test_accept(struct rig *rig)
 /* The ring has one entry for files, so it can accept one connection. */
 static void test_accept_full(struct rig *rig, const struct arena_features *features)
 {
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	const struct arena_ring_options o = {
 		.size = sizeof(o), .entries = 2, .files = 1, .features = features,
 	};
-	int sock[2], listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(any);
+	struct sockaddr_in at;
+	int sock[2], listener = rig_listen(&at);
 	struct rig one = *rig;
 	struct arena_file f;
 	struct arena_event e;
 	char byte;
 
-	if (bind(listener, (struct sockaddr *)&any, size) || listen(listener, 4) ||
-	    getsockname(listener, (struct sockaddr *)&any, &size))
-		bail("cannot listen");
 	one.r = rig_ring(rig->a, &o);
 	f = rig_file(&one, listener);
 	is(arena_ring_add_file(one.r, listener, &f), -ENFILE,
 	   "a second file is refused in a ring for one file");
 	for (int i = 0; i < 2; i++) {
 		sock[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		is(connect(sock[i], (struct sockaddr *)&any, size), 0,
+		is(connect(sock[i], (struct sockaddr *)&at, sizeof(at)), 0,
 		   "client %d connects to a ring with room for one connection", i);
 	}
 	arena_ring_accept(one.r, f, 0, NULL);
@@ -500,8 +485,7 @@ static void test_accept_full(struct rig *rig, const struct arena_features *featu
 	arena_ring_close(one.r);
 	is(recv(sock[0], &byte, 1, 0), 0,
 	   "an accepted client sees the end of its connection when the ring is closed");
-	close(sock[0]);
-	close(sock[1]);
+	rig_close_pair(sock);
 	close(listener);
 }
 
@@ -513,8 +497,7 @@ static void test_poll(struct rig *rig)
 	int pipes[2];
 	char byte;
 
-	if (pipe2(pipes, O_CLOEXEC))
-		bail("no pipe");
+	rig_pipe(pipes, 0);
 	f = rig_file(rig, pipes[0]);
 	is(arena_ring_poll(rig->r, f, POLLIN, false, 1, NULL), 0, "a poll of a pipe begins");
 	ok(rig_quiet(rig), "a poll of an empty pipe waits");
@@ -538,8 +521,7 @@ static void test_poll(struct rig *rig)
 	while (e.flags & ARENA_EVENT_MORE);
 	ok(e.flags & ARENA_EVENT_CANCELED, "a multishot poll ends when it is cancelled");
 	arena_ring_remove_file(rig->r, f);
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 }
 
 static void test_cancel(struct rig *rig)
@@ -565,8 +547,7 @@ static void test_nonblock(struct rig *rig)
 	struct arena_io io = { .buf = b, .length = 3 };
 	int pipes[2];
 
-	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK))
-		bail("no pipe");
+	rig_pipe(pipes, O_NONBLOCK);
 	io.file = rig_file(rig, pipes[0]);
 	is(arena_ring_read(rig->r, &io, NULL), 0, "a read of 3 bytes of an O_NONBLOCK pipe begins");
 	ok(rig_quiet(rig), "a read of an empty O_NONBLOCK pipe waits");
@@ -575,8 +556,7 @@ static void test_nonblock(struct rig *rig)
 	is(write(pipes[1], "c", 1), 1, "the third byte is written to the O_NONBLOCK pipe");
 	is(rig_next(rig).result, 3, "a read of an O_NONBLOCK pipe ends with all 3 bytes");
 	arena_ring_remove_file(rig->r, io.file);
-	close(pipes[0]);
-	close(pipes[1]);
+	rig_close_pair(pipes);
 	arena_put(rig->a, b);
 }
 
@@ -616,8 +596,7 @@ static void test_borrowed(struct rig *rig)
 	arena_put(sp, theirs);
 	arena_close(sp);
 	arena_ring_remove_file(rig->r, io.file);
-	close(pair[0]);
-	close(pair[1]);
+	rig_close_pair(pair);
 }
 
 static void test_all(struct rig *rig)

@@ -92,7 +92,8 @@ static void place_begin(struct place *p, uint64_t bytes)
 {
 	struct arena_config c = arena_test_config(0);
 	struct arena_options o = {
-		.size = sizeof(o), .config = &c, .page_size = p->page, .bytes = bytes,
+		.size = sizeof(o), .role = ARENA_NO_ROLE, .config = &c, .page_size = p->page,
+		.bytes = bytes,
 	};
 	int ret;
 
@@ -467,7 +468,7 @@ static int name_view(struct arena *a, const char *name, uint32_t role, uid_t uid
 
 static void test_names(void)
 {
-	struct arena_options o = { .size = sizeof(o), .page_size = 4096 };
+	struct arena_options o = { .size = sizeof(o), .role = ARENA_NO_ROLE, .page_size = 4096 };
 	struct arena *a;
 
 	if (arena_create(NAME, &o, &a))
@@ -496,7 +497,7 @@ static void test_names(void)
 
 static void test_refused(void)
 {
-	struct arena_options o = { .size = sizeof(o), .page_size = 4096 };
+	struct arena_options o = { .size = sizeof(o), .role = ARENA_NO_ROLE, .page_size = 4096 };
 	static struct arena_layout shared_page;
 	struct mshare *view;
 	struct arena *a;

@@ -343,7 +343,7 @@ static int run_child(struct pair *p, struct side *s)
 	int ret;
 
 	open_arena(s, ARENA_ROLE(1, 0), ARENA_ROLE(0, 0), USE_SECOND);
-	ret = pair_open(p, &s->ch);
+	ret = arena_channel_open(s->a, s->peer, &p->options, &s->ch);
 	if (!check(!ret, "the child cannot open its channel"))
 		return 1;
 	do
@@ -418,7 +418,7 @@ static void run_life(struct side *np, uint32_t size, bool kills_peer)
 		s.seed = ~s.seed;
 		_exit(run_child(&p, &s));
 	}
-	if (!check(!pair_open(&p, &s.ch), "the parent cannot open its channel"))
+	if (!check(!arena_channel_open(s.a, s.peer, &p.options, &s.ch), "the parent cannot open its channel"))
 		return;
 	run_parent(&p, &s, 1 + draw(np, most), kills_peer);
 	if (kills_peer)

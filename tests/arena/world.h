@@ -35,7 +35,7 @@ struct world {
 
 static struct world w;
 
-/* The layout has roles for two NPs and one SP; nobody takes the role of the second NP. */
+/* The layout has roles for two NPs and one SP; the role of the second NP is not taken. */
 static inline void world_begin(const char *name)
 {
 	struct arena_config c;

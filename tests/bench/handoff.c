@@ -305,7 +305,7 @@ static _Noreturn void usage(int status)
 		"  -r  how often each kind is measured, in turn with the others (5)\n"
 		"  -t  milliseconds for each measurement, about (300)\n"
 		"  -c  processors of the two processes (0,1)\n"
-		"  -k  only kinds whose names begin like this\n");
+		"  -k  only kinds whose names begin with KIND\n");
 	exit(status);
 }
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ioctls whose structure is passed in every way that it should not be, and in
- * the odd ones that are allowed.
+ * Ioctls whose structure is passed in every wrong way, and in unusual ways that are
+ * allowed.
  */
 #include "fuzz.h"
 
 #include <stddef.h>
 #include <sys/resource.h>
 
-/* Where the structure lies. */
+/* The place of the structure in memory. */
 enum place {
 	PLACE_GOOD,
-	PLACE_AT_END,		/* its last byte is the mapping's */
+	PLACE_AT_END,		/* its last byte is the last one of the mapping */
 	PLACE_READ_ONLY,
 	PLACE_NULL,
 	PLACE_UNMAPPED,
@@ -38,7 +38,7 @@ void *call_begin(struct call *c, int fd, unsigned long cmd, size_t known, size_t
 	return c->raw;
 }
 
-/* The size it claims to have: other than the one it has, or longer with reason. */
+/* The size in the structure: wrong, or longer with the bytes that it then needs. */
 static uint32_t draw_size(struct call *c)
 {
 	uint32_t sizes[] = {
@@ -84,7 +84,7 @@ static uint64_t draw_place(enum place place, uint32_t length)
 	}
 }
 
-/* A bit that the command does not know. */
+/* A flag that the command does not know. */
 static uint32_t draw_flag(const struct call *c)
 {
 	uint32_t flag;
@@ -95,7 +95,7 @@ static uint32_t draw_flag(const struct call *c)
 	return flag;
 }
 
-/* Without descriptors to give it: those that it has stay. */
+/* Make the call with a limit of open files that leaves no descriptor free. */
 static int64_t call_starved(unsigned int w, struct order *o, struct call *c)
 {
 	pid_t pid = model.worker[w].pid;
@@ -125,7 +125,7 @@ bool call_ioctl(unsigned int w, struct call *c, struct want *x)
 		unknown = draw_flag(c);
 	if (one_in(12))
 		place = rnd(PLACE_OVER_END) + 1;
-	/* What is given; no more of it is looked at than it claims, or a page. */
+	/* The bytes to pass: the kernel reads no more than the size, and at most a page. */
 	length = size < 8 ? 8 : size > 4096 ? 4096 : size;
 	want_size(c, size, x);
 	memcpy(&flags, c->raw + 4, sizeof(flags));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What every process sees, and what the kernel says of it, against the model. */
+/* Compare what every process sees, and what the kernel reports, with the model. */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -47,7 +47,7 @@ void check_pools(void)
 	int64_t end = now_ms() + 10000, want_2m = model.pool_2m - model.used_2m;
 	int64_t want_1g = model.pool_1g - model.used_1g;
 
-	/* The kernel ends rings, and what they hold, in its own time. */
+	/* The kernel frees rings and their buffers some time after their end. */
 	while (pool_free(SZ_2M) != want_2m || pool_free(SZ_1G) != want_1g) {
 		if (now_ms() > end)
 			fail("free huge pages: %lld of 2M, %lld of 1G; the model has %lld and %lld",
@@ -71,7 +71,7 @@ int64_t module_users(void)
 	return users;
 }
 
-/* ---- what a process sees ---- */
+/* ---- memory as a process sees it ---- */
 
 static void check_probe(unsigned int w, unsigned int i, const struct probe *p, unsigned int cell)
 {
@@ -111,7 +111,7 @@ void check_worker(unsigned int w, unsigned int i, unsigned int n)
 		check_probe(w, i, &p[j], (unsigned int)p[j].tag);
 }
 
-/* Where it is not attached there is nothing. */
+/* Nothing is mapped in the window of a region that the worker has not attached. */
 static void check_absent(unsigned int w, unsigned int i)
 {
 	struct order o = { .work = WORK_PROBE, .length = sizeof(struct probe) };
@@ -125,7 +125,7 @@ static void check_absent(unsigned int w, unsigned int i)
 		     p.load_signal, p.store_signal);
 }
 
-/* Calls @fn for each mapping of a worker's; true as soon as that is. */
+/* Call @fn for each mapping of a worker; true as soon as @fn returns true. */
 static bool any_mapping(unsigned int w,
 			bool (*fn)(uint64_t start, uint64_t end, const char *perms,
 				   const char *path, void *arg),
@@ -209,7 +209,7 @@ static void check_process(unsigned int w)
 		fail("w%u has %u mappings of regions; the model has %u", w, seen.n, n);
 }
 
-/* ---- what the kernel says ---- */
+/* ---- reports of the kernel ---- */
 
 static void check_node(const struct region *r, const struct view *v)
 {
@@ -227,7 +227,7 @@ static void check_node(const struct region *r, const struct view *v)
 		fail("%s: %s", path, strerror(errno));
 }
 
-/* How many entries a directory has; 0 if there is none. */
+/* The number of entries of a directory; 0 if it does not exist. */
 static unsigned int count_entries(const char *path)
 {
 	DIR *d = opendir(path);
@@ -241,7 +241,7 @@ static unsigned int count_entries(const char *path)
 	return n;
 }
 
-/* As long as the region lives, with its name or without. */
+/* The file exists as long as the region lives, also after it was unlinked. */
 static void check_links(const struct region *r, unsigned int attached)
 {
 	char path[256], line[256];
@@ -277,7 +277,7 @@ static unsigned int check_nodes(const struct region *r)
 	return nodes;
 }
 
-/* The control device lists all, those without names, too. */
+/* The control device lists all regions, also those that were unlinked. */
 static void check_list(void)
 {
 	struct msharearena_region m = { .size = sizeof(m) };
@@ -297,7 +297,7 @@ static void check_list(void)
 	close(fd);
 }
 
-/* All that a process has open, at once. */
+/* Poll all files of a process at once. */
 static void check_files(unsigned int w)
 {
 	struct pollfd p[FDS];

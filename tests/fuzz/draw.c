@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What an operation draws from the model. */
+/* Random choices that depend on the model. */
 #include "fuzz.h"
 
 unsigned int any_worker(void)
@@ -42,7 +42,7 @@ bool any_fd(unsigned int *w, unsigned int *fd)
 	return true;
 }
 
-/* Mostly one of those that are @suitable, so that most calls get somewhere. */
+/* Mostly choose a file that is @suitable, so that most calls can succeed. */
 static bool prefer_fd(unsigned int *w, unsigned int *fd,
 		      bool (*suitable)(const struct worker *k, const struct fd *f))
 {
@@ -156,7 +156,7 @@ uint64_t any_offset(const struct region *r)
 
 	if (region_pages(r) && !one_in(6)) {
 		region_nth(r, rnd(region_pages(r)), &index);
-		/* Mostly that page, sometimes what lies beside it. */
+		/* Mostly that page, sometimes one beside it. */
 		if (one_in(8) && index)
 			index--;
 		else if (one_in(8))

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# In the virtual machine: loads the module, fuzzes it, unloads it, and asks the
-# kernel for what was leaked, if it knows. `make fuzz` runs it.
+# Runs in the virtual machine: loads the module, fuzzes it, unloads it, and looks for leaks
+# if the kernel has kmemleak. `make fuzz` runs it.
 #
 # Usage: tests/fuzz/guest.sh [OPTION OF fuzz]...
 set -euo pipefail
@@ -11,7 +11,7 @@ status=0
 build/tests/fuzz/fuzz "$@" || status=$?
 rmmod msharearena || status=1
 if [ -w /sys/kernel/debug/kmemleak ]; then
-	# It takes two scans, some seconds apart, to be sure.
+	# kmemleak needs two scans, some seconds apart, to be sure.
 	for _ in 1 2; do
 		sleep 5
 		echo scan >/sys/kernel/debug/kmemleak

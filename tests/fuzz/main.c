@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A fuzzer of the device. A controller draws one operation after the other, one
- * of several processes does it, and the answer, and every now and then all that
- * each process sees, must be as a model has it. What is done is a function of
- * the seed alone; how often everything is compared changes nothing of it.
+ * A fuzzer of the device. A controller draws one random operation after the other, and one
+ * of several processes executes it. The result, and from time to time everything that each
+ * process sees, is compared with a model. The operations are a function of the seed alone
+ * and do not depend on how often everything is compared.
  */
 #include "fuzz.h"
 
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define LAST	40	/* operations that a failure shows */
+#define LAST	40	/* operations that the report of a failure has */
 
 #define OP(name, weight)	{ #name, weight, op_##name, false }
 #define REFUSED(name, weight)	{ #name, weight, op_##name, true }
@@ -23,7 +23,7 @@ static const struct operation {
 	const char *name;
 	unsigned int weight;
 	void (*run)(void);
-	bool refused;		/* always: nothing of it may work */
+	bool refused;		/* the operation must always be refused */
 } operations[] = {
 	OP(create, 24),
 	OP(unlink, 8),
@@ -84,17 +84,17 @@ static const struct operation {
 
 static struct {
 	uint64_t seed;
-	uint64_t number;		/* of the operation, from 1 */
-	uint64_t limit;			/* the last one, 0: none */
+	uint64_t number;		/* the number of the operation, from 1 */
+	uint64_t limit;			/* the last operation, 0: no limit */
 	int64_t end_ms;
-	unsigned int every;		/* compare everything after so many */
+	unsigned int every;		/* compare everything after so many operations */
 	bool verbose;
 	struct rng rng;
 	const struct operation *op;
 	char notes[LAST][512];
-	size_t length;			/* of the current note */
-	bool empty;			/* there was nothing to do */
-	bool checked;			/* some answer was compared */
+	size_t length;			/* the length of the current note */
+	bool empty;			/* the operation was not possible */
+	bool checked;			/* a result was compared */
 	struct {
 		uint64_t done, passed, refused;
 		int64_t ms;
@@ -167,7 +167,7 @@ static struct {
 	int64_t ksm;
 } before;
 
-/* The one in brackets: "always [madvise] never". */
+/* Save the setting in brackets, as in "always [madvise] never". */
 static void save_machine(void)
 {
 	FILE *f = fopen(THP_ENABLED, "re");
@@ -190,7 +190,7 @@ static void restore_machine(void)
 	write_file(KSM_RUN, before.ksm > 0 ? "1" : "0");
 }
 
-/* Names keep regions, and these the module, after everybody is gone. */
+/* Unlink a region, as its name would keep it and the module after all processes ended. */
 static int64_t unlink_region(const struct region *r)
 {
 	struct msharearena_unlink u = { .size = sizeof(u) };
@@ -339,7 +339,7 @@ static void begin(void)
 	};
 	static const unsigned int user_of[WORKERS] = { 0, 0, 0, 1, 2 };
 
-	/* A run that failed a moment ago may not be gone. */
+	/* An earlier run that failed may not have ended completely. */
 	for (int i = 0; i < 500 && module_users() > 0; i++)
 		usleep(10000);
 	if (geteuid() || module_users())
@@ -365,7 +365,7 @@ static void begin(void)
 	op_limits();
 }
 
-/* Everything goes: then nothing may be left. */
+/* End all processes and regions. Nothing may be left. */
 static void end(void)
 {
 	int64_t patience = now_ms() + 10000;
@@ -393,8 +393,8 @@ static void end(void)
 }
 
 /*
- * Operations that never worked, or never had to be refused where they should
- * be, test nothing: in a long run that is a failure of the fuzzer's.
+ * An operation that never succeeded, or was never refused where it should be, tests
+ * nothing. In a long run that is a failure of the fuzzer.
  */
 static void report(double seconds)
 {

@@ -164,7 +164,7 @@ static void region_end(struct region *r)
 	}
 	if (!u->exempt)
 		u->regions--;
-	/* Whoever has opened its nodes with O_PATH has nothing now. */
+	/* A file that was opened with O_PATH on its nodes is of no use now. */
 	for (unsigned int w = 0; w < WORKERS; w++)
 		for (unsigned int i = 0; i < FDS; i++)
 			if (model.worker[w].fd[i].region == r - model.region)
@@ -172,7 +172,7 @@ static void region_end(struct region *r)
 	memset(r, 0, sizeof(*r));
 }
 
-/* A file that was opened with O_PATH is none of the module's. */
+/* A file that was opened with O_PATH is not one of the module. */
 static bool holds(const struct fd *f, unsigned int region)
 {
 	return f->used && f->region == region && !(f->flags & O_PATH);
@@ -244,7 +244,7 @@ void worker_drop_rings(unsigned int w)
 	for (unsigned int i = 0; i < RINGS; i++) {
 		struct ring *ring = &model.worker[w].ring[i];
 
-		/* The kernel ends a ring, and its buffers, in its own time. */
+		/* The kernel frees a ring and its buffers some time after its end. */
 		if (ring->n_held)
 			model.late_until_ms = now_ms() + 10000;
 		ring_release(ring);
@@ -292,7 +292,7 @@ void worker_drop_all(unsigned int w)
 	region_settle();
 }
 
-/* As the kernel decides for a file; root may open anything. */
+/* The kernel's rules for the permissions of a file; root may open anything. */
 bool worker_may_open(const struct worker *w, const struct view *v, int flags)
 {
 	int access = flags & O_ACCMODE;

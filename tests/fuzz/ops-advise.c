@@ -11,11 +11,11 @@
 
 /* ---- madvise ---- */
 
-/* What each advice answers on the whole; on a part a change is EINVAL as well. */
+/* The result of each advice for the whole window; changing a part also gives EINVAL. */
 static const struct advice {
 	int advice;
 	int error;	/* 0: none */
-	int other;	/* another that some kernels answer; -1: or none */
+	int other;	/* another error that some kernels give; -1: or success */
 } advices[] = {
 	{ MADV_NORMAL, 0, 0 },
 	{ MADV_RANDOM, 0, 0 },
@@ -80,7 +80,10 @@ void op_advise(void)
 
 /* ---- locks, policies, userfaultfd, seals ---- */
 
-/* It is a munmap() and an mmap() of the same file, with what the VMA allows: reading. */
+/*
+ * remap_file_pages() is a munmap() and an mmap() of the same file with the VMA's
+ * permissions, which are for reading.
+ */
 static void remap_file(unsigned int w, unsigned int i)
 {
 	struct attachment *a = &model.worker[w].att[i];
@@ -116,7 +119,7 @@ void op_lock(void)
 	start = r->addr + (one_in(2) ? 0 : any_offset(r));
 	length = start == r->addr && one_in(2) ? WINDOW : r->page_size;
 	note("w%u lock r%u 0x%llx+0x%llx:", w, i, (long long)start, (long long)length);
-	/* Beyond a limit that root has not. */
+	/* This exceeds a limit that root does not have. */
 	want(&x, ENOMEM, !model.worker[w].root);
 	want(&x, EPERM, !model.worker[w].root);
 	x.may_pass = true;
@@ -253,7 +256,7 @@ void op_userfault(void)
 	SYS(w, SYS_close, fd);
 }
 
-/* A sealed mapping stays until the process ends or becomes another program. */
+/* A sealed mapping stays until the process ends or executes another program. */
 void op_seal(void)
 {
 	uint64_t start, length;

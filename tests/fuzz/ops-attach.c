@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A region is attached and detached, and a page of the worker's own lies in its window. */
+/* Regions are attached and detached, and workers map a page of their own into windows. */
 #include "range.h"
 
 /**
@@ -33,7 +33,7 @@ static void draw_mapping(struct mapping *m)
 	m->flags = one_in(4) ? PICK(flags) : MAP_SHARED;
 	m->length = WINDOW;
 	m->addr = m->flags & MAP_FIXED || m->flags & MAP_FIXED_NOREPLACE || one_in(8) ? r->addr : 0;
-	/* That would take the worker's own memory away. */
+	/* This would replace the worker's own memory. */
 	if (r->addr == 190 * WINDOW)
 		m->flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
 	switch (rnd(20)) {
@@ -54,7 +54,7 @@ static void draw_mapping(struct mapping *m)
 	}
 }
 
-/* What lies in the window already: then only MAP_FIXED goes there. */
+/* True if something is mapped in the window, so that only MAP_FIXED can succeed. */
 static bool is_occupied(unsigned int w, const struct region *r)
 {
 	uint64_t squat = model.worker[w].squat;
@@ -65,7 +65,7 @@ static bool is_occupied(unsigned int w, const struct region *r)
 	return r->addr == 190 * WINDOW || (squat >= r->addr && squat < r->addr + WINDOW);
 }
 
-/* What the kernel looks at before the mapping that is there is touched. */
+/* The errors that the kernel returns before it touches an existing mapping. */
 static void want_mapping(const struct mapping *m, struct want *x)
 {
 	const struct worker *k = &model.worker[m->w];
@@ -89,7 +89,7 @@ static void want_mapping(const struct mapping *m, struct want *x)
 	want(x, EPERM, m->flags & MAP_FIXED && k->att[m->i].sealed);
 }
 
-/* What the module looks at: with MAP_FIXED the old mapping may be gone then. */
+/* The errors of the module; with MAP_FIXED the old mapping may already be removed. */
 static void want_attach(const struct mapping *m, struct want *x)
 {
 	const struct region *r = &model.region[m->i];
@@ -116,7 +116,7 @@ static void attach(const struct mapping *m)
 	want_mapping(m, &x);
 	early = x.n;
 	want_attach(m, &x);
-	/* A table that is empty but there. */
+	/* An empty table remains in the window. */
 	if (k->leftover && k->leftover_at == r->addr) {
 		want(&x, EBUSY, true);
 		x.may_pass = x.n == 1;
@@ -139,7 +139,7 @@ static void attach(const struct mapping *m)
 		k->leftover = false;
 	k->att[m->i] = (struct attachment){
 		.on = true,
-		/* PROT_READ alone never links what can be written. */
+		/* PROT_READ alone never links writable tables. */
 		.view = m->f->view == 0 && !(m->prot & PROT_WRITE) ? 1 : m->f->view,
 		.shared = (m->f->flags & O_ACCMODE) == O_RDWR,
 	};
@@ -180,11 +180,11 @@ void op_detach(void)
 	region_settle();
 }
 
-/* ---- somebody else in the window ---- */
+/* ---- another mapping in the window ---- */
 
 /*
- * A page of the worker's own in a window. Moved away by mremap() it leaves an
- * empty table, in which an attach finds no room; a munmap() takes it along.
+ * A worker maps a page of its own into a window. If mremap() moves the page away, an empty
+ * table remains, and attaching fails; munmap() removes the table, too.
  */
 static void end_squat(unsigned int w)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Regions and views come and go, and the control device tells of them. */
+/* Regions and views are created and removed, and the control device lists them. */
 #include "fuzz.h"
 
 #include <sys/stat.h>
@@ -17,7 +17,7 @@ static const char *const bad_names[] = {
 	"", ".", "..", ".hidden", "a/b", "a!b", "a b", "\xc3\xa9", "../../x", "a\n", "a\x7f",
 };
 
-/* Addresses that regions are put at, beside those that the module draws. */
+/* Requested addresses of regions, beside those that the module chooses. */
 static const uint64_t addresses[] = {
 	32 * WINDOW, 33 * WINDOW, 48 * WINDOW, 100 * WINDOW, 101 * WINDOW,
 	190 * WINDOW,	/* where each worker has its SCRATCH */
@@ -27,7 +27,7 @@ static const uid_t owners[] = { (uid_t)-1, (uid_t)-1, 0, 1234, 2345 };
 static const gid_t groups[] = { (gid_t)-1, (gid_t)-1, 0, 1234, 77 };
 static const mode_t modes[] = { 0600, 0660, 0666, 0640, 0444, 0622, 0, 0606 };
 
-/* Into @name of @size bytes; what is wrong with it into @x. */
+/* Draw a name of at most @size bytes into @name; add the errors for a wrong one to @x. */
 static void draw_name(char *name, size_t size, const char *good, struct want *x)
 {
 	memset(name, 0, size);
@@ -50,7 +50,7 @@ static void draw_name(char *name, size_t size, const char *good, struct want *x)
 	}
 }
 
-/* Owner, group and mode of a node, and who may not give them away. */
+/* Draw owner, group and mode of a node; add the errors for those that are not allowed. */
 static void draw_owner(unsigned int w, uint32_t *uid, uint32_t *gid, uint32_t *mode,
 		       struct want *x)
 {
@@ -73,7 +73,7 @@ static void set_view(struct view *v, unsigned int w, uint32_t uid, uint32_t gid,
 	v->mode = mode;
 }
 
-/* Sometimes no node, for which no permissions may be given. */
+/* Sometimes draw no node, which must have no mode. */
 static uint32_t draw_node(bool needs_none, uint32_t *mode, struct want *x)
 {
 	bool none = one_in(needs_none ? 2 : 3);
@@ -85,8 +85,8 @@ static uint32_t draw_node(bool needs_none, uint32_t *mode, struct want *x)
 }
 
 /*
- * What CREATE or ADD_VIEW gave: where it belongs, or away at once, if the
- * worker has no place for it or @away.
+ * Put the descriptor that CREATE or ADD_VIEW returned into its place, or close it at once
+ * if the worker has no place for it or if @away.
  */
 static void receive_fd(unsigned int w, int64_t number, unsigned int region, unsigned int view,
 		       bool away)
@@ -154,7 +154,7 @@ static void draw_create(struct msharearena_create *c, unsigned int w, struct wan
 	c->length = draw_length(c->page_size);
 	if (one_in(4))
 		c->addr = PICK(addresses);
-	/* Mostly taken, by whom the module has put there. */
+	/* Mostly the address of another region. */
 	if (one_in(20) && any_region(false) != NONE)
 		c->addr = model.region[any_region(false)].addr;
 	switch (rnd(40)) {
@@ -189,7 +189,7 @@ static void want_create(const struct msharearena_create *c, unsigned int w, stru
 	want(x, EDQUOT, !u->exempt && model.user_regions && u->regions >= model.user_regions);
 }
 
-/* Where the module put it: there, or where it draws places and none is. */
+/* The address that the module gave the region; it must be allowed and free. */
 static uint64_t learn_address(unsigned int w, int64_t fd, uint64_t asked)
 {
 	struct msharearena_region m = { .size = sizeof(m) };
@@ -208,8 +208,9 @@ static uint64_t learn_address(unsigned int w, int64_t fd, uint64_t asked)
 }
 
 /*
- * Where the module puts a region is no function of the seed. It must make no
- * difference: that is so where nothing is near, and nobody asks for the place.
+ * The address that the module chooses is no function of the seed and must make no
+ * difference to the run. It does not if nothing is mapped near it and no operation requests
+ * the address.
  */
 static bool is_apart(uint64_t addr)
 {
@@ -230,7 +231,7 @@ static bool is_apart(uint64_t addr)
 	return true;
 }
 
-/* Another time, if that is needed: the region with @fd goes again first. */
+/* Create the region again if its address is not suitable, after the one of @fd has ended. */
 static int64_t create_apart(unsigned int w, int64_t fd, const struct msharearena_create *c,
 			    uint64_t *addr)
 {
@@ -304,7 +305,7 @@ void op_create(void)
 		return;
 	fd = create_apart(w, call.result, c, &addr);
 	add_region(i, w, c, addr);
-	/* One without a name ends with its only fd. */
+	/* A region without nodes ends with its only descriptor. */
 	receive_fd(w, fd, i, 0, one_in(16));
 }
 
@@ -339,7 +340,7 @@ void op_unlink(void)
 
 /* ---- ADD_VIEW ---- */
 
-/* Ranges that are right, from pages that have memory and others. */
+/* Draw valid ranges, with and without memory. */
 static unsigned int draw_ranges(const struct region *r, struct msharearena_range *range)
 {
 	uint64_t pages = r->length / r->page_size, at = 0;
@@ -390,7 +391,7 @@ static void spoil_ranges(struct msharearena_range *range, unsigned int n, const 
 		want(x, EINVAL, true);
 		break;
 	case 6:
-		/* The last one passes the end; any other also reaches the next. */
+		/* The last range exceeds the end; any other also overlaps the next one. */
 		range[n - 1].length = r->length - range[n - 1].offset + r->page_size;
 		want(x, ERANGE, true);
 		break;
@@ -399,7 +400,7 @@ static void spoil_ranges(struct msharearena_range *range, unsigned int n, const 
 		want(x, ERANGE, true);
 		break;
 	default:
-		/* Not ascending. */
+		/* The ranges are not in ascending order. */
 		if (n < 2)
 			one->prot = 0;
 		else
@@ -439,7 +440,7 @@ static bool view_by_name(const struct region *r, const char *name)
 	return false;
 }
 
-/* Where the ranges lie, and how many it says there are. */
+/* Draw the address of the ranges and their number in the structure. */
 static void draw_array(struct msharearena_view *m, unsigned int n, struct want *x)
 {
 	m->ranges = SCRATCH + 0x8000;
@@ -454,7 +455,7 @@ static void draw_array(struct msharearena_view *m, unsigned int n, struct want *
 		want(x, EFAULT, true);
 		break;
 	case 2:
-		/* All of them, up to the first that is zero. */
+		/* The kernel reads the ranges up to the first that is zero. */
 		m->n_ranges = MSHAREARENA_MAX_RANGES;
 		want(x, EINVAL, true);
 		break;
@@ -520,7 +521,7 @@ void op_add_view(void)
 		receive_fd(w, call.result, f->region, add_view(r, w, m, range, n), one_in(4));
 }
 
-/* ---- the rest ---- */
+/* ---- other operations ---- */
 
 void op_info(void)
 {
@@ -566,7 +567,7 @@ void op_next(void)
 
 	m = call_begin(&call, FD_CONTROL, MSHAREARENA_NEXT_REGION, sizeof(*m),
 		       END_OF(struct msharearena_region, view), true);
-	/* What the call before left there. */
+	/* OUT members may have any value before the call. */
 	memset(&m->addr, (int)rnd(256), sizeof(*m) - offsetof(struct msharearena_region, addr));
 	m->addr = PICK(addrs);
 	i = next_region(m->addr);
@@ -576,7 +577,7 @@ void op_next(void)
 		check_description(m, i, NONE);
 }
 
-/* Nodes are devices like all others. */
+/* The mode and owner of nodes can be changed as those of other devices. */
 void op_chmod(void)
 {
 	unsigned int w = any_worker(), i = any_region(true), v;
@@ -614,7 +615,7 @@ static void set_parameter(const char *name, unsigned int value)
 	close(fd);
 }
 
-/* Lowering a limit takes nothing away. */
+/* Lowering a limit removes nothing. */
 void op_limits(void)
 {
 	model.user_regions = (unsigned int)rnd(4);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Memory comes in, from donors that may give it and from others. */
+/* Memory is exported, suitable and unsuitable. */
 #include "fuzz.h"
 
 #include <linux/memfd.h>
@@ -7,20 +7,20 @@
 
 enum kind {
 	DONOR_ANON,		/* private anonymous memory of 4 KiB pages */
-	DONOR_ANON_TOUCHED,	/* of which the zero page was read first */
-	DONOR_THP,		/* of transparent huge pages, as far as there are */
+	DONOR_ANON_TOUCHED,	/* small pages that were read first, so that they are the zero page */
+	DONOR_THP,		/* transparent huge pages, if the kernel has any */
 	DONOR_HUGE_SHARED,	/* anonymous hugetlb memory */
 	DONOR_HUGE_PRIVATE,
 	DONOR_HUGE_MEMFD,
-	DONOR_KEPT,		/* what was given before */
+	DONOR_KEPT,		/* memory that was exported before */
 	DONOR_GOOD,
-	DONOR_READ_ONLY = DONOR_GOOD,	/* of the right kind, but for this */
+	DONOR_READ_ONLY = DONOR_GOOD,	/* memory of the right kind that is not writable */
 	DONOR_HOLE,
 	DONOR_NOTHING,
 	DONOR_WRONG_SIZE,
 	DONOR_SHMEM,
 	DONOR_FILE,
-	DONOR_REGION,		/* another region's, or this one's, attachment */
+	DONOR_REGION,		/* an attachment of another or of this region */
 	DONOR_KINDS,
 };
 
@@ -30,18 +30,18 @@ static const char *const kinds[] = {
 };
 
 /**
- * struct gift - memory that is to be donated
- * @page_size: of the region
+ * struct gift - memory that will be exported
+ * @page_size: page size of the region
  * @w: the donor
- * @addr: where it is mapped
- * @n: pages
- * @length: bytes that are mapped
+ * @addr: address of the mapping
+ * @n: number of pages
+ * @length: length of the mapping in bytes
  * @kind: enum kind
- * @huge: it is out of a pool
- * @filled: it has contents; else it is not touched
- * @value: of its first cell
- * @kept: of DONOR_KEPT: where it was given from
- * @first: of DONOR_KEPT: which page is the first there
+ * @huge: the memory comes from a pool
+ * @filled: the memory has content; otherwise it is untouched
+ * @value: content of its first cell
+ * @kept: for DONOR_KEPT, the donor's mapping
+ * @first: for DONOR_KEPT, the first page in that mapping
  */
 struct gift {
 	uint64_t page_size;
@@ -62,7 +62,7 @@ static int huge_flag(uint64_t page_size)
 	return page_size == SZ_1G ? MAP_HUGE_1GB : MAP_HUGE_2MB;
 }
 
-/* The kernel clears a page of 1 GiB for a second or more: that has to be rare. */
+/* The kernel needs a second or more to clear a page of 1 GiB, so that must be rare. */
 static bool is_too_soon(void)
 {
 	static uint64_t last;
@@ -90,11 +90,11 @@ static unsigned int draw_pages(uint64_t page_size)
 		return one_in(4) ? 2 : 1;
 	if (page_size == SZ_2M)
 		return 1 + (unsigned int)rnd(8);
-	/* Mostly few; sometimes over the borders of a table and of a batch. */
+	/* Mostly few pages; sometimes more than a table or a batch has. */
 	return one_in(8) ? 500 + (unsigned int)rnd(600) : 1 + (unsigned int)rnd(40);
 }
 
-/* Is the pool big enough? What ended a moment ago may not be back in it. */
+/* True if the pool has enough pages. Pages of regions that just ended may be missing. */
 static bool pool_has(const struct gift *g)
 {
 	unsigned int free = g->page_size == SZ_1G ? model.pool_1g - model.used_1g :
@@ -111,7 +111,7 @@ static int64_t map(struct gift *g, int prot, int flags, int fd)
 	return SYS(g->w, SYS_mmap, g->addr, g->length, prot, flags | MAP_FIXED_NOREPLACE, fd, 0);
 }
 
-/* hugetlb memory of a memfd's. */
+/* Map hugetlb memory of a memfd. */
 static int64_t map_memfd(struct gift *g, unsigned int flags)
 {
 	int share = one_in(3) ? MAP_PRIVATE : MAP_SHARED;
@@ -128,7 +128,7 @@ static int64_t map_memfd(struct gift *g, unsigned int flags)
 	return ret;
 }
 
-/* As it should be, but for @prot. */
+/* Map suitable memory, but with @prot. */
 static int64_t map_right(struct gift *g, int prot)
 {
 	int anon = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -188,7 +188,7 @@ static int64_t map_kind(struct gift *g)
 	}
 }
 
-/* What the donor's memory makes of an EXPORT. */
+/* The errors of EXPORT for this memory. */
 static void want_gift(const struct gift *g, struct want *x)
 {
 	switch (g->kind) {
@@ -206,7 +206,7 @@ static void want_gift(const struct gift *g, struct want *x)
 		break;
 	case DONOR_REGION:
 		want(x, EOPNOTSUPP, true);
-		/* Nothing needs to be attached there. */
+		/* Nothing may be attached there. */
 		want(x, EFAULT, true);
 		break;
 	default:
@@ -214,7 +214,7 @@ static void want_gift(const struct gift *g, struct want *x)
 	}
 }
 
-/* A free place for a donor's mapping: KEPT + 1 are there. */
+/* A free place for a donor's mapping; there are KEPT + 1 places. */
 static unsigned int free_kept(unsigned int w)
 {
 	unsigned int k = 0;
@@ -224,7 +224,7 @@ static unsigned int free_kept(unsigned int w)
 	return k;
 }
 
-/* Its pages come out of a pool, which may be empty. */
+/* True if the pages come from a pool, which may be empty. */
 static bool is_pooled(const struct gift *g)
 {
 	switch (g->kind) {
@@ -253,7 +253,7 @@ static void fill(struct gift *g)
 	g->value = o.b[3];
 }
 
-/* So that the zero page is mapped there. */
+/* Read the memory, so that the zero page is mapped. */
 static void read_it(const struct gift *g)
 {
 	struct probe p = { .address = g->addr, .kind = PROBE_LOAD };
@@ -263,8 +263,8 @@ static void read_it(const struct gift *g)
 }
 
 /*
- * Map it, and mostly fill it. False if there is nothing to give, and nothing is
- * mapped; that it has to be so is checked.
+ * Map the memory and mostly fill it. Returns false if there is no memory to export, which
+ * is checked; then nothing is mapped.
  */
 static bool prepare(struct gift *g)
 {
@@ -286,9 +286,9 @@ static bool prepare(struct gift *g)
 	return true;
 }
 
-/* ---- the model's side ---- */
+/* ---- the model's part ---- */
 
-/* May the page at @at be of a THP? Then the mapping has all of that. */
+/* True if the page at @at may belong to a THP, which the mapping must contain completely. */
 static bool may_be_thp(const struct gift *g, uint64_t at)
 {
 	uint64_t start = at & ~(SZ_2M - 1);
@@ -297,7 +297,7 @@ static bool may_be_thp(const struct gift *g, uint64_t at)
 	       start >= g->addr && start + SZ_2M <= g->addr + g->length;
 }
 
-/* The pages of a THP are one to whoever asks for references. */
+/* The kernel counts references to all pages of a THP together. */
 static struct mem **new_pages(const struct gift *g)
 {
 	struct mem **mem = calloc(g->n, sizeof(struct mem *));
@@ -331,7 +331,7 @@ static void receive(struct region *r, const struct gift *g, uint64_t offset, str
 	region_add(r, e);
 }
 
-/* The donor keeps its mapping, or unmaps it. */
+/* The donor keeps its mapping or unmaps it. */
 static void keep_or_drop(const struct gift *g, unsigned int k, struct mem **mem)
 {
 	struct kept *kept = &model.worker[g->w].kept[k];
@@ -386,7 +386,7 @@ static void spoil(struct msharearena_export *e, const struct region *r)
 		e->length = -(uint64_t)r->page_size;
 		break;
 	default:
-		/* Much more than there is. */
+		/* Much more than is mapped. */
 		e->length = r->length - e->offset;
 		if (e->length > 8 * SZ_1G)
 			e->length = 8 * SZ_1G;
@@ -417,7 +417,7 @@ static void want_export(const struct msharearena_export *e, const struct fd *f,
 	want_gift(g, x);
 }
 
-/* Where to: mostly a hole that is big enough. */
+/* Draw an offset, mostly that of a hole that is large enough. */
 static uint64_t draw_target(const struct region *r, unsigned int n)
 {
 	uint64_t pages = r->length / r->page_size;
@@ -429,7 +429,7 @@ static uint64_t draw_target(const struct region *r, unsigned int n)
 			first = rnd(pages);
 			break;
 		case 1:
-			/* Over the border of two tables. */
+			/* Across the border of two tables. */
 			first = border * (1 + rnd(pages / border + 1)) - rnd(n + 1);
 			break;
 		default:
@@ -469,7 +469,7 @@ static void draw_addr(struct gift *g)
 			g->n = 512;
 		break;
 	default:
-		/* Not always at the beginning of a table. */
+		/* The address does not always begin a table. */
 		if (g->page_size == SZ_4K && one_in(2))
 			g->addr += rnd(600) * SZ_4K;
 	}
@@ -525,7 +525,7 @@ void op_export(void)
 	keep_or_drop(&g, free_kept(g.w), mem);
 }
 
-/* ---- what donors do with what they gave ---- */
+/* ---- what donors do with exported memory ---- */
 
 static struct kept *any_kept(unsigned int *w)
 {
@@ -561,7 +561,7 @@ void op_drop_donor(void)
 	unmap_kept(w, k);
 }
 
-/* Whatever the donor does to its own mapping, the region's memory is pinned. */
+/* The region's memory is pinned, whatever the donor does to its own mapping. */
 void op_abuse_donor(void)
 {
 	static const int harmless[] = {
@@ -585,7 +585,7 @@ void op_abuse_donor(void)
 		advice = PICK(losing);
 		note("w%u madvise %d of its donor's 0x%llx", w, advice, (long long)k->addr);
 		SYS(w, SYS_madvise, k->addr, length, advice);
-		/* From here on it may be other memory. */
+		/* From now on the donor's mapping may have other memory. */
 		unmap_kept(w, k);
 		break;
 	case 1:

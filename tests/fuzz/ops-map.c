@@ -28,7 +28,7 @@ void op_unmap_part(void)
 		range_detach(w, start, length);
 }
 
-/* Something else over it: as munmap, and then it is something else. */
+/* Mapping something else over an attachment first unmaps it. */
 void op_map_over(void)
 {
 	uint64_t start, length;
@@ -53,7 +53,7 @@ void op_map_over(void)
 	check_result(&(struct want){ 0 }, SYS(w, SYS_munmap, start, length));
 }
 
-/* It stays what and where it is, or loses what lies beyond its window. */
+/* True for calls that leave the attachment as it is or cut off memory beyond its window. */
 static bool may_remap(unsigned int w, uint64_t start, uint64_t length, uint64_t new_length,
 		      int flags)
 {
@@ -65,7 +65,7 @@ static bool may_remap(unsigned int w, uint64_t start, uint64_t length, uint64_t 
 	return !tail.part && !tail.whole;
 }
 
-/* Some kernels unmap what lies at the new place before they look at the old one. */
+/* Some kernels unmap the new place before they check the old one. */
 static void see_what_remap_left(unsigned int w, uint64_t start, uint64_t length)
 {
 	struct worker *k = &model.worker[w];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Rings: made, published, withdrawn, taken, and used by who took them. */
+/* Rings are made, published, withdrawn, taken, and used by the processes that took them. */
 #include "fuzz.h"
 
 #include <sys/pidfd.h>
@@ -39,10 +39,10 @@ void op_ring(void)
 /* ---- peers ---- */
 
 /**
- * struct peer - for whom a ring is, or whose
- * @worker: or ANYBODY
- * @fd: its pidfd in the worker that asks, -1 for anybody
- * @opened: and it must be closed
+ * struct peer - the process for which a ring is, or which published it
+ * @worker: a worker or ANYBODY
+ * @fd: its pidfd in the calling worker, or -1 for anybody
+ * @opened: the pidfd must be closed
  */
 struct peer {
 	unsigned int worker;
@@ -134,7 +134,7 @@ static struct published *find_mine(unsigned int w, unsigned int region, uint64_t
 	return NULL;
 }
 
-/* A ring of the worker's own, or one that it has taken; false if there is none. */
+/* Draw a ring of the worker or one that it has taken; false if there is none. */
 static bool draw_ring(unsigned int w, struct taken *ring)
 {
 	const struct worker *k = &model.worker[w];
@@ -147,7 +147,7 @@ static bool draw_ring(unsigned int w, struct taken *ring)
 	for (unsigned int j = 0; j < RINGS; j++) {
 		unsigned int i = (first + j) % RINGS;
 
-		/* Buffers of one that lives on with others end nobody knows when. */
+		/* It is not known when the buffers end of a ring that others keep. */
 		if (!k->ring[i].used || k->ring[i].n_held)
 			continue;
 		*ring = (struct taken){
@@ -226,7 +226,7 @@ void op_publish(void)
 	drop_peer(w, &to);
 }
 
-/* With nothing wrong about it: it must succeed. */
+/* Publish a ring with valid arguments, which must succeed. */
 static void publish(unsigned int w, unsigned int slot, const struct taken *ring,
 		    unsigned int worker, uint64_t tag)
 {
@@ -250,7 +250,7 @@ static void publish(unsigned int w, unsigned int slot, const struct taken *ring,
 	drop_peer(w, &to);
 }
 
-/* The same ring under many tags, until there is no more room for it. */
+/* Publish the same ring under many tags until that is refused. */
 void op_flood(void)
 {
 	unsigned int w, slot, n = 0;
@@ -329,7 +329,7 @@ static struct published *find_published(unsigned int region, unsigned int w, uns
 	return found;
 }
 
-/* What is posted to a taken ring arrives at whose it was. */
+/* A message that is posted to a taken ring must arrive at its owner. */
 static void try_ring(unsigned int w, const struct taken *t)
 {
 	const struct ring *ring = &model.worker[t->owner].ring[t->ring];
@@ -346,7 +346,7 @@ static void try_ring(unsigned int w, const struct taken *t)
 		     (long long)got, (long long)post.b[0]);
 }
 
-/* A place for what is taken: the oldest makes room. */
+/* A place for a taken ring; if all are used, the oldest one is closed. */
 static struct taken *place_taken(unsigned int w)
 {
 	struct taken *t = model.worker[w].taken;
@@ -371,7 +371,7 @@ static struct published *published_for(unsigned int w, const struct fd *f)
 	return NULL;
 }
 
-/* One that is published, and by whom and through what it can be taken. */
+/* Draw a published ring, and the worker and descriptor by which it can be taken. */
 static struct published *draw_published(unsigned int *w, unsigned int *slot)
 {
 	unsigned int first = (unsigned int)rnd(WORKERS * FDS);
@@ -437,7 +437,7 @@ void op_take(void)
 	drop_peer(w, &from);
 }
 
-/* ---- what others wait for ---- */
+/* ---- actions that others wait for ---- */
 
 static bool draw_unlink(struct deed *d, unsigned int waiter, unsigned int region)
 {

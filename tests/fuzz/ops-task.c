@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Processes: forks, other programs, kills, who looks at them, and storms. */
+/* Processes fork, execute programs, are killed and observed, and cause storms. */
 #include "fuzz.h"
 
 #include <sys/wait.h>
 
 /* ---- fork, exec, kill ---- */
 
-/* The child has none of it, and may attach by itself. */
+/* A child has no region attached, and may attach one. */
 void op_fork(void)
 {
 	unsigned int w = any_worker(), slot = (unsigned int)rnd(FDS);
@@ -35,7 +35,7 @@ void op_fork(void)
 			o.b[1] = r->addr + index * r->page_size;
 		}
 	}
-	/* A fork copies private huge pages that are pinned, if there are any left. */
+	/* A fork copies private huge pages that are pinned, for which the pool may be empty. */
 	status = worker_call(w, &o, gone, NULL, 0);
 	if (status == -ENOMEM && model.used_2m + model.used_1g)
 		return;
@@ -77,7 +77,7 @@ void op_kill(void)
 	worker_start(w);
 }
 
-/* ---- whoever looks at a process's memory ---- */
+/* ---- observers of a process's memory ---- */
 
 static void look_pagemap(unsigned int w, const char *path, unsigned int i)
 {
@@ -99,7 +99,7 @@ static void look_clear_refs(unsigned int w, const char *path)
 	struct want x = { 0 };
 
 	check_result(&x, fd);
-	/* Soft-dirty bits need not be there. */
+	/* The kernel may have no soft-dirty bits. */
 	want(&x, EINVAL, what[0] == '4');
 	x.may_pass = true;
 	note(" %s", what);
@@ -145,14 +145,14 @@ void op_look(void)
 	} else if (!strcmp(file, "clear_refs")) {
 		look_clear_refs(w, path);
 	} else {
-		/* A kernel for one node has none. */
+		/* A kernel without NUMA does not have the file. */
 		want(&x, ENOENT, !strcmp(file, "numa_maps"));
 		x.may_pass = true;
 		check_result(&x, worker_read_file(w, path));
 	}
 }
 
-/* ---- what the machine does to all memory ---- */
+/* ---- operations of the machine on all memory ---- */
 
 void op_machine(void)
 {
@@ -177,10 +177,10 @@ void op_machine(void)
 /* ---- storms ---- */
 
 /**
- * struct blast - what one worker does in a storm
- * @o: its order; @o.work is WORK_STORM if it has one
- * @path: of STORM_READ
- * @probes: of STORM_LOAD
+ * struct blast - the part of one worker in a storm
+ * @o: its order; @o.work is WORK_STORM if it takes part
+ * @path: path for STORM_READ
+ * @probes: probes for STORM_LOAD
  */
 struct blast {
 	struct order o;
@@ -188,7 +188,7 @@ struct blast {
 	struct probe probes[16];
 };
 
-/* Attach and detach, of what it has open but not attached. */
+/* Attach and detach a region that the worker has open but not attached. */
 static bool blast_attach(unsigned int w, struct blast *b)
 {
 	const struct worker *k = &model.worker[w];
@@ -275,8 +275,8 @@ static void draw_blast(unsigned int w, struct blast *b)
 }
 
 /*
- * All at once: what each does leaves everything as it was, so that the model
- * need not know in which order. One may be killed in the middle.
+ * All workers act at once. Each leaves everything as it was, so that the order makes no
+ * difference to the model. One may be killed meanwhile.
  */
 void op_storm(void)
 {
@@ -291,7 +291,7 @@ void op_storm(void)
 
 		draw_blast(w, b);
 		note(" w%u %s", w, names[b->o.a]);
-		/* Its copies of private huge pages need not find room in the pool. */
+		/* The pool may have no room for its copies of private huge pages. */
 		worker_send(w, &b->o, b->o.a == STORM_READ ? (void *)b->path : b->probes);
 	}
 	if (victim != NONE) {
@@ -304,7 +304,7 @@ void op_storm(void)
 
 		if (w == victim)
 			continue;
-		/* Its subject may be the one that was killed. */
+		/* The file may be that of the process that was killed. */
 		want(&x, ENOENT, blast[w].o.a == STORM_READ && victim != NONE);
 		want(&x, ESRCH, blast[w].o.a == STORM_READ && victim != NONE);
 		x.may_pass = true;

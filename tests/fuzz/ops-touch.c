@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Loads, stores and copies, by whoever may and by others. */
+/* Loads, stores and copies, allowed and not, of a process itself and of others. */
 #include "fuzz.h"
 
 #include <linux/futex.h>
@@ -18,7 +18,7 @@ static struct probe probe_one(unsigned int w, uint64_t address, enum probe_kind 
 	return p;
 }
 
-/* A store through a mapping that a donor has kept is a store into the region. */
+/* A store through a donor's mapping is a store into the region. */
 static void touch_donor(void)
 {
 	unsigned int w = any_worker(), cell = (unsigned int)rnd(CELLS);
@@ -66,7 +66,7 @@ void op_touch(void)
 		region_mem(r, offset / r->page_size)->word[cell] = p.value;
 }
 
-/* ---- by the kernel, for the process itself ---- */
+/* ---- by the kernel on behalf of the process ---- */
 
 void op_copy(void)
 {
@@ -105,9 +105,9 @@ void op_copy(void)
 		     (long long)m->word[cell]);
 }
 
-/* ---- by others ---- */
+/* ---- by other processes ---- */
 
-/* May @w look into @other? As ptrace: root, or the same user. */
+/* True if @w may trace @other: root or the same user. */
 static bool may_trace(unsigned int w, unsigned int other)
 {
 	return model.worker[w].root ||
@@ -135,7 +135,7 @@ static void by_process_vm(unsigned int w, unsigned int other, uint64_t at, bool 
 				 &a, sizeof(a), NULL, 0));
 }
 
-/* A file of /proc: a debugger may do what the process may. */
+/* By /proc/PID/mem a debugger may do what the process may. */
 static void by_proc_mem(unsigned int w, unsigned int other, uint64_t at, bool write,
 			enum access access, uint64_t *word)
 {
@@ -195,7 +195,7 @@ void op_foreign(void)
 	}
 }
 
-/* Nobody waits; but the kernel looks up which page it is. */
+/* No process waits, but the kernel looks up the page of the futex. */
 void op_futex(void)
 {
 	unsigned int w, i, cell = (unsigned int)rnd(CELLS);

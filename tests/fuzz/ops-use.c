@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who refers to the region's pages beside those who have it mapped: pages in
- * pipes and registered buffers, and GET_BUSY, which must know of them.
+ * References to a region's pages beside mappings: pages in pipes and registered buffers, and
+ * GET_BUSY, which must report them.
  */
 #include "fuzz.h"
 
 #include <sys/uio.h>
 
-/* The batches of CPUs are empty by then, also where a debug kernel is emulated. */
+/* After this time the batches of CPUs are empty, also on an emulated debug kernel. */
 #define DRAIN_MS	20000
 
 /* ---- GET_BUSY ---- */
 
 /**
- * struct usage - what is in use in a range, at least and at most
+ * struct usage - the busy bytes of a range, at least and at most
  *
- * Pages of a folio are one to the kernel. A page of 4 KiB that nobody uses may
- * be in a batch of some CPU's, and then looks busy; it does not stay there when
- * the CPUs were asked to empty their batches.
+ * The kernel counts references to all pages of a folio together. A page of 4 KiB that
+ * nobody uses may be in a batch of a CPU and then looks busy, until the CPUs were asked to
+ * empty their batches.
  */
 struct usage {
 	uint64_t busy_min, busy_max;
@@ -68,7 +68,7 @@ static void look(unsigned int w, int fd, uint32_t flags, uint64_t offset, uint64
 		fail("GET_BUSY of w%u fd%d does not work", w, fd - FD_VIEWS);
 }
 
-/* Page by page, where it differs: for the reader of a failure. */
+/* Print each page that differs, for the report of a failure. */
 static void show_usage(unsigned int w, int fd, const struct region *r)
 {
 	struct msharearena_busy q;
@@ -88,8 +88,8 @@ static void show_usage(unsigned int w, int fd, const struct region *r)
 }
 
 /*
- * It is as the model has it, or gets there: the kernel may take its time to end
- * a ring that had buffers, and to empty batches where the file may ask for that.
+ * Wait until the busy bytes are those of the model: the kernel may need some time to free a
+ * ring with buffers, and to empty batches if the file may ask for that.
  */
 static void wait_for_usage(unsigned int w, const struct fd *f, uint64_t offset, uint64_t length)
 {
@@ -116,7 +116,7 @@ static void wait_for_usage(unsigned int w, const struct fd *f, uint64_t offset, 
 	     (long long)u.busy_max, (long long)u.first_min);
 }
 
-/* All of every region that somebody has open, best for writing. */
+/* Check every region that a worker has open, preferably for writing. */
 void check_usage(void)
 {
 	for (unsigned int i = 0; i < REGIONS; i++) {
@@ -271,8 +271,8 @@ void op_release(void)
 /* ---- registered buffers ---- */
 
 /*
- * Some kernels register no memory of a device: then none of a region, either.
- * Which is learnt from one page of a region that is gone afterwards.
+ * Some kernels register no memory of a device and thus none of a region. This is found out
+ * with one page of a temporary region.
  */
 void learn_buffers(void)
 {
@@ -329,7 +329,7 @@ static void unregister(unsigned int w, unsigned int slot)
 	ring_release(ring);
 }
 
-/* They are pinned for writing, and for long: every byte must be writable. */
+/* Buffers are pinned for writing and for a long time, so every byte must be writable. */
 static void register_buffer(unsigned int w, unsigned int slot, unsigned int i)
 {
 	const struct attachment *a = &model.worker[w].att[i];
@@ -363,7 +363,7 @@ static void register_buffer(unsigned int w, unsigned int slot, unsigned int i)
 	ring->n_held = (unsigned int)n;
 }
 
-/* Only root: others have a limit that these count against as well. */
+/* Only root registers buffers, as they count against a limit of other users. */
 static bool draw_buffer(unsigned int *w, unsigned int *i, unsigned int *slot)
 {
 	unsigned int first = (unsigned int)rnd(WORKERS * REGIONS);

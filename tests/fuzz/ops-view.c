@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Nodes, and files of views: open, duplicated, read, polled. */
+/* Nodes and files of views are opened, duplicated, read and polled. */
 #include "fuzz.h"
 
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
-/* How view @v of region @i is opened: permissions of the node, then of the view. */
+/* The errors of opening a view: from the permissions of the node, then of the view. */
 static void want_open(unsigned int w, const struct view *v, int flags, struct want *x)
 {
 	want(x, EACCES, !worker_may_open(&model.worker[w], v, flags));
@@ -66,7 +66,7 @@ void op_open(void)
 	v = (unsigned int)(one_in(2) ? rnd(2) : rnd(VIEWS));
 	snprintf(path, sizeof(path), "/dev/mshare/%s/%s", model.region[i].name,
 		 model.region[i].view[v].node ? model.region[i].view[v].name : "none");
-	/* Another one may have the name by now. */
+	/* Another region may have the name by now. */
 	r = region_by_name(model.region[i].name);
 	if (r && r != &model.region[i]) {
 		nothing_to_do();
@@ -83,9 +83,9 @@ void op_open(void)
 }
 
 /*
- * Open the same node through a descriptor of it, which works as long as the
- * node is there: whoever has a device number later is somebody else. A file
- * that came without a node cannot be opened again.
+ * Open a node again through a descriptor of it. This works as long as the node exists; a
+ * later region with its device number must not be opened. A file without a node cannot be
+ * opened again.
  */
 void op_reopen(void)
 {
@@ -106,7 +106,7 @@ void op_reopen(void)
 	r = &model.region[f->region];
 	flags &= ~O_PATH;
 	want(&x, ENXIO, !r->linked || !f->node);
-	/* The permissions of a node that was removed are taken away. */
+	/* devtmpfs clears the permissions of a node that it removes. */
 	want(&x, EACCES, (!r->linked || !f->node) && !model.worker[w].root);
 	want_open(w, &r->view[f->view], flags, &x);
 	snprintf(path, sizeof(path), "/proc/self/fd/%u", FD_VIEWS + old);
@@ -150,7 +150,7 @@ void op_dup(void)
 	model.worker[w].fd[slot].cloexec = cloexec;
 }
 
-/* To another process over a socket: permissions were checked at open(). */
+/* Send a file to another process; permissions were checked by open(). */
 void op_pass(void)
 {
 	unsigned int from, to = any_worker(), old, slot = free_fd(to);
@@ -167,7 +167,7 @@ void op_pass(void)
 	model.worker[to].fd[slot].cloexec = cloexec;
 }
 
-/* ---- read(2), and calls that a view has not ---- */
+/* ---- read(2), and calls that a view does not support ---- */
 
 static void read_view(unsigned int w, unsigned int slot)
 {
@@ -224,7 +224,7 @@ void op_read(void)
 		check_result(&x, SYS(w, SYS_lseek, number, 8, SEEK_SET));
 		break;
 	case 2:
-		/* The position is nobody's. */
+		/* pread() does not use the file's position. */
 		note("w%u pread fd%u", w, slot);
 		want(&x, ESPIPE, !path);
 		check_result(&x, SYS(w, SYS_pread64, number, SCRATCH, 16, 0));
@@ -294,17 +294,17 @@ void op_poll(void)
 enum how {
 	BY_POLL,
 	BY_RING,	/* a request of an io_uring */
-	BY_EPOLL,	/* which tells of changes only */
+	BY_EPOLL,	/* an epoll that reports changes only */
 };
 
-/* Somebody waits for what another one does. */
+/* A worker waits for an action of another one. */
 struct wait {
-	unsigned int w;		/* who waits */
+	unsigned int w;		/* the worker that waits */
 	const struct fd *f;
 	int fd;
 	enum how how;
-	int epoll;		/* its descriptor */
-	short events;		/* asked for */
+	int epoll;		/* the descriptor of its epoll */
+	short events;		/* the events that it waits for */
 };
 
 static int64_t look_at_epoll(const struct wait *t, short *events, int timeout)
@@ -330,7 +330,7 @@ static void wait_begin(struct wait *t)
 
 	if (t->how != BY_EPOLL) {
 		worker_send(t->w, &o, NULL);
-		/* Mostly it sleeps by then. */
+		/* Mostly the worker sleeps after that time. */
 		usleep((useconds_t)rnd(3000));
 		return;
 	}
@@ -338,7 +338,7 @@ static void wait_begin(struct wait *t)
 		     sys_blob(t->w, SYS_epoll_ctl,
 			      ARGS((uint64_t)t->epoll, EPOLL_CTL_ADD, (uint64_t)t->fd, SCRATCH),
 			      &e, sizeof(e), NULL, 0));
-	/* What is so already is told once. */
+	/* The epoll reports existing events once. */
 	look_at_epoll(t, &events, 0);
 	if (events != (poll_events(t->w, t->f) & t->events))
 		fail("an epoll begins with 0x%x", events);
@@ -346,7 +346,7 @@ static void wait_begin(struct wait *t)
 		fail("an edge-triggered epoll tells 0x%x twice", events);
 }
 
-/* It must have happened by now. */
+/* The wait must end now. */
 static void wait_end(const struct wait *t)
 {
 	short events = poll_events(t->w, t->f) & t->events, got;
@@ -362,7 +362,7 @@ static void wait_end(const struct wait *t)
 		fail("w%u waited and got %lld; the model has %d", t->w, (long long)ret, events);
 }
 
-/* Any file, for which another worker can do what ends the wait. */
+/* Draw a file and an action of another worker that ends the wait on it. */
 static bool draw_wait(struct wait *t, struct deed *d)
 {
 	unsigned int first = (unsigned int)rnd(WORKERS * FDS);
@@ -390,7 +390,7 @@ void op_wait(void)
 		nothing_to_do();
 		return;
 	}
-	/* What is so already would end the others at once. */
+	/* Existing events would end the other kinds of waits at once. */
 	t.how = poll_events(t.w, t.f) ? BY_EPOLL : rnd(3);
 	if (t.how == BY_EPOLL)
 		t.epoll = (int)SYS(t.w, SYS_epoll_create1, EPOLL_CLOEXEC);
@@ -454,7 +454,7 @@ void op_describe(void)
 		check_description(m, f->region, f->view);
 }
 
-/* The value of a line of fdinfo. */
+/* Find the value of a line in fdinfo. */
 static const char *find_line(const char *text, const char *key)
 {
 	const char *at = strstr(text, key);
@@ -524,7 +524,7 @@ void op_fdinfo(void)
 	check_fdinfo(w, slot);
 }
 
-/* ---- commands that there are not, or not there ---- */
+/* ---- commands that do not exist, or not on this file ---- */
 
 static bool is_command(unsigned int nr, bool control)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Workers as the controller has them: begun, ordered about, killed. */
+/* The controller starts workers, gives them orders, and kills them. */
 #include "fuzz.h"
 
 #include <grp.h>
@@ -11,10 +11,10 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-/* Emulated, on a busy machine and with a debug kernel, things may take long. */
+/* A time limit that is enough for an emulated debug kernel on a busy machine. */
 #define PATIENCE_MS 180000
 
-/* A pidfd of a process that has ended, and was waited for or not. */
+/* A pidfd of a process that has ended and was waited for or not. */
 static int ended_process(bool waited_for)
 {
 	struct pollfd p = { .events = POLLIN };
@@ -49,7 +49,7 @@ pid_t a_thread(void)
 	return tid;
 }
 
-/* In the child. Descriptors that it must have are made before it is nobody. */
+/* The child's part. Its descriptors are opened before it drops its privileges. */
 static void become(const struct worker *k, int sock)
 {
 	struct rlimit memlock = { model.memlock, model.memlock };
@@ -137,7 +137,7 @@ static void show_file(const char *dir, pid_t pid, const char *name)
 	close(fd);
 }
 
-/* What came with an answer: the descriptor of WORK_SEND_FD. */
+/* The descriptor that came with the answer to WORK_SEND_FD. */
 static int last_fd = -1;
 
 static void wait_for_answer(unsigned int w)

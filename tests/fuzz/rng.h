@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that are a function of a seed alone. Each operation draws from a
- * generator of its own, made of the seed and the operation's number: what one
- * operation drew, or how it went, does not change what the next one draws.
+ * Random numbers that are a function of a seed alone. Each operation has a generator of its
+ * own, made from the seed and the operation's number, so that the numbers and results of
+ * one operation do not change the numbers of the next.
  */
 #ifndef FUZZ_RNG_H
 #define FUZZ_RNG_H
@@ -14,7 +14,7 @@ struct rng {
 	uint64_t state;
 };
 
-/* splitmix64 */
+/* The next number of splitmix64. */
 static inline uint64_t rng_next(struct rng *r)
 {
 	uint64_t z = r->state += 0x9e3779b97f4a7c15ULL;
@@ -33,7 +33,7 @@ static inline struct rng rng_for(uint64_t seed, uint64_t number)
 	return r;
 }
 
-/* 0 to @n - 1 */
+/* A number from 0 to @n - 1. */
 static inline uint64_t rng_below(struct rng *r, uint64_t n)
 {
 	return rng_next(r) % n;

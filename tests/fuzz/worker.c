@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A worker: a process of its own that does one thing at a time, as it is told,
- * and never judges. What it should have seen, only the controller knows.
+ * A worker: a process that executes one order at a time and judges nothing. Only the
+ * controller knows what the result should be.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -28,13 +28,13 @@
 #include <linux/msharearena.h>
 
 #define RINGS 4
-#define WAIT_MS 60000	/* for what has been done already, or will be now */
+#define WAIT_MS 60000	/* for events that have happened or are about to */
 
 static struct io_uring rings[RINGS];
 static struct io_uring post_ring;
 static char blob[BLOB_MAX];
 static int control;		/* the socket */
-static int sent_fd = -1;	/* goes with the next answer */
+static int sent_fd = -1;	/* is sent with the next answer */
 static int received_fd = -1;	/* came with this order */
 
 /* ---- accesses that survive their signal ---- */
@@ -98,7 +98,7 @@ static int64_t probe_all(struct probe *p, size_t n)
 	return 0;
 }
 
-/* ---- single things ---- */
+/* ---- simple orders ---- */
 
 static int64_t fill(uint64_t address, uint64_t page_size, uint64_t pages, uint64_t first)
 {
@@ -164,7 +164,7 @@ static void child(const struct order *o)
 	const uint64_t *gone = (const uint64_t *)blob;
 	uint64_t value;
 
-	/* None of the parent's attachments is here. */
+	/* The child has none of the parent's attachments. */
 	for (size_t i = 0; i < o->length / sizeof(*gone); i++)
 		if (load(gone[i], &value) != SIGSEGV)
 			_exit(202);
@@ -223,7 +223,7 @@ static int64_t ring_buffers(unsigned int slot, uint64_t address, uint64_t length
 	return io_uring_register_buffers(&rings[slot], &iov, 1);
 }
 
-/* A request of the ring that every worker has for itself; NULL if it has none. */
+/* A request of the worker's private ring; NULL if it has none. */
 static struct io_uring_sqe *own_request(void)
 {
 	if (!post_ring.ring_fd && io_uring_queue_init(8, &post_ring, 0))
@@ -283,7 +283,7 @@ static int64_t ring_next(unsigned int slot)
 	return data;
 }
 
-/* ---- storms: the same thing many times, while others do theirs ---- */
+/* ---- storms: the same action many times, at the same time as other workers ---- */
 
 static int64_t storm_attach(const struct order *o)
 {
@@ -435,7 +435,7 @@ static bool reply(int64_t result, uint64_t length)
 	return sendmsg(control, &m, MSG_NOSIGNAL) == (ssize_t)(sizeof(a) + length);
 }
 
-/* Two mappings of the same pages, so that arguments can lie in read-only memory. */
+/* Map the same pages twice, so that arguments can lie in read-only memory. */
 static void map_scratch(void)
 {
 	int fd = memfd_create("scratch", MFD_CLOEXEC);
@@ -457,7 +457,7 @@ void worker_main(int sock)
 	fcntl(control, F_SETFD, FD_CLOEXEC);
 	map_scratch();
 	catch_faults();
-	/* The first answer, and the first after an exec, says that it is there. */
+	/* The first answer, also after an exec, says that the worker is ready. */
 	if (!reply(0, 0))
 		_exit(1);
 	while (next_order(&o)) {

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: the module's parts do what their headers say. The KUnit suites of
-# kmod/test are in the module that a debug kernel gets and run when it is loaded;
-# each case is a test here.
+# Goal: the parts of the module do what their headers promise. The module for a debug kernel
+# contains the KUnit suites of kmod/test, which run when it is loaded. Each case is a test
+# here.
 # timeout: 300
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-# read_suite FILE: of a suite's results the cases are indented once; what a case
-# says, and what it says of its parameters, is deeper or a comment.
+# read_suite FILE: report the cases of a suite, whose lines are indented by four blanks.
+# Messages and parameters of a case are indented deeper, or are comments.
 read_suite()
 {
 	local suite line planned=0 cases=0 failed=0 whole=0
@@ -28,16 +28,16 @@ read_suite()
 		fi
 	done <"$1"
 	[ "$((cases == planned && cases > 0))" = 1 ] ||
-		result 1 "$suite: $cases of $planned cases reported"
+		result 1 "$suite reported $cases of its $planned cases"
 	[ "$((whole == 0 || failed > 0))" = 1 ] ||
-		result 1 "$suite: the suite as a whole"
+		result 1 "$suite failed outside its cases"
 }
 
-# Loaded once more, so that what the kernel says of it is this test's.
+# Load the module again, so that messages of the suites belong to this test.
 ok "the module unloads" rmmod msharearena
-ok "and loads, with its suites" insmod "$MSHAREARENA_KO"
+ok "the module loads again and runs its KUnit suites" insmod "$MSHAREARENA_KO"
 mapfile -t files < <(find /sys/kernel/debug/kunit -name results | sort)
-ok "there are suites" test "${#files[@]}" -gt 0
+ok "at least one KUnit suite has results" test "${#files[@]}" -gt 0
 for file in "${files[@]}"; do
 	read_suite "$file"
 done

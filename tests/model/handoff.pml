@@ -96,7 +96,7 @@ end:	do
 		:: to_peer?_,_
 		:: empty(to_peer) -> break
 		od;
-		/* Its messages may still be read: generations tell. */
+		/* Its messages may still be read; the generations decide whether they are valid. */
 		if
 		:: lives < LIVES -> lives++; alive = true
 		:: else -> break

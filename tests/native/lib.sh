@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# For the tests of the daemons: what ../lib.sh has, and arenad on $backend, a
-# memfd unless the one who sources this says otherwise (../system/lib.sh does).
+# Helpers for the tests of the daemons, beside those of ../lib.sh. They run arenad with
+# the backend $backend, which is a memfd unless the script that sources this file sets
+# another one before, as ../system/lib.sh does.
 : "${backend:=memfd}"
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 if [ "$backend" = memfd ]; then
-	# Disks are made in $tmp and need O_DIRECT, which not every tmpfs has.
+	# The disks lie in $tmp and are opened with O_DIRECT, which not every tmpfs has.
 	export TMPDIR=$top/build/tmp
 	mkdir -p "$TMPDIR"
 fi
@@ -22,17 +23,17 @@ arenad_kill()
 }
 at_exit arenad_kill
 
-# disk NAME SIZE: an empty disk; says its path
+# disk NAME SIZE: create a disk of zeroes and print its path
 disk()
 {
 	truncate -s "$2" "$tmp/$1.img"
 	echo "$tmp/$1.img"
 }
 
-# arenad_run ARGUMENT...: in the background, on $backend; log and output in $tmp
+# arenad_run ARGUMENT...: run arenad in the background; its log and output are in $tmp
 arenad_run()
 {
-	# Not left to the shell in the background: what the last one said must be gone.
+	# Emptied here, as the shell in the background may do it only after a caller looks.
 	: >"$tmp/out"
 	: >"$tmp/log"
 	arenad --region test --backend "$backend" --listen 127.0.0.1:0 "$@" \
@@ -40,7 +41,8 @@ arenad_run()
 	arenad_pid=$!
 }
 
-# arenad_start ARGUMENT...: and wait for it; $address is where it listens
+# arenad_start ARGUMENT...: run arenad and wait until it is ready; $address is where it
+# listens
 arenad_start()
 {
 	arenad_run "$@"
@@ -53,7 +55,7 @@ arenad_start()
 	address=$(awk '/^ready/ { print $2; exit }' "$tmp/out")
 }
 
-# arenad_wait: $status is what it ended with
+# arenad_wait: wait until arenad ends; $status is its exit status
 arenad_wait()
 {
 	wait "$arenad_pid" 2>/dev/null
@@ -68,25 +70,25 @@ arenad_stop()
 	arenad_wait
 }
 
-# children PROGRAM: ids of arenad's processes of that name
+# children PROGRAM: print the ids of arenad's processes of that name
 children()
 {
 	pgrep -P "$arenad_pid" -x "$1"
 }
 
-# counter PROGRAM KEY: from the last line of counters that it printed
+# counter PROGRAM KEY: print a counter from the last line of counters in the log
 counter()
 {
 	sed -n "s/^$1: counters.* $2=\([^ ]*\).*/\1/p" "$tmp/log" | tail -n 1
 }
 
-# counters_printed: how many lines of counters there are
+# counters_printed: print the number of lines of counters in the log
 counters_printed()
 {
 	grep -c ': counters' "$tmp/log"
 }
 
-# counters_print COUNT: have the processes, that many, print their counters
+# counters_print COUNT: make all processes print their counters; wait for COUNT lines
 counters_print()
 {
 	local wanted=$(($(counters_printed) + $1))
@@ -95,13 +97,13 @@ counters_print()
 	wait_for 5 eval "[ \$(counters_printed) -ge $wanted ]"
 }
 
-# counters_refresh: of an NP and an SP
+# counters_refresh: the same for one NP and one SP
 counters_refresh()
 {
 	counters_print 2
 }
 
-# says TEXT: does the log have it?
+# says TEXT: true if the log contains the text
 says()
 {
 	grep -qF -- "$1" "$tmp/log" || { cat "$tmp/log"; return 1; }

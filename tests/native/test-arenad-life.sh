@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: arenad's processes live and die together, it says why, and its exit
+# Goal: arenad's processes live and end together, arenad logs the reason, and its exit
 # status is right.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,71 +12,74 @@ two=$(disk two 64M)
 two_disks=(--disk "one=$one" --disk "two=$two")
 
 arenad_start "${two_disks[@]}"
-ok "arenad says where it listens" test -n "$address"
+ok "arenad prints the address at which it listens" test -n "$address"
 is "arenad runs one network process" "$(children arena-np | wc -l)" 1
 is "arenad runs a storage process for each disk" "$(children arena-sp | wc -l)" 2
-ok "without the module arenad says that processes are not protected" says "not protected from each other"
+ok "without the module arenad warns that processes are not protected from each other" \
+	says "not protected from each other"
 pids=$(all)
 arenad_stop
-is "SIGTERM: status" "$status" 0
+is "arenad ends with status 0 on SIGTERM" "$status" 0
 # shellcheck disable=SC2086 # a list
-ok "SIGTERM: no process is left" wait_for 10 all_gone $pids
+ok "no process of arenad is left after SIGTERM" wait_for 10 all_gone $pids
 
 arenad_start "${two_disks[@]}"
 pids=$(all)
 kill -INT "$arenad_pid"
 arenad_wait
-is "SIGINT: status" "$status" 0
+is "arenad ends with status 0 on SIGINT" "$status" 0
 
 arenad_start "${two_disks[@]}"
 pids=$(all)
 kill -KILL "$(children arena-np)"
 arenad_wait
-is "the network process is killed: status" "$status" 1
-ok "the network process is killed: it says so" says "arena-np (process"
-ok "the network process is killed: and how" says "was killed by signal 9"
+is "arenad ends with status 1 if its network process is killed" "$status" 1
+ok "arenad names the network process that was killed" says "arena-np (process"
+ok "arenad names the signal that killed the network process" says "was killed by signal 9"
 # shellcheck disable=SC2086 # a list
-ok "the network process is killed: no process is left" wait_for 10 all_gone $pids
+ok "no process of arenad is left after the network process was killed" wait_for 10 all_gone $pids
 
 arenad_start "${two_disks[@]}"
 pids=$(all)
 kill -KILL "$(children arena-sp | tail -n 1)"
 arenad_wait
-is "a storage process is killed: status" "$status" 1
-ok "a storage process is killed: it says which" says "arena-sp 1 (disk two) (process"
+is "arenad ends with status 1 if a storage process is killed" "$status" 1
+ok "arenad names the storage process that was killed and its disk" \
+	says "arena-sp 1 (disk two) (process"
 # shellcheck disable=SC2086 # a list
-ok "a storage process is killed: no process is left" wait_for 10 all_gone $pids
+ok "no process of arenad is left after a storage process was killed" wait_for 10 all_gone $pids
 
 arenad_start "${two_disks[@]}"
 pids=$(all)
 kill -KILL "$arenad_pid"
 arenad_wait
 # shellcheck disable=SC2086 # a list
-ok "arenad is killed: no process is left" wait_for 10 all_gone $pids
+ok "no process is left after arenad itself was killed" wait_for 10 all_gone $pids
 
 arenad_start "${two_disks[@]}"
 kill -STOP "$(children arena-np)"
 kill -TERM "$arenad_pid"
-ok "a network process that hangs is killed" wait_for 15 says "does not end: killing it"
+ok "arenad kills a network process that does not end on SIGTERM" \
+	wait_for 15 says "does not end: killing it"
 arenad_wait
-is "a network process that hangs is killed: status" "$status" 1
+is "arenad ends with status 1 after it had to kill the network process" "$status" 1
 
 arenad_run --disk "one=$tmp/missing.img"
 arenad_wait
-is "a missing disk: status" "$status" 1
-ok "a missing disk: it says so" says "No such file"
-not_ok "a missing disk: it is found before the region is made" grep -q taking "$tmp/log"
+is "arenad ends with status 1 if a disk is missing" "$status" 1
+ok "arenad says that there is no such file if a disk is missing" says "No such file"
+not_ok "arenad does not create the region if a disk is missing" grep -q taking "$tmp/log"
 
 arenad_start --disk "one=$one"
 first=$arenad_pid taken=$address
 arenad_run --disk "one=$two" --listen "$taken"
 arenad_wait
-is "an address in use: status" "$status" 1
-ok "an address in use: it says which" says "cannot listen on $taken"
-not_ok "an address in use: it is found before the region is made" grep -q taking "$tmp/log"
+is "arenad ends with status 1 if its address is in use" "$status" 1
+ok "arenad names the address that is in use" says "cannot listen on $taken"
+not_ok "arenad does not create the region if its address is in use" grep -q taking "$tmp/log"
 arenad_pid=$first
 arenad_stop
-is "an address in use: whoever has it is left alone" "$status" 0
+is "the arenad that has the address is not disturbed" "$status" 0
 
 (
 	ulimit -n 64
@@ -84,21 +87,23 @@ is "an address in use: whoever has it is left alone" "$status" 0
 	arenad_wait
 	exit "$status"
 )
-is "too few open files: status" $? 1
-ok "too few open files: it says how many are needed" says "needs a limit of 320 open files, and it is 64"
+is "arenad ends with status 1 if it may open too few files" $? 1
+ok "arenad says how many open files it needs" says "needs a limit of 320 open files, and it is 64"
 
-# Pages of 4 KiB count for no process: others would be killed first.
+# Pages of 4 KiB in a memfd are charged to no process, so that the OOM killer would end
+# others first.
 gigabytes=$(awk '/^MemAvailable/ { print int($2 / 1048576) + 2 }' /proc/meminfo)
 if [ "$gigabytes" -lt 512 ]; then
 	arenad_run --disk "one=$one" --backend memfd --page-size 4K --size "${gigabytes}G"
 	arenad_wait
-	is "more memory than there is: status" "$status" 1
-	ok "more memory than there is: it says how much is left" says "MiB left"
+	is "arenad ends with status 1 if the region needs more memory than there is" "$status" 1
+	ok "arenad says how much memory is left if the region needs more" says "MiB left"
 else
-	skip "more memory than there is" "a region has 512 GiB at most"
+	skip "arenad refuses a region that needs more memory than there is" \
+		"no region can be larger than 512 GiB"
 fi
 
-# While programs are executed, look for each other and connect.
+# The signal comes while programs are executed, look for each other and connect.
 failures=''
 for ((i = 0; i < 40; i++)); do
 	arenad_run "${two_disks[@]}" --size 128M --page-size 4K
@@ -108,36 +113,37 @@ for ((i = 0; i < 40; i++)); do
 	arenad_wait
 	[ "$status" = 0 ] || failures+=" $status"
 done
-is "SIGTERM within the first 120 ms, 40 times: status" "$failures" ""
+is "arenad ends with status 0 on SIGTERM in its first 120 ms, 40 times" "$failures" ""
 
 arenad_run --disk "one=$tmp"
 arenad_wait
-ok "a folder is no disk" says "neither a block device nor a regular file"
+ok "arenad refuses a folder as a disk" says "neither a block device nor a regular file"
 
 : >"$tmp/empty.img"
 arenad_run --disk "one=$tmp/empty.img"
 arenad_wait
-ok "an empty disk is refused" says "is empty"
+ok "arenad refuses an empty file as a disk" says "is empty"
 
 arenad_run --disk "one=$one" --disk "two=$one"
 arenad_wait
-is "the same disk twice: status" "$status" 1
-ok "the same disk twice: it says so" says "in use"
+is "arenad ends with status 1 if the same disk is given twice" "$status" 1
+ok "arenad says that a disk that is given twice is in use" says "in use"
 
 arenad_run --disk "one=$one" --size 64M
 arenad_wait
-is "too small a region: status" "$status" 1
-ok "too small a region: it says so" says "are too few"
+is "arenad ends with status 1 if the region is too small" "$status" 1
+ok "arenad says that a region that is too small has too few buffers" says "are too few"
 
 arenad_run --disk "one=$one" --bindir "$tmp"
 arenad_wait
-is "no programs in --bindir: status" "$status" 1
-ok "no programs in --bindir: it says so" says "cannot execute"
+is "arenad ends with status 1 if --bindir has no programs" "$status" 1
+ok "arenad says which program it cannot execute if --bindir has none" says "cannot execute"
 
 if [ ! -e /dev/msharearena ]; then
 	arenad_run --disk "one=$one" --backend module
 	arenad_wait
-	is "no module: status" "$status" 1
-	ok "no module: it says so" says "module is not loaded"
+	is "arenad ends with status 1 if the module's backend is asked for without the module" \
+		"$status" 1
+	ok "arenad says that the module is not loaded" says "module is not loaded"
 fi
 done_testing

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: a wrong command line is refused with status 2 and a word on what is
-# wrong; help that cannot be written is an error. What is at a limit works.
+# Goal: a wrong command line is refused with status 2 and a message that says what is
+# wrong with it. Values at a limit are accepted. Help that cannot be written is an error.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# refused PROGRAM MESSAGE ARGUMENT...
+# refused PROGRAM MESSAGE ARGUMENT...: the program ends with status 2 and says MESSAGE
 refused()
 {
 	local program=$1 message=$2
 	shift 2
 	"$BUILD/$program" "$@" >"$tmp/out" 2>"$tmp/log"
-	is "$program $*: status" $? 2
-	ok "$program says: $message" says "$message"
+	is "$program refuses with status 2: $*" $? 2
+	ok "$program explains why it refuses: $message" says "$message"
 }
 
 good=(--region test --listen 127.0.0.1:0 --disk "d=$tmp/d")
@@ -56,21 +56,21 @@ refused arena-sp "extra is not an option" --region r --id 0 --disk d extra
 refused arena-np "--sp: a=x is not NAME=PID" --sp a=x
 refused arena-np "--ready-fd: x is not the number of a descriptor" --ready-fd x
 
-# The pages are held against --help by style/test-man.sh.
+# style/test-man.sh compares the manual pages with --help.
 version=$(sed -n 's/^Version: //p' META)
 for program in arenad arena-np arena-sp; do
 	for option in --help --usage --version; do
 		"$BUILD/$program" "$option" >"$tmp/out" 2>&1
-		is "$program $option: status" $? 0
+		is "$program $option ends with status 0" $? 0
 		"$BUILD/$program" "$option" >/dev/full 2>"$tmp/log"
-		is "$program $option that cannot be written: status" $? 1
-		ok "$program $option that cannot be written: it says so" says "No space left"
+		is "$program $option ends with status 1 if the output cannot be written" $? 1
+		ok "$program $option says why the output cannot be written" says "No space left"
 	done
-	is "$program --version is the version in META" \
+	is "$program --version prints the version in META" \
 		"$("$BUILD/$program" --version)" "$program $version"
 done
 
 arenad_start --np-buffers 16380 --size 512M --disk "d=$(disk d 4M)"
 arenad_stop
-is "arenad with the most buffers that are accepted stops with status 0" "$status" 0
+is "arenad with the greatest accepted --np-buffers works and ends with status 0" "$status" 0
 done_testing

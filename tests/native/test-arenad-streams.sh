@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: standard streams that are closed, full or read by nobody neither end a process
-# nor let what it logs get into a disk or the region.
+# Goal: standard streams that are closed, full or have no reader do not end a process, and
+# no line of the log is written to a disk or into the region instead.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -12,7 +12,8 @@ processes() { echo "$arenad_pid"; children arena-np; children arena-sp; }
 answers() { timeout 2 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; head -c 8 <&3" 2>/dev/null |
 	grep -q NBDMAGIC; }
 
-# listens_with COMMAND: in the background, on a port of its own
+# listens_with REDIRECTIONS: run arenad with them in the background, on a free port, and
+# wait until it serves clients
 listens_with()
 {
 	port=$(free_port)
@@ -23,44 +24,46 @@ listens_with()
 
 low_files() { for pid in $(processes); do readlink "/proc/$pid/fd/"[012]; done | sort -u; }
 
-ok "all streams closed: clients are served" listens_with '<&- >&- 2>&-'
-is "all streams closed: every process has /dev/null there" "$(low_files)" /dev/null
+ok "arenad with closed standard streams serves clients" listens_with '<&- >&- 2>&-'
+is "every process that was started with closed standard streams has /dev/null there" \
+	"$(low_files)" /dev/null
 kill -USR1 "$arenad_pid"
-ok "all streams closed: the processes log and live on" answers
+ok "clients are served after processes with closed standard streams logged" answers
 arenad_stop
-is "all streams closed: status" "$status" 0
-ok "all streams closed: nothing is written to the disk" cmp "$disk" "$tmp/pristine.img"
+is "arenad with closed standard streams ends with status 0" "$status" 0
+ok "processes with closed standard streams log nothing to the disk" cmp "$disk" "$tmp/pristine.img"
 
 mkfifo "$tmp/fifo"
 head -n 1 <"$tmp/fifo" >/dev/null &
 reader=$!
-ok "the reader of the log goes away: clients are served" listens_with ">$tmp/out 2>$tmp/fifo"
+ok "arenad serves clients though the reader of its log ends" listens_with ">$tmp/out 2>$tmp/fifo"
 wait "$reader"
 kill -USR1 "$arenad_pid"
 sleep 0.2
-ok "the reader of the log goes away: the processes log and live on" answers
-is "the reader of the log goes away: there are three processes" "$(processes | wc -l)" 3
+ok "clients are served after the processes logged without a reader" answers
+is "arenad and its two processes run without a reader of the log" "$(processes | wc -l)" 3
 arenad_stop
-is "the reader of the log goes away: status" "$status" 0
+is "arenad without a reader of its log ends with status 0" "$status" 0
 
 sleep 1000 <>"$tmp/fifo" &
 reader=$!
-ok "nobody reads the log: clients are served" listens_with ">$tmp/out 2>$tmp/fifo"
+ok "arenad serves clients though nobody empties the pipe of its log" \
+	listens_with ">$tmp/out 2>$tmp/fifo"
 for ((i = 0; i < 400; i++)); do
 	kill -USR1 "$arenad_pid"
 	sleep 0.005
 done
-ok "nobody reads the log, which is full: clients are served" answers
+ok "clients are served while the pipe of the log is full" answers
 arenad_stop
-is "nobody reads the log, which is full: status" "$status" 0
+is "arenad ends with status 0 while the pipe of its log is full" "$status" 0
 kill "$reader"
 wait "$reader" 2>/dev/null
 
-ok "the log cannot be written: clients are served" listens_with ">$tmp/out 2>/dev/full"
+ok "arenad serves clients though its log cannot be written" listens_with ">$tmp/out 2>/dev/full"
 arenad_stop
-is "the log cannot be written: status" "$status" 0
+is "arenad whose log cannot be written ends with status 0" "$status" 0
 
 arenad "${arguments[@]}" --listen 127.0.0.1:0 >/dev/full 2>"$tmp/log"
-is "the line \"ready\" cannot be written: status" $? 1
-ok "the line \"ready\" cannot be written: it says so" says 'cannot write the line "ready"'
+is "arenad ends with status 1 if it cannot write the line \"ready\"" $? 1
+ok "arenad says that it cannot write the line \"ready\"" says 'cannot write the line "ready"'
 done_testing

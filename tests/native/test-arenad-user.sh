@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: with a memfd no privilege is needed, and where buffers cannot be
-# registered, here for want of lockable memory, it works without.
+# Goal: arenad on a memfd needs no privilege, and an SP works without registered buffers
+# if it may not lock enough memory to register them.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires setpriv nbdcopy prlimit
@@ -12,7 +12,7 @@ chmod 755 "$tmp"
 chown 12345 "$path"
 head -c 32M /dev/urandom >"$tmp/image"
 
-# In arenad's place: arenad as an ordinary user.
+# A function of this name runs arenad as an ordinary user.
 arenad()
 {
 	exec setpriv --reuid 12345 --regid 12345 --clear-groups \
@@ -20,9 +20,10 @@ arenad()
 }
 
 arenad_start --size 256M --page-size 4K --disk "d=$path"
-ok "the SP says that buffers are not registered" says "buffers cannot be registered"
-ok "nbdcopy writes an image" nbdcopy "$tmp/image" "nbd://$address/d"
-ok "the image is on the disk" cmp "$tmp/image" "$path"
+ok "the SP says that it cannot register its buffers" says "buffers cannot be registered"
+ok "nbdcopy writes an image through an SP without registered buffers" \
+	nbdcopy "$tmp/image" "nbd://$address/d"
+ok "the image that nbdcopy wrote is on the disk" cmp "$tmp/image" "$path"
 arenad_stop
-is "arenad ends well" "$status" 0
+is "arenad of an ordinary user ends with status 0" "$status" 0
 done_testing

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: docs/tutorial.md leads to two processes that work: each source in it compiles, each
-# command runs, and they print what it says.
-# Method: what `make install` installs is in a folder of the test's. Sources, commands and
-# their output are cut out of the document, in its order, and run in an empty folder.
+# Goal: whoever follows docs/tutorial.md has two processes that work: each source in it
+# compiles, each command succeeds, and the commands print what the document says.
+# Method: `make install` installs into a temporary folder. Sources, commands and their
+# output are extracted from the document and used in its order, in an empty folder.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires make pkg-config cc
@@ -33,19 +33,19 @@ for block in "$tmp"/block.*; do
 		sources=$((sources + 1))
 		;;
 	sh)
-		ok "commands that end in: $(tail -n 1 "$block")" \
+		ok "the tutorial's commands up to \"$(tail -n 1 "$block")\" succeed" \
 			eval "bash -e '$block' >'$tmp/said' 2>'$tmp/errors' || { cat '$tmp/errors'; false; }"
-		is "nothing is printed to standard error" "$(cat "$tmp/errors")" ""
+		is "commands of the tutorial print no error" "$(cat "$tmp/errors")" ""
 		commands=$((commands + 1))
 		;;
 	text)
-		is "they print what the tutorial says" "$(cat "$tmp/said")" "$(cat "$block")"
+		is "commands print what the tutorial says" "$(cat "$tmp/said")" "$(cat "$block")"
 		outputs=$((outputs + 1))
 		;;
-	*) ok "a block of kind $name is known" false ;;
+	*) ok "the tutorial has no block of an unknown kind: $name" false ;;
 	esac
 done
 cd "$top" || exit 1
-ok "the tutorial has sources, commands and output ($sources, $commands, $outputs)" \
+ok "the tutorial has $sources sources, $commands blocks of commands and $outputs of output" \
 	test "$sources" -ge 2 -a "$commands" -ge 3 -a "$outputs" -ge 2
 done_testing

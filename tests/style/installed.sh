@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Shared by the tests of what `make install` leaves, after ../lib.sh: installs below
-# $tmp/root, as for a package of Debian's, and knows what is there.
-# (lib.sh has made $tmp; some variables are for the tests alone.)
+# Helpers for the tests of `make install`, to be sourced after ../lib.sh, which sets $tmp.
+# It installs below $tmp/root, as for a Debian package, and sets the names of the folders.
 libdir=/usr/lib/x86_64-linux-gnu
 # shellcheck disable=SC2154
 root=$tmp/root
@@ -13,10 +12,10 @@ version=$(sed -n 's/^Version: *//p' META)
 include=$root/usr/include lib=$root$libdir debug=$root$libdir/msharearena/debug
 
 [ -e build/arenad ] || skip_all "needs make user"
-ok "make install DESTDIR=... LIBDIR=$libdir" make install "${where[@]}"
+ok "make install succeeds with DESTDIR and LIBDIR" make install "${where[@]}"
 
-# flags LIBRARY [OPTION...]: what pkg-config says, as it will be there, where it finds the files
-# of no other library
+# flags LIBRARY [OPTION...]: pkg-config's flags for the installed library; it finds the files of
+# no other library
 flags()
 {
 	local library=$1
@@ -26,21 +25,21 @@ flags()
 		pkg-config --define-variable=prefix="$root/usr" --cflags --libs "$@" "$library"
 }
 
-# public_headers: as they are included
+# public_headers: the names of the public headers, as sources include them
 public_headers()
 {
 	(cd user/include && find . -name '*.h' -printf '%P\n' | sort)
 }
 
-# calls FLAG...: what they declare and, for the rest, define inline
+# calls FLAG...: the functions that the public headers declare or define inline
 calls()
 {
 	public_headers | sed 's/.*/#include <&>/' >"$tmp/public.c"
 	cc -E -P "$@" "$tmp/public.c" | grep -oE '\b(mshare|arena)[a-z0-9_]*\(' | tr -d '(' | sort -u
 }
 
-# program_of_calls FLAG...: source that names each call, in C and C++, and prints the
-# versions of the libraries
+# program_of_calls FLAG...: the source of a program, in C and C++, that names each call and
+# prints the versions of the libraries
 program_of_calls()
 {
 	public_headers | sed 's/.*/#include <&>/'

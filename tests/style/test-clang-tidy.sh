@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The libraries and daemons are clean under clang-tidy; .clang-tidy says what is
-# asked of them.
+# Goal: clang-tidy finds nothing in libraries and daemons. The file .clang-tidy selects its
+# checks.
 # timeout: 900
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -9,7 +9,7 @@ requires clang-tidy
 
 version=$(sed -n 's/^Version: *//p' META)
 
-# tidy FOLDER: its sources as user/Makefile compiles them
+# tidy FOLDER: check its sources with the flags of user/Makefile
 tidy()
 {
 	local folder=$1 flags=(-std=gnu11 -pthread -Iuser/include -Iuser -Iinclude/uapi
@@ -24,6 +24,7 @@ tidy()
 
 while read -r folder; do
 	tidy "$folder" >"$tmp/findings"
-	ok "$folder" test ! -s "$tmp/findings" || sed 's/^/# /' "$tmp/findings"
+	ok "clang-tidy finds nothing in $folder" \
+		test ! -s "$tmp/findings" || sed 's/^/# /' "$tmp/findings"
 done < <(find user -name '*.c' -printf '%h\n' | sort -u)
 done_testing

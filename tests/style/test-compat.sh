@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Built for a kernel that it cannot work with, the module stops at the first file
-# and says what is missing. The kernel is made up: empty headers, and macros.
+# Goal: the build of the module for a kernel with which it cannot work stops at the first
+# file with a sentence that says what the kernel lacks.
+# Method: the kernel is made up of empty headers and macros.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires cpp
 
 compat=kmod/compat/compat.h
 include=$tmp/include
-# All that it includes; one of them tells of the kernel.
+# All headers that compat.h includes are empty but version.h.
 sed -n 's/^#include <\([^>]*\)>.*/\1/p' "$compat" | while read -r header; do
 	mkdir -p "$include/$(dirname "$header")"
 	: >"$include/$header"
@@ -23,7 +24,8 @@ declare -A kernel=(
 	[CONFIG_TRANSPARENT_HUGEPAGE]=1 [CONFIG_HUGETLB_PAGE]=1 [CONFIG_MMU_NOTIFIER]=1
 )
 
-# preprocess [NAME=VALUE...]: a kernel that differs in these; no value: not set
+# preprocess [NAME=VALUE...]: preprocess compat.h for a kernel with these options; an option
+# without a value is not set
 preprocess()
 {
 	local name change options=()
@@ -41,36 +43,42 @@ preprocess()
 	cpp -nostdinc -I"$include" "${options[@]}" "$compat" 2>"$tmp/errors" >"$tmp/out"
 }
 
-# stops NAME SENTENCE CHANGE...: the build for such a kernel does, and says so
+# stops NAME SENTENCE CHANGE...: the build for a kernel with the change stops with the
+# sentence
 stops()
 {
 	local name=$1 sentence=$2
 
 	shift 2
-	not_ok "$name: the build stops" preprocess "$@"
-	is "$name: and says what is missing" "$(sed -n 's/.*#error "\(.*\)"/\1/p' "$tmp/errors" | head -n 1)" "$sentence"
+	not_ok "the build for $name stops" preprocess "$@"
+	is "the build for $name says what is missing" \
+		"$(sed -n 's/.*#error "\(.*\)"/\1/p' "$tmp/errors" | head -n 1)" "$sentence"
 }
 
-ok "a kernel with all of it" preprocess
-ok "and no word against it" test ! -s "$tmp/errors"
-ok "five levels of page tables" preprocess CONFIG_PGTABLE_LEVELS=5
-ok "the oldest kernel" preprocess MAJOR=6 MINOR=8
+ok "the build accepts a kernel that has everything" preprocess
+ok "the build prints nothing for a kernel that has everything" test ! -s "$tmp/errors"
+ok "the build accepts five levels of page tables" preprocess CONFIG_PGTABLE_LEVELS=5
+ok "the build accepts the oldest supported kernel" preprocess MAJOR=6 MINOR=8
 stops "an older kernel" "msharearena needs Linux 6.8 or later" MINOR=7
 stops "a much older kernel" "msharearena needs Linux 6.8 or later" MAJOR=5 MINOR=19
-stops "32 bits" "msharearena needs x86-64: it writes x86-64 page tables" \
+stops "a 32-bit kernel" "msharearena needs x86-64: it writes x86-64 page tables" \
 	CONFIG_X86_64= CONFIG_PGTABLE_LEVELS=3
-stops "three levels" "msharearena needs page tables of at least four levels" CONFIG_PGTABLE_LEVELS=3
-stops "no transparent huge pages" \
+stops "a kernel with three levels of page tables" \
+	"msharearena needs page tables of at least four levels" CONFIG_PGTABLE_LEVELS=3
+stops "a kernel without transparent huge pages" \
 	"msharearena needs CONFIG_TRANSPARENT_HUGEPAGE: a 1 GiB leaf is a table to a kernel without" \
 	CONFIG_TRANSPARENT_HUGEPAGE=
-stops "no hugetlb" "msharearena needs CONFIG_HUGETLB_PAGE: its memory comes from the huge page pools" \
+stops "a kernel without hugetlb" \
+	"msharearena needs CONFIG_HUGETLB_PAGE: its memory comes from the huge page pools" \
 	CONFIG_HUGETLB_PAGE=
-stops "no notifiers" \
+stops "a kernel without MMU notifiers" \
 	"msharearena needs CONFIG_MMU_NOTIFIER (CONFIG_KVM selects it)" \
 	CONFIG_MMU_NOTIFIER=
 
-# Nothing that it asks for is left out above.
-is "each of its sentences was heard" "$(sed -n 's/^#error "\(.*\)"/\1/p' "$compat" | sort -u | wc -l)" 6
+# The kernels above lack everything that compat.h checks.
+is "this test knows all errors of compat.h" \
+	"$(sed -n 's/^#error "\(.*\)"/\1/p' "$compat" | sort -u | wc -l)" 6
 oldest=$(sed -n 's/^Linux-Oldest: *//p' META)
-ok "META names the same oldest kernel" grep -q "needs Linux $oldest or later" "$compat"
+ok "META names the oldest kernel that compat.h accepts" \
+	grep -q "needs Linux $oldest or later" "$compat"
 done_testing

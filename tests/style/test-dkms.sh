@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Goal: by `make dkms-install` dkms has the module, builds it from what was
-# copied alone, installs and, where there is openssl, signs it; and undoes it.
-# Its trees are scratch ones.
+# Goal: after `make dkms-install` dkms has built the module from the copied sources alone,
+# has installed it and, if openssl is there, signed it. `make dkms-uninstall` undoes that.
+# All trees of dkms are temporary.
 # timeout: 600
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -12,7 +12,7 @@ series=$(sed -n 's/^Linux-Tested: *\([^ ]*\).*/\1/p' META)
 version=$(sed -n 's/^Version: *//p' META)
 kernel=$(basename "$(find /lib/modules -maxdepth 1 -name "$series.*" | sort | tail -n 1)")
 [ -e "/lib/modules/$kernel/build" ] || skip_all "needs the headers of Linux $series"
-# Keys that sign are made in /var/lib/dkms, which is to be a scratch one too.
+# dkms makes its signing keys in /var/lib/dkms, which has to be temporary, too.
 unshare --mount --pid --fork true 2>/dev/null || skip_all "needs mount and pid namespaces of its own"
 
 modules=$tmp/modules/$kernel
@@ -20,8 +20,8 @@ mkdir -p "$tmp/tree" "$tmp/sources" "$modules" "$tmp/keys"
 ln -s "/lib/modules/$kernel/build" "$modules/build"
 dkms="dkms --dkmstree $tmp/tree --sourcetree $tmp/sources --installtree $tmp/modules"
 
-# run TARGET: make it with the scratch trees. dkms leaves the sleep of its
-# progress dots behind, which ends with the pid namespace.
+# run TARGET: make the target with temporary trees. dkms leaves a sleep behind that paces
+# its progress dots; it ends with the pid namespace.
 run()
 {
 	# shellcheck disable=SC2016 # expanded by the inner shell
@@ -34,27 +34,33 @@ module()
 	find "$modules/updates" -name 'msharearena.ko*' 2>/dev/null
 }
 
-ok "make dkms-install" run dkms-install
-ok "the sources are there, with the licence" test -s "$tmp/sources/msharearena-$version/LICENSES/GPL-2.0"
-is "dkms has installed it" "$($dkms status "msharearena/$version" | sed 's/.*: //')" installed
-ok "for this kernel" test -s "$(module)"
-is "this version" "$(modinfo -F version "$(module)")" "$version"
-is "for this kernel's modprobe" "$(modinfo -F vermagic "$(module)" | cut -d' ' -f1)" "$kernel"
+ok "make dkms-install succeeds" run dkms-install
+ok "make dkms-install copies the sources and the licence" \
+	test -s "$tmp/sources/msharearena-$version/LICENSES/GPL-2.0"
+is "dkms reports the module as installed" \
+	"$($dkms status "msharearena/$version" | sed 's/.*: //')" installed
+ok "dkms installs the module for the chosen kernel" test -s "$(module)"
+is "the installed module has the version of META" "$(modinfo -F version "$(module)")" "$version"
+is "the installed module was built for the chosen kernel" \
+	"$(modinfo -F vermagic "$(module)" | cut -d' ' -f1)" "$kernel"
 if command -v openssl >/dev/null; then
-	is "signed with the key that dkms made" "$(modinfo -F signer "$(module)")" "DKMS module signing key"
+	is "the installed module is signed with dkms's key" \
+		"$(modinfo -F signer "$(module)")" "DKMS module signing key"
 else
-	skip "signed with the key that dkms made" "needs openssl"
+	skip "the installed module is signed with dkms's key" "needs openssl"
 fi
-ok "again, over what is there" run dkms-install
-ok "make dkms-uninstall" run dkms-uninstall
-is "the module is gone" "$(module)" ""
-is "dkms knows it no more" "$($dkms status msharearena)" ""
-not_ok "nor are the sources there" test -e "$tmp/sources/msharearena-$version"
+ok "make dkms-install succeeds a second time" run dkms-install
+ok "make dkms-uninstall succeeds" run dkms-uninstall
+is "make dkms-uninstall removes the module" "$(module)" ""
+is "make dkms-uninstall removes the module from dkms" "$($dkms status msharearena)" ""
+not_ok "make dkms-uninstall removes the sources" test -e "$tmp/sources/msharearena-$version"
 
-ok "make dkms-install DESTDIR=..." make dkms-install DKMS=false "DESTDIR=$tmp/root"
+ok "make dkms-install with DESTDIR succeeds without dkms" \
+	make dkms-install DKMS=false "DESTDIR=$tmp/root"
 conf=$tmp/root/usr/src/msharearena-$version/dkms.conf
-is "leaves the sources and lets dkms alone" "$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$conf")" "$version"
-not_ok "nothing is left to be filled in" grep @ "$conf"
-ok "make dkms-uninstall DESTDIR=..." make dkms-uninstall DKMS=false "DESTDIR=$tmp/root"
-not_ok "removes them" test -e "${conf%/*}"
+is "dkms.conf has the version of META" \
+	"$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$conf")" "$version"
+not_ok "dkms.conf has no placeholder left" grep @ "$conf"
+ok "make dkms-uninstall with DESTDIR succeeds" make dkms-uninstall DKMS=false "DESTDIR=$tmp/root"
+not_ok "make dkms-uninstall with DESTDIR removes the sources" test -e "${conf%/*}"
 done_testing

@@ -1,25 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Documents: no line is longer than 100 columns, the files and headings that links
-# name exist, and so does each function that docs/architecture.md names.
+# Goal: no line of a document is longer than 100 columns, links lead to files and headings
+# that exist, and each function that documents name exists.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 mapfile -t documents < <(find . -name '*.md' -not -path './build*' -not -path './.git*' | sort)
 
-# Columns are characters, not bytes.
+# long_lines FILE...: print the places; columns are characters, not bytes
 long_lines()
 {
 	LC_ALL=C.UTF-8 grep -nE '^.{101,}' "$@" | cut -d: -f1,2
 }
 
-# anchors DOCUMENT: what links can name in it, as forges make it from headings
+# anchors DOCUMENT: the anchors that forges make from the headings of a document
 anchors()
 {
 	sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | tr -cd '[:alnum:]_ \n-' | tr ' ' -
 }
 
-# Links that leave the tree are not followed.
+# broken_links DOCUMENT...: links out of the tree are not followed
 broken_links()
 {
 	local document target path
@@ -36,8 +36,9 @@ broken_links()
 	done
 }
 
-# A function is declared or defined where its name and a parenthesis end the start of
-# a line; macros of the libraries' interfaces count as well.
+# missing_functions FILE: the functions that the file names and no source has. A line that
+# begins with a type and has the name and a parenthesis declares or defines a function;
+# macros of the libraries' interfaces count as well.
 missing_functions()
 {
 	local name
@@ -48,7 +49,7 @@ missing_functions()
 	done
 }
 
-# none NAME COMMAND...: what the command prints is what is wrong
+# none NAME COMMAND...: the command prints nothing; each line that it prints is a finding
 none()
 {
 	local name=$1
@@ -58,11 +59,12 @@ none()
 	ok "$name" test ! -s "$tmp/findings" || sed 's/^/# /' "$tmp/findings"
 }
 
-ok "there are documents to check" test "${#documents[@]}" -gt 10
+ok "more than 10 documents are checked" test "${#documents[@]}" -gt 10
 none "no line of a document is longer than 100 columns" long_lines "${documents[@]}"
 none "each link in a document leads to a file and a heading" broken_links "${documents[@]}"
 [ ! -e docs/architecture.md ] ||
-	none "each function that architecture.md names exists" missing_functions docs/architecture.md
+	none "each function that architecture.md names exists" \
+		missing_functions docs/architecture.md
 cat docs/memory-model.md tests/model/* |
 	grep -oE '\b(arena|mshare|channel)_[a-z0-9_]*\(\)' >"$tmp/cited"
 none "each function of ours that memory-model.md and the models name exists" \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The installed headers are those of user/include and the device's, and each of them
-# compiles alone, in C and in C++.
+# Goal: the headers of user/include and the device's header are installed, and no others,
+# and each of them compiles alone, in C and in C++.
 # timeout: 300
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -10,11 +10,11 @@ requires cc make
 . "$(dirname "$0")/installed.sh"
 
 mapfile -t headers < <(public_headers; cd include/uapi && find linux -name '*.h' | sort)
-is "the headers are installed and no others" \
+is "make install installs all public headers and no others" \
 	"$(cd "$include" && find . -type f -printf '%P\n' | sort)" \
 	"$(printf '%s\n' "${headers[@]}" | sort)"
 
-# check HEADER COMPILER LANGUAGE STANDARD...
+# check HEADER COMPILER LANGUAGE STANDARD...: the header compiles alone in each standard
 check()
 {
 	local header=$1 compiler=$2 language=$3 std
@@ -24,7 +24,7 @@ check()
 		echo "#include <$header>" | "$compiler" -x "$language" -std="$std" -Wall -Wextra -Werror \
 			-pedantic -I"$include" -fsyntax-only - || echo "in $std, by $compiler"
 	done >"$tmp/findings" 2>&1
-	is "$header alone, in $* by $compiler" "$(cat "$tmp/findings")" ""
+	is "$header compiles alone with $compiler in $*" "$(cat "$tmp/findings")" ""
 }
 
 for header in "${headers[@]}"; do
@@ -33,7 +33,7 @@ for header in "${headers[@]}"; do
 		if command -v "$compiler" >/dev/null; then
 			check "$header" "$compiler" c++ c++11 c++14 c++17 c++20
 		else
-			skip "$header in C++ by $compiler" "needs $compiler"
+			skip "$header compiles alone with $compiler in C++" "needs $compiler"
 		fi
 	done
 done

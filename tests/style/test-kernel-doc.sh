@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The device's and the library's headers document every structure, every member
-# and every call.
+# Goal: the public headers document every structure, every member and every call.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -10,6 +9,7 @@ kernel_doc=/usr/local/share/linux/scripts/kernel-doc
 
 for header in include/uapi/linux/*.h user/include/*.h; do
 	"$kernel_doc" -none -Wall "$header" >"$tmp/findings" 2>&1
-	ok "$header" test ! -s "$tmp/findings" || sed 's/^/# /' "$tmp/findings"
+	ok "kernel-doc finds nothing missing in $header" \
+		test ! -s "$tmp/findings" || sed 's/^/# /' "$tmp/findings"
 done
 done_testing

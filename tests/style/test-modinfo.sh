@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What a built module says of itself is complete: modinfo(8) has all of it.
+# Goal: modinfo(8) shows licence, version, author and all parameters of a built module.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires modinfo
@@ -13,16 +13,20 @@ for dir in /lib/modules/*; do
 	module=build/module/$kernel/msharearena.ko
 	[ -e "$module" ] || continue
 	checked=1
-	is "$kernel: license" "$(modinfo -F license "$module")" GPL
-	is "$kernel: version, as META has it" "$(modinfo -F version "$module")" "$version"
+	is "the module for $kernel has the licence GPL" "$(modinfo -F license "$module")" GPL
+	is "the module for $kernel has the version of META" \
+		"$(modinfo -F version "$module")" "$version"
 	for field in author description srcversion vermagic; do
-		ok "$kernel: $field" test -n "$(modinfo -F "$field" "$module")"
+		ok "the module for $kernel has the field $field" \
+			test -n "$(modinfo -F "$field" "$module")"
 	done
-	# A parameter without a description has no parm line, but a parmtype.
+	# A parameter without a description has a line "parmtype" but none "parm".
 	modinfo -F parmtype "$module" | sed 's/:.*//' | sort >"$tmp/types"
 	modinfo -F parm "$module" | sed -n 's/:.\{10,\}//p' | sort >"$tmp/described"
-	ok "$kernel: it has the parameters of the sources" cmp "$tmp/types" "$tmp/parameters"
-	ok "$kernel: each is described" cmp "$tmp/described" "$tmp/parameters"
+	ok "the module for $kernel has the parameters of the sources" \
+		cmp "$tmp/types" "$tmp/parameters"
+	ok "each parameter of the module for $kernel has a description" \
+		cmp "$tmp/described" "$tmp/parameters"
 done
 [ "$checked" = 1 ] || skip_all "needs make module"
 done_testing

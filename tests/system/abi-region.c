@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * For test-abi: makes the region "test-abi", prints its address in hexadecimal
- * and then the lines that its file has in fdinfo, and keeps it until its input
- * ends.
+ * Helper of test-abi.sh: creates the region "test-abi", prints its address in hexadecimal
+ * and the lines of fdinfo for its file, and keeps the region until its input ends.
  */
 #include <fcntl.h>
 #include <stdio.h>

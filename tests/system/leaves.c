@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* leaves REGION: how often its 1 GiB leaves were demoted, and came back. */
+/* leaves REGION: prints how often its 1 GiB leaves were demoted and promoted again. */
 #include <err.h>
 #include <inttypes.h>
 #include <mshare.h>

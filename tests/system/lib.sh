@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# For the tests of the whole system in the virtual machine: what the tests of
-# the daemons have, on the module and on real disks, $disk0 and $disk1.
+# Helpers for the tests of the whole system in the virtual machine: those of the daemons'
+# tests in ../native, on the module and on two NVMe disks, $disk0 and $disk1.
 # shellcheck disable=SC2034 # used by what is sourced
 backend=module
 # shellcheck source-path=SCRIPTDIR source=../native/lib.sh
@@ -12,13 +12,13 @@ PATH=$PATH:/sbin:/usr/sbin
 disk0=${VM_DISK0:?names a disk that may be overwritten}
 disk1=${VM_DISK1:?names a disk that may be overwritten}
 
-# free_pages KB: how many huge pages of this size are free
+# free_pages KB: print the number of free huge pages of this size
 free_pages()
 {
 	cat "/sys/kernel/mm/hugepages/hugepages-$1kB/free_hugepages"
 }
 
-# region WHAT: a number of the region's, from fdinfo of a file that is open on it
+# region KEY: print a number from the region's lines of fdinfo
 region()
 {
 	local fd
@@ -28,7 +28,7 @@ region()
 	exec {fd}<&-
 }
 
-# links: the file of debugfs that shows how the processes are attached
+# links: print the path of the region's file "links" in debugfs
 links()
 {
 	local addr
@@ -37,8 +37,8 @@ links()
 	echo "/sys/kernel/debug/msharearena/${addr#0x}/links"
 }
 
-# views: a line for each attached process: its program, its view by its own maps, and its view
-# and the table that its P4D entry holds by the module
+# views: print a line for each attached process: its program, the view that its own maps name,
+# the view that the module names, and the tables of its P4D entry and of that view
 views()
 {
 	local pid view entry table
@@ -50,8 +50,8 @@ views()
 	done < <(tail -n +2 "$(links)" | sort -n)
 }
 
-# on_own_views: is the NP on view np-0, each SP on one of sp-0 and so on, and each view a table
-# of its own?
+# on_own_views: true if the NP is attached through view np-0 and each SP through view sp-0, sp-1
+# and so on, and each view has a table of its own
 on_own_views()
 {
 	views >"$tmp/views"
@@ -70,7 +70,7 @@ pages_return()
 	echo 0 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 }
 
-# pages_2m COUNT: have so many pages of 2 MiB until the end of the test
+# pages_2m COUNT: have COUNT huge pages of 2 MiB until the end of the test
 pages_2m()
 {
 	echo "$1" >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages

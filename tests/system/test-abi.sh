@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Goal: docs/abi.md names all that the module shows of itself and nothing else:
-# tracepoints and their fields, files of debugfs, parameters, attributes and
-# uevent variables of nodes, lines of fdinfo. uapi/abi has files and commands.
+# Goal: docs/abi.md lists everything through which the module can be observed and nothing
+# else: tracepoints and their fields, files of debugfs, parameters, attributes and uevent
+# variables of nodes, lines of fdinfo. uapi/abi checks the device's files and commands.
 # vm: debug
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -15,8 +15,8 @@ events=/sys/kernel/tracing/events/msharearena
 parameters=/sys/module/msharearena/parameters
 node='/sys/class/mshare/test-abi!rw'
 
-# table HEAD COLUMN: what a column of the table with this head has, without
-# backquotes, a line each
+# table HEAD COLUMN: the cells of a column of the table with this first heading, a line
+# each, without backquotes
 table()
 {
 	awk -F ' *[|] *' -v head="$1" -v column="$2" '
@@ -25,14 +25,14 @@ table()
 		is_in { gsub(/`/, ""); print $(column + 1) }' "$page"
 }
 
-# pairs HEAD COLUMN: "ITEM WORD" for each word of a column
+# pairs HEAD COLUMN: a line "ITEM WORD" for each word of a column
 pairs()
 {
 	paste -d' ' <(table "$1" 1) <(table "$1" "$2") |
 		awk '{ for (i = 2; i <= NF; i++) print $1, $i }'
 }
 
-# same NAME GOT WANT: files of what there is and of what the page has
+# same NAME GOT WANT: the list of what the module has is equal to that of the page
 same()
 {
 	sort -u "$2" -o "$2"
@@ -42,7 +42,7 @@ same()
 	comm -13 "$2" "$3" | sed 's/^/# only in the page: /'
 }
 
-# none NAME GOT: a file that must be empty
+# none NAME GOT: the file is empty; each line in it is a finding
 none()
 {
 	ok "$1" test ! -s "$2" || sed 's/^/# not in the page: /' "$2"
@@ -59,14 +59,14 @@ abi-region <"$tmp/hold" >"$tmp/region" &
 region=$!
 exec 9>"$tmp/hold"
 at_exit let_go
-ok "there is a region" wait_for 20 grep -q '^mshare_' "$tmp/region"
+ok "a region is created for this test" wait_for 20 grep -q '^mshare_' "$tmp/region"
 address=$(head -n 1 "$tmp/region")
 
-# ---- fdinfo: the kernel's own lines come first ----
+# ---- fdinfo, without the kernel's own lines ----
 
 sed 1d "$tmp/region" | awk '{ print $1 }' | grep -vxE 'pos:|flags:|mnt_id:|ino:' >"$tmp/got"
 table line 1 >"$tmp/want"
-same "fdinfo has the lines of the page" "$tmp/got" "$tmp/want"
+same "fdinfo has the lines that docs/abi.md lists" "$tmp/got" "$tmp/want"
 
 # ---- tracepoints ----
 
@@ -75,33 +75,36 @@ if [ -d "$events" ]; then
 		basename "$dir"
 	done >"$tmp/got"
 	table event 1 >"$tmp/want"
-	same "the tracepoints are those of the page" "$tmp/got" "$tmp/want"
+	same "the module has the tracepoints that docs/abi.md lists" "$tmp/got" "$tmp/want"
 	for dir in "$events"/*/; do
 		sed -n "s/^\tfield:\([^;]*\);.*/\1/p" "$dir/format" |
 			sed 's/\[.*//; s/.* \**//' | grep -v '^common_' |
 			sed "s/^/$(basename "$dir") /"
 	done >"$tmp/got"
 	pairs event 4 >"$tmp/want"
-	same "each has the fields of the page" "$tmp/got" "$tmp/want"
+	same "each tracepoint has the fields that docs/abi.md lists" "$tmp/got" "$tmp/want"
 else
-	skip "tracepoints" "this kernel has no event tracing (CONFIG_EVENT_TRACING)"
+	skip "the module has the tracepoints that docs/abi.md lists" \
+		"this kernel has no event tracing (CONFIG_EVENT_TRACING)"
 fi
 
 # ---- debugfs ----
 
 if [ -d "$debug" ]; then
-	ok "debugfs has a directory of the region's address" [ -d "$debug/$address" ]
+	ok "debugfs has a directory named after the region's address" [ -d "$debug/$address" ]
 	ls "$debug/$address" >"$tmp/got"
 	table file 1 >"$tmp/want"
-	same "its files are those of the page" "$tmp/got" "$tmp/want"
+	same "debugfs has the files that docs/abi.md lists" "$tmp/got" "$tmp/want"
 	for file in "$debug/$address"/*; do
 		head -n 1 "$file" | tr ' ' '\n' | sed "s/^/$(basename "$file") /"
 	done >"$tmp/got"
 	pairs file 2 >"$tmp/want"
-	same "and their columns" "$tmp/got" "$tmp/want"
-	is "they are root's" "$(stat -c '%u %a' "$debug/$address"/* | sort -u)" "0 400"
+	same "the files of debugfs have the columns that docs/abi.md lists" "$tmp/got" "$tmp/want"
+	is "only root can read the files of debugfs" \
+		"$(stat -c '%u %a' "$debug/$address"/* | sort -u)" "0 400"
 else
-	skip "debugfs" "this kernel has none (CONFIG_DEBUG_FS)"
+	skip "debugfs has the files that docs/abi.md lists" \
+		"this kernel has no debugfs (CONFIG_DEBUG_FS)"
 fi
 
 # ---- parameters ----
@@ -110,22 +113,22 @@ for file in "$parameters"/*; do
 	echo "$(basename "$file") 0$(stat -c %a "$file")"
 done >"$tmp/got"
 pairs parameter 2 >"$tmp/want"
-same "the parameters are those of the page" "$tmp/got" "$tmp/want"
+same "the module has the parameters that docs/abi.md lists" "$tmp/got" "$tmp/want"
 
-# ---- sysfs: the driver core's own, and what the page adds ----
+# ---- sysfs, without the driver core's own attributes ----
 
 find "$node/" -mindepth 1 -maxdepth 1 -printf '%f\n' |
 	grep -vxE 'dev|uevent|subsystem|power' >"$tmp/got"
 table attribute 1 >"$tmp/want"
 sort -u "$tmp/got" | comm -3 - <(sort -u "$tmp/want") >"$tmp/differ"
-none "a node has the attributes of the driver core and of the page" "$tmp/differ"
+none "a node has no attributes but the driver core's and those that docs/abi.md lists" "$tmp/differ"
 
 sed 's/=.*//' "$node/uevent" |
 	grep -vxE 'MAJOR|MINOR|DEVNAME|DEVMODE|DEVUID|DEVGID|DEVTYPE' >"$tmp/got"
 table variable 1 >"$tmp/want"
-same "uevent has the variables of the page" "$tmp/got" "$tmp/want"
+same "uevents have the variables that docs/abi.md lists" "$tmp/got" "$tmp/want"
 
-# ---- since and stability of everything ----
+# ---- the columns "since" and "stability" ----
 
 awk -F ' *[|] *' '
 	/^[|]-/ { next }
@@ -134,5 +137,5 @@ awk -F ' *[|] *' '
 		next
 	}
 	/^[|]/ && ($s !~ /^[0-9]+$/ || $t !~ /^(stable|may change|debugging)$/)' "$page" >"$tmp/got"
-none "each item has its since and its stability" "$tmp/got"
+none "docs/abi.md says for each item since when it exists and how stable it is" "$tmp/got"
 done_testing

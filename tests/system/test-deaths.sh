@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: whoever dies, the others end with a clear word, the region goes and its
-# huge pages come back; and what a killed arenad left can be replaced.
+# Goal: if a process of arenad dies, the others end, arenad names the process, and the
+# region and its huge pages are freed. A region that a killed arenad left can be replaced.
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -25,26 +25,26 @@ for program in arena-np arena-sp; do
 	load
 	kill -KILL "$(children $program)"
 	arenad_wait
-	is "kill -9 of $program under load: status 1" "$status" 1
-	ok "$program: it says who and how" says "was killed by signal 9"
-	not_ok "$program: the client is told" wait "$load"
-	not_ok "$program: the region's name is gone" test -e /dev/mshare/test
-	ok "$program: its pages are back" wait_for 20 pages_back
+	is "arenad ends with status 1 if $program is killed under load" "$status" 1
+	ok "arenad names the signal that killed $program" says "was killed by signal 9"
+	not_ok "the client fails if $program is killed" wait "$load"
+	not_ok "the region's name is removed if $program is killed" test -e /dev/mshare/test
+	ok "all huge pages are free after $program was killed" wait_for 20 pages_back
 done
 
 start
 load
 kill -KILL "$arenad_pid"
 arenad_wait
-not_ok "kill -9 of arenad: the client is told" wait "$load"
-ok "the region's name is still there" test -e /dev/mshare/test/rw
+not_ok "the client fails if arenad is killed" wait "$load"
+ok "the region of a killed arenad still has its name" test -e /dev/mshare/test/rw
 arenad_run --size 256M --page-size 2M --disk "one=$disk0"
 arenad_wait
 is "a new arenad refuses a name that is taken" "$status" 1
-ok "the new arenad says what to do" says "--replace"
+ok "the new arenad names the option --replace" says "--replace"
 start --replace
-ok "with --replace clients are served" nbdinfo "nbd://$address/one"
+ok "arenad with --replace serves clients" nbdinfo "nbd://$address/one"
 arenad_stop
-is "arenad ends well after --replace" "$status" 0
-ok "all pages are back at the end" wait_for 20 pages_back
+is "arenad with --replace ends with status 0" "$status" 0
+ok "all huge pages are free after the replaced region ended" wait_for 20 pages_back
 done_testing

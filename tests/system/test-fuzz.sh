@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: the fuzzer works and finds nothing, with the same operations each time
-# and with some that nobody has tried before; `make fuzz` runs it for longer.
+# Goal: the fuzzer works and finds nothing, with operations that are the same in each run
+# and with new ones; `make fuzz` runs it for longer.
 # timeout: 400
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Its lines are comments already, and the last of them are what matters.
+# try NAME SEED: the fuzzer's output consists of comments, so that it can be printed as it is
 try()
 {
 	"$BUILD/tests/fuzz/fuzz" --seed "$2" --seconds 10
-	result "$?" "$1: 10 seconds, no difference to the model"
+	result "$?" "the fuzzer with $1 finds no difference to its model in 10 seconds"
 }
 
 try "a fixed seed" 1

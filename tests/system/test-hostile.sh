@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: hostile clients do not disturb good ones, on the module.
+# Goal: on the module hostile clients do not disturb others.
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -8,14 +8,14 @@ requires nbdinfo
 
 pages_2m 128
 arenad_start --size 256M --page-size 2M --disk "one=$disk0"
-# It has two good clients of its own, which verify what they write meanwhile.
-ok "every way to be hostile, beside clients that verify their data" \
+# These programs have clients of their own that verify what they write meanwhile.
+ok "clients that verify their data are not disturbed by hostile ones" \
 	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}"
-ok "greedy clients, beside clients that verify their data" \
+ok "clients that verify their data are not disturbed by greedy ones" \
 	"$BUILD/tests/native/nbd-greedy" "${address%:*}" "${address##*:}" one
-ok "a new client is served" nbdinfo "nbd://$address/one"
+ok "a new client is served after hostile and greedy ones" nbdinfo "nbd://$address/one"
 counters_refresh
-is "no message between NP and SP was bad" "$(counter arena-sp bad_messages)" 0
+is "the SP received no bad message" "$(counter arena-sp bad_messages)" 0
 arenad_stop
-is "status" "$status" 0
+is "arenad ends with status 0 after hostile clients" "$status" 0
 done_testing

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: the kernel's own NBD client and a file system on it.
+# Goal: the kernel's own NBD client works, and a file system on it keeps its files.
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -17,21 +17,21 @@ detach()
 }
 at_exit detach
 
-ok "nbd-client" nbd-client "${address%:*}" "${address##*:}" -N one /dev/nbd0
-ok "mkfs.ext4" mkfs.ext4 -q -F /dev/nbd0
-ok "mount" mount /dev/nbd0 "$tmp/mnt"
-ok "files are written" eval "cp -r $top/kmod $top/user $tmp/mnt/ &&
+ok "the kernel's client connects" nbd-client "${address%:*}" "${address##*:}" -N one /dev/nbd0
+ok "mkfs.ext4 makes a file system on the kernel's client" mkfs.ext4 -q -F /dev/nbd0
+ok "the file system is mounted" mount /dev/nbd0 "$tmp/mnt"
+ok "files are written to the file system" eval "cp -r $top/kmod $top/user $tmp/mnt/ &&
 	head -c 48M /dev/urandom >$tmp/mnt/big"
 sum=$(sha256sum <"$tmp/mnt/big")
-ok "umount" umount "$tmp/mnt"
-ok "fsck" fsck.ext4 -f -n /dev/nbd0
-ok "the disk itself is that file system" fsck.ext4 -f -n "$disk0"
-ok "mount again" mount /dev/nbd0 "$tmp/mnt"
-ok "the files are the same" eval "diff -r $top/kmod $tmp/mnt/kmod &&
+ok "the file system is unmounted" umount "$tmp/mnt"
+ok "fsck.ext4 finds no error on the kernel's client" fsck.ext4 -f -n /dev/nbd0
+ok "fsck.ext4 finds no error on the disk itself" fsck.ext4 -f -n "$disk0"
+ok "the file system is mounted again" mount /dev/nbd0 "$tmp/mnt"
+ok "the files are the same after mounting again" eval "diff -r $top/kmod $tmp/mnt/kmod &&
 	diff -r $top/user $tmp/mnt/user"
-is "the big one too" "$(sha256sum <"$tmp/mnt/big")" "$sum"
-ok "umount" umount "$tmp/mnt"
-ok "nbd-client -d" nbd-client -d /dev/nbd0
+is "a large file is the same after mounting again" "$(sha256sum <"$tmp/mnt/big")" "$sum"
+ok "the file system is unmounted again" umount "$tmp/mnt"
+ok "the kernel's client disconnects" nbd-client -d /dev/nbd0
 arenad_stop
-is "SIGTERM: status 0" "$status" 0
+is "arenad ends with status 0 after the kernel's client" "$status" 0
 done_testing

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: somebody reads smaps and numa_maps of all processes while they serve. The 1 GiB
-# leaves of their views are demoted under the I/O and come back; no byte and no request is
-# lost.
+# Goal: reading smaps and numa_maps of processes that serve clients demotes the 1 GiB leaves
+# of their views under the I/O. They are promoted again, and no byte and no request is lost.
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,7 +18,7 @@ watch()
 	done
 }
 
-# demoted: how often a leaf was demoted, by libmshare, since fdinfo does not tell
+# demoted: print how often a leaf was demoted; libmshare knows it, fdinfo does not
 demoted()
 {
 	"$BUILD/tests/system/leaves" test | cut -d' ' -f1
@@ -33,27 +32,28 @@ came_back()
 	[ "$demotions" = "$promotions" ]
 }
 
-# try NAME ARENAD-OPTION...
+# try NAME ARENAD-OPTION...: run fio while another process reads smaps and numa_maps
 try()
 {
 	local name=$1 watcher
 
 	shift
 	arenad_start --size 2G --page-size 1G --disk "one=$disk0" "$@"
-	is "$name: no leaf is demoted yet" "$(demoted)" 0
+	is "with $name no leaf is demoted before anybody reads smaps" "$(demoted)" 0
 	: >"$tmp/watching"
 	watch &
 	watcher=$!
-	ok "$name: fio, verified" fio --name=v --ioengine=nbd "--uri=nbd://$address/one" \
+	ok "with $name fio verifies what it wrote while smaps is read" \
+		fio --name=v --ioengine=nbd "--uri=nbd://$address/one" \
 		--rw=randrw --bsrange=4k-128k --size=64M --io_size=32M --iodepth=16 \
 		--verify=crc32c --verify_state_save=0
 	rm "$tmp/watching"
 	wait "$watcher"
-	ok "$name: the leaf was demoted" test "$(demoted)" -ge 1
-	ok "$name: and came back each time" wait_for 60 came_back
-	ok "$name: NP and SP are still on their own views" on_own_views
+	ok "with $name reading smaps demoted the leaf" test "$(demoted)" -ge 1
+	ok "with $name the leaf was promoted after each demotion" wait_for 60 came_back
+	ok "with $name NP and SP are still attached through their own views" on_own_views
 	arenad_stop
-	is "$name: status" "$status" 0
+	is "with $name arenad ends with status 0" "$status" 0
 }
 
 try "registered buffers"

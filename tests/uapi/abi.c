@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The tables of docs/abi.md about files and commands, against the header and
- * the module: every command and structure is in both with the same number and
- * size, every other number is ENOTTY, and read and poll give what the page
- * says. system/test-abi has the rest of the page.
+ * Goal: the tables of docs/abi.md about files and commands agree with the header and the
+ * module: every command and structure is in both, with the same number and size, every
+ * other number gives ENOTTY, and read and poll do what the page says. system/test-abi
+ * checks the rest of the page.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 struct item {
 	char name[64];		/* without MSHAREARENA_ or with msharearena_ */
-	char of[64];		/* of a command, its structure */
+	char of[64];		/* the structure of a command */
 	unsigned int number;
 	unsigned int bytes;
 	unsigned int since;
@@ -70,7 +70,7 @@ static FILE *open_file(const char *path)
 	return f;
 }
 
-/* The tables of the page; those of commands are told apart by what is above. */
+/* Read the tables of the page. The line above a table of commands says which file it is for. */
 static void read_page(void)
 {
 	FILE *f = open_file(PAGE_FILE);
@@ -94,7 +94,7 @@ static void read_page(void)
 	fclose(f);
 }
 
-/* Structures of commands and of other structures, each once. */
+/* The size of a structure in the page, in a table of commands or in that of structures. */
 static unsigned int page_bytes(const char *structure)
 {
 	struct list *const lists[] = { &control, &region };
@@ -132,20 +132,20 @@ static void test_structure(const char *name)
 	for (unsigned int i = 0; i < N_COMPILED; i++)
 		if (!strcmp(compiled[i].name, name))
 			bytes = compiled[i].bytes;
-	if (ok(bytes, "struct %s of the header is known to this test", name))
-		is(page_bytes(name), bytes, "the page has struct %s with its size", name);
+	if (ok(bytes, "this test knows struct %s of the header", name))
+		is(page_bytes(name), bytes, "docs/abi.md has the size of struct %s", name);
 }
 
 static void test_command(const char *name, unsigned int number)
 {
 	struct item *i = list_find(&control, name) ?: list_find(&region, name);
 
-	ok(i, "the page has the header's %s", name);
+	ok(i, "docs/abi.md has the command %s", name);
 	is(i ? i->number : 0, number,
-	   "the header gives the command the number that the page gives");
+	   "docs/abi.md has the number of the command %s", name);
 }
 
-/* What the header defines is in the page, and nothing else is. */
+/* The page has all that the header defines, and nothing else. */
 static void test_header(void)
 {
 	unsigned int commands = 0, structs = 0, number;
@@ -163,20 +163,22 @@ static void test_header(void)
 		}
 	}
 	fclose(f);
-	is(control.n + region.n, commands, "the page has no other command");
-	is(N_COMPILED, structs, "this test knows no other structure");
+	is(control.n + region.n, commands,
+	   "docs/abi.md has no command that the header does not have");
+	is(N_COMPILED, structs, "this test knows no structure that the header does not have");
 	for (unsigned int i = 0; i < structures.n; i++)
-		ok(page_bytes(structures.items[i].name), "size of %s", structures.items[i].name);
+		ok(page_bytes(structures.items[i].name), "docs/abi.md has a size of %s",
+		   structures.items[i].name);
 }
 
 static void test_since(const struct list *l, unsigned int version)
 {
 	for (unsigned int i = 0; i < l->n; i++)
 		ok(l->items[i].since >= 3 && l->items[i].since <= version,
-		   "%s is there since a version from 3 to %u", l->items[i].name, version);
+		   "docs/abi.md has %s since a version from 3 to %u", l->items[i].name, version);
 }
 
-/* Each number that there can be, with a structure that nobody could read. */
+/* Try each possible number, with a structure at an address that cannot be read. */
 static void test_numbers(int fd, struct list *l, const char *file)
 {
 	unsigned int wrong = 0;
@@ -190,10 +192,10 @@ static void test_numbers(int fd, struct list *l, const char *file)
 		diag("%#x: %s", nr, ret < 0 ? strerror(errno) : "it succeeds");
 		wrong++;
 	}
-	is(wrong, 0, "of 256 numbers, %s knows those of the page and no others", file);
+	is(wrong, 0, "of 256 numbers %s knows those of docs/abi.md and no others", file);
 }
 
-/* A structure that lacks the last byte of those that the page counts. */
+/* A structure that lacks the last byte of the size in the page. */
 static void test_short(int fd, struct list *l)
 {
 	uint32_t args[64];
@@ -202,8 +204,9 @@ static void test_short(int fd, struct list *l)
 		memset(args, 0, sizeof(args));
 		args[0] = l->items[i].bytes - 1;
 		is(ioctl(fd, _IO(MSHAREARENA_IOC, l->items[i].number), args), -1,
-		   "%s with %u bytes fails", l->items[i].name, args[0]);
-		is(errno, EINVAL, "(EINVAL)");
+		   "%s with a structure of %u bytes fails", l->items[i].name, args[0]);
+		is(errno, EINVAL, "the error of %s with a short structure is EINVAL",
+		   l->items[i].name);
 	}
 }
 
@@ -250,23 +253,23 @@ static void test_events(int fd)
 	struct pollfd p = { .fd = fd, .events = -1 };
 	char row[64];
 
-	is(poll(&p, 1, 0), 1, "poll of a region without a name");
+	is(poll(&p, 1, 0), 1, "poll() of an unlinked region returns at once");
 	for (unsigned int i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		snprintf(row, sizeof(row), "| `E%s` | 3 | ", events[i].name);
 		if (p.revents & events[i].bit)
-			ok(page_has(row), "the page has %s", events[i].name);
+			ok(page_has(row), "docs/abi.md has the event %s", events[i].name);
 		p.revents &= ~events[i].bit;
 	}
-	is(p.revents, 0, "there is no other event");
+	is(p.revents, 0, "poll() gives no event that docs/abi.md does not have");
 }
 
 static void test_read(int fd)
 {
 	unsigned char bytes[64];
 
-	ok(page_has("| `read` | 3 | stable | 16 bytes"), "the page has read, of 16 bytes");
-	is(read(fd, bytes, sizeof(bytes)), 16, "read gives 16 bytes");
-	is(read(fd, bytes, sizeof(bytes)), 0, "a second read gives the end of file");
+	ok(page_has("| `read` | 3 | stable | 16 bytes"), "docs/abi.md has read with 16 bytes");
+	is(read(fd, bytes, sizeof(bytes)), 16, "read() gives 16 bytes");
+	is(read(fd, bytes, sizeof(bytes)), 0, "a second read() gives the end of file");
 }
 
 int main(void)
@@ -279,8 +282,9 @@ int main(void)
 		bail("/dev/msharearena: %s (is the module loaded?)", strerror(errno));
 	read_page();
 	test_header();
-	is(ioctl(ctl, MSHAREARENA_GET_INFO, &info), 0, "GET_INFO");
-	is(info.api_version, MSHAREARENA_API_VERSION, "the module's version is the header's");
+	is(ioctl(ctl, MSHAREARENA_GET_INFO, &info), 0, "GET_INFO succeeds");
+	is(info.api_version, MSHAREARENA_API_VERSION,
+	   "the module and the header have the same version of the interface");
 	test_since(&control, info.api_version);
 	test_since(&region, info.api_version);
 	test_since(&structures, info.api_version);

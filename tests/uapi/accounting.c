@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where the page tables of a region are counted: with the machine's, in meminfo,
- * and with no process's, whoever attaches it.
+ * Goal: the page tables of a region are counted in meminfo, and not in the page tables of
+ * any process that attaches it.
  */
 #include "views.h"
 
 #define NAME "test-accounting"
 #define PAGES 512	/* 2 MiB apart: a table for each in each view */
 
-/* A line of a file like meminfo, in bytes. */
+/* The value of a line in a file like meminfo, in bytes. */
 static long value_of(const char *file, const char *name)
 {
 	char line[256];
 	long kib = -1;
 	FILE *f;
 
-	/* Each processor counts for itself; this adds them up. */
+	/* Each processor has a counter of its own; reading this adds them up. */
 	read_long("/proc/sys/vm/stat_refresh");
 	f = fopen(file, "re");
 	while (f && fgets(line, sizeof(line), f))
@@ -32,7 +32,7 @@ static long page_tables(void)
 	return value_of("/proc/meminfo", "PageTables");
 }
 
-/* The rest of the machine has some, too, that come and go. */
+/* Page tables of other processes come and go, too, so the numbers are not exact. */
 static bool about(long bytes, long want)
 {
 	return labs(bytes - want) < 512 << 10;
@@ -57,14 +57,17 @@ static void test_meminfo(int fd)
 	export_far_apart(fd);
 	more = view_region(fd).table_bytes - tables;
 	meminfo = page_tables() - before;
-	ok(more >= 2 * PAGES * 4096L, "%ld KiB of page tables for %u pages", more >> 10, PAGES);
-	ok(about(meminfo, more), "meminfo counts them: %ld KiB", meminfo >> 10);
+	ok(more >= 2 * PAGES * 4096L,
+	   "the region has %ld KiB of page tables for %u pages", more >> 10, PAGES);
+	ok(about(meminfo, more),
+	   "meminfo counts the region's page tables (%ld KiB)", meminfo >> 10);
 	is(view_add(NAME, "third", &r, 1), 0, "a third view can be added");
 	more = view_region(fd).table_bytes - tables;
 	meminfo = page_tables() - before;
 	ok(more >= 3 * PAGES * 4096L,
 	   "each view has page tables of its own, together %ld KiB", more >> 10);
-	ok(about(meminfo, more), "meminfo counts them: %ld KiB", meminfo >> 10);
+	ok(about(meminfo, more), "meminfo counts the page tables of three views (%ld KiB)",
+	   meminfo >> 10);
 }
 
 static void test_process(int fd)
@@ -74,7 +77,7 @@ static void test_process(int fd)
 
 	ok(labs(value_of("/proc/self/status", "VmPTE") - before) <= 16 << 10,
 	   "a process that attaches the region has no more page tables than before");
-	ok(about(page_tables(), meminfo), "the machine has no more page tables than before");
+	ok(about(page_tables(), meminfo), "attaching the region adds no page tables to meminfo");
 	munmap(base, WINDOW);
 	ok(labs(value_of("/proc/self/status", "VmPTE") - before) <= 16 << 10,
 	   "the process has no fewer page tables after it detached");
@@ -91,6 +94,7 @@ int main(void)
 	test_process(fd);
 	close(fd);
 	region_unlink(NAME);
-	ok(about(page_tables(), before), "all page tables are given back at the end");
+	ok(about(page_tables(), before),
+	   "meminfo has as many page tables as before after the region ended");
 	return done_testing();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Advice, locking and merging: madvise(2) with every number, by the process and
- * by another one for it, mlock(2) and its kin. None may touch the memory.
+ * Goal: advice, locking and merging do not touch a region's memory: madvise(2) with every
+ * number, by the process and by another one for it, mlock(2) and similar calls.
  * timeout: 600
  */
 #include "witness.h"
@@ -28,7 +28,7 @@ struct span {
 	size_t len;
 };
 
-/* All of it, its pages, its edges, a hole, and what reaches over it. */
+/* Ranges: the whole window, pages, edges, a hole, and ranges across an edge. */
 static int spans(struct span *s)
 {
 	const struct span all[] = {
@@ -46,7 +46,7 @@ static int spans(struct span *s)
 	return sizeof(all) / sizeof(all[0]);
 }
 
-/* These two break memory: memory failures have a test of their own. */
+/* These two make memory fail, which poison.c tests. */
 static bool breaks(int advice)
 {
 	return advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE;
@@ -62,12 +62,12 @@ static void test_madvise(void)
 			madvise(s[i].at, s[i].len, advice);
 		if (advice == MADV_DONTNEED || advice == MADV_REMOVE ||
 		    advice == MADV_DONTNEED_LOCKED)
-			unhurt("the worst of madvise");
+			unhurt("madvise with advice that removes memory");
 	}
 	unhurt("madvise with every advice");
 }
 
-/* Those that would do harm must be refused, and not just happen to do none. */
+/* Advice that would do harm must be refused; it is not enough that it happens to do none. */
 static void test_refused(void)
 {
 	static const struct {
@@ -93,11 +93,11 @@ static void test_refused(void)
 	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
 		is(madvise(base, WINDOW, c[i].advice), -1, "MADV_%s is refused", c[i].name);
 		is(madvise(base + bytes - 4096, 4096, c[i].advice), -1,
-		   "the same advice for one page is refused");
+		   "MADV_%s for one page is refused", c[i].name);
 	}
 }
 
-/* In a child: the same advice for its parent, which is attached. */
+/* The child's part: give the same advice for its parent, which is attached. */
 static void advise_parent(void)
 {
 	int pidfd = syscall(SYS_pidfd_open, getppid(), 0);
@@ -151,7 +151,8 @@ static void test_locking(void)
 		msync(s[i].at, s[i].len, MS_ASYNC | MS_INVALIDATE);
 		msync(s[i].at, s[i].len, MS_SYNC);
 	}
-	is(locked_kb(), before + 16, "mlock locks its neighbours, and nothing of it");
+	is(locked_kb(), before + 16,
+	   "mlock across the region locks its neighbours and nothing of the region");
 	for (int i = 0; i < n; i++)
 		munlock(s[i].at, s[i].len);
 	unhurt("mlock, munlock and msync");
@@ -191,13 +192,14 @@ static void test_locked_future(void)
 		if (!pid)
 			_exit(attach_locked(root));
 		waitpid(pid, &status, 0);
-		is(status, 0, root ? "for root it attaches, and locks nothing" :
-		   "after mlockall(MCL_FUTURE) mmap is EAGAIN");
+		is(status, 0, root ?
+		   "after mlockall(MCL_FUTURE) root attaches, and nothing is locked" :
+		   "after mlockall(MCL_FUTURE) mmap by a user gives EAGAIN");
 	}
 	unhurt("mlockall(MCL_FUTURE)");
 }
 
-/* Flags that ask mmap itself to touch or lock what it maps. */
+/* With these flags mmap would touch or lock the memory that it maps. */
 static void test_mmap_flags(void)
 {
 	static const int flags[] = { MAP_POPULATE, MAP_LOCKED, MAP_POPULATE | MAP_NONBLOCK,
@@ -206,7 +208,7 @@ static void test_mmap_flags(void)
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		munmap(base, WINDOW);
 		ok(mmap(NULL, WINDOW, RW, MAP_SHARED | flags[i], region, 0) == base,
-		   "attach with mmap flag 0x%x", flags[i]);
+		   "the region can be attached with mmap flag 0x%x", flags[i]);
 	}
 	unhurt("MAP_POPULATE and MAP_LOCKED");
 }
@@ -222,7 +224,7 @@ static void test_merging(void)
 	if (prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0))
 		diag("PR_SET_MEMORY_MERGE: %s", strerror(errno));
 	madvise(base, WINDOW, MADV_MERGEABLE);
-	/* Pages alike, as KSM likes them. */
+	/* KSM merges pages of equal content. */
 	memset(base, 0, bytes < SZ_2M * 2 ? bytes : SZ_2M * 2);
 	for (long scans = read_long("/sys/kernel/mm/ksm/full_scans"), ms = 0; ms < 20000 &&
 	     read_long("/sys/kernel/mm/ksm/full_scans") < scans + 2; ms += 10)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Attaching: one address and one page table for unrelated processes, write
- * permission in the tables, and every way of leaving.
+ * Goal: unrelated processes that attach a region have it at one address by one page table,
+ * write permission is in the tables, and every way to detach works.
  */
 #include "util.h"
 
@@ -10,7 +10,7 @@
 static uint64_t page_size, bytes;
 static char *base;
 
-/* The pages of the debugfs file: pid, view, P4D entry's frame, PUD table's. */
+/* Read "links" of debugfs: for each process the frame in its P4D entry and of the PUD table. */
 static int links(unsigned long *entries, unsigned long *tables, int max)
 {
 	FILE *f = fopen(debugfs_path((uintptr_t)base, "links"), "re");
@@ -31,28 +31,30 @@ static void test_two_processes(int fd)
 	unsigned long entries[4], tables[4];
 	struct peer a = peer_start(), b = peer_start();
 
-	is(peer_attach(&a, NAME, false), (intptr_t)base, "a process gets the region's address");
-	is(peer_attach(&b, NAME, false), (intptr_t)base, "an unrelated one gets the same");
-	is(view_region(fd).attached, 3, "three are attached");
-	is(links(entries, tables, 4), 3, "debugfs lists them");
+	is(peer_attach(&a, NAME, false), (intptr_t)base,
+	   "a process attaches at the region's address");
+	is(peer_attach(&b, NAME, false), (intptr_t)base,
+	   "an unrelated process attaches there, too");
+	is(view_region(fd).attached, 3, "GET_REGION counts three attachments");
+	is(links(entries, tables, 4), 3, "debugfs lists three attachments");
 	ok(entries[0] == tables[0] && entries[0] == entries[1] && entries[1] == entries[2],
-	   "all their P4D entries point to one PUD table");
+	   "the P4D entries of three processes point to one PUD table");
 	PEER(a, .op = PEER_FILL, .a = (intptr_t)base, .b = bytes, .c = 5);
 	is(PEER(b, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 5), 1,
-	   "what one writes the other reads");
+	   "a process reads what another one wrote");
 	ok(filled(base, bytes, 5), "a process sees what two others wrote");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + bytes), SIGBUS,
-	   "a load from what is not exported is SIGBUS");
+	   "a load from a hole raises SIGBUS");
 	is(PEER(a, .op = PEER_STORE, .a = (intptr_t)base + bytes), SIGSEGV,
-	   "a store to it SIGSEGV");
+	   "a store to a hole raises SIGSEGV");
 	is(PEER(a, .op = PEER_LOAD, .a = (intptr_t)base + WINDOW - 8), SIGBUS,
-	   "a load at the end of the window is SIGBUS");
+	   "a load at the end of the window raises SIGBUS");
 	peer_kill(&a);
 	peer_kill(&b);
-	is(view_region(fd).attached, 1, "(they are gone)");
+	is(view_region(fd).attached, 1, "two processes that ended are not attached any more");
 }
 
-/* Each way out, with another process that must not notice. */
+/* Each way to detach, with another process that must not notice it. */
 static void test_ways_out(int fd)
 {
 	static const char *const names[] = {
@@ -65,9 +67,9 @@ static void test_ways_out(int fd)
 		struct peer p = peer_start();
 
 		peer_attach(&p, NAME, i % 2);
-		is(view_region(fd).attached, 3, "(attached)");
+		is(view_region(fd).attached, 3, "a process attaches, to detach by %s", names[i]);
 		if (i == 0)
-			is(PEER(p, .op = PEER_DETACH), 0, "munmap of the whole works");
+			is(PEER(p, .op = PEER_DETACH), 0, "munmap of the whole window succeeds");
 		else if (i == 1)
 			peer_send(&p, (struct peer_msg){ .op = PEER_EXIT });
 		else if (i == 2)
@@ -78,21 +80,22 @@ static void test_ways_out(int fd)
 			PEER(p, .op = PEER_CLOSE);
 		if (i == 4) {
 			is(PEER(p, .op = PEER_FILLED, .a = (intptr_t)base,
-				.b = page_size, .c = 5), 1, "the mapping outlives the fd");
+				.b = page_size, .c = 5), 1,
+				"the mapping stays when its descriptor is closed");
 			peer_send(&p, (struct peer_msg){ .op = PEER_EXIT });
 		}
 		if (i == 1 || i >= 3)
 			peer_reap(&p);
 		for (int ms = 0; ms < 5000 && view_region(fd).attached != 2; ms++)
 			usleep(1000);
-		is(view_region(fd).attached, 2, "detached by %s", names[i]);
+		is(view_region(fd).attached, 2, "%s detaches the process", names[i]);
 		if (i == 0)
 			is(PEER(p, .op = PEER_LOAD, .a = (intptr_t)base), SIGSEGV,
-			   "nothing is mapped there any more");
+			   "nothing is mapped at the address after munmap");
 		if (i == 0 || i == 2)
 			peer_kill(&p);
 		is(PEER(stays, .op = PEER_FILLED, .a = (intptr_t)base,
-			.b = bytes, .c = 5), 1, "the others keep every byte");
+			.b = bytes, .c = 5), 1, "another process sees every byte after that");
 	}
 	peer_kill(&stays);
 }
@@ -102,11 +105,11 @@ static void test_again(int fd)
 	for (int i = 0; i < 50; i++) {
 		munmap(base, WINDOW);
 		if (attach(fd, PROT_READ | PROT_WRITE) != base) {
-			ok(false, "attach again %d", i);
+			ok(false, "the region is attached again for the %dth time", i);
 			return;
 		}
 	}
-	ok(filled(base, bytes, 5), "detached and attached 50 times, still the same");
+	ok(filled(base, bytes, 5), "every byte is there after detaching and attaching 50 times");
 }
 
 /* ---- permissions ---- */
@@ -148,45 +151,49 @@ static void test_mmap_arguments(int fd)
 	void *taken;
 
 	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, NULL), -EBUSY,
-	   "a second mapping in one process is EBUSY");
+	   "attaching twice in one process gives EBUSY");
 	munmap(base, WINDOW);
 	is(refused(fd, WINDOW, rw, MAP_PRIVATE | MAP_NORESERVE, 0, NULL), -EINVAL,
-	   "MAP_PRIVATE is EINVAL");
+	   "mmap with MAP_PRIVATE gives EINVAL");
 	is(refused(fd, WINDOW - page_size, rw, MAP_SHARED, 0, NULL), -EINVAL,
-	   "mmap of less than a window is EINVAL");
+	   "mmap of less than a window gives EINVAL");
 	is(refused(fd, 4096, rw, MAP_SHARED, 0, NULL), -EINVAL,
-	   "mmap of one page is EINVAL");
+	   "mmap of one page gives EINVAL");
 	is(refused(fd, WINDOW, rw, MAP_SHARED, 4096, NULL), -EINVAL,
-	   "mmap at a file offset is EINVAL");
-	/* The core may be quicker: for files without a node 7.3 has EPERM. */
+	   "mmap at a file offset gives EINVAL");
+	/* The kernel may refuse it first: for files without a node Linux 7.3 gives EPERM. */
 	ok(is_refusal(refused(fd, WINDOW, rw | PROT_EXEC, MAP_SHARED, 0, NULL)),
-	   "PROT_READ | PROT_WRITE | PROT_EXEC is EACCES or EPERM");
+	   "mmap with PROT_READ | PROT_WRITE | PROT_EXEC gives EACCES or EPERM");
 	ok(is_refusal(refused(fd, WINDOW, PROT_EXEC, MAP_SHARED, 0, NULL)),
-	   "PROT_EXEC alone is EACCES or EPERM");
-	is(refused(fd, WINDOW, PROT_NONE, MAP_SHARED, 0, NULL), -EACCES, "PROT_NONE is EACCES");
+	   "mmap with PROT_EXEC alone gives EACCES or EPERM");
+	is(refused(fd, WINDOW, PROT_NONE, MAP_SHARED, 0, NULL), -EACCES,
+	   "mmap with PROT_NONE gives EACCES");
 	is(refused(fd, WINDOW, PROT_WRITE, MAP_SHARED, 0, NULL), -EACCES,
-	   "PROT_WRITE alone is EACCES");
+	   "mmap with PROT_WRITE alone gives EACCES");
 	is(refused(ro, WINDOW, PROT_NONE, MAP_SHARED, 0, NULL), -EACCES,
-	   "PROT_NONE of the ro view is EACCES");
+	   "mmap of the view ro with PROT_NONE gives EACCES");
 	is(refused(rd, WINDOW, rw, MAP_SHARED, 0, NULL), -EACCES,
-	   "PROT_WRITE of rw opened O_RDONLY is EACCES");
-	is(refused(ro, WINDOW, rw, MAP_SHARED, 0, NULL), -EACCES, "PROT_WRITE of ro is EACCES");
+	   "mmap of the view rw, opened O_RDONLY, with PROT_WRITE gives EACCES");
+	is(refused(ro, WINDOW, rw, MAP_SHARED, 0, NULL), -EACCES,
+	   "mmap of the view ro with PROT_WRITE gives EACCES");
 	is(refused(fd, WINDOW, rw, MAP_SHARED | MAP_FIXED, 0, base + WINDOW), -EINVAL,
-	   "MAP_FIXED at another address is EINVAL");
+	   "mmap with MAP_FIXED at another address gives EINVAL");
 	is(refused(fd, WINDOW, rw, MAP_SHARED | MAP_FIXED, 0, NULL), -EINVAL,
-	   "MAP_FIXED at address 0 is EINVAL");
+	   "mmap with MAP_FIXED at address 0 gives EINVAL");
 	is(refused(fd, WINDOW, rw, MAP_SHARED | MAP_FIXED, 0, base), 0,
-	   "MAP_FIXED at the region's address works");
+	   "mmap with MAP_FIXED at the region's address succeeds");
 	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, (void *)(8 * WINDOW)), 0,
-	   "a hint of another address is ignored");
+	   "mmap ignores a hint of another address");
 	taken = mmap(base + 16 * bytes, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
 		     MAP_FIXED_NOREPLACE, -1, 0);
-	ok(taken != MAP_FAILED, "(something else lies in the window)");
+	ok(taken != MAP_FAILED, "another mapping is made in the window");
 	is(refused(fd, WINDOW, rw, MAP_SHARED, 0, NULL), -EBUSY,
-	   "mmap is EBUSY if something lies in the window");
-	is(*(volatile char *)taken, 0, "what lay in the window is still there after EBUSY");
+	   "mmap gives EBUSY if another mapping lies in the window");
+	is(*(volatile char *)taken, 0,
+	   "the other mapping in the window is still there after EBUSY");
 	munmap(taken, 4096);
-	ok(attach(fd, rw) == base, "after munmap of what lay there the region can be attached");
+	ok(attach(fd, rw) == base,
+	   "the region can be attached after the other mapping is unmapped");
 	close(rd);
 	close(ro);
 }
@@ -197,28 +204,32 @@ static void test_write_permission(int fd)
 	int ro = view_open(NAME, "ro", O_RDONLY);
 	int files[2] = { fd, ro };
 
-	ok(in_maps("r--s"), "a writable attachment shows r--s: the tables decide");
+	ok(in_maps("r--s"), "the file maps shows a writable attachment as r--s");
 	is(try_store(base + 8, 42), 0, "memory attached for writing can be stored to");
-	is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1, "mprotect is refused");
+	is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1,
+	   "mprotect of an attachment is refused");
 	for (int i = 0; i < 2; i++) {
 		int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 
 		munmap(base, WINDOW);
-		ok(attach(files[i], PROT_READ) == base, "attach with PROT_READ of %s",
+		ok(attach(files[i], PROT_READ) == base, "the view %s is attached with PROT_READ",
 		   i ? "ro" : "rw");
-		is(try_load(base + 8, &v), 0, "it can be loaded from");
-		is(v, 42, "(the value)");
-		is(try_store(base + 8, 43), SIGSEGV, "a store is SIGSEGV");
-		is(read(zero, base + 8, 8), -1, "read(2) into it fails");
-		is(errno, EFAULT, "the failed read(2) gives EFAULT");
-		is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1, "mprotect cannot change it");
+		is(try_load(base + 8, &v), 0, "a load from a read-only attachment succeeds");
+		is(v, 42, "a load from a read-only attachment gives the stored value");
+		is(try_store(base + 8, 43), SIGSEGV,
+		   "a store to a read-only attachment raises SIGSEGV");
+		is(read(zero, base + 8, 8), -1, "read(2) into a read-only attachment fails");
+		is(errno, EFAULT, "the error of read(2) into a read-only attachment is EFAULT");
+		is(mprotect(base, WINDOW, PROT_READ | PROT_WRITE), -1,
+		   "mprotect of a read-only attachment is refused");
 		is(try_store(base + 8, 43), SIGSEGV,
 		   "the failed mprotect did not make the memory writable");
 		close(zero);
 	}
 	munmap(base, WINDOW);
-	is(*(volatile char *)attach(fd, PROT_READ | PROT_WRITE) & 0, 0, "(writable again)");
-	is(*(volatile uint64_t *)(base + 8), 42, "the value was never changed");
+	is(*(volatile char *)attach(fd, PROT_READ | PROT_WRITE) & 0, 0,
+	   "the region is attached for writing again");
+	is(*(volatile uint64_t *)(base + 8), 42, "no refused store has changed the value");
 	fill(base, page_size, 5);
 	close(ro);
 }
@@ -234,7 +245,8 @@ static void test_size(uint64_t size)
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	if (!base)
 		bail("attach: %s", strerror(errno));
-	is((intptr_t)base, (int64_t)view_region(fd).addr, "mmap(NULL) gives the region's address");
+	is((intptr_t)base, (int64_t)view_region(fd).addr,
+	   "mmap without an address attaches at the region's address");
 	test_two_processes(fd);
 	test_ways_out(fd);
 	test_again(fd);
@@ -243,7 +255,7 @@ static void test_size(uint64_t size)
 	region_unlink(NAME);
 	close(fd);
 	munmap(base, WINDOW);
-	is(pages_free(size), before, "all pages are back");
+	is(pages_free(size), before, "all pages are free at the end");
 }
 
 int main(int argc, char **argv)

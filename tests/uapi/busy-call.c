@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * MSHAREARENA_GET_BUSY as a call: what it refuses, who may ask and who may have
- * the CPUs' batches emptied, how ranges are cut, and that it never waits.
+ * Goal: the command MSHAREARENA_GET_BUSY refuses wrong arguments, allows each file what it
+ * should (only some may empty the CPUs' batches), respects the range, and never waits.
  */
 #include "busy.h"
 
@@ -53,7 +53,7 @@ static void test_refused(void)
 	is(ctl(MSHAREARENA_GET_BUSY, &none), -ENOTTY, "GET_BUSY on the control device is ENOTTY");
 }
 
-/* An answer that cannot be told is an error, not a silent success. */
+/* An answer that cannot be stored is an error and no silent success. */
 static void test_unwritable(void)
 {
 	struct msharearena_busy q = { .size = sizeof(q), .length = SZ_4K };
@@ -66,7 +66,7 @@ static void test_unwritable(void)
 	munmap(p, 4096);
 }
 
-/* The answer lies in the same structure, which can be used again as it is. */
+/* The answer is in the structure of the question, which can be used again as it is. */
 static void test_again(void)
 {
 	struct msharearena_busy q = { .size = sizeof(q), .length = PAGES * SZ_4K };
@@ -98,7 +98,7 @@ static const struct {
 	{ "part", "O_RDWR", O_RDWR, 0 },
 };
 
-/* Views that do not show the page tell of it all the same. */
+/* GET_BUSY on a view reports also pages that the view does not show. */
 static void test_views(void)
 {
 	struct hold h = hold_pages(base + 9 * SZ_4K, 1);
@@ -106,8 +106,8 @@ static void test_views(void)
 		.length = SZ_4K, .flags = MSHAREARENA_BUSY_DRAIN,
 	};
 
-	is(layout_add(NAME, "look", "r", SZ_4K), 0, "add a view of one page for reading");
-	is(layout_add(NAME, "part", "w", SZ_4K), 0, "add a view of one page for writing");
+	is(layout_add(NAME, "look", "r", SZ_4K), 0, "a view of one page for reading is added");
+	is(layout_add(NAME, "part", "w", SZ_4K), 0, "a view of one page for writing is added");
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
 		int fd = view_open(NAME, nodes[i].view, nodes[i].flags);
 
@@ -145,24 +145,24 @@ static void test_ranges(void)
 	hold_end(&b);
 	hold_end(&a);
 	ok(busy_is(region, 0, 2 * PAGES * SZ_4K, SZ_4K, (PAGES - 1) * SZ_4K),
-	   "when two uses have ended one page is busy");
+	   "one page is busy after two of three uses have ended");
 	hold_end(&c);
-	ok(idle(region, 0, 2 * PAGES * SZ_4K), "when the last use has ended the region is idle");
+	ok(idle(region, 0, 2 * PAGES * SZ_4K), "the region is idle after the last use has ended");
 }
 
-/* The same range in two exports, of which one begins before it. */
+/* Ranges that span two exports, of which one begins before the range. */
 static void test_exports(void)
 {
 	struct hold h;
 
-	is(donate(region, SZ_4K, 8 * SZ_4K, 70 * SZ_4K), 0, "export more memory");
+	is(donate(region, SZ_4K, 8 * SZ_4K, 70 * SZ_4K), 0, "more memory is exported");
 	h = hold_pages(base + 77 * SZ_4K, 1);
 	ok(busy_is(region, 60 * SZ_4K, 40 * SZ_4K, SZ_4K, 77 * SZ_4K),
 	   "a busy page of a second export is found in a range around both");
 	ok(busy_is(region, 77 * SZ_4K, SZ_4K, SZ_4K, 77 * SZ_4K),
 	   "a busy page of a second export is found when it is asked for alone");
 	ok(idle(region, 71 * SZ_4K, 6 * SZ_4K) && idle(region, 78 * SZ_4K, 9 * SZ_4K),
-	   "the pages before and behind it are idle");
+	   "the pages before and behind a busy page of a second export are idle");
 	hold_end(&h);
 }
 
@@ -176,7 +176,7 @@ static double seconds(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* What /proc/sys/kernel/sched_rt_runtime_us was before. */
+/* Set /proc/sys/kernel/sched_rt_runtime_us; returns the old value. */
 static long rt_runtime(long us)
 {
 	static const char path[] = "/proc/sys/kernel/sched_rt_runtime_us";
@@ -197,7 +197,7 @@ static bool pin_to(int cpu)
 	return !sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* In a child: leave nothing of a CPU's time to anybody else, for @s seconds. */
+/* The child's part: take all the time of a CPU for @s seconds. */
 static void spin(int cpu, volatile bool *spins, double s)
 {
 	struct sched_param p = { .sched_priority = 50 };
@@ -213,7 +213,7 @@ static void spin(int cpu, volatile bool *spins, double s)
 	_exit(0);
 }
 
-/* A CPU that does not get to its batches delays nobody but those batches. */
+/* A CPU that cannot empty its batches does not delay GET_BUSY. */
 static void test_spinner(void)
 {
 	volatile bool *spins = mmap(NULL, 4096, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -223,7 +223,7 @@ static void test_spinner(void)
 	pid_t pid;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		skip("a CPU that is never idle: needs a second CPU");
+		skip("GET_BUSY beside a CPU that is never idle needs a second CPU");
 		return;
 	}
 	pin_to(0);
@@ -236,9 +236,9 @@ static void test_spinner(void)
 	for (int i = 0; i < 20; i++)
 		bad += get_busy(region, 0, 2 * PAGES * SZ_4K, MSHAREARENA_BUSY_DRAIN, &b) != 0;
 	ok(*spins, "20 GET_BUSY with BUSY_DRAIN end while a SCHED_FIFO task has another CPU");
-	is(bad, 0, "each GET_BUSY beside a SCHED_FIFO task answers right");
+	is(bad, 0, "each GET_BUSY beside a SCHED_FIFO task gives the right answer");
 	waitpid(pid, &status, 0);
-	is(status, 0, "(the SCHED_FIFO task ends by itself)");
+	is(status, 0, "the SCHED_FIFO task ends by itself");
 	rt_runtime(old);
 	sched_setaffinity(0, sizeof(cpu_set_t), &(cpu_set_t){ .__bits = { 3 } });
 	munmap((void *)spins, 4096);
@@ -266,6 +266,6 @@ int main(int argc, char **argv)
 	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
-	is(pages_free(SZ_4K), before, "no page is pinned when the region has ended");
+	is(pages_free(SZ_4K), before, "no page is pinned after the region has ended");
 	return done_testing();
 }

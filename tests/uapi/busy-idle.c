@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What does not make pages of a region busy: who has them mapped, the donor, the
- * donor's file, other exports of the same memory, the kernel's own lists. And
- * what does although it seems not to: a use through the donor's mapping, or of
- * another part of the same huge page.
+ * Goal: pages of a region are not busy because somebody has them mapped, because of the
+ * donor or the donor's file, because the same memory is exported elsewhere, or because they
+ * are in lists of the kernel. They are busy if they are used through the donor's mapping,
+ * or if another part of the same huge page is used.
  * timeout: 600
  */
 #include "busy.h"
@@ -45,7 +45,7 @@ static char *huge(int flags)
 	return mmap(NULL, LEN, RW, flags, -1, 0);
 }
 
-/* Small pages, all one after the other in no huge page. */
+/* Small pages that are not part of huge pages. */
 static char *small(void)
 {
 	char *d = donor(SZ_4K, LEN);
@@ -54,7 +54,7 @@ static char *small(void)
 	return d;
 }
 
-/* Nothing in use, with the memory mapped here, there, and in other processes. */
+/* Nothing is busy while several processes map the memory in several places. */
 static void test_mapped(char *d, const char *what)
 {
 	struct peer p = peer_start();
@@ -63,7 +63,8 @@ static void test_mapped(char *d, const char *what)
 
 	fill(d, LEN, 2);
 	exports(d, 0);
-	ok(idle(region, 0, 8 * LEN), "%s: mapped by the donor", what);
+	ok(idle(region, 0, 8 * LEN),
+	   "%s that the donor maps are idle", what);
 	at = attach(region, RW);
 	peer_attach(&p, NAME, false);
 	PEER(p, .op = PEER_FILL, .a = (intptr_t)at, .b = LEN, .c = 3);
@@ -82,20 +83,21 @@ static void test_mapped(char *d, const char *what)
 	ok(idle(region, 0, 8 * LEN), "memory that no process maps is idle");
 }
 
-/* A use that begins at the donor's address is a use of the same page. */
+/* A use through the donor's address makes the same page busy. */
 static void test_through_donor(char *d, uint64_t page, const char *what)
 {
 	struct hold h;
 
 	exports(d, 0);
 	h = hold_pages(d + SZ_2M + 100, 1);
-	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M), "%s: in use through the donor's mapping",
+	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M),
+	   "%s in use through the donor's mapping are busy",
 	   what);
 	munmap(d, LEN);
 	ok(busy_is(region, 0, 8 * LEN, page, SZ_2M),
-	   "a page in use stays busy when the donor's mapping has gone");
+	   "a page in use stays busy after the donor unmapped it");
 	hold_end(&h);
-	ok(idle(region, 0, 8 * LEN), "the page is idle when the use has ended");
+	ok(idle(region, 0, 8 * LEN), "the page is idle after the use has ended");
 }
 
 static void test_memfd(void)
@@ -107,17 +109,18 @@ static void test_memfd(void)
 		bail("memfd: %s", strerror(errno));
 	d = mmap(NULL, LEN, RW, MAP_SHARED, fd, 0);
 	exports(d, 0);
-	ok(idle(region, 0, 8 * LEN), "a memfd that is open and mapped");
+	ok(idle(region, 0, 8 * LEN), "memory of a memfd that is open and mapped is idle");
 	munmap(d, LEN);
-	ok(idle(region, 0, 8 * LEN), "a memfd that is only open is idle");
+	ok(idle(region, 0, 8 * LEN), "memory of a memfd that is only open is idle");
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, SZ_2M))
 		bail("fallocate: %s", strerror(errno));
-	ok(idle(region, 0, 8 * LEN), "a memfd that lost half of its pages is idle");
+	ok(idle(region, 0, 8 * LEN),
+	   "memory of a memfd in which a hole was punched is idle");
 	close(fd);
-	ok(idle(region, 0, 8 * LEN), "closed");
+	ok(idle(region, 0, 8 * LEN), "memory of a memfd that is closed is idle");
 }
 
-/* The module's own pins are known, however many there are of a page. */
+/* The module knows its own pins, also several of one page. */
 static void test_twice(char *d, uint64_t page, const char *what)
 {
 	int second;
@@ -128,18 +131,19 @@ static void test_twice(char *d, uint64_t page, const char *what)
 	exports(d, 2 * LEN);
 	if (view_export(second, d, LEN, 0))
 		bail("export to a second region");
-	ok(idle(region, 0, 8 * LEN) && idle(second, 0, LEN), "%s: exported three times", what);
+	ok(idle(region, 0, 8 * LEN) && idle(second, 0, LEN),
+	   "%s that are exported three times are idle", what);
 	h = hold_pages(d, 1);
 	ok(busy_is(region, 0, 8 * LEN, 2 * page, 0) && busy_is(second, 0, LEN, page, 0),
-	   "in use it is busy wherever it is");
+	   "a page in use is busy in each place to which it was exported");
 	hold_end(&h);
 	region_unlink("test-busy-idle-2");
 	close(second);
-	ok(idle(region, 0, 8 * LEN), "a page in two regions is idle when one of them has ended");
+	ok(idle(region, 0, 8 * LEN), "a page of two regions is idle after one of them has ended");
 	munmap(d, LEN);
 }
 
-/* Pages that were just made wait in a batch of the CPU's for their place. */
+/* New pages wait in a batch of the CPU for their place in the kernel's lists. */
 static void test_fresh(void)
 {
 	int bad = 0;
@@ -155,10 +159,10 @@ static void test_fresh(void)
 		munmap(d, len);
 		bad += idle_within(region, offset, len, SETTLE_MS) != 0;
 	}
-	is(bad, 0, "small pages that are new are idle as soon as the batches are emptied");
+	is(bad, 0, "new small pages are idle as soon as the batches are emptied");
 }
 
-/* And so do pages that are to change their place, because they were looked at. */
+/* Pages that were accessed often also wait in a batch, to change their place. */
 static void test_looked_at(void)
 {
 	static char copy[4 * SZ_4K];
@@ -171,16 +175,16 @@ static void test_looked_at(void)
 	for (int i = 0; i < 3; i++)
 		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != sizeof(copy))
 			bail("process_vm_readv: %s", strerror(errno));
-	ok(idle(region, 0, 8 * LEN), "pages that were looked at often are idle");
+	ok(idle(region, 0, 8 * LEN), "pages that were accessed often are idle");
 	madvise(d, 4 * SZ_4K, MADV_COLD);
-	ok(idle(region, 0, 8 * LEN), "pages that need not be kept in memory (MADV_COLD) are idle");
+	ok(idle(region, 0, 8 * LEN), "pages with the advice MADV_COLD are idle");
 	madvise(d, LEN, MADV_PAGEOUT);
 	munmap(d, LEN);
 	ok(idle(region, 0, 8 * LEN),
-	   "pages that were looked at and unmapped by the donor are idle");
+	   "pages that were accessed often and unmapped by the donor are idle");
 }
 
-/* Brought back from swap space, they have a place in its cache, too. */
+/* Pages that were read in from swap space are in the swap cache, too. */
 static void test_swapped(void)
 {
 	const char *disk = getenv("VM_DISK1");
@@ -191,12 +195,14 @@ static void test_swapped(void)
 		bail("set VM_DISK1 to a disk that may become swap space: %s", strerror(errno));
 	fill(d, LEN, 7);
 	madvise(d, LEN, MADV_PAGEOUT);
-	ok(filled(d, LEN / 2, 7), "(swapped out, and half of it in again)");
+	ok(filled(d, LEN / 2, 7),
+	   "pages are swapped out, and half of them in again, with the right content");
 	exports(d, 0);
 	ok(idle(region, 0, 8 * LEN), "pages that were swapped out are idle");
-	ok(filled(d, LEN, 7), "(they have their contents)");
+	ok(filled(d, LEN, 7), "the pages that were swapped have the right content");
 	munmap(d, LEN);
-	ok(idle(region, 0, 8 * LEN), "swapped pages are idle when the donor has gone");
+	ok(idle(region, 0, 8 * LEN),
+	   "pages that were swapped are idle after the donor unmapped them");
 	if (swapoff(disk))
 		bail("swapoff: %s", strerror(errno));
 	ok(idle(region, 0, 8 * LEN), "pages are idle after swapoff");
@@ -210,19 +216,22 @@ static void test_transparent(void)
 	if (view_export(region, d + SZ_4K, SZ_4K, 0) || view_export(region, d, SZ_4K, SZ_2M) ||
 	    view_export(region, d + SZ_2M, SZ_2M, 2 * SZ_2M))
 		bail("export of parts of a huge page");
-	ok(idle(region, 0, 8 * LEN), "pages of a transparent huge page");
+	ok(idle(region, 0, 8 * LEN), "pages of a transparent huge page are idle");
 	h = hold_pages(d, 1);
-	ok(busy_is(region, 0, 8 * LEN, 2 * SZ_4K, 0), "one is in use: so are all of its huge page");
+	ok(busy_is(region, 0, 8 * LEN, 2 * SZ_4K, 0),
+	   "one page in use makes all exported pages of its huge page busy");
 	hold_end(&h);
 	h = hold_pages(d + SZ_2M + 7 * SZ_4K, 1);
 	ok(busy_is(region, 0, 8 * LEN, SZ_2M, 2 * SZ_2M),
-	   "a page in use makes only its own huge page busy");
+	   "a page in use makes no other huge page busy");
 	hold_end(&h);
 	munmap(d, 2 * SZ_4K);
 	madvise(d + SZ_2M, SZ_2M / 2, MADV_DONTNEED);
-	ok(idle(region, 0, 8 * LEN), "the donor gives half of it away: idle");
+	ok(idle(region, 0, 8 * LEN),
+	   "pages of huge pages are idle after the donor unmapped half of them");
 	munmap(d + 2 * SZ_4K, LEN - 2 * SZ_4K);
-	ok(idle(region, 0, 8 * LEN), "memory is idle when the donor has given all of it away");
+	ok(idle(region, 0, 8 * LEN),
+	   "pages of huge pages are idle after the donor unmapped all of them");
 }
 
 static void test_small(void)
@@ -280,6 +289,6 @@ int main(int argc, char **argv)
 	before = pinned_pages();
 	test_small();
 	test_huge();
-	is(pinned_pages(), before, "nothing is pinned any more");
+	is(pinned_pages(), before, "no page is pinned at the end");
 	return done_testing();
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What makes pages of a region busy, page by page and for just as long: pages in
- * a pipe, registered buffers, data that TCP has not got rid of, a disk that is
- * slow, also those of a process that is dead. $VM_DISK0 names a disk that may be
- * overwritten.
+ * Goal: exactly the pages that are used are busy, and only while they are: pages in a pipe,
+ * registered buffers, data that TCP has not sent, buffers of a slow disk's I/O, also those
+ * of a process that was killed. $VM_DISK0 names a disk that may be overwritten.
  * timeout: 600
  */
 #include "busy.h"
@@ -16,13 +15,13 @@
 #define NAME "test-busy"
 #define RW (PROT_READ | PROT_WRITE)
 #define MANY (256 * 1024UL)	/* bytes of an operation */
-#define PATIENT 60000		/* ms for what ends behind the process's back */
+#define PATIENT 60000		/* ms for uses that the kernel ends in its own time */
 
 static uint64_t page_size, bytes;
 static int region;
 static char *base;
 
-/* What is busy when [at, at + len) is in use. */
+/* The bytes of the pages of [at, at + len). */
 static uint64_t whole_pages(uint64_t at, uint64_t len)
 {
 	uint64_t from = at & -page_size, to = (at + len + page_size - 1) & -page_size;
@@ -35,7 +34,7 @@ static bool uses(uint64_t at, uint64_t len)
 	return busy_is(region, 0, bytes, whole_pages(at, len), at & -page_size);
 }
 
-/* Nobody starts anything new: it ends when it ends. */
+/* Wait until all uses have ended, while nobody begins a new one. */
 static void ends(const char *what)
 {
 	is(idle_within(region, 0, bytes, PATIENT), 0, "%s", what);
@@ -47,22 +46,25 @@ static void test_pipe(void)
 	struct hold a = hold_pages(base + at, 100), b;
 
 	ok(uses(at, 100), "100 bytes in a pipe make their page busy");
-	ok(busy_is(region, page, page_size, page_size, page), "asked for alone");
-	ok(idle(region, 0, page), "nothing before the busy page is busy");
+	ok(busy_is(region, page, page_size, page_size, page),
+	   "GET_BUSY of the busy page alone finds it");
+	ok(idle(region, 0, page), "no page before the busy page is busy");
 	ok(page + page_size == bytes || idle(region, page + page_size, bytes - page - page_size),
-	   "nothing behind the busy page is busy");
+	   "no page behind the busy page is busy");
 	b = hold_pages(base, 1);
-	ok(busy_is(region, 0, bytes, 2 * page_size, 0), "a second page, a second byte");
+	ok(busy_is(region, 0, bytes, 2 * page_size, 0), "two pages in pipes are busy");
 	hold_end(&a);
-	ok(busy_is(region, 0, bytes, page_size, 0), "the first is read: only the second is left");
+	ok(busy_is(region, 0, bytes, page_size, 0),
+	   "only the second page is busy after the first pipe was read");
 	a = hold_pages(base + 8, 1);
 	hold_end(&b);
-	ok(busy_is(region, 0, bytes, page_size, 0), "two uses of a page end with the second");
+	ok(busy_is(region, 0, bytes, page_size, 0),
+	   "a page with two uses is busy after one of them has ended");
 	hold_end(&a);
 	ok(idle(region, 0, bytes), "nothing is busy after both uses have ended");
 }
 
-/* 0, or -EFAULT where that is the kernel's way. */
+/* Register a buffer; returns 0, or -EFAULT on kernels that refuse buffers of a region. */
 static int registers(struct io_uring *ring, const struct iovec *iov)
 {
 	int ret = io_uring_register_buffers(ring, iov, 1);
@@ -81,21 +83,22 @@ static void test_registered(void)
 		if (io_uring_queue_init(8, &ring, 0))
 			bail("a ring");
 		if (registers(&ring, &iov)) {
-			skip("registered buffers: this kernel pins them by slow GUP");
+			skip("this kernel refuses to register buffers of a region");
 			io_uring_queue_exit(&ring);
 			return;
 		}
-		ok(uses(bytes / 2, MANY), "a registered buffer is busy, used or not");
+		ok(uses(bytes / 2, MANY), "a registered buffer without I/O is busy");
 		if (i)
 			io_uring_unregister_buffers(&ring);
 		io_uring_queue_exit(&ring);
-		ends(i ? "until it is unregistered" : "until its ring ends");
+		ends(i ? "a registered buffer is idle after it was unregistered" :
+		     "a registered buffer is idle after its ring has ended");
 	}
 }
 
 /* ---- TCP ---- */
 
-static int tcp[2];	/* a sender, and a receiver with hardly any room */
+static int tcp[2];	/* a sender, and a receiver with a small buffer */
 
 static void tcp_begin(void)
 {
@@ -121,14 +124,15 @@ static void tcp_send(bool by_ring, struct io_uring *ring)
 	struct io_uring_sqe *sqe;
 
 	if (!by_ring) {
-		is(send(tcp[0], base + bytes / 2, MANY, MSG_ZEROCOPY), MANY, "(MSG_ZEROCOPY)");
+		is(send(tcp[0], base + bytes / 2, MANY, MSG_ZEROCOPY), MANY,
+		   "send with MSG_ZEROCOPY succeeds");
 		return;
 	}
 	if (io_uring_queue_init(8, ring, 0))
 		bail("io_uring_queue_init");
 	sqe = io_uring_get_sqe(ring);
 	io_uring_prep_send_zc(sqe, tcp[0], base + bytes / 2, MANY, 0, 0);
-	is(io_uring_submit(ring), 1, "(SEND_ZC)");
+	is(io_uring_submit(ring), 1, "SEND_ZC is submitted");
 }
 
 static void tcp_drain(void)
@@ -155,21 +159,23 @@ static void test_tcp(void)
 
 		tcp_begin();
 		tcp_send(by_ring, &ring);
-		is(get_busy(region, 0, bytes, 0, &b), 0, "GET_BUSY while TCP has unsent data");
+		is(get_busy(region, 0, bytes, 0, &b), 0,
+		   "GET_BUSY succeeds while TCP has unsent data");
 		ok(b.bytes >= page_size && b.bytes <= whole_pages(bytes / 2, MANY) &&
 		   b.first >= bytes / 2 && b.first < bytes / 2 + MANY,
-		   "says that as much is busy as was not sent");
+		   "no more is busy than TCP has to send");
 		if (reads)
 			tcp_drain();
 		close(tcp[1]);
-		ends(reads ? "until the peer has read it" : "until the peer is gone");
+		ends(reads ? "data is idle after TCP's peer has read it" :
+		     "unsent data is idle after TCP's peer has gone");
 		close(tcp[0]);
 		if (by_ring)
 			io_uring_queue_exit(&ring);
 	}
 }
 
-/* Closed by its owner, a socket goes on sending, and the pages stay with it. */
+/* A socket that its owner closed continues to send, and keeps the pages busy. */
 static void test_tcp_orphan(void)
 {
 	struct io_uring ring;
@@ -179,13 +185,13 @@ static void test_tcp_orphan(void)
 	tcp_send(false, &ring);
 	close(tcp[0]);
 	ok(!get_busy(region, 0, bytes, 0, &b) && b.bytes >= page_size,
-	   "a closed socket's unsent data is busy still");
+	   "unsent data of a closed socket is busy");
 	tcp_drain();
 	close(tcp[1]);
-	ends("until the peer has read it");
+	ends("data of a closed socket is idle after TCP's peer has read it");
 }
 
-/* ---- a disk that is slow, because its cgroup may not use it faster ---- */
+/* ---- a disk that is slow because of a cgroup's limit ---- */
 
 #define CG "/sys/fs/cgroup/"
 
@@ -211,7 +217,7 @@ static bool disk_limit(const char *limit)
 	return cg_write(CG "msha/io.max", text);
 }
 
-/* In a child: start an operation, say so, and wait for a kill. */
+/* The child's part: start an operation, report it, and wait to be killed. */
 static void disk_io(bool reads, int told)
 {
 	int fd = view_open(NAME, "rw", O_RDWR);
@@ -241,26 +247,26 @@ static void test_disk(bool reads)
 	char c;
 
 	if (!disk_limit("8192") || pipe2(told, O_CLOEXEC)) {
-		skip("a slow disk: this kernel cannot limit I/O");
+		skip("this kernel cannot limit I/O to make a disk slow");
 		return;
 	}
 	pid = fork();
 	if (!pid)
 		disk_io(reads, told[1]);
 	close(told[1]);
-	is(read(told[0], &c, 1), 1, "(a slow O_DIRECT %s)", reads ? "read" : "write");
+	is(read(told[0], &c, 1), 1, "a slow O_DIRECT %s begins", reads ? "read" : "write");
 	ok(uses(bytes / 2, MANY), "the buffer of a slow disk's I/O is busy");
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
-	is(status, SIGKILL, "(the process is killed)");
+	is(status, SIGKILL, "the process with a slow disk's I/O is killed");
 	ok(uses(bytes / 2, MANY),
-	   "the buffer of a slow disk's I/O is busy when its process has been killed");
+	   "the buffer of a slow disk's I/O is busy after its process was killed");
 	disk_limit("max");
-	ends("until it ends");
+	ends("the buffer of a slow disk's I/O is idle after the I/O has ended");
 	close(told[0]);
 }
 
-/* The dead process's pipe is alive: its pages are busy until that is read. */
+/* The pipe of a killed process still exists: its pages are busy until it is read. */
 static void test_killed(void)
 {
 	char buf[4096];
@@ -287,9 +293,9 @@ static void test_killed(void)
 	waitpid(pid, &status, 0);
 	is(status, SIGKILL, "a process is killed with a registered buffer and bytes in a pipe");
 	is(idle_within(region, bytes / 2, MANY > page_size ? MANY : page_size, PATIENT), 0,
-	   "its buffer is let go of");
-	ok(busy_is(region, 0, bytes, page_size, 0), "the page in the pipe is busy");
-	is(read(fds[0], buf, sizeof(buf)), 64, "(read)");
+	   "the registered buffer of a killed process becomes idle");
+	ok(busy_is(region, 0, bytes, page_size, 0), "a killed process's page in a pipe is busy");
+	is(read(fds[0], buf, sizeof(buf)), 64, "the pipe of a killed process is read");
 	ok(idle(region, 0, bytes), "the page is idle after the pipe was read");
 	close(fds[0]);
 	close(fds[1]);
@@ -314,7 +320,7 @@ static void test_size(uint64_t size)
 	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
-	is(pages_free(size), before, "all pages are back");
+	is(pages_free(size), before, "all pages are free at the end");
 }
 
 int main(int argc, char **argv)

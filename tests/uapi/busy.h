@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of MSHAREARENA_GET_BUSY: asking, and what is in use for sure. */
+/* Helpers for tests of MSHAREARENA_GET_BUSY: the command, and pages that are busy for sure. */
 #ifndef UAPI_BUSY_H
 #define UAPI_BUSY_H
 
@@ -7,7 +7,7 @@
 
 #include <sys/uio.h>
 
-/* How long an answer may take to settle, in milliseconds. */
+/* The time after which an answer must be stable, in milliseconds. */
 #define SETTLE_MS 20000
 
 struct busy {
@@ -15,7 +15,7 @@ struct busy {
 	uint64_t first;
 };
 
-/* One look; 0 or -errno. */
+/* One GET_BUSY; returns 0 or -errno. */
 static inline int get_busy(int fd, uint64_t offset, uint64_t length, uint32_t flags,
 			   struct busy *b)
 {
@@ -33,7 +33,7 @@ static inline int get_busy(int fd, uint64_t offset, uint64_t length, uint32_t fl
 	return ret;
 }
 
-/* A look that also empties the batches, if this file is allowed to. */
+/* GET_BUSY that also empties the CPUs' batches, if this file may do that. */
 static inline int get_busy_drain(int fd, uint64_t offset, uint64_t length, struct busy *b)
 {
 	int ret = get_busy(fd, offset, length, MSHAREARENA_BUSY_DRAIN, b);
@@ -42,9 +42,9 @@ static inline int get_busy_drain(int fd, uint64_t offset, uint64_t length, struc
 }
 
 /*
- * Is just this much of the range in use, from @first on? Small pages look busy
- * as well while they wait in a batch, so the answer may take a moment; then it
- * has to stay.
+ * True if exactly @bytes of the range are busy and the first of them is at @first. Small
+ * pages also look busy while they wait in a batch of a CPU, so the answer may take a
+ * moment to become right. Then it has to stay so.
  */
 static inline bool busy_is(int fd, uint64_t offset, uint64_t length, uint64_t bytes,
 			   uint64_t first)
@@ -72,7 +72,7 @@ static inline bool idle(int fd, uint64_t offset, uint64_t length)
 	return busy_is(fd, offset, length, 0, offset + length);
 }
 
-/* Ask until nothing is in use: 0, -ETIMEDOUT after @ms, or another -errno. */
+/* Repeat GET_BUSY until nothing is busy: 0, -ETIMEDOUT after @ms, or another -errno. */
 static inline int idle_within(int fd, uint64_t offset, uint64_t length, int ms)
 {
 	struct timespec now, end;
@@ -92,7 +92,7 @@ static inline int idle_within(int fd, uint64_t offset, uint64_t length, int ms)
 	}
 }
 
-/* A region whose small pages are no parts of transparent huge pages. */
+/* A region whose small pages do not belong to transparent huge pages. */
 static inline int region_of_pages(const char *name, uint64_t size, uint64_t length)
 {
 	int fd, ret;
@@ -114,8 +114,8 @@ static inline int region_of_pages(const char *name, uint64_t size, uint64_t leng
 }
 
 /*
- * A pipe holds a reference to each page that was spliced into it until it is
- * read: a use that begins and ends when the test wants it.
+ * A pipe holds a reference to each page that was spliced into it until it is read. A test
+ * can begin and end this use as it wants.
  */
 struct hold {
 	int pipe[2];

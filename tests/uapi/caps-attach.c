@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* vm: long, vm: once */
 /*
- * How many attachments one user and one region may have, and that the last
- * places of a region are its owner's: who may only read it cannot keep the
- * owner, or root, from attaching it.
+ * Goal: the number of attachments of a user and of a region is limited, and the last ones
+ * of a region are reserved for its owner: users who may only read it cannot keep the owner,
+ * or root, from attaching it.
  *
  * timeout: 900
  */
@@ -13,7 +13,7 @@
 #define NAME "test-caps-attach"
 #define OTHER "test-caps-attach-2"
 
-/* As in kmod/limits.h. */
+/* These are the limits of kmod/limits.h. */
 #define REGION_MAX 4096
 #define REGION_OWN 1024
 #define USER_MAX 2048
@@ -28,7 +28,7 @@ static const struct user exempt = { .name = "bob with CAP_SYS_RESOURCE", .uid = 
 static struct crowd anns, bobs, owners;
 static int region, other;
 
-/* By the node that everybody may read. */
+/* Attach by the node that everybody may read. */
 static int attach_ro(void *name)
 {
 	int fd = view_open(name, "ro", O_RDONLY);
@@ -62,7 +62,7 @@ static bool attached_is(int fd, uint64_t n)
 	return view_region(fd).attached == n;
 }
 
-/* Another id of ann's: in a namespace of hers, with a number of its own outside. */
+/* Attach as another id of ann: in a namespace of hers, with its own number outside. */
 static int attach_as_subuid(void)
 {
 	static const struct userns ns = {
@@ -75,56 +75,59 @@ static int attach_as_subuid(void)
 static void test_user(void)
 {
 	is(crowd_grow(&anns, &ann, USER_MAX + 64, attach_ro, NAME), USER_MAX,
-	   "a user attaches a region that he may read 2048 times");
-	is(anns.ret, -EDQUOT, "one attachment more of the user's is EDQUOT");
+	   "a user can attach a readable region 2048 times");
+	is(anns.ret, -EDQUOT, "the user's 2049th attachment gives EDQUOT");
 	is(as(&ann, attach_ro, OTHER), -EDQUOT,
-	   "attaching another region is EDQUOT for a user who has used up the share");
-	is(view_region(other).attached, 0, "(of which nothing is attached)");
+	   "attaching another region gives EDQUOT to a user with 2048 attachments");
+	is(view_region(other).attached, 0, "the other region is not attached");
 	if (access("/proc/self/ns/user", F_OK))
-		skip("user namespaces: this kernel has none (CONFIG_USER_NS)");
+		skip("this kernel has no user namespaces (CONFIG_USER_NS)");
 	else
 		is(attach_as_subuid(), -EDQUOT,
-		   "attaching as another id in a user namespace of the same user is EDQUOT");
-	is(as(&bob, attach_ro, OTHER), 0, "another user has a share of his own");
+		   "attaching as another id in a user namespace of the same user gives EDQUOT");
+	is(as(&bob, attach_ro, OTHER), 0, "another user can still attach the region");
 	crowd_shrink(&anns, USER_MAX - 1);
-	ok(attached_is(region, USER_MAX - 1), "(one of the processes is killed)");
+	ok(attached_is(region, USER_MAX - 1), "a killed process is not attached any more");
 	is(as(&ann, attach_ro, OTHER), 0,
-	   "after a process has ended its user can attach another region");
+	   "the user can attach another region after a process has ended");
 	is(crowd_grow(&anns, &ann, 4, attach_ro, NAME), 1,
-	   "the user can use the free place for the first region, once");
-	is(anns.ret, -EDQUOT, "one attachment more than the free place is EDQUOT");
+	   "the user can attach the first region once more after a process has ended");
+	is(anns.ret, -EDQUOT, "the user's next attachment gives EDQUOT again");
 }
 
 static void test_region(void)
 {
 	is(crowd_grow(&bobs, &bob, USER_MAX, attach_ro, NAME),
 	   REGION_MAX - REGION_OWN - USER_MAX,
-	   "two users who may read a region attach it 3072 times");
-	is(bobs.ret, -ENOSPC, "one attachment more of readers is ENOSPC");
-	is(as(&exempt, attach_ro, NAME), 0, "CAP_SYS_RESOURCE is exempt");
-	is(as(&root, attach_rw, NAME), 0, "root can attach it");
-	is(as(&owner, attach_rw, NAME), 0, "the owner can attach the full region");
+	   "two users who may read a region can attach it 3072 times");
+	is(bobs.ret, -ENOSPC, "the 3073rd attachment of readers gives ENOSPC");
+	is(as(&exempt, attach_ro, NAME), 0,
+	   "a user with CAP_SYS_RESOURCE can attach a region with 3072 attachments");
+	is(as(&root, attach_rw, NAME), 0, "root can attach a region with 3072 attachments");
+	is(as(&owner, attach_rw, NAME), 0, "the owner can attach a region with 3072 attachments");
 	is(crowd_grow(&owners, &owner, USER_MAX, attach_rw, NAME), REGION_OWN,
-	   "the owner attaches it 1024 times more");
-	is(owners.ret, -ENOSPC, "once more is ENOSPC for the owner");
+	   "the owner can attach the region 1024 times more");
+	is(owners.ret, -ENOSPC, "the owner's 1025th attachment gives ENOSPC");
 	is(as(&root, attach_rw, NAME), -ENOSPC,
-	   "an attachment beyond the region's limit is ENOSPC for root");
-	is(view_region(region).attached, REGION_MAX, "4096 are attached");
+	   "an attachment beyond the region's limit gives ENOSPC to root");
+	is(view_region(region).attached, REGION_MAX, "GET_REGION counts 4096 attachments");
 	crowd_shrink(&bobs, bobs.n - 1);
-	ok(attached_is(region, REGION_MAX - 1), "(one of the readers is killed)");
+	ok(attached_is(region, REGION_MAX - 1), "a killed reader is not attached any more");
 	is(as(&bob, attach_ro, NAME), -ENOSPC,
-	   "the place that a process left is no other reader's");
-	is(as(&owner, attach_rw, NAME), 0, "the place that a process left is the owner's");
+	   "another reader cannot take the place of a killed one in a full region");
+	is(as(&owner, attach_rw, NAME), 0,
+	   "the owner can take the place of a killed reader in a full region");
 }
 
 static void test_end(void)
 {
 	crowd_shrink(&anns, 0);
 	crowd_shrink(&bobs, 0);
-	ok(attached_is(region, REGION_OWN), "when the readers have ended the owner has his places");
-	is(as(&ann, attach_ro, NAME), 0, "there are places for readers when readers have ended");
+	ok(attached_is(region, REGION_OWN),
+	   "the owner's attachments remain after the readers have ended");
+	is(as(&ann, attach_ro, NAME), 0, "a reader can attach after other readers have ended");
 	crowd_shrink(&owners, 0);
-	ok(attached_is(region, 0), "when all have ended nothing is attached");
+	ok(attached_is(region, 0), "nothing is attached after all processes have ended");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * In how many pieces a region may be given its memory, and that the last ones
- * are its owner's.
+ * Goal: the number of pieces in which a region gets its memory is limited, and the last
+ * ones are reserved for its owner.
  *
  * timeout: 900
  */
@@ -11,7 +11,7 @@
 
 #define NAME "test-caps-export"
 
-/* As in kmod/limits.h. */
+/* These are the limits of kmod/limits.h. */
 #define PIECES_MAX 65536
 #define PIECES_OWN 4096
 
@@ -21,13 +21,13 @@ static const struct user ann = { .name = "ann", .uid = 1011, .gid = 1011 };
 static const struct user exempt = { .name = "ann with CAP_SYS_RESOURCE", .uid = 1011,
 				    .gid = 1011, .caps = CAP(SYS_RESOURCE) };
 
-/* Shared with children: how many pieces there are, and what the next one gave. */
+/* Shared with children: the number of pieces, and the result of the next export. */
 static volatile struct {
 	unsigned int n;
 	int ret;
 } *outcome;
 
-/* The same page again and again, up to as many pieces as @arg says. */
+/* Export the same page again and again, until there are as many pieces as @arg says. */
 static int export_pieces(void *arg)
 {
 	unsigned int max = *(unsigned int *)arg;
@@ -75,22 +75,24 @@ int main(void)
 	setrlimit(RLIMIT_MEMLOCK, &none);
 	outcome = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	is(export_until(&ann, PIECES_MAX), -ENOSPC,
-	   "a user who may write to a region cannot use up its pieces: ENOSPC");
-	is(outcome->n, PIECES_MAX - PIECES_OWN, "61440 pieces are everybody's");
-	is(view_region(fd).exported, outcome->n * SZ_4K, "GET_REGION counts each of them");
-	is(export_until(&exempt, outcome->n + 1), 0, "CAP_SYS_RESOURCE has one more");
+	   "a user who may write to a region gets ENOSPC before its pieces are used up");
+	is(outcome->n, PIECES_MAX - PIECES_OWN, "61440 pieces are available to everybody");
+	is(view_region(fd).exported, outcome->n * SZ_4K,
+	   "GET_REGION counts the memory of each piece");
+	is(export_until(&exempt, outcome->n + 1), 0,
+	   "a user with CAP_SYS_RESOURCE can export a further piece");
 	is(export_until(&owner, outcome->n + 1), 0,
-	   "the owner can export one piece more than other users");
+	   "the owner can export a further piece");
 	is(export_until(&ann, PIECES_MAX), -ENOSPC,
-	   "the owner's pieces have made no place for others");
+	   "other users still get ENOSPC after the owner's export");
 	is(export_until(&owner, PIECES_MAX + 1), -ENOSPC,
-	   "the owner uses up the rest, and is then told so, too");
-	is(outcome->n, PIECES_MAX, "65536 pieces are all");
+	   "the owner gets ENOSPC when all pieces are used up");
+	is(outcome->n, PIECES_MAX, "a region has at most 65536 pieces");
 	is(export_until(&root, PIECES_MAX + 1), -ENOSPC,
-	   "more than 65536 pieces are ENOSPC for root");
-	is(view_region(fd).exported, PIECES_MAX * SZ_4K, "each of them has memory");
+	   "exporting more than 65536 pieces gives ENOSPC to root");
+	is(view_region(fd).exported, PIECES_MAX * SZ_4K, "each of 65536 pieces has memory");
 	view_unlink(fd);
 	close(fd);
-	is(pinned_pages(), pinned, "all pages are let go of when the region ends");
+	is(pinned_pages(), pinned, "no page is pinned after the region has ended");
 	return done_testing();
 }

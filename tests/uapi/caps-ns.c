@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * User namespaces do not multiply a user's share: what is used in one counts for
- * who made it as well, by whatever subordinate id, however deep.
+ * Goal: user namespaces do not multiply a user's quota: what any id uses in a namespace, at
+ * any depth, also counts for the user who made it.
  *
  * timeout: 300
  */
@@ -37,7 +37,7 @@ static int create_one(void *arg)
 	return region_create(numbered(*(int *)arg), SZ_4K, 64 * SZ_2M);
 }
 
-/* By user @uid of a namespace that @who has made. */
+/* Create a region as @uid in a namespace that @who has made. */
 static int create_in(uid_t who, uid_t uid, int n)
 {
 	struct userns ns = {
@@ -52,24 +52,29 @@ static void test_regions(void)
 	int n;
 
 	param_set("user_regions", 3);
-	is(create_in(MAKER, 1, 0), 0, "an id in a user's namespace makes a region");
-	is(create_in(MAKER, 2, 1), 0, "another id in the namespace makes a region");
+	is(create_in(MAKER, 1, 0), 0,
+	   "an id in a user's namespace creates the first region of three");
+	is(create_in(MAKER, 2, 1), 0,
+	   "another id in the namespace creates the second region of three");
 	n = 2;
-	is(as(&maker, create_one, &n), 0, "the user makes one outside: that is three");
-	is(create_in(MAKER, 3, 3), -EDQUOT, "a further id in the namespace has no share left");
+	is(as(&maker, create_one, &n), 0,
+	   "the user creates the third region outside of the namespace");
+	is(create_in(MAKER, 3, 3), -EDQUOT,
+	   "a third id in the namespace cannot create a fourth region");
 	is(create_in(MAKER, 1, 3), -EDQUOT,
-	   "an id of the namespace that has a region has no share left");
-	is(create_in(MAKER, 0, 3), -EDQUOT, "root of the namespace has no share left");
+	   "an id of the namespace that has a region cannot create a fourth one");
+	is(create_in(MAKER, 0, 3), -EDQUOT, "root of the namespace cannot create a fourth region");
 	n = 3;
 	is(as(&maker, create_one, &n), -EDQUOT,
-	   "the user who made the namespace has no share left");
-	is(create_in(STRANGER, 1, 4), 0, "an id in another user's namespace has that one's share");
+	   "the user who made the namespace cannot create a fourth region");
+	is(create_in(STRANGER, 1, 4), 0, "an id in another user's namespace can create a region");
 	region_unlink(numbered(1));
-	is(create_in(MAKER, 5, 3), 0, "a region of one id ended: another id can make one");
-	is(create_in(MAKER, 6, 5), -EDQUOT, "one region ended: only one other can be made");
+	is(create_in(MAKER, 5, 3), 0, "after a region of one id ended another id can create one");
+	is(create_in(MAKER, 6, 5), -EDQUOT, "after a region ended only one other can be created");
 	unlink_all();
 	for (n = 0; n < 3; n++)
-		is(as(&maker, create_one, &n), 0, "all ended: the user makes region %d of 3", n);
+		is(as(&maker, create_one, &n), 0,
+		   "after all regions ended the user can create region %d of 3", n);
 	unlink_all();
 }
 
@@ -106,13 +111,14 @@ static void test_deeper(void)
 	int n = 0;
 
 	param_set("user_regions", 2);
-	is(in_userns(&ns, create_deeper, &n), 0, "a namespace within a namespace has a region");
+	is(in_userns(&ns, create_deeper, &n), 0,
+	   "an id in a namespace within a namespace creates the first region of two");
 	n = 1;
-	is(as(&maker, create_one, &n), 0, "the outermost user makes one: that is two");
+	is(as(&maker, create_one, &n), 0, "the outermost user creates the second region of two");
 	n = 2;
 	is(in_userns(&ns, create_deeper, &n), -EDQUOT,
-	   "the inner namespace then has no share left");
-	is(as(&maker, create_one, &n), -EDQUOT, "the outermost user has no share left");
+	   "an id in the inner namespace cannot create a third region");
+	is(as(&maker, create_one, &n), -EDQUOT, "the outermost user cannot create a third region");
 	unlink_all();
 }
 
@@ -146,23 +152,25 @@ static void test_bytes(void)
 	region_unlink(NAME);
 	if (create_named(&c))
 		bail("create");
-	is(export_in(MAKER, 1, 0), 0, "an id in a user's namespace exports 2 MiB of 4");
-	is(export_in(MAKER, 2, 1), 0, "another id in the namespace exports 2 MiB");
-	is(export_in(MAKER, 3, 2), -EDQUOT, "a third id has no share left");
+	is(export_in(MAKER, 1, 0), 0, "an id in a user's namespace exports the first 2 MiB of 4");
+	is(export_in(MAKER, 2, 1), 0, "another id in the namespace exports the second 2 MiB of 4");
+	is(export_in(MAKER, 3, 2), -EDQUOT,
+	   "a third id in the namespace cannot export more than 4 MiB");
 	is(as(&maker, export_one, &n), -EDQUOT,
-	   "the user outside of the namespace has no share of memory left");
-	is(export_in(STRANGER, 1, 2), 0, "another user's namespace has a share of its own");
+	   "the user outside of the namespace cannot export more than 4 MiB");
+	is(export_in(STRANGER, 1, 2), 0, "an id in another user's namespace can export 2 MiB");
 	region_unlink(NAME);
 	if (create_named(&c))
 		bail("create");
-	is(as(&maker, export_one, &n), 0, "the region ended: the user's share is free again");
+	is(as(&maker, export_one, &n), 0,
+	   "the user can export again after a region of an id ended");
 	region_unlink(NAME);
 }
 
 int main(void)
 {
 	if (access("/proc/self/ns/user", F_OK)) {
-		skip("user namespaces: this kernel has none (CONFIG_USER_NS)");
+		skip("this kernel has no user namespaces (CONFIG_USER_NS)");
 		return done_testing();
 	}
 	param_keep();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * How many published rings may wait: copies of one ring, of an attachment, of a
- * user, of a region, and that the last places of a region are its owner's.
+ * Goal: the number of published rings is limited for copies of one ring, for an attachment,
+ * a user and a region, and the last places of a region are reserved for its owner.
  *
  * timeout: 600
  */
@@ -12,7 +12,7 @@
 #define NAME "test-caps-rings"
 #define OTHER "test-caps-rings-2"
 
-/* As in kmod/limits.h. */
+/* These are the limits of kmod/limits.h. */
 #define COPIES 16
 #define ATTACHMENT_MAX 256
 #define REGION_MAX 1024
@@ -26,15 +26,15 @@ static const struct user bob = { .name = "bob", .uid = 1012, .gid = 1012 };
 
 static int region;
 
-/* Shared with children: how many were published, and what the next one gave. */
+/* Shared with children: the number of published rings, and the result of the next one. */
 static volatile struct {
 	unsigned int n;
 	int ret;
 } *outcome;
 
-static unsigned int limit = ATTACHMENT_MAX + 1;	/* how many they try */
+static unsigned int limit = ATTACHMENT_MAX + 1;	/* how many rings a child tries to publish */
 
-/* As many as may be, 16 of each ring, up to @max. */
+/* Publish up to @max rings, each of them 16 times. */
 static void publish_many(int fd, unsigned int max)
 {
 	struct io_uring ring;
@@ -51,7 +51,7 @@ static void publish_many(int fd, unsigned int max)
 	}
 }
 
-/* Answers an error only if there was not one place. */
+/* The child's part; it returns an error only if it could publish no ring at all. */
 static int publish_to(void *name)
 {
 	int fd = view_open(name, "rw", O_RDWR);
@@ -64,15 +64,15 @@ static int publish_to(void *name)
 	return outcome->n ? 0 : outcome->ret;
 }
 
-/* A process that publishes as much as it can, and stays. */
+/* Start a process that publishes as many rings as it can: @n, and then the error @ret. */
 static void expect(struct crowd *c, const struct user *u, const char *name, unsigned int n,
 		   int ret, const char *what)
 {
 	outcome->n = 0;
 	crowd_grow(c, u, 1, publish_to, (void *)name);
-	is(outcome->n, n, "%s: %u rings", what, n);
-	is(outcome->ret, ret, "%s: %s", what,
-	   ret ? strerrordesc_np(-ret) : "there is a place for each");
+	is(outcome->n, n, "%s can publish %u rings", what, n);
+	is(outcome->ret, ret, "the next ring of %s gives %s", what,
+	   ret ? strerrorname_np(-ret) : "no error");
 }
 
 static void test_copies(void)
@@ -86,15 +86,15 @@ static void test_copies(void)
 	while (n < 100 && !(ret = publish(region, a.ring_fd, n, -1)))
 		n++;
 	is(n, COPIES, "one ring can be published 16 times");
-	is(ret, -ENOSPC, "publishing a ring a 17th time is ENOSPC");
+	is(ret, -ENOSPC, "publishing a ring a 17th time gives ENOSPC");
 	is(publish(region, b.ring_fd, 100, -1), 0, "another ring can be published");
-	is(closed(take(region, -1, 3)), 0, "take one of the 16");
+	is(closed(take(region, -1, 3)), 0, "one of the 16 copies is taken");
 	is(publish(region, a.ring_fd, 3, -1), 0,
-	   "after one of 16 copies was taken there is a place for one more");
-	is(publish(region, a.ring_fd, 99, -1), -ENOSPC, "there is no place for a second one");
-	is(withdraw(region, 5), 0, "withdraw one of them");
+	   "the ring can be published again after one of its copies was taken");
+	is(publish(region, a.ring_fd, 99, -1), -ENOSPC, "the next copy of the ring gives ENOSPC");
+	is(withdraw(region, 5), 0, "one of the 16 copies is withdrawn");
 	is(publish(region, a.ring_fd, 99, -1), 0,
-	   "after one copy was withdrawn there is a place for one more");
+	   "the ring can be published again after one of its copies was withdrawn");
 	io_uring_queue_exit(&a);
 	io_uring_queue_exit(&b);
 	munmap(base, WINDOW);
@@ -104,8 +104,8 @@ static void test_attachment(void)
 {
 	struct crowd c = { .n = 0 };
 
-	expect(&c, &root, NAME, ATTACHMENT_MAX, -ENOSPC, "one process of root's");
-	is(closed(take(region, -1, 17)), 0, "take one of the rings");
+	expect(&c, &root, NAME, ATTACHMENT_MAX, -ENOSPC, "one process of root");
+	is(closed(take(region, -1, 17)), 0, "a ring of root's process is taken");
 	crowd_shrink(&c, 0);
 	is(take(region, -1, 18), -EAGAIN, "rings of a process that ended cannot be taken");
 }
@@ -117,28 +117,31 @@ static void test_user_and_region(void)
 
 	expect(&anns, &ann, NAME, ATTACHMENT_MAX, -ENOSPC, "ann's first process");
 	expect(&anns, &ann, OTHER, ATTACHMENT_MAX, -EDQUOT,
-	       "ann's second process, in another region");
-	expect(&anns, &ann, NAME, 0, -EDQUOT, "ann's third process, her share used up");
-	is(closed(take(other, -1, 8)), 0, "somebody takes one of ann's rings");
+	       "ann's second process, in another region,");
+	expect(&anns, &ann, NAME, 0, -EDQUOT, "ann's third process, with her quota used up,");
+	is(closed(take(other, -1, 8)), 0, "one of ann's rings is taken");
 	expect(&anns, &ann, NAME, 1, -EDQUOT,
-	       "another process of ann's publishes in the place of a ring that was taken");
+	       "ann's fourth process, after a ring was taken,");
 	crowd_shrink(&anns, 2);
-	expect(&others, &bob, NAME, ATTACHMENT_MAX, -ENOSPC, "bob has a share of his own");
+	expect(&others, &bob, NAME, ATTACHMENT_MAX, -ENOSPC, "bob's first process");
 	expect(&others, &bob, NAME, ATTACHMENT_MAX, -EDQUOT, "bob's second process");
-	expect(&others, &bob, NAME, 0, -EDQUOT, "bob's third process, his share used up");
+	expect(&others, &bob, NAME, 0, -EDQUOT, "bob's third process, with his quota used up,");
 	crowd_shrink(&anns, 1);
-	expect(&anns, &ann, NAME, 0, -ENOSPC, "ann in a region of which 768 places are used");
+	expect(&anns, &ann, NAME, 0, -ENOSPC,
+	       "a process of ann in a region of which 768 places are used");
 	limit = REGION_OWN / 2;
-	expect(&owners, &owner, NAME, REGION_OWN / 2, 0, "the owner, who wants 128");
+	expect(&owners, &owner, NAME, REGION_OWN / 2, 0, "the owner, who wants 128,");
 	limit = ATTACHMENT_MAX + 1;
-	expect(&owners, &root, NAME, REGION_OWN / 2, -ENOSPC, "root, for whom 128 are left");
-	expect(&owners, &owner, NAME, 0, -ENOSPC, "the owner, when all 1024 places are used");
+	expect(&owners, &root, NAME, REGION_OWN / 2, -ENOSPC, "root, for whom 128 are left,");
+	expect(&owners, &owner, NAME, 0, -ENOSPC, "the owner, when all 1024 places are used,");
 	crowd_shrink(&others, 1);
 	expect(&owners, &owner, NAME, ATTACHMENT_MAX, -ENOSPC,
-	       "the owner, when a process of bob's has ended");
-	expect(&anns, &ann, NAME, 0, -ENOSPC, "ann, for whom that left nothing");
+	       "the owner, after a process of bob has ended,");
+	expect(&anns, &ann, NAME, 0, -ENOSPC,
+	       "a process of ann, after the owner took those places,");
 	crowd_shrink(&owners, 0);
-	expect(&anns, &ann, NAME, ATTACHMENT_MAX, -EDQUOT, "ann, when the owner's have ended");
+	expect(&anns, &ann, NAME, ATTACHMENT_MAX, -EDQUOT,
+	       "a process of ann, after the owner's have ended,");
 	close(other);
 	region_unlink(OTHER);
 	crowd_shrink(&anns, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of limits: many processes, each of which holds what it got. */
+/* Helpers for tests of limits: many processes that each keep what they were given. */
 #ifndef UAPI_CAPS_H
 #define UAPI_CAPS_H
 
@@ -9,9 +9,9 @@
 
 /**
  * struct crowd - processes that were started one after the other
- * @pid: those that hold something
- * @n: how many
- * @ret: what the last one answered, which may be none of them
+ * @pid: the processes that keep something
+ * @n: their number
+ * @ret: the result of the process that was started last, which may have ended
  */
 struct crowd {
 	pid_t pid[CROWD_MAX];
@@ -19,7 +19,7 @@ struct crowd {
 	int ret;
 };
 
-/* A region of small pages with one page of memory, given to @owner. */
+/* A region of small pages that belongs to @owner and has one page of memory. */
 static inline int owned_region(const char *name, const struct user *owner, mode_t mode)
 {
 	struct msharearena_create c = create_args(name, SZ_4K, SZ_2M);
@@ -34,7 +34,7 @@ static inline int owned_region(const char *name, const struct user *owner, mode_
 	return fd;
 }
 
-/* Kernels for small machines begin with few process ids, but can have more. */
+/* Kernels on small machines begin with a low limit of process ids, which can be raised. */
 static inline void crowd_make_room(void)
 {
 	const char *path = "/proc/sys/kernel/pid_max";
@@ -60,10 +60,10 @@ static inline void crowd_child(const struct user *u, int (*fn)(void *arg), void 
 }
 
 /*
- * Start up to @max processes of this user. Each calls fn(arg) and then stays,
- * unless the answer is negative: then it is the last one and ends.
+ * Start up to @max processes of this user. Each calls fn(arg) and then waits. The first
+ * one whose result is negative ends, and no more are started.
  *
- * Return: how many stay.
+ * Return: how many wait.
  */
 static inline unsigned int crowd_grow(struct crowd *c, const struct user *u, unsigned int max,
 				      int (*fn)(void *arg), void *arg)
@@ -93,7 +93,7 @@ static inline unsigned int crowd_grow(struct crowd *c, const struct user *u, uns
 	return c->n - before;
 }
 
-/* The last ones go, all but @keep. */
+/* End the processes that were started last, until @keep are left. */
 static inline void crowd_shrink(struct crowd *c, unsigned int keep)
 {
 	for (unsigned int i = keep; i < c->n; i++)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Roads into a mapping that few programs take: rings and provided buffers of an
- * io_uring that lie in the region, packet sockets' memory, personalities that
- * make everything executable, processes that may make nothing so, pages marked
- * idle. Some must be refused, some must count as a use of the memory.
+ * Goal: rare uses of a mapping are refused, or count as a use of the memory: rings and
+ * provided buffers of an io_uring that lie in the region, packet sockets' memory,
+ * personalities that make all memory executable, processes that may make none executable,
+ * and marking pages idle.
  * timeout: 300
  */
 #include "busy.h"
@@ -26,13 +26,13 @@
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
-/* Does the kernel see nobody in the region, at the latest after a while? */
+/* Wait until no page of the region is busy. */
 static void quiet(const char *what)
 {
-	is(idle_within(region, 0, bytes, QUIET_MS), 0, "%s: nothing is in use any more", what);
+	is(idle_within(region, 0, bytes, QUIET_MS), 0, "no page is busy after %s", what);
 }
 
-/* A ring whose memory the caller gives: it lives as long as a descriptor does. */
+/* A ring in memory of the caller, which uses it as long as a descriptor is open. */
 static int ring_in_region(struct io_uring_params *p)
 {
 	*p = (struct io_uring_params){
@@ -65,25 +65,25 @@ static void test_ring(void)
 	int fd = ring_in_region(&p);
 
 	if (fd == -EINVAL) {
-		skip("rings in the region: this kernel has no IORING_SETUP_NO_MMAP");
+		skip("this kernel cannot put a ring into a region (IORING_SETUP_NO_MMAP)");
 		return;
 	}
-	ok(fd >= 0, "an io_uring whose ring lies in the region");
+	ok(fd >= 0, "an io_uring can be set up in the region");
 	is(ring_nop(fd, &p), 0, "a ring in the region works");
-	is(get_busy(region, 0, bytes, 0, &b), 0, "GET_BUSY while the ring is there");
-	is(b.first, 0, "says that the ring's first page is busy");
-	/* Small pages may be parts of one folio, which is in use as a whole. */
+	is(get_busy(region, 0, bytes, 0, &b), 0, "GET_BUSY succeeds while a ring is in the region");
+	is(b.first, 0, "the first page of a ring in the region is busy");
+	/* Small pages may belong to one folio, which is in use as a whole. */
 	ok(b.bytes == page_size || (page_size == SZ_4K && (b.bytes == 2 * SZ_4K ||
 							   b.bytes == SZ_2M)),
-	   "and that no pages but the ring's are");
+	   "no pages but those of the ring are busy");
 	munmap(base, WINDOW);
 	ok(!get_busy(region, 0, bytes, 0, &b) && b.bytes,
-	   "the ring's pages are busy also when the process has detached the region");
+	   "the ring's pages stay busy after the process detached the region");
 	close(fd);
-	quiet("closed");
+	quiet("the ring in the region was closed");
 	base = attach(region, RW);
 	fill(base, bytes, WITNESS_SEED);
-	unhurt("a ring");
+	unhurt("using a ring in the region");
 }
 
 static void test_buffer_ring(void)
@@ -97,20 +97,21 @@ static void test_buffer_ring(void)
 		bail("io_uring_queue_init");
 	ret = io_uring_register_buf_ring(&ring, &reg, 0);
 	if (ret == -EFAULT && pins_by_mapping(&ring)) {
-		skip("provided buffers: this kernel pins them by slow GUP");
+		skip("this kernel refuses provided buffers in a region");
 		io_uring_queue_exit(&ring);
 		return;
 	}
-	is(ret, 0, "a ring of provided buffers in the region");
+	is(ret, 0, "a ring of provided buffers can be set up in the region");
 	ok(!get_busy(region, 0, page_size, 0, &b) && b.bytes == page_size,
 	   "the ring of provided buffers makes its page busy");
-	is(io_uring_unregister_buf_ring(&ring, 0), 0, "it goes");
-	quiet("unregistered");
+	is(io_uring_unregister_buf_ring(&ring, 0), 0,
+	   "the ring of provided buffers is unregistered");
+	quiet("the ring of provided buffers was unregistered");
 	io_uring_queue_exit(&ring);
-	unhurt("provided buffers");
+	unhurt("using provided buffers in the region");
 }
 
-/* Such memory is pinned by the road that refuses a mapping like ours. */
+/* AF_XDP pins memory by slow GUP, which refuses a mapping like ours. */
 static void test_xdp(void)
 {
 	struct xdp_umem_reg umem = {
@@ -121,19 +122,19 @@ static void test_xdp(void)
 	int fd = socket(AF_XDP, SOCK_RAW, 0);
 
 	if (fd < 0) {
-		skip("AF_XDP: %s", strerror(errno));
+		skip("AF_XDP cannot be used: %s", strerror(errno));
 		return;
 	}
 	ok(setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &umem, sizeof(umem)) == -1 && errno == EFAULT,
-	   "AF_XDP takes no packets' memory from it");
+	   "AF_XDP refuses the region as memory for packets");
 	close(fd);
-	quiet("refused");
-	unhurt("AF_XDP");
+	quiet("AF_XDP refused the region");
+	unhurt("AF_XDP refused the region");
 }
 
-/* ---- what must not become executable ---- */
+/* ---- no mapping of a region may become executable ---- */
 
-/* In a child: 0, the errno of its mmap, or 1000 if the mapping is executable. */
+/* A child attaches; returns 0, the errno of its mmap, or 1000 if it is executable. */
 static int attach_in_child(int node, int (*prepare)(void))
 {
 	pid_t pid = fork();
@@ -174,13 +175,14 @@ static void test_exec(void)
 	bool noexec = !fstatvfs(node, &st) && st.f_flag & ST_NOEXEC;
 
 	is(attach_in_child(node, everything_executable), noexec ? 0 : EACCES,
-	   "READ_IMPLIES_EXEC: %s", noexec ? "not in a noexec /dev" : "EACCES");
-	is(attach_in_child(node, nothing_executable), 0, "MDWE: works");
+	   "attaching with READ_IMPLIES_EXEC %s",
+	   noexec ? "from a noexec /dev makes nothing executable" : "gives EACCES");
+	is(attach_in_child(node, nothing_executable), 0, "a process with PR_SET_MDWE can attach");
 	close(node);
-	unhurt("personalities");
+	unhurt("attaching with other personalities");
 }
 
-/* ---- pages marked as idle, by root, all of them ---- */
+/* ---- root marks all pages of the machine idle ---- */
 
 static void test_idle_bitmap(void)
 {
@@ -190,7 +192,7 @@ static void test_idle_bitmap(void)
 	off_t n = 0;
 
 	if (fd < 0) {
-		skip("page_idle: not in this kernel");
+		skip("this kernel cannot mark pages idle (page_idle)");
 		return;
 	}
 	memset(all, 0xff, sizeof(all));
@@ -198,7 +200,7 @@ static void test_idle_bitmap(void)
 		n += wrote;
 	ok(n > 0, "every page of the machine is marked idle");
 	close(fd);
-	unhurt("page_idle");
+	unhurt("marking all pages idle");
 }
 
 static void test_size(uint64_t size)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * /sys/kernel/debug/msharearena: "links" proves which tables each process has,
- * "tables" says what is in them.
+ * Goal: in /sys/kernel/debug/msharearena the file "links" shows which tables each process
+ * has, and the file "tables" shows what is in them.
  *
  * timeout: 300
  */
@@ -10,7 +10,7 @@
 #define NAME "test-debugfs"
 
 static uint64_t page;
-static uint64_t addr;	/* the region's, by which its directory is named */
+static uint64_t addr;	/* the region's address, which is its directory's name */
 
 static const char *contents(const char *file)
 {
@@ -31,7 +31,7 @@ struct link {
 	unsigned long entry, table;
 };
 
-/* What is said of a process; lines is how often. */
+/* The line of a process; @lines is the number of its lines. */
 static struct link link_of(pid_t pid)
 {
 	const char *line = contents(debugfs_path(addr, "links"));
@@ -53,8 +53,11 @@ static void linked(struct peer *p, const char *view)
 {
 	struct link l = link_of(p->pid);
 
-	ok(l.lines == 1 && !strcmp(l.view, view), "a process is linked to %s, once", view);
-	ok(l.entry && l.entry == l.table, "its entry is the view's table (%#lx)", l.entry);
+	ok(l.lines == 1 && !strcmp(l.view, view),
+	   "links has one line for a process of the view %s", view);
+	ok(l.entry && l.entry == l.table,
+	   "the P4D entry of a process of %s is the view's table (%#lx)",
+	   view, l.entry);
 }
 
 static void test_links(void)
@@ -73,16 +76,17 @@ static void test_links(void)
 	linked(&c, "ro");
 	linked(&d, "mixed");
 	linked(&e, "ro");
-	ok(link_of(a.pid).entry == link_of(b.pid).entry, "processes of view rw share one table");
+	ok(link_of(a.pid).entry == link_of(b.pid).entry,
+	   "processes of the view rw share one table");
 	ok(link_of(c.pid).entry == link_of(e.pid).entry,
-	   "processes of view ro share another table");
+	   "processes of the view ro share one table");
 	ok(link_of(a.pid).entry != link_of(c.pid).entry &&
 	   link_of(a.pid).entry != link_of(d.pid).entry &&
-	   link_of(c.pid).entry != link_of(d.pid).entry, "each view has its own");
+	   link_of(c.pid).entry != link_of(d.pid).entry, "each view has a table of its own");
 	PEER(b, .op = PEER_DETACH);
-	is(link_of(b.pid).lines, 0, "a process that has detached is not in the list of links");
+	is(link_of(b.pid).lines, 0, "links has no line for a process that has detached");
 	peer_kill(&c);
-	is(link_of(c.pid).lines, 0, "a process that was killed is not in the list of links");
+	is(link_of(c.pid).lines, 0, "links has no line for a process that was killed");
 	linked(&a, "rw");
 	peer_kill(&a);
 	peer_kill(&b);
@@ -92,7 +96,7 @@ static void test_links(void)
 
 /* ---- tables ---- */
 
-/* The rest of the one line about a view and GiB, or "". */
+/* The rest of the line for a view and a GiB, or "". */
 static const char *table_line(const char *view, unsigned int gib)
 {
 	static char line[256];
@@ -108,14 +112,14 @@ static const char *table_line(const char *view, unsigned int gib)
 	return line;
 }
 
-/* A GiB is mapped by @kind, and in the other twin by @twin. */
+/* The view's table maps a GiB by @kind, and its twin by @twin. */
 static void table_is(const char *view, unsigned int gib, const char *kind, const char *twin)
 {
 	const char *line = table_line(view, gib);
 	char want[64];
 
 	snprintf(want, sizeof(want), "%s %s", kind, twin);
-	if (!ok(!strcmp(line, want), "GiB %u of %s: %s", gib, view, want))
+	if (!ok(!strcmp(line, want), "tables shows GiB %u of %s as %s", gib, view, want))
 		diag("it is %s", line);
 }
 
@@ -177,7 +181,7 @@ static void test_size(uint64_t size)
 	second = page == SZ_1G ? 2 * SZ_1G : SZ_1G + page;
 	r[0] = (struct msharearena_range){ .offset = first, .length = page, .prot = PROT_RW };
 	r[1] = (struct msharearena_range){ .offset = second, .length = page, .prot = PROT_R };
-	is(view_add(NAME, "mixed", r, 2), 0, "a third view");
+	is(view_add(NAME, "mixed", r, 2), 0, "a third view is added");
 	test_tables(fd);
 	test_links();
 	if (page == SZ_1G)
@@ -208,7 +212,7 @@ static void test_files(void)
 	region_unlink(NAME);
 }
 
-/* An operator must find who keeps memory that no longer has a name. */
+/* An operator must find the process that keeps memory of a region without a name. */
 static void test_unlinked(void)
 {
 	int fd = region_with(NAME, SZ_2M, SZ_2M), links, left;
@@ -217,19 +221,21 @@ static void test_unlinked(void)
 
 	addr = view_region(fd).addr;
 	peer_attach(&p, NAME, false);
-	is(region_unlink(NAME), 0, "unlink a region that a process has attached");
+	is(region_unlink(NAME), 0, "a region that a process has attached is unlinked");
 	close(fd);
-	is(PEER(p, .op = PEER_CLOSE), 0, "(nobody has it open)");
+	is(PEER(p, .op = PEER_CLOSE), 0, "the process closes the unlinked region's file");
 	linked(&p, "rw");
 	ok(strstr(contents(debugfs_path(addr, "tables")), "rw 0 2M 2M\n"),
-	   "tables tells of an unlinked region");
+	   "tables has the lines of an unlinked region");
 	links = open(debugfs_path(addr, "links"), O_RDONLY | O_CLOEXEC);
 	peer_kill(&p);
 	for (int ms = 0; ms < 10000 && !access(debugfs_path(addr, "links"), F_OK); ms++)
 		usleep(1000);
-	is(access(debugfs_path(addr, ""), F_OK), -1, "the directory goes when the region ends");
+	is(access(debugfs_path(addr, ""), F_OK), -1,
+	   "the directory is removed when the region ends");
 	left = read(links, &byte, 1);
-	ok(left == -1 && errno == EIO, "a file of it that is open cannot be read any more: EIO");
+	ok(left == -1 && errno == EIO,
+	   "reading an open file of debugfs gives EIO after the region ended");
 	close(links);
 }
 
@@ -237,7 +243,7 @@ int main(int argc, char **argv)
 {
 	peer_main(argc, argv);
 	if (access(DEBUGFS, F_OK)) {
-		skip("no /sys/kernel/debug/msharearena (CONFIG_DEBUG_FS, or not mounted)");
+		skip("there is no /sys/kernel/debug/msharearena (CONFIG_DEBUG_FS, or not mounted)");
 		return done_testing();
 	}
 	reserve_2m(16);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * A region is attached while the kernel is in the middle of changing page
- * tables elsewhere in the same process. A notifier that is inserted then does
- * not work yet: an attachment that did not wait for it could be unmapped without
- * a warning, and with it the tables that all processes share.
+ * Goal: attaching a region is safe while the kernel is changing page tables elsewhere in
+ * the same process. A notifier that is inserted then is not active yet: an attachment
+ * that did not wait for it could be unmapped without the module's knowledge, and the
+ * tables that all processes share would be freed.
  *
- * The middle is made long: a thread gives back much memory, which takes a while
- * during which any other change of a watched range counts as not ended; another
- * one reads smaps, which splits the leaf of a region of 1 GiB pages. Kernels
- * that do both without mmap_lock, about 6.16 and later, get there; on older ones
- * mmap waits for both, and only a driver's notifier could do it.
+ * Method: one thread frees much memory, which takes a while, and during this time every
+ * change of a range with a notifier counts as not ended. Another thread reads smaps, which
+ * splits the leaf of a region of 1 GiB pages. Kernels that do both without mmap_lock, about
+ * 6.16 and later, get into this state. On older ones mmap waits for both, and only the
+ * notifier of another driver could cause it.
  * timeout: 600
  */
 #include "util.h"
@@ -41,7 +41,7 @@ static void *reads_smaps(void *arg)
 	return arg;
 }
 
-/* Whole leaves, so that there is something to split. */
+/* Wait for promotion, so that there are leaves of 1 GiB to split. */
 static void wait_for_leaves(int fd)
 {
 	for (int ms = 0; ms < 20000; ms++) {
@@ -54,7 +54,7 @@ static void wait_for_leaves(int fd)
 	bail("the leaves do not come back");
 }
 
-/* Attach the second region, and leave at once, as long as it lasts. */
+/* Attach and detach the second region while the other threads are at work. */
 static long come_and_go(int first, int second, uint64_t demotions)
 {
 	long n = 0;
@@ -115,10 +115,10 @@ int main(int argc, char **argv)
 	for (int i = 0; i < ROUNDS; i++) {
 		n += round_of(first, second);
 		ok(PEER(witness, .op = PEER_FILLED, .a = (intptr_t)base, .b = 2 * SZ_2M,
-			.c = 4) == 1, "round %d: the witness has every byte", i + 1);
+			.c = 4) == 1, "another process sees every byte after round %d", i + 1);
 	}
 	diag("attached and detached %ld times in the middle of it", n);
-	is(view_region(second).attached, 1, "only the witness is attached");
+	is(view_region(second).attached, 1, "only the other process is attached at the end");
 	peer_kill(&witness);
 	region_unlink("test-deferred-1g");
 	region_unlink("test-deferred");

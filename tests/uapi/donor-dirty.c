@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * What peers store in a donor's small page is the donor's after the region has
- * ended, even if the donor never stored to the page itself: after MADV_FREE, and
- * after a page was swapped out and read in again, the donor's page-table entry is
- * writable and clean, and no store that goes through a region's tables makes it
- * dirty. Unless the module says so when it unpins the page, reclaim takes it for
- * unchanged and drops it. $VM_DISK1 names a disk that may be overwritten; it
- * becomes swap space.
+ * Goal: the donor keeps what peers stored in its small pages after the region has ended,
+ * even if it never stored to a page itself. After MADV_FREE, and after a page was swapped
+ * out and read in again, the donor's page-table entry is writable and clean, and a store
+ * through a region's tables does not make it dirty. Unless the module marks the page dirty
+ * when it unpins it, reclaim takes it for unchanged and drops it. $VM_DISK1 names a disk
+ * that may be overwritten; it becomes swap space.
  * timeout: 300
  */
 #include "util.h"
@@ -48,7 +47,7 @@ static unsigned int pages_swapped(const char *d)
 	return n;
 }
 
-/* Twice: the first time a page that may be freed can turn out to be in use. */
+/* Page out twice: the first time a page that may be freed can be found in use. */
 static void page_out(char *d)
 {
 	for (int i = 0; i < 2; i++)
@@ -66,9 +65,9 @@ static unsigned int pages_with(const char *d, uint64_t seed)
 }
 
 /*
- * A region of the donor's memory, a peer that stores in it, and its end. The peer
- * was started before there was memory: what a fork write-protects is made dirty
- * by the export.
+ * Make a region of the donor's memory, let a peer access it, and end the region. The peer
+ * was started before the memory was mapped, as the export would make pages dirty that a
+ * fork has write-protected.
  */
 static void lend(char *d, bool store)
 {
@@ -79,7 +78,7 @@ static void lend(char *d, bool store)
 	if (region_create(NAME, SZ_4K, LEN))
 		bail("create");
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(view_export(fd, d, LEN, 0), 0, "exported");
+	is(view_export(fd, d, LEN, 0), 0, "the donor's memory is exported");
 	at = peer_attach(&p, NAME, false);
 	if (at < 0)
 		bail("a peer cannot attach: %s", strerror(-at));
@@ -92,7 +91,7 @@ static void lend(char *d, bool store)
 	close(fd);
 }
 
-/* None of it may be lost, neither now nor when the kernel wants memory. */
+/* Every page has the content of @seed, also after the kernel reclaimed memory. */
 static void has(char *d, uint64_t seed, const char *what)
 {
 	unsigned int out;
@@ -112,15 +111,15 @@ static void test_freed(void)
 	if (madvise(d, LEN, MADV_FREE))
 		bail("MADV_FREE: %s", strerror(errno));
 	lend(d, true);
-	has(d, NEW, "after MADV_FREE every page of the donor has what the peer stored");
+	has(d, NEW, "pages with MADV_FREE keep what a peer stored");
 }
 
-/* A load brings a page in clean; it keeps its place in the swap space. */
+/* A load reads a page in clean, and its place in the swap space stays. */
 static void swap_in(char *d)
 {
 	page_out(d);
-	is(pages_swapped(d), PAGES, "(swapped out)");
-	is(pages_with(d, OLD), PAGES, "(and read in again)");
+	is(pages_swapped(d), PAGES, "all pages are swapped out before the export");
+	is(pages_with(d, OLD), PAGES, "all pages are read in again before the export");
 }
 
 static void test_swapped(void)
@@ -130,7 +129,7 @@ static void test_swapped(void)
 	diag("swapped out and in before the export");
 	swap_in(d);
 	lend(d, true);
-	has(d, NEW, "after a swap-in every page of the donor has what the peer stored");
+	has(d, NEW, "pages that were swapped in keep what a peer stored");
 }
 
 static void test_only_read(void)
@@ -140,17 +139,17 @@ static void test_only_read(void)
 	diag("swapped out and in before the export, and nobody stores");
 	swap_in(d);
 	lend(d, false);
-	has(d, OLD, "where nobody stored every page is as it was");
+	has(d, OLD, "pages to which nobody stored keep their content");
 }
 
-/* The donor's own stores, as a comparison: its page-table entry is dirty. */
+/* For comparison: the donor has stored, so that its page-table entry is dirty. */
 static void test_dirty(void)
 {
 	char *d = memory();
 
 	diag("the donor stored before the export");
 	lend(d, true);
-	has(d, NEW, "a dirty page has what the peer stored");
+	has(d, NEW, "dirty pages keep what a peer stored");
 }
 
 int main(int argc, char **argv)
@@ -168,7 +167,7 @@ int main(int argc, char **argv)
 	test_freed();
 	test_swapped();
 	test_only_read();
-	is(pinned_pages(), pinned, "no page is pinned any more");
+	is(pinned_pages(), pinned, "no page is pinned at the end");
 	if (swapoff(disk))
 		bail("swapoff: %s", strerror(errno));
 	return done_testing();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a donor may do with memory after it went into a region, and in which
- * states it may be before: the region keeps the contents, and as long as the
- * donor has the memory mapped it is the same memory. $VM_DISK1 names a disk that
- * may be overwritten; it becomes swap space.
+ * Goal: whatever a donor does with memory that it has exported, the region keeps the
+ * content, and as long as the donor has the memory mapped it is the same memory. $VM_DISK1
+ * names a disk that may be overwritten; it becomes swap space.
  * timeout: 600
  */
 #include "donors.h"
@@ -17,7 +16,7 @@
 static int region;
 static char *base;
 static struct peer other;
-static uint64_t offset;		/* of the next export */
+static uint64_t offset;		/* the offset of the next export */
 
 /* ---- memory of each kind ---- */
 
@@ -53,9 +52,12 @@ static char *huge_memfd(void)
 	return mmap(NULL, LEN, RW, MAP_SHARED, memfd, 0);
 }
 
-/* ---- what happens to it; the answer is where it is the region's still ---- */
+/*
+ * ---- what the donor does; each function returns where it has the memory mapped
+ * afterwards, or NULL ----
+ */
 
-/* The child writes to what it believes is its copy; that must be so. */
+/* The child writes, which must change only its own copy. */
 static char *fork_child_writes(char *d)
 {
 	int status;
@@ -69,7 +71,7 @@ static char *fork_child_writes(char *d)
 	return d;
 }
 
-/* With the child still there, the parent's copy must be the one that stays. */
+/* While a child exists, the parent's pages must be the ones that stay in the region. */
 static char *fork_then_write(char *d)
 {
 	pid_t pid = fork();
@@ -182,10 +184,10 @@ static const struct event {
 	char *(*make)(void);
 	char *(*happens)(char *d);
 	uint64_t page;
-	uint64_t seed;		/* of what is there afterwards */
+	uint64_t seed;		/* the content afterwards */
 } events[] = {
-	{ "forks, the child writes", small, fork_child_writes, SZ_4K, 5 },
-	{ "forks and writes itself", small, fork_then_write, SZ_4K, 77 },
+	{ "a fork whose child writes", small, fork_child_writes, SZ_4K, 5 },
+	{ "a fork and writes of the donor", small, fork_then_write, SZ_4K, 77 },
 	{ "MADV_DONTNEED", small, dontneed, SZ_4K, 5 },
 	{ "MADV_FREE and reclaim", small, lazy_free, SZ_4K, 5 },
 	{ "MADV_PAGEOUT", small, page_out, SZ_4K, 5 },
@@ -195,8 +197,8 @@ static const struct event {
 	{ "mprotect", small, protect, SZ_4K, 5 },
 	{ "MADV_COLLAPSE", small, collapse, SZ_4K, 5 },
 	{ "migration and compaction", small, migrate, SZ_4K, 5 },
-	{ "THP: forks, the child writes", transparent, fork_child_writes, SZ_4K, 5 },
-	{ "THP: forks and writes itself", transparent, fork_then_write, SZ_4K, 77 },
+	{ "THP: a fork whose child writes", transparent, fork_child_writes, SZ_4K, 5 },
+	{ "THP: a fork and writes of the donor", transparent, fork_then_write, SZ_4K, 77 },
 	{ "THP: MADV_DONTNEED", transparent, dontneed, SZ_4K, 5 },
 	{ "THP: MADV_FREE and reclaim", transparent, lazy_free, SZ_4K, 5 },
 	{ "THP: MADV_PAGEOUT", transparent, page_out, SZ_4K, 5 },
@@ -205,19 +207,21 @@ static const struct event {
 	{ "THP: mremap", transparent, move, SZ_4K, 5 },
 	{ "THP: mprotect of a part", transparent, protect, SZ_4K, 5 },
 	{ "THP: migration and compaction", transparent, migrate, SZ_4K, 5 },
-	{ "huge, shared: munmap", huge_shared, unmap, SZ_2M, 5 },
-	{ "huge, shared: MADV_DONTNEED", huge_shared, dontneed, SZ_2M, 5 },
-	{ "huge, shared: migration", huge_shared, migrate, SZ_2M, 5 },
-	{ "huge, private: forks, the child writes", huge_private, fork_child_writes, SZ_2M, 5 },
-	{ "huge, private: forks and writes itself", huge_private, fork_then_write, SZ_2M, 77 },
-	{ "huge, private: MADV_DONTNEED", huge_private, dontneed, SZ_2M, 5 },
-	{ "huge, private: munmap", huge_private, unmap, SZ_2M, 5 },
-	{ "huge memfd: closed", huge_memfd, close_it, SZ_2M, 5 },
-	{ "huge memfd: a hole is punched", huge_memfd, punch, SZ_2M, 5 },
-	{ "huge memfd: truncated", huge_memfd, truncate_all, SZ_2M, 5 },
+	{ "shared huge pages: munmap", huge_shared, unmap, SZ_2M, 5 },
+	{ "shared huge pages: MADV_DONTNEED", huge_shared, dontneed, SZ_2M, 5 },
+	{ "shared huge pages: migration", huge_shared, migrate, SZ_2M, 5 },
+	{ "private huge pages: a fork whose child writes", huge_private,
+	  fork_child_writes, SZ_2M, 5 },
+	{ "private huge pages: a fork and writes of the donor", huge_private,
+	  fork_then_write, SZ_2M, 77 },
+	{ "private huge pages: MADV_DONTNEED", huge_private, dontneed, SZ_2M, 5 },
+	{ "private huge pages: munmap", huge_private, unmap, SZ_2M, 5 },
+	{ "a huge memfd: close", huge_memfd, close_it, SZ_2M, 5 },
+	{ "a huge memfd: punching a hole", huge_memfd, punch, SZ_2M, 5 },
+	{ "a huge memfd: truncation", huge_memfd, truncate_all, SZ_2M, 5 },
 };
 
-/* The region's last LEN bytes are of this seed, for me and for another one. */
+/* This process and another one see the content of @seed in the last LEN exported bytes. */
 static bool both_see(uint64_t seed)
 {
 	char *at = base + offset;
@@ -234,13 +238,15 @@ static void test_event(const struct event *e)
 	if (!d || d == MAP_FAILED)
 		bail("a donor: %s", strerror(errno));
 	fill(d, LEN, 5);
-	is(view_export(region, d, LEN, offset), 0, "%s: exported", e->what);
+	is(view_export(region, d, LEN, offset), 0,
+	   "memory is exported for the case \"%s\"", e->what);
 	d = e->happens(d);
-	ok(both_see(e->seed), "the region keeps what the donor had");
+	ok(both_see(e->seed), "the region keeps the content in the case \"%s\"", e->what);
 	same = !d || filled(d, LEN, e->seed);
 	PEER(other, .op = PEER_FILL, .a = (intptr_t)base + offset, .b = LEN, .c = 9);
 	same = same && (!d || filled(d, LEN, 9));
-	ok(same && both_see(9), d ? "and it is the donor's memory still" : "and can be written");
+	ok(same && both_see(9), d ? "region and donor share the memory in the case \"%s\"" :
+	   "the region can be written in the case \"%s\"", e->what);
 	munmap(d ? d : mine, LEN);
 	offset += LEN;
 }
@@ -254,7 +260,8 @@ static void test_events(uint64_t page)
 		bail("create");
 	region = view_open(NAME, "rw", O_RDWR);
 	offset = 0;
-	is(donate(region, page, LEN, offset), 0, "(a region of %lu KiB pages)", page >> 10);
+	is(donate(region, page, LEN, offset), 0,
+	   "a region of %lu KiB pages gets memory", page >> 10);
 	offset += LEN;
 	base = attach(region, RW);
 	other = peer_start();
@@ -266,7 +273,7 @@ static void test_events(uint64_t page)
 	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
-	is(pages_free(page), before, "all pages are back");
+	is(pages_free(page), before, "all pages are free at the end");
 }
 
 static void make_swap(bool on)

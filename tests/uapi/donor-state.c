@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * In which states small pages may be when they go into a region: not there yet,
- * the zero page, shared with a child, swapped out, merged, part of a huge page.
- * The region gets what the donor sees, and it is the donor's memory from then
- * on. $VM_DISK1 names a disk that may be overwritten; it becomes swap space.
+ * Goal: small pages can be exported in any state: untouched, the zero page, shared with a
+ * child, swapped out, merged, part of a huge page. The region gets the content that the
+ * donor sees, and both share the memory from then on. $VM_DISK1 names a disk that may be
+ * overwritten; it becomes swap space.
  * timeout: 600
  */
 #include "util.h"
@@ -17,7 +17,7 @@
 
 static int region;
 static char *base;
-static uint64_t offset;		/* of the next export */
+static uint64_t offset;		/* the offset of the next export */
 
 static char *memory(void)
 {
@@ -28,20 +28,20 @@ static char *memory(void)
 	return d;
 }
 
-/* Export it; the region must have @seed, and be the donor's memory. */
+/* Export memory; the region must have the content of @seed and share it with the donor. */
 static void exported(char *d, uint64_t seed, const char *what)
 {
 	char *at = base + offset;
 
-	is(view_export(region, d, LEN, offset), 0, "%s: exported", what);
-	ok(filled(at, LEN, seed), "the region has what the donor had");
+	is(view_export(region, d, LEN, offset), 0, "%s can be exported", what);
+	ok(filled(at, LEN, seed), "the region has the content of %s", what);
 	fill(at, LEN, seed + 1);
-	ok(filled(d, LEN, seed + 1), "the donor has what is stored through the region");
+	ok(filled(d, LEN, seed + 1), "the donor sees stores through the region to %s", what);
 	offset += LEN;
 	munmap(d, LEN);
 }
 
-/* Pagemap's flags of a page: present (63), swapped (62). */
+/* The entry of a page in pagemap: bit 63 is present, bit 62 is swapped. */
 static uint64_t pagemap(const char *at)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -58,20 +58,22 @@ static void test_fresh(void)
 	char *d = memory();
 	uint64_t sum = 0;
 
-	/* All zero: the pages are not there, or the zero page is. */
+	/* Load every second page: these become the zero page, the others stay untouched. */
 	for (size_t i = 0; i < LEN; i += 2 * SZ_4K)
 		sum += *(volatile uint64_t *)(d + i);
-	is(view_export(region, d, LEN, offset), 0, "half untouched, half the zero page: exported");
+	is(view_export(region, d, LEN, offset), 0,
+	   "untouched pages and the zero page can be exported");
 	for (size_t i = 0; i < LEN; i += 8)
 		sum += *(volatile uint64_t *)(base + offset + i);
 	is(sum, 0, "pages that were never touched are zero in the region");
 	fill(base + offset, LEN, 3);
-	ok(filled(d, LEN, 3), "the donor has what is stored in pages that were never touched");
+	ok(filled(d, LEN, 3),
+	   "the donor sees stores through the region to pages that were untouched");
 	offset += LEN;
 	munmap(d, LEN);
 }
 
-/* Shared with a child since before: the export makes them two. */
+/* Pages that are shared with a child before the export: the export gives each its own. */
 static void test_forked(void)
 {
 	char *d = memory(), *at = base + offset;
@@ -89,10 +91,10 @@ static void test_forked(void)
 		fill(d, LEN, 13);
 		_exit(0);
 	}
-	exported(d, 11, "shared with a child");
-	is(write(go[1], "", 1), 1, "(the child writes)");
+	exported(d, 11, "memory shared with a child");
+	is(write(go[1], "", 1), 1, "the child is told to write");
 	waitpid(pid, &status, 0);
-	is(status, 0, "the child has what was there at the fork");
+	is(status, 0, "the child sees the content from the time of the fork");
 	ok(filled(at, LEN, 12), "stores of the donor's child do not reach the region");
 	close(go[0]);
 	close(go[1]);
@@ -109,7 +111,7 @@ static void test_child_exports(void)
 	if (!pid)
 		_exit(-view_export(region, d, LEN, offset));
 	waitpid(pid, &status, 0);
-	is(status, 0, "a child exports what it shares with its parent, and exits");
+	is(status, 0, "a child exports pages that it shares with its parent");
 	fill(d, LEN, 22);
 	ok(filled(base + offset, LEN, 21), "the parent's stores do not reach the region");
 	offset += LEN;
@@ -124,14 +126,14 @@ static void test_swapped(void)
 	fill(d, LEN, 31);
 	madvise(d, LEN, MADV_PAGEOUT);
 	out = pagemap(d) >> 62 & 1;
-	ok(out, "(swapped out)");
-	exported(d, 31, "swapped out");
-	/* In the swap cache when it is pinned. */
+	ok(out, "pages are swapped out before the export");
+	exported(d, 31, "memory that is swapped out");
+	/* These pages are in the swap cache when they are pinned. */
 	d = memory();
 	fill(d, LEN, 33);
 	madvise(d, LEN, MADV_PAGEOUT);
-	ok(filled(d, LEN, 33), "(swapped in)");
-	exported(d, 33, "swapped out and in");
+	ok(filled(d, LEN, 33), "pages are swapped out and in before the export");
+	exported(d, 33, "memory that was swapped out and in");
 }
 
 static void ksm(const char *run)
@@ -168,21 +170,22 @@ static void test_merged(void)
 	madvise(d, LEN, MADV_MERGEABLE);
 	madvise(twin, LEN, MADV_MERGEABLE);
 	wait_for_scans();
-	ok(read_long("/sys/kernel/mm/ksm/pages_sharing") > 0, "(merged)");
-	is(view_export(region, d, LEN, offset), 0, "merged pages are exported");
+	ok(read_long("/sys/kernel/mm/ksm/pages_sharing") > 0, "pages are merged before the export");
+	is(view_export(region, d, LEN, offset), 0, "merged pages can be exported");
 	wait_for_scans();
 	fill(base + offset, LEN, 41);
-	ok(filled(d, LEN, 41), "they are apart again, and the donor's");
+	ok(filled(d, LEN, 41),
+	   "the donor sees stores through the region to pages that were merged");
 	for (size_t i = 0; i < LEN; i += SZ_4K)
 		apart &= *(volatile uint64_t *)(twin + i) == 0x7777777777777777;
-	ok(apart, "others that were merged with them keep theirs");
+	ok(apart, "other pages that were merged with these keep their content");
 	ksm("2\n");
 	offset += LEN;
 	munmap(d, LEN);
 	munmap(twin, LEN);
 }
 
-/* Whoever has to bring the page first cannot be asked by an export. */
+/* An export cannot ask the process that would have to supply the page. */
 static void test_userfault(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -196,10 +199,10 @@ static void test_userfault(void)
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
 		bail("userfaultfd: %s", strerror(errno));
 	is(view_export(region, d, LEN, offset), -EFAULT,
-	   "pages that userfaultfd has to bring: EFAULT");
+	   "exporting pages that userfaultfd has to supply gives EFAULT");
 	close(fd);
 	fill(d, LEN, 51);
-	exported(d, 51, "the same without userfaultfd");
+	exported(d, 51, "memory without userfaultfd");
 }
 
 static void test_pkey(void)
@@ -208,18 +211,19 @@ static void test_pkey(void)
 	char *d = memory();
 
 	if (pkey < 0) {
-		skip("protection keys: not on this CPU");
+		skip("this CPU has no protection keys");
 		return;
 	}
 	fill(d, LEN, 61);
 	syscall(SYS_pkey_mprotect, d, LEN, RW, pkey);
-	is(view_export(region, d, LEN, offset), -EFAULT, "pages whose key forbids stores: EFAULT");
+	is(view_export(region, d, LEN, offset), -EFAULT,
+	   "exporting pages whose key forbids stores gives EFAULT");
 	syscall(SYS_pkey_mprotect, d, LEN, RW, 0);
 	syscall(SYS_pkey_free, pkey);
-	exported(d, 61, "the same without the key");
+	exported(d, 61, "memory without the protection key");
 }
 
-/* The heap, the stack, /dev/zero: private memory by other names. */
+/* The heap, the stack and private /dev/zero are private memory, too. */
 static void test_other_names(void)
 {
 	int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
@@ -230,13 +234,14 @@ static void test_other_names(void)
 
 	close(zero);
 	fill(d, LEN, 71);
-	exported(d, 71, "/dev/zero, private");
-	is(view_export(region, page, SZ_4K, offset), 0, "a page of the stack");
+	exported(d, 71, "a private mapping of /dev/zero");
+	is(view_export(region, page, SZ_4K, offset), 0, "a page of the stack can be exported");
 	*(volatile char *)(base + offset) = 7;
-	is(*(volatile char *)page, 7, "(is shared)");
-	is(view_export(region, heap, SZ_4K, offset + SZ_4K), 0, "a page of the heap");
+	is(*(volatile char *)page, 7, "region and donor share the page of the stack");
+	is(view_export(region, heap, SZ_4K, offset + SZ_4K), 0,
+	   "a page of the heap can be exported");
 	*(volatile char *)(base + offset + SZ_4K) = 8;
-	is(*(volatile char *)heap, 8, "(is shared)");
+	is(*(volatile char *)heap, 8, "region and donor share the page of the heap");
 	offset += LEN;
 	free(heap);
 }
@@ -257,7 +262,7 @@ int main(int argc, char **argv)
 	if (region_create(NAME, SZ_4K, 64 * LEN))
 		bail("create");
 	region = view_open(NAME, "rw", O_RDWR);
-	is(donate(region, SZ_4K, LEN, offset), 0, "(a region of 4 KiB pages)");
+	is(donate(region, SZ_4K, LEN, offset), 0, "a region of 4 KiB pages gets memory");
 	offset += LEN;
 	base = attach(region, RW);
 	test_fresh();
@@ -271,7 +276,7 @@ int main(int argc, char **argv)
 	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(region);
-	is(pages_free(SZ_4K), before, "nothing is pinned any more");
+	is(pages_free(SZ_4K), before, "no page is pinned at the end");
 	if (swapoff(disk))
 		bail("swapoff: %s", strerror(errno));
 	return done_testing();

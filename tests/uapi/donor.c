@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which memory may come into a region of each page size, and that what was
- * refused, or failed half way, leaves nothing behind: no page, no pin, no
- * charge and nothing to be seen.
+ * Goal: a region of each page size accepts suitable memory only, and an export that is
+ * refused or fails half way leaves nothing behind: no page, no pin, no charge, no memory.
  */
 #include "util.h"
 
@@ -31,7 +30,7 @@ static char *map(size_t len, int prot, int flags, int fd)
 	return p;
 }
 
-/* Offer what is mapped so, and take it away again. */
+/* Export a mapping of this kind and unmap it again. */
 static int offer(int prot, int flags, int fd)
 {
 	char *p = map(2 * SZ_2M, prot, flags, fd);
@@ -48,7 +47,7 @@ static int file_of(int fd, off_t size)
 	return fd;
 }
 
-/* Nothing that has a name or an owner, whatever the region's page size. */
+/* Memory of files, which have names and owners, is refused for each page size. */
 static void test_files(void)
 {
 	int tmp = file_of(open("/tmp/msha-donor", O_RDWR | O_CREAT | O_CLOEXEC, 0600), 2 * SZ_2M);
@@ -56,13 +55,18 @@ static void test_files(void)
 	int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	int disk = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-	is(offer(RW, MAP_SHARED, tmp), -EOPNOTSUPP, "a file on tmpfs");
-	is(offer(RW, MAP_PRIVATE, tmp), -EOPNOTSUPP, "a private mapping of it");
-	is(offer(RW, MAP_PRIVATE, disk), -EOPNOTSUPP, "a private mapping of a file on a disk");
-	is(offer(RW, MAP_SHARED, memfd), -EOPNOTSUPP, "a memfd of small pages");
-	is(offer(RW, MAP_PRIVATE, memfd), -EOPNOTSUPP, "a private mapping of it");
-	is(offer(RW, MAP_SHARED | MAP_ANONYMOUS, -1), -EOPNOTSUPP, "shared anonymous memory");
-	is(offer(RW, MAP_SHARED, zero), -EOPNOTSUPP, "/dev/zero, shared");
+	is(offer(RW, MAP_SHARED, tmp), -EOPNOTSUPP, "EXPORT refuses a file on tmpfs");
+	is(offer(RW, MAP_PRIVATE, tmp), -EOPNOTSUPP,
+	   "EXPORT refuses a private mapping of a file on tmpfs");
+	is(offer(RW, MAP_PRIVATE, disk), -EOPNOTSUPP,
+	   "EXPORT refuses a private mapping of a file on a disk");
+	is(offer(RW, MAP_SHARED, memfd), -EOPNOTSUPP, "EXPORT refuses a memfd of small pages");
+	is(offer(RW, MAP_PRIVATE, memfd), -EOPNOTSUPP,
+	   "EXPORT refuses a private mapping of a memfd of small pages");
+	is(offer(RW, MAP_SHARED | MAP_ANONYMOUS, -1), -EOPNOTSUPP,
+	   "EXPORT refuses shared anonymous memory of small pages");
+	is(offer(RW, MAP_SHARED, zero), -EOPNOTSUPP,
+	   "EXPORT refuses a shared mapping of /dev/zero");
 	close(tmp);
 	close(memfd);
 	close(zero);
@@ -75,15 +79,15 @@ static void test_secret(void)
 	int fd = syscall(SYS_memfd_secret, O_CLOEXEC);
 
 	if (fd < 0) {
-		skip("secret memory: this kernel has none (secretmem.enable=1)");
+		skip("this kernel has no secret memory (secretmem.enable=1)");
 		return;
 	}
 	file_of(fd, 2 * SZ_2M);
-	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "secret memory");
+	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "EXPORT refuses secret memory");
 	close(fd);
 }
 
-/* What is no memory of the process's: devices, and other regions. */
+/* Device memory and other regions do not belong to the process. */
 static void test_devices(void)
 {
 	int mem = open("/dev/mem", O_RDWR | O_CLOEXEC);
@@ -93,14 +97,15 @@ static void test_devices(void)
 
 	if (mem < 0)
 		bail("/dev/mem: %s", strerror(errno));
-	/* The first MiB may be mapped where the kernel guards the rest. */
+	/* This is in the first MiB, which can be mapped also if the kernel protects the rest. */
 	p = mmap(AT, 4096, RW, MAP_SHARED | MAP_FIXED, mem, 0xb8000);
 	if (p == MAP_FAILED)
 		bail("mmap of /dev/mem: %s", strerror(errno));
 	if (page_size == SZ_4K)
-		is(view_export(region, p, 4096, 0), -EOPNOTSUPP, "device memory");
+		is(view_export(region, p, 4096, 0), -EOPNOTSUPP, "EXPORT refuses device memory");
 	munmap(p, 4096);
-	is(view_export(region, base, SZ_2M, 0), -EOPNOTSUPP, "a region, itself attached");
+	is(view_export(region, base, SZ_2M, 0), -EOPNOTSUPP,
+	   "EXPORT refuses memory of another region that is attached");
 	munmap(base, WINDOW);
 	region_unlink("test-donor-other");
 	close(other);
@@ -115,32 +120,37 @@ static void test_hugetlb_file(void)
 	if (mount("none", "/tmp/msha-huge", "hugetlbfs", 0, "pagesize=2M"))
 		bail("mount hugetlbfs: %s", strerror(errno));
 	fd = file_of(open("/tmp/msha-huge/f", O_RDWR | O_CREAT | O_CLOEXEC, 0600), 2 * SZ_2M);
-	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "a file on hugetlbfs");
-	is(offer(RW, MAP_PRIVATE, fd), -EOPNOTSUPP, "a private mapping of it");
+	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "EXPORT refuses a file on hugetlbfs");
+	is(offer(RW, MAP_PRIVATE, fd), -EOPNOTSUPP,
+	   "EXPORT refuses a private mapping of a file on hugetlbfs");
 	unlink("/tmp/msha-huge/f");
-	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "a file on hugetlbfs without a name is refused");
+	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "EXPORT refuses an unlinked file on hugetlbfs");
 	close(fd);
 	umount("/tmp/msha-huge");
 	rmdir("/tmp/msha-huge");
 }
 
-/* Pages of exactly the region's size. */
+/* Memory must consist of pages of exactly the region's page size. */
 static void test_other_sizes(void)
 {
 	char *p;
 
 	if (page_size != SZ_4K)
-		is(offer(RW, ANON, -1), -EOPNOTSUPP, "anonymous memory of small pages");
+		is(offer(RW, ANON, -1), -EOPNOTSUPP,
+		   "EXPORT refuses small pages for a region of huge pages");
 	if (page_size == SZ_4K) {
-		is(offer(RW, HUGE | MAP_SHARED, -1), -EOPNOTSUPP, "huge pages for 4 KiB");
-		is(offer(RW, HUGE | MAP_PRIVATE, -1), -EOPNOTSUPP, "private huge pages");
+		is(offer(RW, HUGE | MAP_SHARED, -1), -EOPNOTSUPP,
+		   "EXPORT refuses huge pages for a region of 4 KiB pages");
+		is(offer(RW, HUGE | MAP_PRIVATE, -1), -EOPNOTSUPP,
+		   "EXPORT refuses private huge pages for a region of 4 KiB pages");
 	}
 	if (page_size == SZ_1G)
 		return;
 	p = donor(SZ_1G, SZ_1G);
 	if (!p)
 		bail("a 1 GiB donor: %s", strerror(errno));
-	is(view_export(region, p, SZ_2M, 0), -EOPNOTSUPP, "pages of 1 GiB");
+	is(view_export(region, p, SZ_2M, 0), -EOPNOTSUPP,
+	   "EXPORT refuses pages of 1 GiB for a region of smaller pages");
 	munmap(p, SZ_1G);
 }
 
@@ -148,17 +158,20 @@ static void test_protection(int flags)
 {
 	char *p;
 
-	is(offer(PROT_READ, flags, -1), -EACCES, "read-only memory is EACCES");
-	is(offer(PROT_NONE, flags, -1), -EACCES, "memory without any access is EACCES");
+	is(offer(PROT_READ, flags, -1), -EACCES, "exporting read-only memory gives EACCES");
+	is(offer(PROT_NONE, flags, -1), -EACCES,
+	   "exporting memory without any access gives EACCES");
 	p = map(2 * SZ_2M, RW, flags, -1);
 	mprotect(p + SZ_2M, SZ_2M, PROT_READ);
 	is(view_export(region, p, 2 * SZ_2M, 0), -EACCES,
-	   "memory of which the second half is read-only is EACCES");
+	   "exporting memory whose second half is read-only gives EACCES");
 	munmap(p, 2 * SZ_2M);
-	is(view_export(region, AT, SZ_2M, 0), -EFAULT, "what is not mapped is EFAULT");
-	is(view_export(region, (char *)-(long)SZ_1G, SZ_2M, 0), -EFAULT, "kernel addresses too");
+	is(view_export(region, AT, SZ_2M, 0), -EFAULT,
+	   "exporting addresses without a mapping gives EFAULT");
+	is(view_export(region, (char *)-(long)SZ_1G, SZ_2M, 0), -EFAULT,
+	   "exporting addresses of the kernel gives EFAULT");
 	is(view_export(region, (char *)-(long)SZ_1G, SZ_2M * 600, 0), -EFAULT,
-	   "a range that wraps around is EFAULT");
+	   "exporting a range that wraps around gives EFAULT");
 }
 
 static void test_half_mapped(int flags)
@@ -168,20 +181,21 @@ static void test_half_mapped(int flags)
 	char *p = map(4 * SZ_2M, RW, flags, -1);
 
 	munmap(p + 2 * SZ_2M, SZ_2M);
-	is(view_export(region, p, 4 * SZ_2M, 0), -EFAULT, "a hole in the middle is EFAULT");
+	is(view_export(region, p, 4 * SZ_2M, 0), -EFAULT,
+	   "exporting memory with a hole gives EFAULT");
 	is(view_export(region, p + SZ_2M, 2 * SZ_2M, 0), -EFAULT,
-	   "a hole at the end of the donor's memory is EFAULT");
+	   "exporting memory that ends in a hole gives EFAULT");
 	is(view_export(region, p + 2 * SZ_2M, SZ_2M, 0), -EFAULT,
-	   "memory that is not mapped from its beginning on is EFAULT");
+	   "exporting memory that begins in a hole gives EFAULT");
 	is(view_region(region).exported, 0, "an export that failed brings nothing in");
 	is(pinned_pages(), pins, "an export that failed pins nothing");
-	is(view_region(region).table_bytes, tables, "no table is left of it");
+	is(view_region(region).table_bytes, tables, "an export that failed leaves no page tables");
 	munmap(p, 4 * SZ_2M);
 	is(pages_free(page_size), pages,
 	   "the pages of the export that failed are back in the pool");
 }
 
-/* As a user whose limit is just what a region of this length needs. */
+/* Export as a user whose limit of locked memory is @limit. */
 static int export_limited(bool half_mapped_first, uint64_t limit)
 {
 	struct rlimit rl = { limit, limit };
@@ -207,10 +221,12 @@ static int export_limited(bool half_mapped_first, uint64_t limit)
 static void test_charge(void)
 {
 	is(export_limited(false, 3 * SZ_2M - 4096), -ENOMEM,
-	   "an export over RLIMIT_MEMLOCK is ENOMEM");
+	   "an export over RLIMIT_MEMLOCK gives ENOMEM");
 	is(view_region(region).exported, 0, "an export over RLIMIT_MEMLOCK brings nothing in");
-	is(export_limited(true, 3 * SZ_2M), 0, "a failed export does not count against it");
-	is(export_limited(false, 3 * SZ_2M), -EEXIST, "(it came in)");
+	is(export_limited(true, 3 * SZ_2M), 0,
+	   "an export that failed does not count against RLIMIT_MEMLOCK");
+	is(export_limited(false, 3 * SZ_2M), -EEXIST,
+	   "the export within RLIMIT_MEMLOCK brought memory in");
 }
 
 static void begin(uint64_t size, uint64_t length)
@@ -244,35 +260,40 @@ static void test_size(uint64_t size, int flags)
 	test_half_mapped(flags);
 	test_charge();
 	end();
-	is(pages_free(size), pages, "all pages are back");
+	is(pages_free(size), pages, "all pages are free at the end");
 }
 
-/* Two pages in the whole machine: what is refused must not keep one. */
+/* The machine has two pages of 1 GiB: a refused export must not keep one. */
 static void test_1g(void)
 {
 	long pages = pages_free(SZ_1G);
 	char *p;
 
 	begin(SZ_1G, 4 * SZ_1G);
-	is(view_export(region, AT, SZ_1G, 0), -EFAULT, "what is not mapped is EFAULT");
+	is(view_export(region, AT, SZ_1G, 0), -EFAULT,
+	   "exporting 1 GiB of addresses without a mapping gives EFAULT");
 	p = map(SZ_1G, RW, ANON | MAP_NORESERVE, -1);
-	is(view_export(region, p, SZ_1G, 0), -EOPNOTSUPP, "small pages");
+	is(view_export(region, p, SZ_1G, 0), -EOPNOTSUPP,
+	   "EXPORT refuses small pages for a region of 1 GiB pages");
 	munmap(p, SZ_1G);
 	p = map(2 * SZ_1G, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1GB, -1);
-	is(view_export(region, p, SZ_1G, 0), -EACCES, "read-only memory is EACCES");
+	is(view_export(region, p, SZ_1G, 0), -EACCES,
+	   "exporting a read-only page of 1 GiB gives EACCES");
 	mprotect(p, SZ_1G, RW);
 	is(view_export(region, p, 2 * SZ_1G, 0), -EACCES,
-	   "1 GiB pages of which the second is read-only are EACCES");
+	   "exporting two pages of 1 GiB, of which one is read-only, gives EACCES");
 	munmap(p + SZ_1G, SZ_1G);
-	is(view_export(region, p, 2 * SZ_1G, 0), -EFAULT, "half mapped is EFAULT");
+	is(view_export(region, p, 2 * SZ_1G, 0), -EFAULT,
+	   "exporting two pages of 1 GiB, of which one is mapped, gives EFAULT");
 	is(view_region(region).exported, 0,
 	   "an export of 1 GiB pages that failed brings nothing in");
 	munmap(p, SZ_1G);
 	is(pages_free(SZ_1G), pages,
 	   "the 1 GiB pages of the export that failed are back in the pool");
-	is(donate(region, SZ_1G, SZ_1G, SZ_1G), 0, "(one that is fine)");
+	is(donate(region, SZ_1G, SZ_1G, SZ_1G), 0,
+	   "a page of 1 GiB can be exported after exports that failed");
 	end();
-	is(pages_free(SZ_1G), pages, "all pages are back");
+	is(pages_free(SZ_1G), pages, "all 1 GiB pages are free at the end");
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of donors: memory that takes some lines to get. */
+/* Helpers for tests of donors: kinds of memory that take some lines to get. */
 #ifndef UAPI_DONORS_H
 #define UAPI_DONORS_H
 
@@ -9,7 +9,7 @@
 
 #define HUGETLBFS "/tmp/msha-huge"
 
-/* A file of 2 MiB on a hugetlbfs that is mounted for it. */
+/* Mount a hugetlbfs and create a file of 2 MiB on it. */
 static inline int hugetlbfs_begin(void)
 {
 	int file;
@@ -31,8 +31,8 @@ static inline void hugetlbfs_end(int file)
 }
 
 /*
- * Small pages for which the kernel was asked for huge ones. The references of all
- * small pages of a huge one are counted in one place.
+ * Small pages of transparent huge pages. The kernel counts references to all small pages
+ * of a huge page in one place.
  */
 static inline char *donor_transparent(uint64_t length)
 {

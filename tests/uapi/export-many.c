@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A region that grows by many small exports: the last of forty thousand must
- * not take much longer than the first, since the time must not depend on how
- * many there were before. The ratio of the medians is printed; the bound is a
- * generous one, but below what looking through all earlier exports takes.
+ * Goal: the time of an export does not depend on the number of earlier exports. The last of
+ * forty thousand small exports must not take much longer than the first. The ratio of the
+ * medians is printed; the bound is generous, but less than what a search through all
+ * earlier exports would take.
  * timeout: 300
  */
 #include "util.h"
@@ -28,7 +28,7 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The median of the exports from @first on; each has a page of its own. */
+/* The median time of the exports from @first on, each of one page. */
 static uint64_t export_part(int fd, const char *d, unsigned int first)
 {
 	static uint64_t ns[PART];
@@ -66,15 +66,16 @@ int main(void)
 		part[i] = export_part(fd, d, i * PART);
 		diag("exports from %5u on: %.1f us each", i * PART, part[i] / 1000.0);
 	}
-	is(view_region(fd).exported, N * SZ_4K, "%d pages were exported, one by one", N);
+	is(view_region(fd).exported, N * SZ_4K, "%d pages are exported one by one", N);
 	ratio = (double)part[N / PART - 1] / part[0];
-	ok(ratio < MAX_RATIO, "the last %d took %.1f times as long as the first, below %d times",
+	ok(ratio < MAX_RATIO,
+	   "the last %d exports took %.1f times as long as the first, less than %d times",
 	   PART, ratio, MAX_RATIO);
 	region_unlink(NAME);
 	began = now_ns();
 	close(fd);
 	diag("the region's end: %.1f ms", (now_ns() - began) / 1e6);
 	munmap(d, N * SZ_4K);
-	is(pinned_pages(), pinned, "no page is pinned any more");
+	is(pinned_pages(), pinned, "no page is pinned at the end");
 	return done_testing();
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every allocation, and every copy from and to the caller, that a call makes is
- * made to fail once. Each time the call must say so, nothing may have changed,
- * and the same call must work when it is tried again. Calls of another user are
- * made just within that user's limits, so that what is not given back shows.
+ * Goal: each call survives the failure of any of its allocations and of its copies from and
+ * to the caller. Each of them is made to fail once. The call must then return an error,
+ * nothing may have changed, and the same call must succeed afterwards. Calls of another
+ * user are made just within that user's limits, so that anything that is not freed shows.
  *
  * timeout: 900
  */
@@ -39,7 +39,7 @@ static int call_next(void)
 	return command(control_fd, MSHAREARENA_NEXT_REGION, &r);
 }
 
-static int made = -1;	/* what CREATE or ADD_VIEW has answered */
+static int made = -1;	/* the descriptor that CREATE or ADD_VIEW returned */
 
 static int call_create(void)
 {
@@ -111,7 +111,7 @@ static int call_unlink(void)
 	return view_unlink(made);
 }
 
-/* A failure leaves the name: it must go before the next look. */
+/* A failure leaves the name, which must be removed before the next snapshot. */
 static void unlink_rest(void)
 {
 	int ret = view_unlink(made);
@@ -322,9 +322,8 @@ static void play_export(const char *name, uint64_t pages, bool touched, bool use
 }
 
 /*
- * Pages of 1 GiB: clearing one takes a second or more, and there are two. So
- * the donor keeps its mapping from one try to the next, and there is no other
- * memory in the region.
+ * The machine has two pages of 1 GiB, and clearing one takes a second or more. So the donor
+ * keeps its mapping from one try to the next, and the region has no other memory.
  */
 static bool complete_export_1g(void)
 {
@@ -384,7 +383,7 @@ static bool complete_mmap(void)
 	       try_store(base + 8, 1) == (attach_prot & PROT_WRITE ? 0 : SIGSEGV);
 }
 
-/* Attached as ever, also after a failure. */
+/* Attach again, also after a failure. */
 static void attach_here(void)
 {
 	uint64_t value;
@@ -459,7 +458,7 @@ static int call_take_from(void)
 	return taken;
 }
 
-/* Was there one? */
+/* Take the published ring; true if there was one. */
 static bool take_rest(void)
 {
 	int fd = take(main_fd, -1, 7);
@@ -493,7 +492,7 @@ static void undo_take(void)
 	close(taken);
 }
 
-/* What a failure has left is still published; what a success took is not. */
+/* After a failure the ring must still be published, after a success it must not. */
 static void clean_take(void)
 {
 	bool left = take_rest(), failed = run.ret < 0;
@@ -565,7 +564,7 @@ static void play_mmap(const char *name, int prot)
 	play(&s);
 }
 
-/* Exactly what the calls need: whatever is not given back is missed by the next. */
+/* Allow the user exactly what the calls need, so that the next call fails after a leak. */
 static void limit_user(void)
 {
 	struct rlimit memlock = { 3 * SZ_2M, 3 * SZ_2M };
@@ -634,6 +633,6 @@ int main(int argc, char **argv)
 	io_uring_queue_exit(&ring);
 	close(control_fd);
 	close(myself);
-	is(module_users(), users, "the module has as many users as before");
+	is(module_users(), users, "the module has as many users as before the test");
 	return done_testing();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making a call fail at each place where it can: the kernel's fault injection,
- * what must look the same afterwards, and the loop over all of them.
+ * Make a call fail at each place where it can fail: the kernel's fault injection, a
+ * snapshot of everything that must look the same afterwards, and the loop over all places.
  */
 #ifndef UAPI_FAULT_H
 #define UAPI_FAULT_H
@@ -20,7 +20,7 @@ static const struct setting {
 	const char *path;
 	const char *value;
 } settings[] = {
-	/* Allocations that may wait are almost all that there are. */
+	/* Almost all allocations may wait, so these must fail, too. */
 	{ "failslab/ignore-gfp-wait", "N" },
 	{ "failslab/verbose", "0" },
 	{ "fail_page_alloc/ignore-gfp-wait", "N" },
@@ -35,7 +35,7 @@ static const struct setting {
 static char saved[SETTINGS][16];
 static int nth_fd = -1;
 
-/* Read what was there, and write something else. False if there is no such file. */
+/* Read the old value of a setting and write a new one. False if there is no such file. */
 static bool exchange(const char *name, const char *value, char *old, size_t size)
 {
 	char path[96];
@@ -86,7 +86,7 @@ static void arm(int n)
 		bail("fail-nth: %s", strerror(errno));
 }
 
-/* Did the fault happen? If not, it may do so in the calls that ask. */
+/* True if the fault happened. If it did not, it may still hit the calls below: repeat. */
 static bool disarm(void)
 {
 	char text[16] = "";
@@ -98,7 +98,7 @@ static bool disarm(void)
 	return n > 0 && atoi(text) == 0;
 }
 
-/* ---- what can be seen from outside ---- */
+/* ---- a snapshot of everything that can be seen from outside ---- */
 
 static char *view_of_all;
 static size_t view_room, view_length;
@@ -123,7 +123,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names in a directory, in an order, and what they are if @nodes. */
+/* The sorted names in a directory, with mode and owner if @nodes. */
 static void see_names(const char *path, bool nodes)
 {
 	DIR *d = opendir(path);
@@ -172,25 +172,25 @@ static long module_users(void)
 	return users;
 }
 
-static int main_fd = -1;	/* of the region, if it is open */
-static uint64_t page_size;	/* its */
-static uint64_t target;		/* offset in it that gets memory */
-static char *base;		/* of its window, if it is attached */
-static struct peer other;	/* then has it attached as well */
+static int main_fd = -1;	/* the region's file, if it is open */
+static uint64_t page_size;	/* the region's page size */
+static uint64_t target;		/* the offset in the region that gets memory */
+static char *base;		/* the begin of its window, if it is attached */
+static struct peer other;	/* a process that is attached whenever base is set */
 
-/* A text that is the same if nothing has changed. The caller frees it. */
+/* Take a snapshot: a text that is the same if nothing has changed. The caller frees it. */
 static char *look(void)
 {
 	uint64_t value;
 
 	view_length = 0;
-	/* A node may end up anywhere below /dev if its name could not be made. */
+	/* If its name could not be made, a node may end up anywhere below /dev. */
 	see_names("/dev", false);
 	see_names("/dev/mshare", false);
 	see_names("/dev/mshare/" NAME, true);
 	see_names("/dev/mshare/fault-new", true);
 	see_names("/sys/class/mshare", false);
-	/* Named by addresses: a region that is made again has another. */
+	/* Entries are named by addresses, which change with each region: count them. */
 	see("debugfs %d\n", count_names(DEBUGFS));
 	see("2M %ld 1G %ld pinned %ld users %ld\n", hugepages(SZ_2M, "free_hugepages"),
 	    hugepages(SZ_1G, "free_hugepages"), pinned_pages(), module_users());
@@ -206,7 +206,7 @@ static char *look(void)
 	return strdup(view_of_all);
 }
 
-/* Where two views differ: their first lines that do. */
+/* Print the first lines in which two snapshots differ. */
 static void show_difference(const char *before, const char *after)
 {
 	while (*before && *before == *after) {
@@ -217,18 +217,17 @@ static void show_difference(const char *before, const char *after)
 	diag("  after:  ...%.120s", after);
 }
 
-/* ---- one call, made to fail again and again ---- */
+/* ---- one call that fails at one place after the other ---- */
 
 /**
- * struct scene - a call and what it is about
- * @name: what the test says
- * @prepare: everything that it needs; not made to fail
- * @call: the call itself; 0 or more, or -errno
- * @clean: what @prepare has left, whatever the call did; before it is looked at
- *	what has changed
- * @complete: after a success: is all of it there?
- * @undo: after a success
- * @user: made by another user
+ * struct scene - a call and what belongs to it
+ * @name: its name in the report
+ * @prepare: makes everything that the call needs, without faults
+ * @call: makes the call; 0 or more, or -errno
+ * @clean: removes what @prepare left, whatever the call did, before the next snapshot
+ * @complete: true if the call did all that it should; called after a success
+ * @undo: undoes the call; called after a success
+ * @user: another user makes the call
  */
 struct scene {
 	const char *name;
@@ -243,7 +242,7 @@ struct scene {
 static struct {
 	const char *name;
 	int failed, survived, enomem, efault, bad;
-	int ret;	/* of the last call */
+	int ret;	/* the result of the last call */
 } run;
 
 __attribute__((format(printf, 1, 2)))
@@ -299,7 +298,7 @@ static void succeed(const struct scene *s, int n, const char *when)
 		s->undo();
 }
 
-/* Without a fault, after one. */
+/* Make the call again, without a fault, after it failed by one. */
 static void try_again(const struct scene *s, int n)
 {
 	bool fired;
@@ -316,7 +315,7 @@ static void try_again(const struct scene *s, int n)
 		succeed(s, n, "the next call works");
 }
 
-/* Is all as it was before the call? */
+/* Compare with the snapshot from before the call. */
 static char *compare(const char *before, const char *what, int n)
 {
 	char *after = look();
@@ -329,8 +328,8 @@ static char *compare(const char *before, const char *what, int n)
 }
 
 /*
- * True when there is nothing more to do: the call went through without meeting
- * the fault, or fails without one. @before is what is to be seen, and stays so.
+ * Returns true when nothing is left to do: the call succeeded without meeting the fault,
+ * or it failed without one. @before is the snapshot that must not change.
  */
 static bool one_fault(const struct scene *s, int n, char **before)
 {
@@ -369,7 +368,7 @@ static void play(const struct scene *s)
 	free(before);
 	diag("%s: %d faults: %d refused (%d ENOMEM, %d EFAULT), %d survived", s->name, n - 1,
 	     run.failed, run.enomem, run.efault, run.survived);
-	ok(!run.bad && n < FAULTS_MAX, "%s: each of %d faults is told, and changes nothing",
+	ok(!run.bad && n < FAULTS_MAX, "%s reports each of %d faults, and a fault changes nothing",
 	   s->name, n - 1);
 }
 

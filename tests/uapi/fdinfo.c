@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * /proc/PID/fdinfo of a file that is open on a region: which region and view it
- * is, how much memory and how many processes it has, whether it has a name. By
- * this, with a list of the regions, an operator finds who keeps which.
+ * Goal: /proc/PID/fdinfo of an open file of a region has the region and view, the amount of
+ * memory, the number of attachments, and whether the region was unlinked. With this an
+ * operator finds the processes that keep a region.
  *
  * timeout: 300
  */
@@ -12,7 +12,7 @@
 
 static uint64_t page;
 
-/* The lines of fdinfo that are the module's, as they are. */
+/* The module's lines of fdinfo, as they are. */
 static const char *info_of(pid_t pid, int fd)
 {
 	static char text[1024];
@@ -32,7 +32,7 @@ static const char *info_of(pid_t pid, int fd)
 	return text;
 }
 
-/* The whole of it, against what GET_REGION says. */
+/* All lines of fdinfo have the values of GET_REGION. */
 static void says(int fd, const char *view, const char *when)
 {
 	struct msharearena_region r = view_region(fd);
@@ -44,7 +44,7 @@ static void says(int fd, const char *view, const char *when)
 		 "mshare_exported:\t%llu\nmshare_attached:\t%llu\nmshare_unlinked:\t%u\n",
 		 NAME, view, r.addr, r.exported, r.attached,
 		 r.status & MSHAREARENA_REGION_UNLINKED);
-	ok(!strcmp(got, want), "fdinfo of %s says what GET_REGION does: %s", view, when);
+	ok(!strcmp(got, want), "fdinfo of the view %s has the values of GET_REGION %s", view, when);
 	if (strcmp(got, want))
 		diag("it says %s", got);
 }
@@ -65,19 +65,19 @@ static void test_counts(int fd)
 	struct peer a, b;
 
 	ok(has(fd, "exported", 0), "mshare_exported of a new region is 0");
-	is(donate(fd, page, 2 * page, 0), 0, "export two pages");
+	is(donate(fd, page, 2 * page, 0), 0, "two pages are exported");
 	ok(has(fd, "exported", 2 * page), "mshare_exported is two pages");
 	a = view_peer(NAME, "rw", PROT_READ | PROT_WRITE);
 	b = view_peer(NAME, "ro", PROT_READ);
-	ok(has(fd, "attached", 2), "mshare_attached counts two processes of two views");
+	ok(has(fd, "attached", 2), "mshare_attached counts processes of both views");
 	PEER(a, .op = PEER_DETACH);
-	ok(has(fd, "attached", 1), "mshare_attached is 1 after a munmap");
+	ok(has(fd, "attached", 1), "mshare_attached is 1 after one of two processes unmapped it");
 	peer_kill(&a);
 	peer_kill(&b);
-	ok(has(fd, "attached", 0), "mshare_attached is 0 after a kill");
+	ok(has(fd, "attached", 0), "mshare_attached is 0 after the other process was killed");
 }
 
-/* Another process's files, as root sees them. */
+/* Root reads fdinfo of another process's file. */
 static void test_other(void)
 {
 	struct peer p = peer_start();
@@ -85,15 +85,15 @@ static void test_other(void)
 	const char *text = info_of(p.pid, its);
 
 	ok(strstr(text, "mshare_region:\t" NAME "\n") && strstr(text, "mshare_view:\tro\n"),
-	   "fdinfo of another process tells region and view");
+	   "fdinfo of another process has region and view");
 	peer_kill(&p);
 }
 
 static void test_unlinked(int fd)
 {
 	ok(has(fd, "unlinked", 0), "mshare_unlinked of a region with a name is 0");
-	is(view_unlink(fd), 0, "unlink the region");
-	ok(has(fd, "unlinked", 1), "mshare_unlinked is then 1");
+	is(view_unlink(fd), 0, "the region is unlinked");
+	ok(has(fd, "unlinked", 1), "mshare_unlinked of an unlinked region is 1");
 	says(fd, "rw", "after UNLINK");
 }
 
@@ -106,7 +106,7 @@ static void test_size(uint64_t size)
 	page = size;
 	diag("pages of %lu KiB", (unsigned long)page >> 10);
 	fd = region_anew_open(NAME, page, 3 * page);
-	is(layout_add(NAME, "mixed", "wr.", page), 0, "add a third view");
+	is(layout_add(NAME, "mixed", "wr.", page), 0, "a third view is added");
 	test_counts(fd);
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	for (size_t i = 0; i < ARRAY_LEN(views); i++) {
@@ -121,7 +121,7 @@ static void test_size(uint64_t size)
 	close(fd);
 }
 
-/* A region without nodes has a name to be told by, and it is none in /dev. */
+/* A region without nodes has a name, which is not in /dev. */
 static void test_no_node(void)
 {
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
@@ -133,7 +133,7 @@ static void test_no_node(void)
 	if (fd < 0)
 		bail("create without nodes: %s", strerror(-fd));
 	ok(strstr(info_of(getpid(), fd), "mshare_region:\t" NAME "\n"),
-	   "fdinfo of a region without nodes tells its name");
+	   "fdinfo of a region without nodes has its name");
 	says(fd, "rw", "without nodes");
 	close(fd);
 }
@@ -142,7 +142,8 @@ static void test_control(void)
 {
 	int fd = control_open();
 
-	ok(!info_of(getpid(), fd)[0], "fdinfo of the control device has no such lines");
+	ok(!info_of(getpid(), fd)[0],
+	   "fdinfo of the control device has none of the module's lines");
 	close(fd);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The descriptors that CREATE and ADD_VIEW answer with: what they are good for,
- * what becomes of them, regions and views that have nothing else, and that
- * nothing is left where no descriptor is free.
+ * Goal: the descriptors that CREATE and ADD_VIEW return work as those of open(2), also for
+ * regions and views without nodes and in processes to which they are sent. A call that
+ * finds no free descriptor leaves nothing behind.
  */
 #include "give.h"
 #include "views.h"
@@ -39,7 +39,7 @@ static bool has_node(const char *node)
 	return !access(path, F_OK);
 }
 
-/* How many regions there are. */
+/* The number of all regions. */
 static int regions(void)
 {
 	struct msharearena_region r = { .size = sizeof(r) };
@@ -50,7 +50,7 @@ static int regions(void)
 	return n;
 }
 
-/* ---- CREATE's ---- */
+/* ---- the descriptor of CREATE ---- */
 
 static void test_create(void)
 {
@@ -60,16 +60,17 @@ static void test_create(void)
 	is(fcntl(fd, F_GETFD), FD_CLOEXEC, "CREATE's descriptor is close-on-exec");
 	is(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR, "CREATE's descriptor reads and writes");
 	ok(!strcmp(view_region(fd).view, "rw"), "CREATE's descriptor is of the view rw");
-	is(donate(fd, SZ_2M, SZ_2M, 0), 0, "EXPORT by CREATE's descriptor works");
+	is(donate(fd, SZ_2M, SZ_2M, 0), 0, "EXPORT by CREATE's descriptor succeeds");
 	base = attach(fd, RW);
-	ok(base && !try_store(base, 42), "attached by CREATE's descriptor it can be stored to");
-	is(region_addr(NAME), (intptr_t)base, "its node leads to the same region");
+	ok(base && !try_store(base, 42), "memory attached by CREATE's descriptor can be stored to");
+	is(region_addr(NAME), (intptr_t)base,
+	   "the node leads to the region of CREATE's descriptor");
 	munmap(base, WINDOW);
 	close(fd);
 	fd = view_open(NAME, "rw", O_RDWR);
-	ok(fd >= 0, "when CREATE's descriptor is closed the name keeps the region");
+	ok(fd >= 0, "the name keeps the region after CREATE's descriptor is closed");
 	base = attach(fd, PROT_READ);
-	is(*(volatile uint64_t *)base, 42, "the region that its name keeps has its memory");
+	is(*(volatile uint64_t *)base, 42, "a region that its name keeps has its memory");
 	munmap(base, WINDOW);
 	view_unlink(fd);
 	close(fd);
@@ -96,23 +97,28 @@ static void test_no_node(void)
 	ok(!has_node(NAME), "a region without nodes has none");
 	is(view_open(NAME, "rw", O_RDWR), -ENOENT,
 	   "a region without nodes cannot be opened by its name");
-	ok(!strcmp(view_region(fd).name, NAME), "GET_REGION tells its name");
-	is(regions(), count + 1, "NEXT_REGION finds it");
-	is(view_unlink(fd), -ENOENT, "UNLINK of it is ENOENT: it has no name to be removed");
-	is(view_region(fd).status, MSHAREARENA_REGION_UNLINKED, "GET_REGION says so");
-	is(poll(&p, 1, 0), 1, "it has POLLPRI, as one that was unlinked");
-	is(reopen(fd, O_RDWR), -ENXIO, "its descriptor cannot be opened anew");
-	is(donate(fd, SZ_2M, SZ_2M, 0), 0, "EXPORT to it works");
+	ok(!strcmp(view_region(fd).name, NAME),
+	   "GET_REGION gives the name of a region without nodes");
+	is(regions(), count + 1, "NEXT_REGION finds a region without nodes");
+	is(view_unlink(fd), -ENOENT, "UNLINK of a region without nodes gives ENOENT");
+	is(view_region(fd).status, MSHAREARENA_REGION_UNLINKED,
+	   "GET_REGION reports a region without nodes as unlinked");
+	is(poll(&p, 1, 0), 1, "poll() of a region without nodes gives POLLPRI");
+	is(reopen(fd, O_RDWR), -ENXIO,
+	   "the descriptor of a region without nodes cannot be reopened");
+	is(donate(fd, SZ_2M, SZ_2M, 0), 0, "EXPORT to a region without nodes succeeds");
 	base = attach(fd, RW);
-	ok(base && !try_store(base, 7), "it can be attached and stored to");
+	ok(base && !try_store(base, 7), "a region without nodes can be attached and stored to");
 	close(fd);
-	is(regions(), count + 1, "its descriptor closed, an attachment keeps the region");
-	is(*(volatile uint64_t *)base, 7, "the region that an attachment keeps has its memory");
-	is(hugepages(SZ_2M, "free_hugepages"), before - 1, "(its page is out of the pool)");
+	is(regions(), count + 1,
+	   "an attachment keeps a region without nodes after its descriptor is closed");
+	is(*(volatile uint64_t *)base, 7, "a region that an attachment keeps has its memory");
+	is(hugepages(SZ_2M, "free_hugepages"), before - 1,
+	   "a region that an attachment keeps uses its page");
 	munmap(base, WINDOW);
 	is(regions(), count, "a region without nodes ends with its last attachment");
 	is(hugepages(SZ_2M, "free_hugepages"), before,
-	   "a region without nodes gives its page back");
+	   "the page of a region without nodes is free after its end");
 }
 
 static void test_no_node_ends(void)
@@ -120,12 +126,13 @@ static void test_no_node_ends(void)
 	int count = regions(), fd = create_no_node(NAME), other = dup(fd);
 
 	close(fd);
-	is(regions(), count + 1, "one of two descriptors closed, a region without nodes is there");
+	is(regions(), count + 1,
+	   "a region without nodes stays after one of two descriptors is closed");
 	close(other);
 	is(regions(), count, "a region without nodes ends with its last descriptor");
 }
 
-/* The name is for people: it need not be another one's, nor is it taken. */
+/* Names of regions without nodes are for people: they may occur more than once. */
 static void test_same_names(void)
 {
 	int named = region_anew_open(NAME, SZ_2M, SZ_2M);
@@ -134,13 +141,15 @@ static void test_same_names(void)
 	ok(view_region(a).addr != view_region(b).addr &&
 	   view_region(a).addr != view_region(named).addr,
 	   "regions without nodes may have the same name as others");
-	is(region_addr(NAME), view_region(named).addr, "the node leads to the one that has it");
-	is(view_unlink(a), -ENOENT, "UNLINK of one without nodes is ENOENT");
+	is(region_addr(NAME), view_region(named).addr,
+	   "the node leads to the region with nodes, and not to its namesakes");
+	is(view_unlink(a), -ENOENT, "UNLINK of a namesake without nodes gives ENOENT");
 	ok(has_node(NAME "/rw"),
-	   "UNLINK of a region without nodes does not remove nodes of its namesake");
-	is(view_unlink(named), 0, "UNLINK of the one with nodes works");
+	   "UNLINK of a namesake without nodes does not remove the nodes");
+	is(view_unlink(named), 0, "UNLINK of the region with nodes succeeds");
 	close(named);
-	is(region_create(NAME, SZ_2M, SZ_2M), 0, "the name of regions without nodes is not taken");
+	is(region_create(NAME, SZ_2M, SZ_2M), 0,
+	   "a region can be created with the name of regions without nodes");
 	region_unlink(NAME);
 	close(a);
 	close(b);
@@ -150,16 +159,16 @@ static void test_no_node_arguments(void)
 {
 	struct msharearena_create c = no_node("");
 
-	is(create_open(&c), -EINVAL, "a region without nodes needs a name, too");
+	is(create_open(&c), -EINVAL, "CREATE without nodes refuses an empty name");
 	c = no_node("a/b");
 	is(create_open(&c), -EINVAL,
-	   "the name of a region without nodes follows the rules of all names");
+	   "CREATE without nodes refuses a name with a slash");
 	c = no_node(NAME);
 	c.mode = 0400;
-	is(create_open(&c), -EINVAL, "a region without nodes has no mode");
+	is(create_open(&c), -EINVAL, "CREATE without nodes refuses a mode");
 	c = no_node(NAME);
 	c.uid = 1234;
-	is(closed(create_open(&c)), 0, "a region without nodes can have an owner");
+	is(closed(create_open(&c)), 0, "CREATE without nodes accepts an owner");
 }
 
 /* ---- views ---- */
@@ -196,20 +205,20 @@ static void test_views(void)
 	   "ADD_VIEW's descriptors are of the new views");
 	base = attach(w, RW);
 	ok(base && !try_store(base, 5) && try_store(base + SZ_2M, 5) == SIGSEGV,
-	   "attached by ADD_VIEW's descriptor a view shows its range and no more");
+	   "a view attached by ADD_VIEW's descriptor shows its range and no more");
 	munmap(base, WINDOW);
 	ok(!attach(r, RW) && errno == EACCES,
-	   "a view that only reads cannot be attached for writing by its descriptor");
+	   "a view without a writable range cannot be attached for writing by its descriptor");
 	base = attach(r, PROT_READ);
 	ok(base && *(volatile uint64_t *)base == 5 && try_store(base, 6) == SIGSEGV,
-	   "attached for reading it shows the same memory");
+	   "a view attached for reading shows the same memory");
 	munmap(base, WINDOW);
 	close(rw);
-	is(donate(w, SZ_2M, SZ_2M, SZ_2M), -EACCES, "EXPORT by an added view is EACCES");
+	is(donate(w, SZ_2M, SZ_2M, SZ_2M), -EACCES, "EXPORT by an added view gives EACCES");
 	region_unlink(NAME);
 	is(view_region(r).status,
 	   MSHAREARENA_REGION_UNLINKED | MSHAREARENA_REGION_READONLY,
-	   "views that are open keep a region that lost its name");
+	   "open views keep a region that was unlinked");
 	close(r);
 	close(w);
 }
@@ -222,33 +231,34 @@ static void test_views_without_nodes(void)
 
 	fd = add_view_open(rw, &v);
 	ok(fd >= 0 && !has_node(NAME "/hidden"), "a view without a node has none");
-	is(add_view_open(rw, &v), -EEXIST, "its name is taken in the region");
+	is(add_view_open(rw, &v), -EEXIST, "adding a view without a node again gives EEXIST");
 	view_unlink(rw);
 	v = view_of("late", &to_read, 0);
 	is(add_view_open(rw, &v), -ENOENT,
-	   "after UNLINK a view with a node cannot be added: ENOENT");
+	   "adding a view with a node after UNLINK gives ENOENT");
 	v = view_of("late", &to_read, MSHAREARENA_NO_NODE);
 	close(fd);
 	fd = add_view_open(rw, &v);
-	ok(fd >= 0, "after UNLINK a view without a node can");
+	ok(fd >= 0, "a view without a node can be added after UNLINK");
 	close(rw);
 	base = attach(fd, PROT_READ);
 	ok(base && try_store(base, 1) == SIGSEGV,
-	   "a view without a node can be attached when it is all that is left");
+	   "a view without a node can be attached when it alone keeps the region");
 	munmap(base, WINDOW);
 	close(fd);
 	rw = create_no_node(NAME);
 	v = view_of("late", &to_read, 0);
 	is(add_view_open(rw, &v), -ENOENT,
-	   "a region without nodes gets no view with a node: ENOENT");
+	   "adding a view with a node to a region without nodes gives ENOENT");
 	v = view_of("late", &to_read, MSHAREARENA_NO_NODE);
-	is(closed(add_view_open(rw, &v)), 0, "a region without nodes gets a view without a node");
+	is(closed(add_view_open(rw, &v)), 0,
+	   "a view without a node can be added to a region without nodes");
 	close(rw);
 }
 
 /* ---- no descriptor is free ---- */
 
-/* The lowest free number is over the limit while fn() runs. */
+/* Run fn() with a limit of open files that leaves no descriptor free. */
 static int without_fds(int (*fn)(int fd), int fd)
 {
 	struct rlimit old, none;
@@ -290,25 +300,27 @@ static void test_emfile(void)
 	int control = control_open(), count = regions(), fd;
 	uint64_t tables;
 
-	is(without_fds(create_by, control), -EMFILE, "CREATE when no descriptor is free: EMFILE");
+	is(without_fds(create_by, control), -EMFILE,
+	   "CREATE gives EMFILE when no descriptor is free");
 	ok(!has_node(NAME), "a CREATE that fails leaves no node");
 	is(regions(), count, "a CREATE that fails leaves no region");
 	is(without_fds(create_no_node_by, control), -EMFILE,
-	   "CREATE without nodes when no descriptor is free: EMFILE");
+	   "CREATE without nodes gives EMFILE when no descriptor is free");
 	is(regions(), count, "a CREATE without nodes that fails leaves no region");
 	fd = create_by(control);
-	ok(fd >= 0, "the same call works when a descriptor is free");
+	ok(fd >= 0, "CREATE without nodes succeeds when a descriptor is free");
 	tables = view_region(fd).table_bytes;
-	is(without_fds(add_view_by, fd), -EMFILE, "ADD_VIEW when no descriptor is free: EMFILE");
+	is(without_fds(add_view_by, fd), -EMFILE,
+	   "ADD_VIEW gives EMFILE when no descriptor is free");
 	ok(!has_node(NAME "/part"), "an ADD_VIEW that fails leaves no node");
 	is(view_region(fd).table_bytes, tables, "an ADD_VIEW that fails leaves no tables");
-	is(closed(add_view_by(fd)), 0, "the same call works when a descriptor is free");
+	is(closed(add_view_by(fd)), 0, "ADD_VIEW succeeds when a descriptor is free");
 	view_unlink(fd);
 	close(fd);
 	close(control);
 }
 
-/* ---- passed on ---- */
+/* ---- descriptors that are sent to another process ---- */
 
 static int store_42(int fd)
 {
@@ -365,7 +377,7 @@ static int drain(int fd)
 	return command(fd, MSHAREARENA_GET_BUSY, &b);
 }
 
-/* An unprivileged stranger gets what the file gives, and no more. */
+/* A process without privileges can do what the file allows, and no more. */
 static void test_given(void)
 {
 	struct msharearena_view v = view_of("w", &to_write, MSHAREARENA_NO_NODE);
@@ -376,24 +388,31 @@ static void test_given(void)
 	w = add_view_open(rw, &v);
 	v = view_of("r", &to_read, MSHAREARENA_NO_NODE);
 	r = add_view_open(rw, &v);
-	is(give(rw, store_42), 0, "a stranger who was sent rw stores");
-	is(give(rw, add_no_node), -EPERM, "a stranger who was sent rw may add no view");
-	is(give(rw, view_unlink), -EPERM, "UNLINK by a stranger who was sent rw is EPERM");
-	is(give(w, store_42), 0, "a stranger who was sent a writable view stores");
+	is(give(rw, store_42), 0, "a stranger who was sent the view rw can store");
+	is(give(rw, add_no_node), -EPERM,
+	   "ADD_VIEW by a stranger who was sent the view rw gives EPERM");
+	is(give(rw, view_unlink), -EPERM,
+	   "UNLINK by a stranger who was sent the view rw gives EPERM");
+	is(give(w, store_42), 0, "a stranger who was sent a writable view can store");
 	is(give(w, store_beyond), 0,
 	   "a stranger who was sent a writable view cannot store beyond its range");
-	is(give(w, take_one), -EAGAIN, "he may take rings by it");
-	is(give(w, add_no_node), -EACCES, "he may add no view by it");
-	is(give(r, load_42), 0, "a stranger who was sent a view to read loads");
-	is(give(r, store_42), -EACCES, "he cannot attach it for writing");
-	is(give(r, take_one), -EACCES, "he takes no rings by it");
-	is(give(r, drain), -EACCES, "he cannot have batches emptied by it");
-	is(give(r, reopen_reading), -EACCES, "he cannot open it anew");
+	is(give(w, take_one), -EAGAIN, "a stranger who was sent a writable view may take rings");
+	is(give(w, add_no_node), -EACCES,
+	   "ADD_VIEW by a stranger who was sent a writable view gives EACCES");
+	is(give(r, load_42), 0, "a stranger who was sent a readable view can load");
+	is(give(r, store_42), -EACCES,
+	   "a stranger who was sent a readable view cannot attach it for writing");
+	is(give(r, take_one), -EACCES,
+	   "a stranger who was sent a readable view may not take rings");
+	is(give(r, drain), -EACCES,
+	   "a stranger who was sent a readable view may not have batches emptied");
+	is(give(r, reopen_reading), -EACCES,
+	   "a stranger who was sent a readable view cannot reopen it for reading");
 	is(give(r, reopen_writing), -EACCES,
-	   "a stranger who was sent a read-only view cannot open it for writing");
+	   "a stranger who was sent a readable view cannot reopen it for writing");
 	close(rw);
 	close(w);
-	is(give(r, load_42), 0, "a stranger who was sent the last descriptor loads");
+	is(give(r, load_42), 0, "a stranger who was sent the last descriptor can load");
 	close(r);
 }
 

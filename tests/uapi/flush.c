@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * When the module makes other CPUs flush their TLBs. As long as nobody has ever
- * attached a region, no CPU can have cached anything of it, so neither an export
- * nor the region's end may interrupt a CPU that works on something else. Once
- * somebody has attached it, each export and the region's end must flush, also
- * after he has left: a CPU may keep translations of a process that does not run.
- * Counted are the functions of the module that run on other CPUs.
+ * Goal: the module makes other CPUs flush their TLBs when that is necessary, and only then.
+ * As long as no process has attached a region, no CPU can have cached a translation of it,
+ * so neither an export nor the region's end may interrupt another CPU. After a process has
+ * attached it, each export and the region's end must flush, also after the process has
+ * detached: a CPU can keep translations of a process that does not run.
+ * Method: functions of the module that run on other CPUs are counted.
  */
 #include "tracing.h"
 
@@ -24,7 +24,7 @@ static int on_cpu(int cpu)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* How often a CPU was made to run a function of the module since the last time. */
+/* How often a CPU had to run a function of the module since the last call. */
 static unsigned int interrupts(void)
 {
 	unsigned int n = trace_count("csd_function_entry", "[msharearena]");
@@ -56,7 +56,7 @@ static void test_empty(uint64_t size)
 	int fd = begin(size);
 
 	end(fd);
-	is(interrupts(), 0, "the end of a region that never had memory disturbs nobody");
+	is(interrupts(), 0, "the end of a region that never had memory interrupts no CPU");
 }
 
 static void export_to(int fd, uint64_t size, unsigned int first, unsigned int n)
@@ -74,13 +74,13 @@ static void test_never_attached(uint64_t size)
 	int fd = begin(size);
 
 	export_to(fd, size, 0, EXPORTS);
-	is(interrupts(), 0, "%d exports to a region that nobody has attached disturb nobody",
+	is(interrupts(), 0, "%d exports to a region that was never attached interrupt no CPU",
 	   EXPORTS);
 	end(fd);
-	is(interrupts(), 0, "the end of a region that nobody has attached disturbs nobody");
+	is(interrupts(), 0, "the end of a region that was never attached interrupts no CPU");
 }
 
-/* An empty region cannot be attached: the first memory comes before. */
+/* An empty region cannot be attached, so the first memory is exported before. */
 static void test_attached(uint64_t size)
 {
 	int fd = begin(size);
@@ -92,11 +92,11 @@ static void test_attached(uint64_t size)
 		bail("attach: %s", strerror(errno));
 	interrupts();
 	export_to(fd, size, 1, 1);
-	ok(interrupts() > 0, "an export to a region that is attached flushes the other CPU");
+	ok(interrupts() > 0, "an export to an attached region flushes the other CPU");
 	munmap(base, WINDOW);
 	interrupts();
 	end(fd);
-	ok(interrupts() > 0, "the end of a region that is attached flushes the other CPU");
+	ok(interrupts() > 0, "the end of an attached region flushes the other CPU");
 }
 
 static void test_was_attached(uint64_t size)
@@ -111,9 +111,9 @@ static void test_was_attached(uint64_t size)
 	munmap(base, WINDOW);
 	interrupts();
 	export_to(fd, size, 1, 1);
-	ok(interrupts() > 0, "an export after the last process has left flushes the other CPU");
+	ok(interrupts() > 0, "an export after the last process detached flushes the other CPU");
 	end(fd);
-	ok(interrupts() > 0, "the end of a region that was attached once flushes the other CPU");
+	ok(interrupts() > 0, "the end of a region that was attached before flushes the other CPU");
 }
 
 static void test_size(uint64_t size)
@@ -128,11 +128,11 @@ static void test_size(uint64_t size)
 int main(void)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		skip("interrupts between CPUs need two of them");
+		skip("counting interrupts of other CPUs needs two CPUs");
 		return done_testing();
 	}
 	if (!trace_begin("csd/csd_function_entry")) {
-		skip("this kernel does not trace functions that CPUs have each other call");
+		skip("this kernel cannot trace functions that run on other CPUs");
 		return done_testing();
 	}
 	if (on_cpu(0))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Futexes in a region. Whether those of two processes are the same depends on
- * the donor's memory: a shared one's are, as long as its file exists; a private
- * one's belong to each process alone.
+ * Goal: futexes in a region behave as documented. Whether two processes share a futex
+ * depends on the donor's memory: in shared memory they do, as long as its file exists; in
+ * private memory each process has a futex of its own.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -33,7 +33,7 @@ static long peer_extra(struct peer_msg *m)
 	return futex((void *)(uintptr_t)m->a, FUTEX_WAIT, 0, m->b);
 }
 
-/* Wake the peer that waits, or will: how many were woken, or -errno. */
+/* Wake the peer, which waits or soon will: the number of woken processes, or -errno. */
 static long wake(void *at, int tries)
 {
 	for (int i = 0; i < tries; i++) {
@@ -56,7 +56,7 @@ static void begin(uint64_t size, char *d, bool keep)
 	if (region_create(NAME, size, 4 * size))
 		bail("create");
 	region = view_open(NAME, "rw", O_RDWR);
-	is(view_export(region, d, size, 0), 0, "(exported)");
+	is(view_export(region, d, size, 0), 0, "the donor's memory is exported");
 	if (!keep)
 		munmap(d, size);
 	base = attach(region, RW);
@@ -77,8 +77,8 @@ static void across(const char *what)
 	struct peer_msg m = { .op = PEER_FUTEX, .a = (intptr_t)base + 64, .b = 60000 };
 
 	peer_send(&peer, m);
-	is(wake(base + 64, 5000), 1, "%s: FUTEX_WAKE reaches the other process", what);
-	is(peer_wait(&peer), 0, "FUTEX_WAIT in the other process returns");
+	is(wake(base + 64, 5000), 1, "FUTEX_WAKE reaches the other process in %s", what);
+	is(peer_wait(&peer), 0, "FUTEX_WAIT in the other process returns in %s", what);
 }
 
 static void not_across(const char *what)
@@ -86,8 +86,8 @@ static void not_across(const char *what)
 	struct peer_msg m = { .op = PEER_FUTEX, .a = (intptr_t)base + 64, .b = 500 };
 
 	peer_send(&peer, m);
-	is(wake(base + 64, 30), 0, "%s: FUTEX_WAKE does not reach the other process", what);
-	is(peer_wait(&peer), -ETIMEDOUT, "the other process waits on a futex of its own");
+	is(wake(base + 64, 30), 0, "FUTEX_WAKE does not reach the other process in %s", what);
+	is(peer_wait(&peer), -ETIMEDOUT, "FUTEX_WAIT in the other process times out in %s", what);
 }
 
 static char *memfd_donor(uint64_t size, int flag, int *fd)
@@ -106,16 +106,16 @@ static void test_shared(void)
 	int fd;
 
 	begin(SZ_2M, memfd_donor(SZ_2M, MFD_HUGE_2MB, &fd), false);
-	across("a memfd that is open");
+	across("memory of a memfd that is open");
 	close(fd);
-	is(wake(base + 64, 1), -EFAULT, "when it is closed there is no futex at all");
+	is(wake(base + 64, 1), -EFAULT, "FUTEX_WAKE gives EFAULT after the memfd is closed");
 	end();
 	begin(SZ_2M, donor(SZ_2M, SZ_2M), true);
 	across("shared memory that the donor has mapped");
 	end();
 	begin(SZ_2M, donor(SZ_2M, SZ_2M), false);
 	is(wake(base + 64, 1), -EFAULT,
-	   "FUTEX_WAKE is EFAULT when the donor has unmapped the memory");
+	   "FUTEX_WAKE gives EFAULT after the donor unmapped its shared memory");
 	end();
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of descriptors that are passed on: a stranger who has nothing else. */
+/*
+ * Helpers for tests of descriptors that are sent to another process, which has no other
+ * access to the region.
+ */
 #ifndef UAPI_GIVE_H
 #define UAPI_GIVE_H
 
@@ -44,7 +47,7 @@ static inline int receive_fd(int sock)
 	return fd;
 }
 
-/* A stranger without any file but what is sent to him does something with it. */
+/* Send @fd to an unprivileged process that has no other file; returns fn()'s result there. */
 static inline int give(int fd, int (*fn)(int fd))
 {
 	int sv[2], ret;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Where memory comes into a region: at any offset, with holes, at the very end
- * of a window, beside what is there in the same tables, while processes with
- * each view are attached, who must see it at once, and see nothing else.
+ * Goal: memory can be exported to any offset of a region, beside holes, at the very end of
+ * the window and beside memory in the same tables. Processes that have each view attached
+ * see the new memory at once, and nothing else.
  */
 #include "util.h"
 
@@ -13,7 +13,7 @@
 static uint64_t page_size;
 static int region;
 static char *base;
-static struct peer rw, ro;	/* attached since before it grew */
+static struct peer rw, ro;	/* attached before the region grows */
 
 static void begin(uint64_t size, uint64_t length)
 {
@@ -25,10 +25,10 @@ static void begin(uint64_t size, uint64_t length)
 	region = view_open(NAME, "rw", O_RDWR);
 }
 
-/* With a first page at @offset, without which nobody can attach. */
+/* Export a first page to @offset, without which the region cannot be attached, and attach. */
 static void attach_all(uint64_t offset)
 {
-	is(donate(region, page_size, page_size, offset), 0, "(a first page)");
+	is(donate(region, page_size, page_size, offset), 0, "a first page is exported");
 	base = attach(region, RW);
 	rw = peer_start();
 	ro = peer_start();
@@ -60,7 +60,7 @@ static bool hole(uint64_t offset)
 	       PEER(ro, .op = PEER_STORE, .a = (intptr_t)base + offset, .b = 1) == SIGSEGV;
 }
 
-/* The page's own data, for everybody; only rw may store. */
+/* All processes see the page's own content, and only those of the view rw can store. */
 static bool page(uint64_t offset)
 {
 	intptr_t at = (intptr_t)base + offset;
@@ -76,12 +76,12 @@ static bool page(uint64_t offset)
 	return *(volatile uint64_t *)at == offset + 1;
 }
 
-/* A hole, in which all three have looked, becomes a page. */
+/* Export a page to a hole in which all processes have looked before. */
 static void grow_at(uint64_t offset, const char *where)
 {
-	ok(hole(offset), "%s: a hole", where);
-	is(donate(region, page_size, page_size, offset), 0, "memory comes");
-	ok(page(offset), "memory that was exported is there in all processes at once");
+	ok(hole(offset), "%s is a hole before the export", where);
+	is(donate(region, page_size, page_size, offset), 0, "a page is exported to %s", where);
+	ok(page(offset), "all processes see the new page at %s", where);
 }
 
 static void test_ends(void)
@@ -91,23 +91,23 @@ static void test_ends(void)
 	grow_at(WINDOW - page_size, "the last page of the window");
 	ok(page(0), "the first page is still there");
 	is(view_export(region, base, page_size, WINDOW), -ERANGE,
-	   "nothing can be exported behind the window");
+	   "an export behind the window gives ERANGE");
 	end();
 }
 
-/* Pages next to each other, and in the corners of the tables they share. */
+/* Pages beside each other, and at the first and last entries of tables. */
 static void test_neighbours(void)
 {
 	static const struct {
 		uint64_t number;
 		const char *where;
 	} pages[] = {
-		{ 1, "the next page" },
-		{ 511, "the last of a table" },
-		{ 512, "the first of the next table" },
-		{ 512 * 511, "in the last table of a GiB" },
-		{ 512 * 512, "in the next GiB" },
-		{ 512 * 512 * 3 + 7, "three GiB on" },
+		{ 1, "the second page" },
+		{ 511, "the last page of a table" },
+		{ 512, "the first page of the next table" },
+		{ 512 * 511, "a page in the last table of a GiB" },
+		{ 512 * 512, "a page in the next GiB" },
+		{ 512 * 512 * 3 + 7, "a page three GiB later" },
 	};
 	uint64_t last = 0;
 	bool still = true;
@@ -123,11 +123,11 @@ static void test_neighbours(void)
 		still &= page(last) && page(0) && hole(offset + page_size);
 		last = offset;
 	}
-	ok(still, "what was there stays, and behind it is a hole each time");
+	ok(still, "each new page leaves earlier ones as they are and a hole behind it");
 	end();
 }
 
-/* Part of it has memory: then none comes. */
+/* An export to a range that has memory in part brings nothing in. */
 static void test_overlaps(void)
 {
 	long before;
@@ -136,12 +136,13 @@ static void test_overlaps(void)
 	attach_all(8 * page_size);
 	before = pages_free(page_size);
 	is(donate(region, page_size, 2 * page_size, 8 * page_size), -EEXIST,
-	   "an export over the beginning of memory is EEXIST");
+	   "an export over the beginning of memory gives EEXIST");
 	is(donate(region, page_size, 2 * page_size, 7 * page_size), -EEXIST,
-	   "an export over the end of memory is EEXIST");
+	   "an export over the end of memory gives EEXIST");
 	is(donate(region, page_size, 4 * page_size, 6 * page_size), -EEXIST,
-	   "an export over all of the memory is EEXIST");
-	is(donate(region, page_size, page_size, 8 * page_size), -EEXIST, "just the same");
+	   "an export over all of the memory gives EEXIST");
+	is(donate(region, page_size, page_size, 8 * page_size), -EEXIST,
+	   "an export to exactly the place of memory gives EEXIST");
 	ok(hole(7 * page_size) && hole(9 * page_size), "an export that fails brings nothing in");
 	is(pages_free(page_size), before, "an export that fails keeps no page");
 	is(donate(region, page_size, 8 * page_size, 0), 0,
@@ -149,12 +150,13 @@ static void test_overlaps(void)
 	is(donate(region, page_size, 8 * page_size, 9 * page_size), 0,
 	   "memory can be exported behind other memory");
 	ok(page(7 * page_size) && page(8 * page_size) && page(9 * page_size),
-	   "pages that meet are all there");
-	is(view_region(region).exported, 17 * page_size, "exported counts it");
+	   "all processes see pages of exports that meet");
+	is(view_region(region).exported, 17 * page_size,
+	   "GET_REGION counts the memory of all exports");
 	end();
 }
 
-/* Two offsets and another region can show the same memory. */
+/* The same memory can be exported to two offsets and to another region. */
 static void test_twice(void)
 {
 	char *d = donor(page_size, page_size), *at;
@@ -162,9 +164,10 @@ static void test_twice(void)
 
 	begin(page_size, 64 * page_size);
 	attach_all(0);
-	is(view_export(region, d, page_size, 3 * page_size), 0, "memory at one offset");
+	is(view_export(region, d, page_size, 3 * page_size), 0,
+	   "memory can be exported to one offset");
 	is(view_export(region, d, page_size, 5 * page_size), 0,
-	   "the same memory can be exported to another place");
+	   "the same memory can be exported to another offset");
 	region_create("test-grow-2", page_size, page_size);
 	second = view_open("test-grow-2", "rw", O_RDWR);
 	is(view_export(second, d, page_size, 0), 0,
@@ -174,17 +177,18 @@ static void test_twice(void)
 	munmap(d, page_size);
 	PEER(rw, .op = PEER_STORE, .a = (intptr_t)base + 3 * page_size + 64, .b = 0x77);
 	is(*(volatile uint64_t *)(base + 5 * page_size + 64), 0x77,
-	   "pages at two places are the same memory");
-	is(*(volatile uint64_t *)(at + 64), 0x77, "(there too)");
+	   "a store is seen at another offset with the same memory");
+	is(*(volatile uint64_t *)(at + 64), 0x77,
+	   "a store is seen in another region with the same memory");
 	end();
 	is(*(volatile uint64_t *)(at + 64), 0x77,
-	   "memory in two regions stays with one when the other ends");
+	   "a region keeps its memory after another region with the same memory ended");
 	region_unlink("test-grow-2");
 	close(second);
 	munmap(at, WINDOW);
 }
 
-/* Tables of both views are counted, and made only where they are needed. */
+/* The tables of both views are counted, and made only where they are needed. */
 static void test_tables(void)
 {
 	uint64_t pages[4];
@@ -193,16 +197,18 @@ static void test_tables(void)
 	pages[0] = view_region(region).table_bytes / 4096;
 	attach_all(0);
 	pages[1] = view_region(region).table_bytes / 4096;
-	is(donate(region, page_size, page_size, page_size), 0, "(the next page)");
+	is(donate(region, page_size, page_size, page_size), 0,
+	   "a page beside the first one is exported");
 	pages[2] = view_region(region).table_bytes / 4096;
-	is(donate(region, page_size, page_size, 3 * SZ_1G), 0, "(one three GiB on)");
+	is(donate(region, page_size, page_size, 3 * SZ_1G), 0,
+	   "a page three GiB later is exported");
 	pages[3] = view_region(region).table_bytes / 4096;
-	is(pages[0], 2 * 4, "an empty region has four pages of tables a view");
-	is(pages[1] - pages[0], page_size == SZ_4K ? 4 : 2, "the first page brings more tables");
+	is(pages[0], 2 * 4, "an empty region has four pages of tables for each view");
+	is(pages[1] - pages[0], page_size == SZ_4K ? 4 : 2, "the first page adds tables");
 	is(pages[2] - pages[1], page_size == SZ_1G ? 2 : 0,
-	   "the next page lies in the same tables");
+	   "a page beside the first one adds tables only if it is of 1 GiB");
 	is(pages[3] - pages[2], page_size == SZ_4K ? 4 : 2,
-	   "an export to another GiB brings more tables");
+	   "an export to another GiB adds tables");
 	end();
 }
 
@@ -218,10 +224,10 @@ static void test_size(uint64_t size)
 		test_twice();
 		test_tables();
 	}
-	is(pages_free(size), before, "all pages are back");
+	is(pages_free(size), before, "all pages are free at the end");
 }
 
-/* With two pages of this size in the machine. */
+/* The machine has two pages of 1 GiB. */
 static void test_1g(void)
 {
 	long before = pages_free(SZ_1G);
@@ -230,16 +236,18 @@ static void test_1g(void)
 	test_twice();
 	begin(SZ_1G, 8 * SZ_1G);
 	attach_all(2 * SZ_1G);
-	is(donate(region, SZ_1G, SZ_1G, 2 * SZ_1G), -EEXIST, "a GiB that is there");
+	is(donate(region, SZ_1G, SZ_1G, 2 * SZ_1G), -EEXIST,
+	   "an export over a GiB of memory gives EEXIST");
 	is(view_export(region, base, 2 * SZ_1G, SZ_1G), -EEXIST,
-	   "an export over a GiB that is half there is EEXIST");
-	grow_at(5 * SZ_1G, "three GiB on");
+	   "an export over two GiB, of which one has memory, gives EEXIST");
+	grow_at(5 * SZ_1G, "a page of 1 GiB three GiB later");
 	ok(page(2 * SZ_1G) && hole(3 * SZ_1G) && hole(4 * SZ_1G) && hole(6 * SZ_1G),
-	   "what was there stays, with holes between");
-	is(donate(region, SZ_1G, SZ_1G, 0), -ENOMEM, "no third page is in the pool: ENOMEM");
-	ok(hole(0), "(still a hole)");
+	   "the first page of 1 GiB stays, with holes before the second");
+	is(donate(region, SZ_1G, SZ_1G, 0), -ENOMEM,
+	   "a donor gets ENOMEM when the pool has no page of 1 GiB left");
+	ok(hole(0), "a hole stays one when the pool had no page for it");
 	end();
-	is(pages_free(SZ_1G), before, "all pages are back");
+	is(pages_free(SZ_1G), before, "all 1 GiB pages are free at the end");
 }
 
 int main(int argc, char **argv)

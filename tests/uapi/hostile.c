@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Calls that move, replace or split mappings, by a process that means it: over
- * the whole region, a part, its edges and what lies beside it. Whatever they
- * answer, another process must keep every byte.
+ * Goal: a hostile process cannot damage a region by calls that move, replace or split
+ * mappings, over the whole window, a part of it, its edges and mappings beside it.
+ * Whatever these calls return, another process must keep every byte.
  * timeout: 600
  */
 #include "witness.h"
@@ -19,10 +19,10 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define PRIV (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
-/* Ranges that begin or end in the region, or hold it: all but the whole window. */
+/* Ranges that overlap the window: a part of it, an edge, but never the whole window. */
 static const struct {
 	const char *what;
-	long from, to;		/* from the region's begin */
+	long from, to;		/* relative to the region's begin */
 } parts[] = {
 	{ "the first small page", 0, 4096 },
 	{ "a small page within", 4096, 8192 },
@@ -30,14 +30,14 @@ static const struct {
 	{ "the first GiB", 0, 1 << 30 },
 	{ "all but the first GiB", 1 << 30, WINDOW },
 	{ "the last small page", WINDOW - 4096, WINDOW },
-	{ "over the beginning", -4096, 4096 },
-	{ "over the end", WINDOW - 4096, WINDOW + 4096 },
-	{ "up to its last byte but a page", -4096, WINDOW - 4096 },
+	{ "a range over the beginning", -4096, 4096 },
+	{ "a range over the end", WINDOW - 4096, WINDOW + 4096 },
+	{ "all but the last page and a page before", -4096, WINDOW - 4096 },
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
-/* What lies beside the region belongs to me, and stays. */
+/* Mappings beside the region, which must stay. */
 static char *below, *above;
 
 static void make_neighbours(void)
@@ -46,7 +46,8 @@ static void make_neighbours(void)
 	munmap(base + WINDOW, 8192);
 	below = mmap(base - 8192, 8192, RW, PRIV | MAP_FIXED_NOREPLACE, -1, 0);
 	above = mmap(base + WINDOW, 8192, RW, PRIV | MAP_FIXED_NOREPLACE, -1, 0);
-	ok(below == base - 8192 && above == base + WINDOW, "other mappings lie beside it");
+	ok(below == base - 8192 && above == base + WINDOW,
+	   "mappings are made on both sides of the region");
 	*(volatile char *)below = 1;
 	*(volatile char *)above = 2;
 }
@@ -55,8 +56,8 @@ static void test_munmap(void)
 {
 	for (size_t i = 0; i < N_PARTS; i++) {
 		is(munmap(base + parts[i].from, parts[i].to - parts[i].from), -1,
-		   "munmap: %s is refused", parts[i].what);
-		is(errno, EINVAL, "(EINVAL)");
+		   "munmap of %s is refused", parts[i].what);
+		is(errno, EINVAL, "the error of munmap of %s is EINVAL", parts[i].what);
 	}
 	unhurt("munmap");
 }
@@ -68,11 +69,12 @@ static void test_map_fixed(void)
 		char *at = base + parts[i].from;
 
 		ok(mmap(at, len, PROT_READ, PRIV | MAP_FIXED, -1, 0) == MAP_FAILED,
-		   "MAP_FIXED: %s is refused", parts[i].what);
+		   "mmap with MAP_FIXED over %s is refused", parts[i].what);
 		ok(mmap(at, len, PROT_READ, PRIV | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED &&
-		   errno == EEXIST, "MAP_FIXED_NOREPLACE: EEXIST");
+		   errno == EEXIST, "mmap with MAP_FIXED_NOREPLACE over %s gives EEXIST",
+		   parts[i].what);
 		ok(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, region, 0) == MAP_FAILED,
-		   "the region itself over that");
+		   "mapping the region itself over %s is refused", parts[i].what);
 	}
 	unhurt("mmap");
 }
@@ -96,12 +98,12 @@ static void test_mprotect(void)
 		given += !syscall(SYS_pkey_mprotect, base, WINDOW, prots[p], pkey < 0 ? 0 : pkey);
 	}
 	is(given, 0, "mprotect and pkey_mprotect are refused, whole or in part");
-	/* That of the neighbour below came first, and worked. */
+	/* The calls that began in the neighbour below changed it before they failed. */
 	mprotect(below, 8192, RW);
 	unhurt("mprotect");
 }
 
-/* What may work: to leave all where it is, or to cut off what is not ours. */
+/* Only calls that leave the region where it is may succeed. */
 static int mremap_one(char *old, size_t old_len, size_t new_len, int flags, char *to)
 {
 	void *p = mremap(old, old_len, new_len, flags, to);
@@ -127,11 +129,12 @@ static void test_mremap(void)
 	for (int t = 0; t < 5; t++)
 		for (int flags = 0; flags < 8; flags++, calls++)
 			moved += mremap_one(base, WINDOW, WINDOW, flags, tos[t]);
-	is(moved, 0, "mremap: none of %d ways to move, copy, grow or shrink works", calls);
+	is(moved, 0,
+	   "none of %d calls of mremap moves, copies, grows or shrinks the region", calls);
 	unhurt("mremap");
 }
 
-/* Moving other mappings onto the region or, with neighbours, away from it. */
+/* Move other mappings onto the region, or the region and its neighbours away. */
 static void test_mremap_onto(void)
 {
 	char *mine = mmap(NULL, 8192, RW, PRIV, -1, 0);
@@ -140,12 +143,13 @@ static void test_mremap_onto(void)
 	*(volatile char *)mine = 3;
 	for (size_t i = 0; i < N_PARTS; i++)
 		mremap(mine, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, base + parts[i].from);
-	ok(*(volatile char *)mine == 3, "mremap onto a part is refused, and the source stays");
+	ok(*(volatile char *)mine == 3,
+	   "mremap of other memory onto a part is refused, and the source stays");
 	unhurt("mremap onto a part");
 	/* Recent kernels move several mappings at once. */
 	mremap(below, WINDOW + 16384, WINDOW + 16384, MREMAP_MAYMOVE | MREMAP_FIXED,
 	       base + 4 * WINDOW - 8192);
-	unhurt("mremap with its neighbours");
+	unhurt("mremap of the region and its neighbours");
 	munmap(base + 4 * WINDOW - 8192, 8192);
 	munmap(base + 5 * WINDOW, 8192);
 	munmap(mine, 8192);
@@ -160,9 +164,11 @@ static void test_shm(void)
 	for (size_t i = 0; i < N_PARTS; i++) {
 		char *at = base + parts[i].from;
 
-		ok(shmat(id, at, SHM_REMAP) == (void *)-1, "shmat(SHM_REMAP): %s",
+		ok(shmat(id, at, SHM_REMAP) == (void *)-1,
+		   "shmat with SHM_REMAP over %s is refused",
 		   parts[i].what);
-		ok(shmat(id, at, 0) == (void *)-1, "shmat without SHM_REMAP over the window fails");
+		ok(shmat(id, at, 0) == (void *)-1, "shmat without SHM_REMAP over %s fails",
+		   parts[i].what);
 	}
 	shmctl(id, IPC_RMID, NULL);
 	unhurt("shmat");
@@ -173,7 +179,7 @@ static void test_remap_file_pages(void)
 	remap_file_pages(base, WINDOW, 0, 0, 0);
 	for (size_t i = 0; i < N_PARTS; i++)
 		is(remap_file_pages(base + parts[i].from, parts[i].to - parts[i].from, 0, 1, 0),
-		   -1, "remap_file_pages: %s", parts[i].what);
+		   -1, "remap_file_pages of %s is refused", parts[i].what);
 	unhurt("remap_file_pages");
 }
 
@@ -182,7 +188,7 @@ static char *set_brk(char *to)
 	return (char *)syscall(SYS_brk, to);
 }
 
-/* A heap or a stack that grows comes to a stop at the region. */
+/* A heap or a stack that grows must stop at the region. */
 static int grow_into_it(bool up)
 {
 	int fd = view_open(NAME, "rw", O_RDWR);
@@ -194,7 +200,7 @@ static int grow_into_it(bool up)
 		char *top = mmap(p + WINDOW + SZ_2M, 4096, RW, PRIV | MAP_GROWSDOWN |
 				 MAP_FIXED_NOREPLACE, -1, 0);
 
-		/* With nothing between, it grows by the page. */
+		/* Without other mappings in between it grows page by page. */
 		for (char *at = top; at > p + WINDOW - 8192; at -= 4096)
 			if (try_store(at, 1))
 				return at > p + WINDOW ? 0 : 1;
@@ -223,7 +229,7 @@ static void test_growth(void)
 	unhurt("brk and MAP_GROWSDOWN");
 }
 
-/* In a child, as a sealed mapping stays for good. */
+/* In a child, as a sealed mapping stays until the process ends. */
 static int seal(void)
 {
 	int fd = view_open(NAME, "rw", O_RDWR);
@@ -249,20 +255,20 @@ static void test_mseal(void)
 		_exit(seal());
 	waitpid(pid, &status, 0);
 	if (WEXITSTATUS(status) == 4)
-		skip("mseal: not in this kernel");
+		skip("this kernel has no mseal");
 	else
-		is(status, 0, "mseal of a part is refused, of the whole seals");
+		is(status, 0, "mseal of a part is refused, and mseal of the whole window seals it");
 	unhurt("the exit of a process with a sealed mapping");
 }
 
-/* What takes all of it away is a detach, whoever's mapping takes its place. */
+/* A mapping that replaces the whole window detaches the region. */
 static void replaced(const char *how, char *got, size_t len)
 {
-	ok(got == base, "%s over the whole window works", how);
-	is(view_region(region).attached, 1, "what replaces the whole window detaches the region");
-	ok(witness_unhurt(), "the other process keeps every byte");
+	ok(got == base, "%s over the whole window succeeds", how);
+	is(view_region(region).attached, 1, "%s over the whole window detaches the region", how);
+	ok(witness_unhurt(), "the other process keeps every byte after %s over the window", how);
 	munmap(base, len);
-	ok(attach(region, RW) == base, "(attached again)");
+	ok(attach(region, RW) == base, "the region can be attached after %s over the window", how);
 }
 
 static void test_whole(void)
@@ -270,15 +276,16 @@ static void test_whole(void)
 	char *big = mmap(NULL, WINDOW, RW, PRIV, -1, 0);
 
 	ok(mmap(base, WINDOW, RW, MAP_SHARED | MAP_FIXED, region, 0) == base,
-	   "MAP_FIXED of the region over itself");
-	unhurt("that");
+	   "mmap of the region over itself with MAP_FIXED succeeds");
+	unhurt("mmap of the region over itself");
 	replaced("MAP_FIXED", mmap(base, WINDOW, PROT_NONE, PRIV | MAP_FIXED, -1, 0), WINDOW);
 	replaced("mremap of other memory", mremap(big, WINDOW, WINDOW,
 						  MREMAP_MAYMOVE | MREMAP_FIXED, base), WINDOW);
-	is(munmap(base - 8192, WINDOW + 16384), 0, "munmap of more than the whole");
-	is(view_region(region).attached, 1, "detaches too");
-	ok(attach(region, RW) == base, "(attached again)");
-	unhurt("all this");
+	is(munmap(base - 8192, WINDOW + 16384), 0, "munmap of more than the whole window succeeds");
+	is(view_region(region).attached, 1,
+	   "munmap of more than the whole window detaches the region");
+	ok(attach(region, RW) == base, "the region can be attached after munmap of more");
+	unhurt("replacing the whole window");
 }
 
 static void test_size(uint64_t size)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * I/O to and from a region: direct and registered buffers on a real NVMe disk,
- * sockets, and what a read-only view must withstand. $VM_DISK0 names a disk that
- * may be overwritten.
+ * Goal: I/O to and from a region works, with direct and registered buffers on a real NVMe
+ * disk and with sockets, and no I/O writes to a read-only view. $VM_DISK0 names a disk
+ * that may be overwritten.
  */
 #include "util.h"
 #include "pins.h"
@@ -52,7 +52,7 @@ static void prep_read(struct io_uring_sqe *sqe, void *buf)
 	io_uring_prep_read(sqe, disk, buf, LEN, 0);
 }
 
-/* A walk of the tables at the same moment may cost one -EFAULT: try again. */
+/* A walk of the tables at the same moment can cause one -EFAULT: try again. */
 static ssize_t direct_read(void *buf, uint64_t at)
 {
 	ssize_t n = -1;
@@ -68,12 +68,12 @@ static ssize_t direct_read(void *buf, uint64_t at)
 static void test_direct(void)
 {
 	fill(base, LEN, 1);
-	is(pwrite(disk, base, LEN, 0), LEN, "O_DIRECT write from the region");
+	is(pwrite(disk, base, LEN, 0), LEN, "an O_DIRECT write from the region succeeds");
 	memset(base, 0, LEN);
-	is(direct_read(base + SZ_2M / 2, 0), LEN, "O_DIRECT read into it");
-	ok(filled(base + SZ_2M / 2, LEN, 1), "O_DIRECT read the bytes that were written");
-	is(ring_op(prep_read, base), LEN, "the same by io_uring");
-	ok(filled(base, LEN, 1), "io_uring read the bytes that were written");
+	is(direct_read(base + SZ_2M / 2, 0), LEN, "an O_DIRECT read into the region succeeds");
+	ok(filled(base + SZ_2M / 2, LEN, 1), "an O_DIRECT read gives the bytes that were written");
+	is(ring_op(prep_read, base), LEN, "a read by io_uring into the region succeeds");
+	ok(filled(base, LEN, 1), "a read by io_uring gives the bytes that were written");
 }
 
 static bool registered;
@@ -85,27 +85,32 @@ static void test_fixed(void)
 
 	registered = ret != -EFAULT || !pins_by_mapping(&ring);
 	if (!registered) {
-		skip("registered buffers: this kernel pins them by slow GUP");
+		skip("this kernel refuses to register buffers of a region");
 		return;
 	}
-	is(ret, 0, "register %lu MiB of it as a fixed buffer", (unsigned long)bytes >> 20);
+	is(ret, 0,
+	   "%lu MiB of the region can be registered as a fixed buffer", (unsigned long)bytes >> 20);
 	fill(base, LEN, 2);
-	is(ring_op(prep_write_fixed, base), LEN, "write from the fixed buffer");
-	is(ring_op(prep_read_fixed, base + bytes - LEN), LEN, "read into its end");
-	ok(filled(base + bytes - LEN, LEN, 2), "the same bytes");
+	is(ring_op(prep_write_fixed, base), LEN, "a write from the fixed buffer succeeds");
+	is(ring_op(prep_read_fixed, base + bytes - LEN), LEN,
+	   "a read into the end of the fixed buffer succeeds");
+	ok(filled(base + bytes - LEN, LEN, 2),
+	   "a read into the fixed buffer gives the bytes that were written");
 }
 
-/* After a demotion the same registered buffer and the same addresses work. */
+/* After a demotion the registered buffer and the addresses still work. */
 static void test_after_demotion(int fd, uint64_t size)
 {
 	peer_read_file("/proc/self/smaps");
-	ok(!view_region(fd).demotions == (size != SZ_1G), "smaps was read (demotions)");
+	ok(!view_region(fd).demotions == (size != SZ_1G),
+	   "reading smaps demotes leaves of 1 GiB and no others");
 	fill(base, LEN, 4);
-	is(ring_op(registered ? prep_write_fixed : prep_write, base), LEN, "the %s still works",
-	   registered ? "fixed buffer" : "ring");
+	is(ring_op(registered ? prep_write_fixed : prep_write, base), LEN,
+	   "a write from the %s succeeds after smaps was read",
+	   registered ? "fixed buffer" : "region by io_uring");
 	memset(base, 0, LEN);
-	is(direct_read(base, 0), LEN, "and O_DIRECT");
-	ok(filled(base, LEN, 4), "the same bytes");
+	is(direct_read(base, 0), LEN, "an O_DIRECT read succeeds after smaps was read");
+	ok(filled(base, LEN, 4), "an O_DIRECT read after smaps was read gives the right bytes");
 }
 
 static void test_sockets(void)
@@ -115,14 +120,14 @@ static void test_sockets(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv))
 		bail("socketpair: %s", strerror(errno));
 	fill(base, LEN, 5);
-	is(send(sv[0], base, LEN, 0), LEN, "send from the region");
-	is(recv(sv[1], base + LEN, LEN, MSG_WAITALL), LEN, "recv into it");
-	ok(filled(base + LEN, LEN, 5), "the same bytes");
+	is(send(sv[0], base, LEN, 0), LEN, "send from the region succeeds");
+	is(recv(sv[1], base + LEN, LEN, MSG_WAITALL), LEN, "recv into the region succeeds");
+	ok(filled(base + LEN, LEN, 5), "recv gives the bytes that were sent");
 	close(sv[0]);
 	close(sv[1]);
 }
 
-/* Every road into a read-only attachment. */
+/* Nothing can write into a read-only attachment. */
 static void test_readonly(void)
 {
 	int ro = view_open(NAME, "ro", O_RDONLY);
@@ -134,21 +139,26 @@ static void test_readonly(void)
 
 	io_uring_unregister_buffers(&ring);
 	munmap(base, WINDOW);
-	ok(attach(ro, PROT_READ) == base, "attach read-only");
-	is(pwrite(disk, base, LEN, 0), LEN, "O_DIRECT write from it works");
-	is(pread(disk, base, LEN, 0), -1, "O_DIRECT read into it fails");
-	is(errno, EFAULT, "(EFAULT)");
-	is(ring_op(prep_read, base), -EFAULT, "io_uring read into it");
-	ok(io_uring_register_buffers(&ring, &iov, 1) < 0, "no fixed buffer");
+	ok(attach(ro, PROT_READ) == base, "the view ro is attached");
+	is(pwrite(disk, base, LEN, 0), LEN,
+	   "an O_DIRECT write from a read-only attachment succeeds");
+	is(pread(disk, base, LEN, 0), -1, "an O_DIRECT read into a read-only attachment fails");
+	is(errno, EFAULT, "the error of an O_DIRECT read into a read-only attachment is EFAULT");
+	is(ring_op(prep_read, base), -EFAULT,
+	   "a read by io_uring into a read-only attachment gives EFAULT");
+	ok(io_uring_register_buffers(&ring, &iov, 1) < 0,
+	   "a read-only attachment cannot be registered as a fixed buffer");
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv))
 		bail("socketpair: %s", strerror(errno));
-	is(send(sv[0], base, 4096, 0), 4096, "send from it works");
-	is(recv(sv[1], base, 4096, 0), -1, "recv into it fails");
+	is(send(sv[0], base, 4096, 0), 4096, "send from a read-only attachment succeeds");
+	is(recv(sv[1], base, 4096, 0), -1, "recv into a read-only attachment fails");
 	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	is(pwrite(mem, &word, 8, (intptr_t)base), -1, "/proc/self/mem");
+	is(pwrite(mem, &word, 8, (intptr_t)base), -1,
+	   "a write of /proc/self/mem to a read-only attachment fails");
 	close(mem);
-	is(process_vm_writev(getpid(), &local, 1, &remote, 1, 0), -1, "process_vm_writev");
-	ok(filled(base, 4096, 5), "a read into read-only memory has written nothing");
+	is(process_vm_writev(getpid(), &local, 1, &remote, 1, 0), -1,
+	   "process_vm_writev to a read-only attachment fails");
+	ok(filled(base, 4096, 5), "no refused call has written to the read-only attachment");
 	close(sv[0]);
 	close(sv[1]);
 	close(ro);
@@ -174,10 +184,10 @@ static void test_size(uint64_t size)
 	io_uring_queue_exit(&ring);
 	region_unlink(NAME);
 	close(fd);
-	/* The ring lets go of its buffers in its own time. */
+	/* The kernel frees the ring's buffers some time after its end. */
 	for (int ms = 0; ms < 10000 && pages_free(size) != before; ms++)
 		usleep(1000);
-	is(pages_free(size), before, "all pages are back");
+	is(pages_free(size), before, "all pages are free at the end");
 }
 
 int main(int argc, char **argv)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * A process is killed at any moment of any call: creating, exporting, adding a
- * view, attaching, publishing and taking rings, waiting, I/O, reading smaps,
- * exec. The witness, attached to the region it does that to, must not notice,
- * and nothing may be left. SEED in the environment repeats a run's choices;
+ * Goal: a process can be killed at any moment of any call (creating, exporting, adding a
+ * view, attaching, publishing and taking rings, waiting, I/O, reading smaps, exec) without
+ * damage. The witness, which has the same region attached, must not notice anything, and
+ * nothing may be left behind. SEED in the environment repeats the random choices of a run;
  * $VM_DISK0 names a disk that may be overwritten.
  * timeout: 900
  */
@@ -53,7 +53,7 @@ static void creates(void)
 	region_unlink(MINE);
 }
 
-/* Of 1 GiB pages both are in the witness's region: that export fails, late. */
+/* Both pages of 1 GiB are in the witness's region, so an export of one fails, but late. */
 static void exports(void)
 {
 	uint64_t length = page_size == SZ_1G ? SZ_1G : 8 * SZ_2M;
@@ -150,7 +150,7 @@ static void asks(void)
 	close(fd);
 }
 
-/* To the disk only: what is in the region is compared. */
+/* Only writes to the disk, as the region's content is compared. */
 static void does_io(void)
 {
 	int disk = open(getenv("VM_DISK0"), O_RDWR | O_DIRECT | O_CLOEXEC), fd;
@@ -184,15 +184,15 @@ static const struct {
 	const char *what;
 	void (*step)(void);
 } steps[] = {
-	{ "creating and unlinking", creates },
-	{ "exporting", exports },
-	{ "adding views", adds_views },
-	{ "attaching", attaches },
-	{ "attaching and exec", attaches_and_execs },
-	{ "reading smaps", reads_smaps },
-	{ "publishing, taking and withdrawing", publishes_and_takes },
-	{ "asking what is busy", asks },
-	{ "I/O", does_io },
+	{ "creates and unlinks regions", creates },
+	{ "exports memory", exports },
+	{ "adds views", adds_views },
+	{ "attaches and detaches", attaches },
+	{ "attaches and execs", attaches_and_execs },
+	{ "reads smaps", reads_smaps },
+	{ "publishes, takes and withdraws rings", publishes_and_takes },
+	{ "asks which pages are busy", asks },
+	{ "does I/O", does_io },
 };
 
 static void __attribute__((noreturn)) go_on(void (*step)(void))
@@ -220,7 +220,7 @@ static void test_step(int i)
 		pid_t pid = fork();
 
 		if (!pid) {
-			/* Its own group, with whatever it has started. */
+			/* A process group of its own, so that its children are killed, too. */
 			setpgid(0, 0);
 			srand(rand_r(&seed) + n);
 			munmap(base, WINDOW);
@@ -235,8 +235,8 @@ static void test_step(int i)
 			diag("%s: exit status %d", steps[i].what, WEXITSTATUS(status));
 		region_unlink(MINE);
 	}
-	is(bad, 0, "%s: killed %d times in the middle", steps[i].what, KILLS);
-	ok(settles(), "none of the killed processes is attached");
+	is(bad, 0, "a process that %s is killed %d times", steps[i].what, KILLS);
+	ok(settles(), "no killed process that %s is still attached", steps[i].what);
 	unhurt(steps[i].what);
 }
 
@@ -249,10 +249,10 @@ static void test_size(uint64_t size)
 	region_unlink(NAME);
 	close(region);
 	munmap(base, WINDOW);
-	/* Rings and what they have registered end in their own time. */
+	/* The kernel frees rings and their registered buffers some time later. */
 	for (int ms = 0; ms < 30000 && pages_free(size) != witness_free; ms++)
 		usleep(1000);
-	is(pages_free(size), witness_free, "all pages are back");
+	is(pages_free(size), witness_free, "all pages are free at the end");
 }
 
 int main(int argc, char **argv)

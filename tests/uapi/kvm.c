@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * A virtual machine whose memory lies in a region. KVM keeps translations of its
- * own, and learns from the kernel when they end: that must be so when a process
- * detaches. They may stay while leaves are split and come back, as the memory
- * stays where it is, and memory that comes into a hole must be found.
+ * Goal: a virtual machine can have its memory in a region. KVM keeps translations of its
+ * own, which must end when the process detaches. They may stay while leaves are demoted
+ * and promoted, as the memory does not move. Memory that is exported to a hole must be
+ * found.
  *
- * The guest is 16-bit code that adds one to a word and stops. Needs a CPU that
- * can run virtual machines; the emulated one of the tests can.
+ * The guest is 16-bit code that adds one to a word and stops. The test needs a CPU that
+ * can run virtual machines, as the emulated one of the tests can.
  * timeout: 600
  */
 #include "util.h"
@@ -21,7 +21,7 @@ static struct kvm_run *run;
 static int region;
 static char *base;
 static struct peer other;
-static uint64_t offset;		/* of the guest's memory in the region */
+static uint64_t offset;		/* the offset of the guest's memory in the region */
 
 /* inc dword [0x800]; hlt */
 static const uint8_t code[] = { 0x66, 0xff, 0x06, 0x00, 0x08, 0xf4 };
@@ -31,7 +31,7 @@ static volatile uint32_t *word(void)
 	return (volatile uint32_t *)(base + offset + 0x800);
 }
 
-/* Until it stops: the exit's reason, or -errno. */
+/* Run the guest until it stops; returns the reason of the exit, or -errno. */
 static int guest_runs(void)
 {
 	struct kvm_regs regs = { .rip = 0x100, .rflags = 2 };
@@ -81,15 +81,16 @@ static void machine_end(void)
 	close(vm);
 }
 
-/* The guest adds one, and the witness sees it. */
+/* The guest adds one, and another process sees it. */
 static void adds_one(const char *what)
 {
 	uint32_t before = *word();
 
-	is(guest_runs(), KVM_EXIT_HLT, "%s: the guest runs", what);
+	is(guest_runs(), KVM_EXIT_HLT, "the guest runs %s", what);
 	is(PEER(other, .op = PEER_LOAD, .a = (intptr_t)word()), 0,
-	   "another process can load what the guest uses");
-	is((uint32_t)other.value, before + 1, "another process sees what the guest stored");
+	   "another process can load the guest's word %s", what);
+	is((uint32_t)other.value, before + 1,
+	   "another process sees what the guest stored %s", what);
 }
 
 static void begin(uint64_t size)
@@ -98,7 +99,7 @@ static void begin(uint64_t size)
 	if (region_create(NAME, size, 4 * offset))
 		bail("create");
 	region = view_open(NAME, "rw", O_RDWR);
-	is(donate(region, size, size, 0), 0, "(memory)");
+	is(donate(region, size, size, 0), 0, "memory is exported for the guest");
 	base = attach(region, RW);
 	other = peer_start();
 	peer_attach(&other, NAME, false);
@@ -116,10 +117,10 @@ static void end(void)
 
 static void test_growth(uint64_t size)
 {
-	is(guest_runs(), -EFAULT, "a guest whose memory is a hole: EFAULT");
-	is(donate(region, size, size, offset), 0, "(memory comes)");
+	is(guest_runs(), -EFAULT, "running a guest whose memory is a hole gives EFAULT");
+	is(donate(region, size, size, offset), 0, "memory is exported to the hole");
 	memcpy(base + offset + 0x100, code, sizeof(code));
-	adds_one("memory has come");
+	adds_one("after memory was exported");
 }
 
 static void test_leaves(uint64_t size)
@@ -127,35 +128,39 @@ static void test_leaves(uint64_t size)
 	struct msharearena_region r;
 
 	peer_read_file("/proc/self/smaps");
-	is(!view_region(region).demotions, size != SZ_1G, "(smaps is read)");
-	adds_one("after that");
+	is(!view_region(region).demotions, size != SZ_1G,
+	   "reading smaps demotes leaves of 1 GiB and no others");
+	adds_one("after smaps was read");
 	for (int ms = 0; ms < 60000; ms++) {
 		r = view_region(region);
 		if (r.promotions == r.demotions)
 			break;
 		usleep(1000);
 	}
-	is(r.promotions, r.demotions, "(leaves have come back)");
-	adds_one("after that");
+	is(r.promotions, r.demotions, "all demoted leaves are promoted");
+	adds_one("after leaves were promoted");
 }
 
-/* The guest must not reach what its process has given up. */
+/* The guest must not reach memory that its process has detached. */
 static void test_detach(void)
 {
 	uint32_t seen = *word();
 	int ro = view_open(NAME, "ro", O_RDONLY);
 
 	munmap(base, WINDOW);
-	is(guest_runs(), -EFAULT, "the process detaches: its guest finds no memory");
+	is(guest_runs(), -EFAULT,
+	   "running a guest gives EFAULT after its process detached the region");
 	PEER(other, .op = PEER_LOAD, .a = (intptr_t)word());
-	is((uint32_t)other.value, seen, "a guest without the region's memory stores nothing");
+	is((uint32_t)other.value, seen,
+	   "a guest stores nothing after its process detached the region");
 	attach(ro, PROT_READ);
-	ok(guest_runs() != KVM_EXIT_HLT, "attached read-only it cannot store");
-	is(*word(), seen, "(nor has it)");
+	ok(guest_runs() != KVM_EXIT_HLT,
+	   "a guest cannot store while its process has attached the region read-only");
+	is(*word(), seen, "a guest has stored nothing to read-only memory");
 	munmap(base, WINDOW);
 	close(ro);
 	attach(region, RW);
-	adds_one("attached again");
+	adds_one("after its process attached the region again");
 }
 
 static void test_size(uint64_t size)
@@ -168,7 +173,7 @@ static void test_size(uint64_t size)
 	test_leaves(size);
 	test_detach();
 	end();
-	is(pages_free(size), before, "all pages are back");
+	is(pages_free(size), before, "all pages are free at the end");
 }
 
 int main(int argc, char **argv)

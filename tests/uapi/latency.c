@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* vm: long, vm: once */
 /*
- * What readers can do to others. Two thousand processes of twenty users have the
- * ro views of two regions attached and do the worst that a view to read allows:
- * they read smaps and numa_maps, which demotes leaves, attach and detach, open
+ * Goal: processes that may only read regions cannot delay others for long. Two thousand
+ * processes of twenty users have the ro views of two regions attached and do the worst that
+ * these allow: they read smaps and numa_maps, which demotes leaves, attach and detach, open
  * nodes, poll, ask which pages of a whole region are busy while some are, and read
- * all that the system offers to everybody about every region. Meanwhile a writer
- * of the same regions detaches and attaches, and somebody else opens the node of
- * another region, removes one and creates one; a third region comes and goes all
- * the time, also in the quiet. The medians are compared with what they were in the
- * quiet; the ratios are printed, and the bound is generous.
+ * everything that everybody may read about every region. Meanwhile a writer of the same
+ * regions detaches and attaches, and another process opens the node of another region,
+ * unlinks one and creates one. A third region is created and removed all the time, also
+ * without readers. The medians are compared with those without readers; the ratios are
+ * printed, and the bound is generous.
  *
- * What is measured is waiting for locks, not for a CPU: the measuring process has a
- * CPU to itself, and of the others few are active at a time, on the other CPU and
- * with the lowest priority, so that kernel threads come before them. At the end a
- * process that computes stops them for half a second at a time, wherever they are:
- * who holds something then holds it for long.
+ * Method: waiting for locks is measured, not waiting for a CPU. The measuring process has a
+ * CPU of its own; few of the others are active at a time, on the other CPU and with the
+ * lowest priority, so that kernel threads run before them. At the end a process that
+ * computes stops them for half a second at a time, wherever they are, so that a reader that
+ * holds a lock holds it for long.
  *
  * timeout: 600
  */
@@ -45,7 +45,7 @@
 #define MAX_SECONDS 30		/* for the samples of one operation */
 #define MAX_RATIO 50
 
-/* ---- what is measured ---- */
+/* ---- the measured operations ---- */
 
 static int small_fd, big_fd, other_fd;
 static char *other_memory;
@@ -102,7 +102,7 @@ static int other_grow(const char *name)
 	return fd;
 }
 
-/* A file keeps the old region meanwhile: its end is another thing. */
+/* An open file keeps the old region, so that its end is not measured. */
 static uint64_t renew_other(void)
 {
 	uint64_t began = now_ns(), ns;
@@ -146,7 +146,7 @@ static double measure(const struct measured *m, const char *when)
 
 	while (n < SAMPLES && now_ns() < end) {
 		ns[n++] = m->fn();
-		/* This CPU's kernel threads have something to do, too. */
+		/* Let this CPU's kernel threads run. */
 		usleep(10000);
 	}
 	qsort(ns, n, sizeof(ns[0]), by_value);
@@ -157,7 +157,7 @@ static double measure(const struct measured *m, const char *when)
 
 /* ---- readers ---- */
 
-/* Shared with all of them. */
+/* Shared with all readers. */
 static struct shared {
 	_Atomic int ready;
 	_Atomic int attached;	/* regions, over all readers */
@@ -165,7 +165,7 @@ static struct shared {
 } *shared;
 
 static pid_t reader[READERS], spinner;
-static int token[2];		/* a pipe: who has a byte of it is active */
+static int token[2];		/* a pipe: a reader that got a byte is active */
 
 static void be_lowest(void)
 {
@@ -188,7 +188,7 @@ static void read_all(const char *path)
 	close(fd);
 }
 
-/* ---- what a reader can do ---- */
+/* ---- the operations of a reader ---- */
 
 struct held {
 	int small;
@@ -266,7 +266,7 @@ static void read_for_ever(int number)
 		_exit(2);
 	h.small = view_open(SMALL, "ro", O_RDONLY);
 	h.big = view_open(BIG, "ro", O_RDONLY);
-	/* There may be a limit to how many can attach. */
+	/* A limit of attachments may be reached. */
 	h.at[0] = attach(h.small, PROT_READ);
 	h.at[1] = attach(h.big, PROT_READ);
 	shared->attached += !!h.at[0] + !!h.at[1];
@@ -299,7 +299,7 @@ static void start_readers(void)
 	}
 	for (int ms = 0; ms < 60000 && shared->ready < READERS; ms += 10)
 		usleep(10000);
-	is(shared->ready, READERS, "%d readers are there", READERS);
+	is(shared->ready, READERS, "%d readers have started", READERS);
 	diag("they have %d attachments; this took %.1f s", shared->attached,
 	     (now_ns() - began) / 1e9);
 	if (write(token[1], "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", ACTIVE) != ACTIVE)
@@ -316,9 +316,9 @@ static void end_readers(void)
 	close(token[1]);
 }
 
-/* ---- the rest ---- */
+/* ---- other processes ---- */
 
-static pid_t third;		/* whose region comes and goes */
+static pid_t third;		/* creates and unlinks a third region all the time */
 
 static void come_and_go(void)
 {
@@ -366,8 +366,8 @@ static void be_first(void)
 }
 
 /*
- * Any user can take a CPU from processes of his own, wherever these happen to be:
- * in the middle of a call, with all that it holds.
+ * Any user can take the CPU from processes of the same user at any moment, also in the
+ * middle of a call that holds locks.
  */
 static void start_spinner(void)
 {
@@ -408,10 +408,10 @@ static void test_under_readers(void)
 	measure_all(offsetof(struct measured, quiet), "quiet");
 	start_readers();
 	ok(measure_all(offsetof(struct measured, busy), "under readers") > ACTIVE,
-	   "the readers did something");
+	   "the readers were active");
 	start_spinner();
 	ok(measure_all(offsetof(struct measured, starved), "under starved readers") > 0,
-	   "starved, they did something, too");
+	   "the readers were active while another process took their CPU");
 	kill(spinner, SIGKILL);
 	waitpid(spinner, NULL, 0);
 	end_readers();
@@ -419,7 +419,8 @@ static void test_under_readers(void)
 
 static void compare(const struct measured *m, double median, const char *whom)
 {
-	ok(median < MAX_RATIO * m->quiet, "%s takes %.1f times as long under %s, below %d times",
+	ok(median < MAX_RATIO * m->quiet,
+	   "%s takes %.1f times as long beside %s, less than %d times",
 	   m->what, median / m->quiet, whom, MAX_RATIO);
 }
 
@@ -431,7 +432,7 @@ int main(void)
 	long delay;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		skip("needs a CPU for the readers and one for those who are measured");
+		skip("this needs one CPU for the readers and one for the measurement");
 		return done_testing();
 	}
 	need_1g(1);
@@ -444,13 +445,13 @@ int main(void)
 	if (region_create(OTHER, SZ_4K, OTHER_BYTES))
 		bail("create " OTHER);
 	other_memory = donor(SZ_4K, OTHER_BYTES);
-	/* Each child would get a copy of what is pinned. */
+	/* Without this, each child would get a copy of the pinned memory. */
 	madvise(other_memory, OTHER_BYTES, MADV_DONTFORK);
 	other_fd = other_grow(OTHER);
 	come_and_go();
 	small = attach(small_fd, RW);
 	big = attach(big_fd, RW);
-	/* Some of it is busy all the time, so that looks are thorough ones. */
+	/* Some pages are always busy, so that GET_BUSY has to look at all of them. */
 	h = hold_pages(small, 4 * SZ_4K);
 	test_under_readers();
 	for (size_t i = 0; i < MEASURED; i++) {

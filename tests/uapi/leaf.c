@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reading smaps and its like makes the kernel split 1 GiB leaves, which, were
- * they not demoted first, would lose the data for every process. Each is
- * demoted once, in time, and stays so here, where promotion is off.
+ * Goal: a leaf of 1 GiB is demoted in time when the kernel is about to split it, as it does
+ * for smaps and similar files. Otherwise every process would lose the data. Each leaf is
+ * demoted once and stays so here, where promotion is off.
  * timeout: 600
  */
 #include "util.h"
@@ -19,39 +19,42 @@ static void unhurt(const char *what)
 {
 	ok(filled(base, bytes, 9) &&
 	   PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 9) == 1,
-	   "%s: nobody lost a byte", what);
+	   "neither process has lost a byte after %s", what);
 }
 
-/* Each of these splits what it finds, once; what else reads does not. */
+/* All files but "maps" make the kernel split leaves. */
 static void test_readers(int fd, uint64_t size)
 {
 	static const char *const files[] = { "maps", "smaps", "smaps_rollup", "numa_maps" };
 	char path[64];
 
-	is(view_region(fd).demotions, 0, "no leaf is demoted without a reader");
+	is(view_region(fd).demotions, 0, "no leaf is demoted before a file is read");
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
 		ok(peer_read_file(path) > 0, "%s is read", path);
 		is(view_region(fd).demotions, size == SZ_1G && i ? 2 : 0, size == SZ_1G && i ?
-		   "each 1 GiB leaf has been demoted once" : "and nothing is demoted");
+		   "each 1 GiB leaf has been demoted once after reading %s" :
+		   "no leaf has been demoted after reading %s", path);
 		unhurt(files[i]);
 	}
 }
 
-/* What is exported after a demotion, and attached after it. */
+/* A process that attaches after a demotion. */
 static void test_late(int fd)
 {
 	struct peer late = peer_start();
 
-	ok(peer_attach(&late, NAME, false) > 0, "a process attaches after the demotion");
+	ok(peer_attach(&late, NAME, false) > 0, "a process can attach after the demotion");
 	is(PEER(late, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = 9), 1,
 	   "a process that attached after the demotion sees every byte");
 	PEER(late, .op = PEER_FILL, .a = (intptr_t)base, .b = bytes, .c = 10);
-	ok(filled(base, bytes, 10), "a process that attached after the demotion can write");
+	ok(filled(base, bytes, 10),
+	   "stores of a process that attached after the demotion are seen");
 	fill(base, bytes, 9);
 	peer_kill(&late);
-	is(view_region(fd).attached, 2, "a process that attached after the demotion can leave");
-	unhurt("that");
+	is(view_region(fd).attached, 2,
+	   "a process that attached after the demotion is detached by its end");
+	unhurt("another process attached and ended");
 }
 
 /* ---- storms ---- */
@@ -81,8 +84,8 @@ static void *storm_toucher(void *arg)
 }
 
 /*
- * Two processes read smaps, and a third comes and goes, each time with fresh
- * regions whose leaves are all still whole; threads load all the time.
+ * Two processes read smaps and a third one attaches and is killed, each time with a new
+ * region whose leaves are not demoted yet. Threads load from it all the time.
  */
 static void test_storm(uint64_t size, int rounds)
 {
@@ -119,9 +122,9 @@ static void test_storm(uint64_t size, int rounds)
 		base = old_base;
 	}
 	diag("%ld reads of smaps, %ld demotions", reads[0] + reads[1], demotions);
-	is(bad, 0, "%d storms of readers, loads and a kill: every byte right", rounds);
+	is(bad, 0, "every byte is right after %d storms of readers, loads and a kill", rounds);
 	if (size == SZ_1G)
-		ok(demotions >= 2 * rounds, "each leaf was demoted");
+		ok(demotions >= 2 * rounds, "the storms demoted each leaf");
 }
 
 static void test_size(uint64_t size)
@@ -142,9 +145,9 @@ static void test_size(uint64_t size)
 	peer_kill(&other);
 	munmap(base, WINDOW);
 	close(fd);
-	is(pages_free(size), before, "all pages are back");
+	is(pages_free(size), before, "all pages are free after the first region");
 	test_storm(size, size == SZ_1G ? 3 : 8);
-	is(pages_free(size), before, "all pages are back after the storms");
+	is(pages_free(size), before, "all pages are free after the storms");
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * libmshare on the module: views of parts, memory of the caller's, small pages,
- * waiting for the kernel, what a user may have; each right and wrong. What the
- * calls have in common with the device is tested beside this.
+ * Goal: libmshare works on the module: views, export of the caller's memory, small pages,
+ * quiescing, and the limits of a user, with valid and with invalid arguments. Other files
+ * here test what the calls have in common with the device.
  */
 #include "util.h"
 
@@ -34,7 +34,7 @@ static struct mshare *make(uint64_t page_size, uint64_t length)
 
 static void end(struct mshare *m)
 {
-	is(mshare_unlink(NAME), 0, "unlink");
+	is(mshare_unlink(NAME), 0, "the region is unlinked");
 	mshare_close(m);
 }
 
@@ -51,7 +51,7 @@ static void refused(struct mshare_range a, struct mshare_range b, int error, con
 	struct mshare_range r[] = { a, b };
 	struct mshare_view v = view_of(r, 2);
 
-	is(mshare_add_view(NAME, "bad", &v), error, "a view %s", what);
+	is(mshare_add_view(NAME, "bad", &v), error, "mshare_add_view() refuses %s", what);
 }
 
 static void test_views_refused(void)
@@ -60,24 +60,33 @@ static void test_views_refused(void)
 	struct mshare_view v = view_of(&one, 0);
 	struct mshare *m;
 
-	is(mshare_add_view(NAME, "bad", &v), -EINVAL, "a view of nothing");
+	is(mshare_add_view(NAME, "bad", &v), -EINVAL,
+	   "mshare_add_view() refuses a view without ranges");
 	v.n_ranges = 4097;
-	is(mshare_add_view(NAME, "bad", &v), -EINVAL, "a view of too many ranges");
+	is(mshare_add_view(NAME, "bad", &v), -EINVAL,
+	   "mshare_add_view() refuses a view of too many ranges");
 	v.n_ranges = 1;
-	is(mshare_add_view("no-region", "bad", &v), -ENOENT, "a view of no region");
-	is(mshare_add_view(NAME, "rw", &v), -EEXIST, "a view called rw");
-	is(mshare_add_view(NAME, "ro", &v), -EEXIST, "a view called ro");
-	is(mshare_add_view(NAME, "a/b", &v), -EINVAL, "a view's name with a slash");
+	is(mshare_add_view("no-region", "bad", &v), -ENOENT,
+	   "a view of a region that does not exist cannot be added");
+	is(mshare_add_view(NAME, "rw", &v), -EEXIST,
+	   "mshare_add_view() refuses the name rw, which is taken");
+	is(mshare_add_view(NAME, "ro", &v), -EEXIST,
+	   "mshare_add_view() refuses the name ro, which is taken");
+	is(mshare_add_view(NAME, "a/b", &v), -EINVAL,
+	   "mshare_add_view() refuses a view's name with a slash");
 	v.mode = 0700;
-	is(mshare_add_view(NAME, "bad", &v), -EINVAL, "a view with execute permission");
+	is(mshare_add_view(NAME, "bad", &v), -EINVAL,
+	   "mshare_add_view() refuses a mode with execute permission");
 	refused(one, (struct mshare_range){ 2 * SZ_2M, SZ_2M, PROT_WRITE }, -EINVAL,
-		"to write only");
-	refused(one, (struct mshare_range){ 2 * SZ_2M, 0, RW }, -EINVAL, "of an empty range");
-	refused(one, (struct mshare_range){ 2 * SZ_2M, SZ_4K, RW }, -EINVAL, "of part of a page");
-	refused(one, one, -EINVAL, "of one range twice");
-	refused(after, one, -EINVAL, "of ranges in the wrong order");
-	refused(one, (struct mshare_range){ 15 * SZ_2M, 2 * SZ_2M, RW }, -ERANGE, "past the end");
-	is(mshare_open_view(NAME, "bad", 1, &m), -ENOENT, "none of the refused views exists");
+		"a range that is writable but not readable");
+	refused(one, (struct mshare_range){ 2 * SZ_2M, 0, RW }, -EINVAL, "a range of length 0");
+	refused(one, (struct mshare_range){ 2 * SZ_2M, SZ_4K, RW }, -EINVAL,
+		"a range that is no multiple of a page");
+	refused(one, one, -EINVAL, "the same range twice");
+	refused(after, one, -EINVAL, "ranges that are not in ascending order");
+	refused(one, (struct mshare_range){ 15 * SZ_2M, 2 * SZ_2M, RW }, -ERANGE,
+		"a range across the region's end");
+	is(mshare_open_view(NAME, "bad", 1, &m), -ENOENT, "no view that was refused can be opened");
 }
 
 static void test_views(void)
@@ -94,37 +103,44 @@ static void test_views(void)
 	void *addr;
 
 	test_views_refused();
-	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "populate");
-	is(mshare_add_view(NAME, "part", &part), 0, "add a view with a writable range");
-	is(mshare_add_view(NAME, "look", &look), 0, "add a view without a writable range");
-	is(mshare_add_view(NAME, "part", &look), -EEXIST, "a name that is taken");
-	is(stat("/dev/mshare/" NAME "/look", &st), 0, "they have nodes");
-	is(st.st_mode & 0777, 0440, "that nobody may write where nothing is writable");
+	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "half of the region is populated");
+	is(mshare_add_view(NAME, "part", &part), 0, "a view with a writable range is added");
+	is(mshare_add_view(NAME, "look", &look), 0, "a view without a writable range is added");
+	is(mshare_add_view(NAME, "part", &look), -EEXIST,
+	   "a second view of the same name is refused");
+	is(stat("/dev/mshare/" NAME "/look", &st), 0, "an added view has a node");
+	is(st.st_mode & 0777, 0440, "the node of a view without a writable range is not writable");
 	is(mshare_open_view(NAME, "look", 0, &v), -EACCES,
 	   "a view without a writable range cannot be opened for writing");
 	is(mshare_open_view(NAME, "look", 1, &v), 0,
 	   "a view without a writable range can be opened for reading");
 	is(mshare_attach(v, &addr), 0, "a view that was opened for reading can be attached");
-	is(try_load(addr, &value), 0, "what it shows");
+	is(try_load(addr, &value), 0, "memory that an attached view shows can be loaded");
 	ok(try_load((char *)addr + SZ_2M, &value),
 	   "an attached view shows nothing beyond its range");
 	mshare_close(v);
 
-	is(mshare_open_view(NAME, "part", 1, &v), 0, "a view to write in, opened for reading");
+	is(mshare_open_view(NAME, "part", 1, &v), 0,
+	   "a view with a writable range can be opened for reading");
 	is(mshare_attach(v, &addr), -EACCES,
 	   "a view with a writable range that was opened for reading cannot be attached");
 	mshare_close(v);
-	is(mshare_open_view(NAME, "part", 0, &v), 0, "opened for writing");
+	is(mshare_open_view(NAME, "part", 0, &v), 0,
+	   "a view with a writable range can be opened for writing");
 	is(mshare_attach(v, &addr), 0, "a view that was opened for writing can be attached");
-	is(try_store((char *)addr + 2 * SZ_2M, 1), 0, "its writable range is writable");
-	is(try_store(addr, 1), SIGSEGV, "memory of a range to read cannot be stored to");
-	is(mshare_populate(v, 8 * SZ_2M, SZ_2M), -EACCES, "no memory comes in through it");
-	is(mshare_info(v, &info), 0, "info");
+	is(try_store((char *)addr + 2 * SZ_2M, 1), 0,
+	   "the writable range of a view can be stored to");
+	is(try_store(addr, 1), SIGSEGV, "the read-only range of a view cannot be stored to");
+	is(mshare_populate(v, 8 * SZ_2M, SZ_2M), -EACCES,
+	   "populating through an added view is refused");
+	is(mshare_info(v, &info), 0, "mshare_info() of a view succeeds");
 	ok(!strcmp(info.view, "part") && info.attached == 1 && info.exported == 8 * SZ_2M &&
-	   info.table_bytes && !info.unlinked, "says which view, and what there is");
+	   info.table_bytes && !info.unlinked,
+	   "mshare_info() of a view has its name and the region's numbers");
 	mshare_close(v);
 	end(m);
-	is(mshare_open_view(NAME, "part", 0, &v), -ENOENT, "views go with the name");
+	is(mshare_open_view(NAME, "part", 0, &v), -ENOENT,
+	   "a view of an unlinked region cannot be opened");
 }
 
 static void test_export(void)
@@ -136,26 +152,31 @@ static void test_export(void)
 	void *addr;
 
 	fill(d, 2 * SZ_2M, 1);
-	is(mshare_export(m, d, 0, 0), -EINVAL, "export nothing");
-	is(mshare_export(m, d + SZ_4K, SZ_2M, 0), -EINVAL, "an odd address");
-	is(mshare_export(m, d, SZ_4K, 0), -EINVAL, "part of a page");
-	is(mshare_export(m, d, SZ_2M, SZ_4K), -EINVAL, "an odd offset");
-	is(mshare_export(m, d, 2 * SZ_2M, 15 * SZ_2M), -ERANGE, "past the end");
+	is(mshare_export(m, d, 0, 0), -EINVAL, "exporting 0 bytes is refused");
+	is(mshare_export(m, d + SZ_4K, SZ_2M, 0), -EINVAL,
+	   "exporting from an odd address is refused");
+	is(mshare_export(m, d, SZ_4K, 0), -EINVAL, "exporting part of a page is refused");
+	is(mshare_export(m, d, SZ_2M, SZ_4K), -EINVAL, "exporting to an odd offset is refused");
+	is(mshare_export(m, d, 2 * SZ_2M, 15 * SZ_2M), -ERANGE,
+	   "exporting across the region's end is refused");
 	small += -(uintptr_t)small & (SZ_2M - 1);
-	is(mshare_export(m, small, SZ_2M, 0), -EOPNOTSUPP, "small pages");
-	is(mshare_open(NAME, 1, &ro), 0, "open for reading");
+	is(mshare_export(m, small, SZ_2M, 0), -EOPNOTSUPP,
+	   "exporting small pages to a region of 2 MiB pages is refused");
+	is(mshare_open(NAME, 1, &ro), 0, "the region is opened for reading");
 	is(mshare_export(ro, d, SZ_2M, 0), -EACCES,
-	   "a region that is open for reading takes no export");
+	   "exporting to a region that is open for reading is refused");
 	mshare_close(ro);
-	is(mshare_export(m, d, 2 * SZ_2M, 4 * SZ_2M), 0, "export");
-	is(mshare_export(m, d, SZ_2M, 5 * SZ_2M), -EEXIST, "where memory is already");
-	is(mshare_attach(m, &addr), 0, "attach");
-	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 1), "the bytes are in the region");
+	is(mshare_export(m, d, 2 * SZ_2M, 4 * SZ_2M), 0, "memory of the caller is exported");
+	is(mshare_export(m, d, SZ_2M, 5 * SZ_2M), -EEXIST,
+	   "exporting over existing memory is refused");
+	is(mshare_attach(m, &addr), 0, "the region with exported memory is attached");
+	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 1), "the exported bytes are in the region");
 	fill(d, 2 * SZ_2M, 2);
 	ok(filled((char *)addr + 4 * SZ_2M, 2 * SZ_2M, 2),
-	   "stores of the donor are in the region: it is the same memory");
+	   "the region shows stores of the donor");
 	munmap(d, 2 * SZ_2M);
-	is(mshare_export(m, d, SZ_2M, 0), -EFAULT, "export what is not mapped");
+	is(mshare_export(m, d, SZ_2M, 0), -EFAULT,
+	   "exporting addresses without a mapping is refused");
 	end(m);
 }
 
@@ -166,23 +187,25 @@ static void test_small(void)
 	struct mshare_info info = { .size = sizeof(info) };
 	void *addr;
 
-	is(mshare_populate(m, SZ_4K, 1000 * SZ_4K), 0, "populate with small pages");
-	is(mshare_info(m, &info), 0, "info");
+	is(mshare_populate(m, SZ_4K, 1000 * SZ_4K), 0, "a region is populated with small pages");
+	is(mshare_info(m, &info), 0, "mshare_info() of a region of small pages succeeds");
 	ok(info.page_size == SZ_4K && info.exported == 1000 * SZ_4K,
-	   "the region counts its small pages");
-	is(mshare_attach(m, &addr), 0, "attach");
+	   "mshare_info() counts the small pages");
+	is(mshare_attach(m, &addr), 0, "a region of small pages is attached");
 	fill((char *)addr + SZ_4K, 1000 * SZ_4K, 3);
-	ok(filled((char *)addr + SZ_4K, 1000 * SZ_4K, 3), "they hold what is written");
+	ok(filled((char *)addr + SZ_4K, 1000 * SZ_4K, 3), "small pages keep what was written");
 	fill(d, 4 * SZ_4K, 4);
-	is(mshare_export(m, d, 4 * SZ_4K, 2000 * SZ_4K), 0, "export small pages");
+	is(mshare_export(m, d, 4 * SZ_4K, 2000 * SZ_4K), 0,
+	   "small pages of the caller are exported");
 	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4),
-	   "small pages bring their contents in");
+	   "the content of exported small pages is in the region");
 	munmap(d, 4 * SZ_4K);
-	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4), "to stay");
+	ok(filled((char *)addr + 2000 * SZ_4K, 4 * SZ_4K, 4),
+	   "exported small pages stay in the region after the caller unmapped them");
 	end(m);
 }
 
-/* A page in a pipe has a reference that is nobody's who can be asked. */
+/* A page in a pipe is busy: the kernel does not say who holds the reference. */
 static void test_quiesce(void)
 {
 	struct mshare *m = make(SZ_2M, 16 * SZ_2M);
@@ -192,31 +215,36 @@ static void test_quiesce(void)
 	void *addr;
 	int pipes[2];
 
-	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "populate");
-	is(mshare_attach(m, &addr), 0, "attach");
-	is(mshare_quiesce(m, 1, SZ_2M, 0, NULL), -EINVAL, "quiesce at an odd offset");
-	is(mshare_quiesce(m, 0, 0, 0, NULL), -EINVAL, "quiesce of no bytes is EINVAL");
-	is(mshare_quiesce(m, 15 * SZ_2M, 2 * SZ_2M, 0, NULL), -ERANGE, "past the end");
-	is(mshare_quiesce(m, 0, 16 * SZ_2M, 0, &busy), 0, "nobody uses it");
-	ok(!busy.bytes && busy.first == 16 * SZ_2M, "nothing of the region is busy");
+	is(mshare_populate(m, 0, 8 * SZ_2M), 0, "a region to be quiesced is populated");
+	is(mshare_attach(m, &addr), 0, "a region to be quiesced is attached");
+	is(mshare_quiesce(m, 1, SZ_2M, 0, NULL), -EINVAL, "quiescing at an odd offset is refused");
+	is(mshare_quiesce(m, 0, 0, 0, NULL), -EINVAL, "quiescing 0 bytes is refused");
+	is(mshare_quiesce(m, 15 * SZ_2M, 2 * SZ_2M, 0, NULL), -ERANGE,
+	   "quiescing across the region's end is refused");
+	is(mshare_quiesce(m, 0, 16 * SZ_2M, 0, &busy), 0, "quiescing an idle region succeeds");
+	ok(!busy.bytes && busy.first == 16 * SZ_2M,
+	   "quiescing an idle region reports no busy page");
 	if (pipe2(pipes, O_CLOEXEC))
 		bail("pipe: %s", strerror(errno));
 	iov = (struct iovec){ (char *)addr + 3 * SZ_2M, sizeof(byte) };
 	if (vmsplice(pipes[1], &iov, 1, 0) != sizeof(byte))
 		bail("vmsplice: %s", strerror(errno));
-	is(mshare_quiesce(m, 0, 8 * SZ_2M, 0, &busy), -EAGAIN, "a page is in a pipe");
-	ok(busy.bytes == SZ_2M && busy.first == 3 * SZ_2M, "quiesce tells which page is in use");
-	is(mshare_quiesce(m, 0, 8 * SZ_2M, 50, &busy), -ETIMEDOUT, "wait for it in vain");
-	is(mshare_quiesce(m, 0, 3 * SZ_2M, 0, NULL), 0, "the pages before are not in use");
+	is(mshare_quiesce(m, 0, 8 * SZ_2M, 0, &busy), -EAGAIN,
+	   "quiescing gives EAGAIN while a page is in a pipe");
+	ok(busy.bytes == SZ_2M && busy.first == 3 * SZ_2M, "quiescing reports the busy page");
+	is(mshare_quiesce(m, 0, 8 * SZ_2M, 50, &busy), -ETIMEDOUT,
+	   "waiting for a page that stays busy times out");
+	is(mshare_quiesce(m, 0, 3 * SZ_2M, 0, NULL), 0, "quiescing the pages before it succeeds");
 	if (read(pipes[0], byte, sizeof(byte)) != sizeof(byte))
 		bail("read: %s", strerror(errno));
-	is(mshare_quiesce(m, 0, 8 * SZ_2M, -1, &busy), 0, "it was read: no longer in use");
+	is(mshare_quiesce(m, 0, 8 * SZ_2M, -1, &busy), 0,
+	   "quiescing succeeds after the pipe was read");
 	close(pipes[0]);
 	close(pipes[1]);
 	end(m);
 }
 
-/* Addresses of many regions, made one after the other: random windows. */
+/* The addresses of many regions, made one after the other, are random windows. */
 static void test_addresses(void)
 {
 	uint64_t first = 0, addr = 0;
@@ -237,8 +265,9 @@ static void test_addresses(void)
 		others += addr != first;
 	}
 	ok(addr % MSHAREARENA_WINDOW_SIZE == 0 && addr >= 64 * MSHAREARENA_WINDOW_SIZE &&
-	   addr < 160 * MSHAREARENA_WINDOW_SIZE, "a window (0x%lx)", (unsigned long)addr);
-	ok(others, "that differs from region to region");
+	   addr < 160 * MSHAREARENA_WINDOW_SIZE,
+	   "the module chooses a window as the address (0x%lx)", (unsigned long)addr);
+	ok(others, "the module chooses different windows for different regions");
 }
 
 static void step(int failed, int number)
@@ -247,7 +276,7 @@ static void step(int failed, int number)
 		_exit(number);
 }
 
-/* Another user's, whose node he himself may not open: what a handle can do. */
+/* The owner's mode forbids the owner to open the node; the handle still works. */
 static void as_owner(void)
 {
 	struct mshare_view v = view_of(&(struct mshare_range){ 0, SZ_2M, RW }, 1);
@@ -278,7 +307,7 @@ static void test_owner(void)
 		as_owner();
 	waitpid(pid, &status, 0);
 	chmod("/dev/msharearena", 0600);
-	is(status, 0, "a user whose mode forbids himself has the handle, and chmod(2)");
+	is(status, 0, "an owner who may not open the node can use the handle and chmod(2)");
 }
 
 static volatile sig_atomic_t alarms;
@@ -289,7 +318,7 @@ static void on_alarm(int number)
 	alarms++;
 }
 
-/* Small pages that some CPU keeps in a batch are busy only for a moment. */
+/* Small pages in a batch of a CPU are busy only for a moment. */
 static void test_quiesce_small(void)
 {
 	struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
@@ -302,9 +331,10 @@ static void test_quiesce_small(void)
 	long took;
 	void *addr;
 
-	is(mshare_populate(m, 0, 1024 * SZ_4K), 0, "populate with small pages");
+	is(mshare_populate(m, 0, 1024 * SZ_4K), 0,
+	   "a region is populated with small pages to be quiesced");
 	is(mshare_quiesce(m, 0, 1024 * SZ_4K, 5000, NULL), 0,
-	   "small pages that were just populated are idle soon");
+	   "small pages that were just populated become idle");
 	if (mshare_attach(m, &addr) || pipe2(pipes, O_CLOEXEC))
 		bail("cannot attach, or make a pipe");
 	iov = (struct iovec){ addr, sizeof(byte) };
@@ -313,16 +343,17 @@ static void test_quiesce_small(void)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &began);
-	is(mshare_quiesce(m, 0, 1024 * SZ_4K, 300, NULL), -ETIMEDOUT, "wait among signals");
+	is(mshare_quiesce(m, 0, 1024 * SZ_4K, 300, NULL), -ETIMEDOUT,
+	   "waiting for a busy page times out though signals arrive");
 	clock_gettime(CLOCK_MONOTONIC, &ended);
 	setitimer(ITIMER_REAL, &never, NULL);
 	took = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
 	ok(alarms && took >= 300 && took < 5000,
-	   "signals do not change how long quiesce waits (%ld ms)", took);
+	   "signals do not change the time that mshare_quiesce() waits (%ld ms)", took);
 	close(pipes[0]);
 	close(pipes[1]);
 	is(mshare_quiesce(m, 0, 1024 * SZ_4K, -1, NULL), 0,
-	   "quiesce without limit comes to an end");
+	   "mshare_quiesce() without a limit returns when the page is idle");
 	end(m);
 }
 
@@ -359,7 +390,7 @@ static void test_quota(void)
 		_exit(-many_regions());
 	waitpid(pid, &status, 0);
 	chmod("/dev/msharearena", 0600);
-	is(WEXITSTATUS(status), EDQUOT, "a user cannot have all the regions there can be");
+	is(WEXITSTATUS(status), EDQUOT, "a user who creates more and more regions gets EDQUOT");
 }
 
 int main(void)
@@ -369,7 +400,7 @@ int main(void)
 	reserve_2m(48);
 	before = hugepages(SZ_2M, "free_hugepages");
 	mshare_unlink(NAME);
-	is(mshare_default_backend(), MSHARE_BACKEND_MODULE, "the module is there");
+	is(mshare_default_backend(), MSHARE_BACKEND_MODULE, "the module is the default backend");
 	test_views();
 	test_export();
 	test_small();
@@ -378,6 +409,6 @@ int main(void)
 	test_addresses();
 	test_owner();
 	test_quota();
-	is(hugepages(SZ_2M, "free_hugepages"), before, "all pages are back");
+	is(hugepages(SZ_2M, "free_hugepages"), before, "all pages are free at the end");
 	return done_testing();
 }

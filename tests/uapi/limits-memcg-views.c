@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * The ranges of an added view stay in the kernel's memory as long as the region
- * lives: 96 KiB for each view that uses all that it may have. They are charged to
- * the memory cgroup of the process that adds the view, and where its memory.max is
- * reached, adding another view fails. What views cost beside their ranges is
- * measured first, by as many views with one range each.
+ * Goal: the ranges of an added view, which stay in the kernel's memory until the region
+ * ends, up to 96 KiB for each view, are charged to the memory cgroup of the process that
+ * adds the view. Adding a view fails when that cgroup's memory.max is reached.
+ * Method: the cost of views beside their ranges is measured first, by as many views with
+ * one range each.
  * timeout: 300
  */
 #include "memcg.h"
 #include "views.h"
 
 #define NAME "test-memcg-views"
-#define VIEWS 62		/* with rw and ro all that a region may have */
+#define VIEWS 62		/* with rw and ro this is the limit of a region */
 #define RANGES MSHAREARENA_MAX_RANGES
 #define RANGES_BYTES ((long)(RANGES * sizeof(struct msharearena_range)))
 
@@ -19,7 +19,7 @@ static struct msharearena_range ranges[RANGES];
 
 /* Shared with the child. */
 static struct outcome {
-	unsigned int n_ranges;	/* of each view */
+	unsigned int n_ranges;	/* the ranges of each view */
 	unsigned int added;
 	int ret;
 } *outcome;
@@ -38,7 +38,7 @@ static int add_views(void *arg)
 	return 0;
 }
 
-/* The bytes that the cgroup was charged with for the views, while they are there. */
+/* The bytes that the cgroup is charged with for the views, while they exist. */
 static long charge_of(unsigned int n_ranges)
 {
 	long before, after;
@@ -46,8 +46,9 @@ static long charge_of(unsigned int n_ranges)
 	region_anew(NAME, SZ_4K, 2 * RANGES * SZ_4K);
 	before = group_bytes();
 	*outcome = (struct outcome){ .n_ranges = n_ranges };
-	is(in_group(add_views, outcome), 0, "%d views of %u ranges in the cgroup", VIEWS, n_ranges);
-	is(outcome->ret, 0, "(they were added)");
+	is(in_group(add_views, outcome), 0,
+	   "a process in the cgroup adds %d views of %u ranges", VIEWS, n_ranges);
+	is(outcome->ret, 0, "adding views of %u ranges in the cgroup succeeds", n_ranges);
 	after = group_bytes();
 	region_unlink(NAME);
 	diag("memory.current: %ld KiB before, %ld KiB after", before >> 10, after >> 10);
@@ -59,7 +60,7 @@ static void test_charged(void)
 	long bare = charge_of(1), full = charge_of(RANGES);
 
 	ok(full - bare > VIEWS * RANGES_BYTES / 10 * 9,
-	   "the cgroup is charged with %ld KiB for ranges, which are %ld KiB", (full - bare) >> 10,
+	   "the cgroup is charged with %ld KiB for ranges of %ld KiB", (full - bare) >> 10,
 	   (VIEWS * RANGES_BYTES) >> 10);
 }
 
@@ -70,26 +71,27 @@ static void test_limit(void)
 
 	region_anew(NAME, SZ_4K, 2 * RANGES * SZ_4K);
 	before = group_bytes();
-	/* Room for all that views cost beside their ranges, and for some of these. */
+	/* Room for the cost of views beside their ranges, and for some of the ranges. */
 	snprintf(limit, sizeof(limit), "%ld", before + (3L << 20));
 	group_write(GROUP "/memory.max", limit);
 	*outcome = (struct outcome){ .n_ranges = RANGES };
 	oom_log_begin();
-	is(in_group(add_views, outcome), 0, "the same in a cgroup that has 3 MiB left");
+	is(in_group(add_views, outcome), 0, "a process adds views in a cgroup that has 3 MiB left");
 	oom_log_end();
-	is(outcome->ret, -ENOMEM, "adding views in a small cgroup ends with ENOMEM");
-	ok(outcome->added < VIEWS, "adding views ends after %u of %d", outcome->added, VIEWS);
+	is(outcome->ret, -ENOMEM, "adding views in a small cgroup gives ENOMEM");
+	ok(outcome->added < VIEWS, "adding views in a small cgroup fails after %u of %d",
+	   outcome->added, VIEWS);
 	group_write(GROUP "/memory.max", "max");
 	*outcome = (struct outcome){ .n_ranges = RANGES };
 	is(view_add(NAME, "last", ranges, 1), outcome->added < VIEWS ? 0 : -ENOSPC,
-	   "the region is as good as before: outside there is room for another view");
+	   "a process outside of the cgroup can add a view afterwards");
 	region_unlink(NAME);
 }
 
 int main(void)
 {
 	if (!group_begin()) {
-		skip("no cgroup2 with the memory controller at " CGROUPS);
+		skip("there is no cgroup2 with the memory controller at " CGROUPS);
 		return done_testing();
 	}
 	for (unsigned int i = 0; i < RANGES; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory cgroups: the page tables that an export needs are charged to the cgroup
- * of who exports, and where its memory.max is reached the export fails and leaves
+ * Goal: the page tables that an export needs are charged to the memory cgroup of the
+ * process that exports. When its memory.max is reached, the export fails and leaves
  * nothing behind.
  *
  * timeout: 300
@@ -49,7 +49,7 @@ static long stat_of(const char *dir, const char *name)
 	return found;
 }
 
-/* Counted in batches, so it may take a while and stay a little off. */
+/* The kernel counts in batches, so the value may be late and not quite exact. */
 static bool falls_below(const char *dir, const char *name, long limit)
 {
 	for (int ms = 0; ms < 30000; ms++) {
@@ -71,7 +71,7 @@ static bool have_memory_controller(void)
 	return strstr(text, "memory");
 }
 
-/* ---- in the cgroup: one page, exported again and again, far apart ---- */
+/* ---- in the cgroup: one page is exported again and again, to offsets far apart ---- */
 
 static char *small_page;
 
@@ -80,7 +80,7 @@ static int export_at(int fd, unsigned int i)
 	return view_export(fd, small_page, SZ_4K, i * SZ_2M);
 }
 
-/* Up to @n pages from @first; how many were. */
+/* Export up to @n pages from @first on; returns how many succeeded. */
 static unsigned int export_some(unsigned int first, unsigned int n, int *ret)
 {
 	int fd = view_open(NAME, "rw", O_RDWR);
@@ -121,21 +121,23 @@ static void test_charged(int fd)
 	long before = stat_of(GROUP, "pagetables"), outside = view_region(fd).table_bytes;
 	long tables, charged;
 
-	is(in_group(fill_region), 0, "%d exports of a page in the cgroup", PAGES);
+	is(in_group(fill_region), 0, "a process in the cgroup exports a page %d times", PAGES);
 	tables = view_region(fd).table_bytes - outside;
 	charged = stat_of(GROUP, "pagetables") - before;
-	ok(tables >= 2 * PAGES * 4096L, "take %ld KiB of page tables", tables >> 10);
+	ok(tables >= 2 * PAGES * 4096L,
+	   "the exports in the cgroup need %ld KiB of page tables", tables >> 10);
 	ok(charged > tables / 4 * 3 && charged < tables / 4 * 5,
-	   "the cgroup is charged for them after the process has ended: %ld KiB", charged >> 10);
+	   "the cgroup is charged with %ld KiB of page tables after the process ended",
+	   charged >> 10);
 }
 
 static void test_not_charged(void)
 {
 	long before = stat_of(GROUP, "pagetables");
 
-	is(fill_region(), 0, "the region can be filled outside of the cgroup");
+	is(fill_region(), 0, "a process outside of the cgroup exports as much");
 	ok(stat_of(GROUP, "pagetables") - before < PAGES * 4096L / 2,
-	   "page tables made outside are not charged to the cgroup");
+	   "page tables of exports outside of the cgroup are not charged to it");
 }
 
 /* ---- at the limit ---- */
@@ -200,19 +202,21 @@ static void test_full(int fd)
 	snprintf(limit, sizeof(limit), "%ld", read_long(GROUP "/memory.current") + (1L << 20));
 	must_write(GROUP "/memory.max", limit);
 	log_begin();
-	is(in_group(fill_until_full), 0, "exports in a cgroup of %s bytes", limit);
+	is(in_group(fill_until_full), 0, "a process exports in a cgroup of %s bytes", limit);
 	log_end();
-	is(outcome->ret, -ENOMEM, "end with ENOMEM");
+	is(outcome->ret, -ENOMEM, "an export in a full cgroup gives ENOMEM");
 	ok(outcome->n > 16 && outcome->n < 512,
-	   "exports in a small cgroup end after %u of them", outcome->n);
-	is(view_region(fd).exported, outcome->n * SZ_4K, "each export that succeeded counts");
+	   "exports in a small cgroup fail after %u of them", outcome->n);
+	is(view_region(fd).exported, outcome->n * SZ_4K,
+	   "GET_REGION counts each export that succeeded in a small cgroup");
 	base = attach(fd, PROT_READ);
-	ok(base && all_there(base, outcome->n), "each page that was exported is there");
+	ok(base && all_there(base, outcome->n),
+	   "each page that was exported in a small cgroup is there");
 	is(try_load(base + outcome->n * SZ_2M, &value), SIGBUS,
-	   "the export that failed has brought nothing in");
+	   "the export that failed in a small cgroup has brought nothing in");
 	must_write(GROUP "/memory.max", "max");
-	is(in_group(go_on), 0, "with more memory the exports go on where they failed");
-	ok(all_there(base, outcome->n + 16), "everything is there");
+	is(in_group(go_on), 0, "exports succeed after memory.max was raised");
+	ok(all_there(base, outcome->n + 16), "each page is there after memory.max was raised");
 	munmap(base, WINDOW);
 }
 
@@ -226,8 +230,9 @@ static void with_region(void (*test)(int fd))
 	test(fd);
 	close(fd);
 	region_unlink(NAME);
-	is(pages_free(SZ_4K), free, "no page is pinned any more");
-	ok(falls_below(GROUP, "pagetables", 300 << 10), "the cgroup has its page tables back");
+	is(pages_free(SZ_4K), free, "no page is pinned after the region ended");
+	ok(falls_below(GROUP, "pagetables", 300 << 10),
+	   "the cgroup is not charged with page tables after the region ended");
 }
 
 static void test_outside(int fd)
@@ -245,7 +250,7 @@ int main(void)
 	must_write(ROOT "/cgroup.subtree_control", "+memory");
 	if (mkdir(GROUP, 0755))
 		bail("mkdir " GROUP ": %s", strerror(errno));
-	/* Memory of ours, touched before anything is limited. */
+	/* This memory is touched before the cgroup is limited. */
 	small_page = donor(SZ_4K, SZ_4K);
 	outcome = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	*(volatile uint64_t *)small_page = 4711;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * RLIMIT_MEMLOCK: what a user exports is locked memory of his, over all of his
- * processes and regions, until the region ends.
+ * Goal: memory that a user exports counts as the user's locked memory (RLIMIT_MEMLOCK),
+ * summed up over all processes and regions of the user, until the region ends.
  *
  * timeout: 600
  */
@@ -28,7 +28,7 @@ struct gift {
 	rlim_t limit;
 };
 
-/* Without the capability his limit can still be lowered, never raised. */
+/* Export as the user whose limit was lowered before. */
 static int do_give(void *arg)
 {
 	const struct gift *g = arg;
@@ -64,40 +64,46 @@ static void new_region(const char *name, uint64_t page)
 static void test_bytes(uint64_t page)
 {
 	new_region(NAME, page);
-	is(give(&ann, 0, page, 1, 0), -ENOMEM, "no limit at all left");
-	is(give(&ann, page - 1, page, 1, 0), -ENOMEM, "a byte less than a page");
-	is(give(&ann, page, page, 2, 0), -ENOMEM, "two pages are ENOMEM where one fits");
-	is(give(&ann, page, page, 1, 0), 0, "a page exactly");
-	is(give(&ann, 2 * page - 1, page, 1, 1), -ENOMEM, "a byte less than two");
+	is(give(&ann, 0, page, 1, 0), -ENOMEM, "exporting a page with a limit of 0 gives ENOMEM");
+	is(give(&ann, page - 1, page, 1, 0), -ENOMEM,
+	   "exporting a page with a limit that is a byte less gives ENOMEM");
+	is(give(&ann, page, page, 2, 0), -ENOMEM,
+	   "exporting two pages with a limit of one gives ENOMEM");
+	is(give(&ann, page, page, 1, 0), 0, "a page can be exported with a limit of one page");
+	is(give(&ann, 2 * page - 1, page, 1, 1), -ENOMEM,
+	   "exporting a second page with a limit that is a byte less than two gives ENOMEM");
 	is(give(&others, 2 * page - 1, page, 1, 1), -ENOMEM,
-	   "a byte less than two pages does not suffice for %s", others.name);
-	is(give(&ann, 2 * page, page, 1, 1), 0, "two pages exactly, by two processes");
+	   "exporting a second page with that limit gives ENOMEM to %s", others.name);
+	is(give(&ann, 2 * page, page, 1, 1), 0,
+	   "a second process can export a second page with a limit of two pages");
 	region_unlink(NAME);
 	new_region(NAME, page);
 	is(give(&ann, 2 * page, page, 2, 0), 0,
-	   "two pages at once are accepted when the region has ended");
+	   "two pages at once can be exported after the region has ended");
 	region_unlink(NAME);
 }
 
 static void test_users(uint64_t page)
 {
 	new_region(NAME, page);
-	is(give(&ann, page, page, 1, 0), 0, "a page of one user's");
-	is(give(&ann, page, page, 1, 1), -ENOMEM, "his limit is reached");
-	is(give(&bob, page, page, 1, 1), 0, "pages of one user do not count for another");
+	is(give(&ann, page, page, 1, 0), 0, "a user exports a page with a limit of one page");
+	is(give(&ann, page, page, 1, 1), -ENOMEM, "a second page of that user gives ENOMEM");
+	is(give(&bob, page, page, 1, 1), 0, "another user can export a page to the same region");
 	region_unlink(NAME);
 	new_region(NAME, page);
-	is(give(&locker, 0, page, 1, 0), 0, "%s is exempt", locker.name);
+	is(give(&locker, 0, page, 1, 0), 0, "%s can export with a limit of 0", locker.name);
 	is(give(&ann, page, page, 1, 1), 0,
-	   "pages of an exempt process use up nothing of the user's limit");
+	   "pages of an exempt process do not count against the user's limit");
 	region_unlink(NAME);
 	new_region(NAME, page);
-	is(give(&ann, page, page, 1, 0), 0, "what was exempt gives nothing back either");
-	is(give(&ann, page, page, 1, 1), -ENOMEM, "(one page and no more)");
+	is(give(&ann, page, page, 1, 0), 0,
+	   "a user can export a page after a region with exempt pages ended");
+	is(give(&ann, page, page, 1, 1), -ENOMEM,
+	   "the end of a region with exempt pages does not raise the user's limit");
 	region_unlink(NAME);
 }
 
-/* The region's end gives it back, and nothing before. */
+/* Locked memory is given back when the region ends, and not before. */
 static void test_end(uint64_t page)
 {
 	struct gift other = { .name = NAME "2", .page = page, .pages = 1, .limit = page };
@@ -105,17 +111,19 @@ static void test_end(uint64_t page)
 
 	new_region(NAME, page);
 	new_region(NAME "2", page);
-	is(give(&ann, page, page, 1, 0), 0, "a page");
-	is(as(&ann, do_give, &other), -ENOMEM, "memory of one region counts for other regions");
+	is(give(&ann, page, page, 1, 0), 0, "a page is exported to one of two regions");
+	is(as(&ann, do_give, &other), -ENOMEM, "memory of one region counts for another region");
 	fd = view_open(NAME, "ro", O_RDONLY);
 	region_unlink(NAME);
-	is(as(&ann, do_give, &other), -ENOMEM, "pages count while the unlinked region is open");
+	is(as(&ann, do_give, &other), -ENOMEM,
+	   "pages of an unlinked region count while it is open");
 	close(fd);
-	is(as(&ann, do_give, &other), 0, "pages do not count after the region was closed");
+	is(as(&ann, do_give, &other), 0,
+	   "pages of an unlinked region do not count after it was closed");
 	region_unlink(NAME "2");
 }
 
-/* What fails half way is not counted. */
+/* An export that fails half way does not count. */
 static int give_torn(void *arg)
 {
 	const struct gift *g = arg;
@@ -141,17 +149,19 @@ static void test_failures(uint64_t page)
 
 	new_region(NAME, page);
 	for (int i = 0; i < 3; i++) {
-		is(as(&ann, give_torn, &g), 0, "memory that ends too early, or is read-only");
-		is(give(&ann, 2 * page, page, 1, 64), -ERANGE, "a page beyond the region");
+		is(as(&ann, give_torn, &g), 0,
+		   "exports of memory that ends too early or is read-only fail");
+		is(give(&ann, 2 * page, page, 1, 64), -ERANGE,
+		   "an export beyond the region gives ERANGE");
 	}
-	is(give(&ann, 2 * page, page, 1, 0), 0, "a page");
+	is(give(&ann, 2 * page, page, 1, 0), 0, "a page can be exported after exports that failed");
 	for (int i = 0; i < 3; i++)
 		is(give(&ann, 2 * page, page, 1, 0), -EEXIST,
-		   "an export to the same place again is EEXIST");
+		   "an export to the same place again gives EEXIST");
 	is(give(&ann, 2 * page, page, 1, 1), 0,
-	   "an export that failed is not charged: another page can be exported");
+	   "a second page can be exported, as exports that failed do not count");
 	is(give(&ann, 2 * page, page, 1, 2), -ENOMEM,
-	   "no more than the pages within the limit are accepted");
+	   "a third page over the limit gives ENOMEM");
 	region_unlink(NAME);
 }
 
@@ -172,7 +182,7 @@ int main(void)
 		test_end(sizes[i]);
 		if (sizes[i] != SZ_1G)
 			test_failures(sizes[i]);
-		is(pages_free(sizes[i]), free, "all memory is given back");
+		is(pages_free(sizes[i]), free, "all pages are free at the end");
 	}
 	return done_testing();
 }

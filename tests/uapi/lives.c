@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * How processes with a region begin and end: fork, vfork, clone and exec in
- * storms, shared address spaces, core dumps, and memory that is reaped from a
- * killed process before it has ended. The witness must not notice.
+ * Goal: processes with an attached region can begin and end in any way: fork, vfork, clone
+ * and exec in storms, shared address spaces, core dumps, and memory that is reaped from a
+ * killed process before it has ended. The witness must not notice anything.
  * timeout: 600
  */
 #include "witness.h"
@@ -31,7 +31,7 @@ static int attached(void)
 	return view_region(region).attached;
 }
 
-/* The last steps of an exit may come after the parent was told. */
+/* The parent may be notified before an exit detaches the region. */
 static bool attached_becomes(int n)
 {
 	for (int ms = 0; ms < 20000 && attached() != n; ms++)
@@ -39,7 +39,7 @@ static bool attached_becomes(int n)
 	return attached() == n;
 }
 
-/* In a child; returns its wait status. */
+/* Call fn() in a child; returns its wait status. */
 static int in_child(int (*fn)(void))
 {
 	int status;
@@ -70,12 +70,12 @@ static void test_fork(void)
 {
 	int bad = 0;
 
-	is(in_child(finds_nothing), 0, "fork gives the child nothing");
-	is(in_child(attach_here), 0, "a child of fork can attach by itself");
-	is(in_child(forks_twice), 0, "a child of a child finds nothing attached");
+	is(in_child(finds_nothing), 0, "a child of fork does not have the region attached");
+	is(in_child(attach_here), 0, "a child of fork can attach the region");
+	is(in_child(forks_twice), 0, "a child of a child does not have the region attached");
 	for (int i = 0; i < 60; i++)
 		bad += in_child(i % 3 ? finds_nothing : attach_here) != 0;
-	is(bad, 0, "60 forks, of which 20 attach");
+	is(bad, 0, "60 children of fork, of which 20 attach, end well");
 	unhurt("fork");
 }
 
@@ -99,11 +99,11 @@ static void test_vfork(void)
 
 	for (int i = 0; i < 30; i++)
 		bad += vfork_once(i % 2) != 0;
-	is(bad, 0, "30 children by vfork, half of them exec");
+	is(bad, 0, "30 children of vfork, of which half exec, end well");
 	unhurt("vfork");
 }
 
-/* A process of its own in this address space: it sees what I see. */
+/* Another process in the same address space sees the region. */
 static int clone_reads(void *arg)
 {
 	(void)arg;
@@ -129,17 +129,18 @@ static int clone_vm(int (*fn)(void *arg))
 
 static void test_clone_vm(void)
 {
-	is(clone_vm(clone_reads), 0, "a process that shares my memory sees the region");
+	is(clone_vm(clone_reads), 0, "a process that shares the address space sees the region");
 	is(attached(), 2, "processes that share an address space count as one");
-	unhurt("its exit");
-	is(clone_vm(clone_detaches), 0, "a process that shares an address space detaches it");
-	is(attached(), 1, "me too");
-	is(in_child(finds_nothing), 0, "(nothing is there)");
-	ok(attach(region, RW) == base, "(attached again)");
-	unhurt("that");
+	unhurt("a process that shares the address space ended");
+	is(clone_vm(clone_detaches), 0,
+	   "a process that shares the address space can detach the region");
+	is(attached(), 1, "the region is detached from a shared address space as a whole");
+	is(in_child(finds_nothing), 0, "nothing is mapped in a shared address space after that");
+	ok(attach(region, RW) == base, "the region can be attached to the address space again");
+	unhurt("the region was detached from a shared address space");
 }
 
-/* The address space lives on in the child when its maker is killed. */
+/* The address space stays in the child when the process that made it is killed. */
 static int orphan_pipe[2];
 
 static int orphan(void *arg)
@@ -168,15 +169,16 @@ static void test_orphan(void)
 {
 	if (pipe2(orphan_pipe, O_CLOEXEC))
 		bail("pipe2: %s", strerror(errno));
-	is(in_child(makes_orphan), SIGKILL, "the maker of an address space is killed");
+	is(in_child(makes_orphan), SIGKILL,
+	   "the first process of a shared address space is killed");
 	is(attached(), 3, "an address space stays attached through a process that shares it");
 	close(orphan_pipe[0]);
 	close(orphan_pipe[1]);
 	ok(attached_becomes(2), "an address space is detached with its last process");
-	unhurt("that");
+	unhurt("the last process of an address space ended");
 }
 
-/* Threads load from the region while one of them, not the first, execs. */
+/* Threads load from the region while one of them, not the first one, calls exec. */
 static void *loads(void *arg)
 {
 	for (;;)
@@ -210,8 +212,8 @@ static void test_exec(void)
 
 	for (int i = 0; i < 15; i++)
 		bad += in_child(exec_in_thread) != 0;
-	is(bad, 0, "15 processes exec in a thread while others load");
-	ok(attached_becomes(2), "processes that exec are detached");
+	is(bad, 0, "15 processes call exec in a thread while other threads load");
+	ok(attached_becomes(2), "processes that called exec are not attached any more");
 	unhurt("exec");
 }
 
@@ -247,15 +249,15 @@ static void test_core(void)
 
 	core_pattern("/tmp/msha-core\n", old);
 	unlink("/tmp/msha-core");
-	is(in_child(dumps) & ~0x80, SIGABRT, "a process with the region dumps core");
+	is(in_child(dumps) & ~0x80, SIGABRT, "a process that has the region attached dumps core");
 	core_pattern(old, NULL);
 	ok(!stat("/tmp/msha-core", &st) && st.st_size > 0 && st.st_size < 1 << 26,
-	   "the core dump does not have the region in it (%ld bytes)", (long)st.st_size);
+	   "the core dump does not contain the region (%ld bytes)", (long)st.st_size);
 	unlink("/tmp/msha-core");
-	unhurt("the dump");
+	unhurt("a core dump");
 }
 
-/* As the OOM killer does: take the memory of a process that is still ending. */
+/* Take the memory of a process that is still ending, as the OOM killer does. */
 static void test_reaped(void)
 {
 	int status, pidfd, ready[2];
@@ -271,25 +273,25 @@ static void test_reaped(void)
 		for (;;)
 			pause();
 	}
-	is(read(ready[0], &c, 1), 1, "(attached)");
+	is(read(ready[0], &c, 1), 1, "a child attaches the region, to be reaped");
 	pidfd = syscall(SYS_pidfd_open, pid, 0);
-	/* A tracer may hold it where it has been killed and has all its memory. */
+	/* A tracer stops it after it was killed, while it still has its memory. */
 	if (ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEEXIT))
 		bail("PTRACE_SEIZE: %s", strerror(errno));
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, __WALL);
-	ok(WIFSTOPPED(status), "a killed process stops before it ends");
-	is(attached(), 3, "(still attached)");
+	ok(WIFSTOPPED(status), "a traced process stops after it was killed and before it ends");
+	is(attached(), 3, "a killed process is attached until it ends");
 #ifndef SYS_process_mrelease
 #define SYS_process_mrelease 448
 #endif
-	is(syscall(SYS_process_mrelease, pidfd, 0), 0, "its memory is reaped");
-	ok(witness_unhurt(), "nobody else lost a byte");
+	is(syscall(SYS_process_mrelease, pidfd, 0), 0, "the memory of a killed process is reaped");
+	ok(witness_unhurt(), "no other process has lost a byte after the reaping");
 	ptrace(PTRACE_CONT, pid, NULL, NULL);
 	waitpid(pid, &status, __WALL);
-	is(status, SIGKILL, "(it ends)");
-	ok(attached_becomes(2), "a process that ended is detached");
-	unhurt("its end");
+	is(status, SIGKILL, "the process whose memory was reaped ends");
+	ok(attached_becomes(2), "a process whose memory was reaped is detached by its end");
+	unhurt("a process whose memory was reaped ended");
 	close(pidfd);
 	close(ready[0]);
 	close(ready[1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests that do something in a memory cgroup and look at what it is charged. */
+/* Helpers for tests that look at the bytes that a memory cgroup is charged with. */
 #ifndef UAPI_MEMCG_H
 #define UAPI_MEMCG_H
 
@@ -19,7 +19,7 @@ static inline void group_write(const char *path, const char *text)
 	close(fd);
 }
 
-/* Bytes that the cgroup is charged with now. */
+/* The bytes that the cgroup is charged with now. */
 static inline long group_bytes(void)
 {
 	return read_long(GROUP "/memory.current");
@@ -43,14 +43,14 @@ static inline bool group_begin(void)
 	return true;
 }
 
-/* The kernel takes the last of what was charged back behind our back. */
+/* The kernel returns the last of the charged bytes some time later. */
 static inline void group_end(void)
 {
 	for (int ms = 0; ms < 10000 && rmdir(GROUP); ms++)
 		usleep(1000);
 }
 
-/* fn(arg) in the cgroup, by a process that nobody kills for its memory. */
+/* Call fn(arg) in the cgroup, in a process that the OOM killer leaves alone. */
 static inline int in_group(int (*fn)(void *arg), void *arg)
 {
 	int status;
@@ -67,9 +67,8 @@ static inline int in_group(int (*fn)(void *arg), void *arg)
 }
 
 /*
- * The kernel says with a call trace that it found nobody to kill. Where that is
- * meant to happen it must not stay in the log; all else does, since it is looked
- * for before.
+ * The kernel logs a call trace if the OOM killer finds no process. Where a test makes that
+ * happen, the log must be quiet about it; other bad messages are looked for here.
  */
 static inline void oom_log_begin(void)
 {
@@ -82,7 +81,7 @@ static inline void oom_log_end(void)
 	is(system("f=$(mktemp) && sed -E '/^(#|$|Call Trace)/d' tests/vm/dmesg-bad >$f && "
 		  "! dmesg --notime | sed '1,/harness: .*begins/d' | grep -aE -f $f; "
 		  "ret=$?; rm $f; exit $ret"), 0,
-	   "the kernel's log has nothing but that there was no memory");
+	   "the kernel's log has no bad message but that there was no memory");
 	klogctl(5, NULL, 0);
 	klogctl(8, NULL, 7);
 	group_write("/sys/module/printk/parameters/ignore_loglevel", "Y");

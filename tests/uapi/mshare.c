@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * mshare(3) on the module: memory of each kind becomes a region with what is in
- * it, processes that know but its name import it and are told where it is, and
- * what fails leaves the memory where it was. timeout: 300
+ * Goal: with mshare(3) on the module, memory of each kind becomes a region with its content,
+ * processes that know only its name import it and find its address, and a call that fails
+ * leaves the memory where it was. timeout: 300
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -69,7 +69,7 @@ static char *map_at(char *addr, size_t length, int flags, int fd)
 	return p;
 }
 
-/* What was mapped at ADDR, of this page size, goes all the way. */
+/* Memory of this kind at ADDR becomes a region that other processes import, and ends. */
 static void life_of(const char *kind, uint64_t page_size, uint64_t length)
 {
 	struct peer a = peer_start(), b = peer_start();
@@ -78,35 +78,40 @@ static void life_of(const char *kind, uint64_t page_size, uint64_t length)
 
 	fill(ADDR, length, 1);
 	is(mshare(NAME, ADDR, length, NEW, 0600), 0, "%s becomes a region", kind);
-	ok(filled(ADDR, length, 1), "the region has what was in the memory, at its address");
-	if (!ok(!mshare_open(NAME, 1, &m), "the region can be opened"))
+	ok(filled(ADDR, length, 1), "a region of %s has the content at its address", kind);
+	if (!ok(!mshare_open(NAME, 1, &m), "a region of %s can be opened", kind))
 		return;
-	is(mshare_info(m, &info), 0, "the region can be described");
-	is(info.page_size, page_size, "its page size is the memory's");
-	is(info.exported, length, "all of the region has memory");
-	is(info.attached, 1, "one process has the region attached");
+	is(mshare_info(m, &info), 0, "mshare_info() of a region of %s succeeds", kind);
+	is(info.page_size, page_size, "a region of %s has the memory's page size", kind);
+	is(info.exported, length, "a region of %s has memory everywhere", kind);
+	is(info.attached, 1, "a region of %s is attached by its creator", kind);
 	mshare_close(m);
 
-	is(PEER(a, .op = PEER_WHERE, .b = AT, .c = length), 0, "another process is told where");
+	is(PEER(a, .op = PEER_WHERE, .b = AT, .c = length), 0,
+	   "another process finds the address and length of %s",
+	   kind);
 	is(PEER(a, .op = PEER_MSHARE, .a = O_RDWR, .b = AT, .c = length), 0,
-	   "another process imports the region");
+	   "another process imports %s by name and address", kind);
 	is(PEER(a, .op = PEER_FILLED, .a = AT, .b = length, .c = 1), 1,
-	   "another process finds the same bytes in the region");
-	is(PEER(b, .op = PEER_MSHARE, .a = O_RDONLY), 0, "a third imports it for reading, untold");
+	   "another process sees the content of %s", kind);
+	is(PEER(b, .op = PEER_MSHARE, .a = O_RDONLY), 0,
+	   "a third process imports %s for reading, by name alone", kind);
 	is(PEER(b, .op = PEER_STORE, .a = AT, .b = 1), SIGSEGV,
-	   "a process that imported for reading cannot write");
+	   "a process that imported %s for reading cannot write", kind);
 	PEER(a, .op = PEER_FILL, .a = AT, .b = length, .c = 2);
-	ok(filled(ADDR, length, 2), "what one writes is here");
+	ok(filled(ADDR, length, 2), "the creator of %s sees what another process wrote", kind);
 	is(PEER(b, .op = PEER_FILLED, .a = AT, .b = length, .c = 2), 1,
-	   "a third process sees what one writes");
-	is(mshare(NAME, ADDR, length, NEW, 0600), -EEXIST, "O_EXCL refuses the name");
+	   "a process that imported %s for reading sees what another one wrote", kind);
+	is(mshare(NAME, ADDR, length, NEW, 0600), -EEXIST,
+	   "mshare() with O_EXCL refuses the name of %s", kind);
 
-	is(mshare_unlink(NAME), 0, "unlink while it is used");
-	is(PEER(b, .op = PEER_WHERE), -ENOENT, "the name is removed for all processes");
-	is(munmap(ADDR, WINDOW), 0, "the process that made the region leaves");
+	is(mshare_unlink(NAME), 0, "a region of %s is unlinked while it is used", kind);
+	is(PEER(b, .op = PEER_WHERE), -ENOENT, "the name of %s is removed for all processes", kind);
+	is(munmap(ADDR, WINDOW), 0, "the creator of %s detaches", kind);
 	is(PEER(a, .op = PEER_FILLED, .a = AT, .b = length, .c = 2), 1,
-	   "other processes keep every byte of the region");
-	is(PEER(a, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0, "the second process leaves");
+	   "another process keeps every byte of %s", kind);
+	is(PEER(a, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0,
+	   "another process detaches %s", kind);
 	peer_kill(&a);
 	peer_kill(&b);
 }
@@ -125,12 +130,14 @@ static void test_kinds(void)
 	map_at(ADDR, 4 * SZ_2M, MAP_SHARED, memfd);
 	close(memfd);
 	life_of("a memfd of 2 MiB pages", SZ_2M, 4 * SZ_2M);
-	is(hugepages(SZ_2M, "free_hugepages"), before, "all 2 MiB pages are back");
+	is(hugepages(SZ_2M, "free_hugepages"), before,
+	   "all 2 MiB pages are free after regions of each kind ended");
 
 	before_1g = hugepages(SZ_1G, "free_hugepages");
 	map_at(ADDR, SZ_1G, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1GB, -1);
 	life_of("memory of 1 GiB pages", SZ_1G, SZ_1G);
-	is(hugepages(SZ_1G, "free_hugepages"), before_1g, "all 1 GiB pages are back");
+	is(hugepages(SZ_1G, "free_hugepages"), before_1g,
+	   "all 1 GiB pages are free after a region of them ended");
 }
 
 static bool has_4k(void)
@@ -143,16 +150,16 @@ static bool has_4k(void)
 static void test_4k(void)
 {
 	if (!has_4k()) {
-		skip("small pages: the module has none");
+		skip("the module has no regions of small pages");
 		return;
 	}
 	map_at(ADDR, 64 * SZ_2M, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	life_of("private memory of 4 KiB pages", SZ_4K, 64 * SZ_2M);
 	map_at(ADDR, 33 * SZ_4K, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	life_of("a few small pages", SZ_4K, 33 * SZ_4K);
+	life_of("33 small pages", SZ_4K, 33 * SZ_4K);
 }
 
-/* As in the proposal: the whole window, with memory here and there. */
+/* As in the proposal of mshare(): the whole window, with memory in some places. */
 static void test_holes(uint64_t page_size, int flags)
 {
 	struct peer a = peer_start();
@@ -163,30 +170,33 @@ static void test_holes(uint64_t page_size, int flags)
 	fill(ADDR, 2 * page_size, 3);
 	fill(ADDR + second, page_size, 4);
 	is(mshare(NAME, ADDR, WINDOW, O_CREAT | O_RDWR, 0600), 0,
-	   "512 GiB with holes between pages of %lu KiB", (unsigned long)page_size >> 10);
+	   "512 GiB with holes between pages of %lu KiB become a region",
+	   (unsigned long)page_size >> 10);
 	ok(filled(ADDR, 2 * page_size, 3) && filled(ADDR + second, page_size, 4),
-	   "each part is where it was");
+	   "each part of memory with holes is at its old address");
 	is(PEER(a, .op = PEER_MSHARE, .a = O_CREAT | O_RDWR, .b = AT, .c = WINDOW), 0,
-	   "O_CREAT without O_EXCL imports");
+	   "mshare() with O_CREAT and without O_EXCL imports an existing region");
 	is(PEER(a, .op = PEER_FILLED, .a = AT + second, .b = page_size, .c = 4), 1,
-	   "all of the second piece is in the region");
+	   "the importing process sees the second part");
 	is(PEER(a, .op = PEER_LOAD, .a = AT + SZ_1G), SIGBUS,
-	   "a hole in the memory is a hole in the region");
+	   "a load from a hole between the parts raises SIGBUS");
 	peer_kill(&a);
 	munmap(ADDR, WINDOW);
 	mshare_unlink(NAME);
 }
 
-/* One donor, whatever comes: it is still there, and it alone. */
+/* A call failed with @error: the memory must be unchanged, and no region may exist. */
 static void refused(int ret, int error, uint64_t bytes, const char *what)
 {
 	void *addr;
 	size_t length;
 
-	is(ret, error, "%s", what);
-	ok(!bytes || filled(ADDR, bytes, 5), "a call that failed leaves the memory as it was");
+	is(ret, error, "mshare() refuses %s", what);
+	ok(!bytes || filled(ADDR, bytes, 5),
+	   "mshare() leaves the memory as it was after it refused %s",
+	   what);
 	is(mshare_region_of(NAME, &addr, &length), -ENOENT,
-	   "a call that failed has made no region");
+	   "mshare() has created no region after it refused %s", what);
 }
 
 static void test_refused(void)
@@ -201,25 +211,33 @@ static void test_refused(void)
 
 	fill(p, length, 5);
 	refused(mshare(NAME, p, length - 4096, NEW, 0600), -EBUSY, length, "part of a mapping");
-	refused(mshare(NAME, p, length + 4096, NEW, 0600), -EINVAL, length, "part of a page");
-	refused(mshare(NAME, p, length, NEW, 0700), -EINVAL, length, "execute permission");
-	refused(mshare("a/b", p, length, NEW, 0600), -EINVAL, length, "a bad name");
+	refused(mshare(NAME, p, length + 4096, NEW, 0600), -EINVAL, length,
+		"a length that is no multiple of a page");
+	refused(mshare(NAME, p, length, NEW, 0700), -EINVAL, length,
+		"a mode with execute permission");
+	refused(mshare("a/b", p, length, NEW, 0600), -EINVAL, length, "a name with a slash");
 	refused(mshare(NAME, p, length, NEW & ~O_CREAT & ~O_EXCL, 0600), -ENOENT, length,
-		"no O_CREAT");
+		"a name that does not exist, without O_CREAT");
 	map_at(p + SZ_1G, SZ_4K, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	refused(mshare(NAME, p, length, NEW, 0600), -EBUSY, length, "something else in the window");
-	refused(mshare(NAME, p, WINDOW, NEW, 0600), -EOPNOTSUPP, length, "pages of two sizes");
+	refused(mshare(NAME, p, length, NEW, 0600), -EBUSY, length,
+		"memory with another mapping in the window");
+	refused(mshare(NAME, p, WINDOW, NEW, 0600), -EOPNOTSUPP, length,
+		"memory with pages of two sizes");
 	munmap(p + SZ_1G, SZ_4K);
 	mprotect(p + SZ_2M, SZ_2M, PROT_READ);
-	refused(mshare(NAME, p, length, NEW, 0600), -EACCES, length, "a part that is not writable");
+	refused(mshare(NAME, p, length, NEW, 0600), -EACCES, length,
+		"memory of which a part is not writable");
 	mprotect(p + SZ_2M, SZ_2M, RW);
-	is(mshare_create("test-mshare-2", &o, &m), 0, "another region can be made at the address");
-	refused(mshare(NAME, p, length, NEW, 0600), -EBUSY, length, "a window that is taken");
+	is(mshare_create("test-mshare-2", &o, &m), 0,
+	   "another region can be created at the address");
+	refused(mshare(NAME, p, length, NEW, 0600), -EBUSY, length, "the window of another region");
 	munmap(p, WINDOW);
-	is(mshare("test-mshare-2", NULL, 0, O_RDWR, 0), -ENXIO, "import before there is memory");
+	is(mshare("test-mshare-2", NULL, 0, O_RDWR, 0), -ENXIO,
+	   "importing a region without memory gives ENXIO");
 	mshare_unlink("test-mshare-2");
 	mshare_close(m);
-	refused(mshare(NAME, p, length, NEW, 0600), -EFAULT, 0, "nothing is mapped");
+	refused(mshare(NAME, p, length, NEW, 0600), -EFAULT, 0,
+		"an address where nothing is mapped");
 }
 
 static void test_refused_files(void)
@@ -237,7 +255,10 @@ static void test_refused_files(void)
 	munmap(ADDR, WINDOW);
 }
 
-/* The last step fails, when the memory has made room: the window is too large. */
+/*
+ * Attaching is the last step and fails because of a limit of the address space: the window
+ * is too large. The memory was moved out of the way before and has to come back.
+ */
 static int attach_fails(uint64_t page_size, int flags)
 {
 	struct rlimit limit = { 16UL << 30, 16UL << 30 };
@@ -271,19 +292,22 @@ static void test_permissions(void)
 
 	PEER(other, .op = PEER_BECOME, .a = 1234);
 	map_at(ADDR, SZ_2M, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_2M, -1);
-	is(mshare(NAME, ADDR, SZ_2M, NEW, 0600), 0, "a region of mode 0600");
-	is(PEER(other, .op = PEER_WHERE), -EACCES, "another user is not told where");
+	is(mshare(NAME, ADDR, SZ_2M, NEW, 0600), 0, "a region of mode 0600 is created");
+	is(PEER(other, .op = PEER_WHERE), -EACCES,
+	   "another user does not find the address of a region of mode 0600");
 	is(PEER(other, .op = PEER_MSHARE, .a = O_RDONLY), -EACCES,
 	   "a region of another user cannot be imported for reading");
-	is(PEER(other, .op = PEER_MSHARE, .a = NEW), -EEXIST, "the name is taken for him too");
+	is(PEER(other, .op = PEER_MSHARE, .a = NEW), -EEXIST,
+	   "another user cannot create a region of the same name");
 	is(PEER(other, .op = PEER_UNLINK), -EACCES,
 	   "a region of another user cannot be unlinked without access");
 	munmap(ADDR, WINDOW);
 	mshare_unlink(NAME);
 
 	map_at(ADDR, SZ_2M, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_2M, -1);
-	is(mshare(NAME, ADDR, SZ_2M, NEW, 0644), 0, "a region of mode 0644");
-	is(PEER(other, .op = PEER_WHERE, .b = AT, .c = SZ_2M), 0, "another user is told where");
+	is(mshare(NAME, ADDR, SZ_2M, NEW, 0644), 0, "a region of mode 0644 is created");
+	is(PEER(other, .op = PEER_WHERE, .b = AT, .c = SZ_2M), 0,
+	   "another user finds the address of a region of mode 0644");
 	is(PEER(other, .op = PEER_MSHARE, .a = O_RDWR), -EACCES,
 	   "a user who may read may not import for writing");
 	is(PEER(other, .op = PEER_MSHARE, .a = O_RDONLY), 0,
@@ -291,16 +315,16 @@ static void test_permissions(void)
 	is(PEER(other, .op = PEER_UNLINK), -EPERM,
 	   "a user who may only read cannot remove the name");
 	is(PEER(other, .op = PEER_MUNMAP, .a = AT, .b = WINDOW), 0,
-	   "a user who may not unlink a region can leave it");
+	   "a user who may only read can detach the region");
 	munmap(ADDR, WINDOW);
 	mshare_unlink(NAME);
-	/* Not a memfd instead: he would not notice that nothing is enforced. */
+	/* It must not become a memfd instead, which would enforce no permissions. */
 	is(PEER(other, .op = PEER_MSHARE, .a = NEW, .b = AT, .c = SZ_2M), -EFAULT,
-	   "(he has nothing mapped)");
+	   "mshare() by a user without memory at the address gives EFAULT");
 	peer_kill(&other);
 }
 
-/* A user of his own, with or without the right to use the control device. */
+/* Create a region as a user who may or may not open the control device. */
 static int create_as_user(uint64_t memlock)
 {
 	struct rlimit limit = { memlock, memlock };
@@ -326,10 +350,12 @@ static int create_as_user(uint64_t memlock)
 
 static void test_users(void)
 {
-	is(create_as_user(SZ_2M), -EACCES, "a user without the control device: EACCES, no memfd");
+	is(create_as_user(SZ_2M), -EACCES,
+	   "mshare() by a user who may not open the control device gives EACCES");
 	chmod("/dev/msharearena", 0666);
-	is(create_as_user(SZ_2M - 4096), -ENOMEM, "over RLIMIT_MEMLOCK, and keeps his memory");
-	is(create_as_user(SZ_2M), 0, "within it");
+	is(create_as_user(SZ_2M - 4096), -ENOMEM,
+	   "mshare() over RLIMIT_MEMLOCK gives ENOMEM and keeps the memory");
+	is(create_as_user(SZ_2M), 0, "mshare() within RLIMIT_MEMLOCK succeeds");
 	chmod("/dev/msharearena", 0600);
 }
 
@@ -349,11 +375,11 @@ int main(int argc, char **argv)
 		test_holes(SZ_4K, 0);
 	test_refused();
 	test_refused_files();
-	is(attach_fails(SZ_2M, HUGE_2M), 0, "no attaching: huge pages come back");
+	is(attach_fails(SZ_2M, HUGE_2M), 0, "if attaching fails, mshare() puts huge pages back");
 	if (has_4k())
-		is(attach_fails(SZ_4K, 0), 0, "no attaching: small pages come back");
+		is(attach_fails(SZ_4K, 0), 0, "if attaching fails, mshare() puts small pages back");
 	test_permissions();
 	test_users();
-	is(hugepages(SZ_2M, "free_hugepages"), before, "all 2 MiB pages are back");
+	is(hugepages(SZ_2M, "free_hugepages"), before, "all 2 MiB pages are free at the end");
 	return done_testing();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * NEXT_REGION lists all regions there are, by ascending address: those with a
- * name, those that lost it, and those that never had one. So whoever may open
- * the control device finds what holds memory.
+ * Goal: NEXT_REGION lists all regions by ascending address: those with nodes, those that
+ * were unlinked, and those without nodes, so that a user who may open the control device
+ * finds everything that keeps memory.
  */
 #include "users.h"
 #include "views.h"
@@ -30,7 +30,7 @@ static struct msharearena_region after(uint64_t addr)
 					    .addr = addr };
 }
 
-/* How many there are; negative if they are not in order. */
+/* The number of regions; negative if they are not in order. */
 static int count(void)
 {
 	struct msharearena_region r = after(0);
@@ -59,7 +59,7 @@ static void make(int i, const char *name, uint32_t flags)
 		bail("create %s: %s", name, strerror(-region[i]));
 }
 
-/* The last are made first; two have no nodes, one has lost its name. */
+/* Regions of higher addresses are made first; two have no nodes, one is unlinked. */
 static void make_all(void)
 {
 	char name[32];
@@ -72,7 +72,7 @@ static void make_all(void)
 	view_unlink(region[3]);
 }
 
-/* The same as GET_REGION says, but for the view. */
+/* True if the answer is that of GET_REGION, but without a view. */
 static bool same(const struct msharearena_region *r, int i)
 {
 	struct msharearena_region want = view_region(region[i]);
@@ -111,20 +111,22 @@ static void test_kinds(void)
 	   "a region without nodes is listed");
 	r = after(addr_of(0));
 	ok(!next(&r) && r.addr == addr_of(1) && !strcmp(r.name, NAME "-same"),
-	   "another one with the same name is told by its address");
-	is(r.uid, 1001, "NEXT_REGION gives the owner");
-	is(r.view[0], 0, "NEXT_REGION gives no view");
+	   "another region without nodes and with the same name is listed at its address");
+	is(r.uid, 1001, "NEXT_REGION gives the owner of a region");
+	is(r.view[0], 0, "NEXT_REGION gives no name of a view");
 }
 
 static void test_between(void)
 {
 	struct msharearena_region r = after(addr_of(2) + WINDOW);
 
-	ok(!next(&r) && r.addr == addr_of(3), "an address between two regions finds the next");
+	ok(!next(&r) && r.addr == addr_of(3),
+	   "NEXT_REGION after an address between two regions gives the next one");
 	r = after(addr_of(2) + 1);
-	ok(!next(&r) && r.addr == addr_of(3), "an address within a region finds the next");
+	ok(!next(&r) && r.addr == addr_of(3),
+	   "NEXT_REGION after an address within a region gives the next one");
 	r = after(-1);
-	is(next(&r), -ENOENT, "the highest address is the end");
+	is(next(&r), -ENOENT, "NEXT_REGION after the highest address gives ENOENT");
 	is(r.addr, -1, "NEXT_REGION at the end leaves the structure as it was");
 }
 
@@ -145,30 +147,33 @@ static void test_arguments(void)
 	is(next(&big.r), -E2BIG, "NEXT_REGION refuses a member that it does not know");
 	big.newer = 0;
 	is(next(&big.r), 0, "NEXT_REGION takes a longer structure of zeros");
-	is(next(NULL), -EFAULT, "NEXT_REGION of a bad pointer is EFAULT");
+	is(next(NULL), -EFAULT, "NEXT_REGION with a bad pointer gives EFAULT");
 	r = after(0);
 	is(command(region[0], MSHAREARENA_NEXT_REGION, &r), -ENOTTY,
-	   "NEXT_REGION on a region is ENOTTY");
+	   "NEXT_REGION on a region's file gives ENOTTY");
 }
 
-/* What ends or begins between two calls is not there, or is; no call fails. */
+/* Regions that end or are created between two calls make no call fail. */
 static void test_changes(void)
 {
 	struct msharearena_region r = after(addr_of(1));
 
-	ok(!next(&r) && r.addr == addr_of(2), "(NEXT_REGION is at one region)");
+	ok(!next(&r) && r.addr == addr_of(2),
+	   "NEXT_REGION gives a region that will end before the next call");
 	view_unlink(region[2]);
 	close(region[2]);
 	view_unlink(region[3]);
 	close(region[3]);
-	ok(!next(&r) && r.addr == addr_of(4), "when that and the next have ended it goes on");
+	ok(!next(&r) && r.addr == addr_of(4),
+	   "NEXT_REGION continues after that region and the next have ended");
 	make(3, NAME "-3", 0);
 	r = after(addr_of(1));
-	ok(!next(&r) && r.addr == addr_of(3), "a region that was made meanwhile is found");
+	ok(!next(&r) && r.addr == addr_of(3),
+	   "NEXT_REGION gives a region that was created meanwhile");
 	make(2, NAME "-2", 0);
 }
 
-/* Others make regions and let them end while one lists them all the time. */
+/* Another process creates and ends regions while this one lists them all the time. */
 static void test_race(void)
 {
 	int bad = 0, lists = 0;
@@ -183,7 +188,7 @@ static void test_race(void)
 			region_unlink(n ? NAME "-b" : NAME "-a");
 		}
 	}
-	/* Until some were there, which takes a while on a machine that is busy. */
+	/* Repeat until a list had some of them, which may take a while on a busy machine. */
 	for (int i = 0; i < 3000 || (!lists && i < 300000); i++) {
 		int n = count();
 
@@ -196,8 +201,9 @@ static void test_race(void)
 	}
 	region_unlink(NAME "-a");
 	region_unlink(NAME "-b");
-	is(bad, 0, "lists that are made while regions come and go have all that stay, in order");
-	ok(lists > 0, "%d lists had regions that come and go, too", lists);
+	is(bad, 0,
+	   "lists made while other regions are created and end have all that stay, in order");
+	ok(lists > 0, "%d lists also had regions that are created and end", lists);
 }
 
 static int count_as_user(void *arg)
@@ -219,10 +225,10 @@ static void test_users(void)
 	static const struct user stranger = { .uid = 1003, .gid = 1003 };
 
 	is(as(&stranger, count_as_user, NULL), -EACCES,
-	   "a user who may not open the control device lists nothing");
+	   "a user who may not open the control device cannot list regions");
 	control_for_all(true);
 	is(as(&stranger, count_as_user, NULL), 0,
-	   "a user who may open it for reading lists the regions of all users");
+	   "a user who may open the control device for reading lists the regions of all users");
 	control_for_all(false);
 }
 
@@ -244,7 +250,7 @@ int main(void)
 		view_unlink(region[i]);
 		close(region[i]);
 	}
-	is(count(), before, "when all have ended none is listed");
+	is(count(), before, "no region of this test is listed after all have ended");
 	close(control);
 	return done_testing();
 }

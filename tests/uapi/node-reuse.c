@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Device numbers may be given again, or else they run out; but a node that somebody
- * kept from a region that is gone must not open the region that has the number
- * now. Its owner could have given it permissions of his own choice, and held it by
- * O_PATH, where removing the node does not reach; or it was copied by mknod(2), as
- * containers' nodes are. Both are tried after each of two hundred later regions,
- * by the owner and by somebody whom permissions do not stop.
+ * Goal: an old node never opens a later region. Device numbers are reused, as they would run
+ * out otherwise, but a node that was kept from a region that ended must not open the region
+ * that has its number now. The old owner could have chosen its permissions and kept it by
+ * O_PATH, which the removal of the node does not affect, or it could be a copy made by
+ * mknod(2), as in containers. Both are tried after each of two hundred later regions, by
+ * the owner and by root.
  * timeout: 300
  */
 #include "users.h"
@@ -15,15 +15,15 @@
 
 #define OLD "test-node-reuse-old"
 #define NEW "test-node-reuse-new"
-#define COPY "/dev/test-node-reuse"	/* beside the others: no mount says nodev */
+#define COPY "/dev/test-node-reuse"	/* on devtmpfs, which is not mounted nodev */
 #define ROUNDS 200
 
 static const struct user owner = { .name = "the owner", .uid = 1001, .gid = 2001 };
-static const struct user later = { .name = "whoever comes later", .uid = 1002, .gid = 2002 };
+static const struct user later = { .name = "a later user", .uid = 1002, .gid = 2002 };
 
-static int path_fd;		/* of the old node */
+static int path_fd;		/* O_PATH descriptor of the old node */
 
-/* The node, whatever is behind it by now; 0 if it opened anything. */
+/* Open the old node or its copy; 0 if that opened any region. */
 static int reopen(void *arg)
 {
 	char path[64];
@@ -65,7 +65,7 @@ static dev_t make_old(void)
 
 	region_unlink(OLD);
 	create_for(OLD, &owner);
-	is(as(&owner, chmod_old, NULL), 0, "the owner lets everybody open his node");
+	is(as(&owner, chmod_old, NULL), 0, "the owner lets everybody open the node");
 	path_fd = open("/dev/mshare/" OLD "/rw", O_PATH | O_CLOEXEC);
 	if (path_fd < 0 || fstat(path_fd, &st))
 		bail("O_PATH: %s", strerror(errno));
@@ -74,11 +74,11 @@ static dev_t make_old(void)
 		bail("mknod: %s", strerror(errno));
 	is(reopen(NULL), 0, "a node kept by O_PATH can be opened while the region has its name");
 	is(reopen(COPY), 0, "a copy of the node can be opened while the region has its name");
-	is(as(&later, reopen, NULL), 0, "every user who has access can open the node");
+	is(as(&later, reopen, NULL), 0, "another user who has access can open the node");
 	return st.st_rdev;
 }
 
-/* Everything that must fail; how much of it did not. */
+/* Try every way to open the old node, all of which must fail; returns how many did not. */
 static int opened(void)
 {
 	return !reopen(NULL) + !reopen(COPY) + !as(&owner, reopen, NULL) +
@@ -99,10 +99,10 @@ static void test_later_regions(dev_t old)
 		bad += opened();
 	}
 	diag("%d of %d regions had the old number", same, ROUNDS);
-	is(bad, 0, "no region after it is opened by its node, in %d rounds", ROUNDS);
+	is(bad, 0, "the old node opens none of %d later regions", ROUNDS);
 }
 
-/* Regions that stay, so that the lowest numbers that are free are taken. */
+/* Later regions that stay, so that they take the lowest free numbers. */
 static void test_many_regions(void)
 {
 	char name[32];
@@ -114,7 +114,7 @@ static void test_many_regions(void)
 		create_for(name, &later);
 	}
 	bad = opened();
-	is(bad, 0, "none of thirty later regions is opened by the old node");
+	is(bad, 0, "the old node opens none of thirty later regions that exist at once");
 	for (int i = 0; i < 30; i++) {
 		snprintf(name, sizeof(name), NEW "-%d", i);
 		region_unlink(name);
@@ -125,8 +125,8 @@ int main(void)
 {
 	dev_t old = make_old();
 
-	is(region_unlink(OLD), 0, "the region goes");
-	is(opened(), 0, "its node opens nothing any more");
+	is(region_unlink(OLD), 0, "the region of the old node ends");
+	is(opened(), 0, "the old node opens nothing after its region has ended");
 	test_later_regions(old);
 	region_unlink(NEW);
 	test_many_regions();

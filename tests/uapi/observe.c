@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Looking at how a process uses its memory never changes what any process sees:
- * every file of /proc that walks page tables, of the process itself and of
- * another one, and the calls and samplers that do. Some of them split 1 GiB
- * leaves or clear bits of entries on their way.
+ * Goal: observing how a process uses its memory never changes what any process sees. Every
+ * file of /proc that walks page tables is read, of the process itself and of another one,
+ * and calls and samplers that walk them are used. Some of these split leaves of 1 GiB or
+ * clear bits of entries.
  * timeout: 600
  */
 #include "witness.h"
@@ -19,7 +19,7 @@ static const char *const files[] = {
 	"maps", "smaps", "smaps_rollup", "numa_maps", "status", "stat", "statm",
 };
 
-/* Each process reads its own and the other's. */
+/* Two processes read these files of themselves and of each other. */
 static void test_files(void)
 {
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -53,16 +53,16 @@ static void test_pagemap(void)
 	uint64_t some = 0;
 
 	is(pread(fd, entries, sizeof(entries), (uintptr_t)base / 4096 * 8), sizeof(entries),
-	   "pagemap of the region is read");
+	   "pagemap of the region can be read");
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
 		some |= entries[i];
-	/* Bit 55, soft-dirty, is the mapping's. */
+	/* Bit 55, soft-dirty, is a property of the mapping. */
 	is(some & ~(1ULL << 55), 0, "pagemap shows no page of the region");
 	close(fd);
-	unhurt("pagemap");
+	unhurt("reading pagemap");
 }
 
-/* Scans may write-protect what they report, where userfaultfd is registered. */
+/* PAGEMAP_SCAN can write-protect the pages that it reports, if userfaultfd is registered. */
 static void test_pagemap_scan(void)
 {
 	struct page_region found[8];
@@ -90,7 +90,7 @@ static void test_pagemap_scan(void)
 	unhurt("PAGEMAP_SCAN");
 }
 
-/* Clearing accessed and soft-dirty bits, and the peak of the RSS. */
+/* Writing clears accessed and soft-dirty bits, or the peak of the RSS. */
 static void test_clear_refs(void)
 {
 	char path[64];
@@ -105,7 +105,7 @@ static void test_clear_refs(void)
 			bad += write(fd, &c, 1) != 1;
 		close(fd);
 	}
-	is(bad, 0, "clear_refs takes 1 to 5, for two processes");
+	is(bad, 0, "clear_refs accepts 1 to 5 for two processes");
 	unhurt("clear_refs");
 }
 
@@ -117,7 +117,7 @@ static void test_mincore(void)
 	for (uint64_t at = 0; at < bytes + SZ_2M; at += SZ_1G)
 		called &= !mincore(base + at, bytes < SZ_1G ? bytes + SZ_2M : SZ_1G, vec);
 	called &= !mincore(base + WINDOW - SZ_1G, SZ_1G, vec);
-	ok(called, "mincore answers");
+	ok(called, "mincore returns for the region");
 	unhurt("mincore");
 }
 
@@ -147,7 +147,7 @@ static bool set(const char *file, const char *fmt, ...)
 #define CTX "0/contexts/0/"
 #define SCHEME CTX "schemes/0/"
 
-/* Two processes as targets, all of the region's memory, each page in turn. */
+/* Two processes are targets, with all of the region's memory. */
 static bool damon_setup(const char *action)
 {
 	int pids[2] = { getpid(), other.pid };
@@ -174,7 +174,7 @@ static bool damon_setup(const char *action)
 	       set(SCHEME "access_pattern/age/max", "1000000");
 }
 
-/* A kernel that watches the whole machine has no place for another watcher. */
+/* A kernel that watches the whole machine by DAMON cannot have another watcher. */
 static bool damon_stat(bool on)
 {
 	FILE *f = fopen("/sys/module/damon_stat/parameters/enabled", "r+e");
@@ -197,14 +197,14 @@ static void test_damon(void)
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (!damon_setup(actions[i]) || !set("0/state", "on")) {
-			skip("DAMON, %s: %s", actions[i], strerror(errno));
+			skip("DAMON cannot watch with action %s: %s", actions[i], strerror(errno));
 			continue;
 		}
 		for (int j = 0; j < 3; j++) {
 			filled(base, bytes, WITNESS_SEED);
 			usleep(30000);
 		}
-		ok(set("0/state", "off"), "DAMON watches, action %s", actions[i]);
+		ok(set("0/state", "off"), "DAMON watches the region with action %s", actions[i]);
 		set("nr_kdamonds", "0");
 		unhurt(actions[i]);
 	}
@@ -212,7 +212,7 @@ static void test_damon(void)
 		damon_stat(true);
 }
 
-/* A sample's page size is read from the tables without a lock. */
+/* perf reads the page size of a sample from the page tables without a lock. */
 static void test_perf(void)
 {
 	struct perf_event_attr attr = {
@@ -231,10 +231,10 @@ static void test_perf(void)
 	ring = mmap(NULL, 2 * 4096, RW, MAP_SHARED, fd, 0);
 	if (ring == MAP_FAILED)
 		bail("mmap of perf's ring: %s", strerror(errno));
-	/* Holes in a table of ours, in the dead table, and a store to memory. */
+	/* A hole in a table of the module, one in the dead table, and a store to memory. */
 	is(try_load(base + bytes, &v), SIGBUS, "perf sees a load from a hole");
 	is(try_load(base + WINDOW - 8, &v), SIGBUS, "perf sees a load from the end of the window");
-	ok(ring->data_head > 0, "perf takes samples with page sizes");
+	ok(ring->data_head > 0, "perf has samples with page sizes");
 	munmap(ring, 2 * 4096);
 	close(fd);
 	unhurt("perf");
@@ -243,7 +243,7 @@ static void test_perf(void)
 static void test_size(uint64_t size)
 {
 	witness_begin(NAME, size);
-	/* It needs memory of its own for that, but once. */
+	/* The first read allocates memory, which must not count. */
 	PEER(other, .op = PEER_READ_FILE, .text = "/proc/self/stat");
 	witness_status(other.pid, witness_books, sizeof(witness_books));
 	test_pagemap();
@@ -252,11 +252,12 @@ static void test_size(uint64_t size)
 	test_mincore();
 	test_damon();
 	test_perf();
-	is(view_region(region).demotions, 0, "none of these has split a leaf");
+	is(view_region(region).demotions, 0, "none of the first observers has demoted a leaf");
 	test_files();
 	is(!view_region(region).demotions, size != SZ_1G, size == SZ_1G ?
-	   "but these have" : "nor have these");
-	/* Again, where leaves are split, or on their way back. */
+	   "reading smaps and similar files demotes leaves of 1 GiB" :
+	   "reading smaps and similar files demotes no leaf");
+	/* Once more, while leaves are demoted or being promoted. */
 	test_pagemap();
 	test_clear_refs();
 	test_mincore();

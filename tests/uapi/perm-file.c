@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Files that outlive their names: descriptors handed to others, nodes of regions
- * that are gone, and device numbers that are another region's by now.
+ * Goal: files that outlive their names give no more access than they should: descriptors
+ * that were sent to others, nodes of regions that ended, and device numbers that another
+ * region has by now.
  *
  * timeout: 600
  */
@@ -15,7 +16,7 @@
 #define OTHER "test-perm-file-other"
 #define ROUNDS 50
 
-/* ---- a descriptor that somebody else was given ---- */
+/* ---- a descriptor that was sent to another process ---- */
 
 static int store_42(int fd)
 {
@@ -46,7 +47,7 @@ static int unlink_it(int fd)
 	return view_unlink(fd);
 }
 
-/* A range that is fine: what is wrong is who asks. */
+/* The range is valid, so that the call fails only because of the caller. */
 static int add_view_to_it(int fd)
 {
 	struct msharearena_range r = { .length = SZ_2M, .prot = PROT_R };
@@ -87,26 +88,30 @@ static void test_given(const char *when)
 		ro = view_open(NAME, "ro", O_RDONLY);
 	}
 	diag("%s", when);
-	is(give(rw, store_42), 0, "a stranger who was given rw stores");
-	is(give(rw, take_one), -EAGAIN, "a stranger who was given rw may take rings");
-	is(give(rw, unlink_it), -EPERM, "a stranger who was given rw may not unlink the region");
-	is(give(rw, add_view_to_it), -EPERM, "a stranger who was given rw may add no view");
-	is(give(rw_reading, load_42), 0, "a stranger who was given rw for reading only loads");
+	is(give(rw, store_42), 0, "a stranger who was sent rw %s can store", when);
+	is(give(rw, take_one), -EAGAIN, "a stranger who was sent rw %s may take rings", when);
+	is(give(rw, unlink_it), -EPERM, "a stranger who was sent rw %s may not unlink", when);
+	is(give(rw, add_view_to_it), -EPERM,
+	   "a stranger who was sent rw %s may not add a view", when);
+	is(give(rw_reading, load_42), 0,
+	   "a stranger who was sent rw for reading %s can load", when);
 	is(give(rw_reading, store_42), -EACCES,
-	   "a stranger who was given rw for reading cannot attach it for writing");
+	   "a stranger who was sent rw for reading %s cannot attach it for writing", when);
 	is(give(rw_reading, take_one), -EACCES,
-	   "a stranger who was given rw for reading takes no rings");
-	is(give(ro, load_42), 0, "a stranger who was given ro loads");
+	   "a stranger who was sent rw for reading %s may not take rings", when);
+	is(give(ro, load_42), 0, "a stranger who was sent ro %s can load", when);
 	is(give(ro, store_42), -EACCES,
-	   "a stranger who was given ro cannot attach it for writing");
-	is(give(ro, unlink_it), -EPERM, "a stranger who was given ro may not unlink the region");
-	is(give(rw, reopen_reading), -EACCES, "a stranger cannot open anew what he was given");
+	   "a stranger who was sent ro %s cannot attach it for writing", when);
+	is(give(ro, unlink_it), -EPERM, "a stranger who was sent ro %s may not unlink", when);
+	is(give(rw, reopen_reading), -EACCES,
+	   "a stranger who was sent rw %s cannot reopen it", when);
 	is(give(rw_reading, reopen_writing), -EACCES,
-	   "a stranger cannot make writable what he was given for reading");
-	is(give(ro, reopen_reading), -EACCES, "a stranger cannot open anew ro that he was given");
+	   "a stranger who was sent rw for reading %s cannot reopen it for writing", when);
+	is(give(ro, reopen_reading), -EACCES,
+	   "a stranger who was sent ro %s cannot reopen it", when);
 }
 
-/* ---- names that are left over ---- */
+/* ---- nodes of regions that ended ---- */
 
 static const char *name_of(int fd)
 {
@@ -117,17 +122,18 @@ static const char *name_of(int fd)
 }
 
 /*
- * Numbers come again after 2^20 others. Another region, whatever number it has,
- * is not what the old node leads to.
+ * Device numbers are reused after 2^20 others. Whatever number another region has, an old
+ * node must not lead to it.
  */
 static void test_reused(int stale, const char *copy)
 {
 	region_anew(OTHER, SZ_2M, SZ_2M);
-	is(reopen(stale, O_RDWR), -ENXIO, "an old node does not lead to a later region");
+	is(reopen(stale, O_RDWR), -ENXIO,
+	   "an old node gives ENXIO after a later region was created");
 	is(reopen(stale, O_RDONLY), -ENXIO,
-	   "an old node does not lead to a later region for reading");
+	   "an old node opened for reading gives ENXIO after a later region was created");
 	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
-	   "a number is not given to the next region");
+	   "a copy of an old node gives ENXIO after a later region was created");
 	region_unlink(OTHER);
 }
 
@@ -141,26 +147,26 @@ static void test_stale(void)
 	stale = view_open(NAME, "rw", O_PATH);
 	if (fstat(stale, &st) || mknod(copy, S_IFCHR | 0600, st.st_rdev))
 		bail("%s: %s", copy, strerror(errno));
-	is(reopen(stale, O_RDWR), 0, "a node can be opened by an O_PATH descriptor of it");
+	is(reopen(stale, O_RDWR), 0, "a node can be opened by its O_PATH descriptor");
 	fd = open(copy, O_RDWR | O_CLOEXEC);
 	ok(fd >= 0 && !strcmp(name_of(fd), NAME),
-	   "a region can be opened by another node with its number");
+	   "a region can be opened by a copy of its node");
 	close(fd);
 	region_unlink(NAME);
-	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the region's node goes with its name");
-	is(reopen(stale, O_RDWR), -ENXIO, "a node that was unlinked cannot be opened: ENXIO");
+	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the region's node is removed by UNLINK");
+	is(reopen(stale, O_RDWR), -ENXIO, "a removed node that O_PATH kept gives ENXIO");
 	is(reopen(stale, O_RDONLY), -ENXIO,
-	   "a node that was unlinked cannot be opened for reading");
+	   "a removed node that O_PATH kept gives ENXIO for reading");
 	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
-	   "another node with a number that is free cannot be opened: ENXIO");
+	   "a copy of a removed node gives ENXIO");
 	test_reused(stale, copy);
 	unlink(copy);
 	close(stale);
 }
 
 /*
- * A stranger opens his own region's node all the time, while it goes and
- * root's, with mode 0600, takes its place and number. Ends when he got that.
+ * A stranger opens the node of his own region all the time, while it is removed and root's
+ * region, with mode 0600, takes its name and number. Ends when that was opened.
  */
 static void open_forever(volatile bool *got)
 {
@@ -184,7 +190,7 @@ static void swap_regions(struct msharearena_create his)
 
 	if (create_named(&his))
 		bail("create: %s", strerror(errno));
-	/* Both at once, so that the second waits for the first. */
+	/* Unlink and create at the same time, so that the second waits for the first. */
 	pid = fork();
 	if (!pid) {
 		sched_yield();
@@ -216,7 +222,8 @@ static void test_swap(void)
 		kill(pid[i], SIGKILL);
 		waitpid(pid[i], NULL, 0);
 	}
-	ok(!*got, "whoever opens his own node never gets another's region (%d rounds)", rounds);
+	ok(!*got,
+	   "a user who opens the own node never gets another user's region (%d rounds)", rounds);
 }
 
 int main(void)
@@ -228,7 +235,7 @@ int main(void)
 	close(fd);
 	test_given("while the region has its name");
 	region_unlink(NAME);
-	test_given("when it has been unlinked");
+	test_given("after the region was unlinked");
 	test_stale();
 	test_swap();
 	return done_testing();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * User namespaces: ids are the caller's, and who is root only in a namespace of
- * his own is no more than the user who made it.
+ * Goal: in a user namespace ids are those of the namespace, and root of a namespace may do
+ * no more than the user who made it.
  */
 #include "userns.h"
 #include "views.h"
@@ -10,8 +10,8 @@
 
 #define NAME "test-perm-ns"
 #define ROOTS "test-perm-ns-root"
-#define MAKER 1001	/* root in the namespace */
-#define FRIEND 1002	/* user 1 there */
+#define MAKER 1001	/* user 0 in the namespace */
+#define FRIEND 1002	/* user 1 in the namespace */
 
 /* ---- in the namespace ---- */
 
@@ -89,7 +89,7 @@ static int add_group_77(void)
 	return add_for(NAME, -1, 77);
 }
 
-static int roots = -1;	/* an open file of root's region, which children have too */
+static int roots = -1;	/* an open file of root's region, which children inherit */
 
 static int add_to_roots(void)
 {
@@ -109,7 +109,7 @@ static int unlink_roots(void)
 	return view_unlink(roots);
 }
 
-/* How the ids of regions are seen here. */
+/* The ids of regions as the namespace sees them. */
 static int owner_of_roots(void)
 {
 	return view_region(roots).uid == 65534 ? 0 : -EILSEQ;
@@ -129,7 +129,7 @@ static int open_roots(void)
 	return fd < 0 ? fd : 0;
 }
 
-/* CAP_IPC_LOCK in the namespace is none over what users may lock. */
+/* CAP_IPC_LOCK in the namespace does not lift the limit of locked memory. */
 static int export_to_mine(void)
 {
 	struct rlimit none = { 0, 0 };
@@ -140,7 +140,7 @@ static int export_to_mine(void)
 	return donate(fd, SZ_2M, SZ_2M, 0);
 }
 
-/* Nor is CAP_SYS_RESOURCE one over what they may have. */
+/* CAP_SYS_RESOURCE in the namespace does not lift the limit of regions. */
 static int create_two(void)
 {
 	int ret = create_mine();
@@ -165,7 +165,7 @@ static int call(void *fn)
 	return (*(int (**)(void))fn)();
 }
 
-/* fn() as root of a namespace in which 0 is MAKER and 1 is FRIEND. */
+/* Call fn() as root of a namespace in which 0 is MAKER and 1 is FRIEND. */
 static int in_ns(int (*fn)(void))
 {
 	static const struct userns ns = { .maker = MAKER, .map = "0 1001 1\n1 1002 1\n" };
@@ -184,34 +184,39 @@ static bool node_is(const char *view, uid_t uid)
 
 static void test_ids(void)
 {
-	is(in_ns(create_mine), 0, "a region of his own");
+	is(in_ns(create_mine), 0, "root of a namespace can create a region");
 	ok(node_is("rw", MAKER) && node_is("ro", MAKER),
-	   "outside of the namespace the region belongs to its maker");
-	is(in_ns(owner_of_mine), 0, "GET_REGION in the namespace says that user 0 owns it");
+	   "outside of the namespace the region belongs to the user who made the namespace");
+	is(in_ns(owner_of_mine), 0,
+	   "GET_REGION in the namespace gives user 0 as the region's owner");
 	is(in_ns(owner_of_roots), 0,
-	   "GET_REGION of a region whose owner has no number there gives the overflow id");
-	is(in_ns(unlink_mine), 0, "a region can be unlinked by its owner in the namespace");
-	is(in_ns(create_0), 0, "a region for user 0");
-	ok(node_is("rw", MAKER), "a region of root of the namespace is not real root's");
-	is(in_ns(add_mine), 0, "a view for user 0");
-	ok(node_is("view", MAKER), "neither");
+	   "GET_REGION gives the overflow id for an owner without a number in the namespace");
+	is(in_ns(unlink_mine), 0, "the region's owner can unlink it in the namespace");
+	is(in_ns(create_0), 0, "root of a namespace can create a region for user 0");
+	ok(node_is("rw", MAKER),
+	   "a region for user 0 of the namespace does not belong to real root");
+	is(in_ns(add_mine), 0, "root of a namespace can add a view for user 0");
+	ok(node_is("view", MAKER),
+	   "a view for user 0 of the namespace does not belong to real root");
 	region_unlink(NAME);
-	is(in_ns(create_77), -EINVAL, "a user without a number outside");
-	is(in_ns(create_group_77), -EINVAL, "a group without one");
-	is(in_ns(create_1001), -EINVAL, "the maker's number outside says nothing inside");
-	is(in_ns(create_mine), 0, "a region of his own");
-	is(in_ns(add_77), -EINVAL, "a view's user without a number outside");
-	is(in_ns(add_group_77), -EINVAL, "a view's group without one");
+	is(in_ns(create_77), -EINVAL, "CREATE for a user without a number outside gives EINVAL");
+	is(in_ns(create_group_77), -EINVAL,
+	   "CREATE for a group without a number outside gives EINVAL");
+	is(in_ns(create_1001), -EINVAL, "CREATE for the user's number outside gives EINVAL inside");
+	is(in_ns(create_mine), 0, "root of a namespace can create a region to add views to");
+	is(in_ns(add_77), -EINVAL, "ADD_VIEW for a user without a number outside gives EINVAL");
+	is(in_ns(add_group_77), -EINVAL,
+	   "ADD_VIEW for a group without a number outside gives EINVAL");
 	region_unlink(NAME);
 }
 
 static void test_capabilities(void)
 {
-	is(in_ns(am_root), 0, "he has all capabilities in his namespace");
+	is(in_ns(am_root), 0, "root of a namespace has all capabilities in it");
 	is(in_ns(create_1), -EPERM, "root of a namespace cannot give a region to another user");
 	is(in_ns(create_group_1), -EPERM,
 	   "root of a namespace cannot give a region to another group");
-	is(in_ns(create_mine), 0, "a region of his own");
+	is(in_ns(create_mine), 0, "root of a namespace can create a region for itself");
 	is(in_ns(add_1), -EPERM, "root of a namespace cannot give a view to another user");
 	is(in_ns(export_to_mine), -ENOMEM,
 	   "root of a namespace cannot lock more than the user may");
@@ -221,9 +226,9 @@ static void test_capabilities(void)
 	   "root of a namespace cannot have more regions than the user may");
 	region_unlink(NAME);
 	is(in_ns(unlink_roots), -EPERM,
-	   "root of a namespace cannot unlink root's region that it has open");
+	   "root of a namespace cannot unlink root's region through an open file");
 	is(in_ns(add_to_roots), -EPERM,
-	   "root of a namespace cannot add a view to root's region that it has open");
+	   "root of a namespace cannot add a view to root's region through an open file");
 	is(in_ns(open_roots), -EACCES, "root of a namespace cannot open root's region");
 }
 
@@ -231,7 +236,7 @@ int main(void)
 {
 	region_unlink(NAME);
 	if (access("/proc/self/ns/user", F_OK)) {
-		skip("user namespaces: this kernel has none (CONFIG_USER_NS)");
+		skip("this kernel has no user namespaces (CONFIG_USER_NS)");
 		return done_testing();
 	}
 	reserve_2m(4);

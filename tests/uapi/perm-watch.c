@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Nodes come with their owner, group and mode: whoever looks all the time never
- * sees one that more people could open than at the end, and who is told of a
- * node by a uevent finds it finished.
+ * Goal: a node appears with its owner, group and mode. A process that watches all the time
+ * never sees a node that more users could open than in the end, and a process that gets the
+ * uevent of a node finds it complete.
  *
  * timeout: 300
  */
@@ -19,7 +19,7 @@
 static const char *const views[] = { "rw", "ro", "part" };
 static const mode_t modes[] = { MODE, MODE & 0444, MODE };
 
-/* What the watchers saw, all of them together. */
+/* What all watchers together saw. */
 struct seen {
 	unsigned long finished, early, wrong, opened, told, told_wrong;
 };
@@ -32,8 +32,8 @@ static bool finished(const struct stat *st, size_t i)
 }
 
 /*
- * devtmpfs makes a node as root's and then gives it away, and stat() reads owner
- * and group one after the other: nobody gains by either.
+ * devtmpfs creates a node that belongs to root and then changes its owner, and stat() reads
+ * owner and group one after the other. Neither gives anybody more access.
  */
 static bool harmless(const struct stat *st, size_t i)
 {
@@ -59,7 +59,7 @@ static void watch(void)
 	}
 }
 
-/* Nobody of whom the mode speaks. */
+/* A stranger, whom the modes never allow to open a node. */
 static void try_to_open(void)
 {
 	static const struct user stranger = { .name = "a stranger", .uid = 1003, .gid = 2003 };
@@ -121,7 +121,7 @@ static void make_nodes(void)
 	v.mode = MODE;
 	if (create_named(&c) || add_view(NAME, &v))
 		bail("create: %s", strerror(errno));
-	/* The listener gets his time; the nodes stay long enough to be seen. */
+	/* Wait until the listener has seen all nodes. */
 	for (int ms = 0; ms < 30000 && seen->told < told + ARRAY_LEN(views); ms++)
 		usleep(1000);
 	region_unlink(NAME);
@@ -146,10 +146,10 @@ int main(void)
 		waitpid(pid[i], NULL, 0);
 	}
 	diag("looked: %lu finished, %lu not yet given away", seen->finished, seen->early);
-	ok(seen->finished > 0, "nodes were seen while they came and went");
-	is(seen->wrong, 0, "none with another owner or group, or more in its mode");
-	is(seen->opened, 0, "no node could be opened by a stranger for a moment");
-	is(seen->told, ROUNDS * ARRAY_LEN(views), "a uevent tells of each node");
-	is(seen->told_wrong, 0, "each is finished by then");
+	ok(seen->finished > 0, "nodes are seen while they are created and removed");
+	is(seen->wrong, 0, "no node is seen with a wrong owner or group or a wider mode");
+	is(seen->opened, 0, "a stranger can open no node at any moment");
+	is(seen->told, ROUNDS * ARRAY_LEN(views), "there is a uevent for each node");
+	is(seen->told_wrong, 0, "each node is complete when its uevent arrives");
 	return done_testing();
 }

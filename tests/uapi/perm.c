@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Who may open which node how, and what the open file is then good for. */
+/* Goal: the mode of a node decides who can open it how, and the open file what it allows. */
 #include "users.h"
 #include "views.h"
 
 #define NAME "test-perm"
 
-/* In the order of the columns below. */
+/* The users in the order of the columns below. */
 static const struct user users[] = {
 	{ .name = "root" },
 	{ .name = "the owner", .uid = 1001, .gid = 2009 },
@@ -21,7 +21,7 @@ struct opening {
 
 #define NO (-EACCES)
 
-/* rw 0640, ro 0440, part 0664, look 0664 of which the bits to write are dropped */
+/* Modes: rw 0640, ro 0440, part 0664, look 0664 without the bits that allow writing */
 static const struct opening openings[] = {
 	{ "rw", O_RDONLY, { 0, 0, 0, NO } },
 	{ "rw", O_RDWR, { 0, 0, NO, NO } },
@@ -57,14 +57,15 @@ static void test_open(void)
 	for (size_t i = 0; i < ARRAY_LEN(openings); i++)
 		for (size_t j = 0; j < ARRAY_LEN(users); j++)
 			is(as(&users[j], try_open, (void *)&openings[i]),
-			   openings[i].want[j], "%s opens %s %s", users[j].name,
+			   openings[i].want[j], "%s %s open %s %s",
+			   users[j].name, openings[i].want[j] ? "cannot" : "can",
 			   openings[i].view, how(openings[i].flags));
 }
 
-/* Not accounted for: else the core says ENOMEM to 512 GiB first. */
+/* Without accounting, as the kernel would refuse 512 GiB with ENOMEM first. */
 #define PRIVATE (MAP_PRIVATE | MAP_NORESERVE)
 
-/* @store: what a store then does; the first page is writable in rw and part. */
+/* @store: the signal of a store; the first page is writable in rw and part. */
 static const struct mapping {
 	const char *view;
 	int flags, prot, map;
@@ -112,12 +113,14 @@ static void try_mapping(const struct mapping *m)
 	void *p = mmap(NULL, WINDOW, m->prot, m->map, fd, 0);
 	int got = p == MAP_FAILED ? -errno : 0;
 
-	is(got, m->want, "%s %s, mmap %s%s%s%s", m->view, how(m->flags),
+	is(got, m->want, "mmap of %s opened %s as %s%s%s%s %s", m->view, how(m->flags),
 	   m->prot & PROT_READ ? "r" : "-", m->prot & PROT_WRITE ? "w" : "-",
-	   m->prot & PROT_EXEC ? "x" : "-", m->map == PRIVATE ? " private" : "");
+	   m->prot & PROT_EXEC ? "x" : "-", m->map == PRIVATE ? " private" : "",
+	   m->want ? "is refused" : "succeeds");
 	if (!got) {
-		is(try_store(p, 1), m->store, "a store to %s attached %s%s", m->view,
-		   m->prot & PROT_READ ? "r" : "-", m->prot & PROT_WRITE ? "w" : "-");
+		is(try_store(p, 1), m->store, "a store to %s attached as %s%s %s", m->view,
+		   m->prot & PROT_READ ? "r" : "-", m->prot & PROT_WRITE ? "w" : "-",
+		   m->store ? "raises a signal" : "succeeds");
 		munmap(p, WINDOW);
 	}
 	close(fd);
@@ -129,7 +132,7 @@ static void test_mmap(void)
 		try_mapping(&mappings[i]);
 }
 
-/* What each command says that is wrong only after the file was right. */
+/* Each command has a wrong argument, which it reports only if the file was right. */
 static int try_export(int fd)
 {
 	return view_export(fd, NULL, 0, 0);
@@ -223,7 +226,7 @@ static const struct {
 	{ "GET_INFO", try_info }, { "CREATE", try_create }, { "NEXT_REGION", try_next },
 };
 
-/* Of the right kind of file the answer is about an argument that is wrong. */
+/* On the right kind of file the error is about the wrong argument. */
 static const struct {
 	const char *view;
 	int flags;
@@ -255,34 +258,36 @@ static void test_commands(void)
 				open("/dev/msharearena", files[i].flags | O_CLOEXEC);
 
 		for (size_t j = 0; j < COMMANDS; j++)
-			is(commands[j].fn(fd), files[i].want[j], "%s on %s %s",
+			is(commands[j].fn(fd), files[i].want[j],
+			   "%s on %s opened %s gives the expected result",
 			   commands[j].name, view ? view : "the control device",
 			   how(files[i].flags));
 		close(fd);
 	}
 }
 
-/* The nodes are files like others: whoever may, changes them afterwards. */
+/* The nodes are files like others, whose mode and owner can be changed afterwards. */
 static void test_chmod(void)
 {
 	const char *rw = "/dev/mshare/" NAME "/rw";
 	const struct opening to_read = { .view = "rw", .flags = O_RDONLY };
 	const struct opening to_write = { .view = "rw", .flags = O_RDWR };
 
-	is(chmod(rw, 0604), 0, "chmod 0604");
+	is(chmod(rw, 0604), 0, "chmod of a node to 0604 succeeds");
 	is(as(&users[2], try_open, (void *)&to_read), NO,
 	   "after chmod 0604 the group cannot open the node");
-	is(as(&users[3], try_open, (void *)&to_read), 0, "others are in, for reading");
+	is(as(&users[3], try_open, (void *)&to_read), 0,
+	   "after chmod 0604 others can open the node for reading");
 	is(as(&users[3], try_open, (void *)&to_write), NO,
-	   "chmod 0604 does not let others open for writing");
-	is(chown(rw, 1003, 2002), 0, "chown to the stranger");
+	   "after chmod 0604 others cannot open the node for writing");
+	is(chown(rw, 1003, 2002), 0, "chown of a node to a stranger succeeds");
 	is(as(&users[3], try_open, (void *)&to_write), 0,
-	   "the new owner of a node opens it for writing");
+	   "the new owner of a node can open it for writing");
 	is(as(&users[1], try_open, (void *)&to_write), NO,
 	   "the former owner of a node cannot open it for writing");
-	is(chmod("/dev/mshare/" NAME "/ro", 0666), 0, "chmod 0666 of ro");
+	is(chmod("/dev/mshare/" NAME "/ro", 0666), 0, "chmod of ro to 0666 succeeds");
 	is(as(&users[3], try_open, &(struct opening){ .view = "ro", .flags = O_RDWR }), NO,
-	   "makes it no more writable than it is");
+	   "ro cannot be opened for writing after chmod 0666");
 }
 
 int main(void)
@@ -298,16 +303,16 @@ int main(void)
 	c.gid = 2001;
 	c.mode = 0640;
 	fd = create_open(&c);
-	ok(fd >= 0, "create a region of mode 0640");
+	ok(fd >= 0, "a region of mode 0640 is created");
 	v = view_args("part", r, layout_ranges("wr", SZ_2M, r));
 	v.uid = c.uid;
 	v.gid = c.gid;
 	v.mode = 0664;
-	is(closed(add_view_open(fd, &v)), 0, "add a view that can be written to in part");
+	is(closed(add_view_open(fd, &v)), 0, "a view that is writable in part is added");
 	snprintf(v.view, sizeof(v.view), "look");
 	v.n_ranges = layout_ranges("rr", SZ_2M, r);
-	is(closed(add_view_open(fd, &v)), 0, "add a view that cannot be written to");
-	is(donate(fd, SZ_2M, 2 * SZ_2M, 0), 0, "export two pages");
+	is(closed(add_view_open(fd, &v)), 0, "a view that is not writable is added");
+	is(donate(fd, SZ_2M, 2 * SZ_2M, 0), 0, "two pages are exported");
 	close(fd);
 	test_open();
 	test_mmap();

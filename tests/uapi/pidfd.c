@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Processes that PUBLISH and TAKE name by pidfds: those that are dead, in part or
- * altogether, threads, processes of another pid namespace, and what is no pidfd.
+ * Goal: PUBLISH and TAKE handle all pidfds that name a process: of dead and partly dead
+ * processes, of threads, of processes in another pid namespace, and descriptors that are no
+ * pidfds.
  *
  * timeout: 300
  */
@@ -21,12 +22,12 @@
 static int region;
 static struct io_uring ring;
 
-/* ---- what is no pidfd ---- */
+/* ---- descriptors that are no pidfds ---- */
 
 static void refuse(int fd, const char *what)
 {
-	is(publish(region, ring.ring_fd, 1, fd), -EBADF, "publish for %s is EBADF", what);
-	is(take(region, fd, 1), -EBADF, "take from %s is EBADF", what);
+	is(publish(region, ring.ring_fd, 1, fd), -EBADF, "PUBLISH for %s gives EBADF", what);
+	is(take(region, fd, 1), -EBADF, "TAKE from %s gives EBADF", what);
 }
 
 static void test_not_pidfds(void)
@@ -34,7 +35,7 @@ static void test_not_pidfds(void)
 	int file = open("/tmp/msha-pidfd", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	int proc = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	/* Descriptor 0 is what a structure of zeros names. */
+	/* A structure of zeros names descriptor 0. */
 	if (dup2(file, 0) < 0)
 		bail("dup2: %s", strerror(errno));
 	refuse(0, "descriptor 0, a file");
@@ -49,9 +50,9 @@ static void test_not_pidfds(void)
 	unlink("/tmp/msha-pidfd");
 }
 
-/* ---- the dead ---- */
+/* ---- dead processes ---- */
 
-/* A child that has the region attached, has published @tag and waits. */
+/* Start a child that attaches the region, publishes a ring under @tag and waits. */
 static pid_t publisher(uint64_t tag)
 {
 	int told[2];
@@ -91,18 +92,18 @@ static void test_dead(void)
 	struct pollfd p = { .fd = region, .events = POLLIN };
 
 	is(take(region, pidfd, 11), -EAGAIN,
-	   "take from a live process what it has not published is EAGAIN");
+	   "TAKE of a ring that a live process has not published gives EAGAIN");
 	kill(pid, SIGKILL);
-	ok(has_ended(pidfd), "(its pidfd tells that it has ended)");
-	is(take(region, pidfd, 10), -ESRCH, "take from a zombie is ESRCH");
-	is(publish(region, ring.ring_fd, 12, pidfd), -ESRCH, "publish for a zombie is ESRCH");
+	ok(has_ended(pidfd), "the pidfd of a killed process becomes readable");
+	is(take(region, pidfd, 10), -ESRCH, "TAKE from a zombie gives ESRCH");
+	is(publish(region, ring.ring_fd, 12, pidfd), -ESRCH, "PUBLISH for a zombie gives ESRCH");
 	is(poll(&p, 1, 0), 0, "a dead publisher's ring does not make the file readable");
 	is(take(region, -1, 10), -EAGAIN,
-	   "a dead publisher's ring cannot be taken from any process");
+	   "TAKE from any process does not find a dead publisher's ring");
 	waitpid(pid, NULL, 0);
-	is(take(region, pidfd, 10), -ESRCH, "take from a process that is gone is ESRCH");
+	is(take(region, pidfd, 10), -ESRCH, "TAKE from a process that was reaped gives ESRCH");
 	is(publish(region, ring.ring_fd, 12, pidfd), -ESRCH,
-	   "publish for a process that is gone is ESRCH");
+	   "PUBLISH for a process that was reaped gives ESRCH");
 	close(pidfd);
 }
 
@@ -113,7 +114,7 @@ static void *kills(void *arg)
 	return NULL;
 }
 
-/* Who waits for a ring from it polls the pidfd, too, and so learns of its end. */
+/* A process that waits for a ring also polls the publisher's pidfd and so learns of its end. */
 static void test_dies_meanwhile(void)
 {
 	pid_t pid = publisher(13);
@@ -122,16 +123,16 @@ static void test_dies_meanwhile(void)
 
 	pthread_create(&t, NULL, kills, &pid);
 	ret = take_within(region, pidfd, 14, 60000);
-	is(ret, -ESRCH, "a process that waits for a ring learns that its publisher was killed");
+	is(ret, -ESRCH, "a process that waits for a ring gets ESRCH when the publisher is killed");
 	pthread_join(t, NULL);
 	waitpid(pid, NULL, 0);
 	close(pidfd);
 }
 
-/* The process lives as long as any of its threads. */
+/* A process lives as long as any of its threads. */
 static struct {
-	pthread_t thread;	/* the first of the process */
-	int told;		/* gets a byte when that has ended */
+	pthread_t thread;	/* the first thread of the process */
+	int told;		/* gets a byte when the first thread has ended */
 } leader;
 
 static void *outlives(void *arg)
@@ -165,19 +166,20 @@ static void test_leader_ended(void)
 		bail("a child does not answer");
 	pidfd = pidfd_of(pid);
 	is(take(region, pidfd, 1), -EAGAIN,
-	   "a process whose first thread has ended is alive: take from it is EAGAIN");
+	   "TAKE from a process whose first thread has ended gives EAGAIN, as it is alive");
 	is(publish(region, ring.ring_fd, 15, pidfd), 0,
 	   "a ring can be published for a process whose first thread has ended");
 	withdraw(region, 15);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	is(take(region, pidfd, 1), -ESRCH, "when its last thread has ended it is dead");
+	is(take(region, pidfd, 1), -ESRCH,
+	   "TAKE from a process whose last thread has ended gives ESRCH");
 	close(pidfd);
 	close(told[0]);
 	close(told[1]);
 }
 
-/* A process that execs is the same one; what it had published went. */
+/* A process stays the same when it calls exec, but its published rings are dropped. */
 static void test_exec(void)
 {
 	struct peer p = peer_start();
@@ -185,7 +187,7 @@ static void test_exec(void)
 
 	peer_send(&p, (struct peer_msg){ .op = PEER_EXEC });
 	is(take_within(region, pidfd, 16, 300), -EAGAIN,
-	   "take from a process that has called exec is EAGAIN");
+	   "TAKE from a process that has called exec gives EAGAIN");
 	peer_kill(&p);
 	close(pidfd);
 }
@@ -216,44 +218,46 @@ static void test_threads(void)
 	pthread_create(&t, NULL, tells_tid, NULL);
 	while (!tid)
 		usleep(1000);
-	is(syscall(SYS_pidfd_open, tid, 0), -1, "(a thread has no pidfd of a process)");
+	is(syscall(SYS_pidfd_open, tid, 0), -1,
+	   "pidfd_open of a thread fails without PIDFD_THREAD");
 	fd = syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
 	if (fd < 0) {
-		skip("pidfds of threads: this kernel has no PIDFD_THREAD");
+		skip("this kernel has no pidfds of threads (PIDFD_THREAD)");
 	} else {
 		is(publish(region, ring.ring_fd, 20, fd), -ESRCH,
-		   "publish for a single thread is ESRCH");
-		is(take(region, fd, 20), -ESRCH, "take from a single thread is ESRCH");
+		   "PUBLISH for a single thread gives ESRCH");
+		is(take(region, fd, 20), -ESRCH, "TAKE from a single thread gives ESRCH");
 		close(fd);
 	}
 	pthread_cancel(t);
 	pthread_join(t, NULL);
-	is(publish(region, ring.ring_fd, 21, me), 0, "publish for a process");
+	is(publish(region, ring.ring_fd, 21, me), 0,
+	   "a ring is published for a process with several threads");
 	pthread_create(&t, NULL, takes, &tag);
 	pthread_join(t, &ret);
-	is((intptr_t)ret, 0, "any of its threads takes the ring");
+	is((intptr_t)ret, 0, "any thread of the process can take the ring");
 	close(me);
 }
 
-/* ---- others ---- */
+/* ---- children and namespaces ---- */
 
-/* The process is meant and not those who have its descriptors. */
+/* A pidfd names the process and not others that have its descriptors. */
 static void test_children(void)
 {
 	int me = pidfd_of(getpid()), status;
 	pid_t pid;
 
-	is(publish(region, ring.ring_fd, 22, me), 0, "publish for this process");
+	is(publish(region, ring.ring_fd, 22, me), 0, "a ring is published for this process");
 	pid = fork();
 	if (!pid)
 		_exit(-take(region, me, 22));
 	waitpid(pid, &status, 0);
-	is(WEXITSTATUS(status), EAGAIN, "its child cannot take the ring");
-	is(withdraw(region, 22), 0, "(it is still published)");
+	is(WEXITSTATUS(status), EAGAIN, "a child cannot take a ring for its parent");
+	is(withdraw(region, 22), 0, "the ring is still published after a child tried to take it");
 	close(me);
 }
 
-/* In a pid namespace where the publisher has no number at all. */
+/* The taker is in a pid namespace in which the publisher has no number. */
 static void test_namespace(void)
 {
 	int me = pidfd_of(getpid()), status, theirs;
@@ -263,7 +267,7 @@ static void test_namespace(void)
 	if (pipe2(go, O_CLOEXEC))
 		bail("pipe: %s", strerror(errno));
 	if (unshare(CLONE_NEWPID)) {
-		skip("pid namespaces: this kernel has none (CONFIG_PID_NS)");
+		skip("this kernel has no pid namespaces (CONFIG_PID_NS)");
 		close(me);
 		return;
 	}
@@ -277,11 +281,11 @@ static void test_namespace(void)
 	}
 	theirs = pidfd_of(pid);
 	is(publish(region, ring.ring_fd, 23, theirs), 0,
-	   "publish for a process of another pid namespace");
+	   "a ring can be published for a process of another pid namespace");
 	if (write(go[1], "", 1) != 1)
 		bail("a child is gone");
 	waitpid(pid, &status, 0);
-	is(status, 0, "it takes the ring, from a process that has no pid there");
+	is(status, 0, "a process can take a ring from a publisher without a pid in its namespace");
 	close(theirs);
 	close(me);
 	close(go[0]);

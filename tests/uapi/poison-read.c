@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A debugger that reads a page whose memory has failed gets EIO. /proc/PID/mem
- * and ptrace copy a region's bytes through the kernel's own mapping, where a load
- * from broken memory would be a machine check in the kernel, that is a panic: the
- * module has to look whether the page is poisoned first. The pages around it can
- * be read and written as before. Pages of 1 GiB are missing here, since the kernel
- * does not take a failure in one of them out of use.
+ * Goal: a debugger that reads a page whose memory has failed gets EIO. /proc/PID/mem and
+ * ptrace copy a region's bytes through the kernel's own mapping, where a load from failed
+ * memory would be a machine check in the kernel and thus a panic, so the module has to
+ * check first whether the page is poisoned. The pages around it can be read and written as
+ * before. Pages of 1 GiB are not tested, as the kernel does not take a failed part of one
+ * out of use.
  * timeout: 300
  */
 #include "poison.h"
@@ -17,15 +17,15 @@
 #define SEED 3
 
 static uint64_t page, bytes;
-static char *mine;		/* the donor's memory */
+static char *mine;		/* the memory in the donor */
 static struct peer peer;
-static intptr_t base;		/* where the peer has it */
+static intptr_t base;		/* its address in the peer */
 static uint64_t frame;
 static int region, mem;
 
 /*
- * Where the failure is: in the second page, so that one lies on each side, and of
- * a huge page in the fourth small one.
+ * The place of the failure: in the second page, so that there is one on each side, and in
+ * the fourth small page of a huge page.
  */
 #define BAD (page + (page > SZ_4K ? 3 * SZ_4K : 0))
 
@@ -82,11 +82,13 @@ static void test_before(void)
 {
 	uint64_t value = 0;
 
-	is(mem_read(BAD, &value, sizeof(value)), sizeof(value), "mem: the page can be read");
-	is(value, (SEED + BAD) * 0x9e3779b97f4a7c15ULL, "mem: the page has its contents");
+	is(mem_read(BAD, &value, sizeof(value)), sizeof(value),
+	   "a read of /proc/PID/mem from a sound page succeeds");
+	is(value, (SEED + BAD) * 0x9e3779b97f4a7c15ULL,
+	   "a read of /proc/PID/mem from a sound page gives its content");
 }
 
-/* All of a huge page may be out of reach with the small one in it. */
+/* A failed small page may make all of its huge page unreadable. */
 static bool ends_before(long n, long want)
 {
 	if (n == want || (n == -EIO && page > SZ_4K))
@@ -100,15 +102,17 @@ static void test_read(void)
 	static char buf[2 * 4096];
 	uint64_t value = 0;
 
-	is(mem_read(BAD, &value, sizeof(value)), -EIO, "mem: a read of what failed is EIO");
+	is(mem_read(BAD, &value, sizeof(value)), -EIO,
+	   "a read of /proc/PID/mem from the failed page gives EIO");
 	is(mem_read(BAD + 4088, &value, sizeof(value)), -EIO,
-	   "mem: a read of the end of the failed page is EIO");
+	   "a read of /proc/PID/mem from the end of the failed page gives EIO");
 	ok(ends_before(mem_read(BAD - 4096, buf, sizeof(buf)), 4096),
-	   "a read that gets there ends before it");
-	is(mem_write(BAD, &value, sizeof(value)), -EIO, "mem: a write to it is EIO");
-	/* With what is there, for what follows. */
+	   "a read of /proc/PID/mem across the failed page ends before it");
+	is(mem_write(BAD, &value, sizeof(value)), -EIO,
+	   "a write of /proc/PID/mem to the failed page gives EIO");
+	/* It writes the old content, which later checks compare. */
 	ok(ends_before(mem_write(BAD - 4096, buf, sizeof(buf)), 4096),
-	   "mem: a write across the failed page ends before it");
+	   "a write of /proc/PID/mem across the failed page ends before it");
 }
 
 static void test_peek(void)
@@ -122,13 +126,13 @@ static void test_peek(void)
 		bail("ptrace: %s", strerror(errno));
 	errno = 0;
 	got = ptrace(PTRACE_PEEKDATA, peer.pid, base + BAD, NULL);
-	is(got == -1 ? errno : 0, EIO, "PEEKDATA of it is EIO");
+	is(got == -1 ? errno : 0, EIO, "PEEKDATA of the failed page gives EIO");
 	got = ptrace(PTRACE_POKEDATA, peer.pid, base + BAD, 1L);
-	is(got ? errno : 0, EIO, "POKEDATA of the failed page is EIO");
+	is(got ? errno : 0, EIO, "POKEDATA of the failed page gives EIO");
 	ptrace(PTRACE_DETACH, peer.pid, NULL, NULL);
 }
 
-/* In the pages before it and behind. */
+/* The pages before and behind the failed one. */
 static void test_neighbours(void)
 {
 	static const int neighbours[] = { 0, 2, 3 };
@@ -137,11 +141,12 @@ static void test_neighbours(void)
 		uint64_t at = neighbours[i] * page, want = (SEED + at) * 0x9e3779b97f4a7c15ULL;
 		uint64_t value = 0;
 
-		is(mem_read(at, &value, sizeof(value)), sizeof(value), "page %d can be read",
+		is(mem_read(at, &value, sizeof(value)), sizeof(value),
+		   "page %d beside the failed page can be read",
 		   neighbours[i]);
-		is(value, want, "a neighbour of the failed page has its contents");
+		is(value, want, "a page beside the failed page has its content");
 		is(mem_write(at, &want, sizeof(want)), sizeof(want),
-		   "a neighbour of the failed page can be written");
+		   "a page beside the failed page can be written");
 	}
 }
 
@@ -151,9 +156,9 @@ static void with_size(uint64_t size)
 
 	begin(size);
 	test_before();
-	/* Up to some kernel before 6.12 nobody is told before he touches it. */
+	/* Kernels before about 6.12 send no signal until somebody accesses the page. */
 	sig = poison_inject(mine + BAD);
-	ok(sig == SIGBUS || !sig, "the memory of page 1 fails");
+	ok(sig == SIGBUS || !sig, "a failure is injected into the memory of page 1");
 	test_read();
 	test_peek();
 	test_neighbours();
@@ -167,14 +172,14 @@ int main(int argc, char **argv)
 
 	peer_main(argc, argv);
 	reserve_2m(16);
-	/* Or it is built in. */
+	/* Unless it is built in. */
 	loaded = access("/sys/kernel/debug/hwpoison", F_OK);
 	if (loaded && system("modprobe hwpoison-inject"))
 		bail("needs the module hwpoison-inject");
 	pages = pages_free(SZ_2M);
 	with_size(SZ_4K);
 	with_size(SZ_2M);
-	is(pages_free(SZ_2M), pages, "all pages are back");
+	is(pages_free(SZ_2M), pages, "all pages are free at the end");
 	if (loaded && system("rmmod hwpoison-inject"))
 		diag("hwpoison-inject stays");
 	return done_testing();

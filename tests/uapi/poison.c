@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory failures, injected as madvise(2) can. A page that is only suspected is
- * not moved away from under a region. One that is broken is taken from the donor;
- * the processes that have it attached keep it, as nothing leads the kernel from
- * a page to a region's tables. What a real machine check does to a process that
- * loads from the page cannot be shown here.
+ * Goal: memory failures, which madvise(2) injects, do no further damage. A page of a region
+ * that is only suspected is not moved. The donor loses a page that has failed; processes
+ * with the region attached keep it, as the kernel finds no way from a page to a region's
+ * tables. The effect of a real machine check on a process that loads from the page cannot
+ * be tested here.
  */
 #include "poison.h"
 
@@ -14,11 +14,11 @@
 
 static uint64_t page_size, bytes;
 static int region;
-static char *base, *mine;	/* the region's; the donor's */
+static char *base, *mine;	/* the memory in the region and in the donor */
 static struct peer other;
 static int big;			/* a region of 1 GiB pages at a lower address */
 static char *bigs;
-static uint64_t frame;		/* of the page that is broken */
+static uint64_t frame;		/* the frame of the failed page */
 
 static void begin(uint64_t size)
 {
@@ -53,10 +53,10 @@ static void unhurt(const char *what)
 {
 	ok(filled(base, bytes, SEED) &&
 	   PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED) == 1,
-	   "%s: every process has every byte", what);
+	   "every process has every byte after %s", what);
 }
 
-/* What would be migrated away, were it not pinned. */
+/* The kernel would move such a page if it were not pinned. */
 static void test_soft(void)
 {
 	char *const at[] = { base, base + bytes - 4096, mine, mine + bytes / 2 };
@@ -66,13 +66,14 @@ static void test_soft(void)
 		   i < 2 ? "region" : "donor's memory");
 	unhurt("MADV_SOFT_OFFLINE");
 	fill(base, bytes, SEED + 1);
-	ok(filled(mine, bytes, SEED + 1), "after a soft failure it is the donor's memory still");
+	ok(filled(mine, bytes, SEED + 1), "region and donor share the memory after a soft failure");
 	fill(base, bytes, SEED);
 }
 
 /*
- * Older kernels' madvise() breaks a page as if a scrubber had found it, and tells
- * nobody who does not touch it. Of an ordinary page it is seen which it is.
+ * In older kernels madvise() acts as if a scrubber had found the failure, and sends no
+ * signal to processes that do not access the page. A page outside of regions shows which
+ * of the two this kernel does.
  */
 static bool told;
 
@@ -84,7 +85,7 @@ static void find_told(void)
 	frame = frame_of(page);
 	told = poison_inject(page) == SIGBUS;
 	if (!told)
-		diag("this kernel's MADV_HWPOISON sends no signal: that is not tested");
+		diag("MADV_HWPOISON of this kernel sends no signal, so that this is not tested");
 	munmap(page, 4096);
 	mend(frame);
 }
@@ -94,34 +95,35 @@ static void is_told(int got, const char *what)
 	if (told)
 		is(got, SIGBUS, "%s", what);
 	else
-		skip("%s: this kernel's MADV_HWPOISON sends no signal", what);
+		skip("MADV_HWPOISON of this kernel sends no signal (%s)", what);
 }
 
 static void test_hard(void)
 {
 	uint64_t v;
 
-	is_told(poison_inject(mine), "a hard failure in the donor's memory is SIGBUS");
+	is_told(poison_inject(mine), "a hard failure in the donor's memory raises SIGBUS");
 	is(try_load(mine, &v), SIGBUS, "the donor loses the page that failed");
 	ok(filled(mine + page_size, bytes - page_size, SEED + page_size),
 	   "the donor loses only the failed page");
 	unhurt("a hard failure");
 	fill(base, bytes, SEED + 2);
 	is(PEER(other, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED + 2), 1,
-	   "what is stored after a hard failure is seen");
+	   "another process sees stores after a hard failure");
 	fill(base, bytes, SEED);
 }
 
 /*
- * As a second machine check in the same page: the kernel looks for the address
- * in the tables of whoever met it, and splits leaves on its way.
+ * This is like a second machine check in the same page: the kernel looks for the address in
+ * the page tables of the process, and splits leaves while doing so.
  */
 static void test_again(void)
 {
-	is_told(poison_inject(base), "again, in an attached process: it gets SIGBUS");
-	/* Nobody is looked for who is not told. */
-	is(view_region(big).demotions, told, "(leaves of another region that were demoted)");
-	ok(filled(bigs, SZ_1G, 9), "not a byte of another region is lost");
+	is_told(poison_inject(base), "a second failure in an attached process raises SIGBUS");
+	/* The kernel does not search the tables if it sends no signal. */
+	is(view_region(big).demotions, told,
+	   "the kernel's search demotes a leaf of another region");
+	ok(filled(bigs, SZ_1G, 9), "no byte of the other region is lost");
 	unhurt("a failure that is known");
 }
 
@@ -129,9 +131,9 @@ static void test_late(void)
 {
 	struct peer late = peer_start();
 
-	ok(peer_attach(&late, NAME, false) > 0, "a process attaches afterwards");
+	ok(peer_attach(&late, NAME, false) > 0, "a process can attach after a hard failure");
 	is(PEER(late, .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes, .c = SEED), 1,
-	   "a process that attaches afterwards sees the same");
+	   "a process that attaches after a hard failure sees every byte");
 	peer_kill(&late);
 }
 
@@ -143,19 +145,19 @@ int main(int argc, char **argv)
 	peer_main(argc, argv);
 	reserve_2m(16);
 	need_1g(2);
-	/* Or it is built in. */
+	/* Unless it is built in. */
 	loaded = access("/sys/kernel/debug/hwpoison", F_OK);
 	if (loaded && system("modprobe hwpoison-inject"))
 		bail("needs the module hwpoison-inject");
 	find_told();
-	/* No hard ones of 1 GiB: memory_failure() gives those up. */
+	/* No hard failures in pages of 1 GiB, which memory_failure() does not handle. */
 	begin(SZ_1G);
 	test_soft();
 	end();
 	delay = set_param("promote_delay_ms", 0);
 	pages = pages_free(SZ_2M);
 	for (int i = 0; i < 2; i++) {
-		/* Lower than those that the module chooses. */
+		/* At a lower address than those that the module chooses. */
 		big = region_with_at("test-poison-1g", SZ_1G, SZ_1G, 0x100000000000);
 		bigs = attach(big, RW);
 		fill(bigs, SZ_1G, 9);
@@ -171,7 +173,7 @@ int main(int argc, char **argv)
 		munmap(bigs, WINDOW);
 	}
 	set_param("promote_delay_ms", delay);
-	is(pages_free(SZ_2M), pages, "all pages are back");
+	is(pages_free(SZ_2M), pages, "all pages are free at the end");
 	if (loaded && system("rmmod hwpoison-inject"))
 		diag("hwpoison-inject stays");
 	return done_testing();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of memory that fails: which frame it is, and how it is mended. */
+/* Helpers for tests of memory that fails: its page frame, and how it is made usable again. */
 #ifndef UAPI_POISON_H
 #define UAPI_POISON_H
 
@@ -16,7 +16,7 @@ static inline uint64_t frame_of(const char *at)
 	return entry & ((1ULL << 55) - 1);
 }
 
-/* Makes the page at @at fail. Returns the signal that this process got, or 0. */
+/* Make the page at @at fail. Returns the signal that this process got, or 0. */
 static inline int poison_inject(char *at)
 {
 	int sig = sigsetjmp(util_jump, 1);
@@ -30,7 +30,7 @@ static inline int poison_inject(char *at)
 	return sig;
 }
 
-/* So that others can use the page again; of a huge one the first has the mark. */
+/* Make the page usable again. The mark of a huge page is on its first small page. */
 static inline void mend(uint64_t frame)
 {
 	FILE *f = fopen("/sys/kernel/debug/hwpoison/unpoison-pfn", "we");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Memory policy and migration: every mode and flag, of the process's own and of
- * another one. The pages stay where they are, and nobody loses a byte.
+ * Goal: memory policy and migration, with every mode and flag, of this process and of
+ * another one, leave the pages of a region where they are, and no process loses a byte.
  * timeout: 600
  */
 #include "witness.h"
@@ -12,7 +12,7 @@
 #define NAME "test-policy"
 #define RW (PROT_READ | PROT_WRITE)
 
-/* The whole, parts, holes, and what reaches over the edges. */
+/* The whole window, parts, holes, and ranges across an edge. */
 static int spans(char *at[], size_t len[])
 {
 	int n = 0;
@@ -49,7 +49,7 @@ static void test_mbind(void)
 	unhurt("mbind");
 }
 
-/* It walks the tables of what the kernel may not migrate, and splits leaves. */
+/* This walks the tables even of memory that may not be migrated, and splits leaves. */
 static void test_mbind_strict(void)
 {
 	long demotions = view_region(region).demotions;
@@ -58,7 +58,8 @@ static void test_mbind_strict(void)
 	is(syscall(SYS_mbind, base, WINDOW, MPOL_BIND, &node0, 64UL, MPOL_MF_STRICT), 0,
 	   "mbind(MPOL_MF_STRICT) finds all pages on node 0");
 	demotions = view_region(region).demotions - demotions;
-	is(demotions, page_size == SZ_1G ? 2 : 0, "(and splits leaves of 1 GiB only)");
+	is(demotions, page_size == SZ_1G ? 2 : 0,
+	   "mbind(MPOL_MF_STRICT) demotes leaves of 1 GiB and no others");
 	unhurt("mbind(MPOL_MF_STRICT)");
 }
 
@@ -74,8 +75,8 @@ static void test_home_node(void)
 	syscall(SYS_set_mempolicy_home_node, (uintptr_t)base, WINDOW, 0UL, 0UL);
 	syscall(SYS_set_mempolicy_home_node, (uintptr_t)base, page_size, 0UL, 0UL);
 	is(syscall(SYS_get_mempolicy, &mode, NULL, 0UL, base, MPOL_F_NODE | MPOL_F_ADDR), 0,
-	   "get_mempolicy says on which node a page is");
-	is(mode, 0, "(0)");
+	   "get_mempolicy gives the node of a page");
+	is(mode, 0, "the node of the page is 0");
 	unhurt("set_mempolicy_home_node and get_mempolicy");
 }
 
@@ -110,9 +111,9 @@ static void test_move_pages(void)
 	static const int to[N_PAGES];
 	int moved = 0;
 
-	is(move_pages(0, NULL, 0, &moved), 0, "move_pages says where pages are");
+	is(move_pages(0, NULL, 0, &moved), 0, "move_pages gives the nodes of pages");
 	is(move_pages(other.pid, NULL, 0, &moved), 0,
-	   "move_pages says where pages of another process are");
+	   "move_pages gives the nodes of pages of another process");
 	for (int flags = 0; flags < 8; flags++) {
 		move_pages(0, to, flags, &moved);
 		move_pages(other.pid, to, flags, &moved);
@@ -133,7 +134,7 @@ static void test_migrate_pages(void)
 	unhurt("migrate_pages");
 }
 
-/* The balancer unmaps pages to see who touches them: it must leave these be. */
+/* The balancer unmaps pages to see who accesses them; it must not do that here. */
 static void test_balancing(void)
 {
 	static const char *const path = "/proc/sys/kernel/numa_balancing";
@@ -141,7 +142,7 @@ static void test_balancing(void)
 	FILE *f = before < 0 ? NULL : fopen(path, "we");
 
 	if (!f) {
-		skip("NUMA balancing: not in this kernel");
+		skip("this kernel has no NUMA balancing");
 		return;
 	}
 	fputs("1\n", f);
@@ -158,7 +159,7 @@ static void test_balancing(void)
 	}
 }
 
-/* Compaction wants to move what lies about. */
+/* Compaction tries to move all pages that are in its way. */
 static void test_compaction(void)
 {
 	FILE *f = fopen("/proc/sys/vm/compact_memory", "we");

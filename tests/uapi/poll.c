@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Polling a region's file: readable when there is a ring that this process may
- * take by it, with an exceptional condition when the region has been unlinked.
- * By poll(2), epoll and io_uring, before the event and after it.
+ * Goal: a region's file is readable when there is a ring that this process may take by it,
+ * and has an exceptional condition when the region was unlinked. Processes wait by poll(2),
+ * epoll and io_uring, before the event and after it.
  *
  * timeout: 300
  */
@@ -13,13 +13,13 @@
 
 #define NAME "test-poll"
 #define ALL (POLLIN | POLLRDNORM | POLLPRI | POLLOUT | POLLERR | POLLHUP)
-/* In which something comes that is to come, and nothing that is not. */
+/* The time within which expected events must come, and during which no others may. */
 #define SOON_MS 20000
 #define QUIET_MS 800
 
 static int region;
 static char *base;
-static struct io_uring ring;	/* what is published */
+static struct io_uring ring;	/* the ring that is published */
 
 static short events(int fd)
 {
@@ -69,26 +69,26 @@ static void test_files(void)
 	begin();
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		fd[i] = view_open(NAME, files[i].view, files[i].flags);
-		is(events(fd[i]), 0, "%s opened %s has no events at first", files[i].view,
+		is(events(fd[i]), 0, "the view %s opened %s has no events at first", files[i].view,
 		   files[i].how);
 	}
 	if (publish(region, ring.ring_fd, 1, -1))
 		bail("publish");
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		is(events(fd[i]), files[i].may_take ? POLLIN | POLLRDNORM : 0,
-		   "%s opened %s %s readable when a ring is published", files[i].view,
+		   "the view %s opened %s %s readable when a ring is published", files[i].view,
 		   files[i].how, files[i].may_take ? "is" : "is not");
 	view_unlink(region);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		is(events(fd[i]), POLLPRI | (files[i].may_take ? POLLIN | POLLRDNORM : 0),
-		   "%s opened %s has POLLPRI when the region is unlinked", files[i].view,
+		   "the view %s opened %s has POLLPRI when the region is unlinked", files[i].view,
 		   files[i].how);
 		close(fd[i]);
 	}
 	end();
 }
 
-/* Each way in which a ring comes to be no longer there for the taking. */
+/* Each way in which a published ring ceases to be available. */
 static void test_gone(void)
 {
 	int fd;
@@ -96,9 +96,9 @@ static void test_gone(void)
 	begin();
 	publish(region, ring.ring_fd, 1, -1);
 	publish(region, ring.ring_fd, 2, -1);
-	is(closed(take(region, -1, 1)), 0, "take one of two rings");
+	is(closed(take(region, -1, 1)), 0, "one of two rings is taken");
 	is(events(region), POLLIN | POLLRDNORM, "the file is readable while there is a ring");
-	is(closed(take(region, -1, 2)), 0, "take the other ring");
+	is(closed(take(region, -1, 2)), 0, "the other ring is taken");
 	is(events(region), 0, "the file is not readable when the last ring is taken");
 	publish(region, ring.ring_fd, 3, -1);
 	withdraw(region, 3);
@@ -110,15 +110,15 @@ static void test_gone(void)
 	base = attach(region, PROT_READ | PROT_WRITE);
 	fd = view_open(NAME, "rw", O_RDWR);
 	publish(region, ring.ring_fd, 5, -1);
-	is(closed(take(fd, -1, 5)), 0, "take a ring by another file of the region");
+	is(closed(take(fd, -1, 5)), 0, "a ring is taken by another file of the region");
 	is(events(region), 0, "a file is not readable when the ring was taken by another file");
 	close(fd);
 	end();
 }
 
-/* ---- for whom ---- */
+/* ---- rings for one process ---- */
 
-/* In a child: what it sees on the parent's file. */
+/* The events that a child sees on its parent's file. */
 static short events_in_child(pid_t (*named)(void), bool *published)
 {
 	int go[2], told[2];
@@ -156,19 +156,20 @@ static void test_for_whom(void)
 	begin();
 	is(events_in_child(NULL, &published), POLLIN | POLLRDNORM,
 	   "a file is readable for the process that a ring is published for");
-	ok(published, "(the ring was published)");
-	is(events(region), 0, "the same file is not readable for another process");
+	ok(published, "a ring is published for a child");
+	is(events(region), 0, "the file is not readable for another process than the ring's");
 	withdraw(region, 9);
 	is(events_in_child(getpid, &published), 0,
 	   "a file is not readable for a process when the ring is for its parent");
-	is(events(region), POLLIN | POLLRDNORM, "the same file is readable for the parent");
-	ok(published, "(the ring was published)");
+	is(events(region), POLLIN | POLLRDNORM,
+	   "the file is readable for the parent with the ring");
+	ok(published, "a ring is published for the parent of a child");
 	end();
 }
 
-/* ---- those who sleep ---- */
+/* ---- processes that sleep ---- */
 
-/* How a child waits for events: 1 if they came in time. */
+/* The way in which a child waits for events; it returns 1 if they came in time. */
 struct waiter {
 	const char *by;
 	int (*wait)(int fd, short events, int ms);
@@ -254,12 +255,12 @@ static pid_t start_waiter(const struct waiter *w, int fd, short events, int ms)
 
 		_exit(n == 1 ? 0 : n == 0 ? 1 : 2);
 	}
-	/* Asleep by then; if not, it is the other case. */
+	/* It should be asleep by then; if it is not, the event comes before the wait. */
 	usleep(100000);
 	return pid;
 }
 
-/* 0: it was woken; 1: its time was over */
+/* Returns 0 if the waiter was woken, 1 if its time was over. */
 static int waiter_end(pid_t pid)
 {
 	int status;
@@ -274,29 +275,31 @@ static void test_wake(const struct waiter *w)
 	pid_t one, other;
 
 	one = start_waiter(w, region, POLLIN, SOON_MS);
-	is(publish(region, ring.ring_fd, 20, -1), 0, "publish a ring for anybody");
-	is(waiter_end(one), 0, "%s: a sleeper wakes up", w->by);
+	is(publish(region, ring.ring_fd, 20, -1), 0, "a ring is published for any process");
+	is(waiter_end(one), 0, "a process that sleeps by %s is woken by a ring", w->by);
 	withdraw(region, 20);
-	/* In this order: whoever is woken alone must not be the wrong one. */
+	/* In this order, so that a wrong process would be the one to be woken alone. */
 	other = start_waiter(w, region, POLLIN, QUIET_MS);
 	one = start_waiter(w, region, POLLIN, SOON_MS);
 	to = pidfd_of(one);
-	is(publish(region, ring.ring_fd, 21, to), 0, "publish a ring for one process");
-	is(waiter_end(one), 0, "%s: the process that it is for wakes up", w->by);
-	is(waiter_end(other), 1, "%s: another process sleeps on", w->by);
+	is(publish(region, ring.ring_fd, 21, to), 0, "a ring is published for one process");
+	is(waiter_end(one), 0, "a process that sleeps by %s is woken by a ring for it", w->by);
+	is(waiter_end(other), 1, "a process that sleeps by %s is not woken by a ring for another",
+	   w->by);
 	close(to);
 	withdraw(region, 21);
 	one = start_waiter(w, ro, POLLIN, QUIET_MS);
-	is(publish(region, ring.ring_fd, 22, -1), 0, "publish a ring for anybody");
-	is(waiter_end(one), 1, "%s: who waits on the ro view sleeps on", w->by);
+	is(publish(region, ring.ring_fd, 22, -1), 0, "a ring is published while a reader sleeps");
+	is(waiter_end(one), 1, "a process that sleeps by %s on the view ro is not woken by a ring",
+	   w->by);
 	withdraw(region, 22);
 	close(ro);
 }
 
 /*
- * An epoll that one process made is asked by another one: that learns nothing of
- * the first one's rings. (The epoll then takes the file for not ready, so that
- * the first one has to ask the file itself.)
+ * A process that asks an epoll that another one made learns nothing of that one's rings.
+ * (The epoll then takes the file for not ready, so that its maker has to poll the file
+ * itself.)
  */
 static void test_inherited_epoll(void)
 {
@@ -306,19 +309,20 @@ static void test_inherited_epoll(void)
 
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, region, &e))
 		bail("epoll_ctl: %s", strerror(errno));
-	is(publish(region, ring.ring_fd, 23, to), 0, "publish a ring for this process");
+	is(publish(region, ring.ring_fd, 23, to), 0,
+	   "a ring is published for the process that made an epoll");
 	pid = fork();
 	if (!pid)
 		_exit(epoll_wait(ep, &e, 1, QUIET_MS));
 	waitpid(pid, &status, 0);
 	is(status, 0, "a child that asks its parent's epoll gets no event for the parent's ring");
-	is(events(region), POLLIN | POLLRDNORM, "the file is readable for the parent still");
+	is(events(region), POLLIN | POLLRDNORM, "the file is still readable for the parent");
 	withdraw(region, 23);
 	close(to);
 	close(ep);
 }
 
-/* Each publish is an edge, also while another ring waits to be taken. */
+/* Each PUBLISH is an edge, also while another ring waits to be taken. */
 static void test_edges(void)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLET };
@@ -326,19 +330,19 @@ static void test_edges(void)
 
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, region, &e))
 		bail("epoll_ctl: %s", strerror(errno));
-	is(epoll_wait(ep, &e, 1, 0), 0, "edge-triggered epoll: no event at first");
+	is(epoll_wait(ep, &e, 1, 0), 0, "an edge-triggered epoll has no event at first");
 	publish(region, ring.ring_fd, 30, -1);
-	is(epoll_wait(ep, &e, 1, SOON_MS), 1, "edge-triggered epoll: an event for a ring");
-	is(epoll_wait(ep, &e, 1, QUIET_MS), 0, "edge-triggered epoll: one, not two");
+	is(epoll_wait(ep, &e, 1, SOON_MS), 1, "an edge-triggered epoll has an event for a ring");
+	is(epoll_wait(ep, &e, 1, QUIET_MS), 0, "an edge-triggered epoll has one event for a ring");
 	publish(region, ring.ring_fd, 31, -1);
 	is(epoll_wait(ep, &e, 1, SOON_MS), 1,
-	   "edge-triggered epoll: an event for a second ring while the first waits");
+	   "an edge-triggered epoll has an event for a second ring while the first waits");
 	withdraw(region, 30);
 	withdraw(region, 31);
 	close(ep);
 }
 
-/* For each way of waiting there is a region, which it outlives. */
+/* For each way of waiting a region is unlinked while processes wait. */
 static void test_unlink(const struct waiter *w)
 {
 	int ro = view_open(NAME, "ro", O_RDONLY);
@@ -346,16 +350,17 @@ static void test_unlink(const struct waiter *w)
 	pid_t two = start_waiter(w, ro, POLLPRI, SOON_MS);
 	pid_t three = start_waiter(w, ro, POLLIN, QUIET_MS);
 
-	is(view_unlink(region), 0, "unlink the region");
-	is(waiter_end(one), 0, "%s: who waits for POLLPRI on rw wakes up", w->by);
-	is(waiter_end(two), 0, "%s: who waits for POLLPRI on ro wakes up", w->by);
-	is(waiter_end(three), 1, "%s: who waits for POLLIN on ro sleeps on", w->by);
+	is(view_unlink(region), 0, "the region is unlinked while processes wait");
+	is(waiter_end(one), 0, "UNLINK wakes a process that waits by %s for POLLPRI on rw", w->by);
+	is(waiter_end(two), 0, "UNLINK wakes a process that waits by %s for POLLPRI on ro", w->by);
+	is(waiter_end(three), 1, "UNLINK does not wake a process that waits by %s for POLLIN on ro",
+	   w->by);
 	is(waiter_end(start_waiter(w, ro, POLLPRI, SOON_MS)), 0,
-	   "%s: who asks later has POLLPRI at once", w->by);
+	   "a wait by %s for POLLPRI after UNLINK returns at once", w->by);
 	close(ro);
 }
 
-/* No descriptor is free: the ring stays, and so does the event. */
+/* If no descriptor is free, the ring stays, and so does the event. */
 static void test_emfile(void)
 {
 	int fds[2048], n = 0;
@@ -363,8 +368,8 @@ static void test_emfile(void)
 	publish(region, ring.ring_fd, 40, -1);
 	while (n < 2048 && (fds[n] = dup(region)) >= 0)
 		n++;
-	is(take(region, -1, 40), -EMFILE, "take a ring when no descriptor is free");
-	is(events(region), POLLIN | POLLRDNORM, "the file is readable still");
+	is(take(region, -1, 40), -EMFILE, "TAKE gives EMFILE when no descriptor is free");
+	is(events(region), POLLIN | POLLRDNORM, "the file is still readable after EMFILE");
 	while (n)
 		close(fds[--n]);
 	withdraw(region, 40);
@@ -386,7 +391,7 @@ int main(void)
 	test_emfile();
 	end();
 	for (size_t i = 0; i < ARRAY_LEN(waiters); i++) {
-		/* EPOLLEXCLUSIVE is not for EPOLLPRI. */
+		/* EPOLLEXCLUSIVE does not allow EPOLLPRI. */
 		if (waiters[i].wait == wait_epoll_exclusive)
 			continue;
 		begin();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * With promote_delay_ms at 0 demoted leaves never come back, and then the module
- * has nothing to do: no work of its may run again and again only to find that it
- * still may not. When the parameter gets a value, the leaves come back after that
- * time, without anybody having to demote another one first.
+ * Goal: with promote_delay_ms at 0 leaves are never promoted, and the module does not run
+ * work again and again only to find that. When the parameter gets another value, the leaves
+ * are promoted after that time, without a further demotion.
  * timeout: 300
  */
 #include "promote.h"
@@ -23,49 +22,50 @@ static void test_never(int fd)
 	set_param("promote_delay_ms", 0);
 	peer_read_file("/proc/self/smaps");
 	is(view_region(fd).demotions, 1, "reading smaps demotes a leaf");
-	/* What is queued already may run once, and see the new value. */
+	/* Work that is queued already may run once and see the new value. */
 	sleep(1);
 	trace_forget();
 	sleep(SECONDS);
 	diag("the module's work ran %u times in %d s", worked(), SECONDS);
-	ok(worked() <= 1, "promote_delay_ms=0: nothing runs for the sake of it");
-	is(view_region(fd).promotions, 0, "(it does not come back)");
-	ok(gib_demoted(NAME, "rw", 0), "(1G as 2M)");
+	ok(worked() <= 1, "with promote_delay_ms=0 the module runs no work for a demoted leaf");
+	is(view_region(fd).promotions, 0, "with promote_delay_ms=0 the leaf is not promoted");
+	ok(gib_demoted(NAME, "rw", 0), "debugfs shows the demoted leaf as 2 MiB leaves");
 }
 
 static void test_soon(int fd)
 {
 	trace_forget();
 	set_param("promote_delay_ms", 20);
-	ok(all_promoted(fd), "with another value the leaf comes back, without another demotion");
-	is(view_region(fd).demotions, 1, "(none)");
-	ok(worked() > 0, "(the work was seen)");
-	ok(gib_whole(NAME, "rw", 0), "(1G)");
+	ok(all_promoted(fd), "the leaf is promoted after promote_delay_ms got another value");
+	is(view_region(fd).demotions, 1, "the leaf is promoted without a further demotion");
+	ok(worked() > 0, "this test sees the work that promotes a leaf");
+	ok(gib_whole(NAME, "rw", 0), "debugfs shows the promoted leaf as one of 1 GiB");
 }
 
-/* When all has come back there is nothing to do either, whatever the value. */
+/* When all leaves are promoted the module has no work, whatever the value is. */
 static void test_idle(void)
 {
 	sleep(1);
 	trace_forget();
 	sleep(SECONDS);
-	is(worked(), 0, "nothing runs when every leaf is whole");
+	is(worked(), 0, "the module runs no work when no leaf is demoted");
 }
 
-/* The same the other way round: from a long time to never, and back. */
+/* The value changes from a long time to never, and back. */
 static void test_changed(int fd)
 {
 	set_param("promote_delay_ms", 3600000);
 	peer_read_file("/proc/self/smaps");
-	is(view_region(fd).demotions, 2, "another demotion, with an hour to wait");
+	is(view_region(fd).demotions, 2, "a leaf is demoted while promote_delay_ms is an hour");
 	set_param("promote_delay_ms", 0);
 	sleep(2);
 	trace_forget();
 	sleep(SECONDS);
 	diag("the module's work ran %u times in %d s", worked(), SECONDS);
-	ok(worked() <= 1, "promote_delay_ms=0 after a demotion: nothing runs for the sake of it");
+	ok(worked() <= 1,
+	   "the module runs no work after promote_delay_ms changed from an hour to 0");
 	set_param("promote_delay_ms", 20);
-	ok(all_promoted(fd), "a short promote_delay_ms brings the leaf back");
+	ok(all_promoted(fd), "the leaf is promoted after promote_delay_ms became short");
 }
 
 int main(void)

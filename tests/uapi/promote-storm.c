@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Leaves go and come back all the time, while processes store, load and verify,
- * attach, leave, are killed, read and write a disk, and the region grows. SEED
- * in the environment repeats a run's choices; $VM_DISK0 names a disk that may be
- * overwritten.
+ * Goal: no process sees a wrong byte while leaves are demoted and promoted all the time and
+ * processes store, load and verify, attach, detach, are killed, read and write a disk, and
+ * the region grows. SEED in the environment repeats the random choices of a run; $VM_DISK0
+ * names a disk that may be overwritten.
  * timeout: 900
  */
 #include "promote.h"
@@ -15,7 +15,7 @@
 #define ROUNDS 60
 #define IO (64 * 1024UL)
 
-/* Each kind of process checks in its own way; it ends only if something is wrong. */
+/* Each kind of process checks in its own way, and ends only if something is wrong. */
 enum { WRITER, READER, MIXED_READER, COMER, DISK, KINDS };
 static const char *const kinds[KINDS] = { "writer", "reader", "reader of a mixed view",
 					  "comer and goer", "reader of a disk" };
@@ -38,9 +38,8 @@ static char *attach_view(const char *view, bool writable)
 }
 
 /*
- * Writer @w owns word 8 + w of every small page. What it stores names the
- * writer, the page and how often it was stored; it remembers that, and finds
- * it again wherever it looks.
+ * Writer @w owns word 8 + w of every small page. It stores its number, the page and how
+ * often it has stored there, remembers that, and must find it again.
  */
 #define PAGES ((SZ_1G - SZ_2M) / SZ_4K)
 
@@ -60,7 +59,7 @@ static void writer(int w, unsigned int mine)
 	char *p = attach_view("rw", true);
 	static uint32_t stored[PAGES];
 
-	/* One that was killed before left something: begin anew. */
+	/* A writer that was killed before left values: clear them. */
 	for (uint64_t i = 0; i < PAGES; i++)
 		*word_at(p, w, i) = word(w, i, 0);
 	for (;;) {
@@ -74,7 +73,7 @@ static void writer(int w, unsigned int mine)
 	}
 }
 
-/* Every word is nobody's yet or says whose, and where, it is. */
+/* Every word must be 0 or name its own writer and page. */
 __attribute__((noreturn))
 static void reader(const char *view, unsigned int mine)
 {
@@ -111,7 +110,7 @@ static void comer(unsigned int mine)
 	}
 }
 
-/* In the last 2 MiB of the first GiB, where the writers have no words. */
+/* It uses the last 2 MiB of the first GiB, where the writers have no words. */
 __attribute__((noreturn))
 static void disk(unsigned int mine)
 {
@@ -121,7 +120,7 @@ static void disk(unsigned int mine)
 	ssize_t n;
 
 	for (;;) {
-		/* Where a table changes under a pin it may have to be tried again. */
+		/* I/O may have to be repeated if a table changes while the kernel pins. */
 		char *at = p + rand_r(&mine) % 8 * IO;
 
 		memset(copy, rand_r(&mine), IO);
@@ -152,7 +151,7 @@ static pid_t start(int i)
 	reader(kind_of[i] == READER ? "ro" : "mixed", mine);
 }
 
-/* A process that ended by itself has found something; one that is killed has not. */
+/* A process that ended by itself has found an error, unlike one that was killed. */
 static int judge(pid_t pid, int i)
 {
 	int status;
@@ -165,7 +164,7 @@ static int judge(pid_t pid, int i)
 	return 1;
 }
 
-/* Make leaves go, let them come back, and in between kill, and grow once. */
+/* Demote leaves, let them be promoted, kill processes meanwhile, and grow the region once. */
 static int storm(int fd, pid_t *pids)
 {
 	int bad = 0, rounds = 0;
@@ -209,26 +208,28 @@ int main(int argc, char **argv)
 	delay = set_param("promote_delay_ms", 5);
 	region_anew(NAME, SZ_1G, 4 * SZ_1G);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, SZ_1G, SZ_1G, 0), 0, "(a region of 1 GiB pages)");
-	is(layout_add(NAME, "mixed", "rwrw", SZ_1G), 0, "(with a mixed view)");
+	is(donate(fd, SZ_1G, SZ_1G, 0), 0, "a region of 1 GiB pages gets memory");
+	is(layout_add(NAME, "mixed", "rwrw", SZ_1G), 0,
+	   "a view with read-only and writable pages is added");
 	base = attach(fd, RW);
 	for (int i = 0; i < PROCESSES; i++)
 		pids[i] = start(i);
 	bad = storm(fd, pids);
 	for (int i = 0; i < PROCESSES; i++)
 		bad += judge(pids[i], i);
-	is(bad, 0, "nobody saw a wrong byte");
+	is(bad, 0, "no process has seen a wrong byte in the storm");
 	ok(view_region(fd).promotions >= PROMOTIONS,
-	   "%d leaves came back in the storm", PROMOTIONS);
-	ok(all_promoted(fd), "at the end all do");
+	   "at least %d leaves are promoted in the storm", PROMOTIONS);
+	ok(all_promoted(fd), "all leaves are promoted after the storm");
 	fill(base + 3 * SZ_1G, SZ_1G, 5);
-	ok(filled(base + 3 * SZ_1G, SZ_1G, 5), "what it grew by is there");
+	ok(filled(base + 3 * SZ_1G, SZ_1G, 5),
+	   "memory that was exported in the storm has its content");
 	munmap(base, WINDOW);
 	region_unlink(NAME);
 	close(fd);
 	for (int ms = 0; ms < 20000 && pages_free(SZ_1G) != before; ms++)
 		usleep(1000);
-	is(pages_free(SZ_1G), before, "all pages are back");
+	is(pages_free(SZ_1G), before, "all pages are free at the end");
 	set_param("promote_delay_ms", delay);
 	return done_testing();
 }

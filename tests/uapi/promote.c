@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Demoted leaves come back as 1 GiB leaves: in every view, for all processes
- * alike, however busy they are, after the time that promote_delay_ms says.
+ * Goal: demoted leaves are promoted to 1 GiB leaves again, in every view and for all
+ * processes, however busy they are, after the time in promote_delay_ms.
  * timeout: 900
  */
 #include "promote.h"
@@ -19,7 +19,7 @@ static int region;
 static char *base;
 static uint64_t bytes;
 
-/* Processes with each of the views: rw, ro, and one that is half and half. */
+/* Processes with each of the views rw, ro and one of which half is writable. */
 enum { A_RW, B_RW, C_RO, D_MIXED, PEERS };
 static struct peer peer[PEERS];
 
@@ -60,10 +60,10 @@ static void unhurt(const char *what)
 	for (int i = 0; i < PEERS; i++)
 		good &= PEER(peer[i], .op = PEER_FILLED, .a = (intptr_t)base, .b = bytes,
 			     .c = SEED) == 1;
-	ok(good, "%s: every process has every byte", what);
+	ok(good, "every process has every byte after %s", what);
 }
 
-/* Every process's entry points to the same table of its view. */
+/* True if the entries of all processes of a view point to the same table. */
 static bool linked_alike(void)
 {
 	FILE *f = fopen(debugfs_path((uintptr_t)base, "links"), "re");
@@ -87,7 +87,7 @@ static bool linked_alike(void)
 	return alike && n == PEERS + 1;
 }
 
-/* By one process of each view: the tables of every view are split. */
+/* One process of each view reads smaps, which demotes the leaves of its view. */
 static void demote_all(void)
 {
 	peer_read_file("/proc/self/smaps");
@@ -103,25 +103,28 @@ static void test_every_view(void)
 	demote_all();
 	is(view_region(region).demotions, 6, "reading smaps demotes two leaves in each view");
 	for (int i = 0; i < 6; i++)
-		ok(gib_demoted(NAME, views[i / 2], i % 2), "%s, GiB %d: 1G as 2M", views[i / 2],
+		ok(gib_demoted(NAME, views[i / 2], i % 2),
+		   "debugfs shows a demoted leaf of %s at GiB %d", views[i / 2],
 		   i % 2);
-	unhurt("demoted");
+	unhurt("demotions in every view");
 	usleep(500000);
-	is(view_region(region).promotions, 0, "promote_delay_ms=0: none comes back");
+	is(view_region(region).promotions, 0, "with promote_delay_ms=0 no leaf is promoted");
 	set_param("promote_delay_ms", SOON);
-	ok(all_promoted(region), "with another promote_delay_ms all leaves come back");
+	ok(all_promoted(region),
+	   "all leaves are promoted after promote_delay_ms got another value");
 	for (int i = 0; i < 6; i++)
-		ok(gib_whole(NAME, views[i / 2], i % 2), "%s, GiB %d: 1G", views[i / 2], i % 2);
-	ok(linked_alike(), "all processes use the same table");
-	unhurt("promoted");
+		ok(gib_whole(NAME, views[i / 2], i % 2),
+		   "debugfs shows a 1 GiB leaf of %s at GiB %d", views[i / 2], i % 2);
+	ok(linked_alike(), "all processes use the same table after promotions");
+	unhurt("promotions in every view");
 	is(view_region(region).promotions, 6, "GET_REGION counts six promotions");
 	is(view_region(region).demotions, 6, "a promotion causes no further demotions");
 	is(PEER(peer[C_RO], .op = PEER_STORE, .a = (intptr_t)base), SIGSEGV,
-	   "ro is read-only still");
+	   "a promoted leaf of ro is still read-only");
 	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + SZ_1G + 8), SIGSEGV,
-	   "a read-only GiB of a mixed view is read-only still");
+	   "a promoted read-only leaf of a mixed view is still read-only");
 	is(PEER(peer[D_MIXED], .op = PEER_STORE, .a = (intptr_t)base + 8), 0,
-	   "the other GiB of a mixed view can be stored to");
+	   "a promoted writable leaf of a mixed view can be stored to");
 }
 
 static void test_again_and_again(void)
@@ -133,13 +136,14 @@ static void test_again_and_again(void)
 		PEER(peer[i % PEERS], .op = PEER_READ_FILE, .text = "/proc/self/smaps");
 		bad += !all_promoted(region);
 	}
-	is(bad, 0, "ten readers of smaps, ten times they come back");
-	ok(view_region(region).promotions >= before + 20, "(counted)");
-	ok(linked_alike(), "all processes use the same table");
+	is(bad, 0, "leaves are promoted after each of ten reads of smaps");
+	ok(view_region(region).promotions >= before + 20,
+	   "GET_REGION counts 20 further promotions");
+	ok(linked_alike(), "all processes use the same table after many promotions");
 	unhurt("many demotions and promotions");
 }
 
-/* The time counts from the last leaf that was demoted, and can be changed. */
+/* The delay counts from the last demotion, and can be changed meanwhile. */
 static void test_delay(void)
 {
 	uint64_t before = view_region(region).promotions;
@@ -147,14 +151,15 @@ static void test_delay(void)
 	set_param("promote_delay_ms", 3600000);
 	demote_all();
 	usleep(500000);
-	is(view_region(region).promotions, before, "no leaf comes back before its time");
-	ok(gib_demoted(NAME, "rw", 0), "(1G as 2M)");
-	unhurt("waiting");
+	is(view_region(region).promotions, before,
+	   "no leaf is promoted before promote_delay_ms is over");
+	ok(gib_demoted(NAME, "rw", 0), "debugfs shows a demoted leaf before the delay is over");
+	unhurt("waiting for promotion");
 	set_param("promote_delay_ms", SOON);
-	ok(all_promoted(region), "when the time is made shorter they come back");
+	ok(all_promoted(region), "leaves are promoted after promote_delay_ms became short");
 }
 
-/* ---- processes that are busy, stopped, or on their way out ---- */
+/* ---- processes that are busy, stopped, or ending ---- */
 
 static _Atomic bool stop;
 
@@ -177,12 +182,12 @@ static void test_busy(void)
 	for (int i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, maps_all_the_time, NULL);
 	demote_all();
-	ok(all_promoted(region), "four threads map and unmap: they come back all the same");
+	ok(all_promoted(region), "leaves are promoted while four threads map and unmap memory");
 	stop = true;
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
-	ok(linked_alike(), "all processes use the same table");
-	unhurt("a busy process");
+	ok(linked_alike(), "all processes use the same table after promotions in a busy process");
+	unhurt("promotions in a busy process");
 }
 
 static void *reads_all_the_time(void *arg)
@@ -192,7 +197,7 @@ static void *reads_all_the_time(void *arg)
 	return arg;
 }
 
-/* A page that is split already tells nobody that it is read again. */
+/* The module does not notice further reads of smaps while a leaf is demoted. */
 static void test_reader(void)
 {
 	uint64_t before = view_region(region).promotions;
@@ -203,11 +208,11 @@ static void test_reader(void)
 	for (int ms = 0; ms < 120000 && view_region(region).promotions < before + 10; ms++)
 		usleep(1000);
 	ok(view_region(region).promotions >= before + 10,
-	   "under a reader in a loop they come and go");
-	unhurt("a reader in a loop");
+	   "leaves are demoted and promoted while a thread reads smaps in a loop");
+	unhurt("reads of smaps in a loop");
 	stop = true;
 	pthread_join(t, NULL);
-	ok(all_promoted(region), "leaves come back when the reader stops");
+	ok(all_promoted(region), "leaves are promoted when the reader of smaps stops");
 }
 
 static void test_stopped(void)
@@ -218,10 +223,10 @@ static void test_stopped(void)
 	kill(peer[B_RW].pid, SIGSTOP);
 	waitpid(peer[B_RW].pid, &status, WUNTRACED);
 	peer_read_file("/proc/self/smaps");
-	ok(all_promoted(region), "leaves come back although a process is stopped");
+	ok(all_promoted(region), "leaves are promoted although a process is stopped");
 	ok(linked_alike(), "a process that was stopped uses the same table");
 	kill(peer[B_RW].pid, SIGCONT);
-	unhurt("a stopped process");
+	unhurt("promotions beside a stopped process");
 }
 
 static void test_exits(void)
@@ -236,12 +241,12 @@ static void test_exits(void)
 			PEER(p, .op = PEER_DETACH);
 		peer_kill(&p);
 	}
-	ok(all_promoted(region), "processes end before and while leaves come back");
-	ok(linked_alike(), "all processes use the same table");
-	unhurt("processes that end");
+	ok(all_promoted(region), "leaves are promoted while processes end");
+	ok(linked_alike(), "all processes use the same table after other processes ended");
+	unhurt("promotions while processes end");
 }
 
-/* Nothing may look at a region that has ended meanwhile. */
+/* Promotion must not access a region that has ended meanwhile. */
 static void test_pending(void)
 {
 	long before = pages_free(SZ_1G);
@@ -253,10 +258,11 @@ static void test_pending(void)
 		usleep(i * 2000);
 		end();
 	}
-	is(pages_free(SZ_1G), before, "regions end while a promotion is pending, or runs");
+	is(pages_free(SZ_1G), before,
+	   "all pages are free after regions ended while a promotion was pending");
 }
 
-/* Regions of smaller pages have nothing to split. */
+/* Regions of smaller pages have no leaves to demote. */
 static void test_smaller(uint64_t size)
 {
 	int fd = region_with("test-promote-small", size, two_of(size));
@@ -264,7 +270,7 @@ static void test_smaller(uint64_t size)
 
 	peer_read_file("/proc/self/smaps");
 	is(view_region(fd).demotions + view_region(fd).promotions, 0,
-	   "in a region of %lu KiB pages nothing is demoted", (unsigned long)size >> 10);
+	   "reading smaps demotes nothing in a region of %lu KiB pages", (unsigned long)size >> 10);
 	munmap(at, WINDOW);
 	region_unlink("test-promote-small");
 	close(fd);
@@ -292,6 +298,6 @@ int main(int argc, char **argv)
 	test_smaller(SZ_4K);
 	test_smaller(SZ_2M);
 	set_param("promote_delay_ms", delay);
-	is(pages_free(SZ_1G), before, "all pages are back");
+	is(pages_free(SZ_1G), before, "all pages are free at the end");
 	return done_testing();
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of promotion: what a region's tables look like, and waiting for it. */
+/* Helpers for tests of promotion: how a region's memory is mapped, and waiting for it. */
 #ifndef UAPI_PROMOTE_H
 #define UAPI_PROMOTE_H
 
 #include "views.h"
 
-/* One GiB of a view: how those who attach now have it, and how the twin has. */
+/* How the table that processes attach now, and its twin, map one GiB of a view. */
 struct gib {
 	char mapped[16];
 	char twin[16];
 };
 
-/* Read it from debugfs; false if there is no such line. */
+/* Read this from debugfs; false if there is no such line. */
 static inline bool gib_of(const char *region, const char *view, int number, struct gib *g)
 {
 	const char *path = debugfs_path(region_addr(region), "tables");
@@ -30,7 +30,7 @@ static inline bool gib_of(const char *region, const char *view, int number, stru
 	return found;
 }
 
-/* Are both twins of this GiB 1 GiB leaves? */
+/* True if both twins map this GiB by a leaf of 1 GiB. */
 static inline bool gib_whole(const char *region, const char *view, int number)
 {
 	struct gib g;
@@ -47,7 +47,7 @@ static inline bool gib_demoted(const char *region, const char *view, int number)
 						    !strcmp(g.twin, "1G-as-2M"));
 }
 
-/* As many leaves came back as went; emulated and under load it takes a while. */
+/* Wait until all demoted leaves are promoted, which takes a while under emulation and load. */
 static inline bool all_promoted(int fd)
 {
 	for (int ms = 0; ms < 120000; ms += 5) {

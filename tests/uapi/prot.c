@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A view is attached for reading or for reading and writing, and nothing else.
- * The module's tables have no page that can be written and not be read, and none
- * that is there and out of reach, so PROT_NONE and PROT_WRITE alone could not be
- * kept: mmap refuses them with EACCES, leaves nothing in the slot, and a process
- * that asked for no access gets none.
+ * Goal: a view can be attached for reading, or for reading and writing, and nothing else.
+ * The module's tables cannot have a page that is writable but not readable, or one that is
+ * present but not accessible, so that mmap has to refuse PROT_NONE and PROT_WRITE alone with
+ * EACCES and leave nothing in the window.
  */
 #include "views.h"
 
@@ -40,12 +39,14 @@ static void test_node(const char *view, int open_flags, const char *how)
 	if (fd < 0)
 		bail("open %s: %s", view, strerror(-fd));
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		is(map_as(fd, refused[i].prot, 0), -EACCES, "%s, %s: %s is EACCES", view, how,
+		is(map_as(fd, refused[i].prot, 0), -EACCES,
+		   "mmap of %s, %s, with %s gives EACCES", view, how,
 		   refused[i].name);
 		is(map_as(fd, refused[i].prot, MAP_FIXED), -EACCES,
-		   "%s, %s: %s with MAP_FIXED, too", view, how, refused[i].name);
+		   "mmap of %s, %s, with %s and MAP_FIXED gives EACCES", view, how,
+		   refused[i].name);
 	}
-	is(view_region(fd).attached, 0, "%s, %s: nobody is attached", view, how);
+	is(view_region(fd).attached, 0, "%s, %s, is not attached after refused calls", view, how);
 	close(fd);
 }
 
@@ -56,12 +57,15 @@ static void test_allowed(void)
 	char *base;
 
 	base = attach(fd, RW);
-	ok(base && !try_store(base, 42), "PROT_READ|PROT_WRITE: a store is done");
+	ok(base && !try_store(base, 42),
+	   "a store to memory attached with PROT_READ|PROT_WRITE succeeds");
 	munmap(base, WINDOW);
 	base = attach(fd, PROT_READ);
-	ok(base && !try_load(base, &value) && value == 42, "PROT_READ: a load is done");
-	is(try_store(base, 43), SIGSEGV, "PROT_READ: a store is SIGSEGV");
-	is(try_load(base + two_of(SZ_4K), &value), SIGBUS, "a load from a hole is SIGBUS");
+	ok(base && !try_load(base, &value) && value == 42,
+	   "a load from memory attached with PROT_READ succeeds");
+	is(try_store(base, 43), SIGSEGV,
+	   "a store to memory attached with PROT_READ raises SIGSEGV");
+	is(try_load(base + two_of(SZ_4K), &value), SIGBUS, "a load from a hole raises SIGBUS");
 	munmap(base, WINDOW);
 	close(fd);
 }

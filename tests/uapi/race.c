@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * Many processes come and go at once, killed at any step, while others do I/O,
- * grow the region, read smaps and fork. SEED in the environment repeats a run's
- * choices. At the end: no attachment, no page and no byte is lost.
+ * Goal: no attachment, no page and no byte is lost while many processes attach, detach and
+ * are killed at any step, and others do I/O, grow the region, read smaps and fork. SEED in
+ * the environment repeats the random choices of a run.
  * timeout: 900
  */
 #include "util.h"
@@ -16,7 +16,7 @@
 
 static unsigned int seed;
 
-/* What a worker does until it is killed. */
+/* The loop of a worker, until it is killed. */
 static void work(unsigned int mine)
 {
 	for (;;) {
@@ -69,7 +69,7 @@ static void *attach_thread(void *arg)
 	return mapped;
 }
 
-/* Loads and stores at the window while others map and unmap it there. */
+/* A thread loads and stores in the window while others attach and detach the region. */
 static _Atomic bool stop;
 
 static void *poke_thread(void *arg)
@@ -102,8 +102,8 @@ static void test_threads(uint64_t size)
 	}
 	stop = true;
 	pthread_join(poke, NULL);
-	ok(mapped > 0, "three threads attached %ld times in turn, a fourth poking", mapped);
-	is(view_region(fd).attached, 0, "no process is left attached");
+	ok(mapped > 0, "three threads attach %ld times while a fourth one stores", mapped);
+	is(view_region(fd).attached, 0, "no process is attached after the threads ended");
 	region_unlink("test-threads");
 	close(fd);
 }
@@ -119,7 +119,8 @@ static void test_storm(uint64_t size)
 	region_unlink(NAME);
 	region_create(NAME, size, part * 64);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, size, part, 0), 0, "(a region of %lu KiB pages)", (unsigned long)size >> 10);
+	is(donate(fd, size, part, 0), 0,
+	   "a region of %lu KiB pages gets memory", (unsigned long)size >> 10);
 	p = attach(fd, PROT_READ | PROT_WRITE);
 	fill(p, SZ_2M, 77);
 	for (int i = 0; i < WORKERS; i++)
@@ -132,7 +133,7 @@ static void test_storm(uint64_t size)
 		waitpid(pid[w], &status, 0);
 		bad += !WIFSIGNALED(status);
 		pid[w] = start_worker(seed + i * WORKERS);
-		/* Growth under load, as far as the pool goes. */
+		/* The region grows under load, as long as the pool has pages. */
 		if (size != SZ_1G && i % 4 == 0)
 			bad += donate(fd, size, part, (1 + i / 4) * part) != 0;
 	}
@@ -141,15 +142,16 @@ static void test_storm(uint64_t size)
 		waitpid(pid[i], &status, 0);
 		bad += !WIFSIGNALED(status);
 	}
-	is(bad, 0, "%d workers killed at any step, none saw a wrong byte", ROUNDS + WORKERS);
+	is(bad, 0, "%d workers that are killed at any step see no wrong byte", ROUNDS + WORKERS);
 	for (int ms = 0; ms < 5000 && view_region(fd).attached > 1; ms++)
 		usleep(1000);
-	is(view_region(fd).attached, 1, "only this process is attached");
-	ok(filled(p, SZ_2M, 77), "every byte is right");
+	is(view_region(fd).attached, 1,
+	   "only this process is attached after all workers were killed");
+	ok(filled(p, SZ_2M, 77), "every byte is right after all workers were killed");
 	munmap(p, WINDOW);
 	region_unlink(NAME);
 	close(fd);
-	is(pages_free(size), before, "all pages are back");
+	is(pages_free(size), before, "all pages are free at the end");
 }
 
 int main(int argc, char **argv)

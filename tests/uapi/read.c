@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * read(2) of a region's file: the address and the length, 16 bytes in all, and
- * then the end of file, so that a program like cat(1) ends.
+ * Goal: read(2) of a region's file gives its address and length, 16 bytes in all, and then
+ * the end of the file, so that a program like cat(1) ends.
  */
 #include "views.h"
 
@@ -13,7 +13,7 @@
 
 static uint64_t addr;
 
-/* What a file has, as it comes by reads of @step bytes; how much that was. */
+/* Read all of a file by reads of @step bytes; returns the number of bytes. */
 static size_t read_all(int fd, size_t step, char *to, size_t room)
 {
 	size_t total = 0;
@@ -46,20 +46,21 @@ static void test_views(void)
 		int fd = view_open(NAME, files[i].view, files[i].flags);
 		unsigned long got[2] = { 0, 0 };
 
-		is(read(fd, got, sizeof(got)), BYTES, "read of %s opened %s gives 16 bytes",
+		is(read(fd, got, sizeof(got)), BYTES, "a read of %s opened %s gives 16 bytes",
 		   files[i].view, files[i].how);
-		is(got[0], addr, "the first long of %s opened %s is the region's address",
+		is(got[0], addr, "the first number from %s opened %s is the region's address",
 		   files[i].view, files[i].how);
-		is(got[1], LENGTH, "the second long of %s opened %s is the region's length",
+		is(got[1], LENGTH, "the second number from %s opened %s is the region's length",
 		   files[i].view, files[i].how);
-		is(read(fd, got, sizeof(got)), 0, "a second read of %s opened %s is the end",
+		is(read(fd, got, sizeof(got)), 0,
+		   "a second read of %s opened %s gives the end of the file",
 		   files[i].view, files[i].how);
-		is(read(fd, got, sizeof(got)), 0, "a third read is the end of the file");
+		is(read(fd, got, sizeof(got)), 0, "a third read gives the end of the file, too");
 		close(fd);
 	}
 }
 
-/* Buffers of every length, as for any file: the next read goes on from there. */
+/* Buffers can have any length, as for other files: the next read continues. */
 static void test_buffers(void)
 {
 	char got[4096];
@@ -82,8 +83,8 @@ static void test_zero(int fd)
 {
 	char got[BYTES];
 
-	is(read(fd, got, 0), 0, "a read of no bytes gives none");
-	is(read(fd, got, BYTES), BYTES, "a read of no bytes does not move the file's position");
+	is(read(fd, got, 0), 0, "a read of 0 bytes gives 0 bytes");
+	is(read(fd, got, BYTES), BYTES, "a read of 0 bytes does not move the file's position");
 }
 
 static void test_vectors(int fd)
@@ -97,7 +98,7 @@ static void test_vectors(int fd)
 	ok(is_answer(got), "readv gives the address and the length");
 }
 
-/* What cannot be stored is not passed over: a second try gets it. */
+/* Bytes that could not be stored are not skipped: the next read gives them. */
 static void test_fault(int fd)
 {
 	char got[BYTES];
@@ -105,10 +106,10 @@ static void test_fault(int fd)
 	char *p = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ok(read(fd, p, BYTES) == -1 && errno == EFAULT,
-	   "a read into memory that cannot be written is EFAULT");
+	   "a read into memory that cannot be written gives EFAULT");
 	munmap(p, 4096);
 	ok(read(fd, got, BYTES) == BYTES && is_answer(got),
-	   "the read after EFAULT gets all of it");
+	   "the read after EFAULT gives all 16 bytes");
 }
 
 static void test_write_only(void)
@@ -116,7 +117,8 @@ static void test_write_only(void)
 	int fd = view_open(NAME, "rw", O_WRONLY);
 	char got[BYTES];
 
-	ok(read(fd, got, BYTES) == -1 && errno == EBADF, "a file opened O_WRONLY is EBADF");
+	ok(read(fd, got, BYTES) == -1 && errno == EBADF,
+	   "a read of a file opened O_WRONLY gives EBADF");
 	close(fd);
 }
 
@@ -141,13 +143,14 @@ static void with_file(void (*test)(int fd))
 	close(fd);
 }
 
-/* Where a region lies does not depend on its name. */
+/* An unlinked region still has its address. */
 static void test_unlinked(int fd)
 {
 	char got[BYTES];
 
-	is(region_unlink(NAME), 0, "unlink the region");
-	ok(read(fd, got, BYTES) == BYTES && is_answer(got), "a read then still tells where it is");
+	is(region_unlink(NAME), 0, "the region is unlinked");
+	ok(read(fd, got, BYTES) == BYTES && is_answer(got),
+	   "a read of an unlinked region gives the address and the length");
 }
 
 int main(void)
@@ -156,7 +159,7 @@ int main(void)
 
 	addr = view_region(fd).addr;
 	close(fd);
-	is(layout_add(NAME, "part", "wr", SZ_2M), 0, "add a view");
+	is(layout_add(NAME, "part", "wr", SZ_2M), 0, "a view is added");
 	test_views();
 	test_buffers();
 	with_file(test_zero);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A region's name, nodes, permissions, description and end. */
+/* Goal: a region's name, nodes, permissions, description and end are as documented. */
 #include "util.h"
 
 #include <grp.h>
@@ -10,7 +10,7 @@ static void test_info(void)
 {
 	struct msharearena_info i = { .size = sizeof(i) };
 
-	is(ctl(MSHAREARENA_GET_INFO, &i), 0, "GET_INFO answers");
+	is(ctl(MSHAREARENA_GET_INFO, &i), 0, "GET_INFO succeeds");
 	is(i.api_version, MSHAREARENA_API_VERSION, "GET_INFO gives the header's version");
 	is(i.window_size, WINDOW, "GET_INFO gives a window of 512 GiB");
 	is(i.page_sizes, SZ_1G | SZ_2M | SZ_4K, "GET_INFO offers 1 GiB, 2 MiB and 4 KiB pages");
@@ -19,31 +19,31 @@ static void test_info(void)
 	is(ctl(MSHAREARENA_GET_INFO, &i), -EINVAL, "GET_INFO refuses a flag");
 	i = (struct msharearena_info){ .size = sizeof(i), .reserved = 1 };
 	is(ctl(MSHAREARENA_GET_INFO, &i), -EINVAL, "GET_INFO refuses a reserved bit");
-	is(ctl(MSHAREARENA_GET_INFO, NULL), -EFAULT, "GET_INFO of a bad pointer is EFAULT");
+	is(ctl(MSHAREARENA_GET_INFO, NULL), -EFAULT, "GET_INFO with a bad pointer gives EFAULT");
 }
 
-/* Each command on its kind of file; those of earlier versions on none. */
+/* Each command works on its kind of file only, and commands of earlier versions on none. */
 static void test_commands(void)
 {
 	int fd = region_create_open(NAME, SZ_2M, SZ_2M), bad = 0;
 	struct msharearena_info i = { .size = sizeof(i) };
 
-	is(ctl(_IO(MSHAREARENA_IOC, 0x7f), &i), -ENOTTY, "an unknown command is ENOTTY");
+	is(ctl(_IO(MSHAREARENA_IOC, 0x7f), &i), -ENOTTY, "an unknown command gives ENOTTY");
 	for (unsigned int n = 0x30; n <= 0x37; n++)
 		bad += ctl(_IO(MSHAREARENA_IOC, n), &i) != -ENOTTY;
-	is(bad, 0, "a region's commands on the control device are ENOTTY");
+	is(bad, 0, "a region's commands on the control device give ENOTTY");
 	for (unsigned int n = 0x20; n <= 0x22; n++)
 		bad += command(fd, _IO(MSHAREARENA_IOC, n), &i) != -ENOTTY;
-	is(bad, 0, "the control device's commands on a region are ENOTTY");
+	is(bad, 0, "the control device's commands on a region's file give ENOTTY");
 	for (unsigned int n = 0; n < 0x20; n++)
 		bad += ctl(_IO(MSHAREARENA_IOC, n), &i) != -ENOTTY ||
 		       command(fd, _IO(MSHAREARENA_IOC, n), &i) != -ENOTTY;
-	is(bad, 0, "commands with numbers of earlier versions are ENOTTY on both");
+	is(bad, 0, "commands with numbers of earlier versions give ENOTTY on both files");
 	view_unlink(fd);
 	close(fd);
 }
 
-/* Structures may grow: known sizes work, unknown bytes must be zero. */
+/* Structures may grow: a longer one is accepted if the unknown bytes are 0. */
 static void test_extensible(void)
 {
 	struct {
@@ -51,21 +51,21 @@ static void test_extensible(void)
 		uint64_t newer;
 	} big = { .i.size = sizeof(big) };
 
-	is(ctl(MSHAREARENA_GET_INFO, &big), 0, "GET_INFO takes a longer structure of zeros");
+	is(ctl(MSHAREARENA_GET_INFO, &big), 0, "GET_INFO accepts a longer structure of zeros");
 	big.i.flags = 0;
 	big.newer = 1;
 	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG,
-	   "GET_INFO of a longer structure with a bit set is E2BIG");
+	   "GET_INFO of a longer structure with a bit set gives E2BIG");
 	big.i.size = 1 << 20;
-	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG, "GET_INFO of a size of 1 MiB is E2BIG");
+	is(ctl(MSHAREARENA_GET_INFO, &big), -E2BIG, "GET_INFO of a size of 1 MiB gives E2BIG");
 	big.i.size = sizeof(big.i) - 1;
 	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL,
-	   "GET_INFO of a structure that is a byte short is EINVAL");
+	   "GET_INFO of a structure that is a byte short gives EINVAL");
 	big.i.size = 0;
-	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL, "GET_INFO of size 0 is EINVAL");
+	is(ctl(MSHAREARENA_GET_INFO, &big), -EINVAL, "GET_INFO of size 0 gives EINVAL");
 }
 
-/* Create, and at once undo it. */
+/* Create a region and undo that at once. */
 static int try_create(struct msharearena_create c)
 {
 	int fd = create_open(&c);
@@ -77,12 +77,13 @@ static int try_create(struct msharearena_create c)
 	return 0;
 }
 
-/* An otherwise valid request with one member changed. */
+/* A request that is valid except for one member. */
 #define BAD(field, value, want, why) do {				\
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);	\
 									\
 	c.field = (value);						\
-	is(try_create(c), want, "create: " why);			\
+	is(try_create(c), want, (want) ? "CREATE refuses " why :	\
+	   "CREATE accepts " why);					\
 } while (0)
 
 static void test_create_refuses(void)
@@ -93,26 +94,26 @@ static void test_create_refuses(void)
 
 	BAD(flags, 2, -EINVAL, "an unknown flag");
 	BAD(flags, 1U << 31, -EINVAL, "the highest flag");
-	BAD(flags, MSHAREARENA_NO_NODE, -EINVAL, "a mode, but no node that could have it");
+	BAD(flags, MSHAREARENA_NO_NODE, -EINVAL, "a mode without nodes");
 	BAD(reserved, 1, -EINVAL, "a reserved bit");
-	BAD(mode, 01600, -EINVAL, "a mode bit that is not a permission");
-	BAD(mode, 0700, -EINVAL, "execute permission");
+	BAD(mode, 01600, -EINVAL, "a mode with a bit that is not a permission");
+	BAD(mode, 0700, -EINVAL, "a mode with execute permission");
 	BAD(page_size, 8192, -EINVAL, "a page size of 8 KiB");
 	BAD(page_size, SZ_2M | SZ_4K, -EINVAL, "two page sizes at once");
 	BAD(page_size, 0, -EINVAL, "a page size of 0");
-	BAD(page_size, SZ_4K, 0, "(4 KiB pages are fine)");
+	BAD(page_size, SZ_4K, 0, "pages of 4 KiB");
 	BAD(length, 0, -EINVAL, "length 0");
 	BAD(length, SZ_2M + 4096, -EINVAL, "a length that is no multiple of the page size");
 	BAD(length, WINDOW + SZ_2M, -EINVAL, "a length over a window");
-	BAD(length, WINDOW, 0, "(a length of a whole window is fine)");
-	BAD(addr, WINDOW + 4096, -EINVAL, "an address that is not a window's");
+	BAD(length, WINDOW, 0, "the length of a whole window");
+	BAD(addr, WINDOW + 4096, -EINVAL, "an address that does not begin a window");
 	BAD(addr, 1ULL << 47, -EINVAL, "an address over user space");
 	BAD(addr, (1ULL << 47) - WINDOW, -EINVAL, "the last window of user space");
-	BAD(addr, 0x700000000000, 0, "(an address of a window is fine)");
+	BAD(addr, 0x700000000000, 0, "the address of a window");
 	BAD(name[MSHAREARENA_NAME_SIZE - 1], 'x', -EINVAL, "bytes after the name");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		is(region_create(names[i], SZ_2M, SZ_2M), -EINVAL,
-		   "create: bad name %zu", i);
+		   "CREATE refuses bad name %zu", i);
 }
 
 static void test_names(void)
@@ -122,20 +123,21 @@ static void test_names(void)
 
 	memset(longest, 'n', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
-	is(region_create(longest, SZ_2M, SZ_2M), 0, "create with a name of 63 bytes");
-	is(region_unlink(longest), 0, "unlink of a name of 63 bytes");
+	is(region_create(longest, SZ_2M, SZ_2M), 0, "CREATE accepts a name of 63 bytes");
+	is(region_unlink(longest), 0, "a region with a name of 63 bytes can be unlinked");
 	c = create_args("", SZ_2M, SZ_2M);
 	memset(c.name, 'n', sizeof(c.name));
-	is(create_named(&c), -EINVAL, "create with 64 bytes without a NUL is EINVAL");
+	is(create_named(&c), -EINVAL, "CREATE refuses a name of 64 bytes without a NUL");
 
-	is(region_create(NAME, SZ_2M, SZ_2M), 0, "create");
-	is(region_create(NAME, SZ_2M, SZ_2M), -EEXIST, "the same name again is EEXIST");
-	is(region_unlink(NAME), 0, "unlink");
-	is(region_unlink(NAME), -ENOENT, "a second unlink is ENOENT");
-	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the node is gone when unlink returns");
+	is(region_create(NAME, SZ_2M, SZ_2M), 0, "a region is created");
+	is(region_create(NAME, SZ_2M, SZ_2M), -EEXIST,
+	   "CREATE with the same name again gives EEXIST");
+	is(region_unlink(NAME), 0, "the region is unlinked");
+	is(region_unlink(NAME), -ENOENT, "unlinking the region by its name again gives ENOENT");
+	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the node is removed when UNLINK returns");
 }
 
-/* The structure is only read: it may lie where nobody can write. */
+/* The module only reads the structure, which may be in read-only memory. */
 static void test_create_read_only(void)
 {
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
@@ -143,8 +145,8 @@ static void test_create_read_only(void)
 
 	memcpy(p, &c, sizeof(c));
 	mprotect(p, 4096, PROT_READ);
-	is(closed(ctl(MSHAREARENA_CREATE, p)), 0, "CREATE takes a structure in read-only memory");
-	is(region_unlink(NAME), 0, "CREATE with a read-only structure has made the region");
+	is(closed(ctl(MSHAREARENA_CREATE, p)), 0, "CREATE accepts a structure in read-only memory");
+	is(region_unlink(NAME), 0, "CREATE with a read-only structure has created the region");
 	munmap(p, 4096);
 }
 
@@ -160,12 +162,14 @@ static void test_unlink_arguments(void)
 	is(command(fd, MSHAREARENA_UNLINK, &u), -EINVAL, "UNLINK refuses a flag");
 	u = (struct msharearena_unlink){ .size = sizeof(u) - 1 };
 	is(command(fd, MSHAREARENA_UNLINK, &u), -EINVAL, "UNLINK refuses a size that is short");
-	is(command(fd, MSHAREARENA_UNLINK, &big), -E2BIG, "UNLINK refuses members it cannot know");
-	is(command(fd, MSHAREARENA_UNLINK, NULL), -EFAULT, "UNLINK of a bad pointer is EFAULT");
-	is(closed(view_open(NAME, "rw", O_RDWR)), 0, "the region's name is still there");
+	is(command(fd, MSHAREARENA_UNLINK, &big), -E2BIG,
+	   "UNLINK refuses unknown members that are set");
+	is(command(fd, MSHAREARENA_UNLINK, NULL), -EFAULT,
+	   "UNLINK with a bad pointer gives EFAULT");
+	is(closed(view_open(NAME, "rw", O_RDWR)), 0, "refused calls of UNLINK leave the name");
 	big.newer = 0;
-	is(command(fd, MSHAREARENA_UNLINK, &big), 0, "UNLINK takes a longer structure of zeros");
-	is(view_unlink(fd), -ENOENT, "a second UNLINK on the same file is ENOENT");
+	is(command(fd, MSHAREARENA_UNLINK, &big), 0, "UNLINK accepts a longer structure of zeros");
+	is(view_unlink(fd), -ENOENT, "a second UNLINK on the same file gives ENOENT");
 	close(fd);
 }
 
@@ -176,11 +180,11 @@ static void check_node(const char *view, mode_t mode)
 
 	snprintf(path, sizeof(path), "/dev/mshare/" NAME "/%s", view);
 	is(stat(path, &st), 0, "%s exists when CREATE returns", path);
-	is(st.st_mode, S_IFCHR | mode, "%s has its mode", path);
-	ok(st.st_uid == 1234 && st.st_gid == 4321, "%s has its owner and group", path);
+	is(st.st_mode, S_IFCHR | mode, "%s has the requested mode", path);
+	ok(st.st_uid == 1234 && st.st_gid == 4321, "%s has the requested owner and group", path);
 }
 
-/* In a child with its own credentials; the answer is the exit status. */
+/* Call fn() in a child with these credentials; returns its result. */
 static int as_user(uid_t uid, gid_t gid, int (*fn)(void))
 {
 	pid_t pid = fork();
@@ -224,19 +228,21 @@ static void test_permissions(void)
 	c.uid = 1234;
 	c.gid = 4321;
 	c.mode = 0640;
-	is(create_named(&c), 0, "create a region with an owner, a group and a mode");
+	is(create_named(&c), 0, "a region with an owner, a group and a mode is created");
 	check_node("rw", 0640);
 	check_node("ro", 0440);
-	is(as_user(1234, 1, open_rw), 0, "the owner opens rw");
+	is(as_user(1234, 1, open_rw), 0, "the owner can open rw");
 	is(as_user(1, 4321, open_rw), -EACCES,
-	   "a member of the group does not open rw for writing");
-	is(as_user(1, 4321, open_rw_for_reading), 0, "a member of the group opens rw for reading");
-	is(as_user(1, 4321, open_ro), 0, "a member of the group opens ro");
-	is(as_user(1, 1, open_ro), -EACCES, "others do not open ro");
-	is(view_open(NAME, "ro", O_RDWR), -EACCES, "not even root opens the ro view for writing");
-	is(as_user(1234, 1, open_rw), 0, "the owner opens rw before a chmod");
-	is(chmod("/dev/mshare/" NAME "/rw", 0400), 0, "chmod works on a node");
-	is(as_user(1234, 1, open_rw), -EACCES, "after chmod the owner cannot open the node");
+	   "a member of the group cannot open rw for writing");
+	is(as_user(1, 4321, open_rw_for_reading), 0,
+	   "a member of the group can open rw for reading");
+	is(as_user(1, 4321, open_ro), 0, "a member of the group can open ro");
+	is(as_user(1, 1, open_ro), -EACCES, "others cannot open ro");
+	is(view_open(NAME, "ro", O_RDWR), -EACCES, "even root cannot open the view ro for writing");
+	is(as_user(1234, 1, open_rw), 0, "the owner can open rw before a chmod");
+	is(chmod("/dev/mshare/" NAME "/rw", 0400), 0, "chmod of a node succeeds");
+	is(as_user(1234, 1, open_rw), -EACCES,
+	   "the owner cannot open rw for writing after a chmod");
 	region_unlink(NAME);
 }
 
@@ -265,7 +271,7 @@ static int unlink_mine(void)
 	return region_unlink("mine");
 }
 
-static int his;	/* a file of the region, which somebody opened for others */
+static int his;	/* an open file of the region, which children inherit */
 
 static int unlink_his(void)
 {
@@ -274,17 +280,18 @@ static int unlink_his(void)
 
 static void test_gates(void)
 {
-	is(as_user(1234, 1, nobody_creates), -EACCES, "only root opens the control device");
-	is(chmod("/dev/msharearena", 0666), 0, "chmod of the control device works");
-	is(as_user(1234, 1, give_away), -EPERM, "nobody makes a region for another user");
-	is(as_user(1234, 1, create_mine), 0, "a user makes a region of his own");
-	is(as_user(1235, 1, unlink_mine), -EACCES, "another user opens none of its nodes");
+	is(as_user(1234, 1, nobody_creates), -EACCES, "a user cannot open the control device");
+	is(chmod("/dev/msharearena", 0666), 0, "chmod of the control device succeeds");
+	is(as_user(1234, 1, give_away), -EPERM, "a user cannot create a region for another user");
+	is(as_user(1234, 1, create_mine), 0, "a user can create a region");
+	is(as_user(1235, 1, unlink_mine), -EACCES, "another user cannot open the region's nodes");
 	his = view_open("mine", "rw", O_RDWR);
-	is(as_user(1235, 1, unlink_his), -EPERM, "another user's UNLINK on an open file is EPERM");
+	is(as_user(1235, 1, unlink_his), -EPERM,
+	   "UNLINK on an open file by another user gives EPERM");
 	close(his);
-	is(as_user(1234, 1, unlink_mine), 0, "its owner unlinks it");
-	is(as_user(1234, 1, create_mine), 0, "the owner makes the region again after UNLINK");
-	is(region_unlink("mine"), 0, "root unlinks it");
+	is(as_user(1234, 1, unlink_mine), 0, "the owner can unlink the region");
+	is(as_user(1234, 1, create_mine), 0, "the owner can create the region again after UNLINK");
+	is(region_unlink("mine"), 0, "root can unlink a user's region");
 	chmod("/dev/msharearena", 0600);
 }
 
@@ -294,38 +301,42 @@ static void test_get_region(void)
 	int fd = region_create_open(NAME, SZ_2M, 6 * SZ_2M);
 	int ro = view_open(NAME, "ro", O_RDONLY);
 
-	is(command(fd, MSHAREARENA_GET_REGION, &r), 0, "GET_REGION of rw answers");
-	ok(r.addr && !(r.addr % WINDOW), "GET_REGION: the address is a window's");
-	is(r.length, 6 * SZ_2M, "GET_REGION: the length");
-	is(r.page_size, SZ_2M, "GET_REGION: the page size");
-	is(r.exported, 0, "GET_REGION: nothing is exported at first");
-	is(r.attached, 0, "GET_REGION: nobody is attached at first");
-	ok(r.table_bytes > 0, "GET_REGION: a region has tables from the beginning");
-	is(r.status, 0, "GET_REGION of rw: neither unlinked nor read-only");
-	is(r.flags, 0, "GET_REGION: flags stay zero");
-	is(r.uid, 0, "GET_REGION: the owner");
-	ok(!strcmp(r.name, NAME) && !strcmp(r.view, "rw"), "GET_REGION: name and view");
+	is(command(fd, MSHAREARENA_GET_REGION, &r), 0, "GET_REGION of rw succeeds");
+	ok(r.addr && !(r.addr % WINDOW), "GET_REGION gives the address of a window");
+	is(r.length, 6 * SZ_2M, "GET_REGION gives the length");
+	is(r.page_size, SZ_2M, "GET_REGION gives the page size");
+	is(r.exported, 0, "GET_REGION counts no exported memory at first");
+	is(r.attached, 0, "GET_REGION counts no attachment at first");
+	ok(r.table_bytes > 0, "GET_REGION counts tables of a new region");
+	is(r.status, 0, "GET_REGION of rw reports neither unlinked nor read-only");
+	is(r.flags, 0, "GET_REGION leaves the flags 0");
+	is(r.uid, 0, "GET_REGION gives the owner");
+	ok(!strcmp(r.name, NAME) && !strcmp(r.view, "rw"),
+	   "GET_REGION gives the names of region and view");
 	again = r;
 	is(command(fd, MSHAREARENA_GET_REGION, &again), 0,
-	   "GET_REGION takes its own answer for a second call");
-	ok(!memcmp(&r, &again, sizeof(r)), "GET_REGION gives the same answer to its own answer");
-	is(view_region(ro).status, MSHAREARENA_REGION_READONLY, "GET_REGION of ro: read-only");
+	   "GET_REGION accepts its own answer for a second call");
+	ok(!memcmp(&r, &again, sizeof(r)), "a second GET_REGION gives the same answer");
+	is(view_region(ro).status, MSHAREARENA_REGION_READONLY,
+	   "GET_REGION of ro reports read-only");
 	ok(!attach(ro, PROT_READ) && errno == ENXIO,
-	   "an attach before the first export is ENXIO");
-	is(donate(fd, SZ_2M, 2 * SZ_2M, 4 * SZ_2M), 0, "export two pages");
-	is(view_region(ro).exported, 2 * SZ_2M, "GET_REGION: what is exported counts");
-	is(view_unlink(ro), 0, "UNLINK works on the ro view, too");
-	is(view_region(fd).status, MSHAREARENA_REGION_UNLINKED, "GET_REGION of rw: unlinked");
+	   "attaching before the first export gives ENXIO");
+	is(donate(fd, SZ_2M, 2 * SZ_2M, 4 * SZ_2M), 0, "two pages are exported");
+	is(view_region(ro).exported, 2 * SZ_2M, "GET_REGION counts exported memory");
+	is(view_unlink(ro), 0, "UNLINK through the view ro succeeds");
+	is(view_region(fd).status, MSHAREARENA_REGION_UNLINKED,
+	   "GET_REGION of rw reports unlinked");
 	is(view_region(ro).status, MSHAREARENA_REGION_UNLINKED | MSHAREARENA_REGION_READONLY,
-	   "GET_REGION of ro: unlinked and read-only");
-	ok(!strcmp(view_region(fd).name, NAME), "GET_REGION: the name that it had");
+	   "GET_REGION of ro reports unlinked and read-only");
+	ok(!strcmp(view_region(fd).name, NAME),
+	   "GET_REGION gives the old name of an unlinked region");
 	r.flags = 1;
 	is(command(fd, MSHAREARENA_GET_REGION, &r), -EINVAL, "GET_REGION refuses a flag");
 	close(fd);
 	close(ro);
 }
 
-/* An owner outside of a caller's user namespace and the like are perm-ns's. */
+/* perm-ns.c tests owners of other user namespaces. */
 static void test_get_region_owner(void)
 {
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
@@ -333,12 +344,12 @@ static void test_get_region_owner(void)
 
 	c.uid = 1234;
 	fd = create_open(&c);
-	is(view_region(fd).uid, 1234, "GET_REGION: a region's owner is whom it was made for");
+	is(view_region(fd).uid, 1234, "GET_REGION gives the user for whom a region was created");
 	view_unlink(fd);
 	close(fd);
 }
 
-/* The creator is a peer that is killed; the region goes on, then ends. */
+/* The creator is a peer that is killed; the region stays, and ends later. */
 static void test_creator_death(void)
 {
 	long before = hugepages(SZ_2M, "free_hugepages");
@@ -355,21 +366,23 @@ static void test_creator_death(void)
 	}
 	waitpid(pid, NULL, 0);
 	p = peer_start();
-	ok(peer_attach(&p, NAME, false) > 0, "the region outlives its killed creator");
+	ok(peer_attach(&p, NAME, false) > 0,
+	   "a region can be attached after its creator was killed");
 	fd = view_open(NAME, "rw", O_RDWR);
 	map = attach(fd, PROT_READ);
 	ok(filled(map, 2 * SZ_2M, 7), "a region whose creator was killed has its memory");
 	region_unlink(NAME);
 	is(PEER(p, .op = PEER_FILLED, .a = (intptr_t)map, .b = 2 * SZ_2M, .c = 7), 1,
-	   "unlinked, it stays with who has it");
-	is(hugepages(SZ_2M, "free_hugepages"), before - 2, "(its pages are out of the pool)");
+	   "an unlinked region stays attached");
+	is(hugepages(SZ_2M, "free_hugepages"), before - 2,
+	   "the pages of an attached region are in use");
 	close(fd);
 	peer_kill(&p);
 	ok(filled(map, 2 * SZ_2M, 7),
-	   "a region has its memory with one attachment and no open file");
+	   "a region with one attachment and no open file has its memory");
 	munmap(map, WINDOW);
 	is(hugepages(SZ_2M, "free_hugepages"), before,
-	   "the pages are back in the pool when the last one is gone");
+	   "the pages are free after the last attachment ended");
 }
 
 int main(int argc, char **argv)

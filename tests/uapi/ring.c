@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Publishing and taking of rings: who gets which, once, and what becomes of
- * them when the publisher goes.
+ * Goal: a published ring can be taken once, by the right process, and is dropped when its
+ * publisher detaches or ends.
  */
 #include <liburing.h>
 
-/* What a peer does here beyond the common: see peer_extra(). */
+/* Peers of this test execute further commands, see peer_extra(). */
 #define PEER_EXTRA(m, fd) peer_extra(m, fd)
 struct peer_msg;
 static long peer_extra(struct peer_msg *m, int fd);
@@ -86,20 +86,20 @@ static void test_hand_over(void)
 	int got;
 
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = b.pid), 0,
-	   "a process publishes a ring for another one");
+	   "a process can publish a ring for another one");
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = b.pid), -EEXIST,
-	   "publishing under the same tag again is EEXIST");
+	   "publishing under the same tag again gives EEXIST");
 	got = PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1);
-	ok(got >= 0, "another process takes the ring");
+	ok(got >= 0, "the other process can take the ring");
 	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 1), -EAGAIN,
 	   "a ring that was taken cannot be taken again");
 	is(PEER(b, .op = PEER_POST, .a = got, .b = 99), 0,
-	   "the process that took a ring posts to it");
-	is(PEER(a, .op = PEER_NEXT), 99, "the publisher sees the message that was posted");
+	   "the process that took a ring can post to it");
+	is(PEER(a, .op = PEER_NEXT), 99, "the publisher gets the message that was posted");
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 1, .c = 0), 0,
-	   "the tag of a ring that was taken is free again, now for anybody");
+	   "the tag of a ring that was taken can be used again, for any process");
 	ok(PEER(b, .op = PEER_TAKE, .a = 0, .b = 1) >= 0,
-	   "a process that takes from any publisher gets a ring for any process");
+	   "TAKE from any publisher gives a ring for any process");
 	peer_kill(&a);
 	peer_kill(&b);
 }
@@ -112,19 +112,19 @@ static void test_who(int fd)
 	PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 5, .c = b.pid);
 	is(take(fd, from, 5), -EAGAIN, "a process that was not named cannot take the ring");
 	is(take(fd, -1, 5), -EAGAIN,
-	   "a process that was not named cannot take the ring from any publisher");
+	   "a process that was not named cannot take the ring with any publisher");
 	is(PEER(b, .op = PEER_TAKE, .a = getpid(), .b = 5), -EAGAIN,
 	   "the process that was named cannot take it from another publisher");
 	is(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 6), -EAGAIN,
 	   "the process that was named cannot take it by another tag");
 	ok(PEER(b, .op = PEER_TAKE, .a = a.pid, .b = 5) >= 0,
-	   "the process that was named takes it from its publisher by its tag");
+	   "the process that was named can take the ring from its publisher by its tag");
 	close(from);
 	peer_kill(&a);
 	peer_kill(&b);
 }
 
-/* The descriptor that comes is the taker's alone, and not for its children. */
+/* The new descriptor is not inherited by programs that the taker executes. */
 static void test_descriptor(int fd)
 {
 	struct peer a = attached_peer();
@@ -167,38 +167,40 @@ static void test_errors(int fd)
 	   "TAKE refuses a reserved bit");
 	is(take_with(fd, (struct msharearena_take){ .size = 8 }), -EINVAL,
 	   "TAKE refuses a size that is short");
-	is(command(fd, MSHAREARENA_TAKE, NULL), -EFAULT, "TAKE of a bad pointer is EFAULT");
-	is(publish(fd, -1, 1, -1), -EBADF, "publishing no descriptor is EBADF");
-	is(publish(fd, fd, 1, -1), -EINVAL, "publishing a region is EINVAL");
-	is(publish(fd, null, 1, -1), -EINVAL, "publishing /dev/null is EINVAL");
+	is(command(fd, MSHAREARENA_TAKE, NULL), -EFAULT, "TAKE with a bad pointer gives EFAULT");
+	is(publish(fd, -1, 1, -1), -EBADF, "publishing the descriptor -1 gives EBADF");
+	is(publish(fd, fd, 1, -1), -EINVAL, "publishing a region's file gives EINVAL");
+	is(publish(fd, null, 1, -1), -EINVAL, "publishing /dev/null gives EINVAL");
 	is(publish(fd, ring.ring_fd, 1, -1), -ENOTCONN,
-	   "publishing from a process that is not attached is ENOTCONN");
-	is(publish(ro, ring.ring_fd, 1, -1), -EACCES, "publishing through ro is EACCES");
-	is(take(ro, -1, 1), -EACCES, "taking through ro is EACCES");
-	is(take(fd, -1, 1), -EAGAIN, "taking what is not published is EAGAIN");
+	   "publishing from a process that is not attached gives ENOTCONN");
+	is(publish(ro, ring.ring_fd, 1, -1), -EACCES,
+	   "publishing through the view ro gives EACCES");
+	is(take(ro, -1, 1), -EACCES, "taking through the view ro gives EACCES");
+	is(take(fd, -1, 1), -EAGAIN, "taking a ring that is not published gives EAGAIN");
 	close(null);
 	close(ro);
 	io_uring_queue_exit(&ring);
 }
 
-/* The command does not wait; poll(2) does. */
+/* TAKE does not wait; poll(2) does. */
 static void test_waiting(int fd)
 {
 	struct peer a = attached_peer(), b = attached_peer();
 	int ring = PEER(a, .op = PEER_NEW_RING), from = pidfd_of(a.pid);
 
-	is(take_within(fd, from, 9, 200), -EAGAIN, "nothing comes while nobody publishes");
+	is(take_within(fd, from, 9, 200), -EAGAIN,
+	   "waiting for a ring that nobody publishes ends with EAGAIN");
 	peer_send(&b, (struct peer_msg){ .op = PEER_TAKE, .a = a.pid, .b = 9, .c = 60000 });
 	usleep(100000);
 	is(PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 9, .c = b.pid), 0,
-	   "publish for a process that polls");
-	ok(peer_wait(&b) >= 0, "a process that polls takes the ring when it is published");
+	   "a ring is published for a process that waits");
+	ok(peer_wait(&b) >= 0, "a process that waits can take the ring when it is published");
 	close(from);
 	peer_kill(&a);
 	peer_kill(&b);
 }
 
-/* Whichever way the publisher goes, what it published goes with it. */
+/* The rings of a publisher are dropped in whichever way it detaches. */
 static void test_publisher_goes(int fd)
 {
 	static const char *const how[] = { "munmap", "kill -9", "exec" };
@@ -216,13 +218,14 @@ static void test_publisher_goes(int fd)
 			peer_send(&a, (struct peer_msg){ .op = PEER_EXEC });
 		for (int ms = 0; ms < 5000 && view_region(fd).attached; ms++)
 			usleep(1000);
-		is(take(fd, -1, 11), -EAGAIN, "a ring goes with its publisher's %s", how[i]);
+		is(take(fd, -1, 11), -EAGAIN,
+		   "a ring cannot be taken after its publisher's %s", how[i]);
 		if (i != 1)
 			peer_kill(&a);
 	}
 }
 
-/* No free descriptor: the ring must not get lost. */
+/* A ring must not be lost if no descriptor is free. */
 static void test_emfile(int fd)
 {
 	struct peer a = attached_peer();
@@ -232,19 +235,19 @@ static void test_emfile(int fd)
 	PEER(a, .op = PEER_PUBLISH, .a = ring, .b = 3, .c = 0);
 	while (n < 2048 && (fds[n] = dup(0)) >= 0)
 		n++;
-	is(take(fd, from, 3), -EMFILE, "taking a ring when no descriptor is free is EMFILE");
+	is(take(fd, from, 3), -EMFILE, "taking a ring when no descriptor is free gives EMFILE");
 	while (n)
 		close(fds[--n]);
 	ret = take(fd, from, 3);
-	ok(ret >= 0, "the ring is still published after EMFILE");
+	ok(ret >= 0, "the ring can be taken after EMFILE");
 	close(ret);
 	close(from);
 	peer_kill(&a);
 }
 
 /*
- * A ring that holds the region's file in its fixed table and is published
- * through it: dropped with the attachment, so nothing keeps itself alive.
+ * A ring that has the region's file in its table of fixed files is published through that
+ * file. It is dropped with the attachment, so that the two do not keep each other.
  */
 static void test_no_loop(int fd)
 {
@@ -262,10 +265,12 @@ static void test_no_loop(int fd)
 			_exit(1);
 		_exit(0);
 	}
-	is(({ int s; waitpid(pid, &s, 0); s; }), 0, "a ring with the region as a fixed file");
+	is(({ int s; waitpid(pid, &s, 0); s; }), 0,
+	   "a ring with the region as a fixed file is published");
 	for (int ms = 0; ms < 10000 && hugepages(SZ_2M, "free_hugepages") != before; ms++)
 		usleep(1000);
-	is(hugepages(SZ_2M, "free_hugepages"), before, "does not keep the region for ever");
+	is(hugepages(SZ_2M, "free_hugepages"), before,
+	   "a published ring with the region as a fixed file does not keep the region");
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every road by which bytes get into a process's memory: each gives the bytes
- * that came, or -errno. road_disk and the others below are there already.
+ * Every way ("road") by which bytes get into a process's memory. Each function returns the
+ * number of bytes that it wrote, or -errno. The test opens road_disk and the other
+ * descriptors below.
  */
 #ifndef UAPI_ROADS_H
 #define UAPI_ROADS_H
@@ -16,7 +17,7 @@
 
 #define CHUNK 4096UL
 
-/* Where bytes come from: a disk opened with O_DIRECT, a file, an open view. */
+/* The bytes' sources: a disk that is open with O_DIRECT, a file, an open view. */
 static int road_disk, road_file, road_view;
 static struct io_uring road_ring;
 
@@ -51,7 +52,7 @@ static long by_device_read(char *to, size_t len)
 	long ret;
 	int fd;
 
-	/* Opened anew, since a file gives its bytes once. */
+	/* Opened again for each read, since a file of a region gives its bytes once. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", road_view);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	ret = result(read(fd, to, len));
@@ -59,7 +60,7 @@ static long by_device_read(char *to, size_t len)
 	return ret;
 }
 
-/* Not getrandom(3), which stores by itself. */
+/* The system call, as getrandom(3) of libc may store by itself. */
 static long by_random(char *to, size_t len)
 {
 	return result(syscall(SYS_getrandom, to, len, 0));
@@ -70,7 +71,7 @@ static long by_direct(char *to, size_t len)
 	return result(pread(road_disk, to, len, 0));
 }
 
-/* What was sent is there to be received, by whatever call. */
+/* Write bytes into a pipe and receive them with @receive. */
 static long from_pipe(char *to, size_t len, long (*receive)(int fd, struct iovec *iov))
 {
 	static char bytes[2 * CHUNK];
@@ -144,7 +145,7 @@ static long by_ring_fixed(char *to, size_t len)
 	return ret;
 }
 
-/* A ring of its own, whose queues lie there. */
+/* A new io_uring whose queues lie at @to. */
 static long by_ring_queues(char *to, size_t len)
 {
 	static char entries[CHUNK] __attribute__((aligned(CHUNK)));
@@ -206,7 +207,7 @@ static int do_nothing(void *arg)
 	return 0;
 }
 
-/* The kernel clears a word when a task ends, and does not say whether it could. */
+/* The kernel clears a word when a task ends, but does not report whether it could. */
 static long by_task_end(char *to, size_t len)
 {
 	static char stack[65536] __attribute__((aligned(16)));
@@ -249,7 +250,7 @@ static long by_own_mem(char *to, size_t len)
 	return mem_write(getpid(), to, len);
 }
 
-/* Another process, which has nothing of the region, acts on this one. */
+/* A process that does not have the region attached acts on this one. */
 static long in_child(long (*act)(pid_t on, char *to, size_t len), char *to, size_t len)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -296,8 +297,8 @@ static long by_mprotect(char *to, size_t len)
 }
 
 /*
- * @err: what it answers where it may not write. @may_straddle: writes more than
- * a word. @never: does not even work where stores do.
+ * @err: its error where writing is not allowed. @may_straddle: it writes more than a word.
+ * @never: it does not work even where stores do.
  */
 struct road {
 	const char *what;

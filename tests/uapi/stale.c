@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * After a detach no CPU has a translation of the region left. A thread that
- * runs on another CPU all the time, with the region in its TLB, must fault
- * everywhere as soon as munmap has returned: a load that still finds data, or a
- * store that goes through, is one that the region's next owner would see.
+ * Goal: after a detach no CPU has a translation of the region left. A thread that runs on
+ * another CPU all the time, with the region in its TLB, must fault everywhere as soon as
+ * munmap has returned. A load or a store that succeeds could reach memory that belongs to
+ * somebody else by then.
  * timeout: 600
  */
 #include "witness.h"
@@ -17,7 +17,7 @@
 #define ROUNDS 8
 #define POINTS 128
 
-/* Each side spins, so that no other program comes between and flushes. */
+/* Both sides spin, so that no other program runs on the CPU and flushes the TLB. */
 enum { IDLE, WARM, READY, GONE, CHECKED, QUIT };
 static _Atomic int phase;
 static int stale_loads, stale_stores, warm;
@@ -32,13 +32,13 @@ static void pin_to(int cpu)
 		bail("sched_setaffinity: %s", strerror(errno));
 }
 
-/* Spread over all pages of the region, not at the same place in each. */
+/* The points are spread over all pages, at a different place in each. */
 static char *point(int i)
 {
 	return base + (bytes / POINTS) * i + (i * 72) % 4096;
 }
 
-/* How many points can be loaded from. */
+/* The number of points from which a load succeeds. */
 static int loads(void)
 {
 	uint64_t v;
@@ -57,7 +57,7 @@ static void *watch(void *arg)
 		if (phase == WARM) {
 			warm += loads() == POINTS;
 			phase = READY;
-			/* Also while it goes. */
+			/* Load also while the region is being detached. */
 			while (phase == READY)
 				loads();
 		}
@@ -81,7 +81,8 @@ static void turn(int to, int until)
 enum { MUNMAP, MUNMAP_MORE, MAP_OVER, MREMAP_OVER, WAYS };
 
 static const char *const ways[WAYS] = {
-	"munmap", "munmap of more", "MAP_FIXED over it", "mremap over it",
+	"munmap", "munmap of more than the window", "mmap with MAP_FIXED over the window",
+	"mremap of other memory over the window",
 };
 
 static void detach(int way, char *spare)
@@ -122,13 +123,13 @@ static void test_way(int way)
 		if (attach(region, RW) != base)
 			bail("attach again: %s", strerror(errno));
 	}
-	is(warm, ROUNDS, "(another CPU has the region in its TLB)");
-	is(stale_loads, 0, "%s: no load there finds data any more", ways[way]);
-	is(stale_stores, 0, "and no store goes through");
+	is(warm, ROUNDS, "another CPU loads from the region before %s", ways[way]);
+	is(stale_loads, 0, "no load on another CPU succeeds after %s", ways[way]);
+	is(stale_stores, 0, "no store on another CPU succeeds after %s", ways[way]);
 	unhurt(ways[way]);
 }
 
-/* Each way with whole leaves and, of 1 GiB, also with shadows. */
+/* Each way is tried with whole leaves, and with demoted leaves of 1 GiB. */
 static void test_ways(void)
 {
 	for (int way = 0; way < WAYS; way++)
@@ -136,12 +137,12 @@ static void test_ways(void)
 	if (page_size != SZ_1G)
 		return;
 	peer_read_file("/proc/self/smaps");
-	ok(view_region(region).demotions > 0, "the same with demoted leaves");
+	ok(view_region(region).demotions > 0, "leaves are demoted before each way is tried again");
 	for (int way = 0; way < WAYS; way++)
 		test_way(way);
 }
 
-/* What was writable is read-only at once when the other view takes its place. */
+/* Memory becomes read-only at once when the view ro takes the place of rw. */
 static void test_read_only_instead(void)
 {
 	int ro = view_open(NAME, "ro", O_RDONLY);
@@ -155,8 +156,9 @@ static void test_read_only_instead(void)
 		munmap(base, WINDOW);
 		attach(region, RW);
 	}
-	is(stale_stores, 0, "where ro takes the place of rw no store goes through any more");
-	unhurt("ro in place of rw");
+	is(stale_stores, 0,
+	   "no store on another CPU succeeds after the view ro was attached in place of rw");
+	unhurt("attaching ro in place of rw");
 	close(ro);
 }
 
@@ -179,7 +181,7 @@ int main(int argc, char **argv)
 {
 	peer_main(argc, argv);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		printf("1..0 # SKIP stale translations: needs two CPUs\n");
+		printf("1..0 # SKIP this needs two CPUs\n");
 		return 0;
 	}
 	reserve_2m(32);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A view's directory in sysfs: what the driver core gives to every device and
- * nothing of the module's own; numbers are for GET_REGION, fdinfo and debugfs.
+ * Goal: a view's directory in sysfs has the files that the driver core makes for every
+ * device, and none of the module's own. The region's numbers are in GET_REGION, fdinfo and
+ * debugfs.
  */
 #include "views.h"
 
@@ -21,7 +22,7 @@ static const char *path_of(const char *view, const char *file)
 	return path;
 }
 
-/* Device links that some kernels make are directories, as "power" is. */
+/* Some kernels also make links to other devices, and "power" is a directory. */
 static bool is_core(const char *name)
 {
 	static const char *const core[] = {
@@ -49,7 +50,7 @@ static void test_files(const char *view)
 		others++;
 	}
 	closedir(dir);
-	is(others, 0, "the directory of %s has only what the driver core gives", view);
+	is(others, 0, "the directory of %s has only files of the driver core", view);
 	is(access(path_of(view, "dev"), R_OK), 0, "the directory of %s has dev", view);
 	is(access(path_of(view, "uevent"), R_OK), 0, "the directory of %s has uevent", view);
 	is(access(path_of(view, "subsystem"), F_OK), 0,
@@ -69,7 +70,7 @@ static void test_number(const char *view)
 	if (!f || !fgets(text, sizeof(text), f))
 		bail("%s: %s", path_of(view, "dev"), strerror(errno));
 	fclose(f);
-	ok(!strcmp(text, want), "dev of %s is the number of its node", view);
+	ok(!strcmp(text, want), "the file dev of %s has the number of its node", view);
 }
 
 static unsigned int entries(void)
@@ -85,7 +86,7 @@ static unsigned int entries(void)
 	return n;
 }
 
-/* A device is a node: where there is none, sysfs has nothing either. */
+/* A view without a node has no directory in sysfs. */
 static void test_no_node(void)
 {
 	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
@@ -95,8 +96,8 @@ static void test_no_node(void)
 	c.flags = MSHAREARENA_NO_NODE;
 	c.mode = 0;
 	fd = create_open(&c);
-	ok(fd >= 0, "create a region without nodes");
-	is(entries(), before, "it is not in " CLASS);
+	ok(fd >= 0, "a region without nodes is created");
+	is(entries(), before, "a region without nodes has no directory in " CLASS);
 	close(fd);
 }
 
@@ -104,15 +105,15 @@ int main(void)
 {
 	int fd = region_anew_open(NAME, SZ_2M, 3 * SZ_2M);
 
-	is(layout_add(NAME, "mixed", "wr.", SZ_2M), 0, "add a view");
+	is(layout_add(NAME, "mixed", "wr.", SZ_2M), 0, "a third view is added");
 	for (size_t i = 0; i < ARRAY_LEN(views); i++) {
 		test_files(views[i]);
 		test_number(views[i]);
 	}
-	is(view_unlink(fd), 0, "unlink the region, which stays open");
+	is(view_unlink(fd), 0, "the region is unlinked while it is open");
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		is(access(path_of(views[i], ""), F_OK), -1,
-		   "the directory of %s goes with the name", views[i]);
+		   "the directory of %s is removed by UNLINK", views[i]);
 	close(fd);
 	test_no_node();
 	return done_testing();

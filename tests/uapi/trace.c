@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tracepoints, of what happens behind the back of processes: each event is there,
- * comes when it should with the right fields in the context of who did it, and
- * can be filtered. What processes ask for is traced as system calls.
+ * Goal: the tracepoints report what happens without a command of a process: each event
+ * exists, comes when it should, with the right fields and in the context of the process
+ * that caused it, and can be filtered. Commands can be traced as system calls.
  *
  * timeout: 300
  */
@@ -14,7 +14,7 @@
 
 #define NAME "test-trace"
 #define TRACING "/sys/kernel/tracing"
-/* A buffer of our own, which disturbs nobody else's. */
+/* A trace instance of the test, so that other traces are not disturbed. */
 #define INSTANCE TRACING "/instances/test-msharearena"
 #define EVENTS INSTANCE "/events/msharearena"
 
@@ -29,7 +29,7 @@ static void write_to(const char *path, const char *text)
 	close(fd);
 }
 
-/* What was traced since the last time. */
+/* The events that were traced since the last call. */
 static const char *traced(void)
 {
 	static char text[65536];
@@ -44,7 +44,7 @@ static const char *traced(void)
 	return text;
 }
 
-/* The event's own line, of this process if @mine, else of whoever. */
+/* True if the text has a line of this event, of this process if @mine. */
 static bool has_line(const char *text, const char *event, const char *fields, bool mine)
 {
 	char what[512], pid[32];
@@ -72,7 +72,7 @@ static unsigned int lines(const char *text)
 	return n;
 }
 
-/* Since the last look there was this one event and no other. */
+/* Since the last call there was this event and no other. */
 __attribute__((format(printf, 3, 4)))
 static void expect(const char *event, bool mine, const char *fmt, ...)
 {
@@ -83,8 +83,9 @@ static void expect(const char *event, bool mine, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(fields, sizeof(fields), fmt, ap);
 	va_end(ap);
-	if (!ok(has_line(text, event, fields, mine), "%s: %s", event, fields) ||
-	    !ok(lines(text) == 1, "%s: and nothing else is traced", event))
+	if (!ok(has_line(text, event, fields, mine),
+		"the event %s with %s is traced", event, fields) ||
+	    !ok(lines(text) == 1, "no other event is traced beside %s with %s", event, fields))
 		diag("traced: %s", text);
 }
 
@@ -93,7 +94,7 @@ static void begin(void)
 	if (access(TRACING "/events", F_OK))
 		mount("tracefs", TRACING, "tracefs", 0, NULL);
 	if (access(TRACING "/events", F_OK)) {
-		skip("tracepoints: this kernel has no event tracing (CONFIG_EVENT_TRACING)");
+		skip("this kernel has no event tracing (CONFIG_EVENT_TRACING)");
 		exit(done_testing());
 	}
 	rmdir(INSTANCE);
@@ -112,15 +113,15 @@ static void test_names(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
 		snprintf(path, sizeof(path), EVENTS "/msharearena_%s/format", events[i]);
-		ok(!access(path, R_OK), "there is msharearena_%s", events[i]);
+		ok(!access(path, R_OK), "the event msharearena_%s exists", events[i]);
 	}
 	while (dir && (d = readdir(dir)))
 		n += !strncmp(d->d_name, "msharearena_", 12);
-	is(n, ARRAY_LEN(events), "there are no other events");
+	is(n, ARRAY_LEN(events), "the module has no other events");
 	closedir(dir);
 }
 
-/* Of whatever process: another one's are its own, not this one's. */
+/* Events of this process and of another one have the right process each. */
 static void test_attach(int fd)
 {
 	struct peer p = peer_start();
@@ -136,20 +137,20 @@ static void test_attach(int fd)
 	expect("detach", true, "region=" NAME " view=rw attached=0");
 }
 
-/* What processes ask for by a command is in no event of ours. */
+/* The module has no events for commands. */
 static void test_commands(int fd)
 {
 	struct io_uring_params params = { 0 };
 	int ring = io_uring_setup(2, &params);
 
-	is(layout_add(NAME, "mixed", "wr.", SZ_1G), 0, "add a view");
-	is(publish(fd, ring, 0x77, -1), 0, "publish a ring");
-	is(closed(take(fd, -1, 0x77)), 0, "take it");
-	is(lines(traced()), 0, "commands are not traced");
+	is(layout_add(NAME, "mixed", "wr.", SZ_1G), 0, "a view is added while events are traced");
+	is(publish(fd, ring, 0x77, -1), 0, "a ring is published while events are traced");
+	is(closed(take(fd, -1, 0x77)), 0, "a ring is taken while events are traced");
+	is(lines(traced()), 0, "ADD_VIEW, PUBLISH and TAKE cause no event");
 	close(ring);
 }
 
-/* The first by this process, the second by a kernel thread. */
+/* The demotion is in this process, the promotion in a kernel thread. */
 static void test_leaf(int fd)
 {
 	uint64_t promotions = view_region(fd).promotions;
@@ -160,10 +161,10 @@ static void test_leaf(int fd)
 		usleep(1000);
 	text = traced();
 	ok(has_line(text, "demote", "region=" NAME " view=rw gib=1", true),
-	   "demote: view=rw gib=1");
+	   "the event demote is traced in the process that reads smaps");
 	ok(has_line(text, "promote", "region=" NAME " view=rw gib=1", false),
-	   "promote: view=rw gib=1");
-	is(lines(text), 2, "demote and promote: and nothing else is traced");
+	   "the event promote is traced");
+	is(lines(text), 2, "no other event is traced beside demote and promote");
 }
 
 static void attach_once(int fd, int prot)
@@ -199,8 +200,8 @@ int main(int argc, char **argv)
 	begin();
 	test_names();
 	fd = region_anew_open(NAME, SZ_1G, 3 * SZ_1G);
-	is(donate(fd, SZ_1G, SZ_1G, SZ_1G), 0, "make a region with a page of memory");
-	is(lines(traced()), 0, "making a region and exporting to it are not traced");
+	is(donate(fd, SZ_1G, SZ_1G, SZ_1G), 0, "a region with a page of memory is created");
+	is(lines(traced()), 0, "CREATE and EXPORT cause no event");
 	test_attach(fd);
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	traced();
@@ -209,9 +210,9 @@ int main(int argc, char **argv)
 	munmap(base, WINDOW);
 	traced();
 	test_filter(fd);
-	is(view_unlink(fd), 0, "unlink the region");
+	is(view_unlink(fd), 0, "the region is unlinked");
 	close(fd);
-	is(lines(traced()), 0, "its end is not traced");
+	is(lines(traced()), 0, "UNLINK and the region's end cause no event");
 	rmdir(INSTANCE);
 	return done_testing();
 }

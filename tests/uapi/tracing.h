@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests that count the kernel's own trace events, in a buffer of their own
- * that disturbs nobody else's.
+ * Helpers for tests that count the kernel's own trace events, in a trace instance of their
+ * own, so that other traces are not disturbed.
  */
 #ifndef UAPI_TRACING_H
 #define UAPI_TRACING_H
@@ -13,7 +13,7 @@
 #define TRACING "/sys/kernel/tracing"
 #define TRACE_INSTANCE TRACING "/instances/test-count"
 
-/* 0 or -errno; @file is one of the instance's. */
+/* Write to a file of the trace instance; returns 0 or -errno. */
 static inline int trace_write(const char *file, const char *text)
 {
 	char path[160];
@@ -32,7 +32,7 @@ static inline void trace_end(void)
 	rmdir(TRACE_INSTANCE);
 }
 
-/* Record this event, "workqueue/workqueue_execute_start"; false if there is none. */
+/* Record an event such as "workqueue/workqueue_execute_start"; false if it does not exist. */
 static inline bool trace_begin(const char *event)
 {
 	char file[128];
@@ -47,14 +47,14 @@ static inline bool trace_begin(const char *event)
 	return !trace_write(file, "1");
 }
 
-/* Forget what was recorded. */
+/* Discard the recorded events. */
 static inline void trace_forget(void)
 {
 	if (trace_write("trace", "\n"))
 		bail("the trace: %s", strerror(errno));
 }
 
-/* The events since then whose line has both texts. */
+/* The number of recorded events whose line contains both texts. */
 static inline unsigned int trace_count(const char *text, const char *also)
 {
 	FILE *f = fopen(TRACE_INSTANCE "/trace", "re");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What udev is told when views come and go. */
+/* Goal: udev gets complete uevents when views are added and removed. */
 #include "uevents.h"
 #include "views.h"
 
@@ -11,22 +11,23 @@ static int sock;
 
 static void variable(const struct uevent *e, const char *name, const char *want)
 {
-	ok(!strcmp(uevent_get(e, name), want), "%s=%s", name, want);
+	ok(!strcmp(uevent_get(e, name), want), "the uevent has %s=%s", name, want);
 	if (strcmp(uevent_get(e, name), want))
 		diag("it is %s", uevent_get(e, name));
 }
 
-/* One message about a view, which says all there is to say. */
+/* Expect one uevent about a view, with all variables. */
 static void expect(const char *action, const char *view, dev_t number, const char *mode,
 		   const char *uid, const char *gid)
 {
 	struct uevent e = { .len = 0 };
 	char text[128];
 
-	if (!ok(uevent_next(sock, NAME, 60000, &e), "%s %s is told", action, view))
+	if (!ok(uevent_next(sock, NAME, 60000, &e),
+		"there is a uevent for %s of the view %s", action, view))
 		return;
 	snprintf(text, sizeof(text), "%s@/devices/virtual/mshare/" NAME "!%s", action, view);
-	ok(!strcmp(e.text, text), "udev is told the variables %s", text);
+	ok(!strcmp(e.text, text), "the uevent has the header %s", text);
 	variable(&e, "ACTION", action);
 	variable(&e, "SUBSYSTEM", "mshare");
 	variable(&e, "DEVTYPE", "mshare_view");
@@ -62,7 +63,7 @@ static void add(const char *view, mode_t mode, uid_t uid, gid_t gid, uint32_t pr
 	v.mode = mode;
 	v.uid = uid;
 	v.gid = gid;
-	is(add_view(NAME, &v), 0, "add %s", view);
+	is(add_view(NAME, &v), 0, "the view %s is added", view);
 }
 
 static void test_owned(void)
@@ -73,15 +74,17 @@ static void test_owned(void)
 	c.uid = 1001;
 	c.gid = 2001;
 	c.mode = 0660;
-	is(create_named(&c), 0, "create");
+	is(create_named(&c), 0, "a region with an owner is created");
 	rw = number_of("rw");
 	ro = number_of("ro");
 	expect("add", "rw", rw, "0660", "1001", "2001");
 	expect("add", "ro", ro, "0440", "1001", "2001");
-	/* What fails tells nothing: the next message is another one's. */
-	is(create_named(&c), -EEXIST, "create it again");
-	is(layout_add(NAME, "rw", "w", SZ_2M), -EEXIST, "add a view of a name that is taken");
-	is(layout_add(NAME, "bad", "ww", SZ_2M), -ERANGE, "add a view that is too long");
+	/* Calls that fail must send no uevent: the next one must be that of the next view. */
+	is(create_named(&c), -EEXIST, "creating the same region again gives EEXIST");
+	is(layout_add(NAME, "rw", "w", SZ_2M), -EEXIST,
+	   "adding a view of a name that is taken gives EEXIST");
+	is(layout_add(NAME, "bad", "ww", SZ_2M), -ERANGE,
+	   "adding a view that is too long gives ERANGE");
 	add("look", 0664, 1002, 2002, PROT_R);
 	look = number_of("look");
 	expect("add", "look", look, "0444", "1002", "2002");
@@ -91,12 +94,12 @@ static void test_owned(void)
 	expect("remove", "look", look, "0444", "1002", "2002");
 }
 
-/* The kernel says nothing of an owner and a group that are root's. */
+/* The kernel omits the variables of an owner and a group that are root. */
 static void test_roots(void)
 {
 	dev_t rw, ro, mine;
 
-	is(region_create(NAME, SZ_2M, SZ_2M), 0, "create, for root");
+	is(region_create(NAME, SZ_2M, SZ_2M), 0, "a region of root is created");
 	rw = number_of("rw");
 	ro = number_of("ro");
 	expect("add", "rw", rw, "0600", "(none)", "(none)");
@@ -110,7 +113,7 @@ static void test_roots(void)
 	expect("remove", "mine", mine, "0640", "(none)", "5");
 }
 
-/* udevadm trigger: the same again, for who was not there the first time. */
+/* udevadm trigger repeats uevents for listeners that missed them. */
 static void test_trigger(void)
 {
 	dev_t rw, ro;
@@ -122,7 +125,7 @@ static void test_trigger(void)
 	expect("add", "rw", rw, "0600", "(none)", "(none)");
 	expect("add", "ro", ro, "0400", "(none)", "(none)");
 	fd = open("/sys/class/mshare/" NAME "!rw/uevent", O_WRONLY | O_CLOEXEC);
-	is(write(fd, "change", 6), 6, "trigger a change");
+	is(write(fd, "change", 6), 6, "a uevent can be triggered by writing to sysfs");
 	close(fd);
 	expect("change", "rw", rw, "0600", "(none)", "(none)");
 	is(region_unlink(NAME), 0, "unlink");

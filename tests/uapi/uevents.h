@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of uevents: what udev would be told. */
+/* Helpers for tests of uevents: they receive the messages that udev would get. */
 #ifndef UAPI_UEVENTS_H
 #define UAPI_UEVENTS_H
 
@@ -11,14 +11,14 @@
 /**
  * struct uevent - one message
  * @text: "ACTION@PATH", then "NAME=VALUE" strings, each with a NUL
- * @len: of all of it
+ * @len: length of the whole text
  */
 struct uevent {
 	char text[8192];
 	ssize_t len;
 };
 
-/* Hears what is sent from now on. */
+/* Open a socket that receives the uevents from now on. */
 static inline int uevent_open(void)
 {
 	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = 1 };
@@ -42,7 +42,7 @@ static inline const char *uevent_get(const struct uevent *e, const char *name)
 	return "(none)";
 }
 
-/* The next one of this region's; false if none comes in @ms. */
+/* Wait for the region's next uevent; false if none comes within @ms. */
 static inline bool uevent_next(int sock, const char *region, int ms, struct uevent *e)
 {
 	struct pollfd p = { .fd = sock, .events = POLLIN };

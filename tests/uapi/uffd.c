@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * userfaultfd: what registers a mapping may write-protect, that is clear, its
- * entries, here those of every process. Nobody may register a region, and
- * without that no operation works on it.
+ * Goal: a region cannot be registered with userfaultfd, and without that no operation works
+ * on it. A process that registers a mapping can write-protect, that is clear, its page-table
+ * entries, which would be those of every process here.
  * timeout: 600
  */
 #include "witness.h"
@@ -12,7 +12,7 @@
 #define NAME "test-uffd"
 #define RW (PROT_READ | PROT_WRITE)
 
-/* Of kernels newer than the headers. */
+/* These are in kernels that are newer than the headers. */
 #ifndef UFFD_FEATURE_RWP
 #define UFFD_FEATURE_RWP	(1 << 17)
 #define UFFD_FEATURE_RWP_ASYNC	(1 << 18)
@@ -28,7 +28,7 @@ struct uffdio_rwprotect {
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-/* -errno if this kernel has not got these features */
+/* Open a userfaultfd; -errno if this kernel does not have the features. */
 static int uffd_open(uint64_t features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
@@ -53,7 +53,7 @@ static int uffd_register(int fd, char *at, size_t len, uint64_t mode)
 	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
 }
 
-/* All that a userfaultfd can do to a range, one after the other. */
+/* Every operation of a userfaultfd on a range, one after the other. */
 static int uffd_all(int fd, char *at, size_t len, char *mine)
 {
 	struct uffdio_range range = { (uintptr_t)at, len };
@@ -75,7 +75,7 @@ static int uffd_all(int fd, char *at, size_t len, char *mine)
 	worked += !ioctl(fd, UFFDIO_COPY, &copy);
 	worked += !ioctl(fd, UFFDIO_MOVE, &to);
 	worked += !ioctl(fd, UFFDIO_MOVE, &from);
-	/* Of a range that nobody registered: nothing to do. */
+	/* This may succeed, as nothing is registered. */
 	ioctl(fd, UFFDIO_UNREGISTER, &range);
 	return worked;
 }
@@ -102,10 +102,10 @@ static void test_features(size_t kind, char *mine)
 	int registered = 0, worked = 0;
 
 	if (fd < 0) {
-		skip("userfaultfd with %s: not in this kernel", kinds[kind].what);
+		skip("this kernel has no userfaultfd with %s", kinds[kind].what);
 		return;
 	}
-	/* Memory of my own, as the other end of a copy or a move. */
+	/* Other memory of the process, as the other end of a copy or a move. */
 	uffd_register(fd, mine, 16384, UFFDIO_REGISTER_MODE_MISSING);
 	for (uint64_t mode = 1; mode < 16; mode++) {
 		registered += !uffd_register(fd, base, WINDOW, mode);
@@ -116,14 +116,15 @@ static void test_features(size_t kind, char *mine)
 		worked += uffd_all(fd, base, page_size, mine);
 		worked += uffd_all(fd, base + bytes, SZ_2M, mine);
 	}
-	is(registered, 0, "userfaultfd with %s: no mode registers any part",
+	is(registered, 0, "no mode of userfaultfd with %s registers a part of the region",
 	   kinds[kind].what);
-	is(worked, 0, "no operation of userfaultfd works on the region");
+	is(worked, 0, "no operation of userfaultfd with %s works on the region",
+	   kinds[kind].what);
 	unhurt(kinds[kind].what);
 	close(fd);
 }
 
-/* The errors are EPERM, or EINVAL of kernels that look at the flags first. */
+/* The error is EPERM, or EINVAL on kernels that check the flags first. */
 static void test_errors(void)
 {
 	int fd = uffd_open(UFFD_FEATURE_WP_ASYNC);
@@ -132,11 +133,12 @@ static void test_errors(void)
 	if (fd < 0)
 		bail("userfaultfd: %s", strerror(-fd));
 	ret = uffd_register(fd, base, WINDOW, UFFDIO_REGISTER_MODE_WP);
-	ok(ret == -EPERM || ret == -EINVAL, "WP with WP_ASYNC is EPERM or EINVAL (%d)", ret);
+	ok(ret == -EPERM || ret == -EINVAL,
+	   "registering for WP with WP_ASYNC gives EPERM or EINVAL (%d)", ret);
 	close(fd);
 }
 
-/* As anybody: USER_MODE_ONLY needs no privilege. */
+/* A userfaultfd with USER_MODE_ONLY needs no privilege. */
 static void test_unprivileged(void)
 {
 	int status;
@@ -156,8 +158,8 @@ static void test_unprivileged(void)
 		_exit(uffd_all(fd, p, page_size, malloc(16384)) ? 4 : 0);
 	}
 	waitpid(pid, &status, 0);
-	is(status, 0, "an unprivileged process cannot either");
-	unhurt("its attempt");
+	is(status, 0, "an unprivileged process cannot use userfaultfd on the region");
+	unhurt("the attempts of an unprivileged process");
 }
 
 static void test_size(uint64_t size)

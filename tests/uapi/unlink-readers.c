@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Nobody who only reads about a region can keep its owner from removing it, or
- * others from opening theirs. Processes of another user read all that is offered
- * about a large region, look for busy pages in it and read the files of theirs in
- * /proc, over and over, with the lowest priority and on a CPU that others of the
- * same user keep for themselves: so they stop in the middle of whatever they do.
- * UNLINK of that region, and meanwhile open(2) of another's node, must not wait
- * for them. Here that would last a minute. The bound is generous for an
- * emulated machine under load.
+ * Goal: processes that only read about a region cannot delay its owner's UNLINK, or open(2)
+ * of another region. Processes of another user read everything about a large region, look
+ * for busy pages in it and read their own files in /proc, over and over, with the lowest
+ * priority and on a CPU that other processes of that user keep busy, so that they are
+ * stopped in the middle of whatever they do. Waiting for them would last a minute. The
+ * bound is generous for an emulated machine under load.
  * timeout: 300
  */
 #include "busy.h"
@@ -22,7 +20,7 @@
 #define READERS 12
 #define SPINNERS 3
 #define ROUNDS 2
-#define STARVED_MS 60000	/* or whoever waits for them would wait for ever */
+#define STARVED_MS 60000	/* the readers end then, so that the test ends */
 #define MAX_MS 20000
 
 static const struct user reader = { .name = "a reader", .uid = 1100, .gid = 2100 };
@@ -49,7 +47,7 @@ static void run_on(int cpu, int policy)
 		bail("CPU %d: %s", cpu, strerror(errno));
 }
 
-/* Each begins with something else. */
+/* Each reader begins with a different operation. */
 static void read_for_ever(int number)
 {
 	int fd = view_open(NAME, "ro", O_RDONLY);
@@ -82,7 +80,7 @@ static void start(void)
 			_exit(1);
 		read_for_ever(i);
 	}
-	/* Until each has begun. */
+	/* Wait until each has begun. */
 	sleep(2);
 	for (int i = 0; i < SPINNERS; i++) {
 		spinners[i] = fork();
@@ -121,7 +119,7 @@ static int begin(void)
 	return fd;
 }
 
-/* While UNLINK runs, how long does somebody else wait for his node? */
+/* Measure open(2) of another region's node while UNLINK runs. */
 static pid_t open_meanwhile(double *took)
 {
 	pid_t pid = fork();
@@ -144,11 +142,11 @@ int main(void)
 	int fd, status, bad = 0;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		skip("needs a CPU for the readers and one for those who wait");
+		skip("this needs one CPU for the readers and one for the measurement");
 		return done_testing();
 	}
 	memory = donor(SZ_4K, BYTES);
-	/* Each child would get a copy of what is pinned. */
+	/* Without this, each child would get a copy of the pinned memory. */
 	if (!memory || madvise(memory, BYTES, MADV_DONTFORK))
 		bail("a donor: %s", strerror(errno));
 	region_unlink(OTHER);
@@ -174,11 +172,11 @@ int main(void)
 		end_all(readers, READERS);
 		close(fd);
 	}
-	is(bad, 0, "a region is removed %d times, while another's node is opened", ROUNDS);
-	ok(unlinked < MAX_MS, "UNLINK did not wait for readers: %.1f ms, less than %d ms",
+	is(bad, 0, "UNLINK and an open of another region's node succeed %d times", ROUNDS);
+	ok(unlinked < MAX_MS, "UNLINK beside starved readers took %.1f ms, less than %d ms",
 	   unlinked, MAX_MS);
 	ok(opened < MAX_MS,
-	   "an open did not wait for readers: %.1f ms, less than %d ms", opened, MAX_MS);
+	   "an open beside starved readers took %.1f ms, less than %d ms", opened, MAX_MS);
 	region_unlink(OTHER);
 	return done_testing();
 }

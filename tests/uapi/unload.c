@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * The module goes only when nobody uses it, whatever way, and takes everything
- * with it; loaded again it works. Its parameters can be given then.
+ * Goal: the module can be unloaded only when it is not used in any way, leaves nothing
+ * behind, and works when it is loaded again, also with parameters.
  *
  * timeout: 300
  */
@@ -41,12 +41,12 @@ static void test_uses(uint64_t page)
 	close(control);
 	region_anew(NAME, page, page);
 	is(module_delete(), -EAGAIN,
-	   "the module cannot be unloaded while there is a region that nobody uses");
+	   "the module cannot be unloaded while a region exists that nobody has open");
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, page, page, 0), 0, "(memory)");
-	is(region_unlink(NAME), 0, "(unlinked)");
+	is(donate(fd, page, page, 0), 0, "memory is exported to the region");
+	is(region_unlink(NAME), 0, "the region is unlinked");
 	is(module_delete(), -EAGAIN,
-	   "the module cannot be unloaded while a region without a name is open");
+	   "the module cannot be unloaded while an unlinked region is open");
 	map = attach(fd, PROT_READ | PROT_WRITE);
 	close(fd);
 	is(module_delete(), -EAGAIN,
@@ -62,15 +62,17 @@ static void test_nothing_left(void)
 		"/sys/kernel/debug/msharearena", "/sys/kernel/tracing/events/msharearena",
 	};
 
-	is(module_delete(), 0, "the module can be unloaded when the last attachment has ended");
+	is(module_delete(), 0, "the module can be unloaded after the last attachment has ended");
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
-		is(access(gone[i], F_OK), -1, "%s is gone", gone[i]);
-	is(system("grep -q mshare /proc/devices"), 256, "/proc/devices has no number of it");
+		is(access(gone[i], F_OK), -1,
+		   "%s does not exist after the module was unloaded", gone[i]);
+	is(system("grep -q mshare /proc/devices"), 256,
+	   "/proc/devices has no number of the module after it was unloaded");
 	is(system("grep -q msharearena /proc/vmallocinfo /proc/modules"), 256,
-	   "the kernel has no memory of the module any more");
+	   "the kernel has no memory of the module after it was unloaded");
 }
 
-/* Who demotes leaves and goes leaves work behind that would bring them back. */
+/* A demotion leaves work behind that would promote the leaf later. */
 static void test_pending_promotion(void)
 {
 	char *map;
@@ -80,28 +82,30 @@ static void test_pending_promotion(void)
 	map = attach(fd, PROT_READ | PROT_WRITE);
 	region_unlink(NAME);
 	peer_read_file("/proc/self/smaps");
-	is(view_region(fd).demotions, 1, "a leaf is demoted");
+	is(view_region(fd).demotions, 1, "a leaf is demoted before the module is unloaded");
 	close(fd);
 	munmap(map, WINDOW);
-	is(module_delete(), 0, "the module can be unloaded before a demoted leaf is whole again");
+	is(module_delete(), 0, "the module can be unloaded while a promotion is pending");
 	is(module_load(""), 0, "the module can be loaded again");
 }
 
 static void test_parameters(void)
 {
-	is(read_long(MODULE "/parameters/user_regions"), 64, "user_regions is 64");
-	is(read_long(MODULE "/parameters/user_mbytes"), 0, "user_mbytes is 0");
-	is(read_long(MODULE "/parameters/promote_delay_ms"), 250, "promote_delay_ms is 250");
-	is(module_delete(), 0, "unload");
+	is(read_long(MODULE "/parameters/user_regions"), 64, "the default of user_regions is 64");
+	is(read_long(MODULE "/parameters/user_mbytes"), 0, "the default of user_mbytes is 0");
+	is(read_long(MODULE "/parameters/promote_delay_ms"), 250,
+	   "the default of promote_delay_ms is 250");
+	is(module_delete(), 0, "the module is unloaded, to be loaded with parameters");
 	is(module_load("user_regions=3 user_mbytes=7 promote_delay_ms=11"), 0,
-	   "load with parameters");
-	is(read_long(MODULE "/parameters/user_regions"), 3, "user_regions is what was said");
-	is(read_long(MODULE "/parameters/user_mbytes"), 7, "user_mbytes is what was said");
+	   "the module can be loaded with parameters");
+	is(read_long(MODULE "/parameters/user_regions"), 3, "user_regions has the given value");
+	is(read_long(MODULE "/parameters/user_mbytes"), 7, "user_mbytes has the given value");
 	is(read_long(MODULE "/parameters/promote_delay_ms"), 11,
-	   "promote_delay_ms is what was said");
-	is(module_delete(), 0, "unload");
-	is(module_load("user_regions=many"), -EINVAL, "a parameter that is no number");
-	is(module_load(""), 0, "load");
+	   "promote_delay_ms has the given value");
+	is(module_delete(), 0, "the module with parameters is unloaded");
+	is(module_load("user_regions=many"), -EINVAL,
+	   "loading the module with a parameter that is no number gives EINVAL");
+	is(module_load(""), 0, "the module is loaded without parameters");
 }
 
 int main(void)
@@ -119,7 +123,8 @@ int main(void)
 
 		test_uses(sizes[i]);
 		test_nothing_left();
-		is(pages_free(sizes[i]), free, "all memory is given back");
+		is(pages_free(sizes[i]), free,
+		   "all pages are free after the module was unloaded and loaded");
 		is(module_load(""), 0, "the module loads again at the end");
 	}
 	test_pending_promotion();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of user namespaces: doing one thing in one that a user has made. */
+/* Helpers for tests of user namespaces: one call in a namespace that a user has made. */
 #ifndef UAPI_USERNS_H
 #define UAPI_USERNS_H
 
@@ -9,9 +9,9 @@
 
 /**
  * struct userns - a user namespace
- * @maker: who makes it, user and group
- * @map: of its user and group ids, as /proc/PID/uid_map takes it
- * @uid: who acts there, user and group in its own numbers
+ * @maker: user and group that make the namespace
+ * @map: its user and group ids, in the format of /proc/PID/uid_map
+ * @uid: user and group that act in the namespace, in its own numbers
  */
 struct userns {
 	uid_t maker;
@@ -31,7 +31,7 @@ static inline void userns_write_map(pid_t pid, const char *file, const char *map
 	close(fd);
 }
 
-/* In a child: into a new namespace, whose maps the parent writes. */
+/* The child's part: enter a new namespace, whose maps the parent writes. */
 static inline void userns_enter(const struct userns *ns, int sock)
 {
 	const struct user maker = { .uid = ns->maker, .gid = ns->maker };
@@ -46,7 +46,7 @@ static inline void userns_enter(const struct userns *ns, int sock)
 		_exit(ECHILD);
 }
 
-/* fn(arg) there, in a child; what it answers, 0 or -errno. */
+/* Call fn(arg) in a child in the namespace; returns its result, 0 or -errno. */
 static inline int in_userns(const struct userns *ns, int (*fn)(void *arg), void *arg)
 {
 	char byte = 0;
@@ -62,7 +62,7 @@ static inline int in_userns(const struct userns *ns, int (*fn)(void *arg), void 
 		_exit(-fn(arg));
 	}
 	close(sv[1]);
-	/* No byte comes if there are no namespaces. */
+	/* The child sends no byte if it cannot make a namespace. */
 	if (read(sv[0], &byte, 1) == 1) {
 		userns_write_map(pid, "uid_map", ns->map);
 		userns_write_map(pid, "gid_map", ns->map);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of permissions and limits: doing one thing as somebody else. */
+/* Helpers for tests of permissions and limits: one call as another user. */
 #ifndef UAPI_USERS_H
 #define UAPI_USERS_H
 
@@ -12,12 +12,12 @@
 #define CAP(name) (1ULL << CAP_##name)
 
 /**
- * struct user - who
- * @name: what the test calls him
+ * struct user - a user as whom a child acts
+ * @name: the user's name in the report
  * @uid: user
  * @gid: group
- * @also: another group he is in, 0 for none
- * @caps: capabilities that a user other than root has
+ * @also: another group of the user, or 0
+ * @caps: capabilities of a user other than root
  */
 struct user {
 	const char *name;
@@ -38,7 +38,7 @@ static inline int user_caps(uint64_t caps)
 	return syscall(SYS_capset, &h, d);
 }
 
-/* Become him, for good. His /proc/self stays his. */
+/* Become the user for good, and stay the owner of /proc/self. */
 static inline int user_become(const struct user *u)
 {
 	if (setgroups(!!u->also, &u->also) || setresgid(u->gid, u->gid, u->gid))
@@ -50,7 +50,7 @@ static inline int user_become(const struct user *u)
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ? -errno : 0;
 }
 
-/* A child that ends with 0 or an errno; -errno is the answer. */
+/* Wait for a child that exits with 0 or an errno; returns 0 or -errno. */
 static inline int user_wait(pid_t pid)
 {
 	int status;
@@ -60,7 +60,7 @@ static inline int user_wait(pid_t pid)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
-/* fn(arg) as this user, in a child; what it answers, 0 or -errno. */
+/* Call fn(arg) in a child as this user; returns its result, 0 or -errno. */
 static inline int as(const struct user *u, int (*fn)(void *arg), void *arg)
 {
 	pid_t pid = fork();
@@ -69,7 +69,7 @@ static inline int as(const struct user *u, int (*fn)(void *arg), void *arg)
 	if (!pid) {
 		ret = user_become(u);
 		if (ret)
-			ret = -EXDEV;	/* says nothing else here */
+			ret = -EXDEV;	/* no call of these tests gives this error */
 		else
 			ret = fn(arg);
 		_exit(ret < 0 ? -ret : 0);
@@ -77,7 +77,7 @@ static inline int as(const struct user *u, int (*fn)(void *arg), void *arg)
 	return user_wait(pid);
 }
 
-/* Let everybody create regions, or nobody again. */
+/* Allow everybody to create regions, or only root. */
 static inline void control_for_all(bool on)
 {
 	if (chmod("/dev/msharearena", on ? 0666 : 0600))
@@ -105,7 +105,7 @@ static inline void param_restore(void)
 	param_set("user_mbytes", param_kept[1]);
 }
 
-/* However the test ends, the limits are as they were. */
+/* Restore the limits at exit, however the test ends. */
 static inline void param_keep(void)
 {
 	param_kept[0] = read_long(PARAMETERS "user_regions");

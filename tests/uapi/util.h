@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of the device share: calls on it, memory to donate, loads and
- * stores that survive their signal, and a peer: an unrelated process (its own
- * execve, its own mm) that does one thing at a time on command.
+ * Helpers for the tests of the device: its calls, memory to donate, loads and stores that
+ * survive their signal, and a peer, which is an unrelated process (after execve, with an
+ * address space of its own) that executes one command at a time.
  */
 #ifndef UAPI_UTIL_H
 #define UAPI_UTIL_H
@@ -65,14 +65,14 @@ static inline long hugepages(uint64_t size, const char *what)
 	return read_long(path);
 }
 
-/* Pages that somebody has pinned, of all sizes, in pages of 4 KiB. */
+/* The number of pinned pages of the whole machine, in pages of 4 KiB. */
 static inline long pinned_pages(void)
 {
 	long acquired = -1, released = 0;
 	char line[128];
 	FILE *f;
 
-	/* Each processor counts for itself; this adds them up. */
+	/* Each processor has a counter of its own; reading this adds them up. */
 	read_long("/proc/sys/vm/stat_refresh");
 	f = fopen("/proc/vmstat", "re");
 	while (f && fgets(line, sizeof(line), f)) {
@@ -87,21 +87,21 @@ static inline long pinned_pages(void)
 }
 
 /*
- * What a test compares at its beginning and its end: the pool's free pages, or
- * for pages without a pool how many are not pinned.
+ * A number that must be the same at the beginning and the end of a test: the free pages of
+ * the pool, or for 4 KiB pages, which have no pool, the pinned pages, negated.
  */
 static inline long pages_free(uint64_t size)
 {
 	return size == SZ_4K ? -pinned_pages() : hugepages(size, "free_hugepages");
 }
 
-/* Bytes of a region for tests that run with each size: two entries of a table. */
+/* The length of a region in tests that run with each page size: two table entries. */
 static inline uint64_t two_of(uint64_t size)
 {
 	return size == SZ_4K ? 2 * SZ_2M : 2 * size;
 }
 
-/* A parameter of the module's; what it was before. */
+/* Set a parameter of the module; returns the old value. */
 static inline long set_param(const char *name, long value)
 {
 	char path[128];
@@ -146,7 +146,7 @@ static inline int control_open(void)
 	return fd;
 }
 
-/* What a command answers on this file: 0 or a descriptor, or -errno. */
+/* Execute a command on this file; returns 0 or a descriptor, or -errno. */
 static inline int command(int fd, unsigned long cmd, void *arg)
 {
 	int ret = ioctl(fd, cmd, arg);
@@ -163,7 +163,7 @@ static inline int ctl(unsigned long cmd, void *arg)
 	return ret;
 }
 
-/* For callers who need no descriptor of what a command has made. */
+/* Close the descriptor that a command returned, if it did; returns 0 or -errno. */
 static inline int closed(int fd)
 {
 	if (fd < 0)
@@ -189,7 +189,7 @@ static inline struct msharearena_create create_args(const char *name,
 	return c;
 }
 
-/* The new region's view rw, open for reading and writing. */
+/* CREATE; returns a descriptor of the new region's view rw, or -errno. */
 static inline int create_open(const struct msharearena_create *args)
 {
 	struct msharearena_create c = *args;
@@ -197,7 +197,7 @@ static inline int create_open(const struct msharearena_create *args)
 	return ctl(MSHAREARENA_CREATE, &c);
 }
 
-/* Only its name then keeps the region. */
+/* CREATE, after which only its name keeps the region. */
 static inline int create_named(const struct msharearena_create *args)
 {
 	return closed(create_open(args));
@@ -234,7 +234,7 @@ static inline int view_open(const char *name, const char *view, int flags)
 	return node_open(node, flags);
 }
 
-/* Remove the name of the region that this file is of. */
+/* UNLINK: remove the name of the region to which this file belongs. */
 static inline int view_unlink(int fd)
 {
 	struct msharearena_unlink u = { .size = sizeof(u) };
@@ -242,7 +242,7 @@ static inline int view_unlink(int fd)
 	return command(fd, MSHAREARENA_UNLINK, &u);
 }
 
-/* By a node that the caller may open: rw, or else ro. */
+/* Unlink by a node that the caller may open, rw or else ro. */
 static inline int region_unlink(const char *name)
 {
 	int fd = view_open(name, "rw", O_RDONLY);
@@ -278,7 +278,7 @@ static inline struct msharearena_region view_region(int fd)
 	return r;
 }
 
-/* Where the region with this name lies. */
+/* The address of the region with this name. */
 static inline uint64_t region_addr(const char *name)
 {
 	int fd = view_open(name, "ro", O_RDONLY);
@@ -293,7 +293,7 @@ static inline uint64_t region_addr(const char *name)
 
 #define DEBUGFS "/sys/kernel/debug/msharearena"
 
-/* A region's directory in debugfs has its address as name. */
+/* The name of a region's directory in debugfs is its address. */
 static inline const char *debugfs_path(uint64_t addr, const char *file)
 {
 	static char path[128];
@@ -315,7 +315,7 @@ static inline void *donor(uint64_t page_size, uint64_t length)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Memory into a region, the donor's own mapping gone again. */
+/* Export new memory into a region and unmap it here. */
 static inline int donate(int fd, uint64_t page_size, uint64_t length, uint64_t offset)
 {
 	void *p = donor(page_size, length);
@@ -341,7 +341,7 @@ static inline char *attach(int fd, int prot)
 
 /* ---- rings ---- */
 
-/* For commands that name a process: a descriptor of it, or -1 for pid 0. */
+/* A pidfd for commands that name a process, or -1 for pid 0. */
 static inline int pidfd_of(pid_t pid)
 {
 	int fd = pid ? syscall(SYS_pidfd_open, pid, 0) : -1;
@@ -368,7 +368,7 @@ static inline int withdraw(int fd, uint64_t tag)
 	return command(fd, MSHAREARENA_WITHDRAW, &w);
 }
 
-/* The ring, or -errno. @from_pidfd: -1 for anybody */
+/* TAKE: returns the ring or -errno. @from_pidfd: -1 for anybody */
 static inline int take(int fd, int from_pidfd, uint64_t tag)
 {
 	struct msharearena_take t = {
@@ -378,7 +378,7 @@ static inline int take(int fd, int from_pidfd, uint64_t tag)
 	return command(fd, MSHAREARENA_TAKE, &t);
 }
 
-/* As take(), until it is published, or its publisher has ended, or @ms are over. */
+/* take() that waits for the ring until its publisher has ended or @ms are over. */
 static inline int take_within(int fd, int from_pidfd, uint64_t tag, int ms)
 {
 	for (;;) {
@@ -397,7 +397,7 @@ static inline int take_within(int fd, int from_pidfd, uint64_t tag, int ms)
 	}
 }
 
-/* A region with memory, opened for writing. @addr: 0 for a random one */
+/* A region with memory, open for writing. @addr: 0 for a random one */
 static inline int region_with_at(const char *name, uint64_t page_size, uint64_t length,
 				 uint64_t addr)
 {
@@ -437,7 +437,7 @@ static inline void util_catch(bool on)
 	sigaction(SIGBUS, &sa, NULL);
 }
 
-/* 0, or the signal that the access raised */
+/* Returns 0, or the signal that the access raised. */
 static inline int try_load(const volatile void *p, uint64_t *value)
 {
 	int sig = sigsetjmp(util_jump, 1);
@@ -462,7 +462,7 @@ static inline int try_store(volatile void *p, uint64_t value)
 	return sig;
 }
 
-/* Different in every word, so that a wrong page or an old one is seen. */
+/* Fill memory with words that are all different, so that a wrong or old page shows. */
 static inline void fill(char *p, uint64_t bytes, uint64_t seed)
 {
 	for (uint64_t i = 0; i < bytes; i += 4096)
@@ -507,7 +507,7 @@ struct peer_msg {
 struct peer {
 	pid_t pid;
 	int sock;
-	uint64_t value;		/* of the last PEER_LOAD */
+	uint64_t value;		/* the result of the last PEER_LOAD */
 };
 
 static inline int64_t peer_read_file(const char *path)
@@ -527,7 +527,7 @@ static inline int64_t peer_read_file(const char *path)
 	return total;
 }
 
-/* Read every file of a folder. */
+/* Read every file in a folder. */
 static inline void read_folder(const char *path)
 {
 	DIR *dir = opendir(path);
@@ -544,7 +544,7 @@ static inline void read_folder(const char *path)
 		closedir(dir);
 }
 
-/* Tests that need more of a peer define this before including util.h. */
+/* A test whose peers execute other commands, too, defines this before it includes util.h. */
 #ifndef PEER_EXTRA
 #define PEER_EXTRA(m, fd) (-ENOSYS)
 #endif
@@ -599,7 +599,7 @@ static inline int64_t peer_do(struct peer_msg *m, int *fd, char **map, uint64_t 
 	}
 }
 
-/* Call first in main(): in a peer it never returns. */
+/* To be called first in main(). It does not return in a peer. */
 static inline void peer_main(int argc, char **argv)
 {
 	struct peer_msg m;
@@ -665,7 +665,7 @@ static inline int64_t peer_call(struct peer *p, struct peer_msg m)
 
 #define PEER(p, ...) peer_call(&(p), (struct peer_msg){ __VA_ARGS__ })
 
-/* Open the region's view and attach it; the address, or -errno. */
+/* Make a peer open and attach a view; returns the address, or -errno. */
 static inline int64_t peer_attach(struct peer *p, const char *name, bool ro)
 {
 	struct peer_msg m = { .op = PEER_OPEN, .a = ro };
@@ -694,8 +694,8 @@ static inline int peer_kill(struct peer *p)
 }
 
 /*
- * What main() does where a test is for pages of each size; @n_2m: pages of 2 MiB
- * that it needs, beside two of 1 GiB.
+ * The main() of tests that run with each page size. @n_2m: the number of 2 MiB pages that
+ * the test needs, beside two of 1 GiB.
  */
 static inline int test_each_size(int argc, char **argv, long n_2m, void (*test)(uint64_t size))
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* vm: long */
 /*
- * What each page of an added view allows: in views that came before, between
- * and after the exports, with attachments that saw the region grow, and while
- * leaves of 1 GiB go and come back.
+ * Goal: each page of an added view allows the right access: in views that were added
+ * before, between and after the exports, with attachments from before an export, and while
+ * leaves of 1 GiB are demoted and promoted.
  *
  * Clearing four pages of 1 GiB takes long under emulation; timeout: 600
  */
@@ -11,7 +11,7 @@
 
 #define NAME "test-view-pages"
 
-/* Memory comes in two exports; pages in neither stay holes. */
+/* Memory is exported in two parts; pages that are in neither stay holes. */
 struct plan {
 	uint64_t page;
 	const char *layout;
@@ -19,7 +19,7 @@ struct plan {
 	unsigned int second, n_second;
 };
 
-/* The range 'ww' gets its memory from both exports, the last 'w' never any. */
+/* The range 'ww' gets its memory from both exports, and the last 'w' none. */
 static const struct plan plans[] = {
 	{ SZ_4K, "wr.wwr.w", 0, 4, 4, 3 },
 	{ SZ_4K, ".rw..wr.", 5, 3, 0, 4 },
@@ -29,13 +29,13 @@ static const struct plan plans[] = {
 	{ SZ_1G, "r.wr", 2, 1, 1, 1 },
 };
 
-/* Loads and stores at the first, a middle and the last word of a page. */
+/* The place of a load and a store: the first, a middle or the last word of a page. */
 static uint64_t place(uint64_t page, int i)
 {
 	return i == 0 ? 0 : i == 1 ? page / 2 + 8 : page - 8;
 }
 
-/* One page, by a peer who attached the view, and by us, who can write all. */
+/* Check one page, with a peer that attached the view and this process, which can write all. */
 static bool page_allows(struct peer *p, char *at, uint64_t page, char letter, bool memory)
 {
 	int load = memory && letter != '.' ? 0 : SIGBUS;
@@ -72,7 +72,8 @@ static void check_pages(struct peer *peer, char *base, const struct plan *p, boo
 		bool memory = has_memory(p, i, grown);
 
 		ok(page_allows(peer, base + i * p->page, p->page, p->layout[i], memory),
-		   "%s: page %u%s is '%c'", what, i, memory ? "" : " (a hole)", p->layout[i]);
+		   "in a view %s page %u%s allows the access '%c'", what, i,
+		   memory ? "" : " (a hole)", p->layout[i]);
 	}
 }
 
@@ -84,19 +85,19 @@ static void export_pages(int fd, const struct plan *p, unsigned int first, unsig
 		bail("donate: %s", strerror(-ret));
 }
 
-/* A walk of its tables splits the peer's leaves; then they come back by themselves. */
+/* Reading smaps demotes the leaves of the peer's view, which are promoted some time later. */
 static void test_demotion(struct peer *peer, int fd, char *base, const struct plan *p)
 {
 	struct peer_msg m = { .op = PEER_READ_FILE, .text = "/proc/self/smaps" };
 	struct msharearena_region before = view_region(fd);
 
 	ok(peer_call(peer, m) > 0 && view_region(fd).demotions > before.demotions,
-	   "smaps demotes leaves");
+	   "reading smaps demotes leaves of the view");
 	check_pages(peer, base, p, true, "after a demotion");
 	for (int i = 0; i < 60000 && view_region(fd).promotions == before.promotions; i++)
 		usleep(1000);
-	ok(view_region(fd).promotions > before.promotions, "they are whole again");
-	check_pages(peer, base, p, true, "after the promotion");
+	ok(view_region(fd).promotions > before.promotions, "the leaves of the view are promoted");
+	check_pages(peer, base, p, true, "after a promotion");
 }
 
 static void test_plan(const struct plan *p)
@@ -109,22 +110,24 @@ static void test_plan(const struct plan *p)
 	diag("pages of %lu KiB, layout %s", (unsigned long)p->page >> 10, p->layout);
 	region_anew(NAME, p->page, strlen(p->layout) * p->page);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(layout_add(NAME, "before", p->layout, p->page), 0, "a view before the first export");
+	is(layout_add(NAME, "before", p->layout, p->page), 0,
+	   "a view is added before the first export");
 	export_pages(fd, p, p->first, p->n_first);
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	early = view_peer(NAME, "before", PROT_READ | PROT_WRITE);
-	check_pages(&early, base, p, false, "added before");
-	is(layout_add(NAME, "between", p->layout, p->page), 0, "a view of memory and holes");
+	check_pages(&early, base, p, false, "added before the exports");
+	is(layout_add(NAME, "between", p->layout, p->page), 0,
+	   "a view is added between two exports");
 	between = view_peer(NAME, "between", PROT_READ | PROT_WRITE);
-	check_pages(&between, base, p, false, "added between");
+	check_pages(&between, base, p, false, "added between the exports");
 
 	export_pages(fd, p, p->second, p->n_second);
-	check_pages(&early, base, p, true, "added before, grown");
-	check_pages(&between, base, p, true, "added between, grown");
-	is(layout_add(NAME, "after", p->layout, p->page), 0, "a view of all there is");
+	check_pages(&early, base, p, true, "added before, after both exports,");
+	check_pages(&between, base, p, true, "added between, after both exports,");
+	is(layout_add(NAME, "after", p->layout, p->page), 0, "a view is added after both exports");
 	after = view_peer(NAME, "after", PROT_READ | PROT_WRITE);
-	check_pages(&after, base, p, true, "added after");
-	/* Each time in the other one of two tables. */
+	check_pages(&after, base, p, true, "added after the exports");
+	/* Demotion alternates between the two twins of a table. */
 	for (int i = 0; i < 3 && p->page == SZ_1G; i++)
 		test_demotion(&after, fd, base, p);
 	peer_kill(&early);
@@ -133,13 +136,13 @@ static void test_plan(const struct plan *p)
 	munmap(base, WINDOW);
 	close(fd);
 	region_unlink(NAME);
-	is(pages_free(p->page), free, "all memory is given back");
+	is(pages_free(p->page), free, "all pages are free at the end");
 }
 
 /*
- * Ranges and memory that cross the borders of page tables: at 1 GiB, and for
- * 4 KiB pages at 2 MiB. Around the border lie two pages that are not shown, one
- * that is, then one and two again.
+ * Ranges and memory that cross the border of page tables: at 1 GiB, and for 4 KiB pages at
+ * 2 MiB. On each side of the border there is a page that the view shows, and beyond it two
+ * pages that it does not show.
  */
 static void test_border(uint64_t page, uint64_t border)
 {
@@ -156,17 +159,19 @@ static void test_border(uint64_t page, uint64_t border)
 	diag("pages of %lu KiB around %#lx", (unsigned long)page >> 10, (unsigned long)border);
 	region_anew(NAME, page, 2 * SZ_1G);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, page, 6 * page, border - 3 * page), 0, "memory on both sides");
+	is(donate(fd, page, 6 * page, border - 3 * page), 0,
+	   "memory is exported on both sides of a border");
 	tables = view_region(fd).table_bytes;
-	is(view_add(NAME, "border", r, 2), 0, "a view of one page each");
-	/* Three and their list to begin with; below, one of each size for each side. */
+	is(view_add(NAME, "border", r, 2), 0,
+	   "a view of one page on each side of a border is added");
+	/* Three tables and their list at first; below, one of each level for each side. */
 	ok(view_region(fd).table_bytes - tables <= (page == SZ_4K ? 8 : 6) * 4096,
-	   "has tables for no more than that");
+	   "the view has no more tables than it needs on both sides of the border");
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	p = view_peer(NAME, "border", PROT_READ | PROT_WRITE);
 	for (int i = 0; layout[i]; i++)
 		ok(page_allows(&p, base + border + (i - 3L) * (long)page, page, layout[i], true),
-		   "page %d of %s", i, layout);
+		   "page %d of the layout %s allows the right access", i, layout);
 	peer_kill(&p);
 	munmap(base, WINDOW);
 	close(fd);

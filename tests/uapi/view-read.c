@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every road by which bytes get out of a process's memory: from pages that may
- * only be read they are the right ones, and from a hole none come. $VM_DISK1
- * names a disk that may be overwritten. Small pages are also those of transparent
- * huge pages: what the kernel pins for the disk must then be exclusive to the region
- * in its own right, and not only the first of 512 (FOLL_SPLIT_PMD).
+ * Goal: every way ("road") by which bytes get out of a process's memory gives the right bytes
+ * from read-only pages, and none from a hole. $VM_DISK1 names a disk that may be
+ * overwritten. Small pages of transparent huge pages are tested, too: each page that the
+ * kernel pins for the disk must then be exclusive to the region, and not only the first of
+ * 512 (FOLL_SPLIT_PMD).
  *
  * timeout: 300
  */
@@ -19,14 +19,14 @@
 
 static int disk, file;
 static struct io_uring ring;
-static char *got;	/* what came out: a page of the process's own */
+static char *got;	/* a page of the process for the bytes that come out */
 
 static long result(long n)
 {
 	return n < 0 ? -errno : n;
 }
 
-/* ---- the roads, from @from into @got: bytes, or -errno ---- */
+/* ---- the roads, from @from into @got; each returns a number of bytes, or -errno ---- */
 
 static long by_load(const char *from)
 {
@@ -78,7 +78,7 @@ static long give_by_write(int fd, const char *from)
 	return write(fd, from, CHUNK);
 }
 
-/* No copy: the pipe holds the page itself. */
+/* This makes no copy: the pipe holds the page itself. */
 static long give_by_vmsplice(int fd, const char *from)
 {
 	struct iovec iov = { (char *)from, CHUNK };
@@ -117,7 +117,7 @@ static long by_ring(const char *from)
 	return ret < 0 ? ret : pread(disk, got, CHUNK, CHUNK);
 }
 
-/* Registering means to write there, whatever is done with it afterwards. */
+/* Registering needs write access, whatever the buffer is used for afterwards. */
 static long by_ring_fixed(const char *from)
 {
 	struct iovec iov = { (char *)from, CHUNK };
@@ -174,7 +174,7 @@ static long by_mem(const char *from)
 	return ret;
 }
 
-/* @err: what a hole says. @refused: what memory says, by design. */
+/* @err: the error for a hole. @refused: the error for read-only memory, if by design. */
 static const struct road {
 	const char *what;
 	long (*go)(const char *from);
@@ -199,7 +199,7 @@ static uint64_t expected(uint64_t offset, size_t i)
 	return (offset + i) * 0x9e3779b97f4a7c15ULL + 1;
 }
 
-/* Every word of the first and the last of a page's small pages. */
+/* Fill the first and the last small page of a page. */
 static void fill_words(char *base, uint64_t offset)
 {
 	for (size_t i = 0; i < CHUNK; i += 8)
@@ -222,12 +222,15 @@ static void test_roads(const char *base, uint64_t page, const char *where)
 
 		for (size_t j = 0; !r->refused && j < ARRAY_LEN(places); j++) {
 			memset(got, 0, CHUNK);
-			is(r->go(base + places[j]), CHUNK, "%s: from %s", r->what, where);
-			ok(right_words(places[j]), "%s: the right bytes", r->what);
+			is(r->go(base + places[j]), CHUNK, "%s from %s succeeds", r->what, where);
+			ok(right_words(places[j]),
+			   "%s from %s gives the right bytes", r->what, where);
 		}
 		if (r->refused)
-			is(r->go(base + page), -r->refused, "%s: refused in %s", r->what, where);
-		is(r->go(base + 2 * page), -r->err, "%s: nothing from a hole", r->what);
+			is(r->go(base + page), -r->refused,
+			   "%s from %s is refused", r->what, where);
+		is(r->go(base + 2 * page), -r->err,
+		   "%s from a hole beside %s fails", r->what, where);
 	}
 }
 
@@ -243,7 +246,7 @@ static void test_view(const char *name, int prot, uint64_t page, const char *whe
 	munmap(base, WINDOW);
 }
 
-/* @unit: bytes that have one permission in the views; at least a page */
+/* @unit: the bytes that have one permission in the views, at least a page */
 static void test_memory(uint64_t page, uint64_t unit, void *memory)
 {
 	char *base;
@@ -251,10 +254,13 @@ static void test_memory(uint64_t page, uint64_t unit, void *memory)
 
 	region_anew(NAME, page, 3 * unit);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(view_export(fd, memory, 2 * unit, 0), 0, "memory for two thirds of a region");
+	is(view_export(fd, memory, 2 * unit, 0), 0,
+	   "memory is exported for two thirds of a region");
 	munmap(memory, 2 * unit);
-	is(layout_add(NAME, "mixed", "wr.", unit), 0, "a view of both, and a hole");
-	is(layout_add(NAME, "other", ".r.", unit), 0, "a view of one");
+	is(layout_add(NAME, "mixed", "wr.", unit), 0,
+	   "a view of a writable part, a read-only part and a hole is added");
+	is(layout_add(NAME, "other", ".r.", unit), 0,
+	   "a view of the read-only part alone is added");
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	fill_words(base, unit);
 	fill_words(base, 2 * unit - CHUNK);
@@ -262,9 +268,9 @@ static void test_memory(uint64_t page, uint64_t unit, void *memory)
 	close(fd);
 	if (io_uring_queue_init(4, &ring, 0))
 		bail("io_uring_queue_init");
-	test_view("mixed", PROT_READ | PROT_WRITE, unit, "a page to read of a mixed view");
+	test_view("mixed", PROT_READ | PROT_WRITE, unit, "a read-only page of a mixed view");
 	test_view("other", PROT_READ, unit, "a view without a writable page");
-	test_view("ro", PROT_READ, unit, "the ro view");
+	test_view("ro", PROT_READ, unit, "the view ro");
 	io_uring_queue_exit(&ring);
 	region_unlink(NAME);
 }
@@ -278,7 +284,7 @@ static void test_size(uint64_t page)
 	if (!memory)
 		bail("a donor: %s", strerror(errno));
 	test_memory(page, page, memory);
-	is(pages_free(page), free, "all memory is given back");
+	is(pages_free(page), free, "all pages are free at the end");
 }
 
 static void test_transparent(void)

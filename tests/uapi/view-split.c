@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two users and a view for each, so that every page has exactly one writer:
- * neither gets beyond what he was given, and each sees what the other writes.
+ * Goal: with a view for each of two users every page has exactly one writer. Neither user
+ * gets more access than the view allows, and each sees what the other writes.
  * timeout: 300
  */
 #define PEER_EXTRA(m, fd) peer_become((m)->a)
@@ -46,21 +46,22 @@ static void add_side(struct side *s)
 
 	v.uid = s->uid;
 	v.gid = s->uid;
-	is(add_view(NAME, &v), 0, "%s: a view for user %u", s->view, s->uid);
+	is(add_view(NAME, &v), 0, "the view %s is added for user %u", s->view, s->uid);
 }
 
 static void begin_side(struct side *s, const char *other)
 {
 	s->peer = peer_start();
-	is(PEER(s->peer, .op = PEER_BECOME, .a = s->uid), 0, "%s: become the user", s->view);
-	is(open_node(s, "rw", O_RDONLY), -EACCES, "%s: rw is not his", s->view);
-	is(open_node(s, "ro", O_RDONLY), -EACCES, "%s: nor is ro", s->view);
-	is(open_node(s, other, O_RDONLY), -EACCES, "%s: nor is %s", s->view, other);
-	ok(open_node(s, s->view, O_RDWR) >= 0, "%s: but his own is", s->view);
+	is(PEER(s->peer, .op = PEER_BECOME, .a = s->uid), 0,
+	   "a peer becomes the user of the view %s", s->view);
+	is(open_node(s, "rw", O_RDONLY), -EACCES, "the user of %s cannot open rw", s->view);
+	is(open_node(s, "ro", O_RDONLY), -EACCES, "the user of %s cannot open ro", s->view);
+	is(open_node(s, other, O_RDONLY), -EACCES, "the user of %s cannot open %s", s->view, other);
+	ok(open_node(s, s->view, O_RDWR) >= 0, "the user of %s can open that view", s->view);
 	is(PEER(s->peer, .op = PEER_ATTACH, .a = PROT_READ), -EACCES,
-	   "%s: not for reading alone, which it cannot be", s->view);
+	   "the user of %s cannot attach it for reading only, as it has writable pages", s->view);
 	is(PEER(s->peer, .op = PEER_ATTACH, .a = PROT_READ | PROT_WRITE), (intptr_t)base,
-	   "%s: attached", s->view);
+	   "the user of %s can attach it for writing", s->view);
 }
 
 static uint64_t value(const struct side *s, uint64_t offset, uint64_t round)
@@ -73,7 +74,7 @@ static uint64_t word(unsigned int i)
 	return (page / WORDS * i) & ~7ULL;
 }
 
-/* Every word of the page: is it this side's to store, and does it arrive? */
+/* True if stores of this side to each word of the page do what its view says. */
 static bool writes_page(struct side *s, unsigned int n, uint64_t round)
 {
 	bool mine = s->layout[n] == 'w';
@@ -89,7 +90,7 @@ static bool writes_page(struct side *s, unsigned int n, uint64_t round)
 	return true;
 }
 
-/* Does he see in page @n what @by wrote, or nothing if it is not shown? */
+/* True if this side sees in page @n what @by wrote, or faults if the page is not shown. */
 static bool sees_page(struct side *s, unsigned int n, const struct side *by, uint64_t round)
 {
 	int64_t want = s->layout[n] == '.' ? SIGBUS : 0;
@@ -104,25 +105,27 @@ static bool sees_page(struct side *s, unsigned int n, const struct side *by, uin
 	return true;
 }
 
-/* Both try to write all of it; each page has what its one writer wrote. */
+/* Both try to write to all pages; each page must have what its one writer wrote. */
 static void test_round(struct side *np, struct side *sp, uint64_t round)
 {
 	for (unsigned int n = 0; np->layout[n]; n++) {
 		struct side *writer = np->layout[n] == 'w' ? np : sp;
 
 		ok(writes_page(np, n, round) && writes_page(sp, n, round) &&
-		   writes_page(np, n, round), "page %u: %s stores, the other cannot", n,
+		   writes_page(np, n, round),
+		   "page %u can be stored to by the user of %s and not by the other", n,
 		   writer->view);
 	}
 	for (unsigned int n = 0; np->layout[n]; n++) {
 		struct side *writer = np->layout[n] == 'w' ? np : sp;
 
 		ok(sees_page(np, n, writer, round) && sees_page(sp, n, writer, round),
-		   "page %u: each sees what %s wrote, if it is shown to him", n, writer->view);
+		   "page %u shows what the user of %s wrote to each view that has it", n,
+		   writer->view);
 	}
 }
 
-/* The writer dies: his pages stay as they are, and nobody else gets them. */
+/* When a writer is killed, its pages stay as they are, and nobody else can write to them. */
 static void test_death(struct side *np, struct side *sp, uint64_t round)
 {
 	peer_kill(&np->peer);
@@ -130,7 +133,7 @@ static void test_death(struct side *np, struct side *sp, uint64_t round)
 		if (np->layout[n] != 'w')
 			continue;
 		ok(writes_page(sp, n, round + 1) && sees_page(sp, n, np, round),
-		   "page %u: as it was, and not the other's, after its writer's death", n);
+		   "page %u keeps its content after its writer was killed", n);
 	}
 	peer_kill(&sp->peer);
 }
@@ -157,7 +160,7 @@ static void test_size(uint64_t size, const char *np_layout, const char *sp_layou
 	test_death(&np, &sp, 2);
 	close(fd);
 	region_unlink(NAME);
-	is(pages_free(size), free, "all memory is given back");
+	is(pages_free(size), free, "all pages are free at the end");
 }
 
 int main(int argc, char **argv)
@@ -165,7 +168,7 @@ int main(int argc, char **argv)
 	peer_main(argc, argv);
 	reserve_2m(16);
 	need_1g(2);
-	/* No page is written by both; each has one that the other does not see. */
+	/* No page has two writers, and each side has a page that the other does not see. */
 	test_size(SZ_4K, "wrwr.wrw", "rwrww.wr");
 	test_size(SZ_2M, "wrwr.wrw", "rwrww.wr");
 	test_size(SZ_1G, "wr", "rw");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every road by which bytes get into a process's memory, by root. Each is tried
- * on a page that may be written, where it must work, and then on what may only
- * be read, on a hole and across the border. $VM_DISK0 names a disk to read from.
+ * Goal: no way ("road") by which bytes get into a process's memory, not even for root, writes
+ * to read-only memory of a view. Each is tried on a writable page, where it must work, and
+ * then on read-only memory, on a hole and across a border. $VM_DISK0 names a disk to read
+ * from.
  *
  * timeout: 300
  */
@@ -28,20 +29,21 @@ static void works(const struct road *r, char *to)
 	memset(to, BACKGROUND, CHUNK);
 	ret = r->go(to, CHUNK);
 	if (r->never || (r->go == by_ring_fixed && pins_by_mapping(&road_ring)))
-		ok(ret < 0 && untouched(to, CHUNK), "%s: refused everywhere", r->what);
+		ok(ret < 0 && untouched(to, CHUNK),
+		   "%s is refused also for a writable page", r->what);
 	else
-		ok(ret >= 0 && !untouched(to, CHUNK), "%s: works where stores do (%ld)",
+		ok(ret >= 0 && !untouched(to, CHUNK), "%s works on a writable page (%ld)",
 		   r->what, ret);
 }
 
 static void is_refused(const struct road *r, char *to, const char *where)
 {
-	is(r->go(to, CHUNK), -r->err, "%s: refused in %s", r->what, where);
+	is(r->go(to, CHUNK), -r->err, "%s is refused on %s", r->what, where);
 }
 
 static void stays(const struct road *r, const char *p, const char *where)
 {
-	ok(untouched(p, CHUNK), "%s: %s is untouched", r->what, where);
+	ok(untouched(p, CHUNK), "%s does not change %s", r->what, where);
 }
 
 static void attach_as(const char *name, int flags, int prot)
@@ -57,7 +59,7 @@ static void detach(char *base)
 	close(road_view);
 }
 
-/* A view of a writable page, a page to read and a hole. */
+/* A view of a writable page, a read-only page and a hole. */
 static void test_mixed(char *base, uint64_t page)
 {
 	char *border = base + page;
@@ -68,16 +70,16 @@ static void test_mixed(char *base, uint64_t page)
 
 		works(r, base);
 		works(r, border - CHUNK);
-		is_refused(r, border, "a page to read");
+		is_refused(r, border, "a read-only page");
 		is_refused(r, border + page, "a hole");
 		if (r->may_straddle)
 			r->go(border - CHUNK, 2 * CHUNK);
-		stays(r, border, "a page to read");
+		stays(r, border, "a read-only page");
 	}
 	detach(base);
 }
 
-/* The whole region through tables without a writable leaf. */
+/* The whole region, attached by tables without a writable leaf. */
 static void test_readonly(char *base, uint64_t page, const char *name, int flags,
 			  const char *where)
 {
@@ -100,23 +102,24 @@ static void test_size(uint64_t page)
 	diag("pages of %lu KiB", (unsigned long)page >> 10);
 	region_anew(NAME, page, 3 * page);
 	fd = view_open(NAME, "rw", O_RDWR);
-	is(donate(fd, page, 2 * page, 0), 0, "two pages of memory");
-	is(layout_add(NAME, "mixed", "wr.", page), 0, "a view of both, and a hole");
+	is(donate(fd, page, 2 * page, 0), 0, "two pages are exported");
+	is(layout_add(NAME, "mixed", "wr.", page), 0,
+	   "a view of a writable page, a read-only page and a hole is added");
 	base = attach(fd, PROT_READ | PROT_WRITE);
 	memset(base + page, BACKGROUND, CHUNK);
 	munmap(base, WINDOW);
 	if (io_uring_queue_init(4, &road_ring, 0))
 		bail("io_uring_queue_init");
 	test_mixed(base, page);
-	test_readonly(base, page, "ro", O_RDONLY, "the ro view");
-	test_readonly(base, page, "rw", O_RDWR, "the rw view attached for reading");
+	test_readonly(base, page, "ro", O_RDONLY, "the view ro");
+	test_readonly(base, page, "rw", O_RDWR, "the view rw attached for reading");
 	io_uring_queue_exit(&road_ring);
 	close(fd);
 	region_unlink(NAME);
-	/* Rings let go of what they had pinned in their own time. */
+	/* The kernel unpins the pages of rings some time after their end. */
 	for (int ms = 0; ms < 10000 && pages_free(page) != free; ms++)
 		usleep(1000);
-	is(pages_free(page), free, "all memory is given back");
+	is(pages_free(page), free, "all pages are free at the end");
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* ADD_VIEW: what it accepts and what it refuses, at each page size. */
+/* Goal: ADD_VIEW accepts valid requests and refuses all others, for each page size. */
 #include "views.h"
 
 #define NAME "test-view"
@@ -20,7 +20,7 @@ static bool node_exists(const char *view)
 	return !access(path, F_OK);
 }
 
-/* Page tables of the region: each view that exists has some. */
+/* The size of the region's page tables, which grows with each view. */
 static uint64_t table_bytes(void)
 {
 	int fd = view_open(NAME, "ro", O_RDONLY);
@@ -30,7 +30,7 @@ static uint64_t table_bytes(void)
 	return bytes;
 }
 
-/* Accepted: it exists, under a name of its own. Refused: nothing of it does. */
+/* A view that is accepted must exist, with a new name; one that is refused leaves nothing. */
 static int try_view(struct msharearena_view v)
 {
 	static unsigned int count;
@@ -56,41 +56,42 @@ static int try_ranges(const struct msharearena_range *ranges, unsigned int n)
 #define RANGES(want, why, ...) do {					\
 	const struct msharearena_range r_[] = { __VA_ARGS__ };		\
 									\
-	is(try_ranges(r_, ARRAY_LEN(r_)), want, "ranges: " why);	\
+	is(try_ranges(r_, ARRAY_LEN(r_)), want, (want) ?		\
+	   "ADD_VIEW refuses " why : "ADD_VIEW accepts " why);		\
 } while (0)
 
 static void test_order(void)
 {
-	RANGES(0, "one page", range(0, page));
-	RANGES(0, "all of the region", range(0, PAGES * page));
+	RANGES(0, "a range of one page", range(0, page));
+	RANGES(0, "a range of the whole region", range(0, PAGES * page));
 	RANGES(0, "ranges with a gap", range(0, page), range(2 * page, page));
-	RANGES(0, "adjacent", range(0, page), range(page, page));
+	RANGES(0, "adjacent ranges", range(0, page), range(page, page));
 	RANGES(-EINVAL, "ranges by descending offset", range(page, page), range(0, page));
-	RANGES(-EINVAL, "the third out of order", range(0, page), range(2 * page, page),
+	RANGES(-EINVAL, "a third range that is out of order", range(0, page), range(2 * page, page),
 	       range(page, page));
-	RANGES(-EINVAL, "overlapping by a page", range(0, 2 * page), range(page, page));
-	RANGES(-EINVAL, "one within the other", range(0, 4 * page), range(page, page));
-	RANGES(-EINVAL, "twice the same", range(page, page), range(page, page));
+	RANGES(-EINVAL, "ranges that overlap by a page", range(0, 2 * page), range(page, page));
+	RANGES(-EINVAL, "a range within another one", range(0, 4 * page), range(page, page));
+	RANGES(-EINVAL, "the same range twice", range(page, page), range(page, page));
 }
 
 static void test_bounds(void)
 {
 	uint64_t end = PAGES * page;
 
-	RANGES(0, "the last page", range(end - page, page));
-	RANGES(-ERANGE, "a page over the end", range(end - page, 2 * page));
-	RANGES(-ERANGE, "beginning at the end", range(end, page));
-	RANGES(-ERANGE, "the second over the end", range(0, page), range(end, page));
-	RANGES(-ERANGE, "a whole window", range(0, WINDOW));
-	RANGES(-ERANGE, "an end of 2^64", range(-page, page));
-	RANGES(-ERANGE, "an end beyond 2^64", range(-page, 2 * page));
-	RANGES(-ERANGE, "an end beyond 2^64 that would fit", range(page, -page));
-	RANGES(-EINVAL, "an offset within a page", range(page / 2, page));
-	RANGES(-EINVAL, "a length within a page", range(0, page + page / 2));
-	RANGES(-EINVAL, "an offset of a byte", range(1, page));
-	RANGES(-EINVAL, "a byte", range(0, 1));
-	RANGES(-EINVAL, "nothing", range(page, 0));
-	RANGES(-EINVAL, "nothing after something", range(0, page), range(page, 0));
+	RANGES(0, "a range of the last page", range(end - page, page));
+	RANGES(-ERANGE, "a range across the region's end", range(end - page, 2 * page));
+	RANGES(-ERANGE, "a range behind the region's end", range(end, page));
+	RANGES(-ERANGE, "a second range behind the region's end", range(0, page), range(end, page));
+	RANGES(-ERANGE, "a range of a whole window", range(0, WINDOW));
+	RANGES(-ERANGE, "a range that ends at 2^64", range(-page, page));
+	RANGES(-ERANGE, "a range that ends beyond 2^64", range(-page, 2 * page));
+	RANGES(-ERANGE, "a range whose end overflows into the region", range(page, -page));
+	RANGES(-EINVAL, "a range that begins within a page", range(page / 2, page));
+	RANGES(-EINVAL, "a range that ends within a page", range(0, page + page / 2));
+	RANGES(-EINVAL, "a range at an offset of 1", range(1, page));
+	RANGES(-EINVAL, "a range of one byte", range(0, 1));
+	RANGES(-EINVAL, "a range of length 0", range(page, 0));
+	RANGES(-EINVAL, "a second range of length 0", range(0, page), range(page, 0));
 }
 
 static int try_prot(uint32_t prot)
@@ -104,48 +105,50 @@ static void test_members(void)
 {
 	struct msharearena_range r = range(0, page);
 
-	is(try_prot(PROT_R), 0, "protection: READ");
-	is(try_prot(PROT_RW), 0, "protection: READ and WRITE");
-	is(try_prot(0), -EINVAL, "protection: nothing");
-	is(try_prot(MSHAREARENA_PROT_WRITE), -EINVAL, "protection: WRITE alone");
-	is(try_prot(PROT_R | 4), -EINVAL, "protection: an unknown bit");
-	is(try_prot(PROT_RW | 1U << 31), -EINVAL, "protection: the highest bit");
+	is(try_prot(PROT_R), 0, "ADD_VIEW accepts a range to read");
+	is(try_prot(PROT_RW), 0, "ADD_VIEW accepts a range to read and write");
+	is(try_prot(0), -EINVAL, "ADD_VIEW refuses a range without access");
+	is(try_prot(MSHAREARENA_PROT_WRITE), -EINVAL, "ADD_VIEW refuses a range to write only");
+	is(try_prot(PROT_R | 4), -EINVAL, "ADD_VIEW refuses an unknown bit of the protection");
+	is(try_prot(PROT_RW | 1U << 31), -EINVAL,
+	   "ADD_VIEW refuses the highest bit of the protection");
 	r.reserved = 1;
-	is(try_ranges(&r, 1), -EINVAL, "a reserved bit of a range");
+	is(try_ranges(&r, 1), -EINVAL, "ADD_VIEW refuses a reserved bit of a range");
 	r.reserved = 1U << 31;
-	is(try_ranges(&r, 1), -EINVAL, "the highest reserved bit");
+	is(try_ranges(&r, 1), -EINVAL, "ADD_VIEW refuses the highest reserved bit of a range");
 }
 
-/* An otherwise valid request with one member changed. */
+/* A request that is valid except for one member. */
 #define VIEW(field, value, want, why) do {				\
 	struct msharearena_range r_ = range(0, page);			\
 	struct msharearena_view v_ = view_args("?", &r_, 1);	\
 									\
 	v_.field = (value);						\
-	is(try_view(v_), want, "request: " why);			\
+	is(try_view(v_), want, (want) ? "ADD_VIEW refuses " why :	\
+	   "ADD_VIEW accepts " why);					\
 } while (0)
 
 static void test_request(void)
 {
 	VIEW(flags, 2, -EINVAL, "an unknown flag");
-	VIEW(flags, MSHAREARENA_NO_NODE, -EINVAL, "a mode, but no node that could have it");
+	VIEW(flags, MSHAREARENA_NO_NODE, -EINVAL, "a mode without a node");
 	VIEW(flags, 1U << 31, -EINVAL, "the highest flag");
-	VIEW(mode, 0666, 0, "(every permission bit)");
-	VIEW(mode, 0700, -EINVAL, "execute permission");
-	VIEW(mode, 01600, -EINVAL, "the sticky bit");
-	VIEW(mode, S_IFCHR | 0600, -EINVAL, "a type of file");
+	VIEW(mode, 0666, 0, "a mode with all permissions but execution");
+	VIEW(mode, 0700, -EINVAL, "a mode with execute permission");
+	VIEW(mode, 01600, -EINVAL, "a mode with the sticky bit");
+	VIEW(mode, S_IFCHR | 0600, -EINVAL, "a mode with a type of file");
 	VIEW(n_ranges, 0, -EINVAL, "no ranges");
 	VIEW(n_ranges, MSHAREARENA_MAX_RANGES + 1, -EINVAL, "too many ranges");
-	VIEW(n_ranges, -1, -EINVAL, "the most ranges that can be said");
+	VIEW(n_ranges, -1, -EINVAL, "the greatest number of ranges");
 	VIEW(size, sizeof(struct msharearena_view) - 1, -EINVAL, "a size that is short");
 	VIEW(size, 0, -EINVAL, "size 0");
 	VIEW(size, 4097, -E2BIG, "a size over a page");
-	VIEW(ranges, 0, -EFAULT, "no array");
-	VIEW(ranges, 1ULL << 63, -EFAULT, "an array in the kernel");
-	VIEW(ranges, -8ULL, -EFAULT, "an array that ends nowhere");
+	VIEW(ranges, 0, -EFAULT, "a null pointer to the ranges");
+	VIEW(ranges, 1ULL << 63, -EFAULT, "an address of the kernel for the ranges");
+	VIEW(ranges, -8ULL, -EFAULT, "ranges whose end overflows");
 }
 
-/* The structure may grow: unknown bytes must be zero. */
+/* The structure may grow: unknown bytes must be 0. */
 static void test_extensible(void)
 {
 	struct msharearena_range r = range(0, page);
@@ -158,11 +161,11 @@ static void test_extensible(void)
 	big.v.size = sizeof(big);
 	big.newer = 1;
 	is(command(fd, MSHAREARENA_ADD_VIEW, &big), -E2BIG,
-	   "ADD_VIEW with a member set that it does not know is E2BIG");
+	   "ADD_VIEW with an unknown member that is set gives E2BIG");
 	ok(!node_exists("newer"), "ADD_VIEW that is refused adds nothing");
 	big.newer = 0;
 	is(closed(command(fd, MSHAREARENA_ADD_VIEW, &big)), 0,
-	   "ADD_VIEW takes a longer structure of zeros");
+	   "ADD_VIEW accepts a longer structure of zeros");
 	close(fd);
 }
 
@@ -177,8 +180,9 @@ static void test_array_end(void)
 	r = (struct msharearena_range *)(p + 4096 - 2 * sizeof(*r));
 	r[0] = range(0, page);
 	r[1] = range(page, page);
-	is(try_ranges(r, 2), 0, "an array that ends where its mapping does");
-	is(try_ranges(r, 3), -EFAULT, "one range more is EFAULT");
+	is(try_ranges(r, 2), 0, "ADD_VIEW accepts an array that ends where its mapping does");
+	is(try_ranges(r, 3), -EFAULT,
+	   "ADD_VIEW of an array that ends behind its mapping gives EFAULT");
 	munmap(p, 4096);
 }
 
@@ -191,48 +195,52 @@ static void test_names(void)
 	struct msharearena_view v;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		is(view_add(NAME, bad[i], &r, 1), -EINVAL, "bad name %zu of a view", i);
+		is(view_add(NAME, bad[i], &r, 1), -EINVAL, "ADD_VIEW refuses bad name %zu", i);
 	v = view_args("", &r, 1);
 	memset(v.view, 'n', sizeof(v.view));
-	is(try_view(v), -EINVAL, "32 bytes without a NUL");
+	is(try_view(v), -EINVAL, "ADD_VIEW refuses a name of 32 bytes without a NUL");
 	v.view[sizeof(v.view) - 1] = '\0';
-	is(try_view(v), 0, "31 bytes are a name");
+	is(try_view(v), 0, "ADD_VIEW accepts a name of 31 bytes");
 	v = view_args("short", &r, 1);
 	v.view[sizeof(v.view) - 1] = 'x';
-	is(try_view(v), -EINVAL, "bytes after the view's name");
-	is(view_add(NAME, "rw", &r, 1), -EEXIST, "a view named rw");
-	is(view_add(NAME, "ro", &r, 1), -EEXIST, "a view named ro");
-	is(view_add(NAME, "A.b-c_9", &r, 1), 0, "every kind of character");
-	is(view_add(NAME, "A.b-c_9", &r, 1), -EEXIST, "the same name again");
-	is(view_add(NAME, "RW", &r, 1), 0, "capital letters are other names");
+	is(try_view(v), -EINVAL, "ADD_VIEW refuses bytes behind the name");
+	is(view_add(NAME, "rw", &r, 1), -EEXIST, "adding a view named rw gives EEXIST");
+	is(view_add(NAME, "ro", &r, 1), -EEXIST, "adding a view named ro gives EEXIST");
+	is(view_add(NAME, "A.b-c_9", &r, 1), 0,
+	   "ADD_VIEW accepts a name with every kind of character");
+	is(view_add(NAME, "A.b-c_9", &r, 1), -EEXIST,
+	   "adding a view of the same name again gives EEXIST");
+	is(view_add(NAME, "RW", &r, 1), 0, "ADD_VIEW accepts the name RW beside rw");
 }
 
-/* A second region has names of its own, and both go with their region. */
+/* Two regions can have views of the same name, which end with their region. */
 static void test_regions(void)
 {
 	struct msharearena_range r = range(0, page);
 	struct msharearena_view late = view_args("late", &r, 1);
 	int rw = region_anew_open(NAME "2", page, PAGES * page), fd;
 
-	is(view_add(NAME "2", "both", &r, 1), 0, "a view of one region");
-	is(view_add(NAME, "both", &r, 1), 0, "a view with the same name of another region");
+	is(view_add(NAME "2", "both", &r, 1), 0, "a view is added to one region");
+	is(view_add(NAME, "both", &r, 1), 0, "a view of the same name is added to another region");
 	fd = view_open(NAME "2", "both", O_RDONLY);
 	ok(!strcmp(view_region(fd).name, NAME "2") && !strcmp(view_region(fd).view, "both"),
-	   "GET_REGION says whose and which");
-	is(region_unlink(NAME "2"), 0, "unlink one");
-	is(view_open(NAME "2", "both", O_RDONLY), -ENOENT, "its node is gone");
-	ok(node_exists("both"), "the view of the other region is still there");
-	is(add_view_open(rw, &late), -ENOENT, "a region without a name gets no view with a node");
+	   "GET_REGION gives the names of the region and the view");
+	is(region_unlink(NAME "2"), 0, "one of the two regions is unlinked");
+	is(view_open(NAME "2", "both", O_RDONLY), -ENOENT,
+	   "the view of the unlinked region has no node");
+	ok(node_exists("both"), "the view of the other region still has its node");
+	is(add_view_open(rw, &late), -ENOENT,
+	   "adding a view with a node to an unlinked region gives ENOENT");
 	late.flags = MSHAREARENA_NO_NODE;
 	late.mode = 0;
 	is(closed(add_view_open(rw, &late)), 0,
-	   "a region without a name gets a view without a node");
-	is(add_view_open(rw, &late), -EEXIST, "the name of a view without a node is taken");
+	   "a view without a node can be added to an unlinked region");
+	is(add_view_open(rw, &late), -EEXIST, "adding a view without a node again gives EEXIST");
 	close(fd);
 	close(rw);
 }
 
-/* As many as there may be, with a hole after each. */
+/* A view has as many ranges as it may, with a gap after each. */
 static void test_most_ranges(void)
 {
 	unsigned int n = WINDOW / page / 2 < MSHAREARENA_MAX_RANGES ?
@@ -244,14 +252,15 @@ static void test_most_ranges(void)
 	region_anew(NAME "2", page, WINDOW);
 	for (unsigned int i = 0; i <= n; i++)
 		r[i] = range(2 * i * page, page);
-	is(view_add(NAME "2", "most", r, n), 0, "%u ranges", n);
+	is(view_add(NAME "2", "most", r, n), 0, "ADD_VIEW accepts %u ranges", n);
 	is(view_add(NAME "2", "more", r, n + 1),
-	   n == MSHAREARENA_MAX_RANGES ? -EINVAL : -ERANGE, "one more is refused");
+	   n == MSHAREARENA_MAX_RANGES ? -EINVAL : -ERANGE,
+	   "ADD_VIEW refuses one range more than that");
 	region_unlink(NAME "2");
 	free(r);
 }
 
-/* rw and ro are two of 64. */
+/* The views rw and ro count among the 64 of a region. */
 static void test_most_views(void)
 {
 	struct msharearena_range r = range(0, page);
@@ -263,12 +272,14 @@ static void test_most_views(void)
 		snprintf(name, sizeof(name), "v%d", i);
 		ret = view_add(NAME "2", name, &r, 1);
 	}
-	is(ret, -ENOSPC, "too many views");
-	is(i - 1, 64, "a region has 64 views and no more");
-	is(view_add(NAME "2", "v2", &r, 1), -EEXIST, "a name that is taken says so first");
+	is(ret, -ENOSPC, "adding more views than a region may have gives ENOSPC");
+	is(i - 1, 64, "a region can have 64 views");
+	is(view_add(NAME "2", "v2", &r, 1), -EEXIST,
+	   "adding a view of a name that is taken to a full region gives EEXIST");
 	region_unlink(NAME "2");
 	region_anew(NAME "2", page, PAGES * page);
-	is(view_add(NAME "2", "v2", &r, 1), 0, "a new region begins anew");
+	is(view_add(NAME "2", "v2", &r, 1), 0,
+	   "views of an ended region do not count for a new one");
 	region_unlink(NAME "2");
 }
 
@@ -286,7 +297,7 @@ int main(void)
 		test_request();
 		test_extensible();
 		test_array_end();
-		/* The names of 64 views are not enough for all of it. */
+		/* One region cannot have enough views for all of these. */
 		region_anew(NAME, page, PAGES * page);
 		test_names();
 		test_regions();

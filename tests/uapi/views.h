@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of added views: how to add one, and what each page of it allows. */
+/* Helpers for tests of added views: adding one, and the access that each page allows. */
 #ifndef UAPI_VIEWS_H
 #define UAPI_VIEWS_H
 
@@ -27,7 +27,7 @@ static inline struct msharearena_view view_args(const char *view,
 	return v;
 }
 
-/* The new view of the region whose view rw @fd is, open; or -errno. */
+/* ADD_VIEW on the region of @fd; returns a descriptor of the new view, or -errno. */
 static inline int add_view_open(int fd, const struct msharearena_view *args)
 {
 	struct msharearena_view v = *args;
@@ -35,7 +35,7 @@ static inline int add_view_open(int fd, const struct msharearena_view *args)
 	return command(fd, MSHAREARENA_ADD_VIEW, &v);
 }
 
-/* By the region's name; only the view's node is left. */
+/* ADD_VIEW by the region's name, after which only its node keeps the view. */
 static inline int add_view(const char *name, const struct msharearena_view *args)
 {
 	int fd = view_open(name, "rw", O_RDWR);
@@ -57,8 +57,8 @@ static inline int view_add(const char *name, const char *view,
 }
 
 /*
- * A layout is a string with a letter for each page from the region's beginning:
- * 'w' may be written, 'r' read, '.' is not shown. Equal neighbours are one range.
+ * A layout is a string with a letter for each page from the region's beginning: 'w' is
+ * writable, 'r' is readable, '.' is not shown. Equal neighbours become one range.
  */
 static inline unsigned int layout_ranges(const char *layout, uint64_t page,
 					 struct msharearena_range *ranges)
@@ -91,7 +91,7 @@ static inline int layout_add(const char *name, const char *view, const char *lay
 	return view_add(name, view, ranges, layout_ranges(layout, page, ranges));
 }
 
-/* An empty region with this name, whatever was there before; its view rw. */
+/* A new empty region in place of an old one of this name, if any; returns its view rw. */
 static inline int region_anew_open(const char *name, uint64_t page_size, uint64_t length)
 {
 	int fd;
@@ -108,7 +108,7 @@ static inline void region_anew(const char *name, uint64_t page_size, uint64_t le
 	close(region_anew_open(name, page_size, length));
 }
 
-/* A peer that has a view attached, with @prot. */
+/* Start a peer that attaches a view with @prot. */
 static inline struct peer view_peer(const char *name, const char *view, int prot)
 {
 	struct peer_msg m = { .op = PEER_OPEN_VIEW };

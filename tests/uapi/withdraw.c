@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Withdrawing a published ring: what the answer says of who has it, who may do
- * it, and that the module then holds the ring no more.
+ * Goal: a published ring can be withdrawn by its publisher, the result says whether it was
+ * taken before, and the module does not hold the ring afterwards.
  */
 #include "util.h"
 
@@ -26,17 +26,18 @@ static void test_answers(void)
 {
 	struct io_uring ring = new_ring();
 
-	is(withdraw(region, 1), -ENOENT, "withdrawing what was never published is ENOENT");
-	is(publish(region, ring.ring_fd, 1, -1), 0, "publish a ring");
-	is(withdraw(region, 2), -ENOENT, "withdrawing another tag is ENOENT");
-	is(withdraw(region, 1), 0, "withdrawing the ring that was published works");
-	is(take(region, -1, 1), -EAGAIN, "nobody can take it any more");
-	is(withdraw(region, 1), -ENOENT, "withdrawing it a second time is ENOENT");
-	is(publish(region, ring.ring_fd, 1, -1), 0, "its tag can be published again");
-	is(publish(region, ring.ring_fd, 2, -1), 0, "publish the ring under another tag");
-	is(closed(take(region, -1, 1)), 0, "take the first");
-	is(withdraw(region, 1), -ENOENT, "withdrawing what has been taken is ENOENT");
-	is(withdraw(region, 2), 0, "the same ring under another tag can still be withdrawn");
+	is(withdraw(region, 1), -ENOENT, "withdrawing a tag that was never published gives ENOENT");
+	is(publish(region, ring.ring_fd, 1, -1), 0, "a ring is published");
+	is(withdraw(region, 2), -ENOENT, "withdrawing another tag gives ENOENT");
+	is(withdraw(region, 1), 0, "the published ring can be withdrawn");
+	is(take(region, -1, 1), -EAGAIN, "a withdrawn ring cannot be taken");
+	is(withdraw(region, 1), -ENOENT, "withdrawing a ring twice gives ENOENT");
+	is(publish(region, ring.ring_fd, 1, -1), 0,
+	   "the tag of a withdrawn ring can be used again");
+	is(publish(region, ring.ring_fd, 2, -1), 0, "the ring is published under another tag, too");
+	is(closed(take(region, -1, 1)), 0, "the ring is taken by its first tag");
+	is(withdraw(region, 1), -ENOENT, "withdrawing a ring that was taken gives ENOENT");
+	is(withdraw(region, 2), 0, "the ring can be withdrawn by its other tag");
 	io_uring_queue_exit(&ring);
 }
 
@@ -55,21 +56,22 @@ static void test_arguments(void)
 	is(withdraw_with(region, (struct msharearena_withdraw){ .size = 12 }), -EINVAL,
 	   "WITHDRAW refuses a size that is short");
 	is(command(region, MSHAREARENA_WITHDRAW, NULL), -EFAULT,
-	   "WITHDRAW of a bad pointer is EFAULT");
-	is(withdraw(ro, 1), -EACCES, "withdrawing through ro is EACCES");
-	is(withdraw(rd, 1), -EACCES, "withdrawing through rw opened for reading is EACCES");
+	   "WITHDRAW with a bad pointer gives EFAULT");
+	is(withdraw(ro, 1), -EACCES, "withdrawing through the view ro gives EACCES");
+	is(withdraw(rd, 1), -EACCES, "withdrawing through rw opened for reading gives EACCES");
 	close(ro);
 	close(rd);
 }
 
-/* Each process withdraws only what it has published itself. */
+/* A process can withdraw only rings that it has published itself. */
 static void test_others(void)
 {
 	struct io_uring ring = new_ring();
 	int status;
 	pid_t pid;
 
-	is(publish(region, ring.ring_fd, 5, -1), 0, "publish a ring");
+	is(publish(region, ring.ring_fd, 5, -1), 0,
+	   "a ring is published that others try to withdraw");
 	pid = fork();
 	if (!pid) {
 		int fd = view_open(NAME, "rw", O_RDWR);
@@ -81,8 +83,8 @@ static void test_others(void)
 		_exit(withdraw(fd, 5) == -ENOENT ? 0 : 3);
 	}
 	waitpid(pid, &status, 0);
-	is(status, 0, "another process gets ENOTCONN, and ENOENT when it is attached");
-	is(withdraw(region, 5), 0, "the publisher can still withdraw it");
+	is(status, 0, "WITHDRAW by another process gives ENOTCONN, and ENOENT when it is attached");
+	is(withdraw(region, 5), 0, "the publisher can withdraw the ring after others tried");
 	io_uring_queue_exit(&ring);
 }
 
@@ -90,15 +92,16 @@ static void test_detached(void)
 {
 	struct io_uring ring = new_ring();
 
-	is(publish(region, ring.ring_fd, 6, -1), 0, "publish a ring");
+	is(publish(region, ring.ring_fd, 6, -1), 0, "a ring is published before munmap");
 	munmap(base, WINDOW);
-	is(withdraw(region, 6), -ENOTCONN, "withdrawing after munmap is ENOTCONN");
+	is(withdraw(region, 6), -ENOTCONN, "withdrawing after munmap gives ENOTCONN");
 	base = attach(region, PROT_READ | PROT_WRITE);
-	is(withdraw(region, 6), -ENOENT, "attached again it is ENOENT: the ring went with munmap");
+	is(withdraw(region, 6), -ENOENT,
+	   "withdrawing after attaching again gives ENOENT, as munmap dropped the ring");
 	io_uring_queue_exit(&ring);
 }
 
-/* ---- the ring is let go of ---- */
+/* ---- the module drops the ring ---- */
 
 static bool gone(long tables)
 {
@@ -111,8 +114,8 @@ static bool gone(long tables)
 }
 
 /*
- * A ring that has a huge page registered: the page is free when the last
- * reference to the ring is gone, and not before.
+ * A ring has a huge page registered, which becomes free when the last reference to the ring
+ * is dropped, and not before.
  */
 static void test_released(void)
 {
@@ -124,20 +127,20 @@ static void test_released(void)
 	if (io_uring_register_buffers(&ring, &iov, 1))
 		bail("a ring with a registered buffer");
 	munmap(iov.iov_base, SZ_2M);
-	is(publish(region, ring.ring_fd, 7, -1), 0, "publish a ring that holds a huge page");
+	is(publish(region, ring.ring_fd, 7, -1), 0, "a ring that holds a huge page is published");
 	io_uring_queue_exit(&ring);
 	usleep(300000);
 	is(hugepages(SZ_2M, "free_hugepages"), before - 1,
-	   "closed by its owner, the ring is held by the module");
-	is(withdraw(region, 7), 0, "withdraw it");
-	ok(gone(before), "the ring's memory is released after it was withdrawn");
+	   "the module holds a published ring that its owner has closed");
+	is(withdraw(region, 7), 0, "the ring that holds a huge page is withdrawn");
+	ok(gone(before), "the huge page of a withdrawn ring becomes free");
 }
 
-/* ---- against those who take it ---- */
+/* ---- WITHDRAW races with TAKE ---- */
 
 #define ROUNDS 400
 
-static volatile int round_of[2];	/* how far publisher and taker are */
+static volatile int round_of[2];	/* the rounds of publisher and taker */
 static int taken;
 
 static void *takes(void *arg)
@@ -157,7 +160,7 @@ static void *takes(void *arg)
 	return arg;
 }
 
-/* Either it has been taken or it was withdrawn: never both, never neither. */
+/* Each ring is either taken or withdrawn, never both and never neither. */
 static void test_race(void)
 {
 	struct io_uring ring = new_ring();
@@ -172,7 +175,7 @@ static void test_race(void)
 		round_of[0] = i + 1;
 		for (int spin = i % 64; spin; spin--)
 			sched_yield();
-		/* EAGAIN while the thread is taking it. */
+		/* WITHDRAW gives EAGAIN while the thread is taking the ring. */
 		do {
 			ret = withdraw(region, i);
 		} while (ret == -EAGAIN);
@@ -182,8 +185,9 @@ static void test_race(void)
 			sched_yield();
 	}
 	pthread_join(t, NULL);
-	is(other, 0, "%d rings are published and withdrawn while a thread takes them", ROUNDS);
-	is(taken + withdrawn, ROUNDS, "each is either taken or withdrawn (%d taken)", taken);
+	is(other, 0, "WITHDRAW of %d rings gives no unexpected error while a thread takes them",
+	   ROUNDS);
+	is(taken + withdrawn, ROUNDS, "each ring is either taken or withdrawn (%d taken)", taken);
 	io_uring_queue_exit(&ring);
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests that try to hurt a region from one process: the region, attached,
- * and a witness, a second process that has it attached and must not notice.
+ * Helpers for tests that try to damage a region from one process. The region is attached
+ * here and by a second process, the witness, which must not notice anything.
  */
 #ifndef UAPI_WITNESS_H
 #define UAPI_WITNESS_H
 
 #include "util.h"
 
-static uint64_t page_size, bytes;	/* of a page; of the region's memory */
+static uint64_t page_size, bytes;	/* the size of a page; of the region's memory */
 static char *base;			/* the region, filled with WITNESS_SEED */
 static int region;			/* its rw view */
 static struct peer other;		/* the witness */
@@ -19,7 +19,7 @@ static long witness_free;
 
 #define WITNESS_SEED 3
 
-/* The lines of /proc/PID/status that count mappings and page tables. */
+/* Read the lines of /proc/PID/status that count mappings and page tables. */
 static inline void witness_status(int pid, char *text, size_t size)
 {
 	static const char *const keys[] = { "VmSize:", "VmLck:", "VmPin:", "VmPTE:" };
@@ -40,8 +40,8 @@ static inline void witness_status(int pid, char *text, size_t size)
 }
 
 /*
- * Is the window one mapping of the region's in this process? It is called by the
- * node, or in the process that made the region and has no node's file "[mshare]".
+ * True if the process has the whole window mapped as one mapping of the region. Its name in
+ * the file maps is that of the node, or "[mshare]" in the process that created the region.
  */
 static inline bool witness_mapped(int pid)
 {
@@ -67,7 +67,7 @@ static inline bool witness_sees(void)
 		    .c = WITNESS_SEED) == 1;
 }
 
-/* The witness has every byte, its mapping and its accounts as they were. */
+/* True if the witness still sees every byte and has its mapping and its counters. */
 static inline bool witness_unhurt(void)
 {
 	char now[sizeof(witness_books)];
@@ -87,7 +87,7 @@ static inline bool witness_unhurt(void)
 	return good;
 }
 
-/* And so do I. */
+/* The same for the witness and this process, reported as a check. */
 static inline void unhurt(const char *what)
 {
 	bool good = witness_unhurt();
@@ -104,7 +104,7 @@ static inline void unhurt(const char *what)
 		     (unsigned long long)view_region(region).attached);
 		good = false;
 	}
-	ok(good, "%s: nobody lost a byte", what);
+	ok(good, "neither process has lost a byte after %s", what);
 }
 
 static inline void witness_begin(const char *name, uint64_t size)
@@ -127,7 +127,7 @@ static inline void witness_begin(const char *name, uint64_t size)
 	witness_status(other.pid, witness_books, sizeof(witness_books));
 }
 
-/* Map pages on both sides of the window, so that calls across its edges meet no gap. */
+/* Map pages on both sides of the window, so that calls across its edges find no gap. */
 static inline void witness_neighbours(bool mapped)
 {
 	char *const at[] = { base - 8192, base + WINDOW };
@@ -146,7 +146,7 @@ static inline void witness_end(void)
 	region_unlink(witness_name);
 	close(region);
 	munmap(base, WINDOW);
-	is(pages_free(page_size), witness_free, "all pages are back");
+	is(pages_free(page_size), witness_free, "all pages are free at the end");
 }
 
 #endif /* UAPI_WITNESS_H */

@@ -31,8 +31,8 @@ static struct arena *make(void)
 {
 	struct arena_config config;
 	struct arena_options options = {
-		.size = sizeof(options), .backend = MSHARE_BACKEND_MEMFD, .page_size = 4096,
-		.config = &config,
+		.size = sizeof(options), .role = ARENA_NO_ROLE, .backend = MSHARE_BACKEND_MEMFD,
+		.page_size = 4096, .config = &config,
 	};
 	struct arena *a;
 

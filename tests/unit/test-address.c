@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a TCP address is taken whole or refused, and printed as it is written.
+ * Goal: a TCP address is parsed completely or refused, and printed as it was written.
  */
 #include <arpa/inet.h>
 #include <common/address.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: what common/clock.h says is left until a deadline is what poll(2) needs.
+ * Goal: the time until a deadline that common/clock.h computes is right for poll(2).
  */
 #include <common/clock.h>
 
@@ -17,19 +17,20 @@ static void timeouts_become_deadlines(void)
 	ok(clock_deadline(INT_MAX) != CLOCK_NEVER, "the longest timeout of an int is finite");
 }
 
-static void what_is_left(void)
+static void remaining_time(void)
 {
 	int64_t now = clock_ns();
 
-	is(clock_left_ms(CLOCK_NEVER), -1, "-1 ms are left of a deadline that never passes");
-	ok(clock_left_ns(CLOCK_NEVER) == -1, "-1 ns are left of a deadline that never passes");
-	is(clock_left_ms(now - 1), 0, "0 ms are left of a deadline that has passed");
-	ok(clock_left_ns(now - 1) == 0, "0 ns are left of a deadline that has passed");
-	is(clock_left_ms(INT64_MAX - 1), INT_MAX, "what exceeds an int is the greatest int");
-	ok(clock_left_ms(clock_deadline(3600000)) > 0, "something is left of an hour");
+	is(clock_left_ms(CLOCK_NEVER), -1, "-1 ms remain until a deadline that never passes");
+	ok(clock_left_ns(CLOCK_NEVER) == -1, "-1 ns remain until a deadline that never passes");
+	is(clock_left_ms(now - 1), 0, "0 ms remain until a deadline that has passed");
+	ok(clock_left_ns(now - 1) == 0, "0 ns remain until a deadline that has passed");
+	is(clock_left_ms(INT64_MAX - 1), INT_MAX,
+	   "a remaining time of more ms than an int holds is INT_MAX");
+	ok(clock_left_ms(clock_deadline(3600000)) > 0, "more than 0 ms remain of an hour");
 }
 
-/* A loop that is told 0 ms too early calls poll(2) again and again. */
+/* A loop that gets 0 ms before its deadline calls poll(2) again and again. */
 static void less_than_a_millisecond(void)
 {
 	bool spins = false;
@@ -40,7 +41,7 @@ static void less_than_a_millisecond(void)
 
 		spins |= !left && clock_ns() < deadline;
 	}
-	ok(!spins, "0 ms are left only when the deadline has passed");
+	ok(!spins, "0 ms remain only when the deadline has passed");
 }
 
 static void sleeps(void)
@@ -56,7 +57,7 @@ static void sleeps(void)
 int main(void)
 {
 	timeouts_become_deadlines();
-	what_is_left();
+	remaining_time();
 	less_than_a_millisecond();
 	sleeps();
 	return done_testing();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a caller that was built with an older or a newer header is understood, or told
- * that it asks for something unknown.
- * Method: the library's structure has three members. Callers have fewer, as many, and
- * more. What lies beyond a caller's structure would be seen if it were read.
+ * Goal: a caller that was built with an older or a newer header is understood, and is
+ * refused if it asks for something that the library does not know.
+ * Method: the library's structure has three members; callers have structures of fewer,
+ * as many, and more members. Memory behind a caller's structure holds other values, so
+ * that reading it shows.
  */
 #include <common/copy_struct.h>
 #include <stdint.h>
@@ -37,13 +38,13 @@ static void test_same(void)
 	const struct known given = { .size = sizeof(given), .a = 1, .b = 2, .c = 3 };
 	struct known k = DIRTY;
 
-	is(copy_struct(&k, sizeof(k), &given), 0, "the same structure is taken");
-	ok(k.a == 1 && k.b == 2 && k.c == 3, "with all its members");
+	is(copy_struct(&k, sizeof(k), &given), 0, "a structure of the library's size is copied");
+	ok(k.a == 1 && k.b == 2 && k.c == 3, "all members of a structure of that size are copied");
 }
 
 static void test_older(void)
 {
-	/* The sanitizers see a byte that is read behind it. */
+	/* On the heap, so that the sanitizers see a read behind its end. */
 	struct older *given = malloc(sizeof(*given));
 	struct known k = DIRTY;
 
@@ -51,10 +52,10 @@ static void test_older(void)
 		bail("no memory");
 	given->size = sizeof(*given);
 	given->a = 1;
-	is(copy_struct(&k, sizeof(k), given), 0, "an older structure is taken");
-	is(k.a, 1, "with what it has");
-	ok(!k.b && !k.c, "and zeroes for the rest");
-	is(k.size, sizeof(k), "the copy has the library's size");
+	is(copy_struct(&k, sizeof(k), given), 0, "a structure of an older caller is copied");
+	is(k.a, 1, "the member that an older caller knows is copied");
+	ok(!k.b && !k.c, "members that an older caller does not know are 0");
+	is(k.size, sizeof(k), "the copy of an older caller's structure has the library's size");
 	free(given);
 }
 
@@ -64,33 +65,33 @@ static void test_newer(void)
 	struct known k = DIRTY;
 
 	is(copy_struct(&k, sizeof(k), &given), 0,
-	   "a newer structure is taken if it does not use what is new");
-	ok(k.a == 1 && !k.b && k.c == 3, "with what the library knows");
-	is(k.size, sizeof(k), "the copy has the library's size, not the newer one");
+	   "a structure of a newer caller is copied if its new members are 0");
+	ok(k.a == 1 && !k.b && k.c == 3, "the members that the library knows are copied");
+	is(k.size, sizeof(k), "the copy of a newer caller's structure has the library's size");
 	given.last = 1;
 	is(copy_struct(&k, sizeof(k), &given), -E2BIG,
-	   "a last byte that the library does not know is refused");
+	   "a structure whose last unknown byte is not 0 is refused");
 	given.last = 0;
 	given.first = 1;
 	is(copy_struct(&k, sizeof(k), &given), -E2BIG,
-	   "a first byte that the library does not know is refused");
+	   "a structure whose first unknown byte is not 0 is refused");
 	given.known.size = sizeof(given.known);
-	is(copy_struct(&k, sizeof(k), &given), 0, "bytes beyond the size do not count");
+	is(copy_struct(&k, sizeof(k), &given), 0, "bytes behind a structure's size are ignored");
 }
 
 static void test_sizes(void)
 {
 	struct known given = { .size = 0, .a = 1 }, k = DIRTY;
 
-	is(copy_struct(&k, sizeof(k), &given), -EINVAL, "a size of 0 is refused");
+	is(copy_struct(&k, sizeof(k), &given), -EINVAL, "a structure of size 0 is refused");
 	given.size = sizeof(given.size) - 1;
 	is(copy_struct(&k, sizeof(k), &given), -EINVAL,
-	   "a size that does not cover itself is refused");
+	   "a size that is too small for the member size is refused");
 	given.size = sizeof(given.size);
-	is(copy_struct(&k, sizeof(k), &given), 0, "a structure of a size alone is taken");
-	is(k.a, 0, "with nothing behind it");
+	is(copy_struct(&k, sizeof(k), &given), 0, "a structure of the member size alone is copied");
+	is(k.a, 0, "a member behind the structure's size is 0 in the copy");
 	given.size = SIZE_MAX;
-	is(copy_struct(&k, sizeof(k), &given), -E2BIG, "a size that is garbage is refused");
+	is(copy_struct(&k, sizeof(k), &given), -E2BIG, "a size of SIZE_MAX is refused");
 }
 
 static void test_limit(void)
@@ -101,9 +102,10 @@ static void test_limit(void)
 	if (!given)
 		bail("no memory");
 	*given = COPY_STRUCT_MAX;
-	is(copy_struct(&k, sizeof(k), given), 0, "the greatest size is taken");
+	is(copy_struct(&k, sizeof(k), given), 0, "a structure of the greatest size is copied");
 	++*given;
-	is(copy_struct(&k, sizeof(k), given), -E2BIG, "one more is refused");
+	is(copy_struct(&k, sizeof(k), given), -E2BIG,
+	   "a structure of one byte more than the greatest size is refused");
 	free(given);
 }
 
@@ -111,8 +113,10 @@ static void test_none(void)
 {
 	struct known k = DIRTY;
 
-	is(copy_struct(&k, sizeof(k), NULL), 0, "no structure is one that is zeroed");
-	ok(k.size == sizeof(k) && !k.a && !k.b && !k.c, "all its members are 0");
+	is(copy_struct(&k, sizeof(k), NULL), 0,
+	   "a null pointer is accepted in place of a structure");
+	ok(k.size == sizeof(k) && !k.a && !k.b && !k.c,
+	   "the copy of a null pointer has a size and zeroed members");
 }
 
 static void test_fill(void)
@@ -123,21 +127,23 @@ static void test_fill(void)
 	struct known same = DIRTY;
 
 	same.size = sizeof(same);
-	is(fill_struct(&same, &k, sizeof(k)), 0, "the same structure is filled");
-	ok(!memcmp(&same, &k, sizeof(k)), "all its members have the library's values");
-	is(fill_struct(&old[0], &k, sizeof(k)), 0, "an older structure is filled");
+	is(fill_struct(&same, &k, sizeof(k)), 0, "a structure of the library's size is filled");
+	ok(!memcmp(&same, &k, sizeof(k)),
+	   "all members of that structure have the library's values");
+	is(fill_struct(&old[0], &k, sizeof(k)), 0, "an older caller's structure is filled");
 	ok(old[0].size == sizeof(old[0]) && old[0].a == 1 && old[1].size == 77 && old[1].a == 78,
-	   "it has the members that it knows, and nothing behind it is written");
+	   "nothing is written behind an older caller's structure");
 	memset(&new, 7, sizeof(new));
 	new.known.size = sizeof(new);
-	is(fill_struct(&new, &k, sizeof(k)), 0, "a newer structure is filled");
+	is(fill_struct(&new, &k, sizeof(k)), 0, "a newer caller's structure is filled");
 	ok(new.known.size == sizeof(new) && new.known.c == 3 && !new.first && !new.last,
-	   "members that the library does not know are 0");
+	   "members of a newer caller's structure that the library does not know are 0");
 	same.size = 0;
-	is(fill_struct(&same, &k, sizeof(k)), -EINVAL, "a structure without a size is refused");
+	is(fill_struct(&same, &k, sizeof(k)), -EINVAL, "filling a structure of size 0 is refused");
 	same.size = SIZE_MAX;
-	is(fill_struct(&same, &k, sizeof(k)), -E2BIG, "one with a size of garbage is refused");
-	ok(same.a == 1, "nothing is filled in then");
+	is(fill_struct(&same, &k, sizeof(k)), -E2BIG,
+	   "filling a structure of SIZE_MAX bytes is refused");
+	ok(same.a == 1, "a structure that is refused is not written to");
 }
 
 int main(void)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: layouts that are made are sound, and none that is not gets in.
- * Method: make and read back over sizes of regions and buffers and numbers of
- * processes, each checked here by rules of the test's own; then one corrupted
- * member at a time in an otherwise good layout, with the exact error expected.
+ * Goal: every layout that arena_layout_make() makes is sound, and arena_layout_read()
+ * accepts no layout that is not.
+ * Method: layouts for many sizes of regions and buffers and many numbers of processes
+ * are made, read back and checked by this test's own rules. Then one member at a time
+ * of a sound layout is corrupted, and the exact error is expected.
  */
 #include <errno.h>
 #include <arena/layout.h>
@@ -16,7 +17,7 @@
 #define GIB (1ULL << 30)
 #define LONGEST (32 * MIB + 4096)
 
-/* What the groups of these tests are for. */
+/* The uses of the groups in these layouts: the least, one in between, the greatest. */
 enum { USE_SMALL = 1, USE_FIRST = 7, USE_SECOND = ARENA_MAX_USE };
 
 static union {
@@ -24,7 +25,7 @@ static union {
 	char room[sizeof(struct arena_layout) + 4096];
 } region;
 
-/* Processes of class 0 have small buffers and others, those of class 1 one kind. */
+/* Processes of class 0 have groups of two uses, processes of class 1 of one. */
 static struct arena_config config_of(uint64_t length)
 {
 	return (struct arena_config){
@@ -61,7 +62,10 @@ static uint32_t others_of(const struct arena_config *c, uint32_t class)
 	return n;
 }
 
-/* One group of as many buffers as were asked for, or some that can hold the longest extent. */
+/*
+ * A process has one group of the number of buffers that was asked for, or, if no number
+ * was given, groups that can hold the longest extent.
+ */
 static bool has_groups(const struct arena_layout *l, const struct arena_config *c, uint32_t role,
 		       const struct arena_group_config *wanted)
 {
@@ -129,7 +133,7 @@ static bool is_sound(const struct arena_layout *l, const struct arena_config *c)
 	return end <= c->length && has_all_roles(l, c);
 }
 
-/* 1 if it was made and is sound, 0 if there is no room, -1 if it is wrong. */
+/* Returns 1 for a sound layout, 0 if there is no room for one, -1 for anything else. */
 static int make_one(const struct arena_config *c)
 {
 	struct arena_layout l, back;
@@ -162,11 +166,12 @@ static void test_processes(void)
 				made += ret == 1;
 				wrong += ret < 0;
 			}
-	is(wrong, 0, "every number of processes has a sound layout or no room");
-	ok(made >= 100, "most numbers of processes have a layout (%d of 144)", made);
+	is(wrong, 0,
+	   "for every number of processes the layout is sound, or the region is too short");
+	ok(made >= 100, "for most numbers of processes there is a layout (%d of 144)", made);
 }
 
-/* Every number of classes, each with as many processes as its number, and one with 128. */
+/* For each number of classes, one class after the other has 128 processes, the others few. */
 static void test_classes(void)
 {
 	int made = 0;
@@ -183,7 +188,7 @@ static void test_classes(void)
 			}
 			made += make_one(&c) == 1;
 		}
-	is(made, 9, "two to four classes have sound layouts, whichever of them is large");
+	is(made, 9, "two to four classes have sound layouts, whichever has 128 processes");
 }
 
 static void test_sizes(void)
@@ -207,8 +212,9 @@ static void test_sizes(void)
 				made += ret == 1;
 				wrong += ret != 1;
 			}
-	is(made, 16 * 16 * 16, "each power of two from 64 B to 2 MiB is a size of each group");
-	is(wrong, 0, "no combination of sizes fails");
+	is(made, 16 * 16 * 16,
+	   "each group can have buffers of each power of two from 64 B to 2 MiB");
+	is(wrong, 0, "no combination of buffer sizes is refused or makes an unsound layout");
 }
 
 static void test_default(void)
@@ -216,17 +222,20 @@ static void test_default(void)
 	const struct arena_config c = { .size = sizeof(c), .length = 16 * MIB };
 	struct arena_layout l;
 
-	is(arena_layout_make(&l, &c), 0, "a configuration of a length alone has a layout");
-	is(l.n_groups, 4, "with four groups");
-	is(l.channel_entries, 1024, "and channels of 1024 messages");
+	is(arena_layout_make(&l, &c), 0, "a configuration of a length alone makes a layout");
+	is(l.n_groups, 4, "the default layout has four groups");
+	is(l.channel_entries, 1024, "channels of the default layout have 1024 messages");
 	for (uint32_t class = 0; class < 2; class++) {
 		int data = arena_layout_find(&l, ARENA_ROLE(class, 0), 1, 0);
 
-		is(l.processes[class], 1, "class %u has one process", class);
-		is(l.group[data].buffer_size, 4096, "which has buffers of 4096 bytes");
-		ok(bytes_of(&l.group[data]) > 7 * MIB, "of about half the region");
+		is(l.processes[class], 1, "class %u of the default layout has one process", class);
+		is(l.group[data].buffer_size, 4096,
+		   "buffers of class %u of the default layout have 4096 bytes", class);
+		ok(bytes_of(&l.group[data]) > 7 * MIB,
+		   "class %u of the default layout has about half the region",
+		   class);
 	}
-	is(l.processes[2], 0, "there is no third class");
+	is(l.processes[2], 0, "the default layout has no third class");
 }
 
 static uint64_t offset_of(const struct arena_layout *l, uint32_t role)
@@ -240,25 +249,31 @@ static void test_shares(void)
 	struct arena_layout l;
 
 	c.classes[0].bytes = 4 * GIB;
-	is(arena_layout_make(&l, &c), 0, "a class of 4 GiB of 20 has a layout");
-	is(offset_of(&l, ARENA_ROLE(1, 0)), 4 * GIB, "the next class begins behind it");
-	ok(groups_of(&l, ARENA_ROLE(1, 0), USE_SECOND) >= 16, "and has many groups of its 16 GiB");
+	is(arena_layout_make(&l, &c), 0, "a class may ask for 4 of 20 GiB");
+	is(offset_of(&l, ARENA_ROLE(1, 0)), 4 * GIB,
+	   "the second class begins behind the 4 GiB of the first");
+	ok(groups_of(&l, ARENA_ROLE(1, 0), USE_SECOND) >= 16,
+	   "the second class has the other 16 GiB, in many groups");
 	c.classes[0].processes = 2;
 	c.classes[1].processes = 4;
 	c.align = GIB;
-	is(arena_layout_make(&l, &c), 0, "two and four processes have a layout");
+	is(arena_layout_make(&l, &c), 0, "two and four processes, aligned to 1 GiB, have a layout");
 	for (unsigned int i = 0; i < 4; i++)
 		is(offset_of(&l, ARENA_ROLE(1, i)), (4 + i * 4) * GIB,
-		   "process %u of the second class begins at a page of 1 GiB", i);
-	is(offset_of(&l, ARENA_ROLE(0, 1)), 2 * GIB, "so does the second of the first class");
+		   "process %u of the second class begins at its own multiple of 1 GiB", i);
+	is(offset_of(&l, ARENA_ROLE(0, 1)), 2 * GIB,
+	   "the second process of the first class begins at 2 GiB");
 	c.classes[2].processes = 1;
 	c.classes[1].bytes = 8 * GIB;
-	is(arena_layout_make(&l, &c), 0, "a third class has what the two others leave");
-	is(offset_of(&l, ARENA_ROLE(2, 0)), 12 * GIB, "which begins behind both");
-	ok(groups_of(&l, ARENA_ROLE(2, 0), 1) >= 8, "and its default group takes all of that");
+	is(arena_layout_make(&l, &c), 0, "a third class may take what the two others leave");
+	is(offset_of(&l, ARENA_ROLE(2, 0)), 12 * GIB,
+	   "the third class begins behind the two others");
+	ok(groups_of(&l, ARENA_ROLE(2, 0), 1) >= 8,
+	   "the default groups of the third class take all of its 8 GiB");
 	c.classes[0].bytes = 0;
-	is(arena_layout_make(&l, &c), 0, "two classes without a number divide what is left");
-	is(offset_of(&l, ARENA_ROLE(1, 0)), 6 * GIB, "equally");
+	is(arena_layout_make(&l, &c), 0, "two classes that ask for no bytes divide what is left");
+	is(offset_of(&l, ARENA_ROLE(1, 0)), 6 * GIB,
+	   "the second class begins behind half of what is left");
 }
 
 /* Shares do not overlap where the region's length is no multiple of the alignment. */
@@ -267,18 +282,19 @@ static void test_odd_length(void)
 	struct arena_config c = config_of(GIB + 2 * MIB + 4096);
 
 	c.align = 2 * MIB;
-	is(make_one(&c), 1, "a length that is no multiple of the alignment has a layout");
+	is(make_one(&c), 1, "a region whose length is no multiple of the alignment has a layout");
 	c.classes[1].bytes = 512 * MIB;
-	is(make_one(&c), 1, "so has one whose first class takes what is left");
+	is(make_one(&c), 1, "it also has one if its first class takes what the second leaves");
 }
 
-/* One member of the usual configuration is changed. */
+/* Making a layout fails with @error if one member of the usual configuration is @value. */
 #define refuses(member, value, error) do {				\
 	struct arena_config c_ = config_of(GIB);			\
 	struct arena_layout l_;						\
 									\
 	c_.member = (value);						\
-	is(arena_layout_make(&l_, &c_), error, #member " = " #value);	\
+	is(arena_layout_make(&l_, &c_), error,				\
+		   "making a layout with " #member " = " #value " gives " #error);	\
 } while (0)
 
 static void test_make_refuses(void)
@@ -341,7 +357,7 @@ static void test_make_refuses_group(void)
 	refuses(classes[2].group[0].use, 1, -EINVAL);
 }
 
-/* Of buffers large enough that one could be named, but of more than there is. */
+/* A ref can name such an extent of large buffers, but no group is as long. */
 static void test_make_long_extent(void)
 {
 	struct arena_config c = config_of(GIB);
@@ -350,27 +366,28 @@ static void test_make_long_extent(void)
 	c.classes[0].group[1].buffer_size = 65536;
 	c.classes[1].group[0].buffer_size = 65536;
 	c.longest_extent = 900 * MIB;
-	is(arena_layout_make(&l, &c), -ENOSPC, "an extent that does not fit has no layout");
+	is(arena_layout_make(&l, &c), -ENOSPC,
+	   "an extent that is longer than any group can be is refused");
 }
 
-/* Read @bad, which differs from the good layout in one member. */
+/* Reading fails with @error if one member of the sound layout is @value. */
 #define refused(member, value, error) do {				\
 	region.layout = good;						\
 	region.layout.member = (value);					\
 	is(arena_layout_read(&region, GIB, &back), error,		\
-	   #member " = " #value);					\
+	   "reading a layout with " #member " = " #value " gives " #error);	\
 } while (0)
 
 static struct arena_layout good, back;
 
-/* Groups: 0 to 2 those of process 0.0; 3, 4 those of 1.0; 5, 6 those of 1.1. */
+/* Groups 0 to 2 belong to process 0.0, groups 3 and 4 to 1.0, groups 5 and 6 to 1.1. */
 static void make_good(void)
 {
 	struct arena_config c = config_of(GIB);
 
 	c.classes[1].processes = 2;
-	is(arena_layout_make(&good, &c), 0, "a layout to be spoilt");
-	is(good.n_groups, 7, "has seven groups");
+	is(arena_layout_make(&good, &c), 0, "a sound layout is made, to be corrupted");
+	is(good.n_groups, 7, "the sound layout has seven groups");
 }
 
 static void test_hostile_head(void)
@@ -432,9 +449,12 @@ static void test_hostile_groups(void)
 static void test_length(void)
 {
 	region.layout = good;
-	is(arena_layout_read(&region, GIB - 1, &back), -ERANGE, "less memory than is laid out");
-	is(arena_layout_read(&region, 100, &back), -ERANGE, "no room for a layout");
-	is(arena_layout_read(&region, GIB, &back), 0, "the layout is taken if it is not spoilt");
+	is(arena_layout_read(&region, GIB - 1, &back), -ERANGE,
+	   "a layout that needs more memory than there is cannot be read");
+	is(arena_layout_read(&region, 100, &back), -ERANGE,
+	   "memory that cannot hold a layout is refused");
+	is(arena_layout_read(&region, GIB, &back), 0,
+	   "the layout is accepted if nothing is corrupted");
 }
 
 static void test_has(void)
@@ -445,19 +465,25 @@ static void test_has(void)
 
 	arena_layout_make(&l, &c);
 	n = l.group[1].count;
-	ok(arena_layout_has(&l, 1, 0, 1), "the first buffer exists");
-	ok(arena_layout_has(&l, 1, n - 1, 1), "the last buffer exists");
-	ok(arena_layout_has(&l, 1, 0, n), "all of them exist");
-	ok(!arena_layout_has(&l, 1, 0, 0), "none of them does not");
-	ok(!arena_layout_has(&l, 1, n, 1), "one behind the last does not");
-	ok(!arena_layout_has(&l, 1, n - 1, 2), "two across the end do not");
-	ok(!arena_layout_has(&l, 1, 1, UINT32_MAX), "a sum that overflows does not");
-	ok(!arena_layout_has(&l, 1, UINT32_MAX, 1), "the greatest index does not");
-	ok(!arena_layout_has(&l, l.n_groups, 0, 1), "the first missing group does not");
-	ok(!arena_layout_has(&l, UINT32_MAX, 0, 1), "the greatest group does not");
+	ok(arena_layout_has(&l, 1, 0, 1), "arena_layout_has() accepts the first buffer of a group");
+	ok(arena_layout_has(&l, 1, n - 1, 1),
+	   "arena_layout_has() accepts the last buffer of a group");
+	ok(arena_layout_has(&l, 1, 0, n), "arena_layout_has() accepts all buffers of a group");
+	ok(!arena_layout_has(&l, 1, 0, 0), "arena_layout_has() refuses an extent of no buffers");
+	ok(!arena_layout_has(&l, 1, n, 1), "arena_layout_has() refuses the buffer behind the last");
+	ok(!arena_layout_has(&l, 1, n - 1, 2),
+	   "arena_layout_has() refuses an extent across the end");
+	ok(!arena_layout_has(&l, 1, 1, UINT32_MAX),
+	   "arena_layout_has() refuses a count that overflows");
+	ok(!arena_layout_has(&l, 1, UINT32_MAX, 1),
+	   "arena_layout_has() refuses the greatest index");
+	ok(!arena_layout_has(&l, l.n_groups, 0, 1),
+	   "arena_layout_has() refuses the number of groups as a group");
+	ok(!arena_layout_has(&l, UINT32_MAX, 0, 1),
+	   "arena_layout_has() refuses the greatest group");
 }
 
-/* Is the buffer inside the writer's control group, and not given to another reader? */
+/* True if the buffer lies in the writer's control group and no other reader has it. */
 static bool is_control(struct arena_layout *l, uint32_t writer, uint32_t reader, bool *seen)
 {
 	const struct arena_group *g = &l->group[arena_layout_find(l, writer, 0, 0)];
@@ -479,7 +505,7 @@ static void test_control(void)
 
 	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
 		c.classes[i].processes = i + 2;
-	is(arena_layout_make(&l, &c), 0, "four classes have a layout");
+	is(arena_layout_make(&l, &c), 0, "a layout of four classes is made");
 	for (uint32_t writer = 0; writer < ARENA_MAX_CLASSES; writer++) {
 		bool seen[32] = { false };
 
@@ -492,12 +518,12 @@ static void test_control(void)
 					is_good &= is_control(&l, ARENA_ROLE(writer, 1),
 							      ARENA_ROLE(reader, i), seen);
 	}
-	ok(is_good, "each peer of another class has a control buffer of its own");
-	ok(is_refused, "a peer of the same class has none");
+	ok(is_good, "each process of another class has a control buffer of its own");
+	ok(is_refused, "a process of the same class has no control buffer");
 	ok(!arena_layout_control(&region, &l, ARENA_ROLE(0, 0), ARENA_ROLE(1, 3)),
-	   "a peer that does not exist has none");
+	   "a reader that does not exist has no control buffer");
 	ok(!arena_layout_control(&region, &l, ARENA_ROLE(0, 2), ARENA_ROLE(1, 0)),
-	   "a writer that does not exist has none");
+	   "a writer that does not exist has no control buffer");
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a log line is written whole, limited where it may come often, and never stops or
- * ends the process, whatever has become of standard error.
- * Method: standard error is a pipe, whose other end is read, filled or closed.
+ * Goal: a line of the log is written whole, lines that may come often are limited, and
+ * no line stops or ends the process, whatever has happened to standard error.
+ * Method: standard error is a pipe that the test reads, fills or closes.
  */
 #define _GNU_SOURCE
 #include <common/log.h>
@@ -19,7 +19,7 @@
 static int out;
 static char text[1 << 17];
 
-/* Standard error becomes a pipe. */
+/* Make standard error a pipe that the test reads. */
 static void pipe_open(void)
 {
 	int ends[2];
@@ -32,7 +32,7 @@ static void pipe_open(void)
 	fcntl(out, F_SETFL, O_NONBLOCK);
 }
 
-/* What is in the pipe becomes text. */
+/* Read what was logged into @text. */
 static const char *written(void)
 {
 	ssize_t n = read(out, text, sizeof(text) - 1);
@@ -55,7 +55,7 @@ static void says_program_and_level(void)
 	log_error("one %d", 1);
 	ok(!strcmp(written(), "test: error: one 1\n"), "a line names the program and the level");
 	log_debug("two");
-	ok(!*written(), "a line above the greatest level is dropped");
+	ok(!*written(), "a debug message is dropped at level info");
 }
 
 static void says_level_to_journal(void)
@@ -72,12 +72,12 @@ static void says_level_to_journal(void)
 	log_warn("two");
 	log_info("three");
 	ok(!strcmp(written(), "<3>test: one\n<4>test: two\n<6>test: three\n"),
-	   "lines to the journal begin with their level");
+	   "lines begin with their level if standard error is the journal");
 	setenv("JOURNAL_STREAM", "1:1", 1);
 	log_init("test", LOG_LEVEL_INFO);
 	log_error("one");
 	ok(!strcmp(written(), "test: error: one\n"),
-	   "they do not if standard error is something else than the journal");
+	   "lines name their level in words if standard error is not the journal");
 }
 
 static void cuts_long_lines(void)
@@ -90,7 +90,7 @@ static void cuts_long_lines(void)
 	log_info("%s", longest);
 	line = written();
 	is(strlen(line), 1024, "a long line is cut to 1024 bytes");
-	is(lines(line), 1, "and still ends with a newline");
+	is(lines(line), 1, "a line that was cut still ends with a newline");
 }
 
 static void limits_lines(void)
@@ -100,25 +100,25 @@ static void limits_lines(void)
 
 	for (int i = 0; i < 1000; i++)
 		log_at_limited(&limit, LOG_LEVEL_INFO, "event %d", i);
-	is(lines(written()), LOG_LIMIT_LINES, "of 1000 lines of one place %d are written",
+	is(lines(written()), LOG_LIMIT_LINES, "of 1000 limited lines at once %d are written",
 	   LOG_LIMIT_LINES);
 	log_tick();
-	ok(!*written(), "nothing is told of the others while their period lasts");
+	ok(!*written(), "the lines left out are not mentioned before their period ends");
 	limit.until = 0;
 	log_tick();
 	ok(!strcmp(written(), "test: 990 more, the last: event 999\n"),
-	   "afterwards their number is told, and the last one");
+	   "after the period one line has the number of the lines left out and the last of them");
 	for (int i = 0; i < 12; i++)
 		log_at_limited(&limit, LOG_LEVEL_INFO, "event %d", i);
 	log_flush();
 	all = written();
 	ok(lines(all) == LOG_LIMIT_LINES + 1 && strstr(all, "2 more, the last: event 11"),
-	   "at exit the number is told without waiting");
+	   "log_flush() reports the lines left out before the period ends");
 	log_flush();
-	ok(!*written(), "and it is told once");
+	ok(!*written(), "the lines left out are reported once");
 }
 
-/* A pipe that nobody empties: an alarm ends the process if it waits. */
+/* Nobody empties the pipe; an alarm ends the process if logging waits for that. */
 static void outlives_full_pipe(void)
 {
 	unsigned int sent = 0;
@@ -127,10 +127,10 @@ static void outlives_full_pipe(void)
 	for (; sent < 100000; sent++)
 		log_info("line %u of many", sent);
 	alarm(0);
-	ok(lines(written()) < sent, "a full pipe does not stop the process");
+	ok(lines(written()) < sent, "logging to a full pipe drops lines and does not wait");
 	log_info("again");
 	ok(strstr(written(), "lines were lost") && strstr(text, "test: again\n"),
-	   "when there is room, it is told how many lines were lost");
+	   "once the pipe has room again, the number of lost lines is reported");
 }
 
 static void outlives_closed_pipe(void)
@@ -139,7 +139,7 @@ static void outlives_closed_pipe(void)
 	pid_t pid = fork();
 
 	if (!pid) {
-		/* As start_program() does. */
+		/* start_program() ignores this signal in the daemons. */
 		signal(SIGPIPE, SIG_IGN);
 		close(out);
 		log_info("nobody reads this");
@@ -148,7 +148,8 @@ static void outlives_closed_pipe(void)
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
-	is(status, 0, "neither a pipe without a reader nor a closed stream ends the process");
+	is(status, 0,
+	   "logging to a pipe without a reader or to a closed descriptor does not end the process");
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: the memfd backend keeps libmshare's contract.
- * Method: each call, right and wrong, in this process and in a child that is
- * executed afresh and knows the region by the environment alone.
+ * Method: each call is made with valid and with invalid arguments, in this process and
+ * in a child that executes this program again and finds the region by its environment.
  *
  * valgrind: no, it takes MAP_FIXED_NOREPLACE for a hint
  */
@@ -31,7 +31,7 @@ static const struct mshare_options options = {
 	.mode = 0600,
 };
 
-/* What the child does: 0, or the number of the step that failed. */
+/* The child's part: it returns 0, or the number of the step that failed. */
 static int child(void)
 {
 	struct mshare *m, *ro;
@@ -74,7 +74,7 @@ static int run_child(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* What a child of fork() has: the number of what is wrong, or 0. */
+/* The part of a child that only forked: 0, or the number of the step that failed. */
 static int forked(struct mshare *m, const void *base)
 {
 	void *addr;
@@ -105,8 +105,8 @@ static void test_fork(void)
 		_exit(forked(m, base));
 	waitpid(pid, &status, 0);
 	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
-	   "a child has it not attached, and attaches it");
-	is(*(char *)base, 'g', "the parent sees what the child wrote");
+	   "a forked child does not have the region attached, and can attach it");
+	is(*(char *)base, 'g', "the parent sees what the forked child wrote");
 	mshare_close(m);
 	mshare_unlink("forked");
 }
@@ -115,7 +115,7 @@ static void refused(const char *name, struct mshare_options o, int error, const 
 {
 	struct mshare *m;
 
-	is(mshare_create(name, &o, &m), error, "create refuses %s", what);
+	is(mshare_create(name, &o, &m), error, "mshare_create() refuses %s", what);
 }
 
 static void test_create_refuses(void)
@@ -125,21 +125,21 @@ static void test_create_refuses(void)
 
 	memset(long_name, 'a', 64);
 	refused("", options, -EINVAL, "an empty name");
-	refused("a/b", options, -EINVAL, "a slash");
-	refused("..", options, -EINVAL, "a leading dot");
-	refused("a b", options, -EINVAL, "a blank");
-	refused("a:b", options, -EINVAL, "a colon");
-	refused(long_name, options, -EINVAL, "64 characters");
+	refused("a/b", options, -EINVAL, "a name with a slash");
+	refused("..", options, -EINVAL, "a name with a leading dot");
+	refused("a b", options, -EINVAL, "a name with a blank");
+	refused("a:b", options, -EINVAL, "a name with a colon");
+	refused(long_name, options, -EINVAL, "a name of 64 characters");
 	o = options;
 	o.length = 0;
-	refused(NAME, o, -EINVAL, "no length");
+	refused(NAME, o, -EINVAL, "a length of 0");
 	o.length = 4097;
-	refused(NAME, o, -EINVAL, "a length that is not whole pages");
+	refused(NAME, o, -EINVAL, "a length that is no multiple of the page size");
 	o.length = (512ULL << 30) + 4096;
 	refused(NAME, o, -EINVAL, "a length of more than a window");
 	o = options;
 	o.page_size = 8192;
-	refused(NAME, o, -EINVAL, "an odd page size");
+	refused(NAME, o, -EINVAL, "a page size that no machine has");
 	o = options;
 	o.addr = 4096;
 	refused(NAME, o, -EINVAL, "an address inside a window");
@@ -157,16 +157,16 @@ static void test_create_refuses(void)
 	refused(NAME, o, -EINVAL, "an unknown flag");
 	o = options;
 	o.uid = 1;
-	refused(NAME, o, -EINVAL, "an owner without the flag that says that it counts");
+	refused(NAME, o, -EINVAL, "an owner without MSHARE_SET_UID");
 	o.flags = MSHARE_SET_GID;
-	refused(NAME, o, -EINVAL, "an owner with the group's flag");
+	refused(NAME, o, -EINVAL, "an owner with MSHARE_SET_GID alone");
 	o = options;
 	o.gid = 1;
 	o.flags = MSHARE_SET_UID;
-	refused(NAME, o, -EINVAL, "a group with the owner's flag");
+	refused(NAME, o, -EINVAL, "a group with MSHARE_SET_UID alone");
 }
 
-/* One of the windows from which the module chooses as well, not always the same. */
+/* The memfd backend chooses from the same windows as the module, not always the same one. */
 static void test_addresses(void)
 {
 	struct mshare_options o = options;
@@ -188,8 +188,9 @@ static void test_addresses(void)
 		others += info.addr != first;
 	}
 	ok(info.addr % WINDOW == 0 && info.addr >= 64 * WINDOW && info.addr <= 159 * WINDOW,
-	   "an address that is not chosen is a window's (0x%lx)", (unsigned long)info.addr);
-	ok(others, "addresses that are not chosen differ from region to region");
+	   "the address that mshare_create() chooses begins a window (0x%lx)",
+	   (unsigned long)info.addr);
+	ok(others, "mshare_create() chooses different addresses for different regions");
 }
 
 static void test_attach(struct mshare *m)
@@ -197,7 +198,7 @@ static void test_attach(struct mshare *m)
 	struct mshare_info info = { .size = sizeof(info) };
 	void *addr = NULL, *again, *squatter;
 
-	is(mshare_attach(m, &addr), -ENXIO, "attaching is refused before there is memory");
+	is(mshare_attach(m, &addr), -ENXIO, "attaching a region without memory is refused");
 	is(mshare_populate(m, 1, 4096), -EINVAL, "populating at an odd offset is refused");
 	is(mshare_populate(m, 0, 0), -EINVAL, "populating nothing is refused");
 	is(mshare_populate(m, LENGTH - 4096, 8192), -EINVAL, "populating past the end is refused");
@@ -205,7 +206,7 @@ static void test_attach(struct mshare *m)
 	is(mshare_info(m, &info), 0, "mshare_info() succeeds");
 	ok(info.backend == MSHARE_BACKEND_MEMFD && info.addr == ADDR && info.length == LENGTH &&
 	   info.page_size == 4096 && info.exported == LENGTH,
-	   "mshare_info() gives backend, address, lengths and page size");
+	   "mshare_info() has the backend, the address, the lengths and the page size");
 
 	squatter = mmap((void *)(ADDR + 4096), 4096, PROT_NONE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -226,7 +227,7 @@ static void test_rings(struct mshare *m)
 	int null = open("/dev/null", O_RDWR);
 
 	if (io_uring_queue_init(8, &ring, 0)) {
-		skip("rings: no io_uring");
+		skip("rings are not tested, as this machine allows no io_uring");
 		return;
 	}
 	is(mshare_publish_ring(m, null, 0, 42), -EINVAL,
@@ -245,7 +246,7 @@ static void test_rings(struct mshare *m)
 	   "publishing a ring twice is refused");
 	is(mshare_take_ring(m, 0, 43, 0), -EAGAIN, "a ring is not found by another tag");
 	is(mshare_take_ring(m, 1, 42, 0), -EAGAIN, "a ring of another publisher is not found");
-	is(run_child(), 0, "a child sees the region and takes the ring");
+	is(run_child(), 0, "a child attaches the region and takes the ring");
 	is(mshare_publish_ring(m, ring.ring_fd, 1, 42), 0,
 	   "a ring is published to another process");
 	is(mshare_take_ring(m, 0, 42, 0), -EAGAIN, "a ring for another process cannot be taken");

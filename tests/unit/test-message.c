@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: every member of a message survives the trip through 64 + 32 bits.
- * Method: extremes of each member alone, then random messages.
+ * Goal: every member of a message survives packing into 64 + 32 bits and unpacking.
+ * Method: the greatest value of each member alone, then random messages.
  */
 #include <arena/message.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: mshare() and its kin on the memfd backend: the caller's memory becomes
- * the region, others import it and are told where it is, and whatever fails
- * leaves the memory where it was.
- * Method: each call, right and wrong, in this process and in children that are
- * executed afresh; system calls are made to fail by seccomp.
+ * Goal: with mshare() on the memfd backend the caller's memory becomes the region,
+ * other processes find and import it by name, and a call that fails leaves the memory
+ * where it was.
+ * Method: each call is made with valid and with invalid arguments, in this process and
+ * in children that execute this program again; seccomp makes system calls fail.
  *
  * valgrind: no, it takes MAP_FIXED_NOREPLACE for a hint
  */
@@ -58,7 +58,7 @@ static bool donor_is_there(const char *p)
 	return !strcmp(p, "begin") && !strcmp(p + LENGTH - 8, "end");
 }
 
-/* The memory is still the caller's own, of which a child has a copy. */
+/* True if the memory is private: what a child writes is not seen here. */
 static bool is_private(char *p)
 {
 	pid_t pid = fork();
@@ -71,7 +71,7 @@ static bool is_private(char *p)
 	return p[100] != 77;
 }
 
-/* The status of the part of main() that is named. */
+/* Execute this program again for the part that @what names; returns its exit status. */
 static int run(const char *what)
 {
 	pid_t pid = fork();
@@ -85,7 +85,7 @@ static int run(const char *what)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* What importers do: 0, or the number of the step that failed. */
+/* A child that imports: it returns 0, or the number of the step that failed. */
 static int child_imports(void)
 {
 	size_t length;
@@ -114,7 +114,7 @@ static int child_reads(void)
 {
 	if (mshare(NAME, NULL, 0, O_RDONLY, 0) || !donor_is_there(ADDR))
 		return 1;
-	/* A sanitizer's handler would make an exit of it. */
+	/* A sanitizer's handler would turn the signal into an exit. */
 	signal(SIGSEGV, SIG_DFL);
 	*(volatile char *)ADDR = 1;
 	return 2;
@@ -153,10 +153,10 @@ static void test_arguments(void)
 	munmap(p, LENGTH);
 }
 
-/* What is mapped is not what a region can be made of. */
+/* No region can be made of the memory that is mapped at ADDR. */
 static void refused(size_t length, int error, const char *what)
 {
-	is(mshare(NAME, ADDR, length, NEW, 0600), error, "%s is refused", what);
+	is(mshare(NAME, ADDR, length, NEW, 0600), error, "mshare() refuses %s", what);
 	is(mshare(NAME, NULL, 0, O_RDWR, 0), -ENOENT, "a refused donation leaves no region behind");
 	munmap(ADDR, SLOT);
 }
@@ -177,7 +177,7 @@ static void test_memory_refused(void)
 		bail("cannot map a file");
 	refused(PAGE, -EOPNOTSUPP, "a private mapping of a file");
 	map_at(ADDR, LENGTH, RW, MAP_PRIVATE);
-	refused(LENGTH - PAGE, -EBUSY, "a mapping that goes on after the end");
+	refused(LENGTH - PAGE, -EBUSY, "a part of a mapping that continues behind it");
 	map_at(ADDR, LENGTH, RW, MAP_PRIVATE);
 	map_at(ADDR + SLOT - PAGE, PAGE, RW, MAP_PRIVATE);
 	refused(LENGTH, -EBUSY, "memory with another mapping in the window");
@@ -190,14 +190,15 @@ static void test_life(void)
 	void *addr = NULL;
 	size_t length = 0;
 
-	/* Neighbours of the slot stay out of it. */
+	/* These mappings beside the window must not be touched. */
 	map_at(ADDR - PAGE, PAGE, RW, MAP_PRIVATE);
 	other = map_at(ADDR + SLOT, PAGE, RW, MAP_PRIVATE);
 	is(mshare(NAME, p, LENGTH, NEW, 0600), 0, "memory becomes a region");
 	ok(donor_is_there(p), "the memory of the new region has its old content");
 	is(mshare_region_of(NAME, &addr, &length), 0, "mshare_region_of() finds the region");
 	ok(addr == p && length == LENGTH, "mshare_region_of() gives address and length");
-	is(run("imports"), 0, "a child imports it by name, with right values and none");
+	is(run("imports"), 0,
+	   "a child imports the region by name, with its address and length and without");
 	ok(!strcmp(p + 5000, "from a child"), "the creator sees what the child wrote");
 	is(run("reads"), -SIGSEGV, "a child that opened for reading cannot write");
 	is(mshare(NAME, p, LENGTH, NEW, 0600), -EEXIST, "O_EXCL refuses the name");
@@ -215,13 +216,13 @@ static void test_life(void)
 	munmap(other, PAGE);
 }
 
-/* Mappings of all kinds of lengths with holes between them. */
+/* The range has several mappings of different lengths and holes between them. */
 static void test_holes(void)
 {
 	void *addr;
 	size_t length;
 
-	/* One that begins before, and ones that the kernel does not join. */
+	/* One mapping begins before the range; the kernel does not join the two others. */
 	map_at(ADDR - PAGE, 3 * PAGE, RW, MAP_PRIVATE);
 	map_at(ADDR + 8 * PAGE, PAGE, RW, MAP_PRIVATE);
 	madvise(ADDR + 8 * PAGE, PAGE, MADV_DONTFORK);
@@ -230,12 +231,15 @@ static void test_holes(void)
 	strcpy(ADDR + PAGE, "first");
 	strcpy(ADDR + 8 * PAGE, "second");
 	strcpy(ADDR + 13 * PAGE, "third");
-	is(mshare(NAME, ADDR, SLOT, O_CREAT | O_RDWR, 0600), 0, "memory with holes");
+	is(mshare(NAME, ADDR, SLOT, O_CREAT | O_RDWR, 0600), 0,
+	   "memory with holes becomes a region");
 	ok(!strcmp(ADDR + PAGE, "first") && !strcmp(ADDR + 8 * PAGE, "second") &&
-	   !strcmp(ADDR + 13 * PAGE, "third"), "each part is where it was");
-	ok(!strcmp(ADDR - PAGE, "before"), "what lies before the range is not touched");
+	   !strcmp(ADDR + 13 * PAGE, "third"),
+	   "each mapping's content is at its old address in the region");
+	ok(!strcmp(ADDR - PAGE, "before"),
+	   "the part of a mapping in front of the range is not touched");
 	mshare_region_of(NAME, &addr, &length);
-	is(length, SLOT, "and the region has the whole length");
+	is(length, SLOT, "a region with holes has the length of the whole range");
 	munmap(ADDR, SLOT);
 	munmap(ADDR - PAGE, PAGE);
 	mshare_unlink(NAME);
@@ -247,7 +251,8 @@ static void test_readonly(void)
 	pid_t pid;
 	int status;
 
-	is(mshare(NAME, p, LENGTH, O_CREAT | O_RDONLY, 0600), 0, "O_CREAT | O_RDONLY");
+	is(mshare(NAME, p, LENGTH, O_CREAT | O_RDONLY, 0600), 0,
+	   "a region is created with O_CREAT | O_RDONLY");
 	ok(donor_is_there(p), "O_CREAT | O_RDONLY gives the memory to the region");
 	pid = fork();
 	if (!pid) {
@@ -256,14 +261,14 @@ static void test_readonly(void)
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
-	ok(WIFSIGNALED(status), "and leaves the caller unable to write");
+	ok(WIFSIGNALED(status), "the creator with O_RDONLY cannot write to the region");
 	munmap(p, SLOT);
 	mshare_unlink(NAME);
 }
 
 #define ARG(n)	(offsetof(struct seccomp_data, args) + 8 * (n))
 
-/* From now on this system call fails if the low half of its argument is so. */
+/* From now on this system call fails if the masked low half of its argument is @value. */
 static void make_fail(int number, int arg, uint32_t mask, uint32_t value, int error)
 {
 	struct sock_filter code[] = {
@@ -282,7 +287,7 @@ static void make_fail(int number, int arg, uint32_t mask, uint32_t value, int er
 		_exit(100);
 }
 
-/* In a child: memory in two parts, a call that fails, and all is as before. */
+/* A child donates memory in two parts, a system call fails, and nothing has changed. */
 static int child_fails(int number, int arg, uint32_t mask, uint32_t value)
 {
 	int ret;
@@ -298,7 +303,7 @@ static int child_fails(int number, int arg, uint32_t mask, uint32_t value)
 		return 2;
 	if (mshare(NAME, NULL, 0, O_RDWR, 0) != -ENOENT)
 		return 3;
-	/* Nothing more is in the slot than there was. */
+	/* No new mapping is left in the window. */
 	if (!msync(ADDR + LENGTH, PAGE, MS_ASYNC) || errno != ENOMEM)
 		return 4;
 	return 0;
@@ -317,9 +322,12 @@ static int child_fails_as(const char *what)
 
 static void test_failures(void)
 {
-	is(run("fails:copy"), 0, "no memory for the region: nothing is lost");
-	is(run("fails:move"), 0, "a part that cannot be moved: nothing is lost");
-	is(run("fails:attach"), 0, "no attaching: the memory comes back");
+	is(run("fails:copy"), 0,
+	   "if there is no memory for the region, mshare() leaves the caller's memory in place");
+	is(run("fails:move"), 0,
+	   "if a part cannot be moved, mshare() leaves the caller's memory in place");
+	is(run("fails:attach"), 0,
+	   "if the region cannot be attached, mshare() puts the caller's memory back");
 }
 
 static void test_export(void)
@@ -341,7 +349,8 @@ static void test_export(void)
 	is(mshare_export(m, d, PAGE, 1), -EINVAL, "exporting to an odd offset is refused");
 	is(mshare_export(m, d, 2 * PAGE, LENGTH - PAGE), -ERANGE,
 	   "exporting past the end is refused");
-	is(mshare_export(m, d, PAGE, LENGTH), -ERANGE, "exporting at the end is refused");
+	is(mshare_export(m, d, PAGE, LENGTH), -ERANGE,
+	   "exporting to the offset behind the region is refused");
 	is(mshare_export(m, d, PAGE, -PAGE), -ERANGE,
 	   "exporting to an offset that wraps is refused");
 	is(mshare_export(m, d, 2 * PAGE, 4 * PAGE), 0, "pages are exported");
@@ -356,7 +365,7 @@ static void test_export(void)
 	if (mshare_attach(m, &at))
 		bail("cannot attach the region");
 	ok(!strcmp((char *)at + 5 * PAGE, "given"), "the exported bytes are in the region");
-	is(mshare_quiesce(m, 0, PAGE, 0, NULL), -EOPNOTSUPP, "a memfd cannot tell who uses it");
+	is(mshare_quiesce(m, 0, PAGE, 0, NULL), -EOPNOTSUPP, "quiescing a memfd is refused");
 	is(mshare_quiesce(m, 1, PAGE, 0, NULL), -EINVAL, "quiescing at an odd offset is refused");
 	is(mshare_quiesce(m, 0, 2 * LENGTH, 0, NULL), -ERANGE, "quiescing past the end is refused");
 	mshare_unlink(NAME);

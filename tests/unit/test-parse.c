@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: option values are taken whole or refused.
+ * Goal: the value of an option is parsed completely or refused.
  */
 #include <common/parse.h>
 #include <errno.h>
@@ -11,18 +11,20 @@ static void size_is(const char *text, int ret, uint64_t value)
 {
 	uint64_t out = 0;
 
-	is(parse_size(text, &out), ret, "size \"%s\"", text);
+	is(parse_size(text, &out), ret, ret ? "\"%s\" is refused as a size" :
+	   "\"%s\" is a size", text);
 	if (!ret)
-		ok(out == value, "is %llu", (unsigned long long)value);
+		ok(out == value, "the size \"%s\" is %llu bytes", text, (unsigned long long)value);
 }
 
 static void number_is(const char *text, uint32_t max, int ret, uint32_t value)
 {
 	uint32_t out = 0;
 
-	is(parse_u32(text, max, &out), ret, "number \"%s\" up to %u", text, max);
+	is(parse_u32(text, max, &out), ret, ret ? "\"%s\" is refused as a number up to %u" :
+	   "\"%s\" is a number up to %u", text, max);
 	if (!ret)
-		is(out, value, "is %u", value);
+		is(out, value, "the number \"%s\" is %u", text, value);
 }
 
 int main(void)

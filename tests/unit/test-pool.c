@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a buffer is in one state at a time, and only the right step moves it.
- * Method: each misuse by hand, then random steps, right and wrong, against a
- * model that keeps the state of every buffer in a plain array, for pools of
- * several sizes. Set SEED to repeat a e.
+ * Goal: a buffer is in one state at a time, and changes it only by the steps that its
+ * state allows.
+ * Method: each misuse is made once. Then random steps, allowed and not, are compared
+ * with a model that keeps the state of every buffer in a plain array, for pools of
+ * several sizes. SEED in the environment repeats a run.
  */
 #include <errno.h>
 #include <libarena/buffer/pool.h>
@@ -79,7 +80,7 @@ static void test_misuse(void)
 	ok(!arena_pool_new(ARENA_POOL_MAX + 1), "a pool of too many buffers is refused");
 }
 
-/* What a peer had is LOST; so it stays but for regain and reclaim. */
+/* Two answers to arena_pool_reclaim(); they record the extent that it asks for. */
 static bool never(void *context, uint32_t index, uint32_t count)
 {
 	*(uint32_t *)context = index << 16 | count;
@@ -150,7 +151,7 @@ static void test_whole(void)
 	}
 }
 
-/* The longest extent of free buffers that the model sees. */
+/* The length of the longest run of free buffers in the model. */
 static uint32_t longest_free(const uint8_t *used, uint32_t n)
 {
 	uint32_t length = 0, longest = 0;
@@ -169,9 +170,9 @@ static uint32_t longest_free(const uint8_t *used, uint32_t n)
  * struct extent - an extent that the model knows and that is not free
  * @index: first buffer
  * @count: buffers
- * @generation: when it was got
- * @tag: of one that a peer has or had
- * @io_count: operations on it
+ * @generation: number of this life
+ * @tag: of the peer to which it was lent
+ * @io_count: operations under way on it
  * @state: never ARENA_STALE or ARENA_IN_IO
  */
 struct extent {
@@ -180,11 +181,11 @@ struct extent {
 };
 
 /**
- * struct model - a pool as it must be
+ * struct model - the state that a pool must have
  * @p: the pool
  * @n: its buffers
- * @used: a byte for each
- * @generation: of each buffer's last life
+ * @used: a byte for each buffer, 0 if it is free
+ * @generation: the last generation of each buffer
  * @extent: extents that are not free
  * @n_extents: used entries of @extent
  */
@@ -202,7 +203,7 @@ static uint32_t pick(uint32_t below)
 	return (uint32_t)random() % below;
 }
 
-/* By what the header promises, where it promises anything. */
+/* True if the header's promises allow that no extent of @count buffers is found. */
 static bool may_be_full(const struct model *m, uint32_t count)
 {
 	uint32_t longest = longest_free(m->used, m->n);
@@ -239,7 +240,7 @@ static void model_free(struct model *m, struct extent *r)
 	*r = m->extent[--m->n_extents];
 }
 
-/* What a step answers that only the owner may make. */
+/* The result that is expected of a step that only the owner may make. */
 static int owners(const struct extent *r, bool exact)
 {
 	if (!exact || r->state != ARENA_OWNED)
@@ -247,7 +248,7 @@ static int owners(const struct extent *r, bool exact)
 	return r->io_count ? -EBUSY : 0;
 }
 
-/* One step with an extent, perhaps a wrong one; the pool must answer as the model does. */
+/* One step with an extent, perhaps one that is not allowed; pool and model must agree. */
 static bool step_extent(struct model *m)
 {
 	struct extent *r = &m->extent[pick((uint32_t)m->n_extents)];
@@ -257,7 +258,7 @@ static bool step_extent(struct model *m)
 	bool is_word = exact && tag == r->tag;
 	int want = owners(r, exact), ret;
 
-	/* A neighbour may begin just there: leave that to the exact steps. */
+	/* If this happens to be another extent, the step would be allowed: leave it out. */
 	for (int i = 0; i < m->n_extents && !exact; i++)
 		if (m->extent[i].index == index && m->extent[i].count == count)
 			return true;
@@ -297,7 +298,7 @@ static bool step_extent(struct model *m)
 	}
 }
 
-/* Asked for each extent that is LOST: those at even indices may be freed. */
+/* The answer to arena_pool_reclaim(): LOST extents at even indices may be freed. */
 static bool at_even(void *context, uint32_t index, uint32_t count)
 {
 	struct model *m = context;
@@ -312,12 +313,12 @@ static bool at_even(void *context, uint32_t index, uint32_t count)
 		model_free(m, r);
 		return true;
 	}
-	/* The pool asks for an extent that does not exist: let the following checks fail. */
+	/* The pool asks for an extent that does not exist: make the following checks fail. */
 	m->n_extents = 0;
 	return true;
 }
 
-/* A peer dies, what it had is reclaimed, all is reset. */
+/* One of: a peer dies, LOST extents are reclaimed, the pool is reset. */
 static bool step_all(struct model *m)
 {
 	bool busy = false;
@@ -381,7 +382,7 @@ static bool extents_agree(const struct model *m)
 	return true;
 }
 
-/* After all extents are freed, one free extent must have all buffers. */
+/* Free all extents. Afterwards one free extent must have all buffers. */
 static bool comes_together(struct model *m)
 {
 	for (int i = 0; i < m->n_extents; i++) {
@@ -417,7 +418,7 @@ static void test_random(uint32_t n, int steps)
 			good &= extents_agree(&m);
 	}
 	ok(good && extents_agree(&m), "%u buffers: %d random steps agree with the model", n, steps);
-	ok(comes_together(&m), "when all are freed they are one extent again");
+	ok(comes_together(&m), "%u buffers are one free extent after all extents are freed", n);
 	arena_pool_free(m.p);
 	free(m.used);
 	free(m.generation);
@@ -428,7 +429,8 @@ static void test_generations(void)
 	struct arena_pool *p = arena_pool_new(2);
 	uint32_t last = 0, wrong = 0;
 
-	ok(!arena_pool_extent(p, 0).generation, "a buffer that was never used has no generation");
+	ok(!arena_pool_extent(p, 0).generation,
+	   "the generation of a buffer that was never used is 0");
 	for (uint32_t i = 0; i < 200000; i++) {
 		uint32_t generation;
 
@@ -438,14 +440,15 @@ static void test_generations(void)
 		last = generation;
 		arena_pool_put(p, 0, 2);
 	}
-	is(wrong, 0, "200000 lives: generations grow, and no low half is 0");
+	is(wrong, 0, "in 200000 lives of a buffer generations grow, and no low half is 0");
 	is(last, 200003, "generations skip only numbers whose low half is 0");
 	arena_pool_free(p);
 }
 
 /*
- * Longer extents share lists: those that are too short for the request may hide one
- * that is not, but an extent of a 32nd part more is always found.
+ * Free extents of similar lengths share a list, of which the pool looks at a few entries:
+ * extents that are too short may hide one that is long enough. An extent that is longer
+ * than the request by a 32nd part is always found.
  */
 static void test_full(void)
 {

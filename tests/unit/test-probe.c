@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: what is known of the kernel's io_uring is sound, says why a ring cannot be,
- * and docs/hazards.md says the same; each hazard there has a test.
- * Method: probe, mask, ask why; compare the table with the document's; look each
- * test up that the document names.
+ * Goal: the table of io_uring's features is sound, explains why a ring cannot be used,
+ * and agrees with docs/hazards.md; each hazard in that document has a test.
+ * Method: probe, remove one feature at a time and ask for the reason; compare the table
+ * with the one in the document; look for each test that the document names.
  */
 #include <errno.h>
 #include <arena/probe.h>
@@ -14,7 +14,7 @@
 #define DOCUMENT	"docs/hazards.md"
 #define FOLDER		"(../tests/arena/"
 
-/* A file of the tree, to be freed. */
+/* The content of a file of the tree; the caller frees it. */
 static char *read_file(const char *path)
 {
 	FILE *f = fopen(path, "r");
@@ -48,15 +48,17 @@ static void test_why(void)
 {
 	struct arena_features f = { .size = sizeof(f), .has = UINT64_MAX };
 
-	ok(!arena_features_why(&f), "with everything there is nothing to explain");
+	ok(!arena_features_why(&f),
+	   "if no feature is missing, arena_features_why() explains nothing");
 	for (unsigned int i = 0; i < ARENA_N_FEATURES; i++) {
 		const struct arena_feature_info *info = arena_feature_info(i);
 
 		f = (struct arena_features){ .size = sizeof(f), .has = UINT64_MAX };
 		is(arena_probe_without(&f, info->name), 0, "feature %s can be removed", info->name);
-		ok(!arena_has(&f, i), "a removed feature is not found");
+		ok(!arena_has(&f, i), "arena_has() does not find feature %s after its removal",
+		   info->name);
 		ok(info->needed == !!arena_features_why(&f),
-		   "the lack of a feature is explained if it is needed");
+		   "the lack of %s is explained if and only if it is needed", info->name);
 	}
 	is(arena_probe_without(&f, "magic"), -ENOENT, "removing an unknown feature is refused");
 	ok(!arena_feature_info(ARENA_N_FEATURES), "there is no feature behind the last");
@@ -89,7 +91,7 @@ static void test_table(const char *document)
 
 		snprintf(line, sizeof(line), "\n| %s | %s | %s | %s |\n", info->name, info->kernel,
 			 info->needed ? "yes" : "", info->without);
-		ok(strstr(document, line), "the document has %s", info->name);
+		ok(strstr(document, line), "the document's table has the feature %s", info->name);
 		if (!strstr(document, line))
 			diag("%.*s", (int)strlen(line) - 2, line + 1);
 	}
@@ -108,7 +110,8 @@ static void test_named(const char *at)
 	snprintf(path, sizeof(path), "tests/arena/%s", file);
 	snprintf(function, sizeof(function), "static void test_%s(", name);
 	source = read_file(path);
-	ok(strstr(source, function), "there is a test %s in %s", name, file);
+	ok(strstr(source, function),
+	   "the test %s that the document names exists in %s", name, file);
 	free(source);
 }
 

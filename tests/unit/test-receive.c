@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a struct that a peer has written is accepted only if every rule holds, and
- * what was checked is what is used, whatever the peer does meanwhile.
- * Method: a sound struct with one rule after the other broken, at its bounds; tables
- * that make no sense; copies of every size and alignment; and a thread that changes
- * the struct all the time, while another receives it. The same thread makes
- * whoever checks in place and copies then accept what is unsound: so it would
- * have been seen.
+ * Goal: a structure that a peer has written is accepted only if every rule holds, and
+ * the caller gets the bytes that were checked, whatever the peer writes meanwhile.
+ * Method: one rule after the other is broken in a sound structure, at its bounds; tables
+ * of rules that make no sense are used; copies of every size and alignment are compared.
+ * Then one thread changes a structure all the time while another receives it. The other
+ * one also checks the structure in place and copies it afterwards, which must go wrong:
+ * this shows that the race was run.
  */
 #include <errno.h>
 #include <arena/receive.h>
@@ -20,7 +20,7 @@
 
 #define LIMIT	4096
 
-/* Every kind of rule, and every size of member. */
+/* It has members of every size, and a rule of every kind. */
 struct thing {
 	uint64_t magic;
 	uint64_t size;
@@ -58,7 +58,10 @@ static const struct thing sound = {
 	.flags = 0x80000001, .kind = 5, .is_open = 1, .step = 255, .last = 255,
 };
 
-/* The first rule that is broken, or -1; both ways of asking agree. */
+/*
+ * The first broken rule, -1 if there is none, or -2 if arena_receive() and arena_check()
+ * disagree.
+ */
 static int first_broken(const struct thing *t)
 {
 	size_t broken = 99;
@@ -72,17 +75,19 @@ static int first_broken(const struct thing *t)
 	return ret ? (int)broken : -1;
 }
 
-/* One member of a sound struct is changed; @want is the rule that tells, or -1. */
+/* One member of a sound structure is changed; @want is the rule that this breaks, or -1. */
 #define CHANGED(member, value, want) do {				\
 	struct thing t_ = sound;					\
 									\
 	t_.member = (value);						\
-	is(first_broken(&t_), want, #member " = " #value);		\
+	is(first_broken(&t_), want, (want) < 0 ?			\
+	   "a structure with " #member " = " #value " breaks no rule" :	\
+	   "a structure with " #member " = " #value " breaks the rule " #want);	\
 } while (0)
 
 static void test_rules(void)
 {
-	is(first_broken(&sound), -1, "a sound one");
+	is(first_broken(&sound), -1, "a sound structure breaks no rule");
 	CHANGED(magic, 0x1122334455667789, MAGIC);
 	CHANGED(magic, 0x0122334455667788, MAGIC);
 	CHANGED(size, 0, SIZE);
@@ -129,10 +134,11 @@ static void test_long_range(void)
 	struct thing t = { .magic = UINT64_MAX, .size = 2 };
 
 	is(arena_check(&t, sizeof(t), &within, 1, NULL), -EPROTO,
-	   "an offset and a length whose sum begins at 0 again");
+	   "an offset and a length whose sum overflows are refused");
 	t.magic = 98;
-	is(arena_check(&t, sizeof(t), &within, 1, NULL), 0, "... and ones that just fit");
-	is(arena_check(&t, sizeof(t), NULL, 0, NULL), 0, "no rules hold");
+	is(arena_check(&t, sizeof(t), &within, 1, NULL), 0,
+	   "an offset and a length that just fit are accepted");
+	is(arena_check(&t, sizeof(t), NULL, 0, NULL), 0, "a structure without rules is accepted");
 }
 
 static void test_senseless(void)
@@ -152,7 +158,7 @@ static void test_senseless(void)
 
 	for (size_t i = 0; i < ARENA_N_RULES(senseless); i++)
 		is(arena_check(&zero, sizeof(zero), &senseless[i], 1, NULL), -EINVAL,
-		   "rule %zu makes no sense", i);
+		   "arena_check() gives -EINVAL for senseless rule %zu", i);
 }
 
 static void test_snapshot(void)
@@ -169,17 +175,17 @@ static void test_snapshot(void)
 			arena_snapshot(to, from + at, size);
 			good &= !memcmp(to, from + at, size) && to[size] == 0xee;
 		}
-	ok(good, "a copy is exact, for every size and alignment");
+	ok(good, "arena_snapshot() copies exactly, for every size and alignment");
 }
 
 /*
- * A peer that writes meanwhile
+ * A peer that writes while the structure is received
  */
 
 static struct thing shared;
 static bool stop;
 
-/* Sound and unsound in turn; atomic only so as to be no data race by the book. */
+/* Make the structure sound and unsound in turn. Atomic stores are no data race in C. */
 static void *flip(void *arg)
 {
 	uint32_t lengths[] = { 2048, UINT32_MAX };
@@ -194,7 +200,7 @@ static void *flip(void *arg)
 	return NULL;
 }
 
-/* Not by the code under test. */
+/* The test's own rules, independent of the code under test. */
 static bool is_sound(const struct thing *t)
 {
 	return t->length == 2048 && t->is_open == 1 && !t->reserved[3];
@@ -208,10 +214,10 @@ static bool looks_sound_in_place(void)
 }
 
 /**
- * struct tally - what came of it
- * @accepted: how often it was
- * @refused: how often it was not
- * @unsound: how often it was accepted and should not have been
+ * struct tally - results of one way of receiving
+ * @accepted: how often the structure was accepted
+ * @refused: how often it was refused
+ * @unsound: how often an accepted copy was unsound
  */
 struct tally {
 	unsigned int accepted, refused, unsound;
@@ -224,7 +230,7 @@ static void count(struct tally *t, bool accepted, const struct thing *copy)
 	t->unsound += accepted && !is_sound(copy);
 }
 
-/* Until all has been seen that is to be seen, or until it must have been. */
+/* Run until both ways have shown what is expected of them, or until 20 seconds are over. */
 static void test_race(void)
 {
 	struct tally once = { 0 }, twice = { 0 };
@@ -238,11 +244,11 @@ static void test_race(void)
 	for (int i = 0; time(NULL) < end; i++) {
 		if (i > 100000 && once.accepted > 1000 && once.refused > 1000 && twice.unsound)
 			break;
-		/* There may be only one processor. */
+		/* Let the other thread run, as there may be only one processor. */
 		if (i % 256 == 0)
 			sched_yield();
 		count(&once, !arena_receive(&copy, &shared, sizeof(copy), rules, N_RULES), &copy);
-		/* What the tree must not do: check there, then copy. */
+		/* The wrong way, for comparison: check in place, then copy. */
 		if (!looks_sound_in_place())
 			continue;
 		if (i % 16 == 0)
@@ -254,9 +260,10 @@ static void test_race(void)
 	pthread_join(thread, NULL);
 	diag("received: %u accepted, %u refused; checked in place: %u accepted, %u unsound",
 	     once.accepted, once.refused, twice.accepted, twice.unsound);
-	ok(once.accepted && once.refused, "some are accepted, some are refused");
-	is(once.unsound, 0, "none that was accepted is unsound");
-	ok(twice.unsound, "checking in place accepts unsound ones");
+	ok(once.accepted && once.refused,
+	   "some structures are accepted and some refused while a peer writes");
+	is(once.unsound, 0, "no structure that arena_receive() accepted is unsound");
+	ok(twice.unsound, "checking in place before copying accepts unsound structures");
 }
 
 int main(void)

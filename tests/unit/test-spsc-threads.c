@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: buffers that two threads hand to each other through rings in shared memory
- * are not a data race, and ThreadSanitizer would say so if they were.
+ * Goal: handing buffers from one thread to another through rings in shared memory is no
+ * data race, and ThreadSanitizer would report it if it were.
  *
- * Method: one thread fills buffers with plain stores and hands them over, the
- * other reads them with plain loads and gives them back through a second ring;
- * nothing else is between them, no system call that could order anything. Built
- * with SAN=thread, each way to break the rule runs as well, in a child, and has
- * to be reported: writing to a buffer that is handed, reading it before its message,
- * giving it back before it is read.
+ * Method: one thread fills buffers with plain stores and hands them over; the other one
+ * reads them with plain loads and returns them through a second ring. Nothing else orders
+ * the two, no system call either. Built with SAN=thread, a child also breaks the rules in
+ * each possible way, which has to be reported: it writes to a buffer after handing it
+ * over, reads a buffer before its message, or returns a buffer before reading it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -49,7 +48,7 @@ static uint32_t count;
 static void must(int ret)
 {
 	if (ret)
-		bail("a ring says %s", strerror(-ret));
+		bail("a ring failed: %s", strerror(-ret));
 }
 
 static uint64_t word_of(uint32_t n, uint32_t i)
@@ -156,7 +155,7 @@ static bool exchange(enum rule how, uint32_t how_many)
 	return good;
 }
 
-/* In a child, as it ends with what TSan says: is that of a race? */
+/* Break the rule in a child, which TSan ends; true if TSan reported a data race there. */
 static bool is_reported(enum rule how)
 {
 	char said[4096] = "";
@@ -193,12 +192,15 @@ static bool is_reported(enum rule how)
 int main(void)
 {
 #ifdef __SANITIZE_THREAD__
-	ok(is_reported(BROKEN_WRITE), "who writes to what it has handed over is found");
-	ok(is_reported(BROKEN_EARLY), "who reads before the message is found");
-	ok(is_reported(BROKEN_BACK), "who reads what it has given back is found");
+	ok(is_reported(BROKEN_WRITE), "TSan reports a write to a buffer after it was handed over");
+	ok(is_reported(BROKEN_EARLY),
+	   "TSan reports a read of a buffer before its message was received");
+	ok(is_reported(BROKEN_BACK), "TSan reports a read of a buffer after it was returned");
 #else
 	(void)is_reported;
 #endif
-	ok(exchange(KEPT, COUNT), "%u buffers handed to a thread and back", COUNT);
+	ok(exchange(KEPT, COUNT),
+	   "%u buffers that are handed to a thread and back have the right content",
+	   COUNT);
 	return done_testing();
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The ring of hybrid mode: full and empty, numbers that wrap, peers that lie,
- * and two processes with a pipe to sleep on that exchange messages with a
- * payload each, at every size of the ring, and lose or double none.
+ * Goal: the ring in shared memory that carries the messages of the transport HYBRID loses
+ * no message, doubles none, and finds a peer that lies.
+ * Method: the ring is filled and emptied, also where its positions wrap; positions that a
+ * peer could not have are stored; and two processes, which sleep on a pipe, exchange
+ * messages that each have a payload, for several sizes of the ring.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +17,7 @@
 #include <libarena/channel/spsc.h>
 #include "tap.h"
 
-/* More than a producer can be ahead: each is read before it is written again. */
+/* More than a producer can be ahead, so that each is read before it is written again. */
 #define PAYLOADS 16384
 #define payload_of(n) ((n) * 0x9e3779b97f4a7c15ULL)
 
@@ -37,7 +39,7 @@ static void begin(uint32_t entries, uint32_t number)
 	memset(s, 0, sizeof(*s));
 	if (arena_spsc_producer_init(&p, &s->out, &s->in, entries) ||
 	    arena_spsc_consumer_init(&c, &s->in, &s->out, entries))
-		bail("init");
+		bail("cannot initialise a ring of %u entries", entries);
 	p.tail = number;
 	p.head = number;
 	c.tail = number;
@@ -85,7 +87,8 @@ static void test_order(uint32_t entries, uint32_t number)
 	bool good = true;
 
 	begin(entries, number);
-	is(arena_spsc_get(&c, &m), 0, "%u entries from %u on: empty", entries, number);
+	is(arena_spsc_get(&c, &m), 0,
+	   "a ring of %u entries at position %u is empty at first", entries, number);
 	for (uint32_t round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < entries; i++)
 			good &= put(round * entries + i) == 0;
@@ -94,22 +97,24 @@ static void test_order(uint32_t entries, uint32_t number)
 			good &= got(round * entries + i);
 		good &= arena_spsc_get(&c, &m) == 0;
 	}
-	ok(good, "messages come in order while the ring is filled and emptied three times");
+	ok(good, "a ring of %u entries keeps the order while it is filled and emptied three times",
+	   entries);
 }
 
 static void test_sleep(void)
 {
 	begin(4, 0);
 	put(1);
-	ok(!arena_spsc_must_wake(&p), "nobody is to be woken while the consumer is awake");
+	ok(!arena_spsc_must_wake(&p), "a producer does not wake a consumer that is awake");
 	ok(!arena_spsc_sleep(&c), "a consumer with a message does not sleep");
 	put(2);
 	ok(arena_spsc_must_wake(&p), "a consumer that announced its sleep is woken");
 	put(3);
-	ok(!arena_spsc_must_wake(&p), "a sleeping consumer is woken once");
+	ok(!arena_spsc_must_wake(&p), "a consumer is woken once in one sleep");
 	arena_spsc_awake(&c);
-	ok(!arena_spsc_must_wake(&p), "a consumer that is awake is not woken");
-	ok(got(1) && got(2) && got(3), "messages put meanwhile are received");
+	ok(!arena_spsc_must_wake(&p), "a consumer that was woken is not woken again");
+	ok(got(1) && got(2) && got(3),
+	   "messages that were put while the consumer slept are received");
 	ok(arena_spsc_sleep(&c), "a consumer without a message sleeps");
 	put(4);
 	ok(arena_spsc_must_wake(&p), "a consumer is woken again in its next sleep");
@@ -122,19 +127,19 @@ static void test_lies(void)
 
 	begin(4, 0);
 	s->out.tail = 5;
-	is(arena_spsc_get(&c, &m), -EPROTO, "a tail beyond the room is -EPROTO");
+	is(arena_spsc_get(&c, &m), -EPROTO, "a tail beyond the ring's entries gives -EPROTO");
 	s->out.tail = (uint32_t)-1;
-	is(arena_spsc_get(&c, &m), -EPROTO, "a tail that goes back is -EPROTO");
+	is(arena_spsc_get(&c, &m), -EPROTO, "a tail that goes back gives -EPROTO");
 	ok(!arena_spsc_sleep(&c), "a consumer does not sleep on an impossible tail");
 	begin(4, 0);
 	for (uint32_t i = 0; i < 4; i++)
 		put(i);
 	s->in.head = 5;
-	is(put(4), -EPROTO, "a head beyond the tail is -EPROTO");
+	is(put(4), -EPROTO, "a head beyond the tail gives -EPROTO");
 	s->in.head = (uint32_t)-1;
-	is(put(4), -EPROTO, "a head that goes back is -EPROTO");
+	is(put(4), -EPROTO, "a head that goes back gives -EPROTO");
 	s->in.head = 1;
-	is(put(4), 0, "a head that is right again is accepted");
+	is(put(4), 0, "a valid head is accepted after an invalid one");
 }
 
 static void test_stall(void)
@@ -145,12 +150,12 @@ static void test_stall(void)
 	put(0);
 	ok(!arena_spsc_stall(&p), "a producer with room does not sleep");
 	ok(arena_spsc_must_resume(&c), "a producer that announced its sleep is woken");
-	ok(!arena_spsc_must_resume(&c), "a sleeping producer is woken once");
+	ok(!arena_spsc_must_resume(&c), "a producer is woken once in one sleep");
 	arena_spsc_resume(&p);
 	for (uint32_t i = 1; i < 4; i++)
 		put(i);
 	ok(!arena_spsc_has_room(&p) && put(4) == -EAGAIN, "a full ring accepts no message");
-	ok(!arena_spsc_must_resume(&c), "nobody is to be woken while the producer is awake");
+	ok(!arena_spsc_must_resume(&c), "a consumer does not wake a producer that is awake");
 	ok(arena_spsc_stall(&p), "a producer without room sleeps");
 	ok(arena_spsc_has_message(&c) && got(0) && arena_spsc_must_resume(&c),
 	   "a consumer that makes room must wake the producer");
@@ -158,7 +163,8 @@ static void test_stall(void)
 	ok(arena_spsc_has_room(&p) && !put(4), "the woken producer has room");
 	for (uint32_t i = 1; i < 5; i++)
 		ok(got(i), "message %u is received", i);
-	ok(!arena_spsc_has_message(&c) && !arena_spsc_get(&c, &m), "no other message is received");
+	ok(!arena_spsc_has_message(&c) && !arena_spsc_get(&c, &m),
+	   "the ring is empty after all messages were received");
 }
 
 static void test_limit(void)
@@ -173,7 +179,7 @@ static void test_limit(void)
 	   "messages in a window of 3 come in order");
 	s->out.tail += 4;
 	is(arena_spsc_get(&c, &m), -EPROTO,
-	   "a tail beyond the window is -EPROTO, though the ring has room");
+	   "a tail beyond the window gives -EPROTO, though the ring has more entries");
 	begin(8, 0);
 	arena_spsc_limit(&p, &c, 3);
 	s->in.head = 1;
@@ -181,8 +187,8 @@ static void test_limit(void)
 	put(1);
 	put(2);
 	s->in.head = 4;
-	is(put(3), -EPROTO, "with a window, a head beyond the tail is -EPROTO");
-	ok(arena_spsc_has_room(&p), "no producer waits for a peer that lies");
+	is(put(3), -EPROTO, "a head beyond the tail gives -EPROTO with a window, too");
+	ok(arena_spsc_has_room(&p), "a producer does not wait for a peer that has lied");
 }
 
 /* ---- two processes ---- */
@@ -192,7 +198,7 @@ static void produce(int wake, uint32_t count)
 	uint32_t seed = 1;
 
 	for (uint32_t n = 0; n < count; n++) {
-		/* The buffer that goes with it: plain stores. */
+		/* The message's payload is written with plain stores. */
 		s->payload[n % PAYLOADS] = payload_of(n);
 		while (put(n) == -EAGAIN)
 			;
@@ -251,7 +257,8 @@ static void test_processes(uint32_t entries, uint32_t count)
 		kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	close(wake[0]);
-	ok(good && !status, "%u entries: %u messages between two processes, none lost or doubled",
+	ok(good && !status,
+	   "a ring of %u entries carries %u messages between processes, none lost or doubled",
 	   entries, count);
 	diag("slept %u times", slept);
 }

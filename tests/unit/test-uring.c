@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: an entry that cannot be submitted ends the process, and nobody tries it for ever.
+ * Goal: a process ends if entries cannot be submitted, and does not try it for ever.
  * Method: the ring's descriptor becomes /dev/null, so that each submission fails.
  */
 #include <common/log.h>

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Shared by setup, enter and vm: where things are, and how to speak.
+# Shared by setup, enter and vm: paths, messages, and the cache.
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cache=${MSHAREARENA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/msharearena}
 
-# Of Debian 13; the newer kernels come from its backports.
+# The root is Debian 13; newer kernels come from its backports.
 suite=trixie
 
-# Seconds count from the outermost script that began.
+# Messages show the seconds since the outermost script began.
 : "${MSHAREARENA_BEGAN:=$(printf '%(%s)T' -1)}"
 export MSHAREARENA_BEGAN
 
@@ -27,7 +27,7 @@ die()
 	exit 125
 }
 
-# meta KEY: a value of META
+# meta KEY: print a value of META
 meta()
 {
 	sed -n "s/^$1: *//p" "$tree/META"
@@ -39,7 +39,7 @@ require_root()
 	die "must be run as root: it uses chroot and mount. Try: sudo make ..."
 }
 
-# What a host must have; the rest is in the root.
+# Install the packages that the host needs; all others are in the root.
 host_packages()
 {
 	local missing=() install
@@ -59,8 +59,8 @@ host_packages()
 		die "could not install them: run apt-get install ${missing[*]}"
 }
 
-# What the root is made from names it, so that a change makes a new one and
-# two checkouts with different needs can share one cache.
+# The root's name is a hash of everything that it is made from, so that a change makes a
+# new root and checkouts with different needs can share one cache.
 root_key()
 {
 	{
@@ -97,8 +97,8 @@ kernel_dir()
 	printf '%s/kernel-%s\n' "$cache" "$key"
 }
 
-# Hold a directory of the cache for as long as this process or what it becomes
-# lives, so that nobody prunes it meanwhile.
+# Lock a directory of the cache until this process, or the program that it executes, ends,
+# so that prune() leaves it alone.
 hold_root()
 {
 	exec 7<"$1/lock"
@@ -113,8 +113,8 @@ hold_kernel()
 	touch "$1/lock"
 }
 
-# One set-up at a time: the second waits for the first and finds its work done.
-# What one that was killed left behind goes.
+# Only one set-up runs at a time: a second one waits for the first and then finds its work
+# done. What a killed set-up left is removed.
 lock_setup()
 {
 	mkdir -p "$cache"
@@ -123,8 +123,7 @@ lock_setup()
 	rm -rf --one-file-system "$cache"/new-*
 }
 
-# prune KEEP: roots and kernels of older trees go when nobody has used them for
-# a week.
+# prune KEEP: remove roots and kernels of other trees that were not used for a week
 prune()
 {
 	local old

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Process 1 of the initramfs that a kernel gets whose disk driver or file system
- * is a module: loads the modules that lie beside it, in the order of their names,
- * mounts the root and goes on with the init that the command line names, as a
- * kernel would have done that had them built in. It is alone in there: static.
+ * Process 1 of the initramfs for a kernel whose disk driver or file system is a module.
+ * It loads the modules that lie beside it, in the order of their names, mounts the root
+ * and executes the init that the command line names, as a kernel with built-in drivers
+ * would do. The initramfs has no libraries, so it is linked statically.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,11 +19,11 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* Of the command line; where a word comes twice, the last one counts. */
+/* Values from the command line, on which the last of several words counts. */
 static unsigned int signature;
 static char init[256] = "/sbin/init";
 
-/* To the kernel's log, which is what there is. */
+/* Messages go to the kernel's log, as there is nothing else yet. */
 static void say(const char *format, ...)
 {
 	FILE *f = fopen("/dev/kmsg", "we");
@@ -39,7 +39,7 @@ static void say(const char *format, ...)
 	fclose(f);
 }
 
-/* The kernel panics when process 1 ends, and that ends the machine. */
+/* The kernel panics when process 1 ends, which ends the machine. */
 static _Noreturn void end(const char *what)
 {
 	say("%s: %s", what, strerror(errno));
@@ -83,7 +83,7 @@ static void load_modules(void)
 	}
 }
 
-/* The disk whose partition table has the signature: its first partition. */
+/* Find the first partition of the disk whose partition table has the signature. */
 static int find_root(char *name, size_t size)
 {
 	DIR *dir = opendir("/dev");
@@ -117,7 +117,7 @@ int main(void)
 		end("/proc and /dev");
 	read_command_line();
 	load_modules();
-	/* Disks come when they are ready. */
+	/* A disk appears some time after its driver was loaded. */
 	for (int i = 0; !find_root(name, sizeof(name)); i++) {
 		if (i == 600)
 			end("no disk has the root");

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Kernels that somebody built himself: what tests/vm/enter, tests/vm/vm and
-# tests/run.sh know of a kernel build tree. common.sh has been read before.
+# What tests/vm/enter, tests/vm/vm and tests/run.sh have to know of a kernel build tree, in
+# which the user built a kernel. Source common.sh first.
 
 # A kernel is named by its series (6.12), or it is the path of a tree.
 kernel_is_tree()
@@ -9,8 +9,8 @@ kernel_is_tree()
 	[[ $1 == */* ]]
 }
 
-# What the machine and the module cannot do without, and where m is good enough,
-# too. Each with what it is for.
+# Options without which the machine or the module cannot work, each with its purpose; where
+# it says m, a module is enough.
 tree_needs='
 TRANSPARENT_HUGEPAGE y the module
 HUGETLBFS y the module: its memory comes from the huge page pools
@@ -42,8 +42,7 @@ UNIX y programs
 INET y the NBD server listens
 '
 
-# What single tests have a use for, y or m; they are skipped without, or say
-# what fails.
+# Options that single tests need, y or m. Without them these tests are skipped or fail.
 tree_wants='
 BLK_DEV_NBD system/test-kernel-nbd and the end of the demonstration
 KVM_AMD uapi/kvm, on an emulated processor
@@ -64,14 +63,14 @@ XDP_SOCKETS uapi/corners
 DAMON_VADDR uapi/corners
 '
 
-# tree_config OPTION: y, m, a number or text; nothing if it is not set
+# tree_config OPTION: print its value, or nothing if it is not set
 tree_config()
 {
 	sed -n "s/^CONFIG_$1=//p" "$ktree/include/config/auto.conf" | tr -d '"'
 }
 
-# tree_lacks_needs, tree_lacks_wants: "CONFIG_X: what for", of each line of the
-# tables above that the tree does not have
+# tree_lacks_needs, tree_lacks_wants: print "CONFIG_X: purpose" for each line of the tables
+# above that the tree does not satisfy
 tree_lacks_needs()
 {
 	local option level what has
@@ -97,7 +96,7 @@ tree_lacks_wants()
 	done <<<"$tree_wants"
 }
 
-# The modules without which the machine does not get as far as its disk.
+# The modules without which the machine cannot read its disk.
 tree_early_modules()
 {
 	local pair
@@ -108,7 +107,7 @@ tree_early_modules()
 	done
 }
 
-# bzImage says in its header of which release it is.
+# The header of bzImage has the kernel's release.
 tree_image_release()
 {
 	local image=$ktree/arch/x86/boot/bzImage offset
@@ -118,14 +117,14 @@ tree_image_release()
 		sed -n '1s/ .*//p'
 }
 
-# Is it many times slower than others, because it checks itself?
+# True for a kernel that checks itself and is therefore many times slower than others.
 tree_checks_itself()
 {
 	[ "$(tree_config KASAN)" = y ] || [ "$(tree_config PROVE_LOCKING)" = y ] ||
 		[ "$(tree_config DEBUG_KMEMLEAK)" = y ]
 }
 
-# has_files FILE...: are they all there?
+# has_files FILE...: true if all of them exist
 has_files()
 {
 	local file
@@ -135,9 +134,9 @@ has_files()
 	done
 }
 
-# tree_open PATH: all that is to be known before anything is built or booted, in
-# $ktree (what was built), $ksource (of what) and $krelease. What is wrong ends
-# the script with what to do.
+# tree_open PATH: check a tree before anything is built or booted. Sets $ktree (the build
+# tree), $ksource (its source) and $krelease. If the tree cannot be used, the script ends
+# with a message that says what to do.
 tree_open()
 {
 	local lacks oldest

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Goal: of a kernel build tree that will not do it is said, before anything is built
-# or booted, what it lacks. The tree is made up.
+# Goal: a kernel build tree that cannot be used is refused before anything is built or
+# booted, with a message that says what it lacks. The tree is made up.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 cd "$(dirname "$0")/../.." || exit
@@ -9,10 +9,10 @@ cd "$(dirname "$0")/../.." || exit
 . tests/vm/common.sh
 # shellcheck source=kernel-tree.sh
 . tests/vm/kernel-tree.sh
-# common.sh has a tree of its own: ours.
+# Not $tree, which is the name that common.sh has for our own tree.
 fake=$tmp/linux
 
-# make_tree RELEASE: all that is looked for, and no more
+# make_tree RELEASE: create all files that tree_open() looks for, and no others
 make_tree()
 {
 	rm -rf "$fake"
@@ -32,7 +32,7 @@ make_tree()
 	} >"$fake/arch/x86/boot/bzImage"
 }
 
-# set_config OPTION [VALUE]
+# set_config OPTION [VALUE]: set it in the tree's configuration; no value removes it
 set_config()
 {
 	sed -i "/^CONFIG_$1=/d" "$fake/include/config/auto.conf"
@@ -44,56 +44,61 @@ opens()
 	(tree_open "$fake" && echo "$krelease at $ktree") >"$tmp/out" 2>"$tmp/err"
 }
 
-# refused NAME RE: it is, with a sentence that matches
+# refused NAME RE: tree_open() refuses the tree with a message that matches
 refused()
 {
-	not_ok "$1: refused" opens
-	ok "$1: says so" grep -qE -- "$2" "$tmp/err"
+	not_ok "$1 is refused" opens
+	ok "the message says why $1 is refused" grep -qE -- "$2" "$tmp/err"
 }
 
 make_tree 6.8.0-31-generic
-ok "a tree that has everything" opens
-is "of this release" "$(cat "$tmp/out")" "6.8.0-31-generic at $(realpath "$fake")"
+ok "a tree that has everything is accepted" opens
+is "the tree's release and path are known" \
+	"$(cat "$tmp/out")" "6.8.0-31-generic at $(realpath "$fake")"
 rm "$fake/arch/x86/boot/bzImage"
-refused "no image" "no arch/x86/boot/bzImage: run 'make' there"
+refused "a tree without an image" "no arch/x86/boot/bzImage: run 'make' there"
 make_tree 6.8.0
 rm "$fake/Module.symvers"
-refused "no symbols" "no Module.symvers"
+refused "a tree without Module.symvers" "no Module.symvers"
 make_tree 6.8.0
 echo 6.8.0-other >"$fake/include/config/kernel.release"
-refused "half built" "half built: its bzImage is 6.8.0, its configuration 6.8.0-other"
+refused "a tree that is half built" \
+	"half built: its bzImage is 6.8.0, its configuration 6.8.0-other"
 make_tree 6.6.30
-refused "an old kernel" "Linux 6.6.30 is too old: msharearena needs 6.8 or later"
+refused "a tree of a kernel before 6.8" "Linux 6.6.30 is too old: msharearena needs 6.8 or later"
 make_tree 6.8.0
 set_config X86_64
-refused "another architecture" "not for x86-64"
+refused "a tree for another architecture" "not for x86-64"
 make_tree 6.8.0
 set_config MODULE_SIG_FORCE y
-refused "only signed modules" CONFIG_MODULE_SIG_FORCE
+refused "a kernel that loads only signed modules" CONFIG_MODULE_SIG_FORCE
 make_tree 6.8.0
 rm "$fake/include/config/auto.conf"
-refused "not configured" "has not been built"
+refused "a tree that is not configured" "has not been built"
 fake=$tmp/nothing
-refused "no folder" "no kernel build tree at"
+refused "a folder that does not exist" "no kernel build tree at"
 fake=$tmp/linux
 
 make_tree 6.8.0
 set_config MMU_NOTIFIER
 set_config SERIAL_8250_CONSOLE m
-refused "two options missing" "CONFIG_MMU_NOTIFIER: the module; CONFIG_KVM selects it"
-ok "the second is said as well" grep -q 'CONFIG_SERIAL_8250_CONSOLE=m, not y: the log' "$tmp/err"
-is "and no other" "$(grep -c "CONFIG_.*:" "$tmp/err")" 2
+refused "a tree that lacks two options" "CONFIG_MMU_NOTIFIER: the module; CONFIG_KVM selects it"
+ok "the message names the second missing option" \
+	grep -q 'CONFIG_SERIAL_8250_CONSOLE=m, not y: the log' "$tmp/err"
+is "the message names no other option" "$(grep -c "CONFIG_.*:" "$tmp/err")" 2
 
 make_tree 6.8.0
 set_config BLK_DEV_NVME m
 set_config EXT4_FS m
-refused "drivers are modules, and no initramfs" "CONFIG_BLK_DEV_INITRD:.*: nvme ext4$"
+refused "a tree whose drivers are modules, without support for an initramfs" \
+	"CONFIG_BLK_DEV_INITRD:.*: nvme ext4$"
 set_config BLK_DEV_INITRD y
-ok "with an initramfs they may be" opens
+ok "a tree whose drivers are modules is accepted with support for an initramfs" opens
 
 make_tree 6.8.0
 set_config BLK_DEV_NBD
 set_config KVM_AMD m
-ok "what single tests want is no condition" opens
-is "and is listed" "$(ktree=$fake tree_lacks_wants | cut -d: -f1)" CONFIG_BLK_DEV_NBD
+ok "a tree without an option that only single tests need is accepted" opens
+is "the option that single tests need is listed" \
+	"$(ktree=$fake tree_lacks_wants | cut -d: -f1)" CONFIG_BLK_DEV_NBD
 done_testing

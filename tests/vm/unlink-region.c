@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Removes the names of regions that a test has left: unlink-region NAME...
- * For tests/harness.sh; its status is 0 if each is gone.
+ * unlink-region NAME...: removes the names of regions that a test has left, for
+ * tests/harness.sh. The exit status is 0 if all of them could be removed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* Every region has this view, and any will do. */
+/* Any view can be used to unlink its region, and every region has the view ro. */
 static int unlink_region(const char *name)
 {
 	struct msharearena_unlink u = { .size = sizeof(u) };

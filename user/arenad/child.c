@@ -101,7 +101,7 @@ static void signal_all(const struct child *c, unsigned int count, int signal)
 			kill(c[i].pid, signal);
 }
 
-/* Wait until all have ended, for @ms at most; true if they have. */
+/* Wait for at most @ms until all have ended. Return true if they have. */
 static bool wait_all(struct child *c, unsigned int count, int64_t ms)
 {
 	int64_t deadline = clock_deadline(ms);

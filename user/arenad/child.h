@@ -21,14 +21,14 @@ struct child_pids {
 	pid_t sp[PROTO_MAX_SPS];
 };
 
-/** child_exec_fn - become the program; returns only if that failed */
+/** child_exec_fn - execute the program; returns only if that failed */
 typedef void child_exec_fn(const struct child_pids *pids, void *context);
 
 /**
  * struct child - a process
- * @name: for messages, not copied
- * @pid: its id
- * @pidfd: readable when it has ended; -1 after child_reap() has seen that
+ * @name: name in messages, not copied
+ * @pid: process id
+ * @pidfd: readable when the process has ended; -1 after child_reap() returned true
  * @start: write end of the pipe on which it waits for the ids; -1 after they were sent
  * @status: its status as of waitpid(2), valid when @pidfd is -1
  */

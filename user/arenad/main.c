@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	int status;
 
 	start_program("arenad");
-	/* From here on a signal asks to stop, at any moment. */
+	/* From now on signals wait until arenad_supervise() reads them. */
 	arenad_supervise_hold_signals();
 	arenad_options_parse(&options, argc, argv);
 	if (options.verbose)

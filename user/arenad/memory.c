@@ -11,7 +11,7 @@
 
 #define GROUPS_PATH	"/sys/fs/cgroup"
 
-/* The number after @name in the first line that begins with @name; @otherwise if none does. */
+/* Read the number after @name in the first line that begins with it, or return @otherwise. */
 static uint64_t read_named(const char *path, const char *name, uint64_t otherwise)
 {
 	size_t length = strlen(name);
@@ -29,7 +29,7 @@ static uint64_t read_named(const char *path, const char *name, uint64_t otherwis
 	return value;
 }
 
-/* The bytes that a control group may still use. The kernel can drop inactive cached files. */
+/* Return the bytes that a control group may still use. Inactive file cache can be dropped. */
 static uint64_t left_in_group(const char *group)
 {
 	uint64_t limit, used, cached;
@@ -47,7 +47,7 @@ static uint64_t left_in_group(const char *group)
 	return limit > used ? limit - used : 0;
 }
 
-/* The folder of the control group of version 2 that this process is in. */
+/* Find the folder of this process's control group of version 2. */
 static bool own_group(char *path, size_t size)
 {
 	char line[PATH_MAX];

@@ -17,7 +17,7 @@
 #define MIN_SIZE	(4 * KIB)
 #define MAX_SIZE	(512 * GIB)
 #define DEFAULT_BUFFERS	1024U
-/* One for the request that is being served, and one to receive the next header. */
+/* A client needs one for the request that is being served, and one for the next header. */
 #define MIN_BUFFERS	2U
 /* The channels have room for this many. */
 #define MAX_BUFFERS	PROTO_MAX_NET_COUNT

@@ -23,10 +23,10 @@ enum arenad_exit {
 };
 
 /**
- * enum arenad_backend - what the region is made of
- * @ARENAD_BACKEND_AUTO: the module if it is loaded, else a memfd
- * @ARENAD_BACKEND_MODULE: the module
- * @ARENAD_BACKEND_MEMFD: a memfd
+ * enum arenad_backend - backend of the region
+ * @ARENAD_BACKEND_AUTO: use the module if it is loaded, else a memfd
+ * @ARENAD_BACKEND_MODULE: use the module
+ * @ARENAD_BACKEND_MEMFD: use a memfd
  */
 enum arenad_backend {
 	ARENAD_BACKEND_AUTO,
@@ -36,8 +36,8 @@ enum arenad_backend {
 
 /**
  * struct arenad_disk - a disk to serve
- * @name: of its export
- * @path: of the block device or file
+ * @name: name of its export
+ * @path: path of the block device or file
  */
 struct arenad_disk {
 	const char *name;
@@ -45,25 +45,25 @@ struct arenad_disk {
 };
 
 /**
- * struct arenad_options - the command line, checked
+ * struct arenad_options - the values of the command line, after checks
  * @region: name of the region
- * @backend: what to make it of
- * @size: its bytes
- * @page_size: bytes of its pages, 0 to choose
- * @replace: remove an old region of the name
+ * @backend: backend of the region
+ * @size: bytes of the region
+ * @page_size: bytes of a page of the region, 0 if arenad has to choose
+ * @replace: remove an old region of this name
  * @n_listen: used entries of @listen
- * @listen: where to accept clients, ADDR:PORT
- * @address: the same, parsed
+ * @listen: addresses at which clients are accepted, ADDR:PORT
+ * @address: the same addresses, parsed
  * @n_disks: used entries of @disk
  * @disk: disks, each served by an SP of its own
- * @np_buffers: requests in flight, over all clients
- * @connections_max: clients at once
- * @idle_seconds: how long a client may send no request, 0 for ever
- * @handshake_seconds: how long a handshake may last
- * @stall_seconds: how long a client may take or send no byte of a transfer
+ * @np_buffers: number of requests in flight, over all clients
+ * @connections_max: greatest number of clients at a time
+ * @idle_seconds: seconds after which a client without requests is ended, 0 for never
+ * @handshake_seconds: seconds that a handshake may last
+ * @stall_seconds: seconds after which a client is ended if no byte of a transfer moves
  * @fixed_buffers: SPs may register buffers
- * @bindir: where arena-np and arena-sp are, NULL for arenad's own folder
- * @verbose: log more
+ * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
+ * @verbose: log debug messages
  */
 struct arenad_options {
 	const char *region;
@@ -89,7 +89,7 @@ struct arenad_options {
 /**
  * arenad_options_parse() - read the command line
  *
- * Returns only if the process is to go on: see options_parse().
+ * Returns only if arenad has to continue, see options_parse().
  */
 void arenad_options_parse(struct arenad_options *o, int argc, char **argv);
 

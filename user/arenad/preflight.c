@@ -35,7 +35,7 @@ static int check_address(const struct address *address, const char *text)
 	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int one = 1, ret = 0;
 
-	/* As arena-np will do it. */
+	/* Listen in the same way as arena-np will. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    (addr->sa_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))) ||

@@ -13,13 +13,13 @@
 
 #include "options.h"
 
-/* --sp NAME=PID for each disk, --listen for each address, and some more. */
+/* Room for --sp NAME=PID for each disk, --listen for each address, and 16 others. */
 #define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + ARENAD_MAX_LISTEN) + 16)
 
 /**
  * struct arguments - a command line under construction
  * @n: used entries of @text
- * @text: never freed: it ends with the exec
+ * @text: the arguments, which are not freed, since an exec follows
  */
 struct arguments {
 	unsigned int n;
@@ -121,7 +121,7 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--handshake-timeout", format("%u", o->handshake_seconds));
 	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
-	/* The only descriptor that the program inherits. */
+	/* Let the program inherit this descriptor, and no other one. */
 	if (fcntl(p->ready_fd, F_SETFD, 0)) {
 		log_error("cannot pass a descriptor on: %s", strerror(errno));
 		return;

@@ -11,10 +11,10 @@
 struct arenad_options;
 
 /**
- * struct program - what the command line of a process is made from
+ * struct program - the values from which the command line of a process is made
  * @options: arenad's command line
- * @id: SP: its number
- * @ready_fd: NP: the descriptor to which it writes that it is ready
+ * @id: number of the SP, if it is one
+ * @ready_fd: descriptor to which the NP writes that it is ready, if it is the NP
  */
 struct program {
 	const struct arenad_options *options;

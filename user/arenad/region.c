@@ -17,16 +17,16 @@
 #define PAGE_1G		(1ULL << 30)
 #define PAGE_2M		(2ULL << 20)
 #define PAGE_4K		4096ULL
-/* Five seconds in all. */
+/* Wait for at most five seconds. */
 #define POOL_TRIES	50
 #define POOL_PAUSE_MS	100
-/* What a view of each role would prevent. */
+/* Only the module has views, which restrict each process to its part of the region. */
 #define NOT_PROTECTED	\
 	"processes are not protected from each other: each can overwrite the layout, the " \
 	"buffers and the messages of all others"
 #define POOL_PATH	"/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/%s"
 
-/* A number in sysfs about the pool of this page size; 0 if there is no pool. */
+/* Read a number about the pool of this page size in sysfs; 0 if there is no pool. */
 static uint64_t pool_read(uint64_t page_size, const char *what)
 {
 	uint64_t value = 0;
@@ -43,7 +43,7 @@ static uint64_t pool_read(uint64_t page_size, const char *what)
 	return value;
 }
 
-/* Pages that are free and not reserved. */
+/* Return the number of pages that are free and not reserved. */
 static uint64_t pool_available(uint64_t page_size)
 {
 	uint64_t free = pool_read(page_size, "free_hugepages");
@@ -83,8 +83,8 @@ static bool pages_fit(const struct arenad_options *o, uint64_t page_size)
 }
 
 /*
- * The largest pages of which there are enough for each process to have its own; if there are
- * none, those that the error names.
+ * Choose the largest page size for which there are enough pages, and of which each process can
+ * have its own pages. If there is none, return the size that the error message has to name.
  */
 static uint64_t choose_page_size(const struct arenad_options *o, enum mshare_backend backend)
 {
@@ -145,7 +145,7 @@ static int populate_error(const struct arenad_options *o, uint64_t page_size,
 	return ret;
 }
 
-/* Write the layout and make the views, which show what it says. */
+/* Write the layout and make a view for each role in it. */
 static int share_out(const struct arenad_options *o, struct mshare *m,
 		     const struct arena_layout *l)
 {

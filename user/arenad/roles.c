@@ -19,7 +19,10 @@ int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct are
 	return arena_layout_make(l, &config);
 }
 
-/* The view belongs to the user that runs arenad. Once it has a name it needs no descriptor. */
+/*
+ * Make a view that belongs to the user who runs arenad. Its descriptor can be closed, as the
+ * view has a name.
+ */
 static int make_view(const struct arenad_options *o, struct mshare *m,
 		     const struct arena_layout *l, uint32_t role)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each process gets of the region: its part in the layout, and the view that keeps it to
- * that part. This header must not know how regions are made, nor where their memory comes from.
+ * The part of the region that each process gets, and the view that restricts the process to it.
+ * This header must not know how regions are made, nor where their memory comes from.
  */
 #ifndef ARENAD_ROLES_H
 #define ARENAD_ROLES_H
@@ -16,7 +16,7 @@ struct arenad_options;
  * roles_lay_out() - make the layout of the region
  * @o: command line
  * @page_size: bytes of the region's pages; no two processes write to one page
- * @l: filled
+ * @l: layout, which is filled in
  *
  * Return: 0; -ENOSPC if the region is too small for so many processes in such pages; or another
  * -errno of arena_layout_make().

@@ -20,15 +20,15 @@
 #define SP_PEER_ENDED	3
 
 /**
- * struct supervisor - the processes
+ * struct supervisor - the processes and what arenad waits for
  * @options: command line
  * @n_children: used entries of @child
- * @child: the NP first: when it dies the SPs end, too, and the cause must be logged rather
- *	than its effect
- * @name: of each, for messages
+ * @child: the processes, the NP first: if it dies the SPs end too, and the log must name the
+ *	process that died first
+ * @name: names of the processes in messages
  * @signal_fd: signalfd
  * @ready_fd: read end of the pipe to which the NP writes that it is ready; -1 afterwards
- * @ready: what the NP has written so far
+ * @ready: text that the NP has written so far
  * @ready_length: bytes of @ready
  */
 struct supervisor {
@@ -80,7 +80,10 @@ static int start_all(struct supervisor *sv, int ready_fd)
 	return ret;
 }
 
-/* False if it cannot be written: the process that started arenad waits for this line. */
+/*
+ * Return false if the line cannot be written, as then arenad has to end: the process that
+ * started it waits for this line.
+ */
 static bool say_ready(const char *addresses)
 {
 	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout))
@@ -115,7 +118,7 @@ static bool handle_ready(struct supervisor *sv)
 	return is_said;
 }
 
-/* True if the signal asks to stop. */
+/* Read a signal. Return true if arenad has to stop. */
 static bool handle_signal(struct supervisor *sv)
 {
 	struct signalfd_siginfo info;
@@ -162,8 +165,8 @@ static enum arenad_exit watch(struct supervisor *sv)
 }
 
 /*
- * An SP may notice the NP's end before SIGTERM, and a process that has only just begun dies of
- * that signal. Both are orderly ends.
+ * An SP may see that the NP has ended before it gets SIGTERM, and SIGTERM kills a process that
+ * has not set up its signals yet. Both are regular ends.
  */
 static bool ended_well(const struct child *c, bool is_sp)
 {

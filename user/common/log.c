@@ -48,7 +48,7 @@ static size_t printed(int ret, size_t room)
 	return (size_t)ret < room ? (size_t)ret : room - 1;
 }
 
-/* Do not wait for the reader: a pipe that nobody empties stays full. */
+/* Do not wait for the reader: a pipe without an active reader stays full. */
 static bool write_line(const char *line, size_t length)
 {
 	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };

@@ -40,7 +40,7 @@ struct log_limit {
 };
 
 /**
- * log_init() - set the name of the program and what it logs
+ * log_init() - set the name of the program and the greatest level that it logs
  * @program: the name, not copied
  * @max: lines above this level are dropped
  *

@@ -15,7 +15,7 @@
 #define OPTIONS_EXIT_USAGE	2
 
 /**
- * enum option_kind - what an option takes, and the type of its field
+ * enum option_kind - the value of an option, and the type of its field
  * @OPTION_SET: takes nothing; a bool becomes true
  * @OPTION_CLEAR: takes nothing; a bool becomes false
  * @OPTION_TEXT: a const char *, not empty
@@ -51,15 +51,15 @@ int option_refuse(struct option_error *error, const char *fmt, ...)
  * @name: without the two dashes
  * @letter: its short form, or 0
  * @is_needed: the program cannot do without
- * @kind: what it takes
+ * @kind: kind of its value
  * @field: offset of its value in the structure of values
  * @min: least number or size
  * @max: greatest number or size
  * @words: OPTION_WORD: the words, NULL at the end
  * @take: OPTION_OTHER: reads the text, which is part of argv and may be changed, into
  *	@values; 0 or what option_refuse() returns
- * @argument: what the help calls its value; NULL if it takes none
- * @help: what it does
+ * @argument: name of its value in the help; NULL if it takes none
+ * @help: its description in the help
  */
 struct option_rule {
 	const char *name;
@@ -78,12 +78,12 @@ struct option_rule {
 /**
  * struct option_table - all options of a program
  * @program: its name
- * @about: one line on what it does
+ * @about: one line that describes the program
  * @needed: the options that are needed, for the line of --help on usage
- * @more: what --help says after the options
+ * @more: text of --help after the options
  * @rule: the options, one without a name at the end
- * @check: judges all values together, NULL for no need; 0 or what option_refuse()
- *	returns
+ * @check: checks all values together, and returns 0 or the result of option_refuse();
+ *	NULL if there is nothing to check
  */
 struct option_table {
 	const char *program;
@@ -97,7 +97,7 @@ struct option_table {
 /**
  * options_parse() - read a command line into @values, which has the defaults
  *
- * Returns only if all is well. A wrong command line ends the process with status
+ * It returns only if the command line is right. A wrong one ends the process with status
  * OPTIONS_EXIT_USAGE; --help, --usage and --version end it with status 0.
  */
 void options_parse(const struct option_table *table, void *values, int argc, char **argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every program does before anything else. It must not know of options, of the
- * arena or of what the program is for.
+ * The first steps of every program. This header must not know options, the arena, or the
+ * purpose of the program.
  */
 #ifndef COMMON_START_H
 #define COMMON_START_H

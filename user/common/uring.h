@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every daemon with an io_uring needs beside liburing: submitting without losing an
- * entry, and saying why there can be no ring. It must not know what the entries are for.
+ * Helpers beside liburing for every daemon with an io_uring: submitting without losing an
+ * entry, and logging why a ring cannot be made. It must not know what the entries are for.
  */
 #ifndef COMMON_URING_H
 #define COMMON_URING_H

@@ -9,7 +9,7 @@
 
 #define DISABLED_PATH	"/proc/sys/kernel/io_uring_disabled"
 
-/* kernel.io_uring_disabled: 0, 1 or 2 (nobody may make rings); -1 if there is no such setting. */
+/* kernel.io_uring_disabled: 0, 1 or 2 (no user may make rings); -1 if there is no such setting. */
 static int disabled_setting(void)
 {
 	FILE *f = fopen(DISABLED_PATH, "re");

@@ -33,7 +33,7 @@ struct mshare;
 #define MSHARE_VIEW_SIZE	32
 
 /**
- * enum mshare_backend - what a region is made of
+ * enum mshare_backend - the memory of which a region is made
  * @MSHARE_BACKEND_BEST: what mshare_default_backend() says
  * @MSHARE_BACKEND_MODULE: /dev/msharearena, with shared page tables and views
  * @MSHARE_BACKEND_MEMFD: a memfd that each process maps by itself at the same
@@ -49,7 +49,7 @@ enum mshare_backend {
  * enum mshare_flags - of struct mshare_options and struct mshare_view
  * @MSHARE_SET_UID: @uid is the owner; without the flag the caller is, and @uid must be 0
  * @MSHARE_SET_GID: @gid is the group; without the flag the caller's is, and @gid must be 0
- * @MSHARE_UNNAMED: nobody can open the region, or the view, by its name, which then only
+ * @MSHARE_UNNAMED: no process can open the region, or the view, by its name, which then only
  *	describes it
  */
 enum mshare_flags {
@@ -83,7 +83,7 @@ struct mshare_options {
 };
 
 /**
- * struct mshare_info - what a region is
+ * struct mshare_info - description of a region
  * @size: sizeof(struct mshare_info), set by the caller
  * @backend: its backend
  * @unlinked: it has no name, or not any more
@@ -128,7 +128,7 @@ struct mshare_range {
 };
 
 /**
- * struct mshare_view - what a view shows, and who may open it
+ * struct mshare_view - the contents of a view, and its permissions
  * @size: sizeof(struct mshare_view)
  * @ranges: by ascending offset, without overlap
  * @n_ranges: how many, 1 to 4096
@@ -166,7 +166,7 @@ struct mshare_busy {
  * mshare_default_backend() - the module if it is loaded, else memfd
  *
  * A module that is loaded is the answer even if the caller may not use it: a memfd
- * in its place would protect less, and nobody would notice.
+ * in its place would protect less, without notice.
  *
  * Return: the backend.
  */
@@ -246,7 +246,7 @@ int mshare_fd(const struct mshare *m);
  * mshare_add_view() - add a view of parts of a region
  * @name: the region's name
  * @view: the view's name; as a region's name, at most 31 characters
- * @v: what it shows, and who may open it; not MSHARE_UNNAMED, since no
+ * @v: its contents and permissions; not MSHARE_UNNAMED, since no
  *	process could open it
  *
  * The caller needs permission to open the region's view rw for writing.
@@ -260,7 +260,7 @@ int mshare_add_view(const char *name, const char *view,
  * mshare_make_view() - add a view of parts of an open region, and open it
  * @m: region, opened for writing through its view rw
  * @view: the view's name, as for mshare_add_view()
- * @v: what it shows, and who may open it
+ * @v: its contents and permissions
  * @out: the region through this view, to be closed with mshare_close(); open
  *	for writing if the view has a writable range
  *
@@ -337,7 +337,7 @@ int mshare_export(struct mshare *m, void *addr, uint64_t length,
  * @timeout_ms: how long to wait, 0 not at all, -1 without limit
  * @busy: filled in with the pages in use, or NULL
  *
- * Nothing tells when a use ends, so the call looks again after 1 ms, 2 ms and so
+ * The end of a use is no event, so the call looks again after 1 ms, 2 ms and so
  * on, up to 50 ms. A signal neither ends the wait nor makes it longer. The caller
  * makes sure that no new use begins in the meantime.
  *
@@ -379,7 +379,7 @@ int mshare_detach(struct mshare *m);
  * @ring_fd: a SINGLE_ISSUER, NO_MMAP ring, enabled (see MSHAREARENA_PUBLISH)
  * @to: the process that may take it, 0 for any process that has the region open
  *	for writing
- * @tag: tells the caller's rings apart
+ * @tag: distinguishes the caller's rings
  *
  * Return: 0, -ENOTCONN if @m is not attached, or an error of
  * MSHAREARENA_PUBLISH.
@@ -412,6 +412,32 @@ int mshare_withdraw_ring(struct mshare *m, uint64_t tag);
  */
 int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag,
 		     int timeout_ms);
+
+/**
+ * mshare_claim() - claim a number of a region
+ * @m: region, open for writing
+ * @number: any up to 2^62
+ *
+ * The call does not wait. The kernel ends the claim when the descriptor and all its
+ * duplicates are closed, which it does when a process dies; a child of fork(2) has a
+ * duplicate, and closes it if the claim is to end with its parent.
+ *
+ * A claim is a lock (F_OFD_SETLK) on the file of the memfd or, with the module, on the node of
+ * the view, so that those exclude each other who have opened the region through one view.
+ *
+ * Return: a close-on-exec descriptor for mshare_unclaim(); -EBUSY if the number is claimed
+ * already; -EINVAL if there is no such number; -EACCES if @m is open for reading only;
+ * -EOPNOTSUPP if the caller cannot open that file: a region of the module without a name has no
+ * node, its permissions may forbid it, and for a memfd it takes /proc; or another -errno of
+ * open(2).
+ */
+int mshare_claim(struct mshare *m, uint64_t number);
+
+/**
+ * mshare_unclaim() - end a claim, whoever has a duplicate of the descriptor
+ * @claim: from mshare_claim(); it is closed
+ */
+void mshare_unclaim(int claim);
 
 /**
  * mshare() - share a range of addresses under a name

@@ -65,7 +65,16 @@ static int device_region(const struct mshare *m, struct msharearena_region *r)
 	return control(m->fd, MSHAREARENA_GET_REGION, r);
 }
 
-/* Fill @m in with what the module says about @m->fd. */
+/* True if @fd is of the region @m; another region that got its name has another address. */
+static bool is_same_region(const struct mshare *m, int fd)
+{
+	struct mshare other = { .fd = fd };
+	struct msharearena_region r;
+
+	return !device_region(&other, &r) && r.addr == m->addr;
+}
+
+/* Fill @m in with the module's description of @m->fd. */
 static int device_describe(struct mshare *m)
 {
 	struct msharearena_region r;
@@ -89,6 +98,25 @@ static int open_node(const char *name, const char *view, int flags)
 	snprintf(path, sizeof(path), NODE_PATH, name, view);
 	fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* By the node, because the descriptor of a region's creator does not lead there. */
+static int device_open_again(const struct mshare *m)
+{
+	int fd = open_node(m->name, m->view, O_RDWR);
+
+	switch (fd) {
+	case -ENOENT:
+	case -ENXIO:
+	case -EACCES:
+		return -EOPNOTSUPP;
+	default:
+		break;
+	}
+	if (fd < 0 || is_same_region(m, fd))
+		return fd;
+	close(fd);
+	return -EOPNOTSUPP;
 }
 
 static int device_open(struct mshare *m)
@@ -466,6 +494,7 @@ const struct mshare_ops mshare_device_ops = {
 	.unlink_region = device_unlink_region,
 	.close = device_close,
 	.add_view = device_add_view,
+	.open_again = device_open_again,
 	.info = device_info,
 	.populate = device_populate,
 	.export = device_export,

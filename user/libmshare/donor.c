@@ -35,7 +35,7 @@ struct mapping {
  * @page_size: bytes of a page
  *
  * The kernel has an internal mount for each size of huge pages, on which anonymous
- * huge pages and memfds lie. So the device tells the size, and also that the memory
+ * huge pages and memfds lie. So the device gives the size, and proves that the memory
  * is not a file on a hugetlbfs that is mounted somewhere. smaps shows the size, too,
  * but reading it walks the page tables, which demotes leaves of attached regions.
  */
@@ -173,7 +173,7 @@ int mshare_donor_find(uint64_t addr, uint64_t length, struct mshare_donor **out)
 	return ret;
 }
 
-/* Reserve addresses for all pieces, so that moving them cannot fail for want of any. */
+/* Reserve addresses for all pieces, so that moving them cannot fail for lack of addresses. */
 static int reserve_room(struct mshare_donor *d)
 {
 	uint64_t mask = d->page_size - 1;

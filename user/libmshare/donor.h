@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The memory of the caller in the place of a region: what it is made of, and how it
- * is moved away to make room for the region, and back. It knows mappings of this
- * process, and nothing of regions.
+ * The memory of the caller in the place of a region: which mappings it consists of, and how
+ * they are moved away to make room for the region, and back. This knows mappings of the
+ * process and must not know regions.
  */
 #ifndef LIBMSHARE_DONOR_H
 #define LIBMSHARE_DONOR_H
@@ -23,7 +23,7 @@ struct mshare_piece {
 };
 
 /**
- * struct mshare_donor - what is mapped in a range of addresses
+ * struct mshare_donor - the memory that is mapped in a range of addresses
  * @page_size: bytes of a page, the same for all
  * @n: pieces, at least one
  * @room: reserved addresses with space for all pieces, or NULL
@@ -63,7 +63,7 @@ int mshare_donor_move(struct mshare_donor *d);
 /** mshare_donor_move_back() - undo mshare_donor_move() */
 void mshare_donor_move_back(struct mshare_donor *d);
 
-/** mshare_donor_free() - forget it, and unmap what was moved away */
+/** mshare_donor_free() - free the description, and unmap memory that was moved away */
 void mshare_donor_free(struct mshare_donor *d);
 
 #endif /* LIBMSHARE_DONOR_H */

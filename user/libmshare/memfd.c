@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -81,7 +82,7 @@ static uint64_t choose_addr(void)
 	return (FIRST_WINDOW + random % WINDOWS) * MSHAREARENA_WINDOW_SIZE;
 }
 
-/* Does this view exist, and can it be opened in this mode? */
+/* Check that the view exists and can be opened in this mode. */
 static int memfd_check_view(const struct mshare *m)
 {
 	bool writable = true;
@@ -137,7 +138,7 @@ static int memfd_open(struct mshare *m)
 	return ret ? ret : memfd_open_as(m, &e);
 }
 
-/* Does its name still mean @m? It may have become the name of another region. */
+/* True if the name of @m is still its own; another region may have got it. */
 static bool memfd_has_name(const struct mshare *m)
 {
 	struct stat own, named;
@@ -209,6 +210,18 @@ static void memfd_close(struct mshare *m)
 	close(m->fd);
 }
 
+static int memfd_open_again(const struct mshare *m)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", m->fd);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT || errno == EACCES ? -EOPNOTSUPP : -errno;
+}
+
 static int memfd_info(const struct mshare *m, struct mshare_info *info)
 {
 	struct stat st;
@@ -276,7 +289,7 @@ static int memfd_check_range(const struct mshare *m, const struct mshare_range *
 	return r->offset > m->length || r->length > m->length - r->offset ? -ERANGE : 0;
 }
 
-/* An unnamed view is not in the environment, so it is in the way of no other. */
+/* An unnamed view is not in the environment, so it conflicts with no other view. */
 static int memfd_name_view(const struct mshare *m, const struct mshare *v, bool unnamed)
 {
 	bool known;
@@ -378,6 +391,7 @@ const struct mshare_ops mshare_memfd_ops = {
 	.unlink_region = memfd_unlink_region,
 	.close = memfd_close,
 	.add_view = memfd_add_view,
+	.open_again = memfd_open_again,
 	.info = memfd_info,
 	.populate = memfd_populate,
 	.export = memfd_export,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The interface of libmshare, as far as both backends share it: names, checks of
- * arguments, locking.
+ * The part of libmshare's interface that both backends share: names, checks of arguments,
+ * locking.
  */
+#define _GNU_SOURCE
 #include "region.h"
 
 #include <common/copy_struct.h>
@@ -16,6 +17,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define MAX_CLAIM	(1ULL << 62)
 
 /* @size: bytes of its buffer, including the terminating NUL */
 static bool name_is_valid(const char *name, size_t size)
@@ -85,15 +88,15 @@ bool mshare_process_ended(int pidfd)
 	return poll(&death, 1, 0) > 0;
 }
 
-/* There are no permissions where there is no node to have them. */
+/* A region or view without a name has no node, and so no permissions. */
 static bool mode_is_valid(mode_t mode, unsigned int flags)
 {
 	return flags & MSHARE_UNNAMED ? !mode : !(mode & ~0666U);
 }
 
 /*
- * The backends take -1 for the caller, so that a zeroed structure does not ask for root.
- * False for an owner without the flag that says that it counts.
+ * Replace an owner that the caller did not set by -1, which the backends take for the caller.
+ * Return false if there is an owner without the flag that makes it valid.
  */
 static bool set_owner(unsigned int flags, uid_t *uid, gid_t *gid)
 {
@@ -401,6 +404,33 @@ int mshare_take_ring(struct mshare *m, pid_t from, uint64_t tag, int timeout_ms)
 		return -EACCES;
 	ret = m->ops->take(m, from, tag, clock_deadline(timeout_ms));
 	return ret == -EAGAIN && timeout_ms ? -ETIMEDOUT : ret;
+}
+
+int mshare_claim(struct mshare *m, uint64_t number)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+			      .l_start = (off_t)number, .l_len = 1 };
+	int fd, ret;
+
+	if (m->readonly)
+		return -EACCES;
+	if (number > MAX_CLAIM)
+		return -EINVAL;
+	/* Locks of one open file description do not exclude each other, and @m's is shared. */
+	fd = m->ops->open_again(m);
+	if (fd < 0 || !fcntl(fd, F_OFD_SETLK, &lock))
+		return fd;
+	ret = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+	close(fd);
+	return ret;
+}
+
+void mshare_unclaim(int claim)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(claim, F_OFD_SETLK, &all);
+	close(claim);
 }
 
 int mshare_quiesce(struct mshare *m, uint64_t offset, uint64_t length, int timeout_ms,

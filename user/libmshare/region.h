@@ -61,11 +61,13 @@ _Static_assert(MSHARE_VIEW_SIZE == MSHAREARENA_VIEW_NAME_SIZE, "one limit, two h
  * @add_view: add a view to the region @m and open it into @v, in which the names
  *	are set; names and protections are checked
  * @close: release what @create or @open acquired; a mapping stays
+ * @open_again: the file of the view opened anew, for writing; -EOPNOTSUPP if the caller
+ *	cannot open it
  * @info: fill in what @m does not have
  * @populate: give memory to a checked range
  * @export: give the caller's memory to a checked range
  * @quiesce: wait until a checked range is not in use, at most until @deadline (of
- *	common/clock.h); -EAGAIN if that has passed; NULL if the backend cannot tell
+ *	common/clock.h); -EAGAIN if that has passed; NULL if the backend cannot find out
  * @map: map the region; 0 and the address, or -errno
  * @unmap: undo @map; rings published by this process are withdrawn
  * @publish: offer a ring; the region is attached
@@ -82,6 +84,7 @@ struct mshare_ops {
 	int (*unlink_region)(struct mshare *m);
 	int (*add_view)(struct mshare *m, const struct mshare_view *a, struct mshare *v);
 	void (*close)(struct mshare *m);
+	int (*open_again)(const struct mshare *m);
 	int (*info)(const struct mshare *m, struct mshare_info *info);
 	int (*populate)(struct mshare *m, uint64_t offset, uint64_t length);
 	int (*export)(struct mshare *m, void *addr, uint64_t length, uint64_t offset);
@@ -97,7 +100,7 @@ struct mshare_ops {
 extern const struct mshare_ops mshare_device_ops;
 extern const struct mshare_ops mshare_memfd_ops;
 
-/** mshare_memfd_known() - has this process inherited a memfd region of this name? */
+/** mshare_memfd_known() - true if this process has inherited a memfd region of this name */
 bool mshare_memfd_known(const char *name);
 
 /** mshare_leave() - close a region without ending its attachment */
@@ -106,7 +109,7 @@ void mshare_leave(struct mshare *m);
 /** mshare_process_open() - a pidfd of process @pid; -ESRCH if it has ended */
 int mshare_process_open(pid_t pid);
 
-/** mshare_process_ended() - has the process ended? A zombie has. */
+/** mshare_process_ended() - true if the process has ended, also if it is a zombie */
 bool mshare_process_ended(int pidfd);
 
 #endif /* LIBMSHARE_REGION_H */

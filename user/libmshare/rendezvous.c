@@ -22,11 +22,11 @@
 
 #define N_OFFERS	64
 
-/* How often a waiter checks that the publisher it waits for is still alive. */
+/* Interval between two checks that the publisher is still alive. */
 #define LIVENESS_MS	100
 
 /**
- * enum offer_phase - what an entry of the table is doing
+ * enum offer_phase - state of an entry of the table
  * @OFFER_FREE: it can be used
  * @OFFER_WRITING: a publisher fills it in
  * @OFFER_READY: a taker may take it
@@ -162,7 +162,7 @@ int mshare_rendezvous_fd(const struct mshare_rendezvous *r)
 	return r->fd;
 }
 
-/* False if a process has taken the ring: the entry is not ours any more. */
+/* Free the entry; false if a process has taken the ring, which frees the entry itself. */
 static bool withdraw(struct mshare_rendezvous *r, int i)
 {
 	struct offer *o = &r->table->offer[i];
@@ -321,7 +321,7 @@ static int fetch_ring(pid_t pid, int fd)
 	return ring;
 }
 
-/* Is this the offer that the caller looks for? It can change at any time. */
+/* True if this is the offer that the caller wants. It can change at any time. */
 static bool offer_matches(struct offer *o, pid_t from, uint64_t tag)
 {
 	int32_t to = atomic_load(&o->to);

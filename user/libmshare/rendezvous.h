@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The exchange of rings between processes that share a memfd region. It does what
- * PUBLISH, WITHDRAW and TAKE of the module do, and knows nothing of the region.
+ * The exchange of rings between processes that share a memfd region. It replaces PUBLISH,
+ * WITHDRAW and TAKE of the module, and must not know the region.
  *
  * SCM_RIGHTS refuses ring fds, so the taker fetches them with pidfd_getfd(). A
  * small table in a second memfd says which process offers which ring.

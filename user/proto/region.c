@@ -24,6 +24,9 @@ static int open_error(const char *name, const char *view, int ret)
 		log_error("region %s: its layout is not for this program: %s", name,
 			  strerror(-ret));
 		break;
+	case -EBUSY:
+		log_error("region %s: another process has the role of %s", name, view);
+		break;
 	default:
 		log_error("cannot open region %s for %s: %s", name, view, strerror(-ret));
 	}

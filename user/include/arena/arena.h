@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Buffers, and who may use them.
+ * Buffers, and which process may use them.
  *
- * A struct arena is one process's part in a region: the role that it plays, and its
- * private record of the state of every buffer. The unit is an extent: consecutive
- * buffers of one group, obtained and freed together. The states of an extent:
+ * A struct arena is one process's part in a region: its role, and its private record of
+ * the state of every buffer. The unit is an extent: consecutive buffers of one group,
+ * obtained and freed together. The states of an extent:
  *
  *	of our own groups:	FREE, OWNED, IN_IO, LENT, LOST
  *	of a peer's groups:	BORROWED, IN_IO
@@ -15,13 +15,13 @@
  * that had it has died. BORROWED: a peer has lent it to us, and we read it.
  *
  * A process names an extent by a handle. The handle goes stale when the extent is
- * freed, lent or returned. Only a good handle gives a pointer, and only while the
+ * freed or returned. Only a valid handle gives a pointer, and only while the
  * pointer may be used.
  *
  * A call that misuses a buffer fails with an error, or with NULL where it returns a
  * pointer. A library built with ARENA_DEBUG ends the process instead and reports what
- * happened to the buffer before; see places.h. What a peer says wrongly is no misuse:
- * such calls always return -EPROTO.
+ * happened to the buffer before; see places.h. A wrong ref from a peer is no misuse:
+ * calls with it always return -EPROTO.
  *
  * One thread uses a struct arena: the one that opened it. Nothing here takes locks. In
  * another thread, and in a child after fork(2), calls return -ECHILD, NULL or
@@ -228,7 +228,7 @@ int arena_borrow(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 		 struct arena_buf *out);
 
 /**
- * arena_return() - we do not use a BORROWED extent any more
+ * arena_return() - end the use of a BORROWED extent, so that its owner can regain it
  * @a: arena
  * @b: handle; it is stale afterwards
  * @ref: filled in as the peer sent it, to be sent back
@@ -238,7 +238,7 @@ int arena_borrow(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 int arena_return(struct arena *a, struct arena_buf b, struct arena_ref *ref);
 
 /**
- * arena_peer_died() - LENT -> LOST for what a peer had; what we borrowed of it is gone
+ * arena_peer_died() - extents that a peer had: LENT -> LOST; those that it lent us are gone
  * @a: arena
  * @peer: its role
  *
@@ -254,18 +254,18 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer);
 /**
  * arena_reclaim() - LOST -> FREE, where the kernel no longer uses the memory
  * @a: arena
- * @timeout_ms: how long to wait for that, in all; 0: not at all; -1: without limit
+ * @timeout_ms: how long to wait for the kernel; 0: not at all; -1: without limit
  *
  * A page that is in use keeps all extents that lie on it, which with large pages can be
  * many. Memory that is registered with a ring is in use.
  *
  * Return: number of buffers that are still LOST, or an error of mshare_quiesce(3):
- * -EOPNOTSUPP if any are LOST and the region is a memfd, which cannot tell.
+ * -EOPNOTSUPP if any are LOST and the region is a memfd, whose use the kernel does not report.
  */
 int64_t arena_reclaim(struct arena *a, int timeout_ms);
 
 /**
- * arena_reset_group() - all buffers of a group FREE, and all its handles stale
+ * arena_reset_group() - make all buffers of a group FREE, and all its handles stale
  * @a: arena
  * @group: one of our own
  *

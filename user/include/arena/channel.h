@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Channels: messages both ways between two processes, in order, none of them lost, and never
- * more of them unacknowledged than was agreed. One of three transports carries them:
+ * Channels: messages in both directions between two processes. They arrive in order, none is
+ * lost, and never more are unacknowledged than was agreed. One of three transports carries them:
  *
  *	MSG_RING	each side has a mailbox, an io_uring that only receives messages, and
  *			the other side posts to it by IORING_OP_MSG_RING
@@ -12,11 +12,12 @@
  * Everything that the sender wrote before arena_channel_send() is visible to the receiver when
  * arena_channel_recv() has returned the message; docs/memory-model.md says why.
  *
- * A channel checks what the peer says. A hostile peer can end the channel and do no more.
+ * A channel checks everything that the peer sends. A hostile peer can end the channel and do no
+ * more.
  *
  * One thread uses a channel: the thread that opened it. In other threads, and in a child after
- * fork(2), calls return -ECHILD; that check costs no system call. A channel knows messages, not
- * what they mean to the application, and no buffers.
+ * fork(2), calls return -ECHILD; that check costs no system call. This header must not know what
+ * messages mean to the application, nor buffers.
  */
 #ifndef ARENA_CHANNEL_H
 #define ARENA_CHANNEL_H
@@ -45,7 +46,7 @@ struct io_uring;
 #define ARENA_CHANNEL_TIMEOUT_MS	10000
 
 /**
- * enum arena_channel_transport - what carries the messages
+ * enum arena_channel_transport - the transport that carries the messages
  * @ARENA_CHANNEL_AUTO: the first of the following that works on both sides
  * @ARENA_CHANNEL_MSG_RING: mailboxes
  * @ARENA_CHANNEL_HYBRID: shared memory and mailboxes
@@ -63,8 +64,8 @@ enum arena_channel_transport {
 /**
  * enum arena_wait - how arena_channel_wait() and arena_channel_next() wait
  * @ARENA_WAIT_SLEEP: they sleep
- * @ARENA_WAIT_POLL: they look all the time, which takes a processor
- * @ARENA_WAIT_ADAPT: they look for as long as looking has paid lately, then they sleep
+ * @ARENA_WAIT_POLL: they poll memory all the time, which takes a processor
+ * @ARENA_WAIT_ADAPT: they poll memory for as long as that has lately paid, then they sleep
  */
 enum arena_wait {
 	ARENA_WAIT_SLEEP,
@@ -75,7 +76,7 @@ enum arena_wait {
 /**
  * struct arena_channel_options - how to open a channel
  * @size: sizeof(struct arena_channel_options)
- * @transport: what carries the messages; the two sides have to agree on it
+ * @transport: the transport; the two sides have to agree on it
  * @wait: how this side waits; the peer may wait in another way
  * @entries: the window: how many messages one side may have sent before the other has
  *	acknowledged any of them, up to ARENA_CHANNEL_MAX_ENTRIES; the same on both sides; with
@@ -83,8 +84,8 @@ enum arena_wait {
  * @peer_pid: the peer's process id, or 0 if it is not known. Without a control socket the
  *	peer's death is seen only if it is known
  * @timeout_ms: how long to wait for the peer to connect, -1 for ever, 0 means
- *	ARENA_CHANNEL_TIMEOUT_MS; -1 needs @socket or @peer_pid, for a peer that has died would
- *	be waited for otherwise
+ *	ARENA_CHANNEL_TIMEOUT_MS; -1 needs @socket or @peer_pid, since otherwise the call would
+ *	wait for ever for a peer that has died
  * @nonblocking: arena_channel_open() does not wait: see there
  * @socket: this side's end of arena_channel_socketpair(), the control socket. The channel takes
  *	it over, also if it cannot be opened, and sets *@socket to -1. NULL: the two processes
@@ -95,7 +96,7 @@ enum arena_wait {
  * @tx_user_data: user_data of completions on @tx_ring. There is one only if a message could not
  *	be sent, and then the channel is to be closed
  *
- * Options that are zero but for @size are good.
+ * Options in which only @size is not zero are valid.
  */
 struct arena_channel_options {
 	size_t size;
@@ -111,13 +112,13 @@ struct arena_channel_options {
 };
 
 /**
- * struct arena_channel_counters - what has happened on a channel
+ * struct arena_channel_counters - counts of events on a channel
  * @size: sizeof(struct arena_channel_counters), set by the caller
  * @sent: messages sent
  * @received: messages given out by arena_channel_recv()
- * @wakeups: how often the peer had to be woken; only with shared memory
- * @sleeps: how often a call that waits went to sleep
- * @stalls: how often the window was full when a message was to be sent
+ * @wakeups: number of times that the peer had to be woken; only with shared memory
+ * @sleeps: number of times that a call that waits went to sleep
+ * @stalls: number of times that the window was full when a message was to be sent
  */
 struct arena_channel_counters {
 	size_t size;
@@ -159,15 +160,15 @@ int arena_channel_socketpair(int fds[2]);
  *
  * Return: 0, or
  * -E2BIG: @options has members that this version of the library does not know;
- * -EINVAL: a role or an option is not valid, or the transport needs what is not given;
- * -EOPNOTSUPP: the kernel lacks what the transport needs;
+ * -EINVAL: a role or an option is not valid, or @a or a socket is missing that the transport needs;
+ * -EOPNOTSUPP: the kernel lacks a feature that the transport needs;
  * -EPERM: the kernel forbids it: io_uring, or to fetch the peer's mailbox by pidfd_getfd(2),
  *	which takes the rights of ptrace(2);
  * -ESRCH: there is no process @options->peer_pid;
  * -ETIMEDOUT: the peer did not connect in time;
  * -EPIPE: the peer gave up: its arena_channel_open() failed;
  * -EOWNERDEAD: the peer died;
- * -EPROTO: the two sides do not agree, or what the peer says makes no sense;
+ * -EPROTO: the two sides do not agree, or the peer broke the rules of connecting;
  * or another -errno.
  */
 int arena_channel_open(struct arena *a, uint32_t peer_role,
@@ -183,16 +184,16 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
 bool arena_channel_is_connected(const struct arena_channel *ch);
 
 /**
- * arena_channel_close() - send what is queued, tell the peer, and free the channel
+ * arena_channel_close() - send queued messages, inform the peer, and free the channel
  * @ch: channel, or NULL
  *
  * It does not wait: messages for which the kernel or the socket has no room are lost. If
  * arena_channel_flush() returned 0 before, there are none.
  *
- * It submits the application's @tx_ring, because queued messages name what is closed here. Close
- * a channel before its @tx_ring.
+ * It submits the application's @tx_ring, because queued messages name a descriptor that is closed
+ * here. Close a channel before its @tx_ring.
  *
- * A child of fork(2) gives its copy of the channel up, which the peer does not notice.
+ * A child of fork(2) releases its copy of the channel, which the peer does not notice.
  *
  * Return: 0, or -ECHILD for another thread than the one that opened it: nothing has changed then.
  */
@@ -215,7 +216,7 @@ int arena_channel_close(struct arena_channel *ch);
 int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
 
 /**
- * arena_channel_flush() - send all that is queued
+ * arena_channel_flush() - send all queued messages
  * @ch: channel
  *
  * It takes one system call or none. With MSG_RING a submit of the application's @tx_ring does
@@ -225,8 +226,8 @@ int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg);
  * -EAGAIN or -EBUSY: some messages are still queued, because the kernel or the socket has no
  *	room;
  * -ECHILD: another thread opened the channel;
- * or an error of arena_channel_recv(), if it is noticed. That a peer has ended the channel is not
- *	an error if nothing is queued.
+ * or an error of arena_channel_recv(), if it is noticed. If nothing is queued, the end of the
+ *	channel is not an error.
  */
 int arena_channel_flush(struct arena_channel *ch);
 
@@ -241,8 +242,8 @@ int arena_channel_flush(struct arena_channel *ch);
  * Return: 1; 0 if there is no message; -ECHILD if another thread opened the channel; or, when there
  * is no message any more and never will be,
  * -EPIPE: the peer has closed the channel, and everything that it sent has been received;
- * -EOWNERDEAD: the peer has died, or it left without closing the channel, or its last words were
- *	lost for want of memory;
+ * -EOWNERDEAD: the peer has died, or it left without closing the channel, or its last messages
+ *	were lost because it had no memory;
  * -EOVERFLOW: the peer sent more than was agreed;
  * -EPROTO: the peer broke the rules otherwise;
  * an error of arena_channel_open(), if it failed to connect.
@@ -274,8 +275,8 @@ int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int time
  *
  * Return: 1 if
  * - arena_channel_recv() would return a message or an error, or
- * - the last arena_channel_send() returned -EAGAIN, and the next one would not. A call tells this
- *   once: if nothing is sent then, the next one waits for a message.
+ * - the last arena_channel_send() returned -EAGAIN, and the next one would not. This is reported
+ *   once: if nothing is sent then, the next call waits for a message.
  * 0 if none of it happened in time; -EINTR if a signal came; -ECHILD; or another -errno.
  */
 int arena_channel_wait(struct arena_channel *ch, int timeout_ms);
@@ -307,11 +308,11 @@ int arena_channel_pidfd(const struct arena_channel *ch);
  */
 bool arena_channel_arm(struct arena_channel *ch);
 
-/** arena_channel_disarm() - announce that this side is awake, and find out what woke it */
+/** arena_channel_disarm() - announce that this side is awake, and clear the wake-up */
 void arena_channel_disarm(struct arena_channel *ch);
 
 /**
- * arena_channel_transport() - what carries the messages
+ * arena_channel_transport() - the transport that carries the messages
  * @ch: channel
  *
  * ARENA_CHANNEL_AUTO only while a nonblocking channel has not connected.
@@ -319,7 +320,7 @@ void arena_channel_disarm(struct arena_channel *ch);
 enum arena_channel_transport arena_channel_transport(const struct arena_channel *ch);
 
 /**
- * arena_channel_counters() - what has happened so far
+ * arena_channel_counters() - count the events so far
  * @ch: channel
  * @out: filled; its size is set
  *

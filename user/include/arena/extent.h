@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The states of an extent, and what the library tells about one. The records of the
- * process's own groups (pool.h) and of borrowed extents (borrowed.h) both use these types.
+ * The states of an extent, and the description of one. The records of the process's own
+ * groups (pool.h) and of borrowed extents (borrowed.h) both use these types.
  * This header must not know how the records are kept.
  */
 #ifndef ARENA_EXTENT_H
@@ -29,7 +29,7 @@ enum arena_state {
 };
 
 /**
- * struct arena_extent - what is known of the extent that begins at a buffer
+ * struct arena_extent - the extent that begins at a buffer
  * @state: ARENA_STALE if the buffer is free, or if no extent begins there
  * @count: buffers
  * @generation: number of its present life or, if it has none, of the last one; 0 if

@@ -8,8 +8,8 @@
  * Each process copies the layout, checks the copy and never looks at the original again, so
  * all processes agree on one layout or refuse it.
  *
- * This header must not know what the processes do, nor what their buffers are for: it counts
- * in classes of processes, and the uses of groups are numbers of the application.
+ * This header must not know what the processes do, nor what their buffers are for: processes
+ * have classes, and the uses of groups are numbers that the application chooses.
  */
 #ifndef ARENA_LAYOUT_H
 #define ARENA_LAYOUT_H
@@ -48,6 +48,8 @@ extern "C" {
 #define ARENA_ROLE(class, number)	((uint32_t)(class) << 16 | (uint32_t)(number))
 #define ARENA_ROLE_CLASS(role)		((uint32_t)(role) >> 16)
 #define ARENA_ROLE_NUMBER(role)		((uint32_t)(role) & 0xffffU)
+/* The role of a program that sets a region up and has no buffers and channels there itself. */
+#define ARENA_NO_ROLE			UINT32_MAX
 
 /*
  * What a group is for: a number of the application, from 1 to ARENA_MAX_USE, or
@@ -67,7 +69,7 @@ extern "C" {
  * @buffer_size: bytes of a buffer, a power of two from ARENA_MIN_BUFFER to
  *	ARENA_MAX_BUFFER; 0 for 4096
  * @count: buffers of one group. 0, which only the last entry of the list can have, gives
- *	what remains of the process's share, in as many groups as that needs
+ *	the rest of the process's share, in as many groups as that needs
  */
 struct arena_group_config {
 	uint32_t use;
@@ -79,7 +81,7 @@ struct arena_group_config {
  * struct arena_class_config - a class of processes
  * @bytes: the class's share of the region, a multiple of the configuration's align, which
  *	its processes divide equally. The share of the first class includes the layout itself.
- *	Classes with 0 divide equally what the others leave
+ *	Classes with 0 divide the rest equally
  * @processes: number of processes, 1 to ARENA_MAX_PROCESSES; 0 ends the list of classes
  * @reserved: zero
  * @group: the groups of each process besides its control group; if there are none, use 1 of
@@ -93,15 +95,15 @@ struct arena_class_config {
 };
 
 /**
- * struct arena_config - what a layout is made from
+ * struct arena_config - the description from which a layout is made
  * @size: sizeof(struct arena_config)
  * @length: bytes of the region that have memory
  * @align: the part of each process begins at a multiple of it, and so do the groups behind the
  *	layout itself if it is at most 2 MiB; a power of two, at least 4096; 0 for 4096. With the
  *	region's page size, no page has two writers, as views of roles need it
- * @group_bytes: the most bytes of a group that takes what remains; 0 for
+ * @group_bytes: the most bytes of a group that takes the rest of a share; 0 for
  *	ARENA_MAX_GROUP_BYTES
- * @longest_extent: bytes of the longest extent. For each use whose groups take what remains,
+ * @longest_extent: bytes of the longest extent. For each use whose groups take the rest,
  *	each process must get a group that can hold such an extent, or the layout is refused.
  *	An extent has at most ARENA_MAX_EXTENT buffers
  * @channel_entries: messages that can wait in a channel's ring in shared memory, a power of
@@ -164,8 +166,8 @@ struct arena_layout {
  * arena_control_bytes() - bytes of a buffer in a control group
  * @entries: entries of a channel's ring
  *
- * A buffer has room for what one process writes of a channel: for each entry its message and
- * a share of the heads.
+ * A buffer has room for one process's half of a channel's two rings: for each entry a message,
+ * and a share of the heads.
  */
 static inline uint64_t arena_control_bytes(uint32_t entries)
 {
@@ -175,7 +177,7 @@ static inline uint64_t arena_control_bytes(uint32_t entries)
 /**
  * arena_layout_make() - make a layout
  * @l: filled with the layout
- * @config: what it is made from
+ * @config: its description
  *
  * Return: 0; -EINVAL if a member of @config, its size included, is out of its bounds;
  * -E2BIG if @config has members that this library does not know, or if it needs more
@@ -219,7 +221,7 @@ int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use,
 /**
  * arena_layout_has() - true if (group, index, count) names buffers that exist
  *
- * It is false if @count is 0. Use it to check what a peer names.
+ * It is false if @count is 0. Use it to check a ref of a peer.
  */
 static inline bool arena_layout_has(const struct arena_layout *l, uint32_t group,
 				    uint32_t index, uint32_t count)

@@ -12,7 +12,7 @@
  *
  *	peer:	(nothing) --borrow--> BORROWED --return--> (nothing)
  *
- * Both may let the kernel work on the extent meanwhile: OWNED or BORROWED becomes IN_IO
+ * Both may let the kernel work on the extent: OWNED or BORROWED becomes IN_IO
  * until the last operation has ended, and an extent that is IN_IO can be neither lent
  * nor returned nor freed. Between owner and peer, in the order of time:
  *
@@ -43,8 +43,8 @@ extern "C" {
 #endif
 
 /*
- * Types from 1 to 127 are the application's. 0 is no type, so that a message that nobody
- * filled in is refused. Types from ARENA_MSG_CHANNEL on are the channel's own: it neither
+ * Types from 1 to 127 are the application's. 0 is no type, so that a zeroed message is
+ * refused. Types from ARENA_MSG_CHANNEL on are the channel's own: it neither
  * accepts them from the application nor hands them to it.
  */
 #define ARENA_MSG_CHANNEL	128
@@ -55,7 +55,7 @@ extern "C" {
 /**
  * struct arena_msg - a message, unpacked
  * @type: 1 to ARENA_MSG_CHANNEL - 1
- * @value: the application's
+ * @value: number of the application
  * @ref: an extent; all zero if the message names none. Its @reserved does not travel,
  *	and of its @index only the low ARENA_MSG_INDEX_BITS do
  */

@@ -4,7 +4,7 @@
  * device of a namespace, /dev/ngXnY.
  *
  * The kernel passes a command on as it is. This header knows how a command is given to the
- * kernel; it does not know what the commands mean, which the NVMe specification says.
+ * kernel; it must not know what the commands mean, which the NVMe specification says.
  */
 #ifndef ARENA_NVME_H
 #define ARENA_NVME_H
@@ -20,7 +20,7 @@ extern "C" {
  * struct arena_nvme - a command
  * @size: sizeof(struct arena_nvme)
  * @file: the character device of a namespace; of a controller, /dev/nvmeX, with @admin
- * @cookie: the caller's, comes back in the event
+ * @cookie: number of the caller, which comes back in the event
  * @buf: the extent of the data, if it is one; a zeroed handle if @vec is given or there is
  *	no data
  * @from: the first byte of that extent that takes part
@@ -36,9 +36,9 @@ extern "C" {
  * @cdw13: see there
  * @cdw14: see there
  * @cdw15: see there
- * @timeout_ms: after which the kernel resets the controller; 0 for its default
- * @opcode: command dword 0, bits 0 to 7. Bits 0 and 1 of it say which way data
- *	goes, for the device as for the ring: with 01 it is read from the buffer, with 10 or 00
+ * @timeout_ms: time after which the kernel resets the controller; 0 for its default
+ * @opcode: command dword 0, bits 0 to 7. Bits 0 and 1 of it give the direction of the
+ *	data, for the device as for the ring: with 01 it is read from the buffer, with 10 or 00
  *	it is written to the buffer. With 11 there can be no data.
  * @flags: command dword 0, bits 8 to 15
  * @admin: a command of the admin queue
@@ -69,7 +69,7 @@ struct arena_nvme {
 	uint8_t reserved[5];
 };
 
-/* Parts of the status of a command: its kind and code, and that to try again is in vain. */
+/* Parts of the status of a command: its type and code, and the bit Do Not Retry. */
 #define ARENA_NVME_STATUS_CODE	0x7ff
 #define ARENA_NVME_STATUS_DNR	0x4000
 
@@ -79,21 +79,21 @@ struct arena_nvme {
  * @command: copied
  * @op: the operation; may be NULL
  *
- * One event. Its result is 0, or a positive number: the status that the device gave, whose
- * bits ARENA_NVME_STATUS_CODE are the status code type (times 256) and the status code, as
- * 0x080 for LBA Out of Range; or -errno: -EINVAL for data that the device cannot take in one
- * command or that is not aligned; -EACCES where the kernel does not let this user give this
- * command; -EINTR if the command was aborted as the controller was reset: nobody knows
- * whether it was done. Its value is dwords 0 and 1 of the completion.
+ * There is one event. Its result is 0, or a positive number: the status that the device gave,
+ * whose bits ARENA_NVME_STATUS_CODE are the status code type (times 256) and the status code,
+ * such as 0x080 for LBA Out of Range; or -errno: -EINVAL for data that the device cannot take
+ * in one command or that is not aligned; -EACCES if the kernel does not allow this user the
+ * command; -EINTR if the command was aborted because the controller was reset: it is unknown
+ * whether it was done. The event's value is dwords 0 and 1 of the completion.
  *
- * A command is given to the device once: the ring does not repeat it. To cancel it is in
- * vain once the device has it.
+ * A command is given to the device once: the ring does not repeat it. It cannot be cancelled
+ * once the device has it.
  *
- * Data of one extent of our own that is registered goes by a registered buffer. Whatever else
- * may be read can be written to disk from: also a peer's extent, in a view that is read-only.
+ * The data of one registered extent of an own group goes by a registered buffer. Any extent that
+ * the process can read can be written to disk, also a peer's in a read-only view.
  *
  * Return: as arena_ring_read(); -EOPNOTSUPP if the ring was opened without its option
- * nvme; -EINVAL also for data that goes both ways; -E2BIG if @command has members that
+ * nvme; -EINVAL also for data in both directions; -E2BIG if @command has members that
  * this library does not know.
  */
 int arena_ring_nvme(struct arena_ring *r, const struct arena_nvme *command,

@@ -3,8 +3,8 @@
  * Setting up: make a region for an arena or open one, give each role a view of its own, and take
  * a role in it.
  *
- * This header must not know what is done with buffers, nor of channels and rings. Programs
- * include <arena/arena.h>, which includes it.
+ * This header must not know states of buffers, channels or rings. Programs include
+ * <arena/arena.h>, which includes it.
  */
 #ifndef ARENA_OPEN_H
 #define ARENA_OPEN_H
@@ -29,7 +29,7 @@ struct arena;
 /**
  * struct arena_options - how to make or open an arena
  * @size: sizeof(struct arena_options)
- * @role: the role to take, ARENA_ROLE(class, number)
+ * @role: the role to take, ARENA_ROLE(class, number), or ARENA_NO_ROLE for none
  * @view: arena_open(): the view through which the region is opened; NULL for "rw".
  *	arena_create() needs NULL
  * @config: arena_create(): the layout; NULL for two classes of one process each. A length
@@ -38,7 +38,7 @@ struct arena;
  *	of @config or, if that is 0 too, for ARENA_DEFAULT_BYTES
  * @page_size: arena_create(): 1 GiB, 2 MiB or 4 KiB; 0 for the largest of them that divides
  *	@bytes, has room for the layout and of which the machine has enough
- * @backend: arena_create(): what the region is made of; 0 for the best that there is
+ * @backend: arena_create(): backend of the region; 0 for the best one on this machine
  * @flags: arena_create(): MSHARE_SET_UID and MSHARE_SET_GID
  * @uid: arena_create(): owner of the region, with MSHARE_SET_UID
  * @gid: arena_create(): group of the region, with MSHARE_SET_GID
@@ -83,13 +83,16 @@ int arena_create(const char *name, const struct arena_options *options, struct a
  * @options: the role, and the view
  * @out: the arena, to be closed with arena_close()
  *
- * Nothing keeps two processes from taking the same role: the program that starts them sees
- * to that, or gives each role a view of its own with arena_make_view().
+ * A role belongs to one arena at a time, which claims it until it is closed (mshare_claim(3);
+ * the numbers are those of roles). The kernel ends the claim of a process that dies, unless a
+ * child of fork(2) has not closed its copy of the arena. With the module, processes exclude each
+ * other if they open the region through the same view. A region without a name has no claims, so
+ * the program that starts the processes has to give them different roles.
  *
- * Return: 0; -ENOENT if there is no such region or view, or if the layout does not have the
- * role; -EPROTO, -ERANGE as arena_layout_read(); -EINVAL if a member of @options is set that
- * only arena_create() uses; -E2BIG if one is set that this library does not know; or an error
- * of mshare_open_view(3) or mshare_attach(3).
+ * Return: 0; -EBUSY if another process has the role; -ENOENT if there is no such region or view, or
+ * if the layout does not have the role; -EPROTO, -ERANGE as arena_layout_read(); -EINVAL if a
+ * member of @options is set that only arena_create() uses; -E2BIG if one is set that this library
+ * does not know; or an error of mshare_open_view(3) or mshare_attach(3).
  */
 int arena_open(const char *name, const struct arena_options *options, struct arena **out);
 
@@ -105,13 +108,15 @@ int arena_open_fd(int fd, const struct arena_options *options, struct arena **ou
 
 /**
  * arena_open_region() - take a role in a region that the program has open
- * @m: region; it is attached if it is not yet, stays the caller's, and must outlive the arena
- * @role: ARENA_ROLE(class, number)
+ * @m: region, which is attached if necessary; it still belongs to the caller, and must outlive
+ *	the arena
+ * @role: ARENA_ROLE(class, number), or ARENA_NO_ROLE
  * @out: the arena, to be closed with arena_close()
  *
  * A child of fork(2) takes its role by this call, in the arena_region() of the parent's arena.
  *
- * Return: 0; -ENOENT if the layout does not have the role; -EPROTO, -ERANGE as
+ * Return: 0; -EBUSY if another arena has the role, see arena_open(); -EACCES if @m is open for
+ * reading only; -ENOENT if the layout does not have the role; -EPROTO, -ERANGE as
  * arena_layout_read(); -ENOMEM; or an error of mshare_attach(3).
  */
 int arena_open_region(struct mshare *m, uint32_t role, struct arena **out);
@@ -177,7 +182,7 @@ struct arena_view_options {
 int arena_make_view(struct mshare *m, const struct arena_layout *l, uint32_t role,
 		    const struct arena_view_options *options, struct mshare **out);
 
-/** arena_region() - the region, which stays the arena's if the arena opened it */
+/** arena_region() - the region of an arena; it still belongs to the arena if that opened it */
 struct mshare *arena_region(const struct arena *a);
 
 #ifdef __cplusplus

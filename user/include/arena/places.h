@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /**
- * arena_set_place() - where this thread's next calls are made, for misuse reports
+ * arena_set_place() - set the place of this thread's next calls, for misuse reports
  * @place: a string constant, "file.c:12", or NULL
  *
  * The release build of the library ignores it.

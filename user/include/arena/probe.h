@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What this kernel's io_uring can do, found by trying it, never by its version.
+ * The features of this kernel's io_uring, found by trying them, never by its version.
  *
- * One table, in probe.c, says of each feature since when there is one and what the
- * library does without it: docs/hazards.md has the same table, and a test compares.
+ * A table in probe.c has for each feature the first kernel with it and what the library does
+ * without it. docs/hazards.md has the same table, and a test compares them.
  */
 #ifndef ARENA_PROBE_H
 #define ARENA_PROBE_H
@@ -18,14 +18,14 @@ extern "C" {
 #endif
 
 /**
- * enum arena_feature - what a kernel may lack
- * @ARENA_HAS_IO_URING: any io_uring, and leave to use it
- * @ARENA_HAS_NODROP: completions that find no room are kept
+ * enum arena_feature - a feature that a kernel may lack
+ * @ARENA_HAS_IO_URING: any io_uring, and the permission to use it
+ * @ARENA_HAS_NODROP: completions that find the queue full are kept
  * @ARENA_HAS_EXT_ARG: waiting with a timeout that is no operation of its own
  * @ARENA_HAS_SHUTDOWN: IORING_OP_SHUTDOWN
- * @ARENA_HAS_CANCEL_ALL: cancelling all there is, or all of a file
+ * @ARENA_HAS_CANCEL_ALL: cancelling all operations, or all on a file
  * @ARENA_HAS_DIRECT: direct descriptors in a table that begins empty, with a part
- *	for what the kernel accepts
+ *	for accepted connections
  * @ARENA_HAS_DIRECT_CLOSE: a direct descriptor that is removed is closed at once
  * @ARENA_HAS_SUBMIT_ALL: IORING_SETUP_SUBMIT_ALL
  * @ARENA_HAS_TASKRUN_FLAG: IORING_SETUP_TASKRUN_FLAG
@@ -39,11 +39,11 @@ extern "C" {
  * @ARENA_HAS_SEND_ZC: sending without a copy
  * @ARENA_HAS_SENDMSG_ZC: sending lists without a copy
  * @ARENA_HAS_MSG_RING: IORING_OP_MSG_RING
- * @ARENA_HAS_RESTRICTIONS: rings that allow only what is listed
- * @ARENA_HAS_NO_MMAP: rings in memory of the caller's
+ * @ARENA_HAS_RESTRICTIONS: rings that allow only listed operations
+ * @ARENA_HAS_NO_MMAP: rings in the caller's memory
  * @ARENA_HAS_URING_CMD: commands past the block layer, in submissions of 128 bytes
  * @ARENA_HAS_MIN_TIMEOUT: waiting for several completions, but for a bounded time only
- * @ARENA_N_FEATURES: how many there are
+ * @ARENA_N_FEATURES: number of features
  */
 enum arena_feature {
 	ARENA_HAS_IO_URING,
@@ -87,7 +87,7 @@ struct arena_feature_info {
 };
 
 /**
- * struct arena_features - what was found
+ * struct arena_features - the features that were found
  * @size: sizeof(struct arena_features), set by the caller
  * @has: bit n is set for feature n
  * @error: why there is no io_uring at all, as -errno; else 0
@@ -101,20 +101,20 @@ struct arena_features {
 /** arena_feature_info() - the line of a feature; NULL from ARENA_N_FEATURES on */
 const struct arena_feature_info *arena_feature_info(enum arena_feature feature);
 
-/** arena_has() - was it found? */
+/** arena_has() - true if the feature was found */
 static inline bool arena_has(const struct arena_features *f, enum arena_feature feature)
 {
 	return f->has >> feature & 1;
 }
 
 /**
- * arena_probe() - try everything
+ * arena_probe() - try all features
  * @f: filled; its size is set
  *
- * Some fifty system calls, on rings of its own that are gone afterwards.
+ * It makes some fifty system calls, on rings of its own that it closes.
  *
  * Return: 0; -EOPNOTSUPP if something that is needed is missing, see
- * arena_features_why(); -EMFILE, -ENFILE or -ENOMEM if nothing could be learnt; -EINVAL or
+ * arena_features_why(); -EMFILE, -ENFILE or -ENOMEM if the features could not be tried; -EINVAL or
  * -E2BIG if the size is not that of such a structure.
  */
 int arena_probe(struct arena_features *f);
@@ -129,10 +129,10 @@ int arena_probe(struct arena_features *f);
 int arena_probe_without(struct arena_features *f, const char *name);
 
 /**
- * arena_features_why() - why arena_ring_open() answers -EOPNOTSUPP
+ * arena_features_why() - why arena_ring_open() returns -EOPNOTSUPP
  *
- * Return: what is missing and what to do about it, a constant text; NULL if all
- * that is needed is there.
+ * Return: a constant text that names the missing feature and a remedy; NULL if no feature
+ * is missing.
  */
 const char *arena_features_why(const struct arena_features *f);
 

@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 /**
- * enum arena_rule_kind - what a member must be
+ * enum arena_rule_kind - a condition for a member
  * @ARENA_RULE_RANGE: it is from @a to @b
  * @ARENA_RULE_ONE_OF: it is a number below 64 whose bit is set in @a
  * @ARENA_RULE_MASK: it has no bit that is not set in @a
@@ -60,7 +60,7 @@ struct arena_member {
 };
 
 /**
- * struct arena_rule - what must hold of a member
+ * struct arena_rule - a condition for a member
  * @kind: enum arena_rule_kind
  * @member: the member
  * @other: ARENA_RULE_WITHIN: the member that is added

@@ -46,18 +46,18 @@ extern "C" {
 #define ARENA_RING_MAX_SOURCES	4096U
 /* The longest time for arena_ring_set_gather(). */
 #define ARENA_RING_MAX_GATHER_US	10000000U
-/* As many operations and files a ring has room for if its options do not say. */
+/* Operations and files of a ring whose options do not say. */
 #define ARENA_RING_ENTRIES	64U
 #define ARENA_RING_FILES	64U
-/* As many sources a ring has room for if its options do not say. */
+/* Sources of a ring whose options do not say. */
 #define ARENA_RING_SOURCES	64U
 
 struct arena_ring;
 
 /**
  * struct arena_file - a handle: a file of a ring, until it is removed
- * @index: of the ring's table
- * @generation: of that entry; never 0, so that a zeroed handle is none
+ * @index: entry of the ring's table
+ * @generation: generation of that entry; never 0, so that a zeroed handle is none
  */
 struct arena_file {
 	uint32_t index;
@@ -66,8 +66,8 @@ struct arena_file {
 
 /**
  * struct arena_op - a handle: an operation, until its last event
- * @index: of the ring's table
- * @generation: of that entry; never 0
+ * @index: entry of the ring's table
+ * @generation: generation of that entry; never 0
  */
 struct arena_op {
 	uint32_t index;
@@ -75,9 +75,9 @@ struct arena_op {
 };
 
 /**
- * struct arena_source - a handle: what gives events beside operations, see source.h
- * @index: of the ring's table
- * @generation: of that entry; never 0
+ * struct arena_source - a handle: a source of events beside operations, see source.h
+ * @index: entry of the ring's table
+ * @generation: generation of that entry; never 0
  */
 struct arena_source {
 	uint32_t index;
@@ -92,19 +92,19 @@ struct arena_source {
  * @files: files that can be added at once, up to ARENA_RING_MAX_FILES; 0 means
  *	ARENA_RING_FILES. As many more can be accepted. The soft RLIMIT_NOFILE is raised
  *	to twice as many if need be.
- * @registered: register our groups with the kernel, which saves it looking the pages
+ * @registered: register the own groups with the kernel, which then need not look the pages
  *	up for each operation. They are pinned while the ring is open: they count
- *	against RLIMIT_MEMLOCK, and arena_reclaim() finds them in use. What cannot
- *	be registered works without it.
+ *	against RLIMIT_MEMLOCK, and arena_reclaim() finds them in use. A group that
+ *	cannot be registered is used unregistered.
  * @nvme: let arena_ring_nvme() be used: submissions and completions are twice as large
  * @sources: sources that can be added at once, up to ARENA_RING_MAX_SOURCES; 0 means
  *	ARENA_RING_SOURCES
- * @wait: how the ring waits: asleep, or it looks at its channels and completions for a while
+ * @wait: how the ring waits: it sleeps, or it polls its channels and completions for a while
  *	or all the time, which takes a processor
- * @register_peers: the same for the groups of peers. The kernel refuses groups that our view
- *	shows read-only, which are then used without. A peer's arena_reclaim() finds the
- *	memory in use as well.
- * @features: what to make use of; NULL for what arena_probe() finds
+ * @register_peers: register the groups of peers, too. The kernel refuses groups that are
+ *	read-only in the process's view; they are used unregistered. A peer's
+ *	arena_reclaim() finds the memory in use as well.
+ * @features: features of the kernel to use; NULL for those that arena_probe() finds
  */
 struct arena_ring_options {
 	size_t size;
@@ -131,8 +131,8 @@ struct arena_vec {
 };
 
 /**
- * enum arena_io_flags - how bytes are moved
- * @ARENA_IO_ALL: arena_ring_recv() waits until all of it has come
+ * enum arena_io_flags - how bytes are transferred
+ * @ARENA_IO_ALL: arena_ring_recv() waits until all bytes have come
  * @ARENA_IO_NOWAIT: where the kernel would have to wait, the operation ends with -EAGAIN;
  *	see RWF_NOWAIT of preadv2(2), MSG_DONTWAIT of recv(2)
  * @ARENA_IO_DSYNC: arena_ring_write() ends when the data is on stable storage (RWF_DSYNC)
@@ -151,7 +151,7 @@ enum arena_io_flags {
 };
 
 /**
- * struct arena_io - what is moved where
+ * struct arena_io - a transfer between extents and a file
  * @file: the file
  * @buf: the extent, if it is one; a zeroed handle if @vec is given
  * @from: the first byte of that extent that takes part
@@ -159,9 +159,9 @@ enum arena_io_flags {
  * @n_vecs: entries of @vec, at most ARENA_RING_MAX_VECS
  * @vec: a list of extents, which is copied; NULL if it is one. All bytes together are less
  *	than 2^31.
- * @offset: into the file, if that has offsets; ignored if it has none. The last byte is
+ * @offset: offset in the file; ignored if the file has no offsets. The last byte is
  *	below 2^63.
- * @cookie: the caller's, comes back in the events
+ * @cookie: number of the caller, which comes back in the events
  * @flags: enum arena_io_flags
  *
  * A later version may add members at the end. The library reads them only if a flag of that
@@ -180,13 +180,14 @@ struct arena_io {
 };
 
 /**
- * enum arena_event_flags - what an event says beside its result
+ * enum arena_event_flags - information beside the result of an event
  * @ARENA_EVENT_MORE: not the last event of this operation, whose buffer is still IN_IO, or
  *	of this source
- * @ARENA_EVENT_CANCELED: was ended by arena_ring_cancel(), or with its file
- * @ARENA_EVENT_SHORT: the file ended before all bytes were moved
+ * @ARENA_EVENT_CANCELED: the operation was ended by arena_ring_cancel(), or with its file
+ * @ARENA_EVENT_SHORT: the file ended before all bytes were transferred
  * @ARENA_EVENT_REARMED: the kernel had ended the operation, and the ring has started it again
- * @ARENA_EVENT_EXPIRED: it was ended because its deadline had passed; the result is -ETIME
+ * @ARENA_EVENT_EXPIRED: the operation was ended because its deadline had passed; the result is
+ *	-ETIME
  */
 enum arena_event_flags {
 	ARENA_EVENT_MORE = 1,
@@ -197,7 +198,7 @@ enum arena_event_flags {
 };
 
 /**
- * enum arena_event_type - what an event belongs to
+ * enum arena_event_type - the kind of object to which an event belongs
  * @ARENA_EVENT_OPERATION: an operation
  * @ARENA_EVENT_CHANNEL: see arena_ring_add_channel()
  * @ARENA_EVENT_PROCESS: see arena_ring_add_process()
@@ -215,17 +216,17 @@ enum arena_event_type {
 };
 
 /**
- * struct arena_event - something has happened
- * @type: to what
- * @cookie: of the operation or source
+ * struct arena_event - an event of an operation or a source
+ * @type: kind of the object
+ * @cookie: cookie of the operation or source
  * @source: the source; zero for an operation
  * @op: the operation; zero for a source
  * @buf: its buffer, the first if it has a list, zero if it has none; without
  *	ARENA_EVENT_MORE all its buffers are again what they were before
  * @file: its file; of an accept without error, the new connection
- * @result: bytes moved, poll(2)'s events, or 0; or -errno
- * @bytes: moved in all, also before an error
- * @value: of a source and of arena_ring_nvme(), see there; else 0
+ * @result: bytes transferred, poll(2)'s events, or 0; or -errno
+ * @bytes: bytes transferred in all, also before an error
+ * @value: for sources and arena_ring_nvme(), see there; else 0
  * @flags: enum arena_event_flags
  * @reserved: 0; for members to come, as a caller may have an array of them
  */
@@ -245,14 +246,14 @@ struct arena_event {
 
 /**
  * arena_ring_open() - make a ring
- * @a: whose buffers it takes; must outlive it
+ * @a: arena whose extents it uses; must outlive the ring
  * @options: copied; NULL means that all is zero but its size
  * @out: the ring, to be closed with arena_ring_close()
  *
- * Return: 0; -EINVAL if a member of @options is out of bounds; -E2BIG if @options uses what this
- * library does not know; -EOPNOTSUPP if this kernel lacks what is
- * needed: arena_features_why() says what; -EMFILE if the hard RLIMIT_NOFILE is less than
- * twice its @files; or an error of io_uring_setup(2).
+ * Return: 0; -EINVAL if a member of @options is out of bounds; -E2BIG if @options has members that
+ * this library does not know; -EOPNOTSUPP if this kernel lacks a feature that is needed, see
+ * arena_features_why(); -EMFILE if the hard RLIMIT_NOFILE is less than twice its @files; or an
+ * error of io_uring_setup(2).
  */
 int arena_ring_open(struct arena *a, const struct arena_ring_options *options,
 		    struct arena_ring **out);
@@ -261,10 +262,10 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *options,
  * arena_ring_close() - end everything that is pending, then the ring; NULL is allowed
  *
  * It waits until the kernel has finished with every operation, notifications of
- * zero-copy sends included. After that none of its buffers is IN_IO. TCP connections on
- * which something is pending still after being cancelled are reset, so this does
- * not depend on a peer; it does on a disk. In a child after fork(2) only the child's copy
- * is given up.
+ * zero-copy sends included. After that none of its buffers is IN_IO. A TCP connection is
+ * reset if an operation on it is still pending after it was cancelled, so the wait does
+ * not depend on a peer; it does depend on disks. In a child after fork(2) only the child's
+ * copy is released.
  *
  * Return: 0, or -ECHILD for another thread than the one that opened it: nothing is
  * done then.
@@ -274,11 +275,11 @@ int arena_ring_close(struct arena_ring *r);
 /**
  * arena_ring_add_file() - let operations use a file
  * @r: ring
- * @fd: open; afterwards the caller's again, to be closed: the ring has its own hold
+ * @fd: open; the ring keeps a reference of its own, and the caller may close @fd afterwards
  * @file: the handle
  *
- * Return: 0; -ENFILE if the table is full, perhaps because removed files have something
- * pending still; -EBADF.
+ * Return: 0; -ENFILE if the table is full, perhaps because operations on removed files are
+ * still pending; -EBADF.
  */
 int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file);
 
@@ -295,14 +296,14 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file);
 int arena_ring_remove_file(struct arena_ring *r, struct arena_file file);
 
 /**
- * arena_ring_abort_file() - the same, and throw away what is not sent: TCP resets
+ * arena_ring_abort_file() - end a file, and discard bytes that are not sent yet: TCP resets
  *
  * Also allowed for a file that was removed and is not closed yet.
  */
 int arena_ring_abort_file(struct arena_ring *r, struct arena_file file);
 
 /**
- * arena_ring_read() - read all of it, up to the end of the file
+ * arena_ring_read() - read all bytes, up to the end of the file
  * @r: ring
  * @io: copied
  * @op: filled with the operation, for arena_ring_cancel(); may be NULL
@@ -313,32 +314,33 @@ int arena_ring_abort_file(struct arena_ring *r, struct arena_file file);
  * Return: 0; -EAGAIN if as many operations as the ring has entries are pending;
  * -EBUSY if one is pending on this socket or pipe in the same direction, whose bytes
  * would mix with these; -ESTALE if the file is removed; -EINVAL if a part is not within
- * its extent, if it ends where no file can, if the list is too long or a flag does not
- * belong to this call; an error of arena_io_begin(); an error of io_uring_enter(2).
+ * its extent, if the transfer ends beyond the largest file, if the list is too long or a flag
+ * does not belong to this call; an error of arena_io_begin(); an error of io_uring_enter(2).
  * Nothing has changed then.
  */
 int arena_ring_read(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 
 /**
- * arena_ring_write() - write all of it; one event
+ * arena_ring_write() - write all bytes; one event
  *
- * As write(2) it raises SIGPIPE where nobody reads any more; arena_ring_send() does not.
+ * Like write(2) it raises SIGPIPE on a pipe or socket without a reader; arena_ring_send() does
+ * not.
  */
 int arena_ring_write(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 
 /**
- * arena_ring_recv() - receive what has come, at least a byte; 0 at the end
+ * arena_ring_recv() - receive the bytes that have come, at least one; 0 at the end
  *
  * With ARENA_IO_ALL it is as arena_ring_read(): all bytes, or fewer with
- * ARENA_EVENT_SHORT if the peer ends before.
+ * ARENA_EVENT_SHORT if the peer closes before.
  */
 int arena_ring_recv(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 
-/** arena_ring_send() - send all of it; one event; return as arena_ring_read() */
+/** arena_ring_send() - send all bytes; one event; return as arena_ring_read() */
 int arena_ring_send(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 
 /**
- * arena_ring_send_zc() - send all of it, without a copy where that is possible
+ * arena_ring_send_zc() - send all bytes, without a copy where that is possible
  *
  * It has two events. The first, with ARENA_EVENT_MORE, comes when everything has been
  * queued, so that the next send may begin. The second comes when the kernel does not need the
@@ -356,8 +358,8 @@ int arena_ring_send_zc(struct arena_ring *r, const struct arena_io *io, struct a
  * @cookie: the caller's
  * @op: the operation; may be NULL
  *
- * It is for data that a peer sends and nobody wants, such as the payload of a request that
- * was refused, and takes no buffer. It has one event, with result 0, and with
+ * It is for data that the program does not need, such as the payload of a request that was
+ * refused, and takes no buffer. It has one event, with result 0, and with
  * ARENA_EVENT_SHORT if the peer closed the connection before all bytes had come.
  *
  * Return: as arena_ring_read(); -EINVAL if @file is no socket.
@@ -375,12 +377,12 @@ int arena_ring_skip(struct arena_ring *r, struct arena_file file, uint64_t lengt
  *
  * It receives until the peer closes the connection or it is cancelled. For each buffer
  * there is an event with ARENA_EVENT_MORE: the buffer is OWNED and holds as many bytes as
- * the result says, and the program frees it with arena_put(). A connection on which nothing
- * comes holds no buffer. At most 256 buffers of the group are provided to the kernel, for all
+ * the result says, and the program frees it with arena_put(). An idle connection
+ * holds no buffer. At most 256 buffers of the group are provided to the kernel, for all
  * connections together; they are IN_IO until the ring is closed.
  *
  * The last event has result 0 if the peer has closed the connection, or an error. It is
- * -ENOBUFS if no buffer of the group is free; the next call receives what is left.
+ * -ENOBUFS if no buffer of the group is free; the next call receives the remaining bytes.
  *
  * Return: as arena_ring_read(); as arena_get() if no buffer can be had.
  */
@@ -484,7 +486,7 @@ int arena_ring_write_zeroes(struct arena_ring *r, const struct arena_range *rang
 int arena_ring_cancel(struct arena_ring *r, struct arena_op op);
 
 /**
- * arena_ring_set_deadline() - end an operation that takes longer than until a certain time
+ * arena_ring_set_deadline() - end an operation at a certain time
  * @r: ring
  * @op: operation, of any kind
  * @deadline_ns: CLOCK_MONOTONIC, in nanoseconds; INT64_MAX for no deadline
@@ -494,8 +496,8 @@ int arena_ring_cancel(struct arena_ring *r, struct arena_op op);
  *
  * Once the deadline has passed the operation is cancelled: as after arena_ring_cancel(),
  * it may still do its work, and its buffers are IN_IO until its last event. If it was ended
- * that event has ARENA_EVENT_EXPIRED and the result -ETIME. What was moved before is in
- * @bytes.
+ * that event has ARENA_EVENT_EXPIRED and the result -ETIME. Its @bytes is the number of bytes
+ * that were transferred before.
  *
  * Only arena_ring_next() looks at the clock, and sleeps no longer than until the first
  * deadline. A deadline costs no system call and nothing in the kernel.
@@ -505,27 +507,27 @@ int arena_ring_cancel(struct arena_ring *r, struct arena_op op);
 int arena_ring_set_deadline(struct arena_ring *r, struct arena_op op, int64_t deadline_ns);
 
 /**
- * arena_ring_submit() - let the kernel begin everything
+ * arena_ring_submit() - let the kernel begin all queued operations
  *
- * Return: how many were submitted; an error of io_uring_enter(2): what was not
- * submitted waits for the next call.
+ * Return: the number of submitted operations; or an error of io_uring_enter(2): operations that
+ * were not submitted wait for the next call.
  */
 int arena_ring_submit(struct arena_ring *r);
 
 /**
- * arena_ring_next_many() - wait for events, and take as many as are there
+ * arena_ring_next_many() - wait for events, and take those that have come
  * @r: ring
  * @events: filled from the first on
- * @n: how many @events there is room for, at least 1
+ * @n: entries of @events, at least 1
  * @timeout_ms: how long to wait for the first one, 0 not at all, -1 for ever
  *
  * Events come in turns. When the program has taken all events of a turn, the next call submits
- * the operations that the program has started in the meantime, sends what is queued in
+ * the operations that the program has started in the meantime, sends the queued messages of
  * channels, and collects new events or waits for them, with one io_uring_enter(2) at most. An
  * event that arrives during a turn belongs to the next turn, so that a flood of events does
  * not keep the ring from submitting.
  *
- * Return: how many; 0 if there was none in time; -EINVAL if @n is 0; -EINTR; -ECHILD; an
+ * Return: the number of events; 0 if none came in time; -EINVAL if @n is 0; -EINTR; -ECHILD; an
  * error of io_uring_enter(2).
  */
 int arena_ring_next_many(struct arena_ring *r, struct arena_event *events, uint32_t n,

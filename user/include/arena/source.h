@@ -10,16 +10,16 @@
  *		for (int i = 0; i < n; i++)
  *			...
  *
- * A turn of that loop submits everything that was begun, flushes the channels and
- * waits, with one io_uring_enter(2) for all of it, or with none where events are
- * there already and nothing was begun. Within a turn each source gives one event at
- * most, so that no source and no peer can keep the others from their turn.
+ * A turn of that loop submits all operations that were begun, flushes the channels and
+ * waits, with one io_uring_enter(2) for all of it, or with none if events have come
+ * already and nothing was begun. Within a turn each source gives one event at
+ * most, so that no source and no peer can delay the others.
  *
  * The ring looks at channels and timers in memory, so each turn costs a few loads for
- * every channel and one look at the clock if there is any timer. Asleep a ring
+ * every channel and one reading of the clock if there is any timer. A ring that sleeps
  * uses no processor.
  *
- * This header knows of rings and channels; it does not know what messages mean.
+ * This header knows rings and channels; it must not know what messages mean.
  */
 #ifndef ARENA_SOURCE_H
 #define ARENA_SOURCE_H
@@ -36,24 +36,24 @@ extern "C" {
  * arena_ring_add_channel() - let a ring watch a channel and carry its messages
  * @r: ring
  * @ch: channel of the same thread, watched by no ring
- * @cookie: the caller's, comes back in the events
+ * @cookie: number of the caller, which comes back in the events
  * @source: the handle; may be NULL
  *
- * From now on the ring is the channel's tx ring: what arena_channel_send() queues goes
- * out with the ring's next turn or arena_ring_submit(), at no system call of its own where
+ * From now on the ring is the channel's tx ring: messages of arena_channel_send() go
+ * out with the ring's next turn or arena_ring_submit(), without a system call of their own if
  * the transport is MSG_RING or HYBRID. arena_channel_flush() does not submit the ring. Do not
  * call arena_channel_wait(), arena_channel_next(), arena_channel_arm() or
  * arena_channel_disarm() for as long as it is watched.
  *
- * An event ARENA_EVENT_CHANNEL carries no message. It says that arena_channel_recv() has
- * a message, the end or an error to give, or that there is room again after
- * arena_channel_send() returned -EAGAIN. Take as many messages as suit: to take them costs no
- * system call (with SOCKET, one for each packet of messages), and the event comes again in
- * the next turn while there are more. The end, an error and room are each reported once. An
+ * An event ARENA_EVENT_CHANNEL carries no message. It says that arena_channel_recv() will
+ * return a message, the end or an error, or that there is credit again after
+ * arena_channel_send() returned -EAGAIN. The program may receive any number of messages: that
+ * costs no system call (with SOCKET, one for each packet of messages), and the event comes again
+ * in the next turn while there are more. The end, an error and credit are each reported once. An
  * event may be spurious.
  *
- * The channel's own way of waiting (enum arena_wait) does not matter any more: the
- * ring waits as its options say.
+ * The channel's own way of waiting (enum arena_wait) has no effect: the ring waits as its
+ * options say.
  *
  * arena_channel_close() removes the channel from the ring. The ring's close removes all
  * channels; they can still be used, and closed, afterwards. A channel that was opened with
@@ -61,7 +61,7 @@ extern "C" {
  *
  * Return: 0; -EBUSY if a ring watches @ch already, or it was opened with a tx ring of the
  * application's; -ENOSPC if as many sources as the ring's options allow are there; an error
- * of arena_channel_flush() if what is queued in it could not be sent; -ECHILD for another
+ * of arena_channel_flush() if messages that it has queued could not be sent; -ECHILD for another
  * thread or after fork(2).
  */
 int arena_ring_add_channel(struct arena_ring *r, struct arena_channel *ch, uint64_t cookie,
@@ -70,12 +70,12 @@ int arena_ring_add_channel(struct arena_ring *r, struct arena_channel *ch, uint6
 /**
  * arena_ring_add_process() - report the death of a process
  * @r: ring
- * @pidfd: of the process, see pidfd_open(2); afterwards the caller's again
+ * @pidfd: pidfd of the process, see pidfd_open(2); the caller may close it afterwards
  * @cookie: the caller's
  * @source: the handle; may be NULL
  *
- * One event ARENA_EVENT_PROCESS when the process has ended, or has ended before, and
- * the source is gone with it. A child is not reaped: that remains the caller's to do.
+ * There is one event ARENA_EVENT_PROCESS when the process has ended, or has ended before, and
+ * the source is gone with it. The ring does not reap a child; the caller has to.
  *
  * Return: 0; -EBADF if @pidfd is no pidfd; -ENOSPC; -ECHILD; or another -errno.
  */
@@ -83,13 +83,13 @@ int arena_ring_add_process(struct arena_ring *r, int pidfd, uint64_t cookie,
 			   struct arena_source *source);
 
 /**
- * struct arena_timer - when to report
+ * struct arena_timer - the times of a timer
  * @size: sizeof(struct arena_timer)
  * @first_ns: the first event, in nanoseconds from now, or of CLOCK_MONOTONIC if
  *	@absolute; a time that has passed is reported at once
  * @period_ns: nanoseconds between that event and the second, and so on; 0 for one event
  * @cookie: the caller's
- * @absolute: @first_ns is a time and not a distance
+ * @absolute: @first_ns is a point in time and not a span
  * @reserved: zero
  */
 struct arena_timer {
@@ -102,25 +102,25 @@ struct arena_timer {
 };
 
 /**
- * arena_ring_add_timer() - report a time
+ * arena_ring_add_timer() - report when a time has come
  * @r: ring
  * @timer: copied
  * @source: the handle; may be NULL
  *
- * An event ARENA_EVENT_TIMER at @first_ns; with a period also at @first_ns + n *
- * @period_ns, whenever the events before were received: a timer does not drift. If several
- * periods have passed, there is one event for all of them; its value says how many. An
- * event without ARENA_EVENT_MORE is the last and the source is gone with it. Timers
- * that are due in one turn are reported in the order of their times. A timer takes no
+ * There is an event ARENA_EVENT_TIMER at @first_ns, and with a period also at @first_ns + n *
+ * @period_ns. A timer does not drift: these times do not depend on when earlier events were
+ * received. If several periods have passed, there is one event for all of them; its value is
+ * their number. An event without ARENA_EVENT_MORE is the last, and the source is gone with it.
+ * Timers that are due in one turn are reported in the order of their times. A timer takes no
  * resource of the kernel: the ring sleeps until the first of them.
  *
- * Return: 0; -EINVAL if @timer is malformed, -E2BIG if it uses what this library does not
+ * Return: 0; -EINVAL if @timer is malformed; -E2BIG if it has members that this library does not
  * know; -ENOSPC; -ECHILD.
  */
 int arena_ring_add_timer(struct arena_ring *r, const struct arena_timer *timer,
 			 struct arena_source *source);
 
-/* A signal in a set of them. */
+/* A set of one signal. */
 #define ARENA_SIGNAL(number)	(1ULL << ((number) - 1))
 
 /**
@@ -131,8 +131,8 @@ int arena_ring_add_timer(struct arena_ring *r, const struct arena_timer *timer,
  * @cookie: the caller's
  * @source: the handle; may be NULL
  *
- * An event ARENA_EVENT_SIGNAL for each signal; its result is the number, its value the
- * sender's process id where a process has sent it. As always, a standard signal that is
+ * There is an event ARENA_EVENT_SIGNAL for each signal; its result is the number, its value the
+ * sender's process id if a process has sent it. As always, a standard signal that is
  * pending already is not queued again.
  *
  * Return: 0; -EINVAL if @signals is empty or has a signal that is not blocked; -ENOSPC;
@@ -150,7 +150,7 @@ struct arena_waker;
  * @waker: for arena_waker_wake(); valid until the source is removed or the ring closed
  * @source: the handle; may be NULL
  *
- * An event ARENA_EVENT_WAKER after one or more calls of arena_waker_wake().
+ * There is an event ARENA_EVENT_WAKER after one or more calls of arena_waker_wake().
  *
  * Return: 0; -ENOSPC; -ECHILD; or another -errno.
  */
@@ -160,19 +160,19 @@ int arena_ring_add_waker(struct arena_ring *r, uint64_t cookie, struct arena_wak
 /**
  * arena_waker_wake() - wake a ring's thread
  *
- * Any thread may call it, also from a signal handler. What the caller wrote before is
+ * Any thread may call it, also from a signal handler. Everything that the caller wrote before is
  * visible to the ring's thread when it has the event. Calls before the event is given
  * count as one; only the first of them is a system call.
  */
 void arena_waker_wake(struct arena_waker *waker);
 
 /**
- * arena_ring_remove_source() - no events of a source any more
+ * arena_ring_remove_source() - end a source, which then has no more events
  * @r: ring
  * @source: from one of the calls above
  *
- * A channel sends by a ring of its own again. If the kernel gives it none, that is the
- * channel's error from now on, see arena_channel_recv().
+ * A channel sends by a ring of its own again. If the kernel refuses that ring, the channel has
+ * that error from now on, see arena_channel_recv().
  *
  * Return: 0; -ESTALE if @source is gone already; -ECHILD.
  */

@@ -16,9 +16,9 @@
 
 /**
  * struct group - records of a group's buffers; a control group has none
- * @pool: of a group of our own, else NULL
- * @borrowed: of a peer's group, NULL until its first extent arrives
- * @history: only in debug builds
+ * @pool: the record of an own group; NULL for others
+ * @borrowed: the record of a peer's group; NULL until its first extent is borrowed
+ * @history: the last steps of its extents, only in debug builds
  */
 struct group {
 	struct arena_pool *pool;
@@ -35,10 +35,11 @@ struct group {
  * @owns_region: arena_close() closes it
  * @creator: the process that made the region and removes its name, or 0
  * @role: the role
- * @first: our first group
- * @n: number of our groups, which follow each other
+ * @claim: descriptor that keeps the role for this process, or -1
+ * @first: first own group
+ * @n: number of own groups, which follow each other
  * @served: by use, the group in which arena_get_for() found the last extent
- * @group: one for each of the layout
+ * @group: records of each group of the layout
  * @layout: private, checked copy
  */
 struct arena {
@@ -49,6 +50,7 @@ struct arena {
 	bool owns_region;
 	pid_t creator;
 	uint32_t role;
+	int claim;
 	uint32_t first;
 	uint32_t n;
 	uint32_t served[ARENA_MAX_USE + 1];
@@ -77,7 +79,7 @@ static inline struct arena_extent extent_at(const struct arena *a, struct arena_
 	return (struct arena_extent){ .state = ARENA_STALE };
 }
 
-/* 0 and the extent if the handle is good, else an error. */
+/* Returns 0 and the extent if the handle is valid, or an error. */
 static inline int check(const struct arena *a, struct arena_buf b, struct arena_extent *extent)
 {
 	if (owner_check(a->owner))
@@ -86,7 +88,7 @@ static inline int check(const struct arena *a, struct arena_buf b, struct arena_
 		return -EINVAL;
 	*extent = extent_at(a, b);
 	if (b.generation != extent->generation)
-		/* Serial numbers: nobody has a handle of a life still to come. */
+		/* Generations are serial numbers, so a greater one was never given out. */
 		return (int32_t)(b.generation - extent->generation) > 0 ? -EINVAL : -ESTALE;
 	if (extent->state == ARENA_STALE)
 		return -ESTALE;
@@ -117,7 +119,7 @@ static void *address(const struct arena *a, struct arena_buf b)
 	return arena_layout_buffer(a->base, &a->layout, b.group, b.index);
 }
 
-/* Stands for a handle in the report of a call that has none yet. */
+/* In place of a handle in the misuse report of a call that has none yet. */
 static struct arena_buf whole_group(uint32_t group, uint32_t count)
 {
 	return (struct arena_buf){
@@ -198,8 +200,31 @@ static int open_region(struct arena *a)
 	return arena_layout_read(base, info.exported, &a->layout);
 }
 
+/* The kernel ends a claim when the process dies. Not every region can have claims. */
+static int claim_role(struct arena *a)
+{
+	if (a->role == ARENA_NO_ROLE)
+		return 0;
+	if (!arena_layout_has_role(&a->layout, a->role))
+		return -ENOENT;
+	a->claim = mshare_claim(a->m, a->role);
+	return a->claim >= 0 || a->claim == -EOPNOTSUPP ? 0 : a->claim;
+}
+
+/* A child of fork(2) has a duplicate, which must not end the claim of its parent. */
+static void unclaim_role(struct arena *a)
+{
+	if (a->claim < 0)
+		return;
+	if (owner_is_parent(a->owner))
+		close(a->claim);
+	else
+		mshare_unclaim(a->claim);
+}
+
 static void free_arena(struct arena *a)
 {
+	unclaim_role(a);
 	for (uint32_t i = 0; i < a->layout.n_groups; i++) {
 		arena_pool_free(a->group[i].pool);
 		arena_borrowed_free(a->group[i].borrowed);
@@ -225,7 +250,10 @@ int arena_open_region(struct mshare *m, uint32_t role, struct arena **out)
 		free(a);
 		return ret;
 	}
-	ret = arena_layout_has_role(&a->layout, role) ? open_groups(a) : -ENOENT;
+	a->claim = -1;
+	ret = claim_role(a);
+	if (!ret)
+		ret = open_groups(a);
 	if (ret) {
 		free_arena(a);
 		return ret;
@@ -240,7 +268,7 @@ void arena_own_region(struct arena *a, bool is_creator)
 	a->creator = is_creator ? getpid() : 0;
 }
 
-/* A child has a copy of its parent's arena: the name stays the parent's to remove. */
+/* A child that closes its copy of its parent's arena must not remove the region's name. */
 static void close_region(struct arena *a)
 {
 	if (!a->owns_region)
@@ -514,7 +542,7 @@ static struct arena_ref ref_of(struct arena_buf b, uint32_t generation)
 	};
 }
 
-/* False if the layout has no extent that a peer's ref can mean. No generation yet. */
+/* False if the layout has no such extent; the generation is not checked here. */
 static bool handle_of(const struct arena *a, const struct arena_ref *ref, struct arena_buf *b)
 {
 	*b = (struct arena_buf){ .group = ref->group, .index = ref->index, .count = ref->count };
@@ -571,7 +599,7 @@ int arena_regain(struct arena *a, uint32_t peer, const struct arena_ref *ref,
 	return 0;
 }
 
-/* Is this a group of which the peer may lend us extents? */
+/* True if the peer may lend extents of this group. */
 static bool may_borrow(const struct arena *a, uint32_t peer, const struct arena_group *g)
 {
 	return g->role == peer && peer != a->role && g->use != ARENA_USE_CONTROL;
@@ -664,11 +692,11 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer)
 /**
  * struct reclaim - state of arena_reclaim()
  * @a: the arena
- * @group: the group that is looked through
+ * @group: the group that is examined
  * @end: when to stop waiting, CLOCK_MONOTONIC in ms; -1 for never
  * @from: offset of the pages that the kernel was asked about last
  * @to: end of these pages
- * @error: its answer about them
+ * @error: result of mshare_quiesce() for these pages
  */
 struct reclaim {
 	struct arena *a;

@@ -24,7 +24,7 @@ struct arena_borrowed *arena_borrowed_new(uint32_t count);
 void arena_borrowed_free(struct arena_borrowed *t);
 
 /**
- * arena_borrowed_add() - an extent has been borrowed
+ * arena_borrowed_add() - record that an extent has been borrowed
  * @t: table
  * @index: first buffer of an extent that the layout has
  * @count: buffers, at most 65535
@@ -37,11 +37,11 @@ void arena_borrowed_free(struct arena_borrowed *t);
 int arena_borrowed_add(struct arena_borrowed *t, uint32_t index, uint32_t count,
 		       uint16_t generation);
 
-/** arena_borrowed_io_end() - one operation on an IN_IO extent has ended */
+/** arena_borrowed_io_end() - record that one operation on an IN_IO extent has ended */
 void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index);
 
 /**
- * arena_borrowed_remove() - a BORROWED extent is returned
+ * arena_borrowed_remove() - record that a BORROWED extent is returned
  *
  * Return: the generation as the peer's message had it.
  */

@@ -13,7 +13,7 @@
 #define DEFAULT_BUFFER	4096U
 #define DEFAULT_ENTRIES	1024U
 
-/* More than any region has, and little enough for sums of it. */
+/* More than any region has, and small enough that sums of it do not overflow. */
 #define MAX_LENGTH	(1ULL << 48)
 
 #define HEADER	round_up(sizeof(struct arena_layout), PAGE)
@@ -82,11 +82,11 @@ static bool processes_are_sound(const uint32_t processes[ARENA_MAX_CLASSES])
  */
 
 /**
- * struct shard - the bytes of one process, as they are given to its groups
+ * struct shard - the part of a region that belongs to one process
  * @l: the layout
  * @role: the process
- * @at: the first byte that no group has
- * @end: the first byte behind the process's part
+ * @at: the first byte that no group has yet
+ * @end: the first byte behind the part
  */
 struct shard {
 	struct arena_layout *l;
@@ -114,7 +114,7 @@ static int add_group(struct shard *s, uint32_t use, uint64_t size, uint64_t coun
 	return 0;
 }
 
-/* What remains, in groups of about one size, none of them larger than the configuration's. */
+/* Divide the rest into groups of about one size, not larger than the configuration allows. */
 static int add_rest(struct shard *s, const struct arena_config *c, uint32_t use, uint64_t size)
 {
 	uint64_t most = round_down(c->group_bytes, size);
@@ -125,7 +125,7 @@ static int add_rest(struct shard *s, const struct arena_config *c, uint32_t use,
 		return -ENOSPC;
 	left = s->end - from;
 	n = (left + most - 1) / most;
-	/* So that the next group begins where it may. */
+	/* Align the next group. */
 	each = round_down(left / n, max_u64(size, PAGE));
 	if (each < size || each < c->longest_extent)
 		return -ENOSPC;
@@ -212,7 +212,7 @@ static void default_classes(struct arena_config *c)
 	c->classes[1].processes = 1;
 }
 
-/* Put a value in place of each zero that stands for one. */
+/* Put the defaults in place of zeroes. */
 static void set_defaults(struct arena_config *c)
 {
 	if (!c->align)

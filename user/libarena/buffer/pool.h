@@ -11,7 +11,7 @@
  * All calls are O(1) unless their comment says otherwise. A buffer costs 16 bytes, which
  * take up no memory before the buffer is first used.
  *
- * A pool knows numbers of buffers. It must not know addresses, layouts or messages.
+ * A pool knows indexes of buffers. It must not know addresses, layouts or messages.
  */
 #ifndef ARENA_POOL_H
 #define ARENA_POOL_H
@@ -65,14 +65,14 @@ int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 		    uint32_t tag);
 
 /**
- * arena_pool_return() - LENT -> FREE, on a peer's word
+ * arena_pool_return() - LENT -> FREE, after a message of the peer
  *
  * Extent and tag must be exactly what was lent, else -EINVAL.
  */
 int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag);
 
-/** arena_pool_regain() - LENT or LOST -> OWNED, otherwise the same */
+/** arena_pool_regain() - LENT or LOST -> OWNED, otherwise as arena_pool_return() */
 int arena_pool_regain(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag);
 
@@ -99,10 +99,10 @@ int arena_pool_reset(struct arena_pool *p);
 /** arena_pool_extent() - the extent that begins at @index, an index of the pool */
 struct arena_extent arena_pool_extent(const struct arena_pool *p, uint32_t index);
 
-/** arena_pool_usage() - how many buffers are in which state */
+/** arena_pool_usage() - the number of buffers in each state */
 struct arena_usage arena_pool_usage(const struct arena_pool *p);
 
-/** arena_pool_available() - how many buffers are FREE */
+/** arena_pool_available() - the number of FREE buffers */
 uint32_t arena_pool_available(const struct arena_pool *p);
 
 #endif /* ARENA_POOL_H */

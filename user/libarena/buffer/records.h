@@ -32,7 +32,7 @@
 /**
  * enum pool_place - what a buffer is to the pool
  * @POOL_INSIDE: it is not the first buffer of an extent
- * @POOL_FREE: it is the first buffer of an extent that nobody uses
+ * @POOL_FREE: it is the first buffer of an extent that is not in use
  * @POOL_OWNED: the first of one that this process owns; IN_IO while @io_count is not 0
  * @POOL_LENT: the first of one that a peer has
  * @POOL_LOST: the first of one that a peer had when it died

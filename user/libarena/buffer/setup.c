@@ -65,7 +65,7 @@ static int make_region(const struct creation *c, uint64_t page_size, struct msha
 	return 0;
 }
 
-/* Make the layout, with views of roles in mind where the caller did not say what it needs. */
+/* Make the layout. Its align defaults to the page size, as views of roles need it. */
 static int lay_out(struct creation *c, uint64_t page_size)
 {
 	struct arena_config config = c->config;
@@ -83,8 +83,8 @@ static int make_laid_out_region(struct creation *c, uint64_t page_size, struct m
 }
 
 /*
- * With the largest pages for which there is room: the layout may not fit them, and the machine
- * may have none, or too few.
+ * Choose the largest page size that works: the layout may not fit larger pages, and the machine
+ * may have too few of them.
  */
 static int make_best_region(struct creation *c, struct mshare **out)
 {
@@ -100,7 +100,7 @@ static int make_best_region(struct creation *c, struct mshare **out)
 	return ret;
 }
 
-/* Each process is to find the layout at the region's start. */
+/* Write the layout to the start of the region, where each process finds it. */
 static int write_layout(const struct creation *c, struct mshare *m)
 {
 	void *base;
@@ -163,7 +163,7 @@ int arena_create(const char *name, const struct arena_options *options, struct a
 	return ret ? ret : create(&c, out);
 }
 
-/* What opens a region takes a role from the options and, by name, a view. */
+/* Calls that open a region take from the options only the role and, by name, the view. */
 static int copy_open_options(struct arena_options *o, const struct arena_options *options)
 {
 	int ret = copy_struct(o, sizeof(*o), options);
@@ -176,7 +176,7 @@ static int copy_open_options(struct arena_options *o, const struct arena_options
 	return 0;
 }
 
-/* The region becomes the arena's, or is closed. */
+/* Open an arena that owns the region, or close the region. */
 static int open_owned(struct mshare *m, uint32_t role, struct arena **out)
 {
 	int ret = arena_open_region(m, role, out);
@@ -200,7 +200,7 @@ int arena_open(const char *name, const struct arena_options *options, struct are
 	return ret ? ret : open_owned(m, o.role, out);
 }
 
-/* From a duplicate, so that the caller keeps the descriptor if this fails. */
+/* It opens a duplicate, so that the caller keeps the descriptor if this fails. */
 static int open_duplicate(int fd, struct mshare **out)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), ret;

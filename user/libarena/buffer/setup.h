@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Inside libarena: between the calls that make or open regions and the arena itself.
+ * Inside libarena: what the calls that make or open a region need of the arena.
  */
 #ifndef ARENA_SETUP_H
 #define ARENA_SETUP_H

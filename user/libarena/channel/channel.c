@@ -46,8 +46,8 @@ static void init(struct arena_channel *ch, struct arena *a, uint32_t peer_role)
 	int *socket = ch->options.socket;
 
 	ch->a = a;
-	ch->self = a ? arena_role(a) : CHANNEL_NO_ROLE;
-	ch->peer = a ? peer_role : CHANNEL_NO_ROLE;
+	ch->self = a ? arena_role(a) : ARENA_NO_ROLE;
+	ch->peer = a ? peer_role : ARENA_NO_ROLE;
 	ch->control = socket ? *socket : -1;
 	if (socket)
 		*socket = -1;

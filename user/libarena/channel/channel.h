@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inside of a channel, for channel.c, which is its interface, and for connect.c and what is
- * below that: it is connected by handshake.c over a control socket, or by rendezvous.c through
- * the region. Transports know nothing of it.
+ * The inside of a channel, for channel.c, which implements its interface, and for connect.c and
+ * the files below that: handshake.c connects it over a control socket, rendezvous.c through the
+ * region. Transports must not know it.
  */
 #ifndef ARENA_CHANNEL_CHANNEL_H
 #define ARENA_CHANNEL_CHANNEL_H
@@ -17,9 +17,6 @@
 #include "socket.h"
 #include "source.h"
 #include "wait.h"
-
-/* The role of a side without an arena. */
-#define CHANNEL_NO_ROLE		UINT32_MAX
 
 #define TRANSPORT_BIT(t)	(1U << (t))
 #define WITH_MAILBOX		(TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING) | \
@@ -66,14 +63,14 @@ struct channel_connect {
  * @transport: what carries the messages, one of those below; NULL until it is connected
  * @owner: the thread that opened it
  * @state: errors and the end of the channel
- * @a: this side's part in the region, or NULL
- * @self: own role, or CHANNEL_NO_ROLE
- * @peer: the peer's role, or CHANNEL_NO_ROLE
+ * @a: this side's arena, or NULL
+ * @self: own role, or ARENA_NO_ROLE
+ * @peer: the peer's role, or ARENA_NO_ROLE
  * @options: as given, with defaults filled in; when connected, with the transport chosen
  * @control: the control socket, or -1
- * @pidfd: of the peer, or -1
+ * @pidfd: pidfd of the peer, or -1
  * @box: own mailbox, if @has_box
- * @has_box: there is one
+ * @has_box: the channel has a mailbox
  * @tx: the way to the peer's mailbox
  * @msg_ring: transport of MSG_RING
  * @hybrid: transport of HYBRID
@@ -81,8 +78,8 @@ struct channel_connect {
  * @connect: the state of connecting
  * @has_told_end: arena_channel_recv() has returned an error, which stays
  * @watcher: the ring that drives it, if there is one
- * @spin: for how long spinning has paid lately
- * @fruitless: calls that found nothing to do since the last look whether the peer is alive
+ * @spin: how long it has lately paid to spin
+ * @fruitless: calls that found nothing to do since the last check whether the peer is alive
  * @counters: counters of the caller; the transport counts wake-ups in @state
  */
 struct arena_channel {
@@ -153,7 +150,7 @@ int handshake_begin(struct arena_channel *ch);
 /** rendezvous_begin() - publish the mailbox in the region; 0 or -errno */
 int rendezvous_begin(struct arena_channel *ch);
 
-/** rendezvous_give_up() - withdraw the mailbox; if the peer has it, tell the peer */
+/** rendezvous_give_up() - withdraw the mailbox; if the peer has it, send it a BYE */
 void rendezvous_give_up(struct arena_channel *ch);
 
 #endif /* ARENA_CHANNEL_CHANNEL_H */

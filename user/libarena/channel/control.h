@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The control socket: packets with credentials, and BYE, the last of them. This
- * header knows the format of packets and must not know what they mean in connecting, which is
- * the business of handshake.c.
+ * The control socket: packets with credentials, and BYE, the last of them. This header knows
+ * the format of packets. It must not know what they mean for connecting; handshake.c does.
  */
 #ifndef ARENA_CHANNEL_CONTROL_H
 #define ARENA_CHANNEL_CONTROL_H
@@ -18,13 +17,13 @@
 #define CHANNEL_READY_MAGIC	0x7964616572616e65ULL
 
 /**
- * struct channel_hello - what a side can do and expects
+ * struct channel_hello - the transports that a side offers, and the channel that it expects
  * @magic: CHANNEL_HELLO_MAGIC
  * @version: CHANNEL_VERSION
  * @transports: what it offers, TRANSPORT_BIT()
  * @entries: the window
- * @self: its role, or CHANNEL_NO_ROLE
- * @peer: the role that it looks for, or CHANNEL_NO_ROLE
+ * @self: its role, or ARENA_NO_ROLE
+ * @peer: the role that it looks for, or ARENA_NO_ROLE
  * @mailbox: number of its mailbox's descriptor, -1 for none
  */
 struct channel_hello {
@@ -38,7 +37,7 @@ struct channel_hello {
 };
 
 /**
- * struct channel_ready - what works
+ * struct channel_ready - the transports that work
  * @magic: CHANNEL_READY_MAGIC
  * @transports: the transports that both sides offer and that work on this side
  * @reserved: zero
@@ -65,7 +64,7 @@ struct control_packet {
 	pid_t pid;
 };
 
-/** control_prepare() - from now on packets come with credentials; 0 or -errno */
+/** control_prepare() - have the kernel add credentials to packets; 0 or -errno */
 int control_prepare(int socket);
 
 /**
@@ -85,11 +84,11 @@ int control_send(int socket, const void *body, size_t size);
  * @p: filled
  *
  * Return: 0; -EAGAIN if there is none; -EPIPE if it is BYE; -EOWNERDEAD if the peer left without
- * BYE; -EPROTO if it has something that no packet has; or another -errno.
+ * BYE; -EPROTO if the packet has a descriptor or a wrong size; or another -errno.
  */
 int control_receive(int socket, struct control_packet *p);
 
-/** control_why_left() - the peer has left: -EPIPE if it has sent BYE, else -EOWNERDEAD */
+/** control_why_left() - why the peer has left: -EPIPE if it has sent BYE, else -EOWNERDEAD */
 int control_why_left(int socket);
 
 /** control_bye() - send BYE and shut the socket down */

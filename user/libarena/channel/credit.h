@@ -35,7 +35,7 @@ static inline uint32_t channel_credit_quantum(uint32_t window)
 	return (window + 3) / 4;
 }
 
-/** channel_credit_init() - nothing has been sent */
+/** channel_credit_init() - begin with full credit */
 static inline void channel_credit_init(struct channel_credit *c, uint32_t window)
 {
 	*c = (struct channel_credit){
@@ -56,7 +56,7 @@ static inline bool channel_credit_is_due(const struct channel_credit *c)
 	return c->received - c->told >= c->quantum;
 }
 
-/** channel_credit_unacknowledged() - the peer's messages, received or @unread, that are */
+/** channel_credit_unacknowledged() - unacknowledged messages of the peer, with the @unread */
 static inline uint32_t channel_credit_unacknowledged(const struct channel_credit *c,
 						     uint32_t unread)
 {

@@ -64,10 +64,10 @@ static bool is_io_uring(int fd)
 	       !strcmp(target, "anon_inode:[io_uring]");
 }
 
-/* A side without a role neither says who it is nor knows who the peer is. */
+/* A side without a role neither sends its role nor checks the peer's. */
 static bool is_same_role(uint32_t a, uint32_t b)
 {
-	return a == b || a == CHANNEL_NO_ROLE || b == CHANNEL_NO_ROLE;
+	return a == b || a == ARENA_NO_ROLE || b == ARENA_NO_ROLE;
 }
 
 static int check_hello(const struct arena_channel *ch, const struct control_packet *p)

@@ -113,7 +113,7 @@ static int ring_init_any(struct arena_mailbox *box, unsigned int entries)
 }
 
 /*
- * Nobody, the owner included, may submit anything to this ring or register anything with it:
+ * No process, the owner included, may submit anything to this ring or register anything with it:
  * the list of what is allowed is empty. (With an entry for submissions alone, 7.3 would not
  * restrict registrations: io_parse_restrictions(), io_uring/register.c.) A process that
  * receives the descriptor can only use it as the target of messages.

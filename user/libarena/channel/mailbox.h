@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A mailbox: an io_uring that only receives messages. It knows messages and their order, and must
- * not know what they mean or who counts them.
+ * not know what they mean or how they are counted.
  */
 #ifndef ARENA_MAILBOX_H
 #define ARENA_MAILBOX_H

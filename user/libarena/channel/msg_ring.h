@@ -17,7 +17,7 @@
  * @base: for the channel
  * @box: own mailbox, which stays the channel's
  * @tx: the way to the peer's mailbox, which stays the channel's
- * @inbox: messages that lay before acknowledgments for which the sender looked
+ * @inbox: messages that lay before acknowledgments that a send needed
  * @credit: counts of sent and acknowledged messages
  */
 struct msg_ring_transport {
@@ -31,7 +31,7 @@ struct msg_ring_transport {
 /**
  * msg_ring_transport_init() - prepare
  * @r: filled
- * @state: how the channel fares
+ * @state: errors and the end of the channel
  * @box: own mailbox
  * @tx: way to the peer's, which is not known yet
  * @window: how many messages may be unread

@@ -28,10 +28,10 @@
 #include "../uring.h"
 
 /**
- * struct channel_watcher - who drives a channel
- * @closing: called by arena_channel_close(), before it closes a file; NULL if there is nobody
- * @owner: for @closing
- * @index: for @closing
+ * struct channel_watcher - the ring that drives a channel
+ * @closing: called by arena_channel_close(), before it closes a file; NULL without a ring
+ * @owner: argument of @closing
+ * @index: argument of @closing
  */
 struct channel_watcher {
 	void (*closing)(void *owner, uint32_t index);
@@ -45,7 +45,7 @@ struct channel_watcher {
  * @watcher: copied
  * @ring: the ring, which its owner submits: neither arena_channel_flush() nor anything else of
  *	the channel submits it, but for arena_channel_close() and where it is full
- * @user_data: of completions of messages that could not be sent; others have none
+ * @user_data: user_data of completions; only messages that could not be sent have one
  *
  * Return: 0; -EBUSY if it has a watcher, or the application gave a tx ring of its own; or an
  * error of arena_channel_flush(), because what is queued on the channel's own ring could not be
@@ -68,9 +68,9 @@ void channel_source_failed(struct arena_channel *ch, int result);
 /**
  * enum channel_source_state - what a channel has to report
  * @CHANNEL_HAS_MESSAGE: arena_channel_recv() may have a message
- * @CHANNEL_HAS_ROOM: there is room for what found none
- * @CHANNEL_HAS_END: the channel has come to its end, or has an error, and arena_channel_recv()
- *	has not said so
+ * @CHANNEL_HAS_ROOM: there is credit after a stall
+ * @CHANNEL_HAS_END: the channel has ended, or has an error, and arena_channel_recv() has not
+ *	returned that
  */
 enum channel_source_state {
 	CHANNEL_HAS_MESSAGE = 1,
@@ -81,19 +81,19 @@ enum channel_source_state {
 /**
  * channel_source_state() - what there is to report, enum channel_source_state
  * @ch: channel
- * @fired: its file descriptor was found ready since this was last asked
+ * @fired: its file descriptor became ready since the last call
  *
- * It connects a channel that is not connected yet, as far as that goes without waiting.
+ * It takes all steps of connecting that need no wait, if the channel is not connected yet.
  */
 uint32_t channel_source_state(struct arena_channel *ch, bool fired);
 
-/** channel_source_told_room() - room was reported, which is done once for each stall */
+/** channel_source_told_room() - record that room was reported, once for each stall */
 void channel_source_told_room(struct arena_channel *ch);
 
 /** channel_source_in_kernel() - true if only a poll shows events: a socket, or connecting */
 bool channel_source_in_kernel(const struct arena_channel *ch);
 
-/** channel_source_is_full() - true if the descriptor takes no more for now */
+/** channel_source_is_full() - true if the descriptor must be polled for POLLOUT */
 bool channel_source_is_full(const struct arena_channel *ch);
 
 /** channel_source_control() - the control socket, or -1 */
@@ -109,7 +109,7 @@ bool channel_source_arm(struct arena_channel *ch);
 /** channel_source_disarm() - announce that it is awake */
 void channel_source_disarm(struct arena_channel *ch);
 
-/** channel_source_gone() - the peer has died, or has left the control socket */
+/** channel_source_gone() - record that the peer has died, or has left the control socket */
 void channel_source_gone(struct arena_channel *ch);
 
 #endif /* ARENA_CHANNEL_SOURCE_H */

@@ -29,7 +29,7 @@
  * arena_spsc_stall(), arena_spsc_resume() and arena_spsc_must_resume().
  *
  * Wake-ups that come too late are harmless. One thread uses each structure. This header must not
- * know who wakes whom, or how.
+ * know how a side is woken.
  */
 #ifndef ARENA_SPSC_H
 #define ARENA_SPSC_H
@@ -154,7 +154,7 @@ void arena_spsc_limit(struct arena_spsc_producer *p, struct arena_spsc_consumer 
 		      uint32_t window);
 
 /**
- * arena_spsc_put() - hand over a message
+ * arena_spsc_put() - put a message into the ring
  *
  * Return: 0; -EAGAIN if the ring is full; -EPROTO if the peer claims to have got messages that
  * were never put.

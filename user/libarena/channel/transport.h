@@ -25,8 +25,8 @@ struct transport;
  * @arm: announce that this side is going to sleep; true if it may
  * @disarm: announce that this side is awake
  * @fd: the descriptor to sleep on
- * @find_bye: the peer is gone: find out whether it has sent BYE, which may lie behind messages
- *	that were not received yet
+ * @find_bye: called when the peer is gone: find out whether it has sent BYE, which may lie
+ *	behind messages that were not received yet
  * @bye: send BYE, behind all messages
  * @free: free what the transport has allocated; may be NULL
  * @spins: the most turns of @has_message for which it pays to spin, see struct wait_spin
@@ -53,7 +53,7 @@ struct transport_ops {
  * struct transport - the beginning of each transport
  * @ops: its functions
  * @state: errors and the end of the channel
- * @is_full: the descriptor takes no more for now; poll it for POLLOUT as well
+ * @is_full: the descriptor accepts nothing for now; poll it for POLLOUT as well
  */
 struct transport {
 	const struct transport_ops *ops;

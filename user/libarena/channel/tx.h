@@ -18,7 +18,7 @@
  * @ring: the tx ring, NULL if there is none yet
  * @own: the channel's own ring, if @has_own
  * @target: the peer's mailbox, or -1
- * @user_data: of messages
+ * @user_data: user_data of messages
  * @has_own: the channel has a ring of its own
  * @is_deferred: only the ring's owner submits it
  */
@@ -36,7 +36,7 @@ struct channel_tx {
  * channel_tx_open() - choose the ring
  * @tx: @state and @target are set, all else is zero
  * @ring: the user's ring, or NULL to make one for the channel
- * @user_data: of messages
+ * @user_data: user_data of messages
  *
  * Return: 0, -EOPNOTSUPP, or an error of io_uring_setup(2).
  */

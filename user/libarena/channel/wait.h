@@ -27,8 +27,8 @@ int wait_left_ms(struct wait_time *t);
 /**
  * struct wait_spin - how long it pays to spin
  * @max: turns after which sleeping costs less; some 20 us, the time to sleep and be woken
- * @recent: turns that it took lately until spinning paid
- * @calls: how often it was tried
+ * @recent: turns that an event has lately taken to come
+ * @calls: number of times that the caller has spun
  */
 struct wait_spin {
 	uint32_t max;
@@ -36,7 +36,7 @@ struct wait_spin {
 	uint32_t calls;
 };
 
-/** wait_spin_init() - nothing is known yet: spin for the longest time */
+/** wait_spin_init() - begin with the longest time, since nothing is known yet */
 static inline void wait_spin_init(struct wait_spin *s, uint32_t max)
 {
 	*s = (struct wait_spin){ .max = max, .recent = max };
@@ -53,8 +53,8 @@ static inline void wait_relax(void)
 
 /**
  * wait_spin_turns() - spin until it is ready
- * @is_ready: asked in each turn; inline, or the call costs as much as the turn
- * @arg: for @is_ready
+ * @is_ready: called in each turn; it must be inline, or the call costs as much as the turn
+ * @arg: argument of @is_ready
  * @turns: the most calls of @is_ready
  *
  * Return: the turn after which it was ready, or @turns.
@@ -75,7 +75,7 @@ uint32_t wait_spin_turns(bool (*is_ready)(void *arg), void *arg, uint32_t turns)
 /** wait_spin_choose() - for how many turns it pays to spin this time */
 uint32_t wait_spin_choose(struct wait_spin *s);
 
-/** wait_spin_learn() - it was ready after @took of @turns turns; false if it was not */
+/** wait_spin_learn() - record that spinning took @took of @turns turns; false if in vain */
 bool wait_spin_learn(struct wait_spin *s, uint32_t took, uint32_t turns);
 
 /** wait_poll() - poll(2), with -errno for an error */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ring below its operations: who may use it, room in its queues, and the numbers by
- * which completions are known.
+ * The ring below its operations: the check of the calling thread, room in the queues, and the
+ * user_data of completions.
  *
- * All other parts of a ring stand on this one. It must not know what an operation does,
+ * All other parts of a ring are built on this one. It must not know what an operation does,
  * how files are kept or where provided buffers come from; it only has pointers to those
- * tables: ops.h, files.h and provided.h describe them.
+ * tables, which ops.h, files.h and provided.h describe.
  */
 #ifndef ARENA_RING_CORE_H
 #define ARENA_RING_CORE_H
@@ -17,8 +17,8 @@
 #include "heap.h"
 
 /*
- * user_data: two bits say what it belongs to, then follow 30 bits of generation and an
- * index. A completion of something that is over is recognised by its generation.
+ * user_data: two bits for the kind of the entry, 30 bits for its generation, and its index. A
+ * late completion of an entry that has ended is recognised by its generation.
  */
 enum ring_tag { TAG_OP, TAG_CANCEL, TAG_FILE, TAG_SOURCE };
 
@@ -38,38 +38,38 @@ struct nvme_uring_cmd;
  * @uring: the ring
  * @a: the arena whose buffers are used
  * @owner: the thread that opened the ring
- * @features: what the ring makes use of
+ * @features: features of the kernel that the ring uses
  * @ops: the table of operations
  * @n_ops: entries of @ops
  * @pending: operations whose last event was not given
  * @free_op: list of free entries of @ops
  * @requeue_first: list of operations that wait for room in the submission queue
  * @requeue_last: its end
- * @deadlines: of operations, by their index
+ * @deadlines: deadlines of operations, by their index
  * @bufs: for each operation, room for a list of extents
  * @iovs: for each operation, room for a list of addresses
  * @msgs: for each operation, the header of a message
- * @zeroes: memory that is zero, to be written from
- * @sink: memory that nobody reads, to receive into what is not wanted
+ * @zeroes: memory that is zero, to write zeroes from
+ * @sink: memory that is never read, to receive skipped bytes into
  * @files: the table of files: those that were added, then those that were accepted
  * @n_files: entries of @files, both halves together
  * @free_file: list of free entries in the first half of @files
- * @free_accepted: of those in the second half; empty if the kernel gives them out
+ * @free_accepted: list of free entries in the second half; empty if the kernel chooses them
  * @direct: files are direct descriptors, else file descriptors
  * @own: completions to come of the ring's own cancellations and shutdowns
  * @own_max: how many of them the completion queue has room for
- * @removals: how often all operations on a file were cancelled
+ * @removals: number of times that all operations on a file were cancelled
  * @registered: for each group, whether it is registered with the kernel
  * @provided: for each group, the buffers that the kernel may choose from
  * @faults_pass: -EFAULT may only mean that the module replaces an entry of a page table
  * @closing: no operation continues
  * @sources: the table of sources
  * @nvme: for each operation, room for a command; NULL if the ring has no option nvme
- * @turn_cqes: completions that belong to this turn and were not looked at
+ * @turn_cqes: completions that belong to this turn and were not handled yet
  * @counters: what was done
  * @gather: completions for which a turn waits, if so many can come; 0 or 1 for no gathering
- * @gather_us: for how long
- * @extra: of the completion that is looked at, what a CQE32 has beside
+ * @gather_us: microseconds for which a turn gathers
+ * @extra: the additional value in a CQE32 of the completion that is handled now
  */
 struct arena_ring {
 	struct io_uring uring;
@@ -144,7 +144,7 @@ struct io_uring_sqe *ring_own_sqe(struct arena_ring *r);
 /** ring_own_room() - as ring_room(), and make sure that their completions find room */
 int ring_own_room(struct arena_ring *r, uint32_t n);
 
-/** ring_has_completion() - is there one, or one that the kernel gives when it is entered? */
+/** ring_has_completion() - true if one is there, or comes as soon as the kernel is entered */
 bool ring_has_completion(const struct arena_ring *r);
 
 #endif /* ARENA_RING_CORE_H */

@@ -18,7 +18,7 @@ static void free_list(struct arena_ring *r, uint32_t from, uint32_t to)
 		r->files[i].next = i + 1 < to ? i + 1 : NONE;
 }
 
-/* Registering direct descriptors does the same. */
+/* The kernel checks RLIMIT_NOFILE for direct descriptors, too. */
 static void raise_limit(uint32_t files)
 {
 	struct rlimit limit;
@@ -156,7 +156,7 @@ static void close_if_done(struct arena_ring *r, uint32_t index)
 		return;
 	let_go(r, index);
 	f->state = FILE_FREE;
-	/* The kernel knows itself which of these are free. */
+	/* The kernel itself chooses a free entry for each accepted connection. */
 	if (accepted && r->direct)
 		return;
 	f->next = *list;

@@ -9,19 +9,19 @@
  * descriptors whose numbers only the ring knows, and which it closes when the last
  * operation has ended.
  *
- * It counts operations but must not know them: ops.h stands on this.
+ * It counts the operations on a file, but must not know what they do; ops.h is built on it.
  */
 #ifndef ARENA_RING_FILES_H
 #define ARENA_RING_FILES_H
 
 #include "core.h"
 
-/* enum ring_file_state - of an entry */
+/* enum ring_file_state - state of an entry */
 enum ring_file_state { FILE_FREE, FILE_LIVE, FILE_CLOSING };
 
 /**
  * struct ring_file - an entry of the table
- * @generation: of this entry
+ * @generation: generation of this entry
  * @pending: operations on it, the ring's own included
  * @next: the next free entry
  * @fd: the file descriptor, if the ring has no direct ones
@@ -31,7 +31,7 @@ enum ring_file_state { FILE_FREE, FILE_LIVE, FILE_CLOSING };
  * @stream: it has no offsets: bytes come in the order in which operations do
  * @reading: an operation takes bytes from a stream
  * @writing: an operation puts bytes into a stream
- * @aborted: what was not sent is thrown away
+ * @aborted: bytes that were not sent are discarded
  */
 struct ring_file {
 	uint32_t generation;
@@ -50,10 +50,10 @@ struct ring_file {
 /** ring_files_init() - an empty table; 0 or -errno */
 int ring_files_init(struct arena_ring *r);
 
-/** ring_files_close() - close what is left when nothing is pending; in a child, its copies */
+/** ring_files_close() - close all files when nothing is pending; in a child, its copies */
 void ring_files_close(struct arena_ring *r);
 
-/** ring_file_find() - the file, or NULL if the handle is stale; CLOSING ones count */
+/** ring_file_find() - the file, perhaps a CLOSING one, or NULL if the handle is stale */
 struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file);
 
 /** ring_file_target() - the number that stands for the file in an SQE */
@@ -65,7 +65,7 @@ static inline int ring_file_target(const struct arena_ring *r, struct arena_file
 /**
  * ring_file_accepted() - make a connection one of the ring's files
  * @r: ring
- * @result: of the accept
+ * @result: result of the accept
  * @file: the handle
  *
  * Return: 0, or -ENFILE if the table is full: the connection is closed then.

@@ -14,12 +14,12 @@
 #include "nvme.h"
 #include "rw.h"
 
-/* What an SQE of 128 bytes has room for. */
+/* Bytes of a command in an SQE of 128 bytes. */
 #define COMMAND_SIZE	80
 
 _Static_assert(sizeof(struct nvme_uring_cmd) <= COMMAND_SIZE, "a command fits an SQE");
 
-/* What the kernel calls a command: by its queue, and by whether its data is a list. */
+/* The command of the kernel for this queue, with one extent or a list of them. */
 static uint32_t kind(bool admin, bool list)
 {
 	if (admin)
@@ -73,13 +73,13 @@ static bool done(struct arena_ring *r, struct ring_op *op, const struct io_uring
 #define NVME_CLASS \
 	.prep = prep_nvme, .succeed = done, .retry = ring_rw_retry, .end = ring_rw_end, .once = true
 
-/* By their queue, and by the way of the data: out, in. */
+/* By the queue, and by the direction of the data: out, in. */
 static const struct ring_class classes[2][2] = {
 	{ { NVME_CLASS }, { NVME_CLASS, .in = true } },
 	{ { NVME_CLASS, .admin = true }, { NVME_CLASS, .admin = true, .in = true } },
 };
 
-/* The device takes the direction from the opcode, and the kernel does: so do we. */
+/* Device and kernel take the direction of the data from this bit of the opcode. */
 static bool is_out(const struct arena_nvme *n)
 {
 	return n->opcode & 1;

@@ -7,7 +7,7 @@
 
 #include "core.h"
 
-/** ring_nvme_init() - make a ring one for NVMe commands; false without memory */
+/** ring_nvme_init() - allocate the memory of commands; false without memory */
 bool ring_nvme_init(struct arena_ring *r);
 /** ring_nvme_free() - free its memory, if it has any */
 void ring_nvme_free(struct arena_ring *r);

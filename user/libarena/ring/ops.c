@@ -31,7 +31,7 @@ bool ring_op_is_ending(struct arena_ring *r, const struct ring_op *op)
  * Beginning
  */
 
-/* 0 if one more can begin on the file and would not mix with another. */
+/* 0 if an operation can begin on the file without mixing its bytes with another one's. */
 static int check_file(struct arena_ring *r, const struct ring_class *class,
 		      struct arena_file file)
 {
@@ -219,7 +219,7 @@ bool ring_op_continue(struct arena_ring *r, struct ring_op *op, struct arena_eve
 {
 	if (ring_op_is_ending(r, op))
 		return ring_op_finish_canceled(r, op, event);
-	/* Operations that wait already come first. */
+	/* Operations that already wait go first. */
 	if (r->requeue_first != NONE || !has_room(r))
 		ring_op_requeue(r, op);
 	else
@@ -269,7 +269,7 @@ static bool is_transient(const struct arena_ring *r, struct ring_op *op, int32_t
 		op->waiting = true;
 		return true;
 	}
-	/* The same file has a second handle, and that one was removed. */
+	/* Another handle of the same file was removed, which cancelled this operation, too. */
 	if (error == -ECANCELED)
 		return op->removals != r->removals;
 	return error == -EINTR && !op->class->once;
@@ -389,7 +389,7 @@ void ring_ops_expire(struct arena_ring *r)
 		uint32_t index = r->deadlines.entry[0].key;
 		struct ring_op *op = &r->ops[index];
 
-		/* The next call submits what cannot be submitted now. */
+		/* If there is no room now, the next call tries again. */
 		if (!op->over && !op->canceling && ring_op_end(r, op, -ETIME))
 			return;
 		ring_heap_remove(&r->deadlines, index);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of operations: how one begins, is issued, waits for room, continues and gives
- * its events.
+ * The table of operations: how an operation begins, is issued, waits for room, continues and
+ * makes its events.
  *
  * What an operation does is a class of its own (rw.c, network.c, storage.c, nvme.c).
  * The table calls the functions of that class and must not know any class by name.
@@ -17,12 +17,12 @@
  * @succeed: a completion without an error has come; true if that makes an event
  * @retry: may the operation be tried again after this error? NULL for never
  * @ready: 0 if it can be issued, or the error to end with; NULL if it always can
- * @end: give back what the operation holds; NULL if that is nothing
- * @in: it takes from its file: bytes or connections
+ * @end: release what the operation holds; NULL if it holds nothing
+ * @in: it receives bytes or connections from its file
  * @moves: bytes go through its file in order: one operation at a time in one direction
  * @once: the ring does not issue it again after -EINTR, since it may have been done
- * @admin: of NVMe commands, those of the admin queue
- * @waits: where the kernel says -EAGAIN, poll and try again
+ * @admin: it is an NVMe command of the admin queue
+ * @waits: after -EAGAIN the ring polls the file and tries again
  */
 struct ring_class {
 	void (*prep)(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe);
@@ -39,16 +39,16 @@ struct ring_class {
 };
 
 /**
- * struct ring_rw - what to move where
- * @iov: what is still to be moved
- * @n_iov: its entries
+ * struct ring_rw - a transfer between extents and a file
+ * @iov: the memory that is not transferred yet
+ * @n_iov: entries of @iov
  * @n_bufs: extents that are IN_IO
  * @buf: these extents
- * @offset: into the file, of what is still to be moved; -1 for a stream
- * @length: bytes of all
+ * @offset: offset in the file of the rest; -1 for a stream
+ * @length: bytes of all extents
  * @flags: enum arena_io_flags
- * @group: in which all extents lie, if it is registered; else -1
- * @one: the entry of @iov, where there is only one extent
+ * @group: group of all extents, if it is registered; else -1
+ * @one: the entry of @iov, if there is only one extent
  */
 struct ring_rw {
 	struct iovec *iov;
@@ -66,8 +66,8 @@ struct ring_rw {
  * struct ring_range - bytes of a file
  * @offset: first byte
  * @length: bytes
- * @done: bytes that were written, where that is the way
- * @ways: bits of the ways that are not known to fail; the lowest is under way
+ * @done: zeroes that were written, if that is the way
+ * @ways: bits of the ways that are not known to fail; the lowest is tried now
  */
 struct ring_range {
 	uint64_t offset;
@@ -80,29 +80,29 @@ struct ring_range {
  * struct ring_op - an entry of the table
  * @class: what it does
  * @file: its file
- * @cookie: the caller's
- * @buf: the buffer that events name, the first if it has several
- * @generation: of this entry
+ * @cookie: number that the caller gave
+ * @buf: the extent that its events name, the first if it has several
+ * @generation: generation of this entry
  * @next: the entry behind it in the list of free ones or of those to be requeued
- * @done: bytes moved
- * @result: for the last event
- * @flags: for the last event
+ * @done: bytes that were transferred
+ * @result: result in the last event
+ * @flags: flags in the last event
  * @cqes: completions to come
- * @faults: how often it was tried again after -EFAULT
- * @removals: the ring's, when it was issued
- * @busy: in use
+ * @faults: number of tries that ended with -EFAULT
+ * @removals: value of the ring's @removals when it was issued
+ * @busy: the entry is in use
  * @multishot: it continues after an event
- * @waiting: a poll was issued in place of the operation, which found nothing
+ * @waiting: a poll was issued in its place, because it would have had to wait
  * @canceling: a cancellation has not completed
  * @nowait: -EAGAIN is its result
  * @ending: why it was asked to end: -ECANCELED, -ETIME or another error; or 0
- * @over: it has a result; only notifications are to come
- * @rw: what to move where
- * @range: what to discard or to zero
- * @skip: how many bytes to receive and drop, and how many were
- * @poll: events to wait for
- * @group: to receive into
- * @datasync: fdatasync(2)
+ * @over: it has its result; only notifications are to come
+ * @rw: for transfers
+ * @range: for discarding and zeroing
+ * @skip: bytes to receive and drop, and bytes dropped so far
+ * @poll: for a poll: events to wait for
+ * @group: for a recv into any buffer: the group
+ * @datasync: for a flush: fdatasync(2) in place of fsync(2)
  */
 struct ring_op {
 	const struct ring_class *class;
@@ -144,8 +144,8 @@ void ring_ops_init(struct arena_ring *r);
  * ring_op_new() - take an entry for an operation
  * @r: ring
  * @class: what it does
- * @file: its file; a zeroed handle where it has none
- * @cookie: the caller's
+ * @file: its file; a zeroed handle if it has none
+ * @cookie: number that the caller gave
  * @op: the entry; to be passed to ring_op_begin() or ring_op_drop()
  *
  * Return: 0; an error of ring_check(); -EAGAIN if no entry is free; -ESTALE; -EBUSY; an
@@ -154,19 +154,19 @@ void ring_ops_init(struct arena_ring *r);
 int ring_op_new(struct arena_ring *r, const struct ring_class *class,
 		struct arena_file file, uint64_t cookie, struct ring_op **op);
 
-/** ring_op_index() - of its entry */
+/** ring_op_index() - the index of its entry */
 static inline uint32_t ring_op_index(const struct arena_ring *r, const struct ring_op *op)
 {
 	return (uint32_t)(op - r->ops);
 }
 
-/** ring_op_drop() - give back an entry that was not begun */
+/** ring_op_drop() - free an entry whose operation did not begin */
 void ring_op_drop(struct arena_ring *r, struct ring_op *op);
 
 /** ring_op_begin() - issue it; nothing can fail any more */
 void ring_op_begin(struct arena_ring *r, struct ring_op *op, struct arena_op *handle);
 
-/** ring_op_is_ending() - true if nothing of it is to be issued any more */
+/** ring_op_is_ending() - true if it must not be issued any more */
 bool ring_op_is_ending(struct arena_ring *r, const struct ring_op *op);
 
 /** ring_op_end() - ask the kernel to end it, for this reason; 0, -EALREADY or -errno */
@@ -186,7 +186,7 @@ void ring_op_tell(struct arena_ring *r, const struct ring_op *op, int32_t result
 bool ring_op_finish(struct arena_ring *r, struct ring_op *op, int32_t result,
 		    uint32_t flags, struct arena_event *event);
 
-/** ring_op_finish_canceled() - the same, with the reason why it was ended */
+/** ring_op_finish_canceled() - ring_op_finish() with the reason why it was ended */
 bool ring_op_finish_canceled(struct arena_ring *r, struct ring_op *op,
 			     struct arena_event *event);
 
@@ -195,24 +195,24 @@ bool ring_op_done(struct arena_ring *r, struct ring_op *op, const struct io_urin
 		  struct arena_event *event);
 
 /**
- * ring_op_happened() - one event of many of a multishot
+ * ring_op_happened() - make one of many events of a multishot operation
  * @r: ring
  * @op: operation
  * @result: for the event
- * @more: false if the kernel has ended it: it is begun anew
+ * @more: false if the kernel has ended it, so that it must be issued again
  * @event: filled
  */
 void ring_op_happened(struct arena_ring *r, struct ring_op *op, int32_t result, bool more,
 		      struct arena_event *event);
 
-/** ring_ops_requeue() - issue what waits for room; true if one of them ended: an event */
+/** ring_ops_requeue() - issue operations that wait for room; true if one made an event */
 bool ring_ops_requeue(struct arena_ring *r, struct arena_event *event);
 
 /** ring_op_complete() - a completion has come; true if it makes an event */
 bool ring_op_complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
 		      struct arena_event *event);
 
-/** ring_ops_expire() - ask that operations end whose deadline has passed */
+/** ring_ops_expire() - ask the kernel to end operations whose deadline has passed */
 void ring_ops_expire(struct arena_ring *r);
 
 /** ring_op_cancel_complete() - the kernel has answered a cancellation */

@@ -14,9 +14,9 @@
 
 #include "../uring.h"
 
-/* Of the smallest rings. */
+/* Bytes of the smallest ring. */
 #define MEMORY	8192UL
-/* A kernel that closes a removed file at once does so long before this. */
+/* If the kernel closes a removed file at once, it takes much less time than this. */
 #define REMOVAL_MS	20
 
 static const struct arena_feature_info info[ARENA_N_FEATURES] = {
@@ -329,7 +329,7 @@ static void try_operations(struct arena_features *f, struct io_uring *ring)
 		found(f, ARENA_HAS_DIRECT_CLOSE, try_direct_close());
 	found(f, ARENA_HAS_CQE_SKIP, try_cqe_skip(ring));
 	found(f, ARENA_HAS_CANCEL_ALL, try_cancel_all(ring));
-	/* The others are tried by cancelling them. */
+	/* The other operations are tried by cancelling them. */
 	if (!arena_has(f, ARENA_HAS_CANCEL_ALL))
 		return;
 	found(f, ARENA_HAS_POLL_MULTISHOT, try_poll_multishot(ring));

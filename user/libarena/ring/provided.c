@@ -108,7 +108,7 @@ struct arena_buf ring_provided_take(struct arena_ring *r, uint32_t group,
 	b = *from;
 	*from = (struct arena_buf){ 0 };
 	arena_io_end(r->a, b);
-	/* Not each time, because it looks through all buffers. */
+	/* Do this rarely, because it looks through all buffers. */
 	if (p->ring && p->count < p->size / 2)
 		fill(r, p, group);
 	return b;

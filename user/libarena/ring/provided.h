@@ -17,8 +17,8 @@
  * struct ring_provided - the buffers of one group that the kernel can choose from
  * @ring: from which it takes them, NULL before the first use
  * @buf: the buffer that is provided under each number, count 0 if none is
- * @size: how many at most, a power of two
- * @count: how many are provided
+ * @size: most buffers that can be provided, a power of two
+ * @count: number of buffers that are provided
  */
 struct ring_provided {
 	struct io_uring_buf_ring *ring;
@@ -34,7 +34,7 @@ int ring_provided_ready(struct arena_ring *r, uint32_t group, struct arena_buf *
 void ring_provided_prep(struct arena_ring *r, uint32_t group, struct arena_buf own, int fd,
 			struct io_uring_sqe *sqe);
 
-/** ring_provided_take() - the buffer of a completion, OWNED now; count 0 if none */
+/** ring_provided_take() - the buffer of a completion, which is OWNED now; count 0 if none */
 struct arena_buf ring_provided_take(struct arena_ring *r, uint32_t group,
 				    struct arena_buf *own, const struct io_uring_cqe *cqe);
 

@@ -24,7 +24,7 @@
 /* Own operations of each file: a cancellation, a shutdown, a disconnection. */
 #define OWN_PER_FILE	3
 
-/* What the caller gave, with defaults in place of zeroes. */
+/* Copy the caller's options, with defaults in place of zeroes. */
 static int copy_options(struct arena_ring_options *o, const struct arena_ring_options *given)
 {
 	int ret = copy_struct(o, sizeof(*o), given);
@@ -239,7 +239,7 @@ int arena_ring_submit(struct arena_ring *r)
 
 	if (ret)
 		return ret;
-	/* What finds no room now is staged again by the next turn. */
+	/* If there is no room for something now, the next turn tries again. */
 	ring_sources_stage(r);
 	return ring_submit(r);
 }

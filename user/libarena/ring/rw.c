@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Operations that move bytes between extents of the caller's choice and a file.
+ * Operations that transfer bytes between extents of the caller's choice and a file.
  *
  * Each has a list of extents, often of one. After a short transfer it is issued again for
  * what is left, which may begin in the middle of the list.
@@ -19,7 +19,7 @@
 
 #define SINK_SIZE	65536U
 
-/* How often an operation is tried again after -EFAULT. */
+/* Most tries of an operation after -EFAULT. */
 #define MAX_FAULTS	64U
 
 /* Stands for the position of a file that has no offsets. */
@@ -156,7 +156,7 @@ static void prep_send_zc(struct arena_ring *r, struct ring_op *op, struct io_uri
 		io_uring_prep_send_zc(sqe, fd, iov->iov_base, iov->iov_len, flags, 0);
 }
 
-/* So many bytes of the list were moved, but not all. */
+/* Advance by @bytes, which are fewer than those left. */
 static void advance(struct ring_rw *rw, size_t bytes)
 {
 	if (rw->offset != STREAM_OFFSET)
@@ -167,7 +167,7 @@ static void advance(struct ring_rw *rw, size_t bytes)
 	rw->iov->iov_len -= bytes;
 }
 
-/* @enough: the caller is content with a part. */
+/* @enough: a part of the bytes is enough for the caller. */
 static bool moved_some(struct arena_ring *r, struct ring_op *op, int32_t bytes, bool enough,
 		       struct arena_event *event)
 {
@@ -243,7 +243,7 @@ static const struct ring_class recv_class = {
 /* The parameters of a call of ring.h. */
 enum rw { RW_READ, RW_WRITE, RW_RECV, RW_SEND, RW_SEND_ZC };
 
-/* A list is sent without a copy by another operation than one extent. */
+/* One extent and a list need different features of the kernel. */
 static bool sends_zc(const struct arena_ring *r, const struct arena_io *io)
 {
 	return arena_has(&r->features, io->vec ? ARENA_HAS_SENDMSG_ZC : ARENA_HAS_SEND_ZC);
@@ -286,7 +286,7 @@ static bool is_list_sound(const struct arena_io *io)
 	       !io->from && !io->length;
 }
 
-/* One more extent is IN_IO from now on. */
+/* Make one more extent IN_IO. */
 static int take(struct arena_ring *r, struct ring_op *op, struct arena_buf b, uint32_t from,
 		uint32_t length)
 {
@@ -308,7 +308,7 @@ static int32_t registered_group(const struct arena_ring *r, struct arena_buf b)
 	return b.group < arena_layout(r->a)->n_groups && r->registered[b.group] ? b.group : -1;
 }
 
-/* The list is copied, because the caller may change it. */
+/* Copy the list, because the caller may change it, and make its extents IN_IO. */
 static int take_list(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
 {
 	size_t at = (size_t)ring_op_index(r, op) * ARENA_RING_MAX_VECS;

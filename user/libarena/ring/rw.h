@@ -14,16 +14,16 @@
 /* Bytes of @r->zeroes. */
 #define RING_ZEROES_SIZE	65536U
 
-/** ring_rw_init() - allocate it for @r->n_ops operations; false without memory */
+/** ring_rw_init() - allocate the memory for @r->n_ops operations; false without memory */
 bool ring_rw_init(struct arena_ring *r);
-/** ring_rw_free() - free it, also if it was allocated in part only */
+/** ring_rw_free() - free the memory, also if only a part was allocated */
 void ring_rw_free(struct arena_ring *r);
 
 /**
- * ring_rw_take() - the extents of an operation are IN_IO from now on
+ * ring_rw_take() - make the extents of an operation IN_IO
  * @r: ring
- * @op: operation, whose class says which way the bytes go
- * @io: what to move where; its flags are the caller's to look at
+ * @op: operation, whose class says in which direction the bytes go
+ * @io: the transfer; the caller checks its flags
  *
  * The operation's @rw and @buf are filled in. An operation that moves nothing leaves them zero.
  *
@@ -31,7 +31,7 @@ void ring_rw_free(struct arena_ring *r);
  */
 int ring_rw_take(struct arena_ring *r, struct ring_op *op, const struct arena_io *io);
 
-/** ring_rw_retry() - a class's @retry: for -EFAULT that may pass */
+/** ring_rw_retry() - a class's @retry: true for an -EFAULT that may pass */
 bool ring_rw_retry(struct arena_ring *r, struct ring_op *op, int32_t error);
 
 /** ring_rw_end() - a class's @end: its extents are no longer IN_IO */

@@ -32,7 +32,7 @@ static struct ring_source *next_channel(struct arena_ring *r, const struct ring_
 	return channel_at(r, s->next);
 }
 
-/* Its descriptor was found ready since it was reported. */
+/* True if its descriptor became ready after its last event. */
 static bool has_fired(const struct ring_source *s)
 {
 	return s->fired & (PART_BIT(PART_IN) | PART_BIT(PART_OUT));
@@ -64,7 +64,7 @@ static bool channel_event(struct arena_ring *r, struct ring_source *s, struct ar
 	s->fired = 0;
 	if (state & CHANNEL_HAS_ROOM)
 		channel_source_told_room(s->ch);
-	/* Its messages come first; the next event reports the end. */
+	/* Messages are reported first, and the end by the next event. */
 	if (state & CHANNEL_HAS_END && !(state & CHANNEL_HAS_MESSAGE))
 		s->has_told_end = true;
 	return state;
@@ -100,7 +100,7 @@ static void closing(void *owner, uint32_t index)
 	source_drop(r, s);
 }
 
-/* Once, because each becomes ready only once. The pidfd is known after connecting. */
+/* Each of the two becomes ready only once. The pidfd is known after connecting. */
 static int poll_peer(struct arena_ring *r, struct ring_source *s)
 {
 	int pidfd = arena_channel_pidfd(s->ch), control = channel_source_control(s->ch), ret = 0;
@@ -134,7 +134,7 @@ int arena_ring_add_channel(struct arena_ring *r, struct arena_channel *ch, uint6
 	return 0;
 }
 
-/* Poll all the time a channel whose events only the kernel knows. 0 or -errno. */
+/* A channel whose messages are not in memory is polled all the time. Return: 0 or -errno. */
 static int poll_kernel(struct arena_ring *r, struct ring_source *s)
 {
 	int ret = poll_peer(r, s);
@@ -148,7 +148,7 @@ static int poll_kernel(struct arena_ring *r, struct ring_source *s)
 	return ret;
 }
 
-/* True if the kernel had no room, for which there is no event. */
+/* Flush the channel; true if the kernel was short of memory, which no event ends. */
 static bool stage(struct arena_ring *r, struct ring_source *s)
 {
 	int ret = 0;

@@ -44,7 +44,7 @@ static void rearm(struct arena_ring *r, struct ring_source *s)
 	r->sources->rearm = true;
 }
 
-/* This looks at all sources, which are few, and rarely happens. */
+/* It looks at all sources: they are few, and it is rarely called. */
 bool source_fds_stage(struct arena_ring *r)
 {
 	struct ring_sources *all = r->sources;
@@ -175,8 +175,8 @@ static bool waker_event(struct arena_ring *r, struct ring_source *s, struct aren
 	if (read(s->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return false;
 	/*
-	 * Acquire: what was written before arena_waker_wake() is visible. After the
-	 * read, so that whoever finds it clear writes to an eventfd that was read.
+	 * Acquire, so that stores before arena_waker_wake() are visible. It is cleared after
+	 * the read, so that a thread that finds it clear writes to an empty eventfd.
 	 */
 	return __atomic_exchange_n(&s->waker->is_pending, 0, __ATOMIC_ACQ_REL);
 }

@@ -49,7 +49,7 @@ void source_timers_look(struct arena_ring *r)
 	}
 }
 
-/* The next time is computed from the first, so that a late event delays no other. */
+/* The next time is computed from the last due time, so that a late event delays no other. */
 static bool timer_event(struct arena_ring *r, struct ring_source *s, struct arena_event *event)
 {
 	struct source_timer *t = &s->timer;

@@ -7,7 +7,7 @@
 
 #include <common/clock.h>
 
-/* Adaptive waiting looks at least this often, for an event that is just about to come. */
+/* Least looks of an adaptive wait: an event may be just about to come. */
 #define SPINS_MIN	64U
 /* This takes as long as to sleep and be woken, some 20 us. */
 #define SPINS_MAX	512U
@@ -80,7 +80,7 @@ void source_handle(const struct arena_ring *r, const struct ring_source *s,
 		*out = (struct arena_source){ source_index(r, s), s->generation };
 }
 
-/* The entry is free if nothing names it any more. */
+/* Free the entry if no completion for it is to come. */
 static void release(struct arena_ring *r, struct ring_source *s)
 {
 	struct ring_sources *all = r->sources;
@@ -193,7 +193,7 @@ void ring_sources_complete(struct arena_ring *r, const struct io_uring_cqe *cqe)
 	uint32_t low = (uint32_t)cqe->user_data, part = low & (PART_BIT(PART_BITS) - 1);
 	struct ring_source *s = &r->sources->source[low >> PART_BITS];
 
-	/* Only messages may outlive their source, because they are not counted. */
+	/* Only messages can complete after their source has ended, because they are not counted. */
 	if (s->generation != (cqe->user_data >> 32 & GENERATION_MAX))
 		return;
 	if (part == PART_TX) {
@@ -315,7 +315,7 @@ static inline void relax(void)
 #endif
 }
 
-/* Return: the number of looks until there was something, or @looks. */
+/* Return: the number of looks until there was an event, or @looks. */
 static uint32_t spin(struct arena_ring *r, uint32_t looks)
 {
 	uint32_t i;

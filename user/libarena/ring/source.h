@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The sources of a ring: the table of them, what is polled for them, and which of them
- * have something to report in this turn.
+ * The sources of a ring: their table, the polls for them, and the list of those that have
+ * something to report in this turn.
  *
  * source.c is the table and the turn; source-channel.c, source-timer.c and source-fd.c
- * are the kinds. They stand on core.h and must not know of operations, files or buffers.
+ * are the kinds. They are built on core.h and must not know of operations, files or buffers.
  */
 #ifndef ARENA_RING_SOURCE_H
 #define ARENA_RING_SOURCE_H
@@ -15,7 +15,7 @@
 
 /**
  * enum source_part - what a completion of a source belongs to
- * @PART_IN: the poll of what the source reads from
+ * @PART_IN: the poll of the descriptor from which the source reads
  * @PART_OUT: the poll of a control socket that is full
  * @PART_PEER: the poll of the pidfd of a channel's peer
  * @PART_CONTROL: the poll of a channel's control socket, for its end
@@ -32,17 +32,17 @@ enum source_part { PART_IN, PART_OUT, PART_PEER, PART_CONTROL, PART_TX, PART_CAN
 
 #define PART_BIT(part)	(1U << (part))
 
-/* What goes out with the ring could not be queued: when to try again. */
+/* Pause before the next try if a message or a poll could not be queued. */
 #define SOURCE_RETRY_NS	1000000LL
 
 struct ring_source;
 
 /**
- * struct source_kind - what the kinds of sources do
- * @event: fill in what has happened; false if nothing has. After the last event the source
- *	is removed by the kind itself
- * @remove: let go of what the source holds, or NULL
- * @type: of its events
+ * struct source_kind - a kind of sources
+ * @event: fill in an event; false if there is none. The kind itself removes the source
+ *	after its last event
+ * @remove: release what the source holds, or NULL
+ * @type: type of its events
  */
 struct source_kind {
 	bool (*event)(struct arena_ring *r, struct ring_source *s, struct arena_event *event);
@@ -61,7 +61,7 @@ struct source_timer {
 };
 
 /**
- * struct arena_waker - what other threads have of a ring
+ * struct arena_waker - the part of a ring that other threads use
  * @is_pending: it was woken, and the event has not been given
  * @fd: an eventfd
  */
@@ -72,20 +72,20 @@ struct arena_waker {
 
 /**
  * struct ring_source - an entry of the table
- * @kind: what it is; NULL for a free entry, or one whose polls have not ended
- * @cookie: the caller's
- * @generation: of this entry
+ * @kind: its kind; NULL for a free entry, or one whose polls have not ended
+ * @cookie: number that the caller gave
+ * @generation: generation of this entry
  * @next: the next free entry, or the next channel
  * @armed: polls that the kernel has, PART_BIT()
  * @cancels: cancellations that have not completed
- * @fired: polls that have completed and were not looked at
- * @done: polls that have completed and were looked at
- * @is_listed: in the list of those that have something to report in this turn
+ * @fired: polls that have completed and were not handled
+ * @done: polls that have completed and were handled
+ * @is_listed: it is in the list of sources to look at in this turn
  * @has_told_end: CHANNEL: its end was reported
- * @fd: what is polled, closed when nothing names it any more; -1 for channels and timers
- * @ch: CHANNEL
- * @timer: TIMER
- * @waker: WAKER
+ * @fd: the polled descriptor, closed when the entry becomes free; -1 for channels and timers
+ * @ch: CHANNEL: the channel
+ * @timer: TIMER: its times
+ * @waker: WAKER: the waker
  */
 struct ring_source {
 	const struct source_kind *kind;
@@ -112,14 +112,14 @@ struct ring_source {
  * @n: its entries
  * @free: list of free entries
  * @channels: list of channels
- * @ready: indexes of those that have something to report in this turn
+ * @ready: indexes of the sources to look at in this turn
  * @n_ready: entries of @ready
- * @given: of them were looked at
+ * @given: entries of @ready that were handled
  * @timers: times of timers, by their index
  * @rearm: a source of source-fd.c has to be polled again
  * @wait: how the ring waits
- * @spins: turns that looking has taken lately until it paid
- * @waits: how often the ring had to wait
+ * @spins: looks that an event has lately taken to come
+ * @waits: number of times that the ring had to wait
  */
 struct ring_sources {
 	struct ring_source *source;
@@ -138,13 +138,13 @@ struct ring_sources {
 
 /* ---- for ring.c ---- */
 
-/** ring_sources_new() - a table of @n free entries, NULL for want of memory */
+/** ring_sources_new() - a table of @n free entries, or NULL without memory */
 struct ring_sources *ring_sources_new(uint32_t n, enum arena_wait wait);
 
 /** ring_sources_close() - remove everything; the ring still works */
 void ring_sources_close(struct arena_ring *r);
 
-/** ring_sources_drop() - in a child of fork(2): close our copies of file descriptors */
+/** ring_sources_drop() - in a child of fork(2): close its copies of file descriptors */
 void ring_sources_drop(struct arena_ring *r);
 
 /** ring_sources_free() - private memory only; NULL is allowed */
@@ -157,9 +157,9 @@ bool ring_sources_pending(const struct arena_ring *r);
 void ring_sources_complete(struct arena_ring *r, const struct io_uring_cqe *cqe);
 
 /**
- * ring_sources_stage() - queue what channels have to send, and the polls that they need
+ * ring_sources_stage() - queue the messages of channels, and the polls of sources
  *
- * Return: true if something could not be queued and nothing will tell when it can.
+ * Return: true if something could not be queued and no event will report when it can.
  */
 bool ring_sources_stage(struct arena_ring *r);
 
@@ -172,39 +172,39 @@ bool ring_sources_next(struct arena_ring *r, struct arena_event *event);
 /** ring_sources_due() - when the first timer is due; CLOCK_NEVER without any */
 int64_t ring_sources_due(const struct arena_ring *r);
 
-/** ring_sources_spins() - does the ring look before it sleeps? */
+/** ring_sources_spins() - true if the ring spins before it sleeps */
 bool ring_sources_spins(const struct arena_ring *r);
 
-/** ring_sources_spin() - look for as long as it pays; true if there is something */
+/** ring_sources_spin() - spin until an event comes, for a bounded time; true if one came */
 bool ring_sources_spin(struct arena_ring *r, int64_t ns);
 
-/** ring_sources_sleep() - say that we are going to sleep; true if there is nothing to do */
+/** ring_sources_sleep() - announce the sleep to peers; true if nothing has come since */
 bool ring_sources_sleep(struct arena_ring *r);
 
-/** ring_sources_awake() - in any case after ring_sources_sleep() */
+/** ring_sources_awake() - announce the end of the sleep; always after ring_sources_sleep() */
 void ring_sources_awake(struct arena_ring *r);
 
 /* ---- for the kinds ---- */
 
-/** source_new() - an entry; -ENOSPC, -ECHILD */
+/** source_new() - get an entry; 0, -ENOSPC or -ECHILD */
 int source_new(struct arena_ring *r, const struct source_kind *kind, uint64_t cookie,
 	       struct ring_source **out);
 
-/** source_handle() - tell the caller of it, if he wants to know */
+/** source_handle() - fill in the caller's handle, unless @out is NULL */
 void source_handle(const struct arena_ring *r, const struct ring_source *s,
 		   struct arena_source *out);
 
-/** source_poll() - poll @fd one shot, unless that is done; 0 or -errno */
+/** source_poll() - poll @fd once, unless the kernel has the poll already; 0 or -errno */
 int source_poll(struct arena_ring *r, struct ring_source *s, enum source_part part, int fd,
 		uint32_t events);
 
-/** source_unpoll() - cancel all polls of a source; none of them is unsubmitted after that */
+/** source_unpoll() - cancel all polls of a source, and submit those that were queued */
 void source_unpoll(struct arena_ring *r, struct ring_source *s);
 
-/** source_drop() - it has no more events; its entry is free when its polls have ended */
+/** source_drop() - end a source; its entry becomes free when its polls have ended */
 void source_drop(struct arena_ring *r, struct ring_source *s);
 
-/** source_list() - look at it in this turn */
+/** source_list() - list a source, so that it is looked at in this turn */
 void source_list(struct arena_ring *r, struct ring_source *s);
 
 /** source_data() - user_data of a part's completions */
@@ -220,25 +220,25 @@ static inline uint32_t source_index(const struct arena_ring *r, const struct rin
 
 /** source_channels_stage() - see ring_sources_stage() */
 bool source_channels_stage(struct arena_ring *r);
-/** source_channels_look() - list those that are ready */
+/** source_channels_look() - list the channels that are ready */
 void source_channels_look(struct arena_ring *r);
-/** source_channels_ready() - is one of them ready? */
+/** source_channels_ready() - true if a channel is ready */
 bool source_channels_ready(struct arena_ring *r);
 /** source_channels_sleep() - see ring_sources_sleep() */
 bool source_channels_sleep(struct arena_ring *r);
 /** source_channels_awake() - see ring_sources_awake() */
 void source_channels_awake(struct arena_ring *r);
-/** source_channel_failed() - a message was not sent: @error */
+/** source_channel_failed() - record that a message could not be sent because of @error */
 void source_channel_failed(struct ring_source *s, int error);
 
 /* ---- source-fd.c ---- */
 
-/** source_fds_stage() - poll again what was read; false if that cannot be done now */
+/** source_fds_stage() - poll again descriptors that were read; false if there is no room */
 bool source_fds_stage(struct arena_ring *r);
 
 /* ---- source-timer.c ---- */
 
-/** source_timers_look() - list those that are due */
+/** source_timers_look() - list the timers that are due */
 void source_timers_look(struct arena_ring *r);
 
 #endif /* ARENA_RING_SOURCE_H */

@@ -3,9 +3,9 @@
  * Operations on what a file stores that need no buffer of the caller: flushing, discarding,
  * and zeroing.
  *
- * There are several ways to discard and to zero, and which of them a file knows is found
- * by trying, the cheapest first. None blocks the thread: fallocate(2) runs in a worker of the
- * kernel, block devices discard by a command, and zeroes are written as any data is.
+ * There are several ways to discard and to zero. The ring finds out which of them a file has by
+ * trying them, the cheapest first. None blocks the thread: fallocate(2) runs in a worker of the
+ * kernel, block devices discard by a command, and zeroes are written like any data.
  */
 #include <errno.h>
 #include <linux/falloc.h>

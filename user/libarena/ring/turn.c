@@ -143,7 +143,7 @@ static int sleep_somehow(struct arena_ring *r, int64_t ns)
 	return ret;
 }
 
-/* There is nothing yet. */
+/* Wait for the first event of a turn. */
 static int turn_wait(struct arena_ring *r, int64_t ns)
 {
 	int ret;
@@ -163,7 +163,7 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* How long to sleep at most: negative for ever. */
+/* The longest time to sleep, in nanoseconds; negative for ever. */
 static int64_t sleep_ns(const struct arena_ring *r, int64_t deadline, bool retries)
 {
 	int64_t end = earlier(deadline, ring_sources_due(r));
