@@ -10,7 +10,8 @@
 
 #define ENTRIES		16
 
-static void child(struct pair *p)
+/* It dies a little after it sent, or after the parent has found that it has no credit. */
+static void child(struct pair *p, bool awaits_stall)
 {
 	struct arena_msg m = { .type = 1 };
 	struct arena_channel *ch;
@@ -20,17 +21,19 @@ static void child(struct pair *p)
 	for (m.ref.index = 0; m.ref.index < 3; m.ref.index++)
 		arena_channel_send(ch, &m);
 	arena_channel_flush(ch);
+	if (awaits_stall)
+		wait_for_word(&shared->is_stalled);
 	usleep(20000);
 	raise(SIGKILL);
 }
 
-static struct arena_channel *start(struct pair *p)
+static struct arena_channel *start(struct pair *p, bool awaits_stall)
 {
 	struct arena_channel *ch;
 	int ret;
 
 	if (!pair_fork(p))
-		child(p);
+		child(p, awaits_stall);
 	ret = pair_open(p, &ch);
 	if (ret)
 		bail("%s: %s", transport_name(p->way.transport), strerror(-ret));
@@ -46,7 +49,7 @@ static int end(struct pair *p, struct arena_channel *ch)
 static void test_waiting(struct way way, enum arena_wait wait)
 {
 	struct pair p = pair_of(way, wait, ENTRIES);
-	struct arena_channel *ch = start(&p);
+	struct arena_channel *ch = start(&p, false);
 	struct arena_msg m;
 	uint32_t n = 0;
 	int ret;
@@ -62,7 +65,7 @@ static void test_waiting(struct way way, enum arena_wait wait)
 static void test_only_receiving(struct way way)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_POLL, ENTRIES);
-	struct arena_channel *ch = start(&p);
+	struct arena_channel *ch = start(&p, false);
 	struct arena_msg m;
 	uint32_t n = 0;
 	int ret;
@@ -77,7 +80,7 @@ static void test_only_receiving(struct way way)
 static void test_without_credit(struct way way, bool waits)
 {
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
-	struct arena_channel *ch = start(&p);
+	struct arena_channel *ch = start(&p, true);
 	struct arena_msg m = { .type = 2 }, got;
 	uint32_t n = 0, received = 0;
 	int ret;
@@ -91,6 +94,7 @@ static void test_without_credit(struct way way, bool waits)
 		/* Receive what is there, for otherwise a wait returns at once. */
 		while (arena_channel_recv(ch, &got) == 1)
 			received++;
+		set_word(&shared->is_stalled, received == 3);
 		if (waits)
 			arena_channel_wait(ch, PATIENCE_MS);
 	} while (!ret || ret == -EAGAIN);
