@@ -85,7 +85,7 @@ is "an address in use: whoever has it is left alone" "$status" 0
 	exit "$status"
 )
 is "too few open files: status" $? 1
-ok "too few open files: it says how many are needed" says "needs a limit of 320 open files, and it is 64"
+ok "too few open files: it says how many are needed" says "needs a limit of 592 open files, and it is 64"
 
 # Pages of 4 KiB count for no process: others would be killed first.
 gigabytes=$(awk '/^MemAvailable/ { print int($2 / 1048576) + 2 }' /proc/meminfo)
