@@ -88,7 +88,7 @@ is "the arenad that has the address is not disturbed" "$status" 0
 	exit "$status"
 )
 is "arenad ends with status 1 if it may open too few files" $? 1
-ok "arenad says how many open files it needs" says "needs a limit of 320 open files, and it is 64"
+ok "arenad says how many open files it needs" says "needs a limit of 592 open files, and it is 64"
 
 # Pages of 4 KiB in a memfd are charged to no process, so that the OOM killer would end
 # others first.

@@ -41,7 +41,7 @@ refused arenad "--page-size: 8K is none of 1G, 2M, 4K" --page-size 8K
 refused arenad "not a multiple" "${good[@]}" --size 1G --size 3M --page-size 2M
 refused arenad "--np-buffers: 1 is not a number from 2 to" --np-buffers 1
 refused arenad "--np-buffers: 16381 is not a number from 2 to" --np-buffers 16381
-refused arenad "--max-connections: 0 is not a number from 1 to 4096" --max-connections 0
+refused arenad "--max-connections: 0 is not a number from 1 to 4088" --max-connections 0
 refused arenad "--idle-timeout: 86401 is not a number from 0 to 86400" --idle-timeout 86401
 refused arenad "--handshake-timeout: x is not a number" --handshake-timeout x
 refused arenad "--stall-timeout: -1 is not a number" --stall-timeout=-1

@@ -64,14 +64,14 @@ static int check_disk(const struct arenad_disk *disk)
 	return -ENOTBLK;
 }
 
-/* arena-np raises its soft limit to what it needs, up to the hard limit. */
+/* libarena raises the soft limit of arena-np to what its ring needs, up to the hard limit. */
 static int check_open_files(const struct arenad_options *o)
 {
-	rlim_t needed = o->connections_max + NP_FILES_OWN;
+	uint32_t most = o->np_buffers / CONN_NET_BUFFERS;
+	uint32_t connections = o->connections_max < most ? o->connections_max : most;
+	rlim_t needed = NP_FILES_NEEDED(connections + NP_LISTENERS_MAX);
 	struct rlimit limit;
 
-	if (o->connections_max > o->np_buffers / 2)
-		needed = o->np_buffers / 2 + NP_FILES_OWN;
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max >= needed)
 		return 0;
 	log_error("--max-connections %u needs a limit of %llu open files, and it is %llu: raise "

@@ -114,17 +114,17 @@ static const struct option_rule rules[] = {
 	  .help = "end a client whose data does not move for S seconds (60), or for 10 "
 		  "where others wait for its buffers" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = transports,
-	  .argument = "hybrid|msg-ring",
-	  .help = "what carries the messages to the storage processes, which have to be "
-		  "told the same (hybrid)" },
+	  .argument = "WHAT",
+	  .help = "what carries messages, hybrid or msg-ring; as the storage processes have "
+		  "it (hybrid)" },
 	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = waits,
-	  .argument = "sleep|poll|adapt",
-	  .help = "how to wait: asleep, looking all the time, or looking as long as it has "
-		  "paid lately (sleep)" },
+	  .argument = "HOW",
+	  .help = "sleep, or first look for a while (adapt), or look all the time, which takes "
+		  "a processor (poll) (sleep)" },
 	{ .name = "zerocopy-threshold", .kind = OPTION_OTHER, .take = take_zerocopy,
-	  .argument = "auto|never|SIZE",
-	  .help = "send without a copy what has at least SIZE bytes (auto: measured at the "
-		  "start)" },
+	  .argument = "SIZE",
+	  .help = "send without a copy what has at least SIZE bytes; or never; or auto, "
+		  "measured at the start (auto)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(is_verbose),
 	  .help = "log each connection" },
 	{ .name = NULL },
