@@ -267,6 +267,26 @@ bench-handoff: user	## handing over a buffer, natively, beside what the kernel o
 bench-ring: user	## what libarena adds to an operation, natively, beside liburing (BENCH="-r 5")
 	@tests/bench/ring.sh $(BENCH)
 
+# Variables of the scripts tests/bench/nbd-*.sh.
+bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS CALLS REGION PAGES \
+	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS REGIONS BUFFERS REQUESTS TOP,$(if $($(v)),'$(v)=$($(v))'))
+
+.PHONY: bench-nbd
+bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)
+	@tests/bench/nbd.sh $(bench_variables)
+
+.PHONY: bench-nbd-keep
+bench-nbd-keep: bench-nbd	## the same, on a quiet machine: the result goes to docs/benchmarks
+	@cp build/bench/nbd.csv build/bench/nbd.txt build/bench/nbd.svg docs/benchmarks/
+
+.PHONY: bench-nbd-vm
+bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an emulated NVMe disk: ratios (KERNEL=...)
+	@tests/bench/nbd-vm.sh $(kernel) $(bench_variables)
+
+.PHONY: bench-scale
+bench-scale: user	## what an I/O costs with more connections, exports, memory and buffers (WHAT=)
+	@tests/bench/scale.sh $(bench_variables)
+
 ##@ Machine
 .PHONY: demo
 demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=... BACKEND=nvme)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * A disk for one client, `disk FILE`: one process owns the file and never sees the network,
- * the other one serves it to the first TCP client that connects to the port that it prints,
- * and never sees the file. The client sends lines:
- *	READ offset length    answered by "OK n" and n bytes, fewer than length at the file's
- *	                      end, or by "ERROR why"
- * Try it: disk FILE, then `printf 'READ 0 100\n' | nc -N 127.0.0.1 PORT`. Between the two:
+ * A disk for one client, `disk FILE`. One process, the owner, has the file and no network
+ * connection. The other one, the server, does not have the file. It prints a port, and serves
+ * the first TCP client that connects to it. The client sends lines:
+ *	READ offset length    is answered by "OK n" and n bytes, which are fewer than length at
+ *	                      the end of the file, or by "ERROR" and a message
+ * Try it: disk FILE, then `printf 'READ 0 100\n' | nc -N 127.0.0.1 PORT`. Messages:
  *	server -> owner  READ   lends a struct wanted
  *	owner -> server  BACK   returns it
- *	owner -> server  DATA   lends what it has read; value: how many bytes
- *	owner -> server  ERROR  could not read; value: the error
- *	server -> owner  DONE   returns what it has sent to the client
+ *	owner -> server  DATA   lends the data; value: the number of bytes that were read
+ *	owner -> server  ERROR  the file could not be read; value: the error
+ *	server -> owner  DONE   returns the data, which was sent to the client
  */
 #include <arena/arena.h>
 #include <arena/channel.h>
@@ -38,7 +38,7 @@ struct wanted {
 	uint32_t length;
 };
 
-/* The libraries return -errno. Here each error is the end of the process. */
+/* The libraries return -errno. In this example each error ends the process. */
 static void check(int64_t ret, const char *what)
 {
 	if (ret < 0)
@@ -51,7 +51,7 @@ static void send_msg(struct arena_channel *ch, struct arena_msg *msg, uint8_t ty
 	check(arena_channel_send(ch, msg), "sending");
 }
 
-/* What the server wants may be wrong in any way: it is copied, checked, and then used. */
+/* The server can change its request at any time, so copy it, and check and use only the copy. */
 static void own_read(struct arena *a, struct arena_channel *ch, struct arena_ring *r,
 		     struct arena_io io, struct arena_msg *msg)
 {
@@ -67,7 +67,7 @@ static void own_read(struct arena *a, struct arena_channel *ch, struct arena_rin
 	io.offset = w.offset;
 	io.length = w.length;
 	check(arena_get_for(a, 1, MOST / 4096, &io.buf), "getting buffers");
-	event.result = arena_ring_read(r, &io, NULL);	/* which refuses what makes no sense */
+	event.result = arena_ring_read(r, &io, NULL);	/* this refuses an invalid length */
 	if (!event.result)
 		check(arena_ring_next(r, &event, -1), "waiting for the file");
 	if (event.result < 0) {
@@ -93,7 +93,7 @@ static void own_disk(struct arena *a, struct arena_channel *ch, int fd)
 	while (arena_channel_next(ch, &msg, -1) == 1) {
 		if (msg.type == READ) {
 			own_read(a, ch, r, io, &msg);
-		} else {	/* DONE: believed only if the server has just this */
+		} else {	/* DONE: arena_regain() checks the server's reference */
 			check(arena_regain(a, SERVER, &msg.ref, &data), "regaining");
 			check(arena_put(a, data), "freeing");
 		}
@@ -113,7 +113,7 @@ static void serve(struct arena *a, struct arena_channel *ch, FILE *in, FILE *out
 		struct arena_buf data;
 
 		if (sscanf(line, "READ %" SCNu64 " %" SCNu32, &w->offset, &w->length) != 2)
-			w->length = 0;	/* the owner refuses that */
+			w->length = 0;	/* the owner refuses this length */
 		check(arena_lend(a, buf, OWNER, &msg.ref), "lending");
 		send_msg(ch, &msg, READ);
 		check(arena_channel_next(ch, &msg, -1), "waiting for the owner");
@@ -127,14 +127,14 @@ static void serve(struct arena *a, struct arena_channel *ch, FILE *in, FILE *out
 			fwrite(arena_ptr_const(a, data), 1, msg.value, out);
 			check(arena_return(a, data, &msg.ref), "returning");
 			send_msg(ch, &msg, DONE);
-			/* Now, since what follows waits for the client. */
+			/* Send it now, because fflush() and fgets() may wait for the client. */
 			check(arena_channel_flush(ch), "sending");
 		}
 		fflush(out);
 	}
 }
 
-/* Wait for the only client. */
+/* Listen on a free port, print it, and wait for the client. */
 static int accept_client(void)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
@@ -173,10 +173,10 @@ int main(int argc, char **argv)
 	child = fork();
 	check(child < 0 ? -errno : 0, "fork");
 	own = a;
-	if (!child)	/* It has inherited the region, and takes the other role in it. */
+	if (!child)	/* The child has inherited the region, and takes the other role in it. */
 		check(arena_open_region(arena_region(a), SERVER, &own), "taking a role");
 	how.socket = &sockets[!child];
-	close(sockets[!!child]);	/* else the end of the other process would not be seen */
+	close(sockets[!!child]);	/* or the end of the other process would not be seen */
 	check(arena_channel_open(own, child ? SERVER : OWNER, &how, &ch), "connecting");
 	if (child) {
 		own_disk(own, ch, fd);

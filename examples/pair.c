@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The smallest pair, `pair FILE`: one process reads the file, the other one writes it to
- * standard output, straight out of the reader's buffers:
- *	reader -> writer  BLOCK  lends a block; value: how many bytes are in it
- *	writer -> reader  BACK   returns it, and asks for the next one
+ * The smallest pair, `pair FILE`: one process reads the file, and the other one writes it to
+ * standard output directly from the reader's buffers. Messages:
+ *	reader -> writer  BLOCK  lends a block; value: the number of bytes in it
+ *	writer -> reader  BACK   returns the block and asks for the next one
  */
 #include <arena/arena.h>
 #include <arena/channel.h>
@@ -17,7 +17,7 @@
 enum { BLOCK = 1, BACK };
 enum { READER = ARENA_ROLE(0, 0), WRITER = ARENA_ROLE(1, 0), BLOCK_BYTES = 8 * 4096 };
 
-/* The libraries return -errno. Here each error is the end of the process. */
+/* The libraries return -errno. In this example each error ends the process. */
 static void check(int64_t ret, const char *what)
 {
 	errno = ret < 0 ? (int)-ret : 0;
@@ -36,7 +36,7 @@ static void read_file(struct arena *a, struct arena_channel *ch, int fd)
 	check(arena_ring_add_file(r, fd, &io.file), "adding the file to it");
 	check(arena_get_for(a, 1, 8, &io.buf), "getting buffers");
 	do {
-		/* The kernel's from here to the event: arena_ptr() would give NULL. */
+		/* Until the event the buffers belong to the kernel: arena_ptr() returns NULL. */
 		check(arena_ring_read(r, &io, NULL), "reading");
 		check(arena_ring_next(r, &event, -1), "waiting for the file");
 		check(event.result, "reading");
@@ -45,7 +45,7 @@ static void read_file(struct arena *a, struct arena_channel *ch, int fd)
 		check(arena_lend(a, io.buf, WRITER, &msg.ref), "lending");
 		check(arena_channel_send(ch, &msg), "sending");
 		if (arena_channel_next(ch, &msg, -1) < 0)
-			break;	/* The writer has died. Else it is believed if it has just these: */
+			break;	/* The writer has died. Else arena_regain() checks its reference. */
 		check(arena_regain(a, WRITER, &msg.ref, &io.buf), "regaining");
 	} while (event.result == BLOCK_BYTES);
 	check(arena_ring_close(r), "closing the ring");
@@ -58,11 +58,11 @@ static void write_file(struct arena *a, struct arena_channel *ch)
 
 	do {
 		check(arena_channel_next(ch, &msg, -1), "waiting for the reader");
-		/* Is it the reader's to be lent? Then what it wrote is visible. */
+		/* This fails if the reader has not lent it. Afterwards its data is visible. */
 		check(arena_borrow(a, READER, &msg.ref, &buf), "borrowing");
 		if (write(STDOUT_FILENO, arena_ptr_const(a, buf), msg.value) != msg.value)
 			err(1, "writing");
-		check(arena_return(a, buf, &msg.ref), "returning");	/* buf is stale now */
+		check(arena_return(a, buf, &msg.ref), "returning");	/* buf is invalid now */
 		msg.type = BACK;
 		check(arena_channel_send(ch, &msg), "sending");
 	} while (msg.value == BLOCK_BYTES);
@@ -85,10 +85,10 @@ int main(int argc, char **argv)
 	child = fork();
 	check(child < 0 ? -errno : 0, "fork");
 	own = a;
-	if (!child)	/* It has inherited the region, and takes the other role in it. */
+	if (!child)	/* The child has inherited the region, and takes the other role in it. */
 		check(arena_open_region(arena_region(a), WRITER, &own), "taking a role");
 	how.socket = &sockets[!child];
-	close(sockets[!!child]);	/* else the end of the other process would not be seen */
+	close(sockets[!!child]);	/* or the end of the other process would not be seen */
 	check(arena_channel_open(own, child ? WRITER : READER, &how, &ch), "connecting");
 	child ? read_file(own, ch, fd) : write_file(own, ch);
 	arena_channel_close(ch);

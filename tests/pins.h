@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a kernel refuses that pins the buffers which are registered with an
- * io_uring as it pins any: by pin_user_pages(), which asks the mapping, and that of
- * a region of the module says no (-EFAULT). Later ones look into the page tables
- * alone. That came with the bundles of 6.10, for which a ring can be asked.
+ * Kernels up to 6.9 pin the buffers that are registered with an io_uring by
+ * pin_user_pages(), which fails with -EFAULT for the mapping of a region of the
+ * module. Later kernels look only at the page tables. This changed in the version
+ * that added bundles, which is a feature that a ring reports.
  */
 #ifndef TESTS_PINS_H
 #define TESTS_PINS_H
@@ -15,7 +15,7 @@
 #define IORING_FEAT_RECVSEND_BUNDLE (1U << 14)
 #endif
 
-/* Is such memory refused by this kernel? If not, -EFAULT is a failure. */
+/* True if this kernel cannot register memory of a region. */
 static inline bool pins_by_mapping(const struct io_uring *ring)
 {
 	return !(ring->features & IORING_FEAT_RECVSEND_BUNDLE);

@@ -2,9 +2,9 @@
 /*
  * Usage: role-payload DISK PAGE-KIB
  *
- * One process writes a payload into its part of a region. Another one, whose view shows it that
- * part read-only, writes the payload to the disk by its plain address, with O_DIRECT and by NVMe
- * passthrough, and can do nothing else with it. The start of DISK is overwritten.
+ * One process writes a payload into its part of a region. That part is read-only in the view of
+ * the other process, which writes the payload to the disk by its plain address, with O_DIRECT and
+ * by NVMe passthrough, and cannot do anything else with it. The start of DISK is overwritten.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -132,9 +132,9 @@ static void test_o_direct(struct arena *a, const struct disk *d, struct arena_bu
 
 	if (arena_ring_open(a, NULL, &r) || arena_ring_add_file(r, d->fd, &io.file))
 		bail("cannot make a ring");
-	is(arena_ring_write(r, &io, NULL), 0, "a write of the peer's payload begins");
-	is(next_result(r), BYTES, "the payload is written to the disk with O_DIRECT");
-	ok(disk_has(a, d, BY_O_DIRECT, 'w'), "the disk has what O_DIRECT has written");
+	is(arena_ring_write(r, &io, NULL), 0, "the SP can begin a write of the NP's payload");
+	is(next_result(r), BYTES, "the NP's payload is written to the disk with O_DIRECT");
+	ok(disk_has(a, d, BY_O_DIRECT, 'w'), "the disk has the payload that O_DIRECT has written");
 	arena_ring_close(r);
 }
 
@@ -149,9 +149,10 @@ static void test_passthrough(struct arena *a, const struct disk *d, struct arena
 
 	if (arena_ring_open(a, &o, &r) || arena_ring_add_file(r, d->ng, &n.file))
 		bail("cannot make a ring for NVMe commands");
-	is(arena_ring_nvme(r, &n, NULL), 0, "an NVMe command with the peer's payload begins");
-	is(next_result(r), 0, "the payload is written to the disk by NVMe passthrough");
-	ok(disk_has(a, d, BY_PASSTHROUGH, 'w'), "the disk has what passthrough has written");
+	is(arena_ring_nvme(r, &n, NULL), 0, "the SP can begin an NVMe write of the NP's payload");
+	is(next_result(r), 0, "the NP's payload is written to the disk by NVMe passthrough");
+	ok(disk_has(a, d, BY_PASSTHROUGH, 'w'),
+	   "the disk has the payload that passthrough has written");
 	arena_ring_close(r);
 }
 
@@ -167,13 +168,15 @@ static void test_refused(const struct disk *d, void *payload)
 	ssize_t n;
 
 	n = pread(d->fd, payload, BYTES, BY_O_DIRECT);
-	is(n < 0 ? -errno : n, -EFAULT, "the disk is not read into the payload with O_DIRECT");
+	is(n < 0 ? -errno : n, -EFAULT,
+	   "a read of the disk into the NP's payload with O_DIRECT gives EFAULT");
 	n = ioctl(d->ng, NVME_IOCTL_IO_CMD, &read_command);
-	is(n < 0 ? -errno : n, -EFAULT, "the disk is not read into the payload by passthrough");
+	is(n < 0 ? -errno : n, -EFAULT,
+	   "a read of the disk into the NP's payload by passthrough gives EFAULT");
 	if (io_uring_queue_init(2, &ring, 0))
 		bail("no io_uring here");
 	is(io_uring_register_buffers(&ring, &iov, 1), -EFAULT,
-	   "the payload is not registered with io_uring");
+	   "registering the NP's payload with io_uring gives EFAULT");
 	io_uring_queue_exit(&ring);
 }
 
@@ -190,7 +193,8 @@ static void consume(struct mshare *view, const struct arena_ref *ref, const stru
 	test_o_direct(a, d, payload);
 	test_passthrough(a, d, payload);
 	test_refused(d, (void *)data);
-	ok(data[0] == 'w' && !memcmp(data, data + 1, BYTES - 1), "the payload is unchanged");
+	ok(data[0] == 'w' && !memcmp(data, data + 1, BYTES - 1),
+	   "the NP's payload is unchanged after all attempts to write to it");
 	arena_close(a);
 }
 

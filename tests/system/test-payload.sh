@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: the payload of a WRITE goes to the disk by plain address, straight from the part of the
-# NP, which the view of the SP shows it read-only.
-# Method: two processes on the views of their roles, over pages of each size; then the daemons.
+# Goal: the payload of a WRITE goes to the disk by plain address, directly from the NP's part of
+# the region, which is read-only in the SP's view.
+# Method: first two processes that have attached the views of their roles, with pages of each
+# size, and then the daemons.
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,21 +11,22 @@ requires nbdcopy
 
 pages_2m 128
 for kib in 4 2048 1048576; do
-	ok "the payload goes to the disk out of a read-only view, in pages of $kib KiB" \
+	ok "a payload in pages of $kib KiB goes to the disk from a read-only view" \
 		role-payload "$disk0" "$kib"
 done
 
 head -c 32M /dev/urandom >"$tmp/image"
 arenad_start --size 256M --page-size 2M --disk "one=$disk0"
 ok "the NP and the SP are attached through the views of their roles" on_own_views
-ok "nbdcopy writes through the daemons" nbdcopy --flush "$tmp/image" "nbd://$address/one"
-ok "the disk has what nbdcopy wrote" eval "dd if=$disk0 bs=1M count=32 iflag=direct \
+ok "nbdcopy writes an image through NP and SP" nbdcopy --flush "$tmp/image" "nbd://$address/one"
+ok "the image that nbdcopy wrote is on the disk" eval "dd if=$disk0 bs=1M count=32 iflag=direct \
 	status=none | cmp - $tmp/image"
 counters_refresh
-is "the NP has copied none of it" "$(counter arena-np copied_bytes)" 0
-is "the SP has copied none of it" "$(counter arena-sp copied_bytes)" 0
-is "the SP has registered buffers of its own" "$(counter arena-sp fixed_buffers)" \
+is "the NP has copied no byte of the image" "$(counter arena-np copied_bytes)" 0
+is "the SP has copied no byte of the image" "$(counter arena-sp copied_bytes)" 0
+is "the SP has registered its own buffers where the kernel allows it" \
+	"$(counter arena-sp fixed_buffers)" \
 	"$(pins-by-mapping && echo 0 || echo 1)"
 arenad_stop
-is "arenad ends with status 0" "$status" 0
+is "arenad ends with status 0 after the image was written" "$status" 0
 done_testing

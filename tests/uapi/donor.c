@@ -3,9 +3,8 @@
  * Goal: a region of each page size accepts suitable memory only, and an export that is
  * refused or fails half way leaves nothing behind: no page, no pin, no charge, no memory.
  */
-#include "util.h"
+#include "donors.h"
 
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #define NAME "test-donor"
@@ -114,20 +113,14 @@ static void test_devices(void)
 
 static void test_hugetlb_file(void)
 {
-	int fd;
+	int fd = file_of(hugetlbfs_begin(), 2 * SZ_2M);
 
-	mkdir("/tmp/msha-huge", 0700);
-	if (mount("none", "/tmp/msha-huge", "hugetlbfs", 0, "pagesize=2M"))
-		bail("mount hugetlbfs: %s", strerror(errno));
-	fd = file_of(open("/tmp/msha-huge/f", O_RDWR | O_CREAT | O_CLOEXEC, 0600), 2 * SZ_2M);
 	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "EXPORT refuses a file on hugetlbfs");
 	is(offer(RW, MAP_PRIVATE, fd), -EOPNOTSUPP,
 	   "EXPORT refuses a private mapping of a file on hugetlbfs");
-	unlink("/tmp/msha-huge/f");
+	unlink(HUGETLBFS "/f");
 	is(offer(RW, MAP_SHARED, fd), -EOPNOTSUPP, "EXPORT refuses an unlinked file on hugetlbfs");
-	close(fd);
-	umount("/tmp/msha-huge");
-	rmdir("/tmp/msha-huge");
+	hugetlbfs_end(fd);
 }
 
 /* Memory must consist of pages of exactly the region's page size. */

@@ -1,29 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: each call survives the failure of any of its allocations and of its copies from and
- * to the caller. Each of them is made to fail once. The call must then return an error,
- * nothing may have changed, and the same call must succeed afterwards. Calls of another
- * user are made just within that user's limits, so that anything that is not freed shows.
+ * Goal: each call but EXPORT (see fault-export.c) survives the failure of any of its
+ * allocations and of its copies from and to the caller. Each of them is made to fail once.
+ * The call must then return an error, nothing may have changed, and the same call must
+ * succeed afterwards. Calls of another user are made just within that user's limits, so
+ * that anything that is not freed shows.
  *
  * timeout: 900
  */
-#include "fault.h"
+#include "fault-region.h"
 
 #include <liburing.h>
-#include <sys/resource.h>
-
-#define DONOR	((char *)0x600000000000)
 
 /* ---- the control device ---- */
 
 static int control_fd;
-static long old_regions, old_mbytes;
-
-static void must(int ret, const char *what)
-{
-	if (ret < 0)
-		bail("%s: %s", what, strerror(-ret));
-}
 
 static int call_info(void)
 {
@@ -145,51 +136,6 @@ static int call_add_view(void)
 	return made;
 }
 
-/* ---- a region with memory, attached here and by another process ---- */
-
-static uint64_t region_length(void)
-{
-	return page_size == SZ_1G ? WINDOW : 2048 * page_size;
-}
-
-static void region_open(void)
-{
-	main_fd = region_create_open(NAME, page_size, region_length());
-	must(main_fd, "create");
-}
-
-static void region_begin(void)
-{
-	region_open();
-	must(donate(main_fd, page_size, page_size, 0), "donate");
-	base = attach(main_fd, PROT_READ | PROT_WRITE);
-	if (!base || peer_attach(&other, NAME, true) < 0)
-		bail("attach: %s", strerror(errno));
-	fill(base, 4096, 3);
-}
-
-static void region_close(void)
-{
-	must(view_unlink(main_fd), "unlink");
-	close(main_fd);
-	main_fd = -1;
-}
-
-static void region_end(void)
-{
-	PEER(other, .op = PEER_DETACH);
-	PEER(other, .op = PEER_CLOSE);
-	munmap(base, WINDOW);
-	base = NULL;
-	region_close();
-}
-
-static void region_anew(void)
-{
-	region_end();
-	region_begin();
-}
-
 static bool complete_add_view(void)
 {
 	struct stat st;
@@ -258,109 +204,6 @@ static int call_busy(void)
 static int call_drain(void)
 {
 	return busy_with(MSHAREARENA_BUSY_DRAIN);
-}
-
-/* ---- EXPORT ---- */
-
-static uint64_t export_pages;
-static bool export_touched;
-
-static void map_donor(void)
-{
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-
-	if (page_size != SZ_4K)
-		flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_HUGETLB |
-			(page_size == SZ_1G ? MAP_HUGE_1GB : MAP_HUGE_2MB);
-	if (mmap(DONOR, export_pages * page_size, PROT_READ | PROT_WRITE, flags, -1, 0) != DONOR)
-		bail("a donor's memory: %s", strerror(errno));
-	for (uint64_t i = 0; export_touched && i < export_pages; i++)
-		DONOR[i * page_size] = 1;
-}
-
-static int call_export(void)
-{
-	return view_export(main_fd, DONOR, export_pages * page_size, target);
-}
-
-static void unmap_donor(void)
-{
-	munmap(DONOR, export_pages * page_size);
-}
-
-static bool complete_export(void)
-{
-	for (uint64_t i = 0; i < export_pages; i++) {
-		char *page = base + target + i * page_size;
-		int mine = try_store(page, i + 77);
-		int its = PEER(other, .op = PEER_LOAD, .a = (intptr_t)page);
-
-		if (mine || its || other.value != i + 77)
-			return false;
-	}
-	return view_region(main_fd).exported == (1 + export_pages) * page_size;
-}
-
-static const struct scene export_scene = {
-	.name = "EXPORT",
-	.prepare = map_donor,
-	.call = call_export,
-	.clean = unmap_donor,
-	.complete = complete_export,
-	.undo = region_anew,
-};
-
-static void play_export(const char *name, uint64_t pages, bool touched, bool user)
-{
-	struct scene s = export_scene;
-
-	export_pages = pages;
-	export_touched = touched;
-	s.name = name;
-	s.user = user;
-	play(&s);
-}
-
-/*
- * The machine has two pages of 1 GiB, and clearing one takes a second or more. So the donor
- * keeps its mapping from one try to the next, and the region has no other memory.
- */
-static bool complete_export_1g(void)
-{
-	bool good;
-
-	base = attach(main_fd, PROT_READ | PROT_WRITE);
-	if (!base)
-		return false;
-	good = !try_store(base + target, 5) && DONOR[0] == 5 &&
-	       view_region(main_fd).exported == page_size;
-	munmap(base, WINDOW);
-	base = NULL;
-	return good;
-}
-
-static void region_anew_1g(void)
-{
-	region_close();
-	region_open();
-}
-
-static void play_export_1g(void)
-{
-	struct scene s = {
-		"EXPORT of a 1 GiB page", .call = call_export, .complete = complete_export_1g,
-		.undo = region_anew_1g,
-	};
-
-	page_size = SZ_1G;
-	target = 101 * SZ_1G;
-	export_pages = 1;
-	export_touched = true;
-	region_open();
-	map_donor();
-	play(&s);
-	unmap_donor();
-	region_close();
 }
 
 /* ---- attaching and detaching ---- */
@@ -564,17 +407,6 @@ static void play_mmap(const char *name, int prot)
 	play(&s);
 }
 
-/* Allow the user exactly what the calls need, so that the next call fails after a leak. */
-static void limit_user(void)
-{
-	struct rlimit memlock = { 3 * SZ_2M, 3 * SZ_2M };
-
-	if (setrlimit(RLIMIT_MEMLOCK, &memlock))
-		bail("setrlimit: %s", strerror(errno));
-	old_regions = set_param("user_regions", 1);
-	old_mbytes = set_param("user_mbytes", 6);
-}
-
 static void play_small(void)
 {
 	page_size = SZ_4K;
@@ -587,8 +419,6 @@ static void play_small(void)
 	play_open("open ro", "/dev/mshare/" NAME "/ro", O_RDONLY);
 	play_mmap("mmap, writable", PROT_READ | PROT_WRITE);
 	play_mmap("mmap, read-only", PROT_READ);
-	play_export("EXPORT of new 4 KiB pages", 20, false, false);
-	play_export("EXPORT of 4 KiB pages by a user", 3, true, true);
 	region_end();
 }
 
@@ -598,8 +428,6 @@ static void play_huge(void)
 	target = 1023 * SZ_2M;
 	region_begin();
 	play(&add_view_scene);
-	play_export("EXPORT of new 2 MiB pages", 3, false, false);
-	play_export("EXPORT of 2 MiB pages by a user", 3, true, true);
 	region_end();
 }
 
@@ -613,7 +441,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	reserve_2m(16);
-	need_1g(1);
 	users = module_users();
 	control_fd = control_open();
 	myself = pidfd_of(getpid());
@@ -625,9 +452,7 @@ int main(int argc, char **argv)
 		play(&control_scenes[i]);
 	play_small();
 	play_huge();
-	play_export_1g();
-	set_param("user_regions", old_regions);
-	set_param("user_mbytes", old_mbytes);
+	unlimit_user();
 	injection_end();
 	peer_kill(&other);
 	io_uring_queue_exit(&ring);

@@ -76,15 +76,6 @@ static void test_create(void)
 	close(fd);
 }
 
-static int reopen(int fd, int flags)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	fd = open(path, flags | O_CLOEXEC);
-	return closed(fd < 0 ? -errno : fd);
-}
-
 /* ---- regions without nodes ---- */
 
 static void test_no_node(void)
@@ -104,7 +95,7 @@ static void test_no_node(void)
 	is(view_region(fd).status, MSHAREARENA_REGION_UNLINKED,
 	   "GET_REGION reports a region without nodes as unlinked");
 	is(poll(&p, 1, 0), 1, "poll() of a region without nodes gives POLLPRI");
-	is(reopen(fd, O_RDWR), -ENXIO,
+	is(given_reopen(fd, O_RDWR), -ENXIO,
 	   "the descriptor of a region without nodes cannot be reopened");
 	is(donate(fd, SZ_2M, SZ_2M, 0), 0, "EXPORT to a region without nodes succeeds");
 	base = attach(fd, RW);
@@ -322,23 +313,6 @@ static void test_emfile(void)
 
 /* ---- descriptors that are sent to another process ---- */
 
-static int store_42(int fd)
-{
-	char *base = attach(fd, RW);
-
-	return !base ? -errno : try_store(base, 42) ? -EFAULT : 0;
-}
-
-static int load_42(int fd)
-{
-	char *base = attach(fd, PROT_READ);
-	uint64_t value;
-
-	if (!base)
-		return -errno;
-	return try_load(base, &value) ? -EFAULT : value == 42 ? 0 : -EILSEQ;
-}
-
 static int store_beyond(int fd)
 {
 	char *base = attach(fd, RW);
@@ -346,26 +320,11 @@ static int store_beyond(int fd)
 	return !base ? -errno : try_store(base + SZ_2M, 42) == SIGSEGV ? 0 : -EEXIST;
 }
 
-static int reopen_reading(int fd)
-{
-	return reopen(fd, O_RDONLY);
-}
-
-static int reopen_writing(int fd)
-{
-	return reopen(fd, O_RDWR);
-}
-
 static int add_no_node(int fd)
 {
 	struct msharearena_view v = view_of("strangers", &to_write, MSHAREARENA_NO_NODE);
 
 	return closed(add_view_open(fd, &v));
-}
-
-static int take_one(int fd)
-{
-	return take(fd, -1, 1);
 }
 
 static int drain(int fd)
@@ -388,31 +347,31 @@ static void test_given(void)
 	w = add_view_open(rw, &v);
 	v = view_of("r", &to_read, MSHAREARENA_NO_NODE);
 	r = add_view_open(rw, &v);
-	is(give(rw, store_42), 0, "a stranger who was sent the view rw can store");
+	is(give(rw, given_store_42), 0, "a stranger who was sent the view rw can store");
 	is(give(rw, add_no_node), -EPERM,
 	   "ADD_VIEW by a stranger who was sent the view rw gives EPERM");
 	is(give(rw, view_unlink), -EPERM,
 	   "UNLINK by a stranger who was sent the view rw gives EPERM");
-	is(give(w, store_42), 0, "a stranger who was sent a writable view can store");
+	is(give(w, given_store_42), 0, "a stranger who was sent a writable view can store");
 	is(give(w, store_beyond), 0,
 	   "a stranger who was sent a writable view cannot store beyond its range");
-	is(give(w, take_one), -EAGAIN, "a stranger who was sent a writable view may take rings");
+	is(give(w, given_take), -EAGAIN, "a stranger who was sent a writable view may take rings");
 	is(give(w, add_no_node), -EACCES,
 	   "ADD_VIEW by a stranger who was sent a writable view gives EACCES");
-	is(give(r, load_42), 0, "a stranger who was sent a readable view can load");
-	is(give(r, store_42), -EACCES,
+	is(give(r, given_load_42), 0, "a stranger who was sent a readable view can load");
+	is(give(r, given_store_42), -EACCES,
 	   "a stranger who was sent a readable view cannot attach it for writing");
-	is(give(r, take_one), -EACCES,
+	is(give(r, given_take), -EACCES,
 	   "a stranger who was sent a readable view may not take rings");
 	is(give(r, drain), -EACCES,
 	   "a stranger who was sent a readable view may not have batches emptied");
-	is(give(r, reopen_reading), -EACCES,
-	   "a stranger who was sent a readable view cannot reopen it for reading");
-	is(give(r, reopen_writing), -EACCES,
-	   "a stranger who was sent a readable view cannot reopen it for writing");
+	is(give(r, given_reopen_reading), -EACCES,
+	   "a stranger who was sent a readable view cannot given_reopen it for reading");
+	is(give(r, given_reopen_writing), -EACCES,
+	   "a stranger who was sent a readable view cannot given_reopen it for writing");
 	close(rw);
 	close(w);
-	is(give(r, load_42), 0, "a stranger who was sent the last descriptor can load");
+	is(give(r, given_load_42), 0, "a stranger who was sent the last descriptor can load");
 	close(r);
 }
 

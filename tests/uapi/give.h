@@ -71,4 +71,53 @@ static inline int give(int fd, int (*fn)(int fd))
 	return ret;
 }
 
+/* ---- what that process does with the file; each returns 0 or -errno ---- */
+
+static inline int given_reopen(int fd, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static inline int given_reopen_reading(int fd)
+{
+	return given_reopen(fd, O_RDONLY);
+}
+
+static inline int given_reopen_writing(int fd)
+{
+	return given_reopen(fd, O_RDWR);
+}
+
+static inline int given_store_42(int fd)
+{
+	char *base = attach(fd, PROT_READ | PROT_WRITE);
+
+	return !base ? -errno : try_store(base, 42) ? -EFAULT : 0;
+}
+
+/* EEXIST if the memory can be stored to as well. */
+static inline int given_load_42(int fd)
+{
+	char *base = attach(fd, PROT_READ);
+	uint64_t value;
+
+	if (!base)
+		return -errno;
+	if (!try_store(base, 43))
+		return -EEXIST;
+	return try_load(base, &value) ? -EFAULT : value == 42 ? 0 : -EILSEQ;
+}
+
+static inline int given_take(int fd)
+{
+	return take(fd, -1, 0);
+}
+
 #endif /* UAPI_GIVE_H */

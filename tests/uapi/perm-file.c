@@ -18,35 +18,6 @@
 
 /* ---- a descriptor that was sent to another process ---- */
 
-static int store_42(int fd)
-{
-	char *base = attach(fd, PROT_READ | PROT_WRITE);
-
-	return !base ? -errno : try_store(base, 42) ? -EFAULT : 0;
-}
-
-static int load_42(int fd)
-{
-	char *base = attach(fd, PROT_READ);
-	uint64_t value;
-
-	if (!base)
-		return -errno;
-	if (!try_store(base, 43))
-		return -EEXIST;
-	return try_load(base, &value) ? -EFAULT : value == 42 ? 0 : -EILSEQ;
-}
-
-static int take_one(int fd)
-{
-	return take(fd, -1, 0);
-}
-
-static int unlink_it(int fd)
-{
-	return view_unlink(fd);
-}
-
 /* The range is valid, so that the call fails only because of the caller. */
 static int add_view_to_it(int fd)
 {
@@ -54,28 +25,6 @@ static int add_view_to_it(int fd)
 	struct msharearena_view v = view_args("strangers", &r, 1);
 
 	return closed(add_view_open(fd, &v));
-}
-
-static int reopen(int fd, int flags)
-{
-	char path[64];
-	int new;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	new = open(path, flags | O_CLOEXEC);
-	if (new >= 0)
-		close(new);
-	return new < 0 ? -errno : 0;
-}
-
-static int reopen_reading(int fd)
-{
-	return reopen(fd, O_RDONLY);
-}
-
-static int reopen_writing(int fd)
-{
-	return reopen(fd, O_RDWR);
 }
 
 static void test_given(const char *when)
@@ -88,27 +37,27 @@ static void test_given(const char *when)
 		ro = view_open(NAME, "ro", O_RDONLY);
 	}
 	diag("%s", when);
-	is(give(rw, store_42), 0, "a stranger who was sent rw %s can store", when);
-	is(give(rw, take_one), -EAGAIN, "a stranger who was sent rw %s may take rings", when);
-	is(give(rw, unlink_it), -EPERM, "a stranger who was sent rw %s may not unlink", when);
+	is(give(rw, given_store_42), 0, "a stranger who was sent rw %s can store", when);
+	is(give(rw, given_take), -EAGAIN, "a stranger who was sent rw %s may take rings", when);
+	is(give(rw, view_unlink), -EPERM, "a stranger who was sent rw %s may not unlink", when);
 	is(give(rw, add_view_to_it), -EPERM,
 	   "a stranger who was sent rw %s may not add a view", when);
-	is(give(rw_reading, load_42), 0,
+	is(give(rw_reading, given_load_42), 0,
 	   "a stranger who was sent rw for reading %s can load", when);
-	is(give(rw_reading, store_42), -EACCES,
+	is(give(rw_reading, given_store_42), -EACCES,
 	   "a stranger who was sent rw for reading %s cannot attach it for writing", when);
-	is(give(rw_reading, take_one), -EACCES,
+	is(give(rw_reading, given_take), -EACCES,
 	   "a stranger who was sent rw for reading %s may not take rings", when);
-	is(give(ro, load_42), 0, "a stranger who was sent ro %s can load", when);
-	is(give(ro, store_42), -EACCES,
+	is(give(ro, given_load_42), 0, "a stranger who was sent ro %s can load", when);
+	is(give(ro, given_store_42), -EACCES,
 	   "a stranger who was sent ro %s cannot attach it for writing", when);
-	is(give(ro, unlink_it), -EPERM, "a stranger who was sent ro %s may not unlink", when);
-	is(give(rw, reopen_reading), -EACCES,
-	   "a stranger who was sent rw %s cannot reopen it", when);
-	is(give(rw_reading, reopen_writing), -EACCES,
-	   "a stranger who was sent rw for reading %s cannot reopen it for writing", when);
-	is(give(ro, reopen_reading), -EACCES,
-	   "a stranger who was sent ro %s cannot reopen it", when);
+	is(give(ro, view_unlink), -EPERM, "a stranger who was sent ro %s may not unlink", when);
+	is(give(rw, given_reopen_reading), -EACCES,
+	   "a stranger who was sent rw %s cannot given_reopen it", when);
+	is(give(rw_reading, given_reopen_writing), -EACCES,
+	   "a stranger who was sent rw for reading %s cannot given_reopen it for writing", when);
+	is(give(ro, given_reopen_reading), -EACCES,
+	   "a stranger who was sent ro %s cannot given_reopen it", when);
 }
 
 /* ---- nodes of regions that ended ---- */
@@ -128,9 +77,9 @@ static const char *name_of(int fd)
 static void test_reused(int stale, const char *copy)
 {
 	region_anew(OTHER, SZ_2M, SZ_2M);
-	is(reopen(stale, O_RDWR), -ENXIO,
+	is(given_reopen(stale, O_RDWR), -ENXIO,
 	   "an old node gives ENXIO after a later region was created");
-	is(reopen(stale, O_RDONLY), -ENXIO,
+	is(given_reopen(stale, O_RDONLY), -ENXIO,
 	   "an old node opened for reading gives ENXIO after a later region was created");
 	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
 	   "a copy of an old node gives ENXIO after a later region was created");
@@ -147,15 +96,15 @@ static void test_stale(void)
 	stale = view_open(NAME, "rw", O_PATH);
 	if (fstat(stale, &st) || mknod(copy, S_IFCHR | 0600, st.st_rdev))
 		bail("%s: %s", copy, strerror(errno));
-	is(reopen(stale, O_RDWR), 0, "a node can be opened by its O_PATH descriptor");
+	is(given_reopen(stale, O_RDWR), 0, "a node can be opened by its O_PATH descriptor");
 	fd = open(copy, O_RDWR | O_CLOEXEC);
 	ok(fd >= 0 && !strcmp(name_of(fd), NAME),
 	   "a region can be opened by a copy of its node");
 	close(fd);
 	region_unlink(NAME);
 	is(view_open(NAME, "rw", O_RDWR), -ENOENT, "the region's node is removed by UNLINK");
-	is(reopen(stale, O_RDWR), -ENXIO, "a removed node that O_PATH kept gives ENXIO");
-	is(reopen(stale, O_RDONLY), -ENXIO,
+	is(given_reopen(stale, O_RDWR), -ENXIO, "a removed node that O_PATH kept gives ENXIO");
+	is(given_reopen(stale, O_RDONLY), -ENXIO,
 	   "a removed node that O_PATH kept gives ENXIO for reading");
 	ok(open(copy, O_RDWR | O_CLOEXEC) < 0 && errno == ENXIO,
 	   "a copy of a removed node gives ENXIO");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Goal: a region's name, nodes, permissions, description and end are as documented. */
+/* Goal: a region's name, description and end are as documented. */
 #include "util.h"
-
-#include <grp.h>
 
 #define NAME "test-region"
 
@@ -173,128 +171,6 @@ static void test_unlink_arguments(void)
 	close(fd);
 }
 
-static void check_node(const char *view, mode_t mode)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/dev/mshare/" NAME "/%s", view);
-	is(stat(path, &st), 0, "%s exists when CREATE returns", path);
-	is(st.st_mode, S_IFCHR | mode, "%s has the requested mode", path);
-	ok(st.st_uid == 1234 && st.st_gid == 4321, "%s has the requested owner and group", path);
-}
-
-/* Call fn() in a child with these credentials; returns its result. */
-static int as_user(uid_t uid, gid_t gid, int (*fn)(void))
-{
-	pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
-		    setresuid(uid, uid, uid))
-			_exit(100);
-		_exit(-fn());
-	}
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -99;
-}
-
-static int open_rw(void)
-{
-	int fd = view_open(NAME, "rw", O_RDWR);
-
-	return fd < 0 ? fd : 0;
-}
-
-static int open_ro(void)
-{
-	int fd = view_open(NAME, "ro", O_RDONLY);
-
-	return fd < 0 ? fd : 0;
-}
-
-static int open_rw_for_reading(void)
-{
-	int fd = view_open(NAME, "rw", O_RDONLY);
-
-	return fd < 0 ? fd : 0;
-}
-
-static void test_permissions(void)
-{
-	struct msharearena_create c = create_args(NAME, SZ_2M, SZ_2M);
-
-	c.uid = 1234;
-	c.gid = 4321;
-	c.mode = 0640;
-	is(create_named(&c), 0, "a region with an owner, a group and a mode is created");
-	check_node("rw", 0640);
-	check_node("ro", 0440);
-	is(as_user(1234, 1, open_rw), 0, "the owner can open rw");
-	is(as_user(1, 4321, open_rw), -EACCES,
-	   "a member of the group cannot open rw for writing");
-	is(as_user(1, 4321, open_rw_for_reading), 0,
-	   "a member of the group can open rw for reading");
-	is(as_user(1, 4321, open_ro), 0, "a member of the group can open ro");
-	is(as_user(1, 1, open_ro), -EACCES, "others cannot open ro");
-	is(view_open(NAME, "ro", O_RDWR), -EACCES, "even root cannot open the view ro for writing");
-	is(as_user(1234, 1, open_rw), 0, "the owner can open rw before a chmod");
-	is(chmod("/dev/mshare/" NAME "/rw", 0400), 0, "chmod of a node succeeds");
-	is(as_user(1234, 1, open_rw), -EACCES,
-	   "the owner cannot open rw for writing after a chmod");
-	region_unlink(NAME);
-}
-
-static int nobody_creates(void)
-{
-	int fd = open("/dev/msharearena", O_RDWR);
-
-	return fd < 0 ? -errno : 0;
-}
-
-static int give_away(void)
-{
-	struct msharearena_create c = create_args("gift", SZ_2M, SZ_2M);
-
-	c.uid = 0;
-	return create_named(&c);
-}
-
-static int create_mine(void)
-{
-	return region_create("mine", SZ_2M, SZ_2M);
-}
-
-static int unlink_mine(void)
-{
-	return region_unlink("mine");
-}
-
-static int his;	/* an open file of the region, which children inherit */
-
-static int unlink_his(void)
-{
-	return view_unlink(his);
-}
-
-static void test_gates(void)
-{
-	is(as_user(1234, 1, nobody_creates), -EACCES, "a user cannot open the control device");
-	is(chmod("/dev/msharearena", 0666), 0, "chmod of the control device succeeds");
-	is(as_user(1234, 1, give_away), -EPERM, "a user cannot create a region for another user");
-	is(as_user(1234, 1, create_mine), 0, "a user can create a region");
-	is(as_user(1235, 1, unlink_mine), -EACCES, "another user cannot open the region's nodes");
-	his = view_open("mine", "rw", O_RDWR);
-	is(as_user(1235, 1, unlink_his), -EPERM,
-	   "UNLINK on an open file by another user gives EPERM");
-	close(his);
-	is(as_user(1234, 1, unlink_mine), 0, "the owner can unlink the region");
-	is(as_user(1234, 1, create_mine), 0, "the owner can create the region again after UNLINK");
-	is(region_unlink("mine"), 0, "root can unlink a user's region");
-	chmod("/dev/msharearena", 0600);
-}
-
 static void test_get_region(void)
 {
 	struct msharearena_region r = { .size = sizeof(r) }, again;
@@ -397,8 +273,6 @@ int main(int argc, char **argv)
 	test_names();
 	test_create_read_only();
 	test_unlink_arguments();
-	test_permissions();
-	test_gates();
 	test_get_region();
 	test_get_region_owner();
 	test_creator_death();

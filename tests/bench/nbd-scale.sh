@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The measuring part of `make bench-scale`: what an I/O costs arenad as there are more
+# connections, exports (each with an SP of its own), buffers and memory. Writes CSV to stdout;
+# docs/benchmarks.md says what it means. Run it as tests/bench/nbd.sh does.
+#
+# Usage: tests/bench/nbd-scale.sh >CSV     with these variables:
+#
+#   ROUNDS=3     how often
+#   SECONDS=2    of one measurement
+#   WHAT=RE      only dimensions whose name matches: connections, idle, exports, region, buffers
+#   CONNECTIONS="1 10 100 1000" EXPORTS="1 2 4 8" REGIONS="128M 512M 2G" BUFFERS="256 1024 4096 16380"
+#   DISK_SIZE=128M of each disk, a loop device over tmpfs
+#
+# In each measurement 32 reads of 4 KiB are under way at a time. "connections" spreads them over
+# all connections; "idle" puts them on one, and the others ask nothing.
+rounds=${ROUNDS:-3} seconds=${BENCH_SECONDS:-2} what_re=${WHAT:-.} size=${DISK_SIZE:-128M}
+connections=${CONNECTIONS:-1 10 100 1000} exports=${EXPORTS:-1 2 4 8}
+regions=${REGIONS:-128M 512M 2G} buffers=${BUFFERS:-256 1024 4096 16380}
+# shellcheck source=nbd-lib.sh
+. "$(dirname "$0")/nbd-lib.sh"
+
+# make_disks COUNT: in $disks
+make_disks()
+{
+	local i
+
+	mkdir "$tmp/disk"
+	mount -t tmpfs -o "size=$(($1 * $(numfmt --from=iec "$size") + (16 << 20))),huge=always" tmpfs "$tmp/disk"
+	for ((i = 0; i < $1; i++)); do
+		head -c "$(numfmt --from=iec "$size")" /dev/urandom >"$tmp/disk/$i"
+		disks+=("$(losetup --find --show "$tmp/disk/$i")") || fail "needs loop devices"
+	done
+}
+
+# measure DIMENSION VALUE ROUND DISKS CROWD-OPTION... ; arenad has $ARENA_OPTIONS
+measure()
+{
+	local where=$1,$2,$3 n=$4 port=$((20000 + RANDOM % 10000)) command names=(d) i cpu line memory crowd
+
+	shift 4
+	for ((i = 1; i < n; i++)); do names+=("d$i"); done
+	arena_command "$port" "${disks[@]:0:n}"
+	command_start "$port" d "${command[@]}"
+	coproc CROWD { exec nbd-crowd "$@" -t "$seconds" "$port" "${names[@]}"; }
+	crowd=$CROWD_PID
+	read -r -t 60 line <&"${CROWD[0]}" || fail "the clients cannot connect"
+	cpu=$(server_cpu)
+	read -r -t "$((seconds + 60))" line <&"${CROWD[0]}" || fail "the clients have no answers"
+	cpu=$(($(server_cpu) - cpu))
+	wait "$crowd" 2>/dev/null || true
+	memory=$(crowd_memory "$port" "${names[0]}" "$@")
+	server_stop
+	awk -v where="$where" -v cpu="$cpu" -v memory="$memory" -v OFS=, \
+		'{ printf "%s,%d,%.0f,%.3f,%d\n", where, $2, $2 / $4, cpu / $2, memory }' <<<"$line"
+}
+
+# crowd_memory PORT EXPORT CROWD-OPTION...: with all its connections there and idle
+crowd_memory()
+{
+	local port=$1 name=$2 idle
+
+	shift 2
+	exec {idle}<> <(:)
+	mkfifo "$tmp/ready"
+	nbd-crowd "$@" "$port" "$name" <&"$idle" >"$tmp/ready" &
+	read -r -t 60 <"$tmp/ready" || fail "the clients cannot connect"
+	sleep 1.5
+	server_memory
+	kill "$!"
+	wait "$!" 2>/dev/null || true
+	exec {idle}>&-
+	rm "$tmp/ready"
+}
+
+# each DIMENSION: all its values, once
+each()
+{
+	local value base=$ARENA_OPTIONS region=$REGION
+
+	case $1 in
+	connections | idle)
+		ARENA_OPTIONS="$base --max-connections 1024 --np-buffers 4096"
+		for value in $connections; do
+			if [ "$1" = idle ]; then
+				measure "$1" "$value" "$2" 1 -n "$value" -b 1
+			else
+				measure "$1" "$value" "$2" 1 -n "$value"
+			fi
+		done ;;
+	exports)
+		REGION=512M
+		for value in $exports; do measure "$1" "$value" "$2" "$value" -n 8; done ;;
+	region)
+		for value in $regions; do
+			REGION=$value
+			measure "$1" "$value" "$2" 1
+		done ;;
+	buffers)
+		REGION=512M
+		for value in $buffers; do
+			ARENA_OPTIONS="$base --np-buffers $value"
+			measure "$1" "$value" "$2" 1
+		done ;;
+	esac
+	ARENA_OPTIONS=$base REGION=$region
+}
+
+undo_disks()
+{
+	[ "${#disks[@]}" = 0 ] || losetup -d "${disks[@]}"
+	undo
+}
+
+main()
+{
+	local round dimension most=2G
+
+	trap undo_disks EXIT
+	ulimit -n "$(ulimit -H -n)"
+	[ -z "${REGIONS:-}" ] || most=${REGIONS##* }
+	make_group
+	make_pages "$most"
+	make_disks "${exports##* }"
+	disk_says="loop devices over tmpfs, $size each"
+	describe | sed 's/^# client: .*/# client: nbd-crowd/'
+	echo "dimension,value,round,ios,iops,server_cpu_us,memory_kib"
+	for ((round = 1; round <= rounds; round++)); do
+		for dimension in connections idle exports region buffers; do
+			[[ $dimension =~ $what_re ]] || continue
+			note "round $round of $rounds: $dimension"
+			each "$dimension" "$round"
+		done
+	done
+}
+
+disks=()
+main
