@@ -287,6 +287,10 @@ bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an e
 bench-scale: user	## what an I/O costs with more connections, exports, memory and buffers (WHAT=)
 	@tests/bench/scale.sh $(bench_variables)
 
+.PHONY: profile-nbd
+profile-nbd: user	## instructions and system calls of a request in NP and SP (WORK= REQUESTS= TOP=)
+	@tests/vm/enter env $(bench_variables) tests/bench/nbd-profile.sh
+
 ##@ Machine
 .PHONY: demo
 demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=... BACKEND=nvme)
