@@ -269,7 +269,7 @@ bench-ring: user	## what libarena adds to an operation, natively, beside liburin
 
 # Variables of the scripts tests/bench/nbd-*.sh.
 bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS CALLS REGION PAGES \
-	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS REGIONS BUFFERS REQUESTS TOP,$(if $($(v)),'$(v)=$($(v))'))
+	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
 
 .PHONY: bench-nbd
 bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)
