@@ -269,7 +269,7 @@ bench-ring: user	## what libarena adds to an operation, natively, beside liburin
 
 # Variables of the scripts tests/bench/nbd-*.sh.
 bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS CALLS REGION PAGES \
-	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS REGIONS BUFFERS REQUESTS TOP,$(if $($(v)),'$(v)=$($(v))'))
+	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
 
 .PHONY: bench-nbd
 bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)
@@ -286,6 +286,10 @@ bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an e
 .PHONY: bench-scale
 bench-scale: user	## what an I/O costs with more connections, exports, memory and buffers (WHAT=)
 	@tests/bench/scale.sh $(bench_variables)
+
+.PHONY: profile-nbd
+profile-nbd: user	## instructions and system calls of a request in NP and SP (WORK= REQUESTS= TOP=)
+	@tests/vm/enter env $(bench_variables) tests/bench/nbd-profile.sh
 
 ##@ Machine
 .PHONY: demo

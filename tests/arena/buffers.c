@@ -48,7 +48,7 @@ static void run_in_child(void (*act)(void *), void *arg)
 	if (pipe(pipe_fd))
 		bail("pipe");
 	fflush(stdout);
-	pid = fork();
+	pid = fork_as_owner();
 	if (!pid) {
 		const struct rlimit none = { 0 };
 

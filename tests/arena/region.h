@@ -7,9 +7,11 @@
 #define TESTS_ARENA_REGION_H
 
 #include <arena/layout.h>
+#include <libarena/owner.h>
 #include <mshare.h>
 #include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -18,6 +20,20 @@
 #else
 #define IS_DEBUG	false
 #endif
+
+/*
+ * Fork a child that can use its parent's arenas, which the library refuses with -ECHILD. Tests
+ * misuse an arena in such a child where that ends the process.
+ */
+static inline pid_t fork_as_owner(void)
+{
+	uint32_t process = *owner_process;
+	pid_t pid = fork();
+
+	if (!pid)
+		*owner_process = process;
+	return pid;
+}
 
 /* One of the few address ranges that ThreadSanitizer leaves to the program. */
 #ifdef __SANITIZE_THREAD__

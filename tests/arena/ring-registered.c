@@ -49,6 +49,58 @@ static void test_write(struct rig *rig, struct arena_buf borrowed)
 	close(fd);
 }
 
+/* Write a list to a file, the second extent first, and read it into others. */
+static void test_list(struct rig *rig, uint32_t second_use, const char *what)
+{
+	struct arena_buf b[4] = { { 0 } };
+	struct arena_vec out[2], in[2];
+	struct arena_io io = { .vec = out, .n_vecs = 2 };
+	int fd = rig_fd(0, 0);
+
+	for (uint32_t i = 0; i < 4; i++) {
+		if (arena_get_for(rig->a, i % 2 ? second_use : USE_FIRST, 1, &b[i]))
+			bail("cannot get a buffer");
+		memset(arena_ptr(rig->a, b[i]), i < 2 ? 'a' + (int)i : 0, 512);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		out[i] = (struct arena_vec){ b[1 - i], 0, 512 };
+		in[i] = (struct arena_vec){ b[2 + i], 0, 512 };
+	}
+	io.file = rig_file(rig, fd);
+	if (arena_ring_write(rig->r, &io, NULL))
+		bail("cannot begin a write");
+	is(rig_next(rig).result, 1024, "a list of extents of %s is written", what);
+	io.vec = in;
+	if (arena_ring_read(rig->r, &io, NULL))
+		bail("cannot begin a read");
+	is(rig_next(rig).result, 1024, "a list of extents of %s is read", what);
+	ok(rig_is(rig, b[2], 512, 'b') && rig_is(rig, b[3], 512, 'a'),
+	   "lists of extents of %s keep their order", what);
+	for (uint32_t i = 0; i < 4; i++)
+		arena_put(rig->a, b[i]);
+	arena_ring_remove_file(rig->r, io.file);
+	close(fd);
+}
+
+static void test_lists(struct rig *rig)
+{
+	struct arena_features f = { .size = sizeof(f) };
+	struct arena_ring_options o = rig_options;
+
+	arena_probe(&f);
+	diag("lists of registered memory: %s",
+	     arena_has(&f, ARENA_HAS_READV_FIXED) ? "yes" : "not in this kernel");
+	open_with(rig, true, false);
+	test_list(rig, USE_FIRST, "one registered group");
+	test_list(rig, USE_SMALL, "two registered groups");
+	arena_probe_without(&f, "readv_fixed");
+	o.registered = true;
+	o.features = &f;
+	arena_ring_close(rig->r);
+	rig->r = rig_ring(rig->a, &o);
+	test_list(rig, USE_FIRST, "one registered group, without readv_fixed,");
+}
+
 static void protect(struct rig *rig, uint32_t group, int prot)
 {
 	const struct arena_group *g = &arena_layout(rig->a)->group[group];
@@ -105,6 +157,7 @@ int main(void)
 	is(arena_borrow(rig.a, ARENA_ROLE(1, 0), &ref, &borrowed), 0,
 	   "the NP borrows an extent of the SP");
 	test_groups(&rig, borrowed);
+	test_lists(&rig);
 	is(arena_return(rig.a, borrowed, &ref), 0, "the NP returns the extent after all writes");
 	is(arena_regain(sp, ARENA_ROLE(0, 0), &ref, &lent), 0, "the SP regains the extent");
 	arena_put(sp, lent);

@@ -50,7 +50,7 @@ static inline pid_t rig_child(void)
 	pid_t pid;
 
 	fflush(stdout);
-	pid = fork();
+	pid = fork_as_owner();
 	if (!pid) {
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
 		close(STDERR_FILENO);

@@ -5,10 +5,12 @@
 #
 # ARENA_OPTIONS adds options to arenad's; REGION is the size of its region (128M), PAGES
 # that of the region's pages (2M; 4K needs no huge pages), and MADE_OF what it is made of.
-: "${REGION:=128M}" "${PAGES:=2M}" "${MADE_OF:=memfd}" "${ARENA_OPTIONS:=}"
+# OTHER is the folder of another build of arenad, which becomes the server arena-other.
+: "${REGION:=128M}" "${PAGES:=2M}" "${MADE_OF:=memfd}" "${ARENA_OPTIONS:=}" "${OTHER:=}"
 
 # shellcheck disable=SC2034 # for those who source this
 all_servers="arena qemu-nbd qemu-storage-daemon nbdkit nbdkit-none nbd-server floor-one floor-two"
+[ -z "$OTHER" ] || all_servers="arena arena-other ${all_servers#arena }"
 
 # server_cache NAME: does its disk I/O go past the page cache (direct), through it
 # (cached), or through it and out of it again at once (evicts)?
@@ -60,7 +62,10 @@ arena_command()
 server_command()
 {
 	case $1 in
-	arena*) arena_command "$3" "$2" ;;
+	arena) arena_command "$3" "$2" ;;
+	arena-other)
+		arena_command "$3" "$2"
+		command[0]=$OTHER/arenad ;;
 	qemu-nbd)
 		command=(qemu-nbd -f raw --cache=none --aio=io_uring -t -e 64 -b 127.0.0.1
 			-p "$3" "$2") ;;

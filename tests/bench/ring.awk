@@ -40,11 +40,11 @@ function both(kind, what, format) {
 }
 
 END {
-	printf "\n%-29s %7s %-14s %7s %-14s %6s %11s %11s\n", "ns for one", "arena", "", "bare", "",
+	printf "\n%-31s %7s %-14s %7s %-14s %6s %11s %11s\n", "ns for one", "arena", "", "bare", "",
 		"adds", "instr.", "enters"
 	for (i = 1; i <= n_kinds; i++) {
 		kind = kinds[i]
-		printf "%-29s %7.1f %-14s %7.1f %-14s %6.1f %11s %11s\n", kind,
+		printf "%-31s %7.1f %-14s %7.1f %-14s %6.1f %11s %11s\n", kind,
 			median(kind, "arena"), spread(kind, "arena"), median(kind, "bare"),
 			spread(kind, "bare"), median(kind, "arena") - median(kind, "bare"),
 			both(kind, "instructions", "%.0f"), both(kind, "enters", "%.2f")

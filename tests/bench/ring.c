@@ -20,17 +20,23 @@ static struct arena_event events[64];
 /* ---- the library ---- */
 
 static struct arena_buf blocks[BATCH];
-static struct arena_vec vecs[ARENA_RING_MAX_VECS];
+static struct arena_vec vecs[ARENA_RING_MAX_VECS], whole[BATCH];
 static struct arena_file plain_file, registered_file, socket_file;
+static struct arena_file direct_file, registered_direct_file;
 
 static void prepare_library(void)
 {
 	for (uint32_t i = 0; i < BATCH; i++)
 		check(arena_get_for(np.a, USE_PAYLOAD, 1, &blocks[i]), "arena_get_for");
+	for (uint32_t i = 0; i < BATCH; i++)
+		whole[i] = (struct arena_vec){ blocks[i], 0, BLOCK };
 	for (uint32_t i = 0; i < ARENA_RING_MAX_VECS; i++)
 		vecs[i] = (struct arena_vec){ blocks[i % BATCH], 0, PIECE };
 	check(arena_ring_add_file(np.ring, file_fd, &plain_file), "arena_ring_add_file");
 	check(arena_ring_add_file(np.registered, file_fd, &registered_file),
+	      "arena_ring_add_file");
+	check(arena_ring_add_file(np.ring, direct_fd, &direct_file), "arena_ring_add_file");
+	check(arena_ring_add_file(np.registered, direct_fd, &registered_direct_file),
 	      "arena_ring_add_file");
 	check(arena_ring_add_file(np.ring, tcp[0], &socket_file), "arena_ring_add_file");
 }
@@ -68,6 +74,24 @@ static void arena_read(void)
 static void arena_read_fixed(void)
 {
 	read_blocks(np.registered, registered_file);
+}
+
+static void read_list(struct arena_ring *r, struct arena_file file)
+{
+	const struct arena_io io = { .file = file, .vec = whole, .n_vecs = BATCH };
+
+	check(arena_ring_read(r, &io, NULL), "arena_ring_read");
+	take(r, 1, BATCH * BLOCK);
+}
+
+static void arena_read_list(void)
+{
+	read_list(np.ring, direct_file);
+}
+
+static void arena_read_list_fixed(void)
+{
+	read_list(np.registered, registered_direct_file);
 }
 
 static void send_list(uint32_t n)
@@ -185,6 +209,18 @@ static void bare_read_fixed(void)
 	bare_take(&bare.registered, BATCH, BLOCK);
 }
 
+static void bare_read_list(void)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&bare.ring);
+	struct iovec iov[BATCH];
+
+	for (uint32_t i = 0; i < BATCH; i++)
+		iov[i] = (struct iovec){ bare.memory + i * BLOCK, BLOCK };
+	io_uring_prep_readv(sqe, 2, iov, BATCH, 0);
+	finish_sqe(sqe, 0);
+	bare_take(&bare.ring, 1, BATCH * BLOCK);
+}
+
 static void bare_send(uint32_t n)
 {
 	struct iovec iov[ARENA_RING_MAX_VECS];
@@ -274,6 +310,8 @@ static const char *const sides[] = { "arena", "bare" };
 static const struct kind kinds[] = {
 	{ "read of 4 KiB", BATCH, arena_read, bare_read },
 	{ "read of 4 KiB; registered", BATCH, arena_read_fixed, bare_read_fixed },
+	{ "direct read; each of 32 extents", BATCH, arena_read_list, bare_read_list },
+	{ "the same; arena registered", BATCH, arena_read_list_fixed, bare_read_list },
 	{ "send; one extent", 1, arena_send_one, bare_send_one },
 	{ "send; each of 64 extents", 64, arena_send_list, bare_send_list },
 	{ "extent lent and regained", BATCH, arena_blocks, bare_blocks },

@@ -78,7 +78,7 @@ struct bare {
 static struct mshare *region;
 static struct library np, sp;
 static struct bare bare;
-static int file_fd, tcp[2];
+static int file_fd, direct_fd, tcp[2];
 
 static void make_region(void)
 {
@@ -155,10 +155,10 @@ static void open_bare_ring(struct io_uring *ring)
 {
 	const unsigned int flags = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
 				   IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
-	int files[2] = { file_fd, tcp[0] };
+	int files[3] = { file_fd, tcp[0], direct_fd };
 
 	check(io_uring_queue_init(ENTRIES, ring, flags), "io_uring_queue_init");
-	check(io_uring_register_files(ring, files, 2), "io_uring_register_files");
+	check(io_uring_register_files(ring, files, 3), "io_uring_register_files");
 }
 
 /* The memory is the region's, of buffers that are never got there. */
@@ -178,6 +178,7 @@ static void open_bare(void)
 static void make_file(void)
 {
 	static char block[BLOCK];
+	char path[64];
 
 	file_fd = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (file_fd < 0)
@@ -185,6 +186,10 @@ static void make_file(void)
 	for (uint32_t i = 0; i < BATCH; i++)
 		if (write(file_fd, block, BLOCK) != BLOCK)
 			die("write", errno);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd);
+	direct_fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fsync(file_fd) || direct_fd < 0)
+		die("direct I/O to a file here", errno);
 }
 
 /* A TCP connection over the loopback device: [0] sends, [1] drops. */

@@ -129,6 +129,11 @@ arenad_wait
 is "arenad ends with status 1 if the same disk is given twice" "$status" 1
 ok "arenad says that a disk that is given twice is in use" says "in use"
 
+arenad_run --disk "one=$one" --sp-user nobody
+arenad_wait
+is "with a memfd arenad does not run the SP as another user: status" "$status" 1
+ok "with a memfd arenad says that all processes have one user" says "all processes have one user"
+
 arenad_run --disk "one=$one" --size 64M
 arenad_wait
 is "arenad ends with status 1 if the region is too small" "$status" 1

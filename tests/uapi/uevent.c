@@ -88,7 +88,7 @@ static void test_owned(void)
 	add("look", 0664, 1002, 2002, PROT_R);
 	look = number_of("look");
 	expect("add", "look", look, "0444", "1002", "2002");
-	is(region_unlink(NAME), 0, "unlink");
+	is(region_unlink(NAME), 0, "a region with a third view is unlinked");
 	expect("remove", "rw", rw, "0660", "1001", "2001");
 	expect("remove", "ro", ro, "0440", "1001", "2001");
 	expect("remove", "look", look, "0444", "1002", "2002");
@@ -107,7 +107,7 @@ static void test_roots(void)
 	add("mine", 0640, 0, 5, PROT_RW);
 	mine = number_of("mine");
 	expect("add", "mine", mine, "0640", "(none)", "5");
-	is(region_unlink(NAME), 0, "unlink");
+	is(region_unlink(NAME), 0, "a region of root is unlinked");
 	expect("remove", "rw", rw, "0600", "(none)", "(none)");
 	expect("remove", "ro", ro, "0400", "(none)", "(none)");
 	expect("remove", "mine", mine, "0640", "(none)", "5");
@@ -119,7 +119,7 @@ static void test_trigger(void)
 	dev_t rw, ro;
 	int fd;
 
-	is(region_create(NAME, SZ_2M, SZ_2M), 0, "create");
+	is(region_create(NAME, SZ_2M, SZ_2M), 0, "a region is created whose uevents are triggered");
 	rw = number_of("rw");
 	ro = number_of("ro");
 	expect("add", "rw", rw, "0600", "(none)", "(none)");
@@ -128,7 +128,7 @@ static void test_trigger(void)
 	is(write(fd, "change", 6), 6, "a uevent can be triggered by writing to sysfs");
 	close(fd);
 	expect("change", "rw", rw, "0600", "(none)", "(none)");
-	is(region_unlink(NAME), 0, "unlink");
+	is(region_unlink(NAME), 0, "a region whose uevents were triggered is unlinked");
 	expect("remove", "rw", rw, "0600", "(none)", "(none)");
 	expect("remove", "ro", ro, "0400", "(none)", "(none)");
 }

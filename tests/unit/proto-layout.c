@@ -2,8 +2,8 @@
 /*
  * Goal: every region that the daemons lay out has what an NP and its SPs need, and their
  * channels have room for all messages.
- * Method: numbers of SPs and of network buffers, the largest of both included; then
- * layouts that lack something.
+ * Method: layouts for several numbers of SPs and of network buffers, up to the largest, are
+ * checked. Then layouts that lack something must be refused.
  */
 #include <errno.h>
 #include <libarena/buffer/view.h>
@@ -21,7 +21,8 @@ static void make(uint32_t sps, uint32_t net_buffers)
 	struct arena_config c;
 
 	proto_config_init(&c, LENGTH, &(struct proto_counts){ 1, sps, net_buffers });
-	is(arena_layout_make(&layout, &c), 0, "%u SPs, %u network buffers", sps, net_buffers);
+	is(arena_layout_make(&layout, &c), 0,
+	   "a layout for %u SPs and %u network buffers is made", sps, net_buffers);
 }
 
 static void test_counts(uint32_t sps, uint32_t net_buffers)
@@ -29,20 +30,24 @@ static void test_counts(uint32_t sps, uint32_t net_buffers)
 	uint32_t window = proto_window(net_buffers);
 
 	make(sps, net_buffers);
-	ok(proto_has_np(&layout, 0), "it has the NP's groups");
-	is(proto_requests(&layout), net_buffers, "the NP has records for as many requests");
+	ok(proto_has_np(&layout, 0), "the layout for %u SPs has the NP's groups", sps);
+	is(proto_requests(&layout), net_buffers, "the NP has records for %u requests", net_buffers);
 	for (uint32_t i = 0; i < sps; i++) {
 		int group = proto_group_of_sp(&layout, i, PROTO_USE_RECORD);
 
-		ok(proto_has_sp(&layout, i), "it has the groups of SP %u", i);
+		ok(proto_has_sp(&layout, i),
+		   "the layout for %u SPs has the groups of SP %u", sps, i);
 		ok(group >= 0 && layout.group[group].count == 2 * net_buffers,
 		   "SP %u has two records for each request in flight", i);
 	}
-	ok(!proto_has_sp(&layout, sps), "it has no SP more");
-	ok(window <= ARENA_CHANNEL_MAX_ENTRIES, "there can be a channel");
-	ok(window <= layout.channel_entries, "its rings in shared memory hold a whole window");
-	/* What is taken and not yet acknowledged is a quarter at most. */
-	ok(window / 4 * 3 >= 3 * net_buffers + 2, "the window has room for all messages");
+	ok(!proto_has_sp(&layout, sps), "the layout for %u SPs has no groups of another SP", sps);
+	ok(window <= ARENA_CHANNEL_MAX_ENTRIES,
+	   "a channel can have the entries that %u network buffers need", net_buffers);
+	ok(window <= layout.channel_entries,
+	   "the channel's rings in shared memory hold a whole window of %u messages", window);
+	/* At most a quarter of the entries is taken and not yet acknowledged. */
+	ok(window / 4 * 3 >= 3 * net_buffers + 2,
+	   "the channel has room for all messages of %u network buffers", net_buffers);
 }
 
 static void test_lacking(void)
@@ -52,19 +57,20 @@ static void test_lacking(void)
 	make(2, 64);
 	group = proto_group_of_sp(&layout, 1, PROTO_USE_RECORD);
 	layout.group[group].buffer_size *= 2;
-	ok(!proto_has_sp(&layout, 1), "records of another size");
-	ok(proto_has_sp(&layout, 0), "and the other SP has what it needs");
+	ok(!proto_has_sp(&layout, 1), "an SP whose records have another size is refused");
+	ok(proto_has_sp(&layout, 0),
+	   "an SP is accepted if only the records of the other SP are wrong");
 	layout.group[group].buffer_size = PROTO_RECORD_BUFFER;
 	layout.group[group].use = PROTO_USE_DISK;
-	ok(!proto_has_sp(&layout, 1), "no records");
+	ok(!proto_has_sp(&layout, 1), "an SP without records is refused");
 	group = proto_group_of_np(&layout, 0, PROTO_USE_NET);
 	layout.group[group].use = PROTO_USE_PAYLOAD;
-	ok(!proto_has_np(&layout, 0), "a layout without network buffers has no NP");
+	ok(!proto_has_np(&layout, 0), "an NP without network buffers is refused");
 	make(2, 64);
 	group = proto_group_of_np(&layout, 0, PROTO_USE_RECORD);
 	layout.group[group].use = 9;
-	ok(!proto_has_np(&layout, 0), "a layout without an NP's records has no NP");
-	ok(!proto_has_np(&layout, 1), "a layout of one NP has no second one");
+	ok(!proto_has_np(&layout, 0), "an NP without records is refused");
+	ok(!proto_has_np(&layout, 1), "a layout for one NP has no second one");
 }
 
 static int make_in_pages(uint64_t page, uint64_t length, uint32_t sps)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: an extent that NP or SP lent comes back by its own ref and by no other one, once.
- * Method: a small pool, and refs that differ from the right one in each member.
+ * Goal: an extent that NP or SP has lent can be regained once, and only by its own ref.
+ * Method: refs that differ from the right one in one member each are tried on a small pool.
  */
 #include <errno.h>
 #include <proto/lend.h>
@@ -18,17 +18,18 @@ static void test_wrong(struct arena_pool *p, const struct arena_ref *right)
 	do {							\
 		ref = *right;					\
 		__VA_ARGS__;					\
-		is(proto_regain(p, &ref), -EINVAL, what);	\
+		is(proto_regain(p, &ref), -EINVAL,		\
+		   "a ref with " what " regains nothing");	\
 	} while (0)
-	WRONG("the last life's generation", ref.generation--);
-	WRONG("the next life's generation", ref.generation++);
-	WRONG("no generation", ref.generation = 0);
-	WRONG("a part of it", ref.count--);
-	WRONG("more than it", ref.count++);
-	WRONG("nothing", ref.count = 0);
-	WRONG("another buffer", ref.index++);
-	WRONG("a buffer behind the group", ref.index = 8);
-	WRONG("the last of all buffers", ref.index = UINT32_MAX);
+	WRONG("the previous generation", ref.generation--);
+	WRONG("the next generation", ref.generation++);
+	WRONG("generation 0", ref.generation = 0);
+	WRONG("a buffer less", ref.count--);
+	WRONG("a buffer more", ref.count++);
+	WRONG("no buffers", ref.count = 0);
+	WRONG("another first buffer", ref.index++);
+	WRONG("a first buffer behind the group", ref.index = 8);
+	WRONG("the greatest index", ref.index = UINT32_MAX);
 #undef WRONG
 }
 
@@ -43,19 +44,19 @@ int main(void)
 	index = arena_pool_get(p, 3);
 	first = proto_lend(p, GROUP, (uint32_t)index);
 	ok(first.group == GROUP && first.index == index && first.count == 3 &&
-	   first.generation && !first.reserved, "the ref names the extent");
+	   first.generation && !first.reserved, "proto_lend() gives a ref that names the extent");
 	test_wrong(p, &first);
-	is(arena_pool_usage(p).lent, 3, "it is lent as before");
-	is(proto_regain(p, &first), 0, "the right ref");
-	is(arena_pool_available(p), 8, "all is free");
-	is(proto_regain(p, &first), -EINVAL, "the right ref, again");
+	is(arena_pool_usage(p).lent, 3, "the extent is still lent after wrong refs");
+	is(proto_regain(p, &first), 0, "the right ref regains the extent");
+	is(arena_pool_available(p), 8, "all buffers are free after the extent was regained");
+	is(proto_regain(p, &first), -EINVAL, "a ref that was used regains nothing");
 
 	index = arena_pool_get(p, 3);
 	second = proto_lend(p, GROUP, (uint32_t)index);
 	ok(second.index != first.index || second.generation != first.generation,
-	   "another life has another ref");
-	is(proto_regain(p, &first), -EINVAL, "the ref of an earlier life");
-	is(proto_regain(p, &second), 0, "the ref of this life");
+	   "the next extent of the same buffers has another ref");
+	is(proto_regain(p, &first), -EINVAL, "the ref of an earlier extent regains nothing");
+	is(proto_regain(p, &second), 0, "the ref of the current extent regains it");
 	arena_pool_free(p);
 	return done_testing();
 }

@@ -61,7 +61,7 @@ static void test_why(void)
 		   "the lack of %s is explained if and only if it is needed", info->name);
 	}
 	is(arena_probe_without(&f, "magic"), -ENOENT, "removing an unknown feature is refused");
-	ok(!arena_feature_info(ARENA_N_FEATURES), "there is no feature behind the last");
+	ok(!arena_feature_info(ARENA_N_FEATURES), "the number of features is no feature");
 	f = (struct arena_features){ .size = sizeof(f), .error = -EPERM };
 	ok(arena_features_why(&f), "EPERM is explained: %s", arena_features_why(&f));
 	f.error = -ENOSYS;

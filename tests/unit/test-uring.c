@@ -67,7 +67,7 @@ static void submits(void)
 		return;
 	}
 	fill(&ring);
-	ok(uring_sqe(&ring), "there is an entry where the ring was full");
+	ok(uring_sqe(&ring), "uring_sqe() gives an entry although the ring was full");
 	uring_submit(&ring);
 	is(io_uring_sq_ready(&ring), 0, "nothing is left to submit after uring_submit()");
 	is(io_uring_cq_ready(&ring), ENTRIES + 1, "every entry has been submitted");

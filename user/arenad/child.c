@@ -16,15 +16,19 @@
 
 #define GRACE_MS	10000
 
-/* The child's part: wait for the process ids, and execute the program. */
+/* The child's part: become the user, wait for the process ids, and execute the program. */
 __attribute__((noreturn))
-static void child_run(int start, pid_t parent, child_exec_fn *exec, void *context)
+static void child_run(int start, pid_t parent, const struct user *user, child_exec_fn *exec,
+		      void *context)
 {
 	struct child_pids pids;
 	sigset_t none;
 
 	/* Ctrl-C on a terminal is for arenad, which stops its children in order. */
 	setpgid(0, 0);
+	/* Before the process is tied to arenad's life, which to become another user undoes. */
+	if (user_become(user))
+		_exit(1);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL)) {
 		log_error("cannot tie a process to arenad's life: %s", strerror(errno));
 		_exit(1);
@@ -41,7 +45,8 @@ static void child_run(int start, pid_t parent, child_exec_fn *exec, void *contex
 	_exit(127);
 }
 
-int child_fork(struct child *c, const char *name, child_exec_fn *exec, void *context)
+int child_fork(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
+	       void *context)
 {
 	pid_t parent = getpid();
 	int ends[2], ret;
@@ -52,7 +57,7 @@ int child_fork(struct child *c, const char *name, child_exec_fn *exec, void *con
 	c->pid = fork();
 	if (!c->pid) {
 		close(ends[1]);
-		child_run(ends[0], parent, exec, context);
+		child_run(ends[0], parent, user, exec, context);
 	}
 	ret = -errno;
 	close(ends[0]);

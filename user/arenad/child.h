@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "user.h"
+
 /**
  * struct child_pids - the ids of the processes
  * @np: the network process
@@ -42,10 +44,16 @@ struct child {
 
 /**
  * child_fork() - fork the process, which waits for child_start()
+ * @c: filled
+ * @name: for messages, not copied
+ * @user: user that the process runs as, copied by the fork
+ * @exec: becomes the program
+ * @context: for @exec, copied by the fork
  *
  * Return: 0 or -errno.
  */
-int child_fork(struct child *c, const char *name, child_exec_fn *exec, void *context);
+int child_fork(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
+	       void *context);
 
 /** child_start() - send the ids, upon which it executes its program; 0 or -errno */
 int child_start(struct child *c, const struct child_pids *pids);

@@ -73,6 +73,21 @@ static int take_listen(void *values, char *text, struct option_error *error)
 	return 0;
 }
 
+static int take_user(struct user *user, const char *name, struct option_error *error)
+{
+	return user_find(name, user) ? option_refuse(error, "there is no user %s", name) : 0;
+}
+
+static int take_np_user(void *values, char *text, struct option_error *error)
+{
+	return take_user(&((struct arenad_options *)values)->np_user, text, error);
+}
+
+static int take_sp_user(void *values, char *text, struct option_error *error)
+{
+	return take_user(&((struct arenad_options *)values)->sp_user, text, error);
+}
+
 static bool is_region_name(const char *name)
 {
 	static const char allowed[] =
@@ -142,6 +157,10 @@ static const struct option_rule rules[] = {
 	{ .name = "stall-timeout", .kind = OPTION_NUMBER, FIELD(stall_seconds),
 	  .min = 1, .max = TIMEOUT_SECONDS_MAX, .argument = "S",
 	  .help = "end a client whose data does not move for S seconds (60)" },
+	{ .name = "np-user", .kind = OPTION_OTHER, .take = take_np_user, .argument = "USER",
+	  .help = "user that arena-np runs as, with the module (the user that runs arenad)" },
+	{ .name = "sp-user", .kind = OPTION_OTHER, .take = take_sp_user, .argument = "USER",
+	  .help = "user that each arena-sp runs as, with the module (the user that runs arenad)" },
 	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
 	  .help = "do not register buffers with the kernel" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",

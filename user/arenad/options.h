@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "user.h"
+
 #define ARENAD_MAX_LISTEN	8
 
 /**
@@ -61,6 +63,8 @@ struct arenad_disk {
  * @idle_seconds: seconds after which a client without requests is ended, 0 for never
  * @handshake_seconds: seconds that a handshake may last
  * @stall_seconds: seconds after which a client is ended if no byte of a transfer moves
+ * @np_user: user that the NP runs as
+ * @sp_user: user that the SPs run as
  * @fixed_buffers: SPs may register buffers
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
@@ -81,6 +85,8 @@ struct arenad_options {
 	uint32_t idle_seconds;
 	uint32_t handshake_seconds;
 	uint32_t stall_seconds;
+	struct user np_user;
+	struct user sp_user;
 	bool fixed_buffers;
 	const char *bindir;
 	bool verbose;

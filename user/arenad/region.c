@@ -212,6 +212,10 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 	struct mshare *m;
 	int ret;
 
+	if (mo.backend == MSHARE_BACKEND_MEMFD && (o->np_user.name || o->sp_user.name)) {
+		log_error("--np-user and --sp-user: with a memfd all processes have one user");
+		return -EINVAL;
+	}
 	if (o->replace && !mshare_unlink(o->region))
 		log_warn("removed an old region %s", o->region);
 	ret = choose_pages(o, &mo, &layout);

@@ -20,17 +20,22 @@ int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct are
 }
 
 /*
- * Make a view that belongs to the user who runs arenad. Its descriptor can be closed, as the
- * view has a name.
+ * Make a view that belongs to the user of its role. Its descriptor can be closed, as the view
+ * has a name.
  */
 static int make_view(const struct arenad_options *o, struct mshare *m,
-		     const struct arena_layout *l, uint32_t role)
+		     const struct arena_layout *l, uint32_t role, const struct user *user)
 {
 	char name[MSHARE_VIEW_SIZE];
 	struct arena_view_options options = { .size = sizeof(options), .name = name };
 	struct mshare *view;
 	int ret;
 
+	if (user->name) {
+		options.flags = MSHARE_SET_UID | MSHARE_SET_GID;
+		options.uid = user->uid;
+		options.gid = user->gid;
+	}
 	proto_view_name(role, name);
 	ret = arena_make_view(m, l, role, &options, &view);
 	if (ret) {
@@ -45,9 +50,9 @@ static int make_view(const struct arenad_options *o, struct mshare *m,
 int roles_make_views(const struct arenad_options *o, struct mshare *m,
 		     const struct arena_layout *l)
 {
-	int ret = make_view(o, m, l, PROTO_ROLE_NP(0));
+	int ret = make_view(o, m, l, PROTO_ROLE_NP(0), &o->np_user);
 
 	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
-		ret = make_view(o, m, l, PROTO_ROLE_SP(i));
+		ret = make_view(o, m, l, PROTO_ROLE_SP(i), &o->sp_user);
 	return ret;
 }

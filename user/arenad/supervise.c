@@ -42,10 +42,11 @@ struct supervisor {
 	size_t ready_length;
 };
 
-static int fork_one(struct supervisor *sv, child_exec_fn *exec, struct program *p)
+static int fork_one(struct supervisor *sv, const struct user *user, child_exec_fn *exec,
+		    struct program *p)
 {
 	unsigned int i = sv->n_children;
-	int ret = child_fork(&sv->child[i], sv->name[i], exec, p);
+	int ret = child_fork(&sv->child[i], sv->name[i], user, exec, p);
 
 	if (ret)
 		log_error("cannot start %s: %s", sv->name[i], strerror(-ret));
@@ -63,12 +64,12 @@ static int start_all(struct supervisor *sv, int ready_fd)
 	int ret;
 
 	snprintf(sv->name[0], sizeof(sv->name[0]), "arena-np");
-	ret = fork_one(sv, program_exec_np, &p);
+	ret = fork_one(sv, &o->np_user, program_exec_np, &p);
 	for (unsigned int i = 0; i < o->n_disks && !ret; i++) {
 		p.id = i;
 		snprintf(sv->name[1 + i], sizeof(sv->name[0]), "arena-sp %u (disk %s)", i,
 			 o->disk[i].name);
-		ret = fork_one(sv, program_exec_sp, &p);
+		ret = fork_one(sv, &o->sp_user, program_exec_sp, &p);
 		pids.sp[i] = sv->child[1 + i].pid;
 	}
 	pids.np = sv->child[0].pid;

@@ -35,6 +35,10 @@ static inline void uring_exit_memory(struct io_uring *ring, void *memory, size_t
 	munmap(memory, size);
 }
 
+/* Operations of Linux 6.15 by their numbers, which liburing has from 2.10 on. */
+#define URING_OP_READV_FIXED	60
+#define URING_OP_WRITEV_FIXED	61
+
 /* Waiting for several completions for a bounded time came with liburing 2.8 and Linux 6.12. */
 #if IO_URING_VERSION_MAJOR * 1000 + IO_URING_VERSION_MINOR >= 2008
 #define URING_MIN_TIMEOUT	IORING_FEAT_MIN_TIMEOUT

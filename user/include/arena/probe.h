@@ -43,6 +43,7 @@ extern "C" {
  * @ARENA_HAS_NO_MMAP: rings in the caller's memory
  * @ARENA_HAS_URING_CMD: commands past the block layer, in submissions of 128 bytes
  * @ARENA_HAS_MIN_TIMEOUT: waiting for several completions, but for a bounded time only
+ * @ARENA_HAS_READV_FIXED: reading into and writing from lists of registered memory
  * @ARENA_N_FEATURES: number of features
  */
 enum arena_feature {
@@ -69,6 +70,7 @@ enum arena_feature {
 	ARENA_HAS_NO_MMAP,
 	ARENA_HAS_URING_CMD,
 	ARENA_HAS_MIN_TIMEOUT,
+	ARENA_HAS_READV_FIXED,
 	ARENA_N_FEATURES,
 };
 

@@ -406,18 +406,21 @@ static int wait_ready(struct arena_channel *ch, struct wait_time *time)
 
 	if (ret <= 0 || !ch->transport)
 		return ret;
-	/* The peer needs what is queued, also if this side has a message to receive. */
-	if (is_ready(ch))
+	if (is_ready(ch)) {
+		/* The peer needs what is queued, also if this side has a message to receive. */
 		arena_channel_flush(ch);
-	while (!is_ready(ch)) {
+		return 1;
+	}
+	do {
 		ret = wait_somehow(ch, time);
 		if (ret < 0)
 			return ret;
+		/* The caller waits for what follows, so this is asked once. */
+		if (is_ready(ch))
+			return 1;
 		/* A peer that wakes us for nothing, again and again, must not hold us up. */
-		if (!ret || (!is_ready(ch) && !wait_left_ms(time)))
-			return is_ready(ch);
-	}
-	return 1;
+	} while (ret && wait_left_ms(time));
+	return 0;
 }
 
 int arena_channel_wait(struct arena_channel *ch, int timeout_ms)

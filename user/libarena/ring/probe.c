@@ -66,6 +66,8 @@ static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 		"rings with the option nvme cannot be opened" },
 	[ARENA_HAS_MIN_TIMEOUT] = { "min_timeout", "6.12", false,
 		"arena_ring_set_gather() has no effect" },
+	[ARENA_HAS_READV_FIXED] = { "readv_fixed", "6.15", false,
+		"the kernel looks up the pages of lists for each operation" },
 };
 
 const struct arena_feature_info *arena_feature_info(enum arena_feature feature)
@@ -311,6 +313,9 @@ static void try_opcodes(struct arena_features *f, struct io_uring *ring)
 	found(f, ARENA_HAS_MSG_RING, io_uring_opcode_supported(probe, IORING_OP_MSG_RING));
 	found(f, ARENA_HAS_SENDMSG_ZC, io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC));
 	found(f, ARENA_HAS_SEND_ZC, io_uring_opcode_supported(probe, IORING_OP_SEND_ZC));
+	found(f, ARENA_HAS_READV_FIXED,
+	      io_uring_opcode_supported(probe, URING_OP_READV_FIXED) &&
+	      io_uring_opcode_supported(probe, URING_OP_WRITEV_FIXED));
 	found(f, ARENA_HAS_URING_CMD, io_uring_opcode_supported(probe, IORING_OP_URING_CMD) &&
 	      try_setup(IORING_SETUP_SQE128 | IORING_SETUP_CQE32));
 	io_uring_free_probe(probe);

@@ -72,18 +72,30 @@ static int rwf(const struct ring_op *op)
 	       (op->nowait ? RWF_NOWAIT : 0);
 }
 
+/* A list by the registered group in which all of it lies, where the kernel can do that. */
+static void prep_fixed_list(struct arena_ring *r, const struct ring_rw *rw, uint8_t opcode,
+			    struct io_uring_sqe *sqe)
+{
+	if (rw->group < 0 || !arena_has(&r->features, ARENA_HAS_READV_FIXED))
+		return;
+	sqe->opcode = opcode;
+	sqe->buf_index = (uint16_t)rw->group;
+}
+
 static void prep_read(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
 	int fd = ring_file_target(r, op->file);
 	const struct ring_rw *rw = &op->rw;
 	unsigned int length = (unsigned int)rw->iov->iov_len;
 
-	if (rw->n_iov != 1)
+	if (rw->n_iov != 1) {
 		io_uring_prep_readv(sqe, fd, rw->iov, rw->n_iov, rw->offset);
-	else if (rw->group >= 0)
+		prep_fixed_list(r, rw, URING_OP_READV_FIXED, sqe);
+	} else if (rw->group >= 0) {
 		io_uring_prep_read_fixed(sqe, fd, rw->iov->iov_base, length, rw->offset, rw->group);
-	else
+	} else {
 		io_uring_prep_read(sqe, fd, rw->iov->iov_base, length, rw->offset);
+	}
 	sqe->rw_flags = rwf(op);
 }
 
@@ -93,13 +105,15 @@ static void prep_write(struct arena_ring *r, struct ring_op *op, struct io_uring
 	const struct ring_rw *rw = &op->rw;
 	unsigned int length = (unsigned int)rw->iov->iov_len;
 
-	if (rw->n_iov != 1)
+	if (rw->n_iov != 1) {
 		io_uring_prep_writev(sqe, fd, rw->iov, rw->n_iov, rw->offset);
-	else if (rw->group >= 0)
+		prep_fixed_list(r, rw, URING_OP_WRITEV_FIXED, sqe);
+	} else if (rw->group >= 0) {
 		io_uring_prep_write_fixed(sqe, fd, rw->iov->iov_base, length, rw->offset,
 					  rw->group);
-	else
+	} else {
 		io_uring_prep_write(sqe, fd, rw->iov->iov_base, length, rw->offset);
+	}
 	sqe->rw_flags = rwf(op);
 }
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "user.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+int user_find(const char *name, struct user *u)
+{
+	const struct passwd *entry = getpwnam(name);
+
+	if (!entry)
+		return -ENOENT;
+	*u = (struct user){ .name = name, .uid = entry->pw_uid, .gid = entry->pw_gid };
+	return 0;
+}
+
+int user_become(const struct user *u)
+{
+	/* What root may register with io_uring, another user may only within this limit. */
+	const struct rlimit memlock = { RLIM_INFINITY, RLIM_INFINITY };
+	int ret = 0;
+
+	if (!u->name)
+		return 0;
+	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || initgroups(u->name, u->gid) ||
+	    setresgid(u->gid, u->gid, u->gid) || setresuid(u->uid, u->uid, u->uid)) {
+		ret = -errno;
+		log_error("cannot become user %s: %s", u->name, strerror(-ret));
+	}
+	return ret;
+}
