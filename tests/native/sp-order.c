@@ -7,7 +7,7 @@
  * fall on a few blocks; a model is changed when a request is sent, and each read has to find what
  * the model had then. Set SEED to repeat a run. The beginning of DISK is overwritten.
  *
- *	sp-order ARENA_SP DISK LOG
+ *	sp-order ARENA_SP DISK LOG ROUNDS
  */
 #include "sp-peer.h"
 
@@ -15,7 +15,6 @@
 
 #define AREA		(64U << 10)
 #define LONGEST		20000U
-#define ROUNDS		3000U
 /* Buffers of the payload of a request, which may begin in the middle of one. */
 #define BUFFERS		(LONGEST / PROTO_DISK_BUFFER + 2)
 
@@ -202,14 +201,14 @@ static bool one_round(void)
 	return good;
 }
 
-static void test_order(void)
+static void test_order(unsigned int all)
 {
 	static uint8_t found[AREA];
 	unsigned int rounds = 0;
 
-	while (rounds < ROUNDS && one_round())
+	while (rounds < all && one_round())
 		rounds++;
-	is(rounds, ROUNDS, "each read of a batch finds what was accepted before it, and no more");
+	is(rounds, all, "each read of a batch finds what was accepted before it, and no more");
 	ok(read_area(found, AREA) && !memcmp(found, model, AREA),
 	   "what overlaps is left as if it had been done in the order of acceptance");
 }
@@ -306,8 +305,8 @@ int main(int argc, char **argv)
 	const char *env = getenv("SEED");
 	unsigned int seed = env ? (unsigned int)atoi(env) : (unsigned int)time(NULL);
 
-	if (argc != 4)
-		bail("usage: sp-order ARENA_SP DISK LOG");
+	if (argc != 5)
+		bail("usage: sp-order ARENA_SP DISK LOG ROUNDS");
 	program = argv[1];
 	disk_path = argv[2];
 	log_path = argv[3];
@@ -316,7 +315,7 @@ int main(int argc, char **argv)
 	region_make();
 	start();
 	fill();
-	test_order();
+	test_order((unsigned int)atoi(argv[4]));
 	test_zeroes();
 	test_discard();
 	kill(sp_pid, SIGTERM);

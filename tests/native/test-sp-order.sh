@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 path=$(disk d 64M)
-"$BUILD/tests/native/sp-order" "$BUILD/arena-sp" "$path" "$tmp/log"
+"$BUILD/tests/native/sp-order" "$BUILD/arena-sp" "$path" "$tmp/log" 3000
 status=$?
 sed 's/^/# /' "$tmp/log"
 exit "$status"

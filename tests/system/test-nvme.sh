@@ -3,7 +3,7 @@
 # Goal: a namespace of an NVMe controller is served by its commands, with blocks of 512 and of 4096
 # bytes, by either of its devices and with plain buffers; a partition goes through the block layer;
 # nobody else can take the disk meanwhile; what clients discard or zero reads as it should.
-# timeout: 500
+# timeout: 600
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -49,6 +49,19 @@ partition()
 		my $arg = pack("l l l x4 P", $op, 0, length $p, $p);
 		ioctl($f, 0x1269, $arg) or die "BLKPG: $!"' "$disk0" "$1"
 }
+
+# order NAME DISK: see sp-order.c
+order()
+{
+	ok "$1: requests that overlap run in order; zeroes and discards do what they say" \
+		"$BUILD/tests/native/sp-order" "$BUILD/arena-sp" "$2" "$tmp/order" 300
+	ok "$1: by the commands of the namespace" grep -q 'backend=nvme' "$tmp/order"
+	diag "$(grep 'serving\|discards=[^0]' "$tmp/order" | head -n 2)"
+	rm "$tmp/order"
+}
+
+order "blocks of 512 bytes" "$disk0"
+order "blocks of 4096 bytes" "$disk2"
 
 dd if=/dev/zero "of=$disk0" bs=1M count=65 oflag=direct status=none
 serve "blocks of 512 bytes" "$disk0"
