@@ -174,10 +174,12 @@ static bool is_right(const struct proto_reply *reply)
 		return false;
 	r = &flight[nth].request;
 	flight[nth].has_ended = true;
-	if (reply->status || reply->n_refs != (r->operation == PROTO_READ))
+	if (reply->status)
 		return false;
 	if (r->operation != PROTO_READ)
-		return true;
+		return !reply->n_refs;
+	if (reply->n_refs != 1)
+		return false;
 	data = arena_layout_buffer(base, &layout, reply->ref[0].group, reply->ref[0].index);
 	data += r->offset % PROTO_DISK_BUFFER;
 	return !memcmp(data, flight[nth].expected, r->length);
