@@ -34,3 +34,7 @@ case $found in
 version*) die "liburing $liburing or later is needed, and this one is older than 2.4 ($packages)" ;;
 *) die "liburing $liburing or later is needed, and its headers are not here (install it: $packages)" ;;
 esac
+
+# arena-sp asks NVMe namespaces by it what they can do.
+printf '%s\n' '#include <libnvme.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "libnvme is needed, and its headers are not here (install it: Debian, Ubuntu: libnvme-dev; Fedora: libnvme-devel)"

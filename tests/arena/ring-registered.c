@@ -137,7 +137,8 @@ static void test_groups(struct rig *rig, struct arena_buf borrowed)
 	   "all own groups are registered although a peer's group is read-only");
 	is(count(rig, false, true), peers - 1,
 	   "all peers' groups but the read-only one are registered");
-	ok(!arena_ring_is_registered(rig->r, borrowed.group), "a read-only group is not registered");
+	ok(!arena_ring_is_registered(rig->r, borrowed.group),
+	   "a read-only group is not registered");
 	test_write(rig, borrowed);
 	protect(rig, borrowed.group, PROT_READ | PROT_WRITE);
 }

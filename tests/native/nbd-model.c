@@ -167,8 +167,11 @@ int main(int argc, char **argv)
 	diag("seed %u", seed);
 	srandom(seed);
 	connect_to(argv[1], atoi(argv[2]), argv[3]);
-	if (disk_bytes < 4U << 20 || disk_bytes > MAX_BYTES)
-		bail("the disk must be empty and of 4 to 64 MiB");
+	if (disk_bytes < 4U << 20)
+		bail("the disk must have 4 MiB or more, and be empty");
+	/* Of a larger one, the beginning. */
+	if (disk_bytes > MAX_BYTES)
+		disk_bytes = MAX_BYTES;
 	model = calloc(1, disk_bytes);
 
 	for (int round = 0; round < ROUNDS && writes && reads; round++) {

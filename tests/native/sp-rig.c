@@ -10,216 +10,12 @@
  *
  * The disk is a file of 64 MiB in which each 8 bytes hold their own offset.
  */
-#include <common/clock.h>
-#include <proto/layout.h>
-#include <proto/record.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <libarena/channel/channel.h>
-#include <arena/layout.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "sp-peer.h"
 
-#include "tap.h"
-
-#define REGION		"sp-rig"
-#define LENGTH		(68ULL << 20)
-#define SLOTS		8
-#define RECORDS		(PROTO_RECORDS_A_REQUEST * SLOTS)
 #define DISK_BYTES	(64ULL << 20)
-#define PATIENCE_MS	10000
 
-static const char *program, *disk_path, *log_path;
-static struct mshare *region;
-static struct arena *arena;
-static char *base;
-static struct arena_layout layout;
-static struct arena_channel *channel;
-static const char *transport = "hybrid";
-static pid_t sp_pid;
-static uint16_t generation;
-/* Replies that came and have not been looked at. */
-static struct proto_reply replies[PROTO_MAX_RECORDS];
-static unsigned int n_replies, next_reply;
 /* Messages that the SP must have dropped. */
 static uint64_t bad;
-
-/* Records that the SP has to return, in order; the first of them has not come. */
-static struct arena_ref owed[4 * SLOTS];
-static unsigned int n_owed;
-
-static void send_message(struct arena_msg m)
-{
-	int ret = arena_channel_send(channel, &m);
-
-	if (!ret)
-		ret = arena_channel_flush(channel);
-	/* An SP that has ended is sp_wait()'s to judge. */
-	if (ret && ret != -EPIPE && ret != -EOWNERDEAD)
-		bail("cannot send");
-}
-
-/* RETURNs come in the order of the requests. */
-static void take_return(const struct arena_ref *ref)
-{
-	if (!n_owed || memcmp(ref, &owed[0], sizeof(*ref)) != 0)
-		bail("the storage process returns what it has not, or not in order");
-	n_owed--;
-	memmove(owed, owed + 1, n_owed * sizeof(*owed));
-}
-
-/* The next message that is no RETURN. */
-static bool receive_within(struct arena_msg *m, int ms)
-{
-	int64_t deadline = clock_deadline(ms);
-
-	while (arena_channel_next(channel, m, clock_left_ms(deadline)) == 1) {
-		if (m->type != PROTO_MESSAGE_RETURN)
-			return true;
-		take_return(&m->ref);
-	}
-	return false;
-}
-
-static struct arena_msg receive(void)
-{
-	struct arena_msg m = { 0 };
-
-	if (!receive_within(&m, PATIENCE_MS))
-		bail("the storage process does not answer");
-	return m;
-}
-
-static uint16_t sp_group(enum proto_use use)
-{
-	return (uint16_t)proto_group_of_sp(&layout, 0, use);
-}
-
-static uint16_t np_group(enum proto_use use)
-{
-	return (uint16_t)proto_group_of_np(&layout, 0, use);
-}
-
-static void give_back(struct arena_ref ref)
-{
-	send_message((struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = ref });
-}
-
-/* A request is returned before it is replied to. */
-static void check_returned(const struct proto_reply *reply)
-{
-	for (unsigned int i = 0; i < n_owed; i++)
-		if (owed[i].generation == (uint16_t)~reply->tag)
-			bail("the storage process replies before it returns the request");
-}
-
-static void copy_replies(const struct arena_msg *m)
-{
-	const struct arena_group *g = &layout.group[sp_group(PROTO_USE_RECORD)];
-	const void *shared;
-
-	if (m->ref.group != sp_group(PROTO_USE_RECORD) ||
-	    !arena_layout_has(&layout, m->ref.group, m->ref.index, m->ref.count) ||
-	    !proto_records_fit(m, (size_t)m->ref.count * g->buffer_size, sizeof(*replies)))
-		bail("the storage process lent no replies");
-	shared = arena_layout_buffer(base, &layout, m->ref.group, m->ref.index);
-	next_reply = 0;
-	n_replies = m->value;
-	for (unsigned int i = 0; i < n_replies; i++) {
-		if (proto_reply_receive(&replies[i], shared, i))
-			bail("the storage process wrote a reply that makes no sense");
-		check_returned(&replies[i]);
-	}
-}
-
-/* The extent of the replies is returned. */
-static bool reply_within(struct proto_reply *reply, int ms)
-{
-	struct arena_msg m;
-
-	if (next_reply == n_replies) {
-		if (!receive_within(&m, ms))
-			return false;
-		if (m.type != PROTO_MESSAGE_REPLIES)
-			bail("a message of type %u is no reply", m.type);
-		copy_replies(&m);
-		give_back(m.ref);
-	}
-	*reply = replies[next_reply++];
-	return true;
-}
-
-static struct proto_reply receive_reply(void)
-{
-	struct proto_reply reply = { 0 };
-
-	if (!reply_within(&reply, PATIENCE_MS))
-		bail("the storage process does not answer");
-	return reply;
-}
-
-static void sp_start(pid_t np)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", np);
-	sp_pid = fork();
-	if (!sp_pid) {
-		int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-		dup2(fd, STDERR_FILENO);
-		execl(program, "arena-sp", "--region", REGION, "--id", "0", "--disk",
-		      disk_path, "--np", text, "--transport", transport, NULL);
-		_exit(127);
-	}
-}
-
-static int connect_to_sp(void)
-{
-	const struct arena_channel_options options = {
-		.size = sizeof(options),
-		.transport = strcmp(transport, "hybrid") ? ARENA_CHANNEL_MSG_RING :
-							   ARENA_CHANNEL_HYBRID,
-		.entries = proto_window(proto_requests(&layout)),
-		.peer_pid = sp_pid,
-		.timeout_ms = PATIENCE_MS,
-	};
-
-	return arena_channel_open(arena, PROTO_ROLE_SP(0), &options, &channel);
-}
-
-/* Be the NP of a fresh SP, which offers @hello, up to the SP's HELLO, which is returned. */
-static struct arena_msg sp_connect_as(uint16_t hello)
-{
-	int ret;
-
-	next_reply = 0;
-	n_replies = 0;
-	n_owed = 0;
-	sp_start(getpid());
-	ret = connect_to_sp();
-	if (ret)
-		bail("cannot open a channel: %s", strerror(-ret));
-	send_message((struct arena_msg){ .type = PROTO_MESSAGE_HELLO, .value = hello });
-	return receive();
-}
-
-static struct arena_msg sp_connect(void)
-{
-	return sp_connect_as(PROTO_HELLO);
-}
-
-static int sp_wait(void)
-{
-	int status;
-
-	waitpid(sp_pid, &status, 0);
-	arena_channel_close(channel);
-	channel = NULL;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
 
 static void test_hello(struct arena_msg m)
 {
@@ -235,59 +31,6 @@ static void test_hello(struct arena_msg m)
 	   "the flags of a file that may be written, and that caches");
 	ok(disk->max_bytes && disk->max_bytes % disk->block_size == 0, "a longest operation");
 	give_back(m.ref);
-}
-
-/* A request that is right; tests change what they want to be wrong. */
-struct request {
-	struct proto_request *shared;
-	struct arena_msg msg;
-};
-
-static struct request make(uint16_t slot, uint16_t type, uint64_t offset, uint32_t length)
-{
-	struct request r = {
-		.shared = arena_layout_buffer(base, &layout, np_group(PROTO_USE_RECORD), slot),
-		.msg = {
-			.type = PROTO_MESSAGE_REQUESTS,
-			.ref.group = np_group(PROTO_USE_RECORD),
-			.value = 1,
-			.ref.index = slot,
-			.ref.count = 1,
-			.ref.generation = ++generation,
-		},
-	};
-
-	memset(r.shared, 0, sizeof(*r.shared));
-	r.shared->tag = ~(uint64_t)generation;
-	r.shared->operation = type;
-	r.shared->offset = offset;
-	r.shared->length = length;
-	if (type == PROTO_WRITE) {
-		r.shared->n_refs = 1;
-		r.shared->ref[0] = (struct arena_ref){
-			.group = np_group(PROTO_USE_PAYLOAD),
-			.count = (uint16_t)((offset % 4096 + length + 4095) / 4096),
-			.generation = 1,
-		};
-	}
-	return r;
-}
-
-/*
- * The SP returns the record ahead of the next replies, or a second later if there are none. It
- * has copied it by the time that it replies, and the rig writes no other in its place before.
- */
-static void send_request(const struct request *r)
-{
-	if (n_owed == sizeof(owed) / sizeof(*owed))
-		bail("the storage process does not return requests");
-	owed[n_owed++] = r->msg.ref;
-	send_message(r->msg);
-}
-
-static bool answers(const struct request *r, const struct proto_reply *reply)
-{
-	return reply->tag == r->shared->tag;
 }
 
 static bool holds(const struct proto_reply *reply, uint64_t offset, uint32_t length)
@@ -563,21 +306,6 @@ static void test_replies_kept(void)
 		is(receive_reply().status, PROTO_OK, "and come when there are some");
 }
 
-/* The value of @key in the last line of counters. */
-static unsigned long long counter(const char *key)
-{
-	static char text[1 << 16];
-	int fd = open(log_path, O_RDONLY);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	char *at = NULL;
-
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	for (char *p = text; (p = strstr(p, key)); p++)
-		at = p;
-	return at ? strtoull(at + strlen(key), NULL, 10) : ~0ULL;
-}
-
 static bool disk_is_unharmed(void)
 {
 	static uint64_t data[1 << 16];
@@ -591,17 +319,6 @@ static bool disk_is_unharmed(void)
 				n = -1;
 	close(fd);
 	return !n && at == DISK_BYTES;
-}
-
-static bool log_says(const char *what)
-{
-	static char text[1 << 16];
-	int fd = open(log_path, O_RDONLY);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return strstr(text, what);
 }
 
 static void test_versions(void)
@@ -715,28 +432,6 @@ static void test_peer_ends(void)
 	waitpid(np, &status, 0);
 	ok(WIFEXITED(status) && !WEXITSTATUS(status), "an NP comes and goes");
 	is(sp_wait(), 3, "the SP follows");
-}
-
-static void region_make(void)
-{
-	const struct mshare_options o = {
-		.backend = MSHARE_BACKEND_MEMFD,
-		.length = LENGTH,
-		.page_size = 4096,
-		.size = sizeof(o),
-		.mode = 0600,
-	};
-	struct arena_config config;
-	void *addr;
-
-	proto_config_init(&config, LENGTH, &(struct proto_counts){ 1, 1, SLOTS });
-	if (mshare_create(REGION, &o, &region) || mshare_populate(region, 0, LENGTH) ||
-	    mshare_attach(region, &addr) || arena_layout_make(&layout, &config))
-		bail("cannot make a region");
-	base = addr;
-	arena_layout_write(base, &layout);
-	if (arena_open_region(region, PROTO_ROLE_NP(0), &arena))
-		bail("cannot take the role of the network process");
 }
 
 int main(int argc, char **argv)

@@ -10,7 +10,7 @@ said() { grep -q -- "$1" "$tmp/said" || { cat "$tmp/said"; return 1; }; }
 
 is "a region that does not exist: status" \
 	"$(status_of "$np" --region none --listen 127.0.0.1:0 --sp a=0)" 1
-ok "a region that does not exist: it says which" said "region 'none'"
+ok "a region that does not exist: it says which" said "region none"
 
 rig_start -- --listen "[::1]:0" -v
 is "arena-np with two addresses says that two are ready" "$(awk '{ print NF }' "$tmp/ready")" 3

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: aligned reads and writes are copied nowhere, and reach the disk.
+# Goal: aligned reads and writes reach the disk, and nothing of them is copied but the first bytes
+# of a stream of writes, before the network process knows their length.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdcopy
@@ -14,7 +15,8 @@ ok "nbdcopy reads the image" nbdcopy "nbd://$address/d" "$tmp/back"
 ok "nbdcopy read what the image has" cmp "$tmp/image" "$tmp/back"
 counters_refresh
 is "the storage process copied nothing" "$(counter arena-sp copied_bytes)" 0
-is "the network process copied nothing" "$(counter arena-np copied_bytes)" 0
+ok "the network process copied less than a thousandth of what was written" \
+	test $(($(counter arena-np copied_bytes) * 1000)) -lt "$(counter arena-np bytes_in)"
 is "bytes written" "$(counter arena-sp bytes_written)" $((64 << 20))
 is "bytes read" "$(counter arena-sp bytes_read)" $((64 << 20))
 is "one address in both" "$(counter arena-sp region_addr)" "$(counter arena-np region_addr)"

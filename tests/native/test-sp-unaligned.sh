@@ -21,7 +21,8 @@ run()
 	# A head and a tail of less than a block, of 4096 at most, for each.
 	ok "$name: no more was copied than blocks need" \
 		test "$(counter arena-sp copied_bytes)" -lt $(($(counter arena-sp rmw) * 8192))
-	is "$name: the network process copied nothing" "$(counter arena-np copied_bytes)" 0
+	ok "$name: the network process copied no byte of a write twice" \
+		test "$(counter arena-np copied_bytes)" -le "$(counter arena-np bytes_in)"
 }
 
 run registered

@@ -58,7 +58,8 @@ static int check_disk(const struct arenad_disk *disk)
 		log_error("cannot open disk %s: %s", disk->path, strerror(-ret));
 		return ret;
 	}
-	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
+	/* Whether a character device is that of a namespace, arena-sp finds out. */
+	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode) || S_ISCHR(st.st_mode))
 		return 0;
 	log_error("disk %s is neither a block device nor a regular file", disk->path);
 	return -ENOTBLK;

@@ -20,6 +20,10 @@ enum np_limits {
 	/* Of a connection: a receive, and sends whose buffers the kernel still has. */
 	NP_OPERATIONS_A_CONNECTION = 3,
 	NP_EVENTS_A_TURN = 256,
+	/* For so many requests in flight a turn waits for one event more. */
+	NP_REQUESTS_A_GATHER = 8,
+	NP_GATHER_MAX = 4,
+	NP_GATHER_US = 50,
 	/* One SP's messages taken before others get their turn. */
 	NP_MESSAGES_A_TURN = 1024,
 	ADMISSION_EXPORTS_MAX = PROTO_MAX_SPS,

@@ -143,6 +143,21 @@ static int say_ready(const struct np *np)
 	return 0;
 }
 
+/*
+ * With many requests in flight a turn waits for several things to happen, for a short time, so
+ * that it has more to do at once. With few, each of them is answered as soon as it can be.
+ */
+static void gather(struct np *np)
+{
+	uint32_t n = np->share.requests.used / NP_REQUESTS_A_GATHER;
+
+	if (n > NP_GATHER_MAX)
+		n = NP_GATHER_MAX;
+	if (n != np->gathers)
+		arena_ring_set_gather(np->ring, n, NP_GATHER_US);
+	np->gathers = n;
+}
+
 /* What came free is given on, then everything goes out with one submit. */
 static void turn(struct np *np)
 {
@@ -152,6 +167,7 @@ static void turn(struct np *np)
 		peer_turn(&np->peer[i]);
 	listeners_turn(np);
 	stop_turn(np);
+	gather(np);
 	np->counters.turns++;
 }
 
@@ -231,7 +247,7 @@ close_region:
 int main(int argc, char **argv)
 {
 	static struct options options;
-	static struct np np = { .options = &options, .zerocopy_bytes = ZEROCOPY_NEVER };
+	static struct np np = { .options = &options };
 
 	start_program("arena-np");
 	/* Until somebody listens, asking for counters must not kill. */
@@ -239,7 +255,5 @@ int main(int argc, char **argv)
 	np_options_parse(&options, argc, argv);
 	if (options.is_verbose)
 		log_init("arena-np", LOG_LEVEL_DEBUG);
-	if (options.zerocopy != ZEROCOPY_AUTO)
-		np.zerocopy_bytes = options.zerocopy;
 	return run(&np) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

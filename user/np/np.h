@@ -39,10 +39,10 @@
  * @role: its role there
  * @ring: the ring: every wait of the process happens in it
  * @ring_entries: operations that it has room for
+ * @gathers: for how many events a turn waits
  * @now: seconds of the monotonic clock, fresh in every turn
  * @is_ending: the loop ends after this turn
  * @has_given: something came free for which somebody may wait
- * @zerocopy_bytes: a send of as many bytes or more is sent without a copy
  * @exports: what clients can name
  * @n_peers: used entries of @peer
  * @peer: the channels to the SPs
@@ -61,10 +61,10 @@ struct np {
 	uint32_t role;
 	struct arena_ring *ring;
 	uint32_t ring_entries;
+	uint32_t gathers;
 	int64_t now;
 	bool is_ending;
 	bool has_given;
-	uint32_t zerocopy_bytes;
 	struct export_table exports;
 	unsigned int n_peers;
 	struct peer peer[PROTO_MAX_SPS];

@@ -70,14 +70,12 @@ static int take_zerocopy(void *values, char *text, struct option_error *error)
 	struct options *o = values;
 	uint64_t bytes;
 
-	if (!strcmp(text, "auto"))
-		o->zerocopy = ZEROCOPY_AUTO;
-	else if (!strcmp(text, "never"))
+	if (!strcmp(text, "never"))
 		o->zerocopy = ZEROCOPY_NEVER;
 	else if (!parse_size(text, &bytes) && bytes && bytes < ZEROCOPY_NEVER)
 		o->zerocopy = (uint32_t)bytes;
 	else
-		return option_refuse(error, "%s is neither auto nor never nor a size", text);
+		return option_refuse(error, "%s is neither never nor a size", text);
 	return 0;
 }
 
@@ -123,8 +121,7 @@ static const struct option_rule rules[] = {
 		  "a processor (poll) (sleep)" },
 	{ .name = "zerocopy-threshold", .kind = OPTION_OTHER, .take = take_zerocopy,
 	  .argument = "SIZE",
-	  .help = "send without a copy what has at least SIZE bytes; or never; or auto, "
-		  "measured at the start (auto)" },
+	  .help = "send without a copy what has at least SIZE bytes, or never (never)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(is_verbose),
 	  .help = "log each connection" },
 	{ .name = NULL },
@@ -146,7 +143,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
-		.zerocopy = ZEROCOPY_AUTO,
+		.zerocopy = ZEROCOPY_NEVER,
 	};
 	options_parse(&table, o, argc, argv);
 }

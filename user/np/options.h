@@ -20,9 +20,8 @@ enum options_transport {
 	TRANSPORT_MSG_RING,
 };
 
-/* Values of struct options' @zerocopy that are no number of bytes. */
+/* The value of struct options' @zerocopy that is no number of bytes. */
 #define ZEROCOPY_NEVER	UINT32_MAX
-#define ZEROCOPY_AUTO	0U
 
 /**
  * struct options_sp - an SP that this NP talks to

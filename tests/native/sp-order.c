@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: requests that overlap have the effect that they would have one after the other, in the
+ * order in which the storage process accepted them; discards, zeroes, flushes and FUA do what they
+ * say; a disk that must not be written is not.
+ * Method: plays the NP of one arena-sp. Random requests of any alignment, several in each message,
+ * fall on a few blocks; a model is changed when a request is sent, and each read has to find what
+ * the model had then. Set SEED to repeat a run. The beginning of DISK is overwritten.
+ *
+ *	sp-order ARENA_SP DISK LOG ROUNDS
+ */
+#include "sp-peer.h"
+
+#include <time.h>
+
+#define AREA		(64U << 10)
+#define LONGEST		20000U
+/* Buffers of the payload of a request, which may begin in the middle of one. */
+#define BUFFERS		(LONGEST / PROTO_DISK_BUFFER + 2)
+
+static uint8_t model[AREA];
+static struct proto_disk disk;
+
+/* What each request in flight has to find, by its place in the batch. */
+static struct {
+	uint64_t tag;
+	struct proto_request request;
+	uint8_t expected[LONGEST];
+	bool has_ended;
+} flight[SLOTS];
+
+static uint8_t *payload_at(unsigned int nth)
+{
+	return arena_layout_buffer(base, &layout, np_group(PROTO_USE_PAYLOAD), nth * BUFFERS);
+}
+
+static struct proto_request *record_at(unsigned int nth)
+{
+	return arena_layout_buffer(base, &layout, np_group(PROTO_USE_RECORD), nth);
+}
+
+static struct proto_request request(unsigned int nth, uint16_t operation, uint64_t offset,
+				    uint64_t length)
+{
+	struct proto_request r = {
+		.tag = nth | (uint64_t)generation << 32, .operation = operation,
+		.offset = offset, .length = length,
+	};
+
+	if (operation == PROTO_WRITE) {
+		r.n_refs = 1;
+		r.ref[0] = (struct arena_ref){
+			.group = np_group(PROTO_USE_PAYLOAD),
+			.index = nth * BUFFERS,
+			.count = (uint16_t)((offset % PROTO_DISK_BUFFER + length +
+					     PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER),
+			.generation = 1,
+		};
+	}
+	return r;
+}
+
+static void send_records(unsigned int n)
+{
+	const struct arena_msg m = {
+		.type = PROTO_MESSAGE_REQUESTS,
+		.value = (uint16_t)n,
+		.ref = {
+			.group = np_group(PROTO_USE_RECORD),
+			.count = (uint16_t)n,
+			.generation = ++generation ? generation : ++generation,
+		},
+	};
+
+	owed[n_owed++] = m.ref;
+	send_message(m);
+}
+
+/* The reply to one request, whose data has been returned. */
+static uint32_t status_of(struct proto_request r)
+{
+	struct proto_reply reply;
+
+	*record_at(0) = r;
+	send_records(1);
+	reply = receive_reply();
+	if (reply.tag != r.tag)
+		bail("the storage process replies to another request");
+	for (unsigned int i = 0; i < reply.n_refs; i++)
+		give_back(reply.ref[i]);
+	return reply.status;
+}
+
+/* What the disk has; false if it cannot be read. */
+static bool read_area(uint8_t *to, uint32_t length)
+{
+	struct proto_reply reply;
+
+	*record_at(0) = request(0, PROTO_READ, 0, length);
+	send_records(1);
+	reply = receive_reply();
+	if (reply.status || reply.n_refs != 1)
+		return false;
+	memcpy(to, arena_layout_buffer(base, &layout, reply.ref[0].group, reply.ref[0].index),
+	       length);
+	give_back(reply.ref[0]);
+	return true;
+}
+
+static void model_changes(unsigned int nth, const struct proto_request *r)
+{
+	uint8_t *data = payload_at(nth) + r->offset % PROTO_DISK_BUFFER;
+
+	switch (r->operation) {
+	case PROTO_READ:
+		memcpy(flight[nth].expected, model + r->offset, r->length);
+		break;
+	case PROTO_WRITE:
+		for (uint64_t i = 0; i < r->length; i++)
+			data[i] = (uint8_t)random();
+		memcpy(model + r->offset, data, r->length);
+		break;
+	case PROTO_WRITE_ZEROES:
+		memset(model + r->offset, 0, r->length);
+		break;
+	default:
+		break;
+	}
+}
+
+static uint16_t random_operation(void)
+{
+	static const uint16_t operations[] = {
+		PROTO_READ, PROTO_READ, PROTO_READ, PROTO_WRITE, PROTO_WRITE, PROTO_WRITE,
+		PROTO_FLUSH, PROTO_WRITE_ZEROES,
+	};
+	size_t n = sizeof(operations) / sizeof(*operations);
+
+	return operations[(size_t)random() % (disk.flags & PROTO_DISK_WRITE_ZEROES ? n : n - 1)];
+}
+
+static void prepare(unsigned int nth)
+{
+	uint64_t length = 1 + (uint64_t)random() % (random() % 2 ? LONGEST : 1000);
+	uint64_t offset = (uint64_t)random() % (AREA - length);
+	uint16_t operation = random_operation();
+	struct proto_request r;
+
+	/* Many of whole blocks, which take another way. */
+	if (random() % 2) {
+		offset &= ~(uint64_t)(disk.block_size - 1);
+		length = (length + disk.block_size - 1) & ~(uint64_t)(disk.block_size - 1);
+	}
+	if (length > LONGEST || offset + length > AREA)
+		length = disk.block_size;
+	if (operation == PROTO_FLUSH)
+		offset = 0, length = 0;
+	r = request(nth, operation, offset, length);
+	if (operation == PROTO_WRITE && random() % 4 == 0)
+		r.flags = PROTO_FLAG_FUA;
+	flight[nth].request = r;
+	flight[nth].has_ended = false;
+	model_changes(nth, &r);
+	*record_at(nth) = r;
+}
+
+static bool is_right(const struct proto_reply *reply)
+{
+	unsigned int nth = (uint32_t)reply->tag;
+	const struct proto_request *r;
+	const uint8_t *data;
+
+	if (nth >= SLOTS || flight[nth].has_ended || reply->tag != flight[nth].request.tag)
+		return false;
+	r = &flight[nth].request;
+	flight[nth].has_ended = true;
+	if (reply->status)
+		return false;
+	if (r->operation != PROTO_READ)
+		return !reply->n_refs;
+	if (reply->n_refs != 1)
+		return false;
+	data = arena_layout_buffer(base, &layout, reply->ref[0].group, reply->ref[0].index);
+	data += r->offset % PROTO_DISK_BUFFER;
+	return !memcmp(data, flight[nth].expected, r->length);
+}
+
+static bool one_round(void)
+{
+	unsigned int n = 1 + (unsigned int)random() % SLOTS;
+	bool good = true;
+
+	for (unsigned int i = 0; i < n; i++)
+		prepare(i);
+	send_records(n);
+	for (unsigned int i = 0; i < n; i++) {
+		struct proto_reply reply = receive_reply();
+
+		good &= is_right(&reply);
+		for (unsigned int k = 0; k < reply.n_refs; k++)
+			give_back(reply.ref[k]);
+	}
+	return good;
+}
+
+static void test_order(unsigned int all)
+{
+	static uint8_t found[AREA];
+	unsigned int rounds = 0;
+
+	while (rounds < all && one_round())
+		rounds++;
+	is(rounds, all, "each read of a batch finds what was accepted before it, and no more");
+	ok(read_area(found, AREA) && !memcmp(found, model, AREA),
+	   "what overlaps is left as if it had been done in the order of acceptance");
+}
+
+/* The area has known contents from here on. */
+static void fill(void)
+{
+	for (uint32_t at = 0; at < AREA; at += PROTO_DISK_BUFFER) {
+		struct proto_request r = request(0, PROTO_WRITE, at, PROTO_DISK_BUFFER);
+
+		model_changes(0, &r);
+		if (status_of(r))
+			bail("the disk cannot be written");
+	}
+}
+
+static bool reads_as_zeroes(uint32_t length)
+{
+	static uint8_t found[AREA];
+
+	if (!read_area(found, length))
+		return false;
+	for (uint32_t i = 0; i < length; i++)
+		if (found[i])
+			return false;
+	return true;
+}
+
+static void test_zeroes(void)
+{
+	struct proto_request r = request(0, PROTO_WRITE_ZEROES, 0, AREA / 2);
+
+	if (!(disk.flags & PROTO_DISK_WRITE_ZEROES)) {
+		is(status_of(r), PROTO_ENOTSUP, "a disk that writes no zeroes says so");
+		return;
+	}
+	fill();
+	r.flags = PROTO_FLAG_NO_HOLE | PROTO_FLAG_FUA;
+	is(status_of(r), PROTO_OK, "zeroes are written, allocated and durable");
+	ok(reads_as_zeroes(AREA / 2), "they are read");
+	r = request(0, PROTO_WRITE_ZEROES, 0, disk.bytes < 1 << 30 ? disk.bytes : 1 << 30);
+	is(status_of(r), PROTO_OK, "more zeroes than one operation takes are written");
+	ok(reads_as_zeroes(AREA), "the beginning of the disk reads as zeroes");
+}
+
+static void test_discard(void)
+{
+	struct proto_request r = request(0, PROTO_DISCARD, 0, disk.bytes);
+
+	if (!(disk.flags & PROTO_DISK_DISCARD)) {
+		is(status_of(r), PROTO_ENOTSUP, "a disk that discards nothing says so");
+		return;
+	}
+	fill();
+	r.offset = 1;
+	r.length = disk.block_size;
+	is(status_of(r), PROTO_OK, "a discard of less than a block is done by doing nothing");
+	r = request(0, PROTO_DISCARD, 0, disk.bytes);
+	r.flags = PROTO_FLAG_FUA;
+	is(status_of(r), PROTO_OK, "the whole disk is discarded, durably");
+}
+
+static void test_readonly(void)
+{
+	more = "--read-only";
+	give_back(sp_connect().ref);
+	is(status_of(request(0, PROTO_WRITE, 0, 4096)), PROTO_EPERM,
+	   "a disk that must not be written refuses a write");
+	is(status_of(request(0, PROTO_DISCARD, 0, 4096)), PROTO_EPERM,
+	   "a disk that must not be written refuses a discard");
+	is(status_of(request(0, PROTO_WRITE_ZEROES, 0, 4096)), PROTO_EPERM,
+	   "a disk that must not be written refuses zeroes");
+	is(status_of(request(0, PROTO_READ, 0, 4096)), PROTO_OK,
+	   "a disk that must not be written is read");
+	kill(sp_pid, SIGTERM);
+	is(sp_wait(), 0, "a read-only storage process ends well");
+}
+
+static void start(void)
+{
+	struct arena_msg m = sp_connect();
+
+	if (proto_disk_receive(&disk, arena_layout_buffer(base, &layout, m.ref.group,
+							  m.ref.index)))
+		bail("the storage process describes no disk");
+	give_back(m.ref);
+	diag("blocks of %u bytes, flags %u, at most %u bytes at once, atomic %u, discards of %u",
+	     disk.block_size, disk.flags, disk.max_bytes, disk.atomic_bytes,
+	     disk.discard_granularity);
+}
+
+int main(int argc, char **argv)
+{
+	const char *env = getenv("SEED");
+	unsigned int seed = env ? (unsigned int)atoi(env) : (unsigned int)time(NULL);
+
+	if (argc != 5)
+		bail("usage: sp-order ARENA_SP DISK LOG ROUNDS");
+	program = argv[1];
+	disk_path = argv[2];
+	log_path = argv[3];
+	diag("SEED=%u", seed);
+	srandom(seed);
+	region_make();
+	start();
+	fill();
+	test_order((unsigned int)atoi(argv[4]));
+	test_zeroes();
+	test_discard();
+	kill(sp_pid, SIGTERM);
+	is(sp_wait(), 0, "the storage process ends well");
+	ok(counter("overlaps=") > 0, "requests had to wait for others that overlap");
+	is(counter("bad_messages="), 0, "no message was bad");
+	test_readonly();
+	arena_close(arena);
+	mshare_close(region);
+	return done_testing();
+}
