@@ -86,7 +86,8 @@ static void test_death(enum arena_channel_transport transport, bool nonblocking)
 	ok(arena_channel_pidfd(ch) >= 0, "%s: a side that connects %s has found its peer's process",
 	   transport_name(transport), how);
 	kill_when_ready(&p);
-	is(receive(ch, &m), -EOWNERDEAD, "%s: the death of the peer is noticed by a side that connected %s",
+	is(receive(ch, &m), -EOWNERDEAD,
+	   "%s: the death of the peer is noticed by a side that connected %s",
 	   transport_name(transport), how);
 	arena_channel_close(ch);
 }

@@ -146,7 +146,7 @@ int arena_channel_socketpair(int fds[2]);
  *	no shared memory then, and this side has no role
  * @peer_role: the peer's role; of another class than this side's. There is one channel of two
  *	roles at a time. Not looked at if @a is NULL
- * @options: how; copied
+ * @options: how; copied; NULL for all defaults
  * @out: the channel, to be closed with arena_channel_close()
  *
  * It returns when the two have connected. With @options->nonblocking it returns at once, and the
