@@ -157,7 +157,7 @@ static int accept_client(void)
 int main(int argc, char **argv)
 {
 	struct arena_channel_options how = { .size = sizeof(how) };
-	int fd, sockets[2], status = 0, client;
+	int fd, status = 0, client;
 	struct arena_channel *ch;
 	struct arena *a, *own;
 	FILE *in, *out;
@@ -169,14 +169,12 @@ int main(int argc, char **argv)
 	check(fd < 0 ? -errno : 0, argv[1]);
 	signal(SIGPIPE, SIG_IGN);
 	check(arena_create(NULL, NULL, &a), "making the arena");
-	check(arena_channel_socketpair(sockets), "making sockets");
 	child = fork();
 	check(child < 0 ? -errno : 0, "fork");
 	own = a;
 	if (!child)	/* The child has inherited the region, and takes the other role in it. */
 		check(arena_open_region(arena_region(a), SERVER, &own), "taking a role");
-	how.socket = &sockets[!child];
-	close(sockets[!!child]);	/* or the end of the other process would not be seen */
+	how.peer_pid = child ? child : getppid();
 	check(arena_channel_open(own, child ? SERVER : OWNER, &how, &ch), "connecting");
 	if (child) {
 		own_disk(own, ch, fd);

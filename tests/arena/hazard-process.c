@@ -6,11 +6,14 @@
  * Children run under seccomp filters that forbid io_uring in both usual ways.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -234,6 +237,75 @@ static void test_forbidden(struct rig *rig, int error, const char *word)
 	   strerror(error));
 }
 
+/* A lock of the file to which @fd leads, by a descriptor of its own; -EAGAIN if another has it. */
+static int lock_file(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[64];
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_RDWR | O_CLOEXEC);
+	if (own < 0 || !fcntl(own, F_OFD_SETLK, &lock))
+		return own;
+	close(own);
+	return -EAGAIN;
+}
+
+/* Locks the file, leaves the lock to a ring, and tells the number of the ring's descriptor. */
+static void leave_sign(int file, int told)
+{
+	struct io_uring ring = plain_ring(8, 0);
+	int lock = lock_file(file);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (lock < 0 || io_uring_register_files(&ring, &lock, 1))
+		_exit(1);
+	close(lock);
+	if (write(told, &ring.ring_fd, sizeof(int)) != sizeof(int))
+		_exit(1);
+	pause();
+}
+
+/* A descriptor of the child's ring, which keeps the ring as an operation would. */
+static int get_ring(pid_t pid, int told)
+{
+	int number, pidfd = (int)syscall(SYS_pidfd_open, pid, 0), ring;
+
+	if (pidfd < 0 || read(told, &number, sizeof(number)) != sizeof(number))
+		bail("the child has no ring");
+	ring = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	close(pidfd);
+	return ring;
+}
+
+static void test_killed(void)
+{
+	int file = memfd_create("sign", MFD_CLOEXEC), told[2], ring, lock;
+	pid_t pid;
+
+	if (file < 0 || pipe(told))
+		bail("files");
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		leave_sign(file, told[1]);
+	ring = get_ring(pid, told[0]);
+	if (ring < 0)
+		bail("pidfd_getfd");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	is(lock_file(file), -EAGAIN,
+	   "liburing: a lock that a killed process left to its ring is held as long as the ring");
+	close(ring);
+	/* The end of a ring takes the kernel a while. */
+	for (int i = 0; (lock = lock_file(file)) == -EAGAIN && i < 20000; i++)
+		usleep(1000);
+	ok(lock >= 0, "liburing: such a lock is free when the ring has ended");
+	close(lock);
+	close(file);
+}
+
 int main(void)
 {
 	struct rig rig = rig_open("hazard-process");
@@ -242,6 +314,7 @@ int main(void)
 	test_fork(&rig);
 	plain_thread();
 	test_thread(&rig);
+	test_killed();
 	test_forbidden(&rig, EPERM, "forbidden");
 	test_forbidden(&rig, ENOSYS, "hidden");
 	rig_close(&rig);

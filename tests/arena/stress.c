@@ -418,7 +418,8 @@ static void run_life(struct side *np, uint32_t size, bool kills_peer)
 		s.seed = ~s.seed;
 		_exit(run_child(&p, &s));
 	}
-	if (!check(!arena_channel_open(s.a, s.peer, &p.options, &s.ch), "the parent cannot open its channel"))
+	if (!check(!arena_channel_open(s.a, s.peer, &p.options, &s.ch),
+		   "the parent cannot open its channel"))
 		return;
 	run_parent(&p, &s, 1 + draw(np, most), kills_peer);
 	if (kills_peer)

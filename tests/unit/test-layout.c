@@ -5,6 +5,8 @@
  * Method: layouts for many sizes of regions and buffers and many numbers of processes
  * are made, read back and checked by this test's own rules.
  */
+#include <libarena/channel/part.h>
+
 #include "layouts.h"
 
 static uint64_t bytes_of(const struct arena_group *g)
@@ -60,8 +62,7 @@ static bool has_process(const struct arena_layout *l, const struct arena_config 
 
 	if (groups_of(l, role, ARENA_USE_CONTROL) != 1 ||
 	    l->group[control].count != others_of(c, ARENA_ROLE_CLASS(role)) ||
-	    l->group[control].buffer_size < sizeof(struct arena_spsc_in) +
-	    arena_spsc_out_size(entries))
+	    l->group[control].buffer_size < channel_part_bytes(entries))
 		return false;
 	for (unsigned int i = 0; i < ARENA_MAX_CONFIG_GROUPS && class->group[i].use; i++)
 		if (!has_groups(l, c, role, &class->group[i]))

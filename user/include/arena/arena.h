@@ -192,8 +192,9 @@ int arena_lend(struct arena *a, struct arena_buf b, uint32_t peer, struct arena_
  * @a: arena
  * @b: handle
  *
- * Never for a ref that may have been sent. LOST is allowed because the peer's death may
- * be noticed before the send fails.
+ * Never for a ref that may have been sent, as long as the peer lives. LOST is allowed
+ * because the peer's death may be noticed before the send fails, and for a caller that
+ * knows that the kernel does nothing for the dead peer any more: see arena_reclaim().
  *
  * Return: 0; -EINVAL if the extent is OWNED; else as arena_put().
  */
@@ -259,8 +260,13 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer);
  * A page that is in use keeps all extents that lie on it, which with large pages can be
  * many. Memory that is registered with a ring is in use.
  *
+ * A memfd cannot tell which pages are in use. There extents stay LOST, unless the caller
+ * knows that the dead process's operations have ended, and calls arena_unlend() for each:
+ * the claim of the peer's role does not say that, but a lock does of a file that the peer
+ * registered with each of its rings and has open nowhere else (docs/hazards.md).
+ *
  * Return: number of buffers that are still LOST, or an error of mshare_quiesce(3):
- * -EOPNOTSUPP if any are LOST and the region is a memfd, whose use the kernel does not report.
+ * -EOPNOTSUPP if any are LOST and the region is a memfd.
  */
 int64_t arena_reclaim(struct arena *a, int timeout_ms);
 

@@ -81,11 +81,11 @@ enum arena_wait {
  * @entries: the window: how many messages one side may have sent before the other has
  *	acknowledged any of them, up to ARENA_CHANNEL_MAX_ENTRIES; the same on both sides; with
  *	shared memory at most the layout's channel_entries. 0 means ARENA_CHANNEL_ENTRIES
- * @peer_pid: the peer's process id, or 0 if it is not known. Without a control socket the
- *	peer's death is seen only if it is known
+ * @peer_pid: the process that alone can be the peer, or 0. The library finds the peer's process
+ *	by itself, by the control socket or through the region, and watches it: both processes are
+ *	in one pid namespace
  * @timeout_ms: how long to wait for the peer to connect, -1 for ever, 0 means
- *	ARENA_CHANNEL_TIMEOUT_MS; -1 needs @socket or @peer_pid, since otherwise the call would
- *	wait for ever for a peer that has died
+ *	ARENA_CHANNEL_TIMEOUT_MS. A peer that dies while it connects is not waited for
  * @nonblocking: arena_channel_open() does not wait: see there
  * @socket: this side's end of arena_channel_socketpair(), the control socket. The channel takes
  *	it over, also if it cannot be opened, and sets *@socket to -1. NULL: the two processes
@@ -146,7 +146,7 @@ int arena_channel_socketpair(int fds[2]);
  *	no shared memory then, and this side has no role
  * @peer_role: the peer's role; of another class than this side's. There is one channel of two
  *	roles at a time. Not looked at if @a is NULL
- * @options: how; copied
+ * @options: how; copied; NULL for all defaults
  * @out: the channel, to be closed with arena_channel_close()
  *
  * It returns when the two have connected. With @options->nonblocking it returns at once, and the
@@ -164,7 +164,7 @@ int arena_channel_socketpair(int fds[2]);
  * -EOPNOTSUPP: the kernel lacks a feature that the transport needs;
  * -EPERM: the kernel forbids it: io_uring, or to fetch the peer's mailbox by pidfd_getfd(2),
  *	which takes the rights of ptrace(2);
- * -ESRCH: there is no process @options->peer_pid;
+ * -ESRCH: there is no process @options->peer_pid, or the peer is in another pid namespace;
  * -ETIMEDOUT: the peer did not connect in time;
  * -EPIPE: the peer gave up: its arena_channel_open() failed;
  * -EOWNERDEAD: the peer died;
@@ -296,7 +296,7 @@ int arena_channel_wait(struct arena_channel *ch, int timeout_ms);
  */
 int arena_channel_fd(const struct arena_channel *ch);
 
-/** arena_channel_pidfd() - readable when the peer has died; -1 if the peer is not known */
+/** arena_channel_pidfd() - readable when the peer has died; -1 before it is known who that is */
 int arena_channel_pidfd(const struct arena_channel *ch);
 
 /**

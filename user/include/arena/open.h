@@ -89,7 +89,7 @@ int arena_create(const char *name, const struct arena_options *options, struct a
  * other if they open the region through the same view. A region without a name has no claims, so
  * the program that starts the processes has to give them different roles.
  *
- * Return: 0; -EBUSY if another process has the role; -ENOENT if there is no such region or view, or
+ * Return: 0; -EBUSY if another arena has the role; -ENOENT if there is no such region or view, or
  * if the layout does not have the role; -EPROTO, -ERANGE as arena_layout_read(); -EINVAL if a
  * member of @options is set that only arena_create() uses; -E2BIG if one is set that this library
  * does not know; or an error of mshare_open_view(3) or mshare_attach(3).

@@ -29,8 +29,7 @@ static bool is_sound(const struct arena_channel *ch)
 		return false;
 	if (o->socket)
 		return ch->control >= 0;
-	return ch->a && o->transport != ARENA_CHANNEL_SOCKET &&
-	       (o->timeout_ms != -1 || o->peer_pid);
+	return ch->a && o->transport != ARENA_CHANNEL_SOCKET;
 }
 
 static void fill_in(struct arena_channel_options *o)

@@ -45,6 +45,8 @@ typedef int connect_step(struct arena_channel *ch, int64_t until);
  * @timer: a timer that makes @events ready, or -1
  * @tick_ms: interval until the next look for a change that causes no event
  * @is_offered: the own mailbox was published in the region
+ * @pid: the process whose mailbox is to be taken, or 0
+ * @gone: a process that has ended and did not take the own mailbox, or 0
  * @is_retry: the kernel had no memory and has to be asked again
  */
 struct channel_connect {
@@ -54,6 +56,8 @@ struct channel_connect {
 	int events;
 	int timer;
 	uint32_t tick_ms;
+	pid_t pid;
+	pid_t gone;
 	bool is_offered;
 	bool is_retry;
 };
@@ -66,6 +70,8 @@ struct channel_connect {
  * @a: this side's arena, or NULL
  * @self: own role, or ARENA_NO_ROLE
  * @peer: the peer's role, or ARENA_NO_ROLE
+ * @own: what this side writes of the channel in the region; NULL if it has no arena
+ * @peers: what the peer writes there, or NULL
  * @options: as given, with defaults filled in; when connected, with the transport chosen
  * @control: the control socket, or -1
  * @pidfd: pidfd of the peer, or -1
@@ -89,6 +95,8 @@ struct arena_channel {
 	struct arena *a;
 	uint32_t self;
 	uint32_t peer;
+	struct channel_part *own;
+	struct channel_part *peers;
 	struct arena_channel_options options;
 	int control;
 	int pidfd;
@@ -139,6 +147,12 @@ int connect_poll(const struct arena_channel *ch, int fd, int64_t until);
 
 /** connect_watch_peer() - get the peer's pidfd; 0 or -errno */
 int connect_watch_peer(struct arena_channel *ch, pid_t pid);
+
+/** connect_forget_peer() - close the pidfd again: it is not the peer's, or the peer is dead */
+void connect_forget_peer(struct arena_channel *ch);
+
+/** connect_tick() - when to look again for a change that causes no event */
+int64_t connect_tick(struct arena_channel *ch);
 
 /* ---- handshake.c ---- */
 

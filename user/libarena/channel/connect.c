@@ -17,20 +17,30 @@
 #define TICK_MIN_MS	1U
 #define TICK_MAX_MS	32U
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 /* ---- preparing ---- */
+
+static void find_parts(struct arena_channel *ch)
+{
+	const struct arena_layout *l = arena_layout(ch->a);
+	void *base = arena_base(ch->a);
+
+	ch->own = arena_layout_control(base, l, ch->self, ch->peer);
+	ch->peers = arena_layout_control(base, l, ch->peer, ch->self);
+}
 
 static int make_hybrid(struct arena_channel *ch)
 {
 	uint32_t window = ch->options.entries;
-	void *own, *peers;
 
-	if (!ch->a || window > arena_layout(ch->a)->channel_entries)
+	if (!ch->own || !ch->peers || window > arena_layout(ch->a)->channel_entries)
 		return -EINVAL;
-	own = arena_layout_control(arena_base(ch->a), arena_layout(ch->a), ch->self, ch->peer);
-	peers = arena_layout_control(arena_base(ch->a), arena_layout(ch->a), ch->peer, ch->self);
-	if (!own || !peers)
-		return -EINVAL;
-	return hybrid_transport_find(&ch->hybrid, own, peers, window);
+	return hybrid_transport_find(&ch->hybrid, ch->own, ch->peers, window);
 }
 
 static int make_mailbox(struct arena_channel *ch)
@@ -121,6 +131,12 @@ int connect_watch_peer(struct arena_channel *ch, pid_t pid)
 	return 0;
 }
 
+void connect_forget_peer(struct arena_channel *ch)
+{
+	close_fd(ch->pidfd);
+	ch->pidfd = -1;
+}
+
 int connect_poll(const struct arena_channel *ch, int fd, int64_t until)
 {
 	struct pollfd fds[] = {
@@ -184,6 +200,15 @@ static bool needs_tick(const struct arena_channel *ch)
 	       (ch->control < 0 && ch->tx.target < 0 && mshare_fd(arena_region(ch->a)) < 0);
 }
 
+int64_t connect_tick(struct arena_channel *ch)
+{
+	uint32_t *ms = &ch->connect.tick_ms;
+	int64_t tick = clock_deadline((int)*ms);
+
+	*ms = *ms < TICK_MAX_MS ? 2 * *ms : TICK_MAX_MS;
+	return tick;
+}
+
 static void set_wakeup(struct arena_channel *ch)
 {
 	struct channel_connect *c = &ch->connect;
@@ -192,9 +217,8 @@ static void set_wakeup(struct arena_channel *ch)
 	if (c->events < 0)
 		return;
 	if (needs_tick(ch)) {
-		int64_t tick = clock_deadline(c->tick_ms);
+		int64_t tick = connect_tick(ch);
 
-		c->tick_ms = c->tick_ms < TICK_MAX_MS ? 2 * c->tick_ms : TICK_MAX_MS;
 		when = tick < when ? tick : when;
 	}
 	set_timer(c, when);
@@ -207,6 +231,8 @@ int connect_begin(struct arena_channel *ch)
 	struct channel_connect *c = &ch->connect;
 	int ret = 0;
 
+	if (ch->a)
+		find_parts(ch);
 	c->transports = wanted(ch);
 	c->deadline = clock_deadline(ch->options.timeout_ms);
 	c->tick_ms = TICK_MIN_MS;
@@ -310,12 +336,6 @@ void connect_give_up(struct arena_channel *ch)
 	else
 		rendezvous_give_up(ch);
 	ch->connect.step = NULL;
-}
-
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 static void free_private(struct arena_channel *ch)

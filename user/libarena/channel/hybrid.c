@@ -6,6 +6,10 @@
 #include "credit.h"
 #include "own.h"
 
+/* Parts fit a control buffer of arena_control_bytes(), from the smallest one on. */
+_Static_assert(sizeof(struct channel_part) + 128 * sizeof(struct arena_spsc_entry) <= 4096 &&
+	       sizeof(struct arena_spsc_entry) <= 32, "the layout's control buffers");
+
 static struct hybrid_transport *hybrid_of(struct transport *t)
 {
 	return (struct hybrid_transport *)t;
@@ -13,22 +17,17 @@ static struct hybrid_transport *hybrid_of(struct transport *t)
 
 /* ---- the rings ---- */
 
-/* The consumer's half comes first. */
-static struct arena_spsc_out *out_of(void *part)
-{
-	return (void *)((char *)part + sizeof(struct arena_spsc_in));
-}
-
-int hybrid_transport_find(struct hybrid_transport *s, void *own, void *peers, uint32_t window)
+int hybrid_transport_find(struct hybrid_transport *s, struct channel_part *own,
+			  const struct channel_part *peers, uint32_t window)
 {
 	uint32_t entries = 1;
 	int ret;
 
 	while (entries < window)
 		entries *= 2;
-	ret = arena_spsc_producer_init(&s->producer, out_of(own), peers, entries);
+	ret = arena_spsc_producer_init(&s->producer, &own->out, &peers->in, entries);
 	if (!ret)
-		ret = arena_spsc_consumer_init(&s->consumer, own, out_of(peers), entries);
+		ret = arena_spsc_consumer_init(&s->consumer, &own->in, &peers->out, entries);
 	if (!ret)
 		arena_spsc_limit(&s->producer, &s->consumer, window);
 	s->quantum = channel_credit_quantum(window);

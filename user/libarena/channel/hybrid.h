@@ -7,6 +7,7 @@
 #define ARENA_CHANNEL_HYBRID_H
 
 #include "mailbox.h"
+#include "part.h"
 #include "spsc.h"
 #include "transport.h"
 #include "tx.h"
@@ -46,7 +47,8 @@ struct hybrid_transport {
  *
  * Return: 0 or -EINVAL.
  */
-int hybrid_transport_find(struct hybrid_transport *s, void *own, void *peers, uint32_t window);
+int hybrid_transport_find(struct hybrid_transport *s, struct channel_part *own,
+			  const struct channel_part *peers, uint32_t window);
 
 /**
  * hybrid_transport_clear() - clear this side's half of both rings

@@ -3,11 +3,6 @@
 
 #include <errno.h>
 
-/* Both halves fit a control buffer of arena_control_bytes(), from the smallest one on. */
-_Static_assert(sizeof(struct arena_spsc_in) + sizeof(struct arena_spsc_out) +
-	       128 * sizeof(struct arena_spsc_entry) <= 4096 &&
-	       sizeof(struct arena_spsc_entry) <= 32, "the layout's control buffers");
-
 static bool valid(const void *a, const void *b, uint32_t entries)
 {
 	return entries && !(entries & (entries - 1)) && entries <= ARENA_SPSC_MAX_ENTRIES &&
