@@ -7,7 +7,7 @@
 
 enum kind {
 	DONOR_ANON,		/* private anonymous memory of 4 KiB pages */
-	DONOR_ANON_TOUCHED,	/* small pages that were read first, so that they are the zero page */
+	DONOR_ANON_TOUCHED,	/* small pages that were only read: the zero page */
 	DONOR_THP,		/* transparent huge pages, if the kernel has any */
 	DONOR_HUGE_SHARED,	/* anonymous hugetlb memory */
 	DONOR_HUGE_PRIVATE,
