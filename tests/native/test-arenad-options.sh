@@ -34,6 +34,8 @@ refused arenad "--disk: two are called d" --disk d=/a --disk d=/b
 refused arenad "--disk: the name has 256 bytes, and 255 is the most" --disk "$long=/a"
 refused arenad "--disk: there are more than 8" --disk={a,b,c,d,e,f,g,h,i}=1
 refused arenad "--backend: disk is none of auto, module, memfd" --backend disk
+refused arenad "--transport: eventfd is none of hybrid, msg-ring" --transport eventfd
+refused arenad "--wait: long is none of sleep, poll, adapt" --wait long
 refused arenad "--np-user: there is no user no-such-user" --np-user no-such-user
 refused arenad "--sp-user: there is no user no-such-user" --sp-user no-such-user
 refused arenad "--size: 0 is not a size from 4K to 512G" --size 0

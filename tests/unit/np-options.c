@@ -71,7 +71,7 @@ static void good_lines(void)
 	ok(!strcmp(o.region, "r") && o.n_listen == 1 && o.n_sps == 1 &&
 	   o.ready_fd == -1 && o.connections_max == 256 && !o.idle_seconds &&
 	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose &&
-	   o.transport == TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
+	   o.transport == PROTO_TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
 	   o.zerocopy == ZEROCOPY_NEVER,
 	   "the shortest line leaves all other options at their defaults");
 	parse(&o, LEAST "--sp b=0 --listen [::]:0 --ready-fd 3 -v "
@@ -81,7 +81,7 @@ static void good_lines(void)
 	ok(o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.n_listen == 2 &&
 	   o.ready_fd == 3 && o.is_verbose && o.connections_max == 4088 &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
-	   o.stall_seconds == 3 && o.transport == TRANSPORT_MSG_RING &&
+	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
 	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,
 	   "a line with every option sets each value");
 }

@@ -163,6 +163,13 @@ static const struct option_rule rules[] = {
 	  .help = "user that each arena-sp runs as, with the module (the user that runs arenad)" },
 	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
 	  .help = "do not register buffers with the kernel" },
+	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
+	  .words = proto_transport_words, .argument = "WHAT",
+	  .help = "what carries messages between the processes, hybrid or msg-ring (hybrid)" },
+	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = proto_wait_words,
+	  .argument = "HOW",
+	  .help = "how they wait: sleep, or first look for a while (adapt), or look all the "
+		  "time, which takes a processor each (poll) (sleep)" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
 	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),

@@ -7,6 +7,7 @@
 
 #include <common/address.h>
 #include <proto/layout.h>
+#include <proto/transport.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -66,6 +67,8 @@ struct arenad_disk {
  * @np_user: user that the NP runs as
  * @sp_user: user that the SPs run as
  * @fixed_buffers: SPs may register buffers
+ * @transport: what carries the messages between NP and SPs
+ * @wait: how NP and SPs wait
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
  */
@@ -88,6 +91,8 @@ struct arenad_options {
 	struct user np_user;
 	struct user sp_user;
 	bool fixed_buffers;
+	enum proto_transport transport;
+	enum arena_wait wait;
 	const char *bindir;
 	bool verbose;
 };

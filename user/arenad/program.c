@@ -13,8 +13,8 @@
 
 #include "options.h"
 
-/* Room for --sp NAME=PID for each disk, --listen for each address, and 16 others. */
-#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + ARENAD_MAX_LISTEN) + 16)
+/* Room for --sp NAME=PID for each disk, --listen for each address, and 20 others. */
+#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + ARENAD_MAX_LISTEN) + 20)
 
 /**
  * struct arguments - a command line under construction
@@ -72,6 +72,14 @@ int program_path(const struct arenad_options *o, const char *name, char *path)
 	return 0;
 }
 
+/* What both programs take alike. */
+static void add_common(struct arguments *a, const struct arenad_options *o)
+{
+	add_value(a, "--region", o->region);
+	add_value(a, "--transport", proto_transport_words[o->transport]);
+	add_value(a, "--wait", proto_wait_words[o->wait]);
+}
+
 static void become(const struct arenad_options *o, struct arguments *a)
 {
 	char path[PROGRAM_PATH_SIZE];
@@ -95,7 +103,7 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 	struct arguments a = { 0 };
 
 	add(&a, "arena-sp");
-	add_value(&a, "--region", o->region);
+	add_common(&a, o);
 	add_value(&a, "--id", format("%u", p->id));
 	add_value(&a, "--disk", o->disk[p->id].path);
 	add_value(&a, "--np", format("%d", pids->np));
@@ -111,7 +119,7 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	struct arguments a = { 0 };
 
 	add(&a, "arena-np");
-	add_value(&a, "--region", o->region);
+	add_common(&a, o);
 	for (unsigned int i = 0; i < o->n_listen; i++)
 		add_value(&a, "--listen", o->listen[i]);
 	for (unsigned int i = 0; i < o->n_disks; i++)

@@ -79,9 +79,6 @@ static int take_zerocopy(void *values, char *text, struct option_error *error)
 	return 0;
 }
 
-static const char *const transports[] = { "hybrid", "msg-ring", NULL };
-static const char *const waits[] = { "sleep", "poll", "adapt", NULL };
-
 #define FIELD(name) .field = offsetof(struct options, name)
 
 static const struct option_rule rules[] = {
@@ -111,11 +108,11 @@ static const struct option_rule rules[] = {
 	  .min = 1, .max = TIMEOUT_SECONDS_MAX, .argument = "S",
 	  .help = "end a client whose data does not move for S seconds (60), or for 10 "
 		  "where others wait for its buffers" },
-	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = transports,
+	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = proto_transport_words,
 	  .argument = "WHAT",
 	  .help = "what carries messages, hybrid or msg-ring; as the storage processes have "
 		  "it (hybrid)" },
-	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = waits,
+	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = proto_wait_words,
 	  .argument = "HOW",
 	  .help = "sleep, or first look for a while (adapt), or look all the time, which takes "
 		  "a processor (poll) (sleep)" },

@@ -8,17 +8,12 @@
 #include <arena/channel.h>
 #include <common/address.h>
 #include <proto/layout.h>
+#include <proto/transport.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "limits.h"
-
-/* In the order of the words on the command line. */
-enum options_transport {
-	TRANSPORT_HYBRID,
-	TRANSPORT_MSG_RING,
-};
 
 /* The value of struct options' @zerocopy that is no number of bytes. */
 #define ZEROCOPY_NEVER	UINT32_MAX
@@ -61,7 +56,7 @@ struct options {
 	uint32_t idle_seconds;
 	uint32_t handshake_seconds;
 	uint32_t stall_seconds;
-	enum options_transport transport;
+	enum proto_transport transport;
 	enum arena_wait wait;
 	uint32_t zerocopy;
 	bool is_verbose;

@@ -406,8 +406,7 @@ static int open_channel(struct peer *peer)
 	uint32_t requests = proto_requests(l);
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
-		.transport = np->options->transport == TRANSPORT_MSG_RING ?
-			     ARENA_CHANNEL_MSG_RING : ARENA_CHANNEL_HYBRID,
+		.transport = proto_channel_transport(np->options->transport),
 		.entries = proto_window(requests),
 		.peer_pid = np->options->sp[peer->id].pid,
 		.timeout_ms = HELLO_SECONDS * 1000,

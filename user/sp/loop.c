@@ -28,12 +28,6 @@
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
 
-const char *const sp_transports[] = { "hybrid", "msg-ring", NULL };
-
-static const enum arena_channel_transport transports[] = {
-	ARENA_CHANNEL_HYBRID, ARENA_CHANNEL_MSG_RING,
-};
-
 static void ring_error(int ret)
 {
 	struct arena_features f = { .size = sizeof(f) };
@@ -133,7 +127,7 @@ int sp_loop_connect(struct sp *sp)
 {
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
-		.transport = transports[sp->options.transport],
+		.transport = proto_channel_transport(sp->options.transport),
 		.entries = proto_window(sp->n_requests),
 		.peer_pid = sp->options.np,
 		.timeout_ms = CONNECT_TIMEOUT_MS,

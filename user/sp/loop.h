@@ -13,8 +13,6 @@
 
 struct sp;
 
-/* The names of transports, as --transport takes them; NULL at the end. */
-extern const char *const sp_transports[];
 
 /** sp_loop_open() - make the ring, with the disk on it; logs what is wrong; 0 or -errno */
 int sp_loop_open(struct sp *sp);

@@ -18,13 +18,6 @@ static int take_np(void *values, char *text, struct option_error *error)
 	return 0;
 }
 
-static const char *const waits[] = {
-	[ARENA_WAIT_SLEEP] = "sleep",
-	[ARENA_WAIT_POLL] = "poll",
-	[ARENA_WAIT_ADAPT] = "adapt",
-	NULL,
-};
-
 #define FIELD(name) .field = offsetof(struct sp_options, name)
 
 static const struct option_rule rules[] = {
@@ -41,11 +34,11 @@ static const struct option_rule rules[] = {
 	  .help = "nvme, block, file or auto: the first of them that the disk has (auto)" },
 	{ .name = "np", .kind = OPTION_OTHER, .take = take_np, .argument = "PID",
 	  .help = "process id of the network process; this process ends with it" },
-	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = sp_transports,
+	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = proto_transport_words,
 	  .argument = "WHAT",
 	  .help = "what carries messages, hybrid or msg-ring; as the network process has "
 		  "it (hybrid)" },
-	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = waits, .argument = "HOW",
+	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = proto_wait_words, .argument = "HOW",
 	  .help = "sleep, or first look for a while (adapt), or look all the time, which takes "
 		  "a processor (poll) (sleep)" },
 	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),

@@ -16,6 +16,7 @@
 #include <arena/ring.h>
 #include <proto/layout.h>
 #include <proto/returns.h>
+#include <proto/transport.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -43,8 +44,8 @@ enum sp_exit {
  * @id: which SP of the region this is
  * @np: process id of the NP, 0 if not known
  * @backend: enum backend_kind
- * @transport: what carries messages, an index of sp_transports
- * @wait: enum arena_wait
+ * @transport: what carries the messages
+ * @wait: how the process waits
  * @fixed_buffers: try to register buffers
  * @readonly: do not write the disk
  * @verbose: log what only developers want to know
@@ -55,8 +56,8 @@ struct sp_options {
 	uint32_t id;
 	pid_t np;
 	unsigned int backend;
-	unsigned int transport;
-	unsigned int wait;
+	enum proto_transport transport;
+	enum arena_wait wait;
 	bool fixed_buffers;
 	bool readonly;
 	bool verbose;
