@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <linux/msharearena.h>
 #include <np/limits.h>
+#include <np/zerocopy.h>
 #include <proto/layout.h>
 #include <string.h>
 
@@ -86,6 +87,14 @@ static int take_np_user(void *values, char *text, struct option_error *error)
 static int take_sp_user(void *values, char *text, struct option_error *error)
 {
 	return take_user(&((struct arenad_options *)values)->sp_user, text, error);
+}
+
+static int take_zerocopy(void *values, char *text, struct option_error *error)
+{
+	struct arenad_options *o = values;
+
+	return zerocopy_parse(text, &o->zerocopy) ? 0 :
+	       option_refuse(error, "%s is neither never nor a size", text);
 }
 
 static bool is_region_name(const char *name)
@@ -170,6 +179,9 @@ static const struct option_rule rules[] = {
 	  .argument = "HOW",
 	  .help = "how they wait: sleep, or first look for a while (adapt), or look all the "
 		  "time, which takes a processor each (poll) (sleep)" },
+	{ .name = "zerocopy-threshold", .kind = OPTION_OTHER, .take = take_zerocopy,
+	  .argument = "SIZE",
+	  .help = "send without a copy what has at least SIZE bytes, or never (never)" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
 	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),
@@ -198,6 +210,7 @@ void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
 		.fixed_buffers = true,
+		.zerocopy = ZEROCOPY_NEVER,
 	};
 	options_parse(&table, o, argc, argv);
 }

@@ -69,6 +69,7 @@ struct arenad_disk {
  * @fixed_buffers: SPs may register buffers
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
+ * @zerocopy: number of bytes from which on the NP sends without a copy, or ZEROCOPY_NEVER
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
  */
@@ -93,6 +94,7 @@ struct arenad_options {
 	bool fixed_buffers;
 	enum proto_transport transport;
 	enum arena_wait wait;
+	uint32_t zerocopy;
 	const char *bindir;
 	bool verbose;
 };

@@ -5,6 +5,7 @@
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <np/zerocopy.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,8 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));
 	add_value(&a, "--handshake-timeout", format("%u", o->handshake_seconds));
 	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
+	if (o->zerocopy != ZEROCOPY_NEVER)
+		add_value(&a, "--zerocopy-threshold", format("%u", o->zerocopy));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
 	/* Let the program inherit this descriptor, and no other one. */
 	if (fcntl(p->ready_fd, F_SETFD, 0)) {

@@ -68,15 +68,9 @@ static int take_ready_fd(void *values, char *text, struct option_error *error)
 static int take_zerocopy(void *values, char *text, struct option_error *error)
 {
 	struct options *o = values;
-	uint64_t bytes;
 
-	if (!strcmp(text, "never"))
-		o->zerocopy = ZEROCOPY_NEVER;
-	else if (!parse_size(text, &bytes) && bytes && bytes < ZEROCOPY_NEVER)
-		o->zerocopy = (uint32_t)bytes;
-	else
-		return option_refuse(error, "%s is neither never nor a size", text);
-	return 0;
+	return zerocopy_parse(text, &o->zerocopy) ? 0 :
+	       option_refuse(error, "%s is neither never nor a size", text);
 }
 
 #define FIELD(name) .field = offsetof(struct options, name)
@@ -108,8 +102,8 @@ static const struct option_rule rules[] = {
 	  .min = 1, .max = TIMEOUT_SECONDS_MAX, .argument = "S",
 	  .help = "end a client whose data does not move for S seconds (60), or for 10 "
 		  "where others wait for its buffers" },
-	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = proto_transport_words,
-	  .argument = "WHAT",
+	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
+	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages, hybrid or msg-ring; as the storage processes have "
 		  "it (hybrid)" },
 	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = proto_wait_words,

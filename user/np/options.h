@@ -14,9 +14,7 @@
 #include <sys/types.h>
 
 #include "limits.h"
-
-/* The value of struct options' @zerocopy that is no number of bytes. */
-#define ZEROCOPY_NEVER	UINT32_MAX
+#include "zerocopy.h"
 
 /**
  * struct options_sp - an SP that this NP talks to
@@ -42,7 +40,7 @@ struct options_sp {
  * @stall_seconds: for which a transfer may not move
  * @transport: what carries the messages
  * @wait: how the process waits
- * @zerocopy: from how many bytes on a send is done without a copy
+ * @zerocopy: from how many bytes on a send is done without a copy, or ZEROCOPY_NEVER
  * @is_verbose: log each connection
  */
 struct options {

@@ -13,7 +13,6 @@
 
 struct sp;
 
-
 /** sp_loop_open() - make the ring, with the disk on it; logs what is wrong; 0 or -errno */
 int sp_loop_open(struct sp *sp);
 

@@ -34,11 +34,12 @@ static const struct option_rule rules[] = {
 	  .help = "nvme, block, file or auto: the first of them that the disk has (auto)" },
 	{ .name = "np", .kind = OPTION_OTHER, .take = take_np, .argument = "PID",
 	  .help = "process id of the network process; this process ends with it" },
-	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport), .words = proto_transport_words,
-	  .argument = "WHAT",
+	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
+	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages, hybrid or msg-ring; as the network process has "
 		  "it (hybrid)" },
-	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = proto_wait_words, .argument = "HOW",
+	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = proto_wait_words,
+	  .argument = "HOW",
 	  .help = "sleep, or first look for a while (adapt), or look all the time, which takes "
 		  "a processor (poll) (sleep)" },
 	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
