@@ -28,13 +28,14 @@ static inline void arena_snapshot(void *copy, const void *shared, size_t size)
 	unsigned char *to = (unsigned char *)copy;
 	size_t i = 0;
 
-	if (!((uintptr_t)from % sizeof(arena_word)))
-		for (; size - i >= sizeof(arena_word); i += sizeof(arena_word)) {
-			arena_word word = __atomic_load_n((const arena_word *)(from + i),
-							  __ATOMIC_RELAXED);
+	for (; i < size && (uintptr_t)(from + i) % sizeof(arena_word); i++)
+		to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+	for (; size - i >= sizeof(arena_word); i += sizeof(arena_word)) {
+		arena_word word = __atomic_load_n((const arena_word *)(from + i),
+						  __ATOMIC_RELAXED);
 
-			memcpy(to + i, &word, sizeof(word));
-		}
+		memcpy(to + i, &word, sizeof(word));
+	}
 	for (; i < size; i++)
 		to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
 }

@@ -59,10 +59,8 @@ static bool is_zero(const void *copy, struct arena_member m)
 {
 	const char *at = (const char *)copy + m.offset;
 
-	for (uint32_t i = 0; i < m.size; i++)
-		if (at[i])
-			return false;
-	return true;
+	/* The first byte is 0, and each other one is what the one before it is. */
+	return !at[0] && !memcmp(at, at + 1, m.size - 1);
 }
 
 static bool holds(const void *copy, const struct arena_rule *r)
