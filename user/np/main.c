@@ -145,7 +145,8 @@ static int say_ready(const struct np *np)
 
 /*
  * With many requests in flight a turn waits for several things to happen, for a short time, so
- * that it has more to do at once. With few, each of them is answered as soon as it can be.
+ * that it has more to do at once. With few, each of them is answered as soon as it can be. A send
+ * mostly ends as it is submitted, which alone is no reason for a turn.
  */
 static void gather(struct np *np)
 {
@@ -153,6 +154,9 @@ static void gather(struct np *np)
 
 	if (n > NP_GATHER_MAX)
 		n = NP_GATHER_MAX;
+	if (np->sends && n < np->sends + 1)
+		n = np->sends + 1;
+	np->sends = 0;
 	if (n != np->gathers)
 		arena_ring_set_gather(np->ring, n, NP_GATHER_US);
 	np->gathers = n;

@@ -40,6 +40,7 @@
  * @ring: the ring: every wait of the process happens in it
  * @ring_entries: operations that it has room for
  * @gathers: for how many events a turn waits
+ * @sends: sends that this turn has started
  * @now: seconds of the monotonic clock, fresh in every turn
  * @is_ending: the loop ends after this turn
  * @has_given: something came free for which somebody may wait
@@ -62,6 +63,7 @@ struct np {
 	struct arena_ring *ring;
 	uint32_t ring_entries;
 	uint32_t gathers;
+	uint32_t sends;
 	int64_t now;
 	bool is_ending;
 	bool has_given;

@@ -190,6 +190,7 @@ static int start(struct conn *c, struct batch *b)
 	};
 
 	np->counters.batches++;
+	np->sends++;
 	if (b->bytes >= np->options->zerocopy)
 		return arena_ring_send_zc(np->ring, &io, NULL);
 	return arena_ring_send(np->ring, &io, NULL);
