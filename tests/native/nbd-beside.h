@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What nbd-hostile and nbd-greedy have in common: two good clients beside them, each of
- * which writes and verifies without pause a quarter of the export's upper half.
+ * Two good clients run beside the bad clients of nbd-hostile and nbd-greedy. Each of them writes
+ * and verifies without pause half of the export's upper half.
  */
 #ifndef TESTS_NATIVE_NBD_BESIDE_H
 #define TESTS_NATIVE_NBD_BESIDE_H
@@ -22,7 +22,7 @@ static inline void tell(int signo)
 	is_told_to_stop = 1;
 }
 
-/* Exit status 0 if all was answered, and what was read is what was written. */
+/* Exit with status 0 if the server answered every request and each READ found what was written. */
 static inline void be_good(unsigned int number)
 {
 	uint64_t span = export_bytes / 4, base = (2 + number) * span;
@@ -32,7 +32,7 @@ static inline void be_good(unsigned int number)
 
 	signal(SIGTERM, tell);
 	seed += (uint64_t)getpid();
-	/* A test may be over before there was much to be disturbed. */
+	/* The test may end early; some rounds are needed to notice a disturbance. */
 	while (fd >= 0 && (!is_told_to_stop || rounds < ROUNDS_LEAST)) {
 		uint32_t length = 1 + (uint32_t)(random64() % MIB);
 		uint64_t offset = base + random64() % (span - length);
@@ -70,12 +70,14 @@ static inline void stop_good_client(pid_t pid, unsigned int number)
 
 	kill(pid, SIGTERM);
 	waitpid(pid, &status, 0);
-	is(status, 0, "good client %u verified all its data all the time", number);
+	is(status, 0,
+	   "good client %u read all its data as it wrote them, beside bad clients", number);
 }
 
 /*
  * Run @test beside good clients of the export that @argv names: HOST PORT [EXPORT].
- * The status to exit with.
+ *
+ * Return: the status to exit with.
  */
 static inline int run_beside_good_clients(int argc, char **argv, void (*test)(void))
 {
@@ -92,7 +94,7 @@ static inline int run_beside_good_clients(int argc, char **argv, void (*test)(vo
 	buffer = calloc(1, LONGEST + 2 * MIB);
 	fd = enter();
 	if (!ok(fd >= 0 && export_bytes >= EXPORT_LEAST && !(export_flags & NBD_FLAG_READ_ONLY),
-		"the export is there, big enough and writable"))
+		"the export exists, can be written and has 128 MiB at least"))
 		return done_testing();
 	say_goodbye(fd);
 	good[0] = start_good_client(0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of NBD for tests: each step of the protocol is a call of its own, so that a
- * test can leave one out or do it wrong. A program has one server that it talks to.
+ * An NBD client for tests: each step of the protocol is a call of its own, so that a test can leave
+ * a step out or do it wrong. A program talks to one server.
  */
 #ifndef TESTS_NATIVE_NBD_CLIENT_H
 #define TESTS_NATIVE_NBD_CLIENT_H
@@ -21,7 +21,7 @@
 static const char *host, *port, *export_name = "";
 static uint64_t export_bytes;
 static uint16_t export_flags;
-static uint8_t *buffer;		/* LONGEST + 2 MiB, contents of no interest */
+static uint8_t *buffer;		/* LONGEST + 2 MiB of scratch space */
 static uint64_t seed = 88172645463325252ULL;
 
 static inline uint64_t random64(void)
@@ -54,7 +54,7 @@ static inline int dial(void)
 	return fd;
 }
 
-/* Leave with a reset instead of a goodbye. */
+/* Close the connection with a reset. */
 static inline void slam(int fd)
 {
 	struct linger l = { .l_onoff = 1 };
@@ -68,7 +68,7 @@ static inline bool push(int fd, const void *data, size_t n)
 	while (n) {
 		ssize_t did = send(fd, data, n, MSG_NOSIGNAL);
 
-		/* A timeout on the socket keeps signals from restarting. */
+		/* On a socket with a timeout the kernel does not restart calls after a signal. */
 		if (did < 0 && errno == EINTR)
 			continue;
 		if (did <= 0)
@@ -94,7 +94,7 @@ static inline bool pull(int fd, void *data, size_t n)
 	return true;
 }
 
-/* The server closes, whatever it still says before; not a timeout. */
+/* Wait until the server closes, and ignore what it sends before. Return: false at a timeout. */
 static inline bool is_closed(int fd)
 {
 	ssize_t n;
@@ -152,7 +152,7 @@ static inline int dial_and_greet(void)
 	return fd;
 }
 
-/* One reply to an option; its data is at buffer. 0 if there is none. */
+/* Receive one reply to an option, with its data in buffer. Return: its type, 0 if none came. */
 static inline uint32_t option_reply(int fd, uint32_t option)
 {
 	uint8_t wire[20];
@@ -211,7 +211,7 @@ static inline bool ask(int fd, uint16_t flags, uint16_t type, uint64_t cookie,
 	return push(fd, wire, sizeof(wire));
 }
 
-/* The error of the next reply, which must be of @cookie; -1 for no reply. */
+/* Receive the reply with @cookie. Return: its error, or -1 if another one or none came. */
 static inline int answer(int fd, uint64_t cookie)
 {
 	uint8_t wire[NBD_SIMPLE_REPLY_SIZE];
@@ -243,13 +243,13 @@ static inline void say_goodbye(int fd)
 	close(fd);
 }
 
-/* Does the server still serve a newcomer? */
-static inline void check_alive(const char *after)
+/* Check that the server serves a new client at this time. */
+static inline void check_alive(const char *when)
 {
 	int fd = enter();
 
 	ok(fd >= 0 && transfer(fd, NBD_CMD_READ, 4095, buffer, 8193),
-	   "after %s the server still answers", after);
+	   "the server serves a new client %s", when);
 	if (fd >= 0)
 		say_goodbye(fd);
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a client that takes the server's connections, buffers or time, and gives nothing
- * back, neither stops the server nor another client.
- * Method: beside good clients, crowds of such clients come, stay and leave; the server
- * has to answer a newcomer meanwhile and afterwards.
+ * Goal: a client that keeps connections, buffers or time of the server stops neither the server
+ * nor another client.
+ * Method: crowds of such clients come, stay and leave beside good clients; the server has to serve
+ * a new client meanwhile and afterwards.
  *
  *	nbd-greedy HOST PORT EXPORT [STALL_SECONDS HANDSHAKE_SECONDS]
  *	nbd-greedy HOST PORT EXPORT hogs
  *
- * With the two timeouts of the server it is tested that these hold. The hogs take all of
- * the server's memory; it has to get it back within 20 s. The export is used as by
+ * If the two timeouts of the server are given, the program checks that the server keeps them. The
+ * hogs take all of the server's memory; it has to get it back within 20 s. The export is used as by
  * nbd-hostile. TAP goes to stdout.
  */
 #include <poll.h>
@@ -25,17 +25,17 @@ static void idle_crowd(void)
 
 	for (unsigned int i = 0; i < 60; i++) {
 		fds[i] = i % 2 ? enter() : dial();
-		/* Half a header, half a payload. */
+		/* Some clients send half a header, others half a payload. */
 		pack_request(buffer, 0, NBD_CMD_WRITE, 1, 0, MIB);
 		if (i % 4 == 1)
 			push(fds[i], buffer, 13);
 		if (i % 4 == 3)
 			push(fds[i], buffer, MIB / 2);
 	}
-	check_alive("a crowd that waits in mid-sentence came (it is still there)");
+	check_alive("while 60 clients stay in the middle of a handshake, header or payload");
 	for (unsigned int i = 0; i < 60; i++)
 		slam(fds[i]);
-	check_alive("the crowd left");
+	check_alive("after 60 clients left in the middle of a handshake, header or payload");
 }
 
 static int start_glutton(void)
@@ -49,7 +49,7 @@ static int start_glutton(void)
 	return fd;
 }
 
-/* The server closes when the time is over, and not much before or after. */
+/* Check that the server closes the connection after @seconds, not much sooner or later. */
 static void is_cut(int fd, unsigned int seconds, const char *whom)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -57,17 +57,17 @@ static void is_cut(int fd, unsigned int seconds, const char *whom)
 	uint8_t greeting[NBD_GREETING_SIZE];
 	long took;
 
-	/* Whoever does not begin is greeted first. */
+	/* The server greets a client that does not begin; skip the greeting. */
 	while (poll(&p, 1, (int)(seconds + 5) * 1000) > 0 &&
 	       recv(fd, greeting, sizeof(greeting), 0) > 0)
 		;
 	took = (long)(time(NULL) - start);
 	ok(took + 2 >= (long)seconds && took <= (long)seconds + 4,
-	   "%s is cut off after %u s (%ld)", whom, seconds, took);
+	   "the server cuts off %s after %u s (%ld)", whom, seconds, took);
 	slam(fd);
 }
 
-/* Not a byte was read for so long that the server gave up. */
+/* Read nothing until the server has closed the connection. */
 static void is_starved(int fd, unsigned int seconds)
 {
 	uint64_t got = 0;
@@ -77,7 +77,7 @@ static void is_starved(int fd, unsigned int seconds)
 	while ((n = recv(fd, buffer, MIB, 0)) > 0)
 		got += (uint64_t)n;
 	ok(got < 100ULL * 4 * MIB && (n == 0 || errno == ECONNRESET),
-	   "a client that does not take its replies is cut off after %u s",
+	   "the server cuts off a client that does not take its replies after %u s",
 	   seconds);
 	slam(fd);
 }
@@ -88,14 +88,14 @@ static void gluttons(void)
 
 	for (unsigned int i = 0; i < 4; i++)
 		fd[i] = start_glutton();
-	check_alive("clients came that do not take their replies (still there)");
+	check_alive("while clients stay that do not take their replies");
 	for (unsigned int i = 1; i < 4; i++)
 		slam(fd[i]);
 	if (stall_seconds)
 		is_starved(fd[0], stall_seconds);
 	else
 		slam(fd[0]);
-	check_alive("these left");
+	check_alive("after clients left that did not take their replies");
 }
 
 static void dawdlers(void)
@@ -112,9 +112,9 @@ static void dawdlers(void)
 }
 
 /*
- * All of the memory, by requests of the greatest length that do not move. As
- * many WRITEs as fit, and one that waits: more would wait for their turn to be
- * cut off, one after the other.
+ * Take all of the memory by requests of the greatest length that do not move. There are as many
+ * WRITEs as fit, and one that waits: if more waited, the server would cut them off one after the
+ * other, which takes too long.
  */
 static void hogs(void)
 {
@@ -126,10 +126,10 @@ static void hogs(void)
 		for (uint64_t j = 0; j < 4; j++)
 			ask(fds[i], 0, NBD_CMD_READ, j, j, LONGEST);
 	}
-	check_alive("READs came that take all memory (still there)");
-	/* The good clients' READs are what has to go on. */
+	check_alive("while READs take all memory");
+	/* The READs of the good clients have to continue. */
 	usleep(PATIENCE_MS * 1000);
-	check_alive("READs took all memory for 20 s");
+	check_alive("after READs took all memory for 20 s");
 	for (unsigned int i = 0; i < N; i++)
 		slam(fds[i]);
 	for (unsigned int i = 0; i < N_WRITES; i++) {
@@ -137,9 +137,9 @@ static void hogs(void)
 		ask(fds[i], 0, NBD_CMD_WRITE, i, 0, LONGEST);
 		push(fds[i], buffer, MIB);
 	}
-	/* The good clients' WRITEs are what has to go on. */
+	/* The WRITEs of the good clients have to continue. */
 	usleep(PATIENCE_MS * 1000);
-	check_alive("WRITEs came that take all memory (still there)");
+	check_alive("while WRITEs take all memory");
 	for (unsigned int i = 0; i < N_WRITES; i++)
 		slam(fds[i]);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: nothing that a client sends hurts the server or another client.
- * Method: beside good clients, this one breaks every rule it knows in the lower half of
- * the export, and looks after each kind of offence whether the server still answers.
+ * Goal: a client cannot harm the server or another client, whatever it sends.
+ * Method: this client runs beside good clients. It breaks every rule of the protocol in the lower
+ * half of the export, and after each kind of offence it checks that the server serves a new client.
  *
  *	nbd-hostile HOST PORT [EXPORT]
  *
- * The export must be writable and have 128 MiB. Written are its first 33 MiB and its
- * upper half; only what lies between may be anybody else's. TAP goes to stdout.
+ * The export must be writable and have 128 MiB. The program writes its first 33 MiB and its upper
+ * half; others may write only what lies between. TAP goes to stdout.
  */
 #include "nbd-beside.h"
 
@@ -31,7 +31,7 @@ static void hang_up_in_handshake(void)
 		else
 			close(fd);
 	}
-	check_alive("hanging up at every byte of the handshake");
+	check_alive("after clients hung up at every byte of the handshake");
 }
 
 static void wrong_client_flags(void)
@@ -41,10 +41,10 @@ static void wrong_client_flags(void)
 		bool is_refused = greet(fd, 3 | 1U << bit) && is_closed(fd);
 
 		if (!is_refused)
-			ok(false, "client flag bit %u closes", bit);
+			ok(false, "the server closes at the unknown client flag 1 << %u", bit);
 		close(fd);
 	}
-	check_alive("unknown client flags");
+	check_alive("after clients sent unknown flags");
 }
 
 static void wrong_option_magic(void)
@@ -55,11 +55,11 @@ static void wrong_option_magic(void)
 	pack_option(wire, NBD_OPT_LIST, NULL, 0);
 	wire[3] ^= 1;
 	push(fd, wire, sizeof(wire));
-	ok(is_closed(fd), "a wrong option magic closes");
+	ok(is_closed(fd), "the server closes the connection at a wrong option magic");
 	close(fd);
 }
 
-/* Each is refused with a reply of the type, and the handshake goes on. */
+/* The server refuses each option with a reply of the type, and continues the handshake. */
 static void malformed_options(void)
 {
 	static const struct {
@@ -67,26 +67,27 @@ static void malformed_options(void)
 		uint32_t option, length, type;
 		const char *data;
 	} cases[] = {
-		{ "LIST with data", NBD_OPT_LIST, 1, NBD_REP_ERR_INVALID, "x" },
-		{ "GO without data", NBD_OPT_GO, 0, NBD_REP_ERR_INVALID, "" },
-		{ "GO cut short", NBD_OPT_GO, 5, NBD_REP_ERR_INVALID, "\0\0\0\0\0" },
-		{ "GO, name too long for its data", NBD_OPT_GO, 6,
+		{ "an option LIST with data", NBD_OPT_LIST, 1, NBD_REP_ERR_INVALID, "x" },
+		{ "an option GO without data", NBD_OPT_GO, 0, NBD_REP_ERR_INVALID, "" },
+		{ "an option GO without its last byte", NBD_OPT_GO, 5,
+		  NBD_REP_ERR_INVALID, "\0\0\0\0\0" },
+		{ "an option GO whose name is longer than its data", NBD_OPT_GO, 6,
 		  NBD_REP_ERR_INVALID, "\0\0\0\1\0\0" },
-		{ "GO, name of 4 GiB", NBD_OPT_GO, 8, NBD_REP_ERR_INVALID,
+		{ "an option GO with a name of 4 GiB", NBD_OPT_GO, 8, NBD_REP_ERR_INVALID,
 		  "\377\377\377\377\0\0\0\0" },
-		{ "GO, too many info requests", NBD_OPT_GO, 6,
+		{ "an option GO with more info requests than data", NBD_OPT_GO, 6,
 		  NBD_REP_ERR_INVALID, "\0\0\0\0\377\377" },
-		{ "GO, bytes too many", NBD_OPT_GO, 7, NBD_REP_ERR_INVALID,
+		{ "an option GO with a byte too many", NBD_OPT_GO, 7, NBD_REP_ERR_INVALID,
 		  "\0\0\0\0\0\0\0" },
-		{ "INFO of an unknown export", NBD_OPT_INFO, 10,
+		{ "an option INFO for an unknown export", NBD_OPT_INFO, 10,
 		  NBD_REP_ERR_UNKNOWN, "\0\0\0\4nope\0\0" },
-		{ "STARTTLS", NBD_OPT_STARTTLS, 0, NBD_REP_ERR_UNSUP, "" },
-		{ "STRUCTURED_REPLY", NBD_OPT_STRUCTURED_REPLY, 0,
+		{ "the option STARTTLS", NBD_OPT_STARTTLS, 0, NBD_REP_ERR_UNSUP, "" },
+		{ "the option STRUCTURED_REPLY", NBD_OPT_STRUCTURED_REPLY, 0,
 		  NBD_REP_ERR_UNSUP, "" },
-		{ "SET_META_CONTEXT", NBD_OPT_SET_META_CONTEXT, 8,
+		{ "the option SET_META_CONTEXT", NBD_OPT_SET_META_CONTEXT, 8,
 		  NBD_REP_ERR_UNSUP, "\0\0\0\0\0\0\0\0" },
-		{ "option 0", 0, 0, NBD_REP_ERR_UNSUP, "" },
-		{ "option 0xffffffff", UINT32_MAX, 3, NBD_REP_ERR_UNSUP, "abc" },
+		{ "the unknown option 0", 0, 0, NBD_REP_ERR_UNSUP, "" },
+		{ "the unknown option 0xffffffff", UINT32_MAX, 3, NBD_REP_ERR_UNSUP, "abc" },
 	};
 	int fd = dial_and_greet();
 	uint8_t wire[100];
@@ -95,12 +96,12 @@ static void malformed_options(void)
 		push(fd, wire, pack_option(wire, cases[i].option, cases[i].data,
 					   cases[i].length));
 		is(option_reply(fd, cases[i].option), cases[i].type,
-		   "%s is refused", cases[i].what);
+		   "the server refuses %s", cases[i].what);
 	}
 	pack_option(wire, NBD_OPT_ABORT, NULL, 0);
 	push(fd, wire, 16);
 	ok(option_reply(fd, NBD_OPT_ABORT) == NBD_REP_ACK && is_closed(fd),
-	   "ABORT is acknowledged, then the server closes");
+	   "the server acknowledges ABORT, then closes the connection");
 	close(fd);
 }
 
@@ -114,17 +115,17 @@ static void long_options(void)
 	push(fd, wire, 16);
 	push(fd, buffer, 100000);
 	is(option_reply(fd, NBD_OPT_GO), NBD_REP_ERR_TOO_BIG,
-	   "an option of 100000 bytes is refused");
+	   "the server refuses an option of 100000 bytes");
 	nbd_put32(wire + 12, UINT32_MAX);
 	push(fd, wire, 16);
-	ok(is_closed(fd), "an option of 4 GiB closes");
+	ok(is_closed(fd), "the server closes the connection at an option of 4 GiB");
 	close(fd);
 	fd = dial_and_greet();
 	pack_option(wire, NBD_OPT_EXPORT_NAME, NULL, 0);
 	nbd_put32(wire + 12, 100);
 	push(fd, wire, 16);
 	push(fd, buffer, 100);
-	ok(is_closed(fd), "EXPORT_NAME of an unknown export closes");
+	ok(is_closed(fd), "the server closes the connection at EXPORT_NAME of an unknown export");
 	close(fd);
 }
 
@@ -136,19 +137,19 @@ static void garbage(bool is_after_handshake)
 
 		for (size_t j = 0; j < n; j++)
 			buffer[j] = (uint8_t)random64();
-		/* Sometimes with a good beginning, to get further in. */
+		/* A good beginning gets the garbage past the first check. */
 		if (i % 3 == 0 && is_after_handshake)
 			nbd_put32(buffer, NBD_REQUEST_MAGIC);
 		else if (i % 3 == 0)
 			pack_option(buffer, (uint32_t)(random64() % 12), NULL, 0);
-		/* A wild write into the good client's half must not happen. */
+		/* The type must not be WRITE, as that could change the data of a good client. */
 		if (is_after_handshake)
 			nbd_put16(buffer + 6, (uint16_t)(4 + random64() % 60000));
 		push(fd, buffer, n);
 		close(fd);
 	}
-	check_alive(is_after_handshake ? "garbage instead of requests" :
-		    "garbage instead of a handshake");
+	check_alive(is_after_handshake ? "after clients sent garbage instead of requests" :
+		    "after clients sent garbage instead of a handshake");
 }
 
 /* ---- offences in the transmission phase ---- */
@@ -161,7 +162,7 @@ static void hang_up_in_request(uint16_t type, uint32_t payload, uint32_t step)
 
 		pack_request(buffer, 0, type, 7, 1000, type == NBD_CMD_WRITE ?
 			     payload : LONGEST);
-		/* One whole request before it: in flight when we leave. */
+		/* A whole request before it is in flight when the client leaves. */
 		ask(fd, 0, NBD_CMD_READ, 8, 77, 100000);
 		push(fd, buffer, i);
 		if (i % 2)
@@ -174,16 +175,16 @@ static void hang_up_in_request(uint16_t type, uint32_t payload, uint32_t step)
 static void hang_up_in_requests(void)
 {
 	hang_up_in_request(NBD_CMD_READ, 0, 1);
-	check_alive("hanging up at every byte of a READ");
+	check_alive("after clients hung up at every byte of a READ");
 	hang_up_in_request(NBD_CMD_WRITE, 300, 1);
-	check_alive("hanging up at every byte of a WRITE");
+	check_alive("after clients hung up at every byte of a WRITE");
 	hang_up_in_request(NBD_CMD_WRITE, LONGEST, LONGEST / 16 + 4097);
-	check_alive("hanging up in long WRITEs");
+	check_alive("after clients hung up in long WRITEs");
 	hang_up_in_request(9, 0, 1);
-	check_alive("hanging up in an unknown command");
+	check_alive("after clients hung up in an unknown command");
 }
 
-/* Each gets its error, and the stream stays in step. */
+/* Each request gets its error, and the server finds the next header where it is. */
 static void refused_requests(void)
 {
 	const struct {
@@ -193,25 +194,25 @@ static void refused_requests(void)
 		uint32_t length;
 		int error;
 	} cases[] = {
-		{ "READ of nothing", 0, 0, 0, 0, NBD_EINVAL },
-		{ "READ of 4 GiB", 0, 0, 0, UINT32_MAX, NBD_EINVAL },
-		{ "READ longer than the maximum", 0, 0, 0, LONGEST + 1, NBD_EINVAL },
-		{ "READ behind the end", 0, 0, export_bytes - 1, 2, NBD_EINVAL },
-		{ "READ at the end", 0, 0, export_bytes, 1, NBD_EINVAL },
-		{ "READ at 2^64 - 1", 0, 0, UINT64_MAX, 1, NBD_EINVAL },
-		{ "READ around 2^64", 0, 0, UINT64_MAX - 1, 4096, NBD_EINVAL },
-		{ "READ with unknown flags", 0x8000, 0, 0, 512, NBD_EINVAL },
-		{ "WRITE of nothing", 0, 1, 0, 0, NBD_EINVAL },
-		{ "WRITE longer than the maximum", 0, 1, 0, LONGEST + 1, NBD_EINVAL },
-		{ "WRITE behind the end", 0, 1, export_bytes - 1, 2, NBD_ENOSPC },
-		{ "WRITE around 2^64", 0, 1, UINT64_MAX - 1, 4096, NBD_ENOSPC },
-		{ "WRITE with unknown flags", 2, 1, 0, 512, NBD_EINVAL },
-		{ "FLUSH with an offset", 0, 3, 1, 0, NBD_EINVAL },
-		{ "FLUSH with a length", 0, 3, 0, 1, NBD_EINVAL },
-		{ "TRIM", 0, 4, 0, 512, NBD_EINVAL },
-		{ "WRITE_ZEROES", 0, 6, 0, 512, NBD_EINVAL },
-		{ "BLOCK_STATUS", 0, 7, 0, 512, NBD_EINVAL },
-		{ "command 0xffff", 0, 0xffff, 0, 512, NBD_EINVAL },
+		{ "a READ of no byte", 0, 0, 0, 0, NBD_EINVAL },
+		{ "a READ of 4 GiB", 0, 0, 0, UINT32_MAX, NBD_EINVAL },
+		{ "a READ longer than the maximum", 0, 0, 0, LONGEST + 1, NBD_EINVAL },
+		{ "a READ across the end of the disk", 0, 0, export_bytes - 1, 2, NBD_EINVAL },
+		{ "a READ behind the end of the disk", 0, 0, export_bytes, 1, NBD_EINVAL },
+		{ "a READ at 2^64 - 1", 0, 0, UINT64_MAX, 1, NBD_EINVAL },
+		{ "a READ whose end wraps around 2^64", 0, 0, UINT64_MAX - 1, 4096, NBD_EINVAL },
+		{ "a READ with unknown flags", 0x8000, 0, 0, 512, NBD_EINVAL },
+		{ "a WRITE of no byte", 0, 1, 0, 0, NBD_EINVAL },
+		{ "a WRITE longer than the maximum", 0, 1, 0, LONGEST + 1, NBD_EINVAL },
+		{ "a WRITE across the end of the disk", 0, 1, export_bytes - 1, 2, NBD_ENOSPC },
+		{ "a WRITE whose end wraps around 2^64", 0, 1, UINT64_MAX - 1, 4096, NBD_ENOSPC },
+		{ "a WRITE with unknown flags", 2, 1, 0, 512, NBD_EINVAL },
+		{ "a FLUSH with an offset", 0, 3, 1, 0, NBD_EINVAL },
+		{ "a FLUSH with a length", 0, 3, 0, 1, NBD_EINVAL },
+		{ "the command TRIM", 0, 4, 0, 512, NBD_EINVAL },
+		{ "the command WRITE_ZEROES", 0, 6, 0, 512, NBD_EINVAL },
+		{ "the command BLOCK_STATUS", 0, 7, 0, 512, NBD_EINVAL },
+		{ "the unknown command 0xffff", 0, 0xffff, 0, 512, NBD_EINVAL },
 	};
 	int fd = enter();
 
@@ -220,11 +221,11 @@ static void refused_requests(void)
 		    cases[i].offset, cases[i].length);
 		if (cases[i].type == NBD_CMD_WRITE)
 			push(fd, buffer, cases[i].length);
-		is(answer(fd, 1000 + i), cases[i].error, "%s is refused",
+		is(answer(fd, 1000 + i), cases[i].error, "the server refuses %s",
 		   cases[i].what);
 	}
 	ok(transfer(fd, NBD_CMD_READ, 1, buffer, 1),
-	   "a good request on the same connection is served");
+	   "the server serves a good request after refused ones on the same connection");
 	say_goodbye(fd);
 }
 
@@ -235,13 +236,13 @@ static void closing_requests(void)
 	pack_request(buffer, 0, NBD_CMD_READ, 1, 0, 512);
 	buffer[0] ^= 0x80;
 	push(fd, buffer, NBD_REQUEST_SIZE);
-	ok(is_closed(fd), "a wrong request magic closes");
+	ok(is_closed(fd), "the server closes the connection at a wrong request magic");
 	close(fd);
 	fd = enter();
 	ask(fd, 0, NBD_CMD_WRITE, 1, 0, UINT32_MAX);
-	ok(is_closed(fd), "a WRITE of 4 GiB closes");
+	ok(is_closed(fd), "the server closes the connection at a WRITE of 4 GiB");
 	close(fd);
-	check_alive("requests that close");
+	check_alive("after requests at which it closed connections");
 }
 
 /* ---- odd, but allowed ---- */
@@ -264,7 +265,7 @@ static void one_byte_at_a_time(void)
 	while (option_reply(fd, NBD_OPT_GO) == NBD_REP_INFO)
 		;
 	ok(answer(fd, 5) == 0 && transfer(fd, NBD_CMD_READ, 4094, wire, 5) &&
-	   !memcmp(wire + 1, "abc", 3), "a client of one byte at a time is served");
+	   !memcmp(wire + 1, "abc", 3), "the server serves a client that sends one byte at a time");
 	say_goodbye(fd);
 }
 
@@ -283,7 +284,7 @@ static void disconnect_with_requests_in_flight(bool is_half_close)
 		ask(fd, 0, NBD_CMD_DISC, 0, 0, 0);
 	while (pull(fd, wire, sizeof(wire)) && pull(fd, buffer, 50000))
 		got++;
-	is(got, n, "all replies come after %s", is_half_close ?
+	is(got, n, "the server answers all requests in flight after %s", is_half_close ?
 	   "a half close" : "DISC");
 	close(fd);
 }
@@ -300,7 +301,8 @@ static void deep_pipeline(void)
 	for (unsigned int i = 0; i < n; i++)
 		good += pull(fd, wire, 16) && !nbd_get32(wire + 4) &&
 			pull(fd, wire, 1);
-	is(good, n, "a pipeline of %u requests is served", n);
+	is(good, n,
+	   "the server answers %u requests that were sent before the first reply was read", n);
 	say_goodbye(fd);
 }
 
@@ -317,7 +319,7 @@ static void longest_requests(void)
 	ok(transfer(fd, NBD_CMD_WRITE, 4095, buffer, LONGEST) &&
 	   transfer(fd, NBD_CMD_READ, 4095, copy, LONGEST) &&
 	   !memcmp(buffer, copy, LONGEST),
-	   "unaligned requests of the greatest length are served");
+	   "the server serves unaligned requests of the greatest length");
 	say_goodbye(fd);
 	free(copy);
 }
@@ -334,14 +336,14 @@ static void old_fashioned_clients(void)
 	is_good = pull(fd, wire, 10 + NBD_EXPORT_NAME_ZEROES) &&
 		  nbd_get64(wire) == export_bytes;
 	ok(is_good && transfer(fd, NBD_CMD_READ, 0, buffer, 512),
-	   "EXPORT_NAME with zeroes is served");
+	   "the server serves a client that uses EXPORT_NAME and wants zeroes");
 	say_goodbye(fd);
 	fd = dial_and_greet();
 	push(fd, wire, pack_option(wire, NBD_OPT_EXPORT_NAME, export_name,
 				   (uint32_t)strlen(export_name)));
 	is_good = pull(fd, wire, 10) && nbd_get64(wire) == export_bytes;
 	ok(is_good && transfer(fd, NBD_CMD_READ, 0, buffer, 512),
-	   "EXPORT_NAME without zeroes is served");
+	   "the server serves a client that uses EXPORT_NAME and wants no zeroes");
 	say_goodbye(fd);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: writes of any alignment that share blocks do not harm each other.
- * Method: each round a stretch of the disk is cut into pieces of odd lengths,
- * which are written all at once in random order over one connection, so that
- * neighbours share their blocks while both are under way. A copy in memory says
- * what must be read back, piece by piece and in the end all of it.
+ * Goal: no write that shares a block with another one changes that one's bytes, whatever their
+ * alignment.
+ * Method: in each round a stretch of the disk is cut into pieces of odd lengths, which are written
+ * all at once in random order over one connection, so that neighbours share their blocks while both
+ * are in flight. READs must find what a copy in memory has: after each round in some pieces, and at
+ * the end on the whole disk.
  *
  *	nbd-model HOST PORT EXPORT [SEED]
  */
@@ -91,7 +92,7 @@ static void put_request(uint16_t type, const struct piece *p, uint64_t cookie)
 	put(raw, sizeof(raw));
 }
 
-/* The cookie of the next reply; false if it is an error. */
+/* Receive the next reply and its cookie. Return: false if it is an error. */
 static bool get_reply(uint64_t *cookie)
 {
 	uint8_t raw[NBD_SIMPLE_REPLY_SIZE];
@@ -169,7 +170,7 @@ int main(int argc, char **argv)
 	connect_to(argv[1], atoi(argv[2]), argv[3]);
 	if (disk_bytes < 4U << 20)
 		bail("the disk must have 4 MiB or more, and be empty");
-	/* Of a larger one, the beginning. */
+	/* Only the beginning of a larger disk is used. */
 	if (disk_bytes > MAX_BYTES)
 		disk_bytes = MAX_BYTES;
 	model = calloc(1, disk_bytes);
@@ -180,11 +181,12 @@ int main(int argc, char **argv)
 		for (int i = 0; i < 4; i++)
 			reads &= read_back(&piece[i]);
 	}
-	ok(writes, "%d rounds of %d writes that share blocks", ROUNDS, PIECES);
-	ok(reads, "pieces in between read back as written");
+	ok(writes,
+	   "the server carries out %d rounds of %d writes that share blocks", ROUNDS, PIECES);
+	ok(reads, "READs between the rounds find what was written");
 	for (all = (struct piece){ .length = 1 << 20 }; all.offset < disk_bytes;
 	     all.offset += all.length)
 		whole &= read_back(&all);
-	ok(whole, "the whole disk reads back as written");
+	ok(whole, "READs of the whole disk find what was written");
 	return done_testing();
 }

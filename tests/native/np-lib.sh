@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# For the tests of arena-np: what lib.sh has, and arena-np on np-rig, which plays
+# Helpers for the tests of arena-np: they include lib.sh, and run arena-np on np-rig, which plays
 # the storage processes.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 tools=$BUILD/tests/native
 
-# rig_run [RIG OPTION...] -- [NP OPTION...]: in the background. It is ended like
-# an arenad: arenad_stop, arenad_wait.
+# rig_run [RIG OPTION...] -- [NP OPTION...]: start the rig in the background. arenad_stop and
+# arenad_wait end it, as they end an arenad.
 rig_run()
 {
 	local rig_options=()
@@ -25,7 +25,7 @@ rig_run()
 	arenad_pid=$!
 }
 
-# rig_start: the same, on a port of its own; $host and $port are where it listens
+# rig_start: like rig_run, on a free port, and wait until it is ready; sets $host and $port
 rig_start()
 {
 	rig_run "$@" --listen 127.0.0.1:0

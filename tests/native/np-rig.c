@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * A rig for arena-np alone: makes a memfd region, plays the storage processes
- * over disks in memory, runs arena-np and ends as it does.
+ * A rig for arena-np alone: it makes a memfd region, plays the storage processes over disks in
+ * memory, runs arena-np and ends with the exit status of arena-np.
  *
  *	np-rig [--sps N] [--disk BYTES] [--slots N] [--memory BYTES] [--readonly]
  *	       [--versions OLDEST,NEWEST] [--mode MODE] arena-np [OPTION...]
  *
  * The channels are HYBRID, but for the mode flood, in which they are MSG_RING. The rig adds
- * --region, --sp and --transport; the exports are called d0, d1 and so on. The SPs offer
- * these versions of the protocol. What SP 0 does wrong is its mode:
+ * --region, --sp and --transport; the exports are called d0, d1 and so on. The SPs offer the
+ * versions of the protocol that --versions gives. The mode says what SP 0 does wrong:
  *
- *	plain	nothing
- *	liar	bad messages and bad records of every kind before each good one
- *	die	ends at the 100th request
- *	flood	at the 100th request, more messages than the mailbox holds
- *	batch	collects requests for a while and answers them all at once
- *	reverse	collects requests for a while and answers the last one first
- *	hang	never answers from the 100th request on
+ *	plain	it does nothing wrong
+ *	liar	it sends bad messages and bad records of every kind before each good one
+ *	die	it ends at the 100th request
+ *	flood	it sends more messages than the mailbox holds at the 100th request
+ *	batch	it collects requests for a while and answers them all at once
+ *	reverse	it collects requests for a while and answers the last one first
+ *	hang	it answers no request from the 100th on
  */
 #include <arena/arena.h>
 #include <errno.h>
@@ -65,10 +65,10 @@ struct sp {
 	unsigned int n_batch;
 };
 
-/* Shared by all processes of the rig, as the SPs are there before the NP. */
+/* All processes of the rig share this, because the SPs are started before the NP. */
 static pid_t *np_pid;
 
-/* The group of its data. */
+/* The SP's group for data of READs. */
 static uint16_t group_of(const struct sp *sp)
 {
 	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, PROTO_USE_DISK);
@@ -99,7 +99,7 @@ static void send_msg(struct sp *sp, struct arena_msg msg)
 {
 	int ret;
 
-	/* Lies take room too: wait for more. */
+	/* Lies take room in the channel, too, so there may be none for a while. */
 	while ((ret = arena_channel_send(sp->channel, &msg)) == -EAGAIN)
 		usleep(50);
 	if (!ret)
@@ -120,12 +120,12 @@ static struct arena_ref lend(struct sp *sp, struct arena_buf b)
 	return ref;
 }
 
-/* Records of the rig's, in an extent that is lent. */
+/* Copy records of the rig into an extent and lend it. */
 static struct arena_ref put_records(struct sp *sp, const void *records, uint32_t n, size_t size)
 {
 	struct arena_buf b;
 
-	/* Lies take room too. */
+	/* Lies take buffers, too, so there may be none for a while. */
 	while (arena_get_for(sp->arena, PROTO_USE_RECORD, n, &b)) {
 		arena_channel_flush(sp->channel);
 		usleep(50);
@@ -149,7 +149,7 @@ static void send_reply(struct sp *sp, const struct proto_reply *r)
 	send_msg(sp, make_replies(sp, r, 1));
 }
 
-/* Messages that name no records, before the one that does. */
+/* Send messages that name no valid records. The right one follows. */
 static void lie_in_messages(struct sp *sp, const struct arena_msg *right)
 {
 	struct arena_msg m;
@@ -178,7 +178,7 @@ static void lie_in_messages(struct sp *sp, const struct arena_msg *right)
 #undef LIE
 }
 
-/* Records that do not fit the request. */
+/* Send records that do not fit the request. */
 static void lie_in_records(struct sp *sp, const struct proto_reply *right)
 {
 	struct proto_reply r;
@@ -244,7 +244,7 @@ static void reply(struct sp *sp, const struct proto_reply *r)
 	if (has_mode(sp, "liar"))
 		lie_in_messages(sp, &m);
 	send_msg(sp, m);
-	/* Twice: the second one finds the slot in another state. */
+	/* A liar sends the reply twice: the second one finds the request in another state. */
 	if (has_mode(sp, "liar"))
 		send_reply(sp, r);
 }
@@ -291,18 +291,18 @@ static void misbehave(struct sp *sp)
 	if (has_mode(sp, "flood") && sp->n_requests == MISCHIEF_AT) {
 		struct arena_msg junk = { .type = 99 };
 
-		/* Awake, it might take them as fast as they come. */
+		/* If arena-np ran, it might take the messages as fast as they come. */
 		kill(*np_pid, SIGSTOP);
 		for (unsigned int i = 0; i < 200000; i++)
 			channel_tx_post(&sp->channel->tx, &junk);
 		channel_tx_submit(&sp->channel->tx);
 		kill(*np_pid, SIGCONT);
-		/* Its own channel may have ended, as the kernel refuses some of the flood. */
+		/* The kernel refuses some of the flood, so this channel may have ended. */
 		pause();
 	}
 }
 
-/* A liar returns what it does not have, and what it has twice. */
+/* A liar returns extents that it does not have, and returns twice those that it has. */
 static void return_requests(struct sp *sp, const struct arena_msg *msg)
 {
 	struct arena_msg m = { .type = PROTO_MESSAGE_RETURN, .ref = msg->ref };
@@ -383,7 +383,7 @@ static void take_all(struct sp *sp)
 
 	while ((ret = arena_channel_recv(sp->channel, &msg)) > 0)
 		take(sp, &msg);
-	/* Without arena-np, until the rig ends. */
+	/* arena-np has ended: wait until the rig ends this process. */
 	if (ret == -EPIPE || ret == -EOWNERDEAD)
 		pause();
 	if (ret < 0)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: requests that overlap have the effect that they would have one after the other, in the
- * order in which the storage process accepted them; discards, zeroes, flushes and FUA do what they
- * say; a disk that must not be written is not.
- * Method: plays the NP of one arena-sp. Random requests of any alignment, several in each message,
- * fall on a few blocks; a model is changed when a request is sent, and each read has to find what
- * the model had then. Set SEED to repeat a run. The beginning of DISK is overwritten.
+ * order in which the storage process accepted them. Discards, zeroes, flushes and FUA have the
+ * effect that the protocol defines, and a read-only disk is never written.
+ * Method: this program is the NP of one arena-sp. It sends random requests of any alignment,
+ * several in each message, to a few blocks. It changes a model when it sends a request, and each
+ * read has to find what the model held then. SEED repeats a run. The beginning of DISK is
+ * overwritten.
  *
  *	sp-order ARENA_SP DISK LOG ROUNDS
  */
@@ -15,13 +16,13 @@
 
 #define AREA		(64U << 10)
 #define LONGEST		20000U
-/* Buffers of the payload of a request, which may begin in the middle of one. */
+/* Buffers of the longest payload, which may begin in the middle of a buffer. */
 #define BUFFERS		(LONGEST / PROTO_DISK_BUFFER + 2)
 
 static uint8_t model[AREA];
 static struct proto_disk disk;
 
-/* What each request in flight has to find, by its place in the batch. */
+/* The requests in flight, by their place in the batch, and the data that each READ must find. */
 static struct {
 	uint64_t tag;
 	struct proto_request request;
@@ -76,7 +77,7 @@ static void send_records(unsigned int n)
 	send_message(m);
 }
 
-/* The reply to one request, whose data has been returned. */
+/* Send one request and return the status of its reply. Data of the reply is given back at once. */
 static uint32_t status_of(struct proto_request r)
 {
 	struct proto_reply reply;
@@ -91,7 +92,7 @@ static uint32_t status_of(struct proto_request r)
 	return reply.status;
 }
 
-/* What the disk has; false if it cannot be read. */
+/* Read the first @length bytes of the disk. Return: false if they cannot be read. */
 static bool read_area(uint8_t *to, uint32_t length)
 {
 	struct proto_reply reply;
@@ -146,7 +147,7 @@ static void prepare(unsigned int nth)
 	uint16_t operation = random_operation();
 	struct proto_request r;
 
-	/* Many of whole blocks, which take another way. */
+	/* Half of the requests are of whole blocks, which the SP carries out in another way. */
 	if (random() % 2) {
 		offset &= ~(uint64_t)(disk.block_size - 1);
 		length = (length + disk.block_size - 1) & ~(uint64_t)(disk.block_size - 1);
@@ -210,12 +211,13 @@ static void test_order(unsigned int all)
 
 	while (rounds < all && one_round())
 		rounds++;
-	is(rounds, all, "each read of a batch finds what was accepted before it, and no more");
+	is(rounds, all,
+	   "each read finds what earlier requests wrote, and nothing that later ones wrote");
 	ok(read_area(found, AREA) && !memcmp(found, model, AREA),
-	   "what overlaps is left as if it had been done in the order of acceptance");
+	   "overlapping requests leave the disk as if each had waited for the one before it");
 }
 
-/* The area has known contents from here on. */
+/* Write the whole area, so that its contents are known. */
 static void fill(void)
 {
 	for (uint32_t at = 0; at < AREA; at += PROTO_DISK_BUFFER) {
@@ -244,16 +246,18 @@ static void test_zeroes(void)
 	struct proto_request r = request(0, PROTO_WRITE_ZEROES, 0, AREA / 2);
 
 	if (!(disk.flags & PROTO_DISK_WRITE_ZEROES)) {
-		is(status_of(r), PROTO_ENOTSUP, "a disk that writes no zeroes says so");
+		is(status_of(r), PROTO_ENOTSUP,
+		   "a disk that cannot write zeroes answers ENOTSUP to a write of zeroes");
 		return;
 	}
 	fill();
 	r.flags = PROTO_FLAG_NO_HOLE | PROTO_FLAG_FUA;
-	is(status_of(r), PROTO_OK, "zeroes are written, allocated and durable");
-	ok(reads_as_zeroes(AREA / 2), "they are read");
+	is(status_of(r), PROTO_OK, "the SP carries out a write of zeroes with NO_HOLE and FUA");
+	ok(reads_as_zeroes(AREA / 2), "a range where zeroes were written reads as zeroes");
 	r = request(0, PROTO_WRITE_ZEROES, 0, disk.bytes < 1 << 30 ? disk.bytes : 1 << 30);
-	is(status_of(r), PROTO_OK, "more zeroes than one operation takes are written");
-	ok(reads_as_zeroes(AREA), "the beginning of the disk reads as zeroes");
+	is(status_of(r), PROTO_OK,
+	   "the SP carries out a write of more zeroes than one operation takes");
+	ok(reads_as_zeroes(AREA), "the disk begins with zeroes after a long write of zeroes");
 }
 
 static void test_discard(void)
@@ -261,16 +265,18 @@ static void test_discard(void)
 	struct proto_request r = request(0, PROTO_DISCARD, 0, disk.bytes);
 
 	if (!(disk.flags & PROTO_DISK_DISCARD)) {
-		is(status_of(r), PROTO_ENOTSUP, "a disk that discards nothing says so");
+		is(status_of(r), PROTO_ENOTSUP,
+		   "a disk that cannot discard answers ENOTSUP to a discard");
 		return;
 	}
 	fill();
 	r.offset = 1;
 	r.length = disk.block_size;
-	is(status_of(r), PROTO_OK, "a discard of less than a block is done by doing nothing");
+	is(status_of(r), PROTO_OK,
+	   "a discard that covers no whole block succeeds without an effect");
 	r = request(0, PROTO_DISCARD, 0, disk.bytes);
 	r.flags = PROTO_FLAG_FUA;
-	is(status_of(r), PROTO_OK, "the whole disk is discarded, durably");
+	is(status_of(r), PROTO_OK, "the SP carries out a discard of the whole disk with FUA");
 }
 
 static void test_readonly(void)
@@ -278,15 +284,15 @@ static void test_readonly(void)
 	more = "--read-only";
 	give_back(sp_connect().ref);
 	is(status_of(request(0, PROTO_WRITE, 0, 4096)), PROTO_EPERM,
-	   "a disk that must not be written refuses a write");
+	   "a read-only storage process refuses a write");
 	is(status_of(request(0, PROTO_DISCARD, 0, 4096)), PROTO_EPERM,
-	   "a disk that must not be written refuses a discard");
+	   "a read-only storage process refuses a discard");
 	is(status_of(request(0, PROTO_WRITE_ZEROES, 0, 4096)), PROTO_EPERM,
-	   "a disk that must not be written refuses zeroes");
+	   "a read-only storage process refuses a write of zeroes");
 	is(status_of(request(0, PROTO_READ, 0, 4096)), PROTO_OK,
-	   "a disk that must not be written is read");
+	   "a read-only storage process serves a read");
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "a read-only storage process ends well");
+	is(sp_wait(), 0, "a read-only storage process ends with status 0 after SIGTERM");
 }
 
 static void start(void)
@@ -321,9 +327,10 @@ int main(int argc, char **argv)
 	test_zeroes();
 	test_discard();
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "the storage process ends well");
-	ok(counter("overlaps=") > 0, "requests had to wait for others that overlap");
-	is(counter("bad_messages="), 0, "no message was bad");
+	is(sp_wait(), 0, "the storage process ends with status 0 after SIGTERM");
+	ok(counter("overlaps=") > 0,
+	   "some requests had to wait for earlier ones that overlap them");
+	is(counter("bad_messages="), 0, "the storage process counted no bad message");
 	test_readonly();
 	arena_close(arena);
 	mshare_close(region);

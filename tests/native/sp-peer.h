@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other side of a storage process, for its tests: a program that includes this is the
- * network process of one arena-sp, over a region of its own.
+ * The other side of a storage process, for its tests: a program that includes this header plays
+ * the network process of one arena-sp, over a region of its own.
  */
 #ifndef TESTS_NATIVE_SP_PEER_H
 #define TESTS_NATIVE_SP_PEER_H
@@ -33,15 +33,15 @@ static char *base;
 static struct arena_layout layout;
 static struct arena_channel *channel;
 static const char *transport = "hybrid";
-/* One more option of the SP's, or NULL. */
+/* One more option for arena-sp, or NULL. */
 static const char *more;
 static pid_t sp_pid;
 static uint16_t generation;
-/* Replies that came and have not been looked at. */
+/* Replies that have come and that the test has not looked at yet. */
 static struct proto_reply replies[PROTO_MAX_RECORDS];
 static unsigned int n_replies, next_reply;
 
-/* Records that the SP has to return, in order; the first of them has not come. */
+/* Record extents that the SP has to return, in the order in which it must return them. */
 static struct arena_ref owed[4 * SLOTS];
 static unsigned int n_owed;
 
@@ -51,21 +51,21 @@ static inline void send_message(struct arena_msg m)
 
 	if (!ret)
 		ret = arena_channel_flush(channel);
-	/* An SP that has ended is sp_wait()'s to judge. */
+	/* The SP may have ended; sp_wait() checks how. */
 	if (ret && ret != -EPIPE && ret != -EOWNERDEAD)
 		bail("cannot send");
 }
 
-/* RETURNs come in the order of the requests. */
+/* The SP must return extents in the order in which they were lent to it. */
 static inline void take_return(const struct arena_ref *ref)
 {
 	if (!n_owed || memcmp(ref, &owed[0], sizeof(*ref)) != 0)
-		bail("the storage process returns what it has not, or not in order");
+		bail("the storage process returned an extent that it has not, or in another order");
 	n_owed--;
 	memmove(owed, owed + 1, n_owed * sizeof(*owed));
 }
 
-/* The next message that is no RETURN. */
+/* Take the next message other than RETURN. */
 static inline bool receive_within(struct arena_msg *m, int ms)
 {
 	int64_t deadline = clock_deadline(ms);
@@ -102,7 +102,7 @@ static inline void give_back(struct arena_ref ref)
 	send_message((struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = ref });
 }
 
-/* A request is returned before it is replied to. */
+/* The SP must return a request before it replies to it. */
 static inline void check_returned(const struct proto_reply *reply)
 {
 	for (unsigned int i = 0; i < n_owed; i++)
@@ -129,7 +129,7 @@ static inline void copy_replies(const struct arena_msg *m)
 	}
 }
 
-/* The extent of the replies is returned. */
+/* Take the next reply. The extent of the replies is returned as soon as they are copied. */
 static inline bool reply_within(struct proto_reply *reply, int ms)
 {
 	struct arena_msg m;
@@ -185,7 +185,7 @@ static inline int connect_to_sp(void)
 	return arena_channel_open(arena, PROTO_ROLE_SP(0), &options, &channel);
 }
 
-/* Be the NP of a fresh SP, which offers @hello, up to the SP's HELLO, which is returned. */
+/* Start an SP, connect to it as its NP, offer @hello, and receive the SP's HELLO. */
 static inline struct arena_msg sp_connect_as(uint16_t hello)
 {
 	int ret;
@@ -216,7 +216,7 @@ static inline int sp_wait(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* A request that is right; tests change what they want to be wrong. */
+/* A correct request; a test changes the member that it wants to be wrong. */
 struct request {
 	struct proto_request *shared;
 	struct arena_msg msg;
@@ -253,8 +253,8 @@ static inline struct request make(uint16_t slot, uint16_t type, uint64_t offset,
 }
 
 /*
- * The SP returns the record ahead of the next replies, or a second later if there are none. It
- * has copied it by the time that it replies, and the rig writes no other in its place before.
+ * The SP returns the record ahead of the next replies, or a second later if there are none. It has
+ * copied the record when it replies, and the test does not write another one there before that.
  */
 static inline void send_request(const struct request *r)
 {
@@ -269,7 +269,7 @@ static inline bool answers(const struct request *r, const struct proto_reply *re
 	return reply->tag == r->shared->tag;
 }
 
-/* The value of @key in the last line of counters. */
+/* Find the value of @key in the last line of counters that the SP logged. */
 static inline unsigned long long counter(const char *key)
 {
 	static char text[1 << 16];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: nothing that a network process says hurts a storage process or its
- * disk: bad messages are counted and dropped, bad requests get an error status. Versions
- * of the protocol are agreed on, or the storage process says why not.
- * Method: plays the NP of one arena-sp over a memfd region, with an SP group
- * that holds one maximal request and not two.
+ * Goal: a network process cannot harm a storage process or its disk, whatever it sends: bad
+ * messages are counted and dropped, and bad requests get an error status. Both processes agree on
+ * a version of the protocol, or the storage process logs why they do not.
+ * Method: this program is the NP of one arena-sp over a memfd region, whose SP group holds one
+ * request of the greatest length and not two.
  *
  *	sp-rig ARENA_SP DISK LOG
  *
@@ -14,22 +14,25 @@
 
 #define DISK_BYTES	(64ULL << 20)
 
-/* Messages that the SP must have dropped. */
+/* The number of messages that the SP must have dropped. */
 static uint64_t bad;
 
 static void test_hello(struct arena_msg m)
 {
 	struct proto_disk *disk = arena_layout_buffer(base, &layout, m.ref.group, m.ref.index);
 
-	is(m.type, PROTO_MESSAGE_HELLO, "first comes HELLO");
-	is(m.value, PROTO_HELLO, "with the versions that there are");
-	is(m.ref.group, sp_group(PROTO_USE_RECORD), "in the SP's group of records");
-	is(disk->magic == PROTO_DISK_MAGIC, 1, "with the magic");
-	is(disk->bytes, DISK_BYTES, "the disk's size");
-	ok(disk->block_size >= 512 && disk->block_size <= 4096, "a block size");
+	is(m.type, PROTO_MESSAGE_HELLO, "the SP's first message is HELLO");
+	is(m.value, PROTO_HELLO, "the SP's HELLO offers the versions that there are");
+	is(m.ref.group, sp_group(PROTO_USE_RECORD),
+	   "the SP describes its disk in its group of records");
+	is(disk->magic == PROTO_DISK_MAGIC, 1, "the description of the disk has the right magic");
+	is(disk->bytes, DISK_BYTES, "the description of the disk has the disk's size");
+	ok(disk->block_size >= 512 && disk->block_size <= 4096,
+	   "the description of the disk has a block size of 512 to 4096 bytes");
 	is(disk->flags & ~(PROTO_DISK_DISCARD | PROTO_DISK_WRITE_ZEROES), PROTO_DISK_VOLATILE_CACHE,
-	   "the flags of a file that may be written, and that caches");
-	ok(disk->max_bytes && disk->max_bytes % disk->block_size == 0, "a longest operation");
+	   "the description of a file says that it can be written and has a volatile cache");
+	ok(disk->max_bytes && disk->max_bytes % disk->block_size == 0,
+	   "the description of the disk says how many whole blocks one operation moves");
 	give_back(m.ref);
 }
 
@@ -57,7 +60,8 @@ static void read_is_right(uint64_t offset, uint32_t length)
 	send_request(&r);
 	reply = receive_reply();
 	ok(answers(&r, &reply) && holds(&reply, offset, length),
-	   "read %u bytes at %llu", length, (unsigned long long)offset);
+	   "the SP answers a read of %u bytes at %llu with the disk's bytes", length,
+	   (unsigned long long)offset);
 	give_back(reply.ref[0]);
 }
 
@@ -78,7 +82,7 @@ static void dropped(struct arena_msg m, const char *what)
 
 	send_message(m);
 	bad++;
-	ok(!receive_within(&reply, 20), "dropped: %s", what);
+	ok(!receive_within(&reply, 20), "the SP drops %s", what);
 }
 
 #define DROPPED(what, right, ...)		\
@@ -96,20 +100,20 @@ static void test_bad_messages(void)
 	dropped((struct arena_msg){ .type = 126 }, "a message of type 126");
 	dropped((struct arena_msg){ .type = 127 }, "a message of type 127");
 	DROPPED("a second HELLO", r.msg, m.type = PROTO_MESSAGE_HELLO);
-	DROPPED("REPLIES", r.msg, m.type = PROTO_MESSAGE_REPLIES);
-	DROPPED("no requests", r.msg, m.value = 0);
-	DROPPED("more requests than fit", r.msg, m.value = 4);
-	DROPPED("too many requests", r.msg, m.value = PROTO_MAX_RECORDS + 1; m.ref.index = 0;
-		m.ref.count = RECORDS);
-	DROPPED("a request in the payload group", r.msg, m.ref.group = np_group(PROTO_USE_PAYLOAD));
-	DROPPED("a request in the SP's own group", r.msg,
+	DROPPED("REPLIES of a network process", r.msg, m.type = PROTO_MESSAGE_REPLIES);
+	DROPPED("REQUESTS of no request", r.msg, m.value = 0);
+	DROPPED("REQUESTS of more records than their extent holds", r.msg, m.value = 4);
+	DROPPED("REQUESTS of more records than a message may have", r.msg,
+		m.value = PROTO_MAX_RECORDS + 1; m.ref.index = 0; m.ref.count = RECORDS);
+	DROPPED("REQUESTS in the payload group", r.msg, m.ref.group = np_group(PROTO_USE_PAYLOAD));
+	DROPPED("REQUESTS in the SP's own group", r.msg,
 		m.ref.group = sp_group(PROTO_USE_DISK));
-	DROPPED("a request in no group", r.msg, m.ref.group = 255);
-	DROPPED("a request in no buffer", r.msg, m.ref.index = RECORDS);
-	DROPPED("a request in the last of all buffers", r.msg, m.ref.index = UINT32_MAX);
-	DROPPED("a request in an extent of nothing", r.msg, m.ref.count = 0);
-	DROPPED("a request in too long an extent", r.msg, m.ref.count = RECORDS);
-	DROPPED("a request of no generation", r.msg, m.ref.generation = 0);
+	DROPPED("REQUESTS in a group that does not exist", r.msg, m.ref.group = 255);
+	DROPPED("REQUESTS behind the last buffer of their group", r.msg, m.ref.index = RECORDS);
+	DROPPED("REQUESTS at the greatest index", r.msg, m.ref.index = UINT32_MAX);
+	DROPPED("REQUESTS in an extent of no buffer", r.msg, m.ref.count = 0);
+	DROPPED("REQUESTS in an extent that ends behind its group", r.msg, m.ref.count = RECORDS);
+	DROPPED("REQUESTS of generation 0", r.msg, m.ref.generation = 0);
 }
 
 static void test_bad_returns(void)
@@ -120,23 +124,24 @@ static void test_bad_returns(void)
 
 	send_request(&r);
 	reply = receive_reply();
-	ok(answers(&r, &reply), "a good request is answered");
+	ok(answers(&r, &reply), "the SP answers a good request after bad messages");
 	right.ref = reply.ref[0];
-	DROPPED("RETURN with a stale generation", right, m.ref.generation--);
-	DROPPED("RETURN with a future generation", right, m.ref.generation++);
-	DROPPED("RETURN of a part", right, m.ref.count--);
-	DROPPED("RETURN of nothing", right, m.ref.count = 0);
-	DROPPED("RETURN of another run", right, m.ref.index++);
-	DROPPED("RETURN of no buffer", right, m.ref.index = UINT32_MAX);
-	DROPPED("RETURN in another group", right, m.ref.group = np_group(PROTO_USE_PAYLOAD));
-	DROPPED("RETURN in the group of records", right,
+	DROPPED("a RETURN with a stale generation", right, m.ref.generation--);
+	DROPPED("a RETURN with a generation that has not come yet", right, m.ref.generation++);
+	DROPPED("a RETURN of a part of an extent", right, m.ref.count--);
+	DROPPED("a RETURN of no buffer", right, m.ref.count = 0);
+	DROPPED("a RETURN of an extent that it did not lend", right, m.ref.index++);
+	DROPPED("a RETURN at the greatest index", right, m.ref.index = UINT32_MAX);
+	DROPPED("a RETURN in the payload group", right, m.ref.group = np_group(PROTO_USE_PAYLOAD));
+	DROPPED("a RETURN in the group of records", right,
 		m.ref.group = sp_group(PROTO_USE_RECORD));
-	DROPPED("RETURN of a request", r.msg, m.type = PROTO_MESSAGE_RETURN);
+	DROPPED("a RETURN of an extent that the network process itself lent", r.msg,
+		m.type = PROTO_MESSAGE_RETURN);
 	send_message(right);
-	dropped(right, "RETURN twice");
+	dropped(right, "the second RETURN of one extent");
 }
 
-/* Three in one extent, of which one makes no sense. */
+/* Send three requests in one extent, of which one makes no sense. */
 static void test_batch(void)
 {
 	struct request r = make(0, PROTO_FLUSH, 0, 0);
@@ -157,7 +162,8 @@ static void test_batch(void)
 		    reply[i].status == (reply[i].tag == 1 ? PROTO_EINVAL : PROTO_OK))
 			seen[reply[i].tag] = true;
 	}
-	ok(seen[0] && seen[1] && seen[2], "each of three requests has its own reply");
+	ok(seen[0] && seen[1] && seen[2],
+	   "each of three requests in one message gets its own reply");
 }
 
 static void refused(const struct request *r, uint32_t error, const char *what)
@@ -166,8 +172,8 @@ static void refused(const struct request *r, uint32_t error, const char *what)
 
 	send_request(r);
 	reply = receive_reply();
-	ok(answers(r, &reply) && !reply.n_refs, "answered: %s", what);
-	is(reply.status, error, "with %u", error);
+	ok(answers(r, &reply) && !reply.n_refs, "the SP answers %s without data", what);
+	is(reply.status, error, "the reply to %s has the status %u", what, error);
 }
 
 static void refused_range(uint16_t type, uint64_t offset, uint32_t length, uint32_t error,
@@ -184,9 +190,10 @@ static void test_bad_requests(void)
 
 	refused_range(PROTO_READ, 0, 0, PROTO_EINVAL, "a read of nothing");
 	refused_range(PROTO_WRITE, 0, 0, PROTO_EINVAL, "a write of nothing");
-	refused_range(PROTO_READ, 0, PROTO_MAX_BYTES + 1, PROTO_EINVAL, "too long a read");
-	refused_range(PROTO_WRITE, 0, PROTO_MAX_BYTES + 1, PROTO_EINVAL, "too long a write");
-	refused_range(PROTO_READ, 0, UINT32_MAX, PROTO_EINVAL, "an absurd read");
+	refused_range(PROTO_READ, 0, PROTO_MAX_BYTES + 1, PROTO_EINVAL, "a read that is too long");
+	refused_range(PROTO_WRITE, 0, PROTO_MAX_BYTES + 1, PROTO_EINVAL,
+		      "a write that is too long");
+	refused_range(PROTO_READ, 0, UINT32_MAX, PROTO_EINVAL, "a read of 4 GiB");
 	refused_range(PROTO_READ, DISK_BYTES, 1, PROTO_EINVAL, "a read behind the end");
 	refused_range(PROTO_READ, DISK_BYTES - 1, 2, PROTO_EINVAL, "a read across the end");
 	refused_range(PROTO_READ, UINT64_MAX, 1, PROTO_EINVAL, "a read at the last offset");
@@ -198,36 +205,36 @@ static void test_bad_requests(void)
 	refused_range(PROTO_WRITE_ZEROES, DISK_BYTES - 1, 2, PROTO_ENOSPC,
 		      "a write of zeroes across the end");
 	refused_range(PROTO_CACHE, 0, 4096, PROTO_ENOTSUP, "a request to cache");
-	refused_range(PROTO_BLOCK_STATUS, 0, 4096, PROTO_ENOTSUP, "a block status");
-	refused_range(65535, 0, 4096, PROTO_EINVAL, "an unknown operation");
+	refused_range(PROTO_BLOCK_STATUS, 0, 4096, PROTO_ENOTSUP, "a request for the block status");
+	refused_range(65535, 0, 4096, PROTO_EINVAL, "a request for an unknown operation");
 
 	r = make(3, PROTO_READ, 0, 4096);
 	r.shared->flags = 1U << 3;
-	refused(&r, PROTO_EINVAL, "an unknown flag");
+	refused(&r, PROTO_EINVAL, "a request with an unknown flag");
 	r = make(3, PROTO_READ, 0, 4096);
 	r.shared->reserved = 1;
-	refused(&r, PROTO_EINVAL, "a reserved byte");
+	refused(&r, PROTO_EINVAL, "a request with the reserved member set");
 	r = make(3, PROTO_WRITE, 0, 4096);
 	r.shared->ref[0].group = sp_group(PROTO_USE_DISK);
-	refused(&r, PROTO_EINVAL, "a payload in the SP's group");
+	refused(&r, PROTO_EINVAL, "a write with its payload in the SP's group");
 	r = make(3, PROTO_WRITE, 0, 4096);
 	r.shared->ref[0].group = np_group(PROTO_USE_NET);
-	refused(&r, PROTO_EINVAL, "a payload in the network group");
+	refused(&r, PROTO_EINVAL, "a write with its payload in the network group");
 	r = make(3, PROTO_WRITE, 0, 4096);
 	r.shared->ref[0].index = layout.group[np_group(PROTO_USE_PAYLOAD)].count;
-	refused(&r, PROTO_EINVAL, "a payload behind the group");
+	refused(&r, PROTO_EINVAL, "a write with its payload behind the payload group");
 	r = make(3, PROTO_WRITE, 0, 8192);
 	r.shared->ref[0].index = layout.group[np_group(PROTO_USE_PAYLOAD)].count - 1;
-	refused(&r, PROTO_EINVAL, "a payload across the group's end");
+	refused(&r, PROTO_EINVAL, "a write with its payload across the end of the payload group");
 	r = make(3, PROTO_WRITE, 0, 8192);
 	r.shared->ref[0].count = 1;
-	refused(&r, PROTO_EINVAL, "too short a payload");
+	refused(&r, PROTO_EINVAL, "a write with a payload that is too short");
 	r = make(3, PROTO_WRITE, 0, 4096);
 	r.shared->ref[0].count = 2;
-	refused(&r, PROTO_EINVAL, "too long a payload");
+	refused(&r, PROTO_EINVAL, "a write with a payload that is too long");
 	r = make(3, PROTO_WRITE, 4095, 2);
 	r.shared->ref[0].count = 1;
-	refused(&r, PROTO_EINVAL, "a payload that forgets where it begins");
+	refused(&r, PROTO_EINVAL, "a write whose payload has no room for its last byte");
 }
 
 static void test_waiting(void)
@@ -240,23 +247,26 @@ static void test_waiting(void)
 
 	send_request(&first);
 	a = receive_reply();
-	ok(answers(&first, &a), "a first read takes nearly all buffers");
+	ok(answers(&first, &a), "the SP answers a read that takes nearly all of its buffers");
 	send_request(&second);
 	send_request(&third);
-	ok(!reply_within(&b, 100), "a second waits, and none overtakes it");
+	ok(!reply_within(&b, 100),
+	   "a read for which there are not enough buffers waits, and no later read overtakes it");
 	send_request(&flush);
 	b = receive_reply();
-	ok(answers(&flush, &b) && !b.status && !b.n_refs, "a flush needs no buffer");
+	ok(answers(&flush, &b) && !b.status && !b.n_refs, "a flush overtakes reads that wait");
 	give_back(a.ref[0]);
 	b = receive_reply();
-	ok(answers(&second, &b) && holds(&b, 4096, PROTO_MAX_BYTES), "then the second");
+	ok(answers(&second, &b) && holds(&b, 4096, PROTO_MAX_BYTES),
+	   "the first read that waited is answered when buffers are returned");
 	c = receive_reply();
-	ok(answers(&third, &c) && holds(&c, 8192, 4096), "then the third");
+	ok(answers(&third, &c) && holds(&c, 8192, 4096),
+	   "the second read that waited is answered after the first one");
 	give_back(b.ref[0]);
 	give_back(c.ref[0]);
 }
 
-/* With nearly all buffers of the SP's taken, as many reads wait as there are requests. */
+/* While nearly all buffers of the SP are taken, as many reads wait as it has requests. */
 static void test_too_many(void)
 {
 	struct request first = make(0, PROTO_READ, 0, PROTO_MAX_BYTES), r;
@@ -277,10 +287,10 @@ static void test_too_many(void)
 		n += !answers(&r, &b);
 		give_back(b.ref[0]);
 	}
-	is(n, SLOTS, "more requests than the NP may have in flight: what is too much is dropped");
+	is(n, SLOTS, "the SP drops the request that exceeds those that the NP may have in flight");
 }
 
-/* An NP that does not return replies gets as many as there are buffers for them. */
+/* An NP that does not return replies gets only as many as the SP has buffers for. */
 static void test_replies_kept(void)
 {
 	struct arena_ref kept[RECORDS];
@@ -299,11 +309,12 @@ static void test_replies_kept(void)
 		r = make(i, PROTO_FLUSH, 0, 0);
 		send_request(&r);
 	}
-	ok(!receive_within(&m, 100), "replies wait for buffers");
+	ok(!receive_within(&m, 100), "replies wait while the SP has no buffer for them");
 	for (unsigned int i = 0; i < RECORDS; i++)
 		give_back(kept[i]);
 	for (int i = 0; i < 3; i++)
-		is(receive_reply().status, PROTO_OK, "and come when there are some");
+		is(receive_reply().status, PROTO_OK,
+		   "a reply that waited comes when buffers return");
 }
 
 static bool disk_is_unharmed(void)
@@ -327,20 +338,22 @@ static void test_versions(void)
 
 	give_back(sp_connect_as(proto_hello_value(1, 9)).ref);
 	r = make(0, PROTO_FLUSH, 0, 0);
-	refused(&r, PROTO_OK, "an NP of versions 1 to 9");
+	refused(&r, PROTO_OK, "a flush of an NP that speaks versions 1 to 9");
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "an NP of versions 1 to 9: status");
-	ok(log_says("protocol version 1\n"), "an NP of versions 1 to 9: the common one is logged");
+	is(sp_wait(), 0, "the SP ends with status 0 after an NP of versions 1 to 9");
+	ok(log_says("protocol version 1\n"),
+	   "the SP logs the version that it has in common with an NP of versions 1 to 9");
 
 	sp_connect_as(proto_hello_value(2, 9));
-	is(sp_wait(), 1, "an NP of versions 2 to 9: the SP gives up");
+	is(sp_wait(), 1, "the SP ends with status 1 if the NP speaks versions 2 to 9");
 	ok(log_says("the network process speaks versions 2 to 9 of the protocol, "
-		    "and arena-sp 1 to 1"), "an NP of versions 2 to 9: the SP says why");
+		    "and arena-sp 1 to 1"),
+	   "the SP logs why it refuses an NP of versions 2 to 9");
 	sp_connect_as(proto_hello_value(3, 1));
-	is(sp_wait(), 1, "an NP of versions 3 to 1: the SP gives up");
+	is(sp_wait(), 1, "the SP ends with status 1 if the NP says that it speaks versions 3 to 1");
 }
 
-/* Without a HELLO, requests mean nothing. */
+/* The SP drops requests that come before the NP's HELLO. */
 static void test_no_hello(void)
 {
 	struct arena_msg m;
@@ -352,10 +365,11 @@ static void test_no_hello(void)
 	give_back(receive().ref);
 	r = make(0, PROTO_FLUSH, 0, 0);
 	send_message(r.msg);
-	ok(!receive_within(&m, 20), "dropped: a request before the HELLO");
+	ok(!receive_within(&m, 20), "the SP drops a request that comes before the NP's HELLO");
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "no HELLO: status");
-	is(counter("bad_messages="), 1, "no HELLO: the request was counted as bad");
+	is(sp_wait(), 0, "the SP ends with status 0 though the NP sent no HELLO");
+	is(counter("bad_messages="), 1,
+	   "the SP counts a request before the HELLO as a bad message");
 }
 
 static void test_stop(void)
@@ -369,11 +383,12 @@ static void test_stop(void)
 	send_request(&first);
 	receive_reply();
 	send_request(&second);
-	ok(!reply_within(&reply, 100), "a request waits");
+	ok(!reply_within(&reply, 100), "a read waits for buffers when SIGTERM comes");
 	kill(sp_pid, SIGTERM);
 	reply = receive_reply();
-	ok(answers(&second, &reply) && reply.status == PROTO_ESHUTDOWN, "SIGTERM: it is told so");
-	is(sp_wait(), 0, "SIGTERM: status");
+	ok(answers(&second, &reply) && reply.status == PROTO_ESHUTDOWN,
+	   "after SIGTERM the SP answers ESHUTDOWN to a read that waits");
+	is(sp_wait(), 0, "the SP ends with status 0 after SIGTERM while a read waits");
 }
 
 /* The SP does not wait for an NP that returns nothing. */
@@ -381,7 +396,7 @@ static void test_stop_without_records(void)
 {
 	struct request r;
 
-	/* Its HELLO takes one of them. */
+	/* The SP's HELLO takes one of its records. */
 	sp_connect();
 	for (uint16_t i = 0; i < RECORDS; i++) {
 		r = make(i, PROTO_FLUSH, 0, 0);
@@ -390,7 +405,7 @@ static void test_stop_without_records(void)
 			receive();
 	}
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "SIGTERM, and a reply without a buffer: status");
+	is(sp_wait(), 0, "the SP ends with status 0 after SIGTERM though a reply has no buffer");
 }
 
 static void test_flood(void)
@@ -404,11 +419,11 @@ static void test_flood(void)
 		channel_tx_post(&channel->tx, &m);
 	channel_tx_submit(&channel->tx);
 	kill(sp_pid, SIGCONT);
-	is(sp_wait(), 1, "more messages than agreed: the SP gives up");
+	is(sp_wait(), 1, "the SP ends with status 1 if the NP sends more messages than agreed");
 	transport = "hybrid";
 }
 
-/* The NP is a process that goes away after the HELLO. */
+/* Another process is the NP, and ends after the HELLO. */
 static void test_peer_ends(void)
 {
 	int go[2], status;
@@ -430,8 +445,9 @@ static void test_peer_ends(void)
 	if (write(go[1], &sp_pid, sizeof(sp_pid)) != sizeof(sp_pid))
 		bail("pipe");
 	waitpid(np, &status, 0);
-	ok(WIFEXITED(status) && !WEXITSTATUS(status), "an NP comes and goes");
-	is(sp_wait(), 3, "the SP follows");
+	ok(WIFEXITED(status) && !WEXITSTATUS(status),
+	   "another process connects to the SP as its NP and ends");
+	is(sp_wait(), 3, "the SP ends with status 3 when its NP has ended");
 }
 
 int main(int argc, char **argv)
@@ -453,10 +469,10 @@ int main(int argc, char **argv)
 	test_too_many();
 	test_replies_kept();
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "SIGTERM: status");
-	is(counter("bad_messages="), bad, "each bad message was counted");
-	is(counter("writes="), 0, "no bad write was carried out");
-	ok(disk_is_unharmed(), "the disk is unharmed");
+	is(sp_wait(), 0, "the SP ends with status 0 after bad messages and bad requests");
+	is(counter("bad_messages="), bad, "the SP counted each bad message");
+	is(counter("writes="), 0, "the SP carried out no bad write");
+	ok(disk_is_unharmed(), "the disk has its old contents after all bad requests");
 
 	test_versions();
 	test_no_hello();

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: a bound of connections is kept, and whoever comes later is served when
-# there is room again; a read-only disk is not written.
+# Goal: arena-np serves no more connections than its option allows, and serves a later client when
+# there is room again. It does not let clients write a read-only disk.
 # shellcheck source-path=SCRIPTDIR source=np-lib.sh
 . "$(dirname "$0")/np-lib.sh"
 requires nbdinfo nbdcopy qemu-io
@@ -10,27 +10,28 @@ rig_start -- --max-connections 3
 exec 4<>"/dev/tcp/$host/$port" 5<>"/dev/tcp/$host/$port" 6<>"/dev/tcp/$host/$port"
 for fd in 4 5 6; do
 	read -r -t 5 -N 8 greeting <&$fd
-	is "client $((fd - 3)) of 3 is greeted" "$greeting" NBDMAGIC
+	is "arena-np greets client $((fd - 3)) of the 3 that it may serve" "$greeting" NBDMAGIC
 done
 exec 7<>"/dev/tcp/$host/$port"
 greeted()
 {
-	# Status 1 rather than that of a timeout.
+	# not_ok expects status 1; a timeout of read has another one.
 	read -r -t "$1" -N 8 greeting <&7 || return 1
 	[ "$greeting" = NBDMAGIC ]
 }
-not_ok "the fourth is not" greeted 2
+not_ok "arena-np does not greet a fourth client while it serves 3" greeted 2
 exec 5>&-
-ok "a fourth client is greeted when another one has left" greeted 5
+ok "arena-np greets the fourth client when another one has left" greeted 5
 exec 4>&- 6>&- 7>&-
-ok "room again for all" nbdcopy --connections=2 "nbd://$address/d0" null:
+ok "nbdcopy reads by 2 connections when all other clients have left" \
+	nbdcopy --connections=2 "nbd://$address/d0" null:
 arenad_stop
-is "stops well" "$status" 0
+is "arena-np ends with status 0 after it was full" "$status" 0
 
 rig_start --readonly --
-ok "read-only: clients are told" eval \
+ok "arena-np says to clients that a read-only disk is read-only" eval \
 	"nbdinfo nbd://$address/d0 | grep -q 'is_read_only: true'"
-ok "read-only: it can be read" nbdcopy "nbd://$address/d0" null:
+ok "nbdcopy reads a read-only disk" nbdcopy "nbd://$address/d0" null:
 # The default export by hand: EXPORT_NAME, then a WRITE of 3 bytes and a READ.
 exec 4<>"/dev/tcp/$host/$port"
 printf '\0\0\0\3IHAVEOPT\0\0\0\1\0\0\0\0' >&4
@@ -41,8 +42,9 @@ hex() { od -An -v -tx1 | tr -d ' \n'; }
 reply=$(timeout 5 head -c $((18 + 10 + 16 + 16 + 3)) <&4 | tail -c 35 | hex)
 good=6744669800000000$(printf cookie-2 | hex)000000
 bad=6744669800000001$(printf cookie-1 | hex)
-is "read-only: a WRITE is EPERM, nothing is written" "$reply" "$bad$good"
+is "a WRITE to a read-only disk gets EPERM, and a READ then finds the old contents" \
+	"$reply" "$bad$good"
 exec 4>&-
 arenad_stop
-is "read-only: stops well" "$status" 0
+is "arena-np ends with status 0 after it served a read-only disk" "$status" 0
 done_testing

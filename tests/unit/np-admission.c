@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a client that stays within its own part never waits, whatever all others have; the
- * clients of an export that stay within its part never wait for those of another; nobody gets
- * what is not there; and a large wish that waits is not overtaken.
- * Method: cases by hand, then random clients of random greed, with the sums checked after
+ * Goal: a client that stays within its own part never waits, whatever all others have. The clients
+ * of an export that stay within its part never wait for those of another export. No client gets
+ * more than there is, and no later client overtakes one that waits for much.
+ * Method: cases written by hand, then random clients of random greed, with the sums checked after
  * each step.
  */
 #include <np/admission.h>
@@ -34,7 +34,7 @@ static void is_answer(enum admission_answer is, enum admission_answer wanted, co
 	is(is, wanted, "%s", what);
 }
 
-/* Everything that can be had by one after the other, in steps of 1. */
+/* Take everything that the clients can have one after the other, in steps of 1. */
 static void take_all(uint32_t export, uint32_t from, uint32_t to)
 {
 	for (uint32_t i = from; i < to; i++)
@@ -66,12 +66,12 @@ static void test_export(void)
 		  "a client of another export is granted all of that export's part");
 	admission_wait(&a, 0);
 	is_answer(admission_take(&a, 2, &client[7], OWN + EXPORT), ADMISSION_GRANTED,
-		  "so is one of a third export while clients of the first wait");
+		  "a client of a third export is granted that export's part while others wait");
 	is_answer(admission_take(&a, 3, &client[8], OWN + EXPORT + 1), ADMISSION_FULL,
-		  "but nobody else is granted of the rest while somebody waits for it");
+		  "no other client is granted of the rest while a client waits for it");
 	admission_round(&a);
 	is_answer(admission_take(&a, 3, &client[8], OWN + EXPORT + 1), ADMISSION_GRANTED,
-		  "in the next round what is left of the rest is granted");
+		  "admission grants what is left of the rest in the next round");
 }
 
 static void test_greed(void)
@@ -79,26 +79,26 @@ static void test_greed(void)
 	start();
 	take_all(0, 0, 1);
 	ok(client[0].used >= (REST + EXPORT) / 2 && client[0].used <= OWN + (REST + EXPORT) / 2,
-	   "a client alone gets its own part and half of the rest (%u)", client[0].used);
+	   "a single client gets its own part and half of the rest (%u)", client[0].used);
 	is_answer(admission_take(&a, 0, &client[0], 1), ADMISSION_ENOUGH,
-		  "then it has enough, as long as it gives nothing back");
+		  "a client that has half of the rest is refused more until it gives some back");
 	is_answer(admission_take(&a, 0, &client[1], OWN + 100), ADMISSION_GRANTED,
-		  "another one is granted a large wish of what it left");
+		  "a second client is granted a long request out of what the first one left");
 }
 
 static void test_never(void)
 {
 	start();
 	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + REST + 1), ADMISSION_NEVER,
-		  "a wish for more than there can be is never granted");
+		  "a client that asks for more than there can be is never granted it");
 	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + REST), ADMISSION_GRANTED,
-		  "a first wish for all that there can be is granted");
+		  "a client that has nothing is granted all that one client may have");
 	admission_give(&a, 0, &client[0], OWN + EXPORT + REST);
 	admission_lose(&a, 100);
 	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + REST), ADMISSION_NEVER,
-		  "what was lost is not waited for");
+		  "a client is never granted what was lost");
 	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + REST - 100),
-		  ADMISSION_GRANTED, "what remains after a loss is granted");
+		  ADMISSION_GRANTED, "a client is granted what remains after a loss");
 }
 
 static void test_small(void)
@@ -108,9 +108,9 @@ static void test_small(void)
 	admission_init(&a, &c, 100);
 	memset(client, 0, sizeof(client));
 	is_answer(admission_take(&a, 0, &client[0], 100), ADMISSION_GRANTED,
-		  "where there is little, the longest wish can be granted still");
+		  "where there is little, a client is granted the longest request still");
 	is_answer(admission_take(&a, 1, &client[1], 1), ADMISSION_GRANTED,
-		  "where there is little, each client has what is left for its own");
+		  "where there is little, each client is granted its share of it");
 }
 
 static uint32_t used_of(const uint32_t *export, uint32_t e)
@@ -169,7 +169,7 @@ static void test_random(void)
 		is_good &= is_sound(export);
 	}
 	ok(is_good && granted > 1000 && refused > 1000,
-	   "the sums are right, and no own part is refused, in 200000 random steps");
+	   "in 200000 random steps the sums are right and no client is refused its own part");
 }
 
 int main(void)

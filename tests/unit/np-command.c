@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: the gate through which every request goes lets pass what the disk can
- * do and nothing else, and gives each of the others its NBD error.
+ * Goal: command_check() lets requests pass that the disk can carry out and no others, and gives
+ * each of the others its NBD error.
  * Method: a table of requests around every bound.
  */
 #include <arena/message.h>
@@ -32,43 +32,43 @@ static const struct {
 	enum command_fate fate;
 	uint32_t error;
 } cases[] = {
-	{ "READ", RW, 0, NBD_CMD_READ, 0, 1, COMMAND_SERVE, 0 },
-	{ "READ, FUA", RW, 1, NBD_CMD_READ, 0, 1, COMMAND_SERVE, 0 },
-	{ "READ, longest", RW, 0, NBD_CMD_READ, 1, MAX, COMMAND_SERVE, 0 },
-	{ "READ, last byte", RW, 0, NBD_CMD_READ, DISK - 1, 1, COMMAND_SERVE, 0 },
-	{ "READ, read-only", RO, 0, NBD_CMD_READ, 0, 1, COMMAND_SERVE, 0 },
-	{ "READ of nothing", RW, 0, NBD_CMD_READ, 0, 0, COMMAND_REFUSE, NBD_EINVAL },
-	{ "READ too long", RW, 0, NBD_CMD_READ, 0, MAX + 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "READ of 4 GiB", RW, 0, NBD_CMD_READ, 0, UINT32_MAX, COMMAND_REFUSE, NBD_EINVAL },
-	{ "READ over the end", RW, 0, NBD_CMD_READ, DISK - 1, 2, COMMAND_REFUSE, NBD_EINVAL },
-	{ "READ behind the end", RW, 0, NBD_CMD_READ, DISK, 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "READ around 2^64", RW, 0, NBD_CMD_READ, UINT64_MAX, 2, COMMAND_REFUSE, NBD_EINVAL },
-	{ "READ, unknown flag", RW, 2, NBD_CMD_READ, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "READ, SP gone", DEAD, 0, NBD_CMD_READ, 0, 1, COMMAND_REFUSE, NBD_EIO },
-	{ "WRITE", RW, 0, NBD_CMD_WRITE, 0, 1, COMMAND_SERVE, 0 },
-	{ "WRITE, FUA", RW, 1, NBD_CMD_WRITE, 0, 1, COMMAND_SERVE, 0 },
-	{ "WRITE, longest at the end", RW, 0, NBD_CMD_WRITE, DISK - MAX, MAX, COMMAND_SERVE, 0 },
-	{ "WRITE of nothing", RW, 0, NBD_CMD_WRITE, 0, 0, COMMAND_REFUSE, NBD_EINVAL },
-	{ "WRITE too long", RW, 0, NBD_CMD_WRITE, 0, MAX + 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "WRITE, longest thrown away", RW, 0, NBD_CMD_WRITE, 0, CONN_DISCARD_BYTES_MAX,
+	{ "a READ", RW, 0, NBD_CMD_READ, 0, 1, COMMAND_SERVE, 0 },
+	{ "a READ with FUA", RW, 1, NBD_CMD_READ, 0, 1, COMMAND_SERVE, 0 },
+	{ "a READ of the greatest length", RW, 0, NBD_CMD_READ, 1, MAX, COMMAND_SERVE, 0 },
+	{ "a READ of the last byte", RW, 0, NBD_CMD_READ, DISK - 1, 1, COMMAND_SERVE, 0 },
+	{ "a READ of a read-only disk", RO, 0, NBD_CMD_READ, 0, 1, COMMAND_SERVE, 0 },
+	{ "a READ of no byte", RW, 0, NBD_CMD_READ, 0, 0, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a READ that is too long", RW, 0, NBD_CMD_READ, 0, MAX + 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a READ of 4 GiB", RW, 0, NBD_CMD_READ, 0, UINT32_MAX, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a READ across the end", RW, 0, NBD_CMD_READ, DISK - 1, 2, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a READ behind the end", RW, 0, NBD_CMD_READ, DISK, 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a READ around 2^64", RW, 0, NBD_CMD_READ, UINT64_MAX, 2, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a READ with an unknown flag", RW, 2, NBD_CMD_READ, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a READ of a disk without SP", DEAD, 0, NBD_CMD_READ, 0, 1, COMMAND_REFUSE, NBD_EIO },
+	{ "a WRITE", RW, 0, NBD_CMD_WRITE, 0, 1, COMMAND_SERVE, 0 },
+	{ "a WRITE with FUA", RW, 1, NBD_CMD_WRITE, 0, 1, COMMAND_SERVE, 0 },
+	{ "a longest WRITE at the end", RW, 0, NBD_CMD_WRITE, DISK - MAX, MAX, COMMAND_SERVE, 0 },
+	{ "a WRITE of no byte", RW, 0, NBD_CMD_WRITE, 0, 0, COMMAND_REFUSE, NBD_EINVAL },
+	{ "too long a WRITE", RW, 0, NBD_CMD_WRITE, 0, MAX + 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "the longest WRITE to throw away", RW, 0, NBD_CMD_WRITE, 0, CONN_DISCARD_BYTES_MAX,
 	  COMMAND_REFUSE, NBD_EINVAL },
-	{ "WRITE, longer", RW, 0, NBD_CMD_WRITE, 0, CONN_DISCARD_BYTES_MAX + 1, COMMAND_CLOSE, 0 },
-	{ "WRITE of 4 GiB, unknown flag", RW, 4, NBD_CMD_WRITE, 0, UINT32_MAX, COMMAND_CLOSE, 0 },
-	{ "WRITE over the end", RW, 0, NBD_CMD_WRITE, DISK - 1, 2, COMMAND_REFUSE, NBD_ENOSPC },
-	{ "WRITE around 2^64", RW, 0, NBD_CMD_WRITE, UINT64_MAX, 2, COMMAND_REFUSE, NBD_ENOSPC },
-	{ "WRITE, read-only", RO, 0, NBD_CMD_WRITE, 0, 1, COMMAND_REFUSE, NBD_EPERM },
-	{ "WRITE, unknown flag", RW, 0x8000, NBD_CMD_WRITE, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "WRITE, SP gone", DEAD, 0, NBD_CMD_WRITE, 0, 1, COMMAND_REFUSE, NBD_EIO },
-	{ "FLUSH", RW, 0, NBD_CMD_FLUSH, 0, 0, COMMAND_SERVE, 0 },
-	{ "FLUSH, FUA", RW, 1, NBD_CMD_FLUSH, 0, 0, COMMAND_SERVE, 0 },
-	{ "FLUSH, read-only", RO, 0, NBD_CMD_FLUSH, 0, 0, COMMAND_SERVE, 0 },
-	{ "FLUSH, offset", RW, 0, NBD_CMD_FLUSH, 1, 0, COMMAND_REFUSE, NBD_EINVAL },
-	{ "FLUSH, length", RW, 0, NBD_CMD_FLUSH, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "FLUSH, SP gone", DEAD, 0, NBD_CMD_FLUSH, 0, 0, COMMAND_REFUSE, NBD_EIO },
-	{ "DISC", RW, 0, NBD_CMD_DISC, 0, 0, COMMAND_FINISH, 0 },
-	{ "DISC with anything", DEAD, 0xffff, NBD_CMD_DISC, 9, 9, COMMAND_FINISH, 0 },
-	{ "TRIM", RW, 0, 4, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "command 0xffff", RW, 0, 0xffff, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a longer WRITE", RW, 0, NBD_CMD_WRITE, 0, CONN_DISCARD_BYTES_MAX + 1, COMMAND_CLOSE, 0 },
+	{ "a WRITE of 4 GiB, bad flag", RW, 4, NBD_CMD_WRITE, 0, UINT32_MAX, COMMAND_CLOSE, 0 },
+	{ "a WRITE across the end", RW, 0, NBD_CMD_WRITE, DISK - 1, 2, COMMAND_REFUSE, NBD_ENOSPC },
+	{ "a WRITE around 2^64", RW, 0, NBD_CMD_WRITE, UINT64_MAX, 2, COMMAND_REFUSE, NBD_ENOSPC },
+	{ "a WRITE of a read-only disk", RO, 0, NBD_CMD_WRITE, 0, 1, COMMAND_REFUSE, NBD_EPERM },
+	{ "a WRITE with a bad flag", RW, 0x8000, NBD_CMD_WRITE, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a WRITE of a disk without SP", DEAD, 0, NBD_CMD_WRITE, 0, 1, COMMAND_REFUSE, NBD_EIO },
+	{ "a FLUSH", RW, 0, NBD_CMD_FLUSH, 0, 0, COMMAND_SERVE, 0 },
+	{ "a FLUSH with FUA", RW, 1, NBD_CMD_FLUSH, 0, 0, COMMAND_SERVE, 0 },
+	{ "a FLUSH of a read-only disk", RO, 0, NBD_CMD_FLUSH, 0, 0, COMMAND_SERVE, 0 },
+	{ "a FLUSH with an offset", RW, 0, NBD_CMD_FLUSH, 1, 0, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a FLUSH with a length", RW, 0, NBD_CMD_FLUSH, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "a FLUSH of a disk without SP", DEAD, 0, NBD_CMD_FLUSH, 0, 0, COMMAND_REFUSE, NBD_EIO },
+	{ "a DISC", RW, 0, NBD_CMD_DISC, 0, 0, COMMAND_FINISH, 0 },
+	{ "a DISC of any flags and range", DEAD, 0xffff, NBD_CMD_DISC, 9, 9, COMMAND_FINISH, 0 },
+	{ "a TRIM", RW, 0, 4, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
+	{ "an unknown command", RW, 0, 0xffff, 0, 1, COMMAND_REFUSE, NBD_EINVAL },
 };
 
 static void test_table(void)
@@ -84,16 +84,16 @@ static void test_table(void)
 		struct command c;
 
 		is(command_check(&r, &exports[cases[i].export], &c), cases[i].fate,
-		   "%s has the fate %d", cases[i].what, cases[i].fate);
+		   "command_check() gives %s the fate %d", cases[i].what, cases[i].fate);
 		if (cases[i].fate == COMMAND_SERVE || cases[i].fate == COMMAND_REFUSE)
-			is(c.status, cases[i].error, "%s has the status %u", cases[i].what,
+			is(c.status, cases[i].error, "%s gets the status %u", cases[i].what,
 			   cases[i].error);
 		ok(c.offset == r.offset && c.length == r.length && c.cookie == r.cookie,
 		   "%s keeps its offset, its length and its cookie", cases[i].what);
 		for (unsigned int bit = 0; bit < 32; bit += 5) {
 			r.magic = NBD_REQUEST_MAGIC ^ 1U << bit;
 			is(command_check(&r, &exports[cases[i].export], &c), COMMAND_CLOSE,
-			   "%s with a wrong magic closes", cases[i].what);
+			   "%s with a wrong magic closes the connection", cases[i].what);
 		}
 	}
 }
@@ -136,10 +136,10 @@ static void test_wire(void)
 
 	ok(r.magic == NBD_REQUEST_MAGIC && r.flags == 1 && r.type == 1 &&
 	   r.offset == 0x0102030405060708ULL && r.length == 0x11121314,
-	   "a request from the wire");
+	   "nbd_request_unpack() reads each member from its place on the wire");
 	nbd_simple_reply_pack(reply, 22, r.cookie);
 	ok(!memcmp(reply, "\x67\x44\x66\x98\0\0\0\x16" "cookie!!", 16),
-	   "a reply to the wire");
+	   "nbd_simple_reply_pack() puts magic, error and cookie at their places on the wire");
 }
 
 int main(void)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: the handshake answers every option, and every malformed one, as the NBD
- * protocol says, and never reads beyond what came.
- * Method: bytes into the state machine, bytes out of it; for each length of
- * each option's data too, and for random bytes.
+ * Goal: the negotiation answers every option, also a malformed one, as the NBD protocol says, and
+ * never reads beyond the bytes that came.
+ * Method: bytes are given to the state machine and its output is checked, also for each length of
+ * each option's data, and for random bytes.
  */
 #include <arena/message.h>
 #include <proto/record.h>
@@ -27,7 +27,7 @@ static const struct export_table exports = {
 
 static struct negotiation n;
 
-/* Give the negotiation what it wants; anything else is this test's fault. */
+/* Give the negotiation just the bytes that it wants; anything else is an error of this test. */
 static enum negotiation_step feed(const void *data, size_t length)
 {
 	enum negotiation_step step = NEGOTIATION_WANT;
@@ -39,7 +39,7 @@ static enum negotiation_step feed(const void *data, size_t length)
 	return step;
 }
 
-/* Bytes that are thrown away come in pieces. */
+/* Give the negotiation the bytes that it throws away, in pieces. */
 static enum negotiation_step feed_skipped(void)
 {
 	static const uint8_t piece[1000];
@@ -77,7 +77,7 @@ static enum negotiation_step feed_option(uint32_t option, const void *data,
 	return length ? feed(data, length) : step;
 }
 
-/* Data of INFO and GO: @name, then info requests. */
+/* Write the data of INFO and GO: @name, then info requests. */
 static uint32_t make_info(uint8_t *data, const char *name,
 			  const uint16_t *infos, uint16_t n_infos)
 {
@@ -91,46 +91,46 @@ static uint32_t make_info(uint8_t *data, const char *name,
 	return 6 + length + 2U * n_infos;
 }
 
-/* The reply at offset @at of the output is of @type; returns the next one's. */
+/* Check the reply at offset @at of the output. Return: the offset of the next one. */
 static size_t check_reply(size_t at, uint32_t type, uint32_t length,
 			  const char *what)
 {
 	const uint8_t *p = n.out + at;
 
 	if (!ok(n.out_length >= at + NBD_OPTION_REPLY_SIZE,
-		"%s: a reply is there", what))
+		"the output has a reply for %s", what))
 		return at;
 	ok(nbd_get64(p) == NBD_REPLY_MAGIC && nbd_get32(p + 8) == n.option,
-	   "%s: magic and option of the reply", what);
-	is(nbd_get32(p + 12), type, "%s: type of the reply", what);
-	is(nbd_get32(p + 16), length, "%s: length of the reply", what);
+	   "the reply for %s has the right magic and option", what);
+	is(nbd_get32(p + 12), type, "the reply for %s has the right type", what);
+	is(nbd_get32(p + 16), length, "the reply for %s has the right length", what);
 	return at + NBD_OPTION_REPLY_SIZE + nbd_get32(p + 16);
 }
 
-/* One error reply of any text, and the negotiation goes on. */
+/* Check that the output is one error reply of any text, and that the negotiation continues. */
 static void check_refused(enum negotiation_step step, uint32_t type,
 			  const char *what)
 {
 	uint32_t length = n.out_length < NBD_OPTION_REPLY_SIZE ? 0 :
 			  (uint32_t)(n.out_length - NBD_OPTION_REPLY_SIZE);
 
-	is(step, NEGOTIATION_MORE, "%s: goes on", what);
+	is(step, NEGOTIATION_MORE, "the negotiation continues after %s", what);
 	check_reply(0, type, length, what);
-	is(n.want, NBD_OPTION_SIZE, "%s: the next option is wanted", what);
+	is(n.want, NBD_OPTION_SIZE, "the negotiation wants the next option after %s", what);
 }
 
 static void test_greeting(void)
 {
 	negotiation_init(&n, &exports);
-	is(n.out_length, NBD_GREETING_SIZE, "greeting: its length");
+	is(n.out_length, NBD_GREETING_SIZE, "the greeting has 18 bytes");
 	ok(!memcmp(n.out, "NBDMAGICIHAVEOPT\0\3", 18),
-	   "greeting: fixed newstyle, no zeroes");
-	is(n.want, 4, "greeting: client flags are wanted");
+	   "the greeting offers fixed newstyle without zeroes");
+	is(n.want, 4, "the negotiation wants the client's flags after the greeting");
 	for (uint32_t flags = 0; flags < 4; flags++)
-		is(feed_flags(flags), NEGOTIATION_MORE, "client flags %u", flags);
+		is(feed_flags(flags), NEGOTIATION_MORE, "client flags %u are accepted", flags);
 	for (unsigned int bit = 2; bit < 32; bit++)
 		is(feed_flags(3 | 1U << bit), NEGOTIATION_CLOSE,
-		   "unknown client flag %u closes", bit);
+		   "unknown client flag %u closes the connection", bit);
 }
 
 static void test_option_magic(void)
@@ -142,7 +142,7 @@ static void test_option_magic(void)
 		nbd_put64(wire, NBD_OPTION_MAGIC);
 		wire[byte] ^= 0x10;
 		is(feed(wire, 16), NEGOTIATION_CLOSE,
-		   "a wrong byte %u of the option magic closes", byte);
+		   "a wrong byte %u of the option magic closes the connection", byte);
 	}
 }
 
@@ -151,15 +151,16 @@ static void test_list(void)
 	size_t at;
 
 	feed_flags(3);
-	is(feed_option(NBD_OPT_LIST, NULL, 0), NEGOTIATION_MORE, "LIST goes on");
-	at = check_reply(0, NBD_REP_SERVER, 9, "LIST, first export");
-	ok(!memcmp(n.out + 20, "\0\0\0\5first", 9), "LIST: the first name");
-	at = check_reply(at, NBD_REP_SERVER, 10, "LIST, second export");
-	ok(!memcmp(n.out + at - 10, "\0\0\0\6second", 10), "LIST: the second name");
-	at = check_reply(at, NBD_REP_ACK, 0, "LIST, end");
-	is(at, n.out_length, "LIST: an export without SP is not told");
+	is(feed_option(NBD_OPT_LIST, NULL, 0), NEGOTIATION_MORE,
+	   "the negotiation continues after LIST");
+	at = check_reply(0, NBD_REP_SERVER, 9, "the first export of LIST");
+	ok(!memcmp(n.out + 20, "\0\0\0\5first", 9), "LIST names the first export first");
+	at = check_reply(at, NBD_REP_SERVER, 10, "the second export of LIST");
+	ok(!memcmp(n.out + at - 10, "\0\0\0\6second", 10), "LIST names the second export second");
+	at = check_reply(at, NBD_REP_ACK, 0, "the end of LIST");
+	is(at, n.out_length, "LIST does not name an export without SP");
 	check_refused(feed_option(NBD_OPT_LIST, "x", 1), NBD_REP_ERR_INVALID,
-		      "LIST with data");
+		      "a LIST with data");
 }
 
 static void test_longest_list(void)
@@ -174,18 +175,18 @@ static void test_longest_list(void)
 	negotiation_init(&n, &many);
 	feed("\0\0\0\3", 4);
 	is(feed_option(NBD_OPT_LIST, NULL, 0), NEGOTIATION_MORE,
-	   "the longest LIST fits");
+	   "the output has room for the longest LIST");
 }
 
 static void test_abort(void)
 {
 	feed_flags(3);
-	is(feed_option(NBD_OPT_ABORT, NULL, 0), NEGOTIATION_CLOSE, "ABORT closes");
-	check_reply(0, NBD_REP_ACK, 0, "ABORT");
+	is(feed_option(NBD_OPT_ABORT, NULL, 0), NEGOTIATION_CLOSE, "ABORT closes the connection");
+	check_reply(0, NBD_REP_ACK, 0, "an ABORT");
 	feed_flags(3);
 	is(feed_option(NBD_OPT_ABORT, "bye", 3), NEGOTIATION_CLOSE,
-	   "ABORT with data closes");
-	check_reply(0, NBD_REP_ACK, 0, "ABORT with data");
+	   "ABORT with data closes the connection");
+	check_reply(0, NBD_REP_ACK, 0, "an ABORT with data");
 }
 
 static void test_unknown_options(void)
@@ -199,10 +200,10 @@ static void test_unknown_options(void)
 
 	feed_flags(3);
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
-		snprintf(what, sizeof(what), "option %u", options[i]);
+		snprintf(what, sizeof(what), "the option %u", options[i]);
 		check_refused(feed_option(options[i], NULL, 0),
 			      NBD_REP_ERR_UNSUP, what);
-		snprintf(what, sizeof(what), "option %u with data", options[i]);
+		snprintf(what, sizeof(what), "the option %u with data", options[i]);
 		check_refused(feed_option(options[i], "\0\0\0\0\0\0\0\0", 8),
 			      NBD_REP_ERR_UNSUP, what);
 	}
@@ -210,16 +211,17 @@ static void test_unknown_options(void)
 
 static void check_export(size_t at, uint64_t bytes, uint16_t flags)
 {
-	at = check_reply(at, NBD_REP_INFO, 12, "INFO_EXPORT");
-	is(nbd_get16(n.out + at - 12), NBD_INFO_EXPORT, "INFO_EXPORT: its number");
-	is(nbd_get64(n.out + at - 10), bytes, "INFO_EXPORT: size");
-	is(nbd_get16(n.out + at - 2), flags, "INFO_EXPORT: flags");
-	at = check_reply(at, NBD_REP_INFO, 14, "INFO_BLOCK_SIZE");
+	at = check_reply(at, NBD_REP_INFO, 12, "the information INFO_EXPORT");
+	is(nbd_get16(n.out + at - 12), NBD_INFO_EXPORT, "INFO_EXPORT has its number");
+	is(nbd_get64(n.out + at - 10), bytes, "INFO_EXPORT has the size of the export");
+	is(nbd_get16(n.out + at - 2), flags, "INFO_EXPORT has the flags of the export");
+	at = check_reply(at, NBD_REP_INFO, 14, "the information INFO_BLOCK_SIZE");
 	is(nbd_get16(n.out + at - 14), NBD_INFO_BLOCK_SIZE,
-	   "INFO_BLOCK_SIZE: its number");
-	is(nbd_get32(n.out + at - 12), 1, "INFO_BLOCK_SIZE: minimum");
-	is(nbd_get32(n.out + at - 8), 4096, "INFO_BLOCK_SIZE: preferred");
-	is(nbd_get32(n.out + at - 4), PROTO_MAX_BYTES, "INFO_BLOCK_SIZE: maximum");
+	   "INFO_BLOCK_SIZE has its number");
+	is(nbd_get32(n.out + at - 12), 1, "INFO_BLOCK_SIZE has the minimum 1");
+	is(nbd_get32(n.out + at - 8), 4096, "INFO_BLOCK_SIZE has the preferred size 4096");
+	is(nbd_get32(n.out + at - 4), PROTO_MAX_BYTES,
+	   "INFO_BLOCK_SIZE has the longest request as maximum");
 }
 
 static void test_info(void)
@@ -232,25 +234,25 @@ static void test_info(void)
 
 	feed_flags(3);
 	is(feed_option(NBD_OPT_INFO, data, make_info(data, "first", NULL, 0)),
-	   NEGOTIATION_MORE, "INFO goes on");
+	   NEGOTIATION_MORE, "the negotiation continues after INFO");
 	check_export(0, DISK_BYTES, flags);
-	at = check_reply(66, NBD_REP_ACK, 0, "INFO, end");
-	is(at, n.out_length, "INFO: nothing more");
-	is(n.export, -1, "INFO chooses nothing");
+	at = check_reply(66, NBD_REP_ACK, 0, "the end of INFO");
+	is(at, n.out_length, "the reply to INFO has no more information");
+	is(n.export, -1, "INFO chooses no export");
 
 	is(feed_option(NBD_OPT_GO, data, make_info(data, "second", all, 7)),
 	   NEGOTIATION_TRANSMIT, "GO begins the transmission");
 	check_export(0, 512, flags | NBD_FLAG_READ_ONLY);
-	at = check_reply(66, NBD_REP_INFO, 8, "INFO_NAME");
-	ok(!memcmp(n.out + at - 8, "\0\1second", 8), "INFO_NAME: the name");
-	at = check_reply(at, NBD_REP_ACK, 0, "GO, end");
-	is(at, n.out_length, "GO: each info once, unknown ones not at all");
+	at = check_reply(66, NBD_REP_INFO, 8, "the information INFO_NAME");
+	ok(!memcmp(n.out + at - 8, "\0\1second", 8), "INFO_NAME has the name of the export");
+	at = check_reply(at, NBD_REP_ACK, 0, "the end of GO");
+	is(at, n.out_length, "the reply to GO has each known information once and no other");
 	is(n.export, 1, "GO chose the second export");
 
 	feed_flags(3);
 	is(feed_option(NBD_OPT_GO, data, make_info(data, "", NULL, 0)),
-	   NEGOTIATION_TRANSMIT, "GO with no name");
-	is(n.export, 0, "the first export is the default one");
+	   NEGOTIATION_TRANSMIT, "GO without a name begins the transmission");
+	is(n.export, 0, "GO without a name chooses the first export");
 }
 
 static void test_unknown_exports(void)
@@ -261,24 +263,27 @@ static void test_unknown_exports(void)
 	feed_flags(3);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		uint32_t length = make_info(data, names[i], NULL, 0);
+		char what[64];
 
+		snprintf(what, sizeof(what), "INFO of an unknown export \"%s\"", names[i]);
 		check_refused(feed_option(NBD_OPT_INFO, data, length),
-			      NBD_REP_ERR_UNKNOWN, names[i]);
+			      NBD_REP_ERR_UNKNOWN, what);
+		snprintf(what, sizeof(what), "GO of an unknown export \"%s\"", names[i]);
 		check_refused(feed_option(NBD_OPT_GO, data, length),
-			      NBD_REP_ERR_UNKNOWN, names[i]);
-		is(n.export, -1, "%s: nothing chosen", names[i]);
+			      NBD_REP_ERR_UNKNOWN, what);
+		is(n.export, -1, "%s chooses no export", what);
 	}
 	memset(data, 0, sizeof(data));
 	nbd_put32(data, 6);
 	memcpy(data + 4, "first", 6);
 	check_refused(feed_option(NBD_OPT_GO, data, 12), NBD_REP_ERR_UNKNOWN,
-		      "a name with a NUL");
+		      "GO of a name with a NUL");
 	nbd_put32(data, NEGOTIATION_STRING_MAX);
 	check_refused(feed_option(NBD_OPT_GO, data, 6 + NEGOTIATION_STRING_MAX),
-		      NBD_REP_ERR_UNKNOWN, "the longest name");
+		      NBD_REP_ERR_UNKNOWN, "GO of the longest name");
 	nbd_put32(data, NEGOTIATION_STRING_MAX + 1);
 	check_refused(feed_option(NBD_OPT_GO, data, 7 + NEGOTIATION_STRING_MAX),
-		      NBD_REP_ERR_INVALID, "a name too long");
+		      NBD_REP_ERR_INVALID, "GO of a name that is too long");
 }
 
 static void test_malformed_info(void)
@@ -288,18 +293,18 @@ static void test_malformed_info(void)
 		uint32_t length;
 		const char *data;
 	} cases[] = {
-		{ "no data", 0, "" },
-		{ "half a name length", 2, "\0\0" },
-		{ "a name length only", 4, "\0\0\0\0" },
-		{ "half a count", 5, "\0\0\0\0\0" },
-		{ "a name beyond the data", 6, "\0\0\0\1\0\0" },
-		{ "a name of 4 GiB", 6, "\377\377\377\377\0\0" },
-		{ "a name of 4 GiB - 6", 6, "\377\377\377\372\0\0" },
-		{ "a count beyond the data", 6, "\0\0\0\0\0\1" },
-		{ "a count of 65535", 6, "\0\0\0\0\377\377" },
-		{ "half an info request", 7, "\0\0\0\0\0\1\0" },
-		{ "a byte too many", 7, "\0\0\0\0\0\0\0" },
-		{ "an info request too many", 8, "\0\0\0\0\0\0\0\0" },
+		{ "INFO or GO without data", 0, "" },
+		{ "INFO or GO with half a length of a name", 2, "\0\0" },
+		{ "INFO or GO without a count", 4, "\0\0\0\0" },
+		{ "INFO or GO with half a count", 5, "\0\0\0\0\0" },
+		{ "INFO or GO with a name beyond its data", 6, "\0\0\0\1\0\0" },
+		{ "INFO or GO with a name of 4 GiB", 6, "\377\377\377\377\0\0" },
+		{ "INFO or GO with a name of 4 GiB - 6", 6, "\377\377\377\372\0\0" },
+		{ "INFO or GO with a count beyond its data", 6, "\0\0\0\0\0\1" },
+		{ "INFO or GO with a count of 65535", 6, "\0\0\0\0\377\377" },
+		{ "INFO or GO with half an info request", 7, "\0\0\0\0\0\1\0" },
+		{ "INFO or GO with a byte too many", 7, "\0\0\0\0\0\0\0" },
+		{ "INFO or GO with an info request too many", 8, "\0\0\0\0\0\0\0\0" },
 	};
 
 	feed_flags(3);
@@ -320,23 +325,25 @@ static void test_export_name(void)
 
 		feed_flags(flags);
 		is(feed_option(NBD_OPT_EXPORT_NAME, "second", 6),
-		   NEGOTIATION_TRANSMIT, "EXPORT_NAME, client flags %u", flags);
-		is(n.out_length, want, "EXPORT_NAME: the reply's length");
-		is(nbd_get64(n.out), 512, "EXPORT_NAME: size");
-		ok(nbd_get16(n.out + 8) & NBD_FLAG_READ_ONLY, "EXPORT_NAME: flags");
-		is(n.export, 1, "EXPORT_NAME: the second");
+		   NEGOTIATION_TRANSMIT, "EXPORT_NAME begins the transmission, flags %u", flags);
+		is(n.out_length, want,
+		   "the reply to EXPORT_NAME has zeroes only if the client wants them");
+		is(nbd_get64(n.out), 512, "the reply to EXPORT_NAME has the size of the export");
+		ok(nbd_get16(n.out + 8) & NBD_FLAG_READ_ONLY,
+		   "the reply to EXPORT_NAME has the flags of the export");
+		is(n.export, 1, "EXPORT_NAME chooses the second export by its name");
 	}
 	feed_flags(3);
 	is(feed_option(NBD_OPT_EXPORT_NAME, NULL, 0), NEGOTIATION_TRANSMIT,
-	   "EXPORT_NAME with no name");
-	is(n.export, 0, "EXPORT_NAME: the default");
+	   "EXPORT_NAME without a name begins the transmission");
+	is(n.export, 0, "EXPORT_NAME without a name chooses the first export");
 	feed_flags(3);
 	is(feed_option(NBD_OPT_EXPORT_NAME, "nope", 4), NEGOTIATION_CLOSE,
-	   "EXPORT_NAME of an unknown export closes");
-	is(n.out_length, 0, "and says nothing");
+	   "EXPORT_NAME of an unknown export closes the connection");
+	is(n.out_length, 0, "EXPORT_NAME of an unknown export gets no reply");
 	feed_flags(3);
 	is(feed_header(NBD_OPT_EXPORT_NAME, NEGOTIATION_DATA_MAX + 1),
-	   NEGOTIATION_CLOSE, "EXPORT_NAME that is too long closes");
+	   NEGOTIATION_CLOSE, "EXPORT_NAME of too long a name closes the connection");
 }
 
 static void test_long_options(void)
@@ -353,28 +360,28 @@ static void test_long_options(void)
 	char what[64];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		snprintf(what, sizeof(what), "long option %u", cases[i].option);
+		snprintf(what, sizeof(what), "the long option %u", cases[i].option);
 		feed_flags(3);
 		is(feed_header(cases[i].option, NEGOTIATION_DATA_MAX + 1),
-		   NEGOTIATION_MORE, "%s: goes on", what);
+		   NEGOTIATION_MORE, "the negotiation receives more of %s", what);
 		ok(n.is_skipping && n.want == NEGOTIATION_DATA_MAX + 1 &&
-		   n.out_length == 0, "%s: its data is skipped", what);
+		   n.out_length == 0, "the data of %s is thrown away", what);
 		check_refused(feed_skipped(), cases[i].type, what);
-		ok(!n.is_skipping, "%s: no more skipping", what);
+		ok(!n.is_skipping, "no more data is thrown away after %s", what);
 		feed_flags(3);
 		is(feed_header(cases[i].option, NEGOTIATION_SKIP_MAX + 1),
-		   NEGOTIATION_CLOSE, "%s: absurdly long closes", what);
+		   NEGOTIATION_CLOSE, "%s of more than 1 MiB closes the connection", what);
 		feed_flags(3);
 		is(feed_header(cases[i].option, UINT32_MAX), NEGOTIATION_CLOSE,
-		   "%s: 4 GiB closes", what);
+		   "%s of 4 GiB closes the connection", what);
 	}
 	feed_flags(3);
 	feed_header(NBD_OPT_ABORT, NEGOTIATION_DATA_MAX + 1);
-	is(feed_skipped(), NEGOTIATION_CLOSE, "a long ABORT closes");
+	is(feed_skipped(), NEGOTIATION_CLOSE, "a long ABORT closes the connection");
 	check_reply(0, NBD_REP_ACK, 0, "a long ABORT");
 }
 
-/* Whatever the bytes: bounds hold, which the sanitizers watch. */
+/* Random options must not break the bounds of the buffers, which the sanitizers check. */
 static void test_random(void)
 {
 	static uint8_t data[NEGOTIATION_DATA_MAX];
@@ -397,7 +404,7 @@ static void test_random(void)
 			    (n.export >= 0 && n.export < 2));
 	}
 	ok(is_sane && !steps[0] && steps[1] && steps[2] && steps[3],
-	   "200000 random options: %u refused or told, %u chose, %u closed",
+	   "of 200000 random options %u are answered, %u choose an export and %u close",
 	   steps[1], steps[2], steps[3]);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: arena-np's command line is taken whole or refused.
- * Method: tables of good and bad values; whole command lines.
+ * Goal: arena-np takes each option of its command line, or refuses the whole line.
+ * Method: tables of good and bad values, and whole command lines.
  */
 #include <np/options.h>
 #include <string.h>
@@ -19,19 +19,20 @@ static void test_sp(void)
 	struct options_sp sp;
 
 	ok(!np_options_parse_sp("disk0=17", &sp) && !strcmp(sp.name, "disk0") &&
-	   sp.pid == 17, "disk0=17 is the name disk0 and process 17");
+	   sp.pid == 17, "--sp disk0=17 is an export disk0 of process 17");
 	ok(!np_options_parse_sp("a=b=0", &sp) && !strcmp(sp.name, "a=b") &&
-	   sp.pid == 0, "in a=b=0 the last equals sign ends the name");
+	   sp.pid == 0, "the last equals sign of --sp a=b=0 ends the name");
 	memset(text, 'x', EXPORT_NAME_MAX);
 	strcpy(text + EXPORT_NAME_MAX, "=1");
-	ok(!np_options_parse_sp(text, &sp), "a name of %d bytes is accepted", EXPORT_NAME_MAX);
+	ok(!np_options_parse_sp(text, &sp),
+	   "an export's name of %d bytes is accepted", EXPORT_NAME_MAX);
 	strcpy(text + EXPORT_NAME_MAX, "x=1");
-	ok(np_options_parse_sp(text, &sp), "a longer name is refused");
+	ok(np_options_parse_sp(text, &sp), "an export's name of a byte more is refused");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		ok(np_options_parse_sp(bad[i], &sp), "\"%s\" is not NAME=PID", bad[i]);
+		ok(np_options_parse_sp(bad[i], &sp), "\"%s\" is refused as NAME=PID", bad[i]);
 }
 
-/* @line is split at blanks. A line that is refused ends the process. */
+/* Split @line at blanks and parse it. A line that is refused ends the process. */
 static void parse(struct options *o, const char *line)
 {
 	static char copy[512];
@@ -45,7 +46,7 @@ static void parse(struct options *o, const char *line)
 	np_options_parse(o, argc, argv);
 }
 
-/* The status with which the process ends; -1 if it goes on. */
+/* Return: the status with which a process ends that parses @line; -1 if it continues. */
 static int status_of(const char *line)
 {
 	struct options o;
@@ -73,7 +74,7 @@ static void good_lines(void)
 	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose &&
 	   o.transport == PROTO_TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
 	   o.zerocopy == ZEROCOPY_NEVER,
-	   "the shortest line leaves all other options at their defaults");
+	   "the shortest command line leaves all other options at their defaults");
 	parse(&o, LEAST "--sp b=0 --listen [::]:0 --ready-fd 3 -v "
 	      "--max-connections 4088 --idle-timeout 1 --handshake-timeout 2 "
 	      "--stall-timeout 3 --transport msg-ring --wait adapt "
@@ -83,7 +84,7 @@ static void good_lines(void)
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
 	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
 	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,
-	   "a line with every option sets each value");
+	   "a command line with every option sets each value");
 }
 
 static void bad_lines(void)
@@ -102,9 +103,10 @@ static void bad_lines(void)
 		"--sp h=1 --sp i=1",
 	};
 
-	is(status_of(LEAST), -1, "the shortest line is accepted");
+	is(status_of(LEAST), -1, "the shortest command line is accepted");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		is(status_of(bad[i]), 2, "\"%s\" is refused with status 2", bad[i]);
+		is(status_of(bad[i]), 2,
+		   "the command line \"%s\" is refused with status 2", bad[i]);
 }
 
 int main(void)

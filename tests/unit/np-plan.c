@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a receive is planned so that the bytes of a stream of WRITEs come where they belong,
- * that no byte of the stream is left out, and that all fits the area and the list of pieces.
+ * Goal: plan_make() plans a receive so that the bytes of a stream of WRITEs come to the extents
+ * where they belong, no byte of the stream is left out, and everything fits the area for headers
+ * and the list of pieces.
  * Method: streams of requests as a client may send them, received as planned.
  */
 #include <np/plan.h>
@@ -22,7 +23,7 @@ static void test_guess(void)
 {
 	struct plan_guess g = { 0 };
 
-	is(plan_pairs(&g), 0, "nothing is guessed of a client that has said nothing");
+	is(plan_pairs(&g), 0, "nothing is guessed of a client that has sent nothing");
 	see_writes(&g, 1, 4096, 0);
 	is(plan_pairs(&g), 0, "nothing is guessed after a single WRITE");
 	see_writes(&g, 1, 4096, 0);
@@ -50,17 +51,20 @@ static void test_burst(void)
 	plan_saw_burst(&g, 16);
 	ok(plan_pairs(&g) > 16, "after 16 requests at once there is room for 16 WRITEs and more");
 	plan_saw_burst(&g, 1000);
-	is(plan_pairs(&g), PLAN_PAIRS_MAX, "there is never room for more than a list can have");
+	is(plan_pairs(&g), PLAN_PAIRS_MAX,
+	   "there is never room for more WRITEs than a list of pieces holds");
 	for (int i = 0; i < 1000; i++)
 		plan_saw_burst(&g, 1);
-	is(plan_pairs(&g), one, "after many single requests there is room for as many as at first");
+	is(plan_pairs(&g), one,
+	   "after many single requests there is room for as many WRITEs as at first");
 	g = (struct plan_guess){ 0 };
 	see_writes(&g, 8, PLAN_GUESS_BYTES_MAX / 2, 0);
 	plan_saw_burst(&g, 16);
-	is(plan_pairs(&g), 2, "guessed payloads together do not exceed their bound");
+	is(plan_pairs(&g), 2,
+	   "the guessed payloads of one receive together do not exceed their bound");
 	g = (struct plan_guess){ 0 };
 	see_writes(&g, 8, PLAN_GUESS_BYTES_MAX + 1, 0);
-	is(plan_pairs(&g), 0, "no extent is kept ready for a payload above the bound");
+	is(plan_pairs(&g), 0, "no extent is kept ready for a payload that exceeds the bound");
 }
 
 static void test_headers(void)
@@ -73,20 +77,21 @@ static void test_headers(void)
 	   p.piece[0].length == AREA, "without a guess headers fill the whole area");
 	w.have = 5;
 	plan_make(&p, &w);
-	ok(p.n == 1 && p.piece[0].length == AREA, "so does the rest of a header and what follows");
+	ok(p.n == 1 && p.piece[0].length == AREA,
+	   "without a guess the rest of a header and what follows fill the whole area");
 	w.have = 0;
 	w.payload = 1000;
 	w.payload_from = 3096;
 	plan_make(&p, &w);
 	ok(p.n == 2 && p.piece[0].kind == PLAN_PAYLOAD && p.piece[0].from == 3096 &&
 	   p.piece[0].length == 1000 && p.piece[1].kind == PLAN_AREA,
-	   "the rest of a payload comes first, where it belongs, then headers");
+	   "the rest of a payload is received first, into its extent, then headers");
 	w.area = 0;
 	plan_make(&p, &w);
 	is(p.n, 1, "without an area only the rest of the payload is received");
 }
 
-/* Receive a stream of WRITEs of one length, of which the first is under way. */
+/* Receive a stream of WRITEs of one length, the first of which has begun to come. */
 static void test_pairs(uint32_t payload, uint32_t have, uint32_t area)
 {
 	struct plan_wish w = {

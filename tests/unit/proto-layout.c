@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: every region that the daemons lay out has what an NP and its SPs need, and their
- * channels have room for all messages.
+ * Goal: every region that the daemons lay out has the groups that an NP and its SPs need, and
+ * their channels have room for all messages.
  * Method: layouts for several numbers of SPs and of network buffers, up to the largest, are
- * checked. Then layouts that lack something must be refused.
+ * checked. Then layouts that lack a group must be refused.
  */
 #include <errno.h>
 #include <libarena/buffer/view.h>
@@ -45,7 +45,7 @@ static void test_counts(uint32_t sps, uint32_t net_buffers)
 	   "a channel can have the entries that %u network buffers need", net_buffers);
 	ok(window <= layout.channel_entries,
 	   "the channel's rings in shared memory hold a whole window of %u messages", window);
-	/* At most a quarter of the entries is taken and not yet acknowledged. */
+	/* At most a quarter of the entries is received and not yet acknowledged. */
 	ok(window / 4 * 3 >= 3 * net_buffers + 2,
 	   "the channel has room for all messages of %u network buffers", net_buffers);
 }
@@ -70,7 +70,7 @@ static void test_lacking(void)
 	group = proto_group_of_np(&layout, 0, PROTO_USE_RECORD);
 	layout.group[group].use = 9;
 	ok(!proto_has_np(&layout, 0), "an NP without records is refused");
-	ok(!proto_has_np(&layout, 1), "a layout for one NP has no second one");
+	ok(!proto_has_np(&layout, 1), "a layout for one NP is refused for a second NP");
 }
 
 static int make_in_pages(uint64_t page, uint64_t length, uint32_t sps)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a record of a peer is taken only if it makes sense by itself, and both sides of
- * a channel come to the same version or to none.
- * Method: good records of each operation, one wrong member at a time, a batch of records
- * in one extent, and all pairs of version ranges.
+ * Goal: a peer's record is accepted only if it makes sense by itself, and both sides of a channel
+ * agree on the same version or on none.
+ * Method: good records of each operation, records with one wrong member, a batch of records in one
+ * extent, and all pairs of version ranges.
  */
 #include <errno.h>
 #include <proto/record.h>
@@ -40,7 +40,7 @@ static void test_operations(void)
 
 	for (uint16_t op = PROTO_READ; op <= PROTO_BLOCK_STATUS; op++) {
 		r = request(op);
-		ok(takes(&r), "a good request of operation %u is taken", op);
+		ok(takes(&r), "a good request of operation %u is accepted", op);
 		r.flags = 1U << 3;
 		ok(!takes(&r), "operation %u with an unknown flag is refused", op);
 		r.flags = PROTO_FLAG_FUA;
@@ -83,7 +83,7 @@ static void test_members(void)
 	ok(!takes(&r), "a flush with a length is refused");
 	r = request(PROTO_DISCARD);
 	r.length = PROTO_MAX_BYTES + 1ULL;
-	ok(takes(&r), "a discard may be longer than what moves bytes");
+	ok(takes(&r), "a discard may be longer than a request that moves bytes");
 }
 
 static struct proto_reply reply(uint32_t status)
@@ -112,13 +112,13 @@ static void test_replies(void)
 		good &= takes_reply(&r) == is_one;
 		at += is_one;
 	}
-	ok(good, "a reply has one of the listed statuses and no other");
+	ok(good, "a reply is accepted with each of the listed statuses and with no other");
 	r = reply(PROTO_OK);
 	r.n_refs = 1;
 	r.ref[0] = (struct arena_ref){ .group = 4, .count = 3, .generation = 5 };
-	ok(takes_reply(&r), "a reply with data is taken");
+	ok(takes_reply(&r), "a reply with data is accepted");
 	r.status = PROTO_EIO;
-	ok(!takes_reply(&r), "an error with data is refused");
+	ok(!takes_reply(&r), "a reply with an error and data is refused");
 	r = reply(PROTO_OK);
 	r.reserved = 1;
 	ok(!takes_reply(&r), "a reply with the reserved member set is refused");
@@ -143,7 +143,7 @@ static void test_batch(void)
 
 		good &= ret == (i == 17 ? -EPROTO : 0) && copy.tag == i;
 	}
-	ok(good, "a bad record in a batch spoils no other");
+	ok(good, "a bad record in a batch does not make another one refused");
 	for (unsigned int n = 0; n <= 34; n++) {
 		msg.value = (uint16_t)n;
 		good &= proto_records_fit(&msg, sizeof(batch), sizeof(batch[0])) ==
@@ -151,7 +151,7 @@ static void test_batch(void)
 	}
 	msg.value = PROTO_MAX_RECORDS + 1;
 	good &= !proto_records_fit(&msg, SIZE_MAX, sizeof(batch[0]));
-	ok(good, "a message names 1 or more records, and no more than its extent holds");
+	ok(good, "a message must name at least 1 record, and no more than its extent holds");
 }
 
 static int newest_common(unsigned int a, unsigned int b, unsigned int c, unsigned int d)
@@ -176,7 +176,7 @@ static void test_versions(void)
 					good &= proto_version(proto_hello_value(a, b),
 							      proto_hello_value(c, d)) == want;
 				}
-	ok(good, "two ranges of versions give the newest common one, or none");
+	ok(good, "two ranges of versions give the newest common version, or none");
 }
 
 static void test_status_of(void)
@@ -188,7 +188,7 @@ static void test_status_of(void)
 
 		good &= takes_reply(&r) && !r.status == !error;
 	}
-	ok(good, "every error number becomes a status that is no success");
+	ok(good, "every error number becomes a status other than PROTO_OK");
 }
 
 static void test_disk(void)
@@ -199,7 +199,7 @@ static void test_disk(void)
 	};
 	struct proto_disk d = good, copy;
 
-	ok(!proto_disk_receive(&copy, &d), "a good disk is taken");
+	ok(!proto_disk_receive(&copy, &d), "a good description of a disk is accepted");
 	d.magic++;
 	ok(proto_disk_receive(&copy, &d), "a disk with another magic is refused");
 	d = good;
@@ -223,12 +223,14 @@ static void test_disk(void)
 	ok(proto_disk_receive(&copy, &d), "a disk that moves parts of blocks is refused");
 	d = good;
 	d.atomic_bytes = 512;
-	ok(proto_disk_receive(&copy, &d), "a disk that can tear its blocks is refused");
+	ok(proto_disk_receive(&copy, &d),
+	   "a disk that writes less than a block atomically is refused");
 	d = good;
 	d.discard_granularity = 4096;
 	ok(proto_disk_receive(&copy, &d), "a granularity of discards without discards is refused");
 	d.flags = PROTO_DISK_DISCARD;
-	ok(!proto_disk_receive(&copy, &d), "a disk that discards, and its granularity, are taken");
+	ok(!proto_disk_receive(&copy, &d),
+	   "a disk that discards in units of a granularity is accepted");
 	d.reserved[6] = 1;
 	ok(proto_disk_receive(&copy, &d), "a disk with a reserved member set is refused");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a process opens its region through the view of its role, or through rw where the region
- * has no such view, and through no view but these.
+ * Goal: a process opens its region through the view of its role, or through the view rw if the
+ * region has no view of the role, and through no other view.
  * Method: regions on memfds, with and without views.
  */
 #include <arena/arena.h>
@@ -72,9 +72,9 @@ static void test_open(void)
 	opens(PROTO_ROLE_SP(1), "sp-1");
 	opens(PROTO_ROLE_SP(0), "rw");
 	is(proto_open_region(NAME, PROTO_ROLE_SP(2), &none), -ENOENT,
-	   "a role that the layout does not have opens nothing");
+	   "a role that the layout does not have cannot open the region");
 	is(proto_open_region("absent", PROTO_ROLE_NP(0), &none), -ENOENT,
-	   "a region that does not exist is not opened");
+	   "no role opens a region that does not exist");
 	arena_close(a);
 }
 

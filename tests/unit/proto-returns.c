@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: RETURN messages that are held back cost their peer neither too many buffers nor their
- * order, and none of them is lost.
- * Method: both ends of a channel in this process; bounds from one side and from the other, a
- * peer that sends more than there is room for, and a window that is full.
+ * Goal: RETURN messages are held back without keeping too many buffers from the peer, they keep
+ * their order, and none of them is lost.
+ * Method: both ends of a channel are in this process. The test goes up to each bound and beyond it,
+ * holds more extents than there is room for, and fills the window.
  */
 #include <arena/channel.h>
 #include <errno.h>
@@ -66,7 +66,7 @@ static int hold(struct proto_returns *r, uint32_t index, uint16_t count, enum pr
 		.index = index, .group = 3, .count = count, .generation = 7 }, what);
 }
 
-/* How many RETURNs of extents @first, @first + 1 ... have come; -1 if something else came. */
+/* Receive RETURNs of extents @first, @first + 1 ... Return: how many; -1 if something else came. */
 static int take(uint32_t first)
 {
 	struct arena_msg m;
@@ -100,10 +100,11 @@ static void test_records(void)
 	ok(!proto_returns_are_due(&r, DATA), "a quarter of the peer's records may be held");
 	is(take(0), 0, "the peer hears nothing of extents that are held");
 	hold(&r, 4, 1, PROTO_RETURN_RECORD);
-	ok(proto_returns_are_due(&r, 0), "more than a quarter of the peer's records is due");
-	is(proto_returns_send(&r), 0, "the extents that are held are sent");
+	ok(proto_returns_are_due(&r, 0),
+	   "RETURNs are due when more than a quarter of the peer's records is held");
+	is(proto_returns_send(&r), 0, "a RETURN is queued for each extent that is held");
 	is(take(0), 5, "the peer gets every extent back, in order");
-	ok(!proto_returns_are_due(&r, DATA), "nothing is due after it was sent");
+	ok(!proto_returns_are_due(&r, DATA), "nothing is due after the RETURNs were sent");
 	proto_returns_exit(&r);
 }
 
@@ -114,11 +115,14 @@ static void test_data(void)
 	start(&r);
 	hold(&r, 0, 10, PROTO_RETURN_DATA);
 	ok(!proto_returns_are_due(&r, 6), "a half of the peer's buffers may be held and asked for");
-	ok(proto_returns_are_due(&r, 7), "more than a half is due");
-	ok(proto_returns_are_due(&r, UINT32_MAX), "so is an absurd number of buffers asked for");
+	ok(proto_returns_are_due(&r, 7),
+	   "RETURNs are due when more than a half of the peer's buffers is held or asked for");
+	ok(proto_returns_are_due(&r, UINT32_MAX),
+	   "RETURNs are due when READs ask for more buffers than there are");
 	proto_returns_send(&r);
-	is(take(0), 1, "the extent of ten buffers is one message");
-	ok(!proto_returns_are_due(&r, DATA), "buffers asked for are not due if none is held");
+	is(take(0), 1, "an extent of ten buffers is returned by one message");
+	ok(!proto_returns_are_due(&r, DATA),
+	   "nothing is due if buffers are asked for and none is held");
 	proto_returns_exit(&r);
 }
 
@@ -130,15 +134,16 @@ static void test_flood(void)
 	start(&r);
 	for (uint32_t i = 0; i < r.room; i++)
 		good &= !hold(&r, i, 1, PROTO_RETURN_DATA);
-	is(take(0), 0, "extents of all requests in flight are held");
+	is(take(0), 0, "extents of all requests in flight can be held");
 	good &= !hold(&r, r.room, 1, PROTO_RETURN_DATA);
-	is(take(0), (int)r.room, "one more sends those that are held");
-	is(r.n, 1, "and is held itself");
-	ok(good, "an extent that finds no room is no error");
+	is(take(0), (int)r.room,
+	   "one extent more than there is room for makes the held ones be sent");
+	is(r.n, 1, "the extent for which there was no room is held after the others were sent");
+	ok(good, "to hold an extent for which there is no room is no error");
 	proto_returns_exit(&r);
 }
 
-/* Nobody takes messages: the window of 16 fills. */
+/* The peer receives no messages, so the window of 16 fills. */
 static void test_window(void)
 {
 	struct proto_returns r;
@@ -149,10 +154,12 @@ static void test_window(void)
 	for (uint32_t i = 0; i < 3 * WINDOW && !ret; i++)
 		ret = hold(&r, sent++, 1, PROTO_RETURN_DATA);
 	is(ret, -EAGAIN, "a peer that takes no messages does not make the process wait");
-	is(r.n + WINDOW, sent - 1, "what did not fit the window is still held");
-	is(take(0), WINDOW, "what fitted has come");
-	is(proto_returns_send(&r), 0, "the rest goes when there is room");
-	is(take(WINDOW), (int)(sent - 1 - WINDOW), "and comes in order");
+	is(r.n + WINDOW, sent - 1, "extents whose RETURNs did not fit the window are still held");
+	is(take(0), WINDOW, "the RETURNs that fitted the window come to the peer");
+	is(proto_returns_send(&r), 0,
+	   "the RETURNs that are left are queued when the window has room");
+	is(take(WINDOW), (int)(sent - 1 - WINDOW),
+	   "the RETURNs that are left come to the peer in order");
 	proto_returns_exit(&r);
 	proto_returns_exit(&r);
 }
