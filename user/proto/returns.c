@@ -9,7 +9,7 @@
 int proto_returns_init(struct proto_returns *r, struct arena_channel *channel, uint32_t records,
 		       uint32_t data, uint32_t requests)
 {
-	/* An SP holds the record of each request; an NP holds the record of its reply and its data. */
+	/* An SP holds the record of a request; an NP holds the record of its reply and its data. */
 	uint32_t room = 2 * requests + 2;
 
 	*r = (struct proto_returns){
