@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a process that has the region through the view of its role can do everything that its
- * role does, and no byte of another's: neither by a store nor by a system call.
- * Method: a region in pages of each size, with a view for each role. Children attach one view
- * each and try every group; pairs of them hand over buffers on every transport. With a memfd,
- * which knows only the names of views, the first half is left out.
+ * Goal: a process that has the region through the view of its role can do everything that its role
+ * does, and can change no byte of another role, neither by a store nor by a system call.
+ * Method: a region in pages of each size has a view for each role. Children attach one view each
+ * and try every group; pairs of them hand over buffers on every transport. A memfd only knows the
+ * names of views and protects no memory, so there the first half is left out.
  *
  * Clearing two pages of 1 GiB takes long under emulation; timeout: 400
  */
@@ -36,10 +36,10 @@
 /**
  * struct place - a region and the views of its roles
  * @page: bytes of a page
- * @processes: of each class
- * @a: the region, as the process that made it has it
- * @role: all roles
- * @view: of each role
+ * @processes: number of processes of each class
+ * @a: the region, opened by the process that made it
+ * @role: the roles of all processes
+ * @view: the view of each role
  * @n: how many roles there are
  */
 struct place {
@@ -87,7 +87,7 @@ static void make_views(struct place *p)
 		}
 }
 
-/* The layout is made for the pages, as the configuration says nothing of them. */
+/* The configuration says nothing of pages, so the layout is made for those of the region. */
 static void place_begin(struct place *p, uint64_t bytes)
 {
 	struct arena_config c = arena_test_config(0);
@@ -129,7 +129,7 @@ static void catch_signals(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-/* The signal that an access raises, or 0. */
+/* Return: the signal that the access raises, or 0. */
 static int load(const volatile char *at)
 {
 	int signal = sigsetjmp(jump, 1);
@@ -148,7 +148,7 @@ static int store(volatile char *at)
 	return signal;
 }
 
-/* The kernel writes to memory: what it returns. */
+/* Let the kernel write to memory. Return: what the system call returned. */
 static int by_read(char *at)
 {
 	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
@@ -175,7 +175,7 @@ static int by_io_uring(struct io_uring *ring, char *at)
 	return ret;
 }
 
-/* The kernel reads memory: what it returns. */
+/* Let the kernel read memory. Return: what the system call returned. */
 static int by_write(const char *at)
 {
 	int ends[2], ret;
@@ -211,7 +211,7 @@ static bool may_not_read(const char *at)
 	return load(at) == SIGBUS && by_write(at) == -EFAULT;
 }
 
-/* A range of bytes, looked at from both ends. */
+/* Does the process have just the rights of its role at the first and the last bytes of a range? */
 static bool range_is_right(struct io_uring *ring, const struct arena *a, char *from, char *last,
 			   uint32_t writer)
 {
@@ -230,7 +230,7 @@ static bool range_is_right(struct io_uring *ring, const struct arena *a, char *f
 
 enum { CHILD_OK, CHILD_NO_ARENA, CHILD_NO_RING, CHILD_LAYOUT, CHILD_GROUP };
 
-/* What the process of one role may do to the layout, and to each group. */
+/* Check what the process of one role may do to the layout and to each group. */
 static int try_groups(struct arena *a, uint64_t page)
 {
 	const struct arena_layout *l = arena_layout(a);
@@ -240,7 +240,7 @@ static int try_groups(struct arena *a, uint64_t page)
 	if (io_uring_queue_init(4, &ring, 0))
 		return CHILD_NO_RING;
 	catch_signals();
-	/* In pages of 1 GiB the first role can write the page of the layout. */
+	/* In pages of 1 GiB the layout lies in the page of the first role, which can write it. */
 	if (!may_read(base) ||
 	    ((page < GIB || arena_role(a)) && !may_not_write(&ring, base)))
 		return CHILD_LAYOUT;
@@ -290,21 +290,21 @@ static void test_memory(struct place *p)
 		if (!pid)
 			_exit(arena_open_region(p->view[i], p->role[i], &a) ? CHILD_NO_ARENA :
 			      try_groups(a, p->page));
-		is(join(pid), CHILD_OK, "role %#x writes its groups and nothing else, and does "
-		   "not see its class's, in pages of %llu KiB", p->role[i],
+		is(join(pid), CHILD_OK, "role %#x can write its own groups only, and cannot read "
+		   "others of its class, in pages of %llu KiB", p->role[i],
 		   (unsigned long long)p->page / 1024);
 	}
 }
 
 /* ---- channels ---- */
 
-/* The pattern of a round, told by who wrote it. */
+/* The pattern that the process of a role writes in a round. */
 static char pattern(uint32_t role, int round)
 {
 	return (char)(ARENA_ROLE_CLASS(role) * 100 + (unsigned int)round % 100);
 }
 
-/* Lend a buffer with the round's pattern. */
+/* Lend a buffer that is filled with the round's pattern. */
 static int lend_one(struct arena *a, struct arena_channel *ch, uint32_t peer, int round)
 {
 	struct arena_msg msg = { .type = 1 };
@@ -318,7 +318,7 @@ static int lend_one(struct arena *a, struct arena_channel *ch, uint32_t peer, in
 	return ret ? ret : send_message(ch, &msg);
 }
 
-/* Borrow the peer's, look at all of it and send it back. */
+/* Borrow the peer's buffer, check all of its bytes and return it. */
 static int borrow_one(struct arena *a, struct arena_channel *ch, uint32_t peer, int round)
 {
 	struct arena_msg msg;
@@ -370,7 +370,7 @@ static int play(struct arena *a, uint32_t peer, const struct arena_channel_optio
 	return ret != 0;
 }
 
-/* A process of class 0, and its child of class 1; 0 if both did their work. */
+/* Play between a process of class 0 and its child of class 1. Return: 0 if both succeeded. */
 static int pair_of_views(struct place *p, struct way way)
 {
 	struct pair pair = pair_of(way, ARENA_WAIT_SLEEP, 16);
@@ -406,7 +406,8 @@ static void test_channels(struct place *p)
 
 		if (!pid)
 			_exit(pair_of_views(p, ways[i]));
-		is(join(pid), 0, "two roles on their views hand over buffers by %s, in pages of "
+		is(join(pid), 0,
+		   "two roles hand over buffers through their views by %s, in pages of "
 		   "%llu KiB", way_name(ways[i]), (unsigned long long)p->page / 1024);
 	}
 }
@@ -423,7 +424,7 @@ static void test_place(uint64_t page, uint64_t bytes, uint32_t first, uint32_t s
 
 /* ---- names ---- */
 
-/* What a process of this user gets when it opens a view; through it, its role. */
+/* Let a process of a user open a view and take a role. Return: what arena_open() returned. */
 static int open_as(uid_t uid, const char *view, uint32_t role)
 {
 	struct arena_options o = { .size = sizeof(o), .role = role, .view = view };
@@ -442,7 +443,8 @@ static int open_as(uid_t uid, const char *view, uint32_t role)
 static void test_owners(void)
 {
 	is(open_as(2001, "one", ARENA_ROLE(0, 0)), 0, "the owner of a role's view opens it");
-	is(open_as(2002, "two", ARENA_ROLE(1, 0)), 0, "the owner of the other view opens that");
+	is(open_as(2002, "two", ARENA_ROLE(1, 0)), 0,
+	   "the owner of another role's view opens that view");
 	is(open_as(2001, "two", ARENA_ROLE(1, 0)), -EACCES,
 	   "the owner of one role's view does not open the view of another role");
 	is(open_as(2001, "rw", ARENA_ROLE(0, 0)), -EACCES,
@@ -473,9 +475,12 @@ static void test_names(void)
 
 	if (arena_create(NAME, &o, &a))
 		bail("cannot make a region with a name");
-	is(name_view(a, "one", ARENA_ROLE(0, 0), 2001), 0, "a role's view has a name");
-	is(name_view(a, "two", ARENA_ROLE(1, 0), 2002), 0, "another role's view has a name");
-	is(name_view(a, "two", ARENA_ROLE(1, 0), 2002), -EEXIST, "no two views have one name");
+	is(name_view(a, "one", ARENA_ROLE(0, 0), 2001), 0,
+	   "a view is made for a role and gets a name");
+	is(name_view(a, "two", ARENA_ROLE(1, 0), 2002), 0,
+	   "a view is made for another role and gets another name");
+	is(name_view(a, "two", ARENA_ROLE(1, 0), 2002), -EEXIST,
+	   "a second view with the same name is refused");
 	is(open_as(0, "two", ARENA_ROLE(1, 0)), 0, "a child opens a role's view by its name");
 	if (has_module)
 		test_owners();
@@ -492,7 +497,7 @@ static void test_names(void)
 										\
 	o_.member = (value);							\
 	is(arena_make_view(arena_region(a), arena_layout(a), 0, &o_, &v_), error,	\
-	   "a view with " #member " = " #value " is refused");			\
+	   "a view whose options have " #member " = " #value " is refused");		\
 } while (0)
 
 static void test_refused(void)
@@ -512,12 +517,12 @@ static void test_refused(void)
 	refuses(name, "a/b", -EINVAL);
 	refuses(name, "named", -ENOENT);
 	is(arena_make_view(arena_region(a), arena_layout(a), ARENA_ROLE(1, 1), NULL, &view),
-	   -ENOENT, "a role that the layout does not have has no view");
+	   -ENOENT, "no view is made for a role that the layout does not have");
 	shared_page = *arena_layout(a);
-	/* The last buffers of the first process begin in the second one's first page. */
+	/* Move a group so that it begins in a page that another process writes. */
 	shared_page.group[shared_page.n_groups - 2].offset -= 512;
 	is(arena_make_view(arena_region(a), &shared_page, 0, NULL, &view), -EINVAL,
-	   "a layout with a page that two processes write has no views");
+	   "no view is made for a layout with a page that two processes write");
 	arena_close(a);
 }
 
@@ -527,7 +532,7 @@ static void test_2m(void)
 {
 	long before = read_number(POOL_2M);
 
-	/* Only in the virtual machine is the pool the test's to change. */
+	/* Only the virtual machine has the module, and only there may the test change the pool. */
 	if (!has_module || before < 0 || !write_number(POOL_2M, before + 16) ||
 	    read_number(POOL_2M) < before + 16)
 		skip("no pages of 2 MiB that this test may use");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a record that is taken has only values that the protocol allows, whatever bits a
- * peer wrote; what it says of extents and ranges can be computed with without overflow.
- * Method: batches of records out of the input, as they lie in shared memory. What is
- * taken is checked member by member, written here a second time.
+ * Goal: a record that is accepted has only values that the protocol allows, whatever bits a peer
+ * wrote, and computing with its extents and ranges does not overflow.
+ * Method: the input is used as batches of records in shared memory. Each record that is accepted
+ * is checked member by member, by rules that are written here a second time.
  */
 #include <errno.h>
 #include <proto/record.h>
@@ -68,7 +68,7 @@ static void eat_disk(struct input *in, struct proto_disk *d)
 	memset(d->reserved, 0, how & 8 ? 0 : sizeof(d->reserved));
 }
 
-/* Something close to what is taken, so that the input need not guess all of it. */
+/* Make a request that is nearly right, so that the input need not guess all of it. */
 static void eat_request(struct input *in, struct proto_request *r)
 {
 	uint8_t how = eat_u8(in);

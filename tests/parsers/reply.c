@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: the NP takes a reply only of the SP that it asked, for a request that waits for it,
- * with the tag of its present use, and with data only for a READ: an extent of this SP's
- * buffers for data, that holds just what was asked for and that the NP has not got yet. Any
- * other changes nothing.
- * Method: requests in states, and of kinds, of the input, then records of the input that are
- * sound by themselves, nearly right or anything. What is taken is only queued, because no
- * turn of the loop sends it. The region is real, as the NP borrows and regains extents.
+ * Goal: the NP accepts a reply only if it comes from the SP that has the request, and if its tag
+ * names the present use of that request. Only a READ may have data: an extent in this SP's group
+ * for data, which is just as long as needed and which the NP has not borrowed yet. Any other reply
+ * changes nothing.
+ * Method: the input chooses the kinds and states of requests, then records that are sound by
+ * themselves, nearly right or random. A reply that is accepted is only queued, because no turn of
+ * the loop sends it. The region is real, as the NP borrows and regains extents.
  */
 #include <np/np.h>
 #include <np/reply.h>
@@ -16,7 +16,7 @@
 #include "parser.h"
 
 #define BYTES		(256ULL << 20)
-/* The table has more than are used, as one client does not get all. */
+/* The table has more requests than the test uses, because one client does not get all of them. */
 #define REQUESTS	32U
 #define USED		8U
 #define PEERS		2U
@@ -73,7 +73,7 @@ static struct request *eat_request(struct input *in)
 	r->command.offset = eat_u64(in) >> 1;
 	r->command.length = r->command.operation == PROTO_FLUSH ? 0 : 1 + eat_u16(in);
 	must(!request_admit(r));
-	/* Most of them wait. */
+	/* Most requests are at the SP. */
 	if (!(how & 0x30))
 		return r;
 	if (r->buf.count)
@@ -107,7 +107,7 @@ static void eat_reply(struct proto_reply *r, struct input *in)
 	r->ref[0].generation = 1;
 }
 
-/* In numbers without end: does it hold the bytes, and no buffer more? */
+/* Does the extent hold the bytes and no buffer more? 64 bits keep the sums from overflowing. */
 static bool is_data(const struct request *s, const struct arena_ref *ref)
 {
 	uint64_t from = s->command.offset % PROTO_DISK_BUFFER, end = from + s->command.length;
@@ -119,7 +119,7 @@ static bool is_data(const struct request *s, const struct arena_ref *ref)
 	       room - end < PROTO_DISK_BUFFER && (uint64_t)ref->index + ref->count <= g->count;
 }
 
-/* The NP has some of these buffers already, for another request. */
+/* Has the NP borrowed some of these buffers already, for another request? */
 static bool is_borrowed(const struct arena_ref *ref)
 {
 	for (uint32_t i = 0; i < REQUESTS; i++) {
@@ -177,7 +177,7 @@ static void check_reply(struct peer *peer, const struct proto_reply *r)
 	must(lent() + before[(uint32_t)r->tag].buf.count == lent_before);
 }
 
-/* All buffers come back. */
+/* Return and free all buffers, and check that none is missing. */
 static void end(void)
 {
 	for (uint32_t i = 0; i < USED; i++) {
