@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Admission: how much of something that there is little of a client may have, such as
- * buffers, or requests in flight. A resource is divided into three parts:
+ * Admission: how much a client may have of a scarce resource, such as buffers or requests in
+ * flight. A resource is divided into three parts:
  *
- *	of clients	each client that may come has as much as @client of it for itself
- *	of exports	each export has as much as @export of it for its clients together
- *	the rest	is for everybody
+ *	of clients	each client that may come has as much as @client for itself
+ *	of exports	each export has as much as @export for all of its clients together
+ *	the rest	belongs to all clients together
  *
- * A client takes from its own part first, then from that of its export, then from the rest.
- * So whoever stays within its own part never waits for another client, and the clients of an
- * export that stay within its part never wait for those of another export. Of what is not its
- * own, a client that has some already gets more only while as much as it then has is still
- * free, so that any number of greedy ones leave something: one alone gets half.
+ * A client takes from its own part first, then from that of its export, then from the rest. So a
+ * client that stays within its own part never waits for another client, and the clients of an
+ * export that stay within its part never wait for those of another export. A client that already
+ * has some of a shared part gets more of it only while at least as much as it would then have
+ * remains free. So any number of greedy clients leave something, and a single one gets half.
  *
- * Who does not get what it wants waits, and the caller asks again for those who wait, the
- * oldest first, when something was given back. Once one of them was refused for want of room,
- * nobody else gets of that part before the next round, so a large wish is not starved by
- * small ones.
+ * A client that is refused waits. When something was given back, the caller asks again for the
+ * waiting clients, the oldest first. Once one of them was refused because a part has no room, no
+ * other client gets of that part before the next round, so that small requests do not starve a
+ * large one.
  *
- * Pure arithmetic. This header must not know what is shared out, nor of connections.
+ * The functions are pure arithmetic. This header must not know which resource is divided, nor of
+ * connections.
  */
 #ifndef NP_ADMISSION_H
 #define NP_ADMISSION_H
@@ -33,8 +34,8 @@
  * @total: how much there is
  * @clients: how many clients there may be at a time
  * @exports: how many exports there are, at most ADMISSION_EXPORTS_MAX
- * @client: for each client
- * @export: for each export
+ * @client: the part of each client
+ * @export: the part of each export
  */
 struct admission_config {
 	uint32_t total;
@@ -46,7 +47,7 @@ struct admission_config {
 
 /**
  * struct admission_export - an export's part
- * @used: what its clients have beyond their own parts
+ * @used: how much its clients have beyond their own parts
  * @is_waited_for: one of its clients waits
  */
 struct admission_export {
@@ -55,12 +56,12 @@ struct admission_export {
 };
 
 /**
- * struct admission - a resource
+ * struct admission - a resource that is divided
  * @config: how it is divided; its total shrinks by admission_lose()
- * @used: by all
- * @rest: how much belongs to everybody
- * @rest_used: of it
- * @is_waited_for: somebody waits for the rest
+ * @used: how much all clients have
+ * @rest: how much belongs to all clients together
+ * @rest_used: how much of @rest is used
+ * @is_waited_for: a client waits for the rest
  * @export: the exports
  */
 struct admission {
@@ -74,7 +75,7 @@ struct admission {
 
 /**
  * struct admission_client - a client's account; all zero at first
- * @used: what it has
+ * @used: how much the client has
  */
 struct admission_client {
 	uint32_t used;
@@ -82,9 +83,9 @@ struct admission_client {
 
 /**
  * enum admission_answer - what admission_take() says
- * @ADMISSION_GRANTED: it has it
+ * @ADMISSION_GRANTED: the client has what it asked for
  * @ADMISSION_FULL: there is no room now: call admission_wait() if the client waits
- * @ADMISSION_ENOUGH: there is room, but the client has so much already that it has to give
+ * @ADMISSION_ENOUGH: there is room, but the client has so much already that it must give
  *	some of it back first
  * @ADMISSION_NEVER: there can never be room
  */
@@ -96,38 +97,38 @@ enum admission_answer {
 };
 
 /**
- * admission_init() - nobody has anything
+ * admission_init() - divide a resource, of which no client has anything yet
  * @a: filled
- * @config: copied; parts that would leave less than @longest to everybody are cut
- * @longest: how much one client may want at once
+ * @config: copied; parts are cut if they would leave less than @longest as the rest
+ * @longest: how much one client may ask for at once
  */
 void admission_init(struct admission *a, const struct admission_config *config,
 		    uint32_t longest);
 
-/** admission_take() - a client of an export wants @n more */
+/** admission_take() - ask for @n more for a client of an export */
 enum admission_answer admission_take(struct admission *a, uint32_t export,
 				     struct admission_client *c, uint32_t n);
 
-/** admission_give() - a client gives @n back */
+/** admission_give() - give back @n of a client */
 void admission_give(struct admission *a, uint32_t export, struct admission_client *c,
 		    uint32_t n);
 
-/** admission_lose() - @n, which were given back, do not exist any more */
+/** admission_lose() - shrink the resource by @n, which were given back and are lost */
 void admission_lose(struct admission *a, uint32_t n);
 
-/** admission_wait() - a client of @export was refused for want of room, and waits */
+/** admission_wait() - note that a client of @export waits because there was no room */
 void admission_wait(struct admission *a, uint32_t export);
 
-/** admission_round() - from now on all who wait are asked again, the oldest first */
+/** admission_round() - begin a round in which waiting clients ask again, the oldest first */
 void admission_round(struct admission *a);
 
-/** admission_is_pressed() - does anybody wait? */
+/** admission_is_pressed() - does any client wait? */
 static inline bool admission_is_pressed(const struct admission *a)
 {
 	return a->is_waited_for;
 }
 
-/** admission_free() - how much nobody has */
+/** admission_free() - how much is free */
 static inline uint32_t admission_free(const struct admission *a)
 {
 	return a->used < a->config.total ? a->config.total - a->used : 0;

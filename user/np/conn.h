@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections: their beginning and their end. What happens in between is in handshake.h,
- * receive.h and send.h.
+ * Connections: their beginning and their end. handshake.h, receive.h and send.h have what happens
+ * in between.
  */
 #ifndef NP_CONN_H
 #define NP_CONN_H
@@ -20,12 +20,12 @@
 struct np;
 
 /**
- * enum conn_phase - a connection's life, in this order, phases being left out
- * @CONN_HANDSHAKE: negotiating; it has no request
- * @CONN_SERVING: requests come and go
- * @CONN_FINISHING: no request is begun; when the last one is over it is dead
- * @CONN_DEAD: its file is removed; its memory is freed when its operations have ended and
- *	the SPs have given back its requests
+ * enum conn_phase - phases of a connection's life, in this order; phases may be left out
+ * @CONN_HANDSHAKE: the client negotiates; the connection has no request
+ * @CONN_SERVING: requests are received and answered
+ * @CONN_FINISHING: no request begins; the connection is dead when the last one has ended
+ * @CONN_DEAD: its file is removed; its memory is freed when its operations have ended and the SPs
+ *	have answered its requests
  */
 enum conn_phase {
 	CONN_HANDSHAKE,
@@ -37,28 +37,28 @@ enum conn_phase {
 /**
  * struct conn - a client's connection
  * @link: in @list
- * @touched: in the list of those that are looked after when the turn ends
- * @waiting: in the list of those that wait for something to be given back
- * @list: one of the lists of the table
+ * @touched: in the list of connections that are processed when the turn ends
+ * @waiting: in the list of connections that wait for something to be given back
+ * @list: the list of the table that @link is in
  * @np: the process
- * @number: for the log
- * @phase: see there
+ * @number: names the connection in the log
+ * @phase: phase of its life
  * @is_touched: @touched is in use
  * @is_waiting: @waiting is in use
- * @has_file: the file was not removed yet
- * @is_aborted: what was not sent was thrown away
- * @file: the socket
- * @since: seconds when it began, or when it was dead
- * @rx: receives
- * @tx: sends
- * @handshake: while CONN_HANDSHAKE
- * @sp: the SP of its export, once it is serving
- * @n_requests: its requests
+ * @has_file: @file has not been removed yet
+ * @is_aborted: bytes that were not sent were thrown away
+ * @file: the socket, as a file of the ring
+ * @since: seconds when the connection began, or when it became dead
+ * @rx: the receiving side
+ * @tx: the sending side
+ * @handshake: the handshake, only in CONN_HANDSHAKE
+ * @sp: the SP of its export, from CONN_SERVING on
+ * @n_requests: how many requests it has
  * @bytes: bytes of its requests in flight
- * @has_requests: what admission has granted of these
- * @has_payload: of payload buffers
- * @has_data: of the SP's buffers
- * @has_net: of network buffers
+ * @has_requests: requests that admission has granted
+ * @has_payload: payload buffers that admission has granted
+ * @has_data: buffers of the SP that admission has granted
+ * @has_net: network buffers that admission has granted
  * @replies: requests whose replies are to be sent, the oldest first
  */
 struct conn {
@@ -93,14 +93,14 @@ TAILQ_HEAD(conn_list, conn);
 /**
  * struct conn_table - all connections
  * @max: how many there may be
- * @n: how many there are, the ending ones included
- * @n_waiting: of @waiting
- * @last: number of the last one
- * @busy: CONN_HANDSHAKE and CONN_SERVING
- * @quiet: CONN_SERVING, with nothing in flight; they wait for the client to say something
- * @ending: CONN_FINISHING and CONN_DEAD
- * @touched: those that are looked after when the turn ends
- * @waiting: those that wait for something to be given back, the longest waiting first
+ * @n: how many there are, including those that end
+ * @n_waiting: how many connections @waiting has
+ * @last: number of the last connection that began
+ * @busy: connections in CONN_HANDSHAKE and CONN_SERVING
+ * @quiet: connections in CONN_SERVING without requests, which wait for bytes of the client
+ * @ending: connections in CONN_FINISHING and CONN_DEAD
+ * @touched: connections that are processed when the turn ends
+ * @waiting: connections that wait for something to be given back, the longest waiting first
  */
 struct conn_table {
 	unsigned int max;
@@ -114,51 +114,51 @@ struct conn_table {
 	struct conn_list waiting;
 };
 
-/** conn_table_init() - at most @max connections */
+/** conn_table_init() - make an empty table for at most @max connections */
 void conn_table_init(struct conn_table *t, unsigned int max);
 
-/** conn_new() - a client is there: @fd is its socket, and is closed in any case */
+/** conn_new() - begin a connection; takes over @fd, the client's socket, also if it fails */
 void conn_new(struct np *np, int fd, const char *address);
 
-/** conn_serve() - the handshake is over: requests for an SP follow */
+/** conn_serve() - end the handshake; requests for an SP follow */
 void conn_serve(struct conn *c, unsigned int sp);
 
-/** conn_touch() - something has changed: look after it when the turn ends */
+/** conn_touch() - process the connection when the turn ends, as something has changed */
 void conn_touch(struct conn *c);
 
-/** conn_wait() - continue when something was given back */
+/** conn_wait() - let the connection continue when something was given back */
 void conn_wait(struct conn *c);
 
-/** conn_is_busy() - it is not quiet any more */
+/** conn_is_busy() - note that the connection is not quiet any more */
 void conn_is_busy(struct conn *c);
 
-/** conn_finish() - begin no new request, close when those in flight are done */
+/** conn_finish() - begin no more requests, and close when those in flight are done */
 void conn_finish(struct conn *c);
 
 /**
- * conn_kill() - end it now; what was sent still goes out
+ * conn_kill() - end the connection now; the kernel still sends what it has taken
  *
- * What the kernel or an SP has of it comes back later, and only then is used again. The
+ * Buffers that the kernel or an SP has come back later, and are not used again before that. The
  * connection itself stays until conn_table_turn() at the earliest.
  */
 void conn_kill(struct conn *c);
 
-/** conn_finish_all() - the process ends: let requests in flight finish */
+/** conn_finish_all() - finish all connections, as the process ends */
 void conn_finish_all(struct np *np);
 
-/** conn_kill_all() - the process ends: drop everything */
+/** conn_kill_all() - kill all connections, as the process ends */
 void conn_kill_all(struct np *np);
 
-/** conn_table_resume() - something was given back: ask for those who wait */
+/** conn_table_resume() - continue connections that wait, as something was given back */
 void conn_table_resume(struct np *np);
 
-/** conn_table_turn() - send, receive, and free what has come to its end */
+/** conn_table_turn() - send, receive, and free connections that have ended */
 void conn_table_turn(struct np *np);
 
-/** conn_table_tick() - once a second: end what has been silent for too long */
+/** conn_table_tick() - kill connections whose time is over; called once a second */
 void conn_table_tick(struct np *np);
 
-/** conn_table_needs_tick() - is there anything that time matters to? */
+/** conn_table_needs_tick() - does any connection have a time limit? */
 bool conn_table_needs_tick(const struct np *np);
 
 #endif /* NP_CONN_H */

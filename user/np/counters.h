@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the process did so far.
+ * Counters of what the process did so far.
  */
 #ifndef NP_COUNTERS_H
 #define NP_COUNTERS_H
@@ -11,7 +11,7 @@ struct np;
 
 /**
  * struct counters - totals since the start
- * @connections: accepted
+ * @connections: connections that were accepted
  * @requests: headers received whose magic was right
  * @reads: READs given to an SP
  * @writes: WRITEs given to an SP
@@ -19,8 +19,8 @@ struct np;
  * @refused: requests answered with an error without asking an SP
  * @bytes_in: payload received for WRITEs
  * @bytes_out: data sent for READs
- * @copied_bytes: payload that this process copied in memory, beyond what the socket copies,
- *	since it came to another place than where it belongs. Data of READs is never copied.
+ * @copied_bytes: payload that this process copied in memory, beyond the copies of the socket,
+ *	because it came to another place than its extent. Data of READs is never copied.
  * @bad_messages: messages of SPs that were dropped
  * @withheld_buffers: payload buffers that an SP's end left in doubt: its disk
  *	may still read them, so they are not used again
@@ -44,7 +44,7 @@ struct counters {
 };
 
 /**
- * counters_print() - one line of key=value to standard error
+ * counters_print() - write one line of key=value to standard error
  *
  * Keys are only ever added, at the end.
  */

@@ -14,7 +14,7 @@
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 /**
- * struct handler - part of what waits for an event
+ * struct handler - a part of each object that waits for events
  * @happened: called for each event
  */
 struct handler {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handshake over a socket: what nbd/negotiate.h says is sent, and what comes is given to
- * it. The structure is there only as long as the handshake lasts.
+ * The handshake over a socket: it sends the output of nbd/negotiate.h, and gives received bytes to
+ * it. The structure exists only as long as the handshake lasts.
  */
 #ifndef NP_HANDSHAKE_H
 #define NP_HANDSHAKE_H
@@ -18,12 +18,12 @@ struct conn;
 
 /**
  * struct handshake - a connection's handshake
- * @handler: of the send
+ * @handler: handles the end of the send
  * @conn: the connection
  * @negotiation: the protocol
- * @step: what it said last, to be obeyed when its output is sent
- * @sent: bytes of its output that were sent or are being sent
- * @buf: where they are sent from
+ * @step: the last step of @negotiation, to be followed when its output is sent
+ * @sent: bytes of the output that were sent or are being sent
+ * @buf: the buffer from which the output is sent
  * @is_sending: a send is under way
  */
 struct handshake {
@@ -36,16 +36,16 @@ struct handshake {
 	bool is_sending;
 };
 
-/** handshake_start() - begin; ends in CONN_SERVING or conn_kill() */
+/** handshake_start() - begin the handshake, which ends in CONN_SERVING or conn_kill() */
 void handshake_start(struct conn *c);
 
-/** handshake_is_listening() - the client is to say something */
+/** handshake_is_listening() - does the handshake wait for bytes of the client? */
 bool handshake_is_listening(const struct conn *c);
 
-/** handshake_take() - bytes have come; how many of them belong to the handshake's next step */
+/** handshake_take() - use received bytes for the next step; returns how many were used up */
 size_t handshake_take(struct conn *c, const void *data, size_t size);
 
-/** handshake_abandon() - free it, if the kernel uses nothing of it */
+/** handshake_abandon() - free the handshake, if the kernel uses no part of it */
 void handshake_abandon(struct conn *c);
 
 #endif /* NP_HANDSHAKE_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every bound of arena-np, with its unit in its name.
+ * Every bound of arena-np. The name of a bound has its unit.
  */
 #ifndef NP_LIMITS_H
 #define NP_LIMITS_H
@@ -8,23 +8,23 @@
 #include <arena/ring.h>
 #include <proto/layout.h>
 
-/* What the process as a whole takes on. */
+/* Bounds of the process as a whole. */
 enum np_limits {
 	NP_LISTENERS_MAX = 8,
 	NP_CONNECTIONS_DEFAULT = 256,
-	/* Each is a file of the ring, as each listener is. */
+	/* Each connection is a file of the ring, and so is each listener. */
 	NP_CONNECTIONS_MAX = ARENA_RING_MAX_FILES - NP_LISTENERS_MAX,
 	NP_BACKLOG = 128,
-	/* Open files but for those of the ring: region, rings, pidfds, listeners. */
+	/* Open files outside the ring: region, rings, pidfds, listeners. */
 	NP_FILES_OWN = 64,
-	/* Of a connection: a receive, and sends whose buffers the kernel still has. */
+	/* A connection has a receive, and sends whose buffers the kernel still uses. */
 	NP_OPERATIONS_A_CONNECTION = 3,
 	NP_EVENTS_A_TURN = 256,
-	/* For so many requests in flight a turn waits for one event more. */
+	/* A turn waits for one more event for each so many requests in flight. */
 	NP_REQUESTS_A_GATHER = 8,
 	NP_GATHER_MAX = 4,
 	NP_GATHER_US = 50,
-	/* One SP's messages taken before others get their turn. */
+	/* Messages received from one SP before others get their turn. */
 	NP_MESSAGES_A_TURN = 1024,
 	ADMISSION_EXPORTS_MAX = PROTO_MAX_SPS,
 };
@@ -32,36 +32,36 @@ enum np_limits {
 /* The limit of open files that a ring with room for so many files needs. */
 #define NP_FILES_NEEDED(files)	(2U * (files) + NP_FILES_OWN)
 
-/* What one connection may have at once, so that it starves nobody. */
+/* What one connection may have at once, so that it does not starve others. */
 enum connection_limits {
 	CONN_REQUESTS_MAX = 64,
 	CONN_BYTES_MAX = 64 << 20,
-	/* Network buffers: one to receive headers, one for the headers of replies. */
+	/* A connection has a network buffer for received headers and one for those of replies. */
 	CONN_NET_BUFFERS = 2,
-	/* Where there are enough, headers are received into so many. */
+	/* Network buffers for received headers, if there are enough. */
 	CONN_AREA_BUFFERS = 4,
-	/* A timeout is restarted after each part of what is sent or thrown away. */
+	/* The timeout is restarted after each part of so many bytes that is sent or thrown away. */
 	CONN_CHUNK_BYTES = 1 << 20,
 	/* The payload of a refused WRITE is thrown away up to this length. */
 	CONN_DISCARD_BYTES_MAX = 64 << 20,
-	/* Replies of one send. */
+	/* Replies in one send. */
 	CONN_REPLIES_A_SEND = 32,
 };
 
 /* Receives. */
 enum plan_limits {
 	PLAN_PIECES_MAX = ARENA_RING_MAX_VECS,
-	/* Headers with an extent each; with them goes the rest of a payload. */
+	/* Pairs of a header and an extent for its payload, after the rest of a payload. */
 	PLAN_PAIRS_MAX = (PLAN_PIECES_MAX - 1) / 2,
 	PLAN_GUESS_BYTES_MAX = 1 << 20,
-	/* A WRITE like the last one adds so much trust, and any other request takes 1. */
+	/* A WRITE like the last one adds so much trust; any other request takes 1 away. */
 	PLAN_TRUST_GAIN = 4,
 	PLAN_TRUST_MAX = 16,
 };
 
-/* The handshake. */
+/* Bounds of the handshake. */
 enum negotiation_limits {
-	/* NBD protocol: a string is at most 4096 bytes. */
+	/* The NBD protocol limits strings to 4096 bytes. */
 	NEGOTIATION_STRING_MAX = 4096,
 	NEGOTIATION_DATA_MAX = 8192,
 	/* A longer option ends the connection; a shorter one is thrown away. */
@@ -75,14 +75,14 @@ enum time_limits {
 	HELLO_SECONDS = 30,
 	HANDSHAKE_SECONDS = 30,
 	STALL_SECONDS = 60,
-	/* The same where others wait for the buffers that are held up. */
+	/* The same while others wait for the buffers that a stalled connection holds. */
 	STALL_PRESSED_SECONDS = 10,
 	TIMEOUT_SECONDS_MAX = 86400,
-	/* After that long without a byte a connection keeps no buffer to receive into. */
+	/* A connection without a byte for so long gives its receive buffers back. */
 	QUIET_SECONDS = 1,
-	/* After an accept that failed for want of descriptors or memory. */
+	/* Pause after an accept that failed because descriptors or memory ran out. */
 	ACCEPT_PAUSE_SECONDS = 1,
-	/* SIGTERM: requests in flight may finish, then connections are cut. */
+	/* After SIGTERM requests in flight may finish for so long; then connections are cut. */
 	STOP_CUT_SECONDS = 4,
 	STOP_SECONDS = 5,
 };

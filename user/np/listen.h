@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listening sockets. The ring only says that a client is there: it is accepted when there is
- * room for a connection, so that it waits in the kernel otherwise.
+ * Listening sockets. The ring only says that a client is there. The client is accepted when there
+ * is room for a connection, and waits in the kernel until then.
  */
 #ifndef NP_LISTEN_H
 #define NP_LISTEN_H
@@ -20,10 +20,10 @@ struct address;
  * struct listener - a listening socket
  * @np: the process
  * @fd: the socket
- * @file: the same, of the ring
- * @handler: of the poll
- * @is_polling: it is under way
- * @retry_at: seconds before which nobody is accepted
+ * @file: the socket as a file of the ring
+ * @handler: handles the events of the poll
+ * @is_polling: a poll is under way
+ * @retry_at: second before which no client is accepted
  */
 struct listener {
 	struct np *np;
@@ -38,7 +38,7 @@ struct listener {
 int listener_open(struct np *np, const struct address *where);
 void listener_close(struct listener *l);
 
-/** listener_address() - "ADDR:PORT" as the kernel has it */
+/** listener_address() - write "ADDR:PORT" with the port that the kernel chose */
 void listener_address(const struct listener *l, char *text, size_t size);
 
 /** listeners_turn() - wait for clients if there is room for a connection */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network process: what its parts share. One thread, one ring; nothing here is locked.
+ * The network process: what its parts share. It has one thread and one ring, so nothing here is
+ * locked.
  *
- * A request's way through the files:
+ * A request goes through these files:
  *	listen.c	a client connects
  *	handshake.c	drives the protocol of nbd/negotiate.c over its socket
- *	receive.c	receives as plan.c says; nbd/stream.c finds the headers in it, and
- *			nbd/command.c decides
- *	request.c	has it admitted (admission.c, share.c)
- *	peer.c		the messages to the SP, and those of the SP
- *	reply.c		checks the SP's answer
- *	send.c		sends it to the client
- *	conn.c		a connection's end, whatever is under way then
+ *	receive.c	receives as plan.c says; nbd/stream.c finds the headers in the bytes, and
+ *			nbd/command.c decides what becomes of each request
+ *	request.c	gets buffers for the request if it is admitted (admission.c, share.c)
+ *	peer.c		sends messages to the SP and receives those of the SP
+ *	reply.c		checks the SP's reply
+ *	send.c		sends the reply to the client
+ *	conn.c		ends the connection, also while requests are in flight
  */
 #ifndef NP_NP_H
 #define NP_NP_H
@@ -35,25 +36,25 @@
 /**
  * struct np - the process
  * @options: the command line
- * @arena: its part in the region
- * @role: its role there
- * @ring: the ring: every wait of the process happens in it
- * @ring_entries: operations that it has room for
- * @gathers: for how many events a turn waits
+ * @arena: the part of this process in the region
+ * @role: the role of this process in the region
+ * @ring: the ring, in which every wait of the process happens
+ * @ring_entries: how many operations the ring has room for
+ * @gathers: how many events a turn waits for
  * @now: seconds of the monotonic clock, fresh in every turn
  * @is_ending: the loop ends after this turn
- * @has_given: something came free for which somebody may wait
+ * @has_given: something became free for which a connection may wait
  * @exports: what clients can name
  * @n_peers: used entries of @peer
  * @peer: the channels to the SPs
  * @requests: requests in flight
- * @share: who may have how much
- * @conns: connections
- * @batches: batches of replies that are not used
+ * @share: how requests and buffers are divided among exports and clients
+ * @conns: all connections
+ * @batches: batches of replies that are not in use
  * @n_listeners: used entries of @listener
  * @listener: listening sockets
- * @stop: signals, the clock's tick, the end
- * @counters: what happened
+ * @stop: signals, the tick of the clock and the end of the process
+ * @counters: totals since the start
  */
 struct np {
 	const struct options *options;

@@ -14,19 +14,19 @@
 
 #include "limits.h"
 
-/* In the order of the words on the command line. */
+/* The transports, in the order of their names in options.c. */
 enum options_transport {
 	TRANSPORT_HYBRID,
 	TRANSPORT_MSG_RING,
 };
 
-/* The value of struct options' @zerocopy that is no number of bytes. */
+/* The value of @zerocopy in struct options by which no send is done without a copy. */
 #define ZEROCOPY_NEVER	UINT32_MAX
 
 /**
  * struct options_sp - an SP that this NP talks to
  * @name: the name of its export
- * @pid: its process, 0 if any process of the region may be it
+ * @pid: its process id, 0 if any process of the region may be the SP
  */
 struct options_sp {
 	char name[EXPORT_NAME_MAX + 1];
@@ -40,14 +40,14 @@ struct options_sp {
  * @listen: where to accept connections
  * @n_sps: used entries of @sp
  * @sp: the SPs, in the order of their ids
- * @ready_fd: told "READY ADDR:PORT..." when clients may come, or -1
- * @connections_max: connections served at once
- * @idle_seconds: for which a client may ask nothing, 0 for ever
- * @handshake_seconds: for which the handshake may last
- * @stall_seconds: for which a transfer may not move
+ * @ready_fd: where "READY ADDR:PORT..." is written when clients may come, or -1
+ * @connections_max: how many connections are served at once
+ * @idle_seconds: how long a client may send no request, 0 for no limit
+ * @handshake_seconds: how long the handshake may last
+ * @stall_seconds: how long a transfer may make no progress
  * @transport: what carries the messages
  * @wait: how the process waits
- * @zerocopy: from how many bytes on a send is done without a copy
+ * @zerocopy: least bytes of a send that is done without a copy
  * @is_verbose: log each connection
  */
 struct options {
@@ -70,11 +70,11 @@ struct options {
 /**
  * np_options_parse() - read the command line
  *
- * Returns only if the process is to go on: see options_parse().
+ * The call returns only if the process is to continue, see options_parse().
  */
 void np_options_parse(struct options *o, int argc, char **argv);
 
-/** np_options_parse_sp() - "NAME=PID"; 0 or -EINVAL */
+/** np_options_parse_sp() - parse "NAME=PID"; 0 or -EINVAL */
 int np_options_parse_sp(const char *text, struct options_sp *sp);
 
 #endif /* NP_OPTIONS_H */

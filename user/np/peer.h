@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The channel to an SP: its start, its messages, its end. What a turn of the loop has for an
- * SP goes out at the end of the turn: the RETURNs that were held, and all requests in one
- * message.
+ * The channel to an SP: its start, its messages, its end. At the end of a turn of the loop the SP
+ * is sent the RETURNs that were held, and all requests of the turn in one message.
  */
 #ifndef NP_PEER_H
 #define NP_PEER_H
@@ -24,17 +23,17 @@ struct np;
 /**
  * struct peer - a storage process
  * @np: the process
- * @id: its number, also that of its export
- * @role: its role
+ * @id: the number of the SP, which is also that of its export
+ * @role: the role of the SP
  * @channel: the channel, NULL before it is open and after its end
- * @handler: of the channel's events
+ * @handler: handles the channel's events
  * @returns: RETURNs that are held
- * @held_since: seconds when the first of them was held
- * @has_failed: it is dead, or was given up: it is told and asked nothing more
- * @queue: requests that go to it at the end of the turn
- * @n_queue: how many
- * @data: its buffers, as READs in flight take them
- * @counters: of @channel when it closed
+ * @held_since: seconds when the first of @returns was held
+ * @has_failed: the SP is dead or was given up, and is sent no more messages
+ * @queue: requests that go to the SP at the end of the turn
+ * @n_queue: how many requests @queue has
+ * @data: admission to the SP's buffers, which READs in flight take
+ * @counters: the counters of @channel when it was closed
  */
 struct peer {
 	struct np *np;
@@ -54,35 +53,35 @@ struct peer {
 /**
  * peer_connect() - open the channel of SP @id and exchange HELLOs
  *
- * Blocks; fills the export, and puts the channel into the ring.
+ * The call blocks. It fills the export and adds the channel to the ring.
  *
- * Return: 0, -ETIMEDOUT, -EPROTO if its HELLO makes no sense or offers no version that this
- * program speaks, -ESRCH if the SP ended, or another -errno. What is wrong has been logged.
+ * Return: 0, -ETIMEDOUT, -EPROTO if the SP's HELLO makes no sense or offers no version that this
+ * program speaks, -ESRCH if the SP ended, or another -errno. Errors have been logged.
  */
 int peer_connect(struct np *np, unsigned int id);
 
-/** peer_disconnect() - the reverse; allowed at any state */
+/** peer_disconnect() - close the channel; allowed in any state */
 void peer_disconnect(struct peer *peer);
 
-/** peer_queue() - a request is complete: it goes to the SP at the end of the turn */
+/** peer_queue() - queue a complete request, which goes to the SP at the end of the turn */
 void peer_queue(struct peer *peer, struct request *r);
 
-/** peer_return() - return data of the SP's that was borrowed; it goes out some time */
+/** peer_return() - return an extent with data of the SP; the message may be held */
 void peer_return(struct peer *peer, struct arena_buf buf);
 
-/** peer_abandon() - a connection is dead: take back what the SP has not got yet */
+/** peer_abandon() - take back requests of a dead connection that the SP has not got yet */
 void peer_abandon(struct conn *c);
 
-/** peer_turn() - send what the SP is to have */
+/** peer_turn() - send RETURNs that are due, and the queued requests */
 void peer_turn(struct peer *peer);
 
-/** peer_tick() - once a second: return what was held for long */
+/** peer_tick() - send RETURNs that were held for a second; called once a second */
 void peer_tick(struct peer *peer);
 
-/** peer_needs_tick() - is anything held? */
+/** peer_needs_tick() - is any RETURN held? */
 bool peer_needs_tick(const struct peer *peer);
 
-/** peer_counters() - of its channel, also after its end */
+/** peer_counters() - the counters of the channel, also after its end */
 struct arena_channel_counters peer_counters(const struct peer *peer);
 
 #endif /* NP_PEER_H */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What to receive next, and where: the rest of the payload that is under way, then headers.
- * Where a client writes, its next requests will most likely look like its last ones, so each
- * header is followed by an extent for the payload that it probably announces: then a receive
- * brings many WRITEs, and nothing of them has to be copied. Where the guess is wrong the
- * bytes come all the same, only to the wrong place, and the parser copies them.
+ * Plans of receives: which bytes are received next, and where. First comes the rest of the payload
+ * that is under way, then come headers. If a client writes, its next requests probably look like
+ * its last ones, so the plan has an extent for the expected payload after each header. Then one
+ * receive brings many WRITEs, none of which has to be copied. If the guess was wrong, the bytes
+ * come to the wrong place, and the parser copies them.
  *
- * Pure: this header must not know of sockets, buffers or any protocol that clients speak; it
- * only knows that requests have headers of one size.
+ * The functions are pure. This header must not know of sockets, buffers or any protocol that
+ * clients speak; it only knows that the headers of requests have one size.
  */
 #ifndef NP_PLAN_H
 #define NP_PLAN_H
@@ -18,11 +18,11 @@
 #include "limits.h"
 
 /**
- * struct plan_guess - what the next WRITEs of a client may look like; zero for no idea
+ * struct plan_guess - what the next WRITEs of a client may look like; zero without a guess
  * @length: bytes of the payload
- * @within: bytes of its first buffer that come before it
- * @trust: how many requests that are none of these are put up with
- * @burst: of them, as many as one receive has brought lately
+ * @within: bytes of the payload's first buffer that lie before the payload
+ * @trust: how many other requests may come before the guess is dropped
+ * @burst: how many requests one receive has brought lately
  */
 struct plan_guess {
 	uint32_t length;
@@ -31,24 +31,24 @@ struct plan_guess {
 	uint32_t burst;
 };
 
-/** plan_saw_write() - a WRITE has come */
+/** plan_saw_write() - update the guess after a WRITE has come */
 void plan_saw_write(struct plan_guess *g, uint32_t length, uint32_t within);
 
-/** plan_saw_other() - another request has come */
+/** plan_saw_other() - update the guess after another request has come */
 void plan_saw_other(struct plan_guess *g);
 
 /**
- * plan_saw_burst() - a receive has been taken apart
+ * plan_saw_burst() - update the guess after a receive has been parsed
  * @g: guess
- * @requests: how many requests began in it
+ * @requests: how many requests began in this receive
  */
 void plan_saw_burst(struct plan_guess *g, uint32_t requests);
 
-/** plan_pairs() - for how many WRITEs it is worth to have an extent ready */
+/** plan_pairs() - how many WRITEs should have an extent ready */
 uint32_t plan_pairs(const struct plan_guess *g);
 
 /**
- * enum plan_kind - where bytes go
+ * enum plan_kind - where received bytes go
  * @PLAN_PAYLOAD: to the extent of the payload that is under way
  * @PLAN_AREA: to the connection's area for headers
  * @PLAN_GUESS: to an extent for a payload that may come
@@ -62,7 +62,7 @@ enum plan_kind {
 /**
  * struct plan_piece - bytes of one place
  * @kind: enum plan_kind
- * @nth: PLAN_GUESS: of the extents
+ * @nth: PLAN_GUESS: the number of the extent
  * @from: the first byte, counted from the start of the area or extent
  * @length: bytes
  */
@@ -84,12 +84,12 @@ struct plan {
 };
 
 /**
- * struct plan_wish - what a receive is planned for
+ * struct plan_wish - what a receive has to bring, and where there is room
  * @payload: bytes of the payload under way that have not come
- * @payload_from: where in its extent they go
+ * @payload_from: where in its extent these bytes go
  * @area: bytes of the area for headers
  * @header: bytes of a header
- * @have: of the next header, what has come already; 0 if @payload is not
+ * @have: bytes of the next header that have come already; 0 unless @payload is 0
  * @pairs: extents that are ready for guessed payloads
  * @length: bytes of each of these payloads
  * @within: where in its extent each of them begins

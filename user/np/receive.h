@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What comes from a client: the ring receives it as plan.h says, and here it is taken apart,
- * into the handshake or into requests.
+ * Receiving from a client: the ring receives bytes as plan.h says, and the functions below divide
+ * them into the handshake, requests and payloads.
  *
- * A connection on which nothing comes for a while has no receive under way, only a poll, and
- * holds no buffer.
+ * A connection on which no byte comes for a while has no receive under way, only a poll, and holds
+ * no buffer.
  */
 #ifndef NP_RECEIVE_H
 #define NP_RECEIVE_H
@@ -25,7 +25,7 @@ struct request;
 /**
  * enum receive_kind - what is under way
  * @RECEIVE_NOTHING: nothing
- * @RECEIVE_DATA: what has come is received into buffers
+ * @RECEIVE_DATA: bytes are received into buffers
  * @RECEIVE_SKIP: a part of a payload is thrown away
  * @RECEIVE_POLL: the connection is quiet
  */
@@ -38,29 +38,29 @@ enum receive_kind {
 
 /**
  * struct receive - the receiving side of a connection
- * @handler: of what is under way
- * @op: what is under way
- * @kind: see there
- * @is_canceling: it was asked to end
- * @is_quiet: nothing came for a while: poll rather than receive
- * @has_command: the header of a request is complete, and the request was not begun yet
- * @moved_at: seconds when bytes came last, or when the first ones could
- * @skipping: RECEIVE_SKIP: how many bytes
- * @stream: where in the client's stream we are
- * @command: the request that is to be begun
- * @fate: what is to become of it
+ * @handler: handles the end of @op
+ * @op: the operation that is under way
+ * @kind: the kind of @op
+ * @is_canceling: @op was cancelled and has not ended yet
+ * @is_quiet: no byte came for a while: poll rather than receive
+ * @has_command: the header of a request is complete, and the request has not begun yet
+ * @moved_at: seconds when bytes came last, or when waiting for them began
+ * @skipping: RECEIVE_SKIP: how many bytes are thrown away
+ * @stream: the position in the client's stream
+ * @command: the request that begins next, if @has_command
+ * @fate: what becomes of @command
  * @guess: what the next requests may look like
- * @plan: where what came lies
- * @left: bytes of it that were not looked at
+ * @plan: where the received bytes lie
+ * @left: received bytes that were not parsed yet
  * @at: piece of the plan in which these begin
- * @done: bytes of that piece that were looked at
+ * @done: bytes of that piece that were parsed
  * @begun: requests that began in this receive
- * @area: where headers are received, or nothing
- * @spill: private copy of what is left, in place of all of the plan; or NULL
- * @n_spares: entries of @spare, of which some may be used up
+ * @area: buffers into which headers are received; its count is 0 for none
+ * @spill: private copy of the bytes that are left, used in place of the plan; or NULL
+ * @n_spares: entries of @spare, some of which may be used up
  * @spare_buffers: buffers of each of these extents
  * @spare: extents for payloads that may come
- * @request: whose payload is to come, or which has to wait for buffers; or NULL
+ * @request: the request whose payload comes next, or that waits for buffers; or NULL
  */
 struct receive {
 	struct handler handler;
@@ -90,22 +90,22 @@ struct receive {
 
 void receive_init(struct conn *c);
 
-/** receive_parse() - take apart what has come, until that is all or has to wait */
+/** receive_parse() - parse the received bytes, until all are used up or a request must wait */
 void receive_parse(struct conn *c);
 
-/** receive_turn() - receive more, if everything that has come was taken apart */
+/** receive_turn() - receive more, if all received bytes were parsed */
 void receive_turn(struct conn *c);
 
-/** receive_stop() - no request is begun any more, but a payload that is on its way may come */
+/** receive_stop() - begin no more requests, but finish a payload that is under way */
 void receive_stop(struct conn *c);
 
-/** receive_quieten() - nothing has come for a while: give the buffers back */
+/** receive_quieten() - give the buffers back, as no byte has come for a while */
 void receive_quieten(struct conn *c);
 
-/** receive_abandon() - the connection is dead: give back all that the kernel does not use */
+/** receive_abandon() - give back all buffers of a dead connection that the kernel does not use */
 void receive_abandon(struct conn *c);
 
-/** receive_waits_for_payload() - the client owes us bytes of a payload */
+/** receive_waits_for_payload() - does the client still have to send bytes of a payload? */
 bool receive_waits_for_payload(const struct conn *c);
 
 #endif /* NP_RECEIVE_H */

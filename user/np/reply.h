@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An SP's replies: its word checked against what it was asked.
+ * An SP's replies, which are checked against its requests.
  */
 #ifndef NP_REPLY_H
 #define NP_REPLY_H
@@ -12,17 +12,19 @@ struct np;
 struct peer;
 
 /**
- * reply_take() - a reply of an SP
+ * reply_take() - check and accept a reply of an SP
  * @np: the process
  * @peer: the SP
- * @r: sound copy of the record
+ * @r: copy of the record, which is sound by itself
  *
- * Return: false, and nothing has changed, if it does not fit what the SP was asked: the tag,
- * and for a READ exactly the one extent that its data needs.
+ * The tag must name a request that this SP has, and the reply to a READ must have exactly the one
+ * extent that the data needs.
+ *
+ * Return: false if the reply does not fit a request; then nothing has changed.
  */
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r);
 
-/** reply_fail_peer() - answer EIO to all that an SP will not answer any more */
+/** reply_fail_peer() - answer EIO to all requests that an SP has and will not answer any more */
 void reply_fail_peer(struct np *np, struct peer *peer);
 
 #endif /* NP_REPLY_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests in flight: what a client asked, from the end of its header to the end of its
- * reply, and the buffers that this takes.
+ * Requests in flight: a request is in flight from the end of its header to the end of its reply,
+ * and has the buffers that it needs.
  */
 #ifndef NP_REQUEST_H
 #define NP_REQUEST_H
@@ -21,15 +21,15 @@ struct peer;
 
 /**
  * enum request_state - who has a request and its buffers
- * @REQUEST_FREE: nobody
- * @REQUEST_WAITING: the NP: buffers for its data or payload are to be had first
- * @REQUEST_DISCARD: the client: the payload of a WRITE that was refused is to come
- * @REQUEST_PAYLOAD: the client and the kernel: the payload is received into @buf
- * @REQUEST_QUEUED: the NP: its record goes to the SP at the end of the turn
- * @REQUEST_AT_SP: the SP, until its reply with this tag, or its end
- * @REQUEST_REPLYING: the NP, and from the start of sending the kernel
+ * @REQUEST_FREE: the request is not used
+ * @REQUEST_WAITING: the NP has it, and waits for buffers for its data or payload
+ * @REQUEST_DISCARD: the client has it, and still sends the payload of a WRITE that was refused
+ * @REQUEST_PAYLOAD: the client and the kernel have it: the payload is received into @buf
+ * @REQUEST_QUEUED: the NP has it, and sends its record to the SP at the end of the turn
+ * @REQUEST_AT_SP: the SP has it, until it replies with this tag, or ends
+ * @REQUEST_REPLYING: the NP has it, and while its reply is sent the kernel
  *
- * In this order, states being left out.
+ * A request goes through the states in this order, and may leave out states.
  */
 enum request_state {
 	REQUEST_FREE,
@@ -45,20 +45,19 @@ enum request_state {
  * struct request - a request in flight
  * @link: in the free list, the queue of an SP or the replies of a connection
  * @conn: its connection, which lives until it has no request any more
- * @state: see there
- * @generation: changes with each use and is never 0; an SP's words about an older one are
- *	void
- * @command: what was asked
- * @status: what the reply says
+ * @state: which process has it
+ * @generation: changes with each use and is never 0; replies of an SP to an older use are dropped
+ * @command: what the client asked for
+ * @status: status of the reply
  * @taken: buffers that its connection was admitted for: of the payload of a WRITE, or of the
  *	SP for the data of a READ
  * @buf: the extent. PAYLOAD to AT_SP: the payload; REPLYING: the SP's data, which is
  *	borrowed. Its count is 0 for none
- * @ref: AT_SP: by which the SP knows the payload
+ * @ref: AT_SP: names the payload to the SP
  * @sent: bytes of the data that were given to the kernel
- * @holds: batches of replies that it is part of
+ * @holds: batches of replies that the request is part of
  * @has_header: the header of the reply was given to the kernel
- * @is_sent: everything of it was
+ * @is_sent: the whole reply was given to the kernel
  */
 struct request {
 	TAILQ_ENTRY(request) link;
@@ -82,7 +81,7 @@ TAILQ_HEAD(request_queue, request);
  * struct request_table - all requests
  * @n: entries of @request
  * @request: the entries
- * @free: those that nobody has
+ * @free: requests in REQUEST_FREE
  */
 struct request_table {
 	uint32_t n;
@@ -90,17 +89,17 @@ struct request_table {
 	struct request_queue free;
 };
 
-/** request_table_init() - room for @n; 0 or -ENOMEM */
+/** request_table_init() - make a table of @n free requests; 0 or -ENOMEM */
 int request_table_init(struct request_table *t, uint32_t n);
 void request_table_exit(struct request_table *t);
 
-/** request_within() - bytes of the first buffer that come before the data */
+/** request_within() - bytes of the first buffer that lie before the data */
 static inline uint32_t request_within(const struct request *r)
 {
 	return (uint32_t)(r->command.offset % PROTO_DISK_BUFFER);
 }
 
-/** request_buffers() - buffers that its data takes */
+/** request_buffers() - buffers that the data of a request takes */
 static inline uint32_t request_buffers(const struct request *r)
 {
 	return (request_within(r) + r->command.length + PROTO_DISK_BUFFER - 1) /
@@ -108,34 +107,34 @@ static inline uint32_t request_buffers(const struct request *r)
 }
 
 /**
- * request_new() - a request in REQUEST_WAITING
+ * request_new() - take a free request, which is in REQUEST_WAITING then
  * @c: its connection, which is serving
  *
- * Return: NULL if the connection has as many as it may have now: ask again after a
+ * Return: NULL if the connection has as many requests as it may have now: ask again after a
  * request_put().
  */
 struct request *request_new(struct conn *c);
 
 /**
- * request_admit() - have the buffers that it needs
+ * request_admit() - get the buffers that a request needs
  * @r: in REQUEST_WAITING
  *
  * A WRITE has its extent afterwards; for a READ only the SP's buffers are counted.
  *
- * Return: 0; -EAGAIN if it has to wait; -ENOMEM if waiting would be in vain.
+ * Return: 0; -EAGAIN if the request has to wait; -ENOMEM if there can never be enough buffers.
  */
 int request_admit(struct request *r);
 
-/** request_drop_payload() - a WRITE goes to no SP any more: its extent, if any, is free */
+/** request_drop_payload() - free the extent, if any, of a WRITE that goes to no SP any more */
 void request_drop_payload(struct request *r);
 
-/** request_put() - it is over; what it borrowed was returned, what it lent was regained */
+/** request_put() - free a request, which has returned and regained all extents */
 void request_put(struct request *r);
 
-/** request_tag() - by which the SP's reply names the request; of this use only */
+/** request_tag() - the tag of a request in its present use, by which the SP's reply names it */
 uint64_t request_tag(const struct request_table *t, const struct request *r);
 
-/** request_of_tag() - the request that has this tag now, or NULL */
+/** request_of_tag() - find the request that has this tag now; NULL if there is none */
 struct request *request_of_tag(const struct request_table *t, uint64_t tag);
 
 #endif /* NP_REQUEST_H */

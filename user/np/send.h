@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replies on their way to a client: as many as are there go with one send, their headers from
- * a network buffer and their data straight from the SP's extents.
+ * Sending replies to a client: one send takes as many replies as there are, with their headers from
+ * a network buffer and their data directly from the SP's extents.
  */
 #ifndef NP_SEND_H
 #define NP_SEND_H
@@ -21,19 +21,19 @@ struct np;
 struct request;
 
 /**
- * struct batch - replies that are sent with one send
- * @link: in the list of those that are not used
- * @handler: of the send
+ * struct batch - replies that go out with one send
+ * @link: in the list of batches that are not in use
+ * @handler: handles the end of the send
  * @conn: the connection
- * @head: the headers
- * @n_headers: how many
- * @is_extra: its network buffer was asked for of admission
- * @is_queued: the kernel has taken all of it, and uses the buffers still
- * @bytes: headers and data
+ * @head: the buffer with the headers
+ * @n_headers: how many headers there are
+ * @is_extra: admission granted its network buffer
+ * @is_queued: the kernel has taken all bytes, and still uses the buffers
+ * @bytes: bytes of headers and data
  * @n_vecs: used entries of @vec
- * @vec: what is sent
+ * @vec: the list of what is sent
  * @n: used entries of @request
- * @request: the requests that are replied to, the last one perhaps in part
+ * @request: the requests whose replies are sent, the last one perhaps in part
  */
 struct batch {
 	LIST_ENTRY(batch) link;
@@ -54,8 +54,8 @@ LIST_HEAD(batch_list, batch);
 
 /**
  * struct send - the sending side of a connection
- * @is_busy: a send is under way that the kernel has not taken all of
- * @moved_at: seconds when that began
+ * @is_busy: the kernel has not taken all bytes of a send yet
+ * @moved_at: seconds when this send began
  * @n_batches: batches that the kernel uses
  */
 struct send {
@@ -64,16 +64,16 @@ struct send {
 	uint32_t n_batches;
 };
 
-/** send_reply() - a request is over: queue the reply; its @buf is the data, if any */
+/** send_reply() - queue the reply to a request, with the data in the request's @buf, if any */
 void send_reply(struct request *r, enum proto_status status);
 
-/** send_turn() - send what is queued */
+/** send_turn() - send the replies that are queued */
 void send_turn(struct conn *c);
 
-/** send_abandon() - the connection is dead: drop what is queued */
+/** send_abandon() - drop the queued replies of a dead connection */
 void send_abandon(struct conn *c);
 
-/** send_exit() - free the batches that are kept for use */
+/** send_exit() - free the batches that are not in use */
 void send_exit(struct np *np);
 
 #endif /* NP_SEND_H */

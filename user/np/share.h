@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How this process divides what it has among exports and clients: admission.h with its
- * numbers.
+ * How this process divides its requests and buffers among exports and clients, by admission.h.
  */
 #ifndef NP_SHARE_H
 #define NP_SHARE_H
@@ -16,7 +15,7 @@ struct np;
 struct peer;
 
 /**
- * struct share - what is divided
+ * struct share - the resources that are divided
  * @requests: requests in flight
  * @payload: payload buffers
  * @net: network buffers, but for one of each connection, which is set aside for its sends
@@ -27,13 +26,13 @@ struct share {
 	struct admission net;
 };
 
-/** share_init() - after the layout, the number of connections and that of SPs are known */
+/** share_init() - divide what the NP has; layout, connections and SPs are known */
 void share_init(struct np *np);
 
 /** share_data() - divide an SP's buffers among its clients */
 void share_data(struct np *np, struct peer *peer);
 
-/** share_round() - all who wait are asked again from now on, the oldest first */
+/** share_round() - begin a round in which waiting connections ask again, the oldest first */
 void share_round(struct np *np);
 
 /** share_buffers() - how many buffers a role has for a use */

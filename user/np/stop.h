@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals, the tick of the clock and the process's end.
+ * Signals, the tick of the clock and the end of the process.
  */
 #ifndef NP_STOP_H
 #define NP_STOP_H
@@ -15,11 +15,11 @@ struct np;
 /**
  * struct stop - how the process ends
  * @np: the process
- * @signal: SIGTERM, SIGINT and SIGUSR1
- * @tick: a second has passed
+ * @signal: handles SIGTERM, SIGINT and SIGUSR1
+ * @tick: handles a tick, which comes after a second
  * @is_ticking: a tick is under way
- * @is_stopping: no client is accepted and no request begun any more
- * @since: seconds when that began
+ * @is_stopping: no client is accepted and no request begins any more
+ * @since: seconds when @is_stopping became true
  */
 struct stop {
 	struct np *np;
@@ -30,10 +30,10 @@ struct stop {
 	int64_t since;
 };
 
-/** stop_init() - signals from now on wait for the ring; 0 or -errno */
+/** stop_init() - receive signals as events of the ring from now on; 0 or -errno */
 int stop_init(struct np *np);
 
-/** stop_turn() - have a tick if anything needs it, and end the loop if all is done */
+/** stop_turn() - start a tick if something needs one, and end the loop if all is done */
 void stop_turn(struct np *np);
 
 #endif /* NP_STOP_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of a client's request: the one gate through which every request goes. Behind
- * it nothing knows NBD but for the reply, which reply.h packs. Pure: no socket, no memory but
- * its arguments.
+ * Every request of a client is checked here, and here only. The code behind it does not know NBD,
+ * except for the replies, whose headers are packed by wire.h. The functions are pure: they use no
+ * socket, and no memory except their arguments.
  */
 #ifndef NP_NBD_COMMAND_H
 #define NP_NBD_COMMAND_H
@@ -15,9 +15,9 @@
 
 /**
  * enum command_fate - what to do with a request
- * @COMMAND_SERVE: give it to the SP (a WRITE: once its payload is there)
- * @COMMAND_REFUSE: answer the status; a WRITE: after throwing its payload away
- * @COMMAND_FINISH: DISC: serve what is in flight, then close
+ * @COMMAND_SERVE: give the request to the SP; a WRITE when its payload is complete
+ * @COMMAND_REFUSE: answer the status; throw the payload of a WRITE away before that
+ * @COMMAND_FINISH: DISC: serve the requests in flight, then close
  * @COMMAND_CLOSE: the stream cannot be trusted any more: close now
  */
 enum command_fate {
@@ -28,8 +28,8 @@ enum command_fate {
 };
 
 /**
- * struct command - a request that has passed the gate
- * @cookie: the client's, goes back with the reply
+ * struct command - a request that was checked
+ * @cookie: the client's cookie, which goes back with the reply
  * @offset: first byte on the disk
  * @length: bytes
  * @status: what to answer if the fate is COMMAND_REFUSE
@@ -46,9 +46,9 @@ struct command {
 };
 
 /**
- * command_check() - decide about a request
- * @r: its header
- * @e: the export of its connection
+ * command_check() - decide what becomes of a request
+ * @r: the header of the request
+ * @e: the export of the connection
  * @command: filled in any case
  */
 enum command_fate command_check(const struct nbd_request *r, const struct export *e,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The NBD fixed newstyle handshake, from the server's greeting to the client's choice of an
- * export. A state machine of bytes in and bytes out that knows no socket:
+ * The NBD fixed newstyle handshake, from the server's greeting to the client's choice of an export.
+ * It is a state machine that takes bytes and gives bytes, and knows no socket:
  *
  *	negotiation_init();			out: the greeting
  *	for (;;) {
  *		send out[0..out_length);	if there is any
- *		obey the step;			the first is MORE
- *		negotiation_take();		until it says something else than WANT
+ *		follow the step;		the first one is MORE
+ *		negotiation_take();		until the step is another one than WANT
  *	}
  */
 #ifndef NP_NBD_NEGOTIATE_H
@@ -22,8 +22,8 @@
 
 /**
  * enum negotiation_step - what follows once the output is sent
- * @NEGOTIATION_WANT: there is no output: more bytes are wanted
- * @NEGOTIATION_MORE: receive what the negotiation wants
+ * @NEGOTIATION_WANT: there is no output; receive more bytes
+ * @NEGOTIATION_MORE: receive the bytes that the negotiation wants
  * @NEGOTIATION_TRANSMIT: the client chose an export: requests follow
  * @NEGOTIATION_CLOSE: close the connection
  */
@@ -34,7 +34,7 @@ enum negotiation_step {
 	NEGOTIATION_CLOSE,
 };
 
-/* What the wanted bytes are. */
+/* The meaning of the wanted bytes. */
 enum negotiation_state {
 	NEGOTIATION_FLAGS,
 	NEGOTIATION_OPTION,
@@ -44,18 +44,18 @@ enum negotiation_state {
 
 /**
  * struct negotiation - one client's handshake
- * @exports: what there is to choose
- * @state: what is received next
+ * @exports: the exports that the client can choose from
+ * @state: the meaning of the bytes that are received next
  * @want: bytes to receive next, never 0 after NEGOTIATION_MORE
  * @have: how many of them have come
- * @is_skipping: the next bytes go nowhere, and may be more than @in holds
+ * @is_skipping: the next bytes are thrown away, and may be more than @in holds
  * @is_without_zeroes: the client wants no padding after EXPORT_NAME
- * @option: option under way
+ * @option: the option that is being received
  * @option_length: bytes of its data
  * @export: the chosen SP's id, or -1
  * @out_length: bytes of @out to send
- * @in: where to receive @want bytes
- * @out: what to send
+ * @in: collects @want bytes
+ * @out: the output
  */
 struct negotiation {
 	const struct export_table *exports;
@@ -72,15 +72,15 @@ struct negotiation {
 	uint8_t out[NEGOTIATION_OUT_MAX];
 };
 
-/** negotiation_init() - begin; @exports must outlive @n */
+/** negotiation_init() - begin with the greeting as output; @exports must outlive @n */
 void negotiation_init(struct negotiation *n, const struct export_table *exports);
 
 /**
- * negotiation_take() - bytes have come, in a piece of any size
- * @n: negotiation, whose output was sent
+ * negotiation_take() - use bytes that have come, in a piece of any size
+ * @n: the negotiation, whose last output was sent
  * @data: the bytes, which are read once; another process may be writing there
  * @size: how many
- * @step: what to do; unless it is NEGOTIATION_WANT, the output is a new one
+ * @step: what to do next; unless it is NEGOTIATION_WANT, there is new output
  *
  * Return: how many of the bytes were used up. What follows them is for the next call, or,
  * after NEGOTIATION_TRANSMIT, the beginning of the client's requests.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client's stream of requests, as it comes: in pieces of any size, which end anywhere. The
- * parser says what each byte is, a part of a header or of a payload, and keeps what a header
- * has so far. It does not look at payloads, and it decides nothing: command.h does.
+ * The parser of a client's stream of requests, which comes in pieces of any size that end anywhere.
+ * It says of each byte whether it is a part of a header or of a payload, and keeps the bytes of a
+ * header that is not complete. It does not look at payloads, and it leaves decisions to command.h.
  *
  * This header must not know of sockets, buffers or connections.
  */
@@ -16,7 +16,7 @@
 #include "wire.h"
 
 /**
- * struct nbd_stream - where in its stream a client is; all zero at its beginning
+ * struct nbd_stream - the position in a client's stream; all zero at its beginning
  * @payload: bytes of a WRITE's payload that have not come yet; while there are any, the
  *	next byte is one of them, otherwise it belongs to a header
  * @have: bytes of that header that have come
@@ -29,7 +29,7 @@ struct nbd_stream {
 };
 
 /**
- * nbd_stream_header() - bytes of a header have come
+ * nbd_stream_header() - take received bytes of a header
  * @s: stream, which expects no payload
  * @data: the bytes, which are read once; another process may be writing there
  * @size: how many
@@ -39,16 +39,16 @@ struct nbd_stream {
 size_t nbd_stream_header(struct nbd_stream *s, const void *data, size_t size);
 
 /**
- * nbd_stream_request() - is the header complete?
+ * nbd_stream_request() - get the request if its header is complete
  * @s: stream
  * @r: filled with the request if it is
  *
- * If it is, the payload of a WRITE follows, and then, or at once, the next header.
+ * The stream then expects the payload, if it is a WRITE, and after that the next header.
  */
 bool nbd_stream_request(struct nbd_stream *s, struct nbd_request *r);
 
 /**
- * nbd_stream_payload() - bytes have come while a payload is expected
+ * nbd_stream_payload() - take received bytes while a payload is expected
  * @s: stream
  * @size: how many
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The NBD protocol as the daemons speak it: the numbers on the wire, and how to read and write
- * them. See doc/proto.md of the NBD project. This header must not know of sockets or requests.
+ * The part of the NBD protocol that the daemons speak: the numbers on the wire, and how to read
+ * and write them. See doc/proto.md of the NBD project. This header must not know of sockets or
+ * requests.
  */
 #ifndef NP_NBD_WIRE_H
 #define NP_NBD_WIRE_H
@@ -17,7 +18,7 @@
 #define NBD_REQUEST_MAGIC	0x25609513U
 #define NBD_SIMPLE_REPLY_MAGIC	0x67446698U
 
-/* Bytes on the wire. */
+/* Sizes on the wire, in bytes. */
 enum nbd_sizes {
 	NBD_GREETING_SIZE = 18,
 	NBD_CLIENT_FLAGS_SIZE = 4,
@@ -156,7 +157,7 @@ static inline void nbd_put64(void *p, uint64_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/** nbd_request_unpack() - @wire is NBD_REQUEST_SIZE bytes */
+/** nbd_request_unpack() - read a header; @wire has NBD_REQUEST_SIZE bytes */
 static inline struct nbd_request nbd_request_unpack(const uint8_t *wire)
 {
 	struct nbd_request r = {
@@ -171,7 +172,7 @@ static inline struct nbd_request nbd_request_unpack(const uint8_t *wire)
 	return r;
 }
 
-/** nbd_simple_reply_pack() - @wire is NBD_SIMPLE_REPLY_SIZE bytes */
+/** nbd_simple_reply_pack() - write a reply; @wire has room for NBD_SIMPLE_REPLY_SIZE bytes */
 static inline void nbd_simple_reply_pack(uint8_t *wire, uint32_t error,
 					 uint64_t cookie)
 {
