@@ -19,13 +19,13 @@ void admission_init(struct admission *a, const struct admission_config *config,
 	a->rest = c->total - c->client * c->clients - c->export * c->exports;
 }
 
-/* What a client that has @n has beyond its own part. */
+/* How much a client that has @n has beyond its own part. */
 static uint32_t beyond(const struct admission *a, uint32_t n)
 {
 	return n > a->config.client ? n - a->config.client : 0;
 }
 
-/* What the clients of an export have of the rest if they have @n beyond their own parts. */
+/* How much of the rest an export's clients have if they have @n beyond their own parts. */
 static uint32_t of_rest(const struct admission *a, uint32_t n)
 {
 	return n > a->config.export ? n - a->config.export : 0;
@@ -35,7 +35,7 @@ static bool is_full(const struct admission *a, const struct admission_export *e,
 {
 	uint32_t had = of_rest(a, e->used), has = of_rest(a, e->used + more);
 
-	/* Those who wait already come first. */
+	/* Clients that wait already come first. */
 	if (e->is_waited_for || (has > had && a->is_waited_for))
 		return true;
 	return a->rest_used - had + has > a->rest && has > had;
@@ -60,7 +60,7 @@ static enum admission_answer judge(const struct admission *a, const struct admis
 	return is_full(a, e, more) ? ADMISSION_FULL : ADMISSION_GRANTED;
 }
 
-/* The account of an export, and of the rest, when a client has @has where it had @had. */
+/* Update the accounts of an export and of the rest: a client had @had and now has @has. */
 static void account(struct admission *a, struct admission_export *e, uint32_t had, uint32_t has)
 {
 	a->rest_used -= of_rest(a, e->used);

@@ -57,7 +57,7 @@ static void stop_waiting(struct conn *c)
 	if (!c->is_waiting)
 		return;
 	leave_waiting(c);
-	/* Others may have been refused only because this one came before them. */
+	/* Others may have been refused only because this connection waited before them. */
 	c->np->has_given = true;
 }
 
@@ -68,7 +68,7 @@ void conn_is_busy(struct conn *c)
 }
 
 /*
- * Beginning
+ * The beginning
  */
 
 static struct conn *make(struct np *np, int fd)
@@ -124,7 +124,7 @@ void conn_serve(struct conn *c, unsigned int sp)
 
 static void remove_file(struct conn *c)
 {
-	/* If it cannot be submitted now, it will be later. */
+	/* If the operation cannot be submitted now, reap() tries again later. */
 	if (c->has_file && !arena_ring_remove_file(c->np->ring, c->file))
 		c->has_file = false;
 }
@@ -202,10 +202,10 @@ static void free_conn(struct conn *c)
 }
 
 /*
- * Who may still hold a dead connection, and why each lets go: the kernel by an operation on
- * its socket (the removal of the file makes each one end, and what a client does not take of
- * a zero-copy send is thrown away after a while), an SP by a request (it replies, or it dies
- * and peer_fail() takes the request back).
+ * A dead connection is freed when neither the kernel nor an SP uses it any more. The kernel uses it
+ * for operations on its socket: they end when the file is removed, and a zero-copy send whose data
+ * the client does not take is aborted after a while. An SP uses it for a request, until the SP
+ * replies, or dies and reply_fail_peer() ends the request.
  */
 static void reap(struct conn *c)
 {
@@ -233,7 +233,7 @@ void conn_table_resume(struct np *np)
 		return;
 	np->has_given = false;
 	share_round(np);
-	/* Those that have to wait again keep their order, at the end of the list. */
+	/* Connections that have to wait again keep their order, at the end of the list. */
 	for (; n; n--) {
 		struct conn *c = TAILQ_FIRST(&t->waiting);
 
@@ -264,7 +264,7 @@ void conn_table_turn(struct np *np)
 }
 
 /*
- * Time
+ * Time limits
  */
 
 static int64_t stall_limit(const struct conn *c, bool is_pressed)
@@ -289,7 +289,7 @@ static bool sends_no_payload(const struct conn *c)
 	       c->np->now - c->rx.moved_at > stall_limit(c, is_pressed);
 }
 
-/* Why a connection's time is over, or NULL. */
+/* Return: why the time of a connection is over; NULL if it is not. */
 static const char *overdue(const struct conn *c)
 {
 	const struct options *o = c->np->options;
@@ -318,7 +318,7 @@ static void check_time(struct conn *c)
 		abort_file(c);
 		return;
 	}
-	/* The kernel has data of a dead connection that the client does not take. */
+	/* The kernel still has data of a dead connection, which the client does not take. */
 	if (c->phase == CONN_DEAD && c->tx.n_batches &&
 	    c->np->now - c->since > STALL_PRESSED_SECONDS)
 		abort_file(c);

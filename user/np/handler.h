@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who waits for an event of the ring. The address of a handler is the cookie of what it waits
- * for, so it must stay in place until the last event.
+ * Handlers of the ring's events. The address of a handler is the cookie of its operation or source,
+ * so a handler must stay in place until the last event.
  */
 #ifndef NP_HANDLER_H
 #define NP_HANDLER_H
@@ -14,7 +14,7 @@
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 /**
- * struct handler - a part of each object that waits for events
+ * struct handler - a part of each object that handles events
  * @happened: called for each event
  */
 struct handler {

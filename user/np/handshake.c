@@ -8,7 +8,7 @@
 
 #include "np.h"
 
-/* The output is sent: what now? */
+/* Follow the negotiation's step when its output was sent. */
 static void obey_step(struct conn *c)
 {
 	struct handshake *h = c->handshake;
@@ -71,7 +71,7 @@ static void sent(struct handler *handler, const struct arena_event *e)
 	else
 		send_rest(c);
 	conn_touch(c);
-	/* What came in the meantime. */
+	/* Bytes may have come while the output was sent. */
 	if (c->rx.left)
 		receive_parse(c);
 }
@@ -97,7 +97,7 @@ void handshake_start(struct conn *c)
 {
 	struct handshake *h = malloc(sizeof(*h));
 
-	/* The one that is set aside for the connection's sends. */
+	/* This network buffer is the one that is set aside for the connection's sends. */
 	if (!h || arena_get_for(c->np->arena, PROTO_USE_NET, 1, &h->buf)) {
 		free(h);
 		log_limited(LOG_LEVEL_ERROR, "no memory for a handshake");

@@ -23,7 +23,7 @@ static int set_option(int fd, int level, int name)
 static int make_socket(const struct address *where)
 {
 	const struct sockaddr *addr = (const struct sockaddr *)&where->storage;
-	/* A client that was there may have gone again, and accept(2) must not wait then. */
+	/* A client may be gone again when it is accepted, and accept(2) must not wait then. */
 	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err;
 
@@ -52,7 +52,7 @@ void listener_address(const struct listener *l, char *text, size_t size)
 	address_format(&address, text, size);
 }
 
-/* Of descriptors or memory: it stays as it is until something else gives some up. */
+/* Do descriptors or memory lack? That lasts until something else gives some of them up. */
 static bool is_shortage(int err)
 {
 	return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;

@@ -43,7 +43,7 @@ static int open_region(struct np *np)
 	return ret;
 }
 
-/* Two network buffers for each connection, one for each direction. */
+/* Each connection needs two network buffers, one for each direction. */
 static unsigned int count_connections(const struct np *np)
 {
 	uint32_t n = share_buffers(arena_layout(np->arena), np->role, PROTO_USE_NET);
@@ -121,7 +121,7 @@ static int open_listeners(struct np *np)
 	return 0;
 }
 
-/* One write, so that a reader of a pipe gets the whole line at once. */
+/* The line is written at once, so that the reader of a pipe does not see a part of it. */
 static int say_ready(const struct np *np)
 {
 	char line[NP_LISTENERS_MAX * (ADDRESS_TEXT_SIZE + 1)] = "READY";
@@ -144,8 +144,8 @@ static int say_ready(const struct np *np)
 }
 
 /*
- * With many requests in flight a turn waits for several things to happen, for a short time, so
- * that it has more to do at once. With few, each of them is answered as soon as it can be.
+ * With many requests in flight a turn waits a short time for several events, so that it has more
+ * to do at once. With few requests in flight it handles each event as soon as it comes.
  */
 static void gather(struct np *np)
 {
@@ -158,7 +158,7 @@ static void gather(struct np *np)
 	np->gathers = n;
 }
 
-/* What came free is given on, then everything goes out with one submit. */
+/* Connections that wait get what became free, then one submit starts all operations. */
 static void turn(struct np *np)
 {
 	conn_table_resume(np);
@@ -234,7 +234,7 @@ close_listeners:
 disconnect_sps:
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		peer_disconnect(&np->peer[i]);
-	/* Waits for what the kernel still does with the arena's buffers. */
+	/* Closing the ring waits until the kernel uses none of the arena's buffers. */
 	arena_ring_close(np->ring);
 free_tables:
 	send_exit(np);
@@ -250,7 +250,7 @@ int main(int argc, char **argv)
 	static struct np np = { .options = &options };
 
 	start_program("arena-np");
-	/* Until somebody listens, asking for counters must not kill. */
+	/* Until the ring receives SIGUSR1, the signal must not end the process. */
 	signal(SIGUSR1, SIG_IGN);
 	np_options_parse(&options, argc, argv);
 	if (options.is_verbose)

@@ -73,8 +73,8 @@ static const char *channel_error(int err)
 }
 
 /*
- * Sending. The window has room for all messages that there can be, so a peer for which there
- * is none acknowledges nothing. Of its end, receiving tells.
+ * Sending. The window has room for all messages that there can be, so an SP for which it has no
+ * room does not acknowledge its messages. The end of an SP is noticed by receiving.
  */
 
 static void sent(struct peer *peer, int ret)
@@ -94,7 +94,7 @@ void peer_return(struct peer *peer, struct arena_buf buf)
 {
 	struct arena_ref ref;
 
-	/* What it had lent went with it. */
+	/* Nothing is returned to an SP that has failed. */
 	if (!peer->has_failed && !arena_return(peer->np->arena, buf, &ref))
 		hold(peer, &ref, PROTO_RETURN_DATA);
 }
@@ -129,7 +129,7 @@ static void count(struct counters *c, const struct request *r)
 	}
 }
 
-/* The request as the SP sees it; the SP has its payload from now on. */
+/* Write the record of a request, and lend its payload to the SP. */
 static void write_record(struct peer *peer, struct request *r, struct proto_request *record,
 			 uint64_t now_ns)
 {
@@ -150,7 +150,7 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 	count(&np->counters, r);
 }
 
-/* Records for so many requests, or for fewer if there are not so many side by side. */
+/* Get records for @n requests, or for fewer if there are not so many side by side. */
 static uint32_t get_records(struct np *np, uint32_t n, struct arena_buf *buf)
 {
 	if (n > PROTO_MAX_RECORDS)
@@ -236,7 +236,7 @@ static bool has_use(const struct np *np, const struct arena_ref *ref, enum proto
 	return ref->group < l->n_groups && l->group[ref->group].use == use;
 }
 
-/* Records of the SP's, to be given back by return_records(); NULL if it has lent none. */
+/* Borrow records of the SP until return_records(); NULL if the SP has not lent them. */
 static const void *borrow_records(struct peer *peer, const struct arena_msg *msg,
 				  struct arena_buf *buf)
 {
@@ -252,12 +252,12 @@ static void return_records(struct peer *peer, struct arena_buf buf, bool is_good
 {
 	struct arena_ref ref;
 
-	/* What it had lent went with it. */
+	/* Nothing is returned to an SP that has failed. */
 	if (!peer->has_failed && !arena_return(peer->np->arena, buf, &ref) && is_good)
 		hold(peer, &ref, PROTO_RETURN_RECORD);
 }
 
-/* Each is as good or bad as it is itself. */
+/* Take each reply by itself: a bad one does not make the others bad. */
 static void take_each(struct peer *peer, const void *shared, uint32_t n)
 {
 	struct np *np = peer->np;
@@ -328,7 +328,7 @@ static void channel_happened(struct handler *h, const struct arena_event *e)
  * The start
  */
 
-/* The first message, before the ring is there to wait for it. */
+/* Wait for the first message, which comes before the channel is added to the ring. */
 static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 {
 	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000LL);
@@ -342,7 +342,7 @@ static int wait_for_message(struct peer *peer, struct arena_msg *msg)
 	return ret ? 0 : -ETIMEDOUT;
 }
 
-/* Of the channel; negative if there is none. */
+/* Return: the version that the channel speaks; negative if there is none. */
 static int agree_on_version(const struct peer *peer, uint16_t offer)
 {
 	int version = proto_version(PROTO_HELLO, offer);
@@ -386,7 +386,7 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 
 	if (msg->type != PROTO_MESSAGE_HELLO)
 		return -EPROTO;
-	/* Of another version, the rest of the HELLO may be another, too. */
+	/* In another version the rest of the HELLO may have another form. */
 	version = agree_on_version(peer, msg->value);
 	if (version < 0)
 		return version;

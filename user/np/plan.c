@@ -20,7 +20,7 @@ void plan_saw_other(struct plan_guess *g)
 
 void plan_saw_burst(struct plan_guess *g, uint32_t requests)
 {
-	/* Grows at once, and shrinks step by step: a small receive may follow a large one. */
+	/* It grows at once and shrinks slowly, as a small receive may follow a large one. */
 	if (requests >= g->burst)
 		g->burst = requests;
 	else

@@ -48,7 +48,7 @@ static bool get_area_of(struct conn *c, uint32_t n)
 	return false;
 }
 
-/* A single buffer there always is: see CONN_NET_BUFFERS. */
+/* There always is a single buffer for a connection, see CONN_NET_BUFFERS. */
 static bool get_area(struct conn *c)
 {
 	return c->rx.area.count || get_area_of(c, CONN_AREA_BUFFERS) || get_area_of(c, 1);
@@ -85,7 +85,7 @@ static bool add_spare(struct conn *c)
 	return false;
 }
 
-/* Used ones leave gaps. */
+/* Close the gaps that used extents have left. */
 static void compact_spares(struct receive *rx)
 {
 	uint32_t n = 0;
@@ -96,7 +96,7 @@ static void compact_spares(struct receive *rx)
 	rx->n_spares = n;
 }
 
-/* Return: for how many payloads that may come there is an extent now. */
+/* Return: how many expected payloads have an extent now. */
 static uint32_t get_spares(struct conn *c)
 {
 	struct receive *rx = &c->rx;
@@ -116,10 +116,10 @@ static uint32_t get_spares(struct conn *c)
 }
 
 /*
- * What came
+ * Received bytes
  */
 
-/* Where the bytes lie that are looked at next. */
+/* The address of the bytes that are parsed next. */
 static const uint8_t *here(struct conn *c)
 {
 	struct receive *rx = &c->rx;
@@ -134,7 +134,7 @@ static const uint8_t *here(struct conn *c)
 	return base + p->from + rx->done;
 }
 
-/* How many of them lie side by side. */
+/* How many of these bytes lie side by side. */
 static uint32_t side_by_side(const struct receive *rx)
 {
 	uint32_t n = rx->plan.piece[rx->at].length - rx->done;
@@ -153,8 +153,8 @@ static void advance(struct receive *rx, uint32_t n)
 }
 
 /*
- * The connection has to wait for buffers, and does not keep those that it has on
- * speculation, or two could wait for each other.
+ * A connection that has to wait for buffers copies the bytes that are left and gives back the
+ * extents for expected payloads. Otherwise two connections could wait for each other.
  */
 static void spill(struct conn *c)
 {
@@ -203,7 +203,7 @@ static void refuse(struct conn *c, struct request *r, enum proto_status status)
 	send_reply(r, status);
 }
 
-/* The extent that was ready for a payload like this one, if the payload comes there. */
+/* Use the extent that was ready for a payload like this one, if the payload comes there. */
 static bool adopt_spare(struct conn *c, struct request *r)
 {
 	struct receive *rx = &c->rx;
@@ -297,7 +297,7 @@ static bool take_header(struct conn *c)
 	}
 }
 
-/* The bytes are not where they belong. */
+/* Copy bytes of a payload that came to another place than their extent. */
 static void place(struct conn *c, struct request *r, uint32_t n)
 {
 	uint32_t had = r->command.length - (uint32_t)c->rx.stream.payload;
@@ -345,7 +345,7 @@ static bool take_payload(struct conn *c)
 	return true;
 }
 
-/* Return: false if nothing more can be done now. */
+/* Return: false if no more can be parsed now. */
 static bool step(struct conn *c)
 {
 	struct receive *rx = &c->rx;
@@ -371,7 +371,7 @@ static bool step_handshake(struct conn *c)
 	if (!rx->left || !handshake_is_listening(c))
 		return false;
 	used = handshake_take(c, here(c), side_by_side(rx));
-	/* It may have ended the connection, and all of this is gone. */
+	/* If the handshake ended the connection, the received bytes are gone. */
 	if (c->phase != CONN_DEAD)
 		advance(rx, (uint32_t)used);
 	return true;
@@ -407,7 +407,7 @@ static void end_of_stream(struct conn *c)
 
 	if (c->phase == CONN_FINISHING && !rx->stream.payload)
 		return;
-	/* Closing between two requests is a way to say goodbye. */
+	/* A client may close between two requests instead of sending DISC. */
 	if (c->phase != CONN_HANDSHAKE && !rx->stream.have && !rx->stream.payload)
 		conn_finish(c);
 	else
@@ -611,7 +611,7 @@ void receive_turn(struct conn *c)
 		return;
 	c->rx.kind = RECEIVE_NOTHING;
 	if (ret == -EAGAIN) {
-		/* All operations of the ring are under way: some will end. */
+		/* The ring has no room for an operation; some of those under way will end. */
 		conn_wait(c);
 		return;
 	}

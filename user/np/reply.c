@@ -6,7 +6,7 @@
 #include "np.h"
 #include "send.h"
 
-/* Does the extent hold just what the READ asked for, in this SP's own buffers? */
+/* Borrow the data of a READ. Return: false if it is not of this SP or has another length. */
 static bool take_data(struct np *np, struct peer *peer, struct request *s,
 		      const struct arena_ref *ref)
 {
@@ -18,7 +18,7 @@ static bool take_data(struct np *np, struct peer *peer, struct request *s,
 	return !arena_borrow(np->arena, peer->role, ref, &s->buf);
 }
 
-/* The payload is ours again. */
+/* Regain the payload of a WRITE and free it. */
 static void regain_payload(struct np *np, struct peer *peer, struct request *s)
 {
 	int ret = arena_regain(np->arena, peer->role, &s->ref, &s->buf);
@@ -35,7 +35,7 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 
 	if (!s || s->state != REQUEST_AT_SP || s->conn->sp != peer->id)
 		return false;
-	/* Errors have no data, or proto_reply_receive() would have refused them. */
+	/* proto_reply_receive() refuses errors that have data. */
 	has_data = s->command.operation == PROTO_READ && r->status == PROTO_OK;
 	if (r->n_refs != has_data || (has_data && !take_data(np, peer, s, &r->ref[0])))
 		return false;
@@ -45,7 +45,7 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 	return true;
 }
 
-/* Its disk may still be reading the payload: never reuse it. */
+/* The disk of a dead SP may still be reading the payload, so its buffers are never used again. */
 static void withhold_payload(struct np *np, struct request *s)
 {
 	np->counters.withheld_buffers += s->buf.count;
@@ -55,7 +55,7 @@ static void withhold_payload(struct np *np, struct request *s)
 
 static void fail_reply(struct request *s)
 {
-	/* A part of it was sent: there is no way back. */
+	/* A part of the reply was sent, so it cannot become an error any more. */
 	if (s->has_header) {
 		conn_kill(s->conn);
 		return;

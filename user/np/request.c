@@ -61,7 +61,7 @@ struct request *request_new(struct conn *c)
 	return r;
 }
 
-/* What may still come free: extents that are in use and not lost. */
+/* Can payload buffers become free? Those in use can, unless they are lost. */
 static bool may_come_free(struct np *np)
 {
 	const struct arena_layout *l = arena_layout(np->arena);
@@ -103,7 +103,7 @@ static int admit_write(struct request *r, uint32_t n)
 		r->taken = n;
 		return 0;
 	}
-	/* So many are free, but not side by side. */
+	/* As many buffers are free, but not side by side. */
 	admission_give(a, c->sp, &c->has_payload, n);
 	if (!may_come_free(np))
 		return -ENOMEM;
@@ -148,7 +148,7 @@ void request_drop_payload(struct request *r)
 	r->buf = (struct arena_buf){ 0 };
 }
 
-/* Nothing was counted for a request that was refused. */
+/* Give back what admission granted. A refused request has no buffers. */
 static void give_back(struct request *r)
 {
 	struct conn *c = r->conn;
@@ -178,7 +178,7 @@ void request_put(struct request *r)
 		r->generation = 1;
 	r->state = REQUEST_FREE;
 	r->conn = NULL;
-	/* To the head: it is the one most likely in a cache. */
+	/* The request goes to the head of the list, as it is probably in a cache. */
 	TAILQ_INSERT_HEAD(&c->np->requests.free, r, link);
 }
 

@@ -27,7 +27,7 @@ static void keep_batch(struct np *np, struct batch *b)
 	LIST_INSERT_HEAD(&np->batches, b, link);
 }
 
-/* One network buffer is set aside for each connection, so only others have to be asked for. */
+/* Each connection has one network buffer set aside; admission has to grant any other one. */
 static bool may_have_batch(struct conn *c)
 {
 	return !c->tx.n_batches || admission_take(&c->np->share.net, 0, &c->has_net, 1) ==
@@ -79,7 +79,7 @@ static void add(struct batch *b, struct arena_buf buf, uint32_t from, uint32_t l
 	b->bytes += length;
 }
 
-/* Headers without data between them are sent as one piece. */
+/* Add a header, and send headers without data between them as one piece. */
 static void add_header(struct batch *b, const struct request *r, uint8_t *headers)
 {
 	uint32_t from = b->n_headers++ * NBD_SIMPLE_REPLY_SIZE;
@@ -104,7 +104,7 @@ static void add_data(struct batch *b, struct request *r)
 	r->sent += length;
 }
 
-/* Return: true if all of it has found room. */
+/* Return: true if the batch has room for the whole reply. */
 static bool add_reply(struct batch *b, struct request *r, uint8_t *headers)
 {
 	if (!r->has_header)
@@ -195,7 +195,7 @@ static int start(struct conn *c, struct batch *b)
 	return arena_ring_send(np->ring, &io, NULL);
 }
 
-/* It cannot be sent: the requests end with the connection. */
+/* Drop a batch that cannot be sent; its requests end with the connection. */
 static void drop_batch(struct conn *c, struct batch *b)
 {
 	release(c->np, b, false);
@@ -210,7 +210,7 @@ void send_turn(struct conn *c)
 	if (c->tx.is_busy || c->phase == CONN_DEAD || TAILQ_EMPTY(&c->replies))
 		return;
 	b = np_has_operation(c->np) ? get_batch(c) : NULL;
-	/* Of what the kernel still has, something will come back. */
+	/* Operations and buffers come back when sends that are under way have ended. */
 	if (!b) {
 		conn_wait(c);
 		return;
@@ -247,7 +247,7 @@ void send_abandon(struct conn *c)
 
 	while ((r = TAILQ_FIRST(&c->replies))) {
 		TAILQ_REMOVE(&c->replies, r, link);
-		/* A part of it may be on its way. */
+		/* A batch that is being sent may have a part of the reply. */
 		r->is_sent = true;
 		if (!r->holds)
 			finish(c->np, r);

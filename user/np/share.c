@@ -3,7 +3,7 @@
 
 #include "np.h"
 
-/* A request need not begin on a buffer's boundary. */
+/* Buffers of the longest request, which need not begin on a buffer's boundary. */
 #define LONGEST	(PROTO_MAX_BYTES / PROTO_DISK_BUFFER + 1)
 
 uint32_t share_buffers(const struct arena_layout *l, uint32_t role, enum proto_use use)
@@ -16,7 +16,7 @@ uint32_t share_buffers(const struct arena_layout *l, uint32_t role, enum proto_u
 	return n;
 }
 
-/* A quarter to clients, a quarter to exports, and half to everybody. */
+/* A quarter belongs to clients, a quarter to exports, and half to all clients together. */
 static void divide(struct admission *a, uint32_t total, uint32_t clients, uint32_t exports,
 		   uint32_t longest)
 {
@@ -37,7 +37,7 @@ void share_init(struct np *np)
 	uint32_t payload = share_buffers(l, np->role, PROTO_USE_PAYLOAD);
 	uint32_t net = share_buffers(l, np->role, PROTO_USE_NET);
 	uint32_t n = np->requests.n, exports = np->options->n_sps, max = np->conns.max;
-	/* Whoever is connected can always be heard. */
+	/* Each connection can always have one request. */
 	const struct admission_config requests = {
 		n, max, exports, 1, exports > 1 ? n / 4 / exports : 0,
 	};

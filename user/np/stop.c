@@ -31,7 +31,7 @@ static void signal_came(struct handler *h, const struct arena_event *e)
 		counters_print(np);
 		return;
 	}
-	/* Better to end than to be deaf to SIGTERM. */
+	/* A process that cannot receive SIGTERM any more has to end, too. */
 	if (e->result < 0)
 		log_error("cannot read signals: %s", strerror(-e->result));
 	begin(np);
@@ -71,7 +71,7 @@ int stop_init(struct np *np)
 				      ARENA_SIGNAL(SIGUSR1), handler_cookie(&s->signal), NULL);
 }
 
-/* An idle process is not woken by the clock. */
+/* An idle process needs no tick, so that the clock does not wake it. */
 static bool needs_tick(const struct np *np)
 {
 	if (np->stop.is_stopping || conn_table_needs_tick(np) || listeners_need_tick(np) ||

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "command.h"
 
-/* Statuses travel to clients as they are. */
+/* Statuses are sent to clients as NBD errors without a change. */
 static_assert((int)PROTO_OK == NBD_SUCCESS && (int)PROTO_EPERM == NBD_EPERM &&
 	      (int)PROTO_EIO == NBD_EIO && (int)PROTO_ENOMEM == NBD_ENOMEM &&
 	      (int)PROTO_EINVAL == NBD_EINVAL && (int)PROTO_ENOSPC == NBD_ENOSPC &&
@@ -30,7 +30,7 @@ static enum proto_status check(const struct nbd_request *r, const struct export 
 {
 	enum proto_status status = PROTO_OK;
 
-	/* FUA is valid with every command, and means nothing to most. */
+	/* FUA is valid with every command, but has a meaning for few of them. */
 	if (r->flags & ~NBD_CMD_FLAG_FUA)
 		return PROTO_EINVAL;
 	switch (r->type) {
@@ -78,7 +78,7 @@ enum command_fate command_check(const struct nbd_request *r, const struct export
 	command->status = check(r, e);
 	if (command->status == PROTO_OK)
 		return COMMAND_SERVE;
-	/* Where the next header begins is known only after the payload. */
+	/* The next header can be found only behind the payload. */
 	if (r->type == NBD_CMD_WRITE && r->length > CONN_DISCARD_BYTES_MAX)
 		return COMMAND_CLOSE;
 	return COMMAND_REFUSE;

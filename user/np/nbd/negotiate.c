@@ -9,7 +9,7 @@
 
 #include "wire.h"
 
-/* The longest answer is that to LIST; the one to EXPORT_NAME comes next. */
+/* The output holds the answer to LIST, which is the longest one, and the input any name. */
 static_assert(PROTO_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX) +
 	      NBD_OPTION_REPLY_SIZE <= NEGOTIATION_OUT_MAX, "LIST fits");
 static_assert(4 + NEGOTIATION_STRING_MAX + 2 <= NEGOTIATION_DATA_MAX,
@@ -63,7 +63,7 @@ static void want(struct negotiation *n, enum negotiation_state state,
 	n->is_skipping = state == NEGOTIATION_SKIP;
 }
 
-/* The option is answered; the client may ask the next. */
+/* Wait for the next option, as this one is answered. */
 static enum negotiation_step next_option(struct negotiation *n)
 {
 	want(n, NEGOTIATION_OPTION, NBD_OPTION_SIZE);
@@ -101,7 +101,7 @@ static enum negotiation_step answer_list(struct negotiation *n)
 static uint16_t transmission_flags(const struct export *e)
 {
 	/*
-	 * FLUSH makes durable what any connection wrote to the disk: clients may open
+	 * FLUSH makes durable what any connection wrote to the disk, so clients may open
 	 * several.
 	 */
 	uint16_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH |
@@ -122,7 +122,7 @@ static void put_info(struct negotiation *n, const struct export *e,
 	put64(n, e->bytes);
 	put16(n, transmission_flags(e));
 
-	/* Allowed unasked, and a client that knows it cannot go wrong. */
+	/* The protocol allows it unasked, and a client that knows it sends no wrong request. */
 	put_reply(n, NBD_REP_INFO, 14);
 	put16(n, NBD_INFO_BLOCK_SIZE);
 	put32(n, 1);
@@ -137,7 +137,7 @@ static void put_info(struct negotiation *n, const struct export *e,
 	put_reply(n, NBD_REP_ACK, 0);
 }
 
-/* 32 bits length, the name, 16 bits count, and as many 16 bit numbers. */
+/* The data has a length of 32 bits, the name, a count of 16 bits and as many 16-bit numbers. */
 static enum negotiation_step answer_info(struct negotiation *n)
 {
 	bool is_name_wanted = false;
@@ -171,7 +171,7 @@ static enum negotiation_step answer_info(struct negotiation *n)
 	return NEGOTIATION_TRANSMIT;
 }
 
-/* The oldest way: no reply header, and so no way to refuse but to close. */
+/* EXPORT_NAME is the oldest option: it has no reply header, so only closing refuses it. */
 static enum negotiation_step answer_export_name(struct negotiation *n)
 {
 	static const uint8_t zeroes[NBD_EXPORT_NAME_ZEROES];
@@ -188,7 +188,7 @@ static enum negotiation_step answer_export_name(struct negotiation *n)
 	return NEGOTIATION_TRANSMIT;
 }
 
-/* All of the option's data is in place. */
+/* Answer an option whose data is complete. */
 static enum negotiation_step answer_option(struct negotiation *n)
 {
 	switch (n->option) {
@@ -226,7 +226,7 @@ static enum negotiation_step take_option(struct negotiation *n)
 	return NEGOTIATION_MORE;
 }
 
-/* An option was too long to be kept, and its data is gone. */
+/* Answer an option that was too long, and whose data was thrown away. */
 static enum negotiation_step answer_skipped(struct negotiation *n)
 {
 	switch (n->option) {
@@ -245,7 +245,7 @@ static enum negotiation_step take_flags(struct negotiation *n)
 {
 	uint32_t flags = nbd_get32(n->in);
 
-	/* A flag that the server did not offer changes what follows. */
+	/* A flag that the server did not offer could change the meaning of what follows. */
 	if (flags & ~(uint32_t)NBD_FLAG_C_ALL)
 		return NEGOTIATION_CLOSE;
 	n->is_without_zeroes = flags & NBD_FLAG_C_NO_ZEROES;
@@ -266,7 +266,7 @@ void negotiation_init(struct negotiation *n, const struct export_table *exports)
 	want(n, NEGOTIATION_FLAGS, NBD_CLIENT_FLAGS_SIZE);
 }
 
-/* The wanted bytes are in place, or were thrown away. */
+/* Act on the wanted bytes, which are complete or were thrown away. */
 static enum negotiation_step step_of(struct negotiation *n)
 {
 	n->out_length = 0;
