@@ -15,15 +15,15 @@
 #include "sp.h"
 #include "work.h"
 
-/* So that a peer that floods does not keep us from the rest. */
+/* Messages taken in a turn, so that a peer that floods does not keep the SP from other work. */
 #define MESSAGES_A_TURN		1024
 #define EVENTS			128
 #define CONNECT_TIMEOUT_MS	30000
-/* For so long a RETURN is held at most. */
+/* A RETURN is held for so long at most. */
 #define HOLD_NS			CLOCK_NS_PER_S
-/* To try again what the ring had no room for, if nothing else happens. */
+/* After so long a stalled request is tried again, even if no event comes. */
 #define STALL_MS		10
-/* Operations of one request at a time; more than so many requests are seldom. */
+/* Entries of the ring beyond one for each request: few requests have several operations. */
 #define SPARE_ENTRIES		64U
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
@@ -44,7 +44,7 @@ static void ring_error(int ret)
 	log_error("cannot make an io_uring: %s", why ? why : strerror(-ret));
 }
 
-/* Linux 6.8 cannot pin memory of a region for long; plain addresses do as well. */
+/* Linux 6.8 cannot pin a region's memory for long, so buffers may have to stay unregistered. */
 static void look_at_buffers(struct sp *sp)
 {
 	int group = proto_group_of_sp(sp->layout, sp->options.id, PROTO_USE_DISK);
@@ -90,7 +90,7 @@ void sp_loop_close(struct sp *sp)
 	arena_ring_close(sp->ring);
 }
 
-/* SIGTERM and SIGINT are blocked: they wait for the loop. */
+/* SIGTERM and SIGINT are blocked and stay pending until the loop takes them. */
 static bool stop_is_pending(void)
 {
 	sigset_t set;
@@ -166,12 +166,12 @@ static void stop(struct sp *sp, enum sp_exit status)
 	sp_requests_refuse(sp);
 }
 
-/* Of the end of the network process, receiving tells. */
+/* Handle an error of sending. The end of the network process is noticed by receiving. */
 static void check_sent(struct sp *sp, int ret)
 {
 	if (!ret || is_end(ret) || sp->is_stopping)
 		return;
-	/* The window has room for all messages that there can be. */
+	/* The window has room for all messages of a peer that acknowledges them. */
 	log_error("cannot send to the network process: %s", ret == -EAGAIN ?
 		  "it does not take its messages" : strerror(-ret));
 	stop(sp, SP_EXIT_ERROR);
@@ -192,7 +192,7 @@ void sp_loop_return(struct sp *sp)
 	check_sent(sp, proto_returns_send(&sp->returns));
 }
 
-/* The first message of the NP's, and none of the later ones. */
+/* HELLO has to be the first message of the NP, and no later one. */
 static void take_hello(struct sp *sp, const struct arena_msg *msg)
 {
 	int version = proto_version(PROTO_HELLO, msg->value);
@@ -287,7 +287,7 @@ static void take_event(struct sp *sp, const struct arena_event *e)
 	}
 }
 
-/* Whatever is held goes when a second has passed, though nothing else is said. */
+/* RETURNs that are held are sent after a second, even if there is no other message. */
 static void tick(struct sp *sp)
 {
 	const struct arena_timer timer = { .size = sizeof(timer), .first_ns = HOLD_NS };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * arena-sp: the ladder up to the loop, and down again.
+ * arena-sp, the storage process: it opens everything, runs the loop, and closes everything.
  */
 #include <common/log.h>
 #include <common/start.h>
@@ -17,7 +17,7 @@
 #include "replies.h"
 #include "sp.h"
 
-/* The ring takes them; until then they wait. */
+/* Block the signals that the ring receives, so that they stay pending until it does. */
 static void block_signals(void)
 {
 	sigset_t set;
@@ -29,7 +29,7 @@ static void block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* The groups this process works with have the shapes it relies on. */
+/* Check that the groups which this process uses have buffers of the right sizes. */
 static int layout_check(struct sp *sp)
 {
 	const struct arena_layout *l = sp->layout;
@@ -60,7 +60,7 @@ static int region_open(struct sp *sp)
 	return ret;
 }
 
-/* Kernels of which some lose pages, see work.c. */
+/* Can this kernel lose pages? Some of the kernels before 6.9 do, see work.c. */
 static bool may_lose_pages(void)
 {
 	int major, minor;

@@ -10,7 +10,7 @@ struct sp_options;
 /**
  * sp_options_parse() - read the command line
  *
- * Returns only if the process is to go on: see options_parse().
+ * The call returns only if the process is to continue, see options_parse().
  */
 void sp_options_parse(struct sp_options *o, int argc, char **argv);
 

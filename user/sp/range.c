@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* Ranges of more areas are wide. */
+/* A range that touches more areas is wide, and is not counted in each of them. */
 #define MAX_AREAS	16U
 
 static bool conflict(const struct sp_range *a, const struct sp_range *b)
@@ -26,7 +26,7 @@ static bool is_wide(const struct sp_range *r)
 	return last_area(r) - first_area(r) >= MAX_AREAS;
 }
 
-/* @by: 1 or -1 */
+/* Count a range in, if @by is 1, or out, if it is -1. */
 static void count(struct sp_ranges *all, const struct sp_range *r, uint32_t by)
 {
 	all->changers += r->changes ? by : 0;

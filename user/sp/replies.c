@@ -9,7 +9,7 @@
 #include "loop.h"
 #include "sp.h"
 
-/* The ref that names an extent of ours to the NP. */
+/* Lend an extent to the NP. Return: the ref that names it to the NP. */
 static struct arena_ref lend(struct sp *sp, struct arena_buf buf)
 {
 	struct arena_ref ref = { 0 };
@@ -29,7 +29,7 @@ static void send_records(struct sp *sp, uint8_t type, uint16_t value, struct are
 	});
 }
 
-/* What NP and clients make use of. */
+/* Describe the disk to the NP. */
 static struct proto_disk describe(const struct backend_limits *l)
 {
 	return (struct proto_disk){
@@ -54,7 +54,7 @@ void sp_replies_hello(struct sp *sp)
 	struct arena_buf buf;
 	int ret = arena_get(sp->arena, sp->record_group, 1, &buf);
 
-	/* Nobody has a record yet. */
+	/* No record is used yet, so there must be one. */
 	assert(!ret);
 	(void)ret;
 	memcpy(arena_ptr(sp->arena, buf), &disk, sizeof(disk));
@@ -72,7 +72,7 @@ static void write_reply(struct sp *sp, struct proto_reply *shared, const struct 
 	memcpy(shared, &reply, sizeof(reply));
 }
 
-/* How many are done; as many as one message takes. */
+/* Return: how many requests are done, at most as many as one message takes. */
 static uint32_t count_done(const struct sp *sp)
 {
 	uint32_t n = 0;
@@ -82,7 +82,7 @@ static uint32_t count_done(const struct sp *sp)
 	return n;
 }
 
-/* Also for want of an extent as long: some of them may do. */
+/* Get records for @count replies, or for fewer if there is no extent of that length. */
 static bool get_records(struct sp *sp, uint32_t *count, struct arena_buf *buf)
 {
 	while (*count) {
@@ -93,7 +93,7 @@ static bool get_records(struct sp *sp, uint32_t *count, struct arena_buf *buf)
 	return false;
 }
 
-/* False if there is no buffer for even one. */
+/* Return: false if there is no record for even one reply. */
 static bool reply_to_some(struct sp *sp)
 {
 	uint32_t count = count_done(sp);

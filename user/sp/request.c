@@ -59,7 +59,7 @@ static enum proto_status check_can(const struct sp *sp, const struct proto_reque
 	}
 }
 
-/* The payload is one extent of the NP's buffers for payload, just as long as needed. */
+/* Borrow the payload: one extent of the NP's group for payload, just as long as needed. */
 static enum proto_status take_payload(struct sp *sp, struct sp_request *r,
 				      const struct proto_request *q)
 {
@@ -75,7 +75,7 @@ static enum proto_status take_payload(struct sp *sp, struct sp_request *r,
 	return PROTO_OK;
 }
 
-/* Fill @r from @q, a sound copy of what the NP wrote, if it suits the disk. */
+/* Fill @r from @q, a copy that is sound by itself, and check that it suits the disk. */
 static enum proto_status parse(struct sp *sp, struct sp_request *r, const struct proto_request *q)
 {
 	enum proto_status status = check_can(sp, q);
@@ -111,13 +111,13 @@ static void set_range(const struct sp *sp, struct sp_request *r)
 	r->range.changes = r->operation != PROTO_READ;
 }
 
-/* False if there are not enough buffers now. */
+/* Return: false if there are not enough buffers now. */
 static bool get_buffers(struct sp *sp, struct sp_request *r, uint32_t count)
 {
 	return !count || !arena_get_for(sp->arena, PROTO_USE_DISK, count, &r->own);
 }
 
-/* Nobody overtakes those that wait, and only who needs buffers has to wait for them. */
+/* A request that needs buffers waits behind those that wait already; others start at once. */
 static void start(struct sp *sp, struct sp_request *r)
 {
 	uint32_t count = sp_work_buffers(sp, r);
@@ -195,7 +195,7 @@ void sp_requests_refuse(struct sp *sp)
  * The end
  */
 
-/* Of a READ that is done, the reply lends what was read. */
+/* Give back the buffers of a request, except for data of a READ, which its reply lends. */
 static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 {
 	struct arena_ref ref;
@@ -205,7 +205,7 @@ static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 		ret = arena_put(sp->arena, r->own);
 		r->own.count = 0;
 	}
-	/* That the reply comes is the RETURN of the payload. */
+	/* The reply itself returns the payload, so no RETURN is sent. */
 	if (r->payload.count)
 		ret |= arena_return(sp->arena, r->payload, &ref);
 	assert(!ret);
@@ -247,13 +247,13 @@ static void count_begun(struct sp *sp, const struct sp_request *r)
 	c->zeroes += r->operation == PROTO_WRITE_ZEROES;
 }
 
-/* @q is a copy; what @unsound says of it is an -errno. */
+/* Accept @q, a private copy. @unsound is an -errno if the copy is not sound by itself. */
 static void accept_one(struct sp *sp, const struct proto_request *q, int unsound)
 {
 	enum proto_status status = PROTO_EINVAL;
 	struct sp_request *r = sp->free;
 
-	/* The NP has promised to have no more in flight. */
+	/* The NP has more requests in flight than it may. */
 	if (!r) {
 		sp->counters.bad_messages++;
 		return;
@@ -274,7 +274,7 @@ static void accept_one(struct sp *sp, const struct proto_request *q, int unsound
 	enter(sp, r);
 }
 
-/* Does the message name records, in the NP's group for them? */
+/* Does the message name records in the NP's group for records? */
 static bool names_records(struct sp *sp, const struct arena_msg *msg)
 {
 	return sp->version && msg->ref.group == sp->request_group &&

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a request: accepted and checked, put in its order among those that overlap, given
- * buffers, carried out, replied to.
+ * The life of a request: it is accepted and checked, waits for earlier requests that overlap, gets
+ * buffers, is carried out, and is replied to.
  *
  *	accepted --> its range is blocked --> it waits for buffers --> at work --> done --> free
  *
- * A request that is blocked has no buffers, and one that has buffers is not blocked, so
- * those at work always come to an end.
+ * A request that is blocked has no buffers, and one that has buffers is not blocked, so requests
+ * at work always come to an end.
  */
 #ifndef SP_REQUEST_H
 #define SP_REQUEST_H
@@ -22,10 +22,10 @@
 struct sp;
 
 /**
- * enum sp_stage - how far the work on a request is; stages may be left out
- * @SP_STAGE_FETCH: blocks that the client gives only a part of are read
+ * enum sp_stage - stages of the work on a request, which may be left out
+ * @SP_STAGE_FETCH: the disk reads blocks of which the client changes only a part
  * @SP_STAGE_MOVE: the disk does what the client asked for
- * @SP_STAGE_SYNC: it makes durable what it did
+ * @SP_STAGE_SYNC: the disk makes durable what it did
  */
 enum sp_stage {
 	SP_STAGE_FETCH,
@@ -34,27 +34,27 @@ enum sp_stage {
 };
 
 /**
- * struct sp_request - a request of the NP's
- * @tag: by which the NP knows it
+ * struct sp_request - a request of the NP
+ * @tag: the number by which the NP knows the request
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
  * @length: bytes
  * @range: the blocks that it touches, for its order
- * @own: buffers of ours: what was read, the blocks that are completed, or what the backend needs;
- *	zero for none
- * @payload: buffers of the NP's: what is written; zero for none
- * @stage: of the work
- * @todo: parts of the stage that are not begun, see work.c
+ * @own: buffers of the SP for data that was read, for blocks that are completed, or for the
+ *	backend; zero for none
+ * @payload: buffers of the NP with the payload of a WRITE; zero for none
+ * @stage: stage of the work
+ * @todo: parts of the stage that have not begun, see work.c
  * @at: where the next operation begins on the disk
- * @end: where the last one ends
- * @pending: operations that are begun and have not ended
- * @error: of the first one that failed; else 0
- * @is_again: one of the stage has to be tried again
- * @is_stalled: it is in that queue
- * @tries: how often the stage was
+ * @end: where the last operation ends on the disk
+ * @pending: operations that have begun and have not ended
+ * @error: error of the first operation that failed; else 0
+ * @is_again: an operation of the stage has to be tried again
+ * @is_stalled: the request is in the queue of stalled ones
+ * @tries: how often the stage was tried again
  * @status: how the request ended
- * @next: in the queue that it is in, or in the list of those that are free
+ * @next: the next request in a queue or in the list of free requests
  */
 struct sp_request {
 	uint64_t tag;
@@ -95,7 +95,7 @@ static inline void sp_queue_put(struct sp_queue *q, struct sp_request *r)
 	q->last = r;
 }
 
-/* NULL if there is none. */
+/* Take the oldest request of a queue. Return: NULL if there is none. */
 static inline struct sp_request *sp_queue_take(struct sp_queue *q)
 {
 	struct sp_request *r = q->first;
@@ -105,19 +105,19 @@ static inline struct sp_request *sp_queue_take(struct sp_queue *q)
 	return r;
 }
 
-/** sp_requests_init() - make the table; all are free; 0 or -ENOMEM */
+/** sp_requests_init() - make the table of requests, which are all free; 0 or -ENOMEM */
 int sp_requests_init(struct sp *sp);
 
-/** sp_requests_accept() - act on REQUESTS */
+/** sp_requests_accept() - accept all requests of a message REQUESTS */
 void sp_requests_accept(struct sp *sp, const struct arena_msg *msg);
 
-/** sp_requests_run() - go on with requests that may: at the end of a turn */
+/** sp_requests_run() - continue requests that were waiting; called at the end of a turn */
 void sp_requests_run(struct sp *sp);
 
-/** sp_requests_refuse() - reply to those that wait for buffers: the process ends */
+/** sp_requests_refuse() - end requests that wait for buffers, as the process stops */
 void sp_requests_refuse(struct sp *sp);
 
-/** sp_request_finish() - the work has ended, or never begins; the reply goes out with others */
+/** sp_request_finish() - end a request; its reply goes out with others at the end of a turn */
 void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status status);
 
 #endif /* SP_REQUEST_H */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The storage process as a whole. One thread, one ring, one disk, one peer.
+ * The storage process as a whole. It has one thread, one ring, one disk and one peer.
  *
- * The way of a request through the files:
- *	loop.c		waits for messages and for the disk, once a turn
+ * A request goes through these files:
+ *	loop.c		waits for messages and for the disk, once in a turn
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
- *	replies.c	replies to all that was done in a turn
+ *	replies.c	replies to all requests that ended in a turn
  */
 #ifndef SP_SP_H
 #define SP_SP_H
@@ -25,8 +25,8 @@
 #include "request.h"
 
 /**
- * enum sp_exit - exit status of arena-sp, beside OPTIONS_EXIT_USAGE
- * @SP_EXIT_OK: asked to stop
+ * enum sp_exit - exit status of arena-sp, besides OPTIONS_EXIT_USAGE
+ * @SP_EXIT_OK: a signal ended the process
  * @SP_EXIT_ERROR: something failed, and was logged
  * @SP_EXIT_PEER: the network process ended
  */
@@ -40,14 +40,14 @@ enum sp_exit {
  * struct sp_options - the command line
  * @region: name of the region
  * @disk: path of the disk
- * @id: which SP of the region this is
- * @np: process id of the NP, 0 if not known
+ * @id: number of this SP in the region
+ * @np: process id of the NP, 0 if it is not known
  * @backend: enum backend_kind
- * @transport: what carries messages, an index of sp_transports
+ * @transport: transport of the channel, an index of sp_transports
  * @wait: enum arena_wait
  * @fixed_buffers: try to register buffers
  * @readonly: do not write the disk
- * @verbose: log what only developers want to know
+ * @verbose: log details for developers
  */
 struct sp_options {
 	const char *region;
@@ -63,24 +63,24 @@ struct sp_options {
 };
 
 /**
- * struct sp_counters - what has been done
- * @requests: accepted from the NP
- * @reads: of them
- * @writes: of them
- * @flushes: of them
- * @discards: of them
- * @zeroes: of them
+ * struct sp_counters - totals since the start
+ * @requests: requests accepted from the NP
+ * @reads: READs among them
+ * @writes: WRITEs among them
+ * @flushes: FLUSHes among them
+ * @discards: DISCARDs among them
+ * @zeroes: WRITE_ZEROES among them
  * @errors: requests answered with an error
- * @bytes_read: of clients' reads
- * @bytes_written: of clients' writes
- * @copied_bytes: of clients' writes, copied to complete a block
- * @rmw: writes that needed that
+ * @bytes_read: bytes of READs that succeeded
+ * @bytes_written: bytes of WRITEs that succeeded
+ * @copied_bytes: bytes of WRITEs that were copied to complete a block
+ * @rmw: requests of which a block was completed
  * @waits: requests that had to wait for buffers
  * @overlaps: requests that had to wait for earlier ones that overlap
  * @retries: requests of which a part was tried again
- * @bad_messages: dropped
+ * @bad_messages: messages and requests that were dropped
  * @batches: messages with requests
- * @operations: begun on the disk
+ * @operations: operations that began on the disk
  */
 struct sp_counters {
 	uint64_t requests;
@@ -103,32 +103,32 @@ struct sp_counters {
 };
 
 /**
- * struct sp - everything
- * @options: command line
+ * struct sp - the process
+ * @options: the command line
  * @backend: the disk
  * @arena: the part of this process in the region
- * @layout: of the region
+ * @layout: layout of the region
  * @record_group: group of the records that this process writes
  * @request_group: group of the NP's records
- * @cuts: operations end with the page that they begin in, see work.c
- * @is_fixed: the buffers for what is read are registered with the kernel
+ * @cuts: operations that begin within a page end with it, see work.c
+ * @is_fixed: the buffers for data of READs are registered with the kernel
  * @ring: does the I/O, carries messages and gives events
- * @channel: to the NP
+ * @channel: the channel to the NP
  * @returns: RETURNs that are held
- * @is_ticking: a timer is under way that sends them
- * @version: that the channel speaks, 0 before the NP's HELLO
- * @requests: as many as the NP may have in flight
- * @n_requests: of them
- * @free: those that nobody has
- * @ranges: of requests in flight
- * @freed: requests whose ranges were blocked and are not any more
+ * @is_ticking: a timer is under way, after which they are sent
+ * @version: version that the channel speaks, 0 before the NP's HELLO
+ * @requests: the table of requests
+ * @n_requests: entries of @requests, as many as the NP may have in flight
+ * @free: requests that are not used
+ * @ranges: ranges of requests in flight
+ * @freed: requests whose ranges are not blocked any more
  * @waiting: requests that wait for buffers
  * @stalled: requests for whose next operation the ring had no room
  * @done: requests whose replies are to be sent
  * @active: requests that are neither free nor done
- * @is_stopping: no new requests; ends when @active is 0
- * @status: to exit with
- * @counters: what has been done
+ * @is_stopping: new requests are refused, and the process ends when @active is 0
+ * @status: exit status
+ * @counters: totals since the start
  */
 struct sp {
 	struct sp_options options;
@@ -158,7 +158,7 @@ struct sp {
 	struct sp_counters counters;
 };
 
-/* The only NP. */
+/* The role of the only NP. */
 #define SP_PEER		PROTO_ROLE_NP(0)
 
 #endif /* SP_SP_H */

@@ -10,12 +10,12 @@
 #include "request.h"
 #include "sp.h"
 
-/* How often a stage is tried again, where the disk says that this may help. */
+/* How often a stage is tried again if the disk says that this may help. */
 #define MAX_TRIES	16U
-/* Operations of one request at a time, so that a long one leaves room for others. */
+/* Operations that one request has at a time, so that a long one leaves room for others. */
 #define MAX_PENDING	8U
 
-/* Parts of a stage: the first block and the last one, where they are not whole; what is between. */
+/* Parts of a stage: the first block and the last one, if they are completed, and the rest. */
 #define HEAD	1U
 #define TAIL	2U
 #define BODY	4U
@@ -30,7 +30,7 @@ static bool fills_blocks(const struct sp_request *r)
 	return r->operation == PROTO_WRITE || r->operation == PROTO_WRITE_ZEROES;
 }
 
-/* Which of its blocks the client gives only a part of. */
+/* Return: which edges of a request are blocks that it changes only in part. */
 static unsigned int edges(const struct sp *sp, const struct sp_request *r)
 {
 	uint32_t block = block_size(sp);
@@ -57,13 +57,13 @@ uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r)
 	return !!(parts & HEAD) + !!(parts & TAIL);
 }
 
-/* The block of an edge on the disk. */
+/* Where the block of an edge lies on the disk. */
 static uint64_t edge_block(const struct sp *sp, const struct sp_request *r, unsigned int part)
 {
 	return part == HEAD ? r->range.start : r->range.end - block_size(sp);
 }
 
-/* Where it lies in our own buffers, of which each edge has one. */
+/* Where the block of an edge lies in the request's own buffers, of which each edge has one. */
 static uint32_t edge_from(const struct sp *sp, const struct sp_request *r, unsigned int part)
 {
 	uint32_t buffer = part == HEAD ? 0 : r->own.count - 1U;
@@ -71,14 +71,14 @@ static uint32_t edge_from(const struct sp *sp, const struct sp_request *r, unsig
 	return buffer * PROTO_DISK_BUFFER + (uint32_t)(edge_block(sp, r, part) % PROTO_DISK_BUFFER);
 }
 
-/* Disk and memory are aligned alike: where the byte at disk offset @at lies in its extent. */
+/* Where the byte at disk offset @at lies in its extent; memory is aligned like the disk. */
 static uint32_t body_from(const struct sp_request *r, uint64_t at)
 {
 	return (uint32_t)(at - (r->offset & ~(uint64_t)(PROTO_DISK_BUFFER - 1)));
 }
 
 /*
- * What one operation does
+ * Operations
  */
 
 static enum backend_operation body_operation(const struct sp_request *r)
@@ -110,10 +110,9 @@ static uint64_t most_bytes(const struct sp *sp, enum backend_operation operation
 }
 
 /*
- * Linux 6.8.1 forgets to let go of the last page of a buffer that begins within one
- * page and ends in another, unless it is registered, and a huge page that has such
- * a page in it never comes back: see docs/hazards.md. So up to the end of the first
- * page by itself.
+ * Linux 6.8.1 does not release the last page of a buffer that begins within one page and ends in
+ * another, unless the buffer is registered, and a huge page with such a page in it is never freed,
+ * see docs/hazards.md. So an operation that begins within a page ends with it.
  */
 static uint64_t within_page(uint32_t from, uint64_t length)
 {
@@ -155,13 +154,13 @@ static void set_edge(const struct sp *sp, const struct sp_request *r, unsigned i
 	io->length = block_size(sp);
 }
 
-/* The one with the lowest bit comes first. */
+/* The part with the lowest bit comes first. */
 static unsigned int next_part(const struct sp_request *r)
 {
 	return r->todo & -r->todo;
 }
 
-/* FUA of a discard is a flush afterwards, and so is that of zeroes where they are no write. */
+/* Can the operation itself be durable? If it cannot, as a discard, a flush follows it. */
 static bool syncs_itself(const struct sp *sp, const struct sp_request *r)
 {
 	return r->operation == PROTO_WRITE ||
@@ -198,7 +197,7 @@ static int begin_next(struct sp *sp, struct sp_request *r)
  * Stages
  */
 
-/* A discard forgets whole blocks only. */
+/* A discard concerns whole blocks only. */
 static void set_discard_body(const struct sp *sp, struct sp_request *r)
 {
 	uint64_t block = block_size(sp);
@@ -229,7 +228,7 @@ static void plan(const struct sp *sp, struct sp_request *r)
 		plan_move(sp, r);
 		break;
 	case SP_STAGE_SYNC:
-		/* Every write that was replied to has completed on the disk: a flush covers it. */
+		/* Every write that was replied to has ended on the disk, so the flush covers it. */
 		r->todo = sp->backend.limits.has_volatile_cache ? BODY : 0;
 		r->at = 0;
 		r->end = 0;
@@ -252,7 +251,7 @@ static void patch(struct sp *sp, const struct sp_request *r, unsigned int part)
 		memset(own, 0, to - from);
 		return;
 	}
-	/* The NP can write there still; nothing is decided on it. */
+	/* The NP can still write the payload, but nothing is decided by its bytes. */
 	payload = arena_ptr_const(sp->arena, r->payload);
 	assert(payload);
 	arena_snapshot(own, payload + body_from(r, from), to - from);
@@ -266,7 +265,7 @@ static bool is_last(const struct sp *sp, const struct sp_request *r)
 	return r->stage == SP_STAGE_SYNC || !(r->flags & PROTO_FLAG_FUA) || syncs_itself(sp, r);
 }
 
-/* All of a stage has ended well: the next one, or false. */
+/* Go to the next stage after a stage has succeeded. Return: false if it was the last one. */
 static bool next_stage(struct sp *sp, struct sp_request *r)
 {
 	unsigned int parts = edges(sp, r);
@@ -282,7 +281,7 @@ static bool next_stage(struct sp *sp, struct sp_request *r)
 	return true;
 }
 
-/* Nothing is under way any more: go on, or end it. True if there is something to begin. */
+/* Plan the next stage, or end the request. Return: true if there may be operations to begin. */
 static bool stage_ended(struct sp *sp, struct sp_request *r)
 {
 	if (r->error) {
@@ -375,7 +374,7 @@ void sp_work_ended(struct sp *sp, const struct arena_event *e)
 		r->is_again = true;
 	else if (ret)
 		fail(r, ret == -EAGAIN ? -EIO : ret, why);
-	/* What is stalled goes on when the turn ends. */
+	/* A stalled request continues when the turn ends. */
 	if (!r->is_stalled)
 		sp_work_go_on(sp, r);
 }

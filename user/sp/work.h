@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Carrying out a request as operations of a backend: split where it is longer than the disk takes
- * at once, and with whole blocks where it does not begin or end at one.
+ * Carrying out a request as operations of a backend. A request that is longer than the disk takes
+ * at once is split. Blocks of which it changes only a part are completed.
  *
- * It must not know messages, nor the order of requests.
+ * This header must not know messages, nor the order of requests.
  */
 #ifndef SP_WORK_H
 #define SP_WORK_H
@@ -24,13 +24,13 @@ static inline uint64_t sp_buffers_for(uint64_t offset, uint64_t length)
 /** sp_work_buffers() - how many buffers of our own a request needs; its range is known */
 uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r);
 
-/** sp_work_start() - begin; the request has its buffers. Ends with sp_request_finish() */
+/** sp_work_start() - begin a request that has its buffers; ends with sp_request_finish() */
 void sp_work_start(struct sp *sp, struct sp_request *r);
 
-/** sp_work_go_on() - begin what the ring had no room for */
+/** sp_work_go_on() - begin operations for which the ring had no room */
 void sp_work_go_on(struct sp *sp, struct sp_request *r);
 
-/** sp_work_ended() - an operation has ended; the event's cookie is the number of its request */
+/** sp_work_ended() - handle the end of an operation, whose cookie is its request's number */
 void sp_work_ended(struct sp *sp, const struct arena_event *e);
 
 #endif /* SP_WORK_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks behind one interface. There are three ways to a disk: NVMe commands past the block
- * layer, a block device, and a regular file. Each finds out what its disk can do, begins
- * operations on the library's ring and says how they ended.
+ * Disks behind one interface. There are three backends: NVMe commands past the block layer, a block
+ * device, and a regular file. Each of them finds out what its disk can do, begins operations on the
+ * library's ring and says how they ended.
  *
  * A backend must not know of requests, of their order, of replies, nor of the network process.
  */
@@ -14,24 +14,24 @@
 #include <stdint.h>
 
 /**
- * enum backend_kind - a way to a disk
- * @BACKEND_AUTO: the first of the others that the disk has
+ * enum backend_kind - kinds of backends
+ * @BACKEND_AUTO: the first of the others that works with the disk
  * @BACKEND_NVME: NVMe commands, on the character device of a namespace
  * @BACKEND_BLOCK: a block device, with O_DIRECT
  * @BACKEND_FILE: a regular file, with O_DIRECT
  */
 enum backend_kind { BACKEND_AUTO, BACKEND_NVME, BACKEND_BLOCK, BACKEND_FILE };
 
-/* The names of these, as --backend takes them; NULL at the end. */
+/* The names of these kinds, as --backend takes them; NULL at the end. */
 extern const char *const backend_names[];
 
 /**
- * enum backend_operation - what a disk does
- * @BACKEND_READ: from disk to memory
- * @BACKEND_WRITE: from memory to disk
+ * enum backend_operation - operations of a disk
+ * @BACKEND_READ: move bytes from disk to memory
+ * @BACKEND_WRITE: move bytes from memory to disk
  * @BACKEND_FLUSH: make durable what was written
- * @BACKEND_DISCARD: the content of a range does not matter any more
- * @BACKEND_ZERO: a range reads as zeroes
+ * @BACKEND_DISCARD: forget the contents of a range
+ * @BACKEND_ZERO: let a range read as zeroes
  */
 enum backend_operation {
 	BACKEND_READ,
@@ -42,21 +42,21 @@ enum backend_operation {
 };
 
 /**
- * struct backend_limits - what is known of an open disk
+ * struct backend_limits - what an open disk can do
  * @bytes: size, a multiple of @block_size
  * @block_size: least unit of I/O in bytes, a power of two, 512 to 4096
  * @max_bytes: bytes of one read or write at most, a multiple of @block_size
  * @max_discard: bytes of one discard at most, likewise
  * @max_zero: bytes of one write of zeroes at most, likewise
  * @atomic_bytes: bytes of a write that is done completely or not at all
- * @discard_granularity: bytes; 0 if it cannot discard
+ * @discard_granularity: bytes of the units that it discards; 0 if it cannot discard
  * @is_readonly: it must not be written
  * @has_fua: one write can be made durable without a flush
  * @has_discard: it discards
  * @has_zero: it writes zeroes
  * @is_rotational: it has a seek time
  * @has_volatile_cache: what was not flushed can be lost with the power
- * @discard_needs_buffer: a discard takes an extent of our own to work with
+ * @discard_needs_buffer: a discard needs an extent of the SP to work with
  */
 struct backend_limits {
 	uint64_t bytes;
@@ -79,13 +79,13 @@ struct backend_limits {
  * struct backend_io - one operation, of whole blocks
  * @operation: enum backend_operation
  * @buf: extent that holds the bytes; for a discard an extent to work with, if it needs one
- * @from: first byte of it that takes part
+ * @from: first byte of @buf that takes part
  * @offset: first byte on the disk
  * @length: bytes, within the limits
- * @is_fua: durable when it has ended
+ * @is_fua: the operation is durable when it has ended
  * @no_hole: keep the range allocated; with BACKEND_ZERO
  * @fast: fail rather than write as many zeroes; with BACKEND_ZERO
- * @cookie: comes back in the event
+ * @cookie: comes back in the event of the end
  */
 struct backend_io {
 	enum backend_operation operation;
@@ -102,8 +102,8 @@ struct backend_io {
 struct backend;
 
 /**
- * struct backend_ops - how a way to a disk works
- * @kind: of the way
+ * struct backend_ops - functions of a kind of backend
+ * @kind: the kind
  * @begin: begin an operation on the ring. Return: 0; -EAGAIN if the ring has no room now; or
  *	another -errno
  * @result: how the operation of an event ended. Return: 0; -EAGAIN if it should be begun
@@ -117,17 +117,17 @@ struct backend_ops {
 
 /**
  * struct backend - a disk
- * @ops: the way to it
+ * @ops: functions of its kind
  * @path: as the command line names it
  * @limits: what it can do
- * @fd: on which operations are begun
- * @guard: keeps others from the disk where @fd does not; or -1
- * @arena: of the buffers
- * @ring: of the operations
- * @file: @fd, on the ring
+ * @fd: the file on which operations begin
+ * @guard: a file that keeps others from the disk if @fd does not; or -1
+ * @arena: the arena of the buffers
+ * @ring: the ring of the operations
+ * @file: @fd as a file of the ring
  * @nsid: BACKEND_NVME: number of the namespace
  * @lba_shift: BACKEND_NVME: power of two of @limits.block_size
- * @can_deallocate: BACKEND_NVME: to write zeroes may deallocate
+ * @can_deallocate: BACKEND_NVME: a write of zeroes may deallocate blocks
  */
 struct backend {
 	const struct backend_ops *ops;
@@ -147,29 +147,29 @@ struct backend {
  * backend_open() - open a disk and find out what it can do
  * @b: filled
  * @path: character or block device of an NVMe namespace, block device, or regular file
- * @kind: the way to it
- * @readonly: do not write it even if that is possible
+ * @kind: the kind of backend to use
+ * @readonly: do not write the disk even if that is possible
  *
- * Logs which way was chosen, and why, or what is wrong.
+ * The call logs which kind was chosen, and why, or what is wrong.
  *
  * Return: 0 or -errno.
  */
 int backend_open(struct backend *b, const char *path, enum backend_kind kind, bool readonly);
 
 /**
- * backend_attach() - let operations begin
- * @b: open
+ * backend_attach() - attach a disk to a ring, so that operations can begin
+ * @b: the disk, which is open
  * @a: arena of the buffers
  * @r: ring of that arena, with its option nvme if backend_is_nvme()
  *
- * Return: 0 or -errno, which was logged.
+ * Return: 0 or -errno; the error was logged.
  */
 int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r);
 
-/** backend_close() - close the disk; nothing must be pending on its ring */
+/** backend_close() - close the disk, of which no operation must be pending */
 void backend_close(struct backend *b);
 
-/** backend_is_nvme() - does its ring need the option nvme? */
+/** backend_is_nvme() - does the disk's ring need the option nvme? */
 static inline bool backend_is_nvme(const struct backend *b)
 {
 	return b->ops->kind == BACKEND_NVME;

@@ -17,7 +17,7 @@
 #include "ways.h"
 
 #define MAX_BYTES	(32U << 20)
-/* A bio has 32 bits for its length. */
+/* A range must be shorter than 4 GiB, because a bio has 32 bits for its length. */
 #define MAX_RANGE	(1ULL << 31)
 
 static int open_direct(const char *path, bool readonly)
@@ -47,7 +47,7 @@ int block_open_exclusively(struct backend *b, const char *path)
 	return fd;
 }
 
-/* A text of the device's queue in sysfs; a partition has that of its disk. */
+/* Read an attribute of the device's queue in sysfs. A partition has the queue of its disk. */
 static bool queue_text(dev_t dev, const char *name, char *text, size_t size)
 {
 	static const char *const folders[] = { "queue", "../queue" };
@@ -71,7 +71,7 @@ static bool queue_text(dev_t dev, const char *name, char *text, size_t size)
 	return false;
 }
 
-/* Of older kernels, which do not have it, 0. */
+/* Read a number of the queue; 0 if the kernel is older than the attribute. */
 static uint64_t queue_number(dev_t dev, const char *name)
 {
 	char text[32];
@@ -87,7 +87,7 @@ static bool has_volatile_cache(dev_t dev)
 	       strcmp(text, "write through") != 0;
 }
 
-/* The kernel splits what is longer than the device takes at once. */
+/* The kernel splits operations that are longer than the device takes at once. */
 static void queue_limits(struct backend_limits *l, dev_t dev)
 {
 	uint32_t atomic = (uint32_t)queue_number(dev, "atomic_write_unit_max_bytes");

@@ -12,9 +12,9 @@
 #define MAX_BLOCK	4096U
 
 /*
- * The kernel takes the ring of a process that ended down behind its back, and
- * with it the disk that was registered there. So an SP that is started in place
- * of another may find the disk in use for a moment.
+ * The kernel closes the ring of a process, and the disk that was registered there, some time after
+ * the process has ended. So an SP that is started in place of another one may find the disk in use
+ * for a moment.
  */
 #define BUSY_TRIES	60
 #define BUSY_WAIT_MS	50
@@ -41,7 +41,7 @@ static int open_error(const char *path, int error, const char *why)
 	return error;
 }
 
-/* Open it by one way. */
+/* Open the disk by one kind of backend. */
 static int try(struct backend *b, enum backend_kind kind, bool readonly, const char **why)
 {
 	int ret = -EBUSY;
@@ -56,7 +56,7 @@ static int try(struct backend *b, enum backend_kind kind, bool readonly, const c
 	return ret;
 }
 
-/* What was asked for has to be what the path is. */
+/* Check that the path can be opened by the kind that the options ask for. */
 static int check_kind(const char *path, mode_t mode, enum backend_kind kind)
 {
 	bool good = true;
@@ -79,7 +79,7 @@ static int check_kind(const char *path, mode_t mode, enum backend_kind kind)
 	return -EINVAL;
 }
 
-/* A namespace by its commands; if that cannot be, its block device will do. */
+/* Open a namespace by NVMe commands or, if that fails, by its block device. */
 static int open_device(struct backend *b, bool readonly, const char **why, const char **reason)
 {
 	int ret = try(b, BACKEND_NVME, readonly, why);

@@ -57,7 +57,7 @@ static int result(struct backend *b, const struct arena_event *e, const char **w
 		*why = "the disk ends early";
 		return -EIO;
 	}
-	/* To begin again is not for such an error, which the ring has handled where it can. */
+	/* The ring has tried again where that can help, so this error is final. */
 	if (e->result == -EAGAIN)
 		return -EIO;
 	return e->result < 0 ? e->result : 0;

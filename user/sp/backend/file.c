@@ -13,7 +13,7 @@
 #include "ways.h"
 
 #define MIN_BLOCK	512U
-/* A buffer: memory and disk have the same alignment up to this. */
+/* The size of a buffer: memory is aligned like the disk up to this size. */
 #define MAX_BLOCK	4096U
 #define MAX_BYTES	(32U << 20)
 #define MAX_RANGE	(1ULL << 40)
@@ -27,7 +27,7 @@ static int geometry(struct backend_limits *l, int fd)
 		return -errno;
 	if (stx.stx_mask & STATX_DIOALIGN) {
 		align = stx.stx_dio_offset_align;
-		/* Memory is aligned like the disk, so the stricter one counts. */
+		/* Memory is aligned like the disk, so the stricter alignment counts. */
 		if (align < stx.stx_dio_mem_align)
 			align = stx.stx_dio_mem_align;
 		if (!align)
@@ -38,7 +38,7 @@ static int geometry(struct backend_limits *l, int fd)
 	return 0;
 }
 
-/* Behind its end there is nothing to lose: to punch there only shows whether it can be done. */
+/* Can holes be punched? A try behind the end of the file loses no data. */
 static bool punches(const struct backend_limits *l, int fd)
 {
 	return !l->is_readonly && l->bytes < INT64_MAX - MAX_BLOCK &&
@@ -70,7 +70,7 @@ int file_open(struct backend *b, const char **why)
 			*why = "it does not support direct I/O";
 		return ret;
 	}
-	/* A regular file has no O_EXCL: an advisory lock keeps other SPs off it. */
+	/* O_EXCL has no effect on a regular file, so an advisory lock keeps other SPs from it. */
 	if (flock(b->fd, LOCK_EX | LOCK_NB))
 		ret = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (!ret)

@@ -14,9 +14,9 @@
 #define PAGE		4096ULL
 #define MIN_SHIFT	9U
 #define MAX_SHIFT	12U
-/* The most that one request moves, so a larger MDTS is of no use. */
+/* One request moves no more bytes, so a larger MDTS is of no use. */
 #define MAX_BYTES	(32ULL << 20)
-/* Blocks of one command, as their number has 16 bits; of one range of DSM, where it has 32. */
+/* The number of blocks has 16 bits in a command, and 32 bits in a range of DSM. */
 #define MAX_BLOCKS	65536ULL
 #define MAX_DSM_BLOCKS	(1ULL << 31)
 
@@ -25,7 +25,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Bytes of 2^@exponent pages; 0 stands for no limit. */
+/* The bytes of 2^@exponent pages; the exponent 0 means that there is no limit. */
 static uint64_t pages_of(uint32_t exponent)
 {
 	return exponent && exponent < 20 ? PAGE << exponent : UINT64_MAX;
@@ -36,7 +36,7 @@ static uint32_t max_bytes(const struct nvme_namespace *n, uint32_t pages)
 	uint64_t most = smaller(pages_of(n->mdts), MAX_BYTES);
 
 	most = smaller(most, MAX_BLOCKS << n->lba_shift);
-	/* Data that does not begin at a page's start touches one page more. */
+	/* Data that begins within a page touches one page more. */
 	if (pages > 1)
 		most = smaller(most, (pages - 1) * PAGE);
 	return (uint32_t)most;
@@ -81,18 +81,18 @@ static void from_namespace(struct nvme_namespace *n, const struct nvme_id_ns *ns
 	n->blocks = le64toh(ns->nsze);
 	n->lba_shift = ns->lbaf[format].ds;
 	n->metadata = le16toh(ns->lbaf[format].ms);
-	/* The namespace may say more than the controller does for all. */
+	/* A namespace may have a larger atomic unit than its controller says for all of them. */
 	if (ns->nsfeat & NVME_NS_FEAT_NATOMIC)
 		n->atomic_blocks = le16toh(ns->nawupf) + 1U;
-	/* With boundaries only a block is sure. */
+	/* If there are boundaries, only a single block is surely atomic. */
 	if (ns->nsfeat & NVME_NS_FEAT_NATOMIC && le16toh(ns->nabspf))
 		n->atomic_blocks = 1;
 	n->granularity_blocks = ns->nsfeat & NVME_NS_FEAT_IO_OPT ? le16toh(ns->npdg) + 1U : 1;
-	/* Bit 3: Write Zeroes can deallocate; bits 0 to 2: what it reads as then. */
+	/* Bit 3: Write Zeroes can deallocate; bits 0 to 2: what deallocated blocks read as. */
 	n->deallocates_zeroes = (ns->dlfeat & 0xf) == 9;
 }
 
-/* The kernel's own limit on the parts of one command, by the block device of the namespace. */
+/* The kernel's own limit on pages of one command, from the namespace's block device. */
 static uint32_t kernel_pages(int fd)
 {
 	unsigned int pages = 0, kib = 0;
@@ -131,7 +131,7 @@ static int identify(int fd, uint32_t *nsid, struct nvme_namespace *n)
 		return -EIO;
 	from_controller(n, &controller);
 	from_namespace(n, &namespace);
-	/* Controllers before NVMe 2.0 do not have it, and have no such limits. */
+	/* Controllers before NVMe 2.0 do not have this structure, nor these limits. */
 	if (!nvme_nvm_identify_ctrl(fd, &nvm)) {
 		n->dsm_blocks = le32toh(nvm.dmrsl);
 		n->wzsl = nvm.wzsl;
@@ -157,7 +157,7 @@ int nvme_identify_limits(struct backend *b, const char **why)
 }
 
 /*
- * Statuses: bits 8 to 10 are the type, bits 0 to 7 the code.
+ * Statuses: bits 8 to 10 are the type, and bits 0 to 7 are the code.
  */
 
 int nvme_error(int status)

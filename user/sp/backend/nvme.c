@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A namespace of an NVMe controller as a disk: commands go to it past the block layer, through
- * the namespace's character device. Its block device is held meanwhile, so that nobody mounts it.
+ * A namespace of an NVMe controller as a disk: commands go to it past the block layer, through the
+ * namespace's character device. The block device is kept open meanwhile, so that it cannot be
+ * mounted.
  *
- * The library's ring does not poll for completions (IORING_SETUP_IOPOLL), so neither does this.
+ * The library's ring does not poll for completions (IORING_SETUP_IOPOLL), so this backend does not
+ * either.
  */
 #define _GNU_SOURCE
 #include "nvme.h"
@@ -27,13 +29,13 @@
 #define WRITE_ZEROES	0x08
 #define DSM		0x09
 
-/* Of command dword 12: Force Unit Access, and to deallocate while writing zeroes. */
+/* Bits of command dword 12: Force Unit Access, and deallocation by a write of zeroes. */
 #define FUA		(1U << 30)
 #define DEALLOCATE	(1U << 25)
-/* Of command dword 11 of DSM. */
+/* A bit of command dword 11 of Dataset Management (DSM). */
 #define DSM_DEALLOCATE	(1U << 2)
 
-/* A range of DSM, as it lies in the extent that the command reads. */
+/* A range of DSM, in the form in which the command reads it from its extent. */
 struct dsm_range {
 	uint32_t attributes;
 	uint32_t blocks;
@@ -45,7 +47,7 @@ static uint64_t block_of(const struct backend *b, uint64_t offset)
 	return offset >> b->lba_shift;
 }
 
-/* Of reads, writes and writes of zeroes. Lengths are within the limits, so they fit 16 bits. */
+/* Set the range of a read, write or write of zeroes. A length within the limits fits 16 bits. */
 static void set_range(const struct backend *b, const struct backend_io *io, struct arena_nvme *c)
 {
 	uint64_t first = block_of(b, io->offset);
@@ -75,7 +77,7 @@ static void set_discard(const struct backend *b, const struct backend_io *io,
 	};
 	c->buf = io->buf;
 	c->length = sizeof(*range);
-	/* One range; the number counts from 0. */
+	/* The command has one range; 0 stands for 1. */
 	c->cdw10 = 0;
 	c->cdw11 = DSM_DEALLOCATE;
 }
@@ -120,7 +122,7 @@ static int result(struct backend *b, const struct arena_event *e, const char **w
 		*why = nvme_why(e->result);
 		return nvme_error(e->result);
 	}
-	/* The controller was reset; what was begun may have been done, and may be done again. */
+	/* The controller was reset. The command may have been carried out; it can be repeated. */
 	return e->result == -EINTR ? -EAGAIN : e->result;
 }
 
@@ -134,7 +136,7 @@ static const struct backend_ops nvme_ops = {
  * Finding the two devices of a namespace
  */
 
-/* The last part of the path that a link of sysfs leads to. */
+/* Get the last part of the path that a link of sysfs leads to. */
 static bool sysfs_name(const char *kind, dev_t dev, char *name, size_t size)
 {
 	char link[64], target[PATH_MAX];
@@ -148,7 +150,7 @@ static bool sysfs_name(const char *kind, dev_t dev, char *name, size_t size)
 	return snprintf(name, size, "%s", strrchr(target, '/') + 1) < (int)size;
 }
 
-/* nvme0n1 and ng0n1 are one namespace. A partition, nvme0n1p1, has no character device. */
+/* nvme0n1 and ng0n1 are one namespace. The partition nvme0n1p1 has no character device. */
 static int find_devices(const char *path, char *block, char *character, size_t size)
 {
 	unsigned int controller, namespace;
@@ -212,7 +214,7 @@ int nvme_open(struct backend *b, const char **why)
 	if (b->guard < 0)
 		return b->guard;
 	ret = open_character(b, character, why);
-	/* What the block layer found out comes first; the namespace says more. */
+	/* The namespace adds its limits to those that the block layer knows. */
 	if (!ret)
 		ret = block_limits(b, b->guard);
 	if (!ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a namespace says of itself, and what its statuses mean. It must not know how commands are
- * given.
+ * What a namespace says of itself, and what its statuses mean. This header must not know how
+ * commands are given.
  */
 #ifndef SP_BACKEND_NVME_H
 #define SP_BACKEND_NVME_H
@@ -9,7 +9,7 @@
 #include "backend.h"
 
 /**
- * struct nvme_namespace - what Identify tells that matters here
+ * struct nvme_namespace - the parts of Identify that the backend uses
  * @blocks: logical blocks
  * @lba_shift: power of two of the bytes of a block
  * @metadata: bytes of metadata of each block
@@ -39,27 +39,27 @@ struct nvme_namespace {
 };
 
 /**
- * nvme_limits() - what a namespace can do
- * @l: with what the block layer says of the namespace, and filled with what it says itself
- * @n: what it says
- * @pages: pages that the kernel takes in one command, 0 if not known
+ * nvme_limits() - find out what a namespace can do
+ * @l: has the limits of the block layer, and gets those of the namespace
+ * @n: what the namespace says
+ * @pages: pages that the kernel takes in one command, 0 if that is not known
  *
  * Return: 0, or -EOPNOTSUPP for a format whose blocks are not 512 to 4096 bytes of data alone.
  */
 int nvme_limits(struct backend_limits *l, const struct nvme_namespace *n, uint32_t pages);
 
-/** nvme_identify_limits() - ask the namespace at @b->fd; 0 or -errno, @why says more */
+/** nvme_identify_limits() - fill @b with the limits of the namespace; @why as in ways.h */
 int nvme_identify_limits(struct backend *b, const char **why);
 
 /**
  * nvme_error() - the error number that stands for a status
- * @status: of a command, not 0
+ * @status: status of a command, not 0
  *
  * Return: -EAGAIN if the command can be given again and may succeed, or another -errno.
  */
 int nvme_error(int status);
 
-/** nvme_why() - what a status means, a constant text */
+/** nvme_why() - a constant text that says what a status means */
 const char *nvme_why(int status);
 
 #endif /* SP_BACKEND_NVME_H */
