@@ -15,7 +15,7 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 	return (n + to - 1) / to * to;
 }
 
-/* A fifth, or in a small region as much as the NPs cannot do without. */
+/* The NPs get a fifth of the region, or as much as they need if it is small. */
 static uint64_t bytes_of_nps(const struct arena_config *c, const struct proto_counts *n)
 {
 	uint64_t each = arena_control_bytes(c->channel_entries) * (n->sps + 1ULL) +
@@ -29,7 +29,7 @@ static uint64_t bytes_of_nps(const struct arena_config *c, const struct proto_co
 	return round_up(fifth > least ? fifth : least, c->align);
 }
 
-/* The rings of a channel hold a whole window. */
+/* The rings of a channel must hold a whole window. */
 static uint32_t entries_for(uint32_t window)
 {
 	uint32_t entries = 64;
@@ -77,8 +77,8 @@ int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_u
 }
 
 /*
- * The share of an NP in whole pages. One of 1 GiB is more than an NP cannot do without, so it
- * does not get another one for a part of it.
+ * The share of an NP in whole pages. A page of 1 GiB is more than an NP needs, so its share is
+ * rounded down if that leaves a page.
  */
 static uint64_t pages_of_np(uint64_t bytes, uint64_t page_size)
 {
@@ -92,7 +92,7 @@ void proto_config_align(struct arena_config *c, uint64_t page_size)
 
 	c->align = page_size;
 	nps->bytes = nps->processes * pages_of_np(nps->bytes / nps->processes, page_size);
-	/* The layout takes whole pages, see arena_config, out of the first NP's share. */
+	/* The layout takes whole pages of the first NP's share, see struct arena_config. */
 	if (page_size > PAGE && page_size <= PAGE_2M)
 		nps->bytes += nps->processes * page_size;
 }
@@ -114,7 +114,7 @@ static uint32_t buffer_size_of(enum proto_use use)
 	}
 }
 
-/* One group or more for this use, each with buffers of the right size. */
+/* Does a role have a group for a use, and do all such groups have the right size of buffers? */
 static bool has_groups(const struct arena_layout *l, uint32_t role, enum proto_use use)
 {
 	uint32_t nth = 0;

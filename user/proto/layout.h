@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How network processes (NP) and storage processes (SP) share a region: their roles, what
- * their groups are for, and how large these are.
+ * How network processes (NP) and storage processes (SP) share a region: their roles, and the uses
+ * and sizes of their groups.
  *
  * This header must not know what the processes say to each other (record.h), nor anything of
  * their clients and disks.
@@ -19,17 +19,16 @@
 #define PROTO_ROLE_NP(i)	ARENA_ROLE(PROTO_CLASS_NP, i)
 #define PROTO_ROLE_SP(i)	ARENA_ROLE(PROTO_CLASS_SP, i)
 
-/* As many as one NP serves. */
+/* One NP serves so many SPs. */
 #define PROTO_MAX_SPS		8U
 
 /**
  * enum proto_use - what a group is for
- * @PROTO_USE_NET: an NP's network buffers: what it receives of its clients, and the headers
- *	of what it sends them
- * @PROTO_USE_PAYLOAD: an NP's buffers for what clients write
- * @PROTO_USE_DISK: an SP's buffers for what it reads
- * @PROTO_USE_RECORD: records: an NP's requests; an SP's replies, and first of all its
- *	struct proto_disk
+ * @PROTO_USE_NET: network buffers of an NP, for received headers and for headers of replies
+ * @PROTO_USE_PAYLOAD: buffers of an NP for payloads of WRITEs
+ * @PROTO_USE_DISK: buffers of an SP for data of READs
+ * @PROTO_USE_RECORD: records: requests of an NP; replies of an SP, and its struct proto_disk at
+ *	first
  */
 enum proto_use {
 	PROTO_USE_NET = 1,
@@ -40,23 +39,23 @@ enum proto_use {
 
 #define PROTO_NET_BUFFER	512U
 #define PROTO_DISK_BUFFER	4096U
-/* For one record. */
+/* A buffer holds one record. */
 #define PROTO_RECORD_BUFFER	64U
 
 /*
- * A process has two records for each request that may be in flight, because its peer may hold
- * a quarter of them (returns.h) and those that are free need not lie side by side.
+ * A process has two records for each request that may be in flight, because its peer may hold a
+ * quarter of them (returns.h), and the free ones need not lie side by side.
  */
 #define PROTO_RECORDS_A_REQUEST	2U
 
-/* With more network buffers there would be no channel for proto_window() messages. */
+/* With more network buffers no channel would have room for proto_window() messages. */
 #define PROTO_MAX_NET_COUNT	((ARENA_CHANNEL_MAX_ENTRIES - 8) / 4)
 
 /**
- * struct proto_counts - how many there are of each
- * @nps: network processes
- * @sps: storage processes
- * @net_buffers: network buffers of each NP: the requests that it serves at a time
+ * struct proto_counts - how many processes and buffers a region has
+ * @nps: number of network processes
+ * @sps: number of storage processes
+ * @net_buffers: network buffers of each NP, as many as requests that it serves at a time
  */
 struct proto_counts {
 	uint32_t nps;
@@ -66,22 +65,22 @@ struct proto_counts {
 
 /**
  * proto_config_init() - describe a region of NPs and SPs
- * @c: filled, to be changed as needed and given to arena_layout_make()
+ * @c: filled; the caller may change it and gives it to arena_layout_make()
  * @length: bytes of the region that have memory
- * @n: how many of each
+ * @n: how many processes and buffers there are
  *
- * A fifth of the region belongs to the NPs (4 GiB of 20), or what they need at least; the
- * rest belongs to the SPs.
+ * A fifth of the region belongs to the NPs (4 GiB of 20), or more if they cannot work with that;
+ * the rest belongs to the SPs.
  */
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n);
 
 /**
- * proto_group_of_np() - a group of NP @i, or -ENOENT
+ * proto_group_of_np() - find a group of NP @i, or -ENOENT
  * @l: checked layout
  * @i: number of the NP
  * @use: PROTO_USE_NET, PROTO_USE_PAYLOAD or PROTO_USE_RECORD
  *
- * A large region has several groups for payload; this is the first of them.
+ * A large region has several groups for payload; the call finds the first of them.
  */
 int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_use use);
 
@@ -90,18 +89,18 @@ int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_u
  * @c: filled by proto_config_init()
  * @page_size: bytes of the region's pages
  *
- * No page has two writers then, and each role can have a view (arena_make_view()). The NPs get
+ * Then no page has two writers, and each role can have a view (arena_make_view()). The NPs get
  * at least one page each, and one for the layout where pages are not larger than 2 MiB.
  */
 void proto_config_align(struct arena_config *c, uint64_t page_size);
 
 /**
- * proto_group_of_sp() - a group of SP @i, or -ENOENT
+ * proto_group_of_sp() - find a group of SP @i, or -ENOENT
  * @l: checked layout
  * @i: number of the SP
  * @use: PROTO_USE_DISK or PROTO_USE_RECORD
  *
- * A large region has several groups for what is read; this is the first of them.
+ * A large region has several groups for data of READs; the call finds the first of them.
  */
 int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use);
 
@@ -121,10 +120,10 @@ uint32_t proto_requests(const struct arena_layout *l);
  * proto_window() - messages that may be on their way between NP and SP
  * @requests: proto_requests()
  *
- * For each request in flight the NP may have sent, and the SP not yet taken, the RETURN of
- * the last reply, the RETURN of its data and the next REQUESTS; and once there are the HELLO
- * and the RETURN of the SP's HELLO. An SP sends less. Messages are acknowledged by the
- * quarter, so those that are taken and not yet acknowledged need room, too.
+ * For each request in flight there may be three messages of the NP that the SP has not received
+ * yet: the RETURN of the last reply, the RETURN of its data and the next REQUESTS. There are also
+ * the HELLO and the RETURN of the SP's HELLO. An SP sends fewer messages. Messages are acknowledged
+ * when a quarter of the window has been received, so received ones need room, too.
  */
 static inline uint32_t proto_window(uint32_t requests)
 {

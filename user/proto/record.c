@@ -19,7 +19,7 @@ int proto_version(uint16_t own, uint16_t peer)
 	return newest >= own_oldest && newest >= peer_oldest ? newest : -EPROTO;
 }
 
-/* The used refs name extents, and the rest is zero. */
+/* Do the used refs name extents, and are the others zero? */
 static bool refs_are_sound(const struct arena_ref *ref, uint32_t n)
 {
 	static const struct arena_ref none;
@@ -33,7 +33,7 @@ static bool refs_are_sound(const struct arena_ref *ref, uint32_t n)
 	return true;
 }
 
-/* Flags that mean something to an operation. */
+/* The flags that an operation may have. */
 static uint32_t flags_of(uint16_t operation)
 {
 	switch (operation) {
@@ -47,7 +47,7 @@ static uint32_t flags_of(uint16_t operation)
 	}
 }
 
-/* What one rule a member cannot say. */
+/* Check what rules for single members cannot express. */
 static bool request_is_sound(const struct proto_request *r)
 {
 	bool is_write = r->operation == PROTO_WRITE;
@@ -112,7 +112,7 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 	return refs_are_sound(copy->ref, copy->n_refs) ? 0 : -EPROTO;
 }
 
-/* What depends on other members. */
+/* Check members that depend on each other. */
 static bool disk_is_sound(const struct proto_disk *d)
 {
 	bool discards = d->flags & PROTO_DISK_DISCARD;

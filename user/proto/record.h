@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The protocol between a network process (NP) and a storage process (SP): messages, and
- * the records that they point to. It is neutral to what clients speak: the NP translates
- * their requests into records, and the SP executes records.
+ * The protocol between a network process (NP) and a storage process (SP): messages, and the records
+ * that they point to. It does not depend on the protocol of clients: the NP translates their
+ * requests into records, and the SP executes records.
  *
- *	HELLO		both ways, first of all: the versions that the sender speaks; the
- *			SP's names an extent with a struct proto_disk
- *	REQUESTS	NP to SP: an extent with 1 to PROTO_MAX_RECORDS requests
- *	REPLIES		SP to NP: an extent with 1 to PROTO_MAX_RECORDS replies, in any
- *			order
- *	RETURN		both ways: the extent that a message or a reply had lent
+ *	HELLO		sent first by both sides: the versions that the sender speaks; the
+ *			SP's HELLO names an extent with a struct proto_disk
+ *	REQUESTS	sent by the NP: an extent with 1 to PROTO_MAX_RECORDS requests
+ *	REPLIES		sent by the SP: an extent with 1 to PROTO_MAX_RECORDS replies, in
+ *			any order
+ *	RETURN		sent by both sides: the extent that a message or a reply had lent
  *
- * Each side writes records in buffers of its own and leaves them alone while they are
- * lent. The other side copies them once, by the functions below, and returns the extent.
- * A RETURN may be held for a while, so that it wakes nobody by itself; see returns.h. An SP
- * returns requests before it replies to any of them. The payload of a request is
- * lent by its record and returned by the reply to it; the data of a reply is lent by its
- * record and returned by RETURN.
+ * Each side writes records in buffers of its own, and does not touch them while they are lent. The
+ * other side copies them once, by the functions below, and returns the extent. A RETURN may be held
+ * for a while, so that it does not wake the peer by itself; see returns.h. An SP returns requests
+ * before it replies to any of them. The payload of a request is lent by its record and returned by
+ * the reply to it. The data of a reply is lent by its record and returned by RETURN.
  *
- * A side that sends what makes no sense gets no answer: the message, or the record, is
- * counted and dropped. A request that makes no sense gets a reply all the same, for its
- * tag is the NP's business.
+ * A message or record that makes no sense is counted and dropped without an answer. Only a request
+ * that makes no sense gets a reply, because its tag has a meaning for the NP alone.
  *
  *	a READ:		NP  REQUESTS -->  SP copies, RETURN -->
  *			SP  REPLIES  -->  NP copies, RETURN -->  sends the data, RETURN -->
@@ -30,7 +28,7 @@
  * A HELLO comes before any other message. A side that has no version in common with the
  * other logs it and closes the channel.
  *
- * This header knows refs and rules. It knows no client protocol, no disk and no layout.
+ * This header knows refs and rules. It must not know a client protocol, a disk or a layout.
  */
 #ifndef PROTO_RECORD_H
 #define PROTO_RECORD_H
@@ -44,11 +42,11 @@
 extern "C" {
 #endif
 
-/* Versions that this code speaks. */
+/* The versions that this code speaks. */
 #define PROTO_VERSION_OLDEST	1U
 #define PROTO_VERSION_NEWEST	1U
 
-/* Extents of one record; records of one message; bytes that one request moves. */
+/* Bounds: extents of one record, records of one message, bytes that one request moves. */
 #define PROTO_MAX_REFS		2U
 #define PROTO_MAX_RECORDS	256U
 #define PROTO_MAX_BYTES		(32U << 20)
@@ -88,9 +86,9 @@ enum proto_operation {
 };
 
 /*
- * Flags of a request. FUA: durable before the reply; with WRITE, WRITE_ZEROES and
- * DISCARD. NO_HOLE: allocate, and FAST: fail rather than be as slow as writing; with
- * WRITE_ZEROES.
+ * Flags of a request. FUA, with WRITE, WRITE_ZEROES and DISCARD: the effect is durable before the
+ * reply. NO_HOLE, with WRITE_ZEROES: the range stays allocated. FAST, with WRITE_ZEROES: the
+ * request fails if it would be as slow as writing.
  */
 #define PROTO_FLAG_FUA		(1U << 0)
 #define PROTO_FLAG_NO_HOLE	(1U << 1)
@@ -98,7 +96,7 @@ enum proto_operation {
 
 /**
  * struct proto_request - a request
- * @tag: the NP's; the reply gives it back
+ * @tag: chosen by the NP; the reply has the same
  * @offset: first byte on the disk
  * @length: bytes
  * @received_ns: CLOCK_BOOTTIME when the request was complete, so that requests of several
@@ -152,7 +150,7 @@ enum proto_status {
 
 /**
  * struct proto_reply - the reply to a request
- * @tag: of the request
+ * @tag: tag of the request
  * @status: enum proto_status
  * @n_refs: extents of the data, in order; 0 unless @status is PROTO_OK
  * @reserved: zero
@@ -200,10 +198,10 @@ static_assert(sizeof(struct proto_disk) == 64, "a record takes one cache line");
 #define PROTO_DISK_MAGIC	0x6b7369646e657261ULL	/* "arendisk" */
 
 /*
- * Flags of a disk. READONLY: it is not written. FUA: it makes one write durable without a
- * flush of all; requests with PROTO_FLAG_FUA are served without it, too. DISCARD and
- * WRITE_ZEROES: it serves these operations. ROTATIONAL: it has a seek time. VOLATILE_CACHE: what
- * was written and not flushed can be lost with the power.
+ * Flags of a disk. READONLY: it must not be written. FUA: it can make one write durable without a
+ * flush of all writes; an SP without this flag serves PROTO_FLAG_FUA, too. DISCARD and
+ * WRITE_ZEROES: it serves these operations. ROTATIONAL: it has a seek time. VOLATILE_CACHE: if the
+ * power fails, it can lose bytes that were written and not flushed.
  */
 #define PROTO_DISK_READONLY		(1U << 0)
 #define PROTO_DISK_FUA			(1U << 1)
@@ -213,7 +211,7 @@ static_assert(sizeof(struct proto_disk) == 64, "a record takes one cache line");
 #define PROTO_DISK_VOLATILE_CACHE	(1U << 5)
 #define PROTO_DISK_ALL			((1U << 6) - 1)
 
-/** proto_hello_value() - the value of a HELLO from who speaks @oldest to @newest */
+/** proto_hello_value() - the value of a HELLO that offers versions @oldest to @newest */
 static inline uint16_t proto_hello_value(uint8_t oldest, uint8_t newest)
 {
 	return (uint16_t)(oldest | newest << 8);
@@ -231,12 +229,12 @@ static inline uint8_t proto_hello_newest(uint16_t value)
 	return (uint8_t)(value >> 8);
 }
 
-/* What this code says in its HELLO. */
+/* The value of this code's HELLO. */
 #define PROTO_HELLO	proto_hello_value(PROTO_VERSION_OLDEST, PROTO_VERSION_NEWEST)
 
 /**
- * proto_version() - the version that a channel speaks
- * @own: value of our own HELLO
+ * proto_version() - choose the version that a channel speaks
+ * @own: value of the caller's HELLO
  * @peer: value of the peer's HELLO
  *
  * Both sides come to the same result: the newest version that both speak.
@@ -246,12 +244,12 @@ static inline uint8_t proto_hello_newest(uint16_t value)
 int proto_version(uint16_t own, uint16_t peer);
 
 /**
- * proto_records_fit() - can an extent hold what a message says?
+ * proto_records_fit() - can an extent hold as many records as a message says?
  * @msg: REQUESTS or REPLIES
  * @bytes: size of the extent, as the receiver knows it
  * @record: bytes of a record
  *
- * False for 0 records and for more than PROTO_MAX_RECORDS.
+ * It is false for 0 records and for more than PROTO_MAX_RECORDS.
  */
 static inline int proto_records_fit(const struct arena_msg *msg, size_t bytes, size_t record)
 {
@@ -260,12 +258,12 @@ static inline int proto_records_fit(const struct arena_msg *msg, size_t bytes, s
 
 /**
  * proto_request_receive() - copy a request out of an NP's memory, once, and check it
- * @copy: filled in any case; if it is not sound, only @copy->tag is to be used, to refuse it
+ * @copy: filled in any case; if it is not sound, only its tag may be used, to refuse it
  * @shared: the extent's first record
- * @nth: which record
+ * @nth: number of the record in the extent
  *
- * What is sound by itself may still not suit the disk or name extents that the NP does
- * not have: the caller checks the range, and borrows the extents.
+ * A request that is sound by itself may still not suit the disk, or name extents that the NP does
+ * not have. The caller checks the range, and borrows the extents.
  *
  * Return: 0, or -EPROTO.
  */
@@ -274,7 +272,7 @@ int proto_request_receive(struct proto_request *copy, const void *shared, size_t
 /**
  * proto_reply_receive() - copy a reply out of an SP's memory, once, and check it
  *
- * As proto_request_receive(). The caller looks the tag up.
+ * It is like proto_request_receive(). The caller looks up the tag.
  */
 int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth);
 

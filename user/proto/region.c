@@ -50,7 +50,7 @@ int proto_open_region(const char *name, uint32_t role, struct arena **out)
 
 	proto_view_name(role, view);
 	ret = arena_open(name, &options, out);
-	/* If it is the region that is missing, it is so again. */
+	/* If the region itself is missing, the second call returns -ENOENT, too. */
 	if (ret == -ENOENT) {
 		options.view = NULL;
 		ret = arena_open(name, &options, out);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a network or storage process opens its region: through the view of its role, where the
- * region has one.
+ * How a network or storage process opens its region: it uses the view of its role, if the region
+ * has one.
  *
- * This header must not know who makes regions and views, nor what lies in a region.
+ * This header must not know which process makes regions and views, nor what lies in a region.
  */
 #ifndef PROTO_REGION_H
 #define PROTO_REGION_H
@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 /**
- * proto_view_name() - the name of the view that is made for a role
+ * proto_view_name() - write the name of the view that is made for a role
  * @role: PROTO_ROLE_NP() or PROTO_ROLE_SP()
- * @name: filled: "np-0", "sp-3"
+ * @name: filled with a name such as "np-0" or "sp-3"
  */
 void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE]);
 
@@ -22,10 +22,10 @@ void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE]);
  * proto_open_region() - open a region and take a role in it
  * @name: name of the region
  * @role: PROTO_ROLE_NP() or PROTO_ROLE_SP()
- * @out: the arena, to be closed with arena_close(), which closes the region, too
+ * @out: the arena; arena_close() closes it and the region
  *
- * The region is opened through the view of the role. A region that has no such view was made
- * by hand, and is opened through its view rw. The call logs which view it is, and its errors.
+ * The region is opened through the view of the role. A region that has no such view was made by
+ * hand, and is opened through its view rw. The call logs which view it opened, and its errors.
  *
  * Return: 0 or -errno as of arena_open(); -EACCES if the role's view belongs to another user.
  */

@@ -9,7 +9,7 @@
 int proto_returns_init(struct proto_returns *r, struct arena_channel *channel, uint32_t records,
 		       uint32_t data, uint32_t requests)
 {
-	/* Of each request its record, that of its reply, or its data. */
+	/* An SP holds the record of a request; an NP holds the record of its reply and its data. */
 	uint32_t room = 2 * requests + 2;
 
 	*r = (struct proto_returns){
@@ -42,7 +42,7 @@ int proto_returns_hold(struct proto_returns *r, const struct arena_ref *ref,
 	return 0;
 }
 
-/* Those that could not be queued; they are at least as due as before. */
+/* Keep the RETURNs that could not be queued. Their buffers stay counted, so they remain due. */
 static void keep(struct proto_returns *r, uint32_t sent)
 {
 	r->n -= sent;
