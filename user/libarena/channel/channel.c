@@ -267,7 +267,7 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 	if (ret == -EAGAIN)
 		return 0;
 	if (ret) {
-		ch->has_told_end |= ret != -ECHILD;
+		ch->has_reported_end |= ret != -ECHILD;
 		return ret;
 	}
 	ret = ch->transport->ops->recv(ch->transport, msg);
@@ -279,7 +279,7 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 	}
 	if (ret > 0 && !msg->type)
 		ret = -EPROTO;
-	ch->has_told_end = ret < 0;
+	ch->has_reported_end = ret < 0;
 	if (ret < 0)
 		ch->state.error = ret;
 	else
@@ -576,12 +576,12 @@ uint32_t channel_source_state(struct arena_channel *ch, bool fired)
 	/* After an error there is nothing else to report. */
 	if (ch->state.error)
 		state = 0;
-	if ((ch->state.error || ch->state.end) && !ch->has_told_end)
+	if ((ch->state.error || ch->state.end) && !ch->has_reported_end)
 		state |= CHANNEL_HAS_END;
 	return state;
 }
 
-void channel_source_told_room(struct arena_channel *ch)
+void channel_source_reported_room(struct arena_channel *ch)
 {
 	ch->state.is_stalled = false;
 }

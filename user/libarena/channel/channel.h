@@ -82,7 +82,7 @@ struct channel_connect {
  * @hybrid: transport of HYBRID
  * @socket: transport of SOCKET
  * @connect: the state of connecting
- * @has_told_end: arena_channel_recv() has returned an error, which stays
+ * @has_reported_end: arena_channel_recv() has returned an error, which stays
  * @watcher: the ring that drives it, if there is one
  * @spin: how long it has lately paid to spin
  * @fruitless: calls that found nothing to do since the last check whether the peer is alive
@@ -107,7 +107,7 @@ struct arena_channel {
 	struct hybrid_transport hybrid;
 	struct socket_transport socket;
 	struct channel_connect connect;
-	bool has_told_end;
+	bool has_reported_end;
 	struct channel_watcher watcher;
 	struct wait_spin spin;
 	uint32_t fruitless;

@@ -18,7 +18,7 @@
  * @sent: messages that this side has sent
  * @acked: how many of them the peer has acknowledged
  * @received: messages that this side has received
- * @told: how many of them this side has acknowledged
+ * @received_acked: how many of them this side has acknowledged
  */
 struct channel_credit {
 	uint32_t window;
@@ -26,7 +26,7 @@ struct channel_credit {
 	uint32_t sent;
 	uint32_t acked;
 	uint32_t received;
-	uint32_t told;
+	uint32_t received_acked;
 };
 
 /** channel_credit_quantum() - how many messages are acknowledged together */
@@ -53,14 +53,14 @@ static inline bool channel_credit_has_room(const struct channel_credit *c)
 /** channel_credit_is_due() - true if received messages must be acknowledged now */
 static inline bool channel_credit_is_due(const struct channel_credit *c)
 {
-	return c->received - c->told >= c->quantum;
+	return c->received - c->received_acked >= c->quantum;
 }
 
 /** channel_credit_unacknowledged() - unacknowledged messages of the peer, with the @unread */
 static inline uint32_t channel_credit_unacknowledged(const struct channel_credit *c,
 						     uint32_t unread)
 {
-	return c->received - c->told + unread;
+	return c->received - c->received_acked + unread;
 }
 
 /**

@@ -24,7 +24,7 @@ static int send_credit(struct msg_ring_transport *r)
 	ret = channel_tx_post(r->tx, &msg);
 	if (ret)
 		return ret;
-	c->told = c->received;
+	c->received_acked = c->received;
 	return r->tx->has_own ? channel_tx_submit(r->tx) : 0;
 }
 

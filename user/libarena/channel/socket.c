@@ -83,7 +83,7 @@ static void send_credit(struct socket_transport *s)
 	if (!channel_credit_is_due(c) || s->n_out > c->window)
 		return;
 	queue(s, &msg);
-	c->told = c->received;
+	c->received_acked = c->received;
 	flush(s);
 }
 

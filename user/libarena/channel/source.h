@@ -87,8 +87,8 @@ enum channel_source_state {
  */
 uint32_t channel_source_state(struct arena_channel *ch, bool fired);
 
-/** channel_source_told_room() - record that room was reported, once for each stall */
-void channel_source_told_room(struct arena_channel *ch);
+/** channel_source_reported_room() - record that room was reported, once for each stall */
+void channel_source_reported_room(struct arena_channel *ch);
 
 /** channel_source_in_kernel() - true if only a poll shows events: a socket, or connecting */
 bool channel_source_in_kernel(const struct arena_channel *ch);

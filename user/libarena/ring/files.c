@@ -136,7 +136,7 @@ struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file)
 	return f;
 }
 
-static void let_go(struct arena_ring *r, uint32_t index)
+static void release_entry(struct arena_ring *r, uint32_t index)
 {
 	int none = -1;
 
@@ -154,7 +154,7 @@ static void close_if_done(struct arena_ring *r, uint32_t index)
 
 	if (f->state != FILE_CLOSING || f->pending)
 		return;
-	let_go(r, index);
+	release_entry(r, index);
 	f->state = FILE_FREE;
 	/* The kernel itself chooses a free entry for each accepted connection. */
 	if (accepted && r->direct)

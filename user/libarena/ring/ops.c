@@ -123,8 +123,8 @@ void ring_op_begin(struct arena_ring *r, struct ring_op *op, struct arena_op *ha
  * Events
  */
 
-void ring_op_tell(struct arena_ring *r, const struct ring_op *op, int32_t result,
-		  uint32_t flags, struct arena_event *event)
+void ring_op_fill_event(struct arena_ring *r, const struct ring_op *op, int32_t result,
+			uint32_t flags, struct arena_event *event)
 {
 	*event = (struct arena_event){
 		.cookie = op->cookie,
@@ -142,7 +142,7 @@ static void end(struct arena_ring *r, struct ring_op *op, struct arena_event *ev
 {
 	if (op->class->end)
 		op->class->end(r, op);
-	ring_op_tell(r, op, op->result, op->flags, event);
+	ring_op_fill_event(r, op, op->result, op->flags, event);
 	event->flags &= ~(uint32_t)ARENA_EVENT_MORE;
 	ring_file_done(r, op->file.index);
 	ring_op_drop(r, op);
@@ -162,7 +162,7 @@ bool ring_op_finish(struct arena_ring *r, struct ring_op *op, int32_t result,
 	/* A notification is still to come. Until then the kernel uses the buffer. */
 	if (result < 0)
 		return false;
-	ring_op_tell(r, op, result, flags, event);
+	ring_op_fill_event(r, op, result, flags, event);
 	return true;
 }
 
@@ -189,7 +189,7 @@ bool ring_op_done(struct arena_ring *r, struct ring_op *op, const struct io_urin
 void ring_op_happened(struct arena_ring *r, struct ring_op *op, int32_t result, bool more,
 		      struct arena_event *event)
 {
-	ring_op_tell(r, op, result, more ? 0 : ARENA_EVENT_REARMED, event);
+	ring_op_fill_event(r, op, result, more ? 0 : ARENA_EVENT_REARMED, event);
 	if (!more)
 		ring_op_requeue(r, op);
 }

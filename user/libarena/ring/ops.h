@@ -178,9 +178,9 @@ void ring_op_requeue(struct arena_ring *r, struct ring_op *op);
 /** ring_op_continue() - issue it once more unless it is ending; true if that is an event */
 bool ring_op_continue(struct arena_ring *r, struct ring_op *op, struct arena_event *event);
 
-/** ring_op_tell() - make an event that is not the last */
-void ring_op_tell(struct arena_ring *r, const struct ring_op *op, int32_t result,
-		  uint32_t flags, struct arena_event *event);
+/** ring_op_fill_event() - fill in an event of an operation that is not its last one */
+void ring_op_fill_event(struct arena_ring *r, const struct ring_op *op, int32_t result,
+			uint32_t flags, struct arena_event *event);
 
 /** ring_op_finish() - it has a result; true if that makes an event now */
 bool ring_op_finish(struct arena_ring *r, struct ring_op *op, int32_t result,

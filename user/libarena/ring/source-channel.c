@@ -43,7 +43,7 @@ static uint32_t state_of(struct ring_source *s)
 	uint32_t state = channel_source_state(s->ch, has_fired(s));
 
 	/* The end is reported once. */
-	return s->has_told_end ? state & ~CHANNEL_HAS_END : state;
+	return s->has_reported_end ? state & ~CHANNEL_HAS_END : state;
 }
 
 static void look_at_peer(struct ring_source *s)
@@ -63,10 +63,10 @@ static bool channel_event(struct arena_ring *r, struct ring_source *s, struct ar
 	s->done |= s->fired;
 	s->fired = 0;
 	if (state & CHANNEL_HAS_ROOM)
-		channel_source_told_room(s->ch);
+		channel_source_reported_room(s->ch);
 	/* Messages are reported first, and the end by the next event. */
 	if (state & CHANNEL_HAS_END && !(state & CHANNEL_HAS_MESSAGE))
-		s->has_told_end = true;
+		s->has_reported_end = true;
 	return state;
 }
 
@@ -153,7 +153,7 @@ static bool stage(struct arena_ring *r, struct ring_source *s)
 {
 	int ret = 0;
 
-	if (s->has_told_end)
+	if (s->has_reported_end)
 		return false;
 	if (!(s->armed & PART_BIT(PART_OUT)))
 		ret = arena_channel_flush(s->ch);
@@ -198,7 +198,7 @@ bool source_channels_sleep(struct arena_ring *r)
 	struct ring_source *s;
 
 	for_each_channel(r, s) {
-		if (s->has_told_end)
+		if (s->has_reported_end)
 			continue;
 		is_idle &= channel_source_arm(s->ch);
 		if (!channel_source_in_kernel(s->ch))
@@ -212,7 +212,7 @@ void source_channels_awake(struct arena_ring *r)
 	struct ring_source *s;
 
 	for_each_channel(r, s)
-		if (!s->has_told_end)
+		if (!s->has_reported_end)
 			channel_source_disarm(s->ch);
 }
 

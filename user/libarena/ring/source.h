@@ -81,7 +81,7 @@ struct arena_waker {
  * @fired: polls that have completed and were not handled
  * @done: polls that have completed and were handled
  * @is_listed: it is in the list of sources to look at in this turn
- * @has_told_end: CHANNEL: its end was reported
+ * @has_reported_end: CHANNEL: its end was reported
  * @fd: the polled descriptor, closed when the entry becomes free; -1 for channels and timers
  * @ch: CHANNEL: the channel
  * @timer: TIMER: its times
@@ -97,7 +97,7 @@ struct ring_source {
 	uint8_t fired;
 	uint8_t done;
 	bool is_listed;
-	bool has_told_end;
+	bool has_reported_end;
 	int fd;
 	union {
 		struct arena_channel *ch;
