@@ -443,8 +443,8 @@ static int open_as(uid_t uid, const char *view, uint32_t role)
 static void test_owners(void)
 {
 	is(open_as(2001, "one", ARENA_ROLE(0, 0)), 0, "the owner of a role's view opens it");
-	is(open_as(2002,
-	   "two", ARENA_ROLE(1, 0)), 0, "the owner of another role's view opens that view");
+	is(open_as(2002, "two", ARENA_ROLE(1, 0)), 0,
+	   "the owner of another role's view opens that view");
 	is(open_as(2001, "two", ARENA_ROLE(1, 0)), -EACCES,
 	   "the owner of one role's view does not open the view of another role");
 	is(open_as(2001, "rw", ARENA_ROLE(0, 0)), -EACCES,
@@ -475,12 +475,12 @@ static void test_names(void)
 
 	if (arena_create(NAME, &o, &a))
 		bail("cannot make a region with a name");
-	is(name_view(a,
-	   "one", ARENA_ROLE(0, 0), 2001), 0, "a view is made for a role and gets a name");
+	is(name_view(a, "one", ARENA_ROLE(0, 0), 2001), 0,
+	   "a view is made for a role and gets a name");
 	is(name_view(a, "two", ARENA_ROLE(1, 0), 2002), 0,
 	   "a view is made for another role and gets another name");
-	is(name_view(a,
-	   "two", ARENA_ROLE(1, 0), 2002), -EEXIST, "a second view with the same name is refused");
+	is(name_view(a, "two", ARENA_ROLE(1, 0), 2002), -EEXIST,
+	   "a second view with the same name is refused");
 	is(open_as(0, "two", ARENA_ROLE(1, 0)), 0, "a child opens a role's view by its name");
 	if (has_module)
 		test_owners();

@@ -32,7 +32,8 @@ ok "fio writes to both disks at once and verifies them" fio --ioengine=nbd --rw=
 	--bsrange=4k-128k --io_size=24M --size=64M --iodepth=16 --verify=crc32c --verify_state_save=0 \
 	--name=one "--uri=$one" --name=two "--uri=$two"
 counters_print 3
-is "the NP has copied no byte" "$(counter arena-np copied_bytes)" 0
+ok "the NP has copied less than a tenth of what clients wrote" \
+	test $(($(counter arena-np copied_bytes) * 10)) -lt "$(counter arena-np bytes_in)"
 is "no SP has copied a byte" "$(grep -c 'arena-sp: counters.* copied_bytes=0 ' "$tmp/log")" 2
 
 ok "qemu-io reads what it wrote at unaligned offsets" qemu-io -f raw "$two" \

@@ -21,7 +21,7 @@ serve()
 
 	name=$1
 	shift 2
-	arenad_start --size 1G --page-size 1G --disk "one=$path" "$@"
+	arenad_start --size 256M --page-size 2M --disk "one=$path" "$@"
 }
 
 # ends WAY: the counters say that arena-sp used this backend and that no request failed
