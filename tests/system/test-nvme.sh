@@ -63,6 +63,7 @@ order()
 	rm "$tmp/order"
 }
 
+pages_2m 128
 order "blocks of 512 bytes" "$disk0"
 order "blocks of 4096 bytes" "$disk2"
 
