@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <arena/source.h>
+#include <assert.h>
 #include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
@@ -129,6 +130,18 @@ static void count(struct counters *c, const struct request *r)
 	}
 }
 
+/* Lend an extent to the SP. Return: the ref that names it to the SP. */
+static struct arena_ref lend(struct peer *peer, struct arena_buf buf)
+{
+	struct arena_ref ref = { 0 };
+	int ret = arena_lend(peer->np->arena, buf, peer->role, &ref);
+
+	/* The NP owns the extent, and every operation on it has ended. */
+	assert(!ret);
+	(void)ret;
+	return ref;
+}
+
 /* Write the record of a request, and lend its payload to the SP. */
 static void write_record(struct peer *peer, struct request *r, struct proto_request *record,
 			 uint64_t now_ns)
@@ -144,8 +157,10 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		.flags = r->command.flags,
 		.n_refs = r->buf.count != 0,
 	};
-	if (r->buf.count && !arena_lend(np->arena, r->buf, peer->role, &r->ref))
+	if (r->buf.count) {
+		r->ref = lend(peer, r->buf);
 		record->ref[0] = r->ref;
+	}
 	r->state = REQUEST_AT_SP;
 	count(&np->counters, r);
 }
@@ -181,7 +196,7 @@ static bool send_requests(struct peer *peer)
 	}
 	peer->n_queue -= n;
 	msg.value = (uint16_t)n;
-	arena_lend(np->arena, buf, peer->role, &msg.ref);
+	msg.ref = lend(peer, buf);
 	sent(peer, arena_channel_send(peer->channel, &msg));
 	return true;
 }
