@@ -62,7 +62,7 @@ static void run_channel(struct pair *p)
 		_exit(1);
 }
 
-/* What comes of it: 0 when it is connected, or the error. */
+/* Return: 0 when the channel has connected, or the error that ended it. */
 static int open_and_wait(struct pair *p, struct arena_channel **ch)
 {
 	struct arena_msg m;

@@ -33,7 +33,7 @@
 /* MSG_STOP: the sender lends nothing any more, and has regained everything. */
 enum { MSG_LEND = 1, MSG_RETURN, MSG_STOP };
 
-/* Who has a buffer, in the shared table. */
+/* The shared table says which process has a buffer. */
 enum holder { NOBODY, OWNER, GOING, PEER, COMING };
 
 /**

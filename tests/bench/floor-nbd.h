@@ -79,7 +79,7 @@ static inline void add_piece(struct stream *s, void *base, size_t length)
 		s->iov[s->n_iov++] = (struct iovec){ base, length };
 }
 
-/* What is missing of the first slot; the number of the slot after it. */
+/* The bytes that the first slot lacks, and the number of the slot after it. */
 static inline unsigned int add_rest(struct stream *s)
 {
 	struct nbd_request *r = slot_request(s, s->base);
