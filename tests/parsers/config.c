@@ -37,8 +37,7 @@ static struct arena_class_config eat_class(struct input *in, const struct arena_
 	class.bytes = eat_u64(in);
 	if (is_plausible)
 		class.bytes = class.bytes % (c->length | 1) & ~(c->align - 1);
-	else
-		class.reserved = eat_u32(in);
+	class.parts = is_plausible ? eat_u8(in) % 8 : eat_u32(in);
 	for (uint32_t i = 0; i < groups; i++)
 		class.group[i] = eat_group(in, is_plausible);
 	return class;
@@ -117,11 +116,17 @@ static bool is_end(const struct arena_class_config *class, uint32_t i)
 	return i == ARENA_MAX_CONFIG_GROUPS || !class->group[i].use;
 }
 
+static uint32_t parts_of(const struct arena_class_config *class)
+{
+	return class->parts ? class->parts : 1;
+}
+
 /* The groups of one entry begin at index @at; returns the index behind the last of them. */
 static uint32_t check_group(const struct arena_layout *l, const struct arena_config *c,
 			    uint32_t role, uint32_t at, const struct arena_group_config *wanted)
 {
 	uint64_t most = c->group_bytes ? c->group_bytes : ARENA_MAX_GROUP_BYTES;
+	uint32_t parts = parts_of(&c->classes[ARENA_ROLE_CLASS(role)]), n = 0;
 	uint64_t longest = 0;
 
 	do {
@@ -133,7 +138,9 @@ static uint32_t check_group(const struct arena_layout *l, const struct arena_con
 		must(wanted->count ? g->count == wanted->count : bytes <= most);
 		if (bytes > longest)
 			longest = bytes;
-	} while (!wanted->count && at < l->n_groups && l->group[at].role == role);
+		n++;
+	} while (wanted->count ? n < parts : at < l->n_groups && l->group[at].role == role);
+	must(n % parts == 0);
 	must(wanted->count || longest >= c->longest_extent);
 	return at;
 }

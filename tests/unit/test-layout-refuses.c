@@ -48,8 +48,8 @@ static void test_make_refuses_class(void)
 	refuses(classes[1].bytes, 4096, -ENOSPC);
 	refuses(classes[1].bytes, 1ULL << 63, -ENOSPC);
 	refuses(classes[2].bytes, MIB, -EINVAL);
-	refuses(classes[0].reserved, 1, -EINVAL);
-	refuses(classes[3].reserved, 1, -EINVAL);
+	refuses(classes[0].parts, ARENA_MAX_PROCESSES + 1, -EINVAL);
+	refuses(classes[3].parts, UINT32_MAX, -EINVAL);
 	refuses(classes[0].processes, 0, -EINVAL);
 	refuses(classes[0].processes, ARENA_MAX_PROCESSES + 1, -EINVAL);
 	refuses(classes[0].processes, UINT32_MAX, -EINVAL);

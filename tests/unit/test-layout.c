@@ -33,13 +33,15 @@ static uint32_t others_of(const struct arena_config *c, uint32_t class)
 }
 
 /*
- * A process has one group of the number of buffers that was asked for, or, if no number
- * was given, groups that can hold the longest extent.
+ * For each part a process has one group of the number of buffers that was asked for, or, if no
+ * number was given, as many groups as for the other parts, which can hold the longest extent.
  */
 static bool has_groups(const struct arena_layout *l, const struct arena_config *c, uint32_t role,
 		       const struct arena_group_config *wanted)
 {
+	uint32_t parts = c->classes[ARENA_ROLE_CLASS(role)].parts;
 	int found = arena_layout_find(l, role, wanted->use, 0);
+	uint32_t groups = groups_of(l, role, wanted->use);
 	const struct arena_group *g;
 
 	if (found < 0)
@@ -48,8 +50,8 @@ static bool has_groups(const struct arena_layout *l, const struct arena_config *
 	if (g->buffer_size != wanted->buffer_size)
 		return false;
 	if (wanted->count)
-		return g->count == wanted->count && groups_of(l, role, wanted->use) == 1;
-	return bytes_of(g) >= c->longest_extent;
+		return g->count == wanted->count && groups == (parts ? parts : 1);
+	return bytes_of(g) >= c->longest_extent && !(parts && groups % parts);
 }
 
 /* Each process has its groups, of the sizes that were asked for. */
@@ -184,6 +186,25 @@ static void test_sizes(void)
 	is(made, 16 * 16 * 16,
 	   "each group can have buffers of each power of two from 64 B to 2 MiB");
 	is(wrong, 0, "no combination of buffer sizes is refused or makes an unsound layout");
+}
+
+/* Groups for 1 to 128 peers, in shares that take one group for each of them or several. */
+static void test_parts(void)
+{
+	static const uint32_t numbers[] = { 1, 2, 3, 8, 128 };
+	int made = 0;
+
+	for (unsigned int i = 0; i < 5; i++)
+		for (uint64_t group_bytes = 16 * MIB; group_bytes <= GIB; group_bytes *= 4) {
+			struct arena_config c = config_of(20 * GIB);
+
+			c.classes[1].parts = numbers[i];
+			c.classes[1].processes = 2;
+			c.group_bytes = group_bytes;
+			c.longest_extent = 4096;
+			made += make_one(&c) == 1;
+		}
+	is(made, 5 * 4, "a class has as many groups for each part, whatever the size of groups");
 }
 
 static void test_default(void)
@@ -331,6 +352,7 @@ int main(void)
 	test_processes();
 	test_classes();
 	test_sizes();
+	test_parts();
 	test_default();
 	test_shares();
 	test_odd_length();

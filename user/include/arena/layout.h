@@ -83,14 +83,16 @@ struct arena_group_config {
  *	its processes divide equally. The share of the first class includes the layout itself.
  *	Classes with 0 divide the rest equally
  * @processes: number of processes, 1 to ARENA_MAX_PROCESSES; 0 ends the list of classes
- * @reserved: zero
+ * @parts: the groups are divided among so many peers, up to ARENA_MAX_PROCESSES: each entry of
+ *	@group with a count makes so many groups, and the rest is divided into a multiple of so
+ *	many groups of one size. 0 means 1
  * @group: the groups of each process besides its control group; if there are none, use 1 of
  *	4096-byte buffers takes the whole share
  */
 struct arena_class_config {
 	uint64_t bytes;
 	uint32_t processes;
-	uint32_t reserved;
+	uint32_t parts;
 	struct arena_group_config group[ARENA_MAX_CONFIG_GROUPS];
 };
 

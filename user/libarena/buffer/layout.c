@@ -114,28 +114,35 @@ static int add_group(struct shard *s, uint32_t use, uint64_t size, uint64_t coun
 	return 0;
 }
 
-/* Divide the rest into groups of about one size, not larger than the configuration allows. */
-static int add_rest(struct shard *s, const struct arena_config *c, uint32_t use, uint64_t size)
+static int add_groups(struct shard *s, uint32_t use, uint64_t size, uint64_t count, uint64_t n)
 {
-	uint64_t most = round_down(c->group_bytes, size);
+	int ret = 0;
+
+	for (uint64_t i = 0; i < n && !ret; i++)
+		ret = add_group(s, use, size, count);
+	return ret;
+}
+
+/*
+ * Divide the rest into groups of one size, not larger than the configuration allows, and as many
+ * for each part.
+ */
+static int add_rest(struct shard *s, const struct arena_config *c, uint32_t parts,
+		    const struct arena_group_config *g)
+{
+	uint64_t size = g->buffer_size, most = round_down(c->group_bytes, size);
 	uint64_t from = round_up(s->at, max_u64(size, PAGE));
 	uint64_t left, n, each;
 
 	if (from >= s->end || s->end - from < size)
 		return -ENOSPC;
 	left = s->end - from;
-	n = (left + most - 1) / most;
+	n = (left + most * parts - 1) / (most * parts) * parts;
 	/* Align the next group. */
 	each = round_down(left / n, max_u64(size, PAGE));
 	if (each < size || each < c->longest_extent)
 		return -ENOSPC;
-	for (uint64_t i = 0; i < n; i++) {
-		int ret = add_group(s, use, size, each / size);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return add_groups(s, g->use, size, each / size, n);
 }
 
 static int add_process(struct shard *s, const struct arena_config *c,
@@ -147,8 +154,8 @@ static int add_process(struct shard *s, const struct arena_config *c,
 	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS && class->group[i].use && !ret; i++) {
 		const struct arena_group_config *g = &class->group[i];
 
-		ret = g->count ? add_group(s, g->use, g->buffer_size, g->count) :
-				 add_rest(s, c, g->use, g->buffer_size);
+		ret = g->count ? add_groups(s, g->use, g->buffer_size, g->count, class->parts) :
+				 add_rest(s, c, class->parts, g);
 	}
 	return ret;
 }
@@ -195,6 +202,8 @@ static int add_class(struct arena_layout *l, const struct arena_config *c, uint3
 
 static void default_groups(struct arena_class_config *class)
 {
+	if (!class->parts)
+		class->parts = 1;
 	if (!class->group[0].use && !class->group[0].buffer_size && !class->group[0].count)
 		class->group[0].use = 1;
 	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS; i++)
@@ -243,7 +252,7 @@ static bool class_is_sound(const struct arena_config *c, const struct arena_clas
 {
 	bool is_open = class->processes;
 
-	if (class->reserved || class->bytes % c->align || (!class->processes && class->bytes))
+	if (class->parts > ARENA_MAX_PROCESSES || class->bytes % c->align || (!class->processes && class->bytes))
 		return false;
 	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS; i++) {
 		const struct arena_group_config *g = &class->group[i];
