@@ -71,12 +71,12 @@ static pid_t *np_pid;
 /* The SP's group for data of READs. */
 static uint16_t group_of(const struct sp *sp)
 {
-	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, PROTO_USE_DISK);
+	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, 0, PROTO_USE_DISK);
 }
 
 static uint16_t records_of(const struct sp *sp)
 {
-	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, PROTO_USE_RECORD);
+	return (uint16_t)proto_group_of_sp(&sp->layout, sp->id, 0, PROTO_USE_RECORD);
 }
 
 static uint16_t np_group(const struct sp *sp, enum proto_use use)
@@ -174,7 +174,7 @@ static void lie_in_messages(struct sp *sp, const struct arena_msg *right)
 	LIE(m.ref.group = group_of(sp));
 	LIE(m.ref.group = 255);
 	if (sp->rig->n_sps > 1)
-		LIE(m.ref.group = (uint16_t)proto_group_of_sp(&sp->layout, 1, PROTO_USE_RECORD));
+		LIE(m.ref.group = (uint16_t)proto_group_of_sp(&sp->layout, 1, 0, PROTO_USE_RECORD));
 #undef LIE
 }
 
@@ -211,7 +211,7 @@ static void lie_in_records(struct sp *sp, const struct proto_reply *right)
 		LIE(r.ref[0].index = UINT32_MAX);
 		LIE(r.ref[0].index = sp->layout.group[group_of(sp)].count - r.ref[0].count + 1);
 		if (sp->rig->n_sps > 1)
-			LIE(r.ref[0].group = (uint16_t)proto_group_of_sp(&sp->layout, 1,
+			LIE(r.ref[0].group = (uint16_t)proto_group_of_sp(&sp->layout, 1, 0,
 									 PROTO_USE_DISK));
 	}
 #undef LIE

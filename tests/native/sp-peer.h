@@ -89,7 +89,7 @@ static inline struct arena_msg receive(void)
 
 static inline uint16_t sp_group(enum proto_use use)
 {
-	return (uint16_t)proto_group_of_sp(&layout, 0, use);
+	return (uint16_t)proto_group_of_sp(&layout, 0, 0, use);
 }
 
 static inline uint16_t np_group(enum proto_use use)

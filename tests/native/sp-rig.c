@@ -346,7 +346,7 @@ static void test_versions(void)
 
 	sp_connect_as(proto_hello_value(2, 9));
 	is(sp_wait(), 1, "the SP ends with status 1 if the NP speaks versions 2 to 9");
-	ok(log_says("the network process speaks versions 2 to 9 of the protocol, "
+	ok(log_says("network process 0 speaks versions 2 to 9 of the protocol, "
 		    "and arena-sp 1 to 1"),
 	   "the SP logs why it refuses an NP of versions 2 to 9");
 	sp_connect_as(proto_hello_value(3, 1));

@@ -32,7 +32,7 @@ refused arenad "--disk: =path is not NAME=PATH" --disk =path
 refused arenad "--disk: d= is not NAME=PATH" --disk d=
 refused arenad "--disk: two are called d" --disk d=/a --disk d=/b
 refused arenad "--disk: the name has 256 bytes, and 255 is the most" --disk "$long=/a"
-refused arenad "--disk: there are more than 8" --disk={a,b,c,d,e,f,g,h,i}=1
+refused arenad "--disk: there are more than 32" --disk={a..z}{0,1}=1
 refused arenad "--backend: disk is none of auto, module, memfd" --backend disk
 refused arenad "--transport: eventfd is none of hybrid, msg-ring" --transport eventfd
 refused arenad "--zerocopy-threshold: 0 is neither never nor a size" --zerocopy-threshold 0
@@ -53,7 +53,7 @@ refused arenad "--stall-timeout: -1 is not a number" --stall-timeout=-1
 
 refused arena-sp "--region is needed"
 refused arena-sp "--id is needed" --region r --disk d
-refused arena-sp "--id: 8 is not a number from 0 to 7" --id 8
+refused arena-sp "--id: 32 is not a number from 0 to 31" --id 32
 refused arena-sp "--id: x is not a number" --id x
 refused arena-sp "--np: -1 is not a process id" --np=-1
 refused arena-sp "extra is not an option" --region r --id 0 --disk d extra

@@ -86,7 +86,7 @@ static void eat_reply(struct proto_reply *r, struct input *in)
 {
 	uint8_t how = eat_u8(in);
 	const struct request *s = used[how % USED];
-	uint16_t group = (uint16_t)proto_group_of_sp(layout, s->conn->sp, PROTO_USE_DISK);
+	uint16_t group = (uint16_t)proto_group_of_sp(layout, s->conn->sp, 0, PROTO_USE_DISK);
 
 	memset(r, 0, sizeof(*r));
 	if (how & 128) {

@@ -35,8 +35,8 @@ static void test_sp(void)
 /* Split @line at blanks and parse it. A line that is refused ends the process. */
 static void parse(struct options *o, const char *line)
 {
-	static char copy[512];
-	char *argv[40];
+	static char copy[1024];
+	char *argv[100];
 	int argc = 0;
 
 	strncpy(copy, line, sizeof(copy) - 1);
@@ -62,6 +62,9 @@ static int status_of(const char *line)
 	return WEXITSTATUS(status) == 99 ? -1 : WEXITSTATUS(status);
 }
 
+#define EIGHT_SPS(name)	\
+	"--sp " name "0=1 --sp " name "1=1 --sp " name "2=1 --sp " name "3=1 " \
+	"--sp " name "4=1 --sp " name "5=1 --sp " name "6=1 --sp " name "7=1 "
 #define LEAST "np --region r --listen 1.2.3.4:5 --sp a=1 "
 
 static void good_lines(void)
@@ -75,11 +78,11 @@ static void good_lines(void)
 	   o.transport == PROTO_TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
 	   o.zerocopy == ZEROCOPY_NEVER,
 	   "the shortest command line leaves all other options at their defaults");
-	parse(&o, LEAST "--sp b=0 --listen [::]:0 --ready-fd 3 -v "
+	parse(&o, LEAST "--sp b=0 --listen [::]:0 --ready-fd 3 -v --id 15 "
 	      "--max-connections 4088 --idle-timeout 1 --handshake-timeout 2 "
 	      "--stall-timeout 3 --transport msg-ring --wait adapt "
 	      "--zerocopy-threshold 64K");
-	ok(o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.n_listen == 2 &&
+	ok(o.id == 15 && o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.n_listen == 2 &&
 	   o.ready_fd == 3 && o.is_verbose && o.connections_max == 4088 &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
 	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
@@ -98,9 +101,9 @@ static void bad_lines(void)
 		LEAST "--idle-timeout 86401", LEAST "--bogus", LEAST "--region",
 		LEAST "--region=", LEAST "--transport socket", LEAST "--wait never",
 		LEAST "--zerocopy-threshold 0", LEAST "--zerocopy-threshold 4G",
-		LEAST "--verbose=yes",
-		LEAST "--sp b=1 --sp c=1 --sp d=1 --sp e=1 --sp f=1 --sp g=1 "
-		"--sp h=1 --sp i=1",
+		LEAST "--verbose=yes", LEAST "--id 16",
+		/* There are more than PROTO_MAX_SPS. */
+		LEAST EIGHT_SPS("b") EIGHT_SPS("c") EIGHT_SPS("d") EIGHT_SPS("e"),
 	};
 
 	is(status_of(LEAST), -1, "the shortest command line is accepted");

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: every region that the daemons lay out has the groups that an NP and its SPs need, and
- * their channels have room for all messages.
- * Method: layouts for several numbers of SPs and of network buffers, up to the largest, are
+ * Goal: every region that the daemons lay out has the groups that its NPs and SPs need, an SP has
+ * groups of its own for each NP, and the channels have room for all messages.
+ * Method: layouts for several numbers of NPs, SPs and network buffers, up to the largest, are
  * checked. Then layouts that lack a group must be refused.
  */
 #include <errno.h>
 #include <libarena/buffer/view.h>
 #include <proto/layout.h>
+#include <proto/record.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tap.h"
@@ -16,31 +18,50 @@
 
 static struct arena_layout layout;
 
-static void make(uint32_t sps, uint32_t net_buffers)
+static void make_of(uint64_t length, uint32_t nps, uint32_t sps, uint32_t net_buffers)
 {
 	struct arena_config c;
 
-	proto_config_init(&c, LENGTH, &(struct proto_counts){ 1, sps, net_buffers });
+	proto_config_init(&c, length, &(struct proto_counts){ nps, sps, net_buffers });
 	is(arena_layout_make(&layout, &c), 0,
-	   "a layout for %u SPs and %u network buffers is made", sps, net_buffers);
+	   "a layout for %u NPs, %u SPs and %u network buffers is made", nps, sps, net_buffers);
 }
 
-static void test_counts(uint32_t sps, uint32_t net_buffers)
+static void make(uint32_t sps, uint32_t net_buffers)
+{
+	make_of(LENGTH, 1, sps, net_buffers);
+}
+
+/* Is @group, or one of those that follow it, also for another NP before @np? */
+static bool is_shared(uint32_t sp, uint32_t np, enum proto_use use)
+{
+	int group = proto_group_of_sp(&layout, sp, np, use);
+	int n = (int)proto_groups_of_sp(&layout, sp, use);
+
+	for (uint32_t other = 0; other < np; other++)
+		if (abs(proto_group_of_sp(&layout, sp, other, use) - group) < n)
+			return true;
+	return false;
+}
+
+static void test_sp_for_np(uint32_t sp, uint32_t np, uint32_t net_buffers)
+{
+	int records = proto_group_of_sp(&layout, sp, np, PROTO_USE_RECORD);
+	int disk = proto_group_of_sp(&layout, sp, np, PROTO_USE_DISK);
+
+	ok(records >= 0 && layout.group[records].count == 2 * net_buffers,
+	   "SP %u has two records for each request of NP %u in flight", sp, np);
+	ok(disk >= 0 && layout.group[disk].use == PROTO_USE_DISK &&
+	   (uint64_t)layout.group[disk].count * 4096 >= PROTO_MAX_BYTES + 4096,
+	   "SP %u has buffers for the longest READ of NP %u", sp, np);
+	ok(!is_shared(sp, np, PROTO_USE_RECORD) && !is_shared(sp, np, PROTO_USE_DISK),
+	   "SP %u has groups for NP %u that are for no other NP", sp, np);
+}
+
+static void test_window(uint32_t net_buffers)
 {
 	uint32_t window = proto_window(net_buffers);
 
-	make(sps, net_buffers);
-	ok(proto_has_np(&layout, 0), "the layout for %u SPs has the NP's groups", sps);
-	is(proto_requests(&layout), net_buffers, "the NP has records for %u requests", net_buffers);
-	for (uint32_t i = 0; i < sps; i++) {
-		int group = proto_group_of_sp(&layout, i, PROTO_USE_RECORD);
-
-		ok(proto_has_sp(&layout, i),
-		   "the layout for %u SPs has the groups of SP %u", sps, i);
-		ok(group >= 0 && layout.group[group].count == 2 * net_buffers,
-		   "SP %u has two records for each request in flight", i);
-	}
-	ok(!proto_has_sp(&layout, sps), "the layout for %u SPs has no groups of another SP", sps);
 	ok(window <= ARENA_CHANNEL_MAX_ENTRIES,
 	   "a channel can have the entries that %u network buffers need", net_buffers);
 	ok(window <= layout.channel_entries,
@@ -50,12 +71,33 @@ static void test_counts(uint32_t sps, uint32_t net_buffers)
 	   "the channel has room for all messages of %u network buffers", net_buffers);
 }
 
+static void test_counts(uint64_t length, uint32_t nps, uint32_t sps, uint32_t net_buffers)
+{
+	make_of(length, nps, sps, net_buffers);
+	is(proto_nps(&layout), nps, "the layout for %u NPs has as many", nps);
+	for (uint32_t i = 0; i < nps; i++)
+		ok(proto_has_np(&layout, i),
+		   "the layout for %u NPs has the groups of NP %u", nps, i);
+	is(proto_requests(&layout), net_buffers,
+	   "an NP has records for %u requests", net_buffers);
+	for (uint32_t i = 0; i < sps; i++) {
+		ok(proto_has_sp(&layout, i),
+		   "the layout for %u SPs has the groups of SP %u", sps, i);
+		for (uint32_t np = 0; np < nps; np++)
+			test_sp_for_np(i, np, net_buffers);
+	}
+	ok(!proto_has_sp(&layout, sps), "the layout for %u SPs has no groups of another SP", sps);
+	ok(proto_group_of_sp(&layout, 0, nps, PROTO_USE_DISK) == -ENOENT,
+	   "the layout for %u NPs has no groups for another NP", nps);
+	test_window(net_buffers);
+}
+
 static void test_lacking(void)
 {
 	int group;
 
 	make(2, 64);
-	group = proto_group_of_sp(&layout, 1, PROTO_USE_RECORD);
+	group = proto_group_of_sp(&layout, 1, 0, PROTO_USE_RECORD);
 	layout.group[group].buffer_size *= 2;
 	ok(!proto_has_sp(&layout, 1), "an SP whose records have another size is refused");
 	ok(proto_has_sp(&layout, 0),
@@ -71,41 +113,62 @@ static void test_lacking(void)
 	layout.group[group].use = 9;
 	ok(!proto_has_np(&layout, 0), "an NP without records is refused");
 	ok(!proto_has_np(&layout, 1), "a layout for one NP is refused for a second NP");
+	make_of(LENGTH, 3, 1, 64);
+	group = proto_group_of_sp(&layout, 0, 2, PROTO_USE_DISK);
+	layout.group[group].use = 9;
+	ok(!proto_has_sp(&layout, 0), "an SP whose groups cannot be divided among NPs is refused");
 }
 
-static int make_in_pages(uint64_t page, uint64_t length, uint32_t sps)
+static int make_in_pages(uint64_t page, uint64_t length, uint32_t nps, uint32_t sps)
 {
 	struct arena_config c;
 
-	proto_config_init(&c, length, &(struct proto_counts){ 1, sps, 64 });
+	proto_config_init(&c, length, &(struct proto_counts){ nps, sps, 64 });
 	proto_config_align(&c, page);
 	return arena_layout_make(&layout, &c);
 }
 
-static void test_pages(uint64_t page, uint64_t length, uint32_t sps)
+static bool views_are_apart(uint64_t page, uint32_t nps, uint32_t sps)
+{
+	struct mshare_range range[ARENA_VIEW_RANGES];
+	bool good = true;
+
+	for (uint32_t i = 0; i < nps; i++)
+		good &= proto_has_np(&layout, i) &&
+			arena_view_ranges(&layout, PROTO_ROLE_NP(i), page, range) > 0;
+	for (uint32_t i = 0; i < sps; i++)
+		good &= proto_has_sp(&layout, i) &&
+			arena_view_ranges(&layout, PROTO_ROLE_SP(i), page, range) > 0;
+	return good;
+}
+
+static void test_pages(uint64_t page, uint64_t length, uint32_t nps, uint32_t sps)
 {
 	unsigned long long mib = length >> 20, kib = page >> 10;
-	struct mshare_range range[ARENA_VIEW_RANGES];
 
-	is(make_in_pages(page, length, sps), 0,
-	   "%llu MiB in pages of %llu KiB suffice for %u SPs", mib, kib, sps);
-	ok(proto_has_np(&layout, 0) && proto_has_sp(&layout, sps - 1),
-	   "%llu MiB in pages of %llu KiB hold the groups of an NP and %u SPs", mib, kib, sps);
-	ok(arena_view_ranges(&layout, PROTO_ROLE_NP(0), page, range) > 0,
-	   "in %llu MiB no page of %llu KiB has two writers, of an NP and %u SPs", mib, kib, sps);
+	is(make_in_pages(page, length, nps, sps), 0,
+	   "%llu MiB in pages of %llu KiB suffice for %u NPs and %u SPs", mib, kib, nps, sps);
+	ok(views_are_apart(page, nps, sps),
+	   "in %llu MiB each of %u NPs and %u SPs has its groups, and pages of %llu KiB of its own",
+	   mib, nps, sps, kib);
 }
 
 int main(void)
 {
-	test_counts(1, 2);
-	test_counts(3, 1024);
-	test_counts(PROTO_MAX_SPS, PROTO_MAX_NET_COUNT);
+	test_counts(LENGTH, 1, 1, 2);
+	test_counts(LENGTH, 1, 3, 1024);
+	test_counts(LENGTH, 2, 2, 1024);
+	test_counts(LENGTH, 5, 3, 100);
+	test_counts(64 * LENGTH, 2, 2, 1024);
+	test_counts(128 * LENGTH, PROTO_MAX_NPS, PROTO_MAX_SPS, PROTO_MAX_NET_COUNT);
 	test_lacking();
-	test_pages(1ULL << 30, 2ULL << 30, 1);
-	test_pages(1ULL << 30, 9ULL << 30, 8);
-	test_pages(2ULL << 20, 128ULL << 20, 1);
-	test_pages(2ULL << 20, 1ULL << 30, 8);
-	is(make_in_pages(1ULL << 30, 8ULL << 30, 8), -ENOSPC,
+	test_pages(1ULL << 30, 2ULL << 30, 1, 1);
+	test_pages(1ULL << 30, 9ULL << 30, 1, 8);
+	test_pages(1ULL << 30, 4ULL << 30, 2, 2);
+	test_pages(2ULL << 20, 128ULL << 20, 1, 1);
+	test_pages(2ULL << 20, 1ULL << 30, 1, 8);
+	test_pages(2ULL << 20, 1ULL << 30, 3, 2);
+	is(make_in_pages(1ULL << 30, 8ULL << 30, 1, 8), -ENOSPC,
 	   "8 GiB in pages of 1 GiB are too few for an NP and 8 SPs");
 	return done_testing();
 }

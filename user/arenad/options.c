@@ -139,7 +139,7 @@ static const struct option_rule rules[] = {
 	{ .name = "disk", .is_needed = true, .kind = OPTION_OTHER, .take = take_disk,
 	  .argument = "NAME=PATH",
 	  .help = "serve a block device or file as the export NAME; may be repeated, "
-		  "8 times in all; the first is the default export" },
+		  "32 times in all; the first is the default export" },
 	{ .name = "size", .kind = OPTION_SIZE, FIELD(size), .min = MIN_SIZE, .max = MAX_SIZE,
 	  .argument = "BYTES",
 	  .help = "size of the region; K, M, G and T are understood (1G)" },

@@ -66,7 +66,7 @@ enum negotiation_limits {
 	NEGOTIATION_DATA_MAX = 8192,
 	/* A longer option ends the connection; a shorter one is thrown away. */
 	NEGOTIATION_SKIP_MAX = 1 << 20,
-	NEGOTIATION_OUT_MAX = 4096,
+	NEGOTIATION_OUT_MAX = 9216,
 	EXPORT_NAME_MAX = 255,
 };
 
@@ -86,10 +86,5 @@ enum time_limits {
 	STOP_CUT_SECONDS = 4,
 	STOP_SECONDS = 5,
 };
-
-/* The groups of the only NP. */
-#define NP_GROUP_NET		1U
-#define NP_GROUP_RECORD		2U
-#define NP_GROUP_PAYLOAD	3U
 
 #endif /* NP_LIMITS_H */

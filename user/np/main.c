@@ -16,11 +16,15 @@
 
 #include "np.h"
 
+/* The signals and the tick are sources of the ring, besides the channels. */
+#define OTHER_SOURCES	2U
+
 static int check_layout(const struct np *np)
 {
 	const struct arena_layout *l = arena_layout(np->arena);
 
-	if (!proto_has_np(l, 0) || share_buffers(l, np->role, PROTO_USE_NET) < CONN_NET_BUFFERS)
+	if (!proto_has_np(l, np->options->id) ||
+	    share_buffers(l, np->role, PROTO_USE_NET) < CONN_NET_BUFFERS)
 		return -EPROTO;
 	for (unsigned int i = 0; i < np->options->n_sps; i++)
 		if (!proto_has_sp(l, i))
@@ -32,7 +36,7 @@ static int open_region(struct np *np)
 {
 	int ret;
 
-	np->role = PROTO_ROLE_NP(0);
+	np->role = PROTO_ROLE_NP(np->options->id);
 	ret = proto_open_region(np->options->region, np->role, &np->arena);
 	if (ret)
 		return ret;
@@ -86,6 +90,7 @@ static int make_ring(struct np *np)
 		.size = sizeof(o),
 		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * NP_LISTENERS_MAX,
 		.files = np->conns.max + NP_LISTENERS_MAX,
+		.sources = OTHER_SOURCES + np->options->n_sps,
 		.wait = np->options->wait,
 	};
 	int ret;

@@ -78,6 +78,9 @@ static int take_zerocopy(void *values, char *text, struct option_error *error)
 static const struct option_rule rules[] = {
 	{ .name = "region", .is_needed = true, .kind = OPTION_TEXT, FIELD(region),
 	  .argument = "NAME", .help = "region shared with the storage processes" },
+	{ .name = "id", .kind = OPTION_NUMBER, FIELD(id), .max = PROTO_MAX_NPS - 1,
+	  .argument = "N",
+	  .help = "which network process of the region this is (0)" },
 	{ .name = "listen", .is_needed = true, .kind = OPTION_OTHER, .take = take_listen,
 	  .argument = "ADDR:PORT",
 	  .help = "accept clients there: 127.0.0.1:10809, [::1]:10809; port 0 lets the "

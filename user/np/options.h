@@ -29,6 +29,7 @@ struct options_sp {
 /**
  * struct options - the command line, checked
  * @region: name of the region
+ * @id: number of this NP in the region
  * @n_listen: used entries of @listen
  * @listen: where to accept connections
  * @n_sps: used entries of @sp
@@ -40,11 +41,12 @@ struct options_sp {
  * @stall_seconds: how long a transfer may make no progress
  * @transport: what carries the messages
  * @wait: how the process waits
-#include "zerocopy.h"
+ * @zerocopy: number of bytes from which on it sends without a copy, or ZEROCOPY_NEVER
  * @is_verbose: log each connection
  */
 struct options {
 	const char *region;
+	uint32_t id;
 	unsigned int n_listen;
 	struct address listen[NP_LISTENERS_MAX];
 	unsigned int n_sps;

@@ -431,8 +431,8 @@ static int open_channel(struct peer *peer)
 	if (ret)
 		return ret;
 	return proto_returns_init(&peer->returns, peer->channel,
-				  share_buffers(l, peer->role, PROTO_USE_RECORD),
-				  share_buffers(l, peer->role, PROTO_USE_DISK), requests);
+				  proto_buffers_of_sp(l, peer->id, PROTO_USE_RECORD),
+				  proto_buffers_of_sp(l, peer->id, PROTO_USE_DISK), requests);
 }
 
 static int connect_channel(struct peer *peer)

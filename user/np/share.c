@@ -50,7 +50,7 @@ void share_init(struct np *np)
 
 void share_data(struct np *np, struct peer *peer)
 {
-	uint32_t n = share_buffers(arena_layout(np->arena), peer->role, PROTO_USE_DISK);
+	uint32_t n = proto_buffers_of_sp(arena_layout(np->arena), peer->id, PROTO_USE_DISK);
 
 	divide(&peer->data, n, np->conns.max, 1, LONGEST);
 }

@@ -29,7 +29,7 @@ struct share {
 /** share_init() - divide what the NP has; layout, connections and SPs are known */
 void share_init(struct np *np);
 
-/** share_data() - divide an SP's buffers among its clients */
+/** share_data() - divide the buffers that an SP has for this NP among its clients */
 void share_data(struct np *np, struct peer *peer);
 
 /** share_round() - begin a round in which waiting connections ask again, the oldest first */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <proto/layout.h>
 
+#include <errno.h>
 #include <proto/record.h>
 
 static_assert(sizeof(struct proto_request) == PROTO_RECORD_BUFFER &&
@@ -61,6 +62,7 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 			},
 			[PROTO_CLASS_SP] = {
 				.processes = n->sps,
+				.parts = n->nps,
 				.group = {
 					{ PROTO_USE_RECORD, PROTO_RECORD_BUFFER, records },
 					{ PROTO_USE_DISK, PROTO_DISK_BUFFER, 0 },
@@ -97,9 +99,29 @@ void proto_config_align(struct arena_config *c, uint64_t page_size)
 		nps->bytes += nps->processes * page_size;
 }
 
-int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use)
+uint32_t proto_groups_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use)
 {
-	return arena_layout_find(l, PROTO_ROLE_SP(i), use, 0);
+	uint32_t n = 0;
+
+	while (arena_layout_find(l, PROTO_ROLE_SP(i), use, n) >= 0)
+		n++;
+	return n % proto_nps(l) ? 0 : n / proto_nps(l);
+}
+
+int proto_group_of_sp(const struct arena_layout *l, unsigned int i, unsigned int np,
+		      enum proto_use use)
+{
+	uint32_t n = proto_groups_of_sp(l, i, use);
+
+	return n && np < proto_nps(l) ? arena_layout_find(l, PROTO_ROLE_SP(i), use, np * n) :
+					-ENOENT;
+}
+
+uint32_t proto_buffers_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use)
+{
+	int group = proto_group_of_sp(l, i, 0, use);
+
+	return group < 0 ? 0 : l->group[group].count * proto_groups_of_sp(l, i, use);
 }
 
 static uint32_t buffer_size_of(enum proto_use use)
@@ -140,7 +162,9 @@ bool proto_has_sp(const struct arena_layout *l, unsigned int i)
 {
 	uint32_t role = PROTO_ROLE_SP(i);
 
-	return has_groups(l, role, PROTO_USE_DISK) && has_groups(l, role, PROTO_USE_RECORD);
+	return has_groups(l, role, PROTO_USE_DISK) && has_groups(l, role, PROTO_USE_RECORD) &&
+	       proto_groups_of_sp(l, i, PROTO_USE_DISK) &&
+	       proto_groups_of_sp(l, i, PROTO_USE_RECORD) == 1;
 }
 
 uint32_t proto_requests(const struct arena_layout *l)

@@ -19,16 +19,20 @@
 #define PROTO_ROLE_NP(i)	ARENA_ROLE(PROTO_CLASS_NP, i)
 #define PROTO_ROLE_SP(i)	ARENA_ROLE(PROTO_CLASS_SP, i)
 
-/* One NP serves so many SPs. */
-#define PROTO_MAX_SPS		8U
+/* A region has so many NPs and SPs at most, and a channel for each pair of them. */
+#define PROTO_MAX_NPS		16U
+#define PROTO_MAX_SPS		32U
 
 /**
  * enum proto_use - what a group is for
  * @PROTO_USE_NET: network buffers of an NP, for received headers and for headers of replies
  * @PROTO_USE_PAYLOAD: buffers of an NP for payloads of WRITEs
- * @PROTO_USE_DISK: buffers of an SP for data of READs
- * @PROTO_USE_RECORD: records: requests of an NP; replies of an SP, and its struct proto_disk at
- *	first
+ * @PROTO_USE_DISK: buffers of an SP for data of READs of one NP
+ * @PROTO_USE_RECORD: records: requests of an NP; replies of an SP to one NP, and its struct
+ *	proto_disk at first
+ *
+ * An SP has groups of its own for each NP. So an NP that is dead, slow or hostile keeps no buffer
+ * from the others.
  */
 enum proto_use {
 	PROTO_USE_NET = 1,
@@ -70,7 +74,7 @@ struct proto_counts {
  * @n: how many processes and buffers there are
  *
  * A fifth of the region belongs to the NPs (4 GiB of 20), or more if they cannot work with that;
- * the rest belongs to the SPs.
+ * the rest belongs to the SPs, each of which divides its part among the NPs.
  */
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n);
 
@@ -95,24 +99,46 @@ int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_u
 void proto_config_align(struct arena_config *c, uint64_t page_size);
 
 /**
- * proto_group_of_sp() - find a group of SP @i, or -ENOENT
+ * proto_groups_of_sp() - how many groups SP @i has for each NP
  * @l: checked layout
  * @i: number of the SP
  * @use: PROTO_USE_DISK or PROTO_USE_RECORD
  *
- * A large region has several groups for data of READs; the call finds the first of them.
+ * Return: their number; 0 if there are none, or if they cannot be divided equally.
  */
-int proto_group_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use);
+uint32_t proto_groups_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use);
+
+/**
+ * proto_group_of_sp() - find a group of SP @i, or -ENOENT
+ * @l: checked layout
+ * @i: number of the SP
+ * @np: number of the NP that it is for
+ * @use: PROTO_USE_DISK or PROTO_USE_RECORD
+ *
+ * A large region has several groups for data of READs. They follow each other, and the call finds
+ * the first of them.
+ */
+int proto_group_of_sp(const struct arena_layout *l, unsigned int i, unsigned int np,
+		      enum proto_use use);
+
+/** proto_buffers_of_sp() - how many buffers SP @i has for a use, for each NP */
+uint32_t proto_buffers_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use);
+
+/** proto_nps() - how many NPs a layout has */
+static inline uint32_t proto_nps(const struct arena_layout *l)
+{
+	return l->processes[PROTO_CLASS_NP];
+}
 
 /** proto_has_np() - does the layout have the groups of NP @i, as NP and SP expect them? */
 bool proto_has_np(const struct arena_layout *l, unsigned int i);
 
-/** proto_has_sp() - does the layout have the groups of SP @i, as NP and SP expect them? */
+/** proto_has_sp() - does SP @i have the groups for each NP, as NP and SP expect them? */
 bool proto_has_sp(const struct arena_layout *l, unsigned int i);
 
 /**
- * proto_requests() - requests that an NP may have in flight at an SP
- * @l: checked layout, which has the NP's groups
+ * proto_requests() - requests that one NP may have in flight at an SP
+ * @l: checked layout, which has the groups of the NPs
  */
 uint32_t proto_requests(const struct arena_layout *l);
 

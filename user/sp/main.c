@@ -14,7 +14,6 @@
 #include "counters.h"
 #include "loop.h"
 #include "options.h"
-#include "replies.h"
 #include "sp.h"
 
 /* Block the signals that the ring receives, so that they stay pending until it does. */
@@ -29,20 +28,36 @@ static void block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+static bool has_all(const struct arena_layout *l, unsigned int id)
+{
+	if (proto_nps(l) > PROTO_MAX_NPS || !proto_has_sp(l, id))
+		return false;
+	for (uint32_t i = 0; i < proto_nps(l); i++)
+		if (!proto_has_np(l, i))
+			return false;
+	return true;
+}
+
 /* Check that the groups which this process uses have buffers of the right sizes. */
 static int layout_check(struct sp *sp)
 {
 	const struct arena_layout *l = sp->layout;
 	unsigned int id = sp->options.id;
 
-	if (!proto_has_sp(l, id) || !proto_has_np(l, 0)) {
-		log_error("region %s has buffers of sizes that are not supported",
+	if (!has_all(l, id)) {
+		log_error("region %s has processes or buffers that are not supported",
 			  sp->options.region);
 		return -EPROTO;
 	}
-	sp->record_group = (uint32_t)proto_group_of_sp(l, id, PROTO_USE_RECORD);
-	sp->request_group = (uint32_t)proto_group_of_np(l, 0, PROTO_USE_RECORD);
-	sp->n_requests = proto_requests(l);
+	sp->n_peers = proto_nps(l);
+	if (sp->options.n_nps > sp->n_peers) {
+		log_error("region %s has %u network processes, and %u were named",
+			  sp->options.region, sp->n_peers, sp->options.n_nps);
+		return -EPROTO;
+	}
+	sp->n_requests = sp->n_peers * proto_requests(l);
+	for (uint32_t i = 0; i < sp->n_peers; i++)
+		sp_peer_init(sp, i);
 	return 0;
 }
 
@@ -88,7 +103,6 @@ static void serve(struct sp *sp)
 	log_info("serving %s: %llu bytes in blocks of %u%s, at most %u bytes at once",
 		 sp->options.disk, (unsigned long long)l->bytes, l->block_size,
 		 l->is_readonly ? ", read-only" : "", l->max_bytes);
-	sp_replies_hello(sp);
 	sp_loop_run(sp);
 	sp_counters_log(sp);
 }

@@ -12,9 +12,11 @@ static int take_np(void *values, char *text, struct option_error *error)
 	struct sp_options *o = values;
 	uint32_t pid;
 
+	if (o->n_nps == PROTO_MAX_NPS)
+		return option_refuse(error, "there are more than %d", PROTO_MAX_NPS);
 	if (parse_u32(text, INT32_MAX, &pid))
 		return option_refuse(error, "%s is not a process id", text);
-	o->np = (pid_t)pid;
+	o->np[o->n_nps++] = (pid_t)pid;
 	return 0;
 }
 
@@ -22,7 +24,7 @@ static int take_np(void *values, char *text, struct option_error *error)
 
 static const struct option_rule rules[] = {
 	{ .name = "region", .is_needed = true, .kind = OPTION_TEXT, FIELD(region),
-	  .argument = "NAME", .help = "region shared with the network process" },
+	  .argument = "NAME", .help = "region shared with the network processes" },
 	{ .name = "id", .is_needed = true, .kind = OPTION_NUMBER, FIELD(id),
 	  .max = PROTO_MAX_SPS - 1, .argument = "N",
 	  .help = "which storage process of the region this is, from 0" },
@@ -33,11 +35,12 @@ static const struct option_rule rules[] = {
 	  .argument = "WHAT",
 	  .help = "nvme, block, file or auto: the first of them that the disk has (auto)" },
 	{ .name = "np", .kind = OPTION_OTHER, .take = take_np, .argument = "PID",
-	  .help = "process id of the network process; this process ends with it" },
+	  .help = "process id of a network process; may be repeated, in the order of their "
+		  "numbers; this process ends with the last of them" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
-	  .help = "what carries messages, hybrid or msg-ring; as the network process has "
-		  "it (hybrid)" },
+	  .help = "what carries messages, hybrid or msg-ring; as the network processes "
+		  "have it (hybrid)" },
 	{ .name = "wait", .kind = OPTION_WORD, FIELD(wait), .words = proto_wait_words,
 	  .argument = "HOW",
 	  .help = "sleep, or first look for a while (adapt), or look all the time, which takes "
@@ -53,11 +56,11 @@ static const struct option_rule rules[] = {
 
 static const struct option_table table = {
 	.program = "arena-sp",
-	.about = "serve one disk to the network process of a region",
+	.about = "serve one disk to the network processes of a region",
 	.needed = "--region=NAME --id=N --disk=PATH",
 	.more = "SIGUSR1 prints the counters to standard error; SIGTERM ends the process "
 		"when the requests in flight are done. Exit status: 0 it was asked to stop, "
-		"1 an error, 2 a wrong command line, 3 the network process ended.",
+		"1 an error, 2 a wrong command line, 3 the last network process ended.",
 	.rule = rules,
 };
 

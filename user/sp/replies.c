@@ -6,26 +6,27 @@
 #include <proto/record.h>
 #include <string.h>
 
-#include "loop.h"
+#include "peer.h"
 #include "sp.h"
 
 /* Lend an extent to the NP. Return: the ref that names it to the NP. */
-static struct arena_ref lend(struct sp *sp, struct arena_buf buf)
+static struct arena_ref lend(struct sp_peer *peer, struct arena_buf buf)
 {
 	struct arena_ref ref = { 0 };
-	int ret = arena_lend(sp->arena, buf, SP_PEER, &ref);
+	int ret = arena_lend(peer->sp->arena, buf, peer->role, &ref);
 
 	assert(!ret);
 	(void)ret;
 	return ref;
 }
 
-static void send_records(struct sp *sp, uint8_t type, uint16_t value, struct arena_buf records)
+static void send_records(struct sp_peer *peer, uint8_t type, uint16_t value,
+			 struct arena_buf records)
 {
-	sp_loop_send(sp, &(struct arena_msg){
+	sp_peer_send(peer, &(struct arena_msg){
 		.type = type,
 		.value = value,
-		.ref = lend(sp, records),
+		.ref = lend(peer, records),
 	});
 }
 
@@ -48,84 +49,102 @@ static struct proto_disk describe(const struct backend_limits *l)
 	};
 }
 
-void sp_replies_hello(struct sp *sp)
+void sp_replies_hello(struct sp_peer *peer)
 {
+	struct sp *sp = peer->sp;
 	const struct proto_disk disk = describe(&sp->backend.limits);
 	struct arena_buf buf;
-	int ret = arena_get(sp->arena, sp->record_group, 1, &buf);
+	int ret = arena_get(sp->arena, peer->record_group, 1, &buf);
 
 	/* No record is used yet, so there must be one. */
 	assert(!ret);
 	(void)ret;
 	memcpy(arena_ptr(sp->arena, buf), &disk, sizeof(disk));
-	send_records(sp, PROTO_MESSAGE_HELLO, PROTO_HELLO, buf);
+	send_records(peer, PROTO_MESSAGE_HELLO, PROTO_HELLO, buf);
 }
 
-static void write_reply(struct sp *sp, struct proto_reply *shared, const struct sp_request *r)
+static void write_reply(struct proto_reply *shared, const struct sp_request *r)
 {
 	struct proto_reply reply = { .tag = r->tag, .status = r->status };
 
 	if (r->operation == PROTO_READ && r->own.count) {
 		reply.n_refs = 1;
-		reply.ref[0] = lend(sp, r->own);
+		reply.ref[0] = lend(r->peer, r->own);
 	}
 	memcpy(shared, &reply, sizeof(reply));
 }
 
 /* Return: how many requests are done, at most as many as one message takes. */
-static uint32_t count_done(const struct sp *sp)
+static uint32_t count_done(const struct sp_peer *peer)
 {
 	uint32_t n = 0;
 
-	for (const struct sp_request *r = sp->done.first; r && n < PROTO_MAX_RECORDS; r = r->next)
+	for (const struct sp_request *r = peer->done.first; r && n < PROTO_MAX_RECORDS; r = r->next)
 		n++;
 	return n;
 }
 
 /* Get records for @count replies, or for fewer if there is no extent of that length. */
-static bool get_records(struct sp *sp, uint32_t *count, struct arena_buf *buf)
+static bool get_records(struct sp_peer *peer, uint32_t *count, struct arena_buf *buf)
 {
 	while (*count) {
-		if (!arena_get(sp->arena, sp->record_group, *count, buf))
+		if (!arena_get(peer->sp->arena, peer->record_group, *count, buf))
 			return true;
 		*count /= 2;
 	}
 	return false;
 }
 
-/* Return: false if there is no record for even one reply. */
-static bool reply_to_some(struct sp *sp)
+static void put_free(struct sp_request *r)
 {
-	uint32_t count = count_done(sp);
+	r->next = r->peer->free;
+	r->peer->free = r;
+}
+
+/* Return: false if there is no record for even one reply. */
+static bool reply_to_some(struct sp_peer *peer)
+{
+	uint32_t count = count_done(peer);
 	struct proto_reply *shared;
 	struct arena_buf buf;
 
-	if (!get_records(sp, &count, &buf))
+	if (!get_records(peer, &count, &buf))
 		return false;
-	shared = arena_ptr(sp->arena, buf);
+	shared = arena_ptr(peer->sp->arena, buf);
 	for (uint32_t i = 0; i < count; i++) {
-		struct sp_request *r = sp_queue_take(&sp->done);
+		struct sp_request *r = sp_queue_take(&peer->done);
 
-		write_reply(sp, &shared[i], r);
-		r->next = sp->free;
-		sp->free = r;
+		write_reply(&shared[i], r);
+		put_free(r);
 	}
-	send_records(sp, PROTO_MESSAGE_REPLIES, (uint16_t)count, buf);
+	send_records(peer, PROTO_MESSAGE_REPLIES, (uint16_t)count, buf);
 	return true;
 }
 
-void sp_replies_send(struct sp *sp)
+void sp_replies_send(struct sp_peer *peer)
 {
-	if (sp->done.first)
-		sp_loop_return(sp);
-	while (sp->done.first && reply_to_some(sp))
+	if (peer->done.first)
+		sp_peer_return(peer);
+	while (peer->done.first && reply_to_some(peer))
 		;
 }
 
-void sp_replies_regain(struct sp *sp, const struct arena_msg *msg)
+void sp_replies_drop(struct sp_peer *peer)
 {
+	struct sp_request *r;
+
+	while ((r = sp_queue_take(&peer->done))) {
+		if (r->operation == PROTO_READ && r->own.count)
+			arena_put(peer->sp->arena, r->own);
+		put_free(r);
+	}
+}
+
+void sp_replies_regain(struct sp_peer *peer, const struct arena_msg *msg)
+{
+	struct sp *sp = peer->sp;
 	struct arena_buf buf;
 
-	if (arena_regain(sp->arena, SP_PEER, &msg->ref, &buf) || arena_put(sp->arena, buf))
+	if (arena_regain(sp->arena, peer->role, &msg->ref, &buf) || arena_put(sp->arena, buf))
 		sp->counters.bad_messages++;
 }

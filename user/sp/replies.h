@@ -8,20 +8,23 @@
 #define SP_REPLIES_H
 
 struct arena_msg;
-struct sp;
+struct sp_peer;
 
 /** sp_replies_hello() - send HELLO with the versions that arena-sp speaks and the disk */
-void sp_replies_hello(struct sp *sp);
+void sp_replies_hello(struct sp_peer *peer);
 
 /**
- * sp_replies_send() - reply to all requests that are done, and free them
+ * sp_replies_send() - reply to all requests of an NP that are done, and free them
  *
  * RETURNs that are held are sent before the replies. A reply for which there is no record waits
  * until the NP returns some. If the NP returns none, the reply is lost when this process ends.
  */
-void sp_replies_send(struct sp *sp);
+void sp_replies_send(struct sp_peer *peer);
+
+/** sp_replies_drop() - free all requests of an NP that are done, as nobody takes the replies */
+void sp_replies_drop(struct sp_peer *peer);
 
 /** sp_replies_regain() - act on RETURN: regain records, or data that a reply has lent */
-void sp_replies_regain(struct sp *sp, const struct arena_msg *msg);
+void sp_replies_regain(struct sp_peer *peer, const struct arena_msg *msg);
 
 #endif /* SP_REPLIES_H */

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "loop.h"
+#include "peer.h"
 #include "sp.h"
 #include "work.h"
 
@@ -17,8 +17,11 @@ int sp_requests_init(struct sp *sp)
 	if (!sp->requests)
 		return -ENOMEM;
 	for (uint32_t i = sp->n_requests; i > 0; i--) {
-		sp->requests[i - 1].next = sp->free;
-		sp->free = &sp->requests[i - 1];
+		struct sp_request *r = &sp->requests[i - 1];
+
+		r->peer = &sp->peer[(i - 1) % sp->n_peers];
+		r->next = r->peer->free;
+		r->peer->free = r;
 	}
 	return 0;
 }
@@ -69,7 +72,7 @@ static enum proto_status take_payload(struct sp *sp, struct sp_request *r,
 	if (q->n_refs != 1 || ref->group >= sp->layout->n_groups ||
 	    sp->layout->group[ref->group].use != PROTO_USE_PAYLOAD ||
 	    ref->count != sp_buffers_for(q->offset, q->length) ||
-	    arena_borrow(sp->arena, SP_PEER, ref, &buf))
+	    arena_borrow(sp->arena, r->peer->role, ref, &buf))
 		return PROTO_EINVAL;
 	r->payload = buf;
 	return PROTO_OK;
@@ -111,22 +114,28 @@ static void set_range(const struct sp *sp, struct sp_request *r)
 	r->range.changes = r->operation != PROTO_READ;
 }
 
-/* Return: false if there are not enough buffers now. */
+/* Return: false if there are not enough buffers for the NP now. */
 static bool get_buffers(struct sp *sp, struct sp_request *r, uint32_t count)
 {
-	return !count || !arena_get_for(sp->arena, PROTO_USE_DISK, count, &r->own);
+	const struct sp_peer *peer = r->peer;
+
+	for (uint32_t i = 0; count && i < peer->n_disk_groups; i++)
+		if (!arena_get(sp->arena, peer->disk_group + i, count, &r->own))
+			return true;
+	return !count;
 }
 
 /* A request that needs buffers waits behind those that wait already; others start at once. */
 static void start(struct sp *sp, struct sp_request *r)
 {
 	uint32_t count = sp_work_buffers(sp, r);
+	struct sp_peer *peer = r->peer;
 
-	if (sp->is_stopping) {
+	if (sp->is_stopping || peer->has_ended) {
 		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
-	} else if ((count && sp->waiting.first) || !get_buffers(sp, r, count)) {
+	} else if ((count && peer->waiting.first) || !get_buffers(sp, r, count)) {
 		sp->counters.waits++;
-		sp_queue_put(&sp->waiting, r);
+		sp_queue_put(&peer->waiting, r);
 	} else {
 		sp_work_start(sp, r);
 	}
@@ -149,12 +158,12 @@ static void freed(struct sp_range *range, void *context)
 						       offsetof(struct sp_request, range)));
 }
 
-static void run_waiting(struct sp *sp)
+static void run_waiting(struct sp *sp, struct sp_peer *peer)
 {
 	struct sp_request *r;
 
-	while ((r = sp->waiting.first) && get_buffers(sp, r, sp_work_buffers(sp, r))) {
-		sp_queue_take(&sp->waiting);
+	while ((r = peer->waiting.first) && get_buffers(sp, r, sp_work_buffers(sp, r))) {
+		sp_queue_take(&peer->waiting);
 		sp_work_start(sp, r);
 	}
 }
@@ -179,16 +188,17 @@ void sp_requests_run(struct sp *sp)
 	do {
 		while ((r = sp_queue_take(&sp->freed)))
 			start(sp, r);
-		run_waiting(sp);
+		for (unsigned int i = 0; i < sp->n_peers; i++)
+			run_waiting(sp, &sp->peer[i]);
 	} while (sp->freed.first);
 }
 
-void sp_requests_refuse(struct sp *sp)
+void sp_requests_refuse(struct sp_peer *peer)
 {
 	struct sp_request *r;
 
-	while ((r = sp_queue_take(&sp->waiting)))
-		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
+	while ((r = sp_queue_take(&peer->waiting)))
+		sp_request_finish(peer->sp, r, PROTO_ESHUTDOWN);
 }
 
 /*
@@ -229,7 +239,8 @@ void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status st
 	count_done(&sp->counters, r, status == PROTO_OK);
 	r->status = status;
 	sp->active--;
-	sp_queue_put(&sp->done, r);
+	r->peer->active--;
+	sp_queue_put(&r->peer->done, r);
 }
 
 /*
@@ -248,19 +259,21 @@ static void count_begun(struct sp *sp, const struct sp_request *r)
 }
 
 /* Accept @q, a private copy. @unsound is an -errno if the copy is not sound by itself. */
-static void accept_one(struct sp *sp, const struct proto_request *q, int unsound)
+static void accept_one(struct sp_peer *peer, const struct proto_request *q, int unsound)
 {
 	enum proto_status status = PROTO_EINVAL;
-	struct sp_request *r = sp->free;
+	struct sp_request *r = peer->free;
+	struct sp *sp = peer->sp;
 
 	/* The NP has more requests in flight than it may. */
 	if (!r) {
 		sp->counters.bad_messages++;
 		return;
 	}
-	sp->free = r->next;
-	*r = (struct sp_request){ .tag = q->tag };
+	peer->free = r->next;
+	*r = (struct sp_request){ .peer = peer, .tag = q->tag };
 	sp->active++;
+	peer->active++;
 	sp->counters.requests++;
 	if (sp->is_stopping)
 		status = PROTO_ESHUTDOWN;
@@ -275,22 +288,23 @@ static void accept_one(struct sp *sp, const struct proto_request *q, int unsound
 }
 
 /* Does the message name records in the NP's group for records? */
-static bool names_records(struct sp *sp, const struct arena_msg *msg)
+static bool names_records(const struct sp_peer *peer, const struct arena_msg *msg)
 {
-	return sp->version && msg->ref.group == sp->request_group &&
+	return peer->version && msg->ref.group == peer->request_group &&
 	       proto_records_fit(msg, (size_t)msg->ref.count * PROTO_RECORD_BUFFER,
 				 sizeof(struct proto_request));
 }
 
-void sp_requests_accept(struct sp *sp, const struct arena_msg *msg)
+void sp_requests_accept(struct sp_peer *peer, const struct arena_msg *msg)
 {
+	struct sp *sp = peer->sp;
 	struct proto_request copy;
 	struct arena_buf buf;
 	struct arena_ref ref;
 	const void *shared;
 	int ret;
 
-	if (!names_records(sp, msg) || arena_borrow(sp->arena, SP_PEER, &msg->ref, &buf)) {
+	if (!names_records(peer, msg) || arena_borrow(sp->arena, peer->role, &msg->ref, &buf)) {
 		sp->counters.bad_messages++;
 		return;
 	}
@@ -299,10 +313,10 @@ void sp_requests_accept(struct sp *sp, const struct arena_msg *msg)
 	for (size_t i = 0; i < msg->value; i++) {
 		int unsound = proto_request_receive(&copy, shared, i);
 
-		accept_one(sp, &copy, unsound);
+		accept_one(peer, &copy, unsound);
 	}
 	ret = arena_return(sp->arena, buf, &ref);
 	assert(!ret);
 	(void)ret;
-	sp_loop_hold(sp, &ref);
+	sp_peer_hold(peer, &ref);
 }

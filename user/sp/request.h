@@ -20,6 +20,7 @@
 #include "range.h"
 
 struct sp;
+struct sp_peer;
 
 /**
  * enum sp_stage - stages of the work on a request, which may be left out
@@ -34,7 +35,8 @@ enum sp_stage {
 };
 
 /**
- * struct sp_request - a request of the NP
+ * struct sp_request - a request of an NP
+ * @peer: the NP
  * @tag: the number by which the NP knows the request
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
@@ -57,6 +59,7 @@ enum sp_stage {
  * @next: the next request in a queue or in the list of free requests
  */
 struct sp_request {
+	struct sp_peer *peer;
 	uint64_t tag;
 	uint16_t operation;
 	uint16_t flags;
@@ -105,17 +108,21 @@ static inline struct sp_request *sp_queue_take(struct sp_queue *q)
 	return r;
 }
 
-/** sp_requests_init() - make the table of requests, which are all free; 0 or -ENOMEM */
+/**
+ * sp_requests_init() - make the table of requests, which are all free
+ *
+ * Each NP has as many of them as it may have in flight. Return: 0 or -ENOMEM.
+ */
 int sp_requests_init(struct sp *sp);
 
 /** sp_requests_accept() - accept all requests of a message REQUESTS */
-void sp_requests_accept(struct sp *sp, const struct arena_msg *msg);
+void sp_requests_accept(struct sp_peer *peer, const struct arena_msg *msg);
 
 /** sp_requests_run() - continue requests that were waiting; called at the end of a turn */
 void sp_requests_run(struct sp *sp);
 
-/** sp_requests_refuse() - end requests that wait for buffers, as the process stops */
-void sp_requests_refuse(struct sp *sp);
+/** sp_requests_refuse() - end requests of an NP that wait for buffers, as one of both stops */
+void sp_requests_refuse(struct sp_peer *peer);
 
 /** sp_request_finish() - end a request; its reply goes out with others at the end of a turn */
 void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status status);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The storage process as a whole. It has one thread, one ring, one disk and one peer.
+ * The storage process as a whole. It has one thread, one ring and one disk, and serves all network
+ * processes of its region.
  *
  * A request goes through these files:
  *	loop.c		waits for messages and for the disk, once in a turn
+ *	peer.c		takes the messages of a network process
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
- *	replies.c	replies to all requests that ended in a turn
+ *	replies.c	replies to all requests of a network process that ended in a turn
  */
 #ifndef SP_SP_H
 #define SP_SP_H
@@ -15,13 +17,13 @@
 #include <arena/channel.h>
 #include <arena/ring.h>
 #include <proto/layout.h>
-#include <proto/returns.h>
 #include <proto/transport.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "backend/backend.h"
+#include "peer.h"
 #include "range.h"
 #include "request.h"
 
@@ -29,7 +31,7 @@
  * enum sp_exit - exit status of arena-sp, besides OPTIONS_EXIT_USAGE
  * @SP_EXIT_OK: a signal ended the process
  * @SP_EXIT_ERROR: something failed, and was logged
- * @SP_EXIT_PEER: the network process ended
+ * @SP_EXIT_PEER: the last network process ended
  */
 enum sp_exit {
 	SP_EXIT_OK = 0,
@@ -42,9 +44,10 @@ enum sp_exit {
  * @region: name of the region
  * @disk: path of the disk
  * @id: number of this SP in the region
- * @np: process id of the NP, 0 if it is not known
+ * @n_nps: used entries of @np
+ * @np: process ids of the NPs, in the order of their numbers; 0 if one is not known
  * @backend: enum backend_kind
- * @transport: what carries the messages of the channel
+ * @transport: what carries the messages of the channels
  * @wait: how the process waits
  * @fixed_buffers: try to register buffers
  * @readonly: do not write the disk
@@ -54,7 +57,8 @@ struct sp_options {
 	const char *region;
 	const char *disk;
 	uint32_t id;
-	pid_t np;
+	unsigned int n_nps;
+	pid_t np[PROTO_MAX_NPS];
 	unsigned int backend;
 	enum proto_transport transport;
 	enum arena_wait wait;
@@ -65,7 +69,7 @@ struct sp_options {
 
 /**
  * struct sp_counters - totals since the start
- * @requests: requests accepted from the NP
+ * @requests: requests accepted from NPs
  * @reads: READs among them
  * @writes: WRITEs among them
  * @flushes: FLUSHes among them
@@ -109,23 +113,18 @@ struct sp_counters {
  * @backend: the disk
  * @arena: the part of this process in the region
  * @layout: layout of the region
- * @record_group: group of the records that this process writes
- * @request_group: group of the NP's records
  * @cuts: operations that begin within a page end with it, see work.c
  * @is_fixed: the buffers for data of READs are registered with the kernel
  * @ring: does the I/O, carries messages and gives events
- * @channel: the channel to the NP
- * @returns: RETURNs that are held
- * @is_ticking: a timer is under way, after which they are sent
- * @version: version that the channel speaks, 0 before the NP's HELLO
+ * @n_peers: used entries of @peer
+ * @n_live: how many of them have not ended
+ * @peer: the NPs
+ * @is_ticking: a timer is under way, after which RETURNs that are held are sent
  * @requests: the table of requests
- * @n_requests: entries of @requests, as many as the NP may have in flight
- * @free: requests that are not used
+ * @n_requests: entries of @requests, as many as all NPs may have in flight
  * @ranges: ranges of requests in flight
  * @freed: requests whose ranges are not blocked any more
- * @waiting: requests that wait for buffers
  * @stalled: requests for whose next operation the ring had no room
- * @done: requests whose replies are to be sent
  * @active: requests that are neither free nor done
  * @is_stopping: new requests are refused, and the process ends when @active is 0
  * @status: exit status
@@ -136,30 +135,22 @@ struct sp {
 	struct backend backend;
 	struct arena *arena;
 	const struct arena_layout *layout;
-	uint32_t record_group;
-	uint32_t request_group;
 	bool cuts;
 	bool is_fixed;
 	struct arena_ring *ring;
-	struct arena_channel *channel;
-	struct proto_returns returns;
+	unsigned int n_peers;
+	unsigned int n_live;
+	struct sp_peer peer[PROTO_MAX_NPS];
 	bool is_ticking;
-	int version;
 	struct sp_request *requests;
 	uint32_t n_requests;
-	struct sp_request *free;
 	struct sp_ranges ranges;
 	struct sp_queue freed;
-	struct sp_queue waiting;
 	struct sp_queue stalled;
-	struct sp_queue done;
 	uint32_t active;
 	bool is_stopping;
 	enum sp_exit status;
 	struct sp_counters counters;
 };
-
-/* The role of the only NP. */
-#define SP_PEER		PROTO_ROLE_NP(0)
 
 #endif /* SP_SP_H */

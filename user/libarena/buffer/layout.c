@@ -252,7 +252,8 @@ static bool class_is_sound(const struct arena_config *c, const struct arena_clas
 {
 	bool is_open = class->processes;
 
-	if (class->parts > ARENA_MAX_PROCESSES || class->bytes % c->align || (!class->processes && class->bytes))
+	if (class->parts > ARENA_MAX_PROCESSES || class->bytes % c->align ||
+	    (!class->processes && class->bytes))
 		return false;
 	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS; i++) {
 		const struct arena_group_config *g = &class->group[i];

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+#include "peer.h"
+
+#include <arena/source.h>
+#include <common/log.h>
+#include <errno.h>
+#include <proto/layout.h>
+#include <proto/record.h>
+#include <signal.h>
+#include <string.h>
+
+#include "loop.h"
+#include "replies.h"
+#include "sp.h"
+
+/* Messages taken in a turn, so that a peer that floods does not keep the SP from other work. */
+#define MESSAGES_A_TURN		1024
+#define CONNECT_TIMEOUT_MS	30000
+
+/*
+ * The end
+ */
+
+struct arena_channel_counters sp_peer_counters(const struct sp_peer *peer)
+{
+	struct arena_channel_counters c = peer->counters;
+
+	c.size = sizeof(c);
+	if (peer->channel)
+		arena_channel_counters(peer->channel, &c);
+	return c;
+}
+
+/* No more messages go to the NP or come from it. Without any NP there is nothing to serve. */
+static void end(struct sp_peer *peer, enum sp_exit status)
+{
+	struct sp *sp = peer->sp;
+
+	if (peer->has_ended)
+		return;
+	peer->has_ended = true;
+	sp_requests_refuse(peer);
+	sp->n_live--;
+	if (!sp->n_live)
+		sp_loop_stop(sp, status);
+}
+
+void sp_peer_disconnect(struct sp_peer *peer)
+{
+	if (!peer->channel)
+		return;
+	peer->counters = sp_peer_counters(peer);
+	arena_channel_close(peer->channel);
+	proto_returns_exit(&peer->returns);
+	peer->channel = NULL;
+}
+
+/*
+ * What the NP had stays with it: the kernel may still send for it from extents that are LOST, and
+ * they belong to groups that no other NP uses.
+ */
+static void bury(struct sp_peer *peer)
+{
+	sp_replies_drop(peer);
+	arena_peer_died(peer->sp->arena, peer->role);
+	sp_peer_disconnect(peer);
+}
+
+/* Has the network process closed its end of the channel, or died? */
+static bool is_end(int ret)
+{
+	return ret == -EPIPE || ret == -EOWNERDEAD;
+}
+
+/*
+ * Sending
+ */
+
+/* Handle an error of sending. The end of the network process is noticed by receiving. */
+static void check_sent(struct sp_peer *peer, int ret)
+{
+	if (!ret || is_end(ret) || peer->has_ended || peer->sp->is_stopping)
+		return;
+	/* The window has room for all messages of a peer that acknowledges them. */
+	log_error("cannot send to network process %u: %s", peer->id, ret == -EAGAIN ?
+		  "it does not take its messages" : strerror(-ret));
+	end(peer, SP_EXIT_ERROR);
+}
+
+void sp_peer_send(struct sp_peer *peer, const struct arena_msg *msg)
+{
+	check_sent(peer, arena_channel_send(peer->channel, msg));
+}
+
+void sp_peer_hold(struct sp_peer *peer, const struct arena_ref *ref)
+{
+	check_sent(peer, proto_returns_hold(&peer->returns, ref, PROTO_RETURN_RECORD));
+}
+
+void sp_peer_return(struct sp_peer *peer)
+{
+	check_sent(peer, proto_returns_send(&peer->returns));
+}
+
+void sp_peer_turn(struct sp_peer *peer)
+{
+	if (!peer->has_ended) {
+		sp_replies_send(peer);
+		if (proto_returns_are_due(&peer->returns, 0))
+			sp_peer_return(peer);
+	} else if (peer->channel && !peer->active) {
+		bury(peer);
+	}
+}
+
+/*
+ * Receiving
+ */
+
+/* HELLO has to be the first message of the NP, and no later one. */
+static void take_hello(struct sp_peer *peer, const struct arena_msg *msg)
+{
+	int version = proto_version(PROTO_HELLO, msg->value);
+
+	if (peer->version) {
+		peer->sp->counters.bad_messages++;
+	} else if (version > 0) {
+		peer->version = version;
+		log_info("network process %u is there: protocol version %d", peer->id, version);
+	} else if (!peer->sp->is_stopping) {
+		log_error("network process %u speaks versions %u to %u of the protocol, "
+			  "and arena-sp %u to %u: parting", peer->id,
+			  proto_hello_oldest(msg->value), proto_hello_newest(msg->value),
+			  PROTO_VERSION_OLDEST, PROTO_VERSION_NEWEST);
+		end(peer, SP_EXIT_ERROR);
+	}
+}
+
+static void take_message(struct sp_peer *peer, const struct arena_msg *msg)
+{
+	switch (msg->type) {
+	case PROTO_MESSAGE_HELLO:
+		take_hello(peer, msg);
+		break;
+	case PROTO_MESSAGE_REQUESTS:
+		sp_requests_accept(peer, msg);
+		break;
+	case PROTO_MESSAGE_RETURN:
+		sp_replies_regain(peer, msg);
+		break;
+	default:
+		peer->sp->counters.bad_messages++;
+	}
+}
+
+static void channel_ended(struct sp_peer *peer, int ret)
+{
+	if (is_end(ret)) {
+		if (!peer->sp->is_stopping)
+			log_info("network process %u has ended", peer->id);
+		end(peer, SP_EXIT_PEER);
+		return;
+	}
+	log_error("network process %u sent %s", peer->id, ret == -EOVERFLOW ?
+		  "more messages than agreed" : "what makes no sense");
+	end(peer, SP_EXIT_ERROR);
+}
+
+void sp_peer_happened(struct sp_peer *peer)
+{
+	struct arena_msg msg;
+	int ret = 1;
+
+	for (int i = 0; i < MESSAGES_A_TURN && ret > 0 && !peer->has_ended; i++) {
+		ret = arena_channel_recv(peer->channel, &msg);
+		if (ret > 0)
+			take_message(peer, &msg);
+	}
+	if (ret < 0)
+		channel_ended(peer, ret);
+}
+
+/*
+ * The start
+ */
+
+void sp_peer_init(struct sp *sp, uint32_t id)
+{
+	const struct arena_layout *l = sp->layout;
+	unsigned int own = sp->options.id;
+
+	sp->peer[id] = (struct sp_peer){
+		.sp = sp,
+		.id = id,
+		.role = PROTO_ROLE_NP(id),
+		.request_group = (uint32_t)proto_group_of_np(l, id, PROTO_USE_RECORD),
+		.record_group = (uint32_t)proto_group_of_sp(l, own, id, PROTO_USE_RECORD),
+		.disk_group = (uint32_t)proto_group_of_sp(l, own, id, PROTO_USE_DISK),
+		.n_disk_groups = proto_groups_of_sp(l, own, PROTO_USE_DISK),
+	};
+}
+
+/* SIGTERM and SIGINT are blocked and stay pending until the loop takes them. */
+static bool stop_is_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && (sigismember(&set, SIGTERM) == 1 ||
+				     sigismember(&set, SIGINT) == 1);
+}
+
+static int connect_error(struct sp_peer *peer, int ret)
+{
+	if (stop_is_pending()) {
+		log_info("asked to stop before network process %u came", peer->id);
+		peer->sp->status = SP_EXIT_OK;
+	} else if (is_end(ret) || ret == -ESRCH) {
+		log_info("network process %u has ended: stopping", peer->id);
+		peer->sp->status = SP_EXIT_PEER;
+	} else {
+		log_error("cannot connect to network process %u: %s", peer->id, strerror(-ret));
+	}
+	return ret;
+}
+
+static int watch_channel(struct sp_peer *peer)
+{
+	struct sp *sp = peer->sp;
+	uint32_t records = sp->layout->group[peer->request_group].count;
+	int ret = proto_returns_init(&peer->returns, peer->channel, records, 0,
+				     proto_requests(sp->layout));
+
+	if (!ret)
+		ret = arena_ring_add_channel(sp->ring, peer->channel, peer->id, NULL);
+	return ret;
+}
+
+int sp_peer_connect(struct sp_peer *peer)
+{
+	struct sp *sp = peer->sp;
+	const struct arena_channel_options options = {
+		.size = sizeof(options),
+		.transport = proto_channel_transport(sp->options.transport),
+		.entries = proto_window(proto_requests(sp->layout)),
+		.peer_pid = sp->options.np[peer->id],
+		.timeout_ms = CONNECT_TIMEOUT_MS,
+	};
+	int ret = arena_channel_open(sp->arena, peer->role, &options, &peer->channel);
+
+	if (ret)
+		return connect_error(peer, ret);
+	sp->n_live++;
+	/* The NP waits for this before it connects to other SPs; the ring sends it. */
+	sp_replies_hello(peer);
+	ret = watch_channel(peer);
+	if (ret)
+		return connect_error(peer, ret);
+	return 0;
+}

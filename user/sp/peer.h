@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network processes that this process serves: the channel to each, the messages on it, and its
+ * end. Each has requests and buffers of its own, so one that is dead, slow or hostile takes nothing
+ * from the others.
+ *
+ * This header must not know how requests are carried out.
+ */
+#ifndef SP_PEER_H
+#define SP_PEER_H
+
+#include <arena/channel.h>
+#include <arena/message.h>
+#include <proto/returns.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "request.h"
+
+struct sp;
+
+/**
+ * struct sp_peer - a network process
+ * @sp: the process
+ * @id: its number in the region
+ * @role: its role
+ * @channel: the channel to it; NULL before it is open and after its end
+ * @returns: RETURNs that are held
+ * @version: version that the channel speaks, 0 before the NP's HELLO
+ * @request_group: group of the NP's records
+ * @record_group: group of the records with replies to it
+ * @disk_group: the first group of the buffers for data that it reads
+ * @n_disk_groups: how many such groups there are; they follow each other
+ * @free: its requests that are not used
+ * @waiting: requests that wait for buffers
+ * @done: requests whose replies are to be sent
+ * @active: requests that are neither free nor done
+ * @has_ended: it gets no more messages; the channel is closed when @active is 0
+ * @counters: the counters of @channel when it was closed
+ */
+struct sp_peer {
+	struct sp *sp;
+	uint32_t id;
+	uint32_t role;
+	struct arena_channel *channel;
+	struct proto_returns returns;
+	int version;
+	uint32_t request_group;
+	uint32_t record_group;
+	uint32_t disk_group;
+	uint32_t n_disk_groups;
+	struct sp_request *free;
+	struct sp_queue waiting;
+	struct sp_queue done;
+	uint32_t active;
+	bool has_ended;
+	struct arena_channel_counters counters;
+};
+
+/** sp_peer_init() - describe NP @id of a layout that was checked */
+void sp_peer_init(struct sp *sp, uint32_t id);
+
+/**
+ * sp_peer_connect() - open the channel to the NP, say HELLO, and let the ring watch the channel
+ *
+ * It logs errors. Return: 0 or -errno.
+ */
+int sp_peer_connect(struct sp_peer *peer);
+
+/** sp_peer_disconnect() - close the channel; allowed in any state */
+void sp_peer_disconnect(struct sp_peer *peer);
+
+/** sp_peer_happened() - take the messages that have come */
+void sp_peer_happened(struct sp_peer *peer);
+
+/** sp_peer_send() - queue a message */
+void sp_peer_send(struct sp_peer *peer, const struct arena_msg *msg);
+
+/** sp_peer_hold() - hold the RETURN of an extent of the NP's records */
+void sp_peer_hold(struct sp_peer *peer, const struct arena_ref *ref);
+
+/** sp_peer_return() - send the RETURNs that are held */
+void sp_peer_return(struct sp_peer *peer);
+
+/** sp_peer_turn() - send replies and RETURNs; called at the end of a turn of the loop */
+void sp_peer_turn(struct sp_peer *peer);
+
+/** sp_peer_counters() - the counters of the channel, also after its end */
+struct arena_channel_counters sp_peer_counters(const struct sp_peer *peer);
+
+#endif /* SP_PEER_H */
