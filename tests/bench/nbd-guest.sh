@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The measuring part of `make bench-nbd-vm`: in the virtual machine, with the module, arenad
-# with block devices and with NVMe passthrough, nbd-server and the kernel's nvmet-tcp serve the
-# same emulated NVMe disk, in turn, to a client in the same kernel: nbd.ko or nvme-tcp. fio
-# drives the block device that the client makes. Writes CSV to stdout, in the columns of nbd-measure.sh.
-# Emulation makes all times long: they are read as ratios.
+# with NVMe commands and with the block device, nbd-server, qemu-nbd and the kernel's nvmet-tcp
+# serve the same emulated NVMe disk, in turn, to a client in the same kernel: nbd.ko or nvme-tcp.
+# fio drives the block device that the client makes. Writes CSV to stdout, in the columns of
+# nbd-measure.sh. Emulation makes all times long: they are read as ratios.
 #
-# Usage: tests/bench/nbd-guest.sh >CSV     with ROUNDS=3 SECONDS=5 WORK=RE SERVERS=RE
-rounds=${ROUNDS:-3} seconds=${BENCH_SECONDS:-5} work_re=${WORK:-.} server_re=${SERVERS:-.}
-REGION=1G PAGES=1G MADE_OF=module
+# Usage: tests/bench/nbd-guest.sh >CSV     with ROUNDS=3 SECONDS=2 WORK=RE SERVERS=RE
+rounds=${ROUNDS:-3} seconds=${BENCH_SECONDS:-2} work_re=${WORK:-.} server_re=${SERVERS:-.}
+REGION=2G PAGES=1G MADE_OF=module
 # shellcheck source=nbd-lib.sh
 . "$(dirname "$0")/nbd-lib.sh"
 disk=${VM_DISK0:?names a disk that may be overwritten}
@@ -17,9 +17,6 @@ subsystem=/sys/kernel/config/nvmet/subsystems/$nqn port=/sys/kernel/config/nvmet
 
 all_works="randread/4k/1/1 randread/4k/32/1 randwrite/4k/1/1 randwrite/4k/32/1 randrw/4k/32/1
 	read/128k/8/1 write/128k/8/1"
-
-# The disk's character device: /dev/nvme2n1 is /dev/ng2n1.
-passthrough() { echo "${disk/\/nvme//ng}"; }
 
 client_options()
 {
@@ -101,8 +98,9 @@ begin()
 	drop_cache "$disk"
 	case $1 in
 	nvmet-tcp) nvmet_begin; return ;;
-	arena) arena_command "$number" "$disk" ;;
-	arena-passthrough) arena_command "$number" "$(passthrough)" ;;
+	arena-*)
+		arena_command "$number" "$disk"
+		command+=(--disk-backend "${1#arena-}") ;;
 	*) server_command "$1" "$disk" "$number" ;;
 	esac
 	command_start "$number" "$(server_export "$1")" "${command[@]}"
@@ -135,26 +133,20 @@ time_one()
 		"BEGIN { printf \"%.3f\", $machine / $ios }"),,,,,"
 }
 
-# Has this arenad passthrough?
-can_serve()
+find_servers()
 {
-	local command=() i
+	local name
 
-	case $1 in
-	nvmet-tcp) return 0 ;;
-	arena-passthrough) ;;
-	*) command -v "$(server_program "$1")" >/dev/null; return ;;
-	esac
-	arena_command 20001 "$(passthrough)"
-	timeout -s TERM 60 "${command[@]}" >"$tmp/try" 2>&1 &
-	for ((i = 0; i < 300; i++)); do
-		! grep -q ^ready "$tmp/try" || break
-		kill -0 "$!" 2>/dev/null || break
-		sleep 0.1
+	servers=()
+	for name in arena-nvme arena-block nbd-server qemu-nbd nvmet-tcp; do
+		[[ $name =~ $server_re ]] || continue
+		if [ "$name" = nvmet-tcp ] || command -v "$(server_program "$name")" >/dev/null; then
+			servers+=("$name")
+		else
+			note "NOT MEASURED: $name"
+			echo "# not measured: $name"
+		fi
 	done
-	kill "$!" 2>/dev/null || true
-	wait "$!" 2>/dev/null || true
-	grep -q ^ready "$tmp/try"
 }
 
 unload()
@@ -167,7 +159,7 @@ unload()
 
 main()
 {
-	local name round work servers=()
+	local name round work order
 
 	trap unload EXIT
 	if ! grep -q '^msharearena ' /proc/modules; then
@@ -180,21 +172,15 @@ main()
 	disk_bytes=$(blockdev --getsize64 "$disk") disk_says="an emulated NVMe disk"
 	client_says="ioengine=io_uring on the block device of nbd.ko or nvme-tcp"
 	describe
-	for name in arena arena-passthrough nbd-server qemu-nbd nvmet-tcp; do
-		[[ $name =~ $server_re ]] || continue
-		if can_serve "$name"; then
-			servers+=("$name")
-		else
-			note "NOT MEASURED: $name"
-			echo "# not measured: $name"
-		fi
-	done
+	find_servers
 	echo "# options: $rounds rounds of $seconds s"
 	echo "pass,server,cache,pattern,block,depth,connections,round,ios,iops,p50_us,p99_us,p999_us,server_cpu_us,machine_cpu_us,memory_kib,calls_io,enters_io,wakeups_s,idle_cpu_percent"
 	# Blocks that were never written are answered without a disk.
 	dd if=/dev/urandom of="$disk" bs=1M oflag=direct status=none 2>/dev/null || true
 	for ((round = 1; round <= rounds; round++)); do
-		for name in "${servers[@]}"; do
+		order=("${servers[@]}")
+		[ $((round % 2)) = 1 ] || mapfile -t order < <(printf '%s\n' "${servers[@]}" | tac)
+		for name in "${order[@]}"; do
 			note "round $round of $rounds: $name"
 			begin "$name"
 			for work in $all_works; do

@@ -18,9 +18,9 @@ for setting in "$@"; do
 	settings+=("${setting/#SECONDS=/BENCH_SECONDS=}")
 done
 mkdir -p build/bench
-tests/vm/vm --kernel "$kernel" --timeout 3600 --name "bench-nbd-$kernel" -- \
+tests/vm/vm --kernel "$kernel" --timeout "${VM_TIMEOUT:-3600}" --name "bench-nbd-$kernel" -- \
 	env "${settings[@]}" tests/bench/nbd-guest.sh >"$results.csv" ||
 	{ tail -n 1 "$results.csv"; die "could not measure"; }
-tests/vm/enter awk -v ratios=1 -f tests/bench/nbd.awk "$results.csv" >"$results.txt"
+tests/vm/enter awk -v base=arena-nvme -f tests/bench/nbd.awk "$results.csv" >"$results.txt"
 cat "$results.txt"
 say "measured: $results.csv; the above: .txt"

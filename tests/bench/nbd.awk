@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Summary of what tests/bench/nbd-measure.sh measured: medians over the rounds, how far
 # these went apart, and the bars. With plot=1: what tests/bench/nbd.gnuplot draws. With
-# ratios=1, for the virtual machine: each figure as a multiple of arena's, and no more.
+# base=SERVER, for the virtual machine: each figure as a multiple of that server's, and no more.
 BEGIN { FS = "," }
 
 /^#/ { if (!plot) print substr($0, 3); next }
@@ -83,18 +83,21 @@ function idle_table(    i, s) {
 	}
 }
 
-function ratio(name, server, work) {
-	return has(name, server, work) && median(name, "arena", work) ? \
-		sprintf("%.2f", median(name, server, work) / median(name, "arena", work)) : "-"
+# A median as a multiple of that of @base, and the least and the greatest round likewise.
+function ratio(name, server, work,    n, one) {
+	one = median(name, base, work)
+	if (!one || !has(name, server, work))
+		return "-"
+	n = sort_values(name SUBSEP server SUBSEP work)
+	return sprintf("%.2f [%.2f-%.2f]", median(name, server, work) / one, sorted[1] / one, sorted[n] / one)
 }
 
 function ratio_table(work,    i, s) {
-	printf "\n%-20s %8s %8s %8s %8s %10s %10s\n", work, "IOPS", "p50", "p99", "p99.9", "server CPU", "machine"
+	printf "\n%-18s %-17s %-17s %-17s %-17s %-17s\n", work, "IOPS", "p50", "p99", "server CPU", "machine CPU"
 	for (i = 1; i <= n_servers; i++) {
 		s = servers[i]
-		printf "%-20s %8s %8s %8s %8s %10s %10s\n", s, ratio("iops", s, work), ratio("p50_us", s, work),
-			ratio("p99_us", s, work), ratio("p999_us", s, work), ratio("server_cpu_us", s, work),
-			ratio("machine_cpu_us", s, work)
+		printf "%-18s %-17s %-17s %-17s %-17s %-17s\n", s, ratio("iops", s, work), ratio("p50_us", s, work),
+			ratio("p99_us", s, work), ratio("server_cpu_us", s, work), ratio("machine_cpu_us", s, work)
 	}
 }
 
@@ -205,11 +208,11 @@ END {
 		exit
 	}
 	for (i = 1; i <= n_works; i++)
-		if (ratios)
+		if (base)
 			ratio_table(works[i])
 		else
 			table(works[i])
-	if (ratios)
+	if (base)
 		exit
 	idle_table()
 	losses()

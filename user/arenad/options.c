@@ -8,6 +8,7 @@
 #include <np/limits.h>
 #include <np/zerocopy.h>
 #include <proto/layout.h>
+#include <sp/backend/kind.h>
 #include <string.h>
 
 #define KIB		1024ULL
@@ -140,6 +141,10 @@ static const struct option_rule rules[] = {
 	  .argument = "NAME=PATH",
 	  .help = "serve a block device or file as the export NAME; may be repeated, "
 		  "32 times in all; the first is the default export" },
+	{ .name = "disk-backend", .kind = OPTION_WORD, FIELD(disk_backend),
+	  .words = backend_names, .argument = "WHAT",
+	  .help = "how arena-sp uses disks: nvme, block, file or auto: the first of them that "
+		  "the disk has (auto)" },
 	{ .name = "size", .kind = OPTION_SIZE, FIELD(size), .min = MIN_SIZE, .max = MAX_SIZE,
 	  .argument = "BYTES",
 	  .help = "size of the region; K, M, G and T are understood (1G)" },

@@ -59,6 +59,7 @@ struct arenad_disk {
  * @address: the same addresses, parsed
  * @n_disks: used entries of @disk
  * @disk: disks, each served by an SP of its own
+ * @disk_backend: enum backend_kind, for all disks
  * @np_buffers: number of requests in flight, over all clients
  * @connections_max: greatest number of clients at a time
  * @idle_seconds: seconds after which a client without requests is ended, 0 for never
@@ -84,6 +85,7 @@ struct arenad_options {
 	struct address address[ARENAD_MAX_LISTEN];
 	unsigned int n_disks;
 	struct arenad_disk disk[PROTO_MAX_SPS];
+	unsigned int disk_backend;
 	uint32_t np_buffers;
 	uint32_t connections_max;
 	uint32_t idle_seconds;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <np/zerocopy.h>
+#include <sp/backend/kind.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,7 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 	add_common(&a, o);
 	add_value(&a, "--id", format("%u", p->id));
 	add_value(&a, "--disk", o->disk[p->id].path);
+	add_value(&a, "--backend", backend_names[o->disk_backend]);
 	add_value(&a, "--np", format("%d", pids->np));
 	if (!o->fixed_buffers)
 		add(&a, "--no-fixed-buffers");

@@ -13,17 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/**
- * enum backend_kind - kinds of backends
- * @BACKEND_AUTO: the first of the others that works with the disk
- * @BACKEND_NVME: NVMe commands, on the character device of a namespace
- * @BACKEND_BLOCK: a block device, with O_DIRECT
- * @BACKEND_FILE: a regular file, with O_DIRECT
- */
-enum backend_kind { BACKEND_AUTO, BACKEND_NVME, BACKEND_BLOCK, BACKEND_FILE };
-
-/* The names of these kinds, as --backend takes them; NULL at the end. */
-extern const char *const backend_names[];
+#include "kind.h"
 
 /**
  * enum backend_operation - operations of a disk
@@ -47,13 +37,13 @@ enum backend_operation {
  * @block_size: least unit of I/O in bytes, a power of two, 512 to 4096
  * @max_bytes: bytes of one read or write at most, a multiple of @block_size
  * @max_discard: bytes of one discard at most, likewise
- * @max_zero: bytes of one write of zeroes at most, likewise
+ * @max_zero: bytes of one BACKEND_ZERO at most, likewise
  * @atomic_bytes: bytes of a write that is done completely or not at all
  * @discard_granularity: bytes of the units that it discards; 0 if it cannot discard
  * @is_readonly: it must not be written
  * @has_fua: one write can be made durable without a flush
  * @has_discard: it discards
- * @has_zero: it writes zeroes
+ * @has_zero: it has BACKEND_ZERO, which is faster than to write as many zeroes
  * @is_rotational: it has a seek time
  * @has_volatile_cache: what was not flushed can be lost with the power
  * @discard_needs_buffer: a discard needs an extent of the SP to work with

@@ -19,14 +19,6 @@
 #define BUSY_TRIES	60
 #define BUSY_WAIT_MS	50
 
-const char *const backend_names[] = {
-	[BACKEND_AUTO] = "auto",
-	[BACKEND_NVME] = "nvme",
-	[BACKEND_BLOCK] = "block",
-	[BACKEND_FILE] = "file",
-	NULL,
-};
-
 static int (*const ways[])(struct backend *b, const char **why) = {
 	[BACKEND_NVME] = nvme_open,
 	[BACKEND_BLOCK] = block_open,
