@@ -8,7 +8,9 @@
  * read has to find what the model held then. SEED repeats a run. The beginning of DISK is
  * overwritten.
  *
- *	sp-order ARENA_SP DISK LOG ROUNDS
+ *	sp-order ARENA_SP DISK LOG ROUNDS [slow]
+ *
+ * "slow" says that the disk cannot write zeroes by itself, so that the storage process has to.
  */
 #include "sp-peer.h"
 
@@ -21,6 +23,7 @@
 
 static uint8_t model[AREA];
 static struct proto_disk disk;
+static bool is_slow;
 
 /* The requests in flight, by their place in the batch, and the data that each READ must find. */
 static struct {
@@ -135,9 +138,8 @@ static uint16_t random_operation(void)
 		PROTO_READ, PROTO_READ, PROTO_READ, PROTO_WRITE, PROTO_WRITE, PROTO_WRITE,
 		PROTO_FLUSH, PROTO_WRITE_ZEROES,
 	};
-	size_t n = sizeof(operations) / sizeof(*operations);
 
-	return operations[(size_t)random() % (disk.flags & PROTO_DISK_WRITE_ZEROES ? n : n - 1)];
+	return operations[(size_t)random() % (sizeof(operations) / sizeof(*operations))];
 }
 
 static void prepare(unsigned int nth)
@@ -157,7 +159,7 @@ static void prepare(unsigned int nth)
 	if (operation == PROTO_FLUSH)
 		offset = 0, length = 0;
 	r = request(nth, operation, offset, length);
-	if (operation == PROTO_WRITE && random() % 4 == 0)
+	if ((operation == PROTO_WRITE || operation == PROTO_WRITE_ZEROES) && random() % 4 == 0)
 		r.flags = PROTO_FLAG_FUA;
 	flight[nth].request = r;
 	flight[nth].has_ended = false;
@@ -229,35 +231,41 @@ static void fill(void)
 	}
 }
 
-static bool reads_as_zeroes(uint32_t length)
+static bool are_zeroes(const uint8_t *bytes, uint32_t length)
 {
-	static uint8_t found[AREA];
-
-	if (!read_area(found, length))
-		return false;
 	for (uint32_t i = 0; i < length; i++)
-		if (found[i])
+		if (bytes[i])
 			return false;
 	return true;
 }
 
 static void test_zeroes(void)
 {
+	static uint8_t found[AREA];
 	struct proto_request r = request(0, PROTO_WRITE_ZEROES, 0, AREA / 2);
 
-	if (!(disk.flags & PROTO_DISK_WRITE_ZEROES)) {
-		is(status_of(r), PROTO_ENOTSUP,
-		   "a disk that cannot write zeroes answers ENOTSUP to a write of zeroes");
-		return;
-	}
+	is(disk.flags & PROTO_DISK_WRITE_ZEROES, PROTO_DISK_WRITE_ZEROES,
+	   "the SP says of every disk that can be written that it writes zeroes");
+	fill();
+	r.flags = PROTO_FLAG_FAST;
+	is(status_of(r), is_slow ? PROTO_ENOTSUP : PROTO_OK,
+	   "the SP %s a fast write of zeroes", is_slow ? "refuses" : "carries out");
+	if (is_slow)
+		ok(read_area(found, AREA) && !memcmp(found, model, AREA),
+		   "a fast write of zeroes that was refused changes nothing");
 	fill();
 	r.flags = PROTO_FLAG_NO_HOLE | PROTO_FLAG_FUA;
 	is(status_of(r), PROTO_OK, "the SP carries out a write of zeroes with NO_HOLE and FUA");
-	ok(reads_as_zeroes(AREA / 2), "a range where zeroes were written reads as zeroes");
-	r = request(0, PROTO_WRITE_ZEROES, 0, disk.bytes < 1 << 30 ? disk.bytes : 1 << 30);
+	ok(read_area(found, AREA / 2) && are_zeroes(found, AREA / 2),
+	   "a range where zeroes were written reads as zeroes");
+	fill();
+	r = request(0, PROTO_WRITE_ZEROES, 1, disk.bytes < 1 << 30 ? disk.bytes - 2 : 1 << 30);
 	is(status_of(r), PROTO_OK,
 	   "the SP carries out a write of more zeroes than one operation takes");
-	ok(reads_as_zeroes(AREA), "the disk begins with zeroes after a long write of zeroes");
+	ok(read_area(found, AREA) && found[0] == model[0],
+	   "a write of zeroes that begins within a block leaves the byte before it");
+	found[0] = 0;
+	ok(are_zeroes(found, AREA), "the disk has zeroes where a long write of zeroes begins");
 }
 
 static void test_discard(void)
@@ -313,8 +321,9 @@ int main(int argc, char **argv)
 	const char *env = getenv("SEED");
 	unsigned int seed = env ? (unsigned int)atoi(env) : (unsigned int)time(NULL);
 
-	if (argc != 5)
-		bail("usage: sp-order ARENA_SP DISK LOG ROUNDS");
+	is_slow = argc == 6 && !strcmp(argv[5], "slow");
+	if (argc != 5 + is_slow)
+		bail("usage: sp-order ARENA_SP DISK LOG ROUNDS [slow]");
 	program = argv[1];
 	disk_path = argv[2];
 	log_path = argv[3];

@@ -158,6 +158,8 @@ enum proto_status proto_status_of(int error)
 		return PROTO_ENOSPC;
 	case EOPNOTSUPP:
 		return PROTO_ENOTSUP;
+	case ESHUTDOWN:
+		return PROTO_ESHUTDOWN;
 	default:
 		return PROTO_EIO;
 	}

@@ -40,7 +40,7 @@ static struct proto_disk describe(const struct backend_limits *l)
 		.flags = (l->is_readonly ? PROTO_DISK_READONLY : 0) |
 			 (l->has_fua ? PROTO_DISK_FUA : 0) |
 			 (l->has_discard ? PROTO_DISK_DISCARD : 0) |
-			 (l->has_zero ? PROTO_DISK_WRITE_ZEROES : 0) |
+			 (l->is_readonly ? 0 : PROTO_DISK_WRITE_ZEROES) |
 			 (l->is_rotational ? PROTO_DISK_ROTATIONAL : 0) |
 			 (l->has_volatile_cache ? PROTO_DISK_VOLATILE_CACHE : 0),
 		.max_bytes = l->max_bytes,

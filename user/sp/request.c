@@ -56,7 +56,7 @@ static enum proto_status check_can(const struct sp *sp, const struct proto_reque
 	case PROTO_WRITE_ZEROES:
 		if (l->is_readonly)
 			return PROTO_EPERM;
-		return l->has_zero ? PROTO_OK : PROTO_ENOTSUP;
+		return l->has_zero || !(q->flags & PROTO_FLAG_FAST) ? PROTO_OK : PROTO_ENOTSUP;
 	default:
 		return PROTO_ENOTSUP;
 	}

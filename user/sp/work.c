@@ -15,6 +15,12 @@
 /* Operations that one request has at a time, so that a long one leaves room for others. */
 #define MAX_PENDING	8U
 
+/*
+ * Bytes of zeroes from which a disk that has no BACKEND_ZERO is written. All operations of a
+ * request write from the same ones, so a request of any length takes no more.
+ */
+#define ZEROES	(128U << 10)
+
 /* Parts of a stage: the first block and the last one, if they are completed, and the rest. */
 #define HEAD	1U
 #define TAIL	2U
@@ -46,15 +52,45 @@ static unsigned int edges(const struct sp *sp, const struct sp_request *r)
 	return parts;
 }
 
-uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r)
+static uint32_t n_edges(const struct sp *sp, const struct sp_request *r)
 {
 	unsigned int parts = edges(sp, r);
 
+	return !!(parts & HEAD) + !!(parts & TAIL);
+}
+
+/* Does the SP write the zeroes that the client asks for, as the disk cannot do it by itself? */
+static bool writes_zeroes(const struct sp *sp, const struct sp_request *r)
+{
+	return r->operation == PROTO_WRITE_ZEROES && !sp->backend.limits.has_zero;
+}
+
+/* The most zeroes of one operation. */
+static uint64_t most_zeroes(const struct sp *sp)
+{
+	uint32_t most = sp->backend.limits.max_bytes;
+
+	return most < ZEROES ? most : ZEROES;
+}
+
+/* How many buffers of zeroes a request needs. */
+static uint32_t zero_buffers(const struct sp *sp, const struct sp_request *r)
+{
+	uint64_t bytes, most = most_zeroes(sp);
+
+	if (!writes_zeroes(sp, r))
+		return 0;
+	bytes = r->range.end - r->range.start - (uint64_t)n_edges(sp, r) * block_size(sp);
+	return (uint32_t)sp_buffers_for(0, bytes < most ? bytes : most);
+}
+
+uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r)
+{
 	if (r->operation == PROTO_READ)
 		return (uint32_t)sp_buffers_for(r->offset, r->length);
 	if (r->operation == PROTO_DISCARD)
 		return sp->backend.limits.discard_needs_buffer;
-	return !!(parts & HEAD) + !!(parts & TAIL);
+	return n_edges(sp, r) + zero_buffers(sp, r);
 }
 
 /* Where the block of an edge lies on the disk. */
@@ -63,12 +99,28 @@ static uint64_t edge_block(const struct sp *sp, const struct sp_request *r, unsi
 	return part == HEAD ? r->range.start : r->range.end - block_size(sp);
 }
 
-/* Where the block of an edge lies in the request's own buffers, of which each edge has one. */
+/*
+ * Where the block of an edge lies in the request's own buffers. Each edge has one of the first;
+ * zeroes follow.
+ */
 static uint32_t edge_from(const struct sp *sp, const struct sp_request *r, unsigned int part)
 {
-	uint32_t buffer = part == HEAD ? 0 : r->own.count - 1U;
+	uint32_t buffer = part == HEAD ? 0 : n_edges(sp, r) - 1;
 
 	return buffer * PROTO_DISK_BUFFER + (uint32_t)(edge_block(sp, r, part) % PROTO_DISK_BUFFER);
+}
+
+static uint32_t zeroes_from(const struct sp *sp, const struct sp_request *r)
+{
+	return n_edges(sp, r) * PROTO_DISK_BUFFER;
+}
+
+static void clear_zeroes(struct sp *sp, const struct sp_request *r)
+{
+	uint32_t bytes = zero_buffers(sp, r) * PROTO_DISK_BUFFER;
+
+	if (bytes)
+		memset((char *)arena_ptr(sp->arena, r->own) + zeroes_from(sp, r), 0, bytes);
 }
 
 /* Where the byte at disk offset @at lies in its extent; memory is aligned like the disk. */
@@ -81,8 +133,10 @@ static uint32_t body_from(const struct sp_request *r, uint64_t at)
  * Operations
  */
 
-static enum backend_operation body_operation(const struct sp_request *r)
+static enum backend_operation body_operation(const struct sp *sp, const struct sp_request *r)
 {
+	if (writes_zeroes(sp, r))
+		return BACKEND_WRITE;
 	switch (r->operation) {
 	case PROTO_READ:
 		return BACKEND_READ;
@@ -95,10 +149,13 @@ static enum backend_operation body_operation(const struct sp_request *r)
 	}
 }
 
-static uint64_t most_bytes(const struct sp *sp, enum backend_operation operation)
+static uint64_t most_bytes(const struct sp *sp, const struct sp_request *r,
+			   enum backend_operation operation)
 {
 	const struct backend_limits *l = &sp->backend.limits;
 
+	if (writes_zeroes(sp, r))
+		return most_zeroes(sp);
 	switch (operation) {
 	case BACKEND_DISCARD:
 		return l->max_discard;
@@ -122,26 +179,36 @@ static uint64_t within_page(uint32_t from, uint64_t length)
 								 length;
 }
 
+/* Set the memory of a read or write. */
+static void set_memory(const struct sp *sp, const struct sp_request *r, struct backend_io *io)
+{
+	if (writes_zeroes(sp, r)) {
+		io->buf = r->own;
+		io->from = zeroes_from(sp, r);
+		return;
+	}
+	io->buf = io->operation == BACKEND_READ ? r->own : r->payload;
+	io->from = body_from(r, r->at);
+	if (sp->cuts)
+		io->length = within_page(io->from, io->length);
+}
+
 static void set_body(const struct sp *sp, const struct sp_request *r, struct backend_io *io)
 {
 	uint64_t most;
 
-	io->operation = body_operation(r);
+	io->operation = body_operation(sp, r);
 	io->offset = r->at;
 	io->length = r->end - r->at;
-	most = most_bytes(sp, io->operation);
+	most = most_bytes(sp, r, io->operation);
 	if (io->length > most)
 		io->length = most;
 	io->no_hole = r->flags & PROTO_FLAG_NO_HOLE;
 	io->fast = r->flags & PROTO_FLAG_FAST;
 	if (io->operation == BACKEND_DISCARD && sp->backend.limits.discard_needs_buffer)
 		io->buf = r->own;
-	if (io->operation != BACKEND_READ && io->operation != BACKEND_WRITE)
-		return;
-	io->buf = io->operation == BACKEND_READ ? r->own : r->payload;
-	io->from = body_from(r, r->at);
-	if (sp->cuts)
-		io->length = within_page(io->from, io->length);
+	if (io->operation == BACKEND_READ || io->operation == BACKEND_WRITE)
+		set_memory(sp, r, io);
 }
 
 static void set_edge(const struct sp *sp, const struct sp_request *r, unsigned int part,
@@ -163,7 +230,7 @@ static unsigned int next_part(const struct sp_request *r)
 /* Can the operation itself be durable? If it cannot, as a discard, a flush follows it. */
 static bool syncs_itself(const struct sp *sp, const struct sp_request *r)
 {
-	return r->operation == PROTO_WRITE ||
+	return r->operation == PROTO_WRITE || writes_zeroes(sp, r) ||
 	       (r->operation == PROTO_WRITE_ZEROES && backend_is_nvme(&sp->backend));
 }
 
@@ -334,8 +401,19 @@ static void fail(struct sp_request *r, int error, const char *why)
 		log_failed(r, error, why);
 }
 
+/* A long write of zeroes ends between two of its operations if the process has to stop. */
+static void cut_short(const struct sp *sp, struct sp_request *r)
+{
+	if (!sp->is_stopping || r->operation != PROTO_WRITE_ZEROES || !(r->todo & BODY))
+		return;
+	r->todo = 0;
+	if (!r->error)
+		r->error = -ESHUTDOWN;
+}
+
 void sp_work_go_on(struct sp *sp, struct sp_request *r)
 {
+	cut_short(sp, r);
 	do {
 		while (r->todo && r->pending < max_pending(r)) {
 			int ret = begin_next(sp, r);
@@ -359,6 +437,7 @@ void sp_work_start(struct sp *sp, struct sp_request *r)
 	}
 	if (r->operation == PROTO_FLUSH)
 		r->stage = SP_STAGE_SYNC;
+	clear_zeroes(sp, r);
 	plan(sp, r);
 	sp_work_go_on(sp, r);
 }

@@ -18,7 +18,7 @@
 
 #define MAX_BYTES	(32U << 20)
 /* A range must be shorter than 4 GiB, because a bio has 32 bits for its length. */
-#define MAX_RANGE	(1ULL << 31)
+#define MAX_DISCARD	(1ULL << 31)
 
 static int open_direct(const char *path, bool readonly)
 {
@@ -94,13 +94,14 @@ static void queue_limits(struct backend_limits *l, dev_t dev)
 	uint64_t discard = queue_number(dev, "discard_max_bytes");
 
 	l->max_bytes = MAX_BYTES;
-	l->max_discard = MAX_RANGE;
-	l->max_zero = MAX_RANGE;
+	l->max_discard = MAX_DISCARD;
+	/* If the device fails to zero a range by itself, the ring writes as many zeroes. */
+	l->max_zero = MAX_BYTES;
 	l->atomic_bytes = atomic > l->block_size ? atomic : l->block_size;
 	l->is_rotational = queue_number(dev, "rotational");
 	l->has_volatile_cache = has_volatile_cache(dev);
 	l->has_fua = queue_number(dev, "fua");
-	l->has_zero = !l->is_readonly;
+	l->has_zero = queue_number(dev, "write_zeroes_max_bytes") && !l->is_readonly;
 	l->has_discard = discard && !l->is_readonly;
 	if (l->has_discard) {
 		l->discard_granularity = (uint32_t)queue_number(dev, "discard_granularity");

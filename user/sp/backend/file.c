@@ -16,7 +16,7 @@
 /* The size of a buffer: memory is aligned like the disk up to this size. */
 #define MAX_BLOCK	4096U
 #define MAX_BYTES	(32U << 20)
-#define MAX_RANGE	(1ULL << 40)
+#define MAX_DISCARD	(1ULL << 40)
 
 static int geometry(struct backend_limits *l, int fd)
 {
@@ -49,12 +49,14 @@ static bool punches(const struct backend_limits *l, int fd)
 static void find_limits(struct backend_limits *l, int fd)
 {
 	l->max_bytes = MAX_BYTES;
-	l->max_discard = MAX_RANGE;
-	l->max_zero = MAX_RANGE;
+	l->max_discard = MAX_DISCARD;
+	/* If the range has to stay allocated, the ring may have to write as many zeroes. */
+	l->max_zero = MAX_BYTES;
 	l->atomic_bytes = l->block_size;
 	l->has_volatile_cache = true;
-	l->has_zero = !l->is_readonly;
+	/* A hole reads as zeroes. */
 	l->has_discard = punches(l, fd);
+	l->has_zero = l->has_discard;
 	l->discard_granularity = l->has_discard ? MAX_BLOCK : 0;
 }
 
