@@ -76,10 +76,11 @@ children()
 	pgrep -P "$arenad_pid" -x "$1"
 }
 
-# counter PROGRAM KEY: print a counter from the last line of counters in the log
+# counter PROGRAM KEY: print a counter from the last line of counters in the log; PROGRAM may have
+# the number of the process, as in "arena-np 1"
 counter()
 {
-	sed -n "s/^$1: counters.* $2=\([^ ]*\).*/\1/p" "$tmp/log" | tail -n 1
+	sed -En "s/^$1( [0-9]+)?: counters.* $2=([^ ]*).*/\\2/p" "$tmp/log" | tail -n 1
 }
 
 # counters_printed: print the number of lines of counters in the log

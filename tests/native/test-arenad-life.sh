@@ -34,7 +34,7 @@ pids=$(all)
 kill -KILL "$(children arena-np)"
 arenad_wait
 is "arenad ends with status 1 if its network process is killed" "$status" 1
-ok "arenad names the network process that was killed" says "arena-np (process"
+ok "arenad names the network process that was killed" says "arena-np 0 (process"
 ok "arenad names the signal that killed the network process" says "was killed by signal 9"
 # shellcheck disable=SC2086 # a list
 ok "no process of arenad is left after the network process was killed" wait_for 10 all_gone $pids

@@ -15,7 +15,7 @@ stops()
 	arenad_wait
 	is "$2: arena-np ends with status 0" "$status" 0
 	ok "$2: arena-np ends within $1 seconds" test $((SECONDS - start)) -le "$1"
-	ok "$2: arena-np logs its counters at its end" says "arena-np: counters connections="
+	ok "$2: arena-np logs its counters at its end" says "arena-np 0: counters connections="
 }
 
 rig_start --

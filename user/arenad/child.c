@@ -99,7 +99,7 @@ bool child_reap(struct child *c)
 	return true;
 }
 
-static void signal_all(const struct child *c, unsigned int count, int signal)
+void child_signal(const struct child *c, unsigned int count, int signal)
 {
 	for (unsigned int i = 0; i < count; i++)
 		if (c[i].pidfd >= 0)
@@ -133,13 +133,13 @@ bool child_stop(struct child *c, unsigned int count)
 			close(c[i].start);
 		c[i].start = -1;
 	}
-	signal_all(c, count, SIGTERM);
+	child_signal(c, count, SIGTERM);
 	if (wait_all(c, count, GRACE_MS))
 		return true;
 	for (unsigned int i = 0; i < count; i++)
 		if (c[i].pidfd >= 0)
 			log_warn("%s does not end: killing it", c[i].name);
-	signal_all(c, count, SIGKILL);
+	child_signal(c, count, SIGKILL);
 	/* Wait without limit: the kernel may still be busy with the disk of a process. */
 	while (!wait_all(c, count, GRACE_MS))
 		log_warn("waiting for killed processes to end");

@@ -15,11 +15,11 @@
 
 /**
  * struct child_pids - the ids of the processes
- * @np: the network process
+ * @np: the network processes
  * @sp: the storage processes
  */
 struct child_pids {
-	pid_t np;
+	pid_t np[PROTO_MAX_NPS];
 	pid_t sp[PROTO_MAX_SPS];
 };
 
@@ -57,6 +57,9 @@ int child_fork(struct child *c, const char *name, const struct user *user, child
 
 /** child_start() - send the ids, upon which it executes its program; 0 or -errno */
 int child_start(struct child *c, const struct child_pids *pids);
+
+/** child_signal() - send a signal to those of the processes that have not ended */
+void child_signal(const struct child *c, unsigned int count, int signal);
 
 /** child_reap() - true if it has ended; @c->status is valid then */
 bool child_reap(struct child *c);

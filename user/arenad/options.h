@@ -60,17 +60,18 @@ struct arenad_disk {
  * @n_disks: used entries of @disk
  * @disk: disks, each served by an SP of its own
  * @disk_backend: enum backend_kind, for all disks
- * @np_buffers: number of requests in flight, over all clients
- * @connections_max: greatest number of clients at a time
+ * @nps: number of NPs
+ * @np_buffers: number of requests in flight in an NP, over all of its clients
+ * @connections_max: greatest number of clients of an NP at a time
  * @idle_seconds: seconds after which a client without requests is ended, 0 for never
  * @handshake_seconds: seconds that a handshake may last
  * @stall_seconds: seconds after which a client is ended if no byte of a transfer moves
- * @np_user: user that the NP runs as
+ * @np_user: user that the NPs run as
  * @sp_user: user that the SPs run as
  * @fixed_buffers: SPs may register buffers
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
- * @zerocopy: number of bytes from which on the NP sends without a copy, or ZEROCOPY_NEVER
+ * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
  */
@@ -86,6 +87,7 @@ struct arenad_options {
 	unsigned int n_disks;
 	struct arenad_disk disk[PROTO_MAX_SPS];
 	unsigned int disk_backend;
+	uint32_t nps;
 	uint32_t np_buffers;
 	uint32_t connections_max;
 	uint32_t idle_seconds;

@@ -15,8 +15,8 @@
 
 #include "options.h"
 
-/* Room for --sp NAME=PID for each disk, --listen for each address, and 20 others. */
-#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + ARENAD_MAX_LISTEN) + 20)
+/* Room for --sp NAME=PID for each disk, --listen for each address, and 30 others. */
+#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + ARENAD_MAX_LISTEN) + 30)
 
 /**
  * struct arguments - a command line under construction
@@ -109,7 +109,8 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 	add_value(&a, "--id", format("%u", p->id));
 	add_value(&a, "--disk", o->disk[p->id].path);
 	add_value(&a, "--backend", backend_names[o->disk_backend]);
-	add_value(&a, "--np", format("%d", pids->np));
+	for (unsigned int i = 0; i < o->nps; i++)
+		add_value(&a, "--np", format("%d", pids->np[i]));
 	if (!o->fixed_buffers)
 		add(&a, "--no-fixed-buffers");
 	become(o, &a);
@@ -123,6 +124,7 @@ void program_exec_np(const struct child_pids *pids, void *context)
 
 	add(&a, "arena-np");
 	add_common(&a, o);
+	add_value(&a, "--id", format("%u", p->id));
 	for (unsigned int i = 0; i < o->n_listen; i++)
 		add_value(&a, "--listen", o->listen[i]);
 	for (unsigned int i = 0; i < o->n_disks; i++)

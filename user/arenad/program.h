@@ -13,8 +13,8 @@ struct arenad_options;
 /**
  * struct program - the values from which the command line of a process is made
  * @options: arenad's command line
- * @id: number of the SP, if it is one
- * @ready_fd: descriptor to which the NP writes that it is ready, if it is the NP
+ * @id: number of the NP or SP
+ * @ready_fd: descriptor to which an NP writes that it is ready
  */
 struct program {
 	const struct arenad_options *options;

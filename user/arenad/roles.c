@@ -11,7 +11,7 @@
 
 int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l)
 {
-	const struct proto_counts counts = { 1, o->n_disks, o->np_buffers };
+	const struct proto_counts counts = { o->nps, o->n_disks, o->np_buffers };
 	struct arena_config config;
 
 	proto_config_init(&config, o->size, &counts);
@@ -50,8 +50,10 @@ static int make_view(const struct arenad_options *o, struct mshare *m,
 int roles_make_views(const struct arenad_options *o, struct mshare *m,
 		     const struct arena_layout *l)
 {
-	int ret = make_view(o, m, l, PROTO_ROLE_NP(0), &o->np_user);
+	int ret = 0;
 
+	for (unsigned int i = 0; i < o->nps && !ret; i++)
+		ret = make_view(o, m, l, PROTO_ROLE_NP(i), &o->np_user);
 	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
 		ret = make_view(o, m, l, PROTO_ROLE_SP(i), &o->sp_user);
 	return ret;

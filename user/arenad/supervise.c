@@ -16,29 +16,35 @@
 #include "child.h"
 #include "program.h"
 
-/* Exit status of an arena-sp whose network process has ended. */
+/* Exit status of an arena-sp whose last network process has ended. */
 #define SP_PEER_ENDED	3
+
+#define MAX_CHILDREN	(PROTO_MAX_NPS + PROTO_MAX_SPS)
 
 /**
  * struct supervisor - the processes and what arenad waits for
  * @options: command line
  * @n_children: used entries of @child
- * @child: the processes, the NP first: if it dies the SPs end too, and the log must name the
- *	process that died first
+ * @child: the processes, the NPs first: if the last one dies the SPs end too, and the log must
+ *	name the process that died first
  * @name: names of the processes in messages
+ * @has_lost: an NP has died, and the others go on
  * @signal_fd: signalfd
- * @ready_fd: read end of the pipe to which the NP writes that it is ready; -1 afterwards
- * @ready: text that the NP has written so far
+ * @ready_fd: read end of the pipe to which each NP writes that it is ready; -1 afterwards
+ * @n_ready: how many NPs are ready
+ * @ready: what the NPs have written and was not handled
  * @ready_length: bytes of @ready
  */
 struct supervisor {
 	const struct arenad_options *options;
 	unsigned int n_children;
-	struct child child[1 + PROTO_MAX_SPS];
-	char name[1 + PROTO_MAX_SPS][64];
+	struct child child[MAX_CHILDREN];
+	char name[MAX_CHILDREN][64];
+	bool has_lost;
 	int signal_fd;
 	int ready_fd;
-	char ready[512];
+	unsigned int n_ready;
+	char ready[1024];
 	size_t ready_length;
 };
 
@@ -55,24 +61,44 @@ static int fork_one(struct supervisor *sv, const struct user *user, child_exec_f
 	return ret;
 }
 
+static int fork_nps(struct supervisor *sv, struct program *p, struct child_pids *pids)
+{
+	const struct arenad_options *o = sv->options;
+	int ret = 0;
+
+	for (p->id = 0; p->id < o->nps && !ret; p->id++) {
+		snprintf(sv->name[p->id], sizeof(sv->name[0]), "arena-np %u", p->id);
+		ret = fork_one(sv, &o->np_user, program_exec_np, p);
+		pids->np[p->id] = sv->child[p->id].pid;
+	}
+	return ret;
+}
+
+static int fork_sps(struct supervisor *sv, struct program *p, struct child_pids *pids)
+{
+	const struct arenad_options *o = sv->options;
+	int ret = 0;
+
+	for (p->id = 0; p->id < o->n_disks && !ret; p->id++) {
+		unsigned int child = o->nps + p->id;
+
+		snprintf(sv->name[child], sizeof(sv->name[0]), "arena-sp %u (disk %s)", p->id,
+			 o->disk[p->id].name);
+		ret = fork_one(sv, &o->sp_user, program_exec_sp, p);
+		pids->sp[p->id] = sv->child[child].pid;
+	}
+	return ret;
+}
+
 /* Fork all processes, then send all ids to each. */
 static int start_all(struct supervisor *sv, int ready_fd)
 {
-	const struct arenad_options *o = sv->options;
-	struct program p = { .options = o, .ready_fd = ready_fd };
+	struct program p = { .options = sv->options, .ready_fd = ready_fd };
 	struct child_pids pids = { 0 };
-	int ret;
+	int ret = fork_nps(sv, &p, &pids);
 
-	snprintf(sv->name[0], sizeof(sv->name[0]), "arena-np");
-	ret = fork_one(sv, &o->np_user, program_exec_np, &p);
-	for (unsigned int i = 0; i < o->n_disks && !ret; i++) {
-		p.id = i;
-		snprintf(sv->name[1 + i], sizeof(sv->name[0]), "arena-sp %u (disk %s)", i,
-			 o->disk[i].name);
-		ret = fork_one(sv, &o->sp_user, program_exec_sp, &p);
-		pids.sp[i] = sv->child[1 + i].pid;
-	}
-	pids.np = sv->child[0].pid;
+	if (!ret)
+		ret = fork_sps(sv, &p, &pids);
 	for (unsigned int i = 0; i < sv->n_children && !ret; i++) {
 		ret = child_start(&sv->child[i], &pids);
 		if (ret)
@@ -94,29 +120,50 @@ static bool say_ready(const char *addresses)
 }
 
 /*
- * The NP writes one line, "READY ADDR:PORT...", and closes the pipe. Return false if the line
- * cannot be passed on to standard output.
+ * The NPs have the same listening sockets, so each says the same, and the last one counts. Return
+ * false if the line cannot be passed on to standard output.
  */
-static bool handle_ready(struct supervisor *sv)
+static bool take_ready(struct supervisor *sv, const char *line)
 {
-	size_t room = sizeof(sv->ready) - 1 - sv->ready_length;
-	ssize_t n = read(sv->ready_fd, sv->ready + sv->ready_length, room);
+	if (strncmp(line, "READY", 5))
+		return true;
+	sv->n_ready++;
+	return sv->n_ready < sv->options->nps || say_ready(line + 5);
+}
+
+/* Take the whole lines that have come. */
+static bool take_lines(struct supervisor *sv)
+{
 	bool is_said = true;
 	char *newline;
 
+	while (is_said && (newline = memchr(sv->ready, '\n', sv->ready_length))) {
+		size_t length = (size_t)(newline + 1 - sv->ready);
+
+		*newline = '\0';
+		is_said = take_ready(sv, sv->ready);
+		sv->ready_length -= length;
+		memmove(sv->ready, newline + 1, sv->ready_length);
+	}
+	return is_said;
+}
+
+/*
+ * Each NP writes one line, "READY ADDR:PORT...", and closes the pipe. Return false if arenad cannot
+ * pass on that all are ready.
+ */
+static bool handle_ready(struct supervisor *sv)
+{
+	size_t room = sizeof(sv->ready) - sv->ready_length;
+	ssize_t n = read(sv->ready_fd, sv->ready + sv->ready_length, room);
+
 	if (n > 0) {
 		sv->ready_length += (size_t)n;
-		sv->ready[sv->ready_length] = '\0';
-		newline = strchr(sv->ready, '\n');
-		if (!newline)
-			return true;
-		*newline = '\0';
-		if (!strncmp(sv->ready, "READY", 5))
-			is_said = say_ready(sv->ready + 5);
+		return take_lines(sv);
 	}
 	close(sv->ready_fd);
 	sv->ready_fd = -1;
-	return is_said;
+	return true;
 }
 
 /* Read a signal. Return true if arenad has to stop. */
@@ -127,46 +174,72 @@ static bool handle_signal(struct supervisor *sv)
 	if (read(sv->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return false;
 	if (info.ssi_signo == SIGUSR1) {
-		for (unsigned int i = 0; i < sv->n_children; i++)
-			kill(sv->child[i].pid, SIGUSR1);
+		child_signal(sv->child, sv->n_children, SIGUSR1);
 		return false;
 	}
 	log_info("%s: stopping", strsignal((int)info.ssi_signo));
 	return true;
 }
 
+/* Can the node do without a process that has ended? Without one of several NPs it can. */
+static bool goes_on_without(const struct supervisor *sv, unsigned int ended)
+{
+	unsigned int live = 0;
+
+	for (unsigned int i = 0; i < sv->options->nps; i++)
+		live += sv->child[i].pidfd >= 0;
+	return ended < sv->options->nps && live && sv->n_ready == sv->options->nps;
+}
+
+/* Look which processes have ended. Return false if arenad has to end, too. */
+static bool reap_all(struct supervisor *sv)
+{
+	for (unsigned int i = 0; i < sv->n_children; i++) {
+		if (!child_reap(&sv->child[i]))
+			continue;
+		child_log_end(&sv->child[i]);
+		if (!goes_on_without(sv, i))
+			return false;
+		log_warn("its clients are cut off; the other network processes go on");
+		sv->has_lost = true;
+	}
+	return true;
+}
+
+/* Wait until something happens. Return: 0, also without an event, or -errno. */
+static int wait_for_events(const struct supervisor *sv, struct pollfd fd[2 + MAX_CHILDREN])
+{
+	fd[0] = (struct pollfd){ .fd = sv->signal_fd, .events = POLLIN };
+	fd[1] = (struct pollfd){ .fd = sv->ready_fd, .events = POLLIN };
+	for (unsigned int i = 0; i < sv->n_children; i++)
+		fd[2 + i] = (struct pollfd){ .fd = sv->child[i].pidfd, .events = POLLIN };
+	if (poll(fd, 2 + sv->n_children, -1) >= 0)
+		return 0;
+	fd[0].revents = 0;
+	fd[1].revents = 0;
+	if (errno == EINTR)
+		return 0;
+	log_error("poll: %s", strerror(errno));
+	return -errno;
+}
+
 static enum arenad_exit watch(struct supervisor *sv)
 {
-	for (;;) {
-		struct pollfd fd[2 + 1 + PROTO_MAX_SPS] = {
-			{ .fd = sv->signal_fd, .events = POLLIN },
-			{ .fd = sv->ready_fd, .events = POLLIN },
-		};
-		unsigned int i;
+	struct pollfd fd[2 + MAX_CHILDREN];
 
-		for (i = 0; i < sv->n_children; i++)
-			fd[2 + i] = (struct pollfd){ .fd = sv->child[i].pidfd, .events = POLLIN };
-		if (poll(fd, 2 + sv->n_children, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			log_error("poll: %s", strerror(errno));
-			return ARENAD_EXIT_ERROR;
-		}
+	while (!wait_for_events(sv, fd)) {
 		if (fd[0].revents && handle_signal(sv))
 			return ARENAD_EXIT_OK;
 		if (fd[1].revents && !handle_ready(sv))
 			return ARENAD_EXIT_ERROR;
-		for (i = 0; i < sv->n_children; i++) {
-			if (child_reap(&sv->child[i])) {
-				child_log_end(&sv->child[i]);
-				return ARENAD_EXIT_ERROR;
-			}
-		}
+		if (!reap_all(sv))
+			return ARENAD_EXIT_ERROR;
 	}
+	return ARENAD_EXIT_ERROR;
 }
 
 /*
- * An SP may see that the NP has ended before it gets SIGTERM, and SIGTERM kills a process that
+ * An SP may see that all NPs have ended before it gets SIGTERM, and SIGTERM kills a process that
  * has not set up its signals yet. Both are regular ends.
  */
 static bool ended_well(const struct child *c, bool is_sp)
@@ -176,23 +249,34 @@ static bool ended_well(const struct child *c, bool is_sp)
 	return !WEXITSTATUS(c->status) || (is_sp && WEXITSTATUS(c->status) == SP_PEER_ENDED);
 }
 
-/* Stop the NP first, so that no request is left without an answer. */
+/* Log the processes that did not end well when they were asked to. Return true if all did. */
+static bool all_ended_well(const struct supervisor *sv, const bool had_ended[MAX_CHILDREN])
+{
+	bool good = true;
+
+	for (unsigned int i = 0; i < sv->n_children; i++) {
+		if (had_ended[i] || ended_well(&sv->child[i], i >= sv->options->nps))
+			continue;
+		child_log_end(&sv->child[i]);
+		good = false;
+	}
+	return good;
+}
+
+/* Stop the NPs first, so that no request is left without an answer. */
 static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 {
-	bool good;
+	unsigned int n = sv->n_children, nps = n < sv->options->nps ? n : sv->options->nps;
+	bool had_ended[MAX_CHILDREN], good;
 
-	if (!sv->n_children)
-		return status;
-	good = child_stop(sv->child, 1);
-	good &= child_stop(sv->child + 1, sv->n_children - 1);
-	/* If a process has died before, the ends of the others need no log. */
-	for (unsigned int i = 0; i < sv->n_children && status == ARENAD_EXIT_OK; i++) {
-		if (!ended_well(&sv->child[i], i)) {
-			child_log_end(&sv->child[i]);
-			good = false;
-		}
-	}
-	return good ? status : ARENAD_EXIT_ERROR;
+	for (unsigned int i = 0; i < n; i++)
+		had_ended[i] = sv->child[i].pidfd < 0;
+	good = child_stop(sv->child, nps);
+	good &= child_stop(sv->child + nps, n - nps);
+	/* If arenad ends because a process has died, the ends of the others need no log. */
+	if (status == ARENAD_EXIT_OK)
+		good &= all_ended_well(sv, had_ended);
+	return good && !sv->has_lost ? status : ARENAD_EXIT_ERROR;
 }
 
 static void signal_set(sigset_t *set)
@@ -239,7 +323,7 @@ enum arenad_exit arenad_supervise(const struct arenad_options *o)
 	sv.ready_fd = ends[0];
 	if (!start_all(&sv, ends[1]))
 		status = ARENAD_EXIT_OK;
-	/* Only the NP has the write end now, so the pipe ends with the NP. */
+	/* Only the NPs have the write end now, so the pipe ends with them. */
 	close(ends[1]);
 	if (status == ARENAD_EXIT_OK)
 		status = watch(&sv);

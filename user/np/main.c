@@ -257,12 +257,13 @@ int main(int argc, char **argv)
 {
 	static struct options options;
 	static struct np np = { .options = &options };
+	static char name[32];
 
 	start_program("arena-np");
 	/* Until the ring receives SIGUSR1, the signal must not end the process. */
 	signal(SIGUSR1, SIG_IGN);
 	np_options_parse(&options, argc, argv);
-	if (options.is_verbose)
-		log_init("arena-np", LOG_LEVEL_DEBUG);
+	snprintf(name, sizeof(name), "arena-np %u", options.id);
+	log_init(name, options.is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	return run(&np) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -140,10 +140,11 @@ close_disk:
 int main(int argc, char **argv)
 {
 	static struct sp sp;
+	static char name[32];
 
 	start_program("arena-sp");
 	sp_options_parse(&sp.options, argc, argv);
-	if (sp.options.verbose)
-		log_init("arena-sp", LOG_LEVEL_DEBUG);
+	snprintf(name, sizeof(name), "arena-sp %u", sp.options.id);
+	log_init(name, sp.options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	return run(&sp);
 }
