@@ -27,7 +27,8 @@ static uint32_t process_number(void)
 					   __ATOMIC_RELAXED) ? next : number;
 }
 
-uint64_t owner_renew(void)
+/* Give this thread a number that no other thread has or had, nor has after fork(2). */
+static uint64_t renew(void)
 {
 	static uint32_t last_thread;
 	uint32_t thread = __atomic_add_fetch(&last_thread, 1, __ATOMIC_RELAXED);
@@ -58,6 +59,6 @@ int owner_begin(uint64_t *owner)
 	if (!__atomic_load_n(&owner_process, __ATOMIC_ACQUIRE))
 		ret = make_guard();
 	if (!ret)
-		*owner = owner_self();
+		*owner = owner_thread && !owner_check(owner_thread) ? owner_thread : renew();
 	return ret;
 }

@@ -16,8 +16,8 @@
 extern uint32_t *owner_process;
 
 /*
- * The number of the process, then that of the thread, or 0. With this model a shared object, too,
- * needs no call to find the variable.
+ * The number of the process, then that of the thread, or 0 in a thread that has opened nothing.
+ * With this model a shared object, too, needs no call to find the variable.
  */
 extern __thread uint64_t owner_thread __attribute__((tls_model("initial-exec")));
 
@@ -29,28 +29,24 @@ extern __thread uint64_t owner_thread __attribute__((tls_model("initial-exec")))
  */
 int owner_begin(uint64_t *owner);
 
-/** owner_renew() - a number for a thread that has none in this process */
-uint64_t owner_renew(void);
-
-/** owner_self() - a number that no other thread has or had, nor has after fork(2) */
-static inline uint64_t owner_self(void)
-{
-	uint64_t self = owner_thread;
-
-	return self && self >> 32 == __atomic_load_n(owner_process, __ATOMIC_RELAXED) ?
-	       self : owner_renew();
-}
-
-/** owner_check() - 0 for the thread that opened it; -ECHILD for others and after fork(2) */
+/**
+ * owner_check() - 0 for the thread that opened it; -ECHILD for others and after fork(2)
+ * @owner: from owner_begin()
+ *
+ * A child of fork(2) has its parent's @owner_thread, but not its number of the process.
+ */
 static inline int owner_check(uint64_t owner)
 {
-	return owner == owner_self() ? 0 : -ECHILD;
+	bool is_own = owner == owner_thread &&
+		      owner >> 32 == __atomic_load_n(owner_process, __ATOMIC_RELAXED);
+
+	return __builtin_expect(is_own, true) ? 0 : -ECHILD;
 }
 
 /** owner_is_parent() - true if this process is a child of the one that opened the object */
 static inline bool owner_is_parent(uint64_t owner)
 {
-	return owner >> 32 != owner_self() >> 32;
+	return owner >> 32 != __atomic_load_n(owner_process, __ATOMIC_RELAXED);
 }
 
 #endif /* ARENA_OWNER_H */
