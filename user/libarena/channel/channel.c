@@ -196,7 +196,7 @@ static void look_at_peer(struct arena_channel *ch)
 	poll_all(ch, 0);
 }
 
-static __attribute__((noinline)) int check_closely(struct arena_channel *ch)
+static __attribute__((cold, noinline)) int check_closely(struct arena_channel *ch)
 {
 	int ret = owner_check(ch->owner);
 
@@ -213,7 +213,9 @@ static __attribute__((noinline)) int check_closely(struct arena_channel *ch)
 /* 0 if the channel can be used; -EAGAIN if it is not connected yet; -ECHILD; or its error. */
 static inline int check(struct arena_channel *ch)
 {
-	return ch->transport && !ch->state.error && !owner_check(ch->owner) ? 0 : check_closely(ch);
+	bool is_usable = ch->transport && !ch->state.error && !owner_check(ch->owner);
+
+	return __builtin_expect(is_usable, true) ? 0 : check_closely(ch);
 }
 
 /* ---- messages ---- */
@@ -243,6 +245,12 @@ int arena_channel_send(struct arena_channel *ch, const struct arena_msg *msg)
 	return ret;
 }
 
+/* For callers that have checked the channel, which is connected. */
+static inline int flush(struct arena_channel *ch)
+{
+	return ch->state.error ? ch->state.error : ch->transport->ops->flush(ch->transport);
+}
+
 int arena_channel_flush(struct arena_channel *ch)
 {
 	int ret = check(ch);
@@ -260,7 +268,7 @@ static int recv_last(struct arena_channel *ch, struct arena_msg *msg)
 	return ret ? ret : channel_end_error(ch->state.end);
 }
 
-int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
+static inline int receive(struct arena_channel *ch, struct arena_msg *msg)
 {
 	int ret = check(ch);
 
@@ -285,6 +293,11 @@ int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
 	else
 		ch->counters.received += (uint32_t)ret;
 	return ret;
+}
+
+int arena_channel_recv(struct arena_channel *ch, struct arena_msg *msg)
+{
+	return receive(ch, msg);
 }
 
 /* ---- waiting ---- */
@@ -312,7 +325,11 @@ static bool forget_stall(struct arena_channel *ch)
 	return true;
 }
 
-/* The following return 1 to look again, 0 if the time is over, or -errno. */
+/*
+ * The following return READY, LOOK if the caller has to look whether the channel is ready, 0 if
+ * the time is over, or -errno.
+ */
+enum { LOOK = 1, READY };
 
 static int wait_polling(struct arena_channel *ch, struct wait_time *time)
 {
@@ -327,13 +344,13 @@ static int wait_polling(struct arena_channel *ch, struct wait_time *time)
 		if (!is_ready(ch) && !wait_left_ms(time))
 			return 0;
 	}
-	return 1;
+	return READY;
 }
 
 static int wait_asleep(struct arena_channel *ch, struct wait_time *time)
 {
 	struct transport *t = ch->transport;
-	int ret = 1, woken;
+	int ret = LOOK, woken;
 
 	if (t->ops->arm(t) && !is_ready(ch)) {
 		ch->counters.sleeps++;
@@ -363,18 +380,18 @@ static bool spin_adapt(struct arena_channel *ch)
 
 static int wait_somehow(struct arena_channel *ch, struct wait_time *time)
 {
-	int ret = arena_channel_flush(ch);
+	int ret = flush(ch);
 
 	if ((ret == -EAGAIN || ret == -EBUSY) && !ch->transport->is_full)
 		return wait_for_kernel(ch, time);
 	/* After the end messages may remain: only arena_channel_recv() finds out. */
 	if (ret && ret != -EAGAIN)
-		return ch->state.error || ch->state.end ? 1 : ret;
+		return ch->state.error || ch->state.end ? READY : ret;
 	switch (ch->options.wait) {
 	case ARENA_WAIT_POLL:
 		return wait_polling(ch, time);
 	case ARENA_WAIT_ADAPT:
-		return spin_adapt(ch) ? 1 : wait_asleep(ch, time);
+		return spin_adapt(ch) ? READY : wait_asleep(ch, time);
 	default:
 		return wait_asleep(ch, time);
 	}
@@ -396,26 +413,23 @@ static int wait_connected(struct arena_channel *ch, struct wait_time *time)
 	return ret != 0;
 }
 
+/* 1, 0 if the time is over, or -errno. For callers that have checked the owner. */
 static int wait_ready(struct arena_channel *ch, struct wait_time *time)
 {
-	int ret = owner_check(ch->owner);
-
-	if (!ret)
-		ret = wait_connected(ch, time);
+	int ret = wait_connected(ch, time);
 
 	if (ret <= 0 || !ch->transport)
 		return ret;
 	if (is_ready(ch)) {
 		/* The peer needs what is queued, also if this side has a message to receive. */
-		arena_channel_flush(ch);
+		flush(ch);
 		return 1;
 	}
 	do {
 		ret = wait_somehow(ch, time);
 		if (ret < 0)
 			return ret;
-		/* The caller waits for what follows, so this is asked once. */
-		if (is_ready(ch))
+		if (ret == READY || is_ready(ch))
 			return 1;
 		/* A peer that wakes us for nothing, again and again, must not hold us up. */
 	} while (ret && wait_left_ms(time));
@@ -425,8 +439,10 @@ static int wait_ready(struct arena_channel *ch, struct wait_time *time)
 int arena_channel_wait(struct arena_channel *ch, int timeout_ms)
 {
 	struct wait_time time = { .timeout_ms = timeout_ms };
-	int ret = wait_ready(ch, &time);
+	int ret = owner_check(ch->owner);
 
+	if (!ret)
+		ret = wait_ready(ch, &time);
 	if (ret > 0 && ch->transport)
 		forget_stall(ch);
 	return ret;
@@ -437,7 +453,7 @@ int arena_channel_next(struct arena_channel *ch, struct arena_msg *msg, int time
 	struct wait_time time = { .timeout_ms = timeout_ms };
 	int ret;
 
-	while (!(ret = arena_channel_recv(ch, msg))) {
+	while (!(ret = receive(ch, msg))) {
 		ret = wait_ready(ch, &time);
 		if (ret <= 0)
 			return ret;
