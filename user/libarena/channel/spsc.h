@@ -34,6 +34,7 @@
 #ifndef ARENA_SPSC_H
 #define ARENA_SPSC_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -154,12 +155,58 @@ void arena_spsc_limit(struct arena_spsc_producer *p, struct arena_spsc_consumer 
 		      uint32_t window);
 
 /**
+ * arena_spsc_barrier() - order a store before a later load
+ *
+ * It stands between a store to our own word and a load of the peer's, on both sides. So
+ * either we see what the peer wrote, or the peer sees what we wrote. Nothing weaker orders
+ * a store before a later load (litmus: sleep-broken-producer, -consumer).
+ */
+static inline void arena_spsc_barrier(void)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+	/* TSan does not follow fences. They need not order the data: tail and head do that. */
+#pragma GCC diagnostic ignored "-Wtsan"
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#pragma GCC diagnostic pop
+}
+
+/** arena_spsc_look_for_room() - 0 if there is room, -EAGAIN if there is none, -EPROTO for a lie */
+static inline int arena_spsc_look_for_room(struct arena_spsc_producer *p)
+{
+	uint32_t head;
+
+	if (p->tail - p->head < p->window)
+		return 0;
+	/* Acquire: the consumer has read the entries before @head. */
+	head = __atomic_load_n(&p->in->head, __ATOMIC_ACQUIRE);
+	if (p->tail - head > p->window)
+		return -EPROTO;
+	p->head = head;
+	return p->tail - head == p->window ? -EAGAIN : 0;
+}
+
+/**
  * arena_spsc_put() - put a message into the ring
  *
  * Return: 0; -EAGAIN if the ring is full; -EPROTO if the peer claims to have got messages that
  * were never put.
  */
-int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg);
+static inline int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg)
+{
+	struct arena_spsc_entry *e = &p->out->entry[p->tail & (p->entries - 1)];
+	int ret = arena_spsc_look_for_room(p);
+
+	if (ret)
+		return ret;
+	/* Atomic, so that a consumer that reads too early is no data race. */
+	__atomic_store_n(&e->data, arena_msg_data(msg), __ATOMIC_RELAXED);
+	__atomic_store_n(&e->len, arena_msg_len(msg), __ATOMIC_RELAXED);
+	p->tail++;
+	__atomic_store_n(&p->out->tail, p->tail, __ATOMIC_RELEASE);
+	return 0;
+}
 
 /**
  * arena_spsc_must_wake() - true if the consumer sleeps and was not woken yet
@@ -167,7 +214,21 @@ int arena_spsc_put(struct arena_spsc_producer *p, const struct arena_msg *msg);
  * Call it after each put, or once after several. If it is true, the caller has to send a wake-up
  * now. It costs a full barrier.
  */
-bool arena_spsc_must_wake(struct arena_spsc_producer *p);
+static inline bool arena_spsc_must_wake(struct arena_spsc_producer *p)
+{
+	uint32_t sleeps;
+
+	/* Nothing was put since the last call: a consumer that sleeps has seen everything. */
+	if (p->looked == p->tail)
+		return false;
+	p->looked = p->tail;
+	arena_spsc_barrier();
+	sleeps = __atomic_load_n(&p->in->sleeps, __ATOMIC_RELAXED);
+	if (!(sleeps & 1) || sleeps == p->woken)
+		return false;
+	p->woken = sleeps;
+	return true;
+}
 
 /**
  * arena_spsc_has_room() - true if a put would not return -EAGAIN
@@ -190,8 +251,13 @@ void arena_spsc_resume(struct arena_spsc_producer *p);
 /** arena_spsc_has_message() - true if a get would not return 0 */
 static inline bool arena_spsc_has_message(const struct arena_spsc_consumer *c)
 {
-	return c->tail != c->head ||
-	       __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE) != c->head;
+	const struct arena_spsc_entry *e = &c->out->entry[c->head & (c->entries - 1)];
+
+	if (c->tail == c->head && __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE) == c->head)
+		return false;
+	/* The caller is about to get it, and the entry lies in a cache line of its own. */
+	__builtin_prefetch(e);
+	return true;
 }
 
 /**
@@ -208,7 +274,27 @@ bool arena_spsc_must_resume(struct arena_spsc_consumer *c);
  * Return: 1 with @msg filled; 0 if there is none; -EPROTO if the peer claims to have put more
  * than there is room for.
  */
-int arena_spsc_get(struct arena_spsc_consumer *c, struct arena_msg *msg);
+static inline int arena_spsc_get(struct arena_spsc_consumer *c, struct arena_msg *msg)
+{
+	const struct arena_spsc_entry *e = &c->out->entry[c->head & (c->entries - 1)];
+
+	if (c->tail == c->head) {
+		/* Acquire: pairs with the release in arena_spsc_put(). */
+		uint32_t tail = __atomic_load_n(&c->out->tail, __ATOMIC_ACQUIRE);
+
+		if (tail - c->head > c->window)
+			return -EPROTO;
+		c->tail = tail;
+		if (tail == c->head)
+			return 0;
+	}
+	*msg = arena_msg_unpack(__atomic_load_n(&e->data, __ATOMIC_RELAXED),
+				__atomic_load_n(&e->len, __ATOMIC_RELAXED));
+	c->head++;
+	/* Release: the entry was read before it may be overwritten. */
+	__atomic_store_n(&c->in->head, c->head, __ATOMIC_RELEASE);
+	return 1;
+}
 
 /**
  * arena_spsc_sleep() - announce that the consumer is going to sleep
