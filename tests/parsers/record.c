@@ -26,8 +26,10 @@ static void check_refs(const struct arena_ref *ref, uint32_t n)
 
 static void check_request(const struct proto_request *r)
 {
-	must(r->operation <= PROTO_BLOCK_STATUS && !r->reserved && !(r->flags & ~7U));
+	must(r->operation <= PROTO_BLOCK_STATUS && !r->reserved && !(r->flags & ~31U));
 	must(!(r->flags & 6) || r->operation == PROTO_WRITE_ZEROES);
+	must(!(r->flags & 8) || r->operation == PROTO_READ);
+	must(!(r->flags & 16) || r->operation == PROTO_BLOCK_STATUS);
 	must((r->operation == PROTO_WRITE) == (r->n_refs > 0));
 	must(r->offset + r->length >= r->offset && r->offset + r->length <= INT64_MAX);
 	must((r->operation == PROTO_FLUSH) == !r->length);
@@ -37,9 +39,40 @@ static void check_request(const struct proto_request *r)
 
 static void check_reply(const struct proto_reply *r)
 {
-	must(r->status <= 108 && !r->reserved && (!r->status || !r->n_refs));
+	must(r->status <= 108 && !r->reserved);
+	must(!r->status || (!r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts));
 	must(!r->reserved2[0] && !r->reserved2[1] && !r->reserved2[2]);
 	check_refs(r->ref, r->n_refs);
+}
+
+static void check_parts(const struct proto_part *part, uint32_t n, uint64_t length)
+{
+	uint64_t sum = 0;
+
+	must(n && n <= PROTO_MAX_PARTS);
+	for (uint32_t i = 0; i < n; i++) {
+		must(part[i].length && part[i].length <= length - sum);
+		must(part[i].flags <= 3 && !part[i].reserved);
+		sum += part[i].length;
+	}
+}
+
+/* Make an array of parts that is nearly right. */
+static void eat_parts(struct input *in)
+{
+	static struct proto_part shared[PROTO_MAX_PARTS], copy[PROTO_MAX_PARTS];
+	uint8_t how = eat_u8(in);
+	uint32_t n = how & 1 ? eat_u32(in) : eat_u8(in) % 8;
+	uint64_t length = how & 2 ? eat_u64(in) : 1 << 20;
+
+	memset(shared, 0, sizeof(shared));
+	for (uint32_t i = 0; i < 8; i++) {
+		shared[i].length = how & 4 ? eat_u64(in) : eat_u16(in);
+		shared[i].flags = eat_u8(in) % (how & 8 ? 5 : 4);
+		shared[i].reserved = how & 16 ? eat_u8(in) : 0;
+	}
+	if (!proto_parts_receive(copy, shared, n, length))
+		check_parts(copy, n, length);
 }
 
 static void check_disk(const struct proto_disk *d)
@@ -107,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		eat_request(&in, &requests[i]);
 	eat(&in, replies, sizeof(replies));
 	eat_disk(&in, &shared_disk);
+	eat_parts(&in);
 	if (!proto_disk_receive(&disk, &shared_disk))
 		check_disk(&disk);
 	for (size_t i = 0; i < BATCH; i++) {

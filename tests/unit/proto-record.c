@@ -41,7 +41,7 @@ static void test_operations(void)
 	for (uint16_t op = PROTO_READ; op <= PROTO_BLOCK_STATUS; op++) {
 		r = request(op);
 		ok(takes(&r), "a good request of operation %u is accepted", op);
-		r.flags = 1U << 3;
+		r.flags = 1U << 5;
 		ok(!takes(&r), "operation %u with an unknown flag is refused", op);
 		r.flags = PROTO_FLAG_FUA;
 		is(takes(&r), op == PROTO_WRITE || op == PROTO_DISCARD ||
@@ -49,6 +49,11 @@ static void test_operations(void)
 		r.flags = PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST;
 		is(takes(&r), op == PROTO_WRITE_ZEROES,
 		   "operation %u takes NO_HOLE and FAST only if it writes zeroes", op);
+		r.flags = PROTO_FLAG_HOLES;
+		is(takes(&r), op == PROTO_READ, "operation %u takes HOLES only if it reads", op);
+		r.flags = PROTO_FLAG_ONE;
+		is(takes(&r), op == PROTO_BLOCK_STATUS,
+		   "operation %u takes ONE only if it asks for the status", op);
 		r = request(op);
 		r.n_refs = !r.n_refs;
 		ok(!takes(&r), "operation %u with a wrong number of extents is refused", op);
@@ -123,8 +128,52 @@ static void test_replies(void)
 	r.reserved = 1;
 	ok(!takes_reply(&r), "a reply with the reserved member set is refused");
 	r = reply(PROTO_OK);
+	r.zeroes_before = 7;
+	r.zeroes_after = UINT32_MAX;
+	r.n_parts = 3;
+	ok(takes_reply(&r), "a reply with zeroes and parts is accepted");
+	r = reply(PROTO_EIO);
+	r.zeroes_before = 1;
+	ok(!takes_reply(&r), "a reply with an error and zeroes before its data is refused");
+	r = reply(PROTO_EIO);
+	r.zeroes_after = 1;
+	ok(!takes_reply(&r), "a reply with an error and zeroes after its data is refused");
+	r = reply(PROTO_EIO);
+	r.n_parts = 1;
+	ok(!takes_reply(&r), "a reply with an error and parts is refused");
+	r = reply(PROTO_OK);
 	r.reserved2[2] = 1;
 	ok(!takes_reply(&r), "a reply whose last bytes are not zero is refused");
+}
+
+static void test_parts(void)
+{
+	static struct proto_part shared[PROTO_MAX_PARTS + 1], copy[PROTO_MAX_PARTS];
+	const uint64_t length = PROTO_MAX_PARTS * 512ULL;
+
+	for (uint32_t i = 0; i <= PROTO_MAX_PARTS; i++)
+		shared[i] = (struct proto_part){ .length = 512, .flags = i % 4 };
+	ok(!proto_parts_receive(copy, shared, PROTO_MAX_PARTS, length) &&
+	   !memcmp(copy, shared, sizeof(copy)), "as many parts as there may be are accepted");
+	ok(!proto_parts_receive(copy, shared, 1, length),
+	   "parts that are shorter than the range are accepted");
+	is(proto_parts_receive(copy, shared, 0, length), -EPROTO, "no part at all is refused");
+	is(proto_parts_receive(copy, shared, PROTO_MAX_PARTS + 1, length + 512), -EPROTO,
+	   "more parts than there may be are refused");
+	is(proto_parts_receive(copy, shared, PROTO_MAX_PARTS, length - 1), -EPROTO,
+	   "parts that are longer than the range are refused");
+	shared[3].length = UINT64_MAX;
+	is(proto_parts_receive(copy, shared, 5, length), -EPROTO,
+	   "a part whose end wraps around 2^64 is refused");
+	shared[3].length = 0;
+	is(proto_parts_receive(copy, shared, 5, length), -EPROTO, "an empty part is refused");
+	shared[3] = (struct proto_part){ .length = 1, .flags = 4 };
+	is(proto_parts_receive(copy, shared, 5, length), -EPROTO,
+	   "a part with an unknown flag is refused");
+	shared[3] = (struct proto_part){ .length = 1, .reserved = 1 };
+	is(proto_parts_receive(copy, shared, 5, length), -EPROTO,
+	   "a part with the reserved member set is refused");
+	ok(!proto_parts_receive(copy, shared, 3, length), "parts behind the last one do not matter");
 }
 
 static void test_batch(void)
@@ -240,6 +289,7 @@ int main(void)
 	test_operations();
 	test_members();
 	test_replies();
+	test_parts();
 	test_batch();
 	test_versions();
 	test_status_of();

@@ -2,11 +2,13 @@
 #include <proto/record.h>
 
 #include <arena/receive.h>
+#include <arena/snapshot.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define FLAGS_ALL	(PROTO_FLAG_FUA | PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST)
+#define FLAGS_ALL	(PROTO_FLAG_FUA | PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST | \
+			 PROTO_FLAG_HOLES | PROTO_FLAG_ONE)
 
 int proto_version(uint16_t own, uint16_t peer)
 {
@@ -41,7 +43,11 @@ static uint32_t flags_of(uint16_t operation)
 	case PROTO_DISCARD:
 		return PROTO_FLAG_FUA;
 	case PROTO_WRITE_ZEROES:
-		return FLAGS_ALL;
+		return PROTO_FLAG_FUA | PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST;
+	case PROTO_READ:
+		return PROTO_FLAG_HOLES;
+	case PROTO_BLOCK_STATUS:
+		return PROTO_FLAG_ONE;
 	default:
 		return 0;
 	}
@@ -95,6 +101,11 @@ static bool is_status(uint32_t status)
 	}
 }
 
+static bool says_more(const struct proto_reply *r)
+{
+	return r->n_refs || r->zeroes_before || r->zeroes_after || r->n_parts;
+}
+
 int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth)
 {
 	static const struct arena_rule rules[] = {
@@ -107,9 +118,23 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 
 	if (ret)
 		return ret;
-	if (!is_status(copy->status) || (copy->status != PROTO_OK && copy->n_refs))
+	if (!is_status(copy->status) || (copy->status != PROTO_OK && says_more(copy)))
 		return -EPROTO;
 	return refs_are_sound(copy->ref, copy->n_refs) ? 0 : -EPROTO;
+}
+
+int proto_parts_receive(struct proto_part *copy, const void *shared, uint32_t n, uint64_t length)
+{
+	if (!n || n > PROTO_MAX_PARTS)
+		return -EPROTO;
+	arena_snapshot(copy, shared, n * sizeof(*copy));
+	for (uint32_t i = 0; i < n; i++) {
+		if (!copy[i].length || copy[i].length > length || copy[i].reserved ||
+		    copy[i].flags & ~PROTO_PART_ALL)
+			return -EPROTO;
+		length -= copy[i].length;
+	}
+	return 0;
 }
 
 /* Check members that depend on each other. */

@@ -46,10 +46,14 @@ extern "C" {
 #define PROTO_VERSION_OLDEST	1U
 #define PROTO_VERSION_NEWEST	1U
 
-/* Bounds: extents of one record, records of one message, bytes that one request moves. */
+/*
+ * Bounds: extents of one record, records of one message, bytes that one request moves, parts of a
+ * range that one BLOCK_STATUS describes.
+ */
 #define PROTO_MAX_REFS		2U
 #define PROTO_MAX_RECORDS	256U
 #define PROTO_MAX_BYTES		(32U << 20)
+#define PROTO_MAX_PARTS		255U
 
 /**
  * enum proto_message - types of messages
@@ -73,7 +77,8 @@ enum proto_message {
  * @PROTO_DISCARD: the contents of the range do not matter any more
  * @PROTO_WRITE_ZEROES: the range reads as zeroes afterwards
  * @PROTO_CACHE: the range will be read soon
- * @PROTO_BLOCK_STATUS: which parts of the range are allocated
+ * @PROTO_BLOCK_STATUS: which parts of the range are allocated; the reply's ref holds an array of
+ *	struct proto_part
  */
 enum proto_operation {
 	PROTO_READ,
@@ -88,11 +93,14 @@ enum proto_operation {
 /*
  * Flags of a request. FUA, with WRITE, WRITE_ZEROES and DISCARD: the effect is durable before the
  * reply. NO_HOLE, with WRITE_ZEROES: the range stays allocated. FAST, with WRITE_ZEROES: the
- * request fails if it would be as slow as writing.
+ * request fails if it would be as slow as writing. HOLES, with READ: the reply may say that bytes
+ * are zeroes instead of having them. ONE, with BLOCK_STATUS: only the first part is wanted.
  */
 #define PROTO_FLAG_FUA		(1U << 0)
 #define PROTO_FLAG_NO_HOLE	(1U << 1)
 #define PROTO_FLAG_FAST		(1U << 2)
+#define PROTO_FLAG_HOLES	(1U << 3)
+#define PROTO_FLAG_ONE		(1U << 4)
 
 /**
  * struct proto_request - a request
@@ -155,7 +163,13 @@ enum proto_status {
  * @n_refs: extents of the data, in order; 0 unless @status is PROTO_OK
  * @reserved: zero
  * @ref: the extents; the rest is zero
+ * @zeroes_before: READ with PROTO_FLAG_HOLES: as many bytes at the beginning of the range are
+ *	zeroes, and the extent need not have them
+ * @zeroes_after: the same at the end of the range. If the whole range is zeroes, there is no extent
+ * @n_parts: BLOCK_STATUS: entries of the array in the extent, 1 to PROTO_MAX_PARTS
  * @reserved2: zero
+ *
+ * What a reply says besides its status is 0 unless the status is PROTO_OK.
  */
 struct proto_reply {
 	uint64_t tag;
@@ -163,10 +177,35 @@ struct proto_reply {
 	uint16_t n_refs;
 	uint16_t reserved;
 	struct arena_ref ref[PROTO_MAX_REFS];
-	uint64_t reserved2[3];
+	uint32_t zeroes_before;
+	uint32_t zeroes_after;
+	uint32_t n_parts;
+	uint32_t reserved2[3];
 };
 
 static_assert(sizeof(struct proto_reply) == 64, "a record takes one cache line");
+
+/* Flags of a part. HOLE: it is not allocated on the disk. ZERO: it reads as zeroes. */
+#define PROTO_PART_HOLE		(1U << 0)
+#define PROTO_PART_ZERO		(1U << 1)
+#define PROTO_PART_ALL		((1U << 2) - 1)
+
+/**
+ * struct proto_part - a part of the range of a BLOCK_STATUS
+ * @length: bytes, at least 1
+ * @flags: PROTO_PART_*
+ * @reserved: zero
+ *
+ * The parts lie side by side from the offset of the request on. Together they may be shorter than
+ * its range, but not longer.
+ */
+struct proto_part {
+	uint64_t length;
+	uint32_t flags;
+	uint32_t reserved;
+};
+
+static_assert(sizeof(struct proto_part) == 16, "an array of parts has no gaps");
 
 /**
  * struct proto_disk - an SP's description of its disk
@@ -275,6 +314,17 @@ int proto_request_receive(struct proto_request *copy, const void *shared, size_t
  * It is like proto_request_receive(). The caller looks up the tag.
  */
 int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth);
+
+/**
+ * proto_parts_receive() - copy the parts of a BLOCK_STATUS out of an SP's memory, once, and check
+ * @copy: filled in any case; PROTO_MAX_PARTS entries
+ * @shared: the array
+ * @n: entries of the array, at most PROTO_MAX_PARTS
+ * @length: bytes of the request's range
+ *
+ * Return: 0, or -EPROTO.
+ */
+int proto_parts_receive(struct proto_part *copy, const void *shared, uint32_t n, uint64_t length);
 
 /** proto_disk_receive() - copy a disk's description, once, and check it; 0 or -EPROTO */
 int proto_disk_receive(struct proto_disk *copy, const void *shared);
