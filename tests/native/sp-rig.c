@@ -76,6 +76,31 @@ static void test_reads(void)
 	read_is_right(1, PROTO_MAX_BYTES);
 }
 
+/* The file has no hole, so it has one part. */
+static void test_status(void)
+{
+	struct request r = make(4, PROTO_BLOCK_STATUS, 4095, 40U << 20);
+	static const uint32_t lengths[] = { 1, 4096, 1 << 20, DISK_BYTES };
+	struct proto_part part[PROTO_MAX_PARTS];
+	struct proto_reply reply;
+
+	send_request(&r);
+	reply = receive_reply();
+	ok(answers(&r, &reply) && !reply.status && reply.n_refs == 1 && reply.n_parts == 1 &&
+	   !proto_parts_receive(part, arena_layout_buffer(base, &layout, reply.ref[0].group,
+							  reply.ref[0].index), 1, 40U << 20) &&
+	   part[0].length == 40U << 20 && !part[0].flags,
+	   "the SP says that a range without a hole is one part of data");
+	give_back(reply.ref[0]);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		r = make(5, PROTO_CACHE, 0, lengths[i]);
+		send_request(&r);
+		reply = receive_reply();
+		ok(answers(&r, &reply) && !reply.status && !reply.n_refs,
+		   "the SP answers a request to cache %u bytes without data", lengths[i]);
+	}
+}
+
 static void dropped(struct arena_msg m, const char *what)
 {
 	struct arena_msg reply;
@@ -201,15 +226,17 @@ static void test_bad_requests(void)
 	refused_range(PROTO_WRITE, DISK_BYTES, 1, PROTO_ENOSPC, "a write behind the end");
 	refused_range(PROTO_WRITE, DISK_BYTES - 1, 2, PROTO_ENOSPC, "a write across the end");
 	refused_range(PROTO_WRITE, UINT64_MAX - 4095, 8192, PROTO_EINVAL, "a write that wraps");
-	refused_range(PROTO_DISCARD, DISK_BYTES, 1, PROTO_ENOSPC, "a discard behind the end");
+	refused_range(PROTO_DISCARD, DISK_BYTES, 1, PROTO_EINVAL, "a discard behind the end");
 	refused_range(PROTO_WRITE_ZEROES, DISK_BYTES - 1, 2, PROTO_ENOSPC,
 		      "a write of zeroes across the end");
-	refused_range(PROTO_CACHE, 0, 4096, PROTO_ENOTSUP, "a request to cache");
-	refused_range(PROTO_BLOCK_STATUS, 0, 4096, PROTO_ENOTSUP, "a request for the block status");
+	refused_range(PROTO_CACHE, DISK_BYTES - 1, 2, PROTO_EINVAL,
+		      "a request to cache bytes across the end");
+	refused_range(PROTO_BLOCK_STATUS, DISK_BYTES, 1, PROTO_EINVAL,
+		      "a request for the block status behind the end");
 	refused_range(65535, 0, 4096, PROTO_EINVAL, "a request for an unknown operation");
 
 	r = make(3, PROTO_READ, 0, 4096);
-	r.shared->flags = 1U << 3;
+	r.shared->flags = 1U << 5;
 	refused(&r, PROTO_EINVAL, "a request with an unknown flag");
 	r = make(3, PROTO_READ, 0, 4096);
 	r.shared->reserved = 1;
@@ -461,6 +488,7 @@ int main(int argc, char **argv)
 
 	test_hello(sp_connect());
 	test_reads();
+	test_status();
 	test_bad_messages();
 	test_bad_returns();
 	test_batch();

@@ -30,11 +30,13 @@ void sp_counters_log(const struct sp *sp)
 		 " rmw=%" PRIu64 " waits=%" PRIu64 " overlaps=%" PRIu64 " retries=%" PRIu64
 		 " bad_messages=%" PRIu64 " enters=%" PRIu64 " turns=%" PRIu64
 		 " batches=%" PRIu64 " operations=%" PRIu64 " wakeups_sent=%" PRIu64
-		 " nps=%u",
+		 " nps=%u"
+		 " caches=%" PRIu64 " statuses=%" PRIu64 " bytes_skipped=%" PRIu64,
 		 sp->options.id, sp->options.region, at, way, sp->is_fixed,
 		 c->requests, c->reads, c->writes, c->flushes, c->discards, c->zeroes, c->errors,
 		 sent, received, c->bytes_read, c->bytes_written,
 		 c->copied_bytes, c->rmw, c->waits, c->overlaps, c->retries, c->bad_messages,
 		 ring.enters, ring.turns, c->batches, c->operations, wakeups,
-		 sp->n_live);
+		 sp->n_live,
+		 c->caches, c->statuses, c->bytes_skipped);
 }

@@ -21,8 +21,8 @@
 #define STALL_MS		10
 /* Entries of the ring beyond one for each request: few requests have several operations. */
 #define SPARE_ENTRIES		64U
-/* The signals and the timer are sources, too. */
-#define OTHER_SOURCES		2U
+/* The signals, the timer and the waker are sources, too. */
+#define OTHER_SOURCES		3
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
 
@@ -133,6 +133,9 @@ static void take_event(struct sp *sp, const struct arena_event *e)
 		break;
 	case ARENA_EVENT_CHANNEL:
 		sp_peer_happened(&sp->peer[e->cookie]);
+		break;
+	case ARENA_EVENT_WAKER:
+		sp_survey_take(sp);
 		break;
 	case ARENA_EVENT_SIGNAL:
 		take_signal(sp, e->result);

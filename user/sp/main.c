@@ -120,12 +120,16 @@ static int run(struct sp *sp)
 		goto close_region;
 	if (sp_loop_open(sp))
 		goto free_requests;
-	if (sp_loop_connect(sp))
+	if (sp_survey_open(sp))
 		goto close_loop;
+	if (sp_loop_connect(sp))
+		goto close_survey;
 
 	serve(sp);
 
 	sp_loop_disconnect(sp);
+close_survey:
+	sp_survey_close(sp);
 close_loop:
 	sp_loop_close(sp);
 free_requests:

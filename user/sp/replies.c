@@ -67,9 +67,14 @@ static void write_reply(struct proto_reply *shared, const struct sp_request *r)
 {
 	struct proto_reply reply = { .tag = r->tag, .status = r->status };
 
-	if (r->operation == PROTO_READ && r->own.count) {
+	if (r->own.count) {
 		reply.n_refs = 1;
 		reply.ref[0] = lend(r->peer, r->own);
+	}
+	if (r->status == PROTO_OK) {
+		reply.zeroes_before = r->before;
+		reply.zeroes_after = r->after;
+		reply.n_parts = r->n_parts;
 	}
 	memcpy(shared, &reply, sizeof(reply));
 }

@@ -36,7 +36,8 @@ static enum proto_status check_range(const struct sp *sp, const struct proto_req
 
 	if (q->offset <= bytes && q->length <= bytes - q->offset)
 		return PROTO_OK;
-	return q->operation == PROTO_READ ? PROTO_EINVAL : PROTO_ENOSPC;
+	return q->operation == PROTO_WRITE || q->operation == PROTO_WRITE_ZEROES ? PROTO_ENOSPC :
+										   PROTO_EINVAL;
 }
 
 static enum proto_status check_can(const struct sp *sp, const struct proto_request *q)
@@ -46,6 +47,8 @@ static enum proto_status check_can(const struct sp *sp, const struct proto_reque
 	switch (q->operation) {
 	case PROTO_READ:
 	case PROTO_FLUSH:
+	case PROTO_CACHE:
+	case PROTO_BLOCK_STATUS:
 		return PROTO_OK;
 	case PROTO_WRITE:
 		return l->is_readonly ? PROTO_EPERM : PROTO_OK;
@@ -111,7 +114,8 @@ static void set_range(const struct sp *sp, struct sp_request *r)
 		return;
 	r->range.start = r->offset & ~(block - 1);
 	r->range.end = (r->offset + r->length + block - 1) & ~(block - 1);
-	r->range.changes = r->operation != PROTO_READ;
+	r->range.changes = r->operation != PROTO_READ && r->operation != PROTO_CACHE &&
+			   r->operation != PROTO_BLOCK_STATUS;
 }
 
 /* Return: false if there are not enough buffers for the NP now. */
@@ -205,7 +209,7 @@ void sp_requests_refuse(struct sp_peer *peer)
  * The end
  */
 
-/* Give back the buffers of a request, except for data of a READ, which its reply lends. */
+/* Give back the buffers of a request, except for data, which its reply lends. */
 static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 {
 	struct arena_ref ref;
@@ -225,15 +229,26 @@ static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 static void count_done(struct sp_counters *c, const struct sp_request *r, bool good)
 {
 	c->errors += !good;
-	if (r->operation == PROTO_READ && good)
+	if (r->operation == PROTO_READ && good) {
 		c->bytes_read += r->length;
+		c->bytes_skipped += r->before + r->after;
+	}
 	if (r->operation == PROTO_WRITE && good)
 		c->bytes_written += r->length;
 }
 
+/* Does the reply lend buffers? A READ of nothing but holes has no data. */
+static bool has_data(const struct sp_request *r, enum proto_status status)
+{
+	if (status != PROTO_OK)
+		return false;
+	return r->operation == PROTO_READ ? r->before < r->length :
+					    r->operation == PROTO_BLOCK_STATUS;
+}
+
 void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status status)
 {
-	give_back(sp, r, r->operation == PROTO_READ && status == PROTO_OK);
+	give_back(sp, r, has_data(r, status));
 	if (has_range(r))
 		sp_range_leave(&sp->ranges, &r->range, freed, sp);
 	count_done(&sp->counters, r, status == PROTO_OK);
@@ -256,6 +271,8 @@ static void count_begun(struct sp *sp, const struct sp_request *r)
 	c->flushes += r->operation == PROTO_FLUSH;
 	c->discards += r->operation == PROTO_DISCARD;
 	c->zeroes += r->operation == PROTO_WRITE_ZEROES;
+	c->caches += r->operation == PROTO_CACHE;
+	c->statuses += r->operation == PROTO_BLOCK_STATUS;
 }
 
 /* Accept @q, a private copy. @unsound is an -errno if the copy is not sound by itself. */

@@ -43,9 +43,12 @@ enum sp_stage {
  * @offset: first byte on the disk
  * @length: bytes
  * @range: the blocks that it touches, for its order
- * @own: buffers of the SP for data that was read, for blocks that are completed, or for the
- *	backend; zero for none
+ * @own: buffers of the SP for data that was read or the parts of a BLOCK_STATUS, for blocks that
+ *	are completed, or for the backend; zero for none
  * @payload: buffers of the NP with the payload of a WRITE; zero for none
+ * @before: READ: bytes at the beginning of the range that are a hole and are not read
+ * @after: the same at its end
+ * @n_parts: BLOCK_STATUS: how many parts were found
  * @stage: stage of the work
  * @todo: parts of the stage that have not begun, see work.c
  * @at: where the next operation begins on the disk
@@ -68,6 +71,9 @@ struct sp_request {
 	struct sp_range range;
 	struct arena_buf own;
 	struct arena_buf payload;
+	uint32_t before;
+	uint32_t after;
+	uint32_t n_parts;
 	enum sp_stage stage;
 	unsigned int todo;
 	uint64_t at;

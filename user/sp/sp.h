@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The storage process as a whole. It has one thread, one ring and one disk, and serves all network
- * processes of its region.
+ * The storage process as a whole. It has one ring and one disk, and serves all network processes of
+ * its region. It has one thread, but for that of survey.c.
  *
  * A request goes through these files:
  *	loop.c		waits for messages and for the disk, once in a turn
  *	peer.c		takes the messages of a network process
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
+ *	survey.c	finds out where a file has holes
  *	replies.c	replies to all requests of a network process that ended in a turn
  */
 #ifndef SP_SP_H
@@ -26,6 +27,7 @@
 #include "peer.h"
 #include "range.h"
 #include "request.h"
+#include "survey.h"
 
 /**
  * enum sp_exit - exit status of arena-sp, besides OPTIONS_EXIT_USAGE
@@ -75,8 +77,11 @@ struct sp_options {
  * @flushes: FLUSHes among them
  * @discards: DISCARDs among them
  * @zeroes: WRITE_ZEROES among them
+ * @caches: CACHEs among them
+ * @statuses: BLOCK_STATUSes among them
  * @errors: requests answered with an error
  * @bytes_read: bytes of READs that succeeded
+ * @bytes_skipped: those of them that lie in holes and were not read
  * @bytes_written: bytes of WRITEs that succeeded
  * @copied_bytes: bytes of WRITEs that were copied to complete a block
  * @rmw: requests of which a block was completed
@@ -94,8 +99,11 @@ struct sp_counters {
 	uint64_t flushes;
 	uint64_t discards;
 	uint64_t zeroes;
+	uint64_t caches;
+	uint64_t statuses;
 	uint64_t errors;
 	uint64_t bytes_read;
+	uint64_t bytes_skipped;
 	uint64_t bytes_written;
 	uint64_t copied_bytes;
 	uint64_t rmw;
@@ -122,6 +130,7 @@ struct sp_counters {
  * @is_ticking: a timer is under way, after which RETURNs that are held are sent
  * @requests: the table of requests
  * @n_requests: entries of @requests, as many as all NPs may have in flight
+ * @survey: finds the holes of the disk
  * @ranges: ranges of requests in flight
  * @freed: requests whose ranges are not blocked any more
  * @stalled: requests for whose next operation the ring had no room
@@ -144,6 +153,7 @@ struct sp {
 	bool is_ticking;
 	struct sp_request *requests;
 	uint32_t n_requests;
+	struct survey survey;
 	struct sp_ranges ranges;
 	struct sp_queue freed;
 	struct sp_queue stalled;

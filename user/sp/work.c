@@ -14,6 +14,12 @@
 #define MAX_TRIES	16U
 /* Operations that one request has at a time, so that a long one leaves room for others. */
 #define MAX_PENDING	8U
+/*
+ * A CACHE is a read whose data is dropped. The client pays nothing for it, so it has one operation
+ * at a time, and does not go on for ever.
+ */
+#define CACHE_BUFFERS	64U
+#define CACHE_MAX	(4ULL << 20)
 
 /*
  * Bytes of zeroes from which a disk that has no BACKEND_ZERO is written. All operations of a
@@ -86,11 +92,21 @@ static uint32_t zero_buffers(const struct sp *sp, const struct sp_request *r)
 
 uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r)
 {
-	if (r->operation == PROTO_READ)
+	uint64_t n;
+
+	switch (r->operation) {
+	case PROTO_READ:
 		return (uint32_t)sp_buffers_for(r->offset, r->length);
-	if (r->operation == PROTO_DISCARD)
+	case PROTO_DISCARD:
 		return sp->backend.limits.discard_needs_buffer;
-	return n_edges(sp, r) + zero_buffers(sp, r);
+	case PROTO_CACHE:
+		n = sp_buffers_for(r->offset, r->length);
+		return n < CACHE_BUFFERS ? (uint32_t)n : CACHE_BUFFERS;
+	case PROTO_BLOCK_STATUS:
+		return 1;
+	default:
+		return n_edges(sp, r) + zero_buffers(sp, r);
+	}
 }
 
 /* Where the block of an edge lies on the disk. */
@@ -139,6 +155,7 @@ static enum backend_operation body_operation(const struct sp *sp, const struct s
 		return BACKEND_WRITE;
 	switch (r->operation) {
 	case PROTO_READ:
+	case PROTO_CACHE:
 		return BACKEND_READ;
 	case PROTO_WRITE:
 		return BACKEND_WRITE;
@@ -179,6 +196,17 @@ static uint64_t within_page(uint32_t from, uint64_t length)
 								 length;
 }
 
+/* Every read of a CACHE goes to the same buffers, as nobody looks at them. */
+static void set_dropped(const struct sp_request *r, struct backend_io *io)
+{
+	uint64_t room;
+
+	io->from = (uint32_t)(r->at % PROTO_DISK_BUFFER);
+	room = (uint64_t)r->own.count * PROTO_DISK_BUFFER - io->from;
+	if (io->length > room)
+		io->length = room;
+}
+
 /* Set the memory of a read or write. */
 static void set_memory(const struct sp *sp, const struct sp_request *r, struct backend_io *io)
 {
@@ -188,7 +216,10 @@ static void set_memory(const struct sp *sp, const struct sp_request *r, struct b
 		return;
 	}
 	io->buf = io->operation == BACKEND_READ ? r->own : r->payload;
-	io->from = body_from(r, r->at);
+	if (r->operation == PROTO_CACHE)
+		set_dropped(r, io);
+	else
+		io->from = body_from(r, r->at);
 	if (sp->cuts)
 		io->length = within_page(io->from, io->length);
 }
@@ -273,6 +304,15 @@ static void set_discard_body(const struct sp *sp, struct sp_request *r)
 	r->end = (r->offset + r->length) & ~(block - 1);
 }
 
+/* What lies in holes is not read. */
+static void set_read_body(const struct sp *sp, struct sp_request *r)
+{
+	uint64_t block = block_size(sp);
+
+	r->at = (r->offset + r->before) & ~(block - 1);
+	r->end = (r->offset + r->length - r->after + block - 1) & ~(block - 1);
+}
+
 static void plan_move(const struct sp *sp, struct sp_request *r)
 {
 	unsigned int parts = edges(sp, r);
@@ -281,6 +321,10 @@ static void plan_move(const struct sp *sp, struct sp_request *r)
 	r->end = r->range.end - (parts & TAIL ? block_size(sp) : 0);
 	if (r->operation == PROTO_DISCARD)
 		set_discard_body(sp, r);
+	else if (r->before | r->after)
+		set_read_body(sp, r);
+	else if (r->operation == PROTO_CACHE && r->end - r->at > CACHE_MAX)
+		r->end = r->at + CACHE_MAX;
 	r->todo = parts | (r->at < r->end ? BODY : 0);
 }
 
@@ -359,6 +403,8 @@ static bool stage_ended(struct sp *sp, struct sp_request *r)
 		r->tries++;
 		sp->counters.retries++;
 	} else if (!next_stage(sp, r)) {
+		if (r->operation == PROTO_DISCARD || r->operation == PROTO_WRITE_ZEROES)
+			sp_survey_punched(sp);
 		sp_request_finish(sp, r, PROTO_OK);
 		return false;
 	}
@@ -369,7 +415,7 @@ static bool stage_ended(struct sp *sp, struct sp_request *r)
 static unsigned int max_pending(const struct sp_request *r)
 {
 	/* The backend's buffer serves one discard at a time. */
-	return r->operation == PROTO_DISCARD ? 1 : MAX_PENDING;
+	return r->operation == PROTO_DISCARD || r->operation == PROTO_CACHE ? 1 : MAX_PENDING;
 }
 
 static void stall(struct sp *sp, struct sp_request *r)
@@ -384,6 +430,7 @@ static void log_failed(const struct sp_request *r, int error, const char *why)
 	static const char *const names[] = {
 		[PROTO_READ] = "read", [PROTO_WRITE] = "write", [PROTO_FLUSH] = "flush",
 		[PROTO_DISCARD] = "discard", [PROTO_WRITE_ZEROES] = "write of zeroes",
+		[PROTO_CACHE] = "read ahead",
 	};
 
 	log_limited(LOG_LEVEL_WARN, "%s of %llu bytes at %llu: %s", names[r->operation],
@@ -428,7 +475,7 @@ void sp_work_go_on(struct sp *sp, struct sp_request *r)
 	} while (!r->todo && !r->pending && stage_ended(sp, r));
 }
 
-void sp_work_start(struct sp *sp, struct sp_request *r)
+static void begin_stages(struct sp *sp, struct sp_request *r)
 {
 	r->stage = SP_STAGE_MOVE;
 	if (edges(sp, r)) {
@@ -440,6 +487,47 @@ void sp_work_start(struct sp *sp, struct sp_request *r)
 	clear_zeroes(sp, r);
 	plan(sp, r);
 	sp_work_go_on(sp, r);
+}
+
+/* A disk that cannot tell its holes has none. */
+static void find_status(struct sp *sp, struct sp_request *r)
+{
+	struct proto_part *part;
+
+	if (sp->survey.backend) {
+		sp_survey_begin(sp, r);
+		return;
+	}
+	part = arena_ptr(sp->arena, r->own);
+	assert(part);
+	*part = (struct proto_part){ .length = r->length };
+	r->n_parts = 1;
+	sp_request_finish(sp, r, PROTO_OK);
+}
+
+void sp_work_start(struct sp *sp, struct sp_request *r)
+{
+	if (r->operation == PROTO_BLOCK_STATUS)
+		find_status(sp, r);
+	else if (sp_survey_helps(sp, r))
+		sp_survey_begin(sp, r);
+	else
+		begin_stages(sp, r);
+}
+
+void sp_work_surveyed(struct sp *sp, struct sp_request *r, const struct survey_job *j)
+{
+	if (r->operation == PROTO_BLOCK_STATUS) {
+		r->n_parts = j->n;
+		sp_request_finish(sp, r, PROTO_OK);
+		return;
+	}
+	r->before = (uint32_t)j->before;
+	r->after = (uint32_t)j->after;
+	if (r->before == r->length)
+		sp_request_finish(sp, r, PROTO_OK);
+	else
+		begin_stages(sp, r);
 }
 
 void sp_work_ended(struct sp *sp, const struct arena_event *e)

@@ -14,6 +14,7 @@
 struct arena_event;
 struct sp;
 struct sp_request;
+struct survey_job;
 
 /** sp_buffers_for() - buffers that hold @length bytes from @offset of the disk on */
 static inline uint64_t sp_buffers_for(uint64_t offset, uint64_t length)
@@ -29,6 +30,9 @@ void sp_work_start(struct sp *sp, struct sp_request *r);
 
 /** sp_work_go_on() - begin operations for which the ring had no room */
 void sp_work_go_on(struct sp *sp, struct sp_request *r);
+
+/** sp_work_surveyed() - handle the end of a survey of the request's range */
+void sp_work_surveyed(struct sp *sp, struct sp_request *r, const struct survey_job *j);
 
 /** sp_work_ended() - handle the end of an operation, whose cookie is its request's number */
 void sp_work_ended(struct sp *sp, const struct arena_event *e);

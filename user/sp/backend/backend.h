@@ -92,17 +92,32 @@ struct backend_io {
 struct backend;
 
 /**
+ * struct backend_part - the first part of a range
+ * @length: bytes, at least 1 and at most those of the range
+ * @is_hole: it is not allocated, and reads as zeroes
+ */
+struct backend_part {
+	uint64_t length;
+	bool is_hole;
+};
+
+/**
  * struct backend_ops - functions of a kind of backend
  * @kind: the kind
  * @begin: begin an operation on the ring. Return: 0; -EAGAIN if the ring has no room now; or
  *	another -errno
  * @result: how the operation of an event ended. Return: 0; -EAGAIN if it should be begun
  *	again; or another -errno, and @why says more about it, a constant text
+ * @survey: find out what a range of at least one byte begins with. It blocks, and any thread may
+ *	call it. NULL if the disk cannot tell its holes
+ * @is_dense: does the disk have no hole at all? NULL like @survey; likewise for any thread
  */
 struct backend_ops {
 	enum backend_kind kind;
 	int (*begin)(struct backend *b, const struct backend_io *io);
 	int (*result)(struct backend *b, const struct arena_event *e, const char **why);
+	struct backend_part (*survey)(const struct backend *b, uint64_t offset, uint64_t length);
+	bool (*is_dense)(const struct backend *b);
 };
 
 /**

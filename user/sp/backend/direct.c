@@ -73,4 +73,6 @@ const struct backend_ops file_ops = {
 	.kind = BACKEND_FILE,
 	.begin = begin,
 	.result = result,
+	.survey = file_survey,
+	.is_dense = file_is_dense,
 };

@@ -60,6 +60,32 @@ static void find_limits(struct backend_limits *l, int fd)
 	l->discard_granularity = l->has_discard ? MAX_BLOCK : 0;
 }
 
+/* A file system that cannot tell says that all is data, and so does this if there is an error. */
+struct backend_part file_survey(const struct backend *b, uint64_t offset, uint64_t length)
+{
+	off_t data = lseek(b->fd, (off_t)offset, SEEK_DATA);
+	off_t hole;
+
+	if (data < 0)
+		return (struct backend_part){ length, errno == ENXIO };
+	if ((uint64_t)data > offset)
+		return (struct backend_part){
+			(uint64_t)data - offset < length ? (uint64_t)data - offset : length, true
+		};
+	hole = lseek(b->fd, (off_t)offset, SEEK_HOLE);
+	if (hole < 0 || (uint64_t)hole <= offset || (uint64_t)hole - offset > length)
+		return (struct backend_part){ length, false };
+	return (struct backend_part){ (uint64_t)hole - offset, false };
+}
+
+bool file_is_dense(const struct backend *b)
+{
+	struct stat st;
+
+	/* The unit of st_blocks is 512 bytes. */
+	return !fstat(b->fd, &st) && (uint64_t)st.st_blocks * 512 >= (uint64_t)st.st_size;
+}
+
 int file_open(struct backend *b, const char **why)
 {
 	int flags = b->limits.is_readonly ? O_RDONLY : O_RDWR;

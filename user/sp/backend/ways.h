@@ -33,4 +33,8 @@ int block_limits(struct backend *b, int fd);
 /* Operations on a file descriptor that was opened with O_DIRECT. */
 extern const struct backend_ops block_ops, file_ops;
 
+/* Where the holes of a file are, and whether it has any. */
+struct backend_part file_survey(const struct backend *b, uint64_t offset, uint64_t length);
+bool file_is_dense(const struct backend *b);
+
 #endif /* SP_BACKEND_WAYS_H */
