@@ -197,6 +197,12 @@ static void lie_in_records(struct sp *sp, const struct proto_reply *right)
 	LIE(r.n_refs = UINT16_MAX);
 	LIE(r.n_refs = !r.n_refs);
 	LIE(r.ref[PROTO_MAX_REFS - 1].count = 1);
+	LIE(r.reserved2[0] = 1);
+	LIE(r.zeroes_before = UINT32_MAX; r.zeroes_after = 1);
+	LIE(r.zeroes_after = UINT32_MAX);
+	LIE(r.n_parts = right->n_parts ? 0 : 1);
+	LIE(r.n_parts = PROTO_MAX_PARTS + 1);
+	LIE(r.n_parts = UINT32_MAX);
 	if (right->n_refs) {
 		LIE(r.n_refs = 2; r.ref[1] = r.ref[0]);
 		LIE(r.n_refs = 0; r.ref[0] = (struct arena_ref){ 0 });
@@ -249,6 +255,90 @@ static void reply(struct sp *sp, const struct proto_reply *r)
 		send_reply(sp, r);
 }
 
+static uint8_t *get_buffers(struct sp *sp, uint32_t count, struct proto_reply *answer)
+{
+	struct arena_buf b;
+	uint8_t *to;
+
+	if (arena_get_for(sp->arena, PROTO_USE_DISK, count, &b))
+		return NULL;
+	to = arena_ptr(sp->arena, b);
+	answer->n_refs = 1;
+	answer->ref[0] = lend(sp, b);
+	return to;
+}
+
+/* The disk in memory has no holes, so zeroes of a READ's range take their place. */
+static uint32_t count_zeroes(const uint8_t *at, uint32_t length, int step)
+{
+	uint32_t n = 0;
+
+	while (n < length && !*at) {
+		at += step;
+		n++;
+	}
+	return n;
+}
+
+static bool serve_read(struct sp *sp, const struct proto_request *r, uint32_t count,
+		       struct proto_reply *answer)
+{
+	const uint8_t *from = sp->disk + r->offset;
+	uint32_t length = (uint32_t)r->length;
+	uint8_t *to;
+
+	if (r->flags & PROTO_FLAG_HOLES)
+		answer->zeroes_before = count_zeroes(from, length, 1);
+	if (answer->zeroes_before == length)
+		return true;
+	if (r->flags & PROTO_FLAG_HOLES)
+		answer->zeroes_after = count_zeroes(from + length - 1, length, -1);
+	to = get_buffers(sp, count, answer);
+	if (!to)
+		return false;
+	to += r->offset % PROTO_DISK_BUFFER;
+	/* No client may see these bytes. */
+	memset(to, 0xee, length);
+	memcpy(to + answer->zeroes_before, from + answer->zeroes_before,
+	       length - answer->zeroes_before - answer->zeroes_after);
+	return true;
+}
+
+/* Tell blocks of zeroes from others. */
+static bool serve_status(struct sp *sp, const struct proto_request *r, struct proto_reply *answer)
+{
+	struct proto_part *part = (struct proto_part *)get_buffers(sp, 1, answer);
+	uint32_t most = r->flags & PROTO_FLAG_ONE ? 1 : PROTO_MAX_PARTS, n = 0;
+	uint64_t at = r->offset, end = r->offset + r->length;
+
+	if (!part)
+		return false;
+	while (at < end && n < most) {
+		uint64_t block = (at | 4095) + 1 < end ? (at | 4095) + 1 : end;
+		uint32_t length = (uint32_t)(block - at);
+		bool is_zero = count_zeroes(sp->disk + at, length, 1) == length;
+
+		part[n++] = (struct proto_part){
+			.length = length,
+			.flags = is_zero ? PROTO_PART_HOLE | PROTO_PART_ZERO : 0,
+		};
+		at = block;
+	}
+	answer->n_parts = n;
+	return true;
+}
+
+static void serve_write(struct sp *sp, const struct proto_request *r, uint32_t count)
+{
+	if (r->n_refs != 1 || r->ref[0].count != count ||
+	    !arena_layout_has(&sp->layout, r->ref[0].group, r->ref[0].index, count))
+		die("payload run", -EINVAL);
+	memcpy(sp->disk + r->offset,
+	       (uint8_t *)arena_layout_buffer(sp->base, &sp->layout, r->ref[0].group,
+					      r->ref[0].index) + r->offset % PROTO_DISK_BUFFER,
+	       r->length);
+}
+
 /* Return: false if there is no room for the data now. */
 static bool serve(struct sp *sp, const struct proto_request *r)
 {
@@ -256,25 +346,30 @@ static bool serve(struct sp *sp, const struct proto_request *r)
 	uint32_t within = (uint32_t)(r->offset % PROTO_DISK_BUFFER);
 	uint32_t count = (uint32_t)((within + r->length + PROTO_DISK_BUFFER - 1) /
 				    PROTO_DISK_BUFFER);
-	struct arena_buf b;
 
 	if (r->offset + r->length > sp->rig->disk_bytes)
 		die("arena-np let a request outside the disk pass", -ERANGE);
-	if (r->operation == PROTO_WRITE) {
-		if (r->n_refs != 1 || r->ref[0].count != count ||
-		    !arena_layout_has(&sp->layout, r->ref[0].group, r->ref[0].index, count))
-			die("payload run", -EINVAL);
-		memcpy(sp->disk + r->offset,
-		       (uint8_t *)arena_layout_buffer(sp->base, &sp->layout, r->ref[0].group,
-						      r->ref[0].index) + within,
-		       r->length);
-	} else if (r->operation == PROTO_READ) {
-		if (arena_get_for(sp->arena, PROTO_USE_DISK, count, &b))
+	switch (r->operation) {
+	case PROTO_WRITE:
+		serve_write(sp, r, count);
+		break;
+	case PROTO_READ:
+		if (!serve_read(sp, r, count, &answer))
 			return false;
-		memcpy((uint8_t *)arena_ptr(sp->arena, b) + within, sp->disk + r->offset,
-		       r->length);
-		answer.n_refs = 1;
-		answer.ref[0] = lend(sp, b);
+		break;
+	case PROTO_BLOCK_STATUS:
+		if (!serve_status(sp, r, &answer))
+			return false;
+		break;
+	case PROTO_DISCARD:
+	case PROTO_WRITE_ZEROES:
+		if (r->flags & PROTO_FLAG_FAST)
+			answer.status = PROTO_ENOTSUP;
+		else
+			memset(sp->disk + r->offset, 0, r->length);
+		break;
+	default:
+		break;
 	}
 	reply(sp, &answer);
 	return true;
@@ -416,9 +511,11 @@ static void hello(struct sp *sp)
 		.magic = PROTO_DISK_MAGIC,
 		.bytes = sp->rig->disk_bytes,
 		.block_size = 512,
-		.flags = sp->rig->is_readonly ? PROTO_DISK_READONLY : 0,
+		.flags = sp->rig->is_readonly ? PROTO_DISK_READONLY :
+			 PROTO_DISK_DISCARD | PROTO_DISK_WRITE_ZEROES | PROTO_DISK_ROTATIONAL,
 		.max_bytes = PROTO_MAX_BYTES,
 		.atomic_bytes = 512,
+		.discard_granularity = sp->rig->is_readonly ? 0 : 512,
 	};
 
 	send_msg(sp, (struct arena_msg){

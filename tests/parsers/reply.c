@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: the NP accepts a reply only if it comes from the SP that has the request, and if its tag
- * names the present use of that request. Only a READ may have data: an extent in this SP's group
- * for data, which is just as long as needed and which the NP has not borrowed yet. Any other reply
- * changes nothing.
+ * names the present use of that request. Only a READ and a BLOCK_STATUS may have data: an extent in
+ * this SP's group for data, which is just as long as needed and which the NP has not borrowed yet.
+ * Zeroes are within the range of a READ that allows them, and parts within that of a BLOCK_STATUS.
+ * Any other reply changes nothing.
  * Method: the input chooses the kinds and states of requests, then records that are sound by
  * themselves, nearly right or random. A reply that is accepted is only queued, because no turn of
  * the loop sends it. The region is real, as the NP borrows and regains extents.
@@ -63,23 +64,31 @@ static void begin(void)
 
 static struct request *eat_request(struct input *in)
 {
-	static const uint16_t operations[] = { PROTO_READ, PROTO_WRITE, PROTO_FLUSH };
+	static const uint16_t operations[] = {
+		PROTO_READ, PROTO_WRITE, PROTO_FLUSH, PROTO_BLOCK_STATUS, PROTO_DISCARD,
+	};
 	uint8_t how = eat_u8(in);
 	struct conn *c = &conn[how & 1];
 	struct request *r = request_new(c);
 
 	must(r);
-	r->command.operation = operations[how % 3];
+	r->command.operation = operations[how % 5];
+	r->command.flags = r->command.operation == PROTO_READ && how & 0x40 ? PROTO_FLAG_HOLES : 0;
 	r->command.offset = eat_u64(in) >> 1;
 	r->command.length = r->command.operation == PROTO_FLUSH ? 0 : 1 + eat_u16(in);
 	must(!request_admit(r));
 	/* Most requests are at the SP. */
 	if (!(how & 0x30))
 		return r;
-	if (r->buf.count)
+	if (r->command.operation == PROTO_WRITE)
 		must(!arena_lend(np.arena, r->buf, np.peer[c->sp].role, &r->ref));
 	r->state = REQUEST_AT_SP;
 	return r;
+}
+
+static bool has_data(const struct request *s)
+{
+	return s->command.operation == PROTO_READ || s->command.operation == PROTO_BLOCK_STATUS;
 }
 
 static void eat_reply(struct proto_reply *r, struct input *in)
@@ -98,12 +107,20 @@ static void eat_reply(struct proto_reply *r, struct input *in)
 		r->status = eat_u8(in);
 		return;
 	}
-	r->n_refs = s->command.operation == PROTO_READ ? 1 : eat_u8(in) & 1;
+	r->n_refs = has_data(s) ? 1 : eat_u8(in) & 1;
+	if (s->command.flags & PROTO_FLAG_HOLES && how & 16) {
+		r->zeroes_before = eat_u16(in);
+		r->zeroes_after = eat_u16(in);
+		if (r->zeroes_before == s->command.length)
+			r->n_refs = 0;
+	}
+	if (s->command.operation == PROTO_BLOCK_STATUS)
+		r->n_parts = 1 + (how >> 5 & 1);
 	if (!r->n_refs)
 		return;
 	r->ref[0].group = (uint16_t)(group - (how >> 4 & 1));
 	r->ref[0].index = eat_u32(in) % (how & 32 ? 200 : layout->group[group].count);
-	r->ref[0].count = (uint16_t)request_buffers(s);
+	r->ref[0].count = (uint16_t)s->taken;
 	r->ref[0].generation = 1;
 }
 
@@ -114,8 +131,10 @@ static bool is_data(const struct request *s, const struct arena_ref *ref)
 	uint64_t room = (uint64_t)ref->count * PROTO_DISK_BUFFER;
 	const struct arena_group *g = &layout->group[ref->group];
 
+	if (s->command.operation == PROTO_BLOCK_STATUS)
+		end = room = ref->count == 1 ? 0 : UINT64_MAX;
 	return ref->group < layout->n_groups && g->use == PROTO_USE_DISK &&
-	       g->role == np.peer[s->conn->sp].role && end <= room &&
+	       g->role == np.peer[s->conn->sp].role && end <= room && end != UINT64_MAX &&
 	       room - end < PROTO_DISK_BUFFER && (uint64_t)ref->index + ref->count <= g->count;
 }
 
@@ -133,6 +152,24 @@ static bool is_borrowed(const struct arena_ref *ref)
 	return false;
 }
 
+/* Parts are of the memory that this test never writes, so they are empty, which is wrong. */
+static bool is_right_status(const struct proto_reply *r)
+{
+	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts && r->status;
+}
+
+static bool is_right_read(const struct request *s, const struct proto_reply *r)
+{
+	uint64_t zeroes = (uint64_t)r->zeroes_before + r->zeroes_after;
+
+	if (r->n_parts || zeroes > s->command.length ||
+	    (zeroes && !(s->command.flags & PROTO_FLAG_HOLES)))
+		return false;
+	if (zeroes == s->command.length)
+		return !r->n_refs;
+	return r->n_refs == 1 && is_data(s, &r->ref[0]) && !is_borrowed(&r->ref[0]);
+}
+
 static bool is_right(const struct peer *peer, const struct proto_reply *r)
 {
 	const struct request *s;
@@ -143,9 +180,11 @@ static bool is_right(const struct peer *peer, const struct proto_reply *r)
 	if (s->state != REQUEST_AT_SP || s->conn != &conn[peer->id] ||
 	    s->generation != r->tag >> 32)
 		return false;
+	if (s->command.operation == PROTO_BLOCK_STATUS)
+		return is_right_status(r);
 	if (!r->status && s->command.operation == PROTO_READ)
-		return r->n_refs == 1 && is_data(s, &r->ref[0]) && !is_borrowed(&r->ref[0]);
-	return !r->n_refs;
+		return is_right_read(s, r);
+	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts;
 }
 
 static uint32_t lent(void)
@@ -173,7 +212,14 @@ static void check_reply(struct peer *peer, const struct proto_reply *r)
 	s = &np.requests.request[(uint32_t)r->tag];
 	must(s->state == REQUEST_REPLYING && s->status == r->status);
 	must(TAILQ_LAST(&s->conn->replies, request_queue) == s);
+	/* The buffer of a BLOCK_STATUS is our own, and was not lent. */
+	if (s->command.operation == PROTO_BLOCK_STATUS) {
+		must(s->buf.count == 1 && lent() == lent_before);
+		return;
+	}
 	must(s->buf.count == r->n_refs * r->ref[0].count);
+	must(s->status || s->command.operation != PROTO_READ ||
+	     s->answer.before + s->answer.length + s->answer.after == s->command.length);
 	must(lent() + before[(uint32_t)r->tag].buf.count == lent_before);
 }
 
@@ -184,9 +230,12 @@ static void end(void)
 		struct request *s = used[i];
 		struct arena_ref ref;
 
-		if (s->state == REQUEST_AT_SP && s->buf.count)
+		bool is_write = s->command.operation == PROTO_WRITE;
+
+		if (s->state == REQUEST_AT_SP && is_write)
 			must(!arena_unlend(np.arena, s->buf));
-		if (s->state == REQUEST_REPLYING && s->buf.count)
+		if (s->state == REQUEST_REPLYING && s->command.operation == PROTO_READ &&
+		    s->buf.count)
 			must(!arena_return(np.arena, s->buf, &ref));
 		else
 			request_drop_payload(s);

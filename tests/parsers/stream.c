@@ -3,8 +3,9 @@
  * Goal: the parser finds the same headers and the same payload in a client's stream of requests,
  * wherever the stream is cut into pieces. Each call uses up at least one byte, and no more than
  * there are.
- * Method: the input is the stream and the places to cut it. A parser that has all of it at once is
- * the model: a header is 28 bytes, and a WRITE's payload follows it.
+ * Method: the input is the stream, its style, and the places to cut it. A parser that has all of
+ * it at once is the model: a header is 28 bytes, or 32 if it is extended, and a payload follows
+ * that of a WRITE, or an extended one that announces it.
  */
 #include <np/nbd/stream.h>
 
@@ -19,18 +20,24 @@ struct found {
 	uint64_t payload;
 };
 
-static void model(struct found *f, const uint8_t *data, size_t size)
+static bool has_payload(const struct nbd_request *r, bool is_extended)
 {
-	size_t at = 0;
+	return r->type == 1 || (is_extended && (r->flags >> 5 & 1));
+}
+
+static void model(struct found *f, bool is_extended, const uint8_t *data, size_t size)
+{
+	size_t at = 0, header = is_extended ? 32 : 28;
 
 	memset(f, 0, sizeof(*f));
-	while (size - at >= NBD_REQUEST_SIZE && f->n < REQUESTS_MAX) {
+	while (size - at >= header && f->n < REQUESTS_MAX) {
 		struct nbd_request *r = &f->request[f->n++];
 		uint64_t payload;
 
-		*r = nbd_request_unpack(data + at);
-		at += NBD_REQUEST_SIZE;
-		payload = r->type == NBD_CMD_WRITE ? r->length : 0;
+		*r = is_extended ? nbd_long_request_unpack(data + at) :
+				   nbd_request_unpack(data + at);
+		at += header;
+		payload = has_payload(r, is_extended) ? r->length : 0;
 		if (payload > size - at)
 			payload = size - at;
 		f->payload += payload;
@@ -54,17 +61,19 @@ static size_t take(struct found *f, struct nbd_stream *s, const uint8_t *data, s
 	}
 	used = nbd_stream_header(s, data, size);
 	if (nbd_stream_request(s, &r)) {
-		must(!s->have && s->payload == (r.type == NBD_CMD_WRITE ? r.length : 0));
+		must(!s->have && s->payload == (has_payload(&r, s->size == 32) ? r.length : 0));
 		f->request[f->n++] = r;
 	}
-	must(s->have < NBD_REQUEST_SIZE);
+	must(s->have < s->size && s->size <= sizeof(s->header));
 	return used;
 }
 
-static void parse(struct found *f, const uint8_t *data, size_t size, uint32_t seed)
+static void parse(struct found *f, bool is_extended, const uint8_t *data, size_t size,
+		  uint32_t seed)
 {
-	struct nbd_stream s = { 0 };
+	struct nbd_stream s;
 
+	nbd_stream_init(&s, is_extended);
 	memset(f, 0, sizeof(*f));
 	for (size_t at = 0; at < size && f->n < REQUESTS_MAX;) {
 		size_t piece, used;
@@ -85,8 +94,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 	uint32_t seed = eat_u32(&in);
 
-	model(&whole, in.data, in.size);
-	parse(&pieces, in.data, in.size, seed);
+	bool is_extended = seed & 1;
+
+	model(&whole, is_extended, in.data, in.size);
+	parse(&pieces, is_extended, in.data, in.size, seed);
 	must(whole.n == pieces.n);
 	must(!memcmp(whole.request, pieces.request, whole.n * sizeof(whole.request[0])));
 	must(whole.n == REQUESTS_MAX || whole.payload == pieces.payload);

@@ -18,9 +18,10 @@
 static const struct export_table exports = {
 	.n = 3,
 	.export = {
-		{ .name = "first", .bytes = DISK_BYTES, .is_served = true },
-		{ .name = "second", .bytes = 512, .is_served = true,
-		  .is_readonly = true },
+		{ .name = "first", .description = "a fine disk", .bytes = DISK_BYTES,
+		  .is_served = true, .can_discard = true, .can_zero = true },
+		{ .name = "second", .bytes = 512, .is_served = true, .is_readonly = true,
+		  .is_rotational = true },
 		{ .name = "gone", .bytes = 4096 },
 	},
 };
@@ -153,8 +154,9 @@ static void test_list(void)
 	feed_flags(3);
 	is(feed_option(NBD_OPT_LIST, NULL, 0), NEGOTIATION_MORE,
 	   "the negotiation continues after LIST");
-	at = check_reply(0, NBD_REP_SERVER, 9, "the first export of LIST");
-	ok(!memcmp(n.out + 20, "\0\0\0\5first", 9), "LIST names the first export first");
+	at = check_reply(0, NBD_REP_SERVER, 20, "the first export of LIST");
+	ok(!memcmp(n.out + 20, "\0\0\0\5firsta fine disk", 20),
+	   "LIST names the first export first, with its description");
 	at = check_reply(at, NBD_REP_SERVER, 10, "the second export of LIST");
 	ok(!memcmp(n.out + at - 10, "\0\0\0\6second", 10), "LIST names the second export second");
 	at = check_reply(at, NBD_REP_ACK, 0, "the end of LIST");
@@ -170,6 +172,7 @@ static void test_longest_list(void)
 	many.n = PROTO_MAX_SPS;
 	for (unsigned int i = 0; i < many.n; i++) {
 		memset(many.export[i].name, 'a', EXPORT_NAME_MAX);
+		memset(many.export[i].description, 'b', EXPORT_DESCRIPTION_MAX);
 		many.export[i].is_served = true;
 	}
 	negotiation_init(&n, &many);
@@ -192,9 +195,7 @@ static void test_abort(void)
 static void test_unknown_options(void)
 {
 	static const uint32_t options[] = {
-		0, 4, NBD_OPT_STARTTLS, NBD_OPT_STRUCTURED_REPLY,
-		NBD_OPT_LIST_META_CONTEXT, NBD_OPT_SET_META_CONTEXT, 11, 12,
-		0x7fffffff, 0xffffffff,
+		0, 4, NBD_OPT_STARTTLS, 12, 0x7fffffff, 0xffffffff,
 	};
 	char what[64];
 
@@ -224,30 +225,41 @@ static void check_export(size_t at, uint64_t bytes, uint16_t flags)
 	   "INFO_BLOCK_SIZE has the longest request as maximum");
 }
 
+#define FLAGS	(NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | \
+		 NBD_FLAG_CAN_MULTI_CONN | NBD_FLAG_SEND_CACHE)
+
 static void test_info(void)
 {
 	static const uint16_t all[] = { 3, 2, 1, 0, 1, 77, 1 };
-	uint16_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH |
-			 NBD_FLAG_SEND_FUA | NBD_FLAG_CAN_MULTI_CONN;
 	uint8_t data[100];
 	size_t at;
 
 	feed_flags(3);
 	is(feed_option(NBD_OPT_INFO, data, make_info(data, "first", NULL, 0)),
 	   NEGOTIATION_MORE, "the negotiation continues after INFO");
-	check_export(0, DISK_BYTES, flags);
+	check_export(0, DISK_BYTES, FLAGS | NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES |
+		     NBD_FLAG_SEND_FAST_ZERO);
 	at = check_reply(66, NBD_REP_ACK, 0, "the end of INFO");
 	is(at, n.out_length, "the reply to INFO has no more information");
 	is(n.export, -1, "INFO chooses no export");
 
 	is(feed_option(NBD_OPT_GO, data, make_info(data, "second", all, 7)),
 	   NEGOTIATION_TRANSMIT, "GO begins the transmission");
-	check_export(0, 512, flags | NBD_FLAG_READ_ONLY);
+	check_export(0, 512, FLAGS | NBD_FLAG_READ_ONLY | NBD_FLAG_ROTATIONAL);
 	at = check_reply(66, NBD_REP_INFO, 8, "the information INFO_NAME");
 	ok(!memcmp(n.out + at - 8, "\0\1second", 8), "INFO_NAME has the name of the export");
 	at = check_reply(at, NBD_REP_ACK, 0, "the end of GO");
 	is(at, n.out_length, "the reply to GO has each known information once and no other");
 	is(n.export, 1, "GO chose the second export");
+
+	feed_flags(3);
+	is(feed_option(NBD_OPT_INFO, data, make_info(data, "first", all, 7)),
+	   NEGOTIATION_MORE, "the negotiation continues after INFO of everything");
+	at = check_reply(66, NBD_REP_INFO, 7, "the name of the first export");
+	at = check_reply(at, NBD_REP_INFO, 13, "the information INFO_DESCRIPTION");
+	ok(!memcmp(n.out + at - 13, "\0\2a fine disk", 13),
+	   "INFO_DESCRIPTION has the description of the export");
+	at = check_reply(at, NBD_REP_ACK, 0, "the end of INFO of everything");
 
 	feed_flags(3);
 	is(feed_option(NBD_OPT_GO, data, make_info(data, "", NULL, 0)),
@@ -354,7 +366,10 @@ static void test_long_options(void)
 		{ NBD_OPT_LIST, NBD_REP_ERR_TOO_BIG },
 		{ NBD_OPT_INFO, NBD_REP_ERR_TOO_BIG },
 		{ NBD_OPT_GO, NBD_REP_ERR_TOO_BIG },
-		{ NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_UNSUP },
+		{ NBD_OPT_STRUCTURED_REPLY, NBD_REP_ERR_INVALID },
+		{ NBD_OPT_EXTENDED_HEADERS, NBD_REP_ERR_INVALID },
+		{ NBD_OPT_LIST_META_CONTEXT, NBD_REP_ERR_TOO_BIG },
+		{ NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_TOO_BIG },
 		{ 99, NBD_REP_ERR_UNSUP },
 	};
 	char what[64];
@@ -381,6 +396,212 @@ static void test_long_options(void)
 	check_reply(0, NBD_REP_ACK, 0, "a long ABORT");
 }
 
+/*
+ * Styles of replies
+ */
+
+/* Begin a handshake and choose a style. */
+static void choose(enum nbd_style style)
+{
+	feed_flags(3);
+	if (style != NBD_SIMPLE)
+		feed_option(style == NBD_STRUCTURED ? NBD_OPT_STRUCTURED_REPLY :
+			    NBD_OPT_EXTENDED_HEADERS, NULL, 0);
+}
+
+static enum negotiation_step feed_go(const char *name)
+{
+	uint8_t data[100];
+
+	return feed_option(NBD_OPT_GO, data, make_info(data, name, NULL, 0));
+}
+
+static void check_acknowledged(enum negotiation_step step, const char *what)
+{
+	is(step, NEGOTIATION_MORE, "the negotiation continues after %s", what);
+	is(check_reply(0, NBD_REP_ACK, 0, what), n.out_length, "%s gets one reply", what);
+}
+
+static void test_styles(void)
+{
+	static const uint32_t options[] = { NBD_OPT_STRUCTURED_REPLY, NBD_OPT_EXTENDED_HEADERS };
+	uint16_t flags;
+
+	choose(NBD_SIMPLE);
+	feed_go("first");
+	is(n.session.style, NBD_SIMPLE, "a client that asks for nothing has simple replies");
+	ok(!(nbd_get16(n.out + 30) & NBD_FLAG_SEND_DF), "DF is not offered with simple replies");
+	for (enum nbd_style style = NBD_STRUCTURED; style <= NBD_EXTENDED; style++) {
+		uint32_t option = options[style - NBD_STRUCTURED];
+
+		feed_flags(3);
+		check_refused(feed_option(option, "x", 1), NBD_REP_ERR_INVALID,
+			      "an option for a style with data");
+		is(n.session.style, NBD_SIMPLE, "option %u with data changes no style", option);
+		check_acknowledged(feed_option(option, NULL, 0), "an option for a style");
+		check_acknowledged(feed_option(option, NULL, 0), "the same option again");
+		is(feed_go("first"), NEGOTIATION_TRANSMIT, "GO begins after option %u", option);
+		is(n.session.style, style, "option %u chooses its style", option);
+		flags = nbd_get16(n.out + 30);
+		ok(flags & NBD_FLAG_SEND_DF, "DF is offered with chunks after option %u", option);
+	}
+	choose(NBD_STRUCTURED);
+	feed_option(NBD_OPT_EXTENDED_HEADERS, NULL, 0);
+	is(n.session.style, NBD_EXTENDED, "extended headers replace structured replies");
+	check_refused(feed_option(NBD_OPT_STRUCTURED_REPLY, NULL, 0), NBD_REP_ERR_EXT_HEADER_REQD,
+		      "STRUCTURED_REPLY after EXTENDED_HEADERS");
+	is(n.session.style, NBD_EXTENDED, "extended headers are not taken back");
+	is(feed_option(NBD_OPT_EXPORT_NAME, "first", 5), NEGOTIATION_CLOSE,
+	   "EXPORT_NAME after EXTENDED_HEADERS closes the connection");
+	choose(NBD_STRUCTURED);
+	is(feed_option(NBD_OPT_EXPORT_NAME, "first", 5), NEGOTIATION_TRANSMIT,
+	   "EXPORT_NAME begins the transmission after STRUCTURED_REPLY");
+	ok(nbd_get16(n.out + 8) & NBD_FLAG_SEND_DF, "EXPORT_NAME offers DF with structured replies");
+}
+
+/*
+ * Metadata contexts
+ */
+
+/* Write the data of an option for contexts. */
+static uint32_t make_context(uint8_t *data, const char *name, const char *const *queries,
+			     uint32_t n_queries)
+{
+	uint32_t at = (uint32_t)strlen(name);
+
+	nbd_put32(data, at);
+	memcpy(data + 4, name, at);
+	at += 4;
+	nbd_put32(data + at, n_queries);
+	at += 4;
+	for (uint32_t i = 0; i < n_queries; i++) {
+		uint32_t length = (uint32_t)strlen(queries[i]);
+
+		nbd_put32(data + at, length);
+		memcpy(data + at + 4, queries[i], length);
+		at += 4 + length;
+	}
+	return at;
+}
+
+static enum negotiation_step feed_context(uint32_t option, const char *name,
+					  const char *const *queries, uint32_t n_queries)
+{
+	uint8_t data[200];
+
+	return feed_option(option, data, make_context(data, name, queries, n_queries));
+}
+
+/* Check that the reply names base:allocation with the id, or no context if the id is -1. */
+static void check_context(enum negotiation_step step, int id, const char *what)
+{
+	size_t at = 0;
+
+	is(step, NEGOTIATION_MORE, "the negotiation continues after %s", what);
+	if (id >= 0) {
+		at = check_reply(0, NBD_REP_META_CONTEXT, 19, what);
+		is(nbd_get32(n.out + 20), (uint32_t)id, "the context has its id after %s", what);
+		ok(!memcmp(n.out + 24, "base:allocation", 15), "the context has its name after %s",
+		   what);
+	}
+	is(check_reply(at, NBD_REP_ACK, 0, what), n.out_length, "there is no more after %s", what);
+}
+
+static void test_list_context(void)
+{
+	static const char *const all[] = {
+		"base:allocation", "base:", "base", "base:allocatio", "base:allocation2", "",
+		"qemu:dirty-bitmap:x", "x-nosuch:", ":",
+	};
+
+	choose(NBD_STRUCTURED);
+	check_context(feed_context(NBD_OPT_LIST_META_CONTEXT, "first", NULL, 0), 0,
+		      "a list of all contexts");
+	check_context(feed_context(NBD_OPT_LIST_META_CONTEXT, "", all, 1), 0,
+		      "a list of base:allocation");
+	check_context(feed_context(NBD_OPT_LIST_META_CONTEXT, "first", all + 1, 1), 0,
+		      "a list of the namespace base");
+	check_context(feed_context(NBD_OPT_LIST_META_CONTEXT, "first", all, 9), 0,
+		      "a list of many contexts");
+	for (uint32_t i = 2; i < 9; i++)
+		check_context(feed_context(NBD_OPT_LIST_META_CONTEXT, "first", all + i, 1), -1,
+			      "a list of what is unknown");
+	is(n.context_export, -1, "a list chooses no context");
+}
+
+static void test_set_context(void)
+{
+	static const char *const one[] = { "base:allocation" }, *const wild[] = { "base:" };
+	static const char *const several[] = { "x-y:z", "base:allocation", "base:allocation" };
+
+	for (enum nbd_style style = NBD_STRUCTURED; style <= NBD_EXTENDED; style++) {
+		choose(style);
+		check_context(feed_context(NBD_OPT_SET_META_CONTEXT, "first", several, 3), 1,
+			      "the choice of base:allocation among others");
+		feed_go("first");
+		ok(n.session.has_allocation, "base:allocation is chosen in style %d", style);
+	}
+	choose(NBD_STRUCTURED);
+	check_context(feed_context(NBD_OPT_SET_META_CONTEXT, "", one, 1), 1,
+		      "the choice of a context of the default export");
+	feed_go("first");
+	ok(n.session.has_allocation, "the default export is the one that its name names, too");
+	choose(NBD_STRUCTURED);
+	feed_context(NBD_OPT_SET_META_CONTEXT, "first", one, 1);
+	feed_go("second");
+	ok(!n.session.has_allocation, "a context of another export than GO's is not chosen");
+	choose(NBD_STRUCTURED);
+	feed_context(NBD_OPT_SET_META_CONTEXT, "first", one, 1);
+	check_context(feed_context(NBD_OPT_SET_META_CONTEXT, "first", wild, 1), -1,
+		      "the choice of a namespace");
+	feed_go("first");
+	ok(!n.session.has_allocation, "a choice of nothing replaces the one before");
+	choose(NBD_STRUCTURED);
+	feed_context(NBD_OPT_SET_META_CONTEXT, "first", one, 1);
+	feed_context(NBD_OPT_SET_META_CONTEXT, "nope", one, 1);
+	feed_go("first");
+	ok(!n.session.has_allocation, "a choice that fails replaces the one before");
+	choose(NBD_STRUCTURED);
+	feed_context(NBD_OPT_SET_META_CONTEXT, "second", one, 1);
+	feed_option(NBD_OPT_EXPORT_NAME, "second", 6);
+	ok(n.session.has_allocation, "a context is chosen for EXPORT_NAME, too");
+}
+
+static void test_refused_contexts(void)
+{
+	static const struct {
+		const char *what;
+		uint32_t length;
+		const char *data;
+	} cases[] = {
+		{ "an option for contexts without data", 0, "" },
+		{ "an option for contexts without a count", 7, "\0\0\0\0\0\0\0" },
+		{ "an option for contexts with a name beyond its data", 8, "\0\0\0\1\0\0\0\0" },
+		{ "an option for contexts with a name of 4 GiB", 8, "\377\377\377\377\0\0\0\0" },
+		{ "an option for contexts with queries beyond its data", 8,
+		  "\0\0\0\0\377\377\377\377" },
+		{ "an option for contexts with half a length", 10, "\0\0\0\0\0\0\0\1\0\0" },
+		{ "an option for contexts with a query beyond its data", 12,
+		  "\0\0\0\0\0\0\0\1\0\0\0\1" },
+		{ "an option for contexts with a query of 4 GiB", 12,
+		  "\0\0\0\0\0\0\0\1\377\377\377\377" },
+		{ "an option for contexts with a byte too many", 9, "\0\0\0\0\0\0\0\0x" },
+	};
+	static const char *const one[] = { "base:allocation" };
+
+	for (uint32_t o = NBD_OPT_LIST_META_CONTEXT; o <= NBD_OPT_SET_META_CONTEXT; o++) {
+		choose(NBD_SIMPLE);
+		check_refused(feed_context(o, "first", one, 1), NBD_REP_ERR_INVALID,
+			      "an option for contexts with simple replies");
+		choose(NBD_STRUCTURED);
+		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+			check_refused(feed_option(o, cases[i].data, cases[i].length),
+				      NBD_REP_ERR_INVALID, cases[i].what);
+		check_refused(feed_context(o, "nope", one, 1), NBD_REP_ERR_UNKNOWN,
+			      "an option for contexts of an unknown export");
+	}
+}
+
 /* Random options must not break the bounds of the buffers, which the sanitizers check. */
 static void test_random(void)
 {
@@ -393,7 +614,7 @@ static void test_random(void)
 		uint32_t length = (uint32_t)rand() % (i % 10 ? 24 : sizeof(data) + 1);
 		enum negotiation_step step;
 
-		feed_flags(3);
+		choose((enum nbd_style)(i % 3));
 		for (uint32_t j = 0; j < length; j++)
 			data[j] = (uint8_t)(rand() % 3 ? 0 : rand());
 		step = feed_option((uint32_t)rand() % 13, data, length);
@@ -421,6 +642,10 @@ int main(void)
 	test_malformed_info();
 	test_export_name();
 	test_long_options();
+	test_styles();
+	test_list_context();
+	test_set_context();
+	test_refused_contexts();
 	test_random();
 	return done_testing();
 }

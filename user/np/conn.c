@@ -108,10 +108,12 @@ void conn_new(struct np *np, int fd, const char *address)
 	conn_touch(c);
 }
 
-void conn_serve(struct conn *c, unsigned int sp)
+void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 {
 	handshake_abandon(c);
 	c->sp = sp;
+	c->session = session;
+	nbd_stream_init(&c->rx.stream, session.style == NBD_EXTENDED);
 	c->phase = CONN_SERVING;
 	c->rx.moved_at = c->np->now;
 	log_debug("connection %u: uses export '%s'", c->number, c->np->exports.export[sp].name);

@@ -52,6 +52,7 @@ enum conn_phase {
  * @rx: the receiving side
  * @tx: the sending side
  * @handshake: the handshake, only in CONN_HANDSHAKE
+ * @session: what was agreed on with the client, from CONN_SERVING on
  * @sp: the SP of its export, from CONN_SERVING on
  * @n_requests: how many requests it has
  * @bytes: bytes of its requests in flight
@@ -78,6 +79,7 @@ struct conn {
 	struct receive rx;
 	struct send tx;
 	struct handshake *handshake;
+	struct nbd_session session;
 	unsigned int sp;
 	unsigned int n_requests;
 	uint64_t bytes;
@@ -120,8 +122,8 @@ void conn_table_init(struct conn_table *t, unsigned int max);
 /** conn_new() - begin a connection; takes over @fd, the client's socket, also if it fails */
 void conn_new(struct np *np, int fd, const char *address);
 
-/** conn_serve() - end the handshake; requests for an SP follow */
-void conn_serve(struct conn *c, unsigned int sp);
+/** conn_serve() - end the handshake, which agreed on @session; requests for an SP follow */
+void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session);
 
 /** conn_touch() - process the connection when the turn ends, as something has changed */
 void conn_touch(struct conn *c);

@@ -16,9 +16,13 @@ struct np;
  * @reads: READs given to an SP
  * @writes: WRITEs given to an SP
  * @flushes: FLUSHes given to an SP
+ * @trims: TRIMs given to an SP
+ * @zeroes: WRITE_ZEROES given to an SP
+ * @caches: CACHEs given to an SP
+ * @statuses: BLOCK_STATUSes given to an SP
  * @refused: requests answered with an error without asking an SP
  * @bytes_in: payload received for WRITEs
- * @bytes_out: data sent for READs
+ * @bytes_out: data sent in replies, that of READs and the little of BLOCK_STATUSes
  * @copied_bytes: payload that this process copied in memory, beyond the copies of the socket,
  *	because it came to another place than its extent. Data of READs is never copied.
  * @bad_messages: messages of SPs that were dropped
@@ -33,6 +37,10 @@ struct counters {
 	uint64_t reads;
 	uint64_t writes;
 	uint64_t flushes;
+	uint64_t trims;
+	uint64_t zeroes;
+	uint64_t caches;
+	uint64_t statuses;
 	uint64_t refused;
 	uint64_t bytes_in;
 	uint64_t bytes_out;

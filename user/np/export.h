@@ -16,14 +16,22 @@
 /**
  * struct export - a disk as clients see it
  * @name: its name, not empty
+ * @description: a text for people; may be empty
  * @bytes: its size
- * @is_readonly: refuses WRITE
+ * @is_readonly: refuses to be changed
+ * @is_rotational: has a seek time
+ * @can_discard: can forget the contents of a range
+ * @can_zero: can let a range read as zeroes
  * @is_served: its SP lives; false from the SP's end on, and never true again
  */
 struct export {
 	char name[EXPORT_NAME_MAX + 1];
+	char description[EXPORT_DESCRIPTION_MAX + 1];
 	uint64_t bytes;
 	bool is_readonly;
+	bool is_rotational;
+	bool can_discard;
+	bool can_zero;
 	bool is_served;
 };
 

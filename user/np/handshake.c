@@ -18,7 +18,7 @@ static void obey_step(struct conn *c)
 	case NEGOTIATION_MORE:
 		return;
 	case NEGOTIATION_TRANSMIT:
-		conn_serve(c, (unsigned int)h->negotiation.export);
+		conn_serve(c, (unsigned int)h->negotiation.export, h->negotiation.session);
 		return;
 	case NEGOTIATION_CLOSE:
 		conn_kill(c);

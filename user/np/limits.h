@@ -66,8 +66,9 @@ enum negotiation_limits {
 	NEGOTIATION_DATA_MAX = 8192,
 	/* A longer option ends the connection; a shorter one is thrown away. */
 	NEGOTIATION_SKIP_MAX = 1 << 20,
-	NEGOTIATION_OUT_MAX = 9216,
+	NEGOTIATION_OUT_MAX = 17408,
 	EXPORT_NAME_MAX = 255,
+	EXPORT_DESCRIPTION_MAX = 255,
 };
 
 /* Seconds. */

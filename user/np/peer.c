@@ -124,8 +124,20 @@ static void count(struct counters *c, const struct request *r)
 	case PROTO_WRITE:
 		c->writes++;
 		break;
-	default:
+	case PROTO_FLUSH:
 		c->flushes++;
+		break;
+	case PROTO_DISCARD:
+		c->trims++;
+		break;
+	case PROTO_WRITE_ZEROES:
+		c->zeroes++;
+		break;
+	case PROTO_CACHE:
+		c->caches++;
+		break;
+	default:
+		c->statuses++;
 		break;
 	}
 }
@@ -155,9 +167,9 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		.received_ns = now_ns,
 		.operation = r->command.operation,
 		.flags = r->command.flags,
-		.n_refs = r->buf.count != 0,
+		.n_refs = r->command.operation == PROTO_WRITE,
 	};
-	if (r->buf.count) {
+	if (record->n_refs) {
 		r->ref = lend(peer, r->buf);
 		record->ref[0] = r->ref;
 	}
@@ -377,6 +389,9 @@ static void fill_export(struct peer *peer, const struct proto_disk *disk)
 	memcpy(e->name, peer_name(peer), sizeof(e->name));
 	e->bytes = disk->bytes;
 	e->is_readonly = disk->flags & PROTO_DISK_READONLY;
+	e->is_rotational = disk->flags & PROTO_DISK_ROTATIONAL;
+	e->can_discard = disk->flags & PROTO_DISK_DISCARD && !e->is_readonly;
+	e->can_zero = disk->flags & PROTO_DISK_WRITE_ZEROES && !e->is_readonly;
 	e->is_served = true;
 	np->exports.n = peer->id + 1;
 }

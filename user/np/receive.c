@@ -245,7 +245,7 @@ static void guess_next(struct conn *c, const struct request *r)
 	struct receive *rx = &c->rx;
 
 	if (r->command.operation == PROTO_WRITE)
-		plan_saw_write(&rx->guess, r->command.length, request_within(r));
+		plan_saw_write(&rx->guess, (uint32_t)r->command.length, request_within(r));
 	else
 		plan_saw_other(&rx->guess);
 }
@@ -281,9 +281,10 @@ static bool take_header(struct conn *c)
 	advance(rx, (uint32_t)nbd_stream_header(&rx->stream, here(c), side_by_side(rx)));
 	if (!nbd_stream_request(&rx->stream, &header))
 		return true;
-	if (header.magic == NBD_REQUEST_MAGIC)
+	rx->fate = command_check(&header, &c->session, &c->np->exports.export[c->sp],
+				 &rx->command);
+	if (rx->fate != COMMAND_CLOSE)
 		c->np->counters.requests++;
-	rx->fate = command_check(&header, &c->np->exports.export[c->sp], &rx->command);
 	switch (rx->fate) {
 	case COMMAND_FINISH:
 		conn_finish(c);
@@ -300,7 +301,7 @@ static bool take_header(struct conn *c)
 /* Copy bytes of a payload that came to another place than their extent. */
 static void place(struct conn *c, struct request *r, uint32_t n)
 {
-	uint32_t had = r->command.length - (uint32_t)c->rx.stream.payload;
+	uint32_t had = (uint32_t)(r->command.length - c->rx.stream.payload);
 	uint8_t *to = arena_ptr(c->np->arena, r->buf);
 
 	assert(to);
@@ -511,15 +512,15 @@ static void make_plan(struct conn *c)
 	struct plan_wish w = {
 		.payload = (uint32_t)rx->stream.payload,
 		.area = c->phase == CONN_FINISHING ? 0 : rx->area.count * PROTO_NET_BUFFER,
-		.header = NBD_REQUEST_SIZE,
+		.header = rx->stream.size,
 		.have = rx->stream.have,
 		.length = rx->guess.length,
 		.within = rx->guess.within,
 	};
 
 	if (w.payload)
-		w.payload_from = request_within(rx->request) + rx->request->command.length -
-				 w.payload;
+		w.payload_from = request_within(rx->request) +
+				 (uint32_t)rx->request->command.length - w.payload;
 	if (c->phase == CONN_SERVING)
 		w.pairs = get_spares(c);
 	plan_make(&rx->plan, &w);

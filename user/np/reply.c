@@ -6,16 +6,98 @@
 #include "np.h"
 #include "send.h"
 
-/* Borrow the data of a READ. Return: false if it is not of this SP or has another length. */
-static bool take_data(struct np *np, struct peer *peer, struct request *s,
-		      const struct arena_ref *ref)
+/* Borrow the data of an SP's reply. Return: false if it is not of this SP or has another length. */
+static bool borrow(struct np *np, struct peer *peer, struct request *s,
+		   const struct proto_reply *r, struct arena_buf *buf)
 {
 	const struct arena_layout *l = arena_layout(np->arena);
+	const struct arena_ref *ref = &r->ref[0];
 
-	if (ref->group >= l->n_groups || l->group[ref->group].use != PROTO_USE_DISK ||
-	    ref->count != s->taken)
+	if (r->n_refs != 1 || ref->group >= l->n_groups ||
+	    l->group[ref->group].use != PROTO_USE_DISK || ref->count != s->taken)
 		return false;
-	return !arena_borrow(np->arena, peer->role, ref, &s->buf);
+	return !arena_borrow(np->arena, peer->role, ref, buf);
+}
+
+/* Take the data of a READ, or the assurance that some of its bytes or all of them are zeroes. */
+static bool take_read(struct np *np, struct peer *peer, struct request *s,
+		      const struct proto_reply *r)
+{
+	uint64_t zeroes = (uint64_t)r->zeroes_before + r->zeroes_after;
+	uint32_t length = (uint32_t)s->command.length;
+
+	if (r->n_parts || zeroes > length || (zeroes && !(s->command.flags & PROTO_FLAG_HOLES)))
+		return false;
+	if (zeroes == length && r->n_refs)
+		return false;
+	if (zeroes == length) {
+		s->answer.before = length;
+		return true;
+	}
+	if (!borrow(np, peer, s, r, &s->buf))
+		return false;
+	s->answer = (struct answer){
+		.before = r->zeroes_before,
+		.length = length - (uint32_t)zeroes,
+		.after = r->zeroes_after,
+	};
+	s->from = request_within(s) + r->zeroes_before;
+	return true;
+}
+
+static bool is_bare(const struct proto_reply *r)
+{
+	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts;
+}
+
+static_assert(ANSWER_PARTS_MAX <= PROTO_DISK_BUFFER, "one payload buffer has room for the parts");
+
+/* Pack the parts for the client. Only the first one may be sent to a client that wants one. */
+static void pack_parts(struct np *np, struct request *s, const struct proto_part *part, uint32_t n)
+{
+	uint8_t *to = arena_ptr(np->arena, s->buf);
+
+	assert(to);
+	if (s->command.flags & PROTO_FLAG_ONE)
+		n = 1;
+	s->from = 0;
+	s->answer.length = answer_pack_parts(to, s->conn->session.style, part, n);
+}
+
+/* Copy the parts that a BLOCK_STATUS has found, and return their extent. */
+static bool take_parts(struct np *np, struct peer *peer, struct request *s,
+		       const struct proto_reply *r)
+{
+	struct proto_part part[PROTO_MAX_PARTS];
+	struct arena_buf buf;
+	struct arena_ref ref;
+	bool is_good;
+
+	if (r->zeroes_before || r->zeroes_after || !borrow(np, peer, s, r, &buf))
+		return false;
+	is_good = !proto_parts_receive(part, arena_ptr_const(np->arena, buf), r->n_parts,
+				       s->command.length);
+	if (!is_good) {
+		/* As of any bad record, the SP is told nothing of it. */
+		arena_return(np->arena, buf, &ref);
+		return false;
+	}
+	pack_parts(np, s, part, r->n_parts);
+	peer_return(peer, buf);
+	return true;
+}
+
+static bool take_data(struct np *np, struct peer *peer, struct request *s,
+		      const struct proto_reply *r)
+{
+	/* proto_reply_receive() refuses errors that have more than a status. */
+	if (r->status != PROTO_OK)
+		return true;
+	if (s->command.operation == PROTO_READ)
+		return take_read(np, peer, s, r);
+	if (s->command.operation == PROTO_BLOCK_STATUS)
+		return take_parts(np, peer, s, r);
+	return is_bare(r);
 }
 
 /* Regain the payload of a WRITE and free it. */
@@ -31,13 +113,10 @@ static void regain_payload(struct np *np, struct peer *peer, struct request *s)
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 {
 	struct request *s = request_of_tag(&np->requests, r->tag);
-	bool has_data;
 
 	if (!s || s->state != REQUEST_AT_SP || s->conn->sp != peer->id)
 		return false;
-	/* proto_reply_receive() refuses errors that have data. */
-	has_data = s->command.operation == PROTO_READ && r->status == PROTO_OK;
-	if (r->n_refs != has_data || (has_data && !take_data(np, peer, s, &r->ref[0])))
+	if (!take_data(np, peer, s, r))
 		return false;
 	if (s->command.operation == PROTO_WRITE)
 		regain_payload(np, peer, s);
@@ -48,6 +127,9 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 /* The disk of a dead SP may still be reading the payload, so its buffers are never used again. */
 static void withhold_payload(struct np *np, struct request *s)
 {
+	/* The SP has never had the buffer of a BLOCK_STATUS. */
+	if (s->command.operation != PROTO_WRITE)
+		return;
 	np->counters.withheld_buffers += s->buf.count;
 	admission_lose(&np->share.payload, s->buf.count);
 	s->buf = (struct arena_buf){ 0 };
@@ -55,13 +137,16 @@ static void withhold_payload(struct np *np, struct request *s)
 
 static void fail_reply(struct request *s)
 {
+	/* Only the data of a READ is the SP's. */
+	if (s->command.operation != PROTO_READ || !s->buf.count)
+		return;
 	/* A part of the reply was sent, so it cannot become an error any more. */
 	if (s->has_header) {
 		conn_kill(s->conn);
 		return;
 	}
-	if (s->buf.count)
-		s->status = PROTO_EIO;
+	s->status = PROTO_EIO;
+	s->answer = (struct answer){ 0 };
 	s->buf = (struct arena_buf){ 0 };
 }
 

@@ -122,14 +122,36 @@ static int admit_read(struct request *r, uint32_t n)
 	return ret;
 }
 
+/* The SP needs a buffer for the parts that it finds, and we need one to tell them to the client. */
+static int admit_status(struct request *r)
+{
+	int ret = admit_read(r, 1);
+
+	if (!ret)
+		ret = admit_write(r, 1);
+	if (!ret || !r->taken)
+		return ret;
+	r->taken = 0;
+	admission_give(&r->conn->np->peer[r->conn->sp].data, 0, &r->conn->has_data, 1);
+	return ret;
+}
+
 int request_admit(struct request *r)
 {
-	int ret = 0;
+	int ret;
 
-	if (r->command.operation == PROTO_WRITE)
+	switch (r->command.operation) {
+	case PROTO_WRITE:
 		ret = admit_write(r, request_buffers(r));
-	else if (r->command.operation == PROTO_READ)
+		break;
+	case PROTO_READ:
 		ret = admit_read(r, request_buffers(r));
+		break;
+	case PROTO_BLOCK_STATUS:
+		return admit_status(r);
+	default:
+		return 0;
+	}
 	if (!ret)
 		r->conn->bytes += r->command.length;
 	return ret;
@@ -157,11 +179,12 @@ static void give_back(struct request *r)
 	admission_give(&np->share.requests, c->sp, &c->has_requests, 1);
 	if (!r->taken)
 		return;
-	if (r->command.operation == PROTO_WRITE)
+	if (r->command.operation != PROTO_READ)
 		admission_give(&np->share.payload, c->sp, &c->has_payload, r->taken);
-	else
+	if (r->command.operation != PROTO_WRITE)
 		admission_give(&np->peer[c->sp].data, 0, &c->has_data, r->taken);
-	c->bytes -= r->command.length;
+	if (r->command.operation != PROTO_BLOCK_STATUS)
+		c->bytes -= r->command.length;
 }
 
 void request_put(struct request *r)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "nbd/answer.h"
 #include "nbd/command.h"
 
 struct conn;
@@ -49,11 +50,13 @@ enum request_state {
  * @generation: changes with each use and is never 0; replies of an SP to an older use are dropped
  * @command: what the client asked for
  * @status: status of the reply
- * @taken: buffers that its connection was admitted for: of the payload of a WRITE, or of the
- *	SP for the data of a READ
- * @buf: the extent. PAYLOAD to AT_SP: the payload; REPLYING: the SP's data, which is
- *	borrowed. Its count is 0 for none
+ * @taken: buffers that its connection was admitted for: of the payload of a WRITE, of the SP for
+ *	the data of a READ, or one of each for a BLOCK_STATUS
+ * @buf: the extent. PAYLOAD to AT_SP: the payload of a WRITE; REPLYING: the SP's data, which is
+ *	borrowed; BLOCK_STATUS: a payload buffer for the reply. Its count is 0 for none
  * @ref: AT_SP: names the payload to the SP
+ * @answer: REPLYING: what the reply has besides its status
+ * @from: REPLYING: where in the extent the data begins
  * @sent: bytes of the data that were given to the kernel
  * @holds: batches of replies that the request is part of
  * @has_header: the header of the reply was given to the kernel
@@ -69,6 +72,8 @@ struct request {
 	uint32_t taken;
 	struct arena_buf buf;
 	struct arena_ref ref;
+	struct answer answer;
+	uint32_t from;
 	uint32_t sent;
 	uint32_t holds;
 	bool has_header;
@@ -99,10 +104,10 @@ static inline uint32_t request_within(const struct request *r)
 	return (uint32_t)(r->command.offset % PROTO_DISK_BUFFER);
 }
 
-/** request_buffers() - buffers that the data of a request takes */
+/** request_buffers() - buffers that the data of a READ or WRITE takes */
 static inline uint32_t request_buffers(const struct request *r)
 {
-	return (request_within(r) + r->command.length + PROTO_DISK_BUFFER - 1) /
+	return (request_within(r) + (uint32_t)r->command.length + PROTO_DISK_BUFFER - 1) /
 	       PROTO_DISK_BUFFER;
 }
 
@@ -119,13 +124,14 @@ struct request *request_new(struct conn *c);
  * request_admit() - get the buffers that a request needs
  * @r: in REQUEST_WAITING
  *
- * A WRITE has its extent afterwards; for a READ only the SP's buffers are counted.
+ * A WRITE and a BLOCK_STATUS have their extents afterwards; for a READ only the SP's buffers are
+ * counted.
  *
  * Return: 0; -EAGAIN if the request has to wait; -ENOMEM if there can never be enough buffers.
  */
 int request_admit(struct request *r);
 
-/** request_drop_payload() - free the extent, if any, of a WRITE that goes to no SP any more */
+/** request_drop_payload() - free the extent, if any, of a request that goes to no SP any more */
 void request_drop_payload(struct request *r);
 
 /** request_put() - free a request, which has returned and regained all extents */

@@ -64,7 +64,7 @@ static struct batch *get_batch(struct conn *c)
 	b->handler.happened = happened;
 	b->conn = c;
 	b->is_extra = c->tx.n_batches;
-	b->n_headers = 0;
+	b->n_head = 0;
 	b->is_queued = false;
 	b->bytes = 0;
 	b->n_vecs = 0;
@@ -79,53 +79,57 @@ static void add(struct batch *b, struct arena_buf buf, uint32_t from, uint32_t l
 	b->bytes += length;
 }
 
-/* Add a header, and send headers without data between them as one piece. */
-static void add_header(struct batch *b, const struct request *r, uint8_t *headers)
+/* Add bytes that were written to the buffer for headers, in one piece with those before. */
+static void add_head(struct batch *b, uint32_t length)
 {
-	uint32_t from = b->n_headers++ * NBD_SIMPLE_REPLY_SIZE;
 	struct arena_vec *last = b->n_vecs ? &b->vec[b->n_vecs - 1] : NULL;
 
-	nbd_simple_reply_pack(headers + from, r->status, r->command.cookie);
-	if (!last || last->buf.group != b->head.group || last->buf.index != b->head.index) {
-		add(b, b->head, from, NBD_SIMPLE_REPLY_SIZE);
-		return;
+	if (last && last->buf.group == b->head.group && last->buf.index == b->head.index) {
+		last->length += length;
+		b->bytes += length;
+	} else {
+		add(b, b->head, b->n_head, length);
 	}
-	last->length += NBD_SIMPLE_REPLY_SIZE;
-	b->bytes += NBD_SIMPLE_REPLY_SIZE;
+	b->n_head += length;
 }
 
 static void add_data(struct batch *b, struct request *r)
 {
-	uint32_t left = r->command.length - r->sent;
+	uint32_t left = r->answer.length - r->sent;
 	uint32_t room = CONN_CHUNK_BYTES - b->bytes;
 	uint32_t length = left < room ? left : room;
 
-	add(b, r->buf, request_within(r) + r->sent, length);
+	add(b, r->buf, r->from + r->sent, length);
 	r->sent += length;
 }
 
 /* Return: true if the batch has room for the whole reply. */
-static bool add_reply(struct batch *b, struct request *r, uint8_t *headers)
+static bool add_reply(struct batch *b, struct request *r, enum nbd_style style, uint8_t *head)
 {
 	if (!r->has_header)
-		add_header(b, r, headers);
+		add_head(b, answer_begin(head + b->n_head, style, &r->command, r->status,
+					 &r->answer));
 	r->has_header = true;
-	if (r->buf.count && b->bytes < CONN_CHUNK_BYTES)
+	if (r->answer.length && b->bytes < CONN_CHUNK_BYTES)
 		add_data(b, r);
 	b->request[b->n++] = r;
 	r->holds++;
-	r->is_sent = !r->buf.count || r->sent == r->command.length;
+	r->is_sent = r->sent == r->answer.length;
+	if (r->is_sent && answer_has_end(&r->answer))
+		add_head(b, answer_end(head + b->n_head, style, &r->command, &r->answer));
 	return r->is_sent;
 }
 
 static void fill_batch(struct conn *c, struct batch *b)
 {
-	uint8_t *headers = arena_ptr(c->np->arena, b->head);
+	uint8_t *head = arena_ptr(c->np->arena, b->head);
+	enum nbd_style style = c->session.style;
+	uint32_t most = PROTO_NET_BUFFER - answer_room(style);
 	struct request *r;
 
 	while ((r = TAILQ_FIRST(&c->replies)) && b->n < CONN_REPLIES_A_SEND &&
-	       b->bytes < CONN_CHUNK_BYTES) {
-		if (!add_reply(b, r, headers))
+	       b->n_head <= most && b->bytes < CONN_CHUNK_BYTES) {
+		if (!add_reply(b, r, style, head))
 			return;
 		TAILQ_REMOVE(&c->replies, r, link);
 	}
@@ -137,7 +141,9 @@ static void fill_batch(struct conn *c, struct batch *b)
 
 static void finish(struct np *np, struct request *r)
 {
-	if (r->buf.count)
+	if (r->command.operation == PROTO_BLOCK_STATUS)
+		request_drop_payload(r);
+	else if (r->buf.count)
 		peer_return(&np->peer[r->conn->sp], r->buf);
 	r->buf = (struct arena_buf){ 0 };
 	request_put(r);
@@ -151,8 +157,8 @@ static void release(struct np *np, struct batch *b, bool is_good)
 		r->holds--;
 		if (r->holds || !r->is_sent)
 			continue;
-		if (is_good && r->buf.count)
-			np->counters.bytes_out += r->command.length;
+		if (is_good)
+			np->counters.bytes_out += r->answer.length;
 		finish(np, r);
 	}
 }

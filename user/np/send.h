@@ -26,7 +26,7 @@ struct request;
  * @handler: handles the end of the send
  * @conn: the connection
  * @head: the buffer with the headers
- * @n_headers: how many headers there are
+ * @n_head: used bytes of this buffer
  * @is_extra: admission granted its network buffer
  * @is_queued: the kernel has taken all bytes, and still uses the buffers
  * @bytes: bytes of headers and data
@@ -40,7 +40,7 @@ struct batch {
 	struct handler handler;
 	struct conn *conn;
 	struct arena_buf head;
-	uint32_t n_headers;
+	uint32_t n_head;
 	bool is_extra;
 	bool is_queued;
 	uint32_t bytes;

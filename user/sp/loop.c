@@ -22,7 +22,7 @@
 /* Entries of the ring beyond one for each request: few requests have several operations. */
 #define SPARE_ENTRIES		64U
 /* The signals, the timer and the waker are sources, too. */
-#define OTHER_SOURCES		3
+#define OTHER_SOURCES		3U
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
 

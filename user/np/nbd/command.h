@@ -11,12 +11,13 @@
 #include <stdint.h>
 
 #include "../export.h"
+#include "session.h"
 #include "wire.h"
 
 /**
  * enum command_fate - what to do with a request
  * @COMMAND_SERVE: give the request to the SP; a WRITE when its payload is complete
- * @COMMAND_REFUSE: answer the status; throw the payload of a WRITE away before that
+ * @COMMAND_REFUSE: answer the status; throw the payload, if there is one, away before that
  * @COMMAND_FINISH: DISC: serve the requests in flight, then close
  * @COMMAND_CLOSE: the stream cannot be trusted any more: close now
  */
@@ -31,7 +32,7 @@ enum command_fate {
  * struct command - a request that was checked
  * @cookie: the client's cookie, which goes back with the reply
  * @offset: first byte on the disk
- * @length: bytes
+ * @length: bytes; of a request that moves data at most PROTO_MAX_BYTES if it is served
  * @status: what to answer if the fate is COMMAND_REFUSE
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
@@ -39,7 +40,7 @@ enum command_fate {
 struct command {
 	uint64_t cookie;
 	uint64_t offset;
-	uint32_t length;
+	uint64_t length;
 	enum proto_status status;
 	uint16_t operation;
 	uint16_t flags;
@@ -48,10 +49,11 @@ struct command {
 /**
  * command_check() - decide what becomes of a request
  * @r: the header of the request
+ * @s: what was agreed on with the client
  * @e: the export of the connection
  * @command: filled in any case
  */
-enum command_fate command_check(const struct nbd_request *r, const struct export *e,
-				struct command *command);
+enum command_fate command_check(const struct nbd_request *r, const struct nbd_session *s,
+				const struct export *e, struct command *command);
 
 #endif /* NP_NBD_COMMAND_H */

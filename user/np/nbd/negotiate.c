@@ -10,8 +10,9 @@
 #include "wire.h"
 
 /* The output holds the answer to LIST, which is the longest one, and the input any name. */
-static_assert(PROTO_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX) +
-	      NBD_OPTION_REPLY_SIZE <= NEGOTIATION_OUT_MAX, "LIST fits");
+static_assert(PROTO_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX +
+			       EXPORT_DESCRIPTION_MAX) + NBD_OPTION_REPLY_SIZE <=
+	      NEGOTIATION_OUT_MAX, "LIST fits");
 static_assert(4 + NEGOTIATION_STRING_MAX + 2 <= NEGOTIATION_DATA_MAX,
 	      "INFO with the longest name fits");
 
@@ -87,40 +88,56 @@ static enum negotiation_step answer_list(struct negotiation *n)
 	for (unsigned int i = 0; i < n->exports->n; i++) {
 		const struct export *e = &n->exports->export[i];
 		uint32_t length = (uint32_t)strlen(e->name);
+		uint32_t more = (uint32_t)strlen(e->description);
 
 		if (!e->is_served)
 			continue;
-		put_reply(n, NBD_REP_SERVER, 4 + length);
+		put_reply(n, NBD_REP_SERVER, 4 + length + more);
 		put32(n, length);
 		put(n, e->name, length);
+		put(n, e->description, more);
 	}
 	put_reply(n, NBD_REP_ACK, 0);
 	return next_option(n);
 }
 
-static uint16_t transmission_flags(const struct export *e)
+static uint16_t transmission_flags(const struct negotiation *n, const struct export *e)
 {
 	/*
-	 * FLUSH makes durable what any connection wrote to the disk, so clients may open
-	 * several.
+	 * All connections of an export go to one SP, whose FLUSH makes durable what any of them
+	 * wrote, so clients may open several.
 	 */
-	uint16_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH |
-			 NBD_FLAG_SEND_FUA | NBD_FLAG_CAN_MULTI_CONN;
+	uint16_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA |
+			 NBD_FLAG_CAN_MULTI_CONN | NBD_FLAG_SEND_CACHE;
 
 	if (e->is_readonly)
 		flags |= NBD_FLAG_READ_ONLY;
+	if (e->is_rotational)
+		flags |= NBD_FLAG_ROTATIONAL;
+	if (e->can_discard)
+		flags |= NBD_FLAG_SEND_TRIM;
+	if (e->can_zero)
+		flags |= NBD_FLAG_SEND_WRITE_ZEROES | NBD_FLAG_SEND_FAST_ZERO;
+	if (n->session.style != NBD_SIMPLE)
+		flags |= NBD_FLAG_SEND_DF;
 	return flags;
 }
 
-static void put_info(struct negotiation *n, const struct export *e,
-		     bool is_name_wanted)
+static void put_text(struct negotiation *n, enum nbd_info info, const char *text)
 {
-	uint32_t length = (uint32_t)strlen(e->name);
+	uint32_t length = (uint32_t)strlen(text);
 
+	put_reply(n, NBD_REP_INFO, 2 + length);
+	put16(n, (uint16_t)info);
+	put(n, text, length);
+}
+
+static void put_info(struct negotiation *n, const struct export *e, unsigned int wanted)
+{
 	put_reply(n, NBD_REP_INFO, 12);
 	put16(n, NBD_INFO_EXPORT);
 	put64(n, e->bytes);
-	put16(n, transmission_flags(e));
+	put16(n, transmission_flags(n, e));
 
 	/* The protocol allows it unasked, and a client that knows it sends no wrong request. */
 	put_reply(n, NBD_REP_INFO, 14);
@@ -129,18 +146,25 @@ static void put_info(struct negotiation *n, const struct export *e,
 	put32(n, PROTO_DISK_BUFFER);
 	put32(n, PROTO_MAX_BYTES);
 
-	if (is_name_wanted) {
-		put_reply(n, NBD_REP_INFO, 2 + length);
-		put16(n, NBD_INFO_NAME);
-		put(n, e->name, length);
-	}
+	if (wanted & 1U << NBD_INFO_NAME)
+		put_text(n, NBD_INFO_NAME, e->name);
+	if (wanted & 1U << NBD_INFO_DESCRIPTION && *e->description)
+		put_text(n, NBD_INFO_DESCRIPTION, e->description);
 	put_reply(n, NBD_REP_ACK, 0);
+}
+
+/* Begin the transmission. The metadata context counts only for the export that it names. */
+static enum negotiation_step transmit(struct negotiation *n, int export)
+{
+	n->export = export;
+	n->session.has_allocation = n->context_export == export;
+	return NEGOTIATION_TRANSMIT;
 }
 
 /* The data has a length of 32 bits, the name, a count of 16 bits and as many 16-bit numbers. */
 static enum negotiation_step answer_info(struct negotiation *n)
 {
-	bool is_name_wanted = false;
+	unsigned int wanted = 0;
 	uint32_t name_length;
 	const uint8_t *infos;
 	uint32_t n_infos;
@@ -162,30 +186,127 @@ static enum negotiation_step answer_info(struct negotiation *n)
 	if (export < 0)
 		return refuse(n, NBD_REP_ERR_UNKNOWN, "no such export");
 	for (uint32_t i = 0; i < n_infos; i++)
-		if (nbd_get16(infos + 2UL * i) == NBD_INFO_NAME)
-			is_name_wanted = true;
-	put_info(n, &n->exports->export[export], is_name_wanted);
-	if (n->option != NBD_OPT_GO)
-		return next_option(n);
-	n->export = export;
-	return NEGOTIATION_TRANSMIT;
+		if (nbd_get16(infos + 2UL * i) <= NBD_INFO_BLOCK_SIZE)
+			wanted |= 1U << nbd_get16(infos + 2UL * i);
+	put_info(n, &n->exports->export[export], wanted);
+	return n->option == NBD_OPT_GO ? transmit(n, export) : next_option(n);
 }
 
-/* EXPORT_NAME is the oldest option: it has no reply header, so only closing refuses it. */
+/*
+ * EXPORT_NAME is the oldest option: it has no reply header, so only closing refuses it. A client
+ * that has chosen extended headers must not use it.
+ */
 static enum negotiation_step answer_export_name(struct negotiation *n)
 {
 	static const uint8_t zeroes[NBD_EXPORT_NAME_ZEROES];
 	const struct export *e;
+	int export = export_find(n->exports, n->in, n->option_length);
 
-	n->export = export_find(n->exports, n->in, n->option_length);
-	if (n->export < 0)
+	if (export < 0 || n->session.style == NBD_EXTENDED)
 		return NEGOTIATION_CLOSE;
-	e = &n->exports->export[n->export];
+	e = &n->exports->export[export];
 	put64(n, e->bytes);
-	put16(n, transmission_flags(e));
+	put16(n, transmission_flags(n, e));
 	if (!n->is_without_zeroes)
 		put(n, zeroes, sizeof(zeroes));
-	return NEGOTIATION_TRANSMIT;
+	return transmit(n, export);
+}
+
+/* STRUCTURED_REPLY and EXTENDED_HEADERS */
+static enum negotiation_step answer_style(struct negotiation *n)
+{
+	bool is_extended = n->option == NBD_OPT_EXTENDED_HEADERS;
+
+	if (n->option_length)
+		return refuse(n, NBD_REP_ERR_INVALID, "the option takes no data");
+	if (!is_extended && n->session.style == NBD_EXTENDED)
+		return refuse(n, NBD_REP_ERR_EXT_HEADER_REQD, "extended headers are in use");
+	n->session.style = is_extended ? NBD_EXTENDED : NBD_STRUCTURED;
+	put_reply(n, NBD_REP_ACK, 0);
+	return next_option(n);
+}
+
+/*
+ * Metadata contexts
+ */
+
+static const char allocation[] = "base:allocation";
+
+/*
+ * Does a query name base:allocation? To list contexts, the namespace alone is enough. A query that
+ * makes no sense, or one of a namespace that this server does not know, names nothing.
+ */
+static bool names_allocation(const struct negotiation *n, const uint8_t *query, uint32_t length)
+{
+	static const uint32_t namespace_length = 5;
+
+	if (length == namespace_length && n->option == NBD_OPT_LIST_META_CONTEXT)
+		return !memcmp(query, allocation, namespace_length);
+	return length == sizeof(allocation) - 1 && !memcmp(query, allocation, length);
+}
+
+/* Look at all queries. Return: 1 if one names base:allocation, 0, or -1 if they are malformed. */
+static int look_at_queries(const struct negotiation *n, uint32_t at, uint32_t n_queries)
+{
+	int found = 0;
+
+	for (uint32_t i = 0; i < n_queries; i++) {
+		uint32_t length;
+
+		if (n->option_length - at < 4)
+			return -1;
+		length = nbd_get32(n->in + at);
+		at += 4;
+		if (length > n->option_length - at || length > NEGOTIATION_STRING_MAX)
+			return -1;
+		if (names_allocation(n, n->in + at, length))
+			found = 1;
+		at += length;
+	}
+	if (at != n->option_length)
+		return -1;
+	/* A list without queries is one of everything. */
+	return found || (!n_queries && n->option == NBD_OPT_LIST_META_CONTEXT);
+}
+
+static enum negotiation_step put_contexts(struct negotiation *n, int export, bool has_allocation)
+{
+	bool is_set = n->option == NBD_OPT_SET_META_CONTEXT;
+
+	if (has_allocation) {
+		put_reply(n, NBD_REP_META_CONTEXT, 4 + sizeof(allocation) - 1);
+		put32(n, is_set ? NBD_ALLOCATION_ID : 0);
+		put(n, allocation, sizeof(allocation) - 1);
+	}
+	if (has_allocation && is_set)
+		n->context_export = export;
+	put_reply(n, NBD_REP_ACK, 0);
+	return next_option(n);
+}
+
+/*
+ * LIST_META_CONTEXT and SET_META_CONTEXT. The data has a length of 32 bits, the name, a count of 32
+ * bits and as many queries, each with a length of 32 bits.
+ */
+static enum negotiation_step answer_context(struct negotiation *n)
+{
+	uint32_t name_length;
+	int export, found;
+
+	if (n->session.style == NBD_SIMPLE)
+		return refuse(n, NBD_REP_ERR_INVALID, "it needs structured replies");
+	if (n->option_length < 8)
+		return refuse(n, NBD_REP_ERR_INVALID, "too short");
+	name_length = nbd_get32(n->in);
+	if (name_length > n->option_length - 8 || name_length > NEGOTIATION_STRING_MAX)
+		return refuse(n, NBD_REP_ERR_INVALID, "name too long");
+	found = look_at_queries(n, 8 + name_length, nbd_get32(n->in + 4 + name_length));
+	if (found < 0)
+		return refuse(n, NBD_REP_ERR_INVALID, "length does not fit the queries");
+	export = export_find(n->exports, n->in + 4, name_length);
+	if (export < 0)
+		return refuse(n, NBD_REP_ERR_UNKNOWN, "no such export");
+	return put_contexts(n, export, found);
 }
 
 /* Answer an option whose data is complete. */
@@ -202,6 +323,12 @@ static enum negotiation_step answer_option(struct negotiation *n)
 	case NBD_OPT_INFO:
 	case NBD_OPT_GO:
 		return answer_info(n);
+	case NBD_OPT_STRUCTURED_REPLY:
+	case NBD_OPT_EXTENDED_HEADERS:
+		return answer_style(n);
+	case NBD_OPT_LIST_META_CONTEXT:
+	case NBD_OPT_SET_META_CONTEXT:
+		return answer_context(n);
 	default:
 		return refuse(n, NBD_REP_ERR_UNSUP, "not supported");
 	}
@@ -213,6 +340,9 @@ static enum negotiation_step take_option(struct negotiation *n)
 		return NEGOTIATION_CLOSE;
 	n->option = nbd_get32(n->in + 8);
 	n->option_length = nbd_get32(n->in + 12);
+	/* What was chosen before is void, also if this option fails. */
+	if (n->option == NBD_OPT_SET_META_CONTEXT)
+		n->context_export = -1;
 	if (n->option_length == 0)
 		return answer_option(n);
 	if (n->option_length <= NEGOTIATION_DATA_MAX) {
@@ -231,7 +361,11 @@ static enum negotiation_step answer_skipped(struct negotiation *n)
 {
 	switch (n->option) {
 	case NBD_OPT_ABORT:
+	case NBD_OPT_STRUCTURED_REPLY:
+	case NBD_OPT_EXTENDED_HEADERS:
 		return answer_option(n);
+	case NBD_OPT_LIST_META_CONTEXT:
+	case NBD_OPT_SET_META_CONTEXT:
 	case NBD_OPT_LIST:
 	case NBD_OPT_INFO:
 	case NBD_OPT_GO:
@@ -258,6 +392,8 @@ void negotiation_init(struct negotiation *n, const struct export_table *exports)
 	n->is_without_zeroes = false;
 	n->option = 0;
 	n->option_length = 0;
+	n->session = (struct nbd_session){ 0 };
+	n->context_export = -1;
 	n->export = -1;
 	n->out_length = 0;
 	put64(n, NBD_MAGIC);

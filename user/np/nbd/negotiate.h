@@ -19,6 +19,7 @@
 
 #include "../export.h"
 #include "../limits.h"
+#include "session.h"
 
 /**
  * enum negotiation_step - what follows once the output is sent
@@ -52,6 +53,8 @@ enum negotiation_state {
  * @is_without_zeroes: the client wants no padding after EXPORT_NAME
  * @option: the option that is being received
  * @option_length: bytes of its data
+ * @session: what was agreed on so far; its has_allocation is right after NEGOTIATION_TRANSMIT
+ * @context_export: the export for which base:allocation was chosen last, or -1
  * @export: the chosen SP's id, or -1
  * @out_length: bytes of @out to send
  * @in: collects @want bytes
@@ -66,6 +69,8 @@ struct negotiation {
 	bool is_without_zeroes;
 	uint32_t option;
 	uint32_t option_length;
+	struct nbd_session session;
+	int context_export;
 	int export;
 	size_t out_length;
 	uint8_t in[NEGOTIATION_DATA_MAX];

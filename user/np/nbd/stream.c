@@ -3,9 +3,16 @@
 
 #include <arena/snapshot.h>
 
+void nbd_stream_init(struct nbd_stream *s, bool is_extended)
+{
+	*s = (struct nbd_stream){
+		.size = is_extended ? NBD_LONG_REQUEST_SIZE : NBD_REQUEST_SIZE,
+	};
+}
+
 size_t nbd_stream_header(struct nbd_stream *s, const void *data, size_t size)
 {
-	size_t lacks = sizeof(s->header) - s->have;
+	size_t lacks = s->size - s->have;
 	size_t n = size < lacks ? size : lacks;
 
 	arena_snapshot(s->header + s->have, data, n);
@@ -15,11 +22,14 @@ size_t nbd_stream_header(struct nbd_stream *s, const void *data, size_t size)
 
 bool nbd_stream_request(struct nbd_stream *s, struct nbd_request *r)
 {
-	if (s->have < sizeof(s->header))
+	if (s->have < s->size)
 		return false;
-	*r = nbd_request_unpack(s->header);
 	s->have = 0;
-	s->payload = r->type == NBD_CMD_WRITE ? r->length : 0;
+	if (s->size == NBD_REQUEST_SIZE)
+		*r = nbd_request_unpack(s->header);
+	else
+		*r = nbd_long_request_unpack(s->header);
+	s->payload = nbd_has_payload(r, s->size == NBD_LONG_REQUEST_SIZE) ? r->length : 0;
 	return true;
 }
 

@@ -16,17 +16,22 @@
 #include "wire.h"
 
 /**
- * struct nbd_stream - the position in a client's stream; all zero at its beginning
- * @payload: bytes of a WRITE's payload that have not come yet; while there are any, the
+ * struct nbd_stream - the position in a client's stream
+ * @payload: bytes of a request's payload that have not come yet; while there are any, the
  *	next byte is one of them, otherwise it belongs to a header
+ * @size: bytes of a header
  * @have: bytes of that header that have come
  * @header: these bytes
  */
 struct nbd_stream {
 	uint64_t payload;
+	uint32_t size;
 	uint32_t have;
-	uint8_t header[NBD_REQUEST_SIZE];
+	uint8_t header[NBD_LONG_REQUEST_SIZE];
 };
+
+/** nbd_stream_init() - begin a stream; @is_extended: its headers are extended ones */
+void nbd_stream_init(struct nbd_stream *s, bool is_extended);
 
 /**
  * nbd_stream_header() - take received bytes of a header
@@ -43,7 +48,7 @@ size_t nbd_stream_header(struct nbd_stream *s, const void *data, size_t size);
  * @s: stream
  * @r: filled with the request if it is
  *
- * The stream then expects the payload, if it is a WRITE, and after that the next header.
+ * The stream then expects the payload, if nbd_has_payload(), and after that the next header.
  */
 bool nbd_stream_request(struct nbd_stream *s, struct nbd_request *r);
 
