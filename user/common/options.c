@@ -11,20 +11,26 @@
 
 #include "parse.h"
 
-#define MAX_RULES	32
+#define MAX_RULES	64
 /* Options without a short form have keys that are no characters. */
 #define FIRST_KEY	256
 
 /**
  * struct parse - a command line that is being read
  * @table: the program's options
- * @values: where to
- * @seen: a bit for each option that was given
+ * @values: the structure of all values
+ * @n: used entries of @rule
+ * @rule: the options, those of the table's part last
+ * @to: the structure that each option belongs to
+ * @seen: which options were given
  */
 struct parse {
 	const struct option_table *table;
 	void *values;
-	uint32_t seen;
+	unsigned int n;
+	const struct option_rule *rule[MAX_RULES];
+	void *to[MAX_RULES];
+	bool seen[MAX_RULES];
 };
 
 int option_refuse(struct option_error *error, const char *fmt, ...)
@@ -122,22 +128,19 @@ static int take(const struct option_rule *rule, char *text, void *values,
 	return -EINVAL;
 }
 
-static int key_of(const struct option_table *table, unsigned int i)
+static int key_of(const struct parse *p, unsigned int i)
 {
-	const struct option_rule *rule = &table->rule[i];
-
-	return rule->letter ? rule->letter : FIRST_KEY + (int)i;
+	return p->rule[i]->letter ? p->rule[i]->letter : FIRST_KEY + (int)i;
 }
 
 static void check_all(struct parse *p, struct argp_state *state)
 {
-	const struct option_table *t = p->table;
 	struct option_error error;
 
-	for (unsigned int i = 0; t->rule[i].name; i++)
-		if (t->rule[i].is_needed && !(p->seen & 1U << i))
-			argp_error(state, "--%s is needed", t->rule[i].name);
-	if (t->check && t->check(p->values, &error))
+	for (unsigned int i = 0; i < p->n; i++)
+		if (p->rule[i]->is_needed && !p->seen[i])
+			argp_error(state, "--%s is needed", p->rule[i]->name);
+	if (p->table->check && p->table->check(p->values, &error))
 		argp_error(state, "%s", error.text);
 }
 
@@ -150,17 +153,25 @@ static error_t parse_key(int key, char *text, struct argp_state *state)
 		argp_error(state, "%s is not an option, and nothing else is expected", text);
 	if (key == ARGP_KEY_END)
 		check_all(p, state);
-	for (unsigned int i = 0; p->table->rule[i].name; i++) {
-		const struct option_rule *rule = &p->table->rule[i];
-
-		if (key != key_of(p->table, i))
+	for (unsigned int i = 0; i < p->n; i++) {
+		if (key != key_of(p, i))
 			continue;
-		p->seen |= 1U << i;
-		if (take(rule, text, p->values, &error))
-			argp_error(state, "--%s: %s", rule->name, error.text);
+		p->seen[i] = true;
+		if (take(p->rule[i], text, p->to[i], &error))
+			argp_error(state, "--%s: %s", p->rule[i]->name, error.text);
 		return 0;
 	}
 	return key == ARGP_KEY_END ? 0 : ARGP_ERR_UNKNOWN;
+}
+
+static void add_rules(struct parse *p, const struct option_rule *rule, void *to)
+{
+	for (; rule && rule->name; rule++) {
+		if (p->n == MAX_RULES)
+			abort();
+		p->rule[p->n] = rule;
+		p->to[p->n++] = to;
+	}
 }
 
 void options_parse(const struct option_table *table, void *values, int argc, char **argv)
@@ -175,16 +186,15 @@ void options_parse(const struct option_table *table, void *values, int argc, cha
 	static char version[64];
 	char doc[2048];
 
-	for (unsigned int i = 0; table->rule[i].name; i++) {
-		if (i == MAX_RULES)
-			abort();
+	add_rules(&p, table->rule, values);
+	add_rules(&p, table->part, (char *)values + table->part_at);
+	for (unsigned int i = 0; i < p.n; i++)
 		option[i] = (struct argp_option){
-			.name = table->rule[i].name,
-			.key = key_of(table, i),
-			.arg = table->rule[i].argument,
-			.doc = table->rule[i].help,
+			.name = p.rule[i]->name,
+			.key = key_of(&p, i),
+			.arg = p.rule[i]->argument,
+			.doc = p.rule[i]->help,
 		};
-	}
 	/* What follows \v is printed after the options. */
 	snprintf(doc, sizeof(doc), "%s: %s\v%s", table->program, table->about, table->more);
 	argp.doc = doc;

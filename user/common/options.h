@@ -82,6 +82,8 @@ struct option_rule {
  * @needed: the options that are needed, for the line of --help on usage
  * @more: text of --help after the options
  * @rule: the options, one without a name at the end
+ * @part: options that several programs have, one without a name at the end; NULL if none
+ * @part_at: offset, in the structure of values, of the structure that @part fills in
  * @check: checks all values together, and returns 0 or the result of option_refuse();
  *	NULL if there is nothing to check
  */
@@ -91,6 +93,8 @@ struct option_table {
 	const char *needed;
 	const char *more;
 	const struct option_rule *rule;
+	const struct option_rule *part;
+	size_t part_at;
 	int (*check)(const void *values, struct option_error *error);
 };
 
