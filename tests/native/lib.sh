@@ -30,13 +30,16 @@ disk()
 	echo "$tmp/$1.img"
 }
 
+# Where arenad listens; a test that needs other options sets them.
+listen=(--listen 127.0.0.1:0)
+
 # arenad_run ARGUMENT...: run arenad in the background; its log and output are in $tmp
 arenad_run()
 {
 	# Emptied here, as the shell in the background may do it only after a caller looks.
 	: >"$tmp/out"
 	: >"$tmp/log"
-	arenad --region test --backend "$backend" --listen 127.0.0.1:0 "$@" \
+	arenad --region test --backend "$backend" "${listen[@]}" "$@" \
 		>"$tmp/out" 2>"$tmp/log" &
 	arenad_pid=$!
 }

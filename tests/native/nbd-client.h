@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -32,10 +33,22 @@ static inline uint64_t random64(void)
 	return seed;
 }
 
-static inline int dial(void)
+static inline int dial_unix(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof(un))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static inline int dial_tcp(void)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct timeval tv = { .tv_sec = PATIENCE_MS / 1000 };
 	struct addrinfo *ai;
 	int fd;
 
@@ -47,6 +60,15 @@ static inline int dial(void)
 		fd = -1;
 	}
 	freeaddrinfo(ai);
+	return fd;
+}
+
+/* The host "unix" stands for a UNIX socket, whose path is in the place of the port. */
+static inline int dial(void)
+{
+	struct timeval tv = { .tv_sec = PATIENCE_MS / 1000 };
+	int fd = strcmp(host, "unix") ? dial_tcp() : dial_unix(port);
+
 	if (fd >= 0) {
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));

@@ -25,11 +25,12 @@ rig_run()
 	arenad_pid=$!
 }
 
-# rig_start: like rig_run, on a free port, and wait until it is ready; sets $host and $port
+# rig_start: like rig_run, at the places of $listen, and wait until it is ready; sets $address to
+# the first one, and $host and $port if that is one of TCP
 rig_start()
 {
-	rig_run "$@" --listen 127.0.0.1:0
-	if ! wait_for 20 grep -q '^READY' "$tmp/ready"; then
+	rig_run "$@" "${listen[@]}"
+	if ! wait_for 60 grep -q '^READY' "$tmp/ready"; then
 		echo "Bail out! arena-np does not become ready"
 		sed 's/^/# /' "$tmp/log"
 		exit 1

@@ -18,14 +18,30 @@ refused()
 good=(--region test --listen 127.0.0.1:0 --disk "d=$tmp/d")
 long=$(printf '%256s' '' | tr ' ' x)
 refused arenad "--region is needed"
-refused arenad "--listen is needed" --region test
+refused arenad "--listen is needed" --region test --disk "d=$tmp/d"
 refused arenad "--disk is needed" --region test --listen 127.0.0.1:0
 refused arenad "--region: must not be empty" --region ''
 refused arenad "--region: a/b is not a name of 1 to 63 letters" "${good[@]}" --region a/b
 refused arenad "--region: .a is not a name of 1 to 63 letters" "${good[@]}" --region .a
 refused arenad "extra is not an option" "${good[@]}" extra
 refused arenad "unrecognized option" --nonsense
-refused arenad "--listen: localhost:1 is not ADDR:PORT" --listen localhost:1
+refused arenad "--listen: localhost:1 is none of ADDR:PORT, unix:PATH, fd:N, systemd[:NAME]" \
+	--listen localhost:1
+refused arenad "--listen: fd:x is none of" --listen fd:x
+refused arenad "--listen: systemd: is none of" --listen systemd:
+refused arenad "--listen: systemdx is none of" --listen systemdx
+refused arenad "--listen: unix: is none of" --listen unix:
+refused arenad "--listen: the path of a UNIX socket has at most 107 bytes" --listen "unix:$long"
+refused arenad "--backlog: 0 is not a number from 1 to 65535" --backlog 0
+refused arenad "--unreachable-timeout: 86401 is not a number from 0 to 86400" \
+	--unreachable-timeout 86401
+refused arenad "--socket-mode: 778 is not an octal number from 0 to 777" --socket-mode 778
+refused arenad "--socket-mode: -1 is not an octal number from 0 to 777" --socket-mode=-1
+refused arenad "--socket-mode: 1777 is not an octal number from 0 to 777" --socket-mode 1777
+refused arenad "--socket-user: there is no user no-such-user" --socket-user no-such-user
+refused arenad "--socket-group: there is no group no-such-group" --socket-group no-such-group
+refused arenad "--max-connections-per-client: 4089 is not a number from 0 to 4088" \
+	--max-connections-per-client 4089
 refused arenad "--listen: there are more than 8" --listen=1.1.1.1:{1,2,3,4,5,6,7,8,9}
 refused arenad "--disk: d is not NAME=PATH" --disk d
 refused arenad "--disk: =path is not NAME=PATH" --disk =path

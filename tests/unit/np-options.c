@@ -72,22 +72,34 @@ static void good_lines(void)
 	struct options o;
 
 	parse(&o, LEAST);
-	ok(!strcmp(o.region, "r") && o.n_listen == 1 && o.n_sps == 1 &&
+	ok(!strcmp(o.region, "r") && o.listen.n == 1 && o.n_sps == 1 &&
 	   o.ready_fd == -1 && o.connections_max == 256 && !o.idle_seconds &&
 	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose &&
 	   o.transport == PROTO_TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
-	   o.zerocopy == ZEROCOPY_NEVER,
+	   o.zerocopy == ZEROCOPY_NEVER && !o.client_connections_max &&
+	   o.listen.backlog == 128 && o.listen.unreachable_seconds == 60 &&
+	   o.listen.mode == 0600 && o.listen.uid == (uid_t)-1 && o.listen.gid == (gid_t)-1,
 	   "the shortest command line leaves all other options at their defaults");
 	parse(&o, LEAST "--sp b=0 --listen [::]:0 --ready-fd 3 -v --id 15 "
 	      "--max-connections 4088 --idle-timeout 1 --handshake-timeout 2 "
 	      "--stall-timeout 3 --transport msg-ring --wait adapt "
-	      "--zerocopy-threshold 64K");
-	ok(o.id == 15 && o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.n_listen == 2 &&
+	      "--zerocopy-threshold 64K --max-connections-per-client 9 --backlog 7 "
+	      "--unreachable-timeout 0 --socket-mode 660 --socket-user root "
+	      "--socket-group root --listen unix:/a --listen fd:7 --listen systemd "
+	      "--listen systemd:x");
+	ok(o.id == 15 && o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.listen.n == 6 &&
 	   o.ready_fd == 3 && o.is_verbose && o.connections_max == 4088 &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
 	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
 	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,
 	   "a command line with every option sets each value");
+	ok(o.client_connections_max == 9 && o.listen.backlog == 7 &&
+	   !o.listen.unreachable_seconds && o.listen.mode == 0660 && !o.listen.uid &&
+	   !o.listen.gid, "the options of listening sockets set their values");
+	ok(o.listen.place[2].kind == LISTEN_ADDRESS && o.listen.place[3].kind == LISTEN_FD &&
+	   o.listen.place[3].fd == 7 && o.listen.place[4].kind == LISTEN_SYSTEMD &&
+	   !o.listen.place[4].name && !strcmp(o.listen.place[5].name, "x"),
+	   "the places to listen keep their order and their kinds");
 }
 
 static void bad_lines(void)

@@ -4,6 +4,7 @@
  */
 #include <common/log.h>
 #include <common/start.h>
+#include <listen/socket.h>
 
 #include "options.h"
 #include "preflight.h"
@@ -13,6 +14,7 @@
 int main(int argc, char **argv)
 {
 	struct arenad_options options;
+	struct listen_set sockets;
 	struct mshare *region;
 	int status;
 
@@ -24,9 +26,14 @@ int main(int argc, char **argv)
 		log_init("arenad", LOG_LEVEL_DEBUG);
 	if (arenad_preflight(&options))
 		return ARENAD_EXIT_ERROR;
-	if (arenad_region_open(&options, &region))
+	if (listen_open(&options.listen, &sockets))
 		return ARENAD_EXIT_ERROR;
-	status = arenad_supervise(&options);
+	if (arenad_region_open(&options, &region)) {
+		listen_close(&sockets);
+		return ARENAD_EXIT_ERROR;
+	}
+	status = arenad_supervise(&options, &sockets);
+	listen_close(&sockets);
 	arenad_region_close(&options, region);
 	return status;
 }

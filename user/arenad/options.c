@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
-#include <common/address.h>
 #include <common/options.h>
 #include <inttypes.h>
 #include <linux/msharearena.h>
@@ -58,20 +57,6 @@ static int take_disk(void *values, char *text, struct option_error *error)
 		if (!strcmp(o->disk[i].name, text))
 			return option_refuse(error, "two are called %s", text);
 	o->disk[o->n_disks++] = (struct arenad_disk){ .name = text, .path = equals + 1 };
-	return 0;
-}
-
-static int take_listen(void *values, char *text, struct option_error *error)
-{
-	struct arenad_options *o = values;
-	struct address *address = &o->address[o->n_listen];
-
-	if (o->n_listen == ARENAD_MAX_LISTEN)
-		return option_refuse(error, "there are more than %d", ARENAD_MAX_LISTEN);
-	if (address_parse(text, address))
-		return option_refuse(error, "%s is not ADDR:PORT; use e.g. 127.0.0.1:10809",
-				     text);
-	o->listen[o->n_listen++] = text;
 	return 0;
 }
 
@@ -134,9 +119,6 @@ static const char *const backends[] = {
 static const struct option_rule rules[] = {
 	{ .name = "region", .is_needed = true, .kind = OPTION_TEXT, FIELD(region),
 	  .argument = "NAME", .help = "name of the region to make" },
-	{ .name = "listen", .is_needed = true, .kind = OPTION_OTHER, .take = take_listen,
-	  .argument = "ADDR:PORT",
-	  .help = "accept NBD clients there: 127.0.0.1:10809, [::1]:10809; may be repeated" },
 	{ .name = "disk", .is_needed = true, .kind = OPTION_OTHER, .take = take_disk,
 	  .argument = "NAME=PATH",
 	  .help = "serve a block device or file as the export NAME; may be repeated, "
@@ -166,6 +148,9 @@ static const struct option_rule rules[] = {
 	{ .name = "max-connections", .kind = OPTION_NUMBER, FIELD(connections_max),
 	  .min = 1, .max = NP_CONNECTIONS_MAX, .argument = "N",
 	  .help = "clients at once of a network process (256)" },
+	{ .name = "max-connections-per-client", .kind = OPTION_NUMBER,
+	  FIELD(client_connections_max), .max = NP_CONNECTIONS_MAX, .argument = "N",
+	  .help = "connections that one address may have to a network process (0: no limit)" },
 	{ .name = "idle-timeout", .kind = OPTION_NUMBER, FIELD(idle_seconds),
 	  .max = TIMEOUT_SECONDS_MAX, .argument = "S",
 	  .help = "end a client that asks nothing for S seconds (0: never)" },
@@ -201,18 +186,21 @@ static const struct option_rule rules[] = {
 static const struct option_table table = {
 	.program = "arenad",
 	.about = "make a region, and run the processes that serve disks through it",
-	.needed = "--region=NAME --listen=ADDR:PORT... --disk=NAME=PATH...",
-	.more = "Prints \"ready ADDR:PORT...\" when clients may come. SIGTERM and SIGINT "
+	.needed = "--region=NAME --listen=WHERE... --disk=NAME=PATH...",
+	.more = "Prints \"ready ADDRESS...\" when clients may come. SIGTERM and SIGINT "
 		"stop it and remove the region; SIGUSR1 makes each process print its "
 		"counters. Exit status: 0 it was asked to stop, 1 an error or a process "
 		"died, 2 a wrong command line.",
 	.rule = rules,
+	.part = listen_rules,
+	.part_at = offsetof(struct arenad_options, listen),
 	.check = check,
 };
 
 void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
 {
 	*o = (struct arenad_options){
+		.listen = LISTEN_OPTIONS_INIT,
 		.size = DEFAULT_SIZE,
 		.nps = 1,
 		.np_buffers = DEFAULT_BUFFERS,

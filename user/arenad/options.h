@@ -5,15 +5,13 @@
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
 
-#include <common/address.h>
+#include <listen/options.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "user.h"
-
-#define ARENAD_MAX_LISTEN	8
 
 /**
  * enum arenad_exit - exit status of arenad, beside OPTIONS_EXIT_USAGE
@@ -54,15 +52,14 @@ struct arenad_disk {
  * @size: bytes of the region
  * @page_size: bytes of a page of the region, 0 if arenad has to choose
  * @replace: remove an old region of this name
- * @n_listen: used entries of @listen
- * @listen: addresses at which clients are accepted, ADDR:PORT
- * @address: the same addresses, parsed
+ * @listen: where clients are accepted
  * @n_disks: used entries of @disk
  * @disk: disks, each served by an SP of its own
  * @disk_backend: enum backend_kind, for all disks
  * @nps: number of NPs
  * @np_buffers: number of requests in flight in an NP, over all of its clients
  * @connections_max: greatest number of clients of an NP at a time
+ * @client_connections_max: greatest number of connections of one client to an NP, 0 for no limit
  * @idle_seconds: seconds after which a client without requests is ended, 0 for never
  * @handshake_seconds: seconds that a handshake may last
  * @stall_seconds: seconds after which a client is ended if no byte of a transfer moves
@@ -81,15 +78,14 @@ struct arenad_options {
 	uint64_t size;
 	uint64_t page_size;
 	bool replace;
-	unsigned int n_listen;
-	const char *listen[ARENAD_MAX_LISTEN];
-	struct address address[ARENAD_MAX_LISTEN];
+	struct listen_options listen;
 	unsigned int n_disks;
 	struct arenad_disk disk[PROTO_MAX_SPS];
 	unsigned int disk_backend;
 	uint32_t nps;
 	uint32_t np_buffers;
 	uint32_t connections_max;
+	uint32_t client_connections_max;
 	uint32_t idle_seconds;
 	uint32_t handshake_seconds;
 	uint32_t stall_seconds;

@@ -29,25 +29,6 @@ static int check_program(const struct arenad_options *o, const char *name)
 	return ret;
 }
 
-static int check_address(const struct address *address, const char *text)
-{
-	const struct sockaddr *addr = (const struct sockaddr *)&address->storage;
-	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1, ret = 0;
-
-	/* Listen in the same way as arena-np will. */
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    (addr->sa_family == AF_INET6 &&
-	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))) ||
-	    bind(fd, addr, address->length) || listen(fd, 1)) {
-		ret = -errno;
-		log_error("cannot listen on %s: %s", text, strerror(-ret));
-	}
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 static int check_disk(const struct arenad_disk *disk)
 {
 	struct stat st;
@@ -70,7 +51,7 @@ static int check_open_files(const struct arenad_options *o)
 {
 	uint32_t most = o->np_buffers / CONN_NET_BUFFERS;
 	uint32_t connections = o->connections_max < most ? o->connections_max : most;
-	rlim_t needed = NP_FILES_NEEDED(connections + NP_LISTENERS_MAX);
+	rlim_t needed = NP_FILES_NEEDED(connections + LISTEN_MAX);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max >= needed)
@@ -92,7 +73,5 @@ int arenad_preflight(const struct arenad_options *o)
 		ret = check_open_files(o);
 	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
 		ret = check_disk(&o->disk[i]);
-	for (unsigned int i = 0; i < o->n_listen && !ret; i++)
-		ret = check_address(&o->address[i], o->listen[i]);
 	return ret;
 }

@@ -5,6 +5,7 @@
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <listen/socket.h>
 #include <np/zerocopy.h>
 #include <sp/backend/kind.h>
 #include <stdarg.h>
@@ -15,8 +16,8 @@
 
 #include "options.h"
 
-/* Room for --sp NAME=PID for each disk, --listen for each address, and 30 others. */
-#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + ARENAD_MAX_LISTEN) + 30)
+/* Room for --sp NAME=PID for each disk, --listen for each socket, and 32 others. */
+#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + LISTEN_MAX) + 32)
 
 /**
  * struct arguments - a command line under construction
@@ -116,6 +117,27 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 	become(o, &a);
 }
 
+/* Let the program inherit a descriptor; it inherits no other one. */
+static int pass(int fd)
+{
+	if (!fcntl(fd, F_SETFD, 0))
+		return 0;
+	log_error("cannot pass a descriptor on: %s", strerror(errno));
+	return -errno;
+}
+
+static int add_sockets(struct arguments *a, const struct program *p)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < p->sockets->n && !ret; i++) {
+		add_value(a, "--listen", format("fd:%d", p->sockets->socket[i].fd));
+		ret = pass(p->sockets->socket[i].fd);
+	}
+	add_value(a, "--unreachable-timeout", format("%u", p->options->listen.unreachable_seconds));
+	return ret;
+}
+
 void program_exec_np(const struct child_pids *pids, void *context)
 {
 	const struct program *p = context;
@@ -125,21 +147,17 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add(&a, "arena-np");
 	add_common(&a, o);
 	add_value(&a, "--id", format("%u", p->id));
-	for (unsigned int i = 0; i < o->n_listen; i++)
-		add_value(&a, "--listen", o->listen[i]);
+	if (add_sockets(&a, p) || pass(p->ready_fd))
+		return;
 	for (unsigned int i = 0; i < o->n_disks; i++)
 		add_value(&a, "--sp", format("%s=%d", o->disk[i].name, pids->sp[i]));
 	add_value(&a, "--max-connections", format("%u", o->connections_max));
+	add_value(&a, "--max-connections-per-client", format("%u", o->client_connections_max));
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));
 	add_value(&a, "--handshake-timeout", format("%u", o->handshake_seconds));
 	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
 	if (o->zerocopy != ZEROCOPY_NEVER)
 		add_value(&a, "--zerocopy-threshold", format("%u", o->zerocopy));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
-	/* Let the program inherit this descriptor, and no other one. */
-	if (fcntl(p->ready_fd, F_SETFD, 0)) {
-		log_error("cannot pass a descriptor on: %s", strerror(errno));
-		return;
-	}
 	become(o, &a);
 }

@@ -9,16 +9,19 @@
 #include "child.h"
 
 struct arenad_options;
+struct listen_set;
 
 /**
  * struct program - the values from which the command line of a process is made
  * @options: arenad's command line
  * @id: number of the NP or SP
+ * @sockets: the listening sockets
  * @ready_fd: descriptor to which an NP writes that it is ready
  */
 struct program {
 	const struct arenad_options *options;
 	unsigned int id;
+	const struct listen_set *sockets;
 	int ready_fd;
 };
 

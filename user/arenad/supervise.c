@@ -21,9 +21,13 @@
 
 #define MAX_CHILDREN	(PROTO_MAX_NPS + PROTO_MAX_SPS)
 
+/* "READY", the address of each socket after a blank, and a newline. */
+#define READY_SIZE	(sizeof("READY\n") + LISTEN_MAX * (ADDRESS_TEXT_SIZE + 1))
+
 /**
  * struct supervisor - the processes and what arenad waits for
  * @options: command line
+ * @sockets: listening sockets, until the processes are stopped
  * @n_children: used entries of @child
  * @child: the processes, the NPs first: if the last one dies the SPs end too, and the log must
  *	name the process that died first
@@ -37,6 +41,7 @@
  */
 struct supervisor {
 	const struct arenad_options *options;
+	struct listen_set *sockets;
 	unsigned int n_children;
 	struct child child[MAX_CHILDREN];
 	char name[MAX_CHILDREN][64];
@@ -44,7 +49,7 @@ struct supervisor {
 	int signal_fd;
 	int ready_fd;
 	unsigned int n_ready;
-	char ready[1024];
+	char ready[READY_SIZE];
 	size_t ready_length;
 };
 
@@ -93,7 +98,11 @@ static int fork_sps(struct supervisor *sv, struct program *p, struct child_pids 
 /* Fork all processes, then send all ids to each. */
 static int start_all(struct supervisor *sv, int ready_fd)
 {
-	struct program p = { .options = sv->options, .ready_fd = ready_fd };
+	struct program p = {
+		.options = sv->options,
+		.sockets = sv->sockets,
+		.ready_fd = ready_fd,
+	};
 	struct child_pids pids = { 0 };
 	int ret = fork_nps(sv, &p, &pids);
 
@@ -149,7 +158,7 @@ static bool take_lines(struct supervisor *sv)
 }
 
 /*
- * Each NP writes one line, "READY ADDR:PORT...", and closes the pipe. Return false if arenad cannot
+ * Each NP writes one line, "READY ADDRESS...", and closes the pipe. Return false if arenad cannot
  * pass on that all are ready.
  */
 static bool handle_ready(struct supervisor *sv)
@@ -263,12 +272,16 @@ static bool all_ended_well(const struct supervisor *sv, const bool had_ended[MAX
 	return good;
 }
 
-/* Stop the NPs first, so that no request is left without an answer. */
+/*
+ * Clients that come now are refused. Then the NPs stop first, so that no request is left without
+ * an answer.
+ */
 static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 {
 	unsigned int n = sv->n_children, nps = n < sv->options->nps ? n : sv->options->nps;
 	bool had_ended[MAX_CHILDREN], good;
 
+	listen_close(sv->sockets);
 	for (unsigned int i = 0; i < n; i++)
 		had_ended[i] = sv->child[i].pidfd < 0;
 	good = child_stop(sv->child, nps);
@@ -307,9 +320,9 @@ static int signals_open(void)
 	return fd;
 }
 
-enum arenad_exit arenad_supervise(const struct arenad_options *o)
+enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets)
 {
-	struct supervisor sv = { .options = o };
+	struct supervisor sv = { .options = o, .sockets = sockets };
 	enum arenad_exit status = ARENAD_EXIT_ERROR;
 	int ends[2];
 

@@ -6,6 +6,8 @@
 #ifndef ARENAD_SUPERVISE_H
 #define ARENAD_SUPERVISE_H
 
+#include <listen/socket.h>
+
 #include "options.h"
 
 /**
@@ -15,7 +17,11 @@
  */
 void arenad_supervise_hold_signals(void);
 
-/** arenad_supervise() - run the processes until a signal asks to stop or one dies */
-enum arenad_exit arenad_supervise(const struct arenad_options *o);
+/**
+ * arenad_supervise() - run the processes until a signal asks to stop or one dies
+ * @o: command line
+ * @sockets: listening sockets for the NP; closed when the processes are stopped
+ */
+enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets);
 
 #endif /* ARENAD_SUPERVISE_H */

@@ -3,10 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "parse.h"
+
+#define UNIX_PREFIX	"unix:"
+/* The address and the name of an interface, in brackets. */
+#define HOST_SIZE	(INET6_ADDRSTRLEN + IF_NAMESIZE + sizeof("[%]"))
 
 static int parse_v4(const char *host, unsigned int port, struct address *out)
 {
@@ -20,50 +25,143 @@ static int parse_v4(const char *host, unsigned int port, struct address *out)
 	return 0;
 }
 
+/* An interface is given by its name, or by its number as in getnameinfo(3). */
+static int parse_scope(const char *text, uint32_t *scope)
+{
+	char name[IF_NAMESIZE];
+
+	*scope = if_nametoindex(text);
+	if (*scope)
+		return 0;
+	return parse_u32(text, INT32_MAX, scope) || !if_indextoname(*scope, name) ? -ENODEV : 0;
+}
+
+static void set_v6(struct address *out, unsigned int port)
+{
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->storage;
+
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons((uint16_t)port);
+	out->length = sizeof(*v6);
+}
+
 /* @host is in brackets, which are removed. */
 static int parse_v6(char *host, unsigned int port, struct address *out)
 {
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->storage;
 	size_t length = strlen(host);
+	char *percent;
+	int ret = 0;
 
 	if (length < 3 || host[0] != '[' || host[length - 1] != ']')
 		return -EINVAL;
 	host[length - 1] = '\0';
+	percent = strchr(host, '%');
+	if (percent)
+		*percent = '\0';
 	if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) != 1)
 		return -EINVAL;
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons((uint16_t)port);
-	out->length = sizeof(*v6);
-	return 0;
+	if (percent)
+		ret = parse_scope(percent + 1, &v6->sin6_scope_id);
+	else if (IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr))
+		ret = -EDESTADDRREQ;
+	set_v6(out, port);
+	return ret;
 }
 
-int address_parse(const char *text, struct address *out)
+static int parse_tcp(const char *text, struct address *out)
 {
 	const char *colon = strrchr(text, ':');
-	char host[ADDRESS_TEXT_SIZE];
+	char host[HOST_SIZE];
 	unsigned int port;
 
-	*out = (struct address){ .length = 0 };
 	if (!colon || (size_t)(colon - text) >= sizeof(host))
 		return -EINVAL;
 	if (parse_u32(colon + 1, UINT16_MAX, &port))
 		return -EINVAL;
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
+	if (!strcmp(host, "*")) {
+		/* The address :: is all zero. */
+		out->is_dual = true;
+		set_v6(out, port);
+		return 0;
+	}
 	return parse_v4(host, port, out) ? parse_v6(host, port, out) : 0;
 }
 
-void address_format(const struct sockaddr_storage *storage, char *text, size_t size)
+static int parse_unix(const char *path, struct address *out)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&out->storage;
+	size_t length = strlen(path);
+
+	if (!length)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)path[i] <= ' ' || path[i] == 0x7f)
+			return -EINVAL;
+	if (length >= sizeof(un->sun_path))
+		return -ENAMETOOLONG;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, length + 1);
+	out->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	return 0;
+}
+
+int address_parse(const char *text, struct address *out)
+{
+	*out = (struct address){ .length = 0 };
+	if (!strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)))
+		return parse_unix(text + strlen(UNIX_PREFIX), out);
+	return parse_tcp(text, out);
+}
+
+static void format_v4(const struct in_addr *address, uint16_t port, char *text, size_t size)
+{
+	char host[INET_ADDRSTRLEN] = "?";
+
+	inet_ntop(AF_INET, address, host, sizeof(host));
+	snprintf(text, size, "%s:%u", host, ntohs(port));
+}
+
+static void format_v6(const struct sockaddr_in6 *v6, char *text, size_t size)
+{
+	char host[INET6_ADDRSTRLEN] = "?", name[IF_NAMESIZE], scope[IF_NAMESIZE + 16] = "";
+
+	inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+	if (v6->sin6_scope_id && if_indextoname(v6->sin6_scope_id, name))
+		snprintf(scope, sizeof(scope), "%%%s", name);
+	else if (v6->sin6_scope_id)
+		snprintf(scope, sizeof(scope), "%%%u", v6->sin6_scope_id);
+	snprintf(text, size, "[%s%s]:%u", host, scope, ntohs(v6->sin6_port));
+}
+
+static void format_unix(const struct sockaddr_un *un, socklen_t length, char *text, size_t size)
+{
+	size_t n = length > offsetof(struct sockaddr_un, sun_path) ?
+		   length - offsetof(struct sockaddr_un, sun_path) : 0;
+
+	if (n && !un->sun_path[0])
+		snprintf(text, size, UNIX_PREFIX "@%.*s", (int)n - 1, un->sun_path + 1);
+	else
+		snprintf(text, size, UNIX_PREFIX "%.*s", (int)n, un->sun_path);
+}
+
+void address_format(const struct sockaddr_storage *storage, socklen_t length, char *text,
+		    size_t size)
 {
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
-	char host[INET6_ADDRSTRLEN] = "?";
+	struct in_addr mapped;
 
-	if (storage->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		snprintf(text, size, "[%s]:%u", host, ntohs(v6->sin6_port));
+	if (storage->ss_family == AF_UNIX) {
+		format_unix((const struct sockaddr_un *)storage, length, text, size);
+	} else if (storage->ss_family != AF_INET6) {
+		format_v4(&v4->sin_addr, v4->sin_port, text, size);
+	} else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+		memcpy(&mapped, v6->sin6_addr.s6_addr + 12, sizeof(mapped));
+		format_v4(&mapped, v6->sin6_port, text, size);
 	} else {
-		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-		snprintf(text, size, "%s:%u", host, ntohs(v4->sin_port));
+		format_v6(v6, text, size);
 	}
 }

@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include <common/log.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,20 +72,41 @@ void conn_is_busy(struct conn *c)
  * The beginning
  */
 
-static struct conn *make(struct np *np, int fd)
+static void log_refusal(const struct np *np, const struct conn_peer *peer, int err)
+{
+	if (err == -EDQUOT)
+		log_limited(LOG_LEVEL_INFO, "refused %s: it has %u connections already",
+			    peer->text, np->clients.max);
+	else
+		log_limited(LOG_LEVEL_ERROR, "cannot serve %s: %s", peer->text, strerror(-err));
+}
+
+static int set_up(struct conn *c, struct np *np, int fd, const struct conn_peer *peer)
+{
+	const struct client_key key = client_key_make(&peer->address, peer->uid);
+	int ret = client_get(&np->clients, &key, &c->client);
+
+	if (ret)
+		return ret;
+	ret = arena_ring_add_file(np->ring, fd, &c->file);
+	if (ret)
+		client_put(c->client);
+	return ret;
+}
+
+static struct conn *make(struct np *np, int fd, const struct conn_peer *peer)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	int ret;
+	int ret = c ? set_up(c, np, fd, peer) : -ENOMEM;
 
-	if (!c)
-		return NULL;
-	ret = arena_ring_add_file(np->ring, fd, &c->file);
 	if (ret) {
-		log_limited(LOG_LEVEL_ERROR, "cannot serve a client: %s", strerror(-ret));
+		log_refusal(np, peer, ret);
 		free(c);
 		return NULL;
 	}
 	c->np = np;
+	/* The kernel has no sends without a copy over UNIX sockets. */
+	c->tx.zerocopy = peer->is_unix ? ZEROCOPY_NEVER : np->options->zerocopy;
 	c->has_file = true;
 	c->since = np->now;
 	c->number = ++np->conns.last;
@@ -93,9 +115,9 @@ static struct conn *make(struct np *np, int fd)
 	return c;
 }
 
-void conn_new(struct np *np, int fd, const char *address)
+void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 {
-	struct conn *c = make(np, fd);
+	struct conn *c = make(np, fd, peer);
 
 	close(fd);
 	if (!c)
@@ -103,7 +125,8 @@ void conn_new(struct np *np, int fd, const char *address)
 	move_to(c, &np->conns.busy);
 	np->conns.n++;
 	np->counters.connections++;
-	log_debug("connection %u: accepted from %s, %u now", c->number, address, np->conns.n);
+	log_debug("connection %u: accepted from %s, %u now", c->number, peer->text,
+		  np->conns.n);
 	handshake_start(c);
 	conn_touch(c);
 }
@@ -200,6 +223,7 @@ static void free_conn(struct conn *c)
 	TAILQ_REMOVE(c->list, c, link);
 	np->conns.n--;
 	log_debug("connection %u: gone, %u left", c->number, np->conns.n);
+	client_put(c->client);
 	free(c);
 }
 
@@ -276,6 +300,15 @@ static int64_t stall_limit(const struct conn *c, bool is_pressed)
 	return is_pressed && limit > STALL_PRESSED_SECONDS ? STALL_PRESSED_SECONDS : limit;
 }
 
+/* Clients whose handshake does not end must not keep others out. */
+static int64_t handshake_limit(const struct np *np)
+{
+	int64_t limit = np->options->handshake_seconds;
+
+	return !conn_table_has_room(&np->conns) && limit > HANDSHAKE_PRESSED_SECONDS ?
+	       HANDSHAKE_PRESSED_SECONDS : limit;
+}
+
 static bool takes_no_replies(const struct conn *c)
 {
 	bool is_pressed = admission_is_pressed(&c->np->peer[c->sp].data);
@@ -288,7 +321,7 @@ static bool sends_no_payload(const struct conn *c)
 	bool is_pressed = admission_is_pressed(&c->np->share.payload);
 
 	return receive_waits_for_payload(c) &&
-	       c->np->now - c->rx.moved_at > stall_limit(c, is_pressed);
+	       c->np->now - c->rx.part_at > stall_limit(c, is_pressed);
 }
 
 /* Return: why the time of a connection is over; NULL if it is not. */
@@ -298,7 +331,7 @@ static const char *overdue(const struct conn *c)
 	int64_t now = c->np->now;
 
 	if (c->phase == CONN_HANDSHAKE)
-		return now - c->since > o->handshake_seconds ?
+		return now - c->since > handshake_limit(c->np) ?
 		       "its handshake lasts too long" : NULL;
 	if (takes_no_replies(c))
 		return "it does not take its replies";

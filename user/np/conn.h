@@ -7,11 +7,14 @@
 #define NP_CONN_H
 
 #include <arena/ring.h>
+#include <common/address.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "admission.h"
+#include "client.h"
 #include "handshake.h"
 #include "receive.h"
 #include "request.h"
@@ -35,12 +38,27 @@ enum conn_phase {
 };
 
 /**
+ * struct conn_peer - the other end of a connection
+ * @address: its address
+ * @is_unix: the connection is a UNIX socket
+ * @uid: then the user of the other end
+ * @text: what the log calls it
+ */
+struct conn_peer {
+	struct sockaddr_storage address;
+	bool is_unix;
+	uid_t uid;
+	char text[ADDRESS_TEXT_SIZE];
+};
+
+/**
  * struct conn - a client's connection
  * @link: in @list
  * @touched: in the list of connections that are processed when the turn ends
  * @waiting: in the list of connections that wait for something to be given back
  * @list: the list of the table that @link is in
  * @np: the process
+ * @client: whose connection it is
  * @number: names the connection in the log
  * @phase: phase of its life
  * @is_touched: @touched is in use
@@ -68,6 +86,7 @@ struct conn {
 	TAILQ_ENTRY(conn) waiting;
 	struct conn_list *list;
 	struct np *np;
+	struct client *client;
 	uint32_t number;
 	enum conn_phase phase;
 	bool is_touched;
@@ -119,8 +138,21 @@ struct conn_table {
 /** conn_table_init() - make an empty table for at most @max connections */
 void conn_table_init(struct conn_table *t, unsigned int max);
 
-/** conn_new() - begin a connection; takes over @fd, the client's socket, also if it fails */
-void conn_new(struct np *np, int fd, const char *address);
+/** conn_table_has_room() - can another connection begin? */
+static inline bool conn_table_has_room(const struct conn_table *t)
+{
+	return t->n < t->max;
+}
+
+/**
+ * conn_new() - begin a connection
+ * @np: the process
+ * @fd: the client's socket, which is taken over, also if it fails
+ * @peer: who the client is
+ *
+ * A client that has as many connections as it may have is refused: the socket is closed.
+ */
+void conn_new(struct np *np, int fd, const struct conn_peer *peer);
 
 /** conn_serve() - end the handshake, which agreed on @session; requests for an SP follow */
 void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session);

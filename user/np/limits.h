@@ -6,15 +6,16 @@
 #define NP_LIMITS_H
 
 #include <arena/ring.h>
+#include <listen/options.h>
 #include <proto/layout.h>
 
 /* Bounds of the process as a whole. */
 enum np_limits {
-	NP_LISTENERS_MAX = 8,
 	NP_CONNECTIONS_DEFAULT = 256,
 	/* Each connection is a file of the ring, and so is each listener. */
-	NP_CONNECTIONS_MAX = ARENA_RING_MAX_FILES - NP_LISTENERS_MAX,
-	NP_BACKLOG = 128,
+	NP_CONNECTIONS_MAX = ARENA_RING_MAX_FILES - LISTEN_MAX,
+	/* Lists of clients, by the hash of their addresses. */
+	CLIENT_LISTS = 1024,
 	/* Open files outside the ring: region, rings, pidfds, listeners. */
 	NP_FILES_OWN = 64,
 	/* A connection has a receive, and sends whose buffers the kernel still uses. */
@@ -75,6 +76,8 @@ enum negotiation_limits {
 enum time_limits {
 	HELLO_SECONDS = 30,
 	HANDSHAKE_SECONDS = 30,
+	/* The same while there is no room for another connection. */
+	HANDSHAKE_PRESSED_SECONDS = 5,
 	STALL_SECONDS = 60,
 	/* The same while others wait for the buffers that a stalled connection holds. */
 	STALL_PRESSED_SECONDS = 10,

@@ -1,45 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listening sockets. The ring only says that a client is there. The client is accepted when there
- * is room for a connection, and waits in the kernel until then.
+ * Waiting for clients at the listening sockets. The ring only says that a client is there. The
+ * client is accepted when there is room for a connection, and waits in the kernel until then.
  */
 #ifndef NP_LISTEN_H
 #define NP_LISTEN_H
 
 #include <arena/ring.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "handler.h"
 
 struct np;
-struct address;
 
 /**
  * struct listener - a listening socket
  * @np: the process
  * @fd: the socket
+ * @is_inherited: other processes may listen on it, too
  * @file: the socket as a file of the ring
+ * @poll: the poll, if @is_polling
  * @handler: handles the events of the poll
+ * @is_over: it was shut down, and no client comes any more
  * @is_polling: a poll is under way
  * @retry_at: second before which no client is accepted
  */
 struct listener {
 	struct np *np;
 	int fd;
+	bool is_inherited;
 	struct arena_file file;
+	struct arena_op poll;
 	struct handler handler;
+	bool is_over;
 	bool is_polling;
 	int64_t retry_at;
 };
 
-/** listener_open() - bind and listen; logs what is wrong; 0 or -errno */
-int listener_open(struct np *np, const struct address *where);
-void listener_close(struct listener *l);
+/** listeners_open() - listen at all places of the options; logs what is wrong; 0 or -errno */
+int listeners_open(struct np *np);
 
-/** listener_address() - write "ADDR:PORT" with the port that the kernel chose */
-void listener_address(const struct listener *l, char *text, size_t size);
+/** listeners_close() - close all sockets, as the process ends */
+void listeners_close(struct np *np);
 
 /** listeners_turn() - wait for clients if there is room for a connection */
 void listeners_turn(struct np *np);

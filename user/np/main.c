@@ -7,6 +7,7 @@
 #include <common/start.h>
 #include <common/uring_error.h>
 #include <errno.h>
+#include <limits.h>
 #include <proto/region.h>
 #include <signal.h>
 #include <stdio.h>
@@ -70,6 +71,8 @@ static int make_tables(struct np *np)
 	}
 	LIST_INIT(&np->batches);
 	conn_table_init(&np->conns, count_connections(np));
+	client_table_init(&np->clients, np->options->client_connections_max ?
+			  np->options->client_connections_max : UINT_MAX);
 	share_init(np);
 	return 0;
 }
@@ -88,8 +91,8 @@ static int make_ring(struct np *np)
 {
 	struct arena_ring_options o = {
 		.size = sizeof(o),
-		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * NP_LISTENERS_MAX,
-		.files = np->conns.max + NP_LISTENERS_MAX,
+		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * LISTEN_MAX,
+		.files = np->conns.max + LISTEN_MAX,
 		.sources = OTHER_SOURCES + np->options->n_sps,
 		.wait = np->options->wait,
 	};
@@ -115,28 +118,17 @@ static int connect_sps(struct np *np)
 	return 0;
 }
 
-static int open_listeners(struct np *np)
-{
-	for (unsigned int i = 0; i < np->options->n_listen; i++) {
-		int ret = listener_open(np, &np->options->listen[i]);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 /* The line is written at once, so that the reader of a pipe does not see a part of it. */
 static int say_ready(const struct np *np)
 {
-	char line[NP_LISTENERS_MAX * (ADDRESS_TEXT_SIZE + 1)] = "READY";
+	char line[LISTEN_MAX * (ADDRESS_TEXT_SIZE + 1) + sizeof("READY\n")] = "READY";
 	size_t n = strlen(line);
 
 	if (np->options->ready_fd < 0)
 		return 0;
 	for (unsigned int i = 0; i < np->n_listeners; i++) {
 		line[n++] = ' ';
-		listener_address(&np->listener[i], line + n, sizeof(line) - n);
+		listen_format(np->listener[i].fd, line + n, sizeof(line) - n);
 		n += strlen(line + n);
 	}
 	line[n++] = '\n';
@@ -229,7 +221,7 @@ static int run(struct np *np)
 	ret = stop_init(np);
 	if (ret)
 		goto disconnect_sps;
-	ret = open_listeners(np);
+	ret = listeners_open(np);
 	if (ret)
 		goto close_listeners;
 	ret = say_ready(np);
@@ -238,8 +230,7 @@ static int run(struct np *np)
 	ret = serve(np);
 
 close_listeners:
-	for (unsigned int i = 0; i < np->n_listeners; i++)
-		listener_close(&np->listener[i]);
+	listeners_close(np);
 disconnect_sps:
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		peer_disconnect(&np->peer[i]);

@@ -19,10 +19,12 @@
 
 #include <arena/arena.h>
 #include <arena/ring.h>
+#include <listen/socket.h>
 #include <proto/layout.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client.h"
 #include "conn.h"
 #include "counters.h"
 #include "export.h"
@@ -52,8 +54,10 @@
  * @share: how requests and buffers are divided among exports and clients
  * @conns: all connections
  * @batches: batches of replies that are not in use
+ * @clients: how many connections each client has
+ * @sockets: listening sockets
  * @n_listeners: used entries of @listener
- * @listener: listening sockets
+ * @listener: those of them that clients are awaited at
  * @stop: signals, the tick of the clock and the end of the process
  * @counters: totals since the start
  */
@@ -75,8 +79,10 @@ struct np {
 	struct share share;
 	struct conn_table conns;
 	struct batch_list batches;
+	struct client_table clients;
+	struct listen_set sockets;
 	unsigned int n_listeners;
-	struct listener listener[NP_LISTENERS_MAX];
+	struct listener listener[LISTEN_MAX];
 	struct stop stop;
 	struct counters counters;
 };

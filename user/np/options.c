@@ -24,19 +24,6 @@ int np_options_parse_sp(const char *text, struct options_sp *sp)
 	return 0;
 }
 
-static int take_listen(void *values, char *text, struct option_error *error)
-{
-	struct options *o = values;
-
-	if (o->n_listen == NP_LISTENERS_MAX)
-		return option_refuse(error, "there are more than %d", NP_LISTENERS_MAX);
-	if (address_parse(text, &o->listen[o->n_listen]))
-		return option_refuse(error, "%s is not ADDR:PORT; use e.g. 127.0.0.1:10809",
-				     text);
-	o->n_listen++;
-	return 0;
-}
-
 static int take_sp(void *values, char *text, struct option_error *error)
 {
 	struct options *o = values;
@@ -81,20 +68,19 @@ static const struct option_rule rules[] = {
 	{ .name = "id", .kind = OPTION_NUMBER, FIELD(id), .max = PROTO_MAX_NPS - 1,
 	  .argument = "N",
 	  .help = "which network process of the region this is (0)" },
-	{ .name = "listen", .is_needed = true, .kind = OPTION_OTHER, .take = take_listen,
-	  .argument = "ADDR:PORT",
-	  .help = "accept clients there: 127.0.0.1:10809, [::1]:10809; port 0 lets the "
-		  "kernel choose; may be repeated" },
 	{ .name = "sp", .is_needed = true, .kind = OPTION_OTHER, .take = take_sp,
 	  .argument = "NAME=PID",
 	  .help = "storage process and its export's name, the first one being the default "
 		  "export; PID 0: any process of the region, whose end goes unnoticed; may "
 		  "be repeated, in the order of the storage processes' ids" },
 	{ .name = "ready-fd", .kind = OPTION_OTHER, .take = take_ready_fd, .argument = "N",
-	  .help = "write \"READY ADDR:PORT...\" there when clients may come" },
+	  .help = "write \"READY ADDRESS...\" there when clients may come" },
 	{ .name = "max-connections", .kind = OPTION_NUMBER, FIELD(connections_max),
 	  .min = 1, .max = NP_CONNECTIONS_MAX, .argument = "N",
 	  .help = "clients at once (256)" },
+	{ .name = "max-connections-per-client", .kind = OPTION_NUMBER,
+	  FIELD(client_connections_max), .max = NP_CONNECTIONS_MAX, .argument = "N",
+	  .help = "connections that one address may have (0: no limit)" },
 	{ .name = "idle-timeout", .kind = OPTION_NUMBER, FIELD(idle_seconds),
 	  .max = TIMEOUT_SECONDS_MAX, .argument = "S",
 	  .help = "end a client that asks nothing for S seconds (0: never)" },
@@ -124,15 +110,18 @@ static const struct option_rule rules[] = {
 static const struct option_table table = {
 	.program = "arena-np",
 	.about = "serve the disks of storage processes to NBD clients",
-	.needed = "--region=NAME --listen=ADDR:PORT... --sp=NAME=PID...",
+	.needed = "--region=NAME --listen=WHERE... --sp=NAME=PID...",
 	.more = "SIGUSR1 prints the counters to standard error; SIGTERM ends the process "
 		"when the requests in flight are done, within 5 seconds.",
 	.rule = rules,
+	.part = listen_rules,
+	.part_at = offsetof(struct options, listen),
 };
 
 void np_options_parse(struct options *o, int argc, char **argv)
 {
 	*o = (struct options){
+		.listen = LISTEN_OPTIONS_INIT,
 		.ready_fd = -1,
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,

@@ -6,7 +6,7 @@
 #define NP_OPTIONS_H
 
 #include <arena/channel.h>
-#include <common/address.h>
+#include <listen/options.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
 #include <stdbool.h>
@@ -30,12 +30,12 @@ struct options_sp {
  * struct options - the command line, checked
  * @region: name of the region
  * @id: number of this NP in the region
- * @n_listen: used entries of @listen
  * @listen: where to accept connections
  * @n_sps: used entries of @sp
  * @sp: the SPs, in the order of their ids
  * @ready_fd: where "READY ADDR:PORT..." is written when clients may come, or -1
  * @connections_max: how many connections are served at once
+ * @client_connections_max: how many of them one client may have, 0 for no limit
  * @idle_seconds: how long a client may send no request, 0 for no limit
  * @handshake_seconds: how long the handshake may last
  * @stall_seconds: how long a transfer may make no progress
@@ -47,12 +47,12 @@ struct options_sp {
 struct options {
 	const char *region;
 	uint32_t id;
-	unsigned int n_listen;
-	struct address listen[NP_LISTENERS_MAX];
+	struct listen_options listen;
 	unsigned int n_sps;
 	struct options_sp sp[PROTO_MAX_SPS];
 	int ready_fd;
 	uint32_t connections_max;
+	uint32_t client_connections_max;
 	uint32_t idle_seconds;
 	uint32_t handshake_seconds;
 	uint32_t stall_seconds;

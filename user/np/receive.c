@@ -185,6 +185,21 @@ static void spill(struct conn *c)
  * Requests
  */
 
+/*
+ * A payload has to come in parts of CONN_CHUNK_BYTES, each within the time limit: a client that
+ * sends a byte now and then would keep its buffers for ever.
+ */
+static void pace(struct conn *c, uint32_t bytes)
+{
+	struct receive *rx = &c->rx;
+
+	rx->part_bytes += bytes;
+	if (rx->part_bytes < CONN_CHUNK_BYTES && bytes)
+		return;
+	rx->part_at = c->np->now;
+	rx->part_bytes = 0;
+}
+
 static void hand_over(struct conn *c, struct request *r)
 {
 	c->rx.request = NULL;
@@ -197,6 +212,7 @@ static void refuse(struct conn *c, struct request *r, enum proto_status status)
 	c->np->counters.refused++;
 	c->rx.request = r;
 	r->state = REQUEST_DISCARD;
+	pace(c, 0);
 	if (c->rx.stream.payload)
 		return;
 	c->rx.request = NULL;
@@ -220,6 +236,12 @@ static bool adopt_spare(struct conn *c, struct request *r)
 	return true;
 }
 
+static void await_payload(struct conn *c, struct request *r)
+{
+	r->state = REQUEST_PAYLOAD;
+	pace(c, 0);
+}
+
 /* Return: false if it has to wait. */
 static bool get_buffers(struct conn *c, struct request *r)
 {
@@ -233,10 +255,10 @@ static bool get_buffers(struct conn *c, struct request *r)
 	}
 	if (ret)
 		refuse(c, r, PROTO_ENOMEM);
-	else if (is_write)
-		r->state = REQUEST_PAYLOAD;
-	else
+	else if (!is_write)
 		hand_over(c, r);
+	else
+		await_payload(c, r);
 	return true;
 }
 
@@ -341,6 +363,7 @@ static bool take_payload(struct conn *c)
 	if (r->state == REQUEST_PAYLOAD && rx->plan.piece[rx->at].kind != PLAN_PAYLOAD)
 		place(c, r, n);
 	nbd_stream_payload(&rx->stream, n);
+	pace(c, n);
 	advance(rx, n);
 	if (!rx->stream.payload)
 		payload_done(c, r);
@@ -430,14 +453,16 @@ static void data_came(struct conn *c, uint32_t bytes)
 
 static void data_happened(struct conn *c, const struct arena_event *e)
 {
-	if (e->result > 0)
+	if (e->result > 0) {
 		data_came(c, (uint32_t)e->result);
-	else if (e->flags & ARENA_EVENT_CANCELED)
+	} else if (e->flags & ARENA_EVENT_CANCELED) {
 		conn_touch(c);
-	else if (e->result == 0)
+	} else if (e->result == 0) {
 		end_of_stream(c);
-	else
+	} else {
+		log_debug("connection %u: cannot receive: %s", c->number, strerror(-e->result));
 		conn_kill(c);
+	}
 }
 
 static void skip_happened(struct conn *c, const struct arena_event *e)
@@ -449,6 +474,7 @@ static void skip_happened(struct conn *c, const struct arena_event *e)
 		return;
 	}
 	rx->moved_at = c->np->now;
+	pace(c, 0);
 	nbd_stream_payload(&rx->stream, rx->skipping);
 	if (!rx->stream.payload)
 		payload_done(c, rx->request);

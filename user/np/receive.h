@@ -45,6 +45,8 @@ enum receive_kind {
  * @is_quiet: no byte came for a while: poll rather than receive
  * @has_command: the header of a request is complete, and the request has not begun yet
  * @moved_at: seconds when bytes came last, or when waiting for them began
+ * @part_at: seconds when the part of a payload that is under way began
+ * @part_bytes: bytes of this part that have come
  * @skipping: RECEIVE_SKIP: how many bytes are thrown away
  * @stream: the position in the client's stream
  * @command: the request that begins next, if @has_command
@@ -70,6 +72,8 @@ struct receive {
 	bool is_quiet;
 	bool has_command;
 	int64_t moved_at;
+	int64_t part_at;
+	uint32_t part_bytes;
 	uint32_t skipping;
 	struct nbd_stream stream;
 	struct command command;

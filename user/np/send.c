@@ -197,7 +197,7 @@ static int start(struct conn *c, struct batch *b)
 
 	np->counters.batches++;
 	np->sends++;
-	if (b->bytes >= np->options->zerocopy)
+	if (b->bytes >= c->tx.zerocopy)
 		return arena_ring_send_zc(np->ring, &io, NULL);
 	return arena_ring_send(np->ring, &io, NULL);
 }

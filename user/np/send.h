@@ -57,11 +57,13 @@ LIST_HEAD(batch_list, batch);
  * @is_busy: the kernel has not taken all bytes of a send yet
  * @moved_at: seconds when this send began
  * @n_batches: batches that the kernel uses
+ * @zerocopy: number of bytes from which on a send makes no copy, or ZEROCOPY_NEVER
  */
 struct send {
 	bool is_busy;
 	int64_t moved_at;
 	uint32_t n_batches;
+	uint32_t zerocopy;
 };
 
 /** send_reply() - queue the reply to a request, with the data in the request's @buf, if any */

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "socket.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "activation.h"
+
+/* Probes that an idle client's machine may leave unanswered. */
+#define KEEPALIVE_PROBES	3
+
+static int set_option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
+}
+
+static int get_option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &length) ? -1 : value;
+}
+
+/*
+ * A connection without data that is under way is found dead by probes: the first one comes after
+ * half of the time. One with such data is found dead by TCP_USER_TIMEOUT.
+ */
+static int set_patience(int fd, uint32_t seconds)
+{
+	int idle = (int)(seconds / 2), pause = (int)(seconds / 2 / KEEPALIVE_PROBES);
+	int ret;
+
+	if (!seconds)
+		return 0;
+	ret = set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)seconds * 1000);
+	if (!ret)
+		ret = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle ? idle : 1);
+	if (!ret)
+		ret = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, pause ? pause : 1);
+	if (!ret)
+		ret = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+	return ret;
+}
+
+static int set_tcp(int fd, const struct listen_options *o)
+{
+	int ret = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+
+	if (!ret)
+		ret = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	return ret ? ret : set_patience(fd, o->unreachable_seconds);
+}
+
+static int bind_tcp(int fd, const struct listen_options *o, const struct address *where)
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&where->storage;
+	int ret = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+	if (!ret)
+		ret = set_tcp(fd, o);
+	if (!ret && addr->sa_family == AF_INET6)
+		ret = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !where->is_dual);
+	if (!ret && (bind(fd, addr, where->length) || listen(fd, (int)o->backlog)))
+		ret = -errno;
+	return ret;
+}
+
+static int bind_unix(struct listen_socket *s, const struct listen_options *o,
+		     const struct address *where)
+{
+	const struct listen_access access = { .mode = o->mode, .uid = o->uid, .gid = o->gid };
+
+	return listen_file_open(s->fd, (const struct sockaddr_un *)&where->storage, &access,
+				(int)o->backlog, &s->file);
+}
+
+/* A client may be gone again when it is accepted, and accept(2) must not wait then. */
+static int make(struct listen_socket *s, const struct listen_options *o,
+		const struct address *where)
+{
+	int family = where->storage.ss_family;
+
+	s->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return -errno;
+	return family == AF_UNIX ? bind_unix(s, o, where) : bind_tcp(s->fd, o, where);
+}
+
+/* On a machine without IPv6 all addresses are those of IPv4. */
+static int make_dual(struct listen_socket *s, const struct listen_options *o,
+		     const struct address *where)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&where->storage;
+	struct address four = { .length = sizeof(struct sockaddr_in) };
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&four.storage;
+	int ret = make(s, o, where);
+
+	if (ret != -EAFNOSUPPORT && ret != -EADDRNOTAVAIL)
+		return ret;
+	if (s->fd >= 0)
+		close(s->fd);
+	v4->sin_family = AF_INET;
+	v4->sin_port = v6->sin6_port;
+	return make(s, o, &four);
+}
+
+static bool is_stream_listener(int fd)
+{
+	int domain = get_option(fd, SOL_SOCKET, SO_DOMAIN);
+
+	return get_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
+	       get_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1 &&
+	       (domain == AF_INET || domain == AF_INET6 || domain == AF_UNIX);
+}
+
+/* Whoever made the socket has chosen its address and backlog; the rest is set here. */
+static int adopt(struct listen_socket *s, const struct listen_options *o, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	if (!is_stream_listener(fd))
+		return -EPROTOTYPE;
+	s->fd = fd;
+	s->is_inherited = true;
+	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return -errno;
+	return get_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX ? 0 : set_tcp(fd, o);
+}
+
+static void log_failure(const struct listen_place *place, int err)
+{
+	const char *why = strerror(-err);
+
+	if (err == -EPROTOTYPE)
+		why = "it is not a stream socket that listens (systemd: Accept=no)";
+	else if (err == -EEXIST)
+		why = "the path is something else than a socket";
+	else if (err == -EBUSY)
+		why = "its folder is locked by another process";
+	log_error("cannot listen on %s: %s", place->text, why);
+}
+
+/* Return: the next free entry of the set, or NULL after an error was logged. */
+static struct listen_socket *next(struct listen_set *set)
+{
+	struct listen_socket *s = &set->socket[set->n];
+
+	if (set->n == LISTEN_MAX) {
+		log_error("cannot listen on more than %d sockets", LISTEN_MAX);
+		return NULL;
+	}
+	*s = (struct listen_socket){ .fd = -1 };
+	set->n++;
+	return s;
+}
+
+static bool has_name(const struct listen_place *place, const char *name)
+{
+	return !place->name || !strcmp(place->name, name);
+}
+
+static int open_systemd(const struct listen_options *o, const struct listen_place *place,
+			struct activation *a, struct listen_set *set)
+{
+	bool is_found = false;
+
+	for (unsigned int i = 0; i < a->n; i++) {
+		struct listen_socket *s;
+		int ret;
+
+		if (a->entry[i].is_used || !has_name(place, a->entry[i].name))
+			continue;
+		s = next(set);
+		if (!s)
+			return -E2BIG;
+		a->entry[i].is_used = true;
+		is_found = true;
+		ret = adopt(s, o, a->entry[i].fd);
+		if (ret) {
+			log_failure(place, ret);
+			return ret;
+		}
+	}
+	if (!is_found)
+		log_error("cannot listen on %s: no such socket was passed", place->text);
+	return is_found ? 0 : -ENOENT;
+}
+
+static int open_place(const struct listen_options *o, const struct listen_place *place,
+		      struct activation *a, struct listen_set *set)
+{
+	struct listen_socket *s;
+	int ret;
+
+	if (place->kind == LISTEN_SYSTEMD)
+		return open_systemd(o, place, a, set);
+	s = next(set);
+	if (!s)
+		return -E2BIG;
+	if (place->kind == LISTEN_FD)
+		ret = adopt(s, o, place->fd);
+	else if (place->address.is_dual)
+		ret = make_dual(s, o, &place->address);
+	else
+		ret = make(s, o, &place->address);
+	if (ret)
+		log_failure(place, ret);
+	return ret;
+}
+
+static void close_unused(const struct activation *a)
+{
+	for (unsigned int i = 0; i < a->n; i++) {
+		if (a->entry[i].is_used)
+			continue;
+		log_warn("descriptor %d, which systemd passed as '%s', is not used: no --listen "
+			 "names it", a->entry[i].fd, a->entry[i].name);
+		close(a->entry[i].fd);
+	}
+}
+
+int listen_open(const struct listen_options *o, struct listen_set *set)
+{
+	struct activation a;
+	int ret = activation_take(&a);
+
+	set->n = 0;
+	if (ret) {
+		log_error("cannot take the sockets that LISTEN_FDS tells of: %s", strerror(-ret));
+		return ret;
+	}
+	for (unsigned int i = 0; i < o->n && !ret; i++)
+		ret = open_place(o, &o->place[i], &a, set);
+	if (ret)
+		listen_close(set);
+	else
+		close_unused(&a);
+	return ret;
+}
+
+static void close_one(struct listen_socket *s)
+{
+	if (s->fd < 0)
+		return;
+	listen_file_remove(&s->file);
+	if (!s->is_inherited)
+		shutdown(s->fd, SHUT_RDWR);
+	close(s->fd);
+	s->fd = -1;
+}
+
+void listen_close(struct listen_set *set)
+{
+	for (unsigned int i = 0; i < set->n; i++)
+		close_one(&set->socket[i]);
+	set->n = 0;
+}
+
+void listen_format(int fd, char *text, size_t size)
+{
+	struct sockaddr_storage address = { 0 };
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+	socklen_t length = sizeof(address);
+
+	getsockname(fd, (struct sockaddr *)&address, &length);
+	address_format(&address, length, text, size);
+	if (address.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) &&
+	    !get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY))
+		snprintf(text, size, "*:%u", ntohs(v6->sin6_port));
+}
