@@ -64,6 +64,11 @@ order()
 }
 
 pages_2m 128
+arenad_run --size 256M --page-size 2M --disk "one=$disk0" --iopoll
+arenad_wait
+is "arenad --iopoll ends with status 1 at a disk without queues for polling" "$status" 1
+ok "arena-sp says how an NVMe controller gets queues for polling" \
+	says "has no queues that can be polled; the parameter nvme.poll_queues=N"
 order "blocks of 512 bytes" "$disk0"
 order "blocks of 4096 bytes" "$disk2"
 

@@ -166,6 +166,9 @@ static const struct option_rule rules[] = {
 	  .help = "user that each arena-sp runs as, with the module (the user that runs arenad)" },
 	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
 	  .help = "do not register buffers with the kernel" },
+	{ .name = "iopoll", .kind = OPTION_SET, FIELD(iopoll),
+	  .help = "ask disks whether reads and writes are complete, which takes a processor each "
+		  "while any are under way" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages between the processes, hybrid or msg-ring (hybrid)" },

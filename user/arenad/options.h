@@ -66,6 +66,7 @@ struct arenad_disk {
  * @np_user: user that the NPs run as
  * @sp_user: user that the SPs run as
  * @fixed_buffers: SPs may register buffers
+ * @iopoll: SPs ask their disks for completions
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
@@ -92,6 +93,7 @@ struct arenad_options {
 	struct user np_user;
 	struct user sp_user;
 	bool fixed_buffers;
+	bool iopoll;
 	enum proto_transport transport;
 	enum arena_wait wait;
 	uint32_t zerocopy;

@@ -114,6 +114,8 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 		add_value(&a, "--np", format("%d", pids->np[i]));
 	if (!o->fixed_buffers)
 		add(&a, "--no-fixed-buffers");
+	if (o->iopoll)
+		add(&a, "--iopoll");
 	become(o, &a);
 }
 

@@ -39,6 +39,9 @@ static inline void uring_exit_memory(struct io_uring *ring, void *memory, size_t
 #define URING_OP_READV_FIXED	60
 #define URING_OP_WRITEV_FIXED	61
 
+/* Polling that sleeps for a part of the time, of Linux 6.13; liburing has its flag from 2.9 on. */
+#define URING_HYBRID_IOPOLL	(IORING_SETUP_IOPOLL | 1U << 17)
+
 /* Waiting for several completions for a bounded time came with liburing 2.8 and Linux 6.12. */
 #if IO_URING_VERSION_MAJOR * 1000 + IO_URING_VERSION_MINOR >= 2008
 #define URING_MIN_TIMEOUT	IORING_FEAT_MIN_TIMEOUT

@@ -9,12 +9,14 @@
 void sp_counters_log(const struct sp *sp)
 {
 	uint64_t sent = 0, received = 0, wakeups = 0;
-	struct arena_ring_counters ring = { .size = sizeof(ring) };
+	struct arena_ring_counters ring = { .size = sizeof(ring) }, polled = ring;
 	const struct sp_counters *c = &sp->counters;
 	const char *way = backend_names[sp->backend.ops->kind];
 	uintptr_t at = (uintptr_t)arena_base(sp->arena);
 
 	arena_ring_counters(sp->ring, &ring);
+	if (sp->polled)
+		arena_ring_counters(sp->polled, &polled);
 	for (unsigned int i = 0; i < sp->n_peers; i++) {
 		struct arena_channel_counters channel = sp_peer_counters(&sp->peer[i]);
 
@@ -30,13 +32,13 @@ void sp_counters_log(const struct sp *sp)
 		 " rmw=%" PRIu64 " waits=%" PRIu64 " overlaps=%" PRIu64 " retries=%" PRIu64
 		 " bad_messages=%" PRIu64 " enters=%" PRIu64 " turns=%" PRIu64
 		 " batches=%" PRIu64 " operations=%" PRIu64 " wakeups_sent=%" PRIu64
-		 " nps=%u"
+		 " nps=%u iopoll=%d"
 		 " caches=%" PRIu64 " statuses=%" PRIu64 " bytes_skipped=%" PRIu64,
 		 sp->options.id, sp->options.region, at, way, sp->is_fixed,
 		 c->requests, c->reads, c->writes, c->flushes, c->discards, c->zeroes, c->errors,
 		 sent, received, c->bytes_read, c->bytes_written,
 		 c->copied_bytes, c->rmw, c->waits, c->overlaps, c->retries, c->bad_messages,
-		 ring.enters, ring.turns, c->batches, c->operations, wakeups,
-		 sp->n_live,
+		 ring.enters + polled.enters, ring.turns + polled.turns,
+		 c->batches, c->operations, wakeups, sp->n_live, !!sp->polled,
 		 c->caches, c->statuses, c->bytes_skipped);
 }

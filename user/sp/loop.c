@@ -39,37 +39,58 @@ static void ring_error(int ret)
 /* Linux 6.8 cannot pin a region's memory for long, so buffers may have to stay unregistered. */
 static void look_at_buffers(struct sp *sp)
 {
-	sp->is_fixed = arena_ring_is_registered(sp->ring, sp->peer[0].disk_group);
+	sp->is_fixed = arena_ring_is_registered(sp->polled ? sp->polled : sp->ring,
+						sp->peer[0].disk_group);
 	if (sp->options.fixed_buffers && !sp->is_fixed)
 		log_warn("buffers cannot be registered with the kernel: going on without, which "
 			 "costs some speed");
 }
 
-int sp_loop_open(struct sp *sp)
+/* Only the ring of reads and writes has the buffers registered. */
+static struct arena_ring_options ring_options(const struct sp *sp, bool polled)
 {
+	bool registered = sp->options.fixed_buffers && polled == sp->options.iopoll;
 	uint32_t entries = sp->n_requests + SPARE_ENTRIES;
-	const struct arena_ring_options options = {
-		.size = sizeof(options),
+
+	return (struct arena_ring_options){
+		.size = sizeof(struct arena_ring_options),
 		.entries = entries < ARENA_RING_MAX_ENTRIES ? entries : ARENA_RING_MAX_ENTRIES,
 		.files = 1,
-		.sources = OTHER_SOURCES + sp->n_peers,
-		.registered = sp->options.fixed_buffers,
-		.register_peers = sp->options.fixed_buffers,
+		.sources = polled ? 0 : OTHER_SOURCES + sp->n_peers,
+		.registered = registered,
+		.register_peers = registered,
 		.nvme = backend_is_nvme(&sp->backend),
 		.wait = sp->options.wait,
+		.polled = polled,
 	};
+}
+
+static int open_rings(struct sp *sp)
+{
+	struct arena_ring_options options = ring_options(sp, false);
 	int ret = arena_ring_open(sp->arena, &options, &sp->ring);
 
+	if (!ret && sp->options.iopoll) {
+		options = ring_options(sp, true);
+		ret = arena_ring_open(sp->arena, &options, &sp->polled);
+	}
 	if (!ret)
 		ret = arena_ring_add_signals(sp->ring, SIGNALS, 0, NULL);
-	if (ret) {
-		ring_error(ret);
-		arena_ring_close(sp->ring);
-		return ret;
-	}
-	ret = backend_attach(&sp->backend, sp->arena, sp->ring);
 	if (ret)
-		arena_ring_close(sp->ring);
+		ring_error(ret);
+	return ret;
+}
+
+int sp_loop_open(struct sp *sp)
+{
+	int ret = sp->options.iopoll ? backend_check_polling(&sp->backend) : 0;
+
+	if (!ret)
+		ret = open_rings(sp);
+	if (!ret)
+		ret = backend_attach(&sp->backend, sp->arena, sp->ring, sp->polled);
+	if (ret)
+		sp_loop_close(sp);
 	else
 		look_at_buffers(sp);
 	return ret;
@@ -77,6 +98,7 @@ int sp_loop_open(struct sp *sp)
 
 void sp_loop_close(struct sp *sp)
 {
+	arena_ring_close(sp->polled);
 	arena_ring_close(sp->ring);
 }
 
@@ -180,19 +202,41 @@ static void turn(struct sp *sp, const struct arena_event *events, int n)
 	tick(sp);
 }
 
-void sp_loop_run(struct sp *sp)
+/* Take what has come on a ring. Return: false if that is not possible any more. */
+static bool take_turn(struct sp *sp, struct arena_ring *ring, int timeout_ms)
 {
 	static struct arena_event events[EVENTS];
+	int n = arena_ring_next_many(ring, events, EVENTS, timeout_ms);
 
-	while (!sp->is_stopping || sp->active) {
-		int n = arena_ring_next_many(sp->ring, events, EVENTS,
-					     sp->stalled.first ? STALL_MS : -1);
+	if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY) {
+		log_error("io_uring: %s", strerror(-n));
+		sp->status = SP_EXIT_ERROR;
+		return false;
+	}
+	turn(sp, events, n);
+	return true;
+}
 
-		if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY) {
-			log_error("io_uring: %s", strerror(-n));
-			sp->status = SP_EXIT_ERROR;
-			return;
-		}
-		turn(sp, events, n);
+static bool is_polling(const struct sp *sp)
+{
+	return sp->polled && arena_ring_pending(sp->polled);
+}
+
+/* While the disk has to be asked for completions, the process does not sleep on the other ring. */
+static int wait_ms(const struct sp *sp)
+{
+	if (is_polling(sp))
+		return 0;
+	return sp->stalled.first ? STALL_MS : -1;
+}
+
+void sp_loop_run(struct sp *sp)
+{
+	bool good = true;
+
+	while (good && (!sp->is_stopping || sp->active)) {
+		good = take_turn(sp, sp->ring, wait_ms(sp));
+		if (good && is_polling(sp))
+			good = take_turn(sp, sp->polled, 0);
 	}
 }

@@ -47,6 +47,9 @@ static const struct option_rule rules[] = {
 		  "a processor (poll) (sleep)" },
 	{ .name = "no-fixed-buffers", .kind = OPTION_CLEAR, FIELD(fixed_buffers),
 	  .help = "do not register buffers with the kernel" },
+	{ .name = "iopoll", .kind = OPTION_SET, FIELD(iopoll),
+	  .help = "ask the disk whether reads and writes are complete, which takes a processor "
+		  "while any are under way" },
 	{ .name = "read-only", .kind = OPTION_SET, FIELD(readonly),
 	  .help = "do not write the disk" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),

@@ -52,6 +52,7 @@ enum sp_exit {
  * @transport: what carries the messages of the channels
  * @wait: how the process waits
  * @fixed_buffers: try to register buffers
+ * @iopoll: ask the disk for the completions of reads and writes
  * @readonly: do not write the disk
  * @verbose: log details for developers
  */
@@ -65,6 +66,7 @@ struct sp_options {
 	enum proto_transport transport;
 	enum arena_wait wait;
 	bool fixed_buffers;
+	bool iopoll;
 	bool readonly;
 	bool verbose;
 };
@@ -124,6 +126,7 @@ struct sp_counters {
  * @cuts: operations that begin within a page end with it, see work.c
  * @is_fixed: the buffers for data of READs are registered with the kernel
  * @ring: does the I/O, carries messages and gives events
+ * @polled: does reads and writes in its place, if the disk is asked for completions; else NULL
  * @n_peers: used entries of @peer
  * @n_live: how many of them have not ended
  * @peer: the NPs
@@ -147,6 +150,7 @@ struct sp {
 	bool cuts;
 	bool is_fixed;
 	struct arena_ring *ring;
+	struct arena_ring *polled;
 	unsigned int n_peers;
 	unsigned int n_live;
 	struct sp_peer peer[PROTO_MAX_NPS];

@@ -44,6 +44,7 @@ extern "C" {
  * @ARENA_HAS_URING_CMD: commands past the block layer, in submissions of 128 bytes
  * @ARENA_HAS_MIN_TIMEOUT: waiting for several completions, but for a bounded time only
  * @ARENA_HAS_READV_FIXED: reading into and writing from lists of registered memory
+ * @ARENA_HAS_HYBRID_IOPOLL: asking a device for completions, with a sleep before
  * @ARENA_N_FEATURES: number of features
  */
 enum arena_feature {
@@ -71,6 +72,7 @@ enum arena_feature {
 	ARENA_HAS_URING_CMD,
 	ARENA_HAS_MIN_TIMEOUT,
 	ARENA_HAS_READV_FIXED,
+	ARENA_HAS_HYBRID_IOPOLL,
 	ARENA_N_FEATURES,
 };
 

@@ -16,6 +16,16 @@
  *		...
  *	arena_ring_close(r);
  *
+ * A ring with the option polled asks its disks for completions, so that these need no interrupts.
+ * It carries only arena_ring_read(), arena_ring_write() and I/O commands of arena_ring_nvme(); all
+ * other operations and all sources return -EOPNOTSUPP. What is pending cannot be cancelled. A
+ * turn asks once and never sleeps: arena_ring_next() takes the processor until there is an event
+ * or the time has passed, and returns 0 at once if nothing is pending. A program that waits for
+ * other things as well has a second ring for these, and takes turns of both with a timeout of 0
+ * while something is pending on the polled one. The files are opened with O_DIRECT, and their
+ * devices should have queues for polling (for NVMe the parameter nvme.poll_queues; see
+ * queue/io_poll in sysfs): without, completions come by interrupts, and polling finds them there.
+ *
  * There are no linked operations: a program starts the next step when the event of the last
  * one has come. The usual reason for a link, to continue a short read or write, does not
  * exist, because the ring continues it by itself.
@@ -105,6 +115,8 @@ struct arena_source {
  *	read-only in the process's view; they are used unregistered. A peer's
  *	arena_reclaim() finds the memory in use as well.
  * @features: features of the kernel to use; NULL for those that arena_probe() finds
+ * @polled: completions are asked for, see above; the kernel sleeps for half the time that an
+ *	operation takes where it can (Linux 6.13)
  */
 struct arena_ring_options {
 	size_t size;
@@ -116,6 +128,7 @@ struct arena_ring_options {
 	enum arena_wait wait;
 	bool register_peers;
 	const struct arena_features *features;
+	bool polled;
 };
 
 /**
@@ -312,6 +325,7 @@ int arena_ring_abort_file(struct arena_ring *r, struct arena_file file);
  * event: all bytes, or fewer with ARENA_EVENT_SHORT, or an error.
  *
  * Return: 0; -EAGAIN if as many operations as the ring has entries are pending;
+ * -EOPNOTSUPP if the ring is polled and does not carry such operations;
  * -EBUSY if one is pending on this socket or pipe in the same direction, whose bytes
  * would mix with these; -ESTALE if the file is removed; -EINVAL if a part is not within
  * its extent, if the transfer ends beyond the largest file, if the list is too long or a flag

@@ -63,6 +63,7 @@ struct nvme_uring_cmd;
  * @provided: for each group, the buffers that the kernel may choose from
  * @faults_pass: -EFAULT may only mean that the module replaces an entry of a page table
  * @closing: no operation continues
+ * @is_polled: completions are asked for, see ring.h
  * @sources: the table of sources
  * @nvme: for each operation, room for a command; NULL if the ring has no option nvme
  * @turn_cqes: completions that belong to this turn and were not handled yet
@@ -100,6 +101,7 @@ struct arena_ring {
 	struct ring_provided *provided;
 	bool faults_pass;
 	bool closing;
+	bool is_polled;
 	struct ring_sources *sources;
 	struct nvme_uring_cmd *nvme;
 	uint32_t turn_cqes;

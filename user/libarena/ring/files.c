@@ -220,7 +220,8 @@ static void end_file(struct arena_ring *r, uint32_t index)
 	struct ring_file *f = &r->files[index];
 
 	f->state = FILE_CLOSING;
-	if (f->pending)
+	/* What a polled ring has pending ends by itself, and cannot be cancelled. */
+	if (f->pending && !r->is_polled)
 		prep_cancel(r, index);
 	if (f->socket)
 		prep_shutdown(r, index);

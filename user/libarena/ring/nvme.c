@@ -75,7 +75,7 @@ static bool done(struct arena_ring *r, struct ring_op *op, const struct io_uring
 
 /* By the queue, and by the direction of the data: out, in. */
 static const struct ring_class classes[2][2] = {
-	{ { NVME_CLASS }, { NVME_CLASS, .in = true } },
+	{ { NVME_CLASS, .polls = true }, { NVME_CLASS, .polls = true, .in = true } },
 	{ { NVME_CLASS, .admin = true }, { NVME_CLASS, .admin = true, .in = true } },
 };
 

@@ -50,6 +50,8 @@ int ring_op_new(struct arena_ring *r, const struct ring_class *class,
 	int ret = ring_check(r);
 	struct ring_op *op;
 
+	if (!ret && r->is_polled && !class->polls)
+		ret = -EOPNOTSUPP;
 	if (!ret)
 		ret = r->free_op == NONE ? -EAGAIN : ring_room(r, 1);
 	if (!ret)
@@ -264,8 +266,8 @@ static bool is_from_ending(struct arena_ring *r, const struct ring_op *op, int32
 /* True if the error only means that the operation has to be issued once more. */
 static bool is_transient(const struct arena_ring *r, struct ring_op *op, int32_t error)
 {
-	/* With O_NONBLOCK the kernel does not wait by itself. */
-	if (error == -EAGAIN && op->class->waits && !op->nowait) {
+	/* With O_NONBLOCK the kernel does not wait by itself; a polled ring cannot either. */
+	if (error == -EAGAIN && op->class->waits && !op->nowait && !r->is_polled) {
 		op->waiting = true;
 		return true;
 	}
@@ -360,6 +362,8 @@ int arena_ring_cancel(struct arena_ring *r, struct arena_op handle)
 
 	if (ret)
 		return ret;
+	if (r->is_polled)
+		return -EOPNOTSUPP;
 	op = find(r, handle.index, handle.generation);
 	return op ? ring_op_end(r, op, -ECANCELED) : -ESTALE;
 }
@@ -371,6 +375,8 @@ int arena_ring_set_deadline(struct arena_ring *r, struct arena_op handle, int64_
 
 	if (ret)
 		return ret;
+	if (r->is_polled)
+		return -EOPNOTSUPP;
 	op = find(r, handle.index, handle.generation);
 	if (!op)
 		return -ESTALE;

@@ -23,6 +23,7 @@
  * @once: the ring does not issue it again after -EINTR, since it may have been done
  * @admin: it is an NVMe command of the admin queue
  * @waits: after -EAGAIN the ring polls the file and tries again
+ * @polls: a polled ring carries it
  */
 struct ring_class {
 	void (*prep)(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe);
@@ -36,6 +37,7 @@ struct ring_class {
 	bool once;
 	bool admin;
 	bool waits;
+	bool polls;
 };
 
 /**

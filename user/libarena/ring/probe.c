@@ -68,6 +68,8 @@ static const struct arena_feature_info info[ARENA_N_FEATURES] = {
 		"arena_ring_set_gather() has no effect" },
 	[ARENA_HAS_READV_FIXED] = { "readv_fixed", "6.15", false,
 		"the kernel looks up the pages of lists for each operation" },
+	[ARENA_HAS_HYBRID_IOPOLL] = { "hybrid_iopoll", "6.13", false,
+		"a polled ring asks its devices without a pause" },
 };
 
 const struct arena_feature_info *arena_feature_info(enum arena_feature feature)
@@ -351,6 +353,7 @@ static void try_setups(struct arena_features *f)
 	found(f, ARENA_HAS_TASKRUN_FLAG, try_setup(flagged));
 	found(f, ARENA_HAS_SINGLE_ISSUER, try_setup(IORING_SETUP_SINGLE_ISSUER));
 	found(f, ARENA_HAS_DEFER_TASKRUN, try_setup(deferred));
+	found(f, ARENA_HAS_HYBRID_IOPOLL, try_setup(URING_HYBRID_IOPOLL));
 	found(f, ARENA_HAS_RESTRICTIONS, try_restrictions());
 	found(f, ARENA_HAS_NO_MMAP, try_no_mmap());
 }

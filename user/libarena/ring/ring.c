@@ -54,11 +54,20 @@ static int find_features(struct arena_ring *r, const struct arena_features *want
 	return arena_features_why(&r->features) ? -EOPNOTSUPP : 0;
 }
 
-static uint32_t setup_flags(const struct arena_features *f, bool nvme)
+static uint32_t polling_flags(const struct arena_ring *r)
 {
-	uint32_t flags = IORING_SETUP_CQSIZE;
+	if (!r->is_polled)
+		return 0;
+	return arena_has(&r->features, ARENA_HAS_HYBRID_IOPOLL) ? URING_HYBRID_IOPOLL :
+								  IORING_SETUP_IOPOLL;
+}
 
-	if (nvme)
+static uint32_t setup_flags(const struct arena_ring *r)
+{
+	const struct arena_features *f = &r->features;
+	uint32_t flags = IORING_SETUP_CQSIZE | polling_flags(r);
+
+	if (r->nvme)
 		flags |= IORING_SETUP_SQE128 | IORING_SETUP_CQE32;
 	if (arena_has(f, ARENA_HAS_SUBMIT_ALL))
 		flags |= IORING_SETUP_SUBMIT_ALL;
@@ -94,7 +103,7 @@ static uint32_t submissions(const struct arena_ring *r)
 static int open_uring(struct arena_ring *r)
 {
 	struct io_uring_params params = {
-		.flags = setup_flags(&r->features, r->nvme),
+		.flags = setup_flags(r),
 		.cq_entries = completions(r),
 	};
 	int ret;
@@ -169,6 +178,7 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->faults_pass = is_of_module(a);
 	r->n_ops = o->entries;
 	r->n_files = 2 * o->files;
+	r->is_polled = o->polled;
 	r->sources = ring_sources_new(o->sources, o->wait);
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
@@ -267,7 +277,8 @@ static void drain(struct arena_ring *r)
 	while (r->own)
 		ring_turn_drain(r, CLOSE_NS);
 	while (r->pending || ring_sources_pending(r)) {
-		cancel_all(r);
+		if (!r->is_polled)
+			cancel_all(r);
 		ring_turn_drain(r, CLOSE_NS);
 		if (r->pending && !aborted)
 			ring_files_abort_pending(r);

@@ -241,12 +241,12 @@ static const struct ring_class send_zc_class = {
 
 static const struct ring_class read_class = {
 	.prep = prep_read, .succeed = moved, .retry = ring_rw_retry, .end = ring_rw_end,
-	.in = true, .moves = true, .waits = true,
+	.in = true, .moves = true, .waits = true, .polls = true,
 };
 
 static const struct ring_class write_class = {
 	.prep = prep_write, .succeed = moved, .retry = ring_rw_retry, .end = ring_rw_end,
-	.moves = true, .waits = true,
+	.moves = true, .waits = true, .polls = true,
 };
 
 static const struct ring_class recv_class = {

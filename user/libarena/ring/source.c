@@ -58,6 +58,8 @@ int source_new(struct arena_ring *r, const struct source_kind *kind, uint64_t co
 
 	if (ret)
 		return ret;
+	if (r->is_polled)
+		return -EOPNOTSUPP;
 	if (all->free == NONE)
 		return -ENOSPC;
 	s = &all->source[all->free];

@@ -88,12 +88,18 @@ static uint32_t turn_fill(struct arena_ring *r, struct arena_event *events, uint
 	return i;
 }
 
+/* Does the kernel find completions only if it is asked for them? */
+static bool asks(const struct arena_ring *r)
+{
+	return r->is_polled && r->pending;
+}
+
 /* Submit, and reap the completions that there are. */
 static int enter(struct arena_ring *r)
 {
 	int ret;
 
-	if (!io_uring_sq_ready(&r->uring) && !kernel_has_work(r))
+	if (!io_uring_sq_ready(&r->uring) && !kernel_has_work(r) && !asks(r))
 		return 0;
 	r->counters.enters++;
 	ret = io_uring_submit_and_get_events(&r->uring);
@@ -180,7 +186,7 @@ static int turn_begin(struct arena_ring *r, int64_t deadline)
 
 	r->counters.turns++;
 	ring_ops_expire(r);
-	if (!ring_sources_look(r) && !io_uring_cq_ready(&r->uring) && deadline)
+	if (!ring_sources_look(r) && !io_uring_cq_ready(&r->uring) && deadline && !r->is_polled)
 		ns = sleep_ns(r, deadline, retries);
 	ret = ns ? turn_wait(r, ns) : enter(r);
 	ring_sources_look(r);
@@ -199,7 +205,8 @@ int arena_ring_next_many(struct arena_ring *r, struct arena_event *events, uint3
 
 		if (filled)
 			return (int)filled;
-		if (!deadline || (deadline > 0 && !clock_left_ns(deadline)))
+		if (!deadline || (deadline > 0 && !clock_left_ns(deadline)) ||
+		    (r->is_polled && !r->pending))
 			return 0;
 		if (deadline < 0)
 			deadline = timeout_ms ? clock_deadline(timeout_ms) : 0;
@@ -225,7 +232,10 @@ void ring_turn_drain(struct arena_ring *r, int64_t ns)
 {
 	struct arena_event dropped;
 
-	enter_and_sleep(r, ns);
+	if (r->is_polled)
+		enter(r);
+	else
+		enter_and_sleep(r, ns);
 	r->turn_cqes = io_uring_cq_ready(&r->uring);
 	while (turn_next(r, &dropped))
 		;

@@ -130,6 +130,8 @@ struct backend_ops {
  * @arena: the arena of the buffers
  * @ring: the ring of the operations
  * @file: @fd as a file of the ring
+ * @data_ring: the ring of reads and writes: a polled one, or @ring
+ * @data_file: @fd as a file of that ring
  * @nsid: BACKEND_NVME: number of the namespace
  * @lba_shift: BACKEND_NVME: power of two of @limits.block_size
  * @can_deallocate: BACKEND_NVME: a write of zeroes may deallocate blocks
@@ -143,6 +145,8 @@ struct backend {
 	struct arena *arena;
 	struct arena_ring *ring;
 	struct arena_file file;
+	struct arena_ring *data_ring;
+	struct arena_file data_file;
 	uint32_t nsid;
 	uint32_t lba_shift;
 	bool can_deallocate;
@@ -162,14 +166,24 @@ struct backend {
 int backend_open(struct backend *b, const char *path, enum backend_kind kind, bool readonly);
 
 /**
- * backend_attach() - attach a disk to a ring, so that operations can begin
+ * backend_check_polling() - can the disk be asked for completions?
+ * @b: the disk, which is open
+ *
+ * Return: 0; or -EOPNOTSUPP if it has no queues for that, which was logged.
+ */
+int backend_check_polling(const struct backend *b);
+
+/**
+ * backend_attach() - attach a disk to rings, so that operations can begin
  * @b: the disk, which is open
  * @a: arena of the buffers
  * @r: ring of that arena, with its option nvme if backend_is_nvme()
+ * @polled: likewise, with its option polled: it carries reads and writes; NULL if @r does
  *
  * Return: 0 or -errno; the error was logged.
  */
-int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r);
+int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
+		   struct arena_ring *polled);
 
 /** backend_close() - close the disk, of which no operation must be pending */
 void backend_close(struct backend *b);

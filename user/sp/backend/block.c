@@ -110,6 +110,13 @@ static void queue_limits(struct backend_limits *l, dev_t dev)
 	}
 }
 
+bool block_has_poll_queues(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && queue_number(st.st_rdev, "io_poll");
+}
+
 int block_limits(struct backend *b, int fd)
 {
 	int block_size, is_readonly = 0;

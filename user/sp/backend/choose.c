@@ -141,12 +141,28 @@ int backend_open(struct backend *b, const char *path, enum backend_kind kind, bo
 	return 0;
 }
 
-int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r)
+int backend_check_polling(const struct backend *b)
+{
+	int fd = b->guard >= 0 ? b->guard : b->fd;
+
+	if (b->ops->kind != BACKEND_FILE && block_has_poll_queues(fd))
+		return 0;
+	log_error("--iopoll: disk %s has no queues that can be polled; the parameter "
+		  "nvme.poll_queues=N of the kernel gives them to NVMe controllers", b->path);
+	return -EOPNOTSUPP;
+}
+
+int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
+		   struct arena_ring *polled)
 {
 	int ret = arena_ring_add_file(r, b->fd, &b->file);
 
 	b->arena = a;
 	b->ring = r;
+	b->data_ring = polled ? polled : r;
+	b->data_file = b->file;
+	if (!ret && polled)
+		ret = arena_ring_add_file(polled, b->fd, &b->data_file);
 	if (ret)
 		log_error("cannot register disk %s with io_uring: %s", b->path, strerror(-ret));
 	return ret;

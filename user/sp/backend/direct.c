@@ -7,10 +7,16 @@
 
 #include "ways.h"
 
+/*
+ * A write that is durable by itself is followed by a flush if the disk has no FUA, and that is not
+ * polled for.
+ */
 static int begin_data(struct backend *b, const struct backend_io *io)
 {
+	bool polls = !io->is_fua || b->limits.has_fua;
+	struct arena_ring *ring = polls ? b->data_ring : b->ring;
 	const struct arena_io op = {
-		.file = b->file,
+		.file = polls ? b->data_file : b->file,
 		.buf = io->buf,
 		.from = io->from,
 		.length = (uint32_t)io->length,
@@ -19,8 +25,8 @@ static int begin_data(struct backend *b, const struct backend_io *io)
 		.flags = io->is_fua ? ARENA_IO_DSYNC : 0,
 	};
 
-	return io->operation == BACKEND_READ ? arena_ring_read(b->ring, &op, NULL) :
-					       arena_ring_write(b->ring, &op, NULL);
+	return io->operation == BACKEND_READ ? arena_ring_read(ring, &op, NULL) :
+					       arena_ring_write(ring, &op, NULL);
 }
 
 static int begin_range(struct backend *b, const struct backend_io *io)

@@ -3,9 +3,6 @@
  * A namespace of an NVMe controller as a disk: commands go to it past the block layer, through the
  * namespace's character device. The block device is kept open meanwhile, so that it cannot be
  * mounted.
- *
- * The library's ring does not poll for completions (IORING_SETUP_IOPOLL), so this backend does not
- * either.
  */
 #define _GNU_SOURCE
 #include "nvme.h"
@@ -84,9 +81,10 @@ static void set_discard(const struct backend *b, const struct backend_io *io,
 
 static int begin(struct backend *b, const struct backend_io *io)
 {
+	bool moves = io->operation == BACKEND_READ || io->operation == BACKEND_WRITE;
 	struct arena_nvme c = {
 		.size = sizeof(c),
-		.file = b->file,
+		.file = moves ? b->data_file : b->file,
 		.cookie = io->cookie,
 		.nsid = b->nsid,
 	};
@@ -112,7 +110,7 @@ static int begin(struct backend *b, const struct backend_io *io)
 			c.cdw12 |= DEALLOCATE;
 		break;
 	}
-	return arena_ring_nvme(b->ring, &c, NULL);
+	return arena_ring_nvme(moves ? b->data_ring : b->ring, &c, NULL);
 }
 
 static int result(struct backend *b, const struct arena_event *e, const char **why)

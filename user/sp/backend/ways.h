@@ -30,6 +30,9 @@ int block_open_exclusively(struct backend *b, const char *path);
 /** block_limits() - fill @b->limits with what the kernel says of the block device at @fd */
 int block_limits(struct backend *b, int fd);
 
+/** block_has_poll_queues() - can the kernel ask the block device at @fd for completions? */
+bool block_has_poll_queues(int fd);
+
 /* Operations on a file descriptor that was opened with O_DIRECT. */
 extern const struct backend_ops block_ops, file_ops;
 
