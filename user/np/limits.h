@@ -23,6 +23,8 @@ enum np_limits {
 	NP_EVENTS_A_TURN = 256,
 	/* A turn waits for one more event for each so many requests in flight. */
 	NP_REQUESTS_A_GATHER = 8,
+	/* With so many in flight the end of a send is no reason for a turn. */
+	NP_REQUESTS_TO_GATHER = 4,
 	NP_GATHER_MAX = 4,
 	NP_GATHER_US = 50,
 	/* Messages received from one SP before others get their turn. */

@@ -142,16 +142,17 @@ static int say_ready(const struct np *np)
 
 /*
  * With many requests in flight a turn waits a short time for several events, so that it has more
- * to do at once. With few requests in flight it handles each event as soon as it comes. A send
- * mostly ends as it is submitted, so its event alone is no reason for a turn.
+ * to do at once. A send mostly ends as it is submitted, so its event alone is no reason for a
+ * turn. With few requests in flight the NP handles each event as soon as it comes, for a wait
+ * with a short time limit sets a timer, and that costs more than the turn that it saves.
  */
 static void gather(struct np *np)
 {
-	uint32_t n = np->share.requests.used / NP_REQUESTS_A_GATHER;
+	uint32_t used = np->share.requests.used, n = used / NP_REQUESTS_A_GATHER;
 
 	if (n > NP_GATHER_MAX)
 		n = NP_GATHER_MAX;
-	if (np->sends && n < np->sends + 1)
+	if (used >= NP_REQUESTS_TO_GATHER && np->sends && n < np->sends + 1)
 		n = np->sends + 1;
 	np->sends = 0;
 	if (n != np->gathers)
