@@ -183,7 +183,8 @@ static void test_socket(struct rig *rig)
 		   "the buffer is IN_IO until the notification");
 		rig_recv_all(pair[1], taken, sizeof(taken));
 		e = rig_next(rig);
-		is(e.flags, 0, "the notification is the last event");
+		is(e.flags, ARENA_EVENT_COPIED,
+		   "the notification is the last event, and says that loopback copies");
 		is(e.result, 4096, "the notification has the result of the send");
 	}
 	is(arena_state(rig->a, out), ARENA_OWNED, "the buffer is OWNED after the sends");

@@ -51,7 +51,7 @@ refused arenad "--disk: the name has 256 bytes, and 255 is the most" --disk "$lo
 refused arenad "--disk: there are more than 32" --disk={a..z}{0,1}=1
 refused arenad "--backend: disk is none of auto, module, memfd" --backend disk
 refused arenad "--transport: eventfd is none of hybrid, msg-ring" --transport eventfd
-refused arenad "--zerocopy-threshold: 0 is neither never nor a size" --zerocopy-threshold 0
+refused arenad "--zerocopy-threshold: 0 is none of auto, never and a size" --zerocopy-threshold 0
 refused arenad "--wait: long is none of sleep, poll, adapt" --wait long
 refused arenad "--np-user: there is no user no-such-user" --np-user no-such-user
 refused arenad "--sp-user: there is no user no-such-user" --sp-user no-such-user

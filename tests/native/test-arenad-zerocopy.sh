@@ -27,6 +27,18 @@ ok "fio verifies what it writes and reads at queue depth 32" fio --name=verified
 counters_print 2
 is "the storage process found no message bad" "$(counter arena-sp bad_messages)" 0
 is "the network process found no message bad" "$(counter arena-np bad_messages)" 0
+ok "arena-np asked the kernel not to copy" [ "$(counter arena-np zerocopy_sends)" -gt 100 ]
 arenad_stop
 is "arenad stops with status 0" "$status" 0
+
+arenad_start --size 128M --disk "d=$path"
+ok "nbdcopy reads the image over 4 connections, with the default threshold" \
+	nbdcopy --connections=4 --request-size=1048576 "nbd://$address/d" "$tmp/back"
+ok "nbdcopy read what the disk has" cmp "$path" "$tmp/back"
+counters_print 2
+copied=$(counter arena-np zerocopy_copied)
+ok "the kernel reported copies, as the client is on the same machine" [ "$copied" -gt 0 ]
+ok "arena-np did not go on asking such a client's sends not to be copied" \
+	[ "$(counter arena-np zerocopy_sends)" -le 64 ]
+arenad_stop
 done_testing

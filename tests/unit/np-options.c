@@ -76,7 +76,7 @@ static void good_lines(void)
 	   o.ready_fd == -1 && o.connections_max == 256 && !o.idle_seconds &&
 	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose &&
 	   o.transport == PROTO_TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
-	   o.zerocopy == ZEROCOPY_NEVER && !o.client_connections_max &&
+	   o.zerocopy == ZEROCOPY_AUTO && !o.client_connections_max &&
 	   o.listen.backlog == 128 && o.listen.unreachable_seconds == 60 &&
 	   o.listen.mode == 0600 && o.listen.uid == (uid_t)-1 && o.listen.gid == (gid_t)-1,
 	   "the shortest command line leaves all other options at their defaults");

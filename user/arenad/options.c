@@ -80,7 +80,7 @@ static int take_zerocopy(void *values, char *text, struct option_error *error)
 	struct arenad_options *o = values;
 
 	return zerocopy_parse(text, &o->zerocopy) ? 0 :
-	       option_refuse(error, "%s is neither never nor a size", text);
+	       option_refuse(error, "%s is none of auto, never and a size", text);
 }
 
 static bool is_region_name(const char *name)
@@ -178,7 +178,8 @@ static const struct option_rule rules[] = {
 		  "time, which takes a processor each (poll) (sleep)" },
 	{ .name = "zerocopy-threshold", .kind = OPTION_OTHER, .take = take_zerocopy,
 	  .argument = "SIZE",
-	  .help = "send without a copy what has at least SIZE bytes, or never (never)" },
+	  .help = "send without a copy what has at least SIZE bytes; never; or, for each client, "
+		  "what is large, if the kernel can (auto) (auto)" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
 	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),
@@ -211,7 +212,7 @@ void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
 		.fixed_buffers = true,
-		.zerocopy = ZEROCOPY_NEVER,
+		.zerocopy = ZEROCOPY_AUTO,
 	};
 	options_parse(&table, o, argc, argv);
 }

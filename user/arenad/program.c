@@ -158,7 +158,9 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));
 	add_value(&a, "--handshake-timeout", format("%u", o->handshake_seconds));
 	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
-	if (o->zerocopy != ZEROCOPY_NEVER)
+	if (o->zerocopy == ZEROCOPY_NEVER)
+		add_value(&a, "--zerocopy-threshold", "never");
+	else if (o->zerocopy != ZEROCOPY_AUTO)
 		add_value(&a, "--zerocopy-threshold", format("%u", o->zerocopy));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
 	become(o, &a);

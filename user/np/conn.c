@@ -106,7 +106,8 @@ static struct conn *make(struct np *np, int fd, const struct conn_peer *peer)
 	}
 	c->np = np;
 	/* The kernel has no sends without a copy over UNIX sockets. */
-	c->tx.zerocopy = peer->is_unix ? ZEROCOPY_NEVER : np->options->zerocopy;
+	c->tx.zerocopy = peer->is_unix ? ZEROCOPY_NEVER :
+			 zerocopy_bytes(np->options->zerocopy);
 	c->has_file = true;
 	c->since = np->now;
 	c->number = ++np->conns.last;

@@ -30,6 +30,8 @@ struct np;
  *	may still read them, so they are not used again
  * @turns: turns of the loop, each of which is one io_uring_enter(2) at most
  * @batches: sends, each of which has one reply or more
+ * @zerocopy_sends: sends of which the kernel was asked not to copy the data
+ * @zerocopy_copied: those of which it copied data all the same
  */
 struct counters {
 	uint64_t connections;
@@ -49,6 +51,8 @@ struct counters {
 	uint64_t withheld_buffers;
 	uint64_t turns;
 	uint64_t batches;
+	uint64_t zerocopy_sends;
+	uint64_t zerocopy_copied;
 };
 
 /**

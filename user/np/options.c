@@ -57,7 +57,7 @@ static int take_zerocopy(void *values, char *text, struct option_error *error)
 	struct options *o = values;
 
 	return zerocopy_parse(text, &o->zerocopy) ? 0 :
-	       option_refuse(error, "%s is neither never nor a size", text);
+	       option_refuse(error, "%s is none of auto, never and a size", text);
 }
 
 #define FIELD(name) .field = offsetof(struct options, name)
@@ -101,7 +101,8 @@ static const struct option_rule rules[] = {
 		  "a processor (poll) (sleep)" },
 	{ .name = "zerocopy-threshold", .kind = OPTION_OTHER, .take = take_zerocopy,
 	  .argument = "SIZE",
-	  .help = "send without a copy what has at least SIZE bytes, or never (never)" },
+	  .help = "send without a copy what has at least SIZE bytes; never; or, for each client, "
+		  "what is large, if the kernel can (auto) (auto)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(is_verbose),
 	  .help = "log each connection" },
 	{ .name = NULL },
@@ -126,7 +127,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
-		.zerocopy = ZEROCOPY_NEVER,
+		.zerocopy = ZEROCOPY_AUTO,
 	};
 	options_parse(&table, o, argc, argv);
 }

@@ -163,6 +163,19 @@ static void release(struct np *np, struct batch *b, bool is_good)
 	}
 }
 
+/*
+ * By default the NP tries with each client whether the kernel can send without a copy. It cannot
+ * to clients on the same machine.
+ */
+static void look_at_copies(struct conn *c, const struct arena_event *e)
+{
+	if (!(e->flags & ARENA_EVENT_COPIED))
+		return;
+	c->np->counters.zerocopy_copied++;
+	if (c->np->options->zerocopy == ZEROCOPY_AUTO)
+		c->tx.zerocopy = ZEROCOPY_NEVER;
+}
+
 static void happened(struct handler *h, const struct arena_event *e)
 {
 	struct batch *b = container_of(h, struct batch, handler);
@@ -175,6 +188,7 @@ static void happened(struct handler *h, const struct arena_event *e)
 	conn_touch(c);
 	if (e->flags & ARENA_EVENT_MORE)
 		return;
+	look_at_copies(c, e);
 	release(np, b, e->result >= 0);
 	keep_batch(np, b);
 	if (e->result < 0)
@@ -197,8 +211,10 @@ static int start(struct conn *c, struct batch *b)
 
 	np->counters.batches++;
 	np->sends++;
-	if (b->bytes >= c->tx.zerocopy)
+	if (b->bytes >= c->tx.zerocopy) {
+		np->counters.zerocopy_sends++;
 		return arena_ring_send_zc(np->ring, &io, NULL);
+	}
 	return arena_ring_send(np->ring, &io, NULL);
 }
 

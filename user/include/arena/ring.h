@@ -201,6 +201,7 @@ struct arena_io {
  * @ARENA_EVENT_REARMED: the kernel had ended the operation, and the ring has started it again
  * @ARENA_EVENT_EXPIRED: the operation was ended because its deadline had passed; the result is
  *	-ETIME
+ * @ARENA_EVENT_COPIED: in the last event of arena_ring_send_zc(): data was copied all the same
  */
 enum arena_event_flags {
 	ARENA_EVENT_MORE = 1,
@@ -208,6 +209,7 @@ enum arena_event_flags {
 	ARENA_EVENT_SHORT = 4,
 	ARENA_EVENT_REARMED = 8,
 	ARENA_EVENT_EXPIRED = 16,
+	ARENA_EVENT_COPIED = 32,
 };
 
 /**
@@ -360,7 +362,8 @@ int arena_ring_send(struct arena_ring *r, const struct arena_io *io, struct aren
  * queued, so that the next send may begin. The second comes when the kernel does not need the
  * buffer any more. If the send fails, or the data was copied, there is only the second one. To
  * a peer on the same machine the kernel copies the data, but keeps the buffer all the same
- * until the peer has received it.
+ * until the peer has received it. The last event has ARENA_EVENT_COPIED if any of the data was
+ * copied; arena_ring_send() is cheaper to such a peer.
  */
 int arena_ring_send_zc(struct arena_ring *r, const struct arena_io *io, struct arena_op *op);
 

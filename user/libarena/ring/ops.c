@@ -146,6 +146,7 @@ static void end(struct arena_ring *r, struct ring_op *op, struct arena_event *ev
 		op->class->end(r, op);
 	ring_op_fill_event(r, op, op->result, op->flags, event);
 	event->flags &= ~(uint32_t)ARENA_EVENT_MORE;
+	event->flags |= op->is_copied ? ARENA_EVENT_COPIED : 0;
 	ring_file_done(r, op->file.index);
 	ring_op_drop(r, op);
 }
@@ -319,6 +320,7 @@ bool ring_op_complete(struct arena_ring *r, const struct io_uring_cqe *cqe,
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		op->cqes--;
 	if (cqe->flags & IORING_CQE_F_NOTIF) {
+		op->is_copied |= (uint32_t)cqe->res == IORING_NOTIF_USAGE_ZC_COPIED;
 		if (!op->over || op->cqes)
 			return false;
 		end(r, op, event);

@@ -99,6 +99,7 @@ struct ring_range {
  * @nowait: -EAGAIN is its result
  * @ending: why it was asked to end: -ECANCELED, -ETIME or another error; or 0
  * @over: it has its result; only notifications are to come
+ * @is_copied: data that was to be sent without a copy was copied
  * @rw: for transfers
  * @range: for discarding and zeroing
  * @skip: bytes to receive and drop, and bytes dropped so far
@@ -126,6 +127,7 @@ struct ring_op {
 	bool canceling;
 	bool nowait;
 	bool over;
+	bool is_copied;
 	union {
 		struct ring_rw rw;
 		struct ring_range range;

@@ -168,6 +168,7 @@ static void prep_send_zc(struct arena_ring *r, struct ring_op *op, struct io_uri
 					    (unsigned int)op->rw.group);
 	else
 		io_uring_prep_send_zc(sqe, fd, iov->iov_base, iov->iov_len, flags, 0);
+	sqe->ioprio |= IORING_SEND_ZC_REPORT_USAGE;
 }
 
 /* Advance by @bytes, which are fewer than those left. */
@@ -231,6 +232,7 @@ static bool retry_send_zc(struct arena_ring *r, struct ring_op *op, int32_t erro
 	if (error != -EOPNOTSUPP)
 		return ring_rw_retry(r, op, error);
 	op->class = &send_class;
+	op->is_copied = true;
 	return true;
 }
 
