@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "np.h"
@@ -38,8 +39,7 @@ static void describe_user(int fd, struct conn_peer *peer)
 	snprintf(peer->text, sizeof(peer->text), "process %d of user %u", cred.pid, cred.uid);
 }
 
-/* Return: false if there is no other client now. */
-static bool accept_one(struct listener *l)
+static void accept_one(struct listener *l)
 {
 	struct conn_peer peer = { .address.ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(peer.address);
@@ -50,14 +50,13 @@ static bool accept_one(struct listener *l)
 		l->is_over = errno == EINVAL;
 		if (errno != EAGAIN && !l->is_over)
 			accept_failed(l, -errno);
-		return false;
+		return;
 	}
 	if (peer.address.ss_family == AF_UNIX)
 		describe_user(fd, &peer);
 	else
 		address_format(&peer.address, length, peer.text, sizeof(peer.text));
 	conn_new(l->np, fd, &peer);
-	return true;
 }
 
 static bool has_room(const struct np *np)
@@ -72,8 +71,9 @@ static void client_came(struct handler *h, const struct arena_event *e)
 	l->is_polling = false;
 	if (e->result < 0)
 		return;
-	while (has_room(l->np) && accept_one(l))
-		;
+	/* Other processes that wait on the socket get the next clients. */
+	if (has_room(l->np))
+		accept_one(l);
 }
 
 static int add_listener(struct np *np, const struct listen_socket *s)
@@ -120,7 +120,11 @@ void listeners_turn(struct np *np)
 
 		if (l->is_polling || l->is_over || np->now < l->retry_at)
 			continue;
-		l->is_polling = !arena_ring_poll(np->ring, l->file, POLLIN, false,
+		/*
+		 * A client wakes only the process that has waited on the socket for the longest
+		 * time, so clients go to all processes in turn.
+		 */
+		l->is_polling = !arena_ring_poll(np->ring, l->file, POLLIN | EPOLLEXCLUSIVE, false,
 						 handler_cookie(&l->handler), &l->poll);
 	}
 }

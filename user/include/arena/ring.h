@@ -422,7 +422,7 @@ int arena_ring_accept(struct arena_ring *r, struct arena_file file, uint64_t coo
  * arena_ring_poll() - wait until a file is ready
  * @r: ring
  * @file: file
- * @events: as for poll(2)
+ * @events: as for poll(2), or with EPOLLEXCLUSIVE as for epoll_ctl(2)
  * @multishot: continue after the first event, until it is cancelled or fails
  * @cookie: the caller's
  * @op: the operation; may be NULL

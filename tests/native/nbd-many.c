@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Many clients of one export, each a process that writes and verifies without pause a part of the
+ * export that is its own. A test ends or stops a part of the server meanwhile, and asks which
+ * clients go on.
+ *
+ *	nbd-many HOST PORT EXPORT CLIENTS
+ *	nbd-many HOST PORT EXPORT CLIENTS across
+ *
+ * The first form prints "ready" when all clients have done some rounds. Then it reads numbers from
+ * its input, and answers each number N by "going" when N clients have done some more rounds, or by
+ * "stuck N" with the number of those that have, if that takes too long. When its input ends, it
+ * stops the clients and prints "lost N wrong N": how many lost their connection, and how many read
+ * other data than they wrote.
+ *
+ * In the second form each client writes on one connection, and flushes and reads on another one. It
+ * reports by TAP.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "nbd-client.h"
+
+#define CLIENTS_MAX	64
+#define BLOCK		(256U << 10)
+#define ROUNDS		200
+/* Rounds after which a client goes on, and how long they may take. */
+#define SOME_ROUNDS	20
+#define STUCK_SECONDS	60
+
+enum outcome { GOOD, LOST, WRONG };
+
+/**
+ * struct client - a client
+ * @pid: its process
+ * @rounds: how many rounds it has done; in shared memory
+ * @seen: @rounds when the program was last asked
+ */
+struct client {
+	pid_t pid;
+	volatile unsigned int *rounds;
+	unsigned int seen;
+};
+
+static struct client client[CLIENTS_MAX];
+static unsigned int n_clients;
+
+/* Write a block, flush it, and read it again. */
+static enum outcome go_round(int writer, int reader, uint64_t offset)
+{
+	static uint8_t want[BLOCK], got[BLOCK];
+
+	for (uint32_t i = 0; i < BLOCK; i += 8) {
+		uint64_t v = random64();
+
+		memcpy(want + i, &v, 8);
+	}
+	if (!transfer(writer, NBD_CMD_WRITE, offset, want, BLOCK) ||
+	    !transfer(reader, NBD_CMD_FLUSH, 0, NULL, 0) ||
+	    !transfer(reader, NBD_CMD_READ, offset, got, BLOCK))
+		return LOST;
+	return memcmp(want, got, BLOCK) ? WRONG : GOOD;
+}
+
+static enum outcome be_client(unsigned int i, int writer, int reader, unsigned int rounds)
+{
+	uint64_t span = export_bytes / n_clients / BLOCK * BLOCK, base = i * span;
+	enum outcome outcome = writer < 0 || reader < 0 ? LOST : GOOD;
+
+	seed += i;
+	for (unsigned int n = 0; n < rounds && outcome == GOOD; n++) {
+		outcome = go_round(writer, reader, base + random64() % (span / BLOCK) * BLOCK);
+		*client[i].rounds += outcome == GOOD;
+	}
+	return outcome;
+}
+
+/*
+ * The connections are made here, one after the other, so that they are spread as if the clients
+ * came by and by.
+ */
+static void start(unsigned int i, bool across)
+{
+	int fd[2] = { enter(), across ? enter() : -1 };
+	/* The connections go to the server's processes in turn, and so do those that write. */
+	int writer = fd[across && i % 2], reader = fd[across && i % 2 == 0];
+
+	client[i].pid = fork();
+	if (client[i].pid)
+		return;
+	/* A stopped server answers again when it goes on. */
+	setsockopt(writer, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ 0 }, sizeof(struct timeval));
+	_exit(be_client(i, writer, reader, across ? ROUNDS : ~0U));
+}
+
+static void start_all(bool across)
+{
+	volatile unsigned int *rounds = mmap(NULL, CLIENTS_MAX * sizeof(*rounds),
+					     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+					     -1, 0);
+
+	for (unsigned int i = 0; i < n_clients; i++) {
+		client[i].rounds = &rounds[i];
+		start(i, across);
+	}
+}
+
+static unsigned int count_going(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < n_clients; i++)
+		n += *client[i].rounds >= client[i].seen + SOME_ROUNDS;
+	return n;
+}
+
+/* Return: how many clients go on, at most a minute later or when there are @wanted. */
+static unsigned int wait_for_going(unsigned int wanted)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < n_clients; i++)
+		client[i].seen = *client[i].rounds;
+	for (int i = 0; i < STUCK_SECONDS * 20 && n < wanted; i++) {
+		usleep(50000);
+		n = count_going();
+	}
+	return n;
+}
+
+static void reply_to(unsigned int wanted, const char *word)
+{
+	unsigned int n = wait_for_going(wanted);
+
+	if (n < wanted)
+		printf("stuck %u\n", n);
+	else
+		puts(word);
+	fflush(stdout);
+}
+
+/* A client that was still at work has neither lost its connection nor read wrong data. */
+static void stop_all(void)
+{
+	unsigned int n[3] = { 0 };
+
+	for (unsigned int i = 0; i < n_clients; i++) {
+		int status;
+
+		kill(client[i].pid, SIGTERM);
+		waitpid(client[i].pid, &status, 0);
+		n[WIFEXITED(status) ? WEXITSTATUS(status) % 3 : GOOD]++;
+	}
+	printf("lost %u wrong %u\n", n[LOST], n[WRONG]);
+}
+
+static int be_asked(void)
+{
+	unsigned int wanted;
+
+	start_all(false);
+	reply_to(n_clients, "ready");
+	while (scanf("%u", &wanted) == 1)
+		reply_to(wanted, "going");
+	stop_all();
+	return 0;
+}
+
+static int go_across(void)
+{
+	unsigned int good = 0;
+
+	start_all(true);
+	for (unsigned int i = 0; i < n_clients; i++) {
+		int status = -1;
+
+		waitpid(client[i].pid, &status, 0);
+		good += !status;
+	}
+	is(good, n_clients,
+	   "each client reads on one connection what it wrote on another and has been replied to");
+	return done_testing();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 5)
+		return 2;
+	host = argv[1];
+	port = argv[2];
+	export_name = argv[3];
+	n_clients = (unsigned int)atoi(argv[4]) % (CLIENTS_MAX + 1);
+	signal(SIGPIPE, SIG_IGN);
+	buffer = calloc(1, LONGEST + 2 * MIB);
+	return argc > 5 ? go_across() : be_asked();
+}
