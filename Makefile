@@ -269,7 +269,7 @@ bench-ring: user	## what libarena adds to an operation, natively, beside liburin
 
 # Variables of the scripts tests/bench/nbd-*.sh.
 bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS CALLS REGION PAGES \
-	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
+	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS NPS PAIRS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
 
 .PHONY: bench-nbd
 bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)
@@ -284,7 +284,7 @@ bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an e
 	@tests/bench/nbd-vm.sh $(kernel) $(bench_variables)
 
 .PHONY: bench-scale
-bench-scale: user	## what an I/O costs with more connections, exports, memory and buffers (WHAT=)
+bench-scale: user	## what an I/O costs with more connections, exports, NPs, memory and buffers (WHAT=)
 	@tests/bench/scale.sh $(bench_variables)
 
 .PHONY: profile-nbd

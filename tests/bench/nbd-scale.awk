@@ -13,6 +13,8 @@ $1 == "dimension" { next }
 	iops[key, i] = $5
 	cpu[key, i] = $6
 	memory[key, i] = $7
+	np[key, i] = $8
+	sp[key, i] = $9
 }
 
 function sort_values(from, key,    i, j, v) {
@@ -34,8 +36,9 @@ END {
 	for (k = 1; k <= n; k++) {
 		split(keys[k], part, SUBSEP)
 		if (part[1] != last) {
-			printf "\n%-12s %10s %12s %-19s %12s %16s\n", part[1], "IOPS", "CPU us an I/O",
-				"[of rounds]", "memory KiB", "KiB for one more"
+			printf "\n%-12s %10s %14s %-17s %7s %7s %11s %17s\n", part[1], "IOPS",
+				"CPU us an I/O", "[of rounds]", "NPs", "SPs", "memory KiB",
+				"KiB for one more"
 			last = part[1]
 			first = memory_of = 0
 		}
@@ -43,7 +46,8 @@ END {
 		c = median(cpu, keys[k])
 		range = sprintf("[%.2f - %.2f]", sorted[1], sorted[rounds[keys[k]]])
 		more = (first && part[2] + 0 > first && part[1] != "region") ? sprintf("%.2f", (m - memory_of) / (part[2] - first)) : "-"
-		printf "%-12s %10.0f %12.2f  %-19s %12.0f %16s\n", part[2], median(iops, keys[k]), c, range, m, more
+		printf "%-12s %10.0f %14.2f %-17s %7.2f %7.2f %11.0f %17s\n", part[2],
+			median(iops, keys[k]), c, range, median(np, keys[k]), median(sp, keys[k]), m, more
 		if (!first) {
 			first = part[2] + 0
 			memory_of = m

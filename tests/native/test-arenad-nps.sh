@@ -46,9 +46,9 @@ many_ask()
 
 many_stop()
 {
-	local pid=$MANY_PID
+	local pid=$MANY_PID input=${MANY[1]}
 
-	exec {MANY[1]}>&-
+	exec {input}>&-
 	read -r -t 90 many <&"${MANY[0]}"
 	wait "$pid"
 }
@@ -110,7 +110,7 @@ arenad_stop
 is "arenad ends with status 1 when a network process has died before" "$status" 1
 
 start 2
-kill -KILL $(children arena-np)
+children arena-np | xargs kill -KILL
 arenad_wait
 is "arenad ends with status 1 when all network processes were killed" "$status" 1
 
