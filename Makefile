@@ -269,7 +269,7 @@ bench-ring: user	## what libarena adds to an operation, natively, beside liburin
 
 # Variables of the scripts tests/bench/nbd-*.sh.
 bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS CALLS REGION PAGES \
-	ARENA_OPTIONS WHAT CONNECTIONS EXPORTS NPS PAIRS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
+	BOOTS ARENA_OPTIONS WHAT CONNECTIONS EXPORTS NPS PAIRS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
 
 .PHONY: bench-nbd
 bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)
@@ -280,7 +280,7 @@ bench-nbd-keep: bench-nbd	## the same, on a quiet machine: the result goes to do
 	@cp build/bench/nbd.csv build/bench/nbd.txt build/bench/nbd.svg docs/benchmarks/
 
 .PHONY: bench-nbd-vm
-bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an emulated NVMe disk: ratios (KERNEL=...)
+bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an emulated NVMe disk: ratios (KERNEL=... BOOTS=2)
 	@tests/bench/nbd-vm.sh $(kernel) $(bench_variables)
 
 .PHONY: bench-scale

@@ -11,6 +11,7 @@
 #include <arena/nvme.h>
 #include <arena/source.h>
 #include <limits.h>
+#include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -196,6 +197,31 @@ static void test_close(struct rig *rig, const char *path)
 	rig->r = rig_ring(rig->a, &o);
 }
 
+/* The hazard of a plain ring, see docs/hazards.md: a program may forget to ask. */
+static void test_unasked(const char *path)
+{
+	static char memory[BYTES] __attribute__((aligned(BYTES)));
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+	struct io_uring_cqe *cqe;
+	struct io_uring uring;
+
+	if (fd < 0 || io_uring_queue_init(4, &uring, IORING_SETUP_IOPOLL))
+		bail("cannot make a plain ring");
+	io_uring_prep_read(io_uring_get_sqe(&uring), fd, memory, BYTES, 0);
+	/* io_uring_submit() would ask once. */
+	io_uring_smp_store_release(uring.sq.ktail, uring.sq.sqe_tail);
+	is(io_uring_enter((unsigned int)uring.ring_fd, 1, 0, 0, NULL), 1,
+	   "a plain polled ring takes a read");
+	usleep(200000);
+	is(io_uring_cq_ready(&uring), 0, "a plain polled ring that is not asked never completes");
+	uring.sq.sqe_head = uring.sq.sqe_tail;
+	is(io_uring_wait_cqe(&uring, &cqe), 0, "a plain polled ring completes when it is asked");
+	is(cqe->res, BYTES, "the read of the plain polled ring has read everything");
+	io_uring_cqe_seen(&uring, cqe);
+	io_uring_queue_exit(&uring);
+	close(fd);
+}
+
 static void test_disks(struct rig *rig)
 {
 	const char *disk = getenv("VM_DISK0");
@@ -211,6 +237,7 @@ static void test_disks(struct rig *rig)
 	test_disk(rig, "the block device", disk, 0, x);
 	test_disk(rig, "NVMe commands", path, y, x);
 	test_close(rig, disk);
+	test_unasked(disk);
 }
 
 int main(void)

@@ -4,7 +4,9 @@
 # virtual machine, and shows the ratios. `make bench-nbd-vm` builds first;
 # docs/benchmarks.md says what it means.
 #
-# Usage: tests/bench/nbd-vm.sh KERNEL [VARIABLE=VALUE]...    as in nbd-guest.sh
+# Usage: tests/bench/nbd-vm.sh KERNEL [VARIABLE=VALUE]...    as in nbd-guest.sh, and
+#
+#   BOOTS=2      machines that measure one after the other; their rounds are taken together
 #
 # Leaves build/bench/nbd-vm-KERNEL.csv and .txt.
 set -euo pipefail
@@ -12,15 +14,22 @@ set -euo pipefail
 . "$(dirname "$0")/../vm/common.sh"
 cd "$tree"
 
-kernel=$1 results=build/bench/nbd-vm-$1 settings=()
+kernel=$1 results=build/bench/nbd-vm-$1 boots=2 settings=()
 shift
 for setting in "$@"; do
-	settings+=("${setting/#SECONDS=/BENCH_SECONDS=}")
+	case $setting in
+	BOOTS=*) boots=${setting#*=} ;;
+	SECONDS=*) settings+=("BENCH_$setting") ;;
+	*) settings+=("$setting") ;;
+	esac
 done
 mkdir -p build/bench
-tests/vm/vm --kernel "$kernel" --timeout "${VM_TIMEOUT:-3600}" --name "bench-nbd-$kernel" -- \
-	env "${settings[@]}" tests/bench/nbd-guest.sh >"$results.csv" ||
-	{ tail -n 1 "$results.csv"; die "could not measure"; }
+: >"$results.csv"
+for ((boot = 1; boot <= boots; boot++)); do
+	tests/vm/vm --kernel "$kernel" --timeout 3600 --name "bench-nbd-$kernel" -- \
+		env "${settings[@]}" tests/bench/nbd-guest.sh >>"$results.csv" ||
+		{ tail -n 1 "$results.csv"; die "could not measure"; }
+done
 tests/vm/enter awk -v base=arena-nvme -f tests/bench/nbd.awk "$results.csv" >"$results.txt"
 cat "$results.txt"
 say "measured: $results.csv; the above: .txt"

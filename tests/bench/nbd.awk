@@ -4,7 +4,7 @@
 # base=SERVER, for the virtual machine: each figure as a multiple of that server's, and no more.
 BEGIN { FS = "," }
 
-/^#/ { if (!plot) print substr($0, 3); next }
+/^#/ { if (!plot && !known_line[$0]++) print substr($0, 3); next }
 $1 == "pass" { for (i = 1; i <= NF; i++) column[$i] = i; next }
 {
 	server = $column["server"]

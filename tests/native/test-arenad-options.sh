@@ -50,6 +50,7 @@ refused arenad "--disk: two are called d" --disk d=/a --disk d=/b
 refused arenad "--disk: the name has 256 bytes, and 255 is the most" --disk "$long=/a"
 refused arenad "--disk: there are more than 32" --disk={a..z}{0,1}=1
 refused arenad "--backend: disk is none of auto, module, memfd" --backend disk
+refused arenad "--disk-backend: memfd is none of auto, nvme, block, file" --disk-backend memfd
 refused arenad "--transport: eventfd is none of hybrid, msg-ring" --transport eventfd
 refused arenad "--zerocopy-threshold: 0 is none of auto, never and a size" --zerocopy-threshold 0
 refused arenad "--wait: long is none of sleep, poll, adapt" --wait long

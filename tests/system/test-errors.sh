@@ -30,7 +30,7 @@ fails()
 }
 
 # logs TEXT: a line of arena-sp's log has this text
-logs() { says "arena-sp: warning: $1"; }
+logs() { says "arena-sp 0: warning: $1"; }
 
 pages_2m 128
 arenad_start --size 256M --page-size 2M --disk "one=$bad" --disk-backend nvme
@@ -45,10 +45,14 @@ ok "arena-sp logs what NVMe status the write ended with" \
 	logs "write of 4096 bytes at 1048576: Write Fault"
 ok "a long read with the bad block in it fails with EIO at the client" \
 	fails "Input/output error" "read 512k 1M"
+ok "a write of zeroes to the bad block fails with EIO at the client" \
+	fails "Input/output error" "write -z 1M 4k"
+ok "arena-sp logs what NVMe status the write of zeroes ended with" \
+	logs "write of zeroes of 4096 bytes at 1048576: Write Fault"
 ok "the blocks around the bad one have what was written there" \
 	io "read -P 7 0 1M" "read -P 8 1052672 64k"
 counters_refresh
-is "arena-sp counted each request that failed" "$(counter arena-sp errors)" 3
+is "arena-sp counted each request that failed" "$(counter arena-sp errors)" 4
 is "arena-sp did not try an unrecoverable command again" "$(counter arena-sp retries)" 0
 arenad_stop
 is "arenad ends with status 0 after the disk failed" "$status" 0
