@@ -61,7 +61,7 @@ struct arena_spsc_entry {
  * @entry: the entries, each at its number modulo the size of the ring
  */
 struct arena_spsc_out {
-	uint32_t tail __attribute__((aligned(ARENA_SPSC_APART)));
+	uint32_t __attribute__((aligned(ARENA_SPSC_APART))) tail;
 	uint32_t waits;
 	struct arena_spsc_entry entry[] __attribute__((aligned(ARENA_SPSC_APART)));
 };
@@ -72,8 +72,8 @@ struct arena_spsc_out {
  * @sleeps: odd while the consumer sleeps or is about to
  */
 struct arena_spsc_in {
-	uint32_t head __attribute__((aligned(ARENA_SPSC_APART)));
-	uint32_t sleeps __attribute__((aligned(ARENA_SPSC_APART)));
+	uint32_t __attribute__((aligned(ARENA_SPSC_APART))) head;
+	uint32_t __attribute__((aligned(ARENA_SPSC_APART))) sleeps;
 };
 
 /**
@@ -154,23 +154,25 @@ int arena_spsc_consumer_init(struct arena_spsc_consumer *c, struct arena_spsc_in
 void arena_spsc_limit(struct arena_spsc_producer *p, struct arena_spsc_consumer *c,
 		      uint32_t window);
 
-/**
- * arena_spsc_barrier() - order a store before a later load
- *
- * It stands between a store to our own word and a load of the peer's, on both sides. So
- * either we see what the peer wrote, or the peer sees what we wrote. Nothing weaker orders
- * a store before a later load (litmus: sleep-broken-producer, -consumer).
- */
-static inline void arena_spsc_barrier(void)
-{
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpragmas"
 #pragma GCC diagnostic ignored "-Wunknown-warning-option"
-	/* TSan does not follow fences. They need not order the data: tail and head do that. */
+/* TSan does not follow fences. They need not order the data: tail and head do that. */
 #pragma GCC diagnostic ignored "-Wtsan"
+
+/**
+ * arena_spsc_barrier() - order a store before a later load
+ *
+ * It stands between a store to our own word and a load of the peer's, on both sides. So either we
+ * see what the peer wrote, or the peer sees what we wrote. Nothing weaker orders a store before a
+ * later load (litmus: sleep-broken-producer, -consumer).
+ */
+static inline void arena_spsc_barrier(void)
+{
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#pragma GCC diagnostic pop
 }
+
+#pragma GCC diagnostic pop
 
 /** arena_spsc_look_for_room() - 0 if there is room, -EAGAIN if there is none, -EPROTO for a lie */
 static inline int arena_spsc_look_for_room(struct arena_spsc_producer *p)
