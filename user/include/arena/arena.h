@@ -300,6 +300,19 @@ int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out);
  */
 const char *arena_version(void);
 
+/**
+ * arena_why() - why a call of this thread refused what it was given
+ *
+ * A call keeps a reason when it refuses a member of its options, of a configuration or of an
+ * operation as not valid: arena_create(), arena_open(), arena_open_fd(), arena_layout_make(),
+ * arena_make_view(), arena_channel_open(), arena_ring_open() and those that begin an operation of a
+ * ring. Other errors, and calls that succeed, change nothing.
+ *
+ * Return: a constant text for people, which begins with the name of the member, such as
+ * "wait: is not one of enum arena_wait"; NULL if no call of this thread has kept one.
+ */
+const char *arena_why(void);
+
 #ifdef __cplusplus
 }
 #endif

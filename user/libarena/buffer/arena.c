@@ -13,6 +13,7 @@
 #include "records.h"
 #include "setup.h"
 #include "../owner.h"
+#include "../why.h"
 
 /**
  * struct group - records of a group's buffers; a control group has none
@@ -500,7 +501,7 @@ int arena_io_take(struct arena *a, struct arena_buf b, uint32_t from, uint32_t l
 		return refuse(a, "arena_io_begin", b, ret);
 	size = (uint64_t)b.count * a->layout.group[b.group].buffer_size;
 	if (!length || (uint64_t)from + length > size)
-		return -EINVAL;
+		return why(length ? "length: the part ends behind its extent" : "length: is 0");
 	io_begin(a, b);
 	*at = (char *)address(a, b) + from;
 	return 0;

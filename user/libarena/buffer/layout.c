@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include <arena/snapshot.h>
-#include <common/copy_struct.h>
+
+#include "../why.h"
 
 #define PAGE	4096ULL
 
@@ -236,53 +237,88 @@ static void set_defaults(struct arena_config *c)
 			default_groups(&c->classes[i]);
 }
 
-static bool group_config_is_sound(const struct arena_config *c, const struct arena_group_config *g)
+static int check_group_config(const struct arena_config *c, const struct arena_group_config *g)
 {
-	if (g->use > ARENA_MAX_USE || !is_buffer_size(g->buffer_size))
-		return false;
-	if (g->count)
-		return g->count <= ARENA_MAX_GROUP_BUFFERS &&
-		       g->count * g->buffer_size <= ARENA_MAX_GROUP_BYTES;
-	return c->group_bytes >= g->buffer_size &&
-	       c->longest_extent <= (uint64_t)ARENA_MAX_EXTENT * g->buffer_size;
+	const struct why_rule rules[] = {
+		{ g->use > ARENA_MAX_USE, "use: is greater than ARENA_MAX_USE" },
+		{ !is_buffer_size(g->buffer_size), "buffer_size: is not that of a buffer" },
+		{ g->count > ARENA_MAX_GROUP_BUFFERS,
+		  "count: is greater than ARENA_MAX_GROUP_BUFFERS" },
+		{ g->count * g->buffer_size > ARENA_MAX_GROUP_BYTES,
+		  "count: the group has more than ARENA_MAX_GROUP_BYTES" },
+		{ !g->count && c->group_bytes < g->buffer_size,
+		  "group_bytes: is less than a buffer" },
+		{ !g->count && c->longest_extent > (uint64_t)ARENA_MAX_EXTENT * g->buffer_size,
+		  "longest_extent: has more than ARENA_MAX_EXTENT buffers" },
+	};
+
+	return WHY_FIRST(rules);
 }
 
 /* No group follows the end of the list, or one that takes what remains. */
-static bool class_is_sound(const struct arena_config *c, const struct arena_class_config *class)
+static int check_groups(const struct arena_config *c, const struct arena_class_config *class)
 {
 	bool is_open = class->processes;
+	int ret = 0;
 
-	if (class->parts > ARENA_MAX_PROCESSES || class->bytes % c->align ||
-	    (!class->processes && class->bytes))
-		return false;
-	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS; i++) {
+	for (uint32_t i = 0; i < ARENA_MAX_CONFIG_GROUPS && !ret; i++) {
 		const struct arena_group_config *g = &class->group[i];
 
 		if (!g->use && (g->buffer_size || g->count))
-			return false;
-		if (g->use && (!is_open || !group_config_is_sound(c, g)))
-			return false;
+			return why("use: is 0, and the group has a size or a count");
+		if (g->use && !is_open)
+			return why("group: no other can follow one without a count");
+		if (g->use)
+			ret = check_group_config(c, g);
 		is_open = is_open && g->count;
 	}
-	return true;
+	return ret;
+}
+
+static int check_class(const struct arena_config *c, const struct arena_class_config *class)
+{
+	const struct why_rule rules[] = {
+		{ class->parts > ARENA_MAX_PROCESSES, "parts: is greater than ARENA_MAX_PROCESSES" },
+		{ class->bytes % c->align, "bytes: is not a multiple of align" },
+		{ !class->processes && class->bytes, "bytes: is set, and the class has no process" },
+	};
+	int ret = WHY_FIRST(rules);
+
+	return ret ? ret : check_groups(c, class);
+}
+
+static int check_members(const struct arena_config *c)
+{
+	const struct why_rule rules[] = {
+		{ !c->length, "length: is 0" },
+		{ c->length > MAX_LENGTH, "length: is greater than a region can be" },
+		{ c->reserved, "reserved: is not 0" },
+		{ !is_power_of_two(c->align) || c->align < PAGE || c->align > MAX_LENGTH,
+		  "align: is not a power of two of at least 4096" },
+		{ c->group_bytes > ARENA_MAX_GROUP_BYTES,
+		  "group_bytes: is greater than ARENA_MAX_GROUP_BYTES" },
+		{ c->longest_extent > c->group_bytes,
+		  "longest_extent: is greater than group_bytes" },
+		{ !is_entries(c->channel_entries),
+		  "channel_entries: is not a power of two up to ARENA_MAX_CHANNEL_ENTRIES" },
+	};
+
+	return WHY_FIRST(rules);
 }
 
 /* @c has its defaults. */
-static bool config_is_sound(const struct arena_config *c)
+static int check_config(const struct arena_config *c)
 {
 	uint32_t processes[ARENA_MAX_CLASSES];
+	int ret = check_members(c);
 
-	if (!c->length || c->length > MAX_LENGTH || c->reserved ||
-	    !is_power_of_two(c->align) || c->align < PAGE || c->align > MAX_LENGTH ||
-	    c->group_bytes > ARENA_MAX_GROUP_BYTES || c->longest_extent > c->group_bytes ||
-	    !is_entries(c->channel_entries))
-		return false;
-	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++) {
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES && !ret; i++) {
 		processes[i] = c->classes[i].processes;
-		if (!class_is_sound(c, &c->classes[i]))
-			return false;
+		ret = check_class(c, &c->classes[i]);
 	}
-	return processes_are_sound(processes);
+	if (ret || processes_are_sound(processes))
+		return ret;
+	return why("processes: is too many, or follows a class without any, or of one class only");
 }
 
 /* Give classes without a share what the others leave; the last of them gets the odd pages. */
@@ -315,14 +351,14 @@ int arena_layout_make(struct arena_layout *l, const struct arena_config *config)
 {
 	struct arena_config c;
 	uint64_t from = 0;
-	int ret = copy_struct(&c, sizeof(c), config);
+	int ret = why_copy_struct(&c, sizeof(c), config);
 
 	if (ret)
 		return ret;
 	set_defaults(&c);
-	if (!config_is_sound(&c))
-		return -EINVAL;
-	ret = set_shares(&c);
+	ret = check_config(&c);
+	if (!ret)
+		ret = set_shares(&c);
 	if (ret)
 		return ret;
 

@@ -3,8 +3,8 @@
  * Regions with a layout: made and opened for an arena in one call.
  */
 #include "setup.h"
+#include "../why.h"
 
-#include <common/copy_struct.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,6 +31,10 @@ struct creation {
 	struct arena_layout layout;
 };
 
+/* libmshare does not say which it is. */
+static const char region_reason[] =
+	"name: or backend, bytes, page_size or mode is not one of a region (mshare_create)";
+
 static void discard(struct mshare *m)
 {
 	/* Without a name there is nothing to remove. */
@@ -55,7 +59,7 @@ static int make_region(const struct creation *c, uint64_t page_size, struct msha
 
 	ret = mshare_create(c->name ? c->name : UNNAMED, &options, &m);
 	if (ret)
-		return ret;
+		return ret == -EINVAL ? why(region_reason) : ret;
 	ret = mshare_populate(m, 0, c->o.bytes);
 	if (ret) {
 		discard(m);
@@ -90,6 +94,8 @@ static int make_best_region(struct creation *c, struct mshare **out)
 {
 	int ret = -EINVAL;
 
+	if (c->o.bytes % page_sizes[PAGE_SIZES - 1])
+		return why("bytes: is not a multiple of any page size");
 	for (unsigned int i = 0; i < PAGE_SIZES; i++) {
 		if (c->o.bytes % page_sizes[i])
 			continue;
@@ -136,20 +142,24 @@ static int create(struct creation *c, struct arena **out)
 /* Put what the caller gave into @c, with defaults. */
 static int prepare(struct creation *c, const struct arena_options *options)
 {
-	int ret = copy_struct(&c->o, sizeof(c->o), options);
+	int ret = why_copy_struct(&c->o, sizeof(c->o), options);
 
 	if (!ret)
-		ret = copy_struct(&c->config, sizeof(c->config), c->o.config);
+		ret = why_copy_struct(&c->config, sizeof(c->config), c->o.config);
 	if (ret)
 		return ret;
-	if (c->o.view || c->o.flags & ~(MSHARE_SET_UID | MSHARE_SET_GID))
-		return -EINVAL;
+	if (c->o.view)
+		return why("view: is for calls that open a region");
+	if (c->o.flags & ~(MSHARE_SET_UID | MSHARE_SET_GID))
+		return why("flags: has one that is not MSHARE_SET_UID or MSHARE_SET_GID");
 	if (!c->o.bytes)
 		c->o.bytes = c->config.length ? c->config.length : ARENA_DEFAULT_BYTES;
 	if (!c->config.length)
 		c->config.length = c->o.bytes;
-	if (c->config.length > c->o.bytes || (!c->name && c->o.mode))
-		return -EINVAL;
+	if (c->config.length > c->o.bytes)
+		return why("bytes: is less than the length of the configuration");
+	if (!c->name && c->o.mode)
+		return why("mode: is set, and the region has no name");
 	if (c->name && !c->o.mode)
 		c->o.mode = DEFAULT_MODE;
 	return 0;
@@ -166,13 +176,13 @@ int arena_create(const char *name, const struct arena_options *options, struct a
 /* Calls that open a region take from the options only the role and, by name, the view. */
 static int copy_open_options(struct arena_options *o, const struct arena_options *options)
 {
-	int ret = copy_struct(o, sizeof(*o), options);
+	int ret = why_copy_struct(o, sizeof(*o), options);
 
 	if (ret)
 		return ret;
 	if (o->backend || o->config || o->bytes || o->page_size || o->flags || o->uid || o->gid ||
 	    o->mode)
-		return -EINVAL;
+		return why("options: has a member that is for arena_create()");
 	return 0;
 }
 
@@ -221,7 +231,7 @@ int arena_open_fd(int fd, const struct arena_options *options, struct arena **ou
 
 	ret = copy_open_options(&o, options);
 	if (!ret && o.view)
-		ret = -EINVAL;
+		ret = why("view: is that of the descriptor");
 	if (!ret)
 		ret = open_duplicate(fd, &m);
 	if (!ret)

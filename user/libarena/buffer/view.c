@@ -5,11 +5,12 @@
 #include "view.h"
 
 #include <arena/open.h>
-#include <common/copy_struct.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
+
+#include "../why.h"
 
 #define DEFAULT_MODE	0600
 #define READ_WRITE	(PROT_READ | PROT_WRITE)
@@ -95,18 +96,20 @@ int arena_view_ranges(const struct arena_layout *l, uint32_t role, uint64_t page
 		p = part_at(l, before.next, page_size);
 		from = p.from;
 		if (from < before.to)
-			return -EINVAL;
+			return why("l: two processes write to one page");
 	}
 }
 
 static int copy_options(struct arena_view_options *o, const struct arena_view_options *options)
 {
-	int ret = copy_struct(o, sizeof(*o), options);
+	int ret = why_copy_struct(o, sizeof(*o), options);
 
 	if (ret)
 		return ret;
-	if (o->flags & ~(MSHARE_SET_UID | MSHARE_SET_GID) || (!o->name && o->mode))
-		return -EINVAL;
+	if (o->flags & ~(MSHARE_SET_UID | MSHARE_SET_GID))
+		return why("flags: has one that is not MSHARE_SET_UID or MSHARE_SET_GID");
+	if (!o->name && o->mode)
+		return why("mode: is set, and the view has no name");
 	if (!o->name)
 		o->flags |= MSHARE_UNNAMED;
 	else if (!o->mode)

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include "channel.h"
+#include "../why.h"
 
 #include <common/clock.h>
 #include <common/copy_struct.h>
@@ -20,16 +21,25 @@
 
 /* ---- opening and closing ---- */
 
-static bool is_sound(const struct arena_channel *ch)
+static int check_options(const struct arena_channel *ch)
 {
 	const struct arena_channel_options *o = &ch->options;
 
-	if (o->transport > ARENA_CHANNEL_SOCKET || o->wait > ARENA_WAIT_ADAPT ||
-	    o->entries > ARENA_CHANNEL_MAX_ENTRIES || o->timeout_ms < -1 || o->peer_pid < 0)
-		return false;
-	if (o->socket)
-		return ch->control >= 0;
-	return ch->a && o->transport != ARENA_CHANNEL_SOCKET;
+	const struct why_rule rules[] = {
+		{ o->transport > ARENA_CHANNEL_SOCKET,
+		  "transport: is not one of enum arena_channel_transport" },
+		{ o->wait > ARENA_WAIT_ADAPT, "wait: is not one of enum arena_wait" },
+		{ o->entries > ARENA_CHANNEL_MAX_ENTRIES,
+		  "entries: is greater than ARENA_CHANNEL_MAX_ENTRIES" },
+		{ o->timeout_ms < -1, "timeout_ms: is less than -1" },
+		{ o->peer_pid < 0, "peer_pid: is negative" },
+		{ o->socket && ch->control < 0, "socket: is not a descriptor" },
+		{ !o->socket && o->transport == ARENA_CHANNEL_SOCKET,
+		  "socket: is missing, and the transport is SOCKET" },
+		{ !o->socket && !ch->a, "a: is missing, and so is a control socket" },
+	};
+
+	return WHY_FIRST(rules);
 }
 
 static void fill_in(struct arena_channel_options *o)
@@ -60,7 +70,7 @@ static void init(struct arena_channel *ch, struct arena *a, uint32_t peer_role)
 /* Connect, unless the caller asked not to wait. */
 static int channel_open(struct arena_channel *ch)
 {
-	int ret = is_sound(ch) ? 0 : -EINVAL;
+	int ret = check_options(ch);
 
 	if (!ret) {
 		fill_in(&ch->options);
@@ -86,7 +96,7 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
 
 	if (!ch)
 		return -ENOMEM;
-	ret = copy_struct(&ch->options, sizeof(ch->options), options);
+	ret = why_copy_struct(&ch->options, sizeof(ch->options), options);
 	if (!ret)
 		ret = owner_begin(&ch->owner);
 	if (ret) {

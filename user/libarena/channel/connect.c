@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 
 #include "channel.h"
+#include "../why.h"
 
 /* Intervals between looks for a change that causes no event, in ms: the first, the longest. */
 #define TICK_MIN_MS	1U
@@ -38,8 +39,10 @@ static int make_hybrid(struct arena_channel *ch)
 {
 	uint32_t window = ch->options.entries;
 
-	if (!ch->own || !ch->peers || window > arena_layout(ch->a)->channel_entries)
-		return -EINVAL;
+	if (!ch->own || !ch->peers)
+		return why("peer_role: the layout has no channel of the two roles");
+	if (window > arena_layout(ch->a)->channel_entries)
+		return why("entries: is greater than the layout's channel_entries");
 	return hybrid_transport_find(&ch->hybrid, ch->own, ch->peers, window);
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "../why.h"
 
 /* Back-off if the kernel has no memory for a message. */
 #define RETRY_MS	1
@@ -42,7 +43,7 @@ int rendezvous_begin(struct arena_channel *ch)
 	int ret;
 
 	if (!ch->own || !ch->peers)
-		return -EINVAL;
+		return why("peer_role: the layout has no channel of the two roles");
 	ch->connect.pid = ch->options.peer_pid;
 	/* Whoever finds the mailbox finds this as well. */
 	__atomic_store_n(&ch->own->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);

@@ -8,6 +8,7 @@
 
 #include "ops.h"
 #include "provided.h"
+#include "../why.h"
 
 static void prep_accept(struct arena_ring *r, struct ring_op *op, struct io_uring_sqe *sqe)
 {
@@ -155,7 +156,8 @@ int arena_ring_recv_any(struct arena_ring *r, struct arena_file file, uint32_t g
 		return ret;
 	op->multishot = true;
 	op->group = group;
-	ret = group < arena_layout(r->a)->n_groups ? recv_any_ready(r, op) : -EINVAL;
+	ret = group < arena_layout(r->a)->n_groups ? recv_any_ready(r, op) :
+	      why("group: the layout has no such group");
 	if (ret)
 		ring_op_drop(r, op);
 	else

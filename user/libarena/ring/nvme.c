@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <common/copy_struct.h>
-
 #include "nvme.h"
 #include "rw.h"
+#include "../why.h"
 
 /* Bytes of a command in an SQE of 128 bytes. */
 #define COMMAND_SIZE	80
@@ -95,8 +94,9 @@ static int check(const struct arena_nvme *n)
 	static const uint8_t zero[sizeof(n->reserved)];
 
 	if (memcmp(n->reserved, zero, sizeof(zero)) != 0)
-		return -EINVAL;
-	return has_data(n) && (n->opcode & 3) == 3 ? -EINVAL : 0;
+		return why("reserved: is not zero");
+	return has_data(n) && (n->opcode & 3) == 3 ?
+	       why("opcode: asks for data in both directions") : 0;
 }
 
 static struct nvme_uring_cmd command_of(const struct arena_nvme *n)
@@ -157,7 +157,7 @@ int arena_ring_nvme(struct arena_ring *r, const struct arena_nvme *command,
 	if (!ret && !r->nvme)
 		ret = -EOPNOTSUPP;
 	if (!ret)
-		ret = copy_struct(&n, sizeof(n), command);
+		ret = why_copy_struct(&n, sizeof(n), command);
 	if (!ret)
 		ret = check(&n);
 	return ret ? ret : begin(r, &n, handle);

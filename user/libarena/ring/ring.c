@@ -13,6 +13,7 @@
 #include "rw.h"
 #include "source.h"
 #include "turn.h"
+#include "../why.h"
 
 #define MAX_SQ		1024U
 /* Aborting a file takes three entries at once. */
@@ -24,10 +25,24 @@
 /* Own operations of each file: a cancellation, a shutdown, a disconnection. */
 #define OWN_PER_FILE	3
 
+static int check_options(const struct arena_ring_options *o)
+{
+	const struct why_rule rules[] = {
+		{ o->entries > ARENA_RING_MAX_ENTRIES,
+		  "entries: is greater than ARENA_RING_MAX_ENTRIES" },
+		{ o->files > ARENA_RING_MAX_FILES, "files: is greater than ARENA_RING_MAX_FILES" },
+		{ o->sources > ARENA_RING_MAX_SOURCES,
+		  "sources: is greater than ARENA_RING_MAX_SOURCES" },
+		{ o->wait > ARENA_WAIT_ADAPT, "wait: is not one of enum arena_wait" },
+	};
+
+	return WHY_FIRST(rules);
+}
+
 /* Copy the caller's options, with defaults in place of zeroes. */
 static int copy_options(struct arena_ring_options *o, const struct arena_ring_options *given)
 {
-	int ret = copy_struct(o, sizeof(*o), given);
+	int ret = why_copy_struct(o, sizeof(*o), given);
 
 	if (ret)
 		return ret;
@@ -37,8 +52,7 @@ static int copy_options(struct arena_ring_options *o, const struct arena_ring_op
 		o->files = ARENA_RING_FILES;
 	if (!o->sources)
 		o->sources = ARENA_RING_SOURCES;
-	return o->entries <= ARENA_RING_MAX_ENTRIES && o->files <= ARENA_RING_MAX_FILES &&
-	       o->sources <= ARENA_RING_MAX_SOURCES && o->wait <= ARENA_WAIT_ADAPT ? 0 : -EINVAL;
+	return check_options(o);
 }
 
 static int find_features(struct arena_ring *r, const struct arena_features *wanted)
@@ -48,7 +62,7 @@ static int find_features(struct arena_ring *r, const struct arena_features *want
 	r->features.size = sizeof(r->features);
 	if (!wanted)
 		return arena_probe(&r->features);
-	ret = copy_struct(&r->features, sizeof(r->features), wanted);
+	ret = why_copy_struct(&r->features, sizeof(r->features), wanted);
 	if (ret)
 		return ret;
 	return arena_features_why(&r->features) ? -EOPNOTSUPP : 0;

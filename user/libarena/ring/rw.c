@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "../buffer/io.h"
+#include "../why.h"
 #include "ops.h"
 
 #define SINK_SIZE	65536U
@@ -363,9 +364,10 @@ static int set_range(struct arena_ring *r, struct ring_op *op, const struct aren
 
 	op->rw.offset = stream ? STREAM_OFFSET : io->offset;
 	if (!op->rw.length)
-		return -EINVAL;
+		return why("length: is more than INT32_MAX in all");
 	/* The kernel takes the offset -1 as the file's position. */
-	return !stream && io->offset > (uint64_t)INT64_MAX - op->rw.length ? -EINVAL : 0;
+	return !stream && io->offset > (uint64_t)INT64_MAX - op->rw.length ?
+	       why("offset: the transfer ends beyond the largest file") : 0;
 }
 
 int ring_rw_take(struct arena_ring *r, struct ring_op *op, const struct arena_io *io)
@@ -373,7 +375,7 @@ int ring_rw_take(struct arena_ring *r, struct ring_op *op, const struct arena_io
 	int ret;
 
 	if (!is_list_sound(io))
-		return -EINVAL;
+		return why("vec: a list has 1 to ARENA_RING_MAX_VECS parts, and no buf beside it");
 	op->rw.flags = io->flags;
 	ret = io->vec ? take_list(r, op, io) : take_one(r, op, io);
 	if (!ret)
@@ -392,7 +394,8 @@ static int begin_rw(struct arena_ring *r, enum rw rw, const struct arena_io *io,
 
 	if (ret)
 		return ret;
-	ret = io->flags & ~flags_of(rw) ? -EINVAL : ring_rw_take(r, op, io);
+	ret = io->flags & ~flags_of(rw) ? why("flags: has one that is not of this call") :
+	      ring_rw_take(r, op, io);
 	if (ret) {
 		ring_op_drop(r, op);
 		return ret;
@@ -464,7 +467,7 @@ int arena_ring_skip(struct arena_ring *r, struct arena_file file, uint64_t lengt
 		return ret;
 	if (!length || !r->files[file.index].socket) {
 		ring_op_drop(r, op);
-		return -EINVAL;
+		return why(length ? "file: is no socket" : "length: is 0");
 	}
 	op->skip.length = length;
 	ring_op_begin(r, op, handle);

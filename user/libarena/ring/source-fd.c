@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "source.h"
+#include "../why.h"
 
 /* The source takes over @fd, which is closed if this fails. */
 static int add_fd(struct arena_ring *r, const struct source_kind *kind, int fd, uint64_t cookie,
@@ -152,7 +153,7 @@ int arena_ring_add_signals(struct arena_ring *r, uint64_t signals, uint64_t cook
 	if (ret)
 		return ret;
 	if (!blocked_set(signals, &set))
-		return -EINVAL;
+		return why("signals: is empty, or has one that this thread does not block");
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include <common/clock.h>
-#include <common/copy_struct.h>
 
 #include "source.h"
+#include "../why.h"
 
 /* A time beyond the range of the clock is never reached. */
 static int64_t clamp(uint64_t ns)
@@ -91,10 +91,10 @@ int arena_ring_add_timer(struct arena_ring *r, const struct arena_timer *timer,
 {
 	struct arena_timer t;
 	struct ring_source *s;
-	int ret = copy_struct(&t, sizeof(t), timer);
+	int ret = why_copy_struct(&t, sizeof(t), timer);
 
 	if (!ret && !is_sound(&t))
-		ret = -EINVAL;
+		ret = why("reserved: is not zero");
 	if (!ret)
 		ret = source_new(r, &timer_kind, t.cookie, &s);
 	if (ret)

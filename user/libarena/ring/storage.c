@@ -13,6 +13,7 @@
 
 #include "ops.h"
 #include "rw.h"
+#include "../why.h"
 
 /* Of <linux/blkdev.h> since 6.12. */
 #ifndef BLOCK_URING_CMD_DISCARD
@@ -133,6 +134,20 @@ static const struct ring_class range_class = {
 	.prep = prep_range, .succeed = range_done, .retry = next_way,
 };
 
+static int check_range(const struct arena_range *range, bool stream, uint32_t flags)
+{
+	const struct why_rule rules[] = {
+		{ stream, "file: has no offsets" },
+		{ !range->length, "length: is 0" },
+		{ range->length > INT64_MAX, "length: is greater than INT64_MAX" },
+		{ range->offset > (uint64_t)INT64_MAX - range->length,
+		  "offset: the range ends beyond the largest file" },
+		{ range->flags & ~flags, "flags: has one that is not of this call" },
+	};
+
+	return WHY_FIRST(rules);
+}
+
 static int begin_range(struct arena_ring *r, const struct arena_range *range,
 		       uint32_t (*ways)(const struct arena_range *range, bool block),
 		       uint32_t flags, struct arena_op *handle)
@@ -144,9 +159,7 @@ static int begin_range(struct arena_ring *r, const struct arena_range *range,
 	if (ret)
 		return ret;
 	f = &r->files[range->file.index];
-	if (f->stream || !range->length || range->length > INT64_MAX ||
-	    range->offset > (uint64_t)INT64_MAX - range->length || (range->flags & ~flags))
-		ret = -EINVAL;
+	ret = check_range(range, f->stream, flags);
 	op->range = (struct ring_range){
 		.offset = range->offset,
 		.length = range->length,

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "why.h"
+
+#include <arena/arena.h>
+
+static __thread const char *last __attribute__((tls_model("initial-exec")));
+
+int why(const char *reason)
+{
+	last = reason;
+	return -EINVAL;
+}
+
+const char *arena_why(void)
+{
+	return last;
+}
