@@ -39,11 +39,16 @@ static int exchange(struct arena_channel *ch)
 	return ret ? ret : receive(ch, &m);
 }
 
-/* The child exchanges a message, sets is_ready, and waits to be killed. */
+/*
+ * The child exchanges a message, sets is_ready, and waits to be killed. If it has a delay, this
+ * begins when the parent has set is_stalled.
+ */
 static void child(struct pair *p, bool nonblocking, int delay_ms)
 {
 	struct arena_channel *ch;
 
+	if (delay_ms)
+		wait_for_word(&shared->is_stalled);
 	usleep(delay_ms * 1000);
 	p->options.nonblocking = nonblocking;
 	if (pair_open(p, &ch) || exchange(ch) != 1)
@@ -73,12 +78,13 @@ static void test_connects(struct way way, bool by_fd, bool both, int delay_ms)
 	ret = pair_open(&p, &ch);
 	if (ret)
 		bail("%s: %s", way_name(way), strerror(-ret));
-	/* The child still sleeps. */
+	/* The child has not begun. */
 	if (delay_ms)
 		was_early = !arena_channel_is_connected(ch) &&
 			    arena_channel_send(ch, &m) == -EAGAIN &&
 			    !arena_channel_recv(ch, &none) && !arena_channel_flush(ch) &&
 			    !arena_channel_wait(ch, 1);
+	set_word(&shared->is_stalled, 1);
 	ret = by_fd ? drive(ch) : 0;
 	if (!ret)
 		ret = exchange(ch);
