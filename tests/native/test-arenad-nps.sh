@@ -4,8 +4,10 @@
 # client has written is there for the clients of the others, and a network process that dies, or
 # that does not go on, makes no client of another one wait.
 # timeout: 400
+# shellcheck disable=SC2016 # the conditions are for eval
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+requires ss
 tools=$BUILD/tests/native
 
 # start NPS ARGUMENT...: run arenad with two disks; sets $host and $port
@@ -119,6 +121,22 @@ kill -KILL "$(children arena-sp | head -n 1)"
 arenad_wait
 is "arenad ends with status 1 when a storage process of two network processes was killed" \
 	"$status" 1
+
+start 2 --reuse-port
+ok "clients of two network processes with sockets of their own are served" \
+	"$tools/nbd-many" "$host" "$port" d0 16 across
+counters_print 4
+for i in 0 1; do
+	ok "network process $i with sockets of its own has some of 32 connections" \
+		[ "$(counter "arena-np $i" connections)" -ge 1 ]
+done
+children arena-np | head -n 1 | xargs kill -KILL
+# The kernel closes the files of a ring some time after the process has ended.
+ok "the sockets of a network process are closed when it was killed" \
+	wait_for 30 eval '[ "$(ss -Hltn "sport = :$port" | wc -l)" = 1 ]'
+ok "the network process that is left gets all clients" \
+	"$tools/nbd-many" "$host" "$port" d0 16 across
+arenad_stop
 
 start 3 --transport msg-ring
 ok "clients of three network processes are served over MSG_RING" \

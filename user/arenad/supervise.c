@@ -72,10 +72,19 @@ static int fork_nps(struct supervisor *sv, struct program *p, struct child_pids 
 	int ret = 0;
 
 	for (p->id = 0; p->id < o->nps && !ret; p->id++) {
+		struct listen_set sockets;
+
+		ret = listen_again(&o->listen, sv->sockets, &sockets);
+		if (ret)
+			break;
+		p->sockets = &sockets;
 		snprintf(sv->name[p->id], sizeof(sv->name[0]), "arena-np %u", p->id);
 		ret = fork_one(sv, &o->np_user, program_exec_np, p);
 		pids->np[p->id] = sv->child[p->id].pid;
+		listen_leave(&sockets);
 	}
+	p->sockets = NULL;
+	listen_leave(sv->sockets);
 	return ret;
 }
 
@@ -98,11 +107,7 @@ static int fork_sps(struct supervisor *sv, struct program *p, struct child_pids 
 /* Fork all processes, then send all ids to each. */
 static int start_all(struct supervisor *sv, int ready_fd)
 {
-	struct program p = {
-		.options = sv->options,
-		.sockets = sv->sockets,
-		.ready_fd = ready_fd,
-	};
+	struct program p = { .options = sv->options, .ready_fd = ready_fd };
 	struct child_pids pids = { 0 };
 	int ret = fork_nps(sv, &p, &pids);
 

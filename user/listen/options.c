@@ -114,6 +114,9 @@ const struct option_rule listen_rules[] = {
 	{ .name = "backlog", .kind = OPTION_NUMBER, FIELD(backlog),
 	  .min = 1, .max = LISTEN_BACKLOG_MAX, .argument = "N",
 	  .help = "clients that may wait to be accepted, at each socket (128)" },
+	{ .name = "reuse-port", .kind = OPTION_SET, FIELD(reuse_port),
+	  .help = "let each process have TCP sockets of its own at the same addresses "
+		  "(SO_REUSEPORT), among which the kernel spreads clients by their addresses" },
 	{ .name = "unreachable-timeout", .kind = OPTION_NUMBER, FIELD(unreachable_seconds),
 	  .max = LISTEN_UNREACHABLE_MAX, .argument = "S",
 	  .help = "end a TCP client whose machine does not answer for S seconds (60); 0: as "

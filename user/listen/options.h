@@ -8,6 +8,7 @@
 
 #include <common/address.h>
 #include <common/options.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -52,6 +53,7 @@ struct listen_place {
  * @n: used entries of @place
  * @place: where to listen
  * @backlog: clients that may wait to be accepted
+ * @reuse_port: others may bind TCP sockets to the same addresses, by SO_REUSEPORT
  * @unreachable_seconds: how long a client's machine may not answer; 0 for the kernel's own limits
  * @mode: permissions of the files of UNIX sockets
  * @uid: their owner, or -1 for the user of the process
@@ -61,6 +63,7 @@ struct listen_options {
 	unsigned int n;
 	struct listen_place place[LISTEN_MAX];
 	uint32_t backlog;
+	bool reuse_port;
 	uint32_t unreachable_seconds;
 	mode_t mode;
 	uid_t uid;

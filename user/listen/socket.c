@@ -64,6 +64,8 @@ static int bind_tcp(int fd, const struct listen_options *o, const struct address
 	const struct sockaddr *addr = (const struct sockaddr *)&where->storage;
 	int ret = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 
+	if (!ret && o->reuse_port)
+		ret = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (!ret)
 		ret = set_tcp(fd, o);
 	if (!ret && addr->sa_family == AF_INET6)
@@ -91,6 +93,7 @@ static int make(struct listen_socket *s, const struct listen_options *o,
 	s->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		return -errno;
+	s->is_reused = o->reuse_port && family != AF_UNIX;
 	return family == AF_UNIX ? bind_unix(s, o, where) : bind_tcp(s->fd, o, where);
 }
 
@@ -246,6 +249,51 @@ int listen_open(const struct listen_options *o, struct listen_set *set)
 	else
 		close_unused(&a);
 	return ret;
+}
+
+/* Make another socket at the address of @fd. */
+static int make_again(struct listen_socket *s, const struct listen_options *o, int fd)
+{
+	struct address where = { .length = sizeof(where.storage) };
+
+	if (getsockname(fd, (struct sockaddr *)&where.storage, &where.length))
+		return -errno;
+	where.is_dual = where.storage.ss_family == AF_INET6 &&
+			!get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	return make(s, o, &where);
+}
+
+int listen_again(const struct listen_options *o, const struct listen_set *first,
+		 struct listen_set *set)
+{
+	int ret = 0;
+
+	set->n = 0;
+	for (unsigned int i = 0; i < first->n && !ret; i++) {
+		const struct listen_socket *other = &first->socket[i];
+		struct listen_socket *s = &set->socket[set->n++];
+
+		*s = (struct listen_socket){ .fd = other->fd };
+		if (other->is_reused)
+			ret = make_again(s, o, other->fd);
+	}
+	if (ret) {
+		log_error("cannot listen again for another process: %s", strerror(-ret));
+		listen_leave(set);
+	}
+	return ret;
+}
+
+void listen_leave(struct listen_set *set)
+{
+	for (unsigned int i = 0; i < set->n; i++) {
+		struct listen_socket *s = &set->socket[i];
+
+		if (!s->is_reused || s->fd < 0)
+			continue;
+		close(s->fd);
+		s->fd = -1;
+	}
 }
 
 static void close_one(struct listen_socket *s)

@@ -17,11 +17,13 @@
  * struct listen_socket - a listening socket, which does not block
  * @fd: its descriptor
  * @is_inherited: other processes may listen on it, too, so it must not be shut down
+ * @is_reused: other sockets may be bound to its address
  * @file: its file, if it is a UNIX socket that this process has made
  */
 struct listen_socket {
 	int fd;
 	bool is_inherited;
+	bool is_reused;
 	struct listen_file file;
 };
 
@@ -45,6 +47,27 @@ struct listen_set {
  * Return: 0 or -errno; nothing stays open then.
  */
 int listen_open(const struct listen_options *o, struct listen_set *set);
+
+/**
+ * listen_again() - make the sockets of one of several processes
+ * @o: where and how
+ * @first: sockets of listen_open()
+ * @set: filled. A socket whose address may be reused gets another one, bound to the same address;
+ *	all others are those of @first
+ *
+ * It logs its errors. The caller gives @set to the process, and then calls listen_leave().
+ *
+ * Return: 0 or -errno.
+ */
+int listen_again(const struct listen_options *o, const struct listen_set *first,
+		 struct listen_set *set);
+
+/**
+ * listen_leave() - close the sockets whose address is reused, which are left to other processes
+ *
+ * The kernel would give clients also to a socket on which nobody waits.
+ */
+void listen_leave(struct listen_set *set);
 
 /**
  * listen_close() - listen no more
