@@ -283,6 +283,10 @@ bench-nbd-keep: bench-nbd	## the same, on a quiet machine: the result goes to do
 bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an emulated NVMe disk: ratios (KERNEL=... BOOTS=2)
 	@tests/bench/nbd-vm.sh $(kernel) $(bench_variables)
 
+.PHONY: bench-nbd-vm-keep
+bench-nbd-vm-keep: bench-nbd-vm	## the same, and the result goes to docs/benchmarks
+	@cp build/bench/nbd-vm-$(kernel).csv build/bench/nbd-vm-$(kernel).txt docs/benchmarks/
+
 .PHONY: bench-scale
 bench-scale: user	## what an I/O costs with more connections, exports, NPs, memory and buffers (WHAT=)
 	@tests/bench/scale.sh $(bench_variables)
