@@ -4,7 +4,7 @@
 # have. The network process copies no byte that is read, and few of the bytes that are written.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires nbdinfo nbdcopy fio qemu-img qemu-io
+requires nbdinfo nbdcopy fio qemu-img qemu-io nbdkit
 
 head -c 64M /dev/urandom >"$tmp/image"
 arenad_start --size 512M --disk "one=$(disk one 64M)" --disk "two=$(disk two 128M)"
@@ -18,6 +18,13 @@ ok "nbdinfo asks arena-np about the default export and gets an answer" info "nbd
 ok "the default export has the size of the first disk" has "export-size: 67108864 "
 ok "arena-np offers FLUSH" has "can_flush: true"
 ok "arena-np offers FUA" has "can_fua: true"
+ok "arena-np offers TRIM of a file" has "can_trim: true"
+ok "arena-np offers WRITE_ZEROES" has "can_zero: true"
+ok "arena-np offers FAST_ZERO" has "can_fast_zero: true"
+ok "arena-np offers CACHE" has "can_cache: true"
+ok "arena-np offers DF" has "can_df: true"
+ok "arena-np offers the context base:allocation" has "base:allocation"
+ok "arena-np speaks extended headers" has "extended packets"
 ok "arena-np allows several connections to one export" has "can_multi_conn: true"
 ok "arena-np offers a disk that can be written as writable" has "is_read_only: false"
 ok "arena-np says that requests have at least one byte" has "block_size_minimum: 1$"
@@ -63,6 +70,30 @@ ok "qemu-io reads what it wrote with FUA" qemu-io -f raw "$one" -c "write -f -P 
 ok "qemu-img copies the second export and finds no difference to the copy" eval \
 	"qemu-img convert -f raw -O raw $two $tmp/copy && \
 	 qemu-img compare -f raw -F raw $two $tmp/copy"
+
+# Holes: nbdcopy and qemu-img ask where they are, and leave them out.
+map() { nbdinfo --map "$@" | awk '{ print $1, $2, $3 }' | xargs; }
+head -c 1M /dev/urandom >"$tmp/mega"
+ok "qemu-io makes the second export zero without holes, then trims it" qemu-io -f raw "$two" \
+	-c "write -z 0 128M" -c "discard 0 128M"
+ok "qemu-img writes an image that is mostly holes" eval "
+	truncate -s 128M $tmp/sparse
+	dd if=$tmp/mega of=$tmp/sparse bs=1M seek=7 conv=notrunc status=none
+	qemu-img convert -n -f raw -O raw $tmp/sparse $two"
+is "nbdinfo finds the data and the holes of this image" "$(map "$two")" \
+	"0 7340032 3 7340032 1048576 0 8388608 125829120 3"
+is "nbdinfo adds up the data and the holes of this image" \
+	"$(nbdinfo --map --totals "$two" | awk '{ print $1, $3 }' | xargs)" "1048576 0 133169152 3"
+ok "nbdcopy copies the image with its holes" nbdcopy "$two" "$tmp/copied"
+ok "the copy of the image has the bytes of the image" cmp "$tmp/sparse" "$tmp/copied"
+ok "qemu-io reads zeroes where the image has holes" qemu-io -f raw "$two" -c "read -P 0 16M 32M" \
+	-c "read -P 0 6M 1M" -c "read -P 0 8M 1M"
+ok "nbdkit in front of arena-np passes requests of all kinds on" nbdkit -U - nbd uri="$two" --run \
+	"qemu-io -f raw \"\$uri\" -c 'write -P 9 5M 1M' -c 'read -P 9 5M 1M' -c 'write -z 5M 1M' \
+	-c 'read -P 0 5M 1M' -c 'discard 5M 1M' -c flush && nbdinfo --map \"\$uri\""
+ok "nbdkit finds no difference between an image and its copy by simple replies" eval "
+	nbdkit -U - nbd uri=$two --filter=noextents --run 'nbdcopy \"\$uri\" $tmp/copied' &&
+	cmp $tmp/sparse $tmp/copied"
 
 counters_print 3
 ok "the network process copied less than a tenth of the bytes that were written" \

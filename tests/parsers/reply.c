@@ -131,10 +131,8 @@ static bool is_data(const struct request *s, const struct arena_ref *ref)
 	uint64_t room = (uint64_t)ref->count * PROTO_DISK_BUFFER;
 	const struct arena_group *g = &layout->group[ref->group];
 
-	if (s->command.operation == PROTO_BLOCK_STATUS)
-		end = room = ref->count == 1 ? 0 : UINT64_MAX;
 	return ref->group < layout->n_groups && g->use == PROTO_USE_DISK &&
-	       g->role == np.peer[s->conn->sp].role && end <= room && end != UINT64_MAX &&
+	       g->role == np.peer[s->conn->sp].role && end <= room &&
 	       room - end < PROTO_DISK_BUFFER && (uint64_t)ref->index + ref->count <= g->count;
 }
 

@@ -79,7 +79,7 @@ static void test_reads(enum nbd_style style)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		is(covers(style, &all[i]), 1 << 20,
-		   "the chunks of a READ cover its range: %u zeroes, %u of data, %u zeroes, style %d",
+		   "the chunks of a READ of %u zeroes, %u bytes, %u zeroes cover it, style %d",
 		   all[i].before, all[i].length, all[i].after, style);
 }
 
@@ -89,7 +89,8 @@ static void test_simple(void)
 
 	is(answer_begin(wire, NBD_SIMPLE, &a_read, PROTO_OK, &a), 16,
 	   "a simple reply to a READ has 16 bytes before the data");
-	ok(!memcmp(wire, "\x67\x44\x66\x98\0\0\0\0", 8), "a simple reply says that there is no error");
+	ok(!memcmp(wire, "\x67\x44\x66\x98\0\0\0\0", 8),
+	   "a simple reply says that there is no error");
 	ok(!answer_has_end(&a), "a simple reply has nothing behind the data");
 	is(answer_begin(wire, NBD_SIMPLE, &a_read, PROTO_EIO, &(struct answer){ 0 }), 16,
 	   "a simple reply of an error has 16 bytes");
@@ -142,7 +143,7 @@ static void test_status(enum nbd_style style)
 	part[1] = (struct proto_part){ .length = 0xfffff000, .flags = 0 };
 	a.length = answer_pack_parts(wire + 4096, style, part, 2);
 	is(a.length, fixed + 2 * size, "two parts take their size in style %d", style);
-	is(nbd_get32(wire + 4096), 1, "parts begin with the number of the context in style %d", style);
+	is(nbd_get32(wire + 4096), 1, "parts begin with the context's number in style %d", style);
 	if (style == NBD_EXTENDED)
 		ok(nbd_get32(wire + 4100) == 2 && nbd_get64(wire + 4104) == 4096 &&
 		   nbd_get64(wire + 4112) == 3 && nbd_get64(wire + 4120) == 0xfffff000 &&
@@ -157,7 +158,7 @@ static void test_status(enum nbd_style style)
 	   chunk.type == (style == NBD_EXTENDED ? 6 : 5),
 	   "the parts come in one chunk of their type in style %d", style);
 	ok(answer_pack_parts(wire, style, part, PROTO_MAX_PARTS) <= ANSWER_PARTS_MAX &&
-	   ANSWER_PARTS_MAX <= 4096, "as many parts as there may be fit a buffer in style %d", style);
+	   ANSWER_PARTS_MAX <= 4096, "as many parts as there may be fit a buffer, style %d", style);
 }
 
 int main(void)

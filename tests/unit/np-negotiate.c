@@ -456,7 +456,8 @@ static void test_styles(void)
 	choose(NBD_STRUCTURED);
 	is(feed_option(NBD_OPT_EXPORT_NAME, "first", 5), NEGOTIATION_TRANSMIT,
 	   "EXPORT_NAME begins the transmission after STRUCTURED_REPLY");
-	ok(nbd_get16(n.out + 8) & NBD_FLAG_SEND_DF, "EXPORT_NAME offers DF with structured replies");
+	ok(nbd_get16(n.out + 8) & NBD_FLAG_SEND_DF,
+	   "EXPORT_NAME offers DF with structured replies");
 }
 
 /*

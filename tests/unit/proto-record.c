@@ -173,7 +173,8 @@ static void test_parts(void)
 	shared[3] = (struct proto_part){ .length = 1, .reserved = 1 };
 	is(proto_parts_receive(copy, shared, 5, length), -EPROTO,
 	   "a part with the reserved member set is refused");
-	ok(!proto_parts_receive(copy, shared, 3, length), "parts behind the last one do not matter");
+	ok(!proto_parts_receive(copy, shared, 3, length),
+	   "parts behind the last one do not matter");
 }
 
 static void test_batch(void)

@@ -49,6 +49,9 @@ enum connection_limits {
 	CONN_DISCARD_BYTES_MAX = 64 << 20,
 	/* Replies in one send. */
 	CONN_REPLIES_A_SEND = 32,
+	/* Chunks whose headers surely fit one network buffer, and buffers for those of a send. */
+	CONN_CHUNKS_A_BUFFER = 8,
+	CONN_HEAD_BUFFERS = 3,
 };
 
 /* Receives. */

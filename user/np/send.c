@@ -21,17 +21,10 @@ static void keep_batch(struct np *np, struct batch *b)
 	struct conn *c = b->conn;
 
 	arena_put(np->arena, b->head);
-	if (b->is_extra)
-		admission_give(&np->share.net, 0, &c->has_net, 1);
+	if (b->n_extra)
+		admission_give(&np->share.net, 0, &c->has_net, b->n_extra);
 	c->tx.n_batches--;
 	LIST_INSERT_HEAD(&np->batches, b, link);
-}
-
-/* Each connection has one network buffer set aside; admission has to grant any other one. */
-static bool may_have_batch(struct conn *c)
-{
-	return !c->tx.n_batches || admission_take(&c->np->share.net, 0, &c->has_net, 1) ==
-				   ADMISSION_GRANTED;
 }
 
 static struct batch *take_batch(struct np *np)
@@ -46,24 +39,42 @@ static struct batch *take_batch(struct np *np)
 
 static void happened(struct handler *h, const struct arena_event *e);
 
+/* Each connection has one network buffer set aside; admission has to grant any other one. */
+static bool get_head(struct conn *c, struct batch *b, uint32_t n)
+{
+	struct admission *a = &c->np->share.net;
+
+	b->n_extra = c->tx.n_batches ? n : n - 1;
+	if (b->n_extra &&
+	    admission_take(a, 0, &c->has_net, b->n_extra) != ADMISSION_GRANTED)
+		return false;
+	if (!arena_get_for(c->np->arena, PROTO_USE_NET, n, &b->head))
+		return true;
+	if (b->n_extra)
+		admission_give(a, 0, &c->has_net, b->n_extra);
+	return false;
+}
+
+/* One buffer holds as many simple headers as go with a send, but fewer headers of chunks. */
+static bool get_any_head(struct conn *c, struct batch *b)
+{
+	bool is_long = c->session.style != NBD_SIMPLE && c->n_requests > CONN_CHUNKS_A_BUFFER;
+
+	return (is_long && get_head(c, b, CONN_HEAD_BUFFERS)) || get_head(c, b, 1);
+}
+
 static struct batch *get_batch(struct conn *c)
 {
-	struct np *np = c->np;
-	struct batch *b;
+	struct batch *b = take_batch(c->np);
 
-	if (!may_have_batch(c))
+	if (!b)
 		return NULL;
-	b = take_batch(np);
-	if (!b || arena_get_for(np->arena, PROTO_USE_NET, 1, &b->head)) {
-		if (c->tx.n_batches)
-			admission_give(&np->share.net, 0, &c->has_net, 1);
-		if (b)
-			LIST_INSERT_HEAD(&np->batches, b, link);
+	if (!get_any_head(c, b)) {
+		LIST_INSERT_HEAD(&c->np->batches, b, link);
 		return NULL;
 	}
 	b->handler.happened = happened;
 	b->conn = c;
-	b->is_extra = c->tx.n_batches;
 	b->n_head = 0;
 	b->is_queued = false;
 	b->bytes = 0;
@@ -124,11 +135,12 @@ static void fill_batch(struct conn *c, struct batch *b)
 {
 	uint8_t *head = arena_ptr(c->np->arena, b->head);
 	enum nbd_style style = c->session.style;
-	uint32_t most = PROTO_NET_BUFFER - answer_room(style);
+	uint32_t most = b->head.count * PROTO_NET_BUFFER - answer_room(style);
 	struct request *r;
 
 	while ((r = TAILQ_FIRST(&c->replies)) && b->n < CONN_REPLIES_A_SEND &&
-	       b->n_head <= most && b->bytes < CONN_CHUNK_BYTES) {
+	       b->n_head <= most && b->bytes < CONN_CHUNK_BYTES &&
+	       b->n_vecs + 2 + answer_has_end(&r->answer) <= ARENA_RING_MAX_VECS) {
 		if (!add_reply(b, r, style, head))
 			return;
 		TAILQ_REMOVE(&c->replies, r, link);

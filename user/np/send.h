@@ -25,9 +25,9 @@ struct request;
  * @link: in the list of batches that are not in use
  * @handler: handles the end of the send
  * @conn: the connection
- * @head: the buffer with the headers
- * @n_head: used bytes of this buffer
- * @is_extra: admission granted its network buffer
+ * @head: the buffers with the headers
+ * @n_head: used bytes of @head
+ * @n_extra: how many of its buffers admission has granted
  * @is_queued: the kernel has taken all bytes, and still uses the buffers
  * @bytes: bytes of headers and data
  * @n_vecs: used entries of @vec
@@ -41,7 +41,7 @@ struct batch {
 	struct conn *conn;
 	struct arena_buf head;
 	uint32_t n_head;
-	bool is_extra;
+	uint32_t n_extra;
 	bool is_queued;
 	uint32_t bytes;
 	uint32_t n_vecs;
