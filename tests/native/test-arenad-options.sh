@@ -48,6 +48,12 @@ refused arenad "--disk: =path is not NAME=PATH" --disk =path
 refused arenad "--disk: d= is not NAME=PATH" --disk d=
 refused arenad "--disk: two are called d" --disk d=/a --disk d=/b
 refused arenad "--disk: the name has 256 bytes, and 255 is the most" --disk "$long=/a"
+refused arenad "--disk: the name is no UTF-8" --disk $'d\xff=/a'
+refused arenad "--description: there is no --disk before it" --description text
+refused arenad "--description: the text is no UTF-8 of at most 255 bytes" --disk d=/a \
+	--description $'\xc3'
+refused arenad "--description: the text is no UTF-8 of at most 255 bytes" --disk d=/a \
+	--description "$long"
 refused arenad "--disk: there are more than 32" --disk={a..z}{0,1}=1
 refused arenad "--backend: disk is none of auto, module, memfd" --backend disk
 refused arenad "--disk-backend: memfd is none of auto, nvme, block, file" --disk-backend memfd

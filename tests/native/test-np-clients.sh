@@ -7,7 +7,7 @@
 requires nbdinfo nbdcopy fio qemu-img qemu-io nbdkit
 
 head -c 64M /dev/urandom >"$tmp/image"
-arenad_start --size 512M --disk "one=$(disk one 64M)" --disk "two=$(disk two 128M)"
+arenad_start --size 512M --disk "one=$(disk one 64M)" --description "the first disk" --disk "two=$(disk two 128M)"
 one=nbd://$address/one
 two=nbd://$address/two
 
@@ -32,6 +32,7 @@ ok "arena-np says that it prefers requests of 4096 bytes" has "block_size_prefer
 ok "arena-np says that requests have at most 32 MiB" has "block_size_maximum: 33554432"
 ok "nbdinfo asks arena-np for a list of its exports and gets one" info --list "nbd://$address"
 ok "the list has the first export" has 'export="one"'
+ok "the list has the description of the first export" has "description: the first disk"
 ok "the list has the second export" has 'export="two"'
 is "the second export has the size of the second disk" "$(nbdinfo --size "$two")" 134217728
 ok "arena-np refuses a client that names an unknown export" eval "! nbdinfo nbd://$address/three"

@@ -124,9 +124,24 @@ static void bad_lines(void)
 		   "the command line \"%s\" is refused with status 2", bad[i]);
 }
 
+static void test_description(void)
+{
+	static const char good[] = "np --region r --listen 1.1.1.1:1 --sp a=1 --description x --sp b=2";
+	struct options o;
+
+	parse(&o, good);
+	ok(!strcmp(o.sp[0].description, "x") && !o.sp[1].description,
+	   "--description describes the export of the --sp before it");
+	is(status_of("np --region r --listen 1.1.1.1:1 --description x --sp a=1"), 2,
+	   "--description is refused if no --sp is before it");
+	is(status_of("np --region r --listen 1.1.1.1:1 --sp a\xff=1"), 2,
+	   "an export's name that is no UTF-8 is refused");
+}
+
 int main(void)
 {
 	test_sp();
+	test_description();
 	good_lines();
 	bad_lines();
 	return done_testing();

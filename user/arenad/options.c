@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <common/options.h>
+#include <common/utf8.h>
 #include <inttypes.h>
 #include <linux/msharearena.h>
 #include <np/limits.h>
@@ -53,10 +54,26 @@ static int take_disk(void *values, char *text, struct option_error *error)
 	if (o->n_disks == PROTO_MAX_SPS)
 		return option_refuse(error, "there are more than %d", PROTO_MAX_SPS);
 	*equals = '\0';
+	if (!utf8_is_valid(text))
+		return option_refuse(error, "the name is no UTF-8");
 	for (unsigned int i = 0; i < o->n_disks; i++)
 		if (!strcmp(o->disk[i].name, text))
 			return option_refuse(error, "two are called %s", text);
 	o->disk[o->n_disks++] = (struct arenad_disk){ .name = text, .path = equals + 1 };
+	return 0;
+}
+
+/* The option follows the --disk that it describes. */
+static int take_description(void *values, char *text, struct option_error *error)
+{
+	struct arenad_options *o = values;
+
+	if (!o->n_disks)
+		return option_refuse(error, "there is no --disk before it");
+	if (strlen(text) > EXPORT_DESCRIPTION_MAX || !utf8_is_valid(text))
+		return option_refuse(error, "the text is no UTF-8 of at most %d bytes",
+				     EXPORT_DESCRIPTION_MAX);
+	o->disk[o->n_disks - 1].description = text;
 	return 0;
 }
 
@@ -123,6 +140,8 @@ static const struct option_rule rules[] = {
 	  .argument = "NAME=PATH",
 	  .help = "serve a block device or file as the export NAME; may be repeated, "
 		  "32 times in all; the first is the default export" },
+	{ .name = "description", .kind = OPTION_OTHER, .take = take_description,
+	  .argument = "TEXT", .help = "what clients are told of the --disk before it" },
 	{ .name = "disk-backend", .kind = OPTION_WORD, FIELD(disk_backend),
 	  .words = backend_names, .argument = "WHAT",
 	  .help = "how arena-sp uses disks: nvme, block, file or auto: the first of them that "

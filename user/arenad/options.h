@@ -39,10 +39,12 @@ enum arenad_backend {
  * struct arenad_disk - a disk to serve
  * @name: name of its export
  * @path: path of the block device or file
+ * @description: what clients are told of it, or NULL
  */
 struct arenad_disk {
 	const char *name;
 	const char *path;
+	const char *description;
 };
 
 /**

@@ -151,8 +151,11 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--id", format("%u", p->id));
 	if (add_sockets(&a, p) || pass(p->ready_fd))
 		return;
-	for (unsigned int i = 0; i < o->n_disks; i++)
+	for (unsigned int i = 0; i < o->n_disks; i++) {
 		add_value(&a, "--sp", format("%s=%d", o->disk[i].name, pids->sp[i]));
+		if (o->disk[i].description)
+			add_value(&a, "--description", o->disk[i].description);
+	}
 	add_value(&a, "--max-connections", format("%u", o->connections_max));
 	add_value(&a, "--max-connections-per-client", format("%u", o->client_connections_max));
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));

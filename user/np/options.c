@@ -3,6 +3,7 @@
 
 #include <common/options.h>
 #include <common/parse.h>
+#include <common/utf8.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -34,10 +35,26 @@ static int take_sp(void *values, char *text, struct option_error *error)
 	if (np_options_parse_sp(text, sp))
 		return option_refuse(error, "%s is not NAME=PID with a name of at most %d bytes",
 				     text, EXPORT_NAME_MAX);
+	if (!utf8_is_valid(sp->name))
+		return option_refuse(error, "the name is no UTF-8");
 	for (unsigned int i = 0; i < o->n_sps; i++)
 		if (!strcmp(o->sp[i].name, sp->name))
 			return option_refuse(error, "two are called %s", sp->name);
 	o->n_sps++;
+	return 0;
+}
+
+/* The option follows the --sp whose export it describes. */
+static int take_description(void *values, char *text, struct option_error *error)
+{
+	struct options *o = values;
+
+	if (!o->n_sps)
+		return option_refuse(error, "there is no --sp before it");
+	if (strlen(text) > EXPORT_DESCRIPTION_MAX || !utf8_is_valid(text))
+		return option_refuse(error, "the text is no UTF-8 of at most %d bytes",
+				     EXPORT_DESCRIPTION_MAX);
+	o->sp[o->n_sps - 1].description = text;
 	return 0;
 }
 
@@ -73,6 +90,9 @@ static const struct option_rule rules[] = {
 	  .help = "storage process and its export's name, the first one being the default "
 		  "export; PID 0: any process of the region, whose end goes unnoticed; may "
 		  "be repeated, in the order of the storage processes' ids" },
+	{ .name = "description", .kind = OPTION_OTHER, .take = take_description,
+	  .argument = "TEXT",
+	  .help = "what clients are told of the export of the --sp before it" },
 	{ .name = "ready-fd", .kind = OPTION_OTHER, .take = take_ready_fd, .argument = "N",
 	  .help = "write \"READY ADDRESS...\" there when clients may come" },
 	{ .name = "max-connections", .kind = OPTION_NUMBER, FIELD(connections_max),

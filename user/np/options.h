@@ -20,10 +20,12 @@
  * struct options_sp - an SP that this NP talks to
  * @name: the name of its export
  * @pid: its process id, 0 if any process of the region may be the SP
+ * @description: a text for people, or NULL
  */
 struct options_sp {
 	char name[EXPORT_NAME_MAX + 1];
 	pid_t pid;
+	const char *description;
 };
 
 /**

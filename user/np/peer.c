@@ -6,6 +6,7 @@
 #include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -385,8 +386,10 @@ static void fill_export(struct peer *peer, const struct proto_disk *disk)
 {
 	struct np *np = peer->np;
 	struct export *e = &np->exports.export[peer->id];
+	const char *text = np->options->sp[peer->id].description;
 
 	memcpy(e->name, peer_name(peer), sizeof(e->name));
+	snprintf(e->description, sizeof(e->description), "%s", text ? text : "");
 	e->bytes = disk->bytes;
 	e->is_readonly = disk->flags & PROTO_DISK_READONLY;
 	e->is_rotational = disk->flags & PROTO_DISK_ROTATIONAL;
