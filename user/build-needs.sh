@@ -38,3 +38,7 @@ esac
 # arena-sp asks NVMe namespaces by it what they can do.
 printf '%s\n' '#include <libnvme.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libnvme is needed, and its headers are not here (install it: Debian, Ubuntu: libnvme-dev; Fedora: libnvme-devel)"
+
+# arena-np encrypts by it.
+printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "GnuTLS is needed, and its headers are not here (install it: Debian, Ubuntu: libgnutls28-dev; Fedora: gnutls-devel)"

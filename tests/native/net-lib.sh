@@ -13,6 +13,7 @@ net_enter()
 	[ "$(id -u)" = 0 ] || skip_all "must be root, to make network namespaces"
 	unshare --net true 2>/dev/null || skip_all "this machine makes no network namespaces"
 	trap - EXIT
+	# shellcheck disable=SC2154 # ../lib.sh has made it
 	rm -rf "$tmp"
 	NET_ENTERED=1 exec unshare --net -- "$0"
 }

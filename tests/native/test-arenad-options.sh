@@ -40,6 +40,9 @@ refused arenad "--socket-mode: -1 is not an octal number from 0 to 777" --socket
 refused arenad "--socket-mode: 1777 is not an octal number from 0 to 777" --socket-mode 1777
 refused arenad "--socket-user: there is no user no-such-user" --socket-user no-such-user
 refused arenad "--socket-group: there is no group no-such-group" --socket-group no-such-group
+refused arenad "--tls: on is none of off, allow, require" --tls on
+refused arenad "--tls: require needs --tls-certificates or --tls-psk" "${good[@]}" --tls require
+refused arenad "--tls-verify-clients: needs --tls-certificates" "${good[@]}" --tls-verify-clients
 refused arenad "--max-connections-per-client: 4089 is not a number from 0 to 4088" \
 	--max-connections-per-client 4089
 refused arenad "--listen: there are more than 8" --listen=1.1.1.1:{1,2,3,4,5,6,7,8,9}

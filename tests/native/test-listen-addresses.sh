@@ -33,12 +33,20 @@ ok "a client reaches an IPv4 address" reaches 10.9.0.1:10004
 ok "a client reaches the socket of all IPv6 addresses over IPv6" reaches "[fd00:9::1]:10005"
 not_ok "a client does not reach the socket of all IPv6 addresses over IPv4" reaches 10.9.0.1:10005
 not_ok "a client does not reach an IPv4 address of another socket" reaches 10.9.0.1:10002
-ok "connections to five sockets at once are served" eval '
+all_at_once()
+{
+	local where pids=() pid
+
 	for where in 10.9.0.1:10001 "[fe80::1%25client]:10002" "[fd00:9::1]:10003" \
 		10.9.0.1:10004 "[fd00:9::1]:10005"; do
-		reaches "$where" & pids="${pids:-} $!"
+		reaches "$where" &
+		pids+=("$!")
 	done
-	for pid in $pids; do wait "$pid" || exit 1; done'
+	for pid in "${pids[@]}"; do
+		wait "$pid" || return 1
+	done
+}
+ok "clients of five sockets at once are served" all_at_once
 is "five sockets have the backlog of 128 that is the default" \
 	"$(ss -Hltn | awk '$3 == 128' | wc -l)" 5
 arenad_stop

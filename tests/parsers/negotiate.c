@@ -148,6 +148,7 @@ static void negotiate(struct said *said, const struct stream *s, uint32_t seed, 
 	said->used = 0;
 	said->step = NEGOTIATION_MORE;
 	negotiation_init(&n, &exports);
+	n.tls = s->n % 3;
 	while (said->used < s->n && said->step <= NEGOTIATION_MORE) {
 		size_t piece = 1 + (seed >> 16) % longest;
 
@@ -159,7 +160,14 @@ static void negotiate(struct said *said, const struct stream *s, uint32_t seed, 
 		said->used += used;
 		if (said->step != NEGOTIATION_WANT)
 			note(said, &n);
+		if (said->step == NEGOTIATION_STARTTLS) {
+			must(n.tls != NEGOTIATION_TLS_OFF && !n.is_secured);
+			negotiation_secured(&n);
+			said->step = NEGOTIATION_MORE;
+		}
 	}
+	must(said->step != NEGOTIATION_TRANSMIT || n.tls != NEGOTIATION_TLS_REQUIRE ||
+	     n.is_secured);
 	if (said->step == NEGOTIATION_TRANSMIT)
 		check_session(&n, s, said->used);
 	said->style = n.session.style;

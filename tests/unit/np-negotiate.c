@@ -607,7 +607,7 @@ static void test_refused_contexts(void)
 static void test_random(void)
 {
 	static uint8_t data[NEGOTIATION_DATA_MAX];
-	unsigned int steps[4] = { 0 };
+	unsigned int steps[NEGOTIATION_CLOSE + 1] = { 0 };
 	bool is_sane = true;
 
 	srand(1);
@@ -625,13 +625,90 @@ static void test_random(void)
 			   (step != NEGOTIATION_TRANSMIT ||
 			    (n.export >= 0 && n.export < 2));
 	}
-	ok(is_sane && !steps[0] && steps[1] && steps[2] && steps[3],
+	ok(is_sane && !steps[NEGOTIATION_WANT] && !steps[NEGOTIATION_STARTTLS] &&
+	   steps[NEGOTIATION_MORE] && steps[NEGOTIATION_TRANSMIT] && steps[NEGOTIATION_CLOSE],
 	   "of 200000 random options %u are answered, %u choose an export and %u close",
-	   steps[1], steps[2], steps[3]);
+	   steps[NEGOTIATION_MORE], steps[NEGOTIATION_TRANSMIT], steps[NEGOTIATION_CLOSE]);
+}
+
+static enum negotiation_step begin_tls(enum negotiation_tls tls)
+{
+	feed_flags(3);
+	n.tls = tls;
+	return feed_option(NBD_OPT_STARTTLS, NULL, 0);
+}
+
+static void test_tls_allowed(void)
+{
+	uint8_t data[32];
+
+	is(begin_tls(NEGOTIATION_TLS_OFF), NEGOTIATION_MORE,
+	   "STARTTLS does not begin TLS where TLS is off");
+	is(nbd_get32(n.out + 12), NBD_REP_ERR_UNSUP, "STARTTLS is not supported where TLS is off");
+	is(begin_tls(NEGOTIATION_TLS_ALLOW), NEGOTIATION_STARTTLS,
+	   "STARTTLS begins TLS where TLS is allowed");
+	check_reply(0, NBD_REP_ACK, 0, "STARTTLS");
+	negotiation_secured(&n);
+	check_refused(feed_option(NBD_OPT_STARTTLS, NULL, 0), NBD_REP_ERR_INVALID,
+		      "STARTTLS within TLS");
+	feed_flags(3);
+	n.tls = NEGOTIATION_TLS_ALLOW;
+	check_refused(feed_option(NBD_OPT_STARTTLS, "x", 1), NBD_REP_ERR_INVALID,
+		      "STARTTLS with data");
+	is(feed_option(NBD_OPT_GO, data, make_info(data, "", NULL, 0)), NEGOTIATION_TRANSMIT,
+	   "a client that does not encrypt is served where TLS is allowed");
+}
+
+static void test_tls_required(void)
+{
+	static const uint32_t options[] = {
+		NBD_OPT_LIST, NBD_OPT_INFO, NBD_OPT_GO, NBD_OPT_STRUCTURED_REPLY,
+		NBD_OPT_LIST_META_CONTEXT, NBD_OPT_SET_META_CONTEXT, NBD_OPT_EXTENDED_HEADERS, 99,
+	};
+	uint8_t data[32];
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		feed_flags(3);
+		n.tls = NEGOTIATION_TLS_REQUIRE;
+		check_refused(feed_option(options[i], NULL, 0), NBD_REP_ERR_TLS_REQD,
+			      "an option without TLS where TLS is required");
+	}
+	is(feed_option(NBD_OPT_EXPORT_NAME, NULL, 0), NEGOTIATION_CLOSE,
+	   "EXPORT_NAME without TLS ends the connection where TLS is required");
+	feed_flags(3);
+	n.tls = NEGOTIATION_TLS_REQUIRE;
+	is(feed_option(NBD_OPT_ABORT, NULL, 0), NEGOTIATION_CLOSE,
+	   "ABORT without TLS is obeyed where TLS is required");
+	feed_flags(3);
+	n.tls = NEGOTIATION_TLS_REQUIRE;
+	feed_header(NBD_OPT_GO, NEGOTIATION_DATA_MAX + 1);
+	check_refused(feed_skipped(), NBD_REP_ERR_TLS_REQD,
+		      "an option that is too long where TLS is required");
+	begin_tls(NEGOTIATION_TLS_REQUIRE);
+	negotiation_secured(&n);
+	is(feed_option(NBD_OPT_GO, data, make_info(data, "", NULL, 0)), NEGOTIATION_TRANSMIT,
+	   "a client that encrypts is served where TLS is required");
+}
+
+static void test_tls_forgets(void)
+{
+	feed_flags(3);
+	n.tls = NEGOTIATION_TLS_ALLOW;
+	feed_option(NBD_OPT_EXTENDED_HEADERS, NULL, 0);
+	is(n.session.style, NBD_EXTENDED, "extended headers are agreed on");
+	is(feed_option(NBD_OPT_STARTTLS, NULL, 0), NEGOTIATION_STARTTLS,
+	   "STARTTLS begins TLS after another option");
+	negotiation_secured(&n);
+	ok(n.session.style == NBD_SIMPLE && n.context_export == -1,
+	   "what was agreed on before TLS is void within TLS");
+	is(n.want, NBD_OPTION_SIZE, "the negotiation wants an option after TLS has begun");
 }
 
 int main(void)
 {
+	test_tls_allowed();
+	test_tls_required();
+	test_tls_forgets();
 	test_greeting();
 	test_option_magic();
 	test_list();

@@ -86,13 +86,17 @@ static void good_lines(void)
 	      "--zerocopy-threshold 64K --max-connections-per-client 9 --backlog 7 "
 	      "--unreachable-timeout 0 --socket-mode 660 --socket-user root "
 	      "--socket-group root --listen unix:/a --listen fd:7 --listen systemd "
-	      "--listen systemd:x");
+	      "--listen systemd:x --tls require --tls-certificates /c --tls-psk /k "
+	      "--tls-verify-clients");
 	ok(o.id == 15 && o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.listen.n == 6 &&
 	   o.ready_fd == 3 && o.is_verbose && o.connections_max == 4088 &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
 	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
 	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,
 	   "a command line with every option sets each value");
+	ok(o.tls == NEGOTIATION_TLS_REQUIRE && !strcmp(o.tls_files.folder, "/c") &&
+	   !strcmp(o.tls_files.psk, "/k") && o.tls_files.verifies_clients,
+	   "the options of TLS set their values");
 	ok(o.client_connections_max == 9 && o.listen.backlog == 7 &&
 	   !o.listen.unreachable_seconds && o.listen.mode == 0660 && !o.listen.uid &&
 	   !o.listen.gid, "the options of listening sockets set their values");

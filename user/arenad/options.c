@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <linux/msharearena.h>
 #include <np/limits.h>
+#include <np/tls/options.h>
 #include <np/zerocopy.h>
 #include <proto/layout.h>
 #include <sp/backend/kind.h>
@@ -121,7 +122,7 @@ static int check(const void *values, struct option_error *error)
 	if (o->page_size && o->size % o->page_size)
 		return option_refuse(error, "--size: %" PRIu64 " is not a multiple of --page-size",
 				     o->size);
-	return 0;
+	return tls_check(o->tls, o->tls_folder, o->tls_psk, o->tls_verifies_clients, error);
 }
 
 static const char *const backends[] = {
@@ -199,6 +200,17 @@ static const struct option_rule rules[] = {
 	  .argument = "SIZE",
 	  .help = "send without a copy what has at least SIZE bytes; never; or, for each client, "
 		  "what is large, if the kernel can (auto) (auto)" },
+	{ .name = "tls", .kind = OPTION_WORD, FIELD(tls), .words = tls_words,
+	  .argument = "WHEN",
+	  .help = "off, or allow clients to encrypt, or require it (off)" },
+	{ .name = "tls-certificates", .kind = OPTION_TEXT, FIELD(tls_folder),
+	  .argument = "DIR",
+	  .help = "folder with the certificate and the key of the server, and, to verify clients, "
+		  "that of their authority" },
+	{ .name = "tls-verify-clients", .kind = OPTION_SET, FIELD(tls_verifies_clients),
+	  .help = "a client needs a certificate that ca-cert.pem vouches for" },
+	{ .name = "tls-psk", .kind = OPTION_TEXT, FIELD(tls_psk), .argument = "FILE",
+	  .help = "file with a line NAME:HEX-KEY for each client that has a pre-shared key" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
 	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),

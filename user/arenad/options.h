@@ -72,6 +72,10 @@ struct arenad_disk {
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
+ * @tls: index of the word of --tls
+ * @tls_folder: folder of the certificates, or NULL
+ * @tls_psk: file of the pre-shared keys, or NULL
+ * @tls_verifies_clients: clients have to show a certificate
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
  */
@@ -99,6 +103,10 @@ struct arenad_options {
 	enum proto_transport transport;
 	enum arena_wait wait;
 	uint32_t zerocopy;
+	unsigned int tls;
+	const char *tls_folder;
+	const char *tls_psk;
+	bool tls_verifies_clients;
 	const char *bindir;
 	bool verbose;
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <listen/socket.h>
+#include <np/tls/options.h>
 #include <np/zerocopy.h>
 #include <sp/backend/kind.h>
 #include <stdarg.h>
@@ -16,8 +17,8 @@
 
 #include "options.h"
 
-/* Room for --sp NAME=PID for each disk, --listen for each socket, and 32 others. */
-#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + LISTEN_MAX) + 32)
+/* Room for --sp NAME=PID for each disk, --listen for each socket, and 48 others. */
+#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + LISTEN_MAX) + 48)
 
 /**
  * struct arguments - a command line under construction
@@ -140,6 +141,17 @@ static int add_sockets(struct arguments *a, const struct program *p)
 	return ret;
 }
 
+static void add_tls(struct arguments *a, const struct arenad_options *o)
+{
+	add_value(a, "--tls", tls_words[o->tls]);
+	if (o->tls_folder)
+		add_value(a, "--tls-certificates", o->tls_folder);
+	if (o->tls_psk)
+		add_value(a, "--tls-psk", o->tls_psk);
+	if (o->tls_verifies_clients)
+		add(a, "--tls-verify-clients");
+}
+
 void program_exec_np(const struct child_pids *pids, void *context)
 {
 	const struct program *p = context;
@@ -156,6 +168,7 @@ void program_exec_np(const struct child_pids *pids, void *context)
 		if (o->disk[i].description)
 			add_value(&a, "--description", o->disk[i].description);
 	}
+	add_tls(&a, o);
 	add_value(&a, "--max-connections", format("%u", o->connections_max));
 	add_value(&a, "--max-connections-per-client", format("%u", o->client_connections_max));
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));

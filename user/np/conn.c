@@ -120,9 +120,13 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 {
 	struct conn *c = make(np, fd, peer);
 
-	close(fd);
-	if (!c)
+	if (!c) {
+		close(fd);
 		return;
+	}
+	c->socket.fd = fd;
+	if (np->options->tls == NEGOTIATION_TLS_OFF)
+		link_settle(c);
 	move_to(c, &np->conns.busy);
 	np->conns.n++;
 	np->counters.connections++;
@@ -135,6 +139,7 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 {
 	handshake_abandon(c);
+	link_settle(c);
 	c->sp = sp;
 	c->session = session;
 	nbd_stream_init(&c->rx.stream, session.style == NBD_EXTENDED);
@@ -181,6 +186,7 @@ void conn_kill(struct conn *c)
 {
 	if (c->phase == CONN_DEAD)
 		return;
+	link_bye(c);
 	c->phase = CONN_DEAD;
 	c->since = c->np->now;
 	move_to(c, &c->np->conns.ending);
@@ -225,6 +231,7 @@ static void free_conn(struct conn *c)
 	np->conns.n--;
 	log_debug("connection %u: gone, %u left", c->number, np->conns.n);
 	client_put(c->client);
+	link_exit(c);
 	free(c);
 }
 
@@ -242,7 +249,7 @@ static void reap(struct conn *c)
 		return;
 	remove_file(c);
 	if (c->has_file || c->rx.kind != RECEIVE_NOTHING || c->tx.n_batches || c->n_requests ||
-	    c->handshake)
+	    c->handshake || link_is_busy(c))
 		return;
 	free_conn(c);
 }

@@ -16,6 +16,7 @@
 #include "admission.h"
 #include "client.h"
 #include "handshake.h"
+#include "link.h"
 #include "receive.h"
 #include "request.h"
 #include "send.h"
@@ -65,6 +66,7 @@ struct conn_peer {
  * @is_waiting: @waiting is in use
  * @has_file: @file has not been removed yet
  * @is_aborted: bytes that were not sent were thrown away
+ * @socket: the way of its bytes
  * @file: the socket, as a file of the ring
  * @since: seconds when the connection began, or when it became dead
  * @rx: the receiving side
@@ -93,6 +95,7 @@ struct conn {
 	bool is_waiting;
 	bool has_file;
 	bool is_aborted;
+	struct link socket;
 	struct arena_file file;
 	int64_t since;
 	struct receive rx;

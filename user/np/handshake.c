@@ -8,6 +8,29 @@
 
 #include "np.h"
 
+static void secured(struct conn *c)
+{
+	c->handshake->is_securing = false;
+	c->tx.zerocopy = ZEROCOPY_NEVER;
+	negotiation_secured(&c->handshake->negotiation);
+}
+
+/*
+ * Bytes that came after STARTTLS and before TLS are from somebody who wants them to be taken for
+ * what the client says in TLS: the client itself waits for the answer.
+ */
+static void secure(struct conn *c)
+{
+	int ret = c->rx.left ? -EPROTO : link_secure(c, secured);
+
+	c->handshake->is_securing = !ret;
+	if (!ret)
+		return;
+	log_limited(LOG_LEVEL_INFO, "connection %u is ended: TLS: %s", c->number,
+		    ret == -EPROTO ? "bytes came before it began" : strerror(-ret));
+	conn_kill(c);
+}
+
 /* Follow the negotiation's step when its output was sent. */
 static void obey_step(struct conn *c)
 {
@@ -19,6 +42,9 @@ static void obey_step(struct conn *c)
 		return;
 	case NEGOTIATION_TRANSMIT:
 		conn_serve(c, (unsigned int)h->negotiation.export, h->negotiation.session);
+		return;
+	case NEGOTIATION_STARTTLS:
+		secure(c);
 		return;
 	case NEGOTIATION_CLOSE:
 		conn_kill(c);
@@ -35,12 +61,11 @@ static int send_part(struct conn *c)
 	int ret;
 
 	memcpy(arena_ptr(c->np->arena, h->buf), n->out + h->sent, length);
-	ret = arena_ring_send(c->np->ring, &(struct arena_io){
-		.file = c->file,
+	ret = link_send(c, &(struct arena_io){
 		.buf = h->buf,
 		.length = length,
 		.cookie = handler_cookie(&h->handler),
-	}, NULL);
+	}, false);
 	if (ret)
 		return ret;
 	h->sent += length;
@@ -78,7 +103,7 @@ static void sent(struct handler *handler, const struct arena_event *e)
 
 bool handshake_is_listening(const struct conn *c)
 {
-	return !c->handshake->is_sending;
+	return !c->handshake->is_sending && !c->handshake->is_securing;
 }
 
 size_t handshake_take(struct conn *c, const void *data, size_t size)
@@ -109,8 +134,10 @@ void handshake_start(struct conn *c)
 	h->conn = c;
 	h->sent = 0;
 	h->is_sending = false;
+	h->is_securing = false;
 	h->step = NEGOTIATION_MORE;
 	negotiation_init(&h->negotiation, &c->np->exports);
+	h->negotiation.tls = c->np->options->tls;
 	send_rest(c);
 }
 

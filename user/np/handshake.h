@@ -25,6 +25,7 @@ struct conn;
  * @sent: bytes of the output that were sent or are being sent
  * @buf: the buffer from which the output is sent
  * @is_sending: a send is under way
+ * @is_securing: the handshake of TLS is under way
  */
 struct handshake {
 	struct handler handler;
@@ -34,6 +35,7 @@ struct handshake {
 	size_t sent;
 	struct arena_buf buf;
 	bool is_sending;
+	bool is_securing;
 };
 
 /** handshake_start() - begin the handshake, which ends in CONN_SERVING or conn_kill() */

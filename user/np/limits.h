@@ -47,6 +47,8 @@ enum connection_limits {
 	CONN_CHUNK_BYTES = 1 << 20,
 	/* The payload of a refused WRITE is thrown away up to this length. */
 	CONN_DISCARD_BYTES_MAX = 64 << 20,
+	/* Plain text that TLS gives at once, before others get their turn. */
+	LINK_RECV_BYTES = 256 << 10,
 	/* Replies in one send. */
 	CONN_REPLIES_A_SEND = 32,
 	/* Chunks whose headers surely fit one network buffer, and buffers for those of a send. */

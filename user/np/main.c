@@ -107,6 +107,13 @@ static int make_ring(struct np *np)
 	return ret;
 }
 
+static int load_credentials(struct np *np)
+{
+	if (np->options->tls == NEGOTIATION_TLS_OFF)
+		return 0;
+	return tls_credentials_load(&np->credentials, &np->options->tls_files);
+}
+
 static int connect_sps(struct np *np)
 {
 	for (unsigned int i = 0; i < np->options->n_sps; i++) {
@@ -213,6 +220,9 @@ static int run(struct np *np)
 	ret = make_tables(np);
 	if (ret)
 		goto free_tables;
+	ret = load_credentials(np);
+	if (ret)
+		goto free_tables;
 	ret = make_ring(np);
 	if (ret)
 		goto free_tables;
@@ -239,6 +249,7 @@ disconnect_sps:
 	arena_ring_close(np->ring);
 free_tables:
 	send_exit(np);
+	tls_credentials_free(&np->credentials);
 	request_table_exit(&np->requests);
 close_region:
 	arena_close(np->arena);

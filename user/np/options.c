@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "tls/options.h"
+
 int np_options_parse_sp(const char *text, struct options_sp *sp)
 {
 	const char *equals = strrchr(text, '=');
@@ -123,10 +125,29 @@ static const struct option_rule rules[] = {
 	  .argument = "SIZE",
 	  .help = "send without a copy what has at least SIZE bytes; never; or, for each client, "
 		  "what is large, if the kernel can (auto) (auto)" },
+	{ .name = "tls", .kind = OPTION_WORD, FIELD(tls), .words = tls_words,
+	  .argument = "WHEN",
+	  .help = "off, or allow clients to encrypt, or require it (off)" },
+	{ .name = "tls-certificates", .kind = OPTION_TEXT, FIELD(tls_files.folder),
+	  .argument = "DIR",
+	  .help = "folder with the certificate and the key of the server, and, to verify clients, "
+		  "that of their authority" },
+	{ .name = "tls-verify-clients", .kind = OPTION_SET, FIELD(tls_files.verifies_clients),
+	  .help = "a client needs a certificate that ca-cert.pem vouches for" },
+	{ .name = "tls-psk", .kind = OPTION_TEXT, FIELD(tls_files.psk), .argument = "FILE",
+	  .help = "file with a line NAME:HEX-KEY for each client that has a pre-shared key" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(is_verbose),
 	  .help = "log each connection" },
 	{ .name = NULL },
 };
+
+static int check(const void *values, struct option_error *error)
+{
+	const struct options *o = values;
+
+	return tls_check(o->tls, o->tls_files.folder, o->tls_files.psk,
+			 o->tls_files.verifies_clients, error);
+}
 
 static const struct option_table table = {
 	.program = "arena-np",
@@ -135,6 +156,7 @@ static const struct option_table table = {
 	.more = "SIGUSR1 prints the counters to standard error; SIGTERM ends the process "
 		"when the requests in flight are done, within 5 seconds.",
 	.rule = rules,
+	.check = check,
 	.part = listen_rules,
 	.part_at = offsetof(struct options, listen),
 };

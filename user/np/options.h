@@ -14,6 +14,8 @@
 #include <sys/types.h>
 
 #include "limits.h"
+#include "nbd/negotiate.h"
+#include "tls/credentials.h"
 #include "zerocopy.h"
 
 /**
@@ -44,6 +46,8 @@ struct options_sp {
  * @transport: what carries the messages
  * @wait: how the process waits
  * @zerocopy: number of bytes from which on it sends without a copy, or ZEROCOPY_NEVER
+ * @tls: whether clients may or must begin TLS
+ * @tls_files: what the server shows to clients in TLS
  * @is_verbose: log each connection
  */
 struct options {
@@ -61,6 +65,8 @@ struct options {
 	enum proto_transport transport;
 	enum arena_wait wait;
 	uint32_t zerocopy;
+	enum negotiation_tls tls;
+	struct tls_files tls_files;
 	bool is_verbose;
 };
 

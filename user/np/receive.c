@@ -567,12 +567,11 @@ static int start_data(struct conn *c)
 			.length = rx->plan.piece[i].length,
 		};
 	rx->kind = RECEIVE_DATA;
-	return arena_ring_recv(c->np->ring, &(struct arena_io){
-		.file = c->file,
+	return link_recv(c, &(struct arena_io){
 		.n_vecs = rx->plan.n,
 		.vec = vec,
 		.cookie = handler_cookie(&rx->handler),
-	}, &rx->op);
+	});
 }
 
 static int start_skip(struct conn *c)
@@ -582,8 +581,7 @@ static int start_skip(struct conn *c)
 	rx->skipping = rx->stream.payload < CONN_CHUNK_BYTES ? (uint32_t)rx->stream.payload :
 		       CONN_CHUNK_BYTES;
 	rx->kind = RECEIVE_SKIP;
-	return arena_ring_skip(c->np->ring, c->file, rx->skipping, handler_cookie(&rx->handler),
-			       &rx->op);
+	return link_skip(c, rx->skipping, handler_cookie(&rx->handler));
 }
 
 static int start_poll(struct conn *c)
@@ -593,8 +591,7 @@ static int start_poll(struct conn *c)
 	drop_area(c);
 	drop_spares(c);
 	rx->kind = RECEIVE_POLL;
-	return arena_ring_poll(c->np->ring, c->file, POLLIN, false, handler_cookie(&rx->handler),
-			       &rx->op);
+	return link_poll(c, handler_cookie(&rx->handler));
 }
 
 static int start(struct conn *c)
@@ -652,7 +649,7 @@ static void cancel(struct conn *c)
 {
 	struct receive *rx = &c->rx;
 
-	if (!rx->is_canceling && !arena_ring_cancel(c->np->ring, rx->op))
+	if (!rx->is_canceling && !link_cancel(c))
 		rx->is_canceling = true;
 }
 

@@ -38,10 +38,9 @@ enum receive_kind {
 
 /**
  * struct receive - the receiving side of a connection
- * @handler: handles the end of @op
- * @op: the operation that is under way
- * @kind: the kind of @op
- * @is_canceling: @op was cancelled and has not ended yet
+ * @handler: handles the end of the operation that is under way
+ * @kind: the kind of this operation
+ * @is_canceling: it was cancelled and has not ended yet
  * @is_quiet: no byte came for a while: poll rather than receive
  * @has_command: the header of a request is complete, and the request has not begun yet
  * @moved_at: seconds when bytes came last, or when waiting for them began
@@ -66,7 +65,6 @@ enum receive_kind {
  */
 struct receive {
 	struct handler handler;
-	struct arena_op op;
 	enum receive_kind kind;
 	bool is_canceling;
 	bool is_quiet;

@@ -215,19 +215,16 @@ static int start(struct conn *c, struct batch *b)
 {
 	struct np *np = c->np;
 	struct arena_io io = {
-		.file = c->file,
 		.n_vecs = b->n_vecs,
 		.vec = b->vec,
 		.cookie = handler_cookie(&b->handler),
 	};
+	bool is_zerocopy = b->bytes >= c->tx.zerocopy;
 
 	np->counters.batches++;
 	np->sends++;
-	if (b->bytes >= c->tx.zerocopy) {
-		np->counters.zerocopy_sends++;
-		return arena_ring_send_zc(np->ring, &io, NULL);
-	}
-	return arena_ring_send(np->ring, &io, NULL);
+	np->counters.zerocopy_sends += is_zerocopy;
+	return link_send(c, &io, is_zerocopy);
 }
 
 /* Drop a batch that cannot be sent; its requests end with the connection. */

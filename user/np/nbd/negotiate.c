@@ -309,10 +309,39 @@ static enum negotiation_step answer_context(struct negotiation *n)
 	return put_contexts(n, export, found);
 }
 
+static enum negotiation_step answer_starttls(struct negotiation *n)
+{
+	if (n->tls == NEGOTIATION_TLS_OFF)
+		return refuse(n, NBD_REP_ERR_UNSUP, "TLS is off");
+	if (n->option_length || n->is_secured)
+		return refuse(n, NBD_REP_ERR_INVALID, n->is_secured ? "TLS has begun already" :
+			      "the option takes no data");
+	put_reply(n, NBD_REP_ACK, 0);
+	return NEGOTIATION_STARTTLS;
+}
+
+/* Where TLS is required, a client learns nothing before it has begun. */
+static bool lacks_tls(const struct negotiation *n)
+{
+	return n->tls == NEGOTIATION_TLS_REQUIRE && !n->is_secured &&
+	       n->option != NBD_OPT_STARTTLS && n->option != NBD_OPT_ABORT;
+}
+
+static enum negotiation_step require_tls(struct negotiation *n)
+{
+	if (n->option == NBD_OPT_EXPORT_NAME)
+		return NEGOTIATION_CLOSE;
+	return refuse(n, NBD_REP_ERR_TLS_REQD, "TLS is required");
+}
+
 /* Answer an option whose data is complete. */
 static enum negotiation_step answer_option(struct negotiation *n)
 {
+	if (lacks_tls(n))
+		return require_tls(n);
 	switch (n->option) {
+	case NBD_OPT_STARTTLS:
+		return answer_starttls(n);
 	case NBD_OPT_EXPORT_NAME:
 		return answer_export_name(n);
 	case NBD_OPT_ABORT:
@@ -359,8 +388,11 @@ static enum negotiation_step take_option(struct negotiation *n)
 /* Answer an option that was too long, and whose data was thrown away. */
 static enum negotiation_step answer_skipped(struct negotiation *n)
 {
+	if (lacks_tls(n))
+		return require_tls(n);
 	switch (n->option) {
 	case NBD_OPT_ABORT:
+	case NBD_OPT_STARTTLS:
 	case NBD_OPT_STRUCTURED_REPLY:
 	case NBD_OPT_EXTENDED_HEADERS:
 		return answer_option(n);
@@ -390,6 +422,8 @@ void negotiation_init(struct negotiation *n, const struct export_table *exports)
 {
 	n->exports = exports;
 	n->is_without_zeroes = false;
+	n->tls = NEGOTIATION_TLS_OFF;
+	n->is_secured = false;
 	n->option = 0;
 	n->option_length = 0;
 	n->session = (struct nbd_session){ 0 };
@@ -400,6 +434,15 @@ void negotiation_init(struct negotiation *n, const struct export_table *exports)
 	put64(n, NBD_OPTION_MAGIC);
 	put16(n, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
 	want(n, NEGOTIATION_FLAGS, NBD_CLIENT_FLAGS_SIZE);
+}
+
+void negotiation_secured(struct negotiation *n)
+{
+	n->is_secured = true;
+	n->session = (struct nbd_session){ 0 };
+	n->context_export = -1;
+	n->out_length = 0;
+	next_option(n);
 }
 
 /* Act on the wanted bytes, which are complete or were thrown away. */

@@ -26,13 +26,27 @@
  * @NEGOTIATION_WANT: there is no output; receive more bytes
  * @NEGOTIATION_MORE: receive the bytes that the negotiation wants
  * @NEGOTIATION_TRANSMIT: the client chose an export: requests follow
+ * @NEGOTIATION_STARTTLS: begin TLS, then call negotiation_secured() and receive more bytes
  * @NEGOTIATION_CLOSE: close the connection
  */
 enum negotiation_step {
 	NEGOTIATION_WANT,
 	NEGOTIATION_MORE,
 	NEGOTIATION_TRANSMIT,
+	NEGOTIATION_STARTTLS,
 	NEGOTIATION_CLOSE,
+};
+
+/**
+ * enum negotiation_tls - may a client begin TLS?
+ * @NEGOTIATION_TLS_OFF: it may not
+ * @NEGOTIATION_TLS_ALLOW: it may
+ * @NEGOTIATION_TLS_REQUIRE: it must, before anything else
+ */
+enum negotiation_tls {
+	NEGOTIATION_TLS_OFF,
+	NEGOTIATION_TLS_ALLOW,
+	NEGOTIATION_TLS_REQUIRE,
 };
 
 /* The meaning of the wanted bytes. */
@@ -51,6 +65,8 @@ enum negotiation_state {
  * @have: how many of them have come
  * @is_skipping: the next bytes are thrown away, and may be more than @in holds
  * @is_without_zeroes: the client wants no padding after EXPORT_NAME
+ * @tls: whether the client may begin TLS; set by the caller after negotiation_init()
+ * @is_secured: TLS has begun
  * @option: the option that is being received
  * @option_length: bytes of its data
  * @session: what was agreed on so far; its has_allocation is right after NEGOTIATION_TRANSMIT
@@ -67,6 +83,8 @@ struct negotiation {
 	uint32_t have;
 	bool is_skipping;
 	bool is_without_zeroes;
+	enum negotiation_tls tls;
+	bool is_secured;
 	uint32_t option;
 	uint32_t option_length;
 	struct nbd_session session;
@@ -79,6 +97,13 @@ struct negotiation {
 
 /** negotiation_init() - begin with the greeting as output; @exports must outlive @n */
 void negotiation_init(struct negotiation *n, const struct export_table *exports);
+
+/**
+ * negotiation_secured() - continue after NEGOTIATION_STARTTLS
+ *
+ * What was agreed on before is void, since anybody could have said it.
+ */
+void negotiation_secured(struct negotiation *n);
 
 /**
  * negotiation_take() - use bytes that have come, in a piece of any size

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goal: a TLS session of arena-np never waits, continues where the socket let it down, and refuses
+ * a client that has no right to be served or that asks for a renegotiation.
+ * Method: a client of GnuTLS at the other end of a socket pair whose buffers are small, in one
+ * thread: whoever waited would wait for ever.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <np/tls/credentials.h>
+#include <np/tls/session.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define ROUNDS	1000
+
+static const char key[] = "000102030405060708090a0b0c0d0e0f";
+static const char *folder;
+static struct tls_credentials credentials;
+static gnutls_psk_client_credentials_t client_key;
+static gnutls_session_t client;
+static struct tls_session *server;
+static int fds[2];
+
+static void load(void)
+{
+	char path[64];
+	const struct tls_files files = { .psk = path };
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/keys", folder);
+	is(tls_credentials_load(&credentials, &files), -ENOENT,
+	   "a file of keys that does not exist is refused");
+	f = fopen(path, "w");
+	if (!f)
+		bail("no temporary file");
+	fprintf(f, "carol:%s\n", key);
+	fclose(f);
+	is(tls_credentials_load(&credentials, &files), 0, "a file of keys is loaded");
+}
+
+static void dial(const char *name, const char *hex, const char *priority)
+{
+	const gnutls_datum_t datum = { (unsigned char *)hex, (unsigned int)strlen(hex) };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		bail("no socket pair");
+	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	gnutls_psk_allocate_client_credentials(&client_key);
+	gnutls_psk_set_client_credentials(client_key, name, &datum, GNUTLS_PSK_KEY_HEX);
+	gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	gnutls_priority_set_direct(client, priority, NULL);
+	gnutls_credentials_set(client, GNUTLS_CRD_PSK, client_key);
+	gnutls_transport_set_int(client, fds[1]);
+	gnutls_handshake_set_timeout(client, GNUTLS_INDEFINITE_TIMEOUT);
+	if (tls_session_new(&credentials, fds[0], &server))
+		bail("no session");
+}
+
+static void hang_up(void)
+{
+	tls_session_free(server);
+	gnutls_deinit(client);
+	gnutls_psk_free_client_credentials(client_key);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Return: what the server's handshake comes to; @theirs is what the client's comes to. */
+static int shake(int *theirs)
+{
+	int ours = -EAGAIN;
+
+	*theirs = GNUTLS_E_AGAIN;
+	for (int i = 0; i < ROUNDS; i++) {
+		if (*theirs < 0 && !gnutls_error_is_fatal(*theirs))
+			*theirs = gnutls_handshake(client);
+		if (ours == -EAGAIN)
+			ours = tls_session_handshake(server);
+		if (ours != -EAGAIN && (!*theirs || gnutls_error_is_fatal(*theirs)))
+			break;
+	}
+	return ours;
+}
+
+#define KEYED	":-KX-ALL:+ECDHE-PSK:+DHE-PSK"
+
+static void test_data(const char *version, const char *priority)
+{
+	static uint8_t data[300000], back[300000];
+	size_t sent = 0, received = 0;
+	char text[TLS_NAME_SIZE];
+	int theirs;
+
+	dial("carol", key, priority);
+	is(tls_session_handshake(server), -EAGAIN,
+	   "the handshake of %s does not wait for the client", version);
+	is(tls_session_events(server), POLLIN, "the handshake of %s asks for bytes", version);
+	is(shake(&theirs), 0, "the handshake of %s is completed by the server", version);
+	is(theirs, 0, "the handshake of %s is completed by the client", version);
+	tls_session_describe(server, text);
+	ok(strstr(text, version) && strstr(text, "'carol'"),
+	   "the description of %s is %s", version, text);
+	is(tls_session_recv(server, back, sizeof(back)), -EAGAIN,
+	   "a receive of %s does not wait for the client", version);
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7 + i / 251);
+	for (int i = 0; i < ROUNDS && received < sizeof(back); i++) {
+		size_t left = sizeof(data) - sent;
+		size_t size = left < TLS_RECORD_BYTES ? left : TLS_RECORD_BYTES;
+		ssize_t n = left ? tls_session_send(server, data + sent, size) : 0;
+
+		sent += n > 0 ? (size_t)n : 0;
+		n = n == -EAGAIN || !left ? gnutls_record_recv(client, back + received,
+							       sizeof(back) - received) : 0;
+		received += n > 0 ? (size_t)n : 0;
+	}
+	ok(received == sizeof(back) && !memcmp(data, back, sizeof(data)),
+	   "data of %s arrives as it was sent, although the socket is full at times", version);
+	is(gnutls_record_send(client, "hello", 5), 5, "the client of %s sends", version);
+	is(tls_session_recv(server, back, 2), 2, "a record of %s is received in parts", version);
+	ok(tls_session_has_more(server), "the session of %s says that it has more", version);
+	is(tls_session_recv(server, back, 9), 3, "the rest of the record of %s is received",
+	   version);
+	ok(!tls_session_has_more(server), "the session of %s has no more then", version);
+	gnutls_bye(client, GNUTLS_SHUT_WR);
+	is(tls_session_recv(server, back, 9), 0, "the end of %s is the end of the data", version);
+	hang_up();
+}
+
+static void test_renegotiation(void)
+{
+	int theirs, ret = -EAGAIN;
+	uint8_t byte;
+
+	dial("carol", key, "NORMAL:-VERS-ALL:+VERS-TLS1.2" KEYED);
+	is(shake(&theirs), 0, "a session to be renegotiated begins");
+	is(gnutls_handshake(client), GNUTLS_E_AGAIN, "the client asks for a renegotiation");
+	for (int i = 0; i < ROUNDS && ret == -EAGAIN; i++)
+		ret = (int)tls_session_recv(server, &byte, 1);
+	is(ret, -EPROTO, "the server refuses the renegotiation");
+	ok(strstr(tls_session_why(server), "renegotiation"), "the server says what it refused");
+	hang_up();
+}
+
+static void test_refusals(void)
+{
+	int theirs;
+
+	dial("carol", "ff0102030405060708090a0b0c0d0e0f", "NORMAL:-VERS-ALL:+VERS-TLS1.3" KEYED);
+	ok(shake(&theirs) < 0 && theirs, "a client with a wrong key is refused by TLS 1.3");
+	hang_up();
+	dial("carol", "ff0102030405060708090a0b0c0d0e0f", "NORMAL:-VERS-ALL:+VERS-TLS1.2" KEYED);
+	ok(shake(&theirs) < 0, "a client with a wrong key is refused by TLS 1.2");
+	hang_up();
+	dial("mallory", key, "NORMAL:-VERS-ALL:+VERS-TLS1.2" KEYED);
+	ok(shake(&theirs) < 0, "a client with an unknown name is refused");
+	hang_up();
+	dial("carol", key, "NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0" KEYED);
+	is(shake(&theirs), -EPROTO, "a client of TLS 1.1 is refused");
+	hang_up();
+}
+
+static void test_forgery(void)
+{
+	static const uint8_t forged[] = { 0x17, 3, 3, 0, 32, 1, 2, 3 };
+	uint8_t byte, record[5 + 32] = { 0 };
+	int theirs;
+
+	dial("carol", key, "NORMAL:-VERS-ALL:+VERS-TLS1.3" KEYED);
+	is(shake(&theirs), 0, "a session to be disturbed begins");
+	memcpy(record, forged, sizeof(forged));
+	is(write(fds[1], record, sizeof(record)), sizeof(record), "a forged record is sent");
+	is(tls_session_recv(server, &byte, 1), -EPROTO, "a forged record is refused");
+	is(tls_session_recv(server, &byte, 1), -EPROTO, "nothing is received after that");
+	hang_up();
+	dial("carol", key, "NORMAL:-VERS-ALL:+VERS-TLS1.3" KEYED);
+	is(shake(&theirs), 0, "a session to be cut begins");
+	shutdown(fds[1], SHUT_RDWR);
+	is(tls_session_recv(server, &byte, 1), 0, "a client that closes without a word is an end");
+	tls_session_bye(server);
+	hang_up();
+}
+
+int main(void)
+{
+	char made[] = "/tmp/np-tls-XXXXXX", path[64];
+
+	folder = mkdtemp(made);
+	if (!folder)
+		bail("no temporary folder");
+	load();
+	test_data("TLS1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.3" KEYED);
+	test_data("TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.2" KEYED);
+	test_renegotiation();
+	test_refusals();
+	test_forgery();
+	tls_credentials_free(&credentials);
+	snprintf(path, sizeof(path), "%s/keys", folder);
+	unlink(path);
+	rmdir(folder);
+	return done_testing();
+}

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: MIT
+#include "link.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "np.h"
+#include "tls/session.h"
+
+/**
+ * struct link_side - one direction of TLS
+ * @handler: handles the poll of the socket
+ * @is_polling: the poll is under way
+ * @is_over: nothing but the event is left to be given
+ * @cookie: whom the event is for
+ * @skip: bytes to throw away, in place of the list
+ * @bytes: bytes that were transferred
+ * @n_vecs: used entries of @vec
+ * @at: entry that is transferred next
+ * @done: bytes of it that were transferred
+ * @vec: where the bytes go, or come from
+ */
+struct link_side {
+	struct handler handler;
+	bool is_polling;
+	bool is_over;
+	uint64_t cookie;
+	uint32_t skip;
+	uint32_t bytes;
+	uint32_t n_vecs;
+	uint32_t at;
+	uint32_t done;
+	struct arena_vec vec[ARENA_RING_MAX_VECS];
+};
+
+/**
+ * struct link_tls - TLS of a connection
+ * @conn: the connection
+ * @session: the session
+ * @done: called when the handshake is complete
+ * @shake: the handshake's poll
+ * @rx: receiving
+ * @tx: sending
+ */
+struct link_tls {
+	struct conn *conn;
+	struct tls_session *session;
+	void (*done)(struct conn *c);
+	struct link_side shake;
+	struct link_side rx;
+	struct link_side tx;
+};
+
+/* What is on its way between a session and the buffers. There is one thread. */
+static uint8_t scratch[TLS_RECORD_BYTES];
+
+/*
+ * Sides
+ */
+
+static void side_begin(struct link_side *s, const struct arena_io *io)
+{
+	s->cookie = io->cookie;
+	s->is_over = false;
+	s->skip = 0;
+	s->bytes = 0;
+	s->at = 0;
+	s->done = 0;
+	s->n_vecs = io->vec ? io->n_vecs : 1;
+	if (io->vec)
+		memcpy(s->vec, io->vec, io->n_vecs * sizeof(*io->vec));
+	else
+		s->vec[0] = (struct arena_vec){ io->buf, io->from, io->length };
+}
+
+static void side_advance(struct link_side *s, uint32_t n)
+{
+	s->bytes += n;
+	s->done += n;
+	while (s->at < s->n_vecs && s->done >= s->vec[s->at].length) {
+		s->done -= s->vec[s->at].length;
+		s->at++;
+	}
+}
+
+static int side_poll(struct conn *c, struct link_side *s, uint32_t events, struct arena_op *op)
+{
+	int ret = arena_ring_poll(c->np->ring, c->file, events, false,
+				  handler_cookie(&s->handler), op);
+
+	s->is_polling = !ret;
+	return ret;
+}
+
+/* What came of a poll: 0 if the socket is ready and still of use, or -errno. */
+static int outcome(const struct conn *c, const struct arena_event *e)
+{
+	if (e->result < 0)
+		return e->result;
+	return c->phase == CONN_DEAD ? -ECANCELED : 0;
+}
+
+static void tell(const struct link_side *s, int32_t result, uint32_t flags)
+{
+	const struct arena_event e = {
+		.type = ARENA_EVENT_OPERATION,
+		.cookie = s->cookie,
+		.result = result,
+		.bytes = s->bytes,
+		.flags = flags,
+	};
+
+	handler_call(&e);
+}
+
+static void log_failure(const struct conn *c)
+{
+	log_limited(LOG_LEVEL_INFO, "connection %u is ended: TLS: %s", c->number,
+		    tls_session_why(c->socket.tls->session));
+}
+
+/*
+ * Receiving
+ */
+
+/* Return: bytes of the next record; 0 at the end; -EAGAIN; another -errno. */
+static ssize_t open_record(struct conn *c, struct link_side *s)
+{
+	struct link_tls *t = c->socket.tls;
+	const struct arena_vec *v = &s->vec[s->at];
+	uint8_t *to;
+
+	if (s->skip)
+		return tls_session_recv(t->session, scratch, s->skip < sizeof(scratch) ?
+					s->skip : sizeof(scratch));
+	to = arena_ptr(c->np->arena, v->buf);
+	return to ? tls_session_recv(t->session, to + v->from + s->done, v->length - s->done) :
+	       -ESTALE;
+}
+
+static bool is_full(const struct link_side *s)
+{
+	return s->skip ? s->bytes >= s->skip : s->at == s->n_vecs ||
+	       s->bytes >= LINK_RECV_BYTES;
+}
+
+/* Return: 1 if bytes have come, 0 at the end, or -errno. */
+static ssize_t open_records(struct conn *c, struct link_side *s)
+{
+	ssize_t n = 1;
+
+	while (!is_full(s)) {
+		n = open_record(c, s);
+		if (n <= 0)
+			break;
+		if (s->skip)
+			s->bytes += (uint32_t)n;
+		else
+			side_advance(s, (uint32_t)n);
+	}
+	return n > 0 || (s->bytes && (!s->skip || s->bytes == s->skip)) ? 1 : n;
+}
+
+/* The event of what was received, or of why nothing was. */
+static void tell_received(struct conn *c, struct link_side *s, ssize_t ret)
+{
+	if (ret == -EPROTO)
+		log_failure(c);
+	if (s->skip)
+		tell(s, ret < 0 ? (int32_t)ret : 0, ret ? 0 : ARENA_EVENT_SHORT);
+	else
+		tell(s, ret > 0 ? (int32_t)s->bytes : (int32_t)ret, 0);
+}
+
+static void receive(struct conn *c)
+{
+	struct link_tls *t = c->socket.tls;
+	ssize_t ret = open_records(c, &t->rx);
+	int err;
+
+	if (ret != -EAGAIN) {
+		tell_received(c, &t->rx, ret);
+		return;
+	}
+	err = side_poll(c, &t->rx, POLLIN | tls_session_events(t->session), &c->socket.op);
+	if (err)
+		tell(&t->rx, err, 0);
+}
+
+static void can_receive(struct handler *h, const struct arena_event *e)
+{
+	struct link_tls *t = container_of(h, struct link_tls, rx.handler);
+	int ret = outcome(t->conn, e);
+
+	t->rx.is_polling = false;
+	if (ret)
+		tell(&t->rx, ret, e->flags);
+	else
+		receive(t->conn);
+}
+
+/* Plain text that the session has already is not announced by the socket. */
+static int begin_receive(struct conn *c)
+{
+	struct link_tls *t = c->socket.tls;
+
+	if (!tls_session_has_more(t->session))
+		return side_poll(c, &t->rx, POLLIN, &c->socket.op);
+	receive(c);
+	return 0;
+}
+
+int link_recv(struct conn *c, struct arena_io *io)
+{
+	io->file = c->file;
+	if (!c->socket.tls)
+		return arena_ring_recv(c->np->ring, io, &c->socket.op);
+	side_begin(&c->socket.tls->rx, io);
+	return begin_receive(c);
+}
+
+int link_skip(struct conn *c, uint32_t length, uint64_t cookie)
+{
+	struct link_tls *t = c->socket.tls;
+
+	if (!t)
+		return arena_ring_skip(c->np->ring, c->file, length, cookie, &c->socket.op);
+	side_begin(&t->rx, &(struct arena_io){ .cookie = cookie });
+	t->rx.skip = length;
+	return begin_receive(c);
+}
+
+int link_poll(struct conn *c, uint64_t cookie)
+{
+	if (c->socket.tls && tls_session_has_more(c->socket.tls->session)) {
+		tell(&(struct link_side){ .cookie = cookie }, POLLIN, 0);
+		return 0;
+	}
+	return arena_ring_poll(c->np->ring, c->file, POLLIN, false, cookie, &c->socket.op);
+}
+
+int link_cancel(struct conn *c)
+{
+	return arena_ring_cancel(c->np->ring, c->socket.op);
+}
+
+/*
+ * Sending
+ */
+
+/* Gather bytes of the list for one record. Return: how many. */
+static uint32_t gather(const struct conn *c, const struct link_side *s)
+{
+	uint32_t at = s->at, done = s->done, n = 0;
+
+	while (at < s->n_vecs && n < sizeof(scratch)) {
+		const struct arena_vec *v = &s->vec[at];
+		const uint8_t *from = arena_ptr_const(c->np->arena, v->buf);
+		uint32_t left = v->length - done, room = sizeof(scratch) - n;
+		uint32_t length = left < room ? left : room;
+
+		if (!from)
+			return 0;
+		memcpy(scratch + n, from + v->from + done, length);
+		n += length;
+		done = 0;
+		at++;
+	}
+	return n;
+}
+
+/* Return: 0 if all is sealed and sent, or -errno. */
+static int seal_records(struct conn *c, struct link_side *s)
+{
+	while (s->at < s->n_vecs) {
+		uint32_t n = gather(c, s);
+		ssize_t ret = n ? tls_session_send(c->socket.tls->session, scratch, n) : -ESTALE;
+
+		if (ret < 0)
+			return (int)ret;
+		side_advance(s, (uint32_t)ret);
+	}
+	return 0;
+}
+
+static void can_send(struct handler *h, const struct arena_event *e)
+{
+	struct link_tls *t = container_of(h, struct link_tls, tx.handler);
+	struct link_side *s = &t->tx;
+	struct conn *c = t->conn;
+	int ret = outcome(c, e);
+
+	s->is_polling = false;
+	if (!ret && !s->is_over)
+		ret = seal_records(c, s);
+	if (ret == -EAGAIN)
+		ret = side_poll(c, s, POLLOUT, NULL);
+	if (s->is_polling)
+		return;
+	if (ret == -EPROTO)
+		log_failure(c);
+	tell(s, ret ? ret : (int32_t)s->bytes, e->result < 0 ? e->flags : 0);
+}
+
+/* The event comes with a poll, so that the caller need not expect it at once. */
+static int begin_send(struct conn *c)
+{
+	struct link_side *s = &c->socket.tls->tx;
+	int ret = seal_records(c, s);
+
+	s->is_over = !ret;
+	if (ret && ret != -EAGAIN)
+		return ret;
+	return side_poll(c, s, POLLOUT, NULL);
+}
+
+int link_send(struct conn *c, struct arena_io *io, bool is_zerocopy)
+{
+	io->file = c->file;
+	if (c->socket.tls) {
+		side_begin(&c->socket.tls->tx, io);
+		return begin_send(c);
+	}
+	if (is_zerocopy)
+		return arena_ring_send_zc(c->np->ring, io, NULL);
+	return arena_ring_send(c->np->ring, io, NULL);
+}
+
+/*
+ * The handshake
+ */
+
+static void log_secured(const struct conn *c)
+{
+	char text[TLS_NAME_SIZE];
+
+	tls_session_describe(c->socket.tls->session, text);
+	log_debug("connection %u: %s", c->number, text);
+}
+
+static void shake(struct conn *c)
+{
+	struct link_tls *t = c->socket.tls;
+	int ret = tls_session_handshake(t->session);
+
+	if (ret == -EAGAIN)
+		ret = side_poll(c, &t->shake, tls_session_events(t->session), NULL);
+	else if (!ret)
+		log_secured(c);
+	else
+		log_failure(c);
+	if (t->shake.is_polling)
+		return;
+	if (ret)
+		conn_kill(c);
+	else
+		t->done(c);
+}
+
+static void can_shake(struct handler *h, const struct arena_event *e)
+{
+	struct link_tls *t = container_of(h, struct link_tls, shake.handler);
+	struct conn *c = t->conn;
+
+	t->shake.is_polling = false;
+	if (e->result < 0)
+		conn_kill(c);
+	else if (c->phase != CONN_DEAD)
+		shake(c);
+	conn_touch(c);
+}
+
+int link_secure(struct conn *c, void (*done)(struct conn *c))
+{
+	struct link_tls *t = calloc(1, sizeof(*t));
+	int ret = t ? tls_session_new(&c->np->credentials, c->socket.fd, &t->session) : -ENOMEM;
+
+	if (ret) {
+		free(t);
+		return ret;
+	}
+	t->conn = c;
+	t->done = done;
+	t->shake.handler.happened = can_shake;
+	t->rx.handler.happened = can_receive;
+	t->tx.handler.happened = can_send;
+	c->socket.tls = t;
+	/* What lies in the socket is looked at when the ring says so. */
+	return side_poll(c, &t->shake, POLLIN, NULL);
+}
+
+/*
+ * The end
+ */
+
+void link_settle(struct conn *c)
+{
+	if (c->socket.tls || c->socket.fd < 0)
+		return;
+	close(c->socket.fd);
+	c->socket.fd = -1;
+}
+
+void link_bye(struct conn *c)
+{
+	if (c->socket.tls)
+		tls_session_bye(c->socket.tls->session);
+}
+
+bool link_is_busy(const struct conn *c)
+{
+	const struct link_tls *t = c->socket.tls;
+
+	return t && (t->shake.is_polling || t->rx.is_polling || t->tx.is_polling);
+}
+
+void link_exit(struct conn *c)
+{
+	if (c->socket.tls) {
+		tls_session_free(c->socket.tls->session);
+		free(c->socket.tls);
+		c->socket.tls = NULL;
+	}
+	link_settle(c);
+}

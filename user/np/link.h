@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of a connection: they go through the ring as they are, or through TLS. Who receives and
+ * sends does not see the difference: each call begins one operation, whose event goes to the
+ * handler that its cookie names.
+ *
+ * With TLS the ring only waits for the socket. Records are opened into the buffers that the caller
+ * names, and sealed from them; each of both is a copy that plain connections do not have.
+ *
+ * This header must not know of NBD.
+ */
+#ifndef NP_LINK_H
+#define NP_LINK_H
+
+#include <arena/ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "handler.h"
+
+struct conn;
+struct link_tls;
+
+/**
+ * struct link - the way of a connection's bytes
+ * @fd: the socket, if TLS may begin or has begun, else -1
+ * @op: the receive, skip or poll that is under way
+ * @tls: TLS, once the client has asked for it; or NULL
+ */
+struct link {
+	int fd;
+	struct arena_op op;
+	struct link_tls *tls;
+};
+
+/**
+ * link_recv() - arena_ring_recv() on the connection
+ * @c: connection
+ * @io: as there, with a list of extents; its file is filled in
+ *
+ * With TLS the event may come before the call returns.
+ *
+ * Return: as arena_ring_recv().
+ */
+int link_recv(struct conn *c, struct arena_io *io);
+
+/** link_skip() - arena_ring_skip() on the connection; the event may come before it returns */
+int link_skip(struct conn *c, uint32_t length, uint64_t cookie);
+
+/** link_poll() - wait for bytes; the event may come before it returns */
+int link_poll(struct conn *c, uint64_t cookie);
+
+/** link_cancel() - cancel the receive, skip or poll that is under way; 0 or -errno */
+int link_cancel(struct conn *c);
+
+/**
+ * link_send() - arena_ring_send(), or arena_ring_send_zc(), on the connection
+ * @c: connection
+ * @io: as there; its file is filled in
+ * @is_zerocopy: send without a copy; not with TLS
+ *
+ * The event never comes before the call returns.
+ *
+ * Return: as arena_ring_send().
+ */
+int link_send(struct conn *c, struct arena_io *io, bool is_zerocopy);
+
+/**
+ * link_secure() - begin TLS; nothing is under way on the connection
+ * @c: connection
+ * @done: called when the handshake of TLS is complete; if it fails, the connection is killed
+ *
+ * Return: 0 or -errno.
+ */
+int link_secure(struct conn *c, void (*done)(struct conn *c));
+
+/** link_is_tls() - do the bytes go through TLS? */
+static inline bool link_is_tls(const struct link *l)
+{
+	return l->tls;
+}
+
+/** link_settle() - TLS cannot begin any more: close what was kept for it */
+void link_settle(struct conn *c);
+
+/** link_bye() - tell a client of TLS that the connection ends */
+void link_bye(struct conn *c);
+
+/** link_is_busy() - does the ring still work for TLS? */
+bool link_is_busy(const struct conn *c);
+
+/** link_exit() - free everything; nothing is under way */
+void link_exit(struct conn *c);
+
+#endif /* NP_LINK_H */
