@@ -69,6 +69,17 @@ static inline int arena_mailbox_peek(struct arena_mailbox *box, struct arena_msg
 	return 0;
 }
 
+/** arena_mailbox_type() - the type of the first message; -1 if there is none */
+static inline int arena_mailbox_type(const struct arena_mailbox *box)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	io_uring_for_each_cqe(&box->ring, head, cqe)
+		return (uint8_t)cqe->user_data;
+	return -1;
+}
+
 /** arena_mailbox_drop() - drop the first message */
 static inline void arena_mailbox_drop(struct arena_mailbox *box)
 {

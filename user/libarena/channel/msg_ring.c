@@ -58,24 +58,33 @@ static int admit(struct msg_ring_transport *r)
 	return 1;
 }
 
+static __attribute__((noinline)) int peek_behind_own(struct msg_ring_transport *r,
+						     struct arena_msg *msg)
+{
+	uint32_t own = 0;
+	int ret;
+
+	do {
+		arena_mailbox_drop(r->box);
+		ret = own++ < CHANNEL_SPARE ? take_own(r, msg) : -EOVERFLOW;
+		if (ret)
+			return ret;
+		ret = arena_mailbox_peek(r->box, msg);
+	} while (ret > 0 && msg->type >= ARENA_MSG_CHANNEL);
+	return ret;
+}
+
 /*
  * Take the channel's own messages that lie before the application's next one.
  *
  * Return: 1 and the application's message, which stays in the mailbox; 0 if there is none; or
  * -errno.
  */
-static int peek(struct msg_ring_transport *r, struct arena_msg *msg)
+static inline int peek(struct msg_ring_transport *r, struct arena_msg *msg)
 {
-	uint32_t own = 0;
-	int ret;
+	int ret = arena_mailbox_peek(r->box, msg);
 
-	while ((ret = arena_mailbox_peek(r->box, msg)) > 0 && msg->type >= ARENA_MSG_CHANNEL) {
-		arena_mailbox_drop(r->box);
-		ret = own++ < CHANNEL_SPARE ? take_own(r, msg) : -EOVERFLOW;
-		if (ret)
-			return ret;
-	}
-	return ret;
+	return ret > 0 && msg->type >= ARENA_MSG_CHANNEL ? peek_behind_own(r, msg) : ret;
 }
 
 static int msg_ring_recv(struct transport *t, struct arena_msg *msg)
@@ -100,12 +109,13 @@ static bool msg_ring_has_message(struct transport *t)
 {
 	struct msg_ring_transport *r = ring_of(t);
 	struct arena_msg msg;
-	int ret;
+	int type, ret;
 
 	if (channel_inbox_count(&r->inbox))
 		return true;
-	if (!arena_mailbox_count(r->box))
-		return false;
+	type = arena_mailbox_type(r->box);
+	if (type < ARENA_MSG_CHANNEL)
+		return type >= 0;
 	ret = peek(r, &msg);
 	if (ret < 0)
 		t->state->error = ret;
