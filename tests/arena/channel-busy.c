@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "channel.h"
+#include "wrap.h"
 
 #define ENTRIES		16
 #define SOON_MS		5000
@@ -22,10 +23,6 @@ static const struct way sock = { ARENA_CHANNEL_SOCKET, true };
 
 /* Calls of io_uring_submit() that fail from now on. */
 static int failures;
-
-/* The linker makes the library call the second in place of io_uring_submit(): see user/Makefile. */
-int __real_io_uring_submit(struct io_uring *ring);
-int __wrap_io_uring_submit(struct io_uring *ring);
 
 int __wrap_io_uring_submit(struct io_uring *ring)
 {
