@@ -104,4 +104,25 @@ done
 arenad_start --np-buffers 16380 --size 512M --disk "d=$(disk d 4M)"
 arenad_stop
 is "arenad with the greatest accepted --np-buffers works and ends with status 0" "$status" 0
+
+# A long command line for arena-np; in its place a script writes it down.
+mkdir "$tmp/bin"
+printf '#!/bin/sh\nprintf "%%s\\n" "$@" >%s/arguments\n' "$tmp" >"$tmp/bin/arena-np"
+printf '#!/bin/sh\nexec sleep 60\n' >"$tmp/bin/arena-sp"
+chmod 755 "$tmp/bin"/*
+listen=()
+disks=()
+for i in {1..8}; do
+	listen+=(--listen "unix:$tmp/socket-$i")
+done
+for i in {1..24}; do
+	disks+=(--disk "d$i=$(disk "d$i" 1M)" --description "disk $i")
+done
+arenad_run --verbose --bindir "$tmp/bin" "${disks[@]}" --zerocopy-threshold 64K \
+	--tls allow --tls-psk /keys --tls-certificates /certificates --tls-verify-clients
+arenad_wait
+is "arenad gives arena-np the names of 24 disks" \
+	"$(grep -c '^d[0-9]*=' "$tmp/arguments")" 24
+is "arenad gives arena-np the greatest number of sockets" "$(grep -c '^fd:' "$tmp/arguments")" 8
+is "arenad ends with status 1 if arena-np ends" "$status" 1
 done_testing

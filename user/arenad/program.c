@@ -17,8 +17,8 @@
 
 #include "options.h"
 
-/* Room for --sp NAME=PID for each disk, --listen for each socket, and 48 others. */
-#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS + LISTEN_MAX) + 48)
+/* Room for --sp and --description for each disk, --listen for each socket, and 48 others. */
+#define MAX_ARGUMENTS	(2 * (2 * PROTO_MAX_SPS + LISTEN_MAX) + 48)
 
 /**
  * struct arguments - a command line under construction
