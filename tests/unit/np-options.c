@@ -130,10 +130,9 @@ static void bad_lines(void)
 
 static void test_description(void)
 {
-	static const char good[] = "np --region r --listen 1.1.1.1:1 --sp a=1 --description x --sp b=2";
 	struct options o;
 
-	parse(&o, good);
+	parse(&o, "np --region r --listen 1.1.1.1:1 --sp a=1 --description x --sp b=2");
 	ok(!strcmp(o.sp[0].description, "x") && !o.sp[1].description,
 	   "--description describes the export of the --sp before it");
 	is(status_of("np --region r --listen 1.1.1.1:1 --description x --sp a=1"), 2,
