@@ -278,9 +278,11 @@ static int check_groups(const struct arena_config *c, const struct arena_class_c
 static int check_class(const struct arena_config *c, const struct arena_class_config *class)
 {
 	const struct why_rule rules[] = {
-		{ class->parts > ARENA_MAX_PROCESSES, "parts: is greater than ARENA_MAX_PROCESSES" },
+		{ class->parts > ARENA_MAX_PROCESSES,
+		  "parts: is greater than ARENA_MAX_PROCESSES" },
 		{ class->bytes % c->align, "bytes: is not a multiple of align" },
-		{ !class->processes && class->bytes, "bytes: is set, and the class has no process" },
+		{ !class->processes && class->bytes,
+		  "bytes: is set, and the class has no process" },
 	};
 	int ret = WHY_FIRST(rules);
 
