@@ -139,7 +139,7 @@ static bool say_ready(const char *addresses)
  */
 static bool take_ready(struct supervisor *sv, const char *line)
 {
-	if (strncmp(line, "READY", 5))
+	if (strncmp(line, "READY", 5) != 0)
 		return true;
 	sv->n_ready++;
 	return sv->n_ready < sv->options->nps || say_ready(line + 5);
@@ -284,7 +284,7 @@ static bool all_ended_well(const struct supervisor *sv, const bool had_ended[MAX
 static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 {
 	unsigned int n = sv->n_children, nps = n < sv->options->nps ? n : sv->options->nps;
-	bool had_ended[MAX_CHILDREN], good;
+	bool had_ended[MAX_CHILDREN] = { false }, good;
 
 	listen_close(sv->sockets);
 	for (unsigned int i = 0; i < n; i++)

@@ -11,8 +11,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** why() - keep a reason, a constant text; -EINVAL */
-int why(const char *reason);
+/** why_keep() - keep a reason, a constant text */
+void why_keep(const char *reason);
+
+/** why() - keep a reason; -EINVAL */
+static inline int why(const char *reason)
+{
+	why_keep(reason);
+	return -EINVAL;
+}
 
 /**
  * struct why_rule - a condition that what a caller gave must not fulfil

@@ -317,11 +317,12 @@ static int64_t handshake_limit(const struct np *np)
 	       HANDSHAKE_PRESSED_SECONDS : limit;
 }
 
+/* A send without a copy keeps the SP's buffers until the client has taken the data. */
 static bool takes_no_replies(const struct conn *c)
 {
 	bool is_pressed = admission_is_pressed(&c->np->peer[c->sp].data);
 
-	return c->tx.is_busy && c->np->now - c->tx.moved_at > stall_limit(c, is_pressed);
+	return c->tx.n_batches && c->np->now - c->tx.moved_at > stall_limit(c, is_pressed);
 }
 
 static bool sends_no_payload(const struct conn *c)

@@ -197,6 +197,7 @@ static void happened(struct handler *h, const struct arena_event *e)
 	if (!b->is_queued)
 		c->tx.is_busy = false;
 	b->is_queued = true;
+	c->tx.moved_at = np->now;
 	conn_touch(c);
 	if (e->flags & ARENA_EVENT_MORE)
 		return;

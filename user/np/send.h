@@ -55,7 +55,7 @@ LIST_HEAD(batch_list, batch);
 /**
  * struct send - the sending side of a connection
  * @is_busy: the kernel has not taken all bytes of a send yet
- * @moved_at: seconds when this send began
+ * @moved_at: seconds when a send last began, or made progress
  * @n_batches: batches that the kernel uses
  * @zerocopy: number of bytes from which on a send makes no copy, or ZEROCOPY_NEVER
  */
