@@ -66,4 +66,22 @@ is "arenad whose log cannot be written ends with status 0" "$status" 0
 arenad "${arguments[@]}" --listen 127.0.0.1:0 >/dev/full 2>"$tmp/log"
 is "arenad ends with status 1 if it cannot write the line \"ready\"" $? 1
 ok "arenad says that it cannot write the line \"ready\"" says 'cannot write the line "ready"'
+
+# In the place of arena-np a script says more often than once that it is ready.
+mkdir "$tmp/bin"
+cat >"$tmp/bin/arena-np" <<'EOF'
+#!/bin/bash
+while [ "$1" != --ready-fd ]; do shift; done
+for i in {1..100}; do echo "READY 127.0.0.1:$i" >&"$2" || exit; done
+exec sleep 60
+EOF
+printf '#!/bin/sh\nexec sleep 60\n' >"$tmp/bin/arena-sp"
+chmod 755 "$tmp/bin"/*
+arenad "${arguments[@]}" --listen 127.0.0.1:0 --bindir "$tmp/bin" >"$tmp/out" 2>"$tmp/log" &
+arenad_pid=$!
+ok "arenad passes on that its only network process is ready" wait_for 60 grep -q ^ready "$tmp/out"
+sleep 1
+is "arenad passes it on once, however often the network process says it" \
+	"$(cat "$tmp/out")" "ready 127.0.0.1:1"
+arenad_stop
 done_testing

@@ -133,16 +133,26 @@ static bool say_ready(const char *addresses)
 	return false;
 }
 
+static void stop_reading(struct supervisor *sv)
+{
+	close(sv->ready_fd);
+	sv->ready_fd = -1;
+}
+
 /*
- * The NPs have the same listening sockets, so each says the same, and the last one counts. Return
- * false if the line cannot be passed on to standard output.
+ * The NPs have the same listening sockets, so each says the same, and the last one counts. Nothing
+ * is read after it: an NP that writes more must not make arenad say more. Return false if the line
+ * cannot be passed on to standard output.
  */
 static bool take_ready(struct supervisor *sv, const char *line)
 {
 	if (strncmp(line, "READY", 5) != 0)
 		return true;
 	sv->n_ready++;
-	return sv->n_ready < sv->options->nps || say_ready(line + 5);
+	if (sv->n_ready < sv->options->nps)
+		return true;
+	stop_reading(sv);
+	return say_ready(line + 5);
 }
 
 /* Take the whole lines that have come. */
@@ -151,7 +161,8 @@ static bool take_lines(struct supervisor *sv)
 	bool is_said = true;
 	char *newline;
 
-	while (is_said && (newline = memchr(sv->ready, '\n', sv->ready_length))) {
+	while (is_said && sv->ready_fd >= 0 &&
+	       (newline = memchr(sv->ready, '\n', sv->ready_length))) {
 		size_t length = (size_t)(newline + 1 - sv->ready);
 
 		*newline = '\0';
@@ -175,8 +186,7 @@ static bool handle_ready(struct supervisor *sv)
 		sv->ready_length += (size_t)n;
 		return take_lines(sv);
 	}
-	close(sv->ready_fd);
-	sv->ready_fd = -1;
+	stop_reading(sv);
 	return true;
 }
 
