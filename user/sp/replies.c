@@ -139,7 +139,7 @@ void sp_replies_drop(struct sp_peer *peer)
 	struct sp_request *r;
 
 	while ((r = sp_queue_take(&peer->done))) {
-		if (r->operation == PROTO_READ && r->own.count)
+		if (r->own.count)
 			arena_put(peer->sp->arena, r->own);
 		put_free(r);
 	}
