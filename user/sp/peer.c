@@ -31,7 +31,11 @@ struct arena_channel_counters sp_peer_counters(const struct sp_peer *peer)
 	return c;
 }
 
-/* No more messages go to the NP or come from it. Without any NP there is nothing to serve. */
+/*
+ * No more messages go to the NP or come from it. Without any NP there is nothing to serve. The ring
+ * watches the channel no more: messages that nobody takes would be an event in each turn until the
+ * disk has done the NP's requests.
+ */
 static void end(struct sp_peer *peer, enum sp_exit status)
 {
 	struct sp *sp = peer->sp;
@@ -39,6 +43,7 @@ static void end(struct sp_peer *peer, enum sp_exit status)
 	if (peer->has_ended)
 		return;
 	peer->has_ended = true;
+	arena_ring_remove_source(sp->ring, peer->source);
 	sp_requests_refuse(peer);
 	sp->n_live--;
 	if (!sp->n_live)
@@ -231,7 +236,7 @@ static int watch_channel(struct sp_peer *peer)
 				     proto_requests(sp->layout));
 
 	if (!ret)
-		ret = arena_ring_add_channel(sp->ring, peer->channel, peer->id, NULL);
+		ret = arena_ring_add_channel(sp->ring, peer->channel, peer->id, &peer->source);
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 
 #include <arena/channel.h>
 #include <arena/message.h>
+#include <arena/source.h>
 #include <proto/returns.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct sp;
  * @id: its number in the region
  * @role: its role
  * @channel: the channel to it; NULL before it is open and after its end
+ * @source: the channel as a source of the ring
  * @returns: RETURNs that are held
  * @version: version that the channel speaks, 0 before the NP's HELLO
  * @request_group: group of the NP's records
@@ -43,6 +45,7 @@ struct sp_peer {
 	uint32_t id;
 	uint32_t role;
 	struct arena_channel *channel;
+	struct arena_source source;
 	struct proto_returns returns;
 	int version;
 	uint32_t request_group;
