@@ -25,7 +25,7 @@ static uint8_t *model, *copy;
 static uint64_t cookies;
 static unsigned int rounds = 1500;
 
-/* What a reply has told. */
+/* The contents of a reply. */
 struct told {
 	int error;
 	bool is_wrong;
@@ -300,7 +300,7 @@ static bool good_zeroes(uint64_t offset, uint64_t length)
 	return !t.is_wrong && !t.error;
 }
 
-/* What a TRIM leaves is not said, so zeroes follow it. */
+/* A TRIM leaves the contents open, so this writes zeroes after it. */
 static bool good_trim(uint64_t offset, uint64_t length)
 {
 	struct told t = ask_for(some_flags(NBD_CMD_FLAG_FUA), NBD_CMD_TRIM, offset, length, NULL);
