@@ -98,7 +98,7 @@ is "arenad ends with status 0 after it served over TLS" "$status" 0
 arenad_start --size 256M --verbose --tls require --tls-certificates "$tmp/server" --tls-verify-clients \
 	--disk "d=$path"
 ok "a client whose certificate is trusted is served" nbdinfo --size "$(secret alice)"
-ok "arena-np logs the name in the client's certificate" says "certificate of 'CN=alice'"
+ok "arena-np logs the name in the client's certificate" says "client x509:CN=alice"
 ok "qemu-img is served with a certificate that is trusted" \
 	qemu "tls-creds-x509,dir=$tmp/alice" info
 not_ok "a client whose certificate another authority has signed is refused" \
@@ -110,11 +110,15 @@ arenad_stop
 
 arenad_start --size 256M --verbose --tls allow --tls-psk "$tmp/keys/keys.psk" --disk "d=$path"
 ok "a client with a pre-shared key is served" is_encrypted "$(keyed carol "$tmp/keys/keys.psk")"
-ok "arena-np logs the name of the pre-shared key" says "key of 'carol'"
+ok "arena-np logs the name of the pre-shared key" says "client psk:carol"
 ok "qemu-img is served with a pre-shared key" \
 	qemu "tls-creds-psk,dir=$tmp/keys,username=carol" info
 not_ok "a client with a wrong key is refused" nbdinfo "$(keyed carol "$tmp/forged.psk")"
 not_ok "a client with an unknown name is refused" nbdinfo "$(keyed dave "$tmp/wrong.psk")"
+mv "$tmp/keys/keys.psk" "$tmp/kept.psk"
+ok "a client with a pre-shared key is served although the file is gone" \
+	is_encrypted "$(keyed carol "$tmp/kept.psk")"
+mv "$tmp/kept.psk" "$tmp/keys/keys.psk"
 ok "a client that does not encrypt is served where TLS is allowed" nbdinfo --size "$(plain)"
 arenad_stop
 

@@ -6,11 +6,11 @@
 #include <inttypes.h>
 #include <linux/msharearena.h>
 #include <np/limits.h>
-#include <np/tls/options.h>
 #include <np/zerocopy.h>
 #include <proto/layout.h>
 #include <sp/backend/kind.h>
 #include <string.h>
+#include <tls/options.h>
 
 #define KIB		1024ULL
 #define MIB		(1ULL << 20)

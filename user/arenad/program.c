@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <listen/socket.h>
-#include <np/tls/options.h>
 #include <np/zerocopy.h>
 #include <sp/backend/kind.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tls/options.h>
 #include <unistd.h>
 
 #include "options.h"

@@ -6,10 +6,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tls/session.h>
 #include <unistd.h>
 
 #include "np.h"
-#include "tls/session.h"
 
 /**
  * struct link_side - one direction of TLS
@@ -336,10 +336,11 @@ int link_send(struct conn *c, struct arena_io *io, bool is_zerocopy)
 
 static void log_secured(const struct conn *c)
 {
-	char text[TLS_NAME_SIZE];
+	const char *identity = link_identity(&c->socket);
 
-	tls_session_describe(c->socket.tls->session, text);
-	log_debug("connection %u: %s", c->number, text);
+	log_debug("connection %u: %s, client %s", c->number,
+		  tls_session_version(c->socket.tls->session),
+		  *identity ? identity : "without a name");
 }
 
 static void shake(struct conn *c)
@@ -377,7 +378,7 @@ static void can_shake(struct handler *h, const struct arena_event *e)
 int link_secure(struct conn *c, void (*done)(struct conn *c))
 {
 	struct link_tls *t = calloc(1, sizeof(*t));
-	int ret = t ? tls_session_new(&c->np->credentials, c->socket.fd, &t->session) : -ENOMEM;
+	int ret = t ? tls_session_new(c->np->credentials, c->socket.fd, &t->session) : -ENOMEM;
 
 	if (ret) {
 		free(t);
@@ -391,6 +392,11 @@ int link_secure(struct conn *c, void (*done)(struct conn *c))
 	c->socket.tls = t;
 	/* What lies in the socket is looked at when the ring says so. */
 	return side_poll(c, &t->shake, POLLIN, NULL);
+}
+
+const char *link_identity(const struct link *l)
+{
+	return l->tls ? tls_session_identity(l->tls->session) : "";
 }
 
 /*

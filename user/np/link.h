@@ -80,6 +80,15 @@ static inline bool link_is_tls(const struct link *l)
 	return l->tls;
 }
 
+/**
+ * link_identity() - who the client is, as its certificate or its key says
+ *
+ * Return: "x509:" and the subject of its certificate, as RFC 4514 writes it; "psk:" and the name of
+ * its pre-shared key; "" for any other client, also as long as the handshake of TLS lasts. The
+ * text lives as long as the connection.
+ */
+const char *link_identity(const struct link *l);
+
 /** link_settle() - TLS cannot begin any more: close what was kept for it */
 void link_settle(struct conn *c);
 

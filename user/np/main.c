@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tls/texts.h>
 #include <unistd.h>
 
 #include "np.h"
@@ -109,9 +110,17 @@ static int make_ring(struct np *np)
 
 static int load_credentials(struct np *np)
 {
+	struct tls_texts texts;
+	int ret;
+
 	if (np->options->tls == NEGOTIATION_TLS_OFF)
 		return 0;
-	return tls_credentials_load(&np->credentials, &np->options->tls_files);
+	ret = tls_texts_read(&texts, &np->options->tls_files);
+	if (ret)
+		return ret;
+	ret = tls_credentials_new(&texts, &np->credentials);
+	tls_texts_free(&texts);
+	return ret;
 }
 
 static int connect_sps(struct np *np)
@@ -249,7 +258,7 @@ disconnect_sps:
 	arena_ring_close(np->ring);
 free_tables:
 	send_exit(np);
-	tls_credentials_free(&np->credentials);
+	tls_credentials_put(np->credentials);
 	request_table_exit(&np->requests);
 close_region:
 	arena_close(np->arena);

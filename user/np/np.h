@@ -23,6 +23,7 @@
 #include <proto/layout.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <tls/credentials.h>
 
 #include "client.h"
 #include "conn.h"
@@ -34,7 +35,6 @@
 #include "request.h"
 #include "share.h"
 #include "stop.h"
-#include "tls/credentials.h"
 
 /**
  * struct np - the process
@@ -55,7 +55,7 @@
  * @share: how requests and buffers are divided among exports and clients
  * @conns: all connections
  * @batches: batches of replies that are not in use
- * @credentials: what TLS shows to clients, unless it is off
+ * @credentials: what TLS shows to new clients; NULL if it is off
  * @clients: how many connections each client has
  * @sockets: listening sockets
  * @n_listeners: used entries of @listener
@@ -81,7 +81,7 @@ struct np {
 	struct share share;
 	struct conn_table conns;
 	struct batch_list batches;
-	struct tls_credentials credentials;
+	struct tls_credentials *credentials;
 	struct client_table clients;
 	struct listen_set sockets;
 	unsigned int n_listeners;

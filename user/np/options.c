@@ -7,8 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-
-#include "tls/options.h"
+#include <tls/options.h>
 
 int np_options_parse_sp(const char *text, struct options_sp *sp)
 {

@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <tls/texts.h>
 
 #include "limits.h"
 #include "nbd/negotiate.h"
-#include "tls/credentials.h"
 #include "zerocopy.h"
 
 /**

@@ -3,8 +3,8 @@
  * The words and the rules of the options of TLS, which arenad and arena-np have alike. This header
  * must not know of GnuTLS.
  */
-#ifndef NP_TLS_OPTIONS_H
-#define NP_TLS_OPTIONS_H
+#ifndef TLS_OPTIONS_H
+#define TLS_OPTIONS_H
 
 #include <common/options.h>
 #include <errno.h>
@@ -35,4 +35,4 @@ static inline int tls_check(unsigned int when, const char *folder, const char *p
 	return 0;
 }
 
-#endif /* NP_TLS_OPTIONS_H */
+#endif /* TLS_OPTIONS_H */

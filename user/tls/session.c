@@ -5,7 +5,6 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,16 +16,20 @@
 
 /**
  * struct tls_session - a session
+ * @credentials: what it began with
  * @gnutls: GnuTLS's session
  * @fd: the socket
  * @error: GnuTLS's last error
  * @is_stuck: a record was sealed that the socket has not taken completely
+ * @identity: who the client is, after the handshake; NULL if nobody knows
  */
 struct tls_session {
+	struct tls_credentials *credentials;
 	gnutls_session_t gnutls;
 	int fd;
 	int error;
 	bool is_stuck;
+	char *identity;
 };
 
 /* The socket may be one that waits, since the ring uses it, too, before the session begins. */
@@ -59,28 +62,17 @@ static int no_wait(gnutls_transport_ptr_t p, unsigned int ms)
 	return poll(&fd, 1, 0);
 }
 
-static int set_up(struct tls_session *s, const struct tls_credentials *t)
+static void set_transport(struct tls_session *s)
 {
-	int ret = gnutls_priority_set(s->gnutls, t->priority);
-
-	if (!ret && t->x509)
-		ret = gnutls_credentials_set(s->gnutls, GNUTLS_CRD_CERTIFICATE, t->x509);
-	if (!ret && t->psk)
-		ret = gnutls_credentials_set(s->gnutls, GNUTLS_CRD_PSK, t->psk);
-	if (t->verifies_clients)
-		gnutls_certificate_server_set_request(s->gnutls, GNUTLS_CERT_REQUIRE);
-	if (t->verifies_clients)
-		gnutls_session_set_verify_cert(s->gnutls, NULL, 0);
 	gnutls_transport_set_ptr(s->gnutls, s);
 	gnutls_transport_set_push_function(s->gnutls, push);
 	gnutls_transport_set_pull_function(s->gnutls, pull);
 	gnutls_transport_set_pull_timeout_function(s->gnutls, no_wait);
 	/* The connection's own limit bounds the handshake. */
 	gnutls_handshake_set_timeout(s->gnutls, GNUTLS_INDEFINITE_TIMEOUT);
-	return ret;
 }
 
-int tls_session_new(const struct tls_credentials *t, int fd, struct tls_session **out)
+int tls_session_new(struct tls_credentials *t, int fd, struct tls_session **out)
 {
 	struct tls_session *s = calloc(1, sizeof(*s));
 	int ret;
@@ -94,7 +86,9 @@ int tls_session_new(const struct tls_credentials *t, int fd, struct tls_session 
 		free(s);
 		return -ENOMEM;
 	}
-	if (set_up(s, t)) {
+	s->credentials = tls_credentials_get(t);
+	set_transport(s);
+	if (tls_credentials_attach(t, s->gnutls)) {
 		tls_session_free(s);
 		return -EINVAL;
 	}
@@ -107,6 +101,8 @@ void tls_session_free(struct tls_session *s)
 	if (!s)
 		return;
 	gnutls_deinit(s->gnutls);
+	tls_credentials_put(s->credentials);
+	free(s->identity);
 	free(s);
 }
 
@@ -123,6 +119,71 @@ static int fail(struct tls_session *s, int err)
 	       -EACCES : -EPROTO;
 }
 
+/* Return: the first certificate that the client has shown, to be freed; NULL if there is none. */
+static gnutls_x509_crt_t certificate_of(gnutls_session_t session)
+{
+	unsigned int n;
+	const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &n);
+	gnutls_x509_crt_t cert;
+
+	if (!list || !n || gnutls_x509_crt_init(&cert))
+		return NULL;
+	if (!gnutls_x509_crt_import(cert, &list[0], GNUTLS_X509_FMT_DER))
+		return cert;
+	gnutls_x509_crt_deinit(cert);
+	return NULL;
+}
+
+/* Return: a text that no other client has, to be freed; NULL without one. */
+static char *make_identity(const char *kind, const void *name, size_t size)
+{
+	size_t length = strlen(kind);
+	char *text = memchr(name, '\0', size) ? NULL : malloc(length + size + 1);
+
+	if (!text)
+		return NULL;
+	memcpy(text, kind, length);
+	memcpy(text + length, name, size);
+	text[length + size] = '\0';
+	return text;
+}
+
+static char *x509_identity(gnutls_session_t session)
+{
+	gnutls_x509_crt_t cert = certificate_of(session);
+	gnutls_datum_t name;
+	char *text = NULL;
+
+	if (cert && !gnutls_x509_crt_get_dn3(cert, &name, 0)) {
+		text = make_identity("x509:", name.data, name.size);
+		gnutls_free(name.data);
+	}
+	if (cert)
+		gnutls_x509_crt_deinit(cert);
+	return text;
+}
+
+static char *psk_identity(gnutls_session_t session)
+{
+	gnutls_datum_t name;
+
+	if (gnutls_psk_server_get_username2(session, &name))
+		return NULL;
+	return make_identity("psk:", name.data, name.size);
+}
+
+/* A client whose name cannot be told must not be taken for one without a name. */
+static int identify(struct tls_session *s)
+{
+	if (gnutls_auth_get_type(s->gnutls) == GNUTLS_CRD_PSK)
+		s->identity = psk_identity(s->gnutls);
+	else if (s->credentials->verifies_clients)
+		s->identity = x509_identity(s->gnutls);
+	else
+		return 0;
+	return s->identity ? 0 : fail(s, GNUTLS_E_CERTIFICATE_REQUIRED);
+}
+
 int tls_session_handshake(struct tls_session *s)
 {
 	int ret = GNUTLS_E_AGAIN;
@@ -130,7 +191,7 @@ int tls_session_handshake(struct tls_session *s)
 	for (int i = 0; i < SKIPPED_MAX; i++) {
 		ret = gnutls_handshake(s->gnutls);
 		if (!ret)
-			return 0;
+			return identify(s);
 		if (is_unfinished(ret))
 			return -EAGAIN;
 		if (gnutls_error_is_fatal(ret))
@@ -141,35 +202,14 @@ int tls_session_handshake(struct tls_session *s)
 	return fail(s, ret);
 }
 
-/* The subject of the client's certificate. Return: false if it has shown none. */
-static bool subject_of(gnutls_session_t session, char *text, size_t size)
+const char *tls_session_version(const struct tls_session *s)
 {
-	unsigned int n;
-	const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &n);
-	gnutls_x509_crt_t cert;
-	bool is_good;
-
-	if (!list || !n || gnutls_x509_crt_init(&cert))
-		return false;
-	is_good = !gnutls_x509_crt_import(cert, &list[0], GNUTLS_X509_FMT_DER) &&
-		  !gnutls_x509_crt_get_dn(cert, text, &size);
-	gnutls_x509_crt_deinit(cert);
-	return is_good;
+	return gnutls_protocol_get_name(gnutls_protocol_get_version(s->gnutls));
 }
 
-void tls_session_describe(const struct tls_session *s, char text[TLS_NAME_SIZE])
+const char *tls_session_identity(const struct tls_session *s)
 {
-	const char *version = gnutls_protocol_get_name(gnutls_protocol_get_version(s->gnutls));
-	const char *psk = gnutls_auth_get_type(s->gnutls) == GNUTLS_CRD_PSK ?
-			  gnutls_psk_server_get_username(s->gnutls) : NULL;
-	char subject[TLS_NAME_SIZE / 2];
-
-	if (psk)
-		snprintf(text, TLS_NAME_SIZE, "%s, key of '%.200s'", version, psk);
-	else if (subject_of(s->gnutls, subject, sizeof(subject)))
-		snprintf(text, TLS_NAME_SIZE, "%s, certificate of '%s'", version, subject);
-	else
-		snprintf(text, TLS_NAME_SIZE, "%s, client without a name", version);
+	return s->identity ? s->identity : "";
 }
 
 ssize_t tls_session_recv(struct tls_session *s, void *data, size_t size)

@@ -7,8 +7,8 @@
  * Renegotiation is refused, and no version before 1.2 is spoken. This header must not know of
  * rings, buffers or NBD.
  */
-#ifndef NP_TLS_SESSION_H
-#define NP_TLS_SESSION_H
+#ifndef TLS_SESSION_H
+#define TLS_SESSION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,18 +20,16 @@ struct tls_session;
 
 /* The longest plain text of one record. */
 #define TLS_RECORD_BYTES	16384U
-/* Bytes of the text that says who a client is. */
-#define TLS_NAME_SIZE		512
 
 /**
  * tls_session_new() - begin a session
- * @t: credentials, which must outlive the session
- * @fd: stream socket, which must outlive the session, too
+ * @t: credentials, which the session holds until it is freed
+ * @fd: stream socket, which must outlive the session
  * @out: the session
  *
  * Return: 0; -ENOMEM; -EINVAL if the credentials cannot be used.
  */
-int tls_session_new(const struct tls_credentials *t, int fd, struct tls_session **out);
+int tls_session_new(struct tls_credentials *t, int fd, struct tls_session **out);
 
 /** tls_session_free() - free a session; NULL is allowed */
 void tls_session_free(struct tls_session *s);
@@ -44,8 +42,17 @@ void tls_session_free(struct tls_session *s);
  */
 int tls_session_handshake(struct tls_session *s);
 
-/** tls_session_describe() - after the handshake: the version, and who the client is */
-void tls_session_describe(const struct tls_session *s, char text[TLS_NAME_SIZE]);
+/** tls_session_version() - the version of TLS, after the handshake; not to be freed */
+const char *tls_session_version(const struct tls_session *s);
+
+/**
+ * tls_session_identity() - who the client is
+ *
+ * Return: after the handshake "x509:" and the subject of the client's certificate, as RFC 4514
+ * writes it; or "psk:" and the name of its pre-shared key; "" if it has neither, and before. It
+ * lives as long as the session.
+ */
+const char *tls_session_identity(const struct tls_session *s);
 
 /**
  * tls_session_recv() - receive plain text of at most one record
@@ -79,4 +86,4 @@ const char *tls_session_why(const struct tls_session *s);
 /** tls_session_bye() - tell the client that nothing more is sent, if the socket takes that now */
 void tls_session_bye(struct tls_session *s);
 
-#endif /* NP_TLS_SESSION_H */
+#endif /* TLS_SESSION_H */
