@@ -187,7 +187,7 @@ modules-tested:
 # On the kernel that checks itself some tests take long: check-kunit has them all.
 .PHONY: check
 check: user user-asan user-tsan user-parsers modules-tested	## every test, closed by one line that counts them all
-	@$(run) --short style model tsan parsers unit unit-asan native native-asan machine $(tested:%=vm-%)
+	@$(run) --short style model tsan parsers peers unit unit-asan native native-asan machine $(tested:%=vm-%)
 
 .PHONY: check-model
 check-model: setup	## litmus tests and models of the handoff, and broken twins of them
@@ -224,6 +224,10 @@ coverage: setup		## lines and branches of libarena that its tests reach
 .PHONY: check-native
 check-native: user user-asan	## the daemons on this machine, without the module
 	@$(run) native native-asan
+
+.PHONY: check-peers
+check-peers: user	## the daemons with clients and test suites that nobody here wrote
+	@$(run) peers
 
 .PHONY: check-vm
 check-vm: tree-check user module	## the module and the whole system in a virtual machine (KERNEL=...)

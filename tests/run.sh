@@ -9,6 +9,7 @@
 #   style          tests/style/test-*.sh, in the build root
 #   unit           tests/unit/*.c and tests/arena/*.c, in the build root
 #   native         tests/native/test-*.sh, in the build root: daemons on memfd
+#   peers          tests/peers/test-*.sh, in the build root: clients that nobody here wrote
 #   unit-asan, native-asan
 #                  the same, built with sanitizers
 #   parsers        tests/parsers/test-*.sh, in the build root: short runs of libFuzzer
@@ -31,8 +32,8 @@
 # --only RE runs the tests whose names (unit/test-layout) match. --short leaves out tests
 # with a comment "vm: long" on a kernel that checks itself, tests with "vm: once" on all
 # kernels but the first one, and tests with "vm: full" everywhere. style, model, tsan,
-# parsers and native run at the same time as the suites after them, up to one that needs a
-# machine. Tests in the machine share one boot, except those with a comment like
+# parsers, native and peers run at the same time as the suites after them, up to one that
+# needs a machine. Tests in the machine share one boot, except those with a comment like
 #
 #	vm: append=no5lvl
 #
@@ -187,7 +188,7 @@ run_suite()
 	[[ $suite != valgrind ]] || under="valgrind -q --error-exitcode=99 --leak-check=full"
 	case $suite in
 	machine) select_tests tests/vm/test-*.sh ;;
-	model | style | parsers) select_tests tests/"$suite"/test-*.sh ;;
+	model | style | parsers | peers) select_tests tests/"$suite"/test-*.sh ;;
 	unit | unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
 	tsan)
 		mapfile -t all < <(grep -lw pthread_create tests/unit/*.c tests/arena/*.c)
@@ -299,7 +300,7 @@ main()
 		[[ $suite != vm-* ]] || first_vm=${first_vm:-$suite}
 		results+=("$(results_of "$suite")")
 		case $suite in
-		style | model | tsan | parsers | native)
+		style | model | tsan | parsers | native | peers)
 			begin_beside "$suite"
 			continue
 			;;
