@@ -229,16 +229,46 @@ static void test_versions(void)
 	ok(good, "two ranges of versions give the newest common version, or none");
 }
 
+/* Errors of disks that are gone, that hang or that fail. */
+static const int lost[] = {
+	EIO, ENODEV, ENXIO, EREMOTEIO, ETIMEDOUT, EAGAIN, EINTR, EINVAL, EFBIG, ENODATA, EBADE,
+	EILSEQ, ENOLINK, ESTALE, EBUSY, ECANCELED, EBADF, EFAULT, EUCLEAN,
+};
+
 static void test_status_of(void)
 {
 	bool good = true;
 
-	for (int error = 0; error < 200; error++) {
-		struct proto_reply r = reply(proto_status_of(error));
+	for (uint16_t op = PROTO_READ; op <= PROTO_BLOCK_STATUS; op++)
+		for (int error = 0; error < 200; error++) {
+			struct proto_reply r = reply(proto_status_of(error, op));
 
-		good &= takes_reply(&r) && !r.status == !error;
+			good &= takes_reply(&r) && !r.status == !error &&
+				r.status != PROTO_EINVAL && r.status != PROTO_EOVERFLOW;
+		}
+	ok(good, "every error of a disk becomes a status that a disk can have, and not PROTO_OK");
+	good = true;
+	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
+		for (uint16_t op = PROTO_READ; op <= PROTO_BLOCK_STATUS; op++)
+			good &= proto_status_of(lost[i], op) == PROTO_EIO;
+	ok(good, "an error of a disk that is lost becomes PROTO_EIO for each operation");
+}
+
+static void test_status_by_operation(void)
+{
+	for (uint16_t op = PROTO_READ; op <= PROTO_BLOCK_STATUS; op++) {
+		bool stores = op == PROTO_WRITE || op == PROTO_WRITE_ZEROES;
+		bool may_lack = op == PROTO_DISCARD || op == PROTO_WRITE_ZEROES;
+
+		is(proto_status_of(ENOSPC, op), stores ? PROTO_ENOSPC : PROTO_EIO,
+		   "operation %u says that a disk is full only if it stores something", op);
+		is(proto_status_of(EDQUOT, op), proto_status_of(ENOSPC, op),
+		   "operation %u says the same of a quota as of a full disk", op);
+		is(proto_status_of(EOPNOTSUPP, op), may_lack ? PROTO_ENOTSUP : PROTO_EIO,
+		   "operation %u says that a disk lacks it only if a disk may lack it", op);
+		is(proto_status_of(EROFS, op), stores || may_lack ? PROTO_EPERM : PROTO_EIO,
+		   "operation %u says that a disk is read-only only if it changes the disk", op);
 	}
-	ok(good, "every error number becomes a status other than PROTO_OK");
 }
 
 static void test_disk(void)
@@ -294,6 +324,7 @@ int main(void)
 	test_batch();
 	test_versions();
 	test_status_of();
+	test_status_by_operation();
 	test_disk();
 	return done_testing();
 }

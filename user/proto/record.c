@@ -164,7 +164,23 @@ int proto_disk_receive(struct proto_disk *copy, const void *shared)
 	return disk_is_sound(copy) ? 0 : -EPROTO;
 }
 
-enum proto_status proto_status_of(int error)
+/* Does the operation give the disk something to keep? */
+static bool stores(uint16_t operation)
+{
+	return operation == PROTO_WRITE || operation == PROTO_WRITE_ZEROES;
+}
+
+static bool changes(uint16_t operation)
+{
+	return stores(operation) || operation == PROTO_DISCARD;
+}
+
+/*
+ * A client acts on some of these: a virtual machine is paused at ENOSPC until somebody makes room,
+ * and a command that is not supported is not given again. So they are not said where they make no
+ * sense, as of a read.
+ */
+enum proto_status proto_status_of(int error, uint16_t operation)
 {
 	switch (error) {
 	case 0:
@@ -172,17 +188,15 @@ enum proto_status proto_status_of(int error)
 	case EPERM:
 	case EACCES:
 	case EROFS:
-		return PROTO_EPERM;
+		return changes(operation) ? PROTO_EPERM : PROTO_EIO;
 	case ENOMEM:
 		return PROTO_ENOMEM;
-	case EINVAL:
-		return PROTO_EINVAL;
 	case ENOSPC:
 	case EDQUOT:
-	case EFBIG:
-		return PROTO_ENOSPC;
+		return stores(operation) ? PROTO_ENOSPC : PROTO_EIO;
 	case EOPNOTSUPP:
-		return PROTO_ENOTSUP;
+		return operation == PROTO_WRITE_ZEROES || operation == PROTO_DISCARD ?
+		       PROTO_ENOTSUP : PROTO_EIO;
 	case ESHUTDOWN:
 		return PROTO_ESHUTDOWN;
 	default:

@@ -330,12 +330,15 @@ int proto_parts_receive(struct proto_part *copy, const void *shared, uint32_t n,
 int proto_disk_receive(struct proto_disk *copy, const void *shared);
 
 /**
- * proto_status_of() - the status that stands for an error number
+ * proto_status_of() - the status that stands for an error of a disk
  * @error: positive errno, or 0
+ * @operation: enum proto_operation of the request that failed
+ *
+ * The request itself was sound, so the status never says PROTO_EINVAL.
  *
  * Return: enum proto_status; PROTO_EIO for errors that say nothing to a client.
  */
-enum proto_status proto_status_of(int error);
+enum proto_status proto_status_of(int error, uint16_t operation);
 
 #ifdef __cplusplus
 }

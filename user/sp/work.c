@@ -396,7 +396,7 @@ static bool next_stage(struct sp *sp, struct sp_request *r)
 static bool stage_ended(struct sp *sp, struct sp_request *r)
 {
 	if (r->error) {
-		sp_request_finish(sp, r, proto_status_of(-r->error));
+		sp_request_finish(sp, r, proto_status_of(-r->error, r->operation));
 		return false;
 	}
 	if (r->is_again) {
