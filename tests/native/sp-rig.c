@@ -238,9 +238,6 @@ static void test_bad_requests(void)
 	r = make(3, PROTO_READ, 0, 4096);
 	r.shared->flags = 1U << 5;
 	refused(&r, PROTO_EINVAL, "a request with an unknown flag");
-	r = make(3, PROTO_READ, 0, 4096);
-	r.shared->reserved = 1;
-	refused(&r, PROTO_EINVAL, "a request with the reserved member set");
 	r = make(3, PROTO_WRITE, 0, 4096);
 	r.shared->ref[0].group = sp_group(PROTO_USE_DISK);
 	refused(&r, PROTO_EINVAL, "a write with its payload in the SP's group");

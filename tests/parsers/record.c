@@ -26,7 +26,7 @@ static void check_refs(const struct arena_ref *ref, uint32_t n)
 
 static void check_request(const struct proto_request *r)
 {
-	must(r->operation <= PROTO_BLOCK_STATUS && !r->reserved && !(r->flags & ~31U));
+	must(r->operation <= PROTO_BLOCK_STATUS && !(r->flags & ~31U));
 	must(!(r->flags & 6) || r->operation == PROTO_WRITE_ZEROES);
 	must(!(r->flags & 8) || r->operation == PROTO_READ);
 	must(!(r->flags & 16) || r->operation == PROTO_BLOCK_STATUS);

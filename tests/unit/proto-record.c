@@ -73,7 +73,6 @@ static void test_members(void)
 {
 	struct proto_request r = request(PROTO_FLUSH);
 
-	WRONG(reserved, 1, "a reserved member set");
 	WRONG(length, 0, "length 0");
 	WRONG(length, PROTO_MAX_BYTES + 1ULL, "more bytes than a request may move");
 	WRONG(offset, UINT64_MAX, "an offset whose end wraps around");
@@ -187,7 +186,7 @@ static void test_batch(void)
 		batch[i] = request(i % 2 ? PROTO_WRITE : PROTO_READ);
 		batch[i].tag = i;
 	}
-	batch[17].reserved = 1;
+	batch[17].flags = UINT16_MAX;
 	for (unsigned int i = 0; i < 32; i++) {
 		int ret = proto_request_receive(&copy, batch, i);
 

@@ -169,6 +169,7 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		.operation = r->command.operation,
 		.flags = r->command.flags,
 		.n_refs = r->command.operation == PROTO_WRITE,
+		.client = (uint16_t)r->conn->number,
 	};
 	if (record->n_refs) {
 		r->ref = lend(peer, r->buf);

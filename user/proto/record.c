@@ -72,7 +72,6 @@ int proto_request_receive(struct proto_request *copy, const void *shared, size_t
 		ARENA_RANGE(struct proto_request, operation, PROTO_READ, PROTO_BLOCK_STATUS),
 		ARENA_MASK(struct proto_request, flags, FLAGS_ALL),
 		ARENA_RANGE(struct proto_request, n_refs, 0, PROTO_MAX_REFS),
-		ARENA_ZERO(struct proto_request, reserved),
 		ARENA_WITHIN(struct proto_request, offset, length, INT64_MAX),
 	};
 	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),

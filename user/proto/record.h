@@ -112,7 +112,8 @@ enum proto_operation {
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @n_refs: extents of the payload, in order; 0 unless @operation is PROTO_WRITE
- * @reserved: zero
+ * @client: a number of the NP's choice for the client that asks. The SP lets the clients of an NP
+ *	take turns where requests wait for each other
  * @ref: the extents; the rest is zero
  *
  * The first byte of a payload lies (@offset modulo buffer size) bytes into its first
@@ -126,7 +127,7 @@ struct proto_request {
 	uint16_t operation;
 	uint16_t flags;
 	uint16_t n_refs;
-	uint16_t reserved;
+	uint16_t client;
 	struct arena_ref ref[PROTO_MAX_REFS];
 };
 

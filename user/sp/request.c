@@ -288,7 +288,7 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 		return;
 	}
 	peer->free = r->next;
-	*r = (struct sp_request){ .peer = peer, .tag = q->tag };
+	*r = (struct sp_request){ .peer = peer, .tag = q->tag, .client = q->client };
 	sp->active++;
 	peer->active++;
 	sp->counters.requests++;

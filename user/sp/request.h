@@ -38,6 +38,7 @@ enum sp_stage {
  * struct sp_request - a request of an NP
  * @peer: the NP
  * @tag: the number by which the NP knows the request
+ * @client: the NP's number of its client
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
@@ -64,6 +65,7 @@ enum sp_stage {
 struct sp_request {
 	struct sp_peer *peer;
 	uint64_t tag;
+	uint16_t client;
 	uint16_t operation;
 	uint16_t flags;
 	uint64_t offset;

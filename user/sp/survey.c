@@ -6,6 +6,7 @@
 #include <common/log.h>
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,11 +48,12 @@ static void find_parts(const struct backend *b, struct survey_job *j)
 static void find_ends(const struct backend *b, struct survey_job *j)
 {
 	uint64_t at = j->offset, end = j->offset + j->length;
+	int64_t deadline = clock_deadline(LIMIT_MS);
 	uint64_t data_end = j->offset;
 	bool has_data = false;
 
 	j->before = 0;
-	for (uint32_t i = 0; at < end && i < READ_PARTS; i++) {
+	for (uint32_t i = 0; at < end && i < READ_PARTS && clock_left_ms(deadline) > 0; i++) {
 		struct backend_part p = b->ops->survey(b, at, end - at);
 
 		if (!has_data && p.is_hole)
@@ -68,30 +70,21 @@ static void find_ends(const struct backend *b, struct survey_job *j)
 	j->is_dense = !j->before && !j->after && b->ops->is_dense(b);
 }
 
-static struct survey_job *take_first(struct survey_queue *q)
+static struct survey_job *job_of(struct survey_turn *t)
 {
-	struct survey_job *j = STAILQ_FIRST(q);
-
-	if (j)
-		STAILQ_REMOVE_HEAD(q, link);
-	return j;
+	return (struct survey_job *)((char *)t - offsetof(struct survey_job, turn));
 }
 
 /* Wait for a job. Return: NULL if the thread is to end. */
 static struct survey_job *next_job(struct survey *s)
 {
-	struct survey_job *j = NULL;
+	struct survey_turn *t = NULL;
 
 	pthread_mutex_lock(&s->lock);
-	while (!j && !s->is_ending) {
-		j = take_first(&s->urgent);
-		if (!j)
-			j = take_first(&s->rest);
-		if (!j && !s->is_ending)
-			pthread_cond_wait(&s->wake, &s->lock);
-	}
+	while (!s->is_ending && !(t = survey_queue_take(&s->waiting)))
+		pthread_cond_wait(&s->wake, &s->lock);
 	pthread_mutex_unlock(&s->lock);
-	return j;
+	return t ? job_of(t) : NULL;
 }
 
 static void *run(void *context)
@@ -136,8 +129,7 @@ int sp_survey_open(struct sp *sp)
 
 	if (!sp->backend.ops->survey)
 		return 0;
-	STAILQ_INIT(&s->urgent);
-	STAILQ_INIT(&s->rest);
+	survey_queue_init(&s->waiting);
 	STAILQ_INIT(&s->done);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
@@ -189,6 +181,7 @@ void sp_survey_begin(struct sp *sp, struct sp_request *r)
 	bool is_read = r->operation == PROTO_READ;
 
 	*j = (struct survey_job){
+		.turn = { .peer = r->peer->id, .client = r->client },
 		.offset = r->offset,
 		.length = r->length,
 		.part = is_read ? NULL : arena_ptr(sp->arena, r->own),
@@ -196,21 +189,22 @@ void sp_survey_begin(struct sp *sp, struct sp_request *r)
 	};
 	assert(is_read || j->part);
 	pthread_mutex_lock(&s->lock);
-	STAILQ_INSERT_TAIL(is_read ? &s->urgent : &s->rest, j, link);
+	survey_queue_put(&s->waiting, &j->turn);
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 }
 
 void sp_survey_take(struct sp *sp)
 {
-	struct survey_queue done = STAILQ_HEAD_INITIALIZER(done);
+	struct survey_jobs done = STAILQ_HEAD_INITIALIZER(done);
 	struct survey *s = &sp->survey;
 	struct survey_job *j;
 
 	pthread_mutex_lock(&s->lock);
 	STAILQ_CONCAT(&done, &s->done);
 	pthread_mutex_unlock(&s->lock);
-	while ((j = take_first(&done))) {
+	while ((j = STAILQ_FIRST(&done))) {
+		STAILQ_REMOVE_HEAD(&done, link);
 		if (j->is_dense)
 			s->is_sparse = false;
 		sp_work_surveyed(sp, &sp->requests[j - s->job], j);

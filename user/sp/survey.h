@@ -16,13 +16,16 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "survey-queue.h"
+
 struct backend;
 struct sp;
 struct sp_request;
 
 /**
  * struct survey_job - a survey of a range
- * @link: in a queue of jobs
+ * @turn: its place in the queue of jobs that wait
+ * @link: in the list of jobs that are done
  * @offset: first byte of the range
  * @length: bytes of the range
  * @part: PROTO_MAX_PARTS entries to be filled, or NULL if only the ends of the range matter
@@ -33,6 +36,7 @@ struct sp_request;
  * @is_dense: the file has no hole at all
  */
 struct survey_job {
+	struct survey_turn turn;
 	STAILQ_ENTRY(survey_job) link;
 	uint64_t offset;
 	uint64_t length;
@@ -44,7 +48,7 @@ struct survey_job {
 	bool is_dense;
 };
 
-STAILQ_HEAD(survey_queue, survey_job);
+STAILQ_HEAD(survey_jobs, survey_job);
 
 /**
  * struct survey - the thread and its jobs
@@ -53,8 +57,7 @@ STAILQ_HEAD(survey_queue, survey_job);
  * @thread: the thread
  * @lock: protects what follows, but for the jobs of others
  * @wake: signalled when there is a job, or the end
- * @urgent: jobs for which a READ waits
- * @rest: other jobs
+ * @waiting: jobs that wait for the thread
  * @done: jobs that are done
  * @is_ending: the thread is to end
  * @is_sparse: the file may have holes; of the ring's thread
@@ -66,9 +69,8 @@ struct survey {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct survey_queue urgent;
-	struct survey_queue rest;
-	struct survey_queue done;
+	struct survey_queue waiting;
+	struct survey_jobs done;
 	bool is_ending;
 	bool is_sparse;
 	struct survey_job *job;
