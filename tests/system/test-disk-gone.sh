@@ -8,7 +8,9 @@
 . "$(dirname "$0")/lib.sh"
 requires qemu-io
 
-modprobe scsi_debug dev_size_mb=64 lbpu=1 lbpws=1 || skip_all "this kernel has no scsi_debug"
+modprobe sd_mod || skip_all "this kernel has no SCSI disks"
+modprobe scsi_debug dev_size_mb=64 lbpu=1 lbpws=1 ||
+	skip_all "this kernel has no scsi_debug"
 
 scsi_remove()
 {
@@ -22,7 +24,12 @@ scsi_disk()
 	echo /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block/*
 }
 
-wait_for 10 eval '[ -e "$(scsi_disk)" ]' || skip_all "scsi_debug makes no disk"
+has_disk()
+{
+	[ -e "$(scsi_disk)" ]
+}
+
+wait_for 10 has_disk || skip_all "scsi_debug makes no disk"
 name=$(basename "$(scsi_disk)")
 wait_for 10 test -b "/dev/$name"
 

@@ -142,8 +142,7 @@ static bool disk_is_sound(const struct proto_disk *d)
 	bool discards = d->flags & PROTO_DISK_DISCARD;
 
 	return d->max_bytes >= d->block_size && d->max_bytes % d->block_size == 0 &&
-	       d->bytes % d->block_size == 0 && d->atomic_bytes >= d->block_size &&
-	       discards == !!d->discard_granularity;
+	       d->atomic_bytes >= d->block_size && discards == !!d->discard_granularity;
 }
 
 int proto_disk_receive(struct proto_disk *copy, const void *shared)

@@ -211,7 +211,7 @@ static_assert(sizeof(struct proto_part) == 16, "an array of parts has no gaps");
 /**
  * struct proto_disk - an SP's description of its disk
  * @magic: PROTO_DISK_MAGIC
- * @bytes: size
+ * @bytes: size, which need not be a multiple of @block_size
  * @block_size: logical block size, a power of two, 512 to 4096
  * @flags: PROTO_DISK_*
  * @max_bytes: bytes that the disk moves in one command, a multiple of @block_size. Requests

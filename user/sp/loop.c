@@ -55,7 +55,7 @@ static struct arena_ring_options ring_options(const struct sp *sp, bool polled)
 	return (struct arena_ring_options){
 		.size = sizeof(struct arena_ring_options),
 		.entries = entries < ARENA_RING_MAX_ENTRIES ? entries : ARENA_RING_MAX_ENTRIES,
-		.files = 1,
+		.files = BACKEND_FILES,
 		.sources = polled ? 0 : OTHER_SOURCES + sp->n_peers,
 		.registered = registered,
 		.register_peers = registered,

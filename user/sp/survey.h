@@ -24,8 +24,8 @@ struct sp_request;
 
 /**
  * struct survey_job - a survey of a range
- * @turn: its place in the queue of jobs that wait
  * @link: in the list of jobs that are done
+ * @turn: its place in the queue of jobs that wait
  * @offset: first byte of the range
  * @length: bytes of the range
  * @part: PROTO_MAX_PARTS entries to be filled, or NULL if only the ends of the range matter
@@ -36,8 +36,8 @@ struct sp_request;
  * @is_dense: the file has no hole at all
  */
 struct survey_job {
-	struct survey_turn turn;
 	STAILQ_ENTRY(survey_job) link;
+	struct survey_turn turn;
 	uint64_t offset;
 	uint64_t length;
 	struct proto_part *part;

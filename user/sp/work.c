@@ -207,6 +207,12 @@ static void set_dropped(const struct sp_request *r, struct backend_io *io)
 		io->length = room;
 }
 
+/* One operation does not move bytes on both sides of where the tail begins. */
+static uint64_t within_part(const struct backend_limits *l, uint64_t offset, uint64_t length)
+{
+	return offset < l->tail && length > l->tail - offset ? l->tail - offset : length;
+}
+
 /* Set the memory of a read or write. */
 static void set_memory(const struct sp *sp, const struct sp_request *r, struct backend_io *io)
 {
@@ -238,8 +244,10 @@ static void set_body(const struct sp *sp, const struct sp_request *r, struct bac
 	io->fast = r->flags & PROTO_FLAG_FAST;
 	if (io->operation == BACKEND_DISCARD && sp->backend.limits.discard_needs_buffer)
 		io->buf = r->own;
-	if (io->operation == BACKEND_READ || io->operation == BACKEND_WRITE)
-		set_memory(sp, r, io);
+	if (io->operation != BACKEND_READ && io->operation != BACKEND_WRITE)
+		return;
+	io->length = within_part(&sp->backend.limits, io->offset, io->length);
+	set_memory(sp, r, io);
 }
 
 static void set_edge(const struct sp *sp, const struct sp_request *r, unsigned int part,

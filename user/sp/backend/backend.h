@@ -33,7 +33,9 @@ enum backend_operation {
 
 /**
  * struct backend_limits - what an open disk can do
- * @bytes: size, a multiple of @block_size
+ * @bytes: size; a file may end within a block, of which then only these bytes exist
+ * @tail: where the last part of such a file begins, which a read or write lies in as a whole or not
+ *	at all; a multiple of @block_size, and behind the end of other disks
  * @block_size: least unit of I/O in bytes, a power of two, 512 to 4096
  * @max_bytes: bytes of one read or write at most, a multiple of @block_size
  * @max_discard: bytes of one discard at most, likewise
@@ -50,6 +52,7 @@ enum backend_operation {
  */
 struct backend_limits {
 	uint64_t bytes;
+	uint64_t tail;
 	uint32_t block_size;
 	uint32_t max_bytes;
 	uint64_t max_discard;
@@ -66,7 +69,7 @@ struct backend_limits {
 };
 
 /**
- * struct backend_io - one operation, of whole blocks
+ * struct backend_io - one operation, of whole blocks, of which the last may end behind the disk
  * @operation: enum backend_operation
  * @buf: extent that holds the bytes; for a discard an extent to work with, if it needs one
  * @from: first byte of @buf that takes part
@@ -126,10 +129,12 @@ struct backend_ops {
  * @path: as the command line names it
  * @limits: what it can do
  * @fd: the file on which operations begin
+ * @tail_fd: BACKEND_FILE: the same file without O_DIRECT, for its tail; -1 if it has none
  * @guard: a file that keeps others from the disk if @fd does not; or -1
  * @arena: the arena of the buffers
  * @ring: the ring of the operations
  * @file: @fd as a file of the ring
+ * @tail_file: @tail_fd as a file of the ring
  * @data_ring: the ring of reads and writes: a polled one, or @ring
  * @data_file: @fd as a file of that ring
  * @nsid: BACKEND_NVME: number of the namespace
@@ -141,10 +146,12 @@ struct backend {
 	const char *path;
 	struct backend_limits limits;
 	int fd;
+	int tail_fd;
 	int guard;
 	struct arena *arena;
 	struct arena_ring *ring;
 	struct arena_file file;
+	struct arena_file tail_file;
 	struct arena_ring *data_ring;
 	struct arena_file data_file;
 	uint32_t nsid;
@@ -184,6 +191,9 @@ int backend_check_polling(const struct backend *b);
  */
 int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 		   struct arena_ring *polled);
+
+/* How many files backend_attach() adds to a ring at most. */
+#define BACKEND_FILES	2U
 
 /** backend_close() - close the disk, of which no operation must be pending */
 void backend_close(struct backend *b);

@@ -42,7 +42,10 @@ static int try(struct backend *b, enum backend_kind kind, bool readonly, const c
 		if (i)
 			clock_sleep_ms(BUSY_WAIT_MS);
 		*why = NULL;
-		b->limits = (struct backend_limits){ .is_readonly = readonly };
+		b->limits = (struct backend_limits){
+			.tail = UINT64_MAX,
+			.is_readonly = readonly,
+		};
 		ret = ways[kind](b, why);
 	}
 	return ret;
@@ -102,12 +105,14 @@ static int check_limits(struct backend *b)
 		log_error("disk %s: a block size of %u is not supported", b->path, l->block_size);
 		return -EINVAL;
 	}
+	/* Only a file can be served up to a last byte that does not end a block. */
 	whole = l->bytes & ~(uint64_t)(l->block_size - 1);
-	if (whole != l->bytes)
+	if (b->tail_fd < 0 && whole != l->bytes) {
 		log_warn("disk %s: its last %u bytes are not a whole block and are not used",
 			 b->path, (unsigned int)(l->bytes - whole));
-	l->bytes = whole;
-	if (!whole) {
+		l->bytes = whole;
+	}
+	if (!l->bytes) {
 		log_error("disk %s is empty", b->path);
 		return -EINVAL;
 	}
@@ -120,7 +125,7 @@ int backend_open(struct backend *b, const char *path, enum backend_kind kind, bo
 	struct stat st;
 	int ret;
 
-	*b = (struct backend){ .path = path, .fd = -1, .guard = -1 };
+	*b = (struct backend){ .path = path, .fd = -1, .tail_fd = -1, .guard = -1 };
 	if (stat(path, &st))
 		return open_error(path, -errno, NULL);
 	ret = check_kind(path, st.st_mode, kind);
@@ -161,6 +166,8 @@ int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 	b->ring = r;
 	b->data_ring = polled ? polled : r;
 	b->data_file = b->file;
+	if (!ret && b->tail_fd >= 0)
+		ret = arena_ring_add_file(r, b->tail_fd, &b->tail_file);
 	if (!ret && polled)
 		ret = arena_ring_add_file(polled, b->fd, &b->data_file);
 	if (ret)
@@ -168,12 +175,16 @@ int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 	return ret;
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 void backend_close(struct backend *b)
 {
-	if (b->fd >= 0)
-		close(b->fd);
-	if (b->guard >= 0)
-		close(b->guard);
-	b->fd = -1;
-	b->guard = -1;
+	close_fd(&b->fd);
+	close_fd(&b->tail_fd);
+	close_fd(&b->guard);
 }

@@ -9,16 +9,16 @@
 
 #include "ways.h"
 
-/*
- * A write that is durable by itself is followed by a flush if the disk has no FUA, and that is not
- * polled for.
- */
-static int begin_data(struct backend *b, const struct backend_io *io)
+static int move(struct arena_ring *ring, const struct arena_io *op, const struct backend_io *io)
 {
-	bool polls = !io->is_fua || b->limits.has_fua;
-	struct arena_ring *ring = polls ? b->data_ring : b->ring;
-	const struct arena_io op = {
-		.file = polls ? b->data_file : b->file,
+	return io->operation == BACKEND_READ ? arena_ring_read(ring, op, NULL) :
+					       arena_ring_write(ring, op, NULL);
+}
+
+static struct arena_io describe(const struct backend_io *io, struct arena_file file)
+{
+	return (struct arena_io){
+		.file = file,
 		.buf = io->buf,
 		.from = io->from,
 		.length = (uint32_t)io->length,
@@ -26,9 +26,28 @@ static int begin_data(struct backend *b, const struct backend_io *io)
 		.cookie = io->cookie,
 		.flags = io->is_fua ? ARENA_IO_DSYNC : 0,
 	};
+}
 
-	return io->operation == BACKEND_READ ? arena_ring_read(ring, &op, NULL) :
-					       arena_ring_write(ring, &op, NULL);
+/*
+ * A write that is durable by itself is followed by a flush if the disk has no FUA, and that is not
+ * polled for.
+ */
+static int begin_data(struct backend *b, const struct backend_io *io)
+{
+	bool polls = !io->is_fua || b->limits.has_fua;
+	const struct arena_io op = describe(io, polls ? b->data_file : b->file);
+
+	return move(polls ? b->data_ring : b->ring, &op, io);
+}
+
+/* The file must not grow, and there is nothing to read behind its end. */
+static int begin_tail(struct backend *b, const struct backend_io *io)
+{
+	struct arena_io op = describe(io, b->tail_file);
+
+	if (op.length > b->limits.bytes - io->offset)
+		op.length = (uint32_t)(b->limits.bytes - io->offset);
+	return move(b->ring, &op, io);
 }
 
 static int begin_range(struct backend *b, const struct backend_io *io)
@@ -50,7 +69,7 @@ static int begin(struct backend *b, const struct backend_io *io)
 	switch (io->operation) {
 	case BACKEND_READ:
 	case BACKEND_WRITE:
-		return begin_data(b, io);
+		return io->offset < b->limits.tail ? begin_data(b, io) : begin_tail(b, io);
 	case BACKEND_FLUSH:
 		return arena_ring_fsync(b->ring, b->file, true, io->cookie, NULL);
 	default:

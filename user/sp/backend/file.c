@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,20 @@
 #define MAX_BLOCK	4096U
 #define MAX_BYTES	(32U << 20)
 #define MAX_DISCARD	(1ULL << 40)
+
+/*
+ * Direct I/O moves whole blocks, so the part with the last bytes of a file that ends within a block
+ * goes through the page cache. The kernel writes back no less than a page, nor less than a block of
+ * the file system, so that part begins where such a unit does: otherwise it would write back old
+ * bytes over those that a direct write has just put beside them.
+ */
+static void find_tail(struct backend_limits *l, uint64_t unit)
+{
+	if (unit < MAX_BLOCK || unit & (unit - 1))
+		unit = MAX_BLOCK;
+	if (l->bytes % l->block_size)
+		l->tail = l->bytes & ~(unit - 1);
+}
 
 static int geometry(struct backend_limits *l, int fd)
 {
@@ -35,6 +50,22 @@ static int geometry(struct backend_limits *l, int fd)
 	}
 	l->block_size = align < MIN_BLOCK ? MIN_BLOCK : align;
 	l->bytes = stx.stx_size;
+	find_tail(l, stx.stx_blksize);
+	return 0;
+}
+
+/* Open the file once more, if it has a tail. A read does not cache more than is asked for. */
+static int open_tail(struct backend *b, int flags)
+{
+	char path[32];
+
+	if (b->limits.tail > b->limits.bytes)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", b->fd);
+	b->tail_fd = open(path, flags | O_CLOEXEC);
+	if (b->tail_fd < 0)
+		return -errno;
+	posix_fadvise(b->tail_fd, 0, 0, POSIX_FADV_RANDOM);
 	return 0;
 }
 
@@ -103,6 +134,8 @@ int file_open(struct backend *b, const char **why)
 		ret = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (!ret)
 		ret = geometry(&b->limits, b->fd);
+	if (!ret)
+		ret = open_tail(b, flags);
 	if (ret) {
 		close(b->fd);
 		b->fd = -1;
