@@ -9,13 +9,42 @@
 #include "options.h"
 #include "preflight.h"
 #include "region.h"
+#include "reload.h"
 #include "supervise.h"
+
+/* What can be wrong for reasons of its own is tried before the region is made. */
+static int prepare(const struct arenad_options *o, struct reload *reload,
+		   struct listen_set *sockets)
+{
+	int ret = arenad_preflight(o);
+
+	if (!ret)
+		ret = reload_open(reload, o);
+	return ret ? ret : listen_open(&o->listen, sockets);
+}
+
+static int run(const struct arenad_options *o, struct reload *reload)
+{
+	struct listen_set sockets;
+	struct mshare *region;
+	int status;
+
+	if (prepare(o, reload, &sockets))
+		return ARENAD_EXIT_ERROR;
+	if (arenad_region_open(o, &region)) {
+		listen_close(&sockets);
+		return ARENAD_EXIT_ERROR;
+	}
+	status = arenad_supervise(o, &sockets, reload);
+	listen_close(&sockets);
+	arenad_region_close(o, region);
+	return status;
+}
 
 int main(int argc, char **argv)
 {
+	struct reload reload = { .bundle = -1 };
 	struct arenad_options options;
-	struct listen_set sockets;
-	struct mshare *region;
 	int status;
 
 	start_program("arenad");
@@ -24,16 +53,7 @@ int main(int argc, char **argv)
 	arenad_options_parse(&options, argc, argv);
 	if (options.verbose)
 		log_init("arenad", LOG_LEVEL_DEBUG);
-	if (arenad_preflight(&options))
-		return ARENAD_EXIT_ERROR;
-	if (listen_open(&options.listen, &sockets))
-		return ARENAD_EXIT_ERROR;
-	if (arenad_region_open(&options, &region)) {
-		listen_close(&sockets);
-		return ARENAD_EXIT_ERROR;
-	}
-	status = arenad_supervise(&options, &sockets);
-	listen_close(&sockets);
-	arenad_region_close(&options, region);
+	status = run(&options, &reload);
+	reload_close(&reload);
 	return status;
 }

@@ -122,7 +122,7 @@ static int check(const void *values, struct option_error *error)
 	if (o->page_size && o->size % o->page_size)
 		return option_refuse(error, "--size: %" PRIu64 " is not a multiple of --page-size",
 				     o->size);
-	return tls_check(o->tls, o->tls_folder, o->tls_psk, o->tls_verifies_clients, error);
+	return tls_check(o->tls, &o->tls_files, error);
 }
 
 static const char *const backends[] = {
@@ -203,13 +203,13 @@ static const struct option_rule rules[] = {
 	{ .name = "tls", .kind = OPTION_WORD, FIELD(tls), .words = tls_words,
 	  .argument = "WHEN",
 	  .help = "off, or allow clients to encrypt, or require it (off)" },
-	{ .name = "tls-certificates", .kind = OPTION_TEXT, FIELD(tls_folder),
+	{ .name = "tls-certificates", .kind = OPTION_TEXT, FIELD(tls_files.folder),
 	  .argument = "DIR",
 	  .help = "folder with the certificate and the key of the server, and, to verify clients, "
 		  "that of their authority" },
-	{ .name = "tls-verify-clients", .kind = OPTION_SET, FIELD(tls_verifies_clients),
+	{ .name = "tls-verify-clients", .kind = OPTION_SET, FIELD(tls_files.verifies_clients),
 	  .help = "a client needs a certificate that ca-cert.pem vouches for" },
-	{ .name = "tls-psk", .kind = OPTION_TEXT, FIELD(tls_psk), .argument = "FILE",
+	{ .name = "tls-psk", .kind = OPTION_TEXT, FIELD(tls_files.psk), .argument = "FILE",
 	  .help = "file with a line NAME:HEX-KEY for each client that has a pre-shared key" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
 	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
@@ -223,8 +223,8 @@ static const struct option_table table = {
 	.about = "make a region, and run the processes that serve disks through it",
 	.needed = "--region=NAME --listen=WHERE... --disk=NAME=PATH...",
 	.more = "Prints \"ready ADDRESS...\" when clients may come. SIGTERM and SIGINT "
-		"stop it and remove the region; SIGUSR1 makes each process print its "
-		"counters. Exit status: 0 it was asked to stop, 1 an error or a process "
+		"stop it and remove the region; SIGHUP makes it read the files of TLS "
+		"again; SIGUSR1 makes each process print its counters. Exit status: 0 it was asked to stop, 1 an error or a process "
 		"died, 2 a wrong command line.",
 	.rule = rules,
 	.part = listen_rules,

@@ -10,6 +10,7 @@
 #include <proto/transport.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <tls/texts.h>
 
 #include "user.h"
 
@@ -73,9 +74,7 @@ struct arenad_disk {
  * @wait: how NP and SPs wait
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
  * @tls: index of the word of --tls
- * @tls_folder: folder of the certificates, or NULL
- * @tls_psk: file of the pre-shared keys, or NULL
- * @tls_verifies_clients: clients have to show a certificate
+ * @tls_files: what the server shows to clients in TLS
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
  */
@@ -104,9 +103,7 @@ struct arenad_options {
 	enum arena_wait wait;
 	uint32_t zerocopy;
 	unsigned int tls;
-	const char *tls_folder;
-	const char *tls_psk;
-	bool tls_verifies_clients;
+	struct tls_files tls_files;
 	const char *bindir;
 	bool verbose;
 };

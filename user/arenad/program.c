@@ -141,17 +141,6 @@ static int add_sockets(struct arguments *a, const struct program *p)
 	return ret;
 }
 
-static void add_tls(struct arguments *a, const struct arenad_options *o)
-{
-	add_value(a, "--tls", tls_words[o->tls]);
-	if (o->tls_folder)
-		add_value(a, "--tls-certificates", o->tls_folder);
-	if (o->tls_psk)
-		add_value(a, "--tls-psk", o->tls_psk);
-	if (o->tls_verifies_clients)
-		add(a, "--tls-verify-clients");
-}
-
 void program_exec_np(const struct child_pids *pids, void *context)
 {
 	const struct program *p = context;
@@ -161,14 +150,15 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add(&a, "arena-np");
 	add_common(&a, o);
 	add_value(&a, "--id", format("%u", p->id));
-	if (add_sockets(&a, p) || pass(p->ready_fd))
+	if (add_sockets(&a, p) || pass(p->ready_fd) || pass(p->control_fd))
 		return;
 	for (unsigned int i = 0; i < o->n_disks; i++) {
 		add_value(&a, "--sp", format("%s=%d", o->disk[i].name, pids->sp[i]));
 		if (o->disk[i].description)
 			add_value(&a, "--description", o->disk[i].description);
 	}
-	add_tls(&a, o);
+	add_value(&a, "--control-fd", format("%d", p->control_fd));
+	add_value(&a, "--tls", tls_words[o->tls]);
 	add_value(&a, "--max-connections", format("%u", o->connections_max));
 	add_value(&a, "--max-connections-per-client", format("%u", o->client_connections_max));
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));

@@ -16,12 +16,14 @@ struct listen_set;
  * @options: arenad's command line
  * @id: number of the NP or SP
  * @sockets: the listening sockets
+ * @control_fd: an NP's end of its control socket
  * @ready_fd: descriptor to which an NP writes that it is ready
  */
 struct program {
 	const struct arenad_options *options;
 	unsigned int id;
 	const struct listen_set *sockets;
+	int control_fd;
 	int ready_fd;
 };
 

@@ -15,9 +15,13 @@
 
 #include "child.h"
 #include "program.h"
+#include "reload.h"
 
 /* Exit status of an arena-sp whose last network process has ended. */
 #define SP_PEER_ENDED	3
+
+/* When an NP that could not take its files is asked again. */
+#define RETRY_MS	1000
 
 #define MAX_CHILDREN	(PROTO_MAX_NPS + PROTO_MAX_SPS)
 
@@ -28,6 +32,7 @@
  * struct supervisor - the processes and what arenad waits for
  * @options: command line
  * @sockets: listening sockets, until the processes are stopped
+ * @reload: what the NPs get by their control sockets
  * @n_children: used entries of @child
  * @child: the processes, the NPs first: if the last one dies the SPs end too, and the log must
  *	name the process that died first
@@ -42,6 +47,7 @@
 struct supervisor {
 	const struct arenad_options *options;
 	struct listen_set *sockets;
+	struct reload *reload;
 	unsigned int n_children;
 	struct child child[MAX_CHILDREN];
 	char name[MAX_CHILDREN][64];
@@ -66,24 +72,34 @@ static int fork_one(struct supervisor *sv, const struct user *user, child_exec_f
 	return ret;
 }
 
+/* The NP takes its own sockets and its end of the control socket with it. */
+static int fork_np(struct supervisor *sv, struct program *p)
+{
+	struct listen_set sockets;
+	int ret = listen_again(&sv->options->listen, sv->sockets, &sockets);
+
+	if (ret)
+		return ret;
+	p->sockets = &sockets;
+	p->control_fd = reload_add(sv->reload);
+	ret = p->control_fd < 0 ? p->control_fd :
+	      fork_one(sv, &sv->options->np_user, program_exec_np, p);
+	if (p->control_fd >= 0)
+		close(p->control_fd);
+	p->sockets = NULL;
+	listen_leave(&sockets);
+	return ret;
+}
+
 static int fork_nps(struct supervisor *sv, struct program *p, struct child_pids *pids)
 {
-	const struct arenad_options *o = sv->options;
 	int ret = 0;
 
-	for (p->id = 0; p->id < o->nps && !ret; p->id++) {
-		struct listen_set sockets;
-
-		ret = listen_again(&o->listen, sv->sockets, &sockets);
-		if (ret)
-			break;
-		p->sockets = &sockets;
+	for (p->id = 0; p->id < sv->options->nps && !ret; p->id++) {
 		snprintf(sv->name[p->id], sizeof(sv->name[0]), "arena-np %u", p->id);
-		ret = fork_one(sv, &o->np_user, program_exec_np, p);
+		ret = fork_np(sv, p);
 		pids->np[p->id] = sv->child[p->id].pid;
-		listen_leave(&sockets);
 	}
-	p->sockets = NULL;
 	listen_leave(sv->sockets);
 	return ret;
 }
@@ -201,6 +217,10 @@ static bool handle_signal(struct supervisor *sv)
 		child_signal(sv->child, sv->n_children, SIGUSR1);
 		return false;
 	}
+	if (info.ssi_signo == SIGHUP) {
+		reload_again(sv->reload);
+		return false;
+	}
 	log_info("%s: stopping", strsignal((int)info.ssi_signo));
 	return true;
 }
@@ -230,14 +250,17 @@ static bool reap_all(struct supervisor *sv)
 	return true;
 }
 
-/* Wait until something happens. Return: 0, also without an event, or -errno. */
+/*
+ * Wait until something happens, or for a while if an NP has to get something. Return: 0, also
+ * without an event, or -errno.
+ */
 static int wait_for_events(const struct supervisor *sv, struct pollfd fd[2 + MAX_CHILDREN])
 {
 	fd[0] = (struct pollfd){ .fd = sv->signal_fd, .events = POLLIN };
 	fd[1] = (struct pollfd){ .fd = sv->ready_fd, .events = POLLIN };
 	for (unsigned int i = 0; i < sv->n_children; i++)
 		fd[2 + i] = (struct pollfd){ .fd = sv->child[i].pidfd, .events = POLLIN };
-	if (poll(fd, 2 + sv->n_children, -1) >= 0)
+	if (poll(fd, 2 + sv->n_children, reload_is_owing(sv->reload) ? RETRY_MS : -1) >= 0)
 		return 0;
 	fd[0].revents = 0;
 	fd[1].revents = 0;
@@ -258,6 +281,7 @@ static enum arenad_exit watch(struct supervisor *sv)
 			return ARENAD_EXIT_ERROR;
 		if (!reap_all(sv))
 			return ARENAD_EXIT_ERROR;
+		reload_retry(sv->reload);
 	}
 	return ARENAD_EXIT_ERROR;
 }
@@ -313,6 +337,7 @@ static void signal_set(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGHUP);
 }
 
 void arenad_supervise_hold_signals(void)
@@ -321,6 +346,12 @@ void arenad_supervise_hold_signals(void)
 
 	signal_set(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/*
+	 * A signal that is blocked can be read although it is ignored. The processes inherit that
+	 * they ignore it, so that none of them ends by it before it is prepared.
+	 */
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 }
 
 static int signals_open(void)
@@ -335,9 +366,10 @@ static int signals_open(void)
 	return fd;
 }
 
-enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets)
+enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets,
+				  struct reload *reload)
 {
-	struct supervisor sv = { .options = o, .sockets = sockets };
+	struct supervisor sv = { .options = o, .sockets = sockets, .reload = reload };
 	enum arenad_exit status = ARENAD_EXIT_ERROR;
 	int ends[2];
 

@@ -10,10 +10,13 @@
 
 #include "options.h"
 
+struct reload;
+
 /**
- * arenad_supervise_hold_signals() - block SIGTERM, SIGINT and SIGUSR1 until arenad_supervise()
+ * arenad_supervise_hold_signals() - block signals until arenad_supervise()
  *
- * Call it before anything is made that has to be removed again.
+ * These are SIGTERM, SIGINT, SIGUSR1 and SIGHUP. Call it before anything is made that has to be
+ * removed again.
  */
 void arenad_supervise_hold_signals(void);
 
@@ -21,7 +24,9 @@ void arenad_supervise_hold_signals(void);
  * arenad_supervise() - run the processes until a signal asks to stop or one dies
  * @o: command line
  * @sockets: listening sockets for the NP; closed when the processes are stopped
+ * @reload: what the NPs get by their control sockets
  */
-enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets);
+enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets,
+				  struct reload *reload);
 
 #endif /* ARENAD_SUPERVISE_H */

@@ -12,8 +12,8 @@
 /* Bounds of the process as a whole. */
 enum np_limits {
 	NP_CONNECTIONS_DEFAULT = 256,
-	/* Each connection is a file of the ring, and so is each listener. */
-	NP_CONNECTIONS_MAX = ARENA_RING_MAX_FILES - LISTEN_MAX,
+	/* Each connection is a file of the ring; so is each listener, and the control socket. */
+	NP_CONNECTIONS_MAX = ARENA_RING_MAX_FILES - LISTEN_MAX - 1,
 	/* Lists of clients, by the hash of their addresses. */
 	CLIENT_LISTS = 1024,
 	/* Open files outside the ring: region, rings, pidfds, listeners. */

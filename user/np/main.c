@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tls/texts.h>
+#include <tls/credentials.h>
 #include <unistd.h>
 
 #include "np.h"
@@ -92,8 +92,8 @@ static int make_ring(struct np *np)
 {
 	struct arena_ring_options o = {
 		.size = sizeof(o),
-		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * LISTEN_MAX,
-		.files = np->conns.max + LISTEN_MAX,
+		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * LISTEN_MAX + 1,
+		.files = np->conns.max + LISTEN_MAX + 1,
 		.sources = OTHER_SOURCES + np->options->n_sps,
 		.wait = np->options->wait,
 	};
@@ -105,21 +105,6 @@ static int make_ring(struct np *np)
 	ret = arena_ring_open(np->arena, &o, &np->ring);
 	if (ret)
 		log_ring_error(np, o.files, ret);
-	return ret;
-}
-
-static int load_credentials(struct np *np)
-{
-	struct tls_texts texts;
-	int ret;
-
-	if (np->options->tls == NEGOTIATION_TLS_OFF)
-		return 0;
-	ret = tls_texts_read(&texts, &np->options->tls_files);
-	if (ret)
-		return ret;
-	ret = tls_credentials_new(&texts, &np->credentials);
-	tls_texts_free(&texts);
 	return ret;
 }
 
@@ -229,7 +214,7 @@ static int run(struct np *np)
 	ret = make_tables(np);
 	if (ret)
 		goto free_tables;
-	ret = load_credentials(np);
+	ret = reload_credentials(np);
 	if (ret)
 		goto free_tables;
 	ret = make_ring(np);
@@ -239,6 +224,8 @@ static int run(struct np *np)
 	if (ret)
 		goto disconnect_sps;
 	ret = stop_init(np);
+	if (!ret)
+		ret = reload_init(np);
 	if (ret)
 		goto disconnect_sps;
 	ret = listeners_open(np);
@@ -272,8 +259,9 @@ int main(int argc, char **argv)
 	static char name[32];
 
 	start_program("arena-np");
-	/* Until the ring receives SIGUSR1, the signal must not end the process. */
+	/* Until the ring receives SIGUSR1, the signal must not end the process; SIGHUP never. */
 	signal(SIGUSR1, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	np_options_parse(&options, argc, argv);
 	snprintf(name, sizeof(name), "arena-np %u", options.id);
 	log_init(name, options.is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);

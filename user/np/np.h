@@ -32,6 +32,7 @@
 #include "listen.h"
 #include "options.h"
 #include "peer.h"
+#include "reload.h"
 #include "request.h"
 #include "share.h"
 #include "stop.h"
@@ -56,6 +57,7 @@
  * @conns: all connections
  * @batches: batches of replies that are not in use
  * @credentials: what TLS shows to new clients; NULL if it is off
+ * @reload: what comes by the control socket
  * @clients: how many connections each client has
  * @sockets: listening sockets
  * @n_listeners: used entries of @listener
@@ -82,6 +84,7 @@ struct np {
 	struct conn_table conns;
 	struct batch_list batches;
 	struct tls_credentials *credentials;
+	struct reload reload;
 	struct client_table clients;
 	struct listen_set sockets;
 	unsigned int n_listeners;

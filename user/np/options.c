@@ -59,15 +59,24 @@ static int take_description(void *values, char *text, struct option_error *error
 	return 0;
 }
 
+static int take_fd(int *fd, const char *text, struct option_error *error)
+{
+	uint32_t number;
+
+	if (parse_u32(text, INT_MAX, &number))
+		return option_refuse(error, "%s is not the number of a descriptor", text);
+	*fd = (int)number;
+	return 0;
+}
+
 static int take_ready_fd(void *values, char *text, struct option_error *error)
 {
-	struct options *o = values;
-	uint32_t fd;
+	return take_fd(&((struct options *)values)->ready_fd, text, error);
+}
 
-	if (parse_u32(text, INT_MAX, &fd))
-		return option_refuse(error, "%s is not the number of a descriptor", text);
-	o->ready_fd = (int)fd;
-	return 0;
+static int take_control_fd(void *values, char *text, struct option_error *error)
+{
+	return take_fd(&((struct options *)values)->control_fd, text, error);
 }
 
 static int take_zerocopy(void *values, char *text, struct option_error *error)
@@ -96,6 +105,8 @@ static const struct option_rule rules[] = {
 	  .help = "what clients are told of the export of the --sp before it" },
 	{ .name = "ready-fd", .kind = OPTION_OTHER, .take = take_ready_fd, .argument = "N",
 	  .help = "write \"READY ADDRESS...\" there when clients may come" },
+	{ .name = "control-fd", .kind = OPTION_OTHER, .take = take_control_fd, .argument = "N",
+	  .help = "the socket by which arenad hands over the files of TLS" },
 	{ .name = "max-connections", .kind = OPTION_NUMBER, FIELD(connections_max),
 	  .min = 1, .max = NP_CONNECTIONS_MAX, .argument = "N",
 	  .help = "clients at once (256)" },
@@ -144,8 +155,10 @@ static int check(const void *values, struct option_error *error)
 {
 	const struct options *o = values;
 
-	return tls_check(o->tls, o->tls_files.folder, o->tls_files.psk,
-			 o->tls_files.verifies_clients, error);
+	/* Without files the process gets them from arenad. */
+	if (o->control_fd >= 0 && !o->tls_files.folder && !o->tls_files.psk)
+		return 0;
+	return tls_check(o->tls, &o->tls_files, error);
 }
 
 static const struct option_table table = {
@@ -165,6 +178,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options){
 		.listen = LISTEN_OPTIONS_INIT,
 		.ready_fd = -1,
+		.control_fd = -1,
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,

@@ -38,6 +38,7 @@ struct options_sp {
  * @n_sps: used entries of @sp
  * @sp: the SPs, in the order of their ids
  * @ready_fd: where "READY ADDR:PORT..." is written when clients may come, or -1
+ * @control_fd: the control socket, or -1
  * @connections_max: how many connections are served at once
  * @client_connections_max: how many of them one client may have, 0 for no limit
  * @idle_seconds: how long a client may send no request, 0 for no limit
@@ -57,6 +58,7 @@ struct options {
 	unsigned int n_sps;
 	struct options_sp sp[PROTO_MAX_SPS];
 	int ready_fd;
+	int control_fd;
 	uint32_t connections_max;
 	uint32_t client_connections_max;
 	uint32_t idle_seconds;

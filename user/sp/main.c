@@ -147,6 +147,8 @@ int main(int argc, char **argv)
 	static char name[32];
 
 	start_program("arena-sp");
+	/* It means nothing here, and must not end the process. */
+	signal(SIGHUP, SIG_IGN);
 	sp_options_parse(&sp.options, argc, argv);
 	snprintf(name, sizeof(name), "arena-sp %u", sp.options.id);
 	log_init(name, sp.options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);

@@ -8,8 +8,9 @@
 
 #include <common/options.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stddef.h>
+
+#include "texts.h"
 
 /* The words of --tls, in the order of enum negotiation_tls. */
 static const char *const tls_words[] = { "off", "allow", "require", NULL };
@@ -17,20 +18,18 @@ static const char *const tls_words[] = { "off", "allow", "require", NULL };
 /**
  * tls_check() - check the options of TLS together
  * @when: index of the word of --tls
- * @folder: --tls-certificates, or NULL
- * @psk: --tls-psk, or NULL
- * @verifies_clients: --tls-verify-clients
+ * @files: --tls-certificates, --tls-psk and --tls-verify-clients
  * @error: filled if they do not fit
  *
  * Return: 0 or -EINVAL.
  */
-static inline int tls_check(unsigned int when, const char *folder, const char *psk,
-			    bool verifies_clients, struct option_error *error)
+static inline int tls_check(unsigned int when, const struct tls_files *files,
+			    struct option_error *error)
 {
-	if (when && !folder && !psk)
+	if (when && !files->folder && !files->psk)
 		return option_refuse(error, "--tls: %s needs --tls-certificates or --tls-psk",
 				     tls_words[when]);
-	if (verifies_clients && !folder)
+	if (files->verifies_clients && !files->folder)
 		return option_refuse(error, "--tls-verify-clients: needs --tls-certificates");
 	return 0;
 }

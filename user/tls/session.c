@@ -21,6 +21,7 @@
  * @fd: the socket
  * @error: GnuTLS's last error
  * @is_stuck: a record was sealed that the socket has not taken completely
+ * @why: what is wrong with the client's certificate, or NULL
  * @identity: who the client is, after the handshake; NULL if nobody knows
  */
 struct tls_session {
@@ -29,6 +30,7 @@ struct tls_session {
 	int fd;
 	int error;
 	bool is_stuck;
+	char *why;
 	char *identity;
 };
 
@@ -102,6 +104,7 @@ void tls_session_free(struct tls_session *s)
 		return;
 	gnutls_deinit(s->gnutls);
 	tls_credentials_put(s->credentials);
+	free(s->why);
 	free(s->identity);
 	free(s);
 }
@@ -111,9 +114,25 @@ static bool is_unfinished(int err)
 	return err == GNUTLS_E_AGAIN || err == GNUTLS_E_INTERRUPTED;
 }
 
+/* The words of GnuTLS for what is wrong with a certificate: revoked, expired and so on. */
+static char *explain(gnutls_session_t session)
+{
+	unsigned int status = gnutls_session_get_verify_cert_status(session);
+	gnutls_datum_t text;
+	char *why;
+
+	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0))
+		return NULL;
+	why = strdup((const char *)text.data);
+	gnutls_free(text.data);
+	return why;
+}
+
 static int fail(struct tls_session *s, int err)
 {
 	s->error = err;
+	if (err == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR && !s->why)
+		s->why = explain(s->gnutls);
 	return err == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR ||
 	       err == GNUTLS_E_CERTIFICATE_REQUIRED || err == GNUTLS_E_NO_CERTIFICATE_FOUND ?
 	       -EACCES : -EPROTO;
@@ -256,6 +275,8 @@ const char *tls_session_why(const struct tls_session *s)
 {
 	if (s->error == GNUTLS_E_REHANDSHAKE)
 		return "it asked for a renegotiation";
+	if (s->why)
+		return s->why;
 	return gnutls_strerror(s->error);
 }
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "reload.h"
+
+#include <common/log.h>
+#include <control/socket.h>
+#include <errno.h>
+#include <string.h>
+#include <tls/bundle.h>
+#include <tls/credentials.h>
+#include <tls/texts.h>
+#include <unistd.h>
+
+#include "options.h"
+
+static int seal(const struct tls_texts *texts)
+{
+	int fd = tls_bundle_make(texts);
+
+	if (fd < 0)
+		log_error("TLS: cannot make a memfd of the files: %s", strerror(-fd));
+	return fd;
+}
+
+/* What makes credentials here makes them in the NPs, too. Return: a memfd or -errno. */
+static int read_files(const struct arenad_options *o)
+{
+	struct tls_credentials *t;
+	struct tls_texts texts;
+	int ret = tls_texts_read(&texts, &o->tls_files);
+
+	if (ret)
+		return ret;
+	ret = tls_credentials_new(&texts, &t);
+	if (!ret) {
+		tls_credentials_put(t);
+		ret = seal(&texts);
+	}
+	tls_texts_free(&texts);
+	return ret;
+}
+
+int reload_open(struct reload *r, const struct arenad_options *o)
+{
+	*r = (struct reload){ .options = o, .bundle = -1 };
+	if (!o->tls)
+		return 0;
+	r->bundle = read_files(o);
+	return r->bundle < 0 ? r->bundle : 0;
+}
+
+static void forget(struct reload *r, unsigned int np)
+{
+	close(r->control[np]);
+	r->control[np] = -1;
+	r->is_owed[np] = false;
+}
+
+/* Return: has the NP got it? */
+static bool hand_over(struct reload *r, unsigned int np)
+{
+	int ret;
+
+	if (r->control[np] < 0)
+		return false;
+	ret = control_socket_send(r->control[np], CONTROL_TLS, r->bundle);
+	if (ret == -EAGAIN && !r->is_owed[np])
+		log_warn("arena-np %u does not take new files; it gets them when it does", np);
+	r->is_owed[np] = ret == -EAGAIN;
+	if (ret && ret != -EAGAIN)
+		forget(r, np);
+	return !ret;
+}
+
+int reload_add(struct reload *r)
+{
+	int ends[2], ret = control_socket_open(ends);
+
+	if (ret) {
+		log_error("cannot make a control socket: %s", strerror(-ret));
+		return ret;
+	}
+	r->control[r->n] = ends[0];
+	if (r->bundle >= 0)
+		hand_over(r, r->n);
+	r->n++;
+	return ends[1];
+}
+
+void reload_again(struct reload *r)
+{
+	const struct tls_files *files = &r->options->tls_files;
+	int bundle, taken = 0;
+
+	if (r->bundle < 0) {
+		log_info("reload: no files are in use, as TLS is off");
+		return;
+	}
+	bundle = read_files(r->options);
+	if (bundle < 0) {
+		log_error("reload: the files of TLS stay in use as they were");
+		return;
+	}
+	close(r->bundle);
+	r->bundle = bundle;
+	for (unsigned int i = 0; i < r->n; i++)
+		taken += hand_over(r, i);
+	log_info("reload: %s%s%s read again and handed to %d network processes",
+		 files->folder ? files->folder : "", files->folder && files->psk ? " and " : "",
+		 files->psk ? files->psk : "", taken);
+}
+
+bool reload_is_owing(const struct reload *r)
+{
+	for (unsigned int i = 0; i < r->n; i++)
+		if (r->is_owed[i])
+			return true;
+	return false;
+}
+
+void reload_retry(struct reload *r)
+{
+	for (unsigned int i = 0; i < r->n; i++)
+		if (r->is_owed[i] && hand_over(r, i))
+			log_info("arena-np %u has got the new files", i);
+}
+
+void reload_close(struct reload *r)
+{
+	for (unsigned int i = 0; i < r->n; i++)
+		if (r->control[i] >= 0)
+			close(r->control[i]);
+	if (r->bundle >= 0)
+		close(r->bundle);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files that arenad reads for its network processes, which open none: it reads and checks them,
+ * and hands their bytes over by the control sockets. This header must not know how processes are
+ * started.
+ */
+#ifndef ARENAD_RELOAD_H
+#define ARENAD_RELOAD_H
+
+#include <proto/layout.h>
+#include <stdbool.h>
+
+struct arenad_options;
+
+/**
+ * struct reload - what has been read last, and who gets it
+ * @options: command line
+ * @bundle: memfd of tls/bundle.h; -1 if TLS is off
+ * @n: used entries of @control and @is_owed
+ * @control: arenad's end of the control socket of each NP; -1 of one that has ended
+ * @is_owed: the NP has not got @bundle, because it left too many messages unread
+ */
+struct reload {
+	const struct arenad_options *options;
+	int bundle;
+	unsigned int n;
+	int control[PROTO_MAX_NPS];
+	bool is_owed[PROTO_MAX_NPS];
+};
+
+/**
+ * reload_open() - read and check the files
+ * @r: filled, to be closed with reload_close(), also if the call fails
+ * @o: command line
+ *
+ * It logs its errors.
+ *
+ * Return: 0 or -errno.
+ */
+int reload_open(struct reload *r, const struct arenad_options *o);
+
+/**
+ * reload_add() - make the control socket of the next NP, with the first message in it
+ *
+ * It logs its errors.
+ *
+ * Return: the NP's end, which belongs to the caller and is closed by an exec; or -errno.
+ */
+int reload_add(struct reload *r);
+
+/**
+ * reload_again() - read the files again and hand them to all NPs
+ *
+ * If one of them is bad, all stay in use as they were. It logs what it has done.
+ */
+void reload_again(struct reload *r);
+
+/** reload_is_owing() - is reload_retry() to be called in a while? */
+bool reload_is_owing(const struct reload *r);
+
+/** reload_retry() - hand the files to NPs that could not take them before */
+void reload_retry(struct reload *r);
+
+/** reload_close() - close everything */
+void reload_close(struct reload *r);
+
+#endif /* ARENAD_RELOAD_H */

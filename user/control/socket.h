@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket, by which arenad speaks to one of its processes: messages of one kind each,
+ * with a descriptor or none. The process says nothing, so that it cannot make arenad do anything.
+ * No call waits. This header must not know what the descriptors are.
+ */
+#ifndef CONTROL_SOCKET_H
+#define CONTROL_SOCKET_H
+
+#include <stdint.h>
+
+/* What the messages of this tree begin with. */
+#define CONTROL_VERSION	1U
+
+/**
+ * enum control_type - kinds of messages
+ * @CONTROL_TLS: a descriptor of tls/bundle.h, for clients that come from now on
+ */
+enum control_type { CONTROL_TLS = 1 };
+
+/**
+ * struct control_message - a message
+ * @version: CONTROL_VERSION
+ * @type: enum control_type
+ */
+struct control_message {
+	uint32_t version;
+	uint32_t type;
+};
+
+/**
+ * control_socket_open() - make a control socket
+ * @ends: filled with arenad's end and the process's end; both are closed by an exec
+ *
+ * Return: 0 or -errno.
+ */
+int control_socket_open(int ends[2]);
+
+/**
+ * control_socket_send() - send a message
+ * @fd: arenad's end
+ * @type: its kind
+ * @passed: descriptor that the process gets a copy of, or -1
+ *
+ * Return: 0; -EAGAIN if the process has left too many messages unread; -EPIPE if it has ended;
+ * another -errno.
+ */
+int control_socket_send(int fd, enum control_type type, int passed);
+
+/**
+ * control_socket_receive() - receive a message
+ * @fd: the process's end
+ * @type: filled with its kind, which may be one that the caller does not know
+ * @passed: filled with its descriptor, which belongs to the caller, or -1
+ *
+ * Return: 0; -EAGAIN if there is none; -EPIPE if arenad has closed its end; -EPROTO for a message
+ * that is none of this version, which is dropped; another -errno.
+ */
+int control_socket_receive(int fd, uint32_t *type, int *passed);
+
+#endif /* CONTROL_SOCKET_H */

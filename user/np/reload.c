@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "reload.h"
+
+#include <common/log.h>
+#include <control/socket.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <tls/bundle.h>
+#include <tls/credentials.h>
+#include <tls/texts.h>
+#include <unistd.h>
+
+#include "np.h"
+
+/* Clients that have come keep what their sessions began with. */
+static int use(struct np *np, const struct tls_texts *texts)
+{
+	struct tls_credentials *t;
+	int ret = tls_credentials_new(texts, &t);
+
+	if (ret)
+		return ret;
+	tls_credentials_put(np->credentials);
+	np->credentials = t;
+	return 0;
+}
+
+static int use_bundle(struct np *np, int fd)
+{
+	struct tls_texts texts;
+	int ret = tls_bundle_read(fd, &texts);
+
+	if (ret) {
+		log_error("TLS: cannot read what arenad has handed over: %s", strerror(-ret));
+		return ret;
+	}
+	ret = use(np, &texts);
+	tls_texts_free(&texts);
+	return ret;
+}
+
+static int use_files(struct np *np)
+{
+	struct tls_texts texts;
+	int ret = tls_texts_read(&texts, &np->options->tls_files);
+
+	if (ret)
+		return ret;
+	ret = use(np, &texts);
+	tls_texts_free(&texts);
+	return ret;
+}
+
+/* arenad sends the first message before it starts the process. */
+static int use_first(struct np *np)
+{
+	uint32_t type;
+	int fd, ret = control_socket_receive(np->options->control_fd, &type, &fd);
+
+	if (!ret && type != CONTROL_TLS)
+		ret = -EPROTO;
+	if (ret) {
+		log_error("TLS: nothing has come by the control socket: %s", strerror(-ret));
+		return ret;
+	}
+	ret = use_bundle(np, fd);
+	close(fd);
+	return ret;
+}
+
+int reload_credentials(struct np *np)
+{
+	const struct tls_files *files = &np->options->tls_files;
+
+	if (np->options->tls == NEGOTIATION_TLS_OFF)
+		return 0;
+	return files->folder || files->psk ? use_files(np) : use_first(np);
+}
+
+static void obey(struct np *np, uint32_t type, int fd)
+{
+	if (type != CONTROL_TLS || np->options->tls == NEGOTIATION_TLS_OFF)
+		log_warn("arenad said what this process does not know: %u", type);
+	else if (!use_bundle(np, fd))
+		log_info("TLS: new clients are served with the files that arenad has read now");
+	else
+		log_error("TLS: new clients are served with the files as they were before");
+}
+
+/* Return: 0 if more messages may come, or -errno. */
+static int take_one(struct np *np)
+{
+	uint32_t type;
+	int fd, ret = control_socket_receive(np->options->control_fd, &type, &fd);
+
+	if (!ret) {
+		obey(np, type, fd);
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	if (ret == -EPROTO)
+		log_warn("arenad said what this process does not understand");
+	return ret == -EAGAIN || ret == -EPROTO ? 0 : ret;
+}
+
+static int wait_for_message(struct np *np)
+{
+	struct reload *r = &np->reload;
+
+	return arena_ring_poll(np->ring, r->file, POLLIN, false, handler_cookie(&r->handler),
+			       NULL);
+}
+
+static void message_came(struct handler *h, const struct arena_event *e)
+{
+	struct np *np = container_of(h, struct reload, handler)->np;
+	int ret = e->result < 0 ? e->result : take_one(np);
+
+	if (!ret)
+		ret = wait_for_message(np);
+	/* arenad's end ends this process anyway, where arenad has started it. */
+	if (ret && ret != -EPIPE)
+		log_error("the control socket is of no use any more: %s", strerror(-ret));
+}
+
+int reload_init(struct np *np)
+{
+	struct reload *r = &np->reload;
+	int ret;
+
+	if (np->options->control_fd < 0)
+		return 0;
+	r->np = np;
+	r->handler.happened = message_came;
+	ret = arena_ring_add_file(np->ring, np->options->control_fd, &r->file);
+	if (!ret)
+		ret = wait_for_message(np);
+	if (ret)
+		log_error("cannot use the control socket: %s", strerror(-ret));
+	return ret;
+}
