@@ -287,6 +287,37 @@ static void test_abort(struct rig *rig)
 	arena_put(rig->a, b);
 }
 
+/* The peer has sent bytes that nobody reads, which a close would answer with a reset. */
+static void test_shutdown(struct rig *rig)
+{
+	struct arena_buf b = rig_buf(rig, 1, 'q');
+	struct arena_io io = { .buf = b, .length = 4096 };
+	struct arena_file f;
+	char got[4097];
+	int pair[2];
+
+	rig_tcp(pair);
+	f = rig_file(rig, pair[0]);
+	io.file = f;
+	close(pair[0]);
+	arena_ring_send(rig->r, &io, NULL);
+	is(rig_next(rig).result, 4096, "the reply is sent");
+	if (write(pair[1], "unread", 6) != 6)
+		bail("write");
+	is(arena_ring_shutdown(rig->r, f), 0, "the sending side is shut down");
+	is(recv(pair[1], got, sizeof(got), MSG_WAITALL), 4096,
+	   "the peer gets the whole reply and then the end");
+	is(write(pair[1], "more", 4), 4, "the peer can still send");
+	shutdown(pair[1], SHUT_WR);
+	arena_ring_skip(rig->r, f, 1 << 20, 0, NULL);
+	is(rig_next(rig).flags, ARENA_EVENT_SHORT, "what the peer has sent is skipped to its end");
+	is(arena_ring_remove_file(rig->r, f), 0, "the socket is removed");
+	is(arena_ring_shutdown(rig->r, f), -ESTALE, "a removed socket cannot be shut down");
+	is(recv(pair[1], got, 1, 0), 0, "the peer sees no reset");
+	close(pair[1]);
+	arena_put(rig->a, b);
+}
+
 /* A ring with one entry must still have room for what removing a file submits. */
 static void test_smallest(struct rig *rig)
 {
@@ -296,6 +327,7 @@ static void test_smallest(struct rig *rig)
 	one.r = rig_ring(rig->a, &o);
 	test_remove_pending(&one);
 	test_abort(&one);
+	test_shutdown(&one);
 	arena_ring_close(one.r);
 }
 

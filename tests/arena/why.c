@@ -122,6 +122,7 @@ static void test_rings(struct rig *rig)
 	explained(arena_ring_read(rig->r, &io, NULL), "arena_ring_read()", "vec");
 	explained(arena_ring_discard(rig->r, &range, NULL), "arena_ring_discard()", "length");
 	explained(arena_ring_skip(rig->r, file, 1, 0, NULL), "arena_ring_skip()", "file");
+	explained(arena_ring_shutdown(rig->r, file), "arena_ring_shutdown()", "file");
 	explained(arena_ring_add_signals(rig->r, 0, 0, NULL), "arena_ring_add_signals()",
 		  "signals");
 	arena_put(rig->a, b);

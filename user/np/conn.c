@@ -177,8 +177,23 @@ void conn_finish(struct conn *c)
 	if (c->phase != CONN_SERVING)
 		return;
 	c->phase = CONN_FINISHING;
+	c->is_owed = c->n_requests || c->tx.n_batches;
 	move_to(c, &c->np->conns.ending);
 	receive_stop(c);
+	conn_touch(c);
+}
+
+void conn_linger(struct conn *c)
+{
+	link_bye(c);
+	c->phase = CONN_LINGERING;
+	c->since = c->np->now;
+	move_to(c, &c->np->conns.ending);
+	stop_waiting(c);
+	receive_abandon(c);
+	handshake_abandon(c);
+	/* If our side cannot be shut down now, the client sees the end when the file is removed. */
+	arena_ring_shutdown(c->np->ring, c->file);
 	conn_touch(c);
 }
 
@@ -186,7 +201,8 @@ void conn_kill(struct conn *c)
 {
 	if (c->phase == CONN_DEAD)
 		return;
-	link_bye(c);
+	if (c->phase != CONN_LINGERING)
+		link_bye(c);
 	c->phase = CONN_DEAD;
 	c->since = c->np->now;
 	move_to(c, &c->np->conns.ending);
@@ -235,6 +251,16 @@ static void free_conn(struct conn *c)
 	free(c);
 }
 
+/* A client that has ended its side can send nothing more, so nothing can remain unread. */
+static void end_finished(struct conn *c)
+{
+	receive_stop(c);
+	if (c->rx.is_over || (c->np->stop.is_stopping && !c->is_owed))
+		conn_kill(c);
+	else if (c->rx.kind == RECEIVE_NOTHING)
+		conn_linger(c);
+}
+
 /*
  * A dead connection is freed when neither the kernel nor an SP uses it any more. The kernel uses it
  * for operations on its socket: they end when the file is removed, and a zero-copy send whose data
@@ -244,7 +270,7 @@ static void free_conn(struct conn *c)
 static void reap(struct conn *c)
 {
 	if (c->phase == CONN_FINISHING && !c->n_requests && !c->tx.n_batches)
-		conn_kill(c);
+		end_finished(c);
 	if (c->phase != CONN_DEAD)
 		return;
 	remove_file(c);
@@ -317,6 +343,14 @@ static int64_t handshake_limit(const struct np *np)
 	       HANDSHAKE_PRESSED_SECONDS : limit;
 }
 
+static bool lingers_too_long(const struct conn *c)
+{
+	bool is_pressed = c->np->stop.is_stopping || !conn_table_has_room(&c->np->conns);
+
+	return c->phase == CONN_LINGERING && c->np->now - c->since >
+	       (is_pressed ? LINGER_PRESSED_SECONDS : LINGER_SECONDS);
+}
+
 /* A send without a copy keeps the SP's buffers until the client has taken the data. */
 static bool takes_no_replies(const struct conn *c)
 {
@@ -354,8 +388,10 @@ static const char *overdue(const struct conn *c)
 
 static void check_time(struct conn *c)
 {
-	const char *why = c->phase == CONN_DEAD ? NULL : overdue(c);
+	const char *why = c->phase >= CONN_LINGERING ? NULL : overdue(c);
 
+	if (lingers_too_long(c))
+		conn_kill(c);
 	if (why) {
 		log_limited(LOG_LEVEL_INFO, "connection %u is ended: %s", c->number, why);
 		conn_kill(c);

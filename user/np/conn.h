@@ -27,7 +27,10 @@ struct np;
  * enum conn_phase - phases of a connection's life, in this order; phases may be left out
  * @CONN_HANDSHAKE: the client negotiates; the connection has no request
  * @CONN_SERVING: requests are received and answered
- * @CONN_FINISHING: no request begins; the connection is dead when the last one has ended
+ * @CONN_FINISHING: no request begins; when the last one has ended, the connection lingers or is
+ *	dead
+ * @CONN_LINGERING: our side is shut down, and what the client still sends is thrown away until it
+ *	ends, too: a socket that is closed with unread bytes takes back replies that were sent
  * @CONN_DEAD: its file is removed; its memory is freed when its operations have ended and the SPs
  *	have answered its requests
  */
@@ -35,6 +38,7 @@ enum conn_phase {
 	CONN_HANDSHAKE,
 	CONN_SERVING,
 	CONN_FINISHING,
+	CONN_LINGERING,
 	CONN_DEAD,
 };
 
@@ -66,9 +70,10 @@ struct conn_peer {
  * @is_waiting: @waiting is in use
  * @has_file: @file has not been removed yet
  * @is_aborted: bytes that were not sent were thrown away
+ * @is_owed: the client had requests in flight when CONN_FINISHING began
  * @socket: the way of its bytes
  * @file: the socket, as a file of the ring
- * @since: seconds when the connection began, or when it became dead
+ * @since: seconds when the connection began, or when it began to linger or became dead
  * @rx: the receiving side
  * @tx: the sending side
  * @handshake: the handshake, only in CONN_HANDSHAKE
@@ -95,6 +100,7 @@ struct conn {
 	bool is_waiting;
 	bool has_file;
 	bool is_aborted;
+	bool is_owed;
 	struct link socket;
 	struct arena_file file;
 	int64_t since;
@@ -122,7 +128,7 @@ TAILQ_HEAD(conn_list, conn);
  * @last: number of the last connection that began
  * @busy: connections in CONN_HANDSHAKE and CONN_SERVING
  * @quiet: connections in CONN_SERVING without requests, which wait for bytes of the client
- * @ending: connections in CONN_FINISHING and CONN_DEAD
+ * @ending: connections in CONN_FINISHING, CONN_LINGERING and CONN_DEAD
  * @touched: connections that are processed when the turn ends
  * @waiting: connections that wait for something to be given back, the longest waiting first
  */
@@ -171,6 +177,14 @@ void conn_is_busy(struct conn *c);
 
 /** conn_finish() - begin no more requests, and close when those in flight are done */
 void conn_finish(struct conn *c);
+
+/**
+ * conn_linger() - end a connection that has nothing more to send, so that the client gets it all
+ *
+ * Nothing is sent or received on the connection when it is called. It is killed when the client
+ * has ended its side, too, or has sent CONN_LINGER_BYTES, or the time for that is over.
+ */
+void conn_linger(struct conn *c);
 
 /**
  * conn_kill() - end the connection now; the kernel still sends what it has taken

@@ -47,7 +47,7 @@ static void obey_step(struct conn *c)
 		secure(c);
 		return;
 	case NEGOTIATION_CLOSE:
-		conn_kill(c);
+		conn_linger(c);
 		return;
 	}
 }

@@ -47,6 +47,8 @@ enum connection_limits {
 	CONN_CHUNK_BYTES = 1 << 20,
 	/* The payload of a refused WRITE is thrown away up to this length. */
 	CONN_DISCARD_BYTES_MAX = 64 << 20,
+	/* What a client still sends when its connection ends is thrown away up to this length. */
+	CONN_LINGER_BYTES = 1 << 20,
 	/* Plain text that TLS gives at once, before others get their turn. */
 	LINK_RECV_BYTES = 256 << 10,
 	/* Replies in one send. */
@@ -88,6 +90,9 @@ enum time_limits {
 	STALL_SECONDS = 60,
 	/* The same while others wait for the buffers that a stalled connection holds. */
 	STALL_PRESSED_SECONDS = 10,
+	/* A connection that has ended waits so long for the client's end, and under pressure. */
+	LINGER_SECONDS = 5,
+	LINGER_PRESSED_SECONDS = 1,
 	TIMEOUT_SECONDS_MAX = 86400,
 	/* A connection without a byte for so long gives its receive buffers back. */
 	QUIET_SECONDS = 1,

@@ -312,7 +312,9 @@ static bool take_header(struct conn *c)
 		conn_finish(c);
 		return false;
 	case COMMAND_CLOSE:
-		conn_kill(c);
+		log_limited(LOG_LEVEL_INFO, "connection %u is ended: it sent no NBD request",
+			    c->number);
+		conn_finish(c);
 		return false;
 	default:
 		rx->has_command = true;
@@ -397,7 +399,7 @@ static bool step_handshake(struct conn *c)
 		return false;
 	used = handshake_take(c, here(c), side_by_side(rx));
 	/* If the handshake ended the connection, the received bytes are gone. */
-	if (c->phase != CONN_DEAD)
+	if (c->phase < CONN_LINGERING)
 		advance(rx, (uint32_t)used);
 	return true;
 }
@@ -426,17 +428,32 @@ void receive_parse(struct conn *c)
  * Receiving
  */
 
+/* Drop the request whose payload is not complete. */
+static void drop_request(struct conn *c)
+{
+	struct request *r = c->rx.request;
+
+	c->rx.request = NULL;
+	if (!r)
+		return;
+	request_drop_payload(r);
+	request_put(r);
+}
+
+/*
+ * A client may close instead of sending DISC, and need not close both sides: it gets the replies to
+ * the requests that came completely.
+ */
 static void end_of_stream(struct conn *c)
 {
-	struct receive *rx = &c->rx;
-
-	if (c->phase == CONN_FINISHING && !rx->stream.payload)
-		return;
-	/* A client may close between two requests instead of sending DISC. */
-	if (c->phase != CONN_HANDSHAKE && !rx->stream.have && !rx->stream.payload)
-		conn_finish(c);
-	else
+	c->rx.is_over = true;
+	if (c->phase == CONN_HANDSHAKE) {
 		conn_kill(c);
+		return;
+	}
+	drop_request(c);
+	conn_finish(c);
+	conn_touch(c);
 }
 
 static void data_came(struct conn *c, uint32_t bytes)
@@ -469,8 +486,12 @@ static void skip_happened(struct conn *c, const struct arena_event *e)
 {
 	struct receive *rx = &c->rx;
 
-	if (e->result < 0 || e->flags & ARENA_EVENT_SHORT) {
+	if (e->result < 0) {
 		conn_kill(c);
+		return;
+	}
+	if (e->flags & ARENA_EVENT_SHORT) {
+		end_of_stream(c);
 		return;
 	}
 	rx->moved_at = c->np->now;
@@ -507,6 +528,9 @@ static void happened(struct handler *h, const struct arena_event *e)
 		break;
 	case RECEIVE_SKIP:
 		skip_happened(c, e);
+		break;
+	case RECEIVE_DRAIN:
+		conn_kill(c);
 		break;
 	default:
 		poll_happened(c);
@@ -594,10 +618,22 @@ static int start_poll(struct conn *c)
 	return link_poll(c, handler_cookie(&rx->handler));
 }
 
+/* The bytes are not opened if they are TLS, for nobody looks at them. */
+static int start_drain(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	rx->kind = RECEIVE_DRAIN;
+	return arena_ring_skip(c->np->ring, c->file, CONN_LINGER_BYTES,
+			       handler_cookie(&rx->handler), &c->socket.op);
+}
+
 static int start(struct conn *c)
 {
 	struct receive *rx = &c->rx;
 
+	if (c->phase == CONN_LINGERING)
+		return start_drain(c);
 	if (rx->request && rx->request->state == REQUEST_DISCARD)
 		return start_skip(c);
 	if (rx->is_quiet)
@@ -620,6 +656,8 @@ static bool may_start(const struct conn *c)
 		return true;
 	case CONN_FINISHING:
 		return rx->request;
+	case CONN_LINGERING:
+		return true;
 	default:
 		return false;
 	}
@@ -677,17 +715,12 @@ void receive_quieten(struct conn *c)
 void receive_abandon(struct conn *c)
 {
 	struct receive *rx = &c->rx;
-	struct request *r = rx->request;
 
 	if (rx->kind != RECEIVE_NOTHING)
 		return;
 	rx->left = 0;
 	rx->has_command = false;
-	rx->request = NULL;
-	if (r) {
-		request_drop_payload(r);
-		request_put(r);
-	}
+	drop_request(c);
 	drop_area(c);
 	drop_spares(c);
 	all_looked_at(rx);

@@ -28,12 +28,14 @@ struct request;
  * @RECEIVE_DATA: bytes are received into buffers
  * @RECEIVE_SKIP: a part of a payload is thrown away
  * @RECEIVE_POLL: the connection is quiet
+ * @RECEIVE_DRAIN: the connection lingers: everything is thrown away
  */
 enum receive_kind {
 	RECEIVE_NOTHING,
 	RECEIVE_DATA,
 	RECEIVE_SKIP,
 	RECEIVE_POLL,
+	RECEIVE_DRAIN,
 };
 
 /**
@@ -41,6 +43,7 @@ enum receive_kind {
  * @handler: handles the end of the operation that is under way
  * @kind: the kind of this operation
  * @is_canceling: it was cancelled and has not ended yet
+ * @is_over: the client has ended its side
  * @is_quiet: no byte came for a while: poll rather than receive
  * @has_command: the header of a request is complete, and the request has not begun yet
  * @moved_at: seconds when bytes came last, or when waiting for them began
@@ -67,6 +70,7 @@ struct receive {
 	struct handler handler;
 	enum receive_kind kind;
 	bool is_canceling;
+	bool is_over;
 	bool is_quiet;
 	bool has_command;
 	int64_t moved_at;

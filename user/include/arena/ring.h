@@ -311,6 +311,22 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file);
 int arena_ring_remove_file(struct arena_ring *r, struct arena_file file);
 
 /**
+ * arena_ring_shutdown() - end the sending side of a socket
+ * @r: ring
+ * @file: socket
+ *
+ * The peer sees the end behind the bytes that were sent, and its bytes can still be received. A
+ * socket that is closed while bytes of the peer are unread resets the connection, and the peer
+ * may lose what it has not read: to end it well, call this function when all sends have given
+ * their events, then arena_ring_skip() up to the peer's end, within a limit of time and length,
+ * then arena_ring_remove_file(). There is no event.
+ *
+ * Return: 0; -ESTALE; -EINVAL for a file that is no socket; -EAGAIN if it could not be
+ * submitted: nothing has changed then.
+ */
+int arena_ring_shutdown(struct arena_ring *r, struct arena_file file);
+
+/**
  * arena_ring_abort_file() - end a file, and discard bytes that are not sent yet: TCP resets
  *
  * Also allowed for a file that was removed and is not closed yet.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "../why.h"
 
 /* Descriptors that the limit must leave for other files of the process. */
 #define SPARE_FILES	64U
@@ -193,11 +194,11 @@ static void prep_cancel(struct arena_ring *r, uint32_t index)
 }
 
 /* close(2) alone would wait for what the kernel still has pending: see hazards.md. */
-static void prep_shutdown(struct arena_ring *r, uint32_t index)
+static void prep_shutdown(struct arena_ring *r, uint32_t index, int how)
 {
 	struct io_uring_sqe *sqe = ring_own_sqe(r);
 
-	io_uring_prep_shutdown(sqe, target(r, index), SHUT_RDWR);
+	io_uring_prep_shutdown(sqe, target(r, index), how);
 	sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
 	prep_own(r, sqe, index);
 }
@@ -224,7 +225,7 @@ static void end_file(struct arena_ring *r, uint32_t index)
 	if (f->pending && !r->is_polled)
 		prep_cancel(r, index);
 	if (f->socket)
-		prep_shutdown(r, index);
+		prep_shutdown(r, index, SHUT_RDWR);
 	/* Submit at once, because the next call of the application may come much later. */
 	ring_submit(r);
 	close_if_done(r, index);
@@ -244,6 +245,26 @@ int arena_ring_remove_file(struct arena_ring *r, struct arena_file file)
 	if (!ret)
 		end_file(r, file.index);
 	return ret;
+}
+
+int arena_ring_shutdown(struct arena_ring *r, struct arena_file file)
+{
+	struct ring_file *f;
+	int ret = ring_check(r);
+
+	if (ret)
+		return ret;
+	f = ring_file_find(r, file);
+	if (!f || f->state != FILE_LIVE)
+		return -ESTALE;
+	if (!f->socket)
+		return why("file: is no socket");
+	ret = ring_own_room(r, 1);
+	if (ret)
+		return ret;
+	prep_shutdown(r, file.index, SHUT_WR);
+	ring_submit(r);
+	return 0;
 }
 
 int arena_ring_abort_file(struct arena_ring *r, struct arena_file file)
