@@ -117,6 +117,7 @@ static void test_fails(struct way way, const char *what, int want)
 
 	if (!pair_fork(&p)) {
 		if (want == -EOWNERDEAD) {
+			wait_for_word(&shared->is_stalled);
 			usleep(20000);
 			raise(SIGKILL);
 		}
@@ -126,6 +127,7 @@ static void test_fails(struct way way, const char *what, int want)
 	p.options.timeout_ms = want == -ETIMEDOUT ? 100 : PATIENCE_MS;
 	if (pair_open(&p, &ch))
 		bail("open");
+	set_word(&shared->is_stalled, 1);
 	ret = drive(ch);
 	is(ret, want, "%s: a side that polls its descriptor gets an error if %s",
 	   way_name(way), what);
