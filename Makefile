@@ -189,6 +189,12 @@ modules-tested:
 check: user user-asan user-tsan user-parsers modules-tested	## every test, closed by one line that counts them all
 	@$(run) --short style model tsan parsers peers unit unit-asan native native-asan machine $(tested:%=vm-%)
 
+# Also what takes too long for every change, on all kernels, and the parts under valgrind.
+.PHONY: check-long
+check-long: user user-asan user-tsan user-parsers modules-tested	## every test at full length; takes hours
+	@$(run) style model tsan parsers peers unit unit-asan valgrind native native-asan machine $(tested:%=vm-%)
+	@$(MAKE) --no-print-directory fuzz-parsers stress fuzz SECONDS=$(or $(SECONDS),600)
+
 .PHONY: check-model
 check-model: setup	## litmus tests and models of the handoff, and broken twins of them
 	@$(run) model

@@ -30,10 +30,12 @@
 #                  --short also tests/arena/*.c
 #
 # --only RE runs the tests whose names (unit/test-layout) match. --short leaves out tests
-# with a comment "vm: long" on a kernel that checks itself, tests with "vm: once" on all
-# kernels but the first one, and tests with "vm: full" everywhere. style, model, tsan,
-# parsers, native and peers run at the same time as the suites after them, up to one that
-# needs a machine. Tests in the machine share one boot, except those with a comment like
+# with a comment "run: long", tests with "vm: long" on a kernel that checks itself, and tests
+# with "vm: once" on all kernels but the first one. style, model, tsan, parsers, native and
+# peers run at the same time as the suites after them, up to one that needs a machine. If
+# there are several suites of machines, the first one runs beside the others, which follow
+# each other: most tests keep one processor of a machine busy. Tests in the machine share one
+# boot, except those with a comment like
 #
 #	vm: append=no5lvl
 #
@@ -90,9 +92,10 @@ select_tests()
 	selected=()
 	for file in "$@"; do
 		[ -e "$file" ] || continue
-		[[ $(named "$file") =~ $only ]] && selected+=("$file")
+		[[ $(named "$file") =~ $only ]] || continue
+		[ -n "$short" ] && grep -q '\<run: long\>' "$file" && continue
+		selected+=("$file")
 	done
-	return 0
 }
 
 # find_programs BUILD: set $programs to the programs of the tests in $selected
@@ -134,7 +137,7 @@ boot()
 	tests/vm/vm --kernel "$kernel" ${append:+--append "$append"} \
 		--timeout "$limit" --name "$name" --out "$results" -- \
 		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" tests/harness.sh --module /out "${programs[@]}" || status=$?
-	[ ! -e "build/vm-logs/$name/first-console.log" ] || early_deaths+=("$name")
+	[ ! -e "build/vm-logs/$name/first-console.log" ] || echo "$name" >"$results/early-death"
 	{
 		# The tests' own failures (1) are counted where they happened.
 		if [ "$status" -le 1 ]; then
@@ -222,7 +225,6 @@ run_suite()
 	vm-*)
 		all=(tests/arena/*.c tests/uapi/*.c tests/system/test-*.sh)
 		if [ -n "$short" ]; then
-			mapfile -t all < <(grep -L '\<vm: full\>' "${all[@]}")
 			[ "$suite" = "$first_vm" ] ||
 				mapfile -t all < <(grep -L '\<vm: once\>' "${all[@]}")
 		fi
@@ -239,17 +241,16 @@ run_suite()
 }
 
 # Things that the user has to know of a run although no test failed because of them.
-early_deaths=()
 notices()
 {
-	local suite name skipped
+	local suite skipped file
 
-	for name in "${early_deaths[@]}"; do
+	for suite in "$@"; do
+		find "$(results_of "$suite")" -name early-death
+	done | while read -r file; do
 		echo "NOTE: a machine died in its own boot, before any of ours ran, and was booted again:" \
-			"build/vm-logs/$name/first-console.log"
+			"build/vm-logs/$(cat "$file")/first-console.log"
 	done
-	[ "${#early_deaths[@]}" -le 1 ] ||
-		echo "NOTE: that was so ${#early_deaths[@]} times"
 	for suite in "$@"; do
 		kernel_is_tree "$suite" || continue
 		tree_open "${suite#vm-}"
@@ -291,24 +292,52 @@ end_beside()
 	return "$status"
 }
 
+run_in_turn()
+{
+	local suite failed=0
+
+	for suite in "$@"; do
+		run_suite "$suite" || failed=1
+	done
+	return "$failed"
+}
+
+# The first machine's progress is shown as it comes, that of the others at the end.
+run_machines()
+{
+	local failed=0 others
+
+	first_vm=$1
+	[ $# = 1 ] || say "=== ${*:2}, beside $first_vm"
+	run_in_turn "${@:2}" >build/results/vm.log 2>&1 & others=$!
+	run_suite "$first_vm" || failed=1
+	wait "$others" || failed=1
+	cat build/results/vm.log
+	return "$failed"
+}
+
 main()
 {
-	local suite failed=0 results=() files=()
+	local suite failed=0 results=() files=() machines=()
 
 	mkdir -p build/results
 	for suite in "$@"; do
-		[[ $suite != vm-* ]] || first_vm=${first_vm:-$suite}
 		results+=("$(results_of "$suite")")
 		case $suite in
 		style | model | tsan | parsers | native | peers)
 			begin_beside "$suite"
 			continue
 			;;
-		vm-* | machine) end_beside || failed=1 ;;
+		vm-*)
+			machines+=("$suite")
+			continue
+			;;
+		machine) end_beside || failed=1 ;;
 		esac
 		run_suite "$suite" || failed=1
 	done
 	end_beside || failed=1
+	[ "${#machines[@]}" = 0 ] || run_machines "${machines[@]}" || failed=1
 	mapfile -t files < <(find "${results[@]}" -name '*.tap' | sort)
 	[ "${#files[@]}" -gt 0 ] || die "no test ran"
 	say "=== all of: $*; what each said is in build/results"

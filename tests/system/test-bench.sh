@@ -3,7 +3,7 @@
 # Goal: `make bench-pagetables` works: its quick variant measures every kind of memory and
 # writes complete and plausible results. This test does not look at times.
 # timeout: 400
-# vm: full
+# run: long
 # shellcheck disable=SC2016 # the programs are awk's
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
