@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 all_gone() { local pid; for pid; do gone "$pid" || return 1; done; }
+is_listened_at() { ss -Htln src "$1" | grep -q .; }
 all() { children arena-np; children arena-sp; }
 one=$(disk one 64M)
 two=$(disk two 64M)
@@ -80,6 +81,16 @@ not_ok "arenad does not create the region if its address is in use" grep -q taki
 arenad_pid=$first
 arenad_stop
 is "the arenad that has the address is not disturbed" "$status" 0
+
+nc -l "${taken%:*}" "${taken##*:}" &
+other=$!
+ok "another program listens at the address" wait_for 5 is_listened_at "$taken"
+arenad_run --disk "one=$one" --listen "$taken"
+ok "arenad says that the address is in use and that it tries again" \
+	wait_for 5 says "$taken is in use: trying again"
+kill "$other"
+ok "arenad becomes ready when the other program has ended" wait_for 30 grep -q "^ready.* $taken" "$tmp/out"
+arenad_stop
 
 (
 	ulimit -n 64

@@ -9,12 +9,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "activation.h"
 
 /* Probes that an idle client's machine may leave unanswered. */
 #define KEEPALIVE_PROBES	3
+
+/* How long and how often an address in use is tried again. */
+#define IN_USE_SECONDS		3
+#define IN_USE_TRIES		(4 * IN_USE_SECONDS)
+#define IN_USE_PAUSE_NS		250000000L
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -115,6 +121,34 @@ static int make_dual(struct listen_socket *s, const struct listen_options *o,
 	return make(s, o, &four);
 }
 
+static int make_place(struct listen_socket *s, const struct listen_options *o,
+		      const struct address *where)
+{
+	return where->is_dual ? make_dual(s, o, where) : make(s, o, where);
+}
+
+/*
+ * A process that was killed keeps its address until the kernel has ended what the process's ring
+ * still does. Therefore an address in use is tried again for a while.
+ */
+static int make_patiently(struct listen_socket *s, const struct listen_options *o,
+			  const struct listen_place *place)
+{
+	int ret = make_place(s, o, &place->address);
+
+	for (int i = 0; i < IN_USE_TRIES && ret == -EADDRINUSE; i++) {
+		const struct timespec pause = { .tv_nsec = IN_USE_PAUSE_NS };
+
+		if (!i)
+			log_info("%s is in use: trying again for %d seconds", place->text,
+				 IN_USE_SECONDS);
+		close(s->fd);
+		nanosleep(&pause, NULL);
+		ret = make_place(s, o, &place->address);
+	}
+	return ret;
+}
+
 static bool is_stream_listener(int fd)
 {
 	int domain = get_option(fd, SOL_SOCKET, SO_DOMAIN);
@@ -212,10 +246,8 @@ static int open_place(const struct listen_options *o, const struct listen_place 
 		return -E2BIG;
 	if (place->kind == LISTEN_FD)
 		ret = adopt(s, o, place->fd);
-	else if (place->address.is_dual)
-		ret = make_dual(s, o, &place->address);
 	else
-		ret = make(s, o, &place->address);
+		ret = make_patiently(s, o, place);
 	if (ret)
 		log_failure(place, ret);
 	return ret;
