@@ -50,7 +50,7 @@ int ring_files_init(struct arena_ring *r)
 
 void ring_files_close(struct arena_ring *r)
 {
-	if (r->direct && !ring_is_child(r))
+	if ((r->direct || r->keeps) && !ring_is_child(r))
 		io_uring_unregister_files(&r->uring);
 	for (uint32_t i = 0; !r->direct && i < r->n_files; i++)
 		if (r->files[i].state != FILE_FREE)
@@ -86,6 +86,31 @@ static int hold(struct arena_ring *r, uint32_t index, int fd)
 	return ret < 0 ? -errno : ret;
 }
 
+static bool can_be_locked(mode_t mode)
+{
+	return S_ISREG(mode) || S_ISBLK(mode);
+}
+
+/*
+ * A file that is registered with the kernel is closed after the last operation of the ring, also
+ * if the process is killed: so its locks say when the process does no more I/O. Direct descriptors
+ * are registered already.
+ */
+static int keep(struct arena_ring *r, uint32_t index, int fd)
+{
+	int ret = 0;
+
+	if (r->direct)
+		return 0;
+	if (!r->keeps)
+		ret = io_uring_register_files_sparse(&r->uring, r->n_files / 2);
+	if (ret)
+		return ret;
+	r->keeps = true;
+	ret = io_uring_register_files_update(&r->uring, index, &fd, 1);
+	return ret < 0 ? ret : 0;
+}
+
 int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 {
 	uint32_t index = r->free_file;
@@ -98,7 +123,9 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 		return -ENFILE;
 	if (fstat(fd, &st))
 		return -errno;
-	ret = hold(r, index, fd);
+	ret = can_be_locked(st.st_mode) ? keep(r, index, fd) : 0;
+	if (!ret)
+		ret = hold(r, index, fd);
 	if (ret < 0)
 		return ret;
 	r->free_file = r->files[index].next;
@@ -141,9 +168,9 @@ static void release_entry(struct arena_ring *r, uint32_t index)
 {
 	int none = -1;
 
-	if (r->direct)
+	if (r->direct || (r->keeps && index < r->n_files / 2))
 		io_uring_register_files_update(&r->uring, index, &none, 1);
-	else
+	if (!r->direct)
 		close(r->files[index].fd);
 }
 
