@@ -49,3 +49,11 @@ void start_program(const char *name)
 		_exit(EXIT_FAILURE);
 	}
 }
+
+bool start_stop_is_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && (sigismember(&set, SIGTERM) == 1 ||
+				     sigismember(&set, SIGINT) == 1);
+}

@@ -6,6 +6,8 @@
 #ifndef COMMON_START_H
 #define COMMON_START_H
 
+#include <stdbool.h>
+
 /**
  * start_program() - make standard streams and signals safe; the first call of main()
  * @name: of the program, for its log; not copied
@@ -18,5 +20,8 @@
  * Ends the process with status 1 if that cannot be done.
  */
 void start_program(const char *name);
+
+/** start_stop_is_pending() - has SIGTERM or SIGINT come while the program has them blocked? */
+bool start_stop_is_pending(void);
 
 #endif /* COMMON_START_H */

@@ -107,12 +107,23 @@ static void serve(struct sp *sp)
 	sp_counters_log(sp);
 }
 
+static int disk_open(struct sp *sp)
+{
+	int ret = backend_open(&sp->backend, sp->options.disk, sp->options.backend,
+			       sp->options.readonly);
+
+	if (ret != -ECANCELED)
+		return ret;
+	log_info("asked to stop before disk %s could be had", sp->options.disk);
+	sp->status = SP_EXIT_OK;
+	return ret;
+}
+
 static int run(struct sp *sp)
 {
 	sp->status = SP_EXIT_ERROR;
 	block_signals();
-	if (backend_open(&sp->backend, sp->options.disk, sp->options.backend,
-			 sp->options.readonly))
+	if (disk_open(sp))
 		return sp->status;
 	if (region_open(sp))
 		goto close_disk;

@@ -3,10 +3,10 @@
 
 #include <arena/source.h>
 #include <common/log.h>
+#include <common/start.h>
 #include <errno.h>
 #include <proto/layout.h>
 #include <proto/record.h>
-#include <signal.h>
 #include <string.h>
 
 #include "loop.h"
@@ -205,18 +205,9 @@ void sp_peer_init(struct sp *sp, uint32_t id)
 	};
 }
 
-/* SIGTERM and SIGINT are blocked and stay pending until the loop takes them. */
-static bool stop_is_pending(void)
-{
-	sigset_t set;
-
-	return !sigpending(&set) && (sigismember(&set, SIGTERM) == 1 ||
-				     sigismember(&set, SIGINT) == 1);
-}
-
 static int connect_error(struct sp_peer *peer, int ret)
 {
-	if (stop_is_pending()) {
+	if (start_stop_is_pending()) {
 		log_info("asked to stop before network process %u came", peer->id);
 		peer->sp->status = SP_EXIT_OK;
 	} else if (is_end(ret) || ret == -ESRCH) {

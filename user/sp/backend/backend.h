@@ -168,7 +168,9 @@ struct backend {
  *
  * The call logs which kind was chosen, and why, or what is wrong.
  *
- * Return: 0 or -errno.
+ * A disk that is in use is tried again for a while.
+ *
+ * Return: 0 or -errno; -ECANCELED if SIGTERM or SIGINT came meanwhile.
  */
 int backend_open(struct backend *b, const char *path, enum backend_kind kind, bool readonly);
 
@@ -193,7 +195,7 @@ int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 		   struct arena_ring *polled);
 
 /* How many files backend_attach() adds to a ring at most. */
-#define BACKEND_FILES	2U
+#define BACKEND_FILES	3U
 
 /** backend_close() - close the disk, of which no operation must be pending */
 void backend_close(struct backend *b);

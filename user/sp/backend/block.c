@@ -14,20 +14,26 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "claim.h"
 #include "ways.h"
 
 #define MAX_BYTES	(32U << 20)
 /* A range must be shorter than 4 GiB, because a bio has 32 bits for its length. */
 #define MAX_DISCARD	(1ULL << 31)
 
+/* O_EXCL refuses a device that is mounted or that another SP serves. */
 static int open_direct(const char *path, bool readonly)
 {
 	int fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC | O_EXCL);
+	int ret = fd < 0 ? -errno : claim_take(fd, readonly);
 
-	return fd < 0 ? -errno : fd;
+	if (!ret)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
-/* O_EXCL refuses a device that is mounted or that another SP serves. */
 int block_open_exclusively(struct backend *b, const char *path)
 {
 	int fd = open_direct(path, b->limits.is_readonly);

@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include <common/clock.h>
 #include <common/log.h>
+#include <common/start.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "holder.h"
 #include "ways.h"
 
 #define MIN_BLOCK	512U
 #define MAX_BLOCK	4096U
+#define HOLDER_SIZE	320
 
 /*
  * The kernel closes the ring of a process, and the disk that was registered there, some time after
- * the process has ended. So an SP that is started in place of another one may find the disk in use
- * for a moment.
+ * the process has ended: after its last operation. So an SP that is started in place of another one
+ * may find the disk in use, and nobody who uses it. It waits for that longer than for somebody who
+ * is there.
  */
-#define BUSY_TRIES	60
 #define BUSY_WAIT_MS	50
+#define USED_MS		3000
+#define CLAIM_MS	25000
 
 static int (*const ways[])(struct backend *b, const char **why) = {
 	[BACKEND_NVME] = nvme_open,
@@ -25,29 +30,75 @@ static int (*const ways[])(struct backend *b, const char **why) = {
 	[BACKEND_FILE] = file_open,
 };
 
+/* Say who uses the disk, as far as that can be seen. */
+static void name_holder(const char *path, char *text, size_t size)
+{
+	struct stat st;
+
+	text[0] = '\0';
+	if (!stat(path, &st))
+		holder_find(&st, text, size);
+}
+
 static int open_error(const char *path, int error, const char *why)
 {
-	if (error == -EBUSY)
-		why = "in use: mounted, or held by another program";
-	log_error("cannot open disk %s: %s", path, why ? why : strerror(-error));
+	char holder[HOLDER_SIZE];
+
+	if (error == -ECANCELED)
+		return error;
+	if (error != -EBUSY) {
+		log_error("cannot open disk %s: %s", path, why ? why : strerror(-error));
+		return error;
+	}
+	name_holder(path, holder, sizeof(holder));
+	if (holder[0])
+		log_error("cannot open disk %s: it is in use by %s", path, holder);
+	else
+		log_error("cannot open disk %s: it is in use, and by whom cannot be seen: a "
+			  "process that has ended may still have operations under way", path);
 	return error;
 }
 
 /* Open the disk by one kind of backend. */
+static int try_once(struct backend *b, enum backend_kind kind, bool readonly, const char **why)
+{
+	*why = NULL;
+	b->limits = (struct backend_limits){
+		.tail = UINT64_MAX,
+		.is_readonly = readonly,
+	};
+	return ways[kind](b, why);
+}
+
+static int64_t begin_wait(const char *path)
+{
+	char holder[HOLDER_SIZE];
+	int limit_ms;
+
+	name_holder(path, holder, sizeof(holder));
+	limit_ms = holder[0] ? USED_MS : CLAIM_MS;
+	log_info("disk %s is in use by %s: waiting for up to %d s", path,
+		 holder[0] ? holder : "nobody who can be seen", limit_ms / 1000);
+	return clock_deadline(limit_ms);
+}
+
+/* Try to open the disk until it is not in use any more, the time is over, or a signal stops us. */
 static int try(struct backend *b, enum backend_kind kind, bool readonly, const char **why)
 {
-	int ret = -EBUSY;
+	int ret = try_once(b, kind, readonly, why);
+	int64_t deadline;
 
-	for (int i = 0; ret == -EBUSY && i < BUSY_TRIES; i++) {
-		if (i)
-			clock_sleep_ms(BUSY_WAIT_MS);
-		*why = NULL;
-		b->limits = (struct backend_limits){
-			.tail = UINT64_MAX,
-			.is_readonly = readonly,
-		};
-		ret = ways[kind](b, why);
+	if (ret != -EBUSY)
+		return ret;
+	deadline = begin_wait(b->path);
+	while (ret == -EBUSY && clock_left_ms(deadline) > 0) {
+		if (start_stop_is_pending())
+			return -ECANCELED;
+		clock_sleep_ms(BUSY_WAIT_MS);
+		ret = try_once(b, kind, readonly, why);
 	}
+	if (!ret)
+		log_info("disk %s is in use no more", b->path);
 	return ret;
 }
 
@@ -80,7 +131,7 @@ static int open_device(struct backend *b, bool readonly, const char **why, const
 	int ret = try(b, BACKEND_NVME, readonly, why);
 
 	*reason = "an NVMe namespace";
-	if (!ret || ret == -EBUSY)
+	if (!ret || ret == -EBUSY || ret == -ECANCELED)
 		return ret;
 	*reason = *why ? *why : strerror(-ret);
 	return try(b, BACKEND_BLOCK, readonly, why);
@@ -157,6 +208,14 @@ int backend_check_polling(const struct backend *b)
 	return -EOPNOTSUPP;
 }
 
+/* The claim has to last as long as the operations of each ring. */
+static int add_claim(const struct backend *b, struct arena_ring *r)
+{
+	struct arena_file file;
+
+	return r && b->guard >= 0 ? arena_ring_add_file(r, b->guard, &file) : 0;
+}
+
 int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 		   struct arena_ring *polled)
 {
@@ -170,6 +229,10 @@ int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 		ret = arena_ring_add_file(r, b->tail_fd, &b->tail_file);
 	if (!ret && polled)
 		ret = arena_ring_add_file(polled, b->fd, &b->data_file);
+	if (!ret)
+		ret = add_claim(b, r);
+	if (!ret)
+		ret = add_claim(b, polled);
 	if (ret)
 		log_error("cannot register disk %s with io_uring: %s", b->path, strerror(-ret));
 	return ret;

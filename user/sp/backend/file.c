@@ -7,10 +7,10 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "claim.h"
 #include "ways.h"
 
 #define MIN_BLOCK	512U
@@ -120,7 +120,7 @@ bool file_is_dense(const struct backend *b)
 int file_open(struct backend *b, const char **why)
 {
 	int flags = b->limits.is_readonly ? O_RDONLY : O_RDWR;
-	int ret = 0;
+	int ret;
 
 	b->fd = open(b->path, flags | O_DIRECT | O_CLOEXEC);
 	if (b->fd < 0) {
@@ -129,9 +129,7 @@ int file_open(struct backend *b, const char **why)
 			*why = "it does not support direct I/O";
 		return ret;
 	}
-	/* O_EXCL has no effect on a regular file, so an advisory lock keeps other SPs from it. */
-	if (flock(b->fd, LOCK_EX | LOCK_NB))
-		ret = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	ret = claim_take(b->fd, b->limits.is_readonly);
 	if (!ret)
 		ret = geometry(&b->limits, b->fd);
 	if (!ret)
