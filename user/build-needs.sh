@@ -39,6 +39,10 @@ esac
 printf '%s\n' '#include <libnvme.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libnvme is needed, and its headers are not here (install it: Debian, Ubuntu: libnvme-dev; Fedora: libnvme-devel)"
 
+# arenad finds out by it which CPUs share a cache.
+printf '%s\n' '#include <hwloc.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "hwloc is needed, and its headers are not here (install it: Debian, Ubuntu: libhwloc-dev; Fedora: hwloc-devel)"
+
 # arena-np encrypts by it.
 printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "GnuTLS is needed, and its headers are not here (install it: Debian, Ubuntu: libgnutls28-dev; Fedora: gnutls-devel)"

@@ -6,6 +6,7 @@
 #include <common/start.h>
 #include <listen/socket.h>
 
+#include "cpus.h"
 #include "options.h"
 #include "preflight.h"
 #include "region.h"
@@ -13,11 +14,13 @@
 #include "supervise.h"
 
 /* What can be wrong for reasons of its own is tried before the region is made. */
-static int prepare(const struct arenad_options *o, struct reload *reload,
+static int prepare(const struct arenad_options *o, struct reload *reload, struct cpus_of *cpus,
 		   struct listen_set *sockets)
 {
 	int ret = arenad_preflight(o);
 
+	if (!ret)
+		ret = cpus_plan(o, cpus);
 	if (!ret)
 		ret = reload_open(reload, o);
 	return ret ? ret : listen_open(&o->listen, sockets);
@@ -26,16 +29,17 @@ static int prepare(const struct arenad_options *o, struct reload *reload,
 static int run(const struct arenad_options *o, struct reload *reload)
 {
 	struct listen_set sockets;
+	struct cpus_of cpus;
 	struct mshare *region;
 	int status;
 
-	if (prepare(o, reload, &sockets))
+	if (prepare(o, reload, &cpus, &sockets))
 		return ARENAD_EXIT_ERROR;
-	if (arenad_region_open(o, &region)) {
+	if (arenad_region_open(o, &cpus, &region)) {
 		listen_close(&sockets);
 		return ARENAD_EXIT_ERROR;
 	}
-	status = arenad_supervise(o, &sockets, reload);
+	status = arenad_supervise(o, &cpus, &sockets, reload);
 	listen_close(&sockets);
 	arenad_region_close(o, region);
 	return status;

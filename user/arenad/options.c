@@ -3,6 +3,7 @@
 
 #include <common/options.h>
 #include <common/utf8.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/msharearena.h>
 #include <np/limits.h>
@@ -78,6 +79,11 @@ static int take_description(void *values, char *text, struct option_error *error
 	return 0;
 }
 
+static int take_cpus(void *values, char *text, struct option_error *error)
+{
+	return cpus_take(&((struct arenad_options *)values)->cpus, text, error);
+}
+
 static int take_user(struct user *user, const char *name, struct option_error *error)
 {
 	return user_find(name, user) ? option_refuse(error, "there is no user %s", name) : 0;
@@ -122,6 +128,8 @@ static int check(const void *values, struct option_error *error)
 	if (o->page_size && o->size % o->page_size)
 		return option_refuse(error, "--size: %" PRIu64 " is not a multiple of --page-size",
 				     o->size);
+	if (cpus_check(&o->cpus, o->nps, o->n_disks, error))
+		return -EINVAL;
 	return tls_check(o->tls, &o->tls_files, error);
 }
 
@@ -161,6 +169,9 @@ static const struct option_rule rules[] = {
 	{ .name = "nps", .kind = OPTION_NUMBER, FIELD(nps), .min = 1, .max = PROTO_MAX_NPS,
 	  .argument = "N",
 	  .help = "network processes, which share the clients among them (1)" },
+	{ .name = "cpus", .kind = OPTION_OTHER, .take = take_cpus, .argument = "WHICH",
+	  .help = "bind each process to a CPU that fits (auto), to CPUs of a list like "
+		  "np0=2,sp0=3-5, or to none (none)" },
 	{ .name = "np-buffers", .kind = OPTION_NUMBER, FIELD(np_buffers),
 	  .min = MIN_BUFFERS, .max = MAX_BUFFERS, .argument = "N",
 	  .help = "requests in flight at once in a network process, over all of its clients "

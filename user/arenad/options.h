@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <tls/texts.h>
 
+#include "cpus.h"
 #include "user.h"
 
 /**
@@ -60,6 +61,7 @@ struct arenad_disk {
  * @disk: disks, each served by an SP of its own
  * @disk_backend: enum backend_kind, for all disks
  * @nps: number of NPs
+ * @cpus: to which CPUs the processes are bound
  * @np_buffers: number of requests in flight in an NP, over all of its clients
  * @connections_max: greatest number of clients of an NP at a time
  * @client_connections_max: greatest number of connections of one client to an NP, 0 for no limit
@@ -89,6 +91,7 @@ struct arenad_options {
 	struct arenad_disk disk[PROTO_MAX_SPS];
 	unsigned int disk_backend;
 	uint32_t nps;
+	struct cpus_options cpus;
 	uint32_t np_buffers;
 	uint32_t connections_max;
 	uint32_t client_connections_max;

@@ -15,6 +15,7 @@
 #include <tls/options.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "options.h"
 
 /* Room for --sp and --description for each disk, --listen for each socket, and 48 others. */
@@ -84,7 +85,7 @@ static void add_common(struct arguments *a, const struct arenad_options *o)
 	add_value(a, "--wait", proto_wait_words[o->wait]);
 }
 
-static void become(const struct arenad_options *o, struct arguments *a)
+static void become(const struct arenad_options *o, const struct cpu_set *cpus, struct arguments *a)
 {
 	char path[PROGRAM_PATH_SIZE];
 	int ret = program_path(o, a->text[0], path);
@@ -95,6 +96,8 @@ static void become(const struct arenad_options *o, struct arguments *a)
 	}
 	if (o->verbose)
 		add(a, "--verbose");
+	if (cpus_bind(cpus))
+		return;
 	/* execv() promises not to write to them. */
 	execv(path, (char *const *)a->text);
 	log_error("cannot execute %s: %s", path, strerror(errno));
@@ -117,7 +120,7 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 		add(&a, "--no-fixed-buffers");
 	if (o->iopoll)
 		add(&a, "--iopoll");
-	become(o, &a);
+	become(o, &p->cpus->sp[p->id], &a);
 }
 
 /* Let the program inherit a descriptor; it inherits no other one. */
@@ -169,5 +172,5 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	else if (o->zerocopy != ZEROCOPY_AUTO)
 		add_value(&a, "--zerocopy-threshold", format("%u", o->zerocopy));
 	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
-	become(o, &a);
+	become(o, &p->cpus->np[p->id], &a);
 }

@@ -9,11 +9,13 @@
 #include "child.h"
 
 struct arenad_options;
+struct cpus_of;
 struct listen_set;
 
 /**
  * struct program - the values from which the command line of a process is made
  * @options: arenad's command line
+ * @cpus: CPUs to which the processes are bound
  * @id: number of the NP or SP
  * @sockets: the listening sockets
  * @control_fd: an NP's end of its control socket
@@ -21,6 +23,7 @@ struct listen_set;
  */
 struct program {
 	const struct arenad_options *options;
+	const struct cpus_of *cpus;
 	unsigned int id;
 	const struct listen_set *sockets;
 	int control_fd;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "nodes.h"
 #include "options.h"
 #include "roles.h"
 
@@ -200,7 +201,8 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 	return memory_check(o->region, o->size);
 }
 
-int arenad_region_open(const struct arenad_options *o, struct mshare **out)
+int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpus,
+		       struct mshare **out)
 {
 	struct mshare_options mo = {
 		.size = sizeof(mo),
@@ -229,7 +231,7 @@ int arenad_region_open(const struct arenad_options *o, struct mshare **out)
 	/* The kernel clears the pages, which takes a while if there are many. */
 	log_info("region %s: taking %" PRIu64 " MiB in pages of %" PRIu64 " KiB", o->region,
 		 o->size >> 20, mo.page_size / 1024);
-	ret = mshare_populate(m, 0, o->size);
+	ret = nodes_populate(m, &layout, cpus);
 	if (ret)
 		populate_error(o, mo.page_size, available, ret);
 	else

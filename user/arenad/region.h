@@ -9,15 +9,20 @@
 #include <mshare.h>
 
 struct arenad_options;
+struct cpus_of;
 
 /**
  * arenad_region_open() - make the region, give it memory, write its layout
+ * @o: command line
+ * @cpus: where the processes will run, for the memory of each
+ * @out: the region
  *
  * It logs its errors.
  *
  * Return: 0 or -errno.
  */
-int arenad_region_open(const struct arenad_options *o, struct mshare **out);
+int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpus,
+		       struct mshare **out);
 
 /** arenad_region_close() - remove the region's name and close it */
 void arenad_region_close(const struct arenad_options *o, struct mshare *m);

@@ -31,6 +31,7 @@
 /**
  * struct supervisor - the processes and what arenad waits for
  * @options: command line
+ * @cpus: CPUs to which the processes are bound
  * @sockets: listening sockets, until the processes are stopped
  * @reload: what the NPs get by their control sockets
  * @n_children: used entries of @child
@@ -46,6 +47,7 @@
  */
 struct supervisor {
 	const struct arenad_options *options;
+	const struct cpus_of *cpus;
 	struct listen_set *sockets;
 	struct reload *reload;
 	unsigned int n_children;
@@ -123,7 +125,7 @@ static int fork_sps(struct supervisor *sv, struct program *p, struct child_pids 
 /* Fork all processes, then send all ids to each. */
 static int start_all(struct supervisor *sv, int ready_fd)
 {
-	struct program p = { .options = sv->options, .ready_fd = ready_fd };
+	struct program p = { .options = sv->options, .cpus = sv->cpus, .ready_fd = ready_fd };
 	struct child_pids pids = { 0 };
 	int ret = fork_nps(sv, &p, &pids);
 
@@ -366,10 +368,12 @@ static int signals_open(void)
 	return fd;
 }
 
-enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets,
-				  struct reload *reload)
+enum arenad_exit arenad_supervise(const struct arenad_options *o, const struct cpus_of *cpus,
+				  struct listen_set *sockets, struct reload *reload)
 {
-	struct supervisor sv = { .options = o, .sockets = sockets, .reload = reload };
+	struct supervisor sv = {
+		.options = o, .cpus = cpus, .sockets = sockets, .reload = reload,
+	};
 	enum arenad_exit status = ARENAD_EXIT_ERROR;
 	int ends[2];
 

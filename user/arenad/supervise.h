@@ -10,6 +10,7 @@
 
 #include "options.h"
 
+struct cpus_of;
 struct reload;
 
 /**
@@ -23,10 +24,11 @@ void arenad_supervise_hold_signals(void);
 /**
  * arenad_supervise() - run the processes until a signal asks to stop or one dies
  * @o: command line
+ * @cpus: CPUs to which the processes are bound
  * @sockets: listening sockets for the NP; closed when the processes are stopped
  * @reload: what the NPs get by their control sockets
  */
-enum arenad_exit arenad_supervise(const struct arenad_options *o, struct listen_set *sockets,
-				  struct reload *reload);
+enum arenad_exit arenad_supervise(const struct arenad_options *o, const struct cpus_of *cpus,
+				  struct listen_set *sockets, struct reload *reload);
 
 #endif /* ARENAD_SUPERVISE_H */
