@@ -9,7 +9,7 @@
  *
  * The first form prints "ready" when all clients have done some rounds. Then it reads numbers from
  * its input, and answers each number N by "going" when N clients have done some more rounds, or by
- * "stuck N" with the number of those that have, if that takes too long. When its input ends, it
+ * "stuck N" with the number of those that have, if that takes too long. At anything else it
  * stops the clients and prints "lost N wrong N": how many lost their connection, and how many read
  * other data than they wrote.
  *

@@ -98,6 +98,8 @@ enum time_limits {
 	QUIET_SECONDS = 1,
 	/* Pause after an accept that failed because descriptors or memory ran out. */
 	ACCEPT_PAUSE_SECONDS = 1,
+	/* How often an NP looks for a client that another NP was woken for and does not accept. */
+	LISTEN_LOOK_SECONDS = 5,
 	/* After SIGTERM requests in flight may finish for so long; then connections are cut. */
 	STOP_CUT_SECONDS = 4,
 	STOP_SECONDS = 5,

@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "listen.h"
 
+#include <arena/source.h>
 #include <common/address.h>
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <poll.h>
@@ -99,13 +101,44 @@ static int add_listener(struct np *np, const struct listen_socket *s)
 	return 0;
 }
 
+/*
+ * A client wakes one process. If that is stopped or dies before it accepts the client, nobody is
+ * woken again, so each process looks from time to time whether a client is left.
+ */
+static void looked(struct handler *h, const struct arena_event *e)
+{
+	struct np *np = container_of(h, struct listen_look, handler)->np;
+
+	if (e->result < 0)
+		return;
+	for (unsigned int i = 0; i < np->n_listeners && has_room(np); i++)
+		if (!np->listener[i].is_over && np->now >= np->listener[i].retry_at)
+			accept_one(&np->listener[i]);
+}
+
+/* Begin to look, if there are other processes that may have been woken. */
+static int look(struct np *np)
+{
+	const struct arena_timer timer = {
+		.size = sizeof(timer),
+		.first_ns = LISTEN_LOOK_SECONDS * CLOCK_NS_PER_S,
+		.period_ns = LISTEN_LOOK_SECONDS * CLOCK_NS_PER_S,
+		.cookie = handler_cookie(&np->look.handler),
+	};
+
+	np->look = (struct listen_look){ .np = np, .handler.happened = looked };
+	if (proto_nps(arena_layout(np->arena)) < 2)
+		return 0;
+	return arena_ring_add_timer(np->ring, &timer, NULL);
+}
+
 int listeners_open(struct np *np)
 {
 	int ret = listen_open(&np->options->listen, &np->sockets);
 
 	for (unsigned int i = 0; i < np->sockets.n && !ret; i++)
 		ret = add_listener(np, &np->sockets.socket[i]);
-	return ret;
+	return ret ? ret : look(np);
 }
 
 void listeners_close(struct np *np)

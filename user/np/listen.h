@@ -38,6 +38,16 @@ struct listener {
 	int64_t retry_at;
 };
 
+/**
+ * struct listen_look - looking for clients that another process was woken for
+ * @np: the process
+ * @handler: handles the event of the timer
+ */
+struct listen_look {
+	struct np *np;
+	struct handler handler;
+};
+
 /** listeners_open() - listen at all places of the options; logs what is wrong; 0 or -errno */
 int listeners_open(struct np *np);
 

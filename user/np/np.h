@@ -62,6 +62,7 @@
  * @sockets: listening sockets
  * @n_listeners: used entries of @listener
  * @listener: those of them that clients are awaited at
+ * @look: looking for clients that nobody accepts
  * @stop: signals, the tick of the clock and the end of the process
  * @counters: totals since the start
  */
@@ -89,6 +90,7 @@ struct np {
 	struct listen_set sockets;
 	unsigned int n_listeners;
 	struct listener listener[LISTEN_MAX];
+	struct listen_look look;
 	struct stop stop;
 	struct counters counters;
 };

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Crowds of clients that write and verify without pause (nbd-many), while the test ends or stops a
+# part of the server. A test sources this file after lib.sh.
+
+tools=$BUILD/tests/native
+declare -A crowd_pid crowd_in crowd_out
+
+# crowd_start NAME EXPORT CLIENTS: run nbd-many until crowd_stop; $answer is "ready"
+crowd_start()
+{
+	local in out
+
+	rm -f "$tmp/$1.in" "$tmp/$1.out"
+	mkfifo "$tmp/$1.in" "$tmp/$1.out"
+	"$tools/nbd-many" "${address%:*}" "${address##*:}" "$2" "$3" \
+		<"$tmp/$1.in" >"$tmp/$1.out" 2>>"$tmp/crowds" &
+	crowd_pid[$1]=$!
+	at_exit end_process "$!"
+	exec {in}>"$tmp/$1.in" {out}<"$tmp/$1.out"
+	crowd_in[$1]=$in crowd_out[$1]=$out
+	answer=
+	read -r -t 90 -u "$out" answer
+}
+
+# crowd_ask NAME N: ask whether N clients go on; $answer is "going" or says how many are stuck
+crowd_ask()
+{
+	echo "$2" >&"${crowd_in[$1]}"
+	answer=
+	read -r -t 90 -u "${crowd_out[$1]}" answer
+}
+
+# crowd_goes NAME N: true if N clients go on
+crowd_goes()
+{
+	crowd_ask "$1" "$2"
+	[ "$answer" = going ] || { echo "$1: $answer"; return 1; }
+}
+
+# crowd_stop NAME: end it; $answer is "lost N wrong N"
+crowd_stop()
+{
+	# No number ends it. Its input does not end, because the other crowds have that open, too.
+	echo stop >&"${crowd_in[$1]}"
+	answer=
+	# shellcheck disable=SC2034 # for the tests
+	read -r -t 90 -u "${crowd_out[$1]}" answer
+	wait "${crowd_pid[$1]}"
+}
+
+# clients_of NP: print how many clients network process NP has had
+clients_of()
+{
+	counter "arena-np $1" connections
+}
