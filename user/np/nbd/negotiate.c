@@ -293,7 +293,8 @@ static enum negotiation_step answer_context(struct negotiation *n)
 	uint32_t name_length;
 	int export, found;
 
-	if (n->session.style == NBD_SIMPLE)
+	/* A list may come before the client chooses a style; other servers answer it, too. */
+	if (n->session.style == NBD_SIMPLE && n->option == NBD_OPT_SET_META_CONTEXT)
 		return refuse(n, NBD_REP_ERR_INVALID, "it needs structured replies");
 	if (n->option_length < 8)
 		return refuse(n, NBD_REP_ERR_INVALID, "too short");
