@@ -158,8 +158,11 @@ static void negotiate(struct said *said, const struct stream *s, uint32_t seed, 
 		used = negotiation_take(&n, s->byte + said->used, piece, &said->step);
 		must(used && used <= piece);
 		said->used += used;
-		if (said->step != NEGOTIATION_WANT)
-			note(said, &n);
+		if (said->step != NEGOTIATION_WANT) {
+			do
+				note(said, &n);
+			while (negotiation_refill(&n));
+		}
 		if (said->step == NEGOTIATION_STARTTLS) {
 			must(n.tls != NEGOTIATION_TLS_OFF && !n.is_secured);
 			negotiation_secured(&n);

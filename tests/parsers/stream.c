@@ -5,7 +5,8 @@
  * there are.
  * Method: the input is the stream, its style, and the places to cut it. A parser that has all of
  * it at once is the model: a header is 28 bytes, or 32 if it is extended, and a payload follows
- * that of a WRITE, or an extended one that announces it.
+ * that of a WRITE, or an extended one that announces it. A payload of 12 bytes of an extended
+ * BLOCK_STATUS is a part of the request.
  */
 #include <np/nbd/stream.h>
 
@@ -37,6 +38,17 @@ static void model(struct found *f, bool is_extended, const uint8_t *data, size_t
 		*r = is_extended ? nbd_long_request_unpack(data + at) :
 				   nbd_request_unpack(data + at);
 		at += header;
+		if (is_extended && r->type == 7 && (r->flags >> 5 & 1) && r->length == 12) {
+			if (size - at < 12) {
+				f->n--;
+				return;
+			}
+			r->has_context = 1;
+			r->length = nbd_get64(data + at);
+			r->context = nbd_get32(data + at + 8);
+			at += 12;
+			continue;
+		}
 		payload = has_payload(r, is_extended) ? r->length : 0;
 		if (payload > size - at)
 			payload = size - at;
@@ -61,10 +73,11 @@ static size_t take(struct found *f, struct nbd_stream *s, const uint8_t *data, s
 	}
 	used = nbd_stream_header(s, data, size);
 	if (nbd_stream_request(s, &r)) {
-		must(!s->have && s->payload == (has_payload(&r, s->size == 32) ? r.length : 0));
+		must(!s->have && !s->more);
+		must(s->payload == (!r.has_context && has_payload(&r, s->size == 32) ? r.length : 0));
 		f->request[f->n++] = r;
 	}
-	must(s->have < s->size && s->size <= sizeof(s->header));
+	must(nbd_stream_lacks(s) && s->size + s->more <= sizeof(s->header));
 	return used;
 }
 

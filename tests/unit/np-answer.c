@@ -16,7 +16,7 @@
 static uint8_t wire[8192];
 
 static const struct command a_read = {
-	.cookie = COOKIE, .offset = OFFSET, .length = 1 << 20, .operation = PROTO_READ,
+	.cookie = COOKIE, .start = OFFSET, .offset = OFFSET, .length = 1 << 20, .operation = PROTO_READ,
 };
 
 struct chunk {
@@ -97,6 +97,61 @@ static void test_simple(void)
 	is(nbd_get32(wire + 4), 5, "a simple reply has the error's number");
 }
 
+static void check_text(enum nbd_style style, const struct command *c, enum proto_status status,
+		       const char *text)
+{
+	const struct answer none = { 0 };
+	uint32_t n = answer_begin(wire, style, c, status, &none), length = (uint32_t)strlen(text);
+	struct chunk chunk;
+	uint32_t size = read_chunk(wire, style, &chunk);
+
+	ok(size && n == size + 6 + length && n <= answer_room(style) && chunk.length == 6 + length,
+	   "the error %u has room for its text, style %d", status, style);
+	ok(nbd_get16(chunk.body + 4) == length && !memcmp(chunk.body + 6, text, length),
+	   "the error %u has the text '%s', style %d", status, text, style);
+}
+
+static void test_texts(enum nbd_style style)
+{
+	char longest[COMMAND_WHY_MAX + 10];
+	struct command c = a_read;
+
+	check_text(style, &c, PROTO_EIO, "the disk failed");
+	check_text(style, &c, PROTO_ENOSPC, "the disk is full");
+	c.why = "the length is 0";
+	check_text(style, &c, PROTO_EINVAL, c.why);
+	memset(longest, 'x', sizeof(longest));
+	c.why = longest;
+	longest[COMMAND_WHY_MAX] = '\0';
+	check_text(style, &c, PROTO_EINVAL, longest);
+}
+
+/* A reply in pieces is done only with the last one, and repeats the offset of the request. */
+static void test_pieces(enum nbd_style style)
+{
+	const struct answer all[] = { { 0, 4096, 0 }, { 4096, 0, 0 }, { 512, 3072, 512 } };
+	struct command c = a_read;
+
+	c.rest = 1;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct chunk chunk;
+		uint32_t n = answer_begin(wire, style, &c, PROTO_OK, &all[i]);
+
+		ok(read_chunk(wire, style, &chunk) && !chunk.flags,
+		   "a piece with a rest does not end the reply, answer %zu, style %d", i, style);
+		if (!answer_has_end(&all[i]))
+			continue;
+		answer_end(wire + n, style, &c, &all[i]);
+		ok(read_chunk(wire + n, style, &chunk) && !chunk.flags,
+		   "the end of a piece with a rest does not end the reply, style %d", style);
+	}
+	c.rest = 0;
+	c.offset += 4096;
+	answer_begin(wire, style, &c, PROTO_OK, &all[0]);
+	ok(read_chunk(wire, style, &(struct chunk){ 0 }) && nbd_get16(wire + 4) == 1,
+	   "the last piece ends the reply, style %d", style);
+}
+
 static void test_errors(enum nbd_style style)
 {
 	const struct answer none = { 0 };
@@ -113,6 +168,7 @@ static void test_errors(enum nbd_style style)
 		   "an error of operation %u is one chunk with its number, style %d", c.operation,
 		   style);
 	}
+	test_texts(style);
 }
 
 static void test_done(void)
@@ -168,6 +224,7 @@ int main(void)
 	for (enum nbd_style style = NBD_STRUCTURED; style <= NBD_EXTENDED; style++) {
 		test_reads(style);
 		test_errors(style);
+		test_pieces(style);
 		test_status(style);
 	}
 	return done_testing();

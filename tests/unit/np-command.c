@@ -63,8 +63,13 @@ static const struct {
 	{ "a READ of the last byte", SIMPLE, RW, 0, READ, DISK - 1, 1, COMMAND_SERVE, 0 },
 	{ "a READ of a read-only disk", SIMPLE, RO, 0, READ, 0, 1, COMMAND_SERVE, 0 },
 	{ "a READ of no byte", SIMPLE, RW, 0, READ, 0, 0, COMMAND_REFUSE, NBD_EINVAL },
-	{ "a READ that is too long", SIMPLE, RW, 0, READ, 0, MAX + 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "a READ that is too long, in chunks", CHUNKS, RW, 0, READ, 0, MAX + 1,
+	{ "a READ of more than clients are told", SIMPLE, RW, 0, READ, 0, MAX + 1,
+	  COMMAND_SERVE, 0 },
+	{ "a READ of the whole disk in chunks", CHUNKS, RW, 0, READ, 0, DISK, COMMAND_SERVE, 0 },
+	{ "an extended READ of the whole disk", LONG, RW, 0, READ, 0, DISK, COMMAND_SERVE, 0 },
+	{ "a READ with DF that is too long", CHUNKS, RW, DF, READ, 0, MAX + 1,
+	  COMMAND_REFUSE, NBD_EOVERFLOW },
+	{ "an extended READ of 4 GiB", LONG, RW, 0, READ, 0, 1ULL << 32,
 	  COMMAND_REFUSE, NBD_EOVERFLOW },
 	{ "a READ of 4 GiB", SIMPLE, RW, 0, READ, 0, UINT32_MAX, COMMAND_REFUSE, NBD_EINVAL },
 	{ "a READ of 2^64 - 1 bytes", LONG, RW, 0, READ, 0, UINT64_MAX,
@@ -95,13 +100,17 @@ static const struct {
 	  COMMAND_REFUSE, NBD_EINVAL },
 	{ "a longest WRITE at the end", SIMPLE, RW, 0, WRITE, DISK - MAX, MAX, COMMAND_SERVE, 0 },
 	{ "a WRITE of no byte", SIMPLE, RW, 0, WRITE, 0, 0, COMMAND_REFUSE, NBD_EINVAL },
-	{ "too long a WRITE", CHUNKS, RW, 0, WRITE, 0, MAX + 1, COMMAND_REFUSE, NBD_EINVAL },
-	{ "the longest WRITE to throw away", SIMPLE, RW, 0, WRITE, 0, CONN_DISCARD_BYTES_MAX,
-	  COMMAND_REFUSE, NBD_EINVAL },
-	{ "a longer WRITE", SIMPLE, RW, 0, WRITE, 0, CONN_DISCARD_BYTES_MAX + 1,
+	{ "a WRITE of more than clients are told", CHUNKS, RW, 0, WRITE, 0, MAX + 1,
+	  COMMAND_SERVE, 0 },
+	{ "a WRITE of the whole disk", SIMPLE, RW, FUA, WRITE, 0, DISK, COMMAND_SERVE, 0 },
+	{ "an extended WRITE of the length that clients are told", LONG, RW, PAYLOAD, WRITE, 0,
+	  MAX, COMMAND_SERVE, 0 },
+	{ "an extended WRITE of more than clients are told", LONG, RW, PAYLOAD, WRITE, 0, MAX + 1,
 	  COMMAND_CLOSE, 0 },
 	{ "a WRITE of 4 GiB, bad flag", SIMPLE, RW, DF, WRITE, 0, UINT32_MAX,
-	  COMMAND_CLOSE, 0 },
+	  COMMAND_REFUSE, NBD_EINVAL },
+	{ "a WRITE of 4 GiB across the end", SIMPLE, RW, 0, WRITE, 0, UINT32_MAX,
+	  COMMAND_REFUSE, NBD_ENOSPC },
 	{ "a WRITE across the end", SIMPLE, RW, 0, WRITE, DISK - 1, 2, COMMAND_REFUSE, NBD_ENOSPC },
 	{ "a WRITE around 2^64", SIMPLE, RW, 0, WRITE, UINT64_MAX, 2, COMMAND_REFUSE, NBD_ENOSPC },
 	{ "a WRITE of a read-only disk", SIMPLE, RO, 0, WRITE, 0, 1, COMMAND_REFUSE, NBD_EPERM },
@@ -189,14 +198,68 @@ static void test_table(void)
 		if (cases[i].fate == COMMAND_SERVE || cases[i].fate == COMMAND_REFUSE)
 			is(c.status, cases[i].error, "%s gets the status %u", cases[i].what,
 			   cases[i].error);
-		ok(c.offset == r.offset && c.length == r.length && c.cookie == r.cookie,
+		ok(c.start == r.offset && c.offset == r.offset && c.length + c.rest == r.length &&
+		   c.cookie == r.cookie,
 		   "%s keeps its offset, its length and its cookie", cases[i].what);
+		if (cases[i].fate == COMMAND_REFUSE)
+			ok(c.why && *c.why && strlen(c.why) <= COMMAND_WHY_MAX,
+			   "%s is refused with a short text", cases[i].what);
 		for (unsigned int bit = 0; bit < 32; bit += 5) {
 			r.magic = magic_of(session) ^ 1U << bit;
 			is(command_check(&r, session, e, &c), COMMAND_CLOSE,
 			   "%s with a wrong magic closes the connection", cases[i].what);
 		}
 	}
+}
+
+/* The pieces of a long request lie side by side, and all but the first begin with a buffer. */
+static void test_pieces(void)
+{
+	static const struct { uint64_t offset, length; } t[] = {
+		{ 0, MAX + 1 }, { 1, MAX + 1 }, { 4095, 50 << 20 }, { 0, DISK }, { 5, DISK - 5 },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct nbd_request r = { .magic = NBD_REQUEST_MAGIC, .type = i % 2,
+					 .offset = t[i].offset, .length = t[i].length };
+		uint64_t end = t[i].offset;
+		bool is_sound = true;
+		struct command c;
+
+		command_check(&r, &sessions[SIMPLE], &exports[RW], &c);
+		for (;; command_next(&c)) {
+			is_sound &= c.offset == end && c.length && c.start == t[i].offset &&
+				    c.offset % PROTO_DISK_BUFFER + c.length <= CONN_PIECE_BYTES &&
+				    (end == t[i].offset || c.offset % PROTO_DISK_BUFFER == 0);
+			end += c.length;
+			if (!c.rest || !is_sound)
+				break;
+		}
+		ok(is_sound && end == t[i].offset + t[i].length,
+		   "the pieces of %llu bytes from byte %llu on cover them",
+		   (unsigned long long)t[i].length, (unsigned long long)t[i].offset);
+	}
+}
+
+/* A BLOCK_STATUS that names the context which was chosen is served, and no other. */
+static void test_context(void)
+{
+	struct nbd_request r = {
+		.magic = NBD_LONG_REQUEST_MAGIC, .flags = PAYLOAD, .type = STATUS,
+		.length = DISK, .has_context = 1, .context = NBD_ALLOCATION_ID,
+	};
+	struct command c;
+
+	is(command_check(&r, &sessions[LONG], &exports[RW], &c), COMMAND_SERVE,
+	   "a BLOCK_STATUS that names base:allocation is served");
+	r.length = UINT64_MAX;
+	is(command_check(&r, &sessions[LONG], &exports[RW], &c), COMMAND_REFUSE,
+	   "a BLOCK_STATUS with a range in its payload that is too long is refused");
+	r.length = 1;
+	r.context++;
+	is(command_check(&r, &sessions[LONG], &exports[RW], &c), COMMAND_REFUSE,
+	   "a BLOCK_STATUS that names an unknown context is refused");
+	is(c.status, NBD_EINVAL, "an unknown context gets EINVAL");
 }
 
 static void test_translation(void)
@@ -266,6 +329,8 @@ static void test_wire(void)
 int main(void)
 {
 	test_table();
+	test_pieces();
+	test_context();
 	test_translation();
 	test_wire();
 	return done_testing();

@@ -178,7 +178,16 @@ static void test_longest_list(void)
 	negotiation_init(&n, &many);
 	feed("\0\0\0\3", 4);
 	is(feed_option(NBD_OPT_LIST, NULL, 0), NEGOTIATION_MORE,
-	   "the output has room for the longest LIST");
+	   "the negotiation continues after the longest LIST");
+	for (unsigned int i = 0; i < PROTO_MAX_SPS; i++) {
+		check_reply(0, NBD_REP_SERVER, 4 + EXPORT_NAME_MAX + EXPORT_DESCRIPTION_MAX,
+			    "an export with the longest name and description");
+		if (i + 1 < PROTO_MAX_SPS)
+			ok(negotiation_refill(&n), "the longest LIST goes on after export %u", i);
+	}
+	check_reply(NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX + EXPORT_DESCRIPTION_MAX,
+		    NBD_REP_ACK, 0, "the end of the longest LIST");
+	ok(!negotiation_refill(&n), "the longest LIST ends");
 }
 
 static void test_abort(void)
@@ -354,6 +363,11 @@ static void test_export_name(void)
 	   "EXPORT_NAME of an unknown export closes the connection");
 	is(n.out_length, 0, "EXPORT_NAME of an unknown export gets no reply");
 	feed_flags(3);
+	feed_header(NBD_OPT_EXPORT_NAME, EXPORT_NAME_MAX + 1);
+	memset(n.in, 'x', EXPORT_NAME_MAX);
+	is(feed(n.in, EXPORT_NAME_MAX + 1), NEGOTIATION_CLOSE,
+	   "EXPORT_NAME of a name that is longer than the protocol allows closes the connection");
+	feed_flags(3);
 	is(feed_header(NBD_OPT_EXPORT_NAME, NEGOTIATION_DATA_MAX + 1),
 	   NEGOTIATION_CLOSE, "EXPORT_NAME of too long a name closes the connection");
 }
@@ -506,6 +520,48 @@ static void check_context(enum negotiation_step step, int id, const char *what)
 		   what);
 	}
 	is(check_reply(at, NBD_REP_ACK, 0, what), n.out_length, "there is no more after %s", what);
+}
+
+/* The flag tells clients of a payload that only those with a context can use. */
+static void test_payload_flag(void)
+{
+	static const char *const one[] = { "base:allocation" };
+
+	for (enum nbd_style style = NBD_SIMPLE; style <= NBD_EXTENDED; style++) {
+		bool is_extended = style == NBD_EXTENDED;
+
+		choose(style);
+		feed_context(NBD_OPT_SET_META_CONTEXT, "first", one, 1);
+		feed_go("second");
+		ok(!(nbd_get16(n.out + 30) & NBD_FLAG_BLOCK_STATUS_PAYLOAD),
+		   "an export without a context takes no payload of BLOCK_STATUS, style %d", style);
+		choose(style);
+		feed_context(NBD_OPT_SET_META_CONTEXT, "first", one, 1);
+		feed_go("first");
+		is(!!(nbd_get16(n.out + 30) & NBD_FLAG_BLOCK_STATUS_PAYLOAD), is_extended,
+		   "an export with a context takes a payload of BLOCK_STATUS, style %d", style);
+	}
+}
+
+static void test_whys(void)
+{
+	static const struct { const char *bytes, *why; } t[] = {
+		{ "GET ", "it speaks HTTP" }, { "\x16\x03\x01\x02", "it began TLS without STARTTLS" },
+		{ "\0\0\1\0", "it speaks no NBD that this server knows" },
+	};
+	uint8_t data[32];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		negotiation_init(&n, &exports);
+		is(feed(t[i].bytes, 4), NEGOTIATION_CLOSE, "strange flags %zu are refused", i);
+		ok(!strcmp(n.why, t[i].why), "strange flags %zu are refused as: %s", i, t[i].why);
+	}
+	feed_flags(3);
+	feed_option(NBD_OPT_GO, data, make_info(data, "nope", NULL, 0));
+	ok(!strcmp(n.why, "no such export") && n.asked_length == 4 && !memcmp(n.asked, "nope", 4),
+	   "an export that does not exist is named");
+	feed_option(NBD_OPT_LIST, NULL, 0);
+	ok(!n.why, "an option that succeeds has no reason to be refused");
 }
 
 static void test_list_context(void)
@@ -724,6 +780,8 @@ int main(void)
 	test_export_name();
 	test_long_options();
 	test_styles();
+	test_payload_flag();
+	test_whys();
 	test_list_context();
 	test_set_context();
 	test_refused_contexts();

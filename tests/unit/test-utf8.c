@@ -5,8 +5,31 @@
  * are cut.
  */
 #include <common/utf8.h>
+#include <string.h>
 
 #include "tap.h"
+
+static void check_shown(const char *text, size_t size, const char *want)
+{
+	char shown[32];
+
+	utf8_show(shown, size, text, strlen(text));
+	ok(!strcmp(shown, want), "a text is shown as '%s' in %zu bytes", want, size);
+}
+
+static void test_show(void)
+{
+	check_shown("", 4, "");
+	check_shown("disk0", 16, "disk0");
+	check_shown("gr\xc3\xbc\xc3\x9f" "e", 16, "gr\xc3\xbc\xc3\x9f" "e");
+	check_shown("a\nb\x1b[1m\x7f\xc2\x85", 16, "a?b?[1m???");
+	check_shown("\xff\xe0\xa0", 16, "???");
+	check_shown("12345678", 9, "12345678");
+	check_shown("123456789", 9, "12345...");
+	check_shown("1234\xc3\xbc" "678", 9, "1234...");
+	check_shown("123", 4, "123");
+	check_shown("1234", 4, "...");
+}
 
 int main(void)
 {
@@ -26,5 +49,6 @@ int main(void)
 		ok(utf8_is_valid(good[i]), "good text %zu is UTF-8", i);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		ok(!utf8_is_valid(bad[i]), "bad text %zu is no UTF-8", i);
+	test_show();
 	return done_testing();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "utf8.h"
 
+#include <string.h>
+
 #include <stdint.h>
 
 /* Return: bytes of the character that a byte begins; 0 if none begins so. */
@@ -39,4 +41,48 @@ bool utf8_is_valid(const char *text)
 		p += n;
 	}
 	return true;
+}
+
+/* Return: bytes of the printable character at @p, or 0. */
+static size_t printable(const uint8_t *p, size_t left)
+{
+	size_t n = (size_t)length_of(*p);
+
+	if (n > left || (n > 1 && !is_second(p[0], p[1])))
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if (n == 1 && (p[0] < 0x20 || p[0] == 0x7f))
+		return 0;
+	/* U+0080 to U+009F are control characters, too. */
+	return p[0] == 0xc2 && p[1] < 0xa0 ? 0 : n;
+}
+
+const char *utf8_show(char *to, size_t size, const void *text, size_t length)
+{
+	const uint8_t *p = text;
+	size_t at = 0, from = 0, cut = 0;
+
+	while (from < length && at < size) {
+		size_t n = printable(p + from, length - from);
+
+		/* Keep room for the dots, in case that not all fits. */
+		if (at + 4 <= size)
+			cut = at;
+		if (at + (n ? n : 1) >= size)
+			break;
+		if (n)
+			memcpy(to + at, p + from, n);
+		else
+			to[at] = '?';
+		at += n ? n : 1;
+		from += n ? n : 1;
+	}
+	if (from < length) {
+		memcpy(to + cut, "...", 3);
+		at = cut + 3;
+	}
+	to[at] = '\0';
+	return to;
 }

@@ -145,7 +145,7 @@ void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 	nbd_stream_init(&c->rx.stream, session.style == NBD_EXTENDED);
 	c->phase = CONN_SERVING;
 	c->rx.moved_at = c->np->now;
-	log_debug("connection %u: uses export '%s'", c->number, c->np->exports.export[sp].name);
+	log_debug("connection %u: uses export '%s'", c->number, c->np->options->sp[sp].label);
 	conn_touch(c);
 }
 
@@ -269,7 +269,8 @@ static void end_finished(struct conn *c)
  */
 static void reap(struct conn *c)
 {
-	if (c->phase == CONN_FINISHING && !c->n_requests && !c->tx.n_batches)
+	if (c->phase == CONN_FINISHING && !c->n_requests && !c->tx.n_batches &&
+	    !c->rx.pieces.is_active)
 		end_finished(c);
 	if (c->phase != CONN_DEAD)
 		return;

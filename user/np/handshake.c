@@ -2,6 +2,7 @@
 #include "handshake.h"
 
 #include <common/log.h>
+#include <common/utf8.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,8 @@ static void send_rest(struct conn *c)
 {
 	struct handshake *h = c->handshake;
 
+	if (h->sent == h->negotiation.out_length && negotiation_refill(&h->negotiation))
+		h->sent = 0;
 	if (h->sent == h->negotiation.out_length)
 		obey_step(c);
 	else if (send_part(c))
@@ -106,6 +109,20 @@ bool handshake_is_listening(const struct conn *c)
 	return !c->handshake->is_sending && !c->handshake->is_securing;
 }
 
+/* Tell why a client does not get what it wants. */
+static void log_step(const struct conn *c)
+{
+	const struct negotiation *n = &c->handshake->negotiation;
+	char name[UTF8_LABEL_SIZE];
+
+	if (!n->why)
+		return;
+	utf8_show(name, sizeof(name), n->asked, n->asked ? n->asked_length : 0);
+	log_limited(LOG_LEVEL_DEBUG, "connection %u: %s: %s%s%s%s", c->number,
+		    c->handshake->step == NEGOTIATION_CLOSE ? "is ended" : "is refused an option",
+		    n->why, n->asked ? ": '" : "", name, n->asked ? "'" : "");
+}
+
 size_t handshake_take(struct conn *c, const void *data, size_t size)
 {
 	struct handshake *h = c->handshake;
@@ -113,6 +130,7 @@ size_t handshake_take(struct conn *c, const void *data, size_t size)
 
 	if (h->step == NEGOTIATION_WANT)
 		return used;
+	log_step(c);
 	h->sent = 0;
 	send_rest(c);
 	return used;

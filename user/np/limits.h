@@ -45,8 +45,8 @@ enum connection_limits {
 	CONN_AREA_BUFFERS = 4,
 	/* The timeout is restarted after each part of so many bytes that is sent or thrown away. */
 	CONN_CHUNK_BYTES = 1 << 20,
-	/* The payload of a refused WRITE is thrown away up to this length. */
-	CONN_DISCARD_BYTES_MAX = 64 << 20,
+	/* A READ or WRITE of more than PROTO_MAX_BYTES is served in pieces of this length. */
+	CONN_PIECE_BYTES = 4 << 20,
 	/* What a client still sends when its connection ends is thrown away up to this length. */
 	CONN_LINGER_BYTES = 1 << 20,
 	/* Plain text that TLS gives at once, before others get their turn. */
@@ -76,8 +76,9 @@ enum negotiation_limits {
 	NEGOTIATION_DATA_MAX = 8192,
 	/* A longer option ends the connection; a shorter one is thrown away. */
 	NEGOTIATION_SKIP_MAX = 1 << 20,
-	NEGOTIATION_OUT_MAX = 17408,
-	EXPORT_NAME_MAX = 255,
+	/* The longest reply is that of an INFO which wants name and description. */
+	NEGOTIATION_OUT_MAX = 4608,
+	EXPORT_NAME_MAX = NEGOTIATION_STRING_MAX,
 	EXPORT_DESCRIPTION_MAX = 255,
 };
 

@@ -22,6 +22,7 @@ int np_options_parse_sp(const char *text, struct options_sp *sp)
 		return -EINVAL;
 	memcpy(sp->name, text, length);
 	sp->name[length] = '\0';
+	utf8_show(sp->label, sizeof(sp->label), sp->name, length);
 	sp->pid = (pid_t)pid;
 	return 0;
 }

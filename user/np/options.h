@@ -6,6 +6,7 @@
 #define NP_OPTIONS_H
 
 #include <arena/channel.h>
+#include <common/utf8.h>
 #include <listen/options.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
@@ -21,11 +22,13 @@
 /**
  * struct options_sp - an SP that this NP talks to
  * @name: the name of its export
+ * @label: the name, as logs have it
  * @pid: its process id, 0 if any process of the region may be the SP
  * @description: a text for people, or NULL
  */
 struct options_sp {
 	char name[EXPORT_NAME_MAX + 1];
+	char label[UTF8_LABEL_SIZE];
 	pid_t pid;
 	const char *description;
 };

@@ -16,7 +16,7 @@
 
 static const char *peer_name(const struct peer *peer)
 {
-	return peer->np->options->sp[peer->id].name;
+	return peer->np->options->sp[peer->id].label;
 }
 
 /*
@@ -389,7 +389,7 @@ static void fill_export(struct peer *peer, const struct proto_disk *disk)
 	struct export *e = &np->exports.export[peer->id];
 	const char *text = np->options->sp[peer->id].description;
 
-	memcpy(e->name, peer_name(peer), sizeof(e->name));
+	memcpy(e->name, np->options->sp[peer->id].name, sizeof(e->name));
 	snprintf(e->description, sizeof(e->description), "%s", text ? text : "");
 	e->bytes = disk->bytes;
 	e->is_readonly = disk->flags & PROTO_DISK_READONLY;

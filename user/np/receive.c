@@ -203,7 +203,12 @@ static void pace(struct conn *c, uint32_t bytes)
 static void hand_over(struct conn *c, struct request *r)
 {
 	c->rx.request = NULL;
-	peer_queue(&c->np->peer[c->sp], r);
+	if (c->np->exports.export[c->sp].is_served) {
+		peer_queue(&c->np->peer[c->sp], r);
+		return;
+	}
+	request_drop_payload(r);
+	send_reply(r, PROTO_EIO);
 }
 
 static void refuse(struct conn *c, struct request *r, enum proto_status status)
@@ -212,6 +217,8 @@ static void refuse(struct conn *c, struct request *r, enum proto_status status)
 	c->np->counters.refused++;
 	c->rx.request = r;
 	r->state = REQUEST_DISCARD;
+	/* The rest of a payload in pieces is thrown away with this piece. */
+	r->command.rest = 0;
 	pace(c, 0);
 	if (c->rx.stream.payload)
 		return;
@@ -272,11 +279,73 @@ static void guess_next(struct conn *c, const struct request *r)
 		plan_saw_other(&rx->guess);
 }
 
+/*
+ * A request in pieces begins when the connection has no other one, so that nothing comes between
+ * the pieces of its reply.
+ */
+static bool may_begin(const struct conn *c)
+{
+	return !c->rx.command.rest || c->rx.pieces.is_active || !c->n_requests;
+}
+
+static void note_piece(struct receive *rx, struct request *r)
+{
+	if (!r->command.rest && !rx->pieces.is_active)
+		return;
+	rx->pieces.is_active = true;
+	rx->pieces.n++;
+	r->is_piece = true;
+}
+
+/* Begin the next piece of a WRITE when the payload of this one is complete. */
+static void go_on(struct conn *c, const struct request *r)
+{
+	struct receive *rx = &c->rx;
+
+	if (!r->command.rest)
+		return;
+	rx->command = r->command;
+	command_next(&rx->command);
+	rx->has_command = true;
+	rx->fate = COMMAND_SERVE;
+}
+
+bool receive_piece_ended(struct request *r)
+{
+	struct conn *c = r->conn;
+	struct pieces *p = &c->rx.pieces;
+
+	p->n--;
+	if (p->status == PROTO_OK)
+		p->status = r->status;
+	/* The client has gone before the last piece came. */
+	if (!p->is_active || p->n || c->rx.has_command || c->rx.request)
+		return false;
+	r->status = p->status;
+	*p = (struct pieces){ 0 };
+	conn_wait(c);
+	return true;
+}
+
+bool receive_piece_sent(struct request *r)
+{
+	struct conn *c = r->conn;
+
+	conn_wait(c);
+	if (!r->command.rest || r->status != PROTO_OK) {
+		c->rx.pieces = (struct pieces){ 0 };
+		return false;
+	}
+	request_again(r);
+	c->rx.request = r;
+	return true;
+}
+
 /* Return: false if it has to wait. */
 static bool begin(struct conn *c)
 {
 	struct receive *rx = &c->rx;
-	struct request *r = request_new(c);
+	struct request *r = may_begin(c) ? request_new(c) : NULL;
 
 	if (!r) {
 		spill(c);
@@ -287,6 +356,7 @@ static bool begin(struct conn *c)
 	rx->begun++;
 	r->command = rx->command;
 	rx->request = r;
+	note_piece(rx, r);
 	if (rx->fate == COMMAND_REFUSE) {
 		refuse(c, r, r->command.status);
 		return true;
@@ -322,10 +392,16 @@ static bool take_header(struct conn *c)
 	}
 }
 
+/* Bytes of the payload of the request, or of its piece, that have not come. */
+static uint64_t lacks(const struct receive *rx)
+{
+	return rx->stream.payload - (rx->request ? rx->request->command.rest : 0);
+}
+
 /* Copy bytes of a payload that came to another place than their extent. */
 static void place(struct conn *c, struct request *r, uint32_t n)
 {
-	uint32_t had = (uint32_t)(r->command.length - c->rx.stream.payload);
+	uint32_t had = (uint32_t)(r->command.length - lacks(&c->rx));
 	uint8_t *to = arena_ptr(c->np->arena, r->buf);
 
 	assert(to);
@@ -339,14 +415,9 @@ static void payload_done(struct conn *c, struct request *r)
 	struct np *np = c->np;
 
 	c->rx.request = NULL;
+	go_on(c, r);
 	if (r->state == REQUEST_DISCARD) {
 		send_reply(r, r->status);
-		return;
-	}
-	if (!np->exports.export[c->sp].is_served) {
-		np->counters.refused++;
-		request_drop_payload(r);
-		send_reply(r, PROTO_EIO);
 		return;
 	}
 	np->counters.bytes_in += r->command.length;
@@ -360,14 +431,14 @@ static bool take_payload(struct conn *c)
 	uint32_t n = side_by_side(rx);
 
 	assert(r);
-	if (n > rx->stream.payload)
-		n = (uint32_t)rx->stream.payload;
+	if (n > lacks(rx))
+		n = (uint32_t)lacks(rx);
 	if (r->state == REQUEST_PAYLOAD && rx->plan.piece[rx->at].kind != PLAN_PAYLOAD)
 		place(c, r, n);
 	nbd_stream_payload(&rx->stream, n);
 	pace(c, n);
 	advance(rx, n);
-	if (!rx->stream.payload)
+	if (!lacks(rx))
 		payload_done(c, r);
 	return true;
 }
@@ -380,12 +451,12 @@ static bool step(struct conn *c)
 	if (rx->request && rx->request->state == REQUEST_WAITING)
 		return get_buffers(c, rx->request);
 	if (rx->has_command)
-		return c->phase == CONN_SERVING && begin(c);
+		return (c->phase == CONN_SERVING || rx->pieces.is_active) && begin(c);
 	if (!rx->left)
 		return false;
 	if (rx->stream.payload)
 		return take_payload(c);
-	if (c->phase != CONN_SERVING)
+	if (c->phase != CONN_SERVING || rx->pieces.is_active)
 		return false;
 	return take_header(c);
 }
@@ -434,6 +505,8 @@ static void drop_request(struct conn *c)
 	struct request *r = c->rx.request;
 
 	c->rx.request = NULL;
+	c->rx.has_command = false;
+	c->rx.pieces.is_active = false;
 	if (!r)
 		return;
 	request_drop_payload(r);
@@ -560,10 +633,10 @@ static void make_plan(struct conn *c)
 {
 	struct receive *rx = &c->rx;
 	struct plan_wish w = {
-		.payload = (uint32_t)rx->stream.payload,
+		.payload = (uint32_t)lacks(rx),
 		.area = c->phase == CONN_FINISHING ? 0 : rx->area.count * PROTO_NET_BUFFER,
 		.header = rx->stream.size,
-		.have = rx->stream.have,
+		.have = rx->stream.size - nbd_stream_lacks(&rx->stream),
 		.length = rx->guess.length,
 		.within = rx->guess.within,
 	};
@@ -649,6 +722,9 @@ static bool may_start(const struct conn *c)
 		return false;
 	if (rx->request && rx->request->state == REQUEST_WAITING)
 		return false;
+	/* Nothing is looked at before the request in pieces has ended. */
+	if (rx->pieces.is_active && !rx->request)
+		return false;
 	switch (c->phase) {
 	case CONN_HANDSHAKE:
 		return handshake_is_listening(c);
@@ -695,7 +771,7 @@ void receive_stop(struct conn *c)
 {
 	struct receive *rx = &c->rx;
 
-	if (rx->request)
+	if (rx->request || rx->pieces.is_active)
 		return;
 	rx->left = 0;
 	rx->has_command = false;

@@ -39,6 +39,21 @@ enum receive_kind {
 };
 
 /**
+ * struct pieces - a READ or WRITE that is served in pieces, while the connection begins no other
+ * @is_active: there is one
+ * @n: pieces of a WRITE that have begun and not ended
+ * @status: the first error of a piece
+ *
+ * The pieces of a READ are one request after the other, in the same struct request; those of a
+ * WRITE are several requests, the last of which has the reply.
+ */
+struct pieces {
+	bool is_active;
+	uint32_t n;
+	enum proto_status status;
+};
+
+/**
  * struct receive - the receiving side of a connection
  * @handler: handles the end of the operation that is under way
  * @kind: the kind of this operation
@@ -64,6 +79,7 @@ enum receive_kind {
  * @n_spares: entries of @spare, some of which may be used up
  * @spare_buffers: buffers of each of these extents
  * @spare: extents for payloads that may come
+ * @pieces: the long request that is under way
  * @request: the request whose payload comes next, or that waits for buffers; or NULL
  */
 struct receive {
@@ -91,6 +107,7 @@ struct receive {
 	uint32_t n_spares;
 	uint32_t spare_buffers;
 	struct arena_buf spare[PLAN_PAIRS_MAX];
+	struct pieces pieces;
 	struct request *request;
 };
 
@@ -110,6 +127,16 @@ void receive_quieten(struct conn *c);
 
 /** receive_abandon() - give back all buffers of a dead connection that the kernel does not use */
 void receive_abandon(struct conn *c);
+
+/**
+ * receive_piece_ended() - note that a piece of a WRITE has ended, with @r->status
+ *
+ * Return: true if it was the last one: @r has the status of the whole WRITE, and is replied to.
+ */
+bool receive_piece_ended(struct request *r);
+
+/** receive_piece_sent() - continue the READ of which a piece was sent; false if there is no rest */
+bool receive_piece_sent(struct request *r);
 
 /** receive_waits_for_payload() - does the client still have to send bytes of a payload? */
 bool receive_waits_for_payload(const struct conn *c);

@@ -170,13 +170,12 @@ void request_drop_payload(struct request *r)
 	r->buf = (struct arena_buf){ 0 };
 }
 
-/* Give back what admission granted. A refused request has no buffers. */
-static void give_back(struct request *r)
+/* A refused request, and a READ without data, have no buffers. */
+static void give_back_data(struct request *r)
 {
 	struct conn *c = r->conn;
 	struct np *np = c->np;
 
-	admission_give(&np->share.requests, c->sp, &c->has_requests, 1);
 	if (!r->taken)
 		return;
 	if (r->command.operation != PROTO_READ)
@@ -187,6 +186,41 @@ static void give_back(struct request *r)
 		c->bytes -= r->command.length;
 }
 
+/* Give back what admission granted. */
+static void give_back(struct request *r)
+{
+	struct conn *c = r->conn;
+
+	admission_give(&c->np->share.requests, c->sp, &c->has_requests, 1);
+	give_back_data(r);
+}
+
+static void renew(struct request *r)
+{
+	r->generation++;
+	if (!r->generation)
+		r->generation = 1;
+	r->conn->np->has_given = true;
+}
+
+void request_again(struct request *r)
+{
+	struct conn *c = r->conn;
+
+	assert(r->command.operation == PROTO_READ && !r->holds);
+	give_back_data(r);
+	renew(r);
+	command_next(&r->command);
+	r->state = REQUEST_WAITING;
+	r->taken = 0;
+	r->answer = (struct answer){ 0 };
+	r->from = 0;
+	r->sent = 0;
+	/* A simple reply has one header, and it was sent with the first piece. */
+	r->has_header = c->session.style == NBD_SIMPLE;
+	r->is_sent = false;
+}
+
 void request_put(struct request *r)
 {
 	struct conn *c = r->conn;
@@ -194,11 +228,8 @@ void request_put(struct request *r)
 	assert(r->state != REQUEST_FREE && !r->holds);
 	give_back(r);
 	c->n_requests--;
-	c->np->has_given = true;
 	conn_touch(c);
-	r->generation++;
-	if (!r->generation)
-		r->generation = 1;
+	renew(r);
 	r->state = REQUEST_FREE;
 	r->conn = NULL;
 	/* The request goes to the head of the list, as it is probably in a cache. */

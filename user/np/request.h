@@ -61,6 +61,7 @@ enum request_state {
  * @holds: batches of replies that the request is part of
  * @has_header: the header of the reply was given to the kernel
  * @is_sent: the whole reply was given to the kernel
+ * @is_piece: it is a piece of a request that is served in pieces
  */
 struct request {
 	TAILQ_ENTRY(request) link;
@@ -78,6 +79,7 @@ struct request {
 	uint32_t holds;
 	bool has_header;
 	bool is_sent;
+	bool is_piece;
 };
 
 TAILQ_HEAD(request_queue, request);
@@ -130,6 +132,14 @@ struct request *request_new(struct conn *c);
  * Return: 0; -EAGAIN if the request has to wait; -ENOMEM if there can never be enough buffers.
  */
 int request_admit(struct request *r);
+
+/**
+ * request_again() - let a READ whose reply was sent continue with its next piece
+ * @r: has a rest, and returned its data
+ *
+ * The request is in REQUEST_WAITING afterwards.
+ */
+void request_again(struct request *r);
 
 /** request_drop_payload() - free the extent, if any, of a request that goes to no SP any more */
 void request_drop_payload(struct request *r);

@@ -158,6 +158,9 @@ static void finish(struct np *np, struct request *r)
 	else if (r->buf.count)
 		peer_return(&np->peer[r->conn->sp], r->buf);
 	r->buf = (struct arena_buf){ 0 };
+	if (r->is_piece && r->command.operation == PROTO_READ && r->conn->phase != CONN_DEAD &&
+	    receive_piece_sent(r))
+		return;
 	request_put(r);
 }
 
@@ -270,8 +273,15 @@ void send_reply(struct request *r, enum proto_status status)
 		finish(c->np, r);
 		return;
 	}
+	if (r->is_piece && r->command.operation == PROTO_WRITE && !receive_piece_ended(r)) {
+		request_put(r);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&c->replies, r, link);
 	conn_touch(c);
+	/* A part of the reply was sent, so it cannot become an error any more. */
+	if (r->has_header && status != PROTO_OK)
+		conn_kill(c);
 }
 
 void send_abandon(struct conn *c)

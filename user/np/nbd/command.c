@@ -19,7 +19,8 @@ static uint16_t flags_of(const struct nbd_request *r, const struct nbd_session *
 	case NBD_CMD_WRITE_ZEROES:
 		return NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_NO_HOLE | NBD_CMD_FLAG_FAST_ZERO;
 	case NBD_CMD_BLOCK_STATUS:
-		return NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_REQ_ONE;
+		return NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_REQ_ONE |
+		       (r->has_context ? NBD_CMD_FLAG_PAYLOAD_LEN : 0);
 	default:
 		return NBD_CMD_FLAG_FUA;
 	}
@@ -56,41 +57,69 @@ static bool moves_data(const struct nbd_request *r)
 	return r->type == NBD_CMD_READ || r->type == NBD_CMD_WRITE;
 }
 
-static enum proto_status check_range(const struct nbd_request *r, const struct export *e)
+static bool is_within(const struct nbd_request *r, const struct export *e)
 {
-	if (r->offset <= e->bytes && r->length <= e->bytes - r->offset)
-		return PROTO_OK;
-	/* The protocol wants this error for what would need more room. */
+	return r->offset <= e->bytes && r->length <= e->bytes - r->offset;
+}
+
+/* The protocol wants this error for what would need more room. */
+static enum proto_status beyond(const struct nbd_request *r)
+{
 	return r->type == NBD_CMD_WRITE || r->type == NBD_CMD_WRITE_ZEROES ? PROTO_ENOSPC :
 									     PROTO_EINVAL;
 }
 
-static enum proto_status check_length(const struct nbd_request *r, const struct nbd_session *s)
+/* A long reply can be divided, unless the client forbids it. */
+static bool is_too_long(const struct nbd_request *r)
+{
+	return r->type == NBD_CMD_READ &&
+	       r->length > (r->flags & NBD_CMD_FLAG_DF ? PROTO_MAX_BYTES : UINT32_MAX);
+}
+
+static enum proto_status refuse(struct command *c, enum proto_status status, const char *why)
+{
+	c->why = why;
+	return status;
+}
+
+static enum proto_status check_flush(const struct nbd_request *r, struct command *c)
+{
+	if (r->offset || r->length)
+		return refuse(c, PROTO_EINVAL, "a FLUSH has an offset or a length");
+	return PROTO_OK;
+}
+
+static enum proto_status check_range(const struct nbd_request *r, const struct export *e,
+				     struct command *c)
 {
 	if (r->length == 0)
-		return PROTO_EINVAL;
-	if (!moves_data(r) || r->length <= PROTO_MAX_BYTES)
-		return PROTO_OK;
-	return r->type == NBD_CMD_READ && s->style != NBD_SIMPLE ? PROTO_EOVERFLOW : PROTO_EINVAL;
+		return refuse(c, PROTO_EINVAL, "the length is 0");
+	if (is_too_long(r))
+		return refuse(c, PROTO_EOVERFLOW, "the reply would be too long");
+	if (changes_disk(r) && e->is_readonly)
+		return refuse(c, PROTO_EPERM, "the export is read-only");
+	if (!is_within(r, e))
+		return refuse(c, beyond(r), "the range ends beyond the end of the export");
+	return PROTO_OK;
 }
 
 static enum proto_status check(const struct nbd_request *r, const struct nbd_session *s,
-			       const struct export *e)
+			       const struct export *e, struct command *c)
 {
 	enum proto_status status;
 
-	if (r->flags & ~flags_of(r, s) || !is_known(r, s, e))
-		return PROTO_EINVAL;
-	if (r->type == NBD_CMD_FLUSH) {
-		status = r->offset || r->length ? PROTO_EINVAL : PROTO_OK;
-	} else {
-		status = check_length(r, s);
-		if (status == PROTO_OK && changes_disk(r) && e->is_readonly)
-			status = PROTO_EPERM;
-		if (status == PROTO_OK)
-			status = check_range(r, e);
-	}
-	return status == PROTO_OK && !e->is_served ? PROTO_EIO : status;
+	if (!is_known(r, s, e))
+		return refuse(c, PROTO_EINVAL, "the command was not offered");
+	if (r->flags & ~flags_of(r, s))
+		return refuse(c, PROTO_EINVAL, r->flags & NBD_CMD_FLAG_PAYLOAD_LEN ?
+			      "the command takes no such payload" :
+			      "the command takes no such flag");
+	if (r->has_context && r->context != NBD_ALLOCATION_ID)
+		return refuse(c, PROTO_EINVAL, "the metadata context is unknown");
+	status = r->type == NBD_CMD_FLUSH ? check_flush(r, c) : check_range(r, e, c);
+	if (status == PROTO_OK && !e->is_served)
+		return refuse(c, PROTO_EIO, "the export is out of service");
+	return status;
 }
 
 static uint16_t operation_of(const struct nbd_request *r)
@@ -125,11 +154,41 @@ static uint16_t translate(const struct nbd_request *r, const struct nbd_session 
 	return flags;
 }
 
+void command_next(struct command *c)
+{
+	uint64_t most;
+
+	c->offset += c->length;
+	/* All pieces but the first begin where a buffer does. */
+	most = CONN_PIECE_BYTES - c->offset % PROTO_DISK_BUFFER;
+	c->length = c->rest < most ? c->rest : most;
+	c->rest -= c->length;
+}
+
+/* A client may ask for more than it was told, and gets it in pieces. */
+static void divide(struct command *c)
+{
+	c->rest = c->length;
+	c->length = 0;
+	command_next(c);
+}
+
+/*
+ * An extended payload that is longer than what clients are told ends the connection, as the
+ * protocol recommends; its length may be anything.
+ */
+static bool has_impossible_payload(const struct nbd_request *r, const struct nbd_session *s)
+{
+	return s->style == NBD_EXTENDED && !r->has_context && nbd_has_payload(r, 1) &&
+	       r->length > PROTO_MAX_BYTES;
+}
+
 enum command_fate command_check(const struct nbd_request *r, const struct nbd_session *s,
 				const struct export *e, struct command *command)
 {
 	*command = (struct command){
 		.cookie = r->cookie,
+		.start = r->offset,
 		.offset = r->offset,
 		.length = r->length,
 		.operation = operation_of(r),
@@ -138,13 +197,14 @@ enum command_fate command_check(const struct nbd_request *r, const struct nbd_se
 		return COMMAND_CLOSE;
 	if (r->type == NBD_CMD_DISC)
 		return COMMAND_FINISH;
-	command->status = check(r, s, e);
-	if (command->status == PROTO_OK) {
-		command->flags = translate(r, s);
-		return COMMAND_SERVE;
-	}
 	/* The next header can be found only behind the payload. */
-	if (nbd_has_payload(r, s->style == NBD_EXTENDED) && r->length > CONN_DISCARD_BYTES_MAX)
+	if (has_impossible_payload(r, s))
 		return COMMAND_CLOSE;
-	return COMMAND_REFUSE;
+	command->status = check(r, s, e, command);
+	if (command->status != PROTO_OK)
+		return COMMAND_REFUSE;
+	command->flags = translate(r, s);
+	if (moves_data(r) && r->length > PROTO_MAX_BYTES)
+		divide(command);
+	return COMMAND_SERVE;
 }

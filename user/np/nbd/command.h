@@ -28,20 +28,29 @@ enum command_fate {
 	COMMAND_CLOSE,
 };
 
+/* The longest text that says what is wrong with a request. */
+#define COMMAND_WHY_MAX	60U
+
 /**
  * struct command - a request that was checked
  * @cookie: the client's cookie, which goes back with the reply
- * @offset: first byte on the disk
- * @length: bytes; of a request that moves data at most PROTO_MAX_BYTES if it is served
+ * @start: offset of the client's request
+ * @offset: first byte on the disk; of the piece that is served, if the request is in pieces
+ * @length: bytes; of a piece that moves data at most PROTO_MAX_BYTES
+ * @rest: bytes of the client's request behind this piece; 0 for the last piece or the only one
  * @status: what to answer if the fate is COMMAND_REFUSE
+ * @why: what is wrong then: a text for people of at most COMMAND_WHY_MAX bytes
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  */
 struct command {
 	uint64_t cookie;
+	uint64_t start;
 	uint64_t offset;
 	uint64_t length;
+	uint64_t rest;
 	enum proto_status status;
+	const char *why;
 	uint16_t operation;
 	uint16_t flags;
 };
@@ -55,5 +64,8 @@ struct command {
  */
 enum command_fate command_check(const struct nbd_request *r, const struct nbd_session *s,
 				const struct export *e, struct command *command);
+
+/** command_next() - go on to the next piece of a request that has a rest */
+void command_next(struct command *command);
 
 #endif /* NP_NBD_COMMAND_H */

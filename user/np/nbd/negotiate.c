@@ -9,10 +9,11 @@
 
 #include "wire.h"
 
-/* The output holds the answer to LIST, which is the longest one, and the input any name. */
-static_assert(PROTO_MAX_SPS * (NBD_OPTION_REPLY_SIZE + 4 + EXPORT_NAME_MAX +
-			       EXPORT_DESCRIPTION_MAX) + NBD_OPTION_REPLY_SIZE <=
-	      NEGOTIATION_OUT_MAX, "LIST fits");
+/* The output holds the longest answer to INFO and each part of one to LIST. */
+static_assert((NBD_OPTION_REPLY_SIZE + 12) + (NBD_OPTION_REPLY_SIZE + 14) +
+	      (NBD_OPTION_REPLY_SIZE + 2 + EXPORT_NAME_MAX) +
+	      (NBD_OPTION_REPLY_SIZE + 2 + EXPORT_DESCRIPTION_MAX) + NBD_OPTION_REPLY_SIZE <=
+	      NEGOTIATION_OUT_MAX, "INFO of everything fits");
 static_assert(4 + NEGOTIATION_STRING_MAX + 2 <= NEGOTIATION_DATA_MAX,
 	      "INFO with the longest name fits");
 
@@ -76,29 +77,78 @@ static enum negotiation_step refuse(struct negotiation *n, uint32_t type,
 {
 	size_t length = strlen(message);
 
+	n->why = message;
 	put_reply(n, type, (uint32_t)length);
 	put(n, message, length);
 	return next_option(n);
+}
+
+static enum negotiation_step close_because(struct negotiation *n, const char *why)
+{
+	n->why = why;
+	return NEGOTIATION_CLOSE;
+}
+
+/* Note which export it was that does not exist, so that a log can tell. */
+static int find(struct negotiation *n, const uint8_t *name, uint32_t length)
+{
+	n->asked = name;
+	n->asked_length = length;
+	return export_find(n->exports, name, length);
+}
+
+static bool has_room(const struct negotiation *n, uint32_t length)
+{
+	return n->out_length + NBD_OPTION_REPLY_SIZE + length <= sizeof(n->out);
+}
+
+/* Return: false if there is no room for it now. */
+static bool put_server(struct negotiation *n, const struct export *e)
+{
+	uint32_t length = (uint32_t)strlen(e->name);
+	uint32_t more = (uint32_t)strlen(e->description);
+
+	if (!has_room(n, 4 + length + more))
+		return false;
+	put_reply(n, NBD_REP_SERVER, 4 + length + more);
+	put32(n, length);
+	put(n, e->name, length);
+	put(n, e->description, more);
+	return true;
+}
+
+/* Continue the list as far as there is room; negotiation_refill() has the rest. */
+static void put_list(struct negotiation *n)
+{
+	for (; n->listed < n->exports->n; n->listed++) {
+		const struct export *e = &n->exports->export[n->listed];
+
+		if (e->is_served && !put_server(n, e))
+			return;
+	}
+	if (!has_room(n, 0))
+		return;
+	put_reply(n, NBD_REP_ACK, 0);
+	n->is_listing = false;
 }
 
 static enum negotiation_step answer_list(struct negotiation *n)
 {
 	if (n->option_length)
 		return refuse(n, NBD_REP_ERR_INVALID, "LIST takes no data");
-	for (unsigned int i = 0; i < n->exports->n; i++) {
-		const struct export *e = &n->exports->export[i];
-		uint32_t length = (uint32_t)strlen(e->name);
-		uint32_t more = (uint32_t)strlen(e->description);
-
-		if (!e->is_served)
-			continue;
-		put_reply(n, NBD_REP_SERVER, 4 + length + more);
-		put32(n, length);
-		put(n, e->name, length);
-		put(n, e->description, more);
-	}
-	put_reply(n, NBD_REP_ACK, 0);
+	n->is_listing = true;
+	n->listed = 0;
+	put_list(n);
 	return next_option(n);
+}
+
+bool negotiation_refill(struct negotiation *n)
+{
+	if (!n->is_listing)
+		return false;
+	n->out_length = 0;
+	put_list(n);
+	return true;
 }
 
 static uint16_t transmission_flags(const struct negotiation *n, const struct export *e)
@@ -120,6 +170,9 @@ static uint16_t transmission_flags(const struct negotiation *n, const struct exp
 		flags |= NBD_FLAG_SEND_WRITE_ZEROES | NBD_FLAG_SEND_FAST_ZERO;
 	if (n->session.style != NBD_SIMPLE)
 		flags |= NBD_FLAG_SEND_DF;
+	if (n->session.style == NBD_EXTENDED && n->context_export >= 0 &&
+	    e == &n->exports->export[n->context_export])
+		flags |= NBD_FLAG_BLOCK_STATUS_PAYLOAD;
 	return flags;
 }
 
@@ -182,7 +235,7 @@ static enum negotiation_step answer_info(struct negotiation *n)
 		return refuse(n, NBD_REP_ERR_INVALID,
 			      "length does not fit the count of requests");
 
-	export = export_find(n->exports, n->in + 4, name_length);
+	export = find(n, n->in + 4, name_length);
 	if (export < 0)
 		return refuse(n, NBD_REP_ERR_UNKNOWN, "no such export");
 	for (uint32_t i = 0; i < n_infos; i++)
@@ -200,10 +253,12 @@ static enum negotiation_step answer_export_name(struct negotiation *n)
 {
 	static const uint8_t zeroes[NBD_EXPORT_NAME_ZEROES];
 	const struct export *e;
-	int export = export_find(n->exports, n->in, n->option_length);
+	int export = n->option_length > EXPORT_NAME_MAX ? -1 : find(n, n->in, n->option_length);
 
-	if (export < 0 || n->session.style == NBD_EXTENDED)
-		return NEGOTIATION_CLOSE;
+	if (export < 0)
+		return close_because(n, "no such export");
+	if (n->session.style == NBD_EXTENDED)
+		return close_because(n, "EXPORT_NAME after EXTENDED_HEADERS");
 	e = &n->exports->export[export];
 	put64(n, e->bytes);
 	put16(n, transmission_flags(n, e));
@@ -304,7 +359,7 @@ static enum negotiation_step answer_context(struct negotiation *n)
 	found = look_at_queries(n, 8 + name_length, nbd_get32(n->in + 4 + name_length));
 	if (found < 0)
 		return refuse(n, NBD_REP_ERR_INVALID, "length does not fit the queries");
-	export = export_find(n->exports, n->in + 4, name_length);
+	export = find(n, n->in + 4, name_length);
 	if (export < 0)
 		return refuse(n, NBD_REP_ERR_UNKNOWN, "no such export");
 	return put_contexts(n, export, found);
@@ -331,7 +386,7 @@ static bool lacks_tls(const struct negotiation *n)
 static enum negotiation_step require_tls(struct negotiation *n)
 {
 	if (n->option == NBD_OPT_EXPORT_NAME)
-		return NEGOTIATION_CLOSE;
+		return close_because(n, "TLS is required");
 	return refuse(n, NBD_REP_ERR_TLS_REQD, "TLS is required");
 }
 
@@ -367,7 +422,7 @@ static enum negotiation_step answer_option(struct negotiation *n)
 static enum negotiation_step take_option(struct negotiation *n)
 {
 	if (nbd_get64(n->in) != NBD_OPTION_MAGIC)
-		return NEGOTIATION_CLOSE;
+		return close_because(n, "it sent no option of NBD");
 	n->option = nbd_get32(n->in + 8);
 	n->option_length = nbd_get32(n->in + 12);
 	/* What was chosen before is void, also if this option fails. */
@@ -381,7 +436,7 @@ static enum negotiation_step take_option(struct negotiation *n)
 	}
 	if (n->option_length > NEGOTIATION_SKIP_MAX ||
 	    n->option == NBD_OPT_EXPORT_NAME)
-		return NEGOTIATION_CLOSE;
+		return close_because(n, "the option is too long");
 	want(n, NEGOTIATION_SKIP, n->option_length);
 	return NEGOTIATION_MORE;
 }
@@ -408,13 +463,26 @@ static enum negotiation_step answer_skipped(struct negotiation *n)
 	}
 }
 
+/* What other clients send first: TLS without STARTTLS, or a method of HTTP. */
+static const char *stranger(const uint8_t *in)
+{
+	static const char *const methods[] = { "GET ", "HEAD", "POST", "PUT ", "OPTI" };
+
+	if (in[0] == 0x16 && in[1] == 0x03)
+		return "it began TLS without STARTTLS";
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (!memcmp(in, methods[i], 4))
+			return "it speaks HTTP";
+	return "it speaks no NBD that this server knows";
+}
+
 static enum negotiation_step take_flags(struct negotiation *n)
 {
 	uint32_t flags = nbd_get32(n->in);
 
 	/* A flag that the server did not offer could change the meaning of what follows. */
 	if (flags & ~(uint32_t)NBD_FLAG_C_ALL)
-		return NEGOTIATION_CLOSE;
+		return close_because(n, stranger(n->in));
 	n->is_without_zeroes = flags & NBD_FLAG_C_NO_ZEROES;
 	return next_option(n);
 }
@@ -430,6 +498,9 @@ void negotiation_init(struct negotiation *n, const struct export_table *exports)
 	n->session = (struct nbd_session){ 0 };
 	n->context_export = -1;
 	n->export = -1;
+	n->why = NULL;
+	n->asked = NULL;
+	n->is_listing = false;
 	n->out_length = 0;
 	put64(n, NBD_MAGIC);
 	put64(n, NBD_OPTION_MAGIC);
@@ -450,6 +521,8 @@ void negotiation_secured(struct negotiation *n)
 static enum negotiation_step step_of(struct negotiation *n)
 {
 	n->out_length = 0;
+	n->why = NULL;
+	n->asked = NULL;
 	switch (n->state) {
 	case NEGOTIATION_FLAGS:
 		return take_flags(n);

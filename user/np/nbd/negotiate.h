@@ -5,7 +5,7 @@
  *
  *	negotiation_init();			out: the greeting
  *	for (;;) {
- *		send out[0..out_length);	if there is any
+ *		send out[0..out_length);	if there is any, again while negotiation_refill()
  *		follow the step;		the first one is MORE
  *		negotiation_take();		until the step is another one than WANT
  *	}
@@ -72,6 +72,11 @@ enum negotiation_state {
  * @session: what was agreed on so far; its has_allocation is right after NEGOTIATION_TRANSMIT
  * @context_export: the export for which base:allocation was chosen last, or -1
  * @export: the chosen SP's id, or -1
+ * @is_listing: a LIST has not been answered completely
+ * @listed: then the export that is listed next
+ * @why: why the last option was refused, or the connection is closed; or NULL
+ * @asked: the name of the export that was asked for, of @asked_length bytes; or NULL
+ * @asked_length: as above
  * @out_length: bytes of @out to send
  * @in: collects @want bytes
  * @out: the output
@@ -90,6 +95,11 @@ struct negotiation {
 	struct nbd_session session;
 	int context_export;
 	int export;
+	bool is_listing;
+	unsigned int listed;
+	const char *why;
+	const uint8_t *asked;
+	uint32_t asked_length;
 	size_t out_length;
 	uint8_t in[NEGOTIATION_DATA_MAX];
 	uint8_t out[NEGOTIATION_OUT_MAX];
@@ -97,6 +107,13 @@ struct negotiation {
 
 /** negotiation_init() - begin with the greeting as output; @exports must outlive @n */
 void negotiation_init(struct negotiation *n, const struct export_table *exports);
+
+/**
+ * negotiation_refill() - get more output for the same option, when the output was sent
+ *
+ * Return: false if there is none. Otherwise the step stays as it is until that is sent, too.
+ */
+bool negotiation_refill(struct negotiation *n);
 
 /**
  * negotiation_secured() - continue after NEGOTIATION_STARTTLS

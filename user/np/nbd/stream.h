@@ -3,6 +3,7 @@
  * The parser of a client's stream of requests, which comes in pieces of any size that end anywhere.
  * It says of each byte whether it is a part of a header or of a payload, and keeps the bytes of a
  * header that is not complete. It does not look at payloads, and it leaves decisions to command.h.
+ * The payload of a BLOCK_STATUS that names one metadata context counts as a part of the header.
  *
  * This header must not know of sockets, buffers or connections.
  */
@@ -20,15 +21,23 @@
  * @payload: bytes of a request's payload that have not come yet; while there are any, the
  *	next byte is one of them, otherwise it belongs to a header
  * @size: bytes of a header
+ * @more: bytes of a payload that belong to the header that is being received
  * @have: bytes of that header that have come
  * @header: these bytes
  */
 struct nbd_stream {
 	uint64_t payload;
 	uint32_t size;
+	uint32_t more;
 	uint32_t have;
-	uint8_t header[NBD_LONG_REQUEST_SIZE];
+	uint8_t header[NBD_LONG_REQUEST_SIZE + NBD_ONE_CONTEXT_SIZE];
 };
+
+/** nbd_stream_lacks() - bytes of the header that have not come, as far as is known by now */
+static inline uint32_t nbd_stream_lacks(const struct nbd_stream *s)
+{
+	return s->size + s->more - s->have;
+}
 
 /** nbd_stream_init() - begin a stream; @is_extended: its headers are extended ones */
 void nbd_stream_init(struct nbd_stream *s, bool is_extended);

@@ -33,6 +33,8 @@ enum nbd_sizes {
 	NBD_CHUNK_SIZE = 20,
 	NBD_LONG_CHUNK_SIZE = 32,
 	NBD_EXPORT_NAME_ZEROES = 124,
+	/* The payload of a BLOCK_STATUS that names one metadata context. */
+	NBD_ONE_CONTEXT_SIZE = 12,
 };
 
 /* Handshake flags, the server's and the client's. */
@@ -87,6 +89,7 @@ enum nbd_transmission_flags {
 	NBD_FLAG_CAN_MULTI_CONN = 1 << 8,
 	NBD_FLAG_SEND_CACHE = 1 << 10,
 	NBD_FLAG_SEND_FAST_ZERO = 1 << 11,
+	NBD_FLAG_BLOCK_STATUS_PAYLOAD = 1 << 12,
 };
 
 enum nbd_command {
@@ -146,7 +149,9 @@ enum nbd_error {
  * @type: enum nbd_command
  * @cookie: the client's, given back in the reply; kept as on the wire
  * @offset: bytes
- * @length: bytes
+ * @length: bytes; with @has_context those of the range, which the payload has
+ * @has_context: it is a BLOCK_STATUS whose payload names one metadata context
+ * @context: then the number of the context
  */
 struct nbd_request {
 	uint32_t magic;
@@ -155,6 +160,8 @@ struct nbd_request {
 	uint64_t cookie;
 	uint64_t offset;
 	uint64_t length;
+	uint32_t has_context;
+	uint32_t context;
 };
 
 static inline uint16_t nbd_get16(const void *p)
@@ -234,6 +241,21 @@ static inline struct nbd_request nbd_long_request_unpack(const uint8_t *wire)
 static inline int nbd_has_payload(const struct nbd_request *r, int is_extended)
 {
 	return r->type == NBD_CMD_WRITE || (is_extended && r->flags & NBD_CMD_FLAG_PAYLOAD_LEN);
+}
+
+/** nbd_names_a_context() - is it a BLOCK_STATUS whose payload can name one metadata context? */
+static inline int nbd_names_a_context(const struct nbd_request *r)
+{
+	return r->type == NBD_CMD_BLOCK_STATUS && r->flags & NBD_CMD_FLAG_PAYLOAD_LEN &&
+	       r->length == NBD_ONE_CONTEXT_SIZE;
+}
+
+/** nbd_context_unpack() - read the payload of such a request, of NBD_ONE_CONTEXT_SIZE bytes */
+static inline void nbd_context_unpack(struct nbd_request *r, const uint8_t *wire)
+{
+	r->has_context = 1;
+	r->length = nbd_get64(wire);
+	r->context = nbd_get32(wire + 8);
 }
 
 /** nbd_simple_reply_pack() - write a reply; @wire has room for NBD_SIMPLE_REPLY_SIZE bytes */
