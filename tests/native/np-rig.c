@@ -17,6 +17,8 @@
  *	batch	it collects requests for a while and answers them all at once
  *	reverse	it collects requests for a while and answers the last one first
  *	hang	it answers no request from the 100th on
+ *	late	it fails each WRITE, and keeps the payload until it has KEPT others; it also returns
+ *		payload that it has not kept
  */
 #include <arena/arena.h>
 #include <errno.h>
@@ -38,6 +40,7 @@
 #define MISCHIEF_AT	100
 #define REVERSE_USEC	2000
 #define BACKLOG		4096
+#define KEPT		8U
 
 struct rig {
 	unsigned int n_sps;
@@ -63,6 +66,8 @@ struct sp {
 	unsigned int n_backlog;
 	struct proto_reply batch[PROTO_MAX_RECORDS];
 	unsigned int n_batch;
+	struct arena_ref kept[KEPT];
+	unsigned int n_kept;
 };
 
 /* All processes of the rig share this, because the SPs are started before the NP. */
@@ -192,7 +197,8 @@ static void lie_in_records(struct sp *sp, const struct proto_reply *right)
 	LIE(r.status = 3);
 	LIE(r.status = UINT32_MAX);
 	LIE(r.status = PROTO_EIO; r.n_refs = 1);
-	LIE(r.reserved = 1);
+	LIE(r.flags = 2);
+	LIE(r.status = PROTO_OK; r.flags = PROTO_REPLY_KEPT);
 	LIE(r.n_refs = 2);
 	LIE(r.n_refs = UINT16_MAX);
 	LIE(r.n_refs = !r.n_refs);
@@ -339,6 +345,30 @@ static void serve_write(struct sp *sp, const struct proto_request *r, uint32_t c
 	       r->length);
 }
 
+static void return_payload(struct sp *sp, const struct arena_ref *ref)
+{
+	send_msg(sp, (struct arena_msg){ .type = PROTO_MESSAGE_RETURN, .ref = *ref });
+}
+
+/* Return the payload that was kept longest, twice, and keep this one. */
+static void keep_payload(struct sp *sp, const struct proto_request *r)
+{
+	struct arena_ref *oldest = &sp->kept[sp->n_kept++ % KEPT];
+
+	if (sp->n_kept > KEPT) {
+		return_payload(sp, oldest);
+		return_payload(sp, oldest);
+	}
+	*oldest = r->ref[0];
+}
+
+static void fail_write(struct sp *sp, const struct proto_request *r, struct proto_reply *answer)
+{
+	return_payload(sp, &r->ref[0]);
+	answer->status = PROTO_EIO;
+	answer->flags = PROTO_REPLY_KEPT;
+}
+
 /* Return: false if there is no room for the data now. */
 static bool serve(struct sp *sp, const struct proto_request *r)
 {
@@ -352,6 +382,8 @@ static bool serve(struct sp *sp, const struct proto_request *r)
 	switch (r->operation) {
 	case PROTO_WRITE:
 		serve_write(sp, r, count);
+		if (has_mode(sp, "late"))
+			fail_write(sp, r, &answer);
 		break;
 	case PROTO_READ:
 		if (!serve_read(sp, r, count, &answer))
@@ -372,6 +404,8 @@ static bool serve(struct sp *sp, const struct proto_request *r)
 		break;
 	}
 	reply(sp, &answer);
+	if (answer.flags & PROTO_REPLY_KEPT)
+		keep_payload(sp, r);
 	return true;
 }
 

@@ -39,7 +39,7 @@ static void check_request(const struct proto_request *r)
 
 static void check_reply(const struct proto_reply *r)
 {
-	must(r->status <= 108 && !r->reserved);
+	must(r->status <= 108 && r->flags <= !!r->status);
 	must(!r->status || (!r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts));
 	must(!r->reserved2[0] && !r->reserved2[1] && !r->reserved2[2]);
 	check_refs(r->ref, r->n_refs);

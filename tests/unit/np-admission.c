@@ -99,6 +99,17 @@ static void test_never(void)
 		  "a client is never granted what was lost");
 	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + REST - 100),
 		  ADMISSION_GRANTED, "a client is granted what remains after a loss");
+	admission_give(&a, 0, &client[0], OWN + EXPORT + REST - 100);
+	admission_find(&a, 100);
+	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + REST), ADMISSION_GRANTED,
+		  "a client is granted all again when what was lost is found");
+	admission_give(&a, 0, &client[0], OWN + EXPORT + REST);
+	admission_lose(&a, REST + 7);
+	admission_find(&a, REST + 7);
+	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + REST), ADMISSION_GRANTED,
+		  "the same holds for more than the rest");
+	is_answer(admission_take(&a, 1, &client[1], OWN + EXPORT + 1), ADMISSION_FULL,
+		  "no more is granted than there was before");
 }
 
 static void test_small(void)

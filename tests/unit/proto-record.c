@@ -124,8 +124,12 @@ static void test_replies(void)
 	r.status = PROTO_EIO;
 	ok(!takes_reply(&r), "a reply with an error and data is refused");
 	r = reply(PROTO_OK);
-	r.reserved = 1;
-	ok(!takes_reply(&r), "a reply with the reserved member set is refused");
+	r.flags = PROTO_REPLY_KEPT;
+	ok(!takes_reply(&r), "a reply that succeeded and keeps the payload is refused");
+	r.status = PROTO_EIO;
+	ok(takes_reply(&r), "a reply that failed and keeps the payload is accepted");
+	r.flags = PROTO_REPLY_KEPT << 1;
+	ok(!takes_reply(&r), "a reply with an unknown flag is refused");
 	r = reply(PROTO_OK);
 	r.zeroes_before = 7;
 	r.zeroes_after = UINT32_MAX;

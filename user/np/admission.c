@@ -93,10 +93,26 @@ void admission_give(struct admission *a, uint32_t export, struct admission_clien
 	a->used -= n;
 }
 
+/*
+ * What is lost is taken from the rest first, and what is beyond that is owed, so that what is found
+ * again goes where it was.
+ */
 void admission_lose(struct admission *a, uint32_t n)
 {
-	a->rest -= least(a->rest, n);
+	uint32_t taken = least(a->rest, n);
+
+	a->rest -= taken;
+	a->owed += n - taken;
 	a->config.total -= least(a->config.total, n);
+}
+
+void admission_find(struct admission *a, uint32_t n)
+{
+	uint32_t paid = least(a->owed, n);
+
+	a->owed -= paid;
+	a->rest += n - paid;
+	a->config.total += n;
 }
 
 void admission_wait(struct admission *a, uint32_t export)

@@ -61,6 +61,7 @@ struct admission_export {
  * @used: how much all clients have
  * @rest: how much belongs to all clients together
  * @rest_used: how much of @rest is used
+ * @owed: how much was lost beyond the rest
  * @is_waited_for: a client waits for the rest
  * @export: the exports
  */
@@ -69,6 +70,7 @@ struct admission {
 	uint32_t used;
 	uint32_t rest;
 	uint32_t rest_used;
+	uint32_t owed;
 	bool is_waited_for;
 	struct admission_export export[ADMISSION_EXPORTS_MAX];
 };
@@ -115,6 +117,9 @@ void admission_give(struct admission *a, uint32_t export, struct admission_clien
 
 /** admission_lose() - shrink the resource by @n, which were given back and are lost */
 void admission_lose(struct admission *a, uint32_t n);
+
+/** admission_find() - enlarge the resource by @n, which were lost before */
+void admission_find(struct admission *a, uint32_t n);
 
 /** admission_wait() - note that a client of @export waits because there was no room */
 void admission_wait(struct admission *a, uint32_t export);

@@ -26,8 +26,8 @@ struct np;
  * @copied_bytes: payload that this process copied in memory, beyond the copies of the socket,
  *	because it came to another place than its extent. Data of READs is never copied.
  * @bad_messages: messages of SPs that were dropped
- * @withheld_buffers: payload buffers that an SP's end left in doubt: its disk
- *	may still read them, so they are not used again
+ * @withheld_buffers: payload buffers that a disk may still read, because its SP has ended, or has
+ *	replied before the disk had ended the request
  * @turns: turns of the loop, each of which is one io_uring_enter(2) at most
  * @batches: sends, each of which has one reply or more
  * @zerocopy_sends: sends of which the kernel was asked not to copy the data

@@ -7,6 +7,7 @@
 #include <common/log.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,6 +40,9 @@ static void close_channel(struct peer *peer)
 		return;
 	peer->counters = peer_counters(peer);
 	proto_returns_exit(&peer->returns);
+	free(peer->kept);
+	peer->kept = NULL;
+	peer->n_kept = 0;
 	arena_channel_close(peer->channel);
 	peer->channel = NULL;
 }
@@ -318,6 +322,8 @@ static bool take_return(struct peer *peer, const struct arena_msg *msg)
 	struct np *np = peer->np;
 	struct arena_buf buf;
 
+	if (has_use(np, &msg->ref, PROTO_USE_PAYLOAD))
+		return reply_take_kept(np, peer, &msg->ref);
 	return has_use(np, &msg->ref, PROTO_USE_RECORD) &&
 	       !arena_regain(np->arena, peer->role, &msg->ref, &buf) &&
 	       !arena_put(np->arena, buf);
@@ -449,6 +455,9 @@ static int open_channel(struct peer *peer)
 
 	if (ret)
 		return ret;
+	peer->kept = calloc(requests, sizeof(*peer->kept));
+	if (!peer->kept)
+		return -ENOMEM;
 	return proto_returns_init(&peer->returns, peer->channel,
 				  proto_buffers_of_sp(l, peer->id, PROTO_USE_RECORD),
 				  proto_buffers_of_sp(l, peer->id, PROTO_USE_DISK), requests);

@@ -32,6 +32,8 @@ struct np;
  * @has_failed: the SP is dead or was given up, and is sent no more messages
  * @queue: requests that go to the SP at the end of the turn
  * @n_queue: how many requests @queue has
+ * @kept: payload that the SP keeps although it has replied, until it returns it
+ * @n_kept: used entries of @kept, at most as many as requests may be in flight
  * @data: admission to the SP's buffers, which READs in flight take
  * @counters: the counters of @channel when it was closed
  */
@@ -46,6 +48,8 @@ struct peer {
 	bool has_failed;
 	struct request_queue queue;
 	uint32_t n_queue;
+	struct arena_ref *kept;
+	uint32_t n_kept;
 	struct admission data;
 	struct arena_channel_counters counters;
 };

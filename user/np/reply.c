@@ -2,6 +2,7 @@
 #include "reply.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "np.h"
 #include "send.h"
@@ -110,20 +111,6 @@ static void regain_payload(struct np *np, struct peer *peer, struct request *s)
 	request_drop_payload(s);
 }
 
-bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
-{
-	struct request *s = request_of_tag(&np->requests, r->tag);
-
-	if (!s || s->state != REQUEST_AT_SP || s->conn->sp != peer->id)
-		return false;
-	if (!take_data(np, peer, s, r))
-		return false;
-	if (s->command.operation == PROTO_WRITE)
-		regain_payload(np, peer, s);
-	send_reply(s, r->status);
-	return true;
-}
-
 /* The disk of a dead SP may still be reading the payload, so its buffers are never used again. */
 static void withhold_payload(struct np *np, struct request *s)
 {
@@ -133,6 +120,49 @@ static void withhold_payload(struct np *np, struct request *s)
 	np->counters.withheld_buffers += s->buf.count;
 	admission_lose(&np->share.payload, s->buf.count);
 	s->buf = (struct arena_buf){ 0 };
+}
+
+/* The disk of this SP does the same until the SP returns the payload, see reply_take_kept(). */
+static void keep_payload(struct np *np, struct peer *peer, struct request *s)
+{
+	if (peer->n_kept < proto_requests(arena_layout(np->arena)))
+		peer->kept[peer->n_kept++] = s->ref;
+	withhold_payload(np, s);
+}
+
+bool reply_take_kept(struct np *np, struct peer *peer, const struct arena_ref *ref)
+{
+	struct arena_buf buf;
+	uint32_t i = 0;
+
+	while (i < peer->n_kept && memcmp(&peer->kept[i], ref, sizeof(*ref)) != 0)
+		i++;
+	if (i == peer->n_kept || arena_regain(np->arena, peer->role, ref, &buf) ||
+	    arena_put(np->arena, buf))
+		return false;
+	peer->kept[i] = peer->kept[--peer->n_kept];
+	np->counters.withheld_buffers -= buf.count;
+	admission_find(&np->share.payload, buf.count);
+	np->has_given = true;
+	return true;
+}
+
+bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
+{
+	struct request *s = request_of_tag(&np->requests, r->tag);
+
+	if (!s || s->state != REQUEST_AT_SP || s->conn->sp != peer->id)
+		return false;
+	if (r->flags & PROTO_REPLY_KEPT && s->command.operation != PROTO_WRITE)
+		return false;
+	if (!take_data(np, peer, s, r))
+		return false;
+	if (r->flags & PROTO_REPLY_KEPT)
+		keep_payload(np, peer, s);
+	else if (s->command.operation == PROTO_WRITE)
+		regain_payload(np, peer, s);
+	send_reply(s, r->status);
+	return true;
 }
 
 static void fail_reply(struct request *s)

@@ -24,6 +24,16 @@ struct peer;
  */
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r);
 
+/**
+ * reply_take_kept() - take back the payload of a WRITE that an SP has kept after its reply
+ * @np: the process
+ * @peer: the SP
+ * @ref: names the payload
+ *
+ * Return: false if the SP has kept no such payload; then nothing has changed.
+ */
+bool reply_take_kept(struct np *np, struct peer *peer, const struct arena_ref *ref);
+
 /** reply_fail_peer() - answer EIO to all requests that an SP has and will not answer any more */
 void reply_fail_peer(struct np *np, struct peer *peer);
 

@@ -109,7 +109,7 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 {
 	static const struct arena_rule rules[] = {
 		ARENA_RANGE(struct proto_reply, n_refs, 0, PROTO_MAX_REFS),
-		ARENA_ZERO(struct proto_reply, reserved),
+		ARENA_MASK(struct proto_reply, flags, PROTO_REPLY_KEPT),
 		ARENA_ZERO(struct proto_reply, reserved2),
 	};
 	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),
@@ -117,7 +117,8 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 
 	if (ret)
 		return ret;
-	if (!is_status(copy->status) || (copy->status != PROTO_OK && says_more(copy)))
+	if (!is_status(copy->status) || (copy->status != PROTO_OK && says_more(copy)) ||
+	    (copy->status == PROTO_OK && copy->flags))
 		return -EPROTO;
 	return refs_are_sound(copy->ref, copy->n_refs) ? 0 : -EPROTO;
 }

@@ -15,7 +15,8 @@
  * other side copies them once, by the functions below, and returns the extent. A RETURN may be held
  * for a while, so that it does not wake the peer by itself; see returns.h. An SP returns requests
  * before it replies to any of them. The payload of a request is lent by its record and returned by
- * the reply to it. The data of a reply is lent by its record and returned by RETURN.
+ * the reply to it, or later by RETURN, see PROTO_REPLY_KEPT. The data of a reply is lent by its
+ * record and returned by RETURN.
  *
  * A message or record that makes no sense is counted and dropped without an answer. Only a request
  * that makes no sense gets a reply, because its tag has a meaning for the NP alone.
@@ -162,7 +163,7 @@ enum proto_status {
  * @tag: tag of the request
  * @status: enum proto_status
  * @n_refs: extents of the data, in order; 0 unless @status is PROTO_OK
- * @reserved: zero
+ * @flags: PROTO_REPLY_*
  * @ref: the extents; the rest is zero
  * @zeroes_before: READ with PROTO_FLAG_HOLES: as many bytes at the beginning of the range are
  *	zeroes, and the extent need not have them
@@ -176,7 +177,7 @@ struct proto_reply {
 	uint64_t tag;
 	uint32_t status;
 	uint16_t n_refs;
-	uint16_t reserved;
+	uint16_t flags;
 	struct arena_ref ref[PROTO_MAX_REFS];
 	uint32_t zeroes_before;
 	uint32_t zeroes_after;
@@ -185,6 +186,12 @@ struct proto_reply {
 };
 
 static_assert(sizeof(struct proto_reply) == 64, "a record takes one cache line");
+
+/*
+ * Flags of a reply. KEPT: a WRITE failed, and the disk may still read its payload, which the SP
+ * returns by RETURN when it has it back.
+ */
+#define PROTO_REPLY_KEPT	(1U << 0)
 
 /* Flags of a part. HOLE: it is not allocated on the disk. ZERO: it reads as zeroes. */
 #define PROTO_PART_HOLE		(1U << 0)
