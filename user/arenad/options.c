@@ -10,6 +10,7 @@
 #include <np/zerocopy.h>
 #include <proto/layout.h>
 #include <sp/backend/kind.h>
+#include <sp/late.h>
 #include <string.h>
 #include <tls/options.h>
 
@@ -200,6 +201,9 @@ static const struct option_rule rules[] = {
 	{ .name = "iopoll", .kind = OPTION_SET, FIELD(iopoll),
 	  .help = "ask disks whether reads and writes are complete, which takes a processor each "
 		  "while any are under way" },
+	{ .name = "disk-timeout", .kind = OPTION_NUMBER, FIELD(disk_timeout),
+	  .max = SP_LATE_MAX_S, .argument = "S",
+	  .help = "requests that a disk has not ended after S seconds fail; 0 for never (180)" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages between the processes, hybrid or msg-ring (hybrid)" },
@@ -248,6 +252,7 @@ void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
 	*o = (struct arenad_options){
 		.listen = LISTEN_OPTIONS_INIT,
 		.size = DEFAULT_SIZE,
+		.disk_timeout = SP_LATE_DEFAULT_S,
 		.nps = 1,
 		.np_buffers = DEFAULT_BUFFERS,
 		.connections_max = NP_CONNECTIONS_DEFAULT,

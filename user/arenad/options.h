@@ -72,6 +72,7 @@ struct arenad_disk {
  * @sp_user: user that the SPs run as
  * @fixed_buffers: SPs may register buffers
  * @iopoll: SPs ask their disks for completions
+ * @disk_timeout: seconds after which requests fail that a disk has not ended; 0 for never
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
@@ -102,6 +103,7 @@ struct arenad_options {
 	struct user sp_user;
 	bool fixed_buffers;
 	bool iopoll;
+	uint32_t disk_timeout;
 	enum proto_transport transport;
 	enum arena_wait wait;
 	uint32_t zerocopy;

@@ -120,6 +120,7 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 		add(&a, "--no-fixed-buffers");
 	if (o->iopoll)
 		add(&a, "--iopoll");
+	add_value(&a, "--disk-timeout", format("%u", o->disk_timeout));
 	become(o, &p->cpus->sp[p->id], &a);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "counters.h"
+#include "late.h"
 #include "peer.h"
 #include "request.h"
 #include "sp.h"
@@ -21,8 +22,8 @@
 #define STALL_MS		10
 /* Entries of the ring beyond one for each request: few requests have several operations. */
 #define SPARE_ENTRIES		64U
-/* The signals, the timer and the waker are sources, too. */
-#define OTHER_SOURCES		3U
+/* The signals, the timers and the waker are sources, too. */
+#define OTHER_SOURCES		4U
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
 
@@ -50,7 +51,7 @@ static void look_at_buffers(struct sp *sp)
 static struct arena_ring_options ring_options(const struct sp *sp, bool polled)
 {
 	bool registered = sp->options.fixed_buffers && polled == sp->options.iopoll;
-	uint32_t entries = sp->n_requests + SPARE_ENTRIES;
+	uint32_t entries = sp->n_requests / 2 + SPARE_ENTRIES;
 
 	return (struct arena_ring_options){
 		.size = sizeof(struct arena_ring_options),
@@ -147,6 +148,16 @@ static void return_all(struct sp *sp)
 			sp_peer_return(&sp->peer[i]);
 }
 
+static void take_timer(struct sp *sp, uint64_t cookie)
+{
+	if (cookie == SP_LATE_TIMER) {
+		sp_late_look(sp);
+		return;
+	}
+	sp->is_ticking = false;
+	return_all(sp);
+}
+
 static void take_event(struct sp *sp, const struct arena_event *e)
 {
 	switch (e->type) {
@@ -163,8 +174,7 @@ static void take_event(struct sp *sp, const struct arena_event *e)
 		take_signal(sp, e->result);
 		break;
 	case ARENA_EVENT_TIMER:
-		sp->is_ticking = false;
-		return_all(sp);
+		take_timer(sp, e->cookie);
 		break;
 	default:
 		break;
@@ -200,6 +210,7 @@ static void turn(struct sp *sp, const struct arena_event *events, int n)
 	for (unsigned int i = 0; i < sp->n_peers; i++)
 		sp_peer_turn(&sp->peer[i]);
 	tick(sp);
+	sp_late_watch(sp);
 }
 
 /* Take what has come on a ring. Return: false if that is not possible any more. */
@@ -234,7 +245,7 @@ void sp_loop_run(struct sp *sp)
 {
 	bool good = true;
 
-	while (good && (!sp->is_stopping || sp->active)) {
+	while (good && (!sp->is_stopping || sp->active > sp->late.n)) {
 		good = take_turn(sp, sp->ring, wait_ms(sp));
 		if (good && is_polling(sp))
 			good = take_turn(sp, sp->polled, 0);

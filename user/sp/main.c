@@ -55,7 +55,7 @@ static int layout_check(struct sp *sp)
 			  sp->options.region, sp->n_peers, sp->options.n_nps);
 		return -EPROTO;
 	}
-	sp->n_requests = sp->n_peers * proto_requests(l);
+	sp->n_requests = 2 * sp->n_peers * proto_requests(l);
 	for (uint32_t i = 0; i < sp->n_peers; i++)
 		sp_peer_init(sp, i);
 	return 0;
@@ -139,6 +139,7 @@ static int run(struct sp *sp)
 	serve(sp);
 
 	sp_loop_disconnect(sp);
+	sp_late_leave(sp);
 close_survey:
 	sp_survey_close(sp);
 close_loop:

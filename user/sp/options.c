@@ -50,6 +50,9 @@ static const struct option_rule rules[] = {
 	{ .name = "iopoll", .kind = OPTION_SET, FIELD(iopoll),
 	  .help = "ask the disk whether reads and writes are complete, which takes a processor "
 		  "while any are under way" },
+	{ .name = "disk-timeout", .kind = OPTION_NUMBER, FIELD(disk_timeout),
+	  .max = SP_LATE_MAX_S, .argument = "SECONDS",
+	  .help = "requests that the disk has not ended by then fail; 0 for never (180)" },
 	{ .name = "read-only", .kind = OPTION_SET, FIELD(readonly),
 	  .help = "do not write the disk" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),
@@ -69,6 +72,9 @@ static const struct option_table table = {
 
 void sp_options_parse(struct sp_options *o, int argc, char **argv)
 {
-	*o = (struct sp_options){ .fixed_buffers = true };
+	*o = (struct sp_options){
+		.fixed_buffers = true,
+		.disk_timeout = SP_LATE_DEFAULT_S,
+	};
 	options_parse(&table, o, argc, argv);
 }

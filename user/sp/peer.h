@@ -37,6 +37,8 @@ struct sp;
  * @waiting: requests that wait for buffers
  * @done: requests whose replies are to be sent
  * @active: requests that are neither free nor done
+ * @in_flight: requests for whose reply the NP waits
+ * @late: requests among @active that were answered
  * @has_ended: it gets no more messages; the channel is closed when @active is 0
  * @counters: the counters of @channel when it was closed
  */
@@ -56,6 +58,8 @@ struct sp_peer {
 	struct sp_queue waiting;
 	struct sp_queue done;
 	uint32_t active;
+	uint32_t in_flight;
+	uint32_t late;
 	bool has_ended;
 	struct arena_channel_counters counters;
 };

@@ -100,7 +100,7 @@ static bool get_records(struct sp_peer *peer, uint32_t *count, struct arena_buf 
 	return false;
 }
 
-static void put_free(struct sp_request *r)
+void sp_replies_put_free(struct sp_request *r)
 {
 	r->next = r->peer->free;
 	r->peer->free = r;
@@ -120,7 +120,8 @@ static bool reply_to_some(struct sp_peer *peer)
 		struct sp_request *r = sp_queue_take(&peer->done);
 
 		write_reply(&shared[i], r);
-		put_free(r);
+		peer->in_flight--;
+		sp_replies_put_free(r);
 	}
 	send_records(peer, PROTO_MESSAGE_REPLIES, (uint16_t)count, buf);
 	return true;
@@ -134,6 +135,24 @@ void sp_replies_send(struct sp_peer *peer)
 		;
 }
 
+bool sp_replies_send_late(struct sp_peer *peer, const struct sp_request *r)
+{
+	const struct proto_reply reply = {
+		.tag = r->tag,
+		.status = PROTO_EIO,
+		.flags = r->payload.count ? PROTO_REPLY_KEPT : 0,
+	};
+	struct arena_buf buf;
+	uint32_t count = 1;
+
+	sp_peer_return(peer);
+	if (!get_records(peer, &count, &buf))
+		return false;
+	memcpy(arena_ptr(peer->sp->arena, buf), &reply, sizeof(reply));
+	send_records(peer, PROTO_MESSAGE_REPLIES, 1, buf);
+	return true;
+}
+
 void sp_replies_drop(struct sp_peer *peer)
 {
 	struct sp_request *r;
@@ -141,7 +160,8 @@ void sp_replies_drop(struct sp_peer *peer)
 	while ((r = sp_queue_take(&peer->done))) {
 		if (r->own.count)
 			arena_put(peer->sp->arena, r->own);
-		put_free(r);
+		peer->in_flight--;
+		sp_replies_put_free(r);
 	}
 }
 

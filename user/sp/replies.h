@@ -7,8 +7,11 @@
 #ifndef SP_REPLIES_H
 #define SP_REPLIES_H
 
+#include <stdbool.h>
+
 struct arena_msg;
 struct sp_peer;
+struct sp_request;
 
 /** sp_replies_hello() - send HELLO with the versions that arena-sp speaks and the disk */
 void sp_replies_hello(struct sp_peer *peer);
@@ -20,6 +23,16 @@ void sp_replies_hello(struct sp_peer *peer);
  * until the NP returns some. If the NP returns none, the reply is lost when this process ends.
  */
 void sp_replies_send(struct sp_peer *peer);
+
+/**
+ * sp_replies_send_late() - answer EIO to a request that goes on
+ *
+ * Return: false if there is no record for the reply now.
+ */
+bool sp_replies_send_late(struct sp_peer *peer, const struct sp_request *r);
+
+/** sp_replies_put_free() - let a request be used again; it has nothing any more */
+void sp_replies_put_free(struct sp_request *r);
 
 /** sp_replies_drop() - free all requests of an NP that are done, as nobody takes the replies */
 void sp_replies_drop(struct sp_peer *peer);

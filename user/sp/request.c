@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "late.h"
 #include "peer.h"
 #include "sp.h"
 #include "work.h"
@@ -135,7 +136,7 @@ static void start(struct sp *sp, struct sp_request *r)
 	uint32_t count = sp_work_buffers(sp, r);
 	struct sp_peer *peer = r->peer;
 
-	if (sp->is_stopping || peer->has_ended) {
+	if (sp->is_stopping || peer->has_ended || r->is_late) {
 		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
 	} else if ((count && peer->waiting.first) || !get_buffers(sp, r, count)) {
 		sp->counters.waits++;
@@ -166,9 +167,13 @@ static void run_waiting(struct sp *sp, struct sp_peer *peer)
 {
 	struct sp_request *r;
 
-	while ((r = peer->waiting.first) && get_buffers(sp, r, sp_work_buffers(sp, r))) {
+	while ((r = peer->waiting.first) &&
+	       (r->is_late || get_buffers(sp, r, sp_work_buffers(sp, r)))) {
 		sp_queue_take(&peer->waiting);
-		sp_work_start(sp, r);
+		if (r->is_late)
+			sp_request_finish(sp, r, PROTO_EIO);
+		else
+			sp_work_start(sp, r);
 	}
 }
 
@@ -215,6 +220,11 @@ static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 	struct arena_ref ref;
 	int ret = 0;
 
+	/* The NP of a late request has its reply already, so it is told. */
+	if (r->is_late && r->payload.count) {
+		sp_late_return(r);
+		r->payload.count = 0;
+	}
 	if (r->own.count && !has_data) {
 		ret = arena_put(sp->arena, r->own);
 		r->own.count = 0;
@@ -253,9 +263,13 @@ void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status st
 		sp_range_leave(&sp->ranges, &r->range, freed, sp);
 	count_done(&sp->counters, r, status == PROTO_OK);
 	r->status = status;
+	r->is_active = false;
 	sp->active--;
 	r->peer->active--;
-	sp_queue_put(&r->peer->done, r);
+	if (r->is_late)
+		sp_late_ended(sp, r);
+	else
+		sp_queue_put(&r->peer->done, r);
 }
 
 /*
@@ -281,19 +295,26 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 	enum proto_status status = PROTO_EINVAL;
 	struct sp_request *r = peer->free;
 	struct sp *sp = peer->sp;
+	bool is_refused;
 
 	/* The NP has more requests in flight than it may. */
-	if (!r) {
+	if (peer->in_flight == proto_requests(sp->layout)) {
 		sp->counters.bad_messages++;
 		return;
 	}
 	peer->free = r->next;
 	*r = (struct sp_request){ .peer = peer, .tag = q->tag, .client = q->client };
+	is_refused = sp_late_refuses(peer);
+	r->is_active = true;
+	r->accepted = sp->late.period;
 	sp->active++;
 	peer->active++;
+	peer->in_flight++;
 	sp->counters.requests++;
 	if (sp->is_stopping)
 		status = PROTO_ESHUTDOWN;
+	else if (is_refused)
+		status = PROTO_EIO;
 	else if (!unsound)
 		status = parse(sp, r, q);
 	if (status) {

@@ -60,6 +60,9 @@ enum sp_stage {
  * @is_stalled: the request is in the queue of stalled ones
  * @tries: how often the stage was tried again
  * @status: how the request ended
+ * @accepted: the period in which it was accepted, see late.h
+ * @is_active: it is neither free nor done
+ * @is_late: it was answered already, because it took too long
  * @next: the next request in a queue or in the list of free requests
  */
 struct sp_request {
@@ -86,6 +89,9 @@ struct sp_request {
 	bool is_stalled;
 	unsigned int tries;
 	enum proto_status status;
+	uint32_t accepted;
+	bool is_active;
+	bool is_late;
 	struct sp_request *next;
 };
 
@@ -119,7 +125,8 @@ static inline struct sp_request *sp_queue_take(struct sp_queue *q)
 /**
  * sp_requests_init() - make the table of requests, which are all free
  *
- * Each NP has as many of them as it may have in flight. Return: 0 or -ENOMEM.
+ * Each NP has twice as many of them as it may have in flight, because those that were answered late
+ * stay until the disk has ended them. Return: 0 or -ENOMEM.
  */
 int sp_requests_init(struct sp *sp);
 
@@ -132,7 +139,11 @@ void sp_requests_run(struct sp *sp);
 /** sp_requests_refuse() - end requests of an NP that wait for buffers, as one of both stops */
 void sp_requests_refuse(struct sp_peer *peer);
 
-/** sp_request_finish() - end a request; its reply goes out with others at the end of a turn */
+/**
+ * sp_request_finish() - end a request; its reply goes out with others at the end of a turn
+ *
+ * A request that is late has been answered: only what it has is given back.
+ */
 void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status status);
 
 #endif /* SP_REQUEST_H */

@@ -9,6 +9,7 @@
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
  *	survey.c	finds out where a file has holes
+ *	late.c		answers requests that the disk does not end
  *	replies.c	replies to all requests of a network process that ended in a turn
  */
 #ifndef SP_SP_H
@@ -24,6 +25,7 @@
 #include <sys/types.h>
 
 #include "backend/backend.h"
+#include "late.h"
 #include "peer.h"
 #include "range.h"
 #include "request.h"
@@ -53,6 +55,7 @@ enum sp_exit {
  * @wait: how the process waits
  * @fixed_buffers: try to register buffers
  * @iopoll: ask the disk for the completions of reads and writes
+ * @disk_timeout: seconds after which requests that the disk has not ended fail; 0 for never
  * @readonly: do not write the disk
  * @verbose: log details for developers
  */
@@ -67,6 +70,7 @@ struct sp_options {
 	enum arena_wait wait;
 	bool fixed_buffers;
 	bool iopoll;
+	uint32_t disk_timeout;
 	bool readonly;
 	bool verbose;
 };
@@ -90,6 +94,7 @@ struct sp_options {
  * @waits: requests that had to wait for buffers
  * @overlaps: requests that had to wait for earlier ones that overlap
  * @retries: requests of which a part was tried again
+ * @timeouts: requests that were answered before the disk had ended them
  * @bad_messages: messages and requests that were dropped
  * @batches: messages with requests
  * @operations: operations that began on the disk
@@ -112,6 +117,7 @@ struct sp_counters {
 	uint64_t waits;
 	uint64_t overlaps;
 	uint64_t retries;
+	uint64_t timeouts;
 	uint64_t bad_messages;
 	uint64_t batches;
 	uint64_t operations;
@@ -132,7 +138,8 @@ struct sp_counters {
  * @peer: the NPs
  * @is_ticking: a timer is under way, after which RETURNs that are held are sent
  * @requests: the table of requests
- * @n_requests: entries of @requests, as many as all NPs may have in flight
+ * @n_requests: entries of @requests
+ * @late: when requests are answered that the disk does not end
  * @survey: finds the holes of the disk
  * @ranges: ranges of requests in flight
  * @freed: requests whose ranges are not blocked any more
@@ -157,6 +164,7 @@ struct sp {
 	bool is_ticking;
 	struct sp_request *requests;
 	uint32_t n_requests;
+	struct sp_late late;
 	struct survey survey;
 	struct sp_ranges ranges;
 	struct sp_queue freed;

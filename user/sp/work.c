@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "late.h"
 #include "request.h"
 #include "sp.h"
 
@@ -438,7 +439,7 @@ static void log_failed(const struct sp_request *r, int error, const char *why)
 	static const char *const names[] = {
 		[PROTO_READ] = "read", [PROTO_WRITE] = "write", [PROTO_FLUSH] = "flush",
 		[PROTO_DISCARD] = "discard", [PROTO_WRITE_ZEROES] = "write of zeroes",
-		[PROTO_CACHE] = "read ahead",
+		[PROTO_CACHE] = "read ahead", [PROTO_BLOCK_STATUS] = "survey",
 	};
 
 	log_limited(LOG_LEVEL_WARN, "%s of %llu bytes at %llu: %s", names[r->operation],
@@ -454,6 +455,11 @@ static void fail(struct sp_request *r, int error, const char *why)
 	r->error = error;
 	if (error != -EOPNOTSUPP)
 		log_failed(r, error, why);
+}
+
+void sp_work_give_up(struct sp_request *r)
+{
+	fail(r, -ETIMEDOUT, NULL);
 }
 
 /* A long write of zeroes ends between two of its operations if the process has to stop. */
@@ -525,6 +531,10 @@ void sp_work_start(struct sp *sp, struct sp_request *r)
 
 void sp_work_surveyed(struct sp *sp, struct sp_request *r, const struct survey_job *j)
 {
+	if (r->is_late) {
+		sp_request_finish(sp, r, PROTO_EIO);
+		return;
+	}
 	if (r->operation == PROTO_BLOCK_STATUS) {
 		r->n_parts = j->n;
 		sp_request_finish(sp, r, PROTO_OK);
@@ -545,6 +555,7 @@ void sp_work_ended(struct sp *sp, const struct arena_event *e)
 	int ret = sp->backend.ops->result(&sp->backend, e, &why);
 
 	r->pending--;
+	sp_late_disk_lives(sp);
 	if (ret == -EAGAIN && r->tries < MAX_TRIES)
 		r->is_again = true;
 	else if (ret)

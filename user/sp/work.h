@@ -31,6 +31,9 @@ void sp_work_start(struct sp *sp, struct sp_request *r);
 /** sp_work_go_on() - begin operations for which the ring had no room */
 void sp_work_go_on(struct sp *sp, struct sp_request *r);
 
+/** sp_work_give_up() - begin no more operations of a request, which fails when those begun end */
+void sp_work_give_up(struct sp_request *r);
+
 /** sp_work_surveyed() - handle the end of a survey of the request's range */
 void sp_work_surveyed(struct sp *sp, struct sp_request *r, const struct survey_job *j);
 
