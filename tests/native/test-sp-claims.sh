@@ -50,11 +50,11 @@ ok "arenad refuses to write a file that qemu-nbd reads, and says so" \
 	refused "process $other (qemu-nbd)" "$path"
 release
 
-flock "$path" sleep 60 &
+flock --no-fork "$path" sleep 60 &
 other=$!
 wait_for 10 has_lock
-ok "arenad refuses a file that flock(1) has locked" refused "process" "$path"
-pkill -P "$other" -x sleep
+ok "arenad refuses a file that flock(1) has locked, and says so" \
+	refused "process $other (sleep)" "$path"
 release
 
 if loop=$(losetup --find --show "$path" 2>/dev/null); then

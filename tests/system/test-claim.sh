@@ -41,11 +41,12 @@ kill_while_writing()
 	wait "$writer"
 }
 
-pages_2m 128
-arenad_start --size 256M --page-size 2M --disk one=/dev/mapper/slow
+# The region of a killed process keeps its memory as long as the disk uses it.
+pages_2m 160
+arenad_start --size 128M --page-size 2M --disk one=/dev/mapper/slow
 ok "a write succeeds while the device works" io "write -P 7 0 4M"
 kill_while_writing
-arenad_run --size 256M --page-size 2M --disk one=/dev/mapper/slow
+arenad_run --size 128M --page-size 2M --disk one=/dev/mapper/slow
 ok "a successor finds the disk in use by nobody who can be seen" \
 	wait_for 30 says "is in use by nobody who can be seen: waiting"
 sleep 3
@@ -66,9 +67,9 @@ kill_started()
 	arenad_wait
 }
 
-arenad_start --size 256M --page-size 2M --disk one=/dev/mapper/slow
+arenad_start --size 128M --page-size 2M --disk one=/dev/mapper/slow
 kill_while_writing
-arenad_run --size 256M --page-size 2M --disk one=/dev/mapper/slow
+arenad_run --size 128M --page-size 2M --disk one=/dev/mapper/slow
 wait_for 30 says "waiting for up to"
 kill_started
 is "arenad that waits for a disk ends with status 0 on SIGTERM" "$status" 0
