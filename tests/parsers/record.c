@@ -111,7 +111,6 @@ static void eat_request(struct input *in, struct proto_request *r)
 		return;
 	r->operation %= PROTO_BLOCK_STATUS + 2;
 	r->flags &= how >> 4;
-	r->reserved = 0;
 	r->offset >>= 2;
 	r->length &= PROTO_MAX_BYTES - 1;
 	r->n_refs = r->operation == PROTO_WRITE ? how >> 1 & 3 : 0;
