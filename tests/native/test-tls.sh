@@ -233,7 +233,7 @@ arenad_start --size 256M --verbose --tls require --tls-certificates "$tmp/server
 cat >"$tmp/silent.py" <<'PYTHON'
 import socket, struct, sys, time
 all = []
-for i in range(40):
+for i in range(150):
     s = socket.create_connection(("localhost", int(sys.argv[1])))
     s.recv(18)
     s.sendall(b"\0\0\0\3IHAVEOPT" + struct.pack(">II", 5, 0))
@@ -245,8 +245,29 @@ time.sleep(300)
 PYTHON
 daemon python3 "$tmp/silent.py" "$(port)"
 wait_for 20 says ready
-ok "a client is served while 40 others are in the middle of TLS's handshake" \
+ok "a client is served while 150 others are in the middle of TLS's handshake" \
 	timeout 20 nbdinfo --size "$(secret alice)"
+# Handshakes without end, each of which takes the server much more than a request.
+cat >"$tmp/knock" <<'SCRIPT'
+while [ -e "$2" ]; do
+	timeout 60 "$BUILD/tests/native/nbd-tls" 127.0.0.1 "$1" d NORMAL:-VERS-ALL:+VERS-TLS1.3 \
+		small || echo refused
+done
+SCRIPT
+touch "$tmp/knocking"
+knockers=()
+for _ in 1 2 3; do
+	bash "$tmp/knock" "$(port)" "$tmp/knocking" >>"$tmp/knocked" 2>&1 &
+	knockers+=($!)
+done
+wait_for 20 grep -q TLS1.3 "$tmp/knocked"
+ok "a client writes while 150 others are in the middle of TLS's handshake and 3 always begin one" \
+	nbdcopy --requests=16 "$tmp/image" "$(secret alice)"
+ok "a client reads meanwhile what was written" \
+	eval "nbdcopy '$(secret alice)' '$tmp/back' && cmp '$tmp/image' '$tmp/back'"
+rm "$tmp/knocking"
+wait "${knockers[@]}"
+not_ok "none of those who always begin a handshake is refused" grep refused "$tmp/knocked"
 ok "a client with a pre-shared key is served beside certificates" \
 	nbdinfo --size "$(keyed carol "$tmp/keys/keys.psk")"
 ok "each option without TLS gets the error that TLS is required" hostile plain "$(port)"
@@ -254,6 +275,27 @@ ok "EXPORT_NAME without TLS ends the connection" hostile export-name "$(port)"
 ok "an option that comes before TLS begins ends the connection" hostile injected "$(port)"
 ok "arena-np says that bytes came before TLS began" says "bytes came before it began"
 ok "TLS 1.1 is refused" hostile old "$(port)"
+# by_hand STATUS ARGUMENT...: what comes of a client that does what finished clients do not
+by_hand()
+{
+	local wanted=$1
+
+	shift
+	timeout 90 "$BUILD/tests/native/nbd-tls" 127.0.0.1 "$(port)" d "$@"
+	[ $? = "$wanted" ]
+}
+tls12=NORMAL:-VERS-ALL:+VERS-TLS1.2
+tls13=NORMAL:-VERS-ALL:+VERS-TLS1.3
+ok "a client of TLS 1.2 that asks for a renegotiation is cut off" \
+	by_hand 3 "$tls12" small renegotiate small
+ok "arena-np says that a client asked for a renegotiation" says "it asked for a renegotiation"
+ok "a client of TLS 1.0 and 1.1 is refused" by_hand 3 NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0
+ok "a client of TLS 1.3 may change its keys, and ask for other keys of the server" \
+	by_hand 0 "$tls13" small rekey small rekey-both read bye
+ok "a request without TLS, after TLS has begun, ends the connection of TLS 1.3" \
+	by_hand 3 "$tls13" small plain small
+ok "a request without TLS, after TLS has begun, ends the connection of TLS 1.2" \
+	by_hand 3 "$tls12" small plain small
 ok "a client of TLS 1.3 negotiates anew, and its requests may come in pieces of any size" \
 	hostile 1.3 "$(port)" "$path"
 ok "a client of TLS 1.2 negotiates anew, and its requests may come in pieces of any size" \

@@ -10,6 +10,7 @@
 #include <proto/transport.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <tls/options.h>
 #include <tls/texts.h>
 
 #include "cpus.h"
@@ -77,6 +78,7 @@ struct arenad_disk {
  * @wait: how NP and SPs wait
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
  * @tls: index of the word of --tls
+ * @ktls: whether the kernel may seal and open records
  * @tls_files: what the server shows to clients in TLS
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
@@ -108,6 +110,7 @@ struct arenad_options {
 	enum arena_wait wait;
 	uint32_t zerocopy;
 	unsigned int tls;
+	enum tls_kernel ktls;
 	struct tls_files tls_files;
 	const char *bindir;
 	bool verbose;

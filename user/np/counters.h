@@ -32,6 +32,8 @@ struct np;
  * @batches: sends, each of which has one reply or more
  * @zerocopy_sends: sends of which the kernel was asked not to copy the data
  * @zerocopy_copied: those of which it copied data all the same
+ * @tls: handshakes of TLS that were completed
+ * @ktls: those of which the kernel got the keys
  */
 struct counters {
 	uint64_t connections;
@@ -53,6 +55,8 @@ struct counters {
 	uint64_t batches;
 	uint64_t zerocopy_sends;
 	uint64_t zerocopy_copied;
+	uint64_t tls;
+	uint64_t ktls;
 };
 
 /**

@@ -27,6 +27,8 @@ enum np_limits {
 	NP_REQUESTS_TO_GATHER = 4,
 	NP_GATHER_MAX = 4,
 	NP_GATHER_US = 50,
+	/* Steps of TLS's handshakes in a turn, each of which may compute for a millisecond. */
+	NP_SHAKES_A_TURN = 4,
 	/* Messages received from one SP before others get their turn. */
 	NP_MESSAGES_A_TURN = 1024,
 	ADMISSION_EXPORTS_MAX = PROTO_MAX_SPS,

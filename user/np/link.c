@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tls/options.h>
 #include <tls/session.h>
 #include <unistd.h>
 
@@ -57,6 +58,11 @@ struct link_tls {
 
 /* What is on its way between a session and the buffers. There is one thread. */
 static uint8_t scratch[TLS_RECORD_BYTES];
+
+static bool is_by_kernel(const struct link *l)
+{
+	return l->tls && tls_session_is_kernel(l->tls->session);
+}
 
 /*
  * Sides
@@ -321,6 +327,9 @@ static int begin_send(struct conn *c)
 int link_send(struct conn *c, struct arena_io *io, bool is_zerocopy)
 {
 	io->file = c->file;
+	/* The kernel's TLS refuses the flags that a send of the ring has. */
+	if (is_by_kernel(&c->socket))
+		return arena_ring_write(c->np->ring, io, NULL);
 	if (c->socket.tls) {
 		side_begin(&c->socket.tls->tx, io);
 		return begin_send(c);
@@ -338,9 +347,24 @@ static void log_secured(const struct conn *c)
 {
 	const char *identity = link_identity(&c->socket);
 
-	log_debug("connection %u: %s, client %s", c->number,
+	log_debug("connection %u: %s%s, client %s", c->number,
 		  tls_session_version(c->socket.tls->session),
+		  is_by_kernel(&c->socket) ? " by the kernel" : "",
 		  *identity ? identity : "without a name");
+}
+
+/* Return: 0 or -EPROTO. */
+static int secured(struct conn *c)
+{
+	int ret = c->np->options->ktls == TLS_KERNEL_NEVER ? -EOPNOTSUPP :
+		  tls_session_to_kernel(c->socket.tls->session);
+
+	if (ret && ret != -EOPNOTSUPP)
+		return ret;
+	c->np->counters.tls++;
+	c->np->counters.ktls += !ret;
+	log_secured(c);
+	return 0;
 }
 
 static void shake(struct conn *c)
@@ -351,15 +375,29 @@ static void shake(struct conn *c)
 	if (ret == -EAGAIN)
 		ret = side_poll(c, &t->shake, tls_session_events(t->session), NULL);
 	else if (!ret)
-		log_secured(c);
-	else
-		log_failure(c);
+		ret = secured(c);
 	if (t->shake.is_polling)
 		return;
-	if (ret)
+	if (ret) {
+		log_failure(c);
 		conn_kill(c);
-	else
+	} else {
 		t->done(c);
+	}
+}
+
+/*
+ * A step may compute for a millisecond. What is too much for this turn waits for the next one,
+ * which begins at once, as the socket is still ready: so requests of other clients come between.
+ */
+static void shake_if_due(struct conn *c)
+{
+	struct link_tls *t = c->socket.tls;
+
+	if (c->np->shakes++ < NP_SHAKES_A_TURN)
+		shake(c);
+	else if (side_poll(c, &t->shake, tls_session_events(t->session), NULL))
+		conn_kill(c);
 }
 
 static void can_shake(struct handler *h, const struct arena_event *e)
@@ -371,7 +409,7 @@ static void can_shake(struct handler *h, const struct arena_event *e)
 	if (e->result < 0)
 		conn_kill(c);
 	else if (c->phase != CONN_DEAD)
-		shake(c);
+		shake_if_due(c);
 	conn_touch(c);
 }
 

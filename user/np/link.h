@@ -5,7 +5,8 @@
  * handler that its cookie names.
  *
  * With TLS the ring only waits for the socket. Records are opened into the buffers that the caller
- * names, and sealed from them; each of both is a copy that plain connections do not have.
+ * names, and sealed from them; each of both is a copy that plain connections do not have. Where the
+ * kernel has TLS, it opens and seals them itself, and the ring sends from the buffers again.
  *
  * This header must not know of NBD.
  */

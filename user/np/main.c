@@ -171,6 +171,7 @@ static void turn(struct np *np)
 	listeners_turn(np);
 	stop_turn(np);
 	gather(np);
+	np->shakes = 0;
 	np->counters.turns++;
 }
 

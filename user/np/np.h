@@ -46,6 +46,7 @@
  * @ring_entries: how many operations the ring has room for
  * @gathers: how many events a turn waits for
  * @sends: how many sends this turn has started
+ * @shakes: how many steps of TLS's handshakes were due in this turn
  * @now: seconds of the monotonic clock, fresh in every turn
  * @is_ending: the loop ends after this turn
  * @has_given: something became free for which a connection may wait
@@ -74,6 +75,7 @@ struct np {
 	uint32_t ring_entries;
 	uint32_t gathers;
 	uint32_t sends;
+	uint32_t shakes;
 	int64_t now;
 	bool is_ending;
 	bool has_given;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <tls/options.h>
 #include <tls/texts.h>
 
 #include "limits.h"
@@ -51,6 +52,7 @@ struct options_sp {
  * @wait: how the process waits
  * @zerocopy: number of bytes from which on it sends without a copy, or ZEROCOPY_NEVER
  * @tls: whether clients may or must begin TLS
+ * @ktls: whether the kernel may seal and open records
  * @tls_files: what the server shows to clients in TLS
  * @is_verbose: log each connection
  */
@@ -71,6 +73,7 @@ struct options {
 	enum arena_wait wait;
 	uint32_t zerocopy;
 	enum negotiation_tls tls;
+	enum tls_kernel ktls;
 	struct tls_files tls_files;
 	bool is_verbose;
 };

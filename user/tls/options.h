@@ -16,6 +16,15 @@
 static const char *const tls_words[] = { "off", "allow", "require", NULL };
 
 /**
+ * enum tls_kernel - the words of --ktls: who seals and opens records
+ * @TLS_KERNEL_AUTO: the kernel where it can, else the process
+ * @TLS_KERNEL_NEVER: the process
+ */
+enum tls_kernel { TLS_KERNEL_AUTO, TLS_KERNEL_NEVER };
+
+static const char *const tls_kernel_words[] = { "auto", "never", NULL };
+
+/**
  * tls_check() - check the options of TLS together
  * @when: index of the word of --tls
  * @files: --tls-certificates, --tls-psk and --tls-verify-clients

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "credentials.h"
+#include "kernel.h"
 
 /* Alerts and other records without data that one call skips. */
 #define SKIPPED_MAX	16
@@ -20,6 +21,7 @@
  * @gnutls: GnuTLS's session
  * @fd: the socket
  * @error: GnuTLS's last error
+ * @is_kernel: the kernel seals and opens the records
  * @is_stuck: a record was sealed that the socket has not taken completely
  * @why: what is wrong with the client's certificate, or NULL
  * @identity: who the client is, after the handshake; NULL if nobody knows
@@ -29,6 +31,7 @@ struct tls_session {
 	gnutls_session_t gnutls;
 	int fd;
 	int error;
+	bool is_kernel;
 	bool is_stuck;
 	char *why;
 	char *identity;
@@ -231,10 +234,56 @@ const char *tls_session_identity(const struct tls_session *s)
 	return s->identity ? s->identity : "";
 }
 
+int tls_session_to_kernel(struct tls_session *s)
+{
+	int ret = tls_kernel_start(s->gnutls, s->fd);
+
+	s->is_kernel = !ret;
+	return ret && ret != -EOPNOTSUPP ? fail(s, GNUTLS_E_INTERNAL_ERROR) : ret;
+}
+
+bool tls_session_is_kernel(const struct tls_session *s)
+{
+	return s->is_kernel;
+}
+
+/*
+ * A record without data. The kernel cannot change keys as GnuTLS would, so a client that wants that
+ * is told so. Return: 0 at the end, or -EPROTO.
+ */
+static int take_control(struct tls_session *s, uint8_t type, const uint8_t *data, size_t size)
+{
+	if (type == TLS_RECORD_ALERT && size == 2 && data[1] == GNUTLS_A_CLOSE_NOTIFY)
+		return 0;
+	if (type == TLS_RECORD_ALERT)
+		return fail(s, GNUTLS_E_FATAL_ALERT_RECEIVED);
+	tls_kernel_alert(s->fd, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
+	return fail(s, type == TLS_RECORD_HANDSHAKE ? GNUTLS_E_REHANDSHAKE :
+		    GNUTLS_E_UNEXPECTED_PACKET);
+}
+
+static ssize_t recv_by_kernel(struct tls_session *s, void *data, size_t size)
+{
+	uint8_t type;
+	ssize_t n = tls_kernel_recv(s->fd, data, size, &type);
+
+	if (n == -EBADMSG || n == -EMSGSIZE) {
+		tls_kernel_alert(s->fd, GNUTLS_AL_FATAL, GNUTLS_A_BAD_RECORD_MAC);
+		return fail(s, GNUTLS_E_DECRYPTION_FAILED);
+	}
+	if (n == -EAGAIN || n == -EINTR)
+		return -EAGAIN;
+	if (n < 0)
+		return fail(s, GNUTLS_E_PULL_ERROR);
+	return type == TLS_RECORD_DATA ? n : take_control(s, type, data, (size_t)n);
+}
+
 ssize_t tls_session_recv(struct tls_session *s, void *data, size_t size)
 {
 	ssize_t ret = GNUTLS_E_TOO_MANY_EMPTY_PACKETS;
 
+	if (s->is_kernel)
+		return recv_by_kernel(s, data, size);
 	for (int i = 0; i < SKIPPED_MAX; i++) {
 		ret = gnutls_record_recv(s->gnutls, data, size);
 		if (ret >= 0)
@@ -252,7 +301,7 @@ ssize_t tls_session_recv(struct tls_session *s, void *data, size_t size)
 
 bool tls_session_has_more(const struct tls_session *s)
 {
-	return gnutls_record_check_pending(s->gnutls);
+	return !s->is_kernel && gnutls_record_check_pending(s->gnutls);
 }
 
 ssize_t tls_session_send(struct tls_session *s, const void *data, size_t size)
@@ -268,13 +317,14 @@ ssize_t tls_session_send(struct tls_session *s, const void *data, size_t size)
 
 uint32_t tls_session_events(const struct tls_session *s)
 {
-	return gnutls_record_get_direction(s->gnutls) ? POLLOUT : POLLIN;
+	return !s->is_kernel && gnutls_record_get_direction(s->gnutls) ? POLLOUT : POLLIN;
 }
 
 const char *tls_session_why(const struct tls_session *s)
 {
 	if (s->error == GNUTLS_E_REHANDSHAKE)
-		return "it asked for a renegotiation";
+		return s->is_kernel ? "it asked for other keys, which the kernel does not change" :
+		       "it asked for a renegotiation";
 	if (s->why)
 		return s->why;
 	return gnutls_strerror(s->error);
@@ -282,6 +332,8 @@ const char *tls_session_why(const struct tls_session *s)
 
 void tls_session_bye(struct tls_session *s)
 {
-	if (!s->is_stuck)
+	if (s->is_kernel)
+		tls_kernel_alert(s->fd, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
+	else if (!s->is_stuck)
 		gnutls_bye(s->gnutls, GNUTLS_SHUT_WR);
 }

@@ -55,6 +55,21 @@ const char *tls_session_version(const struct tls_session *s);
 const char *tls_session_identity(const struct tls_session *s);
 
 /**
+ * tls_session_to_kernel() - let the kernel seal and open the records from now on
+ * @s: session, after its handshake
+ *
+ * Plain text is then sent by write(2) to the socket, and not by tls_session_send(). A client that
+ * changes its keys, as TLS 1.3 allows, is cut off.
+ *
+ * Return: 0; -EOPNOTSUPP if the kernel cannot do that, and nothing has changed; -EPROTO if the
+ * session is of no use any more.
+ */
+int tls_session_to_kernel(struct tls_session *s);
+
+/** tls_session_is_kernel() - does the kernel seal and open the records? */
+bool tls_session_is_kernel(const struct tls_session *s);
+
+/**
  * tls_session_recv() - receive plain text of at most one record
  *
  * Return: bytes; 0 at the end; -EAGAIN; -EPROTO, see tls_session_why().

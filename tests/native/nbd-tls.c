@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A client of NBD over TLS by GnuTLS, for what finished clients do not do: it changes its keys, asks
+ * for a renegotiation, or sends what is no TLS. It does not look at the server's certificate.
+ *
+ *	nbd-tls HOST PORT EXPORT PRIORITY ACTION...
+ *
+ * PRIORITY is GnuTLS's, such as NORMAL:-VERS-ALL:+VERS-TLS1.2. The actions, in this order:
+ *	read		read 1 MiB from the start of the export
+ *	small		read 1 byte
+ *	rekey		change the keys of this side
+ *	rekey-both	change the keys, and ask the server to do the same
+ *	renegotiate	ask for a renegotiation
+ *	plain		send a request without TLS
+ *	bye		say that nothing more is sent, and wait for the end
+ *
+ * Its exit status is 0 if the server has answered all of it, 3 if it has ended the connection
+ * before, and 1 for anything else. It prints the version, cipher and the last alert that came.
+ */
+#include <gnutls/gnutls.h>
+#include <signal.h>
+
+#include "nbd-client.h"
+
+#define READ_BYTES	MIB
+#define ROUNDS_MAX	4
+#define STATUS_ENDED	3
+
+static gnutls_session_t session;
+static gnutls_certificate_credentials_t credentials;
+static int fd;
+
+__attribute__((noreturn))
+static void end(const char *what, ssize_t ret)
+{
+	printf("%s: %s, alert: %s\n", what, gnutls_strerror((int)ret),
+	       gnutls_alert_get_name(gnutls_alert_get(session)) ?
+	       gnutls_alert_get_name(gnutls_alert_get(session)) : "none");
+	exit(STATUS_ENDED);
+}
+
+static void put(const void *data, size_t size)
+{
+	const uint8_t *at = data;
+
+	while (size) {
+		ssize_t n = gnutls_record_send(session, at, size);
+
+		if (n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_AGAIN)
+			continue;
+		if (n <= 0)
+			end("send", n);
+		at += n;
+		size -= (size_t)n;
+	}
+}
+
+/* A record without data makes GnuTLS say "again", as a socket does whose patience is over. */
+static void take(void *data, size_t size)
+{
+	uint8_t *at = data;
+	int rounds = 0;
+
+	while (size) {
+		ssize_t n = gnutls_record_recv(session, at, size);
+
+		if (n < 0 && !gnutls_error_is_fatal((int)n) && rounds++ < ROUNDS_MAX)
+			continue;
+		if (n <= 0)
+			end("receive", n);
+		at += n;
+		size -= (size_t)n;
+	}
+}
+
+static void put_be(uint8_t *to, uint64_t value, int bytes)
+{
+	for (int i = 0; i < bytes; i++)
+		to[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+}
+
+static uint32_t be32(const uint8_t *from)
+{
+	return (uint32_t)from[0] << 24 | from[1] << 16 | from[2] << 8 | from[3];
+}
+
+static size_t fill_option(uint8_t *to, uint32_t option, const void *data, uint32_t size)
+{
+	memcpy(to, "IHAVEOPT", 8);
+	put_be(to + 8, option, 4);
+	put_be(to + 12, size, 4);
+	memcpy(to + 16, data, size);
+	return 16 + size;
+}
+
+/* Until the server agrees to begin TLS. */
+static void begin(void)
+{
+	uint8_t text[64];
+	size_t n;
+
+	fd = dial();
+	if (fd < 0 || recv(fd, text, 18, MSG_WAITALL) != 18)
+		bail("no server");
+	put_be(text, 3, 4);
+	n = 4 + fill_option(text + 4, 5, "", 0);
+	if (send(fd, text, n, 0) != (ssize_t)n || recv(fd, text, 20, MSG_WAITALL) != 20 ||
+	    be32(text + 12) != 1)
+		bail("no STARTTLS");
+}
+
+static void secure(const char *priority)
+{
+	int ret;
+
+	gnutls_certificate_allocate_credentials(&credentials);
+	gnutls_init(&session, GNUTLS_CLIENT);
+	ret = gnutls_priority_set_direct(session, priority, NULL);
+	if (ret)
+		bail("%s: %s", priority, gnutls_strerror(ret));
+	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+	gnutls_transport_set_int(session, fd);
+	do {
+		ret = gnutls_handshake(session);
+	} while (ret < 0 && !gnutls_error_is_fatal(ret));
+	if (ret)
+		end("handshake", ret);
+	printf("%s %s\n", gnutls_protocol_get_name(gnutls_protocol_get_version(session)),
+	       gnutls_cipher_get_name(gnutls_cipher_get(session)));
+}
+
+static void go(const char *name)
+{
+	uint8_t data[300], text[400], reply[20];
+	uint32_t size = (uint32_t)strlen(name), length;
+
+	put_be(data, size, 4);
+	memcpy(data + 4, name, size);
+	put_be(data + 4 + size, 0, 2);
+	put(text, fill_option(text, 7, data, size + 6));
+	do {
+		take(reply, sizeof(reply));
+		length = be32(reply + 16);
+		if (length > sizeof(data) || be32(reply + 12) >> 31)
+			bail("the export %s is refused", name);
+		take(data, length);
+	} while (be32(reply + 12) != 1);
+}
+
+static void fill_read(uint8_t request[28], uint32_t length)
+{
+	memset(request, 0, 28);
+	put_be(request, 0x25609513, 4);
+	put_be(request + 24, length, 4);
+}
+
+static void read_some(uint32_t length)
+{
+	static uint8_t data[READ_BYTES];
+	uint8_t request[28], reply[16];
+
+	fill_read(request, length);
+	put(request, sizeof(request));
+	take(reply, sizeof(reply));
+	if (be32(reply + 4))
+		bail("READ: error %u", be32(reply + 4));
+	take(data, length);
+}
+
+/* The server answers a renegotiation with its end, or with an alert that it will not do it. */
+static void renegotiate(void)
+{
+	int ret = gnutls_handshake(session);
+
+	for (int i = 0; ret < 0 && !gnutls_error_is_fatal(ret) && i < ROUNDS_MAX; i++)
+		ret = gnutls_handshake(session);
+	if (ret)
+		end("renegotiation", ret);
+}
+
+static void act(const char *what)
+{
+	uint8_t byte, request[28];
+	int ret = 0;
+
+	if (!strcmp(what, "read")) {
+		read_some(READ_BYTES);
+	} else if (!strcmp(what, "small")) {
+		read_some(1);
+	} else if (!strcmp(what, "rekey")) {
+		ret = gnutls_session_key_update(session, 0);
+	} else if (!strcmp(what, "rekey-both")) {
+		ret = gnutls_session_key_update(session, GNUTLS_KU_PEER);
+	} else if (!strcmp(what, "renegotiate")) {
+		renegotiate();
+	} else if (!strcmp(what, "plain")) {
+		fill_read(request, 1);
+		ret = send(fd, request, sizeof(request), 0) < 0;
+	} else if (!strcmp(what, "bye")) {
+		gnutls_bye(session, GNUTLS_SHUT_WR);
+		if (gnutls_record_recv(session, &byte, 1) > 0)
+			bail("data after the end");
+	} else {
+		bail("unknown action %s", what);
+	}
+	if (ret)
+		end(what, ret);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 5)
+		bail("usage: nbd-tls HOST PORT EXPORT PRIORITY ACTION...");
+	signal(SIGPIPE, SIG_IGN);
+	host = argv[1];
+	port = argv[2];
+	begin();
+	secure(argv[4]);
+	go(argv[3]);
+	for (int i = 5; i < argc; i++)
+		act(argv[i]);
+	gnutls_deinit(session);
+	gnutls_certificate_free_credentials(credentials);
+	close(fd);
+	return 0;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include "kernel.h"
+
+#include <errno.h>
+#include <linux/tls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifndef SOL_TLS
+#define SOL_TLS	282
+#endif
+
+#define SEQUENCE_BYTES	8
+
+/* What setsockopt(2) takes; each begins with the version and the cipher. */
+union keys {
+	struct tls_crypto_info info;
+	struct tls12_crypto_info_aes_gcm_128 gcm128;
+	struct tls12_crypto_info_aes_gcm_256 gcm256;
+	struct tls12_crypto_info_chacha20_poly1305 chacha;
+};
+
+/**
+ * struct state - one direction of a session
+ * @is_13: it speaks TLS 1.3
+ * @iv: the initial vector, or the fixed part of it in TLS 1.2
+ * @key: the key
+ * @sequence: number of the next record
+ */
+struct state {
+	bool is_13;
+	gnutls_datum_t iv;
+	gnutls_datum_t key;
+	unsigned char sequence[SEQUENCE_BYTES];
+};
+
+/*
+ * Nonces of AES-GCM: in TLS 1.3 the vector has them whole. In TLS 1.2 they are its four bytes and
+ * eight that each record carries, for which GnuTLS, too, takes the number of the record: so the
+ * kernel goes on with numbers that were not used before.
+ */
+static int fill_gcm(const struct state *s, unsigned char *salt, unsigned char *iv,
+		    unsigned char *key, size_t key_size)
+{
+	const size_t salt_size = TLS_CIPHER_AES_GCM_128_SALT_SIZE;
+	const size_t iv_size = TLS_CIPHER_AES_GCM_128_IV_SIZE;
+
+	if (s->key.size != key_size || s->iv.size < salt_size + (s->is_13 ? iv_size : 0))
+		return -EOPNOTSUPP;
+	memcpy(salt, s->iv.data, salt_size);
+	memcpy(iv, s->is_13 ? s->iv.data + salt_size : s->sequence, iv_size);
+	memcpy(key, s->key.data, key_size);
+	return 0;
+}
+
+static int fill_chacha(const struct state *s, union keys *k)
+{
+	if (s->key.size != sizeof(k->chacha.key) || s->iv.size != sizeof(k->chacha.iv))
+		return -EOPNOTSUPP;
+	memcpy(k->chacha.iv, s->iv.data, sizeof(k->chacha.iv));
+	memcpy(k->chacha.key, s->key.data, sizeof(k->chacha.key));
+	memcpy(k->chacha.rec_seq, s->sequence, SEQUENCE_BYTES);
+	return 0;
+}
+
+/* Return: bytes that are used of @k, or -EOPNOTSUPP. */
+static int fill(gnutls_cipher_algorithm_t cipher, const struct state *s, union keys *k)
+{
+	int ret;
+
+	memset(k, 0, sizeof(*k));
+	k->info.version = s->is_13 ? TLS_1_3_VERSION : TLS_1_2_VERSION;
+	switch (cipher) {
+	case GNUTLS_CIPHER_AES_128_GCM:
+		k->info.cipher_type = TLS_CIPHER_AES_GCM_128;
+		memcpy(k->gcm128.rec_seq, s->sequence, SEQUENCE_BYTES);
+		ret = fill_gcm(s, k->gcm128.salt, k->gcm128.iv, k->gcm128.key,
+			       sizeof(k->gcm128.key));
+		return ret ? ret : (int)sizeof(k->gcm128);
+	case GNUTLS_CIPHER_AES_256_GCM:
+		k->info.cipher_type = TLS_CIPHER_AES_GCM_256;
+		memcpy(k->gcm256.rec_seq, s->sequence, SEQUENCE_BYTES);
+		ret = fill_gcm(s, k->gcm256.salt, k->gcm256.iv, k->gcm256.key,
+			       sizeof(k->gcm256.key));
+		return ret ? ret : (int)sizeof(k->gcm256);
+	case GNUTLS_CIPHER_CHACHA20_POLY1305:
+		k->info.cipher_type = TLS_CIPHER_CHACHA20_POLY1305;
+		ret = fill_chacha(s, k);
+		return ret ? ret : (int)sizeof(k->chacha);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* The keys are wiped on the way out; GnuTLS and the kernel keep theirs. */
+static int give(gnutls_session_t session, int fd, int direction)
+{
+	struct state s = { .is_13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3 };
+	union keys k;
+	int ret = gnutls_record_get_state(session, direction == TLS_RX, NULL, &s.iv, &s.key,
+					  s.sequence);
+
+	if (ret)
+		return -EOPNOTSUPP;
+	ret = fill(gnutls_cipher_get(session), &s, &k);
+	if (ret > 0)
+		ret = setsockopt(fd, SOL_TLS, direction, &k, (socklen_t)ret) ? -EOPNOTSUPP : 0;
+	gnutls_memset(&k, 0, sizeof(k));
+	return ret;
+}
+
+int tls_kernel_start(gnutls_session_t session, int fd)
+{
+	int ret;
+
+	if (gnutls_record_check_pending(session) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")))
+		return -EOPNOTSUPP;
+	/* Until it has a key, a socket of kind "tls" is as it was. */
+	ret = give(session, fd, TLS_TX);
+	if (!ret && give(session, fd, TLS_RX))
+		ret = -EIO;
+	return ret;
+}
+
+/* Room for the type of a record. */
+union passage {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(sizeof(uint8_t))];
+};
+
+ssize_t tls_kernel_recv(int fd, void *data, size_t size, uint8_t *type)
+{
+	struct iovec part = { .iov_base = data, .iov_len = size };
+	union passage p = { .bytes = { 0 } };
+	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = p.bytes,
+			    .msg_controllen = sizeof(p.bytes) };
+	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT);
+	const struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&h);
+
+	*type = TLS_RECORD_DATA;
+	if (c && c->cmsg_level == SOL_TLS && c->cmsg_type == TLS_GET_RECORD_TYPE)
+		*type = *CMSG_DATA(c);
+	return n < 0 ? -errno : n;
+}
+
+void tls_kernel_alert(int fd, gnutls_alert_level_t level, gnutls_alert_description_t what)
+{
+	uint8_t alert[2] = { (uint8_t)level, (uint8_t)what };
+	struct iovec part = { .iov_base = alert, .iov_len = sizeof(alert) };
+	union passage p = { .bytes = { 0 } };
+	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = p.bytes,
+			    .msg_controllen = sizeof(p.bytes) };
+
+	p.head.cmsg_level = SOL_TLS;
+	p.head.cmsg_type = TLS_SET_RECORD_TYPE;
+	p.head.cmsg_len = CMSG_LEN(sizeof(uint8_t));
+	*CMSG_DATA(&p.head) = TLS_RECORD_ALERT;
+	/* The client may be gone, which is as well. */
+	if (sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
