@@ -57,6 +57,7 @@ class Connection:
 
     def __init__(self, path, export):
         self.path, self.export, self.style = path, export, SIMPLE
+        self.context_id = b""
         self.sock = dial(path)
         self.flags = struct.unpack(">QQH", self.take(18))[2]
         self.sock.sendall(struct.pack(">I", 3))
@@ -107,7 +108,8 @@ class Connection:
                 return False
         self.style = style
         if style != SIMPLE and context:
-            self.contexts("SET_META_CONTEXT", context)
+            replies = self.contexts("SET_META_CONTEXT", context)
+            self.context_id = next((data[:4] for kind, data in replies if kind == 4), b"")
         return self.info("GO")[-1][0] == 1
 
     def request(self, command, offset, length, flags=0, payload=b"", magic=None):
@@ -251,6 +253,8 @@ class Facts:
     def flags(self):
         c = self.connect()
         c.option("STRUCTURED_REPLY")
+        c.option("EXTENDED_HEADERS")
+        c.contexts("SET_META_CONTEXT", "base:allocation")
         data = [d for kind, d in c.info("INFO", 3) if kind == 3]
         size, flags = struct.unpack(">QH", next(d[2:] for d in data if d[:2] == b"\0\0"))
         for i, flag in enumerate(FLAGS[1:], 1):
@@ -267,6 +271,8 @@ class Facts:
         c = Connection(*target)
         if not c.go(style, context):
             return None
+        if command == "BLOCK_STATUS" and "payload" in words:
+            words = {"payload": words["payload"] + c.context_id}
         c.request(command, *arguments, **words)
         length = arguments[1] if command == "READ" else 0
         error, types, _ = c.reply(length)
@@ -336,9 +342,9 @@ class Facts:
         self.command("BLOCK_STATUS of no bytes", "BLOCK_STATUS", 0, 0)
         self.command("BLOCK_STATUS beyond the end", "BLOCK_STATUS", SIZE - 512, 1024)
         self.command("BLOCK_STATUS without a context", "BLOCK_STATUS", 0, 4096, context=None)
-        payload = struct.pack(">QI", 4096, 1)
-        self.command("BLOCK_STATUS with a payload", "BLOCK_STATUS", 0, len(payload),
-                     payload=payload, styles=[EXTENDED])
+        # The number of the context follows.
+        self.command("BLOCK_STATUS with a payload", "BLOCK_STATUS", 0, 12,
+                     payload=struct.pack(">Q", 4096), styles=[EXTENDED])
 
     def ends(self):
         self.command("RESIZE", "RESIZE", SIZE, 0)
