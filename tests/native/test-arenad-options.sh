@@ -16,7 +16,7 @@ refused()
 }
 
 good=(--region test --listen 127.0.0.1:0 --disk "d=$tmp/d")
-long=$(printf '%256s' '' | tr ' ' x)
+long=$(printf '%4097s' '' | tr ' ' x)
 refused arenad "--region is needed"
 refused arenad "--listen is needed" --region test --disk "d=$tmp/d"
 refused arenad "--disk is needed" --region test --listen 127.0.0.1:0
@@ -50,7 +50,7 @@ refused arenad "--disk: d is not NAME=PATH" --disk d
 refused arenad "--disk: =path is not NAME=PATH" --disk =path
 refused arenad "--disk: d= is not NAME=PATH" --disk d=
 refused arenad "--disk: two are called d" --disk d=/a --disk d=/b
-refused arenad "--disk: the name has 256 bytes, and 255 is the most" --disk "$long=/a"
+refused arenad "--disk: the name has 4097 bytes, and 4096 is the most" --disk "$long=/a"
 refused arenad "--disk: the name is no UTF-8" --disk $'d\xff=/a'
 refused arenad "--description: there is no --disk before it" --description text
 refused arenad "--description: the text is no UTF-8 of at most 255 bytes" --disk d=/a \
