@@ -18,8 +18,8 @@
 
 #include "np.h"
 
-/* The signals and the tick are sources of the ring, besides the channels. */
-#define OTHER_SOURCES	2U
+/* The signals, the tick and the look for clients are sources of the ring, besides the channels. */
+#define OTHER_SOURCES	3U
 
 static int check_layout(const struct np *np)
 {
