@@ -39,7 +39,11 @@
 #
 #	vm: append=no5lvl
 #
-# for kernel arguments of their own. The report of each test is kept in
+# for kernel arguments of their own, or
+#
+#	vm: nodes=2
+#
+# for a machine with two NUMA nodes. The report of each test is kept in
 # build/results/SUITE/*.tap. The Makefile builds everything before it calls this script.
 set -euo pipefail
 # shellcheck source=vm/common.sh
@@ -130,13 +134,18 @@ run_on_host()
 # a report cannot pass.
 boot()
 {
-	local kernel=$1 append=$2 results=$3 name=$4 status=0 limit=$vm_timeout
+	local kernel=$1 append=$2 results=$3 name=$4 status=0 limit=$vm_timeout options=()
 
 	[ -z "$slow" ] || limit=$((limit * 4))
 	mkdir -p "$results"
-	tests/vm/vm --kernel "$kernel" ${append:+--append "$append"} \
+	case $append in
+	'') ;;
+	nodes=*) options=(--nodes "${append#*=}") ;;
+	*) options=(--append "$append") ;;
+	esac
+	tests/vm/vm --kernel "$kernel" "${options[@]}" \
 		--timeout "$limit" --name "$name" --out "$results" -- \
-		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" tests/harness.sh --module /out "${programs[@]}" || status=$?
+		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" NPS="${NPS:-}" tests/harness.sh --module /out "${programs[@]}" || status=$?
 	[ ! -e "build/vm-logs/$name/first-console.log" ] || echo "$name" >"$results/early-death"
 	{
 		# The tests' own failures (1) are counted where they happened.
@@ -172,10 +181,11 @@ run_in_vm()
 	return "$failed"
 }
 
-# append_of FILE: the kernel arguments that a test asks for, or an empty line
+# append_of FILE: the kernel arguments, or "nodes=N", that a test asks for, or an empty line
 append_of()
 {
-	sed -n 's/^.*\<vm: append=\(.*[^ */]\)[ */]*$/\1/p' "$1" | head -n 1 | grep . || echo
+	sed -n -e 's/^.*\<vm: append=\(.*[^ */]\)[ */]*$/\1/p' -e 's/^# vm: \(nodes=[0-9]*\)$/\1/p' \
+		"$1" | head -n 1 | grep . || echo
 }
 
 run_suite()
