@@ -33,13 +33,35 @@ disk()
 # Where arenad listens; a test that needs other options sets them.
 listen=(--listen 127.0.0.1:0)
 
+# How many network processes arenad starts where a test does not say it. A test whose subject does
+# not depend on it may set another default; NPS=2 in the environment tries all of them with two.
+: "${NPS:=1}"
+
+# for_nps ARGUMENT...: set $arguments to these, with a region that is large enough for $NPS network
+# processes
+for_nps()
+{
+	local i size
+
+	arguments=("$@")
+	for ((i = 1; i < $#; i++)); do
+		[ "${arguments[i - 1]}" = --size ] || continue
+		size=$(numfmt --from=iec "${arguments[i]}") &&
+			arguments[i]=$((size * NPS))
+	done
+}
+
 # arenad_run ARGUMENT...: run arenad in the background; its log and output are in $tmp
 arenad_run()
 {
+	local arguments=()
+
+	for_nps "$@"
 	# Emptied here, as the shell in the background may do it only after a caller looks.
 	: >"$tmp/out"
 	: >"$tmp/log"
-	arenad --region test --backend "$backend" "${listen[@]}" "$@" \
+	arenad --region test --backend "$backend" "${listen[@]}" --nps "$NPS" \
+		"${arguments[@]}" \
 		>"$tmp/out" 2>"$tmp/log" &
 	arenad_pid=$!
 }
@@ -79,11 +101,24 @@ children()
 	pgrep -P "$arenad_pid" -x "$1"
 }
 
-# counter PROGRAM KEY: print a counter from the last line of counters in the log; PROGRAM may have
-# the number of the process, as in "arena-np 1"
+# counter PROGRAM KEY: print a counter from the last line of counters of each process of that name:
+# the sum of numbers, or else the last text. PROGRAM may have the number of a process, as in
+# "arena-np 1"
 counter()
 {
-	sed -En "s/^$1( [0-9]+)?: counters.* $2=([^ ]*).*/\\2/p" "$tmp/log" | tail -n 1
+	awk -v program="^$1( [0-9]+)?: counters " -v key="$2=" '
+		$0 ~ program {
+			for (i = 1; i <= NF; i++)
+				if (index($i, key) == 1)
+					value[$2] = substr($i, length(key) + 1)
+		}
+		END {
+			for (i in value) {
+				total += value[i]
+				text = value[i]
+			}
+			print text ~ /^[0-9]+$/ ? total : text
+		}' "$tmp/log"
 }
 
 # counters_printed: print the number of lines of counters in the log
@@ -92,19 +127,14 @@ counters_printed()
 	grep -c ': counters' "$tmp/log"
 }
 
-# counters_print COUNT: make all processes print their counters; wait for COUNT lines
-counters_print()
-{
-	local wanted=$(($(counters_printed) + $1))
-
-	kill -USR1 "$arenad_pid"
-	wait_for 5 eval "[ \$(counters_printed) -ge $wanted ]"
-}
-
-# counters_refresh: the same for one NP and one SP
+# counters_refresh: make all processes print their counters, and wait for them
 counters_refresh()
 {
-	counters_print 2
+	local wanted
+
+	wanted=$(($(counters_printed) + $(pgrep -P "$arenad_pid" -x 'arena-np|arena-sp' -c)))
+	kill -USR1 "$arenad_pid"
+	wait_for 15 eval "[ \$(counters_printed) -ge $wanted ]"
 }
 
 # says TEXT: true if the log contains the text

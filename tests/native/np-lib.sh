@@ -39,9 +39,3 @@ rig_start()
 	# shellcheck disable=SC2034 # for the tests
 	host=${address%:*} port=${address##*:}
 }
-
-# np_counters: have arena-np print its counters; then: counter arena-np KEY
-np_counters()
-{
-	counters_print 1
-}

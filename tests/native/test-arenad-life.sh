@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Goal: arenad's processes live and end together, arenad logs the reason, and its exit
 # status is right.
+# shellcheck disable=SC2034 # for lib.sh: what is killed and counted is the only network process
+NPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

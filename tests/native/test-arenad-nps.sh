@@ -22,17 +22,6 @@ start()
 	host=${address%:*} port=${address##*:}
 }
 
-# sum PROGRAM KEY: a counter of all processes of that name together
-sum()
-{
-	local i total=0
-
-	for i in 0 1; do
-		total=$((total + $(counter "$1 $i" "$2")))
-	done
-	echo "$total"
-}
-
 start 2
 ok "arenad starts two network processes" eval "[ \$(children arena-np | wc -l) = 2 ]"
 ok "arenad starts a storage process for each disk beside two network processes" \
@@ -41,7 +30,7 @@ for name in d0 d1; do
 	ok "clients write disk $name on one connection and read it on another" \
 		"$tools/nbd-many" "$host" "$port" "$name" 8 across
 done
-counters_print 4
+counters_refresh
 for i in 0 1; do
 	ok "network process $i has a third of the connections at least" \
 		[ "$(counter "arena-np $i" connections)" -ge 11 ]
@@ -52,8 +41,8 @@ for i in 0 1; do
 	is "network process $i found no message bad" "$(counter "arena-np $i" bad_messages)" 0
 done
 is "the storage processes have taken as many requests as the network processes passed on" \
-	"$(sum arena-sp requests)" \
-	"$(($(sum arena-np reads) + $(sum arena-np writes) + $(sum arena-np flushes)))"
+	"$(counter arena-sp requests)" \
+	"$(($(counter arena-np reads) + $(counter arena-np writes) + $(counter arena-np flushes)))"
 arenad_stop
 is "arenad ends with status 0 after it was asked to stop two network processes" "$status" 0
 
@@ -61,7 +50,7 @@ is "arenad ends with status 0 after it was asked to stop two network processes" 
 start 2
 crowd_start d0 d0 8
 is "eight clients of two network processes write and verify" "$answer" ready
-counters_print 4
+counters_refresh
 others=$(counter "arena-np 1" connections)
 first=$(children arena-np | head -n 1)
 kill -STOP "$first"
@@ -88,7 +77,7 @@ ok "new clients are served when one of two network processes was killed" \
 crowd_stop d0
 is "only the clients of the network process that was killed have lost their connections" \
 	"$answer" "lost $((8 - others)) wrong 0"
-counters_print 3
+counters_refresh
 is "a storage process counts one network process when the other one was killed" \
 	"$(counter "arena-sp 0" nps)" 1
 arenad_stop
@@ -108,7 +97,7 @@ is "arenad ends with status 1 when a storage process of two network processes wa
 start 2 --reuse-port
 ok "clients of two network processes with sockets of their own are served" \
 	"$tools/nbd-many" "$host" "$port" d0 16 across
-counters_print 4
+counters_refresh
 for i in 0 1; do
 	ok "network process $i with sockets of its own has some of 32 connections" \
 		[ "$(counter "arena-np $i" connections)" -ge 1 ]

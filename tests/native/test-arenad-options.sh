@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Goal: a wrong command line is refused with status 2 and a message that says what is
 # wrong with it. Values at a limit are accepted. Help that cannot be written is an error.
+# shellcheck disable=SC2034 # for lib.sh: the region is as small as it can be
+NPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -16,7 +16,7 @@ serve()
 
 	arenad_start --size 256M --disk "d=$path" --transport "$1" --wait "$2"
 	is "$with: the processes have the options of arenad" \
-		"$(pgrep -c -P "$arenad_pid" -f -- "$with")" 2
+		"$(pgrep -c -P "$arenad_pid" -f -- "$with")" $((NPS + 1))
 	ok "$with: nbdcopy writes an image" nbdcopy --flush "$tmp/image" "nbd://$address/d"
 	ok "$with: nbdcopy reads it" nbdcopy "nbd://$address/d" "$tmp/back"
 	ok "$with: nbdcopy read what it had written" cmp "$tmp/image" "$tmp/back"

@@ -11,7 +11,7 @@ requires nbdcopy fio
 path=$(disk d 64M)
 head -c 64M /dev/urandom >"$tmp/image"
 arenad_start --size 128M --disk "d=$path" --zerocopy-threshold 4K
-np=$(pgrep -P "$arenad_pid" -x arena-np)
+np=$(children arena-np | head -n 1)
 ok "arena-np has the threshold of arenad's command line" \
 	grep -qz -- --zerocopy-threshold "/proc/$np/cmdline"
 ok "nbdcopy writes an image" nbdcopy --flush "$tmp/image" "nbd://$address/d"
@@ -24,7 +24,7 @@ ok "nbdcopy read what it had written, slowly" cmp "$tmp/image" "$tmp/back"
 ok "fio verifies what it writes and reads at queue depth 32" fio --name=verified \
 	--ioengine=nbd --uri="nbd://$address/d" --rw=randrw --bs=16k --size=64M --io_size=64M \
 	--iodepth=32 --verify=crc32c --verify_state_save=0
-counters_print 2
+counters_refresh
 is "the storage process found no message bad" "$(counter arena-sp bad_messages)" 0
 is "the network process found no message bad" "$(counter arena-np bad_messages)" 0
 ok "arena-np asked the kernel not to copy" [ "$(counter arena-np zerocopy_sends)" -gt 100 ]
@@ -35,7 +35,7 @@ arenad_start --size 128M --disk "d=$path"
 ok "nbdcopy reads the image over 4 connections, with the default threshold" \
 	nbdcopy --connections=4 --request-size=1048576 "nbd://$address/d" "$tmp/back"
 ok "nbdcopy read what the disk has" cmp "$path" "$tmp/back"
-counters_print 2
+counters_refresh
 copied=$(counter arena-np zerocopy_copied)
 ok "the kernel reported copies, as the client is on the same machine" [ "$copied" -gt 0 ]
 ok "arena-np did not go on asking such a client's sends not to be copied" \

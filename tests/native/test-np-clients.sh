@@ -38,12 +38,12 @@ is "the second export has the size of the second disk" "$(nbdinfo --size "$two")
 ok "arena-np refuses a client that names an unknown export" eval "! nbdinfo nbd://$address/three"
 
 ok "nbdcopy writes an image to the first export" nbdcopy --flush "$tmp/image" "$one"
-counters_print 3
+counters_refresh
 copied=$(counter arena-np copied_bytes)
 ok "nbdcopy reads the image from the first export" nbdcopy "$one" "$tmp/back"
 ok "the image that was read from the first export is the one that was written" \
 	cmp "$tmp/image" "$tmp/back"
-counters_print 3
+counters_refresh
 is "the network process copied no byte that was read" \
 	"$(counter arena-np copied_bytes)" "$copied"
 ok "nbdcopy writes the image to the second export by 8 connections in requests of 32 MiB" \
@@ -96,7 +96,7 @@ ok "nbdkit finds no difference between an image and its copy by simple replies" 
 	nbdkit -U - nbd uri=$two --filter=noextents --run 'nbdcopy \"\$uri\" $tmp/copied' &&
 	cmp $tmp/sparse $tmp/copied"
 
-counters_print 3
+counters_refresh
 ok "the network process copied less than a tenth of the bytes that were written" \
 	test $(($(counter arena-np copied_bytes) * 10)) -lt "$(counter arena-np bytes_in)"
 is "the network process counted no bad message" "$(counter arena-np bad_messages)" 0

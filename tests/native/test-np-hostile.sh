@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: no client can harm the daemons or another client, whatever it does.
+: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -11,7 +12,7 @@ ok "the second disk stays served while a hostile client uses it" \
 	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}" two
 ok "the first disk stays served while greedy clients use it" \
 	"$BUILD/tests/native/nbd-greedy" "${address%:*}" "${address##*:}" one
-counters_print 3
+counters_refresh
 is "the network process counted no bad message of the storage processes" \
 	"$(counter arena-np bad_messages)" 0
 is "the storage process counted no bad message of the network process" \

@@ -24,7 +24,7 @@ PY
 rig_start --mode late --sps 2 --
 is "each write fails with EIO, and none is left without an answer" \
 	"$(timeout 60 nbdsh -u "nbd://$address/d0" -c "$(cat "$tmp/writes.py")")" 400
-np_counters
+counters_refresh
 is "arena-np withholds the payload that the SP has kept, and no other" \
 	"$(counter arena-np withheld_buffers)" $((8 * 256))
 # Of each write the SP returns the payload too soon, and of all but 8 once too often.

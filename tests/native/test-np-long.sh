@@ -154,7 +154,7 @@ exec 9>&-
 ok "the log names an export that does not exist, cut to a bounded length" \
 	grep -q "no such export: 'nnnnnnnn.*n\.\.\.'$" "$tmp/log"
 ok "no line of the log is longer than 400 bytes" test "$(wc -L <"$tmp/log")" -le 400
-counters_print 2
+counters_refresh
 is "the network process counted no bad message" "$(counter arena-np bad_messages)" 0
 arenad_stop
 is "arenad ends with status 0 after long requests" "$status" 0

@@ -29,7 +29,7 @@ broken_export()
 		nbdcopy "nbd://$address/d1" "$tmp/back"
 	ok "mode $1: the image that was read is the one that was written" \
 		cmp -n 50331648 "$tmp/image" "$tmp/back"
-	np_counters
+	counters_refresh
 	ok "mode $1: arena-np withholds payload buffers that the broken SP's disk may still read" \
 		test "$(counter arena-np withheld_buffers)" -gt 0
 	arenad_stop

@@ -8,7 +8,7 @@
 arenad_start --size 512M --disk "one=$(disk one 64M)"
 ok "every command works in every style on a file" \
 	"$tools/nbd-styles" "${address%:*}" "${address##*:}" one
-counters_print 2
+counters_refresh
 is "the network process counted no bad message" "$(counter arena-np bad_messages)" 0
 is "the storage process counted no bad message" "$(counter arena-sp bad_messages)" 0
 ok "the storage process did not read the holes of the file" \

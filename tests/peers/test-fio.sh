@@ -43,7 +43,7 @@ for export in a b; do
 done
 skip "fio reads what it wrote among trims that it makes itself (trim_percentage)" \
 	"fio 3.39 crashes at this, with nbdkit too"
-counters_print 1
+counters_refresh
 is "arena-np counts no bad message after fio" "$(counter arena-np bad_messages)" 0
 arenad_stop
 is "arenad ends with status 0 after fio" "$status" 0

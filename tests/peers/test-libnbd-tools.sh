@@ -145,7 +145,7 @@ else
 	skip "the file that nbdfuse shows has the bytes of the disk" "this machine has no FUSE"
 fi
 
-counters_print 1
+counters_refresh
 is "arena-np counts no bad message after libnbd's tools" "$(counter arena-np bad_messages)" 0
 arenad_stop
 is "arenad ends with status 0 after libnbd's tools" "$status" 0

@@ -63,7 +63,7 @@ for filter in blocksize fua noparallel multi-conn swab; do
 		through --filter="$filter" "${options[@]}" -- "${write_read//77/78}"
 done
 ok "nbdkit writes and reads the disk" through -- "$write_read"
-counters_print 1
+counters_refresh
 is "arena-np counts no bad message after nbdkit" "$(counter arena-np bad_messages)" 0
 arenad_stop
 is "arenad ends with status 0 after nbdkit" "$status" 0

@@ -21,7 +21,7 @@ for nps in 1 3; do
 	is "the script ends with status 0, with $nps network processes" "$script" 0 ||
 		diag "$(tail -n 30 "$tmp/trace")"
 	grep -q '^1 ' "$tmp/said" && diag "$(grep -v '^nbdsh>' "$tmp/trace" | tail -n 40)"
-	counters_print "$nps"
+	counters_refresh
 	is "each NP counts no bad message, with $nps network processes" \
 		"$(grep 'arena-np.*: counters' "$tmp/log" | grep -vc ' bad_messages=0 ')" 0
 	arenad_stop

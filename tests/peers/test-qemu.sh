@@ -104,7 +104,7 @@ ok "zeroes and trims through qemu-storage-daemon are read as zeroes" quiet qemu-
 	-c "write -z 4M 1M" -c "discard 5M 1M" -c "read -P 0 4M 1M" -c flush
 end_process "$daemon"
 
-counters_print 1
+counters_refresh
 is "arena-np counts no bad message after qemu's tools" "$(counter arena-np bad_messages)" 0
 arenad_stop
 is "arenad ends with status 0 after qemu's tools" "$status" 0

@@ -70,9 +70,10 @@ pages_return()
 	echo 0 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 }
 
-# pages_2m COUNT: have COUNT huge pages of 2 MiB until the end of the test
+# pages_2m COUNT: have COUNT huge pages of 2 MiB for each network process that is started by default,
+# until the end of the test
 pages_2m()
 {
-	echo "$1" >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+	echo "$(($1 * NPS))" >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 	at_exit pages_return
 }

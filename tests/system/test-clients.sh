@@ -31,7 +31,7 @@ ok "qemu-img reads the same image" eval "qemu-img dd -f raw -O raw bs=1M count=6
 ok "fio writes to both disks at once and verifies them" fio --ioengine=nbd --rw=randwrite \
 	--bsrange=4k-128k --io_size=24M --size=64M --iodepth=16 --verify=crc32c --verify_state_save=0 \
 	--name=one "--uri=$one" --name=two "--uri=$two"
-counters_print 3
+counters_refresh
 ok "the NP has copied less than a tenth of what clients wrote" \
 	test $(($(counter arena-np copied_bytes) * 10)) -lt "$(counter arena-np bytes_in)"
 is "no SP has copied a byte" "$(grep -c 'arena-sp [01]: counters.* copied_bytes=0 ' "$tmp/log")" 2
@@ -46,7 +46,7 @@ ok "nbdcopy writes with the greatest requests" nbdcopy --connections=2 --request
 ok "nbdcopy reads back with the greatest requests" \
 	eval "nbdcopy --connections=2 --request-size=33554432 $two $tmp/back &&
 	cmp -n 67108864 $tmp/image $tmp/back"
-counters_print 3
+counters_refresh
 is "the NP received no bad message" "$(counter arena-np bad_messages)" 0
 
 arenad_stop

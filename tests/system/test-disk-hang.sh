@@ -45,7 +45,7 @@ fails()
 # counts PROGRAM KEY VALUE: a counter has this value
 counts()
 {
-	counters_print 3
+	counters_refresh
 	[ "$(counter "$1" "$2")" = "$3" ]
 }
 

@@ -89,7 +89,7 @@ ok "xfs is unmounted again" umount "$tmp/xfs"
 ok "ext4 is unmounted again" umount "$tmp/ext4"
 ok "the kernel's client disconnects again what netlink set up" unattached /dev/nbd0
 ok "the kernel's client disconnects again what ioctl set up" unattached /dev/nbd1
-counters_print 3
+counters_refresh
 is "arena-np counts no bad message after the kernel's client" "$(counter arena-np bad_messages)" 0
 arenad_stop
 is "arenad ends with status 0 after the kernel's client" "$status" 0
