@@ -171,8 +171,8 @@ void arena_waker_wake(struct arena_waker *waker);
  * @r: ring
  * @source: from one of the calls above
  *
- * A channel sends by a ring of its own again. If the kernel refuses that ring, the channel has
- * that error from now on, see arena_channel_recv().
+ * A channel sends by its own ring again. What it had queued is submitted; if that fails, the
+ * channel has that error from now on, see arena_channel_recv().
  *
  * Return: 0; -ESTALE if @source is gone already; -ECHILD.
  */

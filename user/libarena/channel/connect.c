@@ -361,7 +361,7 @@ void connect_free(struct arena_channel *ch)
 
 void connect_leave(struct arena_channel *ch)
 {
-	close_fd(ch->tx.has_own ? ch->tx.own.ring_fd : -1);
+	close_fd(ch->tx.keeps_own ? ch->tx.own.ring_fd : -1);
 	close_fd(ch->tx.target);
 	close_fd(ch->has_box ? ch->box.ring.ring_fd : -1);
 	free_private(ch);

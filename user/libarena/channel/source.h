@@ -58,7 +58,7 @@ int channel_source_attach(struct arena_channel *ch, const struct channel_watcher
  * channel_source_detach() - send by a ring of the channel's own again
  * @ch: channel that is attached; what it has queued is submitted
  *
- * If it can get no ring, that is the channel's error.
+ * If that fails, it is the channel's error.
  */
 void channel_source_detach(struct arena_channel *ch);
 

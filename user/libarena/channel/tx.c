@@ -4,24 +4,56 @@
 /* How many messages go with one submit of a ring of the channel's own. */
 #define OWN_ENTRIES	128U
 
-int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data)
+/*
+ * The ring sends messages and nothing else, whoever gets its descriptor. (7.3 restricts
+ * registrations only if one is named.)
+ */
+static int restrict_own(struct io_uring *ring)
+{
+	struct io_uring_restriction only[] = {
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_MSG_RING },
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+		  .sqe_flags = IOSQE_CQE_SKIP_SUCCESS },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
+		  .register_op = IORING_UNREGISTER_RING_FDS },
+	};
+	int ret = io_uring_register_restrictions(ring, only, sizeof(only) / sizeof(only[0]));
+
+	return ret ? ret : io_uring_enable_rings(ring);
+}
+
+static int open_own(struct io_uring *ring)
 {
 	struct io_uring_params params = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL,
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL |
+			 IORING_SETUP_R_DISABLED,
 	};
+	int ret = io_uring_queue_init_params(OWN_ENTRIES, ring, &params);
+
+	if (ret)
+		return ret;
+	/* A child of fork(2) does not need it, and could corrupt it. */
+	io_uring_ring_dontfork(ring);
+	/* This saves a look-up in each system call. Older kernels refuse it. */
+	io_uring_register_ring_fd(ring);
+	ret = restrict_own(ring);
+	if (ret < 0)
+		io_uring_queue_exit(ring);
+	return ret < 0 ? ret : 0;
+}
+
+int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data)
+{
 	int ret;
 
 	tx->user_data = user_data;
 	tx->ring = ring;
 	if (ring)
 		return 0;
-	ret = io_uring_queue_init_params(OWN_ENTRIES, &tx->own, &params);
+	ret = open_own(&tx->own);
 	if (ret)
 		return ret == -EINVAL ? -EOPNOTSUPP : ret;
-	/* A child of fork(2) does not need it, and could corrupt it. */
-	io_uring_ring_dontfork(&tx->own);
-	/* This saves a look-up in each system call. Older kernels refuse it. */
-	io_uring_register_ring_fd(&tx->own);
+	tx->keeps_own = true;
 	tx->has_own = true;
 	tx->ring = &tx->own;
 	return 0;
@@ -35,10 +67,11 @@ void channel_tx_close(struct channel_tx *tx)
 	 */
 	bool is_named = tx->ring && !tx->has_own && channel_tx_pending(tx);
 
-	if (tx->has_own)
+	if (tx->keeps_own)
 		io_uring_queue_exit(&tx->own);
 	if (tx->target >= 0 && !is_named)
 		close(tx->target);
+	tx->keeps_own = false;
 	tx->has_own = false;
 	tx->ring = NULL;
 	tx->target = -1;
@@ -72,7 +105,6 @@ static int submit(struct channel_tx *tx)
 
 void channel_tx_use(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data)
 {
-	io_uring_queue_exit(&tx->own);
 	tx->has_own = false;
 	tx->is_deferred = true;
 	tx->ring = ring;
@@ -84,8 +116,9 @@ int channel_tx_return(struct channel_tx *tx)
 	int ret = submit(tx);
 
 	tx->is_deferred = false;
-	tx->ring = NULL;
-	return ret ? ret : channel_tx_open(tx, NULL, 0);
+	tx->has_own = true;
+	tx->ring = &tx->own;
+	return ret;
 }
 
 int channel_tx_submit(struct channel_tx *tx)

@@ -16,10 +16,12 @@
  * struct channel_tx - a tx ring and where its messages go
  * @state: of the channel; the error of a message that could not be sent goes there
  * @ring: the tx ring, NULL if there is none yet
- * @own: the channel's own ring, if @has_own
+ * @own: the channel's own ring, if @keeps_own
  * @target: the peer's mailbox, or -1
  * @user_data: user_data of messages
- * @has_own: the channel has a ring of its own
+ * @keeps_own: the channel has a ring of its own. It keeps that also while it sends by another
+ *	one, because its process may not be allowed to make rings later
+ * @has_own: the channel sends by its own ring
  * @is_deferred: only the ring's owner submits it
  */
 struct channel_tx {
@@ -28,6 +30,7 @@ struct channel_tx {
 	struct io_uring own;
 	int target;
 	uint64_t user_data;
+	bool keeps_own;
 	bool has_own;
 	bool is_deferred;
 };
@@ -45,7 +48,7 @@ int channel_tx_open(struct channel_tx *tx, struct io_uring *ring, uint64_t user_
 /** channel_tx_use() - send by @ring, which its owner submits, instead of the channel's own */
 void channel_tx_use(struct channel_tx *tx, struct io_uring *ring, uint64_t user_data);
 
-/** channel_tx_return() - submit that ring, and send by one of the channel's own again */
+/** channel_tx_return() - submit that ring, and send by the channel's own again; 0 or -errno */
 int channel_tx_return(struct channel_tx *tx);
 
 /** channel_tx_close() - undo channel_tx_open(), and close the peer's mailbox; always allowed */
