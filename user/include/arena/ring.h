@@ -95,6 +95,20 @@ struct arena_source {
 };
 
 /**
+ * enum arena_ring_uses - what a ring is for
+ * @ARENA_USES_DISK: arena_ring_read(), arena_ring_write(), arena_ring_fsync(),
+ *	arena_ring_discard(), arena_ring_write_zeroes()
+ * @ARENA_USES_NVME: arena_ring_nvme()
+ * @ARENA_USES_SOCKETS: arena_ring_accept(), arena_ring_recv(), arena_ring_skip(),
+ *	arena_ring_send(), arena_ring_send_zc() and those with provided buffers
+ */
+enum arena_ring_uses {
+	ARENA_USES_DISK = 1,
+	ARENA_USES_NVME = 2,
+	ARENA_USES_SOCKETS = 4,
+};
+
+/**
  * struct arena_ring_options - how to make a ring
  * @size: sizeof(struct arena_ring_options)
  * @entries: operations that can be pending at once, up to ARENA_RING_MAX_ENTRIES; 0 means
@@ -117,6 +131,11 @@ struct arena_source {
  * @features: features of the kernel to use; NULL for those that arena_probe() finds
  * @polled: completions are asked for, see above; the kernel sleeps for half the time that an
  *	operation takes where it can (Linux 6.13)
+ * @uses: enum arena_ring_uses, the only ones that the ring has from its beginning to its end; 0 for
+ *	all. The kernel refuses all other operations, which end with -EACCES, and almost all
+ *	registrations, also those that do not come from the library: from code that has taken
+ *	over the process, or from another process with the ring's descriptor.
+ *	arena_ring_poll(), cancellations and sources belong to every use.
  */
 struct arena_ring_options {
 	size_t size;
@@ -129,6 +148,7 @@ struct arena_ring_options {
 	bool register_peers;
 	const struct arena_features *features;
 	bool polled;
+	uint32_t uses;
 };
 
 /**

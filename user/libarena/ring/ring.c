@@ -10,6 +10,7 @@
 #include "nvme.h"
 #include "ops.h"
 #include "provided.h"
+#include "restrict.h"
 #include "rw.h"
 #include "source.h"
 #include "turn.h"
@@ -25,6 +26,8 @@
 /* Own operations of each file: a cancellation, a shutdown, a disconnection. */
 #define OWN_PER_FILE	3
 
+#define USES	(ARENA_USES_DISK | ARENA_USES_NVME | ARENA_USES_SOCKETS)
+
 static int check_options(const struct arena_ring_options *o)
 {
 	const struct why_rule rules[] = {
@@ -34,6 +37,7 @@ static int check_options(const struct arena_ring_options *o)
 		{ o->sources > ARENA_RING_MAX_SOURCES,
 		  "sources: is greater than ARENA_RING_MAX_SOURCES" },
 		{ o->wait > ARENA_WAIT_ADAPT, "wait: is not one of enum arena_wait" },
+		{ o->uses & ~USES, "uses: has one that is not of enum arena_ring_uses" },
 	};
 
 	return WHY_FIRST(rules);
@@ -114,10 +118,11 @@ static uint32_t submissions(const struct arena_ring *r)
 	return r->n_ops < MAX_SQ ? r->n_ops : MAX_SQ;
 }
 
-static int open_uring(struct arena_ring *r)
+/* A ring that is to be restricted begins its life when it is: see ring_restrict(). */
+static int open_uring(struct arena_ring *r, uint32_t uses)
 {
 	struct io_uring_params params = {
-		.flags = setup_flags(r),
+		.flags = setup_flags(r) | (uses ? IORING_SETUP_R_DISABLED : 0),
 		.cq_entries = completions(r),
 	};
 	int ret;
@@ -231,13 +236,19 @@ int arena_ring_open(struct arena *a, const struct arena_ring_options *options,
 	if (!ret && o.nvme)
 		ret = prepare_nvme(r);
 	if (!ret)
-		ret = open_uring(r);
+		ret = open_uring(r, o.uses);
 	if (ret) {
 		free_ring(r);
 		return ret;
 	}
 	if (o.registered || o.register_peers)
 		register_groups(r, &o);
+	ret = o.uses ? ring_restrict(r, o.uses) : 0;
+	if (ret) {
+		io_uring_queue_exit(&r->uring);
+		free_ring(r);
+		return ret;
+	}
 	*out = r;
 	return 0;
 }

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "restrict.h"
+
+/* What sources, channels, cancellations and the removal of files need. */
+#define EACH	UINT32_MAX
+#define DISK	ARENA_USES_DISK
+#define NVME	ARENA_USES_NVME
+#define SOCKETS	ARENA_USES_SOCKETS
+
+/* All these use files of the ring's table, or buffers that the kernel chooses. */
+#define SQE_FLAGS	(IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS)
+
+/**
+ * struct allowed - an operation or a registration
+ * @number: IORING_OP_* or IORING_REGISTER_*
+ * @uses: enum arena_ring_uses that need it
+ */
+struct allowed {
+	uint8_t number;
+	uint32_t uses;
+};
+
+static const struct allowed operations[] = {
+	{ IORING_OP_NOP, EACH },
+	{ IORING_OP_POLL_ADD, EACH },
+	{ IORING_OP_ASYNC_CANCEL, EACH },
+	{ IORING_OP_MSG_RING, EACH },
+	{ IORING_OP_READ, DISK },
+	{ IORING_OP_READV, DISK },
+	{ IORING_OP_READ_FIXED, DISK },
+	{ IORING_OP_WRITE, DISK },
+	{ IORING_OP_WRITEV, DISK },
+	{ IORING_OP_WRITE_FIXED, DISK },
+	{ IORING_OP_FSYNC, DISK },
+	{ IORING_OP_FALLOCATE, DISK },
+	/* A discard of a block device is such a command, too. */
+	{ IORING_OP_URING_CMD, DISK | NVME },
+	{ IORING_OP_ACCEPT, SOCKETS },
+	{ IORING_OP_RECV, SOCKETS },
+	{ IORING_OP_RECVMSG, SOCKETS },
+	{ IORING_OP_SEND, SOCKETS },
+	{ IORING_OP_SENDMSG, SOCKETS },
+	{ IORING_OP_SEND_ZC, SOCKETS },
+	{ IORING_OP_SENDMSG_ZC, SOCKETS },
+	/* The end of a file, and the reset of a socket. */
+	{ IORING_OP_SHUTDOWN, EACH },
+	{ IORING_OP_CONNECT, SOCKETS },
+};
+
+static const struct allowed registrations[] = {
+	{ IORING_REGISTER_FILES_UPDATE, EACH },
+	{ IORING_UNREGISTER_FILES, EACH },
+	{ IORING_UNREGISTER_BUFFERS, EACH },
+	{ IORING_REGISTER_PBUF_RING, SOCKETS },
+	{ IORING_UNREGISTER_PBUF_RING, SOCKETS },
+};
+
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+/* Operations of kernels that are newer than the oldest one; an older one knows no such number. */
+static const struct allowed newer[] = {
+	{ URING_OP_READV_FIXED, DISK },
+	{ URING_OP_WRITEV_FIXED, DISK },
+};
+
+/**
+ * struct restrictions - a list under construction
+ * @n: used entries of @list
+ * @list: what the kernel is given
+ */
+struct restrictions {
+	unsigned int n;
+	struct io_uring_restriction list[1 + COUNT(operations) + COUNT(newer) +
+					 COUNT(registrations)];
+};
+
+static void allow(struct restrictions *all, uint16_t kind, const struct allowed *a, size_t n,
+		  uint32_t uses)
+{
+	for (size_t i = 0; i < n; i++)
+		if (a[i].uses & uses)
+			all->list[all->n++] = (struct io_uring_restriction){
+				.opcode = kind,
+				.sqe_op = a[i].number,
+			};
+}
+
+int ring_restrict(struct arena_ring *r, uint32_t uses)
+{
+	struct restrictions all = {
+		.n = 1,
+		.list[0] = {
+			.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+			.sqe_flags = SQE_FLAGS,
+		},
+	};
+	int ret;
+
+	allow(&all, IORING_RESTRICTION_SQE_OP, operations, COUNT(operations), uses);
+	if (arena_has(&r->features, ARENA_HAS_READV_FIXED))
+		allow(&all, IORING_RESTRICTION_SQE_OP, newer, COUNT(newer), uses);
+	allow(&all, IORING_RESTRICTION_REGISTER_OP, registrations, COUNT(registrations), uses);
+	ret = io_uring_register_restrictions(&r->uring, all.list, all.n);
+	return ret ? ret : io_uring_enable_rings(&r->uring);
+}
