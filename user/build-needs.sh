@@ -46,3 +46,6 @@ printf '%s\n' '#include <hwloc.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 # arena-np encrypts by it.
 printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "GnuTLS is needed, and its headers are not here (install it: Debian, Ubuntu: libgnutls28-dev; Fedora: gnutls-devel)"
+# arena-np and arena-sp give system calls up by it.
+printf '%s\n' '#include <seccomp.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "libseccomp is needed, and its headers are not here (install it: Debian, Ubuntu: libseccomp-dev; Fedora: libseccomp-devel)"

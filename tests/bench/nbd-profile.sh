@@ -29,7 +29,7 @@ make_wrappers()
 		cat >"$tmp/bin/$name" <<-EOF
 			#!/bin/sh
 			exec valgrind -q --tool=callgrind --callgrind-out-file=$tmp/$name.out \\
-				$(realpath "$BUILD")/$name "\$@"
+				$(realpath "$BUILD")/$name "\$@" --sandbox off
 		EOF
 		chmod +x "$tmp/bin/$name"
 	done

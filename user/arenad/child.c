@@ -148,7 +148,10 @@ bool child_stop(struct child *c, unsigned int count)
 
 void child_log_end(const struct child *c)
 {
-	if (WIFSIGNALED(c->status))
+	if (WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGSYS)
+		log_error("%s (process %d) made a system call that its sandbox forbids, and was "
+			  "killed (SIGSYS)", c->name, c->pid);
+	else if (WIFSIGNALED(c->status))
 		log_error("%s (process %d) was killed by signal %d (%s)", c->name, c->pid,
 			  WTERMSIG(c->status), strsignal(WTERMSIG(c->status)));
 	else

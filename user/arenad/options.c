@@ -9,6 +9,7 @@
 #include <np/limits.h>
 #include <np/zerocopy.h>
 #include <proto/layout.h>
+#include <sandbox/sandbox.h>
 #include <sp/backend/kind.h>
 #include <sp/late.h>
 #include <string.h>
@@ -229,6 +230,11 @@ static const struct option_rule rules[] = {
 	{ .name = "ktls", .kind = OPTION_WORD, FIELD(ktls), .words = tls_kernel_words,
 	  .argument = "HOW",
 	  .help = "let the kernel encrypt where it can, or never (auto)" },
+	{ .name = "sandbox", .kind = OPTION_WORD, FIELD(sandbox), .words = sandbox_words,
+	  .argument = "HOW",
+	  .help = "auto: arena-np and arena-sp give up what serving does not need, as far as "
+		  "this machine can; require: refuse to start if it cannot; off: for a debugger "
+		  "(auto)" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
 	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),

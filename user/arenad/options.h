@@ -80,6 +80,7 @@ struct arenad_disk {
  * @tls: index of the word of --tls
  * @ktls: whether the kernel may seal and open records
  * @tls_files: what the server shows to clients in TLS
+ * @sandbox: enum sandbox_mode, for NP and SPs
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
  */
@@ -112,6 +113,7 @@ struct arenad_options {
 	unsigned int tls;
 	enum tls_kernel ktls;
 	struct tls_files tls_files;
+	unsigned int sandbox;
 	const char *bindir;
 	bool verbose;
 };

@@ -4,9 +4,11 @@
 #include <common/log.h>
 #include <errno.h>
 #include <np/limits.h>
+#include <sandbox/sandbox.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "options.h"
@@ -63,6 +65,50 @@ static int check_open_files(const struct arenad_options *o)
 	return -EMFILE;
 }
 
+/* The status of a process that could not take a measure; bits of measures are less. */
+#define TRIAL_FAILED	255
+
+__attribute__((noreturn))
+static void sandbox_trial(const struct arenad_options *o)
+{
+	static const char *const no_calls[] = { NULL };
+	const struct sandbox_profile profile = { .mode = o->sandbox, .calls = no_calls };
+	int missing, filter = -1;
+
+	if (user_become(&o->np_user))
+		_exit(TRIAL_FAILED);
+	missing = sandbox_drop(&profile);
+	if (missing >= 0)
+		filter = sandbox_filter(&profile);
+	_exit(filter < 0 ? TRIAL_FAILED : missing | filter);
+}
+
+/* A process that has tried it tells what all of them will find, so the log has it once. */
+static int check_sandbox(const struct arenad_options *o)
+{
+	int status;
+	pid_t pid;
+
+	if (o->sandbox == SANDBOX_OFF) {
+		log_warn("--sandbox off: arena-np and arena-sp keep all rights of their users");
+		return 0;
+	}
+	pid = fork();
+	if (!pid)
+		sandbox_trial(o);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+		log_error("cannot try the sandbox: %s", strerror(errno));
+		return -ECHILD;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == TRIAL_FAILED) {
+		log_error("arena-np and arena-sp cannot enter their sandbox here (--sandbox %s)",
+			  sandbox_words[o->sandbox]);
+		return -EPERM;
+	}
+	sandbox_log_missing((unsigned int)WEXITSTATUS(status));
+	return 0;
+}
+
 int arenad_preflight(const struct arenad_options *o)
 {
 	int ret = check_program(o, "arena-np");
@@ -73,5 +119,5 @@ int arenad_preflight(const struct arenad_options *o)
 		ret = check_open_files(o);
 	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
 		ret = check_disk(&o->disk[i]);
-	return ret;
+	return ret ? ret : check_sandbox(o);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <listen/socket.h>
 #include <np/zerocopy.h>
+#include <sandbox/sandbox.h>
 #include <sp/backend/kind.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ static void add_common(struct arguments *a, const struct arenad_options *o)
 	add_value(a, "--region", o->region);
 	add_value(a, "--transport", proto_transport_words[o->transport]);
 	add_value(a, "--wait", proto_wait_words[o->wait]);
+	add_value(a, "--sandbox", sandbox_words[o->sandbox]);
 }
 
 static void become(const struct arenad_options *o, const struct cpu_set *cpus, struct arguments *a)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sandbox/sandbox.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -28,6 +29,11 @@ int user_become(const struct user *u)
 
 	if (!u->name)
 		return 0;
+	/* Only now: who has no capability cannot drop any from the bounding set. */
+	ret = sandbox_drop_bounding();
+	if (ret && ret != -EPERM)
+		log_warn("cannot drop capabilities: %s", strerror(-ret));
+	ret = 0;
 	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || initgroups(u->name, u->gid) ||
 	    setresgid(u->gid, u->gid, u->gid) || setresuid(u->uid, u->uid, u->uid)) {
 		ret = -errno;

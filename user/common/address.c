@@ -124,13 +124,36 @@ static void format_v4(const struct in_addr *address, uint16_t port, char *text, 
 	snprintf(text, size, "%s:%u", host, ntohs(port));
 }
 
+/* Names of interfaces by number, which stay when the process may not ask for them any more. */
+static struct if_nameindex *address_interfaces;
+
+int address_keep_interfaces(void)
+{
+	address_interfaces = if_nameindex();
+	return address_interfaces ? 0 : -errno;
+}
+
+static const char *interface_name(uint32_t index, char name[IF_NAMESIZE])
+{
+	const struct if_nameindex *i = address_interfaces;
+
+	if (!i)
+		return if_indextoname(index, name);
+	while (i->if_index && i->if_index != index)
+		i++;
+	return i->if_name;
+}
+
 static void format_v6(const struct sockaddr_in6 *v6, char *text, size_t size)
 {
 	char host[INET6_ADDRSTRLEN] = "?", name[IF_NAMESIZE], scope[IF_NAMESIZE + 16] = "";
+	const char *interface = NULL;
 
 	inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-	if (v6->sin6_scope_id && if_indextoname(v6->sin6_scope_id, name))
-		snprintf(scope, sizeof(scope), "%%%s", name);
+	if (v6->sin6_scope_id)
+		interface = interface_name(v6->sin6_scope_id, name);
+	if (interface)
+		snprintf(scope, sizeof(scope), "%%%s", interface);
 	else if (v6->sin6_scope_id)
 		snprintf(scope, sizeof(scope), "%%%u", v6->sin6_scope_id);
 	snprintf(text, size, "[%s%s]:%u", host, scope, ntohs(v6->sin6_port));

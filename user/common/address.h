@@ -62,4 +62,14 @@ int address_parse(const char *text, struct address *out);
 void address_format(const struct sockaddr_storage *storage, socklen_t length, char *text,
 		    size_t size);
 
+/**
+ * address_keep_interfaces() - remember the names of all interfaces for address_format()
+ *
+ * It is for a process that may ask the kernel for no name later. An interface that comes then is
+ * written by its number.
+ *
+ * Return: 0 or -errno.
+ */
+int address_keep_interfaces(void);
+
 #endif /* COMMON_ADDRESS_H */

@@ -14,18 +14,25 @@
 #define LOCK_PAUSE_US	20000
 
 /* The folder of a path, which may be relative. */
-static int open_folder(const char *path)
+static void find_folder(const char *path, char *folder)
 {
-	char folder[sizeof(((struct listen_file *)0)->path)] = ".";
 	const char *slash = strrchr(path, '/');
-	int fd;
 
+	strcpy(folder, ".");
 	if (slash) {
 		size_t length = slash == path ? 1 : (size_t)(slash - path);
 
 		memcpy(folder, path, length);
 		folder[length] = '\0';
 	}
+}
+
+static int open_folder(const char *path)
+{
+	char folder[sizeof(((struct listen_file *)0)->folder)];
+	int fd;
+
+	find_folder(path, folder);
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -114,6 +121,7 @@ static int note(struct listen_file *file, const char *path, const struct listen_
 		file->device = st.st_dev;
 		file->inode = st.st_ino;
 		memcpy(file->path, path, strlen(path) + 1);
+		find_folder(path, file->folder);
 		ret = set_owner(fd, access);
 	}
 	close(fd);

@@ -15,12 +15,14 @@
  * struct listen_file - the file of a UNIX socket that this process has made
  * @is_there: the other members are valid
  * @path: where it is
+ * @folder: the folder of @path
  * @device: the file system
  * @inode: the file, so that another one of this name is left alone
  */
 struct listen_file {
 	bool is_there;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t device;
 	ino_t inode;
 };

@@ -2,6 +2,7 @@
 /*
  * arena-np, the network process: it owns the sockets and never sees a disk.
  */
+#include <common/address.h>
 #include <common/clock.h>
 #include <common/log.h>
 #include <common/start.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "np.h"
+#include "profile.h"
 
 /* The signals, the tick and the look for clients are sources of the ring, besides the channels. */
 #define OTHER_SOURCES	3U
@@ -96,6 +98,7 @@ static int make_ring(struct np *np)
 		.files = np->conns.max + LISTEN_MAX + 1,
 		.sources = OTHER_SOURCES + np->options->n_sps,
 		.wait = np->options->wait,
+		.uses = ARENA_USES_SOCKETS,
 	};
 	int ret;
 
@@ -192,6 +195,23 @@ static int loop(struct np *np)
 	return 0;
 }
 
+/* Everything is open now. */
+static int close_up(struct np *np)
+{
+	struct sandbox_profile profile;
+	int ret;
+
+	if (np->options->sandbox == SANDBOX_OFF)
+		return 0;
+	np_profile_init(&profile, np->options->sandbox, &np->sockets);
+	ret = address_keep_interfaces();
+	if (!ret)
+		ret = sandbox_drop(&profile);
+	if (ret >= 0)
+		ret = sandbox_filter(&profile);
+	return ret < 0 ? ret : 0;
+}
+
 static int serve(struct np *np)
 {
 	int ret;
@@ -230,6 +250,9 @@ static int run(struct np *np)
 	if (ret)
 		goto disconnect_sps;
 	ret = listeners_open(np);
+	if (ret)
+		goto close_listeners;
+	ret = close_up(np);
 	if (ret)
 		goto close_listeners;
 	ret = say_ready(np);

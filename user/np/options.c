@@ -6,6 +6,7 @@
 #include <common/utf8.h>
 #include <errno.h>
 #include <limits.h>
+#include <sandbox/sandbox.h>
 #include <string.h>
 #include <tls/options.h>
 
@@ -150,6 +151,10 @@ static const struct option_rule rules[] = {
 	{ .name = "ktls", .kind = OPTION_WORD, FIELD(ktls), .words = tls_kernel_words,
 	  .argument = "HOW",
 	  .help = "let the kernel encrypt where it can, or never (auto)" },
+	{ .name = "sandbox", .kind = OPTION_WORD, FIELD(sandbox), .words = sandbox_words,
+	  .argument = "HOW",
+	  .help = "auto: give up what serving does not need, as far as this machine can; "
+		  "require: refuse to start if it cannot; off: for a debugger (auto)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(is_verbose),
 	  .help = "log each connection" },
 	{ .name = NULL },

@@ -55,6 +55,7 @@ struct options_sp {
  * @ktls: whether the kernel may seal and open records
  * @tls_files: what the server shows to clients in TLS
  * @is_verbose: log each connection
+ * @sandbox: enum sandbox_mode
  */
 struct options {
 	const char *region;
@@ -76,6 +77,7 @@ struct options {
 	enum tls_kernel ktls;
 	struct tls_files tls_files;
 	bool is_verbose;
+	unsigned int sandbox;
 };
 
 /**

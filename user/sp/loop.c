@@ -63,6 +63,7 @@ static struct arena_ring_options ring_options(const struct sp *sp, bool polled)
 		.nvme = backend_is_nvme(&sp->backend),
 		.wait = sp->options.wait,
 		.polled = polled,
+		.uses = backend_is_nvme(&sp->backend) ? ARENA_USES_NVME : ARENA_USES_DISK,
 	};
 }
 

@@ -14,6 +14,7 @@
 #include "counters.h"
 #include "loop.h"
 #include "options.h"
+#include "profile.h"
 #include "sp.h"
 
 /* Block the signals that the ring receives, so that they stay pending until it does. */
@@ -119,6 +120,27 @@ static int disk_open(struct sp *sp)
 	return ret;
 }
 
+/* Everything is open now. The thread starts without rights; the filter is for it as well. */
+static int close_up(struct sp *sp)
+{
+	bool is_on = sp->options.sandbox != SANDBOX_OFF;
+	struct sandbox_profile profile;
+	int ret = 0;
+
+	sp_profile_init(&profile, sp->options.sandbox);
+	if (is_on)
+		ret = sandbox_drop(&profile);
+	if (ret >= 0)
+		ret = sp_survey_open(sp);
+	if (ret || !is_on)
+		return ret;
+	ret = sandbox_filter(&profile);
+	if (ret >= 0)
+		return 0;
+	sp_survey_close(sp);
+	return ret;
+}
+
 static int run(struct sp *sp)
 {
 	sp->status = SP_EXIT_ERROR;
@@ -131,16 +153,17 @@ static int run(struct sp *sp)
 		goto close_region;
 	if (sp_loop_open(sp))
 		goto free_requests;
-	if (sp_survey_open(sp))
-		goto close_loop;
 	if (sp_loop_connect(sp))
-		goto close_survey;
+		goto close_loop;
+	if (close_up(sp)) {
+		sp_loop_disconnect(sp);
+		goto close_loop;
+	}
 
 	serve(sp);
 
 	sp_loop_disconnect(sp);
 	sp_late_leave(sp);
-close_survey:
 	sp_survey_close(sp);
 close_loop:
 	sp_loop_close(sp);

@@ -3,6 +3,7 @@
 
 #include <common/options.h>
 #include <common/parse.h>
+#include <sandbox/sandbox.h>
 
 #include "loop.h"
 #include "sp.h"
@@ -55,6 +56,10 @@ static const struct option_rule rules[] = {
 	  .help = "requests that the disk has not ended by then fail; 0 for never (180)" },
 	{ .name = "read-only", .kind = OPTION_SET, FIELD(readonly),
 	  .help = "do not write the disk" },
+	{ .name = "sandbox", .kind = OPTION_WORD, FIELD(sandbox), .words = sandbox_words,
+	  .argument = "HOW",
+	  .help = "auto: give up what serving does not need, as far as this machine can; "
+		  "require: refuse to start if it cannot; off: for a debugger (auto)" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),
 	  .help = "log more" },
 	{ .name = NULL },

@@ -58,6 +58,7 @@ enum sp_exit {
  * @disk_timeout: seconds after which requests that the disk has not ended fail; 0 for never
  * @readonly: do not write the disk
  * @verbose: log details for developers
+ * @sandbox: enum sandbox_mode
  */
 struct sp_options {
 	const char *region;
@@ -73,6 +74,7 @@ struct sp_options {
 	uint32_t disk_timeout;
 	bool readonly;
 	bool verbose;
+	unsigned int sandbox;
 };
 
 /**

@@ -112,21 +112,36 @@ int tls_bundle_parse(const uint8_t *data, size_t size, struct tls_texts *t)
 	return ret;
 }
 
+static int read_all(int fd, uint8_t *data, size_t size)
+{
+	for (size_t n = 0; n < size;) {
+		ssize_t ret = pread(fd, data + n, size - n, (off_t)n);
+
+		if (ret <= 0)
+			return ret ? -errno : -EPROTO;
+		n += (size_t)ret;
+	}
+	return 0;
+}
+
+/* It is read and not mapped: a process in its sandbox maps no files. */
 int tls_bundle_read(int fd, struct tls_texts *t)
 {
 	int seals = fcntl(fd, F_GET_SEALS), ret;
 	struct stat st;
-	void *data;
+	uint8_t *data;
 
 	*t = (struct tls_texts){ .data = { NULL } };
-	/* What could still change or shrink must not be mapped. */
 	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) || st.st_size <= 0 ||
 	    st.st_size > (off_t)TLS_BUNDLE_MAX)
 		return -EPROTO;
-	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (data == MAP_FAILED)
-		return -errno;
-	ret = tls_bundle_parse(data, (size_t)st.st_size, t);
-	munmap(data, (size_t)st.st_size);
+	data = malloc((size_t)st.st_size);
+	if (!data)
+		return -ENOMEM;
+	ret = read_all(fd, data, (size_t)st.st_size);
+	if (!ret)
+		ret = tls_bundle_parse(data, (size_t)st.st_size, t);
+	explicit_bzero(data, (size_t)st.st_size);
+	free(data);
 	return ret;
 }

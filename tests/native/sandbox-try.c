@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Takes the sandbox of an NP or an SP and then tries to break out of it.
+ *
+ * Usage: sandbox-try np|sp drop|filter ATTEMPT
+ *
+ * With "drop" the filter of system calls is left out, as io_uring's operations pass it by. Exit
+ * status: 0 if the attempt was refused, 1 if it succeeded, 2 if it failed
+ * otherwise, 77 in builds with sanitizers, whose sandbox is wider. A filter kills the process.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <listen/socket.h>
+#include <np/profile.h>
+#include <sandbox/measures.h>
+#include <signal.h>
+#include <sp/profile.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static long try_open(void)
+{
+	return open("/etc/passwd", O_RDONLY);
+}
+
+static long try_create(void)
+{
+	return open("new-file", O_WRONLY | O_CREAT, 0600);
+}
+
+static long try_unlink(void)
+{
+	return unlink("victim");
+}
+
+static long try_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static long try_ptrace(void)
+{
+	return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+}
+
+static long try_kill(void)
+{
+	return kill(getppid(), SIGCONT);
+}
+
+static long try_signal_init(void)
+{
+	return syscall(SYS_tgkill, 1, 1, 0);
+}
+
+static long try_exec(void)
+{
+	return execl("/bin/true", "true", NULL);
+}
+
+static long try_fork(void)
+{
+	return fork();
+}
+
+static long try_rings(void)
+{
+	struct io_uring_params p = { 0 };
+
+	return syscall(SYS_io_uring_setup, 4, &p);
+}
+
+static long try_exec_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	       MAP_FAILED ? -1 : 0;
+}
+
+static long try_connect(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(1) };
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof(to));
+}
+
+static const struct {
+	const char *name;
+	long (*run)(void);
+} attempts[] = {
+	{ "open", try_open }, { "create", try_create }, { "unlink", try_unlink },
+	{ "socket", try_socket }, { "connect", try_connect }, { "ptrace", try_ptrace },
+	{ "kill", try_kill }, { "tgkill", try_signal_init }, { "exec", try_exec },
+	{ "fork", try_fork }, { "io_uring_setup", try_rings },
+	{ "exec-memory", try_exec_memory },
+};
+
+static int enter(const char *who, const char *how)
+{
+	struct listen_set none = { .n = 0 };
+	struct sandbox_profile p;
+
+	if (!strcmp(who, "np"))
+		np_profile_init(&p, SANDBOX_REQUIRE, &none);
+	else
+		sp_profile_init(&p, SANDBOX_REQUIRE);
+	if (sandbox_drop(&p))
+		return -1;
+	return strcmp(how, "filter") ? 0 : sandbox_filter(&p);
+}
+
+int main(int argc, char **argv)
+{
+	if (SANDBOX_FOR_SANITIZER)
+		return 77;
+	if (argc != 4 || enter(argv[1], argv[2]))
+		return 2;
+	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+		if (strcmp(attempts[i].name, argv[3]))
+			continue;
+		if (attempts[i].run() >= 0)
+			return 1;
+		/* The file system is empty and read-only. */
+		return errno == EACCES || errno == EPERM || errno == ENOENT || errno == EROFS ?
+		       0 : 2;
+	}
+	return 2;
+}

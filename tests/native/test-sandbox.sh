@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: arena-np and arena-sp serve without any right that they do not need, and code that runs in
+# one of them cannot get it back.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+requires nbdcopy
+[ "$(id -u)" = 0 ] || skip_all "must be root, to look at processes that cannot be traced"
+
+# field PID NAME: a line of /proc/PID/status
+field()
+{
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+# all_threads PID NAME: the same of all threads, each value once
+all_threads()
+{
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1"/task/*/status | sort -u
+}
+
+path=$(disk d 16M)
+arena_options=(--size 256M --page-size 4K --disk "d=$path")
+head -c 16M /dev/urandom >"$tmp/image"
+
+arenad_start "${arena_options[@]}" --verbose
+for program in arena-np arena-sp; do
+	pid=$(children "$program")
+	is "each thread of $program has no_new_privs" "$(all_threads "$pid" NoNewPrivs)" 1
+	is "each thread of $program has a filter of system calls" "$(all_threads "$pid" Seccomp)" 2
+	for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+		is "$program has no capability in $set in any thread" \
+			"$(all_threads "$pid" "$set")" 0000000000000000
+	done
+	is "$program writes no core file" \
+		"$(awk '/^Max core/ { print $5, $6 }' "/proc/$pid/limits")" "0 0"
+	for space in net ipc uts mnt; do
+		ok "$program has a namespace of its own: $space" \
+			[ "$(readlink "/proc/$pid/ns/$space")" != "$(readlink "/proc/$$/ns/$space")" ]
+	done
+	is "$program has an empty file system" "$(find "/proc/$pid/root/" | wc -l)" 1
+	ok "$program logs that Landlock is on" says "sandbox: Landlock for files: on"
+done
+ok "nbdcopy writes an image through processes in their sandbox" \
+	nbdcopy "$tmp/image" "nbd://$address/d"
+ok "the image that nbdcopy wrote through the sandbox is on the disk" cmp "$tmp/image" "$path"
+arenad_stop
+is "arenad ends with status 0 when both programs are in their sandbox" "$status" 0
+
+arenad_start "${arena_options[@]}" --sandbox off
+is "arena-np has no filter of system calls with --sandbox off" \
+	"$(field "$(children arena-np)" Seccomp)" 0
+is "arena-sp has no filter of system calls with --sandbox off" \
+	"$(field "$(children arena-sp)" Seccomp)" 0
+says_once()
+{
+	[ "$(grep -cF -- "$1" "$tmp/log")" = 1 ]
+}
+ok "arenad says once that nothing is given up with --sandbox off" says_once "--sandbox off"
+kill -SYS "$(children arena-sp)"
+arenad_wait
+is "arenad ends with status 1 when the only arena-sp was killed by SIGSYS" "$status" 1
+ok "arenad says in words that arena-sp made a forbidden system call" \
+	says "made a system call that its sandbox forbids"
+
+# The attempts run as programs of their own in the sandbox of each role.
+cd "$tmp" || exit 1
+: >victim
+sandbox-try np drop open
+[ $? != 77 ] || { skip "attempts to break out" "builds with sanitizers have a wider sandbox"; done_testing; }
+
+# killed COMMAND...: the filter of system calls kills it
+killed()
+{
+	"$@"
+	[ $? = $((128 + 31)) ]
+}
+
+for role in np sp; do
+	for attempt in open create unlink socket connect ptrace kill tgkill exec fork \
+		io_uring_setup exec-memory; do
+		ok "the filter of arena-$role kills a process that tries $attempt" \
+			killed sandbox-try "$role" filter "$attempt"
+	done
+	sandbox-try "$role" filter socket 2>"$tmp/said"
+	ok "the number of the system call that arena-$role must not make is logged" \
+		grep -q "sandbox: system call 41 is not" "$tmp/said"
+	for attempt in open create unlink connect ptrace kill; do
+		ok "without its filter, arena-$role still cannot $attempt" \
+			sandbox-try "$role" drop "$attempt"
+	done
+done
+ok "the file that all attempts were to remove is still there" test -e victim
+done_testing

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include <common/log.h>
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "measures.h"
+
+/*
+ * Every process waits, logs, uses memory, and ends, maybe by abort(3). A thread that was started
+ * just before the filter registers itself afterwards.
+ */
+static const char *const common[] = {
+	"brk", "clock_gettime", "close", "exit", "exit_group", "fcntl", "fstat", "futex", "getpid",
+	"gettid", "io_uring_enter", "io_uring_register", "madvise", "mremap", "munmap", "poll",
+	"ppoll", "read", "restart_syscall", "rseq", "rt_sigprocmask", "rt_sigreturn",
+	"sched_yield", "set_robust_list", "write", "writev", NULL,
+};
+
+static const char *const remove_files[] = { "lstat", "newfstatat", "unlink", "unlinkat", NULL };
+
+static const char *const sanitizer[] = {
+	"arch_prctl", "clock_nanosleep", "clone", "clone3", "dup", "getdents64", "getppid",
+	"getrlimit", "ioctl", "kill", "lseek", "mincore", "mmap", "mprotect", "nanosleep",
+	"newfstatat", "open", "openat", "pipe2", "prctl", "prlimit64", "process_vm_readv",
+	"ptrace", "readlink", "readlinkat", "rt_sigaction", "sched_getaffinity", "sigaltstack",
+	"tgkill", "uname", "wait4", NULL,
+};
+
+/* No list allows this one, which every kernel of this architecture refuses anyway. */
+#define NEVER_ALLOWED	SYS_uselib
+
+/*
+ * The kernel has not carried out the call. The signal is blocked here, so the next forbidden call
+ * kills the process, and rt_sigaction(2) is forbidden, so no other handler can take its place.
+ */
+static void on_forbidden_call(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	log_error("sandbox: system call %d is not on this program's list: killing the process",
+		  info->si_syscall);
+	syscall(NEVER_ALLOWED, NULL);
+	_exit(1);
+}
+
+static int catch_forbidden_calls(void)
+{
+	struct sigaction action = { .sa_sigaction = on_forbidden_call, .sa_flags = SA_SIGINFO };
+
+	sigfillset(&action.sa_mask);
+	return sigaction(SIGSYS, &action, NULL) ? -errno : 0;
+}
+
+/* Names that this architecture does not have are left out. */
+static int allow(scmp_filter_ctx ctx, const char *const *names)
+{
+	int ret = 0;
+
+	for (; *names && !ret; names++) {
+		int call = seccomp_syscall_resolve_name(*names);
+
+		if (call >= 0)
+			ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 0);
+		if (ret == -EEXIST)
+			ret = 0;
+	}
+	return ret;
+}
+
+/*
+ * Memory is never executable, new memory is never that of a file, such as a ring of another
+ * process, and abort(3) signals this process only.
+ */
+static int allow_narrowly(scmp_filter_ctx ctx, const struct sandbox_profile *p)
+{
+	const struct scmp_arg_cmp request = SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, p->ioctl);
+	const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp memory[] = {
+		data, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS),
+	};
+	const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+	int ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, memory);
+
+	if (!ret)
+		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &data);
+	if (!ret && p->ioctl)
+		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &request);
+	return ret ? ret : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);
+}
+
+static int load(scmp_filter_ctx ctx, const struct sandbox_profile *p)
+{
+	int ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+
+	/* Calls of other architectures, such as those of 32 bits, have no list. */
+	if (!ret)
+		ret = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (!ret)
+		ret = allow(ctx, common);
+	if (!ret)
+		ret = allow(ctx, p->calls);
+	if (!ret && p->n_folders)
+		ret = allow(ctx, remove_files);
+	if (!ret)
+		ret = SANDBOX_FOR_SANITIZER ? allow(ctx, sanitizer) : allow_narrowly(ctx, p);
+	return ret ? ret : seccomp_load(ctx);
+}
+
+int sandbox_filter(const struct sandbox_profile *p)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
+	int ret = ctx ? catch_forbidden_calls() : -ENOMEM;
+
+	if (!ret)
+		ret = load(ctx, p);
+	if (ctx)
+		seccomp_release(ctx);
+	return sandbox_result(p, "a filter of system calls", SANDBOX_FILTER, ret);
+}

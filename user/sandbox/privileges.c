@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include <common/log.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "measures.h"
+
+/* The kernel numbers capabilities by bits of a 64-bit mask. */
+#define CAPABILITIES_MAX	64UL
+
+/* User 0 is as any other, no capability comes by exec or by a change of the user. */
+#define SECURE	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |	\
+		 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |		\
+		 SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
+int sandbox_drop_bounding(void)
+{
+	for (unsigned long cap = 0; cap < CAPABILITIES_MAX; cap++) {
+		if (!prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
+			continue;
+		/* There are no more. */
+		if (errno == EINVAL)
+			break;
+		return -errno;
+	}
+	return 0;
+}
+
+/* What takes a capability to drop is of no use to a process that has none and can gain none. */
+static int drop_future(const struct sandbox_profile *p)
+{
+	int ret = sandbox_drop_bounding();
+
+	if (ret == -EPERM) {
+		log_debug("sandbox: the bounding set and the securebits stay as they are, and are "
+			  "of no use");
+		return 0;
+	}
+	ret = sandbox_result(p, "an empty bounding set", 0, ret);
+	if (!ret)
+		ret = sandbox_result(p, "securebits", 0,
+				     prctl(PR_SET_SECUREBITS, SECURE, 0, 0, 0) ? -errno : 0);
+	return ret;
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
+
+	memset(none, 0, sizeof(none));
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+		return -errno;
+	return syscall(SYS_capset, &header, none) ? -errno : 0;
+}
+
+int sandbox_privileges(const struct sandbox_profile *p)
+{
+	int ret = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+
+	ret = sandbox_result(p, "no_new_privs", 0, ret);
+	if (!ret)
+		ret = drop_future(p);
+	if (!ret)
+		ret = sandbox_result(p, "no capability", 0, drop_capabilities());
+	return ret;
+}
+
+/* Nothing can be raised later what is not raised now. */
+static int keep_limit(int resource)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit))
+		return -errno;
+	limit.rlim_max = limit.rlim_cur;
+	return setrlimit(resource, &limit) ? -errno : 0;
+}
+
+/*
+ * RLIMIT_FSIZE would also hold for a log that is a file, and RLIMIT_NPROC for the workers that
+ * io_uring starts in the kernel. The filter of system calls forbids new processes.
+ */
+int sandbox_limits(const struct sandbox_profile *p)
+{
+	const struct rlimit none = { 0, 0 };
+	int ret = sandbox_result(p, "no core file", 0,
+				 setrlimit(RLIMIT_CORE, &none) ? -errno : 0);
+
+	if (!ret)
+		ret = sandbox_result(p, "no more open files", 0, keep_limit(RLIMIT_NOFILE));
+	if (!ret)
+		ret = sandbox_result(p, "no more locked memory", 0, keep_limit(RLIMIT_MEMLOCK));
+	if (ret || SANDBOX_FOR_SANITIZER)
+		return ret;
+	/* All peers have the descriptors that they took by this right. */
+	ret = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
+	return sandbox_result(p, "no tracer of the same user", 0, ret);
+}

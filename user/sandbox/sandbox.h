@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a process gives up for good once it has opened everything that it needs: privileges, files,
+ * networks, and the system calls that it does not make. This header must not know what the
+ * processes do.
+ *
+ * Each measure that is taken is logged at the verbose level. The order is sandbox_drop(), then the
+ * start of threads, then sandbox_filter().
+ */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include <stdint.h>
+
+#define SANDBOX_MAX_FOLDERS	8
+
+/**
+ * enum sandbox_mode - the value of --sandbox, an index of sandbox_words
+ * @SANDBOX_AUTO: the measures are taken that the machine has
+ * @SANDBOX_REQUIRE: all measures are taken, or it is an error
+ * @SANDBOX_OFF: none of them is, for a debugger
+ */
+enum sandbox_mode { SANDBOX_AUTO, SANDBOX_REQUIRE, SANDBOX_OFF };
+
+extern const char *const sandbox_words[];
+
+/**
+ * enum sandbox_measure - a bit for each measure that a machine may not have
+ * @SANDBOX_NAMESPACES: no network, no IPC objects, an empty file system
+ * @SANDBOX_LANDLOCK: no path of the file system
+ * @SANDBOX_LANDLOCK_TCP: no TCP port
+ * @SANDBOX_LANDLOCK_SCOPES: no signal to other processes, no abstract socket of theirs
+ * @SANDBOX_FILTER: no system call that is not on the list
+ */
+enum sandbox_measure {
+	SANDBOX_NAMESPACES = 1,
+	SANDBOX_LANDLOCK = 2,
+	SANDBOX_LANDLOCK_TCP = 4,
+	SANDBOX_LANDLOCK_SCOPES = 8,
+	SANDBOX_FILTER = 16,
+};
+
+/**
+ * struct sandbox_profile - what a process keeps
+ * @mode: SANDBOX_AUTO or SANDBOX_REQUIRE
+ * @calls: names of the system calls that it makes, besides those of every process; NULL at the end
+ * @ioctl: the only request that it may make by ioctl(2), or 0
+ * @n_folders: used entries of @folder
+ * @folder: folders in which it may remove files; it may use no other path. If there are any, it may
+ *	call unlink(2) and lstat(2), and keeps its mounts.
+ */
+struct sandbox_profile {
+	enum sandbox_mode mode;
+	const char *const *calls;
+	unsigned long ioctl;
+	unsigned int n_folders;
+	const char *folder[SANDBOX_MAX_FOLDERS];
+};
+
+/**
+ * sandbox_drop() - give up privileges and files, in this thread and those that it starts later
+ * @p: what is kept
+ *
+ * The process leaves the namespaces of the network, of IPC and of mounts for empty ones. It drops
+ * all capabilities, sets no_new_privs, forbids core files, more open files than it may have now,
+ * and PTRACE_ATTACH by processes of the same user, and enters a Landlock domain without files, TCP
+ * ports, and signals or abstract sockets to processes outside. The process must have one thread.
+ * Errors are logged.
+ *
+ * Return: bits of enum sandbox_measure for what the machine does not have, 0 if the mode is
+ * SANDBOX_REQUIRE; or -errno, -EOPNOTSUPP if a measure is missing that is required.
+ */
+int sandbox_drop(const struct sandbox_profile *p);
+
+/**
+ * sandbox_filter() - let the kernel kill this process at any other system call than those of @p
+ * @p: what is kept
+ *
+ * The number of the call is logged before. It holds for all threads. io_uring's operations are not
+ * system calls. Errors are logged.
+ *
+ * Return: as sandbox_drop().
+ */
+int sandbox_filter(const struct sandbox_profile *p);
+
+/** sandbox_log_missing() - warn of the measures that a machine does not have */
+void sandbox_log_missing(unsigned int measures);
+
+/**
+ * sandbox_drop_bounding() - let no program that is executed later have a capability
+ *
+ * Return: 0, or -errno, -EPERM without CAP_SETPCAP.
+ */
+int sandbox_drop_bounding(void);
+
+#endif /* SANDBOX_SANDBOX_H */
