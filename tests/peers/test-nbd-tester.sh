@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: nbd-tester-client, with which the NBD project tests its own server, finds nothing wrong
 # with arenad in any of its cases. A case that makes no sense for arenad says why.
-# timeout: 300
+# timeout: 600
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires losetup nbd-client
@@ -17,7 +17,7 @@ tester()
 	local name=$1
 
 	shift
-	ok "nbd-tester-client: $name" short timeout 100 "$nbd/nbd-tester-client" "$@"
+	ok "nbd-tester-client: $name" short timeout 250 "$nbd/nbd-tester-client" "$@"
 }
 
 small=$(disk small 4M)
