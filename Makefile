@@ -278,16 +278,16 @@ bench-ring: user	## what libarena adds to an operation, natively, beside liburin
 	@tests/bench/ring.sh $(BENCH)
 
 # Variables of the scripts tests/bench/nbd-*.sh.
-bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS CALLS REGION PAGES \
+bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS TLS CALLS REGION PAGES \
 	BOOTS ARENA_OPTIONS WHAT CONNECTIONS EXPORTS NPS PAIRS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
 
 .PHONY: bench-nbd
-bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)
+bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1 TLS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)
 	@tests/bench/nbd.sh $(bench_variables)
 
 .PHONY: bench-nbd-keep
 bench-nbd-keep: bench-nbd	## the same, on a quiet machine: the result goes to docs/benchmarks
-	@cp build/bench/nbd.csv build/bench/nbd.txt build/bench/nbd.svg docs/benchmarks/
+	@cp $(addprefix build/bench/nbd,$(if $(TLS),-tls.csv -tls.txt,.csv .txt .svg)) docs/benchmarks/
 
 .PHONY: bench-nbd-vm
 bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an emulated NVMe disk: ratios (KERNEL=... BOOTS=2)
@@ -295,7 +295,7 @@ bench-nbd-vm: tree-check user module	## arenad, nbd-server and nvmet-tcp on an e
 
 .PHONY: bench-nbd-vm-keep
 bench-nbd-vm-keep: bench-nbd-vm	## the same, and the result goes to docs/benchmarks
-	@cp build/bench/nbd-vm-$(kernel).csv build/bench/nbd-vm-$(kernel).txt docs/benchmarks/
+	@cp $(addprefix build/bench/nbd-vm-$(if $(TLS),tls-)$(kernel),.csv .txt) docs/benchmarks/
 
 .PHONY: bench-scale
 bench-scale: user	## what an I/O costs with more connections, exports, NPs, memory and buffers (WHAT=)

@@ -15,7 +15,7 @@ tmp=$(mktemp -d)
 note() { printf '%s\n' "$*" >&2; }
 fail() { note "$0: $*"; exit 1; }
 
-disk='' disk_bytes=0 disk_says='' loop='' group='' pages_before='' server='' started=''
+disk='' disk_bytes=0 disk_says='' loop='' group='' pages_before='' server='' started='' scheme=nbd
 pool=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 undo()
 {
@@ -66,6 +66,30 @@ make_disk()
 	disk=$loop
 }
 
+# make_certificates: of a server at 127.0.0.1, for all servers. fio cannot name the authority, so that
+# the machine trusts it.
+make_certificates()
+{
+	local dir=$tmp/tls
+
+	mkdir "$dir"
+	printf '%s\n' 'cn = "authority"' ca cert_signing_key >"$tmp/ca.cfg"
+	printf '%s\n' 'cn = "server"' 'ip_address = "127.0.0.1"' tls_www_server signing_key \
+		encryption_key >"$tmp/server.cfg"
+	{
+		certtool --generate-privkey --key-type ecdsa --outfile "$tmp/ca-key.pem"
+		certtool --generate-self-signed --load-privkey "$tmp/ca-key.pem" \
+			--template "$tmp/ca.cfg" --outfile "$dir/ca-cert.pem"
+		certtool --generate-privkey --key-type ecdsa --outfile "$dir/server-key.pem"
+		certtool --generate-certificate --load-privkey "$dir/server-key.pem" \
+			--load-ca-certificate "$dir/ca-cert.pem" \
+			--load-ca-privkey "$tmp/ca-key.pem" --template "$tmp/server.cfg" \
+			--outfile "$dir/server-cert.pem"
+	} >"$tmp/certtool.log" 2>&1 || fail "certtool: $(tail -n 1 "$tmp/certtool.log")"
+	mount -t tmpfs tmpfs /etc/ssl/certs
+	cp "$dir/ca-cert.pem" /etc/ssl/certs/ca-certificates.crt
+}
+
 # For regions of @1 bytes in all: arenad's pages are 4 KiB where there are no huge ones.
 make_pages()
 {
@@ -99,6 +123,8 @@ server_start()
 	local command=()
 
 	server_command "$@"
+	scheme=nbd
+	[[ $1 != *-tls ]] || scheme=nbds
 	command_start "$3" "$(server_export "$1")" "${command[@]}"
 }
 
@@ -107,7 +133,7 @@ command_start()
 {
 	local port=$1 i
 
-	uri=nbd://127.0.0.1:$port/$2
+	uri=$scheme://127.0.0.1:$port/$2
 	shift 2
 	(echo "$BASHPID" >"$group/cgroup.procs"; exec "$@") >"$tmp/server.log" 2>&1 </dev/null &
 	server=$!

@@ -15,6 +15,7 @@
 #   DISK_SIZE=1G that size
 #   CALLS=perf   what counts system calls: perf, strace or none; default: the first that works
 #   BARS=1       only what the bars need: 3 rounds of a second
+#   TLS=1        arenad, qemu-nbd and nbdkit, each without TLS and with it, by one certificate
 #   IDLE=10      seconds for which each server is watched while it has nothing to do
 #
 # It says on stderr what it is at.
@@ -130,7 +131,8 @@ turn_of()
 		time_one "$1" "$work" "$2"
 		! is_counted "$2" "$work" || count_one "$1" "$work"
 	done
-	if [ "$2" = 1 ] && { [ -z "$bars" ] || [ "$1" = arena ]; }; then
+	# The client that asks nothing knows no TLS.
+	if [ "$2" = 1 ] && [ -z "$TLS" ] && { [ -z "$bars" ] || [ "$1" = arena ]; }; then
 		watch_idle "$1" "$2" "$port"
 	fi
 	server_stop
@@ -162,7 +164,7 @@ head_of()
 	echo "# options: $rounds rounds of $seconds s${bars:+, bars only}; calls counted by $calls_by"
 	for name in "${servers[@]}"; do
 		server_command "$name" DISK PORT
-		echo "# $name: $(server_cache "$name"): ${command[*]}"
+		echo "# $name: $(server_cache "$name"): ${command[*]//"$tmp"/DIR}"
 	done
 	echo "pass,server,cache,pattern,block,depth,connections,round,ios,iops,p50_us,p99_us,p999_us,server_cpu_us,machine_cpu_us,memory_kib,calls_io,enters_io,wakeups_s,idle_cpu_percent"
 }
@@ -176,6 +178,7 @@ main()
 	find_counter
 	if [ -n "$bars" ]; then works=$bar_works; else works=$(all_works); fi
 	works=$(tr -s '[:space:]' '\n' <<<"$works" | grep -E -- "$work_re") || fail "no such work"
+	[ -z "$TLS" ] || make_certificates
 	make_group
 	make_pages "$REGION"
 	open_disk "${DISK_SIZE:-1G}" "${DISK:-}"

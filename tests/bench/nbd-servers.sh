@@ -5,11 +5,15 @@
 #
 # ARENA_OPTIONS adds options to arenad's; REGION is the size of its region (128M), PAGES
 # that of the region's pages (2M; 4K needs no huge pages), and MADE_OF what it is made of.
-# OTHER is the folder of another build of arenad, which becomes the server arena-other.
-: "${REGION:=128M}" "${PAGES:=2M}" "${MADE_OF:=memfd}" "${ARENA_OPTIONS:=}" "${OTHER:=}"
+# OTHER is the folder of another build of arenad, which becomes the server arena-other. With TLS=1
+# some servers come twice, without TLS and with it; where the kernel has TLS, arena comes a third
+# time, with the process's own.
+: "${REGION:=128M}" "${PAGES:=2M}" "${MADE_OF:=memfd}" "${ARENA_OPTIONS:=}" "${OTHER:=}" "${TLS:=}"
 
 # shellcheck disable=SC2034 # for those who source this
 all_servers="arena qemu-nbd qemu-storage-daemon nbdkit nbdkit-none nbd-server floor-one floor-two"
+[ -z "$TLS" ] || all_servers="arena arena-tls qemu-nbd qemu-nbd-tls nbdkit nbdkit-tls"
+[ -z "$TLS" ] || [ ! -d /sys/module/tls ] || all_servers+=" arena-np-tls"
 [ -z "$OTHER" ] || all_servers="arena arena-other ${all_servers#arena }"
 
 # server_cache NAME: does its disk I/O go past the page cache (direct), through it
@@ -30,7 +34,7 @@ server_program()
 	arena*) echo arenad ;;
 	floor-*) echo floor ;;
 	nbdkit*) echo nbdkit ;;
-	*) echo "$1" ;;
+	*) echo "${1%-tls}" ;;
 	esac
 }
 
@@ -63,6 +67,10 @@ server_command()
 {
 	case $1 in
 	arena) arena_command "$3" "$2" ;;
+	arena-tls | arena-np-tls)
+		arena_command "$3" "$2"
+		command+=(--tls require --tls-certificates "$tmp/tls")
+		[ "$1" = arena-tls ] || command+=(--ktls never) ;;
 	arena-other)
 		arena_command "$3" "$2"
 		command[0]=$OTHER/arenad ;;
@@ -74,6 +82,13 @@ server_command()
 			--blockdev "driver=$(qemu_driver "$2"),node-name=d,filename=$2,cache.direct=on,aio=io_uring"
 			--nbd-server "addr.type=inet,addr.host=127.0.0.1,addr.port=$3,max-connections=64"
 			--export "type=nbd,id=e,node-name=d,name=d,writable=on") ;;
+	qemu-nbd-tls)
+		server_command qemu-nbd "$2" "$3"
+		command+=(--object "tls-creds-x509,id=t,endpoint=server,verify-peer=no,dir=$tmp/tls"
+			--tls-creds t) ;;
+	nbdkit-tls)
+		command=(nbdkit -f -i 127.0.0.1 -p "$3" --tls=require
+			--tls-certificates="$tmp/tls" file "$2") ;;
 	nbdkit) command=(nbdkit -f -i 127.0.0.1 -p "$3" file "$2") ;;
 	nbdkit-none) command=(nbdkit -f -i 127.0.0.1 -p "$3" file "$2" cache=none) ;;
 	nbd-server)

@@ -7,18 +7,24 @@
 # Usage: tests/bench/nbd-vm.sh KERNEL [VARIABLE=VALUE]...    as in nbd-guest.sh, and
 #
 #   BOOTS=2      machines that measure one after the other; their rounds are taken together
+#   TLS=1        what TLS costs, of the kernel and of the process, by nbd-measure.sh in place of
+#                nbd-guest.sh
 #
-# Leaves build/bench/nbd-vm-KERNEL.csv and .txt.
+# Leaves build/bench/nbd-vm-KERNEL.csv and .txt, or nbd-vm-tls-KERNEL.*.
 set -euo pipefail
 # shellcheck source=../vm/common.sh
 . "$(dirname "$0")/../vm/common.sh"
 cd "$tree"
 
-kernel=$1 results=build/bench/nbd-vm-$1 boots=2 settings=()
+kernel=$1 results=build/bench/nbd-vm-$1 boots=2 settings=() base=arena-nvme
+measure=(tests/bench/nbd-guest.sh)
 shift
 for setting in "$@"; do
 	case $setting in
 	BOOTS=*) boots=${setting#*=} ;;
+	TLS=?*)
+		settings+=("$setting") results=build/bench/nbd-vm-tls-$kernel base=arena
+		measure=(sh -c "modprobe -a tls loop && exec tests/bench/nbd-measure.sh") ;;
 	SECONDS=*) settings+=("BENCH_$setting") ;;
 	*) settings+=("$setting") ;;
 	esac
@@ -27,9 +33,9 @@ mkdir -p build/bench
 : >"$results.csv"
 for ((boot = 1; boot <= boots; boot++)); do
 	tests/vm/vm --kernel "$kernel" --timeout 3600 --name "bench-nbd-$kernel" -- \
-		env "${settings[@]}" tests/bench/nbd-guest.sh >>"$results.csv" ||
+		env "${settings[@]}" "${measure[@]}" >>"$results.csv" ||
 		{ tail -n 1 "$results.csv"; die "could not measure"; }
 done
-tests/vm/enter awk -v base=arena-nvme -f tests/bench/nbd.awk "$results.csv" >"$results.txt"
+tests/vm/enter awk -v base="$base" -f tests/bench/nbd.awk "$results.csv" >"$results.txt"
 cat "$results.txt"
 say "measured: $results.csv; the above: .txt"

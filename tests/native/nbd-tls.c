@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A client of NBD over TLS by GnuTLS, for what finished clients do not do: it changes its keys, asks
- * for a renegotiation, or sends what is no TLS. It does not look at the server's certificate.
+ * A client of NBD over TLS by GnuTLS, for what finished clients do not do: it changes its keys,
+ * asks for a renegotiation, or sends what is no TLS. It does not look at the server's certificate.
  *
  *	nbd-tls HOST PORT EXPORT PRIORITY ACTION...
  *

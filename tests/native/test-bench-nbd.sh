@@ -7,7 +7,7 @@
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 [[ $BUILD != *-asan ]] || skip_all "sanitizers would be measured"
-requires fio losetup nbdinfo gnuplot
+requires fio losetup nbdinfo gnuplot certtool
 [ -e /dev/loop-control ] || skip_all "needs loop devices"
 csv=$tmp/nbd.csv summary=$tmp/summary
 
@@ -53,6 +53,13 @@ not_ok "the summary has no figure that is not a number" grep -iwE -- '-?(nan|inf
 ok "gnuplot draws the CSV" eval "awk -v plot=1 -f tests/bench/nbd.awk $csv >$tmp/data &&
 	gnuplot -e 'data = \"$tmp/data\"; image = \"$tmp/svg\"' tests/bench/nbd.gnuplot &&
 	grep -q '</svg>' $tmp/svg"
+ok "nbd-measure.sh measures servers without TLS and with it" eval "env BUILD=$BUILD PAGES=4K \
+	DISK_SIZE=64M ROUNDS=1 BENCH_SECONDS=1 CALLS=none TLS=1 SERVERS='^arena' \
+	WORK='randread/4k/32/1\$' tests/bench/nbd-measure.sh >$csv"
+for server in arena arena-tls; do
+	rows "$server has one timed row beside the other" "$server" time \
+		'$c["ios"] > 100 && $c["server_cpu_us"] > 0'
+done
 not_ok "nbd-measure.sh refuses to measure nothing" env BUILD="$BUILD" SERVERS=nonsense \
 	tests/bench/nbd-measure.sh
 done_testing

@@ -61,7 +61,7 @@ blockdev --flushbufs "$disk0"
 ok "qemu-img compares the disk with itself over a pre-shared key" \
 	qemu-img compare --object "tls-creds-psk,dir=$tmp/keys,username=carol,id=t,endpoint=client" \
 	--image-opts "driver=nbd,host=localhost,port=$(port),export=d,tls-creds=t" \
-	"driver=raw,file.driver=host_device,file.filename=$disk0"
+	"driver=raw,file.driver=host_device,file.filename=$disk0,file.locking=off"
 ok "the kernel got the keys of qemu-img" by_kernel 1
 ok "nbdsh reads what it has written over TLS of the kernel" nbdsh -c "
 h.set_uri_allow_local_file(True)
