@@ -99,7 +99,7 @@ arenad_stop
 
 # By hand: what a hostile client, or somebody between client and server, may try.
 cat >"$tmp/hostile.py" <<'PYTHON'
-import socket, ssl, struct, sys
+import socket, ssl, struct, sys, time
 what, port = sys.argv[1], int(sys.argv[2])
 
 def option(n, data=b""):
@@ -208,6 +208,15 @@ elif what in ("1.2", "1.3"):
     assert struct.unpack(">IIQ", read(t, 16))[1:] == (28, 10)
     t.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 3, 11, 0, 0))
     assert struct.unpack(">IIQ", read(t, 16)) == (0x67446698, 0, 11)
+    # Replies that are due when bytes follow DISC come all the same, and then the end of TLS.
+    t.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    t.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 12, 0, 8192) * 60 +
+              struct.pack(">IHHQQI", 0x25609513, 0, 2, 13, 0, 0) + b"x" * (1 << 18))
+    time.sleep(0.3)
+    for i in range(60):
+        assert struct.unpack(">IIQ", read(t, 16)) == (0x67446698, 0, 12)
+        read(t, 8192)
+    assert t.recv(1) == b""
 elif what == "garbage":
     s.sendall(option(5))
     assert reply(s)[0] == 1

@@ -433,9 +433,10 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	if (take_disk(peer, msg, &disk))
 		return -EPROTO;
 	fill_export(peer, &disk);
-	log_info("export '%s': %llu bytes%s, protocol version %d", peer_name(peer),
+	log_info("export '%s': %llu bytes%s, by process %d, protocol version %d", peer_name(peer),
 		 (unsigned long long)disk.bytes,
-		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "", version);
+		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "",
+		 (int)peer->np->options->sp[peer->id].pid, version);
 	return 0;
 }
 
