@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # tmp and address are those of lib.sh
 # Crowds of clients that write and verify without pause (nbd-many), while the test ends or stops a
 # part of the server. A test sources this file after lib.sh.
 

@@ -61,6 +61,7 @@ crowd_stop d0
 is "no client of the first disk has lost its connection or read wrong data" "$answer" \
 	"lost 0 wrong 0"
 "$tools/nbd-greedy" "$host" "$port" d0 >"$tmp/greedy" &
+# shellcheck disable=SC2034 # for eval
 greedy=$!
 ok "all clients of a disk go on while clients of the other one take nothing and send half" \
 	crowd_goes d1 4

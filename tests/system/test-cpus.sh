@@ -53,7 +53,7 @@ before=("$(free_at 0)" "$(free_at 1)")
 start --nps 2 --cpus auto
 for i in 0 1; do
 	name=$([ $i = 0 ] && echo one || echo two)
-	ok "disk $name is served by processes that arenad has placed" works $name
+	ok "disk $name is served by processes that arenad has placed" works "$name"
 	ok "storage process $i is bound at the node of its disk" at_node $i arena-sp $((i + 1))
 	ok "network process $i is bound at the node of the disk of its pair" \
 		at_node $i arena-np $((i + 1))

@@ -57,7 +57,7 @@ void cpu_set_format(const struct cpu_set *s, char text[CPU_SET_TEXT])
 			continue;
 		/* Room for a comma, two numbers of four digits, a dash and the NUL. */
 		if (used + 11 + sizeof(",...") > CPU_SET_TEXT) {
-			strcpy(text + used, ",...");
+			memcpy(text + used, ",...", sizeof(",..."));
 			return;
 		}
 		last = run_end(s, cpu);
