@@ -68,6 +68,12 @@ ok "all clients of a disk go on while clients of the other one take nothing and 
 ok "the greedy clients find that others are served" \
 	eval 'wait $greedy || { grep "^not ok" -A 3 "$tmp/greedy"; false; }'
 
+"$tools/nbd-hostile" "$host" "$port" d0 >"$tmp/hostile" &
+# shellcheck disable=SC2034 # for eval
+hostile=$!
+ok "all clients of a disk go on beside hostile clients of the other one" crowd_goes d1 4
+ok "the hostile clients find that others are served" \
+	eval 'wait $hostile || { grep "^not ok" -A 3 "$tmp/hostile" | head -n 18; false; }'
 crowd_stop d1
 is "no client of the second disk has lost its connection or read wrong data" "$answer" \
 	"lost 0 wrong 0"
