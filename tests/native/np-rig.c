@@ -203,7 +203,10 @@ static void lie_in_records(struct sp *sp, const struct proto_reply *right)
 	LIE(r.n_refs = UINT16_MAX);
 	LIE(r.n_refs = !r.n_refs);
 	LIE(r.ref[PROTO_MAX_REFS - 1].count = 1);
-	LIE(r.reserved2[0] = 1);
+	LIE(r.reserved2 = 1);
+	LIE(r.bytes = right->bytes ? 0 : 1);
+	LIE(r.bytes = UINT64_MAX);
+	LIE(r.bytes = 1; r.status = PROTO_EIO);
 	LIE(r.zeroes_before = UINT32_MAX; r.zeroes_after = 1);
 	LIE(r.zeroes_after = UINT32_MAX);
 	LIE(r.n_parts = right->n_parts ? 0 : 1);
@@ -399,6 +402,9 @@ static bool serve(struct sp *sp, const struct proto_request *r)
 			answer.status = PROTO_ENOTSUP;
 		else
 			memset(sp->disk + r->offset, 0, r->length);
+		break;
+	case PROTO_OPEN:
+		answer.bytes = sp->rig->disk_bytes;
 		break;
 	default:
 		break;
@@ -629,12 +635,11 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
 		      const pid_t *pids)
 {
 	char names[PROTO_MAX_SPS][32];
-	const char *args[64];
+	const char *args[128];
 	unsigned int i = 0;
 	pid_t pid;
 
-	for (; i < n; i++)
-		args[i] = argv[i];
+	args[i++] = argv[0];
 	args[i++] = "--region";
 	args[i++] = REGION;
 	args[i++] = "--transport";
@@ -644,6 +649,9 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
 		args[i++] = "--sp";
 		args[i++] = names[s];
 	}
+	/* Options of exports follow the exports. */
+	for (unsigned int a = 1; a < n; a++)
+		args[i++] = argv[a];
 	args[i] = NULL;
 	pid = fork();
 	if (pid)

@@ -219,19 +219,19 @@ static void test_bad_requests(void)
 	refused_range(PROTO_WRITE, 0, PROTO_MAX_BYTES + 1, PROTO_EINVAL,
 		      "a write that is too long");
 	refused_range(PROTO_READ, 0, UINT32_MAX, PROTO_EINVAL, "a read of 4 GiB");
-	refused_range(PROTO_READ, DISK_BYTES, 1, PROTO_EINVAL, "a read behind the end");
-	refused_range(PROTO_READ, DISK_BYTES - 1, 2, PROTO_EINVAL, "a read across the end");
+	refused_range(PROTO_READ, DISK_BYTES, 1, PROTO_EIO, "a read behind the end");
+	refused_range(PROTO_READ, DISK_BYTES - 1, 2, PROTO_EIO, "a read across the end");
 	refused_range(PROTO_READ, UINT64_MAX, 1, PROTO_EINVAL, "a read at the last offset");
 	refused_range(PROTO_READ, UINT64_MAX - 4095, 8192, PROTO_EINVAL, "a read that wraps");
 	refused_range(PROTO_WRITE, DISK_BYTES, 1, PROTO_ENOSPC, "a write behind the end");
 	refused_range(PROTO_WRITE, DISK_BYTES - 1, 2, PROTO_ENOSPC, "a write across the end");
 	refused_range(PROTO_WRITE, UINT64_MAX - 4095, 8192, PROTO_EINVAL, "a write that wraps");
-	refused_range(PROTO_DISCARD, DISK_BYTES, 1, PROTO_EINVAL, "a discard behind the end");
+	refused_range(PROTO_DISCARD, DISK_BYTES, 1, PROTO_EIO, "a discard behind the end");
 	refused_range(PROTO_WRITE_ZEROES, DISK_BYTES - 1, 2, PROTO_ENOSPC,
 		      "a write of zeroes across the end");
-	refused_range(PROTO_CACHE, DISK_BYTES - 1, 2, PROTO_EINVAL,
+	refused_range(PROTO_CACHE, DISK_BYTES - 1, 2, PROTO_EIO,
 		      "a request to cache bytes across the end");
-	refused_range(PROTO_BLOCK_STATUS, DISK_BYTES, 1, PROTO_EINVAL,
+	refused_range(PROTO_BLOCK_STATUS, DISK_BYTES, 1, PROTO_EIO,
 		      "a request for the block status behind the end");
 	refused_range(65535, 0, 4096, PROTO_EINVAL, "a request for an unknown operation");
 

@@ -7,7 +7,7 @@
 requires nbdinfo nbdcopy fio qemu-img qemu-io nbdkit
 
 head -c 64M /dev/urandom >"$tmp/image"
-arenad_start --size 512M --disk "one=$(disk one 64M)" --description "the first disk" --disk "two=$(disk two 128M)"
+arenad_start --size 512M --disk "one=$(disk one 64M)" --description "one=the first disk" --default-export one --disk "two=$(disk two 128M)"
 one=nbd://$address/one
 two=nbd://$address/two
 

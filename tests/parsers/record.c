@@ -26,13 +26,14 @@ static void check_refs(const struct arena_ref *ref, uint32_t n)
 
 static void check_request(const struct proto_request *r)
 {
-	must(r->operation <= PROTO_BLOCK_STATUS && !(r->flags & ~31U));
+	must(r->operation <= PROTO_CLOSE && !(r->flags & ~63U));
 	must(!(r->flags & 6) || r->operation == PROTO_WRITE_ZEROES);
 	must(!(r->flags & 8) || r->operation == PROTO_READ);
 	must(!(r->flags & 16) || r->operation == PROTO_BLOCK_STATUS);
 	must((r->operation == PROTO_WRITE) == (r->n_refs > 0));
 	must(r->offset + r->length >= r->offset && r->offset + r->length <= INT64_MAX);
-	must((r->operation == PROTO_FLUSH) == !r->length);
+	must(!(r->flags & 32) || r->operation == PROTO_OPEN);
+	must((r->operation == PROTO_FLUSH || r->operation > PROTO_BLOCK_STATUS) == !r->length);
 	must(r->operation > PROTO_WRITE || r->length <= PROTO_MAX_BYTES);
 	check_refs(r->ref, r->n_refs);
 }
@@ -41,7 +42,8 @@ static void check_reply(const struct proto_reply *r)
 {
 	must(r->status <= 108 && r->flags <= !!r->status);
 	must(!r->status || (!r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts));
-	must(!r->reserved2[0] && !r->reserved2[1] && !r->reserved2[2]);
+	must(!r->status || !r->bytes);
+	must(!r->reserved2 && r->bytes <= INT64_MAX);
 	check_refs(r->ref, r->n_refs);
 }
 
@@ -81,7 +83,7 @@ static void check_disk(const struct proto_disk *d)
 
 	must(d->bytes && d->bytes <= INT64_MAX && b >= 512 && b <= 4096 && !(b & (b - 1)));
 	must(!(d->bytes % b) && d->max_bytes && !(d->max_bytes % b) && d->atomic_bytes >= b);
-	must(!(d->flags & ~63U) && (d->flags >> 2 & 1) == (d->discard_granularity != 0));
+	must(!(d->flags & ~127U) && (d->flags >> 2 & 1) == (d->discard_granularity != 0));
 	for (int i = 0; i < 7; i++)
 		must(!d->reserved[i]);
 }
@@ -109,7 +111,7 @@ static void eat_request(struct input *in, struct proto_request *r)
 	eat(in, r, sizeof(*r));
 	if (!(how & 1))
 		return;
-	r->operation %= PROTO_BLOCK_STATUS + 2;
+	r->operation %= PROTO_CLOSE + 2;
 	r->flags &= how >> 4;
 	r->offset >>= 2;
 	r->length &= PROTO_MAX_BYTES - 1;

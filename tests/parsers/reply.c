@@ -23,7 +23,7 @@
 #define PEERS		2U
 
 static struct np np;
-static struct options options = { .n_sps = PEERS };
+static struct options options = { .exports.n = PEERS };
 static struct conn conn[PEERS];
 static struct request *used[USED];
 static const struct arena_layout *layout;

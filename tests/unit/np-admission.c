@@ -183,6 +183,37 @@ static void test_random(void)
 	   "in 200000 random steps the sums are right and no client is refused its own part");
 }
 
+static void test_bounded(void)
+{
+	start();
+	admission_bound(&a, 0);
+	is_answer(admission_take(&a, 0, &client[0], OWN + EXPORT + 100), ADMISSION_GRANTED,
+		  "a client of a bounded export is granted one large request");
+	is_answer(admission_take(&a, 0, &client[1], OWN), ADMISSION_GRANTED,
+		  "another client of the bounded export is granted its own part");
+	is_answer(admission_take(&a, 0, &client[1], 1), ADMISSION_FULL,
+		  "another client of the bounded export is granted nothing of the rest");
+	admission_wait(&a, 0);
+	ok(!admission_is_pressed(&a), "a client that waits for its bounded export presses nobody");
+	is_answer(admission_take(&a, 1, &client[2], OWN + EXPORT + 100), ADMISSION_GRANTED,
+		  "a client of another export is granted the rest while the bounded export waits");
+	admission_give(&a, 0, &client[0], OWN + EXPORT + 100);
+	admission_round(&a);
+	is_answer(admission_take(&a, 0, &client[1], EXPORT + 1), ADMISSION_GRANTED,
+		  "the bounded export is granted the rest again when it has given back its part");
+}
+
+static void test_bounded_alone(void)
+{
+	const struct admission_config c = { TOTAL, CLIENTS, 1, OWN, 0 };
+
+	admission_init(&a, &c, 100);
+	memset(client, 0, sizeof(client));
+	admission_bound(&a, 0);
+	take_all(0, 0, CLIENTS);
+	ok(a.rest_used > 100, "a single export is not bounded, as it has no neighbours");
+}
+
 int main(void)
 {
 	test_own();
@@ -191,5 +222,7 @@ int main(void)
 	test_never();
 	test_small();
 	test_random();
+	test_bounded();
+	test_bounded_alone();
 	return done_testing();
 }

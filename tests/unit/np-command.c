@@ -17,21 +17,21 @@
 enum { RW, RO, DEAD, POOR };
 
 static const struct export exports[] = {
-	[RW] = { .name = "rw", .bytes = DISK, .is_served = true, .can_discard = true,
+	[RW] = { .name = "rw", .is_served = true, .can_discard = true,
 		 .can_zero = true },
-	[RO] = { .name = "ro", .bytes = DISK, .is_served = true, .is_readonly = true },
-	[DEAD] = { .name = "dead", .bytes = DISK, .can_discard = true, .can_zero = true },
-	[POOR] = { .name = "poor", .bytes = DISK, .is_served = true },
+	[RO] = { .name = "ro", .is_served = true, .is_readonly = true },
+	[DEAD] = { .name = "dead", .can_discard = true, .can_zero = true },
+	[POOR] = { .name = "poor", .is_served = true },
 };
 
 /* Sessions: the three styles, and a structured one without base:allocation. */
 enum { SIMPLE, CHUNKS, LONG, NO_CONTEXT };
 
 static const struct nbd_session sessions[] = {
-	[SIMPLE] = { .style = NBD_SIMPLE },
-	[CHUNKS] = { .style = NBD_STRUCTURED, .has_allocation = true },
-	[LONG] = { .style = NBD_EXTENDED, .has_allocation = true },
-	[NO_CONTEXT] = { .style = NBD_STRUCTURED },
+	[SIMPLE] = { .style = NBD_SIMPLE, .bytes = DISK },
+	[CHUNKS] = { .style = NBD_STRUCTURED, .has_allocation = true, .bytes = DISK },
+	[LONG] = { .style = NBD_EXTENDED, .has_allocation = true, .bytes = DISK },
+	[NO_CONTEXT] = { .style = NBD_STRUCTURED, .bytes = DISK },
 };
 
 #define READ	NBD_CMD_READ

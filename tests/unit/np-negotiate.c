@@ -18,15 +18,27 @@
 static const struct export_table exports = {
 	.n = 3,
 	.export = {
-		{ .name = "first", .description = "a fine disk", .bytes = DISK_BYTES,
+		{ .name = "first", .description = "a fine disk",
 		  .is_served = true, .can_discard = true, .can_zero = true },
-		{ .name = "second", .bytes = 512, .is_served = true, .is_readonly = true,
+		{ .name = "second", .is_served = true, .is_readonly = true,
 		  .is_rotational = true },
-		{ .name = "gone", .bytes = 4096 },
+		{ .name = "gone", .is_hidden = true },
 	},
 };
 
 static struct negotiation n;
+
+/* What the SP of each export says of its disk, and of another client. */
+static const uint64_t sizes[] = { DISK_BYTES, 512, 4096 };
+static enum proto_status sp_says = PROTO_OK;
+
+/* Ask the SP as the negotiation wants. */
+static enum negotiation_step ask_sp(void)
+{
+	if (n.export < 0 || n.export > 1 || n.out_length)
+		bail("SP %d is asked, and there are %zu bytes of output", n.export, n.out_length);
+	return negotiation_opened(&n, sp_says, sp_says == PROTO_OK ? sizes[n.export] : 0);
+}
 
 /* Give the negotiation just the bytes that it wants; anything else is an error of this test. */
 static enum negotiation_step feed(const void *data, size_t length)
@@ -37,7 +49,7 @@ static enum negotiation_step feed(const void *data, size_t length)
 		bail("%zu bytes fed, %u wanted", length, n.want);
 	if (length && negotiation_take(&n, data, length, &step) != length)
 		bail("not all of %zu bytes were taken", length);
-	return step;
+	return step == NEGOTIATION_OPEN ? ask_sp() : step;
 }
 
 /* Give the negotiation the bytes that it throws away, in pieces. */
@@ -763,6 +775,89 @@ static void test_tls_forgets(void)
 	is(n.want, NBD_OPTION_SIZE, "the negotiation wants an option after TLS has begun");
 }
 
+static void test_denied(void)
+{
+	uint8_t data[256];
+
+	feed_flags(3);
+	n.allowed = 2;
+	feed_option(NBD_OPT_LIST, NULL, 0);
+	check_reply(0, NBD_REP_SERVER, 10, "the only export that the client may use");
+	is(n.out_length, 2 * NBD_OPTION_REPLY_SIZE + 10, "LIST has no export that is not allowed");
+	is(n.denied, -1, "LIST denies no export");
+	check_refused(feed_option(NBD_OPT_INFO, data, make_info(data, "first", NULL, 0)),
+		      NBD_REP_ERR_UNKNOWN, "INFO of an export that is not allowed");
+	is(n.denied, 0, "INFO of an export that is not allowed is noted");
+	check_refused(feed_option(NBD_OPT_GO, data, make_info(data, "nope", NULL, 0)),
+		      NBD_REP_ERR_UNKNOWN, "GO of an export that does not exist");
+	is(n.denied, -1, "GO of an export that does not exist is not noted");
+	check_refused(feed_option(NBD_OPT_GO, data, make_info(data, "", NULL, 0)),
+		      NBD_REP_ERR_UNKNOWN, "GO of a default export that is not allowed");
+	is(feed_option(NBD_OPT_EXPORT_NAME, "first", 5), NEGOTIATION_CLOSE,
+	   "EXPORT_NAME of an export that is not allowed closes the connection");
+	is(n.denied, 0, "EXPORT_NAME of an export that is not allowed is noted");
+}
+
+static void test_no_default(void)
+{
+	static struct export_table none;
+	uint8_t data[16];
+
+	none = exports;
+	none.by_default = -1;
+	feed_flags(3);
+	n.exports = &none;
+	check_refused(feed_option(NBD_OPT_GO, data, make_info(data, "", NULL, 0)),
+		      NBD_REP_ERR_UNKNOWN, "GO without a name where there is no default export");
+}
+
+/* An export without a disk is shown, and its SP is not asked. */
+static void test_no_disk(void)
+{
+	static struct export_table shown;
+	uint8_t data[256];
+
+	shown = exports;
+	shown.export[2].is_hidden = false;
+	feed_flags(3);
+	n.exports = &shown;
+	feed_option(NBD_OPT_LIST, NULL, 0);
+	check_reply(2 * NBD_OPTION_REPLY_SIZE + 30, NBD_REP_SERVER, 8,
+		    "an export without a disk that is shown");
+	check_refused(feed_option(NBD_OPT_INFO, data, make_info(data, "gone", NULL, 0)),
+		      NBD_REP_ERR_SHUTDOWN, "INFO of an export without a disk");
+	check_refused(feed_option(NBD_OPT_GO, data, make_info(data, "gone", NULL, 0)),
+		      NBD_REP_ERR_SHUTDOWN, "GO of an export without a disk");
+	is(feed_option(NBD_OPT_EXPORT_NAME, "gone", 4), NEGOTIATION_CLOSE,
+	   "EXPORT_NAME of an export without a disk closes the connection");
+}
+
+/* What the SP says. */
+static void test_opening(void)
+{
+	uint8_t data[256];
+
+	feed_flags(3);
+	sp_says = PROTO_ENOSPC;
+	check_refused(feed_option(NBD_OPT_GO, data, make_info(data, "first", NULL, 0)),
+		      NBD_REP_ERR_POLICY, "GO of an export that has as many clients as it may");
+	is(n.export, -1, "GO that the SP refuses chooses no export");
+	is(feed_option(NBD_OPT_EXPORT_NAME, "first", 5), NEGOTIATION_CLOSE,
+	   "EXPORT_NAME that the SP refuses closes the connection");
+	feed_flags(3);
+	sp_says = PROTO_EIO;
+	check_refused(feed_option(NBD_OPT_GO, data, make_info(data, "first", NULL, 0)),
+		      NBD_REP_ERR_SHUTDOWN, "GO of an export whose disk has gone");
+	sp_says = PROTO_OK;
+	is(feed_option(NBD_OPT_GO, data, make_info(data, "first", NULL, 0)), NEGOTIATION_TRANSMIT,
+	   "GO begins the transmission after the SP has refused before");
+	ok(!n.is_looking, "GO lets the client use the disk");
+	is(n.session.bytes, DISK_BYTES, "the session has the size that the SP told");
+	feed_flags(3);
+	feed_option(NBD_OPT_INFO, data, make_info(data, "first", NULL, 0));
+	ok(n.is_looking, "INFO only looks at the disk");
+}
+
 int main(void)
 {
 	test_tls_allowed();
@@ -778,6 +873,10 @@ int main(void)
 	test_unknown_exports();
 	test_malformed_info();
 	test_export_name();
+	test_denied();
+	test_no_default();
+	test_no_disk();
+	test_opening();
 	test_long_options();
 	test_styles();
 	test_payload_flag();

@@ -4,38 +4,17 @@
  * Method: tables of good and bad values, and whole command lines.
  */
 #include <np/options.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tap.h"
 
-static void test_sp(void)
-{
-	static const char *const bad[] = {
-		"", "=", "=1", "a", "a=", "a=-1", "a=1x", "a= 1", "a=2147483648",
-	};
-	char text[EXPORT_NAME_MAX + 10];
-	struct options_sp sp;
-
-	ok(!np_options_parse_sp("disk0=17", &sp) && !strcmp(sp.name, "disk0") &&
-	   sp.pid == 17, "--sp disk0=17 is an export disk0 of process 17");
-	ok(!np_options_parse_sp("a=b=0", &sp) && !strcmp(sp.name, "a=b") &&
-	   sp.pid == 0, "the last equals sign of --sp a=b=0 ends the name");
-	memset(text, 'x', EXPORT_NAME_MAX);
-	strcpy(text + EXPORT_NAME_MAX, "=1");
-	ok(!np_options_parse_sp(text, &sp),
-	   "an export's name of %d bytes is accepted", EXPORT_NAME_MAX);
-	strcpy(text + EXPORT_NAME_MAX, "x=1");
-	ok(np_options_parse_sp(text, &sp), "an export's name of a byte more is refused");
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		ok(np_options_parse_sp(bad[i], &sp), "\"%s\" is refused as NAME=PID", bad[i]);
-}
-
 /* Split @line at blanks and parse it. A line that is refused ends the process. */
 static void parse(struct options *o, const char *line)
 {
-	static char copy[1024];
+	static char copy[EXPORT_NAME_MAX + 1024];
 	char *argv[100];
 	int argc = 0;
 
@@ -72,7 +51,7 @@ static void good_lines(void)
 	struct options o;
 
 	parse(&o, LEAST);
-	ok(!strcmp(o.region, "r") && o.listen.n == 1 && o.n_sps == 1 &&
+	ok(!strcmp(o.region, "r") && o.listen.n == 1 && o.exports.n == 1 &&
 	   o.ready_fd == -1 && o.connections_max == 256 && !o.idle_seconds &&
 	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose &&
 	   o.transport == PROTO_TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
@@ -88,8 +67,8 @@ static void good_lines(void)
 	      "--socket-group root --listen unix:/a --listen fd:7 --listen systemd "
 	      "--listen systemd:x --tls require --tls-certificates /c --tls-psk /k "
 	      "--tls-verify-clients");
-	ok(o.id == 15 && o.n_sps == 2 && !strcmp(o.sp[1].name, "b") && o.listen.n == 6 &&
-	   o.ready_fd == 3 && o.is_verbose && o.connections_max == 4087 &&
+	ok(o.id == 15 && o.exports.n == 2 && !strcmp(o.exports.export[1].name, "b") &&
+	   o.listen.n == 6 && o.ready_fd == 3 && o.is_verbose && o.connections_max == 4087 &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
 	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
 	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,
@@ -117,7 +96,9 @@ static void bad_lines(void)
 		LEAST "--idle-timeout 86401", LEAST "--bogus", LEAST "--region",
 		LEAST "--region=", LEAST "--transport socket", LEAST "--wait never",
 		LEAST "--zerocopy-threshold 0", LEAST "--zerocopy-threshold 4G",
-		LEAST "--verbose=yes", LEAST "--id 16",
+		LEAST "--verbose=yes", LEAST "--id 16", LEAST "--allow a", LEAST "--allow a=",
+		LEAST "--allow b=unix", LEAST "--allow a=here", LEAST "--description a",
+		LEAST "--default-export b", LEAST "--no-disk a=wait", LEAST "--no-disk b=hide",
 		/* There are more than PROTO_MAX_SPS. */
 		LEAST EIGHT_SPS("b") EIGHT_SPS("c") EIGHT_SPS("d") EIGHT_SPS("e"),
 	};
@@ -128,23 +109,57 @@ static void bad_lines(void)
 		   "the command line \"%s\" is refused with status 2", bad[i]);
 }
 
-static void test_description(void)
+#define LINE	"np --region r --listen 1.1.1.1:1 "
+
+static void test_sps(void)
+{
+	static const char *const bad[] = {
+		"=", "=1", "a", "a=", "a=-1", "a=1x", "a=2147483648",
+	};
+	char line[EXPORT_NAME_MAX + 100];
+	struct options o;
+
+	parse(&o, LINE "--sp disk0=17 --sp a=b=0");
+	ok(!strcmp(o.exports.export[0].name, "disk0") && o.sp[0] == 17,
+	   "--sp disk0=17 is an export disk0 of process 17");
+	ok(!strcmp(o.exports.export[1].name, "a=b") && !o.sp[1],
+	   "the last equals sign of --sp a=b=0 ends the name");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(line, sizeof(line), LINE "--sp %s", bad[i]);
+		is(status_of(line), 2, "\"%s\" is refused as NAME=PID", bad[i]);
+	}
+	is(status_of(LINE "--sp a\xff=1"), 2, "an export's name that is no UTF-8 is refused");
+	snprintf(line, sizeof(line), LINE "--sp %0*d=1", EXPORT_NAME_MAX, 0);
+	is(status_of(line), -1, "an export's name of %d bytes is accepted", EXPORT_NAME_MAX);
+	snprintf(line, sizeof(line), LINE "--sp %0*d=1", EXPORT_NAME_MAX + 1, 0);
+	is(status_of(line), 2, "an export's name of a byte more is refused");
+}
+
+static void test_exports(void)
 {
 	struct options o;
 
-	parse(&o, "np --region r --listen 1.1.1.1:1 --sp a=1 --description x --sp b=2");
-	ok(!strcmp(o.sp[0].description, "x") && !o.sp[1].description,
-	   "--description describes the export of the --sp before it");
-	is(status_of("np --region r --listen 1.1.1.1:1 --description x --sp a=1"), 2,
-	   "--description is refused if no --sp is before it");
-	is(status_of("np --region r --listen 1.1.1.1:1 --sp a\xff=1"), 2,
-	   "an export's name that is no UTF-8 is refused");
+	parse(&o, LINE "--sp a=1 --sp b=2 --description a=x=y --allow b=unix --allow b=psk:me "
+	      "--default-export b --no-disk a=refuse");
+	ok(!strcmp(o.exports.export[0].description, "x=y") && !o.exports.export[1].description,
+	   "--description describes the export that it names");
+	ok(!o.exports.export[0].access.n && o.exports.export[1].access.n == 2,
+	   "each --allow adds a rule to the export that it names");
+	is(export_set_default(&o.exports), 1, "--default-export chooses the default export");
+	ok(o.exports.export[0].no_disk == EXPORT_REFUSE && !o.exports.export[1].no_disk,
+	   "--no-disk is about the export that it names");
+	parse(&o, LINE "--sp a=1 --sp b=2");
+	is(export_set_default(&o.exports), -1, "of two exports none is the default one unasked");
+	parse(&o, LINE "--sp a=1");
+	is(export_set_default(&o.exports), 0, "a single export is the default one");
+	is(status_of(LINE "--description a=x --sp a=1"), 2,
+	   "--description is refused before the --sp of its export");
 }
 
 int main(void)
 {
-	test_sp();
-	test_description();
+	test_sps();
+	test_exports();
 	good_lines();
 	bad_lines();
 	return done_testing();

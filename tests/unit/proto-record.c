@@ -18,7 +18,7 @@ static struct proto_request request(uint16_t operation)
 		.operation = operation,
 	};
 
-	if (operation == PROTO_FLUSH)
+	if (operation == PROTO_FLUSH || operation == PROTO_OPEN || operation == PROTO_CLOSE)
 		r.offset = 0, r.length = 0;
 	if (operation == PROTO_WRITE) {
 		r.n_refs = 1;
@@ -38,10 +38,10 @@ static void test_operations(void)
 {
 	struct proto_request r;
 
-	for (uint16_t op = PROTO_READ; op <= PROTO_BLOCK_STATUS; op++) {
+	for (uint16_t op = PROTO_READ; op <= PROTO_CLOSE; op++) {
 		r = request(op);
 		ok(takes(&r), "a good request of operation %u is accepted", op);
-		r.flags = 1U << 5;
+		r.flags = 1U << 6;
 		ok(!takes(&r), "operation %u with an unknown flag is refused", op);
 		r.flags = PROTO_FLAG_FUA;
 		is(takes(&r), op == PROTO_WRITE || op == PROTO_DISCARD ||
@@ -54,11 +54,13 @@ static void test_operations(void)
 		r.flags = PROTO_FLAG_ONE;
 		is(takes(&r), op == PROTO_BLOCK_STATUS,
 		   "operation %u takes ONE only if it asks for the status", op);
+		r.flags = PROTO_FLAG_LOOK;
+		is(takes(&r), op == PROTO_OPEN, "operation %u takes LOOK only if it opens", op);
 		r = request(op);
 		r.n_refs = !r.n_refs;
 		ok(!takes(&r), "operation %u with a wrong number of extents is refused", op);
 	}
-	r = request(PROTO_BLOCK_STATUS + 1);
+	r = request(PROTO_CLOSE + 1);
 	ok(!takes(&r), "an unknown operation is refused");
 }
 
@@ -145,7 +147,7 @@ static void test_replies(void)
 	r.n_parts = 1;
 	ok(!takes_reply(&r), "a reply with an error and parts is refused");
 	r = reply(PROTO_OK);
-	r.reserved2[2] = 1;
+	r.reserved2 = 1;
 	ok(!takes_reply(&r), "a reply whose last bytes are not zero is refused");
 }
 

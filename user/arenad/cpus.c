@@ -131,7 +131,7 @@ static void find_nodes(const struct topology *t, struct cpus_of *plan)
 static int plan_auto(const struct arenad_options *o, struct topology *machine,
 		     struct cpus_of *plan)
 {
-	struct placement p = { .topology = machine, .nps = o->nps, .sps = o->n_disks };
+	struct placement p = { .topology = machine, .nps = o->nps, .sps = o->exports.n };
 	char text[PLACEMENT_TEXT];
 	struct cpu_set own;
 	int ret = cpu_set_own(&own);
@@ -151,7 +151,7 @@ static int plan_auto(const struct arenad_options *o, struct topology *machine,
 	for (unsigned int i = 0; i < p.sps; i++) {
 		placement_cpus(&p, p.sp[i], &plan->sp[i]);
 		placement_explain_sp(&p, i, text);
-		log_info("arena-sp %u (disk %s) %s", i, o->disk[i].name, text);
+		log_info("arena-sp %u (disk %s) %s", i, o->exports.export[i].label, text);
 	}
 	return 0;
 }
@@ -195,7 +195,7 @@ static int plan_lists(const struct arenad_options *o, struct topology *machine,
 
 	for (unsigned int i = 0; i < o->nps && !ret; i++)
 		ret = plan_list("arena-np", i, &c->np[i], &c->all_nps, &plan->np[i]);
-	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
+	for (unsigned int i = 0; i < o->exports.n && !ret; i++)
 		ret = plan_list("arena-sp", i, &c->sp[i], &c->all_sps, &plan->sp[i]);
 	memset(&all, 0xff, sizeof(all));
 	return ret ? ret : topology_load(machine, &all);

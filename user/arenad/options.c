@@ -2,8 +2,8 @@
 #include "options.h"
 
 #include <common/options.h>
-#include <common/utf8.h>
 #include <errno.h>
+#include <exports/limit.h>
 #include <inttypes.h>
 #include <linux/msharearena.h>
 #include <np/limits.h>
@@ -52,38 +52,40 @@ static int take_disk(void *values, char *text, struct option_error *error)
 
 	if (!equals || equals == text || !equals[1])
 		return option_refuse(error, "%s is not NAME=PATH", text);
-	if (equals - text > EXPORT_NAME_MAX)
-		return option_refuse(error, "the name has %d bytes, and %d is the most",
-				     (int)(equals - text), EXPORT_NAME_MAX);
-	if (o->n_disks == PROTO_MAX_SPS)
-		return option_refuse(error, "there are more than %d", PROTO_MAX_SPS);
 	*equals = '\0';
-	if (!utf8_is_valid(text))
-		return option_refuse(error, "the name is no UTF-8");
-	for (unsigned int i = 0; i < o->n_disks; i++)
-		if (!strcmp(o->disk[i].name, text))
-			return option_refuse(error, "two are called %s", text);
-	o->disk[o->n_disks++] = (struct arenad_disk){ .name = text, .path = equals + 1 };
+	if (export_set_add(&o->exports, text, error))
+		return -EINVAL;
+	o->disk[o->exports.n - 1] = (struct arenad_disk){ .path = equals + 1 };
 	return 0;
 }
 
-/* The option follows the --disk that it describes. */
-static int take_description(void *values, char *text, struct option_error *error)
+static int take_read_only(void *values, char *text, struct option_error *error)
 {
 	struct arenad_options *o = values;
+	int found = export_set_find(&o->exports, text, error);
 
-	if (!o->n_disks)
-		return option_refuse(error, "there is no --disk before it");
-	if (strlen(text) > EXPORT_DESCRIPTION_MAX || !utf8_is_valid(text))
-		return option_refuse(error, "the text is no UTF-8 of at most %d bytes",
-				     EXPORT_DESCRIPTION_MAX);
-	o->disk[o->n_disks - 1].description = text;
+	if (found < 0)
+		return -EINVAL;
+	o->disk[found].is_readonly = true;
 	return 0;
 }
 
 static int take_cpus(void *values, char *text, struct option_error *error)
 {
 	return cpus_take(&((struct arenad_options *)values)->cpus, text, error);
+}
+
+static int take_limit(void *values, char *text, struct option_error *error)
+{
+	struct arenad_options *o = values;
+	struct limit limit;
+	unsigned int i;
+	char *rest = export_set_take(&o->exports, text, "NAME=LIMITS", &i, error);
+
+	if (!rest)
+		return -EINVAL;
+	o->disk[i].limit = rest;
+	return limit_parse(rest, &limit, error);
 }
 
 static int take_user(struct user *user, const char *name, struct option_error *error)
@@ -130,7 +132,7 @@ static int check(const void *values, struct option_error *error)
 	if (o->page_size && o->size % o->page_size)
 		return option_refuse(error, "--size: %" PRIu64 " is not a multiple of --page-size",
 				     o->size);
-	if (cpus_check(&o->cpus, o->nps, o->n_disks, error))
+	if (cpus_check(&o->cpus, o->nps, o->exports.n, error))
 		return -EINVAL;
 	return tls_check(o->tls, &o->tls_files, error);
 }
@@ -150,9 +152,14 @@ static const struct option_rule rules[] = {
 	{ .name = "disk", .is_needed = true, .kind = OPTION_OTHER, .take = take_disk,
 	  .argument = "NAME=PATH",
 	  .help = "serve a block device or file as the export NAME; may be repeated, "
-		  "32 times in all; the first is the default export" },
-	{ .name = "description", .kind = OPTION_OTHER, .take = take_description,
-	  .argument = "TEXT", .help = "what clients are told of the --disk before it" },
+		  "32 times in all" },
+	{ .name = "read-only", .kind = OPTION_OTHER, .take = take_read_only,
+	  .argument = "NAME",
+	  .help = "do not write the disk of the export NAME, and let no client write it" },
+	{ .name = "limit", .kind = OPTION_OTHER, .take = take_limit,
+	  .argument = "NAME=iops=N,bytes=SIZE,connections=N",
+	  .help = "requests a second, bytes a second and clients at a time of the export NAME; "
+		  "each may be left out (no limit)" },
 	{ .name = "disk-backend", .kind = OPTION_WORD, FIELD(disk_backend),
 	  .words = backend_names, .argument = "WHAT",
 	  .help = "how arena-sp uses disks: nvme, block, file or auto: the first of them that "
@@ -242,6 +249,12 @@ static const struct option_rule rules[] = {
 	{ .name = NULL },
 };
 
+static const struct option_part parts[] = {
+	{ export_rules, offsetof(struct arenad_options, exports) },
+	{ listen_rules, offsetof(struct arenad_options, listen) },
+	{ NULL, 0 },
+};
+
 static const struct option_table table = {
 	.program = "arenad",
 	.about = "make a region, and run the processes that serve disks through it",
@@ -251,8 +264,7 @@ static const struct option_table table = {
 		"again; SIGUSR1 makes each process print its counters. Exit status: 0 it was asked to stop, 1 an error or a process "
 		"died, 2 a wrong command line.",
 	.rule = rules,
-	.part = listen_rules,
-	.part_at = offsetof(struct arenad_options, listen),
+	.part = parts,
 	.check = check,
 };
 

@@ -5,6 +5,7 @@
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
 
+#include <exports/options.h>
 #include <listen/options.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
@@ -39,15 +40,15 @@ enum arenad_backend {
 };
 
 /**
- * struct arenad_disk - a disk to serve
- * @name: name of its export
+ * struct arenad_disk - the disk of an export
  * @path: path of the block device or file
- * @description: what clients are told of it, or NULL
+ * @is_readonly: it is not written
+ * @limit: limits of the export, as they were given, or NULL
  */
 struct arenad_disk {
-	const char *name;
 	const char *path;
-	const char *description;
+	bool is_readonly;
+	const char *limit;
 };
 
 /**
@@ -58,8 +59,8 @@ struct arenad_disk {
  * @page_size: bytes of a page of the region, 0 if arenad has to choose
  * @replace: remove an old region of this name
  * @listen: where clients are accepted
- * @n_disks: used entries of @disk
- * @disk: disks, each served by an SP of its own
+ * @exports: what clients can name, and may do
+ * @disk: the disk of each export, served by an SP of its own
  * @disk_backend: enum backend_kind, for all disks
  * @nps: number of NPs
  * @cpus: to which CPUs the processes are bound
@@ -91,7 +92,7 @@ struct arenad_options {
 	uint64_t page_size;
 	bool replace;
 	struct listen_options listen;
-	unsigned int n_disks;
+	struct export_set exports;
 	struct arenad_disk disk[PROTO_MAX_SPS];
 	unsigned int disk_backend;
 	uint32_t nps;

@@ -31,19 +31,36 @@ static int check_program(const struct arenad_options *o, const char *name)
 	return ret;
 }
 
-static int check_disk(const struct arenad_disk *disk)
+/* A disk that is not there may come later, if its export may be without. */
+static int check_missing(const struct arenad_disk *disk, const struct export_options *e, int err)
+{
+	if (e->no_disk == EXPORT_STOP) {
+		log_error("cannot open disk %s: %s", disk->path, strerror(err));
+		return -err;
+	}
+	log_warn("cannot find disk %s: %s", disk->path, strerror(err));
+	return 0;
+}
+
+/* Whether arena-sp may write the disk as its own user, it finds out itself. */
+static int check_writable(const struct arenad_disk *disk, const struct export_options *e)
+{
+	if (disk->is_readonly || !access(disk->path, W_OK) || errno != EROFS)
+		return 0;
+	log_error("disk %s cannot be written, as its file system is read-only; --read-only %s "
+		  "serves it all the same", disk->path, e->name);
+	return -EROFS;
+}
+
+static int check_disk(const struct arenad_disk *disk, const struct export_options *e)
 {
 	struct stat st;
-	int ret;
 
-	if (stat(disk->path, &st)) {
-		ret = -errno;
-		log_error("cannot open disk %s: %s", disk->path, strerror(-ret));
-		return ret;
-	}
+	if (stat(disk->path, &st))
+		return check_missing(disk, e, errno);
 	/* Whether a character device is that of a namespace, arena-sp finds out. */
 	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode) || S_ISCHR(st.st_mode))
-		return 0;
+		return check_writable(disk, e);
 	log_error("disk %s is neither a block device nor a regular file", disk->path);
 	return -ENOTBLK;
 }
@@ -117,7 +134,7 @@ int arenad_preflight(const struct arenad_options *o)
 		ret = check_program(o, "arena-sp");
 	if (!ret)
 		ret = check_open_files(o);
-	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
-		ret = check_disk(&o->disk[i]);
+	for (unsigned int i = 0; i < o->exports.n && !ret; i++)
+		ret = check_disk(&o->disk[i], &o->exports.export[i]);
 	return ret ? ret : check_sandbox(o);
 }

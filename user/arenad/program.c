@@ -19,8 +19,8 @@
 #include "cpus.h"
 #include "options.h"
 
-/* Room for --sp and --description for each disk, --listen for each socket, and 48 others. */
-#define MAX_ARGUMENTS	(2 * (2 * PROTO_MAX_SPS + LISTEN_MAX) + 48)
+/* Room for the options of each export, --listen for each socket, and 64 others. */
+#define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS * (4 + ACCESS_RULES_MAX) + LISTEN_MAX) + 64)
 
 /**
  * struct arguments - a command line under construction
@@ -116,6 +116,10 @@ void program_exec_sp(const struct child_pids *pids, void *context)
 	add_value(&a, "--id", format("%u", p->id));
 	add_value(&a, "--disk", o->disk[p->id].path);
 	add_value(&a, "--backend", backend_names[o->disk_backend]);
+	if (o->disk[p->id].is_readonly)
+		add(&a, "--read-only");
+	if (o->disk[p->id].limit)
+		add_value(&a, "--limit", o->disk[p->id].limit);
 	for (unsigned int i = 0; i < o->nps; i++)
 		add_value(&a, "--np", format("%d", pids->np[i]));
 	if (!o->fixed_buffers)
@@ -147,6 +151,24 @@ static int add_sockets(struct arguments *a, const struct program *p)
 	return ret;
 }
 
+/* Each option has the name of the export in front of its value. */
+static void add_for(struct arguments *a, const char *option, const struct export_options *e,
+		    const char *value)
+{
+	add_value(a, option, format("%s=%s", e->name, value));
+}
+
+static void add_export(struct arguments *a, const struct export_options *e, pid_t sp)
+{
+	add_value(a, "--sp", format("%s=%d", e->name, sp));
+	if (e->description)
+		add_for(a, "--description", e, e->description);
+	if (e->no_disk != EXPORT_STOP)
+		add_for(a, "--no-disk", e, export_no_disk_words[e->no_disk]);
+	for (unsigned int i = 0; i < e->access.n; i++)
+		add_for(a, "--allow", e, e->access.rule[i].text);
+}
+
 void program_exec_np(const struct child_pids *pids, void *context)
 {
 	const struct program *p = context;
@@ -158,11 +180,10 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--id", format("%u", p->id));
 	if (add_sockets(&a, p) || pass(p->ready_fd) || pass(p->control_fd))
 		return;
-	for (unsigned int i = 0; i < o->n_disks; i++) {
-		add_value(&a, "--sp", format("%s=%d", o->disk[i].name, pids->sp[i]));
-		if (o->disk[i].description)
-			add_value(&a, "--description", o->disk[i].description);
-	}
+	for (unsigned int i = 0; i < o->exports.n; i++)
+		add_export(&a, &o->exports.export[i], pids->sp[i]);
+	if (o->exports.chosen)
+		add_value(&a, "--default-export", o->exports.chosen);
 	add_value(&a, "--control-fd", format("%d", p->control_fd));
 	add_value(&a, "--tls", tls_words[o->tls]);
 	add_value(&a, "--ktls", tls_kernel_words[o->ktls]);

@@ -168,7 +168,7 @@ static int layout_error(const struct arenad_options *o, uint64_t page_size, int 
 	if (ret == -ENOSPC)
 		log_error("--size: %" PRIu64 " MiB in pages of %" PRIu64 " KiB are too few for %u "
 			  "disks, %u network processes and %u buffers of each; no two processes "
-			  "have a page in common", o->size >> 20, page_size / 1024, o->n_disks,
+			  "have a page in common", o->size >> 20, page_size / 1024, o->exports.n,
 			  o->nps, o->np_buffers);
 	else
 		log_error("cannot lay out region %s: %s", o->region, strerror(-ret));

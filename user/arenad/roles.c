@@ -11,7 +11,7 @@
 
 int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l)
 {
-	const struct proto_counts counts = { o->nps, o->n_disks, o->np_buffers };
+	const struct proto_counts counts = { o->nps, o->exports.n, o->np_buffers };
 	struct arena_config config;
 
 	proto_config_init(&config, o->size, &counts);
@@ -54,7 +54,7 @@ int roles_make_views(const struct arenad_options *o, struct mshare *m,
 
 	for (unsigned int i = 0; i < o->nps && !ret; i++)
 		ret = make_view(o, m, l, PROTO_ROLE_NP(i), &o->np_user);
-	for (unsigned int i = 0; i < o->n_disks && !ret; i++)
+	for (unsigned int i = 0; i < o->exports.n && !ret; i++)
 		ret = make_view(o, m, l, PROTO_ROLE_SP(i), &o->sp_user);
 	return ret;
 }

@@ -38,7 +38,7 @@
  * @child: the processes, the NPs first: if the last one dies the SPs end too, and the log must
  *	name the process that died first
  * @name: names of the processes in messages
- * @has_lost: an NP has died, and the others go on
+ * @has_lost: a process has died, and the others go on
  * @signal_fd: signalfd
  * @ready_fd: read end of the pipe to which each NP writes that it is ready; -1 afterwards
  * @n_ready: how many NPs are ready
@@ -60,6 +60,12 @@ struct supervisor {
 	char ready[READY_SIZE];
 	size_t ready_length;
 };
+
+/* The export of an SP. */
+static const struct export_options *export_of(const struct supervisor *sv, unsigned int child)
+{
+	return &sv->options->exports.export[child - sv->options->nps];
+}
 
 static int fork_one(struct supervisor *sv, const struct user *user, child_exec_fn *exec,
 		    struct program *p)
@@ -111,11 +117,11 @@ static int fork_sps(struct supervisor *sv, struct program *p, struct child_pids 
 	const struct arenad_options *o = sv->options;
 	int ret = 0;
 
-	for (p->id = 0; p->id < o->n_disks && !ret; p->id++) {
+	for (p->id = 0; p->id < o->exports.n && !ret; p->id++) {
 		unsigned int child = o->nps + p->id;
 
 		snprintf(sv->name[child], sizeof(sv->name[0]), "arena-sp %u (disk %s)", p->id,
-			 o->disk[p->id].name);
+			 o->exports.export[p->id].label);
 		ret = fork_one(sv, &o->sp_user, program_exec_sp, p);
 		pids->sp[p->id] = sv->child[child].pid;
 	}
@@ -227,14 +233,29 @@ static bool handle_signal(struct supervisor *sv)
 	return true;
 }
 
-/* Can the node do without a process that has ended? Without one of several NPs it can. */
+/*
+ * Can the node do without a process that has ended? Without one of several NPs it can, and without
+ * the SP of an export that may be without a disk. A new SP would be started here.
+ */
 static bool goes_on_without(const struct supervisor *sv, unsigned int ended)
 {
 	unsigned int live = 0;
 
 	for (unsigned int i = 0; i < sv->options->nps; i++)
 		live += sv->child[i].pidfd >= 0;
-	return ended < sv->options->nps && live && sv->n_ready == sv->options->nps;
+	if (ended >= sv->options->nps)
+		return live && export_of(sv, ended)->no_disk != EXPORT_STOP;
+	return live && sv->n_ready == sv->options->nps;
+}
+
+static void log_loss(const struct supervisor *sv, unsigned int ended)
+{
+	if (ended < sv->options->nps)
+		log_warn("its clients are cut off; the other network processes go on");
+	else
+		log_warn("export '%s' has no disk now (--no-disk %s); the others go on",
+			 export_of(sv, ended)->label,
+			 export_no_disk_words[export_of(sv, ended)->no_disk]);
 }
 
 /* Look which processes have ended. Return false if arenad has to end, too. */
@@ -246,7 +267,7 @@ static bool reap_all(struct supervisor *sv)
 		child_log_end(&sv->child[i]);
 		if (!goes_on_without(sv, i))
 			return false;
-		log_warn("its clients are cut off; the other network processes go on");
+		log_loss(sv, i);
 		sv->has_lost = true;
 	}
 	return true;

@@ -11,7 +11,7 @@
 
 #include "parse.h"
 
-#define MAX_RULES	64
+#define MAX_RULES	96
 /* Options without a short form have keys that are no characters. */
 #define FIRST_KEY	256
 
@@ -20,7 +20,7 @@
  * @table: the program's options
  * @values: the structure of all values
  * @n: used entries of @rule
- * @rule: the options, those of the table's part last
+ * @rule: the options, those of the table's parts last
  * @to: the structure that each option belongs to
  * @seen: which options were given
  */
@@ -166,7 +166,7 @@ static error_t parse_key(int key, char *text, struct argp_state *state)
 
 static void add_rules(struct parse *p, const struct option_rule *rule, void *to)
 {
-	for (; rule && rule->name; rule++) {
+	for (; rule->name; rule++) {
 		if (p->n == MAX_RULES)
 			abort();
 		p->rule[p->n] = rule;
@@ -187,7 +187,8 @@ void options_parse(const struct option_table *table, void *values, int argc, cha
 	char doc[2048];
 
 	add_rules(&p, table->rule, values);
-	add_rules(&p, table->part, (char *)values + table->part_at);
+	for (const struct option_part *part = table->part; part && part->rule; part++)
+		add_rules(&p, part->rule, (char *)values + part->at);
 	for (unsigned int i = 0; i < p.n; i++)
 		option[i] = (struct argp_option){
 			.name = p.rule[i]->name,

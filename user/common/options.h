@@ -76,14 +76,23 @@ struct option_rule {
 };
 
 /**
+ * struct option_part - options that several programs have
+ * @rule: the options, one without a name at the end
+ * @at: offset, in the structure of values, of the structure that they fill in
+ */
+struct option_part {
+	const struct option_rule *rule;
+	size_t at;
+};
+
+/**
  * struct option_table - all options of a program
  * @program: its name
  * @about: one line that describes the program
  * @needed: the options that are needed, for the line of --help on usage
  * @more: text of --help after the options
  * @rule: the options, one without a name at the end
- * @part: options that several programs have, one without a name at the end; NULL if none
- * @part_at: offset, in the structure of values, of the structure that @part fills in
+ * @part: options that several programs have, one without options at the end; NULL if none
  * @check: checks all values together, and returns 0 or the result of option_refuse();
  *	NULL if there is nothing to check
  */
@@ -93,8 +102,7 @@ struct option_table {
 	const char *needed;
 	const char *more;
 	const struct option_rule *rule;
-	const struct option_rule *part;
-	size_t part_at;
+	const struct option_part *part;
 	int (*check)(const void *values, struct option_error *error);
 };
 

@@ -38,6 +38,8 @@ static bool is_full(const struct admission *a, const struct admission_export *e,
 	/* Clients that wait already come first. */
 	if (e->is_waited_for || (has > had && a->is_waited_for))
 		return true;
+	if (e->is_bounded && had && has > had)
+		return true;
 	return a->rest_used - had + has > a->rest && has > had;
 }
 
@@ -66,6 +68,11 @@ static void account(struct admission *a, struct admission_export *e, uint32_t ha
 	a->rest_used -= of_rest(a, e->used);
 	e->used += has - had;
 	a->rest_used += of_rest(a, e->used);
+}
+
+void admission_bound(struct admission *a, uint32_t export)
+{
+	a->export[export].is_bounded = a->config.exports > 1;
 }
 
 enum admission_answer admission_take(struct admission *a, uint32_t export,
@@ -117,8 +124,12 @@ void admission_find(struct admission *a, uint32_t n)
 
 void admission_wait(struct admission *a, uint32_t export)
 {
-	a->export[export].is_waited_for = true;
-	a->is_waited_for = true;
+	struct admission_export *e = &a->export[export];
+
+	e->is_waited_for = true;
+	/* A bounded export waits for what it has itself, and no other one has to wait for that. */
+	if (!e->is_bounded || !of_rest(a, e->used))
+		a->is_waited_for = true;
 }
 
 void admission_round(struct admission *a)

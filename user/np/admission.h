@@ -18,6 +18,10 @@
  * other client gets of that part before the next round, so that small requests do not starve a
  * large one.
  *
+ * The clients of a bounded export get something of the rest only while they have nothing of it,
+ * which is enough for one large request. Such an export keeps what it has for long, as its requests
+ * have to wait for its limits, so it must not take what others could use.
+ *
  * The functions are pure arithmetic. This header must not know which resource is divided, nor of
  * connections.
  */
@@ -49,10 +53,12 @@ struct admission_config {
  * struct admission_export - an export's part
  * @used: how much its clients have beyond their own parts
  * @is_waited_for: one of its clients waits
+ * @is_bounded: it shares in the rest only for one request at a time
  */
 struct admission_export {
 	uint32_t used;
 	bool is_waited_for;
+	bool is_bounded;
 };
 
 /**
@@ -106,6 +112,9 @@ enum admission_answer {
  */
 void admission_init(struct admission *a, const struct admission_config *config,
 		    uint32_t longest);
+
+/** admission_bound() - bound an export, unless it is the only one */
+void admission_bound(struct admission *a, uint32_t export);
 
 /** admission_take() - ask for @n more for a client of an export */
 enum admission_answer admission_take(struct admission *a, uint32_t export,

@@ -9,12 +9,28 @@
 #ifndef NP_CLIENT_H
 #define NP_CLIENT_H
 
+#include <common/address.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
 #include "limits.h"
+
+/**
+ * struct conn_peer - the other end of a connection
+ * @address: its address
+ * @is_unix: the connection is a UNIX socket
+ * @uid: then the user of the other end
+ * @text: what the log calls it
+ */
+struct conn_peer {
+	struct sockaddr_storage address;
+	bool is_unix;
+	uid_t uid;
+	char text[ADDRESS_TEXT_SIZE];
+};
 
 /**
  * enum client_kind - what identifies a client

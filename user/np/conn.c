@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "np.h"
+#include "use.h"
 
 void conn_table_init(struct conn_table *t, unsigned int max)
 {
@@ -132,7 +133,7 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 	np->counters.connections++;
 	log_debug("connection %u: accepted from %s, %u now", c->number, peer->text,
 		  np->conns.n);
-	handshake_start(c);
+	handshake_start(c, peer);
 	conn_touch(c);
 }
 
@@ -145,7 +146,7 @@ void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 	nbd_stream_init(&c->rx.stream, session.style == NBD_EXTENDED);
 	c->phase = CONN_SERVING;
 	c->rx.moved_at = c->np->now;
-	log_debug("connection %u: uses export '%s'", c->number, c->np->options->sp[sp].label);
+	log_debug("connection %u: uses export '%s'", c->number, c->np->options->exports.export[sp].label);
 	conn_touch(c);
 }
 
@@ -276,7 +277,7 @@ static void reap(struct conn *c)
 		return;
 	remove_file(c);
 	if (c->has_file || c->rx.kind != RECEIVE_NOTHING || c->tx.n_batches || c->n_requests ||
-	    c->handshake || link_is_busy(c))
+	    c->handshake || link_is_busy(c) || use_end(c))
 		return;
 	free_conn(c);
 }

@@ -7,7 +7,6 @@
 #define NP_CONN_H
 
 #include <arena/ring.h>
-#include <common/address.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -25,7 +24,7 @@ struct np;
 
 /**
  * enum conn_phase - phases of a connection's life, in this order; phases may be left out
- * @CONN_HANDSHAKE: the client negotiates; the connection has no request
+ * @CONN_HANDSHAKE: the client negotiates; the connection has no request of the client
  * @CONN_SERVING: requests are received and answered
  * @CONN_FINISHING: no request begins; when the last one has ended, the connection lingers or is
  *	dead
@@ -40,20 +39,6 @@ enum conn_phase {
 	CONN_FINISHING,
 	CONN_LINGERING,
 	CONN_DEAD,
-};
-
-/**
- * struct conn_peer - the other end of a connection
- * @address: its address
- * @is_unix: the connection is a UNIX socket
- * @uid: then the user of the other end
- * @text: what the log calls it
- */
-struct conn_peer {
-	struct sockaddr_storage address;
-	bool is_unix;
-	uid_t uid;
-	char text[ADDRESS_TEXT_SIZE];
 };
 
 /**
@@ -78,7 +63,8 @@ struct conn_peer {
  * @tx: the sending side
  * @handshake: the handshake, only in CONN_HANDSHAKE
  * @session: what was agreed on with the client, from CONN_SERVING on
- * @sp: the SP of its export, from CONN_SERVING on
+ * @sp: the SP of its export, from CONN_SERVING on, or that has been asked for its disk, see use.h
+ * @is_using: the SP counts the connection as one that uses its disk
  * @n_requests: how many requests it has
  * @bytes: bytes of its requests in flight
  * @has_requests: requests that admission has granted
@@ -109,6 +95,7 @@ struct conn {
 	struct handshake *handshake;
 	struct nbd_session session;
 	unsigned int sp;
+	bool is_using;
 	unsigned int n_requests;
 	uint64_t bytes;
 	struct admission_client has_requests;

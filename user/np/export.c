@@ -5,12 +5,11 @@
 
 int export_find(const struct export_table *t, const void *name, size_t length)
 {
-	for (unsigned int i = 0; i < t->n; i++) {
-		const struct export *e = &t->export[i];
-
-		if (length == 0 || (strlen(e->name) == length &&
-				    memcmp(e->name, name, length) == 0))
-			return e->is_served ? (int)i : -1;
-	}
+	if (!length)
+		return t->by_default;
+	for (unsigned int i = 0; i < t->n; i++)
+		if (strlen(t->export[i].name) == length &&
+		    !memcmp(t->export[i].name, name, length))
+			return (int)i;
 	return -1;
 }

@@ -17,31 +17,33 @@
  * struct export - a disk as clients see it
  * @name: its name, not empty
  * @description: a text for people; may be empty
- * @bytes: its size
  * @is_readonly: refuses to be changed
  * @is_rotational: has a seek time
  * @can_discard: can forget the contents of a range
  * @can_zero: can let a range read as zeroes
- * @is_served: its SP lives; false from the SP's end on, and never true again
+ * @is_served: it has a disk, since its SP lives; false from the SP's end on
+ * @is_hidden: without a disk it is as if it did not exist; else clients are told
  */
 struct export {
 	char name[EXPORT_NAME_MAX + 1];
 	char description[EXPORT_DESCRIPTION_MAX + 1];
-	uint64_t bytes;
 	bool is_readonly;
 	bool is_rotational;
 	bool can_discard;
 	bool can_zero;
 	bool is_served;
+	bool is_hidden;
 };
 
 /**
  * struct export_table - all exports, in the order of SP ids
  * @n: used entries of @export
- * @export: the entries; the first is the default one
+ * @by_default: the one that has the empty name, too; or -1
+ * @export: the entries
  */
 struct export_table {
 	unsigned int n;
+	int by_default;
 	struct export export[PROTO_MAX_SPS];
 };
 
@@ -51,8 +53,14 @@ struct export_table {
  * @name: @length bytes, not terminated; no bytes mean the default export
  * @length: bytes of @name
  *
- * Return: the SP's id, or -1 if there is none or its SP is gone.
+ * Return: the SP's id, or -1 if there is none.
  */
 int export_find(const struct export_table *t, const void *name, size_t length);
+
+/** export_is_shown() - do clients that may use the export see it? */
+static inline bool export_is_shown(const struct export *e)
+{
+	return e->is_served || !e->is_hidden;
+}
 
 #endif /* NP_EXPORT_H */

@@ -8,10 +8,38 @@
 #include <string.h>
 
 #include "np.h"
+#include "use.h"
+
+/* Return: a bit for each export whose rules admit the client. */
+static uint32_t allowed(const struct conn *c)
+{
+	const struct export_set *s = &c->np->options->exports;
+	uint32_t bits = 0;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		if (access_check(&s->export[i].access, &c->handshake->peer.address,
+				 link_identity(&c->socket)) == ACCESS_GRANTED)
+			bits |= 1U << i;
+	return bits;
+}
+
+/* The client is told that there is no such export. */
+static void log_denied(const struct conn *c)
+{
+	const struct handshake *h = c->handshake;
+	const struct export_options *e = &c->np->options->exports.export[h->negotiation.denied];
+	const char *identity = link_identity(&c->socket);
+
+	log_limited(LOG_LEVEL_INFO, "connection %u: %s may not use export '%s': %s (%s)", c->number,
+		    h->peer.text, e->label,
+		    access_says_why(access_check(&e->access, &h->peer.address, identity)),
+		    *identity ? identity : "it has no identity");
+}
 
 static void secured(struct conn *c)
 {
 	c->handshake->is_securing = false;
+	c->handshake->negotiation.allowed = allowed(c);
 	c->tx.zerocopy = ZEROCOPY_NEVER;
 	negotiation_secured(&c->handshake->negotiation);
 }
@@ -32,6 +60,16 @@ static void secure(struct conn *c)
 	conn_kill(c);
 }
 
+static void open_export(struct conn *c)
+{
+	struct handshake *h = c->handshake;
+	unsigned int sp = (unsigned int)h->negotiation.export;
+
+	h->is_opening = true;
+	if (!use_begin(c, sp, h->negotiation.is_looking))
+		handshake_opened(c, PROTO_EIO, 0);
+}
+
 /* Follow the negotiation's step when its output was sent. */
 static void obey_step(struct conn *c)
 {
@@ -40,6 +78,9 @@ static void obey_step(struct conn *c)
 	switch (h->step) {
 	case NEGOTIATION_WANT:
 	case NEGOTIATION_MORE:
+		return;
+	case NEGOTIATION_OPEN:
+		open_export(c);
 		return;
 	case NEGOTIATION_TRANSMIT:
 		conn_serve(c, (unsigned int)h->negotiation.export, h->negotiation.session);
@@ -106,7 +147,9 @@ static void sent(struct handler *handler, const struct arena_event *e)
 
 bool handshake_is_listening(const struct conn *c)
 {
-	return !c->handshake->is_sending && !c->handshake->is_securing;
+	const struct handshake *h = c->handshake;
+
+	return !h->is_sending && !h->is_securing && !h->is_opening;
 }
 
 /* Tell why a client does not get what it wants. */
@@ -130,13 +173,28 @@ size_t handshake_take(struct conn *c, const void *data, size_t size)
 
 	if (h->step == NEGOTIATION_WANT)
 		return used;
-	log_step(c);
+	if (h->negotiation.denied >= 0)
+		log_denied(c);
+	else
+		log_step(c);
 	h->sent = 0;
 	send_rest(c);
 	return used;
 }
 
-void handshake_start(struct conn *c)
+void handshake_opened(struct conn *c, enum proto_status status, uint64_t bytes)
+{
+	struct handshake *h = c->handshake;
+
+	h->is_opening = false;
+	h->step = negotiation_opened(&h->negotiation, status, bytes);
+	log_step(c);
+	h->sent = 0;
+	send_rest(c);
+	conn_touch(c);
+}
+
+void handshake_start(struct conn *c, const struct conn_peer *peer)
 {
 	struct handshake *h = malloc(sizeof(*h));
 
@@ -150,12 +208,15 @@ void handshake_start(struct conn *c)
 	c->handshake = h;
 	h->handler.happened = sent;
 	h->conn = c;
+	h->peer = *peer;
 	h->sent = 0;
 	h->is_sending = false;
 	h->is_securing = false;
+	h->is_opening = false;
 	h->step = NEGOTIATION_MORE;
 	negotiation_init(&h->negotiation, &c->np->exports);
 	h->negotiation.tls = c->np->options->tls;
+	h->negotiation.allowed = allowed(c);
 	send_rest(c);
 }
 

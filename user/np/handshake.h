@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client.h"
 #include "handler.h"
 #include "nbd/negotiate.h"
 
@@ -20,26 +21,38 @@ struct conn;
  * struct handshake - a connection's handshake
  * @handler: handles the end of the send
  * @conn: the connection
+ * @peer: who the client is
  * @negotiation: the protocol
  * @step: the last step of @negotiation, to be followed when its output is sent
  * @sent: bytes of the output that were sent or are being sent
  * @buf: the buffer from which the output is sent
  * @is_sending: a send is under way
  * @is_securing: the handshake of TLS is under way
+ * @is_opening: the SP has been asked whether the client may use its disk
  */
 struct handshake {
 	struct handler handler;
 	struct conn *conn;
+	struct conn_peer peer;
 	struct negotiation negotiation;
 	enum negotiation_step step;
 	size_t sent;
 	struct arena_buf buf;
 	bool is_sending;
 	bool is_securing;
+	bool is_opening;
 };
 
-/** handshake_start() - begin the handshake, which ends in CONN_SERVING or conn_kill() */
-void handshake_start(struct conn *c);
+/** handshake_start() - begin the handshake with @peer, which ends in CONN_SERVING or conn_kill() */
+void handshake_start(struct conn *c, const struct conn_peer *peer);
+
+/**
+ * handshake_opened() - go on with the answer of the SP that was asked by use_begin()
+ * @c: connection, which is in CONN_HANDSHAKE
+ * @status: what the SP says
+ * @bytes: size of its disk, if the status is PROTO_OK
+ */
+void handshake_opened(struct conn *c, enum proto_status status, uint64_t bytes);
 
 /** handshake_is_listening() - does the handshake wait for bytes of the client? */
 bool handshake_is_listening(const struct conn *c);

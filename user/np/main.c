@@ -30,7 +30,7 @@ static int check_layout(const struct np *np)
 	if (!proto_has_np(l, np->options->id) ||
 	    share_buffers(l, np->role, PROTO_USE_NET) < CONN_NET_BUFFERS)
 		return -EPROTO;
-	for (unsigned int i = 0; i < np->options->n_sps; i++)
+	for (unsigned int i = 0; i < np->options->exports.n; i++)
 		if (!proto_has_sp(l, i))
 			return -EPROTO;
 	return 0;
@@ -96,7 +96,7 @@ static int make_ring(struct np *np)
 		.size = sizeof(o),
 		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * LISTEN_MAX + 1,
 		.files = np->conns.max + LISTEN_MAX + 1,
-		.sources = OTHER_SOURCES + np->options->n_sps,
+		.sources = OTHER_SOURCES + np->options->exports.n,
 		.wait = np->options->wait,
 		.uses = ARENA_USES_SOCKETS,
 	};
@@ -113,7 +113,8 @@ static int make_ring(struct np *np)
 
 static int connect_sps(struct np *np)
 {
-	for (unsigned int i = 0; i < np->options->n_sps; i++) {
+	np->exports.by_default = export_set_default(&np->options->exports);
+	for (unsigned int i = 0; i < np->options->exports.n; i++) {
 		int ret = peer_connect(np, i);
 
 		if (ret)

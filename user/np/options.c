@@ -3,61 +3,25 @@
 
 #include <common/options.h>
 #include <common/parse.h>
-#include <common/utf8.h>
 #include <errno.h>
 #include <limits.h>
 #include <sandbox/sandbox.h>
 #include <string.h>
 #include <tls/options.h>
 
-int np_options_parse_sp(const char *text, struct options_sp *sp)
-{
-	const char *equals = strrchr(text, '=');
-	unsigned int pid;
-	size_t length;
-
-	if (!equals || equals == text)
-		return -EINVAL;
-	length = (size_t)(equals - text);
-	if (length > EXPORT_NAME_MAX || parse_u32(equals + 1, INT_MAX, &pid))
-		return -EINVAL;
-	memcpy(sp->name, text, length);
-	sp->name[length] = '\0';
-	utf8_show(sp->label, sizeof(sp->label), sp->name, length);
-	sp->pid = (pid_t)pid;
-	return 0;
-}
-
+/* Splits @text at its last equals sign. */
 static int take_sp(void *values, char *text, struct option_error *error)
 {
+	char *equals = strrchr(text, '=');
 	struct options *o = values;
-	struct options_sp *sp = &o->sp[o->n_sps];
+	uint32_t pid;
 
-	if (o->n_sps == PROTO_MAX_SPS)
-		return option_refuse(error, "there are more than %d", PROTO_MAX_SPS);
-	if (np_options_parse_sp(text, sp))
-		return option_refuse(error, "%s is not NAME=PID with a name of at most %d bytes",
-				     text, EXPORT_NAME_MAX);
-	if (!utf8_is_valid(sp->name))
-		return option_refuse(error, "the name is no UTF-8");
-	for (unsigned int i = 0; i < o->n_sps; i++)
-		if (!strcmp(o->sp[i].name, sp->name))
-			return option_refuse(error, "two are called %s", sp->name);
-	o->n_sps++;
-	return 0;
-}
-
-/* The option follows the --sp whose export it describes. */
-static int take_description(void *values, char *text, struct option_error *error)
-{
-	struct options *o = values;
-
-	if (!o->n_sps)
-		return option_refuse(error, "there is no --sp before it");
-	if (strlen(text) > EXPORT_DESCRIPTION_MAX || !utf8_is_valid(text))
-		return option_refuse(error, "the text is no UTF-8 of at most %d bytes",
-				     EXPORT_DESCRIPTION_MAX);
-	o->sp[o->n_sps - 1].description = text;
+	if (!equals || equals == text || parse_u32(equals + 1, INT_MAX, &pid))
+		return option_refuse(error, "%.200s is not NAME=PID", text);
+	*equals = '\0';
+	if (export_set_add(&o->exports, text, error))
+		return -EINVAL;
+	o->sp[o->exports.n - 1] = (pid_t)pid;
 	return 0;
 }
 
@@ -99,12 +63,9 @@ static const struct option_rule rules[] = {
 	  .help = "which network process of the region this is (0)" },
 	{ .name = "sp", .is_needed = true, .kind = OPTION_OTHER, .take = take_sp,
 	  .argument = "NAME=PID",
-	  .help = "storage process and its export's name, the first one being the default "
-		  "export; PID 0: any process of the region, whose end goes unnoticed; may "
-		  "be repeated, in the order of the storage processes' ids" },
-	{ .name = "description", .kind = OPTION_OTHER, .take = take_description,
-	  .argument = "TEXT",
-	  .help = "what clients are told of the export of the --sp before it" },
+	  .help = "storage process and its export's name; PID 0: any process of the region, "
+		  "whose end goes unnoticed; may be repeated, in the order of the storage "
+		  "processes' ids" },
 	{ .name = "ready-fd", .kind = OPTION_OTHER, .take = take_ready_fd, .argument = "N",
 	  .help = "write \"READY ADDRESS...\" there when clients may come" },
 	{ .name = "control-fd", .kind = OPTION_OTHER, .take = take_control_fd, .argument = "N",
@@ -170,6 +131,12 @@ static int check(const void *values, struct option_error *error)
 	return tls_check(o->tls, &o->tls_files, error);
 }
 
+static const struct option_part parts[] = {
+	{ export_rules, offsetof(struct options, exports) },
+	{ listen_rules, offsetof(struct options, listen) },
+	{ NULL, 0 },
+};
+
 static const struct option_table table = {
 	.program = "arena-np",
 	.about = "serve the disks of storage processes to NBD clients",
@@ -178,8 +145,7 @@ static const struct option_table table = {
 		"when the requests in flight are done, within 5 seconds.",
 	.rule = rules,
 	.check = check,
-	.part = listen_rules,
-	.part_at = offsetof(struct options, listen),
+	.part = parts,
 };
 
 void np_options_parse(struct options *o, int argc, char **argv)

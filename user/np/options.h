@@ -6,7 +6,7 @@
 #define NP_OPTIONS_H
 
 #include <arena/channel.h>
-#include <common/utf8.h>
+#include <exports/options.h>
 #include <listen/options.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
@@ -21,26 +21,12 @@
 #include "zerocopy.h"
 
 /**
- * struct options_sp - an SP that this NP talks to
- * @name: the name of its export
- * @label: the name, as logs have it
- * @pid: its process id, 0 if any process of the region may be the SP
- * @description: a text for people, or NULL
- */
-struct options_sp {
-	char name[EXPORT_NAME_MAX + 1];
-	char label[UTF8_LABEL_SIZE];
-	pid_t pid;
-	const char *description;
-};
-
-/**
  * struct options - the command line, checked
  * @region: name of the region
  * @id: number of this NP in the region
  * @listen: where to accept connections
- * @n_sps: used entries of @sp
- * @sp: the SPs, in the order of their ids
+ * @exports: what clients can name, and may do; each has an SP
+ * @sp: the process ids of the SPs, 0 if any process of the region may be the SP
  * @ready_fd: where "READY ADDR:PORT..." is written when clients may come, or -1
  * @control_fd: the control socket, or -1
  * @connections_max: how many connections are served at once
@@ -61,8 +47,8 @@ struct options {
 	const char *region;
 	uint32_t id;
 	struct listen_options listen;
-	unsigned int n_sps;
-	struct options_sp sp[PROTO_MAX_SPS];
+	struct export_set exports;
+	pid_t sp[PROTO_MAX_SPS];
 	int ready_fd;
 	int control_fd;
 	uint32_t connections_max;
@@ -86,8 +72,5 @@ struct options {
  * The call returns only if the process is to continue, see options_parse().
  */
 void np_options_parse(struct options *o, int argc, char **argv);
-
-/** np_options_parse_sp() - parse "NAME=PID"; 0 or -EINVAL */
-int np_options_parse_sp(const char *text, struct options_sp *sp);
 
 #endif /* NP_OPTIONS_H */

@@ -17,7 +17,7 @@
 
 static const char *peer_name(const struct peer *peer)
 {
-	return peer->np->options->sp[peer->id].label;
+	return peer->np->options->exports.export[peer->id].label;
 }
 
 /*
@@ -141,8 +141,10 @@ static void count(struct counters *c, const struct request *r)
 	case PROTO_CACHE:
 		c->caches++;
 		break;
-	default:
+	case PROTO_BLOCK_STATUS:
 		c->statuses++;
+		break;
+	default:
 		break;
 	}
 }
@@ -389,21 +391,31 @@ static int agree_on_version(const struct peer *peer, uint16_t offer)
 	return version;
 }
 
-static void fill_export(struct peer *peer, const struct proto_disk *disk)
+/* An export is in the table from the start, and is served when its SP has described the disk. */
+static void add_export(struct peer *peer)
 {
 	struct np *np = peer->np;
+	const struct export_options *o = &np->options->exports.export[peer->id];
 	struct export *e = &np->exports.export[peer->id];
-	const char *text = np->options->sp[peer->id].description;
 
-	memcpy(e->name, np->options->sp[peer->id].name, sizeof(e->name));
-	snprintf(e->description, sizeof(e->description), "%s", text ? text : "");
-	e->bytes = disk->bytes;
+	snprintf(e->name, sizeof(e->name), "%s", o->name);
+	if (o->description)
+		snprintf(e->description, sizeof(e->description), "%s", o->description);
+	e->is_hidden = o->no_disk != EXPORT_REFUSE;
+	np->exports.n = peer->id + 1;
+}
+
+static void fill_export(struct peer *peer, const struct proto_disk *disk)
+{
+	struct export *e = &peer->np->exports.export[peer->id];
+
 	e->is_readonly = disk->flags & PROTO_DISK_READONLY;
 	e->is_rotational = disk->flags & PROTO_DISK_ROTATIONAL;
 	e->can_discard = disk->flags & PROTO_DISK_DISCARD && !e->is_readonly;
 	e->can_zero = disk->flags & PROTO_DISK_WRITE_ZEROES && !e->is_readonly;
 	e->is_served = true;
-	np->exports.n = peer->id + 1;
+	if (disk->flags & PROTO_DISK_LIMITED)
+		share_bound(peer->np, peer->id);
 }
 
 static int take_disk(struct peer *peer, const struct arena_msg *msg, struct proto_disk *disk)
@@ -436,7 +448,7 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	log_info("export '%s': %llu bytes%s, by process %d, protocol version %d", peer_name(peer),
 		 (unsigned long long)disk.bytes,
 		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "",
-		 (int)peer->np->options->sp[peer->id].pid, version);
+		 (int)peer->np->options->sp[peer->id], version);
 	return 0;
 }
 
@@ -449,7 +461,7 @@ static int open_channel(struct peer *peer)
 		.size = sizeof(options),
 		.transport = proto_channel_transport(np->options->transport),
 		.entries = proto_window(requests),
-		.peer_pid = np->options->sp[peer->id].pid,
+		.peer_pid = np->options->sp[peer->id],
 		.timeout_ms = HELLO_SECONDS * 1000,
 	};
 	int ret = arena_channel_open(np->arena, peer->role, &options, &peer->channel);
@@ -502,10 +514,17 @@ int peer_connect(struct np *np, unsigned int id)
 	TAILQ_INIT(&peer->queue);
 	share_data(np, peer);
 	np->n_peers = id + 1;
+	add_export(peer);
 	ret = connect_channel(peer);
-	if (ret)
-		log_error("storage process of '%s': %s", peer_name(peer), connect_error(ret));
-	return ret;
+	if (!ret)
+		return 0;
+	log_error("storage process of '%s': %s", peer_name(peer), connect_error(ret));
+	if (np->options->exports.export[id].no_disk == EXPORT_STOP)
+		return ret;
+	log_warn("export '%s' has no disk: going on without", peer_name(peer));
+	peer->has_failed = true;
+	close_channel(peer);
+	return 0;
 }
 
 void peer_disconnect(struct peer *peer)

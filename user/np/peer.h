@@ -57,7 +57,8 @@ struct peer {
 /**
  * peer_connect() - open the channel of SP @id and exchange HELLOs
  *
- * The call blocks. It fills the export and adds the channel to the ring.
+ * The call blocks. It fills the export and adds the channel to the ring. An export that may be
+ * without a disk is not served if that fails, which is no error.
  *
  * Return: 0, -ETIMEDOUT, -EPROTO if the SP's HELLO makes no sense or offers no version that this
  * program speaks, -ESRCH if the SP ended, or another -errno. Errors have been logged.

@@ -6,6 +6,7 @@
 
 #include "np.h"
 #include "send.h"
+#include "use.h"
 
 /* Borrow the data of an SP's reply. Return: false if it is not of this SP or has another length. */
 static bool borrow(struct np *np, struct peer *peer, struct request *s,
@@ -27,7 +28,9 @@ static bool take_read(struct np *np, struct peer *peer, struct request *s,
 	uint64_t zeroes = (uint64_t)r->zeroes_before + r->zeroes_after;
 	uint32_t length = (uint32_t)s->command.length;
 
-	if (r->n_parts || zeroes > length || (zeroes && !(s->command.flags & PROTO_FLAG_HOLES)))
+	if (r->n_parts || r->bytes || zeroes > length)
+		return false;
+	if (zeroes && !(s->command.flags & PROTO_FLAG_HOLES))
 		return false;
 	if (zeroes == length && r->n_refs)
 		return false;
@@ -48,7 +51,13 @@ static bool take_read(struct np *np, struct peer *peer, struct request *s,
 
 static bool is_bare(const struct proto_reply *r)
 {
-	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts;
+	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts && !r->bytes;
+}
+
+/* The reply to OPEN has the size of the disk, and nothing else. */
+static bool take_size(const struct proto_reply *r)
+{
+	return r->bytes && !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts;
 }
 
 static_assert(ANSWER_PARTS_MAX <= PROTO_DISK_BUFFER, "one payload buffer has room for the parts");
@@ -74,7 +83,7 @@ static bool take_parts(struct np *np, struct peer *peer, struct request *s,
 	struct arena_ref ref;
 	bool is_good;
 
-	if (r->zeroes_before || r->zeroes_after || !borrow(np, peer, s, r, &buf))
+	if (r->zeroes_before || r->zeroes_after || r->bytes || !borrow(np, peer, s, r, &buf))
 		return false;
 	is_good = !proto_parts_receive(part, arena_ptr_const(np->arena, buf), r->n_parts,
 				       s->command.length);
@@ -98,7 +107,7 @@ static bool take_data(struct np *np, struct peer *peer, struct request *s,
 		return take_read(np, peer, s, r);
 	if (s->command.operation == PROTO_BLOCK_STATUS)
 		return take_parts(np, peer, s, r);
-	return is_bare(r);
+	return s->command.operation == PROTO_OPEN ? take_size(r) : is_bare(r);
 }
 
 /* Regain the payload of a WRITE and free it. */
@@ -109,6 +118,15 @@ static void regain_payload(struct np *np, struct peer *peer, struct request *s)
 	assert(!ret);
 	(void)ret;
 	request_drop_payload(s);
+}
+
+/* The SP has answered a request, or does not any more. */
+static void answered(struct request *s, enum proto_status status, uint64_t bytes)
+{
+	if (s->command.operation == PROTO_OPEN || s->command.operation == PROTO_CLOSE)
+		use_answered(s, status, bytes);
+	else
+		send_reply(s, status);
 }
 
 /* The disk of a dead SP may still be reading the payload, so its buffers are never used again. */
@@ -161,7 +179,7 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 		keep_payload(np, peer, s);
 	else if (s->command.operation == PROTO_WRITE)
 		regain_payload(np, peer, s);
-	send_reply(s, r->status);
+	answered(s, r->status, r->bytes);
 	return true;
 }
 
@@ -185,11 +203,11 @@ static void fail_one(struct np *np, struct request *s)
 	switch (s->state) {
 	case REQUEST_QUEUED:
 		request_drop_payload(s);
-		send_reply(s, PROTO_EIO);
+		answered(s, PROTO_EIO, 0);
 		break;
 	case REQUEST_AT_SP:
 		withhold_payload(np, s);
-		send_reply(s, PROTO_EIO);
+		answered(s, PROTO_EIO, 0);
 		break;
 	case REQUEST_REPLYING:
 		if (!s->is_sent)

@@ -36,7 +36,7 @@ void share_init(struct np *np)
 	const struct arena_layout *l = arena_layout(np->arena);
 	uint32_t payload = share_buffers(l, np->role, PROTO_USE_PAYLOAD);
 	uint32_t net = share_buffers(l, np->role, PROTO_USE_NET);
-	uint32_t n = np->requests.n, exports = np->options->n_sps, max = np->conns.max;
+	uint32_t n = np->requests.n, exports = np->options->exports.n, max = np->conns.max;
 	/* Each connection can always have one request. */
 	const struct admission_config requests = {
 		n, max, exports, 1, exports > 1 ? n / 4 / exports : 0,
@@ -53,6 +53,12 @@ void share_data(struct np *np, struct peer *peer)
 	uint32_t n = proto_buffers_of_sp(arena_layout(np->arena), peer->id, PROTO_USE_DISK);
 
 	divide(&peer->data, n, np->conns.max, 1, LONGEST);
+}
+
+void share_bound(struct np *np, uint32_t export)
+{
+	admission_bound(&np->share.requests, export);
+	admission_bound(&np->share.payload, export);
 }
 
 void share_round(struct np *np)

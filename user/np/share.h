@@ -32,6 +32,9 @@ void share_init(struct np *np);
 /** share_data() - divide the buffers that an SP has for this NP among its clients */
 void share_data(struct np *np, struct peer *peer);
 
+/** share_bound() - let an export take from others no more than its part, since it is limited */
+void share_bound(struct np *np, uint32_t export);
+
 /** share_round() - begin a round in which waiting connections ask again, the oldest first */
 void share_round(struct np *np);
 

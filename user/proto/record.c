@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define FLAGS_ALL	(PROTO_FLAG_FUA | PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST | \
-			 PROTO_FLAG_HOLES | PROTO_FLAG_ONE)
+			 PROTO_FLAG_HOLES | PROTO_FLAG_ONE | PROTO_FLAG_LOOK)
 
 int proto_version(uint16_t own, uint16_t peer)
 {
@@ -48,9 +48,17 @@ static uint32_t flags_of(uint16_t operation)
 		return PROTO_FLAG_HOLES;
 	case PROTO_BLOCK_STATUS:
 		return PROTO_FLAG_ONE;
+	case PROTO_OPEN:
+		return PROTO_FLAG_LOOK;
 	default:
 		return 0;
 	}
+}
+
+/* Does a request of this operation have a range of the disk? */
+static bool has_range(uint16_t operation)
+{
+	return operation != PROTO_FLUSH && operation != PROTO_OPEN && operation != PROTO_CLOSE;
 }
 
 /* Check what rules for single members cannot express. */
@@ -61,7 +69,7 @@ static bool request_is_sound(const struct proto_request *r)
 
 	if (r->flags & ~flags_of(r->operation) || is_write != !!r->n_refs)
 		return false;
-	if (r->operation == PROTO_FLUSH ? r->offset || r->length : !r->length)
+	if (has_range(r->operation) ? !r->length : r->offset || r->length)
 		return false;
 	return (!moves || r->length <= PROTO_MAX_BYTES) && refs_are_sound(r->ref, r->n_refs);
 }
@@ -69,7 +77,7 @@ static bool request_is_sound(const struct proto_request *r)
 int proto_request_receive(struct proto_request *copy, const void *shared, size_t nth)
 {
 	static const struct arena_rule rules[] = {
-		ARENA_RANGE(struct proto_request, operation, PROTO_READ, PROTO_BLOCK_STATUS),
+		ARENA_RANGE(struct proto_request, operation, PROTO_READ, PROTO_CLOSE),
 		ARENA_MASK(struct proto_request, flags, FLAGS_ALL),
 		ARENA_RANGE(struct proto_request, n_refs, 0, PROTO_MAX_REFS),
 		ARENA_WITHIN(struct proto_request, offset, length, INT64_MAX),
@@ -102,7 +110,8 @@ static bool is_status(uint32_t status)
 
 static bool says_more(const struct proto_reply *r)
 {
-	return r->n_refs || r->zeroes_before || r->zeroes_after || r->n_parts;
+	return r->n_refs || r->zeroes_before || r->zeroes_after || r->n_parts ||
+	       r->bytes;
 }
 
 int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth)
@@ -111,6 +120,7 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 		ARENA_RANGE(struct proto_reply, n_refs, 0, PROTO_MAX_REFS),
 		ARENA_MASK(struct proto_reply, flags, PROTO_REPLY_KEPT),
 		ARENA_ZERO(struct proto_reply, reserved2),
+		ARENA_RANGE(struct proto_reply, bytes, 0, INT64_MAX),
 	};
 	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),
 				rules, ARENA_N_RULES(rules));

@@ -80,6 +80,10 @@ enum proto_message {
  * @PROTO_CACHE: the range will be read soon
  * @PROTO_BLOCK_STATUS: which parts of the range are allocated; the reply's ref holds an array of
  *	struct proto_part
+ * @PROTO_OPEN: a client begins to use the disk; the reply tells how large the disk is now, or is
+ *	PROTO_ENOSPC if as many clients use it as may. Offset and length are 0. The SP answers it,
+ *	and PROTO_CLOSE, without the disk
+ * @PROTO_CLOSE: a client that was granted PROTO_OPEN uses the disk no more; offset and length are 0
  */
 enum proto_operation {
 	PROTO_READ,
@@ -89,19 +93,23 @@ enum proto_operation {
 	PROTO_WRITE_ZEROES,
 	PROTO_CACHE,
 	PROTO_BLOCK_STATUS,
+	PROTO_OPEN,
+	PROTO_CLOSE,
 };
 
 /*
  * Flags of a request. FUA, with WRITE, WRITE_ZEROES and DISCARD: the effect is durable before the
  * reply. NO_HOLE, with WRITE_ZEROES: the range stays allocated. FAST, with WRITE_ZEROES: the
  * request fails if it would be as slow as writing. HOLES, with READ: the reply may say that bytes
- * are zeroes instead of having them. ONE, with BLOCK_STATUS: only the first part is wanted.
+ * are zeroes instead of having them. ONE, with BLOCK_STATUS: only the first part is wanted. LOOK,
+ * with OPEN: only the size is wanted; there is no client that uses the disk.
  */
 #define PROTO_FLAG_FUA		(1U << 0)
 #define PROTO_FLAG_NO_HOLE	(1U << 1)
 #define PROTO_FLAG_FAST		(1U << 2)
 #define PROTO_FLAG_HOLES	(1U << 3)
 #define PROTO_FLAG_ONE		(1U << 4)
+#define PROTO_FLAG_LOOK		(1U << 5)
 
 /**
  * struct proto_request - a request
@@ -170,6 +178,7 @@ enum proto_status {
  * @zeroes_after: the same at the end of the range. If the whole range is zeroes, there is no extent
  * @n_parts: BLOCK_STATUS: entries of the array in the extent, 1 to PROTO_MAX_PARTS
  * @reserved2: zero
+ * @bytes: OPEN: size of the disk, 1 to INT64_MAX
  *
  * What a reply says besides its status is 0 unless the status is PROTO_OK.
  */
@@ -182,7 +191,8 @@ struct proto_reply {
 	uint32_t zeroes_before;
 	uint32_t zeroes_after;
 	uint32_t n_parts;
-	uint32_t reserved2[3];
+	uint32_t reserved2;
+	uint64_t bytes;
 };
 
 static_assert(sizeof(struct proto_reply) == 64, "a record takes one cache line");
@@ -218,7 +228,7 @@ static_assert(sizeof(struct proto_part) == 16, "an array of parts has no gaps");
 /**
  * struct proto_disk - an SP's description of its disk
  * @magic: PROTO_DISK_MAGIC
- * @bytes: size, which need not be a multiple of @block_size
+ * @bytes: size when the SP started, which need not be a multiple of @block_size; see PROTO_OPEN
  * @block_size: logical block size, a power of two, 512 to 4096
  * @flags: PROTO_DISK_*
  * @max_bytes: bytes that the disk moves in one command, a multiple of @block_size. Requests
@@ -248,7 +258,9 @@ static_assert(sizeof(struct proto_disk) == 64, "a record takes one cache line");
  * Flags of a disk. READONLY: it must not be written. FUA: it can make one write durable without a
  * flush of all writes; an SP without this flag serves PROTO_FLAG_FUA, too. DISCARD and
  * WRITE_ZEROES: it serves these operations. ROTATIONAL: it has a seek time. VOLATILE_CACHE: if the
- * power fails, it can lose bytes that were written and not flushed.
+ * power fails, it can lose bytes that were written and not flushed. LIMITED: requests may have to
+ * wait because there are many of them, so that they should not have more than their share of the
+ * NP's buffers.
  */
 #define PROTO_DISK_READONLY		(1U << 0)
 #define PROTO_DISK_FUA			(1U << 1)
@@ -256,7 +268,8 @@ static_assert(sizeof(struct proto_disk) == 64, "a record takes one cache line");
 #define PROTO_DISK_WRITE_ZEROES		(1U << 3)
 #define PROTO_DISK_ROTATIONAL		(1U << 4)
 #define PROTO_DISK_VOLATILE_CACHE	(1U << 5)
-#define PROTO_DISK_ALL			((1U << 6) - 1)
+#define PROTO_DISK_LIMITED		(1U << 6)
+#define PROTO_DISK_ALL			((1U << 7) - 1)
 
 /** proto_hello_value() - the value of a HELLO that offers versions @oldest to @newest */
 static inline uint16_t proto_hello_value(uint8_t oldest, uint8_t newest)

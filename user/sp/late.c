@@ -7,6 +7,7 @@
 #include <common/log.h>
 #include <unistd.h>
 
+#include "loop.h"
 #include "replies.h"
 #include "request.h"
 #include "sp.h"
@@ -30,7 +31,7 @@ void sp_late_watch(struct sp *sp)
 	const struct arena_timer timer = {
 		.size = sizeof(timer),
 		.first_ns = period_ns(sp),
-		.cookie = SP_LATE_TIMER,
+		.cookie = SP_TIMER_LATE,
 	};
 
 	/* The first period after SIGTERM must not wait for a long one to end. */

@@ -23,8 +23,6 @@ struct sp_request;
  */
 #define SP_LATE_DEFAULT_S	180U
 #define SP_LATE_MAX_S		86400U
-/* The cookie of the timer. */
-#define SP_LATE_TIMER		1U
 
 /**
  * struct sp_late - the state of the watch

@@ -18,12 +18,12 @@
 #define EVENTS			128
 /* A RETURN is held for so long at most. */
 #define HOLD_NS			CLOCK_NS_PER_S
-/* After so long a stalled request is tried again, even if no event comes. */
+/* After so long what had no room in the ring is tried again, even if no event comes. */
 #define STALL_MS		10
 /* Entries of the ring beyond one for each request: few requests have several operations. */
 #define SPARE_ENTRIES		64U
 /* The signals, the timers and the waker are sources, too. */
-#define OTHER_SOURCES		4U
+#define OTHER_SOURCES		5U
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
 
@@ -149,9 +149,14 @@ static void return_all(struct sp *sp)
 			sp_peer_return(&sp->peer[i]);
 }
 
-static void take_timer(struct sp *sp, uint64_t cookie)
+static void take_timer(struct sp *sp, uint64_t which)
 {
-	if (cookie == SP_LATE_TIMER) {
+	/* Requests that can go are taken when the turn ends. */
+	if (which == SP_TIMER_LIMITS) {
+		sp->throttle.is_ticking = false;
+		return;
+	}
+	if (which == SP_TIMER_LATE) {
 		sp_late_look(sp);
 		return;
 	}
@@ -193,7 +198,11 @@ static bool is_holding(const struct sp *sp)
 /* RETURNs that are held are sent after a second, even if there is no other message. */
 static void tick(struct sp *sp)
 {
-	const struct arena_timer timer = { .size = sizeof(timer), .first_ns = HOLD_NS };
+	const struct arena_timer timer = {
+		.size = sizeof(timer),
+		.first_ns = HOLD_NS,
+		.cookie = SP_TIMER_RETURNS,
+	};
 
 	if (sp->is_ticking || !is_holding(sp))
 		return;
@@ -212,6 +221,7 @@ static void turn(struct sp *sp, const struct arena_event *events, int n)
 		sp_peer_turn(&sp->peer[i]);
 	tick(sp);
 	sp_late_watch(sp);
+	sp_throttle_turn(sp);
 }
 
 /* Take what has come on a ring. Return: false if that is not possible any more. */
@@ -239,6 +249,8 @@ static int wait_ms(const struct sp *sp)
 {
 	if (is_polling(sp))
 		return 0;
+	if (sp->throttle.n_waiting && !sp->throttle.is_ticking)
+		return STALL_MS;
 	return sp->stalled.first ? STALL_MS : -1;
 }
 

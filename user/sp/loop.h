@@ -10,6 +10,18 @@
 
 #include "sp.h"
 
+/**
+ * enum sp_timer - what a timer of the ring is for
+ * @SP_TIMER_RETURNS: RETURNs that are held are sent
+ * @SP_TIMER_LATE: a period of the watch on late requests is over
+ * @SP_TIMER_LIMITS: requests that wait for the limits of the export can go
+ */
+enum sp_timer {
+	SP_TIMER_RETURNS,
+	SP_TIMER_LATE,
+	SP_TIMER_LIMITS,
+};
+
 /** sp_loop_open() - make the ring and attach the disk to it; logs errors; 0 or -errno */
 int sp_loop_open(struct sp *sp);
 

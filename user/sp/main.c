@@ -56,6 +56,7 @@ static int layout_check(struct sp *sp)
 			  sp->options.region, sp->n_peers, sp->options.n_nps);
 		return -EPROTO;
 	}
+	sp_throttle_init(sp);
 	sp->n_requests = 2 * sp->n_peers * proto_requests(l);
 	for (uint32_t i = 0; i < sp->n_peers; i++)
 		sp_peer_init(sp, i);

@@ -21,6 +21,11 @@ static int take_np(void *values, char *text, struct option_error *error)
 	return 0;
 }
 
+static int take_limit(void *values, char *text, struct option_error *error)
+{
+	return limit_parse(text, &((struct sp_options *)values)->limit, error);
+}
+
 #define FIELD(name) .field = offsetof(struct sp_options, name)
 
 static const struct option_rule rules[] = {
@@ -38,6 +43,10 @@ static const struct option_rule rules[] = {
 	{ .name = "np", .kind = OPTION_OTHER, .take = take_np, .argument = "PID",
 	  .help = "process id of a network process; may be repeated, in the order of their "
 		  "numbers; this process ends with the last of them" },
+	{ .name = "limit", .kind = OPTION_OTHER, .take = take_limit,
+	  .argument = "iops=N,bytes=SIZE,connections=N",
+	  .help = "requests a second, bytes a second and clients at a time, over all network "
+		  "processes; each may be left out (no limit)" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages, hybrid or msg-ring; as the network processes "

@@ -34,8 +34,10 @@ struct sp;
  * @disk_group: the first group of the buffers for data that it reads
  * @n_disk_groups: how many such groups there are; they follow each other
  * @free: its requests that are not used
+ * @limited: requests that wait for the limits of the export
  * @waiting: requests that wait for buffers
  * @done: requests whose replies are to be sent
+ * @n_clients: its clients that use the disk
  * @active: requests that are neither free nor done
  * @in_flight: requests for whose reply the NP waits
  * @late: requests among @active that were answered
@@ -55,8 +57,10 @@ struct sp_peer {
 	uint32_t disk_group;
 	uint32_t n_disk_groups;
 	struct sp_request *free;
+	struct sp_queue limited;
 	struct sp_queue waiting;
 	struct sp_queue done;
+	uint32_t n_clients;
 	uint32_t active;
 	uint32_t in_flight;
 	uint32_t late;

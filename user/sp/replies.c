@@ -31,7 +31,7 @@ static void send_records(struct sp_peer *peer, uint8_t type, uint16_t value,
 }
 
 /* Describe the disk to the NP. */
-static struct proto_disk describe(const struct backend_limits *l)
+static struct proto_disk describe(const struct sp_options *o, const struct backend_limits *l)
 {
 	return (struct proto_disk){
 		.magic = PROTO_DISK_MAGIC,
@@ -42,7 +42,8 @@ static struct proto_disk describe(const struct backend_limits *l)
 			 (l->has_discard ? PROTO_DISK_DISCARD : 0) |
 			 (l->is_readonly ? 0 : PROTO_DISK_WRITE_ZEROES) |
 			 (l->is_rotational ? PROTO_DISK_ROTATIONAL : 0) |
-			 (l->has_volatile_cache ? PROTO_DISK_VOLATILE_CACHE : 0),
+			 (l->has_volatile_cache ? PROTO_DISK_VOLATILE_CACHE : 0) |
+			 (o->limit.iops || o->limit.bytes ? PROTO_DISK_LIMITED : 0),
 		.max_bytes = l->max_bytes,
 		.atomic_bytes = l->atomic_bytes,
 		.discard_granularity = l->has_discard ? l->discard_granularity : 0,
@@ -52,7 +53,7 @@ static struct proto_disk describe(const struct backend_limits *l)
 void sp_replies_hello(struct sp_peer *peer)
 {
 	struct sp *sp = peer->sp;
-	const struct proto_disk disk = describe(&sp->backend.limits);
+	const struct proto_disk disk = describe(&sp->options, &sp->backend.limits);
 	struct arena_buf buf;
 	int ret = arena_get(sp->arena, peer->record_group, 1, &buf);
 
@@ -75,6 +76,8 @@ static void write_reply(struct proto_reply *shared, const struct sp_request *r)
 		reply.zeroes_before = r->before;
 		reply.zeroes_after = r->after;
 		reply.n_parts = r->n_parts;
+		if (r->operation == PROTO_OPEN)
+			reply.bytes = r->peer->sp->backend.limits.bytes;
 	}
 	memcpy(shared, &reply, sizeof(reply));
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "clients.h"
 #include "late.h"
 #include "peer.h"
 #include "sp.h"
@@ -31,14 +32,18 @@ int sp_requests_init(struct sp *sp)
  * Checks
  */
 
+/*
+ * The NP lets no request pass that is beyond the size which its client was told, so the disk has
+ * shrunk, or is gone altogether.
+ */
 static enum proto_status check_range(const struct sp *sp, const struct proto_request *q)
 {
 	uint64_t bytes = sp->backend.limits.bytes;
 
 	if (q->offset <= bytes && q->length <= bytes - q->offset)
 		return PROTO_OK;
-	return q->operation == PROTO_WRITE || q->operation == PROTO_WRITE_ZEROES ? PROTO_ENOSPC :
-										   PROTO_EINVAL;
+	return bytes && (q->operation == PROTO_WRITE || q->operation == PROTO_WRITE_ZEROES) ?
+	       PROTO_ENOSPC : PROTO_EIO;
 }
 
 static enum proto_status check_can(const struct sp *sp, const struct proto_request *q)
@@ -50,6 +55,8 @@ static enum proto_status check_can(const struct sp *sp, const struct proto_reque
 	case PROTO_FLUSH:
 	case PROTO_CACHE:
 	case PROTO_BLOCK_STATUS:
+	case PROTO_OPEN:
+	case PROTO_CLOSE:
 		return PROTO_OK;
 	case PROTO_WRITE:
 		return l->is_readonly ? PROTO_EPERM : PROTO_OK;
@@ -87,7 +94,7 @@ static enum proto_status parse(struct sp *sp, struct sp_request *r, const struct
 {
 	enum proto_status status = check_can(sp, q);
 
-	if (!status && q->operation != PROTO_FLUSH)
+	if (!status && q->operation != PROTO_FLUSH && !sp_clients_asks(q->operation))
 		status = check_range(sp, q);
 	if (!status && q->operation == PROTO_WRITE)
 		status = take_payload(sp, r, q);
@@ -194,6 +201,8 @@ void sp_requests_run(struct sp *sp)
 	struct sp_request *r;
 
 	run_stalled(sp);
+	while ((r = sp_throttle_take(sp)))
+		enter(sp, r);
 	do {
 		while ((r = sp_queue_take(&sp->freed)))
 			start(sp, r);
@@ -206,6 +215,10 @@ void sp_requests_refuse(struct sp_peer *peer)
 {
 	struct sp_request *r;
 
+	while ((r = sp_queue_take(&peer->limited))) {
+		peer->sp->throttle.n_waiting--;
+		sp_request_finish(peer->sp, r, PROTO_ESHUTDOWN);
+	}
 	while ((r = sp_queue_take(&peer->waiting)))
 		sp_request_finish(peer->sp, r, PROTO_ESHUTDOWN);
 }
@@ -313,7 +326,7 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 	sp->counters.requests++;
 	if (sp->is_stopping)
 		status = PROTO_ESHUTDOWN;
-	else if (is_refused)
+	else if (is_refused && !sp_clients_asks(q->operation))
 		status = PROTO_EIO;
 	else if (!unsound)
 		status = parse(sp, r, q);
@@ -321,8 +334,13 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 		sp_request_finish(sp, r, status);
 		return;
 	}
+	if (sp_clients_asks(r->operation)) {
+		sp_request_finish(sp, r, sp_clients_answer(sp, r));
+		return;
+	}
 	count_begun(sp, r);
-	enter(sp, r);
+	if (sp_throttle_enter(sp, r))
+		enter(sp, r);
 }
 
 /* Does the message name records in the NP's group for records? */
@@ -347,6 +365,7 @@ void sp_requests_accept(struct sp_peer *peer, const struct arena_msg *msg)
 		return;
 	}
 	sp->counters.batches++;
+	sp_clients_look(sp);
 	shared = arena_ptr_const(sp->arena, buf);
 	for (size_t i = 0; i < msg->value; i++) {
 		int unsound = proto_request_receive(&copy, shared, i);

@@ -3,7 +3,8 @@
  * The life of a request: it is accepted and checked, waits for earlier requests that overlap, gets
  * buffers, is carried out, and is replied to.
  *
- *	accepted --> its range is blocked --> it waits for buffers --> at work --> done --> free
+ *	accepted --> it waits for limits --> its range is blocked --> it waits for buffers
+ *		 --> at work --> done --> free
  *
  * A request that is blocked has no buffers, and one that has buffers is not blocked, so requests
  * at work always come to an end.
@@ -60,8 +61,8 @@ enum sp_stage {
  * @is_stalled: the request is in the queue of stalled ones
  * @tries: how often the stage was tried again
  * @status: how the request ended
- * @accepted: the period in which it was accepted, see late.h
- * @is_active: it is neither free nor done
+ * @accepted: the period in which it was accepted, or could go after a limit, see late.h
+ * @is_active: it is neither free nor done, and does not wait for limits
  * @is_late: it was answered already, because it took too long
  * @next: the next request in a queue or in the list of free requests
  */
@@ -136,7 +137,7 @@ void sp_requests_accept(struct sp_peer *peer, const struct arena_msg *msg);
 /** sp_requests_run() - continue requests that were waiting; called at the end of a turn */
 void sp_requests_run(struct sp *sp);
 
-/** sp_requests_refuse() - end requests of an NP that wait for buffers, as one of both stops */
+/** sp_requests_refuse() - end requests of an NP that wait for limits or buffers, as one stops */
 void sp_requests_refuse(struct sp_peer *peer);
 
 /**

@@ -6,6 +6,8 @@
  * A request goes through these files:
  *	loop.c		waits for messages and for the disk, once in a turn
  *	peer.c		takes the messages of a network process
+ *	clients.c	counts who uses the disk, and looks up its size
+ *	throttle.c	lets requests wait that come faster than the limits of the export allow
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
  *	survey.c	finds out where a file has holes
@@ -30,6 +32,7 @@
 #include "range.h"
 #include "request.h"
 #include "survey.h"
+#include "throttle.h"
 
 /**
  * enum sp_exit - exit status of arena-sp, besides OPTIONS_EXIT_USAGE
@@ -56,6 +59,7 @@ enum sp_exit {
  * @fixed_buffers: try to register buffers
  * @iopoll: ask the disk for the completions of reads and writes
  * @disk_timeout: seconds after which requests that the disk has not ended fail; 0 for never
+ * @limit: limits of the export
  * @readonly: do not write the disk
  * @verbose: log details for developers
  * @sandbox: enum sandbox_mode
@@ -69,6 +73,7 @@ struct sp_options {
 	unsigned int backend;
 	enum proto_transport transport;
 	enum arena_wait wait;
+	struct limit limit;
 	bool fixed_buffers;
 	bool iopoll;
 	uint32_t disk_timeout;
@@ -100,6 +105,7 @@ struct sp_options {
  * @bad_messages: messages and requests that were dropped
  * @batches: messages with requests
  * @operations: operations that began on the disk
+ * @limited: requests that had to wait for the limits of the export
  */
 struct sp_counters {
 	uint64_t requests;
@@ -123,6 +129,7 @@ struct sp_counters {
 	uint64_t bad_messages;
 	uint64_t batches;
 	uint64_t operations;
+	uint64_t limited;
 };
 
 /**
@@ -138,6 +145,8 @@ struct sp_counters {
  * @n_peers: used entries of @peer
  * @n_live: how many of them have not ended
  * @peer: the NPs
+ * @looked_at: second in which the size of the disk was looked up
+ * @throttle: limits of the export
  * @is_ticking: a timer is under way, after which RETURNs that are held are sent
  * @requests: the table of requests
  * @n_requests: entries of @requests
@@ -163,6 +172,8 @@ struct sp {
 	unsigned int n_peers;
 	unsigned int n_live;
 	struct sp_peer peer[PROTO_MAX_NPS];
+	int64_t looked_at;
+	struct sp_throttle throttle;
 	bool is_ticking;
 	struct sp_request *requests;
 	uint32_t n_requests;

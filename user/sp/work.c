@@ -110,6 +110,15 @@ uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r)
 	}
 }
 
+uint64_t sp_work_bytes(const struct sp *sp, const struct sp_request *r)
+{
+	if (r->operation == PROTO_READ || r->operation == PROTO_WRITE || writes_zeroes(sp, r))
+		return r->length;
+	if (r->operation != PROTO_CACHE)
+		return 0;
+	return r->length < CACHE_MAX ? r->length : CACHE_MAX;
+}
+
 /* Where the block of an edge lies on the disk. */
 static uint64_t edge_block(const struct sp *sp, const struct sp_request *r, unsigned int part)
 {

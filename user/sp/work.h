@@ -25,6 +25,9 @@ static inline uint64_t sp_buffers_for(uint64_t offset, uint64_t length)
 /** sp_work_buffers() - how many buffers of our own a request needs; its range is known */
 uint32_t sp_work_buffers(const struct sp *sp, const struct sp_request *r);
 
+/** sp_work_bytes() - how many bytes a request moves between disk and memory, for its limit */
+uint64_t sp_work_bytes(const struct sp *sp, const struct sp_request *r);
+
 /** sp_work_start() - begin a request that has its buffers; ends with sp_request_finish() */
 void sp_work_start(struct sp *sp, struct sp_request *r);
 

@@ -57,9 +57,9 @@ static bool moves_data(const struct nbd_request *r)
 	return r->type == NBD_CMD_READ || r->type == NBD_CMD_WRITE;
 }
 
-static bool is_within(const struct nbd_request *r, const struct export *e)
+static bool is_within(const struct nbd_request *r, const struct nbd_session *s)
 {
-	return r->offset <= e->bytes && r->length <= e->bytes - r->offset;
+	return r->offset <= s->bytes && r->length <= s->bytes - r->offset;
 }
 
 /* The protocol wants this error for what would need more room. */
@@ -89,8 +89,8 @@ static enum proto_status check_flush(const struct nbd_request *r, struct command
 	return PROTO_OK;
 }
 
-static enum proto_status check_range(const struct nbd_request *r, const struct export *e,
-				     struct command *c)
+static enum proto_status check_range(const struct nbd_request *r, const struct nbd_session *s,
+				     const struct export *e, struct command *c)
 {
 	if (r->length == 0)
 		return refuse(c, PROTO_EINVAL, "the length is 0");
@@ -98,7 +98,7 @@ static enum proto_status check_range(const struct nbd_request *r, const struct e
 		return refuse(c, PROTO_EOVERFLOW, "the reply would be too long");
 	if (changes_disk(r) && e->is_readonly)
 		return refuse(c, PROTO_EPERM, "the export is read-only");
-	if (!is_within(r, e))
+	if (!is_within(r, s))
 		return refuse(c, beyond(r), "the range ends beyond the end of the export");
 	return PROTO_OK;
 }
@@ -116,7 +116,7 @@ static enum proto_status check(const struct nbd_request *r, const struct nbd_ses
 			      "the command takes no such flag");
 	if (r->has_context && r->context != NBD_ALLOCATION_ID)
 		return refuse(c, PROTO_EINVAL, "the metadata context is unknown");
-	status = r->type == NBD_CMD_FLUSH ? check_flush(r, c) : check_range(r, e, c);
+	status = r->type == NBD_CMD_FLUSH ? check_flush(r, c) : check_range(r, s, e, c);
 	if (status == PROTO_OK && !e->is_served)
 		return refuse(c, PROTO_EIO, "the export is out of service");
 	return status;

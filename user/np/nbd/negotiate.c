@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <arena/snapshot.h>
 #include <proto/layout.h>
-#include <proto/record.h>
 #include <string.h>
 
 #include "wire.h"
@@ -89,12 +88,27 @@ static enum negotiation_step close_because(struct negotiation *n, const char *wh
 	return NEGOTIATION_CLOSE;
 }
 
-/* Note which export it was that does not exist, so that a log can tell. */
+static_assert(PROTO_MAX_SPS <= 32, "each export has a bit");
+
+/* Where a client may not use an export, it finds the same as where there is none. */
+static bool is_allowed(const struct negotiation *n, unsigned int export)
+{
+	return n->allowed >> export & 1 && export_is_shown(&n->exports->export[export]);
+}
+
+/*
+ * Find the export that the client names, and note which one it was if it does not exist for this
+ * client, so that a log can tell. Return: -1 in that case.
+ */
 static int find(struct negotiation *n, const uint8_t *name, uint32_t length)
 {
+	int export = export_find(n->exports, name, length);
+
 	n->asked = name;
 	n->asked_length = length;
-	return export_find(n->exports, name, length);
+	if (export >= 0 && !(n->allowed >> export & 1))
+		n->denied = export;
+	return export >= 0 && is_allowed(n, (unsigned int)export) ? export : -1;
 }
 
 static bool has_room(const struct negotiation *n, uint32_t length)
@@ -123,7 +137,7 @@ static void put_list(struct negotiation *n)
 	for (; n->listed < n->exports->n; n->listed++) {
 		const struct export *e = &n->exports->export[n->listed];
 
-		if (e->is_served && !put_server(n, e))
+		if (is_allowed(n, n->listed) && !put_server(n, e))
 			return;
 	}
 	if (!has_room(n, 0))
@@ -185,11 +199,11 @@ static void put_text(struct negotiation *n, enum nbd_info info, const char *text
 	put(n, text, length);
 }
 
-static void put_info(struct negotiation *n, const struct export *e, unsigned int wanted)
+static void put_info(struct negotiation *n, const struct export *e)
 {
 	put_reply(n, NBD_REP_INFO, 12);
 	put16(n, NBD_INFO_EXPORT);
-	put64(n, e->bytes);
+	put64(n, n->session.bytes);
 	put16(n, transmission_flags(n, e));
 
 	/* The protocol allows it unasked, and a client that knows it sends no wrong request. */
@@ -199,25 +213,36 @@ static void put_info(struct negotiation *n, const struct export *e, unsigned int
 	put32(n, PROTO_DISK_BUFFER);
 	put32(n, PROTO_MAX_BYTES);
 
-	if (wanted & 1U << NBD_INFO_NAME)
+	if (n->infos & 1U << NBD_INFO_NAME)
 		put_text(n, NBD_INFO_NAME, e->name);
-	if (wanted & 1U << NBD_INFO_DESCRIPTION && *e->description)
+	if (n->infos & 1U << NBD_INFO_DESCRIPTION && *e->description)
 		put_text(n, NBD_INFO_DESCRIPTION, e->description);
 	put_reply(n, NBD_REP_ACK, 0);
 }
 
 /* Begin the transmission. The metadata context counts only for the export that it names. */
-static enum negotiation_step transmit(struct negotiation *n, int export)
+static enum negotiation_step transmit(struct negotiation *n)
+{
+	n->session.has_allocation = n->context_export == n->export;
+	return NEGOTIATION_TRANSMIT;
+}
+
+/*
+ * Ask the SP how large the disk is now, and whether it takes one more client. An export without a
+ * disk has nobody to ask.
+ */
+static enum negotiation_step open_export(struct negotiation *n, int export)
 {
 	n->export = export;
-	n->session.has_allocation = n->context_export == export;
-	return NEGOTIATION_TRANSMIT;
+	n->is_looking = n->option == NBD_OPT_INFO;
+	if (n->exports->export[export].is_served)
+		return NEGOTIATION_OPEN;
+	return negotiation_opened(n, PROTO_EIO, 0);
 }
 
 /* The data has a length of 32 bits, the name, a count of 16 bits and as many 16-bit numbers. */
 static enum negotiation_step answer_info(struct negotiation *n)
 {
-	unsigned int wanted = 0;
 	uint32_t name_length;
 	const uint8_t *infos;
 	uint32_t n_infos;
@@ -238,11 +263,11 @@ static enum negotiation_step answer_info(struct negotiation *n)
 	export = find(n, n->in + 4, name_length);
 	if (export < 0)
 		return refuse(n, NBD_REP_ERR_UNKNOWN, "no such export");
+	n->infos = 0;
 	for (uint32_t i = 0; i < n_infos; i++)
 		if (nbd_get16(infos + 2UL * i) <= NBD_INFO_BLOCK_SIZE)
-			wanted |= 1U << nbd_get16(infos + 2UL * i);
-	put_info(n, &n->exports->export[export], wanted);
-	return n->option == NBD_OPT_GO ? transmit(n, export) : next_option(n);
+			n->infos |= 1U << nbd_get16(infos + 2UL * i);
+	return open_export(n, export);
 }
 
 /*
@@ -251,20 +276,61 @@ static enum negotiation_step answer_info(struct negotiation *n)
  */
 static enum negotiation_step answer_export_name(struct negotiation *n)
 {
-	static const uint8_t zeroes[NBD_EXPORT_NAME_ZEROES];
-	const struct export *e;
 	int export = n->option_length > EXPORT_NAME_MAX ? -1 : find(n, n->in, n->option_length);
 
 	if (export < 0)
 		return close_because(n, "no such export");
 	if (n->session.style == NBD_EXTENDED)
 		return close_because(n, "EXPORT_NAME after EXTENDED_HEADERS");
-	e = &n->exports->export[export];
-	put64(n, e->bytes);
+	return open_export(n, export);
+}
+
+static void put_export_name(struct negotiation *n, const struct export *e)
+{
+	static const uint8_t zeroes[NBD_EXPORT_NAME_ZEROES];
+
+	put64(n, n->session.bytes);
 	put16(n, transmission_flags(n, e));
 	if (!n->is_without_zeroes)
 		put(n, zeroes, sizeof(zeroes));
-	return transmit(n, export);
+}
+
+static enum negotiation_step refuse_or_close(struct negotiation *n, uint32_t type,
+					     const char *why)
+{
+	return n->option == NBD_OPT_EXPORT_NAME ? close_because(n, why) : refuse(n, type, why);
+}
+
+/* The SP does not take the client. The disk may have gone since the client named the export. */
+static enum negotiation_step refuse_open(struct negotiation *n, enum proto_status status)
+{
+	bool is_shown = is_allowed(n, (unsigned int)n->export);
+
+	n->export = -1;
+	if (!is_shown)
+		return refuse_or_close(n, NBD_REP_ERR_UNKNOWN, "no such export");
+	if (status == PROTO_ENOSPC)
+		return refuse_or_close(n, NBD_REP_ERR_POLICY,
+				       "as many clients use the export as may");
+	return refuse_or_close(n, NBD_REP_ERR_SHUTDOWN, "the disk of the export is not there now");
+}
+
+enum negotiation_step negotiation_opened(struct negotiation *n, enum proto_status status,
+					 uint64_t bytes)
+{
+	const struct export *e = &n->exports->export[n->export];
+
+	if (status != PROTO_OK)
+		return refuse_open(n, status);
+	n->session.bytes = bytes;
+	if (n->option == NBD_OPT_EXPORT_NAME)
+		put_export_name(n, e);
+	else
+		put_info(n, e);
+	if (!n->is_looking)
+		return transmit(n);
+	n->export = -1;
+	return next_option(n);
 }
 
 /* STRUCTURED_REPLY and EXTENDED_HEADERS */
@@ -493,6 +559,8 @@ void negotiation_init(struct negotiation *n, const struct export_table *exports)
 	n->is_without_zeroes = false;
 	n->tls = NEGOTIATION_TLS_OFF;
 	n->is_secured = false;
+	n->allowed = UINT32_MAX;
+	n->denied = -1;
 	n->option = 0;
 	n->option_length = 0;
 	n->session = (struct nbd_session){ 0 };
@@ -523,6 +591,7 @@ static enum negotiation_step step_of(struct negotiation *n)
 	n->out_length = 0;
 	n->why = NULL;
 	n->asked = NULL;
+	n->denied = -1;
 	switch (n->state) {
 	case NEGOTIATION_FLAGS:
 		return take_flags(n);

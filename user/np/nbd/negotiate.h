@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The NBD fixed newstyle handshake, from the server's greeting to the client's choice of an export.
- * It is a state machine that takes bytes and gives bytes, and knows no socket:
+ * It is a state machine that takes bytes and gives bytes, and knows no socket and no SP:
  *
  *	negotiation_init();			out: the greeting
  *	for (;;) {
@@ -13,6 +13,7 @@
 #ifndef NP_NBD_NEGOTIATE_H
 #define NP_NBD_NEGOTIATE_H
 
+#include <proto/record.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@
  * enum negotiation_step - what follows once the output is sent
  * @NEGOTIATION_WANT: there is no output; receive more bytes
  * @NEGOTIATION_MORE: receive the bytes that the negotiation wants
+ * @NEGOTIATION_OPEN: there is no output; ask the SP of the export, then call negotiation_opened()
  * @NEGOTIATION_TRANSMIT: the client chose an export: requests follow
  * @NEGOTIATION_STARTTLS: begin TLS, then call negotiation_secured() and receive more bytes
  * @NEGOTIATION_CLOSE: close the connection
@@ -32,6 +34,7 @@
 enum negotiation_step {
 	NEGOTIATION_WANT,
 	NEGOTIATION_MORE,
+	NEGOTIATION_OPEN,
 	NEGOTIATION_TRANSMIT,
 	NEGOTIATION_STARTTLS,
 	NEGOTIATION_CLOSE,
@@ -67,11 +70,17 @@ enum negotiation_state {
  * @is_without_zeroes: the client wants no padding after EXPORT_NAME
  * @tls: whether the client may begin TLS; set by the caller after negotiation_init()
  * @is_secured: TLS has begun
+ * @allowed: a bit for each export that the client may use; the others do not exist for it. Set by
+ *	the caller after negotiation_init() and before negotiation_secured()
+ * @denied: the export that the last option names although the client may not use it; or -1
  * @option: the option that is being received
  * @option_length: bytes of its data
- * @session: what was agreed on so far; its has_allocation is right after NEGOTIATION_TRANSMIT
+ * @session: what was agreed on so far; its has_allocation and bytes are right after
+ *	NEGOTIATION_TRANSMIT
  * @context_export: the export for which base:allocation was chosen last, or -1
- * @export: the chosen SP's id, or -1
+ * @export: after NEGOTIATION_OPEN and NEGOTIATION_TRANSMIT: the chosen SP's id; else -1
+ * @is_looking: NEGOTIATION_OPEN: the client only asks, and does not use the export yet
+ * @infos: NEGOTIATION_OPEN: a bit for each kind of information that the client asks for
  * @is_listing: a LIST has not been answered completely
  * @listed: then the export that is listed next
  * @why: why the last option was refused, or the connection is closed; or NULL
@@ -90,11 +99,15 @@ struct negotiation {
 	bool is_without_zeroes;
 	enum negotiation_tls tls;
 	bool is_secured;
+	uint32_t allowed;
+	int denied;
 	uint32_t option;
 	uint32_t option_length;
 	struct nbd_session session;
 	int context_export;
 	int export;
+	bool is_looking;
+	unsigned int infos;
 	bool is_listing;
 	unsigned int listed;
 	const char *why;
@@ -105,7 +118,11 @@ struct negotiation {
 	uint8_t out[NEGOTIATION_OUT_MAX];
 };
 
-/** negotiation_init() - begin with the greeting as output; @exports must outlive @n */
+/**
+ * negotiation_init() - begin with the greeting as output; @exports must outlive @n
+ *
+ * The client may use all exports unless the caller restricts them.
+ */
 void negotiation_init(struct negotiation *n, const struct export_table *exports);
 
 /**
@@ -121,6 +138,17 @@ bool negotiation_refill(struct negotiation *n);
  * What was agreed on before is void, since anybody could have said it.
  */
 void negotiation_secured(struct negotiation *n);
+
+/**
+ * negotiation_opened() - continue after NEGOTIATION_OPEN
+ * @n: the negotiation
+ * @status: what the SP answers, or PROTO_EIO if there is none
+ * @bytes: size of the disk, if the status is PROTO_OK
+ *
+ * Return: what to do next; there is new output.
+ */
+enum negotiation_step negotiation_opened(struct negotiation *n, enum proto_status status,
+					 uint64_t bytes);
 
 /**
  * negotiation_take() - use bytes that have come, in a piece of any size

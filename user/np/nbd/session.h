@@ -7,6 +7,7 @@
 #define NP_NBD_SESSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /**
  * enum nbd_style - the form of requests and replies
@@ -24,10 +25,12 @@ enum nbd_style {
  * struct nbd_session - the agreement; all zero is what clients have that ask for nothing
  * @style: the form of requests and replies
  * @has_allocation: the client has chosen the metadata context base:allocation
+ * @bytes: size of the disk that the client was told
  */
 struct nbd_session {
 	enum nbd_style style;
 	bool has_allocation;
+	uint64_t bytes;
 };
 
 /* The number of the metadata context base:allocation in a session. */

@@ -64,9 +64,11 @@ enum nbd_option {
 #define NBD_REP_INFO		3U
 #define NBD_REP_META_CONTEXT	4U
 #define NBD_REP_ERR_UNSUP	(1U << 31 | 1)
+#define NBD_REP_ERR_POLICY	(1U << 31 | 2)
 #define NBD_REP_ERR_INVALID	(1U << 31 | 3)
 #define NBD_REP_ERR_TLS_REQD	(1U << 31 | 5)
 #define NBD_REP_ERR_UNKNOWN	(1U << 31 | 6)
+#define NBD_REP_ERR_SHUTDOWN	(1U << 31 | 7)
 #define NBD_REP_ERR_TOO_BIG	(1U << 31 | 9)
 #define NBD_REP_ERR_EXT_HEADER_REQD	(1U << 31 | 10)
 

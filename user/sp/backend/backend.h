@@ -111,6 +111,7 @@ struct backend_part {
  *	another -errno
  * @result: how the operation of an event ended. Return: 0; -EAGAIN if it should be begun
  *	again; or another -errno, and @why says more about it, a constant text
+ * @size: how many bytes the disk has now; 0 if it is gone
  * @survey: find out what a range of at least one byte begins with. It blocks, and any thread may
  *	call it. NULL if the disk cannot tell its holes
  * @is_dense: does the disk have no hole at all? NULL like @survey; likewise for any thread
@@ -119,6 +120,7 @@ struct backend_ops {
 	enum backend_kind kind;
 	int (*begin)(struct backend *b, const struct backend_io *io);
 	int (*result)(struct backend *b, const struct arena_event *e, const char **why);
+	uint64_t (*size)(const struct backend *b);
 	struct backend_part (*survey)(const struct backend *b, uint64_t offset, uint64_t length);
 	bool (*is_dense)(const struct backend *b);
 };
@@ -196,6 +198,9 @@ int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 
 /* How many files backend_attach() adds to a ring at most. */
 #define BACKEND_FILES	3U
+
+/** backend_look() - look up the size of the disk, which may have grown or shrunk, for its limits */
+void backend_look(struct backend *b);
 
 /** backend_close() - close the disk, of which no operation must be pending */
 void backend_close(struct backend *b);

@@ -36,21 +36,7 @@ static int open_direct(const char *path, bool readonly)
 
 int block_open_exclusively(struct backend *b, const char *path)
 {
-	int fd = open_direct(path, b->limits.is_readonly);
-	int first = fd, is_readonly = 0;
-
-	if (fd >= 0 || b->limits.is_readonly || (fd != -EACCES && fd != -EROFS))
-		return fd;
-	/* A write-protected device refuses O_RDWR; so does a lack of rights. */
-	fd = open_direct(path, true);
-	if (fd < 0)
-		return first;
-	if (ioctl(fd, BLKROGET, &is_readonly) || !is_readonly) {
-		close(fd);
-		return first;
-	}
-	b->limits.is_readonly = true;
-	return fd;
+	return open_direct(path, b->limits.is_readonly);
 }
 
 /* Read an attribute of the device's queue in sysfs. A partition has the queue of its disk. */
@@ -121,6 +107,14 @@ bool block_has_poll_queues(int fd)
 	struct stat st;
 
 	return !fstat(fd, &st) && queue_number(st.st_rdev, "io_poll");
+}
+
+/* Of an NVMe namespace the block device is the guard. */
+uint64_t block_size_now(const struct backend *b)
+{
+	uint64_t bytes;
+
+	return ioctl(b->guard >= 0 ? b->guard : b->fd, BLKGETSIZE64, &bytes) ? 0 : bytes;
 }
 
 int block_limits(struct backend *b, int fd)

@@ -59,6 +59,14 @@ static int open_error(const char *path, int error, const char *why)
 	return error;
 }
 
+/* Nothing is served read-only unless that was asked for, as clients rely on what they are told. */
+static const char *why_not(int error, bool readonly, const char *why)
+{
+	if (!readonly && (error == -EACCES || error == -EROFS || error == -EPERM))
+		return "it cannot be written; --read-only serves it all the same";
+	return why;
+}
+
 /* Open the disk by one kind of backend. */
 static int try_once(struct backend *b, enum backend_kind kind, bool readonly, const char **why)
 {
@@ -187,7 +195,7 @@ int backend_open(struct backend *b, const char *path, enum backend_kind kind, bo
 	else
 		ret = try(b, kind, readonly, &why);
 	if (ret)
-		return open_error(path, ret, why);
+		return open_error(path, ret, why_not(ret, readonly, why));
 	ret = check_limits(b);
 	if (ret) {
 		backend_close(b);
@@ -236,6 +244,23 @@ int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 	if (ret)
 		log_error("cannot register disk %s with io_uring: %s", b->path, strerror(-ret));
 	return ret;
+}
+
+/* Without a tail, or where the disk now ends before it, only whole blocks are served. */
+static uint64_t served_of(const struct backend *b, uint64_t bytes)
+{
+	return bytes > b->limits.tail ? bytes : bytes & ~(uint64_t)(b->limits.block_size - 1);
+}
+
+void backend_look(struct backend *b)
+{
+	uint64_t bytes = served_of(b, b->ops->size(b));
+
+	if (bytes == b->limits.bytes)
+		return;
+	log_info("disk %s had %llu bytes, and has %llu now", b->path,
+		 (unsigned long long)b->limits.bytes, (unsigned long long)bytes);
+	b->limits.bytes = bytes;
 }
 
 static void close_fd(int *fd)

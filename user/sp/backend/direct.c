@@ -109,12 +109,14 @@ const struct backend_ops block_ops = {
 	.kind = BACKEND_BLOCK,
 	.begin = begin,
 	.result = block_result,
+	.size = block_size_now,
 };
 
 const struct backend_ops file_ops = {
 	.kind = BACKEND_FILE,
 	.begin = begin,
 	.result = file_result,
+	.size = file_size_now,
 	.survey = file_survey,
 	.is_dense = file_is_dense,
 };

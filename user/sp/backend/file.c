@@ -91,6 +91,13 @@ static void find_limits(struct backend_limits *l, int fd)
 	l->discard_granularity = l->has_discard ? MAX_BLOCK : 0;
 }
 
+uint64_t file_size_now(const struct backend *b)
+{
+	struct stat st;
+
+	return fstat(b->fd, &st) ? 0 : (uint64_t)st.st_size;
+}
+
 /* A file system that cannot tell says that all is data, and so does this if there is an error. */
 struct backend_part file_survey(const struct backend *b, uint64_t offset, uint64_t length)
 {

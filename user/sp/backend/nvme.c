@@ -128,6 +128,7 @@ static const struct backend_ops nvme_ops = {
 	.kind = BACKEND_NVME,
 	.begin = begin,
 	.result = result,
+	.size = block_size_now,
 };
 
 /*

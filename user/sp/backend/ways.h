@@ -20,7 +20,7 @@ int file_open(struct backend *b, const char **why);
 
 /**
  * block_open_exclusively() - open a block device that nobody else may use
- * @b: its limits.is_readonly is set if the device is write-protected
+ * @b: its limits say whether the device is opened for reading only
  * @path: path of the device
  *
  * Return: a file descriptor; -EBUSY if it is mounted or in use; or another -errno.
@@ -35,6 +35,10 @@ bool block_has_poll_queues(int fd);
 
 /* Operations on a file descriptor that was opened with O_DIRECT. */
 extern const struct backend_ops block_ops, file_ops;
+
+/* How many bytes there are now; 0 if that cannot be told any more. */
+uint64_t block_size_now(const struct backend *b);
+uint64_t file_size_now(const struct backend *b);
 
 /* Where the holes of a file are, and whether it has any. */
 struct backend_part file_survey(const struct backend *b, uint64_t offset, uint64_t length);

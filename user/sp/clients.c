@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "clients.h"
+
+#include <common/clock.h>
+
+#include "sp.h"
+
+/* The clients of an NP that has ended do not count. */
+static uint32_t count(const struct sp *sp)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < sp->n_peers; i++)
+		if (!sp->peer[i].has_ended)
+			n += sp->peer[i].n_clients;
+	return n;
+}
+
+static enum proto_status open_disk(struct sp *sp, const struct sp_request *r)
+{
+	uint32_t most = sp->options.limit.connections;
+
+	backend_look(&sp->backend);
+	if (!sp->backend.limits.bytes)
+		return PROTO_EIO;
+	if (r->flags & PROTO_FLAG_LOOK)
+		return PROTO_OK;
+	if (most && count(sp) >= most)
+		return PROTO_ENOSPC;
+	r->peer->n_clients++;
+	return PROTO_OK;
+}
+
+static enum proto_status close_disk(struct sp_peer *peer)
+{
+	if (!peer->n_clients)
+		return PROTO_EINVAL;
+	peer->n_clients--;
+	return PROTO_OK;
+}
+
+enum proto_status sp_clients_answer(struct sp *sp, const struct sp_request *r)
+{
+	return r->operation == PROTO_OPEN ? open_disk(sp, r) : close_disk(r->peer);
+}
+
+void sp_clients_look(struct sp *sp)
+{
+	int64_t now = clock_coarse_s();
+
+	if (now == sp->looked_at)
+		return;
+	sp->looked_at = now;
+	backend_look(&sp->backend);
+}

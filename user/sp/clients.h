@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The clients that use the disk, over all network processes, and the size of the disk that they are
+ * told. A disk may grow or shrink at any time: its size is looked up when a client comes, and once
+ * a second while there are requests.
+ *
+ * This header must not know how requests are carried out.
+ */
+#ifndef SP_CLIENTS_H
+#define SP_CLIENTS_H
+
+#include <proto/record.h>
+#include <stdbool.h>
+
+struct sp;
+struct sp_request;
+
+/** sp_clients_asks() - is a request answered by sp_clients_answer()? */
+static inline bool sp_clients_asks(uint16_t operation)
+{
+	return operation == PROTO_OPEN || operation == PROTO_CLOSE;
+}
+
+/** sp_clients_answer() - count a client in or out; returns the status of the reply */
+enum proto_status sp_clients_answer(struct sp *sp, const struct sp_request *r);
+
+/** sp_clients_look() - look up the size of the disk, unless that was done in this second */
+void sp_clients_look(struct sp *sp);
+
+#endif /* SP_CLIENTS_H */
