@@ -18,9 +18,9 @@
 static const struct export_table exports = {
 	.n = 2,
 	.export = {
-		{ .name = "first", .description = "text", .bytes = 1 << 20, .is_served = true,
+		{ .name = "first", .description = "text", .is_served = true,
 		  .can_discard = true, .can_zero = true },
-		{ .name = "b", .bytes = 4096, .is_served = true, .is_readonly = true },
+		{ .name = "b", .is_served = true, .is_readonly = true },
 	},
 };
 
@@ -139,6 +139,17 @@ static void check_session(const struct negotiation *n, const struct stream *s, s
 	must(!n->session.has_allocation || (contexts && n->session.style != NBD_SIMPLE));
 }
 
+/* What the SP says, and who may use which export, depends only on where the client is. */
+static enum negotiation_step ask_sp(struct negotiation *n, size_t used)
+{
+	static const enum proto_status statuses[] = { PROTO_OK, PROTO_OK, PROTO_ENOSPC, PROTO_EIO };
+
+	must(n->export >= 0 && n->export < 2 && !n->out_length);
+	must(n->allowed >> n->export & 1);
+	must(n->tls != NEGOTIATION_TLS_REQUIRE || n->is_secured);
+	return negotiation_opened(n, statuses[used % 4], 4096);
+}
+
 static void negotiate(struct said *said, const struct stream *s, uint32_t seed, uint32_t longest)
 {
 	static struct negotiation n;
@@ -149,6 +160,7 @@ static void negotiate(struct said *said, const struct stream *s, uint32_t seed, 
 	said->step = NEGOTIATION_MORE;
 	negotiation_init(&n, &exports);
 	n.tls = s->n % 3;
+	n.allowed = s->n % 5 ? UINT32_MAX : s->n / 5 % 4;
 	while (said->used < s->n && said->step <= NEGOTIATION_MORE) {
 		size_t piece = 1 + (seed >> 16) % longest;
 
@@ -158,6 +170,8 @@ static void negotiate(struct said *said, const struct stream *s, uint32_t seed, 
 		used = negotiation_take(&n, s->byte + said->used, piece, &said->step);
 		must(used && used <= piece);
 		said->used += used;
+		if (said->step == NEGOTIATION_OPEN)
+			said->step = ask_sp(&n, said->used);
 		if (said->step != NEGOTIATION_WANT) {
 			do
 				note(said, &n);

@@ -112,7 +112,7 @@ static void eat_request(struct input *in, struct proto_request *r)
 	if (!(how & 1))
 		return;
 	r->operation %= PROTO_CLOSE + 2;
-	r->flags &= how >> 4;
+	r->flags &= how >> 4 | (how & 8) << 2;
 	r->offset >>= 2;
 	r->length &= PROTO_MAX_BYTES - 1;
 	r->n_refs = r->operation == PROTO_WRITE ? how >> 1 & 3 : 0;

@@ -62,6 +62,13 @@ static void begin(void)
 	}
 }
 
+static bool has_range(const struct request *r)
+{
+	uint16_t operation = r->command.operation;
+
+	return operation != PROTO_FLUSH && operation != PROTO_OPEN && operation != PROTO_CLOSE;
+}
+
 static struct request *eat_request(struct input *in)
 {
 	static const uint16_t operations[] = {
@@ -73,9 +80,11 @@ static struct request *eat_request(struct input *in)
 
 	must(r);
 	r->command.operation = operations[how % 5];
+	if (how & 8)
+		r->command.operation = how & 4 ? PROTO_CLOSE : PROTO_OPEN;
 	r->command.flags = r->command.operation == PROTO_READ && how & 0x40 ? PROTO_FLAG_HOLES : 0;
 	r->command.offset = eat_u64(in) >> 1;
-	r->command.length = r->command.operation == PROTO_FLUSH ? 0 : 1 + eat_u16(in);
+	r->command.length = has_range(r) ? 1 + eat_u16(in) : 0;
 	must(!request_admit(r));
 	/* Most requests are at the SP. */
 	if (!(how & 0x30))
@@ -95,7 +104,8 @@ static void eat_reply(struct proto_reply *r, struct input *in)
 {
 	uint8_t how = eat_u8(in);
 	const struct request *s = used[how % USED];
-	uint16_t group = (uint16_t)proto_group_of_sp(layout, s->conn->sp, 0, PROTO_USE_DISK);
+	uint16_t group = (uint16_t)proto_group_of_sp(layout, s->conn ? s->conn->sp : 0, 0,
+						       PROTO_USE_DISK);
 
 	memset(r, 0, sizeof(*r));
 	if (how & 128) {
@@ -114,6 +124,8 @@ static void eat_reply(struct proto_reply *r, struct input *in)
 		if (r->zeroes_before == s->command.length)
 			r->n_refs = 0;
 	}
+	if (s->command.operation == PROTO_OPEN || how & 4)
+		r->bytes = eat_u16(in);
 	if (s->command.operation == PROTO_BLOCK_STATUS)
 		r->n_parts = 1 + (how >> 5 & 1);
 	if (!r->n_refs)
@@ -153,14 +165,15 @@ static bool is_borrowed(const struct arena_ref *ref)
 /* Parts are of the memory that this test never writes, so they are empty, which is wrong. */
 static bool is_right_status(const struct proto_reply *r)
 {
-	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts && r->status;
+	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts && !r->bytes &&
+	       r->status;
 }
 
 static bool is_right_read(const struct request *s, const struct proto_reply *r)
 {
 	uint64_t zeroes = (uint64_t)r->zeroes_before + r->zeroes_after;
 
-	if (r->n_parts || zeroes > s->command.length ||
+	if (r->n_parts || r->bytes || zeroes > s->command.length ||
 	    (zeroes && !(s->command.flags & PROTO_FLAG_HOLES)))
 		return false;
 	if (zeroes == s->command.length)
@@ -182,6 +195,8 @@ static bool is_right(const struct peer *peer, const struct proto_reply *r)
 		return is_right_status(r);
 	if (!r->status && s->command.operation == PROTO_READ)
 		return is_right_read(s, r);
+	if (!r->bytes != (s->command.operation != PROTO_OPEN || r->status))
+		return false;
 	return !r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts;
 }
 
@@ -208,6 +223,12 @@ static void check_reply(struct peer *peer, const struct proto_reply *r)
 		return;
 	}
 	s = &np.requests.request[(uint32_t)r->tag];
+	/* No client waits for these: the connection has the answer, and the request is free. */
+	if (before[(uint32_t)r->tag].command.operation >= PROTO_OPEN) {
+		must(s->state == REQUEST_FREE && lent() == lent_before);
+		must(!s->conn);
+		return;
+	}
 	must(s->state == REQUEST_REPLYING && s->status == r->status);
 	must(TAILQ_LAST(&s->conn->replies, request_queue) == s);
 	/* The buffer of a BLOCK_STATUS is our own, and was not lent. */
@@ -230,6 +251,8 @@ static void end(void)
 
 		bool is_write = s->command.operation == PROTO_WRITE;
 
+		if (s->state == REQUEST_FREE)
+			continue;
 		if (s->state == REQUEST_AT_SP && is_write)
 			must(!arena_unlend(np.arena, s->buf));
 		if (s->state == REQUEST_REPLYING && s->command.operation == PROTO_READ &&
