@@ -452,8 +452,8 @@ static void test_errors(void)
 		int error;
 	} cases[] = {
 		{ "a READ across the end", 0, NBD_CMD_READ, export_bytes - 1, 2, NULL, NBD_EINVAL },
-		{ "too long a READ in one piece", NBD_CMD_FLAG_DF, NBD_CMD_READ, 0, LONGEST + 1, NULL,
-		  style == NBD_SIMPLE ? NBD_EINVAL : NBD_EOVERFLOW },
+		{ "too long a READ in one piece", NBD_CMD_FLAG_DF, NBD_CMD_READ, 0, LONGEST + 1,
+		  NULL, style == NBD_SIMPLE ? NBD_EINVAL : NBD_EOVERFLOW },
 		{ "a WRITE across the end", 0, NBD_CMD_WRITE, export_bytes - 1, sizeof(junk), junk,
 		  NBD_ENOSPC },
 		{ "a WRITE with a wrong flag", NBD_CMD_FLAG_DF, NBD_CMD_WRITE, 0, sizeof(junk),

@@ -74,7 +74,8 @@ static size_t take(struct found *f, struct nbd_stream *s, const uint8_t *data, s
 	used = nbd_stream_header(s, data, size);
 	if (nbd_stream_request(s, &r)) {
 		must(!s->have && !s->more);
-		must(s->payload == (!r.has_context && has_payload(&r, s->size == 32) ? r.length : 0));
+		must(s->payload == (!r.has_context && has_payload(&r, s->size == 32) ?
+				    r.length : 0));
 		f->request[f->n++] = r;
 	}
 	must(nbd_stream_lacks(s) && s->size + s->more <= sizeof(s->header));

@@ -16,7 +16,8 @@
 static uint8_t wire[8192];
 
 static const struct command a_read = {
-	.cookie = COOKIE, .start = OFFSET, .offset = OFFSET, .length = 1 << 20, .operation = PROTO_READ,
+	.cookie = COOKIE, .start = OFFSET, .offset = OFFSET,
+	.length = 1 << 20, .operation = PROTO_READ,
 };
 
 struct chunk {

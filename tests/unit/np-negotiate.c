@@ -558,7 +558,8 @@ static void test_payload_flag(void)
 static void test_whys(void)
 {
 	static const struct { const char *bytes, *why; } t[] = {
-		{ "GET ", "it speaks HTTP" }, { "\x16\x03\x01\x02", "it began TLS without STARTTLS" },
+		{ "GET ", "it speaks HTTP" },
+		{ "\x16\x03\x01\x02", "it began TLS without STARTTLS" },
 		{ "\0\0\1\0", "it speaks no NBD that this server knows" },
 	};
 	uint8_t data[32];
