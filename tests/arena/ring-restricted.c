@@ -74,6 +74,15 @@ static int recv_ends_with(struct rig *rig, struct arena_file file, struct arena_
 	return rig_next(rig).result;
 }
 
+static int write_ends_with(struct rig *rig, struct arena_file file, struct arena_buf b)
+{
+	struct arena_io io = { .file = file, .buf = b, .length = BYTES };
+
+	if (arena_ring_write(rig->r, &io, NULL))
+		return -1;
+	return rig_next(rig).result;
+}
+
 static void make_pair(struct rig *rig, int ends[2], struct arena_file *file)
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
@@ -122,6 +131,7 @@ static void test_sockets(void)
 	file = rig_file(&rig, fd);
 	make_pair(&rig, ends, &sock);
 	is(recv_ends_with(&rig, sock, b), 5, "a ring for sockets receives what has come");
+	is(write_ends_with(&rig, sock, b), BYTES, "a ring for sockets writes to a socket");
 	is(read_ends_with(&rig, file, b), -EACCES,
 	   "the kernel refuses a read by a ring for sockets");
 	is(arena_ring_abort_file(rig.r, sock), 0, "a ring for sockets aborts a socket");

@@ -100,7 +100,8 @@ struct arena_source {
  *	arena_ring_discard(), arena_ring_write_zeroes()
  * @ARENA_USES_NVME: arena_ring_nvme()
  * @ARENA_USES_SOCKETS: arena_ring_accept(), arena_ring_recv(), arena_ring_skip(),
- *	arena_ring_send(), arena_ring_send_zc() and those with provided buffers
+ *	arena_ring_send(), arena_ring_send_zc(), arena_ring_write() and those with provided
+ *	buffers
  */
 enum arena_ring_uses {
 	ARENA_USES_DISK = 1,

@@ -28,9 +28,10 @@ static const struct allowed operations[] = {
 	{ IORING_OP_READ, DISK },
 	{ IORING_OP_READV, DISK },
 	{ IORING_OP_READ_FIXED, DISK },
-	{ IORING_OP_WRITE, DISK },
-	{ IORING_OP_WRITEV, DISK },
-	{ IORING_OP_WRITE_FIXED, DISK },
+	/* The kernel's TLS refuses MSG_WAITALL, so that what goes to it is written and not sent. */
+	{ IORING_OP_WRITE, DISK | SOCKETS },
+	{ IORING_OP_WRITEV, DISK | SOCKETS },
+	{ IORING_OP_WRITE_FIXED, DISK | SOCKETS },
 	{ IORING_OP_FSYNC, DISK },
 	{ IORING_OP_FALLOCATE, DISK },
 	/* A discard of a block device is such a command, too. */
@@ -60,7 +61,7 @@ static const struct allowed registrations[] = {
 /* Operations of kernels that are newer than the oldest one; an older one knows no such number. */
 static const struct allowed newer[] = {
 	{ URING_OP_READV_FIXED, DISK },
-	{ URING_OP_WRITEV_FIXED, DISK },
+	{ URING_OP_WRITEV_FIXED, DISK | SOCKETS },
 };
 
 /**
