@@ -34,11 +34,15 @@ for program in arena-np arena-sp; do
 	done
 	is "$program writes no core file" \
 		"$(awk '/^Max core/ { print $5, $6 }' "/proc/$pid/limits")" "0 0"
-	for space in net ipc uts mnt; do
+	for space in net ipc uts; do
 		ok "$program has a namespace of its own: $space" \
 			[ "$(readlink "/proc/$pid/ns/$space")" != "$(readlink "/proc/$$/ns/$space")" ]
 	done
-	is "$program has an empty file system" "$(find "/proc/$pid/root/" | wc -l)" 1
+	if says "an empty file system: on" >/dev/null; then
+		is "$program has an empty file system" "$(find "/proc/$pid/root/" -xdev | wc -l)" 1
+	else
+		skip "$program has an empty file system" "a sanitizer reads files"
+	fi
 	ok "$program logs that Landlock is on" says "sandbox: Landlock for files: on"
 done
 ok "nbdcopy writes an image through processes in their sandbox" \
