@@ -47,12 +47,13 @@ static int take_part(char *part, struct limit *out, struct option_error *error)
 int limit_parse(const char *text, struct limit *out, struct option_error *error)
 {
 	char copy[TEXT_MAX], *rest = copy, *part;
+	size_t length = strlen(text);
 	int ret = 0;
 
 	*out = (struct limit){ 0 };
-	if (strlen(text) >= sizeof(copy))
+	if (length >= sizeof(copy))
 		return refuse_form(text, error);
-	strcpy(copy, text);
+	memcpy(copy, text, length + 1);
 	while (!ret && (part = strsep(&rest, ",")))
 		ret = take_part(part, out, error);
 	return ret;

@@ -18,7 +18,7 @@ static void find_folder(const char *path, char *folder)
 {
 	const char *slash = strrchr(path, '/');
 
-	strcpy(folder, ".");
+	memcpy(folder, ".", sizeof("."));
 	if (slash) {
 		size_t length = slash == path ? 1 : (size_t)(slash - path);
 

@@ -146,7 +146,8 @@ void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 	nbd_stream_init(&c->rx.stream, session.style == NBD_EXTENDED);
 	c->phase = CONN_SERVING;
 	c->rx.moved_at = c->np->now;
-	log_debug("connection %u: uses export '%s'", c->number, c->np->options->exports.export[sp].label);
+	log_debug("connection %u: uses export '%s'", c->number,
+		  c->np->options->exports.export[sp].label);
 	conn_touch(c);
 }
 

@@ -24,14 +24,14 @@
  * sandbox_result() - log what became of a measure
  * @p: says whether a measure may be missing
  * @name: the measure
- * @measure: its bit; 0 if no machine is without it
+ * @measure: its bit of enum sandbox_measure; 0 if no machine is without it
  * @ret: 0 or -errno
  *
  * Return: 0; @measure if this machine does not have it; or -errno, also for a measure that is
  * missing and required.
  */
 int sandbox_result(const struct sandbox_profile *p, const char *name,
-		   enum sandbox_measure measure, int ret);
+		   unsigned int measure, int ret);
 
 /** sandbox_namespaces() - no network, no IPC objects, no files */
 int sandbox_namespaces(const struct sandbox_profile *p);

@@ -20,7 +20,7 @@ const char *const sandbox_words[] = {
  * ENOSYS: there is no such call; EOPNOTSUPP: it is switched off; EINVAL: it has no such operation.
  * Namespaces may be forbidden (EPERM, EACCES) or used up (ENOSPC, EUSERS).
  */
-static bool is_missing(int ret, enum sandbox_measure measure)
+static bool is_missing(int ret, unsigned int measure)
 {
 	if (!measure)
 		return false;
@@ -31,7 +31,7 @@ static bool is_missing(int ret, enum sandbox_measure measure)
 }
 
 int sandbox_result(const struct sandbox_profile *p, const char *name,
-		   enum sandbox_measure measure, int ret)
+		   unsigned int measure, int ret)
 {
 	if (!ret) {
 		log_debug("sandbox: %s: on", name);
