@@ -84,7 +84,7 @@ static int allow_narrowly(scmp_filter_ctx ctx, const struct sandbox_profile *p)
 	const struct scmp_arg_cmp memory[] = {
 		data, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS),
 	};
-	const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+	const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
 	int ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, memory);
 
 	if (!ret)
