@@ -323,7 +323,7 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 	sp->active++;
 	peer->active++;
 	peer->in_flight++;
-	sp->counters.requests++;
+	sp->counters.requests += !sp_clients_asks(q->operation);
 	if (sp->is_stopping)
 		status = PROTO_ESHUTDOWN;
 	else if (is_refused && !sp_clients_asks(q->operation))
