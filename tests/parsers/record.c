@@ -82,7 +82,7 @@ static void check_disk(const struct proto_disk *d)
 	uint32_t b = d->block_size;
 
 	must(d->bytes && d->bytes <= INT64_MAX && b >= 512 && b <= 4096 && !(b & (b - 1)));
-	must(!(d->bytes % b) && d->max_bytes && !(d->max_bytes % b) && d->atomic_bytes >= b);
+	must(d->max_bytes && !(d->max_bytes % b) && d->atomic_bytes >= b);
 	must(!(d->flags & ~127U) && (d->flags >> 2 & 1) == (d->discard_granularity != 0));
 	for (int i = 0; i < 7; i++)
 		must(!d->reserved[i]);
@@ -97,7 +97,6 @@ static void eat_disk(struct input *in, struct proto_disk *d)
 	if (!(how & 1))
 		return;
 	d->block_size = 512U << (how >> 1 & 3);
-	d->bytes &= ~(uint64_t)(d->block_size - 1);
 	d->max_bytes &= ~(d->block_size - 1);
 	d->flags &= PROTO_DISK_ALL;
 	memset(d->reserved, 0, how & 8 ? 0 : sizeof(d->reserved));
