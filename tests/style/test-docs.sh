@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Goal: no line of a document is longer than 100 columns, links lead to files and headings
-# that exist, and each function that documents name exists.
+# that exist, and each function and test that documents name exists.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -49,6 +49,18 @@ missing_functions()
 	done
 }
 
+# missing_tests FILE: the tests that the file names, as `unit/NAME`, and that do not exist
+missing_tests()
+{
+	local name
+
+	# shellcheck disable=SC2016 # names are between backquotes
+	for name in $(grep -oE '`(native|system|unit|uapi|arena)/[a-z0-9-]+`' "$1" |
+			tr -d '`' | sort -u); do
+		[ -e "tests/$name.sh" ] || [ -e "tests/$name.c" ] || echo "$name"
+	done
+}
+
 # none NAME COMMAND...: the command prints nothing; each line that it prints is a finding
 none()
 {
@@ -69,4 +81,5 @@ cat docs/memory-model.md tests/model/* |
 	grep -oE '\b(arena|mshare|channel)_[a-z0-9_]*\(\)' >"$tmp/cited"
 none "each function of ours that memory-model.md and the models name exists" \
 	missing_functions "$tmp/cited"
+none "each test that threat-model.md names exists" missing_tests docs/threat-model.md
 done_testing
