@@ -89,6 +89,7 @@ list()
 	put "$INCLUDEDIR/arena" 644 user/include/arena/*.h
 	put "$INCLUDEDIR/linux" 644 include/uapi/linux/*.h
 	put_pages
+	put "$PREFIX/lib/sysusers.d" 644 user/arenad/msharearena.conf
 	put "$DOCDIR/LICENSES" 644 LICENSES/*
 	put "$DOCDIR/examples" 644 examples/*.c
 	put "$DOCDIR" 644 docs/*.md

@@ -142,10 +142,12 @@ start_daemons()
 
 	one=$(served "$disk0")
 	two=$(served "$disk1")
+	# These users exist everywhere. The installed sysusers.d has users of arena's own.
+	chown games "$one" "$two" "$(realpath "$disk0")" "$(realpath "$disk1")"
 	echo $((pages + mib / 2)) >$pool
 	step "arenad makes a region of $mib MiB and starts arena-np and two arena-sp for $one, $two"
 	arenad --region $name --size ${mib}M --page-size 2M --listen 127.0.0.1:0 \
-		--disk "one=$one" --disk "two=$two" \
+		--disk "one=$one" --disk "two=$two" --np-user nobody --sp-user games \
 		>"$tmp/arenad.out" 2>"$tmp/arenad.log" &
 	arenad=$!
 	wait_for 60 is_ready || die "arenad does not become ready"
@@ -180,6 +182,31 @@ show_sharing()
 	done < <(tail -n +2 "/sys/kernel/debug/msharearena/${at#0x}/links" | sort -n) >"$tmp/sharing"
 	awk '{ printf "        %-9s pid %-5s region at %s through view %s, table page %s\n",
 		$1, $2, $3, $4, $6 }' "$tmp/sharing"
+}
+
+# status PID KEY: a line of /proc/PID/status
+status()
+{
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+# What each process may do.
+show_rights()
+{
+	local pid
+
+	while read -r _ pid _; do
+		printf '%s %s %s %s %s\n' "$(cat "/proc/$pid/comm")" "$(ps -o user= -p "$pid")" \
+			"$(status "$pid" CapEff)" "$(status "$pid" CapBnd)" "$(status "$pid" Seccomp)"
+	done <"$tmp/sharing" >"$tmp/rights"
+	awk '{ printf "        %-9s user %s, capabilities %s of %s, seccomp mode %s\n",
+		$1, $2, $3, $4, $5 }' "$tmp/rights"
+}
+
+have_no_rights()
+{
+	awk '{ n++; if ($2 == "root" || $3 !~ /^0+$/ || $4 !~ /^0+$/ || $5 != 2) wrong++ }
+	     END { exit !(n == 3 && !wrong) }' "$tmp/rights"
 }
 
 is_at_one_address()
@@ -289,6 +316,7 @@ summary()
 	echo
 	echo "  region address      $(awk '{ printf "%s %s  ", $1, $3 }' "$tmp/sharing")"
 	echo "  view                $(awk '{ printf "%s %s  ", $1, $4 }' "$tmp/sharing")"
+	echo "  user                $(awk '{ printf "%s %s  ", $1, $2 }' "$tmp/rights")"
 	echo "  page-table page     $(awk '{ printf "%s %s  ", $4, $6 }' "$tmp/sharing")"
 	echo "  handoffs            $(counters handoffs_sent) messages"
 	echo "  disk                $(counters bytes_read) bytes read, $written written"
@@ -305,6 +333,8 @@ start_daemons
 show_sharing
 check "the region is at one address in all processes" is_at_one_address
 check "each process has the view of its role, with a table of its own" has_own_views
+show_rights
+check "no process is root, has a capability, or is without a list of system calls" have_no_rights
 check "the region has $mib MiB and is attached by three processes" is_attached 3
 try_views
 check "nbdinfo knows the disk" test "$(nbdinfo --size "$uri_one")" = "$(blockdev --getsize64 "$disk0")"
