@@ -16,13 +16,15 @@ static uint32_t count(const struct sp *sp)
 	return n;
 }
 
-static enum proto_status open_disk(struct sp *sp, const struct sp_request *r)
+static enum proto_status open_disk(struct sp *sp, struct sp_request *r)
 {
 	uint32_t most = sp->options.limit.connections;
 
 	backend_look(&sp->backend);
 	if (!sp->backend.limits.bytes)
 		return PROTO_EIO;
+	/* The client is told what is found now, also if the disk changes before the reply. */
+	r->length = sp->backend.limits.bytes;
 	if (r->flags & PROTO_FLAG_LOOK)
 		return PROTO_OK;
 	if (most && count(sp) >= most)
@@ -39,7 +41,7 @@ static enum proto_status close_disk(struct sp_peer *peer)
 	return PROTO_OK;
 }
 
-enum proto_status sp_clients_answer(struct sp *sp, const struct sp_request *r)
+enum proto_status sp_clients_answer(struct sp *sp, struct sp_request *r)
 {
 	return r->operation == PROTO_OPEN ? open_disk(sp, r) : close_disk(r->peer);
 }

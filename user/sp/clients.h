@@ -21,8 +21,14 @@ static inline bool sp_clients_asks(uint16_t operation)
 	return operation == PROTO_OPEN || operation == PROTO_CLOSE;
 }
 
-/** sp_clients_answer() - count a client in or out; returns the status of the reply */
-enum proto_status sp_clients_answer(struct sp *sp, const struct sp_request *r);
+/**
+ * sp_clients_answer() - count a client in or out
+ * @sp: the process
+ * @r: OPEN, whose length is set to the size of the disk, or CLOSE
+ *
+ * Return: the status of the reply.
+ */
+enum proto_status sp_clients_answer(struct sp *sp, struct sp_request *r);
 
 /** sp_clients_look() - look up the size of the disk, unless that was done in this second */
 void sp_clients_look(struct sp *sp);

@@ -44,29 +44,42 @@ void sp_late_watch(struct sp *sp)
 	sp->late.is_watching = !arena_ring_add_timer(sp->ring, &timer, NULL);
 }
 
+/* Does the disk have something of the request that it has to end? */
+static bool is_at_disk(const struct sp_request *r)
+{
+	return r->pending || r->is_surveyed;
+}
+
+/*
+ * A request that the disk does not have may wait for slow clients, or for a long request that goes
+ * on. It is the disk's fault only if the disk is late with others.
+ */
 static bool is_late(const struct sp *sp, const struct sp_request *r)
 {
 	if (!r->is_active || r->is_late)
 		return false;
 	if (sp->is_stopping && sp->late.stopping > STOP_PERIODS)
 		return true;
-	return sp->options.disk_timeout && sp->late.period - r->accepted > PERIODS;
+	return sp->options.disk_timeout && sp->late.period - r->accepted > PERIODS &&
+	       (is_at_disk(r) || sp->late.n);
 }
 
-/* Return: false if the NP cannot be answered now. */
-static bool give_up(struct sp *sp, struct sp_request *r)
+/* An NP that cannot be answered now is answered after a later period. */
+static void give_up(struct sp *sp, struct sp_request *r)
 {
 	struct sp_peer *peer = r->peer;
 
-	if (!peer->has_ended && !sp_replies_send_late(peer, r))
-		return false;
+	if (!peer->has_ended && !sp_replies_send_late(peer, r) && !sp->is_stopping)
+		return;
+	/* If the channel has failed just now, that may have ended the request. */
+	if (!r->is_active)
+		return;
 	sp_work_give_up(r);
 	r->is_late = true;
 	peer->in_flight--;
 	peer->late++;
 	sp->late.n++;
 	sp->counters.timeouts++;
-	return true;
 }
 
 static void note_hang(struct sp *sp)
@@ -79,15 +92,21 @@ static void note_hang(struct sp *sp)
 
 void sp_late_look(struct sp *sp)
 {
-	uint32_t before = sp->late.n;
+	bool hangs = false;
 
 	sp->late.is_watching = false;
 	sp->late.period++;
 	sp->late.stopping += sp->is_stopping;
-	for (uint32_t i = 0; i < sp->n_requests; i++)
-		if (is_late(sp, &sp->requests[i]) && !give_up(sp, &sp->requests[i]))
-			break;
-	if (sp->late.n > before)
+	for (uint32_t i = 0; i < sp->n_requests; i++) {
+		struct sp_request *r = &sp->requests[i];
+
+		if (!is_late(sp, r))
+			continue;
+		/* Its end will tell that the disk lives. */
+		hangs |= is_at_disk(r);
+		give_up(sp, r);
+	}
+	if (hangs)
 		note_hang(sp);
 }
 

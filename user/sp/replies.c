@@ -77,7 +77,7 @@ static void write_reply(struct proto_reply *shared, const struct sp_request *r)
 		reply.zeroes_after = r->after;
 		reply.n_parts = r->n_parts;
 		if (r->operation == PROTO_OPEN)
-			reply.bytes = r->peer->sp->backend.limits.bytes;
+			reply.bytes = r->length;
 	}
 	memcpy(shared, &reply, sizeof(reply));
 }

@@ -61,8 +61,10 @@ enum sp_stage {
  * @is_stalled: the request is in the queue of stalled ones
  * @tries: how often the stage was tried again
  * @status: how the request ended
- * @accepted: the period in which it was accepted, or could go after a limit, see late.h
+ * @accepted: the period in which it was accepted, could go after a limit, or had an operation
+ *	ended, see late.h
  * @is_active: it is neither free nor done, and does not wait for limits
+ * @is_surveyed: a survey for it is under way
  * @is_late: it was answered already, because it took too long
  * @next: the next request in a queue or in the list of free requests
  */
@@ -92,6 +94,7 @@ struct sp_request {
 	enum proto_status status;
 	uint32_t accepted;
 	bool is_active;
+	bool is_surveyed;
 	bool is_late;
 	struct sp_request *next;
 };

@@ -188,6 +188,7 @@ void sp_survey_begin(struct sp *sp, struct sp_request *r)
 		.max = r->flags & PROTO_FLAG_ONE ? 1 : PROTO_MAX_PARTS,
 	};
 	assert(is_read || j->part);
+	r->is_surveyed = true;
 	pthread_mutex_lock(&s->lock);
 	survey_queue_put(&s->waiting, &j->turn);
 	pthread_cond_signal(&s->wake);

@@ -6,7 +6,8 @@
  * each go in order.
  *
  * A FLUSH is not limited. Bytes are those that move between disk and memory: of READ, WRITE and
- * CACHE, and of WRITE_ZEROES where this process writes the zeroes.
+ * CACHE, and of WRITE_ZEROES where this process writes the zeroes. A request counts as 32 MiB at
+ * most, so that a long one does not stop the others for hours.
  */
 #ifndef SP_THROTTLE_H
 #define SP_THROTTLE_H

@@ -498,12 +498,28 @@ void sp_work_go_on(struct sp *sp, struct sp_request *r)
 	} while (!r->todo && !r->pending && stage_ended(sp, r));
 }
 
+/*
+ * The last block of a file is fetched as far as the file goes. If the file grows before the block
+ * is written back, nothing that was in the buffer before may get into it.
+ */
+static void clear_edges(struct sp *sp, const struct sp_request *r)
+{
+	char *own = arena_ptr(sp->arena, r->own);
+
+	assert(own);
+	for (unsigned int part = HEAD; part <= TAIL; part <<= 1)
+		if (edges(sp, r) & part)
+			memset(own + edge_from(sp, r, part), 0, block_size(sp));
+}
+
 static void begin_stages(struct sp *sp, struct sp_request *r)
 {
 	r->stage = SP_STAGE_MOVE;
 	if (edges(sp, r)) {
 		r->stage = SP_STAGE_FETCH;
 		sp->counters.rmw++;
+		if (r->range.end > sp->backend.limits.tail)
+			clear_edges(sp, r);
 	}
 	if (r->operation == PROTO_FLUSH)
 		r->stage = SP_STAGE_SYNC;
@@ -530,6 +546,8 @@ static void find_status(struct sp *sp, struct sp_request *r)
 
 void sp_work_start(struct sp *sp, struct sp_request *r)
 {
+	/* The disk is not to blame for the time that the request has waited. */
+	r->accepted = sp->late.period;
 	if (r->operation == PROTO_BLOCK_STATUS)
 		find_status(sp, r);
 	else if (sp_survey_helps(sp, r))
@@ -540,6 +558,9 @@ void sp_work_start(struct sp *sp, struct sp_request *r)
 
 void sp_work_surveyed(struct sp *sp, struct sp_request *r, const struct survey_job *j)
 {
+	r->is_surveyed = false;
+	r->accepted = sp->late.period;
+	sp_late_disk_lives(sp);
 	if (r->is_late) {
 		sp_request_finish(sp, r, PROTO_EIO);
 		return;
@@ -564,6 +585,8 @@ void sp_work_ended(struct sp *sp, const struct arena_event *e)
 	int ret = sp->backend.ops->result(&sp->backend, e, &why);
 
 	r->pending--;
+	/* Each operation of a long request has its time. */
+	r->accepted = sp->late.period;
 	sp_late_disk_lives(sp);
 	if (ret == -EAGAIN && r->tries < MAX_TRIES)
 		r->is_again = true;

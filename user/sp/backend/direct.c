@@ -69,6 +69,9 @@ static int begin(struct backend *b, const struct backend_io *io)
 	switch (io->operation) {
 	case BACKEND_READ:
 	case BACKEND_WRITE:
+		/* The disk may have become shorter since the request was accepted. */
+		if (io->offset >= b->limits.bytes)
+			return -EIO;
 		return io->offset < b->limits.tail ? begin_data(b, io) : begin_tail(b, io);
 	case BACKEND_FLUSH:
 		return arena_ring_fsync(b->ring, b->file, true, io->cookie, NULL);
@@ -99,7 +102,8 @@ static int block_result(struct backend *b, const struct arena_event *e, const ch
 	int ret = file_result(b, e, why);
 	uint64_t bytes = 0;
 
-	if (ret != -ENOSPC || (!ioctl(b->fd, BLKGETSIZE64, &bytes) && bytes >= b->limits.bytes))
+	if (ret != -ENOSPC || (!ioctl(b->fd, BLKGETSIZE64, &bytes) && bytes &&
+			       bytes >= b->limits.bytes))
 		return ret;
 	*why = "the device was removed, or has become smaller";
 	return -EIO;
