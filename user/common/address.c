@@ -126,19 +126,22 @@ static void format_v4(const struct in_addr *address, uint16_t port, char *text, 
 
 /* Names of interfaces by number, which stay when the process may not ask for them any more. */
 static struct if_nameindex *address_interfaces;
+static bool address_must_not_ask;
 
-int address_keep_interfaces(void)
+void address_keep_interfaces(void)
 {
 	address_interfaces = if_nameindex();
-	return address_interfaces ? 0 : -errno;
+	address_must_not_ask = true;
 }
 
 static const char *interface_name(uint32_t index, char name[IF_NAMESIZE])
 {
 	const struct if_nameindex *i = address_interfaces;
 
-	if (!i)
+	if (!address_must_not_ask)
 		return if_indextoname(index, name);
+	if (!i)
+		return NULL;
 	while (i->if_index && i->if_index != index)
 		i++;
 	return i->if_name;

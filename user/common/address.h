@@ -66,10 +66,8 @@ void address_format(const struct sockaddr_storage *storage, socklen_t length, ch
  * address_keep_interfaces() - remember the names of all interfaces for address_format()
  *
  * It is for a process that may ask the kernel for no name later. An interface that comes then is
- * written by its number.
- *
- * Return: 0 or -errno.
+ * written by its number, and so are all where the kernel does not tell their names.
  */
-int address_keep_interfaces(void);
+void address_keep_interfaces(void);
 
 #endif /* COMMON_ADDRESS_H */

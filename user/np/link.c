@@ -140,9 +140,13 @@ static ssize_t open_record(struct conn *c, struct link_side *s)
 	const struct arena_vec *v = &s->vec[s->at];
 	uint8_t *to;
 
-	if (s->skip)
-		return tls_session_recv(t->session, scratch, s->skip < sizeof(scratch) ?
-					s->skip : sizeof(scratch));
+	if (s->skip) {
+		/* What follows the last of these bytes is a request. */
+		uint32_t left = s->skip - s->bytes;
+
+		return tls_session_recv(t->session, scratch, left < sizeof(scratch) ? left :
+					sizeof(scratch));
+	}
 	to = arena_ptr(c->np->arena, v->buf);
 	return to ? tls_session_recv(t->session, to + v->from + s->done, v->length - s->done) :
 	       -ESTALE;

@@ -205,9 +205,8 @@ static int close_up(struct np *np)
 	if (np->options->sandbox == SANDBOX_OFF)
 		return 0;
 	np_profile_init(&profile, np->options->sandbox, &np->sockets);
-	ret = address_keep_interfaces();
-	if (!ret)
-		ret = sandbox_drop(&profile);
+	address_keep_interfaces();
+	ret = sandbox_drop(&profile);
 	if (ret >= 0)
 		ret = sandbox_filter(&profile);
 	return ret < 0 ? ret : 0;

@@ -175,6 +175,9 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 		return false;
 	if (!take_data(np, peer, s, r))
 		return false;
+	/* A message to the SP that failed meanwhile has ended all its requests. */
+	if (s->state != REQUEST_AT_SP || request_tag(&np->requests, s) != r->tag)
+		return true;
 	if (r->flags & PROTO_REPLY_KEPT)
 		keep_payload(np, peer, s);
 	else if (s->command.operation == PROTO_WRITE)
