@@ -86,13 +86,13 @@ static int check_open_files(const struct arenad_options *o)
 #define TRIAL_FAILED	255
 
 __attribute__((noreturn))
-static void sandbox_trial(const struct arenad_options *o)
+static void sandbox_trial(const struct arenad_options *o, const struct user *user)
 {
 	static const char *const no_calls[] = { NULL };
 	const struct sandbox_profile profile = { .mode = o->sandbox, .calls = no_calls };
 	int missing, filter = -1;
 
-	if (user_become(&o->np_user))
+	if (user_become(user))
 		_exit(TRIAL_FAILED);
 	missing = sandbox_drop(&profile);
 	if (missing >= 0)
@@ -100,19 +100,14 @@ static void sandbox_trial(const struct arenad_options *o)
 	_exit(filter < 0 ? TRIAL_FAILED : missing | filter);
 }
 
-/* A process that has tried it tells what all of them will find, so the log has it once. */
-static int check_sandbox(const struct arenad_options *o)
+/* Return: the bits of what a process of that user has to do without, or -errno. */
+static int try_sandbox(const struct arenad_options *o, const struct user *user)
 {
 	int status;
-	pid_t pid;
+	pid_t pid = fork();
 
-	if (o->sandbox == SANDBOX_OFF) {
-		log_warn("--sandbox off: arena-np and arena-sp keep all rights of their users");
-		return 0;
-	}
-	pid = fork();
 	if (!pid)
-		sandbox_trial(o);
+		sandbox_trial(o, user);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
 		log_error("cannot try the sandbox: %s", strerror(errno));
 		return -ECHILD;
@@ -122,7 +117,22 @@ static int check_sandbox(const struct arenad_options *o)
 			  sandbox_words[o->sandbox]);
 		return -EPERM;
 	}
-	sandbox_log_missing((unsigned int)WEXITSTATUS(status));
+	return WEXITSTATUS(status);
+}
+
+/* A process that has tried it tells what all of them will find, so the log has it once. */
+static int check_sandbox(const struct arenad_options *o)
+{
+	int missing;
+
+	if (o->sandbox == SANDBOX_OFF) {
+		log_warn("--sandbox off: arena-np and arena-sp keep all rights of their users");
+		return 0;
+	}
+	missing = try_sandbox(o, &o->np_user);
+	if (missing < 0)
+		return missing;
+	sandbox_log_missing((unsigned int)missing);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <common/log.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -16,16 +17,16 @@
  * just before the filter registers itself afterwards.
  */
 static const char *const common[] = {
-	"brk", "clock_gettime", "close", "exit", "exit_group", "fcntl", "fstat", "futex", "getpid",
-	"gettid", "io_uring_enter", "io_uring_register", "madvise", "mremap", "munmap", "poll",
-	"ppoll", "read", "restart_syscall", "rseq", "rt_sigprocmask", "rt_sigreturn",
-	"sched_yield", "set_robust_list", "write", "writev", NULL,
+	"brk", "clock_gettime", "close", "exit", "exit_group", "fstat", "futex", "getpid", "gettid",
+	"io_uring_enter", "io_uring_register", "madvise", "mremap", "munmap", "poll", "ppoll",
+	"read", "restart_syscall", "rseq", "rt_sigprocmask", "rt_sigreturn", "sched_yield",
+	"set_robust_list", "write", "writev", NULL,
 };
 
 static const char *const remove_files[] = { "lstat", "newfstatat", "unlink", "unlinkat", NULL };
 
 static const char *const sanitizer[] = {
-	"arch_prctl", "clock_nanosleep", "clone", "clone3", "dup", "getdents64", "getppid",
+	"arch_prctl", "clock_nanosleep", "clone", "clone3", "dup", "fcntl", "getdents64", "getppid",
 	"getrlimit", "ioctl", "kill", "lseek", "mincore", "mmap", "mprotect", "nanosleep",
 	"newfstatat", "open", "openat", "pipe2", "prctl", "prlimit64", "process_vm_readv",
 	"ptrace", "readlink", "readlinkat", "rt_sigaction", "sched_getaffinity", "sigaltstack",
@@ -73,6 +74,23 @@ static int allow(scmp_filter_ctx ctx, const char *const *names)
 	return ret;
 }
 
+/* Not F_SETOWN and F_SETSIG, by which a file can send any signal to any process. */
+static int allow_fcntl(scmp_filter_ctx ctx)
+{
+	static const scmp_datum_t commands[] = {
+		F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_OFD_GETLK, F_OFD_SETLK,
+		F_ADD_SEALS, F_GET_SEALS,
+	};
+	int ret = 0;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && !ret; i++) {
+		const struct scmp_arg_cmp command = SCMP_A1(SCMP_CMP_EQ, commands[i], 0);
+
+		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, &command);
+	}
+	return ret;
+}
+
 /*
  * Memory is never executable, new memory is never that of a file, such as a ring of another
  * process, and abort(3) signals this process only.
@@ -87,6 +105,8 @@ static int allow_narrowly(scmp_filter_ctx ctx, const struct sandbox_profile *p)
 	const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
 	int ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, memory);
 
+	if (!ret)
+		ret = allow_fcntl(ctx);
 	if (!ret)
 		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &data);
 	if (!ret && p->ioctl)

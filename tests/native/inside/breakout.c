@@ -66,12 +66,9 @@ static void fill_socket(struct io_uring_sqe *sqe)
 	io_uring_prep_socket(sqe, AF_INET, SOCK_STREAM, 0, 0);
 }
 
-static void fill_connect(struct io_uring_sqe *sqe)
+static void fill_listen(struct io_uring_sqe *sqe)
 {
-	static struct sockaddr_in to;
-
-	to = loopback();
-	io_uring_prep_connect(sqe, 0, (struct sockaddr *)&to, sizeof(to));
+	io_uring_prep_rw(IORING_OP_LISTEN, sqe, 0, NULL, 0, 0);
 }
 
 static void fill_splice(struct io_uring_sqe *sqe)
@@ -141,8 +138,8 @@ static int attempt(int n, const char **name)
 		*name = "make a socket by its ring";
 		return by_ring(fill_socket);
 	case 4:
-		*name = "connect a socket by its ring";
-		return by_ring(fill_connect);
+		*name = "listen by its ring";
+		return by_ring(fill_listen);
 	case 5:
 		*name = "splice by its ring";
 		return by_ring(fill_splice);
@@ -175,6 +172,9 @@ static int attempt(int n, const char **name)
 	case 17:
 		*name = "signal arenad";
 		return call(kill(getppid(), SIGCONT));
+	case 18:
+		*name = "have a file signal arenad";
+		return call(fcntl(STDERR_FILENO, F_SETOWN, getppid()));
 	default:
 		*name = "nothing";
 		return -EINVAL;

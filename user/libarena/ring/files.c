@@ -114,8 +114,8 @@ static int keep(struct arena_ring *r, uint32_t index, int fd)
 int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 {
 	uint32_t index = r->free_file;
+	int ret = ring_check(r), kept;
 	struct stat st;
-	int ret = ring_check(r);
 
 	if (ret)
 		return ret;
@@ -123,11 +123,14 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 		return -ENFILE;
 	if (fstat(fd, &st))
 		return -errno;
-	ret = can_be_locked(st.st_mode) ? keep(r, index, fd) : 0;
-	if (!ret)
-		ret = hold(r, index, fd);
+	ret = hold(r, index, fd);
 	if (ret < 0)
 		return ret;
+	kept = can_be_locked(st.st_mode) ? keep(r, index, fd) : 0;
+	if (kept) {
+		close(ret);
+		return kept;
+	}
 	r->free_file = r->files[index].next;
 	*file = file_begin(r, index, ret, S_ISSOCK(st.st_mode),
 			   !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode));
