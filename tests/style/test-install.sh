@@ -61,7 +61,7 @@ is "make install puts everything into the chosen folders" \
 	"$(cd "$tmp/home" && printf '%s\n' */* | sort)" \
 	"$(printf '%s\n' bin/arena{-np,-sp,d} data/doc include/x \
 		lib64/lib{arena,mshare}.{a,so,so."${version%%.*}",so."$version"} \
-		lib64/{msharearena,pkgconfig} man/man{3,4,7,8} | sort)"
+		lib64/{msharearena,pkgconfig} man/man{3,4,7,8} opt/lib | sort)"
 is "pkg-config knows the chosen folders" \
 	"$(PKG_CONFIG_LIBDIR=$tmp/home/lib64/pkgconfig pkg-config --cflags --libs libmshare)" \
 	"-I$tmp/home/include/x -L$tmp/home/lib64 -lmshare "
