@@ -12,12 +12,14 @@
  *	rekey-both	change the keys, and ask the server to do the same
  *	renegotiate	ask for a renegotiation
  *	plain		send a request without TLS
+ *	last		read 1 byte, say at once that nothing more is sent, and wait for the end
  *	bye		say that nothing more is sent, and wait for the end
  *
  * Its exit status is 0 if the server has answered all of it, 3 if it has ended the connection
  * before, and 1 for anything else. It prints the version, cipher and the last alert that came.
  */
 #include <gnutls/gnutls.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 
 #include "nbd-client.h"
@@ -178,9 +180,41 @@ static void renegotiate(void)
 		end("renegotiation", ret);
 }
 
+static void await_end(void)
+{
+	ssize_t ret;
+	uint8_t byte;
+
+	ret = gnutls_record_recv(session, &byte, 1);
+	if (ret > 0)
+		bail("data after the end");
+	/* The socket's patience is over. */
+	if (ret == GNUTLS_E_AGAIN)
+		bail("the server does not end the connection");
+}
+
+static void hold_back(int is_held)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_CORK, &is_held, sizeof(is_held));
+}
+
+/* The request and the end come in one segment. */
+static void read_last(void)
+{
+	uint8_t request[28], reply[17];
+
+	fill_read(request, 1);
+	hold_back(1);
+	put(request, sizeof(request));
+	gnutls_bye(session, GNUTLS_SHUT_WR);
+	hold_back(0);
+	take(reply, sizeof(reply));
+	await_end();
+}
+
 static void act(const char *what)
 {
-	uint8_t byte, request[28];
+	uint8_t request[28];
 	int ret = 0;
 
 	if (!strcmp(what, "read")) {
@@ -198,8 +232,9 @@ static void act(const char *what)
 		ret = send(fd, request, sizeof(request), 0) < 0;
 	} else if (!strcmp(what, "bye")) {
 		gnutls_bye(session, GNUTLS_SHUT_WR);
-		if (gnutls_record_recv(session, &byte, 1) > 0)
-			bail("data after the end");
+		await_end();
+	} else if (!strcmp(what, "last")) {
+		read_last();
 	} else {
 		bail("unknown action %s", what);
 	}

@@ -330,6 +330,10 @@ ok "arena-np says that a client asked for a renegotiation" says "it asked for a 
 ok "a client of TLS 1.0 and 1.1 is refused" by_hand 3 NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0
 ok "a client of TLS 1.3 may change its keys, and ask for other keys of the server" \
 	by_hand 0 "$tls13" small rekey small rekey-both read bye
+ok "a client of TLS 1.3 that sends its end with its last request gets the reply and the end" \
+	by_hand 0 "$tls13" last
+ok "a client of TLS 1.2 that sends its end with its last request gets the reply and the end" \
+	by_hand 0 "$tls12" last
 ok "a request without TLS, after TLS has begun, ends the connection of TLS 1.3" \
 	by_hand 3 "$tls13" small plain small
 ok "a request without TLS, after TLS has begun, ends the connection of TLS 1.2" \

@@ -43,6 +43,8 @@ struct link_side {
  * @conn: the connection
  * @session: the session
  * @done: called when the handshake is complete
+ * @has_end: the end, or an error, came right behind bytes, and nobody was told yet
+ * @end: then 0 or -errno
  * @shake: the handshake's poll
  * @rx: receiving
  * @tx: sending
@@ -51,6 +53,8 @@ struct link_tls {
 	struct conn *conn;
 	struct tls_session *session;
 	void (*done)(struct conn *c);
+	bool has_end;
+	int end;
 	struct link_side shake;
 	struct link_side rx;
 	struct link_side tx;
@@ -158,12 +162,16 @@ static bool is_full(const struct link_side *s)
 	       s->bytes >= LINK_RECV_BYTES;
 }
 
-/* Return: 1 if bytes have come, 0 at the end, or -errno. */
+/*
+ * An end that comes right behind bytes is kept for the next receive, because the socket may never
+ * announce it again. Return: 1 if bytes have come, 0 at the end, or -errno.
+ */
 static ssize_t open_records(struct conn *c, struct link_side *s)
 {
-	ssize_t n = 1;
+	struct link_tls *t = c->socket.tls;
+	ssize_t n = t->has_end ? t->end : 1;
 
-	while (!is_full(s)) {
+	while (!t->has_end && !is_full(s)) {
 		n = open_record(c, s);
 		if (n <= 0)
 			break;
@@ -171,6 +179,10 @@ static ssize_t open_records(struct conn *c, struct link_side *s)
 			s->bytes += (uint32_t)n;
 		else
 			side_advance(s, (uint32_t)n);
+	}
+	if (n <= 0 && n != -EAGAIN) {
+		t->has_end = true;
+		t->end = (int)n;
 	}
 	return n > 0 || (s->bytes && (!s->skip || s->bytes == s->skip)) ? 1 : n;
 }
@@ -213,12 +225,17 @@ static void can_receive(struct handler *h, const struct arena_event *e)
 		receive(t->conn);
 }
 
-/* Plain text that the session has already is not announced by the socket. */
+/* Does the session have something that the socket does not announce? */
+static bool has_more(const struct link_tls *t)
+{
+	return t->has_end || tls_session_has_more(t->session);
+}
+
 static int begin_receive(struct conn *c)
 {
 	struct link_tls *t = c->socket.tls;
 
-	if (!tls_session_has_more(t->session))
+	if (!has_more(t))
 		return side_poll(c, &t->rx, POLLIN, &c->socket.op);
 	receive(c);
 	return 0;
@@ -246,7 +263,7 @@ int link_skip(struct conn *c, uint32_t length, uint64_t cookie)
 
 int link_poll(struct conn *c, uint64_t cookie)
 {
-	if (c->socket.tls && tls_session_has_more(c->socket.tls->session)) {
+	if (c->socket.tls && has_more(c->socket.tls)) {
 		tell(&(struct link_side){ .cookie = cookie }, POLLIN, 0);
 		return 0;
 	}
