@@ -12,6 +12,7 @@
  *	rekey-both	change the keys, and ask the server to do the same
  *	renegotiate	ask for a renegotiation
  *	plain		send a request without TLS
+ *	refused		write 2 MiB to a read-only export and read 1 byte, in full records
  *	last		read 1 byte, say at once that nothing more is sent, and wait for the end
  *	bye		say that nothing more is sent, and wait for the end
  *
@@ -25,6 +26,7 @@
 #include "nbd-client.h"
 
 #define READ_BYTES	MIB
+#define REFUSED_BYTES	(2 * MIB)
 #define ROUNDS_MAX	4
 #define STATUS_ENDED	3
 
@@ -149,11 +151,17 @@ static void go(const char *name)
 	} while (be32(reply + 12) != 1);
 }
 
-static void fill_read(uint8_t request[28], uint32_t length)
+static void fill_request(uint8_t request[28], uint16_t command, uint32_t length)
 {
 	memset(request, 0, 28);
 	put_be(request, 0x25609513, 4);
+	put_be(request + 6, command, 2);
 	put_be(request + 24, length, 4);
+}
+
+static void fill_read(uint8_t request[28], uint32_t length)
+{
+	fill_request(request, 0, length);
 }
 
 static void read_some(uint32_t length)
@@ -191,6 +199,24 @@ static void await_end(void)
 	/* The socket's patience is over. */
 	if (ret == GNUTLS_E_AGAIN)
 		bail("the server does not end the connection");
+}
+
+/* The records begin and end anywhere in the payload. */
+static void write_in_vain(void)
+{
+	static uint8_t all[28 + REFUSED_BYTES + 28];
+	uint8_t reply[16], byte;
+
+	fill_request(all, 1, REFUSED_BYTES);
+	fill_read(all + 28 + REFUSED_BYTES, 1);
+	put(all, sizeof(all));
+	take(reply, sizeof(reply));
+	if (be32(reply + 4) != 1)
+		bail("WRITE: error %u", be32(reply + 4));
+	take(reply, sizeof(reply));
+	if (be32(reply + 4))
+		bail("READ: error %u", be32(reply + 4));
+	take(&byte, 1);
 }
 
 static void hold_back(int is_held)
@@ -233,6 +259,8 @@ static void act(const char *what)
 	} else if (!strcmp(what, "bye")) {
 		gnutls_bye(session, GNUTLS_SHUT_WR);
 		await_end();
+	} else if (!strcmp(what, "refused")) {
+		write_in_vain();
 	} else if (!strcmp(what, "last")) {
 		read_last();
 	} else {
