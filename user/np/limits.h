@@ -88,6 +88,8 @@ enum negotiation_limits {
 enum time_limits {
 	HELLO_SECONDS = 30,
 	HANDSHAKE_SECONDS = 30,
+	/* An SP that has answered nothing for so long is not asked whether a client may come. */
+	USE_SILENT_SECONDS = 5,
 	/* The same while there is no room for another connection. */
 	HANDSHAKE_PRESSED_SECONDS = 5,
 	STALL_SECONDS = 60,

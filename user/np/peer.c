@@ -14,6 +14,7 @@
 #include "np.h"
 #include "reply.h"
 #include "send.h"
+#include "use.h"
 
 static const char *peer_name(const struct peer *peer)
 {
@@ -255,6 +256,7 @@ void peer_abandon(struct conn *c)
 			continue;
 		TAILQ_REMOVE(&peer->queue, r, link);
 		peer->n_queue--;
+		use_forget(r);
 		request_drop_payload(r);
 		request_put(r);
 	}

@@ -34,6 +34,8 @@ struct np;
  * @n_queue: how many requests @queue has
  * @kept: payload that the SP keeps although it has replied, until it returns it
  * @n_kept: used entries of @kept, at most as many as requests may be in flight
+ * @n_uses: OPENs and CLOSEs without an answer
+ * @use_moved_at: seconds when one of them was answered last, or the first of them was asked
  * @data: admission to the SP's buffers, which READs in flight take
  * @counters: the counters of @channel when it was closed
  */
@@ -50,6 +52,8 @@ struct peer {
 	uint32_t n_queue;
 	struct arena_ref *kept;
 	uint32_t n_kept;
+	uint32_t n_uses;
+	int64_t use_moved_at;
 	struct admission data;
 	struct arena_channel_counters counters;
 };

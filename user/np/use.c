@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "use.h"
 
+#include <common/log.h>
+
 #include "handshake.h"
 #include "np.h"
+
+/*
+ * A connection that has asked is kept until the SP answers, also when its client has gone. So an SP
+ * that does not answer is asked no more, or clients that come again would take all connections.
+ */
+static bool is_silent(const struct peer *peer)
+{
+	return peer->n_uses && peer->np->now - peer->use_moved_at > USE_SILENT_SECONDS;
+}
 
 static bool ask(struct conn *c, unsigned int sp, enum proto_operation operation, uint16_t flags)
 {
@@ -17,12 +28,19 @@ static bool ask(struct conn *c, unsigned int sp, enum proto_operation operation,
 	if (!r)
 		return false;
 	r->command = (struct command){ .operation = operation, .flags = flags };
+	if (!peer->n_uses++)
+		peer->use_moved_at = c->np->now;
 	peer_queue(peer, r);
 	return true;
 }
 
 bool use_begin(struct conn *c, unsigned int sp, bool is_looking)
 {
+	if (is_silent(&c->np->peer[sp])) {
+		log_limited(LOG_LEVEL_WARN, "connection %u: the storage process of export '%s' does "
+			    "not answer", c->number, c->np->options->exports.export[sp].label);
+		return false;
+	}
 	return ask(c, sp, PROTO_OPEN, is_looking ? PROTO_FLAG_LOOK : 0);
 }
 
@@ -35,11 +53,19 @@ bool use_end(struct conn *c)
 	return is_using && !c->np->stop.is_stopping && ask(c, c->sp, PROTO_CLOSE, 0);
 }
 
+void use_forget(const struct request *r)
+{
+	if (r->command.operation == PROTO_OPEN || r->command.operation == PROTO_CLOSE)
+		r->conn->np->peer[r->conn->sp].n_uses--;
+}
+
 void use_answered(struct request *r, enum proto_status status, uint64_t bytes)
 {
 	struct command command = r->command;
 	struct conn *c = r->conn;
 
+	use_forget(r);
+	c->np->peer[c->sp].use_moved_at = c->np->now;
 	request_put(r);
 	if (command.operation != PROTO_OPEN)
 		return;

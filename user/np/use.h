@@ -24,7 +24,7 @@ struct request;
  *
  * handshake_opened() gets the answer, unless the connection has ended before.
  *
- * Return: false if the SP cannot be asked.
+ * Return: false if the SP cannot be asked, or has not answered others for some time.
  */
 bool use_begin(struct conn *c, unsigned int sp, bool is_looking);
 
@@ -35,6 +35,9 @@ bool use_begin(struct conn *c, unsigned int sp, bool is_looking);
  * Return: true if the connection has to wait for the SP's answer.
  */
 bool use_end(struct conn *c);
+
+/** use_forget() - a request is taken back before the SP has got it; others may be given, too */
+void use_forget(const struct request *r);
 
 /** use_answered() - the SP has answered, or does not any more; the request is freed */
 void use_answered(struct request *r, enum proto_status status, uint64_t bytes);
