@@ -120,19 +120,27 @@ static int try_sandbox(const struct arenad_options *o, const struct user *user)
 	return WEXITSTATUS(status);
 }
 
-/* A process that has tried it tells what all of them will find, so the log has it once. */
+/*
+ * A process of each user tells what all of them will find, so the log has it once. With a memfd
+ * other users are refused later.
+ */
 static int check_sandbox(const struct arenad_options *o)
 {
-	int missing;
+	bool has_users = o->backend != ARENAD_BACKEND_MEMFD;
+	int np, sp = 0;
 
 	if (o->sandbox == SANDBOX_OFF) {
 		log_warn("--sandbox off: arena-np and arena-sp keep all rights of their users");
 		return 0;
 	}
-	missing = try_sandbox(o, &o->np_user);
-	if (missing < 0)
-		return missing;
-	sandbox_log_missing((unsigned int)missing);
+	np = try_sandbox(o, has_users ? &o->np_user : &(struct user){ 0 });
+	if (np < 0)
+		return np;
+	if (has_users && o->sp_user.name)
+		sp = try_sandbox(o, &o->sp_user);
+	if (sp < 0)
+		return sp;
+	sandbox_log_missing((unsigned int)(np | sp));
 	return 0;
 }
 
