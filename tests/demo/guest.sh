@@ -190,7 +190,7 @@ status()
 	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
-# What each process may do.
+# Print the user, the capabilities and the seccomp mode of each process.
 show_rights()
 {
 	local pid

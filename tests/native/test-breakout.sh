@@ -8,8 +8,8 @@ requires nbdcopy
 inside=$BUILD/tests/native/inside/breakout.so
 [ -e "$inside" ] || skip_all "a library cannot be loaded into programs with sanitizers"
 
-# What inside/breakout.c tries: operations of the ring and registrations, and system calls. Each
-# of these costs a process, so there are as many processes, and one more.
+# inside/breakout.c tries operations and registrations of the ring, and system calls. Each of the
+# system calls costs a process, so there are as many processes, and one more.
 by_ring=(1 2 3 4 5 6 7)
 by_call=(11 12 13 14 15 16 17 18)
 last=${#by_call[@]}

@@ -48,7 +48,7 @@ for style in simple structured extended; do
 	    c.pwrite(data, offset)
 	    assert c.pread(w, offset) == data
 	    assert other.pread(4096, offset + w - 4096) == data[-4096:]
-	    # What no WRITE has reached is a hole, and the READ goes beyond the WRITE.
+	    # The READ goes beyond the WRITE, into a hole of the file.
 	    assert c.pread(length, offset)[:w] == data
 	c.flush()
 	c.zero(60 << 20, 0)

@@ -77,3 +77,21 @@ pages_2m()
 	echo "$(($1 * NPS))" >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 	at_exit pages_return
 }
+
+slow_disk_end()
+{
+	dmsetup resume slow 2>/dev/null
+	arenad_kill
+	wait_for 10 dmsetup remove slow
+}
+
+# slow_disk: until the end of the test, make /dev/mapper/slow of the first 64 MiB of $disk0, which
+# "dmsetup suspend --nolockfs slow" lets do nothing
+slow_disk()
+{
+	requires dmsetup
+	modprobe dm-mod || skip_all "this kernel has no device mapper"
+	dmsetup create slow --table "0 131072 linear $disk0 0" || skip_all "cannot make a device"
+	at_exit slow_disk_end
+	dmsetup mknodes slow
+}

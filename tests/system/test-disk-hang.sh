@@ -7,20 +7,9 @@
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires qemu-io dmsetup
+requires qemu-io
 
-modprobe dm-mod || skip_all "this kernel has no device mapper"
-
-dm_remove()
-{
-	dmsetup resume slow 2>/dev/null
-	arenad_kill
-	wait_for 10 dmsetup remove slow
-}
-at_exit dm_remove
-
-dmsetup create slow --table "0 131072 linear $disk0 0" || skip_all "cannot make a device"
-dmsetup mknodes slow
+slow_disk
 
 # io EXPORT COMMAND...: qemu-io's commands
 io()

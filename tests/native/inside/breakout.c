@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What the operation of an attempt is known by. */
+/* The cookie of the operation of an attempt, which the daemon uses for none of its own. */
 #define MARK	0xb4ea4007ULL
 
 typedef void fill_fn(struct io_uring_sqe *sqe);
