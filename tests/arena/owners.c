@@ -77,6 +77,8 @@ static int use_arena(const struct owned *o)
 		arena_lend(a, o->b, roles[1], &ref), arena_unlend(a, o->b),
 		arena_borrow(a, roles[1], &o->ref, &b), arena_regain(a, roles[1], &o->ref, &b),
 		arena_peer_died(a, roles[1]), arena_reclaim(a, 0),
+		arena_reclaim_from(a, roles[1]), arena_list_borrowed(a, roles[1], NULL, 0),
+		arena_lend_held(a, roles[1], &ref), arena_skip_lives(a, 1),
 		arena_reset_group(a, o->b.group), arena_usage(a, o->b.group, &usage),
 	};
 

@@ -334,6 +334,72 @@ static void do_died(struct input *in)
 	must(reported == lost);
 }
 
+/* The successor of a dead peer says that the kernel works for it no more. */
+static void do_reclaim_from(struct input *in)
+{
+	uint32_t peer = eat_peer(in), freed = 0;
+
+	for (uint32_t i = 0; i < extents;) {
+		struct extent *r = &extent[i++];
+
+		if ((r->state != ARENA_LENT && r->state != ARENA_LOST) || r->peer != peer)
+			continue;
+		freed += r->b.count;
+		drop(r);
+		i--;
+	}
+	must(arena_reclaim_from(a, peer) == freed);
+}
+
+/* All borrowed extents of a peer are listed, and no others. */
+static void do_list(struct input *in)
+{
+	uint32_t peer = eat_peer(in), room = eat_u8(in) % 4, n = 0;
+	struct arena_ref ref[4] = { 0 };
+
+	for (uint32_t i = 0; i < extents; i++)
+		n += layout->group[extent[i].b.group].role == peer && peer != SELF;
+	must(arena_list_borrowed(a, peer, ref, room) == n);
+	for (uint32_t i = 0; i < 4; i++) {
+		bool is_listed = false;
+
+		for (uint32_t j = 0; j < extents; j++)
+			is_listed |= layout->group[extent[j].b.group].role == peer &&
+				     extent[j].b.index == ref[i].index &&
+				     extent[j].b.group == ref[i].group &&
+				     extent[j].b.count == ref[i].count &&
+				     extent[j].generation == ref[i].generation;
+		must(i < room && i < n ? is_listed : !ref[i].count);
+	}
+}
+
+static void do_held(struct input *in)
+{
+	struct arena_ref ref = eat_ref(in);
+	uint32_t peer = eat_peer(in);
+	const struct arena_group *g = &layout->group[ref.group % ARENA_MAX_GROUPS];
+	bool may = ref.group < layout->n_groups && g->role == SELF && peer != SELF &&
+		   arena_layout_has_role(layout, peer) && g->use != ARENA_USE_CONTROL &&
+		   ref.generation && ref.count && !ref.reserved &&
+		   (uint64_t)ref.index + ref.count <= g->count &&
+		   !is_taken(ref.group, ref.index, ref.count);
+	struct arena_buf b;
+
+	if (extents == EXTENTS)
+		return;
+	must(arena_lend_held(a, peer, &ref) == (may ? 0 : -EPROTO));
+	if (!may)
+		return;
+	/* The handle comes only when the peer returns it. */
+	must(!arena_regain(a, peer, &ref, &b));
+	add(b, ARENA_OWNED, 0, 0);
+}
+
+static void do_skip(struct input *in)
+{
+	must(!arena_skip_lives(a, (uint32_t)eat_u8(in) << 12));
+}
+
 static void do_reset(struct input *in)
 {
 	uint32_t group = eat_u8(in);
@@ -371,6 +437,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static void (*const steps[])(struct input *in) = {
 		do_get, do_put, do_lend, do_unlend, do_regain, do_borrow, do_return,
 		do_io_begin, do_io_end, do_died, do_reset,
+		do_reclaim_from, do_list, do_held, do_skip,
 	};
 	struct input in = { data, size };
 

@@ -261,7 +261,7 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer);
  * many. Memory that is registered with a ring is in use.
  *
  * A memfd cannot tell which pages are in use. There extents stay LOST, unless the caller
- * knows that the dead process's operations have ended, and calls arena_unlend() for each:
+ * knows that the dead process's operations have ended, and calls arena_reclaim_from():
  * the claim of the peer's role does not say that, but a lock does of a file that the peer
  * registered with each of its rings and has open nowhere else (docs/hazards.md).
  *
@@ -269,6 +269,64 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer);
  * -EOPNOTSUPP if any are LOST and the region is a memfd.
  */
 int64_t arena_reclaim(struct arena *a, int timeout_ms);
+
+/**
+ * arena_reclaim_from() - LENT or LOST -> FREE: all that a dead peer had
+ * @a: arena
+ * @peer: its role
+ *
+ * Only for a caller that knows that the kernel does nothing for the dead peer any more, as when
+ * a successor in its role holds a lock that the dead process had registered with its rings: see
+ * arena_reclaim(). Extents of which the caller still needs the contents are taken back by
+ * arena_unlend() before. What the peer has lent us stays BORROWED, see arena_list_borrowed().
+ *
+ * Return: number of buffers that were freed, or -ECHILD.
+ */
+int64_t arena_reclaim_from(struct arena *a, uint32_t peer);
+
+/**
+ * arena_list_borrowed() - the extents of a peer that this process has, for the peer's successor
+ * @a: arena
+ * @peer: role of the peer
+ * @ref: filled with the refs by which the peer lent them
+ * @room: entries of @ref
+ *
+ * A process that does not call arena_peer_died() goes on to use what a dead peer has lent it, and
+ * tells the successor, which calls arena_lend_held(). Extents are listed until arena_return() or,
+ * if arena_peer_died() was called, until the last operation on them has ended. O(buffers of the
+ * peer's groups / 64).
+ *
+ * Return: number of extents, also if it is greater than @room; or -ECHILD.
+ */
+int64_t arena_list_borrowed(const struct arena *a, uint32_t peer, struct arena_ref *ref,
+			    uint32_t room);
+
+/**
+ * arena_lend_held() - FREE -> LENT: a peer has it since before this process took its role
+ * @a: arena
+ * @peer: role of the peer at the other end of the channel that @ref arrived by
+ * @ref: as the peer sent it, one of those of arena_list_borrowed()
+ *
+ * For the successor of a process that died, before it uses any buffer. The peer returns the extent
+ * as any other. O(extents of the group).
+ *
+ * Return: 0; -EPROTO if there is no such peer or extent, if the group is not ours, or if any
+ * of the buffers is in use.
+ */
+int arena_lend_held(struct arena *a, uint32_t peer, const struct arena_ref *ref);
+
+/**
+ * arena_skip_lives() - let the generations of all extents begin at another number
+ * @a: arena, of which no extent was used yet
+ * @lives: the first life has this number plus 1
+ *
+ * For the successor of a process that died: a ref of that process, which some peer still has and
+ * did not name to arena_lend_held(), should not be taken for one of this process. Each successor
+ * takes another number; they should lie far apart in their low 16 bits.
+ *
+ * Return: 0 or -ECHILD.
+ */
+int arena_skip_lives(struct arena *a, uint32_t lives);
 
 /**
  * arena_reset_group() - make all buffers of a group FREE, and all its handles stale

@@ -565,6 +565,30 @@ int arena_lend(struct arena *a, struct arena_buf b, uint32_t peer, struct arena_
 	return 0;
 }
 
+int arena_lend_held(struct arena *a, uint32_t peer, const struct arena_ref *ref)
+{
+	struct arena_buf b;
+
+	if (owner_check(a->owner))
+		return -ECHILD;
+	if (peer == a->role || !arena_layout_has_role(&a->layout, peer) ||
+	    !handle_of(a, ref, &b) || !a->group[b.group].pool ||
+	    arena_pool_lend_held(a->group[b.group].pool, b.index, b.count, peer, ref->generation))
+		return -EPROTO;
+	note(a, b, ARENA_STEP_HELD, peer);
+	return 0;
+}
+
+int arena_skip_lives(struct arena *a, uint32_t lives)
+{
+	if (owner_check(a->owner))
+		return -ECHILD;
+	for (uint32_t i = a->first; i < a->first + a->n; i++)
+		if (a->group[i].pool)
+			arena_pool_skip(a->group[i].pool, lives);
+	return 0;
+}
+
 int arena_unlend(struct arena *a, struct arena_buf b)
 {
 	int ret = check_owned(a, b);
@@ -688,6 +712,81 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer)
 			arena_borrowed_forget(g->borrowed);
 	}
 	return count_lost(a);
+}
+
+/* Write the refs of a group's extents as far as there is room. Return: how many extents it has. */
+static uint32_t list_group(const struct arena *a, uint32_t group, struct arena_ref *ref,
+			   uint32_t room)
+{
+	const struct arena_borrowed *t = a->group[group].borrowed;
+	struct arena_buf b = { .group = (uint16_t)group };
+	uint32_t n = 0;
+
+	for (b.index = arena_borrowed_next(t, 0); b.index < t->count; n++) {
+		const struct borrowed_record *e = &t->entry[b.index];
+
+		b.count = e->count;
+		if (n < room)
+			ref[n] = ref_of(b, e->generation);
+		b.index = arena_borrowed_next(t, b.index + e->count);
+	}
+	return n;
+}
+
+int64_t arena_list_borrowed(const struct arena *a, uint32_t peer, struct arena_ref *ref,
+			    uint32_t room)
+{
+	uint32_t n = 0;
+
+	if (owner_check(a->owner))
+		return -ECHILD;
+	for (uint32_t i = 0; i < a->layout.n_groups; i++)
+		if (a->group[i].borrowed && a->layout.group[i].role == peer)
+			n += list_group(a, i, ref + n, n < room ? room - n : 0);
+	return n;
+}
+
+/**
+ * struct taking - state of arena_reclaim_from()
+ * @a: the arena
+ * @group: the group that is examined
+ * @peer: whose extents are freed
+ * @n: how many buffers were
+ */
+struct taking {
+	struct arena *a;
+	uint32_t group;
+	uint32_t peer;
+	uint32_t n;
+};
+
+static bool was_with(void *context, uint32_t index, uint32_t count)
+{
+	struct taking *t = context;
+
+	if (pool_extent(t->a->group[t->group].pool, index).peer != t->peer)
+		return false;
+	t->n += count;
+	note(t->a, (struct arena_buf){ .group = (uint16_t)t->group, .index = index },
+	     ARENA_STEP_RECLAIMED, 0);
+	return true;
+}
+
+int64_t arena_reclaim_from(struct arena *a, uint32_t peer)
+{
+	struct taking t = { .a = a, .peer = peer };
+
+	if (owner_check(a->owner))
+		return -ECHILD;
+	for (t.group = a->first; t.group < a->first + a->n; t.group++) {
+		struct arena_pool *pool = a->group[t.group].pool;
+
+		if (!pool)
+			continue;
+		arena_pool_lose(pool, peer);
+		arena_pool_reclaim(pool, was_with, &t);
+	}
+	return t.n;
 }
 
 /**

@@ -110,24 +110,29 @@ uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index)
 	return e->generation;
 }
 
+uint32_t arena_borrowed_next(const struct arena_borrowed *t, uint32_t from)
+{
+	while (from < t->count) {
+		uint64_t word = t->is_borrowed[from / WORD_BITS] & bits(from, t->count);
+
+		/* No extent reaches here from before, so an extent begins at this bit. */
+		if (word)
+			return from + (uint32_t)__builtin_ctzll(word) - from % WORD_BITS;
+		from = next_word(from);
+	}
+	return t->count;
+}
+
 void arena_borrowed_forget(struct arena_borrowed *t)
 {
-	for (uint32_t i = 0; i < t->count;) {
-		uint64_t word = t->is_borrowed[i / WORD_BITS] & bits(i, t->count);
-		struct borrowed_record *e;
+	uint32_t i = arena_borrowed_next(t, 0), next;
 
-		if (!word) {
-			i = next_word(i);
-			continue;
-		}
-		/* No extent reaches here from before, so an extent begins at this bit. */
-		i += (uint32_t)__builtin_ctzll(word) - i % WORD_BITS;
-		e = &t->entry[i];
-		i += e->count;
-		if (e->io_count)
-			e->is_orphan = true;
+	for (; i < t->count; i = next) {
+		next = arena_borrowed_next(t, i + t->entry[i].count);
+		if (t->entry[i].io_count)
+			t->entry[i].is_orphan = true;
 		else
-			arena_borrowed_remove(t, (uint32_t)(e - t->entry));
+			arena_borrowed_remove(t, i);
 	}
 }
 

@@ -48,6 +48,15 @@ void arena_borrowed_io_end(struct arena_borrowed *t, uint32_t index);
 uint16_t arena_borrowed_remove(struct arena_borrowed *t, uint32_t index);
 
 /**
+ * arena_borrowed_next() - the first extent that begins at a buffer or behind it; O(n)
+ * @t: table
+ * @from: the buffer, which lies in no extent that begins before it
+ *
+ * Return: the extent's first buffer; the number of buffers in the group if there is none.
+ */
+uint32_t arena_borrowed_next(const struct arena_borrowed *t, uint32_t from);
+
+/**
  * arena_borrowed_forget() - forget all extents, because their owner has died; O(n)
  *
  * An extent that is IN_IO is forgotten when its last operation has ended.

@@ -43,6 +43,7 @@ static const char * const step_names[] = {
 	[ARENA_STEP_IO_BEGUN] = "io begun",
 	[ARENA_STEP_IO_ENDED] = "io ended",
 	[ARENA_STEP_LENT] = "lent to",
+	[ARENA_STEP_HELD] = "held since before by",
 	[ARENA_STEP_UNLENT] = "taken back unsent from",
 	[ARENA_STEP_REGAINED] = "regained from",
 	[ARENA_STEP_BORROWED] = "borrowed from",

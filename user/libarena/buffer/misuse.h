@@ -18,11 +18,12 @@
  * @ARENA_STEP_IO_BEGUN: arena_io_begin()
  * @ARENA_STEP_IO_ENDED: arena_io_end()
  * @ARENA_STEP_LENT: arena_lend()
+ * @ARENA_STEP_HELD: arena_lend_held()
  * @ARENA_STEP_UNLENT: arena_unlend()
  * @ARENA_STEP_REGAINED: arena_regain()
  * @ARENA_STEP_BORROWED: arena_borrow()
  * @ARENA_STEP_RETURNED: arena_return()
- * @ARENA_STEP_RECLAIMED: arena_reclaim()
+ * @ARENA_STEP_RECLAIMED: arena_reclaim() or arena_reclaim_from()
  * @ARENA_STEP_RESET: arena_reset_group()
  */
 enum arena_step {
@@ -31,6 +32,7 @@ enum arena_step {
 	ARENA_STEP_IO_BEGUN,
 	ARENA_STEP_IO_ENDED,
 	ARENA_STEP_LENT,
+	ARENA_STEP_HELD,
 	ARENA_STEP_UNLENT,
 	ARENA_STEP_REGAINED,
 	ARENA_STEP_BORROWED,

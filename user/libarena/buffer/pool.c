@@ -148,8 +148,10 @@ static uint32_t release(struct arena_pool *p, uint32_t index)
 	return index - before;
 }
 
-static void begin_life(struct pool_record *r)
+static void begin_life(const struct arena_pool *p, struct pool_record *r)
 {
+	if (!r->generation)
+		r->generation = p->skipped;
 	r->generation++;
 	/* Refs carry the low half, in which 0 means no generation. */
 	if (!(r->generation & 0xffff))
@@ -157,6 +159,33 @@ static void begin_life(struct pool_record *r)
 	r->place = POOL_OWNED;
 	r->io_count = 0;
 	r->tag = 0;
+}
+
+/* Take an extent out of the free one that begins at @at. The rest stays free. */
+static void carve(struct arena_pool *p, uint32_t at, uint32_t index, uint32_t count)
+{
+	uint32_t before = index - at, after = p->record[at].count - before - count;
+
+	list_remove(p, at);
+	if (before)
+		make_free(p, at, before);
+	if (after)
+		make_free(p, index + count, after);
+	/* The order is that of make_free(). */
+	p->record[index + count - 1].count = 0;
+	p->record[index].count = count;
+	p->usage.free -= count;
+}
+
+/* Where the free extent begins in which all of these buffers lie; NONE if there is none. */
+static uint32_t free_around(const struct arena_pool *p, uint32_t index, uint32_t count)
+{
+	uint32_t at = 0;
+
+	while (p->record[at].count <= index - at)
+		at += p->record[at].count;
+	return p->record[at].place == POOL_FREE && p->record[at].count - (index - at) >= count ?
+	       at : NONE;
 }
 
 struct arena_pool *arena_pool_new(uint32_t count)
@@ -190,7 +219,7 @@ void arena_pool_free(struct arena_pool *p)
 
 int64_t arena_pool_get(struct arena_pool *p, uint32_t count)
 {
-	uint32_t index, rest;
+	uint32_t index;
 
 	if (!count || count > p->count)
 		return -EINVAL;
@@ -198,17 +227,15 @@ int64_t arena_pool_get(struct arena_pool *p, uint32_t count)
 	if (index == NONE)
 		return -ENOSPC;
 
-	list_remove(p, index);
-	rest = p->record[index].count - count;
-	if (rest)
-		make_free(p, index + count, rest);
-	/* The order is that of make_free(). */
-	p->record[index + count - 1].count = 0;
-	p->record[index].count = count;
-	begin_life(&p->record[index]);
-	p->usage.free -= count;
+	carve(p, index, index, count);
+	begin_life(p, &p->record[index]);
 	p->usage.owned += count;
 	return index;
+}
+
+void arena_pool_skip(struct arena_pool *p, uint32_t lives)
+{
+	p->skipped = lives;
 }
 
 int arena_pool_io_begin(struct arena_pool *p, uint32_t index, uint32_t count)
@@ -242,6 +269,32 @@ int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 	p->record[index].place = POOL_LENT;
 	p->record[index].tag = tag;
 	p->usage.owned -= count;
+	p->usage.lent += count;
+	return 0;
+}
+
+/* The first number after the last life whose low half is @low. */
+static uint32_t next_like(uint32_t last, uint16_t low)
+{
+	uint32_t next = (last & ~0xffffU) | low;
+
+	return next > last ? next : next + 0x10000;
+}
+
+int arena_pool_lend_held(struct arena_pool *p, uint32_t index, uint32_t count, uint32_t tag,
+			 uint16_t generation)
+{
+	uint32_t at = NONE;
+
+	if (generation && count && index < p->count && count <= p->count - index)
+		at = free_around(p, index, count);
+	if (at == NONE)
+		return -EINVAL;
+	carve(p, at, index, count);
+	p->record[index].place = POOL_LENT;
+	p->record[index].generation = next_like(p->record[index].generation, generation);
+	p->record[index].io_count = 0;
+	p->record[index].tag = tag;
 	p->usage.lent += count;
 	return 0;
 }

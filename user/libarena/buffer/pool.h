@@ -43,6 +43,13 @@ void arena_pool_free(struct arena_pool *p);
  */
 int64_t arena_pool_get(struct arena_pool *p, uint32_t count);
 
+/**
+ * arena_pool_skip() - number the lives of buffers from @lives + 1 on
+ *
+ * It concerns buffers that have had no life yet.
+ */
+void arena_pool_skip(struct arena_pool *p, uint32_t lives);
+
 /** arena_pool_io_begin() - OWNED or IN_IO -> IN_IO, for one more operation */
 int arena_pool_io_begin(struct arena_pool *p, uint32_t index, uint32_t count);
 
@@ -63,6 +70,19 @@ int arena_pool_put(struct arena_pool *p, uint32_t index, uint32_t count);
  */
 int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 		    uint32_t tag);
+
+/**
+ * arena_pool_lend_held() - FREE -> LENT: a peer has the extent since before the pool was made
+ * @p: pool
+ * @index: first buffer
+ * @count: buffers
+ * @tag: who has it
+ * @generation: number of the life in which it was lent; the next one follows it
+ *
+ * O(extents). Return: 0, or -EINVAL if not all of the buffers are FREE or @generation is 0.
+ */
+int arena_pool_lend_held(struct arena_pool *p, uint32_t index, uint32_t count, uint32_t tag,
+			 uint16_t generation);
 
 /**
  * arena_pool_return() - LENT -> FREE, after a message of the peer

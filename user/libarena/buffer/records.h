@@ -78,6 +78,7 @@ static_assert(sizeof(struct pool_record) == 16, "pool.h says what a buffer costs
 /**
  * struct arena_pool - the records of a group's buffers
  * @count: number of buffers
+ * @skipped: lives of each buffer that are not given
  * @usage: number of buffers in each state
  * @first_map: a bit for each word of @second_map, set if the word is not 0
  * @second_map: a bit for each list, set if the list is not empty
@@ -86,6 +87,7 @@ static_assert(sizeof(struct pool_record) == 16, "pool.h says what a buffer costs
  */
 struct arena_pool {
 	uint32_t count;
+	uint32_t skipped;
 	struct arena_usage usage;
 	uint32_t first_map;
 	uint32_t second_map[POOL_FIRSTS];
