@@ -6,6 +6,7 @@
  * is checked member by member, by rules that are written here a second time.
  */
 #include <errno.h>
+#include <proto/flight.h>
 #include <proto/record.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static void check_refs(const struct arena_ref *ref, uint32_t n)
 
 static void check_request(const struct proto_request *r)
 {
-	must(r->operation <= PROTO_CLOSE && !(r->flags & ~63U));
+	must(r->operation <= PROTO_CLOSE && !(r->flags & ~127U));
 	must(!(r->flags & 6) || r->operation == PROTO_WRITE_ZEROES);
 	must(!(r->flags & 8) || r->operation == PROTO_READ);
 	must(!(r->flags & 16) || r->operation == PROTO_BLOCK_STATUS);
@@ -102,6 +103,29 @@ static void eat_disk(struct input *in, struct proto_disk *d)
 	memset(d->reserved, 0, how & 8 ? 0 : sizeof(d->reserved));
 }
 
+/* What a hostile predecessor wrote is believed only of exactly the tag, and if it is a status. */
+static void eat_flights(struct input *in)
+{
+	struct proto_flight entry[BATCH];
+	const struct proto_flights t = { entry, eat_u8(in) % (BATCH + 1) };
+	uint64_t tag = eat_u8(in) & 1 ? eat_u64(in) : proto_tag(eat_u8(in) % 8, eat_u8(in));
+	enum proto_status status = PROTO_EPERM;
+	uint32_t slot = proto_slot(tag);
+
+	for (uint32_t i = 0; i < BATCH; i++) {
+		entry[i].tag = eat_u8(in) & 1 ? tag : eat_u8(in);
+		entry[i].status = eat_u8(in) & 1 ? eat_u8(in) : eat_u32(in);
+		entry[i].reserved = eat_u8(in) & 1;
+	}
+	if (proto_flights_find(&t, tag, &status)) {
+		must(tag && slot < t.n && entry[slot].tag == tag && status <= 108);
+		must(entry[slot].status == status && !entry[slot].reserved);
+	}
+	proto_flights_note(&t, tag, PROTO_ENOSPC);
+	must(proto_flights_find(&t, tag, &status) ==
+	     (tag && slot < t.n && !entry[slot].reserved));
+}
+
 /* Make a request that is nearly right, so that the input need not guess all of it. */
 static void eat_request(struct input *in, struct proto_request *r)
 {
@@ -111,7 +135,7 @@ static void eat_request(struct input *in, struct proto_request *r)
 	if (!(how & 1))
 		return;
 	r->operation %= PROTO_CLOSE + 2;
-	r->flags &= how >> 4 | (how & 8) << 2;
+	r->flags &= how >> 4 | (how & 8) << 2 | PROTO_FLAG_REPLAY;
 	r->offset >>= 2;
 	r->length &= PROTO_MAX_BYTES - 1;
 	r->n_refs = r->operation == PROTO_WRITE ? how >> 1 & 3 : 0;
@@ -141,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	eat(&in, replies, sizeof(replies));
 	eat_disk(&in, &shared_disk);
 	eat_parts(&in);
+	eat_flights(&in);
 	if (!proto_disk_receive(&disk, &shared_disk))
 		check_disk(&disk);
 	for (size_t i = 0; i < BATCH; i++) {

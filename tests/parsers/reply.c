@@ -185,11 +185,11 @@ static bool is_right(const struct peer *peer, const struct proto_reply *r)
 {
 	const struct request *s;
 
-	if ((uint32_t)r->tag >= REQUESTS)
+	if (proto_slot(r->tag) >= REQUESTS)
 		return false;
-	s = &np.requests.request[(uint32_t)r->tag];
+	s = &np.requests.request[proto_slot(r->tag)];
 	if (s->state != REQUEST_AT_SP || s->conn != &conn[peer->id] ||
-	    s->generation != r->tag >> 32)
+	    s->use != r->tag >> PROTO_SLOT_BITS)
 		return false;
 	if (s->command.operation == PROTO_BLOCK_STATUS)
 		return is_right_status(r);
@@ -222,9 +222,9 @@ static void check_reply(struct peer *peer, const struct proto_reply *r)
 		must(lent() == lent_before);
 		return;
 	}
-	s = &np.requests.request[(uint32_t)r->tag];
+	s = &np.requests.request[proto_slot(r->tag)];
 	/* No client waits for these: the connection has the answer, and the request is free. */
-	if (before[(uint32_t)r->tag].command.operation >= PROTO_OPEN) {
+	if (before[proto_slot(r->tag)].command.operation >= PROTO_OPEN) {
 		must(s->state == REQUEST_FREE && lent() == lent_before);
 		must(!s->conn);
 		return;
@@ -239,7 +239,7 @@ static void check_reply(struct peer *peer, const struct proto_reply *r)
 	must(s->buf.count == r->n_refs * r->ref[0].count);
 	must(s->status || s->command.operation != PROTO_READ ||
 	     s->answer.before + s->answer.length + s->answer.after == s->command.length);
-	must(lent() + before[(uint32_t)r->tag].buf.count == lent_before);
+	must(lent() + before[proto_slot(r->tag)].buf.count == lent_before);
 }
 
 /* Return and free all buffers, and check that none is missing. */

@@ -47,6 +47,7 @@ static bool is_shared(uint32_t sp, uint32_t np, enum proto_use use)
 static void test_sp_for_np(uint32_t sp, uint32_t np, uint32_t net_buffers)
 {
 	int records = proto_group_of_sp(&layout, sp, np, PROTO_USE_RECORD);
+	int flight = proto_group_of_sp(&layout, sp, np, PROTO_USE_FLIGHT);
 	int disk = proto_group_of_sp(&layout, sp, np, PROTO_USE_DISK);
 
 	ok(records >= 0 && layout.group[records].count == 2 * net_buffers,
@@ -54,7 +55,10 @@ static void test_sp_for_np(uint32_t sp, uint32_t np, uint32_t net_buffers)
 	ok(disk >= 0 && layout.group[disk].use == PROTO_USE_DISK &&
 	   (uint64_t)layout.group[disk].count * 4096 >= PROTO_MAX_BYTES + 4096,
 	   "SP %u has buffers for the longest READ of NP %u", sp, np);
-	ok(!is_shared(sp, np, PROTO_USE_RECORD) && !is_shared(sp, np, PROTO_USE_DISK),
+	ok(flight >= 0 && layout.group[flight].count * 4 >= net_buffers,
+	   "SP %u has a result for each request of NP %u in flight", sp, np);
+	ok(!is_shared(sp, np, PROTO_USE_RECORD) && !is_shared(sp, np, PROTO_USE_FLIGHT) &&
+	   !is_shared(sp, np, PROTO_USE_DISK),
 	   "SP %u has groups for NP %u that are for no other NP", sp, np);
 }
 
@@ -105,6 +109,10 @@ static void test_lacking(void)
 	layout.group[group].buffer_size = PROTO_RECORD_BUFFER;
 	layout.group[group].use = PROTO_USE_DISK;
 	ok(!proto_has_sp(&layout, 1), "an SP without records is refused");
+	make(2, 64);
+	group = proto_group_of_sp(&layout, 1, 0, PROTO_USE_FLIGHT);
+	layout.group[group].count--;
+	ok(!proto_has_sp(&layout, 1), "an SP with fewer results than requests is refused");
 	group = proto_group_of_np(&layout, 0, PROTO_USE_NET);
 	layout.group[group].use = PROTO_USE_PAYLOAD;
 	ok(!proto_has_np(&layout, 0), "an NP without network buffers is refused");

@@ -41,7 +41,7 @@ static void test_operations(void)
 	for (uint16_t op = PROTO_READ; op <= PROTO_CLOSE; op++) {
 		r = request(op);
 		ok(takes(&r), "a good request of operation %u is accepted", op);
-		r.flags = 1U << 6;
+		r.flags = 1U << 7;
 		ok(!takes(&r), "operation %u with an unknown flag is refused", op);
 		r.flags = PROTO_FLAG_FUA;
 		is(takes(&r), op == PROTO_WRITE || op == PROTO_DISCARD ||
@@ -56,6 +56,9 @@ static void test_operations(void)
 		   "operation %u takes ONE only if it asks for the status", op);
 		r.flags = PROTO_FLAG_LOOK;
 		is(takes(&r), op == PROTO_OPEN, "operation %u takes LOOK only if it opens", op);
+		r = request(op);
+		r.flags = PROTO_FLAG_REPLAY;
+		ok(takes(&r), "a request of operation %u can be sent again", op);
 		r = request(op);
 		r.n_refs = !r.n_refs;
 		ok(!takes(&r), "operation %u with a wrong number of extents is refused", op);

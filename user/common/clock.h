@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one clock of everything under user/: points in time and deadlines on
- * CLOCK_MONOTONIC, as signed nanoseconds.
+ * CLOCK_MONOTONIC, as signed nanoseconds, and the time that puts requests of processes in order.
  *
  * A header without a source file, so that libmshare and libarena can be linked
  * without the rest of user/common. It must not know of anything but libc.
@@ -54,6 +54,19 @@ static inline int64_t clock_coarse_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return now.tv_sec;
+}
+
+/**
+ * clock_boot_ns() - nanoseconds since the machine was booted, also while it was suspended
+ *
+ * It is the same for all processes of the machine, so it puts in order what they did.
+ */
+static inline uint64_t clock_boot_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * CLOCK_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 /** clock_deadline() - @timeout_ms from now; a negative timeout is CLOCK_NEVER */

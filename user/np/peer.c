@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "np.h"
 #include "reply.h"
@@ -113,14 +112,6 @@ void peer_queue(struct peer *peer, struct request *r)
 	peer->n_queue++;
 }
 
-static uint64_t boot_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
 static void count(struct counters *c, const struct request *r)
 {
 	switch (r->command.operation) {
@@ -202,7 +193,7 @@ static bool send_requests(struct peer *peer)
 	struct arena_msg msg = { .type = PROTO_MESSAGE_REQUESTS };
 	struct np *np = peer->np;
 	struct proto_request *record;
-	uint64_t now_ns = boot_ns();
+	uint64_t now_ns = clock_boot_ns();
 	struct arena_buf buf;
 	uint32_t n = get_records(np, peer->n_queue, &buf);
 

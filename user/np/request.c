@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include <assert.h>
+#include <common/clock.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,13 +10,15 @@
 
 int request_table_init(struct request_table *t, uint32_t n)
 {
+	uint64_t use = proto_first_use(clock_boot_ns());
+
 	TAILQ_INIT(&t->free);
 	t->request = calloc(n, sizeof(*t->request));
 	if (!t->request)
 		return -ENOMEM;
 	t->n = n;
 	for (uint32_t i = 0; i < n; i++) {
-		t->request[i].generation = 1;
+		t->request[i].use = use;
 		TAILQ_INSERT_TAIL(&t->free, &t->request[i], link);
 	}
 	return 0;
@@ -44,18 +47,18 @@ struct request *request_new(struct conn *c)
 {
 	struct request_table *t = &c->np->requests;
 	struct request *r;
-	uint32_t generation;
+	uint64_t use;
 
 	if (!may_have_another(c))
 		return NULL;
 	r = TAILQ_FIRST(&t->free);
 	assert(r);
 	TAILQ_REMOVE(&t->free, r, link);
-	generation = r->generation;
+	use = r->use;
 	*r = (struct request){
 		.conn = c,
 		.state = REQUEST_WAITING,
-		.generation = generation,
+		.use = use,
 	};
 	c->n_requests++;
 	return r;
@@ -197,9 +200,7 @@ static void give_back(struct request *r)
 
 static void renew(struct request *r)
 {
-	r->generation++;
-	if (!r->generation)
-		r->generation = 1;
+	r->use++;
 	r->conn->np->has_given = true;
 }
 
@@ -238,14 +239,14 @@ void request_put(struct request *r)
 
 uint64_t request_tag(const struct request_table *t, const struct request *r)
 {
-	return (uint64_t)(r - t->request) | (uint64_t)r->generation << 32;
+	return proto_tag((uint32_t)(r - t->request), r->use);
 }
 
 struct request *request_of_tag(const struct request_table *t, uint64_t tag)
 {
-	uint32_t index = (uint32_t)tag;
+	uint32_t slot = proto_slot(tag);
 
-	if (index >= t->n || t->request[index].generation != tag >> 32)
+	if (slot >= t->n || request_tag(t, &t->request[slot]) != tag)
 		return NULL;
-	return &t->request[index];
+	return &t->request[slot];
 }

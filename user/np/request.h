@@ -47,7 +47,7 @@ enum request_state {
  * @link: in the free list, the queue of an SP or the replies of a connection
  * @conn: its connection, which lives until it has no request any more
  * @state: which process has it
- * @generation: changes with each use and is never 0; replies of an SP to an older use are dropped
+ * @use: number of the use of its slot; replies of an SP to an older use are dropped
  * @command: what the client asked for
  * @status: status of the reply
  * @taken: buffers that its connection was admitted for: of the payload of a WRITE, of the SP for
@@ -67,7 +67,7 @@ struct request {
 	TAILQ_ENTRY(request) link;
 	struct conn *conn;
 	enum request_state state;
-	uint32_t generation;
+	uint64_t use;
 	struct command command;
 	enum proto_status status;
 	uint32_t taken;

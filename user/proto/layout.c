@@ -2,11 +2,15 @@
 #include <proto/layout.h>
 
 #include <errno.h>
+#include <proto/flight.h>
 #include <proto/record.h>
 
 static_assert(sizeof(struct proto_request) == PROTO_RECORD_BUFFER &&
 	      sizeof(struct proto_reply) == PROTO_RECORD_BUFFER &&
 	      sizeof(struct proto_disk) == PROTO_RECORD_BUFFER, "a buffer holds a record");
+static_assert(sizeof(struct proto_flight) * PROTO_FLIGHTS_A_BUFFER == PROTO_FLIGHT_BUFFER,
+	      "a buffer is full of results");
+static_assert(PROTO_MAX_NET_COUNT <= 1U << PROTO_SLOT_BITS, "a tag names each request");
 
 #define PAGE	4096ULL
 #define PAGE_2M	(2ULL << 20)
@@ -43,6 +47,8 @@ static uint32_t entries_for(uint32_t window)
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n)
 {
 	uint64_t records = PROTO_RECORDS_A_REQUEST * (uint64_t)n->net_buffers;
+	uint64_t flights = round_up(n->net_buffers, PROTO_FLIGHTS_A_BUFFER) /
+			   PROTO_FLIGHTS_A_BUFFER;
 
 	*c = (struct arena_config){
 		.size = sizeof(*c),
@@ -65,6 +71,7 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 				.parts = n->nps,
 				.group = {
 					{ PROTO_USE_RECORD, PROTO_RECORD_BUFFER, records },
+					{ PROTO_USE_FLIGHT, PROTO_FLIGHT_BUFFER, flights },
 					{ PROTO_USE_DISK, PROTO_DISK_BUFFER, 0 },
 				},
 			},
@@ -131,6 +138,8 @@ static uint32_t buffer_size_of(enum proto_use use)
 		return PROTO_NET_BUFFER;
 	case PROTO_USE_RECORD:
 		return PROTO_RECORD_BUFFER;
+	case PROTO_USE_FLIGHT:
+		return PROTO_FLIGHT_BUFFER;
 	default:
 		return PROTO_DISK_BUFFER;
 	}
@@ -158,13 +167,22 @@ bool proto_has_np(const struct arena_layout *l, unsigned int i)
 	       has_groups(l, role, PROTO_USE_PAYLOAD);
 }
 
+/* Does an SP have a result for each request that an NP may have in flight? */
+static bool has_flights(const struct arena_layout *l, unsigned int i)
+{
+	return has_groups(l, PROTO_ROLE_SP(i), PROTO_USE_FLIGHT) &&
+	       proto_groups_of_sp(l, i, PROTO_USE_FLIGHT) == 1 &&
+	       (uint64_t)proto_buffers_of_sp(l, i, PROTO_USE_FLIGHT) * PROTO_FLIGHTS_A_BUFFER >=
+	       proto_requests(l);
+}
+
 bool proto_has_sp(const struct arena_layout *l, unsigned int i)
 {
 	uint32_t role = PROTO_ROLE_SP(i);
 
 	return has_groups(l, role, PROTO_USE_DISK) && has_groups(l, role, PROTO_USE_RECORD) &&
 	       proto_groups_of_sp(l, i, PROTO_USE_DISK) &&
-	       proto_groups_of_sp(l, i, PROTO_USE_RECORD) == 1;
+	       proto_groups_of_sp(l, i, PROTO_USE_RECORD) == 1 && has_flights(l, i);
 }
 
 uint32_t proto_requests(const struct arena_layout *l)

@@ -30,6 +30,7 @@
  * @PROTO_USE_DISK: buffers of an SP for data of READs of one NP
  * @PROTO_USE_RECORD: records: requests of an NP; replies of an SP to one NP, and its struct
  *	proto_disk at first
+ * @PROTO_USE_FLIGHT: an SP's table of results for one NP, see flight.h. Nobody is lent it
  *
  * An SP has groups of its own for each NP. So an NP that is dead, slow or hostile keeps no buffer
  * from the others.
@@ -39,12 +40,16 @@ enum proto_use {
 	PROTO_USE_PAYLOAD = 2,
 	PROTO_USE_DISK = 3,
 	PROTO_USE_RECORD = 4,
+	PROTO_USE_FLIGHT = 5,
 };
 
 #define PROTO_NET_BUFFER	512U
 #define PROTO_DISK_BUFFER	4096U
 /* A buffer holds one record. */
 #define PROTO_RECORD_BUFFER	64U
+/* A buffer holds four results. */
+#define PROTO_FLIGHT_BUFFER	64U
+#define PROTO_FLIGHTS_A_BUFFER	4U
 
 /*
  * A process has two records for each request that may be in flight, because its peer may hold a
@@ -102,7 +107,7 @@ void proto_config_align(struct arena_config *c, uint64_t page_size);
  * proto_groups_of_sp() - how many groups SP @i has for each NP
  * @l: checked layout
  * @i: number of the SP
- * @use: PROTO_USE_DISK or PROTO_USE_RECORD
+ * @use: PROTO_USE_DISK, PROTO_USE_RECORD or PROTO_USE_FLIGHT
  *
  * Return: their number; 0 if there are none, or if they cannot be divided equally.
  */
@@ -113,7 +118,7 @@ uint32_t proto_groups_of_sp(const struct arena_layout *l, unsigned int i, enum p
  * @l: checked layout
  * @i: number of the SP
  * @np: number of the NP that it is for
- * @use: PROTO_USE_DISK or PROTO_USE_RECORD
+ * @use: PROTO_USE_DISK, PROTO_USE_RECORD or PROTO_USE_FLIGHT
  *
  * A large region has several groups for data of READs. They follow each other, and the call finds
  * the first of them.

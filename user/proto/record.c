@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define FLAGS_ALL	(PROTO_FLAG_FUA | PROTO_FLAG_NO_HOLE | PROTO_FLAG_FAST | \
-			 PROTO_FLAG_HOLES | PROTO_FLAG_ONE | PROTO_FLAG_LOOK)
+			 PROTO_FLAG_HOLES | PROTO_FLAG_ONE | PROTO_FLAG_LOOK | \
+			 PROTO_FLAG_REPLAY)
 
 int proto_version(uint16_t own, uint16_t peer)
 {
@@ -67,7 +68,7 @@ static bool request_is_sound(const struct proto_request *r)
 	bool is_write = r->operation == PROTO_WRITE;
 	bool moves = is_write || r->operation == PROTO_READ;
 
-	if (r->flags & ~flags_of(r->operation) || is_write != !!r->n_refs)
+	if (r->flags & ~(flags_of(r->operation) | PROTO_FLAG_REPLAY) || is_write != !!r->n_refs)
 		return false;
 	if (has_range(r->operation) ? !r->length : r->offset || r->length)
 		return false;
@@ -90,7 +91,7 @@ int proto_request_receive(struct proto_request *copy, const void *shared, size_t
 	return request_is_sound(copy) ? 0 : -EPROTO;
 }
 
-static bool is_status(uint32_t status)
+bool proto_is_status(uint32_t status)
 {
 	switch (status) {
 	case PROTO_OK:
@@ -127,7 +128,7 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 
 	if (ret)
 		return ret;
-	if (!is_status(copy->status) || (copy->status != PROTO_OK && says_more(copy)) ||
+	if (!proto_is_status(copy->status) || (copy->status != PROTO_OK && says_more(copy)) ||
 	    (copy->status == PROTO_OK && copy->flags))
 		return -EPROTO;
 	return refs_are_sound(copy->ref, copy->n_refs) ? 0 : -EPROTO;

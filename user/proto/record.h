@@ -10,6 +10,8 @@
  *	REPLIES		sent by the SP: an extent with 1 to PROTO_MAX_RECORDS replies, in
  *			any order
  *	RETURN		sent by both sides: the extent that a message or a reply had lent
+ *	HELD		sent by the NP: an extent of the SP's that it has from the SP's predecessor
+ *	REPLAYED	sent by the NP: all HELD and all requests that the predecessor had are sent
  *
  * Each side writes records in buffers of its own, and does not touch them while they are lent. The
  * other side copies them once, by the functions below, and returns the extent. A RETURN may be held
@@ -29,6 +31,17 @@
  * A HELLO comes before any other message. A side that has no version in common with the
  * other logs it and closes the channel.
  *
+ * An SP may be the successor of one that died. It sends HELLO only when it has the claim to the
+ * disk, which means that all I/O of its predecessor has ended; so the NP then takes back all that
+ * it had lent. The NP sends HELD for each extent that it still uses, then once more the requests
+ * that were not answered, with the same tags, the same times and PROTO_FLAG_REPLAY, in the order of
+ * their times, and then REPLAYED, in any case. The SP begins to work when all NPs have done so. It
+ * puts their requests in the order of their times, and answers those that the predecessor has
+ * completed as its table of results says (flight.h).
+ *
+ *	successor:	SP  HELLO -->  NP has its payload again
+ *			NP  HELD ...  REQUESTS ...  REPLAYED -->
+ *
  * This header knows refs and rules. It must not know a client protocol, a disk or a layout.
  */
 #ifndef PROTO_RECORD_H
@@ -36,6 +49,7 @@
 
 #include <arena/message.h>
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,12 +76,16 @@ extern "C" {
  * @PROTO_MESSAGE_REQUESTS: value: number of struct proto_request in the extent
  * @PROTO_MESSAGE_REPLIES: value: number of struct proto_reply in the extent
  * @PROTO_MESSAGE_RETURN: value 0; the sender does not use the extent any more
+ * @PROTO_MESSAGE_HELD: value 0; the sender still has the extent, and will return it
+ * @PROTO_MESSAGE_REPLAYED: value: how many of the NP's clients use the disk; no extent
  */
 enum proto_message {
 	PROTO_MESSAGE_HELLO = 1,
 	PROTO_MESSAGE_REQUESTS,
 	PROTO_MESSAGE_REPLIES,
 	PROTO_MESSAGE_RETURN,
+	PROTO_MESSAGE_HELD,
+	PROTO_MESSAGE_REPLAYED,
 };
 
 /**
@@ -102,7 +120,8 @@ enum proto_operation {
  * reply. NO_HOLE, with WRITE_ZEROES: the range stays allocated. FAST, with WRITE_ZEROES: the
  * request fails if it would be as slow as writing. HOLES, with READ: the reply may say that bytes
  * are zeroes instead of having them. ONE, with BLOCK_STATUS: only the first part is wanted. LOOK,
- * with OPEN: only the size is wanted; there is no client that uses the disk.
+ * with OPEN: only the size is wanted; there is no client that uses the disk. REPLAY, with all: the
+ * SP's predecessor got the request, and may have carried it out.
  */
 #define PROTO_FLAG_FUA		(1U << 0)
 #define PROTO_FLAG_NO_HOLE	(1U << 1)
@@ -110,10 +129,11 @@ enum proto_operation {
 #define PROTO_FLAG_HOLES	(1U << 3)
 #define PROTO_FLAG_ONE		(1U << 4)
 #define PROTO_FLAG_LOOK		(1U << 5)
+#define PROTO_FLAG_REPLAY	(1U << 6)
 
 /**
  * struct proto_request - a request
- * @tag: chosen by the NP; the reply has the same
+ * @tag: chosen by the NP; the reply has the same. See proto_tag()
  * @offset: first byte on the disk
  * @length: bytes
  * @received_ns: CLOCK_BOOTTIME when the request was complete, so that requests of several
@@ -142,6 +162,43 @@ struct proto_request {
 
 static_assert(sizeof(struct proto_request) == 64, "a record takes one cache line");
 
+/*
+ * The low bits of a tag are the slot of a request: a number below proto_requests(), which no other
+ * request in flight has.
+ */
+#define PROTO_SLOT_BITS		16U
+
+/**
+ * proto_tag() - make a tag
+ * @slot: of the request
+ * @use: number of the use of the slot
+ *
+ * An NP never uses a tag twice, nor one that an NP with its role had before: the uses of a slot
+ * are counted from proto_first_use() on.
+ */
+static inline uint64_t proto_tag(uint32_t slot, uint64_t use)
+{
+	return slot | use << PROTO_SLOT_BITS;
+}
+
+/** proto_slot() - the slot of a request with this tag; not checked */
+static inline uint32_t proto_slot(uint64_t tag)
+{
+	return (uint32_t)tag & ((1U << PROTO_SLOT_BITS) - 1);
+}
+
+/**
+ * proto_first_use() - number of the first use of each slot
+ * @boot_ns: CLOCK_BOOTTIME when the NP starts
+ *
+ * It counts microseconds. No slot is used that often, so a later NP has greater numbers, for nine
+ * years.
+ */
+static inline uint64_t proto_first_use(uint64_t boot_ns)
+{
+	return (boot_ns >> 10) + 1;
+}
+
 /**
  * enum proto_status - how a request ended: numbers of errno.h, and no others
  * @PROTO_OK: done
@@ -165,6 +222,9 @@ enum proto_status {
 	PROTO_ENOTSUP = 95,
 	PROTO_ESHUTDOWN = 108,
 };
+
+/** proto_is_status() - is a number one of enum proto_status? */
+bool proto_is_status(uint32_t status);
 
 /**
  * struct proto_reply - the reply to a request

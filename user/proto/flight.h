@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of results: an SP notes in it which requests that change the disk it has completed, and
+ * how. If the SP dies before its NP has the reply, the NP sends the request to the successor, which
+ * finds the result there and does not do the request again. To do it again would be wrong: a later
+ * request may have written newer data to the same blocks, and may have been answered.
+ *
+ * An SP has a table for each NP, in a group of its own that no other process writes, with an entry
+ * for each slot of the NP's requests. It writes an entry when the request has ended on the disk,
+ * before a request that overlaps begins and before the reply is sent. An entry stays until the next
+ * request with its slot has ended; tags are never used twice, so it says nothing about that one.
+ *
+ * A successor trusts its predecessor no more than a peer: what an entry says is copied once and
+ * checked, and the worst that it can say is that a request was done. A table of zeroes has no
+ * result.
+ *
+ * This header must not know where the table lies, nor what becomes of requests.
+ */
+#ifndef PROTO_FLIGHT_H
+#define PROTO_FLIGHT_H
+
+#include <assert.h>
+#include <proto/record.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct proto_flight - an entry of the table
+ * @tag: the request; 0 if the entry has none, which is no tag of an NP
+ * @status: enum proto_status
+ * @reserved: zero
+ */
+struct proto_flight {
+	uint64_t tag;
+	uint32_t status;
+	uint32_t reserved;
+};
+
+static_assert(sizeof(struct proto_flight) == 16, "a cache line has four entries");
+
+/**
+ * struct proto_flights - the table of results for one NP
+ * @entry: the entries, in shared memory
+ * @n: how many there are
+ */
+struct proto_flights {
+	struct proto_flight *entry;
+	uint32_t n;
+};
+
+/**
+ * proto_flights_note() - note that a request was completed
+ * @t: table
+ * @tag: its tag; one whose slot the table does not have is not noted
+ * @status: how it ended
+ *
+ * The process may be killed between any two instructions of this: the entry then has its old
+ * meaning, the new one, or none.
+ */
+static inline void proto_flights_note(const struct proto_flights *t, uint64_t tag,
+				      enum proto_status status)
+{
+	uint32_t slot = proto_slot(tag);
+	struct proto_flight *e;
+
+	if (slot >= t->n)
+		return;
+	e = &t->entry[slot];
+	/* With the old tag and the new status the entry would lie about the old request. */
+	__atomic_store_n(&e->tag, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->status, status, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->tag, tag, __ATOMIC_RELEASE);
+}
+
+/**
+ * proto_flights_find() - how did the predecessor complete a request?
+ * @t: table, written by a predecessor that need not be trusted
+ * @tag: tag of the request
+ * @status: filled in if it was completed
+ *
+ * Return: true if the table has a sound result for exactly this tag.
+ */
+bool proto_flights_find(const struct proto_flights *t, uint64_t tag, enum proto_status *status);
+
+#endif /* PROTO_FLIGHT_H */
