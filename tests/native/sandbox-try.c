@@ -109,9 +109,9 @@ static int enter(const char *who, const char *how)
 	struct sandbox_profile p;
 
 	if (!strcmp(who, "np"))
-		np_profile_init(&p, SANDBOX_REQUIRE, &none);
+		np_profile_init(&p, SANDBOX_REQUIRE, 1, &none);
 	else
-		sp_profile_init(&p, SANDBOX_REQUIRE);
+		sp_profile_init(&p, SANDBOX_REQUIRE, 0);
 	if (sandbox_drop(&p))
 		return -1;
 	return strcmp(how, "filter") ? 0 : sandbox_filter(&p);

@@ -23,7 +23,25 @@ path=$(disk d 16M)
 arena_options=(--size 256M --page-size 4K --disk "d=$path")
 head -c 16M /dev/urandom >"$tmp/image"
 
+# limit PID NAME: the soft and the hard limit of a process
+limit()
+{
+	sed -n "s/^$2  *\([^ ]*\)  *\([^ ]*\) .*/\1 \2/p" "/proc/$1/limits"
+}
+
+# is_limited PID NAME: it has a limit, which it cannot raise
+is_limited()
+{
+	limit "$1" "$2"
+	[[ $(limit "$1" "$2") =~ ^([0-9]+)\ ([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
+}
+
+# Whoever starts arenad may have files open.
+echo secret >"$tmp/secret"
+exec {secret}<"$tmp/secret"
+own_score=$(cat /proc/self/oom_score_adj)
 arenad_start "${arena_options[@]}" --verbose
+exec {secret}<&-
 for program in arena-np arena-sp; do
 	pid=$(children "$program")
 	is "each thread of $program has no_new_privs" "$(all_threads "$pid" NoNewPrivs)" 1
@@ -32,8 +50,18 @@ for program in arena-np arena-sp; do
 		is "$program has no capability in $set in any thread" \
 			"$(all_threads "$pid" "$set")" 0000000000000000
 	done
-	is "$program writes no core file" \
-		"$(awk '/^Max core/ { print $5, $6 }' "/proc/$pid/limits")" "0 0"
+	is "$program writes no core file" "$(limit "$pid" "Max core file size")" "0 0"
+	ok "$program cannot write files of any length" is_limited "$pid" "Max file size"
+	ok "$program cannot open any number of files" is_limited "$pid" "Max open files"
+	if says "no more memory: on" >/dev/null; then
+		ok "$program cannot map any amount of memory" is_limited "$pid" "Max address space"
+	else
+		skip "$program cannot map any amount of memory" "a sanitizer maps much of it"
+	fi
+	ok "the kernel ends $program for want of memory before it ends arenad" \
+		[ "$(cat "/proc/$pid/oom_score_adj")" -gt "$own_score" ]
+	not_ok "$program has no file that was open where arenad was started" \
+		eval "ls -l /proc/$pid/fd | grep -F $tmp/secret"
 	for space in net ipc uts; do
 		ok "$program has a namespace of its own: $space" \
 			[ "$(readlink "/proc/$pid/ns/$space")" != "$(readlink "/proc/$$/ns/$space")" ]

@@ -2,9 +2,14 @@
 /*
  * arenad: make a region, run the processes that work in it, remove it.
  */
+#define _GNU_SOURCE
 #include <common/log.h>
 #include <common/start.h>
+#include <errno.h>
+#include <linux/close_range.h>
 #include <listen/socket.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cpus.h"
 #include "options.h"
@@ -45,6 +50,16 @@ static int run(const struct arenad_options *o, struct reload *reload)
 	return status;
 }
 
+/*
+ * What whoever started arenad has left open is not for the processes that it starts. It stays open
+ * here, as sockets to listen on may be among it.
+ */
+static void keep_descriptors(void)
+{
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC))
+		log_warn("cannot keep open files from other processes: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	struct reload reload = { .bundle = -1 };
@@ -52,6 +67,7 @@ int main(int argc, char **argv)
 	int status;
 
 	start_program("arenad");
+	keep_descriptors();
 	/* From now on signals wait until arenad_supervise() reads them. */
 	arenad_supervise_hold_signals();
 	arenad_options_parse(&options, argc, argv);

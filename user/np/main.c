@@ -204,7 +204,7 @@ static int close_up(struct np *np)
 
 	if (np->options->sandbox == SANDBOX_OFF)
 		return 0;
-	np_profile_init(&profile, np->options->sandbox, &np->sockets);
+	np_profile_init(&profile, np->options->sandbox, np->conns.max, &np->sockets);
 	address_keep_interfaces();
 	ret = sandbox_drop(&profile);
 	if (ret >= 0)

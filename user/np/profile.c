@@ -10,10 +10,26 @@ static const char *const calls[] = {
 	"recvmsg", "sendmsg", "sendto", "setsockopt", "shutdown", NULL,
 };
 
+/*
+ * A connection with TLS takes some 100 kB in GnuTLS, and libraries reserve 128 MiB to use 64 of
+ * them.
+ */
+#define MEMORY			(512ULL << 20)
+#define MEMORY_A_CONNECTION	(256ULL << 10)
+
+/* An NP is the part that strangers reach, so it is the first to go. */
+#define OOM_SCORE	500
+
 /* The files of UNIX sockets that this process has made are removed at its end. */
-void np_profile_init(struct sandbox_profile *p, enum sandbox_mode mode, struct listen_set *sockets)
+void np_profile_init(struct sandbox_profile *p, enum sandbox_mode mode, uint32_t connections,
+		     struct listen_set *sockets)
 {
-	*p = (struct sandbox_profile){ .mode = mode, .calls = calls };
+	*p = (struct sandbox_profile){
+		.mode = mode,
+		.calls = calls,
+		.memory = MEMORY + connections * MEMORY_A_CONNECTION,
+		.oom_score = OOM_SCORE,
+	};
 	for (unsigned int i = 0; i < sockets->n && p->n_folders < SANDBOX_MAX_FOLDERS; i++)
 		if (sockets->socket[i].file.is_there)
 			p->folder[p->n_folders++] = sockets->socket[i].file.folder;

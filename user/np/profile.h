@@ -10,8 +10,14 @@
 
 struct listen_set;
 
-/** np_profile_init() - fill @p for an NP that listens on @sockets, which have to stay */
-void np_profile_init(struct sandbox_profile *p, enum sandbox_mode mode,
+/**
+ * np_profile_init() - fill a profile for an NP
+ * @p: filled
+ * @mode: SANDBOX_AUTO or SANDBOX_REQUIRE
+ * @connections: clients that it may have at a time
+ * @sockets: where it listens; they have to stay
+ */
+void np_profile_init(struct sandbox_profile *p, enum sandbox_mode mode, uint32_t connections,
 		     struct listen_set *sockets);
 
 #endif /* NP_PROFILE_H */

@@ -39,7 +39,7 @@ int sandbox_namespaces(const struct sandbox_profile *p);
 /** sandbox_privileges() - no_new_privs, no capability */
 int sandbox_privileges(const struct sandbox_profile *p);
 
-/** sandbox_limits() - no core file, no tracer, no more files */
+/** sandbox_limits() - no core file, no tracer, no more files and memory; needs /proc */
 int sandbox_limits(const struct sandbox_profile *p);
 
 /** sandbox_landlock() - no paths but those of @p, no TCP, no signals */

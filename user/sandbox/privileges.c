@@ -6,7 +6,6 @@
 #include <linux/securebits.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -71,36 +70,4 @@ int sandbox_privileges(const struct sandbox_profile *p)
 	if (!ret)
 		ret = sandbox_result(p, "no capability", 0, drop_capabilities());
 	return ret;
-}
-
-/* Nothing can be raised later what is not raised now. */
-static int keep_limit(int resource)
-{
-	struct rlimit limit;
-
-	if (getrlimit(resource, &limit))
-		return -errno;
-	limit.rlim_max = limit.rlim_cur;
-	return setrlimit(resource, &limit) ? -errno : 0;
-}
-
-/*
- * RLIMIT_FSIZE would also hold for a log that is a file, and RLIMIT_NPROC for the workers that
- * io_uring starts in the kernel. The filter of system calls forbids new processes.
- */
-int sandbox_limits(const struct sandbox_profile *p)
-{
-	const struct rlimit none = { 0, 0 };
-	int ret = sandbox_result(p, "no core file", 0,
-				 setrlimit(RLIMIT_CORE, &none) ? -errno : 0);
-
-	if (!ret)
-		ret = sandbox_result(p, "no more open files", 0, keep_limit(RLIMIT_NOFILE));
-	if (!ret)
-		ret = sandbox_result(p, "no more locked memory", 0, keep_limit(RLIMIT_MEMLOCK));
-	if (ret || SANDBOX_FOR_SANITIZER)
-		return ret;
-	/* All peers have the descriptors that they took by this right. */
-	ret = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
-	return sandbox_result(p, "no tracer of the same user", 0, ret);
 }

@@ -48,7 +48,8 @@ int sandbox_result(const struct sandbox_profile *p, const char *name,
 int sandbox_drop(const struct sandbox_profile *p)
 {
 	int (*const measure[])(const struct sandbox_profile *p) = {
-		sandbox_namespaces, sandbox_privileges, sandbox_limits, sandbox_landlock,
+		/* The first one looks into /proc, which is gone after the second one. */
+		sandbox_limits, sandbox_namespaces, sandbox_privileges, sandbox_landlock,
 	};
 	int missing = 0;
 
@@ -70,6 +71,8 @@ void sandbox_log_missing(unsigned int measures)
 		"Landlock's rules for TCP",
 		"Landlock's rules for signals and abstract sockets",
 		"filters of system calls",
+		"a rule against memory that becomes code",
+		"a /proc for limits of memory",
 	};
 
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)

@@ -31,6 +31,8 @@ extern const char *const sandbox_words[];
  * @SANDBOX_LANDLOCK_TCP: no TCP port
  * @SANDBOX_LANDLOCK_SCOPES: no signal to other processes, no abstract socket of theirs
  * @SANDBOX_FILTER: no system call that is not on the list
+ * @SANDBOX_NO_NEW_CODE: no memory that could be written becomes executable
+ * @SANDBOX_PROC: limits that are set by what /proc says, or written there
  */
 enum sandbox_measure {
 	SANDBOX_NAMESPACES = 1,
@@ -38,6 +40,8 @@ enum sandbox_measure {
 	SANDBOX_LANDLOCK_TCP = 4,
 	SANDBOX_LANDLOCK_SCOPES = 8,
 	SANDBOX_FILTER = 16,
+	SANDBOX_NO_NEW_CODE = 32,
+	SANDBOX_PROC = 64,
 };
 
 /**
@@ -45,6 +49,10 @@ enum sandbox_measure {
  * @mode: SANDBOX_AUTO or SANDBOX_REQUIRE
  * @calls: names of the system calls that it makes, besides those of every process; NULL at the end
  * @ioctl: the only request that it may make by ioctl(2), or 0
+ * @memory: bytes of memory that it may map besides what it has mapped; 0 for any number
+ * @file_bytes: length of the longest regular file that it may write, besides its log
+ * @oom_score: by how much sooner than the process that started it the kernel ends it for want of
+ *	memory, in the unit of oom_score_adj
  * @n_folders: used entries of @folder
  * @folder: folders in which it may remove files; it may use no other path. If there are any, it may
  *	call unlink(2) and lstat(2), and keeps its mounts.
@@ -53,6 +61,9 @@ struct sandbox_profile {
 	enum sandbox_mode mode;
 	const char *const *calls;
 	unsigned long ioctl;
+	uint64_t memory;
+	uint64_t file_bytes;
+	int oom_score;
 	unsigned int n_folders;
 	const char *folder[SANDBOX_MAX_FOLDERS];
 };
@@ -61,10 +72,11 @@ struct sandbox_profile {
  * sandbox_drop() - give up privileges and files, in this thread and those that it starts later
  * @p: what is kept
  *
- * The process leaves the namespaces of the network, of IPC and of mounts for empty ones. It drops
- * all capabilities, sets no_new_privs, forbids core files, more open files than it may have now,
- * and PTRACE_ATTACH by processes of the same user, and enters a Landlock domain without files, TCP
- * ports, and signals or abstract sockets to processes outside. The process must have one thread.
+ * The process forbids itself core files, more open files, memory and longer files than it may have,
+ * memory that becomes code, and PTRACE_ATTACH by processes of the same user. It leaves the
+ * namespaces of the network, of IPC and of mounts for empty ones, drops all capabilities, sets
+ * no_new_privs, and enters a Landlock domain without files, TCP ports, and signals or abstract
+ * sockets to processes outside. The process must have one thread.
  * Errors are logged.
  *
  * Return: bits of enum sandbox_measure for what the machine does not have, 0 if the mode is

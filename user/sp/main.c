@@ -128,7 +128,7 @@ static int close_up(struct sp *sp)
 	struct sandbox_profile profile;
 	int ret = 0;
 
-	sp_profile_init(&profile, sp->options.sandbox);
+	sp_profile_init(&profile, sp->options.sandbox, sp->backend.longest);
 	if (is_on)
 		ret = sandbox_drop(&profile);
 	if (ret >= 0)

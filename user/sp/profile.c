@@ -10,7 +10,20 @@
  */
 static const char *const calls[] = { "lseek", NULL };
 
-void sp_profile_init(struct sandbox_profile *p, enum sandbox_mode mode)
+/* It allocates nothing while it serves, but a library reserves 128 MiB for the thread. */
+#define MEMORY	(256ULL << 20)
+
+/* With an SP its clients lose a disk. */
+#define OOM_SCORE	250
+
+void sp_profile_init(struct sandbox_profile *p, enum sandbox_mode mode, uint64_t file_bytes)
 {
-	*p = (struct sandbox_profile){ .mode = mode, .calls = calls, .ioctl = BLKGETSIZE64 };
+	*p = (struct sandbox_profile){
+		.mode = mode,
+		.calls = calls,
+		.ioctl = BLKGETSIZE64,
+		.memory = MEMORY,
+		.file_bytes = file_bytes,
+		.oom_score = OOM_SCORE,
+	};
 }

@@ -8,7 +8,12 @@
 
 #include <sandbox/sandbox.h>
 
-/** sp_profile_init() - fill @p for an SP whose disk is open */
-void sp_profile_init(struct sandbox_profile *p, enum sandbox_mode mode);
+/**
+ * sp_profile_init() - fill a profile for an SP whose disk is open
+ * @p: filled
+ * @mode: SANDBOX_AUTO or SANDBOX_REQUIRE
+ * @file_bytes: how long the file may become that is the disk, 0 if it is none
+ */
+void sp_profile_init(struct sandbox_profile *p, enum sandbox_mode mode, uint64_t file_bytes);
 
 #endif /* SP_PROFILE_H */

@@ -18,6 +18,8 @@
 #define MAX_BLOCK	4096U
 #define MAX_BYTES	(32U << 20)
 #define MAX_DISCARD	(1ULL << 40)
+/* A file may become twice as long while it is served, or grow by so much. */
+#define MIN_GROWTH	(1ULL << 30)
 
 /*
  * Direct I/O moves whole blocks, so the part with the last bytes of a file that ends within a block
@@ -91,11 +93,23 @@ static void find_limits(struct backend_limits *l, int fd)
 	l->discard_granularity = l->has_discard ? MAX_BLOCK : 0;
 }
 
+/* So that it cannot fill a file system. What is longer is for a process that is started later. */
+static uint64_t longest(const struct backend_limits *l)
+{
+	if (l->is_readonly)
+		return 0;
+	return (l->bytes + (l->bytes > MIN_GROWTH ? l->bytes : MIN_GROWTH)) &
+	       ~(uint64_t)(MAX_BLOCK - 1);
+}
+
 uint64_t file_size_now(const struct backend *b)
 {
 	struct stat st;
 
-	return fstat(b->fd, &st) ? 0 : (uint64_t)st.st_size;
+	if (fstat(b->fd, &st))
+		return 0;
+	return b->longest && (uint64_t)st.st_size > b->longest ? b->longest :
+							       (uint64_t)st.st_size;
 }
 
 /* A file system that cannot tell says that all is data, and so does this if there is an error. */
@@ -147,6 +161,7 @@ int file_open(struct backend *b, const char **why)
 		return ret;
 	}
 	find_limits(&b->limits, b->fd);
+	b->longest = longest(&b->limits);
 	b->ops = &file_ops;
 	return 0;
 }
