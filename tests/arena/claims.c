@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: a role belongs to one arena at a time, and is free as soon as its process has died.
+ * Goal: a role belongs to one arena at a time, and is free as soon as its process has died and the
+ * kernel does nothing for it any more.
  * Method: two arenas of one process, and processes that open the region by its name, live, die,
- * fork and close.
+ * fork and close. One of them dies while a zero-copy send is under way, because the peer takes
+ * no data.
  */
-#include <arena/arena.h>
-#include <errno.h>
-#include <signal.h>
-#include <string.h>
+#define _GNU_SOURCE
 #include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "tap.h"
+#include "ring-rig.h"
 
 #define NAME	"claims"
 #define FIRST	ARENA_ROLE(0, 0)
@@ -166,6 +163,120 @@ static void test_reading_only(void)
 	mshare_close(m);
 }
 
+/* More than the socket buffers of both ends take. */
+#define SENT_BUFFERS	1024U
+#define SOCKET_BYTES	(64 << 10)
+
+static int connect_to(const struct sockaddr_in *at)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = SOCKET_BYTES;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return connect(fd, (const struct sockaddr *)at, sizeof(*at)) ? -1 : fd;
+}
+
+/* Take the first role and begin to send without a copy. Return: 0 or -errno. */
+static int send_much(const struct sockaddr_in *at, bool closes_at_death)
+{
+	const struct arena_options o = { .size = sizeof(o), .role = FIRST };
+	struct arena_ring_options ro = rig_options;
+	struct arena_io io = { .length = SENT_BUFFERS * 4096 };
+	struct arena_ring *r;
+	struct arena *a;
+	int ret = arena_open(NAME, &o, &a);
+
+	ro.closes_at_death = closes_at_death;
+	if (!ret)
+		ret = arena_ring_open(a, &ro, &r);
+	if (!ret)
+		ret = arena_get_for(a, 1, SENT_BUFFERS, &io.buf);
+	if (!ret)
+		ret = arena_ring_add_file(r, connect_to(at), &io.file);
+	if (!ret)
+		ret = arena_ring_send_zc(r, &io, NULL);
+	return ret ? ret : arena_ring_submit(r);
+}
+
+/* A child that sends to the socket which the call returns, and where nobody reads. */
+static struct holder hold_sending(bool closes_at_death, int *to)
+{
+	struct holder h;
+	struct sockaddr_in at;
+	int sock = rig_listen(&at), size = SOCKET_BYTES;
+
+	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (pipe(h.told))
+		bail("pipe");
+	fflush(stdout);
+	h.pid = fork();
+	if (!h.pid) {
+		int ret;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		mshare_detach(region());
+		close(sock);
+		ret = send_much(&at, closes_at_death);
+		if (write(h.told[1], &ret, sizeof(ret)) != sizeof(ret))
+			_exit(1);
+		pause();
+	}
+	close(h.told[1]);
+	*to = accept(sock, NULL, NULL);
+	close(sock);
+	return h;
+}
+
+/* Does the role become free? The kernel ends a ring some time after its process. */
+static bool becomes_free(uint32_t role)
+{
+	int ret = -EBUSY;
+
+	for (int i = 0; ret == -EBUSY && i < 1000; i++) {
+		if (i)
+			usleep(10000);
+		ret = take_and_end(role);
+	}
+	return !ret;
+}
+
+/* Return: the error behind the bytes that have come, or 0 for a regular end. */
+static int read_to_end(int fd)
+{
+	static char bytes[65536];
+	ssize_t n;
+
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		;
+	return n ? errno : 0;
+}
+
+static void test_sending(void)
+{
+	int to;
+	struct holder h = hold_sending(false, &to);
+
+	ok(told(&h) >= 0, "a process sends without a copy to a peer that takes no data");
+	kill_holder(&h);
+	/* A role that only takes a while to become free is free by then. */
+	usleep(500000);
+	is(take_and_end(FIRST), -EBUSY,
+	   "the role of a killed process is not free while the kernel sends from its buffers");
+	close(to);
+	ok(becomes_free(FIRST), "the role is free when the peer is gone");
+}
+
+static void test_closing(void)
+{
+	int to;
+	struct holder h = hold_sending(true, &to);
+
+	ok(told(&h) >= 0, "a process whose ring closes at death sends to an idle peer");
+	kill_holder(&h);
+	ok(becomes_free(FIRST), "the role is free although the peer has taken no data");
+	is(read_to_end(to), ECONNRESET, "the peer sees a reset behind what it was sent");
+	close(to);
+}
+
 static void test_numbers(void)
 {
 	int claim = mshare_claim(region(), 1ULL << 62);
@@ -189,6 +300,8 @@ int main(void)
 	test_setting_up();
 	test_one_process();
 	test_fork();
+	test_sending();
+	test_closing();
 	test_numbers();
 	test_reading_only();
 	arena_close(none);

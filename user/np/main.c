@@ -99,6 +99,8 @@ static int make_ring(struct np *np)
 		.sources = OTHER_SOURCES + np->options->exports.n,
 		.wait = np->options->wait,
 		.uses = ARENA_USES_SOCKETS,
+		/* A successor waits until nothing is sent from the buffers any more. */
+		.closes_at_death = true,
 	};
 	int ret;
 

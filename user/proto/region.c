@@ -2,12 +2,19 @@
 #include <proto/region.h>
 
 #include <arena/arena.h>
+#include <common/clock.h>
 #include <common/log.h>
+#include <common/start.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <proto/layout.h>
+
+/* How long, and how often, a role that is in use is waited for. */
+#define ROLE_WAIT_MS	25000
+#define ROLE_PAUSE_NS	10000000L
 
 void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE])
 {
@@ -42,19 +49,43 @@ static void log_view(const char *name, const struct arena *a)
 			 info.view);
 }
 
+static int try_to_open(const char *name, uint32_t role, const char *view, struct arena **out)
+{
+	struct arena_options options = { .size = sizeof(options), .role = role, .view = view };
+	int ret = arena_open(name, &options, out);
+
+	/* If the region itself is missing, the second call returns -ENOENT, too. */
+	if (ret != -ENOENT)
+		return ret;
+	options.view = NULL;
+	return arena_open(name, &options, out);
+}
+
+/* Wait for the last operation of a process that had the role and has died. */
+static int wait_for_role(const char *name, uint32_t role, const char *view, struct arena **out)
+{
+	const struct timespec pause = { .tv_nsec = ROLE_PAUSE_NS };
+	int64_t deadline = clock_deadline(ROLE_WAIT_MS);
+	int ret = -EBUSY;
+
+	log_info("region %s: %s is still in use: waiting for up to %d s", name, view,
+		 ROLE_WAIT_MS / 1000);
+	while (ret == -EBUSY && clock_left_ms(deadline) && !start_stop_is_pending()) {
+		nanosleep(&pause, NULL);
+		ret = try_to_open(name, role, view, out);
+	}
+	return ret;
+}
+
 int proto_open_region(const char *name, uint32_t role, struct arena **out)
 {
 	char view[MSHARE_VIEW_SIZE];
-	struct arena_options options = { .size = sizeof(options), .role = role, .view = view };
 	int ret;
 
 	proto_view_name(role, view);
-	ret = arena_open(name, &options, out);
-	/* If the region itself is missing, the second call returns -ENOENT, too. */
-	if (ret == -ENOENT) {
-		options.view = NULL;
-		ret = arena_open(name, &options, out);
-	}
+	ret = try_to_open(name, role, view, out);
+	if (ret == -EBUSY)
+		ret = wait_for_role(name, role, view, out);
 	if (ret)
 		return open_error(name, view, ret);
 	log_view(name, *out);

@@ -27,6 +27,9 @@ void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE]);
  * The region is opened through the view of the role. A region that has no such view was made by
  * hand, and is opened through its view rw. The call logs which view it opened, and its errors.
  *
+ * The role of a process that was killed is free when the last operation on its rings has ended, for
+ * which the call waits up to 25 seconds, or until the program is asked to stop.
+ *
  * Return: 0 or -errno as of arena_open(); -EACCES if the role's view belongs to another user.
  */
 int proto_open_region(const char *name, uint32_t role, struct arena **out);

@@ -137,6 +137,9 @@ enum arena_ring_uses {
  *	registrations, also those that do not come from the library: from code that has taken
  *	over the process, or from another process with the ring's descriptor.
  *	arena_ring_poll(), cancellations and sources belong to every use.
+ * @closes_at_death: if the process is killed, the kernel closes its sockets at once, and resets
+ *	its TCP connections. Without this a socket of the ring stays open until the last operation
+ *	has ended, and a peer that takes no data delays the end of a zero-copy send.
  */
 struct arena_ring_options {
 	size_t size;
@@ -150,6 +153,7 @@ struct arena_ring_options {
 	const struct arena_features *features;
 	bool polled;
 	uint32_t uses;
+	bool closes_at_death;
 };
 
 /**
@@ -285,6 +289,9 @@ struct arena_event {
  * @a: arena whose extents it uses; must outlive the ring
  * @options: copied; NULL means that all is zero but its size
  * @out: the ring, to be closed with arena_ring_close()
+ *
+ * The ring keeps the claim of the arena's role: if the process is killed, the role is not free
+ * before the last operation of the ring has ended.
  *
  * Return: 0; -EINVAL if a member of @options is out of bounds; -E2BIG if @options has members that
  * this library does not know; -EOPNOTSUPP if this kernel lacks a feature that is needed, see

@@ -212,6 +212,11 @@ static int claim_role(struct arena *a)
 	return a->claim >= 0 || a->claim == -EOPNOTSUPP ? 0 : a->claim;
 }
 
+int arena_io_claim(const struct arena *a)
+{
+	return a->claim;
+}
+
 /* A child of fork(2) has a duplicate, which must not end the claim of its parent. */
 static void unclaim_role(struct arena *a)
 {

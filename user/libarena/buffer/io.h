@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Inside libarena: what rings do with extents in one step, which takes three calls of
- * <arena/arena.h>. It must not know what a ring is.
+ * <arena/arena.h>, and the claim that they keep. It must not know what a ring is.
  */
 #ifndef ARENA_IO_H
 #define ARENA_IO_H
@@ -22,5 +22,8 @@
  */
 int arena_io_take(struct arena *a, struct arena_buf b, uint32_t from, uint32_t length,
 		  bool writes, void **at);
+
+/** arena_io_claim() - the descriptor that keeps the role, or a negative number if none does */
+int arena_io_claim(const struct arena *a);
 
 #endif /* ARENA_IO_H */

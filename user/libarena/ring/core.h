@@ -56,7 +56,7 @@ struct nvme_uring_cmd;
  * @free_file: list of free entries in the first half of @files
  * @free_accepted: list of free entries in the second half; empty if the kernel chooses them
  * @direct: files are direct descriptors, else file descriptors
- * @keeps: without @direct: the kernel has a table, too, with the files that may be locked
+ * @mortal: sockets are closed when the process dies, see closes_at_death in ring.h
  * @own: completions to come of the ring's own cancellations and shutdowns
  * @own_max: how many of them the completion queue has room for
  * @removals: number of times that all operations on a file were cancelled
@@ -95,7 +95,7 @@ struct arena_ring {
 	uint32_t free_file;
 	uint32_t free_accepted;
 	bool direct;
-	bool keeps;
+	bool mortal;
 	uint32_t own;
 	uint32_t own_max;
 	uint32_t removals;

@@ -2,12 +2,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "files.h"
+#include "../buffer/io.h"
 #include "../why.h"
 
 /* Descriptors that the limit must leave for other files of the process. */
@@ -31,30 +33,95 @@ static void raise_limit(uint32_t files)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Entries of the kernel's table: the files, or only those that were added and can be locked, and
+ * the claim.
+ */
+static uint32_t table_entries(const struct arena_ring *r)
+{
+	return (r->direct ? r->n_files : r->n_files / 2) + 1;
+}
+
+static int put_into_table(struct arena_ring *r, uint32_t index, int fd)
+{
+	int ret = io_uring_register_files_update(&r->uring, index, &fd, 1);
+
+	return ret < 0 ? ret : 0;
+}
+
+static int make_table(struct arena_ring *r)
+{
+	uint32_t half = r->n_files / 2, n = table_entries(r);
+	int ret = io_uring_register_files_sparse(&r->uring, n);
+	int claim = arena_io_claim(r->a);
+
+	if (!ret && r->direct)
+		ret = io_uring_register_file_alloc_range(&r->uring, half, half);
+	if (!ret && claim >= 0)
+		ret = put_into_table(r, n - 1, claim);
+	return ret;
+}
+
 int ring_files_init(struct arena_ring *r)
 {
 	uint32_t half = r->n_files / 2;
-	int ret;
 
-	r->direct = arena_has(&r->features, ARENA_HAS_DIRECT_CLOSE);
+	r->direct = !r->mortal && arena_has(&r->features, ARENA_HAS_DIRECT_CLOSE);
 	r->free_accepted = r->direct ? NONE : half;
 	free_list(r, 0, half);
 	free_list(r, half, r->n_files);
-	if (!r->direct) {
+	if (!r->direct)
 		raise_limit(r->n_files);
-		return 0;
-	}
-	ret = io_uring_register_files_sparse(&r->uring, r->n_files);
-	return ret ? ret : io_uring_register_file_alloc_range(&r->uring, half, half);
+	return make_table(r);
+}
+
+static int set_linger(int fd, int on)
+{
+	/* No time to linger: what is not sent is dropped, and the peer sees a reset. */
+	const struct linger now = { .l_onoff = on };
+
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+/* A connection that ends while the process lives ends as any other one. */
+static void close_fd(struct ring_file *f)
+{
+	if (f->resets)
+		set_linger(f->fd, 0);
+	close(f->fd);
 }
 
 void ring_files_close(struct arena_ring *r)
 {
-	if ((r->direct || r->keeps) && !ring_is_child(r))
+	bool is_child = ring_is_child(r);
+
+	if (!is_child)
 		io_uring_unregister_files(&r->uring);
-	for (uint32_t i = 0; !r->direct && i < r->n_files; i++)
+	for (uint32_t i = 0; !r->direct && i < r->n_files; i++) {
+		/* The connections of the parent go on. */
+		r->files[i].resets &= !is_child;
 		if (r->files[i].state != FILE_FREE)
-			close(r->files[i].fd);
+			close_fd(&r->files[i]);
+	}
+}
+
+static int get_option(int fd, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &length) ? -1 : value;
+}
+
+/*
+ * The kernel closes descriptors when the process dies. What of a connection's data is still to be
+ * sent, or to be acknowledged, goes on from the process's memory unless the connection is reset.
+ * Accepted connections would inherit that from a socket that listens.
+ */
+static bool reset_at_death(const struct arena_ring *r, int fd)
+{
+	return r->mortal && get_option(fd, SO_PROTOCOL) == IPPROTO_TCP &&
+	       !get_option(fd, SO_ACCEPTCONN) && !set_linger(fd, 1);
 }
 
 static struct arena_file file_begin(struct arena_ring *r, uint32_t index, int fd, bool socket,
@@ -68,6 +135,7 @@ static struct arena_file file_begin(struct arena_ring *r, uint32_t index, int fd
 		.state = FILE_LIVE,
 		.socket = socket,
 		.stream = stream,
+		.resets = socket && reset_at_death(r, fd),
 	};
 	return (struct arena_file){ index, f->generation };
 }
@@ -77,18 +145,11 @@ static int hold(struct arena_ring *r, uint32_t index, int fd)
 {
 	int ret;
 
-	if (r->direct) {
-		ret = io_uring_register_files_update(&r->uring, index, &fd, 1);
-		return ret < 0 ? ret : 0;
-	}
+	if (r->direct)
+		return put_into_table(r, index, fd);
 	/* Never 0, 1 or 2, because other code uses those numbers without opening them. */
 	ret = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	return ret < 0 ? -errno : ret;
-}
-
-static bool can_be_locked(mode_t mode)
-{
-	return S_ISREG(mode) || S_ISBLK(mode);
 }
 
 /*
@@ -96,26 +157,17 @@ static bool can_be_locked(mode_t mode)
  * if the process is killed: so its locks say when the process does no more I/O. Direct descriptors
  * are registered already.
  */
-static int keep(struct arena_ring *r, uint32_t index, int fd)
+static bool has_to_be_kept(const struct arena_ring *r, mode_t mode)
 {
-	int ret = 0;
-
-	if (r->direct)
-		return 0;
-	if (!r->keeps)
-		ret = io_uring_register_files_sparse(&r->uring, r->n_files / 2);
-	if (ret)
-		return ret;
-	r->keeps = true;
-	ret = io_uring_register_files_update(&r->uring, index, &fd, 1);
-	return ret < 0 ? ret : 0;
+	return !r->direct && (S_ISREG(mode) || S_ISBLK(mode));
 }
 
 int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 {
 	uint32_t index = r->free_file;
-	int ret = ring_check(r), kept;
+	int ret = ring_check(r), err;
 	struct stat st;
+	bool is_kept;
 
 	if (ret)
 		return ret;
@@ -126,15 +178,17 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 	ret = hold(r, index, fd);
 	if (ret < 0)
 		return ret;
-	kept = can_be_locked(st.st_mode) ? keep(r, index, fd) : 0;
-	if (kept) {
+	is_kept = has_to_be_kept(r, st.st_mode);
+	err = is_kept ? put_into_table(r, index, fd) : 0;
+	if (err) {
 		close(ret);
-		return kept;
+		return err;
 	}
 	r->free_file = r->files[index].next;
 	*file = file_begin(r, index, ret, S_ISSOCK(st.st_mode),
 			   !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode));
 	r->files[index].block = S_ISBLK(st.st_mode);
+	r->files[index].is_kept = is_kept;
 	return 0;
 }
 
@@ -169,12 +223,12 @@ struct ring_file *ring_file_find(struct arena_ring *r, struct arena_file file)
 
 static void release_entry(struct arena_ring *r, uint32_t index)
 {
-	int none = -1;
+	struct ring_file *f = &r->files[index];
 
-	if (r->direct || (r->keeps && index < r->n_files / 2))
-		io_uring_register_files_update(&r->uring, index, &none, 1);
+	if (r->direct || f->is_kept)
+		put_into_table(r, index, -1);
 	if (!r->direct)
-		close(r->files[index].fd);
+		close_fd(f);
 }
 
 static void close_if_done(struct arena_ring *r, uint32_t index)

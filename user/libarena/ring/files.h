@@ -7,7 +7,11 @@
  * is closed stays open inside until all operations that were begun earlier, on any file,
  * have ended: one idle connection would keep all others open. There the files are file
  * descriptors whose numbers only the ring knows, and which it closes when the last
- * operation has ended.
+ * operation has ended. The same holds for a ring whose sockets are to be closed when the
+ * process dies: direct descriptors live as long as the last operation.
+ *
+ * The kernel's table also has the claim of the arena's role, so that the claim ends with the
+ * last operation of the ring, and not before.
  *
  * It counts the operations on a file, but must not know what they do; ops.h is built on it.
  */
@@ -32,6 +36,8 @@ enum ring_file_state { FILE_FREE, FILE_LIVE, FILE_CLOSING };
  * @reading: an operation takes bytes from a stream
  * @writing: an operation puts bytes into a stream
  * @aborted: bytes that were not sent are discarded
+ * @is_kept: without direct descriptors: the kernel's table has the file, too
+ * @resets: it is a connection that is reset if the process dies
  */
 struct ring_file {
 	uint32_t generation;
@@ -45,6 +51,8 @@ struct ring_file {
 	bool reading;
 	bool writing;
 	bool aborted;
+	bool is_kept;
+	bool resets;
 };
 
 /** ring_files_init() - an empty table; 0 or -errno */

@@ -49,8 +49,6 @@ static const struct allowed operations[] = {
 };
 
 static const struct allowed registrations[] = {
-	/* Where files are not direct descriptors, the first file that can be locked makes one. */
-	{ IORING_REGISTER_FILES2, EACH },
 	{ IORING_REGISTER_FILES_UPDATE, EACH },
 	{ IORING_UNREGISTER_FILES, EACH },
 	{ IORING_UNREGISTER_BUFFERS, EACH },
