@@ -154,8 +154,8 @@ static const struct agreement agreements[] = {
 
 static void test_without_region(void)
 {
-	struct pair p = pair_of((struct way){ ARENA_CHANNEL_SOCKET, true }, ARENA_WAIT_SLEEP,
-				ENTRIES);
+	const struct way way = { .transport = ARENA_CHANNEL_SOCKET, .by_socket = true };
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 
 	if (!pair_fork(&p)) {
 		p.has_no_arena = true;

@@ -18,8 +18,9 @@
 #define ENTRIES		16
 #define SOON_MS		5000
 
-static const struct way hybrid = { ARENA_CHANNEL_HYBRID, false };
-static const struct way sock = { ARENA_CHANNEL_SOCKET, true };
+static const struct way hybrid = { .transport = ARENA_CHANNEL_HYBRID };
+static const struct way ring = { .transport = ARENA_CHANNEL_MSG_RING, .by_socket = true };
+static const struct way sock = { .transport = ARENA_CHANNEL_SOCKET, .by_socket = true };
 
 /* Calls of io_uring_submit() that fail from now on. */
 static int failures;
@@ -144,8 +145,8 @@ static void test_waiting(struct way way, enum arena_wait wait)
 /* Opening fails while a message to the peer is queued on the application's tx ring. */
 static void test_open_fails(void)
 {
-	struct pair p = pair_of((struct way){ ARENA_CHANNEL_MSG_RING, false }, ARENA_WAIT_SLEEP,
-				ENTRIES);
+	const struct way way = { .transport = ARENA_CHANNEL_MSG_RING };
+	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 	struct io_uring tx, others[8];
 	struct arena_channel *ch;
 	struct io_uring_cqe *cqe;
@@ -209,7 +210,7 @@ int main(void)
 	test_consumer_sleeps();
 	test_producer_sleeps();
 	for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
-		test_waiting((struct way){ ARENA_CHANNEL_MSG_RING, true }, wait);
+		test_waiting(ring, wait);
 	test_open_fails();
 	test_close_during_send();
 	return channel_test_end();

@@ -12,15 +12,18 @@
 #define ENTRIES	16
 
 /* Poll the channel's descriptor until it has connected; 0 or an error. */
-static int drive(struct arena_channel *ch)
+static int drive(struct arena_channel *ch, bool is_end)
 {
 	struct arena_msg none;
 	int ret = 0;
 
 	while (!ret && !arena_channel_is_connected(ch)) {
-		struct pollfd fd = { .fd = arena_channel_fd(ch), .events = POLLIN };
+		struct pollfd fds[] = { { .fd = arena_channel_fd(ch), .events = POLLIN },
+					{ .fd = is_end ? arena_channel_pidfd(ch) : -1,
+					  .events = POLLIN } };
 
-		if (arena_channel_arm(ch) && poll(&fd, 1, PATIENCE_MS) != 1)
+		if (arena_channel_arm(ch) &&
+		    poll(fds, 2, is_end ? 10 : PATIENCE_MS) < !is_end)
 			ret = -ETIMEDOUT;
 		arena_channel_disarm(ch);
 		if (!ret && !arena_channel_is_connected(ch))
@@ -85,7 +88,7 @@ static void test_connects(struct way way, bool by_fd, bool both, int delay_ms)
 			    !arena_channel_recv(ch, &none) && !arena_channel_flush(ch) &&
 			    !arena_channel_wait(ch, 1);
 	set_word(&shared->is_stalled, 1);
-	ret = by_fd ? drive(ch) : 0;
+	ret = by_fd ? drive(ch, way.by_end) : 0;
 	if (!ret)
 		ret = exchange(ch);
 	ok(was_early && ret == 1 && arena_channel_is_connected(ch) &&
@@ -128,7 +131,7 @@ static void test_fails(struct way way, const char *what, int want)
 	if (pair_open(&p, &ch))
 		bail("open");
 	set_word(&shared->is_stalled, 1);
-	ret = drive(ch);
+	ret = drive(ch, way.by_end);
 	is(ret, want, "%s: a side that polls its descriptor gets an error if %s",
 	   way_name(way), what);
 	ok(!arena_channel_is_connected(ch) && arena_channel_send(ch, &m) == want &&
@@ -159,7 +162,7 @@ static void test_fails_by_recv(struct way way)
 /* Through the region, where the first attempt could leave an offer behind. */
 static void test_again(enum arena_channel_transport transport, bool nonblocking)
 {
-	struct way way = { transport, false };
+	struct way way = { .transport = transport };
 	struct pair p = pair_of(way, ARENA_WAIT_SLEEP, ENTRIES);
 	struct arena_channel *ch;
 	int ret;

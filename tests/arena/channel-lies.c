@@ -12,9 +12,9 @@
 
 #define ENTRIES	16
 
-static const struct way ring = { ARENA_CHANNEL_MSG_RING, false };
-static const struct way hybrid = { ARENA_CHANNEL_HYBRID, false };
-static const struct way sock = { ARENA_CHANNEL_SOCKET, true };
+static const struct way ring = { .transport = ARENA_CHANNEL_MSG_RING };
+static const struct way hybrid = { .transport = ARENA_CHANNEL_HYBRID };
+static const struct way sock = { .transport = ARENA_CHANNEL_SOCKET, .by_socket = true };
 
 /* ---- lies of the child ---- */
 

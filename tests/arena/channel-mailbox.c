@@ -61,15 +61,21 @@ static void test_owner_is_restricted(struct arena_mailbox *box)
 int main(void)
 {
 	struct arena_mailbox box;
+	struct io_uring like;
 
 	channel_test_begin();
-	is(arena_mailbox_open(&box, 0), -EINVAL, "opening a mailbox for 0 messages is refused");
-	is(arena_mailbox_open(&box, 65537), -EINVAL,
+	if (io_uring_queue_init(2, &like, 0))
+		bail("io_uring");
+	is(arena_mailbox_open(&box, 0, &like), -EINVAL,
+	   "opening a mailbox for 0 messages is refused");
+	is(arena_mailbox_open(&box, 65537, &like), -EINVAL,
 	   "opening a mailbox for 65537 messages is refused");
-	if (!ok(!arena_mailbox_open(&box, 1), "a mailbox for one message can be opened"))
+	if (!ok(!arena_mailbox_open(&box, 1, &like),
+		"a mailbox for one message can be opened"))
 		return channel_test_end();
 	test_owner_is_restricted(&box);
 	test_holder(&box);
 	arena_mailbox_close(&box);
+	io_uring_queue_exit(&like);
 	return channel_test_end();
 }

@@ -22,7 +22,7 @@ static const uint32_t us = ARENA_ROLE(0, 0), them = ARENA_ROLE(1, 0);
 /* Nobody says which process the peer is, and there is no time limit. */
 static struct pair unknown(enum arena_channel_transport transport, bool nonblocking)
 {
-	struct pair p = pair_of((struct way){ transport, false }, ARENA_WAIT_SLEEP, ENTRIES);
+	struct pair p = pair_of((struct way){ .transport = transport }, ARENA_WAIT_SLEEP, ENTRIES);
 
 	p.options.timeout_ms = -1;
 	p.options.nonblocking = nonblocking;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +89,7 @@ static inline const char *wait_name(enum arena_wait wait)
 struct way {
 	enum arena_channel_transport transport;
 	bool by_socket;
+	bool by_end;
 };
 
 static inline const char *way_name(struct way way)
@@ -95,14 +97,16 @@ static inline const char *way_name(struct way way)
 	static char name[40];
 
 	snprintf(name, sizeof(name), "%s connected by %s", transport_name(way.transport),
-		 way.by_socket ? "socket" : "region");
+		 way.by_socket ? "socket" : way.by_end ? "inheritance" : "region");
 	return name;
 }
 
 static const struct way ways[] = {
-	{ ARENA_CHANNEL_MSG_RING, false }, { ARENA_CHANNEL_MSG_RING, true },
-	{ ARENA_CHANNEL_HYBRID, false }, { ARENA_CHANNEL_HYBRID, true },
-	{ ARENA_CHANNEL_SOCKET, true },
+	{ ARENA_CHANNEL_MSG_RING, false, false }, { ARENA_CHANNEL_MSG_RING, true, false },
+	{ ARENA_CHANNEL_MSG_RING, false, true },
+	{ ARENA_CHANNEL_HYBRID, false, false }, { ARENA_CHANNEL_HYBRID, true, false },
+	{ ARENA_CHANNEL_HYBRID, false, true },
+	{ ARENA_CHANNEL_SOCKET, true, false },
 };
 
 #define N_WAYS	(sizeof(ways) / sizeof(ways[0]))
@@ -151,6 +155,8 @@ struct pair {
 	struct way way;
 	struct arena_channel_options options;
 	int fds[2];
+	struct arena_channel_mailbox box[2];
+	struct arena_channel_end end;
 	pid_t child;
 };
 
@@ -165,12 +171,49 @@ static inline struct pair pair_of(struct way way, enum arena_wait wait, uint32_t
 	};
 }
 
+static inline int pidfd_of(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* Before the fork: what the two inherit. */
+static inline void pair_make(struct pair *p)
+{
+	if (p->way.by_socket && arena_channel_socketpair(p->fds))
+		bail("arena_channel_socketpair");
+	for (int i = 0; i < 2 && p->way.by_end; i++)
+		if (arena_channel_make_mailbox(p->way.transport, p->options.entries, &p->box[i]))
+			bail("arena_channel_make_mailbox");
+}
+
+/* The first mailbox is that of the child, in which @p->child is 0. */
+static inline void pair_take_end(struct pair *p)
+{
+	p->end.own = p->box[!!p->child];
+	p->end.peer = p->box[!p->child].ring;
+	p->options.end = &p->end;
+	p->options.epoch = 1;
+	p->options.pidfd = pidfd_of(p->child ? p->child : getppid());
+}
+
+/* After the fork. */
+static inline void pair_take_side(struct pair *p)
+{
+	if (p->way.by_socket) {
+		close(p->fds[!p->child]);
+		p->options.socket = &p->fds[!!p->child];
+	} else if (p->way.by_end) {
+		pair_take_end(p);
+	} else {
+		p->options.peer_pid = p->child ? p->child : getppid();
+	}
+}
+
 /* Like fork(), returns 0 in the child. */
 static inline pid_t pair_fork(struct pair *p)
 {
 	memset(shared, 0, sizeof(*shared));
-	if (p->way.by_socket && arena_channel_socketpair(p->fds))
-		bail("arena_channel_socketpair");
+	pair_make(p);
 	fflush(stdout);
 	p->child = fork();
 	if (p->child < 0)
@@ -179,12 +222,7 @@ static inline pid_t pair_fork(struct pair *p)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		channel_base();
 	}
-	if (p->way.by_socket) {
-		close(p->fds[!p->child]);
-		p->options.socket = &p->fds[!!p->child];
-	} else {
-		p->options.peer_pid = p->child ? p->child : getppid();
-	}
+	pair_take_side(p);
 	return p->child;
 }
 
@@ -209,6 +247,10 @@ static inline int pair_join(struct pair *p)
 {
 	int status;
 
+	for (int i = 0; i < 2 && p->way.by_end; i++) {
+		close(p->box[i].ring);
+		close(p->box[i].memory);
+	}
 	waitpid(p->child, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }

@@ -380,16 +380,11 @@ static int pair_of_views(struct place *p, struct way way)
 	pid_t child;
 	int ret;
 
-	if (way.by_socket && arena_channel_socketpair(pair.fds))
-		bail("arena_channel_socketpair");
+	pair_make(&pair);
 	child = fork_child();
 	self = child ? 0 : last;
-	if (way.by_socket) {
-		close(pair.fds[!child]);
-		pair.options.socket = &pair.fds[!!child];
-	} else {
-		pair.options.peer_pid = child ? child : getppid();
-	}
+	pair.child = child;
+	pair_take_side(&pair);
 	if (arena_open_region(p->view[self], p->role[self], &a))
 		ret = CHILD_NO_ARENA;
 	else

@@ -58,11 +58,12 @@ static void forget(struct reload *r, unsigned int np)
 /* Return: has the NP got it? */
 static bool hand_over(struct reload *r, unsigned int np)
 {
+	const struct control_message m = { .type = CONTROL_TLS };
 	int ret;
 
 	if (r->control[np] < 0)
 		return false;
-	ret = control_socket_send(r->control[np], CONTROL_TLS, r->bundle);
+	ret = control_socket_send(r->control[np], &m, r->bundle);
 	if (ret == -EAGAIN && !r->is_owed[np])
 		log_warn("arena-np %u does not take new files; it gets them when it does", np);
 	r->is_owed[np] = ret == -EAGAIN;

@@ -30,13 +30,14 @@ static void attach(struct msghdr *h, union passage *p, int fd)
 	memcpy(CMSG_DATA(&p->head), &fd, sizeof(fd));
 }
 
-int control_socket_send(int fd, enum control_type type, int passed)
+int control_socket_send(int fd, const struct control_message *m, int passed)
 {
-	struct control_message m = { .version = CONTROL_VERSION, .type = type };
-	struct iovec part = { .iov_base = &m, .iov_len = sizeof(m) };
+	struct control_message sent = *m;
+	struct iovec part = { .iov_base = &sent, .iov_len = sizeof(sent) };
 	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1 };
 	union passage p = { .bytes = { 0 } };
 
+	sent.version = CONTROL_VERSION;
 	if (passed >= 0)
 		attach(&h, &p, passed);
 	if (sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
@@ -58,10 +59,9 @@ static int take_passed(struct msghdr *h)
 	return fd;
 }
 
-int control_socket_receive(int fd, uint32_t *type, int *passed)
+int control_socket_receive(int fd, struct control_message *m, int *passed)
 {
-	struct control_message m;
-	struct iovec part = { .iov_base = &m, .iov_len = sizeof(m) };
+	struct iovec part = { .iov_base = m, .iov_len = sizeof(*m) };
 	union passage p = { .bytes = { 0 } };
 	/* The bytes that only align the end would have room for a second descriptor. */
 	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = p.bytes,
@@ -73,8 +73,7 @@ int control_socket_receive(int fd, uint32_t *type, int *passed)
 	if (!n)
 		return -EPIPE;
 	*passed = take_passed(&h);
-	*type = m.type;
-	if (n == sizeof(m) && m.version == CONTROL_VERSION &&
+	if (n == sizeof(*m) && m->version == CONTROL_VERSION &&
 	    !(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return 0;
 	if (*passed >= 0)

@@ -10,22 +10,32 @@
 #include <stdint.h>
 
 /* What the messages of this tree begin with. */
-#define CONTROL_VERSION	1U
+#define CONTROL_VERSION	2U
 
 /**
  * enum control_type - kinds of messages
  * @CONTROL_TLS: a descriptor of tls/bundle.h, for clients that come from now on
+ * @CONTROL_PEER: the pidfd of a process to which this one has a channel, and the epoch in which the
+ *	two are paired. The first one comes before the process starts to connect, and another one,
+ *	with a greater epoch, for each successor of the peer
  */
-enum control_type { CONTROL_TLS = 1 };
+enum control_type {
+	CONTROL_TLS = 1,
+	CONTROL_PEER,
+};
 
 /**
  * struct control_message - a message
  * @version: CONTROL_VERSION
- * @type: enum control_type
+ * @type: enum control_type, which may be one that the receiver does not know
+ * @role: CONTROL_PEER: role of the peer; else 0
+ * @epoch: CONTROL_PEER: epoch of the channel, from 1 on; else 0
  */
 struct control_message {
 	uint32_t version;
 	uint32_t type;
+	uint32_t role;
+	uint32_t epoch;
 };
 
 /**
@@ -39,23 +49,23 @@ int control_socket_open(int ends[2]);
 /**
  * control_socket_send() - send a message
  * @fd: arenad's end
- * @type: its kind
+ * @m: message; its version is filled in
  * @passed: descriptor that the process gets a copy of, or -1
  *
  * Return: 0; -EAGAIN if the process has left too many messages unread; -EPIPE if it has ended;
  * another -errno.
  */
-int control_socket_send(int fd, enum control_type type, int passed);
+int control_socket_send(int fd, const struct control_message *m, int passed);
 
 /**
  * control_socket_receive() - receive a message
  * @fd: the process's end
- * @type: filled with its kind, which may be one that the caller does not know
+ * @m: filled
  * @passed: filled with its descriptor, which belongs to the caller, or -1
  *
  * Return: 0; -EAGAIN if there is none; -EPIPE if arenad has closed its end; -EPROTO for a message
  * that is none of this version, which is dropped; another -errno.
  */
-int control_socket_receive(int fd, uint32_t *type, int *passed);
+int control_socket_receive(int fd, struct control_message *m, int *passed);
 
 #endif /* CONTROL_SOCKET_H */

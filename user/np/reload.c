@@ -55,10 +55,10 @@ static int use_files(struct np *np)
 /* arenad sends the first message before it starts the process. */
 static int use_first(struct np *np)
 {
-	uint32_t type;
-	int fd, ret = control_socket_receive(np->options->control_fd, &type, &fd);
+	struct control_message m;
+	int fd, ret = control_socket_receive(np->options->control_fd, &m, &fd);
 
-	if (!ret && type != CONTROL_TLS)
+	if (!ret && m.type != CONTROL_TLS)
 		ret = -EPROTO;
 	if (ret) {
 		log_error("TLS: nothing has come by the control socket: %s", strerror(-ret));
@@ -91,11 +91,11 @@ static void obey(struct np *np, uint32_t type, int fd)
 /* Return: 0 if more messages may come, or -errno. */
 static int take_one(struct np *np)
 {
-	uint32_t type;
-	int fd, ret = control_socket_receive(np->options->control_fd, &type, &fd);
+	struct control_message m;
+	int fd, ret = control_socket_receive(np->options->control_fd, &m, &fd);
 
 	if (!ret) {
-		obey(np, type, fd);
+		obey(np, m.type, fd);
 		if (fd >= 0)
 			close(fd);
 		return 0;

@@ -74,6 +74,29 @@ enum arena_wait {
 };
 
 /**
+ * struct arena_channel_mailbox - a mailbox that a common parent has made
+ * @ring: the io_uring. A process that has it can post messages, and do nothing else with it
+ * @memory: its memory, a memfd, which only the process that receives the messages may have
+ *
+ * Both are close-on-exec. The mailbox lives as long as anybody has @ring open, so it outlives the
+ * processes that use it.
+ */
+struct arena_channel_mailbox {
+	int ring;
+	int memory;
+};
+
+/**
+ * struct arena_channel_end - what a process inherits of a channel from the common parent
+ * @own: its own mailbox
+ * @peer: the ring of the peer's mailbox
+ */
+struct arena_channel_end {
+	struct arena_channel_mailbox own;
+	int peer;
+};
+
+/**
  * struct arena_channel_options - how to open a channel
  * @size: sizeof(struct arena_channel_options)
  * @transport: the transport; the two sides have to agree on it
@@ -89,7 +112,15 @@ enum arena_wait {
  * @nonblocking: arena_channel_open() does not wait: see there
  * @socket: this side's end of arena_channel_socketpair(), the control socket. The channel takes
  *	it over, also if it cannot be opened, and sets *@socket to -1. NULL: the two processes
- *	connect through the region
+ *	connect through the region, or by @end
+ * @end: descriptors that this process has inherited from a common parent, which made them by
+ *	arena_channel_make_mailbox(). They stay the caller's, and have to stay open until the
+ *	channel is closed. NULL: the two processes connect in another way. MSG_RING and HYBRID
+ *	use it, and AUTO is MSG_RING
+ * @epoch: with @end: which pairing of the two processes this is, at least 1, the same on both
+ *	sides. Whoever starts a successor of either process gives both a greater one
+ * @pidfd: with @end: pidfd of the peer, which the channel takes over, also if it cannot be opened;
+ *	0 for none: then the death of the peer is not noticed
  * @tx_ring: an io_uring of the application's that carries the messages, so that they go with
  *	the application's next submit; it must outlive the channel. NULL for one of the
  *	channel's own. MSG_RING and HYBRID use it
@@ -107,6 +138,9 @@ struct arena_channel_options {
 	int timeout_ms;
 	bool nonblocking;
 	int *socket;
+	const struct arena_channel_end *end;
+	uint32_t epoch;
+	int pidfd;
 	struct io_uring *tx_ring;
 	uint64_t tx_user_data;
 };
@@ -141,6 +175,24 @@ struct arena_channel_counters {
 int arena_channel_socketpair(int fds[2]);
 
 /**
+ * arena_channel_make_mailbox() - make a mailbox for processes that will inherit it
+ * @transport: MSG_RING or HYBRID, as both ends of the channel will say it
+ * @entries: the window, as both ends will say it; 0 means ARENA_CHANNEL_ENTRIES
+ * @out: filled with descriptors that belong to the caller
+ *
+ * A common parent calls it twice for each pair of processes, before it forks. Each of the two
+ * inherits one mailbox with its memory, and of the other one the ring alone; see
+ * struct arena_channel_end. A process that dies leaves its mailbox to its successor, who opens its
+ * end with the next epoch. There is room for two windows: what the dead process has left, and what
+ * comes after.
+ *
+ * Return: 0; -EINVAL if @transport or @entries is not valid; -EOPNOTSUPP if the kernel lacks what
+ * a mailbox needs; or another -errno.
+ */
+int arena_channel_make_mailbox(enum arena_channel_transport transport, uint32_t entries,
+			       struct arena_channel_mailbox *out);
+
+/**
  * arena_channel_open() - open a channel to a peer, which opens its end
  * @a: this process's part in the region. With a control socket it may be NULL: the channel has
  *	no shared memory then, and this side has no role
@@ -156,7 +208,12 @@ int arena_channel_socketpair(int fds[2]);
  * arena_channel_recv() and the others return the error that arena_channel_open() would have
  * returned. arena_channel_is_connected() tells how far it is.
  *
- * After a failure it may be tried again, through the region or with another control socket.
+ * After a failure it may be tried again, through the region, with another control socket, or with
+ * a greater epoch.
+ *
+ * With @options->end nothing wakes a nonblocking caller when its time is over: the next call
+ * notices it. If the peer is replaced while the two connect, this side is not told: it has to be
+ * reopened with the epoch of the new pairing.
  *
  * Return: 0, or
  * -E2BIG: @options has members that this version of the library does not know;
@@ -173,6 +230,25 @@ int arena_channel_socketpair(int fds[2]);
  */
 int arena_channel_open(struct arena *a, uint32_t peer_role,
 		       const struct arena_channel_options *options, struct arena_channel **out);
+
+/**
+ * arena_channel_reopen() - connect again to a peer that was replaced
+ * @ch: channel that was opened with @end, in any state, and that no ring watches
+ * @epoch: the epoch of the new pairing, greater than the one before
+ * @pidfd: of the peer, see struct arena_channel_options; taken over also if the call fails
+ *
+ * A process whose peer has died first receives what the peer has left, until
+ * arena_channel_recv() returns an error. The call drops whatever else is in the mailbox: nothing
+ * that was sent in an earlier epoch is received in a later one. As after an open with @nonblocking
+ * the channel connects while it is used, within the time of its options. The call makes no
+ * descriptor and maps no memory, so that a process in a sandbox can do it. Counters go on.
+ *
+ * Return: 0; -EINVAL if the channel has no @end or the epoch is not greater; -EBUSY if a ring
+ * watches the channel: nothing has changed then; -ECHILD; -EOVERFLOW if more messages have been
+ * left in the mailbox than can be dropped; -EPROTO if its memory was changed; or another -errno,
+ * which the channel keeps until it is reopened or closed.
+ */
+int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, int pidfd);
 
 /**
  * arena_channel_is_connected() - whether the peer has connected

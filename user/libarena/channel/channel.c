@@ -33,10 +33,17 @@ static int check_options(const struct arena_channel *ch)
 		  "entries: is greater than ARENA_CHANNEL_MAX_ENTRIES" },
 		{ o->timeout_ms < -1, "timeout_ms: is less than -1" },
 		{ o->peer_pid < 0, "peer_pid: is negative" },
+		{ o->end && (o->socket || o->peer_pid || !o->epoch),
+		  "end: comes with a socket or peer_pid, or without epoch" },
+		{ o->end && o->transport == ARENA_CHANNEL_SOCKET,
+		  "end: is a pair of mailboxes, and the transport is SOCKET" },
+		{ !o->end && (o->epoch || o->pidfd), "epoch or pidfd: is set without end" },
+		{ o->pidfd < 0, "pidfd: is negative" },
 		{ o->socket && ch->control < 0, "socket: is not a descriptor" },
 		{ !o->socket && o->transport == ARENA_CHANNEL_SOCKET,
 		  "socket: is missing, and the transport is SOCKET" },
-		{ !o->socket && !ch->a, "a: is missing, and so is a control socket" },
+		{ !o->socket && !o->end && !ch->a,
+		  "a: is missing, and so are a control socket and end" },
 	};
 
 	return WHY_FIRST(rules);
@@ -60,7 +67,12 @@ static void init(struct arena_channel *ch, struct arena *a, uint32_t peer_role)
 	ch->control = socket ? *socket : -1;
 	if (socket)
 		*socket = -1;
-	ch->pidfd = -1;
+	ch->pidfd = ch->options.pidfd > 0 ? ch->options.pidfd : -1;
+	if (ch->options.end) {
+		ch->end = *ch->options.end;
+		ch->options.end = &ch->end;
+		ch->state.has_epochs = true;
+	}
 	ch->tx.target = -1;
 	ch->tx.state = &ch->state;
 	ch->connect.events = -1;
@@ -112,6 +124,43 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
 	}
 	*out = ch;
 	return 0;
+}
+
+static int check_again(const struct arena_channel *ch, uint32_t epoch)
+{
+	if (!ch->options.end)
+		return why("ch: was opened without end");
+	if ((int32_t)(epoch - ch->options.epoch) <= 0)
+		return why("epoch: is not greater than the one before");
+	return ch->watcher.closing ? -EBUSY : owner_check(ch->owner);
+}
+
+int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, int pidfd)
+{
+	int ret = check_again(ch, epoch);
+
+	if (!ret)
+		return connect_again(ch, epoch, pidfd);
+	if (pidfd > 0)
+		close(pidfd);
+	return ret;
+}
+
+int arena_channel_make_mailbox(enum arena_channel_transport transport, uint32_t entries,
+			       struct arena_channel_mailbox *out)
+{
+	const struct why_rule rules[] = {
+		{ transport != ARENA_CHANNEL_MSG_RING && transport != ARENA_CHANNEL_HYBRID,
+		  "transport: has no mailboxes" },
+		{ entries > ARENA_CHANNEL_MAX_ENTRIES,
+		  "entries: is greater than ARENA_CHANNEL_MAX_ENTRIES" },
+	};
+	int ret = WHY_FIRST(rules);
+
+	if (ret)
+		return ret;
+	return arena_mailbox_make(inherited_entries(transport, entries ? entries :
+						    ARENA_CHANNEL_ENTRIES), out);
 }
 
 bool arena_channel_is_connected(const struct arena_channel *ch)
@@ -265,9 +314,11 @@ int arena_channel_flush(struct arena_channel *ch)
 {
 	int ret = check(ch);
 
+	/* Before the channel has connected only its OPEN can wait for the kernel's memory. */
+	if (ret == -EAGAIN)
+		return ch->options.end && ch->connect.is_retry ? ret : 0;
 	if (ret)
-		/* Nothing can be queued before the channel has connected. */
-		return ret == -EAGAIN ? 0 : ret;
+		return ret;
 	return ch->transport->ops->flush(ch->transport);
 }
 
@@ -507,6 +558,8 @@ void arena_channel_disarm(struct arena_channel *ch)
 
 int arena_channel_fd(const struct arena_channel *ch)
 {
+	if (ch->options.end)
+		return ch->end.own.ring;
 	return ch->transport ? ch->transport->ops->fd(ch->transport) : ch->connect.events;
 }
 

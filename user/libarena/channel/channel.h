@@ -2,7 +2,7 @@
 /*
  * The inside of a channel, for channel.c, which implements its interface, and for connect.c and
  * the files below that: handshake.c connects it over a control socket, rendezvous.c through the
- * region. Transports must not know it.
+ * region, inherited.c by descriptors of a common parent. Transports must not know it.
  */
 #ifndef ARENA_CHANNEL_CHANNEL_H
 #define ARENA_CHANNEL_CHANNEL_H
@@ -48,6 +48,8 @@ typedef int connect_step(struct arena_channel *ch, int64_t until);
  * @pid: the process whose mailbox is to be taken, or 0
  * @gone: a process that has ended and did not take the own mailbox, or 0
  * @is_retry: the kernel had no memory and has to be asked again
+ * @n_dropped: old messages that were dropped
+ * @has_opened: the peer has sent its OPEN of this epoch
  */
 struct channel_connect {
 	connect_step *step;
@@ -60,6 +62,8 @@ struct channel_connect {
 	pid_t gone;
 	bool is_offered;
 	bool is_retry;
+	uint32_t n_dropped;
+	bool has_opened;
 };
 
 /**
@@ -73,6 +77,7 @@ struct channel_connect {
  * @own: what this side writes of the channel in the region; NULL if it has no arena
  * @peers: what the peer writes there, or NULL
  * @options: as given, with defaults filled in; when connected, with the transport chosen
+ * @end: as given, if @options.end is not NULL
  * @control: the control socket, or -1
  * @pidfd: pidfd of the peer, or -1
  * @box: own mailbox, if @has_box
@@ -98,6 +103,7 @@ struct arena_channel {
 	struct channel_part *own;
 	struct channel_part *peers;
 	struct arena_channel_options options;
+	struct arena_channel_end end;
 	int control;
 	int pidfd;
 	struct arena_mailbox box;
@@ -129,6 +135,9 @@ int connect_begin(struct arena_channel *ch);
  */
 int connect_run(struct arena_channel *ch, int64_t until);
 
+/** connect_again() - forget the connection, and begin to connect in another epoch; 0 or -errno */
+int connect_again(struct arena_channel *ch, uint32_t epoch, int pidfd);
+
 /** connect_give_up() - let the peer know that there will be no channel */
 void connect_give_up(struct arena_channel *ch);
 
@@ -145,6 +154,17 @@ void connect_leave(struct arena_channel *ch);
  */
 int connect_poll(const struct arena_channel *ch, int fd, int64_t until);
 
+/**
+ * connect_check_sent() - a message was queued or sent: what to do next
+ * @ch: channel
+ * @error: result of channel_tx_post() or channel_tx_submit()
+ * @next: the step after it
+ * @until: how long the step may wait
+ *
+ * Return: as a step.
+ */
+int connect_check_sent(struct arena_channel *ch, int error, connect_step *next, int64_t until);
+
 /** connect_watch_peer() - get the peer's pidfd; 0 or -errno */
 int connect_watch_peer(struct arena_channel *ch, pid_t pid);
 
@@ -158,6 +178,17 @@ int64_t connect_tick(struct arena_channel *ch);
 
 /** handshake_begin() - send HELLO over the control socket; 0 or -errno */
 int handshake_begin(struct arena_channel *ch);
+
+/* ---- inherited.c ---- */
+
+/** inherited_entries() - messages for which a mailbox of an end has room */
+uint32_t inherited_entries(enum arena_channel_transport transport, uint32_t window);
+
+/** inherited_begin() - drop what lies in the mailbox, and say that the epoch begins; 0 or -errno */
+int inherited_begin(struct arena_channel *ch);
+
+/** inherited_give_up() - let the peer know that there will be no channel in this epoch */
+void inherited_give_up(struct arena_channel *ch);
 
 /* ---- rendezvous.c ---- */
 

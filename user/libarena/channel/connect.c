@@ -17,6 +17,8 @@
 /* Intervals between looks for a change that causes no event, in ms: the first, the longest. */
 #define TICK_MIN_MS	1U
 #define TICK_MAX_MS	32U
+/* Back-off if the kernel has no memory for a message. */
+#define RETRY_MS	1
 
 static void close_fd(int fd)
 {
@@ -46,18 +48,40 @@ static int make_hybrid(struct arena_channel *ch)
 	return hybrid_transport_find(&ch->hybrid, ch->own, ch->peers, window);
 }
 
-static int make_mailbox(struct arena_channel *ch)
+static int attach_mailbox(struct arena_channel *ch)
+{
+	enum arena_channel_transport transport = ARENA_CHANNEL_MSG_RING;
+
+	if (ch->connect.transports & TRANSPORT_BIT(ARENA_CHANNEL_HYBRID))
+		transport = ARENA_CHANNEL_HYBRID;
+	ch->tx.target = ch->end.peer;
+	ch->tx.is_lent = true;
+	return arena_mailbox_attach(&ch->box, &ch->end.own,
+				    inherited_entries(transport, ch->options.entries),
+				    ch->tx.ring);
+}
+
+static int own_mailbox(struct arena_channel *ch)
 {
 	uint32_t entries = CHANNEL_WAKES;
-	int ret;
 
 	if (ch->connect.transports & TRANSPORT_BIT(ARENA_CHANNEL_MSG_RING))
 		entries = ch->options.entries;
-	ret = arena_mailbox_open(&ch->box, entries + CHANNEL_SPARE);
-	if (ret)
-		return ret;
-	ch->has_box = true;
-	return channel_tx_open(&ch->tx, ch->options.tx_ring, ch->options.tx_user_data);
+	return arena_mailbox_open(&ch->box, entries + CHANNEL_SPARE, ch->tx.ring);
+}
+
+/* A channel that is opened again has both. */
+static int make_mailbox(struct arena_channel *ch)
+{
+	int ret;
+
+	if (ch->has_box)
+		return 0;
+	ret = channel_tx_open(&ch->tx, ch->options.tx_ring, ch->options.tx_user_data);
+	if (!ret)
+		ret = ch->options.end ? attach_mailbox(ch) : own_mailbox(ch);
+	ch->has_box = !ret;
+	return ret;
 }
 
 static int make_msg_ring(struct arena_channel *ch)
@@ -178,6 +202,12 @@ static int make_events(struct arena_channel *ch)
 	return 0;
 }
 
+/* A process in a sandbox makes no descriptors. The mailbox of an end tells all that there is. */
+static bool needs_events(const struct arena_channel *ch)
+{
+	return ch->options.nonblocking && !ch->options.end;
+}
+
 static void forget_events(const struct channel_connect *c)
 {
 	struct epoll_event dropped[8];
@@ -240,13 +270,29 @@ int connect_begin(struct arena_channel *ch)
 	c->deadline = clock_deadline(ch->options.timeout_ms);
 	c->tick_ms = TICK_MIN_MS;
 	ret = prepare(ch);
-	if (!ret && ch->options.nonblocking)
+	if (!ret && needs_events(ch))
 		ret = make_events(ch);
 	if (!ret && ch->options.peer_pid)
 		ret = connect_watch_peer(ch, ch->options.peer_pid);
 	if (ret)
 		return ret;
+	if (ch->options.end)
+		return inherited_begin(ch);
 	return ch->control < 0 ? rendezvous_begin(ch) : handshake_begin(ch);
+}
+
+int connect_check_sent(struct arena_channel *ch, int error, connect_step *next, int64_t until)
+{
+	int64_t again = clock_deadline(RETRY_MS);
+	int ret;
+
+	ch->connect.is_retry = error == -EAGAIN || error == -EBUSY;
+	if (!ch->connect.is_retry) {
+		ch->connect.step = next;
+		return error;
+	}
+	ret = connect_poll(ch, -1, again < until ? again : until);
+	return ret == -EAGAIN && again < until ? 0 : ret;
 }
 
 /* A transport that was never initialized, or was freed, is left alone. */
@@ -332,9 +378,30 @@ int connect_run(struct arena_channel *ch, int64_t until)
 	return 1;
 }
 
+int connect_again(struct arena_channel *ch, uint32_t epoch, int pidfd)
+{
+	int ret;
+
+	ch->transport = NULL;
+	transport_free(&ch->msg_ring.base);
+	connect_forget_peer(ch);
+	ch->pidfd = pidfd ? pidfd : -1;
+	ch->options.epoch = epoch;
+	ch->state.error = 0;
+	ch->state.end = CHANNEL_OPEN;
+	ch->state.is_stalled = false;
+	ch->has_reported_end = false;
+	ret = connect_begin(ch);
+	if (ret)
+		ch->state.error = ret;
+	return ret;
+}
+
 void connect_give_up(struct arena_channel *ch)
 {
-	if (ch->control >= 0)
+	if (ch->options.end)
+		inherited_give_up(ch);
+	else if (ch->control >= 0)
 		control_bye(ch->control);
 	else
 		rendezvous_give_up(ch);
@@ -362,7 +429,7 @@ void connect_free(struct arena_channel *ch)
 void connect_leave(struct arena_channel *ch)
 {
 	close_fd(ch->tx.keeps_own ? ch->tx.own.ring_fd : -1);
-	close_fd(ch->tx.target);
-	close_fd(ch->has_box ? ch->box.ring.ring_fd : -1);
+	close_fd(ch->tx.is_lent ? -1 : ch->tx.target);
+	close_fd(ch->has_box && !ch->box.is_lent ? ch->box.ring.ring_fd : -1);
 	free_private(ch);
 }

@@ -63,7 +63,22 @@ static int wake(struct hybrid_transport *s)
 	return ret ? ret : submit_wake(s);
 }
 
-/* A wake-up has had its effect when it is seen. Nothing else can come but a BYE. */
+/* A wake-up has had its effect when it is seen. */
+static int take_own(struct hybrid_transport *s, const struct arena_msg *msg)
+{
+	switch (msg->type) {
+	case CHANNEL_MSG_WAKE:
+		return 0;
+	case CHANNEL_MSG_BYE:
+		s->base.state->end = CHANNEL_CLOSED;
+		return 0;
+	case CHANNEL_MSG_OPEN:
+		return channel_state_take_open(s->base.state, msg);
+	default:
+		return -EPROTO;
+	}
+}
+
 static int drain_mailbox(struct hybrid_transport *s)
 {
 	struct arena_msg msg;
@@ -74,10 +89,9 @@ static int drain_mailbox(struct hybrid_transport *s)
 		arena_mailbox_drop(s->box);
 		if (n++ > CHANNEL_WAKES + CHANNEL_SPARE)
 			return -EOVERFLOW;
-		if (msg.type == CHANNEL_MSG_BYE)
-			s->base.state->end = CHANNEL_CLOSED;
-		else if (msg.type != CHANNEL_MSG_WAKE)
-			return -EPROTO;
+		ret = take_own(s, &msg);
+		if (ret)
+			return ret;
 	}
 	return ret;
 }

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "mailbox.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define MAX_ENTRIES	65536U
 #define PAGE		4096UL
 #define HUGE_PAGE	(2UL << 20)
 
 /* A generous bound for what the kernel puts before the completions. */
 #define RING_HEADER	1024UL
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
 
 /**
  * enum mailbox_memory - where a ring's memory comes from, in order of trial
@@ -30,79 +37,124 @@ static size_t round_up(size_t value, size_t to)
 	return (value + to - 1) & ~(to - 1);
 }
 
+/* The kernel rounds up, and the memory must suffice for that. */
+static unsigned int round_entries(unsigned int entries)
+{
+	while (entries & (entries - 1))
+		entries += entries & -entries;
+	return entries;
+}
+
 /* A page for submission entries, of which there must be at least one, then the ring. */
 static size_t ring_size(unsigned int entries)
 {
 	return PAGE + round_up(RING_HEADER + entries * sizeof(struct io_uring_cqe), PAGE);
 }
 
-/* Map more than is needed, keep an aligned piece of it, and unmap the rest. */
-static void *map_aligned(size_t size, size_t alignment)
+/* Reserve addresses for @size bytes that begin at a huge page; they are replaced by a mapping. */
+static void *reserve(size_t size)
 {
-	char *p = mmap(NULL, size + alignment, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, size + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t before;
 
 	if (p == MAP_FAILED)
 		return NULL;
-	before = round_up((uintptr_t)p, alignment) - (uintptr_t)p;
+	before = round_up((uintptr_t)p, HUGE_PAGE) - (uintptr_t)p;
 	if (before)
 		munmap(p, before);
-	if (alignment - before)
-		munmap(p + before + size, alignment - before);
+	munmap(p + before + size, HUGE_PAGE - before);
 	return p + before;
 }
 
-static int memory_get(struct arena_mailbox *box, unsigned int entries,
-		      enum mailbox_memory kind)
+/* Map @size bytes of a memfd; NULL with errno if that fails. */
+static void *map(int memory, size_t size)
 {
-	box->size = ring_size(entries);
-	if (kind != MEMORY_PAGES)
-		box->size = round_up(box->size, HUGE_PAGE);
+	void *at = size % HUGE_PAGE ? NULL : reserve(size);
+	void *p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), memory,
+		       0);
 
-	if (kind == MEMORY_HUGETLB) {
-		box->memory = mmap(NULL, box->size, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
-				   21 << MAP_HUGE_SHIFT, -1, 0);
-		if (box->memory == MAP_FAILED)
-			return -errno;
-	} else {
-		box->memory = map_aligned(box->size, kind == MEMORY_THP ? HUGE_PAGE : PAGE);
-		if (!box->memory)
-			return -ENOMEM;
-	}
-	if (kind == MEMORY_THP)
-		madvise(box->memory, box->size, MADV_HUGEPAGE);
-	/* The ring is pinned. If a child shared its pages, a write of ours would go to a copy. */
-	madvise(box->memory, box->size, MADV_DONTFORK);
-	return 0;
+	if (p != MAP_FAILED)
+		return p;
+	if (at)
+		munmap(at, size);
+	return NULL;
 }
 
-static int ring_init(struct arena_mailbox *box, unsigned int entries,
-		     enum mailbox_memory kind)
+/* Nobody who has it can take memory away from those who use it. Return: the memfd or -errno. */
+static int make_memory(size_t size, enum mailbox_memory kind)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd, ret;
+
+	if (kind == MEMORY_HUGETLB)
+		flags |= MFD_HUGETLB | 21U << MAP_HUGE_SHIFT;
+	fd = memfd_create("arena-mailbox", flags);
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, (off_t)size) &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/*
+ * No process may submit anything to this ring or register anything with it: the list of what is
+ * allowed is empty. (With an entry for submissions alone, 7.3 would not restrict registrations:
+ * io_parse_restrictions(), io_uring/register.c.) A process that receives the descriptor can only
+ * use it as the target of messages.
+ */
+static int seal(int ring)
+{
+	struct io_uring_restriction none = { 0 };
+	int ret = io_uring_register((unsigned int)ring, IORING_REGISTER_RESTRICTIONS, &none, 0);
+
+	return ret < 0 ? ret : io_uring_register((unsigned int)ring, IORING_REGISTER_ENABLE_RINGS,
+						 NULL, 0);
+}
+
+/* Return: the ring or -errno. */
+static int make_ring(char *memory, unsigned int entries)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_NO_MMAP | IORING_SETUP_SINGLE_ISSUER |
 			 IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE,
 		.cq_entries = entries,
+		.sq_off.user_addr = (uintptr_t)memory,
+		.cq_off.user_addr = (uintptr_t)memory + PAGE,
 	};
-	int ret;
 
-	ret = memory_get(box, entries, kind);
-	if (ret)
-		return ret;
-	ret = io_uring_queue_init_mem(1, &box->ring, &params, box->memory, box->size);
-	if (ret < 0) {
-		munmap(box->memory, box->size);
-		return ret;
-	}
-	return 0;
+	return io_uring_setup(1, &params);
 }
 
-static int ring_init_any(struct arena_mailbox *box, unsigned int entries)
+/* The pages stay with the ring and the memfd when this mapping is gone. */
+static int make_of(unsigned int entries, enum mailbox_memory kind,
+		   struct arena_channel_mailbox *out)
+{
+	size_t size = ring_size(entries);
+	void *p;
+
+	if (kind != MEMORY_PAGES)
+		size = round_up(size, HUGE_PAGE);
+	out->memory = make_memory(size, kind);
+	if (out->memory < 0)
+		return out->memory;
+	p = map(out->memory, size);
+	if (kind == MEMORY_THP && p && !madvise(p, size, MADV_POPULATE_WRITE))
+		madvise(p, size, MADV_COLLAPSE);
+	out->ring = p ? make_ring(p, entries) : -errno;
+	if (p)
+		munmap(p, size);
+	if (out->ring < 0)
+		close(out->memory);
+	return out->ring < 0 ? out->ring : 0;
+}
+
+static int make_any(unsigned int entries, struct arena_channel_mailbox *out)
 {
 	for (int kind = MEMORY_PAGES; kind <= MEMORY_HUGETLB; kind++) {
-		int ret = ring_init(box, entries, kind);
+		int ret = make_of(entries, kind, out);
 
 		if (ret != -EINVAL)
 			/* Only the last kind may be short of what it needs. */
@@ -112,46 +164,127 @@ static int ring_init_any(struct arena_mailbox *box, unsigned int entries)
 	return -EOPNOTSUPP;
 }
 
-/*
- * No process, the owner included, may submit anything to this ring or register anything with it:
- * the list of what is allowed is empty. (With an entry for submissions alone, 7.3 would not
- * restrict registrations: io_parse_restrictions(), io_uring/register.c.) A process that
- * receives the descriptor can only use it as the target of messages.
- */
-static int ring_seal(struct io_uring *ring)
+int arena_mailbox_make(unsigned int entries, struct arena_channel_mailbox *out)
 {
-	struct io_uring_restriction none = { 0 };
 	int ret;
 
-	ret = io_uring_register_restrictions(ring, &none, 0);
+	if (!entries || entries > MAILBOX_MAX_ENTRIES)
+		return -EINVAL;
+	ret = make_any(round_entries(entries), out);
 	if (ret)
 		return ret;
-	return io_uring_enable_rings(ring);
+	ret = seal(out->ring);
+	if (ret >= 0)
+		return 0;
+	close(out->ring);
+	close(out->memory);
+	return ret == -EINVAL ? -EOPNOTSUPP : ret;
 }
 
-int arena_mailbox_open(struct arena_mailbox *box, unsigned int entries)
+/* ---- receiving ---- */
+
+static size_t offset(const struct io_uring *like, const void *p)
 {
-	int ret;
+	return (size_t)((const char *)p - (const char *)like->cq.ring_ptr);
+}
 
-	if (!entries || entries > MAX_ENTRIES)
+/*
+ * Nothing but what the kernel writes is read from the memory: the predecessor may have written the
+ * number of entries, too.
+ */
+static void find_parts(struct arena_mailbox *box, unsigned int entries,
+		       const struct io_uring *like)
+{
+	struct io_uring_cq *cq = &box->ring.cq;
+	char *ring = (char *)box->memory + PAGE;
+
+	cq->khead = (unsigned int *)(ring + offset(like, like->cq.khead));
+	cq->ktail = (unsigned int *)(ring + offset(like, like->cq.ktail));
+	cq->cqes = (struct io_uring_cqe *)(ring + offset(like, like->cq.cqes));
+	cq->ring_mask = entries - 1;
+	cq->ring_entries = entries;
+	cq->ring_ptr = ring;
+	box->ring.sq.kflags = (unsigned int *)(ring + offset(like, like->sq.kflags));
+}
+
+int arena_mailbox_attach(struct arena_mailbox *box, const struct arena_channel_mailbox *made,
+			 unsigned int entries, const struct io_uring *like)
+{
+	struct stat st;
+
+	entries = round_entries(entries);
+	if (fstat(made->memory, &st))
+		return -errno;
+	if (offset(like, like->cq.cqes) > RING_HEADER || st.st_size < 0 ||
+	    (size_t)st.st_size != round_up(ring_size(entries),
+					   (size_t)st.st_size % HUGE_PAGE ? PAGE : HUGE_PAGE))
 		return -EINVAL;
-	memset(box, 0, sizeof(*box));
-	/* The kernel rounds up, too, and the memory must suffice for that. */
-	while (entries & (entries - 1))
-		entries += entries & -entries;
+	*box = (struct arena_mailbox){ .size = (size_t)st.st_size, .is_lent = true };
+	box->memory = map(made->memory, box->size);
+	if (!box->memory)
+		return -errno;
+	/* A child would keep it for nothing. */
+	madvise(box->memory, box->size, MADV_DONTFORK);
+	box->ring.ring_fd = made->ring;
+	box->ring.enter_ring_fd = made->ring;
+	find_parts(box, entries, like);
+	return 0;
+}
 
-	ret = ring_init_any(box, entries);
+int arena_mailbox_open(struct arena_mailbox *box, unsigned int entries,
+		       const struct io_uring *like)
+{
+	struct arena_channel_mailbox made;
+	int ret = arena_mailbox_make(entries, &made);
+
 	if (ret)
 		return ret;
-	ret = ring_seal(&box->ring);
-	if (ret < 0) {
-		arena_mailbox_close(box);
-		return ret == -EINVAL ? -EOPNOTSUPP : ret;
-	}
-	return 0;
+	ret = arena_mailbox_attach(box, &made, entries, like);
+	close(made.memory);
+	if (ret)
+		close(made.ring);
+	else
+		box->is_lent = false;
+	return ret;
 }
 
 void arena_mailbox_close(struct arena_mailbox *box)
 {
-	uring_exit_memory(&box->ring, box->memory, box->size);
+	if (!box->is_lent)
+		close(box->ring.ring_fd);
+	munmap(box->memory, box->size);
+}
+
+int arena_mailbox_take_overflow(struct arena_mailbox *box)
+{
+	int ret = io_uring_enter((unsigned int)box->ring.ring_fd, 0, 0, IORING_ENTER_GETEVENTS,
+				 NULL);
+
+	/* EBADR: it had no memory for some, which then are lost. */
+	return ret < 0 && ret != -EINTR && ret != -EBADR ? ret : 0;
+}
+
+static bool look(struct arena_mailbox *box, struct arena_msg *msg)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	/* Only this side writes the head. If it is wrong, so was the receiver before. */
+	if (arena_mailbox_count(box) > box->ring.cq.ring_entries)
+		io_uring_cq_advance(&box->ring, arena_mailbox_count(box));
+	io_uring_for_each_cqe(&box->ring, head, cqe) {
+		*msg = arena_msg_unpack(cqe->user_data, (uint32_t)cqe->res);
+		return true;
+	}
+	return false;
+}
+
+int arena_mailbox_fetch(struct arena_mailbox *box, struct arena_msg *msg)
+{
+	int ret;
+
+	if (look(box, msg))
+		return 1;
+	ret = arena_mailbox_take_overflow(box);
+	return ret ? ret : look(box, msg);
 }

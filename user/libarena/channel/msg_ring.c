@@ -36,6 +36,8 @@ static int take_own(struct msg_ring_transport *r, const struct arena_msg *msg)
 	case CHANNEL_MSG_BYE:
 		r->base.state->end = CHANNEL_CLOSED;
 		return 0;
+	case CHANNEL_MSG_OPEN:
+		return channel_state_take_open(r->base.state, msg);
 	default:
 		return -EPROTO;
 	}

@@ -9,23 +9,28 @@
 #include <arena/channel.h>
 #include <arena/message.h>
 
-#define CHANNEL_VERSION	3U
+#define CHANNEL_VERSION	4U
 
 /**
  * enum channel_msg - types of the channel's own messages
  * @CHANNEL_MSG_OPEN: the first message in a mailbox, see channel_msg_open()
  * @CHANNEL_MSG_CREDIT: number: messages received since the beginning, modulo 2^32
  * @CHANNEL_MSG_WAKE: look into shared memory
- * @CHANNEL_MSG_BYE: the last message: its sender has closed the channel, or does not open it
+ * @CHANNEL_MSG_BYE: the last message: its sender has closed the channel, or does not open it;
+ *	number: the epoch, of a sender that does not open it
+ * @CHANNEL_MSG_READY: number: the epoch, in which its sender has got the OPEN of its peer
+ * @CHANNEL_MSG_MARK: to the own mailbox: all that lies before it is old; number: any
  */
 enum channel_msg {
 	CHANNEL_MSG_OPEN = ARENA_MSG_CHANNEL,
 	CHANNEL_MSG_CREDIT,
 	CHANNEL_MSG_WAKE,
 	CHANNEL_MSG_BYE,
+	CHANNEL_MSG_READY,
+	CHANNEL_MSG_MARK,
 };
 
-/* Own messages besides wake-ups that can be unread: OPEN, BYE and at most 4 credits. */
+/* Own messages besides wake-ups that can be unread: OPEN, READY, MARK, BYE, and 4 credits. */
 #define CHANNEL_SPARE	8U
 /* Wake-ups that can be unread: the last one, and a late one for each side. */
 #define CHANNEL_WAKES	8U
@@ -46,13 +51,19 @@ static inline uint32_t channel_msg_number(const struct arena_msg *msg)
 	return msg->ref.count | (uint32_t)msg->ref.generation << 16;
 }
 
-/** channel_msg_open() - an OPEN: what its sender expects the channel to be */
+/**
+ * channel_msg_open() - an OPEN: what its sender expects the channel to be
+ * @transport: what carries its messages
+ * @window: up to ARENA_CHANNEL_MAX_ENTRIES
+ * @epoch: number of the pairing, 0 for a channel that has no epochs
+ */
 static inline struct arena_msg channel_msg_open(enum arena_channel_transport transport,
-						uint32_t window)
+						uint32_t window, uint32_t epoch)
 {
-	struct arena_msg msg = channel_msg(CHANNEL_MSG_OPEN, window);
+	struct arena_msg msg = channel_msg(CHANNEL_MSG_OPEN, epoch);
 
 	msg.ref.group = CHANNEL_VERSION;
+	msg.ref.index = window;
 	msg.value = (uint16_t)transport;
 	return msg;
 }

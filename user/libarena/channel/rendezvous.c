@@ -15,9 +15,6 @@
 #include "channel.h"
 #include "../why.h"
 
-/* Back-off if the kernel has no memory for a message. */
-#define RETRY_MS	1
-
 static connect_step take_mailbox, queue_open, send_open, expect_open;
 
 /* A mailbox is named by the role that reads it and the role that writes to it. */
@@ -29,7 +26,7 @@ static uint64_t mailbox_tag(uint32_t reader, uint32_t writer)
 static struct arena_msg open_message(const struct arena_channel *ch)
 {
 	return channel_msg_open((enum arena_channel_transport)
-				__builtin_ctz(ch->connect.transports), ch->options.entries);
+				__builtin_ctz(ch->connect.transports), ch->options.entries, 0);
 }
 
 static int offer(struct arena_channel *ch)
@@ -171,31 +168,16 @@ static int take_mailbox(struct arena_channel *ch, int64_t until)
 	return 0;
 }
 
-/* 0 to try the same step again after a while, or to take the next one. */
-static int check_sent(struct arena_channel *ch, int error, connect_step *next, int64_t until)
-{
-	int64_t again = clock_deadline(RETRY_MS);
-	int ret;
-
-	ch->connect.is_retry = error == -EAGAIN || error == -EBUSY;
-	if (!ch->connect.is_retry) {
-		ch->connect.step = next;
-		return error;
-	}
-	ret = connect_poll(ch, -1, again < until ? again : until);
-	return ret == -EAGAIN && again < until ? 0 : ret;
-}
-
 static int queue_open(struct arena_channel *ch, int64_t until)
 {
 	const struct arena_msg msg = open_message(ch);
 
-	return check_sent(ch, channel_tx_post(&ch->tx, &msg), send_open, until);
+	return connect_check_sent(ch, channel_tx_post(&ch->tx, &msg), send_open, until);
 }
 
 static int send_open(struct arena_channel *ch, int64_t until)
 {
-	return check_sent(ch, channel_tx_submit(&ch->tx), expect_open, until);
+	return connect_check_sent(ch, channel_tx_submit(&ch->tx), expect_open, until);
 }
 
 /* A mailbox keeps the order: the peer's OPEN comes before all else. */

@@ -65,7 +65,7 @@ void channel_tx_close(struct channel_tx *tx)
 	 * A message may still be queued on the application's ring. If the descriptor were closed,
 	 * the message would go to the next file with its number. So it stays open.
 	 */
-	bool is_named = tx->ring && !tx->has_own && channel_tx_pending(tx);
+	bool is_named = tx->is_lent || (tx->ring && !tx->has_own && channel_tx_pending(tx));
 
 	if (tx->keeps_own)
 		io_uring_queue_exit(&tx->own);
@@ -128,6 +128,11 @@ int channel_tx_submit(struct channel_tx *tx)
 
 int channel_tx_post(struct channel_tx *tx, const struct arena_msg *msg)
 {
+	return channel_tx_post_to(tx, tx->target, msg);
+}
+
+int channel_tx_post_to(struct channel_tx *tx, int mailbox, const struct arena_msg *msg)
+{
 	struct io_uring_sqe *sqe = io_uring_get_sqe(tx->ring);
 
 	while (!sqe) {
@@ -137,7 +142,7 @@ int channel_tx_post(struct channel_tx *tx, const struct arena_msg *msg)
 			return ret;
 		sqe = io_uring_get_sqe(tx->ring);
 	}
-	io_uring_prep_msg_ring(sqe, tx->target, arena_msg_len(msg), arena_msg_data(msg), 0);
+	io_uring_prep_msg_ring(sqe, mailbox, arena_msg_len(msg), arena_msg_data(msg), 0);
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 	io_uring_sqe_set_data64(sqe, tx->user_data);
 	return 0;

@@ -23,6 +23,7 @@
  *	one, because its process may not be allowed to make rings later
  * @has_own: the channel sends by its own ring
  * @is_deferred: only the ring's owner submits it
+ * @is_lent: @target is not the channel's, and stays open
  */
 struct channel_tx {
 	struct channel_state *state;
@@ -33,6 +34,7 @@ struct channel_tx {
 	bool keeps_own;
 	bool has_own;
 	bool is_deferred;
+	bool is_lent;
 };
 
 /**
@@ -51,11 +53,14 @@ void channel_tx_use(struct channel_tx *tx, struct io_uring *ring, uint64_t user_
 /** channel_tx_return() - submit that ring, and send by the channel's own again; 0 or -errno */
 int channel_tx_return(struct channel_tx *tx);
 
-/** channel_tx_close() - undo channel_tx_open(), and close the peer's mailbox; always allowed */
+/** channel_tx_close() - undo channel_tx_open(), and close @target; always allowed */
 void channel_tx_close(struct channel_tx *tx);
 
 /** channel_tx_post() - queue a message; a ring that is full is submitted; 0 or -errno */
 int channel_tx_post(struct channel_tx *tx, const struct arena_msg *msg);
+
+/** channel_tx_post_to() - the same, to another mailbox than the peer's */
+int channel_tx_post_to(struct channel_tx *tx, int mailbox, const struct arena_msg *msg);
 
 /** channel_tx_pending() - true if something is queued that a submit would send */
 static inline bool channel_tx_pending(const struct channel_tx *tx)
