@@ -74,6 +74,13 @@ static void test_matches(void)
 		{ "psk:me", "192.0.2.1", "x509:me", ACCESS_OTHER_IDENTITY },
 		{ "psk:me", "192.0.2.1", "", ACCESS_OTHER_IDENTITY },
 		{ "psk:me x509:CN=a", "192.0.2.1", "x509:CN=a", ACCESS_GRANTED },
+		{ "x509:CN=a\\,b", "192.0.2.1", "x509:CN=a\\,b", ACCESS_GRANTED },
+		{ "x509:CN=a\\\\,O=b", "192.0.2.1", "x509:CN=a\\\\,O=b", ACCESS_GRANTED },
+		{ "x509:CN=a+UID=b,2.5.4.5=1", "192.0.2.1", "x509:CN=a+UID=b,2.5.4.5=1",
+		  ACCESS_GRANTED },
+		{ "x509:CN=a,O=b", "192.0.2.1", "x509:CN=a", ACCESS_OTHER_IDENTITY },
+		{ "x509:CN=a", "192.0.2.1", "x509:CN=a,O=b", ACCESS_OTHER_IDENTITY },
+		{ "x509:CN=", "192.0.2.1", "x509:", ACCESS_OTHER_IDENTITY },
 		{ "psk:me 10.0.0.0/8", "10.1.1.1", "psk:me", ACCESS_GRANTED },
 		{ "psk:me 10.0.0.0/8", "10.1.1.1", "", ACCESS_OTHER_IDENTITY },
 		{ "psk:me 10.0.0.0/8", "11.1.1.1", "psk:me", ACCESS_OTHER_NETWORK },
@@ -116,7 +123,9 @@ static void test_refusals(void)
 	static const char *const bad[] = {
 		"", "/", "/8", "10/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x",
 		"10.0.0.0/8/8", "10.0.0.256", "10.0.0.1/8", "::1/64", "::/129", "1:2", "fe80::1%lo",
-		"localhost", "UNIX", "unix:/x", "x509:", "psk:", "x509", "tls:me", "[::1]",
+		"localhost", "UNIX", "unix:/x", "x509:", "psk:", "x509:alice", "x509:=alice",
+		"x509:CN", "x509:CN=a, O=b", "x509:CN=a,", "x509:CN=a+", "x509:CN=a,b",
+		"x509:C N=a", "x509", "tls:me", "[::1]",
 		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000",
 	};
 	struct option_error error = { "" };

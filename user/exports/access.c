@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What names of types in distinguished names consist of. */
+#define TYPE_CHARS \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
+
 /* Bits before the IPv4 address in its form of IPv6. */
 #define V4_AT	96U
 
@@ -83,6 +87,40 @@ static bool is_identity(const char *text)
 	return !strncmp(text, "x509:", 5) || !strncmp(text, "psk:", 4);
 }
 
+/* Return: the comma or plus sign behind a value, or the end of the text. */
+static const char *end_of_value(const char *text)
+{
+	for (; *text && *text != ',' && *text != '+'; text++)
+		if (*text == '\\' && text[1])
+			text++;
+	return text;
+}
+
+/* A name that no certificate has, such as one with a blank behind a comma, is a mistake. */
+static bool is_dn(const char *text)
+{
+	for (;;) {
+		size_t n = strspn(text, TYPE_CHARS);
+
+		if (!n || text[n] != '=')
+			return false;
+		text = end_of_value(text + n);
+		if (!*text)
+			return true;
+		text++;
+	}
+}
+
+static int check_identity(const char *text, struct option_error *error)
+{
+	if (!strchr(text, ':')[1])
+		return option_refuse(error, "%s names nobody", text);
+	if (*text == 'x' && !is_dn(text + strlen("x509:")))
+		return option_refuse(error, "%s is no distinguished name as RFC 4514 writes it, "
+				     "such as x509:CN=alice,O=Site", text);
+	return 0;
+}
+
 int access_add(struct access *a, const char *text, struct option_error *error)
 {
 	struct access_rule rule = { .kind = ACCESS_NETWORK, .text = text };
@@ -92,8 +130,8 @@ int access_add(struct access *a, const char *text, struct option_error *error)
 				     ACCESS_RULES_MAX);
 	if (is_identity(text)) {
 		rule.kind = ACCESS_IDENTITY;
-		if (!strchr(text, ':')[1])
-			return option_refuse(error, "%s names nobody", text);
+		if (check_identity(text, error))
+			return -EINVAL;
 	} else if (!strcmp(text, "unix")) {
 		rule.kind = ACCESS_UNIX;
 	} else if (take_network(&rule.network, text, error)) {

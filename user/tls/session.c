@@ -14,6 +14,11 @@
 
 /* Alerts and other records without data that one call skips. */
 #define SKIPPED_MAX	16
+/*
+ * The extension by which a client says which server it wants: 0. GnuTLS does not let this one be
+ * replaced, but it compares the whole number, of which it keeps 16 bits.
+ */
+#define SERVER_NAME	(1 << 16)
 
 /**
  * struct tls_session - a session
@@ -77,6 +82,18 @@ static void set_transport(struct tls_session *s)
 	gnutls_handshake_set_timeout(s->gnutls, GNUTLS_INDEFINITE_TIMEOUT);
 }
 
+/*
+ * There is one certificate, so nobody needs the name that a client gives to the server. GnuTLS
+ * would refuse the client if it is none of DNS: libnbd sends the address of "[::1]", though
+ * RFC 6066 does not allow that, and names of containers may have an underscore. If GnuTLS begins
+ * to refuse this call, it refuses such clients again.
+ */
+static void ignore_server_name(gnutls_session_t session)
+{
+	gnutls_session_ext_register(session, "any server name", SERVER_NAME, GNUTLS_EXT_NONE, NULL,
+				    NULL, NULL, NULL, NULL, GNUTLS_EXT_FLAG_CLIENT_HELLO);
+}
+
 int tls_session_new(struct tls_credentials *t, int fd, struct tls_session **out)
 {
 	struct tls_session *s = calloc(1, sizeof(*s));
@@ -93,6 +110,7 @@ int tls_session_new(struct tls_credentials *t, int fd, struct tls_session **out)
 	}
 	s->credentials = tls_credentials_get(t);
 	set_transport(s);
+	ignore_server_name(s->gnutls);
 	if (tls_credentials_attach(t, s->gnutls)) {
 		tls_session_free(s);
 		return -EINVAL;
