@@ -70,7 +70,10 @@ server_command()
 	arena-tls | arena-np-tls)
 		arena_command "$3" "$2"
 		command+=(--tls require --tls-certificates "$tmp/tls")
-		[ "$1" = arena-tls ] || command+=(--ktls never) ;;
+		case $1 in
+		arena-tls) command+=(--ktls always) ;;
+		*) command+=(--ktls never) ;;
+		esac ;;
 	arena-other)
 		arena_command "$3" "$2"
 		command[0]=$OTHER/arenad ;;

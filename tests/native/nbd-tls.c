@@ -10,6 +10,9 @@
  *	small		read 1 byte
  *	rekey		change the keys of this side
  *	rekey-both	change the keys, and ask the server to do the same
+ *	rekey-late	the same while the server has more for this side than the socket takes
+ *	rekey-always	change the keys again and again
+ *	much		read 100 MiB, during which the server changes its keys
  *	renegotiate	ask for a renegotiation
  *	plain		send a request without TLS
  *	refused		write 2 MiB to a read-only export and read 1 byte, in full records
@@ -26,6 +29,9 @@
 #include "nbd-client.h"
 
 #define READ_BYTES	MIB
+#define LATE_READS	12
+#define MANY_READS	100
+#define MANY_CHANGES	100
 #define REFUSED_BYTES	(2 * MIB)
 #define ROUNDS_MAX	4
 #define STATUS_ENDED	3
@@ -164,17 +170,85 @@ static void fill_read(uint8_t request[28], uint32_t length)
 	fill_request(request, 0, length);
 }
 
-static void read_some(uint32_t length)
+static void ask_read(uint32_t length)
 {
-	static uint8_t data[READ_BYTES];
-	uint8_t request[28], reply[16];
+	uint8_t request[28];
 
 	fill_read(request, length);
 	put(request, sizeof(request));
+}
+
+static void take_read(void *data, uint32_t length)
+{
+	uint8_t reply[16];
+
 	take(reply, sizeof(reply));
+	if (be32(reply) != NBD_SIMPLE_REPLY_MAGIC)
+		bail("READ: no reply, but %x", be32(reply));
 	if (be32(reply + 4))
 		bail("READ: error %u", be32(reply + 4));
 	take(data, length);
+}
+
+static void read_some(uint32_t length)
+{
+	static uint8_t data[READ_BYTES];
+
+	ask_read(length);
+	take_read(data, length);
+}
+
+static void change_keys(unsigned int flags)
+{
+	int ret = gnutls_session_key_update(session, flags);
+
+	if (ret)
+		end("change of keys", ret);
+}
+
+/* The server has to finish a record that it has begun before it says that it changes its keys. */
+static void rekey_late(void)
+{
+	static uint8_t first[READ_BYTES], data[READ_BYTES];
+	int small = 1 << 16;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (int i = 0; i < LATE_READS; i++)
+		ask_read(READ_BYTES);
+	usleep(500000);
+	change_keys(GNUTLS_KU_PEER);
+	ask_read(READ_BYTES);
+	usleep(200000);
+	take_read(first, READ_BYTES);
+	for (int i = 0; i < LATE_READS; i++) {
+		take_read(data, READ_BYTES);
+		if (memcmp(data, first, READ_BYTES) != 0)
+			bail("READ: other data");
+	}
+}
+
+static unsigned int n_updates;
+
+static int count_updates(gnutls_session_t s, unsigned int type, unsigned int when,
+			 unsigned int is_incoming, const gnutls_datum_t *message)
+{
+	(void)s;
+	(void)type;
+	(void)when;
+	(void)message;
+	n_updates += is_incoming;
+	return 0;
+}
+
+static void read_much(void)
+{
+	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_KEY_UPDATE, GNUTLS_HOOK_POST,
+					   count_updates);
+	for (int i = 0; i < MANY_READS; i++)
+		read_some(READ_BYTES);
+	printf("the server has changed its key %u times\n", n_updates);
+	if (!n_updates)
+		bail("the server has not changed its key");
 }
 
 /* The server answers a renegotiation with its end, or with an alert that it will not do it. */
@@ -248,9 +322,16 @@ static void act(const char *what)
 	} else if (!strcmp(what, "small")) {
 		read_some(1);
 	} else if (!strcmp(what, "rekey")) {
-		ret = gnutls_session_key_update(session, 0);
+		change_keys(0);
 	} else if (!strcmp(what, "rekey-both")) {
-		ret = gnutls_session_key_update(session, GNUTLS_KU_PEER);
+		change_keys(GNUTLS_KU_PEER);
+	} else if (!strcmp(what, "rekey-late")) {
+		rekey_late();
+	} else if (!strcmp(what, "rekey-always")) {
+		for (int i = 0; i < MANY_CHANGES; i++)
+			change_keys(0);
+	} else if (!strcmp(what, "much")) {
+		read_much();
 	} else if (!strcmp(what, "renegotiate")) {
 		renegotiate();
 	} else if (!strcmp(what, "plain")) {

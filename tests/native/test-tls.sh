@@ -52,7 +52,7 @@ same_by_qemu()
 {
 	qemu-img convert --object "tls-creds-x509,dir=$tmp/alice,id=t,endpoint=client" -O raw \
 		--image-opts "driver=nbd,host=localhost,port=$(port),export=d,tls-creds=t" \
-		"$tmp/q" && cmp "$tmp/q" "$tmp/image"
+		"$tmp/q" && cmp "$tmp/q" "$path"
 }
 ok "qemu-img reads the same data over TLS" same_by_qemu
 not_ok "a client that does not encrypt is refused where TLS is required" nbdinfo "$(plain)"
@@ -302,6 +302,10 @@ ok "arena-np says that a client asked for a renegotiation" says "it asked for a 
 ok "a client of TLS 1.0 and 1.1 is refused" by_hand 3 NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0
 ok "a client of TLS 1.3 may change its keys, and ask for other keys of the server" \
 	by_hand 0 "$tls13" small rekey small rekey-both read bye
+ok "a client of TLS 1.3 may ask for other keys while it takes nothing of what is sent" \
+	by_hand 0 "$tls13" rekey-late small bye
+ok "a client of TLS 1.3 that changes its keys all the time is cut off" \
+	by_hand 3 "$tls13" small rekey-always small
 ok "a client of TLS 1.3 that sends its end with its last request gets the reply and the end" \
 	by_hand 0 "$tls13" last
 ok "a client of TLS 1.2 that sends its end with its last request gets the reply and the end" \
@@ -329,6 +333,23 @@ ok "a request behind the payload of a refused WRITE is served, wherever records 
 ok "a request behind the payload of a refused WRITE is served, wherever records of TLS 1.2 end" \
 	by_hand 0 "$tls12" refused small
 arenad_stop
+
+arenad_start --size 256M --tls require --tls-certificates "$tmp/server" --disk "d=$path" \
+	--tls-key-limit 16M
+ok "arena-np changes its key of TLS 1.3 when it has sent what one key may" \
+	by_hand 0 "$tls13" much rekey-both read bye
+ok "nbdcopy reads on while arena-np changes its key" \
+	eval "nbdcopy --connections=1 '$(secret alice)' '$tmp/back' && cmp '$path' '$tmp/back'"
+ok "qemu-img reads on while arena-np changes its key" same_by_qemu
+ok "a client of TLS 1.3 with ChaCha20 reads on with one key, which has no limit" \
+	by_hand 1 "$tls13:-CIPHER-ALL:+CHACHA20-POLY1305" much
+not_ok "arena-np has ended no connection until then" says "is ended"
+ok "arena-np ends a connection of TLS 1.2 when it has sent what one key may" \
+	by_hand 3 "$tls12" much
+ok "arena-np says why it has ended the connection" says "its key was used for 16 MiB"
+ok "a client of TLS 1.2 comes anew and is served" by_hand 0 "$tls12" read bye
+arenad_stop
+is "arenad ends with status 0 after keys were changed" "$status" 0
 
 arenad_run --tls require --disk "d=$path"
 arenad_wait

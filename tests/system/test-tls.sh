@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: where the kernel has TLS it seals and opens the records, of every version and cipher that it
-# knows, and clients that this project did not write get the data that they wrote; where a client
-# wants what the kernel does not do, it is cut off, and others are served on.
+# knows, and clients that this project did not write get the data that they wrote. Keys are changed
+# where the kernel can do that; where it cannot, it is used only if it is to be used always, and a
+# client that changes its keys is cut off then.
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -26,6 +27,8 @@ head -c "${megabytes}M" /dev/urandom >"$tmp/image"
 
 options=(--size 512M --page-size 2M --verbose --tls require --tls-certificates "$tmp/server"
 	--tls-psk "$tmp/keys/keys.psk" --disk "d=$disk0")
+tls13=NORMAL:-VERS-ALL:+VERS-TLS1.3
+tls12=NORMAL:-VERS-ALL:+VERS-TLS1.2
 same() { cmp -n "$((megabytes << 20))" "$1" "$tmp/image"; }
 hand() { timeout 60 "$BUILD/tests/native/nbd-tls" 127.0.0.1 "$(port)" d "$@"; }
 # by_kernel N: did the kernel get the keys of N handshakes more than when it was asked before?
@@ -41,7 +44,12 @@ by_kernel()
 	[ "$1" = "$2" ] || { echo "$2 handshakes, not $1"; return 1; }
 }
 
-arenad_start "${options[@]}"
+arenad_start "${options[@]}" --ktls always
+# Linux can since 6.14.
+changes=''
+says "TLS by the kernel: yes" && ! says "it cannot change keys" && changes=1
+is "arena-np finds out whether this kernel can change keys" "${changes:-0}" \
+	"$(printf '%s\n' 6.14 "$(uname -r)" | sort -V | head -n 1 | grep -cx 6.14)"
 ok "nbdcopy writes over TLS of the kernel" \
 	nbdcopy --connections=2 --requests=16 "$tmp/image" "$(secret alice)"
 ok "the kernel got the keys of both connections of nbdcopy" by_kernel 2
@@ -104,26 +112,62 @@ refused()
 	hand "$2" small "$1" small
 	[ $? = 3 ]
 }
-ok "a client that changes its keys is cut off" refused rekey NORMAL:-VERS-ALL:+VERS-TLS1.3
-ok "arena-np says that the kernel does not change keys" \
-	says "it asked for other keys, which the kernel does not change"
-ok "a client that wants all keys to be changed is cut off" \
-	refused rekey-both NORMAL:-VERS-ALL:+VERS-TLS1.3
+if [ "$changes" ]; then
+	for cipher in AES-128-GCM AES-256-GCM CHACHA20-POLY1305; do
+		ok "a client with $cipher changes its keys, and asks for other keys of the server" \
+			hand "$tls13:-CIPHER-ALL:+$cipher" small rekey small rekey-both read bye
+	done
+	ok "a client asks for other keys while it takes nothing of what is sent" \
+		hand "$tls13" rekey-late small bye
+	ok "a client that changes its keys all the time is cut off" refused rekey-always "$tls13"
+else
+	ok "a client that changes its keys is cut off" refused rekey "$tls13"
+	ok "arena-np says that the kernel does not change keys" \
+		says "it changes its keys, which the kernel cannot"
+	ok "a client that wants all keys to be changed is cut off" refused rekey-both "$tls13"
+fi
 ok "a client that asks for a renegotiation is cut off" \
-	refused renegotiate NORMAL:-VERS-ALL:+VERS-TLS1.2
+	refused renegotiate "$tls12"
 ok "a client that sends a request without TLS is cut off" \
-	refused plain NORMAL:-VERS-ALL:+VERS-TLS1.3
+	refused plain "$tls13"
 ok "a client is served after those" nbdinfo --size "$(secret alice)"
 arenad_stop
 is "arenad ends with status 0 after TLS of the kernel" "$status" 0
 
 seen=0
+arenad_start "${options[@]}" --ktls always --tls-key-limit 16M
+if [ "$changes" ]; then
+	ok "arena-np changes the kernel's key when it has sent what one key may" \
+		hand "$tls13" much rekey-both read bye
+	ok "nbdcopy reads on while arena-np changes the kernel's key" eval \
+		"nbdcopy --connections=1 '$(secret alice)' - | head -c ${megabytes}M >$tmp/back"
+	blockdev --flushbufs "$disk0"
+	ok "nbdcopy has read what is on the disk" cmp -n "$((megabytes << 20))" "$tmp/back" "$disk0"
+	not_ok "arena-np has ended no connection until then" says "is ended"
+else
+	ok "arena-np ends a connection of TLS 1.3 when it has sent what one key may" \
+		refused much "$tls13"
+fi
+ok "arena-np ends a connection of TLS 1.2 when it has sent what one key may" refused much "$tls12"
+ok "arena-np says why it has ended the connection" says "its key was used for 16 MiB"
+arenad_stop
+
+seen=0
+arenad_start "${options[@]}"
+ok "a client of TLS 1.3 changes its keys, whatever the kernel can" \
+	hand "$tls13" small rekey small rekey-both read bye
+ok "the kernel got its keys only if it can change them" by_kernel "${changes:-0}"
+ok "a client of TLS 1.2 is served" hand "$tls12" read bye
+ok "the kernel got its keys, which cannot be changed" by_kernel 1
+arenad_stop
+
+seen=0
 arenad_start "${options[@]}" --ktls never
 ok "a client is served by the process with --ktls never" \
-	hand NORMAL:-VERS-ALL:+VERS-TLS1.3 read bye
+	hand "$tls13" read bye
 ok "the kernel gets no keys with --ktls never" by_kernel 0
 ok "a client that changes its keys is served by the process" \
-	hand NORMAL:-VERS-ALL:+VERS-TLS1.3 small rekey small rekey-both read bye
+	hand "$tls13" small rekey small rekey-both read bye
 arenad_stop
 dmesg_clean() { ! dmesg | grep -E 'WARNING|BUG|Oops'; }
 ok "the kernel complains of nothing" dmesg_clean

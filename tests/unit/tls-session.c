@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <tls/credentials.h>
+#include <tls/options.h>
 #include <tls/session.h>
 #include <tls/texts.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ static struct tls_credentials *credentials;
 static gnutls_psk_client_credentials_t client_key;
 static gnutls_session_t client;
 static struct tls_session *server;
+static uint64_t key_bytes = TLS_KEY_BYTES;
 static int fds[2];
 
 static void load(const char *line)
@@ -55,7 +57,7 @@ static void dial(const char *name, const char *hex, const char *priority)
 	gnutls_credentials_set(client, GNUTLS_CRD_PSK, client_key);
 	gnutls_transport_set_int(client, fds[1]);
 	gnutls_handshake_set_timeout(client, GNUTLS_INDEFINITE_TIMEOUT);
-	if (tls_session_new(credentials, fds[0], &server))
+	if (tls_session_new(credentials, fds[0], key_bytes, &server))
 		bail("no session");
 }
 
@@ -112,7 +114,8 @@ static void test_data(const char *version, const char *priority)
 	for (int i = 0; i < ROUNDS && received < sizeof(back); i++) {
 		size_t left = sizeof(data) - sent;
 		size_t size = left < TLS_RECORD_BYTES ? left : TLS_RECORD_BYTES;
-		ssize_t n = left ? tls_session_send(server, data + sent, size) : 0;
+		ssize_t n = left ? tls_session_send(server, data + sent, size) :
+			    tls_session_flush(server);
 
 		sent += n > 0 ? (size_t)n : 0;
 		n = n == -EAGAIN || !left ? gnutls_record_recv(client, back + received,
@@ -129,6 +132,122 @@ static void test_data(const char *version, const char *priority)
 	ok(!tls_session_has_more(server), "the session of %s has no more then", version);
 	gnutls_bye(client, GNUTLS_SHUT_WR);
 	is(tls_session_recv(server, back, 9), 0, "the end of %s is the end of the data", version);
+	hang_up();
+}
+
+/* The client asks for other keys while a record for it waits until the socket has room. */
+static void test_late_update(void)
+{
+	static uint8_t data[TLS_RECORD_BYTES * 64], back[sizeof(data)];
+	size_t sent = 0, received = 0;
+	int theirs;
+	uint8_t byte;
+
+	dial("carol", key, "NORMAL:-VERS-ALL:+VERS-TLS1.3" KEYED);
+	is(shake(&theirs), 0, "a session whose keys are changed late begins");
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7 + i / 251);
+	while (sent < sizeof(data)) {
+		ssize_t n = tls_session_send(server, data + sent, TLS_RECORD_BYTES);
+
+		if (n < 0)
+			break;
+		sent += (size_t)n;
+	}
+	ok(sent < sizeof(data), "the socket is full");
+	is(gnutls_session_key_update(client, GNUTLS_KU_PEER), 0, "the client asks for other keys");
+	is(tls_session_recv(server, &byte, 1), -EAGAIN, "the server receives no data by that");
+	for (int i = 0; i < ROUNDS && received < sizeof(back); i++) {
+		ssize_t n = sent < sizeof(data) ?
+			    tls_session_send(server, data + sent, TLS_RECORD_BYTES) :
+			    tls_session_flush(server);
+
+		sent += n > 0 ? (size_t)n : 0;
+		n = gnutls_record_recv(client, back + received, sizeof(back) - received);
+		received += n > 0 ? (size_t)n : 0;
+	}
+	ok(received == sizeof(back) && !memcmp(data, back, sizeof(data)),
+	   "data arrives as it was sent, although the keys change while the socket is full");
+	hang_up();
+}
+
+static unsigned int n_updates;
+
+static int count_updates(gnutls_session_t session, unsigned int type, unsigned int when,
+			 unsigned int is_incoming, const gnutls_datum_t *message)
+{
+	(void)session;
+	(void)type;
+	(void)when;
+	(void)message;
+	n_updates += is_incoming;
+	return 0;
+}
+
+/* Send and receive @n records in turn. Return: how many came as they were sent. */
+static int exchange(int n)
+{
+	static uint8_t data[TLS_RECORD_BYTES], back[sizeof(data)];
+	int good = 0;
+
+	for (int i = 0; i < n; i++) {
+		ssize_t came = -1;
+
+		memset(data, i, sizeof(data));
+		if (tls_session_send(server, data, sizeof(data)) != sizeof(data))
+			break;
+		for (int j = 0; j < ROUNDS && came < 0; j++)
+			came = tls_session_flush(server) ? -1 :
+			       gnutls_record_recv(client, back, sizeof(back));
+		good += came == sizeof(back) && !memcmp(data, back, sizeof(data));
+	}
+	return good;
+}
+
+static void test_wear(const char *priority, unsigned int changes, bool is_worn, const char *what)
+{
+	int theirs;
+
+	key_bytes = 4 * (uint64_t)TLS_RECORD_BYTES;
+	dial("carol", key, priority);
+	gnutls_handshake_set_hook_function(client, GNUTLS_HANDSHAKE_KEY_UPDATE, GNUTLS_HOOK_POST,
+					   count_updates);
+	is(shake(&theirs), 0, "a session of %s begins that is to send much", what);
+	n_updates = 0;
+	is(exchange(3), 3, "what one key of %s may seal arrives", what);
+	ok(!n_updates && !tls_session_is_worn(server), "the key of %s is not changed before", what);
+	is(exchange(20), 20, "what the session of %s sends beyond that arrives", what);
+	ok(changes ? n_updates : !n_updates, "the server %s the key of %s then",
+	   changes ? "has changed" : "has not changed", what);
+	is(tls_session_is_worn(server), is_worn, "the session of %s says whether it is worn", what);
+	hang_up();
+	key_bytes = TLS_KEY_BYTES;
+}
+
+static void test_limits(void)
+{
+	test_wear("NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM" KEYED, 1, false,
+		  "TLS 1.3 with AES-GCM");
+	test_wear("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM" KEYED, 0, true,
+		  "TLS 1.2 with AES-GCM");
+	test_wear("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+CHACHA20-POLY1305" KEYED, 0, false,
+		  "TLS 1.2 with ChaCha20");
+	test_wear("NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305" KEYED, 0, false,
+		  "TLS 1.3 with ChaCha20");
+}
+
+static void test_flood(void)
+{
+	int theirs, ret = -EAGAIN;
+	uint8_t byte;
+
+	dial("carol", key, "NORMAL:-VERS-ALL:+VERS-TLS1.3" KEYED);
+	is(shake(&theirs), 0, "a session begins whose client always changes its key");
+	for (int i = 0; i < ROUNDS && ret == -EAGAIN; i++) {
+		gnutls_session_key_update(client, 0);
+		ret = (int)tls_session_recv(server, &byte, 1);
+	}
+	is(ret, -EPROTO, "the server refuses a client that always changes its key");
 	hang_up();
 }
 
@@ -216,6 +335,9 @@ int main(void)
 	load(line);
 	test_data("TLS1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.3" KEYED);
 	test_data("TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.2" KEYED);
+	test_late_update();
+	test_limits();
+	test_flood();
 	test_renegotiation();
 	test_refusals();
 	test_forgery();

@@ -80,6 +80,7 @@ struct arenad_disk {
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
  * @tls: index of the word of --tls
  * @ktls: whether the kernel may seal and open records
+ * @tls_key_bytes: what one key of TLS seals
  * @tls_files: what the server shows to clients in TLS
  * @sandbox: enum sandbox_mode, for NP and SPs
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
@@ -112,7 +113,8 @@ struct arenad_options {
 	enum arena_wait wait;
 	uint32_t zerocopy;
 	unsigned int tls;
-	enum tls_kernel ktls;
+	enum tls_kernel_use ktls;
+	uint64_t tls_key_bytes;
 	struct tls_files tls_files;
 	unsigned int sandbox;
 	const char *bindir;

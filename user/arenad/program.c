@@ -5,6 +5,7 @@
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <listen/socket.h>
 #include <np/zerocopy.h>
 #include <sandbox/sandbox.h>
@@ -187,6 +188,7 @@ void program_exec_np(const struct child_pids *pids, void *context)
 	add_value(&a, "--control-fd", format("%d", p->control_fd));
 	add_value(&a, "--tls", tls_words[o->tls]);
 	add_value(&a, "--ktls", tls_kernel_words[o->ktls]);
+	add_value(&a, "--tls-key-limit", format("%" PRIu64, o->tls_key_bytes));
 	add_value(&a, "--max-connections", format("%u", o->connections_max));
 	add_value(&a, "--max-connections-per-client", format("%u", o->client_connections_max));
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));

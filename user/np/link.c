@@ -208,7 +208,7 @@ static void receive(struct conn *c)
 		tell_received(c, &t->rx, ret);
 		return;
 	}
-	err = side_poll(c, &t->rx, POLLIN | tls_session_events(t->session), &c->socket.op);
+	err = side_poll(c, &t->rx, POLLIN, &c->socket.op);
 	if (err)
 		tell(&t->rx, err, 0);
 }
@@ -311,7 +311,42 @@ static int seal_records(struct conn *c, struct link_side *s)
 			return (int)ret;
 		side_advance(s, (uint32_t)ret);
 	}
-	return 0;
+	return tls_session_flush(c->socket.tls->session);
+}
+
+static uint32_t bytes_of(const struct link_side *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_vecs; i++)
+		n += s->vec[i].length;
+	return n;
+}
+
+/*
+ * The kernel's TLS refuses the flags that a send of the ring has. The event of the write is that of
+ * the send. Return: 0; -EAGAIN; another -errno.
+ */
+static int write_by_kernel(struct conn *c, const struct link_side *s)
+{
+	int ret = tls_session_prepare(c->socket.tls->session, bytes_of(s));
+
+	return ret ? ret : arena_ring_write(c->np->ring, &(struct arena_io){
+		.file = c->file,
+		.n_vecs = s->n_vecs,
+		.vec = s->vec,
+		.cookie = s->cookie,
+	}, NULL);
+}
+
+/* Return: 0 if nothing but the event is left; -EAGAIN; another -errno. */
+static int go_on(struct conn *c, struct link_side *s)
+{
+	int ret = is_by_kernel(&c->socket) ? write_by_kernel(c, s) : seal_records(c, s);
+
+	if (ret == -EPROTO)
+		log_failure(c);
+	return ret;
 }
 
 static void can_send(struct handler *h, const struct arena_event *e)
@@ -323,24 +358,24 @@ static void can_send(struct handler *h, const struct arena_event *e)
 
 	s->is_polling = false;
 	if (!ret && !s->is_over)
-		ret = seal_records(c, s);
+		ret = go_on(c, s);
 	if (ret == -EAGAIN)
 		ret = side_poll(c, s, POLLOUT, NULL);
-	if (s->is_polling)
+	if (s->is_polling || (!ret && is_by_kernel(&c->socket)))
 		return;
-	if (ret == -EPROTO)
-		log_failure(c);
 	tell(s, ret ? ret : (int32_t)s->bytes, e->result < 0 ? e->flags : 0);
 }
 
-/* The event comes with a poll, so that the caller need not expect it at once. */
-static int begin_send(struct conn *c)
+/* The event comes with a poll or a write, so that the caller need not expect it at once. */
+static int begin_send(struct conn *c, const struct arena_io *io)
 {
 	struct link_side *s = &c->socket.tls->tx;
-	int ret = seal_records(c, s);
+	int ret;
 
+	side_begin(s, io);
+	ret = go_on(c, s);
 	s->is_over = !ret;
-	if (ret && ret != -EAGAIN)
+	if ((!ret && is_by_kernel(&c->socket)) || (ret && ret != -EAGAIN))
 		return ret;
 	return side_poll(c, s, POLLOUT, NULL);
 }
@@ -348,13 +383,8 @@ static int begin_send(struct conn *c)
 int link_send(struct conn *c, struct arena_io *io, bool is_zerocopy)
 {
 	io->file = c->file;
-	/* The kernel's TLS refuses the flags that a send of the ring has. */
-	if (is_by_kernel(&c->socket))
-		return arena_ring_write(c->np->ring, io, NULL);
-	if (c->socket.tls) {
-		side_begin(&c->socket.tls->tx, io);
-		return begin_send(c);
-	}
+	if (c->socket.tls)
+		return begin_send(c, io);
 	if (is_zerocopy)
 		return arena_ring_send_zc(c->np->ring, io, NULL);
 	return arena_ring_send(c->np->ring, io, NULL);
@@ -374,11 +404,28 @@ static void log_secured(const struct conn *c)
 		  *identity ? identity : "without a name");
 }
 
+/* A session that cannot change keys loses nothing by a kernel that cannot. */
+static bool may_use_kernel(const struct conn *c)
+{
+	const struct np *np = c->np;
+
+	switch (np->options->ktls) {
+	case TLS_KERNEL_NEVER:
+		return false;
+	case TLS_KERNEL_ALWAYS:
+		return true;
+	default:
+		return np->kernel_tls == TLS_KERNEL_CHANGES ||
+		       !tls_session_changes_keys(c->socket.tls->session);
+	}
+}
+
 /* Return: 0 or -EPROTO. */
 static int secured(struct conn *c)
 {
-	int ret = c->np->options->ktls == TLS_KERNEL_NEVER ? -EOPNOTSUPP :
-		  tls_session_to_kernel(c->socket.tls->session);
+	int ret = may_use_kernel(c) ?
+		  tls_session_to_kernel(c->socket.tls->session,
+					c->np->kernel_tls == TLS_KERNEL_CHANGES) : -EOPNOTSUPP;
 
 	if (ret && ret != -EOPNOTSUPP)
 		return ret;
@@ -437,7 +484,8 @@ static void can_shake(struct handler *h, const struct arena_event *e)
 int link_secure(struct conn *c, void (*done)(struct conn *c))
 {
 	struct link_tls *t = calloc(1, sizeof(*t));
-	int ret = t ? tls_session_new(c->np->credentials, c->socket.fd, &t->session) : -ENOMEM;
+	int ret = t ? tls_session_new(c->np->credentials, c->socket.fd,
+				      c->np->options->tls_key_bytes, &t->session) : -ENOMEM;
 
 	if (ret) {
 		free(t);
@@ -468,6 +516,11 @@ void link_settle(struct conn *c)
 		return;
 	close(c->socket.fd);
 	c->socket.fd = -1;
+}
+
+bool link_is_worn(const struct link *l)
+{
+	return l->tls && tls_session_is_worn(l->tls->session);
 }
 
 void link_bye(struct conn *c)

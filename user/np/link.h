@@ -93,6 +93,13 @@ const char *link_identity(const struct link *l);
 /** link_settle() - TLS cannot begin any more: close what was kept for it */
 void link_settle(struct conn *c);
 
+/**
+ * link_is_worn() - does TLS have a key that has sealed all that it may, and cannot be changed?
+ *
+ * The connection should end then, so that its client comes anew.
+ */
+bool link_is_worn(const struct link *l);
+
 /** link_bye() - tell a client of TLS that the connection ends */
 void link_bye(struct conn *c);
 

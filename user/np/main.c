@@ -227,6 +227,20 @@ static int serve(struct np *np)
 	return ret;
 }
 
+/* The process opens no connections when it is closed up. */
+static void ask_kernel(struct np *np)
+{
+	static const char *const can[] = {
+		[TLS_KERNEL_NONE] = "no", [TLS_KERNEL_FIXED] = "yes, but it cannot change keys",
+		[TLS_KERNEL_CHANGES] = "yes",
+	};
+
+	if (np->options->tls == NEGOTIATION_TLS_OFF || np->options->ktls == TLS_KERNEL_NEVER)
+		return;
+	np->kernel_tls = tls_kernel_ask();
+	log_debug("TLS by the kernel: %s", can[np->kernel_tls]);
+}
+
 static int run(struct np *np)
 {
 	int ret;
@@ -254,6 +268,7 @@ static int run(struct np *np)
 	ret = listeners_open(np);
 	if (ret)
 		goto close_listeners;
+	ask_kernel(np);
 	ret = close_up(np);
 	if (ret)
 		goto close_listeners;

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <tls/credentials.h>
+#include <tls/kernel.h>
 
 #include "client.h"
 #include "conn.h"
@@ -58,6 +59,7 @@
  * @conns: all connections
  * @batches: batches of replies that are not in use
  * @credentials: what TLS shows to new clients; NULL if it is off
+ * @kernel_tls: what the kernel can do of TLS
  * @reload: what comes by the control socket
  * @clients: how many connections each client has
  * @sockets: listening sockets
@@ -87,6 +89,7 @@ struct np {
 	struct conn_table conns;
 	struct batch_list batches;
 	struct tls_credentials *credentials;
+	enum tls_kernel kernel_tls;
 	struct reload reload;
 	struct client_table clients;
 	struct listen_set sockets;

@@ -111,7 +111,11 @@ static const struct option_rule rules[] = {
 	  .help = "file with a line NAME:HEX-KEY for each client that has a pre-shared key" },
 	{ .name = "ktls", .kind = OPTION_WORD, FIELD(ktls), .words = tls_kernel_words,
 	  .argument = "HOW",
-	  .help = "let the kernel encrypt where it can, or never (auto)" },
+	  .help = "let the kernel encrypt where it can and lose nothing by it (auto), also where "
+		  "it cannot change keys (always), or never (auto)" },
+	{ .name = "tls-key-limit", .kind = OPTION_SIZE, FIELD(tls_key_bytes),
+	  .min = TLS_KEY_BYTES_MIN, .max = TLS_KEY_BYTES, .argument = "SIZE",
+	  .help = "how much is sent to a client with one key of TLS (256G)" },
 	{ .name = "sandbox", .kind = OPTION_WORD, FIELD(sandbox), .words = sandbox_words,
 	  .argument = "HOW",
 	  .help = "auto: give up what serving does not need, as far as this machine can; "
@@ -157,6 +161,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
+		.tls_key_bytes = TLS_KEY_BYTES,
 		.zerocopy = ZEROCOPY_AUTO,
 	};
 	options_parse(&table, o, argc, argv);

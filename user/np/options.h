@@ -39,6 +39,7 @@
  * @zerocopy: number of bytes from which on it sends without a copy, or ZEROCOPY_NEVER
  * @tls: whether clients may or must begin TLS
  * @ktls: whether the kernel may seal and open records
+ * @tls_key_bytes: what one key of TLS seals
  * @tls_files: what the server shows to clients in TLS
  * @is_verbose: log each connection
  * @sandbox: enum sandbox_mode
@@ -60,7 +61,8 @@ struct options {
 	enum arena_wait wait;
 	uint32_t zerocopy;
 	enum negotiation_tls tls;
-	enum tls_kernel ktls;
+	enum tls_kernel_use ktls;
+	uint64_t tls_key_bytes;
 	struct tls_files tls_files;
 	bool is_verbose;
 	unsigned int sandbox;

@@ -3,6 +3,7 @@
 
 #include <common/log.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,6 +192,17 @@ static void look_at_copies(struct conn *c, const struct arena_event *e)
 		c->tx.zerocopy = ZEROCOPY_NEVER;
 }
 
+/* The client gets the replies to what it has asked for. Most clients connect anew then. */
+static void look_at_key(struct conn *c)
+{
+	if (c->phase != CONN_SERVING || !link_is_worn(&c->socket))
+		return;
+	log_limited(LOG_LEVEL_WARN, "connection %u is ended: TLS: its key was used for %" PRIu64
+		    " MiB and cannot be changed, see --tls-key-limit and --ktls", c->number,
+		    c->np->options->tls_key_bytes >> 20);
+	conn_finish(c);
+}
+
 static void happened(struct handler *h, const struct arena_event *e)
 {
 	struct batch *b = container_of(h, struct batch, handler);
@@ -209,6 +221,8 @@ static void happened(struct handler *h, const struct arena_event *e)
 	keep_batch(np, b);
 	if (e->result < 0)
 		conn_kill(c);
+	else
+		look_at_key(c);
 }
 
 /*

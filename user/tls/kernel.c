@@ -2,12 +2,14 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef SOL_TLS
 #define SOL_TLS	282
@@ -112,6 +114,18 @@ static int give(gnutls_session_t session, int fd, int direction)
 	return ret;
 }
 
+/* What GnuTLS has to say is said by the kernel, so that its own words are dropped. */
+static int say_nothing(gnutls_session_t session, gnutls_record_encryption_level_t level,
+		       gnutls_handshake_description_t type, const void *data, size_t size)
+{
+	(void)session;
+	(void)level;
+	(void)type;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
 int tls_kernel_start(gnutls_session_t session, int fd)
 {
 	int ret;
@@ -123,6 +137,8 @@ int tls_kernel_start(gnutls_session_t session, int fd)
 	ret = give(session, fd, TLS_TX);
 	if (!ret && give(session, fd, TLS_RX))
 		ret = -EIO;
+	if (!ret)
+		gnutls_handshake_set_read_function(session, say_nothing);
 	return ret;
 }
 
@@ -147,19 +163,109 @@ ssize_t tls_kernel_recv(int fd, void *data, size_t size, uint8_t *type)
 	return n < 0 ? -errno : n;
 }
 
-void tls_kernel_alert(int fd, gnutls_alert_level_t level, gnutls_alert_description_t what)
+/* Return: 0 or -errno, -EAGAIN if the socket takes nothing now. */
+static int send_record(int fd, enum tls_record type, const void *data, size_t size)
 {
-	uint8_t alert[2] = { (uint8_t)level, (uint8_t)what };
-	struct iovec part = { .iov_base = alert, .iov_len = sizeof(alert) };
+	struct iovec part = { .iov_base = (void *)data, .iov_len = size };
 	union passage p = { .bytes = { 0 } };
 	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = p.bytes,
 			    .msg_controllen = sizeof(p.bytes) };
+	ssize_t n;
 
 	p.head.cmsg_level = SOL_TLS;
 	p.head.cmsg_type = TLS_SET_RECORD_TYPE;
 	p.head.cmsg_len = CMSG_LEN(sizeof(uint8_t));
-	*CMSG_DATA(&p.head) = TLS_RECORD_ALERT;
+	*CMSG_DATA(&p.head) = (uint8_t)type;
+	n = sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EIO;
+}
+
+void tls_kernel_alert(int fd, gnutls_alert_level_t level, gnutls_alert_description_t what)
+{
+	const uint8_t alert[2] = { (uint8_t)level, (uint8_t)what };
+
 	/* The client may be gone, which is as well. */
-	if (sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return;
+	(void)send_record(fd, TLS_RECORD_ALERT, alert, sizeof(alert));
+}
+
+/*
+ * Changes of keys
+ */
+
+/* The message: its type, the length of the rest in three bytes, and whether it asks for another. */
+static const uint8_t key_update[TLS_KEY_UPDATE_BYTES] = { GNUTLS_HANDSHAKE_KEY_UPDATE, 0, 0, 1, 0 };
+
+bool tls_kernel_is_update(uint8_t type, const uint8_t *data, size_t size)
+{
+	return type == TLS_RECORD_HANDSHAKE && size == sizeof(key_update) &&
+	       !memcmp(data, key_update, sizeof(key_update) - 1) &&
+	       data[sizeof(key_update) - 1] <= 1;
+}
+
+int tls_kernel_take_update(gnutls_session_t session, int fd,
+			   const uint8_t message[TLS_KEY_UPDATE_BYTES])
+{
+	int ret = gnutls_handshake_write(session, GNUTLS_ENCRYPTION_LEVEL_APPLICATION, message,
+					 TLS_KEY_UPDATE_BYTES);
+
+	if (!ret && give(session, fd, TLS_RX))
+		ret = GNUTLS_E_INTERNAL_ERROR;
+	return ret;
+}
+
+int tls_kernel_change(gnutls_session_t session, int fd)
+{
+	int ret = send_record(fd, TLS_RECORD_HANDSHAKE, key_update, sizeof(key_update));
+
+	if (ret)
+		return ret == -EAGAIN ? GNUTLS_E_AGAIN : GNUTLS_E_PUSH_ERROR;
+	ret = gnutls_session_key_update(session, 0);
+	/* Not again: the client was told. */
+	if (ret == GNUTLS_E_AGAIN || (!ret && give(session, fd, TLS_TX)))
+		ret = GNUTLS_E_INTERNAL_ERROR;
+	return ret;
+}
+
+/* Give a key of zeroes to a socket, and then the same again. */
+static enum tls_kernel try_keys(int fd)
+{
+	const struct tls12_crypto_info_aes_gcm_128 k = {
+		.info.version = TLS_1_3_VERSION,
+		.info.cipher_type = TLS_CIPHER_AES_GCM_128,
+	};
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) ||
+	    setsockopt(fd, SOL_TLS, TLS_TX, &k, sizeof(k)))
+		return TLS_KERNEL_NONE;
+	return setsockopt(fd, SOL_TLS, TLS_TX, &k, sizeof(k)) ? TLS_KERNEL_FIXED :
+	       TLS_KERNEL_CHANGES;
+}
+
+/* Only a socket that is connected can be tried. */
+static enum tls_kernel try_pair(int listener, int fd)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t size = sizeof(at);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(listener, (const struct sockaddr *)&at, sizeof(at)) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&at, &size) ||
+	    connect(fd, (const struct sockaddr *)&at, sizeof(at)))
+		return TLS_KERNEL_NONE;
+	return try_keys(fd);
+}
+
+enum tls_kernel tls_kernel_ask(void)
+{
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	enum tls_kernel what = listener < 0 || fd < 0 ? TLS_KERNEL_NONE : try_pair(listener, fd);
+
+	if (listener >= 0)
+		close(listener);
+	if (fd >= 0)
+		close(fd);
+	return what;
 }

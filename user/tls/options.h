@@ -9,20 +9,29 @@
 #include <common/options.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "texts.h"
 
 /* The words of --tls, in the order of enum negotiation_tls. */
 static const char *const tls_words[] = { "off", "allow", "require", NULL };
 
+/*
+ * Bytes that one key seals, --tls-key-limit: at most what wear.h says of RFC 8446, and so many that
+ * keys are not changed all the time.
+ */
+#define TLS_KEY_BYTES		(UINT64_C(1) << 38)
+#define TLS_KEY_BYTES_MIN	(UINT64_C(1) << 24)
+
 /**
- * enum tls_kernel - the words of --ktls: who seals and opens records
- * @TLS_KERNEL_AUTO: the kernel where it can, else the process
+ * enum tls_kernel_use - the words of --ktls: who seals and opens records
+ * @TLS_KERNEL_AUTO: the kernel where it can, and can change keys as the process does
+ * @TLS_KERNEL_ALWAYS: the kernel where it can, also if it cannot change keys
  * @TLS_KERNEL_NEVER: the process
  */
-enum tls_kernel { TLS_KERNEL_AUTO, TLS_KERNEL_NEVER };
+enum tls_kernel_use { TLS_KERNEL_AUTO, TLS_KERNEL_ALWAYS, TLS_KERNEL_NEVER };
 
-static const char *const tls_kernel_words[] = { "auto", "never", NULL };
+static const char *const tls_kernel_words[] = { "auto", "always", "never", NULL };
 
 /**
  * tls_check() - check the options of TLS together

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "session.h"
 
+#include <common/clock.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -11,6 +12,8 @@
 
 #include "credentials.h"
 #include "kernel.h"
+#include "outbox.h"
+#include "wear.h"
 
 /* Alerts and other records without data that one call skips. */
 #define SKIPPED_MAX	16
@@ -26,8 +29,15 @@
  * @gnutls: GnuTLS's session
  * @fd: the socket
  * @error: GnuTLS's last error
+ * @outbox: what the socket has not taken yet. GnuTLS is told that it has: it does not continue
+ *	a record if it is to change keys meanwhile.
+ * @wear: of the key for sending
+ * @is_shaken: GnuTLS's handshake is complete, and must not be called again
+ * @changed_at: when that key was changed, in seconds
+ * @must_change: the client asked for another one
+ * @is_worn: it cannot be changed, and has sealed all that it may
  * @is_kernel: the kernel seals and opens the records
- * @is_stuck: a record was sealed that the socket has not taken completely
+ * @kernel_changes: the kernel can change keys
  * @why: what is wrong with the client's certificate, or NULL
  * @identity: who the client is, after the handshake; NULL if nobody knows
  */
@@ -36,23 +46,30 @@ struct tls_session {
 	gnutls_session_t gnutls;
 	int fd;
 	int error;
+	struct tls_outbox outbox;
+	struct tls_wear wear;
+	int64_t changed_at;
+	bool is_shaken;
+	bool must_change;
+	bool is_worn;
 	bool is_kernel;
-	bool is_stuck;
+	bool kernel_changes;
 	char *why;
 	char *identity;
 };
 
-/* The socket may be one that waits, since the ring uses it, too, before the session begins. */
 static ssize_t push(gnutls_transport_ptr_t p, const void *data, size_t size)
 {
-	const struct tls_session *s = p;
-	ssize_t n = send(s->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	struct tls_session *s = p;
+	int ret = tls_outbox_put(&s->outbox, data, size);
 
-	if (n < 0)
-		gnutls_transport_set_errno(s->gnutls, errno);
-	return n;
+	if (!ret)
+		return (ssize_t)size;
+	gnutls_transport_set_errno(s->gnutls, -ret);
+	return -1;
 }
 
+/* The socket may be one that waits, since the ring uses it, too, before the session begins. */
 static ssize_t pull(gnutls_transport_ptr_t p, void *data, size_t size)
 {
 	const struct tls_session *s = p;
@@ -94,7 +111,8 @@ static void ignore_server_name(gnutls_session_t session)
 				    NULL, NULL, NULL, NULL, GNUTLS_EXT_FLAG_CLIENT_HELLO);
 }
 
-int tls_session_new(struct tls_credentials *t, int fd, struct tls_session **out)
+int tls_session_new(struct tls_credentials *t, int fd, uint64_t key_bytes,
+		    struct tls_session **out)
 {
 	struct tls_session *s = calloc(1, sizeof(*s));
 	int ret;
@@ -102,6 +120,8 @@ int tls_session_new(struct tls_credentials *t, int fd, struct tls_session **out)
 	if (!s)
 		return -ENOMEM;
 	s->fd = fd;
+	s->outbox.fd = fd;
+	s->wear.limit = key_bytes;
 	ret = gnutls_init(&s->gnutls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
 			  GNUTLS_NO_TICKETS);
 	if (ret) {
@@ -124,6 +144,7 @@ void tls_session_free(struct tls_session *s)
 	if (!s)
 		return;
 	gnutls_deinit(s->gnutls);
+	tls_outbox_exit(&s->outbox);
 	tls_credentials_put(s->credentials);
 	free(s->why);
 	free(s->identity);
@@ -224,22 +245,39 @@ static int identify(struct tls_session *s)
 	return s->identity ? 0 : fail(s, GNUTLS_E_CERTIFICATE_REQUIRED);
 }
 
+/* ChaCha20-Poly1305 has no limit that can be reached. */
+static void begin_wear(struct tls_session *s)
+{
+	if (gnutls_cipher_get(s->gnutls) == GNUTLS_CIPHER_CHACHA20_POLY1305)
+		s->wear.limit = UINT64_MAX;
+}
+
+/* Return: GnuTLS's error; 0 if the handshake is complete on this side. */
+static int shake(struct tls_session *s)
+{
+	int ret = s->is_shaken ? 0 : GNUTLS_E_WARNING_ALERT_RECEIVED;
+
+	for (int i = 0; i < SKIPPED_MAX && ret && !is_unfinished(ret) &&
+	     !gnutls_error_is_fatal(ret); i++)
+		ret = gnutls_handshake(s->gnutls);
+	s->is_shaken = !ret;
+	return ret;
+}
+
 int tls_session_handshake(struct tls_session *s)
 {
-	int ret = GNUTLS_E_AGAIN;
+	int ret = shake(s), err;
 
-	for (int i = 0; i < SKIPPED_MAX; i++) {
-		ret = gnutls_handshake(s->gnutls);
-		if (!ret)
-			return identify(s);
-		if (is_unfinished(ret))
-			return -EAGAIN;
-		if (gnutls_error_is_fatal(ret))
-			break;
+	if (ret && !is_unfinished(ret)) {
+		/* The client is told why, if its socket takes that now. */
+		gnutls_alert_send_appropriate(s->gnutls, ret);
+		return fail(s, ret);
 	}
-	/* The client is told why, if its socket takes that now. */
-	gnutls_alert_send_appropriate(s->gnutls, ret);
-	return fail(s, ret);
+	err = tls_session_flush(s);
+	if (err || ret)
+		return err ? err : -EAGAIN;
+	begin_wear(s);
+	return identify(s);
 }
 
 const char *tls_session_version(const struct tls_session *s)
@@ -252,11 +290,17 @@ const char *tls_session_identity(const struct tls_session *s)
 	return s->identity ? s->identity : "";
 }
 
-int tls_session_to_kernel(struct tls_session *s)
+bool tls_session_changes_keys(const struct tls_session *s)
+{
+	return gnutls_protocol_get_version(s->gnutls) >= GNUTLS_TLS1_3;
+}
+
+int tls_session_to_kernel(struct tls_session *s, bool changes_keys)
 {
 	int ret = tls_kernel_start(s->gnutls, s->fd);
 
 	s->is_kernel = !ret;
+	s->kernel_changes = changes_keys && tls_session_changes_keys(s);
 	return ret && ret != -EOPNOTSUPP ? fail(s, GNUTLS_E_INTERNAL_ERROR) : ret;
 }
 
@@ -265,26 +309,62 @@ bool tls_session_is_kernel(const struct tls_session *s)
 	return s->is_kernel;
 }
 
-/*
- * A record without data. The kernel cannot change keys as GnuTLS would, so a client that wants that
- * is told so. Return: 0 at the end, or -EPROTO.
- */
+/* Return: 0; -EPROTO, also for a client that wants to change its keys all the time. */
+static int change_their_key(struct tls_session *s, const uint8_t message[TLS_KEY_UPDATE_BYTES])
+{
+	int ret = tls_kernel_take_update(s->gnutls, s->fd, message);
+
+	if (ret)
+		return fail(s, ret);
+	s->must_change |= tls_kernel_asks(message);
+	return 0;
+}
+
+/* A record without data. Return: 1 if others may follow; 0 at the end; -EPROTO. */
 static int take_control(struct tls_session *s, uint8_t type, const uint8_t *data, size_t size)
 {
+	int ret;
+
 	if (type == TLS_RECORD_ALERT && size == 2 && data[1] == GNUTLS_A_CLOSE_NOTIFY)
 		return 0;
 	if (type == TLS_RECORD_ALERT)
 		return fail(s, GNUTLS_E_FATAL_ALERT_RECEIVED);
-	tls_kernel_alert(s->fd, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
-	return fail(s, type == TLS_RECORD_HANDSHAKE ? GNUTLS_E_REHANDSHAKE :
-		    GNUTLS_E_UNEXPECTED_PACKET);
+	if (s->kernel_changes && tls_kernel_is_update(type, data, size))
+		ret = change_their_key(s, data);
+	else
+		ret = fail(s, type == TLS_RECORD_HANDSHAKE ? GNUTLS_E_REHANDSHAKE :
+			   GNUTLS_E_UNEXPECTED_PACKET);
+	if (ret)
+		tls_kernel_alert(s->fd, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
+	return ret ? ret : 1;
 }
 
-static ssize_t recv_by_kernel(struct tls_session *s, void *data, size_t size)
+/* What is not data comes alone, and needs room that the caller may lack. Return: as above. */
+static int recv_control(struct tls_session *s, uint8_t type, const uint8_t *data, size_t size)
+{
+	size_t wanted = tls_kernel_control_size(type);
+	uint8_t all[TLS_CONTROL_BYTES], next = type;
+
+	if (size >= wanted)
+		return take_control(s, type, data, size);
+	memcpy(all, data, size);
+	while (size < wanted) {
+		ssize_t n = tls_kernel_recv(s->fd, all + size, wanted - size, &next);
+
+		if (n <= 0 || next != type)
+			break;
+		size += (size_t)n;
+	}
+	return take_control(s, type, all, size);
+}
+
+/* Return: as tls_session_recv(); with @is_control 1 if what has come is no data, and is done. */
+static ssize_t recv_record(struct tls_session *s, void *data, size_t size, bool *is_control)
 {
 	uint8_t type;
 	ssize_t n = tls_kernel_recv(s->fd, data, size, &type);
 
+	*is_control = n > 0 && type != TLS_RECORD_DATA;
 	if (n == -EBADMSG || n == -EMSGSIZE) {
 		tls_kernel_alert(s->fd, GNUTLS_AL_FATAL, GNUTLS_A_BAD_RECORD_MAC);
 		return fail(s, GNUTLS_E_DECRYPTION_FAILED);
@@ -293,7 +373,17 @@ static ssize_t recv_by_kernel(struct tls_session *s, void *data, size_t size)
 		return -EAGAIN;
 	if (n < 0)
 		return fail(s, GNUTLS_E_PULL_ERROR);
-	return type == TLS_RECORD_DATA ? n : take_control(s, type, data, (size_t)n);
+	return *is_control ? recv_control(s, type, data, (size_t)n) : n;
+}
+
+static ssize_t recv_by_kernel(struct tls_session *s, void *data, size_t size)
+{
+	bool is_control = true;
+	ssize_t n = 1;
+
+	for (int i = 0; i < SKIPPED_MAX && is_control && n > 0; i++)
+		n = recv_record(s, data, size, &is_control);
+	return is_control && n > 0 ? fail(s, GNUTLS_E_TOO_MANY_EMPTY_PACKETS) : n;
 }
 
 ssize_t tls_session_recv(struct tls_session *s, void *data, size_t size)
@@ -314,6 +404,7 @@ ssize_t tls_session_recv(struct tls_session *s, void *data, size_t size)
 		if (ret == GNUTLS_E_REHANDSHAKE || gnutls_error_is_fatal((int)ret))
 			break;
 	}
+	gnutls_alert_send_appropriate(s->gnutls, (int)ret);
 	return fail(s, (int)ret);
 }
 
@@ -322,26 +413,85 @@ bool tls_session_has_more(const struct tls_session *s)
 	return !s->is_kernel && gnutls_record_check_pending(s->gnutls);
 }
 
+int tls_session_flush(struct tls_session *s)
+{
+	int ret = tls_outbox_flush(&s->outbox);
+
+	return ret && ret != -EAGAIN ? fail(s, GNUTLS_E_PUSH_ERROR) : ret;
+}
+
+static int change_our_key(struct tls_session *s)
+{
+	int ret = s->is_kernel ? tls_kernel_change(s->gnutls, s->fd) :
+		  gnutls_session_key_update(s->gnutls, 0);
+
+	if (ret == GNUTLS_E_AGAIN)
+		return -EAGAIN;
+	if (ret)
+		return fail(s, ret);
+	s->wear.used = 0;
+	s->must_change = false;
+	s->changed_at = clock_coarse_s();
+	return 0;
+}
+
+static bool can_change_key(const struct tls_session *s)
+{
+	return s->is_kernel ? s->kernel_changes : tls_session_changes_keys(s);
+}
+
+/* Clients of GnuTLS take at most eight changes in a second. */
+static bool has_just_changed(const struct tls_session *s)
+{
+	return s->changed_at == clock_coarse_s();
+}
+
+/* Return: 0; -EAGAIN if the key is to be changed first, and the socket does not take that now. */
+static int wear_key(struct tls_session *s, size_t size)
+{
+	uint64_t cost = tls_wear_cost(size);
+	bool is_over = tls_wear_is_over(&s->wear, cost);
+	int ret = 0;
+
+	if (s->must_change || (is_over && can_change_key(s) && !has_just_changed(s)))
+		ret = change_our_key(s);
+	s->is_worn |= is_over && !can_change_key(s);
+	if (!ret)
+		s->wear.used += cost;
+	return ret;
+}
+
 ssize_t tls_session_send(struct tls_session *s, const void *data, size_t size)
 {
-	ssize_t ret = s->is_stuck ? gnutls_record_send(s->gnutls, NULL, 0) :
-		      gnutls_record_send(s->gnutls, data, size);
+	ssize_t ret = tls_session_flush(s);
 
-	s->is_stuck = ret < 0 && is_unfinished((int)ret);
-	if (s->is_stuck)
-		return -EAGAIN;
+	if (!ret)
+		ret = wear_key(s, size);
+	if (ret)
+		return ret;
+	ret = gnutls_record_send(s->gnutls, data, size);
 	return ret < 0 ? fail(s, (int)ret) : ret;
+}
+
+int tls_session_prepare(struct tls_session *s, size_t size)
+{
+	return wear_key(s, size);
+}
+
+bool tls_session_is_worn(const struct tls_session *s)
+{
+	return s->is_worn;
 }
 
 uint32_t tls_session_events(const struct tls_session *s)
 {
-	return !s->is_kernel && gnutls_record_get_direction(s->gnutls) ? POLLOUT : POLLIN;
+	return tls_outbox_is_empty(&s->outbox) ? POLLIN : POLLIN | POLLOUT;
 }
 
 const char *tls_session_why(const struct tls_session *s)
 {
 	if (s->error == GNUTLS_E_REHANDSHAKE)
-		return s->is_kernel ? "it asked for other keys, which the kernel does not change" :
+		return s->is_kernel ? "it changes its keys, which the kernel cannot" :
 		       "it asked for a renegotiation";
 	if (s->why)
 		return s->why;
@@ -352,6 +502,6 @@ void tls_session_bye(struct tls_session *s)
 {
 	if (s->is_kernel)
 		tls_kernel_alert(s->fd, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
-	else if (!s->is_stuck)
+	else if (tls_outbox_is_empty(&s->outbox))
 		gnutls_bye(s->gnutls, GNUTLS_SHUT_WR);
 }
