@@ -12,34 +12,36 @@ requires certtool psktool nbdinfo nbdcopy qemu-img nbdkit python3
 for ca in authority stranger; do
 	certificate "$ca" "$ca" ca cert_signing_key
 done
-certificate server authority 'ip_address = "127.0.0.1"' 'ip_address = "::1"' \
+certificate node authority 'ip_address = "127.0.0.1"' 'ip_address = "::1"' \
 	'dns_name = "localhost"' tls_www_server signing_key
-folder server authority server server
+folder node authority server node
 # person NAME CA LINE...: make a client whose certificate has these lines in its template
 person()
 {
 	local name=$1 ca=$2
 
 	shift 2
-	printf '%s\n' "$@" tls_www_client signing_key >"$tmp/template"
+	printf '%s\n' "$@" signing_key >"$tmp/template"
 	certtool --generate-privkey --key-type ecdsa --outfile "$pki/$name.key" >/dev/null 2>&1
 	certtool --generate-certificate --load-privkey "$pki/$name.key" \
 		--load-ca-certificate "$pki/$ca.pem" --load-ca-privkey "$pki/$ca.key" \
 		--template "$tmp/template" --outfile "$pki/$name.pem" 2>/dev/null
 	folder "$name" authority client "$name"
 }
-person alice authority 'cn = "alice"'
-person bob authority 'cn = "bob"'
-person longer authority 'cn = "alice"' 'organization = "Site"'
-person joerg authority 'cn = "Jörg €"' 'organization = "Site, Inc"'
-person liar authority 'cn = "mallory,CN=alice"'
-person forged stranger 'cn = "alice"'
+person alice authority 'cn = "alice"' tls_www_client
+person bob authority 'cn = "bob"' tls_www_client
+person longer authority 'cn = "alice"' 'organization = "Site"' tls_www_client
+person joerg authority 'cn = "Jörg €"' 'organization = "Site, Inc"' tls_www_client
+person liar authority 'cn = "mallory,CN=alice"' tls_www_client
+person forged stranger 'cn = "alice"' tls_www_client
+person plain authority 'cn = "plain"'
+person server authority 'cn = "alice"' tls_www_server
 psktool --username CN=alice --pskfile "$tmp/keys" >/dev/null 2>&1
 path=$(disk d 4M)
 head -c 4M /dev/urandom >"$path"
 
 listen=(--listen 127.0.0.1:0 --listen '[::1]:0' --listen "unix:$tmp/socket")
-arenad_start --size 256M --tls require --tls-certificates "$tmp/server" --disk "d=$path"
+arenad_start --size 256M --tls require --tls-certificates "$tmp/node" --disk "d=$path"
 read -r _ v4 v6 _ < <(grep '^ready' "$tmp/out")
 folder=tls-certificates=$tmp/alice
 qemu()
@@ -74,7 +76,7 @@ s.recv(20, socket.MSG_WAITALL)
 c = ssl.create_default_context(cafile=sys.argv[3])
 c.check_hostname = False
 print(c.wrap_socket(s, server_hostname=sys.argv[2]).version())' \
-	"${v4##*:}" "$1" "$tmp/server/ca-cert.pem"
+	"${v4##*:}" "$1" "$tmp/node/ca-cert.pem"
 }
 ok "a client of OpenSSL is served if it gives the server a name of DNS" named localhost
 ok "a client of OpenSSL is served if it gives the server a name with an underscore" named node_1
@@ -88,7 +90,7 @@ exports=()
 for name in open alice joerg both; do
 	exports+=(--disk "$name=$(disk "$name" 1M)")
 done
-arenad_start --size 256M --verbose --tls require --tls-certificates "$tmp/server" \
+arenad_start --size 256M --verbose --tls require --tls-certificates "$tmp/node" \
 	--tls-verify-clients --tls-psk "$tmp/keys" "${exports[@]}" \
 	--allow 'alice=x509:CN=alice' --allow 'joerg=x509:CN=Jörg €,O=Site\, Inc' \
 	--allow 'both=x509:CN=alice' --allow 'both=x509:CN=bob' --allow 'both=127.0.0.0/8'
@@ -117,6 +119,9 @@ ok "arena-np says who was refused and why" says "no rule names its identity"
 not_ok "a client is refused whose certificate says alice, and was signed by a stranger" \
 	use forged alice
 not_ok "that client does not even use the export without rules" use forged open
+not_ok "a client is refused whose certificate says alice, and is one of a server" use server open
+ok "arena-np says what is wrong with the certificate of a server" says "purpose"
+ok "a client is served whose certificate names no purpose" use plain open
 not_ok "a client with a pre-shared key of the name CN=alice does not use alice's export" \
 	nbdinfo --size "nbds://CN%3Dalice@localhost:$(port)/alice?tls-psk-file=$tmp/keys"
 ok "that client uses the export without rules" \

@@ -3,6 +3,7 @@
 
 #include <common/log.h>
 #include <errno.h>
+#include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,18 @@ void tls_credentials_put(struct tls_credentials *t)
 	free(t);
 }
 
+/* A certificate that names purposes must be for clients: those of other servers are for others. */
+static void verify_client(gnutls_session_t session)
+{
+	static gnutls_typed_vdata_st purpose = {
+		.type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
+	};
+
+	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+	gnutls_session_set_verify_cert2(session, &purpose, 1, 0);
+}
+
 int tls_credentials_attach(struct tls_credentials *t, gnutls_session_t session)
 {
 	int ret = gnutls_priority_set(session, t->priority);
@@ -166,10 +179,8 @@ int tls_credentials_attach(struct tls_credentials *t, gnutls_session_t session)
 		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, t->x509);
 	if (!ret && t->psk)
 		ret = gnutls_credentials_set(session, GNUTLS_CRD_PSK, t->psk);
-	if (t->verifies_clients) {
-		gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
-		gnutls_session_set_verify_cert(session, NULL, 0);
-	}
+	if (t->verifies_clients)
+		verify_client(session);
 	gnutls_session_set_ptr(session, t);
 	return ret;
 }
