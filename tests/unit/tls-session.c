@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <tls/credentials.h>
+#include <tls/kernel.h>
 #include <tls/options.h>
 #include <tls/session.h>
 #include <tls/texts.h>
@@ -236,6 +237,35 @@ static void test_limits(void)
 		  "TLS 1.3 with ChaCha20");
 }
 
+static void test_messages(void)
+{
+	static const struct {
+		uint8_t type, data[8];
+		size_t size;
+		bool is_update;
+	} cases[] = {
+		{ 22, { 24, 0, 0, 1, 0 }, 5, true },
+		{ 22, { 24, 0, 0, 1, 1 }, 5, true },
+		{ 22, { 24, 0, 0, 1, 2 }, 5, false },
+		{ 22, { 24, 0, 0, 1, 255 }, 5, false },
+		{ 22, { 24, 0, 0, 2, 0 }, 5, false },
+		{ 22, { 24, 1, 0, 1, 0 }, 5, false },
+		{ 22, { 25, 0, 0, 1, 0 }, 5, false },
+		{ 22, { 24, 0, 0, 1 }, 4, false },
+		{ 22, { 24, 0, 0, 1, 0, 24 }, 6, false },
+		{ 22, { 0 }, 0, false },
+		{ 21, { 24, 0, 0, 1, 0 }, 5, false },
+		{ 23, { 24, 0, 0, 1, 0 }, 5, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		is(tls_kernel_is_update(cases[i].type, cases[i].data, cases[i].size),
+		   cases[i].is_update, "a record of type %u with %zu bytes, %u, %u, %u, %u, %u, is "
+		   "taken for a change of keys or not", cases[i].type, cases[i].size,
+		   cases[i].data[0], cases[i].data[1], cases[i].data[2], cases[i].data[3],
+		   cases[i].data[4]);
+}
+
 static void test_flood(void)
 {
 	int theirs, ret = -EAGAIN;
@@ -337,6 +367,7 @@ int main(void)
 	test_data("TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.2" KEYED);
 	test_late_update();
 	test_limits();
+	test_messages();
 	test_flood();
 	test_renegotiation();
 	test_refusals();
