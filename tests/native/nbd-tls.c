@@ -11,6 +11,7 @@
  *	rekey		change the keys of this side
  *	rekey-both	change the keys, and ask the server to do the same
  *	rekey-late	the same while the server has more for this side than the socket takes
+ *	rekey-within	change the keys shortly before the end of the payload of a write
  *	rekey-always	change the keys again and again
  *	much		read 100 MiB, during which the server changes its keys
  *	renegotiate	ask for a renegotiation
@@ -30,6 +31,8 @@
 
 #define READ_BYTES	MIB
 #define LATE_READS	12
+#define SHORT_BYTES	8
+#define SHORT_ENDS	5
 #define MANY_READS	100
 #define MANY_CHANGES	100
 #define REFUSED_BYTES	(2 * MIB)
@@ -227,6 +230,26 @@ static void rekey_late(void)
 	}
 }
 
+/* The server has room for a few bytes only when the message comes. */
+static void rekey_within(void)
+{
+	uint8_t data[28 + SHORT_BYTES], reply[16];
+
+	ask_read(SHORT_BYTES);
+	take_read(data + 28, SHORT_BYTES);
+	fill_request(data, 1, SHORT_BYTES);
+	for (size_t left = 1; left <= SHORT_ENDS; left++) {
+		put(data, sizeof(data) - left);
+		/* Until the server has nothing else to take. */
+		usleep(100000);
+		change_keys(0);
+		put(data + sizeof(data) - left, left);
+		take(reply, sizeof(reply));
+		if (be32(reply + 4))
+			bail("WRITE: error %u", be32(reply + 4));
+	}
+}
+
 static unsigned int n_updates;
 
 static int count_updates(gnutls_session_t s, unsigned int type, unsigned int when,
@@ -327,6 +350,8 @@ static void act(const char *what)
 		change_keys(GNUTLS_KU_PEER);
 	} else if (!strcmp(what, "rekey-late")) {
 		rekey_late();
+	} else if (!strcmp(what, "rekey-within")) {
+		rekey_within();
 	} else if (!strcmp(what, "rekey-always")) {
 		for (int i = 0; i < MANY_CHANGES; i++)
 			change_keys(0);

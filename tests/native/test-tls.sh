@@ -304,6 +304,8 @@ ok "a client of TLS 1.3 may change its keys, and ask for other keys of the serve
 	by_hand 0 "$tls13" small rekey small rekey-both read bye
 ok "a client of TLS 1.3 may ask for other keys while it takes nothing of what is sent" \
 	by_hand 0 "$tls13" rekey-late small bye
+ok "a client of TLS 1.3 may change its keys within the payload of a write" \
+	by_hand 0 "$tls13" rekey-within small bye
 ok "a client of TLS 1.3 that changes its keys all the time is cut off" \
 	by_hand 3 "$tls13" small rekey-always small
 ok "a client of TLS 1.3 that sends its end with its last request gets the reply and the end" \

@@ -119,6 +119,8 @@ if [ "$changes" ]; then
 	done
 	ok "a client asks for other keys while it takes nothing of what is sent" \
 		hand "$tls13" rekey-late small bye
+	ok "a client changes its keys within the payload of a write" \
+		hand "$tls13" rekey-within small bye
 	ok "a client that changes its keys all the time is cut off" refused rekey-always "$tls13"
 else
 	ok "a client that changes its keys is cut off" refused rekey "$tls13"
