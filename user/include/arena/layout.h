@@ -191,6 +191,27 @@ int arena_layout_make(struct arena_layout *l, const struct arena_config *config)
 void arena_layout_write(void *region, const struct arena_layout *l);
 
 /**
+ * arena_layout_seal() - put a layout into a memfd that nobody can change
+ * @l: layout
+ *
+ * A program that starts others hands it to them, so that no process of the region can show another
+ * one a false layout. See struct arena_options.
+ *
+ * Return: a descriptor, close-on-exec, that belongs to the caller; or -errno.
+ */
+int arena_layout_seal(const struct arena_layout *l);
+
+/**
+ * arena_layout_load() - read a layout from a memfd, and check it
+ * @fd: as of arena_layout_seal(); it stays the caller's
+ * @out: the layout
+ *
+ * Return: 0; -EPROTO if @fd can still be changed, or has no sound layout of this version; -ERANGE
+ * if its groups do not fit its own length; or another -errno.
+ */
+int arena_layout_load(int fd, struct arena_layout *out);
+
+/**
  * arena_layout_read() - copy the layout once and check the copy
  * @region: attached region
  * @length: bytes of it that have memory

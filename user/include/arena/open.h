@@ -32,6 +32,8 @@ struct arena;
  * @role: the role to take, ARENA_ROLE(class, number), or ARENA_NO_ROLE for none
  * @view: arena_open(): the view through which the region is opened; NULL for "rw".
  *	arena_create() needs NULL
+ * @layout: arena_open() and arena_open_fd(): the layout, if the program has it from somebody whom
+ *	it trusts, see arena_layout_load(); copied; NULL to read it at the start of the region
  * @config: arena_create(): the layout; NULL for two classes of one process each. A length
  *	of 0 in it is @bytes, and an align of 0 the page size
  * @bytes: arena_create(): bytes of the region, a multiple of the page size; 0 for the length
@@ -51,6 +53,7 @@ struct arena_options {
 	uint32_t role;
 	enum mshare_backend backend;
 	const char *view;
+	const struct arena_layout *layout;
 	const struct arena_config *config;
 	uint64_t bytes;
 	uint64_t page_size;

@@ -185,7 +185,17 @@ static int open_groups(struct arena *a)
 	return 0;
 }
 
-static int open_region(struct arena *a)
+static int take_layout(struct arena *a, const struct arena_layout *layout, uint64_t length)
+{
+	if (!layout)
+		return arena_layout_read(a->base, length, &a->layout);
+	if (layout->length > length)
+		return -ERANGE;
+	a->layout = *layout;
+	return 0;
+}
+
+static int open_region(struct arena *a, const struct arena_layout *layout)
 {
 	struct mshare_info info = { .size = sizeof(info) };
 	void *base;
@@ -198,7 +208,7 @@ static int open_region(struct arena *a)
 		return ret;
 	a->base = base;
 	a->page_size = info.page_size;
-	return arena_layout_read(base, info.exported, &a->layout);
+	return take_layout(a, layout, info.exported);
 }
 
 /* The kernel ends a claim when the process dies. Not every region can have claims. */
@@ -241,6 +251,12 @@ static void free_arena(struct arena *a)
 
 int arena_open_region(struct mshare *m, uint32_t role, struct arena **out)
 {
+	return arena_open_laid_out(m, role, NULL, out);
+}
+
+int arena_open_laid_out(struct mshare *m, uint32_t role, const struct arena_layout *layout,
+			struct arena **out)
+{
 	struct arena *a = calloc(1, sizeof(*a));
 	int ret;
 
@@ -250,7 +266,7 @@ int arena_open_region(struct mshare *m, uint32_t role, struct arena **out)
 	}
 	a->m = m;
 	a->role = role;
-	ret = open_region(a);
+	ret = open_region(a, layout);
 	if (ret) {
 		/* Nothing in the layout can be used, not even n_groups. */
 		free(a);

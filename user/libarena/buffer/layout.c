@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <arena/layout.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <arena/snapshot.h>
 
@@ -18,6 +24,8 @@
 #define MAX_LENGTH	(1ULL << 48)
 
 #define HEADER	round_up(sizeof(struct arena_layout), PAGE)
+
+#define LAYOUT_SEALS	(F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* A page of this size is not too much for the layout alone. */
 #define MAX_HEADER_PAGE	(2ULL << 20)
@@ -460,6 +468,31 @@ int arena_layout_read(const void *region, uint64_t length,
 	if (out->length > length || !groups_fit(out))
 		return -ERANGE;
 	return 0;
+}
+
+int arena_layout_seal(const struct arena_layout *l)
+{
+	int fd = memfd_create("arena-layout", MFD_CLOEXEC | MFD_ALLOW_SEALING), ret;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, l, sizeof(*l)) == sizeof(*l) && !fcntl(fd, F_ADD_SEALS, LAYOUT_SEALS))
+		return fd;
+	ret = errno ? -errno : -EIO;
+	close(fd);
+	return ret;
+}
+
+int arena_layout_load(int fd, struct arena_layout *out)
+{
+	struct arena_layout l;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0)
+		return errno == EINVAL ? -EPROTO : -errno;
+	if (~seals & LAYOUT_SEALS || pread(fd, &l, sizeof(l), 0) != sizeof(l))
+		return -EPROTO;
+	return arena_layout_read(&l, MAX_LENGTH, out);
 }
 
 int arena_layout_find(const struct arena_layout *l, uint32_t role, uint32_t use, uint32_t nth)

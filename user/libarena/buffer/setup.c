@@ -148,8 +148,8 @@ static int prepare(struct creation *c, const struct arena_options *options)
 		ret = why_copy_struct(&c->config, sizeof(c->config), c->o.config);
 	if (ret)
 		return ret;
-	if (c->o.view)
-		return why("view: is for calls that open a region");
+	if (c->o.view || c->o.layout)
+		return why("view or layout: is for calls that open a region");
 	if (c->o.flags & ~(MSHARE_SET_UID | MSHARE_SET_GID))
 		return why("flags: has one that is not MSHARE_SET_UID or MSHARE_SET_GID");
 	if (!c->o.bytes)
@@ -173,7 +173,7 @@ int arena_create(const char *name, const struct arena_options *options, struct a
 	return ret ? ret : create(&c, out);
 }
 
-/* Calls that open a region take from the options only the role and, by name, the view. */
+/* Calls that open a region take from the options the role, the layout and, by name, the view. */
 static int copy_open_options(struct arena_options *o, const struct arena_options *options)
 {
 	int ret = why_copy_struct(o, sizeof(*o), options);
@@ -187,9 +187,9 @@ static int copy_open_options(struct arena_options *o, const struct arena_options
 }
 
 /* Open an arena that owns the region, or close the region. */
-static int open_owned(struct mshare *m, uint32_t role, struct arena **out)
+static int open_owned(struct mshare *m, const struct arena_options *o, struct arena **out)
 {
-	int ret = arena_open_region(m, role, out);
+	int ret = arena_open_laid_out(m, o->role, o->layout, out);
 
 	if (ret)
 		mshare_close(m);
@@ -207,7 +207,7 @@ int arena_open(const char *name, const struct arena_options *options, struct are
 	ret = copy_open_options(&o, options);
 	if (!ret)
 		ret = mshare_open_view(name, o.view ? o.view : "rw", 0, &m);
-	return ret ? ret : open_owned(m, o.role, out);
+	return ret ? ret : open_owned(m, &o, out);
 }
 
 /* It opens a duplicate, so that the caller keeps the descriptor if this fails. */
@@ -235,7 +235,7 @@ int arena_open_fd(int fd, const struct arena_options *options, struct arena **ou
 	if (!ret)
 		ret = open_duplicate(fd, &m);
 	if (!ret)
-		ret = open_owned(m, o.role, out);
+		ret = open_owned(m, &o, out);
 	if (!ret)
 		close(fd);
 	return ret;
