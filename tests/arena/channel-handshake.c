@@ -19,6 +19,8 @@ struct handshake {
 	size_t hello_size;
 	int fds[2];
 	int n_fds;
+	struct channel_ready allow;
+	size_t allow_size;
 	struct channel_ready ready;
 	size_t ready_size;
 	int ready_fd;
@@ -35,6 +37,8 @@ static struct handshake right_handshake(enum arena_channel_transport transport)
 			.self = ARENA_ROLE(1, 0), .peer = ARENA_ROLE(0, 0), .mailbox = -1,
 		},
 		.hello_size = sizeof(s.hello),
+		.allow = { .magic = CHANNEL_ALLOW_MAGIC, .transports = TRANSPORT_BIT(transport) },
+		.allow_size = sizeof(s.allow),
 		.ready = { .magic = CHANNEL_READY_MAGIC, .transports = TRANSPORT_BIT(transport) },
 		.ready_size = sizeof(s.ready),
 		.ready_fd = -1,
@@ -89,6 +93,8 @@ static int open_with(enum arena_channel_transport transport, const struct handsh
 	setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	if (s->hello_size)
 		send_with_fds(fds[1], &s->hello, s->hello_size, s->fds, s->n_fds);
+	if (s->allow_size)
+		send_with_fds(fds[1], &s->allow, s->allow_size, NULL, 0);
 	if (s->ready_size)
 		send_with_fds(fds[1], &s->ready, s->ready_size, &s->ready_fd, s->ready_fd >= 0);
 	if (closes)
@@ -135,9 +141,14 @@ static void test_all(void)
 	LIE(-EPROTO, "a hello with a descriptor", s.fds[s.n_fds++] = pipe_fd);
 	LIE(-EPROTO, "a hello with two descriptors", s.fds[s.n_fds++] = pipe_fd;
 	    s.fds[s.n_fds++] = pipe_fd);
-	LIE(-ETIMEDOUT, "a silent peer", s.hello_size = 0; s.ready_size = 0);
-	LIE(-ETIMEDOUT, "a hello and no ready", s.ready_size = 0);
-	LIE(-EPROTO, "a ready without a hello", s.hello_size = 0);
+	LIE(-ETIMEDOUT, "a silent peer", s.hello_size = 0; s.allow_size = 0; s.ready_size = 0);
+	LIE(-ETIMEDOUT, "a hello and no allow", s.allow_size = 0; s.ready_size = 0);
+	LIE(-ETIMEDOUT, "a hello, an allow and no ready", s.ready_size = 0);
+	LIE(-EPROTO, "an allow without a hello", s.hello_size = 0);
+	LIE(-EPROTO, "a ready without an allow", s.allow_size = 0);
+	LIE(-EPROTO, "an allow without a transport", s.allow.transports = 0);
+	LIE(-EPROTO, "an allow with a reserved member that is not 0", s.allow.reserved = 1);
+	LIE(-EPROTO, "an allow that lacks a byte", s.allow_size--);
 	LIE(-EPROTO, "a ready with a wrong magic number", s.ready.magic++);
 	LIE(-EPROTO, "a ready without a transport", s.ready.transports = 0);
 	LIE(-EPROTO, "a ready for other transports", s.ready.transports ^= WITH_ANYTHING);
@@ -151,9 +162,10 @@ static void test_closed(void)
 	struct handshake s = right_handshake(transport);
 
 	is(open_with(transport, &s, true), -EOWNERDEAD,
-	   "%s: opening fails if the peer sends hello and ready and closes",
+	   "%s: opening fails if the peer sends its whole handshake and closes",
 	   transport_name(transport));
 	s.ready_size = 0;
+	s.allow_size = 0;
 	is(open_with(transport, &s, true), -EOWNERDEAD,
 	   "%s: opening fails if the peer sends hello and closes", transport_name(transport));
 	s.hello_size = 0;

@@ -75,12 +75,27 @@ struct table {
  * @fd: its memfd
  * @held: duplicates of the rings this process has offered, -1 for none: they
  *	keep the fd number from being reused for another file
+ * @tracer: the process that Yama lets fetch rings of this one, 0 for none
  */
 struct mshare_rendezvous {
 	struct table *table;
 	int fd;
 	int held[N_OFFERS];
+	pid_t tracer;
 };
+
+/*
+ * Yama lets a process fetch fds of its descendants only, and a process can make an exception for
+ * one other process: the last one for which it offers a ring. Without Yama the call fails, and is
+ * not needed.
+ */
+static void let_fetch(struct mshare_rendezvous *r, pid_t to)
+{
+	if (to == r->tracer)
+		return;
+	prctl(PR_SET_PTRACER, to, 0, 0, 0);
+	r->tracer = to;
+}
 
 static uint64_t state_of(pid_t pid, enum offer_phase phase)
 {
@@ -151,6 +166,7 @@ int mshare_rendezvous_open(int fd, struct mshare_rendezvous **out)
 		return -errno;
 	}
 	r->fd = fd;
+	r->tracer = 0;
 	for (int i = 0; i < N_OFFERS; i++)
 		r->held[i] = -1;
 	*out = r;
@@ -188,15 +204,28 @@ void mshare_rendezvous_withdraw_all(struct mshare_rendezvous *r)
 	for (int i = 0; i < N_OFFERS; i++)
 		if (r->held[i] >= 0)
 			withdraw(r, i);
+	let_fetch(r, 0);
+}
+
+/* Nobody has to fetch a ring any more that was withdrawn or taken. */
+static void end_fetching(struct mshare_rendezvous *r)
+{
+	for (int i = 0; i < N_OFFERS; i++)
+		if (r->held[i] >= 0)
+			return;
+	let_fetch(r, 0);
 }
 
 int mshare_rendezvous_withdraw(struct mshare_rendezvous *r, uint64_t tag)
 {
-	for (int i = 0; i < N_OFFERS; i++)
+	int ret = -ENOENT;
+
+	for (int i = 0; i < N_OFFERS && ret; i++)
 		if (r->held[i] >= 0 && atomic_load(&r->table->offer[i].tag) == tag &&
 		    withdraw(r, i))
-			return 0;
-	return -ENOENT;
+			ret = 0;
+	end_fetching(r);
+	return ret;
 }
 
 void mshare_rendezvous_close(struct mshare_rendezvous *r)
@@ -280,13 +309,9 @@ int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
 		goto close_fd;
 	}
 
-	/*
-	 * Yama lets a process fetch fds of its descendants only. A process can
-	 * make an exception for one other process or for all. Without Yama the
-	 * call fails, and is not needed.
-	 */
-	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-
+	/* Which processes may fetch a ring for anybody is the caller's business. */
+	if (to)
+		let_fetch(r, to);
 	r->held[i] = fd;
 	o = &r->table->offer[i];
 	atomic_store(&o->publisher, self);

@@ -48,6 +48,8 @@ typedef int connect_step(struct arena_channel *ch, int64_t until);
  * @pid: the process whose mailbox is to be taken, or 0
  * @gone: a process that has ended and did not take the own mailbox, or 0
  * @is_retry: the kernel had no memory and has to be asked again
+ * @mailbox: number of the peer's mailbox in the peer, from its HELLO
+ * @allows: the peer was allowed to fetch descriptors of this process
  * @n_dropped: old messages that were dropped
  * @has_opened: the peer has sent its OPEN of this epoch
  */
@@ -62,6 +64,8 @@ struct channel_connect {
 	pid_t gone;
 	bool is_offered;
 	bool is_retry;
+	int32_t mailbox;
+	bool allows;
 	uint32_t n_dropped;
 	bool has_opened;
 };
@@ -178,6 +182,9 @@ int64_t connect_tick(struct arena_channel *ch);
 
 /** handshake_begin() - send HELLO over the control socket; 0 or -errno */
 int handshake_begin(struct arena_channel *ch);
+
+/** handshake_end() - let the peer fetch no descriptor any more; always allowed */
+void handshake_end(struct arena_channel *ch);
 
 /* ---- inherited.c ---- */
 

@@ -372,6 +372,7 @@ int connect_run(struct arena_channel *ch, int64_t until)
 		return 0;
 	}
 	wake_waiter(c);
+	handshake_end(ch);
 	if (ret)
 		return failed(ch, ret == -EAGAIN ? -ETIMEDOUT : ret);
 	choose(ch);
@@ -399,6 +400,7 @@ int connect_again(struct arena_channel *ch, uint32_t epoch, int pidfd)
 
 void connect_give_up(struct arena_channel *ch)
 {
+	handshake_end(ch);
 	if (ch->options.end)
 		inherited_give_up(ch);
 	else if (ch->control >= 0)

@@ -14,6 +14,7 @@
 #include "state.h"
 
 #define CHANNEL_HELLO_MAGIC	0x6f6c6c6568616e65ULL
+#define CHANNEL_ALLOW_MAGIC	0x776f6c6c61616e65ULL
 #define CHANNEL_READY_MAGIC	0x7964616572616e65ULL
 
 /**
@@ -37,9 +38,11 @@ struct channel_hello {
 };
 
 /**
- * struct channel_ready - the transports that work
- * @magic: CHANNEL_READY_MAGIC
- * @transports: the transports that both sides offer and that work on this side
+ * struct channel_ready - the transports that can be tried, or that work
+ * @magic: CHANNEL_ALLOW_MAGIC: the peer may fetch the mailbox now; CHANNEL_READY_MAGIC: what can
+ *	be tried was tried
+ * @transports: the transports that both sides offer and, of CHANNEL_READY_MAGIC, that work on this
+ *	side
  * @reserved: zero
  */
 struct channel_ready {

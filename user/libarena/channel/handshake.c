@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Connecting over the control socket that both sides inherited from a common parent. Each says
- * what it can do (HELLO, with its credentials), tries what both can do, and says what
- * worked (READY). Both come to the same result from these four packets.
+ * what it can do (HELLO, with its credentials), lets the other one fetch its mailbox (ALLOW), tries
+ * what both can do, and says what worked (READY). Both come to the same result from these six
+ * packets.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,7 +15,7 @@
 
 #include "channel.h"
 
-static connect_step expect_hello, expect_ready;
+static connect_step expect_hello, expect_allow, expect_ready;
 
 static int receive(struct arena_channel *ch, struct control_packet *p, int64_t until)
 {
@@ -45,12 +46,6 @@ int handshake_begin(struct arena_channel *ch)
 
 	if (ret)
 		return ret;
-	/*
-	 * Yama lets a process fetch descriptors of its descendants only, and knows one exception
-	 * or all. The call fails where there is no Yama, which is as good.
-	 */
-	if (ch->has_box)
-		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	ch->connect.step = expect_hello;
 	return control_send(ch->control, &hello, sizeof(hello));
 }
@@ -115,16 +110,40 @@ static int fetch_mailbox(struct arena_channel *ch, int32_t number)
 	return 0;
 }
 
+/*
+ * Yama lets a process fetch descriptors of its descendants only, and knows one exception, which
+ * the peer is until the two have connected. The call fails where there is no Yama, which is as
+ * good.
+ */
+static int allow(struct arena_channel *ch, pid_t pid)
+{
+	const struct channel_ready packet = {
+		.magic = CHANNEL_ALLOW_MAGIC,
+		.transports = ch->connect.transports,
+	};
+
+	ch->connect.allows = ch->connect.transports & WITH_MAILBOX;
+	if (ch->connect.allows)
+		prctl(PR_SET_PTRACER, pid, 0, 0, 0);
+	return control_send(ch->control, &packet, sizeof(packet));
+}
+
+void handshake_end(struct arena_channel *ch)
+{
+	if (ch->connect.allows)
+		prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+	ch->connect.allows = false;
+}
+
 /* Try the transports that both sides offer. Return the error if none works. */
-static int try_transports(struct arena_channel *ch, const struct channel_hello *h)
+static int try_transports(struct arena_channel *ch)
 {
 	struct channel_connect *c = &ch->connect;
 	int ret;
 
-	c->transports &= h->transports;
 	if (!(c->transports & WITH_MAILBOX))
 		return 0;
-	ret = fetch_mailbox(ch, h->mailbox);
+	ret = fetch_mailbox(ch, c->mailbox);
 	if (ret)
 		c->transports &= ~WITH_MAILBOX;
 	return c->transports ? 0 : ret;
@@ -148,13 +167,12 @@ static int take_hello(struct arena_channel *ch, const struct control_packet *p)
 
 	if (!ret)
 		ret = watch_sender(ch, p->pid);
-	if (!ret)
-		ret = try_transports(ch, &p->body.hello);
-	if (!ret)
-		ret = answer(ch);
-	if (!ret)
-		ch->connect.step = expect_ready;
-	return ret;
+	if (ret)
+		return ret;
+	ch->connect.transports &= p->body.hello.transports;
+	ch->connect.mailbox = p->body.hello.mailbox;
+	ch->connect.step = expect_allow;
+	return allow(ch, p->pid);
 }
 
 static int expect_hello(struct arena_channel *ch, int64_t until)
@@ -165,21 +183,42 @@ static int expect_hello(struct arena_channel *ch, int64_t until)
 	return ret ? ret : take_hello(ch, &p);
 }
 
-/* ---- READY ---- */
+/* ---- ALLOW and READY ---- */
 
-static int expect_ready(struct arena_channel *ch, int64_t until)
+/* Wait for a packet with @magic that names at least one of the transports. */
+static int expect(struct arena_channel *ch, uint64_t magic, int64_t until, uint32_t *transports)
 {
-	struct channel_connect *c = &ch->connect;
 	struct control_packet p;
 	int ret = receive(ch, &p, until);
 	const struct channel_ready *ready = &p.body.ready;
 
 	if (ret)
 		return ret;
-	if (p.size != sizeof(*ready) || ready->magic != CHANNEL_READY_MAGIC ||
-	    ready->reserved || !(ready->transports & c->transports))
-		return -EPROTO;
-	c->transports &= ready->transports;
-	c->step = NULL;
-	return 0;
+	*transports = ready->transports & ch->connect.transports;
+	return p.size != sizeof(*ready) || ready->magic != magic || ready->reserved ||
+	       !*transports ? -EPROTO : 0;
+}
+
+static int expect_allow(struct arena_channel *ch, int64_t until)
+{
+	uint32_t transports;
+	int ret = expect(ch, CHANNEL_ALLOW_MAGIC, until, &transports);
+
+	if (!ret)
+		ret = try_transports(ch);
+	if (!ret)
+		ret = answer(ch);
+	if (!ret)
+		ch->connect.step = expect_ready;
+	return ret;
+}
+
+static int expect_ready(struct arena_channel *ch, int64_t until)
+{
+	struct channel_connect *c = &ch->connect;
+	int ret = expect(ch, CHANNEL_READY_MAGIC, until, &c->transports);
+
+	if (!ret)
+		c->step = NULL;
+	return ret;
 }

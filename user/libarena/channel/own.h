@@ -9,7 +9,7 @@
 #include <arena/channel.h>
 #include <arena/message.h>
 
-#define CHANNEL_VERSION	4U
+#define CHANNEL_VERSION	5U
 
 /**
  * enum channel_msg - types of the channel's own messages

@@ -200,6 +200,8 @@ static int expect_open(struct arena_channel *ch, int64_t until)
 	if (!channel_msg_is_same(&msg, &own))
 		return -EPROTO;
 	ch->connect.step = NULL;
+	/* It has taken the own mailbox, and has to fetch nothing from this process any more. */
+	mshare_withdraw_ring(arena_region(ch->a), mailbox_tag(ch->self, ch->peer));
 	return 0;
 }
 
