@@ -7,7 +7,7 @@
  *	       [--versions OLDEST,NEWEST] [--mode MODE] arena-np [OPTION...]
  *
  * The channels are HYBRID, but for the mode flood, in which they are MSG_RING. The rig adds
- * --region, --sp and --transport; the exports are called d0, d1 and so on. The SPs offer the
+ * what arenad gives its processes; the exports are called d0, d1 and so on. The SPs offer the
  * versions of the protocol that --versions gives. The mode says what SP 0 does wrong:
  *
  *	plain	it does nothing wrong
@@ -36,6 +36,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inherit.h"
+
 #define REGION		"np-rig"
 #define MISCHIEF_AT	100
 #define REVERSE_USEC	2000
@@ -50,6 +52,7 @@ struct rig {
 	const char *mode;
 	bool is_readonly;
 	uint16_t hello;
+	struct inherit_pair pair[PROTO_MAX_SPS];
 };
 
 struct sp {
@@ -570,13 +573,21 @@ static bool is_msg_ring(const struct rig *rig)
 	return !strcmp(rig->mode, "flood");
 }
 
+static enum arena_channel_transport transport_of(const struct rig *rig)
+{
+	return is_msg_ring(rig) ? ARENA_CHANNEL_MSG_RING : ARENA_CHANNEL_HYBRID;
+}
+
 static void open_sp(struct sp *sp, struct mshare *m)
 {
+	const struct arena_channel_end end = inherit_sp(&sp->rig->pair[sp->id]);
+	/* The rig ends its SPs when the NP has ended. */
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
-		.transport = is_msg_ring(sp->rig) ? ARENA_CHANNEL_MSG_RING :
-			     ARENA_CHANNEL_HYBRID,
+		.transport = transport_of(sp->rig),
 		.entries = proto_window(proto_requests(&sp->layout)),
+		.end = &end,
+		.epoch = 1,
 		.timeout_ms = 10000,
 	};
 	int ret = arena_open_region(m, PROTO_ROLE_SP(sp->id), &sp->arena);
@@ -631,13 +642,20 @@ static void forward(int signo)
 		kill(*np_pid, signo);
 }
 
-static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
-		      const pid_t *pids)
+static const char *option_fd(int fd)
 {
-	char names[PROTO_MAX_SPS][32];
+	char *text = malloc(16);
+
+	snprintf(text, 16, "%d", inherit_pass(fd));
+	return text;
+}
+
+__attribute__((noreturn))
+static void execute_np(char **argv, unsigned int n, const struct rig *rig, int control, int layout)
+{
+	char names[PROTO_MAX_SPS][64], name[16];
 	const char *args[128];
 	unsigned int i = 0;
-	pid_t pid;
 
 	args[i++] = argv[0];
 	args[i++] = "--region";
@@ -645,21 +663,42 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig,
 	args[i++] = "--transport";
 	args[i++] = is_msg_ring(rig) ? "msg-ring" : "hybrid";
 	for (unsigned int s = 0; s < rig->n_sps; s++) {
-		snprintf(names[s], sizeof(names[s]), "d%u=%d", s, (int)pids[s]);
+		snprintf(name, sizeof(name), "d%u=", s);
+		inherit_pass_end(inherit_np(&rig->pair[s]), name, names[s]);
 		args[i++] = "--sp";
 		args[i++] = names[s];
 	}
+	args[i++] = "--control-fd";
+	args[i++] = option_fd(control);
+	args[i++] = "--layout-fd";
+	args[i++] = option_fd(layout);
 	/* Options of exports follow the exports. */
 	for (unsigned int a = 1; a < n; a++)
 		args[i++] = argv[a];
 	args[i] = NULL;
-	pid = fork();
-	if (pid)
-		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	execvp(args[0], (char **)args);
 	die(args[0], -errno);
-	return 0;
+	exit(1);
+}
+
+/* The NP's end of the control socket stays open here, as the rig's own end does. */
+static pid_t start_np(char **argv, unsigned int n, const struct rig *rig, const pid_t *pids,
+		      const struct arena_layout *l)
+{
+	int control[2], layout = arena_layout_seal(l), ret = control_socket_open(control);
+	pid_t pid;
+
+	if (layout < 0 || ret)
+		die("what the NP inherits", layout < 0 ? layout : ret);
+	pid = fork();
+	if (!pid)
+		execute_np(argv, n, rig, control[1], layout);
+	for (unsigned int s = 0; s < rig->n_sps && !ret; s++)
+		ret = inherit_tell(control[0], PROTO_ROLE_SP(s), 1, pids[s]);
+	if (ret)
+		die("who the SPs are", ret);
+	return pid;
 }
 
 static uint16_t versions(const char *text)
@@ -749,12 +788,18 @@ int main(int argc, char **argv)
 	if (ret)
 		die("region", ret);
 	arena_layout_write(base, &layout);
+	for (unsigned int i = 0; i < rig.n_sps && !ret; i++)
+		ret = inherit_make(&rig.pair[i], transport_of(&rig),
+				   proto_window(proto_requests(&layout)));
+	if (ret)
+		die("mailboxes", ret);
 	for (unsigned int i = 0; i < rig.n_sps; i++)
 		pids[i] = start_sp(&rig, i, m, &layout);
 	signal(SIGTERM, forward);
 	signal(SIGINT, forward);
 	signal(SIGUSR1, forward);
-	*np_pid = start_np(argv + optind, (unsigned int)(argc - optind), &rig, pids);
+	*np_pid = start_np(argv + optind, (unsigned int)(argc - optind), &rig, pids,
+			   &layout);
 	while (waitpid(*np_pid, &status, 0) < 0 && errno == EINTR)
 		;
 	for (unsigned int i = 0; i < rig.n_sps; i++) {

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inherit.h"
 #include "tap.h"
 
 #define REGION		"sp-rig"
@@ -36,6 +37,9 @@ static const char *transport = "hybrid";
 /* One more option for arena-sp, or NULL. */
 static const char *more;
 static pid_t sp_pid;
+/* What the two inherit, and this side's end of the SP's control socket. */
+static struct inherit_pair pair;
+static int control = -1;
 static uint16_t generation;
 /* Replies that have come and that the test has not looked at yet. */
 static struct proto_reply replies[PROTO_MAX_RECORDS];
@@ -155,30 +159,64 @@ static inline struct proto_reply receive_reply(void)
 	return reply;
 }
 
+static inline enum arena_channel_transport transport_chosen(void)
+{
+	return strcmp(transport, "hybrid") ? ARENA_CHANNEL_MSG_RING : ARENA_CHANNEL_HYBRID;
+}
+
+/* What arenad does before it starts any process. */
+static inline void pair_make(void)
+{
+	pair.epoch = 1;
+	if (inherit_make(&pair, transport_chosen(), proto_window(proto_requests(&layout))))
+		bail("cannot make mailboxes");
+}
+
+__attribute__((noreturn))
+static inline void sp_execute(int control_fd, int layout_fd)
+{
+	int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	char np[64], own_control[16], own_layout[16];
+
+	dup2(fd, STDERR_FILENO);
+	inherit_pass_end(inherit_sp(&pair), "", np);
+	snprintf(own_control, sizeof(own_control), "%d", inherit_pass(control_fd));
+	snprintf(own_layout, sizeof(own_layout), "%d", inherit_pass(layout_fd));
+	execl(program, "arena-sp", "--region", REGION, "--id", "0", "--disk", disk_path, "--np",
+	      np, "--control-fd", own_control, "--layout-fd", own_layout, "--transport",
+	      transport, more, NULL);
+	_exit(127);
+}
+
+/* Start an SP whose NP is the process @np. */
 static inline void sp_start(pid_t np)
 {
-	char text[16];
+	int ends[2], layout_fd = arena_layout_seal(&layout);
 
-	snprintf(text, sizeof(text), "%d", np);
+	if (control >= 0)
+		close(control);
+	if (layout_fd < 0 || control_socket_open(ends))
+		bail("cannot make what the storage process inherits");
+	control = ends[0];
 	sp_pid = fork();
-	if (!sp_pid) {
-		int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-		dup2(fd, STDERR_FILENO);
-		execl(program, "arena-sp", "--region", REGION, "--id", "0", "--disk",
-		      disk_path, "--np", text, "--transport", transport, more, NULL);
-		_exit(127);
-	}
+	if (!sp_pid)
+		sp_execute(ends[1], layout_fd);
+	close(ends[1]);
+	close(layout_fd);
+	if (inherit_tell(control, PROTO_ROLE_NP(0), pair.epoch, np))
+		bail("cannot tell the storage process who its peer is");
 }
 
 static inline int connect_to_sp(void)
 {
+	const struct arena_channel_end end = inherit_np(&pair);
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
-		.transport = strcmp(transport, "hybrid") ? ARENA_CHANNEL_MSG_RING :
-							   ARENA_CHANNEL_HYBRID,
+		.transport = transport_chosen(),
 		.entries = proto_window(proto_requests(&layout)),
-		.peer_pid = sp_pid,
+		.end = &end,
+		.epoch = pair.epoch,
+		.pidfd = inherit_pidfd(sp_pid),
 		.timeout_ms = PATIENCE_MS,
 	};
 
@@ -193,6 +231,7 @@ static inline struct arena_msg sp_connect_as(uint16_t hello)
 	next_reply = 0;
 	n_replies = 0;
 	n_owed = 0;
+	pair_make();
 	sp_start(getpid());
 	ret = connect_to_sp();
 	if (ret)

@@ -383,6 +383,7 @@ static void test_no_hello(void)
 	struct arena_msg m;
 	struct request r;
 
+	pair_make();
 	sp_start(getpid());
 	if (connect_to_sp())
 		bail("cannot open a channel");
@@ -455,6 +456,7 @@ static void test_peer_ends(void)
 
 	if (pipe(go))
 		bail("pipe");
+	pair_make();
 	np = fork();
 	if (!np) {
 		void *addr;

@@ -107,10 +107,14 @@ refused arena-sp "--region is needed"
 refused arena-sp "--id is needed" --region r --disk d
 refused arena-sp "--id: 32 is not a number from 0 to 31" --id 32
 refused arena-sp "--id: x is not a number" --id x
-refused arena-sp "--np: -1 is not a process id" --np=-1
+refused arena-sp "--np: 3,4 is not RING,MEMORY,PEER" --np 3,4
+refused arena-sp "--np is needed" --region r --id 0 --disk d
+refused arena-sp "--control-fd is needed" --region r --id 0 --disk d --np 3,4,5
+refused arena-sp "--layout-fd is needed" --region r --id 0 --disk d --np 3,4,5 --control-fd 6
+refused arena-sp "--control-fd: x is not the number of a descriptor" --control-fd x
 refused arena-sp "extra is not an option" --region r --id 0 --disk d extra
 
-refused arena-np "--sp: a=x is not NAME=PID" --sp a=x
+refused arena-np "--sp: a=x is not NAME=RING,MEMORY,PEER" --sp a=x
 refused arena-np "--control-fd: -1 is not the number of a descriptor" --control-fd=-1
 refused arena-np "--ready-fd: x is not the number of a descriptor" --ready-fd x
 
@@ -151,7 +155,7 @@ done
 arenad_run --verbose --bindir "$tmp/bin" "${disks[@]}" --zerocopy-threshold 64K
 arenad_wait
 is "arenad gives arena-np the names of 24 disks" \
-	"$(grep -c '^d[0-9]*=[0-9]*$' "$tmp/arguments")" 24
+	"$(grep -c '^d[0-9]*=[0-9]*,[0-9]*,[0-9]*$' "$tmp/arguments")" 24
 is "arenad gives arena-np 16 rules for each of 24 disks" \
 	"$(grep -c '^d[0-9]*=10.0.0.[0-9]*$' "$tmp/arguments")" 384
 is "arenad gives arena-np the greatest number of sockets" "$(grep -c '^fd:' "$tmp/arguments")" 8

@@ -9,8 +9,12 @@ status_of() { "$@" >"$tmp/said" 2>&1; echo $?; }
 said() { grep -q -- "$1" "$tmp/said" || { cat "$tmp/said"; return 1; }; }
 
 is "arena-np ends with status 1 if its region does not exist" \
-	"$(status_of "$np" --region none --listen 127.0.0.1:0 --sp a=0)" 1
-ok "arena-np names the region that does not exist" said "region none"
+	"$(status_of "$tools/np-rig" "$np" --region none --listen 127.0.0.1:0)" 1
+ok "arena-np names the region that does not exist" said "cannot open region none"
+is "arena-np ends with status 1 if it has not inherited a layout" \
+	"$(status_of "$np" --region none --listen 127.0.0.1:0 --sp a=0,1,2 --control-fd 0 \
+	--layout-fd 99)" 1
+ok "arena-np says that it has no layout" said "the inherited layout cannot be used"
 
 rig_start -- --listen "[::1]:0" -v
 is "arena-np with two addresses reports two addresses as ready" \

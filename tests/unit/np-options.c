@@ -42,9 +42,10 @@ static int status_of(const char *line)
 }
 
 #define EIGHT_SPS(name)	\
-	"--sp " name "0=1 --sp " name "1=1 --sp " name "2=1 --sp " name "3=1 " \
-	"--sp " name "4=1 --sp " name "5=1 --sp " name "6=1 --sp " name "7=1 "
-#define LEAST "np --region r --listen 1.2.3.4:5 --sp a=1 "
+	"--sp " name "0=3,4,5 --sp " name "1=3,4,5 --sp " name "2=3,4,5 --sp " name "3=3,4,5 " \
+	"--sp " name "4=3,4,5 --sp " name "5=3,4,5 --sp " name "6=3,4,5 --sp " name "7=3,4,5 "
+#define INHERITED "--control-fd 6 --layout-fd 7 "
+#define LEAST "np --region r --listen 1.2.3.4:5 --sp a=3,4,5 " INHERITED
 
 static void good_lines(void)
 {
@@ -59,7 +60,7 @@ static void good_lines(void)
 	   o.listen.backlog == 128 && o.listen.unreachable_seconds == 60 &&
 	   o.listen.mode == 0600 && o.listen.uid == (uid_t)-1 && o.listen.gid == (gid_t)-1,
 	   "the shortest command line leaves all other options at their defaults");
-	parse(&o, LEAST "--sp b=0 --listen [::]:0 --ready-fd 3 -v --id 15 "
+	parse(&o, LEAST "--sp b=0,1,2 --listen [::]:0 --ready-fd 3 -v --id 15 "
 	      "--max-connections 4087 --idle-timeout 1 --handshake-timeout 2 "
 	      "--stall-timeout 3 --transport msg-ring --wait adapt "
 	      "--zerocopy-threshold 64K --max-connections-per-client 9 --backlog 7 "
@@ -88,8 +89,13 @@ static void good_lines(void)
 static void bad_lines(void)
 {
 	static const char *const bad[] = {
-		"np", "np --region r --listen 1.2.3.4:5", "np --region r --sp a=1",
-		"np --listen 1.2.3.4:5 --sp a=1", LEAST "more", LEAST "--sp a=2",
+		"np", "np --region r --listen 1.2.3.4:5 " INHERITED,
+		"np --region r --sp a=3,4,5 " INHERITED,
+		"np --listen 1.2.3.4:5 --sp a=3,4,5 " INHERITED,
+		"np --region r --listen 1.2.3.4:5 --sp a=3,4,5 --control-fd 6",
+		"np --region r --listen 1.2.3.4:5 --sp a=3,4,5 --layout-fd 7",
+		LEAST "more", LEAST "--sp a=3,4,5", LEAST "--control-fd x",
+		LEAST "--layout-fd -1",
 		LEAST "--max-connections 0", LEAST "--max-connections 4089",
 		LEAST "--ready-fd -1", LEAST "--ready-fd x", LEAST "--listen 1.2.3.4",
 		LEAST "--handshake-timeout 0", LEAST "--stall-timeout 0",
@@ -109,29 +115,33 @@ static void bad_lines(void)
 		   "the command line \"%s\" is refused with status 2", bad[i]);
 }
 
-#define LINE	"np --region r --listen 1.1.1.1:1 "
+#define LINE	"np --region r --listen 1.1.1.1:1 " INHERITED
 
 static void test_sps(void)
 {
 	static const char *const bad[] = {
-		"=", "=1", "a", "a=", "a=-1", "a=1x", "a=2147483648",
+		"=", "=1,2,3", "a", "a=", "a=1", "a=1,2", "a=1,2,", "a=1,2,3,4", "a=-1,2,3",
+		"a=1,2,3x", "a=1,,3", "a=1,2,2147483648", "a=1, 2,3",
 	};
 	char line[EXPORT_NAME_MAX + 100];
 	struct options o;
 
-	parse(&o, LINE "--sp disk0=17 --sp a=b=0");
-	ok(!strcmp(o.exports.export[0].name, "disk0") && o.sp[0] == 17,
-	   "--sp disk0=17 is an export disk0 of process 17");
-	ok(!strcmp(o.exports.export[1].name, "a=b") && !o.sp[1],
-	   "the last equals sign of --sp a=b=0 ends the name");
+	parse(&o, LINE "--sp disk0=17,18,19 --sp a=b=0,1,2");
+	ok(!strcmp(o.exports.export[0].name, "disk0") && o.sp[0].own.ring == 17 &&
+	   o.sp[0].own.memory == 18 && o.sp[0].peer == 19,
+	   "--sp disk0=17,18,19 is an export disk0 with these descriptors");
+	ok(!strcmp(o.exports.export[1].name, "a=b") && !o.sp[1].own.ring && o.sp[1].peer == 2,
+	   "the last equals sign of --sp a=b=0,1,2 ends the name");
+	ok(o.control_fd == 6 && o.layout_fd == 7,
+	   "--control-fd and --layout-fd are the descriptors that they name");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		snprintf(line, sizeof(line), LINE "--sp %s", bad[i]);
-		is(status_of(line), 2, "\"%s\" is refused as NAME=PID", bad[i]);
+		is(status_of(line), 2, "\"%s\" is refused as NAME=RING,MEMORY,PEER", bad[i]);
 	}
-	is(status_of(LINE "--sp a\xff=1"), 2, "an export's name that is no UTF-8 is refused");
-	snprintf(line, sizeof(line), LINE "--sp %0*d=1", EXPORT_NAME_MAX, 0);
+	is(status_of(LINE "--sp a\xff=1,2,3"), 2, "an export's name that is no UTF-8 is refused");
+	snprintf(line, sizeof(line), LINE "--sp %0*d=1,2,3", EXPORT_NAME_MAX, 0);
 	is(status_of(line), -1, "an export's name of %d bytes is accepted", EXPORT_NAME_MAX);
-	snprintf(line, sizeof(line), LINE "--sp %0*d=1", EXPORT_NAME_MAX + 1, 0);
+	snprintf(line, sizeof(line), LINE "--sp %0*d=1,2,3", EXPORT_NAME_MAX + 1, 0);
 	is(status_of(line), 2, "an export's name of a byte more is refused");
 }
 
@@ -139,8 +149,8 @@ static void test_exports(void)
 {
 	struct options o;
 
-	parse(&o, LINE "--sp a=1 --sp b=2 --description a=x=y --allow b=unix --allow b=psk:me "
-	      "--default-export b --no-disk a=refuse");
+	parse(&o, LINE "--sp a=1,2,3 --sp b=4,5,6 --description a=x=y --allow b=unix "
+	      "--allow b=psk:me --default-export b --no-disk a=refuse");
 	ok(!strcmp(o.exports.export[0].description, "x=y") && !o.exports.export[1].description,
 	   "--description describes the export that it names");
 	ok(!o.exports.export[0].access.n && o.exports.export[1].access.n == 2,
@@ -148,11 +158,11 @@ static void test_exports(void)
 	is(export_set_default(&o.exports), 1, "--default-export chooses the default export");
 	ok(o.exports.export[0].no_disk == EXPORT_REFUSE && !o.exports.export[1].no_disk,
 	   "--no-disk is about the export that it names");
-	parse(&o, LINE "--sp a=1 --sp b=2");
+	parse(&o, LINE "--sp a=1,2,3 --sp b=4,5,6");
 	is(export_set_default(&o.exports), -1, "of two exports none is the default one unasked");
-	parse(&o, LINE "--sp a=1");
+	parse(&o, LINE "--sp a=1,2,3");
 	is(export_set_default(&o.exports), 0, "a single export is the default one");
-	is(status_of(LINE "--description a=x --sp a=1"), 2,
+	is(status_of(LINE "--description a=x --sp a=1,2,3"), 2,
 	   "--description is refused before the --sp of its export");
 }
 

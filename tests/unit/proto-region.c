@@ -4,6 +4,7 @@
  * region has no view of the role, and through no other view.
  * Method: regions on memfds, with and without views.
  */
+#define _GNU_SOURCE
 #include <arena/arena.h>
 #include <common/log.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <proto/region.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -42,12 +44,26 @@ static struct arena *make(void)
 	return a;
 }
 
+/* The layout as arenad hands it over. */
+static int layout_fd(void)
+{
+	struct arena_config config;
+	static struct arena_layout l;
+	int fd;
+
+	proto_config_init(&config, BYTES, &(struct proto_counts){ 1, 2, 64 });
+	fd = arena_layout_make(&l, &config) ? -1 : arena_layout_seal(&l);
+	if (fd < 0)
+		bail("cannot make a layout");
+	return fd;
+}
+
 static void opens(uint32_t role, const char *view)
 {
 	struct mshare_info info = { .size = sizeof(info) };
 	struct arena *a;
 
-	is(proto_open_region(NAME, role, &a), 0, "role %#x opens the region", role);
+	is(proto_open_region(NAME, role, layout_fd(), &a), 0, "role %#x opens the region", role);
 	mshare_info(arena_region(a), &info);
 	ok(!strcmp(info.view, view), "role %#x has the view %s, and should have %s", role,
 	   info.view, view);
@@ -71,10 +87,29 @@ static void test_open(void)
 	opens(PROTO_ROLE_NP(0), "np-0");
 	opens(PROTO_ROLE_SP(1), "sp-1");
 	opens(PROTO_ROLE_SP(0), "rw");
-	is(proto_open_region(NAME, PROTO_ROLE_SP(2), &none), -ENOENT,
+	is(proto_open_region(NAME, PROTO_ROLE_SP(2), layout_fd(), &none), -ENOENT,
 	   "a role that the layout does not have cannot open the region");
-	is(proto_open_region("absent", PROTO_ROLE_NP(0), &none), -ENOENT,
+	is(proto_open_region("absent", PROTO_ROLE_NP(0), layout_fd(), &none), -ENOENT,
 	   "no role opens a region that does not exist");
+	arena_close(a);
+}
+
+static void test_layouts(void)
+{
+	struct arena *a = make(), *b;
+	int fd = layout_fd(), open = memfd_create("open", MFD_CLOEXEC);
+	char *region = arena_base(a);
+
+	is(pwrite(fd, "x", 1, 0), -1, "a sealed layout cannot be written");
+	ok(open >= 0 && pwrite(open, arena_layout(a), sizeof(struct arena_layout), 0) ==
+	   sizeof(struct arena_layout), "a layout can be written to a memfd that is not sealed");
+	is(proto_open_region(NAME, PROTO_ROLE_NP(0), open, &b), -EPROTO,
+	   "a layout that could be changed is refused");
+	memset(region, 0xff, sizeof(struct arena_layout));
+	mshare_detach(arena_region(a));
+	is(proto_open_region(NAME, PROTO_ROLE_NP(0), fd, &b), 0,
+	   "a region whose own layout was destroyed opens by the sealed one");
+	arena_close(b);
 	arena_close(a);
 }
 
@@ -83,5 +118,6 @@ int main(void)
 	log_init("proto-region", LOG_LEVEL_ERROR);
 	test_names();
 	test_open();
+	test_layouts();
 	return done_testing();
 }

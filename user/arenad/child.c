@@ -16,12 +16,10 @@
 
 #define GRACE_MS	10000
 
-/* The child's part: become the user, wait for the process ids, and execute the program. */
+/* The child's part: become the user, and execute the program. */
 __attribute__((noreturn))
-static void child_run(int start, pid_t parent, const struct user *user, child_exec_fn *exec,
-		      void *context)
+static void child_run(pid_t parent, const struct user *user, child_exec_fn *exec, void *context)
 {
-	struct child_pids pids;
 	sigset_t none;
 
 	/* Ctrl-C on a terminal is for arenad, which stops its children in order. */
@@ -38,56 +36,37 @@ static void child_run(int start, pid_t parent, const struct user *user, child_ex
 		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* No ids come if arenad has to stop before it has started all processes. */
-	if (read(start, &pids, sizeof(pids)) != sizeof(pids))
-		_exit(0);
-	exec(&pids, context);
+	exec(context);
 	_exit(127);
 }
 
-int child_fork(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
-	       void *context)
+static int log_open_error(int err)
 {
-	pid_t parent = getpid();
-	int ends[2], ret;
-
-	*c = (struct child){ .name = name, .pid = -1, .pidfd = -1, .start = -1 };
-	if (pipe2(ends, O_CLOEXEC))
-		return -errno;
-	c->pid = fork();
-	if (!c->pid) {
-		close(ends[1]);
-		child_run(ends[0], parent, user, exec, context);
-	}
-	ret = -errno;
-	close(ends[0]);
-	if (c->pid < 0) {
-		close(ends[1]);
-		return ret;
-	}
-	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-	if (c->pidfd < 0) {
-		ret = -errno;
-		if (ret == -EPERM || ret == -ENOSYS)
-			log_error("pidfd_open(2) is needed and forbidden, perhaps by the seccomp "
-				  "filter of a container");
-		close(ends[1]);
-		kill(c->pid, SIGKILL);
-		waitpid(c->pid, NULL, 0);
-		return ret;
-	}
-	c->start = ends[1];
-	return 0;
+	if (err == -EPERM || err == -ENOSYS)
+		log_error("pidfd_open(2) is needed and forbidden, perhaps by the seccomp filter of "
+			  "a container");
+	return err;
 }
 
-int child_start(struct child *c, const struct child_pids *pids)
+int child_start(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
+		void *context)
 {
-	ssize_t n = write(c->start, pids, sizeof(*pids));
-	int ret = n == (ssize_t)sizeof(*pids) ? 0 : n < 0 ? -errno : -EIO;
+	pid_t parent = getpid();
+	int ret;
 
-	close(c->start);
-	c->start = -1;
-	return ret;
+	*c = (struct child){ .name = name, .pid = -1, .pidfd = -1 };
+	c->pid = fork();
+	if (!c->pid)
+		child_run(parent, user, exec, context);
+	if (c->pid < 0)
+		return -errno;
+	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	if (c->pidfd >= 0)
+		return 0;
+	ret = -errno;
+	kill(c->pid, SIGKILL);
+	waitpid(c->pid, NULL, 0);
+	return log_open_error(ret);
 }
 
 bool child_reap(struct child *c)
@@ -127,12 +106,6 @@ static bool wait_all(struct child *c, unsigned int count, int64_t ms)
 
 bool child_stop(struct child *c, unsigned int count)
 {
-	/* A process that still waits for the ids ends when its pipe is closed. */
-	for (unsigned int i = 0; i < count; i++) {
-		if (c[i].start >= 0)
-			close(c[i].start);
-		c[i].start = -1;
-	}
 	child_signal(c, count, SIGTERM);
 	if (wait_all(c, count, GRACE_MS))
 		return true;

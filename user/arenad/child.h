@@ -1,49 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process that arenad runs. All processes are forked first and executed later, when the ids of
- * all are known, because they name each other on their command lines. A process cannot outlive
- * arenad. This header must not know what the processes do.
+ * A process that arenad runs. A process cannot outlive arenad. This header must not know what the
+ * processes do.
  */
 #ifndef ARENAD_CHILD_H
 #define ARENAD_CHILD_H
 
-#include <proto/layout.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "user.h"
 
-/**
- * struct child_pids - the ids of the processes
- * @np: the network processes
- * @sp: the storage processes
- */
-struct child_pids {
-	pid_t np[PROTO_MAX_NPS];
-	pid_t sp[PROTO_MAX_SPS];
-};
-
 /** child_exec_fn - execute the program; returns only if that failed */
-typedef void child_exec_fn(const struct child_pids *pids, void *context);
+typedef void child_exec_fn(void *context);
 
 /**
  * struct child - a process
  * @name: name in messages, not copied
  * @pid: process id
  * @pidfd: readable when the process has ended; -1 after child_reap() returned true
- * @start: write end of the pipe on which it waits for the ids; -1 after they were sent
  * @status: its status as of waitpid(2), valid when @pidfd is -1
  */
 struct child {
 	const char *name;
 	pid_t pid;
 	int pidfd;
-	int start;
 	int status;
 };
 
 /**
- * child_fork() - fork the process, which waits for child_start()
+ * child_start() - start a process
  * @c: filled
  * @name: for messages, not copied
  * @user: user that the process runs as, copied by the fork
@@ -52,11 +38,8 @@ struct child {
  *
  * Return: 0 or -errno.
  */
-int child_fork(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
-	       void *context);
-
-/** child_start() - send the ids, upon which it executes its program; 0 or -errno */
-int child_start(struct child *c, const struct child_pids *pids);
+int child_start(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
+		void *context);
 
 /** child_signal() - send a signal to those of the processes that have not ended */
 void child_signal(const struct child *c, unsigned int count, int signal);

@@ -33,6 +33,7 @@ static int prepare(const struct arenad_options *o, struct reload *reload, struct
 
 static int run(const struct arenad_options *o, struct reload *reload)
 {
+	static struct arena_layout layout;
 	struct listen_set sockets;
 	struct cpus_of cpus;
 	struct mshare *region;
@@ -40,11 +41,11 @@ static int run(const struct arenad_options *o, struct reload *reload)
 
 	if (prepare(o, reload, &cpus, &sockets))
 		return ARENAD_EXIT_ERROR;
-	if (arenad_region_open(o, &cpus, &region)) {
+	if (arenad_region_open(o, &cpus, &layout, &region)) {
 		listen_close(&sockets);
 		return ARENAD_EXIT_ERROR;
 	}
-	status = arenad_supervise(o, &cpus, &sockets, reload);
+	status = arenad_supervise(o, &cpus, &layout, &sockets, reload);
 	listen_close(&sockets);
 	arenad_region_close(o, region);
 	return status;

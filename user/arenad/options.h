@@ -75,6 +75,8 @@ struct arenad_disk {
  * @fixed_buffers: SPs may register buffers
  * @iopoll: SPs ask their disks for completions
  * @disk_timeout: seconds after which requests fail that a disk has not ended; 0 for never
+ * @hold_seconds: how long clients of a process that has died are made to wait for its successor;
+ *	0 if a process that dies is not started again
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
@@ -109,6 +111,7 @@ struct arenad_options {
 	bool fixed_buffers;
 	bool iopoll;
 	uint32_t disk_timeout;
+	uint32_t hold_seconds;
 	enum proto_transport transport;
 	enum arena_wait wait;
 	uint32_t zerocopy;

@@ -19,6 +19,7 @@
 
 #include "cpus.h"
 #include "options.h"
+#include "pairs.h"
 
 /* Room for the options of each export, --listen for each socket, and 64 others. */
 #define MAX_ARGUMENTS	(2 * (PROTO_MAX_SPS * (4 + ACCESS_RULES_MAX) + LISTEN_MAX) + 64)
@@ -79,13 +80,33 @@ int program_path(const struct arenad_options *o, const char *name, char *path)
 	return 0;
 }
 
-/* What both programs take alike. */
-static void add_common(struct arguments *a, const struct arenad_options *o)
+/* Let the program inherit a descriptor; it inherits no other one. */
+static int pass(int fd)
 {
+	if (!fcntl(fd, F_SETFD, 0))
+		return 0;
+	log_error("cannot pass a descriptor on: %s", strerror(errno));
+	return -errno;
+}
+
+static int add_fd(struct arguments *a, const char *option, int fd)
+{
+	add_value(a, option, format("%d", fd));
+	return pass(fd);
+}
+
+/* What both programs take alike. Return: 0 or -errno. */
+static int add_common(struct arguments *a, const struct program *p)
+{
+	const struct arenad_options *o = p->options;
+	int ret = add_fd(a, "--control-fd", p->control_fd);
+
 	add_value(a, "--region", o->region);
 	add_value(a, "--transport", proto_transport_words[o->transport]);
 	add_value(a, "--wait", proto_wait_words[o->wait]);
 	add_value(a, "--sandbox", sandbox_words[o->sandbox]);
+	add_value(a, "--id", format("%u", p->id));
+	return ret ? ret : add_fd(a, "--layout-fd", p->layout_fd);
 }
 
 static void become(const struct arenad_options *o, const struct cpu_set *cpus, struct arguments *a)
@@ -106,38 +127,42 @@ static void become(const struct arenad_options *o, const struct cpu_set *cpus, s
 	log_error("cannot execute %s: %s", path, strerror(errno));
 }
 
-void program_exec_sp(const struct child_pids *pids, void *context)
+/* Pass the descriptors of a channel on. Return: the value that names them; NULL if that failed. */
+static char *pass_end(struct arena_channel_end end)
+{
+	if (pass(end.own.ring) || pass(end.own.memory) || pass(end.peer))
+		return NULL;
+	return format("%d,%d,%d", end.own.ring, end.own.memory, end.peer);
+}
+
+void program_exec_sp(void *context)
 {
 	const struct program *p = context;
 	const struct arenad_options *o = p->options;
 	struct arguments a = { 0 };
 
 	add(&a, "arena-sp");
-	add_common(&a, o);
-	add_value(&a, "--id", format("%u", p->id));
+	if (add_common(&a, p))
+		return;
 	add_value(&a, "--disk", o->disk[p->id].path);
 	add_value(&a, "--backend", backend_names[o->disk_backend]);
 	if (o->disk[p->id].is_readonly)
 		add(&a, "--read-only");
 	if (o->disk[p->id].limit)
 		add_value(&a, "--limit", o->disk[p->id].limit);
-	for (unsigned int i = 0; i < o->nps; i++)
-		add_value(&a, "--np", format("%d", pids->np[i]));
+	for (unsigned int i = 0; i < o->nps; i++) {
+		const char *end = pass_end(pairs_end_of_sp(p->pairs, i, p->id));
+
+		if (!end)
+			return;
+		add_value(&a, "--np", end);
+	}
 	if (!o->fixed_buffers)
 		add(&a, "--no-fixed-buffers");
 	if (o->iopoll)
 		add(&a, "--iopoll");
 	add_value(&a, "--disk-timeout", format("%u", o->disk_timeout));
 	become(o, &p->cpus->sp[p->id], &a);
-}
-
-/* Let the program inherit a descriptor; it inherits no other one. */
-static int pass(int fd)
-{
-	if (!fcntl(fd, F_SETFD, 0))
-		return 0;
-	log_error("cannot pass a descriptor on: %s", strerror(errno));
-	return -errno;
 }
 
 static int add_sockets(struct arguments *a, const struct program *p)
@@ -159,9 +184,9 @@ static void add_for(struct arguments *a, const char *option, const struct export
 	add_value(a, option, format("%s=%s", e->name, value));
 }
 
-static void add_export(struct arguments *a, const struct export_options *e, pid_t sp)
+static void add_export(struct arguments *a, const struct export_options *e, const char *end)
 {
-	add_value(a, "--sp", format("%s=%d", e->name, sp));
+	add_for(a, "--sp", e, end);
 	if (e->description)
 		add_for(a, "--description", e, e->description);
 	if (e->no_disk != EXPORT_STOP)
@@ -170,22 +195,24 @@ static void add_export(struct arguments *a, const struct export_options *e, pid_
 		add_for(a, "--allow", e, e->access.rule[i].text);
 }
 
-void program_exec_np(const struct child_pids *pids, void *context)
+void program_exec_np(void *context)
 {
 	const struct program *p = context;
 	const struct arenad_options *o = p->options;
 	struct arguments a = { 0 };
 
 	add(&a, "arena-np");
-	add_common(&a, o);
-	add_value(&a, "--id", format("%u", p->id));
-	if (add_sockets(&a, p) || pass(p->ready_fd) || pass(p->control_fd))
+	if (add_common(&a, p) || add_sockets(&a, p))
 		return;
-	for (unsigned int i = 0; i < o->exports.n; i++)
-		add_export(&a, &o->exports.export[i], pids->sp[i]);
+	for (unsigned int i = 0; i < o->exports.n; i++) {
+		const char *end = pass_end(pairs_end_of_np(p->pairs, p->id, i));
+
+		if (!end)
+			return;
+		add_export(&a, &o->exports.export[i], end);
+	}
 	if (o->exports.chosen)
 		add_value(&a, "--default-export", o->exports.chosen);
-	add_value(&a, "--control-fd", format("%d", p->control_fd));
 	add_value(&a, "--tls", tls_words[o->tls]);
 	add_value(&a, "--ktls", tls_kernel_words[o->ktls]);
 	add_value(&a, "--tls-key-limit", format("%" PRIu64, o->tls_key_bytes));
@@ -198,6 +225,7 @@ void program_exec_np(const struct child_pids *pids, void *context)
 		add_value(&a, "--zerocopy-threshold", "never");
 	else if (o->zerocopy != ZEROCOPY_AUTO)
 		add_value(&a, "--zerocopy-threshold", format("%u", o->zerocopy));
-	add_value(&a, "--ready-fd", format("%d", p->ready_fd));
+	if (p->ready_fd >= 0 && add_fd(&a, "--ready-fd", p->ready_fd))
+		return;
 	become(o, &p->cpus->np[p->id], &a);
 }

@@ -11,21 +11,26 @@
 struct arenad_options;
 struct cpus_of;
 struct listen_set;
+struct pairs;
 
 /**
  * struct program - the values from which the command line of a process is made
  * @options: arenad's command line
  * @cpus: CPUs to which the processes are bound
  * @id: number of the NP or SP
- * @sockets: the listening sockets
- * @control_fd: an NP's end of its control socket
- * @ready_fd: descriptor to which an NP writes that it is ready
+ * @pairs: the mailboxes of the channels
+ * @sockets: the listening sockets, for an NP
+ * @layout_fd: the layout of the region
+ * @control_fd: the process's end of its control socket
+ * @ready_fd: descriptor to which an NP writes that it is ready, or -1
  */
 struct program {
 	const struct arenad_options *options;
 	const struct cpus_of *cpus;
 	unsigned int id;
+	const struct pairs *pairs;
 	const struct listen_set *sockets;
+	int layout_fd;
 	int control_fd;
 	int ready_fd;
 };
@@ -37,9 +42,9 @@ struct program {
 int program_path(const struct arenad_options *o, const char *name, char *path);
 
 /** program_exec_np() - execute arena-np; @context is a struct program */
-void program_exec_np(const struct child_pids *pids, void *context);
+void program_exec_np(void *context);
 
 /** program_exec_sp() - execute arena-sp; @context is a struct program */
-void program_exec_sp(const struct child_pids *pids, void *context);
+void program_exec_sp(void *context);
 
 #endif /* ARENAD_PROGRAM_H */

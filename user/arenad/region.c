@@ -202,7 +202,7 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 }
 
 int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpus,
-		       struct mshare **out)
+		       struct arena_layout *l, struct mshare **out)
 {
 	struct mshare_options mo = {
 		.size = sizeof(mo),
@@ -210,7 +210,6 @@ int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpu
 		.length = o->size,
 		.mode = 0600,
 	};
-	struct arena_layout layout;
 	uint64_t available;
 	struct mshare *m;
 	int ret;
@@ -221,7 +220,7 @@ int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpu
 	}
 	if (o->replace && !mshare_unlink(o->region))
 		log_warn("removed an old region %s", o->region);
-	ret = choose_pages(o, &mo, &layout);
+	ret = choose_pages(o, &mo, l);
 	if (ret)
 		return ret;
 	ret = mshare_create(o->region, &mo, &m);
@@ -231,11 +230,11 @@ int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpu
 	/* The kernel clears the pages, which takes a while if there are many. */
 	log_info("region %s: taking %" PRIu64 " MiB in pages of %" PRIu64 " KiB", o->region,
 		 o->size >> 20, mo.page_size / 1024);
-	ret = nodes_populate(m, &layout, cpus);
+	ret = nodes_populate(m, l, cpus);
 	if (ret)
 		populate_error(o, mo.page_size, available, ret);
 	else
-		ret = share_out(o, m, &layout);
+		ret = share_out(o, m, l);
 	if (ret) {
 		arenad_region_close(o, m);
 		return ret;

@@ -2,7 +2,6 @@
 #include "reload.h"
 
 #include <common/log.h>
-#include <control/socket.h>
 #include <errno.h>
 #include <string.h>
 #include <tls/bundle.h>
@@ -10,6 +9,7 @@
 #include <tls/texts.h>
 #include <unistd.h>
 
+#include "lines.h"
 #include "options.h"
 
 static int seal(const struct tls_texts *texts)
@@ -48,43 +48,22 @@ int reload_open(struct reload *r, const struct arenad_options *o)
 	return r->bundle < 0 ? r->bundle : 0;
 }
 
-static void forget(struct reload *r, unsigned int np)
-{
-	close(r->control[np]);
-	r->control[np] = -1;
-	r->is_owed[np] = false;
-}
-
 /* Return: has the NP got it? */
 static bool hand_over(struct reload *r, unsigned int np)
 {
 	const struct control_message m = { .type = CONTROL_TLS };
-	int ret;
+	int ret = lines_send(r->lines, np, &m, r->bundle);
 
-	if (r->control[np] < 0)
-		return false;
-	ret = control_socket_send(r->control[np], &m, r->bundle);
 	if (ret == -EAGAIN && !r->is_owed[np])
 		log_warn("arena-np %u does not take new files; it gets them when it does", np);
 	r->is_owed[np] = ret == -EAGAIN;
-	if (ret && ret != -EAGAIN)
-		forget(r, np);
 	return !ret;
 }
 
-int reload_add(struct reload *r)
+void reload_begin(struct reload *r, unsigned int np)
 {
-	int ends[2], ret = control_socket_open(ends);
-
-	if (ret) {
-		log_error("cannot make a control socket: %s", strerror(-ret));
-		return ret;
-	}
-	r->control[r->n] = ends[0];
 	if (r->bundle >= 0)
-		hand_over(r, r->n);
-	r->n++;
-	return ends[1];
+		hand_over(r, np);
 }
 
 void reload_again(struct reload *r)
@@ -103,7 +82,7 @@ void reload_again(struct reload *r)
 	}
 	close(r->bundle);
 	r->bundle = bundle;
-	for (unsigned int i = 0; i < r->n; i++)
+	for (unsigned int i = 0; i < r->options->nps; i++)
 		taken += hand_over(r, i);
 	log_info("reload: %s%s%s read again and handed to %d network processes",
 		 files->folder ? files->folder : "", files->folder && files->psk ? " and " : "",
@@ -112,7 +91,7 @@ void reload_again(struct reload *r)
 
 bool reload_is_owing(const struct reload *r)
 {
-	for (unsigned int i = 0; i < r->n; i++)
+	for (unsigned int i = 0; i < r->options->nps; i++)
 		if (r->is_owed[i])
 			return true;
 	return false;
@@ -120,16 +99,13 @@ bool reload_is_owing(const struct reload *r)
 
 void reload_retry(struct reload *r)
 {
-	for (unsigned int i = 0; i < r->n; i++)
+	for (unsigned int i = 0; i < r->options->nps; i++)
 		if (r->is_owed[i] && hand_over(r, i))
 			log_info("arena-np %u has got the new files", i);
 }
 
 void reload_close(struct reload *r)
 {
-	for (unsigned int i = 0; i < r->n; i++)
-		if (r->control[i] >= 0)
-			close(r->control[i]);
 	if (r->bundle >= 0)
 		close(r->bundle);
 }

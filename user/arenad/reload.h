@@ -11,20 +11,19 @@
 #include <stdbool.h>
 
 struct arenad_options;
+struct lines;
 
 /**
  * struct reload - what has been read last, and who gets it
  * @options: command line
  * @bundle: memfd of tls/bundle.h; -1 if TLS is off
- * @n: used entries of @control and @is_owed
- * @control: arenad's end of the control socket of each NP; -1 of one that has ended
+ * @lines: the control sockets; the NPs have the first numbers
  * @is_owed: the NP has not got @bundle, because it left too many messages unread
  */
 struct reload {
 	const struct arenad_options *options;
 	int bundle;
-	unsigned int n;
-	int control[PROTO_MAX_NPS];
+	struct lines *lines;
 	bool is_owed[PROTO_MAX_NPS];
 };
 
@@ -39,14 +38,8 @@ struct reload {
  */
 int reload_open(struct reload *r, const struct arenad_options *o);
 
-/**
- * reload_add() - make the control socket of the next NP, with the first message in it
- *
- * It logs its errors.
- *
- * Return: the NP's end, which belongs to the caller and is closed by an exec; or -errno.
- */
-int reload_add(struct reload *r);
+/** reload_begin() - put the files into the control socket of an NP that is about to be started */
+void reload_begin(struct reload *r, unsigned int np);
 
 /**
  * reload_again() - read the files again and hand them to all NPs

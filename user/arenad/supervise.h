@@ -10,6 +10,7 @@
 
 #include "options.h"
 
+struct arena_layout;
 struct cpus_of;
 struct reload;
 
@@ -22,13 +23,16 @@ struct reload;
 void arenad_supervise_hold_signals(void);
 
 /**
- * arenad_supervise() - run the processes until a signal asks to stop or one dies
+ * arenad_supervise() - run the processes until a signal asks to stop, or one dies that cannot be
+ *	started again and without which the node cannot go on
  * @o: command line
  * @cpus: CPUs to which the processes are bound
- * @sockets: listening sockets for the NP; closed when the processes are stopped
+ * @l: layout of the region
+ * @sockets: listening sockets for the NPs; closed when the processes are stopped
  * @reload: what the NPs get by their control sockets
  */
 enum arenad_exit arenad_supervise(const struct arenad_options *o, const struct cpus_of *cpus,
-				  struct listen_set *sockets, struct reload *reload);
+				  const struct arena_layout *l, struct listen_set *sockets,
+				  struct reload *reload);
 
 #endif /* ARENAD_SUPERVISE_H */

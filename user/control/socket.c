@@ -3,6 +3,7 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -80,4 +81,14 @@ int control_socket_receive(int fd, struct control_message *m, int *passed)
 		close(*passed);
 	*passed = -1;
 	return -EPROTO;
+}
+
+int control_socket_await(int fd, struct control_message *m, int *passed, int timeout_ms)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	int ret = poll(&ready, 1, timeout_ms);
+
+	if (ret <= 0)
+		return ret ? -errno : -ETIMEDOUT;
+	return control_socket_receive(fd, m, passed);
 }

@@ -2,7 +2,7 @@
 /*
  * The control socket, by which arenad speaks to one of its processes: messages of one kind each,
  * with a descriptor or none. The process says nothing, so that it cannot make arenad do anything.
- * No call waits. This header must not know what the descriptors are.
+ * No call waits but control_socket_await(). This header must not know what the descriptors are.
  */
 #ifndef CONTROL_SOCKET_H
 #define CONTROL_SOCKET_H
@@ -67,5 +67,16 @@ int control_socket_send(int fd, const struct control_message *m, int passed);
  * that is none of this version, which is dropped; another -errno.
  */
 int control_socket_receive(int fd, struct control_message *m, int *passed);
+
+/**
+ * control_socket_await() - receive a message, and wait for it
+ * @fd: the process's end
+ * @m: filled
+ * @passed: filled, see control_socket_receive()
+ * @timeout_ms: how long to wait
+ *
+ * Return: as control_socket_receive(), but -EAGAIN; -ETIMEDOUT if no message came; -EINTR.
+ */
+int control_socket_await(int fd, struct control_message *m, int *passed, int timeout_ms);
 
 #endif /* CONTROL_SOCKET_H */

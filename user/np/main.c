@@ -41,7 +41,8 @@ static int open_region(struct np *np)
 	int ret;
 
 	np->role = PROTO_ROLE_NP(np->options->id);
-	ret = proto_open_region(np->options->region, np->role, &np->arena);
+	ret = proto_open_region(np->options->region, np->role, np->options->layout_fd,
+				&np->arena);
 	if (ret)
 		return ret;
 	ret = check_layout(np);
@@ -115,14 +116,15 @@ static int make_ring(struct np *np)
 
 static int connect_sps(struct np *np)
 {
-	np->exports.by_default = export_set_default(&np->options->exports);
-	for (unsigned int i = 0; i < np->options->exports.n; i++) {
-		int ret = peer_connect(np, i);
+	int ret;
 
-		if (ret)
-			return ret;
-	}
-	return 0;
+	np->exports.by_default = export_set_default(&np->options->exports);
+	for (unsigned int i = 0; i < np->options->exports.n; i++)
+		peer_init(np, i);
+	ret = reload_peers(np);
+	for (unsigned int i = 0; i < np->options->exports.n && !ret; i++)
+		ret = peer_connect(np, i);
+	return ret;
 }
 
 /* The line is written at once, so that the reader of a pipe does not see a part of it. */

@@ -4,7 +4,7 @@
 #include <common/options.h>
 #include <common/parse.h>
 #include <errno.h>
-#include <limits.h>
+#include <proto/inherit.h>
 #include <sandbox/sandbox.h>
 #include <string.h>
 #include <tls/options.h>
@@ -14,35 +14,30 @@ static int take_sp(void *values, char *text, struct option_error *error)
 {
 	char *equals = strrchr(text, '=');
 	struct options *o = values;
-	uint32_t pid;
+	struct arena_channel_end end;
 
-	if (!equals || equals == text || parse_u32(equals + 1, INT_MAX, &pid))
-		return option_refuse(error, "%.200s is not NAME=PID", text);
+	if (!equals || equals == text || proto_end_parse(equals + 1, &end))
+		return option_refuse(error, "%.200s is not NAME=RING,MEMORY,PEER", text);
 	*equals = '\0';
 	if (export_set_add(&o->exports, text, error))
 		return -EINVAL;
-	o->sp[o->exports.n - 1] = (pid_t)pid;
-	return 0;
-}
-
-static int take_fd(int *fd, const char *text, struct option_error *error)
-{
-	uint32_t number;
-
-	if (parse_u32(text, INT_MAX, &number))
-		return option_refuse(error, "%s is not the number of a descriptor", text);
-	*fd = (int)number;
+	o->sp[o->exports.n - 1] = end;
 	return 0;
 }
 
 static int take_ready_fd(void *values, char *text, struct option_error *error)
 {
-	return take_fd(&((struct options *)values)->ready_fd, text, error);
+	return proto_fd_parse(&((struct options *)values)->ready_fd, text, error);
 }
 
 static int take_control_fd(void *values, char *text, struct option_error *error)
 {
-	return take_fd(&((struct options *)values)->control_fd, text, error);
+	return proto_fd_parse(&((struct options *)values)->control_fd, text, error);
+}
+
+static int take_layout_fd(void *values, char *text, struct option_error *error)
+{
+	return proto_fd_parse(&((struct options *)values)->layout_fd, text, error);
 }
 
 static int take_zerocopy(void *values, char *text, struct option_error *error)
@@ -62,14 +57,18 @@ static const struct option_rule rules[] = {
 	  .argument = "N",
 	  .help = "which network process of the region this is (0)" },
 	{ .name = "sp", .is_needed = true, .kind = OPTION_OTHER, .take = take_sp,
-	  .argument = "NAME=PID",
-	  .help = "storage process and its export's name; PID 0: any process of the region, "
-		  "whose end goes unnoticed; may be repeated, in the order of the storage "
-		  "processes' ids" },
+	  .argument = "NAME=RING,MEMORY,PEER",
+	  .help = "export of a storage process, and descriptors of the channel to it: own mailbox, "
+		  "its memory, mailbox of the storage process; may be repeated, in the order of "
+		  "the storage processes' ids" },
+	{ .name = "control-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_control_fd,
+	  .argument = "N",
+	  .help = "the socket by which arenad says who the storage processes are, and hands over "
+		  "the files of TLS" },
+	{ .name = "layout-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_layout_fd,
+	  .argument = "N", .help = "the layout of the region, in a sealed memfd" },
 	{ .name = "ready-fd", .kind = OPTION_OTHER, .take = take_ready_fd, .argument = "N",
 	  .help = "write \"READY ADDRESS...\" there when clients may come" },
-	{ .name = "control-fd", .kind = OPTION_OTHER, .take = take_control_fd, .argument = "N",
-	  .help = "the socket by which arenad hands over the files of TLS" },
 	{ .name = "max-connections", .kind = OPTION_NUMBER, FIELD(connections_max),
 	  .min = 1, .max = NP_CONNECTIONS_MAX, .argument = "N",
 	  .help = "clients at once (256)" },
@@ -130,7 +129,7 @@ static int check(const void *values, struct option_error *error)
 	const struct options *o = values;
 
 	/* Without files the process gets them from arenad. */
-	if (o->control_fd >= 0 && !o->tls_files.folder && !o->tls_files.psk)
+	if (!o->tls_files.folder && !o->tls_files.psk)
 		return 0;
 	return tls_check(o->tls, &o->tls_files, error);
 }
@@ -144,7 +143,8 @@ static const struct option_part parts[] = {
 static const struct option_table table = {
 	.program = "arena-np",
 	.about = "serve the disks of storage processes to NBD clients",
-	.needed = "--region=NAME --listen=WHERE... --sp=NAME=PID...",
+	.needed = "--region=NAME --listen=WHERE... --sp=NAME=RING,MEMORY,PEER... --control-fd=N "
+		  "--layout-fd=N",
 	.more = "SIGUSR1 prints the counters to standard error; SIGTERM ends the process "
 		"when the requests in flight are done, within 5 seconds.",
 	.rule = rules,

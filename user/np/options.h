@@ -26,9 +26,10 @@
  * @id: number of this NP in the region
  * @listen: where to accept connections
  * @exports: what clients can name, and may do; each has an SP
- * @sp: the process ids of the SPs, 0 if any process of the region may be the SP
+ * @sp: what the process has inherited of its channel to each SP
  * @ready_fd: where "READY ADDR:PORT..." is written when clients may come, or -1
- * @control_fd: the control socket, or -1
+ * @control_fd: the control socket
+ * @layout_fd: the layout, as of arena_layout_seal()
  * @connections_max: how many connections are served at once
  * @client_connections_max: how many of them one client may have, 0 for no limit
  * @idle_seconds: how long a client may send no request, 0 for no limit
@@ -49,9 +50,10 @@ struct options {
 	uint32_t id;
 	struct listen_options listen;
 	struct export_set exports;
-	pid_t sp[PROTO_MAX_SPS];
+	struct arena_channel_end sp[PROTO_MAX_SPS];
 	int ready_fd;
 	int control_fd;
+	int layout_fd;
 	uint32_t connections_max;
 	uint32_t client_connections_max;
 	uint32_t idle_seconds;

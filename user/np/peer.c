@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "np.h"
 #include "reply.h"
@@ -438,10 +439,9 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	if (take_disk(peer, msg, &disk))
 		return -EPROTO;
 	fill_export(peer, &disk);
-	log_info("export '%s': %llu bytes%s, by process %d, protocol version %d", peer_name(peer),
+	log_info("export '%s': %llu bytes%s, protocol version %d", peer_name(peer),
 		 (unsigned long long)disk.bytes,
-		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "",
-		 (int)peer->np->options->sp[peer->id], version);
+		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "", version);
 	return 0;
 }
 
@@ -454,11 +454,14 @@ static int open_channel(struct peer *peer)
 		.size = sizeof(options),
 		.transport = proto_channel_transport(np->options->transport),
 		.entries = proto_window(requests),
-		.peer_pid = np->options->sp[peer->id],
+		.end = &peer->process.end,
+		.epoch = peer->process.epoch,
+		.pidfd = peer->process.pidfd,
 		.timeout_ms = HELLO_SECONDS * 1000,
 	};
 	int ret = arena_channel_open(np->arena, peer->role, &options, &peer->channel);
 
+	peer->process.pidfd = 0;
 	if (ret)
 		return ret;
 	peer->kept = calloc(requests, sizeof(*peer->kept));
@@ -490,25 +493,43 @@ static const char *connect_error(int err)
 {
 	if (err == -ETIMEDOUT)
 		return "it did not come";
-	return err == -ESRCH ? channel_error(-EPIPE) : channel_error(err);
+	return channel_error(err);
 }
 
-int peer_connect(struct np *np, unsigned int id)
+void peer_init(struct np *np, unsigned int id)
 {
 	struct peer *peer = &np->peer[id];
-	int ret;
 
 	*peer = (struct peer){
 		.np = np,
 		.id = id,
 		.role = PROTO_ROLE_SP(id),
+		.process.end = np->options->sp[id],
 		.handler.happened = channel_happened,
 	};
 	TAILQ_INIT(&peer->queue);
 	share_data(np, peer);
 	np->n_peers = id + 1;
 	add_export(peer);
-	ret = connect_channel(peer);
+}
+
+/* A successor of an SP is of no use yet. */
+void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd)
+{
+	uint32_t id = ARENA_ROLE_NUMBER(role);
+
+	if (ARENA_ROLE_CLASS(role) == PROTO_CLASS_SP && id < np->n_peers &&
+	    !np->peer[id].process.epoch)
+		proto_peer_learn(&np->peer[id].process, epoch, pidfd);
+	else if (pidfd >= 0)
+		close(pidfd);
+}
+
+int peer_connect(struct np *np, unsigned int id)
+{
+	struct peer *peer = &np->peer[id];
+	int ret = connect_channel(peer);
+
 	if (!ret)
 		return 0;
 	log_error("storage process of '%s': %s", peer_name(peer), connect_error(ret));

@@ -8,6 +8,7 @@
 
 #include <arena/arena.h>
 #include <arena/channel.h>
+#include <proto/inherit.h>
 #include <proto/record.h>
 #include <proto/returns.h>
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct np;
  * @np: the process
  * @id: the number of the SP, which is also that of its export
  * @role: the role of the SP
+ * @process: the SP
  * @channel: the channel, NULL before it is open and after its end
  * @handler: handles the channel's events
  * @returns: RETURNs that are held
@@ -43,6 +45,7 @@ struct peer {
 	struct np *np;
 	unsigned int id;
 	uint32_t role;
+	struct proto_peer process;
 	struct arena_channel *channel;
 	struct handler handler;
 	struct proto_returns returns;
@@ -57,6 +60,20 @@ struct peer {
 	struct admission data;
 	struct arena_channel_counters counters;
 };
+
+/** peer_init() - describe SP @id, with which the process is not connected */
+void peer_init(struct np *np, unsigned int id);
+
+/**
+ * peer_told() - arenad has said who a peer is
+ * @np: process
+ * @role: role of the peer
+ * @epoch: epoch of the channel
+ * @pidfd: of the peer; the call takes it over
+ *
+ * It is called for each SP before peer_connect().
+ */
+void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd);
 
 /**
  * peer_connect() - open the channel of SP @id and exchange HELLOs

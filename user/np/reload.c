@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "reload.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <control/socket.h>
 #include <errno.h>
@@ -78,14 +79,50 @@ int reload_credentials(struct np *np)
 	return files->folder || files->psk ? use_files(np) : use_first(np);
 }
 
-static void obey(struct np *np, uint32_t type, int fd)
+static void take_bundle(struct np *np, int fd)
 {
-	if (type != CONTROL_TLS || np->options->tls == NEGOTIATION_TLS_OFF)
-		log_warn("arenad said what this process does not know: %u", type);
-	else if (!use_bundle(np, fd))
+	if (!use_bundle(np, fd))
 		log_info("TLS: new clients are served with the files that arenad has read now");
 	else
 		log_error("TLS: new clients are served with the files as they were before");
+}
+
+static void obey(struct np *np, const struct control_message *m, int fd)
+{
+	if (m->type == CONTROL_PEER) {
+		peer_told(np, m->role, m->epoch, fd);
+		return;
+	}
+	if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)
+		take_bundle(np, fd);
+	else
+		log_warn("arenad said what this process does not know: %u", m->type);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What arenad sends before the process starts to serve may be about TLS, too. */
+int reload_peers(struct np *np)
+{
+	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000LL);
+	struct control_message m;
+	int ret = 0, fd;
+
+	for (unsigned int i = 0; i < np->n_peers && !ret; ) {
+		if (np->peer[i].process.epoch) {
+			i++;
+			continue;
+		}
+		ret = control_socket_await(np->options->control_fd, &m, &fd,
+					   clock_left_ms(deadline));
+		if (!ret)
+			obey(np, &m, fd);
+		else if (ret == -EINTR)
+			ret = 0;
+	}
+	if (ret)
+		log_error("arenad does not say who the storage processes are: %s", strerror(-ret));
+	return ret;
 }
 
 /* Return: 0 if more messages may come, or -errno. */
@@ -95,9 +132,7 @@ static int take_one(struct np *np)
 	int fd, ret = control_socket_receive(np->options->control_fd, &m, &fd);
 
 	if (!ret) {
-		obey(np, m.type, fd);
-		if (fd >= 0)
-			close(fd);
+		obey(np, &m, fd);
 		return 0;
 	}
 	if (ret == -EPROTO)
@@ -130,8 +165,6 @@ int reload_init(struct np *np)
 	struct reload *r = &np->reload;
 	int ret;
 
-	if (np->options->control_fd < 0)
-		return 0;
 	r->np = np;
 	r->handler.happened = message_came;
 	ret = arena_ring_add_file(np->ring, np->options->control_fd, &r->file);

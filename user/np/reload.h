@@ -35,6 +35,13 @@ struct reload {
  */
 int reload_credentials(struct np *np);
 
+/**
+ * reload_peers() - wait until arenad has said who each SP is
+ *
+ * It logs its errors. Return: 0; -ETIMEDOUT; or another -errno.
+ */
+int reload_peers(struct np *np);
+
 /** reload_init() - handle the messages that come from now on; logs its errors; 0 or -errno */
 int reload_init(struct np *np);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <proto/layout.h>
 
@@ -49,20 +50,24 @@ static void log_view(const char *name, const struct arena *a)
 			 info.view);
 }
 
-static int try_to_open(const char *name, uint32_t role, const char *view, struct arena **out)
+static int try_to_open(const char *name, struct arena_options *options, const char *view,
+		       struct arena **out)
 {
-	struct arena_options options = { .size = sizeof(options), .role = role, .view = view };
-	int ret = arena_open(name, &options, out);
+	int ret;
+
+	options->view = view;
+	ret = arena_open(name, options, out);
 
 	/* If the region itself is missing, the second call returns -ENOENT, too. */
 	if (ret != -ENOENT)
 		return ret;
-	options.view = NULL;
-	return arena_open(name, &options, out);
+	options->view = NULL;
+	return arena_open(name, options, out);
 }
 
 /* Wait for the last operation of a process that had the role and has died. */
-static int wait_for_role(const char *name, uint32_t role, const char *view, struct arena **out)
+static int wait_for_role(const char *name, struct arena_options *options, const char *view,
+			 struct arena **out)
 {
 	const struct timespec pause = { .tv_nsec = ROLE_PAUSE_NS };
 	int64_t deadline = clock_deadline(ROLE_WAIT_MS);
@@ -72,20 +77,37 @@ static int wait_for_role(const char *name, uint32_t role, const char *view, stru
 		 ROLE_WAIT_MS / 1000);
 	while (ret == -EBUSY && clock_left_ms(deadline) && !start_stop_is_pending()) {
 		nanosleep(&pause, NULL);
-		ret = try_to_open(name, role, view, out);
+		ret = try_to_open(name, options, view, out);
 	}
 	return ret;
 }
 
-int proto_open_region(const char *name, uint32_t role, struct arena **out)
+static int load_layout(const char *name, int fd, struct arena_layout *l)
 {
-	char view[MSHARE_VIEW_SIZE];
-	int ret;
+	int ret = arena_layout_load(fd, l);
 
+	close(fd);
+	if (ret)
+		log_error("region %s: the inherited layout cannot be used: %s", name,
+			  strerror(-ret));
+	return ret;
+}
+
+int proto_open_region(const char *name, uint32_t role, int layout_fd, struct arena **out)
+{
+	static struct arena_layout layout;
+	struct arena_options options = {
+		.size = sizeof(options), .role = role, .layout = &layout,
+	};
+	char view[MSHARE_VIEW_SIZE];
+	int ret = load_layout(name, layout_fd, &layout);
+
+	if (ret)
+		return ret;
 	proto_view_name(role, view);
-	ret = try_to_open(name, role, view, out);
+	ret = try_to_open(name, &options, view, out);
 	if (ret == -EBUSY)
-		ret = wait_for_role(name, role, view, out);
+		ret = wait_for_role(name, &options, view, out);
 	if (ret)
 		return open_error(name, view, ret);
 	log_view(name, *out);

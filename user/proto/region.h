@@ -22,6 +22,8 @@ void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE]);
  * proto_open_region() - open a region and take a role in it
  * @name: name of the region
  * @role: PROTO_ROLE_NP() or PROTO_ROLE_SP()
+ * @layout_fd: the layout, as of arena_layout_seal(); it is closed. The one in the region is not
+ *	looked at, as another process may be able to change it
  * @out: the arena; arena_close() closes it and the region
  *
  * The region is opened through the view of the role. A region that has no such view was made by
@@ -32,6 +34,6 @@ void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE]);
  *
  * Return: 0 or -errno as of arena_open(); -EACCES if the role's view belongs to another user.
  */
-int proto_open_region(const char *name, uint32_t role, struct arena **out);
+int proto_open_region(const char *name, uint32_t role, int layout_fd, struct arena **out);
 
 #endif /* PROTO_REGION_H */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "control.h"
 #include "counters.h"
 #include "late.h"
 #include "peer.h"
@@ -56,7 +57,7 @@ static struct arena_ring_options ring_options(const struct sp *sp, bool polled)
 	return (struct arena_ring_options){
 		.size = sizeof(struct arena_ring_options),
 		.entries = entries < ARENA_RING_MAX_ENTRIES ? entries : ARENA_RING_MAX_ENTRIES,
-		.files = BACKEND_FILES,
+		.files = BACKEND_FILES + 1,
 		.sources = polled ? 0 : OTHER_SOURCES + sp->n_peers,
 		.registered = registered,
 		.register_peers = registered,
@@ -106,11 +107,15 @@ void sp_loop_close(struct sp *sp)
 
 int sp_loop_connect(struct sp *sp)
 {
-	int ret = 0;
+	int ret = sp_control_peers(sp);
 
+	if (ret == -ECANCELED)
+		sp->status = SP_EXIT_OK;
 	/* Each NP connects to the SPs in their order, so all of them meet. */
 	for (unsigned int i = 0; i < sp->n_peers && !ret; i++)
 		ret = sp_peer_connect(&sp->peer[i]);
+	if (!ret)
+		ret = sp_control_watch(sp);
 	if (ret)
 		sp_loop_disconnect(sp);
 	return ret;
@@ -168,7 +173,10 @@ static void take_event(struct sp *sp, const struct arena_event *e)
 {
 	switch (e->type) {
 	case ARENA_EVENT_OPERATION:
-		sp_work_ended(sp, e);
+		if (e->cookie == SP_CONTROL_COOKIE)
+			sp_control_happened(sp, e);
+		else
+			sp_work_ended(sp, e);
 		break;
 	case ARENA_EVENT_CHANNEL:
 		sp_peer_happened(&sp->peer[e->cookie]);

@@ -51,7 +51,7 @@ static int layout_check(struct sp *sp)
 		return -EPROTO;
 	}
 	sp->n_peers = proto_nps(l);
-	if (sp->options.n_nps > sp->n_peers) {
+	if (sp->options.n_nps != sp->n_peers) {
 		log_error("region %s has %u network processes, and %u were named",
 			  sp->options.region, sp->n_peers, sp->options.n_nps);
 		return -EPROTO;
@@ -66,7 +66,7 @@ static int layout_check(struct sp *sp)
 static int region_open(struct sp *sp)
 {
 	int ret = proto_open_region(sp->options.region, PROTO_ROLE_SP(sp->options.id),
-				    &sp->arena);
+				    sp->options.layout_fd, &sp->arena);
 
 	if (ret)
 		return ret;

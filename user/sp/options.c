@@ -2,7 +2,7 @@
 #include "options.h"
 
 #include <common/options.h>
-#include <common/parse.h>
+#include <proto/inherit.h>
 #include <sandbox/sandbox.h>
 
 #include "loop.h"
@@ -11,14 +11,23 @@
 static int take_np(void *values, char *text, struct option_error *error)
 {
 	struct sp_options *o = values;
-	uint32_t pid;
 
 	if (o->n_nps == PROTO_MAX_NPS)
 		return option_refuse(error, "there are more than %d", PROTO_MAX_NPS);
-	if (parse_u32(text, INT32_MAX, &pid))
-		return option_refuse(error, "%s is not a process id", text);
-	o->np[o->n_nps++] = (pid_t)pid;
+	if (proto_end_parse(text, &o->np[o->n_nps]))
+		return option_refuse(error, "%s is not RING,MEMORY,PEER", text);
+	o->n_nps++;
 	return 0;
+}
+
+static int take_control_fd(void *values, char *text, struct option_error *error)
+{
+	return proto_fd_parse(&((struct sp_options *)values)->control_fd, text, error);
+}
+
+static int take_layout_fd(void *values, char *text, struct option_error *error)
+{
+	return proto_fd_parse(&((struct sp_options *)values)->layout_fd, text, error);
 }
 
 static int take_limit(void *values, char *text, struct option_error *error)
@@ -40,9 +49,16 @@ static const struct option_rule rules[] = {
 	{ .name = "backend", .kind = OPTION_WORD, FIELD(backend), .words = backend_names,
 	  .argument = "WHAT",
 	  .help = "nvme, block, file or auto: the first of them that the disk has (auto)" },
-	{ .name = "np", .kind = OPTION_OTHER, .take = take_np, .argument = "PID",
-	  .help = "process id of a network process; may be repeated, in the order of their "
-		  "numbers; this process ends with the last of them" },
+	{ .name = "np", .is_needed = true, .kind = OPTION_OTHER, .take = take_np,
+	  .argument = "RING,MEMORY,PEER",
+	  .help = "descriptors of the channel to a network process: own mailbox, its memory, "
+		  "mailbox of the network process; once for each, in the order of their numbers; "
+		  "this process ends with the last of them" },
+	{ .name = "control-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_control_fd,
+	  .argument = "N",
+	  .help = "the socket by which arenad says who the network processes are" },
+	{ .name = "layout-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_layout_fd,
+	  .argument = "N", .help = "the layout of the region, in a sealed memfd" },
 	{ .name = "limit", .kind = OPTION_OTHER, .take = take_limit,
 	  .argument = "iops=N,bytes=SIZE,connections=N",
 	  .help = "requests a second, bytes a second and clients at a time, over all network "
@@ -77,7 +93,8 @@ static const struct option_rule rules[] = {
 static const struct option_table table = {
 	.program = "arena-sp",
 	.about = "serve one disk to the network processes of a region",
-	.needed = "--region=NAME --id=N --disk=PATH",
+	.needed = "--region=NAME --id=N --disk=PATH --np=RING,MEMORY,PEER... --control-fd=N "
+		  "--layout-fd=N",
 	.more = "SIGUSR1 prints the counters to standard error; SIGTERM ends the process "
 		"when the requests in flight are done. Exit status: 0 it was asked to stop, "
 		"1 an error, 2 a wrong command line, 3 the last network process ended.",

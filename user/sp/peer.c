@@ -8,6 +8,7 @@
 #include <proto/layout.h>
 #include <proto/record.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loop.h"
 #include "replies.h"
@@ -198,6 +199,7 @@ void sp_peer_init(struct sp *sp, uint32_t id)
 		.sp = sp,
 		.id = id,
 		.role = PROTO_ROLE_NP(id),
+		.process.end = sp->options.np[id],
 		.request_group = (uint32_t)proto_group_of_np(l, id, PROTO_USE_RECORD),
 		.record_group = (uint32_t)proto_group_of_sp(l, own, id, PROTO_USE_RECORD),
 		.disk_group = (uint32_t)proto_group_of_sp(l, own, id, PROTO_USE_DISK),
@@ -205,12 +207,24 @@ void sp_peer_init(struct sp *sp, uint32_t id)
 	};
 }
 
+/* A successor of an NP is of no use yet. */
+void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd)
+{
+	uint32_t id = ARENA_ROLE_NUMBER(role);
+
+	if (ARENA_ROLE_CLASS(role) == PROTO_CLASS_NP && id < sp->n_peers &&
+	    !sp->peer[id].process.epoch)
+		proto_peer_learn(&sp->peer[id].process, epoch, pidfd);
+	else if (pidfd >= 0)
+		close(pidfd);
+}
+
 static int connect_error(struct sp_peer *peer, int ret)
 {
 	if (start_stop_is_pending()) {
 		log_info("asked to stop before network process %u came", peer->id);
 		peer->sp->status = SP_EXIT_OK;
-	} else if (is_end(ret) || ret == -ESRCH) {
+	} else if (is_end(ret)) {
 		log_info("network process %u has ended: stopping", peer->id);
 		peer->sp->status = SP_EXIT_PEER;
 	} else {
@@ -238,11 +252,14 @@ int sp_peer_connect(struct sp_peer *peer)
 		.size = sizeof(options),
 		.transport = proto_channel_transport(sp->options.transport),
 		.entries = proto_window(proto_requests(sp->layout)),
-		.peer_pid = sp->options.np[peer->id],
+		.end = &peer->process.end,
+		.epoch = peer->process.epoch,
+		.pidfd = peer->process.pidfd,
 		.timeout_ms = CONNECT_TIMEOUT_MS,
 	};
 	int ret = arena_channel_open(sp->arena, peer->role, &options, &peer->channel);
 
+	peer->process.pidfd = 0;
 	if (ret)
 		return connect_error(peer, ret);
 	sp->n_live++;

@@ -12,6 +12,7 @@
 #include <arena/channel.h>
 #include <arena/message.h>
 #include <arena/source.h>
+#include <proto/inherit.h>
 #include <proto/returns.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct sp;
  * @sp: the process
  * @id: its number in the region
  * @role: its role
+ * @process: the NP
  * @channel: the channel to it; NULL before it is open and after its end
  * @source: the channel as a source of the ring
  * @returns: RETURNs that are held
@@ -48,6 +50,7 @@ struct sp_peer {
 	struct sp *sp;
 	uint32_t id;
 	uint32_t role;
+	struct proto_peer process;
 	struct arena_channel *channel;
 	struct arena_source source;
 	struct proto_returns returns;
@@ -70,6 +73,17 @@ struct sp_peer {
 
 /** sp_peer_init() - describe NP @id of a layout that was checked */
 void sp_peer_init(struct sp *sp, uint32_t id);
+
+/**
+ * sp_peer_told() - arenad has said who a peer is
+ * @sp: process
+ * @role: role of the peer
+ * @epoch: epoch of the channel
+ * @pidfd: of the peer; the call takes it over
+ *
+ * It is called for each NP before sp_peer_connect().
+ */
+void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd);
 
 /**
  * sp_peer_connect() - open the channel to the NP, say HELLO, and let the ring watch the channel

@@ -5,10 +5,10 @@
 #include <stddef.h>
 
 /*
- * It looks for holes in its disk, and asks whether the disk is still there; all I/O is done by the
- * ring.
+ * It looks for holes in its disk, asks whether the disk is still there, and hears from arenad; all
+ * I/O is done by the ring.
  */
-static const char *const calls[] = { "lseek", NULL };
+static const char *const calls[] = { "lseek", "recvmsg", NULL };
 
 /* It allocates nothing while it serves, but a library reserves 128 MiB for the thread. */
 #define MEMORY	(256ULL << 20)

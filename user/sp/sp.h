@@ -12,6 +12,7 @@
  *	work.c		carries it out as operations of a backend
  *	survey.c	finds out where a file has holes
  *	late.c		answers requests that the disk does not end
+ *	control.c	hears from arenad who the network processes are
  *	replies.c	replies to all requests of a network process that ended in a turn
  */
 #ifndef SP_SP_H
@@ -52,7 +53,9 @@ enum sp_exit {
  * @disk: path of the disk
  * @id: number of this SP in the region
  * @n_nps: used entries of @np
- * @np: process ids of the NPs, in the order of their numbers; 0 if one is not known
+ * @np: what the process has inherited of its channel to each NP, in the order of their numbers
+ * @control_fd: arenad's control socket
+ * @layout_fd: the layout, as of arena_layout_seal()
  * @backend: enum backend_kind
  * @transport: what carries the messages of the channels
  * @wait: how the process waits
@@ -69,7 +72,9 @@ struct sp_options {
 	const char *disk;
 	uint32_t id;
 	unsigned int n_nps;
-	pid_t np[PROTO_MAX_NPS];
+	struct arena_channel_end np[PROTO_MAX_NPS];
+	int control_fd;
+	int layout_fd;
 	unsigned int backend;
 	enum proto_transport transport;
 	enum arena_wait wait;
@@ -156,6 +161,7 @@ struct sp_counters {
  * @freed: requests whose ranges are not blocked any more
  * @stalled: requests for whose next operation the ring had no room
  * @active: requests that are neither free nor done
+ * @control: arenad's control socket, as a file of the ring
  * @is_stopping: new requests are refused, and the process ends when @active is 0
  * @status: exit status
  * @counters: totals since the start
@@ -183,6 +189,7 @@ struct sp {
 	struct sp_queue freed;
 	struct sp_queue stalled;
 	uint32_t active;
+	struct arena_file control;
 	bool is_stopping;
 	enum sp_exit status;
 	struct sp_counters counters;

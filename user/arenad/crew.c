@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+#include "crew.h"
+
+#include <arena/layout.h>
+#include <common/clock.h>
+#include <common/log.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "options.h"
+#include "program.h"
+#include "reload.h"
+
+/* When a process that could not take its messages is sent them again. */
+#define RETRY_MS	1000
+
+static bool is_np(const struct crew *c, unsigned int i)
+{
+	return i < c->nps;
+}
+
+/* The export of an SP. */
+static const struct export_options *export_of(const struct crew *c, unsigned int i)
+{
+	return &c->options->exports.export[i - c->nps];
+}
+
+static bool is_alive(const struct crew *c, unsigned int i)
+{
+	return i < c->started && c->child[i].pidfd >= 0;
+}
+
+/*
+ * The start
+ */
+
+static void name_all(struct crew *c)
+{
+	for (unsigned int i = 0; i < c->nps; i++)
+		snprintf(c->name[i], CREW_NAME_SIZE, "arena-np %u", i);
+	for (unsigned int i = c->nps; i < c->n; i++)
+		snprintf(c->name[i], CREW_NAME_SIZE, "arena-sp %u (disk %s)", i - c->nps,
+			 export_of(c, i)->label);
+}
+
+static int fork_one(struct crew *c, unsigned int i, struct program *p)
+{
+	const struct user *user = is_np(c, i) ? &c->options->np_user : &c->options->sp_user;
+
+	p->control_fd = lines_open(&c->lines, i);
+	if (p->control_fd < 0)
+		return p->control_fd;
+	if (is_np(c, i))
+		reload_begin(c->reload, i);
+	return child_start(&c->child[i], c->name[i], user,
+			   is_np(c, i) ? program_exec_np : program_exec_sp, p);
+}
+
+static int start_one(struct crew *c, unsigned int i, int ready_fd)
+{
+	struct program p = {
+		.options = c->options, .cpus = c->cpus, .pairs = &c->pairs,
+		.id = is_np(c, i) ? i : i - c->nps,
+		.sockets = is_np(c, i) ? &c->sockets[i] : NULL,
+		.layout_fd = c->layout_fd, .ready_fd = ready_fd, .control_fd = -1,
+	};
+	int ret = fork_one(c, i, &p);
+
+	if (p.control_fd >= 0)
+		close(p.control_fd);
+	if (ret)
+		log_error("cannot start %s: %s", c->name[i], strerror(-ret));
+	else
+		restart_begun(&c->restart[i], clock_ns());
+	return ret;
+}
+
+/*
+ * Tell one process of a pair who the other one is, which may be dead. Return: has it to be told
+ * again?
+ */
+static bool tell(struct crew *c, unsigned int whom, unsigned int who, uint32_t role,
+		 uint32_t epoch)
+{
+	const struct control_message m = {
+		.type = CONTROL_PEER, .role = role, .epoch = epoch,
+	};
+
+	return is_alive(c, whom) && lines_send(&c->lines, whom, &m, c->child[who].pidfd) == -EAGAIN;
+}
+
+/* A process that takes no messages is told later, and may hear of the same epoch twice. */
+static void tell_pair(struct crew *c, unsigned int np, unsigned int sp)
+{
+	uint32_t epoch = c->pairs.pair[np][sp].epoch;
+	bool is_owed = tell(c, np, c->nps + sp, PROTO_ROLE_SP(sp), epoch);
+
+	is_owed |= tell(c, c->nps + sp, np, PROTO_ROLE_NP(np), epoch);
+	c->is_owed[np][sp] = is_owed;
+}
+
+/* A pair begins anew whenever one of its processes does. */
+static void pair_up(struct crew *c, unsigned int np, unsigned int sp)
+{
+	c->pairs.pair[np][sp].epoch++;
+	tell_pair(c, np, sp);
+}
+
+static void pair_up_one(struct crew *c, unsigned int i)
+{
+	if (is_np(c, i))
+		for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
+			pair_up(c, i, sp);
+	else
+		for (unsigned int np = 0; np < c->nps; np++)
+			pair_up(c, np, i - c->nps);
+}
+
+static int start_each(struct crew *c, int ready_fd)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < c->n && !ret; i++) {
+		ret = start_one(c, i, ready_fd);
+		c->started += !ret;
+	}
+	/* Each process has the same epochs then, and waits for what it is told. */
+	for (unsigned int i = 0; i < c->nps && !ret; i++)
+		pair_up_one(c, i);
+	return ret;
+}
+
+int crew_start(struct crew *c, const struct arena_layout *l, struct listen_set *sockets,
+	       int ready_fd)
+{
+	int ret;
+
+	c->nps = c->options->nps;
+	c->n = c->nps + c->options->exports.n;
+	name_all(c);
+	lines_init(&c->lines, c->n);
+	c->reload->lines = &c->lines;
+	c->layout_fd = arena_layout_seal(l);
+	if (c->layout_fd < 0)
+		log_error("cannot make a memfd of the layout: %s", strerror(-c->layout_fd));
+	ret = c->layout_fd < 0 ? c->layout_fd : pairs_open(&c->pairs, c->options, l);
+	for (unsigned int i = 0; i < c->nps && !ret; i++)
+		ret = listen_again(&c->options->listen, sockets, &c->sockets[i]);
+	listen_leave(sockets);
+	return ret ? ret : start_each(c, ready_fd);
+}
+
+/*
+ * Death
+ */
+
+static bool has_an_np(const struct crew *c)
+{
+	for (unsigned int i = 0; i < c->nps; i++)
+		if (is_alive(c, i) || c->restart[i].is_due)
+			return true;
+	return false;
+}
+
+/* Return: is a successor of the process to be started? */
+static bool plan_successor(struct crew *c, unsigned int ended)
+{
+	struct restart *r = &c->restart[ended];
+	int64_t now = clock_ns();
+
+	if (!restart_died(r, now)) {
+		log_error("%s has died %u times within %d s: it is not started again",
+			  c->name[ended], RESTART_DEATHS, RESTART_WINDOW_S);
+		return false;
+	}
+	if (r->due_at > now)
+		log_warn("%s is started again in %d ms", c->name[ended],
+			 (int)((r->due_at - now) / CLOCK_NS_PER_MS));
+	return true;
+}
+
+/* The kernel would give clients to sockets that only a lost NP has. */
+static void lose(struct crew *c, unsigned int ended)
+{
+	c->has_lost = true;
+	if (is_np(c, ended)) {
+		log_warn("its clients are cut off; the other network processes go on");
+		listen_leave(&c->sockets[ended]);
+	} else {
+		log_warn("export '%s' has no disk now (--no-disk %s); the others go on",
+			 export_of(c, ended)->label,
+			 export_no_disk_words[export_of(c, ended)->no_disk]);
+	}
+}
+
+/*
+ * Go on without a process that stays down, if the node can: without one of several NPs, or without
+ * the SP of an export that may be without a disk.
+ */
+static bool go_on_without(struct crew *c, unsigned int ended, bool is_ready)
+{
+	if (!has_an_np(c))
+		return false;
+	if (is_np(c, ended) ? !is_ready : export_of(c, ended)->no_disk == EXPORT_STOP)
+		return false;
+	lose(c, ended);
+	return true;
+}
+
+bool crew_reap(struct crew *c, bool is_ready)
+{
+	bool restarts = is_ready && c->options->hold_seconds;
+
+	for (unsigned int i = 0; i < c->started; i++) {
+		if (!child_reap(&c->child[i]))
+			continue;
+		child_log_end(&c->child[i]);
+		if (restarts && plan_successor(c, i))
+			continue;
+		if (!go_on_without(c, i, is_ready))
+			return false;
+	}
+	return true;
+}
+
+/* A successor that cannot be started counts as one that has died at once. */
+static bool start_successor(struct crew *c, unsigned int i)
+{
+	if (start_one(c, i, -1))
+		return plan_successor(c, i) || go_on_without(c, i, true);
+	log_info("%s is started again", c->name[i]);
+	pair_up_one(c, i);
+	return true;
+}
+
+static bool is_owing(const struct crew *c)
+{
+	for (unsigned int i = 0; i < c->nps; i++)
+		for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
+			if (c->is_owed[i][sp])
+				return true;
+	return false;
+}
+
+static void tell_again(struct crew *c)
+{
+	for (unsigned int i = 0; i < c->nps; i++)
+		for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
+			if (c->is_owed[i][sp])
+				tell_pair(c, i, sp);
+}
+
+bool crew_turn(struct crew *c)
+{
+	bool good = true;
+
+	reload_retry(c->reload);
+	tell_again(c);
+	for (unsigned int i = 0; i < c->started && good; i++)
+		if (c->restart[i].is_due && !clock_left_ms(c->restart[i].due_at))
+			good = start_successor(c, i);
+	return good;
+}
+
+int crew_wait_ms(const struct crew *c)
+{
+	int ms = is_owing(c) || reload_is_owing(c->reload) ? RETRY_MS : -1;
+
+	for (unsigned int i = 0; i < c->started; i++) {
+		int left = clock_left_ms(c->restart[i].due_at);
+
+		if (c->restart[i].is_due && (ms < 0 || left < ms))
+			ms = left;
+	}
+	return ms;
+}
+
+bool crew_has_dead(const struct crew *c)
+{
+	for (unsigned int i = 0; i < c->started; i++)
+		if (c->restart[i].is_due)
+			return true;
+	return c->has_lost;
+}
+
+void crew_leave(struct crew *c)
+{
+	for (unsigned int i = 0; i < c->nps; i++)
+		listen_leave(&c->sockets[i]);
+}
+
+void crew_close(struct crew *c)
+{
+	crew_leave(c);
+	lines_close(&c->lines);
+	pairs_close(&c->pairs);
+	if (c->layout_fd >= 0)
+		close(c->layout_fd);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes of a region: they are started, told of each other, and started again after their
+ * death. arenad keeps what a successor needs: listening sockets, mailboxes and the command line.
+ *
+ * The NPs come first in all tables: if the last one dies the SPs end too, and the log must name the
+ * process that died first. This header must not know of signals, nor when arenad stops.
+ */
+#ifndef ARENAD_CREW_H
+#define ARENAD_CREW_H
+
+#include <listen/socket.h>
+#include <proto/layout.h>
+#include <stdbool.h>
+
+#include "child.h"
+#include "lines.h"
+#include "pairs.h"
+#include "restart.h"
+
+#define CREW_MAX	LINES_MAX
+#define CREW_NAME_SIZE	64
+
+struct arenad_options;
+struct cpus_of;
+struct reload;
+
+/**
+ * struct crew - the processes
+ * @options: command line
+ * @cpus: CPUs to which the processes are bound
+ * @reload: what the NPs get by their control sockets
+ * @nps: number of NPs
+ * @n: number of all processes
+ * @started: used entries of @child
+ * @child: the processes
+ * @name: their names in messages
+ * @restart: when their successors are started
+ * @sockets: listening sockets that each NP has, also while it is dead
+ * @pairs: the mailboxes
+ * @lines: the control sockets
+ * @layout_fd: the layout of the region, which each process inherits
+ * @is_owed: by NP and SP: one of the two has not been told yet who the other one is
+ * @has_lost: a process has died, and the others go on without it
+ */
+struct crew {
+	const struct arenad_options *options;
+	const struct cpus_of *cpus;
+	struct reload *reload;
+	unsigned int nps;
+	unsigned int n;
+	unsigned int started;
+	struct child child[CREW_MAX];
+	char name[CREW_MAX][CREW_NAME_SIZE];
+	struct restart restart[CREW_MAX];
+	struct listen_set sockets[PROTO_MAX_NPS];
+	struct pairs pairs;
+	struct lines lines;
+	int layout_fd;
+	bool is_owed[PROTO_MAX_NPS][PROTO_MAX_SPS];
+	bool has_lost;
+};
+
+/**
+ * crew_start() - start all processes
+ * @c: with @options, @cpus and @reload; all else is filled in, to be closed with crew_close() also
+ *	if the call fails
+ * @l: layout of the region
+ * @sockets: listening sockets; those whose address is reused are closed
+ * @ready_fd: descriptor to which each NP writes that it is ready
+ *
+ * It logs its errors.
+ *
+ * Return: 0 or -errno.
+ */
+int crew_start(struct crew *c, const struct arena_layout *l, struct listen_set *sockets,
+	       int ready_fd);
+
+/**
+ * crew_reap() - look which processes have ended, and plan their successors
+ * @c: the processes
+ * @is_ready: all NPs were ready once. Before that a process that ends shows that something is wrong
+ *	with the node, and has no successor
+ *
+ * It logs which processes have ended, and how.
+ *
+ * Return: false if arenad has to end, too.
+ */
+bool crew_reap(struct crew *c, bool is_ready);
+
+/** crew_turn() - start successors that are due; false if arenad has to end */
+bool crew_turn(struct crew *c);
+
+/** crew_wait_ms() - for how many milliseconds there is nothing to do; -1 for ever */
+int crew_wait_ms(const struct crew *c);
+
+/** crew_has_dead() - is a process dead that should run? */
+bool crew_has_dead(const struct crew *c);
+
+/** crew_leave() - listen no more on sockets of single NPs */
+void crew_leave(struct crew *c);
+
+/** crew_close() - close everything; no process runs any more */
+void crew_close(struct crew *c);
+
+#endif /* ARENAD_CREW_H */

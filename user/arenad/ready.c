@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "ready.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void ready_init(struct ready *r, int fd, unsigned int wanted)
+{
+	*r = (struct ready){ .fd = fd, .wanted = wanted };
+}
+
+void ready_close(struct ready *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+}
+
+static bool say_ready(const char *addresses)
+{
+	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout))
+		return true;
+	log_error("cannot write the line \"ready\" to standard output: %s", strerror(errno));
+	return false;
+}
+
+/*
+ * The NPs have the same listening sockets, so each says the same, and the last one counts. Nothing
+ * is read after it: an NP that writes more must not make arenad say more. Return false if the line
+ * cannot be passed on to standard output.
+ */
+static bool take_ready(struct ready *r, const char *line)
+{
+	if (strncmp(line, "READY", 5) != 0)
+		return true;
+	r->n++;
+	if (r->n < r->wanted)
+		return true;
+	ready_close(r);
+	return say_ready(line + 5);
+}
+
+/* Take the whole lines that have come. */
+static bool take_lines(struct ready *r)
+{
+	bool is_said = true;
+	char *newline;
+
+	while (is_said && r->fd >= 0 &&
+	       (newline = memchr(r->text, '\n', r->length))) {
+		size_t length = (size_t)(newline + 1 - r->text);
+
+		*newline = '\0';
+		is_said = take_ready(r, r->text);
+		r->length -= length;
+		memmove(r->text, newline + 1, r->length);
+	}
+	return is_said;
+}
+
+/*
+ * Each NP writes one line, "READY ADDRESS...", and closes the pipe. Return false if arenad cannot
+ * pass on that all are ready.
+ */
+bool ready_take(struct ready *r)
+{
+	size_t room = sizeof(r->text) - r->length;
+	ssize_t n = read(r->fd, r->text + r->length, room);
+
+	if (n > 0) {
+		r->length += (size_t)n;
+		return take_lines(r);
+	}
+	ready_close(r);
+	return true;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "control.h"
+
+#include <common/clock.h>
+#include <common/log.h>
+#include <common/start.h>
+#include <control/socket.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "peer.h"
+#include "sp.h"
+
+/* arenad sends it as soon as all processes run. */
+#define PATIENCE_MS	30000
+/* The signal that asks the process to stop is blocked, so it ends no wait. */
+#define PAUSE_MS	100
+
+static void obey(struct sp *sp, const struct control_message *m, int fd)
+{
+	if (m->type == CONTROL_PEER) {
+		sp_peer_told(sp, m->role, m->epoch, fd);
+		return;
+	}
+	log_warn("arenad said what this process does not know: %u", m->type);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Return: 0 if there may be more messages, or -errno. */
+static int take_one(struct sp *sp, int timeout_ms)
+{
+	struct control_message m;
+	int fd, ret = control_socket_await(sp->options.control_fd, &m, &fd, timeout_ms);
+
+	if (!ret)
+		obey(sp, &m, fd);
+	else if (ret == -EPROTO)
+		log_warn("arenad said what this process does not understand");
+	return ret == -EAGAIN || ret == -EINTR || ret == -EPROTO || ret == -ETIMEDOUT ? 0 : ret;
+}
+
+static bool knows_all(const struct sp *sp)
+{
+	for (unsigned int i = 0; i < sp->n_peers; i++)
+		if (!sp->peer[i].process.epoch)
+			return false;
+	return true;
+}
+
+int sp_control_peers(struct sp *sp)
+{
+	int64_t deadline = clock_deadline(PATIENCE_MS);
+	int ret = 0;
+
+	while (!ret && !knows_all(sp)) {
+		ret = take_one(sp, PAUSE_MS);
+		if (start_stop_is_pending())
+			ret = -ECANCELED;
+		else if (!ret && !clock_left_ms(deadline))
+			ret = -ETIMEDOUT;
+	}
+	if (ret == -ECANCELED)
+		log_info("asked to stop before the network processes were known");
+	else if (ret)
+		log_error("arenad does not say who the network processes are: %s", strerror(-ret));
+	return ret;
+}
+
+static int wait_for_message(struct sp *sp)
+{
+	return arena_ring_poll(sp->ring, sp->control, POLLIN, false, SP_CONTROL_COOKIE, NULL);
+}
+
+int sp_control_watch(struct sp *sp)
+{
+	int ret = arena_ring_add_file(sp->ring, sp->options.control_fd, &sp->control);
+
+	if (!ret)
+		ret = wait_for_message(sp);
+	if (ret)
+		log_error("cannot use the control socket: %s", strerror(-ret));
+	return ret;
+}
+
+void sp_control_happened(struct sp *sp, const struct arena_event *e)
+{
+	int ret = e->result < 0 ? e->result : take_one(sp, 0);
+
+	if (!ret)
+		ret = wait_for_message(sp);
+	/* arenad's end ends this process anyway, where arenad has started it. */
+	if (ret && ret != -EPIPE)
+		log_error("the control socket is of no use any more: %s", strerror(-ret));
+}
