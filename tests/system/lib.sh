@@ -95,3 +95,40 @@ slow_disk()
 	at_exit slow_disk_end
 	dmsetup mknodes slow
 }
+
+target=/sys/kernel/config/nvmet
+target_device=''
+
+nvme_target_end()
+{
+	arenad_kill
+	[ -z "$target_device" ] || echo 1 >"/sys/class/nvme/$target_device/delete_controller"
+	rm -f "$target/ports/1/subsystems/arena"
+	rmdir "$target/ports/1" "$target/subsystems/arena/namespaces/1" "$target/subsystems/arena"
+}
+
+has_target_disk()
+{
+	target_device=$(grep -lx arena /sys/class/nvme/nvme*/subsysnqn | awk -F / '{ print $5 }')
+	target_disk=/dev/${target_device}n1
+	[ -n "$target_device" ] && [ -b "$target_disk" ] && [ -c "/dev/ng${target_device#nvme}n1" ]
+}
+
+# nvme_target PATH: until the end of the test, make $target_disk, a namespace of the kernel's own NVMe
+# target that has the disk or file PATH below it
+nvme_target()
+{
+	local namespace=$target/subsystems/arena/namespaces/1
+
+	modprobe -a nvmet nvme-loop || skip_all "this kernel has no NVMe target"
+	mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+	mkdir -p "$namespace" "$target/ports/1"
+	at_exit nvme_target_end
+	echo 1 >"$target/subsystems/arena/attr_allow_any_host"
+	echo "$1" >"$namespace/device_path"
+	echo 1 >"$namespace/enable"
+	echo loop >"$target/ports/1/addr_trtype"
+	ln -s "$target/subsystems/arena" "$target/ports/1/subsystems/arena"
+	echo "transport=loop,nqn=arena" >/dev/nvme-fabrics
+	wait_for 20 has_target_disk || skip_all "the NVMe target makes no namespace"
+}

@@ -9,47 +9,10 @@
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires qemu-io dmsetup
+requires qemu-io
 
-modprobe -a dm-mod nvmet nvme-loop || skip_all "this kernel has no NVMe target"
-mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
-target=/sys/kernel/config/nvmet
-subsystem=$target/subsystems/claim
-
-target_remove()
-{
-	dmsetup resume slow 2>/dev/null
-	arenad_kill
-	[ -z "$device" ] || echo 1 >"/sys/class/nvme/$device/delete_controller"
-	rm -f "$target/ports/1/subsystems/claim"
-	rmdir "$target/ports/1" "$subsystem/namespaces/1" "$subsystem"
-	wait_for 10 dmsetup remove slow
-}
-
-# controller: print the name of the target's controller
-controller()
-{
-	grep -lx claim /sys/class/nvme/nvme*/subsysnqn | awk -F / '{ print $5 }'
-}
-
-has_namespace()
-{
-	device=$(controller) && [ -c "/dev/ng${device#nvme}n1" ]
-}
-
-device=''
-dmsetup create slow --table "0 131072 linear $disk0 0" || skip_all "cannot make a device"
-dmsetup mknodes slow
-mkdir "$subsystem" "$subsystem/namespaces/1" "$target/ports/1"
-at_exit target_remove
-echo 1 >"$subsystem/attr_allow_any_host"
-echo /dev/mapper/slow >"$subsystem/namespaces/1/device_path"
-echo 1 >"$subsystem/namespaces/1/enable"
-echo loop >"$target/ports/1/addr_trtype"
-ln -s "$subsystem" "$target/ports/1/subsystems/claim"
-echo "transport=loop,nqn=claim" >/dev/nvme-fabrics
-wait_for 20 has_namespace || skip_all "the NVMe target makes no namespace"
-disk=/dev/${device}n1
+slow_disk
+nvme_target /dev/mapper/slow
 
 # io COMMAND: one of qemu-io's commands, at the disk
 io()
@@ -59,7 +22,7 @@ io()
 
 # The region of a killed process keeps its memory as long as the disk uses it.
 pages_2m 160
-arenad_start --size 128M --page-size 2M --disk "one=$disk" --disk-backend nvme
+arenad_start --size 128M --page-size 2M --disk "one=$target_disk" --disk-backend nvme
 ok "a write succeeds while the device works" io "write -P 7 0 1M"
 dmsetup suspend --nolockfs slow
 io "write -P 8 0 1M" >"$tmp/io" 2>&1 &
@@ -69,7 +32,7 @@ kill -KILL "$(children arena-sp)"
 arenad_wait
 wait "$writer"
 
-arenad_run --size 128M --page-size 2M --disk "one=$disk" --disk-backend nvme
+arenad_run --size 128M --page-size 2M --disk "one=$target_disk" --disk-backend nvme
 ok "a successor finds the namespace in use by nobody who can be seen" \
 	wait_for 30 says "is in use by nobody who can be seen: waiting"
 sleep 3

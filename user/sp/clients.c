@@ -46,6 +46,30 @@ enum proto_status sp_clients_answer(struct sp *sp, struct sp_request *r)
 	return r->operation == PROTO_OPEN ? open_disk(sp, r) : close_disk(r->peer);
 }
 
+/*
+ * The kernel cuts discards and zeroes off where a device ends, and the BLOCK_STATUS of a device is
+ * answered without it, so none of these would fail. They are rare enough for one more system call.
+ */
+static bool may_succeed_beyond(uint16_t operation)
+{
+	return operation == PROTO_DISCARD || operation == PROTO_WRITE_ZEROES ||
+	       operation == PROTO_BLOCK_STATUS;
+}
+
+/* The NP lets no request pass that is beyond the size which its client was told. */
+enum proto_status sp_clients_range(struct sp *sp, uint16_t operation, uint64_t offset,
+				   uint64_t length)
+{
+	const uint64_t *bytes = &sp->backend.limits.bytes;
+
+	if (may_succeed_beyond(operation))
+		backend_look(&sp->backend);
+	if (offset <= *bytes && length <= *bytes - offset)
+		return PROTO_OK;
+	return *bytes && (operation == PROTO_WRITE || operation == PROTO_WRITE_ZEROES) ?
+	       PROTO_ENOSPC : PROTO_EIO;
+}
+
 void sp_clients_look(struct sp *sp)
 {
 	int64_t now = clock_coarse_s();

@@ -32,20 +32,6 @@ int sp_requests_init(struct sp *sp)
  * Checks
  */
 
-/*
- * The NP lets no request pass that is beyond the size which its client was told, so the disk has
- * shrunk, or is gone altogether.
- */
-static enum proto_status check_range(const struct sp *sp, const struct proto_request *q)
-{
-	uint64_t bytes = sp->backend.limits.bytes;
-
-	if (q->offset <= bytes && q->length <= bytes - q->offset)
-		return PROTO_OK;
-	return bytes && (q->operation == PROTO_WRITE || q->operation == PROTO_WRITE_ZEROES) ?
-	       PROTO_ENOSPC : PROTO_EIO;
-}
-
 static enum proto_status check_can(const struct sp *sp, const struct proto_request *q)
 {
 	const struct backend_limits *l = &sp->backend.limits;
@@ -95,7 +81,7 @@ static enum proto_status parse(struct sp *sp, struct sp_request *r, const struct
 	enum proto_status status = check_can(sp, q);
 
 	if (!status && q->operation != PROTO_FLUSH && !sp_clients_asks(q->operation))
-		status = check_range(sp, q);
+		status = sp_clients_range(sp, q->operation, q->offset, q->length);
 	if (!status && q->operation == PROTO_WRITE)
 		status = take_payload(sp, r, q);
 	r->operation = q->operation;

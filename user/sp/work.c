@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clients.h"
 #include "late.h"
 #include "request.h"
 #include "sp.h"
@@ -410,11 +411,22 @@ static bool next_stage(struct sp *sp, struct sp_request *r)
 	return true;
 }
 
+/*
+ * Where the disk has shrunk since the request was accepted, each kind of device and of operation
+ * has an error of its own. The client is told what it would be told now.
+ */
+static enum proto_status status_of_failed(struct sp *sp, const struct sp_request *r)
+{
+	enum proto_status status = sp_clients_range(sp, r->operation, r->offset, r->length);
+
+	return status ? status : proto_status_of(-r->error, r->operation);
+}
+
 /* Plan the next stage, or end the request. Return: true if there may be operations to begin. */
 static bool stage_ended(struct sp *sp, struct sp_request *r)
 {
 	if (r->error) {
-		sp_request_finish(sp, r, proto_status_of(-r->error, r->operation));
+		sp_request_finish(sp, r, status_of_failed(sp, r));
 		return false;
 	}
 	if (r->is_again) {
@@ -461,6 +473,8 @@ static void fail(struct sp_request *r, int error, const char *why)
 	r->todo = 0;
 	if (r->error)
 		return;
+	/* If the disk has shrunk, or is gone, that is why. */
+	backend_look(&r->peer->sp->backend);
 	r->error = error;
 	if (error != -EOPNOTSUPP)
 		log_failed(r, error, why);

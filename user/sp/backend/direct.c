@@ -4,8 +4,6 @@
  * file.
  */
 #include <errno.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 
 #include "ways.h"
 
@@ -80,7 +78,7 @@ static int begin(struct backend *b, const struct backend_io *io)
 	}
 }
 
-static int file_result(struct backend *b, const struct arena_event *e, const char **why)
+static int result(struct backend *b, const struct arena_event *e, const char **why)
 {
 	(void)b;
 	if (e->result >= 0 && e->flags & ARENA_EVENT_SHORT) {
@@ -93,33 +91,17 @@ static int file_result(struct backend *b, const struct arena_event *e, const cha
 	return e->result < 0 ? e->result : 0;
 }
 
-/*
- * The kernel answers ENOSPC to a write behind the end of a device. A device that was removed has
- * no bytes any more, so every write is behind its end.
- */
-static int block_result(struct backend *b, const struct arena_event *e, const char **why)
-{
-	int ret = file_result(b, e, why);
-	uint64_t bytes = 0;
-
-	if (ret != -ENOSPC || (!ioctl(b->fd, BLKGETSIZE64, &bytes) && bytes &&
-			       bytes >= b->limits.bytes))
-		return ret;
-	*why = "the device was removed, or has become smaller";
-	return -EIO;
-}
-
 const struct backend_ops block_ops = {
 	.kind = BACKEND_BLOCK,
 	.begin = begin,
-	.result = block_result,
+	.result = result,
 	.size = block_size_now,
 };
 
 const struct backend_ops file_ops = {
 	.kind = BACKEND_FILE,
 	.begin = begin,
-	.result = file_result,
+	.result = result,
 	.size = file_size_now,
 	.survey = file_survey,
 	.is_dense = file_is_dense,
