@@ -194,7 +194,10 @@ static void test_bounded(void)
 	is_answer(admission_take(&a, 0, &client[1], 1), ADMISSION_FULL,
 		  "another client of the bounded export is granted nothing of the rest");
 	admission_wait(&a, 0);
-	ok(!admission_is_pressed(&a), "a client that waits for its bounded export presses nobody");
+	ok(admission_is_pressed(&a, 0),
+	   "a client that waits for its bounded export presses the clients of that export");
+	ok(!admission_is_pressed(&a, 1),
+	   "a client that waits for its bounded export presses no client of another export");
 	is_answer(admission_take(&a, 1, &client[2], OWN + EXPORT + 100), ADMISSION_GRANTED,
 		  "a client of another export is granted the rest while the bounded export waits");
 	admission_give(&a, 0, &client[0], OWN + EXPORT + 100);

@@ -136,10 +136,10 @@ void admission_wait(struct admission *a, uint32_t export);
 /** admission_round() - begin a round in which waiting clients ask again, the oldest first */
 void admission_round(struct admission *a);
 
-/** admission_is_pressed() - does any client wait? */
-static inline bool admission_is_pressed(const struct admission *a)
+/** admission_is_pressed() - does any client wait for what a client of @export has? */
+static inline bool admission_is_pressed(const struct admission *a, uint32_t export)
 {
-	return a->is_waited_for;
+	return a->is_waited_for || a->export[export].is_waited_for;
 }
 
 /** admission_free() - how much is free */

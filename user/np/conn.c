@@ -357,14 +357,14 @@ static bool lingers_too_long(const struct conn *c)
 /* A send without a copy keeps the SP's buffers until the client has taken the data. */
 static bool takes_no_replies(const struct conn *c)
 {
-	bool is_pressed = admission_is_pressed(&c->np->peer[c->sp].data);
+	bool is_pressed = admission_is_pressed(&c->np->peer[c->sp].data, 0);
 
 	return c->tx.n_batches && c->np->now - c->tx.moved_at > stall_limit(c, is_pressed);
 }
 
 static bool sends_no_payload(const struct conn *c)
 {
-	bool is_pressed = admission_is_pressed(&c->np->share.payload);
+	bool is_pressed = admission_is_pressed(&c->np->share.payload, c->sp);
 
 	return receive_waits_for_payload(c) &&
 	       c->np->now - c->rx.part_at > stall_limit(c, is_pressed);

@@ -104,7 +104,7 @@ static uint32_t get_spares(struct conn *c)
 	uint32_t buffers = (bytes + PROTO_DISK_BUFFER - 1) / PROTO_DISK_BUFFER;
 	uint32_t pairs = plan_pairs(&rx->guess);
 
-	if (admission_is_pressed(&c->np->share.payload))
+	if (admission_is_pressed(&c->np->share.payload, c->sp))
 		pairs = 0;
 	if (!pairs || rx->spare_buffers != buffers)
 		drop_spares(c);
