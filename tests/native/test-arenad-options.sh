@@ -132,6 +132,37 @@ for program in arenad arena-np arena-sp; do
 		"$("$BUILD/$program" --version)" "$program $version"
 done
 
+# fits SIZE PAGE-SIZE OPTION...: a region of so many MiB is large enough
+fits()
+{
+	local status
+
+	arenad_run --size "$1M" --page-size "$2" "${@:3}" --disk "d=$(disk d 4M)" \
+		--disk "e=$(disk e 4M)"
+	wait_for 30 grep -q 'taking\|error' "$tmp/log"
+	arenad_stop
+	! grep -q 'are too few for' "$tmp/log"
+}
+# needed: the size that arenad says is needed
+needed() { sed -n 's/.*they need \([0-9]*\)M.*/\1/p' "$tmp/log"; }
+while read -r page options; do
+	# shellcheck disable=SC2086 # several words
+	not_ok "arenad refuses a region of 60 MiB for two disks in pages of $page with $options" \
+		fits 60 "$page" $options
+	size=$(needed)
+	# 1 GiB is the unit in such pages.
+	unit=$([ "$page" = 1G ] && echo 1024 || [ "$page" = 2M ] && echo 2 || echo 1)
+	# shellcheck disable=SC2086
+	ok "the size that arenad then says is needed is enough: ${size}M" fits "$size" "$page" $options
+	# shellcheck disable=SC2086
+	not_ok "less than that is not enough, with $options in pages of $page" \
+		fits $((size - unit)) "$page" $options
+done <<-END
+	4K --nps 2 --np-buffers 4
+	4K --nps 1
+	2M --nps 3 --np-buffers 300
+END
+
 arenad_start --np-buffers 16380 --size 512M --disk "d=$(disk d 4M)"
 arenad_stop
 is "arenad with the greatest accepted --np-buffers works and ends with status 0" "$status" 0

@@ -161,6 +161,17 @@ static void test_pages(uint64_t page, uint64_t length, uint32_t nps, uint32_t sp
 	   mib, nps, sps, kib);
 }
 
+/* Each process needs 33 MiB for each process that it may serve, as arenad(8) says. */
+static void test_least(uint32_t nps, uint32_t sps)
+{
+	uint64_t mib = 33 * nps * (sps + 1ULL);
+
+	test_pages(4096, mib << 20, nps, sps);
+	mib = 32 * nps * (sps + 1ULL);
+	is(make_in_pages(4096, mib << 20, nps, sps), -ENOSPC,
+	   "%llu MiB are too few for %u NPs and %u SPs", (unsigned long long)mib, nps, sps);
+}
+
 int main(void)
 {
 	test_counts(LENGTH, 1, 1, 2);
@@ -176,6 +187,11 @@ int main(void)
 	test_pages(2ULL << 20, 128ULL << 20, 1, 1);
 	test_pages(2ULL << 20, 1ULL << 30, 1, 8);
 	test_pages(2ULL << 20, 1ULL << 30, 3, 2);
+	test_least(1, 1);
+	test_least(2, 1);
+	test_least(1, 12);
+	test_least(3, 5);
+	test_least(PROTO_MAX_NPS, PROTO_MAX_SPS);
 	is(make_in_pages(1ULL << 30, 8ULL << 30, 1, 8), -ENOSPC,
 	   "8 GiB in pages of 1 GiB are too few for an NP and 8 SPs");
 	return done_testing();

@@ -165,11 +165,13 @@ static int share_out(const struct arenad_options *o, struct mshare *m,
 
 static int layout_error(const struct arenad_options *o, uint64_t page_size, int ret)
 {
-	if (ret == -ENOSPC)
+	uint64_t least = roles_least_size(o, page_size);
+
+	if (ret == -ENOSPC && least)
 		log_error("--size: %" PRIu64 " MiB in pages of %" PRIu64 " KiB are too few for %u "
-			  "disks, %u network processes and %u buffers of each; no two processes "
-			  "have a page in common", o->size >> 20, page_size / 1024, o->exports.n,
-			  o->nps, o->np_buffers);
+			  "disks, %u network processes and %u buffers of each: they need %" PRIu64
+			  "M, as no two processes have a page in common", o->size >> 20,
+			  page_size / 1024, o->exports.n, o->nps, o->np_buffers, least >> 20);
 	else
 		log_error("cannot lay out region %s: %s", o->region, strerror(-ret));
 	return ret;

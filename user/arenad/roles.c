@@ -9,14 +9,42 @@
 
 #include "options.h"
 
-int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l)
+/* Sizes that are proposed are round. */
+#define STEP		(1ULL << 20)
+/* A region is not larger. */
+#define MOST		(1ULL << 39)
+
+static int lay_out(const struct arenad_options *o, uint64_t size, uint64_t page_size,
+		   struct arena_layout *l)
 {
 	const struct proto_counts counts = { o->nps, o->exports.n, o->np_buffers };
 	struct arena_config config;
 
-	proto_config_init(&config, o->size, &counts);
+	proto_config_init(&config, size, &counts);
 	proto_config_align(&config, page_size);
 	return arena_layout_make(l, &config);
+}
+
+int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l)
+{
+	return lay_out(o, o->size, page_size, l);
+}
+
+uint64_t roles_least_size(const struct arenad_options *o, uint64_t page_size)
+{
+	uint64_t step = page_size > STEP ? page_size : STEP;
+	uint64_t low = 0, high = MOST / step;
+	struct arena_layout l;
+
+	while (high - low > 1) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (lay_out(o, middle * step, page_size, &l))
+			low = middle;
+		else
+			high = middle;
+	}
+	return lay_out(o, high * step, page_size, &l) ? 0 : high * step;
 }
 
 /*

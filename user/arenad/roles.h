@@ -24,6 +24,15 @@ struct arenad_options;
 int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l);
 
 /**
+ * roles_least_size() - how large a region has to be for so many processes and buffers
+ * @o: command line, of which the size does not matter
+ * @page_size: as for roles_lay_out()
+ *
+ * Return: bytes, a multiple of the page size and of 1 MiB; 0 if no region is large enough.
+ */
+uint64_t roles_least_size(const struct arenad_options *o, uint64_t page_size);
+
+/**
  * roles_make_views() - make the view of each role, which proto_open_region() opens
  * @o: command line
  * @m: region, open for writing

@@ -20,18 +20,50 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 	return (n + to - 1) / to * to;
 }
 
-/* The NPs get a fifth of the region, or as much as they need if it is small. */
-static uint64_t bytes_of_nps(const struct arena_config *c, const struct proto_counts *n)
+/*
+ * What each process of a class needs: channels with those of the other one, whose buffers lie at
+ * multiples of their size, its groups of known sizes, and longest extents.
+ */
+static uint64_t needs(const struct arena_config *c, uint32_t class, uint32_t others)
 {
-	uint64_t each = arena_control_bytes(c->channel_entries) * (n->sps + 1ULL) +
-			(PROTO_NET_BUFFER + PROTO_RECORDS_A_REQUEST * PROTO_RECORD_BUFFER) *
-			(n->net_buffers + 1ULL) + 2 * PAGE +
-			c->longest_extent + 2ULL * PROTO_DISK_BUFFER;
-	uint64_t least = round_up(sizeof(struct arena_layout), PAGE) +
-			 n->nps * round_up(each, c->align);
-	uint64_t fifth = c->length / 5;
+	const struct arena_class_config *cc = &c->classes[class];
+	uint64_t parts = cc->parts ? cc->parts : 1;
+	uint64_t bytes = arena_control_bytes(c->channel_entries) * (others + 1ULL);
 
-	return round_up(fifth > least ? fifth : least, c->align);
+	for (uint32_t i = 0; cc->group[i].count; i++)
+		bytes += parts * round_up(cc->group[i].buffer_size * cc->group[i].count, PAGE);
+	return bytes + parts * c->longest_extent;
+}
+
+/*
+ * The layout lies in the part of the first NP, in pages of its own unless they are large, see
+ * struct arena_config. All NPs get parts of one size.
+ */
+static uint64_t least_of_nps(const struct arena_config *c, uint32_t nps, uint32_t sps)
+{
+	uint64_t layout = round_up(sizeof(struct arena_layout),
+				   c->align <= PAGE_2M ? c->align : PAGE);
+
+	return nps * round_up(layout + needs(c, PROTO_CLASS_NP, sps), c->align);
+}
+
+static uint64_t least_of_sps(const struct arena_config *c, uint32_t nps, uint32_t sps)
+{
+	return sps * round_up(needs(c, PROTO_CLASS_SP, nps), c->align);
+}
+
+/* The NPs get a fifth of the region in whole pages. If it is small, all get what they need. */
+static uint64_t bytes_of_nps(const struct arena_config *c)
+{
+	uint32_t nps = c->classes[PROTO_CLASS_NP].processes;
+	uint32_t sps = c->classes[PROTO_CLASS_SP].processes;
+	uint64_t least = least_of_nps(c, nps, sps), others = least_of_sps(c, nps, sps);
+	uint64_t bytes = c->length / 5;
+
+	if (bytes + others > c->length)
+		bytes = c->length > others ? c->length - others : 0;
+	bytes -= bytes % (nps * c->align);
+	return bytes > least ? bytes : least;
 }
 
 /* The rings of a channel must hold a whole window. */
@@ -77,7 +109,7 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 			},
 		},
 	};
-	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c, n);
+	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c);
 }
 
 int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_use use)
@@ -85,25 +117,10 @@ int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_u
 	return arena_layout_find(l, PROTO_ROLE_NP(i), use, 0);
 }
 
-/*
- * The share of an NP in whole pages. A page of 1 GiB is more than an NP needs, so its share is
- * rounded down if that leaves a page.
- */
-static uint64_t pages_of_np(uint64_t bytes, uint64_t page_size)
-{
-	return page_size > PAGE_2M && bytes > page_size ? bytes / page_size * page_size :
-							  round_up(bytes, page_size);
-}
-
 void proto_config_align(struct arena_config *c, uint64_t page_size)
 {
-	struct arena_class_config *nps = &c->classes[PROTO_CLASS_NP];
-
 	c->align = page_size;
-	nps->bytes = nps->processes * pages_of_np(nps->bytes / nps->processes, page_size);
-	/* The layout takes whole pages of the first NP's share, see struct arena_config. */
-	if (page_size > PAGE && page_size <= PAGE_2M)
-		nps->bytes += nps->processes * page_size;
+	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c);
 }
 
 uint32_t proto_groups_of_sp(const struct arena_layout *l, unsigned int i, enum proto_use use)

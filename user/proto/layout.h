@@ -78,8 +78,8 @@ struct proto_counts {
  * @length: bytes of the region that have memory
  * @n: how many processes and buffers there are
  *
- * A fifth of the region belongs to the NPs (4 GiB of 20), or more if they cannot work with that;
- * the rest belongs to the SPs, each of which divides its part among the NPs.
+ * A fifth of the region belongs to the NPs (4 GiB of 20), or less or more if all processes cannot
+ * work with that; the rest belongs to the SPs, each of which divides its part among the NPs.
  */
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n);
 
@@ -98,8 +98,8 @@ int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_u
  * @c: filled by proto_config_init()
  * @page_size: bytes of the region's pages
  *
- * Then no page has two writers, and each role can have a view (arena_make_view()). The NPs get
- * at least one page each, and one for the layout where pages are not larger than 2 MiB.
+ * Then no page has two writers, and each role can have a view (arena_make_view()). The layout has
+ * pages of its own where pages are not larger than 2 MiB.
  */
 void proto_config_align(struct arena_config *c, uint64_t page_size);
 
