@@ -44,6 +44,13 @@ is "a new arenad refuses a name that is taken" "$status" 1
 ok "the new arenad names the option --replace" says "--replace"
 start --replace
 ok "arenad with --replace serves clients" nbdinfo "nbd://$address/one"
+size=$((384 * NPS)) pages=$((128 * NPS))
+arenad --region more --backend module --size "${size}M" --nps "$NPS" --disk "two=$disk1" \
+	--listen 127.0.0.1:0 >/dev/null 2>"$tmp/more"
+is "arenad ends with status 1 if another one has the huge pages that it needs" $? 1
+ok "arenad says that it waits for huge pages, how many it needs and how many are free" grep -q \
+	"$((size / 2)) huge pages of 2048 KiB are needed, and $pages of $((2 * pages)) are free: waiting" \
+	"$tmp/more"
 arenad_stop
 is "arenad with --replace ends with status 0" "$status" 0
 ok "all huge pages are free after the replaced region ended" wait_for 20 pages_back

@@ -18,8 +18,7 @@
 #define PAGE_1G		(1ULL << 30)
 #define PAGE_2M		(2ULL << 20)
 #define PAGE_4K		4096ULL
-/* Wait for at most five seconds. */
-#define POOL_TRIES	50
+#define POOL_WAIT_MS	5000
 #define POOL_PAUSE_MS	100
 /* Only the module has views, which restrict each process to its part of the region. */
 #define NOT_PROTECTED	\
@@ -60,19 +59,20 @@ static uint64_t pool_available(uint64_t page_size)
  */
 static bool pool_suffices(uint64_t page_size, uint64_t size)
 {
-	uint64_t needed = size / page_size;
+	uint64_t needed = size / page_size, all = pool_read(page_size, "nr_hugepages");
+	int64_t deadline = clock_deadline(POOL_WAIT_MS);
 
-	if (size % page_size || pool_read(page_size, "nr_hugepages") < needed)
+	if (size % page_size || all < needed)
 		return false;
-	for (int tries = 0; tries < POOL_TRIES; tries++) {
-		if (pool_available(page_size) >= needed)
-			return true;
-		if (!tries)
-			log_info("waiting for huge pages of %" PRIu64 " KiB that are in use",
-				 page_size / 1024);
+	if (pool_available(page_size) >= needed)
+		return true;
+	log_info("%" PRIu64 " huge pages of %" PRIu64 " KiB are needed, and %" PRIu64 " of %" PRIu64
+		 " are free: waiting for up to %d s, as others may just have ended", needed,
+		 page_size / 1024, pool_available(page_size), all, POOL_WAIT_MS / 1000);
+	do
 		clock_sleep_ms(POOL_PAUSE_MS);
-	}
-	return false;
+	while (pool_available(page_size) < needed && clock_left_ms(deadline) > 0);
+	return pool_available(page_size) >= needed;
 }
 
 static bool pages_fit(const struct arenad_options *o, uint64_t page_size)
