@@ -126,10 +126,15 @@ static int look(struct np *np)
 		.cookie = handler_cookie(&np->look.handler),
 	};
 
+	int ret;
+
 	np->look = (struct listen_look){ .np = np, .handler.happened = looked };
 	if (proto_nps(arena_layout(np->arena)) < 2)
 		return 0;
-	return arena_ring_add_timer(np->ring, &timer, NULL);
+	ret = arena_ring_add_timer(np->ring, &timer, NULL);
+	if (ret)
+		log_error("cannot set the timer that looks for clients: %s", strerror(-ret));
+	return ret;
 }
 
 int listeners_open(struct np *np)

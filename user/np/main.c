@@ -170,34 +170,40 @@ static void gather(struct np *np)
 }
 
 /* Connections that wait get what became free, then one submit starts all operations. */
-static void turn(struct np *np)
+static int turn(struct np *np)
 {
+	int ret;
+
 	conn_table_resume(np);
 	conn_table_turn(np);
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		peer_turn(&np->peer[i]);
 	listeners_turn(np);
-	stop_turn(np);
+	ret = stop_turn(np);
 	gather(np);
 	np->shakes = 0;
 	np->counters.turns++;
+	return ret;
 }
 
 static int loop(struct np *np)
 {
 	static struct arena_event events[NP_EVENTS_A_TURN];
+	int ret = turn(np);
 
-	while (!np->is_ending) {
+	while (!ret && !np->is_ending) {
 		int n = arena_ring_next_many(np->ring, events, NP_EVENTS_A_TURN, -1);
 
-		if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY)
+		if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY) {
+			log_error("the ring broke: %s", strerror(-n));
 			return n;
+		}
 		np->now = clock_coarse_s();
 		for (int i = 0; i < n; i++)
 			handler_call(&events[i]);
-		turn(np);
+		ret = turn(np);
 	}
-	return 0;
+	return ret;
 }
 
 /* Everything is open now. */
@@ -221,10 +227,7 @@ static int serve(struct np *np)
 	int ret;
 
 	np->now = clock_coarse_s();
-	turn(np);
 	ret = loop(np);
-	if (ret)
-		log_error("the ring broke: %s", strerror(-ret));
 	counters_print(np);
 	return ret;
 }

@@ -55,6 +55,7 @@ int stop_init(struct np *np)
 {
 	struct stop *s = &np->stop;
 	sigset_t set;
+	int ret;
 
 	*s = (struct stop){
 		.np = np,
@@ -67,8 +68,11 @@ int stop_init(struct np *np)
 	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
-	return arena_ring_add_signals(np->ring, ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) |
-				      ARENA_SIGNAL(SIGUSR1), handler_cookie(&s->signal), NULL);
+	ret = arena_ring_add_signals(np->ring, ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) |
+				     ARENA_SIGNAL(SIGUSR1), handler_cookie(&s->signal), NULL);
+	if (ret)
+		log_error("cannot receive signals: %s", strerror(-ret));
+	return ret;
 }
 
 /* An idle process needs no tick, so that the clock does not wake it. */
@@ -83,26 +87,30 @@ static bool needs_tick(const struct np *np)
 	return false;
 }
 
-static void start_tick(struct np *np)
+static int start_tick(struct np *np)
 {
 	const struct arena_timer timer = {
 		.size = sizeof(timer),
 		.first_ns = CLOCK_NS_PER_S,
 		.cookie = handler_cookie(&np->stop.tick),
 	};
+	int ret = arena_ring_add_timer(np->ring, &timer, NULL);
 
-	np->stop.is_ticking = !arena_ring_add_timer(np->ring, &timer, NULL);
+	if (ret)
+		log_error("cannot set the timer of the time limits: %s", strerror(-ret));
+	np->stop.is_ticking = !ret;
+	return ret;
 }
 
-void stop_turn(struct np *np)
+int stop_turn(struct np *np)
 {
 	struct stop *s = &np->stop;
+	int ret = !s->is_ticking && needs_tick(np) ? start_tick(np) : 0;
 
-	if (!s->is_ticking && needs_tick(np))
-		start_tick(np);
-	if (!s->is_stopping || (np->conns.n && np->now - s->since < STOP_SECONDS))
-		return;
+	if (ret || !s->is_stopping || (np->conns.n && np->now - s->since < STOP_SECONDS))
+		return ret;
 	if (np->conns.n)
 		log_warn("%u connections did not end in time", np->conns.n);
 	np->is_ending = true;
+	return 0;
 }

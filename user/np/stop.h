@@ -30,10 +30,15 @@ struct stop {
 	int64_t since;
 };
 
-/** stop_init() - receive signals as events of the ring from now on; 0 or -errno */
+/** stop_init() - receive signals as events of the ring from now on; logs errors; 0 or -errno */
 int stop_init(struct np *np);
 
-/** stop_turn() - start a tick if something needs one, and end the loop if all is done */
-void stop_turn(struct np *np);
+/**
+ * stop_turn() - start a tick if something needs one, and end the loop if all is done
+ *
+ * Return: 0; or -errno if there can be no tick, without which no time limit holds. The error was
+ * logged.
+ */
+int stop_turn(struct np *np);
 
 #endif /* NP_STOP_H */

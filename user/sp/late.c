@@ -26,7 +26,7 @@ static uint64_t period_ns(const struct sp *sp)
 	return sp->is_stopping && (!ns || ns > STOP_PERIOD_NS) ? STOP_PERIOD_NS : ns;
 }
 
-void sp_late_watch(struct sp *sp)
+int sp_late_watch(struct sp *sp)
 {
 	const struct arena_timer timer = {
 		.size = sizeof(timer),
@@ -34,14 +34,18 @@ void sp_late_watch(struct sp *sp)
 		.cookie = SP_TIMER_LATE,
 	};
 
+	int ret;
+
 	/* The first period after SIGTERM must not wait for a long one to end. */
 	if (sp->is_stopping && !sp->late.stopping) {
 		sp->late.stopping = 1;
 		sp->late.is_watching = false;
 	}
 	if (sp->late.is_watching || !timer.first_ns || sp->active == sp->late.n)
-		return;
-	sp->late.is_watching = !arena_ring_add_timer(sp->ring, &timer, NULL);
+		return 0;
+	ret = arena_ring_add_timer(sp->ring, &timer, NULL);
+	sp->late.is_watching = !ret;
+	return ret;
 }
 
 /* Does the disk have something of the request that it has to end? */

@@ -42,8 +42,12 @@ struct sp_late {
 	bool hangs;
 };
 
-/** sp_late_watch() - see to it that the period ends, if there are requests; called each turn */
-void sp_late_watch(struct sp *sp);
+/**
+ * sp_late_watch() - see to it that the period ends, if there are requests; called each turn
+ *
+ * Return: 0, or -errno if there can be no timer.
+ */
+int sp_late_watch(struct sp *sp);
 
 /** sp_late_look() - end a period, and answer requests that are late */
 void sp_late_look(struct sp *sp);

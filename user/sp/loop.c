@@ -23,8 +23,11 @@
 #define STALL_MS		10
 /* Entries of the ring beyond one for each request: few requests have several operations. */
 #define SPARE_ENTRIES		64U
-/* The signals, the timers and the waker are sources, too. */
-#define OTHER_SOURCES		5U
+/*
+ * The signals, the three timers and the waker are sources, too, and at the end a fourth timer: that
+ * of late.c is set anew then.
+ */
+#define OTHER_SOURCES		6U
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
 
@@ -220,7 +223,19 @@ static void tick(struct sp *sp)
 		sp->is_ticking = true;
 }
 
-static void turn(struct sp *sp, const struct arena_event *events, int n)
+/* Set the timers without which the process could wait for ever. */
+static int set_timers(struct sp *sp)
+{
+	int ret = sp_late_watch(sp);
+
+	if (!ret)
+		ret = sp_throttle_turn(sp);
+	if (ret)
+		log_error("cannot set a timer: %s", strerror(-ret));
+	return ret;
+}
+
+static int turn(struct sp *sp, const struct arena_event *events, int n)
 {
 	for (int i = 0; i < n; i++)
 		take_event(sp, &events[i]);
@@ -228,8 +243,7 @@ static void turn(struct sp *sp, const struct arena_event *events, int n)
 	for (unsigned int i = 0; i < sp->n_peers; i++)
 		sp_peer_turn(&sp->peer[i]);
 	tick(sp);
-	sp_late_watch(sp);
-	sp_throttle_turn(sp);
+	return set_timers(sp);
 }
 
 /* Take what has come on a ring. Return: false if that is not possible any more. */
@@ -243,8 +257,10 @@ static bool take_turn(struct sp *sp, struct arena_ring *ring, int timeout_ms)
 		sp->status = SP_EXIT_ERROR;
 		return false;
 	}
-	turn(sp, events, n);
-	return true;
+	if (!turn(sp, events, n))
+		return true;
+	sp->status = SP_EXIT_ERROR;
+	return false;
 }
 
 static bool is_polling(const struct sp *sp)
@@ -257,8 +273,6 @@ static int wait_ms(const struct sp *sp)
 {
 	if (is_polling(sp))
 		return 0;
-	if (sp->throttle.n_waiting && !sp->throttle.is_ticking)
-		return STALL_MS;
 	return sp->stalled.first ? STALL_MS : -1;
 }
 

@@ -87,13 +87,16 @@ static int64_t wait_ns(const struct sp_throttle *t)
 	return left_ns > TICK_NS ? left_ns : TICK_NS;
 }
 
-void sp_throttle_turn(struct sp *sp)
+int sp_throttle_turn(struct sp *sp)
 {
 	struct sp_throttle *t = &sp->throttle;
 	struct arena_timer timer = { .size = sizeof(timer), .cookie = SP_TIMER_LIMITS };
+	int ret;
 
 	if (!t->n_waiting || t->is_ticking)
-		return;
+		return 0;
 	timer.first_ns = (uint64_t)wait_ns(t);
-	t->is_ticking = !arena_ring_add_timer(sp->ring, &timer, NULL);
+	ret = arena_ring_add_timer(sp->ring, &timer, NULL);
+	t->is_ticking = !ret;
+	return ret;
 }

@@ -44,7 +44,11 @@ bool sp_throttle_enter(struct sp *sp, struct sp_request *r);
 /** sp_throttle_take() - the next request that may go now; NULL if there is none */
 struct sp_request *sp_throttle_take(struct sp *sp);
 
-/** sp_throttle_turn() - start a timer if requests wait and there is none; called in each turn */
-void sp_throttle_turn(struct sp *sp);
+/**
+ * sp_throttle_turn() - start a timer if requests wait and there is none; called in each turn
+ *
+ * Return: 0, or -errno if there can be no timer.
+ */
+int sp_throttle_turn(struct sp *sp);
 
 #endif /* SP_THROTTLE_H */
