@@ -31,7 +31,7 @@ for way in nvme block; do
 	dd if=/dev/zero "of=$disk0" bs=1M count=65 oflag=direct status=none
 	serve "$way"
 	ok "$way: reads find byte for byte what writes of any alignment have written" \
-		"$BUILD/tests/native/nbd-model" "${address%:*}" "${address##*:}" one
+		"$BUILD/tests/native/nbd-model" "${address%:*}" "${address##*:}" one 150
 	counters_refresh
 	before=$(interrupts)
 	ios=$(($(counter arena-sp reads) + $(counter arena-sp writes)))

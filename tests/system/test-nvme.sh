@@ -39,7 +39,7 @@ ends()
 model()
 {
 	ok "$name: reads find byte for byte what writes of any alignment have written" \
-		"$BUILD/tests/native/nbd-model" "${address%:*}" "${address##*:}" one
+		"$BUILD/tests/native/nbd-model" "${address%:*}" "${address##*:}" one 150
 }
 
 # partition OP: add (1) or remove (2) a partition of 64 MiB in the kernel's table, by BLKPG

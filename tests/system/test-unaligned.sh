@@ -20,7 +20,7 @@ try()
 	dd if=/dev/zero "of=$disk2" bs=1M oflag=direct status=none 2>/dev/null
 	arenad_start --size 256M --page-size 2M --disk "one=$disk2" "$@"
 	ok "with $name the disk's content is that of the model" "$BUILD/tests/native/nbd-model" \
-		"${address%:*}" "${address##*:}" one
+		"${address%:*}" "${address##*:}" one 150
 	counters_refresh
 	ok "with $name the SP completed partial blocks" test "$(counter arena-sp rmw)" -gt 0
 	is "with $name the SP counted no error" "$(counter arena-sp errors)" 0
