@@ -37,6 +37,16 @@ listen=(--listen 127.0.0.1:0)
 # not depend on it may set another default; NPS=2 in the environment tries all of them with two.
 : "${NPS:=1}"
 
+# default_size ARGUMENT...: print a size of the region that suffices for these arguments and one
+# network process, and less than arenad's own, because arenad clears the memory at each start
+default_size()
+{
+	local disks
+
+	disks=$(printf '%s\n' "$@" | grep -c '^--disk\(=\|$\)')
+	[ "$disks" -gt 4 ] && echo 1G || echo 256M
+}
+
 # for_nps ARGUMENT...: set $arguments to these, with a region that is large enough for $NPS network
 # processes
 for_nps()
@@ -44,7 +54,9 @@ for_nps()
 	local i size
 
 	arguments=("$@")
-	for ((i = 1; i < $#; i++)); do
+	[[ $backend != memfd || " $* " == *" --size"* ]] ||
+		arguments=(--size "$(default_size "$@")" "$@")
+	for ((i = 1; i < ${#arguments[@]}; i++)); do
 		[ "${arguments[i - 1]}" = --size ] || continue
 		size=$(numfmt --from=iec "${arguments[i]}") &&
 			arguments[i]=$((size * NPS))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: the daemons serve a disk with every transport and every way of waiting that arenad's
 # command line offers, and both processes use what it says.
+: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdcopy

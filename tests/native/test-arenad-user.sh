@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: arenad on a memfd needs no privilege, and an SP works without registered buffers
 # if it may not lock enough memory to register them.
+: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires setpriv nbdcopy prlimit

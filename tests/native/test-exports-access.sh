@@ -3,6 +3,7 @@
 # Goal: an export that a client may not use looks to it as one that does not exist, whatever it asks
 # with; rules of networks and of identities hold together; the log says what was refused and why;
 # and the empty name is the default export where there is one.
+: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo nbdsh psktool

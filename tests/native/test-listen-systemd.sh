@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: arenad and arena-np serve the sockets that systemd passes to them, by name or all of them,
 # say what is wrong with others, and leave the sockets as they were when they end.
+: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=np-lib.sh
 . "$(dirname "$0")/np-lib.sh"
 requires systemd-socket-activate nbdinfo python3

@@ -3,6 +3,7 @@
 # Goal: on the module and two NVMe disks real clients write, read and verify; NP and SPs work
 # on views of their own and copy no byte.
 # timeout: 400
+: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo nbdcopy fio qemu-img qemu-io
@@ -16,7 +17,7 @@ two=nbd://$address/two
 size=$(blockdev --getsize64 "$disk0")
 
 not_ok "with the module arenad does not warn that processes are not protected" says "not protected"
-is "the NP and both SPs have the region attached" "$(region attached)" 3
+is "each NP and both SPs have the region attached" "$(region attached)" $((NPS + 2))
 ok "the NP and each SP are attached through the views of their roles" on_own_views
 is "nbdinfo shows the size of the disk" "$(nbdinfo --size "$one")" "$size"
 is "nbdinfo --list shows both disks" "$(nbdinfo --list "nbd://$address" | grep -c '^export=')" 2

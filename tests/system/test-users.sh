@@ -4,6 +4,7 @@
 # another role.
 # Method: users that each system has; opening the views as each of them; real clients.
 # timeout: 300
+: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdcopy setpriv
@@ -18,7 +19,7 @@ can_open()
 }
 
 owner_of() { stat -c '%U %a' "/dev/mshare/test/$1"; }
-user_of() { ps -o user= -p "$(children "$1")"; }
+user_of() { children "$1" | xargs -n 1 ps -o user= -p | sort -u; }
 have_ended() { ! kill -0 "$@" 2>/dev/null; }
 
 chown "$sp" "$(realpath "$disk0")"
