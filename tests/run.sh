@@ -33,9 +33,10 @@
 # with a comment "run: long", tests with "vm: long" on a kernel that checks itself, and tests
 # with "vm: once" on all kernels but the first one. style, model, tsan, parsers, native and
 # peers run at the same time as the suites after them, up to one that needs a machine. If
-# there are several suites of machines, the first one runs beside the others, which follow
-# each other: most tests keep one processor of a machine busy. Tests in the machine share one
-# boot, except those with a comment like
+# there are several suites of machines, two machines run at any time, because most tests keep
+# one processor of a machine busy: the kernel that checks itself in one boot, and of the
+# others arena/ and uapi/ in one and system/ in another one. Tests in the machine share a boot
+# otherwise, except those with a comment like
 #
 #	vm: append=no5lvl
 #
@@ -52,7 +53,7 @@ set -euo pipefail
 . "$(dirname "$0")/vm/kernel-tree.sh"
 cd "$tree"
 
-only=. short='' first_vm=
+only=. short='' first_vm='' part=''
 while [[ ${1:-} == --* ]]; do
 	case $1 in
 	--only) only=${2:-.}; shift ;;
@@ -88,6 +89,16 @@ named()
 	echo "${name%.sh}"
 }
 
+# is_of_part FILE: does the test belong to the part of the suite that $part names? Without a part
+# all tests do.
+is_of_part()
+{
+	case $part in
+	system) [[ $1 == tests/system/* ]] ;;
+	device) [[ $1 != tests/system/* ]] ;;
+	esac
+}
+
 # select_tests FILE...: set $selected to those that exist and match --only
 select_tests()
 {
@@ -96,6 +107,7 @@ select_tests()
 	selected=()
 	for file in "$@"; do
 		[ -e "$file" ] || continue
+		is_of_part "$file" || continue
 		[[ $(named "$file") =~ $only ]] || continue
 		[ -n "$short" ] && grep -q '\<run: long\>' "$file" && continue
 		selected+=("$file")
@@ -165,6 +177,7 @@ run_in_vm()
 	local kernel=$1 results=$2 failed=0 file append number=0 all variants=() name
 
 	name=check-${results#build/results/vm-}
+	name=${name//\//-}
 	all=("${selected[@]}")
 	[ "${#all[@]}" -gt 0 ] || return 0
 	mapfile -t variants < <(for file in "${all[@]}"; do append_of "$file"; done | sort -u)
@@ -192,10 +205,10 @@ run_suite()
 {
 	local suite=$1 build=build under="" results system=() all=() slow=
 
-	results=$(results_of "$suite")
+	results=$(results_of "$suite")${part:+/$part}
 	rm -rf "$results"
 	mkdir -p "$results"
-	say "=== $suite"
+	say "=== $suite${part:+, $part}"
 	[[ $suite != *-asan ]] || build="build-asan"
 	[[ $suite != tsan ]] || build="build-tsan"
 	[[ $suite != valgrind ]] || under="valgrind -q --error-exitcode=99 --leak-check=full"
@@ -302,26 +315,65 @@ end_beside()
 	return "$status"
 }
 
-run_in_turn()
+# machine_jobs SUITE...: print a line for each boot, or a few of them, that follow each other: a suite
+# and its part, "device" or "system". The kernel that checks itself comes first, because it takes
+# longest, and whole, because looking for leaks at its end takes minutes.
+machine_jobs()
 {
-	local suite failed=0
+	local suite
 
 	for suite in "$@"; do
+		[[ $suite != *-debug ]] || echo "$suite"
+	done
+	for suite in "$@"; do
+		[[ $suite != *-debug ]] || continue
+		echo "$suite device"
+		echo "$suite system"
+	done
+}
+
+# next_job FILE: take the first line of the file; fails when it is empty
+next_job()
+{
+	local job
+
+	{
+		flock 9
+		job=$(head -n 1 "$1")
+		sed -i 1d "$1"
+	} 9>"$1.lock"
+	[ -n "$job" ] && echo "$job"
+}
+
+run_jobs()
+{
+	local suite failed=0 job
+
+	while job=$(next_job "$1"); do
+		read -r suite part <<<"$job"
 		run_suite "$suite" || failed=1
 	done
 	return "$failed"
 }
 
-# The first machine's progress is shown as it comes, that of the others at the end.
+# The progress of one machine is shown as it comes, that of the other one at the end.
 run_machines()
 {
-	local failed=0 others
+	local failed=0 jobs=build/results/jobs other suite
 
 	first_vm=$1
-	[ $# = 1 ] || say "=== ${*:2}, beside $first_vm"
-	run_in_turn "${@:2}" >build/results/vm.log 2>&1 & others=$!
-	run_suite "$first_vm" || failed=1
-	wait "$others" || failed=1
+	if [ $# = 1 ]; then
+		run_suite "$1"
+		return
+	fi
+	for suite in "$@"; do
+		rm -rf "$(results_of "$suite")"
+	done
+	machine_jobs "$@" >"$jobs"
+	say "=== ${*}, two machines at a time"
+	run_jobs "$jobs" >build/results/vm.log 2>&1 & other=$!
+	run_jobs "$jobs" || failed=1
+	wait "$other" || failed=1
 	cat build/results/vm.log
 	return "$failed"
 }
