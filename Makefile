@@ -281,7 +281,7 @@ bench-ring: user	## what libarena adds to an operation, natively, beside liburin
 
 # Variables of the scripts tests/bench/nbd-*.sh.
 bench_variables = $(foreach v,ROUNDS SECONDS WORK SERVERS DISK DISK_SIZE IDLE BARS TLS CALLS REGION PAGES \
-	BOOTS ARENA_OPTIONS WHAT CONNECTIONS EXPORTS NPS PAIRS REGIONS BUFFERS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
+	BOOTS ARENA_OPTIONS WHAT CONNECTIONS EXPORTS NPS PAIRS REGIONS BUFFERS CPUS REQUESTS TOP OTHER,$(if $($(v)),'$(v)=$($(v))'))
 
 .PHONY: bench-nbd
 bench-nbd: user		## arenad beside other NBD servers, natively (BARS=1 TLS=1; ROUNDS=3 SECONDS=3 WORK= SERVERS= DISK=)

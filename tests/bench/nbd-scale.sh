@@ -9,17 +9,19 @@
 #   ROUNDS=3     how often
 #   SECONDS=2    of one measurement
 #   WHAT=RE      only dimensions whose name matches: connections, idle, exports, nps, pairs, region,
-#                buffers
+#                buffers, cpus, alone
 #   CONNECTIONS="1 10 100 1000" EXPORTS="1 2 4 8" NPS="1 2 4" PAIRS="1 2 4"
-#   REGIONS="128M 512M 2G" BUFFERS="256 1024 4096 16380"
+#   REGIONS="128M 512M 2G" BUFFERS="256 1024 4096 16380" CPUS="1 2"
 #   DISK_SIZE=128M of each disk, a loop device over tmpfs
 #
 # In each measurement 32 reads of 4 KiB are under way at a time. "connections" spreads them over
 # all connections; "idle" puts them on one, and the others ask nothing. "nps" has one disk, and
-# "pairs" as many disks as NPs.
+# "pairs" as many disks as NPs. "cpus" has CPUS pairs with --cpus none and auto, which go first by
+# turns, and "alone" is the same with one request under way.
 rounds=${ROUNDS:-3} seconds=${BENCH_SECONDS:-2} what_re=${WHAT:-.} size=${DISK_SIZE:-128M}
 connections=${CONNECTIONS:-1 10 100 1000} exports=${EXPORTS:-1 2 4 8}
 pairs=${PAIRS:-1 2 4} nps=${NPS:-1 2 4}
+cpus=${CPUS:-1 2}
 regions=${REGIONS:-128M 512M 2G} buffers=${BUFFERS:-256 1024 4096 16380}
 # shellcheck source=nbd-lib.sh
 . "$(dirname "$0")/nbd-lib.sh"
@@ -88,7 +90,21 @@ crowd_memory()
 	rm "$tmp/ready"
 }
 
-# each DIMENSION: all its values, once
+# measure_cpus DIMENSION PAIRS ROUND CROWD-OPTION...
+measure_cpus()
+{
+	local way where=$1 pairs=$2 round=$3 ways=(none auto) base=$ARENA_OPTIONS
+
+	shift 3
+	[ $((round % 2)) = 1 ] || ways=(auto none)
+	for way in "${ways[@]}"; do
+		ARENA_OPTIONS="$base --nps $pairs --cpus $way"
+		measure "$where" "$pairs-$way" "$round" "$pairs" "$@"
+	done
+	ARENA_OPTIONS=$base
+}
+
+# each DIMENSION ROUND: all its values, once
 each()
 {
 	local value base=$ARENA_OPTIONS region=$REGION
@@ -129,6 +145,12 @@ each()
 			ARENA_OPTIONS="$base --np-buffers $value"
 			measure "$1" "$value" "$2" 1
 		done ;;
+	cpus)
+		REGION=512M
+		for value in $cpus; do measure_cpus "$1" "$value" "$2" -n 8; done ;;
+	alone)
+		REGION=512M
+		for value in $cpus; do measure_cpus "$1" "$value" "$2" -n 8 -q 1; done ;;
 	esac
 	ARENA_OPTIONS=$base REGION=$region
 }
@@ -148,12 +170,12 @@ main()
 	[ -z "${REGIONS:-}" ] || most=${REGIONS##* }
 	make_group
 	make_pages "$most"
-	make_disks "$(printf '%s\n' "${exports##* }" "${pairs##* }" | sort -n | tail -n 1)"
+	make_disks "$(printf '%s\n' "${exports##* }" "${pairs##* }" "${cpus##* }" | sort -n | tail -n 1)"
 	disk_says="loop devices over tmpfs, $size each"
 	describe | sed 's/^# client: .*/# client: nbd-crowd/'
 	echo "dimension,value,round,ios,iops,server_cpu_us,memory_kib,np_cpu_us,sp_cpu_us"
 	for ((round = 1; round <= rounds; round++)); do
-		for dimension in connections idle exports nps pairs region buffers; do
+		for dimension in connections idle exports nps pairs region buffers cpus alone; do
 			[[ $dimension =~ $what_re ]] || continue
 			note "round $round of $rounds: $dimension"
 			each "$dimension" "$round"

@@ -13,11 +13,11 @@ csv=$tmp/scale.csv profile=$tmp/profile
 
 ok "nbd-scale.sh measures each dimension" eval "env BUILD=$BUILD PAGES=4K DISK_SIZE=32M ROUNDS=1 \
 	BENCH_SECONDS=1 CONNECTIONS='1 40' EXPORTS='1 3' NPS='1 2' PAIRS=2 \
-	REGIONS=128M BUFFERS=256 \
+	REGIONS=128M BUFFERS=256 CPUS=1 \
 	tests/bench/nbd-scale.sh >$csv"
 is "the CSV has each value of each dimension once" \
-	"$(sed -n 's/^\([a-z]*,[0-9][0-9M]*\),1,.*/\1/p' "$csv" | tr '\n' ' ')" \
-	"connections,1 connections,40 idle,1 idle,40 exports,1 exports,3 nps,1 nps,2 pairs,2 region,128M buffers,256 "
+	"$(sed -n 's/^\([a-z]*,[0-9][0-9a-zM-]*\),1,.*/\1/p' "$csv" | tr '\n' ' ')" \
+	"connections,1 connections,40 idle,1 idle,40 exports,1 exports,3 nps,1 nps,2 pairs,2 region,128M buffers,256 cpus,1-none cpus,1-auto alone,1-none alone,1-auto "
 ok "each row has I/O, CPU time and memory" awk -F , '/^#/ || $1 == "dimension" { next }
 	NF != 9 || $8 <= 0 || $9 <= 0 || $4 < 100 || $5 < 100 || $6 <= 0 || $7 < 10000 { print; bad = 1 } END { exit bad }' "$csv"
 ok "nbd-scale.awk summarises the CSV" eval "awk -f tests/bench/nbd-scale.awk $csv >$tmp/summary"
