@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Goal: shellcheck finds nothing in any shell script. A script is a file whose name ends
 # with .sh or whose first line names a shell.
+# timeout: 400
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires shellcheck
