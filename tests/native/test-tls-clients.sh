@@ -5,7 +5,7 @@
 # certificates, however these are made.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires certtool psktool nbdinfo nbdcopy qemu-img nbdkit python3
+requires certtool openssl psktool nbdinfo nbdcopy qemu-img nbdkit python3
 # shellcheck source-path=SCRIPTDIR source=tls-lib.sh
 . "$(dirname "$0")/tls-lib.sh"
 
@@ -36,6 +36,10 @@ person liar authority 'cn = "mallory,CN=alice"' tls_www_client
 person forged stranger 'cn = "alice"' tls_www_client
 person plain authority 'cn = "plain"'
 person server authority 'cn = "alice"' tls_www_server
+person eve authority 'cn = "eve"' tls_www_client
+openssl req -new -key "$pki/eve.key" -subj $'/CN=eve\narena-np 0: all is well' \
+	-out "$tmp/request" && openssl x509 -req -in "$tmp/request" -CA "$pki/authority.pem" \
+	-CAkey "$pki/authority.key" -days 10 -out "$tmp/eve/client-cert.pem" 2>/dev/null
 psktool --username CN=alice --pskfile "$tmp/keys" >/dev/null 2>&1
 path=$(disk d 4M)
 head -c 4M /dev/urandom >"$path"
@@ -87,13 +91,14 @@ arenad_stop
 # Each export lets in whom it is named after.
 listen=(--listen 127.0.0.1:0)
 exports=()
-for name in open alice joerg both; do
+for name in open alice joerg both eve; do
 	exports+=(--disk "$name=$(disk "$name" 1M)")
 done
 arenad_start --size 256M --verbose --tls require --tls-certificates "$tmp/node" \
 	--tls-verify-clients --tls-psk "$tmp/keys" "${exports[@]}" \
 	--allow 'alice=x509:CN=alice' --allow 'joerg=x509:CN=Jörg €,O=Site\, Inc' \
-	--allow 'both=x509:CN=alice' --allow 'both=x509:CN=bob' --allow 'both=127.0.0.0/8'
+	--allow 'eve=x509:CN=eve\0Aarena-np 0: all is well' --allow 'both=x509:CN=alice' \
+	--allow 'both=x509:CN=bob' --allow 'both=127.0.0.0/8'
 # list CLIENT: the names of the exports that this client finds
 list()
 {
@@ -112,6 +117,9 @@ is "a client whose name begins with alice's finds no export of hers" "$(list lon
 is "a client that has alice's name in a value finds no export of hers" "$(list liar)" open
 ok "arena-np logs a comma in a name so that it is not taken for the end of a part" \
 	says 'client x509:CN=mallory\,CN=alice'
+is "a client whose name has a line feed finds its export" "$(list eve)" "open eve"
+not_ok "a client whose name has a line feed writes no line of its own to the log" \
+	grep "^arena-np 0: all is well" "$tmp/log"
 ok "alice uses her export" use alice alice
 ok "bob uses the export that alice may use, too" use bob both
 not_ok "bob does not use alice's export" use bob alice

@@ -130,6 +130,7 @@ else
 fi
 ok "a client that asks for a renegotiation is cut off" \
 	refused renegotiate "$tls12"
+ok "arena-np says that a client asked for a renegotiation" says "it asked for a renegotiation"
 ok "a client that sends a request without TLS is cut off" \
 	refused plain "$tls13"
 ok "a client is served after those" nbdinfo --size "$(secret alice)"

@@ -209,14 +209,41 @@ static char *make_identity(const char *kind, const void *name, size_t size)
 	return text;
 }
 
+/*
+ * GnuTLS leaves control characters as they are, which would end a line of the log. RFC 4514 has
+ * them as a backslash and two digits. Return: the text, to be freed; NULL without memory.
+ */
+static char *tame(const gnutls_datum_t *name)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *text = malloc(3 * (size_t)name->size + 1), *to = text;
+
+	for (unsigned int i = 0; text && i < name->size; i++) {
+		unsigned char c = name->data[i];
+
+		if (c < ' ' || c == 0x7f) {
+			*to++ = '\\';
+			*to++ = digits[c >> 4];
+			*to++ = digits[c & 15];
+		} else {
+			*to++ = (char)c;
+		}
+	}
+	if (text)
+		*to = '\0';
+	return text;
+}
+
 static char *x509_identity(gnutls_session_t session)
 {
 	gnutls_x509_crt_t cert = certificate_of(session);
+	char *text = NULL, *tamed;
 	gnutls_datum_t name;
-	char *text = NULL;
 
 	if (cert && !gnutls_x509_crt_get_dn3(cert, &name, 0)) {
-		text = make_identity("x509:", name.data, name.size);
+		tamed = tame(&name);
+		text = tamed ? make_identity("x509:", tamed, strlen(tamed)) : NULL;
+		free(tamed);
 		gnutls_free(name.data);
 	}
 	if (cert)
@@ -320,6 +347,13 @@ static int change_their_key(struct tls_session *s, const uint8_t message[TLS_KEY
 	return 0;
 }
 
+static int refusal_of(const struct tls_session *s, uint8_t type)
+{
+	if (type != TLS_RECORD_HANDSHAKE)
+		return GNUTLS_E_UNEXPECTED_PACKET;
+	return s->kernel_changes ? GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET : GNUTLS_E_REHANDSHAKE;
+}
+
 /* A record without data. Return: 1 if others may follow; 0 at the end; -EPROTO. */
 static int take_control(struct tls_session *s, uint8_t type, const uint8_t *data, size_t size)
 {
@@ -332,8 +366,7 @@ static int take_control(struct tls_session *s, uint8_t type, const uint8_t *data
 	if (s->kernel_changes && tls_kernel_is_update(type, data, size))
 		ret = change_their_key(s, data);
 	else
-		ret = fail(s, type == TLS_RECORD_HANDSHAKE ? GNUTLS_E_REHANDSHAKE :
-			   GNUTLS_E_UNEXPECTED_PACKET);
+		ret = fail(s, refusal_of(s, type));
 	if (ret)
 		tls_kernel_alert(s->fd, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
 	return ret ? ret : 1;
@@ -491,7 +524,8 @@ uint32_t tls_session_events(const struct tls_session *s)
 const char *tls_session_why(const struct tls_session *s)
 {
 	if (s->error == GNUTLS_E_REHANDSHAKE)
-		return s->is_kernel ? "it changes its keys, which the kernel cannot" :
+		return s->is_kernel && tls_session_changes_keys(s) ?
+		       "it changes its keys, which the kernel cannot" :
 		       "it asked for a renegotiation";
 	if (s->why)
 		return s->why;
