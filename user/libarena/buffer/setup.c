@@ -148,8 +148,10 @@ static int prepare(struct creation *c, const struct arena_options *options)
 		ret = why_copy_struct(&c->config, sizeof(c->config), c->o.config);
 	if (ret)
 		return ret;
-	if (c->o.view || c->o.layout)
-		return why("view or layout: is for calls that open a region");
+	if (c->o.view)
+		return why("view: is for calls that open a region");
+	if (c->o.layout)
+		return why("layout: is for calls that open a region");
 	if (c->o.flags & ~(MSHARE_SET_UID | MSHARE_SET_GID))
 		return why("flags: has one that is not MSHARE_SET_UID or MSHARE_SET_GID");
 	if (!c->o.bytes)
