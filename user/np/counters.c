@@ -3,6 +3,7 @@
 
 #include <common/log.h>
 #include <inttypes.h>
+#include <proto/usage.h>
 
 #include "np.h"
 
@@ -30,12 +31,14 @@ void counters_print(const struct np *np)
 		" trims=%" PRIu64 " zeroes=%" PRIu64
 		" caches=%" PRIu64 " statuses=%" PRIu64
 		" zerocopy_sends=%" PRIu64 " zerocopy_copied=%" PRIu64
-		" tls=%" PRIu64 " ktls=%" PRIu64,
+		" tls=%" PRIu64 " ktls=%" PRIu64
+		" used_buffers=%" PRIu64,
 		c->connections, c->requests, c->reads, c->writes,
 		c->bytes_in, c->bytes_out, sent, received,
 		c->copied_bytes, c->bad_messages,
 		(uintptr_t)arena_base(np->arena), c->flushes, c->refused,
 		c->withheld_buffers, c->turns, c->batches,
 		c->trims, c->zeroes, c->caches, c->statuses,
-		c->zerocopy_sends, c->zerocopy_copied, c->tls, c->ktls);
+		c->zerocopy_sends, c->zerocopy_copied, c->tls, c->ktls,
+		proto_buffers_used(np->arena));
 }

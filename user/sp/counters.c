@@ -3,6 +3,7 @@
 
 #include <common/log.h>
 #include <inttypes.h>
+#include <proto/usage.h>
 
 #include "sp.h"
 
@@ -34,12 +35,14 @@ void sp_counters_log(const struct sp *sp)
 		 " batches=%" PRIu64 " operations=%" PRIu64 " wakeups_sent=%" PRIu64
 		 " nps=%u iopoll=%d"
 		 " caches=%" PRIu64 " statuses=%" PRIu64 " bytes_skipped=%" PRIu64
-		 " timeouts=%" PRIu64 " late=%" PRIu32 " limited=%" PRIu64,
+		 " timeouts=%" PRIu64 " late=%" PRIu32 " limited=%" PRIu64
+		 " used_buffers=%" PRIu64,
 		 sp->options.id, sp->options.region, at, way, sp->is_fixed,
 		 c->requests, c->reads, c->writes, c->flushes, c->discards, c->zeroes, c->errors,
 		 sent, received, c->bytes_read, c->bytes_written,
 		 c->copied_bytes, c->rmw, c->waits, c->overlaps, c->retries, c->bad_messages,
 		 ring.enters + polled.enters, ring.turns + polled.turns,
 		 c->batches, c->operations, wakeups, sp->n_live, !!sp->polled,
-		 c->caches, c->statuses, c->bytes_skipped, c->timeouts, sp->late.n, c->limited);
+		 c->caches, c->statuses, c->bytes_skipped, c->timeouts, sp->late.n, c->limited,
+		 proto_buffers_used(sp->arena));
 }
