@@ -213,6 +213,10 @@ check-parsers: user-parsers	## what reads a peer's bytes, on inputs made up by l
 fuzz-parsers: user-parsers	## the same for longer (SECONDS=60 for each)
 	@$(enter) env PARSER_SECONDS=$(fuzz_seconds) tests/parsers/test-parsers.sh
 
+.PHONY: chaos
+chaos: user		## verified load while processes die and connections are cut (SECONDS=60 SEED=...)
+	@$(enter) tests/chaos/chaos.sh $(fuzz_seconds) $(SEED)
+
 .PHONY: stress
 stress: user		## buffers of every size between processes that die and return (SECONDS=60 SEED=...)
 	@$(enter) env $(if $(SEED),SEED=$(SEED)) build/tests/arena/stress $(fuzz_seconds)

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # tmp, address and the like are those of ../native/lib.sh
+# A verified load from several clients through several network processes, while processes are
+# killed and stopped and connections are cut. A script sources this file after ../native/lib.sh.
+#
+# The actions are made from a seed before anything is started, one a line, and kept in the file
+# "actions" of the folder: MILLISECOND ACTION ARGUMENT...
+#
+#	kill-np I, kill-sp I		SIGKILL to the Ith process of the kind, counted modulo how many
+#					there are
+#	stop-np I MS, stop-sp I MS	SIGSTOP, and SIGCONT after MS milliseconds
+#	cut I				client I ends its connection and waits until the server does
+#	reset I				client I resets its connection
+#	reload				SIGHUP to arenad
+#
+# A run writes the histories of the clients (load.c) into the folder, and check.c judges them.
+
+chaos_tools=$BUILD/tests/chaos
+chaos_exports=(d0 d1)
+chaos_clients=3		# for each export
+chaos_nps=3
+chaos_options=()	# of arenad
+
+# Can arenad replace a process that died?
+chaos_replaces()
+{
+	arenad --help 2>&1 | grep -q -- '--hold'
+}
+
+# random N: set $REPLY to a number below N, from the seed
+random()
+{
+	REPLY=$(((RANDOM << 15 | RANDOM) % $1))
+}
+
+# chaos_action MS: print one action
+chaos_action()
+{
+	local kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload) kind target
+
+	[ -z "$chaos_can_kill" ] || kinds+=(kill-np kill-np kill-np kill-sp kill-sp kill-sp)
+	random "${#kinds[@]}"
+	kind=${kinds[REPLY]}
+	random 64
+	target=$REPLY
+	case $kind in
+	stop-*) random 700; echo "$1 $kind $target $((REPLY + 1))" ;;
+	reload) echo "$1 $kind" ;;
+	*) echo "$1 $kind $target" ;;
+	esac
+}
+
+# chaos_plan SECONDS SEED: print the actions
+chaos_plan()
+{
+	local ms=500 spare=1
+
+	RANDOM=$2
+	chaos_can_kill=
+	! chaos_replaces || chaos_can_kill=1 spare=
+	while [ "$ms" -lt $(($1 * 1000)) ]; do
+		chaos_action "$ms"
+		random 500
+		ms=$((ms + REPLY + 20))
+		# One that has no successor can be killed, and the others go on.
+		[ -z "$spare" ] || [ "$ms" -lt $(($1 * 500)) ] || {
+			echo "$ms kill-np 1"
+			spare=
+		}
+	done
+}
+
+# chaos_wanted_status FOLDER: print the status with which arenad has to end
+chaos_wanted_status()
+{
+	if ! chaos_replaces && grep -q kill "$1/actions"; then
+		echo 1
+	else
+		echo 0
+	fi
+}
+
+# chaos_used FOLDER: print how many buffers each process uses
+chaos_used()
+{
+	local i kinds=(arena-np arena-sp)
+
+	# What was lent to a process that has no successor does not come back.
+	[ "$(chaos_wanted_status "$1")" = 0 ] || kinds=(arena-np)
+	counters_refresh
+	for kind in "${kinds[@]}"; do
+		for ((i = 0; i < chaos_nps || i < ${#chaos_exports[@]}; i++)); do
+			echo "$kind $i: $(counter "$kind $i" used_buffers)"
+		done
+	done
+}
+
+# chaos_is_full FOLDER BEFORE: are as many buffers free as before the load?
+chaos_is_full()
+{
+	chaos_now=$(chaos_used "$1")
+	[ "$chaos_now" = "$2" ]
+}
+
+chaos_end_load()
+{
+	kill "$1" 2>/dev/null
+}
+
+chaos_pid()
+{
+	local pids
+
+	mapfile -t pids < <(children "$1")
+	[ "${#pids[@]}" = 0 ] || echo "${pids[$2 % ${#pids[@]}]}"
+}
+
+chaos_signal()
+{
+	[ -z "$2" ] || kill "-$1" "$2" 2>/dev/null
+}
+
+# chaos_stop PID MS
+chaos_stop()
+{
+	chaos_signal STOP "$1"
+	sleep "$(printf '%d.%03d' $(($2 / 1000)) $(($2 % 1000)))"
+	chaos_signal CONT "$1"
+}
+
+chaos_client()
+{
+	echo "${chaos_pids[$1 % ${#chaos_pids[@]}]}"
+}
+
+# chaos_act ACTION ARGUMENT...
+chaos_act()
+{
+	case $1 in
+	kill-np) chaos_signal KILL "$(chaos_pid arena-np "$2")" ;;
+	kill-sp) chaos_signal KILL "$(chaos_pid arena-sp "$2")" ;;
+	stop-np) chaos_stop "$(chaos_pid arena-np "$2")" "$3" & ;;
+	stop-sp) chaos_stop "$(chaos_pid arena-sp "$2")" "$3" & ;;
+	cut) chaos_signal USR1 "$(chaos_client "$2")" ;;
+	reset) chaos_signal USR2 "$(chaos_client "$2")" ;;
+	reload) chaos_signal HUP "$arenad_pid" ;;
+	esac
+}
+
+now_ms()
+{
+	echo $((${EPOCHREALTIME/[.,]/} / 1000))
+}
+
+# chaos_do FILE: carry out the actions of a file, each at its time
+chaos_do()
+{
+	local began ms action wait
+
+	began=$(now_ms)
+	while read -r ms action; do
+		wait=$((began + ms - $(now_ms)))
+		[ "$wait" -le 0 ] || sleep "$(printf '%d.%03d' $((wait / 1000)) $((wait % 1000)))"
+		# shellcheck disable=SC2086 # words
+		chaos_act $action
+	done <"$1"
+}
+
+# chaos_load FOLDER SEED [--rash]: start the clients
+chaos_load()
+{
+	rm -f "$1"/client-*
+	# shellcheck disable=SC2086 # an option
+	"$chaos_tools/load" ${3:-} "${address%:*}" "${address##*:}" "$2" "$1" "$chaos_clients" \
+		"${chaos_exports[@]}" >"$1/load" 2>&1 &
+	chaos_load_pid=$!
+	at_exit chaos_end_load "$chaos_load_pid"
+	wait_for 30 grep -q '^ready' "$1/load"
+	mapfile -t chaos_pids < <(awk '$1 == "client" { print $3 }' "$1/load")
+}
+
+# chaos_finish: let the clients read what they wrote and end; false if one of them is stuck
+chaos_finish()
+{
+	kill -TERM "$chaos_load_pid"
+	wait "$chaos_load_pid"
+}
+
+# chaos_check FOLDER: judge the histories and the disks; $verdict is the last line
+chaos_check()
+{
+	local disks=() name status
+
+	for name in "${chaos_exports[@]}"; do
+		disks+=(--disk "$name=$tmp/$name.img")
+	done
+	"$chaos_tools/check" "${disks[@]}" "$1"/client-* >"$1/verdict" 2>&1
+	status=$?
+	verdict=$(tail -n 1 "$1/verdict")
+	[ "$status" = 0 ] || cat "$1/verdict"
+	return "$status"
+}
+
+# verdict_of KEY: a number of $verdict
+verdict_of()
+{
+	sed -n "s/.*\\b$1 \\([0-9]*\\).*/\\1/p" <<<"$verdict"
+}
+
+# chaos_start ARGUMENT...: start arenad with fresh disks
+chaos_start()
+{
+	local disks=() name
+
+	for name in "${chaos_exports[@]}"; do
+		rm -f "$tmp/$name.img"
+		disks+=(--disk "$name=$(disk "$name" 64M)")
+	done
+	arenad_start --nps "$chaos_nps" --size 768M "${disks[@]}" "$@"
+}
+
+# chaos_run FOLDER SEED: carry out the actions in the folder under load; true if all is well
+chaos_run()
+{
+	local good=0 status=0 before
+
+	before=$(chaos_used "$1")
+	chaos_load "$1" "$2" || return
+	chaos_do "$1/actions"
+	# Whatever is stopped goes on by itself.
+	sleep 1
+	chaos_finish || { echo "a client got no further"; good=1; }
+	wait_for 30 chaos_is_full "$1" "$before" || {
+		echo "used before: $before"
+		echo "used now: $chaos_now"
+		good=1
+	}
+	arenad_stop
+	[ "$status" = "$(chaos_wanted_status "$1")" ] || {
+		echo "arenad ended with status $status"
+		good=1
+	}
+	cp "$tmp/log" "$1/log"
+	chaos_check "$1" || good=1
+	return "$good"
+}
+
+# chaos_try FOLDER SEED ACTION...: run only these lines, up to three times; true if it fails
+chaos_try()
+{
+	local folder=$1 seed=$2 i
+
+	shift 2
+	chaos_runs=$((chaos_runs + 1))
+	mkdir -p "$folder/try"
+	printf '%s\n' "$@" >"$folder/try/actions"
+	for i in 1 2 3; do
+		chaos_start "${chaos_options[@]}"
+		chaos_run "$folder/try" "$seed" >"$folder/try/said" 2>&1 || return 0
+	done
+	return 1
+}
+
+# chaos_shrink FOLDER SEED: find a shorter list of actions that fails, too, in 60 tries at most, and
+# leave it in the file "shortest". Parts of the list are left out, first halves, then smaller ones.
+chaos_shrink()
+{
+	local lines parts=2 i size less
+
+	chaos_runs=0
+	mapfile -t lines <"$1/actions"
+	while [ "${#lines[@]}" -gt 1 ] && [ "$chaos_runs" -lt 60 ]; do
+		size=$(((${#lines[@]} + parts - 1) / parts))
+		for ((i = 0; i < ${#lines[@]}; i += size)); do
+			less=("${lines[@]:0:i}" "${lines[@]:i + size}")
+			chaos_try "$1" "$2" "${less[@]}" || continue
+			lines=("${less[@]}")
+			parts=$((parts > 2 ? parts - 1 : 2))
+			continue 2
+		done
+		[ "$size" -gt 1 ] || break
+		parts=$((parts * 2))
+	done
+	printf '%s\n' "${lines[@]}" >"$1/shortest"
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Faults that are planted into arena-np and arena-sp: a library that is loaded by LD_PRELOAD and
+ * changes what they submit to their rings. The variable PLANT names the fault, which happens to one
+ * operation of 150:
+ *
+ *	lose	a write to the disk does not happen
+ *	swap	a write to the disk goes to another place
+ *	early	a write to the disk ends for the SP before it happens
+ *	old	a write to the disk happens, and then once more, later
+ *	twice	the header of a reply is sent twice
+ *	stopped	as "lose", but only in a process that has been stopped and goes on
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <endian.h>
+#include <liburing.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define EACH		150
+#define MAX_BYTES	(128U << 10)
+#define LATE_NS		30000000
+#define MAX_PIECES	64
+#define MAX_SENT	64
+#define REPLY_BYTES	16
+#define REPLY_MAGIC	0x67446698U
+
+/* The write that happens later: there is one at a time. */
+static struct io_uring_sqe late;
+static uint64_t late_ns;
+static __attribute__((aligned(4096))) uint8_t late_data[MAX_BYTES];
+
+/* Messages with a header twice; the kernel may need each for some time. */
+static struct sent {
+	struct msghdr msg;
+	struct iovec iov[MAX_PIECES + 1];
+} sent[MAX_SENT];
+
+static unsigned int seen, n_sent;
+static volatile sig_atomic_t was_stopped;
+
+static void go_on(int number)
+{
+	(void)number;
+	was_stopped = 1;
+}
+
+__attribute__((constructor))
+static void watch(void)
+{
+	struct sigaction act = { .sa_handler = go_on, .sa_flags = SA_RESTART };
+
+	sigaction(SIGCONT, &act, NULL);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static bool is_planted(const char *fault)
+{
+	const char *plant = getenv("PLANT");
+
+	return plant && !strcmp(plant, fault);
+}
+
+/* The SP reads into the buffer instead, which has the same result. */
+static void lose(struct io_uring_sqe *sqe)
+{
+	sqe->opcode = sqe->opcode == IORING_OP_WRITE ? IORING_OP_READ : IORING_OP_READ_FIXED;
+}
+
+static bool keep_for_later(const struct io_uring_sqe *sqe)
+{
+	if (late_ns || sqe->len > MAX_BYTES)
+		return false;
+	late = *sqe;
+	memcpy(late_data, (const void *)(uintptr_t)sqe->addr, sqe->len);
+	late.opcode = IORING_OP_WRITE;
+	late.addr = (uintptr_t)late_data;
+	late.buf_index = 0;
+	late.flags |= IOSQE_CQE_SKIP_SUCCESS;
+	late_ns = now_ns() + LATE_NS;
+	return true;
+}
+
+static void spoil_write(struct io_uring_sqe *sqe)
+{
+	if (is_planted("lose") || (is_planted("stopped") && was_stopped))
+		lose(sqe);
+	else if (is_planted("swap"))
+		sqe->off ^= 8192;
+	else if (is_planted("early") && keep_for_later(sqe))
+		lose(sqe);
+	else if (is_planted("old"))
+		keep_for_later(sqe);
+}
+
+static void spoil_reply(struct io_uring_sqe *sqe)
+{
+	const struct msghdr *msg = (const void *)(uintptr_t)sqe->addr;
+	struct sent *s = &sent[n_sent++ % MAX_SENT];
+	uint32_t magic;
+
+	if (!msg->msg_iovlen || msg->msg_iovlen > MAX_PIECES ||
+	    msg->msg_iov[0].iov_len < REPLY_BYTES)
+		return;
+	memcpy(&magic, msg->msg_iov[0].iov_base, sizeof(magic));
+	if (magic != htobe32(REPLY_MAGIC))
+		return;
+	s->msg = *msg;
+	s->iov[0] = (struct iovec){ msg->msg_iov[0].iov_base, REPLY_BYTES };
+	memcpy(&s->iov[1], msg->msg_iov, msg->msg_iovlen * sizeof(*msg->msg_iov));
+	s->msg.msg_iov = s->iov;
+	s->msg.msg_iovlen++;
+	sqe->addr = (uintptr_t)&s->msg;
+}
+
+static bool is_write(const struct io_uring_sqe *sqe)
+{
+	return sqe->opcode == IORING_OP_WRITE || sqe->opcode == IORING_OP_WRITE_FIXED;
+}
+
+static bool is_reply(const struct io_uring_sqe *sqe)
+{
+	return sqe->opcode == IORING_OP_SENDMSG || sqe->opcode == IORING_OP_SENDMSG_ZC;
+}
+
+static void look(struct io_uring_sqe *sqe)
+{
+	if (is_planted("twice") ? !is_reply(sqe) : !is_write(sqe))
+		return;
+	if (++seen % EACH)
+		return;
+	if (is_reply(sqe))
+		spoil_reply(sqe);
+	else
+		spoil_write(sqe);
+}
+
+static void write_late(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!late_ns || now_ns() < late_ns)
+		return;
+	sqe = io_uring_get_sqe(ring);
+	if (!sqe)
+		return;
+	*sqe = late;
+	late_ns = 0;
+}
+
+static void look_at_all(struct io_uring *ring)
+{
+	unsigned int shift = ring->flags & IORING_SETUP_SQE128 ? 1 : 0;
+
+	for (unsigned int i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++)
+		look(&ring->sq.sqes[(i & ring->sq.ring_mask) << shift]);
+	write_late(ring);
+}
+
+int io_uring_submit(struct io_uring *ring)
+{
+	int (*real)(struct io_uring *ring) = dlsym(RTLD_NEXT, "io_uring_submit");
+
+	look_at_all(ring);
+	return real(ring);
+}
+
+int io_uring_submit_and_get_events(struct io_uring *ring)
+{
+	int (*real)(struct io_uring *ring) = dlsym(RTLD_NEXT, "io_uring_submit_and_get_events");
+
+	look_at_all(ring);
+	return real(ring);
+}
+
+int io_uring_submit_and_wait(struct io_uring *ring, unsigned int n)
+{
+	int (*real)(struct io_uring *ring, unsigned int n) =
+		dlsym(RTLD_NEXT, "io_uring_submit_and_wait");
+
+	look_at_all(ring);
+	return real(ring, n);
+}
+
+int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe,
+				     unsigned int n, struct __kernel_timespec *ts, sigset_t *mask)
+{
+	int (*real)(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned int n,
+		    struct __kernel_timespec *ts, sigset_t *mask) =
+		dlsym(RTLD_NEXT, "io_uring_submit_and_wait_timeout");
+
+	look_at_all(ring);
+	return real(ring, cqe, n, ts, mask);
+}
+
+int io_uring_submit_and_wait_min_timeout(struct io_uring *ring, struct io_uring_cqe **cqe,
+					 unsigned int n, struct __kernel_timespec *ts,
+					 unsigned int min_us, sigset_t *mask)
+{
+	int (*real)(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned int n,
+		    struct __kernel_timespec *ts, unsigned int min_us, sigset_t *mask) =
+		dlsym(RTLD_NEXT, "io_uring_submit_and_wait_min_timeout");
+
+	look_at_all(ring);
+	return real(ring, cqe, n, ts, min_us, mask);
+}

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: of the actions of a chaos run that fails, those are found without which it does not fail.
+# The fault is planted: a storage process that was stopped loses writes from then on.
+# run: long
+# timeout: 900
+# shellcheck disable=SC2016 # the conditions are for eval
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../chaos/chaos-lib.sh
+. "$(dirname "$0")/../chaos/chaos-lib.sh"
+
+plant=$BUILD/tests/native/inside/plant.so
+[ -e "$plant" ] || skip_all "a library cannot be loaded into programs with sanitizers"
+export PLANT=stopped LD_PRELOAD=$plant
+# shellcheck disable=SC2034 # of chaos-lib.sh
+chaos_options=(--sandbox off)
+
+cat >"$tmp/actions" <<'END'
+100 cut 1
+200 reset 3
+300 reload
+400 stop-np 1 50
+500 stop-sp 0 60
+600 cut 4
+700 cut 2
+800 stop-np 0 40
+2500 reload
+END
+ok "a run fails whose actions stop a storage process that then loses writes" \
+	eval 'mapfile -t lines <"$tmp/actions"; chaos_try "$tmp" 1 "${lines[@]}"'
+chaos_shrink "$tmp" 1
+ok "the action that makes the run fail is left" grep -q stop-sp "$tmp/shortest"
+ok "at most one other action is left beside it" [ "$(wc -l <"$tmp/shortest")" -le 2 ]
+diag "$chaos_runs tries: $(tr '\n' ';' <"$tmp/shortest")"
+done_testing

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: clients of several network processes find everything that was acknowledged, while processes
+# are stopped and killed and connections are cut (tests/chaos); and the checker that says so finds
+# faults that are planted into the daemons.
+# timeout: 600
+# shellcheck disable=SC2016 # the conditions are for eval
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../chaos/chaos-lib.sh
+. "$(dirname "$0")/../chaos/chaos-lib.sh"
+
+seed=${SEED:-$RANDOM}
+diag "seed $seed"
+mkdir "$tmp/run"
+chaos_plan 12 "$seed" >"$tmp/run/actions"
+chaos_start
+ok "clients lose nothing while connections are cut and processes are stopped and killed" \
+	chaos_run "$tmp/run" "$seed"
+diag "$verdict"
+ok "connections were cut, and the server has closed some itself" \
+	eval '[ "$(verdict_of cut)" -gt 0 ] && [ "$(verdict_of closed)" -gt 0 ]'
+ok "writes that were not acknowledged were sent again" [ "$(verdict_of sent-again)" -gt 0 ]
+
+plant=$BUILD/tests/native/inside/plant.so
+# finds FAULT: true if the checker finds a fault that was planted
+finds()
+{
+	mkdir "$tmp/$1"
+	echo "1300 reload" >"$tmp/$1/actions"
+	PLANT=$1 LD_PRELOAD=$plant chaos_start --sandbox off
+	! chaos_run "$tmp/$1" 1 >"$tmp/$1/said" 2>&1 || return
+	grep -q '^FAULT' "$tmp/$1/said" || { cat "$tmp/$1/said"; return 1; }
+}
+
+while read -r fault what; do
+	if [ -e "$plant" ]; then
+		ok "the checker finds $what" finds "$fault"
+	else
+		skip "the checker finds $what" \
+			"a library cannot be loaded into programs with sanitizers"
+	fi
+done <<'END'
+lose a storage process that loses a write
+swap a storage process that writes to a wrong place
+early a storage process that answers before it has written
+old a storage process that writes again what it wrote before
+twice a network process that answers twice
+END
+done_testing
