@@ -509,6 +509,8 @@ static void take(struct sp *sp, const struct arena_msg *msg)
 	case PROTO_MESSAGE_RETURN:
 		regain(sp, &msg->ref);
 		break;
+	case PROTO_MESSAGE_REPLAYED:
+		break;
 	default:
 		die("unexpected message", -EPROTO);
 	}

@@ -111,7 +111,7 @@ static inline void give_back(struct arena_ref ref)
 static inline void check_returned(const struct proto_reply *reply)
 {
 	for (unsigned int i = 0; i < n_owed; i++)
-		if (owed[i].generation == (uint16_t)~reply->tag)
+		if (owed[i].generation == (uint16_t)(reply->tag >> PROTO_SLOT_BITS))
 			bail("the storage process replies before it returns the request");
 }
 
@@ -225,7 +225,7 @@ static inline int connect_to_sp(void)
 }
 
 /* Start an SP, connect to it as its NP, offer @hello, and receive the SP's HELLO. */
-static inline struct arena_msg sp_connect_as(uint16_t hello)
+static inline struct arena_msg sp_greet(uint16_t hello)
 {
 	int ret;
 
@@ -239,6 +239,21 @@ static inline struct arena_msg sp_connect_as(uint16_t hello)
 		bail("cannot open a channel: %s", strerror(-ret));
 	send_message((struct arena_msg){ .type = PROTO_MESSAGE_HELLO, .value = hello });
 	return receive();
+}
+
+/* The SP begins to work now. */
+static inline void end_replay(void)
+{
+	send_message((struct arena_msg){ .type = PROTO_MESSAGE_REPLAYED });
+}
+
+/* The same, if an earlier SP has left nothing undone. */
+static inline struct arena_msg sp_connect_as(uint16_t hello)
+{
+	struct arena_msg m = sp_greet(hello);
+
+	end_replay();
+	return m;
 }
 
 static inline struct arena_msg sp_connect(void)
@@ -277,7 +292,7 @@ static inline struct request make(uint16_t slot, uint16_t type, uint64_t offset,
 	};
 
 	memset(r.shared, 0, sizeof(*r.shared));
-	r.shared->tag = ~(uint64_t)generation;
+	r.shared->tag = proto_tag(slot % SLOTS, generation);
 	r.shared->operation = type;
 	r.shared->offset = offset;
 	r.shared->length = length;

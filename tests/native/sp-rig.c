@@ -236,7 +236,7 @@ static void test_bad_requests(void)
 	refused_range(65535, 0, 4096, PROTO_EINVAL, "a request for an unknown operation");
 
 	r = make(3, PROTO_READ, 0, 4096);
-	r.shared->flags = 1U << 5;
+	r.shared->flags = 1U << 7;
 	refused(&r, PROTO_EINVAL, "a request with an unknown flag");
 	r = make(3, PROTO_WRITE, 0, 4096);
 	r.shared->ref[0].group = sp_group(PROTO_USE_DISK);

@@ -13,7 +13,7 @@ fails_with() { ! "${@:2}" 2>"$tmp/error" && grep -q -- "$1" "$tmp/error"; }
 # broken_export MODE REASON: run np-rig in MODE, in which SP 0 goes wrong; arena-np logs REASON
 broken_export()
 {
-	rig_start --mode "$1" --sps 2 --
+	rig_start --mode "$1" --sps 2 -- --hold 0
 	ok "mode $1: requests in flight at the broken SP fail with EIO" \
 		fails_with "Input/output error" \
 		timeout 20 nbdcopy "$tmp/image" "nbd://$address/d0"

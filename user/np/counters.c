@@ -32,6 +32,7 @@ void counters_print(const struct np *np)
 		" caches=%" PRIu64 " statuses=%" PRIu64
 		" zerocopy_sends=%" PRIu64 " zerocopy_copied=%" PRIu64
 		" tls=%" PRIu64 " ktls=%" PRIu64
+		" holds=%" PRIu64 " replays=%" PRIu64
 		" used_buffers=%" PRIu64,
 		c->connections, c->requests, c->reads, c->writes,
 		c->bytes_in, c->bytes_out, sent, received,
@@ -40,5 +41,5 @@ void counters_print(const struct np *np)
 		c->withheld_buffers, c->turns, c->batches,
 		c->trims, c->zeroes, c->caches, c->statuses,
 		c->zerocopy_sends, c->zerocopy_copied, c->tls, c->ktls,
-		proto_buffers_used(np->arena));
+		c->holds, c->replays, proto_buffers_used(np->arena));
 }

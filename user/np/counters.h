@@ -34,6 +34,8 @@ struct np;
  * @zerocopy_copied: those of which it copied data all the same
  * @tls: handshakes of TLS that were completed
  * @ktls: those of which the kernel got the keys
+ * @holds: how often requests had to wait for the successor of an SP
+ * @replays: requests that were given to a successor
  */
 struct counters {
 	uint64_t connections;
@@ -57,6 +59,8 @@ struct counters {
 	uint64_t zerocopy_copied;
 	uint64_t tls;
 	uint64_t ktls;
+	uint64_t holds;
+	uint64_t replays;
 };
 
 /**

@@ -98,6 +98,8 @@ enum time_limits {
 	/* A connection that has ended waits so long for the client's end, and under pressure. */
 	LINGER_SECONDS = 5,
 	LINGER_PRESSED_SECONDS = 1,
+	/* So long requests wait for the successor of a storage process. */
+	HOLD_SECONDS = 30,
 	TIMEOUT_SECONDS_MAX = 86400,
 	/* A connection without a byte for so long gives its receive buffers back. */
 	QUIET_SECONDS = 1,

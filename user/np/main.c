@@ -199,6 +199,7 @@ static int loop(struct np *np)
 			return n;
 		}
 		np->now = clock_coarse_s();
+		np->turn_ns = 0;
 		for (int i = 0; i < n; i++)
 			handler_call(&events[i]);
 		ret = turn(np);

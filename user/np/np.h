@@ -49,6 +49,8 @@
  * @sends: how many sends this turn has started
  * @shakes: how many steps of TLS's handshakes were due in this turn
  * @now: seconds of the monotonic clock, fresh in every turn
+ * @turn_ns: CLOCK_BOOTTIME in this turn, 0 before the first request of the turn is complete
+ * @received_ns: time of the last request that was complete
  * @is_ending: the loop ends after this turn
  * @has_given: something became free for which a connection may wait
  * @exports: what clients can name
@@ -79,6 +81,8 @@ struct np {
 	uint32_t sends;
 	uint32_t shakes;
 	int64_t now;
+	uint64_t turn_ns;
+	uint64_t received_ns;
 	bool is_ending;
 	bool has_given;
 	struct export_table exports;

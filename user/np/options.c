@@ -85,6 +85,10 @@ static const struct option_rule rules[] = {
 	  .min = 1, .max = TIMEOUT_SECONDS_MAX, .argument = "S",
 	  .help = "end a client whose data does not move for S seconds (60), or for 10 "
 		  "where others wait for its buffers" },
+	{ .name = "hold", .kind = OPTION_NUMBER, FIELD(hold_seconds), .max = TIMEOUT_SECONDS_MAX,
+	  .argument = "S",
+	  .help = "requests of a storage process that has ended wait S seconds for another one in "
+		  "its place (30; 0: they fail at once)" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages, hybrid or msg-ring; as the storage processes have "
@@ -162,6 +166,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
 		.tls_key_bytes = TLS_KEY_BYTES,
+		.hold_seconds = HOLD_SECONDS,
 		.zerocopy = ZEROCOPY_AUTO,
 	};
 	options_parse(&table, o, argc, argv);

@@ -35,6 +35,7 @@
  * @idle_seconds: how long a client may send no request, 0 for no limit
  * @handshake_seconds: how long the handshake may last
  * @stall_seconds: how long a transfer may make no progress
+ * @hold_seconds: how long requests wait for the successor of an SP
  * @transport: what carries the messages
  * @wait: how the process waits
  * @zerocopy: number of bytes from which on it sends without a copy, or ZEROCOPY_NEVER
@@ -59,6 +60,7 @@ struct options {
 	uint32_t idle_seconds;
 	uint32_t handshake_seconds;
 	uint32_t stall_seconds;
+	uint32_t hold_seconds;
 	enum proto_transport transport;
 	enum arena_wait wait;
 	uint32_t zerocopy;

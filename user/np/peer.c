@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hold.h"
 #include "np.h"
 #include "reply.h"
 #include "send.h"
@@ -48,20 +49,35 @@ static void close_channel(struct peer *peer)
 	peer->channel = NULL;
 }
 
+static void unwatch(struct peer *peer)
+{
+	if (peer->is_watched)
+		arena_ring_remove_source(peer->np->ring, peer->source);
+	peer->is_watched = false;
+}
+
+/*
+ * What the SP has lent stays BORROWED, so that replies which have come are sent. What it was lent
+ * stays LENT, as its disk may still read it, until a successor says that it does not.
+ */
 static void fail(struct peer *peer, const char *why)
 {
 	struct np *np = peer->np;
 
-	if (peer->has_failed)
+	if (peer->state == PEER_FAILED)
 		return;
 	log_error("export '%s' is out of service: %s", peer_name(peer), why);
-	peer->has_failed = true;
+	peer->state = PEER_FAILED;
 	np->exports.export[peer->id].is_served = false;
 	TAILQ_INIT(&peer->queue);
 	peer->n_queue = 0;
 	reply_fail_peer(np, peer);
-	arena_peer_died(np->arena, peer->role);
-	close_channel(peer);
+}
+
+/* Has the SP closed its end of the channel, or died? */
+static bool is_end(int err)
+{
+	return err == -EPIPE || err == -EOWNERDEAD;
 }
 
 static const char *channel_error(int err)
@@ -86,11 +102,11 @@ static const char *channel_error(int err)
 
 static void sent(struct peer *peer, int ret)
 {
-	if (ret && ret != -EPIPE && ret != -EOWNERDEAD)
+	if (ret && !is_end(ret))
 		fail(peer, channel_error(ret));
 }
 
-static void hold(struct peer *peer, const struct arena_ref *ref, enum proto_returned what)
+static void hold_return(struct peer *peer, const struct arena_ref *ref, enum proto_returned what)
 {
 	if (!peer->returns.n)
 		peer->held_since = peer->np->now;
@@ -101,16 +117,39 @@ void peer_return(struct peer *peer, struct arena_buf buf)
 {
 	struct arena_ref ref;
 
-	/* Nothing is returned to an SP that has failed. */
-	if (!peer->has_failed && !arena_return(peer->np->arena, buf, &ref))
-		hold(peer, &ref, PROTO_RETURN_DATA);
+	/* A dead SP is told nothing; a successor is told only what is still borrowed. */
+	if (!arena_return(peer->np->arena, buf, &ref) && peer->state == PEER_OPEN)
+		hold_return(peer, &ref, PROTO_RETURN_DATA);
+}
+
+/* A process's requests have different times, so that they have an order. */
+static uint64_t time_of_turn(struct np *np)
+{
+	if (!np->turn_ns)
+		np->turn_ns = clock_boot_ns();
+	np->received_ns = np->turn_ns > np->received_ns ? np->turn_ns : np->received_ns + 1;
+	return np->received_ns;
 }
 
 void peer_queue(struct peer *peer, struct request *r)
 {
+	r->received_ns = time_of_turn(peer->np);
+	peer_requeue(peer, r);
+}
+
+void peer_requeue(struct peer *peer, struct request *r)
+{
 	r->state = REQUEST_QUEUED;
 	TAILQ_INSERT_TAIL(&peer->queue, r, link);
 	peer->n_queue++;
+}
+
+void peer_unqueue(struct peer *peer, struct request *r)
+{
+	if (r->state != REQUEST_QUEUED)
+		return;
+	TAILQ_REMOVE(&peer->queue, r, link);
+	peer->n_queue--;
 }
 
 static void count(struct counters *c, const struct request *r)
@@ -155,8 +194,7 @@ static struct arena_ref lend(struct peer *peer, struct arena_buf buf)
 }
 
 /* Write the record of a request, and lend its payload to the SP. */
-static void write_record(struct peer *peer, struct request *r, struct proto_request *record,
-			 uint64_t now_ns)
+static void write_record(struct peer *peer, struct request *r, struct proto_request *record)
 {
 	struct np *np = peer->np;
 
@@ -164,9 +202,9 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		.tag = request_tag(&np->requests, r),
 		.offset = r->command.offset,
 		.length = r->command.length,
-		.received_ns = now_ns,
+		.received_ns = r->received_ns,
 		.operation = r->command.operation,
-		.flags = r->command.flags,
+		.flags = r->command.flags | (peer->owes_replayed ? PROTO_FLAG_REPLAY : 0),
 		.n_refs = r->command.operation == PROTO_WRITE,
 		.client = (uint16_t)r->conn->number,
 	};
@@ -175,7 +213,8 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		record->ref[0] = r->ref;
 	}
 	r->state = REQUEST_AT_SP;
-	count(&np->counters, r);
+	if (!peer->owes_replayed)
+		count(&np->counters, r);
 }
 
 /* Get records for @n requests, or for fewer if there are not so many side by side. */
@@ -194,7 +233,6 @@ static bool send_requests(struct peer *peer)
 	struct arena_msg msg = { .type = PROTO_MESSAGE_REQUESTS };
 	struct np *np = peer->np;
 	struct proto_request *record;
-	uint64_t now_ns = clock_boot_ns();
 	struct arena_buf buf;
 	uint32_t n = get_records(np, peer->n_queue, &buf);
 
@@ -205,7 +243,7 @@ static bool send_requests(struct peer *peer)
 		struct request *r = TAILQ_FIRST(&peer->queue);
 
 		TAILQ_REMOVE(&peer->queue, r, link);
-		write_record(peer, r, &record[i], now_ns);
+		write_record(peer, r, &record[i]);
 	}
 	peer->n_queue -= n;
 	msg.value = (uint16_t)n;
@@ -214,25 +252,43 @@ static bool send_requests(struct peer *peer)
 	return true;
 }
 
+/* The requests that a predecessor had, and all that wait with them, come before the mark. */
+static void end_replay(struct peer *peer)
+{
+	const struct arena_msg msg = {
+		.type = PROTO_MESSAGE_REPLAYED,
+		.value = (uint16_t)peer->n_clients,
+	};
+
+	if (!peer->owes_replayed || peer->n_queue || peer->state != PEER_OPEN)
+		return;
+	peer->owes_replayed = false;
+	sent(peer, arena_channel_send(peer->channel, &msg));
+}
+
 void peer_turn(struct peer *peer)
 {
-	if (peer->has_failed || (!peer->n_queue &&
-				 !proto_returns_are_due(&peer->returns, peer->data.used)))
+	if (peer->state != PEER_OPEN ||
+	    (!peer->n_queue && !peer->owes_replayed &&
+	     !proto_returns_are_due(&peer->returns, peer->data.used)))
 		return;
 	sent(peer, proto_returns_send(&peer->returns));
-	while (peer->n_queue && !peer->has_failed && send_requests(peer))
+	while (peer->n_queue && peer->state == PEER_OPEN && send_requests(peer))
 		;
+	end_replay(peer);
 }
 
 void peer_tick(struct peer *peer)
 {
-	if (!peer->has_failed && peer->returns.n && peer->np->now > peer->held_since)
+	if (hold_is_over(peer))
+		fail(peer, "no storage process has taken the place of the last one in time");
+	if (peer->state == PEER_OPEN && peer->returns.n && peer->np->now > peer->held_since)
 		sent(peer, proto_returns_send(&peer->returns));
 }
 
 bool peer_needs_tick(const struct peer *peer)
 {
-	return !peer->has_failed && peer->returns.n;
+	return peer->state == PEER_HELD || (peer->state == PEER_OPEN && peer->returns.n);
 }
 
 void peer_abandon(struct conn *c)
@@ -246,12 +302,12 @@ void peer_abandon(struct conn *c)
 		next = TAILQ_NEXT(r, link);
 		if (r->conn != c)
 			continue;
-		TAILQ_REMOVE(&peer->queue, r, link);
-		peer->n_queue--;
+		peer_unqueue(peer, r);
 		use_forget(r);
 		request_drop_payload(r);
 		request_put(r);
 	}
+	hold_abandon(c);
 }
 
 /*
@@ -281,9 +337,8 @@ static void return_records(struct peer *peer, struct arena_buf buf, bool is_good
 {
 	struct arena_ref ref;
 
-	/* Nothing is returned to an SP that has failed. */
-	if (!peer->has_failed && !arena_return(peer->np->arena, buf, &ref) && is_good)
-		hold(peer, &ref, PROTO_RETURN_RECORD);
+	if (!arena_return(peer->np->arena, buf, &ref) && is_good && peer->state == PEER_OPEN)
+		hold_return(peer, &ref, PROTO_RETURN_RECORD);
 }
 
 /* Take each reply by itself: a bad one does not make the others bad. */
@@ -337,22 +392,6 @@ static void take_message(struct peer *peer, const struct arena_msg *msg)
 	log_debug("export '%s': dropped message type %u value %u group %u index %u count %u "
 		  "generation %u", peer_name(peer), msg->type, msg->value, msg->ref.group,
 		  msg->ref.index, msg->ref.count, msg->ref.generation);
-}
-
-static void channel_happened(struct handler *h, const struct arena_event *e)
-{
-	struct peer *peer = container_of(h, struct peer, handler);
-	struct arena_msg msg;
-	int ret = 1;
-
-	(void)e;
-	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0 && !peer->has_failed; i++) {
-		ret = arena_channel_recv(peer->channel, &msg);
-		if (ret > 0)
-			take_message(peer, &msg);
-	}
-	if (ret < 0)
-		fail(peer, channel_error(ret));
 }
 
 /*
@@ -425,6 +464,27 @@ static int take_disk(struct peer *peer, const struct arena_msg *msg, struct prot
 	return ret;
 }
 
+/* Tell the SP what this process has of its predecessor's. */
+static int tell_held(struct peer *peer)
+{
+	struct arena_msg msg = { .type = PROTO_MESSAGE_HELD };
+	struct np *np = peer->np;
+	struct arena_ref *ref = calloc(np->requests.n, sizeof(*ref));
+	int64_t n;
+
+	if (!ref)
+		return -ENOMEM;
+	/* Each request has one extent at most. */
+	n = arena_list_borrowed(np->arena, peer->role, ref, np->requests.n);
+	assert(n <= np->requests.n);
+	for (int64_t i = 0; i < n; i++) {
+		msg.ref = ref[i];
+		sent(peer, arena_channel_send(peer->channel, &msg));
+	}
+	free(ref);
+	return 0;
+}
+
 static int take_hello(struct peer *peer, const struct arena_msg *msg)
 {
 	struct proto_disk disk;
@@ -443,6 +503,111 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 		 (unsigned long long)disk.bytes,
 		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "", version);
 	return 0;
+}
+
+/* The SP has the claim to the disk, so nothing works any more for one that was there before. */
+static int begin_serving(struct peer *peer)
+{
+	int ret = hold_end(peer);
+
+	if (ret)
+		return ret;
+	peer->is_greeted = true;
+	peer->owes_replayed = true;
+	peer->state = PEER_OPEN;
+	peer->use_moved_at = peer->np->now;
+	return tell_held(peer);
+}
+
+static int say_hello(struct peer *peer)
+{
+	const struct arena_msg hello = { .type = PROTO_MESSAGE_HELLO, .value = PROTO_HELLO };
+
+	return arena_channel_send(peer->channel, &hello);
+}
+
+/* The channel is connected when the first message has come, and not before. */
+static int greet(struct peer *peer, const struct arena_msg *msg)
+{
+	int ret = say_hello(peer);
+
+	if (!ret)
+		ret = take_hello(peer, msg);
+	return ret ? ret : begin_serving(peer);
+}
+
+/* A successor that makes no sense is not heard any more; there may be another one. */
+static void greet_successor(struct peer *peer, const struct arena_msg *msg)
+{
+	int ret = greet(peer, msg);
+
+	if (!ret)
+		return;
+	log_error("storage process of '%s': %s", peer_name(peer), channel_error(ret));
+	unwatch(peer);
+}
+
+static int watch(struct peer *peer)
+{
+	int ret = arena_ring_add_channel(peer->np->ring, peer->channel,
+					 handler_cookie(&peer->handler), &peer->source);
+
+	peer->is_watched = !ret;
+	return ret;
+}
+
+/* Open the channel anew, in which nothing of an earlier epoch is left then. */
+static void reopen(struct peer *peer)
+{
+	int ret = arena_channel_reopen(peer->channel, peer->process.epoch, peer->process.pidfd);
+
+	peer->process.pidfd = 0;
+	peer->is_succeeded = false;
+	peer->is_greeted = false;
+	proto_returns_drop(&peer->returns);
+	if (!ret)
+		ret = watch(peer);
+	if (ret)
+		log_error("storage process of '%s': cannot open the channel anew: %s",
+			  peer_name(peer), strerror(-ret));
+}
+
+/* All that the SP has sent was taken. */
+static void lost(struct peer *peer, int err)
+{
+	unwatch(peer);
+	if (is_end(err) && hold_is_wanted(peer))
+		hold_begin(peer);
+	else if (peer->state == PEER_OPEN)
+		fail(peer, channel_error(err));
+	if (peer->is_succeeded)
+		reopen(peer);
+}
+
+/* The dead SP's messages are taken first; they end when its death is noticed. */
+static void succeed(struct peer *peer)
+{
+	peer->is_succeeded = true;
+	if (!peer->is_watched)
+		reopen(peer);
+}
+
+static void channel_happened(struct handler *h, const struct arena_event *e)
+{
+	struct peer *peer = container_of(h, struct peer, handler);
+	struct arena_msg msg;
+	int ret = 1;
+
+	(void)e;
+	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0 && peer->is_watched; i++) {
+		ret = arena_channel_recv(peer->channel, &msg);
+		if (ret > 0 && !peer->is_greeted)
+			greet_successor(peer, &msg);
+		else if (ret > 0)
+			take_message(peer, &msg);
+	}
+	if (ret < 0)
+		lost(peer, ret);
 }
 
 static int open_channel(struct peer *peer)
@@ -474,18 +639,15 @@ static int open_channel(struct peer *peer)
 
 static int connect_channel(struct peer *peer)
 {
-	struct arena_msg hello = { .type = PROTO_MESSAGE_HELLO, .value = PROTO_HELLO };
+	struct arena_msg msg;
 	int ret = open_channel(peer);
 
 	if (!ret)
-		ret = arena_channel_send(peer->channel, &hello);
+		ret = wait_for_message(peer, &msg);
 	if (!ret)
-		ret = wait_for_message(peer, &hello);
+		ret = greet(peer, &msg);
 	if (!ret)
-		ret = take_hello(peer, &hello);
-	if (!ret)
-		ret = arena_ring_add_channel(peer->np->ring, peer->channel,
-					     handler_cookie(&peer->handler), NULL);
+		ret = watch(peer);
 	return ret;
 }
 
@@ -513,16 +675,19 @@ void peer_init(struct np *np, unsigned int id)
 	add_export(peer);
 }
 
-/* A successor of an SP is of no use yet. */
 void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd)
 {
 	uint32_t id = ARENA_ROLE_NUMBER(role);
+	struct peer *peer = id < np->n_peers ? &np->peer[id] : NULL;
 
-	if (ARENA_ROLE_CLASS(role) == PROTO_CLASS_SP && id < np->n_peers &&
-	    !np->peer[id].process.epoch)
-		proto_peer_learn(&np->peer[id].process, epoch, pidfd);
-	else if (pidfd >= 0)
-		close(pidfd);
+	if (ARENA_ROLE_CLASS(role) != PROTO_CLASS_SP || !peer || epoch <= peer->process.epoch) {
+		if (pidfd >= 0)
+			close(pidfd);
+		return;
+	}
+	proto_peer_learn(&peer->process, epoch, pidfd);
+	if (peer->channel)
+		succeed(peer);
 }
 
 int peer_connect(struct np *np, unsigned int id)
@@ -536,7 +701,6 @@ int peer_connect(struct np *np, unsigned int id)
 	if (np->options->exports.export[id].no_disk == EXPORT_STOP)
 		return ret;
 	log_warn("export '%s' has no disk: going on without", peer_name(peer));
-	peer->has_failed = true;
 	close_channel(peer);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <arena/arena.h>
 #include <arena/channel.h>
+#include <arena/source.h>
 #include <proto/inherit.h>
 #include <proto/record.h>
 #include <proto/returns.h>
@@ -22,20 +23,40 @@ struct conn;
 struct np;
 
 /**
+ * enum peer_state - is an SP there?
+ * @PEER_FAILED: there is none, or it was given up: its requests get errors
+ * @PEER_OPEN: it has said HELLO, and takes requests
+ * @PEER_HELD: it has ended, and its requests wait for its successor, see hold.h
+ */
+enum peer_state {
+	PEER_FAILED,
+	PEER_OPEN,
+	PEER_HELD,
+};
+
+/**
  * struct peer - a storage process
  * @np: the process
  * @id: the number of the SP, which is also that of its export
  * @role: the role of the SP
  * @process: the SP
- * @channel: the channel, NULL before it is open and after its end
+ * @channel: the channel, which a successor of the SP gets as well; NULL before it is open
+ * @source: the channel as a source of the ring
+ * @is_watched: @source is one
+ * @is_greeted: the SP of the present epoch has said HELLO
+ * @is_succeeded: a successor waits that the channel be opened anew
  * @handler: handles the channel's events
  * @returns: RETURNs that are held
  * @held_since: seconds when the first of @returns was held
- * @has_failed: the SP is dead or was given up, and is sent no more messages
+ * @state: enum peer_state
+ * @held_until: PEER_HELD: seconds after which requests do not wait any more
+ * @owes_replayed: the SP has not been told yet that it has all requests of its predecessor
+ * @n_clients: connections that use the disk
  * @queue: requests that go to the SP at the end of the turn
  * @n_queue: how many requests @queue has
  * @kept: payload that the SP keeps although it has replied, until it returns it
  * @n_kept: used entries of @kept, at most as many as requests may be in flight
+ * @n_withheld: payload buffers that the disk may still read, although the requests were answered
  * @n_uses: OPENs and CLOSEs without an answer
  * @use_moved_at: seconds when one of them was answered last, or the first of them was asked
  * @data: admission to the SP's buffers, which READs in flight take
@@ -47,14 +68,22 @@ struct peer {
 	uint32_t role;
 	struct proto_peer process;
 	struct arena_channel *channel;
+	struct arena_source source;
+	bool is_watched;
+	bool is_greeted;
+	bool is_succeeded;
 	struct handler handler;
 	struct proto_returns returns;
 	int64_t held_since;
-	bool has_failed;
+	enum peer_state state;
+	int64_t held_until;
+	bool owes_replayed;
+	uint32_t n_clients;
 	struct request_queue queue;
 	uint32_t n_queue;
 	struct arena_ref *kept;
 	uint32_t n_kept;
+	uint32_t n_withheld;
 	uint32_t n_uses;
 	int64_t use_moved_at;
 	struct admission data;
@@ -71,7 +100,8 @@ void peer_init(struct np *np, unsigned int id);
  * @epoch: epoch of the channel
  * @pidfd: of the peer; the call takes it over
  *
- * It is called for each SP before peer_connect().
+ * It is called for each SP before peer_connect(), and for each successor. The channel to the
+ * successor is opened when all has been taken that the dead SP has sent.
  */
 void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd);
 
@@ -91,6 +121,12 @@ void peer_disconnect(struct peer *peer);
 
 /** peer_queue() - queue a complete request, which goes to the SP at the end of the turn */
 void peer_queue(struct peer *peer, struct request *r);
+
+/** peer_requeue() - queue a request that was queued before, and keep its time */
+void peer_requeue(struct peer *peer, struct request *r);
+
+/** peer_unqueue() - take a request out of the queue, if it is there */
+void peer_unqueue(struct peer *peer, struct request *r);
 
 /** peer_return() - return an extent with data of the SP; the message may be held */
 void peer_return(struct peer *peer, struct arena_buf buf);

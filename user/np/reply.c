@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "hold.h"
 #include "np.h"
 #include "send.h"
 #include "use.h"
@@ -110,14 +111,14 @@ static bool take_data(struct np *np, struct peer *peer, struct request *s,
 	return s->command.operation == PROTO_OPEN ? take_size(r) : is_bare(r);
 }
 
-/* Regain the payload of a WRITE and free it. */
 static void regain_payload(struct np *np, struct peer *peer, struct request *s)
 {
-	int ret = arena_regain(np->arena, peer->role, &s->ref, &s->buf);
+	int ret = 0;
 
+	if (s->command.operation == PROTO_WRITE)
+		ret = arena_regain(np->arena, peer->role, &s->ref, &s->buf);
 	assert(!ret);
 	(void)ret;
-	request_drop_payload(s);
 }
 
 /* The SP has answered a request, or does not any more. */
@@ -129,13 +130,14 @@ static void answered(struct request *s, enum proto_status status, uint64_t bytes
 		send_reply(s, status);
 }
 
-/* The disk of a dead SP may still be reading the payload, so its buffers are never used again. */
-static void withhold_payload(struct np *np, struct request *s)
+/* The disk of a dead SP may still be reading the payload, until a successor has the claim to it. */
+static void withhold_payload(struct np *np, struct peer *peer, struct request *s)
 {
 	/* The SP has never had the buffer of a BLOCK_STATUS. */
 	if (s->command.operation != PROTO_WRITE)
 		return;
 	np->counters.withheld_buffers += s->buf.count;
+	peer->n_withheld += s->buf.count;
 	admission_lose(&np->share.payload, s->buf.count);
 	s->buf = (struct arena_buf){ 0 };
 }
@@ -145,7 +147,7 @@ static void keep_payload(struct np *np, struct peer *peer, struct request *s)
 {
 	if (peer->n_kept < proto_requests(arena_layout(np->arena)))
 		peer->kept[peer->n_kept++] = s->ref;
-	withhold_payload(np, s);
+	withhold_payload(np, peer, s);
 }
 
 bool reply_take_kept(struct np *np, struct peer *peer, const struct arena_ref *ref)
@@ -160,9 +162,18 @@ bool reply_take_kept(struct np *np, struct peer *peer, const struct arena_ref *r
 		return false;
 	peer->kept[i] = peer->kept[--peer->n_kept];
 	np->counters.withheld_buffers -= buf.count;
+	peer->n_withheld -= buf.count;
 	admission_find(&np->share.payload, buf.count);
 	np->has_given = true;
 	return true;
+}
+
+/* An SP that ends in good order has not done it, and a successor may. */
+static bool is_undone(const struct peer *peer, const struct request *s,
+		      const struct proto_reply *r)
+{
+	return r->status == PROTO_ESHUTDOWN && !r->flags && hold_is_wanted(peer) &&
+	       s->conn->phase != CONN_DEAD && s->command.operation != PROTO_CLOSE;
 }
 
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
@@ -180,45 +191,28 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 		return true;
 	if (r->flags & PROTO_REPLY_KEPT)
 		keep_payload(np, peer, s);
-	else if (s->command.operation == PROTO_WRITE)
+	else
 		regain_payload(np, peer, s);
+	if (is_undone(peer, s, r)) {
+		hold_again(peer, s);
+		return true;
+	}
+	if (s->command.operation == PROTO_WRITE)
+		request_drop_payload(s);
 	answered(s, r->status, r->bytes);
 	return true;
 }
 
-static void fail_reply(struct request *s)
+/* A reply that has come is sent, and its data stays where it is. */
+static void fail_one(struct np *np, struct peer *peer, struct request *s)
 {
-	/* Only the data of a READ is the SP's. */
-	if (s->command.operation != PROTO_READ || !s->buf.count)
-		return;
-	/* A part of the reply was sent, so it cannot become an error any more. */
-	if (s->has_header) {
-		conn_kill(s->conn);
-		return;
-	}
-	s->status = PROTO_EIO;
-	s->answer = (struct answer){ 0 };
-	s->buf = (struct arena_buf){ 0 };
-}
-
-static void fail_one(struct np *np, struct request *s)
-{
-	switch (s->state) {
-	case REQUEST_QUEUED:
+	if (s->state == REQUEST_QUEUED)
 		request_drop_payload(s);
-		answered(s, PROTO_EIO, 0);
-		break;
-	case REQUEST_AT_SP:
-		withhold_payload(np, s);
-		answered(s, PROTO_EIO, 0);
-		break;
-	case REQUEST_REPLYING:
-		if (!s->is_sent)
-			fail_reply(s);
-		break;
-	default:
-		break;
-	}
+	else if (s->state == REQUEST_AT_SP)
+		withhold_payload(np, peer, s);
+	else
+		return;
+	answered(s, PROTO_EIO, 0);
 }
 
 void reply_fail_peer(struct np *np, struct peer *peer)
@@ -227,6 +221,6 @@ void reply_fail_peer(struct np *np, struct peer *peer)
 		struct request *s = &np->requests.request[i];
 
 		if (s->state != REQUEST_FREE && s->conn->sp == peer->id)
-			fail_one(np, s);
+			fail_one(np, peer, s);
 	}
 }

@@ -48,6 +48,7 @@ enum request_state {
  * @conn: its connection, which lives until it has no request any more
  * @state: which process has it
  * @use: number of the use of its slot; replies of an SP to an older use are dropped
+ * @received_ns: when it was complete, CLOCK_BOOTTIME; no two requests have the same
  * @command: what the client asked for
  * @status: status of the reply
  * @taken: buffers that its connection was admitted for: of the payload of a WRITE, of the SP for
@@ -68,6 +69,7 @@ struct request {
 	struct conn *conn;
 	enum request_state state;
 	uint64_t use;
+	uint64_t received_ns;
 	struct command command;
 	enum proto_status status;
 	uint32_t taken;

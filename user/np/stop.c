@@ -20,6 +20,9 @@ static void begin(struct np *np)
 	s->is_stopping = true;
 	s->since = np->now;
 	listeners_stop(np);
+	/* Requests do not wait any more for SPs that have ended. */
+	for (unsigned int i = 0; i < np->n_peers; i++)
+		peer_tick(&np->peer[i]);
 	conn_finish_all(np);
 }
 

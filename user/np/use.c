@@ -12,7 +12,9 @@
  */
 static bool is_silent(const struct peer *peer)
 {
-	return peer->n_uses && peer->np->now - peer->use_moved_at > USE_SILENT_SECONDS;
+	/* While there is no SP, a request is dropped with its connection. */
+	return peer->state != PEER_HELD && peer->n_uses &&
+	       peer->np->now - peer->use_moved_at > USE_SILENT_SECONDS;
 }
 
 static bool ask(struct conn *c, unsigned int sp, enum proto_operation operation, uint16_t flags)
@@ -20,7 +22,7 @@ static bool ask(struct conn *c, unsigned int sp, enum proto_operation operation,
 	struct peer *peer = &c->np->peer[sp];
 	struct request *r;
 
-	if (peer->has_failed)
+	if (peer->state == PEER_FAILED)
 		return false;
 	/* Each connection has a part of the requests for itself, so this never has to wait. */
 	c->sp = sp;
@@ -48,10 +50,14 @@ bool use_begin(struct conn *c, unsigned int sp, bool is_looking)
 /* If this process ends, the SP forgets its clients. */
 bool use_end(struct conn *c)
 {
+	struct peer *peer = &c->np->peer[c->sp];
 	bool is_using = c->is_using;
 
 	c->is_using = false;
-	return is_using && !c->np->stop.is_stopping && ask(c, c->sp, PROTO_CLOSE, 0);
+	peer->n_clients -= is_using;
+	/* A successor is told only who uses the disk then. */
+	return is_using && !c->np->stop.is_stopping && peer->state == PEER_OPEN &&
+	       ask(c, c->sp, PROTO_CLOSE, 0);
 }
 
 void use_forget(const struct request *r)
@@ -70,8 +76,10 @@ void use_answered(struct request *r, enum proto_status status, uint64_t bytes)
 	request_put(r);
 	if (command.operation != PROTO_OPEN)
 		return;
-	if (status == PROTO_OK && !(command.flags & PROTO_FLAG_LOOK))
+	if (status == PROTO_OK && !(command.flags & PROTO_FLAG_LOOK)) {
 		c->is_using = true;
+		c->np->peer[c->sp].n_clients++;
+	}
 	if (c->phase == CONN_HANDSHAKE)
 		handshake_opened(c, status, bytes);
 }

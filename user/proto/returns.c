@@ -24,6 +24,12 @@ int proto_returns_init(struct proto_returns *r, struct arena_channel *channel, u
 	return r->held ? 0 : -ENOMEM;
 }
 
+void proto_returns_drop(struct proto_returns *r)
+{
+	r->n = 0;
+	memset(r->buffers, 0, sizeof(r->buffers));
+}
+
 void proto_returns_exit(struct proto_returns *r)
 {
 	free(r->held);
@@ -60,8 +66,6 @@ int proto_returns_send(struct proto_returns *r)
 			return ret;
 		}
 	}
-	r->n = 0;
-	r->buffers[PROTO_RETURN_RECORD] = 0;
-	r->buffers[PROTO_RETURN_DATA] = 0;
+	proto_returns_drop(r);
 	return 0;
 }

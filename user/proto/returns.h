@@ -62,6 +62,9 @@ struct proto_returns {
 int proto_returns_init(struct proto_returns *r, struct arena_channel *channel, uint32_t records,
 		       uint32_t data, uint32_t requests);
 
+/** proto_returns_drop() - hold nothing any more, as the peer has died */
+void proto_returns_drop(struct proto_returns *r);
+
 /** proto_returns_exit() - drop the RETURNs that are held; also allowed for a zeroed @r */
 void proto_returns_exit(struct proto_returns *r);
 

@@ -12,6 +12,7 @@
 #include "counters.h"
 #include "late.h"
 #include "peer.h"
+#include "replay.h"
 #include "request.h"
 #include "sp.h"
 #include "work.h"
@@ -24,10 +25,10 @@
 /* Entries of the ring beyond one for each request: few requests have several operations. */
 #define SPARE_ENTRIES		64U
 /*
- * The signals, the three timers and the waker are sources, too, and at the end a fourth timer: that
+ * The signals, the four timers and the waker are sources, too, and at the end a fifth timer: that
  * of late.c is set anew then.
  */
-#define OTHER_SOURCES		6U
+#define OTHER_SOURCES		7U
 
 #define SIGNALS	(ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) | ARENA_SIGNAL(SIGUSR1))
 
@@ -114,6 +115,8 @@ int sp_loop_connect(struct sp *sp)
 
 	if (ret == -ECANCELED)
 		sp->status = SP_EXIT_OK;
+	if (!ret)
+		sp_replay_begin(sp);
 	/* Each NP connects to the SPs in their order, so all of them meet. */
 	for (unsigned int i = 0; i < sp->n_peers && !ret; i++)
 		ret = sp_peer_connect(&sp->peer[i]);
@@ -121,6 +124,8 @@ int sp_loop_connect(struct sp *sp)
 		ret = sp_control_watch(sp);
 	if (ret)
 		sp_loop_disconnect(sp);
+	else
+		sp_replay_watch(sp);
 	return ret;
 }
 
@@ -136,6 +141,7 @@ void sp_loop_stop(struct sp *sp, enum sp_exit status)
 	if (!sp->is_stopping)
 		sp->status = status;
 	sp->is_stopping = true;
+	sp_replay_end(sp);
 	for (unsigned int i = 0; i < sp->n_peers; i++)
 		sp_requests_refuse(&sp->peer[i]);
 }
@@ -166,6 +172,10 @@ static void take_timer(struct sp *sp, uint64_t which)
 	}
 	if (which == SP_TIMER_LATE) {
 		sp_late_look(sp);
+		return;
+	}
+	if (which == SP_TIMER_REPLAY) {
+		sp_replay_end(sp);
 		return;
 	}
 	sp->is_ticking = false;
@@ -239,6 +249,7 @@ static int turn(struct sp *sp, const struct arena_event *events, int n)
 {
 	for (int i = 0; i < n; i++)
 		take_event(sp, &events[i]);
+	sp_replay_turn(sp);
 	sp_requests_run(sp);
 	for (unsigned int i = 0; i < sp->n_peers; i++)
 		sp_peer_turn(&sp->peer[i]);

@@ -15,11 +15,13 @@
  * @SP_TIMER_RETURNS: RETURNs that are held are sent
  * @SP_TIMER_LATE: a period of the watch on late requests is over
  * @SP_TIMER_LIMITS: requests that wait for the limits of the export can go
+ * @SP_TIMER_REPLAY: NPs are not waited for any longer
  */
 enum sp_timer {
 	SP_TIMER_RETURNS,
 	SP_TIMER_LATE,
 	SP_TIMER_LIMITS,
+	SP_TIMER_REPLAY,
 };
 
 /** sp_loop_open() - make the ring and attach the disk to it; logs errors; 0 or -errno */

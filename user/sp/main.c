@@ -92,6 +92,8 @@ static int requests_open(struct sp *sp)
 {
 	int ret = sp_requests_init(sp);
 
+	if (!ret)
+		ret = sp_replay_open(sp);
 	if (ret)
 		log_error("out of memory");
 	sp->cuts = may_lose_pages();
@@ -151,7 +153,7 @@ static int run(struct sp *sp)
 	if (region_open(sp))
 		goto close_disk;
 	if (requests_open(sp))
-		goto close_region;
+		goto free_requests;
 	if (sp_loop_open(sp))
 		goto free_requests;
 	if (sp_loop_connect(sp))
@@ -169,8 +171,8 @@ static int run(struct sp *sp)
 close_loop:
 	sp_loop_close(sp);
 free_requests:
+	sp_replay_close(sp);
 	free(sp->requests);
-close_region:
 	arena_close(sp->arena);
 close_disk:
 	backend_close(&sp->backend);

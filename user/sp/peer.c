@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "loop.h"
+#include "replay.h"
 #include "replies.h"
 #include "sp.h"
 
@@ -153,6 +154,12 @@ static void take_message(struct sp_peer *peer, const struct arena_msg *msg)
 		break;
 	case PROTO_MESSAGE_RETURN:
 		sp_replies_regain(peer, msg);
+		break;
+	case PROTO_MESSAGE_HELD:
+		peer->sp->counters.bad_messages += !sp_replay_held(peer, msg);
+		break;
+	case PROTO_MESSAGE_REPLAYED:
+		peer->sp->counters.bad_messages += !sp_replay_ended(peer, msg);
 		break;
 	default:
 		peer->sp->counters.bad_messages++;

@@ -12,6 +12,7 @@
 #include <arena/channel.h>
 #include <arena/message.h>
 #include <arena/source.h>
+#include <proto/flight.h>
 #include <proto/inherit.h>
 #include <proto/returns.h>
 #include <stdbool.h>
@@ -31,6 +32,8 @@ struct sp;
  * @source: the channel as a source of the ring
  * @returns: RETURNs that are held
  * @version: version that the channel speaks, 0 before the NP's HELLO
+ * @has_replayed: the NP has sent all that it had for a predecessor
+ * @flights: the table of results of its requests
  * @request_group: group of the NP's records
  * @record_group: group of the records with replies to it
  * @disk_group: the first group of the buffers for data that it reads
@@ -55,6 +58,8 @@ struct sp_peer {
 	struct arena_source source;
 	struct proto_returns returns;
 	int version;
+	bool has_replayed;
+	struct proto_flights flights;
 	uint32_t request_group;
 	uint32_t record_group;
 	uint32_t disk_group;

@@ -10,6 +10,7 @@
 #include "clients.h"
 #include "late.h"
 #include "peer.h"
+#include "replay.h"
 #include "sp.h"
 #include "work.h"
 
@@ -258,6 +259,13 @@ static bool has_data(const struct sp_request *r, enum proto_status status)
 void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status status)
 {
 	give_back(sp, r, has_data(r, status));
+	/*
+	 * If this process dies now, a successor must not do it again over what requests write that
+	 * overlap and begin now, or whose clients come after the reply. What was not done for the
+	 * end of this process may be done by the successor, and what is late was answered.
+	 */
+	if (r->range.changes && !r->is_late && status != PROTO_ESHUTDOWN)
+		proto_flights_note(&r->peer->flights, r->tag, status);
 	if (has_range(r))
 		sp_range_leave(&sp->ranges, &r->range, freed, sp);
 	count_done(&sp->counters, r, status == PROTO_OK);
@@ -288,36 +296,10 @@ static void count_begun(struct sp *sp, const struct sp_request *r)
 	c->statuses += r->operation == PROTO_BLOCK_STATUS;
 }
 
-/* Accept @q, a private copy. @unsound is an -errno if the copy is not sound by itself. */
-static void accept_one(struct sp_peer *peer, const struct proto_request *q, int unsound)
+void sp_request_begin(struct sp *sp, struct sp_request *r)
 {
-	enum proto_status status = PROTO_EINVAL;
-	struct sp_request *r = peer->free;
-	struct sp *sp = peer->sp;
-	bool is_refused;
-
-	/* The NP has more requests in flight than it may. */
-	if (peer->in_flight == proto_requests(sp->layout)) {
-		sp->counters.bad_messages++;
-		return;
-	}
-	peer->free = r->next;
-	*r = (struct sp_request){ .peer = peer, .tag = q->tag, .client = q->client };
-	is_refused = sp_late_refuses(peer);
-	r->is_active = true;
-	r->accepted = sp->late.period;
-	sp->active++;
-	peer->active++;
-	peer->in_flight++;
-	sp->counters.requests += !sp_clients_asks(q->operation);
-	if (sp->is_stopping)
-		status = PROTO_ESHUTDOWN;
-	else if (is_refused && !sp_clients_asks(q->operation))
-		status = PROTO_EIO;
-	else if (!unsound)
-		status = parse(sp, r, q);
-	if (status) {
-		sp_request_finish(sp, r, status);
+	if (sp->is_stopping) {
+		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
 		return;
 	}
 	if (sp_clients_asks(r->operation)) {
@@ -327,6 +309,62 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 	count_begun(sp, r);
 	if (sp_throttle_enter(sp, r))
 		enter(sp, r);
+}
+
+/* Return: true if the request is answered without the disk, with @status. */
+static bool is_answered(struct sp_peer *peer, struct sp_request *r, const struct proto_request *q,
+			enum proto_status *status)
+{
+	struct sp *sp = peer->sp;
+
+	*status = PROTO_ESHUTDOWN;
+	if (sp->is_stopping)
+		return true;
+	if (sp_replay_answers(peer, q, status))
+		return true;
+	*status = PROTO_EIO;
+	if (r->is_refused && !sp_clients_asks(q->operation))
+		return true;
+	*status = parse(sp, r, q);
+	return *status != PROTO_OK;
+}
+
+/* Take a request that is not used; NULL if the NP has more in flight than it may. */
+static struct sp_request *take_free(struct sp_peer *peer, const struct proto_request *q)
+{
+	struct sp_request *r = peer->free;
+	struct sp *sp = peer->sp;
+
+	if (peer->in_flight == proto_requests(sp->layout)) {
+		sp->counters.bad_messages++;
+		return NULL;
+	}
+	peer->free = r->next;
+	*r = (struct sp_request){
+		.peer = peer, .tag = q->tag, .client = q->client, .received_ns = q->received_ns,
+		.is_refused = sp_late_refuses(peer), .accepted = sp->late.period,
+		.is_active = true,
+	};
+	sp->active++;
+	peer->active++;
+	peer->in_flight++;
+	return r;
+}
+
+/* Accept @q, a private copy. @unsound is an -errno if the copy is not sound by itself. */
+static void accept_one(struct sp_peer *peer, const struct proto_request *q, int unsound)
+{
+	struct sp_request *r = take_free(peer, q);
+	enum proto_status status = PROTO_EINVAL;
+	struct sp *sp = peer->sp;
+
+	if (!r)
+		return;
+	sp->counters.requests += !sp_clients_asks(q->operation);
+	if (unsound || is_answered(peer, r, q, &status))
+		sp_request_finish(sp, r, status);
+	else if (!sp_replay_keeps(sp, r))
+		sp_request_begin(sp, r);
 }
 
 /* Does the message name records in the NP's group for records? */

@@ -40,6 +40,7 @@ enum sp_stage {
  * @peer: the NP
  * @tag: the number by which the NP knows the request
  * @client: the NP's number of its client
+ * @received_ns: when it was complete at the NP
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
@@ -65,6 +66,7 @@ enum sp_stage {
  *	ended, see late.h
  * @is_active: it is neither free nor done, and does not wait for limits
  * @is_surveyed: a survey for it is under way
+ * @is_refused: the disk hung when it was accepted
  * @is_late: it was answered already, because it took too long
  * @next: the next request in a queue or in the list of free requests
  */
@@ -72,6 +74,7 @@ struct sp_request {
 	struct sp_peer *peer;
 	uint64_t tag;
 	uint16_t client;
+	uint64_t received_ns;
 	uint16_t operation;
 	uint16_t flags;
 	uint64_t offset;
@@ -95,6 +98,7 @@ struct sp_request {
 	uint32_t accepted;
 	bool is_active;
 	bool is_surveyed;
+	bool is_refused;
 	bool is_late;
 	struct sp_request *next;
 };
@@ -136,6 +140,9 @@ int sp_requests_init(struct sp *sp);
 
 /** sp_requests_accept() - accept all requests of a message REQUESTS */
 void sp_requests_accept(struct sp_peer *peer, const struct arena_msg *msg);
+
+/** sp_request_begin() - begin a request that was accepted, in its order */
+void sp_request_begin(struct sp *sp, struct sp_request *r);
 
 /** sp_requests_run() - continue requests that were waiting; called at the end of a turn */
 void sp_requests_run(struct sp *sp);

@@ -8,6 +8,7 @@
  *	peer.c		takes the messages of a network process
  *	clients.c	counts who uses the disk, and looks up its size
  *	throttle.c	lets requests wait that come faster than the limits of the export allow
+ *	replay.c	lets requests wait until all is known of a predecessor
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
  *	survey.c	finds out where a file has holes
@@ -31,6 +32,7 @@
 #include "late.h"
 #include "peer.h"
 #include "range.h"
+#include "replay.h"
 #include "request.h"
 #include "survey.h"
 #include "throttle.h"
@@ -111,6 +113,9 @@ struct sp_options {
  * @batches: messages with requests
  * @operations: operations that began on the disk
  * @limited: requests that had to wait for the limits of the export
+ * @replays: requests that a predecessor had got, too
+ * @results: requests that a predecessor had completed
+ * @held: extents that an NP had from a predecessor
  */
 struct sp_counters {
 	uint64_t requests;
@@ -135,6 +140,9 @@ struct sp_counters {
 	uint64_t batches;
 	uint64_t operations;
 	uint64_t limited;
+	uint64_t replays;
+	uint64_t results;
+	uint64_t held;
 };
 
 /**
@@ -155,6 +163,7 @@ struct sp_counters {
  * @is_ticking: a timer is under way, after which RETURNs that are held are sent
  * @requests: the table of requests
  * @n_requests: entries of @requests
+ * @replay: the start
  * @late: when requests are answered that the disk does not end
  * @survey: finds the holes of the disk
  * @ranges: ranges of requests in flight
@@ -183,6 +192,7 @@ struct sp {
 	bool is_ticking;
 	struct sp_request *requests;
 	uint32_t n_requests;
+	struct sp_replay replay;
 	struct sp_late late;
 	struct survey survey;
 	struct sp_ranges ranges;

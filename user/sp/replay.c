@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "replay.h"
+
+#include <arena/message.h>
+#include <arena/source.h>
+#include <common/clock.h>
+#include <common/log.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loop.h"
+#include "peer.h"
+#include "request.h"
+#include "sp.h"
+
+/* Generations of an epoch and the next one are so far apart. */
+#define LIVES_BITS	12U
+
+/* The whole group is one extent, which stays OWNED as long as the process lives. */
+static int take_table(struct sp_peer *peer)
+{
+	struct sp *sp = peer->sp;
+	int group = proto_group_of_sp(sp->layout, sp->options.id, peer->id, PROTO_USE_FLIGHT);
+	uint32_t n = proto_buffers_of_sp(sp->layout, sp->options.id, PROTO_USE_FLIGHT);
+	struct arena_buf buf;
+	int ret = arena_get(sp->arena, (uint32_t)group, n, &buf);
+
+	if (ret)
+		return ret;
+	peer->flights.entry = arena_ptr(sp->arena, buf);
+	peer->flights.n = n * PROTO_FLIGHTS_A_BUFFER;
+	return 0;
+}
+
+int sp_replay_open(struct sp *sp)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < sp->n_peers && !ret; i++)
+		ret = take_table(&sp->peer[i]);
+	sp->replay.request = calloc(sp->n_requests, sizeof(*sp->replay.request));
+	return !ret && !sp->replay.request ? -ENOMEM : ret;
+}
+
+void sp_replay_close(struct sp *sp)
+{
+	free(sp->replay.request);
+	sp->replay.request = NULL;
+}
+
+/* Each successor is paired with its NPs in greater epochs than its predecessor. */
+void sp_replay_begin(struct sp *sp)
+{
+	uint32_t epoch = 0;
+
+	for (unsigned int i = 0; i < sp->n_peers; i++)
+		if (sp->peer[i].process.epoch > epoch)
+			epoch = sp->peer[i].process.epoch;
+	arena_skip_lives(sp->arena, epoch << LIVES_BITS);
+}
+
+void sp_replay_watch(struct sp *sp)
+{
+	const struct arena_timer timer = {
+		.size = sizeof(timer),
+		.first_ns = SP_REPLAY_S * CLOCK_NS_PER_S,
+		.cookie = SP_TIMER_REPLAY,
+	};
+
+	if (arena_ring_add_timer(sp->ring, &timer, NULL))
+		sp_replay_end(sp);
+}
+
+/* Only data of READs can be with an NP while the SP dies: it returns records as it gets them. */
+bool sp_replay_held(struct sp_peer *peer, const struct arena_msg *msg)
+{
+	struct sp *sp = peer->sp;
+
+	if (!peer->version || peer->has_replayed ||
+	    msg->ref.group - peer->disk_group >= peer->n_disk_groups ||
+	    arena_lend_held(sp->arena, peer->role, &msg->ref))
+		return false;
+	sp->counters.held++;
+	return true;
+}
+
+bool sp_replay_ended(struct sp_peer *peer, const struct arena_msg *msg)
+{
+	if (!peer->version || peer->has_replayed)
+		return false;
+	peer->has_replayed = true;
+	peer->n_clients += msg->value;
+	return true;
+}
+
+static bool changes(const struct proto_request *q)
+{
+	return q->operation == PROTO_WRITE || q->operation == PROTO_DISCARD ||
+	       q->operation == PROTO_WRITE_ZEROES;
+}
+
+bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
+		       enum proto_status *status)
+{
+	struct sp *sp = peer->sp;
+	bool is_again = q->flags & PROTO_FLAG_REPLAY;
+
+	sp->counters.replays += is_again;
+	if (is_again == peer->has_replayed) {
+		*status = PROTO_EINVAL;
+	} else if (is_again && proto_flights_find(&peer->flights, q->tag, status)) {
+		sp->counters.results++;
+	} else if (is_again && sp->replay.is_over && changes(q)) {
+		log_limited(LOG_LEVEL_WARN, "network process %u sends requests again too late",
+			    peer->id);
+		*status = PROTO_EIO;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+bool sp_replay_keeps(struct sp *sp, struct sp_request *r)
+{
+	if (sp->replay.is_over)
+		return false;
+	sp->replay.request[sp->replay.n++] = r;
+	return true;
+}
+
+static bool waits_for_some(const struct sp *sp)
+{
+	for (unsigned int i = 0; i < sp->n_peers; i++)
+		if (!sp->peer[i].has_ended && !sp->peer[i].has_replayed)
+			return true;
+	return false;
+}
+
+void sp_replay_turn(struct sp *sp)
+{
+	if (!sp->replay.is_over && !waits_for_some(sp))
+		sp_replay_end(sp);
+}
+
+/* No NP uses a time twice, and the order of requests of different NPs that tie does not matter. */
+static int by_time(const void *a, const void *b)
+{
+	const struct sp_request *const *one = a, *const *other = b;
+
+	return ((*one)->received_ns > (*other)->received_ns) -
+	       ((*one)->received_ns < (*other)->received_ns);
+}
+
+void sp_replay_end(struct sp *sp)
+{
+	struct sp_replay *all = &sp->replay;
+
+	if (all->is_over)
+		return;
+	all->is_over = true;
+	if (waits_for_some(sp))
+		log_warn("a network process does not say what it has: going on without it");
+	qsort(all->request, all->n, sizeof(*all->request), by_time);
+	for (uint32_t i = 0; i < all->n; i++)
+		sp_request_begin(sp, all->request[i]);
+	sp_replay_close(sp);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The start of a storage process that may have had a predecessor. Its NPs tell it what they still
+ * have of the predecessor's buffers, and send the requests again that the predecessor has not
+ * answered. Until all NPs have done so nothing begins; then all requests begin in the order in
+ * which they were complete at the NPs. So a request never overtakes one of another NP that
+ * overlaps it, and whose client may have come to the other NP after its connection was cut.
+ *
+ * What the predecessor has completed is in the table of results (proto/flight.h), and is answered
+ * from there.
+ *
+ * An NP that does not answer in time is not waited for. What it sends again later cannot be put in
+ * order any more, so it is refused if it would change the disk.
+ *
+ * This header must not know how requests are carried out.
+ */
+#ifndef SP_REPLAY_H
+#define SP_REPLAY_H
+
+#include <proto/record.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena_msg;
+struct sp;
+struct sp_peer;
+struct sp_request;
+
+/* So long NPs are waited for. */
+#define SP_REPLAY_S	5U
+
+/**
+ * struct sp_replay - the start
+ * @is_over: requests begin as they come
+ * @request: requests that have come; NULL when the start is over
+ * @n: how many
+ */
+struct sp_replay {
+	bool is_over;
+	struct sp_request **request;
+	uint32_t n;
+};
+
+/** sp_replay_open() - take the tables of results, and make room for all requests; 0 or -errno */
+int sp_replay_open(struct sp *sp);
+
+/** sp_replay_close() - free the room */
+void sp_replay_close(struct sp *sp);
+
+/** sp_replay_begin() - keep the buffers apart from those of a predecessor; the epochs are known */
+void sp_replay_begin(struct sp *sp);
+
+/** sp_replay_watch() - wait for NPs no longer than SP_REPLAY_S; their channels are open */
+void sp_replay_watch(struct sp *sp);
+
+/** sp_replay_held() - act on HELD: the NP has an extent of the predecessor's; false if it lies */
+bool sp_replay_held(struct sp_peer *peer, const struct arena_msg *msg);
+
+/** sp_replay_ended() - act on REPLAYED: the NP has sent all; false if it has done so before */
+bool sp_replay_ended(struct sp_peer *peer, const struct arena_msg *msg);
+
+/**
+ * sp_replay_answers() - has a request been answered before it comes to the disk?
+ * @peer: the NP
+ * @q: the request, which is sound by itself
+ * @status: filled in if so
+ *
+ * It is so if the predecessor has completed it, or if it makes no sense to send it again, or not
+ * again, now.
+ */
+bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
+		       enum proto_status *status);
+
+/** sp_replay_keeps() - keep a request until the start is over; false if it is */
+bool sp_replay_keeps(struct sp *sp, struct sp_request *r);
+
+/** sp_replay_turn() - end the start if all NPs have sent all; called at the end of a turn */
+void sp_replay_turn(struct sp *sp);
+
+/** sp_replay_end() - end the start: all requests begin, in their order */
+void sp_replay_end(struct sp *sp);
+
+#endif /* SP_REPLAY_H */
