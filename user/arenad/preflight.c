@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "preflight.h"
 
+#include <arena/probe.h>
 #include <common/log.h>
 #include <errno.h>
 #include <np/limits.h>
@@ -63,6 +64,18 @@ static int check_disk(const struct arenad_disk *disk, const struct export_option
 		return check_writable(disk, e);
 	log_error("disk %s is neither a block device nor a regular file", disk->path);
 	return -ENOTBLK;
+}
+
+/* Every process needs a ring, and arenad makes the mailboxes of all. */
+static int check_io_uring(void)
+{
+	struct arena_features f = { .size = sizeof(f) };
+	const char *why = arena_probe(&f) ? arena_features_why(&f) : NULL;
+
+	if (!why)
+		return 0;
+	log_error("cannot make an io_uring: %s", why);
+	return -EOPNOTSUPP;
 }
 
 /* libarena raises the soft limit of arena-np to what its ring needs, up to the hard limit. */
@@ -152,6 +165,8 @@ int arenad_preflight(const struct arenad_options *o)
 		ret = check_program(o, "arena-sp");
 	if (!ret)
 		ret = check_open_files(o);
+	if (!ret)
+		ret = check_io_uring();
 	for (unsigned int i = 0; i < o->exports.n && !ret; i++)
 		ret = check_disk(&o->disk[i], &o->exports.export[i]);
 	return ret ? ret : check_sandbox(o);

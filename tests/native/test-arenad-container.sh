@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: where a container forbids or lacks what the daemons need, arenad ends with status 1 and a line
+# that says what is missing, and not with a message that blames something else.
+# Method: a filter of system calls, and a mount namespace without /proc.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+requires unshare umount
+
+path=$(disk d 1M)
+arenad_path=$(command -v arenad)
+arguments=(--region test --backend memfd --listen 127.0.0.1:0 --size 128M --page-size 4K
+	--disk "d=$path")
+
+# refused WHAT TEXT COMMAND...: arenad, which COMMAND executes, ends with status 1 and says TEXT
+refused()
+{
+	timeout 60 "${@:3}" "$arenad_path" "${arguments[@]}" >"$tmp/out" 2>"$tmp/log"
+	is "arenad ends with status 1 $1" $? 1
+	ok "arenad says what is missing $1: $2" says "$2"
+}
+
+refused "where io_uring_setup(2) is forbidden" "io_uring is forbidden" \
+	"$BUILD/tests/native/forbid" io_uring_setup
+refused "where pidfd_open(2) is forbidden" "pidfd_open(2) is needed and forbidden" \
+	"$BUILD/tests/native/forbid" pidfd_open
+if unshare --mount true 2>/dev/null; then
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	refused "without /proc" "/proc is needed, or --bindir" \
+		unshare --mount sh -c 'umount -l /proc && exec "$@"' sh
+else
+	skip "arenad says what is missing without /proc" "this machine makes no mount namespaces"
+fi
+done_testing
