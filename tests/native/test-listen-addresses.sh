@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=net-lib.sh
 . "$(dirname "$0")/net-lib.sh"
-requires ip nsenter unshare nbdinfo ss
+requires ip nsenter unshare nbdinfo ss python3
 net_enter
 net_client
 disk=$(disk d 4M)
@@ -50,6 +50,28 @@ all_at_once()
 ok "clients of five sockets at once are served" all_at_once
 is "five sockets have the backlog of 128 that is the default" \
 	"$(ss -Hltn | awk '$3 == 128' | wc -l)" 5
+# The sockets of clients inherit the options of the socket at which they have come.
+python3 - "$arenad_pid" >"$tmp/options" <<'END'
+import ctypes
+import os
+import socket
+import sys
+pid = int(sys.argv[1])
+libc = ctypes.CDLL(None)
+pidfd = os.pidfd_open(pid)
+for name in os.listdir("/proc/%d/fd" % pid):
+    if not os.readlink("/proc/%d/fd/%s" % (pid, name)).startswith("socket:"):
+        continue
+    fd = libc.syscall(438, pidfd, int(name), 0)
+    s = socket.socket(fileno=fd)
+    if s.family == socket.AF_UNIX or not s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        continue
+    print(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
+          s.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+          s.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) // 1000)
+END
+is "five sockets have TCP_NODELAY, keepalive and a user timeout of a minute" \
+	"$(sort "$tmp/options" | uniq -c | tr -s ' ')" " 5 1 1 60"
 arenad_stop
 is "arenad ends with status 0 after it listened on five sockets" "$status" 0
 
