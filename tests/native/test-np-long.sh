@@ -8,7 +8,8 @@
 . "$(dirname "$0")/np-lib.sh"
 
 name=$(printf 'n%.0s' {1..4094})ü
-arenad_start --size 160M --disk "one=$(disk one 400M)" --disk "$name=$(disk two 1M)" -v
+arenad_start --size 160M --disk "one=$(disk one 400M)" --disk "$name=$(disk two 1M)" \
+	--disk "large=$(disk large 20G)" -v
 
 # sh_ok DESCRIPTION: run the standard input in Python; client() connects with replies of $style
 sh_ok()
@@ -90,7 +91,7 @@ for style in simple structured extended; do
 	l.set_opt_mode(True)
 	l.connect_tcp(host, port)
 	l.opt_list(lambda name, text: names.append(name) or 0)
-	assert names == ["one", "$name"], names
+	assert names == ["one", "$name", "large"], names
 	l.opt_abort()
 	try:
 	    client("$name"[:-2])
@@ -101,6 +102,25 @@ for style in simple structured extended; do
 done
 
 style=simple
+style=extended
+sh_ok "extended requests of more than 4 GiB tell, trim and zero what they name" <<-'EOF'
+	c, gib = client("large"), 1 << 30
+	c.pwrite(b"x" * 65536, 19 * gib)
+	def extents(offset, length):
+	    seen = []
+	    c.block_status_64(length, offset, lambda name, at, parts, error: seen.extend(parts) or 0)
+	    return [tuple(part) for part in seen]
+	assert extents(1, 10 * gib)[0] == (10 * gib, 3), extents(1, 10 * gib)
+	want = [(19 * gib, 3), (65536, 0), (gib - 65536, 3)]
+	assert extents(0, 20 * gib) == want, extents(0, 20 * gib)
+	c.trim(5 * gib, gib)
+	assert c.pread(65536, 19 * gib) == b"x" * 65536
+	c.zero(12 * gib, 8 * gib)
+	assert c.pread(65536, 19 * gib) == bytes(65536)
+	c.cache(20 * gib, 0)
+	c.shutdown()
+EOF
+
 sh_ok "a READ and a WRITE of 300 MiB move the right bytes, and one of 4 GiB is refused" <<-'EOF'
 c, size = client(), 300 << 20
 s = socket.create_connection((host, port))
