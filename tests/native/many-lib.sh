@@ -6,6 +6,22 @@
 
 tools=$BUILD/tests/native
 declare -A crowd_pid crowd_in crowd_out
+# The report, also where ok and is have another output.
+exec {report}>&1
+
+# crowd_answer NAME: read it into $answer, and report how long the slowest round took
+crowd_answer()
+{
+	local number=
+
+	answer=
+	read -r -t 90 -u "${crowd_out[$1]}" answer number
+	if [ "$answer" = stuck ]; then
+		answer="stuck $number"
+	else
+		diag "crowd $1 is $answer: its slowest round took $number ms" >&"$report"
+	fi
+}
 
 # crowd_start NAME EXPORT CLIENTS: run nbd-many until crowd_stop; $answer is "ready"
 crowd_start()
@@ -20,16 +36,14 @@ crowd_start()
 	at_exit end_process "$!"
 	exec {in}>"$tmp/$1.in" {out}<"$tmp/$1.out"
 	crowd_in[$1]=$in crowd_out[$1]=$out
-	answer=
-	read -r -t 90 -u "$out" answer
+	crowd_answer "$1"
 }
 
 # crowd_ask NAME N: ask whether N clients go on; $answer is "going" or says how many are stuck
 crowd_ask()
 {
 	echo "$2" >&"${crowd_in[$1]}"
-	answer=
-	read -r -t 90 -u "${crowd_out[$1]}" answer
+	crowd_answer "$1"
 }
 
 # crowd_goes NAME N: true if N clients go on

@@ -7,15 +7,17 @@
  *	nbd-many HOST PORT EXPORT CLIENTS
  *	nbd-many HOST PORT EXPORT CLIENTS across
  *
- * The first form prints "ready" when all clients have done some rounds. Then it reads numbers from
- * its input, and answers each number N by "going" when N clients have done some more rounds, or by
- * "stuck N" with the number of those that have, if that takes too long. At anything else it
- * stops the clients and prints "lost N wrong N": how many lost their connection, and how many read
+ * The first form prints "ready MS" when all clients have done some rounds. Then it reads numbers
+ * from its input, and answers each number N by "going MS" when N clients have done some more
+ * rounds, or by "stuck N" with the number of those that have, if that takes too long. MS is how
+ * long the slowest round that ended meanwhile took, in milliseconds. At anything else it stops the
+ * clients and prints "lost N wrong N": how many lost their connection, and how many read
  * other data than they wrote.
  *
  * In the second form each client writes on one connection, and flushes and reads on another one. It
  * reports by TAP.
  */
+#include <common/clock.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -32,14 +34,24 @@
 enum outcome { GOOD, LOST, WRONG };
 
 /**
+ * struct progress - what a client tells, in shared memory
+ * @rounds: how many rounds it has done
+ * @slowest_ms: the slowest of them since the program was last asked
+ */
+struct progress {
+	volatile unsigned int rounds;
+	volatile unsigned int slowest_ms;
+};
+
+/**
  * struct client - a client
  * @pid: its process
- * @rounds: how many rounds it has done; in shared memory
- * @seen: @rounds when the program was last asked
+ * @progress: of this client
+ * @seen: its rounds when the program was last asked
  */
 struct client {
 	pid_t pid;
-	volatile unsigned int *rounds;
+	struct progress *progress;
 	unsigned int seen;
 };
 
@@ -63,6 +75,15 @@ static enum outcome go_round(int writer, int reader, uint64_t offset)
 	return memcmp(want, got, BLOCK) ? WRONG : GOOD;
 }
 
+static void count_round(struct progress *p, int64_t began_ms)
+{
+	unsigned int ms = (unsigned int)(clock_ms() - began_ms);
+
+	if (ms > p->slowest_ms)
+		p->slowest_ms = ms;
+	p->rounds++;
+}
+
 static enum outcome be_client(unsigned int i, int writer, int reader, unsigned int rounds)
 {
 	uint64_t span = export_bytes / n_clients / BLOCK * BLOCK, base = i * span;
@@ -70,8 +91,11 @@ static enum outcome be_client(unsigned int i, int writer, int reader, unsigned i
 
 	seed += i;
 	for (unsigned int n = 0; n < rounds && outcome == GOOD; n++) {
+		int64_t began_ms = clock_ms();
+
 		outcome = go_round(writer, reader, base + random64() % (span / BLOCK) * BLOCK);
-		*client[i].rounds += outcome == GOOD;
+		if (outcome == GOOD)
+			count_round(client[i].progress, began_ms);
 	}
 	return outcome;
 }
@@ -96,12 +120,12 @@ static void start(unsigned int i, bool across)
 
 static void start_all(bool across)
 {
-	volatile unsigned int *rounds = mmap(NULL, CLIENTS_MAX * sizeof(*rounds),
-					     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-					     -1, 0);
+	struct progress *progress = mmap(NULL, CLIENTS_MAX * sizeof(*progress),
+					 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+					 -1, 0);
 
 	for (unsigned int i = 0; i < n_clients; i++) {
-		client[i].rounds = &rounds[i];
+		client[i].progress = &progress[i];
 		start(i, across);
 	}
 }
@@ -111,8 +135,18 @@ static unsigned int count_going(void)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < n_clients; i++)
-		n += *client[i].rounds >= client[i].seen + SOME_ROUNDS;
+		n += client[i].progress->rounds >= client[i].seen + SOME_ROUNDS;
 	return n;
+}
+
+static unsigned int slowest_ms(void)
+{
+	unsigned int ms = 0;
+
+	for (unsigned int i = 0; i < n_clients; i++)
+		if (client[i].progress->slowest_ms > ms)
+			ms = client[i].progress->slowest_ms;
+	return ms;
 }
 
 /* Return: how many clients go on, at most a minute later or when there are @wanted. */
@@ -120,8 +154,10 @@ static unsigned int wait_for_going(unsigned int wanted)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < n_clients; i++)
-		client[i].seen = *client[i].rounds;
+	for (unsigned int i = 0; i < n_clients; i++) {
+		client[i].seen = client[i].progress->rounds;
+		client[i].progress->slowest_ms = 0;
+	}
 	for (int i = 0; i < STUCK_SECONDS * 20 && n < wanted; i++) {
 		usleep(50000);
 		n = count_going();
@@ -136,7 +172,7 @@ static void reply_to(unsigned int wanted, const char *word)
 	if (n < wanted)
 		printf("stuck %u\n", n);
 	else
-		puts(word);
+		printf("%s %u\n", word, slowest_ms());
 	fflush(stdout);
 }
 

@@ -49,7 +49,8 @@ END
 ulimit -n "$(ulimit -Hn)"
 began=$(date +%s%N)
 arenad_start --nps "$nps" --size "${size}M" "${disks[@]}"
-diag "$nps network and $sps storage processes were ready after $((($(date +%s%N) - began) / 1000000)) ms"
+took=$((($(date +%s%N) - began) / 1000000))
+diag "$nps network and $sps storage processes were ready after $took ms"
 for program in arena-np arena-sp; do
 	diag "an $program has $(rss $program) KiB of its own and $(descriptors $program) descriptors"
 done
