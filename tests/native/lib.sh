@@ -78,12 +78,15 @@ arenad_run()
 	arenad_pid=$!
 }
 
+# How long arenad may take to become ready; a test with a very large region sets more.
+start_seconds=90
+
 # arenad_start ARGUMENT...: run arenad and wait until it is ready; $address is where it
 # listens
 arenad_start()
 {
 	arenad_run "$@"
-	if ! wait_for 90 grep -q '^ready' "$tmp/out"; then
+	if ! wait_for "$start_seconds" grep -q '^ready' "$tmp/out"; then
 		echo "Bail out! arenad does not become ready"
 		sed 's/^/# /' "$tmp/log"
 		exit 1
