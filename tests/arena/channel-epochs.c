@@ -348,6 +348,29 @@ static void test_early_successor(enum arena_channel_transport transport)
 	   "%s: the survivor then connects to it in its epoch", name_of(&p));
 }
 
+/* A message that could not be sent ends an epoch, and not the channel. */
+static void test_failed_send(enum arena_channel_transport transport)
+{
+	struct pair p = make_pair(transport);
+	const struct arena_msg m = { .type = 1 };
+	struct arena_channel *ch;
+	int ret;
+
+	begin(&p, 1, die_silent);
+	ch = open_first(&p, 1);
+	ret = connected(ch);
+	if (!ret)
+		ret = channel_tx_post_to(&ch->tx, -1, &m);
+	is(ret ? ret : channel_tx_submit(&ch->tx), -EBADF,
+	   "%s: a message that goes nowhere is an error of the channel", name_of(&p));
+	kill(p.child, SIGKILL);
+	finish(&p);
+	begin(&p, 2, echo);
+	is(arena_channel_reopen(ch, 2, pidfd_of(p.child)), 0,
+	   "%s: a channel that could not send can be reopened", name_of(&p));
+	is(exchange(&p, ch, 2), 0, "%s: messages are exchanged after that", name_of(&p));
+}
+
 static void test_other_epochs(enum arena_channel_transport transport)
 {
 	struct pair p = make_pair(transport);
@@ -445,6 +468,7 @@ int main(void)
 	for (int i = 0; i < 2; i++) {
 		test_successors(transports[i]);
 		test_early_successor(transports[i]);
+		test_failed_send(transports[i]);
 		test_other_epochs(transports[i]);
 		test_hostile(transports[i], forge, "forged all messages of the next epoch");
 		test_hostile(transports[i], scribble, "wrote head, tail and flags");

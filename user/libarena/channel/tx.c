@@ -92,6 +92,12 @@ static int check_own(struct channel_tx *tx)
 	return 0;
 }
 
+void channel_tx_forget(struct channel_tx *tx)
+{
+	if (tx->keeps_own)
+		io_uring_cq_advance(&tx->own, io_uring_cq_ready(&tx->own));
+}
+
 static int submit(struct channel_tx *tx)
 {
 	while (channel_tx_pending(tx)) {

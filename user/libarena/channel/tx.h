@@ -71,6 +71,9 @@ static inline bool channel_tx_pending(const struct channel_tx *tx)
 /** channel_tx_submit() - send what is queued, unless @is_deferred; 0 or -errno */
 int channel_tx_submit(struct channel_tx *tx);
 
+/** channel_tx_forget() - forget messages on the channel's own ring that could not be sent */
+void channel_tx_forget(struct channel_tx *tx);
+
 /** channel_tx_end() - queue the last message, and send everything, even if @is_deferred */
 void channel_tx_end(struct channel_tx *tx, const struct arena_msg *msg);
 
