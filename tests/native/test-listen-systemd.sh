@@ -31,7 +31,15 @@ ok "arenad lists both sockets in their order" \
 	wait_for 20 grep -qx "ready 127.0.0.1:$one unix:$socket" "$tmp/out"
 ok "a client is served at the UNIX socket that systemd has made" \
 	nbdinfo --size "nbd+unix:///d?socket=$socket"
-has_socket() { find "/proc/$(children arena-sp)/fd" -lname 'socket:*' | grep .; }
+# Its only socket is that by which arenad speaks to it.
+has_socket()
+{
+	local sp control
+
+	sp=$(children arena-sp)
+	control=$(tr '\0' '\n' <"/proc/$sp/cmdline" | sed -n '/^--control-fd$/{n;p}')
+	find "/proc/$sp/fd" -lname 'socket:*' ! -name "$control" | grep .
+}
 not_ok "the storage process has not inherited a listening socket" has_socket
 not_ok "the network process has no LISTEN_FDS in its environment" \
 	grep -qz ^LISTEN_ "/proc/$(children arena-np)/environ"
