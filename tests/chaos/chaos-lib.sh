@@ -21,6 +21,8 @@ chaos_exports=(d0 d1)
 chaos_clients=3		# for each export
 chaos_nps=3
 chaos_options=()	# of arenad
+chaos_habits=()		# --rash, of the clients
+chaos_runs=0		# lists that chaos_shrink has tried
 
 # Can arenad replace a process that died?
 chaos_replaces()
@@ -96,6 +98,20 @@ chaos_used()
 	done
 }
 
+# chaos_settle FOLDER: set $chaos_before to what the processes use when they have nothing to do.
+# What they said to each other at their start is returned within some seconds.
+chaos_settle()
+{
+	local i
+
+	for i in {1..20}; do
+		chaos_before=$(chaos_used "$1")
+		sleep 1.5
+		[ "$(chaos_used "$1")" != "$chaos_before" ] || return 0
+	done
+	return 1
+}
+
 # chaos_is_full FOLDER BEFORE: are as many buffers free as before the load?
 chaos_is_full()
 {
@@ -167,13 +183,12 @@ chaos_do()
 	done <"$1"
 }
 
-# chaos_load FOLDER SEED [--rash]: start the clients
+# chaos_load FOLDER SEED: start the clients
 chaos_load()
 {
 	rm -f "$1"/client-*
-	# shellcheck disable=SC2086 # an option
-	"$chaos_tools/load" ${3:-} "${address%:*}" "${address##*:}" "$2" "$1" "$chaos_clients" \
-		"${chaos_exports[@]}" >"$1/load" 2>&1 &
+	"$chaos_tools/load" "${chaos_habits[@]}" "${address%:*}" "${address##*:}" "$2" "$1" \
+		"$chaos_clients" "${chaos_exports[@]}" >"$1/load" 2>&1 &
 	chaos_load_pid=$!
 	at_exit chaos_end_load "$chaos_load_pid"
 	wait_for 30 grep -q '^ready' "$1/load"
@@ -223,16 +238,16 @@ chaos_start()
 # chaos_run FOLDER SEED: carry out the actions in the folder under load; true if all is well
 chaos_run()
 {
-	local good=0 status=0 before
+	local good=0 status=0
 
-	before=$(chaos_used "$1")
+	chaos_settle "$1" || return
 	chaos_load "$1" "$2" || return
 	chaos_do "$1/actions"
 	# Whatever is stopped goes on by itself.
 	sleep 1
 	chaos_finish || { echo "a client got no further"; good=1; }
-	wait_for 30 chaos_is_full "$1" "$before" || {
-		echo "used before: $before"
+	wait_for 30 chaos_is_full "$1" "$chaos_before" || {
+		echo "used before: $chaos_before"
 		echo "used now: $chaos_now"
 		good=1
 	}
@@ -268,7 +283,6 @@ chaos_shrink()
 {
 	local lines parts=2 i size less
 
-	chaos_runs=0
 	mapfile -t lines <"$1/actions"
 	while [ "${#lines[@]}" -gt 1 ] && [ "$chaos_runs" -lt 60 ]; do
 		size=$(((${#lines[@]} + parts - 1) / parts))
