@@ -34,6 +34,7 @@ union msha_args {
 enum msha_need {
 	MSHA_CONTROL,	/* the control device */
 	MSHA_ANY,	/* any view */
+	MSHA_WHOLE,	/* a view that every region has: rw or ro */
 	MSHA_WRITABLE,	/* a view with a writable range, open for writing */
 	MSHA_RW,	/* the rw view, open for writing */
 };
@@ -226,7 +227,7 @@ static const struct msha_command msha_commands[] = {
 	MSHA_CMD(NEXT_REGION, region, view, 0, MSHA_CONTROL, true,
 		 msha_do_next_region),
 	MSHA_CMD(GET_REGION, region, view, 0, MSHA_ANY, true, msha_do_region),
-	MSHA_CMD(UNLINK, unlink, flags, 0, MSHA_ANY, false, msha_do_unlink),
+	MSHA_CMD(UNLINK, unlink, flags, 0, MSHA_WHOLE, false, msha_do_unlink),
 	MSHA_CMD(ADD_VIEW, view, view, MSHAREARENA_NO_NODE, MSHA_RW, false,
 		 msha_do_add_view),
 	MSHA_CMD(EXPORT, export, offset, 0, MSHA_RW, false, msha_do_export),
@@ -268,6 +269,22 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 	return 0;
 }
 
+/* Views that were added are for what their users do in a part of it. */
+static bool msha_file_suffices(struct file *file, enum msha_need need)
+{
+	switch (need) {
+	case MSHA_WHOLE:
+		return !msha_view_of(file)->ranges;
+	case MSHA_WRITABLE:
+		return msha_file_is_writable(file);
+	case MSHA_RW:
+		return msha_file_is_writable(file) &&
+		       msha_view_of(file) == msha_view_of(file)->region->rw;
+	default:
+		return true;
+	}
+}
+
 long msha_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	bool control = file->f_op != &msha_file_ops;
@@ -276,10 +293,7 @@ long msha_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	while (c->cmd != cmd || (c->need == MSHA_CONTROL) != control)
 		if (++c == msha_commands + ARRAY_SIZE(msha_commands))
 			return -ENOTTY;
-	if (c->need >= MSHA_WRITABLE && !msha_file_is_writable(file))
-		return -EACCES;
-	if (c->need == MSHA_RW &&
-	    msha_view_of(file) != msha_view_of(file)->region->rw)
+	if (!msha_file_suffices(file, c->need))
 		return -EACCES;
 	return msha_call(c, file, (void __user *)arg);
 }

@@ -329,6 +329,7 @@ void op_unlink(void)
 		   sizeof(struct msharearena_unlink), END_OF(struct msharearena_unlink, flags),
 		   false);
 	want(&x, EBADF, f->flags & O_PATH);
+	want(&x, EACCES, f->view > 1);
 	want(&x, ENOENT, !r->linked);
 	want(&x, EPERM, !model.worker[w].root && r->uid != model.worker[w].uid);
 	note("w%u UNLINK fd%u (r%u/%u)", w, slot, f->region, f->view);

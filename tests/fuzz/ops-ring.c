@@ -450,8 +450,8 @@ static bool draw_unlink(struct deed *d, unsigned int waiter, unsigned int region
 
 		d->w = i / FDS;
 		d->slot = i % FDS;
-		if (d->w != waiter && f->used && f->region == region && !(f->flags & O_PATH) &&
-		    (k->root || k->uid == r->uid))
+		if (d->w != waiter && f->used && f->region == region && f->view < 2 &&
+		    !(f->flags & O_PATH) && (k->root || k->uid == r->uid))
 			return true;
 	}
 	return false;

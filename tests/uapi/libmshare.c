@@ -292,7 +292,8 @@ static void as_owner(void)
 	step(mshare_make_view(m, "part", &v, &view), 6);
 	step(chmod("/dev/mshare/" NAME "/ro", 0400), 7);
 	step(mshare_unlink(NAME), 8);
-	step(mshare_unlink_region(view) != -ENOENT, 9);
+	step(mshare_unlink_region(m) != -ENOENT, 10);
+	step(mshare_unlink_region(view) != -EACCES, 9);
 	_exit(0);
 }
 

@@ -282,13 +282,14 @@ int mshare_unlink(const char *name);
 
 /**
  * mshare_unlink_region() - remove the name of an open region
- * @m: region, open in any mode and through any view
+ * @m: region, open in any mode, through its view rw or ro
  *
  * Unlike mshare_unlink() it cannot affect another region that has got the name in
  * the meantime.
  *
  * Return: 0, -ENOENT if it has no name, or not any more, -EPERM if it belongs to
- * another user.
+ * another user, -EACCES if @m is open through a view that was added; the memfd
+ * backend does not look at that.
  */
 int mshare_unlink_region(struct mshare *m);
 

@@ -229,10 +229,12 @@ struct msharearena_region {
  *
  * The nodes are gone when the call returns; all who have the region open or
  * attached keep it. The call waits for those who are just reading a node's
- * attributes in sysfs, which are the driver core's and short.
+ * attributes in sysfs, which are the driver core's and short. Needs the view rw
+ * or ro, in any mode: who was given a view that was added was not given the
+ * region.
  *
- * Errors: ENOENT the region has no name, or not any more; EPERM the caller
- * neither owns it nor has CAP_FOWNER.
+ * Errors: EACCES the file is of an added view; ENOENT the region has no name, or
+ * not any more; EPERM the caller neither owns it nor has CAP_FOWNER.
  */
 struct msharearena_unlink {
 	__u32 size;
