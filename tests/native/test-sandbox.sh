@@ -123,4 +123,31 @@ for role in np sp; do
 	done
 done
 ok "the file that all attempts were to remove is still there" test -e victim
+
+# As a user without rights, since root may look into every process.
+arenad()
+{
+	exec setpriv --reuid nobody --regid nogroup --clear-groups "$BUILD/arenad" "$@"
+}
+
+# can_be_traced PROGRAM: can a process of the same user look into it?
+can_be_traced()
+{
+	setpriv --reuid nobody --regid nogroup --clear-groups cat "/proc/$(children "$1")/maps"
+}
+
+chmod 755 "$tmp"
+chown nobody "$path"
+for sandbox in auto off; do
+	arenad_start "${arena_options[@]}" --sandbox "$sandbox"
+	for program in arena-np arena-sp; do
+		if [ "$sandbox" = off ]; then
+			ok "a process of its user can look into $program without its sandbox" \
+				can_be_traced "$program"
+		else
+			not_ok "a process of its user cannot look into $program" can_be_traced "$program"
+		fi
+	done
+	arenad_stop
+done
 done_testing
