@@ -23,14 +23,14 @@ crowd_answer()
 	fi
 }
 
-# crowd_start NAME EXPORT CLIENTS: run nbd-many until crowd_stop; $answer is "ready"
+# crowd_start NAME EXPORT CLIENTS [ROUNDS]: run nbd-many until crowd_stop; $answer is "ready"
 crowd_start()
 {
 	local in out
 
 	rm -f "$tmp/$1.in" "$tmp/$1.out"
 	mkfifo "$tmp/$1.in" "$tmp/$1.out"
-	"$tools/nbd-many" "${address%:*}" "${address##*:}" "$2" "$3" \
+	"$tools/nbd-many" "${address%:*}" "${address##*:}" "${@:2}" \
 		<"$tmp/$1.in" >"$tmp/$1.out" 2>>"$tmp/crowds" &
 	crowd_pid[$1]=$!
 	at_exit end_process "$!"

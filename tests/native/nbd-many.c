@@ -4,15 +4,15 @@
  * export that is its own. A test ends or stops a part of the server meanwhile, and asks which
  * clients go on.
  *
- *	nbd-many HOST PORT EXPORT CLIENTS
+ *	nbd-many HOST PORT EXPORT CLIENTS [ROUNDS]
  *	nbd-many HOST PORT EXPORT CLIENTS across
  *
- * The first form prints "ready MS" when all clients have done some rounds. Then it reads numbers
- * from its input, and answers each number N by "going MS" when N clients have done some more
- * rounds, or by "stuck N" with the number of those that have, if that takes too long. MS is how
- * long the slowest round that ended meanwhile took, in milliseconds. At anything else it stops the
- * clients and prints "lost N wrong N": how many lost their connection, and how many read
- * other data than they wrote.
+ * The first form prints "ready MS" when all clients have done some rounds, 20 if ROUNDS does not
+ * say how many. Then it reads numbers from its input, and answers each number N by "going MS" when
+ * N clients have done as many rounds more, or by "stuck N" with the number of those that have, if
+ * that takes too long. MS is how long the slowest round that ended meanwhile took, in milliseconds.
+ * At anything else it stops the clients and prints "lost N wrong N": how many lost their
+ * connection, and how many read other data than they wrote.
  *
  * In the second form each client writes on one connection, and flushes and reads on another one. It
  * reports by TAP.
@@ -27,8 +27,7 @@
 #define CLIENTS_MAX	64
 #define BLOCK		(256U << 10)
 #define ROUNDS		200
-/* Rounds after which a client goes on, and how long they may take. */
-#define SOME_ROUNDS	20
+/* How long the rounds may take after which a client goes on. */
 #define STUCK_SECONDS	60
 
 enum outcome { GOOD, LOST, WRONG };
@@ -57,6 +56,8 @@ struct client {
 
 static struct client client[CLIENTS_MAX];
 static unsigned int n_clients;
+/* Rounds after which a client goes on. */
+static unsigned int some_rounds = 20;
 
 /* Write a block, flush it, and read it again. */
 static enum outcome go_round(int writer, int reader, uint64_t offset)
@@ -135,7 +136,7 @@ static unsigned int count_going(void)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < n_clients; i++)
-		n += client[i].progress->rounds >= client[i].seen + SOME_ROUNDS;
+		n += client[i].progress->rounds >= client[i].seen + some_rounds;
 	return n;
 }
 
@@ -229,5 +230,9 @@ int main(int argc, char **argv)
 	n_clients = (unsigned int)atoi(argv[4]) % (CLIENTS_MAX + 1);
 	signal(SIGPIPE, SIG_IGN);
 	buffer = calloc(1, LONGEST + 2 * MIB);
-	return argc > 5 ? go_across() : be_asked();
+	if (argc > 5 && atoi(argv[5]) > 0)
+		some_rounds = (unsigned int)atoi(argv[5]);
+	else if (argc > 5)
+		return go_across();
+	return be_asked();
 }

@@ -1,198 +1,191 @@
 // SPDX-License-Identifier: MIT
 /*
  * Code that has taken a daemon over: a library that is loaded into arena-np and arena-sp by
- * LD_PRELOAD. On SIGUSR2 it tries what the value of the signal says, from inside the process and
- * with the process's own ring, and writes the result to standard error:
+ * LD_PRELOAD. On SIGUSR2 it tries what the value of the signal says, from inside the process, with
+ * its ring, its descriptors and its view, and writes the result to standard error:
  *
- *	breakout: ATTEMPT: refused (ERROR) | SUCCEEDED
+ *	breakout: NUMBER refused (ERROR) | refused by the filter | SUCCEEDED
  *
- * A system call that the process's list does not have ends the process before that.
+ * With the value 0 it writes the table of all attempts of this program:
+ *
+ *	breakout-table: NUMBER BY NAME
+ *
+ * BY has a letter for each defence that stops the attempt alone:
+ *
+ *	F  the filter of system calls		V  the view of the region
+ *	L  Landlock				R  the restrictions of rings
+ *	N  the namespaces			G  the limits
+ *	P  to have no capability		k  the kernel, the module or the peer, always
+ *
+ * Attempts with V or M can be made on the module only, and those with x not where they would
+ * succeed, as the process could not go on. With $BREAKOUT_LIVE a system call that the filter
+ * refuses does not end the process.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <liburing.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-/* The cookie of the operation of an attempt, which the daemon uses for none of its own. */
-#define MARK	0xb4ea4007ULL
+#include "by-call.h"
+#include "by-ring.h"
+#include "region.h"
+#include "without.h"
 
-typedef void fill_fn(struct io_uring_sqe *sqe);
+#define NP	1U
+#define SP	2U
+#define BOTH	(NP | SP)
 
-/* The ring with the most entries is the one that the daemon waits in. */
-static struct io_uring *own_ring;
+/**
+ * struct attempt - something that code in a daemon tries
+ * @by: what stops it, see above
+ * @name: what it is, after "code in arena-np cannot"
+ * @who: NP, SP or BOTH
+ * @run: tries it; a negative error if it was refused
+ */
+struct attempt {
+	const char *by;
+	const char *name;
+	unsigned int who;
+	int (*run)(void);
+};
 
-int io_uring_queue_init_params(unsigned int entries, struct io_uring *ring,
-			       struct io_uring_params *p)
+static const struct attempt attempts[] = {
+	{ "FLN", "open a disk that is not its own", BOTH, open_disk },
+	{ "FLN", "read a file", BOTH, read_file },
+	{ "FLN", "make a file", BOTH, make_file },
+	{ "FLNx", "execute a program", BOTH, execute },
+	{ "FN", "make a socket and reach a port of this machine", BOTH, reach_port },
+	{ "FL", "listen on a port of TCP", BOTH, listen_anywhere },
+	{ "F", "start a process", BOTH, start_process },
+	{ "F", "make a ring", BOTH, make_ring },
+	{ "FL", "signal arenad", BOTH, signal_arenad },
+	{ "FL", "signal arenad by a pidfd", BOTH, signal_by_pidfd },
+	{ "F", "have a file signal arenad", BOTH, signal_by_file },
+	{ "FLP", "take a descriptor out of arenad", BOTH, take_descriptor },
+	{ "FLPx", "trace arenad", BOTH, trace_arenad },
+	{ "FP", "gain capabilities", BOTH, gain_capabilities },
+	{ "FP", "make a namespace", BOTH, make_namespace },
+	{ "FPx", "raise a limit", BOTH, raise_limit },
+	{ "FG", "make memory executable that it can write", BOTH, make_code },
+	{ "G", "map 64 GiB of shared memory", BOTH, fill_shared },
+	{ "G", "map 64 GiB of memory of its own", BOTH, fill_private },
+	{ "Gx", "write a log of 8 GiB", BOTH, write_long_log },
+	{ "Gf", "write a file of 8 GiB where its disk is", SP, write_long_disk },
+	{ "LNR", "open a disk that is not its own by its ring", BOTH, ring_open },
+	{ "Rx", "unlink a file by its ring", BOTH, ring_unlink },
+	{ "R", "make a socket by its ring", BOTH, ring_socket },
+	{ "Rx", "listen by its ring", BOTH, ring_listen },
+	{ "Rx", "splice by its ring", BOTH, ring_splice },
+	{ "R", "register memory of its own", NP, register_buffers },
+	{ "Rx", "register memory of its own", SP, register_buffers },
+	{ "k", "change the restrictions of its ring", BOTH, register_restrictions },
+	{ "Fk", "map a ring of a peer", BOTH, map_peers_ring },
+	{ "k", "register something with a ring of a peer", BOTH, register_with_peer },
+	{ "k", "put a file into a ring of a peer", BOTH, send_file_to_peer },
+	{ "V", "write a buffer for data of the disk", NP, store_to_sp },
+	{ "V", "read a buffer of another network process", NP, load_from_sibling },
+	{ "V", "write a payload buffer", SP, store_to_np },
+	{ "V", "read a buffer of another storage process", SP, load_from_sibling },
+	{ "V", "write a buffer of another process of its kind", BOTH, store_to_sibling },
+	{ "V", "write the layout", BOTH, store_to_layout },
+	{ "V", "let the kernel write a buffer that it may not write", BOTH, kernel_store },
+	{ "V", "let the disk write a payload buffer", SP, disk_store },
+	{ "V", "make a part of its view writable", BOTH, protect_and_store },
+	{ "kM", "discard what another process has written", BOTH, discard },
+	{ "kM", "move its view", BOTH, move_view },
+	{ "kM", "duplicate its view", BOTH, duplicate_view },
+	{ "kM", "unmap a part of its view", BOTH, unmap_part },
+	{ "FLNM", "open the view that shows all", BOTH, open_all },
+	{ "FVM", "add a view", BOTH, add_view },
+	{ "FkM", "give memory to the region", BOTH, give_memory },
+	{ "FkM", "remove the name of the region", BOTH, remove_name },
+	{ "FkM", "take a ring that was published for another process", BOTH, take_ring },
+};
+
+#define COUNT	((int)(sizeof(attempts) / sizeof(attempts[0])))
+
+/* Messages to the peers, which a test looks for there; and ends of this process. */
+enum special { SPECIAL = 1000, SEND_NONSENSE = SPECIAL, FLOOD, FAULT, FORBIDDEN_CALL };
+
+static volatile int trapped;
+
+static unsigned int who(void)
 {
-	int (*real)(unsigned int entries, struct io_uring *ring, struct io_uring_params *p) =
-		dlsym(RTLD_NEXT, "io_uring_queue_init_params");
-	int ret = real(entries, ring, p);
-
-	if (!ret && (!own_ring || ring->sq.ring_entries > own_ring->sq.ring_entries))
-		own_ring = ring;
-	return ret;
+	return strcmp(program_invocation_short_name, "arena-np") ? SP : NP;
 }
 
-static struct sockaddr_in loopback(void)
+__attribute__((format(printf, 1, 2)))
+static void say(const char *fmt, ...)
 {
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons(9),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	char line[160];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	(void)!write(STDERR_FILENO, line, (size_t)n);
 }
 
-static void fill_open(struct io_uring_sqe *sqe)
+static void say_table(void)
 {
-	io_uring_prep_openat(sqe, AT_FDCWD, "/", O_RDONLY, 0);
+	for (int i = 0; i < COUNT; i++)
+		if (attempts[i].who & who())
+			say("breakout-table: %d %s %s\n", i + 1, attempts[i].by, attempts[i].name);
+	say("breakout: 0 told\n");
 }
 
-static void fill_unlink(struct io_uring_sqe *sqe)
+static void try(int n)
 {
-	io_uring_prep_unlinkat(sqe, AT_FDCWD, "/nothing", 0);
-}
-
-static void fill_socket(struct io_uring_sqe *sqe)
-{
-	io_uring_prep_socket(sqe, AF_INET, SOCK_STREAM, 0, 0);
-}
-
-static void fill_listen(struct io_uring_sqe *sqe)
-{
-	io_uring_prep_rw(IORING_OP_LISTEN, sqe, 0, NULL, 0, 0);
-}
-
-static void fill_splice(struct io_uring_sqe *sqe)
-{
-	io_uring_prep_splice(sqe, 0, -1, 1, -1, 1, 0);
-}
-
-/* Return: the result of an operation of the daemon's ring. */
-static int by_ring(fill_fn *fill)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(own_ring);
-	struct io_uring_cqe *cqe;
 	int ret;
 
-	if (!sqe)
-		return -EBUSY;
-	fill(sqe);
-	io_uring_sqe_set_data64(sqe, MARK);
-	ret = io_uring_submit_and_wait(own_ring, 1);
-	if (ret < 0)
-		return ret;
-	/* The daemon is idle, so that nothing else has ended. */
-	ret = io_uring_peek_cqe(own_ring, &cqe);
-	if (ret)
-		return ret;
-	if (io_uring_cqe_get_data64(cqe) != MARK)
-		return -EBUSY;
-	ret = cqe->res;
-	io_uring_cqe_seen(own_ring, cqe);
-	return ret;
-}
-
-/* With buffers that are registered here, fixed operations could reach other memory. */
-static int register_buffers(void)
-{
-	static char memory[64];
-	struct iovec part = { memory, sizeof(memory) };
-
-	return io_uring_register_buffers(own_ring, &part, 1);
-}
-
-static int register_restrictions(void)
-{
-	struct io_uring_restriction all = { .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED };
-
-	return io_uring_register_restrictions(own_ring, &all, 1);
-}
-
-static int call(long ret)
-{
-	return ret < 0 ? -errno : 0;
-}
-
-static int attempt(int n, const char **name)
-{
-	struct sockaddr_in to = loopback();
-	void *memory;
-
-	switch (n) {
-	case 1:
-		*name = "open a file by its ring";
-		return by_ring(fill_open);
-	case 2:
-		*name = "unlink a file by its ring";
-		return by_ring(fill_unlink);
-	case 3:
-		*name = "make a socket by its ring";
-		return by_ring(fill_socket);
-	case 4:
-		*name = "listen by its ring";
-		return by_ring(fill_listen);
-	case 5:
-		*name = "splice by its ring";
-		return by_ring(fill_splice);
-	case 6:
-		*name = "register memory of its own";
-		return register_buffers();
-	case 7:
-		*name = "change the restrictions of its ring";
-		return register_restrictions();
-	case 11:
-		*name = "open a file";
-		return call(open("/", O_RDONLY));
-	case 12:
-		*name = "make a socket";
-		return call(socket(AF_INET, SOCK_STREAM, 0));
-	case 13:
-		*name = "connect";
-		return call(connect(0, (struct sockaddr *)&to, sizeof(to)));
-	case 14:
-		*name = "fork";
-		return call(syscall(SYS_fork));
-	case 15:
-		*name = "make a ring";
-		return call(syscall(SYS_io_uring_setup, 1, &(struct io_uring_params){ 0 }));
-	case 16:
-		*name = "map a ring";
-		memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, own_ring->ring_fd,
-			      IORING_OFF_SQ_RING);
-		return memory == MAP_FAILED ? -errno : 0;
-	case 17:
-		*name = "signal arenad";
-		return call(kill(getppid(), SIGCONT));
-	case 18:
-		*name = "have a file signal arenad";
-		return call(fcntl(STDERR_FILENO, F_SETOWN, getppid()));
-	default:
-		*name = "nothing";
-		return -EINVAL;
-	}
+	trapped = 0;
+	ret = attempts[n - 1].run();
+	if (trapped)
+		say("breakout: %d refused by the filter\n", n);
+	else if (ret < 0)
+		say("breakout: %d refused (%s)\n", n, strerrorname_np(-ret));
+	else
+		say("breakout: %d SUCCEEDED\n", n);
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
-	const char *name;
-	char line[128];
-	int ret = attempt(info->si_value.sival_int, &name), n;
+	int n = info->si_value.sival_int;
 
 	(void)number;
 	(void)context;
-	n = ret < 0 ? snprintf(line, sizeof(line), "breakout: %s: refused (%s)\n", name,
-			       strerrorname_np(-ret)) :
-		      snprintf(line, sizeof(line), "breakout: %s: SUCCEEDED\n", name);
-	(void)!write(STDERR_FILENO, line, (size_t)n);
+	if (!n)
+		say_table();
+	else if (n <= COUNT)
+		try(n);
+	else if (n == SEND_NONSENSE)
+		say("breakout: %d %d\n", n, send_nonsense());
+	else if (n == FLOOD)
+		say("breakout: %d %d\n", n, flood());
+	else if (n == FAULT)
+		*(volatile char *)others_buffer() = 0;
+	else
+		raw(SYS_socket, AF_INET, SOCK_STREAM, 0);
+}
+
+/* The call returns an error, as if the filter did that. */
+static void on_trap(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *u = context;
+
+	(void)number;
+	trapped = info->si_syscall ? info->si_syscall : -1;
+	u->uc_mcontext.gregs[REG_RAX] = -EPERM;
+}
+
+/* The daemon's own handler logs the call and ends the process. */
+int sigaction(int number, const struct sigaction *new, struct sigaction *old)
+{
+	struct sigaction mine = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+
+	if (number == SIGSYS && new && getenv("BREAKOUT_LIVE"))
+		new = &mine;
+	return REAL(sigaction)(number, new, old);
 }
 
 __attribute__((constructor))
@@ -200,6 +193,8 @@ static void begin(void)
 {
 	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
 
-	if (!strncmp(program_invocation_short_name, "arena-", 6))
-		sigaction(SIGUSR2, &action, NULL);
+	if (strncmp(program_invocation_short_name, "arena-", 6))
+		return;
+	REAL(sigaction)(SIGUSR2, &action, NULL);
+	region_begin();
 }

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attempts on the region: by loads and stores, by the kernel and the disk, by calls that change
+ * mappings, and by the calls of the module. They make sense where the region is the module's.
+ */
+#ifndef INSIDE_REGION_H
+#define INSIDE_REGION_H
+
+#include <arena/layout.h>
+#include <linux/msharearena.h>
+#include <proto/layout.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "by-ring.h"
+
+#define NODES	"/dev/mshare/"
+#define HUGE	(2UL << 20)
+
+static char *region;
+static int view_fd = -1;
+static char all_path[64];
+static uint32_t own_role;
+static sigjmp_buf back;
+static volatile bool is_guarded;
+
+void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	void *memory = REAL(mmap)(addr, length, prot, flags, fd, offset);
+
+	if (length == MSHAREARENA_WINDOW_SIZE && fd >= 0 && memory != MAP_FAILED)
+		region = memory;
+	return memory;
+}
+
+/* Without a view of its own the process has that which shows all. */
+int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+	int fd;
+
+	va_start(ap, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	if (strncmp(path, NODES, strlen(NODES)))
+		return REAL(open)(path, flags, mode);
+	snprintf(all_path, sizeof(all_path), "%.*s/rw", (int)(strrchr(path, '/') - path), path);
+	fd = REAL(open)(is_without("view") ? all_path : path, flags, mode);
+	if (fd >= 0)
+		view_fd = fd;
+	return fd;
+}
+
+/* A fault within an attempt ends the attempt; another one ends the process, as if not caught. */
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *u = context;
+
+	(void)info;
+	if (is_guarded)
+		siglongjmp(back, 1);
+	sigaddset(&u->uc_sigmask, number);
+}
+
+/* The id is the value of --id, on a command line that is looked at before the sandbox. */
+static void find_role(void)
+{
+	static char text[65536];
+	int fd = REAL(open)("/proc/self/cmdline", O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	uint32_t id = 0;
+
+	close(fd);
+	for (char *at = text; at < text + n; at += strlen(at) + 1)
+		if (!strcmp(at, "--id"))
+			id = (uint32_t)atoi(at + sizeof("--id"));
+	own_role = ARENA_ROLE(strcmp(program_invocation_short_name, "arena-np") ? PROTO_CLASS_SP :
+			      PROTO_CLASS_NP, id);
+}
+
+static void region_begin(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER,
+	};
+
+	REAL(sigaction)(SIGSEGV, &action, NULL);
+	REAL(sigaction)(SIGBUS, &action, NULL);
+	find_role();
+}
+
+/* The first buffer of a process for a use. */
+static char *buffer_of(uint32_t role, uint32_t use)
+{
+	const struct arena_layout *l = (const struct arena_layout *)region;
+
+	for (uint32_t i = 0; l && i < l->n_groups; i++)
+		if (l->group[i].role == role && l->group[i].use == use)
+			return region + l->group[i].offset;
+	return NULL;
+}
+
+static char *disk_buffer(uint32_t sp)
+{
+	return buffer_of(PROTO_ROLE_SP(sp), PROTO_USE_DISK);
+}
+
+static char *payload_buffer(uint32_t np)
+{
+	return buffer_of(PROTO_ROLE_NP(np), PROTO_USE_PAYLOAD);
+}
+
+static bool is_np(void)
+{
+	return ARENA_ROLE_CLASS(own_role) == PROTO_CLASS_NP;
+}
+
+/* A buffer that this process can see and not write. */
+static char *others_buffer(void)
+{
+	return is_np() ? disk_buffer(0) : payload_buffer(0);
+}
+
+/* A buffer of another process of the same kind. */
+static char *siblings_buffer(void)
+{
+	uint32_t other = !ARENA_ROLE_NUMBER(own_role);
+
+	return is_np() ? payload_buffer(other) : disk_buffer(other);
+}
+
+/* What is there is written, so that nobody is harmed where it succeeds. */
+static int touch(volatile char *at, bool stores)
+{
+	char old;
+
+	if (!at)
+		return -ENOENT;
+	if (sigsetjmp(back, 1)) {
+		is_guarded = false;
+		return -EFAULT;
+	}
+	is_guarded = true;
+	old = *at;
+	if (stores)
+		*at = old;
+	is_guarded = false;
+	return 0;
+}
+
+static int store_to_sp(void)
+{
+	return touch(disk_buffer(0), true);
+}
+
+static int store_to_np(void)
+{
+	return touch(payload_buffer(0), true);
+}
+
+static int store_to_sibling(void)
+{
+	return touch(siblings_buffer(), true);
+}
+
+static int load_from_sibling(void)
+{
+	return touch(siblings_buffer(), false);
+}
+
+static int store_to_layout(void)
+{
+	return touch(region, true);
+}
+
+static int kernel_store(void)
+{
+	return call(raw(SYS_fstat, STDERR_FILENO, others_buffer()));
+}
+
+static void fill_disk_read(struct io_uring_sqe *sqe, int fd)
+{
+	io_uring_prep_read(sqe, fd, payload_buffer(0), 4096, 0);
+}
+
+static int disk_store(void)
+{
+	return by_ring(fill_disk_read, find_disk(S_IFBLK));
+}
+
+/* Even where the mapping can be changed, the tables are not this process's. */
+static int protect_and_store(void)
+{
+	char *page = (char *)((uintptr_t)others_buffer() & ~4095UL);
+
+	raw(SYS_mprotect, page, 4096, PROT_READ | PROT_WRITE);
+	return touch(page, true);
+}
+
+/* Advice that changes contents is refused; other advice is no harm, which their clients see. */
+static int discard(void)
+{
+	static const int advice[] = {
+		MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_WRITE,
+		MADV_COLLAPSE,
+	};
+	char *page = (char *)((uintptr_t)others_buffer() & ~(HUGE - 1));
+
+	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
+		raw(SYS_madvise, page, HUGE, advice[i]);
+	return call(raw(SYS_madvise, page, HUGE, MADV_REMOVE));
+}
+
+static int move_view(void)
+{
+	return call(raw(SYS_mremap, region, MSHAREARENA_WINDOW_SIZE, MSHAREARENA_WINDOW_SIZE,
+			MREMAP_MAYMOVE | MREMAP_FIXED, region + 2 * MSHAREARENA_WINDOW_SIZE));
+}
+
+static int duplicate_view(void)
+{
+	return call(raw(SYS_mremap, region, 0, HUGE, MREMAP_MAYMOVE));
+}
+
+static int unmap_part(void)
+{
+	return call(raw(SYS_munmap, others_buffer(), HUGE));
+}
+
+static int open_all(void)
+{
+	return call_fd(raw(SYS_openat, AT_FDCWD, all_path, O_RDWR));
+}
+
+static int add_view(void)
+{
+	struct msharearena_range range = {
+		.length = HUGE, .prot = MSHAREARENA_PROT_READ | MSHAREARENA_PROT_WRITE,
+	};
+	struct msharearena_view v = {
+		.size = sizeof(v), .flags = MSHAREARENA_NO_NODE, .ranges = (uintptr_t)&range,
+		.n_ranges = 1, .uid = ~0U, .gid = ~0U,
+	};
+
+	/* A name is taken once, and for ever. */
+	strcpy(v.view, is_np() ? "by-np" : "by-sp");
+	return call_fd(raw(SYS_ioctl, view_fd, MSHAREARENA_ADD_VIEW, &v));
+}
+
+static int give_memory(void)
+{
+	struct msharearena_export e = {
+		.size = sizeof(e), .addr = (uintptr_t)own_ring & ~(HUGE - 1), .length = HUGE,
+	};
+
+	return call(raw(SYS_ioctl, view_fd, MSHAREARENA_EXPORT, &e));
+}
+
+static int remove_name(void)
+{
+	struct msharearena_unlink u = { .size = sizeof(u) };
+
+	return call(raw(SYS_ioctl, view_fd, MSHAREARENA_UNLINK, &u));
+}
+
+static int take_ring(void)
+{
+	int ret = -ENOENT;
+
+	for (uint64_t tag = 0; tag < 64 && ret < 0; tag++) {
+		struct msharearena_take t = { .size = sizeof(t), .from_pidfd = -1, .tag = tag };
+
+		ret = call_fd(raw(SYS_ioctl, view_fd, MSHAREARENA_TAKE, &t));
+	}
+	return ret;
+}
+
+#endif /* INSIDE_REGION_H */
