@@ -190,22 +190,55 @@ status()
 	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
-# Print the user, the capabilities and the seccomp mode of each process.
+# capabilities PID: "none" if it has none and can get none, else the sets
+capabilities()
+{
+	local sets
+
+	sets=$(sed -n 's/^Cap[A-Z][a-z]*:[[:space:]]*0*//p' "/proc/$1/status" | tr -d '\n')
+	echo "${sets:-none}"
+}
+
+# namespaces PID: those that the process has and we do not, with commas between them
+namespaces()
+{
+	local space own
+
+	for space in ipc mnt net uts; do
+		own=$(readlink "/proc/self/ns/$space")
+		[ "$(readlink "/proc/$1/ns/$space")" = "$own" ] || echo "$space"
+	done | paste -sd ,
+}
+
+# files PID: how many files the process could name
+files()
+{
+	find "/proc/$1/root/" -xdev -mindepth 1 2>/dev/null | head -n 1000 | wc -l
+}
+
+# Print what each process is allowed. A column has no blanks in it.
 show_rights()
 {
 	local pid
 
 	while read -r _ pid _; do
-		printf '%s %s %s %s %s\n' "$(cat "/proc/$pid/comm")" "$(ps -o user= -p "$pid")" \
-			"$(status "$pid" CapEff)" "$(status "$pid" CapBnd)" "$(status "$pid" Seccomp)"
+		printf '%s %s %s %s %s %s %s\n' "$(cat "/proc/$pid/comm")" \
+			"$(ps -o user= -p "$pid")" "$(capabilities "$pid")" \
+			"$(status "$pid" NoNewPrivs)" "$(status "$pid" Seccomp)" \
+			"$(namespaces "$pid")" "$(files "$pid")"
 	done <"$tmp/sharing" >"$tmp/rights"
-	awk '{ printf "        %-9s user %s, capabilities %s of %s, seccomp mode %s\n",
-		$1, $2, $3, $4, $5 }' "$tmp/rights"
+	step "what each process is allowed"
+	awk 'BEGIN { layout = "        %-9s %-7s %-13s %-13s %-15s %-16s %s\n"
+		     printf layout, "process", "user", "capabilities", "no_new_privs",
+			"seccomp", "own namespaces", "files that it can name" }
+	     { printf layout, $1, $2, $3, $4 ? "yes" : "no", $5 == 2 ? "list of calls" : "none",
+		$6, $7 ? $7 : "none" }' "$tmp/rights"
 }
 
 have_no_rights()
 {
-	awk '{ n++; if ($2 == "root" || $3 !~ /^0+$/ || $4 !~ /^0+$/ || $5 != 2) wrong++ }
+	awk '{ n++; if ($2 == "root" || $3 != "none" || $4 != 1 || $5 != 2 ||
+			$6 != "ipc,mnt,net,uts" || $7) wrong++ }
 	     END { exit !(n == 3 && !wrong) }' "$tmp/rights"
 }
 
@@ -334,7 +367,8 @@ show_sharing
 check "the region is at one address in all processes" is_at_one_address
 check "each process has the view of its role, with a table of its own" has_own_views
 show_rights
-check "no process is root, has a capability, or is without a list of system calls" have_no_rights
+check "no process is root, has or can get a capability, sees a file or another network, or may make any system call" \
+	have_no_rights
 check "the region has $mib MiB and is attached by three processes" is_attached 3
 try_views
 check "nbdinfo knows the disk" test "$(nbdinfo --size "$uri_one")" = "$(blockdev --getsize64 "$disk0")"
