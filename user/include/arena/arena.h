@@ -262,8 +262,7 @@ int64_t arena_peer_died(struct arena *a, uint32_t peer);
  *
  * A memfd cannot tell which pages are in use. There extents stay LOST, unless the caller
  * knows that the dead process's operations have ended, and calls arena_reclaim_from():
- * the claim of the peer's role does not say that, but a lock does of a file that the peer
- * registered with each of its rings and has open nowhere else (docs/hazards.md).
+ * a successor that has taken the peer's role knows that, and can say so (arena_open()).
  *
  * Return: number of buffers that are still LOST, or an error of mshare_quiesce(3):
  * -EOPNOTSUPP if any are LOST and the region is a memfd.
@@ -276,9 +275,9 @@ int64_t arena_reclaim(struct arena *a, int timeout_ms);
  * @peer: its role
  *
  * Only for a caller that knows that the kernel does nothing for the dead peer any more, as when
- * a successor in its role holds a lock that the dead process had registered with its rings: see
- * arena_reclaim(). Extents of which the caller still needs the contents are taken back by
- * arena_unlend() before. What the peer has lent us stays BORROWED, see arena_list_borrowed().
+ * a successor has taken the role of that peer: see arena_reclaim(). Extents of which the caller
+ * still needs the contents are taken back by arena_unlend() before. What the peer has lent us stays
+ * BORROWED, see arena_list_borrowed().
  *
  * Return: number of buffers that were freed, or -ECHILD.
  */
