@@ -206,6 +206,9 @@ static inline void sp_start(pid_t np)
 	close(layout_fd);
 	if (inherit_tell(control, PROTO_ROLE_NP(0), pair.epoch, np))
 		bail("cannot tell the storage process who its peer is");
+	/* Nobody will take the place of the NP, so the SP ends with it. */
+	close(control);
+	control = -1;
 }
 
 static inline int connect_to_sp(void)

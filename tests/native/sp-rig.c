@@ -387,7 +387,6 @@ static void test_no_hello(void)
 	sp_start(getpid());
 	if (connect_to_sp())
 		bail("cannot open a channel");
-	give_back(receive().ref);
 	r = make(0, PROTO_FLUSH, 0, 0);
 	send_message(r.msg);
 	ok(!receive_within(&m, 20), "the SP drops a request that comes before the NP's HELLO");
@@ -464,6 +463,9 @@ static void test_peer_ends(void)
 		if (read(go[0], &sp_pid, sizeof(sp_pid)) != sizeof(sp_pid) ||
 		    mshare_attach(region, &addr) || connect_to_sp())
 			_exit(1);
+		send_message((struct arena_msg){
+			.type = PROTO_MESSAGE_HELLO, .value = PROTO_HELLO,
+		});
 		receive();
 		_exit(0);
 	}

@@ -526,13 +526,22 @@ static int say_hello(struct peer *peer)
 	return arena_channel_send(peer->channel, &hello);
 }
 
-/* The channel is connected when the first message has come, and not before. */
-static int greet(struct peer *peer, const struct arena_msg *msg)
+/*
+ * The SP answers the HELLO, which can be sent when the channel has connected: then there is an
+ * event.
+ */
+static int try_hello(struct peer *peer)
 {
 	int ret = say_hello(peer);
 
-	if (!ret)
-		ret = take_hello(peer, msg);
+	peer->owes_hello = ret == -EAGAIN;
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+static int greet(struct peer *peer, const struct arena_msg *msg)
+{
+	int ret = take_hello(peer, msg);
+
 	return ret ? ret : begin_serving(peer);
 }
 
@@ -565,6 +574,8 @@ static void reopen(struct peer *peer)
 	peer->is_succeeded = false;
 	peer->is_greeted = false;
 	proto_returns_drop(&peer->returns);
+	if (!ret)
+		ret = try_hello(peer);
 	if (!ret)
 		ret = watch(peer);
 	if (ret)
@@ -599,6 +610,9 @@ static void channel_happened(struct handler *h, const struct arena_event *e)
 	int ret = 1;
 
 	(void)e;
+	/* An error of sending is found again by receiving. */
+	if (peer->owes_hello)
+		try_hello(peer);
 	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0 && peer->is_watched; i++) {
 		ret = arena_channel_recv(peer->channel, &msg);
 		if (ret > 0 && !peer->is_greeted)
@@ -640,8 +654,11 @@ static int open_channel(struct peer *peer)
 static int connect_channel(struct peer *peer)
 {
 	struct arena_msg msg;
-	int ret = open_channel(peer);
+	/* An SP that is dead already has no successor yet. */
+	int ret = peer->process.pidfd ? open_channel(peer) : -EOWNERDEAD;
 
+	if (!ret)
+		ret = say_hello(peer);
 	if (!ret)
 		ret = wait_for_message(peer, &msg);
 	if (!ret)

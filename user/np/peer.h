@@ -43,6 +43,7 @@ enum peer_state {
  * @channel: the channel, which a successor of the SP gets as well; NULL before it is open
  * @source: the channel as a source of the ring
  * @is_watched: @source is one
+ * @owes_hello: the SP has to be sent the HELLO as soon as the channel has connected
  * @is_greeted: the SP of the present epoch has said HELLO
  * @is_succeeded: a successor waits that the channel be opened anew
  * @handler: handles the channel's events
@@ -70,6 +71,7 @@ struct peer {
 	struct arena_channel *channel;
 	struct arena_source source;
 	bool is_watched;
+	bool owes_hello;
 	bool is_greeted;
 	bool is_succeeded;
 	struct handler handler;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loop.h"
 #include "peer.h"
 #include "sp.h"
 
@@ -80,6 +81,7 @@ int sp_control_watch(struct sp *sp)
 
 	if (!ret)
 		ret = wait_for_message(sp);
+	sp->has_arenad = !ret;
 	if (ret)
 		log_error("cannot use the control socket: %s", strerror(-ret));
 	return ret;
@@ -91,7 +93,12 @@ void sp_control_happened(struct sp *sp, const struct arena_event *e)
 
 	if (!ret)
 		ret = wait_for_message(sp);
+	if (!ret)
+		return;
 	/* arenad's end ends this process anyway, where arenad has started it. */
-	if (ret && ret != -EPIPE)
+	if (ret != -EPIPE)
 		log_error("the control socket is of no use any more: %s", strerror(-ret));
+	sp->has_arenad = false;
+	if (!sp->n_live)
+		sp_loop_stop(sp, sp->parting);
 }

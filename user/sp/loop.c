@@ -117,7 +117,6 @@ int sp_loop_connect(struct sp *sp)
 		sp->status = SP_EXIT_OK;
 	if (!ret)
 		sp_replay_begin(sp);
-	/* Each NP connects to the SPs in their order, so all of them meet. */
 	for (unsigned int i = 0; i < sp->n_peers && !ret; i++)
 		ret = sp_peer_connect(&sp->peer[i]);
 	if (!ret)

@@ -3,7 +3,6 @@
 
 #include <arena/source.h>
 #include <common/log.h>
-#include <common/start.h>
 #include <errno.h>
 #include <proto/layout.h>
 #include <proto/record.h>
@@ -17,7 +16,6 @@
 
 /* Messages taken in a turn, so that a peer that floods does not keep the SP from other work. */
 #define MESSAGES_A_TURN		1024
-#define CONNECT_TIMEOUT_MS	30000
 
 /*
  * The end
@@ -34,9 +32,9 @@ struct arena_channel_counters sp_peer_counters(const struct sp_peer *peer)
 }
 
 /*
- * No more messages go to the NP or come from it. Without any NP there is nothing to serve. The ring
- * watches the channel no more: messages that nobody takes would be an event in each turn until the
- * disk has done the NP's requests.
+ * No more messages go to the NP or come from it. Without any NP, and without arenad, which would
+ * start another one, there is nothing to serve. The ring watches the channel no more: messages that
+ * nobody takes would be an event in each turn until the disk has done the NP's requests.
  */
 static void end(struct sp_peer *peer, enum sp_exit status)
 {
@@ -45,10 +43,12 @@ static void end(struct sp_peer *peer, enum sp_exit status)
 	if (peer->has_ended)
 		return;
 	peer->has_ended = true;
+	peer->is_wrong = status == SP_EXIT_ERROR;
 	arena_ring_remove_source(sp->ring, peer->source);
 	sp_requests_refuse(peer);
 	sp->n_live--;
-	if (!sp->n_live)
+	sp->parting = status;
+	if (!sp->n_live && !sp->has_arenad)
 		sp_loop_stop(sp, status);
 }
 
@@ -63,14 +63,61 @@ void sp_peer_disconnect(struct sp_peer *peer)
 }
 
 /*
- * What the NP had stays with it: the kernel may still send for it from extents that are LOST, and
- * they belong to groups that no other NP uses.
+ * What the NP had stays with it until a successor has its role: the kernel may still send for it
+ * from extents that are LOST. They belong to groups that no other NP uses.
  */
 static void bury(struct sp_peer *peer)
 {
 	sp_replies_drop(peer);
 	arena_peer_died(peer->sp->arena, peer->role);
-	sp_peer_disconnect(peer);
+	proto_returns_drop(&peer->returns);
+	peer->version = 0;
+	peer->has_replayed = false;
+	peer->n_clients = 0;
+	/* An NP that has broken the rules sees its end; it is not heard again. */
+	if (peer->is_wrong)
+		sp_peer_disconnect(peer);
+}
+
+/* The channel takes it over. */
+static int take_pidfd(struct sp_peer *peer)
+{
+	int pidfd = peer->process.pidfd;
+
+	peer->process.pidfd = 0;
+	return pidfd;
+}
+
+static int watch_channel(struct sp_peer *peer)
+{
+	struct sp *sp = peer->sp;
+	int ret = arena_ring_add_channel(sp->ring, peer->channel, peer->id, &peer->source);
+
+	peer->has_ended = ret;
+	sp->n_live += !ret;
+	return ret;
+}
+
+/* Wait for the HELLO of the successor, in the epoch that arenad has told. */
+static void reopen(struct sp_peer *peer)
+{
+	int ret = arena_channel_reopen(peer->channel, peer->process.epoch, take_pidfd(peer));
+
+	peer->is_replaced = false;
+	if (!ret)
+		ret = watch_channel(peer);
+	if (ret)
+		log_error("cannot open the channel to network process %u anew: %s", peer->id,
+			  strerror(-ret));
+}
+
+/* What the NP had under way has ended. */
+static void ended_turn(struct sp_peer *peer)
+{
+	if (peer->is_replaced || peer->is_wrong)
+		bury(peer);
+	if (peer->is_replaced && peer->channel)
+		reopen(peer);
 }
 
 /* Has the network process closed its end of the channel, or died? */
@@ -116,13 +163,23 @@ void sp_peer_turn(struct sp_peer *peer)
 		if (proto_returns_are_due(&peer->returns, 0))
 			sp_peer_return(peer);
 	} else if (peer->channel && !peer->active) {
-		bury(peer);
+		ended_turn(peer);
 	}
 }
 
 /*
  * Receiving
  */
+
+/*
+ * The NP has its role, so nothing works any more for one that had it before: what that one had is
+ * free. The NP does nothing before it has got the HELLO.
+ */
+static void greet(struct sp_peer *peer)
+{
+	arena_reclaim_from(peer->sp->arena, peer->role);
+	sp_replies_hello(peer);
+}
 
 /* HELLO has to be the first message of the NP, and no later one. */
 static void take_hello(struct sp_peer *peer, const struct arena_msg *msg)
@@ -131,7 +188,10 @@ static void take_hello(struct sp_peer *peer, const struct arena_msg *msg)
 
 	if (peer->version) {
 		peer->sp->counters.bad_messages++;
-	} else if (version > 0) {
+		return;
+	}
+	greet(peer);
+	if (version > 0) {
 		peer->version = version;
 		log_info("network process %u is there: protocol version %d", peer->id, version);
 	} else if (!peer->sp->is_stopping) {
@@ -214,66 +274,53 @@ void sp_peer_init(struct sp *sp, uint32_t id)
 	};
 }
 
-/* A successor of an NP is of no use yet. */
-void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd)
+static struct sp_peer *find(struct sp *sp, uint32_t role)
 {
 	uint32_t id = ARENA_ROLE_NUMBER(role);
 
-	if (ARENA_ROLE_CLASS(role) == PROTO_CLASS_NP && id < sp->n_peers &&
-	    !sp->peer[id].process.epoch)
-		proto_peer_learn(&sp->peer[id].process, epoch, pidfd);
-	else if (pidfd >= 0)
-		close(pidfd);
+	return ARENA_ROLE_CLASS(role) == PROTO_CLASS_NP && id < sp->n_peers ? &sp->peer[id] : NULL;
 }
 
-static int connect_error(struct sp_peer *peer, int ret)
+void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd)
 {
-	if (start_stop_is_pending()) {
-		log_info("asked to stop before network process %u came", peer->id);
-		peer->sp->status = SP_EXIT_OK;
-	} else if (is_end(ret)) {
-		log_info("network process %u has ended: stopping", peer->id);
-		peer->sp->status = SP_EXIT_PEER;
-	} else {
-		log_error("cannot connect to network process %u: %s", peer->id, strerror(-ret));
+	struct sp_peer *peer = find(sp, role);
+
+	/* A process that takes no messages for a while may be told twice. */
+	if (!peer || epoch <= peer->process.epoch) {
+		if (pidfd >= 0)
+			close(pidfd);
+		return;
 	}
-	return ret;
-}
-
-static int watch_channel(struct sp_peer *peer)
-{
-	struct sp *sp = peer->sp;
-	uint32_t records = sp->layout->group[peer->request_group].count;
-	int ret = proto_returns_init(&peer->returns, peer->channel, records, 0,
-				     proto_requests(sp->layout));
-
-	if (!ret)
-		ret = arena_ring_add_channel(sp->ring, peer->channel, peer->id, &peer->source);
-	return ret;
+	proto_peer_learn(&peer->process, epoch, pidfd);
+	peer->is_replaced = peer->channel;
+	/* Nobody has come in the epoch before, and nobody will. */
+	if (peer->channel && !peer->version)
+		end(peer, SP_EXIT_PEER);
 }
 
 int sp_peer_connect(struct sp_peer *peer)
 {
 	struct sp *sp = peer->sp;
+	uint32_t records = sp->layout->group[peer->request_group].count;
 	const struct arena_channel_options options = {
 		.size = sizeof(options),
 		.transport = proto_channel_transport(sp->options.transport),
 		.entries = proto_window(proto_requests(sp->layout)),
 		.end = &peer->process.end,
 		.epoch = peer->process.epoch,
-		.pidfd = peer->process.pidfd,
-		.timeout_ms = CONNECT_TIMEOUT_MS,
+		.pidfd = take_pidfd(peer),
+		.timeout_ms = -1,
+		.nonblocking = true,
 	};
 	int ret = arena_channel_open(sp->arena, peer->role, &options, &peer->channel);
 
-	peer->process.pidfd = 0;
+	if (!ret)
+		ret = proto_returns_init(&peer->returns, peer->channel, records, 0,
+					 proto_requests(sp->layout));
+	if (!ret)
+		ret = watch_channel(peer);
 	if (ret)
-		return connect_error(peer, ret);
-	sp->n_live++;
-	/* The NP waits for this before it connects to other SPs; the ring sends it. */
-	sp_replies_hello(peer);
-	ret = watch_channel(peer);
-	if (ret)
-		return connect_error(peer, ret);
-	return 0;
+		log_error("cannot open the channel to network process %u: %s", peer->id,
+			  strerror(-ret));
+	return ret;
 }

@@ -46,7 +46,9 @@ struct sp;
  * @active: requests that are neither free nor done
  * @in_flight: requests for whose reply the NP waits
  * @late: requests among @active that were answered
- * @has_ended: it gets no more messages; the channel is closed when @active is 0
+ * @has_ended: it gets no more messages
+ * @is_replaced: a successor waits that @active be 0
+ * @is_wrong: it has broken the rules, and the channel is closed when @active is 0
  * @counters: the counters of @channel when it was closed
  */
 struct sp_peer {
@@ -73,6 +75,8 @@ struct sp_peer {
 	uint32_t in_flight;
 	uint32_t late;
 	bool has_ended;
+	bool is_replaced;
+	bool is_wrong;
 	struct arena_channel_counters counters;
 };
 
@@ -86,14 +90,16 @@ void sp_peer_init(struct sp *sp, uint32_t id);
  * @epoch: epoch of the channel
  * @pidfd: of the peer; the call takes it over
  *
- * It is called for each NP before sp_peer_connect().
+ * It is called for each NP before sp_peer_connect(), and for each successor of an NP. The channel
+ * is opened anew when all that its predecessor had under way has ended.
  */
 void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd);
 
 /**
- * sp_peer_connect() - open the channel to the NP, say HELLO, and let the ring watch the channel
+ * sp_peer_connect() - open the channel to the NP, and let the ring watch it
  *
- * It logs errors. Return: 0 or -errno.
+ * The channel connects while it is used: the NP is sent the HELLO when its own has come. The call
+ * logs errors. Return: 0 or -errno.
  */
 int sp_peer_connect(struct sp_peer *peer);
 

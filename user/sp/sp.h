@@ -171,6 +171,8 @@ struct sp_counters {
  * @stalled: requests for whose next operation the ring had no room
  * @active: requests that are neither free nor done
  * @control: arenad's control socket, as a file of the ring
+ * @has_arenad: arenad may still tell of the successor of an NP
+ * @parting: exit status if it does not, and no NP is left
  * @is_stopping: new requests are refused, and the process ends when @active is 0
  * @status: exit status
  * @counters: totals since the start
@@ -200,6 +202,8 @@ struct sp {
 	struct sp_queue stalled;
 	uint32_t active;
 	struct arena_file control;
+	bool has_arenad;
+	enum sp_exit parting;
 	bool is_stopping;
 	enum sp_exit status;
 	struct sp_counters counters;
