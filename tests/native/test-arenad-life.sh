@@ -32,7 +32,7 @@ kill -INT "$arenad_pid"
 arenad_wait
 is "arenad ends with status 0 on SIGINT" "$status" 0
 
-arenad_start "${two_disks[@]}"
+arenad_start "${two_disks[@]}" --hold 0
 pids=$(all)
 kill -KILL "$(children arena-np)"
 arenad_wait

@@ -47,7 +47,7 @@ arenad_stop
 is "arenad ends with status 0 after it was asked to stop two network processes" "$status" 0
 
 # A network process that is stopped keeps what it has, and gets nothing more done.
-start 2
+start 2 --hold 0
 crowd_start d0 d0 8
 is "eight clients of two network processes write and verify" "$answer" ready
 counters_refresh
@@ -83,7 +83,7 @@ is "a storage process counts one network process when the other one was killed" 
 arenad_stop
 is "arenad ends with status 1 when a network process has died before" "$status" 1
 
-start 2
+start 2 --hold 0
 children arena-np | xargs kill -KILL
 arenad_wait
 is "arenad ends with status 1 when all network processes were killed" "$status" 1
@@ -94,7 +94,7 @@ arenad_wait
 is "arenad ends with status 1 when a storage process of two network processes was killed" \
 	"$status" 1
 
-start 2 --reuse-port
+start 2 --reuse-port --hold 0
 ok "clients of two network processes with sockets of their own are served" \
 	"$tools/nbd-many" "$host" "$port" d0 16 across
 counters_refresh

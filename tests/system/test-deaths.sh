@@ -21,7 +21,7 @@ load()
 }
 
 for program in arena-np arena-sp; do
-	start
+	start --hold 0
 	load
 	# All of them, since arenad goes on while it has one of several network processes.
 	children $program | xargs kill -KILL

@@ -164,12 +164,14 @@ static bool has_an_np(const struct crew *c)
 	return false;
 }
 
-/* Return: is a successor of the process to be started? */
+/* An SP is not started again yet. Return: is a successor of the process to be started? */
 static bool plan_successor(struct crew *c, unsigned int ended)
 {
 	struct restart *r = &c->restart[ended];
 	int64_t now = clock_ns();
 
+	if (!is_np(c, ended))
+		return false;
 	if (!restart_died(r, now)) {
 		log_error("%s has died %u times within %d s: it is not started again",
 			  c->name[ended], RESTART_DEATHS, RESTART_WINDOW_S);

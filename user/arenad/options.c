@@ -212,6 +212,9 @@ static const struct option_rule rules[] = {
 	{ .name = "disk-timeout", .kind = OPTION_NUMBER, FIELD(disk_timeout),
 	  .max = SP_LATE_MAX_S, .argument = "S",
 	  .help = "requests that a disk has not ended after S seconds fail; 0 for never (180)" },
+	{ .name = "hold", .kind = OPTION_NUMBER, FIELD(hold_seconds), .max = TIMEOUT_SECONDS_MAX,
+	  .argument = "S",
+	  .help = "start a network process again that has died; 0: start none again (30)" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages between the processes, hybrid or msg-ring (hybrid)" },
@@ -265,8 +268,8 @@ static const struct option_table table = {
 	.needed = "--region=NAME --listen=WHERE... --disk=NAME=PATH...",
 	.more = "Prints \"ready ADDRESS...\" when clients may come. SIGTERM and SIGINT "
 		"stop it and remove the region; SIGHUP makes it read the files of TLS "
-		"again; SIGUSR1 makes each process print its counters. Exit status: 0 it was asked to stop, 1 an error or a process "
-		"died, 2 a wrong command line.",
+		"again; SIGUSR1 makes each process print its counters. Exit status: 0 it was asked "
+		"to stop, 1 an error, or a process died and stays down, 2 a wrong command line.",
 	.rule = rules,
 	.part = parts,
 	.check = check,
@@ -284,6 +287,7 @@ void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,
 		.tls_key_bytes = TLS_KEY_BYTES,
+		.hold_seconds = HOLD_SECONDS,
 		.fixed_buffers = true,
 		.zerocopy = ZEROCOPY_AUTO,
 	};

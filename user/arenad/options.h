@@ -75,8 +75,7 @@ struct arenad_disk {
  * @fixed_buffers: SPs may register buffers
  * @iopoll: SPs ask their disks for completions
  * @disk_timeout: seconds after which requests fail that a disk has not ended; 0 for never
- * @hold_seconds: how long clients of a process that has died are made to wait for its successor;
- *	0 if a process that dies is not started again
+ * @hold_seconds: 0 if a process that dies is not started again
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
  * @zerocopy: number of bytes from which on an NP sends without a copy, or ZEROCOPY_NEVER
