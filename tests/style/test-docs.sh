@@ -82,4 +82,5 @@ cat docs/memory-model.md tests/model/* |
 none "each function of ours that memory-model.md and the models name exists" \
 	missing_functions "$tmp/cited"
 none "each test that threat-model.md names exists" missing_tests docs/threat-model.md
+none "each test that failures.md names exists" missing_tests docs/failures.md
 done_testing
