@@ -9,6 +9,11 @@
 #include "np.h"
 #include "use.h"
 
+/* An entry of the array that is sorted. */
+struct entry {
+	struct request *request;
+};
+
 static bool is_of(const struct request *s, const struct peer *peer)
 {
 	return (s->state == REQUEST_AT_SP || s->state == REQUEST_QUEUED) &&
@@ -119,16 +124,16 @@ static bool take_request(struct peer *peer, struct request *s)
 
 static int by_time(const void *a, const void *b)
 {
-	const struct request *const *one = a, *const *other = b;
+	const struct entry *one = a, *other = b;
 
-	return ((*one)->received_ns > (*other)->received_ns) -
-	       ((*one)->received_ns < (*other)->received_ns);
+	return (one->request->received_ns > other->request->received_ns) -
+	       (one->request->received_ns < other->request->received_ns);
 }
 
 int hold_end(struct peer *peer)
 {
 	struct np *np = peer->np;
-	struct request **all = calloc(np->requests.n, sizeof(*all));
+	struct entry *all = calloc(np->requests.n, sizeof(*all));
 	uint32_t n = 0;
 
 	if (!all)
@@ -137,12 +142,12 @@ int hold_end(struct peer *peer)
 		struct request *s = &np->requests.request[i];
 
 		if (is_of(s, peer) && take_request(peer, s))
-			all[n++] = s;
+			all[n++].request = s;
 	}
 	regain(peer);
 	qsort(all, n, sizeof(*all), by_time);
 	for (uint32_t i = 0; i < n; i++)
-		peer_requeue(peer, all[i]);
+		peer_requeue(peer, all[i].request);
 	np->counters.replays += n;
 	free(all);
 	return 0;

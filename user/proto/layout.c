@@ -154,9 +154,8 @@ static uint32_t buffer_size_of(enum proto_use use)
 	case PROTO_USE_NET:
 		return PROTO_NET_BUFFER;
 	case PROTO_USE_RECORD:
-		return PROTO_RECORD_BUFFER;
 	case PROTO_USE_FLIGHT:
-		return PROTO_FLIGHT_BUFFER;
+		return PROTO_RECORD_BUFFER;
 	default:
 		return PROTO_DISK_BUFFER;
 	}

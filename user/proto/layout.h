@@ -48,7 +48,7 @@ enum proto_use {
 /* A buffer holds one record. */
 #define PROTO_RECORD_BUFFER	64U
 /* A buffer holds four results. */
-#define PROTO_FLIGHT_BUFFER	64U
+#define PROTO_FLIGHT_BUFFER	PROTO_RECORD_BUFFER
 #define PROTO_FLIGHTS_A_BUFFER	4U
 
 /*

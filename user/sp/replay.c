@@ -38,14 +38,14 @@ int sp_replay_open(struct sp *sp)
 
 	for (unsigned int i = 0; i < sp->n_peers && !ret; i++)
 		ret = take_table(&sp->peer[i]);
-	sp->replay.request = calloc(sp->n_requests, sizeof(*sp->replay.request));
-	return !ret && !sp->replay.request ? -ENOMEM : ret;
+	sp->replay.entry = calloc(sp->n_requests, sizeof(*sp->replay.entry));
+	return !ret && !sp->replay.entry ? -ENOMEM : ret;
 }
 
 void sp_replay_close(struct sp *sp)
 {
-	free(sp->replay.request);
-	sp->replay.request = NULL;
+	free(sp->replay.entry);
+	sp->replay.entry = NULL;
 }
 
 /* Each successor is paired with its NPs in greater epochs than its predecessor. */
@@ -124,7 +124,7 @@ bool sp_replay_keeps(struct sp *sp, struct sp_request *r)
 {
 	if (sp->replay.is_over)
 		return false;
-	sp->replay.request[sp->replay.n++] = r;
+	sp->replay.entry[sp->replay.n++].request = r;
 	return true;
 }
 
@@ -145,10 +145,10 @@ void sp_replay_turn(struct sp *sp)
 /* No NP uses a time twice, and the order of requests of different NPs that tie does not matter. */
 static int by_time(const void *a, const void *b)
 {
-	const struct sp_request *const *one = a, *const *other = b;
+	const struct sp_replay_entry *one = a, *other = b;
 
-	return ((*one)->received_ns > (*other)->received_ns) -
-	       ((*one)->received_ns < (*other)->received_ns);
+	return (one->request->received_ns > other->request->received_ns) -
+	       (one->request->received_ns < other->request->received_ns);
 }
 
 void sp_replay_end(struct sp *sp)
@@ -160,8 +160,8 @@ void sp_replay_end(struct sp *sp)
 	all->is_over = true;
 	if (waits_for_some(sp))
 		log_warn("a network process does not say what it has: going on without it");
-	qsort(all->request, all->n, sizeof(*all->request), by_time);
+	qsort(all->entry, all->n, sizeof(*all->entry), by_time);
 	for (uint32_t i = 0; i < all->n; i++)
-		sp_request_begin(sp, all->request[i]);
+		sp_request_begin(sp, all->entry[i].request);
 	sp_replay_close(sp);
 }

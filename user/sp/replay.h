@@ -30,14 +30,22 @@ struct sp_request;
 #define SP_REPLAY_S	5U
 
 /**
+ * struct sp_replay_entry - an entry of the array that is put in order
+ * @request: a request that has come
+ */
+struct sp_replay_entry {
+	struct sp_request *request;
+};
+
+/**
  * struct sp_replay - the start
  * @is_over: requests begin as they come
- * @request: requests that have come; NULL when the start is over
+ * @entry: requests that have come; NULL when the start is over
  * @n: how many
  */
 struct sp_replay {
 	bool is_over;
-	struct sp_request **request;
+	struct sp_replay_entry *entry;
 	uint32_t n;
 };
 
