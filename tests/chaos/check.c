@@ -26,7 +26,7 @@
 
 #define MAX_DISKS	16
 #define MAX_FAULTS	5
-#define STORY		24
+#define PAST		24
 
 /**
  * struct cell - what is known of a cell
@@ -89,15 +89,15 @@ static bool touches(const struct history_event *e, uint64_t offset)
 }
 
 /* The last events before @end that have to do with the cell at @offset. */
-static void tell_story(uint64_t offset, size_t end)
+static void print_past(uint64_t offset, size_t end)
 {
-	size_t story[STORY], n = 0;
+	size_t past[PAST], n = 0;
 
-	for (size_t i = end; i-- > 0 && n < STORY;)
+	for (size_t i = end; i-- > 0 && n < PAST;)
 		if (touches(&event[i], offset))
-			story[n++] = i;
+			past[n++] = i;
 	while (n)
-		print_event(&event[story[--n]]);
+		print_event(&event[past[--n]]);
 }
 
 static void fault(const char *what, uint64_t offset, uint32_t version, size_t at)
@@ -109,7 +109,7 @@ static void fault(const char *what, uint64_t offset, uint32_t version, size_t at
 	printf("FAULT: %s: %s: byte %" PRIu64 " of export %s has version %u; at least %u was "
 	       "acknowledged or read, at most %u was sent\n", path, what, head->first + offset,
 	       head->export, version, c->least, c->newest);
-	tell_story(offset, at < n_events ? at + 1 : n_events);
+	print_past(offset, at < n_events ? at + 1 : n_events);
 }
 
 static bool may_be_zeroes(const struct cell *c)

@@ -68,4 +68,14 @@ ok "the other network process serves clients when one was given up" is_served on
 ok "a network process that was given up is not started again" eval '! runs arena-np 0'
 arenad_stop
 is "arenad ends with status 1 when a process was given up before" "$status" 1
+
+arenad_start --nps 2 --size 256M --disk "one=$one" --disk "two=$two" --no-disk two=refuse
+kill_process arena-sp 1
+kill_process arena-np 0
+ok "arenad says that no network process follows when a storage process was lost before" \
+	wait_for 10 says "arena-np 0 is not started again: export 'two' has lost its process"
+ok "the other network process serves the disk that is left" is_served one
+arenad_stop
+ok "no network process was started when a storage process was lost before" \
+	eval '! says "arena-np 0 is started again"'
 done_testing

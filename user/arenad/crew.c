@@ -164,13 +164,35 @@ static bool has_an_np(const struct crew *c)
 	return false;
 }
 
+/*
+ * An SP that has died, and has no successor, may have left requests at its disk. Nobody can tell
+ * when the disk has read the payload for them, in buffers that an NP's successor would use.
+ */
+static const struct export_options *lost_export(const struct crew *c)
+{
+	for (unsigned int i = c->nps; i < c->n; i++)
+		if (!is_alive(c, i))
+			return export_of(c, i);
+	return NULL;
+}
+
+static bool may_follow(const struct crew *c, unsigned int ended)
+{
+	const struct export_options *lost = lost_export(c);
+
+	if (lost)
+		log_error("%s is not started again: export '%s' has lost its process, and its disk "
+			  "may still read buffers", c->name[ended], lost->label);
+	return !lost;
+}
+
 /* An SP is not started again yet. Return: is a successor of the process to be started? */
 static bool plan_successor(struct crew *c, unsigned int ended)
 {
 	struct restart *r = &c->restart[ended];
 	int64_t now = clock_ns();
 
-	if (!is_np(c, ended))
+	if (!is_np(c, ended) || !may_follow(c, ended))
 		return false;
 	if (!restart_died(r, now)) {
 		log_error("%s has died %u times within %d s: it is not started again",

@@ -715,7 +715,8 @@ int peer_connect(struct np *np, unsigned int id)
 	if (!ret)
 		return 0;
 	log_error("storage process of '%s': %s", peer_name(peer), connect_error(ret));
-	if (np->options->exports.export[id].no_disk == EXPORT_STOP)
+	/* The disk of an SP that does not answer may still read what this NP's predecessor lent. */
+	if (np->options->exports.export[id].no_disk == EXPORT_STOP || peer->process.epoch > 1)
 		return ret;
 	log_warn("export '%s' has no disk: going on without", peer_name(peer));
 	close_channel(peer);
