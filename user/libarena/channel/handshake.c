@@ -96,12 +96,24 @@ static int watch_sender(struct arena_channel *ch, pid_t pid)
 	return poll(&control, 1, 0) ? control_why_left(ch->control) : 0;
 }
 
+/* A peer that has left has no mailbox any more, and has said so before. */
+static int why_no_mailbox(const struct arena_channel *ch, int err)
+{
+	struct pollfd control = { .fd = ch->control, .events = POLLRDHUP };
+
+	if (err != -EBADF && err != -ESRCH)
+		return err;
+	if (poll(&control, 1, 0) > 0)
+		return control_why_left(ch->control);
+	return err == -EBADF ? -EPROTO : -EOWNERDEAD;
+}
+
 static int fetch_mailbox(struct arena_channel *ch, int32_t number)
 {
 	int fd = (int)syscall(SYS_pidfd_getfd, ch->pidfd, number, 0);
 
 	if (fd < 0)
-		return errno == EBADF ? -EPROTO : -errno;
+		return why_no_mailbox(ch, -errno);
 	if (!is_io_uring(fd)) {
 		close(fd);
 		return -EPROTO;
