@@ -75,6 +75,12 @@ result()
 	return "$1"
 }
 
+# What the last command said: the checks of its own that failed, and its end.
+show_output()
+{
+	{ grep -a -m 20 -A 3 '^not ok' "$tmp/.output"; tail -n 20 "$tmp/.output"; } | sed 's/^/#   /'
+}
+
 ok()
 {
 	local name=$1 status=0
@@ -83,7 +89,7 @@ ok()
 	"$@" >"$tmp/.output" 2>&1 || status=$?
 	result "$((status != 0))" "$name" && return
 	diag "status $status of: $*"
-	tail -n 20 "$tmp/.output" | sed 's/^/#   /'
+	show_output
 	return 1
 }
 
@@ -96,7 +102,7 @@ not_ok()
 	# A command that a signal ended has crashed; that is not the failure that is expected.
 	result "$((status == 0 || status > 128))" "$name" && return
 	diag "status $status of: $*"
-	tail -n 20 "$tmp/.output" | sed 's/^/#   /'
+	show_output
 	return 1
 }
 

@@ -24,12 +24,6 @@ chaos_options=()	# of arenad
 chaos_habits=()		# --rash, of the clients
 chaos_runs=0		# lists that chaos_shrink has tried
 
-# Can arenad replace a process that died?
-chaos_replaces()
-{
-	arenad --help 2>&1 | grep -q -- '--hold'
-}
-
 # random N: set $REPLY to a number below N, from the seed
 random()
 {
@@ -41,7 +35,6 @@ chaos_action()
 {
 	local kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload) kind target
 
-	[ -z "$chaos_can_kill" ] || kinds+=(kill-np kill-np kill-np kill-sp kill-sp kill-sp)
 	random "${#kinds[@]}"
 	kind=${kinds[REPLY]}
 	random 64
@@ -56,40 +49,27 @@ chaos_action()
 # chaos_plan SECONDS SEED: print the actions
 chaos_plan()
 {
-	local ms=500 spare=1
+	local ms=500 killed=0
 
 	RANDOM=$2
-	chaos_can_kill=
-	! chaos_replaces || chaos_can_kill=1 spare=
 	while [ "$ms" -lt $(($1 * 1000)) ]; do
 		chaos_action "$ms"
 		random 500
 		ms=$((ms + REPLY + 20))
-		# One that has no successor can be killed, and the others go on.
-		[ -z "$spare" ] || [ "$ms" -lt $(($1 * 500)) ] || {
-			echo "$ms kill-np 1"
-			spare=
+		# A network process that dies five times within a minute is given up. A storage
+		# process is not started again.
+		[ "$killed" = "$chaos_nps" ] || [ "$ms" -lt $(($1 * 200 * (killed + 1))) ] || {
+			echo "$ms kill-np $killed"
+			killed=$((killed + 1))
 		}
 	done
 }
 
-# chaos_wanted_status FOLDER: print the status with which arenad has to end
-chaos_wanted_status()
-{
-	if ! chaos_replaces && grep -q kill "$1/actions"; then
-		echo 1
-	else
-		echo 0
-	fi
-}
-
-# chaos_used FOLDER: print how many buffers each process uses
+# chaos_used: print how many buffers each process uses
 chaos_used()
 {
 	local i kinds=(arena-np arena-sp)
 
-	# What was lent to a process that has no successor does not come back.
-	[ "$(chaos_wanted_status "$1")" = 0 ] || kinds=(arena-np)
 	counters_refresh
 	for kind in "${kinds[@]}"; do
 		for ((i = 0; i < chaos_nps || i < ${#chaos_exports[@]}; i++)); do
@@ -105,9 +85,9 @@ chaos_settle()
 	local i
 
 	for i in {1..20}; do
-		chaos_before=$(chaos_used "$1")
+		chaos_before=$(chaos_used)
 		sleep 1.5
-		[ "$(chaos_used "$1")" != "$chaos_before" ] || return 0
+		[ "$(chaos_used)" != "$chaos_before" ] || return 0
 	done
 	return 1
 }
@@ -115,7 +95,7 @@ chaos_settle()
 # chaos_is_full FOLDER BEFORE: are as many buffers free as before the load?
 chaos_is_full()
 {
-	chaos_now=$(chaos_used "$1")
+	chaos_now=$(chaos_used)
 	[ "$chaos_now" = "$2" ]
 }
 
@@ -252,7 +232,7 @@ chaos_run()
 		good=1
 	}
 	arenad_stop
-	[ "$status" = "$(chaos_wanted_status "$1")" ] || {
+	[ "$status" = 0 ] || {
 		echo "arenad ended with status $status"
 		good=1
 	}

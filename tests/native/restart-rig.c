@@ -237,5 +237,6 @@ int main(int argc, char **argv)
 	kill(rig.sp, SIGTERM);
 	waitpid(rig.sp, NULL, 0);
 	mshare_unlink(REGION);
+	mshare_close(rig.region);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
