@@ -35,7 +35,7 @@ kill_process arena-np 0
 arenad_wait
 is "with --hold 0 arenad ends with status 1 when its network process was killed" "$status" 1
 
-# The fourth successor comes after 0.4 s at the earliest.
+# The fourth successor comes after 1.6 s at the earliest.
 arenad_start --size 128M --disk "one=$one"
 pids=$(children arena-sp)
 kill_often arena-np 0 4

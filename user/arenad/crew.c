@@ -66,14 +66,14 @@ static int start_one(struct crew *c, unsigned int i, int ready_fd)
 		.sockets = is_np(c, i) ? &c->sockets[i] : NULL,
 		.layout_fd = c->layout_fd, .ready_fd = ready_fd, .control_fd = -1,
 	};
-	int ret = fork_one(c, i, &p);
+	int ret;
 
+	restart_begun(&c->restart[i], clock_ns());
+	ret = fork_one(c, i, &p);
 	if (p.control_fd >= 0)
 		close(p.control_fd);
 	if (ret)
 		log_error("cannot start %s: %s", c->name[i], strerror(-ret));
-	else
-		restart_begun(&c->restart[i], clock_ns());
 	return ret;
 }
 
@@ -195,8 +195,8 @@ static bool plan_successor(struct crew *c, unsigned int ended)
 	if (!is_np(c, ended) || !may_follow(c, ended))
 		return false;
 	if (!restart_died(r, now)) {
-		log_error("%s has died %u times within %d s: it is not started again",
-			  c->name[ended], RESTART_DEATHS, RESTART_WINDOW_S);
+		log_error("%s has died %u times, never more than %d s after its start: it is not "
+			  "started again", c->name[ended], RESTART_DEATHS, RESTART_LIFE_S);
 		return false;
 	}
 	if (r->due_at > now)
@@ -252,6 +252,11 @@ bool crew_reap(struct crew *c, bool is_ready)
 /* A successor that cannot be started counts as one that has died at once. */
 static bool start_successor(struct crew *c, unsigned int i)
 {
+	/* An SP may have died since the NP's successor was planned. */
+	if (!may_follow(c, i)) {
+		restart_give_up(&c->restart[i]);
+		return go_on_without(c, i, true);
+	}
 	if (start_one(c, i, -1))
 		return plan_successor(c, i) || go_on_without(c, i, true);
 	log_info("%s is started again", c->name[i]);

@@ -38,6 +38,9 @@ int lines_send(struct lines *l, unsigned int process, const struct control_messa
 	int ret = l->fd[process] < 0 ? -EPIPE :
 		  control_socket_send(l->fd[process], m, passed);
 
+	/* A kernel that is short of memory has it later. */
+	if (ret == -ENOBUFS || ret == -ENOMEM)
+		ret = -EAGAIN;
 	if (ret && ret != -EAGAIN)
 		forget(l, process);
 	return ret;

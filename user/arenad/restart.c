@@ -15,31 +15,23 @@ void restart_give_up(struct restart *r)
 	r->is_given_up = true;
 }
 
-/* Is the death that was noted now one too many? The one so many deaths ago has the next place. */
-static bool is_loop(const struct restart *r, int64_t now_ns)
-{
-	return r->deaths >= RESTART_DEATHS &&
-	       now_ns - r->died_at[r->deaths % RESTART_DEATHS] <= RESTART_WINDOW_S * CLOCK_NS_PER_S;
-}
-
 static int64_t pause_ns(uint32_t deaths)
 {
 	int64_t ms = RESTART_FIRST_MS;
 
 	if (deaths < 2)
 		return 0;
-	for (uint32_t i = 2; i < deaths && ms < RESTART_LONGEST_MS; i++)
-		ms *= 2;
-	return (ms < RESTART_LONGEST_MS ? ms : RESTART_LONGEST_MS) * CLOCK_NS_PER_MS;
+	for (uint32_t i = 2; i < deaths; i++)
+		ms *= 4;
+	return ms * CLOCK_NS_PER_MS;
 }
 
 bool restart_died(struct restart *r, int64_t now_ns)
 {
-	if (now_ns - r->begun_at > RESTART_WINDOW_S * CLOCK_NS_PER_S)
+	if (now_ns - r->begun_at > RESTART_LIFE_S * CLOCK_NS_PER_S)
 		r->deaths = 0;
-	r->died_at[r->deaths % RESTART_DEATHS] = now_ns;
 	r->deaths++;
-	if (is_loop(r, now_ns)) {
+	if (r->deaths >= RESTART_DEATHS) {
 		restart_give_up(r);
 		return false;
 	}

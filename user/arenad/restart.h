@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * When a process that has died is started again, and when arenad gives it up. The first death is
- * made good at once; each further one waits for twice as long as the one before. A process that
- * dies again and again stays down.
+ * made good at once; each further one waits for longer than the one before. A process that
+ * dies again and again, and never lives for long, stays down. A successor that cannot be started
+ * counts as one that has died.
  *
  * This header must not know how processes are started, nor read a clock.
  */
@@ -12,33 +13,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many deaths in so much time are a crash loop. */
+/*
+ * So many deaths in a row, each before the process has lived for so long, are a crash loop. A
+ * process whose peers do not answer takes half a minute to find that out.
+ */
 #define RESTART_DEATHS		5U
-#define RESTART_WINDOW_S	60
+#define RESTART_LIFE_S		60
 
-/* The second successor waits for the first time, and none waits for longer than the second one. */
+/* The second successor waits for so long, and each further one for four times as long. */
 #define RESTART_FIRST_MS	100
-#define RESTART_LONGEST_MS	10000
 
 /**
  * struct restart - what is known of the deaths of a process; zeroes for one that has not died
- * @deaths: how often it has died since it last lived for RESTART_WINDOW_S
- * @died_at: when the last RESTART_DEATHS deaths were, in turn; nanoseconds of the caller's clock
- * @begun_at: when it was started last
+ * @deaths: how often it has died since it last lived for RESTART_LIFE_S
+ * @begun_at: when it was started last; nanoseconds of the caller's clock
  * @due_at: when its successor is to be started, if @is_due
  * @is_due: it is dead, and a successor is to be started
  * @is_given_up: it stays down
  */
 struct restart {
 	uint32_t deaths;
-	int64_t died_at[RESTART_DEATHS];
 	int64_t begun_at;
 	int64_t due_at;
 	bool is_due;
 	bool is_given_up;
 };
 
-/** restart_begun() - the process, or its successor, was started at @now_ns */
+/** restart_begun() - the process, or its successor, is being started at @now_ns */
 void restart_begun(struct restart *r, int64_t now_ns);
 
 /**
