@@ -97,7 +97,8 @@ static int make_ring(struct np *np)
 		.size = sizeof(o),
 		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * LISTEN_MAX + 1,
 		.files = np->conns.max + LISTEN_MAX + 1,
-		.sources = OTHER_SOURCES + np->options->exports.n,
+		/* A channel that is opened anew has a second one while the first is cancelled. */
+		.sources = OTHER_SOURCES + 2 * np->options->exports.n,
 		.wait = np->options->wait,
 		.uses = ARENA_USES_SOCKETS,
 		/* A successor waits until nothing is sent from the buffers any more. */

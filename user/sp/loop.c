@@ -62,7 +62,8 @@ static struct arena_ring_options ring_options(const struct sp *sp, bool polled)
 		.size = sizeof(struct arena_ring_options),
 		.entries = entries < ARENA_RING_MAX_ENTRIES ? entries : ARENA_RING_MAX_ENTRIES,
 		.files = BACKEND_FILES + 1,
-		.sources = polled ? 0 : OTHER_SOURCES + sp->n_peers,
+		/* A channel that is opened anew has a second one while the first is cancelled. */
+		.sources = polled ? 0 : OTHER_SOURCES + 2 * sp->n_peers,
 		.registered = registered,
 		.register_peers = registered,
 		.nvme = backend_is_nvme(&sp->backend),

@@ -485,10 +485,15 @@ void sp_work_give_up(struct sp_request *r)
 	fail(r, -ETIMEDOUT, NULL);
 }
 
-/* A long write of zeroes ends between two of its operations if the process has to stop. */
+/*
+ * A long write of zeroes ends between two of its operations if the process has to stop, or if its
+ * NP has ended, whose successor waits for it.
+ */
 static void cut_short(const struct sp *sp, struct sp_request *r)
 {
-	if (!sp->is_stopping || r->operation != PROTO_WRITE_ZEROES || !(r->todo & BODY))
+	if (!sp->is_stopping && !r->peer->has_ended)
+		return;
+	if (r->operation != PROTO_WRITE_ZEROES || !(r->todo & BODY))
 		return;
 	r->todo = 0;
 	if (!r->error)
