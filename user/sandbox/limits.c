@@ -82,6 +82,12 @@ static int limit_files(const struct sandbox_profile *p)
 	return limit_to(RLIMIT_FSIZE, bytes);
 }
 
+/* A container may have no /proc, or one that cannot be written. */
+static bool is_without_proc(int err)
+{
+	return err == -ENOENT || err == -EACCES || err == -EPERM || err == -EROFS;
+}
+
 /* To be killed sooner takes no right. */
 static int offer_to_oom_killer(const struct sandbox_profile *p)
 {
@@ -90,14 +96,14 @@ static int offer_to_oom_killer(const struct sandbox_profile *p)
 	int ret = read_small(path, text, sizeof(text)), fd, n, score;
 
 	if (ret)
-		return ret == -ENOENT || ret == -EACCES ? -EOPNOTSUPP : ret;
+		return is_without_proc(ret) ? -EOPNOTSUPP : ret;
 	score = atoi(text) + p->oom_score;
 	n = snprintf(text, sizeof(text), "%d", score > OOM_MAX ? OOM_MAX : score);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	ret = fd < 0 || write(fd, text, (size_t)n) != n ? -errno : 0;
 	if (fd >= 0)
 		close(fd);
-	return ret == -EACCES ? -EOPNOTSUPP : ret;
+	return is_without_proc(ret) ? -EOPNOTSUPP : ret;
 }
 
 #if !SANDBOX_FOR_SANITIZER
@@ -111,7 +117,7 @@ static int limit_memory(const struct sandbox_profile *p)
 		return 0;
 	ret = read_small("/proc/self/statm", text, sizeof(text));
 	if (ret)
-		return ret == -ENOENT ? -EOPNOTSUPP : ret;
+		return is_without_proc(ret) ? -EOPNOTSUPP : ret;
 	return limit_to(RLIMIT_AS, strtoull(text, NULL, 10) * (rlim_t)getpagesize() + p->memory);
 }
 

@@ -21,6 +21,7 @@
 #define READ_PARTS	16U
 /* A survey that lasts longer ends with the part that it has found. */
 #define LIMIT_MS	10
+#define STACK_BYTES	(256U << 10)
 
 /*
  * In the thread
@@ -113,12 +114,17 @@ static void *run(void *context)
 static int start_thread(struct survey *s)
 {
 	sigset_t all, before;
+	pthread_attr_t attr;
 	int ret;
 
+	/* RLIMIT_STACK may be more than the memory that the process may map. */
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&s->thread, NULL, run, s);
+	ret = pthread_create(&s->thread, &attr, run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	return -ret;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #ifndef SOL_TLS
@@ -247,8 +248,11 @@ static enum tls_kernel try_keys(int fd)
 static enum tls_kernel try_pair(int listener, int fd)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
+	const struct timeval patience = { .tv_sec = 1 };
 	socklen_t size = sizeof(at);
 
+	/* A packet filter may drop it. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(listener, (const struct sockaddr *)&at, sizeof(at)) || listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *)&at, &size) ||

@@ -503,7 +503,11 @@ ssize_t tls_session_send(struct tls_session *s, const void *data, size_t size)
 	if (ret)
 		return ret;
 	ret = gnutls_record_send(s->gnutls, data, size);
-	return ret < 0 ? fail(s, (int)ret) : ret;
+	if (ret < 0)
+		return fail(s, (int)ret);
+	/* The client may have asked for shorter records. */
+	s->wear.used -= tls_wear_cost(size) - tls_wear_cost((size_t)ret);
+	return ret;
 }
 
 int tls_session_prepare(struct tls_session *s, size_t size)
