@@ -269,7 +269,7 @@ static int msha_call(const struct msha_command *cmd, struct file *file,
 	return 0;
 }
 
-/* Views that were added are for what their users do in a part of it. */
+/* The user of an added view may act on a part of the region only. */
 static bool msha_file_suffices(struct file *file, enum msha_need need)
 {
 	switch (need) {

@@ -13,7 +13,7 @@
 #include "program.h"
 #include "reload.h"
 
-/* When a process that could not take its messages is sent them again. */
+/* The pause after which messages are sent again to a process that could not take them. */
 #define RETRY_MS	1000
 
 static bool is_np(const struct crew *c, unsigned int i)

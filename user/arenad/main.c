@@ -52,8 +52,8 @@ static int run(const struct arenad_options *o, struct reload *reload)
 }
 
 /*
- * What whoever started arenad has left open is not for the processes that it starts. It stays open
- * here, as sockets to listen on may be among it.
+ * arenad may inherit open files from the program that started it. They are not for the processes
+ * that arenad starts. They stay open here, as sockets to listen on may be among them.
  */
 static void keep_descriptors(void)
 {

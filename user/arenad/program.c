@@ -95,7 +95,7 @@ static int add_fd(struct arguments *a, const char *option, int fd)
 	return pass(fd);
 }
 
-/* What both programs take alike. Return: 0 or -errno. */
+/* Add the options that both programs have. Return: 0 or -errno. */
 static int add_common(struct arguments *a, const struct program *p)
 {
 	const struct arenad_options *o = p->options;

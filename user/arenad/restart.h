@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When a process that has died is started again, and when arenad gives it up. The first death is
- * made good at once; each further one waits for longer than the one before. A process that
- * dies again and again, and never lives for long, stays down. A successor that cannot be started
- * counts as one that has died.
+ * The times at which arenad starts a process again that has died, and at which it gives one up. The
+ * first successor is started at once; each further one waits for longer than the one before. A
+ * process that dies again and again, and never lives for long, stays down. A successor that cannot
+ * be started counts as one that has died.
  *
  * This header must not know how processes are started, nor read a clock.
  */

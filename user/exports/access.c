@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What names of types in distinguished names consist of. */
+/* The characters of which names of types in distinguished names consist. */
 #define TYPE_CHARS \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
 

@@ -309,7 +309,7 @@ int mshare_rendezvous_publish(struct mshare_rendezvous *r, int ring_fd,
 		goto close_fd;
 	}
 
-	/* Which processes may fetch a ring for anybody is the caller's business. */
+	/* The caller has to allow the processes that may fetch a ring which is for anybody. */
 	if (to)
 		let_fetch(r, to);
 	r->held[i] = fd;

@@ -34,7 +34,7 @@ bool hold_is_wanted(const struct peer *peer)
 	return np->options->hold_seconds && !np->stop.is_stopping;
 }
 
-/* The SP took with it who used its disk, so it need not be told who does not any more. */
+/* A dead SP knows no clients any more, so it is not told which of them leave. */
 static void close_all(struct peer *peer)
 {
 	struct np *np = peer->np;
@@ -92,7 +92,7 @@ void hold_abandon(struct conn *c)
 	}
 }
 
-/* What a disk could read for a dead SP can be used again. */
+/* Use buffers again that a disk could read for a dead SP. */
 static void regain(struct peer *peer)
 {
 	struct np *np = peer->np;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of the requests of an SP that has died. For a while they wait for its successor, and
- * so do those that come meanwhile: clients see a pause and no error. The successor gets all of them
- * again, in the order in which they were complete; requests of clients that have gone are not sent
- * again. Replies that have come from the dead SP are sent on, and their data stays where it is.
+ * The requests of an SP that has died. For a while they wait for its successor, and so do requests
+ * that come meanwhile: clients see a pause and no error. The successor gets all of them again, in
+ * the order in which they were complete; requests of clients that have gone are not sent again.
+ * Replies that have come from the dead SP are sent on, and their data stays where it is.
  *
- * The wait is bounded by --hold, and what waits by the bounds that requests have anyway.
+ * The wait is bounded by --hold, and the number of requests by the bounds that they have anyway.
  *
  * This header must not know messages, nor of NBD.
  */

@@ -57,8 +57,9 @@ static void unwatch(struct peer *peer)
 }
 
 /*
- * What the SP has lent stays BORROWED, so that replies which have come are sent. What it was lent
- * stays LENT, as its disk may still read it, until a successor says that it does not.
+ * Extents that the SP has lent stay BORROWED, so that replies which have come are sent. Extents
+ * that it was lent stay LENT, as its disk may still read them, until a successor says that it does
+ * not.
  */
 static void fail(struct peer *peer, const char *why)
 {

@@ -17,7 +17,7 @@ static const char *const calls[] = {
 #define MEMORY			(512ULL << 20)
 #define MEMORY_A_CONNECTION	(256ULL << 10)
 
-/* An NP is the part that strangers reach, so it is the first to go. */
+/* Strangers reach the NP, so the kernel kills it first. */
 #define OOM_SCORE	500
 
 /* The files of UNIX sockets that this process has made are removed at its end. */

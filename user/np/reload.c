@@ -96,12 +96,12 @@ static void obey(struct np *np, const struct control_message *m, int fd)
 	if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)
 		take_bundle(np, fd);
 	else
-		log_warn("arenad said what this process does not know: %u", m->type);
+		log_warn("arenad sent a message of an unknown type: %u", m->type);
 	if (fd >= 0)
 		close(fd);
 }
 
-/* What arenad sends before the process starts to serve may be about TLS, too. */
+/* Before the process starts to serve, arenad may send messages about TLS, too. */
 int reload_peers(struct np *np)
 {
 	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000LL);

@@ -55,7 +55,7 @@ bool use_end(struct conn *c)
 
 	c->is_using = false;
 	peer->n_clients -= is_using;
-	/* A successor is told only who uses the disk then. */
+	/* A successor is told only of the clients that use the disk when it comes. */
 	return is_using && !c->np->stop.is_stopping && peer->state == PEER_OPEN &&
 	       ask(c, c->sp, PROTO_CLOSE, 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What NP and SP inherit from the process that starts them, as their command lines name it, and
- * who their peers are, which they learn later. This header must not know by what means they learn
+ * NP and SP inherit descriptors from the process that starts them, and their command lines name
+ * them. They learn later who their peers are. This header must not know by what means they learn
  * it.
  */
 #ifndef PROTO_INHERIT_H

@@ -21,8 +21,9 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 }
 
 /*
- * What each process of a class needs: channels with those of the other one, whose buffers lie at
- * multiples of their size, its groups of known sizes, and longest extents.
+ * Return: how much memory each process of a class needs. It needs channels with the processes of
+ * the other class, whose buffers lie at multiples of their size, its groups of known sizes, and
+ * longest extents.
  */
 static uint64_t needs(const struct arena_config *c, uint32_t class, uint32_t others)
 {

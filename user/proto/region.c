@@ -13,7 +13,7 @@
 
 #include <proto/layout.h>
 
-/* How long, and how often, a role that is in use is waited for. */
+/* The process waits for a role that is in use for so long, and asks so often. */
 #define ROLE_WAIT_MS	25000
 #define ROLE_PAUSE_NS	10000000L
 

@@ -24,7 +24,7 @@
 /* The range of /proc/self/oom_score_adj ends here. */
 #define OOM_MAX		1000
 
-/* Nothing can be raised later what is not raised now, and a lower limit stays as it is. */
+/* The process cannot raise the limit later; a limit that is lower already stays as it is. */
 static int limit_to(int resource, rlim_t bytes)
 {
 	struct rlimit limit;
@@ -88,7 +88,7 @@ static bool is_without_proc(int err)
 	return err == -ENOENT || err == -EACCES || err == -EPERM || err == -EROFS;
 }
 
-/* To be killed sooner takes no right. */
+/* A process needs no capability to be killed sooner. */
 static int offer_to_oom_killer(const struct sandbox_profile *p)
 {
 	const char *path = "/proc/self/oom_score_adj";
@@ -121,7 +121,7 @@ static int limit_memory(const struct sandbox_profile *p)
 	return limit_to(RLIMIT_AS, strtoull(text, NULL, 10) * (rlim_t)getpagesize() + p->memory);
 }
 
-/* The filter of system calls does so, too; this is for machines that have no such filters. */
+/* The filter of system calls refuses it, too; this is for machines without such filters. */
 static int refuse_new_code(const struct sandbox_profile *p)
 {
 	(void)p;
@@ -157,7 +157,7 @@ static const struct step steps[] = {
 	{ "no more open files", 0, limit_open_files },
 	{ "no more locked memory", 0, limit_locked_memory },
 	{ "no longer files", 0, limit_files },
-	{ "sooner killed for want of memory", SANDBOX_PROC, offer_to_oom_killer },
+	{ "sooner killed when memory runs out", SANDBOX_PROC, offer_to_oom_killer },
 #if !SANDBOX_FOR_SANITIZER
 	{ "no more memory", SANDBOX_PROC, limit_memory },
 	{ "no memory that becomes code", SANDBOX_NO_NEW_CODE, refuse_new_code },

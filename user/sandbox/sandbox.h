@@ -51,8 +51,8 @@ enum sandbox_measure {
  * @ioctl: the only request that it may make by ioctl(2), or 0
  * @memory: bytes of memory that it may map besides what it has mapped; 0 for any number
  * @file_bytes: length of the longest regular file that it may write, besides its log
- * @oom_score: by how much sooner than the process that started it the kernel ends it for want of
- *	memory, in the unit of oom_score_adj
+ * @oom_score: by how much sooner than the process that started it the kernel ends it when memory
+ *	runs out, in the unit of oom_score_adj
  * @n_folders: used entries of @folder
  * @folder: folders in which it may remove files; it may use no other path. If there are any, it may
  *	call unlink(2) and lstat(2), and keeps its mounts.

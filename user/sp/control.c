@@ -25,7 +25,7 @@ static void obey(struct sp *sp, const struct control_message *m, int fd)
 		sp_peer_told(sp, m->role, m->epoch, fd);
 		return;
 	}
-	log_warn("arenad said what this process does not know: %u", m->type);
+	log_warn("arenad sent a message of an unknown type: %u", m->type);
 	if (fd >= 0)
 		close(fd);
 }
@@ -39,7 +39,7 @@ static int take_one(struct sp *sp, int timeout_ms)
 	if (!ret)
 		obey(sp, &m, fd);
 	else if (ret == -EPROTO)
-		log_warn("arenad said what this process does not understand");
+		log_warn("arenad sent a message that this process does not understand");
 	return ret == -EAGAIN || ret == -EINTR || ret == -EPROTO || ret == -ETIMEDOUT ? 0 : ret;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What arenad says while the process runs. This header must not know what becomes of it.
+ * The messages that arenad sends while the process runs. This header must not know how the process
+ * acts on them.
  */
 #ifndef SP_CONTROL_H
 #define SP_CONTROL_H

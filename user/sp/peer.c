@@ -63,8 +63,8 @@ void sp_peer_disconnect(struct sp_peer *peer)
 }
 
 /*
- * What the NP had stays with it until a successor has its role: the kernel may still send for it
- * from extents that are LOST. They belong to groups that no other NP uses.
+ * The NP keeps all extents that it had until a successor has its role: the kernel may still send
+ * for it from extents that are LOST. They belong to groups that no other NP uses.
  */
 static void bury(struct sp_peer *peer)
 {
@@ -111,7 +111,7 @@ static void reopen(struct sp_peer *peer)
 			  strerror(-ret));
 }
 
-/* What the NP had under way has ended. */
+/* All requests that the NP had under way have ended. */
 static void ended_turn(struct sp_peer *peer)
 {
 	if (peer->is_replaced || peer->is_wrong)

@@ -13,7 +13,7 @@ static const char *const calls[] = { "lseek", "recvmsg", NULL };
 /* It allocates nothing while it serves, but a library reserves 128 MiB for the thread. */
 #define MEMORY	(256ULL << 20)
 
-/* With an SP its clients lose a disk. */
+/* If the kernel kills an SP, its clients lose a disk. */
 #define OOM_SCORE	250
 
 void sp_profile_init(struct sandbox_profile *p, enum sandbox_mode mode, uint64_t file_bytes)

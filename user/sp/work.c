@@ -473,7 +473,7 @@ static void fail(struct sp_request *r, int error, const char *why)
 	r->todo = 0;
 	if (r->error)
 		return;
-	/* If the disk has shrunk, or is gone, that is why. */
+	/* Note it if the disk has shrunk or is gone, as this would explain the error. */
 	backend_look(&r->peer->sp->backend);
 	r->error = error;
 	if (error != -EOPNOTSUPP)

@@ -115,7 +115,7 @@ static int give(gnutls_session_t session, int fd, int direction)
 	return ret;
 }
 
-/* What GnuTLS has to say is said by the kernel, so that its own words are dropped. */
+/* The kernel sends the message in place of GnuTLS, whose own one is dropped. */
 static int say_nothing(gnutls_session_t session, gnutls_record_encryption_level_t level,
 		       gnutls_handshake_description_t type, const void *data, size_t size)
 {
@@ -223,7 +223,7 @@ int tls_kernel_change(gnutls_session_t session, int fd)
 	if (ret)
 		return ret == -EAGAIN ? GNUTLS_E_AGAIN : GNUTLS_E_PUSH_ERROR;
 	ret = gnutls_session_key_update(session, 0);
-	/* Not again: the client was told. */
+	/* The caller must not try again, because the client was told. */
 	if (ret == GNUTLS_E_AGAIN || (!ret && give(session, fd, TLS_TX)))
 		ret = GNUTLS_E_INTERNAL_ERROR;
 	return ret;

@@ -22,7 +22,7 @@ enum tls_record { TLS_RECORD_ALERT = 21, TLS_RECORD_HANDSHAKE = 22, TLS_RECORD_D
 
 /* Bytes of the message by which a side of TLS 1.3 says that it changes its key. */
 #define TLS_KEY_UPDATE_BYTES	5U
-/* What has to be looked at of a record that is no data. */
+/* So many bytes of a record that is no data have to be looked at. */
 #define TLS_CONTROL_BYTES	8U
 
 /**

@@ -372,7 +372,7 @@ static int take_control(struct tls_session *s, uint8_t type, const uint8_t *data
 	return ret ? ret : 1;
 }
 
-/* What is not data comes alone, and needs room that the caller may lack. Return: as above. */
+/* A record that is no data comes alone, and may need more room than @data. Return: as above. */
 static int recv_control(struct tls_session *s, uint8_t type, const uint8_t *data, size_t size)
 {
 	size_t wanted = tls_kernel_control_size(type);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much was sealed with a key. Somebody who reads it all learns the more about the data the more
- * there is: RFC 8446 (5.5) allows AES-GCM 2^24.5 full records for one key, which are 362 GiB, and
- * TLS_KEY_BYTES is less than that by what may be under way. This header must not know of sessions.
+ * The amount of data that was sealed with a key. An eavesdropper learns the more about the data the
+ * more there is of it: RFC 8446 (5.5) allows AES-GCM 2^24.5 full records for one key, which are 362
+ * GiB, and TLS_KEY_BYTES is less than that by what may be under way. This header must not know of
+ * sessions.
  */
 #ifndef TLS_WEAR_H
 #define TLS_WEAR_H
@@ -12,7 +13,7 @@
 
 #include "session.h"
 
-/* What a record costs besides its data: its header, its type and its tag, in whole blocks. */
+/* A record costs so much besides its data: its header, type and tag, in whole blocks. */
 #define TLS_WEAR_RECORD	32U
 
 /**

@@ -230,7 +230,7 @@ struct msharearena_region {
  * The nodes are gone when the call returns; all who have the region open or
  * attached keep it. The call waits for those who are just reading a node's
  * attributes in sysfs, which are the driver core's and short. Needs the view rw
- * or ro, in any mode: who was given a view that was added was not given the
+ * or ro, in any mode: a process that was given an added view was not given the
  * region.
  *
  * Errors: EACCES the file is of an added view; ENOENT the region has no name, or

@@ -274,10 +274,10 @@ int64_t arena_reclaim(struct arena *a, int timeout_ms);
  * @a: arena
  * @peer: its role
  *
- * Only for a caller that knows that the kernel does nothing for the dead peer any more, as when
- * a successor has taken the role of that peer: see arena_reclaim(). Extents of which the caller
- * still needs the contents are taken back by arena_unlend() before. What the peer has lent us stays
- * BORROWED, see arena_list_borrowed().
+ * Only for a caller that knows that the kernel does nothing for the dead peer any more, as when a
+ * successor has taken the role of that peer: see arena_reclaim(). Extents of which the caller still
+ * needs the contents are taken back by arena_unlend() before. Extents that the peer has lent us
+ * stay BORROWED, see arena_list_borrowed().
  *
  * Return: number of buffers that were freed, or -ECHILD.
  */

@@ -117,8 +117,8 @@ struct arena_channel_end {
  *	arena_channel_make_mailbox(). They stay the caller's, and have to stay open until the
  *	channel is closed. NULL: the two processes connect in another way. MSG_RING and HYBRID
  *	use it, and AUTO is MSG_RING
- * @epoch: with @end: which pairing of the two processes this is, at least 1, the same on both
- *	sides. Whoever starts a successor of either process gives both a greater one
+ * @epoch: with @end: the number of this pairing of the two processes, at least 1, the same on both
+ *	sides. The program that starts a successor of either process gives both a greater one
  * @pidfd: with @end: pidfd of the peer, which the channel takes over, also if it cannot be opened;
  *	0 for none: then the death of the peer is not noticed
  * @tx_ring: an io_uring of the application's that carries the messages, so that they go with

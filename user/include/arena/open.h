@@ -86,10 +86,10 @@ int arena_create(const char *name, const struct arena_options *options, struct a
  * @options: the role, and the view
  * @out: the arena, to be closed with arena_close()
  *
- * A role belongs to one arena at a time, which claims it until it is closed (mshare_claim(3);
- * the numbers are those of roles). When a process dies, the kernel ends the claim as soon as the
- * last operation on a ring of the arena has ended, unless a child of fork(2) has not closed its
- * copy of the arena. So who takes the role next knows that nothing is read from the buffers of
+ * A role belongs to one arena at a time, which claims it until it is closed (mshare_claim(3); the
+ * numbers are those of roles). When a process dies, the kernel ends the claim as soon as the last
+ * operation on a ring of the arena has ended, unless a child of fork(2) has not closed its copy of
+ * the arena. So the process that takes the role next knows that nothing is read from the buffers of
  * its groups, or written to them, for its predecessor. With the module, processes exclude each
  * other if they open the region through the same view. A region without a name has no claims, so
  * the program that starts the processes has to give them different roles.

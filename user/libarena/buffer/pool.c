@@ -177,7 +177,7 @@ static void carve(struct arena_pool *p, uint32_t at, uint32_t index, uint32_t co
 	p->usage.free -= count;
 }
 
-/* Where the free extent begins in which all of these buffers lie; NONE if there is none. */
+/* Return: the start of the free extent in which all of these buffers lie; NONE if there is none. */
 static uint32_t free_around(const struct arena_pool *p, uint32_t index, uint32_t count)
 {
 	uint32_t at = 0;

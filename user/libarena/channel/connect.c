@@ -202,7 +202,7 @@ static int make_events(struct arena_channel *ch)
 	return 0;
 }
 
-/* A process in a sandbox makes no descriptors. The mailbox of an end tells all that there is. */
+/* A process in a sandbox makes no descriptors. The mailbox of an end reports all events. */
 static bool needs_events(const struct arena_channel *ch)
 {
 	return ch->options.nonblocking && !ch->options.end;

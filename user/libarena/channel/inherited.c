@@ -186,7 +186,7 @@ static int expect_ready(struct arena_channel *ch, int64_t until)
 		ret = expect(ch, &msg, until);
 	if (ret <= 0)
 		return ret;
-	/* What follows was sent within the window, for which there is room now. */
+	/* The messages behind it were sent within the window, for which there is room now. */
 	ret = arena_mailbox_take_overflow(&ch->box);
 	if (!ret)
 		ch->connect.step = NULL;

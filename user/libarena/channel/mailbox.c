@@ -80,7 +80,7 @@ static void *map(int memory, size_t size)
 	return NULL;
 }
 
-/* Nobody who has it can take memory away from those who use it. Return: the memfd or -errno. */
+/* No process that has the memfd can take memory away from others. Return: it, or -errno. */
 static int make_memory(size_t size, enum mailbox_memory kind)
 {
 	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;

@@ -77,7 +77,7 @@ int ring_files_init(struct arena_ring *r)
 
 static int set_linger(int fd, int on)
 {
-	/* No time to linger: what is not sent is dropped, and the peer sees a reset. */
+	/* No time to linger: unsent data is dropped, and the peer sees a reset. */
 	const struct linger now = { .l_onoff = on };
 
 	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -114,7 +114,7 @@ static int get_option(int fd, int name)
 }
 
 /*
- * The kernel closes descriptors when the process dies. What of a connection's data is still to be
+ * The kernel closes descriptors when the process dies. Data of a connection that is still to be
  * sent, or to be acknowledged, goes on from the process's memory unless the connection is reset.
  * Accepted connections would inherit that from a socket that listens.
  */

@@ -93,7 +93,7 @@ static void find_limits(struct backend_limits *l, int fd)
 	l->discard_granularity = l->has_discard ? MAX_BLOCK : 0;
 }
 
-/* So that it cannot become endless. What is longer is for a process that is started later. */
+/* A file cannot become endless. Data beyond this is for a process that is started later. */
 static uint64_t longest(const struct backend_limits *l)
 {
 	if (l->is_readonly)
