@@ -75,7 +75,7 @@ result()
 	return "$1"
 }
 
-# What the last command said: the checks of its own that failed, and its end.
+# Show the checks in the output of the last command that failed, and the end of the output.
 show_output()
 {
 	{ grep -a -m 20 -A 3 '^not ok' "$tmp/.output"; tail -n 20 "$tmp/.output"; } | sed 's/^/#   /'

@@ -124,7 +124,7 @@ static void test_held(void)
 	count = arena_layout(w.sp)->group[w.disk].count;
 	is(usage(w.sp, w.disk).free, count, "a successor begins with all buffers FREE");
 	is(arena_lend_held(w.sp, NP, &ref), 0, "a successor can lend what a peer already has");
-	is(usage(w.sp, w.disk).lent, EXTENT, "what a peer already has is LENT");
+	is(usage(w.sp, w.disk).lent, EXTENT, "an extent that a peer already has is LENT");
 	ok(arena_get(w.sp, w.disk, count, &back) == -ENOSPC,
 	   "buffers that a peer already has are not handed out");
 	is(arena_get(w.sp, w.disk, ref.index, &back), 0,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: the mailboxes of a common parent outlive the processes that use them. In each epoch a
- * process receives exactly what its peer sent in that epoch, whatever dead processes have left,
- * and what it cannot clear away is a clear error.
+ * process receives exactly the messages that its peer sent in that epoch, whatever dead processes
+ * have left, and it gets a clear error for anything that it cannot clear away.
  * Method: the parent lives on, and its children die and are replaced. Children also do what no
  * honest process does: they forge messages, flood, and write to the memory of their mailbox.
  *
@@ -17,7 +17,7 @@
 #define MESSAGES	40
 /* More than a mailbox and all windows hold, so that the kernel keeps most of them. */
 #define FLOOD		20000
-/* What is sent in epoch @e has this type. */
+/* All messages of epoch @e have this type. */
 #define TYPE(e)		((uint8_t)(e))
 
 typedef void life(struct pair *p, uint32_t epoch);
@@ -133,7 +133,7 @@ static void die_silent(struct pair *p, uint32_t epoch)
 	pause();
 }
 
-/* What the parent sends comes back. */
+/* Send each message of the parent back. */
 static void echo(struct pair *p, uint32_t epoch)
 {
 	struct arena_channel *ch;
@@ -230,7 +230,7 @@ static void take_memory_away(struct pair *p, uint32_t epoch)
 	_exit(0);
 }
 
-/* The successor of somebody who took the memory away: its result. */
+/* The successor of a process that took the memory away finds that out. */
 static void open_only(struct pair *p, uint32_t epoch)
 {
 	struct arena_channel *ch;
@@ -239,7 +239,7 @@ static void open_only(struct pair *p, uint32_t epoch)
 	_exit(pair_open(p, &ch) == -EPROTO ? 0 : 1);
 }
 
-/* Send without end to the parent, who is connecting. */
+/* Send without end to the parent, which is connecting. */
 static void flood_peer(struct pair *p, uint32_t epoch)
 {
 	struct io_uring *ring = post_ring();
@@ -281,8 +281,8 @@ static void test_successors(enum arena_channel_transport transport)
 		if (!ret)
 			ret = arena_channel_reopen(ch, epoch + 2, pidfd_of(p.child));
 	}
-	is(ret, 0, "%s: what five dead peers have sent is received before -EOWNERDEAD, and nothing "
-	   "of it after the next epoch has begun", name_of(&p));
+	is(ret, 0, "%s: the messages of five dead peers are received before -EOWNERDEAD, and none "
+	   "of them after the next epoch has begun", name_of(&p));
 	if (connected(ch))
 		bail("not connected");
 	wait_for_word(&shared->is_ready);
@@ -345,7 +345,20 @@ static void test_early_successor(enum arena_channel_transport transport)
 	   "%s: a successor that connects first ends the channel of the survivor", name_of(&p));
 	ret = arena_channel_reopen(ch, 2, pidfd_of(p.child));
 	is(ret ? ret : exchange(&p, ch, 2), 0,
-	   "%s: the survivor then connects to it in its epoch", name_of(&p));
+	   "%s: the survivor then connects to the successor in the epoch of the successor",
+	   name_of(&p));
+}
+
+/* Replace the child of the first epoch, in which @what happened, by an echo. */
+static void replace(struct pair *p, struct arena_channel *ch, const char *what)
+{
+	kill(p->child, SIGKILL);
+	finish(p);
+	begin(p, 2, echo);
+	is(arena_channel_reopen(ch, 2, pidfd_of(p->child)), 0,
+	   "%s: a channel can be reopened after %s", name_of(p), what);
+	is(exchange(p, ch, 2), 0,
+	   "%s: survivor and successor exchange messages after %s", name_of(p), what);
 }
 
 /* A message that could not be sent ends an epoch, and not the channel. */
@@ -363,12 +376,7 @@ static void test_failed_send(enum arena_channel_transport transport)
 		ret = channel_tx_post_to(&ch->tx, -1, &m);
 	is(ret ? ret : channel_tx_submit(&ch->tx), -EBADF,
 	   "%s: a message that goes nowhere is an error of the channel", name_of(&p));
-	kill(p.child, SIGKILL);
-	finish(&p);
-	begin(&p, 2, echo);
-	is(arena_channel_reopen(ch, 2, pidfd_of(p.child)), 0,
-	   "%s: a channel that could not send can be reopened", name_of(&p));
-	is(exchange(&p, ch, 2), 0, "%s: messages are exchanged after that", name_of(&p));
+	replace(&p, ch, "a message could not be sent");
 }
 
 static void test_other_epochs(enum arena_channel_transport transport)
@@ -430,12 +438,7 @@ static void test_flood(enum arena_channel_transport transport)
 	ch = open_first(&p, 1);
 	is(arena_channel_next(ch, &m, PATIENCE_MS), -EOVERFLOW,
 	   "%s: a peer that floods instead of connecting is -EOVERFLOW", name_of(&p));
-	kill(p.child, SIGKILL);
-	finish(&p);
-	begin(&p, 2, echo);
-	is(arena_channel_reopen(ch, 2, pidfd_of(p.child)), 0,
-	   "%s: what it has sent can be dropped after its end", name_of(&p));
-	is(exchange(&p, ch, 2), 0, "%s: its successor is connected to", name_of(&p));
+	replace(&p, ch, "a peer flooded the mailbox");
 }
 
 static void test_options(enum arena_channel_transport transport)

@@ -54,7 +54,7 @@ static void drop_rights(void)
 		_exit(9);
 }
 
-/* What a process that is no descendant gets if it fetches standard input; 0 or -errno. */
+/* Fetch standard input in a process that is no descendant. Return: its result, 0 or -errno. */
 static int fetch_from(pid_t pid)
 {
 	int status, pidfd = pidfd_of(pid);

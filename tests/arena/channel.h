@@ -176,7 +176,7 @@ static inline int pidfd_of(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-/* Before the fork: what the two inherit. */
+/* Before the fork: make the descriptors that the two inherit. */
 static inline void pair_make(struct pair *p)
 {
 	if (p->way.by_socket && arena_channel_socketpair(p->fds))

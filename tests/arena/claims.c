@@ -41,7 +41,8 @@ struct holder {
 	int told[2];
 };
 
-static struct holder hold(uint32_t role)
+/* Fork a child; in the child @pid is 0. */
+static struct holder fork_holder(void)
 {
 	struct holder h;
 
@@ -49,18 +50,31 @@ static struct holder hold(uint32_t role)
 		bail("pipe");
 	fflush(stdout);
 	h.pid = fork();
-	if (!h.pid) {
-		int ret;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* A process has one region attached at an address. */
-		mshare_detach(region());
-		ret = open_role(role);
-		if (write(h.told[1], &ret, sizeof(ret)) != sizeof(ret))
-			_exit(1);
-		pause();
+	if (h.pid) {
+		close(h.told[1]);
+		return h;
 	}
-	close(h.told[1]);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A process has one region attached at an address. */
+	mshare_detach(region());
+	return h;
+}
+
+/* In the child: tell the result, and live on. */
+static void tell(const struct holder *h, int ret)
+{
+	if (write(h->told[1], &ret, sizeof(ret)) != sizeof(ret))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static struct holder hold(uint32_t role)
+{
+	struct holder h = fork_holder();
+
+	if (!h.pid)
+		tell(&h, open_role(role));
 	return h;
 }
 
@@ -205,22 +219,11 @@ static struct holder hold_sending(bool closes_at_death, int *to)
 	int sock = rig_listen(&at), size = SOCKET_BYTES;
 
 	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (pipe(h.told))
-		bail("pipe");
-	fflush(stdout);
-	h.pid = fork();
+	h = fork_holder();
 	if (!h.pid) {
-		int ret;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		mshare_detach(region());
 		close(sock);
-		ret = send_much(&at, closes_at_death);
-		if (write(h.told[1], &ret, sizeof(ret)) != sizeof(ret))
-			_exit(1);
-		pause();
+		tell(&h, send_much(&at, closes_at_death));
 	}
-	close(h.told[1]);
 	*to = accept(sock, NULL, NULL);
 	close(sock);
 	return h;

@@ -79,7 +79,7 @@ chaos_used()
 }
 
 # chaos_settle FOLDER: set $chaos_before to what the processes use when they have nothing to do.
-# What they said to each other at their start is returned within some seconds.
+# Buffers of the messages of their start are returned within some seconds.
 chaos_settle()
 {
 	local i
@@ -223,7 +223,7 @@ chaos_run()
 	chaos_settle "$1" || return
 	chaos_load "$1" "$2" || return
 	chaos_do "$1/actions"
-	# Whatever is stopped goes on by itself.
+	# A process that is stopped goes on by itself.
 	sleep 1
 	chaos_finish || { echo "a client got no further"; good=1; }
 	wait_for 30 chaos_is_full "$1" "$chaos_before" || {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client of the chaos test has done and seen, in order, as its history file has it. A client
+ * The history file of a client of the chaos test: all that it has done and seen, in order. A client
  * has an area of the export for itself, which is divided into cells of 4096 bytes (the first half)
  * and of 512 bytes (the second half). A cell is what is written as a whole or not at all. Each
  * write has a version, a number that grows, and each cell that it covers gets contents which only

@@ -6,9 +6,10 @@
  * answered again. It has no two requests under way that overlap. It goes on with newer data only
  * where an older write can come no more: where all were answered, or the server has closed the
  * connection. SIGUSR1 lets a client cut its connection in such a way that it is told when the
- * server knows. SIGUSR2 lets it reset its connection, and what was under way is then only sent
- * again as it was. With --rash the client goes on with newer data at once, as most do, although no
- * server can always keep the older write back. SIGTERM lets the client read its area and end.
+ * server knows. SIGUSR2 lets it reset its connection, and it then sends only the requests that were
+ * under way again, as they were. With --rash the client goes on with newer data at once, as most
+ * do, although no server can always keep the older write back. SIGTERM lets the client read its
+ * area and end.
  *
  *	load [--rash] HOST PORT SEED FOLDER CLIENTS EXPORT...
  *
@@ -143,7 +144,7 @@ static bool is_free(uint64_t offset, uint32_t length, bool writes)
 	return true;
 }
 
-/* What becomes of the cells of a write whose connection the client has cut. */
+/* Note that the cells of a write are in doubt, as the client has cut its connection. */
 static void doubt(const struct op *op, bool is_told)
 {
 	uint64_t end = op->what.offset + op->what.length;
@@ -423,7 +424,7 @@ static void finish(struct op *op, uint32_t error)
 	if (error)
 		e.version = error;
 	write_down(e, error ? HISTORY_FAILED : HISTORY_DONE);
-	/* What fails at the end is read again. */
+	/* A read that fails at the end is repeated. */
 	if (error && wants_end)
 		read_up_to = 0;
 	set_busy(op, false);

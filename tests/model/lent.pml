@@ -9,8 +9,8 @@
  *  - A process says OPEN when it has its claim. Each side drops what is in its mailbox until the
  *    peer's OPEN with the epochs of both.
  *  - An SP says OPEN to the successor of an NP when it works for the dead one no more.
- *  - The NP answers the SP's OPEN with HELD, if it still sends from D, and with ALL. What ALL does
- *    not find as held is free.
+ *  - The NP answers the SP's OPEN with HELD, if it still sends from D, and with ALL. A
+ *    buffer that is not held when ALL comes is free.
  *  - A successor of the NP uses P when all SPs have said OPEN, as any of them may have had P.
  *
  * Checked: while a process writes to its buffer, or hands it to somebody, nobody else uses it,
@@ -37,7 +37,7 @@
 #ifndef NP_LIVES
 #define NP_LIVES	2
 #endif
-/* An OPEN for each life, and what was sent to a dead peer and to a living one. */
+/* An OPEN for each life, and the messages to a dead peer and to a living one. */
 #define ROOM		(4 + NP_LIVES + SP_LIVES)
 #define ROUNDS		3	/* how often P and D are lent */
 
@@ -163,7 +163,7 @@ inline np_take(s)
 			 to_np[s]?[OPEN,_,eval(sp_epoch[s])]))
 #define is_drained(s)	(!np_open[s] || empty(to_np[s]) || to_np[s]?[OPEN,_,_])
 
-/* What the NP does for one SP; each step is one of its only thread. */
+/* The steps of the NP for one SP; each is one of its only thread. */
 proctype np(byte s)
 {
 	mtype t;
@@ -193,7 +193,7 @@ end:	do
 	od
 }
 
-/* What it does for all, and its death. */
+/* Its steps for all SPs, and its death. */
 active proctype np_all()
 {
 end:	do
@@ -303,7 +303,7 @@ end:	do
 	od
 }
 
-/* Whatever the kernel does ends, also for a dead process. */
+/* Each operation of the kernel ends, also for a dead process. */
 active proctype kernel()
 {
 end:	do

@@ -62,7 +62,7 @@
 #ifndef NP_DEATHS
 #define NP_DEATHS	1
 #endif
-/* What was sent to a dead peer and to a living one, and an OPEN for each life. */
+/* The messages to a dead peer and to a living one, and an OPEN for each life. */
 #define ROOM		(4 + SP_LIVES + NP_DEATHS)
 #ifndef CUTS
 #define CUTS		1
@@ -88,7 +88,7 @@ byte np_deaths, cuts, lates;
 chan to_sp[2] = [ROOM] of { mtype, byte, byte };
 chan to_np[2] = [ROOM] of { mtype, byte, byte };
 
-/* A message is never waited for room: the mailbox has it. */
+/* A sender never waits for room: the mailbox always has some. */
 inline post(mailbox, type, x, y)
 {
 	assert(nfull(mailbox));
@@ -209,7 +209,7 @@ inline np_take(n)
 			 to_sp[n]?[OPEN,eval(np_epoch[n]),_]))
 #endif
 
-/* What the dead SP has left is taken first. */
+/* The NP first takes the messages that the dead SP has left. */
 #define is_drained(n)	(!np_open[n] || empty(to_np[n]) || to_np[n]?[OPEN,_,_])
 
 proctype np(byte n)
@@ -379,7 +379,7 @@ inline sp_unpaired(n)
 	replayed[n] = false
 }
 
-/* What the SP does for one NP; each step is one of its only thread. */
+/* The steps of the SP for one NP; each is one of its only thread. */
 proctype sp(byte n)
 {
 	mtype t;
@@ -424,7 +424,7 @@ inline clear_table(n)
 	done_gen[n] = 0
 }
 
-/* What it does for all, and its death. */
+/* Its steps for all NPs, and its death. */
 active proctype sp_all()
 {
 end:	do

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp, address, backend, answer and arenad_pid are those of lib.sh
-# What code tries that runs inside of serving daemons (inside/breakout.c), on the memfd and on the
+# Attempts of code that runs inside of serving daemons (inside/breakout.c), on the memfd and on the
 # module. A test sources this file after lib.sh and many-lib.sh.
 
 inside=$BUILD/tests/native/inside/breakout.so
 [ -e "$inside" ] || skip_all "a library cannot be loaded into programs with sanitizers"
-[ "$(id -u)" = 0 ] || skip_all "must be root, as most attempts would fail for want of rights"
+[ "$(id -u)" = 0 ] || skip_all "must be root, as most attempts would fail without its rights"
 
 # The table of attempts, by their numbers: what stops each of them, and what it is.
 # shellcheck disable=SC2034 # read by name, with local -n
@@ -22,7 +22,7 @@ breakout_start()
 	LD_PRELOAD=$inside BREAKOUT_OFF=$off arenad_start --nps 2 --hold 0 --verbose "$@"
 	np=$(process arena-np 0)
 	sp=$(process arena-sp 1)
-	# What has been read of the log is not read again; it is the same file for all starts.
+	# No line of the log is read twice; it is the same file for all starts.
 	exec {told}<"$tmp/log"
 }
 
@@ -139,37 +139,28 @@ all_are_refused()
 	done
 }
 
-# alone NAME LETTERS: each attempt with one of the letters is refused where nothing else stops it
-alone()
+# all_end REGEX CHECK DEFENCES CAN: each attempt whose letters match passes the check; the last two
+# are for the names of the tests
+all_end()
 {
-	local role number pid
+	local regex=$1 check=$2 defences=$3 can=$4 role number pid
 
 	for role in np sp; do
 		local -n by_of=by_$role what_of=what_$role
 		pid=${!role}
 		for number in $(numbers "$role"); do
-			[[ ${by_of[$number]} == *["$2"]* ]] || continue
-			ok "with nothing but $1, code in arena-$role cannot ${what_of[$number]}" \
-				refused "$pid" "$number"
+			[[ ${by_of[$number]} =~ $regex ]] || continue
+			ok "$defences, code in arena-$role $can ${what_of[$number]}" \
+				"$check" "$pid" "$number"
 		done
 	done
 }
+
+# alone NAME LETTERS: each attempt with one of the letters is refused where nothing else stops it
+alone() { all_end "[$2]" refused "with nothing but $1" cannot; }
 
 # undefended: each attempt succeeds that nothing but a defence stops
-undefended()
-{
-	local role number pid
-
-	for role in np sp; do
-		local -n by_of=by_$role what_of=what_$role
-		pid=${!role}
-		for number in $(numbers "$role"); do
-			[[ ${by_of[$number]} != *[kx]* ]] || continue
-			ok "without any defence, code in arena-$role can ${what_of[$number]}" \
-				succeeds "$pid" "$number"
-		done
-	done
-}
+undefended() { all_end '^[^kx]*$' succeeds "without any defence" can; }
 
 # at_least COUNTER PROGRAM N: true if a counter of a process is N or more
 at_least()
@@ -229,7 +220,7 @@ forbidden_call_ends()
 		says "sandbox: system call 41 is not on this program's list"
 }
 
-# fault_ends PROGRAM PID: so does a store to what another process owns
+# fault_ends PROGRAM PID: a store to a buffer of another process ends it, and the log says so
 fault_ends()
 {
 	/bin/kill -s USR2 -q 1002 "$2"
@@ -249,15 +240,15 @@ all_but()
 	echo "${list#,}"
 }
 
-# try_alone ARGUMENT...: what the defences stop alone that depend most on the kernel, and what
-# succeeds without any
+# try_alone ARGUMENT...: the defences that depend most on the kernel stop their attempts alone, and
+# the attempts succeed without any defence
 try_alone()
 {
 	breakout_start "$(all_but landlock)" "$@"
 	if says "Landlock for signals and abstract sockets: on" >/dev/null; then
 		alone Landlock L
 	else
-		skip "what Landlock stops alone" "this kernel does not have all of it"
+		skip "Landlock stops its attempts alone" "this kernel does not have all of it"
 	fi
 	arenad_stop
 
@@ -270,14 +261,14 @@ try_alone()
 	arenad_stop
 }
 
-# try_more_alone ARGUMENT...: what the others stop alone
+# try_more_alone ARGUMENT...: other defences stop their attempts alone
 try_more_alone()
 {
 	breakout_start "$(all_but namespaces)" "$@"
 	if says "no network and no IPC objects: on" >/dev/null; then
 		alone "its namespaces" N
 	else
-		skip "what namespaces stop alone" "they are not allowed here"
+		skip "namespaces stop their attempts alone" "they are not allowed here"
 	fi
 	arenad_stop
 

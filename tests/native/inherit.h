@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process of arenad's inherits, for rigs that start one of them in arenad's place: channels,
- * the control socket and the layout.
+ * The descriptors that a process of arenad's inherits, for rigs that start one of them in arenad's
+ * place: channels, the control socket and the layout.
  */
 #ifndef TESTS_NATIVE_INHERIT_H
 #define TESTS_NATIVE_INHERIT_H

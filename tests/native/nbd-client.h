@@ -25,6 +25,15 @@ static uint16_t export_flags;
 static uint8_t *buffer;		/* LONGEST + 2 MiB of scratch space */
 static uint64_t seed = 88172645463325252ULL;
 
+static inline void take_arguments(int argc, char **argv)
+{
+	if (argc != 4)
+		bail("usage: %s HOST PORT EXPORT", argv[0]);
+	host = argv[1];
+	port = argv[2];
+	export_name = argv[3];
+}
+
 static inline uint64_t random64(void)
 {
 	seed ^= seed << 13;

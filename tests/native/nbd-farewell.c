@@ -168,11 +168,7 @@ static void test_silent(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
-		bail("usage: nbd-farewell HOST PORT EXPORT");
-	host = argv[1];
-	port = argv[2];
-	export_name = argv[3];
+	take_arguments(argc, argv);
 	buffer = malloc(LONGEST);
 	memset(junk, 'j', sizeof(junk));
 	test_disc(false);

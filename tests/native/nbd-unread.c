@@ -28,11 +28,7 @@ int main(int argc, char **argv)
 	char byte;
 	int fd;
 
-	if (argc != 4)
-		bail("usage: nbd-unread HOST PORT EXPORT");
-	host = argv[1];
-	port = argv[2];
-	export_name = argv[3];
+	take_arguments(argc, argv);
 	buffer = malloc(LONGEST);
 	fd = enter();
 	if (fd < 0)

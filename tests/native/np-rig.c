@@ -692,14 +692,14 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig, const 
 	pid_t pid;
 
 	if (layout < 0 || ret)
-		die("what the NP inherits", layout < 0 ? layout : ret);
+		die("the descriptors of the NP", layout < 0 ? layout : ret);
 	pid = fork();
 	if (!pid)
 		execute_np(argv, n, rig, control[1], layout);
 	for (unsigned int s = 0; s < rig->n_sps && !ret; s++)
 		ret = inherit_tell(control[0], PROTO_ROLE_SP(s), 1, pids[s]);
 	if (ret)
-		die("who the SPs are", ret);
+		die("telling the NP its SPs", ret);
 	return pid;
 }
 

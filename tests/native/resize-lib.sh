@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp is that of lib.sh, and coproc sets established_PID
-# What clients see of a device that grows and shrinks while it is served; for tests that source
-# lib.sh before, here or in ../system.
+# Clients of a device that grows and shrinks while it is served. A test, here or in ../system,
+# sources this file after lib.sh.
 
 # An established client. It prints the size that it was told, and then carries out each line of
 # its input, for instance "read 0 4096", and prints "ok" or the error.
@@ -39,7 +39,7 @@ established()
 	read -rt 60 told <&"${established[0]}"
 }
 
-# tries COMMAND...: what the established client gets for each command, as in "ok EIO"
+# tries COMMAND...: print the result of the established client for each command, as in "ok EIO"
 tries()
 {
 	local command line answers=()

@@ -26,5 +26,23 @@ kill_process()
 	wait_for 30 gone "$killed"
 }
 
+# restart_rig KILLS SEED DISK: run restart-rig with this disk, of 64 MiB; sets $arenad_pid, $address
+# shellcheck disable=SC2034 # those are for the test
+restart_rig()
+{
+	: >"$tmp/ready"
+	: >"$tmp/out"
+	"$BUILD/tests/native/restart-rig" "$1" "$2" "$BUILD/arena-sp" "$(disk "$3" 64M)" \
+		"$BUILD/arena-np" --ready-fd 3 "${listen[@]}" \
+		3>"$tmp/ready" >"$tmp/out" 2>"$tmp/log" &
+	arenad_pid=$!
+	if ! wait_for 60 grep -q '^READY' "$tmp/ready"; then
+		echo "Bail out! arena-np does not become ready"
+		sed 's/^/# /' "$tmp/log"
+		exit 1
+	fi
+	address=$(awk '{ print $2 }' "$tmp/ready")
+}
+
 # said TEXT: print how many lines of the log have the text
 said() { grep -cF -- "$1" "$tmp/log"; }

@@ -157,7 +157,7 @@ static void introduce(struct rig *rig)
 	if (!ret)
 		ret = inherit_tell(rig->np_control, PROTO_ROLE_SP(0), rig->pair.epoch, rig->sp);
 	if (ret)
-		die("who the peers are", ret);
+		die("telling the peers of each other", ret);
 }
 
 static void replace_sp(struct rig *rig)

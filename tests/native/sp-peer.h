@@ -38,7 +38,7 @@ static const char *transport = "hybrid";
 /* One more option for arena-sp, or NULL. */
 static const char *more;
 static pid_t sp_pid;
-/* What the two inherit, and this side's end of the SP's control socket. */
+/* The descriptors that the two inherit, and this side's end of the SP's control socket. */
 static struct inherit_pair pair;
 static int control = -1;
 static uint16_t generation;
@@ -165,7 +165,7 @@ static inline enum arena_channel_transport transport_chosen(void)
 	return strcmp(transport, "hybrid") ? ARENA_CHANNEL_MSG_RING : ARENA_CHANNEL_HYBRID;
 }
 
-/* What arenad does before it starts any process. */
+/* Make everything that arenad makes before it starts any process. */
 static inline void pair_make(void)
 {
 	pair.epoch = 1;
@@ -250,7 +250,7 @@ static inline void end_replay(void)
 	send_message((struct arena_msg){ .type = PROTO_MESSAGE_REPLAYED });
 }
 
-/* The same, if an earlier SP has left nothing undone. */
+/* Greet an SP whose predecessor has left nothing undone. */
 static inline struct arena_msg sp_connect_as(uint16_t hello)
 {
 	struct arena_msg m = sp_greet(hello);

@@ -66,7 +66,7 @@ try()
 	diag "$of: arenad has $(find "/proc/$arenad_pid/fd" -type l | wc -l) descriptors"
 	is "$of: arenad starts all network processes" "$(children arena-np | wc -l)" "$nps"
 	is "$of: arenad starts all storage processes" "$(children arena-sp | wc -l)" "$sps"
-	is "$of: what a client writes by one network process another one reads, on each disk" \
+	is "$of: on each disk, data written by one network process is read by another one" \
 		"$(python3 "$tmp/all.py" "$address" "$sps" $((nps * 2)))" $((sps * nps * 2))
 	counters_refresh
 	for ((i = 0; i < nps; i++)); do

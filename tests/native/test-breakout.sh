@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: code that runs inside a serving arena-np or arena-sp, with its ring and its descriptors,
 # reaches nothing that the process does not need, and the other processes serve on. Each defence
-# stops alone what it is for, and without any of them the attempts succeed.
+# alone stops the attempts that it is for, and without any of them the attempts succeed.
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -7,6 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../chaos/chaos-lib.sh
 . "$(dirname "$0")/../chaos/chaos-lib.sh"
+# shellcheck source-path=SCRIPTDIR source=restart-lib.sh
+. "$(dirname "$0")/restart-lib.sh"
 
 kills=${KILLS:-20}
 seed=${SEED:-$RANDOM}
@@ -14,18 +16,7 @@ diag "seed $seed, $kills kills"
 # shellcheck disable=SC2034 # of chaos-lib.sh
 chaos_exports=(d0) chaos_clients=6
 mkdir "$tmp/run"
-: >"$tmp/ready"
-: >"$tmp/out"
-"$BUILD/tests/native/restart-rig" "$kills" "$seed" "$BUILD/arena-sp" "$(disk d0 64M)" \
-	"$BUILD/arena-np" --ready-fd 3 "${listen[@]}" 3>"$tmp/ready" >"$tmp/out" 2>"$tmp/log" &
-arenad_pid=$!
-if ! wait_for 60 grep -q '^READY' "$tmp/ready"; then
-	echo "Bail out! arena-np does not become ready"
-	sed 's/^/# /' "$tmp/log"
-	exit 1
-fi
-# shellcheck disable=SC2034 # of chaos-lib.sh
-address=$(awk '{ print $2 }' "$tmp/ready")
+restart_rig "$kills" "$seed" d0
 ok "six clients begin" chaos_load "$tmp/run" "$seed"
 
 # cut_until_killed: cut connections until the last kill is over

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: of the actions of a chaos run that fails, those are found without which it does not fail.
+# Goal: when a chaos run fails, the actions are found without which it does not fail.
 # The fault is planted: a storage process that was stopped loses writes from then on.
 # run: long
 # timeout: 900

@@ -50,7 +50,7 @@ all_at_once()
 ok "clients of five sockets at once are served" all_at_once
 is "five sockets have the backlog of 128 that is the default" \
 	"$(ss -Hltn | awk '$3 == 128' | wc -l)" 5
-# The sockets of clients inherit the options of the socket at which they have come.
+# The sockets of clients inherit the options of the socket that accepted them.
 python3 - "$arenad_pid" >"$tmp/options" <<'END'
 import ctypes
 import os

@@ -23,7 +23,7 @@ used() { counters_refresh && counter arena-sp used_buffers; }
 start()
 {
 	arenad_start "$@"
-	# What they are sent at the start is returned within a second.
+	# Buffers of the messages of the start are returned within a second.
 	sleep 2
 	usual=$(used)
 }

@@ -6,26 +6,17 @@
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=restart-lib.sh
+. "$(dirname "$0")/restart-lib.sh"
 requires fio nbdcopy nbdinfo
 
 kills=${KILLS:-25}
 : "${SEED:=$RANDOM}"
 echo "# SEED=$SEED KILLS=$kills"
-path=$(disk d 64M)
-: >"$tmp/ready"
-: >"$tmp/out"
-"$BUILD/tests/native/restart-rig" "$kills" "$SEED" "$BUILD/arena-sp" "$path" \
-	"$BUILD/arena-np" --ready-fd 3 "${listen[@]}" 3>"$tmp/ready" >"$tmp/out" 2>"$tmp/log" &
-arenad_pid=$!
-if ! wait_for 60 grep -q '^READY' "$tmp/ready"; then
-	echo "Bail out! arena-np does not become ready"
-	sed 's/^/# /' "$tmp/log"
-	exit 1
-fi
-address=$(awk '{ print $2 }' "$tmp/ready")
+restart_rig "$kills" "$SEED" d
 uri=nbd://$address/d0
 
-# Load that goes on until the last kill is over; what fails, fails at once.
+# Load that goes on until the last kill is over, or until fio fails.
 load()
 {
 	local n=0

@@ -36,7 +36,7 @@ is_limited()
 	[[ $(limit "$1" "$2") =~ ^([0-9]+)\ ([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
 }
 
-# Whoever starts arenad may have files open.
+# The program that starts arenad may have files open.
 echo secret >"$tmp/secret"
 exec {secret}<"$tmp/secret"
 own_score=$(cat /proc/self/oom_score_adj)
@@ -58,7 +58,7 @@ for pid in $(children arena-np) $(children arena-sp); do
 	else
 		skip "$program cannot map any amount of memory" "a sanitizer maps much of it"
 	fi
-	ok "the kernel ends $program for want of memory before it ends arenad" \
+	ok "when memory runs out, the kernel ends $program before it ends arenad" \
 		[ "$(cat "/proc/$pid/oom_score_adj")" -gt "$own_score" ]
 	not_ok "$program has no file that was open where arenad was started" \
 		eval "ls -l /proc/$pid/fd | grep -F $tmp/secret"

@@ -88,7 +88,7 @@ ok "nbdinfo is served over a UNIX socket" \
 	nbdinfo --size "nbds+unix:///d?socket=$tmp/socket&$folder"
 arenad_stop
 
-# Each export lets in whom it is named after.
+# Each export lets in the client after which it is named.
 listen=(--listen 127.0.0.1:0)
 exports=()
 for name in open alice joerg both eve; do

@@ -103,7 +103,7 @@ static void eat_disk(struct input *in, struct proto_disk *d)
 	memset(d->reserved, 0, how & 8 ? 0 : sizeof(d->reserved));
 }
 
-/* What a hostile predecessor wrote is believed only of exactly the tag, and if it is a status. */
+/* An entry of a hostile predecessor counts only for exactly its tag, and if it has a status. */
 static void eat_flights(struct input *in)
 {
 	struct proto_flight entry[BATCH];

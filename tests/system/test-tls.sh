@@ -45,7 +45,7 @@ by_kernel()
 }
 
 arenad_start "${options[@]}" --ktls always
-# Linux can since 6.14.
+# Linux can change keys since 6.14.
 changes=''
 says "TLS by the kernel: yes" && ! says "it cannot change keys" && changes=1
 is "arena-np finds out whether this kernel can change keys" "${changes:-0}" \

@@ -67,10 +67,13 @@ static void test_nonsense(void)
 	is(control_socket_receive(ends[1], &m, &fd), -EPROTO, "another version is dropped");
 	is(send(ends[0], more, sizeof(more), 0), sizeof(more),
 	   "a message that is too long is sent");
-	is(control_socket_receive(ends[1], &m, &fd), -EPROTO, "what is too long is dropped");
+	is(control_socket_receive(ends[1], &m, &fd), -EPROTO,
+	   "a message that is too long is dropped");
 	is(send(ends[0], more, 3, 0), 3, "a message that is too short is sent");
-	is(control_socket_receive(ends[1], &m, &fd), -EPROTO, "what is too short is dropped");
-	is(control_socket_receive(ends[1], &m, &fd), -EAGAIN, "nothing is left of them");
+	is(control_socket_receive(ends[1], &m, &fd), -EPROTO,
+	   "a message that is too short is dropped");
+	is(control_socket_receive(ends[1], &m, &fd), -EAGAIN,
+	   "nothing is left of the messages that were dropped");
 }
 
 /* Three descriptors in one message, as nothing in this tree sends them. */

@@ -215,9 +215,9 @@ static void test_wear(const char *priority, unsigned int changes, bool is_worn, 
 					   count_updates);
 	is(shake(&theirs), 0, "a session of %s begins that is to send much", what);
 	n_updates = 0;
-	is(exchange(3), 3, "what one key of %s may seal arrives", what);
+	is(exchange(3), 3, "as much arrives as one key of %s may seal", what);
 	ok(!n_updates && !tls_session_is_worn(server), "the key of %s is not changed before", what);
-	is(exchange(20), 20, "what the session of %s sends beyond that arrives", what);
+	is(exchange(20), 20, "data that the session of %s sends beyond that arrives", what);
 	ok(changes ? n_updates : !n_updates, "the server %s the key of %s then",
 	   changes ? "has changed" : "has not changed", what);
 	is(tls_session_is_worn(server), is_worn, "the session of %s says whether it is worn", what);

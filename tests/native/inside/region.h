@@ -132,7 +132,7 @@ static char *siblings_buffer(void)
 	return is_np() ? payload_buffer(other) : disk_buffer(other);
 }
 
-/* What is there is written, so that nobody is harmed where it succeeds. */
+/* Store the byte that is there, so that nobody is harmed where it succeeds. */
 static int touch(volatile char *at, bool stores)
 {
 	char old;
@@ -200,7 +200,7 @@ static int protect_and_store(void)
 	return touch(page, true);
 }
 
-/* Advice that changes contents is refused; other advice is no harm, which their clients see. */
+/* Advice that changes contents is refused. Other advice may succeed, and clients see no harm. */
 static int discard(void)
 {
 	static const int advice[] = {
