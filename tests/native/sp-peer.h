@@ -41,6 +41,9 @@ static pid_t sp_pid;
 /* The descriptors that the two inherit, and this side's end of the SP's control socket. */
 static struct inherit_pair pair;
 static int control = -1;
+/* A second NP, which a test plays, too, if it sets this to 2 before it makes the region. */
+static unsigned int nps = 1;
+static struct inherit_pair second;
 static uint16_t generation;
 /* Replies that have come and that the test has not looked at yet. */
 static struct proto_reply replies[PROTO_MAX_RECORDS];
@@ -168,8 +171,12 @@ static inline enum arena_channel_transport transport_chosen(void)
 /* Make everything that arenad makes before it starts any process. */
 static inline void pair_make(void)
 {
+	uint32_t window = proto_window(proto_requests(&layout));
+
 	pair.epoch = 1;
-	if (inherit_make(&pair, transport_chosen(), proto_window(proto_requests(&layout))))
+	second.epoch = 1;
+	if (inherit_make(&pair, transport_chosen(), window) ||
+	    (nps > 1 && inherit_make(&second, transport_chosen(), window)))
 		bail("cannot make mailboxes");
 }
 
@@ -177,15 +184,17 @@ __attribute__((noreturn))
 static inline void sp_execute(int control_fd, int layout_fd)
 {
 	int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	char np[64], own_control[16], own_layout[16];
+	char np[64], other[64], own_control[16], own_layout[16];
 
 	dup2(fd, STDERR_FILENO);
 	inherit_pass_end(inherit_sp(&pair), "", np);
+	if (nps > 1)
+		inherit_pass_end(inherit_sp(&second), "--np=", other);
 	snprintf(own_control, sizeof(own_control), "%d", inherit_pass(control_fd));
 	snprintf(own_layout, sizeof(own_layout), "%d", inherit_pass(layout_fd));
 	execl(program, "arena-sp", "--region", REGION, "--id", "0", "--disk", disk_path, "--np",
 	      np, "--control-fd", own_control, "--layout-fd", own_layout, "--transport",
-	      transport, more, NULL);
+	      transport, nps > 1 ? other : more, NULL);
 	_exit(127);
 }
 
@@ -204,7 +213,8 @@ static inline void sp_start(pid_t np)
 		sp_execute(ends[1], layout_fd);
 	close(ends[1]);
 	close(layout_fd);
-	if (inherit_tell(control, PROTO_ROLE_NP(0), pair.epoch, np))
+	if (inherit_tell(control, PROTO_ROLE_NP(0), pair.epoch, np) ||
+	    (nps > 1 && inherit_tell(control, PROTO_ROLE_NP(1), second.epoch, np)))
 		bail("cannot tell the storage process who its peer is");
 	/* Nobody will take the place of the NP, so the SP ends with it. */
 	close(control);
@@ -357,7 +367,7 @@ static inline void region_make(void)
 {
 	const struct mshare_options o = {
 		.backend = MSHARE_BACKEND_MEMFD,
-		.length = LENGTH,
+		.length = nps * LENGTH,
 		.page_size = 4096,
 		.size = sizeof(o),
 		.mode = 0600,
@@ -365,8 +375,8 @@ static inline void region_make(void)
 	struct arena_config config;
 	void *addr;
 
-	proto_config_init(&config, LENGTH, &(struct proto_counts){ 1, 1, SLOTS });
-	if (mshare_create(REGION, &o, &region) || mshare_populate(region, 0, LENGTH) ||
+	proto_config_init(&config, o.length, &(struct proto_counts){ nps, 1, SLOTS });
+	if (mshare_create(REGION, &o, &region) || mshare_populate(region, 0, o.length) ||
 	    mshare_attach(region, &addr) || arena_layout_make(&layout, &config))
 		bail("cannot make a region");
 	base = addr;

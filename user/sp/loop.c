@@ -11,6 +11,7 @@
 #include "control.h"
 #include "counters.h"
 #include "late.h"
+#include "order.h"
 #include "peer.h"
 #include "replay.h"
 #include "request.h"
@@ -250,6 +251,7 @@ static int turn(struct sp *sp, const struct arena_event *events, int n)
 	for (int i = 0; i < n; i++)
 		take_event(sp, &events[i]);
 	sp_replay_turn(sp);
+	sp_order_turn(sp);
 	sp_requests_run(sp);
 	for (unsigned int i = 0; i < sp->n_peers; i++)
 		sp_peer_turn(&sp->peer[i]);
@@ -282,7 +284,7 @@ static bool is_polling(const struct sp *sp)
 /* While the disk has to be asked for completions, the process does not sleep on the other ring. */
 static int wait_ms(const struct sp *sp)
 {
-	if (is_polling(sp))
+	if (is_polling(sp) || (sp->replay.is_over && sp->order.n))
 		return 0;
 	return sp->stalled.first ? STALL_MS : -1;
 }

@@ -94,6 +94,8 @@ static int requests_open(struct sp *sp)
 
 	if (!ret)
 		ret = sp_replay_open(sp);
+	if (!ret)
+		ret = sp_order_open(sp);
 	if (ret)
 		log_error("out of memory");
 	sp->cuts = may_lose_pages();
@@ -171,7 +173,7 @@ static int run(struct sp *sp)
 close_loop:
 	sp_loop_close(sp);
 free_requests:
-	sp_replay_close(sp);
+	sp_order_close(sp);
 	free(sp->requests);
 	arena_close(sp->arena);
 close_disk:

@@ -5,12 +5,10 @@
 #include <arena/source.h>
 #include <common/clock.h>
 #include <common/log.h>
-#include <errno.h>
-#include <stdlib.h>
 
 #include "loop.h"
+#include "order.h"
 #include "peer.h"
-#include "request.h"
 #include "sp.h"
 
 /* Generations of an epoch and the next one are so far apart. */
@@ -38,14 +36,7 @@ int sp_replay_open(struct sp *sp)
 
 	for (unsigned int i = 0; i < sp->n_peers && !ret; i++)
 		ret = take_table(&sp->peer[i]);
-	sp->replay.entry = calloc(sp->n_requests, sizeof(*sp->replay.entry));
-	return !ret && !sp->replay.entry ? -ENOMEM : ret;
-}
-
-void sp_replay_close(struct sp *sp)
-{
-	free(sp->replay.entry);
-	sp->replay.entry = NULL;
+	return ret;
 }
 
 /* Each successor is paired with its NPs in greater epochs than its predecessor. */
@@ -120,14 +111,6 @@ bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
 	return true;
 }
 
-bool sp_replay_keeps(struct sp *sp, struct sp_request *r)
-{
-	if (sp->replay.is_over)
-		return false;
-	sp->replay.entry[sp->replay.n++].request = r;
-	return true;
-}
-
 static bool waits_for_some(const struct sp *sp)
 {
 	for (unsigned int i = 0; i < sp->n_peers; i++)
@@ -142,26 +125,12 @@ void sp_replay_turn(struct sp *sp)
 		sp_replay_end(sp);
 }
 
-/* No NP uses a time twice, and the order of requests of different NPs that tie does not matter. */
-static int by_time(const void *a, const void *b)
-{
-	const struct sp_replay_entry *one = a, *other = b;
-
-	return (one->request->received_ns > other->request->received_ns) -
-	       (one->request->received_ns < other->request->received_ns);
-}
-
 void sp_replay_end(struct sp *sp)
 {
-	struct sp_replay *all = &sp->replay;
-
-	if (all->is_over)
+	if (sp->replay.is_over)
 		return;
-	all->is_over = true;
+	sp->replay.is_over = true;
 	if (waits_for_some(sp))
 		log_warn("a network process does not say what it has: going on without it");
-	qsort(all->entry, all->n, sizeof(*all->entry), by_time);
-	for (uint32_t i = 0; i < all->n; i++)
-		sp_request_begin(sp, all->entry[i].request);
-	sp_replay_close(sp);
+	sp_order_begin(sp, UINT64_MAX);
 }

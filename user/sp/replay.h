@@ -2,9 +2,8 @@
 /*
  * The start of a storage process that may have had a predecessor. Its NPs tell it what they still
  * have of the predecessor's buffers, and send the requests again that the predecessor has not
- * answered. Until all NPs have done so nothing begins; then all requests begin in the order in
- * which they were complete at the NPs. So a request never overtakes one of another NP that
- * overlaps it, and whose client may have come to the other NP after its connection was cut.
+ * answered. Until all NPs have done so nothing begins; then all requests begin in their order
+ * (order.h).
  *
  * What the predecessor has completed is in the table of results (proto/flight.h), and is answered
  * from there.
@@ -24,36 +23,20 @@
 struct arena_msg;
 struct sp;
 struct sp_peer;
-struct sp_request;
 
 /* So long NPs are waited for. */
 #define SP_REPLAY_S	5U
 
 /**
- * struct sp_replay_entry - an entry of the array that is put in order
- * @request: a request that has come
- */
-struct sp_replay_entry {
-	struct sp_request *request;
-};
-
-/**
  * struct sp_replay - the start
- * @is_over: requests begin as they come
- * @entry: requests that have come; NULL when the start is over
- * @n: how many
+ * @is_over: requests need not wait for it any more
  */
 struct sp_replay {
 	bool is_over;
-	struct sp_replay_entry *entry;
-	uint32_t n;
 };
 
-/** sp_replay_open() - take the tables of results, and make room for all requests; 0 or -errno */
+/** sp_replay_open() - take the tables of results; 0 or -errno */
 int sp_replay_open(struct sp *sp);
-
-/** sp_replay_close() - free the room */
-void sp_replay_close(struct sp *sp);
 
 /** sp_replay_begin() - keep the buffers apart from those of a predecessor; the epochs are known */
 void sp_replay_begin(struct sp *sp);
@@ -78,9 +61,6 @@ bool sp_replay_ended(struct sp_peer *peer, const struct arena_msg *msg);
  */
 bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
 		       enum proto_status *status);
-
-/** sp_replay_keeps() - keep a request until the start is over; false if it is */
-bool sp_replay_keeps(struct sp *sp, struct sp_request *r);
 
 /** sp_replay_turn() - end the start if all NPs have sent all; called at the end of a turn */
 void sp_replay_turn(struct sp *sp);

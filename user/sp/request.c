@@ -9,6 +9,7 @@
 
 #include "clients.h"
 #include "late.h"
+#include "order.h"
 #include "peer.h"
 #include "replay.h"
 #include "sp.h"
@@ -298,7 +299,8 @@ static void count_begun(struct sp *sp, const struct sp_request *r)
 
 void sp_request_begin(struct sp *sp, struct sp_request *r)
 {
-	if (sp->is_stopping) {
+	/* Nobody waits for the requests of an NP that has ended since they came. */
+	if (sp->is_stopping || r->peer->has_ended) {
 		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
 		return;
 	}
@@ -363,7 +365,7 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 	sp->counters.requests += !sp_clients_asks(q->operation);
 	if (unsound || is_answered(peer, r, q, &status))
 		sp_request_finish(sp, r, status);
-	else if (!sp_replay_keeps(sp, r))
+	else if (!sp_order_keeps(sp, r))
 		sp_request_begin(sp, r);
 }
 

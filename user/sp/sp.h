@@ -9,6 +9,7 @@
  *	clients.c	counts who uses the disk, and looks up its size
  *	throttle.c	lets requests wait that come faster than the limits of the export allow
  *	replay.c	lets requests wait until all is known of a predecessor
+ *	order.c		lets requests of several network processes begin in their order
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
  *	survey.c	finds out where a file has holes
@@ -30,6 +31,7 @@
 
 #include "backend/backend.h"
 #include "late.h"
+#include "order.h"
 #include "peer.h"
 #include "range.h"
 #include "replay.h"
@@ -164,6 +166,7 @@ struct sp_counters {
  * @requests: the table of requests
  * @n_requests: entries of @requests
  * @replay: the start
+ * @order: requests that have come and not begun
  * @late: when requests are answered that the disk does not end
  * @survey: finds the holes of the disk
  * @ranges: ranges of requests in flight
@@ -195,6 +198,7 @@ struct sp {
 	struct sp_request *requests;
 	uint32_t n_requests;
 	struct sp_replay replay;
+	struct sp_order order;
 	struct sp_late late;
 	struct survey survey;
 	struct sp_ranges ranges;
