@@ -92,6 +92,20 @@ static long try_connect(void)
 	return connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof(to));
 }
 
+/* Other NPs have the same listening sockets. */
+static long try_blocking(void)
+{
+	return fcntl(STDIN_FILENO, F_SETFL, 0);
+}
+
+/* A mailbox is shared memory, and has to keep the pages of its ring. */
+static long try_punch(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : madvise(p, 4096, MADV_REMOVE);
+}
+
 static const struct {
 	const char *name;
 	long (*run)(void);
@@ -100,7 +114,8 @@ static const struct {
 	{ "socket", try_socket }, { "connect", try_connect }, { "ptrace", try_ptrace },
 	{ "kill", try_kill }, { "tgkill", try_signal_init }, { "exec", try_exec },
 	{ "fork", try_fork }, { "io_uring_setup", try_rings },
-	{ "exec-memory", try_exec_memory },
+	{ "exec-memory", try_exec_memory }, { "F_SETFL", try_blocking },
+	{ "MADV_REMOVE", try_punch },
 };
 
 static int enter(const char *who, const char *how)

@@ -110,7 +110,7 @@ killed()
 
 for role in np sp; do
 	for attempt in open create unlink socket connect ptrace kill tgkill exec fork \
-		io_uring_setup exec-memory; do
+		io_uring_setup exec-memory F_SETFL MADV_REMOVE; do
 		ok "the filter of arena-$role kills a process that tries $attempt" \
 			killed sandbox-try "$role" filter "$attempt"
 	done

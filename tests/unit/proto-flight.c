@@ -78,6 +78,8 @@ static void test_lies(void)
 	ok(finds_nothing(tag), "a result of all ones is not believed");
 	entry[1] = (struct proto_flight){ tag, PROTO_OK, 1 };
 	ok(finds_nothing(tag), "a result with a reserved member that is not 0 is not believed");
+	proto_flights_note(&table, tag, PROTO_OK);
+	ok(!finds_nothing(tag), "a result is believed where a predecessor had written a lie");
 	entry[2] = (struct proto_flight){ tag, PROTO_OK, 0 };
 	entry[1] = (struct proto_flight){ 0 };
 	ok(finds_nothing(tag), "a result in another slot than that of its tag is not believed");

@@ -69,6 +69,8 @@ static inline void proto_flights_note(const struct proto_flights *t, uint64_t ta
 	/* With the old tag and the new status the entry would lie about the old request. */
 	__atomic_store_n(&e->tag, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->status, status, __ATOMIC_RELEASE);
+	/* A predecessor may have written there, and the entry would not be believed. */
+	__atomic_store_n(&e->reserved, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->tag, tag, __ATOMIC_RELEASE);
 }
 

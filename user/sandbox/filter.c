@@ -18,7 +18,7 @@
  */
 static const char *const common[] = {
 	"brk", "clock_gettime", "close", "exit", "exit_group", "fstat", "futex", "getpid", "gettid",
-	"io_uring_enter", "io_uring_register", "madvise", "mremap", "munmap", "poll", "ppoll",
+	"io_uring_enter", "io_uring_register", "mremap", "munmap", "poll", "ppoll",
 	"read", "restart_syscall", "rseq", "rt_sigprocmask", "rt_sigreturn", "sched_yield",
 	"set_robust_list", "write", "writev", NULL,
 };
@@ -27,7 +27,7 @@ static const char *const remove_files[] = { "lstat", "newfstatat", "unlink", "un
 
 static const char *const sanitizer[] = {
 	"arch_prctl", "clock_nanosleep", "clone", "clone3", "dup", "fcntl", "getdents64", "getppid",
-	"getrlimit", "ioctl", "kill", "lseek", "mincore", "mmap", "mprotect", "nanosleep",
+	"getrlimit", "ioctl", "kill", "lseek", "madvise", "mincore", "mmap", "mprotect", "nanosleep",
 	"newfstatat", "open", "openat", "pipe2", "prctl", "prlimit64", "process_vm_readv",
 	"ptrace", "readlink", "readlinkat", "rt_sigaction", "sched_getaffinity", "sigaltstack",
 	"tgkill", "uname", "wait4", NULL,
@@ -74,21 +74,47 @@ static int allow(scmp_filter_ctx ctx, const char *const *names)
 	return ret;
 }
 
-/* Not F_SETOWN and F_SETSIG, by which a file can send any signal to any process. */
+/* Allow a call if one of its arguments has one of some values. */
+static int allow_values(scmp_filter_ctx ctx, int call, unsigned int argument,
+			const scmp_datum_t *values, size_t n)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n && !ret; i++) {
+		const struct scmp_arg_cmp one = SCMP_CMP(argument, SCMP_CMP_EQ, values[i], 0);
+
+		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 1, &one);
+	}
+	return ret;
+}
+
+/*
+ * Not F_SETOWN and F_SETSIG, by which a file can send any signal to any process, and not F_SETFL:
+ * other NPs have the same listening sockets, and would wait for clients if these were blocking.
+ */
 static int allow_fcntl(scmp_filter_ctx ctx)
 {
 	static const scmp_datum_t commands[] = {
-		F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_OFD_GETLK, F_OFD_SETLK,
-		F_ADD_SEALS, F_GET_SEALS,
+		F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_OFD_GETLK, F_OFD_SETLK, F_ADD_SEALS,
+		F_GET_SEALS,
 	};
-	int ret = 0;
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && !ret; i++) {
-		const struct scmp_arg_cmp command = SCMP_A1(SCMP_CMP_EQ, commands[i], 0);
+	return allow_values(ctx, SCMP_SYS(fcntl), 1, commands,
+			    sizeof(commands) / sizeof(commands[0]));
+}
 
-		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, &command);
-	}
-	return ret;
+/*
+ * Not MADV_REMOVE: the pages of a mailbox stay with its ring, and a successor in the role would
+ * map others.
+ */
+static int allow_madvise(scmp_filter_ctx ctx)
+{
+	static const scmp_datum_t advice[] = {
+		MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTFORK,
+		MADV_WIPEONFORK,
+	};
+
+	return allow_values(ctx, SCMP_SYS(madvise), 2, advice, sizeof(advice) / sizeof(advice[0]));
 }
 
 /*
@@ -107,6 +133,8 @@ static int allow_narrowly(scmp_filter_ctx ctx, const struct sandbox_profile *p)
 
 	if (!ret)
 		ret = allow_fcntl(ctx);
+	if (!ret)
+		ret = allow_madvise(ctx);
 	if (!ret)
 		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &data);
 	if (!ret && p->ioctl)
