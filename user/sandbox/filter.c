@@ -27,7 +27,8 @@ static const char *const remove_files[] = { "lstat", "newfstatat", "unlink", "un
 
 static const char *const sanitizer[] = {
 	"arch_prctl", "clock_nanosleep", "clone", "clone3", "dup", "fcntl", "getdents64", "getppid",
-	"getrlimit", "ioctl", "kill", "lseek", "madvise", "mincore", "mmap", "mprotect", "nanosleep",
+	"getrlimit", "ioctl", "kill", "lseek", "madvise", "mincore", "mmap", "mprotect",
+	"nanosleep",
 	"newfstatat", "open", "openat", "pipe2", "prctl", "prlimit64", "process_vm_readv",
 	"ptrace", "readlink", "readlinkat", "rt_sigaction", "sched_getaffinity", "sigaltstack",
 	"tgkill", "uname", "wait4", NULL,

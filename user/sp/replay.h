@@ -5,11 +5,11 @@
  * answered. Until all NPs have done so nothing begins; then all requests begin in their order
  * (order.h).
  *
- * What the predecessor has completed is in the table of results (proto/flight.h), and is answered
- * from there.
+ * A request that the predecessor has completed is answered from the table of results
+ * (proto/flight.h).
  *
- * An NP that does not answer in time is not waited for. What it sends again later cannot be put in
- * order any more, so it is refused if it would change the disk.
+ * The start does not wait for an NP that does not answer in time. A request that this NP sends
+ * again later cannot be put in order any more, so it is refused if it would change the disk.
  *
  * This header must not know how requests are carried out.
  */

@@ -262,8 +262,8 @@ void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status st
 	give_back(sp, r, has_data(r, status));
 	/*
 	 * If this process dies now, a successor must not do it again over what requests write that
-	 * overlap and begin now, or whose clients come after the reply. What was not done for the
-	 * end of this process may be done by the successor, and what is late was answered.
+	 * overlap and begin now, or whose clients come after the reply. A request that was not done
+	 * because this process ends may be done by the successor; a late one was answered.
 	 */
 	if (r->range.changes && !r->is_late && status != PROTO_ESHUTDOWN)
 		proto_flights_note(&r->peer->flights, r->tag, status);
