@@ -166,6 +166,18 @@ ok "a client of TLS 1.2 is served" hand "$tls12" read bye
 ok "the kernel got its keys, which cannot be changed" by_kernel 1
 arenad_stop
 
+# arena-np logs the address of the region, and how much it has written from each part of its memory.
+PLANT=where LD_PRELOAD=$BUILD/tests/native/inside/plant.so \
+	arenad_start "${options[@]}" --ktls always --sandbox off
+nbdcopy "$(secret alice)" - | head -c "${megabytes}M" >"$tmp/back"
+arenad_stop
+region=$(($(counter arena-np region_addr) >> 39))
+sealed=$(sed -n "s/^written from part $region: \([0-9]*\) bytes/\1/p" "$tmp/log" | tail -n 1)
+ok "what nbdcopy reads is sealed by the kernel out of the region, where the disk has put it" \
+	[ "${sealed:-0}" -ge "$((megabytes << 20))" ]
+others=$(grep '^written from part' "$tmp/log" | grep -vc "part $region:")
+is "nothing is sealed out of memory of arena-np's own" "$others" 0
+
 seen=0
 arenad_start "${options[@]}" --ktls never
 ok "a client is served by the process with --ktls never" \

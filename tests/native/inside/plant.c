@@ -10,6 +10,8 @@
  *	old	a write to the disk happens, and then once more, later
  *	twice	the header of a reply is sent twice
  *	stopped	as "lose", but only in a process that has been stopped and goes on
+ *	where	no fault: at its end the process says how many bytes it has written to sockets from
+ *		each part of its memory, by the upper bits of their addresses
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,9 +20,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #define EACH		150
@@ -30,6 +34,9 @@
 #define MAX_SENT	64
 #define REPLY_BYTES	16
 #define REPLY_MAGIC	0x67446698U
+/* A region of the module begins at a multiple of 512 GiB. */
+#define PART_SHIFT	39
+#define MAX_PARTS	16
 
 /* The write that happens later: there is one at a time. */
 static struct io_uring_sqe late;
@@ -41,6 +48,12 @@ static struct sent {
 	struct msghdr msg;
 	struct iovec iov[MAX_PIECES + 1];
 } sent[MAX_SENT];
+
+/* Where written bytes lay. */
+static struct part {
+	uint64_t number;
+	uint64_t bytes;
+} parts[MAX_PARTS];
 
 static unsigned int seen, n_sent;
 static volatile sig_atomic_t was_stopped;
@@ -136,8 +149,43 @@ static bool is_reply(const struct io_uring_sqe *sqe)
 	return sqe->opcode == IORING_OP_SENDMSG || sqe->opcode == IORING_OP_SENDMSG_ZC;
 }
 
+static void note(const void *p, uint64_t bytes)
+{
+	uint64_t number = (uintptr_t)p >> PART_SHIFT;
+
+	for (unsigned int i = 0; i < MAX_PARTS; i++) {
+		if (parts[i].bytes && parts[i].number != number)
+			continue;
+		parts[i].number = number;
+		parts[i].bytes += bytes;
+		return;
+	}
+}
+
+static void note_write(const struct io_uring_sqe *sqe)
+{
+	const struct iovec *iov = (const void *)(uintptr_t)sqe->addr;
+
+	if (sqe->opcode == IORING_OP_WRITE || sqe->opcode == IORING_OP_WRITE_FIXED)
+		note(iov, sqe->len);
+	for (uint32_t i = 0; sqe->opcode == IORING_OP_WRITEV && i < sqe->len; i++)
+		note(iov[i].iov_base, iov[i].iov_len);
+}
+
+__attribute__((destructor))
+static void say_where(void)
+{
+	for (unsigned int i = 0; i < MAX_PARTS && parts[i].bytes; i++)
+		fprintf(stderr, "written from part %llu: %llu bytes\n",
+			(unsigned long long)parts[i].number, (unsigned long long)parts[i].bytes);
+}
+
 static void look(struct io_uring_sqe *sqe)
 {
+	if (is_planted("where")) {
+		note_write(sqe);
+		return;
+	}
 	if (is_planted("twice") ? !is_reply(sqe) : !is_write(sqe))
 		return;
 	/* An old write does harm only if a client has written there meanwhile. */
