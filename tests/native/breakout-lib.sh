@@ -198,6 +198,8 @@ try_while_others_serve()
 	is "the client of d1 has read what it wrote while network process 0 was hostile" \
 		"$answer" "lost 0 wrong 0"
 	all_are_refused sp "$sp" d0
+	ok "a client is accepted after all that code in arena-np has tried" \
+		nbdinfo --size "nbd://$address/d0"
 	peers_see_nonsense np "$np" arena-sp
 	peers_see_nonsense sp "$sp" arena-np
 	attempt "$np" 1001

@@ -121,6 +121,7 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 	unsigned int n = c->started, nps = n < c->nps ? n : c->nps;
 	bool had_ended[CREW_MAX] = { false }, good;
 
+	listen_refuse(sv->sockets);
 	listen_close(sv->sockets);
 	crew_leave(c);
 	for (unsigned int i = 0; i < n; i++)

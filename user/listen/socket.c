@@ -333,10 +333,15 @@ static void close_one(struct listen_socket *s)
 	if (s->fd < 0)
 		return;
 	listen_file_remove(&s->file);
-	if (!s->is_inherited)
-		shutdown(s->fd, SHUT_RDWR);
 	close(s->fd);
 	s->fd = -1;
+}
+
+void listen_refuse(struct listen_set *set)
+{
+	for (unsigned int i = 0; i < set->n; i++)
+		if (set->socket[i].fd >= 0 && !set->socket[i].is_inherited)
+			shutdown(set->socket[i].fd, SHUT_RDWR);
 }
 
 void listen_close(struct listen_set *set)

@@ -70,9 +70,17 @@ int listen_again(const struct listen_options *o, const struct listen_set *first,
 void listen_leave(struct listen_set *set);
 
 /**
+ * listen_refuse() - have nobody accept a client any more, whoever has the sockets
+ *
+ * Clients that wait to be accepted are refused at once. Sockets that were inherited go on. A
+ * process in a sandbox cannot do it.
+ */
+void listen_refuse(struct listen_set *set);
+
+/**
  * listen_close() - listen no more
  *
- * Clients that wait to be accepted are refused at once, unless the sockets were inherited.
+ * Clients that wait to be accepted are refused when no process has the socket any more.
  */
 void listen_close(struct listen_set *set);
 

@@ -75,6 +75,26 @@ static int allow(scmp_filter_ctx ctx, const char *const *names)
 	return ret;
 }
 
+static int allow_rule(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
+{
+	struct scmp_arg_cmp all[SANDBOX_RULE_ARGUMENTS];
+
+	for (unsigned int i = 0; i < rule->n; i++)
+		all[i] = SCMP_CMP(rule->argument[i].index, SCMP_CMP_MASKED_EQ, UINT32_MAX,
+				  rule->argument[i].value);
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+				      seccomp_syscall_resolve_name(rule->call), rule->n, all);
+}
+
+static int allow_rules(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
+{
+	int ret = 0;
+
+	for (; rule && rule->call && !ret; rule++)
+		ret = allow_rule(ctx, rule);
+	return ret;
+}
+
 /* Allow a call if one of its arguments has one of some values. */
 static int allow_values(scmp_filter_ctx ctx, int call, unsigned int argument,
 			const scmp_datum_t *values, size_t n)
@@ -154,6 +174,8 @@ static int load(scmp_filter_ctx ctx, const struct sandbox_profile *p)
 		ret = allow(ctx, common);
 	if (!ret)
 		ret = allow(ctx, p->calls);
+	if (!ret)
+		ret = allow_rules(ctx, p->rules);
 	if (!ret && p->n_folders)
 		ret = allow(ctx, remove_files);
 	if (!ret)

@@ -44,10 +44,29 @@ enum sandbox_measure {
 	SANDBOX_PROC = 64,
 };
 
+#define SANDBOX_RULE_ARGUMENTS	2
+
+/**
+ * struct sandbox_rule - a system call that is made with some arguments only
+ * @call: its name; NULL at the end of a list
+ * @n: used entries of @argument
+ * @argument: which argument, from 0 on, has to have which value; of several rules for a call one
+ *	has to hold
+ */
+struct sandbox_rule {
+	const char *call;
+	unsigned int n;
+	struct {
+		unsigned int index;
+		uint64_t value;
+	} argument[SANDBOX_RULE_ARGUMENTS];
+};
+
 /**
  * struct sandbox_profile - what a process keeps
  * @mode: SANDBOX_AUTO or SANDBOX_REQUIRE
  * @calls: names of the system calls that it makes, besides those of every process; NULL at the end
+ * @rules: system calls that it makes with some arguments only, or NULL
  * @ioctl: the only request that it may make by ioctl(2), or 0
  * @memory: bytes of memory that it may map besides what it has mapped; 0 for any number
  * @file_bytes: length of the longest regular file that it may write, besides its log
@@ -60,6 +79,7 @@ enum sandbox_measure {
 struct sandbox_profile {
 	enum sandbox_mode mode;
 	const char *const *calls;
+	const struct sandbox_rule *rules;
 	unsigned long ioctl;
 	uint64_t memory;
 	uint64_t file_bytes;

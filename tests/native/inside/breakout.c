@@ -26,6 +26,7 @@
 #include <stdio.h>
 
 #include "by-call.h"
+#include "by-listener.h"
 #include "by-ring.h"
 #include "region.h"
 #include "without.h"
@@ -65,6 +66,15 @@ static const struct attempt attempts[] = {
 	{ "FP", "gain capabilities", BOTH, gain_capabilities },
 	{ "FP", "make a namespace", BOTH, make_namespace },
 	{ "FPx", "raise a limit", BOTH, raise_limit },
+	{ "Fx", "end a socket on which others listen", NP, end_listener },
+	{ "k", "end a socket on which others listen by ending what it sends", NP,
+	  end_sending_of_listener },
+	{ "Fx", "leave no room for clients on a socket on which others listen", NP,
+	  listen_for_nobody },
+	{ "F", "filter all clients away from a socket on which others listen", NP,
+	  filter_listener },
+	{ "F", "have clients wait on a socket on which others listen", NP, defer_clients },
+	{ "k", "send from a socket on which others listen", NP, open_fast },
 	{ "FG", "make memory executable that it can write", BOTH, make_code },
 	{ "G", "map 64 GiB of shared memory", BOTH, fill_shared },
 	{ "G", "map 64 GiB of memory of its own", BOTH, fill_private },
@@ -75,6 +85,8 @@ static const struct attempt attempts[] = {
 	{ "R", "make a socket by its ring", BOTH, ring_socket },
 	{ "Rx", "listen by its ring", BOTH, ring_listen },
 	{ "Rx", "splice by its ring", BOTH, ring_splice },
+	{ "Rx", "end a socket on which others listen by its ring", NP, ring_end_listener },
+	{ "Rx", "disconnect a socket by its ring", NP, ring_disconnect },
 	{ "R", "register memory of its own", NP, register_buffers },
 	{ "Rx", "register memory of its own", SP, register_buffers },
 	{ "k", "change the restrictions of its ring", BOTH, register_restrictions },

@@ -336,8 +336,8 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file);
  * arena_ring_remove_file() - end a file
  *
  * The handle is stale from now on. Operations that are pending on the file are
- * cancelled and give their events; a socket is shut down, so the peer sees its end at
- * once. The file is closed and its entry is free when the last of them has ended: a
+ * cancelled and give their events; the sending side of a socket is shut down, so the peer sees
+ * its end at once. The file is closed and its entry is free when the last of them has ended: a
  * zero-copy send holds it until the peer has taken the data.
  *
  * Return: 0; -ESTALE; -EAGAIN if it could not be submitted: nothing has changed then.

@@ -86,9 +86,12 @@ static int set_linger(int fd, int on)
 /* A connection that ends while the process lives ends as any other one. */
 static void close_fd(struct ring_file *f)
 {
-	if (f->resets)
+	if (f->fd < 0)
+		return;
+	if (f->resets && !f->aborted)
 		set_linger(f->fd, 0);
 	close(f->fd);
+	f->fd = -1;
 }
 
 void ring_files_close(struct arena_ring *r)
@@ -283,7 +286,7 @@ static void prep_shutdown(struct arena_ring *r, uint32_t index, int how)
 	struct io_uring_sqe *sqe = ring_own_sqe(r);
 
 	io_uring_prep_shutdown(sqe, target(r, index), how);
-	sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
+	sqe->flags |= IOSQE_FIXED_FILE;
 	prep_own(r, sqe, index);
 }
 
@@ -294,9 +297,17 @@ static void prep_disconnect(struct arena_ring *r, uint32_t index)
 	struct io_uring_sqe *sqe = ring_own_sqe(r);
 
 	io_uring_prep_connect(sqe, target(r, index), &nobody, sizeof(nobody));
-	sqe->flags |= r->direct ? IOSQE_FIXED_FILE : 0;
+	sqe->flags |= IOSQE_FIXED_FILE;
 	prep_own(r, sqe, index);
-	r->files[index].aborted = true;
+}
+
+/*
+ * The peer sees the end. A ring without direct descriptors does it by a system call, which a
+ * sandbox can allow for one direction alone: a socket that listens goes on then, whoever has it.
+ */
+static void end_sending(const struct ring_file *f)
+{
+	shutdown(f->fd, SHUT_WR);
 }
 
 /* The cancellation comes first, or it could cancel the shutdown. */
@@ -308,11 +319,45 @@ static void end_file(struct arena_ring *r, uint32_t index)
 	/* What a polled ring has pending ends by itself, and cannot be cancelled. */
 	if (f->pending && !r->is_polled)
 		prep_cancel(r, index);
-	if (f->socket)
+	if (f->socket && r->direct)
 		prep_shutdown(r, index, SHUT_RDWR);
 	/* Submit at once, because the next call of the application may come much later. */
 	ring_submit(r);
+	if (f->socket && !r->direct && !f->aborted)
+		end_sending(f);
 	close_if_done(r, index);
+}
+
+/*
+ * The last reference resets the connection: operations that are pending have been cancelled, and
+ * the kernel still has the bytes of zero-copy sends, but not their file.
+ */
+static int abort_plain(struct arena_ring *r, uint32_t index)
+{
+	struct ring_file *f = &r->files[index];
+
+	f->aborted = true;
+	set_linger(f->fd, 1);
+	if (f->state == FILE_LIVE)
+		end_file(r, index);
+	ring_submit(r);
+	/* What was not submitted still names the descriptor. */
+	f->aborted = f->state == FILE_FREE || !io_uring_sq_ready(&r->uring);
+	if (!f->aborted)
+		return -EAGAIN;
+	if (f->state != FILE_FREE)
+		close_fd(f);
+	return 0;
+}
+
+static void abort_direct(struct arena_ring *r, uint32_t index)
+{
+	prep_disconnect(r, index);
+	r->files[index].aborted = true;
+	if (r->files[index].state == FILE_LIVE)
+		end_file(r, index);
+	else
+		ring_submit(r);
 }
 
 int arena_ring_remove_file(struct arena_ring *r, struct arena_file file)
@@ -343,10 +388,13 @@ int arena_ring_shutdown(struct arena_ring *r, struct arena_file file)
 		return -ESTALE;
 	if (!f->socket)
 		return why("file: is no socket");
-	ret = ring_own_room(r, 1);
+	ret = r->direct ? ring_own_room(r, 1) : 0;
 	if (ret)
 		return ret;
-	prep_shutdown(r, file.index, SHUT_WR);
+	if (r->direct)
+		prep_shutdown(r, file.index, SHUT_WR);
+	else
+		end_sending(f);
 	ring_submit(r);
 	return 0;
 }
@@ -364,12 +412,12 @@ int arena_ring_abort_file(struct arena_ring *r, struct arena_file file)
 	ret = ring_own_room(r, 3);
 	if (ret)
 		return ret;
+	if (f->socket && !r->direct)
+		return abort_plain(r, file.index);
 	if (f->socket)
-		prep_disconnect(r, file.index);
-	if (f->state == FILE_LIVE)
+		abort_direct(r, file.index);
+	else if (f->state == FILE_LIVE)
 		end_file(r, file.index);
-	else
-		ring_submit(r);
 	return 0;
 }
 
@@ -378,8 +426,12 @@ void ring_files_abort_pending(struct arena_ring *r)
 	for (uint32_t i = 0; i < r->n_files; i++) {
 		struct ring_file *f = &r->files[i];
 
-		if (f->state != FILE_FREE && f->pending && f->socket && !f->aborted &&
-		    !ring_own_room(r, 1))
+		if (f->state == FILE_FREE || !f->pending || !f->socket || f->aborted ||
+		    ring_own_room(r, 2))
+			continue;
+		if (r->direct)
 			prep_disconnect(r, i);
+		else
+			abort_plain(r, i);
 	}
 }

@@ -43,8 +43,15 @@ static const struct allowed operations[] = {
 	{ IORING_OP_SENDMSG, SOCKETS },
 	{ IORING_OP_SEND_ZC, SOCKETS },
 	{ IORING_OP_SENDMSG_ZC, SOCKETS },
-	/* The end of a file, and the reset of a socket. */
-	{ IORING_OP_SHUTDOWN, EACH },
+};
+
+/*
+ * The end and the reset of a socket that has no other descriptor. Both would also stop a socket
+ * that listens, for all processes that have it, and what they work on cannot be restricted: so a
+ * ring whose sockets have descriptors does not have them.
+ */
+static const struct allowed direct[] = {
+	{ IORING_OP_SHUTDOWN, SOCKETS },
 	{ IORING_OP_CONNECT, SOCKETS },
 };
 
@@ -71,8 +78,8 @@ static const struct allowed newer[] = {
  */
 struct restrictions {
 	unsigned int n;
-	struct io_uring_restriction list[1 + COUNT(operations) + COUNT(newer) +
-					 COUNT(registrations)];
+	struct io_uring_restriction list[1 + COUNT(operations) + COUNT(direct) +
+					 COUNT(newer) + COUNT(registrations)];
 };
 
 static void allow(struct restrictions *all, uint16_t kind, const struct allowed *a, size_t n,
@@ -98,6 +105,8 @@ int ring_restrict(struct arena_ring *r, uint32_t uses)
 	int ret;
 
 	allow(&all, IORING_RESTRICTION_SQE_OP, operations, COUNT(operations), uses);
+	if (r->direct)
+		allow(&all, IORING_RESTRICTION_SQE_OP, direct, COUNT(direct), uses);
 	if (arena_has(&r->features, ARENA_HAS_READV_FIXED))
 		allow(&all, IORING_RESTRICTION_SQE_OP, newer, COUNT(newer), uses);
 	allow(&all, IORING_RESTRICTION_REGISTER_OP, registrations, COUNT(registrations), uses);
