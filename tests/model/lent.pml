@@ -8,10 +8,11 @@
  *
  *  - A process says OPEN when it has its claim. Each side drops what is in its mailbox until the
  *    peer's OPEN with the epochs of both.
- *  - An SP says OPEN to the successor of an NP when it works for the dead one no more.
- *  - The NP answers the SP's OPEN with HELD, if it still sends from D, and with ALL. A
- *    buffer that is not held when ALL comes is free.
- *  - A successor of the NP uses P when all SPs have said OPEN, as any of them may have had P.
+ *  - Each side says HELD after its OPEN if it still uses the other's buffer for a process that
+ *    is dead, and then ALL. A buffer that is not held when ALL comes is free.
+ *  - An SP says OPEN to the successor of an NP while its disk works for the dead one. The NP
+ *    answers the OPEN of an SP.
+ *  - A successor of the NP uses P when all SPs have said ALL, as any of them may have had P.
  *
  * Checked: while a process writes to its buffer, or hands it to somebody, nobody else uses it,
  * dead or alive. A buffer that is lent comes back. Broken twins:
@@ -20,8 +21,9 @@
  *   BROKEN_NP_CLAIM   an NP says OPEN before it has its claim
  *   BROKEN_UNKNOWN    a successor of the SP takes D as free before the NP has sent ALL
  *   BROKEN_HELD       the NP does not say that it still sends from D
- *   BROKEN_ACTIVE     an SP says OPEN while it works for the dead NP
- *   BROKEN_ONE        a successor of the NP uses P when one SP has said OPEN
+ *   BROKEN_SP_HELD    an SP does not say that its disk still reads P
+ *   BROKEN_EARLY      a successor of the NP uses P when all SPs have said OPEN, before ALL
+ *   BROKEN_ONE        a successor of the NP uses P when one SP has said ALL
  *   BROKEN_REGAIN     the NP takes P back when an SP is dead, before the successor's OPEN
  *   BROKEN_EPOCHS     a successor of the SP takes all that is in its mailbox
  *   BROKEN_ALL        a successor of the NP does not send ALL, so D never comes back
@@ -38,7 +40,7 @@
 #define NP_LIVES	2
 #endif
 /* An OPEN for each life, and the messages to a dead peer and to a living one. */
-#define ROOM		(4 + NP_LIVES + SP_LIVES)
+#define ROOM		(6 + NP_LIVES + SP_LIVES)
 #define ROUNDS		3	/* how often P and D are lent */
 
 mtype = { FREE, OWNED, LENT, UNKNOWN };
@@ -81,7 +83,7 @@ byte p_at;			/* the SP that has P */
 bool np_claim = true;
 byte np_pair[2];
 bool np_open[2];
-bool np_met[2];			/* this SP has said OPEN in this life of the NP */
+bool np_met[2];			/* this SP has said ALL in this life of the NP */
 bool has_d;			/* it has borrowed D */
 
 /* The SPs. */
@@ -123,7 +125,9 @@ inline drain(mailbox, newest_np, newest_sp)
 inline np_answer_open(s)
 {
 	np_open[s] = true;
+#ifdef BROKEN_EARLY
 	np_met[s] = true;
+#endif
 	if
 	:: p == LENT && p_at == s -> p = OWNED
 	:: else
@@ -149,6 +153,8 @@ inline np_take(s)
 	to_np[s]?t,a,b;
 	if
 	:: t == OPEN && a == np_epoch && b == np_pair[s] -> np_answer_open(s)
+	:: t == HELD && np_open[s] -> assert(p == FREE); p = LENT; p_at = s
+	:: t == ALL && np_open[s] -> np_met[s] = true
 	:: t == WRITTEN && np_open[s] -> assert(p == LENT && p_at == s); p = OWNED
 	:: t == DATA && np_open[s] ->
 		assert(!has_d);
@@ -219,11 +225,6 @@ end:	do
 #else
 #define sp_may_open(s)	sp_claim[s]
 #endif
-#ifdef BROKEN_ACTIVE
-#define is_inactive(s)	true
-#else
-#define is_inactive(s)	(!has_p[s])
-#endif
 
 inline sp_take(s)
 {
@@ -258,7 +259,14 @@ inline sp_pairs(s)
 	sp_open[s] = false;
 	drain(to_sp[s], np_epoch, sp_epoch[s]);
 #endif
-	post(to_np[s], OPEN, np_epoch, sp_epoch[s])
+	post(to_np[s], OPEN, np_epoch, sp_epoch[s]);
+#ifndef BROKEN_SP_HELD
+	if
+	:: has_p[s] -> post(to_np[s], HELD, 0, 0)
+	:: else
+	fi;
+#endif
+	post(to_np[s], ALL, 0, 0)
 }
 
 proctype sp(byte s)
@@ -268,7 +276,7 @@ proctype sp(byte s)
 
 end:	do
 	:: atomic { !sp_claim[s] && !sp_old -> sp_claim[s] = true }
-	:: atomic { sp_may_open(s) && sp_pair[s] != np_epoch && is_inactive(s) -> sp_pairs(s) }
+	:: atomic { sp_may_open(s) && sp_pair[s] != np_epoch -> sp_pairs(s) }
 	:: atomic { sp_pair[s] && sp_may_take(s) -> sp_take(s) }
 	:: atomic { has_p[s] && !writing[life(s)] ->
 		has_p[s] = false;

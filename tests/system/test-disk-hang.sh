@@ -64,6 +64,29 @@ ok "arena-sp says that the disk answers again" says "answers again"
 ok "the disk works again, and has what the late write had" \
 	io one "read -P 3 1M 1M" "write -P 7 0 2M" "read -P 7 0 2M"
 
+# The disk has a write of a network process that dies. Its successor must neither wait for the disk
+# nor use the payload that the disk still reads.
+dmsetup suspend --nolockfs slow
+io one "write -P 9 4M 1M" >/dev/null 2>&1 &
+writer=$!
+sleep 1
+killed=$(children arena-np)
+kill -KILL "$killed"
+wait_for 30 gone "$killed"
+ok "when the network process was killed while a disk hangs, clients of another disk are served" \
+	wait_for 60 io two "write -P 10 0 2M" "read -P 10 0 2M"
+ok "the successor counts the buffers that the disk still reads for the dead process" \
+	counts "arena-np" withheld_buffers 256
+ok "payload of the successor goes to the other disk" \
+	io two "write -P 11 0 32M" "read -P 11 0 32M" "write -P 12 0 32M"
+not_ok "the client of the killed process is cut off" wait "$writer"
+dmsetup resume slow
+ok "the successor has these buffers again when the disk was resumed" \
+	wait_for 30 counts "arena-np" withheld_buffers 0
+ok "the disk has what the client of the killed process wrote" io one "read -P 9 4M 1M"
+ok "the disk serves clients of the successor" io one "write -P 13 0 8M" "read -P 13 0 8M"
+is "no message was bad" "$(counter arena-np bad_messages) $(counter arena-sp bad_messages)" "0 0"
+
 dmsetup suspend --nolockfs slow
 fails "write -P 8 0 1M" &
 writer=$!

@@ -319,7 +319,7 @@ static void test_disk(void)
 	d.flags = PROTO_DISK_DISCARD;
 	ok(!proto_disk_receive(&copy, &d),
 	   "a disk that discards in units of a granularity is accepted");
-	d.reserved[6] = 1;
+	d.reserved[5] = 1;
 	ok(proto_disk_receive(&copy, &d), "a disk with a reserved member set is refused");
 }
 

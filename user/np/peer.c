@@ -452,6 +452,12 @@ static void fill_export(struct peer *peer, const struct proto_disk *disk)
 		share_bound(peer->np, peer->id);
 }
 
+static uint32_t max_held(const struct peer *peer)
+{
+	return proto_requests(arena_layout(peer->np->arena));
+}
+
+/* An SP that serves this NP's predecessor still has payload of that one at its disk. */
 static int take_disk(struct peer *peer, const struct arena_msg *msg, struct proto_disk *disk)
 {
 	struct arena_buf buf;
@@ -461,6 +467,9 @@ static int take_disk(struct peer *peer, const struct arena_msg *msg, struct prot
 	if (!shared)
 		return -EPROTO;
 	ret = proto_disk_receive(disk, shared);
+	if (!ret && disk->n_held > max_held(peer))
+		ret = -EPROTO;
+	peer->n_expected = disk->n_held;
 	return_records(peer, buf, !ret);
 	return ret;
 }
@@ -546,11 +555,18 @@ static int greet(struct peer *peer, const struct arena_msg *msg)
 	return ret ? ret : begin_serving(peer);
 }
 
-/* A successor that makes no sense is not heard any more; there may be another one. */
+/*
+ * A successor that makes no sense is not heard any more; there may be another one. It has nothing
+ * of this process yet.
+ */
 static void greet_successor(struct peer *peer, const struct arena_msg *msg)
 {
-	int ret = greet(peer, msg);
+	int ret = take_hello(peer, msg);
 
+	if (!ret && peer->n_expected)
+		ret = -EPROTO;
+	if (!ret)
+		ret = begin_serving(peer);
 	if (!ret)
 		return;
 	log_error("storage process of '%s': %s", peer_name(peer), channel_error(ret));
@@ -652,6 +668,22 @@ static int open_channel(struct peer *peer)
 				  proto_buffers_of_sp(l, peer->id, PROTO_USE_DISK), requests);
 }
 
+/* This process uses no payload before it knows what the SPs have of its predecessor's. */
+static int take_held(struct peer *peer)
+{
+	struct arena_msg msg;
+	int ret = 0;
+
+	while (peer->n_expected && !ret) {
+		ret = wait_for_message(peer, &msg);
+		if (!ret && (msg.type != PROTO_MESSAGE_HELD ||
+			     !reply_keep_held(peer->np, peer, &msg.ref)))
+			ret = -EPROTO;
+		peer->n_expected--;
+	}
+	return ret;
+}
+
 static int connect_channel(struct peer *peer)
 {
 	struct arena_msg msg;
@@ -664,6 +696,8 @@ static int connect_channel(struct peer *peer)
 		ret = wait_for_message(peer, &msg);
 	if (!ret)
 		ret = greet(peer, &msg);
+	if (!ret)
+		ret = take_held(peer);
 	if (!ret)
 		ret = watch(peer);
 	return ret;

@@ -57,6 +57,7 @@ enum peer_state {
  * @n_queue: how many requests @queue has
  * @kept: payload that the SP keeps although it has replied, until it returns it
  * @n_kept: used entries of @kept, at most as many as requests may be in flight
+ * @n_expected: how many HELD the SP has still to send before this process uses any payload
  * @n_withheld: payload buffers that the disk may still read, although the requests were answered
  * @n_uses: OPENs and CLOSEs without an answer
  * @use_moved_at: seconds when one of them was answered last, or the first of them was asked
@@ -85,6 +86,7 @@ struct peer {
 	uint32_t n_queue;
 	struct arena_ref *kept;
 	uint32_t n_kept;
+	uint32_t n_expected;
 	uint32_t n_withheld;
 	uint32_t n_uses;
 	int64_t use_moved_at;

@@ -130,24 +130,47 @@ static void answered(struct request *s, enum proto_status status, uint64_t bytes
 		send_reply(s, status);
 }
 
+static void withhold(struct np *np, struct peer *peer, uint32_t count)
+{
+	np->counters.withheld_buffers += count;
+	peer->n_withheld += count;
+	admission_lose(&np->share.payload, count);
+}
+
 /* The disk of a dead SP may still be reading the payload, until a successor has the claim to it. */
 static void withhold_payload(struct np *np, struct peer *peer, struct request *s)
 {
 	/* The SP has never had the buffer of a BLOCK_STATUS. */
 	if (s->command.operation != PROTO_WRITE)
 		return;
-	np->counters.withheld_buffers += s->buf.count;
-	peer->n_withheld += s->buf.count;
-	admission_lose(&np->share.payload, s->buf.count);
+	withhold(np, peer, s->buf.count);
 	s->buf = (struct arena_buf){ 0 };
 }
 
 /* The disk of this SP does the same until the SP returns the payload, see reply_take_kept(). */
+static bool keep(struct np *np, struct peer *peer, const struct arena_ref *ref)
+{
+	if (peer->n_kept == proto_requests(arena_layout(np->arena)))
+		return false;
+	peer->kept[peer->n_kept++] = *ref;
+	return true;
+}
+
 static void keep_payload(struct np *np, struct peer *peer, struct request *s)
 {
-	if (peer->n_kept < proto_requests(arena_layout(np->arena)))
-		peer->kept[peer->n_kept++] = s->ref;
+	keep(np, peer, &s->ref);
 	withhold_payload(np, peer, s);
+}
+
+bool reply_keep_held(struct np *np, struct peer *peer, const struct arena_ref *ref)
+{
+	const struct arena_layout *l = arena_layout(np->arena);
+
+	if (ref->group >= l->n_groups || l->group[ref->group].use != PROTO_USE_PAYLOAD ||
+	    arena_lend_held(np->arena, peer->role, ref))
+		return false;
+	withhold(np, peer, ref->count);
+	return keep(np, peer, ref);
 }
 
 bool reply_take_kept(struct np *np, struct peer *peer, const struct arena_ref *ref)

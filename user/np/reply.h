@@ -25,6 +25,18 @@ struct peer;
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r);
 
 /**
+ * reply_keep_held() - an SP still has payload of this process's predecessor
+ * @np: the process
+ * @peer: the SP
+ * @ref: names the payload, as the SP says
+ *
+ * reply_take_kept() takes it back.
+ *
+ * Return: false if it is no payload of this process, or if the buffers are in use.
+ */
+bool reply_keep_held(struct np *np, struct peer *peer, const struct arena_ref *ref);
+
+/**
  * reply_take_kept() - take back the payload of a WRITE that an SP has kept after its reply
  * @np: the process
  * @peer: the SP

@@ -10,7 +10,8 @@
  *	REPLIES		sent by the SP: an extent with 1 to PROTO_MAX_RECORDS replies, in
  *			any order
  *	RETURN		sent by both sides: the extent that a message or a reply had lent
- *	HELD		sent by the NP: an extent of the SP's that it has from the SP's predecessor
+ *	HELD		sent by both sides: an extent that the sender has from a predecessor of
+ *			the receiver
  *	REPLAYED	sent by the NP: all HELD and all requests that the predecessor had are sent
  *
  * Each side writes records in buffers of its own, and does not touch them while they are lent. The
@@ -41,6 +42,11 @@
  *
  *	successor:	SP  HELLO -->  NP has its payload again
  *			NP  HELD ...  REQUESTS ...  REPLAYED -->
+ *
+ * An NP may be the successor of one that died, too. An SP that served the dead one answers at once,
+ * although the disk may still read payload of the dead NP. The SP's HELLO says how many extents
+ * these are, and a HELD follows for each. The successor does not use them before their RETURN, and
+ * uses no payload at all before all SPs have said what they have.
  *
  * This header knows refs and rules. It must not know a client protocol, a disk or a layout.
  */
@@ -76,7 +82,8 @@ extern "C" {
  * @PROTO_MESSAGE_REQUESTS: value: number of struct proto_request in the extent
  * @PROTO_MESSAGE_REPLIES: value: number of struct proto_reply in the extent
  * @PROTO_MESSAGE_RETURN: value 0; the sender does not use the extent any more
- * @PROTO_MESSAGE_HELD: value 0; the sender still has the extent, and will return it
+ * @PROTO_MESSAGE_HELD: value 0; the sender still has the extent, and will return it. Those of an SP
+ *	follow its HELLO, and there are as many as that says
  * @PROTO_MESSAGE_REPLAYED: value: how many of the NP's clients use the disk; no extent
  */
 enum proto_message {
@@ -297,6 +304,7 @@ static_assert(sizeof(struct proto_part) == 16, "an array of parts has no gaps");
  *	done completely or not at all, also if the power fails; at least @block_size
  * @discard_granularity: bytes of the units in which the disk forgets what it holds; 0
  *	without PROTO_DISK_DISCARD
+ * @n_held: how many HELD follow, at most as many as requests may be in flight
  * @reserved: zero
  */
 struct proto_disk {
@@ -307,7 +315,8 @@ struct proto_disk {
 	uint32_t max_bytes;
 	uint32_t atomic_bytes;
 	uint32_t discard_granularity;
-	uint32_t reserved[7];
+	uint32_t n_held;
+	uint32_t reserved[6];
 };
 
 static_assert(sizeof(struct proto_disk) == 64, "a record takes one cache line");

@@ -68,6 +68,15 @@ static bool is_late(const struct sp *sp, const struct sp_request *r)
 	       (is_at_disk(r) || sp->late.n);
 }
 
+/* Nobody waits for the reply any more. */
+static void set_late(struct sp *sp, struct sp_request *r)
+{
+	r->is_late = true;
+	r->peer->in_flight--;
+	r->peer->late++;
+	sp->late.n++;
+}
+
 /* An NP that cannot be answered now is answered after a later period. */
 static void give_up(struct sp *sp, struct sp_request *r)
 {
@@ -79,11 +88,22 @@ static void give_up(struct sp *sp, struct sp_request *r)
 	if (!r->is_active)
 		return;
 	sp_work_give_up(r);
-	r->is_late = true;
-	peer->in_flight--;
-	peer->late++;
-	sp->late.n++;
+	set_late(sp, r);
 	sp->counters.timeouts++;
+}
+
+void sp_late_orphan(struct sp_peer *peer)
+{
+	struct sp *sp = peer->sp;
+
+	for (uint32_t i = 0; i < sp->n_requests; i++) {
+		struct sp_request *r = &sp->requests[i];
+
+		if (r->peer != peer || !r->is_active || r->is_late)
+			continue;
+		sp_work_cut(r);
+		set_late(sp, r);
+	}
 }
 
 static void note_hang(struct sp *sp)
@@ -135,7 +155,9 @@ void sp_late_return(struct sp_request *r)
 	struct sp_peer *peer = r->peer;
 	struct arena_msg msg = { .type = PROTO_MESSAGE_RETURN };
 
-	if (!arena_return(peer->sp->arena, r->payload, &msg.ref) && !peer->has_ended)
+	/* An NP that has not said HELLO yet is not told that the extent is held. */
+	if (!arena_return(peer->sp->arena, r->payload, &msg.ref) && !peer->has_ended &&
+	    peer->version)
 		sp_peer_send(peer, &msg);
 }
 

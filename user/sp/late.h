@@ -3,7 +3,8 @@
  * Requests that the disk does not end. After some time they are answered with EIO, and stay until
  * the disk has ended them: nobody uses their buffers before that, and no later request that
  * overlaps them begins. A disk that has ended nothing in all that time is said to hang: it gets no
- * requests until it ends something.
+ * requests until it ends something. Requests of a network process that has died become late, too,
+ * when its successor is there.
  *
  * This header must not know how requests are carried out.
  */
@@ -57,6 +58,9 @@ void sp_late_disk_lives(struct sp *sp);
 
 /** sp_late_refuses() - must the next request of the NP fail, as the disk hangs? */
 bool sp_late_refuses(const struct sp_peer *peer);
+
+/** sp_late_orphan() - nobody waits any more for the requests that an NP has under way */
+void sp_late_orphan(struct sp_peer *peer);
 
 /** sp_late_return() - return the payload of a late WRITE */
 void sp_late_return(struct sp_request *r);

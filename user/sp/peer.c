@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <arena/source.h>
+#include <assert.h>
 #include <common/log.h>
 #include <errno.h>
 #include <proto/layout.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "late.h"
 #include "loop.h"
 #include "replay.h"
 #include "replies.h"
@@ -64,12 +66,13 @@ void sp_peer_disconnect(struct sp_peer *peer)
 
 /*
  * The NP keeps all extents that it had until a successor has its role: the kernel may still send
- * for it from extents that are LOST. They belong to groups that no other NP uses.
+ * for it from them. They belong to groups that no other NP uses. What the disk still does for the
+ * NP goes on, as the disk may hang; the successor is told which payload it reads.
  */
 static void bury(struct sp_peer *peer)
 {
+	sp_late_orphan(peer);
 	sp_replies_drop(peer);
-	arena_peer_died(peer->sp->arena, peer->role);
 	proto_returns_drop(&peer->returns);
 	peer->version = 0;
 	peer->has_replayed = false;
@@ -111,10 +114,9 @@ static void reopen(struct sp_peer *peer)
 			  strerror(-ret));
 }
 
-/* All requests that the NP had under way have ended. */
 static void ended_turn(struct sp_peer *peer)
 {
-	if (peer->is_replaced || peer->is_wrong)
+	if (peer->is_replaced || (peer->is_wrong && !peer->active))
 		bury(peer);
 	if (peer->is_replaced && peer->channel)
 		reopen(peer);
@@ -162,7 +164,7 @@ void sp_peer_turn(struct sp_peer *peer)
 		sp_replies_send(peer);
 		if (proto_returns_are_due(&peer->returns, 0))
 			sp_peer_return(peer);
-	} else if (peer->channel && !peer->active) {
+	} else if (peer->channel) {
 		ended_turn(peer);
 	}
 }
@@ -171,14 +173,32 @@ void sp_peer_turn(struct sp_peer *peer)
  * Receiving
  */
 
+/* Tell the NP which of its payload the disk still reads for one that had its role before. */
+static uint32_t list_held(struct sp_peer *peer, struct arena_ref *held, uint32_t room)
+{
+	int64_t n = arena_list_borrowed(peer->sp->arena, peer->role, held, room);
+
+	/* Each request has one extent at most. Records are returned as soon as they are copied. */
+	assert(n >= 0 && n <= room);
+	return (uint32_t)n;
+}
+
 /*
  * The NP has its role, so nothing works any more for one that had it before: what that one had is
  * free. The NP does nothing before it has got the HELLO.
  */
 static void greet(struct sp_peer *peer)
 {
+	static struct arena_ref held[PROTO_MAX_NET_COUNT];
+	uint32_t n = list_held(peer, held, proto_requests(peer->sp->layout));
+
 	arena_reclaim_from(peer->sp->arena, peer->role);
-	sp_replies_hello(peer);
+	sp_replies_hello(peer, n);
+	for (uint32_t i = 0; i < n; i++)
+		sp_peer_send(peer, &(struct arena_msg){
+			.type = PROTO_MESSAGE_HELD,
+			.ref = held[i],
+		});
 }
 
 /* HELLO has to be the first message of the NP, and no later one. */

@@ -45,9 +45,9 @@ struct sp;
  * @n_clients: its clients that use the disk
  * @active: requests that are neither free nor done
  * @in_flight: requests for whose reply the NP waits
- * @late: requests among @active that were answered
+ * @late: requests among @active that were answered, or for which nobody waits
  * @has_ended: it gets no more messages
- * @is_replaced: a successor waits that @active be 0
+ * @is_replaced: a successor waits that the channel be opened anew
  * @is_wrong: it has broken the rules, and the channel is closed when @active is 0
  * @counters: the counters of @channel when it was closed
  */
@@ -90,8 +90,8 @@ void sp_peer_init(struct sp *sp, uint32_t id);
  * @epoch: epoch of the channel
  * @pidfd: of the peer; the call takes it over
  *
- * It is called for each NP before sp_peer_connect(), and for each successor of an NP. The channel
- * is opened anew when all that its predecessor had under way has ended.
+ * It is called for each NP before sp_peer_connect(), and for each successor of an NP, for which the
+ * channel is opened anew. Requests of the predecessor that the disk has go on.
  */
 void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd);
 

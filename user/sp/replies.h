@@ -8,13 +8,18 @@
 #define SP_REPLIES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct arena_msg;
 struct sp_peer;
 struct sp_request;
 
-/** sp_replies_hello() - send HELLO with the versions that arena-sp speaks and the disk */
-void sp_replies_hello(struct sp_peer *peer);
+/**
+ * sp_replies_hello() - send HELLO with the versions that arena-sp speaks and the disk
+ * @peer: the NP
+ * @n_held: how many HELD the caller sends next
+ */
+void sp_replies_hello(struct sp_peer *peer, uint32_t n_held);
 
 /**
  * sp_replies_send() - reply to all requests of an NP that are done, and free them

@@ -221,7 +221,7 @@ static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 	struct arena_ref ref;
 	int ret = 0;
 
-	/* The NP of a late request has its reply already, so it is told. */
+	/* The NP of a late request has its reply already, or knows that it is held. */
 	if (r->is_late && r->payload.count) {
 		sp_late_return(r);
 		r->payload.count = 0;
@@ -300,7 +300,7 @@ static void count_begun(struct sp *sp, const struct sp_request *r)
 void sp_request_begin(struct sp *sp, struct sp_request *r)
 {
 	/* Nobody waits for the requests of an NP that has ended since they came. */
-	if (sp->is_stopping || r->peer->has_ended) {
+	if (sp->is_stopping || r->peer->has_ended || r->is_late) {
 		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
 		return;
 	}

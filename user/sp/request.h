@@ -67,7 +67,7 @@ enum sp_stage {
  * @is_active: it is neither free nor done, and does not wait for limits
  * @is_surveyed: a survey for it is under way
  * @is_refused: the disk hung when it was accepted
- * @is_late: it was answered already, because it took too long
+ * @is_late: it was answered already, because it took too long, or its NP has died
  * @next: the next request in a queue or in the list of free requests
  */
 struct sp_request {

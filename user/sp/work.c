@@ -485,19 +485,23 @@ void sp_work_give_up(struct sp_request *r)
 	fail(r, -ETIMEDOUT, NULL);
 }
 
+void sp_work_cut(struct sp_request *r)
+{
+	r->todo = 0;
+	if (!r->error)
+		r->error = -ESHUTDOWN;
+}
+
 /*
  * A long write of zeroes ends between two of its operations if the process has to stop, or if its
- * NP has ended, whose successor waits for it.
+ * NP has ended, as requests of other NPs may wait for it.
  */
 static void cut_short(const struct sp *sp, struct sp_request *r)
 {
 	if (!sp->is_stopping && !r->peer->has_ended)
 		return;
-	if (r->operation != PROTO_WRITE_ZEROES || !(r->todo & BODY))
-		return;
-	r->todo = 0;
-	if (!r->error)
-		r->error = -ESHUTDOWN;
+	if (r->operation == PROTO_WRITE_ZEROES && r->todo & BODY)
+		sp_work_cut(r);
 }
 
 void sp_work_go_on(struct sp *sp, struct sp_request *r)

@@ -37,6 +37,9 @@ void sp_work_go_on(struct sp *sp, struct sp_request *r);
 /** sp_work_give_up() - begin no more operations of a request, which fails when those begun end */
 void sp_work_give_up(struct sp_request *r);
 
+/** sp_work_cut() - the same for a request for which nobody waits any more; nothing is logged */
+void sp_work_cut(struct sp_request *r);
+
 /** sp_work_surveyed() - handle the end of a survey of the request's range */
 void sp_work_surveyed(struct sp *sp, struct sp_request *r, const struct survey_job *j);
 
