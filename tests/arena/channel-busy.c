@@ -142,6 +142,38 @@ static void test_waiting(struct way way, enum arena_wait wait)
 	end(&p, ch);
 }
 
+/* Connect again in the second epoch, and send a message. */
+__attribute__((noreturn))
+static void reopen_and_send(struct arena_channel *ch)
+{
+	struct arena_msg m = { .type = 1 };
+
+	arena_channel_reopen(ch, 2, pidfd_of(getppid()));
+	while (arena_channel_send(ch, &m) == -EAGAIN)
+		arena_channel_wait(ch, 10);
+	arena_channel_flush(ch);
+	pause();
+	_exit(0);
+}
+
+/* The first submission is that of the MARK. */
+static void test_reopen(struct way way)
+{
+	struct arena_channel *ch;
+	struct arena_msg m;
+	struct pair p;
+
+	if (start(&p, way, ARENA_WAIT_SLEEP, &ch))
+		reopen_and_send(ch);
+	failures = 2;
+	is(arena_channel_reopen(ch, 2, pidfd_of(p.child)), 0,
+	   "%s: a channel is reopened although the first submissions fail", way_name(way));
+	is(receive(ch, &m), 1, "%s: it connects when submissions succeed again", way_name(way));
+	is(failures, 0, "%s: the failed submissions were tried again", way_name(way));
+	failures = 0;
+	end(&p, ch);
+}
+
 /* Opening fails while a message to the peer is queued on the application's tx ring. */
 static void test_open_fails(void)
 {
@@ -211,6 +243,8 @@ int main(void)
 	test_producer_sleeps();
 	for (enum arena_wait wait = 0; wait <= ARENA_WAIT_ADAPT; wait++)
 		test_waiting(ring, wait);
+	test_reopen((struct way){ .transport = ARENA_CHANNEL_HYBRID, .by_end = true });
+	test_reopen((struct way){ .transport = ARENA_CHANNEL_MSG_RING, .by_end = true });
 	test_open_fails();
 	test_close_during_send();
 	return channel_test_end();

@@ -50,6 +50,7 @@ typedef int connect_step(struct arena_channel *ch, int64_t until);
  * @is_retry: the kernel had no memory and has to be asked again
  * @mailbox: number of the peer's mailbox in the peer, from its HELLO
  * @allows: the peer was allowed to fetch descriptors of this process
+ * @mark: a message to the own mailbox, before which everything is old
  * @n_dropped: old messages that were dropped
  * @has_opened: the peer has sent its OPEN of this epoch
  */
@@ -66,6 +67,7 @@ struct channel_connect {
 	bool is_retry;
 	int32_t mailbox;
 	bool allows;
+	struct arena_msg mark;
 	uint32_t n_dropped;
 	bool has_opened;
 };

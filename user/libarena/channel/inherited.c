@@ -22,7 +22,8 @@
 /* Old messages that are dropped before an attempt fails. */
 #define MAX_OLD		(1U << 20)
 
-static connect_step queue_open, send_open, expect_open, queue_ready, send_ready, expect_ready;
+static connect_step queue_mark, send_mark, find_mark, queue_open, send_open, expect_open,
+		    queue_ready, send_ready, expect_ready;
 
 uint32_t inherited_entries(enum arena_channel_transport transport, uint32_t window)
 {
@@ -67,48 +68,56 @@ static int next_message(struct arena_channel *ch, struct arena_msg *msg, uint32_
 	return 1;
 }
 
-static int find_mark(struct arena_channel *ch, const struct arena_msg *mark)
+static int queue_mark(struct arena_channel *ch, int64_t until)
 {
-	struct arena_msg msg;
+	int ret = channel_tx_post_to(&ch->tx, ch->end.own.ring, &ch->connect.mark);
+
+	return connect_check_sent(ch, ret, send_mark, until);
+}
+
+static int send_mark(struct arena_channel *ch, int64_t until)
+{
+	return connect_check_sent(ch, channel_tx_submit(&ch->tx), find_mark, until);
+}
+
+static int find_mark(struct arena_channel *ch, int64_t until)
+{
+	struct channel_connect *c = &ch->connect;
+	struct arena_msg msg = { 0 };
 	int ret;
 
+	(void)until;
 	/* The predecessor may have left any OPEN. One that makes no sense is as if it were none. */
 	while ((ret = next_message(ch, &msg, MAX_OLD)) > 0) {
-		if (channel_msg_is_same(&msg, mark))
-			return 0;
+		if (channel_msg_is_same(&msg, &c->mark))
+			break;
 		if (msg.type == CHANNEL_MSG_OPEN)
 			take_open(ch, &msg);
 	}
-	/* The kernel has put it there, so somebody has changed the memory. */
-	return ret ? ret : -EPROTO;
-}
-
-static int drop_old(struct arena_channel *ch)
-{
-	const struct arena_msg mark = channel_msg(CHANNEL_MSG_MARK, (uint32_t)clock_ns());
-	int ret = channel_tx_post_to(&ch->tx, ch->end.own.ring, &mark);
-
-	if (!ret)
-		ret = channel_tx_submit(&ch->tx);
-	return ret ? ret : find_mark(ch, &mark);
+	c->n_dropped = 0;
+	c->step = queue_open;
+	/* The kernel has put it there, so somebody has changed the memory if it is missing. */
+	return ret > 0 ? 0 : ret ? ret : -EPROTO;
 }
 
 /* ---- the steps ---- */
 
+/* What the kernel has no memory for now is sent while the channel connects. */
 int inherited_begin(struct arena_channel *ch)
 {
 	struct channel_connect *c = &ch->connect;
-	int ret;
+	int ret = 0;
 
 	c->has_opened = false;
 	c->n_dropped = 0;
 	/* It may have come while this side was in the epoch before. */
 	if (ch->state.opened.type)
 		take_open(ch, &ch->state.opened);
-	ret = drop_old(ch);
-	c->n_dropped = 0;
-	c->step = queue_open;
-	return ret;
+	c->mark = channel_msg(CHANNEL_MSG_MARK, (uint32_t)clock_ns());
+	c->step = queue_mark;
+	while (!ret && c->step != queue_open)
+		ret = c->step(ch, 0);
+	return ret == -EAGAIN ? 0 : ret;
 }
 
 static int queue_open(struct arena_channel *ch, int64_t until)
