@@ -83,6 +83,12 @@ int control_socket_receive(int fd, struct control_message *m, int *passed)
 	return -EPROTO;
 }
 
+bool control_socket_passes(int error)
+{
+	return error == -EAGAIN || error == -EBUSY || error == -EINTR || error == -ENOMEM ||
+	       error == -ENOBUFS;
+}
+
 int control_socket_await(int fd, struct control_message *m, int *passed, int timeout_ms)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };

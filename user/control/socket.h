@@ -7,6 +7,7 @@
 #ifndef CONTROL_SOCKET_H
 #define CONTROL_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What the messages of this tree begin with. */
@@ -67,6 +68,14 @@ int control_socket_send(int fd, const struct control_message *m, int passed);
  * that is none of this version, which is dropped; another -errno.
  */
 int control_socket_receive(int fd, struct control_message *m, int *passed);
+
+/**
+ * control_socket_passes() - is the kernel only short of something?
+ * @error: -errno of a call of this header, or of a wait for the socket
+ *
+ * Return: true if the message is still there, so that the process asks again later.
+ */
+bool control_socket_passes(int error);
 
 /**
  * control_socket_await() - receive a message, and wait for it

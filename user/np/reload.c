@@ -148,16 +148,28 @@ static int wait_for_message(struct np *np)
 			       NULL);
 }
 
+/* Go on after an error, or 0. */
+static void go_on(struct np *np, int ret)
+{
+	if (!ret)
+		ret = wait_for_message(np);
+	np->reload.is_owed = control_socket_passes(ret);
+	/* arenad's end ends this process anyway, where arenad has started it. */
+	if (ret && ret != -EPIPE && !np->reload.is_owed)
+		log_error("the control socket is of no use any more: %s", strerror(-ret));
+}
+
 static void message_came(struct handler *h, const struct arena_event *e)
 {
 	struct np *np = container_of(h, struct reload, handler)->np;
-	int ret = e->result < 0 ? e->result : take_one(np);
 
-	if (!ret)
-		ret = wait_for_message(np);
-	/* arenad's end ends this process anyway, where arenad has started it. */
-	if (ret && ret != -EPIPE)
-		log_error("the control socket is of no use any more: %s", strerror(-ret));
+	go_on(np, e->result < 0 ? e->result : take_one(np));
+}
+
+void reload_tick(struct np *np)
+{
+	if (np->reload.is_owed)
+		go_on(np, 0);
 }
 
 int reload_init(struct np *np)

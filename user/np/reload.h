@@ -7,6 +7,7 @@
 #define NP_RELOAD_H
 
 #include <arena/ring.h>
+#include <stdbool.h>
 
 #include "handler.h"
 
@@ -17,11 +18,13 @@ struct np;
  * @np: the process
  * @handler: handles its polls
  * @file: the socket, as a file of the ring
+ * @is_owed: the ring has to be asked again to wait for a message
  */
 struct reload {
 	struct np *np;
 	struct handler handler;
 	struct arena_file file;
+	bool is_owed;
 };
 
 /**
@@ -44,5 +47,8 @@ int reload_peers(struct np *np);
 
 /** reload_init() - handle the messages that come from now on; logs its errors; 0 or -errno */
 int reload_init(struct np *np);
+
+/** reload_tick() - wait for messages again if the kernel was short of memory; once a second */
+void reload_tick(struct np *np);
 
 #endif /* NP_RELOAD_H */

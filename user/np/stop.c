@@ -49,6 +49,7 @@ static void ticked(struct handler *h, const struct arena_event *e)
 	conn_table_tick(np);
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		peer_tick(&np->peer[i]);
+	reload_tick(np);
 	log_tick();
 	if (np->stop.is_stopping && np->now - np->stop.since >= STOP_CUT_SECONDS)
 		conn_kill_all(np);
@@ -82,7 +83,7 @@ int stop_init(struct np *np)
 static bool needs_tick(const struct np *np)
 {
 	if (np->stop.is_stopping || conn_table_needs_tick(np) || listeners_need_tick(np) ||
-	    log_is_holding())
+	    np->reload.is_owed || log_is_holding())
 		return true;
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		if (peer_needs_tick(&np->peer[i]))

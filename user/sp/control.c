@@ -87,13 +87,13 @@ int sp_control_watch(struct sp *sp)
 	return ret;
 }
 
-void sp_control_happened(struct sp *sp, const struct arena_event *e)
+/* Go on after an error, or 0. */
+static void go_on(struct sp *sp, int ret)
 {
-	int ret = e->result < 0 ? e->result : take_one(sp, 0);
-
 	if (!ret)
 		ret = wait_for_message(sp);
-	if (!ret)
+	sp->owes_control = control_socket_passes(ret);
+	if (!ret || sp->owes_control)
 		return;
 	/* arenad's end ends this process anyway, where arenad has started it. */
 	if (ret != -EPIPE)
@@ -101,4 +101,15 @@ void sp_control_happened(struct sp *sp, const struct arena_event *e)
 	sp->has_arenad = false;
 	if (!sp->n_live)
 		sp_loop_stop(sp, sp->parting);
+}
+
+void sp_control_happened(struct sp *sp, const struct arena_event *e)
+{
+	go_on(sp, e->result < 0 ? e->result : take_one(sp, 0));
+}
+
+void sp_control_tick(struct sp *sp)
+{
+	if (sp->owes_control)
+		go_on(sp, 0);
 }

@@ -28,4 +28,7 @@ int sp_control_watch(struct sp *sp);
 /** sp_control_happened() - take the message that has come */
 void sp_control_happened(struct sp *sp, const struct arena_event *e);
 
+/** sp_control_tick() - wait for messages again if the kernel was short of memory */
+void sp_control_tick(struct sp *sp);
+
 #endif /* SP_CONTROL_H */

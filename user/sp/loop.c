@@ -181,6 +181,7 @@ static void take_timer(struct sp *sp, uint64_t which)
 	}
 	sp->is_ticking = false;
 	return_all(sp);
+	sp_control_tick(sp);
 }
 
 static void take_event(struct sp *sp, const struct arena_event *e)
@@ -217,7 +218,10 @@ static bool is_holding(const struct sp *sp)
 	return false;
 }
 
-/* RETURNs that are held are sent after a second, even if there is no other message. */
+/*
+ * RETURNs that are held are sent after a second, even if there is no other message. A timer that
+ * cannot be set is tried again in the next turn.
+ */
 static void tick(struct sp *sp)
 {
 	const struct arena_timer timer = {
@@ -226,12 +230,11 @@ static void tick(struct sp *sp)
 		.cookie = SP_TIMER_RETURNS,
 	};
 
-	if (sp->is_ticking || !is_holding(sp))
+	if (sp->is_ticking || (!is_holding(sp) && !sp->owes_control))
 		return;
-	if (arena_ring_add_timer(sp->ring, &timer, NULL))
+	sp->is_ticking = !arena_ring_add_timer(sp->ring, &timer, NULL);
+	if (!sp->is_ticking)
 		return_all(sp);
-	else
-		sp->is_ticking = true;
 }
 
 /* Set the timers without which the process could wait for ever. */
@@ -286,7 +289,7 @@ static int wait_ms(const struct sp *sp)
 {
 	if (is_polling(sp) || (sp->replay.is_over && sp->order.n))
 		return 0;
-	return sp->stalled.first ? STALL_MS : -1;
+	return sp->stalled.first || (sp->owes_control && !sp->is_ticking) ? STALL_MS : -1;
 }
 
 void sp_loop_run(struct sp *sp)

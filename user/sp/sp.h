@@ -162,7 +162,8 @@ struct sp_counters {
  * @peer: the NPs
  * @looked_at: second in which the size of the disk was looked up
  * @throttle: limits of the export
- * @is_ticking: a timer is under way, after which RETURNs that are held are sent
+ * @is_ticking: a timer is under way, after which RETURNs that are held are sent, and arenad is heard
+ *	again
  * @requests: the table of requests
  * @n_requests: entries of @requests
  * @replay: the start
@@ -174,6 +175,7 @@ struct sp_counters {
  * @stalled: requests for whose next operation the ring had no room
  * @active: requests that are neither free nor done
  * @control: arenad's control socket, as a file of the ring
+ * @owes_control: the ring has to be asked again to wait for a message of arenad
  * @has_arenad: arenad may still tell of the successor of an NP
  * @parting: exit status if it does not, and no NP is left
  * @is_stopping: new requests are refused, and the process ends when @active is 0
@@ -206,6 +208,7 @@ struct sp {
 	struct sp_queue stalled;
 	uint32_t active;
 	struct arena_file control;
+	bool owes_control;
 	bool has_arenad;
 	enum sp_exit parting;
 	bool is_stopping;

@@ -9,6 +9,8 @@
  *	early	a write to the disk ends for the SP before it happens
  *	old	a write to the disk happens, and then once more, later
  *	twice	the header of a reply is sent twice
+ *	poll	no fault of the process: the kernel has no memory for the first two polls of arenad's
+ *		control socket
  *	stopped	as "lose", but only in a process that has been stopped and goes on
  *	where	no fault: at its end the process says how many bytes it has written to sockets from
  *		each part of its memory, by the upper bits of their addresses
@@ -16,7 +18,9 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <endian.h>
+#include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +36,7 @@
 #define LATE_NS		30000000
 #define MAX_PIECES	64
 #define MAX_SENT	64
+#define MAX_POLLS	2
 #define REPLY_BYTES	16
 #define REPLY_MAGIC	0x67446698U
 /* A region of the module begins at a multiple of 512 GiB. */
@@ -139,6 +144,47 @@ static void spoil_reply(struct io_uring_sqe *sqe)
 	sqe->addr = (uintptr_t)&s->msg;
 }
 
+/* The poll that fails, and how many have failed. */
+static uint64_t polled;
+static unsigned int n_polled;
+
+/* Of the files of its ring, an SP polls only the control socket. */
+static bool is_control(const struct io_uring_sqe *sqe)
+{
+	socklen_t size = sizeof(int);
+	int type = 0;
+
+	if (sqe->flags & IOSQE_FIXED_FILE)
+		return true;
+	getsockopt(sqe->fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	return type == SOCK_SEQPACKET;
+}
+
+static void look_at_poll(const struct io_uring_sqe *sqe)
+{
+	if (sqe->opcode == IORING_OP_POLL_ADD && sqe->poll32_events == POLLIN &&
+	    n_polled < MAX_POLLS && is_control(sqe))
+		polled = sqe->user_data;
+}
+
+static void fail_poll(struct io_uring *ring)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	if (!polled)
+		return;
+	io_uring_for_each_cqe(ring, head, cqe) {
+		if (cqe->user_data != polled)
+			continue;
+		cqe->res = -ENOMEM;
+		polled = 0;
+		n_polled++;
+		fprintf(stderr, "a poll of the control socket fails\n");
+		return;
+	}
+}
+
 static bool is_write(const struct io_uring_sqe *sqe)
 {
 	return sqe->opcode == IORING_OP_WRITE || sqe->opcode == IORING_OP_WRITE_FIXED;
@@ -182,6 +228,10 @@ static void say_where(void)
 
 static void look(struct io_uring_sqe *sqe)
 {
+	if (is_planted("poll")) {
+		look_at_poll(sqe);
+		return;
+	}
 	if (is_planted("where")) {
 		note_write(sqe);
 		return;
@@ -222,26 +272,35 @@ static void look_at_all(struct io_uring *ring)
 int io_uring_submit(struct io_uring *ring)
 {
 	int (*real)(struct io_uring *ring) = dlsym(RTLD_NEXT, "io_uring_submit");
+	int ret;
 
 	look_at_all(ring);
-	return real(ring);
+	ret = real(ring);
+	fail_poll(ring);
+	return ret;
 }
 
 int io_uring_submit_and_get_events(struct io_uring *ring)
 {
 	int (*real)(struct io_uring *ring) = dlsym(RTLD_NEXT, "io_uring_submit_and_get_events");
+	int ret;
 
 	look_at_all(ring);
-	return real(ring);
+	ret = real(ring);
+	fail_poll(ring);
+	return ret;
 }
 
 int io_uring_submit_and_wait(struct io_uring *ring, unsigned int n)
 {
 	int (*real)(struct io_uring *ring, unsigned int n) =
 		dlsym(RTLD_NEXT, "io_uring_submit_and_wait");
+	int ret;
 
 	look_at_all(ring);
-	return real(ring, n);
+	ret = real(ring, n);
+	fail_poll(ring);
+	return ret;
 }
 
 int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe,
@@ -250,9 +309,12 @@ int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe 
 	int (*real)(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned int n,
 		    struct __kernel_timespec *ts, sigset_t *mask) =
 		dlsym(RTLD_NEXT, "io_uring_submit_and_wait_timeout");
+	int ret;
 
 	look_at_all(ring);
-	return real(ring, cqe, n, ts, mask);
+	ret = real(ring, cqe, n, ts, mask);
+	fail_poll(ring);
+	return ret;
 }
 
 int io_uring_submit_and_wait_min_timeout(struct io_uring *ring, struct io_uring_cqe **cqe,
@@ -262,7 +324,10 @@ int io_uring_submit_and_wait_min_timeout(struct io_uring *ring, struct io_uring_
 	int (*real)(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned int n,
 		    struct __kernel_timespec *ts, unsigned int min_us, sigset_t *mask) =
 		dlsym(RTLD_NEXT, "io_uring_submit_and_wait_min_timeout");
+	int ret;
 
 	look_at_all(ring);
-	return real(ring, cqe, n, ts, min_us, mask);
+	ret = real(ring, cqe, n, ts, min_us, mask);
+	fail_poll(ring);
+	return ret;
 }

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: a process for which the kernel has no memory when arenad tells it something hears it later:
+# an SP is told of the successor of an NP, and an NP of new files of TLS.
+# Method: a library in the processes lets the first polls of the control socket fail.
+# shellcheck disable=SC2034 # for lib.sh: the test says how many network processes there are
+NPS=1
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=restart-lib.sh
+. "$(dirname "$0")/restart-lib.sh"
+requires nbdinfo psktool
+plant=$BUILD/tests/native/inside/plant.so
+[ -e "$plant" ] || skip_all "a library cannot be loaded into programs with sanitizers"
+
+is_served() { timeout 60 nbdinfo --size "nbd://$address/d0" >/dev/null; }
+
+# failed N: as many polls of the control socket have failed, or more
+failed() { [ "$(said "a poll of the control socket fails")" -ge "$1" ]; }
+
+# read_again N: an NP has read its files of TLS as often
+read_again() { [ "$(said "are served with the files that arenad has read now")" -ge "$1" ]; }
+
+psktool --username alice --pskfile "$tmp/keys" >/dev/null 2>&1
+LD_PRELOAD=$plant PLANT=poll arenad_start --disk "d0=$(disk d0 64M)" --tls allow \
+	--tls-psk "$tmp/keys" --sandbox off
+for i in 1 2 3; do
+	kill -HUP "$arenad_pid"
+	ok "reload $i: the network process has the files although the kernel was short of memory" \
+		wait_for 60 read_again "$i"
+done
+ok "two polls of the network process have failed" failed 2
+for i in 1 2 3; do
+	kill_process arena-np 0
+	ok "kill $i: a client is served although the kernel was short of memory" is_served
+done
+ok "two polls of the storage process have failed, too" failed 4
+arenad_stop
+is "arenad ends with status 0 after the kernel was short of memory" "$status" 0
+done_testing
