@@ -32,6 +32,8 @@ esac
 PATH=$BUILD:$BUILD/tests/$(basename "$(dirname "$0")"):$PATH
 export PATH BUILD
 tmp=$(mktemp -d)
+# An arenad adopts only processes of the same test.
+export RUNTIME_DIRECTORY=$tmp/run
 
 tests_run=0
 tests_failed=0

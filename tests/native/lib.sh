@@ -17,9 +17,36 @@ cd "$top" || exit 1
 
 arenad_pid=''
 
+# of_this_test PID...: print those of the processes that arenads of this test have started
+of_this_test()
+{
+	local pid
+
+	for pid; do
+		tr '\0' '\n' <"/proc/$pid/environ" |
+			grep -qFx "RUNTIME_DIRECTORY=$RUNTIME_DIRECTORY" && echo "$pid"
+	done 2>/dev/null
+}
+
+# processes_left: print the processes of all arenads of this test, also of those that have died
+processes_left()
+{
+	# shellcheck disable=SC2046 # ids
+	of_this_test $(pgrep '^arena')
+}
+
+# arenad_kill: kill arenad and all of its processes, which leaves what a crash of all leaves
 arenad_kill()
 {
-	[ -z "$arenad_pid" ] || kill -KILL "$arenad_pid" 2>/dev/null
+	local pid pids
+
+	pids=$(processes_left)
+	for pid in $pids; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	for pid in $pids; do
+		wait_for 20 gone "$pid"
+	done
 }
 at_exit arenad_kill
 
@@ -110,10 +137,13 @@ arenad_stop()
 	arenad_wait
 }
 
-# children PROGRAM: print the ids of arenad's processes of that name
+# children PROGRAM: print the ids of arenad's processes of that name, also of those that it has
+# adopted, whose parent is dead
 children()
 {
 	pgrep -P "$arenad_pid" -x "$1"
+	# shellcheck disable=SC2046 # ids
+	of_this_test $(pgrep -P 1 -x "$1")
 }
 
 # counter PROGRAM KEY: print a counter from the last line of counters of each process of that name:
@@ -147,7 +177,7 @@ counters_refresh()
 {
 	local wanted
 
-	wanted=$(($(counters_printed) + $(pgrep -P "$arenad_pid" -x 'arena-np|arena-sp' -c)))
+	wanted=$(($(counters_printed) + $(children 'arena-np|arena-sp' | wc -l)))
 	kill -USR1 "$arenad_pid"
 	wait_for 15 eval "[ \$(counters_printed) -ge $wanted ]"
 }

@@ -53,13 +53,6 @@ ok "arenad names the storage process that was killed and its disk" \
 ok "no process of arenad is left after a storage process was killed" wait_for 10 all_gone $pids
 
 arenad_start "${two_disks[@]}"
-pids=$(all)
-kill -KILL "$arenad_pid"
-arenad_wait
-# shellcheck disable=SC2086 # a list
-ok "no process is left after arenad itself was killed" wait_for 10 all_gone $pids
-
-arenad_start "${two_disks[@]}"
 kill -STOP "$(children arena-np)"
 kill -TERM "$arenad_pid"
 ok "arenad kills a network process that does not end on SIGTERM" \
@@ -75,7 +68,7 @@ not_ok "arenad does not create the region if a disk is missing" grep -q taking "
 
 arenad_start --disk "one=$one"
 first=$arenad_pid taken=$address
-arenad_run --disk "one=$two" --listen "$taken"
+arenad_run --disk "one=$two" --listen "$taken" --runtime-dir "$tmp/second"
 arenad_wait
 is "arenad ends with status 1 if its address is in use" "$status" 1
 ok "arenad names the address that is in use" says "cannot listen on $taken"

@@ -53,9 +53,9 @@ ok "the owner of the file may connect" \
 	setpriv --reuid nobody --clear-groups --regid 12345 nbdinfo --size "$uri"
 not_ok "a user who is neither owner nor in the group may not connect" \
 	setpriv --reuid 12345 --clear-groups --regid 12345 nbdinfo --size "$uri"
-kill -KILL "$arenad_pid"
+arenad_kill
 arenad_wait
-# arena-np, which listens, too, is killed with arenad, and then the kernel ends its ring.
+# The kernel ends the ring of arena-np, which listens, too, some time later.
 unheard() { ! ss -Hxl | grep -qF "$socket"; }
 wait_for 20 unheard
 ok "a killed arenad leaves the file of its socket behind" test -S "$socket"

@@ -35,10 +35,10 @@ done
 
 start
 load
-kill -KILL "$arenad_pid"
+arenad_kill
 arenad_wait
-not_ok "the client fails if arenad is killed" wait "$load"
-ok "the region of a killed arenad still has its name" test -e /dev/mshare/test/rw
+not_ok "the client fails if arenad and all of its processes are killed" wait "$load"
+ok "the region of an arenad that was killed with its processes still has its name" test -e /dev/mshare/test/rw
 arenad_run --size 256M --page-size 2M --disk "one=$disk0"
 arenad_wait
 is "a new arenad refuses a name that is taken" "$status" 1

@@ -54,9 +54,16 @@ start
 processes="$(children arena-np) $(children arena-sp)"
 kill -KILL "$arenad_pid"
 arenad_wait
-# shellcheck disable=SC2086 # two ids
-ok "both processes end when arenad is killed" wait_for 20 have_ended $processes
+start
+ok "the next arenad adopts processes of other users" says "has adopted region"
+is "the processes of other users are the same ones" "$(processes_left | sort | comm -12 - \
+	<(echo "$processes" | tr ' ' '\n' | sort) | wc -l)" 2
+ok "a client reads from processes that were adopted" nbdinfo "nbd://$address/one"
+kill -KILL "$arenad_pid"
+arenad_wait
 start --replace
+# shellcheck disable=SC2086 # two ids
+ok "arenad with --replace ends processes of other users" wait_for 20 have_ended $processes
 ok "a new arenad serves the disk" nbdcopy --flush "$tmp/image" "nbd://$address/one"
 arenad_stop
 is "the new arenad ends with status 0" "$status" 0

@@ -9,31 +9,42 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "pidfd_info.h"
+
 #define GRACE_MS	10000
+
+/* How often, and after which pause, the kernel is asked how a process ended that just has. */
+#define ASK_TRIES	20
+#define ASK_PAUSE_MS	5
+
+/* Wait until arenad lets the process begin. Without arenad there is nobody who knows of it. */
+static void wait_at_gate(const int gate[2])
+{
+	char go;
+
+	close(gate[1]);
+	if (read(gate[0], &go, 1) != 1)
+		_exit(1);
+	close(gate[0]);
+}
 
 /* The child's part: become the user, and execute the program. */
 __attribute__((noreturn))
-static void child_run(pid_t parent, const struct user *user, child_exec_fn *exec, void *context)
+static void child_run(const int gate[2], const struct user *user, child_exec_fn *exec,
+		      void *context)
 {
 	sigset_t none;
 
 	/* Ctrl-C on a terminal is for arenad, which stops its children in order. */
 	setpgid(0, 0);
-	/* Before the process is tied to arenad's life, which to become another user undoes. */
 	if (user_become(user))
 		_exit(1);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL)) {
-		log_error("cannot tie a process to arenad's life: %s", strerror(errno));
-		_exit(1);
-	}
-	/* If arenad died before that call, no signal comes. */
-	if (getppid() != parent)
-		_exit(1);
+	wait_at_gate(gate);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	exec(context);
@@ -48,41 +59,109 @@ static int log_open_error(int err)
 	return err;
 }
 
-int child_start(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
-		void *context)
+int child_pidfd(pid_t pid)
 {
-	pid_t parent = getpid();
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int fork_gated(struct child *c, const int gate[2], const struct user *user,
+		      child_exec_fn *exec, void *context)
+{
 	int ret;
 
-	*c = (struct child){ .name = name, .pid = -1, .pidfd = -1 };
 	c->pid = fork();
 	if (!c->pid)
-		child_run(parent, user, exec, context);
+		child_run(gate, user, exec, context);
 	if (c->pid < 0)
 		return -errno;
-	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-	if (c->pidfd >= 0)
+	ret = child_pidfd(c->pid);
+	if (ret >= 0) {
+		c->pidfd = ret;
 		return 0;
-	ret = -errno;
+	}
 	kill(c->pid, SIGKILL);
 	waitpid(c->pid, NULL, 0);
 	return log_open_error(ret);
 }
 
-bool child_reap(struct child *c)
+int child_start(struct child *c, const char *name, const struct user *user, child_exec_fn *exec,
+		void *context)
 {
-	if (c->pidfd < 0 || waitpid(c->pid, &c->status, WNOHANG) != c->pid)
+	int gate[2], ret;
+
+	*c = (struct child){ .name = name, .pid = -1, .pidfd = -1, .gate = -1 };
+	if (pipe2(gate, O_CLOEXEC))
+		return -errno;
+	ret = fork_gated(c, gate, user, exec, context);
+	close(gate[0]);
+	if (ret)
+		close(gate[1]);
+	else
+		c->gate = gate[1];
+	return ret;
+}
+
+void child_release(struct child *c)
+{
+	if (c->gate < 0)
+		return;
+	if (write(c->gate, "", 1) != 1)
+		log_debug("%s has ended before it began", c->name);
+	close(c->gate);
+	c->gate = -1;
+}
+
+/*
+ * How a process ended that an earlier arenad has started. The kernel knows it, from 6.15 on, when
+ * the process that inherited it has waited for it.
+ */
+static int ask_status(int pidfd)
+{
+	for (int i = 0; i < ASK_TRIES; i++) {
+		struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
+
+		if (ioctl(pidfd, PIDFD_GET_INFO, &info) && errno != ESRCH)
+			break;
+		if (info.mask & PIDFD_INFO_EXIT)
+			return info.exit_code;
+		clock_sleep_ms(ASK_PAUSE_MS);
+	}
+	return CHILD_STATUS_UNKNOWN;
+}
+
+static bool has_ended(struct child *c)
+{
+	struct pollfd fd = { .fd = c->pidfd, .events = POLLIN };
+	pid_t ended = waitpid(c->pid, &c->status, WNOHANG);
+
+	if (ended == c->pid)
+		return true;
+	if (ended >= 0 || errno != ECHILD || poll(&fd, 1, 0) <= 0)
 		return false;
-	close(c->pidfd);
-	c->pidfd = -1;
+	c->status = ask_status(c->pidfd);
 	return true;
 }
 
+bool child_reap(struct child *c)
+{
+	if (c->pidfd < 0 || !has_ended(c))
+		return false;
+	close(c->pidfd);
+	c->pidfd = -1;
+	if (c->gate >= 0)
+		close(c->gate);
+	c->gate = -1;
+	return true;
+}
+
+/* By the descriptor, as the number of a process that is no child may be another one's already. */
 void child_signal(const struct child *c, unsigned int count, int signal)
 {
 	for (unsigned int i = 0; i < count; i++)
 		if (c[i].pidfd >= 0)
-			kill(c[i].pid, signal);
+			syscall(SYS_pidfd_send_signal, c[i].pidfd, signal, NULL, 0);
 }
 
 /* Wait for at most @ms until all have ended. Return true if they have. */
@@ -106,6 +185,8 @@ static bool wait_all(struct child *c, unsigned int count, int64_t ms)
 
 bool child_stop(struct child *c, unsigned int count)
 {
+	for (unsigned int i = 0; i < count; i++)
+		child_release(&c[i]);
 	child_signal(c, count, SIGTERM);
 	if (wait_all(c, count, GRACE_MS))
 		return true;
@@ -121,7 +202,10 @@ bool child_stop(struct child *c, unsigned int count)
 
 void child_log_end(const struct child *c)
 {
-	if (WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGSYS)
+	if (c->status == CHILD_STATUS_UNKNOWN)
+		log_error("%s (process %d) has ended; an earlier arenad had started it, and this "
+			  "kernel does not tell how", c->name, c->pid);
+	else if (WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGSYS)
 		log_error("%s (process %d) made a system call that its sandbox forbids, and was "
 			  "killed (SIGSYS)", c->name, c->pid);
 	else if (WIFSIGNALED(c->status))

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keep.h"
 #include "options.h"
 #include "program.h"
 #include "reload.h"
@@ -101,21 +102,33 @@ static void tell_pair(struct crew *c, unsigned int np, unsigned int sp)
 	c->is_owed[np][sp] = is_owed;
 }
 
-/* A pair begins anew whenever one of its processes does. */
-static void pair_up(struct crew *c, unsigned int np, unsigned int sp)
-{
-	c->pairs.pair[np][sp].epoch++;
-	tell_pair(c, np, sp);
-}
-
-static void pair_up_one(struct crew *c, unsigned int i)
+/* Call a function for each pair of a process. */
+static void each_pair_of(struct crew *c, unsigned int i,
+			 void (*call)(struct crew *c, unsigned int np, unsigned int sp))
 {
 	if (is_np(c, i))
 		for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
-			pair_up(c, i, sp);
+			call(c, i, sp);
 	else
 		for (unsigned int np = 0; np < c->nps; np++)
-			pair_up(c, np, i - c->nps);
+			call(c, np, i - c->nps);
+}
+
+/* A pair begins anew whenever one of its processes does. */
+static void count_epoch(struct crew *c, unsigned int np, unsigned int sp)
+{
+	c->pairs.pair[np][sp].epoch++;
+}
+
+/*
+ * Let processes begin that were started. Whoever adopts them if arenad dies has to know of them
+ * before, and of the epochs before anybody is told.
+ */
+static void begin(struct crew *c, unsigned int first, unsigned int end)
+{
+	keep_renew(c);
+	for (unsigned int i = first; i < end; i++)
+		child_release(&c->child[i]);
 }
 
 static int start_each(struct crew *c, int ready_fd)
@@ -126,10 +139,25 @@ static int start_each(struct crew *c, int ready_fd)
 		ret = start_one(c, i, ready_fd);
 		c->started += !ret;
 	}
+	if (ret)
+		return ret;
 	/* Each process has the same epochs then, and waits for what it is told. */
-	for (unsigned int i = 0; i < c->nps && !ret; i++)
-		pair_up_one(c, i);
-	return ret;
+	for (unsigned int i = 0; i < c->nps; i++)
+		each_pair_of(c, i, count_epoch);
+	begin(c, 0, c->n);
+	for (unsigned int i = 0; i < c->nps; i++)
+		each_pair_of(c, i, tell_pair);
+	return 0;
+}
+
+void crew_init(struct crew *c)
+{
+	c->nps = c->options->nps;
+	c->n = c->nps + c->options->exports.n;
+	name_all(c);
+	lines_init(&c->lines, c->n);
+	c->reload->lines = &c->lines;
+	c->layout_fd = -1;
 }
 
 int crew_start(struct crew *c, const struct arena_layout *l, struct listen_set *sockets,
@@ -137,11 +165,7 @@ int crew_start(struct crew *c, const struct arena_layout *l, struct listen_set *
 {
 	int ret;
 
-	c->nps = c->options->nps;
-	c->n = c->nps + c->options->exports.n;
-	name_all(c);
-	lines_init(&c->lines, c->n);
-	c->reload->lines = &c->lines;
+	crew_init(c);
 	c->layout_fd = arena_layout_seal(l);
 	if (c->layout_fd < 0)
 		log_error("cannot make a memfd of the layout: %s", strerror(-c->layout_fd));
@@ -217,6 +241,7 @@ static void lose(struct crew *c, unsigned int ended)
 			 export_of(c, ended)->label,
 			 export_no_disk_words[export_of(c, ended)->no_disk]);
 	}
+	keep_renew(c);
 }
 
 /*
@@ -237,6 +262,7 @@ bool crew_reap(struct crew *c, bool is_ready)
 {
 	bool restarts = is_ready && c->options->hold_seconds;
 
+	keep_reap(c->keep);
 	for (unsigned int i = 0; i < c->started; i++) {
 		if (!child_reap(&c->child[i]))
 			continue;
@@ -260,7 +286,9 @@ static bool start_successor(struct crew *c, unsigned int i)
 	if (start_one(c, i, -1))
 		return plan_successor(c, i) || go_on_without(c, i, true);
 	log_info("%s is started again", c->name[i]);
-	pair_up_one(c, i);
+	each_pair_of(c, i, count_epoch);
+	begin(c, i, i + 1);
+	each_pair_of(c, i, tell_pair);
 	return true;
 }
 
@@ -287,22 +315,28 @@ bool crew_turn(struct crew *c)
 
 	reload_retry(c->reload);
 	tell_again(c);
+	keep_turn(c);
 	for (unsigned int i = 0; i < c->started && good; i++)
 		if (c->restart[i].is_due && !clock_left_ms(c->restart[i].due_at))
 			good = start_successor(c, i);
 	return good;
 }
 
+/* The shorter one of a pause and of the time until a process is started again. */
+static int sooner(int ms, const struct restart *r)
+{
+	int left = clock_left_ms(r->due_at);
+
+	return r->is_due && (ms < 0 || left < ms) ? left : ms;
+}
+
 int crew_wait_ms(const struct crew *c)
 {
 	int ms = is_owing(c) || reload_is_owing(c->reload) ? RETRY_MS : -1;
 
-	for (unsigned int i = 0; i < c->started; i++) {
-		int left = clock_left_ms(c->restart[i].due_at);
-
-		if (c->restart[i].is_due && (ms < 0 || left < ms))
-			ms = left;
-	}
+	ms = sooner(ms, &c->keep->restart);
+	for (unsigned int i = 0; i < c->started; i++)
+		ms = sooner(ms, &c->restart[i]);
 	return ms;
 }
 

@@ -23,6 +23,7 @@
 
 struct arenad_options;
 struct cpus_of;
+struct keep;
 struct reload;
 
 /**
@@ -30,6 +31,7 @@ struct reload;
  * @options: command line
  * @cpus: CPUs to which the processes are bound
  * @reload: what the NPs get by their control sockets
+ * @keep: what the next arenad needs of them
  * @nps: number of NPs
  * @n: number of all processes
  * @started: used entries of @child
@@ -47,6 +49,7 @@ struct crew {
 	const struct arenad_options *options;
 	const struct cpus_of *cpus;
 	struct reload *reload;
+	struct keep *keep;
 	unsigned int nps;
 	unsigned int n;
 	unsigned int started;
@@ -61,10 +64,13 @@ struct crew {
 	bool has_lost;
 };
 
+/** crew_init() - fill in what follows from @options: names, and that there is nothing yet */
+void crew_init(struct crew *c);
+
 /**
  * crew_start() - start all processes
- * @c: with @options, @cpus and @reload; all else is filled in, to be closed with crew_close() also
- *	if the call fails
+ * @c: with @options, @cpus, @reload and @keep; all else is filled in, to be closed with
+ *	crew_close() also if the call fails
  * @l: layout of the region
  * @sockets: listening sockets; those whose address is reused are closed
  * @ready_fd: descriptor to which each NP writes that it is ready

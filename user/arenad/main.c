@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * arenad: make a region, run the processes that work in it, remove it.
+ * arenad: make a region, or adopt one with its processes; run the processes that work in it, remove
+ * it.
  */
 #define _GNU_SOURCE
 #include <common/log.h>
@@ -8,46 +9,139 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <listen/socket.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "adopt.h"
+#include "command.h"
 #include "cpus.h"
+#include "earlier.h"
+#include "keep.h"
 #include "options.h"
 #include "preflight.h"
 #include "region.h"
 #include "reload.h"
+#include "runtime.h"
+#include "shape.h"
+#include "state.h"
 #include "supervise.h"
+#include "upgrade.h"
 
 /* What can be wrong for reasons of its own is tried before the region is made. */
-static int prepare(const struct arenad_options *o, struct reload *reload, struct cpus_of *cpus,
-		   struct listen_set *sockets)
+static int prepare(struct node *n, struct mshare **region)
 {
+	const struct arenad_options *o = n->options;
 	int ret = arenad_preflight(o);
 
 	if (!ret)
-		ret = cpus_plan(o, cpus);
+		ret = cpus_plan(o, n->cpus);
 	if (!ret)
-		ret = reload_open(reload, o);
-	return ret ? ret : listen_open(&o->listen, sockets);
+		ret = reload_open(n->reload, o);
+	if (!ret)
+		ret = listen_open(&o->listen, &n->sockets);
+	if (ret)
+		return ret;
+	ret = arenad_region_open(o, n->cpus, n->layout, region);
+	if (ret)
+		listen_close(&n->sockets);
+	return ret;
 }
 
-static int run(const struct arenad_options *o, struct reload *reload)
+/* Sockets that were passed to this arenad, too, are those that it adopts. */
+static int take_over(struct node *n, struct mshare **region)
 {
-	static struct arena_layout layout;
-	struct listen_set sockets;
-	struct cpus_of cpus;
-	struct mshare *region;
-	int status;
+	const struct arenad_options *o = n->options;
+	struct state *s = n->earlier;
+	int ret;
 
-	if (prepare(o, reload, &cpus, &sockets))
+	listen_forget(&o->listen);
+	ret = cpus_plan(o, n->cpus);
+	if (!ret)
+		ret = adopt_descriptors(s);
+	if (!ret)
+		ret = adopt_region(o, s, n->layout, region);
+	if (ret)
+		return ret;
+	n->sockets = s->listening;
+	reload_adopt(n->reload, o, s->bundle);
+	return 0;
+}
+
+static enum arenad_exit run(struct node *n)
+{
+	struct mshare *region;
+	enum arenad_exit status;
+
+	if (n->earlier ? take_over(n, &region) : prepare(n, &region))
 		return ARENAD_EXIT_ERROR;
-	if (arenad_region_open(o, &cpus, &layout, &region)) {
-		listen_close(&sockets);
-		return ARENAD_EXIT_ERROR;
+	n->keep->region = region;
+	n->keep->listening = &n->sockets;
+	status = arenad_supervise(n);
+	listen_close(&n->sockets);
+	arenad_region_close(n->options, region);
+	return status;
+}
+
+/* Its descriptors have other numbers in the keeper of the earlier arenad than in this process. */
+static int remember(struct keep *k, const struct runtime *r)
+{
+	int ret = state_read(r, &k->last);
+
+	if (ret)
+		return ret;
+	k->is_ready = true;
+	keep_adopt(k);
+	return 0;
+}
+
+static enum arenad_exit run_alone(struct node *n, const struct runtime *r, const char *shape)
+{
+	enum arenad_exit status = ARENAD_EXIT_ERROR;
+
+	n->keep->runtime = r;
+	n->keep->shape = shape;
+	n->keep->command = n->command->text;
+	if (earlier_find(r, n->options, shape, n->command, &n->earlier))
+		return status;
+	if (!n->earlier || !remember(n->keep, r))
+		status = run(n);
+	free(n->earlier);
+	return status;
+}
+
+static enum arenad_exit check(const struct arenad_options *o, const char *shape)
+{
+	struct runtime r;
+	int ret = runtime_look(&r, o->runtime_dir, o->region);
+
+	if (!ret)
+		ret = earlier_check(&r, shape);
+	runtime_close(&r);
+	return ret ? ARENAD_EXIT_ERROR : ARENAD_EXIT_OK;
+}
+
+static enum arenad_exit run_in(struct node *n)
+{
+	const struct arenad_options *o = n->options;
+	enum arenad_exit status = ARENAD_EXIT_ERROR;
+	char *shape = shape_text(o);
+	int lock = upgrade_take_lock();
+	struct runtime r;
+
+	n->is_same_process = lock >= 0;
+	if (!shape) {
+		log_error("there is no memory for the options");
+		return status;
 	}
-	status = arenad_supervise(o, &cpus, &layout, &sockets, reload);
-	listen_close(&sockets);
-	arenad_region_close(o, region);
+	if (o->check_adopt) {
+		status = check(o, shape);
+	} else {
+		if (!runtime_open(&r, o->runtime_dir, o->region, lock))
+			status = run_alone(n, &r, shape);
+		runtime_close(&r);
+	}
+	free(shape);
 	return status;
 }
 
@@ -63,18 +157,30 @@ static void keep_descriptors(void)
 
 int main(int argc, char **argv)
 {
+	static struct arena_layout layout;
 	struct reload reload = { .bundle = -1 };
+	struct keep keep = { .keeper = KEEPER_NONE };
 	struct arenad_options options;
+	struct command command;
+	struct cpus_of cpus;
+	struct node node = {
+		.options = &options, .command = &command, .cpus = &cpus, .layout = &layout,
+		.reload = &reload, .keep = &keep,
+	};
 	int status;
 
 	start_program("arenad");
 	keep_descriptors();
 	/* From now on signals wait until arenad_supervise() reads them. */
 	arenad_supervise_hold_signals();
+	if (command_keep(&command, argv)) {
+		log_error("cannot keep the command line: %s", strerror(errno));
+		return ARENAD_EXIT_ERROR;
+	}
 	arenad_options_parse(&options, argc, argv);
 	if (options.verbose)
 		log_init("arenad", LOG_LEVEL_DEBUG);
-	status = run(&options, &reload);
+	status = run_in(&node);
 	reload_close(&reload);
 	return status;
 }

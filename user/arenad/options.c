@@ -174,7 +174,13 @@ static const struct option_rule rules[] = {
 	  .argument = "WHAT",
 	  .help = "module, memfd or auto: the module if it is loaded (auto)" },
 	{ .name = "replace", .kind = OPTION_SET, FIELD(replace),
-	  .help = "remove an old region of this name first" },
+	  .help = "end the processes of an earlier arenad first, and remove an old region of this "
+		  "name" },
+	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(runtime_dir), .argument = "DIR",
+	  .help = "where the next arenad finds what it needs to adopt the processes "
+		  "(/run/msharearena)" },
+	{ .name = "check-adopt", .kind = OPTION_SET, FIELD(check_adopt),
+	  .help = "only say whether this arenad could adopt the processes that run" },
 	{ .name = "nps", .kind = OPTION_NUMBER, FIELD(nps), .min = 1, .max = PROTO_MAX_NPS,
 	  .argument = "N",
 	  .help = "network processes, which share the clients among them (1)" },
@@ -268,7 +274,8 @@ static const struct option_table table = {
 	.needed = "--region=NAME --listen=WHERE... --disk=NAME=PATH...",
 	.more = "Prints \"ready ADDRESS...\" when clients may come. SIGTERM and SIGINT "
 		"stop it and remove the region; SIGHUP makes it read the files of TLS "
-		"again; SIGUSR1 makes each process print its counters. Exit status: 0 it was asked "
+		"again; SIGUSR1 makes each process print its counters; SIGUSR2 puts the version "
+		"that is installed now in its place. Exit status: 0 it was asked "
 		"to stop, 1 an error, or a process died and stays down, 2 a wrong command line.",
 	.rule = rules,
 	.part = parts,

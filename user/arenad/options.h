@@ -57,7 +57,9 @@ struct arenad_disk {
  * @backend: backend of the region
  * @size: bytes of the region
  * @page_size: bytes of a page of the region, 0 if arenad has to choose
- * @replace: remove an old region of this name
+ * @replace: end earlier processes, and remove an old region of this name
+ * @runtime_dir: folder of what the next arenad needs, or NULL
+ * @check_adopt: say whether the processes could be adopted, and end
  * @listen: where clients are accepted
  * @exports: what clients can name, and may do
  * @disk: the disk of each export, served by an SP of its own
@@ -93,6 +95,8 @@ struct arenad_options {
 	uint64_t size;
 	uint64_t page_size;
 	bool replace;
+	const char *runtime_dir;
+	bool check_adopt;
 	struct listen_options listen;
 	struct export_set exports;
 	struct arenad_disk disk[PROTO_MAX_SPS];

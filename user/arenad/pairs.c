@@ -14,8 +14,7 @@
 #define FILES_A_PAIR	4U
 #define OTHER_FILES	512U
 
-/* Processes inherit the limit, and need no more of it than before. */
-static void raise_limit(unsigned int pairs)
+void pairs_raise_limit(unsigned int pairs)
 {
 	rlim_t wanted = FILES_A_PAIR * pairs + OTHER_FILES;
 	struct rlimit limit;
@@ -40,7 +39,7 @@ int pairs_open(struct pairs *p, const struct arenad_options *o, const struct are
 	int ret = 0;
 
 	*p = (struct pairs){ .nps = o->nps, .sps = o->exports.n };
-	raise_limit(p->nps * p->sps);
+	pairs_raise_limit(p->nps * p->sps);
 	for (unsigned int i = 0; i < p->nps * p->sps; i++) {
 		struct pair *pair = &p->pair[i / p->sps][i % p->sps];
 

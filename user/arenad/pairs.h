@@ -53,6 +53,13 @@ struct pairs {
  */
 int pairs_open(struct pairs *p, const struct arenad_options *o, const struct arena_layout *l);
 
+/**
+ * pairs_raise_limit() - raise the limit of open files to what so many pairs need, and all the rest
+ *
+ * Processes inherit the limit, and need no more of it than before.
+ */
+void pairs_raise_limit(unsigned int pairs);
+
 /** pairs_close() - close all of them */
 void pairs_close(struct pairs *p);
 

@@ -19,7 +19,7 @@ void ready_close(struct ready *r)
 	r->fd = -1;
 }
 
-static bool say_ready(const char *addresses)
+bool ready_say(const char *addresses)
 {
 	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout))
 		return true;
@@ -40,7 +40,7 @@ static bool take_ready(struct ready *r, const char *line)
 	if (r->n < r->wanted)
 		return true;
 	ready_close(r);
-	return say_ready(line + 5);
+	return ready_say(line + 5);
 }
 
 /* Take the whole lines that have come. */

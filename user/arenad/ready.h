@@ -41,6 +41,9 @@ void ready_init(struct ready *r, int fd, unsigned int wanted);
  */
 bool ready_take(struct ready *r);
 
+/** ready_say() - say that all are ready; @addresses with a blank before each. As ready_take() */
+bool ready_say(const char *addresses);
+
 /** ready_is_said() - were all NPs ready? */
 static inline bool ready_is_said(const struct ready *r)
 {

@@ -66,27 +66,39 @@ void reload_begin(struct reload *r, unsigned int np)
 		hand_over(r, np);
 }
 
-void reload_again(struct reload *r)
+bool reload_read(struct reload *r)
 {
-	const struct tls_files *files = &r->options->tls_files;
-	int bundle, taken = 0;
+	int bundle;
 
 	if (r->bundle < 0) {
 		log_info("reload: no files are in use, as TLS is off");
-		return;
+		return false;
 	}
 	bundle = read_files(r->options);
 	if (bundle < 0) {
 		log_error("reload: the files of TLS stay in use as they were");
-		return;
+		return false;
 	}
 	close(r->bundle);
 	r->bundle = bundle;
+	return true;
+}
+
+void reload_hand_over(struct reload *r)
+{
+	const struct tls_files *files = &r->options->tls_files;
+	int taken = 0;
+
 	for (unsigned int i = 0; i < r->options->nps; i++)
 		taken += hand_over(r, i);
 	log_info("reload: %s%s%s read again and handed to %d network processes",
 		 files->folder ? files->folder : "", files->folder && files->psk ? " and " : "",
 		 files->psk ? files->psk : "", taken);
+}
+
+void reload_adopt(struct reload *r, const struct arenad_options *o, int bundle)
+{
+	*r = (struct reload){ .options = o, .bundle = bundle };
 }
 
 bool reload_is_owing(const struct reload *r)

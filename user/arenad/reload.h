@@ -41,12 +41,20 @@ int reload_open(struct reload *r, const struct arenad_options *o);
 /** reload_begin() - put the files into the control socket of an NP that is about to be started */
 void reload_begin(struct reload *r, unsigned int np);
 
+/** reload_adopt() - go on with the files that an earlier arenad has read; -1 if TLS is off */
+void reload_adopt(struct reload *r, const struct arenad_options *o, int bundle);
+
 /**
- * reload_again() - read the files again and hand them to all NPs
+ * reload_read() - read the files again
  *
- * If one of them is bad, all stay in use as they were. It logs what it has done.
+ * If one of them is bad, all stay in use as they were. It logs its errors.
+ *
+ * Return: are there others to be handed over?
  */
-void reload_again(struct reload *r);
+bool reload_read(struct reload *r);
+
+/** reload_hand_over() - hand what was read to all NPs, and log that */
+void reload_hand_over(struct reload *r);
 
 /** reload_is_owing() - is reload_retry() to be called in a while? */
 bool reload_is_owing(const struct reload *r);

@@ -12,26 +12,52 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adopt.h"
 #include "crew.h"
+#include "keep.h"
 #include "ready.h"
 #include "reload.h"
+#include "upgrade.h"
 
 /* Exit status of an arena-sp whose last network process has ended. */
 #define SP_PEER_ENDED	3
 
+/* Signals, the NPs that become ready, and the keeper. */
+#define OTHER_FDS	3U
+
 /**
  * struct supervisor - what arenad waits for
- * @sockets: listening sockets, until the processes are stopped
+ * @node: everything else
  * @crew: the processes
  * @signal_fd: signalfd
  * @ready: which NPs are ready
  */
 struct supervisor {
-	struct listen_set *sockets;
+	struct node *node;
 	struct crew crew;
 	int signal_fd;
 	struct ready ready;
 };
+
+/* Who adopts the processes has to have what they have got. */
+static void reload(struct crew *c)
+{
+	if (!reload_read(c->reload))
+		return;
+	keep_renew(c);
+	reload_hand_over(c->reload);
+}
+
+static void upgrade_if_kept(const struct supervisor *sv)
+{
+	const struct keep *k = sv->node->keep;
+
+	if (k->keeper.pidfd >= 0 && k->is_ready)
+		upgrade(sv->node->command, k->runtime);
+	else
+		log_error("SIGUSR2: %s, so nothing is replaced",
+			  k->is_ready ? "there is no keeper" : "not all processes are ready yet");
+}
 
 /* Read a signal. Return true if arenad has to stop. */
 static bool handle_signal(struct supervisor *sv)
@@ -45,7 +71,11 @@ static bool handle_signal(struct supervisor *sv)
 		return false;
 	}
 	if (info.ssi_signo == SIGHUP) {
-		reload_again(sv->crew.reload);
+		reload(&sv->crew);
+		return false;
+	}
+	if (info.ssi_signo == SIGUSR2) {
+		upgrade_if_kept(sv);
 		return false;
 	}
 	log_info("%s: stopping", strsignal((int)info.ssi_signo));
@@ -53,15 +83,16 @@ static bool handle_signal(struct supervisor *sv)
 }
 
 /* Wait until something happens, or is to be done. Return: 0, also without an event, or -errno. */
-static int wait_for_events(const struct supervisor *sv, struct pollfd fd[2 + CREW_MAX])
+static int wait_for_events(const struct supervisor *sv, struct pollfd fd[OTHER_FDS + CREW_MAX])
 {
 	const struct crew *c = &sv->crew;
 
 	fd[0] = (struct pollfd){ .fd = sv->signal_fd, .events = POLLIN };
 	fd[1] = (struct pollfd){ .fd = sv->ready.fd, .events = POLLIN };
+	fd[2] = (struct pollfd){ .fd = c->keep->keeper.pidfd, .events = POLLIN };
 	for (unsigned int i = 0; i < c->started; i++)
-		fd[2 + i] = (struct pollfd){ .fd = c->child[i].pidfd, .events = POLLIN };
-	if (poll(fd, 2 + c->started, crew_wait_ms(c)) >= 0)
+		fd[OTHER_FDS + i] = (struct pollfd){ .fd = c->child[i].pidfd, .events = POLLIN };
+	if (poll(fd, OTHER_FDS + c->started, crew_wait_ms(c)) >= 0)
 		return 0;
 	fd[0].revents = 0;
 	fd[1].revents = 0;
@@ -71,14 +102,26 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[2 + CRE
 	return -errno;
 }
 
+/* From now on the processes are worth to be adopted. */
+static bool take_ready(struct supervisor *sv)
+{
+	bool is_said = ready_take(&sv->ready);
+
+	if (is_said && !sv->node->keep->is_ready && ready_is_said(&sv->ready)) {
+		sv->node->keep->is_ready = true;
+		keep_renew(&sv->crew);
+	}
+	return is_said;
+}
+
 static enum arenad_exit watch(struct supervisor *sv)
 {
-	struct pollfd fd[2 + CREW_MAX];
+	struct pollfd fd[OTHER_FDS + CREW_MAX];
 
 	while (!wait_for_events(sv, fd)) {
 		if (fd[0].revents && handle_signal(sv))
 			return ARENAD_EXIT_OK;
-		if (fd[1].revents && !ready_take(&sv->ready))
+		if (fd[1].revents && !take_ready(sv))
 			return ARENAD_EXIT_ERROR;
 		if (!crew_reap(&sv->crew, ready_is_said(&sv->ready)) || !crew_turn(&sv->crew))
 			return ARENAD_EXIT_ERROR;
@@ -92,6 +135,9 @@ static enum arenad_exit watch(struct supervisor *sv)
  */
 static bool ended_well(const struct child *c, bool is_sp)
 {
+	/* It has ended when it was asked to; its end is known to nobody. */
+	if (c->status == CHILD_STATUS_UNKNOWN)
+		return true;
 	if (WIFSIGNALED(c->status))
 		return WTERMSIG(c->status) == SIGTERM;
 	return !WEXITSTATUS(c->status) || (is_sp && WEXITSTATUS(c->status) == SP_PEER_ENDED);
@@ -121,8 +167,8 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 	unsigned int n = c->started, nps = n < c->nps ? n : c->nps;
 	bool had_ended[CREW_MAX] = { false }, good;
 
-	listen_refuse(sv->sockets);
-	listen_close(sv->sockets);
+	listen_refuse(&sv->node->sockets);
+	listen_close(&sv->node->sockets);
 	crew_leave(c);
 	for (unsigned int i = 0; i < n; i++)
 		had_ended[i] = c->child[i].pidfd < 0;
@@ -140,6 +186,7 @@ static void signal_set(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGUSR2);
 	sigaddset(set, SIGHUP);
 }
 
@@ -154,6 +201,7 @@ void arenad_supervise_hold_signals(void)
 	 * they ignore it, so that none of them ends by it before it is prepared.
 	 */
 	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 }
 
@@ -169,34 +217,68 @@ static int signals_open(void)
 	return fd;
 }
 
-enum arenad_exit arenad_supervise(const struct arenad_options *o, const struct cpus_of *cpus,
-				  const struct arena_layout *l, struct listen_set *sockets,
-				  struct reload *reload)
+static int start(struct supervisor *sv)
+{
+	int ends[2], ret;
+
+	if (pipe2(ends, O_CLOEXEC)) {
+		log_error("pipe: %s", strerror(errno));
+		return -errno;
+	}
+	ready_init(&sv->ready, ends[0], sv->node->options->nps);
+	ret = crew_start(&sv->crew, sv->node->layout, &sv->node->sockets, ends[1]);
+	/* Only the NPs have the write end now, so the pipe ends with them. */
+	close(ends[1]);
+	return ret;
+}
+
+static bool say_addresses(const struct listen_set *set)
+{
+	char text[READY_SIZE] = "";
+
+	for (unsigned int i = 0; i < set->n; i++) {
+		size_t length = strlen(text);
+
+		text[length++] = ' ';
+		listen_format(set->socket[i].fd, text + length, sizeof(text) - length);
+	}
+	return ready_say(text);
+}
+
+static int adopt(struct supervisor *sv)
+{
+	struct node *n = sv->node;
+
+	ready_init(&sv->ready, -1, n->options->nps);
+	sv->ready.n = sv->ready.wanted;
+	adopt_crew(&sv->crew, n->earlier);
+	keep_renew(&sv->crew);
+	if (!n->is_same_process && !say_addresses(&sv->crew.sockets[0]))
+		return -EIO;
+	return 0;
+}
+
+enum arenad_exit arenad_supervise(struct node *n)
 {
 	static struct supervisor sv;
 	enum arenad_exit status = ARENAD_EXIT_ERROR;
-	int ends[2];
 
-	sv.sockets = sockets;
-	sv.crew = (struct crew){ .options = o, .cpus = cpus, .reload = reload };
+	sv.node = n;
+	sv.crew = (struct crew){
+		.options = n->options, .cpus = n->cpus, .reload = n->reload, .keep = n->keep,
+	};
+	sv.ready.fd = -1;
 	sv.signal_fd = signals_open();
 	if (sv.signal_fd < 0)
 		return status;
-	if (pipe2(ends, O_CLOEXEC)) {
-		log_error("pipe: %s", strerror(errno));
-		goto close_signals;
-	}
-	ready_init(&sv.ready, ends[0], o->nps);
-	if (!crew_start(&sv.crew, l, sockets, ends[1]))
+	if (!(n->earlier ? adopt(&sv) : start(&sv)))
 		status = ARENAD_EXIT_OK;
-	/* Only the NPs have the write end now, so the pipe ends with them. */
-	close(ends[1]);
 	if (status == ARENAD_EXIT_OK)
 		status = watch(&sv);
 	status = stop_all(&sv, status);
+	keep_end(n->keep);
 	crew_close(&sv.crew);
 	ready_close(&sv.ready);
-close_signals:
 	close(sv.signal_fd);
 	return status;
 }

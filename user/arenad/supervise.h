@@ -7,32 +7,54 @@
 #define ARENAD_SUPERVISE_H
 
 #include <listen/socket.h>
+#include <stdbool.h>
 
 #include "options.h"
 
 struct arena_layout;
+struct command;
 struct cpus_of;
+struct keep;
 struct reload;
+struct state;
+
+/**
+ * struct node - what there is before the processes are watched
+ * @options: command line
+ * @command: the same, as it was given
+ * @cpus: CPUs to which the processes are bound
+ * @layout: layout of the region
+ * @sockets: listening sockets for the NPs; closed when the processes are stopped
+ * @reload: what the NPs get by their control sockets
+ * @keep: what the next arenad needs
+ * @earlier: what an earlier arenad has left, with descriptors of this process; NULL if processes
+ *	are to be started
+ * @is_same_process: the earlier arenad was this process, which has said that clients may come
+ */
+struct node {
+	const struct arenad_options *options;
+	const struct command *command;
+	struct cpus_of *cpus;
+	struct arena_layout *layout;
+	struct listen_set sockets;
+	struct reload *reload;
+	struct keep *keep;
+	struct state *earlier;
+	bool is_same_process;
+};
 
 /**
  * arenad_supervise_hold_signals() - block signals until arenad_supervise()
  *
- * These are SIGTERM, SIGINT, SIGUSR1 and SIGHUP. Call it before anything is made that has to be
- * removed again.
+ * These are SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGHUP. Call it before anything is
+ * made that has to be removed again.
  */
 void arenad_supervise_hold_signals(void);
 
 /**
  * arenad_supervise() - run the processes until a signal asks to stop, or one dies that cannot be
  *	started again and without which the node cannot go on
- * @o: command line
- * @cpus: CPUs to which the processes are bound
- * @l: layout of the region
- * @sockets: listening sockets for the NPs; closed when the processes are stopped
- * @reload: what the NPs get by their control sockets
  */
-enum arenad_exit arenad_supervise(const struct arenad_options *o, const struct cpus_of *cpus,
-				  const struct arena_layout *l, struct listen_set *sockets,
-				  struct reload *reload);
+enum arenad_exit arenad_supervise(struct node *n);
 
 #endif /* ARENAD_SUPERVISE_H */

@@ -283,6 +283,19 @@ int listen_open(const struct listen_options *o, struct listen_set *set)
 	return ret;
 }
 
+void listen_forget(const struct listen_options *o)
+{
+	struct activation a;
+
+	for (unsigned int i = 0; i < o->n; i++)
+		if (o->place[i].kind == LISTEN_FD)
+			close(o->place[i].fd);
+	if (activation_take(&a))
+		return;
+	for (unsigned int i = 0; i < a.n; i++)
+		close(a.entry[i].fd);
+}
+
 /* Make another socket at the address of @fd. */
 static int make_again(struct listen_socket *s, const struct listen_options *o, int fd)
 {

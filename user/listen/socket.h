@@ -49,6 +49,15 @@ struct listen_set {
 int listen_open(const struct listen_options *o, struct listen_set *set);
 
 /**
+ * listen_forget() - close the sockets that were passed to this process
+ * @o: where to listen
+ *
+ * It is for a process that has got these sockets in another way, and would leave clients waiting in
+ * those that nobody accepts from.
+ */
+void listen_forget(const struct listen_options *o);
+
+/**
  * listen_again() - make the sockets of one of several processes
  * @o: where and how
  * @first: sockets of listen_open()

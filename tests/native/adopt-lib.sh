@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # tmp and the like are those of lib.sh
+# Helpers for tests in which an arenad dies or is replaced and another one adopts its processes. A
+# test sources this file after lib.sh. The log of all arenads is one file.
+
+# workers: print the ids of the NPs and SPs
+workers()
+{
+	{ children arena-np; children arena-sp; } | sort -n | xargs
+}
+
+are_started() { [ "$(workers | wc -w)" = "$1" ]; }
+keeper() { children arena-keeper; }
+has_keeper() { [ "$(keeper | wc -l)" = 1 ]; }
+all_gone() { local pid; for pid; do gone "$pid" || return 1; done; }
+
+# status_of PID KEY: a value in /proc/PID/status
+status_of() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
+
+# np I: print the id of NP I
+np()
+{
+	local pid
+
+	for pid in $(children arena-np); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- " --id $1 " && echo "$pid"
+	done 2>/dev/null
+}
+
+# arenad_append ARGUMENT...: run arenad in the background, with the log behind that of the others
+arenad_append()
+{
+	local arguments=()
+
+	for_nps "$@"
+	: >"$tmp/out"
+	arenad --region test --backend "$backend" "${listen[@]}" --nps "$NPS" \
+		"${arguments[@]}" >"$tmp/out" 2>>"$tmp/log" &
+}
+
+await_ready()
+{
+	if ! wait_for 60 grep -q '^ready' "$tmp/out"; then
+		echo "Bail out! arenad does not become ready"
+		sed 's/^/# /' "$tmp/log"
+		exit 1
+	fi
+	address=$(awk '/^ready/ { print $2; exit }' "$tmp/out")
+}
+
+# adopt_start ARGUMENT...: start an arenad; sets $first_address beside what arenad_start sets
+adopt_start()
+{
+	: >"$tmp/log"
+	arenad_append "$@"
+	arenad_pid=$!
+	await_ready
+	# shellcheck disable=SC2034 # for the tests
+	first_address=$address
+}
+
+# adopt_next ARGUMENT...: start the next arenad, whose log is empty at first
+adopt_next()
+{
+	: >"$tmp/log"
+	arenad_append "$@"
+	arenad_pid=$!
+	await_ready
+}
+
+# arenad_next ARGUMENT...: run an arenad that is expected to end; sets $next_status
+arenad_next()
+{
+	: >"$tmp/log"
+	arenad_append "$@"
+	wait $!
+	# shellcheck disable=SC2034 # for the tests
+	next_status=$?
+}
+
+# kill_arenad: kill arenad alone
+kill_arenad()
+{
+	kill -KILL "$arenad_pid"
+	wait "$arenad_pid" 2>/dev/null
+	wait_for 10 gone "$arenad_pid"
+}
+
+# load EXPORT: a client writes, and reads and compares, in a connection each, until load_ends
+load()
+{
+	fio --name=load --ioengine=nbd --uri="nbd://$address/$1" --rw=randwrite --bs=4k \
+		--size=48M --iodepth=16 --numjobs=1 --verify=crc32c --verify_backlog=64 \
+		--aux-path="$tmp" --rate_iops=2000 --continue_on_error=none >"$tmp/load" 2>&1 &
+	load_pid=$!
+	at_exit end_process "$load_pid"
+	wait_for 20 eval "ss -Htn state established | grep -q ':${address##*:} *$\|:${address##*:} '"
+}
+
+load_ends() { wait "$load_pid" || { cat "$tmp/load"; return 1; }; }
+
+# still_served: new clients are served, and the load goes on
+still_served()
+{
+	local name
+
+	for name in one two; do
+		[ "$(nbdinfo --size "nbd://$address/$name")" = 67108864 ] || return 1
+	done
+}
+
+# all_served: several clients are served, some by each NP
+all_served()
+{
+	still_served && still_served && still_served && still_served
+}

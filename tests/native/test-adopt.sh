@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: the processes serve on when arenad dies, and the next arenad adopts them: clients see nothing
+# of it, and what dies is started again. What cannot be adopted is left alone, and arenad says what
+# to do.
+# shellcheck disable=SC2154 # status is set by lib.sh
+NPS=2
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=adopt-lib.sh
+. "$(dirname "$0")/adopt-lib.sh"
+requires fio nbdinfo
+
+one=$(disk one 64M)
+two=$(disk two 64M)
+common=(--disk "one=$one" --disk "two=$two")
+
+adopt_start "${common[@]}"
+before=$(workers)
+ok "a keeper runs beside arenad" test -n "$(keeper)"
+is "the keeper has no capability" "$(status_of "$(keeper)" CapEff)" 0000000000000000
+is "the keeper may make no system call but those of its list" "$(status_of "$(keeper)" Seccomp)" 2
+is "nobody but the user may look into the runtime folder" \
+	"$(stat -c %a "$RUNTIME_DIRECTORY") $(stat -c %a "$RUNTIME_DIRECTORY/test.state")" "700 600"
+load one
+kill_arenad
+ok "clients are served while there is no arenad" still_served
+is "the processes are the same ones while there is no arenad" "$(workers)" "$before"
+old_keeper=$(keeper)
+adopt_next "${common[@]}"
+is "the next arenad says the address of the earlier one" "$address" "$first_address"
+ok "the next arenad says that it has adopted four processes" \
+	says "has adopted region test and 4 processes"
+is "the next arenad has the processes of the earlier one" "$(workers)" "$before"
+ok "the keeper of the earlier arenad has ended" wait_for 10 gone "$old_keeper"
+ok "the next arenad has one keeper" test "$(keeper | wc -l)" = 1
+ok "a client that was connected to the end has read what it wrote" load_ends
+
+killed=$(np 0)
+kill -KILL "$killed"
+ok "a network process that was adopted is started again when it is killed" \
+	wait_for 20 says "arena-np 0 is started again"
+ok "the network process that is started again serves clients" wait_for 20 all_served
+
+kill_arenad
+kill -KILL "$(np 1)"
+adopt_next "${common[@]}"
+ok "a network process that is killed while there is no arenad is started again by the next one" \
+	wait_for 20 says "arena-np 1 is started again"
+ok "both network processes serve clients after that" wait_for 20 all_served
+
+arenad_next "${common[@]}" --runtime-dir "$RUNTIME_DIRECTORY"
+ok "a second arenad says that another one runs" \
+	says "another arenad (process $arenad_pid) runs region test"
+is "a second arenad ends with status 1" "$next_status" 1
+
+before=$(workers)
+old_keeper=$(keeper)
+kill -KILL "$old_keeper"
+ok "arenad starts another keeper when it is killed" wait_for 20 says "another one is started"
+ok "there is a keeper again" wait_for 20 has_keeper
+kill_arenad
+adopt_next "${common[@]}"
+is "the next arenad adopts the processes by the keeper that was started later" \
+	"$(workers)" "$before"
+
+kill_arenad
+arenad_next "${common[@]}" --np-buffers 512
+is "an arenad with another number of buffers ends with status 1" "$next_status" 1
+ok "an arenad with another number of buffers says with which ones the processes run" \
+	says "the running processes have --np-buffers 1024"
+ok "an arenad with another number of buffers says what it was asked for" \
+	says "this command line has --np-buffers 512"
+ok "clients are served after an arenad has refused to adopt" still_served
+adopt_next "${common[@]}" --idle-timeout 700
+ok "an arenad with another idle timeout says that the processes keep their options" \
+	says "each keeps its options until it is started again"
+is "an arenad with another idle timeout adopts the processes" "$(workers)" "$before"
+
+pids=$(workers)
+kill -TERM "$arenad_pid"
+arenad_wait
+is "arenad ends with status 0 on SIGTERM after it has adopted processes" "$status" 0
+is "arenad leaves no process on SIGTERM after it has adopted some" "$(processes_left)" ""
+is "arenad leaves no file in the runtime folder" "$(ls "$RUNTIME_DIRECTORY")" ""
+
+adopt_start "${common[@]}"
+pids=$(workers)
+dead=$(keeper)
+kill -STOP "$arenad_pid"
+kill -KILL "$dead"
+kill_arenad
+ok "clients are served when arenad and the keeper are dead" still_served
+arenad_next "${common[@]}"
+is "the next arenad ends with status 1 if the keeper is dead, too" "$next_status" 1
+ok "the next arenad names the processes that still run" says "of an earlier arenad still runs"
+ok "the next arenad says that --replace ends the processes" says "--replace ends them"
+ok "clients are served after an arenad has found no keeper" still_served
+adopt_next "${common[@]}" --replace
+# shellcheck disable=SC2086 # a list
+ok "--replace ends the processes of the earlier arenad" all_gone $pids
+ok "--replace starts others, which serve clients" all_served
+pids=$(workers)
+kill_arenad
+adopt_next "${common[@]}" --np-buffers 512 --replace
+# shellcheck disable=SC2086 # a list
+ok "--replace also ends processes that have a keeper" all_gone $pids
+ok "--replace starts processes with other options" all_served
+arenad_stop
+is "arenad ends with status 0 after --replace" "$status" 0
+
+arenad_run "${common[@]}"
+wait_for 20 are_started 4
+kill_arenad
+adopt_next "${common[@]}"
+ok "an arenad that is killed while it starts is followed by one that serves" all_served
+arenad_stop
+is "the arenad that has followed ends with status 0" "$status" 0
+is "no process of the arenad that was killed at its start is left" "$(processes_left)" ""
+done_testing

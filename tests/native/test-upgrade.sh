@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: SIGUSR2 puts the arenad that is installed now in the place of the one that runs, under load,
+# and a version that does not fit changes nothing.
+# shellcheck disable=SC2154 # status is set by lib.sh
+NPS=2
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=adopt-lib.sh
+. "$(dirname "$0")/adopt-lib.sh"
+requires fio nbdinfo gcc
+
+# The arenad that runs is a copy, in whose place others are put as an installation does it.
+mkdir "$tmp/bin"
+install_arenad()
+{
+	cp "$1" "$tmp/bin/.new"
+	chmod 755 "$tmp/bin/.new"
+	mv "$tmp/bin/.new" "$tmp/bin/arenad"
+}
+install_arenad "$BUILD/arenad"
+PATH=$tmp/bin:$PATH
+
+# other_version FILE: build an arenad that differs from this one in the version of its state
+other_version()
+{
+	local flags
+
+	read -ra flags <"$BUILD/obj/flags"
+	"${flags[@]}" -DSTATE_VERSION=2U -c -o "$tmp/state.o" user/arenad/state.c &&
+		"${flags[@]}" -o "$1" "$BUILD/obj/user/arenad/main.o" "$tmp/state.o" \
+			-Wl,--start-group "$BUILD/obj/parts-arenad.a" "$BUILD"/obj/lib*.a \
+			-Wl,--end-group -luring -lgnutls -lhwloc -lseccomp
+}
+
+# refuses NAME TEXT: SIGUSR2 leaves arenad as it is, and the log has the text
+refuses()
+{
+	local exe
+
+	exe=$(stat -Lc %i "/proc/$arenad_pid/exe")
+	: >"$tmp/log"
+	kill -USR2 "$arenad_pid"
+	ok "arenad says that it goes on after $1" wait_for 20 says "this arenad goes on"
+	ok "arenad says why it does not execute $1" says "$2"
+	is "arenad is the same program after $1" "$(stat -Lc %i "/proc/$arenad_pid/exe")" "$exe"
+	is "the processes are the same ones after $1" "$(workers)" "$before"
+	ok "clients are served after $1" still_served
+}
+
+one=$(disk one 64M)
+two=$(disk two 64M)
+adopt_start --disk "one=$one" --disk "two=$two" --bindir "$BUILD"
+before=$(workers)
+load one
+
+printf '#!/bin/sh\nexit 1\n' >"$tmp/fails"
+install_arenad "$tmp/fails"
+refuses "a version that ends with status 1" "cannot adopt the processes (status 1)"
+printf '#!/bin/sh\nexec sleep 1000\n' >"$tmp/hangs"
+install_arenad "$tmp/hangs"
+refuses "a version that does not say whether it fits" "has not said within 10 s"
+ok "an arenad is built that has another version of the state" other_version "$tmp/other"
+install_arenad "$tmp/other"
+refuses "a version that does not understand the state" \
+	"the running processes are of a version that this arenad"
+rm "$tmp/bin/arenad"
+refuses "a version that is not there" "No such file or directory"
+
+install_arenad "$BUILD/arenad"
+for i in 1 2 3; do
+	: >"$tmp/log"
+	exe=$(stat -Lc %i "/proc/$arenad_pid/exe")
+	install_arenad "$BUILD/arenad"
+	kill -USR2 "$arenad_pid"
+	ok "SIGUSR2 makes the installed arenad adopt the processes, time $i" \
+		wait_for 20 says "has adopted region test and 4 processes"
+	is "the program of arenad's process is another file, time $i" \
+		"$([ "$(stat -Lc %i "/proc/$arenad_pid/exe")" != "$exe" ] && echo another)" another
+	ok "there is one keeper, time $i" wait_for 20 has_keeper
+done
+is "the processes of clients are the same ones" "$(workers)" "$before"
+is "arenad says once that clients may come" "$(grep -c ^ready "$tmp/out")" 1
+arenad --region test --backend memfd --size 512M --disk "one=$one" --disk "two=$two" --bindir "$BUILD" \
+	"${listen[@]}" --nps 2 2>"$tmp/second"
+is "another arenad is refused after arenad was replaced" $? 1
+ok "another arenad is told which process runs" \
+	grep -q "another arenad (process $arenad_pid) runs" "$tmp/second"
+ok "the client that was connected all the time has read what it wrote" load_ends
+kill -KILL "$(np 0)"
+ok "the arenad that was put in place starts a network process again" \
+	wait_for 20 says "arena-np 0 is started again"
+ok "all clients are served" wait_for 20 all_served
+arenad_stop
+is "the arenad that was put in place ends with status 0" "$status" 0
+is "no process is left" "$(processes_left)" ""
+done_testing

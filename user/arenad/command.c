@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "command.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static unsigned int count(char **argv)
+{
+	unsigned int n = 0;
+
+	while (argv[n])
+		n++;
+	return n;
+}
+
+/* With the folder in which arenad is, because it might change to another one. */
+static int name_path(char *path, const char *name)
+{
+	char folder[PATH_MAX];
+	int n;
+
+	if (*name == '/')
+		n = snprintf(path, PATH_MAX, "%s", name);
+	else if (getcwd(folder, sizeof(folder)))
+		n = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+	else
+		return -errno;
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static bool is_this_program(const char *path)
+{
+	struct stat own, named;
+
+	return !stat("/proc/self/exe", &own) && !stat(path, &named) &&
+	       own.st_dev == named.st_dev && own.st_ino == named.st_ino;
+}
+
+/*
+ * A name that leads to this program is kept, also if it is a link, which may lead to another
+ * version later. Without such a name, as after fexecve(3), the file itself is named.
+ */
+static int find_path(char *path)
+{
+	const char *name = (const char *)getauxval(AT_EXECFN);
+	ssize_t n;
+
+	if (name && !name_path(path, name) && is_this_program(path))
+		return 0;
+	n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	return 0;
+}
+
+static char *join(char **argv)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (char **at = argv + 1; *at; at++)
+		fprintf(f, "%s%s", at == argv + 1 ? "" : " ", *at);
+	if (!fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}
+
+int command_keep(struct command *c, char **argv)
+{
+	unsigned int n = count(argv);
+
+	if (!n)
+		return -EINVAL;
+	/* One more for command_exec(), and the NULL. */
+	c->argv = calloc(n + 2, sizeof(*c->argv));
+	c->text = join(argv);
+	if (!c->argv || !c->text)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n; i++) {
+		c->argv[i] = strdup(argv[i]);
+		if (!c->argv[i])
+			return -ENOMEM;
+	}
+	return find_path(c->path);
+}
+
+int command_exec(const struct command *c, const char *more)
+{
+	unsigned int n = count(c->argv);
+	int ret;
+
+	/* execv() promises not to write to it. */
+	c->argv[n] = (char *)(uintptr_t)more;
+	execv(c->path, c->argv);
+	ret = -errno;
+	c->argv[n] = NULL;
+	return ret;
+}

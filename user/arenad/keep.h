@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What arenad does while it lives so that the next one can adopt its processes: it has a keeper
+ * with all descriptors, and a state that says what they are. Both are made anew when something has
+ * changed, and at each moment of that there is one pair of the two that fits. This header must not
+ * know how they are adopted.
+ */
+#ifndef ARENAD_KEEP_H
+#define ARENAD_KEEP_H
+
+#include <stdbool.h>
+
+#include "keeper.h"
+#include "restart.h"
+
+struct crew;
+struct listen_set;
+struct mshare;
+struct runtime;
+struct state;
+
+/**
+ * struct keep - the keeper, and what it is made from
+ * @runtime: the folder of the state
+ * @shape: the options that count
+ * @command: the command line
+ * @region: the region
+ * @listening: sockets that all NPs have
+ * @is_ready: all NPs were ready once
+ * @keeper: the keeper
+ * @restart: what is known of its deaths
+ * @last: what the state was last, NULL before the first one
+ */
+struct keep {
+	const struct runtime *runtime;
+	const char *shape;
+	const char *command;
+	const struct mshare *region;
+	const struct listen_set *listening;
+	bool is_ready;
+	struct keeper keeper;
+	struct restart restart;
+	struct state *last;
+};
+
+/** keep_adopt() - have the keeper that @k->last names, until there is one of this arenad */
+void keep_adopt(struct keep *k);
+
+/**
+ * keep_renew() - have a keeper and a state of the processes as they are now
+ *
+ * It is to be called before a process that was started begins, and whenever descriptors or epochs
+ * have changed. Without a keeper the processes run all the same, and no arenad can adopt them: that
+ * is logged, and keep_turn() tries again.
+ */
+void keep_renew(struct crew *c);
+
+/** keep_reap() - look whether the keeper has ended, and plan another one */
+void keep_reap(struct keep *k);
+
+/** keep_turn() - make a keeper that is due */
+void keep_turn(struct crew *c);
+
+/** keep_end() - end the keeper, and leave no state */
+void keep_end(struct keep *k);
+
+#endif /* ARENAD_KEEP_H */

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "upgrade.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "runtime.h"
+
+/* The variable that tells the new version which descriptor has the lock. */
+#define LOCK_VARIABLE	"ARENAD_LOCK_FD"
+
+__attribute__((noreturn))
+static void check(const struct command *c)
+{
+	sigset_t none;
+
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	log_error("cannot execute %s: %s", c->path, strerror(-command_exec(c, "--check-adopt")));
+	_exit(1);
+}
+
+/* Return: the status of the process, -1 if it has not ended in time. */
+static int await(pid_t pid)
+{
+	struct pollfd fd = { .fd = child_pidfd(pid), .events = POLLIN };
+	int status = -1;
+
+	if (fd.fd < 0 || poll(&fd, 1, UPGRADE_CHECK_MS) <= 0)
+		/* With all that it has started. */
+		kill(-pid, SIGKILL);
+	if (waitpid(pid, &status, 0) != pid || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		status = -1;
+	if (fd.fd >= 0)
+		close(fd.fd);
+	return status;
+}
+
+/* While it is asked, nothing else is done: the processes need arenad for nothing meanwhile. */
+static int ask(const struct command *c)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		check(c);
+	if (pid < 0) {
+		log_error("cannot start %s: %s", c->path, strerror(errno));
+		return -errno;
+	}
+	status = await(pid);
+	if (!status)
+		return 0;
+	if (status < 0)
+		log_error("%s has not said within %d s whether it can adopt the processes",
+			  c->path, UPGRADE_CHECK_MS / 1000);
+	else
+		log_error("%s cannot adopt the processes (status %d)", c->path,
+			  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	return -EPROTO;
+}
+
+static int leave_lock(int lock)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", lock);
+	return fcntl(lock, F_SETFD, 0) || setenv(LOCK_VARIABLE, text, 1) ? -errno : 0;
+}
+
+void upgrade(const struct command *c, const struct runtime *r)
+{
+	int ret = ask(c);
+
+	if (!ret)
+		ret = leave_lock(r->lock);
+	if (!ret) {
+		log_info("executing %s in place of this arenad", c->path);
+		ret = command_exec(c, NULL);
+		log_error("cannot execute %s: %s", c->path, strerror(-ret));
+	}
+	fcntl(r->lock, F_SETFD, FD_CLOEXEC);
+	unsetenv(LOCK_VARIABLE);
+	log_error("this arenad goes on, and nothing was changed");
+}
+
+int upgrade_take_lock(void)
+{
+	const char *text = getenv(LOCK_VARIABLE);
+	int fd = text ? atoi(text) : -1;
+
+	unsetenv(LOCK_VARIABLE);
+	if (fd < 0 || fcntl(fd, F_GETFD) < 0)
+		return -1;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
