@@ -19,18 +19,21 @@
  * @CONTROL_PEER: the pidfd of a process to which this one has a channel, and the epoch in which the
  *	two are paired. The first one comes before the process starts to connect, and another one,
  *	with a greater epoch, for each successor of the peer
+ * @CONTROL_GONE: that peer has died, no successor is to come for now, and the kernel does nothing
+ *	for it any more
  */
 enum control_type {
 	CONTROL_TLS = 1,
 	CONTROL_PEER,
+	CONTROL_GONE,
 };
 
 /**
  * struct control_message - a message
  * @version: CONTROL_VERSION
  * @type: enum control_type, which may be one that the receiver does not know
- * @role: CONTROL_PEER: role of the peer; else 0
- * @epoch: CONTROL_PEER: epoch of the channel, from 1 on; else 0
+ * @role: CONTROL_PEER, CONTROL_GONE: role of the peer; else 0
+ * @epoch: CONTROL_PEER, CONTROL_GONE: epoch of the channel, from 1 on; else 0
  */
 struct control_message {
 	uint32_t version;

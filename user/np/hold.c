@@ -92,8 +92,7 @@ void hold_abandon(struct conn *c)
 	}
 }
 
-/* Use buffers again that a disk could read for a dead SP. */
-static void regain(struct peer *peer)
+void hold_regain(struct peer *peer)
 {
 	struct np *np = peer->np;
 
@@ -144,7 +143,7 @@ int hold_end(struct peer *peer)
 		if (is_of(s, peer) && take_request(peer, s))
 			all[n++].request = s;
 	}
-	regain(peer);
+	hold_regain(peer);
 	qsort(all, n, sizeof(*all), by_time);
 	for (uint32_t i = 0; i < n; i++)
 		peer_requeue(peer, all[i].request);

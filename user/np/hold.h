@@ -33,6 +33,9 @@ void hold_again(struct peer *peer, struct request *s);
 /** hold_abandon() - drop those requests of a dead connection whose payload no disk reads */
 void hold_abandon(struct conn *c);
 
+/** hold_regain() - use buffers again that a disk could read for a dead SP, and does not any more */
+void hold_regain(struct peer *peer);
+
 /**
  * hold_end() - take back all that a dead SP had, and queue its requests for the successor
  * @peer: the SP, whose successor has said HELLO and so has the claim to the disk

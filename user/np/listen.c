@@ -63,7 +63,7 @@ static void accept_one(struct listener *l)
 
 static bool has_room(const struct np *np)
 {
-	return !np->stop.is_stopping && conn_table_has_room(&np->conns);
+	return np->begin.is_over && !np->stop.is_stopping && conn_table_has_room(&np->conns);
 }
 
 static void client_came(struct handler *h, const struct arena_event *e)

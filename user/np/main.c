@@ -122,32 +122,12 @@ static int connect_sps(struct np *np)
 	np->exports.by_default = export_set_default(&np->options->exports);
 	for (unsigned int i = 0; i < np->options->exports.n; i++)
 		peer_init(np, i);
+	np->now = clock_coarse_s();
+	np->begin.until = np->now + HELLO_SECONDS;
 	ret = reload_peers(np);
 	for (unsigned int i = 0; i < np->options->exports.n && !ret; i++)
-		ret = peer_connect(np, i);
+		ret = peer_open(np, i);
 	return ret;
-}
-
-/* The line is written at once, so that the reader of a pipe does not see a part of it. */
-static int say_ready(const struct np *np)
-{
-	char line[LISTEN_MAX * (ADDRESS_TEXT_SIZE + 1) + sizeof("READY\n")] = "READY";
-	size_t n = strlen(line);
-
-	if (np->options->ready_fd < 0)
-		return 0;
-	for (unsigned int i = 0; i < np->n_listeners; i++) {
-		line[n++] = ' ';
-		listen_format(np->listener[i].fd, line + n, sizeof(line) - n);
-		n += strlen(line + n);
-	}
-	line[n++] = '\n';
-	if (write(np->options->ready_fd, line, n) != (ssize_t)n) {
-		log_error("cannot write to the ready fd: %s", strerror(errno));
-		return -EIO;
-	}
-	close(np->options->ready_fd);
-	return 0;
 }
 
 /*
@@ -179,8 +159,10 @@ static int turn(struct np *np)
 	conn_table_turn(np);
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		peer_turn(&np->peer[i]);
+	ret = begin_turn(np);
 	listeners_turn(np);
-	ret = stop_turn(np);
+	if (!ret)
+		ret = stop_turn(np);
 	gather(np);
 	np->shakes = 0;
 	np->counters.turns++;
@@ -205,7 +187,7 @@ static int loop(struct np *np)
 			handler_call(&events[i]);
 		ret = turn(np);
 	}
-	return ret;
+	return ret ? ret : np->begin.error;
 }
 
 /* Everything is open now. */
@@ -275,11 +257,9 @@ static int run(struct np *np)
 	ret = listeners_open(np);
 	if (ret)
 		goto close_listeners;
+	begin_init(np);
 	ask_kernel(np);
 	ret = close_up(np);
-	if (ret)
-		goto close_listeners;
-	ret = say_ready(np);
 	if (ret)
 		goto close_listeners;
 	ret = serve(np);

@@ -26,6 +26,7 @@
 #include <tls/credentials.h>
 #include <tls/kernel.h>
 
+#include "begin.h"
 #include "client.h"
 #include "conn.h"
 #include "counters.h"
@@ -68,6 +69,7 @@
  * @n_listeners: used entries of @listener
  * @listener: those of them that clients are awaited at
  * @look: looking for clients that nobody accepts
+ * @begin: when clients are served
  * @stop: signals, the tick of the clock and the end of the process
  * @counters: totals since the start
  */
@@ -100,6 +102,7 @@ struct np {
 	unsigned int n_listeners;
 	struct listener listener[LISTEN_MAX];
 	struct listen_look look;
+	struct begin begin;
 	struct stop stop;
 	struct counters counters;
 };

@@ -87,6 +87,8 @@ static const char *channel_error(int err)
 	case -EPIPE:
 	case -EOWNERDEAD:
 		return "its storage process has ended";
+	case -ETIMEDOUT:
+		return "it did not come";
 	case -EOVERFLOW:
 		return "it sent more messages than it may";
 	case -EAGAIN:
@@ -94,6 +96,25 @@ static const char *channel_error(int err)
 	default:
 		return strerror(-err);
 	}
+}
+
+/*
+ * An SP is not there, and clients are not served yet. What a predecessor of this process has lent
+ * it is not known, so this process waits for its successor; the first one can do without.
+ */
+static void miss(struct peer *peer, int err)
+{
+	struct np *np = peer->np;
+
+	if (peer->is_settled || np->begin.error || peer->process.epoch > 1)
+		return;
+	log_error("storage process of '%s': %s", peer_name(peer), channel_error(err));
+	if (np->options->exports.export[peer->id].no_disk == EXPORT_STOP) {
+		begin_fail(np, err);
+		return;
+	}
+	log_warn("export '%s' has no disk: going on without", peer_name(peer));
+	peer->is_settled = true;
 }
 
 /*
@@ -283,6 +304,8 @@ void peer_tick(struct peer *peer)
 {
 	if (hold_is_over(peer))
 		fail(peer, "no storage process has taken the place of the last one in time");
+	if (!peer->is_settled && begin_is_late(peer->np))
+		miss(peer, -ETIMEDOUT);
 	if (peer->state == PEER_OPEN && peer->returns.n && peer->np->now > peer->held_since)
 		sent(peer, proto_returns_send(&peer->returns));
 }
@@ -381,6 +404,16 @@ static bool take_return(struct peer *peer, const struct arena_msg *msg)
 	       !arena_put(np->arena, buf);
 }
 
+/* This process uses no payload before it knows what the SPs have of its predecessor's. */
+static bool take_held(struct peer *peer, const struct arena_msg *msg)
+{
+	if (peer->is_settled || !reply_keep_held(peer->np, peer, &msg->ref))
+		return false;
+	peer->n_expected--;
+	peer->is_settled = !peer->n_expected;
+	return true;
+}
+
 static void take_message(struct peer *peer, const struct arena_msg *msg)
 {
 	struct np *np = peer->np;
@@ -388,6 +421,8 @@ static void take_message(struct peer *peer, const struct arena_msg *msg)
 	if (msg->type == PROTO_MESSAGE_REPLIES && take_replies(peer, msg))
 		return;
 	if (msg->type == PROTO_MESSAGE_RETURN && take_return(peer, msg))
+		return;
+	if (msg->type == PROTO_MESSAGE_HELD && take_held(peer, msg))
 		return;
 	np->counters.bad_messages++;
 	log_debug("export '%s': dropped message type %u value %u group %u index %u count %u "
@@ -398,20 +433,6 @@ static void take_message(struct peer *peer, const struct arena_msg *msg)
 /*
  * The start
  */
-
-/* Wait for the first message, which comes before the channel is added to the ring. */
-static int wait_for_message(struct peer *peer, struct arena_msg *msg)
-{
-	int64_t deadline = clock_deadline(HELLO_SECONDS * 1000LL);
-	int ret;
-
-	do
-		ret = arena_channel_next(peer->channel, msg, clock_left_ms(deadline));
-	while (ret == -EINTR);
-	if (ret < 0)
-		return ret;
-	return ret ? 0 : -ETIMEDOUT;
-}
 
 /* Return: the version that the channel speaks; negative if there is none. */
 static int agree_on_version(const struct peer *peer, uint16_t offer)
@@ -457,11 +478,15 @@ static uint32_t max_held(const struct peer *peer)
 	return proto_requests(arena_layout(peer->np->arena));
 }
 
-/* An SP that serves this NP's predecessor still has payload of that one at its disk. */
+/*
+ * An SP that serves this NP's predecessor still has payload of that one at its disk. The record is
+ * returned when the SP can be sent messages.
+ */
 static int take_disk(struct peer *peer, const struct arena_msg *msg, struct proto_disk *disk)
 {
 	struct arena_buf buf;
 	const void *shared = borrow_records(peer, msg, &buf);
+	struct arena_ref ref;
 	int ret;
 
 	if (!shared)
@@ -470,7 +495,7 @@ static int take_disk(struct peer *peer, const struct arena_msg *msg, struct prot
 	if (!ret && disk->n_held > max_held(peer))
 		ret = -EPROTO;
 	peer->n_expected = disk->n_held;
-	return_records(peer, buf, !ret);
+	arena_return(peer->np->arena, buf, &ref);
 	return ret;
 }
 
@@ -523,6 +548,7 @@ static int begin_serving(struct peer *peer)
 	if (ret)
 		return ret;
 	peer->is_greeted = true;
+	peer->is_settled |= !peer->n_expected;
 	peer->owes_replayed = true;
 	peer->state = PEER_OPEN;
 	peer->use_moved_at = peer->np->now;
@@ -552,25 +578,28 @@ static int greet(struct peer *peer, const struct arena_msg *msg)
 {
 	int ret = take_hello(peer, msg);
 
-	return ret ? ret : begin_serving(peer);
-}
-
-/*
- * A successor that makes no sense is not heard any more; there may be another one. It has nothing
- * of this process yet.
- */
-static void greet_successor(struct peer *peer, const struct arena_msg *msg)
-{
-	int ret = take_hello(peer, msg);
-
-	if (!ret && peer->n_expected)
+	/* It has nothing of a predecessor if this process has served already. */
+	if (!ret && peer->is_settled && peer->n_expected)
 		ret = -EPROTO;
 	if (!ret)
 		ret = begin_serving(peer);
 	if (!ret)
+		hold_return(peer, &msg->ref, PROTO_RETURN_RECORD);
+	return ret;
+}
+
+/* An SP that makes no sense is not heard any more; there may be another one. */
+static void greet_or_part(struct peer *peer, const struct arena_msg *msg)
+{
+	int ret = greet(peer, msg);
+
+	if (!ret)
 		return;
-	log_error("storage process of '%s': %s", peer_name(peer), channel_error(ret));
 	unwatch(peer);
+	if (peer->is_settled)
+		log_error("storage process of '%s': %s", peer_name(peer), channel_error(ret));
+	else
+		miss(peer, ret);
 }
 
 static int watch(struct peer *peer)
@@ -582,22 +611,43 @@ static int watch(struct peer *peer)
 	return ret;
 }
 
-/* Open the channel anew, in which nothing of an earlier epoch is left then. */
+/* The SP answers the HELLO. */
+static int begin_channel(struct peer *peer)
+{
+	int ret = try_hello(peer);
+
+	return ret ? ret : watch(peer);
+}
+
+/*
+ * Open the channel anew, in which nothing of an earlier epoch is left then. An SP that is dead
+ * already is not waited for.
+ */
 static void reopen(struct peer *peer)
 {
-	int ret = arena_channel_reopen(peer->channel, peer->process.epoch, peer->process.pidfd);
+	int pidfd = peer->process.pidfd, ret;
 
 	peer->process.pidfd = 0;
 	peer->is_succeeded = false;
 	peer->is_greeted = false;
 	proto_returns_drop(&peer->returns);
+	if (!pidfd)
+		return;
+	ret = arena_channel_reopen(peer->channel, peer->process.epoch, pidfd);
 	if (!ret)
-		ret = try_hello(peer);
-	if (!ret)
-		ret = watch(peer);
+		ret = begin_channel(peer);
 	if (ret)
 		log_error("storage process of '%s': cannot open the channel anew: %s",
 			  peer_name(peer), strerror(-ret));
+}
+
+/* Nothing works for the dead SP, and nobody takes its place: what it had is free. */
+static void let_go(struct peer *peer)
+{
+	peer->is_gone = false;
+	fail(peer, "its storage process has ended, and none follows");
+	hold_regain(peer);
+	peer->is_settled = true;
 }
 
 /* All that the SP has sent was taken. */
@@ -608,6 +658,9 @@ static void lost(struct peer *peer, int err)
 		hold_begin(peer);
 	else if (peer->state == PEER_OPEN)
 		fail(peer, channel_error(err));
+	miss(peer, err);
+	if (peer->is_gone)
+		let_go(peer);
 	if (peer->is_succeeded)
 		reopen(peer);
 }
@@ -633,7 +686,7 @@ static void channel_happened(struct handler *h, const struct arena_event *e)
 	for (int i = 0; i < NP_MESSAGES_A_TURN && ret > 0 && peer->is_watched; i++) {
 		ret = arena_channel_recv(peer->channel, &msg);
 		if (ret > 0 && !peer->is_greeted)
-			greet_successor(peer, &msg);
+			greet_or_part(peer, &msg);
 		else if (ret > 0)
 			take_message(peer, &msg);
 	}
@@ -653,7 +706,8 @@ static int open_channel(struct peer *peer)
 		.end = &peer->process.end,
 		.epoch = peer->process.epoch,
 		.pidfd = peer->process.pidfd,
-		.timeout_ms = HELLO_SECONDS * 1000,
+		.timeout_ms = -1,
+		.nonblocking = true,
 	};
 	int ret = arena_channel_open(np->arena, peer->role, &options, &peer->channel);
 
@@ -666,48 +720,6 @@ static int open_channel(struct peer *peer)
 	return proto_returns_init(&peer->returns, peer->channel,
 				  proto_buffers_of_sp(l, peer->id, PROTO_USE_RECORD),
 				  proto_buffers_of_sp(l, peer->id, PROTO_USE_DISK), requests);
-}
-
-/* This process uses no payload before it knows what the SPs have of its predecessor's. */
-static int take_held(struct peer *peer)
-{
-	struct arena_msg msg;
-	int ret = 0;
-
-	while (peer->n_expected && !ret) {
-		ret = wait_for_message(peer, &msg);
-		if (!ret && (msg.type != PROTO_MESSAGE_HELD ||
-			     !reply_keep_held(peer->np, peer, &msg.ref)))
-			ret = -EPROTO;
-		peer->n_expected--;
-	}
-	return ret;
-}
-
-static int connect_channel(struct peer *peer)
-{
-	struct arena_msg msg;
-	/* An SP that is dead already has no successor yet. */
-	int ret = peer->process.pidfd ? open_channel(peer) : -EOWNERDEAD;
-
-	if (!ret)
-		ret = say_hello(peer);
-	if (!ret)
-		ret = wait_for_message(peer, &msg);
-	if (!ret)
-		ret = greet(peer, &msg);
-	if (!ret)
-		ret = take_held(peer);
-	if (!ret)
-		ret = watch(peer);
-	return ret;
-}
-
-static const char *connect_error(int err)
-{
-	if (err == -ETIMEDOUT)
-		return "it did not come";
-	return channel_error(err);
 }
 
 void peer_init(struct np *np, unsigned int id)
@@ -727,12 +739,18 @@ void peer_init(struct np *np, unsigned int id)
 	add_export(peer);
 }
 
-void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd)
+static struct peer *find(struct np *np, uint32_t role)
 {
 	uint32_t id = ARENA_ROLE_NUMBER(role);
-	struct peer *peer = id < np->n_peers ? &np->peer[id] : NULL;
 
-	if (ARENA_ROLE_CLASS(role) != PROTO_CLASS_SP || !peer || epoch <= peer->process.epoch) {
+	return ARENA_ROLE_CLASS(role) == PROTO_CLASS_SP && id < np->n_peers ? &np->peer[id] : NULL;
+}
+
+void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd)
+{
+	struct peer *peer = find(np, role);
+
+	if (!peer || epoch <= peer->process.epoch) {
 		if (pidfd >= 0)
 			close(pidfd);
 		return;
@@ -742,20 +760,36 @@ void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd)
 		succeed(peer);
 }
 
-int peer_connect(struct np *np, unsigned int id)
+void peer_gone(struct np *np, uint32_t role, uint32_t epoch)
+{
+	struct peer *peer = find(np, role);
+
+	/* By now there may be a successor all the same. */
+	if (!peer || epoch != peer->process.epoch)
+		return;
+	peer->is_gone = true;
+	/* What it has sent is taken first. */
+	if (peer->channel && !peer->is_watched)
+		let_go(peer);
+}
+
+int peer_open(struct np *np, unsigned int id)
 {
 	struct peer *peer = &np->peer[id];
-	int ret = connect_channel(peer);
+	bool is_alive = peer->process.pidfd;
+	int ret = open_channel(peer);
 
-	if (!ret)
-		return 0;
-	log_error("storage process of '%s': %s", peer_name(peer), connect_error(ret));
-	/* The disk of an SP that does not answer may still read what this NP's predecessor lent. */
-	if (np->options->exports.export[id].no_disk == EXPORT_STOP || peer->process.epoch > 1)
-		return ret;
-	log_warn("export '%s' has no disk: going on without", peer_name(peer));
-	close_channel(peer);
-	return 0;
+	/* The channel is opened anew for the successor of an SP that is dead already. */
+	if (!ret && is_alive)
+		ret = begin_channel(peer);
+	if (ret)
+		log_error("storage process of '%s': cannot open the channel: %s", peer_name(peer),
+			  strerror(-ret));
+	else if (peer->is_gone)
+		let_go(peer);
+	else if (!is_alive)
+		miss(peer, -EOWNERDEAD);
+	return ret;
 }
 
 void peer_disconnect(struct peer *peer)

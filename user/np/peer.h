@@ -46,6 +46,9 @@ enum peer_state {
  * @owes_hello: the SP has to be sent the HELLO as soon as the channel has connected
  * @is_greeted: the SP of the present epoch has said HELLO
  * @is_succeeded: a successor waits that the channel be opened anew
+ * @is_gone: no successor follows, and this process need only take what the SP has sent
+ * @is_settled: it is known what an SP of this number may still do with this process's buffers: one
+ *	has said HELLO, or none runs, or a predecessor of this process has never lent it any
  * @handler: handles the channel's events
  * @returns: RETURNs that are held
  * @held_since: seconds when the first of @returns was held
@@ -75,6 +78,8 @@ struct peer {
 	bool owes_hello;
 	bool is_greeted;
 	bool is_succeeded;
+	bool is_gone;
+	bool is_settled;
 	struct handler handler;
 	struct proto_returns returns;
 	int64_t held_since;
@@ -104,21 +109,30 @@ void peer_init(struct np *np, unsigned int id);
  * @epoch: epoch of the channel
  * @pidfd: of the peer; the call takes it over
  *
- * It is called for each SP before peer_connect(), and for each successor. The channel to the
- * successor is opened when all has been taken that the dead SP has sent.
+ * It is called for each SP before peer_open(), and for each successor. The channel to the successor
+ * is opened when all has been taken that the dead SP has sent.
  */
 void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd);
 
 /**
- * peer_connect() - open the channel of SP @id and exchange HELLOs
+ * peer_gone() - arenad has said that an SP has died, and does nothing any more
+ * @np: process
+ * @role: role of the SP
+ * @epoch: epoch of the channel
  *
- * The call blocks. It fills the export and adds the channel to the ring. An export that may be
- * without a disk is not served if that fails, which is no error.
- *
- * Return: 0, -ETIMEDOUT, -EPROTO if the SP's HELLO makes no sense or offers no version that this
- * program speaks, -ESRCH if the SP ended, or another -errno. Errors have been logged.
+ * Requests do not wait for a successor then, and all that was lent to the SP is free. There may be
+ * a successor later.
  */
-int peer_connect(struct np *np, unsigned int id);
+void peer_gone(struct np *np, uint32_t role, uint32_t epoch);
+
+/**
+ * peer_open() - open the channel of SP @id, which connects while it is used
+ *
+ * The HELLO of the SP fills the export. If none comes, begin.h says what becomes of this process.
+ *
+ * Return: 0 or -errno. Errors have been logged.
+ */
+int peer_open(struct np *np, unsigned int id);
 
 /** peer_disconnect() - close the channel; allowed in any state */
 void peer_disconnect(struct peer *peer);

@@ -93,7 +93,9 @@ static void obey(struct np *np, const struct control_message *m, int fd)
 		peer_told(np, m->role, m->epoch, fd);
 		return;
 	}
-	if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)
+	if (m->type == CONTROL_GONE)
+		peer_gone(np, m->role, m->epoch);
+	else if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)
 		take_bundle(np, fd);
 	else
 		log_warn("arenad sent a message of an unknown type: %u", m->type);

@@ -82,8 +82,8 @@ int stop_init(struct np *np)
 /* An idle process needs no tick, so that the clock does not wake it. */
 static bool needs_tick(const struct np *np)
 {
-	if (np->stop.is_stopping || conn_table_needs_tick(np) || listeners_need_tick(np) ||
-	    np->reload.is_owed || log_is_holding())
+	if (!np->begin.is_over || np->stop.is_stopping || conn_table_needs_tick(np) ||
+	    listeners_need_tick(np) || np->reload.is_owed || log_is_holding())
 		return true;
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		if (peer_needs_tick(&np->peer[i]))

@@ -55,9 +55,9 @@ bool use_end(struct conn *c)
 
 	c->is_using = false;
 	peer->n_clients -= is_using;
-	/* A successor is told only of the clients that use the disk when it comes. */
+	/* A successor is told how many clients use the disk, when it has got the requests. */
 	return is_using && !c->np->stop.is_stopping && peer->state == PEER_OPEN &&
-	       ask(c, c->sp, PROTO_CLOSE, 0);
+	       !peer->owes_replayed && ask(c, c->sp, PROTO_CLOSE, 0);
 }
 
 void use_forget(const struct request *r)
