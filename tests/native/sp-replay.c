@@ -212,6 +212,24 @@ static void test_held(void)
 	is(counter("bad_messages="), 4, "a successor counts four lies about extents");
 }
 
+/* Each request has one extent at most. */
+static void test_most_held(void)
+{
+	uint32_t most = proto_requests(&layout);
+	struct arena_ref ref = {
+		.group = sp_group(PROTO_USE_DISK), .count = 1, .generation = 1,
+	};
+
+	give_back(sp_greet(PROTO_HELLO).ref);
+	for (; ref.index <= most; ref.index++)
+		send_held(ref);
+	end_replay();
+	kill(sp_pid, SIGTERM);
+	is(sp_wait(), 0, "a successor ends with status 0 after as many extents were held as can be");
+	is(counter("held="), most, "a successor counts as many extents that are held as can be");
+	is(counter("bad_messages="), 1, "a successor refuses one more extent that is held");
+}
+
 static void test_rules(void)
 {
 	struct request r;
@@ -249,6 +267,18 @@ static void test_too_late(void)
 	is(status_of(&late), PROTO_EIO, "a write that is sent again too late is refused");
 	is(content(5), 'a', "a write that is sent again too late changes nothing");
 	kill_sp();
+	give_back(sp_greet(PROTO_HELLO).ref);
+	replay(&late);
+	is(status_of(&late), PROTO_EIO, "the next successor refuses what was too late before");
+	is(content(5), 'a', "what was too late before changes nothing");
+	late = write_of(2, 5, 'c');
+	late.shared->received_ns = UINT64_MAX;
+	replay(&late);
+	end_replay();
+	is(status_of(&late), PROTO_OK,
+	   "the next successor does what was complete after the network process was too late");
+	is(content(5), 'c', "what was complete later changes the disk");
+	kill_sp();
 }
 
 int main(int argc, char **argv)
@@ -264,6 +294,7 @@ int main(int argc, char **argv)
 	test_order();
 	test_undone();
 	test_held();
+	test_most_held();
 	test_rules();
 	test_too_late();
 	return done_testing();

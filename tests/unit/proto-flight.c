@@ -13,7 +13,7 @@
 
 #define N	8U
 
-static struct proto_flight entry[N];
+static struct proto_flight entry[N + 1];
 static const struct proto_flights table = { entry, N };
 
 static bool finds(uint64_t tag, enum proto_status expected)
@@ -78,11 +78,25 @@ static void test_lies(void)
 	ok(finds_nothing(tag), "a result of all ones is not believed");
 	entry[1] = (struct proto_flight){ tag, PROTO_OK, 1 };
 	ok(finds_nothing(tag), "a result with a reserved member that is not 0 is not believed");
+	entry[1] = (struct proto_flight){ tag, PROTO_ESHUTDOWN, 0 };
+	ok(finds_nothing(tag), "a result that says that a request was not done is not believed");
 	proto_flights_note(&table, tag, PROTO_OK);
 	ok(!finds_nothing(tag), "a result is believed where a predecessor had written a lie");
 	entry[2] = (struct proto_flight){ tag, PROTO_OK, 0 };
 	entry[1] = (struct proto_flight){ 0 };
 	ok(finds_nothing(tag), "a result in another slot than that of its tag is not believed");
+}
+
+static void test_time(void)
+{
+	struct proto_flight before[N];
+
+	memset(entry, 0, sizeof(entry));
+	is(proto_flights_refused(&table), 0, "a new table refuses nothing");
+	memcpy(before, entry, sizeof(before));
+	proto_flights_refuse(&table, 4711);
+	is(proto_flights_refused(&table), 4711, "a time that was written is found");
+	ok(!memcmp(before, entry, sizeof(before)), "a time changes no result");
 }
 
 static void test_tags(void)
@@ -102,6 +116,7 @@ int main(void)
 	test_notes();
 	test_killed();
 	test_lies();
+	test_time();
 	test_tags();
 	return done_testing();
 }

@@ -13,6 +13,9 @@ bool proto_flights_find(const struct proto_flights *t, uint64_t tag, enum proto_
 	arena_snapshot(&copy, &t->entry[slot], sizeof(copy));
 	if (copy.tag != tag || copy.reserved || !proto_is_status(copy.status))
 		return false;
+	/* It is said of what was not done. */
+	if (copy.status == PROTO_ESHUTDOWN)
+		return false;
 	*status = copy.status;
 	return true;
 }

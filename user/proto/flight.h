@@ -10,9 +10,13 @@
  * before a request that overlaps begins and before the reply is sent. An entry stays until the next
  * request with its slot has ended; tags are never used twice, so it says nothing about that one.
  *
+ * Besides the results a table has a time: the start of an SP does not wait for an NP that says
+ * nothing, and requests of that NP which are older cannot be put in order any more. No later SP may
+ * do them either, when the NP goes on and sends them again.
+ *
  * A successor trusts its predecessor no more than a peer: what an entry says is copied once and
  * checked, and the worst that it can say is that a request was done. A table of zeroes has no
- * result.
+ * result, and refuses nothing.
  *
  * This header must not know where the table lies, nor what becomes of requests.
  */
@@ -40,13 +44,29 @@ static_assert(sizeof(struct proto_flight) == 16, "a cache line has four entries"
 
 /**
  * struct proto_flights - the table of results for one NP
- * @entry: the entries, in shared memory
- * @n: how many there are
+ * @entry: the entries, in shared memory, and behind them one whose tag is the time
+ * @n: how many there are, without the last one
  */
 struct proto_flights {
 	struct proto_flight *entry;
 	uint32_t n;
 };
+
+/**
+ * proto_flights_refuse() - refuse what is older than a time, also in the name of all successors
+ * @t: table
+ * @before_ns: CLOCK_BOOTTIME
+ */
+static inline void proto_flights_refuse(const struct proto_flights *t, uint64_t before_ns)
+{
+	__atomic_store_n(&t->entry[t->n].tag, before_ns, __ATOMIC_RELEASE);
+}
+
+/** proto_flights_refused() - before which time requests are refused; a predecessor can say any */
+static inline uint64_t proto_flights_refused(const struct proto_flights *t)
+{
+	return __atomic_load_n(&t->entry[t->n].tag, __ATOMIC_ACQUIRE);
+}
 
 /**
  * proto_flights_note() - note that a request was completed

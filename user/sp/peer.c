@@ -46,6 +46,9 @@ static void end(struct sp_peer *peer, enum sp_exit status)
 		return;
 	peer->has_ended = true;
 	peer->is_wrong = status == SP_EXIT_ERROR;
+	/* The NP may live on, and have requests that would come after newer ones of others. */
+	if (peer->is_wrong)
+		sp_replay_refuse(peer);
 	arena_ring_remove_source(sp->ring, peer->source);
 	sp_requests_refuse(peer);
 	sp->n_live--;
@@ -76,6 +79,7 @@ static void bury(struct sp_peer *peer)
 	proto_returns_drop(&peer->returns);
 	peer->version = 0;
 	peer->has_replayed = false;
+	peer->n_held = 0;
 	peer->n_clients = 0;
 	/* An NP that has broken the rules sees its end; it is not heard again. */
 	if (peer->is_wrong)

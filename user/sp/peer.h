@@ -33,6 +33,8 @@ struct sp;
  * @returns: RETURNs that are held
  * @version: version that the channel speaks, 0 before the NP's HELLO
  * @has_replayed: the NP has sent all that it had for a predecessor
+ * @refused_ns: changes that it sends again are refused if they are older
+ * @n_held: extents that it had from a predecessor
  * @flights: the table of results of its requests
  * @request_group: group of the NP's records
  * @record_group: group of the records with replies to it
@@ -61,6 +63,8 @@ struct sp_peer {
 	struct proto_returns returns;
 	int version;
 	bool has_replayed;
+	uint64_t refused_ns;
+	uint32_t n_held;
 	struct proto_flights flights;
 	uint32_t request_group;
 	uint32_t record_group;

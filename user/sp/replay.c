@@ -20,13 +20,18 @@ static int take_table(struct sp_peer *peer)
 	struct sp *sp = peer->sp;
 	int group = proto_group_of_sp(sp->layout, sp->options.id, peer->id, PROTO_USE_FLIGHT);
 	uint32_t n = proto_buffers_of_sp(sp->layout, sp->options.id, PROTO_USE_FLIGHT);
+	uint64_t now = clock_boot_ns();
 	struct arena_buf buf;
 	int ret = arena_get(sp->arena, (uint32_t)group, n, &buf);
 
 	if (ret)
 		return ret;
 	peer->flights.entry = arena_ptr(sp->arena, buf);
-	peer->flights.n = n * PROTO_FLIGHTS_A_BUFFER;
+	peer->flights.n = n * PROTO_FLIGHTS_A_BUFFER - 1;
+	peer->refused_ns = proto_flights_refused(&peer->flights);
+	/* A predecessor must not refuse what is still to come. */
+	if (peer->refused_ns > now)
+		peer->refused_ns = now;
 	return 0;
 }
 
@@ -62,15 +67,20 @@ void sp_replay_watch(struct sp *sp)
 		sp_replay_end(sp);
 }
 
-/* Only data of READs can be with an NP while the SP dies: it returns records as it gets them. */
+/*
+ * Only data of READs can be with an NP while the SP dies: it returns records as it gets them. Each
+ * request has one extent at most.
+ */
 bool sp_replay_held(struct sp_peer *peer, const struct arena_msg *msg)
 {
 	struct sp *sp = peer->sp;
 
 	if (!peer->version || peer->has_replayed ||
+	    peer->n_held == proto_requests(sp->layout) ||
 	    msg->ref.group - peer->disk_group >= peer->n_disk_groups ||
 	    arena_lend_held(sp->arena, peer->role, &msg->ref))
 		return false;
+	peer->n_held++;
 	sp->counters.held++;
 	return true;
 }
@@ -101,7 +111,7 @@ bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
 		*status = PROTO_EINVAL;
 	} else if (is_again && proto_flights_find(&peer->flights, q->tag, status)) {
 		sp->counters.results++;
-	} else if (is_again && sp->replay.is_over && changes(q)) {
+	} else if (is_again && q->received_ns < peer->refused_ns && changes(q)) {
 		log_limited(LOG_LEVEL_WARN, "network process %u sends requests again too late",
 			    peer->id);
 		*status = PROTO_EIO;
@@ -109,6 +119,20 @@ bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
 		return false;
 	}
 	return true;
+}
+
+void sp_replay_refuse(struct sp_peer *peer)
+{
+	peer->refused_ns = clock_boot_ns();
+	proto_flights_refuse(&peer->flights, peer->refused_ns);
+}
+
+/* What others have sent begins now, so that what these NPs have would come too late. */
+static void refuse_missing(struct sp *sp)
+{
+	for (unsigned int i = 0; i < sp->n_peers; i++)
+		if (!sp->peer[i].has_replayed)
+			sp_replay_refuse(&sp->peer[i]);
 }
 
 static bool waits_for_some(const struct sp *sp)
@@ -130,6 +154,9 @@ void sp_replay_end(struct sp *sp)
 	if (sp->replay.is_over)
 		return;
 	sp->replay.is_over = true;
+	/* A process that stops gives everything back undone. */
+	if (!sp->is_stopping)
+		refuse_missing(sp);
 	if (waits_for_some(sp))
 		log_warn("a network process does not say what it has: going on without it");
 	sp_order_begin(sp, UINT64_MAX);

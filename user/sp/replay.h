@@ -8,8 +8,9 @@
  * A request that the predecessor has completed is answered from the table of results
  * (proto/flight.h).
  *
- * The start does not wait for an NP that does not answer in time. A request that this NP sends
- * again later cannot be put in order any more, so it is refused if it would change the disk.
+ * The start does not wait for an NP that does not answer in time. A request that this NP had then,
+ * and sends again later, cannot be put in order any more, so it is refused if it would change the
+ * disk, by this process and by all that take its place.
  *
  * This header must not know how requests are carried out.
  */
@@ -61,6 +62,9 @@ bool sp_replay_ended(struct sp_peer *peer, const struct arena_msg *msg);
  */
 bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
 		       enum proto_status *status);
+
+/** sp_replay_refuse() - refuse from now on what the NP had until now, and sends again */
+void sp_replay_refuse(struct sp_peer *peer);
 
 /** sp_replay_turn() - end the start if all NPs have sent all; called at the end of a turn */
 void sp_replay_turn(struct sp *sp);

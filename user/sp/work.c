@@ -475,7 +475,8 @@ static void fail(struct sp_request *r, int error, const char *why)
 		return;
 	/* Note it if the disk has shrunk or is gone, as this would explain the error. */
 	backend_look(&r->peer->sp->backend);
-	r->error = error;
+	/* To an NP this error means that the SP ends, and that the request was not done. */
+	r->error = error == -ESHUTDOWN ? -EIO : error;
 	if (error != -EOPNOTSUPP)
 		log_failed(r, error, why);
 }
