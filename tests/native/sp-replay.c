@@ -225,8 +225,8 @@ static void test_most_held(void)
 		send_held(ref);
 	end_replay();
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "a successor ends with status 0 after as many extents were held as can be");
-	is(counter("held="), most, "a successor counts as many extents that are held as can be");
+	is(sp_wait(), 0, "a successor ends with status 0 after the most extents were held");
+	is(counter("held="), most, "a successor takes as many extents that are held as can be");
 	is(counter("bad_messages="), 1, "a successor refuses one more extent that is held");
 }
 

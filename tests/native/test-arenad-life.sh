@@ -42,11 +42,12 @@ ok "arenad names the signal that killed the network process" says "was killed by
 # shellcheck disable=SC2086 # a list
 ok "no process of arenad is left after the network process was killed" wait_for 10 all_gone $pids
 
-arenad_start "${two_disks[@]}"
+arenad_start "${two_disks[@]}" --hold 0
 pids=$(all)
 kill -KILL "$(children arena-sp | tail -n 1)"
 arenad_wait
-is "arenad ends with status 1 if a storage process is killed" "$status" 1
+is "arenad ends with status 1 if a storage process is killed that is not started again" \
+	"$status" 1
 ok "arenad names the storage process that was killed and its disk" \
 	says "arena-sp 1 (disk two) (process"
 # shellcheck disable=SC2086 # a list

@@ -88,10 +88,10 @@ children arena-np | xargs kill -KILL
 arenad_wait
 is "arenad ends with status 1 when all network processes were killed" "$status" 1
 
-start 2
+start 2 --hold 0
 kill -KILL "$(children arena-sp | head -n 1)"
 arenad_wait
-is "arenad ends with status 1 when a storage process of two network processes was killed" \
+is "arenad ends with status 1 when a storage process was killed that is not started again" \
 	"$status" 1
 
 start 2 --reuse-port --hold 0

@@ -118,7 +118,7 @@ unset -f arenad
 #
 
 arenad_start --nps 2 --disk "a=$(disk a 1M)" --disk "b=$(disk b 1M)" --disk "c=$(disk c 1M)" \
-	--disk "n=$tmp/missing" --no-disk a=hide --no-disk b=refuse --no-disk n=refuse
+	--disk "n=$tmp/missing" --no-disk a=hide --no-disk b=refuse --no-disk n=refuse --hold 0
 list() { nbdsh -c "
 h.set_opt_mode(True)
 h.connect_uri('nbd://$address')
@@ -169,6 +169,15 @@ ok "a client of a shown export is told that its disk is not there" \
 	fails_with "disk of the export is not there" nbdsh -u "nbd://$address/b" -c pass
 ok "a client of another export is served on" \
 	qemu-io -f raw -c 'write -P 9 0 64k' -c 'read -P 9 0 64k' "nbd://$address/c"
+# Who asks for it can have processes started again that were given up.
+disk missing 2M >/dev/null
+mv "$tmp/missing.img" "$tmp/missing"
+kill -HUP "$arenad_pid"
+serves() { [ "$(nbdinfo --size "nbd://$address/$1" 2>/dev/null)" = "$2" ]; }
+ok "after SIGHUP an export is served whose disk was never there before" wait_for 30 serves n 2097152
+ok "after SIGHUP an export is served again that had lost its disk" wait_for 30 serves a 1048576
+ok "after SIGHUP a client writes and reads what had lost its disk" \
+	qemu-io -f raw -c 'write -P 9 0 64k' -c 'read -P 9 0 64k' "nbd://$address/b"
 kill -KILL "$(sp_of c)"
 arenad_wait
 is "arenad ends with status 1 when an export that must have a disk loses it" "$status" 1

@@ -10,7 +10,7 @@ NPS=1
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=restart-lib.sh
 . "$(dirname "$0")/restart-lib.sh"
-requires nbdinfo
+requires nbdinfo python3
 
 all_gone() { local pid; for pid; do gone "$pid" || return 1; done; }
 is_served() { timeout 60 nbdinfo --size "nbd://$address/$1" >/dev/null; }
@@ -69,13 +69,73 @@ ok "a network process that was given up is not started again" eval '! runs arena
 arenad_stop
 is "arenad ends with status 1 when a process was given up before" "$status" 1
 
-arenad_start --nps 2 --size 256M --disk "one=$one" --disk "two=$two" --no-disk two=refuse
-kill_process arena-sp 1
-kill_process arena-np 0
-ok "arenad says that no network process follows when a storage process was lost before" \
-	wait_for 10 says "arena-np 0 is not started again: export 'two' has lost its process"
-ok "the other network process serves the disk that is left" is_served one
+#
+# Storage processes
+#
+
+arenad_start --size 128M --disk "one=$one"
+kill_process arena-sp 0
+ok "a client is served when the storage process of its disk was killed" is_served one
+ok "arenad says that a storage process is started again" \
+	says "arena-sp 0 (disk one) is started again"
+pid=$(process_of arena-sp 0)
+kill -TERM "$pid"
+ok "a storage process ends on SIGTERM" wait_for 30 gone "$pid"
+ok "a client is served when the storage process of its disk was asked to end" is_served one
 arenad_stop
-ok "no network process was started when a storage process was lost before" \
-	eval '! says "arena-np 0 is started again"'
+is "arenad ends with status 0 when its storage process was started again" "$status" 0
+
+arenad_start --size 128M --disk "one=$one"
+kill_often arena-sp 0 5
+arenad_wait
+is "arenad ends with status 1 when a storage process that must be there was killed five times" \
+	"$status" 1
+is "arenad says once that a storage process is given up" \
+	"$(said "arena-sp 0 (disk one) has died 5 times")" 1
+
+# The claim of storage process 1 is taken as soon as it is free, and held until the input ends.
+cat >"$tmp/claim.py" <<'END'
+import fcntl, glob, os, struct, sys, time
+F_OFD_SETLK = 37
+memfds = {os.stat(f).st_ino: f for f in glob.glob(f"/proc/{sys.argv[1]}/fd/*")
+          if os.readlink(f).startswith("/memfd:")}
+files = [os.open(f, os.O_RDWR) for f in memfds.values()]
+lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 1 << 16 | 1, 1, 0)
+while files:
+    for f in list(files):
+        try:
+            fcntl.fcntl(f, F_OFD_SETLK, lock)
+            files.remove(f)
+        except OSError:
+            pass
+    time.sleep(0.001)
+print("held", flush=True)
+sys.stdin.read()
+END
+arenad_start --size 192M --disk "one=$one" --disk "two=$two" --no-disk two=refuse
+kill_often arena-sp 1 4
+wait_for 30 runs arena-sp 1
+mkfifo "$tmp/claim.in"
+python3 "$tmp/claim.py" "$arenad_pid" <"$tmp/claim.in" >"$tmp/claim.out" 2>&1 &
+at_exit end_process "$!"
+exec {in}>"$tmp/claim.in"
+sleep 1
+kill_often arena-sp 1 1
+ok "arenad says that a storage process is given up without which the node goes on" \
+	wait_for 10 says "arena-sp 1 (disk two) has died 5 times"
+ok "the claim of a storage process that was given up is held, as by operations of its disk" \
+	wait_for 30 grep -q held "$tmp/claim.out"
+kill_process arena-np 0
+wait_for 30 runs arena-np 0
+not_ok "no client is served by a successor whose payload the disk of a dead process may read" \
+	timeout 5 nbdinfo --size "nbd://$address/one"
+exec {in}>&-
+ok "a client is served when the disk of the dead process does nothing any more" is_served one
+ok "a client of the disk whose storage process was given up is refused" \
+	eval '! timeout 60 nbdinfo --size "nbd://$address/two" 2>"$tmp/error"'
+kill -HUP "$arenad_pid"
+ok "after SIGHUP a client of the disk whose storage process was given up is served" \
+	wait_for 30 is_served two
+arenad_stop
+is "arenad ends with status 0 when what was given up was started again" "$status" 0
 done_testing

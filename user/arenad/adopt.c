@@ -183,7 +183,6 @@ void adopt_crew(struct crew *c, const struct state *s)
 	unsigned int alive = 0;
 
 	crew_init(c);
-	c->has_lost = s->has_lost;
 	c->layout_fd = s->layout_fd;
 	c->pairs = s->pairs;
 	c->lines = s->lines;

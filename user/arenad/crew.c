@@ -5,17 +5,21 @@
 #include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "keep.h"
+#include "lost.h"
 #include "options.h"
 #include "program.h"
 #include "reload.h"
 
 /* The pause after which messages are sent again to a process that could not take them. */
 #define RETRY_MS	1000
+/* A process that was asked to end gets so long for it. */
+#define LEAVE_MS	10000
 
 static bool is_np(const struct crew *c, unsigned int i)
 {
@@ -92,6 +96,23 @@ static bool tell(struct crew *c, unsigned int whom, unsigned int who, uint32_t r
 	return is_alive(c, whom) && lines_send(&c->lines, whom, &m, c->child[who].pidfd) == -EAGAIN;
 }
 
+/*
+ * No SP is to come. An NP need not wait for it, when the kernel does nothing any more for those
+ * that were there. Return: has it to be told later?
+ */
+static bool tell_gone(struct crew *c, unsigned int np, unsigned int sp)
+{
+	const struct control_message m = {
+		.type = CONTROL_GONE, .role = PROTO_ROLE_SP(sp),
+		.epoch = c->pairs.pair[np][sp].epoch,
+	};
+
+	if (!is_alive(c, np))
+		return false;
+	return !lost_is_idle(c->options->region, m.role) ||
+	       lines_send(&c->lines, np, &m, -1) == -EAGAIN;
+}
+
 /* A process that takes no messages is told later, and may hear of the same epoch twice. */
 static void tell_pair(struct crew *c, unsigned int np, unsigned int sp)
 {
@@ -99,6 +120,8 @@ static void tell_pair(struct crew *c, unsigned int np, unsigned int sp)
 	bool is_owed = tell(c, np, c->nps + sp, PROTO_ROLE_SP(sp), epoch);
 
 	is_owed |= tell(c, c->nps + sp, np, PROTO_ROLE_NP(np), epoch);
+	if (!is_owed && c->restart[c->nps + sp].is_given_up)
+		is_owed = tell_gone(c, np, sp);
 	c->is_owed[np][sp] = is_owed;
 }
 
@@ -188,36 +211,12 @@ static bool has_an_np(const struct crew *c)
 	return false;
 }
 
-/*
- * An SP that has died, and has no successor, may have left requests at its disk. Nobody can tell
- * when the disk has read the payload for them, in buffers that an NP's successor would use.
- */
-static const struct export_options *lost_export(const struct crew *c)
-{
-	for (unsigned int i = c->nps; i < c->n; i++)
-		if (!is_alive(c, i))
-			return export_of(c, i);
-	return NULL;
-}
-
-static bool may_follow(const struct crew *c, unsigned int ended)
-{
-	const struct export_options *lost = lost_export(c);
-
-	if (lost)
-		log_error("%s is not started again: export '%s' has lost its process, and its disk "
-			  "may still read buffers", c->name[ended], lost->label);
-	return !lost;
-}
-
-/* An SP is not started again yet. Return: is a successor of the process to be started? */
+/* Return: is a successor of the process to be started? */
 static bool plan_successor(struct crew *c, unsigned int ended)
 {
 	struct restart *r = &c->restart[ended];
 	int64_t now = clock_ns();
 
-	if (!is_np(c, ended) || !may_follow(c, ended))
-		return false;
 	if (!restart_died(r, now)) {
 		log_error("%s has died %u times, never more than %d s after its start: it is not "
 			  "started again", c->name[ended], RESTART_DEATHS, RESTART_LIFE_S);
@@ -230,17 +229,29 @@ static bool plan_successor(struct crew *c, unsigned int ended)
 }
 
 /* The kernel would give clients to sockets that only a lost NP has. */
+static void lose_np(struct crew *c, unsigned int np)
+{
+	log_warn("its clients are cut off; the other network processes go on");
+	listen_leave(&c->sockets[np]);
+}
+
+static void lose_sp(struct crew *c, unsigned int sp)
+{
+	const struct export_options *e = &c->options->exports.export[sp];
+
+	log_warn("export '%s' has no disk now (--no-disk %s); the others go on", e->label,
+		 export_no_disk_words[e->no_disk]);
+	for (unsigned int np = 0; np < c->nps; np++)
+		tell_pair(c, np, sp);
+}
+
 static void lose(struct crew *c, unsigned int ended)
 {
-	c->has_lost = true;
-	if (is_np(c, ended)) {
-		log_warn("its clients are cut off; the other network processes go on");
-		listen_leave(&c->sockets[ended]);
-	} else {
-		log_warn("export '%s' has no disk now (--no-disk %s); the others go on",
-			 export_of(c, ended)->label,
-			 export_no_disk_words[export_of(c, ended)->no_disk]);
-	}
+	restart_give_up(&c->restart[ended]);
+	if (is_np(c, ended))
+		lose_np(c, ended);
+	else
+		lose_sp(c, ended - c->nps);
 	keep_renew(c);
 }
 
@@ -258,31 +269,41 @@ static bool go_on_without(struct crew *c, unsigned int ended, bool is_ready)
 	return true;
 }
 
+static void log_end(struct crew *c, unsigned int i)
+{
+	if (c->leaves_until[i])
+		log_info("%s has ended, as it was asked to", c->name[i]);
+	else
+		child_log_end(&c->child[i]);
+}
+
+/* Return: false if arenad has to end, too. */
+static bool has_ended(struct crew *c, unsigned int i, bool is_ready)
+{
+	bool was_asked = c->leaves_until[i];
+
+	log_end(c, i);
+	c->leaves_until[i] = 0;
+	if (was_asked) {
+		restart_wanted(&c->restart[i], clock_ns());
+		return true;
+	}
+	return (is_ready && c->options->hold_seconds && plan_successor(c, i)) ||
+	       go_on_without(c, i, is_ready);
+}
+
 bool crew_reap(struct crew *c, bool is_ready)
 {
-	bool restarts = is_ready && c->options->hold_seconds;
-
 	keep_reap(c->keep);
-	for (unsigned int i = 0; i < c->started; i++) {
-		if (!child_reap(&c->child[i]))
-			continue;
-		child_log_end(&c->child[i]);
-		if (restarts && plan_successor(c, i))
-			continue;
-		if (!go_on_without(c, i, is_ready))
+	for (unsigned int i = 0; i < c->started; i++)
+		if (child_reap(&c->child[i]) && !has_ended(c, i, is_ready))
 			return false;
-	}
 	return true;
 }
 
 /* A successor that cannot be started counts as one that has died at once. */
 static bool start_successor(struct crew *c, unsigned int i)
 {
-	/* An SP may have died since the NP's successor was planned. */
-	if (!may_follow(c, i)) {
-		restart_give_up(&c->restart[i]);
-		return go_on_without(c, i, true);
-	}
 	if (start_one(c, i, -1))
 		return plan_successor(c, i) || go_on_without(c, i, true);
 	log_info("%s is started again", c->name[i]);
@@ -291,6 +312,40 @@ static bool start_successor(struct crew *c, unsigned int i)
 	each_pair_of(c, i, tell_pair);
 	return true;
 }
+
+/*
+ * By request
+ */
+
+void crew_replace(struct crew *c, unsigned int i)
+{
+	if (!is_alive(c, i) || c->leaves_until[i])
+		return;
+	c->leaves_until[i] = clock_deadline(LEAVE_MS);
+	child_signal(&c->child[i], 1, SIGTERM);
+}
+
+/* Its requests are not lost: the successor gets them again. */
+static void kill_if_late(struct crew *c, unsigned int i)
+{
+	if (!c->leaves_until[i] || clock_left_ms(c->leaves_until[i]))
+		return;
+	log_warn("%s does not end: killing it", c->name[i]);
+	child_signal(&c->child[i], 1, SIGKILL);
+	c->leaves_until[i] = clock_deadline(LEAVE_MS);
+}
+
+/* The sockets of an NP that was given up are closed. */
+void crew_try_again(struct crew *c)
+{
+	for (unsigned int i = c->nps; i < c->started; i++)
+		if (c->restart[i].is_given_up)
+			restart_wanted(&c->restart[i], clock_ns());
+}
+
+/*
+ * What is due
+ */
 
 static bool is_owing(const struct crew *c)
 {
@@ -316,9 +371,11 @@ bool crew_turn(struct crew *c)
 	reload_retry(c->reload);
 	tell_again(c);
 	keep_turn(c);
-	for (unsigned int i = 0; i < c->started && good; i++)
+	for (unsigned int i = 0; i < c->started && good; i++) {
+		kill_if_late(c, i);
 		if (c->restart[i].is_due && !clock_left_ms(c->restart[i].due_at))
 			good = start_successor(c, i);
+	}
 	return good;
 }
 
@@ -330,22 +387,30 @@ static int sooner(int ms, const struct restart *r)
 	return r->is_due && (ms < 0 || left < ms) ? left : ms;
 }
 
+/* The same with the time until a process is killed that was asked to end. */
+static int sooner_of(const struct crew *c, int ms, unsigned int i)
+{
+	int left = clock_left_ms(c->leaves_until[i]);
+
+	return sooner(c->leaves_until[i] && (ms < 0 || left < ms) ? left : ms, &c->restart[i]);
+}
+
 int crew_wait_ms(const struct crew *c)
 {
 	int ms = is_owing(c) || reload_is_owing(c->reload) ? RETRY_MS : -1;
 
 	ms = sooner(ms, &c->keep->restart);
 	for (unsigned int i = 0; i < c->started; i++)
-		ms = sooner(ms, &c->restart[i]);
+		ms = sooner_of(c, ms, i);
 	return ms;
 }
 
 bool crew_has_dead(const struct crew *c)
 {
 	for (unsigned int i = 0; i < c->started; i++)
-		if (c->restart[i].is_due)
+		if (!is_alive(c, i))
 			return true;
-	return c->has_lost;
+	return false;
 }
 
 void crew_leave(struct crew *c)

@@ -42,8 +42,9 @@ struct reload;
  * @pairs: the mailboxes
  * @lines: the control sockets
  * @layout_fd: the layout of the region, which each process inherits
- * @is_owed: by NP and SP: one of the two has not been told yet who the other one is
- * @has_lost: a process has died, and the others go on without it
+ * @is_owed: by NP and SP: one of the two has not been told yet who the other one is, or that none
+ *	is to come
+ * @leaves_until: when a process is killed that was asked to end; 0 if it was not
  */
 struct crew {
 	const struct arenad_options *options;
@@ -61,7 +62,7 @@ struct crew {
 	struct lines lines;
 	int layout_fd;
 	bool is_owed[PROTO_MAX_NPS][PROTO_MAX_SPS];
-	bool has_lost;
+	int64_t leaves_until[CREW_MAX];
 };
 
 /** crew_init() - fill in what follows from @options: names, and that there is nothing yet */
@@ -99,6 +100,19 @@ bool crew_turn(struct crew *c);
 
 /** crew_wait_ms() - for how many milliseconds there is nothing to do; -1 for ever */
 int crew_wait_ms(const struct crew *c);
+
+/**
+ * crew_replace() - have a process end in good order, and start a successor
+ * @c: the processes
+ * @i: which; nothing happens if it does not run, or was asked before
+ *
+ * An SP answers what its disk has, and gives all else back undone, for its successor. A process
+ * that does not end is killed. Its end counts as no death.
+ */
+void crew_replace(struct crew *c, unsigned int i);
+
+/** crew_try_again() - start the SPs again that were given up */
+void crew_try_again(struct crew *c);
 
 /** crew_has_dead() - is a process dead that should run? */
 bool crew_has_dead(const struct crew *c);

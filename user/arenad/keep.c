@@ -91,7 +91,6 @@ static struct state *take_state(const struct crew *c)
 	if (!s)
 		return NULL;
 	s->is_ready = c->keep->is_ready;
-	s->has_lost = c->has_lost;
 	note_processes(s, c);
 	note_descriptors(s, c);
 	find_memfds(s, c->options->region, environment);

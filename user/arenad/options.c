@@ -220,7 +220,8 @@ static const struct option_rule rules[] = {
 	  .help = "requests that a disk has not ended after S seconds fail; 0 for never (180)" },
 	{ .name = "hold", .kind = OPTION_NUMBER, FIELD(hold_seconds), .max = TIMEOUT_SECONDS_MAX,
 	  .argument = "S",
-	  .help = "start a network process again that has died; 0: start none again (30)" },
+	  .help = "start processes again that have died, and let requests wait for S seconds "
+		  "meanwhile; 0: start none again (30)" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages between the processes, hybrid or msg-ring (hybrid)" },

@@ -221,8 +221,7 @@ void program_exec_np(void *context)
 	add_value(&a, "--idle-timeout", format("%u", o->idle_seconds));
 	add_value(&a, "--handshake-timeout", format("%u", o->handshake_seconds));
 	add_value(&a, "--stall-timeout", format("%u", o->stall_seconds));
-	/* No SP is started again, so no request waits for one. */
-	add_value(&a, "--hold", "0");
+	add_value(&a, "--hold", format("%u", o->hold_seconds));
 	if (o->zerocopy == ZEROCOPY_NEVER)
 		add_value(&a, "--zerocopy-threshold", "never");
 	else if (o->zerocopy != ZEROCOPY_AUTO)

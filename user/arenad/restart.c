@@ -9,6 +9,11 @@ void restart_begun(struct restart *r, int64_t now_ns)
 	r->is_due = false;
 }
 
+void restart_wanted(struct restart *r, int64_t now_ns)
+{
+	*r = (struct restart){ .due_at = now_ns, .is_due = true };
+}
+
 void restart_give_up(struct restart *r)
 {
 	r->is_due = false;

@@ -50,6 +50,9 @@ void restart_begun(struct restart *r, int64_t now_ns);
  */
 bool restart_died(struct restart *r, int64_t now_ns);
 
+/** restart_wanted() - a successor is to be started at once, and earlier deaths are forgotten */
+void restart_wanted(struct restart *r, int64_t now_ns);
+
 /** restart_give_up() - no successor is started any more */
 void restart_give_up(struct restart *r);
 

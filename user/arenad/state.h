@@ -106,7 +106,6 @@ struct state_head {
  * @head: see there
  * @versions: with what the processes have been built
  * @is_ready: all NPs were ready once
- * @has_lost: a process has died, and the others go on without it
  * @restart: what is known of the deaths of each process
  * @pidfd: by process its pidfd, which tells also afterwards how it ended
  * @region_fd: the region, if it is the module's
@@ -123,7 +122,6 @@ struct state {
 	struct state_head head;
 	struct state_versions versions;
 	bool is_ready;
-	bool has_lost;
 	struct restart restart[LINES_MAX];
 	int pidfd[LINES_MAX];
 	int region_fd;

@@ -72,6 +72,7 @@ static bool handle_signal(struct supervisor *sv)
 	}
 	if (info.ssi_signo == SIGHUP) {
 		reload(&sv->crew);
+		crew_try_again(&sv->crew);
 		return false;
 	}
 	if (info.ssi_signo == SIGUSR2) {
@@ -165,7 +166,7 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 {
 	struct crew *c = &sv->crew;
 	unsigned int n = c->started, nps = n < c->nps ? n : c->nps;
-	bool had_ended[CREW_MAX] = { false }, good;
+	bool had_ended[CREW_MAX] = { false }, good, lacked = crew_has_dead(c);
 
 	listen_refuse(&sv->node->sockets);
 	listen_close(&sv->node->sockets);
@@ -177,7 +178,7 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 	/* If arenad ends because a process has died, the ends of the others need no log. */
 	if (status == ARENAD_EXIT_OK)
 		good &= all_ended_well(c, had_ended);
-	return good && !crew_has_dead(c) ? status : ARENAD_EXIT_ERROR;
+	return good && !lacked ? status : ARENAD_EXIT_ERROR;
 }
 
 static void signal_set(sigset_t *set)

@@ -636,7 +636,7 @@ static void reopen(struct peer *peer)
 	ret = arena_channel_reopen(peer->channel, peer->process.epoch, pidfd);
 	if (!ret)
 		ret = begin_channel(peer);
-	if (ret)
+	if (ret && !is_end(ret))
 		log_error("storage process of '%s': cannot open the channel anew: %s",
 			  peer_name(peer), strerror(-ret));
 }
@@ -776,20 +776,22 @@ void peer_gone(struct np *np, uint32_t role, uint32_t epoch)
 int peer_open(struct np *np, unsigned int id)
 {
 	struct peer *peer = &np->peer[id];
-	bool is_alive = peer->process.pidfd;
+	bool is_alive = peer->process.pidfd && !peer->is_gone;
 	int ret = open_channel(peer);
 
 	/* The channel is opened anew for the successor of an SP that is dead already. */
-	if (!ret && is_alive)
-		ret = begin_channel(peer);
-	if (ret)
+	if (!ret)
+		ret = is_alive ? begin_channel(peer) : -EOWNERDEAD;
+	if (ret && !is_end(ret)) {
 		log_error("storage process of '%s': cannot open the channel: %s", peer_name(peer),
 			  strerror(-ret));
-	else if (peer->is_gone)
+		return ret;
+	}
+	if (peer->is_gone)
 		let_go(peer);
-	else if (!is_alive)
-		miss(peer, -EOWNERDEAD);
-	return ret;
+	else if (ret)
+		miss(peer, ret);
+	return 0;
 }
 
 void peer_disconnect(struct peer *peer)
