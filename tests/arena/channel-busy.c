@@ -148,7 +148,7 @@ static void reopen_and_send(struct arena_channel *ch)
 {
 	struct arena_msg m = { .type = 1 };
 
-	arena_channel_reopen(ch, 2, pidfd_of(getppid()));
+	arena_channel_reopen(ch, 2, 0, pidfd_of(getppid()));
 	while (arena_channel_send(ch, &m) == -EAGAIN)
 		arena_channel_wait(ch, 10);
 	arena_channel_flush(ch);
@@ -166,7 +166,7 @@ static void test_reopen(struct way way)
 	if (start(&p, way, ARENA_WAIT_SLEEP, &ch))
 		reopen_and_send(ch);
 	failures = 2;
-	is(arena_channel_reopen(ch, 2, pidfd_of(p.child)), 0,
+	is(arena_channel_reopen(ch, 2, 0, pidfd_of(p.child)), 0,
 	   "%s: a channel is reopened although the first submissions fail", way_name(way));
 	is(receive(ch, &m), 1, "%s: it connects when submissions succeed again", way_name(way));
 	is(failures, 0, "%s: the failed submissions were tried again", way_name(way));

@@ -17,10 +17,18 @@
 #define MESSAGES	40
 /* More than a mailbox and all windows hold, so that the kernel keeps most of them. */
 #define FLOOD		20000
+/* So many that to drop them takes a while. */
+#define GREAT_FLOOD	1100000
 /* All messages of epoch @e have this type. */
 #define TYPE(e)		((uint8_t)(e))
 
 typedef void life(struct pair *p, uint32_t epoch);
+
+/* A hostile process does not know those of later epochs. */
+static uint64_t token_of(uint32_t epoch)
+{
+	return 0x9e3779b97f4a7c15ULL * epoch;
+}
 
 static struct pair make_pair(enum arena_channel_transport transport)
 {
@@ -45,6 +53,7 @@ static void begin(struct pair *p, uint32_t epoch, life *play)
 	channel_base();
 	pair_take_end(p);
 	p->options.epoch = epoch;
+	p->options.token = token_of(epoch);
 	play(p, epoch);
 	_exit(0);
 }
@@ -73,6 +82,7 @@ static struct arena_channel *open_first(struct pair *p, uint32_t epoch)
 
 	pair_take_end(p);
 	p->options.epoch = epoch;
+	p->options.token = token_of(epoch);
 	p->options.nonblocking = true;
 	if (pair_open(p, &ch))
 		bail("open");
@@ -183,16 +193,42 @@ static void forge(struct pair *p, uint32_t epoch)
 {
 	struct io_uring *ring = post_ring();
 	const struct arena_msg forged[] = {
-		channel_msg_open(p->way.transport, ENTRIES, epoch + 1),
-		channel_msg(CHANNEL_MSG_READY, epoch + 1),
+		channel_msg_token(CHANNEL_MSG_OPEN, epoch + 1, token_of(epoch)),
+		channel_msg_terms(CHANNEL_MSG_READY, p->way.transport, ENTRIES, epoch + 1),
 		{ .type = TYPE(epoch + 1), .ref.index = 7 },
 		channel_msg(CHANNEL_MSG_BYE, epoch + 1),
-		channel_msg(CHANNEL_MSG_MARK, epoch + 1),
+		channel_msg_token(CHANNEL_MSG_MARK, epoch + 1, token_of(epoch)),
 		channel_msg(CHANNEL_MSG_CREDIT, 12345),
 	};
 
 	for (int i = 0; i < FLOOD; i++)
 		post(ring, p->end.own.ring, forged[i % 6]);
+	io_uring_submit(ring);
+	_exit(0);
+}
+
+/* Post what the successor will say to the peer, which does not look yet. */
+static void forge_to_peer(struct pair *p, uint32_t epoch)
+{
+	struct io_uring *ring = post_ring();
+
+	post(ring, p->end.peer,
+	     channel_msg_token(CHANNEL_MSG_OPEN, epoch + 1, token_of(epoch)));
+	post(ring, p->end.peer,
+	     channel_msg_terms(CHANNEL_MSG_READY, p->way.transport, ENTRIES, epoch + 1));
+	io_uring_submit(ring);
+	_exit(0);
+}
+
+static void flood_both(struct pair *p, uint32_t epoch)
+{
+	const struct arena_msg m = { .type = TYPE(epoch) };
+	struct io_uring *ring = post_ring();
+
+	for (int i = 0; i < GREAT_FLOOD; i++)
+		post(ring, p->end.own.ring, m);
+	for (int i = 0; i < FLOOD; i++)
+		post(ring, p->end.peer, m);
 	io_uring_submit(ring);
 	_exit(0);
 }
@@ -279,7 +315,7 @@ static void test_successors(enum arena_channel_transport transport)
 			ret = 1;
 		begin(&p, epoch + 2, die_silent);
 		if (!ret)
-			ret = arena_channel_reopen(ch, epoch + 2, pidfd_of(p.child));
+			ret = arena_channel_reopen(ch, epoch + 2, token_of(epoch + 2), pidfd_of(p.child));
 	}
 	is(ret, 0, "%s: the messages of five dead peers are received before -EOWNERDEAD, and none "
 	   "of them after the next epoch has begun", name_of(&p));
@@ -289,7 +325,7 @@ static void test_successors(enum arena_channel_transport transport)
 	kill(p.child, SIGKILL);
 	finish(&p);
 	begin(&p, 12, echo);
-	ret = arena_channel_reopen(ch, 12, pidfd_of(p.child));
+	ret = arena_channel_reopen(ch, 12, token_of(12), pidfd_of(p.child));
 	if (!ret)
 		ret = send_all(ch, 12, 1);
 	is(ret ? ret : receive_all(ch, 12, 1), 0,
@@ -343,7 +379,7 @@ static void test_early_successor(enum arena_channel_transport transport)
 		ret = receive_all(ch, 1, 3);
 	is(ret ? ret : receive(ch, &m), -EOWNERDEAD,
 	   "%s: a successor that connects first ends the channel of the survivor", name_of(&p));
-	ret = arena_channel_reopen(ch, 2, pidfd_of(p.child));
+	ret = arena_channel_reopen(ch, 2, token_of(2), pidfd_of(p.child));
 	is(ret ? ret : exchange(&p, ch, 2), 0,
 	   "%s: the survivor then connects to the successor in the epoch of the successor",
 	   name_of(&p));
@@ -355,7 +391,7 @@ static void replace(struct pair *p, struct arena_channel *ch, const char *what)
 	kill(p->child, SIGKILL);
 	finish(p);
 	begin(p, 2, echo);
-	is(arena_channel_reopen(ch, 2, pidfd_of(p->child)), 0,
+	is(arena_channel_reopen(ch, 2, token_of(2), pidfd_of(p->child)), 0,
 	   "%s: a channel can be reopened after %s", name_of(p), what);
 	is(exchange(p, ch, 2), 0,
 	   "%s: survivor and successor exchange messages after %s", name_of(p), what);
@@ -390,12 +426,12 @@ static void test_other_epochs(enum arena_channel_transport transport)
 	ch = open_first(&p, 4);
 	is(arena_channel_next(ch, &m, PATIENCE_MS), -ETIMEDOUT,
 	   "%s: a peer of a later epoch is not connected to", name_of(&p));
-	is(arena_channel_reopen(ch, 4, 0), -EINVAL,
+	is(arena_channel_reopen(ch, 4, token_of(4), 0), -EINVAL,
 	   "%s: a channel cannot be reopened in the same epoch", name_of(&p));
-	is(arena_channel_reopen(ch, 3, 0), -EINVAL,
+	is(arena_channel_reopen(ch, 3, token_of(3), 0), -EINVAL,
 	   "%s: a channel cannot be reopened in an earlier epoch", name_of(&p));
 	ch->options.timeout_ms = PATIENCE_MS;
-	is(arena_channel_reopen(ch, 5, pidfd_of(p.child)), 0,
+	is(arena_channel_reopen(ch, 5, token_of(5), pidfd_of(p.child)), 0,
 	   "%s: a channel that has failed can be reopened in the epoch of its peer", name_of(&p));
 	is(exchange(&p, ch, 5), 0,
 	   "%s: a peer that came first is connected to in its epoch", name_of(&p));
@@ -414,6 +450,43 @@ static void test_hostile(enum arena_channel_transport transport, life *play, con
 	ch = open_first(&p, 2);
 	is(exchange(&p, ch, 2), 0, "%s: the successor of a process that %s connects and gets all "
 	   "messages", name_of(&p), what);
+}
+
+/* The parent, which knows of no peer yet, opens its end in the epoch of a successor to come. */
+static struct arena_channel *open_before(struct pair *p, life *play)
+{
+	begin(p, 1, play);
+	if (finish(p))
+		bail("%s: the hostile process failed", name_of(p));
+	/* Its own pidfd stands for that of a process which lives. */
+	p->child = getpid();
+	return open_first(p, 2);
+}
+
+static void test_forged_open(enum arena_channel_transport transport)
+{
+	struct pair p = make_pair(transport);
+	struct arena_channel *ch = open_before(&p, forge_to_peer);
+
+	is(arena_channel_wait(ch, 50), 0, "%s: a survivor does not connect to a process that acted "
+	   "as its successor and has died", name_of(&p));
+	begin(&p, 2, echo);
+	is(exchange(&p, ch, 2), 0, "%s: the successor of a process that had opened the next epoch "
+	   "in its name connects and gets all messages", name_of(&p));
+}
+
+static void test_great_flood(enum arena_channel_transport transport)
+{
+	struct pair p = make_pair(transport);
+	struct arena_channel *ch = open_before(&p, flood_both);
+	struct arena_msg m;
+	int ret = arena_channel_recv(ch, &m);
+
+	ok(!ret && arena_mailbox_fetch(&ch->box, &m) == 1, "%s: a call drops a part of what a dead "
+	   "peer has left", name_of(&p));
+	begin(&p, 2, echo);
+	is(exchange(&p, ch, 2), 0, "%s: the successor of a process that left a million messages "
+	   "connects and gets all messages", name_of(&p));
 }
 
 static void test_memory(enum arena_channel_transport transport)
@@ -475,6 +548,8 @@ int main(void)
 		test_other_epochs(transports[i]);
 		test_hostile(transports[i], forge, "forged all messages of the next epoch");
 		test_hostile(transports[i], scribble, "wrote head, tail and flags");
+		test_forged_open(transports[i]);
+		test_great_flood(transports[i]);
 		test_memory(transports[i]);
 		test_flood(transports[i]);
 		test_options(transports[i]);

@@ -31,7 +31,8 @@ static int open_files(void)
 
 static void test_messages(void)
 {
-	const struct control_message peer = { .type = CONTROL_PEER, .role = 0x10003, .epoch = 7 };
+	const struct control_message peer = { .type = CONTROL_PEER, .role = 0x10003, .epoch = 7,
+					       .token = 0x123456789abcdef0 };
 	int memfd = memfd_create("test", MFD_CLOEXEC), fd;
 	struct control_message m;
 	char text[4] = "";
@@ -52,7 +53,8 @@ static void test_messages(void)
 	   "a message about a peer, without a descriptor, is sent");
 	is(control_socket_receive(ends[1], &m, &fd), 0, "that is received, too");
 	is(fd, -1, "it has no descriptor");
-	ok(m.type == CONTROL_PEER && m.role == peer.role && m.epoch == peer.epoch,
+	ok(m.type == CONTROL_PEER && m.role == peer.role && m.epoch == peer.epoch &&
+	   m.token == peer.token,
 	   "it has the role of the peer and the epoch");
 }
 

@@ -87,10 +87,10 @@ static int start_one(struct crew *c, unsigned int i, int ready_fd)
  * again?
  */
 static bool tell(struct crew *c, unsigned int whom, unsigned int who, uint32_t role,
-		 uint32_t epoch)
+		 const struct pair *pair)
 {
 	const struct control_message m = {
-		.type = CONTROL_PEER, .role = role, .epoch = epoch,
+		.type = CONTROL_PEER, .role = role, .epoch = pair->epoch, .token = pair->token,
 	};
 
 	return is_alive(c, whom) && lines_send(&c->lines, whom, &m, c->child[who].pidfd) == -EAGAIN;
@@ -116,10 +116,10 @@ static bool tell_gone(struct crew *c, unsigned int np, unsigned int sp)
 /* A process that takes no messages is told later, and may hear of the same epoch twice. */
 static void tell_pair(struct crew *c, unsigned int np, unsigned int sp)
 {
-	uint32_t epoch = c->pairs.pair[np][sp].epoch;
-	bool is_owed = tell(c, np, c->nps + sp, PROTO_ROLE_SP(sp), epoch);
+	const struct pair *pair = &c->pairs.pair[np][sp];
+	bool is_owed = tell(c, np, c->nps + sp, PROTO_ROLE_SP(sp), pair);
 
-	is_owed |= tell(c, c->nps + sp, np, PROTO_ROLE_NP(np), epoch);
+	is_owed |= tell(c, c->nps + sp, np, PROTO_ROLE_NP(np), pair);
 	if (!is_owed && c->restart[c->nps + sp].is_given_up)
 		is_owed = tell_gone(c, np, sp);
 	c->is_owed[np][sp] = is_owed;
@@ -140,7 +140,7 @@ static void each_pair_of(struct crew *c, unsigned int i,
 /* A pair begins anew whenever one of its processes does. */
 static void count_epoch(struct crew *c, unsigned int np, unsigned int sp)
 {
-	c->pairs.pair[np][sp].epoch++;
+	pairs_next_epoch(&c->pairs, np, sp);
 }
 
 /*

@@ -52,6 +52,16 @@ int pairs_open(struct pairs *p, const struct arenad_options *o, const struct are
 	return ret;
 }
 
+void pairs_next_epoch(struct pairs *p, unsigned int np, unsigned int sp)
+{
+	struct pair *pair = &p->pair[np][sp];
+
+	pair->epoch++;
+	if (getentropy(&pair->token, sizeof(pair->token)))
+		log_error("the kernel gives no random numbers (%s): a process that was taken over "
+			  "could act as its successor", strerror(errno));
+}
+
 static void close_mailbox(const struct arena_channel_mailbox *m)
 {
 	if (m->ring >= 0)

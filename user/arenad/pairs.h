@@ -22,11 +22,13 @@ struct arena_layout;
  * @np: mailbox of the NP
  * @sp: mailbox of the SP
  * @epoch: how often one of the two was started beside the other one
+ * @token: token of the epoch
  */
 struct pair {
 	struct arena_channel_mailbox np;
 	struct arena_channel_mailbox sp;
 	uint32_t epoch;
+	uint64_t token;
 };
 
 /**
@@ -59,6 +61,13 @@ int pairs_open(struct pairs *p, const struct arenad_options *o, const struct are
  * Processes inherit the limit, and need no more of it than before.
  */
 void pairs_raise_limit(unsigned int pairs);
+
+/**
+ * pairs_next_epoch() - an NP and an SP are paired anew
+ *
+ * Nobody can guess the token of the epoch, neither can those who had an earlier one.
+ */
+void pairs_next_epoch(struct pairs *p, unsigned int np, unsigned int sp);
 
 /** pairs_close() - close all of them */
 void pairs_close(struct pairs *p);

@@ -17,8 +17,8 @@
  * enum control_type - kinds of messages
  * @CONTROL_TLS: a descriptor of tls/bundle.h, for clients that come from now on
  * @CONTROL_PEER: the pidfd of a process to which this one has a channel, and the epoch in which the
- *	two are paired. The first one comes before the process starts to connect, and another one,
- *	with a greater epoch, for each successor of the peer
+ *	two are paired, with its token. The first one comes before the process starts to connect,
+ *	and another one, with a greater epoch, for each successor of the peer
  * @CONTROL_GONE: that peer has died, no successor is to come for now, and the kernel does nothing
  *	for it any more
  */
@@ -34,12 +34,14 @@ enum control_type {
  * @type: enum control_type, which may be one that the receiver does not know
  * @role: CONTROL_PEER, CONTROL_GONE: role of the peer; else 0
  * @epoch: CONTROL_PEER, CONTROL_GONE: epoch of the channel, from 1 on; else 0
+ * @token: CONTROL_PEER: token of the epoch, see arena/channel.h; else 0
  */
 struct control_message {
 	uint32_t version;
 	uint32_t type;
 	uint32_t role;
 	uint32_t epoch;
+	uint64_t token;
 };
 
 /**

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <common/clock.h>
 #include <common/log.h>
+#include <control/socket.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -633,7 +634,8 @@ static void reopen(struct peer *peer)
 	proto_returns_drop(&peer->returns);
 	if (!pidfd)
 		return;
-	ret = arena_channel_reopen(peer->channel, peer->process.epoch, pidfd);
+	ret = arena_channel_reopen(peer->channel, peer->process.epoch,
+				   peer->process.token, pidfd);
 	if (!ret)
 		ret = begin_channel(peer);
 	if (ret && !is_end(ret))
@@ -705,6 +707,7 @@ static int open_channel(struct peer *peer)
 		.entries = proto_window(requests),
 		.end = &peer->process.end,
 		.epoch = peer->process.epoch,
+		.token = peer->process.token,
 		.pidfd = peer->process.pidfd,
 		.timeout_ms = -1,
 		.nonblocking = true,
@@ -746,16 +749,16 @@ static struct peer *find(struct np *np, uint32_t role)
 	return ARENA_ROLE_CLASS(role) == PROTO_CLASS_SP && id < np->n_peers ? &np->peer[id] : NULL;
 }
 
-void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd)
+void peer_told(struct np *np, const struct control_message *m, int pidfd)
 {
-	struct peer *peer = find(np, role);
+	struct peer *peer = find(np, m->role);
 
-	if (!peer || epoch <= peer->process.epoch) {
+	if (!peer || m->epoch <= peer->process.epoch) {
 		if (pidfd >= 0)
 			close(pidfd);
 		return;
 	}
-	proto_peer_learn(&peer->process, epoch, pidfd);
+	proto_peer_learn(&peer->process, m->epoch, m->token, pidfd);
 	if (peer->channel)
 		succeed(peer);
 }

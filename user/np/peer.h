@@ -20,6 +20,7 @@
 #include "request.h"
 
 struct conn;
+struct control_message;
 struct np;
 
 /**
@@ -105,14 +106,13 @@ void peer_init(struct np *np, unsigned int id);
 /**
  * peer_told() - arenad has said who a peer is
  * @np: process
- * @role: role of the peer
- * @epoch: epoch of the channel
+ * @m: CONTROL_PEER
  * @pidfd: of the peer; the call takes it over
  *
  * It is called for each SP before peer_open(), and for each successor. The channel to the successor
  * is opened when all has been taken that the dead SP has sent.
  */
-void peer_told(struct np *np, uint32_t role, uint32_t epoch, int pidfd);
+void peer_told(struct np *np, const struct control_message *m, int pidfd);
 
 /**
  * peer_gone() - arenad has said that an SP has died, and does nothing any more

@@ -90,7 +90,7 @@ static void take_bundle(struct np *np, int fd)
 static void obey(struct np *np, const struct control_message *m, int fd)
 {
 	if (m->type == CONTROL_PEER) {
-		peer_told(np, m->role, m->epoch, fd);
+		peer_told(np, m, fd);
 		return;
 	}
 	if (m->type == CONTROL_GONE)

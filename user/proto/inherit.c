@@ -36,10 +36,11 @@ int proto_fd_parse(int *fd, const char *text, struct option_error *error)
 	return 0;
 }
 
-void proto_peer_learn(struct proto_peer *p, uint32_t epoch, int pidfd)
+void proto_peer_learn(struct proto_peer *p, uint32_t epoch, uint64_t token, int pidfd)
 {
 	if (p->pidfd > 0)
 		close(p->pidfd);
 	p->epoch = epoch;
+	p->token = token;
 	p->pidfd = pidfd > 0 ? pidfd : 0;
 }

@@ -16,11 +16,13 @@ struct option_error;
  * struct proto_peer - the process at the other end of a channel
  * @end: what this process has inherited of the channel
  * @epoch: the epoch in which the two are paired, 0 as long as the peer is not known
+ * @token: token of the epoch
  * @pidfd: the peer's, until a channel takes it over; 0 for none
  */
 struct proto_peer {
 	struct arena_channel_end end;
 	uint32_t epoch;
+	uint64_t token;
 	int pidfd;
 };
 
@@ -37,6 +39,6 @@ int proto_end_parse(const char *text, struct arena_channel_end *end);
 int proto_fd_parse(int *fd, const char *text, struct option_error *error);
 
 /** proto_peer_learn() - have @p be process @pidfd, which it takes over, from @epoch on */
-void proto_peer_learn(struct proto_peer *p, uint32_t epoch, int pidfd);
+void proto_peer_learn(struct proto_peer *p, uint32_t epoch, uint64_t token, int pidfd);
 
 #endif /* PROTO_INHERIT_H */

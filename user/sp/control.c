@@ -22,7 +22,7 @@
 static void obey(struct sp *sp, const struct control_message *m, int fd)
 {
 	if (m->type == CONTROL_PEER) {
-		sp_peer_told(sp, m->role, m->epoch, fd);
+		sp_peer_told(sp, m, fd);
 		return;
 	}
 	log_warn("arenad sent a message of an unknown type: %u", m->type);

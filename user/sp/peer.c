@@ -4,6 +4,7 @@
 #include <arena/source.h>
 #include <assert.h>
 #include <common/log.h>
+#include <control/socket.h>
 #include <errno.h>
 #include <proto/layout.h>
 #include <proto/record.h>
@@ -108,7 +109,8 @@ static int watch_channel(struct sp_peer *peer)
 /* Wait for the HELLO of the successor, in the epoch that arenad has told. */
 static void reopen(struct sp_peer *peer)
 {
-	int ret = arena_channel_reopen(peer->channel, peer->process.epoch, take_pidfd(peer));
+	int ret = arena_channel_reopen(peer->channel, peer->process.epoch,
+				       peer->process.token, take_pidfd(peer));
 
 	peer->is_replaced = false;
 	if (!ret)
@@ -305,17 +307,17 @@ static struct sp_peer *find(struct sp *sp, uint32_t role)
 	return ARENA_ROLE_CLASS(role) == PROTO_CLASS_NP && id < sp->n_peers ? &sp->peer[id] : NULL;
 }
 
-void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd)
+void sp_peer_told(struct sp *sp, const struct control_message *m, int pidfd)
 {
-	struct sp_peer *peer = find(sp, role);
+	struct sp_peer *peer = find(sp, m->role);
 
 	/* A process that takes no messages for a while may be told twice. */
-	if (!peer || epoch <= peer->process.epoch) {
+	if (!peer || m->epoch <= peer->process.epoch) {
 		if (pidfd >= 0)
 			close(pidfd);
 		return;
 	}
-	proto_peer_learn(&peer->process, epoch, pidfd);
+	proto_peer_learn(&peer->process, m->epoch, m->token, pidfd);
 	peer->is_replaced = peer->channel;
 	/* Nobody has come in the epoch before, and nobody will. */
 	if (peer->channel && !peer->version)
@@ -332,6 +334,7 @@ int sp_peer_connect(struct sp_peer *peer)
 		.entries = proto_window(proto_requests(sp->layout)),
 		.end = &peer->process.end,
 		.epoch = peer->process.epoch,
+		.token = peer->process.token,
 		.pidfd = take_pidfd(peer),
 		.timeout_ms = -1,
 		.nonblocking = true,

@@ -20,6 +20,7 @@
 
 #include "request.h"
 
+struct control_message;
 struct sp;
 
 /**
@@ -90,14 +91,13 @@ void sp_peer_init(struct sp *sp, uint32_t id);
 /**
  * sp_peer_told() - arenad has said who a peer is
  * @sp: process
- * @role: role of the peer
- * @epoch: epoch of the channel
+ * @m: CONTROL_PEER
  * @pidfd: of the peer; the call takes it over
  *
  * It is called for each NP before sp_peer_connect(), and for each successor of an NP, for which the
  * channel is opened anew. Requests of the predecessor that the disk has go on.
  */
-void sp_peer_told(struct sp *sp, uint32_t role, uint32_t epoch, int pidfd);
+void sp_peer_told(struct sp *sp, const struct control_message *m, int pidfd);
 
 /**
  * sp_peer_connect() - open the channel to the NP, and let the ring watch it

@@ -119,6 +119,8 @@ struct arena_channel_end {
  *	use it, and AUTO is MSG_RING
  * @epoch: with @end: the number of this pairing of the two processes, at least 1, the same on both
  *	sides. The program that starts a successor of either process gives both a greater one
+ * @token: with @end: a random number of this epoch, the same on both sides, which no process that
+ *	had either end in an earlier epoch can know: so none can act as its successor
  * @pidfd: with @end: pidfd of the peer, which the channel takes over, also if it cannot be opened;
  *	0 for none: then the death of the peer is not noticed
  * @tx_ring: an io_uring of the application's that carries the messages, so that they go with
@@ -140,6 +142,7 @@ struct arena_channel_options {
 	int *socket;
 	const struct arena_channel_end *end;
 	uint32_t epoch;
+	uint64_t token;
 	int pidfd;
 	struct io_uring *tx_ring;
 	uint64_t tx_user_data;
@@ -235,20 +238,21 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
  * arena_channel_reopen() - connect again to a peer that was replaced
  * @ch: channel that was opened with @end, in any state, and that no ring watches
  * @epoch: the epoch of the new pairing, greater than the one before
+ * @token: of the epoch, see struct arena_channel_options
  * @pidfd: of the peer, see struct arena_channel_options; taken over also if the call fails
  *
  * A process whose peer has died first receives what the peer has left, until
- * arena_channel_recv() returns an error. The call drops whatever else is in the mailbox: nothing
- * that was sent in an earlier epoch is received in a later one. As after an open with @nonblocking
- * the channel connects while it is used, within the time of its options. The call makes no
+ * arena_channel_recv() returns an error. Nothing that was sent in an earlier epoch is received in a
+ * later one. As after an open with @nonblocking the channel connects while it is used, within the
+ * time of its options. What else is in the mailbox is dropped then, some of it each time, however
+ * much there is; if the memory of the mailbox was changed, the error is -EPROTO. The call makes no
  * descriptor and maps no memory, so that a process in a sandbox can do it. Counters go on.
  *
  * Return: 0; -EINVAL if the channel has no @end or the epoch is not greater; -EBUSY if a ring
- * watches the channel: nothing has changed then; -ECHILD; -EOVERFLOW if more messages have been
- * left in the mailbox than can be dropped; -EPROTO if its memory was changed; or another -errno,
- * which the channel keeps until it is reopened or closed.
+ * watches the channel: nothing has changed then; -ECHILD; or another -errno, which the channel
+ * keeps until it is reopened or closed.
  */
-int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, int pidfd);
+int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, uint64_t token, int pidfd);
 
 /**
  * arena_channel_is_connected() - whether the peer has connected

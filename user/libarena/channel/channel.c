@@ -37,7 +37,8 @@ static int check_options(const struct arena_channel *ch)
 		  "end: comes with a socket or peer_pid, or without epoch" },
 		{ o->end && o->transport == ARENA_CHANNEL_SOCKET,
 		  "end: is a pair of mailboxes, and the transport is SOCKET" },
-		{ !o->end && (o->epoch || o->pidfd), "epoch or pidfd: is set without end" },
+		{ !o->end && (o->epoch || o->token || o->pidfd),
+		  "epoch, token or pidfd: is set without end" },
 		{ o->pidfd < 0, "pidfd: is negative" },
 		{ o->socket && ch->control < 0, "socket: is not a descriptor" },
 		{ !o->socket && o->transport == ARENA_CHANNEL_SOCKET,
@@ -135,12 +136,12 @@ static int check_again(const struct arena_channel *ch, uint32_t epoch)
 	return ch->watcher.closing ? -EBUSY : owner_check(ch->owner);
 }
 
-int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, int pidfd)
+int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, uint64_t token, int pidfd)
 {
 	int ret = check_again(ch, epoch);
 
 	if (!ret)
-		return connect_again(ch, epoch, pidfd);
+		return connect_again(ch, epoch, token, pidfd);
 	if (pidfd > 0)
 		close(pidfd);
 	return ret;

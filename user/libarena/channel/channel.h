@@ -50,8 +50,7 @@ typedef int connect_step(struct arena_channel *ch, int64_t until);
  * @is_retry: the kernel had no memory and has to be asked again
  * @mailbox: number of the peer's mailbox in the peer, from its HELLO
  * @allows: the peer was allowed to fetch descriptors of this process
- * @mark: a message to the own mailbox, before which everything is old
- * @n_dropped: old messages that were dropped
+ * @n_dropped: messages behind MARK that were taken
  * @has_opened: the peer has sent its OPEN of this epoch
  */
 struct channel_connect {
@@ -67,7 +66,6 @@ struct channel_connect {
 	bool is_retry;
 	int32_t mailbox;
 	bool allows;
-	struct arena_msg mark;
 	uint32_t n_dropped;
 	bool has_opened;
 };
@@ -142,7 +140,7 @@ int connect_begin(struct arena_channel *ch);
 int connect_run(struct arena_channel *ch, int64_t until);
 
 /** connect_again() - forget the connection, and begin to connect in another epoch; 0 or -errno */
-int connect_again(struct arena_channel *ch, uint32_t epoch, int pidfd);
+int connect_again(struct arena_channel *ch, uint32_t epoch, uint64_t token, int pidfd);
 
 /** connect_give_up() - let the peer know that there will be no channel */
 void connect_give_up(struct arena_channel *ch);
@@ -193,7 +191,7 @@ void handshake_end(struct arena_channel *ch);
 /** inherited_entries() - messages for which a mailbox of an end has room */
 uint32_t inherited_entries(enum arena_channel_transport transport, uint32_t window);
 
-/** inherited_begin() - drop what lies in the mailbox, and say that the epoch begins; 0 or -errno */
+/** inherited_begin() - mark the end of what lies in the mailbox; 0 or -errno */
 int inherited_begin(struct arena_channel *ch);
 
 /** inherited_give_up() - let the peer know that there will be no channel in this epoch */

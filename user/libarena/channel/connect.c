@@ -379,7 +379,7 @@ int connect_run(struct arena_channel *ch, int64_t until)
 	return 1;
 }
 
-int connect_again(struct arena_channel *ch, uint32_t epoch, int pidfd)
+int connect_again(struct arena_channel *ch, uint32_t epoch, uint64_t token, int pidfd)
 {
 	int ret;
 
@@ -388,6 +388,7 @@ int connect_again(struct arena_channel *ch, uint32_t epoch, int pidfd)
 	connect_forget_peer(ch);
 	ch->pidfd = pidfd ? pidfd : -1;
 	ch->options.epoch = epoch;
+	ch->options.token = token;
 	ch->state.error = 0;
 	ch->state.end = CHANNEL_OPEN;
 	ch->state.is_stalled = false;

@@ -11,16 +11,16 @@
  *	   shared memory, which the peer does not read any more, and sends READY.
  *	4. When the peer's READY of this epoch has come, everything that follows is new.
  *
- * A process can post to its own mailbox, too. So what a hostile process has left for its successor
- * is bounded here, and is at worst what it could have done itself: MARK cannot be guessed.
+ * MARK and OPEN carry the token of the epoch, which no process of an earlier epoch knows. A process
+ * can post to its own mailbox, too, so a hostile one may have left anything for its successor, and
+ * its last messages for the peer may be as those of its successor: without the token they are old.
+ * There may be any number of them, and they are dropped in steps, so that other work goes on.
  */
-#include <common/clock.h>
-
 #include "channel.h"
 #include "../why.h"
 
-/* Old messages that are dropped before an attempt fails. */
-#define MAX_OLD		(1U << 20)
+/* Old messages that are dropped in a step. */
+#define OLD_A_STEP	1024
 
 static connect_step queue_mark, send_mark, find_mark, queue_open, send_open, expect_open,
 		    queue_ready, send_ready, expect_ready;
@@ -34,43 +34,44 @@ uint32_t inherited_entries(enum arena_channel_transport transport, uint32_t wind
 	return each < MAILBOX_MAX_ENTRIES ? each : MAILBOX_MAX_ENTRIES;
 }
 
-static struct arena_msg open_message(const struct arena_channel *ch)
+/* A message that carries the token of this epoch. */
+static struct arena_msg with_token(const struct arena_channel *ch, enum channel_msg type)
 {
-	return channel_msg_open((enum arena_channel_transport)
-				__builtin_ctz(ch->connect.transports), ch->options.entries,
-				ch->options.epoch);
+	return channel_msg_token(type, ch->options.epoch, ch->options.token);
+}
+
+static struct arena_msg ready_message(const struct arena_channel *ch)
+{
+	return channel_msg_terms(CHANNEL_MSG_READY, (enum arena_channel_transport)
+				 __builtin_ctz(ch->connect.transports), ch->options.entries,
+				 ch->options.epoch);
 }
 
 /* ---- what is old ---- */
 
-/* Take an OPEN. It is -EPROTO if it is of this epoch, but the peer expects another channel. */
-static int take_open(struct arena_channel *ch, const struct arena_msg *msg)
+/* An OPEN of another epoch is kept: that epoch may be the next one. */
+static void take_open(struct arena_channel *ch, const struct arena_msg *msg)
 {
-	const struct arena_msg own = open_message(ch);
+	const struct arena_msg wanted = with_token(ch, CHANNEL_MSG_OPEN);
 
 	ch->state.opened = *msg;
-	if (channel_msg_number(msg) != ch->options.epoch)
-		return 0;
-	ch->connect.has_opened = channel_msg_is_same(msg, &own);
-	return ch->connect.has_opened ? 0 : -EPROTO;
+	ch->connect.has_opened = channel_msg_is_same(msg, &wanted);
 }
 
 /* The next message that is not old, or one of the channel's own: 1, 0 if none has come, -errno. */
-static int next_message(struct arena_channel *ch, struct arena_msg *msg, uint32_t most)
+static int next_message(struct arena_channel *ch, struct arena_msg *msg)
 {
 	int ret = arena_mailbox_fetch(&ch->box, msg);
 
-	if (ret <= 0)
-		return ret;
-	if (ch->connect.n_dropped++ >= most)
-		return -EOVERFLOW;
-	arena_mailbox_drop(&ch->box);
-	return 1;
+	if (ret > 0)
+		arena_mailbox_drop(&ch->box);
+	return ret;
 }
 
 static int queue_mark(struct arena_channel *ch, int64_t until)
 {
-	int ret = channel_tx_post_to(&ch->tx, ch->end.own.ring, &ch->connect.mark);
+	const struct arena_msg mark = with_token(ch, CHANNEL_MSG_MARK);
+	int ret = channel_tx_post_to(&ch->tx, ch->end.own.ring, &mark);
 
 	return connect_check_sent(ch, ret, send_mark, until);
 }
@@ -80,49 +81,57 @@ static int send_mark(struct arena_channel *ch, int64_t until)
 	return connect_check_sent(ch, channel_tx_submit(&ch->tx), find_mark, until);
 }
 
-static int find_mark(struct arena_channel *ch, int64_t until)
-{
-	struct channel_connect *c = &ch->connect;
-	struct arena_msg msg = { 0 };
-	int ret;
-
-	(void)until;
-	/* The predecessor may have left any OPEN. One that makes no sense is as if it were none. */
-	while ((ret = next_message(ch, &msg, MAX_OLD)) > 0) {
-		if (channel_msg_is_same(&msg, &c->mark))
-			break;
-		if (msg.type == CHANNEL_MSG_OPEN)
-			take_open(ch, &msg);
-	}
-	c->n_dropped = 0;
-	c->step = queue_open;
-	/* The kernel has put it there, so somebody has changed the memory if it is missing. */
-	return ret > 0 ? 0 : ret ? ret : -EPROTO;
-}
-
 /* ---- the steps ---- */
 
 /* What the kernel has no memory for now is sent while the channel connects. */
 int inherited_begin(struct arena_channel *ch)
 {
 	struct channel_connect *c = &ch->connect;
+	const struct arena_msg opened = ch->state.opened;
 	int ret = 0;
 
 	c->has_opened = false;
 	c->n_dropped = 0;
 	/* It may have come while this side was in the epoch before. */
-	if (ch->state.opened.type)
-		take_open(ch, &ch->state.opened);
-	c->mark = channel_msg(CHANNEL_MSG_MARK, (uint32_t)clock_ns());
+	if (opened.type)
+		take_open(ch, &opened);
 	c->step = queue_mark;
-	while (!ret && c->step != queue_open)
+	while (!ret && c->step != find_mark)
 		ret = c->step(ch, 0);
 	return ret == -EAGAIN ? 0 : ret;
 }
 
+/* If the kernel has put MARK there, and it is missing, somebody has changed the memory. */
+static int without_mark(const struct arena_channel *ch)
+{
+	return ch->tx.is_deferred && channel_tx_pending(&ch->tx) ? -EAGAIN : -EPROTO;
+}
+
+/* A caller that does not wait comes again: the mailbox is not empty. */
+static int find_mark(struct arena_channel *ch, int64_t until)
+{
+	const struct arena_msg mark = with_token(ch, CHANNEL_MSG_MARK);
+	struct arena_msg msg;
+	int ret;
+
+	(void)until;
+	for (int i = 0; i < OLD_A_STEP; i++) {
+		ret = next_message(ch, &msg);
+		if (ret <= 0)
+			return ret ? ret : without_mark(ch);
+		if (channel_msg_is_same(&msg, &mark)) {
+			ch->connect.step = queue_open;
+			return 0;
+		}
+		if (msg.type == CHANNEL_MSG_OPEN)
+			take_open(ch, &msg);
+	}
+	return -EAGAIN;
+}
+
 static int queue_open(struct arena_channel *ch, int64_t until)
 {
-	const struct arena_msg msg = open_message(ch);
+	const struct arena_msg msg = with_token(ch, CHANNEL_MSG_OPEN);
 
 	return connect_check_sent(ch, channel_tx_post(&ch->tx, &msg), send_open, until);
 }
@@ -144,18 +153,18 @@ static int expect(struct arena_channel *ch, struct arena_msg *msg, int64_t until
 	uint32_t most = ch->box.ring.cq.ring_entries;
 	int ret;
 
-	while (!(ret = next_message(ch, msg, most))) {
+	while (!(ret = next_message(ch, msg))) {
 		ret = connect_poll(ch, ch->end.own.ring, until);
 		if (ret)
 			return ret;
 	}
 	if (ret < 0)
 		return ret;
+	if (ch->connect.n_dropped++ >= most)
+		return -EOVERFLOW;
 	if (msg->type == CHANNEL_MSG_OPEN)
-		ret = take_open(ch, msg);
-	else if (is_bye(ch, msg))
-		ret = -EPIPE;
-	return ret < 0 ? ret : 1;
+		take_open(ch, msg);
+	return is_bye(ch, msg) ? -EPIPE : 1;
 }
 
 static int expect_open(struct arena_channel *ch, int64_t until)
@@ -175,7 +184,7 @@ static int expect_open(struct arena_channel *ch, int64_t until)
 
 static int queue_ready(struct arena_channel *ch, int64_t until)
 {
-	const struct arena_msg msg = channel_msg(CHANNEL_MSG_READY, ch->options.epoch);
+	const struct arena_msg msg = ready_message(ch);
 
 	return connect_check_sent(ch, channel_tx_post(&ch->tx, &msg), send_ready, until);
 }
@@ -185,16 +194,24 @@ static int send_ready(struct arena_channel *ch, int64_t until)
 	return connect_check_sent(ch, channel_tx_submit(&ch->tx), expect_ready, until);
 }
 
+static bool is_ready(const struct arena_channel *ch, const struct arena_msg *msg)
+{
+	return msg->type == CHANNEL_MSG_READY && channel_msg_number(msg) == ch->options.epoch;
+}
+
 static int expect_ready(struct arena_channel *ch, int64_t until)
 {
-	const struct arena_msg ready = channel_msg(CHANNEL_MSG_READY, ch->options.epoch);
+	const struct arena_msg wanted = ready_message(ch);
 	struct arena_msg msg = { 0 };
 	int ret = 1;
 
-	while (ret > 0 && !channel_msg_is_same(&msg, &ready))
+	while (ret > 0 && !is_ready(ch, &msg))
 		ret = expect(ch, &msg, until);
 	if (ret <= 0)
 		return ret;
+	/* The peer expects another channel. */
+	if (!channel_msg_is_same(&msg, &wanted))
+		return -EPROTO;
 	/* The messages behind it were sent within the window, for which there is room now. */
 	ret = arena_mailbox_take_overflow(&ch->box);
 	if (!ret)

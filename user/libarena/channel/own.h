@@ -9,17 +9,18 @@
 #include <arena/channel.h>
 #include <arena/message.h>
 
-#define CHANNEL_VERSION	5U
+#define CHANNEL_VERSION	6U
 
 /**
  * enum channel_msg - types of the channel's own messages
- * @CHANNEL_MSG_OPEN: the first message in a mailbox, see channel_msg_open()
+ * @CHANNEL_MSG_OPEN: the first message in a mailbox: channel_msg_terms(), or between ends of a
+ *	common parent channel_msg_token()
  * @CHANNEL_MSG_CREDIT: number: messages received since the beginning, modulo 2^32
  * @CHANNEL_MSG_WAKE: look into shared memory
  * @CHANNEL_MSG_BYE: the last message: its sender has closed the channel, or does not open it;
  *	number: the epoch, of a sender that does not open it
- * @CHANNEL_MSG_READY: number: the epoch, in which its sender has got the OPEN of its peer
- * @CHANNEL_MSG_MARK: to the own mailbox: all that lies before it is old; number: any
+ * @CHANNEL_MSG_READY: its sender has got the OPEN of its peer; channel_msg_terms()
+ * @CHANNEL_MSG_MARK: to the own mailbox: all that lies before it is old; channel_msg_token()
  */
 enum channel_msg {
 	CHANNEL_MSG_OPEN = ARENA_MSG_CHANNEL,
@@ -52,15 +53,34 @@ static inline uint32_t channel_msg_number(const struct arena_msg *msg)
 }
 
 /**
- * channel_msg_open() - an OPEN: what its sender expects the channel to be
+ * channel_msg_token() - a message that only a process of one epoch can send
+ * @type: CHANNEL_MSG_OPEN or CHANNEL_MSG_MARK
+ * @epoch: the epoch, of which 8 bits travel
+ * @token: of the epoch
+ */
+static inline struct arena_msg channel_msg_token(enum channel_msg type, uint32_t epoch,
+						 uint64_t token)
+{
+	struct arena_msg msg = channel_msg(type, (uint32_t)token);
+
+	msg.ref.group = CHANNEL_VERSION;
+	msg.ref.index = (uint16_t)(token >> 32) | (epoch & 0xff) << 16;
+	msg.value = (uint16_t)(token >> 48);
+	return msg;
+}
+
+/**
+ * channel_msg_terms() - a message that says what its sender expects the channel to be
+ * @type: CHANNEL_MSG_OPEN or CHANNEL_MSG_READY
  * @transport: what carries its messages
  * @window: up to ARENA_CHANNEL_MAX_ENTRIES
  * @epoch: number of the pairing, 0 for a channel that has no epochs
  */
-static inline struct arena_msg channel_msg_open(enum arena_channel_transport transport,
-						uint32_t window, uint32_t epoch)
+static inline struct arena_msg channel_msg_terms(enum channel_msg type,
+						 enum arena_channel_transport transport,
+						 uint32_t window, uint32_t epoch)
 {
-	struct arena_msg msg = channel_msg(CHANNEL_MSG_OPEN, epoch);
+	struct arena_msg msg = channel_msg(type, epoch);
 
 	msg.ref.group = CHANNEL_VERSION;
 	msg.ref.index = window;

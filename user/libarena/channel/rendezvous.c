@@ -25,8 +25,8 @@ static uint64_t mailbox_tag(uint32_t reader, uint32_t writer)
 
 static struct arena_msg open_message(const struct arena_channel *ch)
 {
-	return channel_msg_open((enum arena_channel_transport)
-				__builtin_ctz(ch->connect.transports), ch->options.entries, 0);
+	return channel_msg_terms(CHANNEL_MSG_OPEN, (enum arena_channel_transport)
+				 __builtin_ctz(ch->connect.transports), ch->options.entries, 0);
 }
 
 static int offer(struct arena_channel *ch)
