@@ -415,6 +415,39 @@ static void test_failed_send(enum arena_channel_transport transport)
 	replace(&p, ch, "a message could not be sent");
 }
 
+/* Receive nothing but the end of the channel. */
+static void see_end(struct pair *p, uint32_t epoch)
+{
+	struct arena_channel *ch;
+	struct arena_msg m;
+
+	(void)epoch;
+	if (pair_open(p, &ch))
+		_exit(1);
+	_exit(receive(ch, &m) == -EPIPE ? 0 : 2);
+}
+
+static void test_leave(enum arena_channel_transport transport)
+{
+	struct pair p = make_pair(transport);
+	struct arena_channel *ch;
+	struct arena_msg m;
+
+	begin(&p, 1, see_end);
+	ch = open_first(&p, 1);
+	if (connected(ch))
+		bail("not connected");
+	is(arena_channel_leave(ch), 0, "%s: a channel can be left", name_of(&p));
+	is(finish(&p), 0, "%s: the peer sees the end of a channel that was left", name_of(&p));
+	is(arena_channel_recv(ch, &m), -EPIPE,
+	   "%s: nothing is received from a channel that was left", name_of(&p));
+	begin(&p, 2, echo);
+	is(arena_channel_reopen(ch, 2, token_of(2), pidfd_of(p.child)), 0,
+	   "%s: a channel that was left can be reopened", name_of(&p));
+	is(exchange(&p, ch, 2), 0, "%s: a channel that was left and reopened connects to the "
+	   "successor of the peer", name_of(&p));
+}
+
 static void test_other_epochs(enum arena_channel_transport transport)
 {
 	struct pair p = make_pair(transport);
@@ -545,6 +578,7 @@ int main(void)
 		test_successors(transports[i]);
 		test_early_successor(transports[i]);
 		test_failed_send(transports[i]);
+		test_leave(transports[i]);
 		test_other_epochs(transports[i]);
 		test_hostile(transports[i], forge, "forged all messages of the next epoch");
 		test_hostile(transports[i], scribble, "wrote head, tail and flags");

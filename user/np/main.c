@@ -276,7 +276,7 @@ free_tables:
 	tls_credentials_put(np->credentials);
 	request_table_exit(&np->requests);
 close_region:
-	arena_close(np->arena);
+	/* The kernel ends the claim of the role with the process, which may not do it itself. */
 	return ret;
 }
 

@@ -111,12 +111,13 @@ static int allow_values(scmp_filter_ctx ctx, int call, unsigned int argument,
 
 /*
  * Not F_SETOWN and F_SETSIG, by which a file can send any signal to any process, and not F_SETFL:
- * other NPs have the same listening sockets, and would wait for clients if these were blocking.
+ * other NPs have the same listening sockets, and would wait for clients if these were blocking. Not
+ * F_OFD_SETLK, as the claims of a role and of a disk last until the kernel ends them.
  */
 static int allow_fcntl(scmp_filter_ctx ctx)
 {
 	static const scmp_datum_t commands[] = {
-		F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_OFD_GETLK, F_OFD_SETLK, F_ADD_SEALS,
+		F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS,
 		F_GET_SEALS,
 	};
 

@@ -175,7 +175,7 @@ close_loop:
 free_requests:
 	sp_order_close(sp);
 	free(sp->requests);
-	arena_close(sp->arena);
+	/* The kernel ends the claim of the role with the process, which may not do it itself. */
 close_disk:
 	backend_close(&sp->backend);
 	return sp->status;

@@ -82,9 +82,10 @@ static void bury(struct sp_peer *peer)
 	peer->has_replayed = false;
 	peer->n_held = 0;
 	peer->n_clients = 0;
-	/* An NP that has broken the rules sees its end; it is not heard again. */
+	/* An NP that has broken the rules sees its end; it is not heard again, but a successor is. */
 	if (peer->is_wrong)
-		sp_peer_disconnect(peer);
+		arena_channel_leave(peer->channel);
+	peer->is_wrong = false;
 }
 
 /* The channel takes it over. */

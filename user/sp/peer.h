@@ -51,7 +51,7 @@ struct sp;
  * @late: requests among @active that were answered, or for which nobody waits
  * @has_ended: it gets no more messages
  * @is_replaced: a successor waits that the channel be opened anew
- * @is_wrong: it has broken the rules, and the channel is closed when @active is 0
+ * @is_wrong: it has broken the rules, and is told of its end when @active is 0
  * @counters: the counters of @channel when it was closed
  */
 struct sp_peer {

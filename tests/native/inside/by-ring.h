@@ -214,6 +214,19 @@ static int register_restrictions(void)
 	return REAL(io_uring_register_restrictions)(own_ring, &all, 1);
 }
 
+/* The table of files keeps the claim of the role for as long as the ring sends. */
+static int unregister_files(void)
+{
+	return io_uring_unregister_files(own_ring);
+}
+
+static int update_files(void)
+{
+	int none = -1;
+
+	return io_uring_register_files_update(own_ring, 0, &none, 1);
+}
+
 static void fill_nonsense(struct io_uring_sqe *sqe, int fd)
 {
 	io_uring_prep_msg_ring(sqe, fd, 0, NONSENSE, 0);

@@ -255,6 +255,18 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
 int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, uint64_t token, int pidfd);
 
 /**
+ * arena_channel_leave() - send queued messages, and inform the peer that nothing follows
+ * @ch: channel that was opened with @end, in any state, and that no ring watches
+ *
+ * It does what arena_channel_close() does for the peer, and keeps the channel: it can be reopened
+ * when the peer was replaced. Until then arena_channel_send(), arena_channel_recv() and the others
+ * return -EPIPE. A second call does nothing.
+ *
+ * Return: 0; -EINVAL if the channel has no @end; -EBUSY if a ring watches the channel; -ECHILD.
+ */
+int arena_channel_leave(struct arena_channel *ch);
+
+/**
  * arena_channel_is_connected() - whether the peer has connected
  * @ch: channel
  *

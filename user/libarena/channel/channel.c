@@ -127,13 +127,18 @@ int arena_channel_open(struct arena *a, uint32_t peer_role,
 	return 0;
 }
 
-static int check_again(const struct arena_channel *ch, uint32_t epoch)
+static int check_end(const struct arena_channel *ch)
 {
 	if (!ch->options.end)
 		return why("ch: was opened without end");
-	if ((int32_t)(epoch - ch->options.epoch) <= 0)
-		return why("epoch: is not greater than the one before");
 	return ch->watcher.closing ? -EBUSY : owner_check(ch->owner);
+}
+
+static int check_again(const struct arena_channel *ch, uint32_t epoch)
+{
+	if (ch->options.end && (int32_t)(epoch - ch->options.epoch) <= 0)
+		return why("epoch: is not greater than the one before");
+	return check_end(ch);
 }
 
 int arena_channel_reopen(struct arena_channel *ch, uint32_t epoch, uint64_t token, int pidfd)
@@ -171,6 +176,9 @@ bool arena_channel_is_connected(const struct arena_channel *ch)
 
 static void say_bye(struct arena_channel *ch)
 {
+	if (ch->has_left)
+		return;
+	ch->has_left = true;
 	if (!ch->transport) {
 		if (!ch->state.error)
 			connect_give_up(ch);
@@ -187,6 +195,18 @@ static void end(struct arena_channel *ch)
 	if (ch->watcher.closing)
 		ch->watcher.closing(ch->watcher.owner, ch->watcher.index);
 	connect_free(ch);
+}
+
+int arena_channel_leave(struct arena_channel *ch)
+{
+	int ret = check_end(ch);
+
+	if (ret)
+		return ret;
+	say_bye(ch);
+	if (!ch->state.error)
+		ch->state.error = -EPIPE;
+	return 0;
 }
 
 int arena_channel_close(struct arena_channel *ch)

@@ -91,6 +91,7 @@ struct channel_connect {
  * @hybrid: transport of HYBRID
  * @socket: transport of SOCKET
  * @connect: the state of connecting
+ * @has_left: this side has sent its BYE of this epoch, or its peer needs none
  * @has_reported_end: arena_channel_recv() has returned an error, which stays
  * @watcher: the ring that drives it, if there is one
  * @spin: how long it has lately paid to spin
@@ -117,6 +118,7 @@ struct arena_channel {
 	struct hybrid_transport hybrid;
 	struct socket_transport socket;
 	struct channel_connect connect;
+	bool has_left;
 	bool has_reported_end;
 	struct channel_watcher watcher;
 	struct wait_spin spin;

@@ -392,6 +392,7 @@ int connect_again(struct arena_channel *ch, uint32_t epoch, uint64_t token, int 
 	ch->state.error = 0;
 	ch->state.end = CHANNEL_OPEN;
 	ch->state.is_stalled = false;
+	ch->has_left = false;
 	ch->has_reported_end = false;
 	channel_tx_forget(&ch->tx);
 	ret = connect_begin(ch);

@@ -56,11 +56,18 @@ static const struct allowed direct[] = {
 };
 
 static const struct allowed registrations[] = {
-	{ IORING_REGISTER_FILES_UPDATE, EACH },
-	{ IORING_UNREGISTER_FILES, EACH },
 	{ IORING_UNREGISTER_BUFFERS, EACH },
 	{ IORING_REGISTER_PBUF_RING, SOCKETS },
 	{ IORING_UNREGISTER_PBUF_RING, SOCKETS },
+};
+
+/*
+ * The table of files also has the claim of the arena's role. Where nothing else is put into it
+ * later, nobody can take the claim out of it while operations of the ring are under way.
+ */
+static const struct allowed tables[] = {
+	{ IORING_REGISTER_FILES_UPDATE, EACH },
+	{ IORING_UNREGISTER_FILES, EACH },
 };
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
@@ -79,7 +86,8 @@ static const struct allowed newer[] = {
 struct restrictions {
 	unsigned int n;
 	struct io_uring_restriction list[1 + COUNT(operations) + COUNT(direct) +
-					 COUNT(newer) + COUNT(registrations)];
+					 COUNT(newer) + COUNT(registrations) +
+					 COUNT(tables)];
 };
 
 static void allow(struct restrictions *all, uint16_t kind, const struct allowed *a, size_t n,
@@ -110,6 +118,8 @@ int ring_restrict(struct arena_ring *r, uint32_t uses)
 	if (arena_has(&r->features, ARENA_HAS_READV_FIXED))
 		allow(&all, IORING_RESTRICTION_SQE_OP, newer, COUNT(newer), uses);
 	allow(&all, IORING_RESTRICTION_REGISTER_OP, registrations, COUNT(registrations), uses);
+	if (r->direct || uses & ~(uint32_t)SOCKETS)
+		allow(&all, IORING_RESTRICTION_REGISTER_OP, tables, COUNT(tables), uses);
 	ret = io_uring_register_restrictions(&r->uring, all.list, all.n);
 	return ret ? ret : io_uring_enable_rings(&r->uring);
 }

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: what a network process that was taken over has done to the storage processes does not keep
+# its successor from serving: they have parted with it, and its mailboxes and theirs are flooded.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=many-lib.sh
+. "$(dirname "$0")/many-lib.sh"
+# shellcheck source-path=SCRIPTDIR source=breakout-lib.sh
+. "$(dirname "$0")/breakout-lib.sh"
+
+first=$(disk d0 16M)
+second=$(disk d1 16M)
+
+# np_is_new OLD: network process 0 is another one than OLD, and serves
+np_is_new()
+{
+	np=$(process arena-np 0)
+	[ -n "$np" ] && [ "$np" != "$1" ] && ready_again
+}
+
+# ready_again: the successor has said that it listens
+ready_again() { [ "$(grep -c "^arena-np 0: listening on" "$tmp/log")" -ge 2 ]; }
+
+# parted SP: storage process SP has ended the channel to network process 0
+parted()
+{
+	grep -qE "^arena-sp $1: (error: )?(network process 0 sent|cannot send to network process 0)" \
+		"$tmp/log"
+}
+
+breakout_start '' --hold 30 --size 512M --page-size 4K --disk "d0=$first" --disk "d1=$second"
+# A storage process that takes all messages as fast as they come has no reason to part with it.
+for _ in {1..20}; do
+	attempt "$np" 1001
+	! parted 0 || ! parted 1 || break
+done
+ok "code in arena-np floods both storage processes" [ "$outcome" -ge 2 ]
+for sp in 0 1; do
+	ok "storage process $sp parts with a network process that floods it" wait_for 20 parted $sp
+done
+old=$np
+kill -KILL "$old"
+ok "the successor of the network process listens" wait_for 40 np_is_new "$old"
+# All clients come to the successor.
+other=$(process arena-np 1)
+kill -STOP "$other"
+for name in d0 d1; do
+	is "the successor serves a client of $name" \
+		"$(timeout 30 nbdinfo --size "nbd://$address/$name")" $((16 << 20))
+done
+kill -CONT "$other"
+is "the network process that was not killed serves a client" \
+	"$(timeout 30 nbdinfo --size "nbd://$address/d0")" $((16 << 20))
+arenad_stop
+done_testing
