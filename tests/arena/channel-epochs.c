@@ -315,7 +315,8 @@ static void test_successors(enum arena_channel_transport transport)
 			ret = 1;
 		begin(&p, epoch + 2, die_silent);
 		if (!ret)
-			ret = arena_channel_reopen(ch, epoch + 2, token_of(epoch + 2), pidfd_of(p.child));
+			ret = arena_channel_reopen(ch, epoch + 2, token_of(epoch + 2),
+						   pidfd_of(p.child));
 	}
 	is(ret, 0, "%s: the messages of five dead peers are received before -EOWNERDEAD, and none "
 	   "of them after the next epoch has begun", name_of(&p));

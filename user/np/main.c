@@ -199,6 +199,8 @@ static int close_up(struct np *np)
 	if (np->options->sandbox == SANDBOX_OFF)
 		return 0;
 	np_profile_init(&profile, np->options->sandbox, np->conns.max, &np->sockets);
+	profile.kept_from = (uintptr_t)arena_base(np->arena);
+	profile.kept_bytes = PROTO_WINDOW_BYTES;
 	address_keep_interfaces();
 	ret = sandbox_drop(&profile);
 	if (ret >= 0)

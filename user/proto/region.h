@@ -36,4 +36,7 @@ void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE]);
  */
 int proto_open_region(const char *name, uint32_t role, int layout_fd, struct arena **out);
 
+/* A region lies at the start of a window of addresses, in which nothing else lies. */
+#define PROTO_WINDOW_BYTES	(512ULL << 30)
+
 #endif /* PROTO_REGION_H */

@@ -18,9 +18,9 @@
  */
 static const char *const common[] = {
 	"brk", "clock_gettime", "close", "exit", "exit_group", "fstat", "futex", "getpid", "gettid",
-	"io_uring_enter", "io_uring_register", "mremap", "munmap", "poll", "ppoll",
-	"read", "restart_syscall", "rseq", "rt_sigprocmask", "rt_sigreturn", "sched_yield",
-	"set_robust_list", "write", "writev", NULL,
+	"io_uring_enter", "io_uring_register", "poll", "ppoll", "read", "restart_syscall", "rseq",
+	"rt_sigprocmask", "rt_sigreturn", "sched_yield", "set_robust_list", "write", "writev",
+	NULL,
 };
 
 static const char *const remove_files[] = { "lstat", "newfstatat", "unlink", "unlinkat", NULL };
@@ -28,7 +28,7 @@ static const char *const remove_files[] = { "lstat", "newfstatat", "unlink", "un
 static const char *const sanitizer[] = {
 	"arch_prctl", "clock_nanosleep", "clone", "clone3", "dup", "fcntl", "getdents64", "getppid",
 	"getrlimit", "ioctl", "kill", "lseek", "madvise", "mincore", "mmap", "mprotect",
-	"nanosleep",
+	"mremap", "munmap", "nanosleep",
 	"newfstatat", "open", "openat", "pipe2", "prctl", "prlimit64", "process_vm_readv",
 	"ptrace", "readlink", "readlinkat", "rt_sigaction", "sched_getaffinity", "sigaltstack",
 	"tgkill", "uname", "wait4", NULL,
@@ -139,26 +139,66 @@ static int allow_madvise(scmp_filter_ctx ctx)
 	return allow_values(ctx, SCMP_SYS(madvise), 2, advice, sizeof(advice) / sizeof(advice[0]));
 }
 
+/* Most arguments to be compared, besides those of the place. */
+#define MORE	2U
+
+/* Allow a call on addresses and bytes that lie outside of the range that is kept. */
+static int allow_outside(scmp_filter_ctx ctx, const struct sandbox_profile *p, int call,
+			 const struct scmp_arg_cmp *more, unsigned int n)
+{
+	struct scmp_arg_cmp below[2 + MORE] = {
+		SCMP_A0(SCMP_CMP_LT, p->kept_from - p->kept_bytes, 0),
+		SCMP_A1(SCMP_CMP_LE, p->kept_bytes, 0),
+	};
+	struct scmp_arg_cmp above[1 + MORE] = {
+		SCMP_A0(SCMP_CMP_GE, p->kept_from + p->kept_bytes, 0),
+	};
+	int ret;
+
+	if (!p->kept_bytes)
+		return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, n, more);
+	for (unsigned int i = 0; i < n; i++) {
+		below[2 + i] = more[i];
+		above[1 + i] = more[i];
+	}
+	ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 2 + n, below);
+	return ret ? ret : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 1 + n, above);
+}
+
 /*
- * Memory is never executable, new memory is never that of a file, such as a ring of another
- * process, and abort(3) signals this process only.
+ * Memory is never executable, and new memory is never that of a file, such as a ring of another
+ * process. The region stays where it is: RLIMIT_AS counts it, and a process that could unmap it
+ * would have as much memory in its place.
  */
+static int allow_memory(scmp_filter_ctx ctx, const struct sandbox_profile *p)
+{
+	const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp anew[] = {
+		data, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS),
+	};
+	const struct scmp_arg_cmp anywhere =
+		SCMP_A3(SCMP_CMP_MASKED_EQ, MREMAP_FIXED | MREMAP_DONTUNMAP, 0);
+	int ret = allow_outside(ctx, p, SCMP_SYS(mmap), anew, 2);
+
+	if (!ret)
+		ret = allow_outside(ctx, p, SCMP_SYS(mremap), &anywhere, 1);
+	if (!ret)
+		ret = allow_outside(ctx, p, SCMP_SYS(munmap), NULL, 0);
+	return ret ? ret : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+						  &data);
+}
+
+/* abort(3) signals this process only. */
 static int allow_narrowly(scmp_filter_ctx ctx, const struct sandbox_profile *p)
 {
 	const struct scmp_arg_cmp request = SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, p->ioctl);
-	const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	const struct scmp_arg_cmp memory[] = {
-		data, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS),
-	};
 	const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
-	int ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, memory);
+	int ret = allow_memory(ctx, p);
 
 	if (!ret)
 		ret = allow_fcntl(ctx);
 	if (!ret)
 		ret = allow_madvise(ctx);
-	if (!ret)
-		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &data);
 	if (!ret && p->ioctl)
 		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &request);
 	return ret ? ret : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);

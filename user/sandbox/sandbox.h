@@ -69,6 +69,10 @@ struct sandbox_rule {
  * @rules: system calls that it makes with some arguments only, or NULL
  * @ioctl: the only request that it may make by ioctl(2), or 0
  * @memory: bytes of memory that it may map besides what it has mapped; 0 for any number
+ * @kept_from: first address of a range in which every mapping stays as it is, so that it counts
+ *	among @memory's other mappings for ever
+ * @kept_bytes: bytes of that range; 0 for none. In front of it there are as many addresses without
+ *	any mapping
  * @file_bytes: length of the longest regular file that it may write, besides its log
  * @oom_score: by how much sooner than the process that started it the kernel ends it when memory
  *	runs out, in the unit of oom_score_adj
@@ -82,6 +86,8 @@ struct sandbox_profile {
 	const struct sandbox_rule *rules;
 	unsigned long ioctl;
 	uint64_t memory;
+	uint64_t kept_from;
+	uint64_t kept_bytes;
 	uint64_t file_bytes;
 	int oom_score;
 	unsigned int n_folders;

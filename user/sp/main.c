@@ -133,6 +133,8 @@ static int close_up(struct sp *sp)
 	int ret = 0;
 
 	sp_profile_init(&profile, sp->options.sandbox, sp->backend.longest);
+	profile.kept_from = (uintptr_t)arena_base(sp->arena);
+	profile.kept_bytes = PROTO_WINDOW_BYTES;
 	if (is_on)
 		ret = sandbox_drop(&profile);
 	if (ret >= 0)

@@ -82,7 +82,7 @@ static void bury(struct sp_peer *peer)
 	peer->has_replayed = false;
 	peer->n_held = 0;
 	peer->n_clients = 0;
-	/* An NP that has broken the rules sees its end; it is not heard again, but a successor is. */
+	/* An NP that has broken the rules sees its end. Only a successor is heard again. */
 	if (peer->is_wrong)
 		arena_channel_leave(peer->channel);
 	peer->is_wrong = false;

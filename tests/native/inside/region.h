@@ -19,6 +19,8 @@
 #define HUGE	(2UL << 20)
 
 static char *region;
+/* Where the region lies, also if it is not the module's. */
+static char *window;
 static int view_fd = -1;
 static char all_path[64];
 static uint32_t own_role;
@@ -31,6 +33,8 @@ void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 
 	if (length == MSHAREARENA_WINDOW_SIZE && fd >= 0 && memory != MAP_FAILED)
 		region = memory;
+	if (fd >= 0 && memory != MAP_FAILED && !((uintptr_t)memory % MSHAREARENA_WINDOW_SIZE))
+		window = memory;
 	return memory;
 }
 
@@ -116,6 +120,29 @@ static char *payload_buffer(uint32_t np)
 static bool is_np(void)
 {
 	return ARENA_ROLE_CLASS(own_role) == PROTO_CLASS_NP;
+}
+
+/* As much memory as the region has could be mapped in its place. */
+static int unmap_region(void)
+{
+	return call(raw(SYS_munmap, window, HUGE));
+}
+
+static int map_over_region(void)
+{
+	void *p = mmap(window, HUGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+static int move_over_region(void)
+{
+	void *page = mmap(NULL, HUGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *p;
+
+	p = (void *)raw(SYS_mremap, page, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			window);
+	return p == MAP_FAILED ? -errno : 0;
 }
 
 /* A buffer that this process can see and not write. */
