@@ -7,14 +7,17 @@
 # The actions are made from a seed before anything is started, one a line, and kept in the file
 # "actions" of the folder: MILLISECOND ACTION ARGUMENT...
 #
-#	kill-np I, kill-sp I		SIGKILL to the Ith process of the kind, counted modulo how many
-#					there are
+#	kill-np I, kill-sp I		SIGKILL to the process of the kind with number I, modulo how
+#					many there are, if it runs
 #	stop-np I MS, stop-sp I MS	SIGSTOP, and SIGCONT after MS milliseconds
 #	cut I				client I ends its connection and waits until the server does
 #	reset I				client I resets its connection
 #	reload				SIGHUP to arenad
 #
 # A run writes the histories of the clients (load.c) into the folder, and check.c judges them.
+
+# shellcheck source-path=SCRIPTDIR source=../native/restart-lib.sh
+. "$top/tests/native/restart-lib.sh"
 
 chaos_tools=$BUILD/tests/chaos
 chaos_exports=(d0 d1)
@@ -49,18 +52,23 @@ chaos_action()
 # chaos_plan SECONDS SEED: print the actions
 chaos_plan()
 {
-	local ms=500 killed=0
+	local ms=500 nps=0 sps=0 most=$(($1 / 61))
 
+	# A process that dies five times, each time within a minute, is given up.
+	[ "$most" -ge 4 ] || most=4
+	most=$((most * ${#chaos_exports[@]}))
 	RANDOM=$2
 	while [ "$ms" -lt $(($1 * 1000)) ]; do
 		chaos_action "$ms"
 		random 500
 		ms=$((ms + REPLY + 20))
-		# A network process that dies five times within a minute is given up. A storage
-		# process is not started again.
-		[ "$killed" = "$chaos_nps" ] || [ "$ms" -lt $(($1 * 200 * (killed + 1))) ] || {
-			echo "$ms kill-np $killed"
-			killed=$((killed + 1))
+		[ "$nps" = "$chaos_nps" ] || [ "$ms" -lt $(($1 * 200 * (nps + 1))) ] || {
+			echo "$ms kill-np $nps"
+			nps=$((nps + 1))
+		}
+		[ "$sps" = "$most" ] || [ "$ms" -lt $(($1 * 1000 * (sps + 1) / (most + 1))) ] || {
+			echo "$ms kill-sp $sps"
+			sps=$((sps + 1))
 		}
 	done
 }
@@ -104,12 +112,13 @@ chaos_end_load()
 	kill "$1" 2>/dev/null
 }
 
+# chaos_pid PROGRAM I
 chaos_pid()
 {
-	local pids
+	local n=$chaos_nps
 
-	mapfile -t pids < <(children "$1")
-	[ "${#pids[@]}" = 0 ] || echo "${pids[$2 % ${#pids[@]}]}"
+	[ "$1" = arena-np ] || n=${#chaos_exports[@]}
+	process_of "$1" $(($2 % n))
 }
 
 chaos_signal()

@@ -20,6 +20,9 @@ ok "clients lose nothing while connections are cut and processes are stopped and
 diag "$verdict"
 ok "connections were cut, and the server has closed some itself" \
 	eval '[ "$(verdict_of cut)" -gt 0 ] && [ "$(verdict_of closed)" -gt 0 ]'
+ok "storage processes were killed, and their requests were sent again" \
+	eval '[ "$(grep -c "arena-sp .* was killed" "$tmp/log")" -ge 4 ] &&
+		[ "$(counter arena-np replays)" -gt 0 ]'
 ok "writes that were not acknowledged were sent again" [ "$(verdict_of sent-again)" -gt 0 ]
 
 plant=$BUILD/tests/native/inside/plant.so

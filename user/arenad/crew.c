@@ -325,6 +325,34 @@ void crew_replace(struct crew *c, unsigned int i)
 	child_signal(&c->child[i], 1, SIGTERM);
 }
 
+void crew_replace_sps(struct crew *c)
+{
+	if (!c->options->hold_seconds) {
+		log_warn("storage processes are not replaced: with --hold 0 requests would fail");
+		return;
+	}
+	for (unsigned int i = c->nps; i < c->started; i++)
+		c->is_old[i] = true;
+}
+
+static bool is_changing(const struct crew *c)
+{
+	for (unsigned int i = c->nps; i < c->started; i++)
+		if (c->leaves_until[i] || c->restart[i].is_due)
+			return true;
+	return false;
+}
+
+/* One after the other, so that not all disks pause at once. */
+static void replace_next(struct crew *c)
+{
+	for (unsigned int i = c->nps; i < c->started && !is_changing(c); i++) {
+		if (c->is_old[i])
+			crew_replace(c, i);
+		c->is_old[i] = false;
+	}
+}
+
 /* Its requests are not lost: the successor gets them again. */
 static void kill_if_late(struct crew *c, unsigned int i)
 {
@@ -376,6 +404,7 @@ bool crew_turn(struct crew *c)
 		if (c->restart[i].is_due && !clock_left_ms(c->restart[i].due_at))
 			good = start_successor(c, i);
 	}
+	replace_next(c);
 	return good;
 }
 

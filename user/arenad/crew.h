@@ -44,6 +44,7 @@ struct reload;
  * @layout_fd: the layout of the region, which each process inherits
  * @is_owed: by NP and SP: one of the two has not been told yet who the other one is, or that none
  *	is to come
+ * @is_old: SPs that are to be replaced, one after the other
  * @leaves_until: when a process is killed that was asked to end; 0 if it was not
  */
 struct crew {
@@ -62,6 +63,7 @@ struct crew {
 	struct lines lines;
 	int layout_fd;
 	bool is_owed[PROTO_MAX_NPS][PROTO_MAX_SPS];
+	bool is_old[CREW_MAX];
 	int64_t leaves_until[CREW_MAX];
 };
 
@@ -110,6 +112,9 @@ int crew_wait_ms(const struct crew *c);
  * that does not end is killed. Its end counts as no death.
  */
 void crew_replace(struct crew *c, unsigned int i);
+
+/** crew_replace_sps() - replace all SPs, one after the other, unless requests would fail */
+void crew_replace_sps(struct crew *c);
 
 /** crew_try_again() - start the SPs again that were given up */
 void crew_try_again(struct crew *c);

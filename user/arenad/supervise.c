@@ -254,6 +254,8 @@ static int adopt(struct supervisor *sv)
 	sv->ready.n = sv->ready.wanted;
 	adopt_crew(&sv->crew, n->earlier);
 	keep_renew(&sv->crew);
+	if (n->is_same_process)
+		crew_replace_sps(&sv->crew);
 	if (!n->is_same_process && !say_addresses(&sv->crew.sockets[0]))
 		return -EIO;
 	return 0;
