@@ -13,6 +13,8 @@
 #	cut I				client I ends its connection and waits until the server does
 #	reset I				client I resets its connection
 #	reload				SIGHUP to arenad
+#	kill-arenad			SIGKILL to arenad, and the next one is started
+#	upgrade				SIGUSR2 to arenad
 #
 # A run writes the histories of the clients (load.c) into the folder, and check.c judges them.
 
@@ -36,7 +38,8 @@ random()
 # chaos_action MS: print one action
 chaos_action()
 {
-	local kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload) kind target
+	local kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload
+		kill-arenad upgrade) kind target
 
 	random "${#kinds[@]}"
 	kind=${kinds[REPLY]}
@@ -44,7 +47,7 @@ chaos_action()
 	target=$REPLY
 	case $kind in
 	stop-*) random 700; echo "$1 $kind $target $((REPLY + 1))" ;;
-	reload) echo "$1 $kind" ;;
+	reload | kill-arenad | upgrade) echo "$1 $kind" ;;
 	*) echo "$1 $kind $target" ;;
 	esac
 }
@@ -139,6 +142,15 @@ chaos_client()
 	echo "${chaos_pids[$1 % ${#chaos_pids[@]}]}"
 }
 
+# chaos_next_arenad: kill arenad, and start the next one, which adopts the processes
+chaos_next_arenad()
+{
+	kill -KILL "$arenad_pid"
+	wait "$arenad_pid" 2>/dev/null
+	arenad_again
+	wait_for 30 grep -q '^ready' "$tmp/out"
+}
+
 # chaos_act ACTION ARGUMENT...
 chaos_act()
 {
@@ -150,6 +162,8 @@ chaos_act()
 	cut) chaos_signal USR1 "$(chaos_client "$2")" ;;
 	reset) chaos_signal USR2 "$(chaos_client "$2")" ;;
 	reload) chaos_signal HUP "$arenad_pid" ;;
+	kill-arenad) chaos_next_arenad ;;
+	upgrade) chaos_signal USR2 "$arenad_pid" ;;
 	esac
 }
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp and the like are those of lib.sh
 # Helpers for tests in which an arenad dies or is replaced and another one adopts its processes. A
-# test sources this file after lib.sh. The log of all arenads is one file.
+# test sources this file after lib.sh.
 
 # workers: print the ids of the NPs and SPs
 workers()
@@ -28,55 +28,25 @@ np()
 	done 2>/dev/null
 }
 
-# arenad_append ARGUMENT...: run arenad in the background, with the log behind that of the others
-arenad_append()
-{
-	local arguments=()
-
-	for_nps "$@"
-	: >"$tmp/out"
-	arenad --region test --backend "$backend" "${listen[@]}" --nps "$NPS" \
-		"${arguments[@]}" >"$tmp/out" 2>>"$tmp/log" &
-}
-
-await_ready()
-{
-	if ! wait_for 60 grep -q '^ready' "$tmp/out"; then
-		echo "Bail out! arenad does not become ready"
-		sed 's/^/# /' "$tmp/log"
-		exit 1
-	fi
-	address=$(awk '/^ready/ { print $2; exit }' "$tmp/out")
-}
-
-# adopt_start ARGUMENT...: start an arenad; sets $first_address beside what arenad_start sets
+# adopt_start ARGUMENT...: arenad_start, which also sets $first_address
 adopt_start()
 {
-	: >"$tmp/log"
-	arenad_append "$@"
-	arenad_pid=$!
-	await_ready
+	arenad_start "$@"
 	# shellcheck disable=SC2034 # for the tests
 	first_address=$address
 }
 
-# adopt_next ARGUMENT...: start the next arenad, whose log is empty at first
-adopt_next()
-{
-	: >"$tmp/log"
-	arenad_append "$@"
-	arenad_pid=$!
-	await_ready
-}
-
-# arenad_next ARGUMENT...: run an arenad that is expected to end; sets $next_status
+# arenad_next ARGUMENT...: run an arenad that is expected to end, beside what there is; sets
+# $next_status
 arenad_next()
 {
-	: >"$tmp/log"
-	arenad_append "$@"
-	wait $!
+	local pid=$arenad_pid
+
+	arenad_run "$@"
+	wait "$arenad_pid"
 	# shellcheck disable=SC2034 # for the tests
 	next_status=$?
+	arenad_pid=$pid
 }
 
 # kill_arenad: kill arenad alone

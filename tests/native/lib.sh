@@ -96,12 +96,18 @@ arenad_run()
 	local arguments=()
 
 	for_nps "$@"
+	arenad_command=(arenad --region test --backend "$backend" "${listen[@]}" --nps "$NPS"
+		"${arguments[@]}")
+	: >"$tmp/log"
+	arenad_again
+}
+
+# arenad_again: run the same arenad once more, with the log behind that of the one before
+arenad_again()
+{
 	# Emptied here, as the shell in the background may do it only after a caller looks.
 	: >"$tmp/out"
-	: >"$tmp/log"
-	arenad --region test --backend "$backend" "${listen[@]}" --nps "$NPS" \
-		"${arguments[@]}" \
-		>"$tmp/out" 2>"$tmp/log" &
+	"${arenad_command[@]}" >"$tmp/out" 2>>"$tmp/log" &
 	arenad_pid=$!
 }
 

@@ -27,7 +27,7 @@ kill_arenad
 ok "clients are served while there is no arenad" still_served
 is "the processes are the same ones while there is no arenad" "$(workers)" "$before"
 old_keeper=$(keeper)
-adopt_next "${common[@]}"
+arenad_start "${common[@]}"
 is "the next arenad says the address of the earlier one" "$address" "$first_address"
 ok "the next arenad says that it has adopted four processes" \
 	says "has adopted region test and 4 processes"
@@ -44,7 +44,7 @@ ok "the network process that is started again serves clients" wait_for 20 all_se
 
 kill_arenad
 kill -KILL "$(np 1)"
-adopt_next "${common[@]}"
+arenad_start "${common[@]}"
 ok "a network process that is killed while there is no arenad is started again by the next one" \
 	wait_for 20 says "arena-np 1 is started again"
 ok "both network processes serve clients after that" wait_for 20 all_served
@@ -60,7 +60,7 @@ kill -KILL "$old_keeper"
 ok "arenad starts another keeper when it is killed" wait_for 20 says "another one is started"
 ok "there is a keeper again" wait_for 20 has_keeper
 kill_arenad
-adopt_next "${common[@]}"
+arenad_start "${common[@]}"
 is "the next arenad adopts the processes by the keeper that was started later" \
 	"$(workers)" "$before"
 
@@ -72,7 +72,7 @@ ok "an arenad with another number of buffers says with which ones the processes 
 ok "an arenad with another number of buffers says what it was asked for" \
 	says "this command line has --np-buffers 512"
 ok "clients are served after an arenad has refused to adopt" still_served
-adopt_next "${common[@]}" --idle-timeout 700
+arenad_start "${common[@]}" --idle-timeout 700
 ok "an arenad with another idle timeout says that the processes keep their options" \
 	says "each keeps its options until it is started again"
 is "an arenad with another idle timeout adopts the processes" "$(workers)" "$before"
@@ -96,13 +96,13 @@ is "the next arenad ends with status 1 if the keeper is dead, too" "$next_status
 ok "the next arenad names the processes that still run" says "of an earlier arenad still runs"
 ok "the next arenad says that --replace ends the processes" says "--replace ends them"
 ok "clients are served after an arenad has found no keeper" still_served
-adopt_next "${common[@]}" --replace
+arenad_start "${common[@]}" --replace
 # shellcheck disable=SC2086 # a list
 ok "--replace ends the processes of the earlier arenad" all_gone $pids
 ok "--replace starts others, which serve clients" all_served
 pids=$(workers)
 kill_arenad
-adopt_next "${common[@]}" --np-buffers 512 --replace
+arenad_start "${common[@]}" --np-buffers 512 --replace
 # shellcheck disable=SC2086 # a list
 ok "--replace also ends processes that have a keeper" all_gone $pids
 ok "--replace starts processes with other options" all_served
@@ -112,7 +112,7 @@ is "arenad ends with status 0 after --replace" "$status" 0
 arenad_run "${common[@]}"
 wait_for 20 are_started 4
 kill_arenad
-adopt_next "${common[@]}"
+arenad_start "${common[@]}"
 ok "an arenad that is killed while it starts is followed by one that serves" all_served
 arenad_stop
 is "the arenad that has followed ends with status 0" "$status" 0

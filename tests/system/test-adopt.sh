@@ -23,13 +23,13 @@ before=$(workers)
 load one
 kill_arenad
 ok "clients are served while there is no arenad" still_served
-adopt_next "${common[@]}"
+arenad_start "${common[@]}"
 is "the next arenad has the processes of the one before" "$(workers)" "$before"
 ok "a client that was connected to the end has read what it wrote" load_ends
 for i in 1 2; do
 	kill_arenad
 	ok "clients are served while there is no arenad, time $i" still_served
-	adopt_next "${common[@]}"
+	arenad_start "${common[@]}"
 	is "the next arenad has the processes of the one before, time $i" "$(workers)" "$before"
 	kill -KILL "$(np 1)"
 	ok "the network process 1 is started again by the next arenad, time $i" \
