@@ -14,10 +14,10 @@
 
 #define BATCH	4
 
-static void check_refs(const struct arena_ref *ref, uint32_t n)
+static void check_refs(const struct arena_ref *ref, uint32_t n, uint32_t most)
 {
-	must(n <= PROTO_MAX_REFS);
-	for (uint32_t i = 0; i < PROTO_MAX_REFS; i++) {
+	must(n <= most);
+	for (uint32_t i = 0; i < most; i++) {
 		must(i >= n || (ref[i].count && ref[i].generation));
 		must(i < n || (!ref[i].count && !ref[i].generation && !ref[i].index &&
 			       !ref[i].group));
@@ -36,7 +36,7 @@ static void check_request(const struct proto_request *r)
 	must(!(r->flags & 32) || r->operation == PROTO_OPEN);
 	must((r->operation == PROTO_FLUSH || r->operation > PROTO_BLOCK_STATUS) == !r->length);
 	must(r->operation > PROTO_WRITE || r->length <= PROTO_MAX_BYTES);
-	check_refs(r->ref, r->n_refs);
+	check_refs(r->ref, r->n_refs, PROTO_REQUEST_REFS);
 }
 
 static void check_reply(const struct proto_reply *r)
@@ -45,7 +45,7 @@ static void check_reply(const struct proto_reply *r)
 	must(!r->status || (!r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts));
 	must(!r->status || !r->bytes);
 	must(!r->reserved2 && r->bytes <= INT64_MAX);
-	check_refs(r->ref, r->n_refs);
+	check_refs(r->ref, r->n_refs, PROTO_MAX_REFS);
 }
 
 static void check_parts(const struct proto_part *part, uint32_t n, uint64_t length)
@@ -139,7 +139,8 @@ static void eat_request(struct input *in, struct proto_request *r)
 	r->offset >>= 2;
 	r->length &= PROTO_MAX_BYTES - 1;
 	r->n_refs = r->operation == PROTO_WRITE ? how >> 1 & 3 : 0;
-	for (uint32_t i = 0; i < PROTO_MAX_REFS; i++) {
+	r->reserved = 0;
+	for (uint32_t i = 0; i < PROTO_REQUEST_REFS; i++) {
 		r->ref[i].reserved = 0;
 		if (i >= r->n_refs)
 			r->ref[i] = (struct arena_ref){ 0 };

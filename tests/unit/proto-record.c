@@ -82,12 +82,12 @@ static void test_members(void)
 	WRONG(length, PROTO_MAX_BYTES + 1ULL, "more bytes than a request may move");
 	WRONG(offset, UINT64_MAX, "an offset whose end wraps around");
 	WRONG(offset, INT64_MAX - 4095ULL, "an end that no disk has");
-	WRONG(n_refs, PROTO_MAX_REFS + 1, "too many extents");
-	WRONG(n_refs, 2, "a second extent that is zero");
+	WRONG(n_refs, PROTO_REQUEST_REFS + 1, "too many extents");
+	WRONG(n_refs, UINT16_MAX, "as many extents as a number can say");
 	WRONG(ref[0].count, 0, "an extent of no buffers");
 	WRONG(ref[0].generation, 0, "an extent of generation 0");
 	WRONG(ref[0].reserved, 1, "the reserved member of an extent set");
-	WRONG(ref[1].index, 1, "something in an extent that is not used");
+	WRONG(reserved, 1, "the reserved member set");
 	r.length = 1;
 	ok(!takes(&r), "a flush with a length is refused");
 	r = request(PROTO_DISCARD);
@@ -109,7 +109,7 @@ static bool takes_reply(const struct proto_reply *r)
 
 static void test_replies(void)
 {
-	static const uint32_t all[] = { 0, 1, 5, 12, 22, 28, 75, 95, 108 };
+	static const uint32_t all[] = { 0, 1, 5, 12, 22, 28, 75, 95, 108, 116 };
 	struct proto_reply r;
 	size_t at = 0;
 	bool good = true;

@@ -126,8 +126,6 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 		return;
 	}
 	c->socket.fd = fd;
-	if (np->options->tls == NEGOTIATION_TLS_OFF)
-		link_settle(c);
 	move_to(c, &np->conns.busy);
 	np->conns.n++;
 	np->counters.connections++;
@@ -140,7 +138,6 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 {
 	handshake_abandon(c);
-	link_settle(c);
 	c->sp = sp;
 	c->session = session;
 	nbd_stream_init(&c->rx.stream, session.style == NBD_EXTENDED);

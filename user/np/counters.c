@@ -33,7 +33,8 @@ void counters_print(const struct np *np)
 		" zerocopy_sends=%" PRIu64 " zerocopy_copied=%" PRIu64
 		" tls=%" PRIu64 " ktls=%" PRIu64
 		" holds=%" PRIu64 " replays=%" PRIu64
-		" used_buffers=%" PRIu64,
+		" used_buffers=%" PRIu64
+		" vouched=%" PRIu64 " outdated=%" PRIu64,
 		c->connections, c->requests, c->reads, c->writes,
 		c->bytes_in, c->bytes_out, sent, received,
 		c->copied_bytes, c->bad_messages,
@@ -41,5 +42,5 @@ void counters_print(const struct np *np)
 		c->withheld_buffers, c->turns, c->batches,
 		c->trims, c->zeroes, c->caches, c->statuses,
 		c->zerocopy_sends, c->zerocopy_copied, c->tls, c->ktls,
-		c->holds, c->replays, proto_buffers_used(np->arena));
+		c->holds, c->replays, proto_buffers_used(np->arena), c->vouched, c->outdated);
 }

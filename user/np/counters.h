@@ -36,6 +36,8 @@ struct np;
  * @ktls: those of which the kernel got the keys
  * @holds: how often requests had to wait for the successor of an SP
  * @replays: requests that were given to a successor
+ * @vouched: requests that were sent again because their clients have not ended, see alive.h
+ * @outdated: requests that were not done, as others have written newer data
  */
 struct counters {
 	uint64_t connections;
@@ -61,6 +63,8 @@ struct counters {
 	uint64_t ktls;
 	uint64_t holds;
 	uint64_t replays;
+	uint64_t vouched;
+	uint64_t outdated;
 };
 
 /**

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "alive.h"
 #include "np.h"
 #include "use.h"
 
@@ -115,10 +116,12 @@ static bool take_request(struct peer *peer, struct request *s)
 	assert(!ret);
 	(void)ret;
 	peer_unqueue(peer, s);
-	if (s->conn->phase != CONN_DEAD)
-		return true;
-	drop(s);
-	return false;
+	if (s->conn->phase == CONN_DEAD) {
+		drop(s);
+		return false;
+	}
+	alive_renew(s);
+	return true;
 }
 
 static int by_time(const void *a, const void *b)

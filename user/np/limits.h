@@ -84,6 +84,18 @@ enum negotiation_limits {
 	EXPORT_DESCRIPTION_MAX = 255,
 };
 
+/* How the process knows that a client has not ended its connection. */
+enum alive_limits {
+	/* A socket is not looked at again for so long. */
+	ALIVE_MS = 20,
+	/* More than a tick of the kernel, of which there may be 100 in a second. */
+	ALIVE_TICK_MS = 12,
+	/* A client that has sent nothing while its request waited so long is not trusted. */
+	ALIVE_SILENT_SECONDS = 10,
+	/* So often a request is sent again, whose bytes other processes keep changing. */
+	ALIVE_TRIES = 8,
+};
+
 /* Seconds. */
 enum time_limits {
 	HELLO_SECONDS = 30,

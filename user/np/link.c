@@ -510,14 +510,6 @@ const char *link_identity(const struct link *l)
  * The end
  */
 
-void link_settle(struct conn *c)
-{
-	if (c->socket.tls || c->socket.fd < 0)
-		return;
-	close(c->socket.fd);
-	c->socket.fd = -1;
-}
-
 bool link_is_worn(const struct link *l)
 {
 	return l->tls && tls_session_is_worn(l->tls->session);
@@ -543,5 +535,5 @@ void link_exit(struct conn *c)
 		free(c->socket.tls);
 		c->socket.tls = NULL;
 	}
-	link_settle(c);
+	close(c->socket.fd);
 }

@@ -24,7 +24,7 @@ struct link_tls;
 
 /**
  * struct link - the way of a connection's bytes
- * @fd: the socket, if TLS may begin or has begun, else -1
+ * @fd: the socket, which is also looked at for the client's end
  * @op: the receive, skip or poll that is under way
  * @tls: TLS, once the client has asked for it; or NULL
  */
@@ -89,9 +89,6 @@ static inline bool link_is_tls(const struct link *l)
  * text lives as long as the connection.
  */
 const char *link_identity(const struct link *l);
-
-/** link_settle() - TLS cannot begin any more: close what was kept for it */
-void link_settle(struct conn *c);
 
 /**
  * link_is_worn() - does TLS have a key that has sealed all that it may, and cannot be changed?

@@ -73,6 +73,7 @@ static int make_tables(struct np *np)
 		log_error("cannot make the tables: %s", strerror(-ret));
 		return ret;
 	}
+	np->has_others = proto_nps(arena_layout(np->arena)) > 1;
 	LIST_INIT(&np->batches);
 	conn_table_init(&np->conns, count_connections(np));
 	client_table_init(&np->clients, np->options->client_connections_max ?

@@ -19,6 +19,7 @@
 
 #include <arena/arena.h>
 #include <arena/ring.h>
+#include <common/clock.h>
 #include <listen/socket.h>
 #include <proto/layout.h>
 #include <stdbool.h>
@@ -50,8 +51,9 @@
  * @sends: how many sends this turn has started
  * @shakes: how many steps of TLS's handshakes were due in this turn
  * @now: seconds of the monotonic clock, fresh in every turn
- * @turn_ns: CLOCK_BOOTTIME in this turn, 0 before the first request of the turn is complete
+ * @turn_ns: np_turn_ns(), 0 before somebody has asked for it in this turn
  * @received_ns: time of the last request that was complete
+ * @has_others: the region has other network processes
  * @is_ending: the loop ends after this turn
  * @has_given: something became free for which a connection may wait
  * @exports: what clients can name
@@ -85,6 +87,7 @@ struct np {
 	int64_t now;
 	uint64_t turn_ns;
 	uint64_t received_ns;
+	bool has_others;
 	bool is_ending;
 	bool has_given;
 	struct export_table exports;
@@ -106,6 +109,14 @@ struct np {
 	struct stop stop;
 	struct counters counters;
 };
+
+/** np_turn_ns() - CLOCK_BOOTTIME in this turn */
+static inline uint64_t np_turn_ns(struct np *np)
+{
+	if (!np->turn_ns)
+		np->turn_ns = clock_boot_ns();
+	return np->turn_ns;
+}
 
 /** np_has_operation() - can another operation of the ring begin? */
 static inline bool np_has_operation(const struct np *np)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alive.h"
 #include "hold.h"
 #include "np.h"
 #include "reply.h"
@@ -148,15 +149,16 @@ void peer_return(struct peer *peer, struct arena_buf buf)
 /* A process's requests have different times, so that they have an order. */
 static uint64_t time_of_turn(struct np *np)
 {
-	if (!np->turn_ns)
-		np->turn_ns = clock_boot_ns();
-	np->received_ns = np->turn_ns > np->received_ns ? np->turn_ns : np->received_ns + 1;
+	uint64_t now_ns = np_turn_ns(np);
+
+	np->received_ns = now_ns > np->received_ns ? now_ns : np->received_ns + 1;
 	return np->received_ns;
 }
 
 void peer_queue(struct peer *peer, struct request *r)
 {
 	r->received_ns = time_of_turn(peer->np);
+	alive_vouch(r);
 	peer_requeue(peer, r);
 }
 
@@ -226,6 +228,7 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		.offset = r->command.offset,
 		.length = r->command.length,
 		.received_ns = r->received_ns,
+		.alive_ns = r->alive_ns,
 		.operation = r->command.operation,
 		.flags = r->command.flags | (peer->owes_replayed ? PROTO_FLAG_REPLAY : 0),
 		.n_refs = r->command.operation == PROTO_WRITE,

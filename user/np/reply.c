@@ -2,8 +2,10 @@
 #include "reply.h"
 
 #include <assert.h>
+#include <common/log.h>
 #include <string.h>
 
+#include "alive.h"
 #include "hold.h"
 #include "np.h"
 #include "send.h"
@@ -199,6 +201,36 @@ static bool is_undone(const struct peer *peer, const struct request *s,
 	       s->conn->phase != CONN_DEAD && s->command.operation != PROTO_CLOSE;
 }
 
+/* Return: true if the request waits for a reply again. */
+static bool sends_again(struct peer *peer, struct request *s, const struct proto_reply *r)
+{
+	if (is_undone(peer, s, r)) {
+		hold_again(peer, s);
+		return true;
+	}
+	if (r->status != PROTO_ESTALE || r->flags || s->conn->phase == CONN_DEAD ||
+	    !alive_again(s))
+		return false;
+	peer->np->counters.vouched++;
+	peer_requeue(peer, s);
+	return true;
+}
+
+/* A client gets no status that only processes know. */
+static enum proto_status status_of(struct np *np, struct request *s,
+				   const struct proto_reply *r)
+{
+	if (r->status != PROTO_ESTALE)
+		return r->status;
+	np->counters.outdated++;
+	s->command.why = "newer data may have been written over another connection";
+	if (s->conn->phase != CONN_DEAD)
+		log_limited(LOG_LEVEL_WARN, "connection %u: a request was not done: it came before "
+			    "what others have written since, or its client has gone",
+			    s->conn->number);
+	return PROTO_EIO;
+}
+
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 {
 	struct request *s = request_of_tag(&np->requests, r->tag);
@@ -216,13 +248,11 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 		keep_payload(np, peer, s);
 	else
 		regain_payload(np, peer, s);
-	if (is_undone(peer, s, r)) {
-		hold_again(peer, s);
+	if (sends_again(peer, s, r))
 		return true;
-	}
 	if (s->command.operation == PROTO_WRITE)
 		request_drop_payload(s);
-	answered(s, r->status, r->bytes);
+	answered(s, status_of(np, s, r), r->bytes);
 	return true;
 }
 

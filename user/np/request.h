@@ -49,6 +49,8 @@ enum request_state {
  * @state: which process has it
  * @use: number of the use of its slot; replies of an SP to an older use are dropped
  * @received_ns: when it was complete, CLOCK_BOOTTIME; no two requests have the same
+ * @alive_ns: then the client had not ended the connection, or the request had not come, see alive.h
+ * @n_vouched: how often the process has looked since
  * @command: what the client asked for
  * @status: status of the reply
  * @taken: buffers that its connection was admitted for: of the payload of a WRITE, of the SP for
@@ -70,6 +72,8 @@ struct request {
 	enum request_state state;
 	uint64_t use;
 	uint64_t received_ns;
+	uint64_t alive_ns;
+	uint32_t n_vouched;
 	struct command command;
 	enum proto_status status;
 	uint32_t taken;

@@ -23,11 +23,11 @@ int proto_version(uint16_t own, uint16_t peer)
 }
 
 /* Do the used refs name extents, and are the others zero? */
-static bool refs_are_sound(const struct arena_ref *ref, uint32_t n)
+static bool refs_are_sound(const struct arena_ref *ref, uint32_t n, uint32_t most)
 {
 	static const struct arena_ref none;
 
-	for (uint32_t i = 0; i < PROTO_MAX_REFS; i++) {
+	for (uint32_t i = 0; i < most; i++) {
 		if (i >= n && memcmp(&ref[i], &none, sizeof(none)) != 0)
 			return false;
 		if (i < n && (!ref[i].count || !ref[i].generation || ref[i].reserved))
@@ -72,7 +72,8 @@ static bool request_is_sound(const struct proto_request *r)
 		return false;
 	if (has_range(r->operation) ? !r->length : r->offset || r->length)
 		return false;
-	return (!moves || r->length <= PROTO_MAX_BYTES) && refs_are_sound(r->ref, r->n_refs);
+	return (!moves || r->length <= PROTO_MAX_BYTES) &&
+	       refs_are_sound(r->ref, r->n_refs, PROTO_REQUEST_REFS);
 }
 
 int proto_request_receive(struct proto_request *copy, const void *shared, size_t nth)
@@ -80,7 +81,8 @@ int proto_request_receive(struct proto_request *copy, const void *shared, size_t
 	static const struct arena_rule rules[] = {
 		ARENA_RANGE(struct proto_request, operation, PROTO_READ, PROTO_CLOSE),
 		ARENA_MASK(struct proto_request, flags, FLAGS_ALL),
-		ARENA_RANGE(struct proto_request, n_refs, 0, PROTO_MAX_REFS),
+		ARENA_RANGE(struct proto_request, n_refs, 0, PROTO_REQUEST_REFS),
+		ARENA_ZERO(struct proto_request, reserved),
 		ARENA_WITHIN(struct proto_request, offset, length, INT64_MAX),
 	};
 	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),
@@ -103,6 +105,7 @@ bool proto_is_status(uint32_t status)
 	case PROTO_EOVERFLOW:
 	case PROTO_ENOTSUP:
 	case PROTO_ESHUTDOWN:
+	case PROTO_ESTALE:
 		return true;
 	default:
 		return false;
@@ -131,7 +134,7 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 	if (!proto_is_status(copy->status) || (copy->status != PROTO_OK && says_more(copy)) ||
 	    (copy->status == PROTO_OK && copy->flags))
 		return -EPROTO;
-	return refs_are_sound(copy->ref, copy->n_refs) ? 0 : -EPROTO;
+	return refs_are_sound(copy->ref, copy->n_refs, PROTO_MAX_REFS) ? 0 : -EPROTO;
 }
 
 int proto_parts_receive(struct proto_part *copy, const void *shared, uint32_t n, uint64_t length)

@@ -64,14 +64,15 @@ extern "C" {
 #endif
 
 /* The versions that this code speaks. */
-#define PROTO_VERSION_OLDEST	1U
-#define PROTO_VERSION_NEWEST	1U
+#define PROTO_VERSION_OLDEST	2U
+#define PROTO_VERSION_NEWEST	2U
 
 /*
- * Bounds: extents of one record, records of one message, bytes that one request moves, parts of a
- * range that one BLOCK_STATUS describes.
+ * Bounds: extents of one reply and of one request, records of one message, bytes that one request
+ * moves, parts of a range that one BLOCK_STATUS describes.
  */
 #define PROTO_MAX_REFS		2U
+#define PROTO_REQUEST_REFS	1U
 #define PROTO_MAX_RECORDS	256U
 #define PROTO_MAX_BYTES		(32U << 20)
 #define PROTO_MAX_PARTS		255U
@@ -145,12 +146,15 @@ enum proto_operation {
  * @length: bytes
  * @received_ns: CLOCK_BOOTTIME when the request was complete, so that requests of several
  *	NPs have an order
+ * @alive_ns: CLOCK_BOOTTIME when the client had not ended its connection, as far as this machine
+ *	knew, or when the request had not come yet; see PROTO_ESTALE
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @n_refs: extents of the payload, in order; 0 unless @operation is PROTO_WRITE
  * @client: a number of the NP's choice for the client that asks. The SP lets the clients of an NP
  *	take turns where requests wait for each other
  * @ref: the extents; the rest is zero
+ * @reserved: zero
  *
  * The first byte of a payload lies (@offset modulo buffer size) bytes into its first
  * extent, so that memory and disk are aligned alike.
@@ -160,11 +164,13 @@ struct proto_request {
 	uint64_t offset;
 	uint64_t length;
 	uint64_t received_ns;
+	uint64_t alive_ns;
 	uint16_t operation;
 	uint16_t flags;
 	uint16_t n_refs;
 	uint16_t client;
-	struct arena_ref ref[PROTO_MAX_REFS];
+	struct arena_ref ref[PROTO_REQUEST_REFS];
+	uint32_t reserved;
 };
 
 static_assert(sizeof(struct proto_request) == 64, "a record takes one cache line");
@@ -217,6 +223,9 @@ static inline uint64_t proto_first_use(uint64_t boot_ns)
  * @PROTO_EOVERFLOW: the reply would be too long
  * @PROTO_ENOTSUP: the disk cannot do this, or not as fast as asked
  * @PROTO_ESHUTDOWN: the SP ends
+ * @PROTO_ESTALE: the request would change the disk, and was not carried out: since its @alive_ns
+ *	another NP has changed the same bytes. If its client has not ended the connection the NP
+ *	sends the request again, with the time at which it has looked
  */
 enum proto_status {
 	PROTO_OK = 0,
@@ -228,6 +237,7 @@ enum proto_status {
 	PROTO_EOVERFLOW = 75,
 	PROTO_ENOTSUP = 95,
 	PROTO_ESHUTDOWN = 108,
+	PROTO_ESTALE = 116,
 };
 
 /** proto_is_status() - is a number one of enum proto_status? */

@@ -37,7 +37,7 @@ void sp_counters_log(const struct sp *sp)
 		 " caches=%" PRIu64 " statuses=%" PRIu64 " bytes_skipped=%" PRIu64
 		 " timeouts=%" PRIu64 " late=%" PRIu32 " limited=%" PRIu64
 		 " replays=%" PRIu64 " results=%" PRIu64 " held=%" PRIu64
-		 " used_buffers=%" PRIu64,
+		 " used_buffers=%" PRIu64 " outdated=%" PRIu64,
 		 sp->options.id, sp->options.region, at, way, sp->is_fixed,
 		 c->requests, c->reads, c->writes, c->flushes, c->discards, c->zeroes, c->errors,
 		 sent, received, c->bytes_read, c->bytes_written,
@@ -45,5 +45,6 @@ void sp_counters_log(const struct sp *sp)
 		 ring.enters + polled.enters, ring.turns + polled.turns,
 		 c->batches, c->operations, wakeups, sp->n_live, !!sp->polled,
 		 c->caches, c->statuses, c->bytes_skipped, c->timeouts, sp->late.n, c->limited,
-		 c->replays, c->results, c->held, proto_buffers_used(sp->arena));
+		 c->replays, c->results, c->held, proto_buffers_used(sp->arena),
+		 c->outdated);
 }

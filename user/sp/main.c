@@ -96,6 +96,8 @@ static int requests_open(struct sp *sp)
 		ret = sp_replay_open(sp);
 	if (!ret)
 		ret = sp_order_open(sp);
+	if (!ret)
+		ret = sp_fence_open(sp);
 	if (ret)
 		log_error("out of memory");
 	sp->cuts = may_lose_pages();
@@ -175,6 +177,7 @@ static int run(struct sp *sp)
 close_loop:
 	sp_loop_close(sp);
 free_requests:
+	sp_fence_close(sp);
 	sp_order_close(sp);
 	free(sp->requests);
 	/* The kernel ends the claim of the role with the process, which may not do it itself. */

@@ -30,6 +30,7 @@ bool sp_order_keeps(struct sp *sp, struct sp_request *r)
 	if (sp->replay.is_over && sp->n_peers < 2)
 		return false;
 	now = clock_boot_ns();
+	sp_fence_now(sp, now);
 	if (r->received_ns > now)
 		r->received_ns = now;
 	o->entry[o->n] = (struct sp_order_entry){ .request = r, .nth = o->n };

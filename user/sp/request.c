@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "clients.h"
+#include "fence.h"
 #include "late.h"
 #include "order.h"
 #include "peer.h"
@@ -143,6 +144,11 @@ static void start(struct sp *sp, struct sp_request *r)
 
 static void enter(struct sp *sp, struct sp_request *r)
 {
+	if (sp_fence_refuses(sp, r)) {
+		sp_request_finish(sp, r, PROTO_ESTALE);
+		return;
+	}
+	sp_fence_note(sp, r);
 	set_range(sp, r);
 	if (!has_range(r) || sp_range_enter(&sp->ranges, &r->range))
 		start(sp, r);
@@ -237,9 +243,13 @@ static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 	(void)ret;
 }
 
-static void count_done(struct sp_counters *c, const struct sp_request *r, bool good)
+static void count_done(struct sp_counters *c, const struct sp_request *r, enum proto_status status)
 {
-	c->errors += !good;
+	bool good = status == PROTO_OK;
+
+	/* The NP may send an outdated request again. */
+	c->outdated += status == PROTO_ESTALE;
+	c->errors += !good && status != PROTO_ESTALE;
 	if (r->operation == PROTO_READ && good) {
 		c->bytes_read += r->length;
 		c->bytes_skipped += r->before + r->after;
@@ -269,7 +279,7 @@ void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status st
 		proto_flights_note(&r->peer->flights, r->tag, status);
 	if (has_range(r))
 		sp_range_leave(&sp->ranges, &r->range, freed, sp);
-	count_done(&sp->counters, r, status == PROTO_OK);
+	count_done(&sp->counters, r, status);
 	r->status = status;
 	r->is_active = false;
 	sp->active--;
@@ -344,6 +354,7 @@ static struct sp_request *take_free(struct sp_peer *peer, const struct proto_req
 	peer->free = r->next;
 	*r = (struct sp_request){
 		.peer = peer, .tag = q->tag, .client = q->client, .received_ns = q->received_ns,
+		.alive_ns = q->alive_ns,
 		.is_refused = sp_late_refuses(peer), .accepted = sp->late.period,
 		.is_active = true,
 	};

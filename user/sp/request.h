@@ -41,6 +41,7 @@ enum sp_stage {
  * @tag: the number by which the NP knows the request
  * @client: the NP's number of its client
  * @received_ns: when it was complete at the NP
+ * @alive_ns: then its client had not ended the connection, or it had not come
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
@@ -75,6 +76,7 @@ struct sp_request {
 	uint64_t tag;
 	uint16_t client;
 	uint64_t received_ns;
+	uint64_t alive_ns;
 	uint16_t operation;
 	uint16_t flags;
 	uint64_t offset;

@@ -10,6 +10,7 @@
  *	throttle.c	lets requests wait that come faster than the limits of the export allow
  *	replay.c	lets requests wait until all is known of a predecessor
  *	order.c		lets requests of several network processes begin in their order
+ *	fence.c		refuses what is older than what another network process has changed
  *	request.c	copies and checks the request, and puts it in its order
  *	work.c		carries it out as operations of a backend
  *	survey.c	finds out where a file has holes
@@ -30,6 +31,7 @@
 #include <sys/types.h>
 
 #include "backend/backend.h"
+#include "fence.h"
 #include "late.h"
 #include "order.h"
 #include "peer.h"
@@ -118,6 +120,7 @@ struct sp_options {
  * @replays: requests that a predecessor had got, too
  * @results: requests that a predecessor had completed
  * @held: extents that an NP had from a predecessor
+ * @outdated: requests that were refused, as another NP had changed the same bytes since
  */
 struct sp_counters {
 	uint64_t requests;
@@ -145,6 +148,7 @@ struct sp_counters {
 	uint64_t replays;
 	uint64_t results;
 	uint64_t held;
+	uint64_t outdated;
 };
 
 /**
@@ -162,12 +166,14 @@ struct sp_counters {
  * @peer: the NPs
  * @looked_at: second in which the size of the disk was looked up
  * @throttle: limits of the export
- * @is_ticking: a timer is under way, after which RETURNs that are held are sent, and arenad is heard
+ * @is_ticking: a timer is under way, after which RETURNs that are held are sent, and arenad is
+ *	heard
  *	again
  * @requests: the table of requests
  * @n_requests: entries of @requests
  * @replay: the start
  * @order: requests that have come and not begun
+ * @fence: what network processes have changed
  * @late: when requests are answered that the disk does not end
  * @survey: finds the holes of the disk
  * @ranges: ranges of requests in flight
@@ -201,6 +207,7 @@ struct sp {
 	uint32_t n_requests;
 	struct sp_replay replay;
 	struct sp_order order;
+	struct sp_fence fence;
 	struct sp_late late;
 	struct survey survey;
 	struct sp_ranges ranges;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Has the client of a request ended its connection? A client that does so may connect to another
+ * network process and write newer data to the same blocks. A request of the old connection that is
+ * handed over only now, as it was waiting in this process or in the socket of a process that was
+ * stopped, must not be done over the newer data.
+ *
+ * Each request that changes the disk has a time at which its client had not ended the connection.
+ * It is some milliseconds old at most, as the socket is looked at again when the time is older. The
+ * SP refuses a request if another process has changed the same blocks after its time (see
+ * PROTO_ESTALE). The socket is then looked at once more, and the request is sent again only if that
+ * gave a newer time. So it does not matter for how long this process is stopped between any two of
+ * these steps.
+ *
+ * An end is the client's FIN or RST, which the kernel has. Without it, a client whose host or path
+ * has failed, the time of a request is that at which the last bytes have come, if it has waited for
+ * more than ALIVE_SILENT_SECONDS.
+ *
+ * A process that has no others beside it does not look: what it hands over is in order.
+ *
+ * This header must not know what the requests do.
+ */
+#ifndef NP_ALIVE_H
+#define NP_ALIVE_H
+
+#include <stdbool.h>
+
+struct request;
+
+/** alive_vouch() - give a request that is complete now the time at which its client was there */
+void alive_vouch(struct request *r);
+
+/** alive_renew() - the same for a request that has waited for the successor of an SP */
+void alive_renew(struct request *r);
+
+/**
+ * alive_again() - look at the client of a request again, which the SP has refused
+ *
+ * Return: true if the request has a newer time now and can be sent again.
+ */
+bool alive_again(struct request *r);
+
+#endif /* NP_ALIVE_H */
