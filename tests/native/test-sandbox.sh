@@ -79,7 +79,7 @@ ok "the image that nbdcopy wrote through the sandbox is on the disk" cmp "$tmp/i
 arenad_stop
 is "arenad ends with status 0 when both programs are in their sandbox" "$status" 0
 
-arenad_start "${arena_options[@]}" --sandbox off
+arenad_start "${arena_options[@]}" --sandbox off --hold 0
 is "arena-np has no filter of system calls with --sandbox off" \
 	"$(field "$(children arena-np | head -n 1)" Seccomp)" 0
 is "arena-sp has no filter of system calls with --sandbox off" \
@@ -138,6 +138,8 @@ can_be_traced()
 
 chmod 755 "$tmp"
 chown nobody "$path"
+install -d -o nobody "$tmp/run-nobody"
+export RUNTIME_DIRECTORY=$tmp/run-nobody
 for sandbox in auto off; do
 	arenad_start "${arena_options[@]}" --sandbox "$sandbox"
 	for program in arena-np arena-sp; do

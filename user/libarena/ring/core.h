@@ -57,6 +57,7 @@ struct nvme_uring_cmd;
  * @free_accepted: list of free entries in the second half; empty if the kernel chooses them
  * @direct: files are direct descriptors, else file descriptors
  * @mortal: sockets are closed when the process dies, see closes_at_death in ring.h
+ * @for_files: it may carry operations on regular files and block devices
  * @own: completions to come of the ring's own cancellations and shutdowns
  * @own_max: how many of them the completion queue has room for
  * @removals: number of times that all operations on a file were cancelled
@@ -96,6 +97,7 @@ struct arena_ring {
 	uint32_t free_accepted;
 	bool direct;
 	bool mortal;
+	bool for_files;
 	uint32_t own;
 	uint32_t own_max;
 	uint32_t removals;

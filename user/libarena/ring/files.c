@@ -162,7 +162,7 @@ static int hold(struct arena_ring *r, uint32_t index, int fd)
  */
 static bool has_to_be_kept(const struct arena_ring *r, mode_t mode)
 {
-	return !r->direct && (S_ISREG(mode) || S_ISBLK(mode));
+	return !r->direct && r->for_files && (S_ISREG(mode) || S_ISBLK(mode));
 }
 
 int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)

@@ -118,7 +118,7 @@ int ring_restrict(struct arena_ring *r, uint32_t uses)
 	if (arena_has(&r->features, ARENA_HAS_READV_FIXED))
 		allow(&all, IORING_RESTRICTION_SQE_OP, newer, COUNT(newer), uses);
 	allow(&all, IORING_RESTRICTION_REGISTER_OP, registrations, COUNT(registrations), uses);
-	if (r->direct || uses & ~(uint32_t)SOCKETS)
+	if (r->direct || r->for_files)
 		allow(&all, IORING_RESTRICTION_REGISTER_OP, tables, COUNT(tables), uses);
 	ret = io_uring_register_restrictions(&r->uring, all.list, all.n);
 	return ret ? ret : io_uring_enable_rings(&r->uring);

@@ -199,6 +199,7 @@ static struct arena_ring *new_ring(struct arena *a, const struct arena_ring_opti
 	r->n_files = 2 * o->files;
 	r->is_polled = o->polled;
 	r->mortal = o->closes_at_death;
+	r->for_files = !o->uses || o->uses & ~(uint32_t)ARENA_USES_SOCKETS;
 	r->sources = ring_sources_new(o->sources, o->wait);
 	r->ops = calloc(r->n_ops, sizeof(*r->ops));
 	r->files = calloc(r->n_files, sizeof(*r->files));
