@@ -82,10 +82,11 @@ int command_keep(struct command *c, char **argv)
 {
 	unsigned int n = count(argv);
 
+	*c = (struct command){ .path = "" };
 	if (!n)
 		return -EINVAL;
 	/* One more for command_exec(), and the NULL. */
-	c->argv = calloc(n + 2, sizeof(*c->argv));
+	c->argv = (char **)calloc(n + 2, sizeof(*c->argv));
 	c->text = join(argv);
 	if (!c->argv || !c->text)
 		return -ENOMEM;
@@ -108,4 +109,12 @@ int command_exec(const struct command *c, const char *more)
 	ret = -errno;
 	c->argv[n] = NULL;
 	return ret;
+}
+
+void command_free(struct command *c)
+{
+	for (unsigned int i = 0; c->argv && c->argv[i]; i++)
+		free(c->argv[i]);
+	free((void *)c->argv);
+	free(c->text);
 }

@@ -22,7 +22,7 @@ struct command {
 
 /**
  * command_keep() - keep the command of this process
- * @c: filled; it is not freed
+ * @c: filled, to be freed with command_free(), also if the call fails
  * @argv: the arguments of main(), not yet changed
  *
  * Return: 0 or -errno.
@@ -37,5 +37,8 @@ int command_keep(struct command *c, char **argv);
  * Return: -errno.
  */
 int command_exec(const struct command *c, const char *more);
+
+/** command_free() - free the copies */
+void command_free(struct command *c);
 
 #endif /* ARENAD_COMMAND_H */

@@ -173,8 +173,9 @@ int main(int argc, char **argv)
 	keep_descriptors();
 	/* From now on signals wait until arenad_supervise() reads them. */
 	arenad_supervise_hold_signals();
-	if (command_keep(&command, argv)) {
-		log_error("cannot keep the command line: %s", strerror(errno));
+	status = command_keep(&command, argv);
+	if (status) {
+		log_error("cannot keep the command line: %s", strerror(-status));
 		return ARENAD_EXIT_ERROR;
 	}
 	arenad_options_parse(&options, argc, argv);
@@ -182,5 +183,6 @@ int main(int argc, char **argv)
 		log_init("arenad", LOG_LEVEL_DEBUG);
 	status = run_in(&node);
 	reload_close(&reload);
+	command_free(&command);
 	return status;
 }
