@@ -191,6 +191,8 @@ int arena_ring_add_file(struct arena_ring *r, int fd, struct arena_file *file)
 	*file = file_begin(r, index, ret, S_ISSOCK(st.st_mode),
 			   !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode));
 	r->files[index].block = S_ISBLK(st.st_mode);
+	r->files[index].packets = S_ISSOCK(st.st_mode) && !r->direct &&
+				  get_option(fd, SO_TYPE) == SOCK_SEQPACKET;
 	r->files[index].is_kept = is_kept;
 	return 0;
 }
@@ -426,8 +428,8 @@ void ring_files_abort_pending(struct arena_ring *r)
 	for (uint32_t i = 0; i < r->n_files; i++) {
 		struct ring_file *f = &r->files[i];
 
-		if (f->state == FILE_FREE || !f->pending || !f->socket || f->aborted ||
-		    ring_own_room(r, 2))
+		if (f->state == FILE_FREE || !f->pending || !f->socket || f->packets ||
+		    f->aborted || ring_own_room(r, 2))
 			continue;
 		if (r->direct)
 			prep_disconnect(r, i);

@@ -37,6 +37,7 @@ enum ring_file_state { FILE_FREE, FILE_LIVE, FILE_CLOSING };
  * @writing: an operation puts bytes into a stream
  * @aborted: bytes that were not sent are discarded
  * @is_kept: without direct descriptors: the kernel's table has the file, too
+ * @packets: it is a socket of packets, which no peer keeps from being closed
  * @resets: it is a connection that is reset if the process dies
  */
 struct ring_file {
@@ -52,6 +53,7 @@ struct ring_file {
 	bool writing;
 	bool aborted;
 	bool is_kept;
+	bool packets;
 	bool resets;
 };
 
