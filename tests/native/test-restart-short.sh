@@ -37,4 +37,28 @@ done
 ok "two polls of the storage process have failed, too" failed 4
 arenad_stop
 is "arenad ends with status 0 after the kernel was short of memory" "$status" 0
+
+# A process that takes no messages at all, as it is stopped, hears them when it goes on.
+overfull()
+{
+	for _ in {1..2000}; do
+		kill -HUP "$arenad_pid"
+		grep -q "does not take new files" "$tmp/log" && return
+	done
+	return 1
+}
+arenad_start --nps 2 --disk "d0=$(disk d0 64M)" --tls allow --tls-psk "$tmp/keys"
+stopped=$(process_of arena-np 0)
+kill -STOP "$stopped"
+ok "a network process that is stopped gets more messages than there is room for" overfull
+kill_process arena-sp 0
+ok "arenad says that it cannot tell the network process of the successor of a storage process" \
+	wait_for 60 says "takes no messages: it is told later who the other one is"
+kill -CONT "$stopped"
+stopped=$(process_of arena-np 1)
+kill -STOP "$stopped"
+ok "the network process serves clients when it has gone on, and has heard of the successor" is_served
+kill -CONT "$stopped"
+arenad_stop
+is "arenad ends with status 0 after a process took no messages" "$status" 0
 done_testing

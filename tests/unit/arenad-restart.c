@@ -19,7 +19,7 @@ static int64_t die(struct restart *r, int64_t *now, int64_t lived_ns)
 
 	restart_begun(r, *now);
 	*now += lived_ns;
-	is_due = restart_died(r, *now);
+	is_due = restart_died(r, *now, RESTART_DEATHS);
 	if (!is_due)
 		return -1;
 	*now = r->due_at;
@@ -68,7 +68,7 @@ static void test_states(void)
 
 	restart_begun(&r, S);
 	ok(!r.is_due && !r.is_given_up, "a process that was begun is neither due nor given up");
-	ok(restart_died(&r, 2 * S) && r.is_due && r.due_at == 2 * S,
+	ok(restart_died(&r, 2 * S, RESTART_DEATHS) && r.is_due && r.due_at == 2 * S,
 	   "a process that has died for the first time is due at once");
 	restart_begun(&r, 3 * S);
 	ok(!r.is_due, "a successor that was begun is not due any more");

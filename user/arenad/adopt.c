@@ -200,4 +200,5 @@ void adopt_crew(struct crew *c, const struct state *s)
 	log_info("arenad %s has adopted region %s and %u processes, which the arenad before it "
 		 "(process %d) has left", MSHAREARENA_VERSION, c->options->region, alive,
 		 (int)s->head.arenad.pid);
+	crew_learn_disks(c);
 }

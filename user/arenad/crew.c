@@ -3,11 +3,13 @@
 
 #include <arena/layout.h>
 #include <common/clock.h>
+#include <common/disk_identity.h>
 #include <common/log.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "keep.h"
@@ -18,6 +20,8 @@
 
 /* The pause after which messages are sent again to a process that could not take them. */
 #define RETRY_MS	1000
+/* Exit status of an arena-sp whose disk is gone. */
+#define SP_GONE		4
 /* A process that was asked to end gets so long for it. */
 #define LEAVE_MS	10000
 
@@ -63,6 +67,30 @@ static int fork_one(struct crew *c, unsigned int i, struct program *p)
 			   is_np(c, i) ? program_exec_np : program_exec_sp, p);
 }
 
+/*
+ * The first SP of its number serves whatever is at the path, and a successor only the same disk.
+ * Return: the disk that a process waits for.
+ */
+static const char *disk_of(struct crew *c, unsigned int i)
+{
+	const char *path = is_np(c, i) ? NULL : c->options->disk[i - c->nps].path;
+	char *identity = path ? c->identity[i - c->nps] : NULL;
+
+	if (!path)
+		return "";
+	if (identity[0])
+		return identity;
+	disk_identity(path, identity);
+	return "";
+}
+
+void crew_learn_disks(struct crew *c)
+{
+	for (unsigned int i = c->nps; i < c->n; i++)
+		if (is_alive(c, i))
+			disk_of(c, i);
+}
+
 static int start_one(struct crew *c, unsigned int i, int ready_fd)
 {
 	struct program p = {
@@ -70,6 +98,7 @@ static int start_one(struct crew *c, unsigned int i, int ready_fd)
 		.id = is_np(c, i) ? i : i - c->nps,
 		.sockets = is_np(c, i) ? &c->sockets[i] : NULL,
 		.layout_fd = c->layout_fd, .ready_fd = ready_fd, .control_fd = -1,
+		.awaited = disk_of(c, i),
 	};
 	int ret;
 
@@ -120,6 +149,9 @@ static void tell_pair(struct crew *c, unsigned int np, unsigned int sp)
 	bool is_owed = tell(c, np, c->nps + sp, PROTO_ROLE_SP(sp), pair);
 
 	is_owed |= tell(c, c->nps + sp, np, PROTO_ROLE_NP(np), pair);
+	if (is_owed && !c->is_owed[np][sp])
+		log_warn("%s or %s takes no messages: it is told later who the other one is",
+			 c->name[np], c->name[c->nps + sp]);
 	if (!is_owed && c->restart[c->nps + sp].is_given_up)
 		is_owed = tell_gone(c, np, sp);
 	c->is_owed[np][sp] = is_owed;
@@ -217,9 +249,9 @@ static bool plan_successor(struct crew *c, unsigned int ended)
 	struct restart *r = &c->restart[ended];
 	int64_t now = clock_ns();
 
-	if (!restart_died(r, now)) {
+	if (!restart_died(r, now, c->options->deaths_max)) {
 		log_error("%s has died %u times, never more than %d s after its start: it is not "
-			  "started again", c->name[ended], RESTART_DEATHS, RESTART_LIFE_S);
+			  "started again", c->name[ended], c->options->deaths_max, RESTART_LIFE_S);
 		return false;
 	}
 	if (r->due_at > now)
@@ -277,14 +309,22 @@ static void log_end(struct crew *c, unsigned int i)
 		child_log_end(&c->child[i]);
 }
 
+/* The successor waits for the disk. */
+static bool lost_its_disk(const struct crew *c, unsigned int i)
+{
+	int status = c->child[i].status;
+
+	return !is_np(c, i) && WIFEXITED(status) && WEXITSTATUS(status) == SP_GONE;
+}
+
 /* Return: false if arenad has to end, too. */
 static bool has_ended(struct crew *c, unsigned int i, bool is_ready)
 {
-	bool was_asked = c->leaves_until[i];
+	bool is_no_fault = c->leaves_until[i] || lost_its_disk(c, i);
 
 	log_end(c, i);
 	c->leaves_until[i] = 0;
-	if (was_asked) {
+	if (is_no_fault) {
 		restart_wanted(&c->restart[i], clock_ns());
 		return true;
 	}

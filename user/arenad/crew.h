@@ -9,6 +9,7 @@
 #ifndef ARENAD_CREW_H
 #define ARENAD_CREW_H
 
+#include <common/disk_identity.h>
 #include <listen/socket.h>
 #include <proto/layout.h>
 #include <stdbool.h>
@@ -46,6 +47,7 @@ struct reload;
  *	is to come
  * @is_old: SPs that are to be replaced, one after the other
  * @leaves_until: when a process is killed that was asked to end; 0 if it was not
+ * @identity: what tells the disk of each SP from another one; "" as long as there is none
  */
 struct crew {
 	const struct arenad_options *options;
@@ -65,6 +67,7 @@ struct crew {
 	bool is_owed[PROTO_MAX_NPS][PROTO_MAX_SPS];
 	bool is_old[CREW_MAX];
 	int64_t leaves_until[CREW_MAX];
+	char identity[PROTO_MAX_SPS][DISK_IDENTITY_SIZE];
 };
 
 /** crew_init() - fill in what follows from @options: names, and that there is nothing yet */
@@ -115,6 +118,9 @@ void crew_replace(struct crew *c, unsigned int i);
 
 /** crew_replace_sps() - replace all SPs, one after the other, unless requests would fail */
 void crew_replace_sps(struct crew *c);
+
+/** crew_learn_disks() - note which disks the SPs serve that another arenad has started */
+void crew_learn_disks(struct crew *c);
 
 /** crew_try_again() - start the SPs again that were given up */
 void crew_try_again(struct crew *c);

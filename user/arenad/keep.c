@@ -185,7 +185,7 @@ static int change_keepers(struct keep *k, struct state *s, unsigned int sandbox)
 
 static void plan_another(struct keep *k)
 {
-	if (!restart_died(&k->restart, clock_ns()))
+	if (!restart_died(&k->restart, clock_ns(), RESTART_DEATHS))
 		log_error("there is no keeper: it has failed %u times, never more than %d s after "
 			  "its start. If arenad dies, no other one can adopt the processes",
 			  RESTART_DEATHS, RESTART_LIFE_S);

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <tls/options.h>
 
+#include "restart.h"
+
 #define KIB		1024ULL
 #define MIB		(1ULL << 20)
 #define GIB		(1ULL << 30)
@@ -222,6 +224,10 @@ static const struct option_rule rules[] = {
 	  .argument = "S",
 	  .help = "start processes again that have died, and let requests wait for S seconds "
 		  "meanwhile; 0: start none again (30)" },
+	{ .name = "max-deaths", .kind = OPTION_NUMBER, FIELD(deaths_max), .max = 1000000,
+	  .argument = "N",
+	  .help = "give a process up that has died N times in a row, each time within a minute; "
+		  "0: never (5)" },
 	{ .name = "transport", .kind = OPTION_WORD, FIELD(transport),
 	  .words = proto_transport_words, .argument = "WHAT",
 	  .help = "what carries messages between the processes, hybrid or msg-ring (hybrid)" },
@@ -296,6 +302,7 @@ void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
 		.stall_seconds = STALL_SECONDS,
 		.tls_key_bytes = TLS_KEY_BYTES,
 		.hold_seconds = HOLD_SECONDS,
+		.deaths_max = RESTART_DEATHS,
 		.fixed_buffers = true,
 		.zerocopy = ZEROCOPY_AUTO,
 	};

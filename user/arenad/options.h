@@ -77,6 +77,7 @@ struct arenad_disk {
  * @fixed_buffers: SPs may register buffers
  * @iopoll: SPs ask their disks for completions
  * @disk_timeout: seconds after which requests fail that a disk has not ended; 0 for never
+ * @deaths_max: deaths in a row after which a process is given up; 0 for never
  * @hold_seconds: 0 if a process that dies is not started again
  * @transport: what carries the messages between NP and SPs
  * @wait: how NP and SPs wait
@@ -114,6 +115,7 @@ struct arenad_options {
 	bool fixed_buffers;
 	bool iopoll;
 	uint32_t disk_timeout;
+	uint32_t deaths_max;
 	uint32_t hold_seconds;
 	enum proto_transport transport;
 	enum arena_wait wait;

@@ -162,6 +162,10 @@ void program_exec_sp(void *context)
 	if (o->iopoll)
 		add(&a, "--iopoll");
 	add_value(&a, "--disk-timeout", format("%u", o->disk_timeout));
+	if (o->hold_seconds)
+		add(&a, "--end-when-gone");
+	if (p->awaited[0])
+		add_value(&a, "--await", p->awaited);
 	become(o, &p->cpus->sp[p->id], &a);
 }
 

@@ -22,6 +22,7 @@ struct pairs;
  * @sockets: the listening sockets, for an NP
  * @layout_fd: the layout of the region
  * @control_fd: the process's end of its control socket
+ * @awaited: identity of the disk for which the successor of an SP waits; "" if it is not known
  * @ready_fd: descriptor to which an NP writes that it is ready, or -1
  */
 struct program {
@@ -32,6 +33,7 @@ struct program {
 	const struct listen_set *sockets;
 	int layout_fd;
 	int control_fd;
+	const char *awaited;
 	int ready_fd;
 };
 

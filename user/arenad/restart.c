@@ -26,17 +26,17 @@ static int64_t pause_ns(uint32_t deaths)
 
 	if (deaths < 2)
 		return 0;
-	for (uint32_t i = 2; i < deaths; i++)
+	for (uint32_t i = 2; i < deaths && i < RESTART_PAUSES; i++)
 		ms *= 4;
 	return ms * CLOCK_NS_PER_MS;
 }
 
-bool restart_died(struct restart *r, int64_t now_ns)
+bool restart_died(struct restart *r, int64_t now_ns, uint32_t most)
 {
 	if (now_ns - r->begun_at > RESTART_LIFE_S * CLOCK_NS_PER_S)
 		r->deaths = 0;
 	r->deaths++;
-	if (r->deaths >= RESTART_DEATHS) {
+	if (most && r->deaths >= most) {
 		restart_give_up(r);
 		return false;
 	}

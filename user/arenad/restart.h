@@ -14,14 +14,16 @@
 #include <stdint.h>
 
 /*
- * So many deaths in a row, each before the process has lived for so long, are a crash loop. A
- * process whose peers do not answer takes half a minute to find that out.
+ * By default so many deaths in a row, each before the process has lived for so long, are a crash
+ * loop. A process whose peers do not answer takes half a minute to find that out.
  */
 #define RESTART_DEATHS		5U
 #define RESTART_LIFE_S		60
 
-/* The second successor waits for so long, and each further one for four times as long. */
+/* The second successor waits for so long, and each of the next ones for four times as long. */
 #define RESTART_FIRST_MS	100
+/* From this death on the pause does not grow any more. */
+#define RESTART_PAUSES		4U
 
 /**
  * struct restart - what is known of the deaths of a process; zeroes for one that has not died
@@ -43,12 +45,15 @@ struct restart {
 void restart_begun(struct restart *r, int64_t now_ns);
 
 /**
- * restart_died() - the process has died at @now_ns
+ * restart_died() - a process has died
+ * @r: what is known of it
+ * @now_ns: when
+ * @most: deaths in a row that are a crash loop; 0 for none
  *
  * Return: true if a successor is to be started, at @r->due_at; false if it dies again and again,
  * and is given up.
  */
-bool restart_died(struct restart *r, int64_t now_ns);
+bool restart_died(struct restart *r, int64_t now_ns, uint32_t most);
 
 /** restart_wanted() - a successor is to be started at once, and earlier deaths are forgotten */
 void restart_wanted(struct restart *r, int64_t now_ns);

@@ -3,6 +3,7 @@
 
 #include <common/clock.h>
 
+#include "loop.h"
 #include "sp.h"
 
 /* The clients of an NP that has ended do not count. */
@@ -22,7 +23,7 @@ static enum proto_status open_disk(struct sp *sp, struct sp_request *r)
 
 	backend_look(&sp->backend);
 	if (!sp->backend.limits.bytes)
-		return PROTO_EIO;
+		return sp_loop_leaves(sp) ? PROTO_ESHUTDOWN : PROTO_EIO;
 	/* The client is told what is found now, also if the disk changes before the reply. */
 	r->length = sp->backend.limits.bytes;
 	if (r->flags & PROTO_FLAG_LOOK)

@@ -147,6 +147,20 @@ void sp_loop_stop(struct sp *sp, enum sp_exit status)
 		sp_requests_refuse(&sp->peer[i]);
 }
 
+bool sp_loop_leaves(const struct sp *sp)
+{
+	return sp->options.ends_when_gone && sp->backend.is_gone;
+}
+
+static void leave(struct sp *sp)
+{
+	if (sp->is_stopping)
+		return;
+	log_error("disk %s is gone: ending, so that a successor can open it when it is back",
+		  sp->options.disk);
+	sp_loop_stop(sp, SP_EXIT_GONE);
+}
+
 static void take_signal(struct sp *sp, int number)
 {
 	if (number == SIGUSR1) {
@@ -253,6 +267,8 @@ static int turn(struct sp *sp, const struct arena_event *events, int n)
 {
 	for (int i = 0; i < n; i++)
 		take_event(sp, &events[i]);
+	if (sp_loop_leaves(sp))
+		leave(sp);
 	sp_replay_turn(sp);
 	sp_order_turn(sp);
 	sp_requests_run(sp);

@@ -39,6 +39,9 @@ void sp_loop_disconnect(struct sp *sp);
 /** sp_loop_stop() - refuse requests from now on, and end when those under way have ended */
 void sp_loop_stop(struct sp *sp, enum sp_exit status);
 
+/** sp_loop_leaves() - is the disk gone, and is its successor to wait for it? */
+bool sp_loop_leaves(const struct sp *sp);
+
 /** sp_loop_run() - serve until the process has to stop; sp->status says why */
 void sp_loop_run(struct sp *sp);
 

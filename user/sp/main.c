@@ -2,6 +2,7 @@
 /*
  * arena-sp, the storage process: it opens everything, runs the loop, and closes everything.
  */
+#include <common/disk_identity.h>
 #include <common/log.h>
 #include <common/start.h>
 #include <errno.h>
@@ -9,8 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
+#include "await.h"
 #include "counters.h"
 #include "loop.h"
 #include "options.h"
@@ -115,11 +118,28 @@ static void serve(struct sp *sp)
 	sp_counters_log(sp);
 }
 
+/* Another disk may have come while this one was opened. */
+static int check_identity(struct sp *sp)
+{
+	char found[DISK_IDENTITY_SIZE];
+
+	disk_identity(sp->options.disk, found);
+	if (disk_identity_is_same(sp->options.awaited, found))
+		return 0;
+	log_error("disk %s has become another one", sp->options.disk);
+	backend_close(&sp->backend);
+	return -ENODEV;
+}
+
 static int disk_open(struct sp *sp)
 {
-	int ret = backend_open(&sp->backend, sp->options.disk, sp->options.backend,
-			       sp->options.readonly);
+	const struct sp_options *o = &sp->options;
+	int ret = o->awaited ? await_disk(o->disk, o->awaited, o->readonly) : 0;
 
+	if (!ret)
+		ret = backend_open(&sp->backend, o->disk, o->backend, o->readonly);
+	if (!ret && o->awaited)
+		ret = check_identity(sp);
 	if (ret != -ECANCELED)
 		return ret;
 	log_info("asked to stop before disk %s could be had", sp->options.disk);

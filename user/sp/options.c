@@ -79,6 +79,11 @@ static const struct option_rule rules[] = {
 	{ .name = "disk-timeout", .kind = OPTION_NUMBER, FIELD(disk_timeout),
 	  .max = SP_LATE_MAX_S, .argument = "SECONDS",
 	  .help = "requests that the disk has not ended by then fail; 0 for never (180)" },
+	{ .name = "end-when-gone", .kind = OPTION_SET, FIELD(ends_when_gone),
+	  .help = "end with status 4 when the disk is gone, and leave the requests to a successor "
+		  "that is started with --await" },
+	{ .name = "await", .kind = OPTION_TEXT, FIELD(awaited), .argument = "IDENTITY",
+	  .help = "wait for the disk, if it is not there, and for no other one" },
 	{ .name = "read-only", .kind = OPTION_SET, FIELD(readonly),
 	  .help = "do not write the disk" },
 	{ .name = "sandbox", .kind = OPTION_WORD, FIELD(sandbox), .words = sandbox_words,
@@ -97,7 +102,8 @@ static const struct option_table table = {
 		  "--layout-fd=N",
 	.more = "SIGUSR1 prints the counters to standard error; SIGTERM ends the process "
 		"when the requests in flight are done. Exit status: 0 it was asked to stop, "
-		"1 an error, 2 a wrong command line, 3 the last network process ended.",
+		"1 an error, 2 a wrong command line, 3 the last network process ended, "
+		"4 the disk is gone.",
 	.rule = rules,
 };
 

@@ -46,11 +46,13 @@
  * @SP_EXIT_OK: a signal ended the process
  * @SP_EXIT_ERROR: something failed, and was logged
  * @SP_EXIT_PEER: the last network process ended
+ * @SP_EXIT_GONE: the disk is gone, which was logged
  */
 enum sp_exit {
 	SP_EXIT_OK = 0,
 	SP_EXIT_ERROR = 1,
 	SP_EXIT_PEER = 3,
+	SP_EXIT_GONE = 4,
 };
 
 /**
@@ -69,6 +71,8 @@ enum sp_exit {
  * @iopoll: ask the disk for the completions of reads and writes
  * @disk_timeout: seconds after which requests that the disk has not ended fail; 0 for never
  * @limit: limits of the export
+ * @ends_when_gone: end when the disk is gone, as there will be a successor
+ * @awaited: identity of the disk to wait for, see disk_identity(); NULL to wait for none
  * @readonly: do not write the disk
  * @verbose: log details for developers
  * @sandbox: enum sandbox_mode
@@ -88,6 +92,8 @@ struct sp_options {
 	bool fixed_buffers;
 	bool iopoll;
 	uint32_t disk_timeout;
+	bool ends_when_gone;
+	const char *awaited;
 	bool readonly;
 	bool verbose;
 	unsigned int sandbox;
@@ -166,9 +172,8 @@ struct sp_counters {
  * @peer: the NPs
  * @looked_at: second in which the size of the disk was looked up
  * @throttle: limits of the export
- * @is_ticking: a timer is under way, after which RETURNs that are held are sent, and arenad is
- *	heard
- *	again
+ * @is_ticking: a timer is under way, after which RETURNs that are held are sent, and what
+ *	@owes_control says is done
  * @requests: the table of requests
  * @n_requests: entries of @requests
  * @replay: the start

@@ -9,8 +9,7 @@
  *	early	a write to the disk ends for the SP before it happens
  *	old	a write to the disk happens, and then once more, later
  *	twice	the header of a reply is sent twice
- *	poll	no fault of the process: the kernel has no memory for the first two polls of arenad's
- *		control socket
+ *	poll	the kernel has no memory for the first two polls of arenad's control socket
  *	stopped	as "lose", but only in a process that has been stopped and goes on
  *	where	no fault: at its end the process says how many bytes it has written to sockets from
  *		each part of its memory, by the upper bits of their addresses

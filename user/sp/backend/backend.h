@@ -142,6 +142,7 @@ struct backend_ops {
  * @data_file: @fd as a file of that ring
  * @nsid: BACKEND_NVME: number of the namespace
  * @lba_shift: BACKEND_NVME: power of two of @limits.block_size
+ * @is_gone: it is a device that was there, and is not any more
  * @can_deallocate: BACKEND_NVME: a write of zeroes may deallocate blocks
  */
 struct backend {
@@ -160,6 +161,7 @@ struct backend {
 	struct arena_file data_file;
 	uint32_t nsid;
 	uint32_t lba_shift;
+	bool is_gone;
 	bool can_deallocate;
 };
 

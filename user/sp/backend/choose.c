@@ -261,6 +261,7 @@ void backend_look(struct backend *b)
 	log_info("disk %s had %llu bytes, and has %llu now", b->path,
 		 (unsigned long long)b->limits.bytes, (unsigned long long)bytes);
 	b->limits.bytes = bytes;
+	b->is_gone = !bytes && b->ops->kind != BACKEND_FILE;
 }
 
 static void close_fd(int *fd)
