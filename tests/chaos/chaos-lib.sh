@@ -39,7 +39,8 @@ random()
 chaos_action()
 {
 	local kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload
-		kill-arenad upgrade) kind target
+		     kill-np kill-sp kill-np kill-sp kill-np kill-sp kill-arenad upgrade)
+	local kind target
 
 	random "${#kinds[@]}"
 	kind=${kinds[REPLY]}
@@ -55,24 +56,13 @@ chaos_action()
 # chaos_plan SECONDS SEED: print the actions
 chaos_plan()
 {
-	local ms=500 nps=0 sps=0 most=$(($1 / 61))
+	local ms=500
 
-	# A process that dies five times, each time within a minute, is given up.
-	[ "$most" -ge 4 ] || most=4
-	most=$((most * ${#chaos_exports[@]}))
 	RANDOM=$2
 	while [ "$ms" -lt $(($1 * 1000)) ]; do
 		chaos_action "$ms"
 		random 500
 		ms=$((ms + REPLY + 20))
-		[ "$nps" = "$chaos_nps" ] || [ "$ms" -lt $(($1 * 200 * (nps + 1))) ] || {
-			echo "$ms kill-np $nps"
-			nps=$((nps + 1))
-		}
-		[ "$sps" = "$most" ] || [ "$ms" -lt $(($1 * 1000 * (sps + 1) / (most + 1))) ] || {
-			echo "$ms kill-sp $sps"
-			sps=$((sps + 1))
-		}
 	done
 }
 
@@ -235,7 +225,8 @@ chaos_start()
 		rm -f "$tmp/$name.img"
 		disks+=(--disk "$name=$(disk "$name" 64M)")
 	done
-	arenad_start --nps "$chaos_nps" --size 768M "${disks[@]}" "$@"
+	# A process that is killed again and again is started again each time.
+	arenad_start --nps "$chaos_nps" --size 768M --max-deaths 0 "${disks[@]}" "$@"
 }
 
 # chaos_run FOLDER SEED: carry out the actions in the folder under load; true if all is well
