@@ -41,7 +41,7 @@ static void check_request(const struct proto_request *r)
 
 static void check_reply(const struct proto_reply *r)
 {
-	must(r->status <= 108 && r->flags <= !!r->status);
+	must(r->status <= 116 && r->flags <= !!r->status);
 	must(!r->status || (!r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts));
 	must(!r->status || !r->bytes);
 	must(!r->reserved2 && r->bytes <= INT64_MAX);
@@ -85,7 +85,7 @@ static void check_disk(const struct proto_disk *d)
 	must(d->bytes && d->bytes <= INT64_MAX && b >= 512 && b <= 4096 && !(b & (b - 1)));
 	must(d->max_bytes && !(d->max_bytes % b) && d->atomic_bytes >= b);
 	must(!(d->flags & ~127U) && (d->flags >> 2 & 1) == (d->discard_granularity != 0));
-	for (int i = 0; i < 7; i++)
+	for (size_t i = 0; i < sizeof(d->reserved) / sizeof(*d->reserved); i++)
 		must(!d->reserved[i]);
 }
 
@@ -118,7 +118,7 @@ static void eat_flights(struct input *in)
 		entry[i].reserved = eat_u8(in) & 1;
 	}
 	if (proto_flights_find(&t, tag, &status)) {
-		must(tag && slot < t.n && entry[slot].tag == tag && status <= 108);
+		must(tag && slot < t.n && entry[slot].tag == tag && status <= 116);
 		must(entry[slot].status == status && !entry[slot].reserved);
 	}
 	proto_flights_note(&t, tag, PROTO_ENOSPC);

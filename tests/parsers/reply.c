@@ -229,7 +229,9 @@ static void check_reply(struct peer *peer, const struct proto_reply *r)
 		must(!s->conn);
 		return;
 	}
-	must(s->state == REQUEST_REPLYING && s->status == r->status);
+	/* No client is told what only processes know. */
+	must(s->state == REQUEST_REPLYING &&
+	     s->status == (r->status == PROTO_ESTALE ? PROTO_EIO : r->status));
 	must(TAILQ_LAST(&s->conn->replies, request_queue) == s);
 	/* The buffer of a BLOCK_STATUS is our own, and was not lent. */
 	if (s->command.operation == PROTO_BLOCK_STATUS) {
