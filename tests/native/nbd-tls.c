@@ -18,6 +18,8 @@
  *	plain		send a request without TLS
  *	refused		write 2 MiB to a read-only export and read 1 byte, in full records
  *	last		read 1 byte, say at once that nothing more is sent, and wait for the end
+ *	wait		print "waits", and wait for a line
+ *	ended		wait until the server says that the connection ends
  *	bye		say that nothing more is sent, and wait for the end
  *
  * Its exit status is 0 if the server has answered all of it, 3 if it has ended the connection
@@ -335,6 +337,26 @@ static void read_last(void)
 	await_end();
 }
 
+static void await_line(void)
+{
+	char line[16];
+
+	printf("waits\n");
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		bail("nobody says that it may go on");
+}
+
+/* An end without the alert that announces it is an error of GnuTLS. */
+static void expect_end(void)
+{
+	uint8_t byte;
+	ssize_t ret = gnutls_record_recv(session, &byte, 1);
+
+	if (ret)
+		bail("the connection does not end in good order: %s", gnutls_strerror((int)ret));
+}
+
 static void act(const char *what)
 {
 	uint8_t request[28];
@@ -365,6 +387,10 @@ static void act(const char *what)
 	} else if (!strcmp(what, "bye")) {
 		gnutls_bye(session, GNUTLS_SHUT_WR);
 		await_end();
+	} else if (!strcmp(what, "wait")) {
+		await_line();
+	} else if (!strcmp(what, "ended")) {
+		expect_end();
 	} else if (!strcmp(what, "refused")) {
 		write_in_vain();
 	} else if (!strcmp(what, "last")) {

@@ -45,7 +45,7 @@ refused arenad "--socket-group: there is no group no-such-group" --socket-group 
 refused arenad "--tls: on is none of off, allow, require" --tls on
 refused arenad "--tls: require needs --tls-certificates or --tls-psk" "${good[@]}" --tls require
 refused arenad "--tls-verify-clients: needs --tls-certificates" "${good[@]}" --tls-verify-clients
-refused arenad "--max-connections-per-client: 4088 is not a number from 0 to 4087" \
+refused arenad "--max-connections-per-client: 4088 is not a number from 0 to 4086" \
 	--max-connections-per-client 4088
 refused arenad "--listen: there are more than 8" --listen=1.1.1.1:{1,2,3,4,5,6,7,8,9}
 refused arenad "--disk: d is not NAME=PATH" --disk d
@@ -98,7 +98,7 @@ refused arenad "--page-size: 8K is none of 1G, 2M, 4K" --page-size 8K
 refused arenad "not a multiple" "${good[@]}" --size 1G --size 3M --page-size 2M
 refused arenad "--np-buffers: 1 is not a number from 2 to" --np-buffers 1
 refused arenad "--np-buffers: 16381 is not a number from 2 to" --np-buffers 16381
-refused arenad "--max-connections: 0 is not a number from 1 to 4087" --max-connections 0
+refused arenad "--max-connections: 0 is not a number from 1 to 4086" --max-connections 0
 refused arenad "--idle-timeout: 86401 is not a number from 0 to 86400" --idle-timeout 86401
 refused arenad "--handshake-timeout: x is not a number" --handshake-timeout x
 refused arenad "--stall-timeout: -1 is not a number" --stall-timeout=-1

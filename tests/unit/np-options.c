@@ -61,7 +61,7 @@ static void good_lines(void)
 	   o.listen.mode == 0600 && o.listen.uid == (uid_t)-1 && o.listen.gid == (gid_t)-1,
 	   "the shortest command line leaves all other options at their defaults");
 	parse(&o, LEAST "--sp b=0,1,2 --listen [::]:0 --ready-fd 3 -v --id 15 "
-	      "--max-connections 4087 --idle-timeout 1 --handshake-timeout 2 "
+	      "--max-connections 4086 --idle-timeout 1 --handshake-timeout 2 "
 	      "--stall-timeout 3 --transport msg-ring --wait adapt "
 	      "--zerocopy-threshold 64K --max-connections-per-client 9 --backlog 7 "
 	      "--unreachable-timeout 0 --socket-mode 660 --socket-user root "
@@ -69,7 +69,7 @@ static void good_lines(void)
 	      "--listen systemd:x --tls require --tls-certificates /c --tls-psk /k "
 	      "--tls-verify-clients");
 	ok(o.id == 15 && o.exports.n == 2 && !strcmp(o.exports.export[1].name, "b") &&
-	   o.listen.n == 6 && o.ready_fd == 3 && o.is_verbose && o.connections_max == 4087 &&
+	   o.listen.n == 6 && o.ready_fd == 3 && o.is_verbose && o.connections_max == 4086 &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
 	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
 	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,

@@ -99,6 +99,7 @@ static int start_one(struct crew *c, unsigned int i, int ready_fd)
 		.sockets = is_np(c, i) ? &c->sockets[i] : NULL,
 		.layout_fd = c->layout_fd, .ready_fd = ready_fd, .control_fd = -1,
 		.awaited = disk_of(c, i),
+		.handoff_fd = -1,
 	};
 	int ret;
 
@@ -186,6 +187,13 @@ static void begin(struct crew *c, unsigned int first, unsigned int end)
 		child_release(&c->child[i]);
 }
 
+void crew_pair_up(struct crew *c, unsigned int i)
+{
+	each_pair_of(c, i, count_epoch);
+	begin(c, i, i + 1);
+	each_pair_of(c, i, tell_pair);
+}
+
 static int start_each(struct crew *c, int ready_fd)
 {
 	int ret = 0;
@@ -210,6 +218,7 @@ void crew_init(struct crew *c)
 	c->nps = c->options->nps;
 	c->n = c->nps + c->options->exports.n;
 	name_all(c);
+	replace_init(&c->replacement);
 	lines_init(&c->lines, c->n);
 	c->reload->lines = &c->lines;
 	c->layout_fd = -1;
@@ -336,7 +345,7 @@ bool crew_reap(struct crew *c, bool is_ready)
 {
 	keep_reap(c->keep);
 	for (unsigned int i = 0; i < c->started; i++)
-		if (child_reap(&c->child[i]) && !has_ended(c, i, is_ready))
+		if (child_reap(&c->child[i]) && !replace_ended(c, i) && !has_ended(c, i, is_ready))
 			return false;
 	return true;
 }
@@ -347,9 +356,7 @@ static bool start_successor(struct crew *c, unsigned int i)
 	if (start_one(c, i, -1))
 		return plan_successor(c, i) || go_on_without(c, i, true);
 	log_info("%s is started again", c->name[i]);
-	each_pair_of(c, i, count_epoch);
-	begin(c, i, i + 1);
-	each_pair_of(c, i, tell_pair);
+	crew_pair_up(c, i);
 	return true;
 }
 
@@ -445,6 +452,8 @@ bool crew_turn(struct crew *c)
 			good = start_successor(c, i);
 	}
 	replace_next(c);
+	if (good)
+		replace_turn(c);
 	return good;
 }
 
@@ -467,7 +476,10 @@ static int sooner_of(const struct crew *c, int ms, unsigned int i)
 int crew_wait_ms(const struct crew *c)
 {
 	int ms = is_owing(c) || reload_is_owing(c->reload) ? RETRY_MS : -1;
+	int replacing = replace_wait_ms(c);
 
+	if (replacing >= 0 && (ms < 0 || replacing < ms))
+		ms = replacing;
 	ms = sooner(ms, &c->keep->restart);
 	for (unsigned int i = 0; i < c->started; i++)
 		ms = sooner_of(c, ms, i);

@@ -17,6 +17,7 @@
 #include "child.h"
 #include "lines.h"
 #include "pairs.h"
+#include "replace.h"
 #include "restart.h"
 
 #define CREW_MAX	LINES_MAX
@@ -39,6 +40,7 @@ struct reload;
  * @child: the processes
  * @name: their names in messages
  * @restart: when their successors are started
+ * @replacement: the NP that is being replaced
  * @sockets: listening sockets that each NP has, also while it is dead
  * @pairs: the mailboxes
  * @lines: the control sockets
@@ -60,6 +62,7 @@ struct crew {
 	struct child child[CREW_MAX];
 	char name[CREW_MAX][CREW_NAME_SIZE];
 	struct restart restart[CREW_MAX];
+	struct replacement replacement;
 	struct listen_set sockets[PROTO_MAX_NPS];
 	struct pairs pairs;
 	struct lines lines;
@@ -99,6 +102,9 @@ int crew_start(struct crew *c, const struct arena_layout *l, struct listen_set *
  * Return: false if arenad has to end, too.
  */
 bool crew_reap(struct crew *c, bool is_ready);
+
+/** crew_pair_up() - let a process begin that was started, and tell it who its peers are */
+void crew_pair_up(struct crew *c, unsigned int i);
 
 /** crew_turn() - start successors that are due; false if arenad has to end */
 bool crew_turn(struct crew *c);

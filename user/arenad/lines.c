@@ -33,6 +33,12 @@ int lines_open(struct lines *l, unsigned int process)
 	return ends[1];
 }
 
+void lines_put(struct lines *l, unsigned int process, int fd)
+{
+	forget(l, process);
+	l->fd[process] = fd;
+}
+
 int lines_send(struct lines *l, unsigned int process, const struct control_message *m, int passed)
 {
 	int ret = l->fd[process] < 0 ? -EPIPE :

@@ -34,6 +34,9 @@ void lines_init(struct lines *l, unsigned int n);
  */
 int lines_open(struct lines *l, unsigned int process);
 
+/** lines_put() - have @fd for a process in place of the socket of its predecessor */
+void lines_put(struct lines *l, unsigned int process, int fd);
+
 /**
  * lines_send() - control_socket_send() to a process
  *

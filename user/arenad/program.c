@@ -232,5 +232,7 @@ void program_exec_np(void *context)
 		add_value(&a, "--zerocopy-threshold", format("%u", o->zerocopy));
 	if (p->ready_fd >= 0 && add_fd(&a, "--ready-fd", p->ready_fd))
 		return;
+	if (p->handoff_fd >= 0 && add_fd(&a, "--handoff-fd", p->handoff_fd))
+		return;
 	become(o, &p->cpus->np[p->id], &a);
 }

@@ -24,6 +24,7 @@ struct pairs;
  * @control_fd: the process's end of its control socket
  * @awaited: identity of the disk for which the successor of an SP waits; "" if it is not known
  * @ready_fd: descriptor to which an NP writes that it is ready, or -1
+ * @handoff_fd: socket to the NP whose place this one is to take, or -1
  */
 struct program {
 	const struct arenad_options *options;
@@ -35,6 +36,7 @@ struct program {
 	int control_fd;
 	const char *awaited;
 	int ready_fd;
+	int handoff_fd;
 };
 
 /* Bytes of the path of a program, with its NUL. */

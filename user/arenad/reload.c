@@ -66,6 +66,20 @@ void reload_begin(struct reload *r, unsigned int np)
 		hand_over(r, np);
 }
 
+void reload_give(const struct reload *r, int fd)
+{
+	const struct control_message m = { .type = CONTROL_TLS };
+
+	/* A new socket has room. */
+	if (r->bundle >= 0)
+		(void)control_socket_send(fd, &m, r->bundle);
+}
+
+void reload_owe(struct reload *r, unsigned int np)
+{
+	r->is_owed[np] = r->bundle >= 0;
+}
+
 bool reload_read(struct reload *r)
 {
 	int bundle;
@@ -81,6 +95,7 @@ bool reload_read(struct reload *r)
 	}
 	close(r->bundle);
 	r->bundle = bundle;
+	r->n_bundles++;
 	return true;
 }
 

@@ -9,6 +9,7 @@
 
 #include <proto/layout.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct arenad_options;
 struct lines;
@@ -17,12 +18,14 @@ struct lines;
  * struct reload - what has been read last, and who gets it
  * @options: command line
  * @bundle: memfd of tls/bundle.h; -1 if TLS is off
+ * @n_bundles: how often files were read
  * @lines: the control sockets; the NPs have the first numbers
  * @is_owed: the NP has not got @bundle, because it left too many messages unread
  */
 struct reload {
 	const struct arenad_options *options;
 	int bundle;
+	uint32_t n_bundles;
 	struct lines *lines;
 	bool is_owed[PROTO_MAX_NPS];
 };
@@ -43,6 +46,11 @@ void reload_begin(struct reload *r, unsigned int np);
 
 /** reload_adopt() - go on with the files that an earlier arenad has read; -1 if TLS is off */
 void reload_adopt(struct reload *r, const struct arenad_options *o, int bundle);
+/** reload_give() - put the files into a control socket that is not one of @r->lines yet */
+void reload_give(const struct reload *r, int fd);
+
+/** reload_owe() - an NP has older files: reload_retry() hands the present ones to it */
+void reload_owe(struct reload *r, unsigned int np);
 
 /**
  * reload_read() - read the files again

@@ -22,19 +22,21 @@
 /* Exit status of an arena-sp whose last network process has ended. */
 #define SP_PEER_ENDED	3
 
-/* Signals, the NPs that become ready, and the keeper. */
-#define OTHER_FDS	3U
+/* Signals, the NPs that become ready, the keeper, and a process in the place of another one. */
+#define OTHER_FDS	4U
 
 /**
  * struct supervisor - what arenad waits for
  * @node: everything else
  * @crew: the processes
+ * @is_upgrade_wanted: SIGUSR2 has come, and waits until no process is being replaced
  * @signal_fd: signalfd
  * @ready: which NPs are ready
  */
 struct supervisor {
 	struct node *node;
 	struct crew crew;
+	bool is_upgrade_wanted;
 	int signal_fd;
 	struct ready ready;
 };
@@ -59,6 +61,14 @@ static void upgrade_if_kept(const struct supervisor *sv)
 			  k->is_ready ? "there is no keeper" : "not all processes are ready yet");
 }
 
+static void upgrade_turn(struct supervisor *sv)
+{
+	if (!sv->is_upgrade_wanted || crew_is_replacing(&sv->crew))
+		return;
+	sv->is_upgrade_wanted = false;
+	upgrade_if_kept(sv);
+}
+
 /* Read a signal. Return true if arenad has to stop. */
 static bool handle_signal(struct supervisor *sv)
 {
@@ -76,7 +86,7 @@ static bool handle_signal(struct supervisor *sv)
 		return false;
 	}
 	if (info.ssi_signo == SIGUSR2) {
-		upgrade_if_kept(sv);
+		sv->is_upgrade_wanted = true;
 		return false;
 	}
 	log_info("%s: stopping", strsignal((int)info.ssi_signo));
@@ -91,6 +101,7 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[OTHER_F
 	fd[0] = (struct pollfd){ .fd = sv->signal_fd, .events = POLLIN };
 	fd[1] = (struct pollfd){ .fd = sv->ready.fd, .events = POLLIN };
 	fd[2] = (struct pollfd){ .fd = c->keep->keeper.pidfd, .events = POLLIN };
+	fd[3] = (struct pollfd){ .fd = c->replacement.child.pidfd, .events = POLLIN };
 	for (unsigned int i = 0; i < c->started; i++)
 		fd[OTHER_FDS + i] = (struct pollfd){ .fd = c->child[i].pidfd, .events = POLLIN };
 	if (poll(fd, OTHER_FDS + c->started, crew_wait_ms(c)) >= 0)
@@ -126,6 +137,7 @@ static enum arenad_exit watch(struct supervisor *sv)
 			return ARENAD_EXIT_ERROR;
 		if (!crew_reap(&sv->crew, ready_is_said(&sv->ready)) || !crew_turn(&sv->crew))
 			return ARENAD_EXIT_ERROR;
+		upgrade_turn(sv);
 	}
 	return ARENAD_EXIT_ERROR;
 }
@@ -171,6 +183,7 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 	listen_refuse(&sv->node->sockets);
 	listen_close(&sv->node->sockets);
 	crew_leave(c);
+	replace_stop(c);
 	for (unsigned int i = 0; i < n; i++)
 		had_ended[i] = c->child[i].pidfd < 0;
 	good = child_stop(c->child, nps);
@@ -246,6 +259,13 @@ static bool say_addresses(const struct listen_set *set)
 	return ready_say(text);
 }
 
+/* They are of the version before. */
+static void replace_others(struct crew *c)
+{
+	crew_replace_sps(c);
+	crew_replace_nps(c);
+}
+
 static int adopt(struct supervisor *sv)
 {
 	struct node *n = sv->node;
@@ -255,8 +275,8 @@ static int adopt(struct supervisor *sv)
 	adopt_crew(&sv->crew, n->earlier);
 	keep_renew(&sv->crew);
 	if (n->is_same_process)
-		crew_replace_sps(&sv->crew);
-	if (!n->is_same_process && !say_addresses(&sv->crew.sockets[0]))
+		replace_others(&sv->crew);
+	else if (!say_addresses(&sv->crew.sockets[0]))
 		return -EIO;
 	return 0;
 }

@@ -21,11 +21,14 @@
  *	and another one, with a greater epoch, for each successor of the peer
  * @CONTROL_GONE: that peer has died, no successor is to come for now, and the kernel does nothing
  *	for it any more
+ * @CONTROL_HANDOFF: a socket of control/handoff.h, at whose other end a process waits that is to
+ *	take the place of this one
  */
 enum control_type {
 	CONTROL_TLS = 1,
 	CONTROL_PEER,
 	CONTROL_GONE,
+	CONTROL_HANDOFF,
 };
 
 /**

@@ -20,7 +20,7 @@ static bool has_ended(const struct conn *c)
 {
 	struct pollfd p = { .fd = c->socket.fd, .events = POLLRDHUP };
 
-	return poll(&p, 1, 0) != 0;
+	return c->socket.fd < 0 || poll(&p, 1, 0) != 0;
 }
 
 /*

@@ -59,5 +59,6 @@ int begin_turn(struct np *np)
 		if (!np->peer[i].is_settled)
 			return 0;
 	np->begin.is_over = true;
+	conn_resume_all(np);
 	return say_ready(np);
 }

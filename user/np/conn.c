@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "np.h"
+#include "successor.h"
 #include "use.h"
 
 void conn_table_init(struct conn_table *t, unsigned int max)
@@ -117,6 +118,15 @@ static struct conn *make(struct np *np, int fd, const struct conn_peer *peer)
 	return c;
 }
 
+static void begin(struct conn *c, int fd)
+{
+	c->socket.fd = fd;
+	move_to(c, &c->np->conns.busy);
+	c->np->conns.n++;
+	c->np->counters.connections++;
+	conn_touch(c);
+}
+
 void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 {
 	struct conn *c = make(np, fd, peer);
@@ -125,14 +135,58 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 		close(fd);
 		return;
 	}
-	c->socket.fd = fd;
-	move_to(c, &np->conns.busy);
-	np->conns.n++;
-	np->counters.connections++;
+	begin(c, fd);
 	log_debug("connection %u: accepted from %s, %u now", c->number, peer->text,
 		  np->conns.n);
 	handshake_start(c, peer);
-	conn_touch(c);
+}
+
+/*
+ * Its SP is not asked, as it has been asked before, but is told how many clients of this process
+ * use its disk.
+ */
+static int adopt_session(struct conn *c, const struct taken *t)
+{
+	int ret = t->conn.tls == HANDOFF_KERNEL ?
+		  link_adopt(c, t->conn.sealed, t->identity) : 0;
+
+	if (ret)
+		return ret;
+	if (link_is_tls(&c->socket))
+		c->tx.zerocopy = ZEROCOPY_NEVER;
+	conn_serve(c, t->sp, (struct nbd_session){
+		.style = t->conn.style,
+		.has_allocation = t->conn.has_allocation,
+		.bytes = t->conn.bytes,
+	});
+	c->is_using = true;
+	c->np->peer[t->sp].n_clients++;
+	return 0;
+}
+
+void conn_adopt(struct np *np, struct taken *t)
+{
+	struct conn *c = conn_table_has_room(&np->conns) ? make(np, t->fd, &t->peer) : NULL;
+
+	if (!c) {
+		close(t->fd);
+		free(t->left);
+		return;
+	}
+	begin(c, t->fd);
+	log_debug("connection %u: taken over from %s, where it was %u, %u now", c->number,
+		  t->peer.text, t->conn.number, np->conns.n);
+	if (adopt_session(c, t)) {
+		log_limited(LOG_LEVEL_WARN, "connection %u is ended: its TLS cannot be taken over",
+			    c->number);
+		free(t->left);
+		conn_kill(c);
+		return;
+	}
+	/* Nobody is served before the SPs are known. */
+	c->is_halted = true;
+	np->counters.taken_over++;
+	receive_adopt(c, t->left, t->conn.left);
 }
 
 void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
@@ -159,8 +213,10 @@ static void remove_file(struct conn *c)
 		c->has_file = false;
 }
 
-static void abort_file(struct conn *c)
+void conn_abort(struct conn *c)
 {
+	/* The ring resets it by closing the last descriptor. */
+	link_abort(c);
 	if (!c->is_aborted && !arena_ring_abort_file(c->np->ring, c->file)) {
 		c->is_aborted = true;
 		c->has_file = false;
@@ -221,6 +277,20 @@ static void for_all(struct conn_list *list, void (*f)(struct conn *c))
 		next = TAILQ_NEXT(c, link);
 		f(c);
 	}
+}
+
+static void resume(struct conn *c)
+{
+	if (!c->is_halted)
+		return;
+	c->is_halted = false;
+	receive_parse(c);
+}
+
+void conn_resume_all(struct np *np)
+{
+	for_all(&np->conns.busy, resume);
+	for_all(&np->conns.quiet, resume);
 }
 
 void conn_finish_all(struct np *np)
@@ -345,7 +415,8 @@ static int64_t handshake_limit(const struct np *np)
 
 static bool lingers_too_long(const struct conn *c)
 {
-	bool is_pressed = c->np->stop.is_stopping || !conn_table_has_room(&c->np->conns);
+	bool is_pressed = c->np->stop.is_stopping || handoff_is_begun(&c->np->handoff) ||
+			  !conn_table_has_room(&c->np->conns);
 
 	return c->phase == CONN_LINGERING && c->np->now - c->since >
 	       (is_pressed ? LINGER_PRESSED_SECONDS : LINGER_SECONDS);
@@ -395,19 +466,22 @@ static void check_time(struct conn *c)
 	if (why) {
 		log_limited(LOG_LEVEL_INFO, "connection %u is ended: %s", c->number, why);
 		conn_kill(c);
-		abort_file(c);
+		conn_abort(c);
 		return;
 	}
 	/* The kernel still has data of a dead connection, which the client does not take. */
 	if (c->phase == CONN_DEAD && c->tx.n_batches &&
 	    c->np->now - c->since > STALL_PRESSED_SECONDS)
-		abort_file(c);
+		conn_abort(c);
 	if (c->np->now - c->rx.moved_at > QUIET_SECONDS)
 		receive_quieten(c);
 }
 
 void conn_table_tick(struct np *np)
 {
+	/* None of the connections that are being passed on may end meanwhile. */
+	if (handoff_is_sending(&np->handoff))
+		return;
 	for_all(&np->conns.busy, check_time);
 	for_all(&np->conns.ending, check_time);
 	if (np->options->idle_seconds)

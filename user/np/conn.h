@@ -21,6 +21,7 @@
 #include "send.h"
 
 struct np;
+struct taken;
 
 /**
  * enum conn_phase - phases of a connection's life, in this order; phases may be left out
@@ -55,6 +56,7 @@ enum conn_phase {
  * @is_waiting: @waiting is in use
  * @has_file: @file has not been removed yet
  * @is_aborted: bytes that were not sent were thrown away
+ * @is_halted: nothing is received, as a successor of this process is to go on
  * @is_owed: the client had requests in flight when CONN_FINISHING began
  * @socket: the way of its bytes
  * @file: the socket, as a file of the ring
@@ -87,6 +89,7 @@ struct conn {
 	bool is_waiting;
 	bool has_file;
 	bool is_aborted;
+	bool is_halted;
 	bool is_owed;
 	struct link socket;
 	struct arena_file file;
@@ -155,6 +158,13 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer);
 /** conn_serve() - end the handshake, which agreed on @session; requests for an SP follow */
 void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session);
 
+/**
+ * conn_adopt() - have a connection of a predecessor of this process, halted
+ * @np: the process
+ * @taken: the connection; its socket and its bytes are taken over, also if it fails
+ */
+void conn_adopt(struct np *np, struct taken *taken);
+
 /** conn_touch() - process the connection when the turn ends, as something has changed */
 void conn_touch(struct conn *c);
 
@@ -182,6 +192,12 @@ void conn_linger(struct conn *c);
  * connection itself stays until conn_table_turn() at the earliest.
  */
 void conn_kill(struct conn *c);
+
+/** conn_abort() - reset a dead connection, so that the kernel has none of its bytes any more */
+void conn_abort(struct conn *c);
+
+/** conn_resume_all() - go on with connections that are halted */
+void conn_resume_all(struct np *np);
 
 /** conn_finish_all() - finish all connections, as the process ends */
 void conn_finish_all(struct np *np);

@@ -38,6 +38,11 @@ struct np;
  * @replays: requests that were given to a successor
  * @vouched: requests that were sent again because their clients have not ended, see alive.h
  * @outdated: requests that were not done, as others have written newer data
+ * @handed_over: connections that were given to a successor of this process
+ * @taken_over: connections that were taken over from a predecessor
+ * @handoff_closed: connections that were ended in good order, as no successor could take them over
+ * @handoff_cut: connections that were cut off, as they would have held up a successor
+ * @handoffs_given_up: how often this process was to be replaced, and was not
  */
 struct counters {
 	uint64_t connections;
@@ -65,6 +70,11 @@ struct counters {
 	uint64_t replays;
 	uint64_t vouched;
 	uint64_t outdated;
+	uint64_t handed_over;
+	uint64_t taken_over;
+	uint64_t handoff_closed;
+	uint64_t handoff_cut;
+	uint64_t handoffs_given_up;
 };
 
 /**

@@ -12,8 +12,11 @@
 /* Bounds of the process as a whole. */
 enum np_limits {
 	NP_CONNECTIONS_DEFAULT = 256,
-	/* Each connection is a file of the ring; so is each listener, and the control socket. */
-	NP_CONNECTIONS_MAX = ARENA_RING_MAX_FILES - LISTEN_MAX - 1,
+	/*
+	 * Each connection is a file of the ring; so is each listener, the control socket, and the
+	 * socket to a successor.
+	 */
+	NP_CONNECTIONS_MAX = ARENA_RING_MAX_FILES - LISTEN_MAX - 2,
 	/* Lists of clients, by the hash of their addresses. */
 	CLIENT_LISTS = 1024,
 	/* Open files outside the ring: region, rings, pidfds, listeners. */
@@ -29,6 +32,10 @@ enum np_limits {
 	NP_GATHER_US = 50,
 	/* Steps of TLS's handshakes in a turn, each of which may compute for a millisecond. */
 	NP_SHAKES_A_TURN = 4,
+	/* Messages to a successor in a turn. */
+	NP_HANDOFFS_A_TURN = 64,
+	/* A successor waits so long for the end of a process that has handed all over. */
+	SUCCESSOR_WAIT_MS = 10000,
 	/* Messages received from one SP before others get their turn. */
 	NP_MESSAGES_A_TURN = 1024,
 	ADMISSION_EXPORTS_MAX = PROTO_MAX_SPS,
@@ -122,6 +129,16 @@ enum time_limits {
 	/* After SIGTERM requests in flight may finish for so long; then connections are cut. */
 	STOP_CUT_SECONDS = 4,
 	STOP_SECONDS = 5,
+	/*
+	 * A process that is to be replaced ends within so long what its successor cannot take over,
+	 * while it serves all others; then nobody is served until all are handed over.
+	 */
+	HANDOFF_LEAD_SECONDS = 4,
+	HANDOFF_DRAIN_SECONDS = 3,
+	/* A client that has taken nothing for so long does not hold up the others. */
+	HANDOFF_STUCK_SECONDS = 1,
+	/* The successor has to be ready, and to take the connections, within so long. */
+	HANDOFF_ANSWER_SECONDS = 30,
 };
 
 #endif /* NP_LIMITS_H */

@@ -481,6 +481,15 @@ static void can_shake(struct handler *h, const struct arena_event *e)
 	conn_touch(c);
 }
 
+static void begin_tls(struct conn *c, struct link_tls *t)
+{
+	t->conn = c;
+	t->shake.handler.happened = can_shake;
+	t->rx.handler.happened = can_receive;
+	t->tx.handler.happened = can_send;
+	c->socket.tls = t;
+}
+
 int link_secure(struct conn *c, void (*done)(struct conn *c))
 {
 	struct link_tls *t = calloc(1, sizeof(*t));
@@ -491,12 +500,8 @@ int link_secure(struct conn *c, void (*done)(struct conn *c))
 		free(t);
 		return ret;
 	}
-	t->conn = c;
 	t->done = done;
-	t->shake.handler.happened = can_shake;
-	t->rx.handler.happened = can_receive;
-	t->tx.handler.happened = can_send;
-	c->socket.tls = t;
+	begin_tls(c, t);
 	/* What lies in the socket is looked at when the ring says so. */
 	return side_poll(c, &t->shake, POLLIN, NULL);
 }
@@ -504,6 +509,33 @@ int link_secure(struct conn *c, void (*done)(struct conn *c))
 const char *link_identity(const struct link *l)
 {
 	return l->tls ? tls_session_identity(l->tls->session) : "";
+}
+
+/*
+ * The successor
+ */
+
+bool link_can_move(const struct link *l)
+{
+	return !l->tls || (!l->tls->has_end && tls_session_can_move(l->tls->session));
+}
+
+uint64_t link_sealed(const struct link *l)
+{
+	return l->tls ? tls_session_sealed(l->tls->session) : 0;
+}
+
+int link_adopt(struct conn *c, uint64_t sealed, const char *identity)
+{
+	struct link_tls *t = calloc(1, sizeof(*t));
+	int ret = t ? tls_session_adopt(c->socket.fd, c->np->options->tls_key_bytes, sealed,
+					identity, &t->session) : -ENOMEM;
+
+	if (ret)
+		free(t);
+	else
+		begin_tls(c, t);
+	return ret;
 }
 
 /*
@@ -528,6 +560,13 @@ bool link_is_busy(const struct conn *c)
 	return t && (t->shake.is_polling || t->rx.is_polling || t->tx.is_polling);
 }
 
+void link_abort(struct conn *c)
+{
+	if (c->socket.fd >= 0)
+		close(c->socket.fd);
+	c->socket.fd = -1;
+}
+
 void link_exit(struct conn *c)
 {
 	if (c->socket.tls) {
@@ -535,5 +574,5 @@ void link_exit(struct conn *c)
 		free(c->socket.tls);
 		c->socket.tls = NULL;
 	}
-	close(c->socket.fd);
+	link_abort(c);
 }

@@ -24,7 +24,8 @@ struct link_tls;
 
 /**
  * struct link - the way of a connection's bytes
- * @fd: the socket, which is also looked at for the client's end
+ * @fd: the socket, for TLS, for the client's end, and for a successor of this process; -1 after
+ *	link_abort()
  * @op: the receive, skip or poll that is under way
  * @tls: TLS, once the client has asked for it; or NULL
  */
@@ -91,6 +92,27 @@ static inline bool link_is_tls(const struct link *l)
 const char *link_identity(const struct link *l);
 
 /**
+ * link_can_move() - could a successor of this process go on with the connection?
+ *
+ * Nothing is under way on it. Return: false if this process seals and opens records of TLS, or the
+ * client's end was seen and nobody was told.
+ */
+bool link_can_move(const struct link *l);
+
+/** link_sealed() - what TLS has sealed with its key; 0 without TLS */
+uint64_t link_sealed(const struct link *l);
+
+/**
+ * link_adopt() - go on with TLS of the kernel, which a predecessor of this process has begun
+ * @c: connection, of which nothing was received
+ * @sealed: link_sealed() of the predecessor
+ * @identity: link_identity() there; copied
+ *
+ * Return: 0; -ENOMEM; -EPROTO if the kernel does not have the keys.
+ */
+int link_adopt(struct conn *c, uint64_t sealed, const char *identity);
+
+/**
  * link_is_worn() - does TLS have a key that has sealed all that it may, and cannot be changed?
  *
  * The connection should end then, so that its client comes anew.
@@ -102,6 +124,9 @@ void link_bye(struct conn *c);
 
 /** link_is_busy() - does the ring still work for TLS? */
 bool link_is_busy(const struct conn *c);
+
+/** link_abort() - have no descriptor of a dead connection any more */
+void link_abort(struct conn *c);
 
 /** link_exit() - free everything; nothing is under way */
 void link_exit(struct conn *c);

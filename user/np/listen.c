@@ -41,6 +41,14 @@ static void describe_user(int fd, struct conn_peer *peer)
 	snprintf(peer->text, sizeof(peer->text), "process %d of user %u", cred.pid, cred.uid);
 }
 
+void listeners_describe(int fd, socklen_t length, struct conn_peer *peer)
+{
+	if (peer->address.ss_family == AF_UNIX)
+		describe_user(fd, peer);
+	else
+		address_format(&peer->address, length, peer->text, sizeof(peer->text));
+}
+
 static void accept_one(struct listener *l)
 {
 	struct conn_peer peer = { .address.ss_family = AF_UNSPEC };
@@ -54,16 +62,14 @@ static void accept_one(struct listener *l)
 			accept_failed(l, -errno);
 		return;
 	}
-	if (peer.address.ss_family == AF_UNIX)
-		describe_user(fd, &peer);
-	else
-		address_format(&peer.address, length, peer.text, sizeof(peer.text));
+	listeners_describe(fd, length, &peer);
 	conn_new(l->np, fd, &peer);
 }
 
 static bool has_room(const struct np *np)
 {
-	return np->begin.is_over && !np->stop.is_stopping && conn_table_has_room(&np->conns);
+	return np->begin.is_over && !np->stop.is_stopping && !handoff_is_begun(&np->handoff) &&
+	       conn_table_has_room(&np->conns);
 }
 
 static void client_came(struct handler *h, const struct arena_event *e)
@@ -173,6 +179,13 @@ bool listeners_need_tick(const struct np *np)
 		if (!np->listener[i].is_polling && !np->listener[i].is_over && has_room(np))
 			return true;
 	return false;
+}
+
+void listeners_pause(struct np *np)
+{
+	for (unsigned int i = 0; i < np->n_listeners; i++)
+		if (np->listener[i].is_polling)
+			arena_ring_cancel(np->ring, np->listener[i].poll);
 }
 
 /* To remove a file of the ring shuts a socket down, also for other processes that have it. */

@@ -9,7 +9,9 @@
 #include <arena/ring.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
+#include "client.h"
 #include "handler.h"
 
 struct np;
@@ -53,6 +55,17 @@ int listeners_open(struct np *np);
 
 /** listeners_close() - close all sockets, as the process ends */
 void listeners_close(struct np *np);
+
+/** listeners_pause() - let other processes that listen get the clients that come now */
+void listeners_pause(struct np *np);
+
+/**
+ * listeners_describe() - find out who is at the other end of a connection
+ * @fd: connection
+ * @length: bytes of the address
+ * @peer: with the address; the rest is filled in
+ */
+void listeners_describe(int fd, socklen_t length, struct conn_peer *peer);
 
 /** listeners_turn() - wait for clients if there is room for a connection */
 void listeners_turn(struct np *np);

@@ -97,7 +97,7 @@ static int make_ring(struct np *np)
 	struct arena_ring_options o = {
 		.size = sizeof(o),
 		.entries = NP_OPERATIONS_A_CONNECTION * np->conns.max + 2 * LISTEN_MAX + 1,
-		.files = np->conns.max + LISTEN_MAX + 1,
+		.files = np->conns.max + LISTEN_MAX + 2,
 		/* A channel that is opened anew has a second one while the first is cancelled. */
 		.sources = OTHER_SOURCES + 2 * np->options->exports.n,
 		.wait = np->options->wait,
@@ -156,6 +156,7 @@ static int turn(struct np *np)
 {
 	int ret;
 
+	handoff_turn(np);
 	conn_table_resume(np);
 	conn_table_turn(np);
 	for (unsigned int i = 0; i < np->n_peers; i++)
@@ -214,6 +215,7 @@ static int serve(struct np *np)
 	int ret;
 
 	np->now = clock_coarse_s();
+	successor_begin(np);
 	ret = loop(np);
 	counters_print(np);
 	return ret;
@@ -237,13 +239,17 @@ static int run(struct np *np)
 {
 	int ret;
 
+	ret = reload_credentials(np);
+	if (ret)
+		goto free_credentials;
+	ask_kernel(np);
+	ret = successor_take(np);
+	if (ret)
+		goto free_credentials;
 	ret = open_region(np);
 	if (ret)
 		goto close_region;
 	ret = make_tables(np);
-	if (ret)
-		goto free_tables;
-	ret = reload_credentials(np);
 	if (ret)
 		goto free_tables;
 	ret = make_ring(np);
@@ -261,7 +267,6 @@ static int run(struct np *np)
 	if (ret)
 		goto close_listeners;
 	begin_init(np);
-	ask_kernel(np);
 	ret = close_up(np);
 	if (ret)
 		goto close_listeners;
@@ -276,10 +281,12 @@ disconnect_sps:
 	arena_ring_close(np->ring);
 free_tables:
 	send_exit(np);
-	tls_credentials_put(np->credentials);
 	request_table_exit(&np->requests);
 close_region:
 	/* The kernel ends the claim of the role with the process, which may not do it itself. */
+free_credentials:
+	successor_exit(np);
+	tls_credentials_put(np->credentials);
 	return ret;
 }
 

@@ -13,6 +13,7 @@
  *	reply.c		checks the SP's reply
  *	send.c		sends the reply to the client
  *	conn.c		ends the connection, also while requests are in flight
+ *	handoff.c	hands all connections to a successor of the process, successor.c
  */
 #ifndef NP_NP_H
 #define NP_NP_H
@@ -32,6 +33,7 @@
 #include "conn.h"
 #include "counters.h"
 #include "export.h"
+#include "handoff.h"
 #include "listen.h"
 #include "options.h"
 #include "peer.h"
@@ -39,6 +41,7 @@
 #include "request.h"
 #include "share.h"
 #include "stop.h"
+#include "successor.h"
 
 /**
  * struct np - the process
@@ -73,6 +76,8 @@
  * @look: looking for clients that nobody accepts
  * @begin: when clients are served
  * @stop: signals, the tick of the clock and the end of the process
+ * @handoff: how a successor takes the place of this process
+ * @successor: what this process has from the one whose place it takes
  * @counters: totals since the start
  */
 struct np {
@@ -107,6 +112,8 @@ struct np {
 	struct listen_look look;
 	struct begin begin;
 	struct stop stop;
+	struct handoff handoff;
+	struct successor successor;
 	struct counters counters;
 };
 

@@ -35,6 +35,11 @@ static int take_control_fd(void *values, char *text, struct option_error *error)
 	return proto_fd_parse(&((struct options *)values)->control_fd, text, error);
 }
 
+static int take_handoff_fd(void *values, char *text, struct option_error *error)
+{
+	return proto_fd_parse(&((struct options *)values)->handoff_fd, text, error);
+}
+
 static int take_layout_fd(void *values, char *text, struct option_error *error)
 {
 	return proto_fd_parse(&((struct options *)values)->layout_fd, text, error);
@@ -67,6 +72,9 @@ static const struct option_rule rules[] = {
 		  "the files of TLS" },
 	{ .name = "layout-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_layout_fd,
 	  .argument = "N", .help = "the layout of the region, in a sealed memfd" },
+	{ .name = "handoff-fd", .kind = OPTION_OTHER, .take = take_handoff_fd, .argument = "N",
+	  .help = "take the place of the network process at the other end of this socket, which "
+		  "hands over its connections" },
 	{ .name = "ready-fd", .kind = OPTION_OTHER, .take = take_ready_fd, .argument = "N",
 	  .help = "write \"READY ADDRESS...\" there when clients may come" },
 	{ .name = "max-connections", .kind = OPTION_NUMBER, FIELD(connections_max),
@@ -162,6 +170,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 		.listen = LISTEN_OPTIONS_INIT,
 		.ready_fd = -1,
 		.control_fd = -1,
+		.handoff_fd = -1,
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,

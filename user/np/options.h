@@ -29,6 +29,7 @@
  * @sp: what the process has inherited of its channel to each SP
  * @ready_fd: where "READY ADDR:PORT..." is written when clients may come, or -1
  * @control_fd: the control socket
+ * @handoff_fd: the socket to the process whose place this one takes, or -1
  * @layout_fd: the layout, as of arena_layout_seal()
  * @connections_max: how many connections are served at once
  * @client_connections_max: how many of them one client may have, 0 for no limit
@@ -54,6 +55,7 @@ struct options {
 	struct arena_channel_end sp[PROTO_MAX_SPS];
 	int ready_fd;
 	int control_fd;
+	int handoff_fd;
 	int layout_fd;
 	uint32_t connections_max;
 	uint32_t client_connections_max;

@@ -532,6 +532,7 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	if (msg->type != PROTO_MESSAGE_HELLO)
 		return -EPROTO;
 	/* In another version the rest of the HELLO may have another form. */
+	peer->hello = msg->value;
 	version = agree_on_version(peer, msg->value);
 	if (version < 0)
 		return version;

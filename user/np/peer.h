@@ -46,6 +46,7 @@ enum peer_state {
  * @is_watched: @source is one
  * @owes_hello: the SP has to be sent the HELLO as soon as the channel has connected
  * @is_greeted: the SP of the present epoch has said HELLO
+ * @hello: value of that HELLO
  * @is_succeeded: a successor waits that the channel be opened anew
  * @is_gone: no successor follows, and this process need only take what the SP has sent
  * @is_settled: it is known what an SP of this number may still do with this process's buffers: one
@@ -78,6 +79,7 @@ struct peer {
 	bool is_watched;
 	bool owes_hello;
 	bool is_greeted;
+	uint16_t hello;
 	bool is_succeeded;
 	bool is_gone;
 	bool is_settled;

@@ -119,19 +119,35 @@ static uint32_t get_spares(struct conn *c)
  * Received bytes
  */
 
-/* The address of the bytes that are parsed next. */
-static const uint8_t *here(struct conn *c)
+static struct arena_buf buf_of(const struct receive *rx, const struct plan_piece *p)
 {
-	struct receive *rx = &c->rx;
-	const struct plan_piece *p = &rx->plan.piece[rx->at];
+	switch (p->kind) {
+	case PLAN_AREA:
+		return rx->area;
+	case PLAN_GUESS:
+		return rx->spare[p->nth];
+	default:
+		return rx->request->buf;
+	}
+}
+
+/* The address of the bytes of a piece of the plan. */
+static const uint8_t *piece_bytes(const struct conn *c, const struct plan_piece *p)
+{
+	const struct receive *rx = &c->rx;
 	const uint8_t *base;
 
 	if (rx->spill)
-		return rx->spill + rx->done;
-	base = arena_ptr_const(c->np->arena, p->kind == PLAN_AREA ? rx->area :
-			       rx->spare[p->nth]);
+		return rx->spill;
+	base = arena_ptr_const(c->np->arena, buf_of(rx, p));
 	assert(base);
-	return base + p->from + rx->done;
+	return base + p->from;
+}
+
+/* The address of the bytes that are parsed next. */
+static const uint8_t *here(const struct conn *c)
+{
+	return piece_bytes(c, &c->rx.plan.piece[c->rx.at]) + c->rx.done;
 }
 
 /* How many of these bytes lie side by side. */
@@ -152,6 +168,34 @@ static void advance(struct receive *rx, uint32_t n)
 	rx->done = 0;
 }
 
+/* Copy all received bytes that were not parsed. */
+static void copy_left(const struct conn *c, uint8_t *to)
+{
+	const struct receive *rx = &c->rx;
+	uint32_t done = rx->done, left = rx->left;
+
+	for (uint32_t at = rx->at; left; at++) {
+		const struct plan_piece *p = &rx->plan.piece[at];
+		uint32_t n = p->length - done < left ? p->length - done : left;
+
+		arena_snapshot(to, piece_bytes(c, p) + done, n);
+		to += n;
+		left -= n;
+		done = 0;
+	}
+}
+
+/* Have a private copy of the bytes that are left in place of the plan. */
+static void use_spill(struct receive *rx, uint8_t *bytes, uint32_t n)
+{
+	rx->spill = bytes;
+	rx->plan.n = 1;
+	rx->plan.piece[0] = (struct plan_piece){ .kind = PLAN_AREA, .length = n };
+	rx->at = 0;
+	rx->done = 0;
+	rx->left = n;
+}
+
 /*
  * A connection that has to wait for buffers copies the bytes that are left and gives back the
  * extents for expected payloads. Otherwise two connections could wait for each other.
@@ -159,26 +203,16 @@ static void advance(struct receive *rx, uint32_t n)
 static void spill(struct conn *c)
 {
 	struct receive *rx = &c->rx;
-	uint32_t left = rx->left, n;
 	uint8_t *to;
 
 	if (!rx->n_spares || rx->spill)
 		return;
-	to = malloc(left ? left : 1);
+	to = malloc(rx->left ? rx->left : 1);
 	if (!to)
 		return;
-	for (uint32_t at = 0; at < left; at += n) {
-		n = side_by_side(rx);
-		arena_snapshot(to + at, here(c), n);
-		advance(rx, n);
-	}
+	copy_left(c, to);
 	drop_spares(c);
-	rx->spill = to;
-	rx->plan.n = 1;
-	rx->plan.piece[0] = (struct plan_piece){ .kind = PLAN_AREA, .length = left };
-	rx->at = 0;
-	rx->done = 0;
-	rx->left = left;
+	use_spill(rx, to, rx->left);
 }
 
 /*
@@ -443,11 +477,21 @@ static bool take_payload(struct conn *c)
 	return true;
 }
 
+bool receive_is_halted(const struct conn *c)
+{
+	const struct receive *rx = &c->rx;
+
+	return c->is_halted && !rx->pieces.is_active &&
+	       !(rx->request && rx->request->state == REQUEST_DISCARD);
+}
+
 /* Return: false if no more can be parsed now. */
 static bool step(struct conn *c)
 {
 	struct receive *rx = &c->rx;
 
+	if (receive_is_halted(c))
+		return false;
 	if (rx->request && rx->request->state == REQUEST_WAITING)
 		return get_buffers(c, rx->request);
 	if (rx->has_command)
@@ -617,18 +661,6 @@ void receive_init(struct conn *c)
 	c->rx.moved_at = c->np->now;
 }
 
-static struct arena_buf buf_of(struct receive *rx, const struct plan_piece *p)
-{
-	switch (p->kind) {
-	case PLAN_AREA:
-		return rx->area;
-	case PLAN_GUESS:
-		return rx->spare[p->nth];
-	default:
-		return rx->request->buf;
-	}
-}
-
 static void make_plan(struct conn *c)
 {
 	struct receive *rx = &c->rx;
@@ -718,7 +750,7 @@ static bool may_start(const struct conn *c)
 {
 	const struct receive *rx = &c->rx;
 
-	if (rx->kind != RECEIVE_NOTHING || rx->left || rx->has_command)
+	if (rx->kind != RECEIVE_NOTHING || rx->left || rx->has_command || receive_is_halted(c))
 		return false;
 	if (rx->request && rx->request->state == REQUEST_WAITING)
 		return false;
@@ -778,6 +810,54 @@ void receive_stop(struct conn *c)
 	all_looked_at(rx);
 	if (rx->kind != RECEIVE_NOTHING)
 		cancel(c);
+}
+
+void receive_halt(struct conn *c)
+{
+	struct receive *rx = &c->rx;
+
+	if (receive_is_halted(c) && (rx->kind == RECEIVE_DATA || rx->kind == RECEIVE_POLL))
+		cancel(c);
+}
+
+/* Bytes of a payload that lie in their extent. */
+static uint32_t placed(const struct receive *rx)
+{
+	const struct request *r = rx->request;
+
+	return r && r->state == REQUEST_PAYLOAD ? (uint32_t)(r->command.length - lacks(rx)) : 0;
+}
+
+/* Bytes of a header that begins a request which is not complete. */
+static uint32_t begun(const struct receive *rx)
+{
+	return rx->request || rx->has_command ? rx->stream.had : rx->stream.have;
+}
+
+uint8_t *receive_unserved(const struct conn *c, uint32_t *n)
+{
+	const struct receive *rx = &c->rx;
+	uint32_t header = begun(rx), payload = placed(rx);
+	uint8_t *to;
+
+	*n = header + payload + rx->left;
+	to = malloc(*n ? *n : 1);
+	if (!to)
+		return NULL;
+	memcpy(to, rx->stream.header, header);
+	if (payload) {
+		const uint8_t *from = arena_ptr_const(c->np->arena, rx->request->buf);
+
+		arena_snapshot(to + header, from + request_within(rx->request), payload);
+	}
+	copy_left(c, to + header + payload);
+	return to;
+}
+
+void receive_adopt(struct conn *c, uint8_t *bytes, uint32_t n)
+{
+	use_spill(&c->rx, bytes, n);
+	receive_parse(c);
 }
 
 void receive_quieten(struct conn *c)

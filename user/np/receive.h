@@ -122,6 +122,30 @@ void receive_turn(struct conn *c);
 /** receive_stop() - begin no more requests, but finish a payload that is under way */
 void receive_stop(struct conn *c);
 
+/** receive_is_halted() - is the connection halted, and at a boundary where it can stay so? */
+bool receive_is_halted(const struct conn *c);
+
+/**
+ * receive_halt() - receive nothing more for a connection that is halted
+ *
+ * What cannot be passed on to a successor is finished before: a payload that is thrown away, and a
+ * request in pieces. Anything else is left as it is, and goes on by receive_parse().
+ */
+void receive_halt(struct conn *c);
+
+/**
+ * receive_unserved() - copy what the client has sent, and what was not served
+ * @c: halted connection, on which nothing is received
+ * @n: filled with the number of bytes: of the request that is not complete, from its header on, and
+ *	of all that came behind it
+ *
+ * Return: the bytes, to be freed, also if there are none; NULL without memory.
+ */
+uint8_t *receive_unserved(const struct conn *c, uint32_t *n);
+
+/** receive_adopt() - begin with bytes that came by a predecessor; takes @bytes over */
+void receive_adopt(struct conn *c, uint8_t *bytes, uint32_t n);
+
 /** receive_quieten() - give the buffers back, as no byte has come for a while */
 void receive_quieten(struct conn *c);
 

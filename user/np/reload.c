@@ -93,6 +93,10 @@ static void obey(struct np *np, const struct control_message *m, int fd)
 		peer_told(np, m, fd);
 		return;
 	}
+	if (m->type == CONTROL_HANDOFF) {
+		handoff_begin(np, fd);
+		return;
+	}
 	if (m->type == CONTROL_GONE)
 		peer_gone(np, m->role, m->epoch);
 	else if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)

@@ -16,6 +16,7 @@ static void begin(struct np *np)
 
 	if (s->is_stopping)
 		return;
+	handoff_give_up(np, "the process is asked to end");
 	log_info("stopping, %u connections", np->conns.n);
 	s->is_stopping = true;
 	s->since = np->now;
@@ -83,7 +84,8 @@ int stop_init(struct np *np)
 static bool needs_tick(const struct np *np)
 {
 	if (!np->begin.is_over || np->stop.is_stopping || conn_table_needs_tick(np) ||
-	    listeners_need_tick(np) || np->reload.is_owed || log_is_holding())
+	    listeners_need_tick(np) || np->reload.is_owed || handoff_is_on(&np->handoff) ||
+	    log_is_holding())
 		return true;
 	for (unsigned int i = 0; i < np->n_peers; i++)
 		if (peer_needs_tick(&np->peer[i]))

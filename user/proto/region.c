@@ -6,6 +6,7 @@
 #include <common/log.h>
 #include <common/start.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,7 +16,7 @@
 
 /* The process waits for a role that is in use for so long, and asks so often. */
 #define ROLE_WAIT_MS	25000
-#define ROLE_PAUSE_NS	10000000L
+#define ROLE_PAUSE_NS	2000000L
 
 void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE])
 {
@@ -112,4 +113,24 @@ int proto_open_region(const char *name, uint32_t role, int layout_fd, struct are
 		return open_error(name, view, ret);
 	log_view(name, *out);
 	return 0;
+}
+
+int proto_try_region(const char *name, uint32_t role, int layout_fd)
+{
+	static struct arena_layout layout;
+	struct arena_options options = {
+		.size = sizeof(options), .role = ARENA_NO_ROLE, .layout = &layout,
+	};
+	int fd = fcntl(layout_fd, F_DUPFD_CLOEXEC, 0), ret;
+	char view[MSHARE_VIEW_SIZE];
+	struct arena *a;
+
+	ret = fd < 0 ? -errno : load_layout(name, fd, &layout);
+	if (ret)
+		return ret;
+	proto_view_name(role, view);
+	ret = try_to_open(name, &options, view, &a);
+	if (ret)
+		return open_error(name, view, ret);
+	return arena_close(a);
 }

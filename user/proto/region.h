@@ -36,6 +36,18 @@ void proto_view_name(uint32_t role, char name[MSHARE_VIEW_SIZE]);
  */
 int proto_open_region(const char *name, uint32_t role, int layout_fd, struct arena **out);
 
+/**
+ * proto_try_region() - could this process open a region for a role that another one has?
+ * @name: name of the region
+ * @role: the role
+ * @layout_fd: as for proto_open_region(), but it stays open
+ *
+ * It logs its errors.
+ *
+ * Return: 0, or what proto_open_region() would return if the role were free.
+ */
+int proto_try_region(const char *name, uint32_t role, int layout_fd);
+
 /* A region lies at the start of a window of addresses, in which nothing else lies. */
 #define PROTO_WINDOW_BYTES	(512ULL << 30)
 

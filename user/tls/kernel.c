@@ -143,6 +143,22 @@ int tls_kernel_start(gnutls_session_t session, int fd)
 	return ret;
 }
 
+unsigned int tls_kernel_look(int fd)
+{
+	struct tls_crypto_info rx = { 0 }, tx = { 0 };
+	socklen_t rx_size = sizeof(rx), tx_size = sizeof(tx);
+	unsigned int what = TLS_KERNEL_KEYS;
+
+	if (getsockopt(fd, SOL_TLS, TLS_RX, &rx, &rx_size) ||
+	    getsockopt(fd, SOL_TLS, TLS_TX, &tx, &tx_size) || !rx.cipher_type || !tx.cipher_type)
+		return 0;
+	if (tx.version == TLS_1_3_VERSION)
+		what |= TLS_KERNEL_KEYS_OF_13;
+	if (tx.cipher_type == TLS_CIPHER_CHACHA20_POLY1305)
+		what |= TLS_KERNEL_KEYS_FOR_EVER;
+	return what;
+}
+
 /* Room for the type of a record. */
 union passage {
 	struct cmsghdr head;

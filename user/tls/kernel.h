@@ -47,6 +47,21 @@ enum tls_kernel tls_kernel_ask(void);
 int tls_kernel_start(gnutls_session_t session, int fd);
 
 /**
+ * enum tls_kernel_keys - a bit for each thing that is known of the keys of a socket
+ * @TLS_KERNEL_KEYS: it has keys of both directions
+ * @TLS_KERNEL_KEYS_OF_13: they are of TLS 1.3, where the client may change its key
+ * @TLS_KERNEL_KEYS_FOR_EVER: their cipher seals any number of bytes
+ */
+enum tls_kernel_keys {
+	TLS_KERNEL_KEYS = 1,
+	TLS_KERNEL_KEYS_OF_13 = 2,
+	TLS_KERNEL_KEYS_FOR_EVER = 4,
+};
+
+/** tls_kernel_look() - what keys does a socket have? Bits of enum tls_kernel_keys */
+unsigned int tls_kernel_look(int fd);
+
+/**
  * tls_kernel_recv() - receive plain text
  * @fd: socket
  * @data: where it goes

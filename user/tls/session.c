@@ -26,7 +26,7 @@
 /**
  * struct tls_session - a session
  * @credentials: what it began with
- * @gnutls: GnuTLS's session
+ * @gnutls: GnuTLS's session; NULL of one that another process has begun
  * @fd: the socket
  * @error: GnuTLS's last error
  * @outbox: what the socket has not taken yet. GnuTLS is told that it has: it does not continue
@@ -38,6 +38,7 @@
  * @is_worn: it cannot be changed, and has sealed all that it may
  * @is_kernel: the kernel seals and opens the records
  * @kernel_changes: the kernel can change keys
+ * @is_13: it speaks TLS 1.3, known after the handshake
  * @why: what is wrong with the client's certificate, or NULL
  * @identity: who the client is, after the handshake; NULL if nobody knows
  */
@@ -54,6 +55,7 @@ struct tls_session {
 	bool is_worn;
 	bool is_kernel;
 	bool kernel_changes;
+	bool is_13;
 	char *why;
 	char *identity;
 };
@@ -139,11 +141,46 @@ int tls_session_new(struct tls_credentials *t, int fd, uint64_t key_bytes,
 	return 0;
 }
 
+int tls_session_adopt(int fd, uint64_t key_bytes, uint64_t sealed, const char *identity,
+		      struct tls_session **out)
+{
+	unsigned int keys = tls_kernel_look(fd);
+	struct tls_session *s = keys ? calloc(1, sizeof(*s)) : NULL;
+
+	if (!s)
+		return keys ? -ENOMEM : -EPROTO;
+	s->identity = strdup(identity);
+	if (!s->identity) {
+		free(s);
+		return -ENOMEM;
+	}
+	s->fd = fd;
+	s->outbox.fd = fd;
+	s->wear.limit = keys & TLS_KERNEL_KEYS_FOR_EVER ? UINT64_MAX : key_bytes;
+	s->wear.used = sealed;
+	s->is_shaken = true;
+	s->is_kernel = true;
+	s->is_13 = keys & TLS_KERNEL_KEYS_OF_13;
+	*out = s;
+	return 0;
+}
+
+bool tls_session_can_move(const struct tls_session *s)
+{
+	return s->is_kernel && !s->must_change;
+}
+
+uint64_t tls_session_sealed(const struct tls_session *s)
+{
+	return s->wear.used;
+}
+
 void tls_session_free(struct tls_session *s)
 {
 	if (!s)
 		return;
-	gnutls_deinit(s->gnutls);
+	if (s->gnutls)
+		gnutls_deinit(s->gnutls);
 	tls_outbox_exit(&s->outbox);
 	tls_credentials_put(s->credentials);
 	free(s->why);
@@ -303,6 +340,7 @@ int tls_session_handshake(struct tls_session *s)
 	err = tls_session_flush(s);
 	if (err || ret)
 		return err ? err : -EAGAIN;
+	s->is_13 = gnutls_protocol_get_version(s->gnutls) >= GNUTLS_TLS1_3;
 	begin_wear(s);
 	return identify(s);
 }
@@ -319,7 +357,7 @@ const char *tls_session_identity(const struct tls_session *s)
 
 bool tls_session_changes_keys(const struct tls_session *s)
 {
-	return gnutls_protocol_get_version(s->gnutls) >= GNUTLS_TLS1_3;
+	return s->is_13;
 }
 
 int tls_session_to_kernel(struct tls_session *s, bool changes_keys)
@@ -527,6 +565,8 @@ uint32_t tls_session_events(const struct tls_session *s)
 
 const char *tls_session_why(const struct tls_session *s)
 {
+	if (s->error == GNUTLS_E_REHANDSHAKE && !s->gnutls)
+		return "it changes its keys, which the process that was replaced has kept";
 	if (s->error == GNUTLS_E_REHANDSHAKE)
 		return s->is_kernel && tls_session_changes_keys(s) ?
 		       "it changes its keys, which the kernel cannot" :

@@ -33,6 +33,33 @@ struct tls_session;
 int tls_session_new(struct tls_credentials *t, int fd, uint64_t key_bytes,
 		    struct tls_session **out);
 
+/**
+ * tls_session_adopt() - go on with a session whose keys the kernel has, in another process
+ * @fd: socket with the keys, which must outlive the session
+ * @key_bytes: as tls_session_new()
+ * @sealed: tls_session_sealed() of the process that had the session before
+ * @identity: tls_session_identity() of that process; copied
+ * @out: the session
+ *
+ * GnuTLS has nothing of it, so no key can be changed any more: a client that changes its key is cut
+ * off with an alert, and a key that has sealed all that it may is worn.
+ *
+ * Return: 0; -ENOMEM; -EPROTO if the kernel does not have the keys of both directions.
+ */
+int tls_session_adopt(int fd, uint64_t key_bytes, uint64_t sealed, const char *identity,
+		      struct tls_session **out);
+
+/**
+ * tls_session_can_move() - could another process go on with the session, by tls_session_adopt()?
+ *
+ * Nothing is under way on it. Return: false if GnuTLS seals and opens the records, or has to
+ * change a key before the next one.
+ */
+bool tls_session_can_move(const struct tls_session *s);
+
+/** tls_session_sealed() - what the key for sending has sealed; no bytes are being sent */
+uint64_t tls_session_sealed(const struct tls_session *s);
+
 /** tls_session_free() - free a session; NULL is allowed */
 void tls_session_free(struct tls_session *s);
 

@@ -48,6 +48,7 @@ bool nbd_stream_request(struct nbd_stream *s, struct nbd_request *r)
 		nbd_context_unpack(r, s->header + s->size);
 		s->payload = 0;
 	}
+	s->had = s->have;
 	s->have = 0;
 	s->more = 0;
 	return true;

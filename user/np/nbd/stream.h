@@ -23,13 +23,15 @@
  * @size: bytes of a header
  * @more: bytes of a payload that belong to the header that is being received
  * @have: bytes of that header that have come
- * @header: these bytes
+ * @had: bytes of the header that was complete last
+ * @header: the bytes of the former, or of the latter as long as none of the former has come
  */
 struct nbd_stream {
 	uint64_t payload;
 	uint32_t size;
 	uint32_t more;
 	uint32_t have;
+	uint32_t had;
 	uint8_t header[NBD_LONG_REQUEST_SIZE + NBD_ONE_CONTEXT_SIZE];
 };
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The beginning of a process that takes the place of a running one: it gets the connections of that
+ * one before it takes the role, and goes on with them when it serves. See handoff.h for the other
+ * side. A connection that the running process describes wrongly is closed: the process may be in
+ * the hands of somebody else.
+ */
+#ifndef NP_SUCCESSOR_H
+#define NP_SUCCESSOR_H
+
+#include <control/handoff.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client.h"
+
+struct np;
+
+/**
+ * struct taken - a connection that has come
+ * @conn: what the predecessor has said of it, checked
+ * @fd: the socket
+ * @peer: who the client is, as the socket says
+ * @sp: the SP of its export
+ * @identity: who the client is in TLS; "" for nobody
+ * @left: bytes that the client has sent, and that were not served; of @conn's number
+ * @n_left: how many of them have come
+ */
+struct taken {
+	struct handoff_conn conn;
+	int fd;
+	struct conn_peer peer;
+	unsigned int sp;
+	char identity[HANDOFF_TEXT_MAX + 1];
+	uint8_t *left;
+	uint32_t n_left;
+};
+
+/**
+ * struct successor - the connections that have come
+ * @n: used entries of @taken
+ * @taken: the connections
+ * @left: bytes of @left of all of them
+ * @is_last_good: the last connection that came is the last one of @taken
+ * @refused: connections that were closed, as they cannot be what the predecessor said
+ */
+struct successor {
+	uint32_t n;
+	struct taken **taken;
+	uint64_t left;
+	bool is_last_good;
+	uint32_t refused;
+};
+
+/**
+ * successor_take() - get the connections of the running process, unless there is none
+ * @np: process, with its options and nothing else
+ *
+ * The call blocks until the predecessor has ended. It logs its errors.
+ *
+ * Return: 0, also if the predecessor died; -ECANCELED if it goes on serving; another -errno.
+ */
+int successor_take(struct np *np);
+
+/**
+ * successor_hear() - get what the predecessor says, and wait for its end
+ * @np: process, whose successor.taken has room for all connections that it may have
+ * @fd: socket to the predecessor
+ *
+ * Return: 0; -EPIPE if the predecessor has died before it had said all; -ECANCELED if it goes on;
+ * another -errno.
+ */
+int successor_hear(struct np *np, int fd);
+
+/** successor_begin() - have the connections, which go on when clients are served */
+void successor_begin(struct np *np);
+
+/** successor_exit() - close what was not used */
+void successor_exit(struct np *np);
+
+#endif /* NP_SUCCESSOR_H */
