@@ -98,11 +98,14 @@ is "arenad ends with status 0 when all that died were started again" "$status" 0
 # Requests wait for as long as --hold says, and fail then.
 start --hold 3 --no-disk d1=refuse
 crowd_start held d1 2
-pid=$(process_of arena-sp 1)
 for i in 1 2 3 4 5; do kill_process arena-sp 1; done
+# have_ended: do no clients of the crowd run any more?
+have_ended() { ! ps --ppid "${crowd_pid[held]}" -o stat= | grep -qv Z; }
+ok "clients end with an error when the storage process of their disk was given up" \
+	wait_for 60 have_ended
 crowd_stop held
-ok "clients get errors when the storage process of their disk was given up" \
-	eval '[ "$answer" = "lost 2 wrong 0" ]'
+is "clients have read no wrong data before the storage process of their disk was given up" \
+	"$answer" "lost 2 wrong 0"
 ok "a client of the other disk is served when a storage process was given up" is_served d0
 arenad_stop
 done_testing
