@@ -324,8 +324,8 @@ int arena_ring_close(struct arena_ring *r);
  * A regular file or block device that is not removed, of a ring that is not for sockets alone,
  * stays open until the last operation of the ring has ended, even if the process is killed. A lock
  * of its open file description, or the exclusive use of a device (O_EXCL), is released no earlier,
- * provided that no other descriptor of that description is left. So who gets the lock next knows that no operation of the former
- * holder can happen any more, whatever file of the ring it was on.
+ * provided that no other descriptor of that description is left. So who gets the lock next knows
+ * that no operation of the former holder can happen any more, whatever file of the ring it was on.
  *
  * Return: 0; -ENFILE if the table is full, perhaps because operations on removed files are
  * still pending; -EBADF.
