@@ -2,11 +2,14 @@
 /*
  * Goal: the kernel refuses what a ring is not for, whoever asks.
  * Method: rings with one use each are asked for operations of that use and of others, and another
- * party registers something with a ring of which it has the descriptor.
+ * party registers something with a ring of which it has the descriptor. Then each ring, and the one
+ * by which a channel sends, gets each operation that there is, past the library.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <arena/source.h>
+#include <dirent.h>
+#include <libarena/channel/tx.h>
+#include <libarena/ring/core.h>
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -153,10 +156,137 @@ static void test_options(void)
 	rig_close(&rig);
 }
 
+/* Of a submission without a file, which fails wherever it is allowed, but for NOP. */
+static int raw_ends_with(struct io_uring *ring, uint8_t opcode)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	io_uring_prep_rw(opcode, sqe, -1, NULL, 0, 0);
+	ret = io_uring_submit_and_wait(ring, 1);
+	if (ret < 0)
+		bail("operation %u does not end: %s", opcode, strerror(-ret));
+	/* A zero-copy send says that it uses no memory any more, too. */
+	while (!io_uring_peek_cqe(ring, &cqe)) {
+		if (!(cqe->flags & IORING_CQE_F_NOTIF))
+			ret = cqe->res;
+		io_uring_cqe_seen(ring, cqe);
+	}
+	return ret;
+}
+
+/* An operation of Linux 6.19 that only rings with long entries have. */
+#define OP_NOP128	63
+
+/* Return: the bits of the operations that the kernel does not refuse. */
+static uint64_t allowed_by(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe();
+	uint64_t bits = 0;
+
+	if (!probe)
+		bail("the kernel does not say which operations it has");
+	for (uint8_t op = 0; op <= probe->last_op && op < 64; op++) {
+		int ret = raw_ends_with(ring, op);
+
+		if (ret != -EACCES && (op != OP_NOP128 || ret != -EINVAL))
+			bits |= 1ULL << op;
+	}
+	io_uring_free_probe(probe);
+	return bits;
+}
+
+#define BIT(op)	(1ULL << IORING_OP_##op)
+#define COMMON	(BIT(NOP) | BIT(POLL_ADD) | BIT(ASYNC_CANCEL) | BIT(MSG_RING))
+#define WRITES	(BIT(WRITE) | BIT(WRITEV) | BIT(WRITE_FIXED))
+#define DISK	(COMMON | WRITES | BIT(READ) | BIT(READV) | BIT(READ_FIXED) | BIT(FSYNC) | \
+		 BIT(FALLOCATE) | BIT(URING_CMD))
+#define SOCKETS	(COMMON | WRITES | BIT(ACCEPT) | BIT(RECV) | BIT(RECVMSG) | \
+		 BIT(SEND) | BIT(SENDMSG) | BIT(SEND_ZC) | BIT(SENDMSG_ZC))
+/* For sockets that have no other descriptor. */
+#define DIRECT	(BIT(SHUTDOWN) | BIT(CONNECT))
+
+/* What depends on the kernel. */
+static uint64_t operations_more(const struct arena_ring_options *o)
+{
+	struct arena_features f = { .size = sizeof(f) };
+	uint64_t bits = 0;
+
+	if (arena_probe(&f))
+		bail("the kernel does not say what it has");
+	if (o->uses & ARENA_USES_SOCKETS && !o->closes_at_death &&
+	    arena_has(&f, ARENA_HAS_DIRECT_CLOSE))
+		bits |= DIRECT;
+	if (!arena_has(&f, ARENA_HAS_READV_FIXED))
+		return bits;
+	if (o->uses & ARENA_USES_DISK)
+		bits |= 1ULL << URING_OP_READV_FIXED;
+	if (o->uses & (ARENA_USES_DISK | ARENA_USES_SOCKETS))
+		bits |= 1ULL << URING_OP_WRITEV_FIXED;
+	return bits;
+}
+
+static void test_all_operations(const char *name, struct arena_ring_options o, uint64_t wanted)
+{
+	struct rig rig = rig_arena("restricted-all");
+	uint64_t got;
+
+	rig.r = rig_ring(rig.a, &o);
+	got = allowed_by(&rig.r->uring);
+	wanted |= operations_more(&o);
+	ok(got == wanted, "a ring for %s takes the operations that it needs, and no other", name);
+	if (got != wanted)
+		diag("got %llx, wanted %llx", (unsigned long long)got, (unsigned long long)wanted);
+	is(register_eventfd(ring_beside(-1)), -EACCES,
+	   "the kernel refuses a registration with a ring for %s", name);
+	rig_close(&rig);
+}
+
+static struct arena_ring_options for_uses(uint32_t uses)
+{
+	struct arena_ring_options o = rig_options;
+
+	o.uses = uses;
+	o.nvme = uses & ARENA_USES_NVME;
+	return o;
+}
+
+static void test_each_use(void)
+{
+	struct arena_ring_options polled = for_uses(ARENA_USES_DISK);
+	struct arena_ring_options mortal = for_uses(ARENA_USES_SOCKETS);
+
+	polled.polled = true;
+	mortal.closes_at_death = true;
+	test_all_operations("disks", for_uses(ARENA_USES_DISK), DISK);
+	test_all_operations("disks that are polled", polled, DISK);
+	test_all_operations("NVMe commands", for_uses(ARENA_USES_NVME), COMMON | BIT(URING_CMD));
+	test_all_operations("sockets", for_uses(ARENA_USES_SOCKETS), SOCKETS);
+	test_all_operations("sockets that others have, too", mortal, SOCKETS);
+}
+
+static void test_sender(void)
+{
+	struct channel_state state = { .error = 0 };
+	struct channel_tx tx = { .state = &state, .target = -1 };
+	int ret = channel_tx_open(&tx, NULL, 0);
+
+	if (ret)
+		bail("cannot open a tx ring: %s", strerror(-ret));
+	ok(allowed_by(&tx.own) == BIT(MSG_RING),
+	   "the ring of a channel takes messages to send, and no other operation");
+	is(register_eventfd(tx.own.ring_fd), -EACCES,
+	   "the kernel refuses a registration with the ring of a channel");
+	channel_tx_close(&tx);
+}
+
 int main(void)
 {
 	test_options();
 	test_disk();
 	test_sockets();
+	test_each_use();
+	test_sender();
 	return done_testing();
 }
