@@ -8,9 +8,22 @@ inside=$BUILD/tests/native/inside/breakout.so
 [ -e "$inside" ] || skip_all "a library cannot be loaded into programs with sanitizers"
 [ "$(id -u)" = 0 ] || skip_all "must be root, as most attempts would fail without its rights"
 
+# Files that the programs may not remove, one for each.
+export BREAKOUT_FILES=$tmp/victims
+mkdir -m 777 "$BREAKOUT_FILES"
+
 # The table of attempts, by their numbers: what stops each of them, and what it is.
 # shellcheck disable=SC2034 # read by name, with local -n
 declare -A by_np what_np by_sp what_sp
+
+# A log to which all is appended can be written at its end only, so an attempt to write it elsewhere
+# would say nothing.
+arenad_again()
+{
+	: >"$tmp/out"
+	"${arenad_command[@]}" >"$tmp/out" 2<>"$tmp/log" &
+	arenad_pid=$!
+}
 
 # breakout_start OFF ARGUMENT...: start arenad with two network processes, and with code in each
 # process; without the defences OFF
@@ -19,11 +32,14 @@ breakout_start()
 	local off=$1
 
 	shift
+	touch "$BREAKOUT_FILES/arena-np" "$BREAKOUT_FILES/arena-sp"
 	LD_PRELOAD=$inside BREAKOUT_OFF=$off arenad_start --nps 2 --hold 0 --verbose "$@"
 	np=$(process arena-np 0)
 	sp=$(process arena-sp 1)
 	# No line of the log is read twice; it is the same file for all starts.
 	exec {told}<"$tmp/log"
+	attempt "$np" "$((100000 + $(process arena-sp 0)))"
+	attempt "$sp" "$((100000 + $(process arena-np 1)))"
 }
 
 # process PROGRAM ID: print the id of that process
@@ -156,67 +172,257 @@ all_end()
 	done
 }
 
-# alone NAME LETTERS: each attempt with one of the letters is refused where nothing else stops it
-alone() { all_end "[$2]" refused "with nothing but $1" cannot; }
+# What the kernel says where a defence refuses something.
+declare -A error_of=(
+	[F]='by the filter'
+	[L]='\((EACCES|EPERM)\)'
+	[N]='\((ENOENT|EROFS|ENETUNREACH)\)'
+	[P]='\(EPERM\)'
+	[R]='\(EACCES\)'
+	[V]='\((EFAULT|EACCES)\)'
+	[G]='\((ENOMEM|EFBIG|EACCES)\)'
+	[k]='\((EACCES|EBADFD|EBADF|EINVAL|EOPNOTSUPP|EPERM|EFAULT|EEXIST|ENOMEM|ENXIO|EALREADY|EISCONN)\)'
+)
+
+# refused_as PID NUMBER: it is refused as the defence $letter refuses it
+refused_as()
+{
+	attempt "$1" "$2"
+	echo "${outcome:-no answer}"
+	[[ $outcome =~ ^refused\ ${error_of[$letter]}$ ]]
+}
+
+# alone NAME LETTERS: each attempt with one of the letters is refused where nothing else stops it,
+# and as what the letter stands for refuses it
+alone()
+{
+	local letter i
+
+	for ((i = 0; i < ${#2}; i++)); do
+		letter=${2:i:1}
+		all_end "$letter" refused_as "with nothing but $1" cannot
+	done
+}
 
 # undefended: each attempt succeeds that nothing but a defence stops
 undefended() { all_end '^[^kx]*$' succeeds "without any defence" can; }
 
-# at_least COUNTER PROGRAM N: true if a counter of a process is N or more
-at_least()
+# has_counted PROCESS KEY N: true if a counter of a process is N
+has_counted()
 {
 	counters_refresh
-	[ "$(counter "$2" "$1")" -ge "$3" ]
+	[ "$(counter "$1" "$2")" = "$3" ]
 }
 
-# peers_see_nonsense ROLE PID PEER: messages that make no sense are dropped and counted
-peers_see_nonsense()
+# each_is_counted ROLE ID NUMBER KEY LEAST TEXT: code in a process does something to peer ID, LEAST
+# times or more, and the peer counts each time
+each_is_counted()
 {
-	local i
+	local role=$1 peer before
 
-	attempt "$2" 1000
-	ok "code in arena-$1 can send messages to the processes that it has channels to" \
-		[ "$outcome" -ge 2 ]
-	for i in 0 1; do
-		ok "$3 $i drops a message of arena-$1 that makes no sense, and counts it" \
-			at_least bad_messages "$3 $i" 1
+	[ "$role" = np ] && peer="arena-sp $2" || peer="arena-np $2"
+	counters_refresh
+	before=$(counter "$peer" "$4")
+	attempt "${!role}" "$(($3 + $2))"
+	diag "code in arena-$role $6, $peer: $outcome times"
+	ok "code in arena-$role $6, $peer" [ "${outcome:-0}" -ge "$5" ]
+	wait_for 10 has_counted "$peer" "$4" "$((before + outcome))"
+	is "$peer refuses and counts each time that code in arena-$role $6" \
+		"$(($(counter "$peer" "$4") - before))" "$outcome"
+}
+
+# lie_to_each ROLE: messages to both peers that only a hostile process sends
+lie_to_each()
+{
+	local id
+
+	for id in 0 1; do
+		# Newer kernels refuse the flag of a long completion.
+		each_is_counted "$1" "$id" 1100 bad_messages 30 "forges completions of a peer's I/O"
+		each_is_counted "$1" "$id" 1102 bad_messages 8 "sends messages of wrong types"
+		each_is_counted "$1" "$id" 1104 bad_messages 20 "sends refs that it does not have"
+		each_is_counted "$1" "$id" 1106 bad_messages 40 "returns what it was never lent"
 	done
 }
 
-# try_while_others_serve: all that code in network process 0 and in storage process 1 tries
-try_while_others_serve()
+# lie_about_replies ARGUMENT...: code in storage process 1 lies about requests that it has, before
+# it answers them
+lie_about_replies()
 {
-	# All clients come to network process 1.
-	kill -STOP "$np"
-	crowd_start d0 d0 1 1
-	is "a client of network process 1 writes and verifies d0" "$answer" ready
-	crowd_start d1 d1 1 1
-	is "a client of network process 1 writes and verifies d1" "$answer" ready
-	kill -CONT "$np"
+	local path=$1 image=$tmp/image
+
+	shift
+	breakout_start '' --transport msg-ring "$@"
+	attempt "$sp" 1115
+	head -c 8M /dev/urandom >"$image"
+	ok "a client writes an image while its storage process lies about its requests" \
+		nbdcopy "$image" "nbd://$address/d1"
+	attempt "$sp" 1002
+	diag "code in arena-sp tells $outcome lies"
+	ok "code in arena-sp tells more than 300 lies about requests that it has" \
+		[ "${outcome:-0}" -gt 300 ]
+	counters_refresh
+	is "network processes refuse and count each lie about a request" \
+		"$(counter arena-np bad_messages)" "$outcome"
+	ok "the image is on the disk whose storage process lied" cmp -n "$((8 << 20))" "$image" "$path"
+	arenad_stop
+}
+
+# flood_ends ROLE LINE ID...: these peers read a flood at once, end the channel and log the line
+flood_ends()
+{
+	local role=$1 line=$2 id peer pid
+
+	shift 2
+	for id; do
+		[ "$role" = np ] && peer=arena-sp || peer=arena-np
+		pid=$(process "$peer" "$id")
+		# A process that takes messages as fast as they come is not flooded.
+		kill -STOP "$pid"
+		attempt "${!role}" "$((1120 + id))"
+		kill -CONT "$pid"
+		diag "code in arena-$role sends $outcome messages to $peer $id"
+		ok "code in arena-$role sends more messages to $peer $id than a window has" \
+			[ "${outcome:-0}" -gt 8192 ]
+		ok "$peer $id ends the channel to arena-$role that floods it, and says why" \
+			wait_for 20 grep -qxF "$peer $id: $line" "$tmp/log"
+		ok "the client of d0 goes on after code in arena-$role has flooded $peer $id" \
+			crowd_goes d0 1
+	done
+}
+
+# serve DISK: let network process 1 have a client of the disk, which writes and verifies
+serve()
+{
+	local i before
+
+	# New clients come to the network processes more or less in turn.
+	for i in {1..20}; do
+		counters_refresh
+		before=$(clients_of 1)
+		crowd_start "$1" "$1" 1 1
+		counters_refresh
+		[ "$(clients_of 1)" = "$before" ] || break
+		crowd_stop "$1"
+	done
+	is "a client of network process 1 writes and verifies $1" \
+		"$answer after $((before + 1)) clients" "ready after $(clients_of 1) clients"
+}
+
+# not_removed ROLE: code in the process has not removed the file that it was to remove
+not_removed()
+{
+	ok "the file that code in arena-$1 was to remove is still there" \
+		[ -e "$BREAKOUT_FILES/arena-$1" ]
+}
+
+# try_np_while_others_serve: all that code in network process 0 tries
+try_np_while_others_serve()
+{
+	local id
+
+	serve d0
+	serve d1
 	all_are_refused np "$np" d0 d1
-	crowd_stop d1
-	is "the client of d1 has read what it wrote while network process 0 was hostile" \
-		"$answer" "lost 0 wrong 0"
-	all_are_refused sp "$sp" d0
 	ok "a client is accepted after all that code in arena-np has tried" \
 		nbdinfo --size "nbd://$address/d0"
-	peers_see_nonsense np "$np" arena-sp
-	peers_see_nonsense sp "$sp" arena-np
-	attempt "$np" 1001
-	ok "code in arena-np floods both storage processes" [ "$outcome" -ge 2 ]
-	# Either side may be the first to end it.
-	ok "the channel that is flooded ends" wait_for 20 \
-		grep -qE "^arena-sp 0: .*(network process 0 (sent|has ended)|cannot send to)" "$tmp/log"
-	ok "the client of d0 goes on after a flood of messages" crowd_goes d0 1
+	not_removed np
+	lie_to_each np
+	for id in 0 1; do
+		each_is_counted np "$id" 1108 bad_messages 1 \
+			"returns what a storage process has lent to others"
+		each_is_counted np "$id" 1110 errors 30 "sends requests that make no sense"
+	done
+	flood_ends np "error: network process 0 sent more messages than agreed" 0 1
+	for id in d0 d1; do
+		crowd_stop "$id"
+		is "the client of $id has read what it wrote while network process 0 was hostile" \
+			"$answer" "lost 0 wrong 0"
+	done
+}
+
+# try_sp_while_others_serve: all that code in storage process 1 tries
+try_sp_while_others_serve()
+{
+	serve d0
+	all_are_refused sp "$sp" d0
+	not_removed sp
+	lie_to_each sp
+	each_is_counted sp 1 1108 bad_messages 1 "returns what a network process has lent to others"
+	each_is_counted sp 1 1112 bad_messages 1 "answers requests that another storage process has"
+	flood_ends sp "error: export 'd1' is out of service: it sent more messages than it may" 0 1
 	crowd_stop d0
-	is "the client of d0 has read what it wrote while others were hostile" \
+	is "the client of d0 has read what it wrote while storage process 1 was hostile" \
 		"$answer" "lost 0 wrong 0"
+}
+
+# channel_ends ROLE ID NUMBER LINE: the peer ends the channel and says why
+channel_ends()
+{
+	local role=$1 peer
+
+	[ "$role" = np ] && peer="arena-sp $2" || peer="arena-np $2"
+	attempt "${!role}" "$(($3 + $2))"
+	ok "$peer ends the channel to arena-$role after wrong $5, and says why" \
+		wait_for 20 grep -qxF "$peer: $4" "$tmp/log"
+}
+
+# d0_was_served WHAT: the client of d0 has noticed nothing
+d0_was_served()
+{
+	ok "the client of d0 goes on after code in others has changed $1" crowd_goes d0 1
+	crowd_stop d0
+	is "the client of d0 has read what it wrote while others changed $1" \
+		"$answer" "lost 0 wrong 0"
+}
+
+# break_messages NUMBER: wrong messages of the channel's own end it; two kinds to storage processes
+break_messages()
+{
+	local what="messages of the channel's own"
+
+	serve d0
+	channel_ends np 0 "$1" "error: network process 0 sent what makes no sense" "$what"
+	channel_ends np 1 "$(($1 + 2))" "error: network process 0 sent what makes no sense" "$what"
+	channel_ends sp 1 "$1" "error: export 'd1' is out of service: Protocol error" "$what"
+	d0_was_served "$what"
+}
+
+# change_shared NUMBER: what is in shared memory changes while peers read it, and has wrong numbers
+change_shared()
+{
+	local what="numbers of messages"
+
+	serve d0
+	channel_ends np 0 "$1" "error: network process 0 sent what makes no sense" "$what"
+	each_is_counted np 1 1116 bad_messages 256 "changes messages while a peer reads them"
+	each_is_counted np 1 1118 errors 256 "changes requests while a peer reads them"
+	each_is_counted sp 1 1116 bad_messages 256 "changes messages while a peer reads them"
+	each_is_counted sp 1 1118 bad_messages 256 "changes replies while a peer reads them"
+	channel_ends sp 1 "$(($1 + 2))" "error: export 'd1' is out of service: Protocol error" \
+		"$what"
+	d0_was_served "entries, records and $what"
+}
+
+# break_channels NUMBER ARGUMENT...: what breaks the rules of a channel ends that channel and no
+# more; the number is 0 or 4, for other kinds of it
+break_channels()
+{
+	local how=$1
+
+	shift
+	breakout_start '' --transport msg-ring "$@"
+	break_messages "$((1200 + how))"
+	arenad_stop
+	breakout_start '' --transport hybrid "$@"
+	change_shared "$((1300 + how))"
+	arenad_stop
 }
 
 # forbidden_call_ends PROGRAM PID: the kernel ends the process, and the log says why
 forbidden_call_ends()
 {
-	/bin/kill -s USR2 -q 1003 "$2"
+	/bin/kill -s USR2 -q 1001 "$2"
 	ok "a forbidden system call ends $1" wait_for 10 gone "$2"
 	ok "the log names the system call that ended $1" \
 		says "sandbox: system call 41 is not on this program's list"
@@ -225,7 +431,7 @@ forbidden_call_ends()
 # fault_ends PROGRAM PID: a store to a buffer of another process ends it, and the log says so
 fault_ends()
 {
-	/bin/kill -s USR2 -q 1002 "$2"
+	/bin/kill -s USR2 -q 1000 "$2"
 	ok "a store to a buffer of another process ends $1" wait_for 10 gone "$2"
 	ok "the log names the signal that ended $1" \
 		wait_for 10 says "(process $2) was killed by signal 11"
@@ -242,6 +448,47 @@ all_but()
 	echo "${list#,}"
 }
 
+# is_confined PROGRAM ID USER: a process has no rights, is this user, and has namespaces of its own
+is_confined()
+{
+	local pid name="$1 $2" set space
+
+	pid=$(process "$1" "$2")
+	is "each thread of $name is user $3" \
+		"$(sed -n 's/^Uid:[[:space:]]*//p' "/proc/$pid"/task/*/status | tr '\t' '\n' | sort -u)" \
+		"$(id -u "$3")"
+	for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+		is "no thread of $name has a capability in $set" \
+			"$(of_threads "$pid" "$set")" 0000000000000000
+	done
+	is "each thread of $name has no_new_privs" "$(of_threads "$pid" NoNewPrivs)" 1
+	is "each thread of $name has a filter of system calls" "$(of_threads "$pid" Seccomp)" 2
+	for space in net ipc uts mnt; do
+		# Those that were looked at before.
+		not_ok "$name has a namespace that no other process has: $space" \
+			grep -qF "$(readlink "/proc/$pid/ns/$space")" "$tmp/spaces"
+		readlink "/proc/$pid/ns/$space" >>"$tmp/spaces"
+	done
+}
+
+# of_threads PID NAME: print a line of the status of all threads, each value once
+of_threads()
+{
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1"/task/*/status | sort -u
+}
+
+# all_are_confined NP_USER SP_USER: two network processes and two storage processes are
+all_are_confined()
+{
+	local id
+
+	readlink /proc/self/ns/{net,ipc,uts,mnt} >"$tmp/spaces"
+	for id in 0 1; do
+		is_confined arena-np "$id" "$1"
+		is_confined arena-sp "$id" "$2"
+	done
+}
+
 # try_alone ARGUMENT...: the defences that depend most on the kernel stop their attempts alone, and
 # the attempts succeed without any defence
 try_alone()
@@ -252,6 +499,10 @@ try_alone()
 	else
 		skip "Landlock stops its attempts alone" "this kernel does not have all of it"
 	fi
+	arenad_stop
+
+	BREAKOUT_LIVE=1 breakout_start "$(all_but filter)" "$@"
+	alone "the filter of system calls" F
 	arenad_stop
 
 	breakout_start "$(all_but rings view limits)" "$@"

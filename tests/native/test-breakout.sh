@@ -13,7 +13,7 @@
 
 other=$(disk d0 16M)
 own=$(disk d1 16M)
-options=(--size 512M --page-size 4K --disk "d0=$other" --disk "d1=$own" --no-disk d0=refuse
+options=(--size 384M --page-size 4K --disk "d0=$other" --disk "d1=$own" --no-disk d0=refuse
 	--no-disk d1=refuse)
 export BREAKOUT_DISK=$other
 
@@ -21,8 +21,16 @@ BREAKOUT_LIVE=1 breakout_start '' --transport msg-ring "${options[@]}"
 read_tables
 ok "there are more than 30 attempts for each program" \
 	[ "${#by_np[@]}" -gt 30 ] && [ "${#by_sp[@]}" -gt 30 ]
-try_while_others_serve
+all_are_confined root root
+try_np_while_others_serve
 arenad_stop
+BREAKOUT_LIVE=1 breakout_start '' --transport msg-ring "${options[@]}"
+try_sp_while_others_serve
+arenad_stop
+
+lie_about_replies "$own" "${options[@]}"
+break_channels 0 "${options[@]}"
+break_channels 4 "${options[@]}"
 
 breakout_start '' "${options[@]}"
 forbidden_call_ends arena-np "$np"

@@ -3,7 +3,7 @@
 # Goal: on the module, code that runs inside a serving arena-np or arena-sp, which have users, views
 # and disks of their own, can neither write nor read what its view does not show, nor do anything
 # else that native/test-breakout tries, and the other processes serve on.
-# timeout: 300
+# timeout: 600
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../native/many-lib.sh
@@ -17,14 +17,18 @@ export BREAKOUT_DISK=$disk0
 pages_2m 256
 
 # Users that each system has.
+users=(--np-user nobody --sp-user games)
 chown games "$(realpath "$disk0")" "$(realpath "$disk1")"
 at_exit chown root "$(realpath "$disk0")" "$(realpath "$disk1")"
-BREAKOUT_LIVE=1 breakout_start '' --transport msg-ring --np-user nobody --sp-user games \
-	"${options[@]}"
+BREAKOUT_LIVE=1 breakout_start '' --transport msg-ring "${users[@]}" "${options[@]}"
 read_tables
 ok "there are more than 40 attempts for each program" \
 	[ "${#by_np[@]}" -gt 40 ] && [ "${#by_sp[@]}" -gt 40 ]
-try_while_others_serve
+all_are_confined nobody games
+try_np_while_others_serve
+arenad_stop
+BREAKOUT_LIVE=1 breakout_start '' --transport msg-ring "${users[@]}" "${options[@]}"
+try_sp_while_others_serve
 fault_ends arena-np "$np"
 fault_ends arena-sp "$sp"
 crowd_start d0 d0 1 1
@@ -32,5 +36,7 @@ is "a client of d0 is served when two processes have ended by their faults" "$an
 crowd_stop d0
 arenad_stop
 
+lie_about_replies "$disk1" "${options[@]}"
+break_channels 0 "${options[@]}"
 try_alone "${options[@]}"
 done_testing

@@ -28,7 +28,7 @@
 #include "by-call.h"
 #include "by-listener.h"
 #include "by-ring.h"
-#include "region.h"
+#include "shared-queue.h"
 #include "without.h"
 
 #define NP	1U
@@ -57,12 +57,21 @@ static const struct attempt attempts[] = {
 	{ "FN", "make a socket and reach a port of this machine", BOTH, reach_port },
 	{ "FL", "listen on a port of TCP", BOTH, listen_anywhere },
 	{ "F", "start a process", BOTH, start_process },
+	{ "F", "start processes without end", BOTH, start_many },
 	{ "F", "make a ring", BOTH, make_ring },
 	{ "FL", "signal arenad", BOTH, signal_arenad },
 	{ "FL", "signal arenad by a pidfd", BOTH, signal_by_pidfd },
 	{ "F", "have a file signal arenad", BOTH, signal_by_file },
 	{ "FLP", "take a descriptor out of arenad", BOTH, take_descriptor },
-	{ "FLPx", "trace arenad", BOTH, trace_arenad },
+	{ "FLP", "trace arenad", BOTH, trace_arenad },
+	{ "FL", "signal a peer", BOTH, signal_peer },
+	{ "FL", "signal a thread of a peer", BOTH, signal_peers_thread },
+	{ "FL", "signal a peer by the pidfd that it has", BOTH, signal_peer_by_pidfd },
+	{ "FL", "take a descriptor out of a peer", BOTH, take_descriptor_of_peer },
+	{ "FL", "trace a peer", BOTH, trace_peer },
+	{ "FL", "write the memory of a peer", BOTH, write_peers_memory },
+	{ "FLN", "open the memory of a peer", BOTH, open_peers_memory },
+	{ "FL", "compare its descriptors with those of a peer", BOTH, compare_with_peer },
 	{ "FP", "gain capabilities", BOTH, gain_capabilities },
 	{ "FP", "make a namespace", BOTH, make_namespace },
 	{ "FPx", "raise a limit", BOTH, raise_limit },
@@ -85,17 +94,16 @@ static const struct attempt attempts[] = {
 	{ "Gx", "write a log of 8 GiB", BOTH, write_long_log },
 	{ "Gf", "write a file of 8 GiB where its disk is", SP, write_long_disk },
 	{ "LNR", "open a disk that is not its own by its ring", BOTH, ring_open },
-	{ "Rx", "unlink a file by its ring", BOTH, ring_unlink },
+	{ "LNR", "unlink a file by its ring", BOTH, ring_unlink },
 	{ "R", "make a socket by its ring", BOTH, ring_socket },
-	{ "Rx", "listen by its ring", BOTH, ring_listen },
-	{ "Rx", "splice by its ring", BOTH, ring_splice },
+	{ "R", "listen by its ring", BOTH, ring_listen },
+	{ "R", "splice by its ring", BOTH, ring_splice },
+	{ "R", "register an eventfd with its ring", BOTH, register_event },
 	{ "Rx", "end a socket on which others listen by its ring", NP, ring_end_listener },
 	{ "Rx", "disconnect a socket by its ring", NP, ring_disconnect },
 	{ "R", "take a file out of the table of its ring", NP, update_files },
 	{ "R", "end the table of its ring, which keeps the claim of its role", NP,
 	  unregister_files },
-	{ "R", "register memory of its own", NP, register_buffers },
-	{ "Rx", "register memory of its own", SP, register_buffers },
 	{ "k", "change the restrictions of its ring", BOTH, register_restrictions },
 	{ "Fk", "map a ring of a peer", BOTH, map_peers_ring },
 	{ "k", "register something with a ring of a peer", BOTH, register_with_peer },
@@ -117,13 +125,34 @@ static const struct attempt attempts[] = {
 	{ "FVM", "add a view", BOTH, add_view },
 	{ "FkM", "give memory to the region", BOTH, give_memory },
 	{ "FkM", "remove the name of the region", BOTH, remove_name },
-	{ "FkM", "take a ring that was published for another process", BOTH, take_ring },
+	/* Without restrictions its ring has lost the region's memory afterwards. */
+	{ "R", "register memory of its own", BOTH, register_buffers },
 };
 
 #define COUNT	((int)(sizeof(attempts) / sizeof(attempts[0])))
 
-/* Messages to the peers, which a test looks for there; and ends of this process. */
-enum special { SPECIAL = 1000, SEND_NONSENSE = SPECIAL, FLOOD, FAULT, FORBIDDEN_CALL };
+/* Ends of this process, and how many lies it has told. */
+enum special { SPECIAL = 1000, FAULT = SPECIAL, FORBIDDEN_CALL, LIES_TOLD };
+
+/* What is done to peer 0 or 1: an even value for 0. */
+enum { ON_PEER = 1100, BREAK_CHANNEL = 1200, BREAK_QUEUE = 1300 };
+
+/* From here on values are the process id of a peer, which attempts are about. */
+#define PEERS_ID	100000
+
+static int begin_lies(uint32_t peer)
+{
+	(void)peer;
+	lies_wanted = REPLIES_TO_LIE_ABOUT;
+	return 0;
+}
+
+static int (*const on_peer[])(uint32_t peer) = {
+	forge_completions, lie_in_types, lie_in_refs, return_all, steal, lie_in_requests,
+	answer_for_others, begin_lies, change_entries, change_records, flood,
+};
+
+#define N_ON_PEER	((int)(sizeof(on_peer) / sizeof(on_peer[0])))
 
 static volatile int trapped;
 
@@ -159,12 +188,40 @@ static void try(int n)
 
 	trapped = 0;
 	ret = attempts[n - 1].run();
-	if (trapped)
-		say("breakout: %d refused by the filter\n", n);
-	else if (ret < 0)
-		say("breakout: %d refused (%s)\n", n, strerrorname_np(-ret));
-	else
+	if (ret >= 0)
 		say("breakout: %d SUCCEEDED\n", n);
+	else if (trapped)
+		say("breakout: %d refused by the filter\n", n);
+	else
+		say("breakout: %d refused (%s)\n", n, strerrorname_np(-ret));
+}
+
+/* Attempts on a peer say how many messages or records it has to refuse. */
+static int on_a_peer(int n)
+{
+	uint32_t peer = n & 1;
+
+	if (n >= BREAK_QUEUE)
+		return break_queue(peer, (uint32_t)(n - BREAK_QUEUE) / 2);
+	if (n >= BREAK_CHANNEL)
+		return break_channel(peer, (uint32_t)(n - BREAK_CHANNEL) / 2);
+	n = (n - ON_PEER) / 2;
+	return n < N_ON_PEER ? on_peer[n](peer) : -1;
+}
+
+static int do_special(int n)
+{
+	if (n >= PEERS_ID)
+		peer_pid = n - PEERS_ID;
+	else if (n >= ON_PEER)
+		return on_a_peer(n);
+	else if (n == LIES_TOLD)
+		return lies_wanted ? -1 : lies_told;
+	else if (n == FAULT)
+		*(volatile char *)others_buffer() = 0;
+	else
+		raw(SYS_socket, AF_INET, SOCK_STREAM, 0);
+	return 0;
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -177,14 +234,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 		say_table();
 	else if (n <= COUNT)
 		try(n);
-	else if (n == SEND_NONSENSE)
-		say("breakout: %d %d\n", n, send_nonsense());
-	else if (n == FLOOD)
-		say("breakout: %d %d\n", n, flood());
-	else if (n == FAULT)
-		*(volatile char *)others_buffer() = 0;
 	else
-		raw(SYS_socket, AF_INET, SOCK_STREAM, 0);
+		say("breakout: %d %d\n", n, do_special(n));
 }
 
 /* The call returns an error, as if the filter did that. */
@@ -215,5 +266,8 @@ static void begin(void)
 	if (strncmp(program_invocation_short_name, "arena-", 6))
 		return;
 	REAL(sigaction)(SIGUSR2, &action, NULL);
+	by_ring_begin();
 	region_begin();
+	if (messages_begin())
+		abort();
 }

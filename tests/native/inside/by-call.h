@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -109,60 +108,9 @@ static int listen_anywhere(void)
 	return ret;
 }
 
-static int start_process(void)
-{
-	long pid = raw(SYS_fork);
-
-	if (!pid)
-		raw(SYS_exit_group, 0);
-	if (pid < 0)
-		return -errno;
-	raw(SYS_wait4, pid, NULL, 0, NULL);
-	return 0;
-}
-
 static int make_ring(void)
 {
 	return call_fd(raw(SYS_io_uring_setup, 1, &(struct io_uring_params){ 0 }));
-}
-
-static int signal_arenad(void)
-{
-	return call(raw(SYS_kill, getppid(), SIGCONT));
-}
-
-static int signal_by_pidfd(void)
-{
-	long fd = raw(SYS_pidfd_open, getppid(), 0);
-	int ret = fd < 0 ? -errno : call(raw(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0));
-
-	if (fd >= 0)
-		close((int)fd);
-	return ret;
-}
-
-static int signal_by_file(void)
-{
-	int ret = call(raw(SYS_fcntl, STDERR_FILENO, F_SETOWN, getppid()));
-
-	if (!ret)
-		raw(SYS_fcntl, STDERR_FILENO, F_SETOWN, 0);
-	return ret;
-}
-
-static int take_descriptor(void)
-{
-	long fd = raw(SYS_pidfd_open, getppid(), 0);
-	int ret = fd < 0 ? -errno : call_fd(raw(SYS_pidfd_getfd, fd, STDERR_FILENO, 0));
-
-	if (fd >= 0)
-		close((int)fd);
-	return ret;
-}
-
-static int trace_arenad(void)
-{
-	return call(raw(SYS_ptrace, PTRACE_SEIZE, getppid(), NULL, NULL));
 }
 
 static int gain_capabilities(void)

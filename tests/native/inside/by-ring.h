@@ -7,6 +7,8 @@
 #define INSIDE_BY_RING_H
 
 #include <liburing.h>
+#include <sys/eventfd.h>
+#include <sys/un.h>
 
 #include "by-call.h"
 
@@ -19,17 +21,26 @@
 /* How long the ring may take for an operation. */
 #define SECONDS	10
 
-/* More messages than may be on their way. */
-#define FLOOD_MESSAGES	50000
-
-/* A type of messages that neither program knows. */
-#define NONSENSE	99
-
 typedef void fill_fn(struct io_uring_sqe *sqe, int fd);
 
 /* The ring with the most entries is the one that the daemon waits in. */
 static struct io_uring *own_ring;
 static bool is_own[FDS];
+
+/* Files of no use, which the process has from its start. */
+static int idle_socket = -1, full_pipe[2], idle_pipe[2], idle_event = -1;
+
+static void by_ring_begin(void)
+{
+	struct sockaddr_un any = { .sun_family = AF_UNIX };
+
+	idle_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	idle_event = eventfd(0, EFD_CLOEXEC);
+	if (bind(idle_socket, (struct sockaddr *)&any, sizeof(any.sun_family)) ||
+	    idle_event < 0 || pipe2(full_pipe, O_CLOEXEC) || pipe2(idle_pipe, O_CLOEXEC) ||
+	    write(full_pipe[1], "bytes", 5) != 5)
+		abort();
+}
 
 static int note_ring(struct io_uring *ring, int ret)
 {
@@ -123,10 +134,20 @@ static int ring_open(void)
 	return ret;
 }
 
+/* The test has made a file for each program. */
+static const char *victim(void)
+{
+	static char path[256];
+	const char *folder = getenv("BREAKOUT_FILES");
+
+	snprintf(path, sizeof(path), "%s/%s", folder ? folder : "", program_invocation_short_name);
+	return path;
+}
+
 static void fill_unlink(struct io_uring_sqe *sqe, int fd)
 {
 	(void)fd;
-	io_uring_prep_unlinkat(sqe, AT_FDCWD, "/nothing", 0);
+	io_uring_prep_unlinkat(sqe, AT_FDCWD, victim(), 0);
 }
 
 static int ring_unlink(void)
@@ -156,18 +177,18 @@ static void fill_listen(struct io_uring_sqe *sqe, int fd)
 
 static int ring_listen(void)
 {
-	return by_ring(fill_listen, 0);
+	return by_ring(fill_listen, idle_socket);
 }
 
 static void fill_splice(struct io_uring_sqe *sqe, int fd)
 {
-	(void)fd;
-	io_uring_prep_splice(sqe, 0, -1, 1, -1, 1, 0);
+	io_uring_prep_splice(sqe, fd, -1, idle_pipe[1], -1, 1, 0);
 }
 
+/* From a pipe that has some bytes to another one. */
 static int ring_splice(void)
 {
-	return by_ring(fill_splice, 0);
+	return by_ring(fill_splice, full_pipe[0]);
 }
 
 static void fill_far_write(struct io_uring_sqe *sqe, int fd)
@@ -182,13 +203,14 @@ static int write_long_log(void)
 	return by_ring(fill_far_write, STDERR_FILENO);
 }
 
-/* The disk of an SP, which has no other file of this kind besides its log. */
+/* The disk of an SP, which has no other file of this kind but its log and memfds. */
 static int find_disk(mode_t kind)
 {
 	struct stat st;
 
 	for (int fd = STDERR_FILENO + 1; fd < FDS; fd++)
-		if (!fstat(fd, &st) && (st.st_mode & S_IFMT) == kind)
+		if (!fstat(fd, &st) && (st.st_mode & S_IFMT) == kind &&
+		    (kind != S_IFREG || fcntl(fd, F_GET_SEALS) < 0))
 			return fd;
 	return -1;
 }
@@ -198,13 +220,30 @@ static int write_long_disk(void)
 	return by_ring(fill_far_write, find_disk(S_IFREG));
 }
 
-/* With buffers that are registered here, fixed operations could reach other memory. */
+/*
+ * With buffers that are registered here, fixed operations could reach other memory. Those that are
+ * registered already are given up, if the kernel takes any at all.
+ */
 static int register_buffers(void)
 {
 	static char memory[64];
 	struct iovec part = { memory, sizeof(memory) };
+	int ret = io_uring_register_buffers(own_ring, &part, 1);
 
+	if (ret != -EBUSY)
+		return ret;
+	io_uring_unregister_buffers(own_ring);
 	return io_uring_register_buffers(own_ring, &part, 1);
+}
+
+/* Others could see by it when the ring has completions. */
+static int register_event(void)
+{
+	int ret = io_uring_register_eventfd(own_ring, idle_event);
+
+	if (!ret)
+		io_uring_unregister_eventfd(own_ring);
+	return ret;
 }
 
 static int register_restrictions(void)
@@ -225,11 +264,6 @@ static int update_files(void)
 	int none = -1;
 
 	return io_uring_register_files_update(own_ring, 0, &none, 1);
-}
-
-static void fill_nonsense(struct io_uring_sqe *sqe, int fd)
-{
-	io_uring_prep_msg_ring(sqe, fd, 0, NONSENSE, 0);
 }
 
 static void fill_file(struct io_uring_sqe *sqe, int fd)
@@ -292,53 +326,6 @@ static int register_with_peer(void)
 static int send_file_to_peer(void)
 {
 	return try_peers(send_file);
-}
-
-/* Return: how many rings took a message that makes no sense. */
-static int send_nonsense(void)
-{
-	int n = 0;
-
-	for (int fd = STDERR_FILENO + 1; fd < FDS; fd++)
-		n += is_peers(fd) && !by_ring(fill_nonsense, fd);
-	return n;
-}
-
-/* Send without a look at what comes back, or whether there is room. */
-static void flood_ring(int fd)
-{
-	int result;
-
-	for (int i = 0; i < FLOOD_MESSAGES; i++) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(own_ring);
-
-		if (sqe) {
-			fill_nonsense(sqe, fd);
-			sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-			io_uring_sqe_set_data64(sqe, MARK);
-			continue;
-		}
-		io_uring_submit_and_get_events(own_ring);
-		while (take(&result))
-			;
-	}
-	io_uring_submit_and_get_events(own_ring);
-	while (take(&result))
-		;
-}
-
-/* Return: how many rings were flooded. */
-static int flood(void)
-{
-	int n = 0;
-
-	for (int fd = STDERR_FILENO + 1; fd < FDS; fd++) {
-		if (!is_peers(fd) || by_ring(fill_nonsense, fd))
-			continue;
-		flood_ring(fd);
-		n++;
-	}
-	return n;
 }
 
 #endif /* INSIDE_BY_RING_H */

@@ -14,9 +14,14 @@
 #include <ucontext.h>
 
 #include "by-ring.h"
+#include "on-processes.h"
 
 #define NODES	"/dev/mshare/"
 #define HUGE	(2UL << 20)
+/* No mailbox is as large. */
+#define MEMFD_LEAST	(64UL << 20)
+
+typedef void take_option(const char *option, const char *value);
 
 static char *region;
 /* Where the region lies, also if it is not the module's. */
@@ -31,7 +36,10 @@ void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	void *memory = REAL(mmap)(addr, length, prot, flags, fd, offset);
 
-	if (length == MSHAREARENA_WINDOW_SIZE && fd >= 0 && memory != MAP_FAILED)
+	if (memory == MAP_FAILED || fd < 0 || !(flags & MAP_SHARED))
+		return memory;
+	/* A region of the module takes a window; that of a memfd has a given address. */
+	if (length == MSHAREARENA_WINDOW_SIZE || (addr && length >= MEMFD_LEAST))
 		region = memory;
 	if (fd >= 0 && memory != MAP_FAILED && !((uintptr_t)memory % MSHAREARENA_WINDOW_SIZE))
 		window = memory;
@@ -69,20 +77,29 @@ static void on_fault(int number, siginfo_t *info, void *context)
 	sigaddset(&u->uc_sigmask, number);
 }
 
-/* The id is the value of --id, on a command line that is looked at before the sandbox. */
-static void find_role(void)
+/* The command line is looked at before the sandbox. */
+static void look_at_options(take_option *take)
 {
 	static char text[65536];
 	int fd = REAL(open)("/proc/self/cmdline", O_RDONLY);
 	ssize_t n = read(fd, text, sizeof(text) - 1);
-	uint32_t id = 0;
 
 	close(fd);
 	for (char *at = text; at < text + n; at += strlen(at) + 1)
-		if (!strcmp(at, "--id"))
-			id = (uint32_t)atoi(at + sizeof("--id"));
+		take(at, at + strlen(at) + 1);
+}
+
+static void note_id(const char *option, const char *value)
+{
+	if (!strcmp(option, "--id"))
+		own_role |= (uint32_t)atoi(value);
+}
+
+static void find_role(void)
+{
 	own_role = ARENA_ROLE(strcmp(program_invocation_short_name, "arena-np") ? PROTO_CLASS_SP :
-			      PROTO_CLASS_NP, id);
+			      PROTO_CLASS_NP, 0);
+	look_at_options(note_id);
 }
 
 static void region_begin(void)
@@ -291,18 +308,6 @@ static int remove_name(void)
 	struct msharearena_unlink u = { .size = sizeof(u) };
 
 	return call(raw(SYS_ioctl, view_fd, MSHAREARENA_UNLINK, &u));
-}
-
-static int take_ring(void)
-{
-	int ret = -ENOENT;
-
-	for (uint64_t tag = 0; tag < 64 && ret < 0; tag++) {
-		struct msharearena_take t = { .size = sizeof(t), .from_pidfd = -1, .tag = tag };
-
-		ret = call_fd(raw(SYS_ioctl, view_fd, MSHAREARENA_TAKE, &t));
-	}
-	return ret;
 }
 
 #endif /* INSIDE_REGION_H */
