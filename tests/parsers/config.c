@@ -37,6 +37,9 @@ static struct arena_class_config eat_class(struct input *in, const struct arena_
 	class.bytes = eat_u64(in);
 	if (is_plausible)
 		class.bytes = class.bytes % (c->length | 1) & ~(c->align - 1);
+	if (class.processes)
+		class.each[eat_u8(in) % ARENA_MAX_PROCESSES] = is_plausible ?
+			eat_u32(in) & ~(c->align - 1) : eat_u64(in);
 	class.parts = is_plausible ? eat_u8(in) % 8 : eat_u32(in);
 	for (uint32_t i = 0; i < groups; i++)
 		class.group[i] = eat_group(in, is_plausible);

@@ -48,6 +48,12 @@ static void test_make_refuses_class(void)
 	refuses(classes[1].bytes, 4096, -ENOSPC);
 	refuses(classes[1].bytes, 1ULL << 63, -ENOSPC);
 	refuses(classes[2].bytes, MIB, -EINVAL);
+	refuses(classes[0].each[0], 4097, -EINVAL);
+	refuses(classes[0].each[0], 4096, -ENOSPC);
+	refuses(classes[0].each[0], 1ULL << 63, -EINVAL);
+	refuses(classes[1].each[0], GIB, -ENOSPC);
+	refuses(classes[1].each[1], MIB, -EINVAL);
+	refuses(classes[2].each[0], MIB, -EINVAL);
 	refuses(classes[0].parts, ARENA_MAX_PROCESSES + 1, -EINVAL);
 	refuses(classes[3].parts, UINT32_MAX, -EINVAL);
 	refuses(classes[0].processes, 0, -EINVAL);

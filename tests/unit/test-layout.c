@@ -266,6 +266,42 @@ static void test_shares(void)
 	   "the second class begins behind half of what is left");
 }
 
+/* Processes of one class with shares of their own sizes, beside others that divide the rest. */
+static void test_each(void)
+{
+	struct arena_config c = config_of(20 * GIB);
+	struct arena_layout l;
+
+	c.classes[0].bytes = 4 * GIB;
+	c.classes[1].processes = 4;
+	c.classes[1].each[1] = 2 * GIB;
+	c.align = GIB;
+	is(arena_layout_make(&l, &c), 0, "one of four processes may ask for 2 of 16 GiB");
+	is(offset_of(&l, ARENA_ROLE(1, 1)), 8 * GIB,
+	   "the process before the one with 2 GiB has a part of what the others leave");
+	is(offset_of(&l, ARENA_ROLE(1, 2)), 10 * GIB,
+	   "the process after the one with 2 GiB begins behind these");
+	is(offset_of(&l, ARENA_ROLE(1, 3)), 15 * GIB,
+	   "processes without a size divide equally what the others leave, in whole pages");
+	is(make_one(&c), 1, "a layout of shares of different sizes is sound");
+	c.classes[1].each[0] = GIB;
+	c.classes[1].each[2] = 4 * GIB;
+	c.classes[1].each[3] = 3 * GIB;
+	is(arena_layout_make(&l, &c), 0, "all processes of a class may ask for a size");
+	is(offset_of(&l, ARENA_ROLE(1, 3)), 11 * GIB,
+	   "the last process begins behind the shares of the others");
+	ok(l.group[l.n_groups - 1].offset + bytes_of(&l.group[l.n_groups - 1]) <= 14 * GIB,
+	   "the last process ends with its share, not with that of its class");
+	c.classes[1].each[3] = 9 * GIB;
+	is(arena_layout_make(&l, &c), 0, "the shares of a class may be all of its bytes");
+	c.classes[1].each[3] = 10 * GIB;
+	is(arena_layout_make(&l, &c), -ENOSPC, "more than the bytes of a class are refused");
+	c.classes[1].each[3] = 0;
+	c.classes[1].each[2] = 13 * GIB;
+	is(arena_layout_make(&l, &c), -ENOSPC,
+	   "shares that leave nothing to a process without a size are refused");
+}
+
 /* Shares do not overlap where the region's length is no multiple of the alignment. */
 static void test_odd_length(void)
 {
@@ -355,6 +391,7 @@ int main(void)
 	test_parts();
 	test_default();
 	test_shares();
+	test_each();
 	test_odd_length();
 	test_has();
 	test_control();

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* No structure is larger than this: the caller has not initialised a greater size. */
-#define COPY_STRUCT_MAX	4096U
+#define COPY_STRUCT_MAX	8192U
 
 static inline bool copy_struct_is_zero(const void *from, size_t begin, size_t end)
 {

@@ -80,8 +80,10 @@ struct arena_group_config {
 /**
  * struct arena_class_config - a class of processes
  * @bytes: the class's share of the region, a multiple of the configuration's align, which
- *	its processes divide equally. The share of the first class includes the layout itself.
- *	Classes with 0 divide the rest equally
+ *	its processes divide. The share of the first class, and of its first process, includes the
+ *	layout itself. Classes with 0 divide the rest equally
+ * @each: bytes of the share of each process, a multiple of the configuration's align, in place of
+ *	an equal one. Processes with 0 divide equally what the others leave of the class's share
  * @processes: number of processes, 1 to ARENA_MAX_PROCESSES; 0 ends the list of classes
  * @parts: the groups are divided among so many peers, up to ARENA_MAX_PROCESSES: each entry of
  *	@group with a count makes so many groups, and the rest is divided into a multiple of so
@@ -91,6 +93,7 @@ struct arena_group_config {
  */
 struct arena_class_config {
 	uint64_t bytes;
+	uint64_t each[ARENA_MAX_PROCESSES];
 	uint32_t processes;
 	uint32_t parts;
 	struct arena_group_config group[ARENA_MAX_CONFIG_GROUPS];

@@ -175,6 +175,34 @@ static uint64_t share(uint64_t bytes, uint32_t i, uint32_t n, uint64_t align)
 	return round_down(bytes / n * i + bytes % n * i / n, align);
 }
 
+/* The shares of processes for which the configuration says how large they are. */
+static uint64_t fixed_bytes(const struct arena_class_config *class)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < class->processes; i++)
+		sum += class->each[i];
+	return sum;
+}
+
+/* Return: where the share of process @i begins in that of its class; its number may be the next. */
+static uint64_t process_offset(const struct arena_class_config *class, uint32_t i, uint64_t align)
+{
+	uint64_t before = 0;
+	uint32_t equal = 0, equal_before = 0;
+
+	for (uint32_t j = 0; j < class->processes; j++) {
+		equal += !class->each[j];
+		if (j < i) {
+			before += class->each[j];
+			equal_before += !class->each[j];
+		}
+	}
+	if (!equal)
+		return before;
+	return before + share(class->bytes - fixed_bytes(class), equal_before, equal, align);
+}
+
 /*
  * Where the first process's groups can begin: behind the layout, and behind its last page if
  * pages are not too large for that. Then no process can write the layout through its view.
@@ -195,8 +223,8 @@ static int add_class(struct arena_layout *l, const struct arena_config *c, uint3
 		struct shard s = {
 			.l = l,
 			.role = ARENA_ROLE(class, i),
-			.at = from + share(cc->bytes, i, cc->processes, c->align),
-			.end = from + share(cc->bytes, i + 1, cc->processes, c->align),
+			.at = from + process_offset(cc, i, c->align),
+			.end = from + process_offset(cc, i + 1, c->align),
 		};
 
 		s.at = max_u64(s.at, first_offset(c));
@@ -283,6 +311,20 @@ static int check_groups(const struct arena_config *c, const struct arena_class_c
 	return ret;
 }
 
+/* Shares are small enough that sums of them do not overflow, and are those of processes. */
+static int check_each(const struct arena_config *c, const struct arena_class_config *class)
+{
+	for (uint32_t i = 0; i < ARENA_MAX_PROCESSES; i++) {
+		if (class->each[i] % c->align)
+			return why("each: is not a multiple of align");
+		if (class->each[i] > MAX_LENGTH)
+			return why("each: is greater than a region can be");
+		if (class->each[i] && i >= class->processes)
+			return why("each: is set, and the class has no such process");
+	}
+	return 0;
+}
+
 static int check_class(const struct arena_config *c, const struct arena_class_config *class)
 {
 	const struct why_rule rules[] = {
@@ -294,6 +336,8 @@ static int check_class(const struct arena_config *c, const struct arena_class_co
 	};
 	int ret = WHY_FIRST(rules);
 
+	if (!ret)
+		ret = check_each(c, class);
 	return ret ? ret : check_groups(c, class);
 }
 
@@ -354,6 +398,9 @@ static int set_shares(struct arena_config *c)
 	}
 	if (last)
 		last->bytes += round_down(left, c->align);
+	for (uint32_t i = 0; i < ARENA_MAX_CLASSES; i++)
+		if (fixed_bytes(&c->classes[i]) > c->classes[i].bytes)
+			return -ENOSPC;
 	return 0;
 }
 
