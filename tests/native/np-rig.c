@@ -779,7 +779,8 @@ int main(int argc, char **argv)
 	if (np_pid == MAP_FAILED)
 		die("mmap", -errno);
 	o.length = rig.memory;
-	proto_config_init(&config, rig.memory, &(struct proto_counts){ 1, rig.n_sps, rig.slots });
+	proto_config_init(&config, rig.memory, &(struct proto_counts){
+		.nps = 1, .sps = rig.n_sps, .net_buffers = rig.slots });
 	ret = mshare_create(REGION, &o, &m);
 	if (!ret)
 		ret = mshare_populate(m, 0, rig.memory);

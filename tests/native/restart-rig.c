@@ -59,7 +59,8 @@ static void make_region(struct rig *rig)
 	void *base;
 	int ret;
 
-	proto_config_init(&config, MEMORY, &(struct proto_counts){ 1, 1, REQUESTS });
+	proto_config_init(&config, MEMORY, &(struct proto_counts){
+		.nps = 1, .sps = 1, .net_buffers = REQUESTS });
 	ret = mshare_create(REGION, &o, &rig->region);
 	if (!ret)
 		ret = mshare_populate(rig->region, 0, MEMORY);

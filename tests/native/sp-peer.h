@@ -375,7 +375,8 @@ static inline void region_make(void)
 	struct arena_config config;
 	void *addr;
 
-	proto_config_init(&config, o.length, &(struct proto_counts){ nps, 1, SLOTS });
+	proto_config_init(&config, o.length, &(struct proto_counts){
+		.nps = nps, .sps = 1, .net_buffers = SLOTS });
 	if (mshare_create(REGION, &o, &region) || mshare_populate(region, 0, o.length) ||
 	    mshare_attach(region, &addr) || arena_layout_make(&layout, &config))
 		bail("cannot make a region");

@@ -80,6 +80,13 @@ refused arenad "--limit: 0 is not a number from 1 to 1000000000" --disk d=/a --l
 refused arenad "--limit: 1K is not a size from 64K to 1T" --disk d=/a --limit d=bytes=1K
 refused arenad "--limit: 0 is not a number from 1 to 1000000" --disk d=/a \
 	--limit d=connections=0
+refused arenad "--disk-memory: there is no export e before it" --disk d=/a --disk-memory e=1G
+refused arenad "--disk-memory: d is not NAME=BYTES" --disk d=/a --disk-memory d
+for size in 0 3K 513G x; do
+	refused arenad "--disk-memory: $size is not a size from 4K to 512G" --disk d=/a \
+		--disk-memory "d=$size"
+done
+refused arenad "--np-memory: 0 is not a size from 4K to 512G" --np-memory 0
 refused arenad "--default-export: there is no export e before it" --disk d=/a --default-export e
 refused arenad "--no-disk: wait is none of hide, refuse" --disk d=/a --no-disk d=wait
 refused arenad "--no-disk: there is no export e before it" --disk d=/a --no-disk e=hide
@@ -162,6 +169,47 @@ done <<-END
 	4K --nps 1
 	2M --nps 3 --np-buffers 300
 END
+
+# The options of an export follow the disk.
+disks=(--size 512M --page-size 4K --disk "d=$(disk d 4M)" --disk "e=$(disk e 4M)")
+for least in "--np-memory:--np-memory=9M" "--disk-memory:--disk-memory=e=9M"; do
+	option=${least#*:}
+	arenad_run "${disks[@]}" "$option"
+	arenad_wait
+	is "arenad ends with status 1 if ${option%9M}9M is too small a part" "$status" 1
+	ok "arenad says that ${option%9M}9M is too small" says "${least%%:*}: 9216 KiB are too few"
+	enough=$(sed -n 's/.* needs \([0-9]*K\)$/\1/p' "$tmp/log")
+	arenad_start "${disks[@]}" "${option%9M}$enough"
+	arenad_stop
+	is "the size that arenad then says is needed is enough: ${option%9M}$enough" "$status" 0
+done
+arenad_run "${disks[@]}" --disk-memory e=500M
+arenad_wait
+is "arenad ends with status 1 if a disk has nearly all of the region" "$status" 1
+ok "arenad says how large the region has to be for a large part" says "they need"
+arenad_start "${disks[@]}" --disk-memory d=100M --disk-memory e=100M --np-memory 100M
+ok "arenad warns of memory that the given parts leave to no process" \
+	says "--np-memory and --disk-memory leave 212 MiB of the region to no process"
+arenad_stop
+arenad_start "${disks[@]}" --verbose --np-memory 80M --disk-memory e=300M
+# has_part PROCESS MIB: it has this much of the region, but for the edges of its buffers
+has_part()
+{
+	local part
+
+	part=$(sed -n "s/.*: $1 .*gets \([0-9]*\) MiB of the region/\1/p" "$tmp/log")
+	echo "$1 has $part MiB"
+	[ "$part" -le "$2" ] && [ "$part" -ge "$(($2 - 4))" ]
+}
+ok "the network process has the part that --np-memory names" has_part "arena-np 0" 80
+ok "the storage process of an export has the part that --disk-memory names" has_part "arena-sp 1" 300
+ok "a storage process without --disk-memory has what the others leave" has_part "arena-sp 0" 132
+for name in d e; do
+	ok "disk $name, whose part has a size of its own, is written and read" \
+		"$BUILD/tests/native/nbd-many" "${address%:*}" "${address##*:}" "$name" 4 across
+done
+arenad_stop
+is "arenad ends with status 0 after parts of given sizes" "$status" 0
 
 arenad_start --np-buffers 16380 --size 512M --disk "d=$(disk d 4M)"
 arenad_stop

@@ -34,7 +34,8 @@ static void open_arena(void)
 				   .page_size = 4096, .backend = MSHARE_BACKEND_MEMFD };
 	struct arena_config c;
 
-	proto_config_init(&c, BYTES, &(struct proto_counts){ 1, PEERS, REQUESTS });
+	proto_config_init(&c, BYTES, &(struct proto_counts){
+		.nps = 1, .sps = PEERS, .net_buffers = REQUESTS });
 	o.config = &c;
 	must(!arena_create(NULL, &o, &np.arena));
 	layout = arena_layout(np.arena);

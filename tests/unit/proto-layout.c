@@ -22,7 +22,8 @@ static void make_of(uint64_t length, uint32_t nps, uint32_t sps, uint32_t net_bu
 {
 	struct arena_config c;
 
-	proto_config_init(&c, length, &(struct proto_counts){ nps, sps, net_buffers });
+	proto_config_init(&c, length, &(struct proto_counts){
+		.nps = nps, .sps = sps, .net_buffers = net_buffers });
 	is(arena_layout_make(&layout, &c), 0,
 	   "a layout for %u NPs, %u SPs and %u network buffers is made", nps, sps, net_buffers);
 }
@@ -131,7 +132,8 @@ static int make_in_pages(uint64_t page, uint64_t length, uint32_t nps, uint32_t 
 {
 	struct arena_config c;
 
-	proto_config_init(&c, length, &(struct proto_counts){ nps, sps, 64 });
+	proto_config_init(&c, length, &(struct proto_counts){
+		.nps = nps, .sps = sps, .net_buffers = 64 });
 	proto_config_align(&c, page);
 	return arena_layout_make(&layout, &c);
 }
@@ -172,6 +174,74 @@ static void test_least(uint32_t nps, uint32_t sps)
 	   "%llu MiB are too few for %u NPs and %u SPs", (unsigned long long)mib, nps, sps);
 }
 
+static uint64_t end_of(uint32_t role)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < layout.n_groups; i++)
+		if (layout.group[i].role == role)
+			end = layout.group[i].offset +
+			      (uint64_t)layout.group[i].buffer_size * layout.group[i].count;
+	return end;
+}
+
+static uint64_t start_of(uint32_t role)
+{
+	return layout.group[arena_layout_find(&layout, role, ARENA_USE_CONTROL, 0)].offset;
+}
+
+/* Makes a layout of 1 GiB for two NPs and three SPs, in pages of 2 MiB. */
+static int make_parts(uint64_t np, uint64_t first, uint64_t second, uint64_t third)
+{
+	const struct proto_counts n = { 2, 3, 64, np << 20, { first << 20, second << 20,
+							      third << 20 } };
+	struct arena_config c;
+
+	proto_config_init(&c, 1ULL << 30, &n);
+	proto_config_align(&c, 2ULL << 20);
+	return arena_layout_make(&layout, &c);
+}
+
+static void test_given_parts(void)
+{
+	uint64_t mib = 1ULL << 20;
+
+	is(make_parts(101, 0, 401, 0), 0, "an NP of 101 MiB and an SP of 401 MiB have a layout");
+	ok(views_are_apart(2 * mib, 2, 3), "parts of given sizes have pages of their own");
+	is(start_of(PROTO_ROLE_NP(1)), 102 * mib, "the part of an NP is rounded up to whole pages");
+	is(start_of(PROTO_ROLE_SP(0)), 204 * mib, "each NP has a part of the given size");
+	is(start_of(PROTO_ROLE_SP(2)) - start_of(PROTO_ROLE_SP(1)), 402 * mib,
+	   "the part of an SP is rounded up to whole pages");
+	is(start_of(PROTO_ROLE_SP(1)) - start_of(PROTO_ROLE_SP(0)), 208 * mib,
+	   "SPs without a given size divide what the others leave");
+	is(make_parts(0, 200, 200, 200), 0, "all SPs may have parts of given sizes");
+	is(start_of(PROTO_ROLE_SP(0)), 424 * mib,
+	   "the NPs have what the SPs leave if these all have given sizes");
+	is(make_parts(100, 200, 200, 200), 0, "NPs and SPs may leave a part of the region");
+	ok(end_of(PROTO_ROLE_SP(2)) <= 800 * mib, "what is left belongs to nobody");
+	is(make_parts(0, 20, 0, 0), -ENOSPC, "a part that is too small for an SP is refused");
+	is(make_parts(20, 0, 0, 0), -ENOSPC, "a part that is too small for an NP is refused");
+	is(make_parts(0, 1000, 0, 0), -ENOSPC,
+	   "a part that leaves too little to others is refused");
+}
+
+/* Each smallest part is enough, and less is not. */
+static void test_least_parts(void)
+{
+	const struct proto_counts n = { .nps = 2, .sps = 3, .net_buffers = 64 };
+	struct arena_config c;
+	uint64_t np, sp;
+
+	proto_config_init(&c, 1ULL << 30, &n);
+	proto_config_align(&c, 2ULL << 20);
+	np = proto_least_bytes(&c, PROTO_CLASS_NP) >> 20;
+	sp = proto_least_bytes(&c, PROTO_CLASS_SP) >> 20;
+	is(make_parts(np, sp, 0, 0), 0, "the smallest parts, %u and %u MiB, are enough",
+	   (unsigned int)np, (unsigned int)sp);
+	is(make_parts(np - 2, sp, 0, 0), -ENOSPC, "a page less is not enough for an NP");
+	is(make_parts(np, sp - 2, 0, 0), -ENOSPC, "a page less is not enough for an SP");
+}
+
 int main(void)
 {
 	test_counts(LENGTH, 1, 1, 2);
@@ -192,6 +262,8 @@ int main(void)
 	test_least(1, 12);
 	test_least(3, 5);
 	test_least(PROTO_MAX_NPS, PROTO_MAX_SPS);
+	test_given_parts();
+	test_least_parts();
 	is(make_in_pages(1ULL << 30, 8ULL << 30, 1, 8), -ENOSPC,
 	   "8 GiB in pages of 1 GiB are too few for an NP and 8 SPs");
 	return done_testing();

@@ -38,7 +38,8 @@ static struct arena *make(void)
 	};
 	struct arena *a;
 
-	proto_config_init(&config, BYTES, &(struct proto_counts){ 1, 2, 64 });
+	proto_config_init(&config, BYTES, &(struct proto_counts){
+		.nps = 1, .sps = 2, .net_buffers = 64 });
 	if (arena_create(NAME, &options, &a))
 		bail("cannot make a region");
 	return a;
@@ -51,7 +52,8 @@ static int layout_fd(void)
 	static struct arena_layout l;
 	int fd;
 
-	proto_config_init(&config, BYTES, &(struct proto_counts){ 1, 2, 64 });
+	proto_config_init(&config, BYTES, &(struct proto_counts){
+		.nps = 1, .sps = 2, .net_buffers = 64 });
 	fd = arena_layout_make(&l, &config) ? -1 : arena_layout_seal(&l);
 	if (fd < 0)
 		bail("cannot make a layout");

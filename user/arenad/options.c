@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <common/options.h>
+#include <common/parse.h>
 #include <errno.h>
 #include <exports/limit.h>
 #include <inttypes.h>
@@ -90,6 +91,21 @@ static int take_limit(void *values, char *text, struct option_error *error)
 	return limit_parse(rest, &limit, error);
 }
 
+static int take_disk_memory(void *values, char *text, struct option_error *error)
+{
+	struct arenad_options *o = values;
+	unsigned int i;
+	char *rest = export_set_take(&o->exports, text, "NAME=BYTES", &i, error);
+	uint64_t bytes;
+
+	if (!rest)
+		return -EINVAL;
+	if (parse_size(rest, &bytes) || bytes < MIN_SIZE || bytes > MAX_SIZE)
+		return option_refuse(error, "%s is not a size from 4K to 512G", rest);
+	o->disk[i].memory = bytes;
+	return 0;
+}
+
 static int take_user(struct user *user, const char *name, struct option_error *error)
 {
 	return user_find(name, user) ? option_refuse(error, "there is no user %s", name) : 0;
@@ -162,6 +178,10 @@ static const struct option_rule rules[] = {
 	  .argument = "NAME=iops=N,bytes=SIZE,connections=N",
 	  .help = "requests a second, bytes a second and clients at a time of the export NAME; "
 		  "each may be left out (no limit)" },
+	{ .name = "disk-memory", .kind = OPTION_OTHER, .take = take_disk_memory,
+	  .argument = "NAME=BYTES",
+	  .help = "part of the region for buffers of the disk of the export NAME (disks without "
+		  "this option divide what remains)" },
 	{ .name = "disk-backend", .kind = OPTION_WORD, FIELD(disk_backend),
 	  .words = backend_names, .argument = "WHAT",
 	  .help = "how arena-sp uses disks: nvme, block, file or auto: the first of them that "
@@ -189,6 +209,10 @@ static const struct option_rule rules[] = {
 	{ .name = "cpus", .kind = OPTION_OTHER, .take = take_cpus, .argument = "WHICH",
 	  .help = "bind each process to a CPU that fits (auto), to CPUs of a list like "
 		  "np0=2,sp0=3-5, or to none (none)" },
+	{ .name = "np-memory", .kind = OPTION_SIZE, FIELD(np_memory), .min = MIN_SIZE,
+	  .max = MAX_SIZE, .argument = "BYTES",
+	  .help = "part of the region for each network process, most of it for payloads of "
+		  "writes (all have a fifth of the region together)" },
 	{ .name = "np-buffers", .kind = OPTION_NUMBER, FIELD(np_buffers),
 	  .min = MIN_BUFFERS, .max = MAX_BUFFERS, .argument = "N",
 	  .help = "requests in flight at once in a network process, over all of its clients "

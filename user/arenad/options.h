@@ -44,11 +44,13 @@ enum arenad_backend {
  * @path: path of the block device or file
  * @is_readonly: it is not written
  * @limit: limits of the export, as they were given, or NULL
+ * @memory: bytes of the region that its SP gets, 0 for an equal part
  */
 struct arenad_disk {
 	const char *path;
 	bool is_readonly;
 	const char *limit;
+	uint64_t memory;
 };
 
 /**
@@ -66,6 +68,7 @@ struct arenad_disk {
  * @disk_backend: enum backend_kind, for all disks
  * @nps: number of NPs
  * @cpus: to which CPUs the processes are bound
+ * @np_memory: bytes of the region that each NP gets, 0 for the usual part
  * @np_buffers: number of requests in flight in an NP, over all of its clients
  * @connections_max: greatest number of clients of an NP at a time
  * @client_connections_max: greatest number of connections of one client to an NP, 0 for no limit
@@ -104,6 +107,7 @@ struct arenad_options {
 	unsigned int disk_backend;
 	uint32_t nps;
 	struct cpus_options cpus;
+	uint64_t np_memory;
 	uint32_t np_buffers;
 	uint32_t connections_max;
 	uint32_t client_connections_max;

@@ -159,6 +159,7 @@ static int share_out(const struct arenad_options *o, struct mshare *m,
 	}
 	arena_layout_write(base, l);
 	log_info("region %s lies at %p", o->region, base);
+	roles_log(o, l);
 	ret = mshare_detach(m);
 	return ret ? ret : roles_make_views(o, m, l);
 }
@@ -193,6 +194,9 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 			  mo->page_size / 1024);
 		return -EINVAL;
 	}
+	ret = roles_check_parts(o, mo->page_size);
+	if (ret)
+		return ret;
 	ret = roles_lay_out(o, mo->page_size, l);
 	if (ret)
 		return layout_error(o, mo->page_size, ret);

@@ -24,6 +24,20 @@ struct arenad_options;
 int roles_lay_out(const struct arenad_options *o, uint64_t page_size, struct arena_layout *l);
 
 /**
+ * roles_check_parts() - find parts of a given size that are too small for their processes
+ * @o: command line
+ * @page_size: as for roles_lay_out()
+ *
+ * It logs its errors, with the size that is enough, and warns of memory that no process gets.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int roles_check_parts(const struct arenad_options *o, uint64_t page_size);
+
+/** roles_log() - say how large the part of each process is, as a debug message */
+void roles_log(const struct arenad_options *o, const struct arena_layout *l);
+
+/**
  * roles_least_size() - how large a region has to be for so many processes and buffers
  * @o: command line, of which the size does not matter
  * @page_size: as for roles_lay_out()

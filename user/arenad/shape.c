@@ -22,6 +22,7 @@ static void write_region(FILE *f, const struct arenad_options *o)
 	fprintf(f, "--region %s\n--backend %s\n", o->region, backend_text(o->backend));
 	fprintf(f, "--size %" PRIu64 "\n--page-size %" PRIu64 "\n", o->size, o->page_size);
 	fprintf(f, "--nps %u\n--np-buffers %u\n", o->nps, o->np_buffers);
+	fprintf(f, "--np-memory %" PRIu64 "\n", o->np_memory);
 	fprintf(f, "--transport %s\n", proto_transport_words[o->transport]);
 	fprintf(f, "--np-user %s\n", o->np_user.name ? o->np_user.name : "none");
 	fprintf(f, "--sp-user %s\n", o->sp_user.name ? o->sp_user.name : "none");
@@ -37,8 +38,11 @@ char *shape_text(const struct arenad_options *o)
 		return NULL;
 	write_region(f, o);
 	fprintf(f, "--tls %s\n", o->tls ? "allow or require" : "off");
-	for (unsigned int i = 0; i < o->exports.n; i++)
+	for (unsigned int i = 0; i < o->exports.n; i++) {
 		fprintf(f, "--disk %s=%s\n", o->exports.export[i].label, o->disk[i].path);
+		fprintf(f, "--disk-memory %s=%" PRIu64 "\n", o->exports.export[i].label,
+			o->disk[i].memory);
+	}
 	for (unsigned int i = 0; i < o->listen.n; i++)
 		fprintf(f, "--listen %s\n", o->listen.place[i].text);
 	fprintf(f, "--reuse-port %s\n", o->listen.reuse_port ? "yes" : "no");

@@ -20,51 +20,74 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 	return (n + to - 1) / to * to;
 }
 
-/*
- * Return: how much memory each process of a class needs. It needs channels with the processes of
- * the other class, whose buffers lie at multiples of their size, its groups of known sizes, and
- * longest extents.
- */
-static uint64_t needs(const struct arena_config *c, uint32_t class, uint32_t others)
+static uint64_t max_u64(uint64_t a, uint64_t b)
 {
-	const struct arena_class_config *cc = &c->classes[class];
-	uint64_t parts = cc->parts ? cc->parts : 1;
-	uint64_t bytes = arena_control_bytes(c->channel_entries) * (others + 1ULL);
-
-	for (uint32_t i = 0; cc->group[i].count; i++)
-		bytes += parts * round_up(cc->group[i].buffer_size * cc->group[i].count, PAGE);
-	return bytes + parts * c->longest_extent;
+	return a > b ? a : b;
 }
 
 /*
  * The layout lies in the part of the first NP, in pages of its own unless they are large, see
  * struct arena_config. All NPs get parts of one size.
  */
-static uint64_t least_of_nps(const struct arena_config *c, uint32_t nps, uint32_t sps)
+static uint64_t layout_bytes(const struct arena_config *c, uint32_t class)
 {
-	uint64_t layout = round_up(sizeof(struct arena_layout),
-				   c->align <= PAGE_2M ? c->align : PAGE);
-
-	return nps * round_up(layout + needs(c, PROTO_CLASS_NP, sps), c->align);
+	if (class != PROTO_CLASS_NP)
+		return 0;
+	return round_up(sizeof(struct arena_layout), c->align <= PAGE_2M ? c->align : PAGE);
 }
 
-static uint64_t least_of_sps(const struct arena_config *c, uint32_t nps, uint32_t sps)
+/*
+ * A process needs channels with the processes of the other class, whose buffers lie at multiples of
+ * their size, its groups of known sizes, and longest extents.
+ */
+uint64_t proto_least_bytes(const struct arena_config *c, uint32_t class)
 {
-	return sps * round_up(needs(c, PROTO_CLASS_SP, nps), c->align);
+	const struct arena_class_config *cc = &c->classes[class];
+	uint32_t others = c->classes[PROTO_CLASS_NP + PROTO_CLASS_SP - class].processes;
+	uint64_t parts = cc->parts ? cc->parts : 1;
+	uint64_t bytes = arena_control_bytes(c->channel_entries) * (others + 1ULL);
+
+	for (uint32_t i = 0; cc->group[i].count; i++)
+		bytes += parts * round_up(cc->group[i].buffer_size * cc->group[i].count, PAGE);
+	return round_up(layout_bytes(c, class) + bytes + parts * c->longest_extent, c->align);
 }
 
-/* The NPs get a fifth of the region in whole pages. If it is small, all get what they need. */
+static uint64_t least_of_sps(const struct arena_config *c)
+{
+	const struct arena_class_config *cc = &c->classes[PROTO_CLASS_SP];
+	uint64_t least = proto_least_bytes(c, PROTO_CLASS_SP), bytes = 0;
+
+	for (uint32_t i = 0; i < cc->processes; i++)
+		bytes += max_u64(cc->each[i], least);
+	return bytes;
+}
+
+static bool all_sps_have_parts(const struct arena_config *c)
+{
+	const struct arena_class_config *cc = &c->classes[PROTO_CLASS_SP];
+
+	for (uint32_t i = 0; i < cc->processes; i++)
+		if (!cc->each[i])
+			return false;
+	return true;
+}
+
+/*
+ * The NPs get what was asked for, or else what the SPs leave if each of these has a given part, or
+ * else a fifth of the region. If it is small, all get what they need.
+ */
 static uint64_t bytes_of_nps(const struct arena_config *c)
 {
-	uint32_t nps = c->classes[PROTO_CLASS_NP].processes;
-	uint32_t sps = c->classes[PROTO_CLASS_SP].processes;
-	uint64_t least = least_of_nps(c, nps, sps), others = least_of_sps(c, nps, sps);
-	uint64_t bytes = c->length / 5;
+	const struct arena_class_config *cc = &c->classes[PROTO_CLASS_NP];
+	uint64_t least = cc->processes * proto_least_bytes(c, PROTO_CLASS_NP);
+	uint64_t others = least_of_sps(c), bytes = c->length / 5;
 
-	if (bytes + others > c->length)
+	if (cc->each[0])
+		return cc->processes * cc->each[0];
+	if (bytes + others > c->length || all_sps_have_parts(c))
 		bytes = c->length > others ? c->length - others : 0;
-	bytes -= bytes % (nps * c->align);
-	return bytes > least ? bytes : least;
+	bytes -= bytes % (cc->processes * c->align);
+	return max_u64(bytes, least);
 }
 
 /* The rings of a channel must hold a whole window. */
@@ -87,7 +110,6 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 	*c = (struct arena_config){
 		.size = sizeof(*c),
 		.length = length,
-		.align = PAGE,
 		/* The longest request need not begin on a buffer's boundary. */
 		.longest_extent = PROTO_MAX_BYTES + PROTO_DISK_BUFFER,
 		.channel_entries = entries_for(proto_window(n->net_buffers)),
@@ -111,7 +133,11 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 			},
 		},
 	};
-	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c);
+	for (uint32_t i = 0; i < n->nps; i++)
+		c->classes[PROTO_CLASS_NP].each[i] = n->np_bytes;
+	for (uint32_t i = 0; i < n->sps; i++)
+		c->classes[PROTO_CLASS_SP].each[i] = n->sp_bytes[i];
+	proto_config_align(c, PAGE);
 }
 
 int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_use use)
@@ -119,9 +145,17 @@ int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_u
 	return arena_layout_find(l, PROTO_ROLE_NP(i), use, 0);
 }
 
+static void round_each(struct arena_class_config *class, uint64_t page_size)
+{
+	for (uint32_t i = 0; i < class->processes; i++)
+		class->each[i] = round_up(class->each[i], page_size);
+}
+
 void proto_config_align(struct arena_config *c, uint64_t page_size)
 {
 	c->align = page_size;
+	round_each(&c->classes[PROTO_CLASS_NP], page_size);
+	round_each(&c->classes[PROTO_CLASS_SP], page_size);
 	c->classes[PROTO_CLASS_NP].bytes = bytes_of_nps(c);
 }
 

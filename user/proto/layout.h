@@ -65,11 +65,15 @@ enum proto_use {
  * @nps: number of network processes
  * @sps: number of storage processes
  * @net_buffers: network buffers of each NP, as many as requests that it serves at a time
+ * @np_bytes: bytes of the part of each NP, 0 for the usual part
+ * @sp_bytes: bytes of the part of each SP; those with 0 divide equally what the others leave
  */
 struct proto_counts {
 	uint32_t nps;
 	uint32_t sps;
 	uint32_t net_buffers;
+	uint64_t np_bytes;
+	uint64_t sp_bytes[PROTO_MAX_SPS];
 };
 
 /**
@@ -78,8 +82,9 @@ struct proto_counts {
  * @length: bytes of the region that have memory
  * @n: how many processes and buffers there are
  *
- * A fifth of the region belongs to the NPs (4 GiB of 20), or less or more if all processes cannot
- * work with that; the rest belongs to the SPs, each of which divides its part among the NPs.
+ * Unless @n says otherwise, a fifth of the region belongs to the NPs (4 GiB of 20), or less or more
+ * if all processes cannot work with that; the rest belongs to the SPs, each of which divides its
+ * part among the NPs. If @n says it of all SPs, and not of the NPs, these have the rest.
  */
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n);
 
@@ -99,9 +104,21 @@ int proto_group_of_np(const struct arena_layout *l, unsigned int i, enum proto_u
  * @page_size: bytes of the region's pages
  *
  * Then no page has two writers, and each role can have a view (arena_make_view()). The layout has
- * pages of its own where pages are not larger than 2 MiB.
+ * pages of its own where pages are not larger than 2 MiB. Parts of a given size are made larger
+ * until they are whole pages.
  */
 void proto_config_align(struct arena_config *c, uint64_t page_size);
+
+/**
+ * proto_least_bytes() - the smallest part with which a process can work
+ * @c: filled by proto_config_init(), and by proto_config_align() if that is called
+ * @class: PROTO_CLASS_NP or PROTO_CLASS_SP
+ *
+ * The part of each NP has room for the layout, which lies in that of the first one.
+ *
+ * Return: bytes, a multiple of @c->align.
+ */
+uint64_t proto_least_bytes(const struct arena_config *c, uint32_t class);
 
 /**
  * proto_groups_of_sp() - how many groups SP @i has for each NP
