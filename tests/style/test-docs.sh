@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Goal: no line of a document is longer than 100 columns, links lead to files and headings
-# that exist, and each function and test that documents name exists.
+# that exist, each function and test that documents name exists, and what they say of an attack or
+# a failure names its test.
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -49,16 +50,31 @@ missing_functions()
 	done
 }
 
-# missing_tests FILE: the tests that the file names, as `unit/NAME`, and that do not exist
+# The folders of tests, as an alternative of a regular expression.
+folders=$(find tests -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | paste -sd '|')
+
+# missing_tests DOCUMENT...: what the documents name between backquotes as a file or folder of tests,
+# as in `unit/NAME`, `tests/unit/NAME.c` or `native/test-*.sh`, and that does not exist
 missing_tests()
 {
-	local name
+	local document name
 
-	# shellcheck disable=SC2016 # names are between backquotes
-	for name in $(grep -oE '`(native|system|unit|uapi|arena)/[a-z0-9-]+`' "$1" |
-			tr -d '`' | sort -u); do
-		[ -e "tests/$name.sh" ] || [ -e "tests/$name.c" ] || echo "$name"
-	done
+	while IFS=: read -r document name; do
+		name=${name//\`/}
+		name=tests/${name#tests/}
+		compgen -G "$name" >/dev/null || [ -e "$name.sh" ] || [ -e "$name.c" ] ||
+			echo "$document: $name"
+	done < <(grep -oHE "\`(tests/)?($folders)/[^\` ]*\`" "$@" | sort -u)
+}
+
+# untested DOCUMENT: the entries of its lists, which begin in bold, that name no test
+untested()
+{
+	awk 'function end() { if (entry && entry !~ /\*Tests?:\*/) print substr(entry, 1, 80); entry = "" }
+	     /^- / { end(); if (/^- \*\*/) entry = $0; next }
+	     /^ / && entry { entry = entry $0; next }
+	     { end() }
+	     END { end() }' "$1"
 }
 
 # none NAME COMMAND...: the command prints nothing; each line that it prints is a finding
@@ -81,6 +97,9 @@ cat docs/memory-model.md tests/model/* |
 	grep -oE '\b(arena|mshare|channel)_[a-z0-9_]*\(\)' >"$tmp/cited"
 none "each function of ours that memory-model.md and the models name exists" \
 	missing_functions "$tmp/cited"
-none "each test that threat-model.md names exists" missing_tests docs/threat-model.md
-none "each test that failures.md names exists" missing_tests docs/failures.md
+none "each test that a document names exists" missing_tests "${documents[@]}"
+ok "SECURITY.md names tests" grep -qE "($folders)/[a-z]" SECURITY.md
+for document in docs/threat-model.md docs/failures.md; do
+	none "each entry of $document names its test" untested "$document"
+done
 done_testing
