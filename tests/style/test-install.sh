@@ -6,7 +6,7 @@
 # timeout: 300
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires cc make setpriv
+requires cc make setpriv systemd-sysusers
 # shellcheck source=installed.sh
 . "$(dirname "$0")/installed.sh"
 
@@ -37,6 +37,19 @@ is "the examples are installed" "$(content "$to/share/doc/msharearena/examples")
 	"$(cd examples && find . -name . -o -name '*.c' | sort)"
 is "the documents are installed" "$(cd "$to/share/doc/msharearena" && echo *.md)" \
 	"$(cd docs && echo *.md)"
+
+# Users for the daemons, of which docs/install.md says how arenad is started with them.
+mkdir -p "$tmp/users/etc"
+ok "systemd-sysusers makes users of the installed file" \
+	systemd-sysusers --root="$tmp/users" "$to/lib/sysusers.d/msharearena.conf"
+read -r np sp < <(sed -n 's/^ *arenad --np-user \([^ ]*\) --sp-user \([^ ]*\) .*/\1 \2/p' docs/install.md)
+for user in "${np:-none}" "${sp:-none}"; do
+	ok "the user $user of docs/install.md is one of those" grep -q "^$user:" "$tmp/users/etc/passwd"
+done
+is "the installed file makes no other users" \
+	"$(cut -d : -f 1 "$tmp/users/etc/passwd" | sort | xargs)" "$np $sp"
+ok "the user of storage processes is in the group of disks" \
+	grep -qE "^disk:[^:]*:[^:]*:$sp\$" "$tmp/users/etc/group"
 
 # A prefix that holds files of other packages, as /usr does.
 others=(include/linux/other.h include/arena.h lib/libother.so.0 lib/pkgconfig/other.pc
