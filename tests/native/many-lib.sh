@@ -53,6 +53,41 @@ crowd_goes()
 	[ "$answer" = going ] || { echo "$1: $answer"; return 1; }
 }
 
+# crowds_watch SECONDS NAME=N...: watch the N busiest clients of each crowd so long; sets $slowest to
+# the slowest round in microseconds, and reports how long rounds took
+crowds_watch()
+{
+	local seconds=$1 of word rounds p50 p99 max
+
+	shift
+	slowest=0
+	for of; do
+		echo "watch $seconds ${of#*=}" >&"${crowd_in[${of%=*}]}"
+	done
+	for of; do
+		read -r -t $((seconds + 90)) -u "${crowd_out[${of%=*}]}" word rounds p50 p99 max
+		[ "$word" = watched ] || max=999999999
+		diag "$rounds rounds of $of clients in $seconds s: p50 $p50, p99 $p99, max $max us" \
+			>&"$report"
+		[ "$max" -le "$slowest" ] || slowest=$max
+	done
+}
+
+# none_waits SECONDS NAME=N...: true if no round of these clients took half of the time for which
+# somebody else does nothing. Another program may hold up the machine's disk for so long, but hardly
+# three times; a client that waits for the one that does nothing is late each time.
+none_waits()
+{
+	local i
+
+	for i in 1 2 3; do
+		crowds_watch "$@"
+		[ "$slowest" -ge $(($1 * 500000)) ] || return 0
+	done
+	echo "the slowest round took $slowest us"
+	return 1
+}
+
 # crowd_stop NAME: end it; $answer is "lost N wrong N"
 crowd_stop()
 {
@@ -68,4 +103,33 @@ crowd_stop()
 clients_of()
 {
 	counter "arena-np $1" connections
+}
+
+# unread_start N EXPORT: start N clients that ask for much and read nothing, until unread_stop
+unread_start()
+{
+	local i
+
+	rm -f "$tmp/unread.in"
+	mkfifo "$tmp/unread.in"
+	unread_pids=()
+	for ((i = 0; i < $1; i++)); do
+		: >"$tmp/unread.$i"
+		"$tools/nbd-unread" "${address%:*}" "${address##*:}" "$2" <"$tmp/unread.in" \
+			>"$tmp/unread.$i" &
+		unread_pids+=("$!")
+		at_exit end_process "$!"
+	done
+	exec {unread}>"$tmp/unread.in"
+	for ((i = 0; i < $1; i++)); do
+		ok "client $i of those that take nothing has asked for much" \
+			wait_for 30 grep -q asked "$tmp/unread.$i"
+	done
+}
+
+unread_stop()
+{
+	exec {unread}>&-
+	kill "${unread_pids[@]}"
+	wait "${unread_pids[@]}"
 }

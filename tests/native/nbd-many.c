@@ -11,16 +11,22 @@
  * say how many. Then it reads numbers from its input, and answers each number N by "going MS" when
  * N clients have done as many rounds more, or by "stuck N" with the number of those that have, if
  * that takes too long. MS is how long the slowest round that ended meanwhile took, in milliseconds.
+ *
+ * It answers "watch SECONDS N", after that time, by "watched ROUNDS P50 P99 MAX": the rounds that
+ * the N clients with most of them have ended meanwhile, and how long these took, in microseconds;
+ * MAX may be that of a round that has not ended.
+ *
  * At anything else it stops the clients and prints "lost N wrong N": how many lost their
  * connection, and how many read other data than they wrote.
  *
  * In the second form each client writes on one connection, and flushes and reads on another one. It
  * reports by TAP.
  */
-#include <common/clock.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "nbd-client.h"
 
@@ -29,17 +35,24 @@
 #define ROUNDS		200
 /* How long the rounds may take after which a client goes on. */
 #define STUCK_SECONDS	60
+/* Times are counted by their powers of two, and eight steps between them. */
+#define STEPS		8U
+#define TIMES		(32U * STEPS)
 
 enum outcome { GOOD, LOST, WRONG };
 
 /**
  * struct progress - what a client tells, in shared memory
  * @rounds: how many rounds it has done
- * @slowest_ms: the slowest of them since the program was last asked
+ * @slowest_us: the slowest of them since the program was last asked
+ * @began_us: when the round began that it is in
+ * @times: how many rounds took how long
  */
 struct progress {
 	volatile unsigned int rounds;
-	volatile unsigned int slowest_ms;
+	volatile unsigned int slowest_us;
+	volatile int64_t began_us;
+	volatile unsigned int times[TIMES];
 };
 
 /**
@@ -47,11 +60,13 @@ struct progress {
  * @pid: its process
  * @progress: of this client
  * @seen: its rounds when the program was last asked
+ * @times: its times then
  */
 struct client {
 	pid_t pid;
 	struct progress *progress;
 	unsigned int seen;
+	unsigned int times[TIMES];
 };
 
 static struct client client[CLIENTS_MAX];
@@ -76,12 +91,36 @@ static enum outcome go_round(int writer, int reader, uint64_t offset)
 	return memcmp(want, got, BLOCK) ? WRONG : GOOD;
 }
 
-static void count_round(struct progress *p, int64_t began_ms)
+static int64_t now_us(void)
 {
-	unsigned int ms = (unsigned int)(clock_ms() - began_ms);
+	struct timespec t;
 
-	if (ms > p->slowest_ms)
-		p->slowest_ms = ms;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static unsigned int time_index(unsigned int us)
+{
+	unsigned int shift = us < STEPS ? 0 : 28 - (unsigned int)__builtin_clz(us);
+
+	return shift * STEPS + (us >> shift);
+}
+
+/* The longest time that is counted at this index. */
+static unsigned int time_at(unsigned int index)
+{
+	unsigned int shift = index < 2 * STEPS ? 0 : index / STEPS - 1;
+
+	return ((index - shift * STEPS + 1) << shift) - 1;
+}
+
+static void count_round(struct progress *p)
+{
+	unsigned int us = (unsigned int)(now_us() - p->began_us);
+
+	if (us > p->slowest_us)
+		p->slowest_us = us;
+	p->times[time_index(us)]++;
 	p->rounds++;
 }
 
@@ -92,11 +131,10 @@ static enum outcome be_client(unsigned int i, int writer, int reader, unsigned i
 
 	seed += i;
 	for (unsigned int n = 0; n < rounds && outcome == GOOD; n++) {
-		int64_t began_ms = clock_ms();
-
+		client[i].progress->began_us = now_us();
 		outcome = go_round(writer, reader, base + random64() % (span / BLOCK) * BLOCK);
 		if (outcome == GOOD)
-			count_round(client[i].progress, began_ms);
+			count_round(client[i].progress);
 	}
 	return outcome;
 }
@@ -142,12 +180,22 @@ static unsigned int count_going(void)
 
 static unsigned int slowest_ms(void)
 {
-	unsigned int ms = 0;
+	unsigned int us = 0;
 
 	for (unsigned int i = 0; i < n_clients; i++)
-		if (client[i].progress->slowest_ms > ms)
-			ms = client[i].progress->slowest_ms;
-	return ms;
+		if (client[i].progress->slowest_us > us)
+			us = client[i].progress->slowest_us;
+	return us / 1000;
+}
+
+static void begin_watch(void)
+{
+	for (unsigned int i = 0; i < n_clients; i++) {
+		client[i].seen = client[i].progress->rounds;
+		client[i].progress->slowest_us = 0;
+		for (unsigned int t = 0; t < TIMES; t++)
+			client[i].times[t] = client[i].progress->times[t];
+	}
 }
 
 /* Return: how many clients go on, at most a minute later or when there are @wanted. */
@@ -155,10 +203,7 @@ static unsigned int wait_for_going(unsigned int wanted)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < n_clients; i++) {
-		client[i].seen = client[i].progress->rounds;
-		client[i].progress->slowest_ms = 0;
-	}
+	begin_watch();
 	for (int i = 0; i < STUCK_SECONDS * 20 && n < wanted; i++) {
 		usleep(50000);
 		n = count_going();
@@ -177,6 +222,76 @@ static void reply_to(unsigned int wanted, const char *word)
 	fflush(stdout);
 }
 
+static unsigned int rounds_of(const struct client *c)
+{
+	return c->progress->rounds - c->seen;
+}
+
+/* Return: is the client one of the @n with most rounds? */
+static bool is_among(const struct client *c, unsigned int n)
+{
+	unsigned int before = 0;
+
+	for (unsigned int i = 0; i < n_clients; i++)
+		before += rounds_of(&client[i]) > rounds_of(c) ||
+			  (rounds_of(&client[i]) == rounds_of(c) && &client[i] < c);
+	return before < n;
+}
+
+/**
+ * struct watched - the rounds of some clients
+ * @rounds: their number
+ * @max_us: how long the slowest one took
+ * @times: how many took how long
+ */
+struct watched {
+	unsigned int rounds;
+	unsigned int max_us;
+	unsigned int times[TIMES];
+};
+
+/* The round that a client is in counts, too: it may wait for ever. */
+static void add_client(struct watched *w, const struct client *c)
+{
+	unsigned int us = (unsigned int)(now_us() - c->progress->began_us);
+
+	if (us < c->progress->slowest_us)
+		us = c->progress->slowest_us;
+	if (us > w->max_us)
+		w->max_us = us;
+	for (unsigned int t = 0; t < TIMES; t++)
+		w->times[t] += c->progress->times[t] - c->times[t];
+	w->rounds += rounds_of(c);
+}
+
+static unsigned int percentile(const struct watched *w, unsigned int percent)
+{
+	uint64_t left = ((uint64_t)w->rounds * percent + 99) / 100;
+
+	for (unsigned int t = 0; t < TIMES; t++) {
+		if (w->times[t] >= left)
+			return time_at(t) < w->max_us ? time_at(t) : w->max_us;
+		left -= w->times[t];
+	}
+	return w->max_us;
+}
+
+static void watch(unsigned int seconds, unsigned int n)
+{
+	struct watched w = { 0 };
+	bool among[CLIENTS_MAX];
+
+	begin_watch();
+	sleep(seconds);
+	for (unsigned int i = 0; i < n_clients; i++)
+		among[i] = is_among(&client[i], n);
+	for (unsigned int i = 0; i < n_clients; i++)
+		if (among[i])
+			add_client(&w, &client[i]);
+	printf("watched %u %u %u %u\n", w.rounds, percentile(&w, 50), percentile(&w, 99), w.max_us);
+	fflush(stdout);
+}
+
 /* A client that was still at work has neither lost its connection nor read wrong data. */
 static void stop_all(void)
 {
@@ -192,14 +307,28 @@ static void stop_all(void)
 	printf("lost %u wrong %u\n", n[LOST], n[WRONG]);
 }
 
+/* Return: was that a question? */
+static bool take_question(const char *line)
+{
+	unsigned int seconds, n;
+
+	if (sscanf(line, "watch %u %u", &seconds, &n) == 2)
+		watch(seconds, n);
+	else if (line[0] >= '0' && line[0] <= '9')
+		reply_to((unsigned int)atoi(line), "going");
+	else
+		return false;
+	return true;
+}
+
 static int be_asked(void)
 {
-	unsigned int wanted;
+	char line[64];
 
 	start_all(false);
 	reply_to(n_clients, "ready");
-	while (scanf("%u", &wanted) == 1)
-		reply_to(wanted, "going");
+	while (fgets(line, sizeof(line), stdin) && take_question(line))
+		;
 	stop_all();
 	return 0;
 }
