@@ -157,7 +157,8 @@ boot()
 	esac
 	tests/vm/vm --kernel "$kernel" "${options[@]}" \
 		--timeout "$limit" --name "$name" --out "$results" -- \
-		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" NPS="${NPS:-}" tests/harness.sh --module /out "${programs[@]}" || status=$?
+		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" NPS="${NPS:-}" SPS="${SPS:-}" \
+		tests/harness.sh --module /out "${programs[@]}" || status=$?
 	[ ! -e "build/vm-logs/$name/first-console.log" ] || echo "$name" >"$results/early-death"
 	{
 		# The tests' own failures (1) are counted where they happened.

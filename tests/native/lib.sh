@@ -60,34 +60,69 @@ disk()
 # Where arenad listens; a test that needs other options sets them.
 listen=(--listen 127.0.0.1:0)
 
-# How many network processes arenad starts where a test does not say it. A test whose subject does
-# not depend on it may set another default; NPS=2 in the environment tries all of them with two.
-: "${NPS:=1}"
+# How many network and storage processes arenad starts at least. A test that needs a number sets it,
+# and says why; NPS and SPS in the environment try all others with other numbers.
+: "${NPS:=2}" "${SPS:=2}"
 
-# default_size ARGUMENT...: print a size of the region that suffices for these arguments and one
-# network process, and less than arenad's own, because arenad clears the memory at each start
-default_size()
+# beside N: make the N'th small disk that the clients of a test do not use, and print its path
+beside()
 {
-	local disks
+	local path
 
-	disks=$(printf '%s\n' "$@" | grep -c '^--disk\(=\|$\)')
-	[ "$disks" -gt 4 ] && echo 1G || echo 256M
+	path=$(disk "beside$1" 4M)
+	# arenad, or its processes, may run as somebody else.
+	chmod 666 "$path"
+	echo "$path"
 }
 
-# for_nps ARGUMENT...: set $arguments to these, with a region that is large enough for $NPS network
-# processes
-for_nps()
+# add_disks: add disks to $arguments until there are $SPS
+add_disks()
 {
-	local i size
+	local i n
+
+	n=$(printf '%s\n' "${arguments[@]}" | grep -c '^--disk\(=\|$\)')
+	for ((i = n; i < SPS; i++)); do
+		arguments+=(--disk "beside$i=$(beside "$i")")
+	done
+	# Less than arenad's own size, because arenad clears the memory at each start.
+	size=$([ "$n" -gt 4 ] && echo 1G || echo 256M)
+}
+
+# value_of OPTION: print the last value that $arguments have for the option
+value_of()
+{
+	local i value=
+
+	for ((i = 1; i < ${#arguments[@]}; i++)); do
+		[ "${arguments[i - 1]}" != "$1" ] || value=${arguments[i]}
+	done
+	echo "$value"
+}
+
+# add_nps: without --nps there are $NPS network processes, each of which has as much of the region as
+# a single one would have
+add_nps()
+{
+	local nps given=$size
+
+	nps=$(value_of --nps)
+	size=$(value_of --size)
+	if [ -z "$nps" ]; then
+		arguments+=(--nps "$NPS")
+		[ -z "$size" ] || arguments+=(--size $(($(numfmt --from=iec "$size") * NPS)))
+	fi
+	[[ $backend != memfd || -n $size ]] ||
+		arguments+=(--size $(($(numfmt --from=iec "$given") * ${nps:-$NPS})))
+}
+
+# complete ARGUMENT...: set $arguments to these, and to what the defaults of this library add
+complete()
+{
+	local size
 
 	arguments=("$@")
-	[[ $backend != memfd || " $* " == *" --size"* ]] ||
-		arguments=(--size "$(default_size "$@")" "$@")
-	for ((i = 1; i < ${#arguments[@]}; i++)); do
-		[ "${arguments[i - 1]}" = --size ] || continue
-		size=$(numfmt --from=iec "${arguments[i]}") &&
-			arguments[i]=$((size * NPS))
-	done
+	add_disks
+	add_nps
 }
 
 # arenad_run ARGUMENT...: run arenad in the background; its log and output are in $tmp
@@ -95,9 +130,8 @@ arenad_run()
 {
 	local arguments=()
 
-	for_nps "$@"
-	arenad_command=(arenad --region test --backend "$backend" "${listen[@]}" --nps "$NPS"
-		"${arguments[@]}")
+	complete "$@"
+	arenad_command=(arenad --region test --backend "$backend" "${listen[@]}" "${arguments[@]}")
 	: >"$tmp/log"
 	arenad_again
 }
@@ -137,10 +171,12 @@ arenad_wait()
 	arenad_pid=''
 }
 
+# arenad_stop: end arenad; if it does not end well, the report has what it said last
 arenad_stop()
 {
 	kill -TERM "$arenad_pid"
 	arenad_wait
+	[ "$status" = 0 ] || tail -n 15 "$tmp/log" | cut -c 1-200 | sed 's/^/# /'
 }
 
 # children PROGRAM: print the ids of arenad's processes of that name, also of those that it has

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: standard streams that are closed, full or have no reader do not end a process, and
 # no line of the log is written to a disk or into the region instead.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

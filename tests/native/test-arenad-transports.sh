@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: the daemons serve a disk with every transport and every way of waiting that arenad's
 # command line offers, and both processes use what it says.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdcopy
@@ -17,7 +16,7 @@ serve()
 
 	arenad_start --size 256M --disk "d=$path" --transport "$1" --wait "$2"
 	is "$with: the processes have the options of arenad" \
-		"$(pgrep -c -P "$arenad_pid" -f -- "$with")" $((NPS + 1))
+		"$(pgrep -c -P "$arenad_pid" -f -- "arena-[ns]p .*$with")" $((NPS + SPS))
 	ok "$with: nbdcopy writes an image" nbdcopy --flush "$tmp/image" "nbd://$address/d"
 	ok "$with: nbdcopy reads it" nbdcopy "nbd://$address/d" "$tmp/back"
 	ok "$with: nbdcopy read what it had written" cmp "$tmp/image" "$tmp/back"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: arenad on a memfd needs no privilege, and an SP works without registered buffers
 # if it may not lock enough memory to register them.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires setpriv nbdcopy prlimit
@@ -11,6 +10,8 @@ requires setpriv nbdcopy prlimit
 path=$(disk d 32M)
 chmod 755 "$tmp"
 chown 12345 "$path"
+RUNTIME_DIRECTORY=$tmp/of-user
+install -d -o 12345 "$RUNTIME_DIRECTORY"
 head -c 32M /dev/urandom >"$tmp/image"
 
 # A function of this name runs arenad as an ordinary user.

@@ -3,7 +3,6 @@
 # Goal: an export that a client may not use looks to it as one that does not exist, whatever it asks
 # with; rules of networks and of identities hold together; the log says what was refused and why;
 # and the empty name is the default export where there is one.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo nbdsh psktool
@@ -101,10 +100,10 @@ arenad_start "${exports[@]:0:4}" --default-export local
 ok "the empty name is the default export that was chosen" eval \
 	"nbdinfo --json 'nbd://$address' | grep -q '\"export-name\": \"local\"'"
 arenad_stop
-arenad_start "${exports[@]:0:2}"
+SPS=1 arenad_start "${exports[@]:0:2}"
 is "the empty name is the only export" "$(nbdinfo --size "nbd://$address")" 1048576
 arenad_stop
-arenad_start "${exports[@]:0:2}" --allow open=192.0.2.1
+SPS=1 arenad_start "${exports[@]:0:2}" --allow open=192.0.2.1
 ok "a default export that a client may not use does not exist for it" eval \
 	"! nbdinfo --size 'nbd://$address' 2>'$tmp/error'"
 arenad_stop

@@ -3,7 +3,6 @@
 # Goal: a disk that grew or shrank is told to new clients, and established ones keep the size that
 # they were told; a read-only export is not written; and where an export may be without a disk, the
 # death of its storage process, or a disk that is not there, leaves the other exports in service.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo nbdsh python3 qemu-io

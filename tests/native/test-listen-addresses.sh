@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: arenad listens on each kind of TCP address, and clients of another machine reach it at this
 # address and at no other one.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=net-lib.sh

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: arenad and arena-np serve the sockets that systemd passes to them, by name or all of them,
 # say what is wrong with others, and leave the sockets as they were when they end.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=np-lib.sh
 . "$(dirname "$0")/np-lib.sh"
 requires systemd-socket-activate nbdinfo python3
@@ -10,7 +9,8 @@ requires systemd-socket-activate nbdinfo python3
 disk=$(disk d 4M)
 one=$(free_port)
 socket=$tmp/disk.sock
-server=(arenad --region test --backend memfd --disk "d=$disk")
+server=(arenad --region test --backend memfd --size 512M --nps 2 --disk "d=$disk"
+	--disk "e=$(disk e 4M)")
 ended() { gone "$arenad_pid"; }
 
 # activate OPTION... -- COMMAND...: run the command by systemd-socket-activate in the background
@@ -36,13 +36,13 @@ has_socket()
 {
 	local sp control
 
-	sp=$(children arena-sp)
+	sp=$(children arena-sp | head -n 1)
 	control=$(tr '\0' '\n' <"/proc/$sp/cmdline" | sed -n '/^--control-fd$/{n;p}')
 	find "/proc/$sp/fd" -lname 'socket:*' ! -name "$control" | grep .
 }
 not_ok "the storage process has not inherited a listening socket" has_socket
 not_ok "the network process has no LISTEN_FDS in its environment" \
-	grep -qz ^LISTEN_ "/proc/$(children arena-np)/environ"
+	grep -qz ^LISTEN_ "/proc/$(children arena-np | head -n 1)/environ"
 arenad_stop
 is "arenad ends with status 0 after it was started by a client" "$status" 0
 ok "arenad leaves the file of a socket that systemd has made" test -S "$socket"

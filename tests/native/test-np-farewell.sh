@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: a client gets every reply that is due, whichever way it ends; see nbd-farewell.c. A send
 # without a copy waits for the client by itself, so that it hides half of what may go wrong.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=np-lib.sh
 . "$(dirname "$0")/np-lib.sh"
 

@@ -28,13 +28,13 @@ run()
 }
 
 run registered
-is "the storage process registers its buffers by default" "$(counter arena-sp fixed_buffers)" 1
+is "the storage process registers its buffers by default" "$(counter "arena-sp 0" fixed_buffers)" 1
 arenad_stop
 is "arenad ends with status 0 after requests with registered buffers" "$status" 0
 
 run plain --no-fixed-buffers
 is "--no-fixed-buffers: the storage process does not register its buffers" \
-	"$(counter arena-sp fixed_buffers)" 0
+	"$(counter "arena-sp 0" fixed_buffers)" 0
 arenad_stop
 is "arenad ends with status 0 after requests with buffers that are not registered" "$status" 0
 

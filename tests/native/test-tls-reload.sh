@@ -3,7 +3,6 @@
 # Goal: SIGHUP makes arenad read the files of TLS again: new clients are served with the new ones by
 # every arena-np, sessions go on, files that are bad change nothing, and the signal ends no process
 # at any moment.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=tls-lib.sh

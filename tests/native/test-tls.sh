@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: clients that this project did not write encrypt by X.509 certificates and by pre-shared
 # keys; those who may not, or who try to do without, are refused; and nobody waits for a handshake.
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires certtool psktool nbdinfo nbdcopy qemu-img gnutls-cli python3

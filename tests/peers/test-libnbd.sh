@@ -78,7 +78,9 @@ busy()
 sys.stdout.buffer.write(b"".join(struct.pack(">Q", i) for i in range(0, int(sys.argv[1]) << 20, 8)))
 ' "$2" >"$tmp/$1.img"
 	listen=(--listen "unix:$tmp/$1")
-	arenad_start --size 128M --page-size 4K --disk "d=$tmp/$1.img"
+	# Each has its own arenad, and two of these cannot have one disk beside it.
+	SPS=1 RUNTIME_DIRECTORY=$tmp/run-$1 arenad_start --size 128M --page-size 4K \
+		--disk "d=$tmp/$1.img"
 	at_exit end_process "$arenad_pid"
 	timeout 120 "$libnbd/$1" "$tmp/$1" >"$tmp/$1.out" 2>&1 &
 	job[$1]=$!

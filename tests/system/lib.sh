@@ -12,6 +12,14 @@ PATH=$PATH:/sbin:/usr/sbin
 disk0=${VM_DISK0:?names a disk that may be overwritten}
 disk1=${VM_DISK1:?names a disk that may be overwritten}
 
+eval "beside_file() $(declare -f beside | tail -n +2)"
+# beside N: print a disk that the clients of a test do not use: the second NVMe disk, or a file
+beside()
+{
+	# shellcheck disable=SC2154 # of arenad_run
+	[[ " ${arguments[*]} " == *"=$disk1 "* ]] && beside_file "$1" || echo "$disk1"
+}
+
 # free_pages KB: print the number of free huge pages of this size
 free_pages()
 {

@@ -35,7 +35,7 @@ try()
 		--iodepth=8 --verify=md5 --verify_state_save=0
 	counters_refresh
 	is "with $name the SP's counter fixed_buffers is $fixed" \
-		"$(counter arena-sp fixed_buffers)" "$fixed"
+		"$(counter "arena-sp 0" fixed_buffers)" "$fixed"
 	arenad_stop
 	is "with $name arenad ends with status 0" "$status" 0
 	# The kernel frees an SP's ring and its registered buffers some time after its end.
@@ -46,8 +46,8 @@ fixed=1
 ! pins-by-mapping || fixed=0
 [ "$fixed" = 1 ] || diag "this kernel refuses to register buffers of a region: all are plain"
 # The machine has two pages of 1 GiB.
-NPS=1 try "1 GiB pages and registered buffers" "$fixed" --size 2G --page-size 1G
-NPS=1 try "1 GiB pages and plain buffers" 0 --size 2G --page-size 1G --no-fixed-buffers
+NPS=1 SPS=1 try "1 GiB pages and registered buffers" "$fixed" --size 2G --page-size 1G
+NPS=1 SPS=1 try "1 GiB pages and plain buffers" 0 --size 2G --page-size 1G --no-fixed-buffers
 pages_2m 192
 try "2 MiB pages and registered buffers" "$fixed" --size 384M --page-size 2M
 try "2 MiB pages and plain buffers" 0 --size 384M --page-size 2M --no-fixed-buffers

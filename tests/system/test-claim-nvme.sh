@@ -28,7 +28,7 @@ dmsetup suspend --nolockfs slow
 io "write -P 8 0 1M" >"$tmp/io" 2>&1 &
 writer=$!
 sleep 2
-kill -KILL "$(children arena-sp)"
+children arena-sp | xargs kill -KILL
 arenad_wait
 wait "$writer"
 

@@ -25,7 +25,7 @@ kill_while_writing()
 	io "write -P 8 0 4M" >"$tmp/io" 2>&1 &
 	writer=$!
 	sleep 2
-	kill -KILL "$(children arena-sp)"
+	children arena-sp | xargs kill -KILL
 	arenad_wait
 	wait "$writer"
 }

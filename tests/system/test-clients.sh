@@ -3,7 +3,6 @@
 # Goal: on the module and two NVMe disks real clients write, read and verify; NP and SPs work
 # on views of their own and copy no byte.
 # timeout: 400
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo nbdcopy fio qemu-img qemu-io

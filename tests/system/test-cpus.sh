@@ -8,6 +8,8 @@
 # shellcheck disable=SC2016 # the conditions are for eval
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# The numbers of pages at each node are those of the processes that are named.
+NPS=1 SPS=1
 requires nbdcopy
 
 [ -d /sys/devices/system/node/node1 ] || skip_all "needs a machine with two NUMA nodes"

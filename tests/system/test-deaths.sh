@@ -46,7 +46,7 @@ ok "the new arenad names the option --replace" says "--replace"
 start --replace
 ok "arenad with --replace serves clients" nbdinfo "nbd://$address/one"
 size=$((384 * NPS)) pages=$((128 * NPS))
-arenad --region more --backend module --size "${size}M" --nps "$NPS" --disk "two=$disk1" \
+arenad --region more --backend module --size "${size}M" --nps "$NPS" --disk "two=$(disk two 64M)" \
 	--listen 127.0.0.1:0 >/dev/null 2>"$tmp/more"
 is "arenad ends with status 1 if another one has the huge pages that it needs" $? 1
 ok "arenad says that it waits for huge pages, how many it needs and how many are free" grep -q \

@@ -4,7 +4,6 @@
 # virtual machine for ever, as if somebody could make room.
 # Method: a disk of scsi_debug is deleted by sysfs while arena-sp has it open.
 # vm: once
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdsh

@@ -5,6 +5,8 @@
 # Method: a device of device mapper is suspended, so that it holds what it is given, and resumed.
 # timeout: 240
 # vm: once
+# shellcheck disable=SC2034 # for lib.sh: the network process that is killed has the client
+NPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires qemu-io

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: on the module hostile clients do not disturb others.
 # timeout: 300
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo

@@ -42,8 +42,8 @@ for way in nvme block; do
 	ios=$(($(counter arena-sp reads) + $(counter arena-sp writes) - ios))
 	ok "$way: the disk interrupts for less than one in ten of $ios reads and writes" \
 		test $(($(interrupts) - before)) -lt $((ios / 10))
-	is "$way: arena-sp used this backend" "$(counter arena-sp backend)" "$way"
-	is "$way: arena-sp asked the disk for completions" "$(counter arena-sp iopoll)" 1
+	is "$way: arena-sp used this backend" "$(counter "arena-sp 0" backend)" "$way"
+	is "$way: arena-sp asked the disk for completions" "$(counter "arena-sp 0" iopoll)" 1
 	is "$way: no request failed" "$(counter arena-sp errors)" 0
 	arenad_stop
 	is "$way: arenad ends with status 0" "$status" 0

@@ -5,7 +5,6 @@
 # has disconnected and connected again.
 # vm: once
 # timeout: 400
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbd-client mkfs.ext4 fsck.ext4 mkfs.xfs xfs_repair fio blkdiscard fstrim

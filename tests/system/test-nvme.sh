@@ -28,7 +28,7 @@ serve()
 ends()
 {
 	counters_refresh
-	is "$name: arena-sp serves the disk by the backend $1" "$(counter arena-sp backend)" "$1"
+	is "$name: arena-sp serves the disk by the backend $1" "$(counter "arena-sp 0" backend)" "$1"
 	is "$name: no request failed" "$(counter arena-sp errors)" 0
 	is "$name: arena-sp counted no bad message of the network process" \
 		"$(counter arena-sp bad_messages)" 0

@@ -41,7 +41,7 @@ serve()
 	arenad_start --size 128M --page-size 2M --disk "one=$2" --disk-backend "$3"
 	resize_checks "$1" "nbd://$address/one" "$4"
 	counters_refresh
-	is "$1: arena-sp has served it by the backend $3" "$(counter arena-sp backend)" "$3"
+	is "$1: arena-sp has served it by the backend $3" "$(counter "arena-sp 0" backend)" "$3"
 	arenad_stop
 	is "$1: arenad ends with status 0 after its device has changed its size" "$status" 0
 }

@@ -86,7 +86,7 @@ arenad_wait
 is "arenad ends with status 1 when one of two storage processes was killed" "$status" 1
 ok "all huge pages are free after processes of several kinds were killed" wait_for 20 pages_back
 
-start --nps 3 --disk "one=$disk0"
+start --nps 3 --size 384M --disk "one=$disk0"
 ok "three network processes serve one disk" copies one
 counters_refresh
 ok "each of three network processes has had a client" spread 3
@@ -95,7 +95,7 @@ is "arenad ends with status 0 after three network processes" "$status" 0
 
 start --disk "one=$disk0" --disk "two=$disk1" --disk "three=$disk2"
 for name in one two three; do
-	ok "one network process serves disk $name of three" copies $name
+	ok "clients reach disk $name of three" copies $name
 done
 arenad_stop
 is "arenad ends with status 0 after three storage processes" "$status" 0
@@ -133,7 +133,7 @@ a.pwrite(b"C" * 65536, 2 << 20)'
 			"$(clients_of $i)" "$((before[i] + 1))"
 	done
 	# So it cannot flush at its end.
-	kill -KILL "$(children arena-sp)"
+	children arena-sp | xargs kill -KILL
 	arenad_wait
 	wait_for 20 pages_back
 	echo 0 >"$null/power"

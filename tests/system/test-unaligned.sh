@@ -4,7 +4,6 @@
 # right bytes, with registered buffers and with plain ones.
 # timeout: 400
 # vm: once
-: "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -4,7 +4,7 @@
 # of their views under the I/O. They are promoted again, and no byte and no request is lost.
 # timeout: 300
 # shellcheck disable=SC2034 # for lib.sh: the machine has two pages of 1 GiB
-NPS=1
+NPS=1 SPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires fio
