@@ -6,7 +6,7 @@
 # that nobody shares, of the CPUs that this machine has.
 # shellcheck disable=SC2016 # the conditions are for eval
 # shellcheck disable=SC2034 # for lib.sh: a machine of two CPUs has room for two processes
-NPS=1
+NPS=1 SPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires taskset nbdsh

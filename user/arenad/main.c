@@ -175,7 +175,8 @@ int main(int argc, char **argv)
 	arenad_supervise_hold_signals();
 	status = command_keep(&command, argv);
 	if (status) {
-		log_error("cannot keep the command line: %s", strerror(-status));
+		log_error("cannot keep the command line: %s%s", strerror(-status),
+			  status == -ENOENT ? "; /proc is needed" : "");
 		return ARENAD_EXIT_ERROR;
 	}
 	arenad_options_parse(&options, argc, argv);

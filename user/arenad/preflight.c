@@ -21,7 +21,7 @@ static int check_program(const struct arenad_options *o, const char *name)
 	int ret = program_path(o, name, path);
 
 	if (ret) {
-		log_error("cannot find arenad's own folder (%s): /proc is needed, or --bindir",
+		log_error("cannot find arenad's own folder (%s): /proc is needed",
 			  strerror(-ret));
 		return ret;
 	}

@@ -75,7 +75,7 @@ int disk_identity(const char *path, char text[DISK_IDENTITY_SIZE])
 	if (stat(path, &st))
 		return -errno;
 	if (S_ISREG(st.st_mode)) {
-		strcpy(text, "file");
+		snprintf(text, DISK_IDENTITY_SIZE, "file");
 		return 0;
 	}
 	if (!S_ISBLK(st.st_mode) && !S_ISCHR(st.st_mode))

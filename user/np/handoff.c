@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,7 +48,7 @@ static void for_each(struct np *np, void (*f)(struct conn *c))
 
 static void forget(struct handoff *h)
 {
-	free(h->conn);
+	free((void *)h->conn);
 	free(h->left);
 	h->conn = NULL;
 	h->left = NULL;
@@ -373,7 +374,7 @@ static void begin_to_send(struct np *np)
 	h->n = 0;
 	h->at = 0;
 	h->has_sent_conn = false;
-	h->conn = calloc(np->conns.n + 1, sizeof(struct conn *));
+	h->conn = (struct conn **)calloc(np->conns.n + 1, sizeof(*h->conn));
 	if (!h->conn) {
 		handoff_give_up(np, "no memory");
 		return;
@@ -406,7 +407,7 @@ static int send_conn(struct np *np, const struct conn *c)
 	const char *identity = link_identity(&c->socket);
 	struct handoff *h = &np->handoff;
 	size_t name = strlen(e->name), who = strlen(identity);
-	char texts[2 * HANDOFF_TEXT_MAX];
+	char texts[2 * HANDOFF_TEXT_MAX + 1];
 	union handoff_any any = { .conn = {
 		.head.type = HANDOFF_CONN,
 		.number = c->number,
@@ -422,8 +423,7 @@ static int send_conn(struct np *np, const struct conn *c)
 
 	if (name > HANDOFF_TEXT_MAX || who > HANDOFF_TEXT_MAX)
 		return -ENAMETOOLONG;
-	memcpy(texts, e->name, name);
-	memcpy(texts + name, identity, who);
+	snprintf(texts, sizeof(texts), "%s%s", e->name, identity);
 	return handoff_send(h->fd, &any, texts, name + who, c->socket.fd);
 }
 

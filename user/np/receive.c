@@ -127,6 +127,8 @@ static struct arena_buf buf_of(const struct receive *rx, const struct plan_piece
 	case PLAN_GUESS:
 		return rx->spare[p->nth];
 	default:
+		/* Only a request whose payload is received has such a piece in its plan. */
+		assert(rx->request);
 		return rx->request->buf;
 	}
 }
