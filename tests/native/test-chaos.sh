@@ -11,18 +11,23 @@
 . "$(dirname "$0")/../chaos/chaos-lib.sh"
 
 seed=${SEED:-$RANDOM}
-diag "seed $seed"
 mkdir "$tmp/run"
-chaos_plan 12 "$seed" >"$tmp/run/actions"
+# Some of them find a process that is dead already.
+: >"$tmp/run/actions"
+until [ "$(grep -c kill-sp "$tmp/run/actions")" -ge 6 ]; do
+	seed=$((seed + 1))
+	chaos_plan 12 "$seed" >"$tmp/run/actions"
+done
+diag "seed $seed"
 chaos_start
 ok "clients lose nothing while connections are cut and processes are stopped and killed" \
 	chaos_run "$tmp/run" "$seed"
 diag "$verdict"
 ok "connections were cut, and the server has closed some itself" \
 	eval '[ "$(verdict_of cut)" -gt 0 ] && [ "$(verdict_of closed)" -gt 0 ]'
-ok "storage processes were killed, and their requests were sent again" \
-	eval '[ "$(grep -c "arena-sp .* was killed" "$tmp/log")" -ge 4 ] &&
-		[ "$(counter arena-np replays)" -gt 0 ]'
+ok "storage processes were killed, and requests waited for their successors" \
+	eval '[ "$(grep -c "arena-sp .* was killed" "$tmp/log")" -ge 2 ] &&
+		grep -q "requests wait for another one" "$tmp/log"'
 ok "writes that were not acknowledged were sent again" [ "$(verdict_of sent-again)" -gt 0 ]
 
 plant=$BUILD/tests/native/inside/plant.so

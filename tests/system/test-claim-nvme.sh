@@ -22,7 +22,7 @@ io()
 
 # The region of a killed process keeps its memory as long as the disk uses it.
 pages_2m 160
-arenad_start --size 128M --page-size 2M --disk "one=$target_disk" --disk-backend nvme
+arenad_start --hold 0 --size 128M --page-size 2M --disk "one=$target_disk" --disk-backend nvme
 ok "a write succeeds while the device works" io "write -P 7 0 1M"
 dmsetup suspend --nolockfs slow
 io "write -P 8 0 1M" >"$tmp/io" 2>&1 &

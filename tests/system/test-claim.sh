@@ -32,7 +32,7 @@ kill_while_writing()
 
 # The region of a killed process keeps its memory as long as the disk uses it.
 pages_2m 160
-arenad_start --size 128M --page-size 2M --disk one=/dev/mapper/slow
+arenad_start --hold 0 --size 128M --page-size 2M --disk one=/dev/mapper/slow
 ok "a write succeeds while the device works" io "write -P 7 0 4M"
 kill_while_writing
 arenad_run --size 128M --page-size 2M --disk one=/dev/mapper/slow
@@ -56,7 +56,7 @@ kill_started()
 	arenad_wait
 }
 
-arenad_start --size 128M --page-size 2M --disk one=/dev/mapper/slow
+arenad_start --hold 0 --size 128M --page-size 2M --disk one=/dev/mapper/slow
 kill_while_writing
 arenad_run --size 128M --page-size 2M --disk one=/dev/mapper/slow
 wait_for 30 says "waiting for up to"

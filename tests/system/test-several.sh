@@ -81,9 +81,13 @@ ok "clients that come then are served" copies one
 crowd_stop two
 ok "no client has read wrong data when a network process was killed" \
 	eval '[[ $answer == *"wrong 0" ]]'
-kill -KILL "$(children arena-sp | head -n 1)"
-arenad_wait
-is "arenad ends with status 1 when one of two storage processes was killed" "$status" 1
+pid=$(children arena-sp | head -n 1)
+kill -KILL "$pid"
+ok "a killed storage process of two is named" \
+	wait_for 30 says "arena-sp 0 (disk one) (process $pid) was killed"
+ok "clients of its disk are served by its successor" copies one
+arenad_stop
+is "arenad ends with status 0 after one of two storage processes was killed" "$status" 0
 ok "all huge pages are free after processes of several kinds were killed" wait_for 20 pages_back
 
 start --nps 3 --size 384M --disk "one=$disk0"
@@ -113,7 +117,7 @@ if modprobe null_blk nr_devices=0 && mkdir "$null"; then
 	echo 1 >"$null/memory_backed"
 	echo 64 >"$null/cache_size"
 	echo 1 >"$null/power"
-	start --nps 2 --disk one=/dev/nullb0
+	start --nps 2 --hold 0 --disk one=/dev/nullb0
 	ok "clients are told that a flush of one connection covers all connections" \
 		nbdinfo --can multi-conn "nbd://$address/one"
 	counters_refresh
