@@ -46,6 +46,7 @@ void reload_begin(struct reload *r, unsigned int np);
 
 /** reload_adopt() - go on with the files that an earlier arenad has read; -1 if TLS is off */
 void reload_adopt(struct reload *r, const struct arenad_options *o, int bundle);
+
 /** reload_give() - put the files into a control socket that is not one of @r->lines yet */
 void reload_give(const struct reload *r, int fd);
 

@@ -41,7 +41,7 @@ struct supervisor {
 	struct ready ready;
 };
 
-/* Who adopts the processes has to have what they have got. */
+/* An arenad that adopts the processes has to have what they have got. */
 static void reload(struct crew *c)
 {
 	if (!reload_read(c->reload))
