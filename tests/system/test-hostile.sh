@@ -10,7 +10,7 @@ pages_2m 128
 arenad_start --size 256M --page-size 2M --disk "one=$disk0"
 # These programs have clients of their own that verify what they write meanwhile.
 ok "clients that verify their data are not disturbed by hostile ones" \
-	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}"
+	"$BUILD/tests/native/nbd-hostile" "${address%:*}" "${address##*:}" one
 ok "clients that verify their data are not disturbed by greedy ones" \
 	"$BUILD/tests/native/nbd-greedy" "${address%:*}" "${address##*:}" one
 ok "a new client is served after hostile and greedy ones" nbdinfo "nbd://$address/one"
