@@ -22,6 +22,7 @@ arenad_again()
 {
 	: >"$tmp/out"
 	"${arenad_command[@]}" >"$tmp/out" 2<>"$tmp/log" &
+	# shellcheck disable=SC2034 # for lib.sh
 	arenad_pid=$!
 }
 

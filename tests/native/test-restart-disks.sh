@@ -100,7 +100,8 @@ start --hold 3 --no-disk d1=refuse
 crowd_start held d1 2
 for i in 1 2 3 4 5; do kill_process arena-sp 1; done
 # have_ended: do no clients of the crowd run any more?
-have_ended() { ! ps --ppid "${crowd_pid[held]}" -o stat= | grep -qv Z; }
+# A client that has ended and was not waited for is a zombie.
+have_ended() { ! pgrep --parent "${crowd_pid[held]}" --runstates D,R,S,T >/dev/null; }
 ok "clients end with an error when the storage process of their disk was given up" \
 	wait_for 60 have_ended
 crowd_stop held
