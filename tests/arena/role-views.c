@@ -505,7 +505,7 @@ static void test_refused(void)
 	if (arena_create(NULL, &o, &a))
 		bail("cannot make a region");
 	refuses(size, 0, -EINVAL);
-	refuses(size, 5000, -E2BIG);
+	refuses(size, 9000, -E2BIG);
 	refuses(mode, 0600, -EINVAL);
 	refuses(flags, MSHARE_UNNAMED, -EINVAL);
 	refuses(uid, 1, -EINVAL);

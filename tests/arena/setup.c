@@ -209,7 +209,7 @@ static void test_create_refuses(void)
 	struct arena_config none = { .size = 0 };
 
 	refuses(size, 0, -EINVAL);
-	refuses(size, 5000, -E2BIG);
+	refuses(size, 9000, -E2BIG);
 	refuses(role, ARENA_ROLE(0, 1), -ENOENT);
 	refuses(role, ARENA_ROLE(2, 0), -ENOENT);
 	refuses(view, "rw", -EINVAL);
