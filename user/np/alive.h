@@ -12,9 +12,9 @@
  * gave a newer time. So it does not matter for how long this process is stopped between any two of
  * these steps.
  *
- * An end is the client's FIN or RST, which the kernel has. If it does not come, because the client's
- * host or path has failed, a request that has waited for more than ALIVE_SILENT_SECONDS has the time
- * at which the last bytes came. Over UNIX sockets nothing tells that.
+ * An end is the client's FIN or RST, which the kernel has. If it does not come, because the
+ * client's host or path has failed, a request that has waited for more than ALIVE_SILENT_SECONDS
+ * has the time at which the last bytes came. Over UNIX sockets nothing tells that.
  *
  * A process that has no others beside it does not look: what it hands over is in order.
  *

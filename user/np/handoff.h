@@ -7,8 +7,9 @@
  *	   go on here, for one of them is of a version that the other one does not speak, or an SP
  *	   is not there for a while, that is the end of it.
  *	2. No client is accepted. Connections with which no successor could go on have
- *	   HANDOFF_LEAD_SECONDS to end, while all others are served: handshakes, TLS that this process seals, replies that the
- *	   client does not take, payloads that are thrown away, requests in pieces.
+ *	   HANDOFF_LEAD_SECONDS to end, while all others are served: handshakes, TLS that this
+ *	   process seals, replies that the client does not take, payloads that are thrown away,
+ *	   requests in pieces.
  *	3. Nothing more is received, and what is in flight is done. A client that holds this up for
  *	   HANDOFF_DRAIN_SECONDS is cut off; if an SP does, the process goes on.
  *	4. All connections are handed over, each as the socket, what was agreed on with the client,
