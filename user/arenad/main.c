@@ -121,15 +121,13 @@ static enum arenad_exit check(const struct arenad_options *o, const char *shape)
 	return ret ? ARENAD_EXIT_ERROR : ARENAD_EXIT_OK;
 }
 
-static enum arenad_exit run_in(struct node *n)
+static enum arenad_exit run_in(struct node *n, int lock)
 {
 	const struct arenad_options *o = n->options;
 	enum arenad_exit status = ARENAD_EXIT_ERROR;
 	char *shape = shape_text(o);
-	int lock = upgrade_take_lock();
 	struct runtime r;
 
-	n->is_same_process = lock >= 0;
 	if (!shape) {
 		log_error("there is no memory for the options");
 		return status;
@@ -167,7 +165,7 @@ int main(int argc, char **argv)
 		.options = &options, .command = &command, .cpus = &cpus, .layout = &layout,
 		.reload = &reload, .keep = &keep,
 	};
-	int status;
+	int status, lock;
 
 	start_program("arenad");
 	keep_descriptors();
@@ -182,7 +180,12 @@ int main(int argc, char **argv)
 	arenad_options_parse(&options, argc, argv);
 	if (options.verbose)
 		log_init("arenad", LOG_LEVEL_DEBUG);
-	status = run_in(&node);
+	lock = upgrade_take_lock();
+	node.is_same_process = lock >= 0;
+	/* The processes are then those that an earlier --replace has started. */
+	if (node.is_same_process)
+		options.replace = false;
+	status = run_in(&node, lock);
 	reload_close(&reload);
 	command_free(&command);
 	return status;
