@@ -171,8 +171,14 @@ bool replace_ended(struct crew *c, unsigned int i)
 	struct replacement *r = &c->replacement;
 	struct child old = c->child[i];
 
-	if (!r->is_on || r->i != i || child_reap(&r->child))
+	if (!r->is_on || r->i != i)
 		return false;
+	if (child_reap(&r->child)) {
+		log_error("%s is not replaced: process %d, too, has ended", c->name[i],
+			  r->child.pid);
+		forget(r);
+		return false;
+	}
 	if (old.status == CHILD_STATUS_UNKNOWN || !old.status)
 		log_info("%s was replaced: process %d by process %d", c->name[i], old.pid,
 			 r->child.pid);
