@@ -12,6 +12,7 @@
 
 #include "crew.h"
 #include "options.h"
+#include "own_fd.h"
 #include "reload.h"
 #include "state.h"
 
@@ -205,7 +206,9 @@ static void go_without(struct keep *k, struct state *s, int err)
 
 static struct keeper find_keeper(const struct identity *who)
 {
-	struct keeper found = { .pid = who->pid, .pidfd = identity_open(who), .line = -1 };
+	struct keeper found = {
+		.pid = who->pid, .pidfd = own_fd(identity_open(who)), .line = -1,
+	};
 
 	return found.pidfd < 0 ? KEEPER_NONE : found;
 }

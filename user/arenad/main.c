@@ -48,14 +48,18 @@ static int prepare(struct node *n, struct mshare **region)
 	return ret;
 }
 
-/* Sockets that were passed to this arenad, too, are those that it adopts. */
+/*
+ * Sockets that were passed to this arenad, too, are those that it adopts. Nothing is passed to the
+ * same process: what now has the number of such a socket is something else.
+ */
 static int take_over(struct node *n, struct mshare **region)
 {
 	const struct arenad_options *o = n->options;
 	struct state *s = n->earlier;
 	int ret;
 
-	listen_forget(&o->listen);
+	if (!n->is_same_process)
+		listen_forget(&o->listen);
 	ret = cpus_plan(o, n->cpus);
 	if (!ret)
 		ret = adopt_descriptors(s);
