@@ -55,7 +55,7 @@ static void upgrade_if_kept(const struct supervisor *sv)
 	const struct keep *k = sv->node->keep;
 
 	if (k->keeper.pidfd >= 0 && k->is_ready)
-		upgrade(sv->node->command, k->runtime);
+		upgrade(sv->node->command, k->runtime, k->keeper.pidfd);
 	else
 		log_error("SIGUSR2: %s, so nothing is replaced",
 			  k->is_ready ? "there is no keeper" : "not all processes are ready yet");

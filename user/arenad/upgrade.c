@@ -78,10 +78,23 @@ static int leave_lock(int lock)
 	return fcntl(lock, F_SETFD, 0) || setenv(LOCK_VARIABLE, text, 1) ? -errno : 0;
 }
 
-void upgrade(const struct command *c, const struct runtime *r)
+/* It may have ended while the new version was asked. */
+static int check_keeper(int keeper)
+{
+	struct pollfd fd = { .fd = keeper, .events = POLLIN };
+
+	if (poll(&fd, 1, 0) <= 0)
+		return 0;
+	log_error("the keeper has ended meanwhile: send SIGUSR2 again when there is another one");
+	return -ESRCH;
+}
+
+void upgrade(const struct command *c, const struct runtime *r, int keeper)
 {
 	int ret = ask(c);
 
+	if (!ret)
+		ret = check_keeper(keeper);
 	if (!ret)
 		ret = leave_lock(r->lock);
 	if (!ret) {

@@ -17,10 +17,11 @@ struct runtime;
  * upgrade() - execute the program that now is where this one was
  * @c: the command by which this one was started
  * @r: folder of the state, with the lock, which stays locked
+ * @keeper: pidfd of the keeper, without which nothing can be adopted
  *
  * It returns only if nothing has changed. The reason was logged.
  */
-void upgrade(const struct command *c, const struct runtime *r);
+void upgrade(const struct command *c, const struct runtime *r, int keeper);
 
 /**
  * upgrade_take_lock() - the locked file, if this program was executed by upgrade()
