@@ -40,15 +40,29 @@ counts()
 	[ "$(counter "$1" "$2")" = "$3" ]
 }
 
+has_taken() { counters_refresh; [ "$(counter "arena-sp 0" writes)" -gt "$1" ]; }
+
+# begin_write COMMAND...: run the command in the background, and wait until the first disk's storage
+# process has begun its write; sets $writer
+begin_write()
+{
+	local before
+
+	counters_refresh
+	before=$(counter "arena-sp 0" writes)
+	"$@" >"$tmp/writer" 2>&1 &
+	writer=$!
+	ok "arena-sp has taken a write for a disk that does nothing: ${*: -1}" \
+		wait_for 30 has_taken "$before"
+}
+
 pages_2m 128
 arenad_start --size 256M --page-size 2M --disk one=/dev/mapper/slow --disk "two=$disk1" \
 	--disk-timeout 4
 ok "the first disk works at first" io one "write -P 1 0 2M"
 ok "the second disk works at first" io two "write -P 2 0 2M"
 dmsetup suspend --nolockfs slow
-fails "write -P 3 1M 1M" &
-writer=$!
-sleep 1
+begin_write fails "write -P 3 1M 1M"
 ok "another disk goes on while one hangs" io two "write -P 4 0 2M" "read -P 4 0 2M"
 ok "a write that the disk does not end fails with EIO" wait "$writer"
 ok "arena-sp says that the disk hangs" says "disk /dev/mapper/slow hangs"
@@ -69,9 +83,7 @@ ok "the disk works again, and has what the late write had" \
 # The disk has a write of a network process that dies. Its successor must neither wait for the disk
 # nor use the payload that the disk still reads.
 dmsetup suspend --nolockfs slow
-io one "write -P 9 4M 1M" >/dev/null 2>&1 &
-writer=$!
-sleep 1
+begin_write io one "write -P 9 4M 1M"
 killed=$(children arena-np)
 kill -KILL "$killed"
 wait_for 30 gone "$killed"
@@ -90,9 +102,7 @@ ok "the disk serves clients of the successor" io one "write -P 13 0 8M" "read -P
 is "no message was bad" "$(counter arena-np bad_messages) $(counter arena-sp bad_messages)" "0 0"
 
 dmsetup suspend --nolockfs slow
-fails "write -P 8 0 1M" &
-writer=$!
-sleep 1
+begin_write fails "write -P 8 0 1M"
 arenad_stop
 is "arenad ends with status 0 on SIGTERM while a disk hangs" "$status" 0
 wait "$writer"

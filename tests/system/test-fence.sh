@@ -22,6 +22,18 @@ begin()
 }
 asked() { counters_refresh; [ "$(counter "arena-np $1" writes)" -gt "$2" ]; }
 writes_of() { counters_refresh; counter "arena-np $1" writes; }
+sp_lines() { grep -c '^arena-sp 0: counters' "$tmp/log"; }
+sp_has_printed() { [ "$(sp_lines)" -gt "$1" ]; }
+# sp_has_begun WRITES: the storage process has begun more writes than that. It is asked alone, as a
+# network process that is stopped prints nothing.
+sp_has_begun()
+{
+	local lines
+
+	lines=$(sp_lines)
+	kill -USR1 "$(children arena-sp)"
+	wait_for 15 sp_has_printed "$lines" && [ "$(counter arena-sp writes)" -gt "$1" ]
+}
 was_refused() { [ "$(outdated arena-np)" -ge 1 ]; }
 
 slow_disk
@@ -44,12 +56,14 @@ exec {new}>&-
 
 begin
 others=$(writes_of $((1 - old_np)))
+begun=$(counter arena-sp writes)
 stop_np "$old_np"
 ask_write "$old" 2 o
 exec {old}>&-
 dmsetup suspend --noflush --nolockfs slow
 ask_write "$new" 2 n
-sleep 1
+ok "the storage process has the newer write before the older one can come" \
+	wait_for 60 sp_has_begun "$begun"
 kill -CONT "$(np_pid "$old_np")"
 ok "the newer write waits for the disk when the older one comes" \
 	wait_for 60 asked $((1 - old_np)) "$others"

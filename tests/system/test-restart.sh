@@ -27,6 +27,7 @@ load()
 }
 io() { qemu-io -f raw -c "$2" "nbd://$address/$1"; }
 used() { counters_refresh && counter arena-sp used_buffers; }
+has_come() { counters_refresh; [ "$(counter "arena-sp 1" writes)" -gt "$before" ]; }
 has_all_buffers() { [ "$(used)" -le "$usual" ]; }
 
 slow_disk
@@ -52,10 +53,13 @@ counters_refresh
 is "the first disk was served by NVMe commands" "$(counter "arena-sp 0" backend)" nvme
 
 # The write is done by the dead process, and again by its successor.
+before=$(counter "arena-sp 1" writes)
 dmsetup suspend --nolockfs slow
 io two "write -P 7 40M 1M" >"$tmp/io" 2>&1 &
 writer=$!
-sleep 1
+ok "a write has come to the storage process whose disk hangs" wait_for 30 has_come
+# It gives the disk what it has taken before it prints its counters once more.
+counters_refresh
 kill -KILL "$(process_of arena-sp 1)"
 ok "clients of the other disk go on when a storage process was killed whose disk hangs" \
 	io one "write -P 8 40M 1M"
