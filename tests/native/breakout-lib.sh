@@ -102,6 +102,13 @@ read_tables()
 	read_table "$sp" by_sp what_sp
 }
 
+# has_attempts N: there are more than N for each program
+has_attempts()
+{
+	echo "${#by_np[@]} for arena-np, ${#by_sp[@]} for arena-sp"
+	[ "${#by_np[@]}" -gt "$1" ] && [ "${#by_sp[@]}" -gt "$1" ]
+}
+
 # can_be_tried BY: can such an attempt be made here?
 can_be_tried()
 {

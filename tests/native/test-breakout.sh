@@ -19,8 +19,7 @@ export BREAKOUT_DISK=$other
 
 BREAKOUT_LIVE=1 breakout_start '' --transport msg-ring "${options[@]}"
 read_tables
-ok "there are more than 30 attempts for each program" \
-	[ "${#by_np[@]}" -gt 30 ] && [ "${#by_sp[@]}" -gt 30 ]
+ok "there are more than 30 attempts for each program" has_attempts 30
 all_are_confined root root
 try_np_while_others_serve
 arenad_stop

@@ -22,8 +22,7 @@ chown games "$(realpath "$disk0")" "$(realpath "$disk1")"
 at_exit chown root "$(realpath "$disk0")" "$(realpath "$disk1")"
 BREAKOUT_LIVE=1 breakout_start '' --transport msg-ring "${users[@]}" "${options[@]}"
 read_tables
-ok "there are more than 40 attempts for each program" \
-	[ "${#by_np[@]}" -gt 40 ] && [ "${#by_sp[@]}" -gt 40 ]
+ok "there are more than 40 attempts for each program" has_attempts 40
 all_are_confined nobody games
 try_np_while_others_serve
 arenad_stop
