@@ -104,7 +104,6 @@ ok "a device whose errors have ended works again, without another process" \
 	io one "read -P 1 0 2M" "write -P 3 0 2M" "read -P 3 0 2M"
 arenad_stop
 is "arenad ends with status 0 after a device had errors" "$status" 0
-dmsetup remove slow
 
 null=/sys/kernel/config/nullb/nullb0
 null_end()
@@ -138,5 +137,7 @@ if modprobe null_blk nr_devices=0; then
 	ok "the null_blk device works again" io one "read -P 2 0 2M"
 	arenad_stop
 	is "arenad ends with status 0 after the null_blk device came back" "$status" 0
+else
+	skip "a null_blk device that comes back is served again" "this kernel has no null_blk"
 fi
 done_testing
