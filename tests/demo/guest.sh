@@ -30,6 +30,8 @@ name=demo
 began=$SECONDS
 tmp=$(mktemp -d)
 arenad='' loaded='' failed=0
+# By view: the first line of the log that its process may have written; 1 if it is not here.
+declare -A log_from=()
 # Each process has pages of its own, so these are not of 1 GiB.
 mib=512 nps=2 sps=2
 pool=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
@@ -233,13 +235,14 @@ files()
 }
 
 # landlock VIEW: what Landlock keeps the process from. /proc does not show it, so the process says
-# it in the log; its successor says it again.
+# it in the log; what its predecessor has said there does not count.
 landlock()
 {
 	local rules
 
-	rules=$(sed -n "s/^arena-${1%-*} ${1#*-}: .*sandbox: Landlock for \([a-zA-Z]*\).*: on$/\1/p" \
-		"$tmp/arenad.log" | sort -fu | paste -sd ,)
+	rules=$(tail -n "+${log_from[$1]:-1}" "$tmp/arenad.log" |
+		sed -n "s/^arena-${1%-*} ${1#*-}: .*sandbox: Landlock for \([a-zA-Z]*\).*: on$/\1/p" |
+		sort -fu | paste -sd ,)
 	echo "${rules:-nothing}"
 }
 
@@ -380,6 +383,7 @@ kill_np()
 
 	old=$(on_view np-0)
 	step "arena-np on view np-0, pid $old, is killed"
+	log_from[np-0]=$(($(wc -l <"$tmp/arenad.log") + 1))
 	killed=$(date +%s%N)
 	kill -KILL "$old"
 	check "another arena-np takes its place and its view" wait_for 30 is_replaced "$old"
