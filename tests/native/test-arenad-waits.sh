@@ -47,14 +47,14 @@ crowds_watch 2 d0=4 d1=4
 pid=$(children arena-sp | head -n 1)
 kill -STOP "$pid"
 ok "no client of a disk waits while the storage process of the other disk is stopped" \
-	none_waits 2 d1=4
+	none_waits 8 d1=4
 new_client d1 "the storage process of the other disk is stopped"
 ok "clients of a disk still go on after another client came" crowd_goes d1 4
 kill -CONT "$pid"
 ok "all clients of a disk go on when its storage process goes on" crowd_goes d0 4
 
 kill -STOP "$arenad_pid"
-ok "no client of either disk waits while arenad is stopped" none_waits 2 d0=4 d1=4
+ok "no client of either disk waits while arenad is stopped" none_waits 8 d0=4 d1=4
 new_client d0 "arenad is stopped"
 kill -CONT "$arenad_pid"
 
@@ -64,7 +64,7 @@ for i in 0 1; do
 	kill -STOP "$pid"
 	# Of the four clients of each disk two are at each network process, as they came in turn.
 	ok "no client of the other network process waits while network process $i is stopped" \
-		none_waits 2 d0=2 d1=2
+		none_waits 8 d0=2 d1=2
 	new_client d0 "network process $i is stopped"
 	new_client d1 "network process $i is stopped"
 	kill -CONT "$pid"
@@ -75,7 +75,7 @@ done
 # Clients of both network processes ask for all that they may have, and take nothing.
 unread_start 4 d0
 ok "no client of either disk waits while four clients of one of them take nothing" \
-	none_waits 2 d0=4 d1=4
+	none_waits 8 d0=4 d1=4
 unread_stop
 ok "all clients go on when those that took nothing have gone" crowd_goes d0 4
 

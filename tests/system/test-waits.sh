@@ -38,7 +38,7 @@ diag "while nobody is stopped:"
 crowds_watch 3 hangs=2 goes=2
 
 dmsetup suspend --noflush --nolockfs hangs
-ok "no client of either network process waits while another disk hangs" none_waits 6 goes=2
+ok "no client of either network process waits while another disk hangs" none_waits 8 goes=2
 ok "a new client of a disk is served while another disk hangs" \
 	timeout 90 nbdinfo --size "nbd://$address/goes"
 ok "a client may connect to a disk that hangs" \
@@ -50,7 +50,7 @@ ok "the clients of the disk go on when it goes on" crowd_goes hangs 2
 first=$(children arena-np | head -n 1)
 kill -STOP "$first"
 ok "no client of the other network process waits while one is stopped" \
-	none_waits 4 hangs=1 goes=1
+	none_waits 8 hangs=1 goes=1
 kill -CONT "$first"
 for name in hangs goes; do
 	ok "both clients of disk $name go on when the network process goes on" crowd_goes $name 2
@@ -58,13 +58,13 @@ done
 pid=$(children arena-sp | head -n 1)
 kill -STOP "$pid"
 ok "no client of a disk waits while the storage process of the other one is stopped" \
-	none_waits 4 goes=2
+	none_waits 8 goes=2
 kill -CONT "$pid"
 ok "both clients of the disk go on when its storage process goes on" crowd_goes hangs 2
 
 unread_start 4 hangs
 ok "no client of either disk waits while four clients of one of them take nothing" \
-	none_waits 4 hangs=2 goes=2
+	none_waits 8 hangs=2 goes=2
 unread_stop
 ok "both clients go on when those that took nothing have gone" crowd_goes hangs 2
 crowd_stop hangs
