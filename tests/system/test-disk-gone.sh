@@ -59,7 +59,8 @@ fails()
 }
 
 pages_2m 128
-arenad_start --size 256M --page-size 2M --disk "one=/dev/$name"
+# With --hold 0 no successor waits for the disk, so that arena-sp stays and answers by itself.
+arenad_start --size 256M --page-size 2M --disk "one=/dev/$name" --hold 0
 export DELETE=/sys/block/$name/device/delete
 ok "a SCSI disk is served until it is removed, and its client stays" \
 	eval "nbdsh -u nbd://$address/one -c \"\$(cat $tmp/client.py)\" >$tmp/said"
@@ -67,6 +68,9 @@ ok "a read of a disk that was removed fails with EIO" fails "read"
 ok "a write to a disk that was removed fails with EIO, and not with ENOSPC" fails "write"
 ok "a long write to a disk that was removed fails with EIO" fails "long write"
 ok "a write of zeroes to a disk that was removed fails with EIO" fails "zeroes"
+counters_refresh
+ok "arena-sp itself has answered each request of a disk that was removed with an error" \
+	test "$(counter "arena-sp 0" errors)" -ge 4
 arenad_stop
 is "arenad ends with status 0 after its disk was removed" "$status" 0
 done_testing
