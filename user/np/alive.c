@@ -50,10 +50,14 @@ static bool is_silent(struct conn *c, uint64_t complete_ns)
 	return ns && ns + limit_ns < complete_ns;
 }
 
-/* The time of the turn has passed when the socket is looked at. */
+/*
+ * The time has to be read before the socket is looked at: the process may be stopped in between,
+ * and the client may end and write newer data elsewhere.
+ */
 static void look(struct conn *c, uint64_t complete_ns)
 {
-	uint64_t ns = has_ended(c) || is_silent(c, complete_ns) ? came_ns(c) : np_turn_ns(c->np);
+	uint64_t now_ns = np_turn_ns(c->np);
+	uint64_t ns = has_ended(c) || is_silent(c, complete_ns) ? came_ns(c) : now_ns;
 
 	if (ns > c->alive_ns)
 		c->alive_ns = ns;

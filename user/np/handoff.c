@@ -86,7 +86,9 @@ void handoff_give_up(struct np *np, const char *why)
 	close(h->fd);
 	forget(h);
 	set_phase(np, HANDOFF_NONE);
-	conn_resume_all(np);
+	/* Else begin_turn() does it, when no disk reads payload of a predecessor any more. */
+	if (np->begin.is_over)
+		conn_resume_all(np);
 }
 
 /*
@@ -104,6 +106,8 @@ static bool speaks_with_all(const struct np *np, const struct handoff_ready *r)
 /* The successor has to find all SPs. Return: why it cannot go on now; or NULL. */
 static const char *fault_of(const struct np *np)
 {
+	if (!np->begin.is_over)
+		return "it does not serve clients yet";
 	for (unsigned int i = 0; i < np->n_peers; i++) {
 		const struct peer *peer = &np->peer[i];
 
