@@ -27,7 +27,7 @@ other_version()
 	local flags
 
 	read -ra flags <"$BUILD/obj/flags"
-	"${flags[@]}" -DSTATE_VERSION=2U -c -o "$tmp/state.o" user/arenad/state.c &&
+	"${flags[@]}" -DSTATE_VERSION=1000U -c -o "$tmp/state.o" user/arenad/state.c &&
 		"${flags[@]}" -o "$1" "$BUILD/obj/user/arenad/main.o" "$tmp/state.o" \
 			-Wl,--start-group "$BUILD/obj/parts-arenad.a" "$BUILD"/obj/lib*.a \
 			-Wl,--end-group -luring -lgnutls -lhwloc -lseccomp

@@ -187,6 +187,8 @@ void adopt_crew(struct crew *c, const struct state *s)
 	c->pairs = s->pairs;
 	c->lines = s->lines;
 	c->started = c->n;
+	/* Not those of what lies at the paths now, which may be other disks. */
+	memcpy(c->identity, s->identity, sizeof(c->identity));
 	for (unsigned int i = 0; i < c->nps; i++)
 		c->sockets[i] = s->sockets[i];
 	for (unsigned int i = 0; i < c->n; i++)
@@ -200,5 +202,4 @@ void adopt_crew(struct crew *c, const struct state *s)
 	log_info("arenad %s has adopted region %s and %u processes, which the arenad before it "
 		 "(process %d) has left", MSHAREARENA_VERSION, c->options->region, alive,
 		 (int)s->head.arenad.pid);
-	crew_learn_disks(c);
 }

@@ -84,13 +84,6 @@ static const char *disk_of(struct crew *c, unsigned int i)
 	return "";
 }
 
-void crew_learn_disks(struct crew *c)
-{
-	for (unsigned int i = c->nps; i < c->n; i++)
-		if (is_alive(c, i))
-			disk_of(c, i);
-}
-
 static int start_one(struct crew *c, unsigned int i, int ready_fd)
 {
 	struct program p = {

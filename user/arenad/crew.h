@@ -125,9 +125,6 @@ void crew_replace(struct crew *c, unsigned int i);
 /** crew_replace_sps() - replace all SPs, one after the other, unless requests would fail */
 void crew_replace_sps(struct crew *c);
 
-/** crew_learn_disks() - note which disks the SPs serve that another arenad has started */
-void crew_learn_disks(struct crew *c);
-
 /** crew_try_again() - start the SPs again that were given up */
 void crew_try_again(struct crew *c);
 

@@ -45,6 +45,7 @@ static void note_processes(struct state *s, const struct crew *c)
 {
 	s->head.nps = c->nps;
 	s->head.n = c->n;
+	memcpy(s->identity, c->identity, sizeof(s->identity));
 	for (unsigned int i = 0; i < c->n; i++) {
 		s->restart[i] = c->restart[i];
 		if (i >= c->started || c->child[i].pidfd < 0)

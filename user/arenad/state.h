@@ -8,6 +8,7 @@
 #ifndef ARENAD_STATE_H
 #define ARENAD_STATE_H
 
+#include <common/disk_identity.h>
 #include <listen/socket.h>
 #include <proto/layout.h>
 #include <stdbool.h>
@@ -27,7 +28,7 @@ struct runtime;
  * another one, for tests.
  */
 #ifndef STATE_VERSION
-#define STATE_VERSION	1U
+#define STATE_VERSION	2U
 #endif
 
 /* Bytes of a file at most. */
@@ -116,6 +117,7 @@ struct state_head {
  * @sockets: sockets of each NP
  * @pairs: the mailboxes
  * @lines: arenad's ends of the control sockets
+ * @identity: what tells the disk of each SP from another one; "" where nothing is known
  * @text: the texts of enum state_text, each with its NUL
  */
 struct state {
@@ -132,6 +134,7 @@ struct state {
 	struct listen_set sockets[PROTO_MAX_NPS];
 	struct pairs pairs;
 	struct lines lines;
+	char identity[PROTO_MAX_SPS][DISK_IDENTITY_SIZE];
 	char text[];
 };
 
