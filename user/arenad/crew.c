@@ -393,6 +393,15 @@ static void replace_next(struct crew *c)
 	}
 }
 
+/* Does replace_next() have something to do? */
+static bool is_next_due(const struct crew *c)
+{
+	for (unsigned int i = c->nps; i < c->started; i++)
+		if (c->is_old[i])
+			return !is_changing(c);
+	return false;
+}
+
 /* Its requests are not lost: the successor gets them again. */
 static void kill_if_late(struct crew *c, unsigned int i)
 {
@@ -471,6 +480,8 @@ int crew_wait_ms(const struct crew *c)
 	int ms = is_owing(c) || reload_is_owing(c->reload) ? RETRY_MS : -1;
 	int replacing = replace_wait_ms(c);
 
+	if (is_next_due(c))
+		return 0;
 	if (replacing >= 0 && (ms < 0 || replacing < ms))
 		ms = replacing;
 	ms = sooner(ms, &c->keep->restart);
