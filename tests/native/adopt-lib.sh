@@ -11,6 +11,15 @@ workers()
 }
 
 are_started() { [ "$(workers | wc -w)" = "$1" ]; }
+
+# are_replaced NPS SPS: do others run in the place of so many processes, since the log was emptied?
+are_replaced()
+{
+	[ "$(grep -c 'was replaced: process' "$tmp/log")" -ge "$1" ] &&
+		[ "$(grep -c 'has ended, as it was asked to$' "$tmp/log")" -ge "$2" ] &&
+		are_started "$(($1 + $2))"
+}
+
 keeper() { children arena-keeper; }
 has_keeper() { [ "$(keeper | wc -l)" = 1 ]; }
 all_gone() { local pid; for pid; do gone "$pid" || return 1; done; }

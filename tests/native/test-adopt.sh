@@ -109,10 +109,22 @@ ok "--replace starts processes with other options" all_served
 arenad_stop
 is "arenad ends with status 0 after --replace" "$status" 0
 
-arenad_run "${common[@]}"
-wait_for 20 are_started 4
+# An arenad that does not become ready.
+mkdir "$tmp/bin"
+cp "$BUILD/arenad" "$BUILD/arena-sp" "$tmp/bin"
+printf '#!/bin/sh\nexec sleep 1000\n' >"$tmp/bin/arena-np"
+chmod 755 "$tmp/bin/arena-np"
+starting() { { children sleep; children arena-sp; } | xargs; }
+all_start() { [ "$(starting | wc -w)" = 4 ]; }
+arenad_run "${common[@]}" --bindir "$tmp/bin"
+ok "processes run that do not become ready" wait_for 60 all_start
+pids=$(starting)
 kill_arenad
 arenad_start "${common[@]}"
+ok "the next arenad says that everything is started anew" \
+	says "ended before clients were told to come"
+# shellcheck disable=SC2086 # a list
+ok "the processes of an arenad that was killed before it was ready are ended" all_gone $pids
 ok "an arenad that is killed while it starts is followed by one that serves" all_served
 arenad_stop
 is "the arenad that has followed ends with status 0" "$status" 0

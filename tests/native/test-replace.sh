@@ -3,7 +3,7 @@
 # Goal: network processes are replaced under load by others, and no client loses its connection or
 # reads other data than it wrote. Clients that stand in the way are cut off within a time. A process
 # whose successor cannot start, or ends, goes on.
-# timeout: 120
+# timeout: 300
 # shellcheck disable=SC2016 # the conditions are for eval
 # shellcheck disable=SC2034 # for lib.sh: the test says how many network processes there are
 NPS=1
@@ -103,11 +103,27 @@ ok "a process whose successor is killed before it has the connections goes on" \
 	wait_for 60 given_up 4
 ok "the clients go on after four replacements that failed" crowd_goes load 4
 is "the process is still the same" "$(process_of arena-np 0)" "$before"
+counters_refresh
+is "the log counts the replacements that failed" "$(counter arena-np handoffs_given_up)" 4
 unread_stop
 replace
 ok "a good program replaces the process after that" wait_for 60 replaced 1
 crowd_stop load
 is "no client has noticed that replacements failed" "$answer" "lost 0 wrong 0"
+
+# A successor that ends when it has the connections.
+crowd_start cut d0 2
+replace
+ok "the process is replaced again" wait_for 60 replaced 2
+kill_process arena-np 0
+ok "a successor that is killed when it has the connections is started again" \
+	wait_for 30 says "arena-np 0 is started again"
+crowd_start next d0 2
+is "clients are served by the process after it" "$answer" ready
+crowd_stop cut
+is "the clients of the successor that was killed are cut off" "$answer" "lost 2 wrong 0"
+crowd_stop next
+is "the clients of the process after it go on" "$answer" "lost 0 wrong 0"
 arenad_stop
 is "arenad ends with status 0 after replacements that failed" "$status" 0
 done_testing

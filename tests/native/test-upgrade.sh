@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: MIT
 # Goal: SIGUSR2 puts the arenad that is installed now in the place of the one that runs, under load,
 # and a version that does not fit changes nothing.
-# shellcheck disable=SC2154 # status is set by lib.sh
+# timeout: 300
+# shellcheck disable=SC2154 # status is set by lib.sh, and answer by many-lib.sh
 NPS=2
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=adopt-lib.sh
 . "$(dirname "$0")/adopt-lib.sh"
-requires fio nbdinfo gcc
+# shellcheck source-path=SCRIPTDIR source=many-lib.sh
+. "$(dirname "$0")/many-lib.sh"
+requires nbdinfo gcc
 
 # The arenad that runs is a copy, in whose place others are put as an installation does it.
 mkdir "$tmp/bin"
@@ -63,7 +66,8 @@ one=$(disk one 64M)
 two=$(disk two 64M)
 adopt_start --disk "one=$one" --disk "two=$two" --bindir "$BUILD"
 before=$(workers)
-load one
+crowd_start up one 4
+is "four clients write and verify" "$answer" ready
 
 printf '#!/bin/sh\nexit 1\n' >"$tmp/fails"
 install_arenad "$tmp/fails"
@@ -90,6 +94,8 @@ for i in 1 2 3; do
 		"$([ "$(stat -Lc %i "/proc/$arenad_pid/exe")" != "$exe" ] && echo another)" another
 	ok "there is one keeper, time $i" wait_for 20 has_keeper
 	ok "both storage processes are replaced, time $i" wait_for 30 are_new
+	ok "both network processes are replaced, time $i" wait_for 60 are_replaced 2 2
+	ok "the four clients go on, time $i" crowd_goes up 4
 	before=$(workers)
 done
 is "arenad says once that clients may come" "$(grep -c ^ready "$tmp/out")" 1
@@ -98,7 +104,8 @@ arenad --region test --backend memfd --size 512M --disk "one=$one" --disk "two=$
 is "another arenad is refused after arenad was replaced" $? 1
 ok "another arenad is told which process runs" \
 	grep -q "another arenad (process $arenad_pid) runs" "$tmp/second"
-ok "the client that was connected all the time has read what it wrote" load_ends
+crowd_stop up
+is "the four clients keep their connections, and read what they wrote" "$answer" "lost 0 wrong 0"
 kill -KILL "$(np 0)"
 ok "the arenad that was put in place starts a network process again" \
 	wait_for 20 says "arena-np 0 is started again"
