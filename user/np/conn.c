@@ -174,10 +174,10 @@ void conn_adopt(struct np *np, struct taken *t)
 		return;
 	}
 	begin(c, t->fd);
-	log_debug("connection %u: taken over from %s, where it was %u, %u now", c->number,
+	log_debug("connection %u: handed over from %s, where it was %u, %u now", c->number,
 		  t->peer.text, t->conn.number, np->conns.n);
 	if (adopt_session(c, t)) {
-		log_limited(LOG_LEVEL_WARN, "connection %u is ended: its TLS cannot be taken over",
+		log_limited(LOG_LEVEL_WARN, "connection %u is ended: its TLS cannot be handed over",
 			    c->number);
 		free(t->left);
 		conn_kill(c);

@@ -121,7 +121,7 @@ static void drop(struct taken *t)
 
 static void refuse(struct np *np, struct taken *t, const char *why)
 {
-	log_limited(LOG_LEVEL_WARN, "a connection is not taken over: %s", why);
+	log_limited(LOG_LEVEL_WARN, "a connection that was handed over is closed: %s", why);
 	np->successor.refused++;
 	np->counters.handoff_cut++;
 	drop(t);

@@ -11,8 +11,8 @@
  * the same bytes was taken after its @alive_ns. This says nothing about which of both is older. The
  * NP looks at the client's connection again: if that has ended, the request is dropped; if not, no
  * newer data of that client can be among what was taken before. So a client that is there never
- * sees an error unless other NPs keep changing the same bytes, and one whose end
- * the kernel has seen never has an older write done over a newer one.
+ * sees an error unless other NPs keep changing the same bytes, and one whose end the kernel has
+ * seen never has an older write done over a newer one.
  *
  * What is remembered is bounded, and says too much rather than too little. For each block, of which
  * those with the same number modulo SP_FENCE_SLOTS count as one, the SP knows when an NP, and when
