@@ -165,8 +165,8 @@ int handoff_open(int ends[2]);
  * @n_more: how many, at most HANDOFF_PART_MAX
  * @passed: descriptor that the other process gets a copy of, or -1
  *
- * Return: 0; -EAGAIN if the other process has left too much unread; -EPIPE if it has ended; another
- * -errno.
+ * Return: 0; -EAGAIN if the other process has left too much unread, or if the kernel is short of
+ * memory; -EPIPE if it has ended; another -errno.
  */
 int handoff_send(int fd, union handoff_any *any, const void *more, size_t n_more, int passed);
 

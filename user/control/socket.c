@@ -1,81 +1,32 @@
 // SPDX-License-Identifier: MIT
-#define _GNU_SOURCE
 #include "socket.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-/* Room for one descriptor. */
-union passage {
-	struct cmsghdr head;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
+#include "packet.h"
 
 int control_socket_open(int ends[2])
 {
-	int ret = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
-
-	return ret ? -errno : 0;
-}
-
-static void attach(struct msghdr *h, union passage *p, int fd)
-{
-	h->msg_control = p->bytes;
-	h->msg_controllen = sizeof(p->bytes);
-	p->head.cmsg_level = SOL_SOCKET;
-	p->head.cmsg_type = SCM_RIGHTS;
-	p->head.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&p->head), &fd, sizeof(fd));
+	return packet_open(ends);
 }
 
 int control_socket_send(int fd, const struct control_message *m, int passed)
 {
 	struct control_message sent = *m;
 	struct iovec part = { .iov_base = &sent, .iov_len = sizeof(sent) };
-	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1 };
-	union passage p = { .bytes = { 0 } };
 
 	sent.version = CONTROL_VERSION;
-	if (passed >= 0)
-		attach(&h, &p, passed);
-	if (sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return 0;
-	/* The kernel bounds how many descriptors are under way, too. */
-	return errno == ETOOMANYREFS ? -EAGAIN : -errno;
-}
-
-/* There is room for one, and the kernel closes the others. Return: the descriptor, or -1. */
-static int take_passed(struct msghdr *h)
-{
-	const struct cmsghdr *c = CMSG_FIRSTHDR(h);
-	int fd;
-
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(fd)))
-		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	return packet_send(fd, &part, 1, passed);
 }
 
 int control_socket_receive(int fd, struct control_message *m, int *passed)
 {
-	struct iovec part = { .iov_base = m, .iov_len = sizeof(*m) };
-	union passage p = { .bytes = { 0 } };
-	/* The bytes that only align the end would have room for a second descriptor. */
-	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = p.bytes,
-			    .msg_controllen = CMSG_LEN(sizeof(int)) };
-	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = packet_receive(fd, m, sizeof(*m), passed);
 
 	if (n < 0)
-		return -errno;
-	if (!n)
-		return -EPIPE;
-	*passed = take_passed(&h);
-	if (n == sizeof(*m) && m->version == CONTROL_VERSION &&
-	    !(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return (int)n;
+	if (n == sizeof(*m) && m->version == CONTROL_VERSION)
 		return 0;
 	if (*passed >= 0)
 		close(*passed);
@@ -91,10 +42,7 @@ bool control_socket_passes(int error)
 
 int control_socket_await(int fd, struct control_message *m, int *passed, int timeout_ms)
 {
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
-	int ret = poll(&ready, 1, timeout_ms);
+	int ret = packet_await(fd, timeout_ms);
 
-	if (ret <= 0)
-		return ret ? -errno : -ETIMEDOUT;
-	return control_socket_receive(fd, m, passed);
+	return ret ? ret : control_socket_receive(fd, m, passed);
 }

@@ -61,8 +61,8 @@ int control_socket_open(int ends[2]);
  * @m: message; its version is filled in
  * @passed: descriptor that the process gets a copy of, or -1
  *
- * Return: 0; -EAGAIN if the process has left too many messages unread; -EPIPE if it has ended;
- * another -errno.
+ * Return: 0; -EAGAIN if the process has left too many messages unread, or if the kernel is short of
+ * memory; -EPIPE if it has ended; another -errno.
  */
 int control_socket_send(int fd, const struct control_message *m, int passed);
 
