@@ -207,7 +207,7 @@ static uint64_t allowed_by(struct io_uring *ring)
 /* For sockets that have no other descriptor. */
 #define DIRECT	(BIT(SHUTDOWN) | BIT(CONNECT))
 
-/* What depends on the kernel. */
+/* Some operations depend on the kernel. */
 static uint64_t operations_more(const struct arena_ring_options *o)
 {
 	struct arena_features f = { .size = sizeof(f) };

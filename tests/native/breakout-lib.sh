@@ -180,7 +180,7 @@ all_end()
 	done
 }
 
-# What the kernel says where a defence refuses something.
+# Each defence refuses with its own errors of the kernel.
 declare -A error_of=(
 	[F]='by the filter'
 	[L]='\((EACCES|EPERM)\)'

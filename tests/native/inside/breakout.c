@@ -134,7 +134,7 @@ static const struct attempt attempts[] = {
 /* Ends of this process, and how many lies it has told. */
 enum special { SPECIAL = 1000, FAULT = SPECIAL, FORBIDDEN_CALL, LIES_TOLD };
 
-/* What is done to peer 0 or 1: an even value for 0. */
+/* These attempts are on peer 0 by an even value, and on peer 1 by an odd one. */
 enum { ON_PEER = 1100, BREAK_CHANNEL = 1200, BREAK_QUEUE = 1300 };
 
 /* From here on values are the process id of a peer, which attempts are about. */

@@ -82,7 +82,7 @@ static int send_to(uint32_t peer, struct arena_msg m)
 }
 
 /*
- * What is where
+ * The parts of the region
  */
 
 static const struct arena_layout *layout(void)

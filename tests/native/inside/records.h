@@ -21,7 +21,7 @@
 #define REPLIES_TO_LIE_ABOUT	16
 
 /*
- * What others have under way. Its description lies in records that this process may read: those of
+ * Requests that others have under way. Records describe them which this process may read: those of
  * SPs for other NPs, or those of an NP for other SPs.
  */
 

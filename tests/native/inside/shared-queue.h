@@ -15,7 +15,7 @@
 #define CHANGING	256
 #define CHANGES		2000
 
-/* What this process writes of the channel to a peer: the peers are of the only other class. */
+/* This process writes its half of the channel to a peer; the peers are of the only other class. */
 static struct channel_part *own_part(uint32_t peer)
 {
 	return buffer(group_of(own_role, ARENA_USE_CONTROL, 0), peer);
