@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "notify.h"
+
 void ready_init(struct ready *r, int fd, unsigned int wanted)
 {
 	*r = (struct ready){ .fd = fd, .wanted = wanted };
@@ -21,8 +23,10 @@ void ready_close(struct ready *r)
 
 bool ready_say(const char *addresses)
 {
-	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout))
+	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout)) {
+		notify_ready();
 		return true;
+	}
 	log_error("cannot write the line \"ready\" to standard output: %s", strerror(errno));
 	return false;
 }

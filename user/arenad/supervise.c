@@ -15,6 +15,7 @@
 #include "adopt.h"
 #include "crew.h"
 #include "keep.h"
+#include "notify.h"
 #include "ready.h"
 #include "reload.h"
 #include "upgrade.h"
@@ -81,8 +82,12 @@ static bool handle_signal(struct supervisor *sv)
 		return false;
 	}
 	if (info.ssi_signo == SIGHUP) {
+		notify_reloading();
 		reload(&sv->crew);
 		crew_try_again(&sv->crew);
+		/* Before the line "ready" this would be a lie; that one answers it then. */
+		if (ready_is_said(&sv->ready))
+			notify_ready();
 		return false;
 	}
 	if (info.ssi_signo == SIGUSR2) {
@@ -180,6 +185,7 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 	unsigned int n = c->started, nps = n < c->nps ? n : c->nps;
 	bool had_ended[CREW_MAX] = { false }, good, lacked = crew_has_dead(c);
 
+	notify_stopping();
 	listen_refuse(&sv->node->sockets);
 	listen_close(&sv->node->sockets);
 	crew_leave(c);

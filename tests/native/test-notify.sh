@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: a service manager learns from arenad when clients may come, when files are read again and
+# that it stops, as sd_notify(3) says, also from an arenad that has adopted its processes; arenad
+# goes on if nobody takes what it says.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+requires nbdinfo python3
+
+# manager ADDRESS: a service manager that writes what it is told, a word for each message
+manager()
+{
+	: >"$tmp/told"
+	python3 -u - "$1" >"$tmp/told" <<-'END' &
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1].replace('@', '\0', 1))
+		print("LISTENING")
+		while True:
+		    print(s.recv(4096).decode().split("=")[0])
+	END
+	at_exit kill $!
+	wait_for 20 grep -q LISTENING "$tmp/told"
+}
+
+# told: print what the manager was told
+told()
+{
+	tail -n +2 "$tmp/told" | xargs
+}
+
+# is_told WORD...: was the manager told just that?
+is_told()
+{
+	[ "$(told)" = "$*" ]
+}
+
+export NOTIFY_SOCKET=$tmp/notify
+manager "$NOTIFY_SOCKET"
+arenad_start --disk "d=$(disk d 4M)"
+ok "the manager is told that arenad is ready" wait_for 20 is_told READY
+kill -HUP "$arenad_pid"
+ok "the manager is told of SIGHUP, and that it was dealt with" \
+	wait_for 20 is_told READY RELOADING READY
+kill -KILL "$arenad_pid"
+wait_for 20 gone "$arenad_pid"
+arenad_again
+ok "the manager is told of the readiness of an arenad that has adopted its processes" \
+	wait_for 20 is_told READY RELOADING READY READY
+arenad_stop
+ok "the manager is told that arenad stops" wait_for 20 is_told READY RELOADING READY READY STOPPING
+
+export NOTIFY_SOCKET=@msharearena-notify-$$
+manager "$NOTIFY_SOCKET"
+arenad_start --disk "d=$(disk d 4M)"
+ok "a manager with an abstract address is told, too" wait_for 20 is_told READY
+arenad_stop
+
+for NOTIFY_SOCKET in "$tmp/nobody" not-a-path "/$(printf 'x%.0s' {1..200})"; do
+	arenad_start --disk "d=$(disk d 4M)"
+	ok "arenad serves though nobody listens at ${NOTIFY_SOCKET:0:20}" nbdinfo --size "nbd://$address/d"
+	ok "arenad warns that it cannot tell ${NOTIFY_SOCKET:0:20}" \
+		says "cannot tell the service manager at $NOTIFY_SOCKET"
+	arenad_stop
+done
+done_testing
