@@ -32,6 +32,25 @@ fails()
 	grep -q "Input/output error" "$tmp/io"
 }
 
+# stay EXPORT: run qemu-io, which has connected when this returns, and does what tell says
+stay()
+{
+	exec {stay_in}> >(timeout 100 qemu-io -f raw "nbd://$address/$1" >"$tmp/stay" 2>&1)
+	stay_pid=$!
+	tell "read 0 512"
+	wait_for 30 grep -q "^read 512" "$tmp/stay"
+}
+tell() { echo "$1" >&"$stay_in"; }
+
+# stay_end: let it end
+stay_end()
+{
+	exec {stay_in}>&-
+	wait "$stay_pid"
+	cat "$tmp/stay"
+}
+stay_failed() { grep "failed: " "$tmp/stay"; }
+
 # The controller of the second NVMe disk, by its address on the bus.
 name=$(basename "$disk1")
 bus=$(basename "$(readlink -f "/sys/block/$name/device/device")")
@@ -53,7 +72,11 @@ go_and_return()
 	arenad_start --size 256M --page-size 2M --disk "one=$disk1" --disk "two=$disk0" \
 		--disk-backend "$way"
 	ok "$with works at first" io one "write -P 1 0 2M" "read -P 1 0 2M"
+	stay one
+	# The size is looked up once in a second, so the request that comes now finds it out.
+	sleep 1.5
 	echo "$bus" >"$driver/unbind"
+	tell "write -P 5 4M 2M"
 	io one "write -P 2 0 2M" >"$tmp/waits" 2>&1 &
 	writer=$!
 	ok "arena-sp says that $with is gone" wait_for 60 says "$disk1 is gone: ending"
@@ -63,6 +86,9 @@ go_and_return()
 	ok "the driver finds $with again under the same name" wait_for 20 test -b "$disk1"
 	ok "a write that has waited for $with succeeds" wait "$writer"
 	ok "$with has the data of the write" io one "read -P 2 0 2M"
+	ok "a client that had been connected to $with has ended" stay_end
+	not_ok "its request that has found $with gone has not failed" stay_failed
+	ok "$with has the data of that request" io one "read -P 5 4M 2M"
 	ok "$with works again" io one "write -P 3 0 8M" "read -P 3 0 8M"
 	ok "another disk has its data after $with has come back" io two "read -P 4 0 2M"
 	arenad_stop

@@ -67,6 +67,9 @@ enum proto_status sp_clients_range(struct sp *sp, uint16_t operation, uint64_t o
 		backend_look(&sp->backend);
 	if (offset <= *bytes && length <= *bytes - offset)
 		return PROTO_OK;
+	/* A successor can do it if the disk comes back. */
+	if (sp_loop_leaves(sp))
+		return PROTO_ESHUTDOWN;
 	return *bytes && (operation == PROTO_WRITE || operation == PROTO_WRITE_ZEROES) ?
 	       PROTO_ENOSPC : PROTO_EIO;
 }

@@ -77,12 +77,16 @@ static void set_late(struct sp *sp, struct sp_request *r)
 	sp->late.n++;
 }
 
-/* An NP that cannot be answered now is answered after a later period. */
+/*
+ * An NP that cannot be answered now is answered after a later period. If the disk is gone the NP
+ * keeps the request for a successor, which begins when the kernel has ended the operation.
+ */
 static void give_up(struct sp *sp, struct sp_request *r)
 {
 	struct sp_peer *peer = r->peer;
 
-	if (!peer->has_ended && !sp_replies_send_late(peer, r) && !sp->is_stopping)
+	if (!peer->has_ended && !sp_loop_leaves(sp) && !sp_replies_send_late(peer, r) &&
+	    !sp->is_stopping)
 		return;
 	/* If the channel has failed just now, that may have ended the request. */
 	if (!r->is_active)

@@ -420,7 +420,7 @@ static enum proto_status status_of_failed(struct sp *sp, const struct sp_request
 {
 	enum proto_status status = sp_clients_range(sp, r->operation, r->offset, r->length);
 
-	/* A successor can do it again if the disk comes back. */
+	/* A FLUSH has no range. */
 	if (sp_loop_leaves(sp))
 		return PROTO_ESHUTDOWN;
 	return status ? status : proto_status_of(-r->error, r->operation);
