@@ -63,6 +63,17 @@ static void look(struct conn *c, uint64_t complete_ns)
 		c->alive_ns = ns;
 }
 
+void alive_begin(struct conn *c)
+{
+	uint64_t now_ns;
+
+	if (!c->np->has_others)
+		return;
+	now_ns = np_turn_ns(c->np);
+	if (!has_ended(c))
+		c->alive_ns = now_ns;
+}
+
 void alive_vouch(struct request *r)
 {
 	struct conn *c = r->conn;

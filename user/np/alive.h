@@ -25,7 +25,17 @@
 
 #include <stdbool.h>
 
+struct conn;
 struct request;
+
+/**
+ * alive_begin() - note that the client of a connection is there, as its handshake ends
+ *
+ * It is called before the client is told so: no end that comes behind the handshake can have come
+ * yet, and all requests come later. Over UNIX sockets nothing else tells when a client was there
+ * that has ended only its sending side.
+ */
+void alive_begin(struct conn *c);
 
 /** alive_vouch() - give a request that is complete now the time at which its client was there */
 void alive_vouch(struct request *r);

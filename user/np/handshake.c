@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alive.h"
 #include "np.h"
 #include "use.h"
 
@@ -187,6 +188,7 @@ void handshake_opened(struct conn *c, enum proto_status status, uint64_t bytes)
 	struct handshake *h = c->handshake;
 
 	h->is_opening = false;
+	alive_begin(c);
 	h->step = negotiation_opened(&h->negotiation, status, bytes);
 	log_step(c);
 	h->sent = 0;
