@@ -9,6 +9,10 @@
  */
 #include <sp/fence.h>
 
+/* Both NPs together can have so many requests in flight, and the SP has room for twice as many. */
+#define SLOTS		512
+#define IN_FLIGHT	(2 * SLOTS)
+
 #include "sp-two.h"
 
 #define HOUR_NS	(3600ULL * CLOCK_NS_PER_S)
@@ -102,13 +106,25 @@ static void test_wide(void)
 	   "a write behind a range that another NP has zeroed since is done");
 }
 
+/* More cannot begin while a write waits for the limits of the export. */
+static void test_waited(void)
+{
+	uint64_t before = clock_boot_ns();
+
+	must_write(1, 21070, 'n');
+	for (unsigned int i = 0; i < SP_FENCE_ENTRIES + IN_FLIGHT; i++)
+		must_write(1, 30000 + i, 'x');
+	is(status_of_write(0, 21070 + SP_FENCE_SLOTS, 'm', before), PROTO_OK,
+	   "a write is done after as many changes of other blocks as can go before it");
+}
+
 /* What is not in the list any more is still known of each block. */
 static void test_many(void)
 {
 	uint64_t before = clock_boot_ns();
 
 	must_write(1, 20070, 'n');
-	for (unsigned int i = 0; i < SP_FENCE_ENTRIES; i++)
+	for (unsigned int i = 0; i < SP_FENCE_ENTRIES + 2 * IN_FLIGHT; i++)
 		must_write(1, 30000 + i, 'x');
 	is(status_of_write(0, 20070, 'o', before), PROTO_ESTALE,
 	   "a late write is given back after more changes than the list has");
@@ -125,6 +141,7 @@ int main(int argc, char **argv)
 	test_others();
 	test_start(before);
 	test_lies();
+	test_waited();
 	test_many();
 	test_wide();
 	return two_end();

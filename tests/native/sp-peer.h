@@ -23,7 +23,9 @@
 
 #define REGION		"sp-rig"
 #define LENGTH		(68ULL << 20)
+#ifndef SLOTS
 #define SLOTS		8
+#endif
 #define RECORDS		(PROTO_RECORDS_A_REQUEST * SLOTS)
 /* On a busy machine a read of 32 MiB may take many seconds. */
 #define PATIENCE_MS	60000

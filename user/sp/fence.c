@@ -17,7 +17,8 @@ int sp_fence_open(struct sp *sp)
 		return 0;
 	f->start_ns = clock_boot_ns();
 	f->slot = calloc(SP_FENCE_SLOTS, sizeof(*f->slot));
-	f->entry = calloc(SP_FENCE_ENTRIES, sizeof(*f->entry));
+	f->n_entries = SP_FENCE_ENTRIES + sp->n_requests;
+	f->entry = calloc(f->n_entries, sizeof(*f->entry));
 	return f->slot && f->entry ? 0 : -ENOMEM;
 }
 
@@ -70,18 +71,18 @@ static bool may_be_late(const struct sp_fence *f, const struct sp_request *r)
 	return false;
 }
 
-/* The entries are in the order of their times; those that are not used have none. */
+/* The entries are in the order of their times. */
 static bool is_late(const struct sp_fence *f, const struct sp_request *r)
 {
-	for (uint64_t i = 1; i <= SP_FENCE_ENTRIES; i++) {
-		const struct sp_fence_entry *e = &f->entry[(f->n - i) % SP_FENCE_ENTRIES];
+	for (uint64_t i = 1; i <= f->n && i <= f->n_entries; i++) {
+		const struct sp_fence_entry *e = &f->entry[(f->n - i) % f->n_entries];
 
 		if (e->ns <= r->alive_ns)
 			return false;
 		if (e->np != r->peer->id && e->start < r->offset + r->length && r->offset < e->end)
 			return true;
 	}
-	return true;
+	return f->n > f->n_entries;
 }
 
 bool sp_fence_refuses(const struct sp *sp, const struct sp_request *r)
@@ -108,7 +109,7 @@ void sp_fence_note(struct sp *sp, const struct sp_request *r)
 
 	if (!f->slot || !changes(r))
 		return;
-	f->entry[f->n++ % SP_FENCE_ENTRIES] = (struct sp_fence_entry){
+	f->entry[f->n++ % f->n_entries] = (struct sp_fence_entry){
 		.start = r->offset, .end = r->offset + r->length, .ns = f->now_ns, .np = np,
 	};
 	if (is_wide(r)) {

@@ -17,8 +17,11 @@
  * What is remembered is bounded, and says too much rather than too little. For each block, of which
  * those with the same number modulo SP_FENCE_SLOTS count as one, the SP knows when an NP, and when
  * any other one, has changed it. Where this does not let a request pass, the list of the last
- * SP_FENCE_ENTRIES changes tells exactly, if it reaches back to the request's time; if not, the
- * request is refused, which costs one more way to the NP and back. A successor of the SP knows
+ * changes tells exactly, if it reaches back to the request's time; if not, the request is refused,
+ * which costs one more way to the NP and back. The list has SP_FENCE_ENTRIES more entries than the
+ * SP has room for requests: while a request waits for the limits of the export, only half as many
+ * others can begin, as NPs take turns there. The list has 64 bytes for each request that an NP may
+ * have in flight: with 16 NPs 16 MiB at most. A successor of the SP knows
  * nothing of its predecessor's time, so it refuses what has a time before its own start.
  *
  * All times but @alive_ns are the SP's own. An NP that gives a wrong @alive_ns, as one that is
@@ -76,6 +79,7 @@ struct sp_fence_entry {
  * struct sp_fence - what was changed
  * @slot: by block; NULL if there is no fence
  * @wide: of long changes
+ * @n_entries: entries of @entry
  * @entry: the last changes
  * @n: how many there were
  * @start_ns: when this process began
@@ -84,6 +88,7 @@ struct sp_fence_entry {
 struct sp_fence {
 	struct sp_fence_slot *slot;
 	struct sp_fence_slot wide;
+	uint32_t n_entries;
 	struct sp_fence_entry *entry;
 	uint64_t n;
 	uint64_t start_ns;
