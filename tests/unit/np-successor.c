@@ -79,7 +79,7 @@ static void begin(void)
 }
 
 /* Let the successor hear what was said, behind which the old process ends. */
-static int hear(void)
+static int hear_what_was_said(void)
 {
 	int ret;
 
@@ -87,6 +87,13 @@ static int hear(void)
 	ret = successor_hear(&np, ends[1]);
 	close(ends[1]);
 	return ret;
+}
+
+/* The same if the old process has given its connections. */
+static int hear(void)
+{
+	say(HANDOFF_GIVEN, NULL, 0);
+	return hear_what_was_said();
 }
 
 static void is_refused(const char *what, struct handoff_conn conn, const char *texts, int fd)
@@ -110,7 +117,7 @@ static void test_good(void)
 	say(HANDOFF_BYTES, "abc", 3);
 	say(HANDOFF_BYTES, "def", 3);
 	say(HANDOFF_END, NULL, 0);
-	hear();
+	is(hear(), 0, "the successor hears that the connections are its own");
 	ok(np.successor.n == 1 && !memcmp(np.successor.taken[0]->left, "abcdef", 6),
 	   "a connection is taken over with bytes that come in two messages");
 	ok(np.successor.taken[0]->peer.address.ss_family == AF_INET,
@@ -127,7 +134,8 @@ static void test_torn(void)
 	c.left = 6;
 	hand_over(c, NAME, connection());
 	say(HANDOFF_BYTES, "abc", 3);
-	is(hear(), -EPIPE, "the successor notices that the old process died before the end");
+	is(hear_what_was_said(), -EPIPE,
+	   "the successor notices that the old process died before the end");
 	ok(np.successor.n == 1 && np.successor.refused == 1,
 	   "it keeps the connection that is complete, and not the one whose bytes are not");
 	successor_exit(&np);
@@ -145,12 +153,27 @@ static void test_torn(void)
 	begin();
 	hand_over(good(), NAME, connection());
 	say(HANDOFF_REFUSED, NULL, 0);
-	is(hear(), -ECANCELED, "the successor hears that the old process goes on");
+	is(hear_what_was_said(), -ECANCELED, "the successor hears that the old process goes on");
+	successor_exit(&np);
+
+	begin();
+	hand_over(good(), NAME, connection());
+	say(HANDOFF_END, NULL, 0);
+	say(HANDOFF_REFUSED, NULL, 0);
+	is(hear_what_was_said(), -ECANCELED,
+	   "the successor hears that the old process goes on when it has all connections");
+	successor_exit(&np);
+
+	begin();
+	hand_over(good(), NAME, connection());
+	say(HANDOFF_END, NULL, 0);
+	is(hear_what_was_said(), -EPIPE,
+	   "the successor uses nothing if the old process has not given its connections");
 	successor_exit(&np);
 
 	begin();
 	say(HANDOFF_CONN, NULL, 0);
-	is(hear(), -EPROTO, "a connection without a socket makes no sense");
+	is(hear_what_was_said(), -EPROTO, "a connection without a socket makes no sense");
 	successor_exit(&np);
 }
 

@@ -22,6 +22,7 @@ static uint32_t size_of(uint32_t type)
 		return sizeof(struct handoff_conn);
 	case HANDOFF_BYTES:
 	case HANDOFF_REFUSED:
+	case HANDOFF_GIVEN:
 		return sizeof(struct handoff_head);
 	case HANDOFF_END:
 	case HANDOFF_TAKEN:

@@ -6,7 +6,11 @@
  *	successor	READY
  *	old process	for each connection CONN, with its socket, and BYTES; then END, or REFUSED
  *	successor	TAKEN
- *	old process	its end; from then on the connections are the successor's
+ *	old process	GIVEN, or REFUSED, and its end, from which on the connections are the
+ *			successor's
+ *
+ * Without GIVEN the connections are never the successor's: an old process that goes on and cannot
+ * say so is not to be mistaken for one that has ended.
  *
  * The two may be of different versions: a message begins with its size, members are only added at
  * the end, and what a shorter message does not have is zero. No call waits but handoff_await().
@@ -19,8 +23,8 @@
 #include <stdint.h>
 
 /* The versions of this exchange that the code speaks. */
-#define HANDOFF_VERSION_OLDEST	1U
-#define HANDOFF_VERSION_NEWEST	1U
+#define HANDOFF_VERSION_OLDEST	2U
+#define HANDOFF_VERSION_NEWEST	2U
 
 /* Bytes of a name of an export, and of an identity. */
 #define HANDOFF_TEXT_MAX	4096U
@@ -38,6 +42,7 @@
  * @HANDOFF_END: these were all; struct handoff_count
  * @HANDOFF_REFUSED: the old process goes on; struct handoff_head
  * @HANDOFF_TAKEN: the successor has got so many; struct handoff_count
+ * @HANDOFF_GIVEN: the old process does nothing with them any more; struct handoff_head
  */
 enum handoff_type {
 	HANDOFF_READY = 1,
@@ -46,6 +51,7 @@ enum handoff_type {
 	HANDOFF_END,
 	HANDOFF_REFUSED,
 	HANDOFF_TAKEN,
+	HANDOFF_GIVEN,
 };
 
 /**

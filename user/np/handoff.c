@@ -55,6 +55,7 @@ static void forget(struct handoff *h)
 	h->n = 0;
 }
 
+/* It may be lost, for the successor does nothing without GIVEN. */
 static void say_refused(int fd)
 {
 	union handoff_any any = { .head.type = HANDOFF_REFUSED };
@@ -62,10 +63,16 @@ static void say_refused(int fd)
 	handoff_send(fd, &any, NULL, 0, -1);
 }
 
+/* When it is said, this process must not touch the connections any more. */
 static void end(struct np *np)
 {
+	union handoff_any any = { .head.type = HANDOFF_GIVEN };
 	struct handoff *h = &np->handoff;
 
+	if (handoff_send(h->fd, &any, NULL, 0, -1)) {
+		handoff_give_up(np, "its successor cannot be told that this process ends");
+		return;
+	}
 	log_info("handed %u connections over to the process that takes the place of this one, "
 		 "within %" PRId64 " us", h->n, (clock_ns() - h->paused_ns) / 1000);
 	np->counters.handed_over += h->n;
@@ -78,7 +85,6 @@ void handoff_give_up(struct np *np, const char *why)
 
 	if (h->phase == HANDOFF_NONE || np->is_ending)
 		return;
-	/* The successor does nothing with the connections before the end of this process. */
 	say_refused(h->fd);
 	log_warn("this process is not replaced and goes on: %s", why);
 	np->counters.handoffs_given_up++;
@@ -508,6 +514,13 @@ static void send_turn_of(struct np *np)
 		h->waits_for_room = !arena_ring_poll(np->ring, h->file, POLLOUT, false,
 						     handler_cookie(&h->can_send), NULL);
 	}
+}
+
+bool handoff_is_over(struct np *np)
+{
+	while (np->handoff.phase == HANDOFF_ENDING && !np->is_ending && !hear(np))
+		;
+	return np->is_ending;
 }
 
 void handoff_turn(struct np *np)

@@ -14,7 +14,8 @@
  *	   HANDOFF_DRAIN_SECONDS is cut off; if an SP does, the process goes on.
  *	4. All connections are handed over, each as the socket, what was agreed on with the client,
  *	   and the bytes that came and were not served. They stay here, too, as they are.
- *	5. The successor says that it has them. This process ends, and with it the successor begins.
+ *	5. The successor says that it has them. This process says that they are the successor's, and
+ *	   ends, and with that the successor begins.
  *
  * Until then this process can go on whenever something goes wrong, and does so as if nothing had
  * happened, but for the connections that have ended in steps 2 and 3. This header must not know who
@@ -114,6 +115,14 @@ void handoff_begin(struct np *np, int fd);
 
 /** handoff_turn() - go on with the replacement, if there is one */
 void handoff_turn(struct np *np);
+
+/**
+ * handoff_is_over() - does this process end, as its successor has all connections?
+ *
+ * It hears what the successor has said. If it is so, the connections are not those of this process
+ * any more, and must not be shut down here.
+ */
+bool handoff_is_over(struct np *np);
 
 /** handoff_give_up() - go on serving, if the process is being replaced; @why is logged */
 void handoff_give_up(struct np *np, const char *why);

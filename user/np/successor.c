@@ -119,6 +119,13 @@ static void drop(struct taken *t)
 	free(t);
 }
 
+static void drop_all(struct successor *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		drop(s->taken[i]);
+	s->n = 0;
+}
+
 static void refuse(struct np *np, struct taken *t, const char *why)
 {
 	log_limited(LOG_LEVEL_WARN, "a connection that was handed over is closed: %s", why);
@@ -225,7 +232,7 @@ static int wait_for_message(const struct np *np, int fd, int timeout_ms)
 	return ready[1].revents ? -EOWNERDEAD : 0;
 }
 
-/* Return: 0; -EPIPE if the predecessor has died; another -errno. */
+/* Return: 0; -EPIPE if the predecessor has died, or goes on and could not say so; another -errno. */
 static int take_all(struct np *np, int fd)
 {
 	static struct handoff_message m;
@@ -264,7 +271,6 @@ static int say_ready(int fd)
 	return handoff_send(fd, &any, NULL, 0, -1);
 }
 
-/* The predecessor, which ends then, does nothing with the connections any more. */
 static int say_taken(int fd, uint32_t n)
 {
 	union handoff_any any = { .count = { .head.type = HANDOFF_TAKEN, .n = n } };
@@ -272,23 +278,35 @@ static int say_taken(int fd, uint32_t n)
 	return handoff_send(fd, &any, NULL, 0, -1);
 }
 
-/*
- * Until it ends the predecessor may go on. When it has ended the role is free, so that nobody has
- * to wait for it. Return: 0; -ECANCELED if it goes on; another -errno.
- */
-static int await_end(int fd)
+/* Return: 0 if a message has come; -EPIPE if none follows; another -errno. */
+static int await_message(int fd, struct handoff_message *m)
 {
 	int64_t deadline = clock_deadline(SUCCESSOR_WAIT_MS);
-	static struct handoff_message m;
 	int ret = -EAGAIN;
 
 	while (ret == -EAGAIN || ret == -EINTR)
-		ret = handoff_await(fd, &m, clock_left_ms(deadline));
+		ret = handoff_await(fd, m, clock_left_ms(deadline));
+	if (!ret && m->passed >= 0)
+		close(m->passed);
+	return ret;
+}
+
+/*
+ * Until it has said GIVEN the predecessor may go on. When it has ended the role is free, so that
+ * nobody has to wait for it. Return: 0; -ECANCELED if it goes on; -EPIPE as take_all(); another
+ * -errno.
+ */
+static int await_end(int fd)
+{
+	static struct handoff_message m;
+	int ret = await_message(fd, &m);
+
 	if (ret)
-		return ret == -EPIPE ? 0 : ret;
-	if (m.passed >= 0)
-		close(m.passed);
-	return m.any.head.type == HANDOFF_REFUSED ? -ECANCELED : -EPROTO;
+		return ret;
+	if (m.any.head.type != HANDOFF_GIVEN)
+		return m.any.head.type == HANDOFF_REFUSED ? -ECANCELED : -EPROTO;
+	ret = await_message(fd, &m);
+	return ret == -EPIPE ? 0 : ret ? ret : -EPROTO;
 }
 
 int successor_hear(struct np *np, int fd)
@@ -328,8 +346,10 @@ int successor_take(struct np *np)
 	if (!ret)
 		ret = exchange(np, fd);
 	close(fd);
+	/* If it has not died this process does not get the role. */
 	if (ret == -EPIPE) {
-		log_warn("the process whose place this one takes has died meanwhile");
+		log_warn("the process whose place this one takes has not given its connections");
+		drop_all(&np->successor);
 		ret = 0;
 	}
 	if (!ret)
@@ -356,9 +376,7 @@ void successor_exit(struct np *np)
 {
 	struct successor *s = &np->successor;
 
-	for (uint32_t i = 0; i < s->n; i++)
-		drop(s->taken[i]);
-	s->n = 0;
+	drop_all(s);
 	free(s->taken);
 	s->taken = NULL;
 }

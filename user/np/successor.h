@@ -58,7 +58,7 @@ struct successor {
  *
  * The call blocks until the predecessor has ended. It logs its errors.
  *
- * Return: 0, also if the predecessor died; -ECANCELED if it goes on serving; another -errno.
+ * Return: 0, also if the predecessor died, whose connections are lost then; -ECANCELED if it goes on serving; another -errno.
  */
 int successor_take(struct np *np);
 
@@ -67,8 +67,8 @@ int successor_take(struct np *np);
  * @np: process, whose successor.taken has room for all connections that it may have
  * @fd: socket to the predecessor
  *
- * Return: 0; -EPIPE if the predecessor has died before it had said all; -ECANCELED if it goes on;
- * another -errno.
+ * Return: 0; -EPIPE if the predecessor has died before it had given the connections, or goes on and
+ * could not say so; -ECANCELED if it goes on; another -errno. Only with 0 may they be used.
  */
 int successor_hear(struct np *np, int fd);
 
