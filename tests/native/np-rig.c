@@ -6,6 +6,10 @@
  *	np-rig [--sps N] [--disk BYTES] [--slots N] [--memory BYTES] [--readonly]
  *	       [--versions OLDEST,NEWEST] [--mode MODE] arena-np [OPTION...]
  *
+ * On SIGUSR2 the rig plays the successor to which arena-np hands its connections over, and asks
+ * arena-np to end when it has not yet heard that they are taken. At the end of arena-np it says
+ * "given" if arena-np has given them, and "whole" if the last one was not shut down.
+ *
  * The channels are HYBRID, but for the mode flood, in which they are MSG_RING. The rig adds
  * what arenad gives its processes; the exports are called d0, d1 and so on. The SPs offer the
  * versions of the protocol that --versions gives. The mode says what SP 0 does wrong:
@@ -20,11 +24,14 @@
  *	late	it fails each WRITE, and keeps the payload until it has KEPT others; it also returns
  *		payload that it has not kept
  */
+#define _GNU_SOURCE
 #include <arena/arena.h>
+#include <control/handoff.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libarena/channel/channel.h>
 #include <mshare.h>
+#include <poll.h>
 #include <proto/layout.h>
 #include <proto/record.h>
 #include <signal.h>
@@ -43,6 +50,7 @@
 #define REVERSE_USEC	2000
 #define BACKLOG		4096
 #define KEPT		8U
+#define PATIENCE_MS	20000
 
 struct rig {
 	unsigned int n_sps;
@@ -75,6 +83,9 @@ struct sp {
 
 /* All processes of the rig share this, because the SPs are started before the NP. */
 static pid_t *np_pid;
+/* The rig's end of the NP's control socket. */
+static int np_control;
+static volatile sig_atomic_t wants_successor;
 
 /* The SP's group for data of READs. */
 static uint16_t group_of(const struct sp *sp)
@@ -644,6 +655,74 @@ static void forward(int signo)
 		kill(*np_pid, signo);
 }
 
+static void call_successor(int signo)
+{
+	(void)signo;
+	wants_successor = 1;
+}
+
+/* Call the NP's successor. Return: the successor's end of the socket. */
+static int begin_handoff(void)
+{
+	const struct control_message m = { .type = CONTROL_HANDOFF };
+	union handoff_any ready = { .ready = {
+		.head.type = HANDOFF_READY, .oldest = HANDOFF_VERSION_OLDEST,
+		.newest = HANDOFF_VERSION_NEWEST, .hello = PROTO_HELLO,
+	} };
+	int ends[2], ret = handoff_open(ends);
+
+	if (!ret)
+		ret = control_socket_send(np_control, &m, ends[0]);
+	if (!ret)
+		ret = handoff_send(ends[1], &ready, NULL, 0, -1);
+	if (ret)
+		die("the beginning of the handoff", ret);
+	close(ends[0]);
+	return ends[1];
+}
+
+/* Return: the last connection of those that come. */
+static int take_connections(int fd)
+{
+	static struct handoff_message m;
+	int passed = -1;
+
+	do {
+		int ret = handoff_await(fd, &m, PATIENCE_MS);
+
+		if (ret)
+			die("the connections", ret);
+		if (m.passed >= 0)
+			passed = m.passed;
+	} while (m.any.head.type == HANDOFF_CONN || m.any.head.type == HANDOFF_BYTES);
+	if (m.any.head.type != HANDOFF_END || passed < 0)
+		die("the end of the connections", -EPROTO);
+	return passed;
+}
+
+static void play_successor(void)
+{
+	union handoff_any taken = { .count = { .head.type = HANDOFF_TAKEN, .n = 1 } };
+	struct pollfd p = { .events = POLLIN | POLLRDHUP };
+	static struct handoff_message m;
+	int fd = begin_handoff(), status, ret;
+
+	p.fd = take_connections(fd);
+	kill(*np_pid, SIGSTOP);
+	waitpid(*np_pid, &status, WUNTRACED);
+	kill(*np_pid, SIGTERM);
+	ret = handoff_send(fd, &taken, NULL, 0, -1);
+	kill(*np_pid, SIGCONT);
+	if (!ret)
+		ret = handoff_await(fd, &m, PATIENCE_MS);
+	if (!ret && m.any.head.type == HANDOFF_GIVEN)
+		printf("given\n");
+	while (!ret)
+		ret = handoff_await(fd, &m, PATIENCE_MS);
+	printf("%s\n", ret == -EPIPE && !poll(&p, 1, 0) ? "whole" : "shut down");
+	fflush(stdout);
+}
+
 static const char *option_fd(int fd)
 {
 	char *text = malloc(16);
@@ -700,6 +779,7 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig, const 
 		ret = inherit_tell(control[0], PROTO_ROLE_SP(s), 1, pids[s]);
 	if (ret)
 		die("telling the NP its SPs", ret);
+	np_control = control[0];
 	return pid;
 }
 
@@ -801,10 +881,14 @@ int main(int argc, char **argv)
 	signal(SIGTERM, forward);
 	signal(SIGINT, forward);
 	signal(SIGUSR1, forward);
+	sigaction(SIGUSR2, &(struct sigaction){ .sa_handler = call_successor }, NULL);
 	*np_pid = start_np(argv + optind, (unsigned int)(argc - optind), &rig, pids,
 			   &layout);
 	while (waitpid(*np_pid, &status, 0) < 0 && errno == EINTR)
-		;
+		if (wants_successor) {
+			wants_successor = 0;
+			play_successor();
+		}
 	for (unsigned int i = 0; i < rig.n_sps; i++) {
 		int sp_status = 0;
 

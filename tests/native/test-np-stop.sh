@@ -46,4 +46,17 @@ client=$!
 wait_for 10 eval "kill -USR1 $arenad_pid; grep -q 'writes=[1-9][0-9][0-9]' $tmp/log"
 stops 7 "SIGTERM with an SP that does not answer"
 wait "$client"
+# The connections are those of a successor then.
+rig_start --
+exec 4<>"/dev/tcp/$host/$port"
+printf '\0\0\0\3IHAVEOPT\0\0\0\1\0\0\0\2d0' >&4
+timeout 60 head -c 28 <&4 >/dev/null
+kill -USR2 "$arenad_pid"
+arenad_wait
+is "SIGTERM just before arena-np hears that its connections are taken: status 0" "$status" 0
+ok "SIGTERM just before arena-np hears that its connections are taken: it gives them" \
+	grep -q given "$tmp/out"
+ok "SIGTERM just before arena-np hears that its connections are taken: none is shut down" \
+	grep -q whole "$tmp/out"
+exec 4>&-
 done_testing

@@ -14,7 +14,7 @@ static void begin(struct np *np)
 {
 	struct stop *s = &np->stop;
 
-	if (s->is_stopping)
+	if (s->is_stopping || handoff_is_over(np))
 		return;
 	handoff_give_up(np, "the process is asked to end");
 	log_info("stopping, %u connections", np->conns.n);
