@@ -53,10 +53,14 @@ static bool hand_over(struct reload *r, unsigned int np)
 {
 	const struct control_message m = { .type = CONTROL_TLS };
 	int ret = lines_send(r->lines, np, &m, r->bundle);
+	bool was_owed = r->is_owed[np];
 
-	if (ret == -EAGAIN && !r->is_owed[np])
-		log_warn("arena-np %u does not take new files; it gets them when it does", np);
 	r->is_owed[np] = ret == -EAGAIN;
+	if (r->is_owed[np] && !was_owed)
+		log_warn("arena-np %u does not take new files; it gets them when it does", np);
+	/* Whether the time has come, or the files were read once more: what was said ends here. */
+	if (!ret && was_owed)
+		log_info("arena-np %u has got the new files", np);
 	return !ret;
 }
 
@@ -127,8 +131,8 @@ bool reload_is_owing(const struct reload *r)
 void reload_retry(struct reload *r)
 {
 	for (unsigned int i = 0; i < r->options->nps; i++)
-		if (r->is_owed[i] && hand_over(r, i))
-			log_info("arena-np %u has got the new files", i);
+		if (r->is_owed[i])
+			(void)hand_over(r, i);
 }
 
 void reload_close(struct reload *r)
