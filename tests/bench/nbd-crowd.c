@@ -13,8 +13,8 @@
  *	-s N	bytes of a request (4096)
  *	-t S	for so many seconds; with 0, nothing is sent (0)
  *
- * It prints "ready" when all connections are there, and after the requests "ios N
- * seconds S". Without requests it waits until its input ends.
+ * It prints "ready" when all connections are there. With requests it waits for a line of input before
+ * it begins, and prints "ios N seconds S" after them. It ends when its input does.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -226,14 +226,18 @@ static void load(void)
 			read_replies(events[i].data.ptr);
 	}
 	printf("ios %ju seconds %.3f\n", (uintmax_t)done, now() - begin);
+	fflush(stdout);
 }
 
-static void idle(void)
+/* Wait for a line of input. Return false if the input has ended. */
+static bool wait_for_line(void)
 {
 	char c;
 
 	while (read(STDIN_FILENO, &c, 1) > 0)
-		;
+		if (c == '\n')
+			return true;
+	return false;
 }
 
 static unsigned int number(const char *text, unsigned int least)
@@ -302,9 +306,9 @@ int main(int argc, char **argv)
 		dial(&clients[i], port, argv[optind + (int)i % names]);
 	puts("ready");
 	fflush(stdout);
-	if (seconds)
+	if (seconds && wait_for_line())
 		load();
-	else
-		idle();
+	while (wait_for_line())
+		;
 	return 0;
 }

@@ -15,7 +15,7 @@ tmp=$(mktemp -d)
 note() { printf '%s\n' "$*" >&2; }
 fail() { note "$0: $*"; exit 1; }
 
-disk='' disk_bytes=0 disk_says='' loop='' group='' pages_before='' server='' started='' scheme=nbd
+loops=() disk='' disk_bytes=0 disk_says='' group='' pages_before='' server='' started='' scheme=nbd
 pool=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 undo()
 {
@@ -24,7 +24,7 @@ undo()
 	trap - EXIT
 	[ -z "$started" ] || server_stop
 	[ -z "$group" ] || rmdir "$group" || true
-	[ -z "$loop" ] || losetup -d "$loop" || true
+	[ "${#loops[@]}" = 0 ] || losetup -d "${loops[@]}" || true
 	[ -z "$pages_before" ] || echo "$pages_before" >"$pool"
 	! mountpoint -q "$tmp/disk" || umount --lazy "$tmp/disk"
 	! mountpoint -q "$tmp/groups" || umount "$tmp/groups"
@@ -62,8 +62,8 @@ make_disk()
 	mkdir "$tmp/disk"
 	mount -t tmpfs -o "size=$(($(numfmt --from=iec "$1") + (16 << 20))),huge=always" tmpfs "$tmp/disk"
 	head -c "$(numfmt --from=iec "$1")" /dev/urandom >"$tmp/disk/image"
-	loop=$(losetup --find --show "$tmp/disk/image") || fail "needs a loop device, or a disk of your own"
-	disk=$loop
+	disk=$(losetup --find --show "$tmp/disk/image") || fail "needs a loop device, or a disk of your own"
+	loops+=("$disk")
 }
 
 # make_certificates: of a server at 127.0.0.1, for all servers. fio cannot name the authority, so that
@@ -138,7 +138,7 @@ command_start()
 	(echo "$BASHPID" >"$group/cgroup.procs"; exec "$@") >"$tmp/server.log" 2>&1 </dev/null &
 	server=$!
 	started=1
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 900; i++)); do
 		! timeout 10 nbdinfo --size "$uri" >/dev/null 2>&1 || return 0
 		[ -d "/proc/$server" ] || break
 		sleep 0.1
@@ -266,7 +266,7 @@ count_by_perf()
 	perf stat -x, -o "$tmp/calls.$1" -p "$1" -D -1 --control "fifo:$fifo,$fifo.ack" \
 		-e raw_syscalls:sys_enter,syscalls:sys_enter_io_uring_enter >/dev/null 2>&1 &
 	echo enable >&"$orders"
-	read -r -t 30 <&"$answers" || fail "perf does not begin"
+	wait_until begun_or_ended "$1" read -r -t 0.1 <&"$answers"
 	exec {orders}>&- {answers}>&-
 	rm "$fifo" "$fifo.ack"
 }
@@ -275,8 +275,12 @@ count_by_perf()
 count_by_strace()
 {
 	strace -f -c -U calls,name -o "$tmp/calls.$1" -p "$1" 2>"$tmp/strace" &
-	wait_until grep -q attached "$tmp/strace"
+	wait_until begun_or_ended "$1" grep -q attached "$tmp/strace"
 }
+
+# begun_or_ended PID COMMAND...: a server may replace a process at any time, as arenad does with its
+# keeper; what counts that one ends with it
+begun_or_ended() { "${@:2}" || [ ! -d "/proc/$1" ]; }
 
 wait_until()
 {
@@ -293,7 +297,7 @@ wait_until()
 # the process that makes the most of them
 calls_end()
 {
-	kill -INT "${counters[@]}"
+	kill -INT "${counters[@]}" 2>/dev/null || true
 	wait "${counters[@]}" 2>/dev/null || true
 	# shellcheck disable=SC2034 # for the one who sourced this
 	calls=$(cat "$tmp"/calls.* | awk -F '[, ]+' -v ios="$1" '

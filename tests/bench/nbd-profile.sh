@@ -59,6 +59,7 @@ profile()
 	server_stop
 	np=$(sed -n 's/^summary: //p' "$tmp/arena-np.out")
 	sp=$(sed -n 's/^summary: //p' "$tmp/arena-sp.out")
+	[[ -n $np && -n $sp ]] || fail "NP or SP was killed before it had written what callgrind counted"
 }
 
 # calls_of WORK: system calls a request, $calls

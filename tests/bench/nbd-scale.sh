@@ -26,7 +26,7 @@ regions=${REGIONS:-128M 512M 2G} buffers=${BUFFERS:-256 1024 4096 16380}
 # shellcheck source=nbd-lib.sh
 . "$(dirname "$0")/nbd-lib.sh"
 
-# make_disks COUNT: in $disks
+# make_disks COUNT: in $loops
 make_disks()
 {
 	local i
@@ -35,7 +35,7 @@ make_disks()
 	mount -t tmpfs -o "size=$(($1 * $(numfmt --from=iec "$size") + (16 << 20))),huge=always" tmpfs "$tmp/disk"
 	for ((i = 0; i < $1; i++)); do
 		head -c "$(numfmt --from=iec "$size")" /dev/urandom >"$tmp/disk/$i"
-		disks+=("$(losetup --find --show "$tmp/disk/$i")") || fail "needs loop devices"
+		loops+=("$(losetup --find --show "$tmp/disk/$i")") || fail "needs loop devices"
 	done
 }
 
@@ -45,7 +45,7 @@ cpu_of()
 	local pid
 
 	for pid in $(server_pids); do
-		[ "$(cat "/proc/$pid/comm")" != "$1" ] || cat "/proc/$pid/schedstat"
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || cat "/proc/$pid/schedstat"
 	done | awk '{ ns += $1 } END { printf "%.0f\n", ns / 1000 }'
 }
 
@@ -56,14 +56,16 @@ measure()
 
 	shift 4
 	for ((i = 1; i < n; i++)); do names+=("d$i"); done
-	arena_command "$port" "${disks[@]:0:n}"
+	arena_command "$port" "${loops[@]:0:n}"
 	command_start "$port" d "${command[@]}"
 	coproc CROWD { exec nbd-crowd "$@" -t "$seconds" "$port" "${names[@]}"; }
 	crowd=$CROWD_PID
 	read -r -t 60 line <&"${CROWD[0]}" || fail "the clients cannot connect"
 	cpu=$(server_cpu) np=$(cpu_of arena-np) sp=$(cpu_of arena-sp)
+	echo >&"${CROWD[1]}"
 	read -r -t "$((seconds + 60))" line <&"${CROWD[0]}" || fail "the clients have no answers"
 	cpu=$(($(server_cpu) - cpu)) np=$(($(cpu_of arena-np) - np)) sp=$(($(cpu_of arena-sp) - sp))
+	kill "$crowd"
 	wait "$crowd" 2>/dev/null || true
 	memory=$(crowd_memory "$port" "${names[0]}" "$@")
 	server_stop
@@ -155,17 +157,10 @@ each()
 	ARENA_OPTIONS=$base REGION=$region
 }
 
-undo_disks()
-{
-	[ "${#disks[@]}" = 0 ] || losetup -d "${disks[@]}"
-	undo
-}
-
 main()
 {
 	local round dimension most=2G
 
-	trap undo_disks EXIT
 	ulimit -n "$(ulimit -H -n)"
 	[ -z "${REGIONS:-}" ] || most=${REGIONS##* }
 	make_group
@@ -183,5 +178,4 @@ main()
 	done
 }
 
-disks=()
 main
