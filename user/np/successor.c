@@ -232,7 +232,7 @@ static int wait_for_message(const struct np *np, int fd, int timeout_ms)
 	return ready[1].revents ? -EOWNERDEAD : 0;
 }
 
-/* Return: 0; -EPIPE if the predecessor has died, or goes on and could not say so; another -errno. */
+/* Return: 0; -EPIPE if the predecessor has died or could not say that it goes on; or -errno. */
 static int take_all(struct np *np, int fd)
 {
 	static struct handoff_message m;

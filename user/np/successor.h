@@ -58,7 +58,8 @@ struct successor {
  *
  * The call blocks until the predecessor has ended. It logs its errors.
  *
- * Return: 0, also if the predecessor died, whose connections are lost then; -ECANCELED if it goes on serving; another -errno.
+ * Return: 0, also if the predecessor died, whose connections are lost then; -ECANCELED if it goes
+ * on serving; another -errno.
  */
 int successor_take(struct np *np);
 
