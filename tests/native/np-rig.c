@@ -21,6 +21,8 @@
  *	batch	it collects requests for a while and answers them all at once
  *	reverse	it collects requests for a while and answers the last one first
  *	hang	it answers no request from the 100th on
+ *	held	arena-np is to have had a predecessor, of whose payload the SP claims all that there
+ *		is, and more than it then names
  *	late	it fails each WRITE, and keeps the payload until it has KEPT others; it also returns
  *		payload that it has not kept
  */
@@ -561,6 +563,20 @@ static void work(struct sp *sp)
 	send_batch(sp);
 }
 
+/* A predecessor of the NP has lent nothing. */
+static void claim_all(struct sp *sp)
+{
+	uint16_t group = np_group(sp, PROTO_USE_PAYLOAD);
+	uint32_t n = sp->layout.group[group].count;
+
+	for (uint32_t i = 0; i < n; i += n / 8)
+		send_msg(sp, (struct arena_msg){
+			.type = PROTO_MESSAGE_HELD,
+			.ref = { .group = group, .index = i, .count = (uint16_t)(n / 8),
+				 .generation = 1 },
+		});
+}
+
 static void hello(struct sp *sp)
 {
 	const struct proto_disk d = {
@@ -572,6 +588,7 @@ static void hello(struct sp *sp)
 		.max_bytes = PROTO_MAX_BYTES,
 		.atomic_bytes = 512,
 		.discard_granularity = sp->rig->is_readonly ? 0 : 512,
+		.n_held = has_mode(sp, "held") ? 100 : 0,
 	};
 
 	send_msg(sp, (struct arena_msg){
@@ -579,6 +596,8 @@ static void hello(struct sp *sp)
 		.value = sp->rig->hello,
 		.ref = put_records(sp, &d, 1, sizeof(d)),
 	});
+	if (d.n_held)
+		claim_all(sp);
 }
 
 static bool is_msg_ring(const struct rig *rig)
@@ -591,6 +610,12 @@ static enum arena_channel_transport transport_of(const struct rig *rig)
 	return is_msg_ring(rig) ? ARENA_CHANNEL_MSG_RING : ARENA_CHANNEL_HYBRID;
 }
 
+/* An NP that has had a predecessor is in a later epoch. */
+static uint32_t epoch_of(const struct rig *rig)
+{
+	return strcmp(rig->mode, "held") ? 1 : 2;
+}
+
 static void open_sp(struct sp *sp, struct mshare *m)
 {
 	const struct arena_channel_end end = inherit_sp(&sp->rig->pair[sp->id]);
@@ -600,7 +625,7 @@ static void open_sp(struct sp *sp, struct mshare *m)
 		.transport = transport_of(sp->rig),
 		.entries = proto_window(proto_requests(&sp->layout)),
 		.end = &end,
-		.epoch = 1,
+		.epoch = epoch_of(sp->rig),
 		.timeout_ms = 10000,
 	};
 	int ret = arena_open_region(m, PROTO_ROLE_SP(sp->id), &sp->arena);
@@ -776,7 +801,8 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig, const 
 	if (!pid)
 		execute_np(argv, n, rig, control[1], layout);
 	for (unsigned int s = 0; s < rig->n_sps && !ret; s++)
-		ret = inherit_tell(control[0], PROTO_ROLE_SP(s), 1, pids[s]);
+		ret = inherit_tell(control[0], PROTO_ROLE_SP(s), epoch_of(rig),
+				  pids[s]);
 	if (ret)
 		die("telling the NP its SPs", ret);
 	np_control = control[0];

@@ -56,7 +56,7 @@ int begin_turn(struct np *np)
 	if (np->begin.is_over || np->is_ending || np->stop.is_stopping)
 		return 0;
 	for (unsigned int i = 0; i < np->n_peers; i++)
-		if (!np->peer[i].is_settled)
+		if (!np->peer[i].is_settled && np->peer[i].state != PEER_HELD)
 			return 0;
 	np->begin.is_over = true;
 	conn_resume_all(np);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When the process begins to serve clients. A predecessor may have died while SPs had its payload,
- * and their disks may still read it. So no client is served before each SP has said HELLO, or is
- * known to do nothing any more. There is no limit of time for that, as a disk may hang. The first
- * process of its number has lent nothing yet: it ends, or goes on without the SP, as the options of
- * the export say, if an SP does not come in time.
+ * When the process begins to serve clients. The first process of its number waits until each SP
+ * has said HELLO: it ends, or goes on without the SP, as the options of the export say, if an SP
+ * does not come in time. A later process begins at once: each export comes up by itself, and until
+ * then its clients wait (hold.h), as the disk of its SP may hang or be away.
  *
  * This header must not know how an SP is connected.
  */

@@ -50,6 +50,15 @@ static void close_all(struct peer *peer)
 	}
 }
 
+void hold_from_start(struct peer *peer)
+{
+	struct np *np = peer->np;
+
+	peer->state = PEER_HELD;
+	peer->held_until = np->now + np->options->hold_seconds;
+	np->exports.export[peer->id].is_served = true;
+}
+
 void hold_begin(struct peer *peer)
 {
 	struct np *np = peer->np;
@@ -98,6 +107,7 @@ void hold_regain(struct peer *peer)
 	struct np *np = peer->np;
 
 	arena_reclaim_from(np->arena, peer->role);
+	lent_clear_all(np, peer);
 	peer->n_kept = 0;
 	np->counters.withheld_buffers -= peer->n_withheld;
 	admission_find(&np->share.payload, peer->n_withheld);

@@ -21,6 +21,9 @@ struct request;
 /** hold_is_wanted() - may the requests of an SP wait for a successor? */
 bool hold_is_wanted(const struct peer *peer);
 
+/** hold_from_start() - let requests wait for an SP that has not come yet, but had a predecessor */
+void hold_from_start(struct peer *peer);
+
 /** hold_begin() - let them wait; the SP is sent no more messages */
 void hold_begin(struct peer *peer);
 

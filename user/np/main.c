@@ -125,7 +125,9 @@ static int connect_sps(struct np *np)
 		peer_init(np, i);
 	np->now = clock_coarse_s();
 	np->begin.until = np->now + HELLO_SECONDS;
-	ret = reload_peers(np);
+	ret = lent_open(np);
+	if (!ret)
+		ret = reload_peers(np);
 	for (unsigned int i = 0; i < np->options->exports.n && !ret; i++)
 		ret = peer_open(np, i);
 	return ret;

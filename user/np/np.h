@@ -34,6 +34,7 @@
 #include "counters.h"
 #include "export.h"
 #include "handoff.h"
+#include "lent.h"
 #include "listen.h"
 #include "options.h"
 #include "peer.h"
@@ -62,6 +63,7 @@
  * @exports: what clients can name
  * @n_peers: used entries of @peer
  * @peer: the channels to the SPs
+ * @lent: which SP has which payload
  * @requests: requests in flight
  * @share: how requests and buffers are divided among exports and clients
  * @conns: all connections
@@ -98,6 +100,7 @@ struct np {
 	struct export_table exports;
 	unsigned int n_peers;
 	struct peer peer[PROTO_MAX_SPS];
+	struct lent lent;
 	struct request_table requests;
 	struct share share;
 	struct conn_table conns;

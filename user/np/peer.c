@@ -101,8 +101,8 @@ static const char *channel_error(int err)
 }
 
 /*
- * An SP is not there, and clients are not served yet. What a predecessor of this process has lent
- * it is not known, so this process waits for its successor; the first one can do without.
+ * An SP is not there, and clients are not served yet. If this process or the SP had a predecessor,
+ * the export comes up when the SP does; else this process can do without, or not begin.
  */
 static void miss(struct peer *peer, int err)
 {
@@ -235,6 +235,7 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		.client = (uint16_t)r->conn->number,
 	};
 	if (record->n_refs) {
+		lent_note(np, peer, r->buf);
 		r->ref = lend(peer, r->buf);
 		record->ref[0] = r->ref;
 	}
@@ -396,6 +397,48 @@ static bool take_replies(struct peer *peer, const struct arena_msg *msg)
 	return is_good;
 }
 
+/* Tell the SP what this process has of its predecessor's. */
+static int tell_held(struct peer *peer)
+{
+	struct arena_msg msg = { .type = PROTO_MESSAGE_HELD };
+	struct np *np = peer->np;
+	struct arena_ref *ref = calloc(np->requests.n, sizeof(*ref));
+	int64_t n;
+
+	if (!ref)
+		return -ENOMEM;
+	/* Each request has one extent at most. */
+	n = arena_list_borrowed(np->arena, peer->role, ref, np->requests.n);
+	assert(n <= np->requests.n);
+	for (int64_t i = 0; i < n; i++) {
+		msg.ref = ref[i];
+		sent(peer, arena_channel_send(peer->channel, &msg));
+	}
+	free(ref);
+	return 0;
+}
+
+/*
+ * It is known what the SP has: what was set aside for it comes back, but for that. It has the claim
+ * to the disk, so nothing works any more for one that was there before.
+ */
+static int settle(struct peer *peer)
+{
+	uint32_t n = peer->is_settled ? 0 : peer->n_kept;
+	int ret = hold_end(peer);
+
+	if (ret)
+		return ret;
+	/* One that overlaps another one is a lie. */
+	for (uint32_t i = 0; i < n; i++)
+		reply_keep_held(peer->np, peer, &peer->kept[i]);
+	peer->is_settled = true;
+	peer->owes_replayed = true;
+	peer->state = PEER_OPEN;
+	peer->use_moved_at = peer->np->now;
+	return tell_held(peer);
+}
+
 static bool take_return(struct peer *peer, const struct arena_msg *msg)
 {
 	struct np *np = peer->np;
@@ -408,14 +451,13 @@ static bool take_return(struct peer *peer, const struct arena_msg *msg)
 	       !arena_put(np->arena, buf);
 }
 
-/* This process uses no payload before it knows what the SPs have of its predecessor's. */
+/* The SP can have only what a predecessor of this process has lent it. */
 static bool take_held(struct peer *peer, const struct arena_msg *msg)
 {
-	if (peer->is_settled || !reply_keep_held(peer->np, peer, &msg->ref))
+	if (peer->is_settled || !lent_has(peer->np, peer, &msg->ref))
 		return false;
-	peer->n_expected--;
-	peer->is_settled = !peer->n_expected;
-	return true;
+	peer->kept[peer->n_kept++] = msg->ref;
+	return peer->n_kept < peer->n_expected || !settle(peer);
 }
 
 static void take_message(struct peer *peer, const struct arena_msg *msg)
@@ -499,29 +541,11 @@ static int take_disk(struct peer *peer, const struct arena_msg *msg, struct prot
 	if (!ret && disk->n_held > max_held(peer))
 		ret = -EPROTO;
 	peer->n_expected = disk->n_held;
+	/* Those of an SP that died before it had named all. */
+	if (!peer->is_settled)
+		peer->n_kept = 0;
 	arena_return(peer->np->arena, buf, &ref);
 	return ret;
-}
-
-/* Tell the SP what this process has of its predecessor's. */
-static int tell_held(struct peer *peer)
-{
-	struct arena_msg msg = { .type = PROTO_MESSAGE_HELD };
-	struct np *np = peer->np;
-	struct arena_ref *ref = calloc(np->requests.n, sizeof(*ref));
-	int64_t n;
-
-	if (!ref)
-		return -ENOMEM;
-	/* Each request has one extent at most. */
-	n = arena_list_borrowed(np->arena, peer->role, ref, np->requests.n);
-	assert(n <= np->requests.n);
-	for (int64_t i = 0; i < n; i++) {
-		msg.ref = ref[i];
-		sent(peer, arena_channel_send(peer->channel, &msg));
-	}
-	free(ref);
-	return 0;
 }
 
 static int take_hello(struct peer *peer, const struct arena_msg *msg)
@@ -543,21 +567,6 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 		 (unsigned long long)disk.bytes,
 		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "", version);
 	return 0;
-}
-
-/* The SP has the claim to the disk, so nothing works any more for one that was there before. */
-static int begin_serving(struct peer *peer)
-{
-	int ret = hold_end(peer);
-
-	if (ret)
-		return ret;
-	peer->is_greeted = true;
-	peer->is_settled |= !peer->n_expected;
-	peer->owes_replayed = true;
-	peer->state = PEER_OPEN;
-	peer->use_moved_at = peer->np->now;
-	return tell_held(peer);
 }
 
 static int say_hello(struct peer *peer)
@@ -587,7 +596,9 @@ static int greet(struct peer *peer, const struct arena_msg *msg)
 	if (!ret && peer->is_settled && peer->n_expected)
 		ret = -EPROTO;
 	if (!ret)
-		ret = begin_serving(peer);
+		peer->is_greeted = true;
+	if (!ret && !peer->n_expected)
+		ret = settle(peer);
 	if (!ret)
 		hold_return(peer, &msg->ref, PROTO_RETURN_RECORD);
 	return ret;
@@ -794,6 +805,8 @@ int peer_open(struct np *np, unsigned int id)
 			  strerror(-ret));
 		return ret;
 	}
+	if (peer->process.epoch > 1 && hold_is_wanted(peer))
+		hold_from_start(peer);
 	if (peer->is_gone)
 		let_go(peer);
 	else if (ret)

@@ -60,9 +60,10 @@ enum peer_state {
  * @n_clients: connections that use the disk
  * @queue: requests that go to the SP at the end of the turn
  * @n_queue: how many requests @queue has
- * @kept: payload that the SP keeps although it has replied, until it returns it
+ * @kept: payload that the SP keeps although it has replied, until it returns it; before it is
+ *	settled, what it has named
  * @n_kept: used entries of @kept, at most as many as requests may be in flight
- * @n_expected: how many HELD the SP has still to send before this process uses any payload
+ * @n_expected: how many HELD the SP of the present epoch sends before it is settled
  * @n_withheld: payload buffers that the disk may still read, although the requests were answered
  * @n_uses: OPENs and CLOSEs without an answer
  * @use_moved_at: seconds when one of them was answered last, or the first of them was asked

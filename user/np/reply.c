@@ -121,6 +121,8 @@ static void regain_payload(struct np *np, struct peer *peer, struct request *s)
 		ret = arena_regain(np->arena, peer->role, &s->ref, &s->buf);
 	assert(!ret);
 	(void)ret;
+	if (s->command.operation == PROTO_WRITE)
+		lent_clear(np, s->buf);
 }
 
 /* The SP has answered a request, or does not any more. */
@@ -164,14 +166,21 @@ static void keep_payload(struct np *np, struct peer *peer, struct request *s)
 	withhold_payload(np, peer, s);
 }
 
-bool reply_keep_held(struct np *np, struct peer *peer, const struct arena_ref *ref)
+bool reply_set_aside(struct np *np, struct peer *peer, const struct arena_ref *ref)
 {
-	const struct arena_layout *l = arena_layout(np->arena);
-
-	if (ref->group >= l->n_groups || l->group[ref->group].use != PROTO_USE_PAYLOAD ||
-	    arena_lend_held(np->arena, peer->role, ref))
+	if (arena_lend_held(np->arena, peer->role, ref))
 		return false;
 	withhold(np, peer, ref->count);
+	return true;
+}
+
+bool reply_keep_held(struct np *np, struct peer *peer, const struct arena_ref *ref)
+{
+	if (!reply_set_aside(np, peer, ref))
+		return false;
+	lent_note(np, peer, (struct arena_buf){
+		.group = ref->group, .index = ref->index, .count = ref->count,
+	});
 	return keep(np, peer, ref);
 }
 
@@ -185,6 +194,7 @@ bool reply_take_kept(struct np *np, struct peer *peer, const struct arena_ref *r
 	if (i == peer->n_kept || arena_regain(np->arena, peer->role, ref, &buf) ||
 	    arena_put(np->arena, buf))
 		return false;
+	lent_clear(np, buf);
 	peer->kept[i] = peer->kept[--peer->n_kept];
 	np->counters.withheld_buffers -= buf.count;
 	peer->n_withheld -= buf.count;

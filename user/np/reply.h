@@ -25,14 +25,24 @@ struct peer;
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r);
 
 /**
+ * reply_set_aside() - an SP may still have payload of this process's predecessor
+ * @np: the process
+ * @peer: the SP
+ * @ref: names the payload
+ *
+ * hold_regain() takes it back. Return: false if the buffers are in use.
+ */
+bool reply_set_aside(struct np *np, struct peer *peer, const struct arena_ref *ref);
+
+/**
  * reply_keep_held() - an SP still has payload of this process's predecessor
  * @np: the process
  * @peer: the SP
- * @ref: names the payload, as the SP says
+ * @ref: names the payload, as the SP says, of lent_has()
  *
- * reply_take_kept() takes it back.
+ * reply_take_kept() takes it back, too.
  *
- * Return: false if it is no payload of this process, or if the buffers are in use.
+ * Return: false if it makes no sense, or if the buffers are in use.
  */
 bool reply_keep_held(struct np *np, struct peer *peer, const struct arena_ref *ref);
 

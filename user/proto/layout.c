@@ -10,6 +10,7 @@ static_assert(sizeof(struct proto_request) == PROTO_RECORD_BUFFER &&
 	      sizeof(struct proto_disk) == PROTO_RECORD_BUFFER, "a buffer holds a record");
 static_assert(sizeof(struct proto_flight) * PROTO_FLIGHTS_A_BUFFER == PROTO_FLIGHT_BUFFER,
 	      "a buffer is full of results");
+static_assert(PROTO_LENT_BUFFER == PROTO_RECORD_BUFFER, "see buffer_size_of()");
 static_assert(PROTO_MAX_NET_COUNT <= 1U << PROTO_SLOT_BITS, "a tag names each request");
 
 #define PAGE	4096ULL
@@ -106,6 +107,8 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 	/* One more entry is the time of flight.h. */
 	uint64_t flights = round_up(n->net_buffers + 1, PROTO_FLIGHTS_A_BUFFER) /
 			   PROTO_FLIGHTS_A_BUFFER;
+	/* No NP has more payload than the region has memory. */
+	uint64_t lent = length / PROTO_DISK_BUFFER / PROTO_LENT_BUFFER + 1;
 
 	*c = (struct arena_config){
 		.size = sizeof(*c),
@@ -119,6 +122,7 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
 				.group = {
 					{ PROTO_USE_NET, PROTO_NET_BUFFER, n->net_buffers },
 					{ PROTO_USE_RECORD, PROTO_RECORD_BUFFER, records },
+					{ PROTO_USE_LENT, PROTO_LENT_BUFFER, lent },
 					{ PROTO_USE_PAYLOAD, PROTO_DISK_BUFFER, 0 },
 				},
 			},
@@ -191,6 +195,7 @@ static uint32_t buffer_size_of(enum proto_use use)
 		return PROTO_NET_BUFFER;
 	case PROTO_USE_RECORD:
 	case PROTO_USE_FLIGHT:
+	case PROTO_USE_LENT:
 		return PROTO_RECORD_BUFFER;
 	default:
 		return PROTO_DISK_BUFFER;
@@ -211,12 +216,25 @@ static bool has_groups(const struct arena_layout *l, uint32_t role, enum proto_u
 	return nth > 0;
 }
 
+/* Does the table of an NP tell of all of its payload? */
+static bool has_lent(const struct arena_layout *l, uint32_t role)
+{
+	int lent = arena_layout_find(l, role, PROTO_USE_LENT, 0), group;
+	uint64_t payload = 0;
+
+	if (!has_groups(l, role, PROTO_USE_LENT))
+		return false;
+	for (uint32_t i = 0; (group = arena_layout_find(l, role, PROTO_USE_PAYLOAD, i)) >= 0; i++)
+		payload += l->group[group].count;
+	return (uint64_t)l->group[lent].count * PROTO_LENT_BUFFER >= payload;
+}
+
 bool proto_has_np(const struct arena_layout *l, unsigned int i)
 {
 	uint32_t role = PROTO_ROLE_NP(i);
 
 	return has_groups(l, role, PROTO_USE_NET) && has_groups(l, role, PROTO_USE_RECORD) &&
-	       has_groups(l, role, PROTO_USE_PAYLOAD);
+	       has_groups(l, role, PROTO_USE_PAYLOAD) && has_lent(l, role);
 }
 
 /* Does an SP have a result for each request that an NP may have in flight, and a time? */

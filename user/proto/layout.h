@@ -31,6 +31,8 @@
  * @PROTO_USE_RECORD: records: requests of an NP; replies of an SP to one NP, and its struct
  *	proto_disk at first
  * @PROTO_USE_FLIGHT: an SP's table of results for one NP, see flight.h. Nobody is lent it
+ * @PROTO_USE_LENT: an NP's table of which SP has which of its payload, a byte for each buffer, for
+ *	its successor. Nobody is lent it
  *
  * An SP has groups of its own for each NP. So an NP that is dead, slow or hostile keeps no buffer
  * from the others.
@@ -41,6 +43,7 @@ enum proto_use {
 	PROTO_USE_DISK = 3,
 	PROTO_USE_RECORD = 4,
 	PROTO_USE_FLIGHT = 5,
+	PROTO_USE_LENT = 6,
 };
 
 #define PROTO_NET_BUFFER	512U
@@ -50,6 +53,8 @@ enum proto_use {
 /* A buffer holds four results. */
 #define PROTO_FLIGHT_BUFFER	PROTO_RECORD_BUFFER
 #define PROTO_FLIGHTS_A_BUFFER	4U
+/* A buffer tells of so many buffers of payload. */
+#define PROTO_LENT_BUFFER	64U
 
 /*
  * A process has two records for each request that may be in flight, because its peer may hold a
@@ -92,7 +97,7 @@ void proto_config_init(struct arena_config *c, uint64_t length, const struct pro
  * proto_group_of_np() - find a group of NP @i, or -ENOENT
  * @l: checked layout
  * @i: number of the NP
- * @use: PROTO_USE_NET, PROTO_USE_PAYLOAD or PROTO_USE_RECORD
+ * @use: PROTO_USE_NET, PROTO_USE_PAYLOAD, PROTO_USE_RECORD or PROTO_USE_LENT
  *
  * A large region has several groups for payload; the call finds the first of them.
  */

@@ -45,8 +45,8 @@
  *
  * An NP may be the successor of one that died, too. An SP that served the dead one answers at once,
  * although the disk may still read payload of the dead NP. The SP's HELLO says how many extents
- * these are, and a HELD follows for each. The successor does not use them before their RETURN, and
- * uses no payload at all before all SPs have said what they have.
+ * these are, and a HELD follows for each. The successor does not use them before their RETURN. What
+ * its predecessor had lent to an SP it does not use before that SP has said what it has.
  *
  * This header knows refs and rules. It must not know a client protocol, a disk or a layout.
  */
