@@ -12,6 +12,8 @@
  *    is active in it; those that it has not begun are dropped. The NP may use its buffers, and send
  *    what was not answered again, after the SP's OPEN. It drops requests of connections that it
  *    knows to be cut.
+ *  - While there is no SP, an NP may answer a request with an error, as its time (--hold) is over.
+ *    It does not send this one again, and does not use the buffer before the SP's OPEN.
  *  - An SP begins when all NPs have sent REPLAYED. Replayed requests of an NP for which it waits no
  *    longer are refused, unless they are done.
  *  - When a write has ended, the SP puts the tag, with the NP's epoch, into its in-flight table,
@@ -42,11 +44,13 @@
  *   BROKEN_EPOCHS       a successor takes what is in its mailbox, not only what follows OPEN
  *   BROKEN_NEWER        an OPEN is dropped that is newer than what the receiver was told
  *   BROKEN_ACTIVE       an SP says OPEN while requests of the NP's predecessor are active in it
+ *   BROKEN_HOLD         the buffer of a request whose time was over is used before the SP's OPEN
+ *   BROKEN_OVER         a request whose time was over is sent again
  *   BROKEN_UNSEEN       a client goes on before its old NP handed over or noticed the cut
  *
  * Bounds:
  *
- *   liveness: -DLATES=0 -DCUTS=0
+ *   liveness: -DLATES=0 -DCUTS=0 -DHOLDS=0
  *   long safety: -DVERSIONS=3
  *   long liveness: -DVERSIONS=2
  */
@@ -70,6 +74,9 @@
 #ifndef LATES
 #define LATES		1	/* how often the SP does not wait for an NP */
 #endif
+#ifndef HOLDS
+#define HOLDS		1	/* how often the time of a request is over */
+#endif
 
 mtype = { OPEN, REQUEST, REPLAY, REPLAYED, REPLY, REFUSED };
 
@@ -78,7 +85,7 @@ byte disk, acked;
 byte sp_epoch = 1;
 byte np_epoch[2] = 1;
 byte op[SP_LIVES * 2];		/* writes of the kernel: version, 0 if none, for each SP and NP */
-byte np_deaths, cuts, lates;
+byte np_deaths, cuts, lates, holds;
 
 #define the_op(n)	op[(sp_epoch - 1) * 2 + n]
 #define old_op(n)	((sp_epoch > 1 && op[n]) || (sp_epoch > 2 && op[2 + n]))
@@ -166,6 +173,22 @@ inline np_idle(n)
 	conn[n] = NONE
 }
 
+/* The dead SP may still write from the buffer. */
+inline np_over(n)
+{
+#ifdef BROKEN_OVER
+	if
+	:: conn[n] == LIVE -> got_error = true
+	:: else
+	fi
+#else
+	np_refused(n);
+#ifndef BROKEN_HOLD
+	np_clean[n] = false
+#endif
+#endif
+}
+
 /* All that was lent is back. */
 inline np_replay(n)
 {
@@ -232,6 +255,9 @@ end:	do
 		:: slot[n] == QUEUED -> np_idle(n)
 		:: else
 		fi }
+	:: atomic { slot[n] == AT_SP && conn[n] == LIVE && !np_open[n] && holds < HOLDS ->
+		holds++;
+		np_over(n) }
 	/* It dies. Its successor knows nothing, but its epoch. */
 	:: atomic { n == 0 && np_deaths < NP_DEATHS && np_pair[n] ->
 		np_deaths++;
