@@ -15,6 +15,8 @@
 #	reload				SIGHUP to arenad
 #	kill-arenad			SIGKILL to arenad, and the next one is started
 #	upgrade				SIGUSR2 to arenad
+#	disk-WHAT MS			chaos_disk_WHAT MS: what a script can do to its disks, for MS
+#					milliseconds
 #
 # A run writes the histories of the clients (load.c) into the folder, and check.c judges them.
 
@@ -27,6 +29,11 @@ chaos_clients=3		# for each export
 chaos_nps=3
 chaos_options=()	# of arenad
 chaos_habits=()		# --rash, of the clients
+# The actions, each as often as it is there
+chaos_kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload
+	     kill-np kill-sp kill-np kill-sp kill-np kill-sp kill-arenad upgrade)
+chaos_jobs=()		# actions that have not ended
+chaos_kills=0		# processes that were killed, among them arenad
 chaos_runs=0		# lists that chaos_shrink has tried
 
 # random N: set $REPLY to a number below N, from the seed
@@ -38,15 +45,14 @@ random()
 # chaos_action MS: print one action
 chaos_action()
 {
-	local kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload
-		     kill-np kill-sp kill-np kill-sp kill-np kill-sp kill-arenad upgrade)
 	local kind target
 
-	random "${#kinds[@]}"
-	kind=${kinds[REPLY]}
+	random "${#chaos_kinds[@]}"
+	kind=${chaos_kinds[REPLY]}
 	random 64
 	target=$REPLY
 	case $kind in
+	disk-*) random 1000; echo "$1 $kind $((REPLY + 1))" ;;
 	stop-*) random 700; echo "$1 $kind $target $((REPLY + 1))" ;;
 	reload | kill-arenad | upgrade) echo "$1 $kind" ;;
 	*) echo "$1 $kind $target" ;;
@@ -116,15 +122,34 @@ chaos_pid()
 
 chaos_signal()
 {
-	[ -z "$2" ] || kill "-$1" "$2" 2>/dev/null
+	[ -n "$2" ] && kill "-$1" "$2" 2>/dev/null
+}
+
+# chaos_kill PID
+chaos_kill()
+{
+	! chaos_signal KILL "$1" || chaos_kills=$((chaos_kills + 1))
+}
+
+# chaos_sleep MS
+chaos_sleep()
+{
+	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
 }
 
 # chaos_stop PID MS
 chaos_stop()
 {
 	chaos_signal STOP "$1"
-	sleep "$(printf '%d.%03d' $(($2 / 1000)) $(($2 % 1000)))"
+	chaos_sleep "$2"
 	chaos_signal CONT "$1"
+}
+
+# chaos_beside COMMAND...: run it beside what follows
+chaos_beside()
+{
+	"$@" &
+	chaos_jobs+=("$!")
 }
 
 chaos_client()
@@ -135,7 +160,7 @@ chaos_client()
 # chaos_next_arenad: kill arenad, and start the next one, which adopts the processes
 chaos_next_arenad()
 {
-	kill -KILL "$arenad_pid"
+	chaos_kill "$arenad_pid"
 	wait "$arenad_pid" 2>/dev/null
 	arenad_again
 	wait_for 30 grep -q '^ready' "$tmp/out"
@@ -145,10 +170,11 @@ chaos_next_arenad()
 chaos_act()
 {
 	case $1 in
-	kill-np) chaos_signal KILL "$(chaos_pid arena-np "$2")" ;;
-	kill-sp) chaos_signal KILL "$(chaos_pid arena-sp "$2")" ;;
-	stop-np) chaos_stop "$(chaos_pid arena-np "$2")" "$3" & ;;
-	stop-sp) chaos_stop "$(chaos_pid arena-sp "$2")" "$3" & ;;
+	kill-np) chaos_kill "$(chaos_pid arena-np "$2")" ;;
+	kill-sp) chaos_kill "$(chaos_pid arena-sp "$2")" ;;
+	stop-np) chaos_beside chaos_stop "$(chaos_pid arena-np "$2")" "$3" ;;
+	stop-sp) chaos_beside chaos_stop "$(chaos_pid arena-sp "$2")" "$3" ;;
+	disk-*) chaos_beside "chaos_disk_${1#disk-}" "$2" ;;
 	cut) chaos_signal USR1 "$(chaos_client "$2")" ;;
 	reset) chaos_signal USR2 "$(chaos_client "$2")" ;;
 	reload) chaos_signal HUP "$arenad_pid" ;;
@@ -168,12 +194,14 @@ chaos_do()
 	local began ms action wait
 
 	began=$(now_ms)
+	chaos_jobs=()
 	while read -r ms action; do
 		wait=$((began + ms - $(now_ms)))
-		[ "$wait" -le 0 ] || sleep "$(printf '%d.%03d' $((wait / 1000)) $((wait % 1000)))"
+		[ "$wait" -le 0 ] || chaos_sleep "$wait"
 		# shellcheck disable=SC2086 # words
 		chaos_act $action
 	done <"$1"
+	[ "${#chaos_jobs[@]}" = 0 ] || wait "${chaos_jobs[@]}"
 }
 
 # chaos_load FOLDER SEED: start the clients
@@ -195,13 +223,26 @@ chaos_finish()
 	wait "$chaos_load_pid"
 }
 
+# chaos_disk NAME: print the path of the disk of an export
+chaos_disk()
+{
+	echo "$tmp/$1.img"
+}
+
+# chaos_zero NAME: have only zeroes on it
+chaos_zero()
+{
+	rm -f "$tmp/$1.img"
+	disk "$1" 64M >/dev/null
+}
+
 # chaos_check FOLDER: judge the histories and the disks; $verdict is the last line
 chaos_check()
 {
 	local disks=() name status
 
 	for name in "${chaos_exports[@]}"; do
-		disks+=(--disk "$name=$tmp/$name.img")
+		disks+=(--disk "$name=$(chaos_disk "$name")")
 	done
 	"$chaos_tools/check" "${disks[@]}" "$1"/client-* >"$1/verdict" 2>&1
 	status=$?
@@ -222,11 +263,21 @@ chaos_start()
 	local disks=() name
 
 	for name in "${chaos_exports[@]}"; do
-		rm -f "$tmp/$name.img"
-		disks+=(--disk "$name=$(disk "$name" 64M)")
+		chaos_zero "$name"
+		disks+=(--disk "$name=$(chaos_disk "$name")")
 	done
 	# A process that is killed again and again is started again each time.
 	arenad_start --nps "$chaos_nps" --size 768M --max-deaths 0 "${disks[@]}" "$@"
+}
+
+# chaos_report FOLDER: report what was done in the last run, and what was found
+chaos_report()
+{
+	diag "actions:$(cut -d' ' -f2 "$1/actions" | sort | uniq -c |
+		awk '{ printf " %s %s", $1, $2 }')"
+	diag "$chaos_kills processes were killed, $(grep -c ' upgrade$' "$1/actions") upgrades begun," \
+		"$(said 'was replaced: process') network processes replaced"
+	diag "$verdict"
 }
 
 # chaos_run FOLDER SEED: carry out the actions in the folder under load; true if all is well
@@ -234,11 +285,10 @@ chaos_run()
 {
 	local good=0 status=0
 
+	chaos_kills=0
 	chaos_settle "$1" || return
 	chaos_load "$1" "$2" || return
 	chaos_do "$1/actions"
-	# A process that is stopped goes on by itself.
-	sleep 1
 	chaos_finish || { echo "a client got no further"; good=1; }
 	wait_for 30 chaos_is_full "$1" "$chaos_before" || {
 		echo "used before: $chaos_before"

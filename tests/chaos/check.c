@@ -11,7 +11,7 @@
  *	check [--disk EXPORT=FILE]... HISTORY...
  *
  * It prints a line for each fault, with all that happened to the cell, and at the end what was
- * verified. The exit status is 1 if there is a fault, and 2 if a history is unsound or has no end.
+ * verified, and how many microseconds answers took. The exit status is 1 if there is a fault, and 2 if a history is unsound or has no end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +27,9 @@
 #define MAX_DISKS	16
 #define MAX_FAULTS	5
 #define PAST		24
+/* Times are counted up to 128 s, by the microsecond below 1 ms and by the millisecond above. */
+#define TIMES_FINE	1000U
+#define TIMES		(TIMES_FINE + 128000U)
 
 /**
  * struct cell - what is known of a cell
@@ -65,6 +68,8 @@ static uint32_t *asked;
 
 static unsigned int faults;
 static uint64_t bytes_read, bytes_written, bytes_on_disk, answers, errors, cuts, closed, again;
+/* How many answers took how long. */
+static uint64_t times[TIMES];
 
 static const char *const names[] = {
 	[HISTORY_WRITE] = "WRITE", [HISTORY_ZERO] = "WRITE_ZEROES", [HISTORY_READ] = "READ",
@@ -168,10 +173,31 @@ static bool is_write(const struct history_event *e)
 	return e->type == HISTORY_WRITE || e->type == HISTORY_ZERO;
 }
 
+static void count_time(uint64_t ns)
+{
+	uint64_t us = ns / 1000, at = us < TIMES_FINE ? us : TIMES_FINE + us / 1000;
+
+	times[at < TIMES ? at : TIMES - 1]++;
+}
+
+/* Return: the time in microseconds that @part of 1000 answers did not exceed. */
+static uint64_t time_of(uint64_t part)
+{
+	uint64_t n = 0, all = 0;
+	unsigned int at = 0;
+
+	for (unsigned int i = 0; i < TIMES; i++)
+		all += times[i];
+	while (at < TIMES - 1 && (n += times[at]) * 1000 < all * part)
+		at++;
+	return at < TIMES_FINE ? at : (uint64_t)(at - TIMES_FINE) * 1000;
+}
+
 static void take_answer(size_t at)
 {
 	const struct history_event *e = &event[at], *q = &event[asked[at]];
 
+	count_time(e->ns - q->ns);
 	if (e->type == HISTORY_FAILED) {
 		errors++;
 		return;
@@ -344,7 +370,8 @@ int main(int argc, char **argv)
 	}
 	printf("answers %" PRIu64 " errors %" PRIu64 " sent-again %" PRIu64 " cut %" PRIu64
 	       " closed %" PRIu64 " written %" PRIu64 " read %" PRIu64 " on-disk %" PRIu64
+	       " p50 %" PRIu64 " p99 %" PRIu64 " p999 %" PRIu64 " slowest %" PRIu64
 	       " faults %u\n", answers, errors, again, cuts, closed, bytes_written, bytes_read,
-	       bytes_on_disk, faults);
+	       bytes_on_disk, time_of(500), time_of(990), time_of(999), time_of(1000), faults);
 	return faults ? 1 : 0;
 }

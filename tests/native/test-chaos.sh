@@ -22,7 +22,7 @@ diag "seed $seed"
 chaos_start
 ok "clients lose nothing while connections are cut and processes are stopped and killed" \
 	chaos_run "$tmp/run" "$seed"
-diag "$verdict"
+chaos_report "$tmp/run"
 ok "connections were cut, and the server has closed some itself" \
 	eval '[ "$(verdict_of cut)" -gt 0 ] && [ "$(verdict_of closed)" -gt 0 ]'
 ok "storage processes were killed, and requests waited for their successors" \
@@ -31,6 +31,19 @@ ok "storage processes were killed, and requests waited for their successors" \
 ok "writes that were not acknowledged were sent again" [ "$(verdict_of sent-again)" -gt 0 ]
 
 plant=$BUILD/tests/native/inside/plant.so
+mkdir "$tmp/errors"
+chaos_plan 8 "$seed" >"$tmp/errors/actions"
+if [ -e "$plant" ]; then
+	PLANT=error LD_PRELOAD=$plant chaos_start --sandbox off
+	ok "clients lose nothing that was acknowledged when the disks have errors, too" \
+		chaos_run "$tmp/errors" "$seed"
+	ok "requests were answered with errors" [ "$(verdict_of errors)" -gt 0 ]
+	chaos_report "$tmp/errors"
+else
+	skip "clients lose nothing that was acknowledged when the disks have errors, too" \
+		"a library cannot be loaded into programs with sanitizers"
+fi
+
 # finds FAULT: true if the checker finds a fault that was planted, in one of some runs
 finds()
 {

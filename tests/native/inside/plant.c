@@ -4,6 +4,7 @@
  * changes what they submit to their rings. The variable PLANT names the fault, which happens to one
  * operation of 150:
  *
+ *	error	an operation on the disk does not happen, and fails
  *	lose	a write to the disk does not happen
  *	swap	a write to the disk goes to another place
  *	early	a write to the disk ends for the SP before it happens
@@ -111,6 +112,12 @@ static bool keep_for_later(const struct io_uring_sqe *sqe)
 	return true;
 }
 
+/* The kernel is given memory that nobody has. */
+static void fail(struct io_uring_sqe *sqe)
+{
+	sqe->addr = 4096;
+}
+
 static void spoil_write(struct io_uring_sqe *sqe)
 {
 	if (is_planted("lose") || (is_planted("stopped") && was_stopped))
@@ -189,6 +196,11 @@ static bool is_write(const struct io_uring_sqe *sqe)
 	return sqe->opcode == IORING_OP_WRITE || sqe->opcode == IORING_OP_WRITE_FIXED;
 }
 
+static bool is_read(const struct io_uring_sqe *sqe)
+{
+	return sqe->opcode == IORING_OP_READ || sqe->opcode == IORING_OP_READ_FIXED;
+}
+
 static bool is_reply(const struct io_uring_sqe *sqe)
 {
 	return sqe->opcode == IORING_OP_SENDMSG || sqe->opcode == IORING_OP_SENDMSG_ZC;
@@ -235,13 +247,16 @@ static void look(struct io_uring_sqe *sqe)
 		note_write(sqe);
 		return;
 	}
-	if (is_planted("twice") ? !is_reply(sqe) : !is_write(sqe))
+	if (is_planted("twice") ? !is_reply(sqe) :
+	    !is_write(sqe) && !(is_read(sqe) && is_planted("error")))
 		return;
 	/* An old write does harm only if a client has written there meanwhile. */
 	if (++seen % (is_planted("old") ? EACH / 15 : EACH))
 		return;
 	if (is_reply(sqe))
 		spoil_reply(sqe);
+	else if (is_planted("error"))
+		fail(sqe);
 	else
 		spoil_write(sqe);
 }
