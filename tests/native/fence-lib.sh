@@ -100,3 +100,25 @@ outdated()
 	counters_refresh
 	counter "$1" outdated
 }
+
+# without_fence FOLDER: put the programs there, among them an arena-sp whose fence refuses nothing
+without_fence()
+{
+	local flags
+
+	mkdir "$1"
+	ln -s "$BUILD/arena-np" "$1"
+	read -ra flags <"$BUILD/obj/flags"
+	echo '#include <sp/fence.h>
+		bool sp_fence_refuses(const struct sp *sp, const struct sp_request *r)
+		{
+			(void)sp;
+			(void)r;
+			return false;
+		}' >"$1/fence.c"
+	# The first definition of a function counts.
+	"${flags[@]}" -c -o "$1/fence.o" "$1/fence.c" &&
+		"${flags[@]}" -o "$1/arena-sp" "$BUILD/obj/user/sp/main.o" "$1/fence.o" \
+			-Wl,-z,muldefs -Wl,--start-group "$BUILD/obj/parts-sp.a" \
+			"$BUILD"/obj/lib*.a -Wl,--end-group -luring -lnvme -lseccomp
+}

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=fence-lib.sh
 . "$(dirname "$0")/fence-lib.sh"
+requires gcc
 
 begin()
 {
@@ -48,6 +49,14 @@ is "the newer data is left after the client had closed the old connection" \
 	"$(letter_of "$new" 1)" n
 end "an older write came late"
 
+# What the fence is for: the case before this one fails without it.
+ok "an arena-sp without a fence is built" without_fence "$tmp/unfenced"
+begin --bindir "$tmp/unfenced"
+late FIN-unfenced
+is_older() { [ "$(letter_of "$new" 1)" = o ]; }
+ok "without a fence the older write comes over the newer one" wait_for 30 is_older
+end "an older write came over a newer one"
+
 begin
 # A connection that is closed while bytes are unread is reset.
 ask "$old" 0 2 1
@@ -77,9 +86,9 @@ is "a write whose payload was not complete is not done" "$(letter_of "$fd" 3 | o
 end "a late write of a client that is there"
 
 # The older write waits for the limits behind reads of the same network process, and the newer one
-# does not.
+# does not. The reads take 8 s, within which the newer one has to come.
 begin --limit d=iops=3
-for i in {1..8}; do
+for i in {1..24}; do
 	ask "$old" 0 2 1
 done
 ask_write "$old" 1 o
