@@ -121,8 +121,13 @@ static void drop(struct taken *t)
 
 static void drop_all(struct successor *s)
 {
-	for (uint32_t i = 0; i < s->n; i++)
-		drop(s->taken[i]);
+	struct taken *t;
+
+	while ((t = s->newest)) {
+		s->newest = t->next;
+		drop(t);
+	}
+	s->incoming = NULL;
 	s->n = 0;
 }
 
@@ -145,6 +150,7 @@ static void take_conn(struct np *np, const struct handoff_message *m)
 	struct taken *t = calloc(1, sizeof(*t));
 	const char *fault;
 
+	s->incoming = NULL;
 	if (!t) {
 		close(m->passed);
 		return;
@@ -161,14 +167,15 @@ static void take_conn(struct np *np, const struct handoff_message *m)
 		return;
 	}
 	s->left += t->conn.left;
-	s->taken[s->n++] = t;
+	s->n++;
+	t->next = s->newest;
+	s->newest = t;
+	s->incoming = t;
 }
 
 /* They belong to the last connection that came, which may have been refused. */
-static void take_bytes(struct successor *s, const struct handoff_message *m)
+static void take_bytes(struct taken *t, const struct handoff_message *m)
 {
-	struct taken *t = s->n && s->is_last_good ? s->taken[s->n - 1] : NULL;
-
 	if (!t || m->n_more > t->conn.left - t->n_left)
 		return;
 	memcpy(t->left + t->n_left, m->more, m->n_more);
@@ -179,33 +186,32 @@ static void take_bytes(struct successor *s, const struct handoff_message *m)
 static void drop_torn(struct np *np)
 {
 	struct successor *s = &np->successor;
-	uint32_t n = 0;
+	struct taken **at = &s->newest, *t;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		if (s->taken[i]->n_left == s->taken[i]->conn.left)
-			s->taken[n++] = s->taken[i];
-		else
-			refuse(np, s->taken[i], "not all of its bytes have come");
+	while ((t = *at)) {
+		if (t->n_left == t->conn.left) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		s->n--;
+		refuse(np, t, "not all of its bytes have come");
 	}
-	s->n = n;
+	s->incoming = NULL;
 }
 
 /* Return: 1 if more messages are to come; 0 if all have come; or -errno. */
 static int take_message(struct np *np, struct handoff_message *m)
 {
-	struct successor *s = &np->successor;
-	uint32_t had = s->n;
-
 	switch (m->any.head.type) {
 	case HANDOFF_CONN:
 		if (m->passed < 0)
 			return -EPROTO;
 		take_conn(np, m);
 		m->passed = -1;
-		s->is_last_good = s->n > had;
 		return 1;
 	case HANDOFF_BYTES:
-		take_bytes(s, m);
+		take_bytes(np->successor.incoming, m);
 		return 1;
 	case HANDOFF_END:
 		return 0;
@@ -341,8 +347,7 @@ int successor_take(struct np *np)
 
 	if (fd < 0)
 		return 0;
-	np->successor.taken = calloc(np->options->connections_max, sizeof(struct taken *));
-	ret = np->successor.taken ? try_all(np) : -ENOMEM;
+	ret = try_all(np);
 	if (!ret)
 		ret = exchange(np, fd);
 	close(fd);
@@ -364,19 +369,17 @@ void successor_begin(struct np *np)
 {
 	struct successor *s = &np->successor;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		conn_adopt(np, s->taken[i]);
-		free(s->taken[i]);
+	struct taken *t;
+
+	while ((t = s->newest)) {
+		s->newest = t->next;
+		conn_adopt(np, t);
+		free(t);
 	}
-	s->n = 0;
 	successor_exit(np);
 }
 
 void successor_exit(struct np *np)
 {
-	struct successor *s = &np->successor;
-
-	drop_all(s);
-	free(s->taken);
-	s->taken = NULL;
+	drop_all(&np->successor);
 }

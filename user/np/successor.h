@@ -18,6 +18,7 @@ struct np;
 
 /**
  * struct taken - a connection that has come
+ * @next: the one that came before it
  * @conn: what the predecessor has said of it, checked
  * @fd: the socket
  * @peer: who the client is, as the socket says
@@ -27,6 +28,7 @@ struct np;
  * @n_left: how many of them have come
  */
 struct taken {
+	struct taken *next;
 	struct handoff_conn conn;
 	int fd;
 	struct conn_peer peer;
@@ -38,17 +40,17 @@ struct taken {
 
 /**
  * struct successor - the connections that have come
- * @n: used entries of @taken
- * @taken: the connections
+ * @n: how many
+ * @newest: the last one
+ * @incoming: the one whose bytes come next; NULL if it was refused
  * @left: bytes of @left of all of them
- * @is_last_good: the last connection that came is the last one of @taken
  * @refused: connections that were closed, as they cannot be what the predecessor said
  */
 struct successor {
 	uint32_t n;
-	struct taken **taken;
+	struct taken *newest;
+	struct taken *incoming;
 	uint64_t left;
-	bool is_last_good;
 	uint32_t refused;
 };
 
@@ -65,7 +67,7 @@ int successor_take(struct np *np);
 
 /**
  * successor_hear() - get what the predecessor says, and wait for its end
- * @np: process, whose successor.taken has room for all connections that it may have
+ * @np: process, with its options
  * @fd: socket to the predecessor
  *
  * Return: 0; -EPIPE if the predecessor has died before it had given the connections, or goes on and
