@@ -281,11 +281,17 @@ static void test_waiting(void)
 	ok(answers(&flush, &b) && !b.status && !b.n_refs, "a flush overtakes reads that wait");
 	give_back(a.ref[0]);
 	b = receive_reply();
+	c = receive_reply();
+	/* There are buffers for both now, and the disk may end the later one first. */
+	if (answers(&third, &b)) {
+		a = b;
+		b = c;
+		c = a;
+	}
 	ok(answers(&second, &b) && holds(&b, 4096, PROTO_MAX_BYTES),
 	   "the first read that waited is answered when buffers are returned");
-	c = receive_reply();
 	ok(answers(&third, &c) && holds(&c, 8192, 4096),
-	   "the second read that waited is answered after the first one");
+	   "the second read that waited is answered then, too");
 	give_back(b.ref[0]);
 	give_back(c.ref[0]);
 }
