@@ -3,7 +3,7 @@
 # Goal: code that runs inside a serving arena-np or arena-sp, with its ring and its descriptors,
 # reaches nothing that the process does not need, and the other processes serve on. Each defence
 # alone stops the attempts that it is for, and without any of them the attempts succeed.
-# timeout: 300
+# timeout: 600
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=many-lib.sh

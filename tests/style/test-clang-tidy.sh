@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Goal: clang-tidy finds nothing in libraries and daemons. The file .clang-tidy selects its
 # checks.
-# timeout: 900
+# timeout: 2700
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires clang-tidy
