@@ -8,6 +8,7 @@
 # By default a run is short and uses the same inputs each time. PARSER_SECONDS=N lets each
 # fuzzer run for N seconds with new inputs. The corpus that it collects stays in
 # build-parsers/learned, and an input that fails stays in build-parsers.
+# timeout: 600
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 

@@ -196,6 +196,31 @@ static int check_head(const struct state_head *h, size_t size)
 	return memcmp(boot, h->boot, sizeof(boot)) ? -ENOENT : 0;
 }
 
+static bool has_sockets(const struct state *s)
+{
+	for (unsigned int i = 0; i < PROTO_MAX_NPS; i++)
+		if (s->sockets[i].n > LISTEN_MAX)
+			return false;
+	return s->listening.n <= LISTEN_MAX;
+}
+
+static bool has_identities(const struct state *s)
+{
+	for (unsigned int i = 0; i < PROTO_MAX_SPS; i++)
+		if (!memchr(s->identity[i], '\0', DISK_IDENTITY_SIZE))
+			return false;
+	return true;
+}
+
+/* All numbers of processes are those of the head. */
+static bool agrees(const struct state *s)
+{
+	const struct state_head *h = &s->head;
+
+	return h->n <= LINES_MAX && h->nps <= PROTO_MAX_NPS && h->n - h->nps <= PROTO_MAX_SPS &&
+	       s->lines.n == h->n && s->pairs.nps == h->nps && s->pairs.sps == h->n - h->nps;
+}
+
 static int check(const struct state *s, size_t size)
 {
 	const struct state_head *h = &s->head;
@@ -205,8 +230,8 @@ static int check(const struct state *s, size_t size)
 		return ret;
 	if (h->version != STATE_VERSION || h->size != sizeof(*s))
 		return -EPROTO;
-	if (size != sizeof(*s) + (size_t)h->text_size || !has_texts(s) || h->n > LINES_MAX ||
-	    h->nps > PROTO_MAX_NPS || h->n - h->nps > PROTO_MAX_SPS)
+	if (size != sizeof(*s) + (size_t)h->text_size || !has_texts(s) || !agrees(s) ||
+	    !has_sockets(s) || !has_identities(s))
 		return -EINVAL;
 	return 0;
 }

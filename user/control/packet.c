@@ -67,15 +67,16 @@ ssize_t packet_receive(int fd, void *to, size_t room, int *passed)
 	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	*passed = -1;
-	if (n <= 0)
-		return n ? -errno : -EPIPE;
+	if (n < 0)
+		return -errno;
 	*passed = take_passed(&h);
-	if (!(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+	if (n && !(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return n;
+	/* A packet without bytes looks like the end, but may have a descriptor. */
 	if (*passed >= 0)
 		close(*passed);
 	*passed = -1;
-	return -EPROTO;
+	return n ? -EPROTO : -EPIPE;
 }
 
 int packet_await(int fd, int timeout_ms)
