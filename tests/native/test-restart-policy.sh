@@ -93,6 +93,38 @@ is "arenad ends with status 1 when a storage process that must be there was kill
 is "arenad says once that a storage process is given up" \
 	"$(said "arena-sp 0 (disk one) has died 5 times")" 1
 
+# install_sp TEXT: have a shell script in the place of arena-sp
+install_sp()
+{
+	printf '#!/bin/sh\n%s\n' "$1" >"$tmp/bin/.new"
+	chmod 755 "$tmp/bin/.new"
+	mv "$tmp/bin/.new" "$tmp/bin/arena-sp"
+}
+
+# Status 4 says that the disk is gone; a disk that comes and goes has it said again and again.
+mkdir "$tmp/bin"
+cp "$BUILD/arenad" "$BUILD/arena-np" "$BUILD/arena-sp" "$tmp/bin"
+arenad_start --size 128M --disk "one=$one" --bindir "$tmp/bin"
+install_sp 'exit 4'
+kill_process arena-sp 0
+ok "arenad pauses between storage processes whose disk is gone, and goes on with that" \
+	wait_for 60 eval '[ "$(said "is started again in 1600 ms")" -ge 3 ]'
+is "a storage process whose disk is gone is not given up" "$(said "has died 5 times")" 0
+cp "$BUILD/arena-sp" "$tmp/bin/.new"
+mv "$tmp/bin/.new" "$tmp/bin/arena-sp"
+ok "a client is served when the disk stays" wait_for 60 is_served one
+arenad_stop
+is "arenad ends with status 0 after a disk has come and gone" "$status" 0
+
+install_sp "$BUILD/arena-sp"' "$@" & wait; exit 4'
+arenad_start --size 128M --disk "one=$one" --bindir "$tmp/bin" --hold 0
+# The real one is a child of the script.
+kill -KILL "$(pgrep -x arena-sp -P "$(children arena-sp | head -n 1)")"
+ok "with --hold 0 arenad ends when a disk is gone" wait_for 60 gone "$arenad_pid"
+is "with --hold 0 no storage process is started again" "$(said "is started again")" 0
+arenad_wait
+is "with --hold 0 arenad ends with status 1 when a disk is gone" "$status" 1
+
 # The claim of storage process 1 is taken as soon as it is free, and held until the input ends.
 cat >"$tmp/claim.py" <<'END'
 import fcntl, glob, os, struct, sys

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: a process that has died is started again at once, then after pauses that grow, and is
- * given up when it dies again and again without living for long.
+ * given up when it dies again and again without living for long. Who ends by no fault of its own
+ * is started again for ever.
  * Method: deaths at times of a clock that the test itself makes.
  */
 #include <arenad/restart.h>
@@ -62,6 +63,28 @@ static void test_long_life(void)
 	is(die(&r, &now, 20 * S), 100, "the pauses begin anew after a long life");
 }
 
+static void test_losses(void)
+{
+	static const int64_t want[] = { 0, 100, 400, 1600, 6400, 10000, 10000 };
+	struct restart r = { 0 };
+	int64_t now = 0;
+
+	for (unsigned int i = 0; i < sizeof(want) / sizeof(*want); i++) {
+		restart_begun(&r, now);
+		restart_lost(&r, now, 10000);
+		is((r.due_at - now) / MS, want[i],
+		   "who ends by no fault is started again after %lld ms at end %u",
+		   (long long)want[i], i + 1);
+		now = r.due_at;
+	}
+	ok(r.is_due && !r.is_given_up, "who ends by no fault is never given up");
+	ok(restart_died(&r, now, 2), "an end by no fault is no death");
+	restart_begun(&r, now);
+	now += RESTART_LIFE_S * S + MS;
+	restart_lost(&r, now, 10000);
+	is(r.due_at, now, "who has lived for long is started again at once when it ends");
+}
+
 static void test_states(void)
 {
 	struct restart r = { 0 };
@@ -81,6 +104,7 @@ int main(void)
 	test_states();
 	test_pauses();
 	test_loop();
+	test_losses();
 	test_long_life();
 	return done_testing();
 }

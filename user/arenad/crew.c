@@ -245,6 +245,15 @@ static bool has_an_np(const struct crew *c)
 	return false;
 }
 
+static void log_pause(const struct crew *c, unsigned int ended, int64_t now)
+{
+	const struct restart *r = &c->restart[ended];
+
+	if (r->due_at > now)
+		log_warn("%s is started again in %d ms", c->name[ended],
+			 (int)((r->due_at - now) / CLOCK_NS_PER_MS));
+}
+
 /* Return: is a successor of the process to be started? */
 static bool plan_successor(struct crew *c, unsigned int ended)
 {
@@ -256,9 +265,7 @@ static bool plan_successor(struct crew *c, unsigned int ended)
 			  "started again", c->name[ended], c->options->deaths_max, RESTART_LIFE_S);
 		return false;
 	}
-	if (r->due_at > now)
-		log_warn("%s is started again in %d ms", c->name[ended],
-			 (int)((r->due_at - now) / CLOCK_NS_PER_MS));
+	log_pause(c, ended, now);
 	return true;
 }
 
@@ -319,19 +326,30 @@ static bool lost_its_disk(const struct crew *c, unsigned int i)
 	return !is_np(c, i) && WIFEXITED(status) && WEXITSTATUS(status) == SP_GONE;
 }
 
+/* A disk that comes and goes all the time must not keep arenad busy. */
+static void plan_return(struct crew *c, unsigned int i)
+{
+	int64_t now = clock_ns();
+
+	restart_lost(&c->restart[i], now, RESTART_LONGEST_MS);
+	log_pause(c, i, now);
+}
+
 /* Return: false if arenad has to end, too. */
 static bool has_ended(struct crew *c, unsigned int i, bool is_ready)
 {
-	bool is_no_fault = c->leaves_until[i] || lost_its_disk(c, i);
+	bool was_asked = c->leaves_until[i], may_return = c->options->hold_seconds;
 
 	log_end(c, i);
 	c->leaves_until[i] = 0;
-	if (is_no_fault) {
+	if (was_asked)
 		restart_wanted(&c->restart[i], clock_ns());
-		return true;
-	}
-	return (is_ready && c->options->hold_seconds && plan_successor(c, i)) ||
-	       go_on_without(c, i, is_ready);
+	else if (may_return && lost_its_disk(c, i))
+		plan_return(c, i);
+	else
+		return (is_ready && may_return && plan_successor(c, i)) ||
+		       go_on_without(c, i, is_ready);
+	return true;
 }
 
 bool crew_reap(struct crew *c, bool is_ready)

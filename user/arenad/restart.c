@@ -20,27 +20,47 @@ void restart_give_up(struct restart *r)
 	r->is_given_up = true;
 }
 
-static int64_t pause_ns(uint32_t deaths)
+static int64_t pause_ns(uint32_t deaths, int64_t longest_ms)
 {
 	int64_t ms = RESTART_FIRST_MS;
 
 	if (deaths < 2)
 		return 0;
-	for (uint32_t i = 2; i < deaths && i < RESTART_PAUSES; i++)
+	for (uint32_t i = 2; i < deaths && ms < longest_ms; i++)
 		ms *= 4;
-	return ms * CLOCK_NS_PER_MS;
+	return (ms < longest_ms ? ms : longest_ms) * CLOCK_NS_PER_MS;
+}
+
+/* Who has lived for long begins anew. */
+static void forget_old(struct restart *r, int64_t now_ns)
+{
+	if (now_ns - r->begun_at <= RESTART_LIFE_S * CLOCK_NS_PER_S)
+		return;
+	r->deaths = 0;
+	r->losses = 0;
+}
+
+static void plan(struct restart *r, int64_t now_ns, uint32_t ends, int64_t longest_ms)
+{
+	r->due_at = now_ns + pause_ns(ends, longest_ms);
+	r->is_due = true;
 }
 
 bool restart_died(struct restart *r, int64_t now_ns, uint32_t most)
 {
-	if (now_ns - r->begun_at > RESTART_LIFE_S * CLOCK_NS_PER_S)
-		r->deaths = 0;
+	forget_old(r, now_ns);
 	r->deaths++;
 	if (most && r->deaths >= most) {
 		restart_give_up(r);
 		return false;
 	}
-	r->due_at = now_ns + pause_ns(r->deaths);
-	r->is_due = true;
+	plan(r, now_ns, r->deaths, RESTART_LONGEST_MS);
 	return true;
+}
+
+void restart_lost(struct restart *r, int64_t now_ns, int64_t longest_ms)
+{
+	forget_old(r, now_ns);
+	r->losses++;
+	plan(r, now_ns, r->losses, longest_ms);
 }

@@ -3,7 +3,8 @@
  * The times at which arenad starts a process again that has died, and at which it gives one up. The
  * first successor is started at once; each further one waits for longer than the one before. A
  * process that dies again and again, and never lives for long, stays down. A successor that cannot
- * be started counts as one that has died.
+ * be started counts as one that has died. Who ends by no fault of its own is started again for ever,
+ * after the same pauses.
  *
  * This header must not know how processes are started, nor read a clock.
  */
@@ -22,12 +23,13 @@
 
 /* The second successor waits for so long, and each of the next ones for four times as long. */
 #define RESTART_FIRST_MS	100
-/* From this death on the pause does not grow any more. */
-#define RESTART_PAUSES		4U
+/* The pause of a process does not grow beyond that. */
+#define RESTART_LONGEST_MS	1600
 
 /**
  * struct restart - what is known of the deaths of a process; zeroes for one that has not died
  * @deaths: how often it has died since it last lived for RESTART_LIFE_S
+ * @losses: how often it has ended by no fault of its own since then
  * @begun_at: when it was started last; nanoseconds of the caller's clock
  * @due_at: when its successor is to be started, if @is_due
  * @is_due: it is dead, and a successor is to be started
@@ -35,6 +37,7 @@
  */
 struct restart {
 	uint32_t deaths;
+	uint32_t losses;
 	int64_t begun_at;
 	int64_t due_at;
 	bool is_due;
@@ -54,6 +57,16 @@ void restart_begun(struct restart *r, int64_t now_ns);
  * and is given up.
  */
 bool restart_died(struct restart *r, int64_t now_ns, uint32_t most);
+
+/**
+ * restart_lost() - a process has ended by no fault of its own
+ * @r: what is known of it
+ * @now_ns: when
+ * @longest_ms: the pause does not grow beyond that
+ *
+ * A successor is to be started, at @r->due_at, however often that happens.
+ */
+void restart_lost(struct restart *r, int64_t now_ns, int64_t longest_ms);
 
 /** restart_wanted() - a successor is to be started at once, and earlier deaths are forgotten */
 void restart_wanted(struct restart *r, int64_t now_ns);

@@ -28,7 +28,7 @@ struct runtime;
  * another one, for tests.
  */
 #ifndef STATE_VERSION
-#define STATE_VERSION	2U
+#define STATE_VERSION	3U
 #endif
 
 /* Bytes of a file at most. */
