@@ -3,6 +3,7 @@
 # Goal: the processes serve on when arenad dies, and the next arenad adopts them: clients see nothing
 # of it, and what dies is started again. What cannot be adopted is left alone, and arenad says what
 # to do.
+# timeout: 300
 # shellcheck disable=SC2154 # status is set by lib.sh
 NPS=2
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -14,6 +15,9 @@ requires fio nbdinfo
 one=$(disk one 64M)
 two=$(disk two 64M)
 common=(--disk "one=$one" --disk "two=$two")
+
+# is_other_keeper PID: is there one keeper, which is not this one?
+is_other_keeper() { has_keeper && [ "$(keeper)" != "$1" ]; }
 
 adopt_start "${common[@]}"
 before=$(workers)
@@ -63,6 +67,27 @@ kill_arenad
 arenad_start "${common[@]}"
 is "the next arenad adopts the processes by the keeper that was started later" \
 	"$(workers)" "$before"
+
+# A keeper is tried for ever, and what fails is said once.
+killed=$(keeper)
+for i in 1 2 3 4 5; do
+	kill -KILL "$killed"
+	ok "arenad starts another keeper when it has died $i times in a row" \
+		wait_for 60 is_other_keeper "$killed"
+	killed=$(keeper)
+done
+mkdir "$RUNTIME_DIRECTORY/test.state.new"
+: >"$tmp/log"
+kill -KILL "$killed"
+ok "arenad says that it cannot write a state" wait_for 60 says "cannot start a keeper, or write"
+kill -KILL "$(np 0)"
+ok "arenad starts processes again without a keeper" wait_for 60 says "arena-np 0 is started again"
+ok "clients are served without a keeper" wait_for 60 all_served
+is "arenad says once that it cannot have a keeper" "$(grep -c 'cannot start a keeper' "$tmp/log")" 1
+rmdir "$RUNTIME_DIRECTORY/test.state.new"
+ok "arenad says that there is a keeper when a state can be written" \
+	wait_for 90 says "there is a keeper again"
+before=$(workers)
 
 kill_arenad
 arenad_next "${common[@]}" --np-buffers 512

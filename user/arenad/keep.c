@@ -14,6 +14,7 @@
 #include "options.h"
 #include "own_fd.h"
 #include "reload.h"
+#include "runtime.h"
 #include "state.h"
 
 /**
@@ -185,24 +186,33 @@ static int change_keepers(struct keep *k, struct state *s, unsigned int sandbox)
 	return 0;
 }
 
+/* There is no time at which it would be better to have none. */
 static void plan_another(struct keep *k)
 {
-	if (!restart_died(&k->restart, clock_ns(), RESTART_DEATHS))
-		log_error("there is no keeper: it has failed %u times, never more than %d s after "
-			  "its start. If arenad dies, no other one can adopt the processes",
-			  RESTART_DEATHS, RESTART_LIFE_S);
+	restart_lost(&k->restart, clock_ns(), KEEP_LONGEST_MS);
 }
 
 /* The processes are named at least, so that the next arenad can say that they are there. */
 static void go_without(struct keep *k, struct state *s, int err)
 {
-	log_error("cannot start a keeper (%s): until there is one, no other arenad can adopt the "
-		  "processes if this one dies", strerror(-err));
+	if (!k->is_lacking)
+		log_error("cannot start a keeper, or write a state to %s (%s): until that is tried "
+			  "with success, no other arenad can adopt the processes if this one dies",
+			  k->runtime->path, strerror(-err));
+	k->is_lacking = true;
 	s->head.keeper[0] = (struct identity){ 0 };
 	s->head.keeper[1] = identity_of(k->keeper.pid);
 	state_write(k->runtime, s);
 	keeper_end(&k->keeper);
 	plan_another(k);
+}
+
+static void log_kept(struct keep *k)
+{
+	if (k->is_lacking)
+		log_info("there is a keeper again (process %d), and a state",
+			 (int)k->keeper.pid);
+	k->is_lacking = false;
 }
 
 static struct keeper find_keeper(const struct identity *who)
@@ -236,6 +246,8 @@ void keep_renew(struct crew *c)
 	ret = change_keepers(k, s, c->options->sandbox);
 	if (ret)
 		go_without(k, s, ret);
+	else
+		log_kept(k);
 	free(k->last);
 	k->last = s;
 }

@@ -13,6 +13,9 @@
 #include "keeper.h"
 #include "restart.h"
 
+/* Without a keeper another one is tried for ever, after pauses that grow to this one. */
+#define KEEP_LONGEST_MS	60000
+
 struct crew;
 struct listen_set;
 struct mshare;
@@ -28,7 +31,8 @@ struct state;
  * @listening: sockets that all NPs have
  * @is_ready: all NPs were ready once
  * @keeper: the keeper
- * @restart: what is known of its deaths
+ * @restart: what is known of its ends
+ * @is_lacking: the last keeper, or state, could not be made, which was logged
  * @last: what the state was last, NULL before the first one
  */
 struct keep {
@@ -40,6 +44,7 @@ struct keep {
 	bool is_ready;
 	struct keeper keeper;
 	struct restart restart;
+	bool is_lacking;
 	struct state *last;
 };
 
@@ -51,7 +56,7 @@ void keep_adopt(struct keep *k);
  *
  * It is to be called before a process that was started begins, and whenever descriptors or epochs
  * have changed. Without a keeper the processes run all the same, and no arenad can adopt them: that
- * is logged, and keep_turn() tries again.
+ * is logged once, and keep_turn() tries again until there is one, which is logged, too.
  */
 void keep_renew(struct crew *c);
 

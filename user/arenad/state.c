@@ -154,8 +154,6 @@ int state_write(const struct runtime *r, const struct state *s)
 	ret = write_new(r, new_name, s);
 	if (!ret && renameat(r->folder, new_name, r->folder, name))
 		ret = -errno;
-	if (ret)
-		log_error("cannot write %s/%s: %s", r->path, name, strerror(-ret));
 	return ret;
 }
 

@@ -164,7 +164,7 @@ void state_each_fd(struct state *s, state_visit *visit, void *context);
 /**
  * state_write() - put a state into the runtime folder, in place of the one that is there
  *
- * A process that reads finds one of the two, whole. It logs its errors.
+ * A process that reads finds one of the two, whole.
  *
  * Return: 0 or -errno.
  */
