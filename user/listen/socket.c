@@ -318,7 +318,9 @@ int listen_again(const struct listen_options *o, const struct listen_set *first,
 		const struct listen_socket *other = &first->socket[i];
 		struct listen_socket *s = &set->socket[set->n++];
 
-		*s = (struct listen_socket){ .fd = other->fd };
+		*s = (struct listen_socket){
+			.fd = other->fd, .is_inherited = other->is_inherited,
+		};
 		if (other->is_reused)
 			ret = make_again(s, o, other->fd);
 	}
@@ -336,6 +338,8 @@ void listen_leave(struct listen_set *set)
 
 		if (!s->is_reused || s->fd < 0)
 			continue;
+		/* The keeper has it, too, and a process that may not end soon. */
+		shutdown(s->fd, SHUT_RDWR);
 		close(s->fd);
 		s->fd = -1;
 	}

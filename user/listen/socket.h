@@ -72,9 +72,10 @@ int listen_again(const struct listen_options *o, const struct listen_set *first,
 		 struct listen_set *set);
 
 /**
- * listen_leave() - close the sockets whose address is reused, which are left to other processes
+ * listen_leave() - end the sockets whose address is reused: others that are bound to it go on
  *
- * The kernel would give clients also to a socket on which nobody waits.
+ * The kernel would give clients also to a socket on which nobody waits. Clients that wait to be
+ * accepted are refused at once, whoever else has the sockets.
  */
 void listen_leave(struct listen_set *set);
 
