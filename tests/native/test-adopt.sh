@@ -134,6 +134,25 @@ ok "--replace starts processes with other options" all_served
 arenad_stop
 is "arenad ends with status 0 after --replace" "$status" 0
 
+# An arenad that dies while it says that clients may come: nobody empties its standard output.
+writes_ready() { [[ $(cat "/proc/$arenad_pid/syscall") == "1 0x1 "* ]]; }
+mkfifo "$tmp/full"
+exec {full}<>"$tmp/full"
+dd if=/dev/zero of="$tmp/full" bs=4k oflag=nonblock 2>/dev/null
+complete "${common[@]}"
+: >"$tmp/log"
+arenad --region test --backend "$backend" "${listen[@]}" "${arguments[@]}" \
+	>"$tmp/full" 2>"$tmp/log" &
+arenad_pid=$!
+ok "arenad waits until it can say that clients may come" wait_for 90 writes_ready
+before=$(workers)
+kill_arenad
+exec {full}>&-
+arenad_start "${common[@]}"
+is "processes are adopted of an arenad that has died while it said that clients may come" \
+	"$(workers)" "$before"
+arenad_stop
+
 # An arenad that does not become ready.
 mkdir "$tmp/bin"
 cp "$BUILD/arenad" "$BUILD/arena-sp" "$tmp/bin"

@@ -33,42 +33,35 @@ bool ready_say(const char *addresses)
 
 /*
  * The NPs have the same listening sockets, so each says the same, and the last one counts. Nothing
- * is read after it: an NP that writes more must not make arenad say more. Return false if the line
- * cannot be passed on to standard output.
+ * is read after it: an NP that writes more must not make arenad say more.
  */
-static bool take_ready(struct ready *r, const char *line)
+static void take_line(struct ready *r, const char *line)
 {
 	if (strncmp(line, "READY", 5) != 0)
-		return true;
+		return;
 	r->n++;
 	if (r->n < r->wanted)
-		return true;
+		return;
+	snprintf(r->addresses, sizeof(r->addresses), "%s", line + 5);
 	ready_close(r);
-	return ready_say(line + 5);
 }
 
 /* Take the whole lines that have come. */
-static bool take_lines(struct ready *r)
+static void take_lines(struct ready *r)
 {
-	bool is_said = true;
 	char *newline;
 
-	while (is_said && r->fd >= 0 &&
-	       (newline = memchr(r->text, '\n', r->length))) {
+	while (r->fd >= 0 && (newline = memchr(r->text, '\n', r->length))) {
 		size_t length = (size_t)(newline + 1 - r->text);
 
 		*newline = '\0';
-		is_said = take_ready(r, r->text);
+		take_line(r, r->text);
 		r->length -= length;
 		memmove(r->text, newline + 1, r->length);
 	}
-	return is_said;
 }
 
-/*
- * Each NP writes one line, "READY ADDRESS...", and closes the pipe. Return false if arenad cannot
- * pass on that all are ready.
- */
+/* Each NP writes one line, "READY ADDRESS...", and closes the pipe. */
 bool ready_take(struct ready *r)
 {
 	size_t room = sizeof(r->text) - r->length;
@@ -76,8 +69,9 @@ bool ready_take(struct ready *r)
 
 	if (n > 0) {
 		r->length += (size_t)n;
-		return take_lines(r);
+		take_lines(r);
+	} else {
+		ready_close(r);
 	}
-	ready_close(r);
-	return true;
+	return ready_is_all(r);
 }

@@ -21,6 +21,7 @@
  * @n: how many of them are ready
  * @text: what they have written and was not handled
  * @length: bytes of @text
+ * @addresses: what the last one has said, for ready_say()
  */
 struct ready {
 	int fd;
@@ -28,24 +29,26 @@ struct ready {
 	unsigned int n;
 	char text[READY_SIZE];
 	size_t length;
+	char addresses[READY_SIZE];
 };
 
 /** ready_init() - wait for @wanted NPs, which write to the other end of @fd */
 void ready_init(struct ready *r, int fd, unsigned int wanted);
 
+/** ready_take() - take what has come; true if all are ready now, and @r->addresses is valid */
+bool ready_take(struct ready *r);
+
 /**
- * ready_take() - take what has come, and say that all are ready when they are
+ * ready_say() - say that all are ready
+ * @addresses: with a blank before each
  *
  * Return: false if that cannot be said, as then arenad has to end: the process that started it
  * waits for the line. The error was logged.
  */
-bool ready_take(struct ready *r);
-
-/** ready_say() - say that all are ready; @addresses with a blank before each. As ready_take() */
 bool ready_say(const char *addresses);
 
-/** ready_is_said() - were all NPs ready? */
-static inline bool ready_is_said(const struct ready *r)
+/** ready_is_all() - were all NPs ready? */
+static inline bool ready_is_all(const struct ready *r)
 {
 	return r->n == r->wanted;
 }

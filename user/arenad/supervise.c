@@ -86,7 +86,7 @@ static bool handle_signal(struct supervisor *sv)
 		reload(&sv->crew);
 		crew_try_again(&sv->crew);
 		/* Before the line "ready" this would be a lie; that one answers it then. */
-		if (ready_is_said(&sv->ready))
+		if (ready_is_all(&sv->ready))
 			notify_ready();
 		return false;
 	}
@@ -119,16 +119,17 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[OTHER_F
 	return -errno;
 }
 
-/* From now on the processes are worth to be adopted. */
+/*
+ * From now on the processes are worth to be adopted. That is kept before anybody hears of it: who
+ * is told to come is not cut off, should arenad die at that moment.
+ */
 static bool take_ready(struct supervisor *sv)
 {
-	bool is_said = ready_take(&sv->ready);
-
-	if (is_said && !sv->node->keep->is_ready && ready_is_said(&sv->ready)) {
-		sv->node->keep->is_ready = true;
-		keep_renew(&sv->crew);
-	}
-	return is_said;
+	if (!ready_take(&sv->ready))
+		return true;
+	sv->node->keep->is_ready = true;
+	keep_renew(&sv->crew);
+	return ready_say(sv->ready.addresses);
 }
 
 static enum arenad_exit watch(struct supervisor *sv)
@@ -140,7 +141,7 @@ static enum arenad_exit watch(struct supervisor *sv)
 			return ARENAD_EXIT_OK;
 		if (fd[1].revents && !take_ready(sv))
 			return ARENAD_EXIT_ERROR;
-		if (!crew_reap(&sv->crew, ready_is_said(&sv->ready)) || !crew_turn(&sv->crew))
+		if (!crew_reap(&sv->crew, ready_is_all(&sv->ready)) || !crew_turn(&sv->crew))
 			return ARENAD_EXIT_ERROR;
 		upgrade_turn(sv);
 	}
