@@ -63,7 +63,18 @@ old_keeper=$(keeper)
 kill -KILL "$old_keeper"
 ok "arenad starts another keeper when it is killed" wait_for 20 says "another one is started"
 ok "there is a keeper again" wait_for 20 has_keeper
+# --check-adopt, beside an arenad that runs, and without one.
+arenad_next "${common[@]}" --check-adopt
+is "--check-adopt ends with status 0 while an arenad runs" "$next_status" 0
+ok "--check-adopt says what could be adopted" says "could adopt region test and 4 processes"
 kill_arenad
+kept=$(keeper; sha256sum "$RUNTIME_DIRECTORY/test.state")
+arenad_next "${common[@]}" --check-adopt
+is "--check-adopt ends with status 0 if arenad is dead" "$next_status" 0
+arenad_next "${common[@]}" --check-adopt --np-buffers 512
+is "--check-adopt ends with status 1 if options are others" "$next_status" 1
+ok "--check-adopt names the options that are others" says "this command line has --np-buffers 512"
+is "--check-adopt has changed nothing" "$(keeper; sha256sum "$RUNTIME_DIRECTORY/test.state")" "$kept"
 arenad_start "${common[@]}"
 is "the next arenad adopts the processes by the keeper that was started later" \
 	"$(workers)" "$before"
@@ -137,6 +148,9 @@ is "arenad ends with status 0 after --replace" "$status" 0
 # An arenad that dies while it says that clients may come: nobody empties its standard output.
 writes_ready() { [[ $(cat "/proc/$arenad_pid/syscall") == "1 0x1 "* ]]; }
 mkfifo "$tmp/full"
+arenad_next "${common[@]}" --check-adopt
+is "--check-adopt ends with status 1 if the keeper is dead, too" "$next_status" 1
+ok "--check-adopt says that there is no keeper" says "there is no keeper"
 exec {full}<>"$tmp/full"
 dd if=/dev/zero of="$tmp/full" bs=4k oflag=nonblock 2>/dev/null
 complete "${common[@]}"

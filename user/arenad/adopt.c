@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -167,6 +168,69 @@ int adopt_region(const struct arenad_options *o, const struct state *s, struct a
 		log_error("cannot open region %s of the earlier arenad: %s", o->region,
 			  strerror(-ret));
 	return ret;
+}
+
+static int check_listening(const struct listen_set *set)
+{
+	for (unsigned int i = 0; i < set->n; i++) {
+		int is_listening = 0, fd = set->socket[i].fd;
+		socklen_t size = sizeof(is_listening);
+
+		if (fd < 0)
+			continue;
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size))
+			return -errno;
+		if (!is_listening)
+			return -ENOTCONN;
+	}
+	return 0;
+}
+
+/* Every arenad watches them, and has to be able to end them. */
+static int check_process(int pidfd, unsigned int *alive)
+{
+	if (pidfd < 0)
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0))
+		return errno == ESRCH ? 0 : -errno;
+	(*alive)++;
+	return 0;
+}
+
+static int check_taken(const struct state *s, unsigned int *alive)
+{
+	int ret = check_listening(&s->listening);
+
+	for (unsigned int i = 0; i < s->head.nps && !ret; i++)
+		ret = check_listening(&s->sockets[i]);
+	if (ret)
+		log_error("what the keeper has in place of a listening socket is none: %s",
+			  strerror(-ret));
+	for (unsigned int i = 0; i < s->head.n && !ret; i++) {
+		ret = check_process(s->pidfd[i], alive);
+		if (ret)
+			log_error("cannot watch process %d of the earlier arenad: %s",
+				  (int)s->head.who[i].pid, strerror(-ret));
+	}
+	return ret;
+}
+
+int adopt_try(const struct arenad_options *o, struct state *s, struct arena_layout *l)
+{
+	struct mshare *region;
+	unsigned int alive = 0;
+	int ret = adopt_descriptors(s);
+
+	if (!ret)
+		ret = check_taken(s, &alive);
+	if (!ret)
+		ret = adopt_region(o, s, l, &region);
+	if (ret)
+		return ret;
+	mshare_close(region);
+	log_info("arenad %s could adopt region %s and %u processes", MSHAREARENA_VERSION,
+		 o->region, alive);
+	return 0;
 }
 
 static unsigned int adopt_process(struct crew *c, const struct state *s, unsigned int i)

@@ -41,6 +41,19 @@ int adopt_descriptors(struct state *s);
 int adopt_region(const struct arenad_options *o, const struct state *s, struct arena_layout *l,
 		 struct mshare **out);
 
+/**
+ * adopt_try() - could this process adopt what the state tells of?
+ * @o: command line
+ * @s: state as it was read; its descriptors are copies for this process afterwards
+ * @l: filled with the layout
+ *
+ * It takes what adopt_descriptors() and adopt_region() take, and looks whether that is what it
+ * should be. Nobody else notices. It logs its errors, and what could be adopted.
+ *
+ * Return: 0 or -errno.
+ */
+int adopt_try(const struct arenad_options *o, struct state *s, struct arena_layout *l);
+
 /** adopt_crew() - fill in the processes; @c has @options, @cpus, @reload and @keep */
 void adopt_crew(struct crew *c, const struct state *s);
 

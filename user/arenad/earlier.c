@@ -208,14 +208,34 @@ int earlier_find(const struct runtime *r, const struct arenad_options *o, const 
 	return ret;
 }
 
-int earlier_check(const struct runtime *r, const char *shape)
+/* With what would be adopted there is more than what the processes have been built with. */
+static int check_kept(const struct state *s, const char *shape)
 {
-	struct state *s;
-	int ret = state_read(r, &s);
+	int ret = check(s, shape);
+
+	if (!ret && !s->is_ready) {
+		log_error("clients were not told yet that they may come: processes are not adopted "
+			  "before that, but ended");
+		ret = -EAGAIN;
+	}
+	if (!ret && !is_alive(&s->head.keeper[0])) {
+		log_error("there is no keeper, so no arenad can adopt the processes: one that runs "
+			  "starts another keeper");
+		ret = -ESRCH;
+	}
+	return ret;
+}
+
+int earlier_check(const struct runtime *r, const char *shape, struct state **out)
+{
+	int ret = state_read(r, out);
 
 	if (ret == -ENOENT)
 		log_error("%s has no state of a running arenad of region %s", r->path, r->region);
-	ret = ret ? log_versions(ret) : check(s, shape);
-	free(s);
+	ret = ret ? log_versions(ret) : check_kept(*out, shape);
+	if (ret) {
+		free(*out);
+		*out = NULL;
+	}
 	return ret;
 }

@@ -30,12 +30,16 @@ int earlier_find(const struct runtime *r, const struct arenad_options *o, const 
 		 const struct command *c, struct state **out);
 
 /**
- * earlier_check() - could this program adopt the processes, whose arenad may still run?
+ * earlier_check() - does what an earlier arenad has left, which may still run, fit this program?
+ * @r: folder
+ * @shape: the options that count
+ * @out: the state, to be freed with free(); NULL if it does not fit
  *
- * Nothing is changed. It logs the reason if it could not.
+ * Nothing is changed. It logs the reason if it does not fit.
  *
- * Return: as earlier_find(); -ENOENT if there is nothing.
+ * Return: as earlier_find(); -ENOENT if there is nothing; -EAGAIN if clients were not told yet that
+ * they may come; -ESRCH if the keeper has ended.
  */
-int earlier_check(const struct runtime *r, const char *shape);
+int earlier_check(const struct runtime *r, const char *shape, struct state **out);
 
 #endif /* ARENAD_EARLIER_H */

@@ -114,13 +114,18 @@ static enum arenad_exit run_alone(struct node *n, const struct runtime *r, const
 	return status;
 }
 
-static enum arenad_exit check(const struct arenad_options *o, const char *shape)
+static enum arenad_exit check(const struct node *n, const char *shape)
 {
 	struct runtime r;
 	int ret = runtime_look(&r, o->runtime_dir, o->region);
+	const struct arenad_options *o = n->options;
+	struct state *s = NULL;
 
 	if (!ret)
-		ret = earlier_check(&r, shape);
+		ret = earlier_check(&r, shape, &s);
+	if (!ret)
+		ret = adopt_try(o, s, n->layout);
+	free(s);
 	runtime_close(&r);
 	return ret ? ARENAD_EXIT_ERROR : ARENAD_EXIT_OK;
 }
@@ -137,7 +142,7 @@ static enum arenad_exit run_in(struct node *n, int lock)
 		return status;
 	}
 	if (o->check_adopt) {
-		status = check(o, shape);
+		status = check(n, shape);
 	} else {
 		if (!runtime_open(&r, o->runtime_dir, o->region, lock))
 			status = run_alone(n, &r, shape);
