@@ -10,7 +10,7 @@ NPS=2
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=adopt-lib.sh
 . "$(dirname "$0")/adopt-lib.sh"
-requires fio nbdinfo
+requires fio nbdinfo python3
 
 one=$(disk one 64M)
 two=$(disk two 64M)
@@ -100,6 +100,27 @@ ok "arenad says that there is a keeper when a state can be written" \
 	wait_for 90 says "there is a keeper again"
 before=$(workers)
 
+# Adoptions that fail midway.
+kill_arenad
+mkdir "$RUNTIME_DIRECTORY/test.state.new"
+arenad_run "${common[@]}"
+ok "an arenad that cannot write a state gives up to adopt" wait_for 60 gone "$arenad_pid"
+arenad_wait
+is "an arenad that cannot write a state ends with status 1" "$status" 1
+rmdir "$RUNTIME_DIRECTORY/test.state.new"
+is "the processes are the same ones after an arenad could not write a state" "$(workers)" "$before"
+complete "${common[@]}"
+arenad --region test --backend "$backend" "${listen[@]}" "${arguments[@]}" \
+	>/dev/full 2>"$tmp/log" &
+arenad_pid=$!
+ok "an arenad that cannot say that clients may come ends" wait_for 60 gone "$arenad_pid"
+arenad_wait
+is "an arenad that cannot say that clients may come ends with status 1" "$status" 1
+ok "clients are served after two adoptions that failed" all_served
+arenad_start "${common[@]}"
+is "the next arenad adopts the processes after two adoptions that failed" "$(workers)" "$before"
+ok "the next arenad logs where clients are accepted" says "clients are accepted at $address"
+
 kill_arenad
 arenad_next "${common[@]}" --np-buffers 512
 is "an arenad with another number of buffers ends with status 1" "$next_status" 1
@@ -127,6 +148,9 @@ kill -STOP "$arenad_pid"
 kill -KILL "$dead"
 kill_arenad
 ok "clients are served when arenad and the keeper are dead" still_served
+arenad_next "${common[@]}" --check-adopt
+is "--check-adopt ends with status 1 if the keeper is dead, too" "$next_status" 1
+ok "--check-adopt says that there is no keeper" says "there is no keeper"
 arenad_next "${common[@]}"
 is "the next arenad ends with status 1 if the keeper is dead, too" "$next_status" 1
 ok "the next arenad names the processes that still run" says "of an earlier arenad still runs"
@@ -148,9 +172,6 @@ is "arenad ends with status 0 after --replace" "$status" 0
 # An arenad that dies while it says that clients may come: nobody empties its standard output.
 writes_ready() { [[ $(cat "/proc/$arenad_pid/syscall") == "1 0x1 "* ]]; }
 mkfifo "$tmp/full"
-arenad_next "${common[@]}" --check-adopt
-is "--check-adopt ends with status 1 if the keeper is dead, too" "$next_status" 1
-ok "--check-adopt says that there is no keeper" says "there is no keeper"
 exec {full}<>"$tmp/full"
 dd if=/dev/zero of="$tmp/full" bs=4k oflag=nonblock 2>/dev/null
 complete "${common[@]}"
@@ -187,4 +208,20 @@ ok "an arenad that is killed while it starts is followed by one that serves" all
 arenad_stop
 is "the arenad that has followed ends with status 0" "$status" 0
 is "no process of the arenad that was killed at its start is left" "$(processes_left)" ""
+
+# SIGTERM that has come before arenad has begun.
+cat >"$tmp/asked.py" <<'PYTHON'
+import os, signal, sys
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.kill(os.getpid(), signal.SIGTERM)
+os.execvp(sys.argv[1], sys.argv[1:])
+PYTHON
+complete "${common[@]}"
+python3 "$tmp/asked.py" arenad --region test --backend "$backend" "${listen[@]}" \
+	"${arguments[@]}" >"$tmp/out" 2>"$tmp/log"
+is "arenad that was asked to stop before it has begun ends with status 0" $? 0
+is "arenad that was asked to stop before it has begun leaves no process" "$(processes_left)" ""
+is "arenad that was asked to stop before it has begun leaves no file" \
+	"$(ls "$RUNTIME_DIRECTORY")" ""
 done_testing

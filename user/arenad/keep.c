@@ -232,24 +232,55 @@ void keep_adopt(struct keep *k)
 	k->keeper = find_keeper(&k->last->head.keeper[0]);
 }
 
-void keep_renew(struct crew *c)
+/* Return: 0 or -errno; @out is the state then, too, but NULL if there is no memory. */
+static int renew(struct crew *c, struct state **out)
 {
 	struct keep *k = c->keep;
-	struct state *s = take_state(c);
 	int ret;
+
+	*out = take_state(c);
+	if (!*out)
+		return -ENOMEM;
+	restart_begun(&k->restart, clock_ns());
+	ret = change_keepers(k, *out, c->options->sandbox);
+	if (!ret)
+		log_kept(k);
+	return ret;
+}
+
+static void remember(struct keep *k, struct state *s)
+{
+	free(k->last);
+	k->last = s;
+}
+
+void keep_renew(struct crew *c)
+{
+	struct state *s;
+	int ret = renew(c, &s);
 
 	if (!s) {
 		log_error("there is no memory for the state of the processes");
 		return;
 	}
-	restart_begun(&k->restart, clock_ns());
-	ret = change_keepers(k, s, c->options->sandbox);
 	if (ret)
-		go_without(k, s, ret);
-	else
-		log_kept(k);
-	free(k->last);
-	k->last = s;
+		go_without(c->keep, s, ret);
+	remember(c->keep, s);
+}
+
+int keep_take_over(struct crew *c)
+{
+	struct state *s;
+	int ret = renew(c, &s);
+
+	if (!ret) {
+		remember(c->keep, s);
+		return 0;
+	}
+	free(s);
+	log_error("cannot start a keeper, or write a state to %s: %s", c->keep->runtime->path,
+		  strerror(-ret));
+	return ret;
 }
 
 void keep_reap(struct keep *k)

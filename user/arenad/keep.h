@@ -60,6 +60,15 @@ void keep_adopt(struct keep *k);
  */
 void keep_renew(struct crew *c);
 
+/**
+ * keep_take_over() - the same for processes that are adopted
+ *
+ * What keep_adopt() has found stays in force on an error, which was logged.
+ *
+ * Return: 0 or -errno.
+ */
+int keep_take_over(struct crew *c);
+
 /** keep_reap() - look whether the keeper has ended, and plan another one */
 void keep_reap(struct keep *k);
 

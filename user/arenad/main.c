@@ -82,6 +82,8 @@ static enum arenad_exit run(struct node *n)
 	n->keep->region = region;
 	n->keep->listening = &n->sockets;
 	status = arenad_supervise(n);
+	if (n->is_left)
+		return status;
 	listen_close(&n->sockets);
 	arenad_region_close(n->options, region);
 	return status;
@@ -116,10 +118,10 @@ static enum arenad_exit run_alone(struct node *n, const struct runtime *r, const
 
 static enum arenad_exit check(const struct node *n, const char *shape)
 {
-	struct runtime r;
-	int ret = runtime_look(&r, o->runtime_dir, o->region);
 	const struct arenad_options *o = n->options;
 	struct state *s = NULL;
+	struct runtime r;
+	int ret = runtime_look(&r, o->runtime_dir, o->region);
 
 	if (!ret)
 		ret = earlier_check(&r, shape, &s);
@@ -179,7 +181,9 @@ int main(int argc, char **argv)
 	start_program("arenad");
 	keep_descriptors();
 	/* From now on signals wait until arenad_supervise() reads them. */
-	arenad_supervise_hold_signals();
+	node.signal_fd = arenad_supervise_signals();
+	if (node.signal_fd < 0)
+		return ARENAD_EXIT_ERROR;
 	status = command_keep(&command, argv);
 	if (status) {
 		log_error("cannot keep the command line: %s%s", strerror(-status),

@@ -16,6 +16,7 @@
 #include "crew.h"
 #include "keep.h"
 #include "notify.h"
+#include "own_fd.h"
 #include "ready.h"
 #include "reload.h"
 #include "upgrade.h"
@@ -31,14 +32,12 @@
  * @node: everything else
  * @crew: the processes
  * @is_upgrade_wanted: SIGUSR2 has come, and waits until no process is being replaced
- * @signal_fd: signalfd
  * @ready: which NPs are ready
  */
 struct supervisor {
 	struct node *node;
 	struct crew crew;
 	bool is_upgrade_wanted;
-	int signal_fd;
 	struct ready ready;
 };
 
@@ -75,7 +74,7 @@ static bool handle_signal(struct supervisor *sv)
 {
 	struct signalfd_siginfo info;
 
-	if (read(sv->signal_fd, &info, sizeof(info)) != sizeof(info))
+	if (read(sv->node->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return false;
 	if (info.ssi_signo == SIGUSR1) {
 		child_signal(sv->crew.child, sv->crew.started, SIGUSR1);
@@ -103,7 +102,7 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[OTHER_F
 {
 	const struct crew *c = &sv->crew;
 
-	fd[0] = (struct pollfd){ .fd = sv->signal_fd, .events = POLLIN };
+	fd[0] = (struct pollfd){ .fd = sv->node->signal_fd, .events = POLLIN };
 	fd[1] = (struct pollfd){ .fd = sv->ready.fd, .events = POLLIN };
 	fd[2] = (struct pollfd){ .fd = c->keep->keeper.pidfd, .events = POLLIN };
 	fd[3] = (struct pollfd){ .fd = c->replacement.child.pidfd, .events = POLLIN };
@@ -211,9 +210,10 @@ static void signal_set(sigset_t *set)
 	sigaddset(set, SIGHUP);
 }
 
-void arenad_supervise_hold_signals(void)
+int arenad_supervise_signals(void)
 {
 	sigset_t set;
+	int fd;
 
 	signal_set(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -224,18 +224,10 @@ void arenad_supervise_hold_signals(void)
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-}
-
-static int signals_open(void)
-{
-	sigset_t set;
-	int fd;
-
-	signal_set(&set);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		log_error("signalfd: %s", strerror(errno));
-	return fd;
+	return fd < 0 ? -errno : own_fd(fd);
 }
 
 static int start(struct supervisor *sv)
@@ -253,17 +245,25 @@ static int start(struct supervisor *sv)
 	return ret;
 }
 
-static bool say_addresses(const struct listen_set *set)
+/* The sockets of an NP that was given up are closed. */
+static const struct listen_set *find_sockets(const struct crew *c)
 {
-	char text[READY_SIZE] = "";
+	unsigned int i = 0;
 
+	while (i + 1 < c->nps && c->restart[i].is_given_up)
+		i++;
+	return &c->sockets[i];
+}
+
+static void format_addresses(const struct listen_set *set, char text[READY_SIZE])
+{
+	text[0] = '\0';
 	for (unsigned int i = 0; i < set->n; i++) {
 		size_t length = strlen(text);
 
 		text[length++] = ' ';
-		listen_format(set->socket[i].fd, text + length, sizeof(text) - length);
+		listen_format(set->socket[i].fd, text + length, READY_SIZE - length);
 	}
-	return ready_say(text);
 }
 
 /* They are of the version before. */
@@ -273,42 +273,59 @@ static void replace_others(struct crew *c)
 	crew_replace_nps(c);
 }
 
+/*
+ * On an error everything is left as it is, for the next arenad: the state names the keeper of this
+ * one or of the one before, and each has all descriptors.
+ */
 static int adopt(struct supervisor *sv)
 {
 	struct node *n = sv->node;
+	char addresses[READY_SIZE];
+	int ret;
 
 	ready_init(&sv->ready, -1, n->options->nps);
 	sv->ready.n = sv->ready.wanted;
 	adopt_crew(&sv->crew, n->earlier);
-	keep_renew(&sv->crew);
+	ret = keep_take_over(&sv->crew);
+	if (ret)
+		return ret;
+	format_addresses(find_sockets(&sv->crew), addresses);
+	log_info("clients are accepted at%s", addresses);
 	if (n->is_same_process)
 		replace_others(&sv->crew);
-	else if (!say_addresses(&sv->crew.sockets[0]))
+	else if (!ready_say(addresses))
 		return -EIO;
 	return 0;
+}
+
+static enum arenad_exit leave(struct node *n)
+{
+	log_error("the processes serve on without an arenad, and another one can adopt them");
+	n->is_left = true;
+	return ARENAD_EXIT_ERROR;
+}
+
+static enum arenad_exit stop(struct supervisor *sv, enum arenad_exit status)
+{
+	status = stop_all(sv, status);
+	keep_end(sv->node->keep);
+	crew_close(&sv->crew);
+	ready_close(&sv->ready);
+	return status;
 }
 
 enum arenad_exit arenad_supervise(struct node *n)
 {
 	static struct supervisor sv;
-	enum arenad_exit status = ARENAD_EXIT_ERROR;
 
 	sv.node = n;
 	sv.crew = (struct crew){
 		.options = n->options, .cpus = n->cpus, .reload = n->reload, .keep = n->keep,
 	};
 	sv.ready.fd = -1;
-	sv.signal_fd = signals_open();
-	if (sv.signal_fd < 0)
-		return status;
-	if (!(n->earlier ? adopt(&sv) : start(&sv)))
-		status = ARENAD_EXIT_OK;
-	if (status == ARENAD_EXIT_OK)
-		status = watch(&sv);
-	status = stop_all(&sv, status);
-	keep_end(n->keep);
-	crew_close(&sv.crew);
-	ready_close(&sv.ready);
-	close(sv.signal_fd);
-	return status;
+	if (n->earlier && adopt(&sv))
+		return leave(n);
+	if (!n->earlier && start(&sv))
+		return stop(&sv, ARENAD_EXIT_ERROR);
+	return stop(&sv, watch(&sv));
 }

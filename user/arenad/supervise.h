@@ -29,7 +29,10 @@ struct state;
  * @keep: what the next arenad needs
  * @earlier: what an earlier arenad has left, with descriptors of this process; NULL if processes
  *	are to be started
+ * @signal_fd: of arenad_supervise_signals()
  * @is_same_process: the earlier arenad was this process, which has said that clients may come
+ * @is_left: they could not be adopted after all: everything is to be left as it is, for the next
+ *	arenad
  */
 struct node {
 	const struct arenad_options *options;
@@ -40,16 +43,20 @@ struct node {
 	struct reload *reload;
 	struct keep *keep;
 	struct state *earlier;
+	int signal_fd;
 	bool is_same_process;
+	bool is_left;
 };
 
 /**
- * arenad_supervise_hold_signals() - block signals until arenad_supervise()
+ * arenad_supervise_signals() - block signals until arenad_supervise() reads them
  *
- * These are SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGHUP. Call it before anything is
- * made that has to be removed again.
+ * These are SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGHUP. Call it before anything is made that has
+ * to be removed again.
+ *
+ * Return: a signalfd; or -errno, which was logged.
  */
-void arenad_supervise_hold_signals(void);
+int arenad_supervise_signals(void);
 
 /**
  * arenad_supervise() - run the processes until a signal asks to stop, or one dies that cannot be
