@@ -92,7 +92,7 @@ SBINDIR ?= $(PREFIX)/sbin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 DOCDIR ?= $(DATADIR)/doc/msharearena
-installed = $(foreach dir,PREFIX LIBDIR INCLUDEDIR SBINDIR MANDIR DOCDIR,$(dir)="$(abspath $($(dir)))") \
+installed = $(foreach dir,PREFIX LIBDIR INCLUDEDIR SBINDIR DATADIR MANDIR DOCDIR,$(dir)="$(abspath $($(dir)))") \
 	DESTDIR="$(DESTDIR)"
 
 .PHONY: install uninstall
@@ -142,6 +142,27 @@ ifeq ($(DESTDIR),)
 	@[ -z "$$($(DKMS) status $(dkms_name))" ] || $(DKMS) remove $(dkms_name) --all
 endif
 	rm -rf $(dkms_source)
+
+# Debian packages, in build/deb: debian/ is user/dist/debian with a changelog that says what META says.
+# They are built without a network. -d: the root has all of build-essential, but not that package.
+deb_tree = build/deb/msharearena-$(call meta,Version)
+deb_files = META Makefile Kbuild LICENSES README.md SECURITY.md docs examples include kmod user
+deb_date = $(shell git log -1 --format=%cD 2>/dev/null || date -R -r META)
+
+.PHONY: deb
+deb:			## Debian packages of all of it, in build/deb
+	@$(if $(NATIVE),,tests/vm/setup)
+	@rm -rf build/deb
+	@mkdir -p $(deb_tree)
+	@cp -a $(deb_files) $(deb_tree)/
+	@mv $(deb_tree)/user/dist/debian $(deb_tree)/debian
+	@sed -n 's/^Maintainer: //p' $(deb_tree)/debian/control | { read -r who; printf \
+		'msharearena (%s) unstable; urgency=medium\n\n  * See the log of the repository.\n\n -- %s  %s\n' \
+		$(call meta,Version) "$$who" "$(deb_date)"; } >$(deb_tree)/debian/changelog
+	@$(build_lock) $(enter) unshare --net -- env -C $(deb_tree) dpkg-buildpackage -d -us -uc -b $(jobs) >build/deb/log 2>&1 || \
+		{ tail -n 30 build/deb/log >&2; exit 1; }
+	@rm -rf $(deb_tree)
+	@ls build/deb/*.deb
 
 .PHONY: clean
 clean:			## removes what was built; the build root stays (see tests/vm/README.md)

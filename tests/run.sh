@@ -44,7 +44,11 @@
 #
 #	vm: nodes=2
 #
-# for a machine with two NUMA nodes. The report of each test is kept in
+# for a machine with two NUMA nodes, or
+#
+#	# vm: systemd
+#
+# for one in which systemd is process 1, and in which no module is loaded. The report of each test is kept in
 # build/results/SUITE/*.tap. The Makefile builds everything before it calls this script.
 set -euo pipefail
 # shellcheck source=vm/common.sh
@@ -146,19 +150,20 @@ run_on_host()
 # a report cannot pass.
 boot()
 {
-	local kernel=$1 append=$2 results=$3 name=$4 status=0 limit=$vm_timeout options=()
+	local kernel=$1 append=$2 results=$3 name=$4 status=0 limit=$vm_timeout options=() module=--module
 
 	[ -z "$slow" ] || limit=$((limit * 4))
 	mkdir -p "$results"
 	case $append in
 	'') ;;
 	nodes=*) options=(--nodes "${append#*=}") ;;
+	systemd) options=(--systemd) module='' ;;
 	*) options=(--append "$append") ;;
 	esac
 	tests/vm/vm --kernel "$kernel" "${options[@]}" \
 		--timeout "$limit" --name "$name" --out "$results" -- \
 		env MSHAREARENA_BEGAN="$MSHAREARENA_BEGAN" NPS="${NPS:-}" SPS="${SPS:-}" \
-		tests/harness.sh --module /out "${programs[@]}" || status=$?
+		tests/harness.sh ${module:+"$module"} /out "${programs[@]}" || status=$?
 	[ ! -e "build/vm-logs/$name/first-console.log" ] || echo "$name" >"$results/early-death"
 	{
 		# The tests' own failures (1) are counted where they happened.
@@ -198,7 +203,7 @@ run_in_vm()
 # append_of FILE: the kernel arguments, or "nodes=N", that a test asks for, or an empty line
 append_of()
 {
-	sed -n -e 's/^.*\<vm: append=\(.*[^ */]\)[ */]*$/\1/p' -e 's/^# vm: \(nodes=[0-9]*\)$/\1/p' \
+	sed -n -e 's/^.*\<vm: append=\(.*[^ */]\)[ */]*$/\1/p' -e 's/^# vm: \(nodes=[0-9]*\|systemd\)$/\1/p' \
 		"$1" | head -n 1 | grep . || echo
 }
 

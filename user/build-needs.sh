@@ -43,6 +43,10 @@ printf '%s\n' '#include <libnvme.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 printf '%s\n' '#include <hwloc.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "hwloc is needed, and its headers are not here (install it: Debian, Ubuntu: libhwloc-dev; Fedora: hwloc-devel)"
 
+# arenad loads the module by it.
+printf '%s\n' '#include <libkmod.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "libkmod is needed, and its headers are not here (install it: Debian, Ubuntu: libkmod-dev; Fedora: kmod-devel)"
+
 # arena-np encrypts by it.
 printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "GnuTLS is needed, and its headers are not here (install it: Debian, Ubuntu: libgnutls28-dev; Fedora: gnutls-devel)"

@@ -5,7 +5,7 @@
 # Usage: user/install.sh install|uninstall|list
 #
 # From the environment, as make gives them: DESTDIR, PREFIX, LIBDIR, INCLUDEDIR,
-# SBINDIR, MANDIR, DOCDIR.
+# SBINDIR, DATADIR, MANDIR, DOCDIR.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,7 +46,7 @@ put_libraries()
 	for folder in user/lib*/; do
 		name=$(basename "$folder")
 		put_library "$LIBDIR" "build/$name"
-		printf '%s\tfilled\t%s\n' "$LIBDIR/pkgconfig/$name.pc" "$folder$name.pc.in"
+		put_filled "$LIBDIR/pkgconfig" "$name.pc" "$folder$name.pc.in"
 		# As user/Makefile finds out which have a debug variant.
 		! grep -qrw ARENA_DEBUG "$folder" || put_library "$LIBDIR/msharearena/debug" "build/debug/$name"
 	done
@@ -60,6 +60,29 @@ put_programs()
 		name=$(basename "${main%/main.c}")
 		[[ $name == arena* ]] || name=arena-$name
 		put "$SBINDIR" 755 "build/$name"
+	done
+}
+
+# put_filled FOLDER NAME SOURCE: SOURCE has words to fill in
+put_filled()
+{
+	printf '%s\tfilled\t%s\n' "$1/$2" "$3"
+}
+
+# What makes a service of the daemons. Other names than in the tree are those that others look for.
+put_service()
+{
+	local program unit
+
+	for unit in arenad arenad@; do
+		put_filled "$PREFIX/lib/systemd/system" "$unit.service" user/dist/arenad.service.in
+	done
+	put "$PREFIX/lib/systemd/system" 644 user/dist/arenad.socket
+	put_filled "$PREFIX/lib/sysusers.d" msharearena.conf user/dist/sysusers.conf
+	put_filled "$PREFIX/lib/udev/rules.d" 60-msharearena.rules user/dist/udev.rules
+	put_filled "$DATADIR/bash-completion/completions" arenad user/dist/completion.bash
+	for program in arena-np arena-sp; do
+		put_link "$DATADIR/bash-completion/completions" "$program" arenad
 	done
 }
 
@@ -89,7 +112,7 @@ list()
 	put "$INCLUDEDIR/arena" 644 user/include/arena/*.h
 	put "$INCLUDEDIR/linux" 644 include/uapi/linux/*.h
 	put_pages
-	put "$PREFIX/lib/sysusers.d" 644 user/arenad/msharearena.conf
+	put_service
 	put "$DOCDIR/LICENSES" 644 LICENSES/*
 	put "$DOCDIR/examples" 644 examples/*.c
 	put "$DOCDIR" 644 docs/*.md
@@ -104,10 +127,15 @@ below_prefix()
 	esac
 }
 
+# fill_in SOURCE DESTINATION: a unit whose name ends in @ has an instance for each region
 fill_in()
 {
+	local suffix='' which=''
+
+	[[ $2 != *@.service ]] || suffix=-%i which=' (%i)'
 	sed "s,@PREFIX@,$PREFIX,; s,@LIBDIR@,$(below_prefix "$LIBDIR"),
-		s,@INCLUDEDIR@,$(below_prefix "$INCLUDEDIR"),; s,@VERSION@,$version," "$1"
+		s,@INCLUDEDIR@,$(below_prefix "$INCLUDEDIR"),; s,@VERSION@,$version,
+		s,@SBINDIR@,$SBINDIR,; s,@UNIT@,${2##*/},; s,@SUFFIX@,$suffix,; s,@WHICH@,$which," "$1"
 }
 
 # Programs look for shared objects in a cache, which is root's.
@@ -127,7 +155,7 @@ install_all()
 		printf '  INSTALL %s\n' "$DESTDIR$to"
 		case $mode in
 		link) ln -sf "$from" "$DESTDIR$to" ;;
-		filled) fill_in "$from" | install -D -m 644 /dev/stdin "$DESTDIR$to" ;;
+		filled) fill_in "$from" "$to" | install -D -m 644 /dev/stdin "$DESTDIR$to" ;;
 		*) install -D -m "$mode" "$from" "$DESTDIR$to" ;;
 		esac
 	done

@@ -72,7 +72,7 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 ok "make install by a user into chosen folders succeeds" "${nobody[@]}" make install "${folders[@]}"
 is "make install puts everything into the chosen folders" \
 	"$(cd "$tmp/home" && printf '%s\n' */* | sort)" \
-	"$(printf '%s\n' bin/arena{-np,-sp,d} data/doc include/x \
+	"$(printf '%s\n' bin/arena{-np,-sp,d} data/{bash-completion,doc} include/x \
 		lib64/lib{arena,mshare}.{a,so,so."${version%%.*}",so."$version"} \
 		lib64/{msharearena,pkgconfig} man/man{3,4,7,8} opt/lib | sort)"
 is "pkg-config knows the chosen folders" \

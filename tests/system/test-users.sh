@@ -14,7 +14,7 @@ isnt_empty() { [ -n "$1" ] && [ -n "$2" ]; }
 ok "docs/install.md names a user for the NPs and one for the SPs" isnt_empty "$np" "$sp"
 install -D -m 644 -t "$tmp/root/etc" /etc/passwd /etc/group
 ok "systemd-sysusers accepts the file that is installed" \
-	systemd-sysusers --root="$tmp/root" user/arenad/msharearena.conf
+	systemd-sysusers --root="$tmp/root" user/dist/sysusers.conf
 for file in passwd group; do
 	mount --bind "$tmp/root/etc/$file" "/etc/$file"
 	at_exit umount "/etc/$file"

@@ -18,6 +18,7 @@
 #include "cpus.h"
 #include "earlier.h"
 #include "keep.h"
+#include "module.h"
 #include "options.h"
 #include "preflight.h"
 #include "region.h"
@@ -154,6 +155,14 @@ static enum arenad_exit run_in(struct node *n, int lock)
 	return status;
 }
 
+/* Nothing else, so that a unit can do it with a right that arenad itself need not have. */
+static enum arenad_exit load_module(const struct arenad_options *o)
+{
+	if (o->backend == ARENAD_BACKEND_MEMFD || !module_load())
+		return ARENAD_EXIT_OK;
+	return ARENAD_EXIT_ERROR;
+}
+
 /*
  * arenad may inherit open files from the program that started it. They are not for the processes
  * that arenad starts. They stay open here, as sockets to listen on may be among them.
@@ -193,6 +202,8 @@ int main(int argc, char **argv)
 	arenad_options_parse(&options, argc, argv);
 	if (options.verbose)
 		log_init("arenad", LOG_LEVEL_DEBUG);
+	if (options.load_module)
+		return load_module(&options);
 	lock = upgrade_take_lock();
 	node.is_same_process = lock >= 0;
 	/* The processes are then those that an earlier --replace has started. */

@@ -203,6 +203,8 @@ static const struct option_rule rules[] = {
 		  "(/run/msharearena)" },
 	{ .name = "check-adopt", .kind = OPTION_SET, FIELD(check_adopt),
 	  .help = "only say whether this arenad could adopt the processes that run" },
+	{ .name = "load-module", .kind = OPTION_SET, FIELD(load_module),
+	  .help = "only load the module, unless the region is to be a memfd" },
 	{ .name = "nps", .kind = OPTION_NUMBER, FIELD(nps), .min = 1, .max = PROTO_MAX_NPS,
 	  .argument = "N",
 	  .help = "network processes, which share the clients among them (1)" },

@@ -62,6 +62,7 @@ struct arenad_disk {
  * @replace: end earlier processes, and remove an old region of this name
  * @runtime_dir: folder of what the next arenad needs, or NULL
  * @check_adopt: say whether the processes could be adopted, and end
+ * @load_module: load the module, and end
  * @listen: where clients are accepted
  * @exports: what clients can name, and may do
  * @disk: the disk of each export, served by an SP of its own
@@ -101,6 +102,7 @@ struct arenad_options {
 	bool replace;
 	const char *runtime_dir;
 	bool check_adopt;
+	bool load_module;
 	struct listen_options listen;
 	struct export_set exports;
 	struct arenad_disk disk[PROTO_MAX_SPS];

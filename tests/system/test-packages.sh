@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: the Debian packages install in a machine that systemd runs, the unit serves a disk on the
+# module, is reloaded, has its processes adopted after a death of arenad, and stops; after a purge
+# nothing of them is left.
+# vm: systemd
+# vm: once
+# timeout: 240
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+requires systemctl dpkg nbdinfo
+[ -d /run/systemd/system ] || skip_all "needs a machine that systemd runs"
+debs=(/src/build/deb/msharearena_*.deb)
+[ -e "${debs[0]}" ] || skip_all "needs make deb"
+disk=${VM_DISK0:?names a disk that may be overwritten}
+export PATH=/usr/sbin:/usr/bin
+
+main_pid() { systemctl show -P MainPID arenad; }
+is_active() { systemctl is-active arenad && [ "$(main_pid)" != "$1" ]; }
+size() { nbdinfo --size nbd://127.0.0.1:10809/d; }
+left() { find /usr /etc -xdev -newer "$tmp/before" \( -name '*arena*' -o -name '*mshare*' \) | sort; }
+
+touch "$tmp/before"
+sleep 1
+ok "the package of the daemons is installed" dpkg --force-depends -i "${debs[0]}"
+ok "the users of the processes are made" id arena-np
+ok "systemd knows the unit" systemctl cat arenad.service
+insmod "$MSHAREARENA_KO"
+udevadm settle
+is "the device belongs to the group that may make regions" "$(stat -c '%G %a' /dev/msharearena)" \
+	"msharearena 660"
+echo 600 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+cat >/etc/default/arenad <<END
+ARENAD_OPTIONS="--region test --backend module --size 512M --listen 127.0.0.1:10809 --disk d=$disk --np-user arena-np --sp-user arena-sp"
+END
+ok "systemctl start comes back when arenad is ready" systemctl start arenad
+[ "$(systemctl is-active arenad)" = active ] || journalctl -u arenad --no-pager | tail -40 | sed 's/^/# /'
+is "the disk is served" "$(size)" "$(blockdev --getsize64 "$disk")"
+is "the network process is not root" "$(ps -o user= -C arena-np)" arena-np
+is "the storage process is not root" "$(ps -o user= -C arena-sp)" arena-sp
+ok "systemctl reload comes back when files were read" systemctl reload arenad
+processes=$(pgrep -x 'arena-np|arena-sp' | xargs)
+first=$(main_pid)
+kill -KILL "$first"
+ok "systemd starts another arenad after a death" wait_for 60 is_active "$first"
+is "its processes live on and are adopted" "$(pgrep -x 'arena-np|arena-sp' | xargs)" "$processes"
+is "the disk is served on" "$(size)" "$(blockdev --getsize64 "$disk")"
+systemd-analyze security arenad.service --no-pager | tail -n 1 | sed 's/^/# /'
+ok "systemctl stop ends well" systemctl stop arenad
+is "no process is left" "$(pgrep '^arena')" ""
+is "the unit has not failed" "$(systemctl show -P Result arenad)" success
+ok "the module unloads" rmmod msharearena
+rm /etc/default/arenad
+ok "the package is purged" dpkg --purge msharearena
+is "nothing is left behind" "$(left)" ""
+done_testing

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Completion for arenad, arena-np and arena-sp. It asks the programs themselves: --help for the
+# options and what their values are, and for the words of an option the error of a wrong one.
+
+# _msharearena_value PROGRAM OPTION: complete $cur as the value of the option
+_msharearena_value()
+{
+	local argument words
+
+	argument=$("$1" --help 2>/dev/null | sed -n "s/^ *\(-., \)\{0,1\}$2=\([^ ]*\).*/\2/p")
+	case $argument in
+	DIR) _filedir -d ;;
+	FILE | PATH) _filedir ;;
+	USER) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+	GROUP) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
+	NAME=PATH)
+		[[ $cur == *=* ]] || return
+		cur=${cur#*=}
+		_filedir
+		;;
+	*)
+		# The second option is wrong for certain, so nothing is started.
+		words=$("$1" "$2=?" --no-such-option 2>&1 | sed -n 's/.* ? is none of //p')
+		mapfile -t COMPREPLY < <(compgen -W "${words//,/}" -- "$cur")
+		;;
+	esac
+}
+
+_msharearena()
+{
+	local cur prev words cword split
+
+	_init_completion -s -n : || return
+	if [[ $prev == --* ]] && "$1" --help 2>/dev/null | grep -q -- "$prev=[^ ]"; then
+		_msharearena_value "$1" "$prev"
+		return
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$(_parse_help "$1")" -- "$cur")
+	[[ ${COMPREPLY-} != *= ]] || compopt -o nospace
+}
+complete -F _msharearena arenad arena-np arena-sp
