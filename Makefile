@@ -207,13 +207,13 @@ modules-tested:
 
 # On the kernel that checks itself some tests take long: check-kunit has them all.
 .PHONY: check
-check: user user-asan user-tsan user-parsers modules-tested	## every test, closed by one line that counts them all
+check: user user-asan user-tsan user-parsers modules-tested deb	## every test, closed by one line that counts them all
 	@$(run) --short style model tsan parsers peers unit unit-asan native native-asan machine $(tested:%=vm-%)
 
 # Also what takes too long for every change, on all kernels, the parts under valgrind, and the
 # daemons with one process of each kind wherever a test does not say how many it needs.
 .PHONY: check-long
-check-long: user user-asan user-tsan user-parsers modules-tested	## every test at full length; takes hours
+check-long: user user-asan user-tsan user-parsers modules-tested deb	## every test at full length; takes hours
 	@$(run) style model tsan parsers peers unit unit-asan valgrind native native-asan machine $(tested:%=vm-%)
 	@NPS=1 SPS=1 tests/run.sh --only '$(or $(T),^(native|peers|system)/)' peers native native-asan $(tested:%=vm-%)
 	@$(MAKE) --no-print-directory fuzz-parsers stress fuzz SECONDS=$(or $(SECONDS),600)
