@@ -29,6 +29,7 @@ _msharearena_value()
 
 _msharearena()
 {
+	# shellcheck disable=SC2034 # set by _init_completion
 	local cur prev words cword split
 
 	_init_completion -s -n : || return
