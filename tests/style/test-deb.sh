@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: lintian has no objection to the packages of `make deb`; installed in a copy of this root, that
 # of the module has DKMS build it for each kernel; and a purge leaves nothing but DKMS's own key.
+# run: long
 # timeout: 600
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
