@@ -13,8 +13,8 @@
  *	-s N	bytes of a request (4096)
  *	-t S	for so many seconds; with 0, nothing is sent (0)
  *
- * It prints "ready" when all connections are there. With requests it waits for a line of input before
- * it begins, and prints "ios N seconds S" after them. It ends when its input does.
+ * It prints "ready" when all connections are there. With requests it waits for a line of input
+ * before it begins, and prints "ios N seconds S" after them. It ends when its input does.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -11,7 +11,8 @@
  *	check [--disk EXPORT=FILE]... HISTORY...
  *
  * It prints a line for each fault, with all that happened to the cell, and at the end what was
- * verified, and how many microseconds answers took. The exit status is 1 if there is a fault, and 2 if a history is unsound or has no end.
+ * verified, and how many microseconds answers took. The exit status is 1 if there is a fault, and
+ * 2 if a history is unsound or has no end.
  */
 #include <errno.h>
 #include <fcntl.h>

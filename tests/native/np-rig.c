@@ -801,8 +801,7 @@ static pid_t start_np(char **argv, unsigned int n, const struct rig *rig, const 
 	if (!pid)
 		execute_np(argv, n, rig, control[1], layout);
 	for (unsigned int s = 0; s < rig->n_sps && !ret; s++)
-		ret = inherit_tell(control[0], PROTO_ROLE_SP(s), epoch_of(rig),
-				  pids[s]);
+		ret = inherit_tell(control[0], PROTO_ROLE_SP(s), epoch_of(rig), pids[s]);
 	if (ret)
 		die("telling the NP its SPs", ret);
 	np_control = control[0];

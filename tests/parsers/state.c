@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goal: state_read() takes what an earlier arenad has left only if all numbers of it can be used: it
- * says how many processes, sockets and channels there are, and which texts it has. Of another
+ * Goal: state_read() takes what an earlier arenad has left only if all numbers of it can be used:
+ * it says how many processes, sockets and channels there are, and which texts it has. Of another
  * version only the head is taken. A file that was not changed is taken as it was written.
  * Method: a state that was written by state_write(), with some words changed, or cut short, or with
  * bytes behind it, as the input says.

@@ -5,8 +5,8 @@
  * for busy pages in it and read their own files in /proc, over and over, with the lowest
  * priority and on a CPU that other processes of that user keep busy, so that they are
  * stopped in the middle of whatever they do. An UNLINK that waited for one of them would take many
- * times as long as one of the same region beside the busy CPU alone. The best of some rounds counts,
- * because the machine itself may stop for a while.
+ * times as long as one of the same region beside the busy CPU alone. The best of some rounds
+ * counts, because the machine itself may stop for a while.
  * timeout: 400
  */
 #include "busy.h"

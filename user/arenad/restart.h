@@ -3,8 +3,8 @@
  * The times at which arenad starts a process again that has died, and at which it gives one up. The
  * first successor is started at once; each further one waits for longer than the one before. A
  * process that dies again and again, and never lives for long, stays down. A successor that cannot
- * be started counts as one that has died. Who ends by no fault of its own is started again for ever,
- * after the same pauses.
+ * be started counts as one that has died. A process that ends by no fault of its own is started
+ * again for ever, after the same pauses.
  *
  * This header must not know how processes are started, nor read a clock.
  */
