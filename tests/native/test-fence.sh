@@ -86,9 +86,9 @@ is "a write whose payload was not complete is not done" "$(letter_of "$fd" 3 | o
 end "a late write of a client that is there"
 
 # The older write waits for the limits behind reads of the same network process, and the newer one
-# does not. The reads take 8 s, within which the newer one has to come.
+# does not. The reads take 20 s, within which the newer one has to come.
 begin --limit d=iops=3
-for i in {1..24}; do
+for i in {1..60}; do
 	ask "$old" 0 2 1
 done
 ask_write "$old" 1 o
@@ -98,7 +98,7 @@ exec {old}>&-
 ask_write "$new" 1 n
 is "the newer write is done before older requests of another network process" \
 	"$(error_of "$new")" 00000000
-ok "a write that waited for the limits is refused, as its client has gone" wait_for 30 was_refused
+ok "a write that waited for the limits is refused, as its client has gone" wait_for 60 was_refused
 is "the newer data is left after the older write has waited for the limits" \
 	"$(letter_of "$new" 1)" n
 end "an older write waited for the limits"
