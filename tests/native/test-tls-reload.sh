@@ -3,7 +3,7 @@
 # Goal: SIGHUP makes arenad read the files of TLS again: new clients are served with the new ones by
 # every arena-np, sessions go on, files that are bad change nothing, and the signal ends no process
 # at any moment.
-# timeout: 300
+# timeout: 500
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=tls-lib.sh
@@ -142,7 +142,7 @@ has_got()
 ok "the NP that was stopped gets the newest files" wait_for 60 has_got
 # It first takes all that came while it was stopped.
 all_follow() { for _ in {1..8}; do served follower || return 1; done; }
-ok "new clients of each arena-np are served with them" wait_for 60 all_follow
+ok "new clients of each arena-np are served with them" wait_for 180 all_follow
 rm "$tmp/live/ca-crl.pem"
 ok "each arena-np takes files as before" reload "$taken" "$nps"
 arenad_stop

@@ -217,7 +217,7 @@ static int check_taken(const struct state *s, unsigned int *alive)
 
 int adopt_try(const struct arenad_options *o, struct state *s, struct arena_layout *l)
 {
-	struct mshare *region;
+	struct mshare *region = NULL;
 	unsigned int alive = 0;
 	int ret = adopt_descriptors(s);
 

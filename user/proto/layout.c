@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <proto/layout.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <proto/flight.h>
 #include <proto/record.h>
@@ -82,12 +83,14 @@ static uint64_t bytes_of_nps(const struct arena_config *c)
 	const struct arena_class_config *cc = &c->classes[PROTO_CLASS_NP];
 	uint64_t least = cc->processes * proto_least_bytes(c, PROTO_CLASS_NP);
 	uint64_t others = least_of_sps(c), bytes = c->length / 5;
+	uint64_t step = cc->processes * c->align;
 
+	assert(step);
 	if (cc->each[0])
 		return cc->processes * cc->each[0];
 	if (bytes + others > c->length || all_sps_have_parts(c))
 		bytes = c->length > others ? c->length - others : 0;
-	bytes -= bytes % (cc->processes * c->align);
+	bytes -= bytes % step;
 	return max_u64(bytes, least);
 }
 

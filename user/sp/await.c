@@ -6,6 +6,7 @@
 #include <common/log.h>
 #include <common/start.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ static void tell(const char *path, const char *identity, const char *found, char
 {
 	if (strcmp(found, told) == 0)
 		return;
-	strcpy(told, found);
+	snprintf(told, DISK_IDENTITY_SIZE, "%s", found);
 	if (found[0] && !disk_identity_is_same(identity, found))
 		log_error("at %s there is another disk than before (%s in place of %s): waiting",
 			  path, found, identity);
