@@ -140,9 +140,6 @@ has_got()
 	says "has got the new files"
 }
 ok "the NP that was stopped gets the newest files" wait_for 60 has_got
-# It first takes all that came while it was stopped.
-all_follow() { for _ in {1..8}; do served follower || return 1; done; }
-ok "new clients of each arena-np are served with them" wait_for 180 all_follow
 rm "$tmp/live/ca-crl.pem"
 ok "each arena-np takes files as before" reload "$taken" "$nps"
 arenad_stop
