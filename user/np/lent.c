@@ -39,13 +39,15 @@ static uint32_t run_of(const uint8_t *to, uint32_t index, uint32_t n)
 static void set_aside(struct np *np, uint32_t group, uint32_t index, uint32_t count)
 {
 	uint8_t *to = entry(np, group, index);
+	/* Without the module others can write it, too: it is read once. */
+	const uint8_t who = __atomic_load_n(to, __ATOMIC_RELAXED);
 	/* The generation by which it was lent is not known. */
 	const struct arena_ref ref = {
 		.group = (uint16_t)group, .index = index, .count = (uint16_t)count,
 		.generation = 1,
 	};
 
-	if (*to && *to <= np->n_peers && reply_set_aside(np, &np->peer[*to - 1], &ref))
+	if (who && who <= np->n_peers && reply_set_aside(np, &np->peer[who - 1], &ref))
 		return;
 	memset(to, 0, count);
 }

@@ -454,7 +454,8 @@ static bool take_return(struct peer *peer, const struct arena_msg *msg)
 /* The SP can have only what a predecessor of this process has lent it. */
 static bool take_held(struct peer *peer, const struct arena_msg *msg)
 {
-	if (peer->is_settled || !lent_has(peer->np, peer, &msg->ref))
+	if (peer->is_settled || peer->n_kept >= peer->n_expected ||
+	    !lent_has(peer->np, peer, &msg->ref))
 		return false;
 	peer->kept[peer->n_kept++] = msg->ref;
 	return peer->n_kept < peer->n_expected || !settle(peer);
