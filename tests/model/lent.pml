@@ -12,7 +12,8 @@
  *    is dead, and then ALL. A buffer that is not held when ALL comes is free.
  *  - An SP says OPEN to the successor of an NP while its disk works for the dead one. The NP
  *    answers the OPEN of an SP.
- *  - A successor of the NP uses P when all SPs have said ALL, as any of them may have had P.
+ *  - The NP notes in its own memory, which its successor reads, that an SP has P, before it says so
+ *    to that SP. A successor of the NP uses P if nobody is noted, or when that SP has said ALL.
  *
  * Checked: while a process writes to its buffer, or hands it to somebody, nobody else uses it,
  * dead or alive. A buffer that is lent comes back. Broken twins:
@@ -23,7 +24,8 @@
  *   BROKEN_HELD       the NP does not say that it still sends from D
  *   BROKEN_SP_HELD    an SP does not say that its disk still reads P
  *   BROKEN_EARLY      a successor of the NP uses P when all SPs have said OPEN, before ALL
- *   BROKEN_ONE        a successor of the NP uses P when one SP has said ALL
+ *   BROKEN_ONE        a successor of the NP uses P when one SP has said ALL, whichever it is
+ *   BROKEN_NOTE       the NP notes that an SP has P when it has said so to that SP
  *   BROKEN_REGAIN     the NP takes P back when an SP is dead, before the successor's OPEN
  *   BROKEN_EPOCHS     a successor of the SP takes all that is in its mailbox
  *   BROKEN_ALL        a successor of the NP does not send ALL, so D never comes back
@@ -80,6 +82,10 @@ chan to_np[2] = [ROOM] of { mtype, byte, byte };
 /* The NP. */
 mtype p = FREE;
 byte p_at;			/* the SP that has P */
+byte noted;			/* that SP and 1; 0 for nobody. A successor finds it */
+#ifdef BROKEN_NOTE
+byte not_noted;			/* what it is going to note */
+#endif
 bool np_claim = true;
 byte np_pair[2];
 bool np_open[2];
@@ -112,9 +118,9 @@ inline drain(mailbox, newest_np, newest_sp)
  */
 
 #ifdef BROKEN_ONE
-#define knows_p		(np_met[0] || np_met[1])
+#define knows_p		(!noted || np_met[0] || np_met[1])
 #else
-#define knows_p		(np_met[0] && np_met[1])
+#define knows_p		(!noted || np_met[noted - 1])
 #endif
 #ifdef BROKEN_NP_CLAIM
 #define np_may_open	true
@@ -129,7 +135,7 @@ inline np_answer_open(s)
 	np_met[s] = true;
 #endif
 	if
-	:: p == LENT && p_at == s -> p = OWNED
+	:: p == LENT && p_at == s -> p = OWNED; noted = 0
 	:: else
 	fi;
 #ifndef BROKEN_HELD
@@ -153,9 +159,11 @@ inline np_take(s)
 	to_np[s]?t,a,b;
 	if
 	:: t == OPEN && a == np_epoch && b == np_pair[s] -> np_answer_open(s)
-	:: t == HELD && np_open[s] -> assert(p == FREE); p = LENT; p_at = s
-	:: t == ALL && np_open[s] -> np_met[s] = true
-	:: t == WRITTEN && np_open[s] -> assert(p == LENT && p_at == s); p = OWNED
+	:: t == HELD && np_open[s] -> assert(p == FREE && noted == s + 1); p = LENT; p_at = s
+	:: t == ALL && np_open[s] ->
+		np_met[s] = true;
+		noted = (noted == s + 1 && p == FREE -> 0 : noted)
+	:: t == WRITTEN && np_open[s] -> assert(p == LENT && p_at == s); p = OWNED; noted = 0
 	:: t == DATA && np_open[s] ->
 		assert(!has_d);
 		has_d = true;
@@ -192,7 +200,15 @@ end:	do
 		p_rounds++;
 		p = LENT;
 		p_at = s;
+#ifdef BROKEN_NOTE
+		not_noted = s + 1;
+#else
+		noted = s + 1;
+#endif
 		post(to_sp[s], WRITE, 0, 0) }
+#ifdef BROKEN_NOTE
+	:: atomic { not_noted == s + 1 && p == LENT -> noted = not_noted; not_noted = 0 }
+#endif
 	:: atomic { s == 0 && has_d && !sending[np_epoch - 1] && np_open[0] ->
 		has_d = false;
 		post(to_sp[0], SENT, 0, 0) }
@@ -204,12 +220,15 @@ active proctype np_all()
 {
 end:	do
 	:: atomic { !np_claim && !np_old -> np_claim = true }
-	:: atomic { p == FREE && knows_p -> assert(!any_writing); p = OWNED }
+	:: atomic { np_may_open && p == FREE && knows_p -> assert(!any_writing); p = OWNED }
 	:: atomic { p == OWNED -> assert(!any_writing); p = FREE }
 	:: atomic { np_epoch < NP_LIVES ->
 		np_epoch++;
 		np_claim = false;
 		p = FREE; p_at = 0; has_d = false;
+#ifdef BROKEN_NOTE
+		not_noted = 0;
+#endif
 		np_pair[0] = 0; np_pair[1] = 0;
 		np_open[0] = false; np_open[1] = false;
 		np_met[0] = false; np_met[1] = false }
