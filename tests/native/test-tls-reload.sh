@@ -25,6 +25,7 @@ certificate second stranger 'dns_name = "localhost"' tls_www_server encryption_k
 folder live authority server first
 # It trusts the server whom the stranger has signed for.
 folder follower stranger client alice
+folder other-follower stranger client bob
 psktool --username carol --pskfile "$tmp/keys" >/dev/null 2>&1
 path=$(disk d 16M)
 
@@ -140,6 +141,9 @@ has_got()
 	says "has got the new files"
 }
 ok "the NP that was stopped gets the newest files" wait_for 60 has_got
+# It first takes all that came while it was stopped. The certificate of alice is revoked.
+all_follow() { for _ in {1..8}; do served other-follower || return 1; done; }
+ok "new clients of each arena-np are served with them" wait_for 180 all_follow
 rm "$tmp/live/ca-crl.pem"
 ok "each arena-np takes files as before" reload "$taken" "$nps"
 arenad_stop
