@@ -48,8 +48,8 @@
 #
 #	# vm: systemd
 #
-# for one in which systemd is process 1, and in which no module is loaded. The report of each test is kept in
-# build/results/SUITE/*.tap. The Makefile builds everything before it calls this script.
+# for one in which systemd is process 1, and in which no module is loaded. The report of each test
+# is kept in build/results/SUITE/*.tap. The Makefile builds everything before it calls this script.
 set -euo pipefail
 # shellcheck source=vm/common.sh
 . "$(dirname "$0")/vm/common.sh"

@@ -49,7 +49,7 @@ is "the newer data is left after the client had closed the old connection" \
 	"$(letter_of "$new" 1)" n
 end "an older write came late"
 
-# What the fence is for: the case before this one fails without it.
+# Without a fence the older write comes over the newer one: the case before this one sees the fence.
 ok "an arena-sp without a fence is built" without_fence "$tmp/unfenced"
 begin --bindir "$tmp/unfenced"
 late FIN-unfenced

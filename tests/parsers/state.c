@@ -93,7 +93,7 @@ static void change(uint8_t how, struct input *in)
 	}
 }
 
-/* What it logs is of no use here. */
+/* Messages of the log are of no use to a fuzzer. */
 static int read_quietly(struct state **s)
 {
 	int ret;

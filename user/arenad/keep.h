@@ -63,7 +63,7 @@ void keep_renew(struct crew *c);
 /**
  * keep_take_over() - the same for processes that are adopted
  *
- * What keep_adopt() has found stays in force on an error, which was logged.
+ * On an error, which was logged, the keeper that keep_adopt() has found stays in use.
  *
  * Return: 0 or -errno.
  */

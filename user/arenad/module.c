@@ -9,7 +9,7 @@
 
 #define MODULE	"msharearena"
 
-/* What libkmod and the kernel mean by their errors, and what helps. */
+/* The reasons for which libkmod and the kernel return these errors, and how to remove them. */
 static const struct { int err; const char *means; } meanings[] = {
 	{ EPERM, "only root may load modules, and only where that is not forbidden "
 		 "(kernel.modules_disabled, a container, lockdown)" },
@@ -93,7 +93,7 @@ int module_load(void)
 		log_error("there is no memory to load a module");
 		return -ENOMEM;
 	}
-	/* What it would print is logged here, in whole sentences. */
+	/* libkmod prints nothing: the errors are logged here, in whole sentences. */
 	kmod_set_log_priority(context, 0);
 	ret = find_and_insert(context);
 	kmod_unref(context);

@@ -6,7 +6,7 @@
 /**
  * module_load() - load msharearena, unless it is loaded or built in, with what it depends on
  *
- * Parameters are those of modprobe.d(5). What went wrong is logged, with what can be done.
+ * The module gets its parameters from modprobe.d(5). An error is logged, and how to mend it.
  *
  * Return: 0, or -errno.
  */

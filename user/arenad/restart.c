@@ -31,7 +31,7 @@ static int64_t pause_ns(uint32_t deaths, int64_t longest_ms)
 	return (ms < longest_ms ? ms : longest_ms) * CLOCK_NS_PER_MS;
 }
 
-/* Who has lived for long begins anew. */
+/* A process that has lived for long begins anew. */
 static void forget_old(struct restart *r, int64_t now_ns)
 {
 	if (now_ns - r->begun_at <= RESTART_LIFE_S * CLOCK_NS_PER_S)

@@ -119,8 +119,8 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[OTHER_F
 }
 
 /*
- * From now on the processes are worth to be adopted. That is kept before anybody hears of it: who
- * is told to come is not cut off, should arenad die at that moment.
+ * From now on the processes are worth to be adopted. That is kept before anybody hears of it, so
+ * that clients who were told to come are not cut off if arenad dies at that moment.
  */
 static bool take_ready(struct supervisor *sv)
 {
@@ -225,9 +225,13 @@ int arenad_supervise_signals(void)
 	signal(SIGUSR2, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		log_error("signalfd: %s", strerror(errno));
-	return fd < 0 ? -errno : own_fd(fd);
+	if (fd < 0) {
+		int ret = -errno;
+
+		log_error("signalfd: %s", strerror(-ret));
+		return ret;
+	}
+	return own_fd(fd);
 }
 
 static int start(struct supervisor *sv)
