@@ -41,6 +41,7 @@ static void open_arena(void)
 	layout = arena_layout(np.arena);
 	np.role = PROTO_ROLE_NP(0);
 	np.options = &options;
+	must(!lent_open(&np));
 	must(!request_table_init(&np.requests, REQUESTS));
 	conn_table_init(&np.conns, PEERS);
 	share_init(&np);
@@ -90,8 +91,10 @@ static struct request *eat_request(struct input *in)
 	/* Most requests are at the SP. */
 	if (!(how & 0x30))
 		return r;
-	if (r->command.operation == PROTO_WRITE)
+	if (r->command.operation == PROTO_WRITE) {
+		lent_note(&np, &np.peer[c->sp], r->buf);
 		must(!arena_lend(np.arena, r->buf, np.peer[c->sp].role, &r->ref));
+	}
 	r->state = REQUEST_AT_SP;
 	return r;
 }
