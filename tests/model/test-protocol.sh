@@ -3,7 +3,7 @@
 # Checks the models of this folder with spin: no reachable state breaks an assertion or is a
 # deadlock, and the model's LTL property holds under weak fairness. spin must find an error in
 # each variant that the head of a model lists as BROKEN_....
-# timeout: 900
+# timeout: 1800
 # shellcheck source=spin-lib.sh
 . "$(dirname "$0")/spin-lib.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Goal: checkpatch --strict finds nothing: all its types for the module, and for userspace
 # all types that make sense outside the kernel.
-# timeout: 600
+# timeout: 1500
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
