@@ -3,6 +3,7 @@
 # Goal: the manual pages of the libraries' calls and of the device agree with the headers
 # and the module in names, prototypes, structures, commands and their errors, parameters,
 # lines of fdinfo, and tracepoints.
+# timeout: 400
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires mandoc cc
