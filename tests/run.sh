@@ -29,13 +29,20 @@
 #                  checks itself (6.12-debug), which is many times slower; without
 #                  --short also tests/arena/*.c
 #
-# --only RE runs the tests whose names (unit/test-layout) match. --short leaves out tests
-# with a comment "run: long", tests with "vm: long" on a kernel that checks itself, and tests
-# with "vm: once" on all kernels but the first one. style, model, tsan, parsers, native and
-# peers run at the same time as the suites after them, up to one that needs a machine. If
-# there are several suites of machines, two machines run at any time, because most tests keep
-# one processor of a machine busy: the kernel that checks itself in one boot, and of the
-# others arena/ and uapi/ in one and system/ in another one. Tests in the machine share a boot
+# --only RE runs the tests whose names (unit/test-layout) match. --short leaves out tests with these
+# comments:
+#
+#	run: long	everywhere
+#	vm: long	on a kernel that checks itself
+#	vm: once	on all kernels but the first one
+#	vm: native	in machines, because unit-asan has the test
+#
+# and runs without sanitizers only unit/ and those of native/ that say "sanitizers: no", because
+# the machines run arena/ and the daemons so, too. style, model, tsan and parsers follow each other,
+# and so do peers and native; both run at the same time as the suites after them, up to one that
+# needs a machine. If there are several suites of machines, two machines run at any time, because
+# most tests keep one processor of a machine busy: the kernel that checks itself in one boot, and of
+# the others arena/ and uapi/ in one and system/ in another one. Tests in the machine share a boot
 # otherwise, except those with a comment like
 #
 #	vm: append=no5lvl
@@ -69,7 +76,7 @@ done
 [ $# -gt 0 ] || { sed -n '/^# Usage/,/^set/s/^# \?//p' "$0" >&2; exit 2; }
 
 # The time limit of a machine, in seconds; tests have limits of their own.
-vm_timeout=${VM_TIMEOUT:-1500}
+vm_timeout=${VM_TIMEOUT:-3000}
 
 # results_of SUITE: the folder of its reports
 results_of()
@@ -221,13 +228,24 @@ run_suite()
 	case $suite in
 	machine) select_tests tests/vm/test-*.sh ;;
 	model | style | parsers | peers) select_tests tests/"$suite"/test-*.sh ;;
-	unit | unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
+	unit-asan) select_tests tests/unit/*.c tests/arena/*.c ;;
+	unit)
+		# A machine runs those of arena/ without sanitizers, too.
+		all=(tests/unit/*.c)
+		[ -n "$short" ] || all+=(tests/arena/*.c)
+		select_tests "${all[@]}"
+		;;
 	tsan)
 		mapfile -t all < <(grep -lw pthread_create tests/unit/*.c tests/arena/*.c)
 		select_tests "${all[@]}"
 		;;
 	valgrind) select_tests tests/unit/*.c tests/arena/*.c ;;
-	native | native-asan) select_tests tests/native/test-*.sh ;;
+	native-asan) select_tests tests/native/test-*.sh ;;
+	native)
+		all=(tests/native/test-*.sh)
+		[ -z "$short" ] || mapfile -t all < <(grep -l '\<sanitizers: no\>' "${all[@]}")
+		select_tests "${all[@]}"
+		;;
 	vm-*/*)
 		tree_open "${suite#vm-}"
 		all=(tests/arena/*.c tests/uapi/*.c)
@@ -254,6 +272,7 @@ run_suite()
 	vm-*)
 		all=(tests/arena/*.c tests/uapi/*.c tests/system/test-*.sh)
 		if [ -n "$short" ]; then
+			mapfile -t all < <(grep -L '\<vm: native\>' "${all[@]}")
 			[ "$suite" = "$first_vm" ] ||
 				mapfile -t all < <(grep -L '\<vm: once\>' "${all[@]}")
 		fi
@@ -298,26 +317,56 @@ notices()
 	done
 }
 
-# Suites that run at the same time as others; their output is shown when they have ended.
-beside=() beside_names=()
-begin_beside()
+# lane_of SUITE: print the lane that a suite belongs to, or an empty line. Suites of a lane follow each
+# other, and lanes run at the same time as the suites without one, which are shown as they come.
+# The first lane keeps processors busy, in the second one much time goes by in waits.
+lane_of()
 {
-	mkdir -p "build/results/$1"
-	say "=== $1, beside what follows"
-	run_suite "$1" >"build/results/$1.log" 2>&1 &
-	beside+=("$!")
-	beside_names+=("$1")
+	case $1 in
+	style | model | tsan | parsers) echo sources ;;
+	peers | native) echo daemons ;;
+	*) echo ;;
+	esac
 }
 
-end_beside()
+run_lane()
+{
+	local suite failed=0
+
+	for suite in "$@"; do
+		run_suite "$suite" || failed=1
+	done
+	return "$failed"
+}
+
+# Start the lanes of the named suites; what they print is shown when they have ended.
+lanes=() lane_names=()
+begin_lanes()
+{
+	local lane suite suites
+
+	for lane in sources daemons; do
+		suites=()
+		for suite in "$@"; do
+			[ "$(lane_of "$suite")" != "$lane" ] || suites+=("$suite")
+		done
+		[ "${#suites[@]}" -gt 0 ] || continue
+		say "=== ${suites[*]}, beside what follows"
+		run_lane "${suites[@]}" >"build/results/$lane.log" 2>&1 &
+		lanes+=("$!")
+		lane_names+=("$lane")
+	done
+}
+
+end_lanes()
 {
 	local i status=0
 
-	for i in "${!beside[@]}"; do
-		wait "${beside[i]}" || status=1
-		cat "build/results/${beside_names[i]}.log"
+	for i in "${!lanes[@]}"; do
+		wait "${lanes[i]}" || status=1
+		cat "build/results/${lane_names[i]}.log"
 	done
-	beside=() beside_names=()
+	lanes=() lane_names=()
 	return "$status"
 }
 
@@ -389,22 +438,19 @@ main()
 	local suite failed=0 results=() files=() machines=()
 
 	mkdir -p build/results
+	begin_lanes "$@"
 	for suite in "$@"; do
 		results+=("$(results_of "$suite")")
 		case $suite in
-		style | model | tsan | parsers | native | peers)
-			begin_beside "$suite"
-			continue
-			;;
 		vm-*)
 			machines+=("$suite")
 			continue
 			;;
-		machine) end_beside || failed=1 ;;
+		machine) end_lanes || failed=1 ;;
 		esac
-		run_suite "$suite" || failed=1
+		[ -n "$(lane_of "$suite")" ] || run_suite "$suite" || failed=1
 	done
-	end_beside || failed=1
+	end_lanes || failed=1
 	[ "${#machines[@]}" = 0 ] || run_machines "${machines[@]}" || failed=1
 	mapfile -t files < <(find "${results[@]}" -name '*.tap' | sort)
 	[ "${#files[@]}" -gt 0 ] || die "no test ran"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: native */
 /*
  * Goal: the mailboxes of a common parent outlive the processes that use them. In each epoch a
  * process receives exactly the messages that its peer sent in that epoch, whatever dead processes

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: native */
 /*
  * Goal: when a peer breaks the rules of an open channel, the channel fails with an error.
  * Nothing hangs, and no message is received that was not sent.

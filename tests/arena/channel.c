@@ -7,7 +7,7 @@
  * Method: the child sends and the parent receives; each message has a payload in the region.
  * Half way the parent does not receive until the child has no credit.
  *
- * vm: once
+ * vm: native
  * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #include "channel.h"

@@ -6,7 +6,7 @@
  * says what each must transfer. Several rings, one after another, with all features and with
  * the fewest.
  *
- * vm: once
+ * vm: native
  */
 #define _GNU_SOURCE
 #include <poll.h>

@@ -6,7 +6,7 @@
  * Method: the parent has a ring with a channel to each of several children, which echo each
  * message. Then one of them floods, stalls, dies or breaks the rules.
  *
- * vm: once
+ * vm: native
  * valgrind: no, when a child ends it searches the address range of the region for leaks
  */
 #define _GNU_SOURCE

@@ -9,7 +9,7 @@
  * by SIGKILL at a random moment. In every second life a shared table says who has which buffer;
  * in the others only the channel orders the accesses of the two.
  *
- * vm: once
+ * vm: native
  * valgrind: no, when a child ends it searches the address range of the region for leaks
  *
  * The argument is the number of seconds, see "make stress". The environment variable SEED

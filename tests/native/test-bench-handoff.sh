@@ -3,6 +3,7 @@
 # Goal: `make bench-handoff` works: each kind hands over messages, with and without touching the
 # payload, and loses, doubles or changes none; its output is complete. This test asserts no times.
 # timeout: 300
+# sanitizers: no
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 [[ $BUILD != *-asan ]] || skip_all "sanitizers would be measured"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: what a network process that was taken over has done to the storage processes does not keep
 # its successor from serving: they have parted with it, and its mailboxes and theirs are flooded.
+# sanitizers: no
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=many-lib.sh

@@ -4,6 +4,7 @@
 # reaches nothing that the process does not need, and the other processes serve on. Each defence
 # alone stops the attempts that it is for, and without any of them the attempts succeed.
 # timeout: 600
+# sanitizers: no
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=many-lib.sh

@@ -4,6 +4,7 @@
 # are stopped and killed and connections are cut (tests/chaos); and the checker that says so finds
 # faults that are planted into the daemons.
 # timeout: 600
+# sanitizers: no
 # shellcheck disable=SC2016 # the conditions are for eval
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

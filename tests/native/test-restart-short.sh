@@ -3,6 +3,7 @@
 # Goal: a process for which the kernel has no memory when arenad tells it something hears it later:
 # an SP is told of the successor of an NP, and an NP of new files of TLS.
 # Method: a library in the processes lets the first polls of the control socket fail.
+# sanitizers: no
 # shellcheck disable=SC2034 # for lib.sh: the test says how many network processes there are
 NPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: arena-np and arena-sp serve without any right that they do not need, and code that runs in
 # one of them cannot get it back.
+# sanitizers: no
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdcopy

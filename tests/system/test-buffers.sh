@@ -4,6 +4,7 @@
 # 1 GiB and of 2 MiB. A kernel that pins by slow GUP, as 6.8 does, refuses to register
 # buffers of a region; there all buffers are plain.
 # timeout: 300
+# vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdcopy fio

@@ -3,6 +3,7 @@
 # Goal: if a process of arenad dies, the others end, arenad names the process, and the
 # region and its huge pages are freed. A region that a killed arenad left can be replaced.
 # timeout: 300
+# vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires fio nbdinfo

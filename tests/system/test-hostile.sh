@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: on the module hostile clients do not disturb others.
 # timeout: 300
+# vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo

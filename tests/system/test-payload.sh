@@ -5,6 +5,7 @@
 # Method: first two processes that have attached the views of their roles, with pages of each
 # size, and then the daemons.
 # timeout: 300
+# vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdcopy

@@ -4,6 +4,7 @@
 # role, no client reads other data than it wrote, no buffer or page stays with the dead process, and
 # the successor has the files of TLS, the limits and the rules that the node has.
 # timeout: 300
+# run: long
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../native/many-lib.sh

@@ -5,6 +5,7 @@
 # process, and a death is not spread.
 # Method: to show what a flush covers, a null_blk disk with a volatile cache loses its power.
 # timeout: 400
+# run: long
 # shellcheck disable=SC2016 # the conditions are for eval
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -5,6 +5,7 @@
 # where the kernel can do that; where it cannot, it is used only if it is to be used always, and a
 # client that changes its keys is cut off then.
 # timeout: 300
+# vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../native/tls-lib.sh

@@ -5,6 +5,7 @@
 # Method: the disk is a device of dm that is suspended while clients write to it. No round of those
 # that have nothing to do with it may take half of the time for which it is.
 # timeout: 400
+# run: long
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

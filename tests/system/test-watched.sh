@@ -3,6 +3,7 @@
 # Goal: reading smaps and numa_maps of processes that serve clients demotes the 1 GiB leaves
 # of their views under the I/O. They are promoted again, and no byte and no request is lost.
 # timeout: 300
+# vm: once
 # shellcheck disable=SC2034 # for lib.sh: the machine has two pages of 1 GiB
 NPS=1 SPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: advice, locking and merging do not touch a region's memory: madvise(2) with every
  * number, by the process and by another one for it, mlock(2) and similar calls.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: pages of a region are not busy because somebody has them mapped, because of the
  * donor or the donor's file, because the same memory is exported elsewhere, or because they

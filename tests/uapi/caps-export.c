@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the number of pieces in which a region gets its memory is limited, and the last
  * ones are reserved for its owner.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the donor keeps what peers stored in its small pages after the region has ended,
  * even if it never stored to a page itself. After MADV_FREE, and after a page was swapped

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: small pages can be exported in any state: untouched, the zero page, shared with a
  * child, swapped out, merged, part of a huge page. The region gets the content that the

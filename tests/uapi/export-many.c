@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the time of an export does not depend on the number of earlier exports. The last of
  * forty thousand small exports must not take much longer than the first. The ratio of the

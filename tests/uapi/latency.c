@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long, vm: once */
+/* vm: long, vm: once, run: long */
 /*
  * Goal: processes that may only read regions cannot delay others for long. Two thousand
  * processes of twenty users have the ro views of two regions attached and do the worst that

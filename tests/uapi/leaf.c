@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a leaf of 1 GiB is demoted in time when the kernel is about to split it, as it does
  * for smaps and similar files. Otherwise every process would lose the data. Each leaf is

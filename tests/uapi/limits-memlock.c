@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: memory that a user exports counts as the user's locked memory (RLIMIT_MEMLOCK),
  * summed up over all processes and regions of the user, until the region ends.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: no process sees a wrong byte while leaves are demoted and promoted all the time and
  * processes store, load and verify, attach, detach, are killed, read and write a disk, and

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goal: a process that has died is started again at once, then after pauses that grow, and is
- * given up when it dies again and again without living for long. One that ends by no fault of its own
- * is started again for ever.
+ * given up when it dies again and again without living for long. One that ends by no fault of its
+ * own is started again for ever.
  * Method: deaths at times of a clock that the test itself makes.
  */
 #include <arenad/restart.h>
