@@ -24,13 +24,13 @@ install_arenad()
 install_arenad "$BUILD/arenad"
 PATH=$tmp/bin:$PATH
 
-# other_version FILE: build an arenad that differs from this one in the version of its state
+# other_version FILE FLAG...: build an arenad whose versions are others by these flags
 other_version()
 {
 	local flags
 
 	read -ra flags <"$BUILD/obj/flags"
-	"${flags[@]}" -DSTATE_VERSION=1000U -c -o "$tmp/state.o" user/arenad/state.c &&
+	"${flags[@]}" "${@:2}" -c -o "$tmp/state.o" user/arenad/state.c &&
 		"${flags[@]}" -o "$1" "$BUILD/obj/user/arenad/main.o" "$tmp/state.o" \
 			-Wl,--start-group "$BUILD/obj/parts-arenad.a" "$BUILD"/obj/lib*.a \
 			-Wl,--end-group -luring -lgnutls -lhwloc -lkmod -lseccomp
@@ -75,9 +75,17 @@ refuses "a version that ends with status 1" "cannot adopt the processes (status 
 printf '#!/bin/sh\nexec sleep 1000\n' >"$tmp/hangs"
 install_arenad "$tmp/hangs"
 refuses "a version that does not say whether it fits" "has not said within 10 s"
-ok "an arenad is built that has another version of the state" other_version "$tmp/other"
+ok "an arenad is built that has another version of the state" \
+	other_version "$tmp/other" -DSTATE_VERSION=1000U
 install_arenad "$tmp/other"
 refuses "a version that does not understand the state" \
+	"the running processes are of a version that this arenad"
+printf '%s\n' '#undef PROTO_VERSION_OLDEST' '#undef PROTO_VERSION_NEWEST' \
+	'#define PROTO_VERSION_OLDEST 1000U' '#define PROTO_VERSION_NEWEST 1001U' >"$tmp/newer.h"
+ok "an arenad is built that has another version of the protocol" \
+	other_version "$tmp/newer" -include proto/record.h -include "$tmp/newer.h"
+install_arenad "$tmp/newer"
+refuses "a version with whose processes those that run cannot talk" \
 	"the running processes are of a version that this arenad"
 rm "$tmp/bin/arenad"
 refuses "a version that is not there" "No such file or directory"
