@@ -131,14 +131,20 @@ static int ask_status(int pidfd)
 	return CHILD_STATUS_UNKNOWN;
 }
 
+/* The process is named by its pidfd, because its id may be that of another child meanwhile. */
 static bool has_ended(struct child *c)
 {
 	struct pollfd fd = { .fd = c->pidfd, .events = POLLIN };
-	pid_t ended = waitpid(c->pid, &c->status, WNOHANG);
+	siginfo_t info = { .si_pid = 0 };
 
-	if (ended == c->pid)
+	if (!waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED | WNOHANG)) {
+		if (!info.si_pid)
+			return false;
+		c->status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) :
+							 W_EXITCODE(0, info.si_status);
 		return true;
-	if (ended >= 0 || errno != ECHILD || poll(&fd, 1, 0) <= 0)
+	}
+	if (errno != ECHILD || poll(&fd, 1, 0) <= 0)
 		return false;
 	c->status = ask_status(c->pidfd);
 	return true;
