@@ -11,14 +11,14 @@
 # the kernel since it began, regions that still have their names, huge pages that were not
 # freed and remaining uses of the module. They are removed as far as possible, so that only
 # the test that left them fails. A comment "timeout: SECONDS" in the source of a test
-# replaces the limit of 120 seconds. On a kernel that checks itself (VM_SLOW) all limits are
+# replaces the limit of 240 seconds. On a kernel that checks itself (VM_SLOW) all limits are
 # four times as long.
 #
 # UNDER="PROGRAM OPTION..." runs each test under that program, with four times the
 # limit, but skips tests with a comment "PROGRAM: no, REASON".
 set -euo pipefail
 
-limit=120
+limit=240
 module=
 if [ "${1:-}" = --module ]; then
 	module=1

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: arenad and arena-np serve clients over UNIX sockets, whose files are there for those who may
 # connect and only while somebody listens.
-# timeout: 240
 # shellcheck source-path=SCRIPTDIR source=np-lib.sh
 . "$(dirname "$0")/np-lib.sh"
 requires nbdinfo nbdcopy qemu-img setpriv

@@ -5,7 +5,6 @@
 # Method: for each size, libnbd writes, zeroes, discards and reads random ranges, mostly at the end,
 # several at once that do not overlap, and compares with a copy in memory; afterwards the file itself
 # is compared with it. Set SEED to repeat a run.
-# timeout: 240
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires nbdsh qemu-io cmp

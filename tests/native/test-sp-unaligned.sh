@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Goal: reads find byte for byte what writes of any alignment have written, with registered buffers
 # and without, and the storage process copies only the bytes that complete a block.
-# timeout: 240
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

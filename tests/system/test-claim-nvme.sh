@@ -5,7 +5,6 @@
 # ended.
 # Method: a namespace of the kernel's own NVMe target, whose disk is a device of device mapper that
 # is suspended while the storage process has a write under way.
-# timeout: 240
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

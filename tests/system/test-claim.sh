@@ -4,7 +4,6 @@
 # writing for it, another one gets the disk only when that has ended.
 # Method: a device of device mapper is suspended, so that it holds the operations of a storage
 # process, which is killed; its successor has to wait until the device goes on.
-# timeout: 240
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -3,7 +3,6 @@
 # Goal: requests that a disk does not end get EIO after a time, other disks go on, no buffer is used
 # again before the disk has ended with it, and the node can be stopped.
 # Method: a device of device mapper is suspended, so that it holds what it is given, and resumed.
-# timeout: 240
 # vm: once
 # shellcheck disable=SC2034 # for lib.sh: the network process that is killed has the client
 NPS=1

@@ -5,7 +5,6 @@
 # nothing of them is left.
 # vm: systemd
 # vm: once
-# timeout: 240
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires systemctl dpkg nbdinfo

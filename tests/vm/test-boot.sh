@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Goal: tests/vm/vm boots a machine a second time, and says so, if it died before its init
 # reported, and never if its init had reported. It boots machines, so it runs on the host.
-# timeout: 240
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 cd "$(dirname "$0")/../.." || exit
