@@ -13,7 +13,7 @@
 
 #define N	8U
 
-static struct proto_flight entry[N + 1];
+static struct proto_flight entry[N + PROTO_FLIGHTS_MORE];
 static const struct proto_flights table = { entry, N };
 
 static bool finds(uint64_t tag, enum proto_status expected)
@@ -97,6 +97,9 @@ static void test_time(void)
 	proto_flights_refuse(&table, 4711);
 	is(proto_flights_refused(&table), 4711, "a time that was written is found");
 	ok(!memcmp(before, entry, sizeof(before)), "a time changes no result");
+	*proto_flights_stake(&table) = (struct proto_stake){ 1, 2, 3 };
+	ok(!memcmp(before, entry, sizeof(before)) && proto_flights_refused(&table) == 4711,
+	   "a note on the disk changes neither a result nor the time");
 }
 
 static void test_tags(void)

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <libarena/buffer/view.h>
+#include <proto/flight.h>
 #include <proto/layout.h>
 #include <proto/record.h>
 #include <stdlib.h>
@@ -56,8 +57,8 @@ static void test_sp_for_np(uint32_t sp, uint32_t np, uint32_t net_buffers)
 	ok(disk >= 0 && layout.group[disk].use == PROTO_USE_DISK &&
 	   (uint64_t)layout.group[disk].count * 4096 >= PROTO_MAX_BYTES + 4096,
 	   "SP %u has buffers for the longest READ of NP %u", sp, np);
-	ok(flight >= 0 && layout.group[flight].count * 4 >= net_buffers,
-	   "SP %u has a result for each request of NP %u in flight", sp, np);
+	ok(flight >= 0 && layout.group[flight].count * 4 >= net_buffers + PROTO_FLIGHTS_MORE,
+	   "SP %u has a result for each request of NP %u in flight, a time and a note", sp, np);
 	ok(!is_shared(sp, np, PROTO_USE_RECORD) && !is_shared(sp, np, PROTO_USE_FLIGHT) &&
 	   !is_shared(sp, np, PROTO_USE_DISK),
 	   "SP %u has groups for NP %u that are for no other NP", sp, np);

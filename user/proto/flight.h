@@ -14,6 +14,9 @@
  * nothing, and requests of that NP which are older cannot be put in order any more. No later SP may
  * do them either, when the NP goes on and sends them again.
  *
+ * The table for the first NP also has a note on what the disk may lose, for all NPs: a successor
+ * that finds the disk to have gone and come back knows by it that clients have to be told.
+ *
  * A successor trusts its predecessor no more than a peer: what an entry says is copied once and
  * checked, and the worst that it can say is that a request was done. A table of zeroes has no
  * result, and refuses nothing.
@@ -43,9 +46,27 @@ struct proto_flight {
 static_assert(sizeof(struct proto_flight) == 16, "a cache line has four entries");
 
 /**
+ * struct proto_stake - what the disk may lose
+ * @disk: the kernel's number of the disk (BLKGETDISKSEQ), which is another one whenever the disk
+ *	comes; 0 if it has none
+ * @losses: how often it has lost what was at stake
+ * @is_at_stake: if the disk goes away now, it may lose changes that were acknowledged
+ */
+struct proto_stake {
+	uint64_t disk;
+	uint32_t losses;
+	uint32_t is_at_stake;
+};
+
+static_assert(sizeof(struct proto_stake) == sizeof(struct proto_flight), "it is one entry");
+
+/* A table has so many entries besides those for slots: the time, and the note on the disk. */
+#define PROTO_FLIGHTS_MORE	2U
+
+/**
  * struct proto_flights - the table of results for one NP
- * @entry: the entries, in shared memory, and behind them one whose tag is the time
- * @n: how many there are, without the last one
+ * @entry: the entries, in shared memory, behind them one whose tag is the time, and then the note
+ * @n: how many there are, without the last two
  */
 struct proto_flights {
 	struct proto_flight *entry;
@@ -66,6 +87,12 @@ static inline void proto_flights_refuse(const struct proto_flights *t, uint64_t 
 static inline uint64_t proto_flights_refused(const struct proto_flights *t)
 {
 	return __atomic_load_n(&t->entry[t->n].tag, __ATOMIC_ACQUIRE);
+}
+
+/** proto_flights_stake() - the note on the disk, in shared memory */
+static inline struct proto_stake *proto_flights_stake(const struct proto_flights *t)
+{
+	return (struct proto_stake *)&t->entry[t->n + 1];
 }
 
 /**

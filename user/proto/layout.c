@@ -107,8 +107,7 @@ static uint32_t entries_for(uint32_t window)
 void proto_config_init(struct arena_config *c, uint64_t length, const struct proto_counts *n)
 {
 	uint64_t records = PROTO_RECORDS_A_REQUEST * (uint64_t)n->net_buffers;
-	/* One more entry is the time of flight.h. */
-	uint64_t flights = round_up(n->net_buffers + 1, PROTO_FLIGHTS_A_BUFFER) /
+	uint64_t flights = round_up(n->net_buffers + PROTO_FLIGHTS_MORE, PROTO_FLIGHTS_A_BUFFER) /
 			   PROTO_FLIGHTS_A_BUFFER;
 	/* No NP has more payload than the region has memory. */
 	uint64_t lent = length / PROTO_DISK_BUFFER / PROTO_LENT_BUFFER + 1;
@@ -240,13 +239,13 @@ bool proto_has_np(const struct arena_layout *l, unsigned int i)
 	       has_groups(l, role, PROTO_USE_PAYLOAD) && has_lent(l, role);
 }
 
-/* Does an SP have a result for each request that an NP may have in flight, and a time? */
+/* Does an SP have a result for each request in flight of an NP, and the other entries? */
 static bool has_flights(const struct arena_layout *l, unsigned int i)
 {
 	return has_groups(l, PROTO_ROLE_SP(i), PROTO_USE_FLIGHT) &&
 	       proto_groups_of_sp(l, i, PROTO_USE_FLIGHT) == 1 &&
-	       (uint64_t)proto_buffers_of_sp(l, i, PROTO_USE_FLIGHT) * PROTO_FLIGHTS_A_BUFFER >
-	       proto_requests(l);
+	       (uint64_t)proto_buffers_of_sp(l, i, PROTO_USE_FLIGHT) * PROTO_FLIGHTS_A_BUFFER >=
+	       (uint64_t)proto_requests(l) + PROTO_FLIGHTS_MORE;
 }
 
 bool proto_has_sp(const struct arena_layout *l, unsigned int i)

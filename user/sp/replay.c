@@ -27,7 +27,7 @@ static int take_table(struct sp_peer *peer)
 	if (ret)
 		return ret;
 	peer->flights.entry = arena_ptr(sp->arena, buf);
-	peer->flights.n = n * PROTO_FLIGHTS_A_BUFFER - 1;
+	peer->flights.n = n * PROTO_FLIGHTS_A_BUFFER - PROTO_FLIGHTS_MORE;
 	peer->refused_ns = proto_flights_refused(&peer->flights);
 	/* A predecessor must not refuse what is still to come. */
 	if (peer->refused_ns > now)
@@ -41,6 +41,8 @@ int sp_replay_open(struct sp *sp)
 
 	for (unsigned int i = 0; i < sp->n_peers && !ret; i++)
 		ret = take_table(&sp->peer[i]);
+	if (!ret)
+		sp_stake_open(sp, proto_flights_stake(&sp->peer[0].flights));
 	return ret;
 }
 

@@ -243,6 +243,16 @@ static void give_back(struct sp *sp, struct sp_request *r, bool has_data)
 	(void)ret;
 }
 
+static void note_stake(struct sp *sp, const struct sp_request *r, enum proto_status status)
+{
+	if (status != PROTO_OK)
+		return;
+	if (r->range.changes)
+		sp_stake_changed(sp, r);
+	else if (r->operation == PROTO_FLUSH)
+		sp_stake_flushed(sp, r->covered);
+}
+
 static void count_done(struct sp_counters *c, const struct sp_request *r, enum proto_status status)
 {
 	bool good = status == PROTO_OK;
@@ -270,6 +280,7 @@ static bool has_data(const struct sp_request *r, enum proto_status status)
 void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status status)
 {
 	give_back(sp, r, has_data(r, status));
+	note_stake(sp, r, status);
 	/*
 	 * If this process dies now, a successor must not do it again over what requests write that
 	 * overlap and begin now, or whose clients come after the reply. A request that was not done

@@ -57,6 +57,7 @@ enum sp_stage {
  * @todo: parts of the stage that have not begun, see work.c
  * @at: where the next operation begins on the disk
  * @end: where the last operation ends on the disk
+ * @covered: FLUSH: the changes that it covers, as stake.h counts them
  * @pending: operations that have begun and have not ended
  * @error: error of the first operation that failed; else 0
  * @is_again: an operation of the stage has to be tried again
@@ -91,6 +92,7 @@ struct sp_request {
 	unsigned int todo;
 	uint64_t at;
 	uint64_t end;
+	uint64_t covered;
 	unsigned int pending;
 	int error;
 	bool is_again;

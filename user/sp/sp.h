@@ -9,6 +9,7 @@
  *	clients.c	counts who uses the disk, and looks up its size
  *	throttle.c	lets requests wait that come faster than the limits of the export allow
  *	replay.c	lets requests wait until all is known of a predecessor
+ *	stake.c		knows what the disk loses if it goes away
  *	order.c		lets requests of several network processes begin in their order
  *	fence.c		refuses what is older than what another network process has changed
  *	request.c	copies and checks the request, and puts it in its order
@@ -38,6 +39,7 @@
 #include "range.h"
 #include "replay.h"
 #include "request.h"
+#include "stake.h"
 #include "survey.h"
 #include "throttle.h"
 
@@ -177,6 +179,7 @@ struct sp_counters {
  * @requests: the table of requests
  * @n_requests: entries of @requests
  * @replay: the start
+ * @stake: what the disk may lose
  * @order: requests that have come and not begun
  * @fence: what network processes have changed
  * @late: when requests are answered that the disk does not end
@@ -211,6 +214,7 @@ struct sp {
 	struct sp_request *requests;
 	uint32_t n_requests;
 	struct sp_replay replay;
+	struct sp_stake stake;
 	struct sp_order order;
 	struct sp_fence fence;
 	struct sp_late late;

@@ -549,8 +549,10 @@ static void begin_stages(struct sp *sp, struct sp_request *r)
 		if (r->range.end > sp->backend.limits.tail)
 			clear_edges(sp, r);
 	}
-	if (r->operation == PROTO_FLUSH)
+	if (r->operation == PROTO_FLUSH) {
 		r->stage = SP_STAGE_SYNC;
+		r->covered = sp->stake.changes;
+	}
 	clear_zeroes(sp, r);
 	plan(sp, r);
 	sp_work_go_on(sp, r);

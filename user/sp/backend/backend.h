@@ -130,6 +130,8 @@ struct backend_ops {
  * @ops: functions of its kind
  * @path: as the command line names it
  * @limits: what it can do
+ * @sequence: the kernel's number of the device, which is another one whenever it comes; 0 if there
+ *	is none
  * @longest: bytes that the disk may grow to if it is a file that is written; 0 otherwise
  * @fd: the file on which operations begin
  * @tail_fd: BACKEND_FILE: the same file without O_DIRECT, for its tail; -1 if it has none
@@ -149,6 +151,7 @@ struct backend {
 	const struct backend_ops *ops;
 	const char *path;
 	struct backend_limits limits;
+	uint64_t sequence;
 	uint64_t longest;
 	int fd;
 	int tail_fd;

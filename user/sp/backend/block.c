@@ -117,6 +117,14 @@ uint64_t block_size_now(const struct backend *b)
 	return ioctl(b->guard >= 0 ? b->guard : b->fd, BLKGETSIZE64, &bytes) ? 0 : bytes;
 }
 
+/* What the kernel has written to a file is not lost before the kernel is, so it has no number. */
+uint64_t block_sequence(const struct backend *b)
+{
+	uint64_t sequence;
+
+	return ioctl(b->guard >= 0 ? b->guard : b->fd, BLKGETDISKSEQ, &sequence) ? 0 : sequence;
+}
+
 int block_limits(struct backend *b, int fd)
 {
 	int block_size, is_readonly = 0;

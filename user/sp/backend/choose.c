@@ -201,6 +201,7 @@ int backend_open(struct backend *b, const char *path, enum backend_kind kind, bo
 		backend_close(b);
 		return ret;
 	}
+	b->sequence = block_sequence(b);
 	log_info("disk %s: backend %s (%s)", path, backend_names[b->ops->kind], reason);
 	return 0;
 }

@@ -30,6 +30,9 @@ int block_open_exclusively(struct backend *b, const char *path);
 /** block_limits() - fill @b->limits with what the kernel says of the block device at @fd */
 int block_limits(struct backend *b, int fd);
 
+/** block_sequence() - the kernel's number of the block device, or of the namespace's; 0 if none */
+uint64_t block_sequence(const struct backend *b);
+
 /** block_has_poll_queues() - can the kernel ask the block device at @fd for completions? */
 bool block_has_poll_queues(int fd);
 
