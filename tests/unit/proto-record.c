@@ -319,7 +319,10 @@ static void test_disk(void)
 	d.flags = PROTO_DISK_DISCARD;
 	ok(!proto_disk_receive(&copy, &d),
 	   "a disk that discards in units of a granularity is accepted");
-	d.reserved[5] = 1;
+	d.losses = UINT32_MAX;
+	ok(!proto_disk_receive(&copy, &d) && copy.losses == UINT32_MAX,
+	   "a disk with any number of losses is accepted");
+	d.reserved[4] = 1;
 	ok(proto_disk_receive(&copy, &d), "a disk with a reserved member set is refused");
 }
 

@@ -67,6 +67,7 @@ enum conn_phase {
  * @session: what was agreed on with the client, from CONN_SERVING on
  * @sp: the SP of its export, from CONN_SERVING on, or that has been asked for its disk, see use.h
  * @is_using: the SP counts the connection as one that uses its disk
+ * @losses: losses of the disk of which the client has been told, or which were before it came
  * @alive_ns: CLOCK_BOOTTIME when the client had not ended it, as was seen last; see alive.h
  * @n_requests: how many requests it has
  * @bytes: bytes of its requests in flight
@@ -100,6 +101,7 @@ struct conn {
 	struct nbd_session session;
 	unsigned int sp;
 	bool is_using;
+	uint32_t losses;
 	uint64_t alive_ns;
 	unsigned int n_requests;
 	uint64_t bytes;

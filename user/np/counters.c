@@ -37,7 +37,7 @@ void counters_print(const struct np *np)
 		" vouched=%" PRIu64 " outdated=%" PRIu64
 		" handed_over=%" PRIu64 " taken_over=%" PRIu64
 		" handoff_closed=%" PRIu64 " handoff_cut=%" PRIu64
-		" handoffs_given_up=%" PRIu64,
+		" handoffs_given_up=%" PRIu64 " lost=%" PRIu64,
 		c->connections, c->requests, c->reads, c->writes,
 		c->bytes_in, c->bytes_out, sent, received,
 		c->copied_bytes, c->bad_messages,
@@ -47,5 +47,5 @@ void counters_print(const struct np *np)
 		c->zerocopy_sends, c->zerocopy_copied, c->tls, c->ktls,
 		c->holds, c->replays, proto_buffers_used(np->arena), c->vouched, c->outdated,
 		c->handed_over, c->taken_over, c->handoff_closed, c->handoff_cut,
-		c->handoffs_given_up);
+		c->handoffs_given_up, c->lost);
 }

@@ -43,6 +43,7 @@ struct np;
  * @handoff_closed: connections that were ended in good order, as no successor could take them over
  * @handoff_cut: connections that were cut off, as they would have held up a successor
  * @handoffs_given_up: how often this process was to be replaced, and was not
+ * @lost: FLUSHes that failed because the disk had lost what was not flushed
  */
 struct counters {
 	uint64_t connections;
@@ -75,6 +76,7 @@ struct counters {
 	uint64_t handoff_closed;
 	uint64_t handoff_cut;
 	uint64_t handoffs_given_up;
+	uint64_t lost;
 };
 
 /**

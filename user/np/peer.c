@@ -564,6 +564,7 @@ static int take_hello(struct peer *peer, const struct arena_msg *msg)
 	if (take_disk(peer, msg, &disk))
 		return -EPROTO;
 	fill_export(peer, &disk);
+	peer->losses = disk.losses;
 	log_info("export '%s': %llu bytes%s, protocol version %d", peer_name(peer),
 		 (unsigned long long)disk.bytes,
 		 disk.flags & PROTO_DISK_READONLY ? ", read-only" : "", version);

@@ -57,6 +57,7 @@ enum peer_state {
  * @state: enum peer_state
  * @held_until: PEER_HELD: seconds after which requests do not wait any more
  * @owes_replayed: the SP has not been told yet that it has all requests of its predecessor
+ * @losses: what the SP has said of losses last, see struct proto_disk
  * @n_clients: connections that use the disk
  * @queue: requests that go to the SP at the end of the turn
  * @n_queue: how many requests @queue has
@@ -90,6 +91,7 @@ struct peer {
 	enum peer_state state;
 	int64_t held_until;
 	bool owes_replayed;
+	uint32_t losses;
 	uint32_t n_clients;
 	struct request_queue queue;
 	uint32_t n_queue;

@@ -226,10 +226,31 @@ static bool sends_again(struct peer *peer, struct request *s, const struct proto
 	return true;
 }
 
+/*
+ * A FLUSH covers what all connections have written, so each one that was there is told of a loss,
+ * once, as fsync(2) tells each open file. The reply may be of an SP that knows nothing of it: then
+ * the FLUSH was done before.
+ */
+static bool has_lost(struct np *np, const struct peer *peer, struct request *s)
+{
+	struct conn *c = s->conn;
+
+	if (s->command.operation != PROTO_FLUSH || c->losses == peer->losses)
+		return false;
+	c->losses = peer->losses;
+	np->counters.lost++;
+	s->command.why = "what was not flushed may be lost: the disk went away";
+	log_limited(LOG_LEVEL_WARN, "connection %u: a flush fails: the disk has lost what was not "
+		    "flushed before", c->number);
+	return true;
+}
+
 /* A client gets no status that only processes know. */
-static enum proto_status status_of(struct np *np, struct request *s,
+static enum proto_status status_of(struct np *np, const struct peer *peer, struct request *s,
 				   const struct proto_reply *r)
 {
+	if (has_lost(np, peer, s))
+		return PROTO_EIO;
 	if (r->status != PROTO_ESTALE)
 		return r->status;
 	np->counters.outdated++;
@@ -262,7 +283,7 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 		return true;
 	if (s->command.operation == PROTO_WRITE)
 		request_drop_payload(s);
-	answered(s, status_of(np, s, r), r->bytes);
+	answered(s, status_of(np, peer, s, r), r->bytes);
 	return true;
 }
 

@@ -78,6 +78,7 @@ void use_answered(struct request *r, enum proto_status status, uint64_t bytes)
 		return;
 	if (status == PROTO_OK && !(command.flags & PROTO_FLAG_LOOK)) {
 		c->is_using = true;
+		c->losses = c->np->peer[c->sp].losses;
 		c->np->peer[c->sp].n_clients++;
 	}
 	if (c->phase == CONN_HANDSHAKE)

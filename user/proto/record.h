@@ -64,8 +64,8 @@ extern "C" {
 #endif
 
 /* The versions that this code speaks. */
-#define PROTO_VERSION_OLDEST	2U
-#define PROTO_VERSION_NEWEST	2U
+#define PROTO_VERSION_OLDEST	3U
+#define PROTO_VERSION_NEWEST	3U
 
 /*
  * Bounds: extents of one reply and of one request, records of one message, bytes that one request
@@ -315,6 +315,9 @@ static_assert(sizeof(struct proto_part) == 16, "an array of parts has no gaps");
  * @discard_granularity: bytes of the units in which the disk forgets what it holds; 0
  *	without PROTO_DISK_DISCARD
  * @n_held: how many HELD follow, at most as many as requests may be in flight
+ * @losses: a number that is another one after the disk has lost changes that were acknowledged,
+ *	because it went away before a FLUSH. The NP tells its clients: each connection that was
+ *	there before has one FLUSH fail
  * @reserved: zero
  */
 struct proto_disk {
@@ -326,7 +329,8 @@ struct proto_disk {
 	uint32_t atomic_bytes;
 	uint32_t discard_granularity;
 	uint32_t n_held;
-	uint32_t reserved[6];
+	uint32_t losses;
+	uint32_t reserved[5];
 };
 
 static_assert(sizeof(struct proto_disk) == 64, "a record takes one cache line");

@@ -31,9 +31,11 @@ static void send_records(struct sp_peer *peer, uint8_t type, uint16_t value,
 }
 
 /* Describe the disk to the NP. */
-static struct proto_disk describe(const struct sp_options *o, const struct backend_limits *l,
-				  uint32_t n_held)
+static struct proto_disk describe(const struct sp *sp, uint32_t n_held)
 {
+	const struct backend_limits *l = &sp->backend.limits;
+	const struct sp_options *o = &sp->options;
+
 	return (struct proto_disk){
 		.magic = PROTO_DISK_MAGIC,
 		.bytes = l->bytes,
@@ -49,13 +51,14 @@ static struct proto_disk describe(const struct sp_options *o, const struct backe
 		.atomic_bytes = l->atomic_bytes,
 		.discard_granularity = l->has_discard ? l->discard_granularity : 0,
 		.n_held = n_held,
+		.losses = sp->stake.losses,
 	};
 }
 
 void sp_replies_hello(struct sp_peer *peer, uint32_t n_held)
 {
 	struct sp *sp = peer->sp;
-	const struct proto_disk disk = describe(&sp->options, &sp->backend.limits, n_held);
+	const struct proto_disk disk = describe(sp, n_held);
 	struct arena_buf buf;
 	int ret = arena_get(sp->arena, peer->record_group, 1, &buf);
 
