@@ -111,6 +111,7 @@ static void test_good(void)
 
 	begin();
 	c.left = 6;
+	c.losses = 5;
 	hand_over(c, NAME, connection());
 	say(HANDOFF_BYTES, "abc", 3);
 	say(HANDOFF_BYTES, "def", 3);
@@ -118,6 +119,7 @@ static void test_good(void)
 	is(hear(), 0, "the successor hears that the connections are its own");
 	ok(np.successor.n == 1 && !memcmp(np.successor.newest->left, "abcdef", 6),
 	   "a connection is taken over with bytes that come in two messages");
+	is(np.successor.newest->conn.losses, 5, "its client knows of as many losses as before");
 	ok(np.successor.newest->peer.address.ss_family == AF_INET,
 	   "its client has the address of the socket");
 	successor_exit(&np);

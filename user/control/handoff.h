@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 /* The versions of this exchange that the code speaks. */
-#define HANDOFF_VERSION_OLDEST	2U
-#define HANDOFF_VERSION_NEWEST	2U
+#define HANDOFF_VERSION_OLDEST	3U
+#define HANDOFF_VERSION_NEWEST	3U
 
 /* Bytes of a name of an export, and of an identity. */
 #define HANDOFF_TEXT_MAX	4096U
@@ -100,6 +100,8 @@ enum handoff_tls { HANDOFF_PLAIN, HANDOFF_KERNEL };
  * @left: bytes of all messages BYTES that follow
  * @name_length: bytes of the export's name, behind the structure
  * @identity_length: bytes of the client's identity, behind the name
+ * @losses: losses of the disk of which the client needs not be told any more
+ * @reserved2: 0
  */
 struct handoff_conn {
 	struct handoff_head head;
@@ -113,6 +115,8 @@ struct handoff_conn {
 	uint32_t left;
 	uint16_t name_length;
 	uint16_t identity_length;
+	uint32_t losses;
+	uint32_t reserved2;
 };
 
 /**

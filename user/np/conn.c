@@ -160,6 +160,7 @@ static int adopt_session(struct conn *c, const struct taken *t)
 		.bytes = t->conn.bytes,
 	});
 	c->is_using = true;
+	c->losses = t->conn.losses;
 	c->np->peer[t->sp].n_clients++;
 	return 0;
 }

@@ -429,6 +429,7 @@ static int send_conn(struct np *np, const struct conn *c)
 		.left = h->n_left,
 		.name_length = (uint16_t)name,
 		.identity_length = (uint16_t)who,
+		.losses = c->losses,
 	} };
 
 	if (name > HANDOFF_TEXT_MAX || who > HANDOFF_TEXT_MAX)
