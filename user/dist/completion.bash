@@ -20,8 +20,8 @@ _msharearena_value()
 		_filedir
 		;;
 	*)
-		# The second option is wrong for certain, so nothing is started.
-		words=$("$1" "$2=?" --no-such-option 2>&1 | sed -n 's/.* ? is none of //p')
+		# arenad only checks its options then, and the others have no such option: nothing is started.
+		words=$("$1" "$2=?" --check-config --config=none 2>&1 | sed -n 's/.* ? is none of //p')
 		mapfile -t COMPREPLY < <(compgen -W "${words//,/}" -- "$cur")
 		;;
 	esac
