@@ -47,6 +47,10 @@ printf '%s\n' '#include <hwloc.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 printf '%s\n' '#include <libkmod.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libkmod is needed, and its headers are not here (install it: Debian, Ubuntu: libkmod-dev; Fedora: kmod-devel)"
 
+# arenad reads its files of options by it.
+printf '%s\n' '#include <ini_configobj.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "libini_config is needed, and its headers are not here (install it: Debian, Ubuntu: libini-config-dev; Fedora: libini_config-devel)"
+
 # arena-np encrypts by it.
 printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "GnuTLS is needed, and its headers are not here (install it: Debian, Ubuntu: libgnutls28-dev; Fedora: gnutls-devel)"

@@ -54,14 +54,14 @@ refused arenad "--disk: d= is not NAME=PATH" --disk d=
 refused arenad "--disk: two are called d" --disk d=/a --disk d=/b
 refused arenad "--disk: the name has 4097 bytes, and 4096 is the most" --disk "$long=/a"
 refused arenad "--disk: the name is no UTF-8" --disk $'d\xff=/a'
-refused arenad "--description: there is no export d before it" --description d=text
+refused arenad "--description: there is no export d" --description d=text
 refused arenad "--description: text is not NAME=TEXT" --disk d=/a --description text
 refused arenad "--description: the text is no UTF-8 of at most 255 bytes" --disk d=/a \
 	--description $'d=\xc3'
 refused arenad "--description: the text is no UTF-8 of at most 255 bytes" --disk d=/a \
 	--description "d=$long"
-refused arenad "--read-only: there is no export e before it" --disk d=/a --read-only e
-refused arenad "--allow: there is no export e before it" --disk d=/a --allow e=unix
+refused arenad "--read-only: there is no export e" --disk d=/a --read-only e
+refused arenad "--allow: there is no export e" --disk d=/a --allow e=unix
 refused arenad "--allow: d is not NAME=RULE" --disk d=/a --allow d
 for rule in here 10.0.0.0/33 ::/129 1.2.3 1.2.3.4/ fe80::1%lo /8; do
 	refused arenad "--allow: $rule is none of NETWORK/BITS, ADDRESS, unix, x509:NAME, psk:NAME" \
@@ -71,7 +71,7 @@ refused arenad "--allow: 10.0.0.1/8 has bits set behind its first 8" --disk d=/a
 	--allow d=10.0.0.1/8
 refused arenad "--allow: psk: names nobody" --disk d=/a --allow d=psk:
 refused arenad "--allow: there are more than 16 for one export" --disk d=/a --allow=d=1.1.1.{1..17}
-refused arenad "--limit: there is no export e before it" --disk d=/a --limit e=iops=1
+refused arenad "--limit: there is no export e" --disk d=/a --limit e=iops=1
 refused arenad "--limit: ops=1 is none of iops=N, bytes=SIZE, connections=N" --disk d=/a \
 	--limit d=ops=1
 refused arenad "--limit: iops=2 is none of iops=N, bytes=SIZE, connections=N" --disk d=/a \
@@ -80,16 +80,16 @@ refused arenad "--limit: 0 is not a number from 1 to 1000000000" --disk d=/a --l
 refused arenad "--limit: 1K is not a size from 64K to 1T" --disk d=/a --limit d=bytes=1K
 refused arenad "--limit: 0 is not a number from 1 to 1000000" --disk d=/a \
 	--limit d=connections=0
-refused arenad "--disk-memory: there is no export e before it" --disk d=/a --disk-memory e=1G
+refused arenad "--disk-memory: there is no export e" --disk d=/a --disk-memory e=1G
 refused arenad "--disk-memory: d is not NAME=BYTES" --disk d=/a --disk-memory d
 for size in 0 3K 513G x; do
 	refused arenad "--disk-memory: $size is not a size from 4K to 512G" --disk d=/a \
 		--disk-memory "d=$size"
 done
 refused arenad "--np-memory: 0 is not a size from 4K to 512G" --np-memory 0
-refused arenad "--default-export: there is no export e before it" --disk d=/a --default-export e
+refused arenad "--default-export: there is no export e" --disk d=/a --default-export e
 refused arenad "--no-disk: wait is none of hide, refuse" --disk d=/a --no-disk d=wait
-refused arenad "--no-disk: there is no export e before it" --disk d=/a --no-disk e=hide
+refused arenad "--no-disk: there is no export e" --disk d=/a --no-disk e=hide
 refused arenad "--disk: there are more than 32" --disk={a..z}{0,1}=1
 refused arenad "--backend: disk is none of auto, module, memfd" --backend disk
 refused arenad "--disk-backend: memfd is none of auto, nvme, block, file" --disk-backend memfd

@@ -11,26 +11,35 @@
 
 #include "parse.h"
 
-#define MAX_RULES	96
 /* Options without a short form have keys that are no characters. */
 #define FIRST_KEY	256
 
 /**
- * struct parse - a command line that is being read
+ * struct walk - a command line that is being read
+ * @n: used entries of @known
+ * @known: the options
+ * @visit: called for each that is given
+ * @context: for @visit
+ */
+struct walk {
+	unsigned int n;
+	struct option_known known[OPTIONS_MAX];
+	option_visit *visit;
+	void *context;
+};
+
+/**
+ * struct parse - values that are being filled in
  * @table: the program's options
  * @values: the structure of all values
- * @n: used entries of @rule
- * @rule: the options, those of the table's parts last
- * @to: the structure that each option belongs to
  * @seen: which options were given
+ * @n: used entries of @seen
  */
 struct parse {
 	const struct option_table *table;
 	void *values;
+	const struct option_rule *seen[OPTIONS_MAX];
 	unsigned int n;
-	const struct option_rule *rule[MAX_RULES];
-	void *to[MAX_RULES];
-	bool seen[MAX_RULES];
 };
 
 int option_refuse(struct option_error *error, const char *fmt, ...)
@@ -44,8 +53,7 @@ int option_refuse(struct option_error *error, const char *fmt, ...)
 	return -EINVAL;
 }
 
-/* "4K" for 4096: the greatest unit of which it is a multiple. */
-static const char *size_text(uint64_t size, char *text, size_t room)
+const char *size_text(uint64_t size, char *text, size_t room)
 {
 	static const char units[] = "\0KMGT";
 	unsigned int unit = 0;
@@ -103,7 +111,7 @@ static int take_word(const struct option_rule *rule, const char *text, void *fie
 	return option_refuse(error, "%s is none of %s", text, all);
 }
 
-static int take(const struct option_rule *rule, char *text, void *values,
+int option_take(const struct option_rule *rule, char *text, void *values,
 		struct option_error *error)
 {
 	void *field = (char *)values + rule->field;
@@ -128,56 +136,64 @@ static int take(const struct option_rule *rule, char *text, void *values,
 	return -EINVAL;
 }
 
-static int key_of(const struct parse *p, unsigned int i)
+static int key_of(const struct walk *w, unsigned int i)
 {
-	return p->rule[i]->letter ? p->rule[i]->letter : FIRST_KEY + (int)i;
+	const struct option_rule *rule = w->known[i].rule;
+
+	return rule->letter ? rule->letter : FIRST_KEY + (int)i;
 }
 
-static void check_all(struct parse *p, struct argp_state *state)
+static void visit_one(struct walk *w, unsigned int i, char *text, struct argp_state *state)
 {
 	struct option_error error;
 
-	for (unsigned int i = 0; i < p->n; i++)
-		if (p->rule[i]->is_needed && !p->seen[i])
-			argp_error(state, "--%s is needed", p->rule[i]->name);
-	if (p->table->check && p->table->check(p->values, &error))
-		argp_error(state, "%s", error.text);
+	if (w->visit(w->context, &w->known[i], text, &error))
+		argp_error(state, "--%s: %s", w->known[i].rule->name, error.text);
 }
 
 static error_t parse_key(int key, char *text, struct argp_state *state)
 {
-	struct parse *p = state->input;
+	struct walk *w = state->input;
 	struct option_error error;
 
 	if (key == ARGP_KEY_ARG)
 		argp_error(state, "%s is not an option, and nothing else is expected", text);
-	if (key == ARGP_KEY_END)
-		check_all(p, state);
-	for (unsigned int i = 0; i < p->n; i++) {
-		if (key != key_of(p, i))
+	if (key == ARGP_KEY_END && w->visit(w->context, NULL, NULL, &error))
+		argp_error(state, "%s", error.text);
+	for (unsigned int i = 0; i < w->n; i++) {
+		if (key != key_of(w, i))
 			continue;
-		p->seen[i] = true;
-		if (take(p->rule[i], text, p->to[i], &error))
-			argp_error(state, "--%s: %s", p->rule[i]->name, error.text);
+		visit_one(w, i, text, state);
 		return 0;
 	}
 	return key == ARGP_KEY_END ? 0 : ARGP_ERR_UNKNOWN;
 }
 
-static void add_rules(struct parse *p, const struct option_rule *rule, void *to)
+static void add_rules(struct option_known *all, unsigned int *n, const struct option_rule *rule,
+		      size_t at)
 {
 	for (; rule->name; rule++) {
-		if (p->n == MAX_RULES)
+		if (*n == OPTIONS_MAX)
 			abort();
-		p->rule[p->n] = rule;
-		p->to[p->n++] = to;
+		all[(*n)++] = (struct option_known){ rule, at };
 	}
 }
 
-void options_parse(const struct option_table *table, void *values, int argc, char **argv)
+unsigned int options_list(const struct option_table *table, struct option_known all[OPTIONS_MAX])
 {
-	struct argp_option option[MAX_RULES + 1] = { 0 };
-	struct parse p = { .table = table, .values = values };
+	unsigned int n = 0;
+
+	add_rules(all, &n, table->rule, 0);
+	for (const struct option_part *part = table->part; part && part->rule; part++)
+		add_rules(all, &n, part->rule, part->at);
+	return n;
+}
+
+void options_walk(const struct option_table *table, int argc, char **argv, option_visit *visit,
+		  void *context)
+{
+	struct argp_option option[OPTIONS_MAX + 1] = { 0 };
+	struct walk w = { .visit = visit, .context = context };
 	struct argp argp = {
 		.options = option,
 		.parser = parse_key,
@@ -186,15 +202,13 @@ void options_parse(const struct option_table *table, void *values, int argc, cha
 	static char version[64];
 	char doc[2048];
 
-	add_rules(&p, table->rule, values);
-	for (const struct option_part *part = table->part; part && part->rule; part++)
-		add_rules(&p, part->rule, (char *)values + part->at);
-	for (unsigned int i = 0; i < p.n; i++)
+	w.n = options_list(table, w.known);
+	for (unsigned int i = 0; i < w.n; i++)
 		option[i] = (struct argp_option){
-			.name = p.rule[i]->name,
-			.key = key_of(&p, i),
-			.arg = p.rule[i]->argument,
-			.doc = p.rule[i]->help,
+			.name = w.known[i].rule->name,
+			.key = key_of(&w, i),
+			.arg = w.known[i].rule->argument,
+			.doc = w.known[i].rule->help,
 		};
 	/* What follows \v is printed after the options. */
 	snprintf(doc, sizeof(doc), "%s: %s\v%s", table->program, table->about, table->more);
@@ -203,6 +217,44 @@ void options_parse(const struct option_table *table, void *values, int argc, cha
 	argp_program_version = version;
 	argp_err_exit_status = OPTIONS_EXIT_USAGE;
 	/* Only a lack of memory comes back: every other error ends the process. */
-	if (argp_parse(&argp, argc, argv, 0, NULL, &p))
+	if (argp_parse(&argp, argc, argv, 0, NULL, &w))
 		exit(EXIT_FAILURE);
+}
+
+static bool was_seen(const struct parse *p, const struct option_rule *rule)
+{
+	for (unsigned int i = 0; i < p->n; i++)
+		if (p->seen[i] == rule)
+			return true;
+	return false;
+}
+
+static int check_all(const struct parse *p, struct option_error *error)
+{
+	struct option_known all[OPTIONS_MAX];
+	unsigned int n = options_list(p->table, all);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (all[i].rule->is_needed && !was_seen(p, all[i].rule))
+			return option_refuse(error, "--%s is needed", all[i].rule->name);
+	return p->table->check ? p->table->check(p->values, error) : 0;
+}
+
+static int take_at_once(void *context, const struct option_known *known, char *text,
+			struct option_error *error)
+{
+	struct parse *p = context;
+
+	if (!known)
+		return check_all(p, error);
+	if (!was_seen(p, known->rule))
+		p->seen[p->n++] = known->rule;
+	return option_take(known->rule, text, (char *)p->values + known->at, error);
+}
+
+void options_parse(const struct option_table *table, void *values, int argc, char **argv)
+{
+	struct parse p = { .table = table, .values = values };
+
+	options_walk(table, argc, argv, take_at_once, &p);
 }

@@ -31,7 +31,7 @@ int export_set_find(const struct export_set *s, const char *name, struct option_
 	for (unsigned int i = 0; i < s->n; i++)
 		if (!strcmp(s->export[i].name, name))
 			return (int)i;
-	option_refuse(error, "there is no export %.200s before it", name);
+	option_refuse(error, "there is no export %.200s", name);
 	return -1;
 }
 
@@ -116,16 +116,19 @@ static int take_no_disk(void *values, char *text, struct option_error *error)
 }
 
 const struct option_rule export_rules[] = {
-	{ .name = "description", .kind = OPTION_OTHER, .take = take_description,
-	  .argument = "NAME=TEXT", .help = "what clients are told of the export NAME" },
-	{ .name = "allow", .kind = OPTION_OTHER, .take = take_allow, .argument = "NAME=RULE",
+	{ .name = "description", .scope = OPTION_FOR_ONE, .kind = OPTION_OTHER,
+	  .take = take_description, .argument = "NAME=TEXT",
+	  .help = "what clients are told of the export NAME" },
+	{ .name = "allow", .may_repeat = true, .scope = OPTION_FOR_ONE, .kind = OPTION_OTHER,
+	  .take = take_allow, .argument = "NAME=RULE",
 	  .help = "who may use the export NAME: 10.0.0.0/8, 2001:db8::/32, 192.0.2.7, unix for "
 		  "UNIX sockets, x509:DN or psk:NAME for clients of TLS; may be repeated: any of "
 		  "the networks, and any of the identities (everybody)" },
 	{ .name = "default-export", .kind = OPTION_OTHER, .take = take_default,
 	  .argument = "NAME",
 	  .help = "the export of clients that name none (that of a single disk)" },
-	{ .name = "no-disk", .kind = OPTION_OTHER, .take = take_no_disk, .argument = "NAME=WHAT",
+	{ .name = "no-disk", .scope = OPTION_FOR_ONE, .kind = OPTION_OTHER, .take = take_no_disk,
+	  .argument = "NAME=WHAT",
 	  .help = "serve on while the export NAME has no disk: hide it from clients, or refuse "
 		  "them with an error that says so (end)" },
 	{ .name = NULL },

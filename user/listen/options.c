@@ -105,8 +105,8 @@ static int take_group(void *values, char *text, struct option_error *error)
 #define FIELD(name) .field = offsetof(struct listen_options, name)
 
 const struct option_rule listen_rules[] = {
-	{ .name = "listen", .is_needed = true, .kind = OPTION_OTHER, .take = take_listen,
-	  .argument = "WHERE",
+	{ .name = "listen", .is_needed = true, .may_repeat = true, .kind = OPTION_OTHER,
+	  .take = take_listen, .argument = "WHERE",
 	  .help = "accept clients there: 127.0.0.1:10809, [::1]:10809, [fe80::1%eth0]:10809, "
 		  "*:10809 for all IPv4 and IPv6 addresses, unix:PATH, systemd[:NAME] for "
 		  "sockets that systemd passes, fd:N for one that was inherited; port 0 lets "

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files of sections, keys and values, as libini_config reads them: "[section]", "key = value", and
+ * comments in lines that begin with # or ;. A line may be as long as the file. Sections and keys
+ * are ASCII, and told apart without regard to case. This header must not know what the values mean.
+ */
+#ifndef COMMON_INI_H
+#define COMMON_INI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of a file. */
+#define INI_SIZE_MAX	(1U << 20)
+
+/* Values of a file; the time that the library takes grows with their square. */
+#define INI_VALUES_MAX	20000U
+
+/**
+ * struct ini_visitor - who is told of a file
+ * @value: called for each value, which may be empty and has to be copied; a section that has none
+ *	is told with key and value NULL, and line 0
+ * @fault: called for each line that is wrong; the line is 0 if it is not known
+ * @context: for both
+ */
+struct ini_visitor {
+	void (*value)(void *context, const char *section, const char *key, const char *value,
+		      unsigned int line);
+	void (*fault)(void *context, unsigned int line, const char *why);
+	void *context;
+};
+
+/**
+ * ini_parse() - read the bytes of a file
+ * @data: the bytes
+ * @size: how many, at most INI_SIZE_MAX
+ * @v: told of each fault; or, if there is none, of each value
+ *
+ * Return: 0; -EINVAL if there was a fault; -ENOMEM.
+ */
+int ini_parse(const char *data, size_t size, const struct ini_visitor *v);
+
+/** ini_read() - read a file; as ini_parse(), or another -errno of which @v knows nothing */
+int ini_read(const char *path, const struct ini_visitor *v);
+
+/* Bytes of a section's name are bounded by the library; these are not too many. */
+#define INI_SECTION_MAX	1000U
+
+/** ini_has_room() - can a file say this as a value? */
+bool ini_has_room(const char *text);
+
+#endif /* COMMON_INI_H */
