@@ -7,16 +7,17 @@
 #
 # By default a run is short and uses the same inputs each time. PARSER_SECONDS=N lets each
 # fuzzer run for N seconds with new inputs. The corpus that it collects stays in
-# build-parsers/learned, and an input that fails stays in build-parsers.
+# build-parsers/learned, and an input that fails stays in build-parsers. A comment "runs: N" in the
+# source of a fuzzer that is slow replaces the number of inputs.
 # timeout: 600
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 programs=build-parsers/tests/parsers
-how=(-runs=40000 -seed=1)
+how=(-seed=1)
 learned=
 if [ -n "${PARSER_SECONDS:-}" ]; then
-	how=(-max_total_time="$PARSER_SECONDS")
+	how=(-runs=-1 -max_total_time="$PARSER_SECONDS")
 	learned=build-parsers/learned
 fi
 
@@ -31,10 +32,11 @@ plant()
 for source in tests/parsers/*.c; do
 	name=$(basename "$source" .c)
 	[ -x "$programs/$name" ] || { ok "the fuzzer $name is built" false; continue; }
+	runs=$(sed -n 's/^ \* runs: //p' "$source")
 	plant "tests/parsers/seeds/$name" "$tmp/$name"
 	mkdir -p "${learned:-$tmp/learned}/$name"
 	ok "the fuzzer $name finds no input that breaks its properties" \
-		"$programs/$name" "${how[@]}" -max_len=1024 \
+		"$programs/$name" -runs="${runs:-40000}" "${how[@]}" -max_len=1024 \
 		-artifact_prefix=build-parsers/ -print_final_stats=1 \
 		"${learned:-$tmp/learned}/$name" "$tmp/$name"
 	diag "$(sed -n 's/^stat::number_of_executed_units: *\(.*\)/\1 inputs/p

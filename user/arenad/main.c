@@ -15,6 +15,7 @@
 
 #include "adopt.h"
 #include "command.h"
+#include "config.h"
 #include "cpus.h"
 #include "earlier.h"
 #include "keep.h"
@@ -178,11 +179,12 @@ int main(int argc, char **argv)
 	static struct arena_layout layout;
 	struct reload reload = { .bundle = -1 };
 	struct keep keep = { .keeper = KEEPER_NONE };
-	struct arenad_options options;
+	static struct config config;
+	const struct arenad_options *options = &config.options;
 	struct command command;
 	struct cpus_of cpus;
 	struct node node = {
-		.options = &options, .command = &command, .cpus = &cpus, .layout = &layout,
+		.options = options, .command = &command, .cpus = &cpus, .layout = &layout,
 		.reload = &reload, .keep = &keep,
 	};
 	int status, lock;
@@ -199,18 +201,19 @@ int main(int argc, char **argv)
 			  status == -ENOENT ? "; /proc is needed" : "");
 		return ARENAD_EXIT_ERROR;
 	}
-	arenad_options_parse(&options, argc, argv);
-	if (options.verbose)
+	config_begin(&config, argc, argv);
+	if (options->verbose)
 		log_init("arenad", LOG_LEVEL_DEBUG);
-	if (options.load_module)
-		return load_module(&options);
+	if (options->load_module)
+		return load_module(options);
 	lock = upgrade_take_lock();
 	node.is_same_process = lock >= 0;
 	/* The processes are then those that an earlier --replace has started. */
 	if (node.is_same_process)
-		options.replace = false;
+		config.options.replace = false;
 	status = run_in(&node, lock);
 	reload_close(&reload);
 	command_free(&command);
+	settings_free(&config.settings);
 	return status;
 }

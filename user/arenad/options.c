@@ -167,19 +167,19 @@ static const char *const backends[] = {
 static const struct option_rule rules[] = {
 	{ .name = "region", .is_needed = true, .kind = OPTION_TEXT, FIELD(region),
 	  .argument = "NAME", .help = "name of the region to make" },
-	{ .name = "disk", .is_needed = true, .kind = OPTION_OTHER, .take = take_disk,
-	  .argument = "NAME=PATH",
+	{ .name = "disk", .is_needed = true, .scope = OPTION_ADDS_ONE, .kind = OPTION_OTHER,
+	  .take = take_disk, .argument = "NAME=PATH",
 	  .help = "serve a block device or file as the export NAME; may be repeated, "
 		  "32 times in all" },
-	{ .name = "read-only", .kind = OPTION_OTHER, .take = take_read_only,
-	  .argument = "NAME",
+	{ .name = "read-only", .scope = OPTION_NAMES_ONE, .kind = OPTION_OTHER,
+	  .take = take_read_only, .argument = "NAME",
 	  .help = "do not write the disk of the export NAME, and let no client write it" },
-	{ .name = "limit", .kind = OPTION_OTHER, .take = take_limit,
+	{ .name = "limit", .scope = OPTION_FOR_ONE, .kind = OPTION_OTHER, .take = take_limit,
 	  .argument = "NAME=iops=N,bytes=SIZE,connections=N",
 	  .help = "requests a second, bytes a second and clients at a time of the export NAME; "
 		  "each may be left out (no limit)" },
-	{ .name = "disk-memory", .kind = OPTION_OTHER, .take = take_disk_memory,
-	  .argument = "NAME=BYTES",
+	{ .name = "disk-memory", .scope = OPTION_FOR_ONE, .kind = OPTION_OTHER,
+	  .take = take_disk_memory, .argument = "NAME=BYTES",
 	  .help = "part of the region for buffers of the disk of the export NAME (disks without "
 		  "this option divide what remains)" },
 	{ .name = "disk-backend", .kind = OPTION_WORD, FIELD(disk_backend),
@@ -195,20 +195,21 @@ static const struct option_rule rules[] = {
 	{ .name = "backend", .kind = OPTION_WORD, FIELD(backend), .words = backends,
 	  .argument = "WHAT",
 	  .help = "module, memfd or auto: the module if it is loaded (auto)" },
-	{ .name = "replace", .kind = OPTION_SET, FIELD(replace),
+	{ .name = "replace", .scope = OPTION_NOW, .kind = OPTION_SET, FIELD(replace),
 	  .help = "end the processes of an earlier arenad first, and remove an old region of this "
 		  "name" },
 	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(runtime_dir), .argument = "DIR",
 	  .help = "where the next arenad finds what it needs to adopt the processes "
 		  "(/run/msharearena)" },
-	{ .name = "check-adopt", .kind = OPTION_SET, FIELD(check_adopt),
+	{ .name = "check-adopt", .scope = OPTION_NOW, .kind = OPTION_SET, FIELD(check_adopt),
 	  .help = "only say whether this arenad could adopt the processes that run" },
-	{ .name = "load-module", .kind = OPTION_SET, FIELD(load_module),
+	{ .name = "load-module", .scope = OPTION_NOW, .kind = OPTION_SET, FIELD(load_module),
 	  .help = "only load the module, unless the region is to be a memfd" },
 	{ .name = "nps", .kind = OPTION_NUMBER, FIELD(nps), .min = 1, .max = PROTO_MAX_NPS,
 	  .argument = "N",
 	  .help = "network processes, which share the clients among them (1)" },
-	{ .name = "cpus", .kind = OPTION_OTHER, .take = take_cpus, .argument = "WHICH",
+	{ .name = "cpus", .may_repeat = true, .kind = OPTION_OTHER, .take = take_cpus,
+	  .argument = "WHICH",
 	  .help = "bind each process to a CPU that fits (auto), to CPUs of a list like "
 		  "np0=2,sp0=3-5, or to none (none)" },
 	{ .name = "np-memory", .kind = OPTION_SIZE, FIELD(np_memory), .min = MIN_SIZE,
@@ -290,6 +291,14 @@ static const struct option_rule rules[] = {
 		  "(auto)" },
 	{ .name = "bindir", .kind = OPTION_TEXT, FIELD(bindir), .argument = "DIR",
 	  .help = "where arena-np and arena-sp are (arenad's own folder)" },
+	{ .name = "config", .scope = OPTION_NOW, .kind = OPTION_TEXT, FIELD(config),
+	  .argument = "FILE",
+	  .help = "read options from FILE and then from FILE.d/*.conf, or from no file (none); "
+		  "those of the command line count more (" ARENAD_CONFIG ", if it is there)" },
+	{ .name = "check-config", .scope = OPTION_NOW, .kind = OPTION_SET, FIELD(check_config),
+	  .help = "only say whether the options and files are right" },
+	{ .name = "print-config", .scope = OPTION_NOW, .kind = OPTION_SET, FIELD(print_config),
+	  .help = "only print all options that count, in the format of the files" },
 	{ .name = "verbose", .letter = 'v', .kind = OPTION_SET, FIELD(verbose),
 	  .help = "log more" },
 	{ .name = NULL },
@@ -301,7 +310,7 @@ static const struct option_part parts[] = {
 	{ NULL, 0 },
 };
 
-static const struct option_table table = {
+const struct option_table arenad_table = {
 	.program = "arenad",
 	.about = "make a region, and run the processes that serve disks through it",
 	.needed = "--region=NAME --listen=WHERE... --disk=NAME=PATH...",
@@ -312,10 +321,11 @@ static const struct option_table table = {
 		"to stop, 1 an error, or a process died and stays down, 2 a wrong command line.",
 	.rule = rules,
 	.part = parts,
+	.thing = "export",
 	.check = check,
 };
 
-void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
+void arenad_options_init(struct arenad_options *o)
 {
 	*o = (struct arenad_options){
 		.listen = LISTEN_OPTIONS_INIT,
@@ -332,5 +342,4 @@ void arenad_options_parse(struct arenad_options *o, int argc, char **argv)
 		.fixed_buffers = true,
 		.zerocopy = ZEROCOPY_AUTO,
 	};
-	options_parse(&table, o, argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of arenad. This header must not know what is done with the options.
+ * The options of arenad, of its command line and of its files (config.h). This header must not know
+ * what is done with the options.
  */
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
@@ -16,6 +17,9 @@
 
 #include "cpus.h"
 #include "user.h"
+
+/* The file of options, and the folder ARENAD_CONFIG.d beside it. */
+#define ARENAD_CONFIG	"/etc/msharearena/arenad.conf"
 
 /**
  * enum arenad_exit - exit status of arenad, beside OPTIONS_EXIT_USAGE
@@ -54,7 +58,7 @@ struct arenad_disk {
 };
 
 /**
- * struct arenad_options - the values of the command line, after checks
+ * struct arenad_options - the values of the options, after checks
  * @region: name of the region
  * @backend: backend of the region
  * @size: bytes of the region
@@ -93,6 +97,9 @@ struct arenad_disk {
  * @sandbox: enum sandbox_mode, for NP and SPs
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
+ * @config: file to read; NULL for the usual one
+ * @check_config: say whether the options are right, and end
+ * @print_config: print the options, and end
  */
 struct arenad_options {
 	const char *region;
@@ -133,13 +140,15 @@ struct arenad_options {
 	unsigned int sandbox;
 	const char *bindir;
 	bool verbose;
+	const char *config;
+	bool check_config;
+	bool print_config;
 };
 
-/**
- * arenad_options_parse() - read the command line
- *
- * Returns only if arenad has to continue, see options_parse().
- */
-void arenad_options_parse(struct arenad_options *o, int argc, char **argv);
+/* The options. */
+extern const struct option_table arenad_table;
+
+/** arenad_options_init() - fill in the defaults */
+void arenad_options_init(struct arenad_options *o);
 
 #endif /* ARENAD_OPTIONS_H */

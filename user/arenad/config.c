@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ENDING	".conf"
+
+static void say_on_terminal(const char *line)
+{
+	fprintf(stderr, "arenad: %s\n", line);
+}
+
+static int is_config(const struct dirent *entry)
+{
+	size_t n = strlen(entry->d_name), ending = strlen(ENDING);
+
+	return n > ending && entry->d_name[0] != '.' &&
+	       !strcmp(entry->d_name + n - ending, ENDING);
+}
+
+/* By their bytes: the order must not depend on a language. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void read_one(struct settings *s, const char *folder, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0) {
+		s->lacks_memory = true;
+		return;
+	}
+	settings_file(s, path);
+	free(path);
+}
+
+static void read_folder(struct settings *s, const char *folder)
+{
+	struct dirent **list;
+	int n = scandir(folder, &list, is_config, by_name);
+
+	/* A folder that cannot be read is found by the next call, with its name. */
+	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
+		settings_file(s, folder);
+	for (int i = 0; i < n; i++) {
+		read_one(s, folder, list[i]->d_name);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free((void *)list);
+}
+
+static void read_files(struct settings *s)
+{
+	const char *given = settings_text(s, "config"), *path = given ? given : ARENAD_CONFIG;
+	char *folder;
+
+	if (!strcmp(path, "none"))
+		return;
+	if (given || !access(path, F_OK) || errno != ENOENT)
+		settings_file(s, path);
+	if (asprintf(&folder, "%s.d", path) < 0) {
+		s->lacks_memory = true;
+		return;
+	}
+	read_folder(s, folder);
+	free(folder);
+}
+
+static int fill(struct config *c)
+{
+	arenad_options_init(&c->options);
+	read_files(&c->settings);
+	return settings_apply(&c->settings, &c->options);
+}
+
+__attribute__((noreturn))
+static void refuse(const struct settings *s)
+{
+	if (s->lacks_memory)
+		say_on_terminal("there is no memory for the options");
+	if (!s->n_files)
+		fprintf(stderr, "Try `arenad --help' or `arenad --usage' for more information.\n");
+	exit(s->lacks_memory ? EXIT_FAILURE : OPTIONS_EXIT_USAGE);
+}
+
+__attribute__((noreturn))
+static void end(bool is_written)
+{
+	if (!is_written || fflush(stdout)) {
+		fprintf(stderr, "arenad: cannot write to standard output: %s\n", strerror(errno));
+		exit(EXIT_FAILURE);
+	}
+	exit(EXIT_SUCCESS);
+}
+
+void config_begin(struct config *c, int argc, char **argv)
+{
+	settings_init(&c->settings, &arenad_table, say_on_terminal);
+	settings_command_line(&c->settings, argc, argv);
+	if (fill(c))
+		refuse(&c->settings);
+	if (c->options.print_config) {
+		char *text = config_text(c);
+		bool is_written = text && fputs(text, stdout) >= 0;
+
+		if (!text)
+			refuse(&c->settings);
+		free(text);
+		end(is_written);
+	}
+	if (c->options.check_config)
+		end(puts("ok") >= 0);
+}
+
+char *config_text(struct config *c)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int ret;
+
+	if (!f)
+		return NULL;
+	ret = settings_print(&c->settings, &c->options, f);
+	if (!fclose(f) && !ret)
+		return text;
+	free(text);
+	return NULL;
+}

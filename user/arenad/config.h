@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration of arenad: its command line, and files of options. The usual file may be
+ * missing; one that the command line names may not. The files of the folder beside it, FILE.d, are
+ * read in the order of their names. This header must not know what the options mean.
+ */
+#ifndef ARENAD_CONFIG_H
+#define ARENAD_CONFIG_H
+
+#include <common/settings.h>
+#include <stdbool.h>
+
+#include "options.h"
+
+/**
+ * struct config - the configuration
+ * @settings: what was given
+ * @options: what follows from it, and refers to it
+ */
+struct config {
+	struct settings settings;
+	struct arenad_options options;
+};
+
+/**
+ * config_begin() - read the command line, and the files
+ * @c: filled
+ *
+ * It returns only if arenad has to continue: a wrong configuration ends the process with status
+ * OPTIONS_EXIT_USAGE and all its errors; --help, --check-config and --print-config end it, too.
+ */
+void config_begin(struct config *c, int argc, char **argv);
+
+/** config_text() - the configuration as a file, to be freed with free(); NULL if there is none */
+char *config_text(struct config *c);
+
+#endif /* ARENAD_CONFIG_H */
