@@ -73,7 +73,7 @@ arenad_next "${common[@]}" --check-adopt
 is "--check-adopt ends with status 0 if arenad is dead" "$next_status" 0
 arenad_next "${common[@]}" --check-adopt --np-buffers 512
 is "--check-adopt ends with status 1 if options are others" "$next_status" 1
-ok "--check-adopt names the options that are others" says "this command line has --np-buffers 512"
+ok "--check-adopt names the options that are others" says "this arenad has --np-buffers 512"
 is "--check-adopt has changed nothing" "$(keeper; sha256sum "$RUNTIME_DIRECTORY/test.state")" "$kept"
 arenad_start "${common[@]}"
 is "the next arenad adopts the processes by the keeper that was started later" \
@@ -127,7 +127,7 @@ is "an arenad with another number of buffers ends with status 1" "$next_status" 
 ok "an arenad with another number of buffers says with which ones the processes run" \
 	says "the running processes have --np-buffers 1024"
 ok "an arenad with another number of buffers says what it was asked for" \
-	says "this command line has --np-buffers 512"
+	says "this arenad has --np-buffers 512"
 ok "clients are served after an arenad has refused to adopt" still_served
 arenad_start "${common[@]}" --idle-timeout 700
 ok "an arenad with another idle timeout says that the processes keep their options" \

@@ -62,22 +62,6 @@ static int find_path(char *path)
 	return 0;
 }
 
-static char *join(char **argv)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
-	for (char **at = argv + 1; *at; at++)
-		fprintf(f, "%s%s", at == argv + 1 ? "" : " ", *at);
-	if (!fclose(f))
-		return text;
-	free(text);
-	return NULL;
-}
-
 int command_keep(struct command *c, char **argv)
 {
 	unsigned int n = count(argv);
@@ -87,8 +71,7 @@ int command_keep(struct command *c, char **argv)
 		return -EINVAL;
 	/* One more for command_exec(), and the NULL. */
 	c->argv = (char **)calloc(n + 2, sizeof(*c->argv));
-	c->text = join(argv);
-	if (!c->argv || !c->text)
+	if (!c->argv)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < n; i++) {
 		c->argv[i] = strdup(argv[i]);
@@ -116,5 +99,4 @@ void command_free(struct command *c)
 	for (unsigned int i = 0; c->argv && c->argv[i]; i++)
 		free(c->argv[i]);
 	free((void *)c->argv);
-	free(c->text);
 }

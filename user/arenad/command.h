@@ -12,12 +12,10 @@
  * struct command - a command
  * @path: the program as it was named, so that a version that is installed later is found there
  * @argv: copies of the arguments, as they are changed when they are read
- * @text: the arguments, separated by blanks
  */
 struct command {
 	char path[PATH_MAX];
 	char **argv;
-	char *text;
 };
 
 /**

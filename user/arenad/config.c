@@ -119,6 +119,17 @@ void config_begin(struct config *c, int argc, char **argv)
 	}
 	if (c->options.check_config)
 		end(puts("ok") >= 0);
+	c->given = settings_lines(&c->settings);
+	if (!c->given) {
+		c->settings.lacks_memory = true;
+		refuse(&c->settings);
+	}
+}
+
+void config_free(struct config *c)
+{
+	settings_free(&c->settings);
+	free(c->given);
 }
 
 char *config_text(struct config *c)

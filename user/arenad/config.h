@@ -16,15 +16,17 @@
  * struct config - the configuration
  * @settings: what was given
  * @options: what follows from it, and refers to it
+ * @given: the settings as text, see settings_lines()
  */
 struct config {
 	struct settings settings;
 	struct arenad_options options;
+	char *given;
 };
 
 /**
  * config_begin() - read the command line, and the files
- * @c: filled
+ * @c: filled, to be freed with config_free()
  *
  * It returns only if arenad has to continue: a wrong configuration ends the process with status
  * OPTIONS_EXIT_USAGE and all its errors; --help, --check-config and --print-config end it, too.
@@ -33,5 +35,8 @@ void config_begin(struct config *c, int argc, char **argv);
 
 /** config_text() - the configuration as a file, to be freed with free(); NULL if there is none */
 char *config_text(struct config *c);
+
+/** config_free() - free everything, to which the options refer */
+void config_free(struct config *c);
 
 #endif /* ARENAD_CONFIG_H */

@@ -145,7 +145,7 @@ static int find_without_keeper(const struct runtime *r, const struct state_head 
 	return 0;
 }
 
-static int find_kept(const struct runtime *r, const char *shape, const struct command *c,
+static int find_kept(const struct runtime *r, const char *shape, const char *given,
 		     struct state **s)
 {
 	int ret;
@@ -159,21 +159,21 @@ static int find_kept(const struct runtime *r, const char *shape, const struct co
 		return 0;
 	}
 	ret = check(*s, shape);
-	if (!ret && strcmp(state_text(*s, STATE_COMMAND), c->text) != 0)
-		log_warn("the command line is another one than that of the running processes: "
+	if (!ret && strcmp(state_text(*s, STATE_OPTIONS), given) != 0)
+		log_warn("the options are others than those of the running processes: "
 			 "each keeps its options until it is started again");
 	return ret;
 }
 
 static int find(const struct runtime *r, const struct arenad_options *o, const char *shape,
-		const struct command *c, struct state **s)
+		const char *given, struct state **s)
 {
 	const struct state_head *h = &(*s)->head;
 	bool is_kept = is_alive(&h->keeper[0]);
 	int ret = 0;
 
 	if (is_kept && !o->replace)
-		return find_kept(r, shape, c, s);
+		return find_kept(r, shape, given, s);
 	if (o->replace)
 		end_all(r, h);
 	else
@@ -184,7 +184,7 @@ static int find(const struct runtime *r, const struct arenad_options *o, const c
 }
 
 int earlier_find(const struct runtime *r, const struct arenad_options *o, const char *shape,
-		 const struct command *c, struct state **out)
+		 const char *given, struct state **out)
 {
 	int ret = state_read(r, out);
 
@@ -197,7 +197,7 @@ int earlier_find(const struct runtime *r, const struct arenad_options *o, const 
 		*out = NULL;
 		return 0;
 	} else if (!ret) {
-		ret = find(r, o, shape, c, out);
+		ret = find(r, o, shape, given, out);
 	}
 	if (ret == -ENOENT || (ret == -EINVAL && !*out && o->replace))
 		return 0;

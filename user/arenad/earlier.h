@@ -6,8 +6,6 @@
 #ifndef ARENAD_EARLIER_H
 #define ARENAD_EARLIER_H
 
-#include "command.h"
-
 struct arenad_options;
 struct runtime;
 struct state;
@@ -15,9 +13,9 @@ struct state;
 /**
  * earlier_find() - look what an earlier arenad has left, and end it if that is wanted
  * @r: folder, with the lock
- * @o: command line; with --replace processes are ended
+ * @o: the options; with --replace processes are ended
  * @shape: the options that count
- * @c: command, as it was given
+ * @given: all options that were given
  * @out: what is to be adopted, to be freed with free(); NULL if everything is to be made anew
  *
  * Processes are ended, too, if clients were never told that they may come. It logs what it finds,
@@ -27,7 +25,7 @@ struct state;
  * version; -EINVAL if their options are others; another -errno.
  */
 int earlier_find(const struct runtime *r, const struct arenad_options *o, const char *shape,
-		 const struct command *c, struct state **out);
+		 const char *given, struct state **out);
 
 /**
  * earlier_check() - does what an earlier arenad has left, which may still run, fit this program?

@@ -86,7 +86,7 @@ static struct state *take_state(const struct crew *c)
 	const char *environment = getenv(MSHARE_MEMFD_ENV);
 	const char *const texts[STATE_TEXTS] = {
 		[STATE_SHAPE] = c->keep->shape,
-		[STATE_COMMAND] = c->keep->command,
+		[STATE_OPTIONS] = c->keep->given,
 		[STATE_ENVIRONMENT] = environment ? environment : "",
 	};
 	struct state *s = state_new(texts);

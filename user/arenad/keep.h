@@ -26,7 +26,7 @@ struct state;
  * struct keep - the keeper, and what it is made from
  * @runtime: the folder of the state
  * @shape: the options that count
- * @command: the command line
+ * @given: all options that were given
  * @region: the region
  * @listening: sockets that all NPs have
  * @is_ready: all NPs were ready once
@@ -38,7 +38,7 @@ struct state;
 struct keep {
 	const struct runtime *runtime;
 	const char *shape;
-	const char *command;
+	const char *given;
 	const struct mshare *region;
 	const struct listen_set *listening;
 	bool is_ready;

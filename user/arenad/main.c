@@ -109,8 +109,8 @@ static enum arenad_exit run_alone(struct node *n, const struct runtime *r, const
 
 	n->keep->runtime = r;
 	n->keep->shape = shape;
-	n->keep->command = n->command->text;
-	if (earlier_find(r, n->options, shape, n->command, &n->earlier))
+	n->keep->given = n->config->given;
+	if (earlier_find(r, n->options, shape, n->config->given, &n->earlier))
 		return status;
 	if (!n->earlier || !remember(n->keep, r))
 		status = run(n);
@@ -184,8 +184,8 @@ int main(int argc, char **argv)
 	struct command command;
 	struct cpus_of cpus;
 	struct node node = {
-		.options = options, .command = &command, .cpus = &cpus, .layout = &layout,
-		.reload = &reload, .keep = &keep,
+		.config = &config, .options = options, .command = &command, .cpus = &cpus,
+		.layout = &layout, .reload = &reload, .keep = &keep,
 	};
 	int status, lock;
 
@@ -214,6 +214,6 @@ int main(int argc, char **argv)
 	status = run_in(&node, lock);
 	reload_close(&reload);
 	command_free(&command);
-	settings_free(&config.settings);
+	config_free(&config);
 	return status;
 }

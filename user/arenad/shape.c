@@ -82,11 +82,11 @@ bool shape_agrees(const char *running, const char *wanted)
 {
 	bool is_same = log_missing(running, wanted, "the running processes have");
 
-	is_same &= log_missing(wanted, running, "this command line has");
+	is_same &= log_missing(wanted, running, "this arenad has");
 	/* The same disks in another order are not the same. */
 	if (is_same && strcmp(running, wanted) != 0) {
-		log_error("this command line has --disk or --listen in another order than that of "
-			  "the running processes");
+		log_error("this arenad has --disk or --listen in another order than the running "
+			  "processes");
 		is_same = false;
 	}
 	return is_same;

@@ -28,7 +28,7 @@ struct runtime;
  * another one, for tests.
  */
 #ifndef STATE_VERSION
-#define STATE_VERSION	3U
+#define STATE_VERSION	4U
 #endif
 
 /* Bytes of a file at most. */
@@ -48,13 +48,13 @@ struct runtime;
 
 /**
  * enum state_text - texts of a state
- * @STATE_SHAPE: the options that count, as of shape_text()
- * @STATE_COMMAND: the command line
+ * @STATE_SHAPE: the options that the processes have in common, as of shape_text()
+ * @STATE_OPTIONS: all that were given, as of settings_lines()
  * @STATE_ENVIRONMENT: the variable MSHARE_MEMFD of a region that is a memfd; else empty
  */
 enum state_text {
 	STATE_SHAPE,
-	STATE_COMMAND,
+	STATE_OPTIONS,
 	STATE_ENVIRONMENT,
 	STATE_TEXTS,
 };

@@ -13,6 +13,7 @@
 
 struct arena_layout;
 struct command;
+struct config;
 struct cpus_of;
 struct keep;
 struct reload;
@@ -20,8 +21,9 @@ struct state;
 
 /**
  * struct node - what there is before the processes are watched
- * @options: command line
- * @command: the same, as it was given
+ * @config: what was given, on the command line and in files
+ * @options: the options of it
+ * @command: the command by which arenad was started
  * @cpus: CPUs to which the processes are bound
  * @layout: layout of the region
  * @sockets: listening sockets for the NPs; closed when the processes are stopped
@@ -35,6 +37,7 @@ struct state;
  *	arenad
  */
 struct node {
+	const struct config *config;
 	const struct arenad_options *options;
 	const struct command *command;
 	struct cpus_of *cpus;

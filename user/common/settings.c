@@ -608,6 +608,39 @@ int settings_print(struct settings *s, const void *values, FILE *f)
 	return s->faults ? -EINVAL : 0;
 }
 
+static void write_line(const struct setting *one, FILE *f)
+{
+	const struct option_rule *rule = one->known.rule;
+
+	if (is_switch(rule) && !strcasecmp(value_of(one), "no"))
+		return;
+	fprintf(f, "--%s", rule->name);
+	if (one->name)
+		fprintf(f, " %s", one->name);
+	if (!is_switch(rule))
+		fprintf(f, "%c%s", one->name ? '=' : ' ', one->value);
+	putc('\n', f);
+}
+
+char *settings_lines(const struct settings *s)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (unsigned int k = 0; k < s->n_known; k++)
+		for (unsigned int i = 0; i < s->n; i++)
+			if (s->list[i].known.rule == s->known[k].rule &&
+			    s->known[k].rule->scope != OPTION_NOW && counts(s, &s->list[i]))
+				write_line(&s->list[i], f);
+	if (!fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}
+
 void settings_free(struct settings *s)
 {
 	for (unsigned int i = 0; i < s->n; i++) {

@@ -115,6 +115,17 @@ int settings_apply(struct settings *s, void *values);
  */
 int settings_print(struct settings *s, const void *values, FILE *f);
 
+/**
+ * settings_lines() - what counts, with a line for each setting, as the command line would have it
+ * @s: the settings, after settings_apply()
+ *
+ * The lines are in the order of the options, so the same settings have the same text, wherever they
+ * were given.
+ *
+ * Return: to be freed with free(); NULL if there is no memory.
+ */
+char *settings_lines(const struct settings *s);
+
 /** settings_free() - free everything; the values do not refer to it any more */
 void settings_free(struct settings *s);
 
