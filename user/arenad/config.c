@@ -2,12 +2,15 @@
 #define _GNU_SOURCE
 #include "config.h"
 
+#include <common/log.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "shape.h"
 
 #define ENDING	".conf"
 
@@ -75,8 +78,11 @@ static void read_files(struct settings *s)
 	free(folder);
 }
 
-static int fill(struct config *c)
+static int fill(struct config *c, int argc, char **argv, void (*say)(const char *line))
 {
+	*c = (struct config){ .argc = argc, .argv = argv };
+	settings_init(&c->settings, &arenad_table, say);
+	settings_command_line(&c->settings, argc, argv);
 	arenad_options_init(&c->options);
 	read_files(&c->settings);
 	return settings_apply(&c->settings, &c->options);
@@ -104,9 +110,7 @@ static void end(bool is_written)
 
 void config_begin(struct config *c, int argc, char **argv)
 {
-	settings_init(&c->settings, &arenad_table, say_on_terminal);
-	settings_command_line(&c->settings, argc, argv);
-	if (fill(c))
+	if (fill(c, argc, argv, say_on_terminal))
 		refuse(&c->settings);
 	if (c->options.print_config) {
 		char *text = config_text(c);
@@ -124,6 +128,44 @@ void config_begin(struct config *c, int argc, char **argv)
 		c->settings.lacks_memory = true;
 		refuse(&c->settings);
 	}
+}
+
+static void say_in_log(const char *line)
+{
+	log_error("reload: %s", line);
+}
+
+/* Processes that are started again have options of before, too, until all are replaced. */
+static int log_changes(const struct config *c, const struct config *now)
+{
+	char *given = settings_lines(&now->settings);
+	char *shape = shape_text(&c->options), *wanted = shape_text(&now->options);
+	char names[SHAPE_NAMES_SIZE];
+	int ret = given && shape && wanted ? 0 : -ENOMEM;
+
+	if (!ret && shape_name_changes(c->given, given, names))
+		log_warn("reload: these options have changed, and stay as they were until %s: %s",
+			 strcmp(shape, wanted) ? "arenad is stopped and started" : "SIGUSR2",
+			 names);
+	free(given);
+	free(shape);
+	free(wanted);
+	return ret;
+}
+
+bool config_reload(const struct config *c)
+{
+	static struct config now;
+	int ret = fill(&now, c->argc, c->argv, say_in_log);
+
+	if (!ret)
+		ret = log_changes(c, &now);
+	if (ret == -ENOMEM)
+		log_error("reload: there is no memory for the options");
+	if (ret)
+		log_error("reload: all options, and the files of TLS, stay in use as they were");
+	config_free(&now);
+	return !ret;
 }
 
 void config_free(struct config *c)

@@ -17,11 +17,15 @@
  * @settings: what was given
  * @options: what follows from it, and refers to it
  * @given: the settings as text, see settings_lines()
+ * @argc: number of arguments
+ * @argv: the arguments, to be read once more
  */
 struct config {
 	struct settings settings;
 	struct arenad_options options;
 	char *given;
+	int argc;
+	char **argv;
 };
 
 /**
@@ -32,6 +36,17 @@ struct config {
  * OPTIONS_EXIT_USAGE and all its errors; --help, --check-config and --print-config end it, too.
  */
 void config_begin(struct config *c, int argc, char **argv);
+
+/**
+ * config_reload() - read everything again, and log what has changed
+ * @c: not changed
+ *
+ * Nothing that has changed is put in use: one line names it, and says what would do that. Errors
+ * are logged, too.
+ *
+ * Return: is it right?
+ */
+bool config_reload(const struct config *c);
 
 /** config_text() - the configuration as a file, to be freed with free(); NULL if there is none */
 char *config_text(struct config *c);

@@ -315,10 +315,10 @@ const struct option_table arenad_table = {
 	.about = "make a region, and run the processes that serve disks through it",
 	.needed = "--region=NAME --listen=WHERE... --disk=NAME=PATH...",
 	.more = "Prints \"ready ADDRESS...\" when clients may come. SIGTERM and SIGINT "
-		"stop it and remove the region; SIGHUP makes it read the files of TLS "
+		"stop it and remove the region; SIGHUP makes it read its files and those of TLS "
 		"again; SIGUSR1 makes each process print its counters; SIGUSR2 puts the version "
 		"that is installed now in its place. Exit status: 0 it was asked "
-		"to stop, 1 an error, or a process died and stays down, 2 a wrong command line.",
+		"to stop, 1 an error, or a process died and stays down, 2 wrong options.",
 	.rule = rules,
 	.part = parts,
 	.thing = "export",

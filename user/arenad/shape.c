@@ -78,6 +78,34 @@ static bool log_missing(const char *text, const char *other, const char *what)
 	return is_same;
 }
 
+/* Add the options of the lines that @other does not have, each in a line. */
+static void add_names(const char *text, const char *other, char names[SHAPE_NAMES_SIZE])
+{
+	for (const char *at = text; *at; at += strcspn(at, "\n") + 1) {
+		size_t used = strlen(names), length = strcspn(at, "\n ");
+
+		if (!has_line(other, at, strcspn(at, "\n")) && !has_line(names, at, length) &&
+		    used + length + 1 < SHAPE_NAMES_SIZE)
+			snprintf(names + used, SHAPE_NAMES_SIZE - used, "%.*s\n", (int)length, at);
+	}
+}
+
+bool shape_name_changes(const char *before, const char *now, char names[SHAPE_NAMES_SIZE])
+{
+	if (!strcmp(before, now))
+		return false;
+	*names = '\0';
+	add_names(before, now, names);
+	add_names(now, before, names);
+	if (!*names)
+		strcpy(names, "the order of some\n");
+	names[strlen(names) - 1] = '\0';
+	for (char *at = names; *at; at++)
+		if (*at == '\n')
+			*at = ' ';
+	return true;
+}
+
 bool shape_agrees(const char *running, const char *wanted)
 {
 	bool is_same = log_missing(running, wanted, "the running processes have");

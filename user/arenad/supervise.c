@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "adopt.h"
+#include "config.h"
 #include "crew.h"
 #include "keep.h"
 #include "notify.h"
@@ -82,7 +83,8 @@ static bool handle_signal(struct supervisor *sv)
 	}
 	if (info.ssi_signo == SIGHUP) {
 		notify_reloading();
-		reload(&sv->crew);
+		if (config_reload(sv->node->config))
+			reload(&sv->crew);
 		crew_try_again(&sv->crew);
 		/* Before the line "ready" this would be a lie; that one answers it then. */
 		if (ready_is_all(&sv->ready))

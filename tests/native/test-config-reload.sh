@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: arenad reads its files again on SIGHUP and says what of them waits for SIGUSR2 or for a new
+# start; one that is broken changes nothing, neither then, nor on SIGUSR2, nor when the processes are
+# to be adopted; and options of a file that has changed count as those of another command line.
+# timeout: 300
+# shellcheck disable=SC2154 # next_status is set by adopt-lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=adopt-lib.sh
+. "$(dirname "$0")/adopt-lib.sh"
+requires nbdinfo psktool
+
+config=$tmp/node.conf
+psktool --username carol --pskfile "$tmp/keys" >/dev/null 2>&1
+common=(--config "$config" --disk "one=$(disk one 64M)" --disk "two=$(disk two 64M)")
+
+# write LINE...: the file has these lines, and those for TLS
+write() { printf '%s\n' '[arenad]' 'tls = allow' "tls-psk = $tmp/keys" "$@" >"$config"; }
+
+# after SIGNAL TEXT: send the signal; the log, which is emptied before, gets the text
+after()
+{
+	: >"$tmp/log"
+	kill "-$1" "$arenad_pid"
+	wait_for 30 says "$2" >/dev/null || says "$2"
+}
+
+# changed: print the lines of the log that name options
+changed() { sed -n 's/.*reload: these options have changed, and stay as they were until //p' "$tmp/log"; }
+
+# is_read_only: does an export say so to a new client?
+is_read_only() { nbdinfo --is read-only "nbd://$address/one"; }
+
+unchanged() { [ "$(workers)" = "$before" ] && still_served; }
+
+kept="reload: all options, and the files of TLS, stay in use as they were"
+taken="reload: $tmp/keys read again and handed to"
+
+write 'idle-timeout = 600'
+adopt_start "${common[@]}"
+before=$(workers)
+ok "SIGHUP reads the files of TLS again" after HUP "$taken"
+is "SIGHUP names no option if none has changed" "$(changed)" ""
+
+write 'idle-timeout = 600' nonsense
+ok "SIGHUP changes nothing if a file is broken" after HUP "$kept"
+ok "SIGHUP names the line that is broken" says "reload: $config:5: Equal sign is missing."
+ok "the processes serve on after SIGHUP" unchanged
+ok "SIGUSR2 changes nothing if a file is broken" after USR2 "this arenad goes on, and nothing was changed"
+ok "SIGUSR2 names the line that is broken" says "arenad: $config:5: Equal sign is missing."
+ok "the processes serve on after SIGUSR2" unchanged
+kill_arenad
+arenad_next "${common[@]}"
+is "an arenad whose file is broken adopts nothing and ends with status 2" "$next_status" 2
+ok "the processes serve on without an arenad" unchanged
+
+write 'idle-timeout = 600'
+arenad_start "${common[@]}"
+ok "the next arenad with the same file adopts the processes" unchanged
+is "it does not warn, as its options are the same" "$(grep -c 'each keeps its options' "$tmp/log")" 0
+kill_arenad
+write 'idle-timeout = 700'
+arenad_start "${common[@]}"
+ok "an arenad whose file has changed adopts the processes" unchanged
+ok "it warns that the processes keep their options" says "each keeps its options until it is started again"
+kill_arenad
+write 'np-buffers = 512'
+arenad_next "${common[@]}"
+is "an arenad whose file has another number of buffers ends with status 1" "$next_status" 1
+ok "it names the option" says "this arenad has --np-buffers 512"
+ok "the processes serve on with their number of buffers" unchanged
+write 'idle-timeout = 700'
+arenad_start "${common[@]}"
+
+write 'np-buffers = 512' '[export one]' 'limit = iops=5'
+ok "SIGHUP reads the files of TLS again if options have changed" after HUP "$taken"
+is "one line names all options that need a new start" "$(changed)" \
+	"arenad is stopped and started: --idle-timeout --limit --np-buffers"
+ok "SIGUSR2 is refused with such options" after USR2 "this arenad goes on, and nothing was changed"
+ok "SIGUSR2 names the option that does not fit" says "this arenad has --np-buffers 512"
+ok "the processes serve on after SIGUSR2 was refused" unchanged
+
+write 'idle-timeout = 700' '[export one]' 'read-only = yes'
+ok "SIGHUP reads the files of TLS again if SIGUSR2 is enough" after HUP "$taken"
+is "one line names the option that needs SIGUSR2" "$(changed)" "SIGUSR2: --read-only"
+not_ok "the export is not read-only before SIGUSR2" is_read_only
+after USR2 "has adopted region test and 4 processes"
+ok "all processes are replaced on SIGUSR2" wait_for 60 are_replaced "$NPS" 2
+ok "the export is read-only after SIGUSR2" is_read_only
+ok "SIGHUP reads the files of TLS again after SIGUSR2" after HUP "$taken"
+is "SIGHUP names no option after SIGUSR2" "$(changed)" ""
+arenad_stop
+is "arenad ends with status 0" "$status" 0
+done_testing
