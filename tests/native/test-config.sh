@@ -217,6 +217,15 @@ long=$(printf '%0100000d' 0)
 is "lines may be long" "$(effect | tail -n 2 | md5sum)" \
 	"$(printf '[export %s]\ndisk = /%s\n' "${long:0:300}" "$long" | md5sum)"
 
+# The example of the package, without its users, who need not be there.
+sed 's/^#\([[a-z]\)/\1/; /-user = /d' user/dist/arenad.conf >"$config"
+try --check-config
+is "the example of the package is right" "$? $(cat "$tmp/out" "$tmp/log")" "0 ok"
+cp user/dist/arenad.conf "$config"
+try --check-config
+is "the example says nothing before it is changed" "$? $(sort "$tmp/log" | head -n 1)" \
+	"2 arenad: $config: disk is needed"
+
 # The daemons with it.
 {
 	printf '[arenad]\nregion = test%s\nlisten = 127.0.0.1:0\nsize = 256M\n' $$

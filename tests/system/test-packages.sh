@@ -29,8 +29,18 @@ udevadm settle
 is "the device belongs to the group that may make regions" "$(stat -c '%G %a' /dev/msharearena)" \
 	"msharearena 660"
 echo 600 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-cat >/etc/default/arenad <<END
-ARENAD_OPTIONS="--region test --backend module --size 512M --listen 127.0.0.1:10809 --disk d=$disk --np-user arena-np --sp-user arena-sp"
+ok "the package has an example of a file of options" \
+	grep -q '^#region = ' /etc/msharearena/arenad.conf
+cat >/etc/msharearena/arenad.conf <<END
+[arenad]
+region = test
+backend = module
+size = 512M
+listen = 127.0.0.1:10809
+np-user = arena-np
+sp-user = arena-sp
+[export d]
+disk = $disk
 END
 ok "systemctl start comes back when arenad is ready" systemctl start arenad
 [ "$(systemctl is-active arenad)" = active ] || journalctl -u arenad --no-pager | tail -40 | sed 's/^/# /'
@@ -49,7 +59,6 @@ ok "systemctl stop ends well" systemctl stop arenad
 is "no process is left" "$(pgrep '^arena')" ""
 is "the unit has not failed" "$(systemctl show -P Result arenad)" success
 ok "the module unloads" rmmod msharearena
-rm /etc/default/arenad
 ok "the package is purged" dpkg --purge msharearena
 is "nothing is left behind" "$(left)" ""
 done_testing
