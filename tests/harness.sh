@@ -230,7 +230,7 @@ run_test()
 
 	name=$(name_of "$program")
 	tap=$results/${name//\//-}.tap
-	own=$(sed -n 's/.*\<timeout: *\([0-9]\+\).*/\1/p' "$(source_of "$program")" 2>/dev/null | head -n 1) || true
+	own=$(sed -n 's/^[# *]*\<timeout: *\([0-9]\+\).*/\1/p' "$(source_of "$program")" 2>/dev/null | head -n 1) || true
 	limit=${own:-$limit}
 	[[ -z ${VM_SLOW:-} && ${#under[@]} = 0 ]] || limit=$((limit * 4))
 	problems=()

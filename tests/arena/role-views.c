@@ -6,7 +6,8 @@
  * and try every group; pairs of them hand over buffers on every transport. A memfd only knows the
  * names of views and protects no memory, so there the first half is left out.
  *
- * Clearing two pages of 1 GiB takes long under emulation; timeout: 400
+ * Clearing two pages of 1 GiB takes long under emulation.
+ * timeout: 400
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -2,7 +2,8 @@
 /*
  * Goal: with mshare(3) on the module, memory of each kind becomes a region with its content,
  * processes that know only its name import it and find its address, and a call that fails
- * leaves the memory where it was. timeout: 300
+ * leaves the memory where it was.
+ * timeout: 300
  */
 #define _GNU_SOURCE
 #include <stdint.h>

@@ -5,7 +5,8 @@
  * before, between and after the exports, with attachments from before an export, and while
  * leaves of 1 GiB are demoted and promoted.
  *
- * Clearing four pages of 1 GiB takes long under emulation; timeout: 600
+ * Clearing four pages of 1 GiB takes long under emulation.
+ * timeout: 600
  */
 #include "views.h"
 
