@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: in whatever order two processes use, lend and return their extents, and whichever of
  * them dies, the libraries of both agree at any time about the state of every extent.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: an extent goes to a peer and comes back with its contents. A wrong ref from a peer is
  * -EPROTO and never ends the process. When a peer dies, no extent is used again that the peer,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a process that dies is replaced by a successor in its role. A peer takes back all that it
  * had lent to the dead process and goes on with all that it had borrowed, and the successor uses

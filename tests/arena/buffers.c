@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: an extent can be used only as its state allows. Every misuse is refused with the error
  * that arena.h names and changes nothing. In a library built with ARENA_DEBUG it ends the

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: two sides whose options contradict each other get no channel, and both get an error.
  * With AUTO they get the best transport that both can use.

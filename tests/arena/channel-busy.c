@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: when the kernel has no memory for a submission, no wake-up and no message is lost, no
  * side sleeps while its messages are still queued, and no message goes to a stranger. When the

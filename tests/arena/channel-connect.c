@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a channel that is opened with nonblocking connects in every way, whether its descriptor
  * or a wait drives it. It ends with an error if the peer does not connect, gives up or dies.

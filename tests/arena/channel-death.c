@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: when the peer dies or closes, this side receives the last messages and then an error,
  * whether it sleeps, polls, only receives or has no credit.

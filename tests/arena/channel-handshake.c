@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a channel opens only if the peer's handshake over the control socket is right, and
  * never hangs.

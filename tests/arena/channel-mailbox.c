@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a process that has taken a mailbox can post messages to it and nothing else, and its
  * owner cannot register anything with it.

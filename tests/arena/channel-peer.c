@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: two processes that connect through the region find each other's process without being
  * told its number. So a death is always noticed, while they connect and later.

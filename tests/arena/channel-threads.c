@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: ThreadSanitizer finds no data race when two threads of one process hand over memory by
  * the rings in shared memory, or by a socket.

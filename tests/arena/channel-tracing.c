@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: where Yama forbids processes of one user to fetch descriptors of each other, two of them
  * connect by a control socket, and no third process may fetch a descriptor from them, neither while

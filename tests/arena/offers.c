@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a withdrawn offer of a ring cannot be taken. A wait for an offer ends with the offer,
  * at its limit or when the publisher dies, but not with a signal, and it uses no processor

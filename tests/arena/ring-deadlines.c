@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: an operation whose deadline passes ends with -ETIME, which differs from the end of a
  * cancelled one. A deadline has no effect on an operation that ends before it.

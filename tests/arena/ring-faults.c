@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: the caller does not see an -EFAULT that passes, as it does when the module replaces an
  * entry of its page tables. An -EFAULT that lasts is reported after a bounded number of tries.

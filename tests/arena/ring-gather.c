@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a ring that gathers takes several completions in one turn, and still gives every event
  * within the bound when fewer come.

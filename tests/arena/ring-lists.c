@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: an operation on a list of extents transfers exactly these bytes, in order, wherever the
  * kernel stops in between, and all its extents are IN_IO until it ends.

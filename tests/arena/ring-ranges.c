@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: ranges of files and block devices are discarded and zeroed, exactly these bytes, by the
  * best way that the file has, and a request that the file cannot fulfil is refused.

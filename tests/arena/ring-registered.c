@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a ring registers groups where its options ask for it and the process's view allows it.
  * A group that cannot be registered is used unregistered, and the other groups are registered

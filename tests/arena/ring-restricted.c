@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: the kernel refuses what a ring is not for, whoever asks.
  * Method: rings with one use each are asked for operations of that use and of others, and another

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: every operation of a ring does what arena/ring.h says and has the events that it says,
  * also on a kernel that lacks features.

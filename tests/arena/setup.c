@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: one call creates a region with its layout, or opens one, and takes a role in it. A call
  * that fails leaves no region behind.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: processes, timers, signals and other threads are sources of events beside the
  * operations of a ring. Each source reports once in a turn and in order, and not after it was

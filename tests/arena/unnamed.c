@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: children of fork() inherit regions and views without names, and no other process can
  * find them. A handle still works when another region has got its name.

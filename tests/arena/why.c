@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: once */
 /*
  * Goal: a program that gave a wrong option learns from arena_why() which one it was.
  * Method: structures that are right but for one member, and the first word of the reason.

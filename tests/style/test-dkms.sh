@@ -3,6 +3,7 @@
 # Goal: after `make dkms-install` dkms has built the module from the copied sources alone,
 # has installed it and, if openssl is there, signed it. `make dkms-uninstall` undoes that.
 # All trees of dkms are temporary.
+# run: long
 # timeout: 600
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

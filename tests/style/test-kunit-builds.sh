@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Goal: the KUnit suites compile for each tested kernel, also for those of a distribution
 # whose kernels are built without KUnit, since other distributions build theirs with it.
+# run: long
 # timeout: 300
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

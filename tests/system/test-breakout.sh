@@ -4,7 +4,7 @@
 # and disks of their own, can neither write nor read what its view does not show, nor do anything
 # else that native/test-breakout tries, and the other processes serve on.
 # timeout: 600
-# vm: once
+# run: long
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../native/many-lib.sh

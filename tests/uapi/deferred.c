@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: attaching a region is safe while the kernel is changing page tables elsewhere in
  * the same process. A notifier that is inserted then is not active yet: an attachment

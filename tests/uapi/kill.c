@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: a process can be killed at any moment of any call (creating, exporting, adding a
  * view, attaching, publishing and taking rings, waiting, I/O, reading smaps, exec) without

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: processes with an attached region can begin and end in any way: fork, vfork, clone
  * and exec in storms, shared address spaces, core dumps, and memory that is reaped from a

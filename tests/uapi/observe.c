@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: observing how a process uses its memory never changes what any process sees. Every
  * file of /proc that walks page tables is read, of the process itself and of another one,
