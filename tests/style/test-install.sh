@@ -24,6 +24,7 @@ for program in arenad arena-np arena-sp; do
 done
 ok "the manual page of the device is installed" test -s "$to/share/man/man4/msharearena.4"
 ok "the manual page of libarena is installed" test -s "$to/share/man/man7/libarena.7"
+ok "the manual page of the configuration is installed" test -s "$to/share/man/man5/arenad.conf.5"
 # man(1) looks for a page by the name of the call.
 for call in $(calls -I"$include"); do
 	# Macros that add the place of the call use these.
@@ -74,7 +75,7 @@ is "make install puts everything into the chosen folders" \
 	"$(cd "$tmp/home" && printf '%s\n' */* | sort)" \
 	"$(printf '%s\n' bin/arena{-np,-sp,d} data/{bash-completion,doc} include/x \
 		lib64/lib{arena,mshare}.{a,so,so."${version%%.*}",so."$version"} \
-		lib64/{msharearena,pkgconfig} man/man{3,4,7,8} opt/lib | sort)"
+		lib64/{msharearena,pkgconfig} man/man{3,4,5,7,8} opt/lib | sort)"
 is "pkg-config knows the chosen folders" \
 	"$(PKG_CONFIG_LIBDIR=$tmp/home/lib64/pkgconfig pkg-config --cflags --libs libmshare)" \
 	"-I$tmp/home/include/x -L$tmp/home/lib64 -lmshare "

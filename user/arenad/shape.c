@@ -98,7 +98,7 @@ bool shape_name_changes(const char *before, const char *now, char names[SHAPE_NA
 	add_names(before, now, names);
 	add_names(now, before, names);
 	if (!*names)
-		strcpy(names, "the order of some\n");
+		snprintf(names, SHAPE_NAMES_SIZE, "the order of some\n");
 	names[strlen(names) - 1] = '\0';
 	for (char *at = names; *at; at++)
 		if (*at == '\n')
