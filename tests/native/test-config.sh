@@ -211,6 +211,18 @@ try --check-config
 is "no more than 20 errors are told" "$(wc -l <"$tmp/log") $(tail -n 1 "$tmp/log")" \
 	"21 arenad: there are more errors, which are not shown"
 
+# A pipe is read to its end, but nobody waits for one whose writer says nothing.
+mkfifo "$tmp/pipe"
+{ good; sleep 1; printf '[export d]\ndisk = /dev/null\n'; } >"$tmp/pipe" &
+"$BUILD/arenad" --config "$tmp/pipe" --check-config >"$tmp/out" 2>"$tmp/log" 3<>"$tmp/pipe" &
+wait "$!"
+is "a pipe that somebody keeps open is refused" "$? $(cat "$tmp/log")" \
+	"2 arenad: $tmp/pipe: it was not read to its end within 5 seconds"
+wait
+is "a pipe whose writer ends is read" "$("$BUILD/arenad" --check-config --config <(good
+	sleep 1
+	printf '[export d]\ndisk = /dev/null\n') 2>&1)" ok
+
 # A line of any length.
 long=$(printf '%0100000d' 0)
 { good; echo "[export ${long:0:300}]"; echo "disk = /$long"; } >"$config"

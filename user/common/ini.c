@@ -3,14 +3,21 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ini_configobj.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
+#include "clock.h"
 #include "utf8.h"
+
+/* A program that runs reads files again, and must not wait for one. */
+#define READ_MS		5000
 
 /* A section that comes twice would have to be said to which of both an error belongs. */
 #define COLLISIONS	(INI_MV1S_ALLOW | INI_MV2S_ALLOW | INI_MS_ERROR)
@@ -62,8 +69,10 @@ static int tell_key(struct ini_cfgobj *o, const char *section, const char *key,
 			return -ENOMEM;
 		if (!value)
 			return 0;
-		if (value_get_concatenated(value, &text) || value_get_line(value, &line))
+		if (value_get_concatenated(value, &text) || value_get_line(value, &line)) {
+			v->fault(v->context, line, "libini_config does not say what the value is");
 			return -EINVAL;
+		}
 		v->value(v->context, section, key, text ? text : "", line);
 		mode = INI_GET_NEXT_VALUE;
 	}
@@ -183,28 +192,37 @@ int ini_parse(const char *data, size_t size, const struct ini_visitor *v)
 	return ret;
 }
 
-/* Also of a pipe, which has no size. */
-static int read_all(FILE *f, char *data, size_t *size)
+/* The file may be a pipe, which has no size, and whose writer may be slow or say nothing. */
+static int read_all(int fd, char *data, size_t *size)
 {
-	*size = fread(data, 1, INI_SIZE_MAX + 1, f);
-	if (ferror(f))
-		return errno ? -errno : -EIO;
-	return *size > INI_SIZE_MAX ? -EFBIG : 0;
+	int64_t deadline = clock_deadline(READ_MS);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	ssize_t n;
+
+	*size = 0;
+	do {
+		if (poll(&p, 1, clock_left_ms(deadline)) <= 0)
+			return -ETIMEDOUT;
+		n = read(fd, data + *size, INI_SIZE_MAX + 1 - *size);
+		if (n < 0)
+			return -errno;
+		*size += (size_t)n;
+	} while (n && *size <= INI_SIZE_MAX);
+	return n ? -EFBIG : 0;
 }
 
 int ini_read(const char *path, const struct ini_visitor *v)
 {
-	FILE *f = fopen(path, "re");
+	/* To open a pipe that has no writer must not wait. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
 	char *data;
 	size_t size;
-	int ret;
 
-	if (!f)
+	if (fd < 0)
 		return -errno;
 	data = malloc(INI_SIZE_MAX + 1);
-	errno = 0;
-	ret = data ? read_all(f, data, &size) : -ENOMEM;
-	fclose(f);
+	ret = data ? read_all(fd, data, &size) : -ENOMEM;
+	close(fd);
 	if (!ret)
 		ret = ini_parse(data, size, v);
 	free(data);

@@ -40,7 +40,11 @@ struct ini_visitor {
  */
 int ini_parse(const char *data, size_t size, const struct ini_visitor *v);
 
-/** ini_read() - read a file; as ini_parse(), or another -errno of which @v knows nothing */
+/**
+ * ini_read() - read a file, which may be a pipe, within 5 seconds
+ *
+ * Return: as ini_parse(); or -EFBIG, -ETIMEDOUT or another -errno of which @v knows nothing.
+ */
 int ini_read(const char *path, const struct ini_visitor *v);
 
 /* Bytes of a section's name are bounded by the library; these are not too many. */
