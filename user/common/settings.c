@@ -290,6 +290,8 @@ static void end_file(struct settings *s, int ret)
 		s->lacks_memory = true;
 	else if (ret == -EFBIG)
 		fault_at(s, s->n_files - 1, 0, "", "the file is larger than 1 MiB");
+	else if (ret == -ETIMEDOUT)
+		fault_at(s, s->n_files - 1, 0, "", "it was not read to its end within 5 seconds");
 	else if (ret && ret != -EINVAL)
 		fault_at(s, s->n_files - 1, 0, "", strerror(-ret));
 }
@@ -353,7 +355,7 @@ static void override(struct settings *s)
 {
 	for (unsigned int i = 0; i < s->n; i++)
 		override_one(s, &s->list[i]);
-	/* What is empty has had its effect on others. */
+	/* An empty value has overridden others by now, and is the value of nothing itself. */
 	for (unsigned int i = 0; i < s->n; i++)
 		if (s->list[i].file != SETTINGS_COMMAND_LINE && !*s->list[i].value)
 			s->list[i].is_void = true;
@@ -475,11 +477,14 @@ static void move_command_line_last(struct settings *s)
 int settings_apply(struct settings *s, void *values)
 {
 	move_command_line_last(s);
+	/* Some texts may be missing then. */
+	if (s->lacks_memory)
+		return -ENOMEM;
 	override(s);
 	apply_all(s, values);
 	if (!s->is_incomplete)
 		check_needed(s);
-	/* What lacks a value is of no use to it. */
+	/* The program checks values together only where each is right by itself. */
 	if (!s->faults && !s->is_incomplete && !s->lacks_memory)
 		check_values(s, values);
 	if (s->lacks_memory)
