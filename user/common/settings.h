@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a user has set, on the command line and in files, by one table of options. A file has a
+ * All that a user has set, on the command line and in files, by one table of options. A file has a
  * section of the program, "[arenad]", and one for each thing, "[export NAME]"; its keys are the
- * names of the options. A NAME has what is special in it as %XX, as in a URI. What is read later
- * overrides what was read before, and the command line overrides all. An empty value stands for
- * the default.
+ * names of the options. Special characters in a NAME are written as %XX, as in a URI. A value
+ * overrides those that were read before it, and the command line overrides all files. An empty
+ * value stands for the default.
  *
  * This header must not know of any program's options.
  */
@@ -109,7 +109,7 @@ int settings_apply(struct settings *s, void *values);
  * @values: what that has filled in
  * @f: where to
  *
- * What was not set is there as a comment. It tells of its errors.
+ * Options that were not set are there as comments. The function tells of its errors.
  *
  * Return: 0; -EINVAL if a file cannot say it.
  */

@@ -19,7 +19,10 @@ static void lose(struct sp *sp)
 		  "a flush of each client fails", sp->options.disk);
 	s->losses++;
 	s->changes = 0;
-	/* If the process is killed in between, its successor counts the loss again, unannounced. */
+	/*
+	 * If this process is killed in between, its successor counts the loss once more. That
+	 * harms nobody, as no NP has been told of the first count.
+	 */
 	note(&s->note->losses, s->losses);
 	note(&s->note->is_at_stake, 0);
 }
