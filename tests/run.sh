@@ -39,8 +39,8 @@
 #
 # and runs without sanitizers only unit/ and those of native/ that say "sanitizers: no", because
 # the machines run arena/ and the daemons so, too. style, model, tsan and parsers follow each other,
-# and so do peers and native; both run at the same time as the suites after them, up to one that
-# needs a machine. If there are several suites of machines, two machines run at any time, because
+# and so do peers, unit, unit-asan and native; both run at the same time as the other suites, up to
+# one that needs a machine, unless there are no others. If there are several suites of machines, two machines run at any time, because
 # most tests keep one processor of a machine busy: the kernel that checks itself in one boot, and of
 # the others arena/ and uapi/ in one and system/ in another one. Tests in the machine share a boot
 # otherwise, except those with a comment like
@@ -319,12 +319,13 @@ notices()
 
 # lane_of SUITE: print the lane that a suite belongs to, or an empty line. Suites of a lane follow each
 # other, and lanes run at the same time as the suites without one, which are shown as they come.
-# The first lane keeps processors busy, in the second one much time goes by in waits.
+# The first lane keeps processors busy; in the second one, and in native-asan, which takes as long as
+# either, much time goes by in waits.
 lane_of()
 {
 	case $1 in
 	style | model | tsan | parsers) echo sources ;;
-	peers | native) echo daemons ;;
+	peers | native | unit | unit-asan) echo daemons ;;
 	*) echo ;;
 	esac
 }
@@ -435,10 +436,13 @@ run_machines()
 
 main()
 {
-	local suite failed=0 results=() files=() machines=()
+	local suite failed=0 results=() files=() machines=() others=''
 
 	mkdir -p build/results
-	begin_lanes "$@"
+	for suite in "$@"; do
+		[ -n "$(lane_of "$suite")" ] || others=1
+	done
+	[ -z "$others" ] || begin_lanes "$@"
 	for suite in "$@"; do
 		results+=("$(results_of "$suite")")
 		case $suite in
@@ -448,7 +452,7 @@ main()
 			;;
 		machine) end_lanes || failed=1 ;;
 		esac
-		[ -n "$(lane_of "$suite")" ] || run_suite "$suite" || failed=1
+		[ -n "$others" ] && [ -n "$(lane_of "$suite")" ] || run_suite "$suite" || failed=1
 	done
 	end_lanes || failed=1
 	[ "${#machines[@]}" = 0 ] || run_machines "${machines[@]}" || failed=1
