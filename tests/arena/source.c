@@ -205,6 +205,12 @@ static void test_signals(struct rig *rig)
 		;
 	is(seen, 5, "five queued real-time signals are five events");
 	ok(rig_quiet(rig), "a signal is reported once");
+	kill(getpid(), SIGUSR1);
+	sigqueue(getpid(), SIGRTMIN, (union sigval){ 0 });
+	is(rig_next(rig).result, SIGUSR1, "of two signals one is reported first");
+	kill(getpid(), SIGUSR1);
+	is(rig_next(rig).result, SIGRTMIN, "one that comes again and again does not hide another");
+	is(rig_next(rig).result, SIGUSR1, "a signal that came again is reported after the other");
 	is(arena_ring_remove_source(rig->r, s), 0, "a source of signals can be removed");
 	kill(getpid(), SIGUSR1);
 	ok(rig_quiet(rig), "a signal is not reported after its source was removed");

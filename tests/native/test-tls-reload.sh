@@ -174,5 +174,12 @@ for tls in off require; do
 done
 arenad_start --size 256M --disk "d=$path"
 ok "arenad says that it has no files to read if TLS is off" reload "no files are in use" 1
-arenad_stop
+kill -STOP "$arenad_pid"
+wait_for 20 grep -q "^State:.T" "/proc/$arenad_pid/status"
+kill -HUP "$arenad_pid"
+kill -TERM "$arenad_pid"
+kill -CONT "$arenad_pid"
+arenad_wait
+is "arenad ends with status 0 if SIGHUP came before SIGTERM" "$status" 0
+is "it does not look at SIGHUP before it ends" "$(lines "no files are in use")" 1
 done_testing

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "adopt.h"
@@ -27,6 +28,10 @@
 
 /* Signals, the NPs that become ready, the keeper, and a process in the place of another one. */
 #define OTHER_FDS	4U
+
+/* In the order in which arenad looks at those that have come. */
+static const int signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP };
+#define N_SIGNALS	(sizeof(signals) / sizeof(signals[0]))
 
 /**
  * struct supervisor - what arenad waits for
@@ -70,18 +75,17 @@ static void upgrade_turn(struct supervisor *sv)
 	upgrade_if_kept(sv);
 }
 
-/* Read a signal. Return true if arenad has to stop. */
-static bool handle_signal(struct supervisor *sv)
+/* Return: does arenad have to stop? */
+static bool handle_signal(struct supervisor *sv, int sig)
 {
-	struct signalfd_siginfo info;
-
-	if (read(sv->node->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return false;
-	if (info.ssi_signo == SIGUSR1) {
+	switch (sig) {
+	case SIGUSR1:
 		child_signal(sv->crew.child, sv->crew.started, SIGUSR1);
 		return false;
-	}
-	if (info.ssi_signo == SIGHUP) {
+	case SIGUSR2:
+		sv->is_upgrade_wanted = true;
+		return false;
+	case SIGHUP:
 		notify_reloading();
 		if (config_reload(sv->node->config))
 			reload(&sv->crew);
@@ -90,13 +94,33 @@ static bool handle_signal(struct supervisor *sv)
 		if (ready_is_all(&sv->ready))
 			notify_ready();
 		return false;
+	default:
+		log_info("%s: stopping", strsignal(sig));
+		return true;
 	}
-	if (info.ssi_signo == SIGUSR2) {
-		sv->is_upgrade_wanted = true;
-		return false;
-	}
-	log_info("%s: stopping", strsignal((int)info.ssi_signo));
-	return true;
+}
+
+static bool take_signal(int sig)
+{
+	static const struct timespec no_time;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	return sigtimedwait(&set, NULL, &no_time) == sig;
+}
+
+/*
+ * Each signal is taken once. A read of the signalfd gives the lowest number, which is SIGHUP, and
+ * SIGHUP that comes without end would keep arenad from ever seeing SIGTERM.
+ * Return: does arenad have to stop?
+ */
+static bool handle_signals(struct supervisor *sv)
+{
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		if (take_signal(signals[i]) && handle_signal(sv, signals[i]))
+			return true;
+	return false;
 }
 
 /* Wait until something happens, or is to be done. Return: 0, also without an event, or -errno. */
@@ -138,7 +162,7 @@ static enum arenad_exit watch(struct supervisor *sv)
 	struct pollfd fd[OTHER_FDS + CREW_MAX];
 
 	while (!wait_for_events(sv, fd)) {
-		if (fd[0].revents && handle_signal(sv))
+		if (fd[0].revents && handle_signals(sv))
 			return ARENAD_EXIT_OK;
 		if (fd[1].revents && !take_ready(sv))
 			return ARENAD_EXIT_ERROR;
@@ -205,11 +229,8 @@ static enum arenad_exit stop_all(struct supervisor *sv, enum arenad_exit status)
 static void signal_set(sigset_t *set)
 {
 	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGUSR1);
-	sigaddset(set, SIGUSR2);
-	sigaddset(set, SIGHUP);
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		sigaddset(set, signals[i]);
 }
 
 int arenad_supervise_signals(void)

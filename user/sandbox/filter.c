@@ -19,8 +19,8 @@
 static const char *const common[] = {
 	"brk", "clock_gettime", "close", "exit", "exit_group", "fstat", "futex", "getpid", "gettid",
 	"io_uring_enter", "io_uring_register", "poll", "ppoll", "read", "restart_syscall", "rseq",
-	"rt_sigprocmask", "rt_sigreturn", "sched_yield", "set_robust_list", "write", "writev",
-	NULL,
+	"rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sched_yield", "set_robust_list",
+	"write", "writev", NULL,
 };
 
 static const char *const remove_files[] = { "lstat", "newfstatat", "unlink", "unlinkat", NULL };

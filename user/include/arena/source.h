@@ -133,7 +133,8 @@ int arena_ring_add_timer(struct arena_ring *r, const struct arena_timer *timer,
  *
  * There is an event ARENA_EVENT_SIGNAL for each signal; its result is the number, its value the
  * sender's process id if a process has sent it. As always, a standard signal that is
- * pending already is not queued again.
+ * pending already is not queued again. If several are pending, they are reported in turn, so that
+ * one that comes without end does not hide the others.
  *
  * Return: 0; -EINVAL if @signals is empty or has a signal that is not blocked; -ENOSPC;
  * -ECHILD; or another -errno.

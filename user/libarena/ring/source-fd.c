@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "source.h"
@@ -104,20 +105,37 @@ int arena_ring_add_process(struct arena_ring *r, int pidfd, uint64_t cookie,
 
 /* ---- signals ---- */
 
+/* Take one of the signals @from and above. */
+static bool take_signal(const struct source_signals *signals, int from, siginfo_t *info)
+{
+	static const struct timespec no_time;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int sig = from; sig <= 64; sig++)
+		if (signals->set & ARENA_SIGNAL(sig))
+			sigaddset(&set, sig);
+	return sigtimedwait(&set, info, &no_time) > 0;
+}
+
 static bool signals_event(struct arena_ring *r, struct ring_source *s, struct arena_event *event)
 {
-	struct signalfd_siginfo info;
-	ssize_t n;
+	siginfo_t info;
 
 	if (!(s->fired & PART_BIT(PART_IN)))
 		return false;
 	rearm(r, s);
-	/* Another thread may have taken the signal. */
-	n = read(s->fd, &info, sizeof(info));
-	if (n != sizeof(info))
+	/*
+	 * A read of the descriptor gives the lowest number, and a signal that comes without end
+	 * would hide those above it. So each has its turn, in the order of their numbers. There is
+	 * none at all if another thread has taken it.
+	 */
+	if (!take_signal(&s->signals, s->signals.last + 1, &info) &&
+	    !take_signal(&s->signals, 1, &info))
 		return false;
-	event->result = (int32_t)info.ssi_signo;
-	event->value = info.ssi_pid;
+	s->signals.last = info.si_signo;
+	event->result = info.si_signo;
+	event->value = (uint32_t)info.si_pid;
 	return true;
 }
 
@@ -158,9 +176,11 @@ int arena_ring_add_signals(struct arena_ring *r, uint64_t signals, uint64_t cook
 	if (fd < 0)
 		return -errno;
 	ret = add_fd(r, &signals_kind, fd, cookie, &s);
-	if (!ret)
-		source_handle(r, s, source);
-	return ret;
+	if (ret)
+		return ret;
+	s->signals = (struct source_signals){ .set = signals };
+	source_handle(r, s, source);
+	return 0;
 }
 
 /* ---- wakers ---- */

@@ -71,6 +71,16 @@ struct arena_waker {
 };
 
 /**
+ * struct source_signals - the signals of a source
+ * @set: ARENA_SIGNAL() of each
+ * @last: the one that was reported last, or 0
+ */
+struct source_signals {
+	uint64_t set;
+	int last;
+};
+
+/**
  * struct ring_source - an entry of the table
  * @kind: its kind; NULL for a free entry, or one whose polls have not ended
  * @cookie: number that the caller gave
@@ -86,6 +96,7 @@ struct arena_waker {
  * @ch: CHANNEL: the channel
  * @timer: TIMER: its times
  * @waker: WAKER: the waker
+ * @signals: SIGNAL: which ones
  */
 struct ring_source {
 	const struct source_kind *kind;
@@ -103,6 +114,7 @@ struct ring_source {
 		struct arena_channel *ch;
 		struct source_timer timer;
 		struct arena_waker *waker;
+		struct source_signals signals;
 	};
 };
 
