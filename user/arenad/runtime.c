@@ -3,52 +3,22 @@
 #include "runtime.h"
 
 #include <common/log.h>
+#include <common/runtime_path.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "own_fd.h"
 
-#define SYSTEM_FOLDER	"/run/msharearena"
-#define USER_FOLDER	"msharearena"
 #define FOLDER_MODE	0700
 #define FILE_MODE	0600
 #define OTHERS_MAY_WRITE	0022
 /* How often a file is locked that its last owner has removed at that moment. */
 #define LOCK_TRIES	10
-
-/* Several folders of systemd are separated by colons; the first one counts. */
-static int copy_first(const char *text, char *path)
-{
-	size_t length = strcspn(text, ":");
-
-	if (!length || length >= PATH_MAX)
-		return -ENAMETOOLONG;
-	memcpy(path, text, length);
-	path[length] = '\0';
-	return 0;
-}
-
-static int choose_path(const char *wanted, char *path)
-{
-	const char *systemd = getenv("RUNTIME_DIRECTORY"), *user = getenv("XDG_RUNTIME_DIR");
-	int n;
-
-	if (wanted)
-		n = snprintf(path, PATH_MAX, "%s", wanted);
-	else if (systemd)
-		return copy_first(systemd, path);
-	else if (geteuid() && user)
-		n = snprintf(path, PATH_MAX, "%s/%s", user, USER_FOLDER);
-	else
-		n = snprintf(path, PATH_MAX, "%s", SYSTEM_FOLDER);
-	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
 
 /* What lies there is believed, so nobody else may have put it there. */
 static int check_folder(int fd)
@@ -158,7 +128,7 @@ int runtime_look(struct runtime *r, const char *wanted, const char *region)
 	int ret;
 
 	*r = (struct runtime){ .folder = -1, .lock = -1, .region = region };
-	ret = choose_path(wanted, r->path);
+	ret = runtime_path(wanted, r->path);
 	if (!ret)
 		ret = open_folder(r->path);
 	if (ret < 0)

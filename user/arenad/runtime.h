@@ -30,8 +30,7 @@ struct runtime {
 /**
  * runtime_open() - find or make the folder, and take the region's lock
  * @r: filled, to be closed with runtime_close(), also if the call fails
- * @wanted: the folder; NULL for $RUNTIME_DIRECTORY, or, where that is not set either,
- *	/run/msharearena, and $XDG_RUNTIME_DIR/msharearena for another user than root
+ * @wanted: the folder, or NULL, as for runtime_path()
  * @region: name of the region
  * @lock: the locked file, if this process has executed arenad anew; else -1
  *
