@@ -58,6 +58,21 @@ static void says_program_and_level(void)
 	ok(!*written(), "a debug message is dropped at level info");
 }
 
+static void catches_first_error(void)
+{
+	struct log_catch caught;
+
+	log_catch(&caught);
+	log_warn("zero");
+	ok(!caught.text[0], "a warning is not caught as an error");
+	log_error("one %d", 1);
+	log_error("two");
+	log_catch(NULL);
+	log_error("three");
+	ok(!strcmp(caught.text, "one 1"), "the first error is caught");
+	is(lines(written()), 4, "errors are logged whether they are caught or not");
+}
+
 static void says_level_to_journal(void)
 {
 	char stream[64];
@@ -157,6 +172,7 @@ int main(void)
 	pipe_open();
 	log_init("test", LOG_LEVEL_INFO);
 	says_program_and_level();
+	catches_first_error();
 	says_level_to_journal();
 	cuts_long_lines();
 	limits_lines();

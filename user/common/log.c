@@ -18,6 +18,7 @@ static enum log_level log_max = LOG_LEVEL_INFO;
 static bool log_has_prefix;
 static unsigned long log_lost;
 static struct log_limit *log_limits;
+static struct log_catch *log_caught;
 
 static bool is_journal(int fd)
 {
@@ -88,12 +89,34 @@ static bool log_line_of(enum log_level level, const char *fmt, ...)
 	return is_written;
 }
 
+__attribute__((format(printf, 2, 0)))
+static void catch_first(struct log_catch *c, const char *fmt, va_list ap)
+{
+	va_list copy;
+
+	if (c->text[0])
+		return;
+	va_copy(copy, ap);
+	if (vsnprintf(c->text, sizeof(c->text), fmt, copy) < 0)
+		c->text[0] = '\0';
+	va_end(copy);
+}
+
+void log_catch(struct log_catch *c)
+{
+	log_caught = c;
+	if (c)
+		c->text[0] = '\0';
+}
+
 /* Report first how many lines were lost before. */
 __attribute__((format(printf, 2, 0)))
 static void log_va(enum log_level level, const char *fmt, va_list ap)
 {
 	if (level > log_max)
 		return;
+	if (level == LOG_LEVEL_ERROR && log_caught)
+		catch_first(log_caught, fmt, ap);
 	if (log_lost && log_line_of(LOG_LEVEL_WARN,
 				    "%lu lines were lost: standard error took no more",
 				    log_lost))

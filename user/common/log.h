@@ -58,6 +58,20 @@ void log_at_limited(struct log_limit *limit, enum log_level level, const char *f
 	__attribute__((format(printf, 3, 4)));
 
 /**
+ * struct log_catch - an error that is not only logged
+ * @text: the error, without the name of the program; "" if there was none
+ */
+struct log_catch {
+	char text[512];
+};
+
+/**
+ * log_catch() - have the first error that is logged from now on, for somebody who waits for it
+ * @c: gets the error; NULL for nobody
+ */
+void log_catch(struct log_catch *c);
+
+/**
  * log_tick() - log how many lines were held back in periods that are over
  *
  * Programs with a timer call it. Otherwise the next log_limited() of the same place does it.
