@@ -366,6 +366,7 @@ static bool start_successor(struct crew *c, unsigned int i)
 {
 	if (start_one(c, i, -1))
 		return plan_successor(c, i) || go_on_without(c, i, true);
+	c->restarts[i]++;
 	log_info("%s is started again", c->name[i]);
 	crew_pair_up(c, i);
 	return true;

@@ -40,6 +40,7 @@ struct reload;
  * @child: the processes
  * @name: their names in messages
  * @restart: when their successors are started
+ * @restarts: how often this arenad has put another process in the place of each
  * @replacement: the NP that is being replaced
  * @sockets: listening sockets that each NP has, also while it is dead
  * @pairs: the mailboxes
@@ -62,6 +63,7 @@ struct crew {
 	struct child child[CREW_MAX];
 	char name[CREW_MAX][CREW_NAME_SIZE];
 	struct restart restart[CREW_MAX];
+	unsigned int restarts[CREW_MAX];
 	struct replacement replacement;
 	struct listen_set sockets[PROTO_MAX_NPS];
 	struct pairs pairs;

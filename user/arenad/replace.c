@@ -185,6 +185,7 @@ bool replace_ended(struct crew *c, unsigned int i)
 	else
 		child_log_end(&old);
 	promote(c, i);
+	c->restarts[i]++;
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@
 #include "own_fd.h"
 #include "ready.h"
 #include "reload.h"
+#include "service.h"
 #include "upgrade.h"
 
 /* Exit status of an arena-sp whose last network process has ended. */
@@ -33,22 +35,27 @@
 static const int signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP };
 #define N_SIGNALS	(sizeof(signals) / sizeof(signals[0]))
 
+/* These, the processes, and the clients of the Varlink service. */
+#define FDS		(OTHER_FDS + CREW_MAX + SERVICE_FDS)
+
 /**
  * struct supervisor - what arenad waits for
  * @node: everything else
  * @crew: the processes
  * @is_upgrade_wanted: SIGUSR2 has come, and waits until no process is being replaced
  * @ready: which NPs are ready
+ * @service: operators, who ask for what signals do, too; NULL if there is none
  */
 struct supervisor {
 	struct node *node;
 	struct crew crew;
 	bool is_upgrade_wanted;
 	struct ready ready;
+	struct service *service;
 };
 
 /* An arenad that adopts the processes has to have what they have got. */
-static void reload(struct crew *c)
+static void read_again(struct crew *c)
 {
 	if (!reload_read(c->reload))
 		return;
@@ -56,23 +63,64 @@ static void reload(struct crew *c)
 	reload_hand_over(c->reload);
 }
 
+/* Operators who have asked for it are told the first error that comes of it. */
+static void reload(struct supervisor *sv)
+{
+	struct log_catch error;
+
+	log_catch(&error);
+	notify_reloading();
+	if (config_reload(sv->node->config))
+		read_again(&sv->crew);
+	crew_try_again(&sv->crew);
+	/* Before the line "ready" this would be a lie; that one answers it then. */
+	if (ready_is_all(&sv->ready))
+		notify_ready();
+	log_catch(NULL);
+	service_answer(sv->service, SERVICE_RELOAD, error.text);
+}
+
 static void upgrade_if_kept(const struct supervisor *sv)
 {
 	const struct keep *k = sv->node->keep;
 
 	if (k->keeper.pidfd >= 0 && k->is_ready)
-		upgrade(sv->node->command, k->runtime, k->keeper.pidfd);
+		upgrade(sv->node->command, k->runtime, k->keeper.pidfd, sv->service);
 	else
-		log_error("SIGUSR2: %s, so nothing is replaced",
+		log_error("nothing is replaced, as %s",
 			  k->is_ready ? "there is no keeper" : "not all processes are ready yet");
 }
 
 static void upgrade_turn(struct supervisor *sv)
 {
+	struct log_catch error;
+
 	if (!sv->is_upgrade_wanted || crew_is_replacing(&sv->crew))
 		return;
 	sv->is_upgrade_wanted = false;
+	log_catch(&error);
 	upgrade_if_kept(sv);
+	log_catch(NULL);
+	service_answer(sv->service, SERVICE_UPGRADE, error.text);
+}
+
+/* Do what operators ask for. Return true if arenad has to stop. */
+static bool handle_wishes(struct supervisor *sv)
+{
+	for (;;) {
+		switch (service_take(sv->service)) {
+		case SERVICE_NOTHING:
+			return false;
+		case SERVICE_RELOAD:
+			reload(sv);
+			break;
+		case SERVICE_UPGRADE:
+			sv->is_upgrade_wanted = true;
+			break;
+		case SERVICE_STOP:
+			return true;
+		}
+	}
 }
 
 /* Return: does arenad have to stop? */
@@ -86,13 +134,7 @@ static bool handle_signal(struct supervisor *sv, int sig)
 		sv->is_upgrade_wanted = true;
 		return false;
 	case SIGHUP:
-		notify_reloading();
-		if (config_reload(sv->node->config))
-			reload(&sv->crew);
-		crew_try_again(&sv->crew);
-		/* Before the line "ready" this would be a lie; that one answers it then. */
-		if (ready_is_all(&sv->ready))
-			notify_ready();
+		reload(sv);
 		return false;
 	default:
 		log_info("%s: stopping", strsignal(sig));
@@ -124,9 +166,11 @@ static bool handle_signals(struct supervisor *sv)
 }
 
 /* Wait until something happens, or is to be done. Return: 0, also without an event, or -errno. */
-static int wait_for_events(const struct supervisor *sv, struct pollfd fd[OTHER_FDS + CREW_MAX])
+static int wait_for_events(const struct supervisor *sv, struct pollfd fd[FDS])
 {
 	const struct crew *c = &sv->crew;
+	unsigned int n = OTHER_FDS + c->started;
+	int ms = crew_wait_ms(c), service_ms = service_wait_ms(sv->service);
 
 	fd[0] = (struct pollfd){ .fd = sv->node->signal_fd, .events = POLLIN };
 	fd[1] = (struct pollfd){ .fd = sv->ready.fd, .events = POLLIN };
@@ -134,10 +178,13 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[OTHER_F
 	fd[3] = (struct pollfd){ .fd = c->replacement.child.pidfd, .events = POLLIN };
 	for (unsigned int i = 0; i < c->started; i++)
 		fd[OTHER_FDS + i] = (struct pollfd){ .fd = c->child[i].pidfd, .events = POLLIN };
-	if (poll(fd, OTHER_FDS + c->started, crew_wait_ms(c)) >= 0)
+	n += service_poll(sv->service, fd + n);
+	if (service_ms >= 0 && (ms < 0 || service_ms < ms))
+		ms = service_ms;
+	if (poll(fd, n, ms) >= 0)
 		return 0;
-	fd[0].revents = 0;
-	fd[1].revents = 0;
+	for (unsigned int i = 0; i < n; i++)
+		fd[i].revents = 0;
 	if (errno == EINTR)
 		return 0;
 	log_error("poll: %s", strerror(errno));
@@ -159,13 +206,16 @@ static bool take_ready(struct supervisor *sv)
 
 static enum arenad_exit watch(struct supervisor *sv)
 {
-	struct pollfd fd[OTHER_FDS + CREW_MAX];
+	struct pollfd fd[FDS];
 
 	while (!wait_for_events(sv, fd)) {
 		if (fd[0].revents && handle_signals(sv))
 			return ARENAD_EXIT_OK;
 		if (fd[1].revents && !take_ready(sv))
 			return ARENAD_EXIT_ERROR;
+		service_turn(sv->service, fd + OTHER_FDS + sv->crew.started);
+		if (handle_wishes(sv))
+			return ARENAD_EXIT_OK;
 		if (!crew_reap(&sv->crew, ready_is_all(&sv->ready)) || !crew_turn(&sv->crew))
 			return ARENAD_EXIT_ERROR;
 		upgrade_turn(sv);
@@ -334,7 +384,16 @@ static enum arenad_exit leave(struct node *n)
 
 static enum arenad_exit stop(struct supervisor *sv, enum arenad_exit status)
 {
+	struct log_catch error;
+
+	log_catch(&error);
 	status = stop_all(sv, status);
+	log_catch(NULL);
+	if (status != ARENAD_EXIT_OK && !error.text[0])
+		snprintf(error.text, sizeof(error.text),
+			 "a process had died before, or had to be killed");
+	service_answer(sv->service, SERVICE_STOP, error.text);
+	service_close(sv->service);
 	keep_end(sv->node->keep);
 	crew_close(&sv->crew);
 	ready_close(&sv->ready);
@@ -354,5 +413,6 @@ enum arenad_exit arenad_supervise(struct node *n)
 		return leave(n);
 	if (!n->earlier && start(&sv))
 		return stop(&sv, ARENAD_EXIT_ERROR);
+	sv.service = service_open(&sv.crew, n->keep->runtime);
 	return stop(&sv, watch(&sv));
 }

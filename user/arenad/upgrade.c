@@ -14,6 +14,7 @@
 
 #include "child.h"
 #include "runtime.h"
+#include "service.h"
 
 /* The variable that tells the new version which descriptor has the lock. */
 #define LOCK_VARIABLE	"ARENAD_LOCK_FD"
@@ -89,7 +90,7 @@ static int check_keeper(int keeper)
 	return -ESRCH;
 }
 
-void upgrade(const struct command *c, const struct runtime *r, int keeper)
+void upgrade(const struct command *c, const struct runtime *r, int keeper, struct service *service)
 {
 	int ret = ask(c);
 
@@ -99,6 +100,7 @@ void upgrade(const struct command *c, const struct runtime *r, int keeper)
 		ret = leave_lock(r->lock);
 	if (!ret) {
 		log_info("executing %s in place of this arenad", c->path);
+		service_answer(service, SERVICE_UPGRADE, "");
 		ret = command_exec(c, NULL);
 		log_error("cannot execute %s: %s", c->path, strerror(-ret));
 	}

@@ -9,6 +9,7 @@
 #include "command.h"
 
 struct runtime;
+struct service;
 
 /* How long the new version may take to say that it can adopt the processes. */
 #define UPGRADE_CHECK_MS	10000
@@ -18,10 +19,12 @@ struct runtime;
  * @c: the command by which this one was started
  * @r: folder of the state, with the lock, which stays locked
  * @keeper: pidfd of the keeper, without which nothing can be adopted
+ * @service: whose clients are told that it is done, just before; NULL if there is none
  *
  * It returns only if nothing has changed. The reason was logged.
  */
-void upgrade(const struct command *c, const struct runtime *r, int keeper);
+void upgrade(const struct command *c, const struct runtime *r, int keeper,
+	     struct service *service);
 
 /**
  * upgrade_take_lock() - the locked file, if this program was executed by upgrade()

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/* systemd's macros need the __VA_OPT__ that GNU sources have. */
+#define _GNU_SOURCE
+#include "interface.h"
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Role,
+	SD_VARLINK_FIELD_COMMENT("A network process, which owns sockets"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(np),
+	SD_VARLINK_FIELD_COMMENT("A storage process, which owns a disk"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(sp));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	State,
+	SD_VARLINK_FIELD_COMMENT("It runs"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(running),
+	SD_VARLINK_FIELD_COMMENT("It was asked to end, and another one takes its place"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(leaving),
+	SD_VARLINK_FIELD_COMMENT("It is dead, and is going to be started again"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(waiting),
+	SD_VARLINK_FIELD_COMMENT("It is dead, and stays so until a reload"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(lost));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Process,
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(role, Role, 0),
+	SD_VARLINK_FIELD_COMMENT("Its number among those of its role, from 0 on"),
+	SD_VARLINK_DEFINE_FIELD(number, SD_VARLINK_INT, 0),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(state, State, 0),
+	SD_VARLINK_FIELD_COMMENT("Its process id, unless it is dead"),
+	SD_VARLINK_DEFINE_FIELD(pid, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("When it was started, in microseconds since 1970"),
+	SD_VARLINK_DEFINE_FIELD(sinceUSec, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("The CPU time that it has used"),
+	SD_VARLINK_DEFINE_FIELD(cpuUSec, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("How often this arenad has put another process in its place"),
+	SD_VARLINK_DEFINE_FIELD(restarts, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Deaths in a row, each soon after a start"),
+	SD_VARLINK_DEFINE_FIELD(deaths, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Export,
+	SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The block device, NVMe namespace or file"),
+	SD_VARLINK_DEFINE_FIELD(disk, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("How large the disk is now, where that is known"),
+	SD_VARLINK_DEFINE_FIELD(sizeBytes, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_DEFINE_FIELD(readOnly, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("Its limits, as --limit has them"),
+	SD_VARLINK_DEFINE_FIELD(limit, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("The number of its storage process"),
+	SD_VARLINK_DEFINE_FIELD(sp, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The state of its storage process"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(state, State, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Channel,
+	SD_VARLINK_DEFINE_FIELD(np, SD_VARLINK_INT, 0),
+	SD_VARLINK_DEFINE_FIELD(sp, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("It grows whenever one of the two processes is another one"),
+	SD_VARLINK_DEFINE_FIELD(epoch, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Both processes run"),
+	SD_VARLINK_DEFINE_FIELD(bothRun, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("One of the two takes no messages, and hears of the other later"),
+	SD_VARLINK_DEFINE_FIELD(isOwed, SD_VARLINK_BOOL, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	GetStatus,
+	SD_VARLINK_DEFINE_OUTPUT(version, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The process id of arenad"),
+	SD_VARLINK_DEFINE_OUTPUT(pid, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Another one for each program that arenad has executed"),
+	SD_VARLINK_DEFINE_OUTPUT(instance, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The name of the region"),
+	SD_VARLINK_DEFINE_OUTPUT(region, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("Another arenad could adopt the processes"),
+	SD_VARLINK_DEFINE_OUTPUT(isKept, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("A process is being replaced, or is to be"),
+	SD_VARLINK_DEFINE_OUTPUT(isReplacing, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, Process, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(
+	ListExports,
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(exports, Export, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(
+	ListChannels,
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(channels, Channel, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(Reload);
+
+static SD_VARLINK_DEFINE_METHOD(Upgrade);
+
+static SD_VARLINK_DEFINE_METHOD(Stop);
+
+static SD_VARLINK_DEFINE_ERROR(
+	Failed,
+	SD_VARLINK_FIELD_COMMENT("The first error of those that the log has"),
+	SD_VARLINK_DEFINE_FIELD(reason, SD_VARLINK_STRING, 0));
+
+SD_VARLINK_DEFINE_INTERFACE(
+	arenad,
+	SERVICE_INTERFACE,
+	SD_VARLINK_INTERFACE_COMMENT("Watch and steer the processes of a region"),
+	SD_VARLINK_SYMBOL_COMMENT("What a process does in the region"),
+	&vl_type_Role,
+	SD_VARLINK_SYMBOL_COMMENT("Whether a process runs"),
+	&vl_type_State,
+	SD_VARLINK_SYMBOL_COMMENT("A process of the region"),
+	&vl_type_Process,
+	SD_VARLINK_SYMBOL_COMMENT("What clients can name, and its disk"),
+	&vl_type_Export,
+	SD_VARLINK_SYMBOL_COMMENT("What an NP and an SP exchange messages by"),
+	&vl_type_Channel,
+	SD_VARLINK_SYMBOL_COMMENT("Tell about arenad and its processes"),
+	&vl_method_GetStatus,
+	SD_VARLINK_SYMBOL_COMMENT("Tell about all exports"),
+	&vl_method_ListExports,
+	SD_VARLINK_SYMBOL_COMMENT("Tell about the channels of all pairs of processes"),
+	&vl_method_ListChannels,
+	SD_VARLINK_SYMBOL_COMMENT("Read files again, and start lost storage processes, as SIGHUP "
+				  "does; Failed if a file is bad"),
+	&vl_method_Reload,
+	SD_VARLINK_SYMBOL_COMMENT("Execute the arenad that is installed now, as SIGUSR2 does; the "
+				  "answer comes when it fits, and then the connection ends"),
+	&vl_method_Upgrade,
+	SD_VARLINK_SYMBOL_COMMENT("End all processes and arenad, as SIGTERM does; the answer comes "
+				  "when all have ended, and is Failed if one had to be killed"),
+	&vl_method_Stop,
+	SD_VARLINK_SYMBOL_COMMENT("It was not done"),
+	&vl_error_Failed);

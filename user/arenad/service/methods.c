@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "methods.h"
+
+#include <arenad/crew.h>
+#include <arenad/keep.h>
+#include <arenad/options.h>
+#include <common/log.h>
+#include <unistd.h>
+
+#include "interface.h"
+#include "report.h"
+
+static bool is_kept(const struct keep *k)
+{
+	return k->is_ready && k->keeper.pidfd >= 0;
+}
+
+static int get_status(struct sd_varlink *link, struct sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	const struct crew *c = caller->crew;
+	struct sd_json_variant *processes = NULL;
+	int ret = report_processes(c, &processes);
+
+	(void)parameters;
+	(void)flags;
+	if (!ret)
+		ret = sd_varlink_replybo(
+			link,
+			SD_JSON_BUILD_PAIR_STRING("version", MSHAREARENA_VERSION),
+			SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()),
+			SD_JSON_BUILD_PAIR_STRING("instance", caller->instance),
+			SD_JSON_BUILD_PAIR_STRING("region", c->options->region),
+			SD_JSON_BUILD_PAIR_BOOLEAN("isKept", is_kept(c->keep)),
+			SD_JSON_BUILD_PAIR_BOOLEAN("isReplacing", crew_is_replacing(c)),
+			SD_JSON_BUILD_PAIR_VARIANT("processes", processes));
+	sd_json_variant_unref(processes);
+	return ret;
+}
+
+/* Answer with an array. */
+static int reply_array(struct sd_varlink *link, const char *name, int ret,
+		       struct sd_json_variant *array)
+{
+	if (!ret)
+		ret = sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT(name, array));
+	sd_json_variant_unref(array);
+	return ret;
+}
+
+static int list_exports(struct sd_varlink *link, struct sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL;
+	int ret = report_exports(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	return reply_array(link, "exports", ret, array);
+}
+
+static int list_channels(struct sd_varlink *link, struct sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL;
+	int ret = report_channels(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	return reply_array(link, "channels", ret, array);
+}
+
+/* What changes something is only noted here, and answered when it is done. */
+static int note(struct sd_varlink *link, struct service_caller *caller, enum service_wish wish,
+		const char *what)
+{
+	uid_t uid = (uid_t)-1;
+	pid_t pid = 0;
+
+	sd_varlink_get_peer_uid(link, &uid);
+	sd_varlink_get_peer_pid(link, &pid);
+	log_limited(LOG_LEVEL_INFO, "process %d of user %u asks to %s", (int)pid, uid, what);
+	caller->wish = wish;
+	caller->is_taken = false;
+	return 0;
+}
+
+static int reload(struct sd_varlink *link, struct sd_json_variant *parameters,
+		  sd_varlink_method_flags_t flags, void *userdata)
+{
+	(void)parameters;
+	(void)flags;
+	return note(link, userdata, SERVICE_RELOAD, "reload");
+}
+
+static int upgrade(struct sd_varlink *link, struct sd_json_variant *parameters,
+		   sd_varlink_method_flags_t flags, void *userdata)
+{
+	(void)parameters;
+	(void)flags;
+	return note(link, userdata, SERVICE_UPGRADE, "upgrade");
+}
+
+static int stop(struct sd_varlink *link, struct sd_json_variant *parameters,
+		sd_varlink_method_flags_t flags, void *userdata)
+{
+	(void)parameters;
+	(void)flags;
+	return note(link, userdata, SERVICE_STOP, "stop");
+}
+
+int methods_bind(struct sd_varlink_server *server)
+{
+	int ret = sd_varlink_server_add_interface(server, &vl_interface_arenad);
+
+	return ret < 0 ? ret :
+	       sd_varlink_server_bind_method_many(server,
+						  SERVICE_INTERFACE ".GetStatus", get_status,
+						  SERVICE_INTERFACE ".ListExports", list_exports,
+						  SERVICE_INTERFACE ".ListChannels", list_channels,
+						  SERVICE_INTERFACE ".Reload", reload,
+						  SERVICE_INTERFACE ".Upgrade", upgrade,
+						  SERVICE_INTERFACE ".Stop", stop);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "report.h"
+
+#include <arenad/crew.h>
+#include <arenad/options.h>
+#include <common/clock.h>
+#include <common/utf8.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* Sectors of sysfs, whatever those of the disk are. */
+#define SECTOR	512
+
+/* The 14th and 15th field of proc_pid_stat(5), which follow the 2nd one here. */
+#define TIMES	" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu"
+
+/* Names of files need not be UTF-8, which JSON is. */
+#define TEXT_SIZE	(PATH_MAX + 1)
+
+static bool runs(const struct crew *c, unsigned int i)
+{
+	return i < c->started && c->child[i].pidfd >= 0;
+}
+
+static const char *state_of(const struct crew *c, unsigned int i)
+{
+	if (!runs(c, i))
+		return c->restart[i].is_given_up ? "lost" : "waiting";
+	return c->leaves_until[i] || (c->replacement.is_on && c->replacement.i == i) ? "leaving" :
+	       "running";
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+/*
+ * The time that a process has used, of proc_pid_stat(5); -1 if that is not known. Another process
+ * can have its number only when it has ended, which the pidfd tells.
+ */
+static int64_t cpu_us(const struct child *child)
+{
+	struct pollfd end = { .fd = child->pidfd, .events = POLLIN };
+	unsigned long user = 0, system = 0;
+	char path[32], line[512], *name_end;
+	FILE *f;
+	bool good;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)child->pid);
+	f = fopen(path, "re");
+	good = f && fgets(line, sizeof(line), f);
+	if (f)
+		fclose(f);
+	name_end = good ? strrchr(line, ')') : NULL;
+	if (!name_end || sscanf(name_end + 1, TIMES, &user, &system) != 2 || poll(&end, 1, 0))
+		return -1;
+	return (int64_t)(user + system) * 1000000 / sysconf(_SC_CLK_TCK);
+}
+
+static int add_process(const struct crew *c, unsigned int i, struct sd_json_variant **out)
+{
+	bool is_up = runs(c, i), is_np = i < c->nps;
+	int64_t since = now_us() - (clock_ns() - c->restart[i].begun_at) / CLOCK_NS_PER_US;
+	int64_t cpu = is_up ? cpu_us(&c->child[i]) : -1;
+
+	return sd_json_variant_append_arraybo(
+		out,
+		SD_JSON_BUILD_PAIR_STRING("role", is_np ? "np" : "sp"),
+		SD_JSON_BUILD_PAIR_UNSIGNED("number", is_np ? i : i - c->nps),
+		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, i)),
+		SD_JSON_BUILD_PAIR_CONDITION(is_up, "pid", SD_JSON_BUILD_INTEGER(c->child[i].pid)),
+		SD_JSON_BUILD_PAIR_CONDITION(is_up, "sinceUSec", SD_JSON_BUILD_INTEGER(since)),
+		SD_JSON_BUILD_PAIR_CONDITION(cpu >= 0, "cpuUSec", SD_JSON_BUILD_INTEGER(cpu)),
+		SD_JSON_BUILD_PAIR_UNSIGNED("restarts", c->restarts[i]),
+		SD_JSON_BUILD_PAIR_UNSIGNED("deaths", c->restart[i].deaths));
+}
+
+int report_processes(const struct crew *c, struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	for (unsigned int i = 0; i < c->n && ret >= 0; i++)
+		ret = add_process(c, i, out);
+	return ret < 0 ? ret : 0;
+}
+
+/* A disk that hangs must not hold arenad up, so it is not opened: sysfs knows its size. */
+static int64_t size_of_device(const struct stat *st)
+{
+	char path[64];
+	uint64_t sectors;
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/sys/dev/%s/%u:%u/size",
+		 S_ISBLK(st->st_mode) ? "block" : "char", major(st->st_rdev), minor(st->st_rdev));
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	n = fscanf(f, "%" SCNu64, &sectors);
+	fclose(f);
+	return n == 1 ? (int64_t)sectors * SECTOR : -1;
+}
+
+/* Return: -1 if the size is not known. */
+static int64_t size_of(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return -1;
+	return S_ISREG(st.st_mode) ? st.st_size : size_of_device(&st);
+}
+
+static int add_export(const struct crew *c, unsigned int sp, struct sd_json_variant **out)
+{
+	const struct arenad_disk *d = &c->options->disk[sp];
+	int64_t size = size_of(d->path);
+	char path[TEXT_SIZE];
+
+	return sd_json_variant_append_arraybo(
+		out,
+		SD_JSON_BUILD_PAIR_STRING("name", c->options->exports.export[sp].name),
+		SD_JSON_BUILD_PAIR_STRING("disk", utf8_show(path, sizeof(path), d->path,
+							    strlen(d->path))),
+		SD_JSON_BUILD_PAIR_CONDITION(size >= 0, "sizeBytes", SD_JSON_BUILD_INTEGER(size)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("readOnly", d->is_readonly),
+		SD_JSON_BUILD_PAIR_CONDITION(!!d->limit, "limit", SD_JSON_BUILD_STRING(d->limit)),
+		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
+		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, c->nps + sp)));
+}
+
+int report_exports(const struct crew *c, struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
+		ret = add_export(c, sp, out);
+	return ret < 0 ? ret : 0;
+}
+
+static int add_channel(const struct crew *c, unsigned int np, unsigned int sp,
+		       struct sd_json_variant **out)
+{
+	return sd_json_variant_append_arraybo(
+		out,
+		SD_JSON_BUILD_PAIR_UNSIGNED("np", np),
+		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
+		SD_JSON_BUILD_PAIR_UNSIGNED("epoch", c->pairs.pair[np][sp].epoch),
+		SD_JSON_BUILD_PAIR_BOOLEAN("bothRun", runs(c, np) && runs(c, c->nps + sp)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("isOwed", c->is_owed[np][sp]));
+}
+
+int report_channels(const struct crew *c, struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	for (unsigned int np = 0; np < c->nps; np++)
+		for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
+			ret = add_channel(c, np, sp, out);
+	return ret < 0 ? ret : 0;
+}
