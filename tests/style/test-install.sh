@@ -17,7 +17,7 @@ content()
 }
 
 to=$root/usr
-for program in arenad arena-np arena-sp; do
+for program in arenad arenactl arena-np arena-sp; do
 	is "the installed $program runs and prints the version of META" \
 		"$("$to/sbin/$program" --version)" "$program $version"
 	ok "the manual page of $program is installed" test -s "$to/share/man/man8/$program.8"
@@ -73,7 +73,7 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 ok "make install by a user into chosen folders succeeds" "${nobody[@]}" make install "${folders[@]}"
 is "make install puts everything into the chosen folders" \
 	"$(cd "$tmp/home" && printf '%s\n' */* | sort)" \
-	"$(printf '%s\n' bin/arena{-np,-sp,d} data/{bash-completion,doc} include/x \
+	"$(printf '%s\n' bin/arena{-np,-sp,ctl,d} data/{bash-completion,doc} include/x \
 		lib64/lib{arena,mshare}.{a,so,so."${version%%.*}",so."$version"} \
 		lib64/{msharearena,pkgconfig} man/man{3,4,5,7,8} opt/lib | sort)"
 is "pkg-config knows the chosen folders" \

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: the Debian packages install in a machine that systemd runs, the unit serves a disk on the
-# module, is reloaded, has its processes adopted after a death of arenad, and stops; after a purge
-# nothing of them is left.
+# module, is reloaded and upgraded by arenactl, has its processes adopted after a death of arenad, and
+# stops; after a purge nothing of them is left.
 # vm: systemd
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -48,6 +48,13 @@ is "the disk is served" "$(size)" "$(blockdev --getsize64 "$disk")"
 is "the network process is not root" "$(ps -o user= -C arena-np)" arena-np
 is "the storage process is not root" "$(ps -o user= -C arena-sp)" arena-sp
 ok "systemctl reload comes back when files were read" systemctl reload arenad
+ok "arenactl reload says that files were read" arenactl reload
+ok "arenactl shows the processes" eval "arenactl status | grep -q '^sp 0 *running'"
+is "arenactl lists the region and how many have it attached" \
+	"$(arenactl regions | awk '$1 == "test" { print $5 }')" 2
+processes=$(pgrep -x 'arena-np|arena-sp' | xargs)
+ok "arenactl upgrade replaces all processes" arenactl upgrade
+not_ok "others run then" test "$(pgrep -x 'arena-np|arena-sp' | xargs)" = "$processes"
 processes=$(pgrep -x 'arena-np|arena-sp' | xargs)
 first=$(main_pid)
 kill -KILL "$first"

@@ -18,12 +18,14 @@
  * struct walk - a command line that is being read
  * @n: used entries of @known
  * @known: the options
+ * @word: the argument that is no option; without a rule if there is none
  * @visit: called for each that is given
  * @context: for @visit
  */
 struct walk {
 	unsigned int n;
 	struct option_known known[OPTIONS_MAX];
+	struct option_known word;
 	option_visit *visit;
 	void *context;
 };
@@ -156,6 +158,11 @@ static error_t parse_key(int key, char *text, struct argp_state *state)
 	struct walk *w = state->input;
 	struct option_error error;
 
+	if (key == ARGP_KEY_ARG && w->word.rule && !state->arg_num) {
+		if (w->visit(w->context, &w->word, text, &error))
+			argp_error(state, "%s", error.text);
+		return 0;
+	}
 	if (key == ARGP_KEY_ARG)
 		argp_error(state, "%s is not an option, and nothing else is expected", text);
 	if (key == ARGP_KEY_END && w->visit(w->context, NULL, NULL, &error))
@@ -193,7 +200,7 @@ void options_walk(const struct option_table *table, int argc, char **argv, optio
 		  void *context)
 {
 	struct argp_option option[OPTIONS_MAX + 1] = { 0 };
-	struct walk w = { .visit = visit, .context = context };
+	struct walk w = { .word.rule = table->word, .visit = visit, .context = context };
 	struct argp argp = {
 		.options = option,
 		.parser = parse_key,

@@ -109,11 +109,12 @@ struct option_part {
  * struct option_table - all options of a program
  * @program: its name
  * @about: one line that describes the program
- * @needed: the options that are needed, for the line of --help on usage
+ * @needed: the options and the word that are needed, for the line of --help on usage
  * @more: text of --help after the options
  * @rule: the options, one without a name at the end
  * @part: options that several programs have, one without options at the end; NULL if none
  * @thing: in files: the word of sections for options that name a thing; NULL if there are none
+ * @word: what the one argument is that is no option; NULL if there is none
  * @check: checks all values together, and returns 0 or the result of option_refuse();
  *	NULL if there is nothing to check
  */
@@ -125,6 +126,7 @@ struct option_table {
 	const struct option_rule *rule;
 	const struct option_part *part;
 	const char *thing;
+	const struct option_rule *word;
 	int (*check)(const void *values, struct option_error *error);
 };
 

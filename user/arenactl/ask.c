@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include <common/log.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "call.h"
+#include "commands.h"
+#include "json.h"
+
+#define SECOND_US	1000000LL
+
+/* Ask, and print the answer as it is, or by @show. */
+static enum arenactl_exit ask(const struct arenactl_options *o, const char *method,
+			      void (*show)(struct sd_json_variant *reply))
+{
+	struct sd_json_variant *reply = NULL;
+	struct sd_varlink *link = NULL;
+	enum arenactl_exit ret = call_open(o, false, &link);
+
+	if (!ret)
+		ret = call_method(link, method, false, &reply);
+	if (!ret && o->json)
+		json_print(reply);
+	else if (!ret)
+		show(reply);
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+static void show_age(int64_t since_us)
+{
+	int64_t s = time(NULL) - since_us / SECOND_US;
+
+	printf("  %3" PRId64 "d %02d:%02d:%02d", s / 86400, (int)(s / 3600 % 24),
+	       (int)(s / 60 % 60), (int)(s % 60));
+}
+
+static void show_process(struct sd_json_variant *p)
+{
+	printf("%s %-3" PRId64 " %-9s", json_text(p, "role"), json_number(p, "number"),
+	       json_text(p, "state"));
+	if (json_has(p, "pid")) {
+		printf("%8" PRId64, json_number(p, "pid"));
+		show_age(json_number(p, "sinceUSec"));
+	} else {
+		printf("%8s  %13s", "-", "-");
+	}
+	printf("  %10.2f  %8" PRId64 "\n", (double)json_number(p, "cpuUSec") / SECOND_US,
+	       json_number(p, "restarts"));
+}
+
+static void show_status(struct sd_json_variant *reply)
+{
+	struct sd_json_variant *processes = sd_json_variant_by_key(reply, "processes");
+
+	printf("region %s: arenad %s, process %" PRId64 "%s%s\n\n", json_text(reply, "region"),
+	       json_text(reply, "version"), json_number(reply, "pid"),
+	       json_true(reply, "isKept") ? "" : "; no other arenad could adopt the processes now",
+	       json_true(reply, "isReplacing") ? "; processes are being replaced" : "");
+	printf("%-6s %-9s%8s  %13s  %10s  %8s\n", "ROLE", "STATE", "PID", "RUNS FOR", "CPU S",
+	       "RESTARTS");
+	for (size_t i = 0; i < sd_json_variant_elements(processes); i++)
+		show_process(sd_json_variant_by_index(processes, i));
+}
+
+enum arenactl_exit command_status(const struct arenactl_options *o)
+{
+	return ask(o, "GetStatus", show_status);
+}
+
+static void show_exports(struct sd_json_variant *reply)
+{
+	struct sd_json_variant *exports = sd_json_variant_by_key(reply, "exports");
+
+	printf("%-20s %-9s %16s  %-4s %-6s %s\n", "NAME", "STATE", "BYTES", "MODE", "SP", "DISK");
+	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
+
+		printf("%-20s %-9s ", json_text(e, "name"), json_text(e, "state"));
+		if (json_has(e, "sizeBytes"))
+			printf("%16" PRId64, json_number(e, "sizeBytes"));
+		else
+			printf("%16s", "-");
+		printf("  %-4s %-6" PRId64 " %s\n", json_true(e, "readOnly") ? "ro" : "rw",
+		       json_number(e, "sp"), json_text(e, "disk"));
+	}
+}
+
+enum arenactl_exit command_exports(const struct arenactl_options *o)
+{
+	return ask(o, "ListExports", show_exports);
+}
+
+static void show_channels(struct sd_json_variant *reply)
+{
+	struct sd_json_variant *channels = sd_json_variant_by_key(reply, "channels");
+
+	printf("%-4s %-4s %10s  %s\n", "NP", "SP", "EPOCH", "STATE");
+	for (size_t i = 0; i < sd_json_variant_elements(channels); i++) {
+		struct sd_json_variant *c = sd_json_variant_by_index(channels, i);
+
+		printf("%-4" PRId64 " %-4" PRId64 " %10" PRId64 "  %s\n", json_number(c, "np"),
+		       json_number(c, "sp"), json_number(c, "epoch"),
+		       json_true(c, "isOwed") ? "one takes no messages" :
+		       json_true(c, "bothRun") ? "both run" : "one is dead");
+	}
+}
+
+enum arenactl_exit command_channels(const struct arenactl_options *o)
+{
+	return ask(o, "ListChannels", show_channels);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "json.h"
+
+#include <stdio.h>
+
+bool json_has(struct sd_json_variant *object, const char *key)
+{
+	struct sd_json_variant *v = sd_json_variant_by_key(object, key);
+
+	return v && !sd_json_variant_is_null(v);
+}
+
+const char *json_text(struct sd_json_variant *object, const char *key)
+{
+	struct sd_json_variant *v = sd_json_variant_by_key(object, key);
+
+	return v && sd_json_variant_is_string(v) ? sd_json_variant_string(v) : "";
+}
+
+int64_t json_number(struct sd_json_variant *object, const char *key)
+{
+	struct sd_json_variant *v = sd_json_variant_by_key(object, key);
+
+	return v && sd_json_variant_is_integer(v) ? sd_json_variant_integer(v) : 0;
+}
+
+bool json_true(struct sd_json_variant *object, const char *key)
+{
+	struct sd_json_variant *v = sd_json_variant_by_key(object, key);
+
+	return v && sd_json_variant_is_boolean(v) && sd_json_variant_boolean(v);
+}
+
+void json_print(struct sd_json_variant *v)
+{
+	sd_json_variant_dump(v, SD_JSON_FORMAT_PRETTY_AUTO, stdout, NULL);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Objects of JSON, as far as arenactl needs them. A member that is missing, or of another type, is
+ * empty or 0: the arenad that runs may be another version.
+ */
+#ifndef ARENACTL_JSON_H
+#define ARENACTL_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-json.h>
+
+/** json_has() - has the object a member that is not null? */
+bool json_has(struct sd_json_variant *object, const char *key);
+
+/** json_text() - a member that is a text; "" if there is none */
+const char *json_text(struct sd_json_variant *object, const char *key);
+
+/** json_number() - a member that is an integer; 0 if there is none */
+int64_t json_number(struct sd_json_variant *object, const char *key);
+
+/** json_true() - is a member true? */
+bool json_true(struct sd_json_variant *object, const char *key);
+
+/** json_print() - print to standard output, with line breaks on a terminal */
+void json_print(struct sd_json_variant *v);
+
+#endif /* ARENACTL_JSON_H */

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "options.h"
+
+#include <common/options.h>
+#include <stddef.h>
+
+#include "commands.h"
+
+/* It replaces each process, which takes 3 s of some, and more under load. */
+#define DEFAULT_TIMEOUT_S	60
+#define MAX_TIMEOUT_S		86400
+
+#define FIELD(name) .field = offsetof(struct arenactl_options, name)
+
+static const char *const words[] = {
+	"status", "exports", "channels", "regions", "reload", "upgrade", "stop", NULL
+};
+
+static arenactl_command *const commands[] = {
+	command_status, command_exports, command_channels, command_regions, command_reload,
+	command_upgrade, command_stop,
+};
+
+#define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+_Static_assert(sizeof(words) / sizeof(words[0]) == N_COMMANDS + 1, "each word is a command");
+
+static const struct option_rule rules[] = {
+	{ .name = "region", .kind = OPTION_TEXT, FIELD(region), .argument = "NAME",
+	  .help = "region of the arenad that is asked (the only one that runs)" },
+	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(runtime_dir), .argument = "DIR",
+	  .help = "runtime folder of that arenad (/run/msharearena, or one of an instance)" },
+	{ .name = "json", .kind = OPTION_SET, FIELD(json), .help = "print JSON" },
+	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(timeout_seconds), .min = 1,
+	  .max = MAX_TIMEOUT_S, .argument = "S",
+	  .help = "wait for S seconds at most until something is done (60)" },
+	{ 0 }
+};
+
+static const struct option_rule word = { .kind = OPTION_WORD, FIELD(command), .words = words };
+
+static int check(const void *values, struct option_error *error)
+{
+	const struct arenactl_options *o = values;
+
+	return o->command < N_COMMANDS ? 0 : option_refuse(error, "a command is needed");
+}
+
+static const struct option_table table = {
+	.program = "arenactl",
+	.about = "watch and steer arenad",
+	.needed = "COMMAND",
+	.more = "Commands:\n\n"
+		"  status    arenad and its processes\n"
+		"  exports   exports, with their disks\n"
+		"  channels  channels between network and storage processes\n"
+		"  regions   all regions of the module; asks no arenad\n"
+		"  reload    read files again, and start lost storage processes\n"
+		"  upgrade   put the programs that are installed now in place of those that run\n"
+		"  stop      end all processes and arenad\n\n"
+		"Exit status: 0 it was done; 1 it was not; 2 the command line is wrong; "
+		"3 no arenad answers; 4 permission denied.",
+	.rule = rules,
+	.word = &word,
+	.check = check,
+};
+
+void arenactl_options_parse(struct arenactl_options *o, int argc, char **argv)
+{
+	*o = (struct arenactl_options){
+		.command = N_COMMANDS, .timeout_seconds = DEFAULT_TIMEOUT_S,
+	};
+	options_parse(&table, o, argc, argv);
+	o->run = commands[o->command];
+}
