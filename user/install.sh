@@ -81,7 +81,7 @@ put_service()
 	put_filled "$PREFIX/lib/sysusers.d" msharearena.conf user/dist/sysusers.conf
 	put_filled "$PREFIX/lib/udev/rules.d" 60-msharearena.rules user/dist/udev.rules
 	put_filled "$DATADIR/bash-completion/completions" arenad user/dist/completion.bash
-	for program in arena-np arena-sp; do
+	for program in arenactl arena-np arena-sp; do
 		put_link "$DATADIR/bash-completion/completions" "$program" arenad
 	done
 }

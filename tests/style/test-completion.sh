@@ -21,7 +21,7 @@ complete_line()
 	printf '%s\n' "${COMPREPLY[@]}" | sort -u | xargs
 }
 
-for program in arenad arena-np arena-sp; do
+for program in arenad arenactl arena-np arena-sp; do
 	"$program" --help >"$tmp/help"
 	completed=$(complete_line "$program" -- | tr -d = | tr ' ' '\n' | sort -u)
 	wanted=$(sed -nE 's/^ +(-., )?(--[a-z-]+).*/\2/p' "$tmp/help" | sort -u)
@@ -30,6 +30,10 @@ done
 is "the words of an option are completed" "$(complete_line arenad --backend '')" "auto memfd module"
 is "the words of an option with an equals sign are completed" \
 	"$(complete_line arenad --disk-backend=b)" block
+is "the commands of arenactl are completed" "$(complete_line arenactl re)" "regions reload"
+is "the commands of arenactl are completed behind an option" \
+	"$(complete_line arenactl --json up)" upgrade
+is "nothing but options is completed for the others" "$(complete_line arenad '')" ""
 touch "$tmp/only-this"
 is "the path of a disk is completed" "$(complete_line arenad --disk "d=$tmp/only")" "$tmp/only-this"
 is "a user is completed" "$(complete_line arenad --np-user roo)" root

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Completion for arenad, arena-np and arena-sp. It asks the programs themselves: --help for the
-# options and what their values are, and for the words of an option the error of a wrong one.
+# Completion for arenad, arenactl, arena-np and arena-sp. It asks the programs themselves: --help for
+# the options and what their values are, and for the words of an option the error of a wrong one.
 
 # _msharearena_value PROGRAM OPTION: complete $cur as the value of the option
 _msharearena_value()
 {
-	local argument words
+	local argument
 
 	argument=$("$1" --help 2>/dev/null | sed -n "s/^ *\(-., \)\{0,1\}$2=\([^ ]*\).*/\2/p")
 	case $argument in
@@ -21,10 +21,18 @@ _msharearena_value()
 		;;
 	*)
 		# arenad only checks its options then, and the others have no such option: nothing is started.
-		words=$("$1" "$2=?" --check-config --config=none 2>&1 | sed -n 's/.* ? is none of //p')
-		mapfile -t COMPREPLY < <(compgen -W "${words//,/}" -- "$cur")
+		_msharearena_words "$1" "$2=?" --check-config --config=none
 		;;
 	esac
+}
+
+# _msharearena_words PROGRAM ARGUMENT...: complete $cur as one of the words that there are for a ?
+_msharearena_words()
+{
+	local words
+
+	words=$("$@" 2>&1 | sed -n 's/.* ? is none of //p')
+	mapfile -t COMPREPLY < <(compgen -W "${words//,/}" -- "$cur")
 }
 
 _msharearena()
@@ -37,7 +45,12 @@ _msharearena()
 		_msharearena_value "$1" "$prev"
 		return
 	fi
+	# arenactl has a word that is no option. No program does anything if it gets this one.
+	if [[ $cur != -* ]]; then
+		_msharearena_words "$1" "?"
+		return
+	fi
 	mapfile -t COMPREPLY < <(compgen -W "$(_parse_help "$1")" -- "$cur")
 	[[ ${COMPREPLY-} != *= ]] || compopt -o nospace
 }
-complete -F _msharearena arenad arena-np arena-sp
+complete -F _msharearena arenad arenactl arena-np arena-sp
