@@ -12,7 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
+#include <liburing.h>
 #include <listen/socket.h>
 #include <np/profile.h>
 #include <sandbox/measures.h>
@@ -78,6 +78,24 @@ static long try_rings(void)
 	return syscall(SYS_io_uring_setup, 4, &p);
 }
 
+static long try_nop(void)
+{
+	struct io_uring ring;
+	struct io_uring_cqe *cqe;
+	int ret = io_uring_queue_init(4, &ring, 0);
+
+	if (!ret) {
+		io_uring_prep_nop(io_uring_get_sqe(&ring));
+		ret = io_uring_submit_and_wait(&ring, 1) < 0 ? -EIO : 0;
+	}
+	if (!ret)
+		ret = io_uring_peek_cqe(&ring, &cqe);
+	if (!ret)
+		ret = cqe->res;
+	errno = -ret;
+	return ret < 0 ? -1 : 0;
+}
+
 static long try_exec_memory(void)
 {
 	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
@@ -114,6 +132,7 @@ static const struct {
 	{ "socket", try_socket }, { "connect", try_connect }, { "ptrace", try_ptrace },
 	{ "kill", try_kill }, { "tgkill", try_signal_init }, { "exec", try_exec },
 	{ "fork", try_fork }, { "io_uring_setup", try_rings },
+	{ "nop", try_nop },
 	{ "exec-memory", try_exec_memory }, { "F_SETFL", try_blocking },
 	{ "MADV_REMOVE", try_punch },
 };

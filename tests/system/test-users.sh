@@ -88,4 +88,15 @@ ok "arenad with --replace ends processes of other users" wait_for 20 have_ended 
 ok "a new arenad serves the disk" nbdcopy --flush "$tmp/image" "nbd://$address/one"
 arenad_stop
 is "the new arenad ends with status 0" "$status" 0
+
+# The filter of system calls is left out here.
+release=$(uname -r)
+for role in np sp; do
+	name="without its filter, arena-$role can open a ring, which can do nothing"
+	if [ "${release%%.*}" -ge 7 ]; then
+		ok "$name" "$BUILD/tests/native/sandbox-try" "$role" drop nop
+	else
+		skip "$name" "Linux before 7.0 restricts rings of a task only one by one"
+	fi
+done
 done_testing

@@ -45,4 +45,7 @@ int sandbox_limits(const struct sandbox_profile *p);
 /** sandbox_landlock() - no paths but those of @p, no TCP, no signals */
 int sandbox_landlock(const struct sandbox_profile *p);
 
+/** sandbox_rings() - rings that are opened later can do nothing; needs no_new_privs */
+int sandbox_rings(const struct sandbox_profile *p);
+
 #endif /* SANDBOX_MEASURES_H */
