@@ -51,9 +51,9 @@ printf '%s\n' '#include <libkmod.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 printf '%s\n' '#include <ini_configobj.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libini_config is needed, and its headers are not here (install it: Debian, Ubuntu: libini-config-dev; Fedora: libini_config-devel)"
 
-# arenad answers operators by it, and tells the service manager.
-printf '%s\n' '#include <systemd/sd-varlink.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
-	die "libsystemd 257 or later is needed, and its headers are not here (install it: Debian, Ubuntu: libsystemd-dev; Fedora: systemd-devel)"
+# arenad tells the service manager by it, and from 257 on answers operators.
+printf '%s\n' '#include <systemd/sd-daemon.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "libsystemd is needed, and its headers are not here (install it: Debian, Ubuntu: libsystemd-dev; Fedora: systemd-devel)"
 
 # arena-np encrypts by it.
 printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||

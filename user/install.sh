@@ -146,12 +146,18 @@ refresh_cache()
 	ldconfig
 }
 
+# What was built, on a machine with an older libsystemd without arenactl.
+list_built()
+{
+	if [ -e build/arenactl ]; then list; else list | grep -v '/arenactl[^/]*$'; fi
+}
+
 install_all()
 {
 	local to mode from
 
 	[ -e build/arenad ] || { echo "nothing is built: run 'make user' first" >&2; exit 1; }
-	list | while IFS=$'\t' read -r to mode from; do
+	list_built | while IFS=$'\t' read -r to mode from; do
 		printf '  INSTALL %s\n' "$DESTDIR$to"
 		case $mode in
 		link) ln -sf "$from" "$DESTDIR$to" ;;

@@ -7,11 +7,14 @@
  * Nothing here waits for a client. A client has a time and a number of bytes for all that it sends,
  * and what it does not read holds up its own next call only. This header must not know how anything
  * is done.
+ *
+ * A build without the Varlink of libsystemd has WITHOUT_VARLINK, and there is no service.
  */
 #ifndef ARENAD_SERVICE_H
 #define ARENAD_SERVICE_H
 
 #include <poll.h>
+#include <stddef.h>
 
 struct crew;
 struct runtime;
@@ -42,6 +45,8 @@ enum service_wish {
 	SERVICE_UPGRADE,
 	SERVICE_STOP,
 };
+
+#ifndef WITHOUT_VARLINK
 
 /**
  * service_open() - listen in the runtime folder
@@ -76,5 +81,53 @@ void service_answer(struct service *s, enum service_wish wish, const char *faile
 
 /** service_close() - end all connections, and listen no more */
 void service_close(struct service *s);
+
+#else /* WITHOUT_VARLINK */
+
+static inline struct service *service_open(const struct crew *crew, const struct runtime *r)
+{
+	(void)crew;
+	(void)r;
+	return NULL;
+}
+
+static inline unsigned int service_poll(const struct service *s, struct pollfd *fd)
+{
+	(void)s;
+	(void)fd;
+	return 0;
+}
+
+static inline int service_wait_ms(const struct service *s)
+{
+	(void)s;
+	return -1;
+}
+
+static inline void service_turn(struct service *s, const struct pollfd *fd)
+{
+	(void)s;
+	(void)fd;
+}
+
+static inline enum service_wish service_take(struct service *s)
+{
+	(void)s;
+	return SERVICE_NOTHING;
+}
+
+static inline void service_answer(struct service *s, enum service_wish wish, const char *failed)
+{
+	(void)s;
+	(void)wish;
+	(void)failed;
+}
+
+static inline void service_close(struct service *s)
+{
+	(void)s;
+}
+
+#endif /* WITHOUT_VARLINK */
 
 #endif /* ARENAD_SERVICE_H */
