@@ -3,6 +3,7 @@
 # Goal: with the module, the next arenad adopts the region and the processes of one that was killed,
 # also under load, with processes of other users, and puts another program in its own place.
 # timeout: 300
+# run: long
 # vm: once
 : "${NPS:=2}"
 # shellcheck source-path=SCRIPTDIR source=lib.sh

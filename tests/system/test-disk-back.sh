@@ -5,6 +5,7 @@
 # Method: the driver of an NVMe controller is unbound and bound again, a null_blk device is switched
 # off and on, and the table of a device of device mapper is swapped for errors and back.
 # timeout: 300
+# run: long
 # vm: once
 # shellcheck disable=SC2034 # for lib.sh: the test says how many network processes there are
 NPS=1

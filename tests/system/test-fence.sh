@@ -4,6 +4,7 @@
 # another network process. When the disk goes on, the newer data is left, whether the older write
 # was at the disk already or came to the storage process after the newer one.
 # timeout: 300
+# run: long
 # vm: once
 # shellcheck disable=SC2034 # for lib.sh: the test says how many processes there are
 NPS=2 SPS=1

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the tables of docs/abi.md about files and commands agree with the header and the
  * module: every command and structure is in both, with the same number and size, every

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the page tables of a region are counted in meminfo, and not in the page tables of
  * any process that attaches it.

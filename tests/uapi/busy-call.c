@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the command MSHAREARENA_GET_BUSY refuses wrong arguments, allows each file what it
  * should (only some may empty the CPUs' batches), respects the range, and never waits.

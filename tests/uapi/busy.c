@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: exactly the pages that are used are busy, and only while they are: pages in a pipe,
  * registered buffers, data that TCP has not sent, buffers of a slow disk's I/O, also those

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: user namespaces do not multiply a user's quota: what any id uses in a namespace, at
  * any depth, also counts for the user who made it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the number of published rings is limited for copies of one ring, for an attachment,
  * a user and a region, and the last places of a region are reserved for its owner.

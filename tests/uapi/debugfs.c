@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: in /sys/kernel/debug/msharearena the file "links" shows which tables each process
  * has, and the file "tables" shows what is in them.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a debugger can access the memory of an attached view by ptrace and /proc/PID/mem,
  * also across pages and up to holes, but only as the view's leaves allow.

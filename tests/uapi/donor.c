@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a region of each page size accepts suitable memory only, and an export that is
  * refused or fails half way leaves nothing behind: no page, no pin, no charge, no memory.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: /proc/PID/fdinfo of an open file of a region has the region and view, the amount of
  * memory, the number of attachments, and whether the region was unlinked. With this an

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the descriptors that CREATE and ADD_VIEW return work as those of open(2), also for
  * regions and views without nodes and in processes to which they are sent. A call that

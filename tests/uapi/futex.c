@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: futexes in a region behave as documented. Whether two processes share a futex
  * depends on the donor's memory: in shared memory they do, as long as its file exists; in

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: I/O to and from a region works, with direct and registered buffers on a real NVMe
  * disk and with sockets, and no I/O writes to a read-only view. $VM_DISK0 names a disk

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a virtual machine can have its memory in a region. KVM keeps translations of its
  * own, which must end when the process detaches. They may stay while leaves are demoted

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: libmshare works on the module: views, export of the caller's memory, small pages,
  * quiescing, and the limits of a user, with valid and with invalid arguments. Other files

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the ranges of an added view, which stay in the kernel's memory until the region
  * ends, up to 96 KiB for each view, are charged to the memory cgroup of the process that

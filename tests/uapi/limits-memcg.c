@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: the page tables that an export needs are charged to the memory cgroup of the
  * process that exports. When its memory.max is reached, the export fails and leaves

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: the parameters user_regions and user_mbytes limit what a user may have exactly, and
  * the quota is given back when a region ends.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: with mshare(3) on the module, memory of each kind becomes a region with its content,
  * processes that know only its name import it and find its address, and a call that fails

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: NEXT_REGION lists all regions by ascending address: those with nodes, those that
  * were unlinked, and those without nodes, so that a user who may open the control device

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: an old node never opens a later region. Device numbers are reused, as they would run
  * out otherwise, but a node that was kept from a region that ended must not open the region

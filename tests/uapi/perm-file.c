@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: files that outlive their names give no more access than they should: descriptors
  * that were sent to others, nodes of regions that ended, and device numbers that another

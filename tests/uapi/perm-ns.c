@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: in a user namespace ids are those of the namespace, and root of a namespace may do
  * no more than the user who made it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /* Goal: only the right users may create regions and views, for others, and unlink them. */
 #include "users.h"
 #include "views.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /* Goal: the mode of a node decides who can open it how, and the open file what it allows. */
 #include "users.h"
 #include "views.h"

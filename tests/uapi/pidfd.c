@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: PUBLISH and TAKE handle all pidfds that name a process: of dead and partly dead
  * processes, of threads, of processes in another pid namespace, and descriptors that are no

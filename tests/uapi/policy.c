@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: memory policy and migration, with every mode and flag, of this process and of
  * another one, leave the pages of a region where they are, and no process loses a byte.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: once */
+/* vm: long, vm: once */
 /*
  * Goal: a region's file is readable when there is a ring that this process may take by it,
  * and has an exceptional condition when the region was unlinked. Processes wait by poll(2),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: with promote_delay_ms at 0 leaves are never promoted, and the module does not run
  * work again and again only to find that. When the parameter gets another value, the leaves

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a view can be attached for reading, or for reading and writing, and nothing else.
  * The module's tables cannot have a page that is writable but not readable, or one that is

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: read(2) of a region's file gives its address and length, 16 bytes in all, and then
  * the end of the file, so that a program like cat(1) ends.

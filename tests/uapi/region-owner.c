@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /* Goal: nodes have the requested owner, group and mode, and only the owner unlinks a region. */
 #include "users.h"
 

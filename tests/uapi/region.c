@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /* Goal: a region's name, description and end are as documented. */
 #include "util.h"
 

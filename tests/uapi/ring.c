@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a published ring can be taken once, by the right process, and is dropped when its
  * publisher detaches or ends.

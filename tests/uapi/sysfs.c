@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a view's directory in sysfs has the files that the driver core makes for every
  * device, and none of the module's own. The region's numbers are in GET_REGION, fdinfo and

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /* Goal: udev gets complete uevents when views are added and removed. */
 #include "uevents.h"
 #include "views.h"

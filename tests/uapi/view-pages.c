@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: long */
+/* vm: long, vm: once */
 /*
  * Goal: each page of an added view allows the right access: in views that were added
  * before, between and after the exports, with attachments from before an export, and while

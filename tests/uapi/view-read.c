@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: every way ("road") by which bytes get out of a process's memory gives the right bytes
  * from read-only pages, and none from a hole. $VM_DISK1 names a disk that may be

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: no way ("road") by which bytes get into a process's memory, not even for root, writes
  * to read-only memory of a view. Each is tried on a writable page, where it must work, and

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /* Goal: ADD_VIEW accepts valid requests and refuses all others, for each page size. */
 #include "views.h"
 

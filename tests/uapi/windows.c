@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: each region has a window of addresses of its own until it has ended. CREATE without
  * an address chooses a random one of 96 windows, and returns an error if none of them is

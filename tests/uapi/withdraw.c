@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* vm: long */
 /*
  * Goal: a published ring can be withdrawn by its publisher, the result says whether it was
  * taken before, and the module does not hold the ring afterwards.
