@@ -39,6 +39,7 @@ breakout_start()
 	sp=$(process arena-sp 1)
 	# No line of the log is read twice; it is the same file for all starts.
 	exec {told}<"$tmp/log"
+	begun=''
 	attempt "$np" "$((100000 + $(process arena-sp 0)))"
 	attempt "$sp" "$((100000 + $(process arena-np 1)))"
 }
@@ -53,12 +54,20 @@ process()
 	done
 }
 
+# What was read of a line whose end was not written yet, as one that is on two pages of the log
+begun=''
+
 # next_line: set $line to the next line of the code in the daemons; false if there is none yet
 next_line()
 {
-	while read -r -u "$told" line; do
+	local part
+
+	while IFS= read -r -u "$told" part; do
+		line=$begun$part
+		begun=''
 		[[ $line != breakout* ]] || return 0
 	done
+	begun+=$part
 	return 1
 }
 
