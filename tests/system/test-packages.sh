@@ -19,6 +19,8 @@ is_active() { systemctl is-active arenad && [ "$(main_pid)" != "$1" ]; }
 size() { nbdinfo --size nbd://127.0.0.1:10809/d; }
 left() { find /usr /etc -xdev -newer "$tmp/before" \( -name '*arena*' -o -name '*mshare*' \) | sort; }
 
+# The unit has its own, which arenactl is to find.
+unset RUNTIME_DIRECTORY
 touch "$tmp/before"
 sleep 1
 ok "the package of the daemons is installed" dpkg --force-depends -i "${debs[0]}"
