@@ -53,10 +53,17 @@ static void close_all(struct peer *peer)
 void hold_from_start(struct peer *peer)
 {
 	struct np *np = peer->np;
+	struct export *e = &np->exports.export[peer->id];
 
 	peer->state = PEER_HELD;
 	peer->held_until = np->now + np->options->hold_seconds;
-	np->exports.export[peer->id].is_served = true;
+	e->is_served = true;
+	/*
+	 * The SP has not said yet what its disk can do, and clients that were handed over know it
+	 * already. The SP refuses what it cannot do.
+	 */
+	e->can_discard = true;
+	e->can_zero = true;
 }
 
 void hold_begin(struct peer *peer)
