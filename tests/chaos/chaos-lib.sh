@@ -29,6 +29,7 @@ chaos_clients=3		# for each export
 chaos_nps=3
 chaos_options=()	# of arenad
 chaos_habits=()		# --rash, of the clients
+chaos_wants=(--no-errors)	# of the checker; a script that lets disks have errors empties it
 # The actions, each as often as it is there
 chaos_kinds=(cut cut cut cut reset reset stop-np stop-sp stop-sp reload
 	     kill-np kill-sp kill-np kill-sp kill-np kill-sp kill-arenad upgrade)
@@ -244,7 +245,7 @@ chaos_check()
 	for name in "${chaos_exports[@]}"; do
 		disks+=(--disk "$name=$(chaos_disk "$name")")
 	done
-	"$chaos_tools/check" "${disks[@]}" "$1"/client-* >"$1/verdict" 2>&1
+	"$chaos_tools/check" "${chaos_wants[@]}" "${disks[@]}" "$1"/client-* >"$1/verdict" 2>&1
 	status=$?
 	verdict=$(tail -n 1 "$1/verdict")
 	[ "$status" = 0 ] || cat "$1/verdict"

@@ -42,8 +42,10 @@ run()
 # shellcheck disable=SC2034 # those of chaos-lib.sh
 while [[ ${1:-} == --@(rash|errors) ]]; do
 	case $1 in
-	--rash) chaos_habits=(--rash) ;;
+	# A write that came before a newer one of its client may be refused.
+	--rash) chaos_habits=(--rash) chaos_wants=() ;;
 	--errors)
+		chaos_wants=()
 		export PLANT=error LD_PRELOAD=$BUILD/tests/native/inside/plant.so
 		chaos_options=(--sandbox off)
 		;;

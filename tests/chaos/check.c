@@ -8,8 +8,9 @@
  *  - show a version that was not written;
  *  - answer a request that does not wait for an answer, or none in time.
  *
- *	check [--disk EXPORT=FILE]... HISTORY...
+ *	check [--no-errors] [--disk EXPORT=FILE]... HISTORY...
  *
+ * With --no-errors it is a fault, too, if a request is answered with an error.
  * It prints a line for each fault, with all that happened to the cell, and at the end what was
  * verified, and how many microseconds answers took. The exit status is 1 if there is a fault, and
  * 2 if a history is unsound or has no end.
@@ -55,6 +56,7 @@ struct request {
 	uint32_t at;
 };
 
+static bool wants_no_errors;
 static struct disk disk[MAX_DISKS];
 static unsigned int n_disks;
 
@@ -201,6 +203,8 @@ static void take_answer(size_t at)
 	count_time(e->ns - q->ns);
 	if (e->type == HISTORY_FAILED) {
 		errors++;
+		if (wants_no_errors)
+			fault("a request was answered with an error", q->offset, e->version, at);
 		return;
 	}
 	answers++;
@@ -358,6 +362,8 @@ int main(int argc, char **argv)
 {
 	int i = 1;
 
+	wants_no_errors = argc > 1 && !strcmp(argv[1], "--no-errors");
+	i += wants_no_errors;
 	for (; i + 1 < argc && !strcmp(argv[i], "--disk"); i += 2) {
 		if (!take_disk(argv[i + 1])) {
 			fprintf(stderr, "%s: %s\n", argv[i + 1], strerror(errno));
