@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: a network process that takes clients over before its storage process has said what the disk
 # can do keeps all kinds of requests of these clients, until the storage process goes on.
-# shellcheck disable=SC2034 # for lib.sh: the test says how many processes there are
+# shellcheck disable=SC2034,SC2154 # for lib.sh: how many processes there are; client_PID is coproc's
 NPS=1 SPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
