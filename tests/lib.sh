@@ -157,9 +157,10 @@ end_process()
 	wait "$1" 2>/dev/null
 }
 
+# gone PID: has the process ended? Its parent may wait for it between the two looks.
 gone()
 {
-	! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"
+	! kill -0 "$1" 2>/dev/null || ! grep -qs '^State:[[:space:]][^Z]' "/proc/$1/status"
 }
 
 daemon()
