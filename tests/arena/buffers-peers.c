@@ -18,6 +18,9 @@
 
 #define NAME	"peers"
 
+/* The NP that the tests have no arena of. */
+#define OTHER_NP	ARENA_ROLE(0, 1)
+
 static struct arena_buf out;
 
 static bool is_lie(int ret)
@@ -44,7 +47,7 @@ static void test_regain(void)
 	   "arena_lend() makes a ref with the low bits of the extent's generation");
 	ok(is_lie(arena_regain(w.np, NP, &good, &back)),
 	   "regaining an extent from one's own role is refused");
-	ok(is_lie(arena_regain(w.np, ARENA_ROLE(0, 1), &good, &back)),
+	ok(is_lie(arena_regain(w.np, OTHER_NP, &good, &back)),
 	   "regaining an extent from a peer to which it was not lent is refused");
 	for (int i = 0; i < 8; i++) {
 		bad = good;
@@ -75,6 +78,28 @@ static void test_regain(void)
 	world_close();
 }
 
+/* An NP can read the replies to another one, and so knows the refs that are in them. */
+static void test_foreign_return(void)
+{
+	struct arena_buf b, theirs, back;
+	struct arena_ref ref;
+
+	world_open();
+	b = get_extent(w.sp, w.disk);
+	arena_lend(w.sp, b, NP, &ref);
+	arena_borrow(w.np, SP, &ref, &theirs);
+	ok(is_lie(arena_regain(w.sp, OTHER_NP, &ref, &back)),
+	   "an SP refuses the right ref of an extent from an NP that was not lent it");
+	is(arena_state(w.sp, b), ARENA_LENT,
+	   "an extent that another NP has tried to return is still LENT");
+	ok(arena_ptr_const(w.np, theirs),
+	   "the NP that has borrowed the extent can still read it");
+	is(arena_return(w.np, theirs, &ref), 0, "the NP that has borrowed the extent returns it");
+	is(arena_regain(w.sp, NP, &ref, &back), 0,
+	   "the SP regains the extent from the NP that was lent it");
+	world_close();
+}
+
 static void test_borrow(void)
 {
 	static const char *const lies[] = {
@@ -89,7 +114,7 @@ static void test_borrow(void)
 	world_open();
 	sp_control = (uint32_t)arena_layout_find(arena_layout(w.sp), SP, ARENA_USE_CONTROL, 0);
 	arena_lend(w.sp, get_extent(w.sp, w.disk), NP, &good);
-	ok(is_lie(arena_borrow(w.np, ARENA_ROLE(0, 1), &good, &b)),
+	ok(is_lie(arena_borrow(w.np, OTHER_NP, &good, &b)),
 	   "borrowing an extent from a role that does not own its group is refused");
 	ok(is_lie(arena_borrow(w.np, NP, &good, &b)),
 	   "borrowing a peer's extent from one's own role is refused");
@@ -230,7 +255,7 @@ static void test_reclaim(void)
 	is(arena_reclaim(w.np, 0), 0, "arena_reclaim() succeeds when no extent is LOST");
 	b = lent();
 	lent();
-	is(arena_peer_died(w.np, ARENA_ROLE(0, 1)), 0,
+	is(arena_peer_died(w.np, OTHER_NP), 0,
 	   "the death of a role that has borrowed nothing makes no buffer LOST");
 	is(arena_peer_died(w.np, SP), 2 * EXTENT,
 	   "arena_peer_died() returns the number of buffers that become LOST");
@@ -295,6 +320,7 @@ int main(void)
 	world_begin(NAME);
 	test_open();
 	test_regain();
+	test_foreign_return();
 	test_borrow();
 	test_close();
 	test_handoff();
