@@ -19,11 +19,36 @@ common=(--disk "one=$one" --disk "two=$two")
 # is_other_keeper PID: is there one keeper, which is not this one?
 is_other_keeper() { has_keeper && [ "$(keeper)" != "$1" ]; }
 
+# shares_namespace PID SPACE: has another process of this test, or the test, that namespace?
+shares_namespace()
+{
+	local pid mine
+
+	mine=$(readlink "/proc/$1/ns/$2")
+	for pid in $$ $(processes_left); do
+		[ "$pid" = "$1" ] || [ "$(readlink "/proc/$pid/ns/$2")" != "$mine" ] || return 0
+	done
+	[ -z "$mine" ]
+}
+
 adopt_start "${common[@]}"
 before=$(workers)
 ok "a keeper runs beside arenad" test -n "$(keeper)"
 is "the keeper has no capability" "$(status_of "$(keeper)" CapEff)" 0000000000000000
 is "the keeper may make no system call but those of its list" "$(status_of "$(keeper)" Seccomp)" 2
+for space in net ipc uts; do
+	not_ok "the keeper shares its namespace with neither arenad nor one of its processes: $space" \
+		shares_namespace "$(keeper)" "$space"
+done
+if [ "$(readlink "/proc/$(np 0)/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; then
+	not_ok "the keeper shares its namespace with neither arenad nor one of its processes: mnt" \
+		shares_namespace "$(keeper)" mnt
+	is "the keeper has an empty file system" "$(find "/proc/$(keeper)/root/" -xdev | wc -l)" 1
+	is "the only mount that the keeper has is read-only" \
+		"$(awk '{ print $2, $3, substr($4, 1, 3) }' "/proc/$(keeper)/mounts")" "/ tmpfs ro,"
+else
+	skip "the keeper has an empty file system" "a sanitizer reads files"
+fi
 is "nobody but the user may look into the runtime folder" \
 	"$(stat -c %a "$RUNTIME_DIRECTORY") $(stat -c %a "$RUNTIME_DIRECTORY/test.state")" "700 600"
 load one
