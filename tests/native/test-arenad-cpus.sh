@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: arenad binds its processes to the CPUs that the user names or that it chooses, with all of
-# their threads, says so, and refuses CPUs that cannot be used.
+# their threads, also those that it starts again, says so, and refuses CPUs that cannot be used.
 # Method: machines that hwloc makes of a description in HWLOC_SYNTHETIC have two nodes, and caches
 # that nobody shares, of the CPUs that this machine has.
 # shellcheck disable=SC2016 # the conditions are for eval
@@ -9,6 +9,8 @@
 NPS=1 SPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=restart-lib.sh
+. "$(dirname "$0")/restart-lib.sh"
 requires taskset nbdsh
 
 own=$(sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)
@@ -20,6 +22,12 @@ start()
 	arenad_start --size 256M "${disks[@]}" "$@"
 }
 
+# cpus_of PID: print the CPUs on which the threads of a process may run, each list once
+cpus_of()
+{
+	sed -n 's/^Cpus_allowed_list:\t//p' "/proc/$1/task/"*/status | sort -u
+}
+
 # bound PROGRAM CPUS [N]: have all threads of the N'th of arenad's processes of this name exactly
 # these CPUs?
 bound()
@@ -27,7 +35,7 @@ bound()
 	local pid found
 
 	pid=$(children "$1" | sed -n "${3:-1}p")
-	found=$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/$pid/task/"*/status | sort -u)
+	found=$(cpus_of "$pid")
 	[ "$found" = "$2" ] || { echo "$1 $pid: $found"; return 1; }
 }
 
@@ -62,6 +70,20 @@ ok "all threads of the second storage process are on the CPUs that sp1=0-1 names
 	bound arena-sp 0-1 2
 ok "arenad says which CPU the user has named for the first storage process" \
 	says "arena-sp 0 is bound to CPUs 1, as asked"
+# They are known by their numbers from here on, as they have not started in the order of these.
+for process in "arena-np 0" "arena-sp 0"; do
+	# shellcheck disable=SC2086 # a name and a number
+	kill_process $process
+	ok "$process is started again when it was killed" \
+		wait_for 30 grep -q "^arenad: $process .*is started again$" "$tmp/log"
+	# shellcheck disable=SC2086 # the same
+	wait_for 30 runs $process
+done
+ok "clients are served by processes that were started again" wait_for 30 work
+is "all threads of the network process that was started again are on the CPU that np0=0 names" \
+	"$(cpus_of "$(process_of arena-np 0)")" 0
+is "all threads of the storage process that was started again are on the CPU that sp0=1 names" \
+	"$(cpus_of "$(process_of arena-sp 0)")" 1
 arenad_stop
 is "arenad ends with status 0 after its processes were bound" "$status" 0
 
