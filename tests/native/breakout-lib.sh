@@ -42,6 +42,8 @@ breakout_start()
 	begun=''
 	attempt "$np" "$((100000 + $(process arena-sp 0)))"
 	attempt "$sp" "$((100000 + $(process arena-np 1)))"
+	attempt "$np" "$((10000000 + $(process arena-np 1)))"
+	attempt "$sp" "$((10000000 + $(process arena-sp 0)))"
 }
 
 # process PROGRAM ID: print the id of that process

@@ -72,6 +72,12 @@ static const struct attempt attempts[] = {
 	{ "FL", "write the memory of a peer", BOTH, write_peers_memory },
 	{ "FLN", "open the memory of a peer", BOTH, open_peers_memory },
 	{ "FL", "compare its descriptors with those of a peer", BOTH, compare_with_peer },
+	{ "FL", "signal another process of its kind", BOTH, signal_sibling },
+	{ "FL", "signal another process of its kind by a pidfd", BOTH, signal_sibling_by_pidfd },
+	{ "FL", "take a descriptor out of another process of its kind", BOTH,
+	  take_descriptor_of_sibling },
+	{ "FL", "trace another process of its kind", BOTH, trace_sibling },
+	{ "FL", "write the memory of another process of its kind", BOTH, write_siblings_memory },
 	{ "FP", "gain capabilities", BOTH, gain_capabilities },
 	{ "FP", "make a namespace", BOTH, make_namespace },
 	{ "FPx", "raise a limit", BOTH, raise_limit },
@@ -137,8 +143,9 @@ enum special { SPECIAL = 1000, FAULT = SPECIAL, FORBIDDEN_CALL, LIES_TOLD };
 /* These attempts are on peer 0 by an even value, and on peer 1 by an odd one. */
 enum { ON_PEER = 1100, BREAK_CHANNEL = 1200, BREAK_QUEUE = 1300 };
 
-/* From here on values are the process id of a peer, which attempts are about. */
+/* From here on values are the process id of a peer, or of a sibling, which attempts are about. */
 #define PEERS_ID	100000
+#define SIBLINGS_ID	10000000
 
 static int begin_lies(uint32_t peer)
 {
@@ -211,7 +218,9 @@ static int on_a_peer(int n)
 
 static int do_special(int n)
 {
-	if (n >= PEERS_ID)
+	if (n >= SIBLINGS_ID)
+		sibling_pid = n - SIBLINGS_ID;
+	else if (n >= PEERS_ID)
 		peer_pid = n - PEERS_ID;
 	else if (n >= ON_PEER)
 		return on_a_peer(n);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Attempts on other processes, by system calls: on arenad, which has rights that a daemon has not,
- * and on a peer, which has the same rights. Each returns a negative error if it was refused. This
- * header must not know of rings or of the region.
+ * on a peer, which has the same rights, and on a sibling, which is of the same kind and mostly has
+ * the same user. Each returns a negative error if it was refused. This header must not know of
+ * rings or of the region.
  */
 #ifndef INSIDE_ON_PROCESSES_H
 #define INSIDE_ON_PROCESSES_H
@@ -21,8 +22,8 @@
 /* A descriptor that was received from arenad; those of peers are pidfds. */
 #define TOLD_MAX	16
 
-/* The test says which process is a peer. */
-static pid_t peer_pid;
+/* The test says which process is a peer, and which one is a sibling. */
+static pid_t peer_pid, sibling_pid;
 static int told[TOLD_MAX];
 static unsigned int n_told;
 
@@ -57,14 +58,29 @@ static int signal_peers_thread(void)
 	return call(raw(SYS_tgkill, peer_pid, peer_pid, SIGCONT));
 }
 
-static int signal_by_pidfd(void)
+static int signal_sibling(void)
 {
-	long fd = raw(SYS_pidfd_open, getppid(), 0);
+	return signal_process(sibling_pid);
+}
+
+static int signal_by_new_pidfd(pid_t pid)
+{
+	long fd = raw(SYS_pidfd_open, pid, 0);
 	int ret = fd < 0 ? -errno : call(raw(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0));
 
 	if (fd >= 0)
 		close((int)fd);
 	return ret;
+}
+
+static int signal_by_pidfd(void)
+{
+	return signal_by_new_pidfd(getppid());
+}
+
+static int signal_sibling_by_pidfd(void)
+{
+	return signal_by_new_pidfd(sibling_pid);
 }
 
 /* By one that the process has anyhow. */
@@ -106,6 +122,11 @@ static int take_descriptor_of_peer(void)
 	return take_descriptor_of(peer_pid);
 }
 
+static int take_descriptor_of_sibling(void)
+{
+	return take_descriptor_of(sibling_pid);
+}
+
 /* A process that could be traced goes on. */
 static int trace(pid_t pid)
 {
@@ -129,14 +150,29 @@ static int trace_peer(void)
 	return trace(peer_pid);
 }
 
+static int trace_sibling(void)
+{
+	return trace(sibling_pid);
+}
+
 /* Nothing is mapped at this address, which the kernel says to those who may write there. */
-static int write_peers_memory(void)
+static int write_memory_of(pid_t pid)
 {
 	char byte = 0;
 	struct iovec from = { &byte, 1 }, to = { (void *)16, 1 };
-	int ret = call(raw(SYS_process_vm_writev, peer_pid, &from, 1, &to, 1, 0));
+	int ret = call(raw(SYS_process_vm_writev, pid, &from, 1, &to, 1, 0));
 
 	return ret == -EFAULT ? 0 : ret;
+}
+
+static int write_peers_memory(void)
+{
+	return write_memory_of(peer_pid);
+}
+
+static int write_siblings_memory(void)
+{
+	return write_memory_of(sibling_pid);
 }
 
 static int open_peers_memory(void)
