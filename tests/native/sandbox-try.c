@@ -102,12 +102,25 @@ static long try_exec_memory(void)
 	       MAP_FAILED ? -1 : 0;
 }
 
-static long try_connect(void)
+static long connect_by(int fd)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(1) };
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof(to));
+	return connect(fd, (struct sockaddr *)&to, sizeof(to));
+}
+
+static long try_connect(void)
+{
+	return connect_by(socket(AF_INET, SOCK_STREAM, 0));
+}
+
+/* Opened before the sandbox, as the sockets that a process has when it serves. */
+static int early_socket = -1;
+
+static long try_connect_early(void)
+{
+	return connect_by(early_socket);
 }
 
 /* Other NPs have the same listening sockets. */
@@ -129,7 +142,8 @@ static const struct {
 	long (*run)(void);
 } attempts[] = {
 	{ "open", try_open }, { "create", try_create }, { "unlink", try_unlink },
-	{ "socket", try_socket }, { "connect", try_connect }, { "ptrace", try_ptrace },
+	{ "socket", try_socket }, { "connect", try_connect },
+	{ "connect-early", try_connect_early }, { "ptrace", try_ptrace },
 	{ "kill", try_kill }, { "tgkill", try_signal_init }, { "exec", try_exec },
 	{ "fork", try_fork }, { "io_uring_setup", try_rings },
 	{ "nop", try_nop },
@@ -155,7 +169,8 @@ int main(int argc, char **argv)
 {
 	if (SANDBOX_FOR_SANITIZER)
 		return 77;
-	if (argc != 4 || enter(argv[1], argv[2]))
+	early_socket = socket(AF_INET, SOCK_STREAM, 0);
+	if (argc != 4 || early_socket < 0 || enter(argv[1], argv[2]))
 		return 2;
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
 		if (strcmp(attempts[i].name, argv[3]))

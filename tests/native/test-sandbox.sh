@@ -110,15 +110,15 @@ killed()
 }
 
 for role in np sp; do
-	for attempt in open create unlink socket connect ptrace kill tgkill exec fork \
-		io_uring_setup exec-memory F_SETFL MADV_REMOVE; do
+	for attempt in open create unlink socket connect connect-early ptrace kill tgkill exec \
+		fork io_uring_setup exec-memory F_SETFL MADV_REMOVE; do
 		ok "the filter of arena-$role kills a process that tries $attempt" \
 			killed sandbox-try "$role" filter "$attempt"
 	done
 	sandbox-try "$role" filter socket 2>"$tmp/said"
 	ok "the number of the system call that arena-$role must not make is logged" \
 		grep -q "sandbox: system call 41 is not" "$tmp/said"
-	for attempt in open create unlink connect ptrace kill; do
+	for attempt in open create unlink connect connect-early ptrace kill; do
 		ok "without its filter, arena-$role still cannot $attempt" \
 			sandbox-try "$role" drop "$attempt"
 	done

@@ -91,6 +91,9 @@ static const struct attempt attempts[] = {
 	  filter_listener },
 	{ "F", "have clients wait on a socket on which others listen", NP, defer_clients },
 	{ "k", "send from a socket on which others listen", NP, open_fast },
+	{ "Fx", "disconnect a socket on which others listen", NP, disconnect_listener },
+	{ "F", "disconnect a connection that it has", NP, disconnect_own },
+	{ "FL", "connect a socket that it has to another address", NP, connect_elsewhere },
 	{ "FG", "make memory executable that it can write", BOTH, make_code },
 	{ "Fx", "unmap the region", BOTH, unmap_region },
 	{ "Fx", "map memory of its own over the region", BOTH, map_over_region },
@@ -276,6 +279,8 @@ static void begin(void)
 		return;
 	REAL(sigaction)(SIGUSR2, &action, NULL);
 	by_ring_begin();
+	if (who() == NP)
+		by_listener_begin();
 	region_begin();
 	if (messages_begin())
 		abort();

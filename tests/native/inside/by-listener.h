@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attempts on the listening sockets that a network process has together with the others: to end
- * them, or to keep clients away from all who listen. A storage process has none. This header must
- * not know of the region.
+ * Attempts on the sockets that a network process has anyhow: to end those on which it listens
+ * together with the others, or to keep clients away from all who listen, and to reach something by
+ * its connections. A storage process has none. This header must not know of the region.
  */
 #ifndef INSIDE_BY_LISTENER_H
 #define INSIDE_BY_LISTENER_H
@@ -11,6 +11,28 @@
 #include <netinet/tcp.h>
 
 #include "by-ring.h"
+
+static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+/* A connection as that of a client, so that no client is harmed where an attempt succeeds. */
+static int own_connection = -1;
+
+/* Before the sandbox, as clients come when there is one. The other end is never used. */
+static void by_listener_begin(void)
+{
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in here = loopback();
+	socklen_t length = sizeof(here);
+
+	here.sin_port = 0;
+	own_connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(listener, (struct sockaddr *)&here, sizeof(here)) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&here, &length) ||
+	    connect(own_connection, (struct sockaddr *)&here, length) ||
+	    accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0)
+		abort();
+	close(listener);
+}
 
 static bool listens(int fd)
 {
@@ -90,8 +112,6 @@ static int ring_end_listener(void)
 
 static void fill_disconnect(struct io_uring_sqe *sqe, int fd)
 {
-	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-
 	io_uring_prep_connect(sqe, fd, &nobody, sizeof(nobody));
 }
 
@@ -99,6 +119,35 @@ static void fill_disconnect(struct io_uring_sqe *sqe, int fd)
 static int ring_disconnect(void)
 {
 	return by_ring(fill_disconnect, find_listener());
+}
+
+static int disconnect(int fd)
+{
+	return call(raw(SYS_connect, fd, &nobody, sizeof(nobody)));
+}
+
+static int disconnect_listener(void)
+{
+	return disconnect(find_listener());
+}
+
+static int disconnect_own(void)
+{
+	return disconnect(own_connection);
+}
+
+/* The address is one that somebody listens at. */
+static int connect_elsewhere(void)
+{
+	struct sockaddr_storage to;
+	socklen_t length = sizeof(to);
+	int ret = disconnect_own();
+
+	if (!ret)
+		ret = call(getsockname(find_listener(), (struct sockaddr *)&to, &length));
+	if (!ret)
+		ret = call(raw(SYS_connect, own_connection, &to, length));
+	return ret;
 }
 
 static int open_fast(void)
