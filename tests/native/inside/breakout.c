@@ -29,6 +29,7 @@
 #include "by-listener.h"
 #include "by-ring.h"
 #include "shared-queue.h"
+#include "to-arenad.h"
 #include "without.h"
 
 #define NP	1U
@@ -140,8 +141,8 @@ static const struct attempt attempts[] = {
 
 #define COUNT	((int)(sizeof(attempts) / sizeof(attempts[0])))
 
-/* Ends of this process, and how many lies it has told. */
-enum special { SPECIAL = 1000, FAULT = SPECIAL, FORBIDDEN_CALL, LIES_TOLD };
+/* Ends of this process, how many lies it has told, and messages to arenad. */
+enum special { SPECIAL = 1000, FAULT = SPECIAL, FORBIDDEN_CALL, LIES_TOLD, TELL_ARENAD };
 
 /* These attempts are on peer 0 by an even value, and on peer 1 by an odd one. */
 enum { ON_PEER = 1100, BREAK_CHANNEL = 1200, BREAK_QUEUE = 1300 };
@@ -229,6 +230,8 @@ static int do_special(int n)
 		return on_a_peer(n);
 	else if (n == LIES_TOLD)
 		return lies_wanted ? -1 : lies_told;
+	else if (n == TELL_ARENAD)
+		return tell_arenad();
 	else if (n == FAULT)
 		*(volatile char *)others_buffer() = 0;
 	else
@@ -281,6 +284,7 @@ static void begin(void)
 	by_ring_begin();
 	if (who() == NP)
 		by_listener_begin();
+	to_arenad_begin();
 	region_begin();
 	if (messages_begin())
 		abort();
