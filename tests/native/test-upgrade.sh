@@ -106,6 +106,18 @@ for i in 1 2 3; do
 	ok "the four clients go on, time $i" crowd_goes up 4
 	before=$(workers)
 done
+# times N TEXT: has the log the text N times?
+times() { [ "$(grep -cF -- "$2" "$tmp/log")" -ge "$1" ]; }
+: >"$tmp/log"
+kill -USR2 "$arenad_pid"
+wait_for 20 says "has adopted region test and 4 processes"
+kill -USR2 "$arenad_pid"
+ok "another SIGUSR2 waits while processes are replaced, and the log says so" \
+	wait_for 20 says "arenad itself is replaced when the processes have been"
+ok "arenad is replaced once more after that" \
+	wait_for 60 times 2 "has adopted region test and 4 processes"
+ok "so are all processes" wait_for 60 times 4 "was replaced: process"
+ok "the four clients go on after that" crowd_goes up 4
 is "arenad says once that clients may come" "$(grep -c ^ready "$tmp/out")" 1
 arenad --region test --backend memfd --size 512M --disk "one=$one" --disk "two=$two" --bindir "$BUILD" \
 	"${listen[@]}" --nps 2 2>"$tmp/second"

@@ -91,6 +91,14 @@ static void upgrade_if_kept(const struct supervisor *sv)
 			  k->is_ready ? "there is no keeper" : "not all processes are ready yet");
 }
 
+static void want_upgrade(struct supervisor *sv)
+{
+	if (!sv->is_upgrade_wanted && crew_is_replacing(&sv->crew))
+		log_info("arenad itself is replaced when the processes have been that are being "
+			 "replaced now");
+	sv->is_upgrade_wanted = true;
+}
+
 static void upgrade_turn(struct supervisor *sv)
 {
 	struct log_catch error;
@@ -115,7 +123,7 @@ static bool handle_wishes(struct supervisor *sv)
 			reload(sv);
 			break;
 		case SERVICE_UPGRADE:
-			sv->is_upgrade_wanted = true;
+			want_upgrade(sv);
 			break;
 		case SERVICE_STOP:
 			return true;
@@ -131,7 +139,7 @@ static bool handle_signal(struct supervisor *sv, int sig)
 		child_signal(sv->crew.child, sv->crew.started, SIGUSR1);
 		return false;
 	case SIGUSR2:
-		sv->is_upgrade_wanted = true;
+		want_upgrade(sv);
 		return false;
 	case SIGHUP:
 		reload(sv);
