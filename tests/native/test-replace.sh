@@ -92,6 +92,25 @@ ok "a program that is killed before it is ready replaces no process" wait_for 60
 rm "$tmp/bin/arena-np"
 replace
 ok "a program that is not there replaces no process" wait_for 60 given_up 3
+printf '#undef HANDOFF_VERSION_%s\n#define HANDOFF_VERSION_%s 1000U\n' OLDEST OLDEST NEWEST NEWEST \
+	>"$tmp/newer.h"
+# newer_np: build an arena-np that takes connections over only from versions that are not there yet
+newer_np()
+{
+	local flags
+
+	read -ra flags <"$BUILD/obj/flags"
+	"${flags[@]}" -include control/handoff.h -include "$tmp/newer.h" -c -o "$tmp/successor.o" \
+		user/np/successor.c &&
+		"${flags[@]}" -o "$tmp/bin/arena-np" "$BUILD/obj/user/np/main.o" "$tmp/successor.o" \
+			-Wl,--start-group "$BUILD/obj/parts-np.a" "$BUILD"/obj/lib*.a \
+			-Wl,--end-group -luring -lgnutls -lseccomp
+}
+ok "an arena-np is built that takes nothing over from this version" newer_np
+replace
+ok "a version that does not fit replaces no process" wait_for 60 given_up 4
+ok "the process that runs says why" \
+	says "its successor takes no connections over from this version"
 cp "$BUILD/arena-np" "$tmp/bin"
 unread_start d0
 before=$(process_of arena-np 0)
@@ -100,11 +119,11 @@ ok "a replacement waits for a client that takes no data" wait_for 30 says \
 	"a process that takes the place of this one is ready"
 kill -KILL "$(other_than "$before")"
 ok "a process whose successor is killed before it has the connections goes on" \
-	wait_for 60 given_up 4
-ok "the clients go on after four replacements that failed" crowd_goes load 4
+	wait_for 60 given_up 5
+ok "the clients go on after five replacements that failed" crowd_goes load 4
 is "the process is still the same" "$(process_of arena-np 0)" "$before"
 counters_refresh
-is "the log counts the replacements that failed" "$(counter arena-np handoffs_given_up)" 4
+is "the log counts the replacements that failed" "$(counter arena-np handoffs_given_up)" 5
 unread_stop
 replace
 ok "a good program replaces the process after that" wait_for 60 replaced 1
