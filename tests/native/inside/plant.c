@@ -9,6 +9,8 @@
  *	swap	a write to the disk goes to another place
  *	early	a write to the disk ends for the SP before it happens
  *	old	a write to the disk happens, and then once more, later
+ *	cut	the file PLANT_FILE is cut short, once, just before a write to it: to half of where the
+ *		write begins
  *	twice	the header of a reply is sent twice
  *	poll	the kernel has no memory for the first two polls of arenad's control socket
  *	stopped	as "lose", but only in a process that has been stopped and goes on
@@ -30,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EACH		150
 #define MAX_BYTES	(128U << 10)
@@ -118,6 +121,18 @@ static void fail(struct io_uring_sqe *sqe)
 	sqe->addr = 4096;
 }
 
+static void cut(const struct io_uring_sqe *sqe)
+{
+	static bool is_done;
+	const char *path = getenv("PLANT_FILE");
+
+	if (is_done || !path)
+		return;
+	is_done = true;
+	if (!truncate(path, (off_t)sqe->off / 2))
+		fprintf(stderr, "%s is cut short before a write\n", path);
+}
+
 static void spoil_write(struct io_uring_sqe *sqe)
 {
 	if (is_planted("lose") || (is_planted("stopped") && was_stopped))
@@ -128,6 +143,8 @@ static void spoil_write(struct io_uring_sqe *sqe)
 		lose(sqe);
 	else if (is_planted("old"))
 		keep_for_later(sqe);
+	else if (is_planted("cut"))
+		cut(sqe);
 }
 
 static void spoil_reply(struct io_uring_sqe *sqe)
