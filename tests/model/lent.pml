@@ -32,7 +32,7 @@
  *
  * Bounds:
  *
- *   long safety: -DSP_LIVES=3 -DNP_LIVES=3
+ *   long safety: -DSP_LIVES=2 -DNP_LIVES=3
  *   long liveness: -DSP_LIVES=2 -DNP_LIVES=2
  */
 #ifndef SP_LIVES
