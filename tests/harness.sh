@@ -211,16 +211,16 @@ summary()
 {
 	local tap=$1 name=$2 seconds=$3 word=ok
 
-	if grep -q '^not ok' <(grep -vE '# *(TODO|SKIP)' "$tap"); then
+	if grep -aq '^not ok' <(grep -avE '# *(TODO|SKIP)' "$tap"); then
 		word=FAIL
-	elif grep -q '^1\.\.0' "$tap"; then
+	elif grep -aq '^1\.\.0' "$tap"; then
 		printf '[%4ds] SKIP  %s: %s\n' "$(elapsed)" "$name" \
 			"$(sed -nE 's/^1\.\.0 *#? *([Ss][Kk][Ii][Pp])? *//p' "$tap")"
 		return
 	fi
 	printf '[%4ds] %-5s %s (%d tests, %d s)\n' "$(elapsed)" "$word" "$name" \
-		"$(grep -cE '^(not )?ok' "$tap")" "$seconds"
-	grep -iE '^ok.*# *skip' "$tap" | sed 's/^/          /' || true
+		"$(grep -acE '^(not )?ok' "$tap")" "$seconds"
+	grep -aiE '^ok.*# *skip' "$tap" | sed 's/^/          /' || true
 	[ "$word" = ok ] || sed 's/^/        | /' "$tap"
 }
 
@@ -257,7 +257,7 @@ run_test()
 	fi
 	report "$status" "$name" >"$tap"
 	summary "$tap" "$name" $((SECONDS - began))
-	! grep -vE '# *(TODO|SKIP)' "$tap" | grep -q '^not ok'
+	! grep -avE '# *(TODO|SKIP)' "$tap" | grep -aq '^not ok'
 }
 
 load_module()
@@ -327,7 +327,7 @@ unload_module()
 		echo "1..$count"
 	} >"$tap" 2>&1
 	summary "$tap" unload 0
-	! grep -q '^not ok' "$tap"
+	! grep -aq '^not ok' "$tap"
 }
 
 mkdir -p "$results"

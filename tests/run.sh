@@ -302,7 +302,7 @@ notices()
 	for suite in "$@"; do
 		kernel_is_tree "$suite" || continue
 		tree_open "${suite#vm-}"
-		skipped=$(grep -rsiE --include='*.tap' '^(1\.\.0|ok).*# *skip' "$(results_of "$suite")" |
+		skipped=$(grep -arsiE --include='*.tap' '^(1\.\.0|ok).*# *skip' "$(results_of "$suite")" |
 			sed -E 's,^.*/([^/]*)\.tap:,\1: ,; s/: (1\.\.0|ok [0-9]+)( - )? */: /;
 				s/: *# *skip:? */: /I; s/ *# *skip:? */: /I' |
 			sort | uniq -c | sed -E 's/^ +1 //; s/^ +([0-9]+) (.*)/\2 (\1 times)/')
