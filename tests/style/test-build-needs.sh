@@ -55,17 +55,4 @@ for version in 2.5 2.14 3.0; do
 	ok "the build accepts liburing $version" user/build-needs.sh "$tmp/cc" ar ld objcopy
 done
 ok "the build accepts a compiler with arguments" user/build-needs.sh "cc -m64" ar ld objcopy
-
-# Ubuntu 24.04 has libsystemd 255.
-mkdir "$tmp/systemd"
-echo '#error none' >"$tmp/systemd/sd-varlink.h"
-cc_with -r "$tmp/systemd"
-without=(make -f user/Makefile BUILD="$tmp/build" CC="$tmp/cc")
-rm -rf "$tmp/build"
-ok "arenad is built where libsystemd has no Varlink" "${without[@]}" "$tmp/build/arenad"
-ok "the build says what is missing then" \
-	grep -qx "libsystemd is older than 257: arenad has no Varlink service, and there is no arenactl" \
-	"$tmp/.output"
-ok "that arenad runs" "$tmp/build/arenad" --version
-not_ok "arenactl is not built then" "${without[@]}" "$tmp/build/arenactl"
 done_testing
