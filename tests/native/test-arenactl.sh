@@ -53,6 +53,17 @@ folder live authority server server
 adopt_start --disk "one=$(disk one 64M)" --disk "two=$(disk two 64M)" --read-only two \
 	--bindir "$BUILD" --tls allow --tls-certificates "$tmp/live"
 
+# The machine. Whether something is bad on this one, nobody knows.
+arenactl doctor >"$tmp/doctor"
+status=$?
+doctor() { arenactl doctor --json | json "next(f for f in v['findings'] if f['what'] == '$1')['$2']"; }
+is "arenactl doctor names this kernel" "$(doctor kernel found)" "Linux $(uname -r)"
+is "it counts huge pages" "$(doctor "huge pages" found | sed -E 's/.*2 MiB: ([0-9]+),.*/\1/')" \
+	"$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages)"
+is "its exit status says whether something is bad" "$status" "$(grep -c -m 1 '^bad' "$tmp/doctor")"
+is "it advises wherever something could be better" "$(grep -c '^ ' "$tmp/doctor")" \
+	"$(grep -cE '^(advice|bad) ' "$tmp/doctor")"
+
 # What there is
 is "arenactl prints the processes" \
 	"$(arenactl status --json | json 'sorted(p["pid"] for p in v["processes"])' | tr -d '[],')" \

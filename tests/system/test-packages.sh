@@ -54,6 +54,16 @@ ok "arenactl reload says that files were read" arenactl reload
 ok "arenactl shows the processes" eval "arenactl status | grep -q '^sp 0 *running'"
 is "arenactl lists the region and how many have it attached" \
 	"$(arenactl regions | awk '$1 == "test" { print $5 }')" 2
+# doctor: run it, with its output in a file
+doctor() { arenactl doctor >"$tmp/doctor"; }
+ok "arenactl doctor finds nothing bad" doctor
+ok "it finds the module" grep -q '^good  *module  *version ' "$tmp/doctor"
+ok "it finds the controller of the disk" grep -qE '^(good|advice)  *controller nvme[0-9]+  *live' \
+	"$tmp/doctor"
+sysctl -q kernel.io_uring_disabled=2
+not_ok "arenactl doctor fails when io_uring is forbidden" doctor
+ok "it says how to allow it" grep -q 'kernel.io_uring_disabled=0' "$tmp/doctor"
+sysctl -q kernel.io_uring_disabled=0
 processes=$(pgrep -x 'arena-np|arena-sp' | xargs)
 ok "arenactl upgrade replaces all processes" arenactl upgrade
 not_ok "others run then" test "$(pgrep -x 'arena-np|arena-sp' | xargs)" = "$processes"

@@ -15,6 +15,9 @@ arenactl_command command_channels;
 /* What the module tells: regions.c */
 arenactl_command command_regions;
 
+/* What the machine is like: doctor.c */
+arenactl_command command_doctor;
+
 /* What arenad does: steer.c */
 arenactl_command command_reload;
 arenactl_command command_upgrade;

@@ -13,12 +13,13 @@
 #define FIELD(name) .field = offsetof(struct arenactl_options, name)
 
 static const char *const words[] = {
-	"status", "exports", "channels", "regions", "reload", "upgrade", "stop", NULL
+	"status", "exports", "channels", "regions", "doctor", "reload", "upgrade",
+	"stop", NULL
 };
 
 static arenactl_command *const commands[] = {
-	command_status, command_exports, command_channels, command_regions, command_reload,
-	command_upgrade, command_stop,
+	command_status, command_exports, command_channels, command_regions, command_doctor,
+	command_reload, command_upgrade, command_stop,
 };
 
 #define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -55,6 +56,7 @@ static const struct option_table table = {
 		"  exports   exports, with their disks\n"
 		"  channels  channels between network and storage processes\n"
 		"  regions   all regions of the module; asks no arenad\n"
+		"  doctor    what this machine lacks, and what to set; asks no arenad\n"
 		"  reload    read files again, and start lost storage processes\n"
 		"  upgrade   put the programs that are installed now in place of those that run\n"
 		"  stop      end all processes and arenad\n\n"
