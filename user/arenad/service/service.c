@@ -127,12 +127,15 @@ static bool is_writable(int fd)
 	return poll(&p, 1, 0) > 0 && p.revents & POLLOUT;
 }
 
-/* It is asked before each read, of which one takes no more than is there, or 64 KiB. */
-static bool sends_too_much(struct connection *c, int fd, int events)
+/*
+ * It is asked before each step, as any may read, also one that begins with a message that was read
+ * before. One takes no more than is there, or 64 KiB. What a step leaves is counted again.
+ */
+static bool sends_too_much(struct connection *c, int fd)
 {
 	int waiting = 0;
 
-	if (!(events & POLLIN) || ioctl(fd, SIOCINQ, &waiting))
+	if (ioctl(fd, SIOCINQ, &waiting))
 		return false;
 	c->bytes += (unsigned int)waiting;
 	if (c->bytes <= SERVICE_BYTES)
@@ -150,7 +153,7 @@ static bool take_step(struct connection *c)
 {
 	int fd = sd_varlink_get_fd(c->link), events = sd_varlink_get_events(c->link), ret;
 
-	if (fd < 0 || events < 0 || sends_too_much(c, fd, events)) {
+	if (fd < 0 || events < 0 || sends_too_much(c, fd)) {
 		drop(c);
 		return false;
 	}
