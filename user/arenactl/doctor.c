@@ -49,7 +49,7 @@ struct findings {
 
 /* @advice: what to do; not used for GOOD. @format: what was found. */
 __attribute__((format(printf, 5, 6)))
-static void add(struct findings *f, enum verdict verdict, const char *what, const char *advice,
+static void add(struct findings *f, enum verdict is, const char *what, const char *advice,
 		const char *format, ...)
 {
 	char found[TEXT_SIZE];
@@ -62,14 +62,14 @@ static void add(struct findings *f, enum verdict verdict, const char *what, cons
 	ret = sd_json_variant_append_arraybo(
 		&f->list,
 		SD_JSON_BUILD_PAIR_STRING("what", what),
-		SD_JSON_BUILD_PAIR_STRING("verdict", verdicts[verdict]),
+		SD_JSON_BUILD_PAIR_STRING("verdict", verdicts[is]),
 		SD_JSON_BUILD_PAIR_STRING("found", found),
-		SD_JSON_BUILD_PAIR_CONDITION(verdict != GOOD, "advice",
+		SD_JSON_BUILD_PAIR_CONDITION(is != GOOD, "advice",
 					     SD_JSON_BUILD_STRING(advice)));
 	if (ret < 0)
 		f->error = ret;
-	if (verdict > f->worst)
-		f->worst = verdict;
+	if (is > f->worst)
+		f->worst = is;
 }
 
 /* Read the first line of a file. Return: false, and an empty text, if it cannot be read. */

@@ -9,8 +9,8 @@
  *	swap	a write to the disk goes to another place
  *	early	a write to the disk ends for the SP before it happens
  *	old	a write to the disk happens, and then once more, later
- *	cut	the file PLANT_FILE is cut short, once, just before a write to it: to half of where the
- *		write begins
+ *	cut	the file PLANT_FILE is cut short, once, just before a write to it: to half of
+ *		where the write begins
  *	twice	the header of a reply is sent twice
  *	poll	the kernel has no memory for the first two polls of arenad's control socket
  *	stopped	as "lose", but only in a process that has been stopped and goes on
