@@ -198,7 +198,7 @@ static void check_governor(struct findings *f)
 
 	if (!read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", governor))
 		return;
-	add(f, strcmp(governor, "performance") ? ADVICE : GOOD, "CPU frequency",
+	add(f, strcmp(governor, "performance") != 0 ? ADVICE : GOOD, "CPU frequency",
 	    "short requests end before a governor has noticed them: "
 	    "cpupower frequency-set -g performance", "governor %s", governor);
 }
@@ -244,7 +244,7 @@ static void check_nvme(struct findings *f, const char *path, const char *name)
 	if (!read_line(path, state))
 		return;
 	translates = read_line(iommu, type) && !strcmp(type, "DMA");
-	if (strcmp(state, "live"))
+	if (strcmp(state, "live") != 0)
 		add(f, BAD, what, "it does not work: see the kernel's log (dmesg)", "%s", state);
 	else
 		add(f, translates ? ADVICE : GOOD, what,
@@ -259,7 +259,7 @@ static void check_network(struct findings *f, const char *path, const char *name
 	long speed, node;
 
 	snprintf(file, sizeof(file), "/sys/class/net/%s/operstate", name);
-	if (!read_line(file, state) || strcmp(state, "up"))
+	if (!read_line(file, state) || strcmp(state, "up") != 0)
 		return;
 	snprintf(file, sizeof(file), "/sys/class/net/%s/speed", name);
 	speed = read_number(file, -1);
