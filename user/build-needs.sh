@@ -51,10 +51,6 @@ printf '%s\n' '#include <libkmod.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 printf '%s\n' '#include <ini_configobj.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libini_config is needed, and its headers are not here (install it: Debian, Ubuntu: libini-config-dev; Fedora: libini_config-devel)"
 
-# arenad tells the service manager by it, and from 257 on answers operators.
-printf '%s\n' '#include <systemd/sd-daemon.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
-	die "libsystemd is needed, and its headers are not here (install it: Debian, Ubuntu: libsystemd-dev; Fedora: systemd-devel)"
-
 # arena-np encrypts by it.
 printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "GnuTLS is needed, and its headers are not here (install it: Debian, Ubuntu: libgnutls28-dev; Fedora: gnutls-devel)"

@@ -56,6 +56,27 @@ arenad_start --disk "d=$(disk d 4M)"
 ok "a manager with an abstract address is told, too" wait_for 20 is_told READY
 arenad_stop
 
+# A manager that hangs: nobody reads its socket, which has room for a few messages.
+NOTIFY_SOCKET=$tmp/hangs
+python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+time.sleep(600)' "$NOTIFY_SOCKET" &
+at_exit end_process $!
+wait_for 20 test -S "$NOTIFY_SOCKET"
+arenad_start --disk "d=$(disk d 4M)"
+read -r room </proc/sys/net/unix/max_dgram_qlen
+# is_over: does arenad find the socket full? Each SIGHUP is two messages.
+is_over()
+{
+	kill -HUP "$arenad_pid"
+	says "cannot tell the service manager at $NOTIFY_SOCKET"
+}
+ok "arenad says that a manager takes no more messages" wait_for $((room + 60)) is_over
+ok "arenad serves on" nbdinfo --size "nbd://$address/d"
+arenad_stop
+is "arenad ends with status 0 though the manager hangs" "$status" 0
+
 for NOTIFY_SOCKET in "$tmp/nobody" not-a-path "/$(printf 'x%.0s' {1..200})"; do
 	arenad_start --disk "d=$(disk d 4M)"
 	ok "arenad serves though nobody listens at ${NOTIFY_SOCKET:0:20}" nbdinfo --size "nbd://$address/d"

@@ -16,7 +16,7 @@ chmod 755 "$tmp/cc"
 without=(make -f user/Makefile BUILD="$tmp/build" CC="$tmp/cc")
 ok "arenad is built where libsystemd has no Varlink" "${without[@]}" "$tmp/build/arenad"
 is "the build says what is missing then" "$(grep '^libsystemd' "$tmp/.output")" \
-	"libsystemd is older than 257: arenad has no Varlink service, and there is no arenactl"
+	"libsystemd 257 is not here: arenad has no Varlink service, and there is no arenactl (Debian, Ubuntu: libsystemd-dev; Fedora: systemd-devel)"
 ok "that arenad runs" "$tmp/build/arenad" --version
 not_ok "arenactl is not built then" "${without[@]}" "$tmp/build/arenactl"
 done_testing

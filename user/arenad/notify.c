@@ -3,18 +3,49 @@
 
 #include <common/clock.h>
 #include <common/log.h>
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/*
+ * sd_notify() of libsystemd waits for room in the socket, and so for a service manager that hangs.
+ * Its manual says that programs may send the text themselves.
+ */
+static int send_text(const char *path, const char *text)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	size_t length = strlen(path);
+	int fd, ret = 0;
+
+	if ((*path != '/' && *path != '@') || length >= sizeof(a.sun_path))
+		return -EINVAL;
+	memcpy(a.sun_path, path, length);
+	/* An abstract address begins with a zero byte. */
+	if (*path == '@')
+		a.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The service manager reads what is sent to it, but arenad waits for nobody. */
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&a,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
 
 static void notify(const char *text)
 {
-	int ret = sd_notify(0, text);
+	const char *path = getenv("NOTIFY_SOCKET");
+	int ret = path && *path ? send_text(path, text) : 0;
 
-	if (ret < 0)
-		log_warn("cannot tell the service manager at %s: %s", getenv("NOTIFY_SOCKET"),
-			 strerror(-ret));
+	if (ret)
+		log_limited(LOG_LEVEL_WARN, "cannot tell the service manager at %s: %s", path, strerror(-ret));
 }
 
 void notify_ready(void)
