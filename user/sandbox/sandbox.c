@@ -37,9 +37,9 @@ int sandbox_result(const struct sandbox_profile *p, const char *name,
 		log_debug("sandbox: %s: on", name);
 		return 0;
 	}
-	if (is_missing(ret, measure) && (p->mode == SANDBOX_AUTO || measure == SANDBOX_RINGS)) {
+	if (is_missing(ret, measure) && p->mode == SANDBOX_AUTO) {
 		log_debug("sandbox: %s: not on this machine (%s)", name, strerror(-ret));
-		return measure == SANDBOX_RINGS ? 0 : (int)measure;
+		return (int)measure;
 	}
 	log_error("sandbox: %s: %s", name, strerror(-ret));
 	return ret;

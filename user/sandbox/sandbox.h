@@ -33,9 +33,6 @@ extern const char *const sandbox_words[];
  * @SANDBOX_FILTER: no system call that is not on the list
  * @SANDBOX_NO_NEW_CODE: no memory that could be written becomes executable
  * @SANDBOX_PROC: limits that are set by what /proc says, or written there
- * @SANDBOX_RINGS: no operation and no registration of rings that are opened from now on. The filter
- *	already forbids to open one, so this is a second lock, and no machine is worse without it:
- *	even SANDBOX_REQUIRE does not ask for it
  */
 enum sandbox_measure {
 	SANDBOX_NAMESPACES = 1,
@@ -45,7 +42,6 @@ enum sandbox_measure {
 	SANDBOX_FILTER = 16,
 	SANDBOX_NO_NEW_CODE = 32,
 	SANDBOX_PROC = 64,
-	SANDBOX_RINGS = 128,
 };
 
 #define SANDBOX_RULE_ARGUMENTS	2
@@ -106,8 +102,9 @@ struct sandbox_profile {
  * memory that becomes code, and PTRACE_ATTACH by processes of the same user. It leaves the
  * namespaces of the network, of IPC and of mounts for empty ones, drops all capabilities, sets
  * no_new_privs, enters a Landlock domain without files, TCP ports, and signals or abstract
- * sockets to processes outside, and lets rings that are opened later do nothing. The process must
- * have one thread.
+ * sockets to processes outside. Where the kernel can, it lets rings that are opened later do
+ * nothing; nobody asks for that, as the filter forbids to open one. The process must have one
+ * thread.
  * Errors are logged.
  *
  * Return: bits of enum sandbox_measure for what the machine does not have, 0 if the mode is
