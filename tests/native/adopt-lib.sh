@@ -66,6 +66,15 @@ kill_arenad()
 	wait_for 10 gone "$arenad_pid"
 }
 
+# install_arenad FILE: put it in the place of the arenad in the test's own folder, as an installation
+# does it: the file of the program that runs stays as it is
+install_arenad()
+{
+	cp "$1" "$tmp/bin/.new"
+	chmod 755 "$tmp/bin/.new"
+	mv "$tmp/bin/.new" "$tmp/bin/arenad"
+}
+
 # load EXPORT: a client writes, and reads and compares, in a connection each, until load_ends
 load()
 {

@@ -29,12 +29,6 @@ fails()
 
 # The arenad that runs is a copy, in whose place others are put as an installation does it.
 mkdir "$tmp/bin"
-install_arenad()
-{
-	cp "$1" "$tmp/bin/.new"
-	chmod 755 "$tmp/bin/.new"
-	mv "$tmp/bin/.new" "$tmp/bin/arenad"
-}
 install_arenad "$BUILD/arenad"
 PATH=$tmp/bin:$PATH
 
@@ -64,7 +58,7 @@ is "its exit status says whether something is bad" "$status" "$(grep -c -m 1 '^b
 is "it advises wherever something could be better" "$(grep -c '^ ' "$tmp/doctor")" \
 	"$(grep -cE '^(advice|bad) ' "$tmp/doctor")"
 
-# What there is
+# The commands that show something
 is "arenactl prints the processes" \
 	"$(arenactl status --json | json 'sorted(p["pid"] for p in v["processes"])' | tr -d '[],')" \
 	"$(workers)"

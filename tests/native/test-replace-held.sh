@@ -43,8 +43,9 @@ read -r -t 20 line <&"${client[0]}"
 is "a client is served" "$line" ready
 
 # The storage process stops before the new network process can ask it for anything. It is new
-# itself, and the network process that runs gives nothing away before it has seen it.
-install_np "sleep 1
+# itself, and the network process that runs gives nothing away before it has seen it, which is its
+# second line of this kind.
+install_np "until [ \$(grep -c \"^arena-np 0: export 'd0': [0-9]* bytes\" $tmp/log) -ge 2 ]; do sleep 0.1; done
 kill -STOP \$(pgrep -P \$PPID -x arena-sp)
 exec '$BUILD/arena-np' \"\$@\""
 replace

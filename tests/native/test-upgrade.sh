@@ -15,12 +15,6 @@ requires nbdinfo gcc
 
 # The arenad that runs is a copy, in whose place others are put as an installation does it.
 mkdir "$tmp/bin"
-install_arenad()
-{
-	cp "$1" "$tmp/bin/.new"
-	chmod 755 "$tmp/bin/.new"
-	mv "$tmp/bin/.new" "$tmp/bin/arenad"
-}
 install_arenad "$BUILD/arenad"
 PATH=$tmp/bin:$PATH
 
@@ -108,7 +102,9 @@ for i in 1 2 3; do
 done
 # times N TEXT: has the log the text N times?
 times() { [ "$(grep -cF -- "$2" "$tmp/log")" -ge "$1" ]; }
+# A process that is stopped is killed after some seconds, so that the replacement lasts as long.
 : >"$tmp/log"
+kill -STOP "$(children arena-sp | head -n 1)"
 kill -USR2 "$arenad_pid"
 wait_for 20 says "has adopted region test and 4 processes"
 kill -USR2 "$arenad_pid"
