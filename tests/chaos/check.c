@@ -86,8 +86,9 @@ static const char *const names[] = {
 static void print_event(const struct history_event *e)
 {
 	printf("#   %12.6f connection %u cookie %" PRIu64 ": %s, bytes %" PRIu64 " to %" PRIu64
-	       ", version %u\n", (double)(e->ns - event[0].ns) / 1e9, e->connection, e->cookie,
-	       names[e->type], e->offset, e->offset + e->length, e->version);
+	       ", %s %u\n", (double)(e->ns - event[0].ns) / 1e9, e->connection, e->cookie,
+	       names[e->type], e->offset, e->offset + e->length,
+	       e->type == HISTORY_FAILED ? "error" : "version", e->version);
 }
 
 static bool touches(const struct history_event *e, uint64_t offset)
@@ -204,7 +205,8 @@ static void take_answer(size_t at)
 	if (e->type == HISTORY_FAILED) {
 		errors++;
 		if (wants_no_errors)
-			fault("a request was answered with an error", q->offset, e->version, at);
+			fault("a request was answered with an error, the last one below", q->offset,
+			      cells[history_index(head, q->offset)].least, at);
 		return;
 	}
 	answers++;

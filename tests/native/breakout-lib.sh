@@ -56,7 +56,8 @@ process()
 	done
 }
 
-# What was read of a line whose end was not written yet, as one that is on two pages of the log
+# next_line() keeps the beginning of a line here until the rest can be read: a reader may see a line
+# that lies on two pages of the log before its end is written.
 begun=''
 
 # next_line: set $line to the next line of the code in the daemons; false if there is none yet

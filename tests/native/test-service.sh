@@ -47,7 +47,7 @@ ok "a method that does not exist is refused" tells MethodNotFound call Dance
 ok "parameters that nobody expects are refused" \
 	tells InvalidParameter varlinkctl call "$socket" $interface.Stop '{"now":true}'
 
-# Who may connect
+# Only root and the user of arenad may connect.
 is "the socket is for nobody else" "$(stat -c %a "$socket")" 600
 chmod 755 "$RUNTIME_DIRECTORY"
 ok "another user cannot connect" tells "Permission denied" as_nobody Stop

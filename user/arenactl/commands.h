@@ -7,18 +7,18 @@
 
 #include "options.h"
 
-/* What arenad tells: ask.c */
+/* They ask arenad: ask.c */
 arenactl_command command_status;
 arenactl_command command_exports;
 arenactl_command command_channels;
 
-/* What the module tells: regions.c */
+/* It asks the module: regions.c */
 arenactl_command command_regions;
 
-/* What the machine is like: doctor.c */
+/* It looks at the machine: doctor.c */
 arenactl_command command_doctor;
 
-/* What arenad does: steer.c */
+/* They have arenad do something: steer.c */
 arenactl_command command_reload;
 arenactl_command command_upgrade;
 arenactl_command command_stop;
