@@ -45,7 +45,8 @@ static void notify(const char *text)
 	int ret = path && *path ? send_text(path, text) : 0;
 
 	if (ret)
-		log_limited(LOG_LEVEL_WARN, "cannot tell the service manager at %s: %s", path, strerror(-ret));
+		log_limited(LOG_LEVEL_WARN, "cannot tell the service manager at %s: %s", path,
+			    strerror(-ret));
 }
 
 void notify_ready(void)

@@ -35,9 +35,9 @@ static int restrict_task(void)
 }
 
 /*
- * Before Linux 7.0 the call takes rings only, which is EINVAL, or EBADF before 6.13. EPERM says that
- * somebody has restricted the rings of this task before. All of that is fine, as this is only a
- * second lock behind the filter of system calls.
+ * Before Linux 7.0 the call takes rings only, which is EINVAL, or EBADF before 6.13. EPERM says
+ * that somebody has restricted the rings of this task before. All of that is fine, as this is only
+ * a second lock behind the filter of system calls.
  */
 int sandbox_rings(const struct sandbox_profile *p)
 {
