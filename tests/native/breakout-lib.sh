@@ -4,8 +4,7 @@
 # Attempts of code that runs inside of serving daemons (inside/breakout.c), on the memfd and on the
 # module. A test sources this file after lib.sh and many-lib.sh.
 
-inside=$BUILD/tests/native/inside/breakout.so
-[ -e "$inside" ] || skip_all "a library cannot be loaded into programs with sanitizers"
+requires_inside breakout
 [ "$(id -u)" = 0 ] || skip_all "must be root, as most attempts would fail without its rights"
 
 # Files that the programs may not remove, one for each.

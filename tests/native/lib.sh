@@ -50,6 +50,15 @@ arenad_kill()
 }
 at_exit arenad_kill
 
+# requires_inside NAME: set $inside to the path of the library inside/NAME.c, which the test loads into
+# the programs by LD_PRELOAD; skip the whole test in builds with sanitizers, which refuse such
+# libraries
+requires_inside()
+{
+	inside=$BUILD/tests/native/inside/$1.so
+	[ -e "$inside" ] || skip_all "a library cannot be loaded into programs with sanitizers"
+}
+
 # disk NAME SIZE: create a disk of zeroes and print its path
 disk()
 {

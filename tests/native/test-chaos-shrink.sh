@@ -10,9 +10,8 @@
 # shellcheck source-path=SCRIPTDIR source=../chaos/chaos-lib.sh
 . "$(dirname "$0")/../chaos/chaos-lib.sh"
 
-plant=$BUILD/tests/native/inside/plant.so
-[ -e "$plant" ] || skip_all "a library cannot be loaded into programs with sanitizers"
-export PLANT=stopped LD_PRELOAD=$plant
+requires_inside plant
+export PLANT=stopped LD_PRELOAD=$inside
 # shellcheck disable=SC2034 # of chaos-lib.sh
 chaos_options=(--sandbox off)
 

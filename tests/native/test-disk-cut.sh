@@ -6,9 +6,10 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 requires python3
+requires_inside plant
 
 path=$(disk d 16M)
-export PLANT=cut PLANT_FILE=$path LD_PRELOAD=$BUILD/tests/native/inside/plant.so
+export PLANT=cut PLANT_FILE=$path LD_PRELOAD=$inside
 arenad_start --sandbox off --disk "d=$path"
 unset LD_PRELOAD
 cat >"$tmp/client.py" <<'END'

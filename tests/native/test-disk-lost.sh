@@ -20,8 +20,7 @@
 # shellcheck source-path=SCRIPTDIR source=lost-lib.sh
 . "$(dirname "$0")/lost-lib.sh"
 requires nbdsh
-inside=$BUILD/tests/native/inside/sequence.so
-[ -e "$inside" ] || skip_all "a library cannot be loaded into programs with sanitizers"
+requires_inside sequence
 export SEQUENCE=$tmp/sequence
 
 sequence=1

@@ -11,8 +11,7 @@ NPS=1
 # shellcheck source-path=SCRIPTDIR source=restart-lib.sh
 . "$(dirname "$0")/restart-lib.sh"
 requires nbdinfo psktool
-plant=$BUILD/tests/native/inside/plant.so
-[ -e "$plant" ] || skip_all "a library cannot be loaded into programs with sanitizers"
+requires_inside plant
 
 is_served() { timeout 60 nbdinfo --size "nbd://$address/d0" >/dev/null; }
 
@@ -23,7 +22,7 @@ failed() { [ "$(said "a poll of the control socket fails")" -ge "$1" ]; }
 read_again() { [ "$(said "are served with the files that arenad has read now")" -ge "$1" ]; }
 
 psktool --username alice --pskfile "$tmp/keys" >/dev/null 2>&1
-LD_PRELOAD=$plant PLANT=poll arenad_start --disk "d0=$(disk d0 64M)" --tls allow \
+LD_PRELOAD=$inside PLANT=poll arenad_start --disk "d0=$(disk d0 64M)" --tls allow \
 	--tls-psk "$tmp/keys" --sandbox off
 for i in 1 2 3; do
 	kill -HUP "$arenad_pid"
