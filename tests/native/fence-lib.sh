@@ -101,24 +101,51 @@ outdated()
 	counter "$1" outdated
 }
 
+# built_without FOLDER PROGRAM LIBRARY...: build a program into FOLDER with the C code of stdin in place
+# of the functions that it names
+built_without()
+{
+	local folder=$1 program=$2 flags
+
+	shift 2
+	cat >"$folder/fence.c"
+	read -ra flags <"$BUILD/obj/flags"
+	# The first definition of a function counts.
+	"${flags[@]}" -c -o "$folder/fence.o" "$folder/fence.c" &&
+		"${flags[@]}" -o "$folder/$program" \
+			"$BUILD/obj/user/${program#arena-}/main.o" "$folder/fence.o" \
+			-Wl,-z,muldefs -Wl,--start-group "$BUILD/obj/parts-${program#arena-}.a" \
+			"$BUILD"/obj/lib*.a -Wl,--end-group -luring -lseccomp "$@"
+}
+
 # without_fence FOLDER: put the programs there, among them an arena-sp whose fence refuses nothing
 without_fence()
 {
-	local flags
-
 	mkdir "$1"
 	ln -s "$BUILD/arena-np" "$1"
-	read -ra flags <"$BUILD/obj/flags"
-	echo '#include <sp/fence.h>
+	built_without "$1" arena-sp -lnvme <<-'END'
+		#include <sp/fence.h>
 		bool sp_fence_refuses(const struct sp *sp, const struct sp_request *r)
 		{
 			(void)sp;
 			(void)r;
 			return false;
-		}' >"$1/fence.c"
-	# The first definition of a function counts.
-	"${flags[@]}" -c -o "$1/fence.o" "$1/fence.c" &&
-		"${flags[@]}" -o "$1/arena-sp" "$BUILD/obj/user/sp/main.o" "$1/fence.o" \
-			-Wl,-z,muldefs -Wl,--start-group "$BUILD/obj/parts-sp.a" \
-			"$BUILD"/obj/lib*.a -Wl,--end-group -luring -lnvme -lseccomp
+		}
+	END
+}
+
+# np_without_fence FOLDER: the same with an arena-np for which nobody else has changed anything
+np_without_fence()
+{
+	mkdir "$1"
+	ln -s "$BUILD/arena-sp" "$1"
+	built_without "$1" arena-np -lgnutls <<-'END'
+		#include <np/fence.h>
+		uint64_t fence_changed_ns(const struct np_fence *f, const struct request *r)
+		{
+			(void)f;
+			(void)r;
+			return 0;
+		}
+	END
 }

@@ -52,37 +52,54 @@ static bool is_silent(struct conn *c, uint64_t complete_ns)
 
 /*
  * The time has to be read before the socket is looked at: the process may be stopped in between,
- * and the client may end and write newer data elsewhere.
+ * and the client may end and write newer data elsewhere. Return: is the client there?
  */
-static void look(struct conn *c, uint64_t complete_ns)
+static bool look(struct conn *c, uint64_t complete_ns)
 {
 	uint64_t now_ns = np_turn_ns(c->np);
-	uint64_t ns = has_ended(c) || is_silent(c, complete_ns) ? came_ns(c) : now_ns;
+	bool is_there = !has_ended(c) && !is_silent(c, complete_ns);
+	uint64_t ns = is_there ? now_ns : came_ns(c);
 
 	if (ns > c->alive_ns)
 		c->alive_ns = ns;
+	return is_there;
+}
+
+/*
+ * May the client have changed the bytes of a request over another connection to this process, after
+ * it had ended this one? A client that was seen in this turn may have ended since, so the time of
+ * the turn is not late enough.
+ */
+static bool is_late(struct request *r)
+{
+	struct conn *c = r->conn;
+	uint64_t changed_ns = fence_changed_ns(&c->np->fence, r);
+
+	return c->alive_ns <= changed_ns && !look(c, r->received_ns) && c->alive_ns <= changed_ns;
 }
 
 void alive_begin(struct conn *c)
 {
-	uint64_t now_ns;
+	uint64_t now_ns = np_turn_ns(c->np);
 
-	if (!c->np->has_others)
-		return;
-	now_ns = np_turn_ns(c->np);
 	if (!has_ended(c))
 		c->alive_ns = now_ns;
 }
 
-void alive_vouch(struct request *r)
+bool alive_vouch(struct request *r)
 {
 	struct conn *c = r->conn;
+	struct np *np = c->np;
 
-	if (!c->np->has_others || !changes(r))
-		return;
-	if (np_turn_ns(c->np) - c->alive_ns > ALIVE_MS * CLOCK_NS_PER_MS)
+	if (!changes(r))
+		return true;
+	if (np->has_others && np_turn_ns(np) - c->alive_ns > ALIVE_MS * CLOCK_NS_PER_MS)
 		look(c, r->received_ns);
+	if (is_late(r))
+		return false;
+	fence_note(&np->fence, r, np_turn_ns(np));
 	r->alive_ns = c->alive_ns;
+	return true;
 }
 
 void alive_renew(struct request *r)

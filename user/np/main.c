@@ -73,6 +73,7 @@ static int make_tables(struct np *np)
 		log_error("cannot make the tables: %s", strerror(-ret));
 		return ret;
 	}
+	np->fence.start_ns = clock_boot_ns();
 	np->has_others = proto_nps(arena_layout(np->arena)) > 1;
 	LIST_INIT(&np->batches);
 	conn_table_init(&np->conns, count_connections(np));

@@ -9,6 +9,8 @@
  *	receive.c	receives as plan.c says; nbd/stream.c finds the headers in the bytes, and
  *			nbd/command.c decides what becomes of each request
  *	request.c	gets buffers for the request if it is admitted (admission.c, share.c)
+ *	alive.c		asks fence.c whether others have changed the same bytes, and looks at the
+ *			client's connection again if so
  *	peer.c		sends messages to the SP and receives those of the SP
  *	reply.c		checks the SP's reply
  *	send.c		sends the reply to the client
@@ -33,6 +35,7 @@
 #include "conn.h"
 #include "counters.h"
 #include "export.h"
+#include "fence.h"
 #include "handoff.h"
 #include "lent.h"
 #include "listen.h"
@@ -64,6 +67,7 @@
  * @n_peers: used entries of @peer
  * @peer: the channels to the SPs
  * @lent: which SP has which payload
+ * @fence: what connections have changed
  * @requests: requests in flight
  * @share: how requests and buffers are divided among exports and clients
  * @conns: all connections
@@ -101,6 +105,7 @@ struct np {
 	unsigned int n_peers;
 	struct peer peer[PROTO_MAX_SPS];
 	struct lent lent;
+	struct np_fence fence;
 	struct request_table requests;
 	struct share share;
 	struct conn_table conns;

@@ -155,11 +155,13 @@ static uint64_t time_of_turn(struct np *np)
 	return np->received_ns;
 }
 
-void peer_queue(struct peer *peer, struct request *r)
+bool peer_queue(struct peer *peer, struct request *r)
 {
 	r->received_ns = time_of_turn(peer->np);
-	alive_vouch(r);
+	if (!alive_vouch(r))
+		return false;
 	peer_requeue(peer, r);
+	return true;
 }
 
 void peer_requeue(struct peer *peer, struct request *r)

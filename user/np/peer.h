@@ -142,8 +142,12 @@ int peer_open(struct np *np, unsigned int id);
 /** peer_disconnect() - close the channel; allowed in any state */
 void peer_disconnect(struct peer *peer);
 
-/** peer_queue() - queue a complete request, which goes to the SP at the end of the turn */
-void peer_queue(struct peer *peer, struct request *r);
+/**
+ * peer_queue() - queue a complete request, which goes to the SP at the end of the turn
+ *
+ * Return: false if it must not be done, as its client has gone, and newer data was written.
+ */
+bool peer_queue(struct peer *peer, struct request *r);
 
 /** peer_requeue() - queue a request that was queued before, and keep its time */
 void peer_requeue(struct peer *peer, struct request *r);

@@ -11,6 +11,7 @@
 
 #include "handshake.h"
 #include "np.h"
+#include "reply.h"
 #include "send.h"
 
 /*
@@ -238,13 +239,16 @@ static void pace(struct conn *c, uint32_t bytes)
 
 static void hand_over(struct conn *c, struct request *r)
 {
+	enum proto_status status = PROTO_EIO;
+
 	c->rx.request = NULL;
 	if (c->np->exports.export[c->sp].is_served) {
-		peer_queue(&c->np->peer[c->sp], r);
-		return;
+		if (peer_queue(&c->np->peer[c->sp], r))
+			return;
+		status = reply_outdated(r);
 	}
 	request_drop_payload(r);
-	send_reply(r, PROTO_EIO);
+	send_reply(r, status);
 }
 
 static void refuse(struct conn *c, struct request *r, enum proto_status status)

@@ -245,21 +245,25 @@ static bool has_lost(struct np *np, const struct peer *peer, struct request *s)
 	return true;
 }
 
+enum proto_status reply_outdated(struct request *r)
+{
+	struct conn *c = r->conn;
+
+	c->np->counters.outdated++;
+	r->command.why = "newer data may have been written over another connection";
+	if (c->phase != CONN_DEAD)
+		log_limited(LOG_LEVEL_WARN, "connection %u: a request was not done: it came before "
+			    "what others have written since, or its client has gone", c->number);
+	return PROTO_EIO;
+}
+
 /* A client gets no status that only processes know. */
 static enum proto_status status_of(struct np *np, const struct peer *peer, struct request *s,
 				   const struct proto_reply *r)
 {
 	if (has_lost(np, peer, s))
 		return PROTO_EIO;
-	if (r->status != PROTO_ESTALE)
-		return r->status;
-	np->counters.outdated++;
-	s->command.why = "newer data may have been written over another connection";
-	if (s->conn->phase != CONN_DEAD)
-		log_limited(LOG_LEVEL_WARN, "connection %u: a request was not done: it came before "
-			    "what others have written since, or its client has gone",
-			    s->conn->number);
-	return PROTO_EIO;
+	return r->status == PROTO_ESTALE ? reply_outdated(s) : r->status;
 }
 
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)

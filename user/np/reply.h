@@ -10,6 +10,7 @@
 
 struct np;
 struct peer;
+struct request;
 
 /**
  * reply_take() - check and accept a reply of an SP
@@ -23,6 +24,13 @@ struct peer;
  * Return: false if the reply does not fit a request; then nothing has changed.
  */
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r);
+
+/**
+ * reply_outdated() - count and log a request that is not done, as newer data may have been written
+ *
+ * Return: what its client is told.
+ */
+enum proto_status reply_outdated(struct request *r);
 
 /**
  * reply_set_aside() - an SP may still have payload of this process's predecessor

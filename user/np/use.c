@@ -32,8 +32,7 @@ static bool ask(struct conn *c, unsigned int sp, enum proto_operation operation,
 	r->command = (struct command){ .operation = operation, .flags = flags };
 	if (!peer->n_uses++)
 		peer->use_moved_at = c->np->now;
-	peer_queue(peer, r);
-	return true;
+	return peer_queue(peer, r);
 }
 
 bool use_begin(struct conn *c, unsigned int sp, bool is_looking)

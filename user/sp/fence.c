@@ -56,9 +56,9 @@ static bool is_wide(const struct sp_request *r)
 }
 
 /* Has another NP changed the block after the request's time? */
-static bool is_later(const struct sp_fence_slot *s, const struct sp_request *r)
+static bool is_later(const struct last_change *l, const struct sp_request *r)
 {
-	return (s->np == r->peer->id ? s->others_ns : s->newest_ns) > r->alive_ns;
+	return last_change_of_others(l, r->peer->id) > r->alive_ns;
 }
 
 static bool may_be_late(const struct sp_fence *f, const struct sp_request *r)
@@ -94,14 +94,6 @@ bool sp_fence_refuses(const struct sp *sp, const struct sp_request *r)
 	return r->alive_ns < f->start_ns || (may_be_late(f, r) && is_late(f, r));
 }
 
-static void note(struct sp_fence_slot *s, uint32_t np, uint64_t now_ns)
-{
-	if (s->np != np)
-		s->others_ns = s->newest_ns;
-	s->np = np;
-	s->newest_ns = now_ns;
-}
-
 void sp_fence_note(struct sp *sp, const struct sp_request *r)
 {
 	struct sp_fence *f = &sp->fence;
@@ -113,9 +105,9 @@ void sp_fence_note(struct sp *sp, const struct sp_request *r)
 		.start = r->offset, .end = r->offset + r->length, .ns = f->now_ns, .np = np,
 	};
 	if (is_wide(r)) {
-		note(&f->wide, np, f->now_ns);
+		last_change_note(&f->wide, np, f->now_ns);
 		return;
 	}
 	for (uint64_t block = first_block(r); block <= last_block(r); block++)
-		note(&f->slot[block % SP_FENCE_SLOTS], np, f->now_ns);
+		last_change_note(&f->slot[block % SP_FENCE_SLOTS], np, f->now_ns);
 }

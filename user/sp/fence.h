@@ -27,7 +27,7 @@
  * All times but @alive_ns are the SP's own. An NP that gives a wrong @alive_ns, as one that is
  * still to come, has its own clients' older writes done over their newer ones, and can do nothing
  * to the writes of other NPs that it could not do by writing to the same blocks. Requests of one NP
- * are not compared: it hands over what it got of its clients in order.
+ * are not compared: it has a fence between its own connections (np/fence.h).
  *
  * A request that waits for the limits of the export is compared after that, so that it does not
  * matter for how long it has waited. With one NP there is no fence.
@@ -37,6 +37,7 @@
 #ifndef SP_FENCE_H
 #define SP_FENCE_H
 
+#include <common/last_change.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -48,18 +49,6 @@ struct sp_request;
 #define SP_FENCE_ENTRIES	1024U
 /* A longer change, which can be none of data, is counted for all blocks. */
 #define SP_FENCE_WIDE_BLOCKS	8192U
-
-/**
- * struct sp_fence_slot - when a block was changed
- * @newest_ns: last change
- * @others_ns: last change by any other NP than that one
- * @np: number of the NP of the last change
- */
-struct sp_fence_slot {
-	uint64_t newest_ns;
-	uint64_t others_ns;
-	uint32_t np;
-};
 
 /**
  * struct sp_fence_entry - a change
@@ -77,7 +66,7 @@ struct sp_fence_entry {
 
 /**
  * struct sp_fence - what was changed
- * @slot: by block; NULL if there is no fence
+ * @slot: by block; NULL if there is no fence; NPs are named by their numbers
  * @wide: of long changes
  * @n_entries: entries of @entry
  * @entry: the last changes
@@ -86,8 +75,8 @@ struct sp_fence_entry {
  * @now_ns: when the last request was taken
  */
 struct sp_fence {
-	struct sp_fence_slot *slot;
-	struct sp_fence_slot wide;
+	struct last_change *slot;
+	struct last_change wide;
 	uint32_t n_entries;
 	struct sp_fence_entry *entry;
 	uint64_t n;
