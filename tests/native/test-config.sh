@@ -233,7 +233,7 @@ is "lines may be long" "$(effect | tail -n 2 | md5sum)" \
 sed 's/^#\([[a-z]\)/\1/; /-user = /d' user/dist/arenad.conf >"$config"
 try --check-config
 is "the example of the package is right" "$? $(cat "$tmp/out" "$tmp/log")" "0 ok"
-cp user/dist/arenad.conf "$config"
+sed '/-user = /d' user/dist/arenad.conf >"$config"
 try --check-config
 is "the example says nothing before it is changed" "$? $(sort "$tmp/log" | head -n 1)" \
 	"2 arenad: $config: disk is needed"

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memory.h"
 #include "nodes.h"
@@ -207,6 +208,22 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 	return memory_check(o->region, o->size);
 }
 
+static int check_users(const struct arenad_options *o, enum mshare_backend backend)
+{
+	bool has_users = o->np_user.name || o->sp_user.name;
+
+	if (backend == MSHARE_BACKEND_MEMFD && has_users) {
+		log_error("--np-user and --sp-user: with a memfd all processes have one user; load "
+			  "the module (modprobe msharearena), or leave these options out");
+		return -EINVAL;
+	}
+	if (backend == MSHARE_BACKEND_MODULE && !geteuid() &&
+	    !(o->np_user.name && o->sp_user.name))
+		log_warn("processes serve as root: --np-user and --sp-user name other users, as "
+			 "arena-np and arena-sp of the package");
+	return 0;
+}
+
 int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpus,
 		       struct arena_layout *l, struct mshare **out)
 {
@@ -220,10 +237,9 @@ int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpu
 	struct mshare *m;
 	int ret;
 
-	if (mo.backend == MSHARE_BACKEND_MEMFD && (o->np_user.name || o->sp_user.name)) {
-		log_error("--np-user and --sp-user: with a memfd all processes have one user");
-		return -EINVAL;
-	}
+	ret = check_users(o, mo.backend);
+	if (ret)
+		return ret;
 	if (o->replace && !mshare_unlink(o->region))
 		log_warn("removed an old region %s", o->region);
 	ret = choose_pages(o, &mo, l);
