@@ -12,6 +12,8 @@
  *	cut	the file PLANT_FILE is cut short, once, just before a write to it: to half of
  *		where the write begins
  *	twice	the header of a reply is sent twice
+ *	unflushed	not one of 150, but all: the cache of the disk is not flushed, and writes
+ *		are not durable at once
  *	poll	the kernel has no memory for the first two polls of arenad's control socket
  *	stopped	as "lose", but only in a process that has been stopped and goes on
  *	where	no fault: at its end the process says how many bytes it has written to sockets from
@@ -218,6 +220,20 @@ static bool is_read(const struct io_uring_sqe *sqe)
 	return sqe->opcode == IORING_OP_READ || sqe->opcode == IORING_OP_READ_FIXED;
 }
 
+/* A read of no bytes ends as a flush does. */
+static void do_not_flush(struct io_uring_sqe *sqe)
+{
+	if (is_write(sqe))
+		sqe->rw_flags &= ~RWF_DSYNC;
+	if (sqe->opcode != IORING_OP_FSYNC)
+		return;
+	sqe->opcode = IORING_OP_READ;
+	sqe->rw_flags = 0;
+	sqe->off = 0;
+	sqe->addr = (uintptr_t)late_data;
+	sqe->len = 0;
+}
+
 static bool is_reply(const struct io_uring_sqe *sqe)
 {
 	return sqe->opcode == IORING_OP_SENDMSG || sqe->opcode == IORING_OP_SENDMSG_ZC;
@@ -258,6 +274,10 @@ static void look(struct io_uring_sqe *sqe)
 {
 	if (is_planted("poll")) {
 		look_at_poll(sqe);
+		return;
+	}
+	if (is_planted("unflushed")) {
+		do_not_flush(sqe);
 		return;
 	}
 	if (is_planted("where")) {
