@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: arenad reads its files again on SIGHUP and says what of them waits for SIGUSR2 or for a new
-# start; one that is broken changes nothing, neither then, nor on SIGUSR2, nor when the processes are
+# Goal: arenad reads its files again on SIGHUP, puts limits of exports in use, and says what of them
+# waits for SIGUSR2 or for a new start; one that is broken changes nothing, neither then, nor on SIGUSR2, nor when the processes are
 # to be adopted; and options of a file that has changed count as those of another command line.
 # timeout: 300
 # shellcheck disable=SC2154 # next_status is set by adopt-lib.sh
@@ -9,6 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=adopt-lib.sh
 . "$(dirname "$0")/adopt-lib.sh"
+# shellcheck source=fence-lib.sh
+. "$(dirname "$0")/fence-lib.sh"
 requires nbdinfo psktool
 
 config=$tmp/node.conf
@@ -76,10 +78,41 @@ arenad_start "${common[@]}"
 write 'np-buffers = 512' '[export one]' 'limit = iops=5'
 ok "SIGHUP reads the files of TLS again if options have changed" after HUP "$taken"
 is "one line names all options that need a new start" "$(changed)" \
-	"arenad is stopped and started: --idle-timeout --limit --np-buffers"
+	"arenad is stopped and started: --idle-timeout --np-buffers"
 ok "SIGUSR2 is refused with such options" after USR2 "this arenad goes on, and nothing was changed"
 ok "SIGUSR2 names the option that does not fit" says "this arenad has --np-buffers 512"
 ok "the processes serve on after SIGUSR2 was refused" unchanged
+
+# Limits change at once. A file of options may say nothing else that is in use then.
+write 'idle-timeout = 700' '[export one]' 'limit = iops=1' '[export two]' 'limit = connections=1'
+after HUP "the limit of export 'two' is now: connections=1"
+ok "SIGHUP says which limit has changed" says "the limit of export 'one' is now: iops=1"
+ok "the processes serve on with their new limits" unchanged
+is "SIGHUP names no option if only limits have changed" "$(changed)" ""
+enter one
+for i in {1..200}; do
+	ask "$fd" 0 2 1
+done
+waits() { counters_refresh; [ "$(counter 'arena-sp 0' limited)" -gt 100 ]; }
+ok "requests wait for a limit that has come by SIGHUP" wait_for 60 waits
+slow=$fd
+enter two
+not_ok "a second client is refused by a limit that has come by SIGHUP" nbdinfo "nbd://$address/two"
+kill -KILL "$(children arena-sp | sed -n 2p)"
+is_back() { [ "$(children arena-sp | wc -l)" = 2 ] && letter_of "$fd" 1 >/dev/null; }
+ok "the successor of a storage process serves" wait_for 60 is_back
+not_ok "the successor of a storage process has the new limit, too" nbdinfo "nbd://$address/two"
+kill_arenad
+arenad_start "${common[@]}"
+is "the next arenad does not warn, as the limits were in use" \
+	"$(grep -c 'each keeps its options' "$tmp/log")" 0
+write 'idle-timeout = 700'
+after HUP "the limit of export 'one' is now: none"
+# At one request a second they would take three minutes.
+is "200 requests that waited are done when the limit is gone" \
+	"$(timeout 60 head -c $((17 * 200)) <&"$slow" | wc -c)" $((17 * 200))
+ok "a second client is served when the limit of clients is gone" nbdinfo "nbd://$address/two"
+exec {slow}>&- {fd}>&-
 
 write 'idle-timeout = 700' '[export one]' 'read-only = yes'
 ok "SIGHUP reads the files of TLS again if SIGUSR2 is enough" after HUP "$taken"

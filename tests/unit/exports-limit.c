@@ -120,6 +120,26 @@ static void test_texts(void)
 	}
 }
 
+static void test_format(void)
+{
+	static const struct limit limits[] = {
+		{ 0 }, { .iops = 1 }, { .bytes = 65536 }, { .connections = 7 },
+		{ .iops = 5, .connections = 9 },
+		{ LIMIT_IOPS_MAX, LIMIT_BYTES_MAX, LIMIT_CONNECTIONS_MAX },
+	};
+	char text[LIMIT_TEXT_SIZE];
+
+	limit_format(&limits[0], text);
+	is(strlen(text), 0, "no limits are written as nothing");
+	for (size_t i = 1; i < sizeof(limits) / sizeof(*limits); i++) {
+		const struct limit *l = &limits[i];
+
+		limit_format(l, text);
+		ok(reads(text, l->iops, l->bytes, l->connections),
+		   "limits are read as they were written: %s", text);
+	}
+}
+
 int main(void)
 {
 	test_rates();
@@ -127,5 +147,6 @@ int main(void)
 	test_unlimited();
 	test_large();
 	test_texts();
+	test_format();
 	return done_testing();
 }

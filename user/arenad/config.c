@@ -108,6 +108,40 @@ static void end(bool is_written)
 	exit(EXIT_SUCCESS);
 }
 
+/* Add the lines that are those of limits, or those that are not. */
+static void add_lines(FILE *f, const char *lines, bool wants_limits)
+{
+	static const char limit[] = "--limit ";
+
+	for (const char *at = lines; *at;) {
+		size_t length = strcspn(at, "\n");
+
+		if (!strncmp(at, limit, sizeof(limit) - 1) == wants_limits)
+			fprintf(f, "%.*s\n", (int)length, at);
+		at += length + (at[length] == '\n');
+	}
+}
+
+/* The settings as text, with the limits of others at its end. Return: NULL without memory. */
+static char *given_text(const struct settings *s, const struct settings *limits)
+{
+	char *text = NULL, *lines = settings_lines(s), *others = settings_lines(limits);
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (f && lines && others) {
+		add_lines(f, lines, false);
+		add_lines(f, others, true);
+	}
+	if (f && (fclose(f) || !lines || !others)) {
+		free(text);
+		text = NULL;
+	}
+	free(lines);
+	free(others);
+	return text;
+}
+
 void config_begin(struct config *c, int argc, char **argv)
 {
 	if (fill(c, argc, argv, say_on_terminal))
@@ -123,7 +157,7 @@ void config_begin(struct config *c, int argc, char **argv)
 	}
 	if (c->options.check_config)
 		end(puts("ok") >= 0);
-	c->given = settings_lines(&c->settings);
+	c->given = given_text(&c->settings, &c->settings);
 	if (!c->given) {
 		c->settings.lacks_memory = true;
 		refuse(&c->settings);
@@ -135,10 +169,55 @@ static void say_in_log(const char *line)
 	log_error("reload: %s", line);
 }
 
+static bool has_same_exports(const struct arenad_options *a, const struct arenad_options *b)
+{
+	if (a->exports.n != b->exports.n)
+		return false;
+	for (unsigned int i = 0; i < a->exports.n; i++)
+		if (strcmp(a->exports.export[i].label, b->exports.export[i].label) != 0)
+			return false;
+	return true;
+}
+
+static void log_limit(const struct arenad_options *o, unsigned int i)
+{
+	char text[LIMIT_TEXT_SIZE];
+
+	limit_format(&o->disk[i].limit, text);
+	log_info("reload: the limit of export '%s' is now: %s", o->exports.export[i].label,
+		 *text ? text : "none");
+}
+
+/* Put the limits in use that @now has. */
+static int take_limits(struct config *c, const struct config *now)
+{
+	struct arenad_options *o = &c->options;
+	char *given;
+
+	if (!has_same_exports(o, &now->options))
+		return 0;
+	given = given_text(&c->settings, &now->settings);
+	if (!given)
+		return -ENOMEM;
+	if (strcmp(given, c->given) != 0) {
+		free(c->given);
+		c->given = given;
+	} else {
+		free(given);
+	}
+	for (unsigned int i = 0; i < o->exports.n; i++) {
+		if (limit_is_same(&o->disk[i].limit, &now->options.disk[i].limit))
+			continue;
+		o->disk[i].limit = now->options.disk[i].limit;
+		log_limit(o, i);
+	}
+	return 0;
+}
+
 /* Processes that are started again have options of before, too, until all are replaced. */
 static int log_changes(const struct config *c, const struct config *now)
 {
-	char *given = settings_lines(&now->settings);
+	char *given = given_text(&now->settings, &now->settings);
 	char *shape = shape_text(&c->options), *wanted = shape_text(&now->options);
 	char names[SHAPE_NAMES_SIZE];
 	int ret = given && shape && wanted ? 0 : -ENOMEM;
@@ -153,11 +232,13 @@ static int log_changes(const struct config *c, const struct config *now)
 	return ret;
 }
 
-bool config_reload(const struct config *c)
+bool config_reload(struct config *c)
 {
 	static struct config now;
 	int ret = fill(&now, c->argc, c->argv, say_in_log);
 
+	if (!ret)
+		ret = take_limits(c, &now);
 	if (!ret)
 		ret = log_changes(c, &now);
 	if (ret == -ENOMEM)

@@ -16,7 +16,7 @@
  * struct config - the configuration
  * @settings: what was given
  * @options: what follows from it, and refers to it
- * @given: the settings as text, see settings_lines()
+ * @given: the settings as text, see settings_lines(), with the limits that are in use at its end
  * @argc: number of arguments
  * @argv: the arguments, to be read once more
  */
@@ -39,14 +39,15 @@ void config_begin(struct config *c, int argc, char **argv);
 
 /**
  * config_reload() - read everything again, and log what has changed
- * @c: not changed
+ * @c: gets the limits of the exports, and nothing else
  *
- * Nothing that has changed is put in use: one line names it, and says what would do that. Errors
- * are logged, too.
+ * If there are the same exports, their limits are put in use; the caller tells the SPs, and whoever
+ * keeps @c->given, which is another text if it says something else then. One line
+ * names what else has changed, and says what would put that in use. Errors are logged, too.
  *
  * Return: is it right?
  */
-bool config_reload(const struct config *c);
+bool config_reload(struct config *c);
 
 /** config_text() - the configuration as a file, to be freed with free(); NULL if there is none */
 char *config_text(struct config *c);

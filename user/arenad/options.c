@@ -81,14 +81,10 @@ static int take_cpus(void *values, char *text, struct option_error *error)
 static int take_limit(void *values, char *text, struct option_error *error)
 {
 	struct arenad_options *o = values;
-	struct limit limit;
 	unsigned int i;
 	char *rest = export_set_take(&o->exports, text, "NAME=LIMITS", &i, error);
 
-	if (!rest)
-		return -EINVAL;
-	o->disk[i].limit = rest;
-	return limit_parse(rest, &limit, error);
+	return rest ? limit_parse(rest, &o->disk[i].limit, error) : -EINVAL;
 }
 
 static int take_disk_memory(void *values, char *text, struct option_error *error)

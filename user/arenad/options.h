@@ -6,6 +6,7 @@
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
 
+#include <exports/limit.h>
 #include <exports/options.h>
 #include <listen/options.h>
 #include <proto/layout.h>
@@ -47,13 +48,13 @@ enum arenad_backend {
  * struct arenad_disk - the disk of an export
  * @path: path of the block device or file
  * @is_readonly: it is not written
- * @limit: limits of the export, as they were given, or NULL
+ * @limit: limits of the export, which change while arenad runs, see config_reload()
  * @memory: bytes of the region that its SP gets, 0 for an equal part
  */
 struct arenad_disk {
 	const char *path;
 	bool is_readonly;
-	const char *limit;
+	struct limit limit;
 	uint64_t memory;
 };
 

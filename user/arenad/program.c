@@ -140,6 +140,7 @@ void program_exec_sp(void *context)
 	const struct program *p = context;
 	const struct arenad_options *o = p->options;
 	struct arguments a = { 0 };
+	char limit[LIMIT_TEXT_SIZE];
 
 	add(&a, "arena-sp");
 	if (add_common(&a, p))
@@ -148,8 +149,9 @@ void program_exec_sp(void *context)
 	add_value(&a, "--backend", backend_names[o->disk_backend]);
 	if (o->disk[p->id].is_readonly)
 		add(&a, "--read-only");
-	if (o->disk[p->id].limit)
-		add_value(&a, "--limit", o->disk[p->id].limit);
+	limit_format(&o->disk[p->id].limit, limit);
+	if (*limit)
+		add_value(&a, "--limit", limit);
 	for (unsigned int i = 0; i < o->nps; i++) {
 		const char *end = pass_end(pairs_end_of_sp(p->pairs, i, p->id));
 

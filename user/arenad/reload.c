@@ -120,10 +120,34 @@ void reload_adopt(struct reload *r, const struct arenad_options *o, int bundle)
 	*r = (struct reload){ .options = o, .bundle = bundle };
 }
 
+/* An SP that has ended has a successor, which gets the limits by its command line. */
+static void give_limit(struct reload *r, unsigned int sp)
+{
+	const struct limit *l = &r->options->disk[sp].limit;
+	const struct control_message m = {
+		.type = CONTROL_LIMIT,
+		.connections = l->connections, .iops = l->iops, .bytes = l->bytes,
+	};
+	bool was_owed = r->owes_limit[sp];
+
+	r->owes_limit[sp] = lines_send(r->lines, r->options->nps + sp, &m, -1) == -EAGAIN;
+	if (r->owes_limit[sp] && !was_owed)
+		log_warn("arena-sp %u does not take its limits; it gets them when it does", sp);
+}
+
+void reload_limits(struct reload *r)
+{
+	for (unsigned int i = 0; i < r->options->exports.n; i++)
+		give_limit(r, i);
+}
+
 bool reload_is_owing(const struct reload *r)
 {
 	for (unsigned int i = 0; i < r->options->nps; i++)
 		if (r->is_owed[i])
+			return true;
+	for (unsigned int i = 0; i < r->options->exports.n; i++)
+		if (r->owes_limit[i])
 			return true;
 	return false;
 }
@@ -133,6 +157,9 @@ void reload_retry(struct reload *r)
 	for (unsigned int i = 0; i < r->options->nps; i++)
 		if (r->is_owed[i])
 			(void)hand_over(r, i);
+	for (unsigned int i = 0; i < r->options->exports.n; i++)
+		if (r->owes_limit[i])
+			give_limit(r, i);
 }
 
 void reload_close(struct reload *r)

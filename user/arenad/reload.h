@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files that arenad reads for its network processes, which open none: it reads and checks them,
- * and hands their bytes over by the control sockets. This header must not know how processes are
- * started.
+ * What running processes get of arenad when it has read its files again: network processes the files
+ * of TLS, as they open none, and storage processes the limits of their exports. They get it by the
+ * control sockets. This header must not know how processes are started.
  */
 #ifndef ARENAD_RELOAD_H
 #define ARENAD_RELOAD_H
@@ -21,6 +21,7 @@ struct lines;
  * @n_bundles: how often files were read
  * @lines: the control sockets; the NPs have the first numbers
  * @is_owed: the NP has not got @bundle, because it left too many messages unread
+ * @owes_limit: the SP has not got its limits, for the same reason
  */
 struct reload {
 	const struct arenad_options *options;
@@ -28,6 +29,7 @@ struct reload {
 	uint32_t n_bundles;
 	struct lines *lines;
 	bool is_owed[PROTO_MAX_NPS];
+	bool owes_limit[PROTO_MAX_SPS];
 };
 
 /**
@@ -65,10 +67,13 @@ bool reload_read(struct reload *r);
 /** reload_hand_over() - hand what was read to all NPs, and log that */
 void reload_hand_over(struct reload *r);
 
+/** reload_limits() - tell all SPs the limits of the options, which may be those that they have */
+void reload_limits(struct reload *r);
+
 /** reload_is_owing() - is reload_retry() to be called in a while? */
 bool reload_is_owing(const struct reload *r);
 
-/** reload_retry() - hand the files to NPs that could not take them before */
+/** reload_retry() - hand out what processes could not take before */
 void reload_retry(struct reload *r);
 
 /** reload_close() - close everything */

@@ -55,12 +55,22 @@ struct supervisor {
 };
 
 /* An arenad that adopts the processes has to have what they have got. */
-static void read_again(struct crew *c)
+static void read_again(struct supervisor *sv)
 {
-	if (!reload_read(c->reload))
+	struct config *config = sv->node->config;
+	struct crew *c = &sv->crew;
+	bool has_files, has_limits;
+
+	if (!config_reload(config))
 		return;
-	keep_renew(c);
-	reload_hand_over(c->reload);
+	has_files = reload_read(c->reload);
+	has_limits = c->keep->given != config->given;
+	c->keep->given = config->given;
+	if (has_files || has_limits)
+		keep_renew(c);
+	reload_limits(c->reload);
+	if (has_files)
+		reload_hand_over(c->reload);
 }
 
 /* Operators who have asked for it are told the first error that comes of it. */
@@ -70,8 +80,7 @@ static void reload(struct supervisor *sv)
 
 	log_catch(&error);
 	notify_reloading();
-	if (config_reload(sv->node->config))
-		read_again(&sv->crew);
+	read_again(sv);
 	crew_try_again(&sv->crew);
 	/* Before the line "ready" this would be a lie; that one answers it then. */
 	if (ready_is_all(&sv->ready))

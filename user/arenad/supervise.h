@@ -37,7 +37,7 @@ struct state;
  *	arenad
  */
 struct node {
-	const struct config *config;
+	struct config *config;
 	const struct arenad_options *options;
 	const struct command *command;
 	struct cpus_of *cpus;

@@ -23,12 +23,14 @@
  *	for it any more
  * @CONTROL_HANDOFF: a socket of control/handoff.h, at whose other end a process waits that is to
  *	take the place of this one
+ * @CONTROL_LIMIT: the limits of the export of an SP from now on
  */
 enum control_type {
 	CONTROL_TLS = 1,
 	CONTROL_PEER,
 	CONTROL_GONE,
 	CONTROL_HANDOFF,
+	CONTROL_LIMIT,
 };
 
 /**
@@ -38,13 +40,25 @@ enum control_type {
  * @role: CONTROL_PEER, CONTROL_GONE: role of the peer; else 0
  * @epoch: CONTROL_PEER, CONTROL_GONE: epoch of the channel, from 1 on; else 0
  * @token: CONTROL_PEER: token of the epoch, see arena/channel.h; else 0
+ * @connections: CONTROL_LIMIT: clients at a time; 0 for no limit, as the next two
+ * @iops: CONTROL_LIMIT: requests a second
+ * @bytes: CONTROL_LIMIT: bytes a second
  */
 struct control_message {
 	uint32_t version;
 	uint32_t type;
-	uint32_t role;
-	uint32_t epoch;
-	uint64_t token;
+	union {
+		struct {
+			uint32_t role;
+			uint32_t epoch;
+			uint64_t token;
+		};
+		struct {
+			uint32_t connections;
+			uint32_t iops;
+			uint64_t bytes;
+		};
+	};
 };
 
 /**

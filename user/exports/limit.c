@@ -5,9 +5,8 @@
 #include <common/parse.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-
-#define TEXT_MAX	128U
 
 static int take_count(const char *text, uint32_t most, uint32_t *out, struct option_error *error)
 {
@@ -26,7 +25,7 @@ static int take_bytes(const char *text, uint64_t *out, struct option_error *erro
 static int refuse_form(const char *text, struct option_error *error)
 {
 	return option_refuse(error, "%.*s is none of iops=N, bytes=SIZE, connections=N",
-			     (int)TEXT_MAX, text);
+			     (int)LIMIT_TEXT_SIZE, text);
 }
 
 static int take_part(char *part, struct limit *out, struct option_error *error)
@@ -46,7 +45,7 @@ static int take_part(char *part, struct limit *out, struct option_error *error)
 
 int limit_parse(const char *text, struct limit *out, struct option_error *error)
 {
-	char copy[TEXT_MAX], *rest = copy, *part;
+	char copy[LIMIT_TEXT_SIZE], *rest = copy, *part;
 	size_t length = strlen(text);
 	int ret = 0;
 
@@ -57,6 +56,23 @@ int limit_parse(const char *text, struct limit *out, struct option_error *error)
 	while (!ret && (part = strsep(&rest, ",")))
 		ret = take_part(part, out, error);
 	return ret;
+}
+
+void limit_format(const struct limit *l, char text[LIMIT_TEXT_SIZE])
+{
+	size_t n = 0;
+
+	*text = '\0';
+	if (l->iops)
+		n += snprintf(text + n, LIMIT_TEXT_SIZE - n, ",iops=%" PRIu32, l->iops);
+	if (l->bytes)
+		n += snprintf(text + n, LIMIT_TEXT_SIZE - n, ",bytes=%" PRIu64, l->bytes);
+	if (l->connections)
+		n += snprintf(text + n, LIMIT_TEXT_SIZE - n, ",connections=%" PRIu32,
+			      l->connections);
+	/* The first part has no comma before it. */
+	if (n)
+		memmove(text, text + 1, n);
 }
 
 void limit_take(struct limit_bucket *b, int64_t now_ns, uint64_t n)

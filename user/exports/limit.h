@@ -44,6 +44,18 @@ struct limit {
  */
 int limit_parse(const char *text, struct limit *out, struct option_error *error);
 
+/* Room for the text of any limits. */
+#define LIMIT_TEXT_SIZE		128U
+
+/** limit_format() - write limits as limit_parse() reads them; "" if there are none */
+void limit_format(const struct limit *l, char text[LIMIT_TEXT_SIZE]);
+
+/** limit_is_same() - do both limit the same? */
+static inline bool limit_is_same(const struct limit *a, const struct limit *b)
+{
+	return a->iops == b->iops && a->bytes == b->bytes && a->connections == b->connections;
+}
+
 /**
  * struct limit_bucket - a bucket of tokens
  * @rate: tokens that come in a second; 0 for a bucket that is never empty

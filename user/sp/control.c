@@ -19,10 +19,26 @@
 /* The signal that asks the process to stop is blocked, so it ends no wait. */
 #define PAUSE_MS	100
 
+static void take_limit(struct sp *sp, const struct control_message *m)
+{
+	const struct limit l = {
+		.iops = m->iops, .bytes = m->bytes, .connections = m->connections,
+	};
+
+	if (limit_is_same(&l, &sp->options.limit))
+		return;
+	sp->options.limit = l;
+	sp_throttle_init(sp);
+}
+
 static void obey(struct sp *sp, const struct control_message *m, int fd)
 {
 	if (m->type == CONTROL_PEER) {
 		sp_peer_told(sp, m, fd);
+		return;
+	}
+	if (m->type == CONTROL_LIMIT && fd < 0) {
+		take_limit(sp, m);
 		return;
 	}
 	log_warn("arenad sent a message of an unknown type: %u", m->type);

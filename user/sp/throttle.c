@@ -9,11 +9,13 @@
 
 /* A timer is set for no less, so that a high rate does not wake the process for each request. */
 #define TICK_NS		CLOCK_NS_PER_MS
+/* Nor for more, as the limits may change meanwhile. */
+#define TICK_MAX_NS	CLOCK_NS_PER_S
 
 void sp_throttle_init(struct sp *sp)
 {
-	sp->throttle.operations.rate = sp->options.limit.iops;
-	sp->throttle.bytes.rate = sp->options.limit.bytes;
+	sp->throttle.operations = (struct limit_bucket){ .rate = sp->options.limit.iops };
+	sp->throttle.bytes = (struct limit_bucket){ .rate = sp->options.limit.bytes };
 }
 
 static bool may_go(const struct sp_throttle *t, int64_t now_ns)
@@ -84,6 +86,8 @@ static int64_t wait_ns(const struct sp_throttle *t)
 								     t->bytes.even_ns;
 	int64_t left_ns = even_ns - clock_ns();
 
+	if (left_ns > TICK_MAX_NS)
+		return TICK_MAX_NS;
 	return left_ns > TICK_NS ? left_ns : TICK_NS;
 }
 

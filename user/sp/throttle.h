@@ -35,7 +35,11 @@ struct sp_throttle {
 	bool is_ticking;
 };
 
-/** sp_throttle_init() - begin with full buckets; the options of @sp are known */
+/**
+ * sp_throttle_init() - begin with full buckets; the options of @sp are known
+ *
+ * It is called again when they have changed. Requests that wait go when the turn ends, if they may.
+ */
 void sp_throttle_init(struct sp *sp);
 
 /** sp_throttle_enter() - may the request go? If not, sp_throttle_take() gives it later */

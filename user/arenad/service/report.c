@@ -127,8 +127,9 @@ static int add_export(const struct crew *c, unsigned int sp, struct sd_json_vari
 {
 	const struct arenad_disk *d = &c->options->disk[sp];
 	int64_t size = size_of(d->path);
-	char path[TEXT_SIZE];
+	char path[TEXT_SIZE], limit[LIMIT_TEXT_SIZE];
 
+	limit_format(&d->limit, limit);
 	return sd_json_variant_append_arraybo(
 		out,
 		SD_JSON_BUILD_PAIR_STRING("name", c->options->exports.export[sp].name),
@@ -136,7 +137,7 @@ static int add_export(const struct crew *c, unsigned int sp, struct sd_json_vari
 							    strlen(d->path))),
 		SD_JSON_BUILD_PAIR_CONDITION(size >= 0, "sizeBytes", SD_JSON_BUILD_INTEGER(size)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("readOnly", d->is_readonly),
-		SD_JSON_BUILD_PAIR_CONDITION(!!d->limit, "limit", SD_JSON_BUILD_STRING(d->limit)),
+		SD_JSON_BUILD_PAIR_CONDITION(*limit, "limit", SD_JSON_BUILD_STRING(limit)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
 		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, c->nps + sp)));
 }
