@@ -23,6 +23,9 @@
  *	hang	it answers no request from the 100th on
  *	held	arena-np is to have had a predecessor, of whose payload the SP claims all that there
  *		is, and more than it then names
+ *	noted	arena-np is to have had a predecessor, which has noted of nearly all of its payload
+ *		that SP 1 has it, and of the rest an SP that there is not; SP 1 has none. It stops
+ *		before it says HELLO
  *	late	it fails each WRITE, and keeps the payload until it has KEPT others; it also returns
  *		payload that it has not kept
  */
@@ -111,9 +114,14 @@ static void die(const char *what, int err)
 	exit(99);
 }
 
+static bool is_mode(const struct rig *rig, const char *mode)
+{
+	return !strcmp(rig->mode, mode);
+}
+
 static bool has_mode(const struct sp *sp, const char *mode)
 {
-	return sp->is_first && !strcmp(sp->rig->mode, mode);
+	return sp->is_first && is_mode(sp->rig, mode);
 }
 
 static void send_msg(struct sp *sp, struct arena_msg msg)
@@ -591,6 +599,8 @@ static void hello(struct sp *sp)
 		.n_held = has_mode(sp, "held") ? 100 : 0,
 	};
 
+	if (sp->id == 1 && is_mode(sp->rig, "noted"))
+		raise(SIGSTOP);
 	send_msg(sp, (struct arena_msg){
 		.type = PROTO_MESSAGE_HELLO,
 		.value = sp->rig->hello,
@@ -602,7 +612,7 @@ static void hello(struct sp *sp)
 
 static bool is_msg_ring(const struct rig *rig)
 {
-	return !strcmp(rig->mode, "flood");
+	return is_mode(rig, "flood");
 }
 
 static enum arena_channel_transport transport_of(const struct rig *rig)
@@ -613,7 +623,7 @@ static enum arena_channel_transport transport_of(const struct rig *rig)
 /* An NP that has had a predecessor is in a later epoch. */
 static uint32_t epoch_of(const struct rig *rig)
 {
-	return strcmp(rig->mode, "held") ? 1 : 2;
+	return is_mode(rig, "held") || is_mode(rig, "noted") ? 2 : 1;
 }
 
 static void open_sp(struct sp *sp, struct mshare *m)
@@ -672,6 +682,16 @@ static pid_t start_sp(const struct rig *rig, unsigned int id, struct mshare *m,
 	sp.layout = *layout;
 	sp_main(&sp, m);
 	_exit(0);
+}
+
+/* What a predecessor of arena-np may have written that was taken over. */
+static void write_note(void *base, const struct arena_layout *l)
+{
+	uint32_t group = (uint32_t)proto_group_of_np(l, 0, PROTO_USE_LENT);
+	uint8_t *to = arena_layout_buffer(base, l, group, 0);
+
+	memset(to, 2, l->group[group].count * (size_t)l->group[group].buffer_size);
+	memset(to, 200, 16);
 }
 
 static void forward(int signo)
@@ -896,6 +916,8 @@ int main(int argc, char **argv)
 	if (ret)
 		die("region", ret);
 	arena_layout_write(base, &layout);
+	if (is_mode(&rig, "noted"))
+		write_note(base, &layout);
 	for (unsigned int i = 0; i < rig.n_sps && !ret; i++)
 		ret = inherit_make(&rig.pair[i], transport_of(&rig),
 				   proto_window(proto_requests(&layout)));
@@ -918,6 +940,7 @@ int main(int argc, char **argv)
 		int sp_status = 0;
 
 		kill(pids[i], SIGTERM);
+		kill(pids[i], SIGCONT);
 		waitpid(pids[i], &sp_status, 0);
 		if (WIFEXITED(sp_status) && WEXITSTATUS(sp_status))
 			exit(WEXITSTATUS(sp_status));

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: a network process that takes the place of a dead one serves each export as soon as its
-# storage process is there, and does not wait for the others, whether their disks are away or their
-# storage processes lie about what they have.
+# storage process is there, and does not wait for the others, whether their disks are away, their
+# storage processes lie about what they have, or the dead process has left a note of that which lies.
 # shellcheck disable=SC2034 # for lib.sh: the test says how many network processes there are
 NPS=1
 # shellcheck source-path=SCRIPTDIR source=np-lib.sh
@@ -49,4 +49,31 @@ refused() { ! timeout 60 qemu-io -r -f raw -c "read 0 512" "nbd://$address/d0"; 
 ok "the disk of the storage process that lies is refused" refused
 arenad_stop
 is "arena-np ends with status 0 after such claims" "$status" 0
+
+# stopped: print the storage process of the rig that has stopped
+stopped()
+{
+	local pid
+
+	for pid in $(pgrep -P "$arenad_pid" -x np-rig); do
+		! grep -q '^State:[[:space:]]*T' "/proc/$pid/status" || echo "$pid"
+	done
+}
+has_stopped() { [ -n "$(stopped)" ]; }
+withheld() { counters_refresh; counter arena-np withheld_buffers; }
+
+rig_start --mode noted --sps 2 -- --hold 100
+ok "the storage process that the note names does not answer" wait_for 30 has_stopped
+ok "payload is set aside for it, which it does not have" [ "$(withheld)" -gt 1000 ]
+ok "reads of the other disk go on meanwhile" io d0 "read -P 0 0 8M"
+io d0 "write -P 4 0 8M" >"$tmp/waits" 2>&1 &
+writer=$!
+sleep 1
+ok "a write waits for that payload, whatever disk it is for" kill -0 "$writer"
+kill -CONT "$(stopped)"
+ok "the write is done when the storage process has said that it has none" wait "$writer"
+ok "both disks work then" eval 'io d0 "read -P 4 0 8M" && io d1 "write -P 5 0 8M"'
+is "no payload is withheld then" "$(withheld)" 0
+arenad_stop
+is "arena-np ends with status 0 after a note that lied" "$status" 0
 done_testing
