@@ -89,6 +89,17 @@ static void test_lies(void)
 	is(status_of_write(0, 50, 'h', 0), PROTO_OK,
 	   "a time that is still to come does not hold other NPs' writes back");
 	is(content(50), 'h', "the write after the one of that time leaves its data");
+
+	/* What is said of a client that has gone holds for the blocks that its NP writes. */
+	must_write(1, 51, 'n');
+	must_write(1, 52, 'n');
+	is(status_of_write(0, 51, 'o', before + HOUR_NS), PROTO_OK,
+	   "an older write is done if its NP says that a client is there which has gone");
+	is(content(51), 'o', "the older data comes over the newer one that another NP wrote");
+	is(status_of_write(0, 52, 'o', before), PROTO_ESTALE,
+	   "a write for which the NP does not say so is given back");
+	is(status_of_write(1, 53, 'm', before), PROTO_OK,
+	   "a write of another NP to other blocks is not held back by what the NP says");
 }
 
 static void test_wide(void)
