@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: where a container forbids or lacks what the daemons need, arenad ends with status 1 and a line
-# that says what is missing, and not with a message that blames something else.
+# that says what is missing, and not with a message that blames something else. It goes on without a
+# measure of the sandbox, and says so once, unless it must not.
 # Method: a filter of system calls, and a mount namespace without /proc.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -31,4 +32,17 @@ if unshare --mount true 2>/dev/null; then
 else
 	skip "arenad says what is missing without /proc" "this machine makes no mount namespaces"
 fi
+
+arguments+=(--sandbox require)
+refused "where namespaces are forbidden and required" \
+	"arena-np and arena-sp cannot enter their sandbox here (--sandbox require)" \
+	"$BUILD/tests/native/forbid" unshare
+
+# A function of this name runs arenad where namespaces are forbidden.
+arenad() { exec "$BUILD/tests/native/forbid" unshare "$arenad_path" "$@"; }
+arenad_start --disk "d=$path"
+is "arenad says once that it goes on without namespaces" \
+	"$(grep -c "does not have namespaces of its own for each process" "$tmp/log")" 1
+arenad_stop
+is "arenad ends with status 0 where namespaces are forbidden" "$status" 0
 done_testing
