@@ -101,17 +101,14 @@ at_np()
 # io EXPORT COMMAND: let qemu-io do something with an export
 io() { timeout 30 qemu-io -f raw -c "$2" "nbd://$address/$1"; }
 
-# read_start EXPORT: run a client that reads an export for ever, and wait until it has begun. The
-# number of its reads is the number of lines of $tmp/reads
+# read_start EXPORT: run a client that reads the last 256 KiB of an export for ever, and wait until it
+# has begun. The number of its reads is the number of lines of $tmp/reads
 read_start()
 {
 	: >"$tmp/reads"
 	nbdsh -u "nbd://$address/$1" -c '
-size = h.get_size()
-at = 0
 while True:
-	h.pread(262144, at)
-	at = (at + 262144) % size
+	h.pread(262144, h.get_size() - 262144)
 	print("read", flush=True)
 ' >"$tmp/reads" 2>>"$tmp/clients" &
 	read_pid=$!
