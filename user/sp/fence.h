@@ -29,8 +29,8 @@
  * to the writes of other NPs that it could not do by writing to the same blocks. Requests of one NP
  * are not compared: it has a fence between its own connections (np/fence.h).
  *
- * A request that waits for the limits of the export is compared after that, so that it does not
- * matter for how long it has waited. With one NP there is no fence.
+ * A request that waits for the limits of the export, or for buffers, is compared after that, so that
+ * it does not matter for how long it has waited. With one NP there is no fence.
  *
  * This header must not know how requests are carried out, nor what a connection is.
  */

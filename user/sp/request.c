@@ -126,22 +126,33 @@ static bool get_buffers(struct sp *sp, struct sp_request *r, uint32_t count)
 	return !count;
 }
 
-/* A request that needs buffers waits behind those that wait already; others start at once. */
-static void start(struct sp *sp, struct sp_request *r)
+static bool conflict(const struct sp_range *a, const struct sp_range *b)
 {
-	uint32_t count = sp_work_buffers(sp, r);
-	struct sp_peer *peer = r->peer;
-
-	if (sp->is_stopping || peer->has_ended || r->is_late) {
-		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
-	} else if ((count && peer->waiting.first) || !get_buffers(sp, r, count)) {
-		sp->counters.waits++;
-		sp_queue_put(&peer->waiting, r);
-	} else {
-		sp_work_start(sp, r);
-	}
+	return (a->changes || b->changes) && a->start < b->end && b->start < a->end;
 }
 
+/* Does an earlier request of the same NP wait for buffers that must not be overtaken? */
+static bool stays_behind(const struct sp_request *r, bool needs_buffers)
+{
+	const struct sp_request *w = r->peer->waiting.first;
+
+	if (w && needs_buffers)
+		return true;
+	for (; w; w = w->next)
+		if (conflict(&w->range, &r->range))
+			return true;
+	return false;
+}
+
+static void start(struct sp *sp, struct sp_request *r)
+{
+	if (sp->is_stopping || r->peer->has_ended || r->is_late)
+		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
+	else
+		sp_work_start(sp, r);
+}
+
+/* Put a request that has its buffers into the order of those that overlap. */
 static void enter(struct sp *sp, struct sp_request *r)
 {
 	if (sp_fence_refuses(sp, r)) {
@@ -149,11 +160,25 @@ static void enter(struct sp *sp, struct sp_request *r)
 		return;
 	}
 	sp_fence_note(sp, r);
-	set_range(sp, r);
-	if (!has_range(r) || sp_range_enter(&sp->ranges, &r->range))
+	r->is_ordered = has_range(r);
+	if (!r->is_ordered || sp_range_enter(&sp->ranges, &r->range))
 		start(sp, r);
 	else
 		sp->counters.overlaps++;
+}
+
+static void await_buffers(struct sp *sp, struct sp_request *r)
+{
+	uint32_t count;
+
+	set_range(sp, r);
+	count = sp_work_buffers(sp, r);
+	if (stays_behind(r, count) || !get_buffers(sp, r, count)) {
+		sp->counters.waits++;
+		sp_queue_put(&r->peer->waiting, r);
+	} else {
+		enter(sp, r);
+	}
 }
 
 static void freed(struct sp_range *range, void *context)
@@ -174,7 +199,7 @@ static void run_waiting(struct sp *sp, struct sp_peer *peer)
 		if (r->is_late)
 			sp_request_finish(sp, r, PROTO_EIO);
 		else
-			sp_work_start(sp, r);
+			enter(sp, r);
 	}
 }
 
@@ -196,7 +221,7 @@ void sp_requests_run(struct sp *sp)
 
 	run_stalled(sp);
 	while ((r = sp_throttle_take(sp)))
-		enter(sp, r);
+		await_buffers(sp, r);
 	do {
 		while ((r = sp_queue_take(&sp->freed)))
 			start(sp, r);
@@ -286,9 +311,9 @@ void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status st
 	 * overlap and begin now, or whose clients come after the reply. A request that was not done
 	 * because this process ends may be done by the successor; a late one was answered.
 	 */
-	if (r->range.changes && !r->is_late && status != PROTO_ESHUTDOWN)
+	if (r->is_ordered && r->range.changes && !r->is_late && status != PROTO_ESHUTDOWN)
 		proto_flights_note(&r->peer->flights, r->tag, status);
-	if (has_range(r))
+	if (r->is_ordered)
 		sp_range_leave(&sp->ranges, &r->range, freed, sp);
 	count_done(&sp->counters, r, status);
 	r->status = status;
@@ -331,7 +356,7 @@ void sp_request_begin(struct sp *sp, struct sp_request *r)
 	}
 	count_begun(sp, r);
 	if (sp_throttle_enter(sp, r))
-		enter(sp, r);
+		await_buffers(sp, r);
 }
 
 /* Return: true if the request is answered without the disk, with @status. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a request: it is accepted and checked, waits for earlier requests that overlap, gets
- * buffers, is carried out, and is replied to.
+ * The life of a request: it is accepted and checked, gets buffers, waits for earlier requests that
+ * overlap, is carried out, and is replied to.
  *
- *	accepted --> it waits for limits --> its range is blocked --> it waits for buffers
+ *	accepted --> it waits for limits --> it waits for buffers --> its range is blocked
  *		 --> at work --> done --> free
  *
- * A request that is blocked has no buffers, and one that has buffers is not blocked, so requests
- * at work always come to an end.
+ * Each NP has buffers of its own, and whether they come back is up to that NP. So a request that
+ * waits for them must not block those of others: it enters its range when it has them, and all that
+ * are in a range come to an end. Requests of the same NP that overlap one that waits stay behind it.
+ * Those of other NPs may go first: the fence is asked when the request enters its range.
  */
 #ifndef SP_REQUEST_H
 #define SP_REQUEST_H
@@ -46,7 +48,8 @@ enum sp_stage {
  * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
  * @length: bytes
- * @range: the blocks that it touches, for its order
+ * @range: the blocks that it touches, for its order; no bytes for a FLUSH
+ * @is_ordered: it is in the list of ranges
  * @own: buffers of the SP for data that was read or the parts of a BLOCK_STATUS, for blocks that
  *	are completed, or for the backend; zero for none
  * @payload: buffers of the NP with the payload of a WRITE; zero for none
@@ -83,6 +86,7 @@ struct sp_request {
 	uint64_t offset;
 	uint64_t length;
 	struct sp_range range;
+	bool is_ordered;
 	struct arena_buf own;
 	struct arena_buf payload;
 	uint32_t before;
