@@ -6,6 +6,7 @@
 # Method: network process 0 is built with one line or two that an attacker would like. Clients of
 # network process 1 write and verify without pause meanwhile, and no round of theirs may take half of
 # the time for which it lasts.
+# run: long
 # timeout: 300
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

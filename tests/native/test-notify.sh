@@ -56,6 +56,27 @@ arenad_start --disk "d=$(disk d 4M)"
 ok "a manager with an abstract address is told, too" wait_for 20 is_told READY
 arenad_stop
 
+# told_alive N: was the manager told so often that arenad does not hang?
+told_alive() { [ "$(grep -c WATCHDOG "$tmp/told")" -ge "$1" ]; }
+export WATCHDOG_USEC=300000
+arenad_start --disk "d=$(disk d 4M)"
+ok "a manager that awaits it is told from time to time that arenad does not hang" \
+	wait_for 60 told_alive 20
+kill -STOP "$arenad_pid"
+sleep 1
+alive=$(grep -c WATCHDOG "$tmp/told")
+sleep 2
+not_ok "it is not told so of an arenad that is stopped" told_alive $((alive + 1))
+kill -CONT "$arenad_pid"
+ok "it is told so again when arenad goes on" wait_for 60 told_alive $((alive + 3))
+arenad_stop
+WATCHDOG_PID=$$ arenad_start --disk "d=$(disk d 4M)"
+alive=$(grep -c WATCHDOG "$tmp/told")
+sleep 2
+not_ok "a manager that awaits it of another process is not told" told_alive $((alive + 1))
+arenad_stop
+unset WATCHDOG_USEC
+
 # A manager that hangs: nobody reads its socket, which has room for a few messages.
 NOTIFY_SOCKET=$tmp/hangs
 python3 -c 'import socket, sys, time

@@ -44,6 +44,9 @@ sp-user = arena-sp
 [export d]
 disk = $disk
 END
+mkdir -p /run/systemd/system/arenad.service.d
+printf '[Service]\nWatchdogSec=10\n' >/run/systemd/system/arenad.service.d/soon.conf
+systemctl daemon-reload
 ok "systemctl start comes back when arenad is ready" systemctl start arenad
 [ "$(systemctl is-active arenad)" = active ] || journalctl -u arenad --no-pager | tail -40 | sed 's/^/# /'
 is "the disk is served" "$(size)" "$(blockdev --getsize64 "$disk")"
@@ -73,6 +76,10 @@ kill -KILL "$first"
 ok "systemd starts another arenad after a death" wait_for 60 is_active "$first"
 is "its processes live on and are adopted" "$(pgrep -x 'arena-np|arena-sp' | xargs)" "$processes"
 is "the disk is served on" "$(size)" "$(blockdev --getsize64 "$disk")"
+first=$(main_pid)
+kill -STOP "$first"
+ok "systemd starts another arenad in place of one that hangs" wait_for 120 is_active "$first"
+is "its processes live on and are adopted, too" "$(pgrep -x 'arena-np|arena-sp' | xargs)" "$processes"
 systemd-analyze security arenad.service --no-pager | tail -n 1 | sed 's/^/# /'
 ok "systemctl stop ends well" systemctl stop arenad
 is "no process is left" "$(pgrep '^arena')" ""

@@ -67,3 +67,36 @@ void notify_stopping(void)
 {
 	notify("STOPPING=1");
 }
+
+/* So often in the time after which the manager takes arenad for dead. */
+#define ALIVE_TIMES	3
+
+/* Return: nanoseconds between two messages, or 0 if the manager awaits none of this process. */
+static int64_t alive_ns(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	long long value = usec ? strtoll(usec, NULL, 10) : 0;
+
+	if (value <= 0 || value > INT64_MAX / CLOCK_NS_PER_US ||
+	    (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	return value * CLOCK_NS_PER_US / ALIVE_TIMES;
+}
+
+/* When the next message is due, of clock_ns(). */
+static int64_t alive_at;
+
+void notify_alive(void)
+{
+	int64_t ns = alive_ns();
+
+	if (!ns || clock_left_ms(alive_at))
+		return;
+	notify("WATCHDOG=1");
+	alive_at = clock_ns() + ns;
+}
+
+int notify_alive_ms(void)
+{
+	return alive_ns() ? clock_left_ms(alive_at) : -1;
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a service manager is told of arenad, as sd_notify(3) does it: that clients may come, that
- * files are being read again, that it stops. This header must not know what happens then.
+ * files are being read again, that it stops, and from time to time that it does not hang, if the
+ * manager has asked for that as sd_watchdog_enabled(3) says. This header must not know what happens then.
  */
 #ifndef ARENAD_NOTIFY_H
 #define ARENAD_NOTIFY_H
@@ -14,5 +15,11 @@ void notify_reloading(void);
 
 /** notify_stopping() - arenad has begun to stop */
 void notify_stopping(void);
+
+/** notify_alive() - tell that arenad does not hang, if that is due; called in each turn */
+void notify_alive(void);
+
+/** notify_alive_ms() - milliseconds until it is due; -1 if it never is */
+int notify_alive_ms(void);
 
 #endif /* ARENAD_NOTIFY_H */

@@ -182,12 +182,18 @@ static bool handle_signals(struct supervisor *sv)
 	return false;
 }
 
+/* The shorter one of two times; -1 is no end. */
+static int shorter(int a_ms, int b_ms)
+{
+	return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 /* Wait until something happens, or is to be done. Return: 0, also without an event, or -errno. */
 static int wait_for_events(const struct supervisor *sv, struct pollfd fd[FDS])
 {
 	const struct crew *c = &sv->crew;
 	unsigned int n = OTHER_FDS + c->started;
-	int ms = crew_wait_ms(c), service_ms = service_wait_ms(sv->service);
+	int ms = shorter(crew_wait_ms(c), service_wait_ms(sv->service));
 
 	fd[0] = (struct pollfd){ .fd = sv->node->signal_fd, .events = POLLIN };
 	fd[1] = (struct pollfd){ .fd = sv->ready.fd, .events = POLLIN };
@@ -196,9 +202,7 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[FDS])
 	for (unsigned int i = 0; i < c->started; i++)
 		fd[OTHER_FDS + i] = (struct pollfd){ .fd = c->child[i].pidfd, .events = POLLIN };
 	n += service_poll(sv->service, fd + n);
-	if (service_ms >= 0 && (ms < 0 || service_ms < ms))
-		ms = service_ms;
-	if (poll(fd, n, ms) >= 0)
+	if (poll(fd, n, shorter(ms, notify_alive_ms())) >= 0)
 		return 0;
 	for (unsigned int i = 0; i < n; i++)
 		fd[i].revents = 0;
@@ -236,6 +240,7 @@ static enum arenad_exit watch(struct supervisor *sv)
 		if (!crew_reap(&sv->crew, ready_is_all(&sv->ready)) || !crew_turn(&sv->crew))
 			return ARENAD_EXIT_ERROR;
 		upgrade_turn(sv);
+		notify_alive();
 	}
 	return ARENAD_EXIT_ERROR;
 }
