@@ -52,38 +52,44 @@ static bool is_silent(struct conn *c, uint64_t complete_ns)
 
 /*
  * The time has to be read before the socket is looked at: the process may be stopped in between,
- * and the client may end and write newer data elsewhere. Return: is the client there?
+ * and the client may end and write newer data elsewhere.
  */
-static bool look(struct conn *c, uint64_t complete_ns)
+static void look(struct conn *c, uint64_t complete_ns)
 {
 	uint64_t now_ns = np_turn_ns(c->np);
-	bool is_there = !has_ended(c) && !is_silent(c, complete_ns);
-	uint64_t ns = is_there ? now_ns : came_ns(c);
+	uint64_t ns = has_ended(c) || is_silent(c, complete_ns) ? came_ns(c) : now_ns;
 
 	if (ns > c->alive_ns)
 		c->alive_ns = ns;
-	return is_there;
 }
 
 /*
  * May the client have changed the bytes of a request over another connection to this process, after
  * it had ended this one? A client that was seen in this turn may have ended since, so the time of
- * the turn is not late enough.
+ * the turn is not late enough. The fence may name changes of other bytes, so only an end counts: the
+ * client of a silent connection may be there, and wait.
  */
-static bool is_late(struct request *r)
+static bool is_late(const struct request *r)
 {
 	struct conn *c = r->conn;
 	uint64_t changed_ns = fence_changed_ns(&c->np->fence, r);
 
-	return c->alive_ns <= changed_ns && !look(c, r->received_ns) && c->alive_ns <= changed_ns;
+	if (c->seen_ns > changed_ns)
+		return false;
+	if (has_ended(c))
+		return came_ns(c) <= changed_ns;
+	c->seen_ns = np_turn_ns(c->np);
+	return false;
 }
 
 void alive_begin(struct conn *c)
 {
 	uint64_t now_ns = np_turn_ns(c->np);
 
-	if (!has_ended(c))
-		c->alive_ns = now_ns;
+	if (has_ended(c))
+		return;
+	c->alive_ns = now_ns;
+	c->seen_ns = now_ns;
 }
 
 bool alive_vouch(struct request *r)
@@ -93,11 +99,13 @@ bool alive_vouch(struct request *r)
 
 	if (!changes(r))
 		return true;
-	if (np->has_others && np_turn_ns(np) - c->alive_ns > ALIVE_MS * CLOCK_NS_PER_MS)
-		look(c, r->received_ns);
 	if (is_late(r))
 		return false;
 	fence_note(&np->fence, r, np_turn_ns(np));
+	if (!np->has_others)
+		return true;
+	if (np_turn_ns(np) - c->alive_ns > ALIVE_MS * CLOCK_NS_PER_MS)
+		look(c, r->received_ns);
 	r->alive_ns = c->alive_ns;
 	return true;
 }

@@ -69,6 +69,7 @@ enum conn_phase {
  * @is_using: the SP counts the connection as one that uses its disk
  * @losses: losses of the disk of which the client has been told, or which were before it came
  * @alive_ns: CLOCK_BOOTTIME when the client had not ended it, as was seen last; see alive.h
+ * @seen_ns: the same as far as the fence of this process has to know, see fence.h
  * @n_requests: how many requests it has
  * @bytes: bytes of its requests in flight
  * @has_requests: requests that admission has granted
@@ -103,6 +104,7 @@ struct conn {
 	bool is_using;
 	uint32_t losses;
 	uint64_t alive_ns;
+	uint64_t seen_ns;
 	unsigned int n_requests;
 	uint64_t bytes;
 	struct admission_client has_requests;
