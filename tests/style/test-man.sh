@@ -35,13 +35,17 @@ same()
 	comm -13 "$2" "$3" | sed 's/^/# not in the page: /'
 }
 
-# check_counters PAGE SOURCE: the strings in a program's counters.c have its counters
+# check_counters PAGE ROLE: the strings in a program's counters.c have its counters, and the table of
+# those that arenad knows, too
 check_counters()
 {
-	local page=$1 source=$2
+	local page=$1 source=user/$2/counters.c
 
 	section "$page" DIAGNOSTICS | sed -n 's/^\.It Va //p' | sort >"$tmp/page"
-	grep -oE '[" ][a-z_]+=[%0]' "$source" | tr -d '" =%0' | sort >"$tmp/source"
+	{
+		grep -oE '[" ][a-z_]+=[%0]' "$source" | tr -d '" =%0'
+		sed -n "s/.*NAME_OF($2_counters, \([a-z_]*\)).*/\1/p" user/stats/counters.c
+	} | sort >"$tmp/source"
 	same "${page##*/} describes the counters that the program prints" "$tmp/page" "$tmp/source"
 }
 
@@ -68,7 +72,6 @@ done
 
 for main in user/*/main.c; do
 	dir=$(basename "$(dirname "$main")")
-	source=user/$dir/counters.c
 	case $dir in
 	arena*) program=$dir ;;
 	*) program=arena-$dir ;;
@@ -80,6 +83,6 @@ for main in user/*/main.c; do
 	else
 		skip "${page##*/} describes the options of --help" "$program is not built"
 	fi
-	[ ! -e "$source" ] || check_counters "$page" "$source"
+	[ ! -e "user/$dir/counters.c" ] || check_counters "$page" "$dir"
 done
 done_testing

@@ -17,6 +17,7 @@
 #include <tls/credentials.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "np.h"
 #include "profile.h"
 

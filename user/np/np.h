@@ -25,6 +25,7 @@
 #include <common/clock.h>
 #include <listen/socket.h>
 #include <proto/layout.h>
+#include <stats/counters.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <tls/credentials.h>
@@ -33,7 +34,6 @@
 #include "begin.h"
 #include "client.h"
 #include "conn.h"
-#include "counters.h"
 #include "export.h"
 #include "fence.h"
 #include "handoff.h"
@@ -122,7 +122,7 @@ struct np {
 	struct stop stop;
 	struct handoff handoff;
 	struct successor successor;
-	struct counters counters;
+	struct np_counters counters;
 };
 
 /** np_turn_ns() - CLOCK_BOOTTIME in this turn */

@@ -179,7 +179,7 @@ void peer_unqueue(struct peer *peer, struct request *r)
 	peer->n_queue--;
 }
 
-static void count(struct counters *c, const struct request *r)
+static void count(struct np_counters *c, const struct request *r)
 {
 	switch (r->command.operation) {
 	case PROTO_READ:

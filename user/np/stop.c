@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "counters.h"
 #include "np.h"
 
 static void begin(struct np *np)

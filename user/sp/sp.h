@@ -27,6 +27,7 @@
 #include <arena/ring.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
+#include <stats/counters.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -99,64 +100,6 @@ struct sp_options {
 	bool readonly;
 	bool verbose;
 	unsigned int sandbox;
-};
-
-/**
- * struct sp_counters - totals since the start
- * @requests: requests accepted from NPs
- * @reads: READs among them
- * @writes: WRITEs among them
- * @flushes: FLUSHes among them
- * @discards: DISCARDs among them
- * @zeroes: WRITE_ZEROES among them
- * @caches: CACHEs among them
- * @statuses: BLOCK_STATUSes among them
- * @errors: requests answered with an error
- * @bytes_read: bytes of READs that succeeded
- * @bytes_skipped: those of them that lie in holes and were not read
- * @bytes_written: bytes of WRITEs that succeeded
- * @copied_bytes: bytes of WRITEs that were copied to complete a block
- * @rmw: requests of which a block was completed
- * @waits: requests that had to wait for buffers
- * @overlaps: requests that had to wait for earlier ones that overlap
- * @retries: requests of which a part was tried again
- * @timeouts: requests that were answered before the disk had ended them
- * @bad_messages: messages and requests that were dropped
- * @batches: messages with requests
- * @operations: operations that began on the disk
- * @limited: requests that had to wait for the limits of the export
- * @replays: requests that a predecessor had got, too
- * @results: requests that a predecessor had completed
- * @held: extents that an NP had from a predecessor
- * @outdated: requests that were refused, as another NP had changed the same bytes since
- */
-struct sp_counters {
-	uint64_t requests;
-	uint64_t reads;
-	uint64_t writes;
-	uint64_t flushes;
-	uint64_t discards;
-	uint64_t zeroes;
-	uint64_t caches;
-	uint64_t statuses;
-	uint64_t errors;
-	uint64_t bytes_read;
-	uint64_t bytes_skipped;
-	uint64_t bytes_written;
-	uint64_t copied_bytes;
-	uint64_t rmw;
-	uint64_t waits;
-	uint64_t overlaps;
-	uint64_t retries;
-	uint64_t timeouts;
-	uint64_t bad_messages;
-	uint64_t batches;
-	uint64_t operations;
-	uint64_t limited;
-	uint64_t replays;
-	uint64_t results;
-	uint64_t held;
-	uint64_t outdated;
 };
 
 /**
