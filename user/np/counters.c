@@ -24,3 +24,22 @@ void counters_print(const struct np *np)
 		 counters_text(text, np_counter_names, &np->counters, NP_COUNTERS),
 		 sent, received, (uintptr_t)arena_base(np->arena), proto_buffers_used(np->arena));
 }
+
+void counters_turn(struct np *np)
+{
+	stats_publish(np->stats, &np->counters, NP_COUNTERS);
+}
+
+void counters_note(const struct request *r)
+{
+	struct np *np = r->conn->np;
+	enum stats_operation operation = stats_operation_of(r->command.operation);
+
+	/* No SP was to do it. */
+	if (!r->received_ns)
+		return;
+	if (!np->noted_ns)
+		np->noted_ns = np->turn_ns ? np->turn_ns : clock_boot_ns();
+	stats_note(&np->stats->flow[r->conn->sp][operation], r->received_ns, np->noted_ns,
+		   r->command.length, r->status == PROTO_OK);
+}

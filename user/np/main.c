@@ -172,6 +172,7 @@ static int turn(struct np *np)
 	gather(np);
 	np->shakes = 0;
 	np->counters.turns++;
+	counters_turn(np);
 	return ret;
 }
 
@@ -189,6 +190,7 @@ static int loop(struct np *np)
 		}
 		np->now = clock_coarse_s();
 		np->turn_ns = 0;
+		np->noted_ns = 0;
 		for (int i = 0; i < n; i++)
 			handler_call(&events[i]);
 		ret = turn(np);
@@ -243,6 +245,10 @@ static int run(struct np *np)
 {
 	int ret;
 
+	np->stats = stats_attach(np->options->stats_fd, STATS_NP, NP_COUNTERS,
+				 np->options->exports.n);
+	if (!np->stats)
+		return -ENOMEM;
 	ret = reload_credentials(np);
 	if (ret)
 		goto free_credentials;

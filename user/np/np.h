@@ -26,6 +26,7 @@
 #include <listen/socket.h>
 #include <proto/layout.h>
 #include <stats/counters.h>
+#include <stats/stats.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <tls/credentials.h>
@@ -59,6 +60,8 @@
  * @shakes: how many steps of TLS's handshakes were due in this turn
  * @now: seconds of the monotonic clock, fresh in every turn
  * @turn_ns: np_turn_ns(), 0 before somebody has asked for it in this turn
+ * @noted_ns: the time in this turn for statistics, 0 before one was needed. The clock of requests
+ *	is not read for them, as it must not be read before a request has come
  * @received_ns: time of the last request that was complete
  * @has_others: the region has other network processes
  * @is_ending: the loop ends after this turn
@@ -85,6 +88,7 @@
  * @handoff: how a successor takes the place of this process
  * @successor: what this process has from the one whose place it takes
  * @counters: totals since the start
+ * @stats: the same, and times, for arenad
  */
 struct np {
 	const struct options *options;
@@ -97,6 +101,7 @@ struct np {
 	uint32_t shakes;
 	int64_t now;
 	uint64_t turn_ns;
+	uint64_t noted_ns;
 	uint64_t received_ns;
 	bool has_others;
 	bool is_ending;
@@ -123,6 +128,7 @@ struct np {
 	struct handoff handoff;
 	struct successor successor;
 	struct np_counters counters;
+	struct stats *stats;
 };
 
 /** np_turn_ns() - CLOCK_BOOTTIME in this turn */

@@ -45,6 +45,11 @@ static int take_layout_fd(void *values, char *text, struct option_error *error)
 	return proto_fd_parse(&((struct options *)values)->layout_fd, text, error);
 }
 
+static int take_stats_fd(void *values, char *text, struct option_error *error)
+{
+	return proto_fd_parse(&((struct options *)values)->stats_fd, text, error);
+}
+
 static int take_zerocopy(void *values, char *text, struct option_error *error)
 {
 	struct options *o = values;
@@ -72,6 +77,9 @@ static const struct option_rule rules[] = {
 		  "the files of TLS" },
 	{ .name = "layout-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_layout_fd,
 	  .argument = "N", .help = "the layout of the region, in a sealed memfd" },
+	{ .name = "stats-fd", .kind = OPTION_OTHER, .take = take_stats_fd, .argument = "N",
+	  .help = "memory for the statistics of this process, in a sealed memfd, where arenad "
+		  "reads them" },
 	{ .name = "handoff-fd", .kind = OPTION_OTHER, .take = take_handoff_fd, .argument = "N",
 	  .help = "take the place of the network process at the other end of this socket, which "
 		  "hands over its connections" },
@@ -171,6 +179,7 @@ void np_options_parse(struct options *o, int argc, char **argv)
 		.ready_fd = -1,
 		.control_fd = -1,
 		.handoff_fd = -1,
+		.stats_fd = -1,
 		.connections_max = NP_CONNECTIONS_DEFAULT,
 		.handshake_seconds = HANDSHAKE_SECONDS,
 		.stall_seconds = STALL_SECONDS,

@@ -31,6 +31,7 @@
  * @control_fd: the control socket
  * @handoff_fd: the socket to the process whose place this one takes, or -1
  * @layout_fd: the layout, as of arena_layout_seal()
+ * @stats_fd: memory for statistics, as of stats_make(), or -1
  * @connections_max: how many connections are served at once
  * @client_connections_max: how many of them one client may have, 0 for no limit
  * @idle_seconds: how long a client may send no request, 0 for no limit
@@ -57,6 +58,7 @@ struct options {
 	int control_fd;
 	int handoff_fd;
 	int layout_fd;
+	int stats_fd;
 	uint32_t connections_max;
 	uint32_t client_connections_max;
 	uint32_t idle_seconds;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "counters.h"
 #include "nbd/wire.h"
 #include "np.h"
 
@@ -145,6 +146,7 @@ static void fill_batch(struct conn *c, struct batch *b)
 		if (!add_reply(b, r, style, head))
 			return;
 		TAILQ_REMOVE(&c->replies, r, link);
+		counters_note(r);
 	}
 }
 

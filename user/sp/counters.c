@@ -34,3 +34,19 @@ void sp_counters_log(const struct sp *sp)
 		 ring.enters + polled.enters, ring.turns + polled.turns, wakeups, sp->n_live,
 		 !!sp->polled, sp->late.n, proto_buffers_used(sp->arena));
 }
+
+void sp_counters_turn(struct sp *sp)
+{
+	stats_publish(sp->stats, &sp->counters, SP_COUNTERS);
+}
+
+void sp_counters_note(struct sp *sp, const struct sp_request *r, enum proto_status status)
+{
+	enum stats_operation operation = stats_operation_of(r->operation);
+
+	/* The disk was not to do it, or somebody else is. */
+	if (!r->taken_ns || status == PROTO_ESHUTDOWN || status == PROTO_ESTALE)
+		return;
+	stats_note(&sp->stats->flow[0][operation], r->taken_ns, sp_turn_ns(sp), r->length,
+		   status == PROTO_OK);
+}

@@ -272,6 +272,7 @@ static int turn(struct sp *sp, const struct arena_event *events, int n)
 	sp_replay_turn(sp);
 	sp_order_turn(sp);
 	sp_requests_run(sp);
+	sp_counters_turn(sp);
 	for (unsigned int i = 0; i < sp->n_peers; i++)
 		sp_peer_turn(&sp->peer[i]);
 	tick(sp);
@@ -289,6 +290,7 @@ static bool take_turn(struct sp *sp, struct arena_ring *ring, int timeout_ms)
 		sp->status = SP_EXIT_ERROR;
 		return false;
 	}
+	sp->turn_ns = 0;
 	if (!turn(sp, events, n))
 		return true;
 	sp->status = SP_EXIT_ERROR;

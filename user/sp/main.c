@@ -174,7 +174,8 @@ static int run(struct sp *sp)
 {
 	sp->status = SP_EXIT_ERROR;
 	block_signals();
-	if (disk_open(sp))
+	sp->stats = stats_attach(sp->options.stats_fd, STATS_SP, SP_COUNTERS, 1);
+	if (!sp->stats || disk_open(sp))
 		return sp->status;
 	if (region_open(sp))
 		goto close_disk;

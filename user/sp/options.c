@@ -30,6 +30,11 @@ static int take_layout_fd(void *values, char *text, struct option_error *error)
 	return proto_fd_parse(&((struct sp_options *)values)->layout_fd, text, error);
 }
 
+static int take_stats_fd(void *values, char *text, struct option_error *error)
+{
+	return proto_fd_parse(&((struct sp_options *)values)->stats_fd, text, error);
+}
+
 static int take_limit(void *values, char *text, struct option_error *error)
 {
 	return limit_parse(text, &((struct sp_options *)values)->limit, error);
@@ -59,6 +64,9 @@ static const struct option_rule rules[] = {
 	  .help = "the socket by which arenad says who the network processes are" },
 	{ .name = "layout-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_layout_fd,
 	  .argument = "N", .help = "the layout of the region, in a sealed memfd" },
+	{ .name = "stats-fd", .kind = OPTION_OTHER, .take = take_stats_fd, .argument = "N",
+	  .help = "memory for the statistics of this process, in a sealed memfd, where arenad "
+		  "reads them" },
 	{ .name = "limit", .kind = OPTION_OTHER, .take = take_limit,
 	  .argument = "iops=N,bytes=SIZE,connections=N",
 	  .help = "requests a second, bytes a second and clients at a time, over all network "
@@ -111,6 +119,7 @@ void sp_options_parse(struct sp_options *o, int argc, char **argv)
 {
 	*o = (struct sp_options){
 		.fixed_buffers = true,
+		.stats_fd = -1,
 		.disk_timeout = SP_LATE_DEFAULT_S,
 	};
 	options_parse(&table, o, argc, argv);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "clients.h"
+#include "counters.h"
 #include "fence.h"
 #include "late.h"
 #include "order.h"
@@ -316,6 +317,7 @@ void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status st
 	if (r->is_ordered)
 		sp_range_leave(&sp->ranges, &r->range, freed, sp);
 	count_done(&sp->counters, r, status);
+	sp_counters_note(sp, r, status);
 	r->status = status;
 	r->is_active = false;
 	sp->active--;
@@ -355,6 +357,7 @@ void sp_request_begin(struct sp *sp, struct sp_request *r)
 		return;
 	}
 	count_begun(sp, r);
+	r->taken_ns = sp_turn_ns(sp);
 	if (sp_throttle_enter(sp, r))
 		await_buffers(sp, r);
 }

@@ -44,6 +44,7 @@ enum sp_stage {
  * @client: the NP's number of its client
  * @received_ns: when it was complete at the NP
  * @alive_ns: then its client had not ended the connection, or it had not come
+ * @taken_ns: CLOCK_BOOTTIME when it was taken in its order; 0 before, and if it needs no disk
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
@@ -81,6 +82,7 @@ struct sp_request {
 	uint16_t client;
 	uint64_t received_ns;
 	uint64_t alive_ns;
+	uint64_t taken_ns;
 	uint16_t operation;
 	uint16_t flags;
 	uint64_t offset;

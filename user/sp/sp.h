@@ -25,9 +25,11 @@
 #include <arena/arena.h>
 #include <arena/channel.h>
 #include <arena/ring.h>
+#include <common/clock.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
 #include <stats/counters.h>
+#include <stats/stats.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -67,6 +69,7 @@ enum sp_exit {
  * @np: what the process has inherited of its channel to each NP, in the order of their numbers
  * @control_fd: arenad's control socket
  * @layout_fd: the layout, as of arena_layout_seal()
+ * @stats_fd: memory for statistics, as of stats_make(), or -1
  * @backend: enum backend_kind
  * @transport: what carries the messages of the channels
  * @wait: how the process waits
@@ -88,6 +91,7 @@ struct sp_options {
 	struct arena_channel_end np[PROTO_MAX_NPS];
 	int control_fd;
 	int layout_fd;
+	int stats_fd;
 	unsigned int backend;
 	enum proto_transport transport;
 	enum arena_wait wait;
@@ -138,6 +142,8 @@ struct sp_options {
  * @is_stopping: new requests are refused, and the process ends when @active is 0
  * @status: exit status
  * @counters: totals since the start
+ * @stats: the same, and times, for arenad
+ * @turn_ns: sp_turn_ns(), 0 before somebody has asked for it in this turn
  */
 struct sp {
 	struct sp_options options;
@@ -173,6 +179,16 @@ struct sp {
 	bool is_stopping;
 	enum sp_exit status;
 	struct sp_counters counters;
+	struct stats *stats;
+	uint64_t turn_ns;
 };
+
+/** sp_turn_ns() - CLOCK_BOOTTIME in this turn */
+static inline uint64_t sp_turn_ns(struct sp *sp)
+{
+	if (!sp->turn_ns)
+		sp->turn_ns = clock_boot_ns();
+	return sp->turn_ns;
+}
 
 #endif /* SP_SP_H */

@@ -5,8 +5,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "stats.h"
+
 #define NAME_OF(type, counter) \
 	[offsetof(struct type, counter) / sizeof(uint64_t)] = #counter
+
+_Static_assert(NP_COUNTERS <= STATS_COUNTERS && SP_COUNTERS <= STATS_COUNTERS,
+	       "there is room for all counters");
 
 const char *const np_counter_names[NP_COUNTERS] = {
 	NAME_OF(np_counters, connections),

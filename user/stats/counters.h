@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters of the processes. This header must not know how they are shown.
+ * The counters of the processes, which arenad knows, too. Counters are only ever added, at the end
+ * of a struct, so that processes of several versions understand each other. This header must not
+ * know how they are shown.
  */
 #ifndef STATS_COUNTERS_H
 #define STATS_COUNTERS_H

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "stats.h"
+
+#include <common/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+_Static_assert(sizeof(struct stats) % sizeof(uint64_t) == 0, "the memory is copied by words");
+_Static_assert(STATS_OTHER + 1 == STATS_OPERATIONS, "each kind of request has a flow");
+
+const char *const stats_operations[STATS_OPERATIONS] = {
+	[STATS_READ] = "read", [STATS_WRITE] = "write", [STATS_FLUSH] = "flush",
+	[STATS_OTHER] = "other",
+};
+
+/* Return: false if the memory is not so long, or may become shorter while it is used. */
+static bool is_sound(int fd, size_t size)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	return seals >= 0 && seals & F_SEAL_SHRINK && !fstat(fd, &st) &&
+	       st.st_size >= (off_t)size;
+}
+
+/*
+ * The process
+ */
+
+static void *map_shared(int fd, size_t size)
+{
+	void *at = MAP_FAILED;
+
+	if (is_sound(fd, size))
+		at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (at == MAP_FAILED)
+		log_warn("nobody can read the statistics of this process: the memory that was "
+			 "made for them is of another version");
+	return at;
+}
+
+struct stats *stats_attach(int fd, enum stats_role role, unsigned int n_counters,
+			   unsigned int n_exports)
+{
+	size_t size = stats_size(n_exports);
+	struct stats *s = fd < 0 ? MAP_FAILED : map_shared(fd, size);
+
+	if (s == MAP_FAILED)
+		s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED) {
+		log_error("there is no memory for statistics: %s", strerror(errno));
+		return NULL;
+	}
+	s->version = STATS_VERSION;
+	s->role = role;
+	s->pid = (uint32_t)getpid();
+	s->n_counters = n_counters;
+	s->n_exports = n_exports;
+	__atomic_store_n(&s->magic, STATS_MAGIC, __ATOMIC_RELEASE);
+	return s;
+}
+
+/*
+ * arenad
+ */
+
+int stats_make(unsigned int n_exports)
+{
+	int fd = memfd_create("arena-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING), ret;
+
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, (off_t)stats_size(n_exports)) && !fcntl(fd, F_ADD_SEALS, SEALS))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Each word once. */
+static void copy_words(struct stats *copy, const void *shared, size_t size)
+{
+	uint64_t *to = (uint64_t *)copy;
+	const uint64_t *from = shared;
+
+	for (size_t i = 0; i < size / sizeof(*to); i++)
+		to[i] = stats_get(&from[i]);
+}
+
+static int copy_all(int fd, size_t size, struct stats *copy)
+{
+	void *shared = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (shared == MAP_FAILED)
+		return -errno;
+	/* What the process has written before the magic is seen with it. */
+	if (__atomic_load_n((const uint64_t *)shared, __ATOMIC_ACQUIRE))
+		copy_words(copy, shared, size);
+	munmap(shared, size);
+	return copy->magic ? 0 : -ENODATA;
+}
+
+static bool fits(const struct stats *s, enum stats_role role, pid_t pid, unsigned int n_exports)
+{
+	return s->magic == STATS_MAGIC && s->version == STATS_VERSION && s->role == role &&
+	       s->pid == (uint32_t)pid && s->n_counters <= STATS_COUNTERS &&
+	       s->n_exports == n_exports;
+}
+
+int stats_read(int fd, enum stats_role role, pid_t pid, unsigned int n_exports,
+	       struct stats **copy)
+{
+	size_t size = stats_size(n_exports);
+	int ret;
+
+	*copy = NULL;
+	if (fd < 0)
+		return -ENODATA;
+	if (!is_sound(fd, size))
+		return -EPROTO;
+	*copy = calloc(1, size);
+	if (!*copy)
+		return -ENOMEM;
+	ret = copy_all(fd, size, *copy);
+	if (!ret && !fits(*copy, role, pid, n_exports))
+		ret = -EPROTO;
+	if (ret) {
+		free(*copy);
+		*copy = NULL;
+	}
+	return ret;
+}
+
+uint64_t stats_count(const struct stats_flow *f)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++)
+		n += f->bucket[i];
+	return n;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a process counts, in memory that arenad shares with it: arenad makes the memory when it
+ * starts the process, which alone writes there, and reads it when an operator asks. So the process
+ * does nothing for being asked, and arenad need not wait for it.
+ *
+ * The reader believes nothing of what it finds. There are no pointers, no texts and no lengths that
+ * it follows: a process that lies gives wrong numbers of its own, and does nothing else. All words
+ * are written and read whole, and several of them need not fit each other.
+ *
+ * Memory of another STATS_VERSION is not read. Within a version, counters may be added behind the
+ * others, and a process says how many it has. This header must not know how the memory gets to the
+ * process.
+ */
+#ifndef STATS_STATS_H
+#define STATS_STATS_H
+
+#include <proto/record.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "histogram.h"
+
+#define STATS_MAGIC	0x5354415441524e41ULL
+#define STATS_VERSION	1U
+
+/* Counters for which there is room. */
+#define STATS_COUNTERS	64U
+
+/**
+ * enum stats_role - what a process is
+ * @STATS_NP: a network process
+ * @STATS_SP: a storage process
+ */
+enum stats_role {
+	STATS_NP,
+	STATS_SP,
+};
+
+/**
+ * enum stats_operation - kinds of requests that are told apart, an index of stats_operations
+ * @STATS_READ: reads
+ * @STATS_WRITE: writes
+ * @STATS_FLUSH: flushes
+ * @STATS_OTHER: discards, writes of zeroes, reads ahead, and questions for holes
+ */
+enum stats_operation {
+	STATS_READ,
+	STATS_WRITE,
+	STATS_FLUSH,
+	STATS_OTHER,
+};
+
+#define STATS_OPERATIONS	4U
+
+extern const char *const stats_operations[STATS_OPERATIONS];
+
+/** stats_operation_of() - the kind of an enum proto_operation */
+static inline enum stats_operation stats_operation_of(uint16_t operation)
+{
+	switch (operation) {
+	case PROTO_READ:
+		return STATS_READ;
+	case PROTO_WRITE:
+		return STATS_WRITE;
+	case PROTO_FLUSH:
+		return STATS_FLUSH;
+	default:
+		return STATS_OTHER;
+	}
+}
+
+/**
+ * struct stats_flow - requests of one kind for one export, all that have ended
+ * @bytes: bytes of the ranges of those that succeeded
+ * @errors: how many have failed
+ * @sum_ns: their times together
+ * @max_ns: the longest one
+ * @bucket: how many there were, by their times, see histogram.h
+ *
+ * A time is as exact as the turns of the process's loop: all that came in one turn did so at the
+ * same time, and so did all that went. In an NP a time begins when the
+ * request is complete and ends when all of its reply is given to the kernel. It includes the wait
+ * for a successor of an SP, and for a client that does not read. Requests that are answered without
+ * an SP have none, and one that is served in pieces has one for each piece. In an SP a time begins
+ * when the request is taken, in its order, and ends when the disk has ended it. It includes the
+ * wait for limits, for buffers and for requests that overlap.
+ */
+struct stats_flow {
+	uint64_t bytes;
+	uint64_t errors;
+	uint64_t sum_ns;
+	uint64_t max_ns;
+	uint64_t bucket[HISTOGRAM_BUCKETS];
+};
+
+/**
+ * struct stats - the memory
+ * @magic: STATS_MAGIC, written last; 0 as long as the process has not begun
+ * @version: STATS_VERSION
+ * @role: enum stats_role
+ * @pid: process id
+ * @n_counters: used entries of @counter
+ * @n_exports: entries of @flow
+ * @reserved: zero
+ * @counter: struct np_counters or struct sp_counters
+ * @flow: by export and enum stats_operation; an SP has one export
+ */
+struct stats {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t role;
+	uint32_t pid;
+	uint32_t n_counters;
+	uint32_t n_exports;
+	uint32_t reserved;
+	uint64_t counter[STATS_COUNTERS];
+	struct stats_flow flow[][STATS_OPERATIONS];
+};
+
+/** stats_size() - bytes for so many exports */
+static inline size_t stats_size(unsigned int n_exports)
+{
+	return sizeof(struct stats) + n_exports * sizeof(((struct stats *)0)->flow[0]);
+}
+
+/*
+ * The process
+ */
+
+/**
+ * stats_attach() - have memory for what this process counts
+ * @fd: of stats_make(), which is closed; or -1
+ * @role: enum stats_role
+ * @n_counters: how many counters the process has
+ * @n_exports: exports that it serves
+ *
+ * Without memory that it could use, as an arenad of another version may have made it, the process
+ * counts in memory of its own, and nobody reads that.
+ *
+ * Return: the memory, which the process keeps until its end; NULL if there is none, which was
+ * logged.
+ */
+struct stats *stats_attach(int fd, enum stats_role role, unsigned int n_counters,
+			   unsigned int n_exports);
+
+/** stats_put() - change a word that others read, and nobody else writes */
+static inline void stats_put(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+/** stats_get() - read a word */
+static inline uint64_t stats_get(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/** stats_publish() - show the counters of this process as they are now, @n of them */
+static inline void stats_publish(struct stats *s, const void *counters, unsigned int n)
+{
+	const uint64_t *counter = counters;
+
+	for (unsigned int i = 0; i < n; i++)
+		stats_put(&s->counter[i], counter[i]);
+}
+
+static inline void stats_grow(uint64_t *word, uint64_t n)
+{
+	stats_put(word, stats_get(word) + n);
+}
+
+/**
+ * stats_note() - count a request that has ended
+ * @f: its kind and export
+ * @begin_ns: when it began
+ * @end_ns: when it has ended, on the same clock
+ * @bytes: bytes of it
+ * @is_good: it has succeeded
+ */
+static inline void stats_note(struct stats_flow *f, uint64_t begin_ns, uint64_t end_ns,
+			      uint64_t bytes, bool is_good)
+{
+	/* The times of requests are made to differ, so one may be in front of the clock. */
+	uint64_t ns = end_ns > begin_ns ? end_ns - begin_ns : 0;
+
+	stats_grow(&f->bucket[histogram_bucket(ns)], 1);
+	stats_grow(&f->sum_ns, ns);
+	if (ns > stats_get(&f->max_ns))
+		stats_put(&f->max_ns, ns);
+	stats_grow(is_good ? &f->bytes : &f->errors, is_good ? bytes : 1);
+}
+
+/*
+ * arenad
+ */
+
+/**
+ * stats_make() - make memory for a process that serves so many exports
+ *
+ * Nobody can change its size, and it is zeroes.
+ *
+ * Return: a memfd, which is closed by an exec; or -errno.
+ */
+int stats_make(unsigned int n_exports);
+
+/**
+ * stats_read() - copy what a process has counted
+ * @fd: of stats_make(); or -1
+ * @role: enum stats_role that the process has
+ * @pid: process id that it has
+ * @n_exports: exports that it serves
+ * @copy: the copy, to be freed with free(); NULL if the call fails. Its head is checked, and there
+ *	are STATS_COUNTERS counters at most and @n_exports exports
+ *
+ * Return: 0; -ENODATA if there is none, as the process has not begun, or is of a version that has
+ * none; -EPROTO if it is of another version; another -errno.
+ */
+int stats_read(int fd, enum stats_role role, pid_t pid, unsigned int n_exports,
+	       struct stats **copy);
+
+/** stats_count() - how many requests have ended */
+uint64_t stats_count(const struct stats_flow *f);
+
+#endif /* STATS_STATS_H */
