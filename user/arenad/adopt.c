@@ -236,6 +236,7 @@ int adopt_try(const struct arenad_options *o, struct state *s, struct arena_layo
 static unsigned int adopt_process(struct crew *c, const struct state *s, unsigned int i)
 {
 	c->restart[i] = s->restart[i];
+	c->stats_fd[i] = s->stats[i];
 	c->child[i] = (struct child){
 		.name = c->name[i], .pid = s->head.who[i].pid, .pidfd = s->pidfd[i], .gate = -1,
 	};

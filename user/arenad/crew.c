@@ -7,6 +7,7 @@
 #include <common/log.h>
 #include <errno.h>
 #include <signal.h>
+#include <stats/stats.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -54,6 +55,38 @@ static void name_all(struct crew *c)
 			 export_of(c, i)->label);
 }
 
+/* An NP has numbers for each export, an SP for its own. */
+static unsigned int exports_of(const struct crew *c, unsigned int i)
+{
+	return is_np(c, i) ? c->options->exports.n : 1;
+}
+
+int crew_make_stats(const struct crew *c, unsigned int i)
+{
+	int fd = stats_make(exports_of(c, i));
+
+	if (fd >= 0)
+		return fd;
+	log_warn("cannot make memory for the statistics of %s, which nobody can read then: %s",
+		 c->name[i], strerror(-fd));
+	return -1;
+}
+
+void crew_put_stats(struct crew *c, unsigned int i, int fd)
+{
+	if (c->stats_fd[i] >= 0)
+		close(c->stats_fd[i]);
+	c->stats_fd[i] = fd;
+}
+
+int crew_stats(const struct crew *c, unsigned int i, struct stats **stats)
+{
+	*stats = NULL;
+	return !is_alive(c, i) ? -ESRCH :
+	       stats_read(c->stats_fd[i], is_np(c, i) ? STATS_NP : STATS_SP, c->child[i].pid,
+			  exports_of(c, i), stats);
+}
+
 static int fork_one(struct crew *c, unsigned int i, struct program *p)
 {
 	const struct user *user = is_np(c, i) ? &c->options->np_user : &c->options->sp_user;
@@ -96,6 +129,8 @@ static int start_one(struct crew *c, unsigned int i, int ready_fd)
 	};
 	int ret;
 
+	crew_put_stats(c, i, crew_make_stats(c, i));
+	p.stats_fd = c->stats_fd[i];
 	restart_begun(&c->restart[i], clock_ns());
 	ret = fork_one(c, i, &p);
 	if (p.control_fd >= 0)
@@ -215,6 +250,8 @@ void crew_init(struct crew *c)
 	lines_init(&c->lines, c->n);
 	c->reload->lines = &c->lines;
 	c->layout_fd = -1;
+	for (unsigned int i = 0; i < c->n; i++)
+		c->stats_fd[i] = -1;
 }
 
 int crew_start(struct crew *c, const struct arena_layout *l, struct listen_set *sockets,
@@ -528,6 +565,8 @@ void crew_close(struct crew *c)
 	crew_leave(c);
 	lines_close(&c->lines);
 	pairs_close(&c->pairs);
+	for (unsigned int i = 0; i < c->n; i++)
+		crew_put_stats(c, i, -1);
 	if (c->layout_fd >= 0)
 		close(c->layout_fd);
 }

@@ -27,6 +27,7 @@ struct arenad_options;
 struct cpus_of;
 struct keep;
 struct reload;
+struct stats;
 
 /**
  * struct crew - the processes
@@ -46,6 +47,7 @@ struct reload;
  * @pairs: the mailboxes
  * @lines: the control sockets
  * @layout_fd: the layout of the region, which each process inherits
+ * @stats_fd: the memory of each process for statistics; -1 if it has none
  * @is_owed: by NP and SP: one of the two has not been told yet who the other one is, or that none
  *	is to come
  * @is_old: SPs that are to be replaced, one after the other
@@ -69,6 +71,7 @@ struct crew {
 	struct pairs pairs;
 	struct lines lines;
 	int layout_fd;
+	int stats_fd[CREW_MAX];
 	bool is_owed[PROTO_MAX_NPS][PROTO_MAX_SPS];
 	bool is_old[CREW_MAX];
 	int64_t leaves_until[CREW_MAX];
@@ -107,6 +110,28 @@ bool crew_reap(struct crew *c, bool is_ready);
 
 /** crew_pair_up() - let a process begin that was started, and tell it who its peers are */
 void crew_pair_up(struct crew *c, unsigned int i);
+
+/**
+ * crew_stats() - read what a process has counted
+ * @c: the processes
+ * @i: which
+ * @stats: filled, see stats_read()
+ *
+ * Return: as stats_read(); -ESRCH if the process does not run.
+ */
+int crew_stats(const struct crew *c, unsigned int i, struct stats **stats);
+
+/**
+ * crew_make_stats() - make memory for the statistics of a process that is about to be started
+ *
+ * Without it the process works as well. It logs its errors.
+ *
+ * Return: a descriptor, or -1.
+ */
+int crew_make_stats(const struct crew *c, unsigned int i);
+
+/** crew_put_stats() - have @fd, or -1, for a process in place of the memory of its predecessor */
+void crew_put_stats(struct crew *c, unsigned int i, int fd);
 
 /** crew_turn() - start successors that are due; false if arenad has to end */
 bool crew_turn(struct crew *c);

@@ -77,8 +77,10 @@ static void note_descriptors(struct state *s, const struct crew *c)
 		for (unsigned int sp = 0; sp < c->pairs.sps; sp++)
 			s->pairs.pair[np][sp] = c->pairs.pair[np][sp];
 	s->lines.n = c->lines.n;
-	for (unsigned int i = 0; i < c->lines.n; i++)
+	for (unsigned int i = 0; i < c->lines.n; i++) {
 		s->lines.fd[i] = c->lines.fd[i];
+		s->stats[i] = c->stats_fd[i];
+	}
 }
 
 static struct state *take_state(const struct crew *c)

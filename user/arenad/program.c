@@ -106,7 +106,11 @@ static int add_common(struct arguments *a, const struct program *p)
 	add_value(a, "--wait", proto_wait_words[o->wait]);
 	add_value(a, "--sandbox", sandbox_words[o->sandbox]);
 	add_value(a, "--id", format("%u", p->id));
-	return ret ? ret : add_fd(a, "--layout-fd", p->layout_fd);
+	if (!ret)
+		ret = add_fd(a, "--layout-fd", p->layout_fd);
+	if (!ret && p->stats_fd >= 0)
+		ret = add_fd(a, "--stats-fd", p->stats_fd);
+	return ret;
 }
 
 static void become(const struct arenad_options *o, const struct cpu_set *cpus, struct arguments *a)

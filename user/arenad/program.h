@@ -21,6 +21,7 @@ struct pairs;
  * @pairs: the mailboxes of the channels
  * @sockets: the listening sockets, for an NP
  * @layout_fd: the layout of the region
+ * @stats_fd: memory for the statistics of the process, or -1
  * @control_fd: the process's end of its control socket
  * @awaited: identity of the disk for which the successor of an SP waits; "" if it is not known
  * @ready_fd: descriptor to which an NP writes that it is ready, or -1
@@ -33,6 +34,7 @@ struct program {
 	const struct pairs *pairs;
 	const struct listen_set *sockets;
 	int layout_fd;
+	int stats_fd;
 	int control_fd;
 	const char *awaited;
 	int ready_fd;

@@ -17,7 +17,8 @@
 
 void replace_init(struct replacement *r)
 {
-	*r = (struct replacement){ .child.pidfd = -1, .child.gate = -1, .line = -1 };
+	*r = (struct replacement){ .child.pidfd = -1, .child.gate = -1, .line = -1,
+				    .stats_fd = -1 };
 }
 
 static void forget(struct replacement *r)
@@ -25,6 +26,9 @@ static void forget(struct replacement *r)
 	if (r->line >= 0)
 		close(r->line);
 	r->line = -1;
+	if (r->stats_fd >= 0)
+		close(r->stats_fd);
+	r->stats_fd = -1;
 	r->is_on = false;
 	r->child.pidfd = -1;
 }
@@ -42,6 +46,8 @@ static int fork_other(struct crew *c, unsigned int i, struct program *p)
 		return ret;
 	r->line = ends[0];
 	p->control_fd = ends[1];
+	r->stats_fd = crew_make_stats(c, i);
+	p->stats_fd = r->stats_fd;
 	r->n_bundles = c->reload->n_bundles;
 	reload_give(c->reload, r->line);
 	snprintf(r->name, sizeof(r->name), "the process that is to be %s", c->name[i]);
@@ -159,6 +165,8 @@ static void promote(struct crew *c, unsigned int i)
 	c->child[i].name = c->name[i];
 	lines_put(&c->lines, i, r->line);
 	r->line = -1;
+	crew_put_stats(c, i, r->stats_fd);
+	r->stats_fd = -1;
 	if (r->n_bundles != c->reload->n_bundles)
 		reload_owe(c->reload, i);
 	restart_begun(&c->restart[i], clock_ns());

@@ -29,6 +29,7 @@ struct crew;
  * @wanted: the NPs that are to be replaced when no other process is
  * @child: the other process, if @is_on; else its pidfd is -1
  * @line: arenad's end of its control socket
+ * @stats_fd: its memory for statistics, or -1
  * @n_bundles: reload.n_bundles when it was started
  * @deadline: when it is given up; of clock_deadline()
  * @name: its name in messages
@@ -39,6 +40,7 @@ struct replacement {
 	bool wanted[PROTO_MAX_NPS];
 	struct child child;
 	int line;
+	int stats_fd;
 	uint32_t n_bundles;
 	int64_t deadline;
 	char name[REPLACE_NAME_SIZE];

@@ -60,6 +60,7 @@ void state_each_fd(struct state *s, state_visit *visit, void *context)
 	for (unsigned int i = 0; i < LINES_MAX; i++) {
 		visit(&s->lines.fd[i], context);
 		visit(&s->pidfd[i], context);
+		visit(&s->stats[i], context);
 	}
 }
 

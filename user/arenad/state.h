@@ -28,7 +28,7 @@ struct runtime;
  * another one, for tests.
  */
 #ifndef STATE_VERSION
-#define STATE_VERSION	4U
+#define STATE_VERSION	5U
 #endif
 
 /* Bytes of a file at most. */
@@ -118,6 +118,7 @@ struct state_head {
  * @pairs: the mailboxes
  * @lines: arenad's ends of the control sockets
  * @identity: what tells the disk of each SP from another one; "" where nothing is known
+ * @stats: by process its memory for statistics
  * @text: the texts of enum state_text, each with its NUL
  */
 struct state {
@@ -135,6 +136,7 @@ struct state {
 	struct pairs pairs;
 	struct lines lines;
 	char identity[PROTO_MAX_SPS][DISK_IDENTITY_SIZE];
+	int stats[LINES_MAX];
 	char text[];
 };
 
