@@ -113,3 +113,37 @@ enum arenactl_exit command_channels(const struct arenactl_options *o)
 {
 	return ask(o, "ListChannels", show_channels);
 }
+
+/* What is 0 is left out. */
+static void show_each_counter(struct sd_json_variant *counters)
+{
+	/* Names and values take turns. */
+	for (size_t i = 0; i + 1 < sd_json_variant_elements(counters); i += 2) {
+		struct sd_json_variant *name = sd_json_variant_by_index(counters, i),
+				       *value = sd_json_variant_by_index(counters, i + 1);
+
+		if (sd_json_variant_is_integer(value) && sd_json_variant_integer(value))
+			printf("  %-20s %16" PRId64 "\n", sd_json_variant_string(name),
+			       sd_json_variant_integer(value));
+	}
+}
+
+static void show_counters(struct sd_json_variant *reply)
+{
+	struct sd_json_variant *processes = sd_json_variant_by_key(reply, "processes");
+
+	for (size_t i = 0; i < sd_json_variant_elements(processes); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(processes, i);
+
+		printf("%s %" PRId64 "\n", json_text(p, "role"), json_number(p, "number"));
+		if (json_has(p, "counters"))
+			show_each_counter(sd_json_variant_by_key(p, "counters"));
+		else
+			printf("  nothing is known: %s\n", json_text(p, "absent"));
+	}
+}
+
+enum arenactl_exit command_counters(const struct arenactl_options *o)
+{
+	return ask(o, "GetCounters", show_counters);
+}

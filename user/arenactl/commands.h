@@ -11,6 +11,10 @@
 arenactl_command command_status;
 arenactl_command command_exports;
 arenactl_command command_channels;
+arenactl_command command_counters;
+
+/* It sums up what arenad tells: latency.c */
+arenactl_command command_latency;
 
 /* It asks the module: regions.c */
 arenactl_command command_regions;

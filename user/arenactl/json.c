@@ -24,6 +24,19 @@ int64_t json_number(struct sd_json_variant *object, const char *key)
 	return v && sd_json_variant_is_integer(v) ? sd_json_variant_integer(v) : 0;
 }
 
+int64_t json_number_at(struct sd_json_variant *array, size_t i)
+{
+	struct sd_json_variant *v = sd_json_variant_by_index(array, i);
+
+	return v && sd_json_variant_is_integer(v) ? sd_json_variant_integer(v) : 0;
+}
+
+void json_grow(int64_t *sum, int64_t n)
+{
+	if (n < 0 || __builtin_add_overflow(*sum, n, sum))
+		*sum = INT64_MAX;
+}
+
 bool json_true(struct sd_json_variant *object, const char *key)
 {
 	struct sd_json_variant *v = sd_json_variant_by_key(object, key);

@@ -19,6 +19,16 @@ const char *json_text(struct sd_json_variant *object, const char *key);
 /** json_number() - a member that is an integer; 0 if there is none */
 int64_t json_number(struct sd_json_variant *object, const char *key);
 
+/** json_number_at() - an integer of an array; 0 if there is none at that place */
+int64_t json_number_at(struct sd_json_variant *array, size_t i);
+
+/**
+ * json_grow() - add a number that cannot be negative
+ *
+ * It may be the word of a process that lies. The sum does not become larger than it can be.
+ */
+void json_grow(int64_t *sum, int64_t n);
+
 /** json_true() - is a member true? */
 bool json_true(struct sd_json_variant *object, const char *key);
 

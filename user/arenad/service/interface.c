@@ -64,6 +64,57 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_FIELD_COMMENT("One of the two takes no messages, and hears of the other later"),
 	SD_VARLINK_DEFINE_FIELD(isOwed, SD_VARLINK_BOOL, 0));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	ProcessCounters,
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(role, Role, 0),
+	SD_VARLINK_FIELD_COMMENT("Its number among those of its role"),
+	SD_VARLINK_DEFINE_FIELD(number, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("By name, as arena-np(8) and arena-sp(8) describe them, since "
+				 "the start of the process"),
+	SD_VARLINK_DEFINE_FIELD(counters, SD_VARLINK_INT, SD_VARLINK_MAP | SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Why there are none, else null"),
+	SD_VARLINK_DEFINE_FIELD(absent, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Operation,
+	SD_VARLINK_DEFINE_ENUM_VALUE(read),
+	SD_VARLINK_DEFINE_ENUM_VALUE(write),
+	SD_VARLINK_DEFINE_ENUM_VALUE(flush),
+	SD_VARLINK_FIELD_COMMENT("Discards, writes of zeroes, reads ahead, questions for holes"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(other));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Latency,
+	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, 0),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(operation, Operation, 0),
+	SD_VARLINK_FIELD_COMMENT("How many requests have ended"),
+	SD_VARLINK_DEFINE_FIELD(count, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("How many of them have failed"),
+	SD_VARLINK_DEFINE_FIELD(errors, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Bytes of the ranges of the others"),
+	SD_VARLINK_DEFINE_FIELD(bytes, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The times of all together"),
+	SD_VARLINK_DEFINE_FIELD(sumNSec, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The longest one"),
+	SD_VARLINK_DEFINE_FIELD(maxNSec, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("How many there were in each bucket, up to the last one that has "
+				 "any"),
+	SD_VARLINK_DEFINE_FIELD(buckets, SD_VARLINK_INT, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	ProcessLatencies,
+	SD_VARLINK_FIELD_COMMENT("Of an NP: from the moment at which a request is complete until "
+				 "its reply is given to the kernel. Of an SP: from the moment at "
+				 "which it is taken until its disk has ended it"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(role, Role, 0),
+	SD_VARLINK_FIELD_COMMENT("Its number among those of its role"),
+	SD_VARLINK_DEFINE_FIELD(number, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Those of which there was any request"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(latencies, Latency,
+					SD_VARLINK_ARRAY | SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Why there are none, else null"),
+	SD_VARLINK_DEFINE_FIELD(absent, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
+
 static SD_VARLINK_DEFINE_METHOD(
 	GetStatus,
 	SD_VARLINK_DEFINE_OUTPUT(version, SD_VARLINK_STRING, 0),
@@ -86,6 +137,17 @@ static SD_VARLINK_DEFINE_METHOD(
 static SD_VARLINK_DEFINE_METHOD(
 	ListChannels,
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(channels, Channel, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(
+	GetCounters,
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessCounters, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(
+	GetLatencies,
+	SD_VARLINK_FIELD_COMMENT("Where each bucket ends, in nanoseconds: its times are less. The "
+				 "one behind the last of these has all other times"),
+	SD_VARLINK_DEFINE_OUTPUT(boundsNSec, SD_VARLINK_INT, SD_VARLINK_ARRAY),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessLatencies, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD(Reload);
 
@@ -112,12 +174,25 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_Export,
 	SD_VARLINK_SYMBOL_COMMENT("What an NP and an SP exchange messages by"),
 	&vl_type_Channel,
+	SD_VARLINK_SYMBOL_COMMENT("What a process has counted"),
+	&vl_type_ProcessCounters,
+	SD_VARLINK_SYMBOL_COMMENT("A kind of requests"),
+	&vl_type_Operation,
+	SD_VARLINK_SYMBOL_COMMENT("How long requests of a kind took, since the start of the "
+				  "process"),
+	&vl_type_Latency,
+	SD_VARLINK_SYMBOL_COMMENT("How long requests took in a process"),
+	&vl_type_ProcessLatencies,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about arenad and its processes"),
 	&vl_method_GetStatus,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about all exports"),
 	&vl_method_ListExports,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about the channels of all pairs of processes"),
 	&vl_method_ListChannels,
+	SD_VARLINK_SYMBOL_COMMENT("Tell what all processes have counted"),
+	&vl_method_GetCounters,
+	SD_VARLINK_SYMBOL_COMMENT("Tell how long requests took in all processes"),
+	&vl_method_GetLatencies,
 	SD_VARLINK_SYMBOL_COMMENT("Read files again, and start lost storage processes, as SIGHUP "
 				  "does; Failed if a file is bad"),
 	&vl_method_Reload,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "interface.h"
+#include "numbers.h"
 #include "report.h"
 
 static bool is_kept(const struct keep *k)
@@ -74,6 +75,37 @@ static int list_channels(struct sd_varlink *link, struct sd_json_variant *parame
 	return reply_array(link, "channels", ret, array);
 }
 
+static int get_counters(struct sd_varlink *link, struct sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL;
+	int ret = numbers_counters(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	return reply_array(link, "processes", ret, array);
+}
+
+static int get_latencies(struct sd_varlink *link, struct sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL, *bounds = NULL;
+	int ret = numbers_latencies(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	if (!ret)
+		ret = numbers_bounds(&bounds);
+	if (!ret)
+		ret = sd_varlink_replybo(link, SD_JSON_BUILD_PAIR_VARIANT("boundsNSec", bounds),
+					 SD_JSON_BUILD_PAIR_VARIANT("processes", array));
+	sd_json_variant_unref(bounds);
+	sd_json_variant_unref(array);
+	return ret;
+}
+
 /* What changes something is only noted here, and answered when it is done. */
 static int note(struct sd_varlink *link, struct service_caller *caller, enum service_wish wish,
 		const char *what)
@@ -122,6 +154,8 @@ int methods_bind(struct sd_varlink_server *server)
 						  SERVICE_INTERFACE ".GetStatus", get_status,
 						  SERVICE_INTERFACE ".ListExports", list_exports,
 						  SERVICE_INTERFACE ".ListChannels", list_channels,
+						  SERVICE_INTERFACE ".GetCounters", get_counters,
+						  SERVICE_INTERFACE ".GetLatencies", get_latencies,
 						  SERVICE_INTERFACE ".Reload", reload,
 						  SERVICE_INTERFACE ".Upgrade", upgrade,
 						  SERVICE_INTERFACE ".Stop", stop);

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: arenactl tells what the processes count, and how long requests take, as traffic makes it grow;
+# also of processes that were started again, replaced or adopted. Of a process that has no statistics
+# it says so, and tells everything else.
+# timeout: 300
+# shellcheck disable=SC2154,SC2016 # status is set by lib.sh; some text is for other shells
+NPS=2
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=adopt-lib.sh
+. "$(dirname "$0")/adopt-lib.sh"
+requires python3 nbdinfo qemu-io
+command -v arenactl >/dev/null || skip_all "there is no arenactl, which needs libsystemd 257"
+
+# json EXPRESSION: reads JSON, prints what a Python expression makes of it
+json() { python3 -c "import json, sys; v = json.load(sys.stdin); print($1)"; }
+
+# told ROLE COUNTER: print the sum of a counter of all processes of a role, as arenactl tells it
+told()
+{
+	arenactl counters --json |
+		json "sum(p['counters']['$2'] for p in v['processes'] if p['role'] == '$1')"
+}
+
+# latency ROLE EXPORT OPERATION FIELD: print a number of a row, 0 if there is no such row
+latency()
+{
+	arenactl latency --json 2>/dev/null | json "sum(r['$4'] for r in v['latencies']
+		if (r['role'], r['export'], r['operation']) == ('$1', '$2', '$3'))"
+}
+
+# io EXPORT COMMAND...: have a client do it
+io()
+{
+	local export=$1 command=() each
+
+	shift
+	for each; do command+=(-c "$each"); done
+	qemu-io -f raw "${command[@]}" "nbd://$address/$export"
+}
+
+# all_told: are there the numbers of all four processes?
+all_told() { [ "$(arenactl counters --json | json 'sum("counters" in p for p in v["processes"])')" = 4 ]; }
+
+mkdir "$tmp/bin"
+install_arenad "$BUILD/arenad"
+cp "$BUILD/arena-np" "$BUILD/arena-sp" "$tmp/bin/"
+PATH=$tmp/bin:$PATH
+common=(--disk "one=$(disk one 64M)" --disk "two=$(disk two 64M)" --bindir "$tmp/bin")
+adopt_start "${common[@]}"
+
+# Counters
+counters_refresh
+for each in connections requests reads writes bytes_in; do
+	is "arenactl tells the counter of network processes that the log has: $each" \
+		"$(told np "$each")" "$(counter arena-np "$each")"
+done
+is "no request was counted before there was any" "$(latency np one write count)" 0
+ok "a client writes, reads, flushes and discards" \
+	io one "write 0 64k" "write 64k 64k" "read 0 4k" flush "discard 0 64k"
+is "arenactl counts two writes in the network processes" "$(told np writes)" 2
+is "arenactl counts their bytes" "$(told np bytes_in)" 131072
+is "arenactl counts two writes in the storage processes" "$(told sp writes)" 2
+ok "arenactl shows people what is not 0" eval "arenactl counters | grep -Eq '^  writes +[12]$'"
+not_ok "arenactl shows people nothing that is 0" eval "arenactl counters | grep -Eq '^  [a-z_]+ +0$'"
+counters_refresh
+for each in requests writes flushes bytes_written errors; do
+	is "arenactl tells the counter of storage processes that the log has: $each" \
+		"$(told sp "$each")" "$(counter arena-sp "$each")"
+done
+
+# Latencies
+for role in np sp; do
+	is "the writes of the export have times: $role" "$(latency "$role" one write count)" 2
+	is "their bytes are counted: $role" "$(latency "$role" one write bytes)" 131072
+	is "a read has a time: $role" "$(latency "$role" one read count)" 1
+	ok "a flush has a time: $role" test "$(latency "$role" one flush count)" -ge 1
+	ok "a discard has a time: $role" test "$(latency "$role" one other count)" -ge 1
+	is "the other export has none: $role" "$(latency "$role" two write count)" 0
+	is "percentiles are in their order, and the longest time is the last: $role" \
+		"$(arenactl latency --json | json "all(0 <= r['p50NSec'] <= r['p99NSec'] <=
+			r['p999NSec'] <= r['maxNSec'] for r in v['latencies'] if r['role'] == '$role')")" True
+done
+ok "arenactl shows them to people" \
+	eval "arenactl latency | grep -Eq '^one +np +write +2 +0 +[0-9.]+ (us|ms|s)'"
+ok "a client reads from the other export" io two "read 0 4k"
+is "that is counted for that export" "$(latency np two read count) $(latency sp two read count)" "1 1"
+is "and not for the other one" "$(latency np one read count)" 1
+
+# A process that takes the place of another one begins anew.
+kill -KILL "$(np 0)"
+ok "a network process that was killed is started again" wait_for 20 says "arena-np 0 is started again"
+ok "its numbers are told" wait_for 20 all_told
+ok "arenactl tells the numbers of a process that was started again" \
+	wait_for 20 eval 'io one "write 0 4k" "write 4k 4k" && [ "$(told sp writes)" -ge 4 ]'
+: >"$tmp/log"
+kill -USR2 "$arenad_pid"
+ok "all processes are replaced" wait_for 60 are_replaced 2 2
+is "processes that have replaced others begin with 0" "$(latency np one write count)" 0
+ok "a client writes after that" io one "write 0 4k"
+is "arenactl tells the numbers of processes that have replaced others" \
+	"$(told np writes) $(told sp writes)" "1 1"
+
+# Another arenad has the memory of the processes, too.
+kill_arenad
+ok "a client writes while there is no arenad" io one "write 0 4k"
+arenad_again
+ok "the next arenad answers" wait_for 30 arenactl status
+is "the next arenad tells the numbers of the processes that it has adopted" \
+	"$(told np writes) $(told sp writes) $(latency np one write count)" "2 2 2"
+kill_arenad
+arenad_again
+wait_for 30 arenactl status
+is "the arenad after that tells them, too" "$(told np writes)" 2
+
+# A process of a version that has no statistics: it knows no such option.
+without='set -- "$@" end
+while [ "$1" != end ]; do
+	[ "$1" = --stats-fd ] && shift || set -- "$@" "$1"
+	shift
+done
+shift
+exec '
+printf '#!/bin/sh\n%s"%s/arena-np" "$@"\n' "$without" "$BUILD" >"$tmp/script"
+chmod 755 "$tmp/script"
+mv "$tmp/script" "$tmp/bin/arena-np"
+kill -KILL "$(np 1)"
+ok "a network process without statistics is started" wait_for 20 says "arena-np 1 is started again"
+ok "it serves clients" wait_for 20 all_served
+ok "arenactl says that there are no counters of it" \
+	eval "arenactl counters | grep -A 1 '^np 1' | grep -q 'it has not begun, or is of a version'"
+ok "arenactl says that there are no times of it" \
+	eval "arenactl latency 2>&1 | grep -q 'nothing is known of np 1: it has not begun, or'"
+ok "arenactl tells the numbers of the other processes" \
+	eval "arenactl counters | grep -A 1 '^np 0' | grep -q connections"
+counters_refresh
+ok "the log has its counters" test "$(counter 'arena-np 1' turns)" -ge 1
+arenad_stop
+is "arenad ends with status 0" "$status" 0
+done_testing

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "numbers.h"
+
+#include <arenad/crew.h>
+#include <arenad/options.h>
+#include <errno.h>
+#include <stats/counters.h>
+#include <stats/stats.h>
+#include <stdlib.h>
+
+/* Varlink has integers of 64 bits with a sign. */
+static int64_t show(uint64_t n)
+{
+	return n < INT64_MAX ? (int64_t)n : INT64_MAX;
+}
+
+/* Why nothing can be said about a process. */
+static const char *why(int err)
+{
+	switch (err) {
+	case -ESRCH:
+		return "it does not run";
+	case -ENODATA:
+		return "it has not begun, or is of a version that has none";
+	case -EPROTO:
+		return "it is of a version that counts in another way";
+	default:
+		return "there is no memory to read them";
+	}
+}
+
+static bool is_np(const struct crew *c, unsigned int i)
+{
+	return i < c->nps;
+}
+
+/*
+ * Call a function for each process, and add what it makes to an array: an object that says which
+ * process it is, and what was counted, or else why there is nothing.
+ */
+static int add_each(const struct crew *c, struct sd_json_variant **out, const char *name,
+		    int (*make)(const struct crew *c, unsigned int i, const struct stats *s,
+				struct sd_json_variant **out))
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	for (unsigned int i = 0; i < c->n && ret >= 0; i++) {
+		struct sd_json_variant *made = NULL;
+		struct stats *s;
+		int err = crew_stats(c, i, &s);
+
+		if (!err)
+			ret = make(c, i, s, &made);
+		if (ret >= 0)
+			ret = sd_json_variant_append_arraybo(
+				out,
+				SD_JSON_BUILD_PAIR_STRING("role", is_np(c, i) ? "np" : "sp"),
+				SD_JSON_BUILD_PAIR_UNSIGNED("number", is_np(c, i) ? i : i - c->nps),
+				SD_JSON_BUILD_PAIR_CONDITION(!err, name,
+							     SD_JSON_BUILD_VARIANT(made)),
+				SD_JSON_BUILD_PAIR_CONDITION(err, "absent",
+							     SD_JSON_BUILD_STRING(why(err))));
+		sd_json_variant_unref(made);
+		free(s);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/* One of another version may have more of them, which have no names here, or fewer. */
+static int make_counters(const struct crew *c, unsigned int i, const struct stats *s,
+			 struct sd_json_variant **out)
+{
+	const char *const *names = is_np(c, i) ? np_counter_names : sp_counter_names;
+	unsigned int n = is_np(c, i) ? NP_COUNTERS : SP_COUNTERS;
+	int ret = 0;
+
+	if (s->n_counters < n)
+		n = s->n_counters;
+	for (unsigned int k = 0; k < n && ret >= 0; k++)
+		ret = sd_json_variant_set_field_integer(out, names[k], show(s->counter[k]));
+	return ret;
+}
+
+int numbers_counters(const struct crew *c, struct sd_json_variant **out)
+{
+	return add_each(c, out, "counters", make_counters);
+}
+
+/* The empty buckets at the end are left out. */
+static int make_buckets(const struct stats_flow *f, struct sd_json_variant **out)
+{
+	unsigned int n = HISTOGRAM_BUCKETS;
+	int ret = 0;
+
+	while (n && !f->bucket[n - 1])
+		n--;
+	for (unsigned int i = 0; i < n && ret >= 0; i++)
+		ret = sd_json_variant_append_arrayb(out, SD_JSON_BUILD_INTEGER(show(f->bucket[i])));
+	return ret;
+}
+
+static int add_flow(const struct stats_flow *f, const char *export, unsigned int operation,
+		    struct sd_json_variant **out)
+{
+	struct sd_json_variant *buckets = NULL;
+	uint64_t count = stats_count(f);
+	int ret;
+
+	if (!count)
+		return 0;
+	ret = make_buckets(f, &buckets);
+	if (ret >= 0)
+		ret = sd_json_variant_append_arraybo(
+			out,
+			SD_JSON_BUILD_PAIR_STRING("export", export),
+			SD_JSON_BUILD_PAIR_STRING("operation", stats_operations[operation]),
+			SD_JSON_BUILD_PAIR_INTEGER("count", show(count)),
+			SD_JSON_BUILD_PAIR_INTEGER("errors", show(f->errors)),
+			SD_JSON_BUILD_PAIR_INTEGER("bytes", show(f->bytes)),
+			SD_JSON_BUILD_PAIR_INTEGER("sumNSec", show(f->sum_ns)),
+			SD_JSON_BUILD_PAIR_INTEGER("maxNSec", show(f->max_ns)),
+			SD_JSON_BUILD_PAIR_VARIANT("buckets", buckets));
+	sd_json_variant_unref(buckets);
+	return ret;
+}
+
+static int make_latencies(const struct crew *c, unsigned int i, const struct stats *s,
+			  struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	for (unsigned int k = 0; k < s->n_exports * STATS_OPERATIONS && ret >= 0; k++) {
+		unsigned int e = k / STATS_OPERATIONS, operation = k % STATS_OPERATIONS;
+		unsigned int sp = is_np(c, i) ? e : i - c->nps;
+
+		ret = add_flow(&s->flow[e][operation], c->options->exports.export[sp].name,
+			       operation, out);
+	}
+	return ret;
+}
+
+int numbers_latencies(const struct crew *c, struct sd_json_variant **out)
+{
+	return add_each(c, out, "latencies", make_latencies);
+}
+
+int numbers_bounds(struct sd_json_variant **out)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS - 1 && ret >= 0; i++)
+		ret = sd_json_variant_append_arrayb(
+			out, SD_JSON_BUILD_UNSIGNED(histogram_bound_ns(i)));
+	return ret < 0 ? ret : 0;
+}
