@@ -88,12 +88,51 @@ ok "a client reads from the other export" io two "read 0 4k"
 is "that is counted for that export" "$(latency np two read count) $(latency sp two read count)" "1 1"
 is "and not for the other one" "$(latency np one read count)" 1
 
+# OpenMetrics: the samples that a parser of others finds, as NAME LABELS VALUE
+cat >"$tmp/parse.py" <<'END'
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+for family in text_string_to_metric_families(sys.stdin.read()):
+    for s in family.samples:
+        print(s.name, *(f'{k}={v}' for k, v in sorted(s.labels.items())), int(s.value))
+END
+samples() { arenactl metrics | python3 "$tmp/parse.py"; }
+# sample NAME LABELS...: print the sum of all samples of a name that have these labels
+sample()
+{
+	local labels='' each
+
+	for each in "${@:2}"; do labels+=" && / $each /"; done
+	samples | awk -v name="$1" '$1 == name'"$labels"' { sum += $NF } END { print sum + 0 }'
+}
+name=msharearena_np_request_duration_seconds
+ok "arenactl prints metrics" eval 'arenactl metrics >"$tmp/metrics"'
+is "metrics end with the mark of OpenMetrics" "$(tail -n 1 "$tmp/metrics")" "# EOF"
+if python3 -c 'import prometheus_client' 2>/dev/null; then
+	ok "a parser of OpenMetrics finds nothing wrong" samples
+	is "it finds four processes that run" "$(sample msharearena_process_up)" 4
+	is "it finds the writes of network processes" "$(sample msharearena_np_writes_total)" 2
+	is "it finds the writes of storage processes" "$(sample msharearena_sp_writes_total)" 2
+	is "it finds how many writes of the export there were" \
+		"$(sample "${name}_count" export=one operation=write)" 2
+	is "all of them are in the last bucket" \
+		"$(sample "${name}_bucket" export=one operation=write "le=[+]Inf")" 2
+	is "it finds their bytes" \
+		"$(sample msharearena_np_request_bytes_total export=one operation=write)" 131072
+	ok "a client writes once more" io one "write 0 4k"
+	is "the metrics grow" "$(sample "${name}_count" export=one operation=write)" 3
+else
+	skip "a parser of OpenMetrics finds nothing wrong" "needs python3-prometheus-client"
+	ok "a client writes once more" io one "write 0 4k"
+fi
+
 # A process that takes the place of another one begins anew.
 kill -KILL "$(np 0)"
 ok "a network process that was killed is started again" wait_for 20 says "arena-np 0 is started again"
 ok "its numbers are told" wait_for 20 all_told
 ok "arenactl tells the numbers of a process that was started again" \
-	wait_for 20 eval 'io one "write 0 4k" "write 4k 4k" && [ "$(told sp writes)" -ge 4 ]'
+	wait_for 20 eval 'io one "write 0 4k" "write 4k 4k" && [ "$(told sp writes)" -ge 5 ]'
 : >"$tmp/log"
 kill -USR2 "$arenad_pid"
 ok "all processes are replaced" wait_for 60 are_replaced 2 2

@@ -16,6 +16,9 @@ arenactl_command command_counters;
 /* It sums up what arenad tells: latency.c */
 arenactl_command command_latency;
 
+/* It prints what arenad tells in another format: metrics.c */
+arenactl_command command_metrics;
+
 /* It asks the module: regions.c */
 arenactl_command command_regions;
 

@@ -13,13 +13,14 @@
 #define FIELD(name) .field = offsetof(struct arenactl_options, name)
 
 static const char *const words[] = {
-	"status", "exports", "channels", "counters", "latency", "regions", "doctor", "reload",
-	"upgrade", "stop", NULL
+	"status", "exports", "channels", "counters", "latency", "metrics", "regions", "doctor",
+	"reload", "upgrade", "stop", NULL
 };
 
 static arenactl_command *const commands[] = {
 	command_status, command_exports, command_channels, command_counters, command_latency,
-	command_regions, command_doctor, command_reload, command_upgrade, command_stop,
+	command_metrics, command_regions, command_doctor, command_reload, command_upgrade,
+	command_stop,
 };
 
 #define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -57,6 +58,7 @@ static const struct option_table table = {
 		"  channels  channels between network and storage processes\n"
 		"  counters  what each process has counted since its start\n"
 		"  latency   how long requests take, by export and operation\n"
+		"  metrics   all numbers as OpenMetrics, for Prometheus and others\n"
 		"  regions   all regions of the module; asks no arenad\n"
 		"  doctor    what this machine lacks, and what to set; asks no arenad\n"
 		"  reload    read files again, and start lost storage processes\n"
