@@ -60,7 +60,8 @@ int main(void)
 	close(fd);
 	kill(pid, SIGKILL);
 	waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT);
-	is(identity_open(&first), -ESRCH, "nobody gets hold of a process that nobody has waited for");
+	is(identity_open(&first), -ESRCH,
+	   "nobody gets hold of a process that has ended, and for which nobody has waited");
 	end(pid);
 	is(identity_open(&first), -ESRCH, "nobody gets hold of a process that has ended");
 

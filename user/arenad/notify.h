@@ -2,7 +2,8 @@
 /*
  * What a service manager is told of arenad, as sd_notify(3) does it: that clients may come, that
  * files are being read again, that it stops, and from time to time that it does not hang, if the
- * manager has asked for that as sd_watchdog_enabled(3) says. This header must not know what happens then.
+ * manager has asked for that as sd_watchdog_enabled(3) says. This header must not know what happens
+ * then.
  */
 #ifndef ARENAD_NOTIFY_H
 #define ARENAD_NOTIFY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What running processes get of arenad when it has read its files again: network processes the files
- * of TLS, as they open none, and storage processes the limits of their exports. They get it by the
+ * What running processes get of arenad when it has read its files again: network processes get the
+ * files of TLS, as they open none, and storage processes the limits of their exports, by the
  * control sockets. This header must not know how processes are started.
  */
 #ifndef ARENAD_RELOAD_H

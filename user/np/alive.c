@@ -66,8 +66,8 @@ static void look(struct conn *c, uint64_t complete_ns)
 /*
  * May the client have changed the bytes of a request over another connection to this process, after
  * it had ended this one? A client that was seen in this turn may have ended since, so the time of
- * the turn is not late enough. The fence may name changes of other bytes, so only an end counts: the
- * client of a silent connection may be there, and wait.
+ * the turn is not late enough. The fence may name changes of other bytes, so only an end counts:
+ * the client of a silent connection may be there, and wait.
  */
 static bool is_late(const struct request *r)
 {

@@ -42,7 +42,7 @@ struct np_fence {
 	uint64_t start_ns;
 };
 
-/** fence_changed_ns() - may others have changed the bytes of a request at this time, or before it? */
+/** fence_changed_ns() - the last time at which others may have changed the bytes of a request */
 uint64_t fence_changed_ns(const struct np_fence *f, const struct request *r);
 
 /** fence_note() - remember a change that is handed over at @now_ns */

@@ -21,16 +21,16 @@
  * which costs one more way to the NP and back. The list has SP_FENCE_ENTRIES more entries than the
  * SP has room for requests: while a request waits for the limits of the export, only half as many
  * others can begin, as NPs take turns there. The list has 64 bytes for each request that an NP may
- * have in flight: with 16 NPs 16 MiB at most. A successor of the SP knows
- * nothing of its predecessor's time, so it refuses what has a time before its own start.
+ * have in flight: with 16 NPs 16 MiB at most. A successor of the SP knows nothing of its
+ * predecessor's time, so it refuses what has a time before its own start.
  *
  * All times but @alive_ns are the SP's own. An NP that gives a wrong @alive_ns, as one that is
  * still to come, has its own clients' older writes done over their newer ones, and can do nothing
  * to the writes of other NPs that it could not do by writing to the same blocks. Requests of one NP
  * are not compared: it has a fence between its own connections (np/fence.h).
  *
- * A request that waits for the limits of the export, or for buffers, is compared after that, so that
- * it does not matter for how long it has waited. With one NP there is no fence.
+ * A request that waits for the limits of the export, or for buffers, is compared after that, so
+ * that it does not matter for how long it has waited. With one NP there is no fence.
  *
  * This header must not know how requests are carried out, nor what a connection is.
  */

@@ -8,8 +8,8 @@
  *
  * Each NP has buffers of its own, and whether they come back is up to that NP. So a request that
  * waits for them must not block those of others: it enters its range when it has them, and all that
- * are in a range come to an end. Requests of the same NP that overlap one that waits stay behind it.
- * Those of other NPs may go first: the fence is asked when the request enters its range.
+ * are in a range come to an end. Requests of the same NP that overlap one that waits stay behind
+ * it. Those of other NPs may go first: the fence is asked when the request enters its range.
  */
 #ifndef SP_REQUEST_H
 #define SP_REQUEST_H
