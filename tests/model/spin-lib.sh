@@ -16,7 +16,7 @@ requires spin gcc
 search()
 {
 	# shellcheck disable=SC2086 # options
-	(cd "$tmp" && gcc -O1 $3 -o "$1" pan.c && "./$1" $2 -m1000000) >"$tmp/search" 2>&1
+	(cd "$tmp" && gcc "$optimise" $3 -o "$1" pan.c && "./$1" $2 -m1000000) >"$tmp/search" 2>&1
 	cat "$tmp/search"
 	grep -q 'errors: [0-9]' "$tmp/search" || return 2
 	grep -q 'errors: 0$' "$tmp/search" || return 1
@@ -49,8 +49,10 @@ verify()
 # judge NAME WANTED MODEL BOUNDS-OF-SAFETY BOUNDS-OF-LIVENESS [-D...]
 judge()
 {
-	local name=$1 wanted=$2 status=0
+	local name=$1 wanted=$2 status=0 optimise=-O1
 
+	# An error is mostly found within a second, so the compiler takes longer than the search.
+	[ "$wanted" = 0 ] || optimise=-O0
 	shift 2
 	verify "$@" >"$tmp/said" 2>&1 || status=$?
 	ok "$name" [ "$status" = "$wanted" ] || sed 's/^/# /' "$tmp/said"
