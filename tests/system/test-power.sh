@@ -140,7 +140,7 @@ power()
 	diag "$marks"
 }
 
-lost() { sed 's/.* lost \([0-9]*\) .*/\1/' <<<"$marks"; }
+lost() { awk '{ print $6 }' <<<"$marks"; }
 all_marks() { [[ $marks =~ ^marks\ ([0-9]+)\ of\ ([0-9]+) && ${BASH_REMATCH[1]} = "${BASH_REMATCH[2]}" ]]; }
 
 pages_2m 128

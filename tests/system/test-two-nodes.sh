@@ -59,7 +59,7 @@ node_start()
 	commands "Configure the nodes" |
 		sed "s/^listen = .*/listen = 192.0.2.$1:10809/; s|^disk = .*|disk = $2|
 		     s/^region = .*/region = node$1/" >"$tmp/node$1.conf"
-	mkdir -p -m 700 "$tmp/run$1"
+	[ -d "$tmp/run$1" ] || mkdir -m 700 "$tmp/run$1"
 	RUNTIME_DIRECTORY=$tmp/run$1 ip netns exec "node$1" "$BUILD/arenad" \
 		--config "$tmp/node$1.conf" --backend module --replace \
 		>"$tmp/node$1.out" 2>>"$tmp/node$1.log" &
