@@ -123,12 +123,12 @@ not_ok "a client whose name has a line feed writes no line of its own to the log
 ok "alice uses her export" use alice alice
 ok "bob uses the export that alice may use, too" use bob both
 not_ok "bob does not use alice's export" use bob alice
-ok "arena-np says who was refused and why" says "no rule names its identity"
+ok "arena-np says who was refused and why" wait_for 20 says "no rule names its identity"
 not_ok "a client is refused whose certificate says alice, and was signed by a stranger" \
 	use forged alice
 not_ok "that client does not even use the export without rules" use forged open
 not_ok "a client is refused whose certificate says alice, and is one of a server" use server open
-ok "arena-np says what is wrong with the certificate of a server" says "purpose"
+ok "arena-np says what is wrong with the certificate of a server" wait_for 20 says "purpose"
 ok "a client is served whose certificate names no purpose" use plain open
 not_ok "a client with a pre-shared key of the name CN=alice does not use alice's export" \
 	nbdinfo --size "nbds://CN%3Dalice@localhost:$(port)/alice?tls-psk-file=$tmp/keys"

@@ -282,7 +282,7 @@ ok "a client with a pre-shared key is served beside certificates" \
 ok "each option without TLS gets the error that TLS is required" hostile plain "$(port)"
 ok "EXPORT_NAME without TLS ends the connection" hostile export-name "$(port)"
 ok "an option that comes before TLS begins ends the connection" hostile injected "$(port)"
-ok "arena-np says that bytes came before TLS began" says "bytes came before it began"
+ok "arena-np says that bytes came before TLS began" wait_for 20 says "bytes came before it began"
 ok "TLS 1.1 is refused" hostile old "$(port)"
 # by_hand STATUS ARGUMENT...: what comes of a client that does what finished clients do not
 by_hand()
@@ -297,7 +297,7 @@ tls12=NORMAL:-VERS-ALL:+VERS-TLS1.2
 tls13=NORMAL:-VERS-ALL:+VERS-TLS1.3
 ok "a client of TLS 1.2 that asks for a renegotiation is cut off" \
 	by_hand 3 "$tls12" small renegotiate small
-ok "arena-np says that a client asked for a renegotiation" says "it asked for a renegotiation"
+ok "arena-np says that a client asked for a renegotiation" wait_for 20 says "it asked for a renegotiation"
 ok "a client of TLS 1.0 and 1.1 is refused" by_hand 3 NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0
 ok "a client of TLS 1.3 may change its keys, and ask for other keys of the server" \
 	by_hand 0 "$tls13" small rekey small rekey-both read bye
@@ -347,7 +347,7 @@ ok "a client of TLS 1.3 with ChaCha20 reads on with one key, which has no limit"
 not_ok "arena-np has ended no connection until then" says "is ended"
 ok "arena-np ends a connection of TLS 1.2 when it has sent what one key may" \
 	by_hand 3 "$tls12" much
-ok "arena-np says why it has ended the connection" says "its key was used for 16 MiB"
+ok "arena-np says why it has ended the connection" wait_for 20 says "its key was used for 16 MiB"
 ok "a client of TLS 1.2 comes anew and is served" by_hand 0 "$tls12" read bye
 arenad_stop
 is "arenad ends with status 0 after keys were changed" "$status" 0
