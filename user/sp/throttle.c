@@ -34,7 +34,10 @@ bool sp_throttle_enter(struct sp *sp, struct sp_request *r)
 	struct sp_throttle *t = &sp->throttle;
 	int64_t now_ns;
 
-	if (r->operation == PROTO_FLUSH || (!t->operations.rate && !t->bytes.rate))
+	if (r->operation == PROTO_FLUSH)
+		return true;
+	/* If there are no limits any more, what has waited for them goes first. */
+	if (!t->n_waiting && !t->operations.rate && !t->bytes.rate)
 		return true;
 	now_ns = clock_ns();
 	if (!t->n_waiting && may_go(t, now_ns)) {
