@@ -11,6 +11,8 @@
 . "$(dirname "$0")/adopt-lib.sh"
 # shellcheck source=fence-lib.sh
 . "$(dirname "$0")/fence-lib.sh"
+# shellcheck source=restart-lib.sh
+. "$(dirname "$0")/restart-lib.sh"
 requires nbdinfo psktool
 
 config=$tmp/node.conf
@@ -98,8 +100,9 @@ ok "requests wait for a limit that has come by SIGHUP" wait_for 60 waits
 slow=$fd
 enter two
 not_ok "a second client is refused by a limit that has come by SIGHUP" nbdinfo "nbd://$address/two"
-kill -KILL "$(children arena-sp | sed -n 2p)"
-is_back() { [ "$(children arena-sp | wc -l)" = 2 ] && letter_of "$fd" 1 >/dev/null; }
+killed=$(process_of arena-sp 1)
+kill -KILL "$killed"
+is_back() { [ "$(process_of arena-sp 1)" != "$killed" ] && letter_of "$fd" 1 >/dev/null; }
 ok "the successor of a storage process serves" wait_for 60 is_back
 not_ok "the successor of a storage process has the new limit, too" nbdinfo "nbd://$address/two"
 kill_arenad

@@ -59,14 +59,15 @@ static void read_again(struct supervisor *sv)
 {
 	struct config *config = sv->node->config;
 	struct crew *c = &sv->crew;
-	bool has_files, has_limits;
+	const char *given = c->keep->given;
+	bool is_right = config_reload(config), has_files;
 
-	if (!config_reload(config))
+	/* The other text is gone, also if something failed afterwards. */
+	c->keep->given = config->given;
+	if (!is_right)
 		return;
 	has_files = reload_read(c->reload);
-	has_limits = c->keep->given != config->given;
-	c->keep->given = config->given;
-	if (has_files || has_limits)
+	if (has_files || given != config->given)
 		keep_renew(c);
 	reload_limits(c->reload);
 	if (has_files)
