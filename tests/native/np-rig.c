@@ -684,7 +684,7 @@ static pid_t start_sp(const struct rig *rig, unsigned int id, struct mshare *m,
 	_exit(0);
 }
 
-/* What a predecessor of arena-np may have written that was taken over. */
+/* Wrong notes that a predecessor of arena-np may have left, if somebody had taken it over. */
 static void write_note(void *base, const struct arena_layout *l)
 {
 	uint32_t group = (uint32_t)proto_group_of_np(l, 0, PROTO_USE_LENT);

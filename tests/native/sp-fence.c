@@ -90,7 +90,7 @@ static void test_lies(void)
 	   "a time that is still to come does not hold other NPs' writes back");
 	is(content(50), 'h', "the write after the one of that time leaves its data");
 
-	/* What is said of a client that has gone holds for the blocks that its NP writes. */
+	/* A lie of an NP about a client that has gone concerns only blocks that this NP writes. */
 	must_write(1, 51, 'n');
 	must_write(1, 52, 'n');
 	is(status_of_write(0, 51, 'o', before + HOUR_NS), PROTO_OK,

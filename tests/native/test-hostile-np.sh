@@ -134,7 +134,7 @@ visitor_stop
 ok "clients of another network process go on beside one that has stopped itself" \
 	eval 'crowd_goes d0 2 && crowd_goes d1 2'
 
-# What it notes wrongly are the payloads of d2, of which it says that d3 has them.
+# The wrong note is about the payloads of d2: it says that d3 has them.
 next_np misnotes
 at_np 0 io d2 "write -P 7 0 8M" >"$tmp/io"
 at_np 0 crowd_start d2 d2 4

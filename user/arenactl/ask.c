@@ -114,7 +114,7 @@ enum arenactl_exit command_channels(const struct arenactl_options *o)
 	return ask(o, "ListChannels", show_channels);
 }
 
-/* What is 0 is left out. */
+/* Counters that are 0 are left out. */
 static void show_each_counter(struct sd_json_variant *counters)
 {
 	/* Names and values take turns. */

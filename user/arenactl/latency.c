@@ -185,7 +185,7 @@ static int show_json(const struct table *t)
 	return ret;
 }
 
-/* What is missing is said, as the others do not show it. */
+/* A missing process is named, as the others do not show that. */
 static void warn_of_absent(struct sd_json_variant *process)
 {
 	if (json_has(process, "absent"))
