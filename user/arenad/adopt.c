@@ -13,6 +13,7 @@
 
 #include "crew.h"
 #include "identity.h"
+#include "keeper.h"
 #include "options.h"
 #include "own_fd.h"
 #include "reload.h"
@@ -147,7 +148,9 @@ int adopt_descriptors(struct state *s)
 
 	pairs_raise_limit(s->pairs.nps * s->pairs.sps);
 	if (ret >= 0) {
-		ret = take_all(s, &t);
+		ret = keeper_ask(t.keeper);
+		if (!ret)
+			ret = take_all(s, &t);
 		close(t.keeper);
 	}
 	return ret ? log_take_error(s, ret) : 0;

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -26,10 +27,14 @@
 /* A keeper allocates nothing; the libraries may, while it enters its sandbox. */
 #define MEMORY	(64ULL << 20)
 
-/*
- * Without CAP_SYS_PTRACE, an arenad takes descriptors only from processes that allow it, where Yama
- * is in force to this very process, or to any.
- */
+/* The signal by which a process asks for the descriptors. */
+#define ASK	SIGUSR1
+
+/* How long a process that has asked may take descriptors, and how often it tries. */
+#define LET_S	5
+#define TRY_MS	5
+
+/* A process that has this right needs not ask. */
 static bool can_trace_anybody(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -77,31 +82,62 @@ static int leave_streams(int null)
 	return 0;
 }
 
-/* The sandbox forbids tracers, as all of its other users need. */
-static int allow_tracers(void)
+/*
+ * pidfd_getfd(2) has the conditions of a tracer: that the keeper is dumpable, and, where Yama is in
+ * force, that it has named the process. A kernel without Yama does not know PR_SET_PTRACER.
+ */
+static void let_take(pid_t pid)
 {
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
-		return -errno;
-	/* A kernel without Yama does not know it, and needs it not. */
-	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-	return 0;
+	prctl(PR_SET_PTRACER, pid, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static void let_nobody_take(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+}
+
+/*
+ * The kernel lets only processes of this user, and root, send a signal, and fills in which one has:
+ * nobody can send another process a signal with the code SI_USER and a number of his choice.
+ */
+__attribute__((noreturn))
+static void serve_askers(void)
+{
+	const struct timespec limit = { .tv_sec = LET_S };
+	siginfo_t asker;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, ASK);
+	for (;;) {
+		int sig = sigtimedwait(&set, &asker, &limit);
+
+		if (sig == ASK && asker.si_code == SI_USER && asker.si_pid > 0)
+			let_take(asker.si_pid);
+		else if (sig < 0 && errno == EAGAIN)
+			let_nobody_take();
+	}
 }
 
 static int give_up_rights(unsigned int sandbox)
 {
 	static const char *const no_calls[] = { NULL };
-	const struct sandbox_profile profile = {
-		.mode = sandbox, .calls = no_calls, .memory = MEMORY,
+	static const struct sandbox_rule rules[] = {
+		{ .call = "prctl", .n = 1, .argument = { { .value = PR_SET_PTRACER } } },
+		{ .call = "prctl", .n = 1, .argument = { { .value = PR_SET_DUMPABLE } } },
+		{ .call = NULL },
 	};
-	bool has_right = can_trace_anybody();
+	const struct sandbox_profile profile = {
+		.mode = sandbox, .calls = no_calls, .rules = rules, .memory = MEMORY,
+	};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), ret = 0;
 
 	if (null < 0)
 		return -errno;
 	if (sandbox != SANDBOX_OFF)
 		ret = sandbox_drop(&profile);
-	if (ret >= 0 && !has_right)
-		ret = allow_tracers();
 	if (ret >= 0)
 		ret = leave_streams(null);
 	if (ret >= 0 && sandbox != SANDBOX_OFF)
@@ -112,6 +148,7 @@ static int give_up_rights(unsigned int sandbox)
 __attribute__((noreturn))
 static void keep(int line, const int *fd, size_t n, unsigned int sandbox)
 {
+	bool may_ask = !can_trace_anybody();
 	sigset_t all;
 	char go;
 
@@ -121,9 +158,14 @@ static void keep(int line, const int *fd, size_t n, unsigned int sandbox)
 	prctl(PR_SET_NAME, NAME, 0, 0, 0);
 	log_init(NAME, LOG_LEVEL_INFO);
 	close_others(fd, n, line);
-	if (read(line, &go, 1) != 1 || give_up_rights(sandbox) || write(line, "", 1) != 1)
+	if (read(line, &go, 1) != 1 || give_up_rights(sandbox))
+		_exit(1);
+	let_nobody_take();
+	if (write(line, "", 1) != 1)
 		_exit(1);
 	close(line);
+	if (may_ask)
+		serve_askers();
 	for (;;)
 		ppoll(NULL, 0, NULL, NULL);
 }
@@ -188,4 +230,29 @@ void keeper_end(struct keeper *k)
 	if (k->line >= 0)
 		close(k->line);
 	*k = KEEPER_NONE;
+}
+
+/* Every keeper has its standard input, which is /dev/null. */
+static int try_to_take(int pidfd)
+{
+	int fd = (int)syscall(SYS_pidfd_getfd, pidfd, STDIN_FILENO, 0);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int keeper_ask(int pidfd)
+{
+	int64_t deadline = clock_deadline(KEEPER_ASK_MS);
+	int ret = try_to_take(pidfd);
+
+	while (ret == -EPERM && clock_left_ms(deadline)) {
+		if (syscall(SYS_pidfd_send_signal, pidfd, ASK, NULL, 0))
+			return -errno;
+		clock_sleep_ms(TRY_MS);
+		ret = try_to_take(pidfd);
+	}
+	return ret;
 }

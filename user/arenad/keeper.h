@@ -2,7 +2,8 @@
 /*
  * The keeper: a process that does nothing but have descriptors, so that they are still there when
  * arenad is not. It is forked with copies of all of them, gives up every right, and waits to be
- * killed. This header must not know what the descriptors are.
+ * killed. If arenad has no CAP_SYS_PTRACE, the keeper lets a process of its user take them for some
+ * seconds when that process asks. This header must not know what the descriptors are.
  */
 #ifndef ARENAD_KEEPER_H
 #define ARENAD_KEEPER_H
@@ -45,6 +46,19 @@ int keeper_fork(struct keeper *k, const int *fd, size_t n, unsigned int sandbox)
 int keeper_begin(struct keeper *k);
 
 #define KEEPER_BEGIN_MS	10000
+
+/**
+ * keeper_ask() - get the permission to take descriptors from a keeper by pidfd_getfd(2)
+ * @pidfd: the keeper, which an earlier arenad has started
+ *
+ * A process with CAP_SYS_PTRACE has it. Another one asks the keeper, and waits for KEEPER_ASK_MS at
+ * most. What the keeper allows ends some seconds after that.
+ *
+ * Return: 0; -EPERM if the keeper is not of this user, or the machine forbids it; another -errno.
+ */
+int keeper_ask(int pidfd);
+
+#define KEEPER_ASK_MS	10000
 
 /** keeper_end() - kill it; nothing happens if there is none */
 void keeper_end(struct keeper *k);
