@@ -118,6 +118,11 @@ void alive_renew(struct request *r)
 	r->alive_ns = r->conn->alive_ns;
 }
 
+bool alive_may_be_lost(struct request *r)
+{
+	return !has_ended(r->conn) && is_silent(r->conn, r->received_ns);
+}
+
 bool alive_again(struct request *r)
 {
 	uint64_t before_ns = r->alive_ns;

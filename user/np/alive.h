@@ -17,7 +17,9 @@
  *
  * An end is the client's FIN or RST, which the kernel has. If it does not come, because the
  * client's host or path has failed, a request that has waited for more than ALIVE_SILENT_SECONDS
- * has the time at which the last bytes came. Over UNIX sockets nothing tells that.
+ * has the time at which the last bytes came. If the SP refuses it then, nothing tells whether the
+ * client is there, and the connection is closed: a client that is there connects again and sends the
+ * request anew. Over UNIX sockets nothing tells that.
  *
  * This header must not know what the requests do.
  */
@@ -54,5 +56,8 @@ void alive_renew(struct request *r);
  * Return: true if the request has a newer time now and can be sent again.
  */
 bool alive_again(struct request *r);
+
+/** alive_may_be_lost() - has the client of a refused request been silent, but not ended? */
+bool alive_may_be_lost(struct request *r);
 
 #endif /* NP_ALIVE_H */

@@ -97,8 +97,11 @@ enum alive_limits {
 	ALIVE_MS = 20,
 	/* More than a tick of the kernel, of which there may be 100 in a second. */
 	ALIVE_TICK_MS = 12,
-	/* A client that has sent nothing while its request waited so long is not trusted. */
-	ALIVE_SILENT_SECONDS = 10,
+	/*
+	 * A client that has sent nothing while its request waited so long is not trusted. It is
+	 * more than STALL_PRESSED_SECONDS, as clients wait so long for buffers that others hold.
+	 */
+	ALIVE_SILENT_SECONDS = 15,
 	/* So often a request is sent again, whose bytes other processes keep changing. */
 	ALIVE_TRIES = 8,
 };

@@ -266,6 +266,24 @@ static enum proto_status status_of(struct np *np, const struct peer *peer, struc
 	return r->status == PROTO_ESTALE ? reply_outdated(s) : r->status;
 }
 
+/*
+ * An error would be for good. A client that is there connects again, and its request is done. It
+ * must not be dropped here: a connection that ends drops what is its own.
+ */
+static bool end_if_lost(struct request *s)
+{
+	struct conn *c = s->conn;
+
+	if (c->phase == CONN_DEAD || !alive_may_be_lost(s))
+		return false;
+	c->np->counters.outdated++;
+	log_limited(LOG_LEVEL_WARN, "connection %u: closed: a write has waited for more than %d s, "
+		    "and others have written to the same blocks; a client that is there connects "
+		    "again", c->number, ALIVE_SILENT_SECONDS);
+	conn_kill(c);
+	return true;
+}
+
 bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 {
 	struct request *s = request_of_tag(&np->requests, r->tag);
@@ -284,6 +302,9 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 	else
 		regain_payload(np, peer, s);
 	if (sends_again(peer, s, r))
+		return true;
+	if (r->status == PROTO_ESTALE && end_if_lost(s) &&
+	    (s->state != REQUEST_AT_SP || request_tag(&np->requests, s) != r->tag))
 		return true;
 	if (s->command.operation == PROTO_WRITE)
 		request_drop_payload(s);
