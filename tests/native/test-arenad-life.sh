@@ -61,6 +61,13 @@ ok "arenad kills a network process that does not end on SIGTERM" \
 arenad_wait
 is "arenad ends with status 1 after it had to kill the network process" "$status" 1
 
+arenad_start "${two_disks[@]}" --nps 2
+kill -STOP "$(children arena-np | head -n 1)"
+kill -TERM "$arenad_pid"
+arenad_wait
+is "arenad says of one network process alone that it does not end, if the other one has ended" \
+	"$(grep -c 'does not end: killing it' "$tmp/log")" 1
+
 arenad_run --disk "one=$tmp/missing.img"
 arenad_wait
 is "arenad ends with status 1 if a disk is missing" "$status" 1

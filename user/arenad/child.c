@@ -170,10 +170,11 @@ void child_signal(const struct child *c, unsigned int count, int signal)
 			syscall(SYS_pidfd_send_signal, c[i].pidfd, signal, NULL, 0);
 }
 
-/* Wait for at most @ms until all have ended. Return true if they have. */
+/* Wait for at most @ms until all have ended, and reap each that has. Return true if all have. */
 static bool wait_all(struct child *c, unsigned int count, int64_t ms)
 {
 	int64_t deadline = clock_deadline(ms);
+	bool has_all = true;
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct pollfd fd = { .fd = c[i].pidfd, .events = POLLIN };
@@ -181,12 +182,14 @@ static bool wait_all(struct child *c, unsigned int count, int64_t ms)
 		while (c[i].pidfd >= 0 && !child_reap(&c[i])) {
 			int left = clock_left_ms(deadline);
 
-			if (!left)
-				return false;
+			if (!left) {
+				has_all = false;
+				break;
+			}
 			poll(&fd, 1, left);
 		}
 	}
-	return true;
+	return has_all;
 }
 
 bool child_stop(struct child *c, unsigned int count)
