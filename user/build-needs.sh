@@ -57,3 +57,10 @@ printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&
 # arena-np and arena-sp give system calls up by it.
 printf '%s\n' '#include <seccomp.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libseccomp is needed, and its headers are not here (install it: Debian, Ubuntu: libseccomp-dev; Fedora: libseccomp-devel)"
+
+# Without libsystemd's Varlink nothing is built that asks arenad.
+printf '%s\n' '#include <systemd/sd-varlink.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 || exit 0
+
+# arena-metrics serves HTTP by it.
+printf '%s\n' '#include <microhttpd.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "libmicrohttpd is needed, and its headers are not here (install it: Debian, Ubuntu: libmicrohttpd-dev; Fedora: libmicrohttpd-devel)"

@@ -78,10 +78,12 @@ put_service()
 		put_filled "$PREFIX/lib/systemd/system" "$unit.service" user/dist/arenad.service.in
 	done
 	put "$PREFIX/lib/systemd/system" 644 user/dist/arenad.socket
+	put_filled "$PREFIX/lib/systemd/system" arena-metrics.service user/dist/arena-metrics.service.in
+	put "$DATADIR/msharearena" 644 user/dist/{alerts.yml,dashboard.json}
 	put_filled "$PREFIX/lib/sysusers.d" msharearena.conf user/dist/sysusers.conf
 	put_filled "$PREFIX/lib/udev/rules.d" 60-msharearena.rules user/dist/udev.rules
 	put_filled "$DATADIR/bash-completion/completions" arenad user/dist/completion.bash
-	for program in arenactl arena-np arena-sp; do
+	for program in arenactl arena-metrics arena-np arena-sp; do
 		put_link "$DATADIR/bash-completion/completions" "$program" arenad
 	done
 }
@@ -146,10 +148,10 @@ refresh_cache()
 	ldconfig
 }
 
-# What was built, on a machine with an older libsystemd without arenactl.
+# What was built, on a machine with an older libsystemd without what asks arenad.
 list_built()
 {
-	if [ -e build/arenactl ]; then list; else list | grep -v '/arenactl[^/]*$'; fi
+	if [ -e build/arenactl ]; then list; else list | grep -Ev '/(arenactl|arena-metrics)[^/]*$'; fi
 }
 
 install_all()

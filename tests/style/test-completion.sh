@@ -21,7 +21,7 @@ complete_line()
 	printf '%s\n' "${COMPREPLY[@]}" | sort -u | xargs
 }
 
-for program in arenad arenactl arena-np arena-sp; do
+for program in arenad arenactl arena-metrics arena-np arena-sp; do
 	"$program" --help >"$tmp/help"
 	completed=$(complete_line "$program" -- | tr -d = | tr ' ' '\n' | sort -u)
 	wanted=$(sed -nE 's/^ +(-., )?(--[a-z-]+).*/\2/p' "$tmp/help" | sort -u)

@@ -17,7 +17,7 @@ content()
 }
 
 to=$root/usr
-for program in arenad arenactl arena-np arena-sp; do
+for program in arenad arenactl arena-metrics arena-np arena-sp; do
 	is "the installed $program runs and prints the version of META" \
 		"$("$to/sbin/$program" --version)" "$program $version"
 	ok "the manual page of $program is installed" test -s "$to/share/man/man8/$program.8"
@@ -47,8 +47,9 @@ read -r np sp < <(sed -n 's/^ *arenad --np-user \([^ ]*\) --sp-user \([^ ]*\) .*
 for user in "${np:-none}" "${sp:-none}"; do
 	ok "the user $user of docs/install.md is one of those" grep -q "^$user:" "$tmp/users/etc/passwd"
 done
-is "the installed file makes no other users" \
-	"$(cut -d : -f 1 "$tmp/users/etc/passwd" | sort | xargs)" "$np $sp"
+metrics=$(sed -n 's/^ExecStart=.* --user \([^ ]*\).*/\1/p' "$to/lib/systemd/system/arena-metrics.service")
+is "the installed file makes these users, that of arena-metrics.service, and no others" \
+	"$(cut -d : -f 1 "$tmp/users/etc/passwd" | sort | xargs)" "$metrics $np $sp"
 ok "the user of storage processes is in the group of disks" \
 	grep -qE "^disk:[^:]*:[^:]*:$sp\$" "$tmp/users/etc/group"
 
@@ -73,7 +74,8 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 ok "make install by a user into chosen folders succeeds" "${nobody[@]}" make install "${folders[@]}"
 is "make install puts everything into the chosen folders" \
 	"$(cd "$tmp/home" && printf '%s\n' */* | sort)" \
-	"$(printf '%s\n' bin/arena{-np,-sp,ctl,d} data/{bash-completion,doc} include/x \
+	"$(printf '%s\n' bin/arena{-metrics,-np,-sp,ctl,d} \
+		data/{bash-completion,doc,msharearena} include/x \
 		lib64/lib{arena,mshare}.{a,so,so."${version%%.*}",so."$version"} \
 		lib64/{msharearena,pkgconfig} man/man{3,4,5,7,8} opt/lib | sort)"
 is "pkg-config knows the chosen folders" \

@@ -6,19 +6,20 @@
 #include <string.h>
 #include <time.h>
 
-#include "call.h"
+#include <query/call.h>
 #include "commands.h"
-#include "json.h"
+#include <query/json.h>
+#include <query/openmetrics.h>
 
 #define SECOND_US	1000000LL
 
 /* Ask, and print the answer as it is, or by @show. */
-static enum arenactl_exit ask(const struct arenactl_options *o, const char *method,
+static enum query_status ask(const struct arenactl_options *o, const char *method,
 			      void (*show)(struct sd_json_variant *reply))
 {
 	struct sd_json_variant *reply = NULL;
 	struct sd_varlink *link = NULL;
-	enum arenactl_exit ret = call_open(o, false, &link);
+	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
 		ret = call_method(link, method, false, &reply);
@@ -66,7 +67,7 @@ static void show_status(struct sd_json_variant *reply)
 		show_process(sd_json_variant_by_index(processes, i));
 }
 
-enum arenactl_exit command_status(const struct arenactl_options *o)
+enum query_status command_status(const struct arenactl_options *o)
 {
 	return ask(o, "GetStatus", show_status);
 }
@@ -89,7 +90,7 @@ static void show_exports(struct sd_json_variant *reply)
 	}
 }
 
-enum arenactl_exit command_exports(const struct arenactl_options *o)
+enum query_status command_exports(const struct arenactl_options *o)
 {
 	return ask(o, "ListExports", show_exports);
 }
@@ -109,7 +110,7 @@ static void show_channels(struct sd_json_variant *reply)
 	}
 }
 
-enum arenactl_exit command_channels(const struct arenactl_options *o)
+enum query_status command_channels(const struct arenactl_options *o)
 {
 	return ask(o, "ListChannels", show_channels);
 }
@@ -143,7 +144,12 @@ static void show_counters(struct sd_json_variant *reply)
 	}
 }
 
-enum arenactl_exit command_counters(const struct arenactl_options *o)
+enum query_status command_counters(const struct arenactl_options *o)
 {
 	return ask(o, "GetCounters", show_counters);
+}
+
+enum query_status command_metrics(const struct arenactl_options *o)
+{
+	return openmetrics_write(stdout, &o->target, false);
 }

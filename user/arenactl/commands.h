@@ -12,12 +12,10 @@ arenactl_command command_status;
 arenactl_command command_exports;
 arenactl_command command_channels;
 arenactl_command command_counters;
+arenactl_command command_metrics;
 
 /* It sums up what arenad tells: latency.c */
 arenactl_command command_latency;
-
-/* It prints what arenad tells in another format: metrics.c */
-arenactl_command command_metrics;
 
 /* It asks the module: regions.c */
 arenactl_command command_regions;

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "json.h"
+#include <query/json.h>
 
 #define DEVICE		"/dev/msharearena"
 #define OLDEST_MAJOR	6
@@ -319,7 +319,7 @@ static int print(const struct arenactl_options *o, const struct findings *f)
 	return ret;
 }
 
-enum arenactl_exit command_doctor(const struct arenactl_options *o)
+enum query_status command_doctor(const struct arenactl_options *o)
 {
 	struct findings f = { .worst = GOOD };
 	int ret;
@@ -328,7 +328,7 @@ enum arenactl_exit command_doctor(const struct arenactl_options *o)
 	ret = f.error ? f.error : print(o, &f);
 	sd_json_variant_unref(f.list);
 	if (ret >= 0)
-		return f.worst == BAD ? ARENACTL_EXIT_FAILED : ARENACTL_EXIT_OK;
+		return f.worst == BAD ? QUERY_FAILED : QUERY_OK;
 	log_error("cannot make the list: %s", strerror(-ret));
-	return ARENACTL_EXIT_FAILED;
+	return QUERY_FAILED;
 }

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include <query/call.h>
 #include "commands.h"
-#include "json.h"
+#include <query/json.h>
 
 /* Buckets of an arenad of another version may be more, but not as many. */
 #define BUCKETS_MAX	1024U
@@ -211,11 +211,11 @@ static int print(const struct arenactl_options *o, struct sd_json_variant *reply
 	return ret;
 }
 
-enum arenactl_exit command_latency(const struct arenactl_options *o)
+enum query_status command_latency(const struct arenactl_options *o)
 {
 	struct sd_json_variant *reply = NULL;
 	struct sd_varlink *link = NULL;
-	enum arenactl_exit status = call_open(o, false, &link);
+	enum query_status status = call_open(&o->target, false, &link);
 	int ret;
 
 	if (!status)
@@ -225,5 +225,5 @@ enum arenactl_exit command_latency(const struct arenactl_options *o)
 	if (ret >= 0)
 		return status;
 	log_error("cannot make the list: %s", strerror(-ret));
-	return ARENACTL_EXIT_FAILED;
+	return QUERY_FAILED;
 }

@@ -28,12 +28,12 @@ static arenactl_command *const commands[] = {
 _Static_assert(sizeof(words) / sizeof(words[0]) == N_COMMANDS + 1, "each word is a command");
 
 static const struct option_rule rules[] = {
-	{ .name = "region", .kind = OPTION_TEXT, FIELD(region), .argument = "NAME",
+	{ .name = "region", .kind = OPTION_TEXT, FIELD(target.region), .argument = "NAME",
 	  .help = "region of the arenad that is asked (the only one that runs)" },
-	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(runtime_dir), .argument = "DIR",
+	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(target.runtime_dir), .argument = "DIR",
 	  .help = "runtime folder of that arenad (/run/msharearena, or one of an instance)" },
 	{ .name = "json", .kind = OPTION_SET, FIELD(json), .help = "print JSON" },
-	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(timeout_seconds), .min = 1,
+	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(target.timeout_seconds), .min = 1,
 	  .max = MAX_TIMEOUT_S, .argument = "S",
 	  .help = "wait for S seconds at most until something is done (60)" },
 	{ 0 }
@@ -74,7 +74,7 @@ static const struct option_table table = {
 void arenactl_options_parse(struct arenactl_options *o, int argc, char **argv)
 {
 	*o = (struct arenactl_options){
-		.command = N_COMMANDS, .timeout_seconds = DEFAULT_TIMEOUT_S,
+		.command = N_COMMANDS, .target.timeout_seconds = DEFAULT_TIMEOUT_S,
 	};
 	options_parse(&table, o, argc, argv);
 	o->run = commands[o->command];

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "json.h"
+#include <query/json.h>
 
 #define DEVICE	"/dev/msharearena"
 
@@ -78,15 +78,15 @@ static int print(const struct arenactl_options *o, struct sd_json_variant *list)
 	return ret;
 }
 
-static enum arenactl_exit explain(int err)
+static enum query_status explain(int err)
 {
 	log_error("cannot open " DEVICE ": %s%s", strerror(err),
 		  err == ENOENT ? "; the module is not loaded, and all regions are its" :
 		  err == EACCES ? "; root and the group msharearena may" : "");
-	return err == EACCES ? ARENACTL_EXIT_DENIED : ARENACTL_EXIT_FAILED;
+	return err == EACCES ? QUERY_DENIED : QUERY_FAILED;
 }
 
-enum arenactl_exit command_regions(const struct arenactl_options *o)
+enum query_status command_regions(const struct arenactl_options *o)
 {
 	int device = open(DEVICE, O_RDWR | O_CLOEXEC), ret;
 	struct sd_json_variant *list = NULL;
@@ -99,7 +99,7 @@ enum arenactl_exit command_regions(const struct arenactl_options *o)
 		ret = print(o, list);
 	sd_json_variant_unref(list);
 	if (ret >= 0)
-		return ARENACTL_EXIT_OK;
+		return QUERY_OK;
 	log_error("cannot list the regions: %s", strerror(-ret));
-	return ARENACTL_EXIT_FAILED;
+	return QUERY_FAILED;
 }

@@ -8,26 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "call.h"
+#include <query/call.h>
 #include "commands.h"
-#include "json.h"
+#include <query/json.h>
 
 /* How often it is looked whether another arenad answers. */
 #define LOOK_MS		100
 
 #define INSTANCE_SIZE	64
 
-static enum arenactl_exit say(const struct arenactl_options *o, const char *text)
+static enum query_status say(const struct arenactl_options *o, const char *text)
 {
 	/* It fails at the end of the program if nobody can read it. */
 	puts(o->json ? "{}" : text);
-	return ARENACTL_EXIT_OK;
+	return QUERY_OK;
 }
 
-enum arenactl_exit command_reload(const struct arenactl_options *o)
+enum query_status command_reload(const struct arenactl_options *o)
 {
 	struct sd_varlink *link;
-	enum arenactl_exit ret = call_open(o, false, &link);
+	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
 		ret = call_method(link, "Reload", false, NULL);
@@ -39,7 +39,7 @@ enum arenactl_exit command_reload(const struct arenactl_options *o)
 static bool look(const struct arenactl_options *o, const char *before, struct sd_varlink **link,
 		 struct sd_json_variant **status)
 {
-	if (!call_open(o, true, link) && !call_method(*link, "GetStatus", true, status) &&
+	if (!call_open(&o->target, true, link) && !call_method(*link, "GetStatus", true, status) &&
 	    strcmp(json_text(*status, "instance"), before) != 0 &&
 	    !json_true(*status, "isReplacing"))
 		return true;
@@ -47,7 +47,7 @@ static bool look(const struct arenactl_options *o, const char *before, struct sd
 	return false;
 }
 
-static enum arenactl_exit report(const struct arenactl_options *o, struct sd_json_variant *status)
+static enum query_status report(const struct arenactl_options *o, struct sd_json_variant *status)
 {
 	struct sd_json_variant *processes = sd_json_variant_by_key(status, "processes");
 	size_t n = sd_json_variant_elements(processes), old = 0;
@@ -60,23 +60,23 @@ static enum arenactl_exit report(const struct arenactl_options *o, struct sd_jso
 		printf("arenad %s runs, and has replaced %zu of %zu processes\n",
 		       json_text(status, "version"), n - old, n);
 	if (!old)
-		return ARENACTL_EXIT_OK;
+		return QUERY_OK;
 	log_error("%zu of %zu processes were not replaced; the log of arenad says why", old, n);
-	return ARENACTL_EXIT_FAILED;
+	return QUERY_FAILED;
 }
 
-static enum arenactl_exit await_other(const struct arenactl_options *o, const char *before,
+static enum query_status await_other(const struct arenactl_options *o, const char *before,
 				      int64_t deadline)
 {
 	struct sd_json_variant *status;
-	enum arenactl_exit ret;
+	enum query_status ret;
 	struct sd_varlink *link;
 
 	while (!look(o, before, &link, &status)) {
 		if (!clock_left_ms(deadline)) {
 			log_error("not all is replaced within %u s; it goes on, see the log",
-				  o->timeout_seconds);
-			return ARENACTL_EXIT_FAILED;
+				  o->target.timeout_seconds);
+			return QUERY_FAILED;
 		}
 		clock_sleep_ms(LOOK_MS);
 	}
@@ -85,13 +85,13 @@ static enum arenactl_exit await_other(const struct arenactl_options *o, const ch
 	return ret;
 }
 
-enum arenactl_exit command_upgrade(const struct arenactl_options *o)
+enum query_status command_upgrade(const struct arenactl_options *o)
 {
-	int64_t deadline = clock_deadline(o->timeout_seconds * 1000LL);
+	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	char instance[INSTANCE_SIZE] = "";
 	struct sd_json_variant *status;
 	struct sd_varlink *link;
-	enum arenactl_exit ret = call_open(o, false, &link);
+	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
 		ret = call_method(link, "GetStatus", false, &status);
@@ -104,26 +104,26 @@ enum arenactl_exit command_upgrade(const struct arenactl_options *o)
 }
 
 /* The answer says how its processes have ended. What arenad itself leaves is to be gone, too. */
-static enum arenactl_exit await_end(const struct arenactl_options *o, int pidfd, int64_t deadline)
+static enum query_status await_end(const struct arenactl_options *o, int pidfd, int64_t deadline)
 {
 	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
 
 	if (poll(&fd, 1, clock_left_ms(deadline)) > 0)
 		return say(o, "arenad has ended, with all of its processes");
-	log_error("arenad has not ended within %u s", o->timeout_seconds);
-	return ARENACTL_EXIT_FAILED;
+	log_error("arenad has not ended within %u s", o->target.timeout_seconds);
+	return QUERY_FAILED;
 }
 
-enum arenactl_exit command_stop(const struct arenactl_options *o)
+enum query_status command_stop(const struct arenactl_options *o)
 {
-	int64_t deadline = clock_deadline(o->timeout_seconds * 1000LL);
+	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	struct sd_varlink *link;
-	enum arenactl_exit ret = call_open(o, false, &link);
+	enum query_status ret = call_open(&o->target, false, &link);
 	int pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
 
 	if (!ret && pidfd < 0) {
 		log_error("cannot find the process of arenad: %s", strerror(-pidfd));
-		ret = ARENACTL_EXIT_FAILED;
+		ret = QUERY_FAILED;
 	}
 	if (!ret)
 		ret = call_method(link, "Stop", false, NULL);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,17 @@ static void wait_at_gate(const int gate[2])
 	close(gate[0]);
 }
 
+/* What root may register with io_uring, another user may only within this limit. */
+static int lift_limits(const struct user *user)
+{
+	const struct rlimit memlock = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (!user->name || !setrlimit(RLIMIT_MEMLOCK, &memlock))
+		return 0;
+	log_error("cannot let user %s lock memory: %s", user->name, strerror(errno));
+	return -errno;
+}
+
 /* The child's part: become the user, and execute the program. */
 __attribute__((noreturn))
 static void child_run(const int gate[2], const struct user *user, child_exec_fn *exec,
@@ -42,7 +54,7 @@ static void child_run(const int gate[2], const struct user *user, child_exec_fn 
 
 	/* Ctrl-C on a terminal is for arenad, which stops its children in order. */
 	setpgid(0, 0);
-	if (user_become(user))
+	if (lift_limits(user) || user_become(user))
 		_exit(1);
 	wait_at_gate(gate);
 	sigemptyset(&none);

@@ -6,10 +6,9 @@
 #ifndef ARENAD_CHILD_H
 #define ARENAD_CHILD_H
 
+#include <sandbox/user.h>
 #include <stdbool.h>
 #include <sys/types.h>
-
-#include "user.h"
 
 /** child_exec_fn - execute the program; returns only if that failed */
 typedef void child_exec_fn(void *context);

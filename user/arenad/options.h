@@ -11,13 +11,13 @@
 #include <listen/options.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
+#include <sandbox/user.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <tls/options.h>
 #include <tls/texts.h>
 
 #include "cpus.h"
-#include "user.h"
 
 /* The file of options, and the folder ARENAD_CONFIG.d beside it. */
 #define ARENAD_CONFIG	"/etc/msharearena/arenad.conf"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Completion for arenad, arenactl, arena-np and arena-sp. It asks the programs themselves: --help for
+# Completion for arenad, arenactl, arena-metrics, arena-np and arena-sp. It asks the programs themselves: --help for
 # the options and what their values are, and for the words of an option the error of a wrong one.
 
 # _msharearena_value PROGRAM OPTION: complete $cur as the value of the option
@@ -53,4 +53,4 @@ _msharearena()
 	mapfile -t COMPREPLY < <(compgen -W "$(_parse_help "$1")" -- "$cur")
 	[[ ${COMPREPLY-} != *= ]] || compopt -o nospace
 }
-complete -F _msharearena arenad arenactl arena-np arena-sp
+complete -F _msharearena arenad arenactl arena-metrics arena-np arena-sp

@@ -23,15 +23,15 @@
  * Root's arenads have a folder each where a unit has several instances, see arenad@.service.
  * Return: how many sockets match; or -errno.
  */
-static int find(const struct arenactl_options *o, const char *folder, char *path, size_t size)
+static int find(const struct query_target *t, const char *folder, char *path, size_t size)
 {
-	bool is_any = !o->runtime_dir && !strcmp(folder, RUNTIME_PATH_SYSTEM);
+	bool is_any = !t->runtime_dir && !strcmp(folder, RUNTIME_PATH_SYSTEM);
 	char pattern[PATH_MAX + MSHAREARENA_NAME_SIZE + 16];
 	glob_t found;
 	int n;
 
 	snprintf(pattern, sizeof(pattern), "%s%s/%s" SERVICE_ENDING, folder, is_any ? "*" : "",
-		 o->region ? o->region : "*");
+		 t->region ? t->region : "*");
 	n = glob(pattern, GLOB_ERR, NULL, &found);
 	if (n)
 		return n == GLOB_NOMATCH || errno == ENOENT ? 0 : -errno;
@@ -42,29 +42,29 @@ static int find(const struct arenactl_options *o, const char *folder, char *path
 	return n;
 }
 
-static enum arenactl_exit choose(const struct arenactl_options *o, bool is_quiet, char *path,
+static enum query_status choose(const struct query_target *t, bool is_quiet, char *path,
 				 size_t size)
 {
 	char folder[PATH_MAX];
-	int n = runtime_path(o->runtime_dir, folder);
+	int n = runtime_path(t->runtime_dir, folder);
 
 	if (!n)
-		n = find(o, folder, path, size);
+		n = find(t, folder, path, size);
 	if (n == 1)
-		return ARENACTL_EXIT_OK;
+		return QUERY_OK;
 	if (is_quiet)
-		return ARENACTL_EXIT_NO_ARENAD;
+		return QUERY_NO_ARENAD;
 	if (n > 1) {
 		log_error("there are %d arenads: choose one by --region, or by --runtime-dir", n);
-		return ARENACTL_EXIT_FAILED;
+		return QUERY_FAILED;
 	}
 	if (!n)
 		log_error("no arenad%s%s has its folder at %s; --runtime-dir names another one",
-			  o->region ? " of region " : "", o->region ? o->region : "", folder);
+			  t->region ? " of region " : "", t->region ? t->region : "", folder);
 	else
 		log_error("cannot look into %s: %s; %s", folder, strerror(-n), n == -EACCES ?
 			  "only root and the user of arenad may" : "use --runtime-dir");
-	return n == -EACCES ? ARENACTL_EXIT_DENIED : ARENACTL_EXIT_NO_ARENAD;
+	return n == -EACCES ? QUERY_DENIED : QUERY_NO_ARENAD;
 }
 
 static int connect_to(const char *path, uint32_t timeout_seconds)
@@ -86,9 +86,9 @@ static int connect_to(const char *path, uint32_t timeout_seconds)
 }
 
 /* Return: 0 or -errno. */
-static int open_link(const struct arenactl_options *o, const char *path, struct sd_varlink **link)
+static int open_link(const struct query_target *t, const char *path, struct sd_varlink **link)
 {
-	int fd = connect_to(path, o->timeout_seconds), ret;
+	int fd = connect_to(path, t->timeout_seconds), ret;
 
 	if (fd < 0)
 		return fd;
@@ -97,15 +97,15 @@ static int open_link(const struct arenactl_options *o, const char *path, struct 
 		close(fd);
 		return ret;
 	}
-	sd_varlink_set_relative_timeout(*link, o->timeout_seconds * SECOND_US);
+	sd_varlink_set_relative_timeout(*link, t->timeout_seconds * SECOND_US);
 	return 0;
 }
 
-static enum arenactl_exit explain(const char *path, int err, bool is_quiet)
+static enum query_status explain(const char *path, int err, bool is_quiet)
 {
 	if (err == -EACCES || err == -EPERM) {
 		log_error("cannot connect to %s: only root and the user of arenad may", path);
-		return ARENACTL_EXIT_DENIED;
+		return QUERY_DENIED;
 	}
 	if (!is_quiet && err == -EAGAIN)
 		log_error("arenad does not take clients at %s: it hangs, or has very many", path);
@@ -114,45 +114,45 @@ static enum arenactl_exit explain(const char *path, int err, bool is_quiet)
 			  "another one", path);
 	else if (!is_quiet)
 		log_error("cannot connect to %s: %s", path, strerror(-err));
-	return ARENACTL_EXIT_NO_ARENAD;
+	return QUERY_NO_ARENAD;
 }
 
-enum arenactl_exit call_open(const struct arenactl_options *o, bool is_quiet,
+enum query_status call_open(const struct query_target *t, bool is_quiet,
 			     struct sd_varlink **link)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	enum arenactl_exit status = choose(o, is_quiet, path, sizeof(path));
+	enum query_status status = choose(t, is_quiet, path, sizeof(path));
 	int ret;
 
 	*link = NULL;
 	if (status)
 		return status;
-	ret = open_link(o, path, link);
-	return ret ? explain(path, ret, is_quiet) : ARENACTL_EXIT_OK;
+	ret = open_link(t, path, link);
+	return ret ? explain(path, ret, is_quiet) : QUERY_OK;
 }
 
-static enum arenactl_exit explain_error(const char *method, const char *error,
+static enum query_status explain_error(const char *method, const char *error,
 					struct sd_json_variant *reply)
 {
 	if (!strcmp(error, SD_VARLINK_ERROR_METHOD_NOT_FOUND)) {
 		log_error("%s: the arenad that runs is another version, which does not know it",
 			  method);
-		return ARENACTL_EXIT_FAILED;
+		return QUERY_FAILED;
 	}
 	if (!strcmp(error, SD_VARLINK_ERROR_DISCONNECTED) ||
 	    !strcmp(error, SD_VARLINK_ERROR_TIMEOUT)) {
 		log_error("%s: arenad does not answer: %s", method, error);
-		return ARENACTL_EXIT_NO_ARENAD;
+		return QUERY_NO_ARENAD;
 	}
 	if (!strcmp(error, SERVICE_ERROR_FAILED))
 		log_error("%s: %s (the log of arenad has more)", method,
 			  json_text(reply, "reason"));
 	else
 		log_error("%s: arenad answers %s", method, error);
-	return ARENACTL_EXIT_FAILED;
+	return QUERY_FAILED;
 }
 
-enum arenactl_exit call_method(struct sd_varlink *link, const char *method, bool is_quiet,
+enum query_status call_method(struct sd_varlink *link, const char *method, bool is_quiet,
 			       struct sd_json_variant **reply)
 {
 	struct sd_json_variant *answer = NULL;
@@ -165,11 +165,11 @@ enum arenactl_exit call_method(struct sd_varlink *link, const char *method, bool
 	if (reply)
 		*reply = answer;
 	if (ret >= 0 && !error)
-		return ARENACTL_EXIT_OK;
+		return QUERY_OK;
 	if (is_quiet)
-		return ARENACTL_EXIT_FAILED;
+		return QUERY_FAILED;
 	if (error)
 		return explain_error(method, error, answer);
 	log_error("%s: arenad does not answer: %s", method, strerror(-ret));
-	return ARENACTL_EXIT_NO_ARENAD;
+	return QUERY_NO_ARENAD;
 }

@@ -2,14 +2,14 @@
 /*
  * The user that a process runs as. This header must not know what the process is.
  */
-#ifndef ARENAD_USER_H
-#define ARENAD_USER_H
+#ifndef SANDBOX_USER_H
+#define SANDBOX_USER_H
 
 #include <sys/types.h>
 
 /**
  * struct user - a user
- * @name: as it was given; NULL for the user that runs arenad
+ * @name: as it was given; NULL for the user that starts it
  * @uid: valid with a name
  * @gid: its group; valid with a name
  */
@@ -31,4 +31,4 @@ int user_find(const char *name, struct user *u);
  */
 int user_become(const struct user *u);
 
-#endif /* ARENAD_USER_H */
+#endif /* SANDBOX_USER_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects of JSON, as far as arenactl needs them. A member that is missing, or of another type, is
+ * Objects of JSON, as far as programs that ask arenad need them. A member that is missing, or of another type, is
  * empty or 0: the arenad that runs may be another version.
  */
-#ifndef ARENACTL_JSON_H
-#define ARENACTL_JSON_H
+#ifndef QUERY_JSON_H
+#define QUERY_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,4 +35,4 @@ bool json_true(struct sd_json_variant *object, const char *key);
 /** json_print() - print to standard output, with line breaks on a terminal */
 void json_print(struct sd_json_variant *v);
 
-#endif /* ARENACTL_JSON_H */
+#endif /* QUERY_JSON_H */

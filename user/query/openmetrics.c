@@ -4,13 +4,14 @@
  * has all samples of a metric side by side.
  */
 #define _GNU_SOURCE
+#include "openmetrics.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-json.h>
 
 #include "call.h"
-#include "commands.h"
 #include "json.h"
 
 #define PREFIX		"msharearena_"
@@ -39,24 +40,24 @@ static bool has_role(struct sd_json_variant *process, const char *role)
 	return !strcmp(json_text(process, "role"), role);
 }
 
-static void describe(const char *name, const char *type, const char *unit, const char *help)
+static void describe(FILE *out, const char *name, const char *type, const char *unit, const char *help)
 {
-	printf("# TYPE " PREFIX "%s %s\n", name, type);
+	fprintf(out, "# TYPE " PREFIX "%s %s\n", name, type);
 	if (unit)
-		printf("# UNIT " PREFIX "%s %s\n", name, unit);
-	printf("# HELP " PREFIX "%s %s\n", name, help);
+		fprintf(out, "# UNIT " PREFIX "%s %s\n", name, unit);
+	fprintf(out, "# HELP " PREFIX "%s %s\n", name, help);
 }
 
 /* The value of a label, in which three characters have to be escaped. */
-static void print_value(const char *text)
+static void print_value(FILE *out, const char *text)
 {
 	for (; *text; text++) {
 		if (*text == '\n')
-			fputs("\\n", stdout);
+			fputs("\\n", out);
 		else if (*text == '\\' || *text == '"')
-			printf("\\%c", *text);
+			fprintf(out, "\\%c", *text);
 		else
-			putchar(*text);
+			fputc(*text, out);
 	}
 }
 
@@ -64,40 +65,40 @@ static void print_value(const char *text)
  * Processes
  */
 
-static void print_process(const char *name, struct sd_json_variant *process)
+static void print_process(FILE *out, const char *name, struct sd_json_variant *process)
 {
-	printf(PREFIX "%s{role=\"%s\",number=\"%" PRId64 "\"} ", name, json_text(process, "role"),
+	fprintf(out, PREFIX "%s{role=\"%s\",number=\"%" PRId64 "\"} ", name, json_text(process, "role"),
 	       json_number(process, "number"));
 }
 
-static void print_processes(struct sd_json_variant *reply)
+static void print_processes(FILE *out, struct sd_json_variant *reply)
 {
 	struct sd_json_variant *all = processes_of(reply);
 	size_t n = sd_json_variant_elements(all);
 
-	describe("process_up", "gauge", NULL, "Whether the process runs.");
+	describe(out, "process_up", "gauge", NULL, "Whether the process runs.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 
-		print_process("process_up", p);
-		printf("%d\n", json_has(p, "pid"));
+		print_process(out, "process_up", p);
+		fprintf(out, "%d\n", json_has(p, "pid"));
 	}
-	describe("process_restarts", "counter", NULL,
+	describe(out, "process_restarts", "counter", NULL,
 		 "How often this arenad has put another process in its place.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 
-		print_process("process_restarts_total", p);
-		printf("%" PRId64 "\n", json_number(p, "restarts"));
+		print_process(out, "process_restarts_total", p);
+		fprintf(out, "%" PRId64 "\n", json_number(p, "restarts"));
 	}
-	describe("process_cpu_seconds", "counter", "seconds", "CPU time of the process.");
+	describe(out, "process_cpu_seconds", "counter", "seconds", "CPU time of the process.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 
 		if (!json_has(p, "cpuUSec"))
 			continue;
-		print_process("process_cpu_seconds_total", p);
-		printf("%.6f\n", (double)json_number(p, "cpuUSec") / SECOND_US);
+		print_process(out, "process_cpu_seconds_total", p);
+		fprintf(out, "%.6f\n", (double)json_number(p, "cpuUSec") / SECOND_US);
 	}
 }
 
@@ -111,19 +112,20 @@ static bool is_gauge(const char *counter)
 	return !strcmp(counter, "withheld_buffers");
 }
 
-static void print_counter(struct sd_json_variant *all, const char *role, const char *counter)
+static void print_counter(FILE *out, struct sd_json_variant *all, const char *role,
+			  const char *counter)
 {
 	char name[128], help[128];
 
 	snprintf(name, sizeof(name), "%s_%s", role, counter);
 	snprintf(help, sizeof(help), "The counter %s of arena-%s(8).", counter, role);
-	describe(name, is_gauge(counter) ? "gauge" : "counter", NULL, help);
+	describe(out, name, is_gauge(counter) ? "gauge" : "counter", NULL, help);
 	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 		struct sd_json_variant *counters = sd_json_variant_by_key(p, "counters");
 
 		if (has_role(p, role) && json_has(counters, counter))
-			printf(PREFIX "%s%s{%s=\"%" PRId64 "\"} %" PRId64 "\n", name,
+			fprintf(out, PREFIX "%s%s{%s=\"%" PRId64 "\"} %" PRId64 "\n", name,
 			       is_gauge(counter) ? "" : "_total", role, json_number(p, "number"),
 			       json_number(counters, counter));
 	}
@@ -143,7 +145,7 @@ static bool was_printed(struct sd_json_variant *all, size_t end, const char *rol
 }
 
 /* Processes of several versions have not the same ones. */
-static void print_counters(struct sd_json_variant *reply, const char *role)
+static void print_counters(FILE *out, struct sd_json_variant *reply, const char *role)
 {
 	struct sd_json_variant *all = processes_of(reply);
 
@@ -158,7 +160,7 @@ static void print_counters(struct sd_json_variant *reply, const char *role)
 				sd_json_variant_by_index(counters, k));
 
 			if (name && !was_printed(all, i, role, name))
-				print_counter(all, role, name);
+				print_counter(out, all, role, name);
 		}
 	}
 }
@@ -167,17 +169,19 @@ static void print_counters(struct sd_json_variant *reply, const char *role)
  * Latencies
  */
 
-static void print_labels(struct sd_json_variant *process, struct sd_json_variant *latency)
+static void print_labels(FILE *out, struct sd_json_variant *process,
+			 struct sd_json_variant *latency)
 {
-	printf("{%s=\"%" PRId64 "\",export=\"", json_text(process, "role"),
+	fprintf(out, "{%s=\"%" PRId64 "\",export=\"", json_text(process, "role"),
 	       json_number(process, "number"));
-	print_value(json_text(latency, "export"));
-	printf("\",operation=\"%s\"", json_text(latency, "operation"));
+	print_value(out, json_text(latency, "export"));
+	fprintf(out, "\",operation=\"%s\"", json_text(latency, "operation"));
 }
 
 /* Call @print for each latency of each process of a role. */
-static void print_each(struct sd_json_variant *reply, const char *role, const char *name,
-		       void (*print)(const char *name, struct sd_json_variant *reply,
+static void print_each(FILE *out, struct sd_json_variant *reply, const char *role,
+		       const char *name,
+		       void (*print)(FILE *out, const char *name, struct sd_json_variant *reply,
 				     struct sd_json_variant *process,
 				     struct sd_json_variant *latency))
 {
@@ -189,11 +193,11 @@ static void print_each(struct sd_json_variant *reply, const char *role, const ch
 
 		for (size_t k = 0; has_role(p, role) && k < sd_json_variant_elements(latencies);
 		     k++)
-			print(name, reply, p, sd_json_variant_by_index(latencies, k));
+			print(out, name, reply, p, sd_json_variant_by_index(latencies, k));
 	}
 }
 
-static void print_histogram(const char *name, struct sd_json_variant *reply,
+static void print_histogram(FILE *out, const char *name, struct sd_json_variant *reply,
 			    struct sd_json_variant *process, struct sd_json_variant *latency)
 {
 	struct sd_json_variant *bounds = sd_json_variant_by_key(reply, "boundsNSec");
@@ -204,79 +208,79 @@ static void print_histogram(const char *name, struct sd_json_variant *reply,
 		json_grow(&sum, json_number_at(buckets, i));
 		if (i % BUCKET_STEP != FIRST_BUCKET)
 			continue;
-		printf(PREFIX "%s_bucket", name);
-		print_labels(process, latency);
-		printf(",le=\"%.9f\"} %" PRId64 "\n",
+		fprintf(out, PREFIX "%s_bucket", name);
+		print_labels(out, process, latency);
+		fprintf(out, ",le=\"%.9f\"} %" PRId64 "\n",
 		       (double)json_number_at(bounds, i) / SECOND_NS, sum);
 	}
-	printf(PREFIX "%s_bucket", name);
-	print_labels(process, latency);
-	printf(",le=\"+Inf\"} %" PRId64 "\n", json_number(latency, "count"));
-	printf(PREFIX "%s_count", name);
-	print_labels(process, latency);
-	printf("} %" PRId64 "\n", json_number(latency, "count"));
-	printf(PREFIX "%s_sum", name);
-	print_labels(process, latency);
-	printf("} %.9f\n", (double)json_number(latency, "sumNSec") / SECOND_NS);
+	fprintf(out, PREFIX "%s_bucket", name);
+	print_labels(out, process, latency);
+	fprintf(out, ",le=\"+Inf\"} %" PRId64 "\n", json_number(latency, "count"));
+	fprintf(out, PREFIX "%s_count", name);
+	print_labels(out, process, latency);
+	fprintf(out, "} %" PRId64 "\n", json_number(latency, "count"));
+	fprintf(out, PREFIX "%s_sum", name);
+	print_labels(out, process, latency);
+	fprintf(out, "} %.9f\n", (double)json_number(latency, "sumNSec") / SECOND_NS);
 }
 
-static void print_number(const char *name, struct sd_json_variant *process,
+static void print_number(FILE *out, const char *name, struct sd_json_variant *process,
 			 struct sd_json_variant *latency, const char *key)
 {
-	printf(PREFIX "%s_total", name);
-	print_labels(process, latency);
-	printf("} %" PRId64 "\n", json_number(latency, key));
+	fprintf(out, PREFIX "%s_total", name);
+	print_labels(out, process, latency);
+	fprintf(out, "} %" PRId64 "\n", json_number(latency, key));
 }
 
-static void print_errors(const char *name, struct sd_json_variant *reply,
+static void print_errors(FILE *out, const char *name, struct sd_json_variant *reply,
 			 struct sd_json_variant *process, struct sd_json_variant *latency)
 {
 	(void)reply;
-	print_number(name, process, latency, "errors");
+	print_number(out, name, process, latency, "errors");
 }
 
-static void print_bytes(const char *name, struct sd_json_variant *reply,
+static void print_bytes(FILE *out, const char *name, struct sd_json_variant *reply,
 			struct sd_json_variant *process, struct sd_json_variant *latency)
 {
 	(void)reply;
-	print_number(name, process, latency, "bytes");
+	print_number(out, name, process, latency, "bytes");
 }
 
-static void print_latencies(struct sd_json_variant *reply, const char *role)
+static void print_latencies(FILE *out, struct sd_json_variant *reply, const char *role)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s_request_duration_seconds", role);
-	describe(name, "histogram", "seconds", "How long requests took, see arenactl(8).");
-	print_each(reply, role, name, print_histogram);
+	describe(out, name, "histogram", "seconds", "How long requests took, see arenactl(8).");
+	print_each(out, reply, role, name, print_histogram);
 	snprintf(name, sizeof(name), "%s_request_errors", role);
-	describe(name, "counter", NULL, "Requests that have failed.");
-	print_each(reply, role, name, print_errors);
+	describe(out, name, "counter", NULL, "Requests that have failed.");
+	print_each(out, reply, role, name, print_errors);
 	snprintf(name, sizeof(name), "%s_request_bytes", role);
-	describe(name, "counter", "bytes", "Bytes of the ranges of requests that succeeded.");
-	print_each(reply, role, name, print_bytes);
+	describe(out, name, "counter", "bytes", "Bytes of the ranges of requests that succeeded.");
+	print_each(out, reply, role, name, print_bytes);
 }
 
-enum arenactl_exit command_metrics(const struct arenactl_options *o)
+enum query_status openmetrics_write(FILE *out, const struct query_target *t, bool is_quiet)
 {
 	static const char *const methods[] = { "GetStatus", "GetCounters", "GetLatencies" };
 	struct sd_json_variant *reply[3] = { NULL };
 	struct sd_varlink *link = NULL;
-	enum arenactl_exit ret = call_open(o, false, &link);
+	enum query_status ret = call_open(t, is_quiet, &link);
 
 	/* An answer belongs to the connection until the next call. */
 	for (unsigned int i = 0; i < 3 && !ret; i++) {
-		ret = call_method(link, methods[i], false, &reply[i]);
+		ret = call_method(link, methods[i], is_quiet, &reply[i]);
 		sd_json_variant_ref(reply[i]);
 	}
 	if (!ret)
-		print_processes(reply[0]);
+		print_processes(out, reply[0]);
 	for (size_t i = 0; i < N_ROLES && !ret; i++) {
-		print_counters(reply[1], roles[i]);
-		print_latencies(reply[2], roles[i]);
+		print_counters(out, reply[1], roles[i]);
+		print_latencies(out, reply[2], roles[i]);
 	}
 	if (!ret)
-		puts("# EOF");
+		fputs("# EOF\n", out);
 	for (unsigned int i = 0; i < 3; i++)
 		sd_json_variant_unref(reply[i]);
 	sd_varlink_close_unref(link);

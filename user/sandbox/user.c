@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sandbox/sandbox.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
+
+#include "sandbox.h"
 
 int user_find(const char *name, struct user *u)
 {
@@ -23,8 +23,6 @@ int user_find(const char *name, struct user *u)
 
 int user_become(const struct user *u)
 {
-	/* What root may register with io_uring, another user may only within this limit. */
-	const struct rlimit memlock = { RLIM_INFINITY, RLIM_INFINITY };
 	int ret = 0;
 
 	if (!u->name)
@@ -34,8 +32,8 @@ int user_become(const struct user *u)
 	if (ret && ret != -EPERM)
 		log_warn("cannot drop capabilities: %s", strerror(-ret));
 	ret = 0;
-	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || initgroups(u->name, u->gid) ||
-	    setresgid(u->gid, u->gid, u->gid) || setresuid(u->uid, u->uid, u->uid)) {
+	if (initgroups(u->name, u->gid) || setresgid(u->gid, u->gid, u->gid) ||
+	    setresuid(u->uid, u->uid, u->uid)) {
 		ret = -errno;
 		log_error("cannot become user %s: %s", u->name, strerror(-ret));
 	}

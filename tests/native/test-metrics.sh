@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: arena-metrics serves over HTTP what `arenactl metrics` prints; clients that send nonsense, say
+# nothing or do not read keep nobody else from it; it outlives arenad, and its two processes end
+# together.
+# timeout: 300
+# shellcheck disable=SC2154,SC2016 # status is set by lib.sh; some text is for other shells
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=adopt-lib.sh
+. "$(dirname "$0")/adopt-lib.sh"
+requires python3
+command -v arena-metrics >/dev/null || skip_all "there is no arena-metrics, which needs libsystemd 257"
+
+user=()
+[ "$(id -u)" != 0 ] || user=(--user nobody)
+# metrics_start: start arena-metrics; sets $metrics_pid, $http_pid and $url
+metrics_start()
+{
+	arena-metrics --runtime-dir "$RUNTIME_DIRECTORY" --listen 127.0.0.1:0 "${user[@]}" \
+		2>"$tmp/metrics.log" &
+	metrics_pid=$!
+	wait_for 20 grep -q 'serving http' "$tmp/metrics.log" || return
+	url=$(sed -n 's,.*serving \(http://[^/]*\)/.*,\1,p' "$tmp/metrics.log")
+	wait_for 20 eval 'http_pid=$(pgrep -P $metrics_pid)'
+}
+
+metrics_end() { [ -z "${metrics_pid:-}" ] || kill "$metrics_pid" 2>/dev/null; }
+at_exit metrics_end
+
+# http METHOD PATH: print the status, the type of the content, and the content
+cat >"$tmp/get.py" <<'END'
+import sys, urllib.request, urllib.error
+
+request = urllib.request.Request(sys.argv[2], method=sys.argv[1])
+try:
+    reply = urllib.request.urlopen(request, timeout=60)
+except urllib.error.HTTPError as e:
+    reply = e
+print(reply.status, reply.headers['content-type'])
+print(reply.read().decode())
+END
+http() { python3 "$tmp/get.py" "$1" "$url$2" 2>&1; }
+status_is() { [[ $(http GET /metrics) == "$1 "* ]]; }
+# names: of all metrics in the text that is read
+names() { sed -n 's/^# TYPE //p' | sort; }
+
+adopt_start --disk "one=$(disk one 64M)"
+ok "arena-metrics starts" metrics_start
+is "the page has the type of OpenMetrics" "$(http GET /metrics | head -n 1)" \
+	"200 application/openmetrics-text; version=1.0.0; charset=utf-8"
+is "it has the metrics that arenactl prints" "$(http GET /metrics | names)" "$(arenactl metrics | names)"
+is "it ends with the mark of OpenMetrics" "$(http GET /metrics | grep -v '^$' | tail -n 1)" "# EOF"
+ok "HEAD is served" eval '[[ $(http HEAD /metrics) == "200 "* ]]'
+ok "the first page names the other one" eval 'http GET / | grep -q "the numbers are at /metrics"'
+ok "other paths are not found" eval '[[ $(http GET /../etc/passwd) == "404 "* ]]'
+ok "other methods are refused" eval '[[ $(http POST /metrics) == "405 "* ]]'
+if [ "$(id -u)" = 0 ]; then
+	is "HTTP is served by the user" "$(ps -o user= -p "$http_pid")" nobody
+fi
+is "the process that serves HTTP has no capability" "$(status_of "$http_pid" CapEff)" 0000000000000000
+is "a filter says what it may call" "$(status_of "$http_pid" Seccomp)" 2
+
+# Clients that are no good, all at the same time. Those that say nothing are cut off after 10 s.
+cat >"$tmp/bad.py" <<'END'
+import os, socket, sys, time
+
+host, port = sys.argv[1].split('//')[1].split(':')
+kept = []
+def connect():
+    s = socket.create_connection((host, int(port)), timeout=5)
+    kept.append(s)
+    return s
+def send(data):
+    try:
+        connect().sendall(data)
+    except OSError:
+        pass
+for i in range(8):
+    send(os.urandom(4096))
+    send(b'GET /metrics HTTP/1.1\r\n' + b'X: ' + b'y' * 100000)
+    send(b'GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n')
+    send(b'POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n')
+    send(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n' * 200)
+    send(b'')
+print('ready', flush=True)
+time.sleep(120)
+END
+python3 "$tmp/bad.py" "$url" >"$tmp/bad.log" 2>&1 &
+bad=$!
+ok "clients come that are no good" wait_for 60 grep -q ready "$tmp/bad.log"
+ok "a good one is served all the same" wait_for 60 status_is 200
+kill "$bad"
+wait "$bad" 2>/dev/null
+is "the same process serves it" "$(pgrep -P "$metrics_pid")" "$http_pid"
+
+kill_arenad
+ok "without an arenad clients are told so" wait_for 20 status_is 503
+ok "the log says it, once" eval '[ "$(grep -c "has died" "$tmp/metrics.log")" = 1 ]'
+arenad_again
+ok "the numbers are back with the next arenad" wait_for 30 status_is 200
+ok "the log says that" grep -q "arenad answers again" "$tmp/metrics.log"
+
+kill "$metrics_pid"
+wait "$metrics_pid"
+is "arena-metrics ends with status 0 on SIGTERM" "$?" 0
+ok "its child has ended" gone "$http_pid"
+metrics_start
+kill -KILL "$http_pid"
+wait "$metrics_pid"
+is "it ends with status 1 if its child is killed" "$?" 1
+ok "it says so" grep -q "was killed by signal 9" "$tmp/metrics.log"
+metrics_start
+kill -KILL "$metrics_pid"
+ok "the child ends if it is killed itself" wait_for 20 gone "$http_pid"
+
+arena-metrics --listen 127.0.0.1:0 --user nobody-at-all 2>"$tmp/metrics.log"
+is "a user that there is not is refused" "$?" 2
+ok "the error names the user" grep -q "there is no user nobody-at-all" "$tmp/metrics.log"
+arenad_stop
+is "arenad ends with status 0" "$status" 0
+done_testing

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/*
+ * arena-metrics: serve the numbers of arenad over HTTP. One process speaks with arenad, as only root
+ * and arenad's user may, and reads nothing that comes from the network; its child speaks HTTP and has
+ * no right.
+ */
+#define _GNU_SOURCE
+#include <common/log.h>
+#include <common/start.h>
+#include <control/packet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "options.h"
+#include "page.h"
+
+static int answer(int line, struct page *p, const struct query_target *t)
+{
+	struct http_answer a = { 0 };
+	struct iovec part = { .iov_base = &a, .iov_len = sizeof(a) };
+	char question;
+	int passed;
+	ssize_t n = packet_receive(line, &question, sizeof(question), &passed);
+
+	if (passed >= 0)
+		close(passed);
+	if (n == -EAGAIN || n == -EPROTO)
+		return 0;
+	if (n < 0)
+		return (int)n;
+	page_refresh(p, t);
+	a.status = p->status;
+	/* A child that leaves answers unread gets no more. */
+	packet_send(line, &part, 1, p->fd);
+	return 0;
+}
+
+/* Return: 0 if it was asked to stop, or the child has ended; -errno. */
+static int loop(const struct metrics_options *o, int line, int signals)
+{
+	struct pollfd fds[] = {
+		{ .fd = signals, .events = POLLIN }, { .fd = line, .events = POLLIN },
+	};
+	struct page page = PAGE_NONE;
+	int ret = 0;
+
+	while (!ret) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			ret = -errno;
+		else if (fds[0].revents)
+			break;
+		else if (fds[1].revents)
+			ret = answer(line, &page, &o->target);
+	}
+	if (page.fd >= 0)
+		close(page.fd);
+	return ret == -EPIPE ? 0 : ret;
+}
+
+/* SIGTERM, SIGINT, and the end of the child. */
+static int take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+__attribute__((noreturn))
+static void be_child(const struct metrics_options *o, const struct listen_set *sockets, int line)
+{
+	/* It ends with its parent, and not by a signal to both. */
+	prctl(PR_SET_NAME, "arena-http", 0, 0, 0);
+	_exit(http_serve(o, sockets, line) ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* The child ends when it sees that the line is closed. */
+static int end_child(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	if (WIFSIGNALED(status))
+		log_error("the process that serves HTTP was killed by signal %d (%s)",
+			  WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return -EIO;
+}
+
+static int serve(const struct metrics_options *o, const struct listen_set *sockets)
+{
+	int ends[2], signals = take_signals(), ret = signals < 0 ? signals : packet_open(ends), end;
+	pid_t pid;
+
+	if (ret)
+		return ret;
+	pid = fork();
+	if (!pid) {
+		close(ends[0]);
+		close(signals);
+		be_child(o, sockets, ends[1]);
+	}
+	ret = pid < 0 ? -errno : 0;
+	close(ends[1]);
+	if (!ret)
+		ret = loop(o, ends[0], signals);
+	close(ends[0]);
+	close(signals);
+	end = pid < 0 ? 0 : end_child(pid);
+	return ret ? ret : end;
+}
+
+int main(int argc, char **argv)
+{
+	struct metrics_options o;
+	struct listen_set sockets;
+	int ret;
+
+	start_program("arena-metrics");
+	metrics_options_parse(&o, argc, argv);
+	ret = listen_open(&o.listen, &sockets);
+	if (ret)
+		return EXIT_FAILURE;
+	for (unsigned int i = 0; i < sockets.n; i++) {
+		char where[ADDRESS_TEXT_SIZE];
+
+		listen_format(sockets.socket[i].fd, where, sizeof(where));
+		log_info("serving http://%s/metrics", where);
+	}
+	ret = serve(&o, &sockets);
+	if (ret)
+		log_error("arena-metrics ends: %s", strerror(-ret));
+	listen_close(&sockets);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}

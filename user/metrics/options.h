@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of arena-metrics. This header must not know what is done with it.
+ */
+#ifndef METRICS_OPTIONS_H
+#define METRICS_OPTIONS_H
+
+#include <listen/options.h>
+#include <query/call.h>
+#include <sandbox/user.h>
+#include <stdint.h>
+
+/**
+ * struct metrics_options - the values of the command line, after checks
+ * @listen: where HTTP clients are accepted
+ * @target: the arenad that is asked
+ * @user: the user that serves them
+ * @sandbox: enum sandbox_mode
+ * @connections: how many there may be at once
+ */
+struct metrics_options {
+	struct listen_options listen;
+	struct query_target target;
+	struct user user;
+	unsigned int sandbox;
+	uint32_t connections;
+};
+
+/** metrics_options_parse() - read the command line; returns only if the program has to continue */
+void metrics_options_parse(struct metrics_options *o, int argc, char **argv);
+
+#endif /* METRICS_OPTIONS_H */

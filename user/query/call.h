@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls of arenad's Varlink service. Errors are written to standard error, for people. This header
+ * must not know what is asked.
+ */
+#ifndef QUERY_CALL_H
+#define QUERY_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-varlink.h>
+
+/**
+ * enum query_status - what became of a question, and the exit status of a program that has asked
+ *	it, beside OPTIONS_EXIT_USAGE
+ * @QUERY_OK: it was done
+ * @QUERY_FAILED: it was not done
+ * @QUERY_NO_ARENAD: no arenad answers
+ * @QUERY_DENIED: the user may not do that
+ */
+enum query_status {
+	QUERY_OK = 0,
+	QUERY_FAILED = 1,
+	QUERY_NO_ARENAD = 3,
+	QUERY_DENIED = 4,
+};
+
+/**
+ * struct query_target - the arenad that is asked
+ * @region: name of its region; NULL for the only one
+ * @runtime_dir: its folder, or NULL
+ * @timeout_seconds: how long it may take
+ */
+struct query_target {
+	const char *region;
+	const char *runtime_dir;
+	uint32_t timeout_seconds;
+};
+
+/**
+ * call_open() - connect to arenad
+ * @t: which one
+ * @is_quiet: write no error
+ * @link: the connection, to be closed with sd_varlink_close_unref(); NULL if there is none
+ */
+enum query_status call_open(const struct query_target *t, bool is_quiet,
+			    struct sd_varlink **link);
+
+/**
+ * call_method() - call a method without parameters
+ * @link: the connection
+ * @method: its name in the interface
+ * @is_quiet: write no error
+ * @reply: the answer, which belongs to @link; NULL if it is of no interest
+ */
+enum query_status call_method(struct sd_varlink *link, const char *method, bool is_quiet,
+			      struct sd_json_variant **reply);
+
+#endif /* QUERY_CALL_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All numbers that arenad tells, as OpenMetrics, which Prometheus and others read. This header must
+ * not know where the text goes.
+ */
+#ifndef QUERY_OPENMETRICS_H
+#define QUERY_OPENMETRICS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "call.h"
+
+#define OPENMETRICS_TYPE	"application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+/**
+ * openmetrics_write() - ask arenad, and write what it tells
+ * @out: the text, which is complete only if the call succeeds
+ * @t: the arenad that is asked
+ * @is_quiet: write no error
+ */
+enum query_status openmetrics_write(FILE *out, const struct query_target *t, bool is_quiet);
+
+#endif /* QUERY_OPENMETRICS_H */
