@@ -2,14 +2,14 @@
 #define _GNU_SOURCE
 #include <common/log.h>
 #include <inttypes.h>
+#include <query/call.h>
+#include <query/json.h>
+#include <query/openmetrics.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include <query/call.h>
 #include "commands.h"
-#include <query/json.h>
-#include <query/openmetrics.h>
 
 #define SECOND_US	1000000LL
 
@@ -22,7 +22,7 @@ static enum query_status ask(const struct arenactl_options *o, const char *metho
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, method, false, &reply);
+		ret = call_method(link, method, NULL, false, &reply);
 	if (!ret && o->json)
 		json_print(reply);
 	else if (!ret)

@@ -14,6 +14,9 @@ arenactl_command command_channels;
 arenactl_command command_counters;
 arenactl_command command_metrics;
 
+/* It lists connections, and ends one: clients.c */
+arenactl_command command_clients;
+
 /* It sums up what arenad tells: latency.c */
 arenactl_command command_latency;
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
+#include <query/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include <query/json.h>
 
 #define DEVICE		"/dev/msharearena"
 #define OLDEST_MAJOR	6

@@ -7,13 +7,13 @@
 #include <common/log.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <query/call.h>
+#include <query/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <query/call.h>
 #include "commands.h"
-#include <query/json.h>
 
 /* Buckets of an arenad of another version may be more, but not as many. */
 #define BUCKETS_MAX	1024U
@@ -219,7 +219,7 @@ enum query_status command_latency(const struct arenactl_options *o)
 	int ret;
 
 	if (!status)
-		status = call_method(link, "GetLatencies", false, &reply);
+		status = call_method(link, "GetLatencies", NULL, false, &reply);
 	ret = status ? 0 : print(o, reply);
 	sd_varlink_close_unref(link);
 	if (ret >= 0)

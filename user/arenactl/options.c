@@ -2,7 +2,9 @@
 #include "options.h"
 
 #include <common/options.h>
+#include <common/parse.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "commands.h"
 
@@ -13,12 +15,12 @@
 #define FIELD(name) .field = offsetof(struct arenactl_options, name)
 
 static const char *const words[] = {
-	"status", "exports", "channels", "counters", "latency", "metrics", "regions", "doctor",
+	"status", "exports", "clients", "channels", "counters", "latency", "metrics", "regions", "doctor",
 	"reload", "upgrade", "stop", NULL
 };
 
 static arenactl_command *const commands[] = {
-	command_status, command_exports, command_channels, command_counters, command_latency,
+	command_status, command_exports, command_clients, command_channels, command_counters, command_latency,
 	command_metrics, command_regions, command_doctor, command_reload, command_upgrade,
 	command_stop,
 };
@@ -27,12 +29,30 @@ static arenactl_command *const commands[] = {
 
 _Static_assert(sizeof(words) / sizeof(words[0]) == N_COMMANDS + 1, "each word is a command");
 
+/* NP/CONNECTION, as the list of clients has it. */
+static int take_client(void *values, char *text, struct option_error *error)
+{
+	struct arenactl_options *o = values;
+	char *slash = strchr(text, '/');
+
+	if (slash)
+		*slash = '\0';
+	if (!slash || parse_u32(text, UINT32_MAX, &o->kill.np) ||
+	    parse_u32(slash + 1, UINT32_MAX, &o->kill.connection))
+		return option_refuse(error, "a client is NP/CONNECTION, e.g. 0/17, as the command "
+				     "clients lists it");
+	o->kill.is_given = true;
+	return 0;
+}
+
 static const struct option_rule rules[] = {
 	{ .name = "region", .kind = OPTION_TEXT, FIELD(target.region), .argument = "NAME",
 	  .help = "region of the arenad that is asked (the only one that runs)" },
 	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(target.runtime_dir), .argument = "DIR",
 	  .help = "runtime folder of that arenad (/run/msharearena, or one of an instance)" },
 	{ .name = "json", .kind = OPTION_SET, FIELD(json), .help = "print JSON" },
+	{ .name = "kill", .kind = OPTION_OTHER, .take = take_client, .argument = "CLIENT",
+	  .help = "clients: end this connection, NP/CONNECTION, and list nothing" },
 	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(target.timeout_seconds), .min = 1,
 	  .max = MAX_TIMEOUT_S, .argument = "S",
 	  .help = "wait for S seconds at most until something is done (60)" },
@@ -45,7 +65,11 @@ static int check(const void *values, struct option_error *error)
 {
 	const struct arenactl_options *o = values;
 
-	return o->command < N_COMMANDS ? 0 : option_refuse(error, "a command is needed");
+	if (o->command >= N_COMMANDS)
+		return option_refuse(error, "a command is needed");
+	if (o->kill.is_given && commands[o->command] != command_clients)
+		return option_refuse(error, "--kill is for the command clients");
+	return 0;
 }
 
 static const struct option_table table = {
@@ -55,6 +79,7 @@ static const struct option_table table = {
 	.more = "Commands:\n\n"
 		"  status    arenad and its processes\n"
 		"  exports   exports, with their disks\n"
+		"  clients   connections of clients, one of which --kill ends\n"
 		"  channels  channels between network and storage processes\n"
 		"  counters  what each process has counted since its start\n"
 		"  latency   how long requests take, by export and operation\n"

@@ -7,6 +7,7 @@
 
 #include <query/call.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct arenactl_options;
 
@@ -14,17 +15,31 @@ struct arenactl_options;
 typedef enum query_status arenactl_command(const struct arenactl_options *o);
 
 /**
+ * struct arenactl_client - a connection
+ * @is_given: it was given
+ * @np: number of its network process
+ * @connection: what that calls it
+ */
+struct arenactl_client {
+	bool is_given;
+	uint32_t np;
+	uint32_t connection;
+};
+
+/**
  * struct arenactl_options - the values of the command line, after checks
  * @command: which of the words was given
  * @run: what that command is
  * @target: the arenad that is asked
  * @json: print JSON
+ * @kill: the connection that is to end
  */
 struct arenactl_options {
 	unsigned int command;
 	arenactl_command *run;
 	struct query_target target;
 	bool json;
+	struct arenactl_client kill;
 };
 
 /** arenactl_options_parse() - read the command line; returns only if arenactl has to continue */

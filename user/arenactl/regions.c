@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/msharearena.h>
+#include <query/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include <query/json.h>
 
 #define DEVICE	"/dev/msharearena"
 

@@ -4,13 +4,13 @@
 #include <common/log.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <query/call.h>
+#include <query/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <query/call.h>
 #include "commands.h"
-#include <query/json.h>
 
 /* How often it is looked whether another arenad answers. */
 #define LOOK_MS		100
@@ -30,7 +30,7 @@ enum query_status command_reload(const struct arenactl_options *o)
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, "Reload", false, NULL);
+		ret = call_method(link, "Reload", NULL, false, NULL);
 	sd_varlink_close_unref(link);
 	return ret ? ret : say(o, "arenad has read its files again");
 }
@@ -39,7 +39,7 @@ enum query_status command_reload(const struct arenactl_options *o)
 static bool look(const struct arenactl_options *o, const char *before, struct sd_varlink **link,
 		 struct sd_json_variant **status)
 {
-	if (!call_open(&o->target, true, link) && !call_method(*link, "GetStatus", true, status) &&
+	if (!call_open(&o->target, true, link) && !call_method(*link, "GetStatus", NULL, true, status) &&
 	    strcmp(json_text(*status, "instance"), before) != 0 &&
 	    !json_true(*status, "isReplacing"))
 		return true;
@@ -94,11 +94,11 @@ enum query_status command_upgrade(const struct arenactl_options *o)
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, "GetStatus", false, &status);
+		ret = call_method(link, "GetStatus", NULL, false, &status);
 	if (!ret)
 		snprintf(instance, sizeof(instance), "%s", json_text(status, "instance"));
 	if (!ret)
-		ret = call_method(link, "Upgrade", false, NULL);
+		ret = call_method(link, "Upgrade", NULL, false, NULL);
 	sd_varlink_close_unref(link);
 	return ret ? ret : await_other(o, instance, deadline);
 }
@@ -126,7 +126,7 @@ enum query_status command_stop(const struct arenactl_options *o)
 		ret = QUERY_FAILED;
 	}
 	if (!ret)
-		ret = call_method(link, "Stop", false, NULL);
+		ret = call_method(link, "Stop", NULL, false, NULL);
 	if (!ret)
 		ret = await_end(o, pidfd, deadline);
 	sd_varlink_close_unref(link);

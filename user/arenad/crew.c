@@ -87,6 +87,14 @@ int crew_stats(const struct crew *c, unsigned int i, struct stats **stats)
 			  exports_of(c, i), stats);
 }
 
+int crew_kill_client(struct crew *c, unsigned int np, uint32_t connection)
+{
+	const struct control_message m = { .type = CONTROL_KILL, .connection = connection };
+	int ret = np < c->nps && is_alive(c, np) ? lines_send(&c->lines, np, &m, -1) : -ESRCH;
+
+	return ret && ret != -EAGAIN ? -ESRCH : ret;
+}
+
 static int fork_one(struct crew *c, unsigned int i, struct program *p)
 {
 	const struct user *user = is_np(c, i) ? &c->options->np_user : &c->options->sp_user;

@@ -122,6 +122,13 @@ void crew_pair_up(struct crew *c, unsigned int i);
 int crew_stats(const struct crew *c, unsigned int i, struct stats **stats);
 
 /**
+ * crew_kill_client() - have an NP end a connection, if it has one with that number
+ *
+ * Return: 0; -ESRCH if there is no such NP, or it does not run; -EAGAIN if it takes no messages.
+ */
+int crew_kill_client(struct crew *c, unsigned int np, uint32_t connection);
+
+/**
  * crew_make_stats() - make memory for the statistics of a process that is about to be started
  *
  * Without it the process works as well. It logs its errors.

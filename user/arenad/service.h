@@ -57,7 +57,7 @@ enum service_wish {
  *
  * Return: to be closed with service_close(); NULL if that failed. All calls accept NULL.
  */
-struct service *service_open(const struct crew *crew, const struct runtime *r);
+struct service *service_open(struct crew *crew, const struct runtime *r);
 
 /** service_poll() - write what to wait for to @fd, SERVICE_FDS entries; the number of entries */
 unsigned int service_poll(const struct service *s, struct pollfd *fd);
@@ -84,7 +84,7 @@ void service_close(struct service *s);
 
 #else /* WITHOUT_VARLINK */
 
-static inline struct service *service_open(const struct crew *crew, const struct runtime *r)
+static inline struct service *service_open(struct crew *crew, const struct runtime *r)
 {
 	(void)crew;
 	(void)r;

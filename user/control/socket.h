@@ -24,6 +24,7 @@
  * @CONTROL_HANDOFF: a socket of control/handoff.h, at whose other end a process waits that is to
  *	take the place of this one
  * @CONTROL_LIMIT: the limits of the export of an SP from now on
+ * @CONTROL_KILL: an NP is to end the connection of a client, if there is one with that number
  */
 enum control_type {
 	CONTROL_TLS = 1,
@@ -31,6 +32,7 @@ enum control_type {
 	CONTROL_GONE,
 	CONTROL_HANDOFF,
 	CONTROL_LIMIT,
+	CONTROL_KILL,
 };
 
 /**
@@ -43,6 +45,7 @@ enum control_type {
  * @connections: CONTROL_LIMIT: clients at a time; 0 for no limit, as the next two
  * @iops: CONTROL_LIMIT: requests a second
  * @bytes: CONTROL_LIMIT: bytes a second
+ * @connection: CONTROL_KILL: number of the connection
  */
 struct control_message {
 	uint32_t version;
@@ -58,6 +61,7 @@ struct control_message {
 			uint32_t iops;
 			uint64_t bytes;
 		};
+		uint32_t connection;
 	};
 };
 

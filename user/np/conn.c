@@ -118,12 +118,13 @@ static struct conn *make(struct np *np, int fd, const struct conn_peer *peer)
 	return c;
 }
 
-static void begin(struct conn *c, int fd)
+static void begin(struct conn *c, int fd, const struct conn_peer *peer)
 {
 	c->socket.fd = fd;
 	move_to(c, &c->np->conns.busy);
 	c->np->conns.n++;
 	c->np->counters.connections++;
+	shown_begin(c, peer);
 	conn_touch(c);
 }
 
@@ -135,7 +136,7 @@ void conn_new(struct np *np, int fd, const struct conn_peer *peer)
 		close(fd);
 		return;
 	}
-	begin(c, fd);
+	begin(c, fd, peer);
 	log_debug("connection %u: accepted from %s, %u now", c->number, peer->text,
 		  np->conns.n);
 	handshake_start(c, peer);
@@ -174,7 +175,7 @@ void conn_adopt(struct np *np, struct taken *t)
 		free(t->left);
 		return;
 	}
-	begin(c, t->fd);
+	begin(c, t->fd, &t->peer);
 	log_debug("connection %u: handed over from %s, where it was %u, %u now", c->number,
 		  t->peer.text, t->conn.number, np->conns.n);
 	if (adopt_session(c, t)) {
@@ -198,6 +199,7 @@ void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 	nbd_stream_init(&c->rx.stream, session.style == NBD_EXTENDED);
 	c->phase = CONN_SERVING;
 	c->rx.moved_at = c->np->now;
+	shown_serve(c);
 	log_debug("connection %u: uses export '%s'", c->number,
 		  c->np->options->exports.export[sp].label);
 	conn_touch(c);
@@ -307,6 +309,31 @@ void conn_kill_all(struct np *np)
 	for_all(&np->conns.ending, conn_kill);
 }
 
+static struct conn *find(struct conn_list *list, uint32_t number)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, list, link)
+		if (c->number == number)
+			return c;
+	return NULL;
+}
+
+void conn_kill_one(struct np *np, uint32_t number)
+{
+	struct conn_list *const all[] = {
+		&np->conns.busy, &np->conns.quiet, &np->conns.ending,
+	};
+	struct conn *c = NULL;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !c; i++)
+		c = find(all[i], number);
+	if (!c)
+		return;
+	log_info("connection %u: closed, as an operator has asked for it", number);
+	conn_kill(c);
+}
+
 static void free_conn(struct conn *c)
 {
 	struct np *np = c->np;
@@ -316,6 +343,7 @@ static void free_conn(struct conn *c)
 	TAILQ_REMOVE(c->list, c, link);
 	np->conns.n--;
 	log_debug("connection %u: gone, %u left", c->number, np->conns.n);
+	shown_end(c);
 	client_put(c->client);
 	link_exit(c);
 	free(c);

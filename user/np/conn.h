@@ -77,6 +77,7 @@ enum conn_phase {
  * @has_data: buffers of the SP that admission has granted
  * @has_net: network buffers that admission has granted
  * @replies: requests whose replies are to be sent, the oldest first
+ * @shown: what operators see of it; NULL if there was no room
  */
 struct conn {
 	TAILQ_ENTRY(conn) link;
@@ -112,6 +113,7 @@ struct conn {
 	struct admission_client has_data;
 	struct admission_client has_net;
 	struct request_queue replies;
+	struct stats_client *shown;
 };
 
 TAILQ_HEAD(conn_list, conn);
@@ -196,6 +198,13 @@ void conn_linger(struct conn *c);
  * connection itself stays until conn_table_turn() at the earliest.
  */
 void conn_kill(struct conn *c);
+
+/**
+ * conn_kill_one() - end the connection with this number, as an operator asks for it
+ *
+ * Nothing happens if there is none.
+ */
+void conn_kill_one(struct np *np, uint32_t number);
 
 /** conn_abort() - reset a dead connection, so that the kernel has none of its bytes any more */
 void conn_abort(struct conn *c);

@@ -40,6 +40,10 @@ void counters_note(const struct request *r)
 		return;
 	if (!np->noted_ns)
 		np->noted_ns = np->turn_ns ? np->turn_ns : clock_boot_ns();
+	if (r->conn->shown) {
+		stats_grow(&r->conn->shown->requests, 1);
+		stats_grow(&r->conn->shown->bytes, r->command.length);
+	}
 	stats_note(&np->stats->flow[r->conn->sp][operation], r->received_ns, np->noted_ns,
 		   r->command.length, r->status == PROTO_OK);
 }

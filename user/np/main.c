@@ -249,6 +249,7 @@ static int run(struct np *np)
 				 np->options->exports.n);
 	if (!np->stats)
 		return -ENOMEM;
+	shown_init(&np->shown);
 	ret = reload_credentials(np);
 	if (ret)
 		goto free_credentials;

@@ -45,6 +45,7 @@
 #include "reload.h"
 #include "request.h"
 #include "share.h"
+#include "shown.h"
 #include "stop.h"
 #include "successor.h"
 
@@ -89,6 +90,7 @@
  * @successor: what this process has from the one whose place it takes
  * @counters: totals since the start
  * @stats: the same, and times, for arenad
+ * @shown: entries of @stats that are free for connections
  */
 struct np {
 	const struct options *options;
@@ -129,6 +131,7 @@ struct np {
 	struct successor successor;
 	struct np_counters counters;
 	struct stats *stats;
+	struct shown shown;
 };
 
 /** np_turn_ns() - CLOCK_BOOTTIME in this turn */

@@ -97,7 +97,9 @@ static void obey(struct np *np, const struct control_message *m, int fd)
 		handoff_begin(np, fd);
 		return;
 	}
-	if (m->type == CONTROL_GONE)
+	if (m->type == CONTROL_KILL)
+		conn_kill_one(np, m->connection);
+	else if (m->type == CONTROL_GONE)
 		peer_gone(np, m->role, m->epoch);
 	else if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)
 		take_bundle(np, fd);

@@ -152,8 +152,9 @@ static enum query_status explain_error(const char *method, const char *error,
 	return QUERY_FAILED;
 }
 
-enum query_status call_method(struct sd_varlink *link, const char *method, bool is_quiet,
-			       struct sd_json_variant **reply)
+enum query_status call_method(struct sd_varlink *link, const char *method,
+			      struct sd_json_variant *parameters, bool is_quiet,
+			      struct sd_json_variant **reply)
 {
 	struct sd_json_variant *answer = NULL;
 	const char *error = NULL;
@@ -161,7 +162,7 @@ enum query_status call_method(struct sd_varlink *link, const char *method, bool 
 	int ret;
 
 	snprintf(name, sizeof(name), "%s.%s", SERVICE_INTERFACE, method);
-	ret = sd_varlink_call(link, name, NULL, &answer, &error);
+	ret = sd_varlink_call(link, name, parameters, &answer, &error);
 	if (reply)
 		*reply = answer;
 	if (ret >= 0 && !error)

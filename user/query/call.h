@@ -47,13 +47,15 @@ enum query_status call_open(const struct query_target *t, bool is_quiet,
 			    struct sd_varlink **link);
 
 /**
- * call_method() - call a method without parameters
+ * call_method() - call a method
  * @link: the connection
  * @method: its name in the interface
+ * @parameters: an object, or NULL if it has none
  * @is_quiet: write no error
  * @reply: the answer, which belongs to @link; NULL if it is of no interest
  */
-enum query_status call_method(struct sd_varlink *link, const char *method, bool is_quiet,
+enum query_status call_method(struct sd_varlink *link, const char *method,
+			      struct sd_json_variant *parameters, bool is_quiet,
 			      struct sd_json_variant **reply);
 
 #endif /* QUERY_CALL_H */

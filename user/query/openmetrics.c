@@ -270,7 +270,7 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 
 	/* An answer belongs to the connection until the next call. */
 	for (unsigned int i = 0; i < 3 && !ret; i++) {
-		ret = call_method(link, methods[i], is_quiet, &reply[i]);
+		ret = call_method(link, methods[i], NULL, is_quiet, &reply[i]);
 		sd_json_variant_ref(reply[i]);
 	}
 	if (!ret)

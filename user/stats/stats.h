@@ -24,10 +24,13 @@
 #include "histogram.h"
 
 #define STATS_MAGIC	0x5354415441524e41ULL
-#define STATS_VERSION	1U
+#define STATS_VERSION	2U
 
 /* Counters for which there is room. */
 #define STATS_COUNTERS	64U
+
+/* Connections that an NP shows; the others are served, and not shown. */
+#define STATS_CLIENTS	1024U
 
 /**
  * enum stats_role - what a process is
@@ -97,6 +100,34 @@ struct stats_flow {
 };
 
 /**
+ * struct stats_client - a connection of an NP
+ * @number: names the connection in the log of the NP, from 1 on; 0 if there is none
+ * @export: number of its export and 1 more; 0 as long as it has none
+ * @since_ns: when it began, of CLOCK_BOOTTIME
+ * @is_tls: it is encrypted
+ * @requests: its requests that an SP was to do, and that have ended
+ * @bytes: bytes of their ranges
+ * @family: AF_INET, AF_INET6 or AF_UNIX
+ * @port: its port, in the order of the machine; the user, of a UNIX socket
+ * @scope: the interface of a link-local address
+ * @address: its IPv6 address, or its IPv4 address in the form of one
+ *
+ * A reader may find a connection that is just being replaced by another one.
+ */
+struct stats_client {
+	uint64_t number;
+	uint64_t export;
+	uint64_t since_ns;
+	uint64_t is_tls;
+	uint64_t requests;
+	uint64_t bytes;
+	uint64_t family;
+	uint64_t port;
+	uint64_t scope;
+	uint64_t address[2];
+};
+
+/**
  * struct stats - the memory
  * @magic: STATS_MAGIC, written last; 0 as long as the process has not begun
  * @version: STATS_VERSION
@@ -106,6 +137,7 @@ struct stats_flow {
  * @n_exports: entries of @flow
  * @reserved: zero
  * @counter: struct np_counters or struct sp_counters
+ * @client: connections, in any order; an SP has none
  * @flow: by export and enum stats_operation; an SP has one export
  */
 struct stats {
@@ -117,6 +149,7 @@ struct stats {
 	uint32_t n_exports;
 	uint32_t reserved;
 	uint64_t counter[STATS_COUNTERS];
+	struct stats_client client[STATS_CLIENTS];
 	struct stats_flow flow[][STATS_OPERATIONS];
 };
 

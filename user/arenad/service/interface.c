@@ -149,6 +149,42 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_DEFINE_OUTPUT(boundsNSec, SD_VARLINK_INT, SD_VARLINK_ARRAY),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessLatencies, SD_VARLINK_ARRAY));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Client,
+	SD_VARLINK_FIELD_COMMENT("What its network process calls the connection in the log"),
+	SD_VARLINK_DEFINE_FIELD(connection, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Its address, or the user of a UNIX socket"),
+	SD_VARLINK_DEFINE_FIELD(peer, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The export that it uses, unless it has none yet"),
+	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+	SD_VARLINK_DEFINE_FIELD(isTls, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("When it began, in microseconds since 1970"),
+	SD_VARLINK_DEFINE_FIELD(sinceUSec, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("How many of its requests have ended"),
+	SD_VARLINK_DEFINE_FIELD(requests, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Bytes of the ranges of these"),
+	SD_VARLINK_DEFINE_FIELD(bytes, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	ProcessClients,
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(role, Role, 0),
+	SD_VARLINK_FIELD_COMMENT("Its number among those of its role"),
+	SD_VARLINK_DEFINE_FIELD(number, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("1024 of them at most"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(clients, Client, SD_VARLINK_ARRAY | SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Why there are none, else null"),
+	SD_VARLINK_DEFINE_FIELD(absent, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(
+	ListClients,
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessClients, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(
+	KillClient,
+	SD_VARLINK_FIELD_COMMENT("The number of the network process"),
+	SD_VARLINK_DEFINE_INPUT(np, SD_VARLINK_INT, 0),
+	SD_VARLINK_DEFINE_INPUT(connection, SD_VARLINK_INT, 0));
+
 static SD_VARLINK_DEFINE_METHOD(Reload);
 
 static SD_VARLINK_DEFINE_METHOD(Upgrade);
@@ -193,6 +229,15 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_method_GetCounters,
 	SD_VARLINK_SYMBOL_COMMENT("Tell how long requests took in all processes"),
 	&vl_method_GetLatencies,
+	SD_VARLINK_SYMBOL_COMMENT("A connection"),
+	&vl_type_Client,
+	SD_VARLINK_SYMBOL_COMMENT("The connections of a network process"),
+	&vl_type_ProcessClients,
+	SD_VARLINK_SYMBOL_COMMENT("Tell about the connections of clients"),
+	&vl_method_ListClients,
+	SD_VARLINK_SYMBOL_COMMENT("Have a network process close a connection, if it has one with "
+				  "that number; the answer comes before it is done"),
+	&vl_method_KillClient,
 	SD_VARLINK_SYMBOL_COMMENT("Read files again, and start lost storage processes, as SIGHUP "
 				  "does; Failed if a file is bad"),
 	&vl_method_Reload,

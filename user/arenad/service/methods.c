@@ -6,6 +6,7 @@
 #include <arenad/keep.h>
 #include <arenad/options.h>
 #include <common/log.h>
+#include <errno.h>
 #include <unistd.h>
 
 #include "interface.h"
@@ -106,9 +107,19 @@ static int get_latencies(struct sd_varlink *link, struct sd_json_variant *parame
 	return ret;
 }
 
-/* What changes something is only noted here, and answered when it is done. */
-static int note(struct sd_varlink *link, struct service_caller *caller, enum service_wish wish,
-		const char *what)
+static int list_clients(struct sd_varlink *link, struct sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL;
+	int ret = numbers_clients(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	return reply_array(link, "processes", ret, array);
+}
+
+static void log_caller(struct sd_varlink *link, const char *what)
 {
 	uid_t uid = (uid_t)-1;
 	pid_t pid = 0;
@@ -116,6 +127,49 @@ static int note(struct sd_varlink *link, struct service_caller *caller, enum ser
 	sd_varlink_get_peer_uid(link, &uid);
 	sd_varlink_get_peer_pid(link, &pid);
 	log_limited(LOG_LEVEL_INFO, "process %d of user %u asks to %s", (int)pid, uid, what);
+}
+
+/* Return: 0, and @value is that of a parameter from 0 to UINT32_MAX; or what answers the call. */
+static int take_number(struct sd_varlink *link, struct sd_json_variant *parameters,
+		       const char *name, uint32_t *value)
+{
+	struct sd_json_variant *v = sd_json_variant_by_key(parameters, name);
+
+	if (!sd_json_variant_is_unsigned(v) || sd_json_variant_unsigned(v) > UINT32_MAX) {
+		sd_varlink_error_invalid_parameter_name(link, name);
+		return -EINVAL;
+	}
+	*value = (uint32_t)sd_json_variant_unsigned(v);
+	return 0;
+}
+
+static int kill_client(struct sd_varlink *link, struct sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	uint32_t np, connection;
+	int ret;
+
+	(void)flags;
+	if (take_number(link, parameters, "np", &np) ||
+	    take_number(link, parameters, "connection", &connection))
+		return 0;
+	log_caller(link, "close the connection of a client");
+	ret = crew_kill_client(caller->crew, np, connection);
+	if (!ret)
+		return sd_varlink_reply(link, NULL);
+	return sd_varlink_errorbo(
+		link, SERVICE_ERROR_FAILED,
+		SD_JSON_BUILD_PAIR_STRING("reason", ret == -EAGAIN ?
+					  "the network process takes no messages" :
+					  "there is no such network process, or it does not run"));
+}
+
+/* What changes something is only noted here, and answered when it is done. */
+static int note(struct sd_varlink *link, struct service_caller *caller, enum service_wish wish,
+		const char *what)
+{
+	log_caller(link, what);
 	caller->wish = wish;
 	caller->is_taken = false;
 	return 0;
@@ -156,6 +210,8 @@ int methods_bind(struct sd_varlink_server *server)
 						  SERVICE_INTERFACE ".ListChannels", list_channels,
 						  SERVICE_INTERFACE ".GetCounters", get_counters,
 						  SERVICE_INTERFACE ".GetLatencies", get_latencies,
+						  SERVICE_INTERFACE ".ListClients", list_clients,
+						  SERVICE_INTERFACE ".KillClient", kill_client,
 						  SERVICE_INTERFACE ".Reload", reload,
 						  SERVICE_INTERFACE ".Upgrade", upgrade,
 						  SERVICE_INTERFACE ".Stop", stop);

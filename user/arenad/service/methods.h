@@ -17,7 +17,7 @@
  * @is_taken: @wish was returned by service_take()
  */
 struct service_caller {
-	const struct crew *crew;
+	struct crew *crew;
 	const char *instance;
 	enum service_wish wish;
 	bool is_taken;

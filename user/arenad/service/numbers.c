@@ -4,10 +4,17 @@
 
 #include <arenad/crew.h>
 #include <arenad/options.h>
+#include <common/address.h>
+#include <common/clock.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
 #include <stats/counters.h>
 #include <stats/stats.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 /* Varlink has integers of 64 bits with a sign. */
 static int64_t show(uint64_t n)
@@ -36,16 +43,17 @@ static bool is_np(const struct crew *c, unsigned int i)
 }
 
 /*
- * Call a function for each process, and add what it makes to an array: an object that says which
+ * Call a function for each of the first @n processes, and add what it makes to an array: an object that says which
  * process it is, and what was counted, or else why there is nothing.
  */
-static int add_each(const struct crew *c, struct sd_json_variant **out, const char *name,
+static int add_each(const struct crew *c, unsigned int n, struct sd_json_variant **out,
+		    const char *name,
 		    int (*make)(const struct crew *c, unsigned int i, const struct stats *s,
 				struct sd_json_variant **out))
 {
 	int ret = sd_json_variant_new_array(out, NULL, 0);
 
-	for (unsigned int i = 0; i < c->n && ret >= 0; i++) {
+	for (unsigned int i = 0; i < n && ret >= 0; i++) {
 		struct sd_json_variant *made = NULL;
 		struct stats *s;
 		int err = crew_stats(c, i, &s);
@@ -84,7 +92,7 @@ static int make_counters(const struct crew *c, unsigned int i, const struct stat
 
 int numbers_counters(const struct crew *c, struct sd_json_variant **out)
 {
-	return add_each(c, out, "counters", make_counters);
+	return add_each(c, c->n, out, "counters", make_counters);
 }
 
 /* The empty buckets at the end are left out. */
@@ -142,7 +150,73 @@ static int make_latencies(const struct crew *c, unsigned int i, const struct sta
 
 int numbers_latencies(const struct crew *c, struct sd_json_variant **out)
 {
-	return add_each(c, out, "latencies", make_latencies);
+	return add_each(c, c->n, out, "latencies", make_latencies);
+}
+
+/* The other end, as the log has it. */
+static const char *show_peer(const struct stats_client *e, char text[ADDRESS_TEXT_SIZE])
+{
+	struct sockaddr_in6 address = {
+		.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)e->port),
+		.sin6_scope_id = (uint32_t)e->scope,
+	};
+	struct sockaddr_storage storage = { 0 };
+
+	if (e->family == AF_UNIX) {
+		snprintf(text, ADDRESS_TEXT_SIZE, "user %" PRIu32, (uint32_t)e->port);
+		return text;
+	}
+	memcpy(&address.sin6_addr, e->address, sizeof(address.sin6_addr));
+	memcpy(&storage, &address, sizeof(address));
+	address_format(&storage, sizeof(address), text, ADDRESS_TEXT_SIZE);
+	return text;
+}
+
+/* In microseconds since 1970. */
+static int64_t show_since(uint64_t since_ns)
+{
+	uint64_t now_ns = clock_boot_ns();
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / CLOCK_NS_PER_US -
+	       (since_ns < now_ns ? (int64_t)((now_ns - since_ns) / CLOCK_NS_PER_US) : 0);
+}
+
+static int add_client(const struct crew *c, const struct stats_client *e,
+		      struct sd_json_variant **out)
+{
+	bool has_export = e->export && e->export <= c->options->exports.n;
+	char peer[ADDRESS_TEXT_SIZE];
+
+	if (!e->number || e->number > UINT32_MAX)
+		return 0;
+	return sd_json_variant_append_arraybo(
+		out,
+		SD_JSON_BUILD_PAIR_INTEGER("connection", show(e->number)),
+		SD_JSON_BUILD_PAIR_STRING("peer", show_peer(e, peer)),
+		SD_JSON_BUILD_PAIR_CONDITION(has_export, "export", SD_JSON_BUILD_STRING(
+			has_export ? c->options->exports.export[e->export - 1].name : NULL)),
+		SD_JSON_BUILD_PAIR_BOOLEAN("isTls", e->is_tls),
+		SD_JSON_BUILD_PAIR_INTEGER("sinceUSec", show_since(e->since_ns)),
+		SD_JSON_BUILD_PAIR_INTEGER("requests", show(e->requests)),
+		SD_JSON_BUILD_PAIR_INTEGER("bytes", show(e->bytes)));
+}
+
+static int make_clients(const struct crew *c, unsigned int i, const struct stats *s,
+			struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	(void)i;
+	for (unsigned int k = 0; k < STATS_CLIENTS && ret >= 0; k++)
+		ret = add_client(c, &s->client[k], out);
+	return ret;
+}
+
+int numbers_clients(const struct crew *c, struct sd_json_variant **out)
+{
+	return add_each(c, c->nps, out, "clients", make_clients);
 }
 
 int numbers_bounds(struct sd_json_variant **out)

@@ -21,6 +21,9 @@ int numbers_counters(const struct crew *c, struct sd_json_variant **out);
 /** numbers_latencies() - how long requests took in all processes */
 int numbers_latencies(const struct crew *c, struct sd_json_variant **out);
 
+/** numbers_clients() - the connections of all NPs */
+int numbers_clients(const struct crew *c, struct sd_json_variant **out);
+
 /** numbers_bounds() - the ends of the buckets of latencies, in nanoseconds, but for the last one */
 int numbers_bounds(struct sd_json_variant **out);
 

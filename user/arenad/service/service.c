@@ -56,7 +56,7 @@ struct connection {
  */
 struct service {
 	struct sd_varlink_server *server;
-	const struct crew *crew;
+	struct crew *crew;
 	const struct runtime *runtime;
 	char name[RUNTIME_NAME_SIZE];
 	int fd;
@@ -312,7 +312,7 @@ static int make_server(struct service *s)
 	return ret < 0 ? ret : methods_bind(s->server);
 }
 
-struct service *service_open(const struct crew *crew, const struct runtime *r)
+struct service *service_open(struct crew *crew, const struct runtime *r)
 {
 	struct service *s = calloc(1, sizeof(*s));
 	int ret = -ENOMEM;
