@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Goal: arenad reads its files again on SIGHUP, puts limits of exports in use, and says what of them
-# waits for SIGUSR2 or for a new start; one that is broken changes nothing, neither then, nor on SIGUSR2, nor when the processes are
+# Goal: arenad reads its files again on SIGHUP, puts limits of exports and their rules in use, and says
+# what of them waits for SIGUSR2 or for a new start; one that is broken changes nothing, neither then, nor on SIGUSR2, nor when the processes are
 # to be adopted; and options of a file that has changed count as those of another command line.
 # timeout: 300
 # shellcheck disable=SC2154 # next_status is set by adopt-lib.sh
@@ -116,6 +116,44 @@ is "200 requests that waited are done when the limit is gone" \
 	"$(timeout 60 head -c $((17 * 200)) <&"$slow" | wc -c)" $((17 * 200))
 ok "a second client is served when the limit of clients is gone" nbdinfo "nbd://$address/two"
 exec {slow}>&- {fd}>&-
+
+# So do the rules of who may use an export. Clients that are there stay.
+is_served() { nbdinfo "nbd://$address/$1" >/dev/null 2>&1; }
+is_refused() { ! is_served "$1"; }
+# Each network process gets some of so many clients.
+all_refuse() { local i; for i in {1..8}; do is_refused "$1" || return; done; }
+all_serve() { local i; for i in {1..8}; do wait_for 20 is_served "$1" || return; done; }
+enter one
+write 'idle-timeout = 700' '[export one]' 'allow = 192.0.2.0/24' 'allow = 2001:db8::/32'
+after HUP "the export 'one' has 2 rules now, the first of which is: 192.0.2.0/24"
+is "SIGHUP names no option if only rules have changed" "$(changed)" ""
+ok "a client is refused by rules that have come by SIGHUP" wait_for 20 is_refused one
+ok "and by each network process" all_refuse one
+ok "clients of another export are served" is_served two
+ask "$fd" 0 2 1
+is "a client that was there before is served on" "$(timeout 60 head -c 17 <&"$fd" | wc -c)" 17
+exec {fd}>&-
+write 'idle-timeout = 700' '[export one]' 'allow = nonsense'
+ok "a rule that is wrong changes nothing" after HUP "$kept"
+ok "the rules of before are in use then" is_refused one
+killed=$(process_of arena-np 0)
+kill -KILL "$killed"
+np_is_back() { [ "$(process_of arena-np 0)" != "$killed" ] && is_served two; }
+ok "the successor of a network process serves" wait_for 60 np_is_back
+ok "it has the new rules, too" all_refuse one
+write 'idle-timeout = 700' '[export one]' 'allow = 192.0.2.0/24' 'allow = 2001:db8::/32'
+kill_arenad
+arenad_start "${common[@]}"
+is "the next arenad does not warn, as the rules were in use" \
+	"$(grep -c 'each keeps its options' "$tmp/log")" 0
+ok "a client is refused after the adoption, too" is_refused one
+# A network process that is stopped gets them when it goes on.
+kill -STOP "$(process_of arena-np 1)"
+write 'idle-timeout = 700'
+after HUP "the export 'one' has 0 rules now: everybody may use it"
+kill -CONT "$(process_of arena-np 1)"
+ok "a client is served when there are no rules any more" wait_for 20 is_served one
+ok "by each network process" all_serve one
 
 write 'idle-timeout = 700' '[export one]' 'read-only = yes'
 ok "SIGHUP reads the files of TLS again if SIGUSR2 is enough" after HUP "$taken"

@@ -13,6 +13,7 @@
 
 #include "crew.h"
 #include "identity.h"
+#include "keep.h"
 #include "keeper.h"
 #include "options.h"
 #include "own_fd.h"
@@ -262,6 +263,9 @@ void adopt_crew(struct crew *c, const struct state *s)
 	for (unsigned int i = 0; i < c->n; i++)
 		alive += adopt_process(c, s, i);
 	/* The earlier arenad may have died before it said so, and who hears it twice ignores it. */
+	/* Others keep theirs, as a warning has said. */
+	if (!strcmp(c->keep->given, state_text(s, STATE_OPTIONS)))
+		reload_owe_rules(c->reload);
 	for (unsigned int np = 0; np < c->nps; np++) {
 		c->reload->is_owed[np] = c->reload->bundle >= 0;
 		for (unsigned int sp = 0; sp < c->n - c->nps; sp++)

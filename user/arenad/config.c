@@ -108,24 +108,36 @@ static void end(bool is_written)
 	exit(EXIT_SUCCESS);
 }
 
-/* Add the lines that are those of limits, or those that are not. */
-static void add_lines(FILE *f, const char *lines, bool wants_limits)
+/* Is it a line of an option that a reload puts in use? */
+static bool is_live(const char *line)
 {
-	static const char limit[] = "--limit ";
+	static const char *const live[] = { "--limit ", "--allow " };
 
+	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
+		if (!strncmp(line, live[i], strlen(live[i])))
+			return true;
+	return false;
+}
+
+/* Add the lines that a reload puts in use, or the others. */
+static void add_lines(FILE *f, const char *lines, bool wants_live)
+{
 	for (const char *at = lines; *at;) {
 		size_t length = strcspn(at, "\n");
 
-		if (!strncmp(at, limit, sizeof(limit) - 1) == wants_limits)
+		if (is_live(at) == wants_live)
 			fprintf(f, "%.*s\n", (int)length, at);
 		at += length + (at[length] == '\n');
 	}
 }
 
-/* The settings as text, with the limits of others at its end. Return: NULL without memory. */
-static char *given_text(const struct settings *s, const struct settings *limits)
+/*
+ * The settings as text, with what a reload has put in use, of other ones, at its end. Return: NULL
+ * without memory.
+ */
+static char *given_text(const struct settings *s, const struct settings *live)
 {
-	char *text = NULL, *lines = settings_lines(s), *others = settings_lines(limits);
+	char *text = NULL, *lines = settings_lines(s), *others = settings_lines(live);
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
@@ -188,29 +200,76 @@ static void log_limit(const struct arenad_options *o, unsigned int i)
 		 *text ? text : "none");
 }
 
-/* Put the limits in use that @now has. */
-static int take_limits(struct config *c, const struct config *now)
+static void take_limits(struct arenad_options *o, const struct config *now)
 {
-	struct arenad_options *o = &c->options;
-	char *given;
-
-	if (!has_same_exports(o, &now->options))
-		return 0;
-	given = given_text(&c->settings, &now->settings);
-	if (!given)
-		return -ENOMEM;
-	if (strcmp(given, c->given) != 0) {
-		free(c->given);
-		c->given = given;
-	} else {
-		free(given);
-	}
 	for (unsigned int i = 0; i < o->exports.n; i++) {
 		if (limit_is_same(&o->disk[i].limit, &now->options.disk[i].limit))
 			continue;
 		o->disk[i].limit = now->options.disk[i].limit;
 		log_limit(o, i);
 	}
+}
+
+static bool has_same_rules(const struct access *a, const struct access *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (unsigned int i = 0; i < a->n; i++)
+		if (strcmp(a->rule[i].text, b->rule[i].text) != 0)
+			return false;
+	return true;
+}
+
+static void log_rules(const struct arenad_options *o, unsigned int i)
+{
+	const struct access *a = &o->exports.export[i].access;
+
+	log_info("reload: the export '%s' has %u rules now%s%s", o->exports.export[i].label, a->n,
+		 a->n ? ", the first of which is: " : ": everybody may use it",
+		 a->n ? a->rule[0].text : "");
+}
+
+/* @rules is a copy of those of the new options. */
+static void take_rules(struct config *c, const struct rules *rules)
+{
+	struct arenad_options *o = &c->options;
+
+	for (unsigned int i = 0; i < o->exports.n; i++) {
+		bool is_same = has_same_rules(&o->exports.export[i].access, &rules->access[i]);
+
+		o->exports.export[i].access = rules->access[i];
+		if (!is_same)
+			log_rules(o, i);
+	}
+	rules_free(&c->rules);
+	c->rules = *rules;
+}
+
+/* Put in use what @now has of what can change while the processes run. */
+static int take_live(struct config *c, const struct config *now)
+{
+	struct rules rules;
+	char *given;
+	int ret;
+
+	if (!has_same_exports(&c->options, &now->options))
+		return 0;
+	ret = rules_copy(&rules, &now->options.exports);
+	if (ret)
+		return ret;
+	given = given_text(&c->settings, &now->settings);
+	if (!given) {
+		rules_free(&rules);
+		return -ENOMEM;
+	}
+	if (strcmp(given, c->given) != 0) {
+		free(c->given);
+		c->given = given;
+	} else {
+		free(given);
+	}
+	take_limits(&c->options, now);
+	take_rules(c, &rules);
 	return 0;
 }
 
@@ -238,9 +297,12 @@ bool config_reload(struct config *c)
 	int ret = fill(&now, c->argc, c->argv, say_in_log);
 
 	if (!ret)
-		ret = take_limits(c, &now);
+		ret = take_live(c, &now);
 	if (!ret)
 		ret = log_changes(c, &now);
+	if (ret == -E2BIG)
+		log_error("reload: the rules of all exports together have more than %u bytes",
+			  RULES_TEXT_MAX);
 	if (ret == -ENOMEM)
 		log_error("reload: there is no memory for the options");
 	if (ret)
@@ -252,6 +314,7 @@ bool config_reload(struct config *c)
 void config_free(struct config *c)
 {
 	settings_free(&c->settings);
+	rules_free(&c->rules);
 	free(c->given);
 }
 

@@ -8,6 +8,7 @@
 #define ARENAD_CONFIG_H
 
 #include <common/settings.h>
+#include <exports/rules.h>
 #include <stdbool.h>
 
 #include "options.h"
@@ -16,13 +17,15 @@
  * struct config - the configuration
  * @settings: what was given
  * @options: what follows from it, and refers to it
- * @given: the settings as text, see settings_lines(), with the limits that are in use at its end
+ * @rules: what the rules of exports in @options refer to after a reload
+ * @given: the settings as text, see settings_lines(), with what a reload has put in use at its end
  * @argc: number of arguments
  * @argv: the arguments, to be read once more
  */
 struct config {
 	struct settings settings;
 	struct arenad_options options;
+	struct rules rules;
 	char *given;
 	int argc;
 	char **argv;
@@ -39,9 +42,9 @@ void config_begin(struct config *c, int argc, char **argv);
 
 /**
  * config_reload() - read everything again, and log what has changed
- * @c: gets the limits of the exports, and nothing else
+ * @c: gets the limits and the rules of the exports, and nothing else
  *
- * If there are the same exports, their limits are put in use; the caller tells the SPs, and whoever
+ * If there are the same exports, these are put in use; the caller tells the processes, and whoever
  * keeps @c->given, which is another text if it says something else then. One line
  * names what else has changed, and says what would put that in use. Errors are logged, too.
  *

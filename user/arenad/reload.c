@@ -3,6 +3,7 @@
 
 #include <common/log.h>
 #include <errno.h>
+#include <exports/rules.h>
 #include <string.h>
 #include <tls/bundle.h>
 #include <tls/credentials.h>
@@ -41,7 +42,7 @@ static int read_files(const struct arenad_options *o)
 
 int reload_open(struct reload *r, const struct arenad_options *o)
 {
-	*r = (struct reload){ .options = o, .bundle = -1 };
+	*r = (struct reload){ .options = o, .bundle = -1, .rules = -1 };
 	if (!o->tls)
 		return 0;
 	r->bundle = read_files(o);
@@ -117,7 +118,7 @@ void reload_hand_over(struct reload *r)
 
 void reload_adopt(struct reload *r, const struct arenad_options *o, int bundle)
 {
-	*r = (struct reload){ .options = o, .bundle = bundle };
+	*r = (struct reload){ .options = o, .bundle = bundle, .rules = -1 };
 }
 
 /* An SP that has ended has a successor, which gets the limits by its command line. */
@@ -141,10 +142,52 @@ void reload_limits(struct reload *r)
 		give_limit(r, i);
 }
 
+static void give_rules(struct reload *r, unsigned int np)
+{
+	const struct control_message m = { .type = CONTROL_RULES };
+	bool was_owed = r->owes_rules[np];
+
+	r->owes_rules[np] = lines_send(r->lines, np, &m, r->rules) == -EAGAIN;
+	if (r->owes_rules[np] && !was_owed)
+		log_warn("arena-np %u does not take new rules; it gets them when it does", np);
+}
+
+/* Return: false if there is no memory, which was logged. */
+static bool make_rules(struct reload *r)
+{
+	int rules = rules_make(&r->options->exports);
+
+	if (rules < 0) {
+		log_error("reload: processes that run keep the rules that they have: %s",
+			  strerror(-rules));
+		return false;
+	}
+	if (r->rules >= 0)
+		close(r->rules);
+	r->rules = rules;
+	return true;
+}
+
+void reload_rules(struct reload *r)
+{
+	if (!make_rules(r))
+		return;
+	for (unsigned int i = 0; i < r->options->nps; i++)
+		give_rules(r, i);
+}
+
+void reload_owe_rules(struct reload *r)
+{
+	bool is_owed = make_rules(r);
+
+	for (unsigned int i = 0; i < r->options->nps; i++)
+		r->owes_rules[i] = is_owed;
+}
+
 bool reload_is_owing(const struct reload *r)
 {
 	for (unsigned int i = 0; i < r->options->nps; i++)
-		if (r->is_owed[i])
+		if (r->is_owed[i] || r->owes_rules[i])
 			return true;
 	for (unsigned int i = 0; i < r->options->exports.n; i++)
 		if (r->owes_limit[i])
@@ -157,6 +200,9 @@ void reload_retry(struct reload *r)
 	for (unsigned int i = 0; i < r->options->nps; i++)
 		if (r->is_owed[i])
 			(void)hand_over(r, i);
+	for (unsigned int i = 0; i < r->options->nps; i++)
+		if (r->owes_rules[i])
+			give_rules(r, i);
 	for (unsigned int i = 0; i < r->options->exports.n; i++)
 		if (r->owes_limit[i])
 			give_limit(r, i);
@@ -166,4 +212,6 @@ void reload_close(struct reload *r)
 {
 	if (r->bundle >= 0)
 		close(r->bundle);
+	if (r->rules >= 0)
+		close(r->rules);
 }

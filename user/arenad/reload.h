@@ -19,16 +19,20 @@ struct lines;
  * @options: command line
  * @bundle: memfd of tls/bundle.h; -1 if TLS is off
  * @n_bundles: how often files were read
+ * @rules: memfd of exports/rules.h; -1 as long as all NPs have those that they have begun with
  * @lines: the control sockets; the NPs have the first numbers
  * @is_owed: the NP has not got @bundle, because it left too many messages unread
+ * @owes_rules: the NP has not got @rules, for the same reason
  * @owes_limit: the SP has not got its limits, for the same reason
  */
 struct reload {
 	const struct arenad_options *options;
 	int bundle;
 	uint32_t n_bundles;
+	int rules;
 	struct lines *lines;
 	bool is_owed[PROTO_MAX_NPS];
+	bool owes_rules[PROTO_MAX_NPS];
 	bool owes_limit[PROTO_MAX_SPS];
 };
 
@@ -69,6 +73,12 @@ void reload_hand_over(struct reload *r);
 
 /** reload_limits() - tell all SPs the limits of the options, which may be those that they have */
 void reload_limits(struct reload *r);
+
+/** reload_rules() - hand the rules of the options, which may be those that they have, to all NPs */
+void reload_rules(struct reload *r);
+
+/** reload_owe_rules() - reload_rules(), but when reload_retry() is called */
+void reload_owe_rules(struct reload *r);
 
 /** reload_is_owing() - is reload_retry() to be called in a while? */
 bool reload_is_owing(const struct reload *r);

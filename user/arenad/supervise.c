@@ -70,6 +70,7 @@ static void read_again(struct supervisor *sv)
 	if (has_files || given != config->given)
 		keep_renew(c);
 	reload_limits(c->reload);
+	reload_rules(c->reload);
 	if (has_files)
 		reload_hand_over(c->reload);
 }

@@ -25,6 +25,7 @@
  *	take the place of this one
  * @CONTROL_LIMIT: the limits of the export of an SP from now on
  * @CONTROL_KILL: an NP is to end the connection of a client, if there is one with that number
+ * @CONTROL_RULES: a descriptor of exports/rules.h, for clients that come to an NP from now on
  */
 enum control_type {
 	CONTROL_TLS = 1,
@@ -33,6 +34,7 @@ enum control_type {
 	CONTROL_HANDOFF,
 	CONTROL_LIMIT,
 	CONTROL_KILL,
+	CONTROL_RULES,
 };
 
 /**

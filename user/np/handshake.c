@@ -18,7 +18,7 @@ static uint32_t allowed(const struct conn *c)
 	uint32_t bits = 0;
 
 	for (unsigned int i = 0; i < s->n; i++)
-		if (access_check(&s->export[i].access, &c->handshake->peer.address,
+		if (access_check(&c->np->rules.access[i], &c->handshake->peer.address,
 				 link_identity(&c->socket)) == ACCESS_GRANTED)
 			bits |= 1U << i;
 	return bits;
@@ -28,12 +28,13 @@ static uint32_t allowed(const struct conn *c)
 static void log_denied(const struct conn *c)
 {
 	const struct handshake *h = c->handshake;
-	const struct export_options *e = &c->np->options->exports.export[h->negotiation.denied];
+	unsigned int denied = (unsigned int)h->negotiation.denied;
+	const struct access *rules = &c->np->rules.access[denied];
 	const char *identity = link_identity(&c->socket);
 
 	log_limited(LOG_LEVEL_INFO, "connection %u: %s may not use export '%s': %s (%s)", c->number,
-		    h->peer.text, e->label,
-		    access_says_why(access_check(&e->access, &h->peer.address, identity)),
+		    h->peer.text, c->np->options->exports.export[denied].label,
+		    access_says_why(access_check(rules, &h->peer.address, identity)),
 		    *identity ? identity : "it has no identity");
 }
 

@@ -250,6 +250,7 @@ static int run(struct np *np)
 	if (!np->stats)
 		return -ENOMEM;
 	shown_init(&np->shown);
+	rules_refer(&np->rules, &np->options->exports);
 	ret = reload_credentials(np);
 	if (ret)
 		goto free_credentials;
@@ -298,6 +299,7 @@ close_region:
 free_credentials:
 	successor_exit(np);
 	tls_credentials_put(np->credentials);
+	rules_free(&np->rules);
 	return ret;
 }
 

@@ -25,6 +25,7 @@
 #include <common/clock.h>
 #include <listen/socket.h>
 #include <proto/layout.h>
+#include <exports/rules.h>
 #include <stats/counters.h>
 #include <stats/stats.h>
 #include <stdbool.h>
@@ -90,6 +91,7 @@
  * @successor: what this process has from the one whose place it takes
  * @counters: totals since the start
  * @stats: the same, and times, for arenad
+ * @rules: who may use each export
  * @shown: entries of @stats that are free for connections
  */
 struct np {
@@ -131,6 +133,7 @@ struct np {
 	struct successor successor;
 	struct np_counters counters;
 	struct stats *stats;
+	struct rules rules;
 	struct shown shown;
 };
 

@@ -87,6 +87,21 @@ static void take_bundle(struct np *np, int fd)
 		log_error("TLS: new clients are served with the files as they were before");
 }
 
+/* Clients that have come stay. */
+static void take_rules(struct np *np, int fd)
+{
+	struct rules rules;
+	int ret = rules_read(&rules, fd, np->options->exports.n);
+
+	if (ret) {
+		log_error("the rules that arenad has handed over are not used: %s", strerror(-ret));
+		return;
+	}
+	rules_free(&np->rules);
+	np->rules = rules;
+	log_info("new clients are admitted by the rules that arenad has read now");
+}
+
 static void obey(struct np *np, const struct control_message *m, int fd)
 {
 	if (m->type == CONTROL_PEER) {
@@ -99,6 +114,8 @@ static void obey(struct np *np, const struct control_message *m, int fd)
 	}
 	if (m->type == CONTROL_KILL)
 		conn_kill_one(np, m->connection);
+	else if (m->type == CONTROL_RULES)
+		take_rules(np, fd);
 	else if (m->type == CONTROL_GONE)
 		peer_gone(np, m->role, m->epoch);
 	else if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)

@@ -75,14 +75,13 @@ static bool find_export(const struct np *np, struct taken *t, const uint8_t *nam
 /* What was agreed on when the client came has to be what would be agreed on now. */
 static bool may_use(const struct np *np, const struct taken *t)
 {
-	const struct export_options *e = &np->options->exports.export[t->sp];
 	bool is_kernel = t->conn.tls == HANDOFF_KERNEL;
 
 	if (np->options->tls == NEGOTIATION_TLS_REQUIRE && !is_kernel)
 		return false;
 	if (np->options->tls == NEGOTIATION_TLS_OFF && is_kernel)
 		return false;
-	return access_check(&e->access, &t->peer.address, t->identity) == ACCESS_GRANTED;
+	return access_check(&np->rules.access[t->sp], &t->peer.address, t->identity) == ACCESS_GRANTED;
 }
 
 static const char *fault_of(const struct np *np, struct taken *t, const struct handoff_message *m)

@@ -2,15 +2,10 @@
 #define _GNU_SOURCE
 #include "bundle.h"
 
+#include <common/sealed.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define SEALS	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* Messages of a process that has no files name the texts by what they are. */
 static const char *const names[TLS_KINDS] = {
@@ -21,48 +16,20 @@ static const char *const names[TLS_KINDS] = {
 	[TLS_PSK] = "pre-shared keys",
 };
 
-static int write_all(int fd, const void *data, size_t size)
-{
-	const char *at = data;
-
-	while (size) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n <= 0)
-			continue;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_bundle(int fd, const struct tls_texts *t)
-{
-	struct tls_bundle head = { .magic = TLS_BUNDLE_MAGIC };
-	int ret;
-
-	for (int kind = 0; kind < TLS_KINDS; kind++)
-		head.size[kind] = (uint32_t)t->size[kind];
-	ret = write_all(fd, &head, sizeof(head));
-	for (int kind = 0; kind < TLS_KINDS && !ret; kind++)
-		ret = write_all(fd, t->data[kind], t->size[kind]);
-	if (!ret && fcntl(fd, F_ADD_SEALS, SEALS))
-		ret = -errno;
-	return ret;
-}
-
 int tls_bundle_make(const struct tls_texts *t)
 {
-	int fd = memfd_create("tls", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int ret = fd < 0 ? -errno : write_bundle(fd, t);
+	struct tls_bundle head = { .magic = TLS_BUNDLE_MAGIC };
+	struct iovec part[1 + TLS_KINDS] = {
+		{ .iov_base = &head, .iov_len = sizeof(head) },
+	};
 
-	if (!ret)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	for (int kind = 0; kind < TLS_KINDS; kind++) {
+		head.size[kind] = (uint32_t)t->size[kind];
+		part[1 + kind] = (struct iovec){
+			.iov_base = t->data[kind], .iov_len = t->size[kind],
+		};
+	}
+	return sealed_make("tls", part, 1 + TLS_KINDS);
 }
 
 static int take_text(struct tls_texts *t, int kind, const uint8_t *data, size_t size)
@@ -112,36 +79,17 @@ int tls_bundle_parse(const uint8_t *data, size_t size, struct tls_texts *t)
 	return ret;
 }
 
-static int read_all(int fd, uint8_t *data, size_t size)
-{
-	for (size_t n = 0; n < size;) {
-		ssize_t ret = pread(fd, data + n, size - n, (off_t)n);
-
-		if (ret <= 0)
-			return ret ? -errno : -EPROTO;
-		n += (size_t)ret;
-	}
-	return 0;
-}
-
-/* It is read and not mapped: a process in its sandbox maps no files. */
 int tls_bundle_read(int fd, struct tls_texts *t)
 {
-	int seals = fcntl(fd, F_GET_SEALS), ret;
-	struct stat st;
-	uint8_t *data;
+	size_t size;
+	char *data;
+	int ret = sealed_read(fd, TLS_BUNDLE_MAX, &data, &size);
 
 	*t = (struct tls_texts){ .data = { NULL } };
-	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) || st.st_size <= 0 ||
-	    st.st_size > (off_t)TLS_BUNDLE_MAX)
-		return -EPROTO;
-	data = malloc((size_t)st.st_size);
-	if (!data)
-		return -ENOMEM;
-	ret = read_all(fd, data, (size_t)st.st_size);
-	if (!ret)
-		ret = tls_bundle_parse(data, (size_t)st.st_size, t);
-	explicit_bzero(data, (size_t)st.st_size);
+	if (ret)
+		return ret;
+	ret = tls_bundle_parse((const uint8_t *)data, size, t);
+	explicit_bzero(data, size);
 	free(data);
 	return ret;
 }
