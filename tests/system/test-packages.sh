@@ -7,7 +7,7 @@
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires systemctl dpkg nbdinfo
+requires systemctl dpkg nbdinfo python3
 [ -d /run/systemd/system ] || skip_all "needs a machine that systemd runs"
 debs=(/src/build/deb/msharearena_*.deb)
 [ -e "${debs[0]}" ] || skip_all "needs make deb"
@@ -57,6 +57,14 @@ ok "arenactl reload says that files were read" arenactl reload
 ok "arenactl shows the processes" eval "arenactl status | grep -q '^sp 0 *running'"
 is "arenactl lists the region and how many have it attached" \
 	"$(arenactl regions | awk '$1 == "test" { print $5 }')" 2
+ok "the numbers are served over HTTP" systemctl start arena-metrics
+page() { python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:9809/metrics").read().decode())'; }
+has_page() { page 2>/dev/null | grep -q '^msharearena_process_up{role="sp",number="0"} 1'; }
+ok "they have the processes" wait_for 60 has_page
+is "a user of its own serves them" "$(ps -o user= -C arena-http)" arena-metrics
+ok "that process is in a sandbox" eval 'grep -q "^Seccomp:.2" "/proc/$(pgrep -x arena-http)/status"'
+ok "no measure of its sandbox is missing in the unit" \
+	eval '! journalctl -u arena-metrics --no-pager | grep "going on without"'
 # doctor: run it, with its output in a file
 doctor() { arenactl doctor >"$tmp/doctor"; }
 ok "arenactl doctor finds nothing bad" doctor
@@ -80,7 +88,10 @@ first=$(main_pid)
 kill -STOP "$first"
 ok "systemd starts another arenad in place of one that hangs" wait_for 120 is_active "$first"
 is "its processes live on and are adopted, too" "$(pgrep -x 'arena-np|arena-sp' | xargs)" "$processes"
-systemd-analyze security arenad.service --no-pager | tail -n 1 | sed 's/^/# /'
+for unit in arenad arena-metrics; do
+	systemd-analyze security "$unit.service" --no-pager | tail -n 1 | sed 's/^/# /'
+done
+ok "the service of numbers stops" systemctl stop arena-metrics
 ok "systemctl stop ends well" systemctl stop arenad
 is "no process is left" "$(pgrep '^arena')" ""
 is "the unit has not failed" "$(systemctl show -P Result arenad)" success
