@@ -104,7 +104,9 @@ static int open_link(const struct query_target *t, const char *path, struct sd_v
 static enum query_status explain(const char *path, int err, bool is_quiet)
 {
 	if (err == -EACCES || err == -EPERM) {
-		log_error("cannot connect to %s: only root and the user of arenad may", path);
+		if (!is_quiet)
+			log_error("cannot connect to %s: only root and the user of arenad may",
+				  path);
 		return QUERY_DENIED;
 	}
 	if (!is_quiet && err == -EAGAIN)
