@@ -37,6 +37,12 @@ void json_grow(int64_t *sum, int64_t n)
 		*sum = INT64_MAX;
 }
 
+int64_t json_number_since(struct sd_json_variant *now, struct sd_json_variant *before,
+			  const char *key)
+{
+	return json_since(json_number(now, key), json_number(before, key));
+}
+
 bool json_true(struct sd_json_variant *object, const char *key)
 {
 	struct sd_json_variant *v = sd_json_variant_by_key(object, key);

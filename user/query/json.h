@@ -29,6 +29,22 @@ int64_t json_number_at(struct sd_json_variant *array, size_t i);
  */
 void json_grow(int64_t *sum, int64_t n);
 
+/**
+ * json_since() - how much has come to a number that only grows
+ * @now: the number
+ * @before: what it was earlier
+ *
+ * A process that was started again begins with 0: a number that has become less is all new.
+ */
+static inline int64_t json_since(int64_t now, int64_t before)
+{
+	return before >= 0 && now >= before ? now - before : now;
+}
+
+/** json_number_since() - json_since() of a member; @before may be NULL, and then all is new */
+int64_t json_number_since(struct sd_json_variant *now, struct sd_json_variant *before,
+			  const char *key);
+
 /** json_true() - is a member true? */
 bool json_true(struct sd_json_variant *object, const char *key);
 
