@@ -64,3 +64,7 @@ printf '%s\n' '#include <systemd/sd-varlink.h>' | "${cc[@]}" -E -x c - >/dev/nul
 # arena-metrics serves HTTP by it.
 printf '%s\n' '#include <microhttpd.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libmicrohttpd is needed, and its headers are not here (install it: Debian, Ubuntu: libmicrohttpd-dev; Fedora: libmicrohttpd-devel)"
+
+# arenactl draws by it.
+printf '%s\n' '#include <ncurses.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "ncurses is needed, and its headers are not here (install it: Debian, Ubuntu: libncurses-dev; Fedora: ncurses-devel)"

@@ -49,6 +49,15 @@ says "a machine without a compiler" \
 says "a machine without objcopy" \
 	"there is no 'no-such-objcopy' (Debian, Ubuntu, Fedora: install gcc and binutils)" OBJCOPY=no-such-objcopy
 
+echo '#error none' >"$tmp/ncurses.h"
+cc_with "$tmp/ncurses.h"
+says "a machine without the headers of ncurses" \
+	"ncurses is needed, and its headers are not here (install it: Debian, Ubuntu: libncurses-dev; Fedora: ncurses-devel)" \
+	CC="$tmp/cc"
+mkdir "$tmp/include/systemd"
+cp "$tmp/ncurses.h" "$tmp/include/systemd/sd-varlink.h"
+ok "the build does without them where there is no arenactl" user/build-needs.sh "$tmp/cc" ar ld objcopy
+
 for version in 2.5 2.14 3.0; do
 	printf '#define IO_URING_VERSION_%s\n' "MAJOR ${version%.*}" "MINOR ${version#*.}" >"$tmp/liburing.h"
 	cc_with "$tmp/liburing.h"

@@ -20,6 +20,9 @@ arenactl_command command_clients;
 /* It sums up what arenad tells: latency.c */
 arenactl_command command_latency;
 
+/* It shows what changes, again and again: top.c */
+arenactl_command command_top;
+
 /* It asks the module: regions.c */
 arenactl_command command_regions;
 

@@ -3,10 +3,9 @@
 #include "latencies.h"
 
 #include <errno.h>
+#include <query/json.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <query/json.h>
 
 /* Several times as many as there are with all exports, operations and roles. */
 #define ROWS_MAX	1024U

@@ -12,17 +12,19 @@
 #define DEFAULT_TIMEOUT_S	60
 #define MAX_TIMEOUT_S		86400
 
+#define MAX_INTERVAL_S		60
+
 #define FIELD(name) .field = offsetof(struct arenactl_options, name)
 
 static const char *const words[] = {
-	"status", "exports", "clients", "channels", "counters", "latency", "metrics", "regions", "doctor",
-	"reload", "upgrade", "stop", NULL
+	"status", "exports", "clients", "channels", "counters", "latency", "metrics", "top",
+	"regions", "doctor", "reload", "upgrade", "stop", NULL
 };
 
 static arenactl_command *const commands[] = {
-	command_status, command_exports, command_clients, command_channels, command_counters, command_latency,
-	command_metrics, command_regions, command_doctor, command_reload, command_upgrade,
-	command_stop,
+	command_status, command_exports, command_clients, command_channels, command_counters,
+	command_latency, command_metrics, command_top, command_regions, command_doctor,
+	command_reload, command_upgrade, command_stop,
 };
 
 #define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -56,6 +58,8 @@ static const struct option_rule rules[] = {
 	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(target.timeout_seconds), .min = 1,
 	  .max = MAX_TIMEOUT_S, .argument = "S",
 	  .help = "wait for S seconds at most until something is done (60)" },
+	{ .name = "interval", .kind = OPTION_NUMBER, FIELD(interval_seconds), .min = 1,
+	  .max = MAX_INTERVAL_S, .argument = "S", .help = "top: look every S seconds (1)" },
 	{ 0 }
 };
 
@@ -69,7 +73,9 @@ static int check(const void *values, struct option_error *error)
 		return option_refuse(error, "a command is needed");
 	if (o->kill.is_given && commands[o->command] != command_clients)
 		return option_refuse(error, "--kill is for the command clients");
-	return 0;
+	if (commands[o->command] != command_top)
+		return o->interval_seconds ? option_refuse(error, "--interval is for top only") : 0;
+	return o->json ? option_refuse(error, "top has no --json; use latency or metrics") : 0;
 }
 
 static const struct option_table table = {
@@ -84,6 +90,7 @@ static const struct option_table table = {
 		"  counters  what each process has counted since its start\n"
 		"  latency   how long requests take, by export and operation\n"
 		"  metrics   all numbers as OpenMetrics, for Prometheus and others\n"
+		"  top       a live view of rates and latencies, on a terminal\n"
 		"  regions   all regions of the module; asks no arenad\n"
 		"  doctor    what this machine lacks, and what to set; asks no arenad\n"
 		"  reload    read files again, and start lost storage processes\n"

@@ -33,6 +33,7 @@ struct arenactl_client {
  * @target: the arenad that is asked
  * @json: print JSON
  * @kill: the connection that is to end
+ * @interval_seconds: how often the live view looks; 0 if that was not given
  */
 struct arenactl_options {
 	unsigned int command;
@@ -40,6 +41,7 @@ struct arenactl_options {
 	struct query_target target;
 	bool json;
 	struct arenactl_client kill;
+	uint32_t interval_seconds;
 };
 
 /** arenactl_options_parse() - read the command line; returns only if arenactl has to continue */

@@ -2,11 +2,11 @@
 #define _GNU_SOURCE
 #include "rates.h"
 
+#include <query/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
 #include "latencies.h"
 
 #define SECOND_NS	1000000000.0
