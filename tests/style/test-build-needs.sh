@@ -63,5 +63,14 @@ for version in 2.5 2.14 3.0; do
 	cc_with "$tmp/liburing.h"
 	ok "the build accepts liburing $version" user/build-needs.sh "$tmp/cc" ar ld objcopy
 done
+# Without it the programs have no probes. Nothing stops, and what has probes is compiled.
+rm -rf "$tmp/build"
+cc_with
+mkdir "$tmp/include/sys"
+echo '#error none' >"$tmp/include/sys/sdt.h"
+ok "the build goes on without SystemTap's header" make -f user/Makefile BUILD="$tmp/build" \
+	CC="$tmp/cc" "$tmp"/build/obj/user/{np/receive,np/send,sp/request,sp/replies}.o
+is "it says so" "$(grep '^sys/sdt' "$tmp/.output")" \
+	"sys/sdt.h is not here: arena-np and arena-sp have no probes for bpftrace (Debian, Ubuntu: systemtap-sdt-dev; Fedora: systemtap-sdt-devel)"
 ok "the build accepts a compiler with arguments" user/build-needs.sh "cc -m64" ar ld objcopy
 done_testing

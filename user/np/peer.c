@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <common/clock.h>
 #include <common/log.h>
+#include <common/probe.h>
 #include <control/socket.h>
 #include <errno.h>
 #include <stdio.h>
@@ -242,6 +243,7 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		record->ref[0] = r->ref;
 	}
 	r->state = REQUEST_AT_SP;
+	probe_np_handed(np->options->id, record->tag, peer->id);
 	if (!peer->owes_replayed)
 		count(&np->counters, r);
 }

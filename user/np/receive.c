@@ -4,6 +4,7 @@
 #include <arena/snapshot.h>
 #include <assert.h>
 #include <common/log.h>
+#include <common/probe.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -240,10 +241,13 @@ static void pace(struct conn *c, uint32_t bytes)
 static void hand_over(struct conn *c, struct request *r)
 {
 	enum proto_status status = PROTO_EIO;
+	struct np *np = c->np;
 
+	probe_np_request(np->options->id, request_tag(&np->requests, r), r->command.operation,
+			 r->command.offset, r->command.length, c->number, c->sp);
 	c->rx.request = NULL;
-	if (c->np->exports.export[c->sp].is_served) {
-		if (peer_queue(&c->np->peer[c->sp], r))
+	if (np->exports.export[c->sp].is_served) {
+		if (peer_queue(&np->peer[c->sp], r))
 			return;
 		status = reply_outdated(r);
 	}

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <common/log.h>
+#include <common/probe.h>
 #include <string.h>
 
 #include "alive.h"
@@ -306,6 +307,7 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 	if (r->status == PROTO_ESTALE && end_if_lost(s) &&
 	    (s->state != REQUEST_AT_SP || request_tag(&np->requests, s) != r->tag))
 		return true;
+	probe_np_answered(np->options->id, r->tag, peer->id, r->status);
 	if (s->command.operation == PROTO_WRITE)
 		request_drop_payload(s);
 	answered(s, status_of(np, peer, s, r), r->bytes);

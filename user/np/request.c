@@ -237,11 +237,6 @@ void request_put(struct request *r)
 	TAILQ_INSERT_HEAD(&c->np->requests.free, r, link);
 }
 
-uint64_t request_tag(const struct request_table *t, const struct request *r)
-{
-	return proto_tag((uint32_t)(r - t->request), r->use);
-}
-
 struct request *request_of_tag(const struct request_table *t, uint64_t tag)
 {
 	uint32_t slot = proto_slot(tag);

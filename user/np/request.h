@@ -154,7 +154,10 @@ void request_drop_payload(struct request *r);
 void request_put(struct request *r);
 
 /** request_tag() - the tag of a request in its present use, by which the SP's reply names it */
-uint64_t request_tag(const struct request_table *t, const struct request *r);
+static inline uint64_t request_tag(const struct request_table *t, const struct request *r)
+{
+	return proto_tag((uint32_t)(r - t->request), r->use);
+}
 
 /** request_of_tag() - find the request that has this tag now; NULL if there is none */
 struct request *request_of_tag(const struct request_table *t, uint64_t tag);

@@ -2,6 +2,7 @@
 #include "send.h"
 
 #include <common/log.h>
+#include <common/probe.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -135,7 +136,8 @@ static bool add_reply(struct batch *b, struct request *r, enum nbd_style style, 
 
 static void fill_batch(struct conn *c, struct batch *b)
 {
-	uint8_t *head = arena_ptr(c->np->arena, b->head);
+	const struct np *np = c->np;
+	uint8_t *head = arena_ptr(np->arena, b->head);
 	enum nbd_style style = c->session.style;
 	uint32_t most = b->head.count * PROTO_NET_BUFFER - answer_room(style);
 	struct request *r;
@@ -147,6 +149,7 @@ static void fill_batch(struct conn *c, struct batch *b)
 			return;
 		TAILQ_REMOVE(&c->replies, r, link);
 		counters_note(r);
+		probe_np_sent(np->options->id, request_tag(&np->requests, r), r->status);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include <arena/message.h>
 #include <assert.h>
+#include <common/probe.h>
 #include <proto/record.h>
 #include <string.h>
 
@@ -85,6 +86,7 @@ static void write_reply(struct proto_reply *shared, const struct sp_request *r)
 			reply.bytes = r->length;
 	}
 	memcpy(shared, &reply, sizeof(reply));
+	probe_sp_replied(r->peer->id, r->tag, r->status);
 }
 
 /* Return: how many requests are done, at most as many as one message takes. */
@@ -157,6 +159,7 @@ bool sp_replies_send_late(struct sp_peer *peer, const struct sp_request *r)
 	if (!get_records(peer, &count, &buf))
 		return false;
 	memcpy(arena_ptr(peer->sp->arena, buf), &reply, sizeof(reply));
+	probe_sp_replied(peer->id, r->tag, PROTO_EIO);
 	send_records(peer, PROTO_MESSAGE_REPLIES, 1, buf);
 	return true;
 }

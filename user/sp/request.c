@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include <assert.h>
+#include <common/probe.h>
 #include <errno.h>
 #include <proto/record.h>
 #include <stddef.h>
@@ -145,12 +146,18 @@ static bool stays_behind(const struct sp_request *r, bool needs_buffers)
 	return false;
 }
 
+static void begin_work(struct sp *sp, struct sp_request *r)
+{
+	probe_sp_begun(r->peer->id, r->tag);
+	sp_work_start(sp, r);
+}
+
 static void start(struct sp *sp, struct sp_request *r)
 {
 	if (sp->is_stopping || r->peer->has_ended || r->is_late)
 		sp_request_finish(sp, r, PROTO_ESHUTDOWN);
 	else
-		sp_work_start(sp, r);
+		begin_work(sp, r);
 }
 
 /* Put a request that has its buffers into the order of those that overlap. */
@@ -412,6 +419,7 @@ static void accept_one(struct sp_peer *peer, const struct proto_request *q, int 
 
 	if (!r)
 		return;
+	probe_sp_taken(peer->id, q->tag, q->operation, q->offset, q->length);
 	sp->counters.requests += !sp_clients_asks(q->operation);
 	if (unsound || is_answered(peer, r, q, &status))
 		sp_request_finish(sp, r, status);

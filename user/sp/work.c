@@ -4,6 +4,7 @@
 #include <arena/snapshot.h>
 #include <assert.h>
 #include <common/log.h>
+#include <common/probe.h>
 #include <errno.h>
 #include <string.h>
 
@@ -426,11 +427,17 @@ static enum proto_status status_of_failed(struct sp *sp, const struct sp_request
 	return status ? status : proto_status_of(-r->error, r->operation);
 }
 
+static void finish(struct sp *sp, struct sp_request *r, enum proto_status status)
+{
+	probe_sp_disk_done(r->peer->id, r->tag);
+	sp_request_finish(sp, r, status);
+}
+
 /* Plan the next stage, or end the request. Return: true if there may be operations to begin. */
 static bool stage_ended(struct sp *sp, struct sp_request *r)
 {
 	if (r->error) {
-		sp_request_finish(sp, r, status_of_failed(sp, r));
+		finish(sp, r, status_of_failed(sp, r));
 		return false;
 	}
 	if (r->is_again) {
@@ -439,7 +446,7 @@ static bool stage_ended(struct sp *sp, struct sp_request *r)
 	} else if (!next_stage(sp, r)) {
 		if (r->operation == PROTO_DISCARD || r->operation == PROTO_WRITE_ZEROES)
 			sp_survey_punched(sp);
-		sp_request_finish(sp, r, PROTO_OK);
+		finish(sp, r, PROTO_OK);
 		return false;
 	}
 	plan(sp, r);
@@ -555,6 +562,7 @@ static void begin_stages(struct sp *sp, struct sp_request *r)
 	}
 	clear_zeroes(sp, r);
 	plan(sp, r);
+	probe_sp_disk(r->peer->id, r->tag);
 	sp_work_go_on(sp, r);
 }
 
