@@ -115,6 +115,7 @@ list()
 	put "$INCLUDEDIR/linux" 644 include/uapi/linux/*.h
 	put_pages
 	put_service
+	put "$DATADIR/msharearena" 644 user/dist/*.bt
 	put "$DOCDIR/LICENSES" 644 LICENSES/*
 	put "$DOCDIR/examples" 644 examples/*.c
 	put "$DOCDIR" 644 docs/*.md
@@ -187,6 +188,7 @@ folders()
 	case $DESTDIR$PREFIX in
 	/usr | /usr/local)
 		printf '%s\n' "$INCLUDEDIR/arena" "$LIBDIR/msharearena/debug" "$LIBDIR/msharearena" \
+			"$DATADIR/msharearena" \
 			"$DOCDIR"/{LICENSES,examples} "$DOCDIR"
 		;;
 	*) list | sed 's,/[^/]*\t.*,,' | sort -u ;;

@@ -22,6 +22,8 @@ for program in arenad arenactl arena-metrics arena-np arena-sp; do
 		"$("$to/sbin/$program" --version)" "$program $version"
 	ok "the manual page of $program is installed" test -s "$to/share/man/man8/$program.8"
 done
+ok "the script for bpftrace is installed" \
+	cmp user/dist/msharearena-requests.bt "$to/share/msharearena/msharearena-requests.bt"
 ok "the manual page of the device is installed" test -s "$to/share/man/man4/msharearena.4"
 ok "the manual page of libarena is installed" test -s "$to/share/man/man7/libarena.7"
 ok "the manual page of the configuration is installed" test -s "$to/share/man/man5/arenad.conf.5"
