@@ -36,6 +36,8 @@ PATH=$tmp/bin:$PATH
 ok "a command is needed" fails 2 "a command is needed" arenactl
 ok "an unknown command is refused, and all others are named" \
 	fails 2 "dance is none of status, exports," arenactl dance
+ok "an option of trace is refused for others" \
+	fails 2 "--every is for trace only" arenactl status --every 7
 ok "two commands are refused" fails 2 "stop is not an option" arenactl status stop
 ok "arenactl says that no arenad runs" fails 3 "no arenad has its folder at" arenactl status
 ok "arenactl says that no arenad of a region runs" \
@@ -57,6 +59,9 @@ is "it counts huge pages" "$(doctor "huge pages" found | sed -E 's/.*2 MiB: ([0-
 is "its exit status says whether something is bad" "$status" "$(grep -c -m 1 '^bad' "$tmp/doctor")"
 is "it advises wherever something could be better" "$(grep -c '^ ' "$tmp/doctor")" \
 	"$(grep -cE '^(advice|bad) ' "$tmp/doctor")"
+
+ok "arenactl trace is for root" fails 1 "only root may watch" \
+	setpriv --reuid=65534 --clear-groups arenactl trace
 
 # The commands that show something
 is "arenactl prints the processes" \

@@ -29,6 +29,9 @@ arenactl_command command_regions;
 /* It looks at the machine: doctor.c */
 arenactl_command command_doctor;
 
+/* It runs bpftrace: trace.c */
+arenactl_command command_trace;
+
 /* They have arenad do something: steer.c */
 arenactl_command command_reload;
 arenactl_command command_upgrade;

@@ -18,13 +18,13 @@
 
 static const char *const words[] = {
 	"status", "exports", "clients", "channels", "counters", "latency", "metrics", "top",
-	"regions", "doctor", "reload", "upgrade", "stop", NULL
+	"trace", "regions", "doctor", "reload", "upgrade", "stop", NULL
 };
 
 static arenactl_command *const commands[] = {
 	command_status, command_exports, command_clients, command_channels, command_counters,
-	command_latency, command_metrics, command_top, command_regions, command_doctor,
-	command_reload, command_upgrade, command_stop,
+	command_latency, command_metrics, command_top, command_trace, command_regions,
+	command_doctor, command_reload, command_upgrade, command_stop,
 };
 
 #define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -60,6 +60,8 @@ static const struct option_rule rules[] = {
 	  .help = "wait for S seconds at most until something is done (60)" },
 	{ .name = "interval", .kind = OPTION_NUMBER, FIELD(interval_seconds), .min = 1,
 	  .max = MAX_INTERVAL_S, .argument = "S", .help = "top: look every S seconds (1)" },
+	{ .name = "every", .kind = OPTION_NUMBER, FIELD(every), .min = 1, .max = UINT32_MAX,
+	  .argument = "N", .help = "trace: draw the path of one request of N (1000)" },
 	{ 0 }
 };
 
@@ -72,10 +74,14 @@ static int check(const void *values, struct option_error *error)
 	if (o->command >= N_COMMANDS)
 		return option_refuse(error, "a command is needed");
 	if (o->kill.is_given && commands[o->command] != command_clients)
-		return option_refuse(error, "--kill is for the command clients");
-	if (commands[o->command] != command_top)
-		return o->interval_seconds ? option_refuse(error, "--interval is for top only") : 0;
-	return o->json ? option_refuse(error, "top has no --json; use latency or metrics") : 0;
+		return option_refuse(error, "--kill is for clients only");
+	if (o->every && commands[o->command] != command_trace)
+		return option_refuse(error, "--every is for trace only");
+	if (o->interval_seconds && commands[o->command] != command_top)
+		return option_refuse(error, "--interval is for top only");
+	if (o->json && commands[o->command] == command_top)
+		return option_refuse(error, "top has no --json; use latency or metrics");
+	return 0;
 }
 
 static const struct option_table table = {
@@ -93,6 +99,7 @@ static const struct option_table table = {
 		"  top       a live view of rates and latencies, on a terminal\n"
 		"  regions   all regions of the module; asks no arenad\n"
 		"  doctor    what this machine lacks, and what to set; asks no arenad\n"
+		"  trace     where requests spend their time: runs bpftrace, as root\n"
 		"  reload    read files again, and start lost storage processes\n"
 		"  upgrade   put the programs that are installed now in place of those that run\n"
 		"  stop      end all processes and arenad\n\n"

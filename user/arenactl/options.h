@@ -34,6 +34,7 @@ struct arenactl_client {
  * @json: print JSON
  * @kill: the connection that is to end
  * @interval_seconds: how often the live view looks; 0 if that was not given
+ * @every: trace: draw one request of so many; 0 if it was not given
  */
 struct arenactl_options {
 	unsigned int command;
@@ -42,6 +43,7 @@ struct arenactl_options {
 	bool json;
 	struct arenactl_client kill;
 	uint32_t interval_seconds;
+	uint32_t every;
 };
 
 /** arenactl_options_parse() - read the command line; returns only if arenactl has to continue */
