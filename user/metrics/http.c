@@ -81,15 +81,35 @@ static enum MHD_Result say(struct MHD_Connection *c, unsigned int code, const ch
 		     "text/plain; charset=utf-8");
 }
 
+/*
+ * Throw answers away that came too late, so that nobody takes one for that to a later question.
+ * Return: -EAGAIN; -EPIPE if the parent has ended; another -errno.
+ */
+static int forget_late(const struct http *h)
+{
+	struct http_answer late;
+	ssize_t n;
+	int page;
+
+	do {
+		n = packet_receive(h->line, &late, sizeof(late), &page);
+		if (page >= 0)
+			close(page);
+	} while (n >= 0 || n == -EPROTO);
+	return (int)n;
+}
+
 /* Return: 0, and @page is a descriptor of the page; enum query_status; or -errno. */
 static int ask(const struct http *h, int *page)
 {
 	struct http_answer answer = { .status = QUERY_FAILED };
 	struct iovec question = { .iov_base = "", .iov_len = 1 };
-	int ret = packet_send(h->line, &question, 1, -1);
+	int ret = forget_late(h);
 	ssize_t n;
 
 	*page = -1;
+	if (ret == -EAGAIN)
+		ret = packet_send(h->line, &question, 1, -1);
 	if (!ret)
 		ret = packet_await(h->line, h->timeout_ms);
 	if (ret)
@@ -230,16 +250,10 @@ static int loop(const struct http *h)
 			.events = POLLIN,
 		};
 	for (;;) {
-		struct http_answer late;
-		int page = -1;
-
 		if (poll(fds, h->n + 1, next_timeout(h)) < 0 && errno != EINTR)
 			return -errno;
-		/* An answer for which nobody waits any more came too late. */
-		if (fds[0].revents && packet_receive(h->line, &late, sizeof(late), &page) == -EPIPE)
+		if (fds[0].revents && forget_late(h) == -EPIPE)
 			return 0;
-		if (page >= 0)
-			close(page);
 		for (unsigned int i = 0; i < h->n; i++)
 			MHD_run(h->daemon[i]);
 	}
