@@ -3,6 +3,7 @@
 # Goal: `make bench-scale` and `make profile-nbd` work: they measure the given values, and their
 # output is complete. This test asserts no times.
 # timeout: 600
+# run: long
 # sanitizers: no
 # shellcheck disable=SC2016 # the programs are awk's
 # shellcheck source=../lib.sh
