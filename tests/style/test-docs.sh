@@ -102,4 +102,14 @@ ok "SECURITY.md names tests" grep -qE "($folders)/[a-z]" SECURITY.md
 for document in docs/threat-model.md docs/failures.md; do
 	none "each entry of $document names its test" untested "$document"
 done
+operating=docs/operating/README.md
+mapfile -t alerts < <(sed -n 's/^ *- alert: //p' user/dist/alerts.yml)
+undescribed() { local each; for each; do grep -qx "### $each" "$operating" || echo "$each"; done; }
+unknown() { sed -n 's/^### //p' "$operating" | grep -vxF "$(printf '%s\n' "$@")"; }
+none "each alert has its section in $operating" undescribed "${alerts[@]:?}"
+none "each section is about an alert" unknown "${alerts[@]}"
+# The words that follow arenactl in the document.
+mapfile -t commands < <(grep -ohE '(`|^ +)arenactl [a-z]+' "$operating" | sed 's/.* //' | sort -u)
+missing() { local each; for each; do grep -q "\"$each\"" user/arenactl/options.c || echo "$each"; done; }
+none "each command of arenactl in $operating exists" missing "${commands[@]:?}"
 done_testing
