@@ -7,17 +7,21 @@
 . "$(dirname "$0")/lib.sh"
 requires nbdinfo python3
 
-# manager ADDRESS: a service manager that writes what it is told, a word for each message
+# manager ADDRESS: a service manager that writes what it is told, a word for each message, and the
+# texts for people into another file
 manager()
 {
 	: >"$tmp/told"
-	python3 -u - "$1" >"$tmp/told" <<-'END' &
+	python3 -u - "$1" >"$tmp/told" 2>"$tmp/statuses" <<-'END' &
 		import socket, sys
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		s.bind(sys.argv[1].replace('@', '\0', 1))
 		print("LISTENING")
 		while True:
-		    print(s.recv(4096).decode().split("=")[0])
+		    text = s.recv(4096).decode()
+		    if "STATUS=" in text:
+		        print(text.split("STATUS=")[1], file=sys.stderr)
+		    print(text.split("=")[0])
 	END
 	at_exit kill $!
 	wait_for 20 grep -q LISTENING "$tmp/told"
@@ -49,6 +53,24 @@ ok "the manager is told of the readiness of an arenad that has adopted its proce
 	wait_for 20 is_told READY RELOADING READY READY
 arenad_stop
 ok "the manager is told that arenad stops" wait_for 20 is_told READY RELOADING READY READY STOPPING
+
+export NOTIFY_SOCKET=$tmp/status
+manager "$NOTIFY_SOCKET"
+echo '[arenad]' >"$tmp/file.conf"
+arenad_start --config "$tmp/file.conf" --disk "d=$(disk d 4M)"
+ok "the manager is told that arenad is ready" wait_for 20 is_told READY
+echo nonsense >>"$tmp/file.conf"
+kill -HUP "$arenad_pid"
+ok "the manager is told that a reload is over whose file is wrong" \
+	wait_for 20 is_told READY RELOADING READY
+is "the text for people says what is wrong" "$(tail -n 1 "$tmp/statuses")" \
+	"the last reload has failed: reload: $tmp/file.conf:2: Equal sign is missing."
+echo '[arenad]' >"$tmp/file.conf"
+kill -HUP "$arenad_pid"
+ok "the manager is told of another reload" \
+	wait_for 20 is_told READY RELOADING READY RELOADING READY
+is "the text is empty when all is well again" "$(tail -n 1 "$tmp/statuses")" ""
+arenad_stop
 
 export NOTIFY_SOCKET=@msharearena-notify-$$
 manager "$NOTIFY_SOCKET"

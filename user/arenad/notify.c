@@ -49,9 +49,13 @@ static void notify(const char *text)
 			    strerror(-ret));
 }
 
-void notify_ready(void)
+void notify_ready(const char *error)
 {
-	notify("READY=1");
+	char text[sizeof("READY=1\nSTATUS=the last reload has failed: ") + LOG_CATCH_SIZE];
+
+	snprintf(text, sizeof(text), "READY=1\nSTATUS=%s%s",
+		 *error ? "the last reload has failed: " : "", error);
+	notify(text);
 }
 
 void notify_reloading(void)

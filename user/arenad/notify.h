@@ -8,8 +8,12 @@
 #ifndef ARENAD_NOTIFY_H
 #define ARENAD_NOTIFY_H
 
-/** notify_ready() - arenad serves, or has done what notify_reloading() has announced */
-void notify_ready(void);
+/**
+ * notify_ready() - arenad serves, or has done what notify_reloading() has announced
+ * @error: what was wrong then, which `systemctl status` shows, as the manager knows no reload that
+ *	fails; "" if all went well
+ */
+void notify_ready(const char *error);
 
 /** notify_reloading() - SIGHUP has come; notify_ready() has to follow, whatever happens */
 void notify_reloading(void);

@@ -24,7 +24,7 @@ void ready_close(struct ready *r)
 bool ready_say(const char *addresses)
 {
 	if (printf("ready%s\n", addresses) >= 0 && !fflush(stdout)) {
-		notify_ready();
+		notify_ready("");
 		return true;
 	}
 	log_error("cannot write the line \"ready\" to standard output: %s", strerror(errno));

@@ -86,7 +86,7 @@ static void reload(struct supervisor *sv)
 	crew_try_again(&sv->crew);
 	/* Before the line "ready" this would be a lie; that one answers it then. */
 	if (ready_is_all(&sv->ready))
-		notify_ready();
+		notify_ready(error.text);
 	log_catch(NULL);
 	service_answer(sv->service, SERVICE_RELOAD, error.text);
 }

@@ -57,12 +57,14 @@ void log_at(enum log_level level, const char *fmt, ...)
 void log_at_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+#define LOG_CATCH_SIZE	512U
+
 /**
  * struct log_catch - an error that is not only logged
  * @text: the error, without the name of the program; "" if there was none
  */
 struct log_catch {
-	char text[512];
+	char text[LOG_CATCH_SIZE];
 };
 
 /**
