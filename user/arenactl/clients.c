@@ -66,13 +66,17 @@ static bool is_there(struct sd_json_variant *reply, const struct arenactl_client
 	return false;
 }
 
-static enum query_status look(struct sd_varlink *link, const struct arenactl_client *client,
-			      bool *is_found)
+/* A connection of its own for each look, as arenad ends each after a while. */
+static enum query_status look(const struct arenactl_options *o, bool *is_found)
 {
 	struct sd_json_variant *reply = NULL;
-	enum query_status ret = call_method(link, "ListClients", NULL, false, &reply);
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
 
-	*is_found = !ret && is_there(reply, client);
+	if (!ret)
+		ret = call_method(link, "ListClients", NULL, false, &reply);
+	*is_found = !ret && is_there(reply, &o->kill);
+	sd_varlink_close_unref(link);
 	return ret;
 }
 
@@ -96,7 +100,7 @@ static enum query_status kill_client(const struct arenactl_options *o, struct sd
 {
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	bool is_found;
-	enum query_status ret = look(link, &o->kill, &is_found);
+	enum query_status ret = look(o, &is_found);
 
 	if (!ret && !is_found) {
 		log_error("there is no client %u/%u: 'arenactl clients' lists them", o->kill.np,
@@ -107,7 +111,7 @@ static enum query_status kill_client(const struct arenactl_options *o, struct sd
 		ret = ask_to_kill(link, &o->kill);
 	while (!ret && is_found && clock_left_ms(deadline)) {
 		clock_sleep_ms(LOOK_MS);
-		ret = look(link, &o->kill, &is_found);
+		ret = look(o, &is_found);
 	}
 	if (!ret && is_found) {
 		log_error("the connection has not ended within %u s: its network process hangs, or "

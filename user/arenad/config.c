@@ -303,6 +303,8 @@ bool config_reload(struct config *c)
 	if (ret == -E2BIG)
 		log_error("reload: the rules of all exports together have more than %u bytes",
 			  RULES_TEXT_MAX);
+	else if (ret == -EPROTO)
+		log_error("reload: a rule of an export cannot be copied");
 	if (ret == -ENOMEM)
 		log_error("reload: there is no memory for the options");
 	if (ret)

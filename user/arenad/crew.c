@@ -90,8 +90,13 @@ int crew_stats(const struct crew *c, unsigned int i, struct stats **stats)
 int crew_kill_client(struct crew *c, unsigned int np, uint32_t connection)
 {
 	const struct control_message m = { .type = CONTROL_KILL, .connection = connection };
-	int ret = np < c->nps && is_alive(c, np) ? lines_send(&c->lines, np, &m, -1) : -ESRCH;
+	int ret;
 
+	if (np >= c->nps || !is_alive(c, np))
+		return -ESRCH;
+	if (c->replacement.is_on && c->replacement.i == np)
+		return -EBUSY;
+	ret = lines_send(&c->lines, np, &m, -1);
 	return ret && ret != -EAGAIN ? -ESRCH : ret;
 }
 

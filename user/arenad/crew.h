@@ -124,7 +124,8 @@ int crew_stats(const struct crew *c, unsigned int i, struct stats **stats);
 /**
  * crew_kill_client() - have an NP end a connection, if it has one with that number
  *
- * Return: 0; -ESRCH if there is no such NP, or it does not run; -EAGAIN if it takes no messages.
+ * Return: 0; -ESRCH if there is no such NP, or it does not run; -EAGAIN if it takes no messages;
+ * -EBUSY if another one takes its place, in which the connection has another number.
  */
 int crew_kill_client(struct crew *c, unsigned int np, uint32_t connection);
 

@@ -30,7 +30,8 @@ void rules_refer(struct rules *r, const struct export_set *s);
 /**
  * rules_copy() - copy the rules of @s
  *
- * Return: 0, and @r is to be freed with rules_free(); -E2BIG if they are too long; -ENOMEM.
+ * Return: 0, and @r is to be freed with rules_free(); -E2BIG if they are too long; -EPROTO if one
+ * is none; -ENOMEM.
  */
 int rules_copy(struct rules *r, const struct export_set *s);
 

@@ -282,6 +282,17 @@ static void for_all(struct conn_list *list, void (*f)(struct conn *c))
 	}
 }
 
+static void admit(struct conn *c)
+{
+	if (c->phase == CONN_HANDSHAKE)
+		handshake_admit(c);
+}
+
+void conn_admit_all(struct np *np)
+{
+	for_all(&np->conns.busy, admit);
+}
+
 static void resume(struct conn *c)
 {
 	if (!c->is_halted)
@@ -330,6 +341,11 @@ void conn_kill_one(struct np *np, uint32_t number)
 		c = find(all[i], number);
 	if (!c)
 		return;
+	/* It belongs to a successor already, or the next moment. */
+	if (handoff_is_sending(&np->handoff)) {
+		log_warn("connection %u: not closed, as it is being handed over", number);
+		return;
+	}
 	log_info("connection %u: closed, as an operator has asked for it", number);
 	conn_kill(c);
 }

@@ -209,6 +209,9 @@ void conn_kill_one(struct np *np, uint32_t number);
 /** conn_abort() - reset a dead connection, so that the kernel has none of its bytes any more */
 void conn_abort(struct conn *c);
 
+/** conn_admit_all() - have new rules count for clients that have not chosen an export yet */
+void conn_admit_all(struct np *np);
+
 /** conn_resume_all() - go on with connections that are halted */
 void conn_resume_all(struct np *np);
 

@@ -11,8 +11,8 @@
 #include "np.h"
 #include "use.h"
 
-/* Return: a bit for each export whose rules admit the client. */
-static uint32_t allowed(const struct conn *c)
+/* Have a bit for each export whose rules admit the client. */
+void handshake_admit(struct conn *c)
 {
 	const struct export_set *s = &c->np->options->exports;
 	uint32_t bits = 0;
@@ -21,7 +21,7 @@ static uint32_t allowed(const struct conn *c)
 		if (access_check(&c->np->rules.access[i], &c->handshake->peer.address,
 				 link_identity(&c->socket)) == ACCESS_GRANTED)
 			bits |= 1U << i;
-	return bits;
+	c->handshake->negotiation.allowed = bits;
 }
 
 /* The client is told that there is no such export. */
@@ -41,7 +41,7 @@ static void log_denied(const struct conn *c)
 static void secured(struct conn *c)
 {
 	c->handshake->is_securing = false;
-	c->handshake->negotiation.allowed = allowed(c);
+	handshake_admit(c);
 	c->tx.zerocopy = ZEROCOPY_NEVER;
 	negotiation_secured(&c->handshake->negotiation);
 }
@@ -219,7 +219,7 @@ void handshake_start(struct conn *c, const struct conn_peer *peer)
 	h->step = NEGOTIATION_MORE;
 	negotiation_init(&h->negotiation, &c->np->exports);
 	h->negotiation.tls = c->np->options->tls;
-	h->negotiation.allowed = allowed(c);
+	handshake_admit(c);
 	send_rest(c);
 }
 

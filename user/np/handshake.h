@@ -43,6 +43,9 @@ struct handshake {
 	bool is_opening;
 };
 
+/** handshake_admit() - find out which exports the client may use, as rules or its identity are new */
+void handshake_admit(struct conn *c);
+
 /** handshake_start() - begin the handshake with @peer, which ends in CONN_SERVING or conn_kill() */
 void handshake_start(struct conn *c, const struct conn_peer *peer);
 

@@ -87,7 +87,7 @@ static void take_bundle(struct np *np, int fd)
 		log_error("TLS: new clients are served with the files as they were before");
 }
 
-/* Clients that have come stay. */
+/* Clients that use an export stay. */
 static void take_rules(struct np *np, int fd)
 {
 	struct rules rules;
@@ -99,6 +99,7 @@ static void take_rules(struct np *np, int fd)
 	}
 	rules_free(&np->rules);
 	np->rules = rules;
+	conn_admit_all(np);
 	log_info("new clients are admitted by the rules that arenad has read now");
 }
 

@@ -81,7 +81,8 @@ static bool may_use(const struct np *np, const struct taken *t)
 		return false;
 	if (np->options->tls == NEGOTIATION_TLS_OFF && is_kernel)
 		return false;
-	return access_check(&np->rules.access[t->sp], &t->peer.address, t->identity) == ACCESS_GRANTED;
+	return access_check(&np->rules.access[t->sp], &t->peer.address, t->identity) ==
+	       ACCESS_GRANTED;
 }
 
 static const char *fault_of(const struct np *np, struct taken *t, const struct handoff_message *m)

@@ -143,6 +143,18 @@ static int take_number(struct sd_varlink *link, struct sd_json_variant *paramete
 	return 0;
 }
 
+static const char *why_not_killed(int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		return "the network process takes no messages";
+	case -EBUSY:
+		return "the network process is being replaced: list the clients again in a moment";
+	default:
+		return "there is no such network process, or it does not run";
+	}
+}
+
 static int kill_client(struct sd_varlink *link, struct sd_json_variant *parameters,
 		       sd_varlink_method_flags_t flags, void *userdata)
 {
@@ -160,9 +172,7 @@ static int kill_client(struct sd_varlink *link, struct sd_json_variant *paramete
 		return sd_varlink_reply(link, NULL);
 	return sd_varlink_errorbo(
 		link, SERVICE_ERROR_FAILED,
-		SD_JSON_BUILD_PAIR_STRING("reason", ret == -EAGAIN ?
-					  "the network process takes no messages" :
-					  "there is no such network process, or it does not run"));
+		SD_JSON_BUILD_PAIR_STRING("reason", why_not_killed(ret)));
 }
 
 /* What changes something is only noted here, and answered when it is done. */
