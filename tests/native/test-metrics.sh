@@ -94,9 +94,17 @@ kill "$bad"
 wait "$bad" 2>/dev/null
 is "the same process serves it" "$(pgrep -P "$metrics_pid")" "$http_pid"
 
+kill -STOP "$arenad_pid"
+ok "clients of an arenad that hangs are told so in time" wait_for 60 status_is 503
+ok "others are served meanwhile" eval '[[ $(http GET /) == "200 "* ]]'
+kill -CONT "$arenad_pid"
+ok "they get the numbers when it goes on" wait_for 30 status_is 200
+is "and not the answers to earlier questions" "$(for i in {1..6}; do http GET /metrics | head -n 1; sleep 0.3; done |
+	sort -u)" "200 application/openmetrics-text; version=1.0.0; charset=utf-8"
+
 kill_arenad
 ok "without an arenad clients are told so" wait_for 20 status_is 503
-ok "the log says it, once" eval '[ "$(grep -c "has died" "$tmp/metrics.log")" = 1 ]'
+ok "the log says it" wait_for 20 grep -qE "has died|does not answer" "$tmp/metrics.log"
 arenad_again
 ok "the numbers are back with the next arenad" wait_for 30 status_is 200
 ok "the log says that" grep -q "arenad answers again" "$tmp/metrics.log"
@@ -110,6 +118,12 @@ kill -KILL "$http_pid"
 wait "$metrics_pid"
 is "it ends with status 1 if its child is killed" "$?" 1
 ok "it says so" grep -q "was killed by signal 9" "$tmp/metrics.log"
+metrics_start
+kill -STOP "$http_pid"
+kill "$metrics_pid"
+wait "$metrics_pid"
+is "it ends with status 1 if its child hangs" "$?" 1
+ok "and has killed that" gone "$http_pid"
 metrics_start
 kill -KILL "$metrics_pid"
 ok "the child ends if it is killed itself" wait_for 20 gone "$http_pid"

@@ -73,6 +73,8 @@ int sealed_read(int fd, size_t max, char **data, size_t *size)
 		return -ENOMEM;
 	ret = read_all(fd, *data, *size);
 	if (ret) {
+		/* It may be secret. */
+		explicit_bzero(*data, *size);
 		free(*data);
 		*data = NULL;
 	}

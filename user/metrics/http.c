@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "http.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <control/packet.h>
 #include <errno.h>
@@ -43,12 +44,14 @@ static const char *const calls[] = {
 /**
  * struct http - the process
  * @line: own end of the pair of sockets to the parent
+ * @number: of the last question
  * @timeout_ms: how long the parent may take for an answer
  * @n: used entries of @daemon
  * @daemon: one for each listening socket
  */
 struct http {
 	int line;
+	uint32_t number;
 	int timeout_ms;
 	unsigned int n;
 	struct MHD_Daemon *daemon[LISTEN_MAX];
@@ -82,53 +85,56 @@ static enum MHD_Result say(struct MHD_Connection *c, unsigned int code, const ch
 }
 
 /*
- * Throw answers away that came too late, so that nobody takes one for that to a later question.
- * Return: -EAGAIN; -EPIPE if the parent has ended; another -errno.
+ * Take an answer to the last question, and throw away those to earlier ones, which came too late.
+ * Return: as packet_receive(); -EAGAIN if there is none.
  */
-static int forget_late(const struct http *h)
+static int take_answer(const struct http *h, struct http_answer *a, int *page)
 {
-	struct http_answer late;
 	ssize_t n;
-	int page;
 
-	do {
-		n = packet_receive(h->line, &late, sizeof(late), &page);
-		if (page >= 0)
-			close(page);
-	} while (n >= 0 || n == -EPROTO);
-	return (int)n;
+	for (;;) {
+		n = packet_receive(h->line, a, sizeof(*a), page);
+		if (n < 0 && n != -EPROTO)
+			return (int)n;
+		if (n == sizeof(*a) && a->number == h->number)
+			return 0;
+		if (*page >= 0)
+			close(*page);
+	}
 }
 
 /* Return: 0, and @page is a descriptor of the page; enum query_status; or -errno. */
-static int ask(const struct http *h, int *page)
+static int ask(struct http *h, int *page)
 {
+	struct http_question q = { .number = ++h->number };
+	struct iovec question = { .iov_base = &q, .iov_len = sizeof(q) };
+	int64_t deadline = clock_deadline(h->timeout_ms);
 	struct http_answer answer = { .status = QUERY_FAILED };
-	struct iovec question = { .iov_base = "", .iov_len = 1 };
-	int ret = forget_late(h);
-	ssize_t n;
+	int ret = packet_send(h->line, &question, 1, -1);
 
 	*page = -1;
-	if (ret == -EAGAIN)
-		ret = packet_send(h->line, &question, 1, -1);
-	if (!ret)
-		ret = packet_await(h->line, h->timeout_ms);
-	if (ret)
-		return ret;
-	n = packet_receive(h->line, &answer, sizeof(answer), page);
-	if (n < 0)
-		return (int)n;
-	return answer.status;
+	while (!ret) {
+		ret = packet_await(h->line, clock_left_ms(deadline));
+		if (ret)
+			break;
+		ret = take_answer(h, &answer, page);
+		if (ret != -EAGAIN)
+			break;
+		ret = 0;
+	}
+	return ret ? ret : answer.status;
 }
 
-static enum MHD_Result serve_page(const struct http *h, struct MHD_Connection *c)
+static enum MHD_Result serve_page(struct http *h, struct MHD_Connection *c)
 {
+	struct MHD_Response *r = NULL;
 	struct stat s;
 	int page, ret = ask(h, &page);
 
 	if (!ret && page >= 0 && !fstat(page, &s))
-		return reply(c, MHD_HTTP_OK,
-			     MHD_create_response_from_fd64((uint64_t)s.st_size, page),
-			     OPENMETRICS_TYPE);
+		r = MHD_create_response_from_fd64((uint64_t)s.st_size, page);
+	if (r)
+		return reply(c, MHD_HTTP_OK, r, OPENMETRICS_TYPE);
 	if (page >= 0)
 		close(page);
 	return say(c, MHD_HTTP_SERVICE_UNAVAILABLE, ret == QUERY_NO_ARENAD ?
@@ -186,6 +192,8 @@ static int start(struct http *h, const struct listen_set *sockets, unsigned int 
 		h->daemon[i] = MHD_start_daemon(
 			MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
 			MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+			/* It is ignored since the start. */
+			MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
 			MHD_OPTION_LISTEN_SOCKET, sockets->socket[i].fd,
 			MHD_OPTION_CONNECTION_LIMIT, connections,
 			MHD_OPTION_CONNECTION_TIMEOUT, SILENT_SECONDS,
@@ -240,7 +248,7 @@ static int next_timeout(const struct http *h)
 }
 
 /* The parent says nothing by itself: the line is readable when it has ended. */
-static int loop(const struct http *h)
+static int loop(struct http *h)
 {
 	struct pollfd fds[LISTEN_MAX + 1] = { { .fd = h->line, .events = POLLIN } };
 
@@ -250,9 +258,14 @@ static int loop(const struct http *h)
 			.events = POLLIN,
 		};
 	for (;;) {
+		struct http_answer late;
+		int page;
+
 		if (poll(fds, h->n + 1, next_timeout(h)) < 0 && errno != EINTR)
 			return -errno;
-		if (fds[0].revents && forget_late(h) == -EPIPE)
+		/* What comes now comes too late. */
+		h->number++;
+		if (fds[0].revents && take_answer(h, &late, &page) == -EPIPE)
 			return 0;
 		for (unsigned int i = 0; i < h->n; i++)
 			MHD_run(h->daemon[i]);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * arena-metrics: serve the numbers of arenad over HTTP. One process speaks with arenad, as only root
- * and arenad's user may, and reads nothing that comes from the network; its child speaks HTTP and has
- * no right.
+ * arena-metrics: serve the numbers of arenad over HTTP. One process speaks with arenad, as only
+ * root and arenad's user may, and reads nothing that comes from the network; its child speaks HTTP
+ * and has no right.
  */
 #define _GNU_SOURCE
+#include <common/clock.h>
 #include <common/log.h>
 #include <common/start.h>
 #include <control/packet.h>
@@ -23,13 +24,17 @@
 #include "options.h"
 #include "page.h"
 
+/* How long the child has to end, and how often it is looked at then. */
+#define END_MS		3000
+#define LOOK_MS		5
+
 static int answer(int line, struct page *p, const struct query_target *t)
 {
-	struct http_answer a = { 0 };
+	struct http_question q = { 0 };
+	struct http_answer a;
 	struct iovec part = { .iov_base = &a, .iov_len = sizeof(a) };
-	char question;
 	int passed;
-	ssize_t n = packet_receive(line, &question, sizeof(question), &passed);
+	ssize_t n = packet_receive(line, &q, sizeof(q), &passed);
 
 	if (passed >= 0)
 		close(passed);
@@ -38,7 +43,7 @@ static int answer(int line, struct page *p, const struct query_target *t)
 	if (n < 0)
 		return (int)n;
 	page_refresh(p, t);
-	a.status = p->status;
+	a = (struct http_answer){ .number = q.number, .status = p->status };
 	/* A child that leaves answers unread gets no more. */
 	packet_send(line, &part, 1, p->fd);
 	return 0;
@@ -88,14 +93,21 @@ static void be_child(const struct metrics_options *o, const struct listen_set *s
 	_exit(http_serve(o, sockets, line) ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-/* The child ends when it sees that the line is closed. */
+/* The child ends when it sees that the line is closed, and has to if it does not. */
 static int end_child(pid_t pid)
 {
+	int64_t deadline = clock_deadline(END_MS);
 	int status;
+	pid_t ended;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
+	while (!(ended = waitpid(pid, &status, WNOHANG)) && clock_left_ms(deadline))
+		clock_sleep_ms(LOOK_MS);
+	if (!ended) {
+		kill(pid, SIGKILL);
+		ended = waitpid(pid, &status, 0);
+	}
+	if (ended < 0)
+		return -errno;
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
 	if (WIFSIGNALED(status))

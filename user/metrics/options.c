@@ -51,8 +51,8 @@ static const struct option_table table = {
 	.program = "arena-metrics",
 	.about = "serve the numbers of arenad to Prometheus",
 	.needed = "--listen=WHERE...",
-	.more = "Each GET of /metrics asks arenad. Exit status: 0 it was asked to stop; 1 an error, "
-		"which was logged; 2 the command line is wrong.",
+	.more = "Each GET of /metrics asks arenad. Exit status: 0 it was asked to stop; 1 an "
+		"error, which was logged; 2 the command line is wrong.",
 	.rule = rules,
 	.part = parts,
 };

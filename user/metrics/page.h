@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page that is served: what arenad tells, in a file without a name that nobody can change. It is
- * kept for a moment, so that arenad is not asked as often as clients like. This header must not know
- * HTTP.
+ * The page that is served: what arenad tells, in a file without a name that nobody can change. It
+ * is kept for a moment, so that arenad is not asked as often as clients like. This header must not
+ * know HTTP.
  */
 #ifndef METRICS_PAGE_H
 #define METRICS_PAGE_H

@@ -43,7 +43,7 @@ static int find(const struct query_target *t, const char *folder, char *path, si
 }
 
 static enum query_status choose(const struct query_target *t, bool is_quiet, char *path,
-				 size_t size)
+				size_t size)
 {
 	char folder[PATH_MAX];
 	int n = runtime_path(t->runtime_dir, folder);
@@ -120,7 +120,7 @@ static enum query_status explain(const char *path, int err, bool is_quiet)
 }
 
 enum query_status call_open(const struct query_target *t, bool is_quiet,
-			     struct sd_varlink **link)
+			    struct sd_varlink **link)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	enum query_status status = choose(t, is_quiet, path, sizeof(path));
@@ -134,7 +134,7 @@ enum query_status call_open(const struct query_target *t, bool is_quiet,
 }
 
 static enum query_status explain_error(const char *method, const char *error,
-					struct sd_json_variant *reply)
+				       struct sd_json_variant *reply)
 {
 	if (!strcmp(error, SD_VARLINK_ERROR_METHOD_NOT_FOUND)) {
 		log_error("%s: the arenad that runs is another version, which does not know it",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects of JSON, as far as programs that ask arenad need them. A member that is missing, or of another type, is
- * empty or 0: the arenad that runs may be another version.
+ * Objects of JSON, as far as programs that ask arenad need them. A member that is missing, or of
+ * another type, is empty or 0: the arenad that runs may be another version.
  */
 #ifndef QUERY_JSON_H
 #define QUERY_JSON_H

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "openmetrics.h"
 
+#include <common/clock.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static bool has_role(struct sd_json_variant *process, const char *role)
 	return !strcmp(json_text(process, "role"), role);
 }
 
-static void describe(FILE *out, const char *name, const char *type, const char *unit, const char *help)
+static void describe(FILE *out, const char *name, const char *type, const char *unit,
+		     const char *help)
 {
 	fprintf(out, "# TYPE " PREFIX "%s %s\n", name, type);
 	if (unit)
@@ -67,8 +69,8 @@ static void print_value(FILE *out, const char *text)
 
 static void print_process(FILE *out, const char *name, struct sd_json_variant *process)
 {
-	fprintf(out, PREFIX "%s{role=\"%s\",number=\"%" PRId64 "\"} ", name, json_text(process, "role"),
-	       json_number(process, "number"));
+	fprintf(out, PREFIX "%s{role=\"%s\",number=\"%" PRId64 "\"} ", name,
+		json_text(process, "role"), json_number(process, "number"));
 }
 
 static void print_processes(FILE *out, struct sd_json_variant *reply)
@@ -126,8 +128,8 @@ static void print_counter(FILE *out, struct sd_json_variant *all, const char *ro
 
 		if (has_role(p, role) && json_has(counters, counter))
 			fprintf(out, PREFIX "%s%s{%s=\"%" PRId64 "\"} %" PRId64 "\n", name,
-			       is_gauge(counter) ? "" : "_total", role, json_number(p, "number"),
-			       json_number(counters, counter));
+				is_gauge(counter) ? "" : "_total", role, json_number(p, "number"),
+				json_number(counters, counter));
 	}
 }
 
@@ -173,7 +175,7 @@ static void print_labels(FILE *out, struct sd_json_variant *process,
 			 struct sd_json_variant *latency)
 {
 	fprintf(out, "{%s=\"%" PRId64 "\",export=\"", json_text(process, "role"),
-	       json_number(process, "number"));
+		json_number(process, "number"));
 	print_value(out, json_text(latency, "export"));
 	fprintf(out, "\",operation=\"%s\"", json_text(latency, "operation"));
 }
@@ -211,7 +213,7 @@ static void print_histogram(FILE *out, const char *name, struct sd_json_variant 
 		fprintf(out, PREFIX "%s_bucket", name);
 		print_labels(out, process, latency);
 		fprintf(out, ",le=\"%.9f\"} %" PRId64 "\n",
-		       (double)json_number_at(bounds, i) / SECOND_NS, sum);
+			(double)json_number_at(bounds, i) / SECOND_NS, sum);
 	}
 	fprintf(out, PREFIX "%s_bucket", name);
 	print_labels(out, process, latency);
@@ -265,11 +267,14 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 {
 	static const char *const methods[] = { "GetStatus", "GetCounters", "GetLatencies" };
 	struct sd_json_variant *reply[3] = { NULL };
+	int64_t deadline = clock_deadline(t->timeout_seconds * 1000LL);
 	struct sd_varlink *link = NULL;
 	enum query_status ret = call_open(t, is_quiet, &link);
 
 	/* An answer belongs to the connection until the next call. */
 	for (unsigned int i = 0; i < 3 && !ret; i++) {
+		/* All calls together have the time of one. */
+		sd_varlink_set_relative_timeout(link, (clock_left_ms(deadline) + 1) * 1000ULL);
 		ret = call_method(link, methods[i], NULL, is_quiet, &reply[i]);
 		sd_json_variant_ref(reply[i]);
 	}
