@@ -119,6 +119,7 @@ list()
 	put "$DOCDIR/LICENSES" 644 LICENSES/*
 	put "$DOCDIR/examples" 644 examples/*.c
 	put "$DOCDIR" 644 docs/*.md
+	put "$DOCDIR/operating" 644 docs/operating/*.md
 }
 
 # below_prefix DIR: as pkg-config relocates it, where it is below the prefix

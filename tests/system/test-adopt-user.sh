@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: on the module, and where Yama lets only ancestors trace a process, an arenad without rights
-# is followed by another one, and the keeper gives its descriptors only to the process that asks.
+# is followed by another one, and the keeper gives its descriptors only when it is asked.
 # Method: that of native/test-adopt-user, with the sysctl that distributions ship.
 # timeout: 300
 # vm: once
