@@ -31,7 +31,7 @@ is "the words of an option are completed" "$(complete_line arenad --backend '')"
 is "the words of an option with an equals sign are completed" \
 	"$(complete_line arenad --disk-backend=b)" block
 is "the commands of arenactl are completed" "$(complete_line arenactl re)" "regions reload"
-is "the live view is completed" "$(complete_line arenactl t)" top
+is "what shows more is completed" "$(complete_line arenactl t)" "top trace"
 is "the commands of arenactl are completed behind an option" \
 	"$(complete_line arenactl --json up)" upgrade
 is "nothing but options is completed for the others" "$(complete_line arenad '')" ""

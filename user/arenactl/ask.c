@@ -15,7 +15,7 @@
 
 /* Ask, and print the answer as it is, or by @show. */
 static enum query_status ask(const struct arenactl_options *o, const char *method,
-			      void (*show)(struct sd_json_variant *reply))
+			     void (*show)(struct sd_json_variant *reply))
 {
 	struct sd_json_variant *reply = NULL;
 	struct sd_varlink *link = NULL;

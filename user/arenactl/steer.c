@@ -39,7 +39,8 @@ enum query_status command_reload(const struct arenactl_options *o)
 static bool look(const struct arenactl_options *o, const char *before, struct sd_varlink **link,
 		 struct sd_json_variant **status)
 {
-	if (!call_open(&o->target, true, link) && !call_method(*link, "GetStatus", NULL, true, status) &&
+	if (!call_open(&o->target, true, link) &&
+	    !call_method(*link, "GetStatus", NULL, true, status) &&
 	    strcmp(json_text(*status, "instance"), before) != 0 &&
 	    !json_true(*status, "isReplacing"))
 		return true;
@@ -66,7 +67,7 @@ static enum query_status report(const struct arenactl_options *o, struct sd_json
 }
 
 static enum query_status await_other(const struct arenactl_options *o, const char *before,
-				      int64_t deadline)
+				     int64_t deadline)
 {
 	struct sd_json_variant *status;
 	enum query_status ret;

@@ -118,7 +118,7 @@
 #define probe_np_answered(np, tag, sp, status) PROBE4(np__answered, np, tag, sp, status)
 
 /**
- * probe_np_sent() - all of the reply to the client is given to the kernel
+ * probe_np_sent() - all of the reply to the client is in the batch that is sent next
  * @np: number of the network process
  * @tag: of the request
  * @status: enum proto_status

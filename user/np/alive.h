@@ -18,8 +18,8 @@
  * An end is the client's FIN or RST, which the kernel has. If it does not come, because the
  * client's host or path has failed, a request that has waited for more than ALIVE_SILENT_SECONDS
  * has the time at which the last bytes came. If the SP refuses it then, nothing tells whether the
- * client is there, and the connection is closed: a client that is there connects again and sends the
- * request anew. Over UNIX sockets nothing tells that.
+ * client is there, and the connection is closed: a client that is there connects again and sends
+ * the request anew. Over UNIX sockets nothing tells that.
  *
  * This header must not know what the requests do.
  */

@@ -43,8 +43,8 @@ static bool is_np(const struct crew *c, unsigned int i)
 }
 
 /*
- * Call a function for each of the first @n processes, and add what it makes to an array: an object that says which
- * process it is, and what was counted, or else why there is nothing.
+ * Call a function for each of the first @n processes, and add what it makes to an array: an object
+ * that says which process it is, and what was counted, or else why there is nothing.
  */
 static int add_each(const struct crew *c, unsigned int n, struct sd_json_variant **out,
 		    const char *name,
