@@ -43,7 +43,7 @@ struct handshake {
 	bool is_opening;
 };
 
-/** handshake_admit() - find out which exports the client may use, as rules or its identity are new */
+/** handshake_admit() - find out which exports the client may use, by the rules as they are now */
 void handshake_admit(struct conn *c);
 
 /** handshake_start() - begin the handshake with @peer, which ends in CONN_SERVING or conn_kill() */

@@ -277,9 +277,9 @@ static bool end_if_lost(struct request *s)
 
 	if (c->phase == CONN_DEAD || !alive_may_be_lost(s))
 		return false;
-	log_limited(LOG_LEVEL_WARN, "connection %u: closed: a change has waited for more than %d s, "
-		    "and others may have changed the same blocks; a client that is there connects "
-		    "again", c->number, ALIVE_SILENT_SECONDS);
+	log_limited(LOG_LEVEL_WARN, "connection %u: closed: a change has waited for more than "
+		    "%d s, and others may have changed the same blocks; a client that is there "
+		    "connects again", c->number, ALIVE_SILENT_SECONDS);
 	conn_kill(c);
 	return true;
 }
