@@ -69,7 +69,8 @@ static void test_round(void)
 	is(rules_read(&r, fd, EXPORTS), 0, "they are read");
 	ok(is_same(&r, &s), "they are the same, those with blanks, too");
 	rules_free(&r);
-	is(rules_read(&r, fd, EXPORTS - 1), -EPROTO, "rules of an export that there is not are refused");
+	is(rules_read(&r, fd, EXPORTS - 1), -EPROTO,
+	   "rules of an export that there is not are refused");
 	close(fd);
 	is(rules_copy(&r, &s), 0, "they are copied");
 	ok(is_same(&r, &s), "the copy is the same");
@@ -84,7 +85,7 @@ static void test_round(void)
 
 static void test_wrong(void)
 {
-	static char many[] = "0 192.0.2.0/24";
+	static const char many[] = "0 192.0.2.0/24";
 	char text[(ACCESS_RULES_MAX + 1) * sizeof(many)];
 	struct rules r;
 	int fd;
