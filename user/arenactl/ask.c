@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #define _GNU_SOURCE
+#include "ask.h"
+
 #include <common/log.h>
 #include <inttypes.h>
 #include <query/call.h>
@@ -13,9 +15,8 @@
 
 #define SECOND_US	1000000LL
 
-/* Ask, and print the answer as it is, or by @show. */
-static enum query_status ask(const struct arenactl_options *o, const char *method,
-			     void (*show)(struct sd_json_variant *reply))
+enum query_status ask(const struct arenactl_options *o, const char *method,
+		      void (*show)(struct sd_json_variant *reply))
 {
 	struct sd_json_variant *reply = NULL;
 	struct sd_varlink *link = NULL;

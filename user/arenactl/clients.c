@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ask.h"
 #include "commands.h"
 
 #define SECOND_US	1000000LL
@@ -80,23 +81,28 @@ static enum query_status look(const struct arenactl_options *o, bool *is_found)
 	return ret;
 }
 
-static enum query_status ask_to_kill(struct sd_varlink *link, const struct arenactl_client *client)
+static enum query_status ask_to_kill(const struct arenactl_options *o)
 {
 	struct sd_json_variant *parameters = NULL;
-	enum query_status ret = QUERY_FAILED;
+	struct sd_varlink *link = NULL;
+	enum query_status ret;
 	int err = sd_json_buildo(&parameters,
-				 SD_JSON_BUILD_PAIR_UNSIGNED("np", client->np),
-				 SD_JSON_BUILD_PAIR_UNSIGNED("connection", client->connection));
+				 SD_JSON_BUILD_PAIR_UNSIGNED("np", o->kill.np),
+				 SD_JSON_BUILD_PAIR_UNSIGNED("connection", o->kill.connection));
 
-	if (err < 0)
+	if (err < 0) {
 		log_error("cannot ask: %s", strerror(-err));
-	else
+		return QUERY_FAILED;
+	}
+	ret = call_open(&o->target, false, &link);
+	if (!ret)
 		ret = call_method(link, "KillClient", parameters, false, NULL);
+	sd_varlink_close_unref(link);
 	sd_json_variant_unref(parameters);
 	return ret;
 }
 
-static enum query_status kill_client(const struct arenactl_options *o, struct sd_varlink *link)
+static enum query_status kill_client(const struct arenactl_options *o)
 {
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	bool is_found;
@@ -108,7 +114,7 @@ static enum query_status kill_client(const struct arenactl_options *o, struct sd
 		return QUERY_FAILED;
 	}
 	if (!ret)
-		ret = ask_to_kill(link, &o->kill);
+		ret = ask_to_kill(o);
 	while (!ret && is_found && clock_left_ms(deadline)) {
 		clock_sleep_ms(LOOK_MS);
 		ret = look(o, &is_found);
@@ -123,19 +129,5 @@ static enum query_status kill_client(const struct arenactl_options *o, struct sd
 
 enum query_status command_clients(const struct arenactl_options *o)
 {
-	struct sd_json_variant *reply = NULL;
-	struct sd_varlink *link = NULL;
-	enum query_status ret = call_open(&o->target, false, &link);
-
-	if (!ret && o->kill.is_given) {
-		ret = kill_client(o, link);
-	} else if (!ret) {
-		ret = call_method(link, "ListClients", NULL, false, &reply);
-		if (!ret && o->json)
-			json_print(reply);
-		else if (!ret)
-			show(reply);
-	}
-	sd_varlink_close_unref(link);
-	return ret;
+	return o->kill.is_given ? kill_client(o) : ask(o, "ListClients", show);
 }

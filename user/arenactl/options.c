@@ -3,6 +3,7 @@
 
 #include <common/options.h>
 #include <common/parse.h>
+#include <query/options.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -48,10 +49,6 @@ static int take_client(void *values, char *text, struct option_error *error)
 }
 
 static const struct option_rule rules[] = {
-	{ .name = "region", .kind = OPTION_TEXT, FIELD(target.region), .argument = "NAME",
-	  .help = "region of the arenad that is asked (the only one that runs)" },
-	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(target.runtime_dir), .argument = "DIR",
-	  .help = "runtime folder of that arenad (/run/msharearena, or one of an instance)" },
 	{ .name = "json", .kind = OPTION_SET, FIELD(json), .help = "print JSON" },
 	{ .name = "kill", .kind = OPTION_OTHER, .take = take_client, .argument = "CLIENT",
 	  .help = "clients: end this connection, NP/CONNECTION, and list nothing" },
@@ -84,6 +81,11 @@ static int check(const void *values, struct option_error *error)
 	return 0;
 }
 
+static const struct option_part parts[] = {
+	{ query_rules, offsetof(struct arenactl_options, target) },
+	{ .rule = NULL },
+};
+
 static const struct option_table table = {
 	.program = "arenactl",
 	.about = "watch and steer arenad",
@@ -106,6 +108,7 @@ static const struct option_table table = {
 		"Exit status: 0 it was done; 1 it was not; 2 the command line is wrong; "
 		"3 no arenad answers; 4 permission denied.",
 	.rule = rules,
+	.part = parts,
 	.word = &word,
 	.check = check,
 };

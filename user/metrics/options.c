@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <common/options.h>
+#include <query/options.h>
 #include <sandbox/sandbox.h>
 #include <stddef.h>
 
@@ -23,10 +24,6 @@ static int take_user(void *values, char *text, struct option_error *error)
 }
 
 static const struct option_rule rules[] = {
-	{ .name = "region", .kind = OPTION_TEXT, FIELD(target.region), .argument = "NAME",
-	  .help = "region of the arenad that is asked (the only one that runs)" },
-	{ .name = "runtime-dir", .kind = OPTION_TEXT, FIELD(target.runtime_dir), .argument = "DIR",
-	  .help = "runtime folder of that arenad (/run/msharearena, or one of an instance)" },
 	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(target.timeout_seconds), .min = 1,
 	  .max = MAX_TIMEOUT_S, .argument = "S",
 	  .help = "wait for S seconds at most until arenad answers (5)" },
@@ -44,6 +41,7 @@ static const struct option_rule rules[] = {
 
 static const struct option_part parts[] = {
 	{ listen_rules, offsetof(struct metrics_options, listen) },
+	{ query_rules, offsetof(struct metrics_options, target) },
 	{ .rule = NULL },
 };
 
