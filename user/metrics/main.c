@@ -44,7 +44,7 @@ static int answer(int line, struct page *p, const struct query_target *t)
 		return (int)n;
 	page_refresh(p, t);
 	a = (struct http_answer){ .number = q.number, .status = p->status };
-	/* A child that leaves answers unread gets no more. */
+	/* A child that has left so many answers unread that there is no room gets none. */
 	packet_send(line, &part, 1, p->fd);
 	return 0;
 }
@@ -88,7 +88,7 @@ static int take_signals(void)
 __attribute__((noreturn))
 static void be_child(const struct metrics_options *o, const struct listen_set *sockets, int line)
 {
-	/* It ends with its parent, and not by a signal to both. */
+	/* SIGTERM and SIGINT stay blocked: the child ends when its parent has closed the line. */
 	prctl(PR_SET_NAME, "arena-http", 0, 0, 0);
 	_exit(http_serve(o, sockets, line) ? EXIT_FAILURE : EXIT_SUCCESS);
 }

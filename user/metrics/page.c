@@ -14,7 +14,6 @@
 
 #define SEALS	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* Readers of one file have one position in it, so each page is a file of its own. */
 static int write_page(FILE *out, const struct query_target *t, bool is_quiet,
 		      enum query_status *status)
 {
@@ -36,7 +35,8 @@ static int make(const struct query_target *t, bool is_quiet, enum query_status *
 	if (!ret && !*status)
 		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (ret || (!*status && kept < 0)) {
-		log_limited(LOG_LEVEL_ERROR, "cannot make the page: %s", strerror(errno));
+		log_limited(LOG_LEVEL_ERROR, "cannot make the page: %s",
+			    strerror(ret ? -ret : errno));
 		*status = QUERY_FAILED;
 	}
 	if (out)
@@ -51,9 +51,9 @@ void page_refresh(struct page *p, const struct query_target *t)
 	enum query_status status = QUERY_FAILED;
 	/* What is wrong is said once. */
 	bool is_quiet = p->status && p->until_ns;
-	int64_t now_ns = clock_ns();
+	int64_t began_ns = clock_ns(), took_ns;
 
-	if (p->until_ns && now_ns < p->until_ns)
+	if (p->until_ns && began_ns < p->until_ns)
 		return;
 	if (p->fd >= 0)
 		close(p->fd);
@@ -61,5 +61,7 @@ void page_refresh(struct page *p, const struct query_target *t)
 	if (!status && is_quiet)
 		log_info("arenad answers again");
 	p->status = status;
-	p->until_ns = clock_ns() + PAGE_KEEP_MS * CLOCK_NS_PER_MS;
+	/* However long arenad takes, clients wait for it half of the time at most. */
+	took_ns = clock_ns() - began_ns;
+	p->until_ns = clock_ns() + (took_ns > PAGE_KEEP_NS ? took_ns : PAGE_KEEP_NS);
 }

@@ -10,8 +10,11 @@
 #include <query/call.h>
 #include <stdint.h>
 
-/* arenad is not asked more often than that. */
-#define PAGE_KEEP_MS	250
+/*
+ * arenad is not asked again so soon; if it took longer to answer, or to fail, it is not asked again
+ * for as long as that.
+ */
+#define PAGE_KEEP_NS	250000000LL
 
 /**
  * struct page - the page
