@@ -38,7 +38,7 @@ not_ok "a client of it cannot be ended now" arenactl clients --kill "$client"
 ok "the error says why" eval "arenactl clients --kill $client 2>&1 | grep -q 'is being replaced'"
 printf '%s\n' '[export d]' 'allow = 192.0.2.0/24' >>"$config"
 kill -HUP "$arenad_pid"
-ok "arenad has read the new rules" wait_for 30 says "the export 'd' has 1 rules now"
+ok "arenad has read the new rules" wait_for 30 says "the rules of export 'd' are now: 192.0.2.0/24"
 ok "the network process that runs has them" wait_for 30 is_refused
 touch "$tmp/go"
 ok "the network process is replaced" wait_for 60 replaced 1

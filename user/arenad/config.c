@@ -108,6 +108,9 @@ static void end(bool is_written)
 	exit(EXIT_SUCCESS);
 }
 
+/* Room for the rules of an export in a line of the log. */
+#define RULES_LOG_SIZE	256
+
 /* Is it a line of an option that a reload puts in use? */
 static bool is_live(const char *line)
 {
@@ -220,13 +223,31 @@ static bool has_same_rules(const struct access *a, const struct access *b)
 	return true;
 }
 
+/* A text that is too long is cut. */
+static void join_rules(const struct access *a, char text[RULES_LOG_SIZE])
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < a->n && n < RULES_LOG_SIZE; i++)
+		n += (size_t)snprintf(text + n, RULES_LOG_SIZE - n, "%s%s", i ? ", " : "",
+				      a->rule[i].text);
+	if (n >= RULES_LOG_SIZE)
+		strcpy(text + RULES_LOG_SIZE - sizeof("..."), "...");
+}
+
+/* Who has taken the last rule away may have meant that nobody is to use the export. */
 static void log_rules(const struct arenad_options *o, unsigned int i)
 {
-	const struct access *a = &o->exports.export[i].access;
+	const struct export_options *e = &o->exports.export[i];
+	char text[RULES_LOG_SIZE];
 
-	log_info("reload: the export '%s' has %u rules now%s%s", o->exports.export[i].label, a->n,
-		 a->n ? ", the first of which is: " : ": everybody may use it",
-		 a->n ? a->rule[0].text : "");
+	if (!e->access.n) {
+		log_warn("reload: the export '%s' has no rules now: everybody may use it",
+			 e->label);
+		return;
+	}
+	join_rules(&e->access, text);
+	log_info("reload: the rules of export '%s' are now: %s", e->label, text);
 }
 
 /* @rules is a copy of those of the new options. */
