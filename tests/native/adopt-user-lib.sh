@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp and the like are those of lib.sh
-# What becomes of the processes of an arenad that a user without rights has started. A test sources
+# The test of an arenad that a user without rights has started, and of its successor. A test sources
 # this file after lib.sh and adopt-lib.sh.
 requires setpriv nbdinfo python3
 [ "$(id -u)" = 0 ] || skip_all "must be root, to become another user"

@@ -231,7 +231,7 @@ writing="^one +0 +[1-9][0-9.]* +0 +[0-9]+[.][0-9]+ +0 +0 +$time +$time +$time +$
 # As much of it as 40 columns have.
 narrow="^one +0 +[1-9][0-9.]* +0 +[0-9]+[.][0-9]+$"
 
-# What needs no arenad
+# These command lines are refused before arenad is asked.
 ok "top refuses --json" fails 2 "top has no --json; use latency or metrics" arenactl top --json
 ok "other commands refuse --interval" \
 	fails 2 "--interval is for top only" arenactl status --interval 1

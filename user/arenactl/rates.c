@@ -73,7 +73,9 @@ static bool is_same(const struct interval *v, struct sd_json_variant *process)
 }
 
 /*
- * What the process told earlier in a member of that part; nothing if it has begun since then.
+ * Find what the process had told before in a member of that part. It is nothing if the process has
+ * begun since then.
+ *
  * Return: is the difference known? It is not if the same process told nothing then.
  */
 static bool find_base(const struct interval *v, enum snapshot_part part, const char *key,

@@ -221,7 +221,7 @@ static void format_answered(const struct top *t, char text[FIELD_SIZE])
 		text[0] = '\0';
 }
 
-/* What matters most is in front, as the line may be cut. */
+/* The line may be cut, so it begins with whether arenad answers. */
 static void draw_head(const struct top *t)
 {
 	struct sd_json_variant *status = t->last.part[SNAPSHOT_STATUS];

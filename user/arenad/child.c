@@ -34,7 +34,7 @@ static void wait_at_gate(const int gate[2])
 	close(gate[0]);
 }
 
-/* What root may register with io_uring, another user may only within this limit. */
+/* Root may register any memory with io_uring, and another user only as much as this limit says. */
 static int lift_limits(const struct user *user)
 {
 	const struct rlimit memlock = { RLIM_INFINITY, RLIM_INFINITY };

@@ -34,7 +34,7 @@
 #define LET_S	5
 #define TRY_MS	5
 
-/* A process that has this right needs not ask. */
+/* A process that has this right need not ask. */
 static bool can_trace_anybody(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -100,7 +100,7 @@ static void let_nobody_take(void)
 
 /*
  * The kernel lets only processes of this user, and root, send a signal, and fills in which one has:
- * nobody can send another process a signal with the code SI_USER and a number of his choice.
+ * no process can send another one a signal with the code SI_USER and a number of its choice.
  */
 __attribute__((noreturn))
 static void serve_askers(void)

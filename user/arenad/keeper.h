@@ -52,7 +52,7 @@ int keeper_begin(struct keeper *k);
  * @pidfd: the keeper, which an earlier arenad has started
  *
  * A process with CAP_SYS_PTRACE has it. Another one asks the keeper, and waits for KEEPER_ASK_MS at
- * most. What the keeper allows ends some seconds after that.
+ * most. The permission ends some seconds after that.
  *
  * Return: 0; -EPERM if the keeper is not of this user, or the machine forbids it; another -errno.
  */

@@ -23,9 +23,9 @@
 #include <arena/arena.h>
 #include <arena/ring.h>
 #include <common/clock.h>
+#include <exports/rules.h>
 #include <listen/socket.h>
 #include <proto/layout.h>
-#include <exports/rules.h>
 #include <stats/counters.h>
 #include <stats/stats.h>
 #include <stdbool.h>
