@@ -74,7 +74,7 @@ static void begin(void)
 	if (handoff_open(ends))
 		bail("no sockets");
 	np.successor = (struct successor){ 0 };
-	rules_refer(&np.rules, &np.options->exports);
+	np.offered.set = np.options->exports;
 }
 
 /* Let the successor hear what was said, behind which the old process ends. */

@@ -73,29 +73,6 @@ enum query_status command_status(const struct arenactl_options *o)
 	return ask(o, "GetStatus", show_status);
 }
 
-static void show_exports(struct sd_json_variant *reply)
-{
-	struct sd_json_variant *exports = sd_json_variant_by_key(reply, "exports");
-
-	printf("%-20s %-9s %16s  %-4s %-6s %s\n", "NAME", "STATE", "BYTES", "MODE", "SP", "DISK");
-	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
-		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
-
-		printf("%-20s %-9s ", json_text(e, "name"), json_text(e, "state"));
-		if (json_has(e, "sizeBytes"))
-			printf("%16" PRId64, json_number(e, "sizeBytes"));
-		else
-			printf("%16s", "-");
-		printf("  %-4s %-6" PRId64 " %s\n", json_true(e, "readOnly") ? "ro" : "rw",
-		       json_number(e, "sp"), json_text(e, "disk"));
-	}
-}
-
-enum query_status command_exports(const struct arenactl_options *o)
-{
-	return ask(o, "ListExports", show_exports);
-}
-
 static void show_channels(struct sd_json_variant *reply)
 {
 	struct sd_json_variant *channels = sd_json_variant_by_key(reply, "channels");

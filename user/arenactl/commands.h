@@ -9,10 +9,12 @@
 
 /* They ask arenad: ask.c */
 arenactl_command command_status;
-arenactl_command command_exports;
 arenactl_command command_channels;
 arenactl_command command_counters;
 arenactl_command command_metrics;
+
+/* It lists exports, and drains one: exports.c */
+arenactl_command command_exports;
 
 /* It lists connections, and ends one: clients.c */
 arenactl_command command_clients;

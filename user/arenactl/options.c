@@ -52,6 +52,11 @@ static const struct option_rule rules[] = {
 	{ .name = "json", .kind = OPTION_SET, FIELD(json), .help = "print JSON" },
 	{ .name = "kill", .kind = OPTION_OTHER, .take = take_client, .argument = "CLIENT",
 	  .help = "clients: end this connection, NP/CONNECTION, and list nothing" },
+	{ .name = "drain", .kind = OPTION_TEXT, FIELD(drain), .argument = "NAME",
+	  .help = "exports: have this one take no further clients, while those that it has go on, "
+		  "and list nothing" },
+	{ .name = "admit", .kind = OPTION_TEXT, FIELD(admit), .argument = "NAME",
+	  .help = "exports: have this one take clients again, and list nothing" },
 	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(target.timeout_seconds), .min = 1,
 	  .max = MAX_TIMEOUT_S, .argument = "S",
 	  .help = "wait for S seconds at most until something is done (60)" },
@@ -72,6 +77,10 @@ static int check(const void *values, struct option_error *error)
 		return option_refuse(error, "a command is needed");
 	if (o->kill.is_given && commands[o->command] != command_clients)
 		return option_refuse(error, "--kill is for clients only");
+	if ((o->drain || o->admit) && commands[o->command] != command_exports)
+		return option_refuse(error, "--drain and --admit are for exports only");
+	if (o->drain && o->admit)
+		return option_refuse(error, "--drain and --admit are given");
 	if (o->every && commands[o->command] != command_trace)
 		return option_refuse(error, "--every is for trace only");
 	if (o->interval_seconds && commands[o->command] != command_top)
@@ -92,7 +101,7 @@ static const struct option_table table = {
 	.needed = "COMMAND",
 	.more = "Commands:\n\n"
 		"  status    arenad and its processes\n"
-		"  exports   exports, with their disks\n"
+		"  exports   exports, with their disks; --drain takes one out of use\n"
 		"  clients   connections of clients, one of which --kill ends\n"
 		"  channels  channels between network and storage processes\n"
 		"  counters  what each process has counted since its start\n"

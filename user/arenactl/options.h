@@ -33,6 +33,8 @@ struct arenactl_client {
  * @target: the arenad that is asked
  * @json: print JSON
  * @kill: the connection that is to end
+ * @drain: the export that is to take no further clients, or NULL
+ * @admit: the export that is to take them again, or NULL
  * @interval_seconds: how often the live view looks; 0 if that was not given
  * @every: trace: draw one request of so many; 0 if it was not given
  */
@@ -42,6 +44,8 @@ struct arenactl_options {
 	struct query_target target;
 	bool json;
 	struct arenactl_client kill;
+	const char *drain;
+	const char *admit;
 	uint32_t interval_seconds;
 	uint32_t every;
 };

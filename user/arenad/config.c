@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shape.h"
+#include "slots.h"
 
 #define ENDING	".conf"
 
@@ -88,6 +89,15 @@ static int fill(struct config *c, int argc, char **argv, void (*say)(const char 
 	return settings_apply(&c->settings, &c->options);
 }
 
+int config_place(struct config *c, const char *running)
+{
+	slots_fill(&c->options);
+	if (running)
+		slots_follow(&c->options, running);
+	c->shape = shape_text(&c->options);
+	return c->shape ? 0 : -ENOMEM;
+}
+
 __attribute__((noreturn))
 static void refuse(const struct settings *s)
 {
@@ -111,47 +121,149 @@ static void end(bool is_written)
 /* Room for the rules of an export in a line of the log. */
 #define RULES_LOG_SIZE	256
 
-/* Is it a line of an option that a reload puts in use? */
-static bool is_live(const char *line)
+/* Is it a line of that option? */
+static bool is_of(const char *line, const char *option)
 {
-	static const char *const live[] = { "--limit ", "--allow " };
+	size_t length = strlen(option);
 
-	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
-		if (!strncmp(line, live[i], strlen(live[i])))
-			return true;
+	return !strncmp(line, option, length) && line[length] == ' ';
+}
+
+/* The options that say which disk an export has: they stay as they are as long as there is one. */
+static bool is_of_disk(const char *line)
+{
+	return is_of(line, "--disk") || is_of(line, "--read-only");
+}
+
+/* Does the line, which ends at @length, name an export that was there from the start? */
+static bool names_early(const char *line, size_t length, const struct export_set *s,
+			const struct arenad_disk *disk)
+{
+	const char *name = strchr(line, ' ') + 1;
+	size_t n = strcspn(name, "=\n");
+
+	if (name + n > line + length)
+		return false;
+	for (unsigned int i = 0; i < s->n; i++)
+		if (strlen(s->export[i].name) == n && !memcmp(s->export[i].name, name, n))
+			return !disk[i].is_late;
 	return false;
 }
 
-/* Add the lines that a reload puts in use, or the others. */
-static void add_lines(FILE *f, const char *lines, bool wants_live)
+/*
+ * Is it a line that counts as a reload has found it, and not as arenad began with it? @s and @disk
+ * are the exports after the reload.
+ */
+static bool is_live(const char *line, size_t length, const struct export_set *s,
+		    const struct arenad_disk *disk)
+{
+	static const char *const live[] = {
+		"--limit", "--allow", "--description", "--no-disk", "--default-export",
+	};
+
+	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
+		if (is_of(line, live[i]))
+			return true;
+	return is_of_disk(line) && !names_early(line, length, s, disk);
+}
+
+/**
+ * struct lines_of - lines of options
+ * @line: the lines, each in memory of its own
+ * @n: how many
+ * @lacks_memory: some are missing
+ */
+struct lines_of {
+	char **line;
+	size_t n;
+	bool lacks_memory;
+};
+
+static void add_line(struct lines_of *l, const char *line, size_t length)
+{
+	char **more = realloc(l->line, (l->n + 1) * sizeof(*more));
+
+	if (more) {
+		l->line = more;
+		more[l->n] = strndup(line, length);
+	}
+	if (!more || !more[l->n])
+		l->lacks_memory = true;
+	else
+		l->n++;
+}
+
+/* Add the lines that are live, or the others. */
+static void add_lines(struct lines_of *l, const char *lines, bool wants_live,
+		      const struct export_set *s, const struct arenad_disk *disk)
 {
 	for (const char *at = lines; *at;) {
 		size_t length = strcspn(at, "\n");
 
-		if (is_live(at) == wants_live)
-			fprintf(f, "%.*s\n", (int)length, at);
+		if (is_live(at, length, s, disk) == wants_live)
+			add_line(l, at, length);
 		at += length + (at[length] == '\n');
 	}
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /*
- * The settings as text, with what a reload has put in use, of other ones, at its end. Return: NULL
- * without memory.
+ * The order of disks in the files does not matter, but in the text it does: those of a reload would
+ * come behind the others.
  */
-static char *given_text(const struct settings *s, const struct settings *live)
+static void sort_disks(struct lines_of *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		char *line = l->line[i];
+
+		if (!is_of_disk(line))
+			continue;
+		memmove(&l->line[n + 1], &l->line[n], (i - n) * sizeof(line));
+		l->line[n++] = line;
+	}
+	if (n)
+		qsort(l->line, n, sizeof(*l->line), by_text);
+}
+
+static char *join(const struct lines_of *l)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = l->lacks_memory ? NULL : open_memstream(&text, &size);
+
+	for (size_t i = 0; i < l->n && f; i++)
+		fprintf(f, "%s\n", l->line[i]);
+	if (!f || !fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/*
+ * The settings as text, with what a reload has put in use, of other ones. Return: NULL without
+ * memory.
+ */
+static char *given_text(const struct settings *s, const struct settings *live,
+			const struct export_set *exports, const struct arenad_disk *disk)
 {
 	char *text = NULL, *lines = settings_lines(s), *others = settings_lines(live);
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	struct lines_of l = { .n = 0 };
 
-	if (f && lines && others) {
-		add_lines(f, lines, false);
-		add_lines(f, others, true);
+	if (lines && others) {
+		add_lines(&l, lines, false, exports, disk);
+		add_lines(&l, others, true, exports, disk);
+		sort_disks(&l);
+		text = join(&l);
 	}
-	if (f && (fclose(f) || !lines || !others)) {
-		free(text);
-		text = NULL;
-	}
+	for (size_t i = 0; i < l.n; i++)
+		free(l.line[i]);
+	free(l.line);
 	free(lines);
 	free(others);
 	return text;
@@ -172,7 +284,7 @@ void config_begin(struct config *c, int argc, char **argv)
 	}
 	if (c->options.check_config)
 		end(puts("ok") >= 0);
-	c->given = given_text(&c->settings, &c->settings);
+	c->given = given_text(&c->settings, &c->settings, &c->options.exports, c->options.disk);
 	if (!c->given) {
 		c->settings.lacks_memory = true;
 		refuse(&c->settings);
@@ -184,33 +296,12 @@ static void say_in_log(const char *line)
 	log_error("reload: %s", line);
 }
 
-static bool has_same_exports(const struct arenad_options *a, const struct arenad_options *b)
-{
-	if (a->exports.n != b->exports.n)
-		return false;
-	for (unsigned int i = 0; i < a->exports.n; i++)
-		if (strcmp(a->exports.export[i].label, b->exports.export[i].label) != 0)
-			return false;
-	return true;
-}
-
-static void log_limit(const struct arenad_options *o, unsigned int i)
+static void log_limit(const struct limit *l, const char *label)
 {
 	char text[LIMIT_TEXT_SIZE];
 
-	limit_format(&o->disk[i].limit, text);
-	log_info("reload: the limit of export '%s' is now: %s", o->exports.export[i].label,
-		 *text ? text : "none");
-}
-
-static void take_limits(struct arenad_options *o, const struct config *now)
-{
-	for (unsigned int i = 0; i < o->exports.n; i++) {
-		if (limit_is_same(&o->disk[i].limit, &now->options.disk[i].limit))
-			continue;
-		o->disk[i].limit = now->options.disk[i].limit;
-		log_limit(o, i);
-	}
+	limit_format(l, text);
+	log_info("reload: the limit of export '%s' is now: %s", label, *text ? text : "none");
 }
 
 static bool has_same_rules(const struct access *a, const struct access *b)
@@ -236,9 +327,8 @@ static void join_rules(const struct access *a, char text[RULES_LOG_SIZE])
 }
 
 /* Who has taken the last rule away may have meant that nobody is to use the export. */
-static void log_rules(const struct arenad_options *o, unsigned int i)
+static void log_rules(const struct export_options *e)
 {
-	const struct export_options *e = &o->exports.export[i];
 	char text[RULES_LOG_SIZE];
 
 	if (!e->access.n) {
@@ -250,82 +340,177 @@ static void log_rules(const struct arenad_options *o, unsigned int i)
 	log_info("reload: the rules of export '%s' are now: %s", e->label, text);
 }
 
-/* @rules is a copy of those of the new options. */
-static void take_rules(struct config *c, const struct rules *rules)
+static bool is_same_text(const char *a, const char *b)
 {
-	struct arenad_options *o = &c->options;
+	return a && b ? !strcmp(a, b) : a == b;
+}
 
+/* What has changed of an export that stays. */
+static void log_kept(const struct arenad_options *o, const struct slots_change *now,
+		     unsigned int i)
+{
+	const struct export_options *is = &o->exports.export[i], *e = &now->exports.export[i];
+
+	if (!has_same_rules(&is->access, &e->access))
+		log_rules(e);
+	if (!limit_is_same(&o->disk[i].limit, &now->disk[i].limit))
+		log_limit(&now->disk[i].limit, e->label);
+	if (!is_same_text(is->description, e->description) || is->no_disk != e->no_disk)
+		log_info("reload: clients are told something else of export '%s' now", e->label);
+}
+
+static void log_exports(const struct arenad_options *o, const struct slots_change *now)
+{
 	for (unsigned int i = 0; i < o->exports.n; i++) {
-		bool is_same = has_same_rules(&o->exports.export[i].access, &rules->access[i]);
-
-		o->exports.export[i].access = rules->access[i];
-		if (!is_same)
-			log_rules(o, i);
+		if (now->removed >> i & 1)
+			log_info("reload: export '%s' is removed, and its clients are cut off",
+				 o->exports.export[i].label);
+		if (now->added >> i & 1)
+			log_info("reload: export '%s' is added: disk %s",
+				 now->exports.export[i].label, now->disk[i].path);
+		else if (!export_is_vacant(&now->exports.export[i]))
+			log_kept(o, now, i);
 	}
-	rules_free(&c->rules);
-	c->rules = *rules;
+}
+
+/**
+ * struct live - what a reload puts in use, all of it allocated
+ * @exports: a copy of the exports
+ * @given: struct config
+ * @shape: struct config
+ * @path: paths of disks that are added
+ */
+struct live {
+	struct export_copy exports;
+	char *given;
+	char *shape;
+	char *path[PROTO_MAX_SPS];
+};
+
+static void live_free(struct live *l)
+{
+	export_copy_free(&l->exports);
+	free(l->given);
+	free(l->shape);
+	for (unsigned int i = 0; i < PROTO_MAX_SPS; i++)
+		free(l->path[i]);
+}
+
+static char *shape_after(const struct config *c, const struct slots_change *change)
+{
+	static struct arenad_options o;
+
+	o = c->options;
+	o.exports = change->exports;
+	memcpy(o.disk, change->disk, sizeof(o.disk));
+	return shape_text(&o);
+}
+
+static int live_make(struct live *l, const struct config *c, const struct config *now,
+		     const struct slots_change *change)
+{
+	int ret;
+
+	*l = (struct live){ .given = NULL };
+	ret = export_copy(&l->exports, &change->exports);
+	if (ret)
+		return ret;
+	l->given = given_text(&c->settings, &now->settings, &change->exports, change->disk);
+	l->shape = shape_after(c, change);
+	if (!l->given || !l->shape)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < change->exports.n; i++) {
+		if (!(change->added >> i & 1))
+			continue;
+		l->path[i] = strdup(change->disk[i].path);
+		if (!l->path[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Take a new text in place of an old one; the same one keeps its place. */
+static void take_text(char **text, char *now)
+{
+	if (!strcmp(*text, now)) {
+		free(now);
+		return;
+	}
+	free(*text);
+	*text = now;
+}
+
+static void take_disks(struct config *c, struct live *l, const struct slots_change *change)
+{
+	memcpy(c->options.disk, change->disk, sizeof(c->options.disk));
+	for (unsigned int i = 0; i < change->exports.n; i++) {
+		if (!((change->added | change->removed) >> i & 1))
+			continue;
+		free(c->path[i]);
+		c->path[i] = l->path[i];
+		c->options.disk[i].path = c->path[i];
+	}
 }
 
 /* Put in use what @now has of what can change while the processes run. */
-static int take_live(struct config *c, const struct config *now)
+static int take_live(struct config *c, const struct config *now, uint32_t usable,
+		     struct slots_change *change)
 {
-	struct rules rules;
-	char *given;
-	int ret;
+	struct live l;
+	int ret = slots_change(&c->options, &now->options, usable, change);
 
-	if (!has_same_exports(&c->options, &now->options))
-		return 0;
-	ret = rules_copy(&rules, &now->options.exports);
 	if (ret)
 		return ret;
-	given = given_text(&c->settings, &now->settings);
-	if (!given) {
-		rules_free(&rules);
-		return -ENOMEM;
+	ret = live_make(&l, c, now, change);
+	if (ret) {
+		live_free(&l);
+		return ret;
 	}
-	if (strcmp(given, c->given) != 0) {
-		free(c->given);
-		c->given = given;
-	} else {
-		free(given);
-	}
-	take_limits(&c->options, now);
-	take_rules(c, &rules);
+	log_exports(&c->options, change);
+	take_disks(c, &l, change);
+	take_text(&c->given, l.given);
+	take_text(&c->shape, l.shape);
+	export_copy_free(&c->exports);
+	c->exports = l.exports;
+	c->options.exports = l.exports.set;
 	return 0;
 }
 
 /* Processes that are started again have options of before, too, until all are replaced. */
-static int log_changes(const struct config *c, const struct config *now)
+static int log_changes(const struct config *c, struct config *now)
 {
-	char *given = given_text(&now->settings, &now->settings);
-	char *shape = shape_text(&c->options), *wanted = shape_text(&now->options);
-	char names[SHAPE_NAMES_SIZE];
-	int ret = given && shape && wanted ? 0 : -ENOMEM;
+	char *given = given_text(&now->settings, &now->settings, &c->options.exports,
+				 c->options.disk);
+	char names[SHAPE_NAMES_SIZE], *wanted;
+	int ret;
+
+	slots_follow(&now->options, c->shape);
+	wanted = shape_text(&now->options);
+	ret = given && wanted ? 0 : -ENOMEM;
 
 	if (!ret && shape_name_changes(c->given, given, names))
 		log_warn("reload: these options have changed, and stay as they were until %s: %s",
-			 strcmp(shape, wanted) ? "arenad is stopped and started" : "SIGUSR2",
+			 strcmp(c->shape, wanted) ? "arenad is stopped and started" : "SIGUSR2",
 			 names);
 	free(given);
-	free(shape);
 	free(wanted);
 	return ret;
 }
 
-bool config_reload(struct config *c)
+bool config_reload(struct config *c, uint32_t usable, struct slots_change *change)
 {
 	static struct config now;
 	int ret = fill(&now, c->argc, c->argv, say_in_log);
 
 	if (!ret)
-		ret = take_live(c, &now);
+		ret = take_live(c, &now, usable, change);
 	if (!ret)
 		ret = log_changes(c, &now);
 	if (ret == -E2BIG)
-		log_error("reload: the rules of all exports together have more than %u bytes",
-			  RULES_TEXT_MAX);
+		log_error("reload: the options of all exports together have more than %u bytes",
+			  EXPORT_COPY_TEXT_MAX);
 	else if (ret == -EPROTO)
-		log_error("reload: a rule of an export cannot be copied");
+		log_error("reload: an option of an export cannot be copied");
 	if (ret == -ENOMEM)
 		log_error("reload: there is no memory for the options");
 	if (ret)
@@ -337,8 +522,11 @@ bool config_reload(struct config *c)
 void config_free(struct config *c)
 {
 	settings_free(&c->settings);
-	rules_free(&c->rules);
+	export_copy_free(&c->exports);
 	free(c->given);
+	free(c->shape);
+	for (unsigned int i = 0; i < PROTO_MAX_SPS; i++)
+		free(c->path[i]);
 }
 
 char *config_text(struct config *c)

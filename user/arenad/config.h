@@ -8,25 +8,32 @@
 #define ARENAD_CONFIG_H
 
 #include <common/settings.h>
-#include <exports/rules.h>
+#include <exports/copy.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "options.h"
+
+struct slots_change;
 
 /**
  * struct config - the configuration
  * @settings: what was given
  * @options: what follows from it, and refers to it
- * @rules: what the rules of exports in @options refer to after a reload
+ * @exports: what the exports in @options refer to after a reload
+ * @path: paths of disks that were added by a reload
  * @given: the settings as text, see settings_lines(), with what a reload has put in use at its end
+ * @shape: shape_text() of @options; NULL before config_place()
  * @argc: number of arguments
  * @argv: the arguments, to be read once more
  */
 struct config {
 	struct settings settings;
 	struct arenad_options options;
-	struct rules rules;
+	struct export_copy exports;
+	char *path[PROTO_MAX_SPS];
 	char *given;
+	char *shape;
 	int argc;
 	char **argv;
 };
@@ -41,16 +48,27 @@ struct config {
 void config_begin(struct config *c, int argc, char **argv);
 
 /**
- * config_reload() - read everything again, and log what has changed
- * @c: gets the limits and the rules of the exports, and nothing else
+ * config_place() - give each export its place, see slots.h
+ * @c: the configuration
+ * @running: shape_text() of processes that run already; NULL if there are none
  *
- * If there are the same exports, these are put in use; the caller tells the processes, and whoever
- * keeps @c->given, which is another text if it says something else then. One line
- * names what else has changed, and says what would put that in use. Errors are logged, too.
+ * Return: 0 or -ENOMEM.
+ */
+int config_place(struct config *c, const char *running);
+
+/**
+ * config_reload() - read everything again, and log what has changed
+ * @c: gets the exports, with their limits and rules, and nothing else
+ * @usable: bits of the vacant entries in which a process could begin now
+ * @change: which exports were added and removed, if all was right
+ *
+ * The caller tells the processes, and whoever keeps @c->given and @c->shape, which are other texts
+ * if they say something else then. One line names what else has changed, and says what would put
+ * that in use. Errors are logged, too.
  *
  * Return: is it right?
  */
-bool config_reload(struct config *c);
+bool config_reload(struct config *c, uint32_t usable, struct slots_change *change);
 
 /** config_text() - the configuration as a file, to be freed with free(); NULL if there is none */
 char *config_text(struct config *c);

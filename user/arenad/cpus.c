@@ -141,7 +141,8 @@ static int plan_auto(const struct arenad_options *o, struct topology *machine,
 	if (ret)
 		return ret;
 	for (unsigned int i = 0; i < p.sps; i++)
-		p.disk_node[i] = disk_node_find(o->disk[i].path);
+		p.disk_node[i] = o->disk[i].path ? disk_node_find(o->disk[i].path) :
+				 TOPOLOGY_NO_NODE;
 	placement_choose(&p);
 	for (unsigned int i = 0; i < p.nps; i++) {
 		placement_cpus(&p, p.np[i], &plan->np[i]);
@@ -150,6 +151,8 @@ static int plan_auto(const struct arenad_options *o, struct topology *machine,
 	}
 	for (unsigned int i = 0; i < p.sps; i++) {
 		placement_cpus(&p, p.sp[i], &plan->sp[i]);
+		if (export_is_vacant(&o->exports.export[i]))
+			continue;
 		placement_explain_sp(&p, i, text);
 		log_info("arena-sp %u (disk %s) %s", i, o->exports.export[i].label, text);
 	}

@@ -37,6 +37,19 @@ static const struct export_options *export_of(const struct crew *c, unsigned int
 	return &c->options->exports.export[i - c->nps];
 }
 
+static bool is_vacant(const struct crew *c, unsigned int i)
+{
+	return !is_np(c, i) && export_is_vacant(export_of(c, i));
+}
+
+/* What becomes of an export whose SP is given up. */
+static enum export_no_disk without_disk(const struct crew *c, unsigned int sp)
+{
+	enum export_no_disk chosen = c->options->exports.export[sp].no_disk;
+
+	return chosen == EXPORT_STOP && c->options->disk[sp].is_late ? EXPORT_HIDE : chosen;
+}
+
 static bool is_alive(const struct crew *c, unsigned int i)
 {
 	return i < c->started && c->child[i].pidfd >= 0;
@@ -46,11 +59,13 @@ static bool is_alive(const struct crew *c, unsigned int i)
  * The start
  */
 
-static void name_all(struct crew *c)
+static void name_one(struct crew *c, unsigned int i)
 {
-	for (unsigned int i = 0; i < c->nps; i++)
+	if (is_np(c, i))
 		snprintf(c->name[i], CREW_NAME_SIZE, "arena-np %u", i);
-	for (unsigned int i = c->nps; i < c->n; i++)
+	else if (is_vacant(c, i))
+		snprintf(c->name[i], CREW_NAME_SIZE, "arena-sp %u (no disk)", i - c->nps);
+	else
 		snprintf(c->name[i], CREW_NAME_SIZE, "arena-sp %u (disk %s)", i - c->nps,
 			 export_of(c, i)->label);
 }
@@ -98,6 +113,20 @@ int crew_kill_client(struct crew *c, unsigned int np, uint32_t connection)
 		return -EBUSY;
 	ret = lines_send(&c->lines, np, &m, -1);
 	return ret && ret != -EAGAIN ? -ESRCH : ret;
+}
+
+int crew_drain(struct crew *c, const char *name, bool is_drained)
+{
+	struct option_error error;
+	int sp = export_set_find(&c->options->exports, name, &error);
+
+	if (sp < 0)
+		return -ESRCH;
+	reload_drain(c->reload, (unsigned int)sp, is_drained);
+	log_info("export '%s' %s", c->options->exports.export[sp].label, is_drained ?
+		 "takes no further clients, as an operator has asked for it" :
+		 "takes clients again");
+	return 0;
 }
 
 static int fork_one(struct crew *c, unsigned int i, struct program *p)
@@ -235,12 +264,22 @@ void crew_pair_up(struct crew *c, unsigned int i)
 	each_pair_of(c, i, tell_pair);
 }
 
+/* It counts as one that has died and has no successor. */
+static void leave_vacant(struct crew *c, unsigned int i)
+{
+	c->child[i] = (struct child){ .name = c->name[i], .pidfd = -1, .gate = -1 };
+	restart_give_up(&c->restart[i]);
+}
+
 static int start_each(struct crew *c, int ready_fd)
 {
 	int ret = 0;
 
 	for (unsigned int i = 0; i < c->n && !ret; i++) {
-		ret = start_one(c, i, ready_fd);
+		if (is_vacant(c, i))
+			leave_vacant(c, i);
+		else
+			ret = start_one(c, i, ready_fd);
 		c->started += !ret;
 	}
 	if (ret)
@@ -258,7 +297,8 @@ void crew_init(struct crew *c)
 {
 	c->nps = c->options->nps;
 	c->n = c->nps + c->options->exports.n;
-	name_all(c);
+	for (unsigned int i = 0; i < c->n; i++)
+		name_one(c, i);
 	replace_init(&c->replacement);
 	lines_init(&c->lines, c->n);
 	c->reload->lines = &c->lines;
@@ -331,7 +371,7 @@ static void lose_sp(struct crew *c, unsigned int sp)
 	const struct export_options *e = &c->options->exports.export[sp];
 
 	log_warn("export '%s' has no disk now (--no-disk %s); the others go on", e->label,
-		 export_no_disk_words[e->no_disk]);
+		 export_no_disk_words[without_disk(c, sp)]);
 	for (unsigned int np = 0; np < c->nps; np++)
 		tell_pair(c, np, sp);
 }
@@ -346,6 +386,17 @@ static void lose(struct crew *c, unsigned int ended)
 	keep_renew(c);
 }
 
+/* The export of an SP was removed, and nothing takes the SP's place for now. */
+static void retire(struct crew *c, unsigned int i)
+{
+	c->leaves_until[i] = 0;
+	restart_give_up(&c->restart[i]);
+	crew_put_stats(c, i, -1);
+	for (unsigned int np = 0; np < c->nps; np++)
+		tell_pair(c, np, i - c->nps);
+	keep_renew(c);
+}
+
 /*
  * Go on without a process that stays down, if the node can: without one of several NPs, or without
  * the SP of an export that may be without a disk.
@@ -354,7 +405,7 @@ static bool go_on_without(struct crew *c, unsigned int ended, bool is_ready)
 {
 	if (!has_an_np(c))
 		return false;
-	if (is_np(c, ended) ? !is_ready : export_of(c, ended)->no_disk == EXPORT_STOP)
+	if (is_np(c, ended) ? !is_ready : without_disk(c, ended - c->nps) == EXPORT_STOP)
 		return false;
 	lose(c, ended);
 	return true;
@@ -391,6 +442,10 @@ static bool has_ended(struct crew *c, unsigned int i, bool is_ready)
 	bool was_asked = c->leaves_until[i], may_return = c->options->hold_seconds;
 
 	log_end(c, i);
+	if (is_vacant(c, i)) {
+		retire(c, i);
+		return true;
+	}
 	c->leaves_until[i] = 0;
 	if (was_asked)
 		restart_wanted(&c->restart[i], clock_ns());
@@ -414,10 +469,17 @@ bool crew_reap(struct crew *c, bool is_ready)
 /* A successor that cannot be started counts as one that has died at once. */
 static bool start_successor(struct crew *c, unsigned int i)
 {
+	bool is_first = c->is_new[i];
+
+	c->is_new[i] = false;
 	if (start_one(c, i, -1))
 		return plan_successor(c, i) || go_on_without(c, i, true);
-	c->restarts[i]++;
-	log_info("%s is started again", c->name[i]);
+	if (is_first) {
+		log_info("%s is started", c->name[i]);
+	} else {
+		c->restarts[i]++;
+		log_info("%s is started again", c->name[i]);
+	}
 	crew_pair_up(c, i);
 	return true;
 }
@@ -485,8 +547,65 @@ static void kill_if_late(struct crew *c, unsigned int i)
 void crew_try_again(struct crew *c)
 {
 	for (unsigned int i = c->nps; i < c->started; i++)
-		if (c->restart[i].is_given_up)
+		if (c->restart[i].is_given_up && !is_vacant(c, i))
 			restart_wanted(&c->restart[i], clock_ns());
+}
+
+/*
+ * All NPs have to know that the kernel does nothing any more for an SP of that number: they keep
+ * for its successor what it has not answered, and another export's SP must not get that.
+ */
+static bool is_usable(const struct crew *c, unsigned int sp)
+{
+	unsigned int i = c->nps + sp;
+
+	if (!is_vacant(c, i) || i >= c->started || is_alive(c, i) || !c->restart[i].is_given_up)
+		return false;
+	for (unsigned int np = 0; np < c->nps; np++)
+		if (c->is_owed[np][sp])
+			return false;
+	return true;
+}
+
+uint32_t crew_usable(const struct crew *c)
+{
+	uint32_t bits = 0;
+
+	for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
+		bits |= (uint32_t)is_usable(c, sp) << sp;
+	return bits;
+}
+
+/* If it cannot be started now, that is tried again as for one that has died. */
+static void add_sp(struct crew *c, unsigned int i)
+{
+	name_one(c, i);
+	c->identity[i - c->nps][0] = '\0';
+	c->restart[i] = (struct restart){ 0 };
+	c->restarts[i] = 0;
+	restart_wanted(&c->restart[i], clock_ns());
+	c->is_new[i] = true;
+}
+
+static void remove_sp(struct crew *c, unsigned int i)
+{
+	c->reload->drained &= ~(1U << (i - c->nps));
+	c->is_new[i] = false;
+	c->is_old[i] = false;
+	if (is_alive(c, i))
+		crew_replace(c, i);
+	else
+		retire(c, i);
+}
+
+void crew_change(struct crew *c, uint32_t added, uint32_t removed)
+{
+	for (unsigned int sp = 0; sp < c->n - c->nps; sp++) {
+		if (removed >> sp & 1)
+			remove_sp(c, c->nps + sp);
+		if (added >> sp & 1)
+			add_sp(c, c->nps + sp);
+	}
 }
 
 /*
@@ -510,6 +629,21 @@ static void tell_again(struct crew *c)
 				tell_pair(c, i, sp);
 }
 
+/*
+ * The SP of an export that was added waits until each NP knows the export: one with that which had
+ * its place before would give that one's clients the disk of this one.
+ */
+static bool may_start(const struct crew *c, unsigned int i)
+{
+	return !c->is_new[i] ||
+	       !(reload_owes_exports(c->reload) || c->replacement.is_on);
+}
+
+static bool is_due(const struct crew *c, unsigned int i)
+{
+	return c->restart[i].is_due && may_start(c, i);
+}
+
 bool crew_turn(struct crew *c)
 {
 	bool good = true;
@@ -519,7 +653,7 @@ bool crew_turn(struct crew *c)
 	keep_turn(c);
 	for (unsigned int i = 0; i < c->started && good; i++) {
 		kill_if_late(c, i);
-		if (c->restart[i].is_due && !clock_left_ms(c->restart[i].due_at))
+		if (is_due(c, i) && !clock_left_ms(c->restart[i].due_at))
 			good = start_successor(c, i);
 	}
 	replace_next(c);
@@ -541,7 +675,9 @@ static int sooner_of(const struct crew *c, int ms, unsigned int i)
 {
 	int left = clock_left_ms(c->leaves_until[i]);
 
-	return sooner(c->leaves_until[i] && (ms < 0 || left < ms) ? left : ms, &c->restart[i]);
+	if (c->leaves_until[i] && (ms < 0 || left < ms))
+		ms = left;
+	return may_start(c, i) ? sooner(ms, &c->restart[i]) : ms;
 }
 
 int crew_wait_ms(const struct crew *c)
@@ -562,7 +698,7 @@ int crew_wait_ms(const struct crew *c)
 bool crew_has_dead(const struct crew *c)
 {
 	for (unsigned int i = 0; i < c->started; i++)
-		if (!is_alive(c, i))
+		if (!is_alive(c, i) && !is_vacant(c, i))
 			return true;
 	return false;
 }

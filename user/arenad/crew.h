@@ -50,6 +50,7 @@ struct stats;
  * @stats_fd: the memory of each process for statistics; -1 if it has none
  * @is_owed: by NP and SP: one of the two has not been told yet who the other one is, or that none
  *	is to come
+ * @is_new: SPs of exports that were added, and that have not been started yet
  * @is_old: SPs that are to be replaced, one after the other
  * @leaves_until: when a process is killed that was asked to end; 0 if it was not
  * @identity: what tells the disk of each SP from another one; "" as long as there is none
@@ -73,6 +74,7 @@ struct crew {
 	int layout_fd;
 	int stats_fd[CREW_MAX];
 	bool is_owed[PROTO_MAX_NPS][PROTO_MAX_SPS];
+	bool is_new[CREW_MAX];
 	bool is_old[CREW_MAX];
 	int64_t leaves_until[CREW_MAX];
 	char identity[PROTO_MAX_SPS][DISK_IDENTITY_SIZE];
@@ -129,6 +131,9 @@ int crew_stats(const struct crew *c, unsigned int i, struct stats **stats);
  */
 int crew_kill_client(struct crew *c, unsigned int np, uint32_t connection);
 
+/** crew_drain() - reload_drain() for the export of that name; 0, or -ESRCH if there is none */
+int crew_drain(struct crew *c, const char *name, bool is_drained);
+
 /**
  * crew_make_stats() - make memory for the statistics of a process that is about to be started
  *
@@ -140,6 +145,17 @@ int crew_make_stats(const struct crew *c, unsigned int i);
 
 /** crew_put_stats() - have @fd, or -1, for a process in place of the memory of its predecessor */
 void crew_put_stats(struct crew *c, unsigned int i, int fd);
+
+/** crew_usable() - bits of the exports that are vacant, and in whose place another one can begin */
+uint32_t crew_usable(const struct crew *c);
+
+/**
+ * crew_change() - start the SPs of exports that were added, and end those of the ones removed
+ * @c: the processes; the NPs have been told of the exports
+ * @added: bits of exports, all of which were usable
+ * @removed: bits of exports
+ */
+void crew_change(struct crew *c, uint32_t added, uint32_t removed);
 
 /** crew_turn() - start successors that are due; false if arenad has to end */
 bool crew_turn(struct crew *c);

@@ -208,6 +208,17 @@ int earlier_find(const struct runtime *r, const struct arenad_options *o, const 
 	return ret;
 }
 
+char *earlier_shape(const struct runtime *r)
+{
+	struct state *s;
+	char *shape = NULL;
+
+	if (!state_read(r, &s) && s->is_ready && is_alive(&s->head.keeper[0]))
+		shape = strdup(state_text(s, STATE_SHAPE));
+	free(s);
+	return shape;
+}
+
 /* With what would be adopted there is more than what the processes have been built with. */
 static int check_kept(const struct state *s, const char *shape)
 {

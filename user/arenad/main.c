@@ -25,7 +25,6 @@
 #include "region.h"
 #include "reload.h"
 #include "runtime.h"
-#include "shape.h"
 #include "state.h"
 #include "supervise.h"
 #include "upgrade.h"
@@ -103,8 +102,9 @@ static int remember(struct keep *k, const struct runtime *r)
 	return 0;
 }
 
-static enum arenad_exit run_alone(struct node *n, const struct runtime *r, const char *shape)
+static enum arenad_exit run_alone(struct node *n, const struct runtime *r)
 {
+	const char *shape = n->config->shape;
 	enum arenad_exit status = ARENAD_EXIT_ERROR;
 
 	n->keep->runtime = r;
@@ -118,7 +118,19 @@ static enum arenad_exit run_alone(struct node *n, const struct runtime *r, const
 	return status;
 }
 
-static enum arenad_exit check(const struct node *n, const char *shape)
+/* Processes that run keep the exports that they have. */
+static int place_exports(struct node *n, const struct runtime *r)
+{
+	char *running = n->options->replace ? NULL : earlier_shape(r);
+	int ret = config_place(n->config, running);
+
+	free(running);
+	if (ret)
+		log_error("there is no memory for the options");
+	return ret;
+}
+
+static enum arenad_exit check(struct node *n)
 {
 	const struct arenad_options *o = n->options;
 	struct state *s = NULL;
@@ -126,7 +138,9 @@ static enum arenad_exit check(const struct node *n, const char *shape)
 	int ret = runtime_look(&r, o->runtime_dir, o->region);
 
 	if (!ret)
-		ret = earlier_check(&r, shape, &s);
+		ret = place_exports(n, &r);
+	if (!ret)
+		ret = earlier_check(&r, n->config->shape, &s);
 	if (!ret)
 		ret = adopt_try(o, s, n->layout);
 	free(s);
@@ -138,21 +152,13 @@ static enum arenad_exit run_in(struct node *n, int lock)
 {
 	const struct arenad_options *o = n->options;
 	enum arenad_exit status = ARENAD_EXIT_ERROR;
-	char *shape = shape_text(o);
 	struct runtime r;
 
-	if (!shape) {
-		log_error("there is no memory for the options");
-		return status;
-	}
-	if (o->check_adopt) {
-		status = check(n, shape);
-	} else {
-		if (!runtime_open(&r, o->runtime_dir, o->region, lock))
-			status = run_alone(n, &r, shape);
-		runtime_close(&r);
-	}
-	free(shape);
+	if (o->check_adopt)
+		return check(n);
+	if (!runtime_open(&r, o->runtime_dir, o->region, lock) && !place_exports(n, &r))
+		status = run_alone(n, &r);
+	runtime_close(&r);
 	return status;
 }
 

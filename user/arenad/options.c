@@ -146,6 +146,8 @@ static int check(const void *values, struct option_error *error)
 	if (o->page_size && o->size % o->page_size)
 		return option_refuse(error, "--size: %" PRIu64 " is not a multiple of --page-size",
 				     o->size);
+	if (o->exports_max && o->exports_max < o->exports.n)
+		return option_refuse(error, "--exports-max: there are %u disks", o->exports.n);
 	if (cpus_check(&o->cpus, o->nps, o->exports.n, error))
 		return -EINVAL;
 	return tls_check(o->tls, &o->tls_files, error);
@@ -178,6 +180,10 @@ static const struct option_rule rules[] = {
 	  .take = take_disk_memory, .argument = "NAME=BYTES",
 	  .help = "part of the region for buffers of the disk of the export NAME (disks without "
 		  "this option divide what remains)" },
+	{ .name = "exports-max", .kind = OPTION_NUMBER, FIELD(exports_max), .min = 1,
+	  .max = PROTO_MAX_SPS, .argument = "N",
+	  .help = "how many exports there can be while arenad runs; the region has a part for "
+		  "each (as many as there are disks)" },
 	{ .name = "disk-backend", .kind = OPTION_WORD, FIELD(disk_backend),
 	  .words = backend_names, .argument = "WHAT",
 	  .help = "how arena-sp uses disks: nvme, block, file or auto: the first of them that "

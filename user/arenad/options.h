@@ -50,12 +50,14 @@ enum arenad_backend {
  * @is_readonly: it is not written
  * @limit: limits of the export, which change while arenad runs, see config_reload()
  * @memory: bytes of the region that its SP gets, 0 for an equal part
+ * @is_late: it was added while others were served, which go on without it
  */
 struct arenad_disk {
 	const char *path;
 	bool is_readonly;
 	struct limit limit;
 	uint64_t memory;
+	bool is_late;
 };
 
 /**
@@ -71,6 +73,7 @@ struct arenad_disk {
  * @listen: where clients are accepted
  * @exports: what clients can name, and may do
  * @disk: the disk of each export, served by an SP of its own
+ * @exports_max: how many exports there can be while arenad runs; 0 if that was not given
  * @disk_backend: enum backend_kind, for all disks
  * @nps: number of NPs
  * @cpus: to which CPUs the processes are bound
@@ -114,6 +117,7 @@ struct arenad_options {
 	struct listen_options listen;
 	struct export_set exports;
 	struct arenad_disk disk[PROTO_MAX_SPS];
+	uint32_t exports_max;
 	unsigned int disk_backend;
 	uint32_t nps;
 	struct cpus_options cpus;

@@ -53,7 +53,7 @@ static int check_writable(const struct arenad_disk *disk, const struct export_op
 	return -EROFS;
 }
 
-static int check_disk(const struct arenad_disk *disk, const struct export_options *e)
+int preflight_check_disk(const struct arenad_disk *disk, const struct export_options *e)
 {
 	struct stat st;
 
@@ -168,6 +168,7 @@ int arenad_preflight(const struct arenad_options *o)
 	if (!ret)
 		ret = check_io_uring();
 	for (unsigned int i = 0; i < o->exports.n && !ret; i++)
-		ret = check_disk(&o->disk[i], &o->exports.export[i]);
+		if (!export_is_vacant(&o->exports.export[i]))
+			ret = preflight_check_disk(&o->disk[i], &o->exports.export[i]);
 	return ret ? ret : check_sandbox(o);
 }

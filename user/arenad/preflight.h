@@ -6,7 +6,9 @@
 #ifndef ARENAD_PREFLIGHT_H
 #define ARENAD_PREFLIGHT_H
 
+struct arenad_disk;
 struct arenad_options;
+struct export_options;
 
 /**
  * arenad_preflight() - check the programs, addresses, disks and limits
@@ -16,5 +18,8 @@ struct arenad_options;
  * Return: 0, or -errno after it has logged what is wrong.
  */
 int arenad_preflight(const struct arenad_options *o);
+
+/** preflight_check_disk() - the same for the disk of an export alone */
+int preflight_check_disk(const struct arenad_disk *disk, const struct export_options *e);
 
 #endif /* ARENAD_PREFLIGHT_H */

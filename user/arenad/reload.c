@@ -3,7 +3,7 @@
 
 #include <common/log.h>
 #include <errno.h>
-#include <exports/rules.h>
+#include <exports/copy.h>
 #include <string.h>
 #include <tls/bundle.h>
 #include <tls/credentials.h>
@@ -42,7 +42,7 @@ static int read_files(const struct arenad_options *o)
 
 int reload_open(struct reload *r, const struct arenad_options *o)
 {
-	*r = (struct reload){ .options = o, .bundle = -1, .rules = -1 };
+	*r = (struct reload){ .options = o, .bundle = -1, .exports = -1 };
 	if (!o->tls)
 		return 0;
 	r->bundle = read_files(o);
@@ -65,10 +65,23 @@ static bool hand_over(struct reload *r, unsigned int np)
 	return !ret;
 }
 
+static void give_exports(struct reload *r, unsigned int np)
+{
+	const struct control_message m = { .type = CONTROL_EXPORTS };
+	bool was_owed = r->owes_exports[np];
+
+	r->owes_exports[np] = lines_send(r->lines, np, &m, r->exports) == -EAGAIN;
+	if (r->owes_exports[np] && !was_owed)
+		log_warn("arena-np %u does not take other exports; it gets them when it does", np);
+}
+
 void reload_begin(struct reload *r, unsigned int np)
 {
 	if (r->bundle >= 0)
 		hand_over(r, np);
+	/* Its command line does not say which exports are drained. */
+	if (r->drained)
+		give_exports(r, np);
 }
 
 void reload_give(const struct reload *r, int fd)
@@ -118,7 +131,7 @@ void reload_hand_over(struct reload *r)
 
 void reload_adopt(struct reload *r, const struct arenad_options *o, int bundle)
 {
-	*r = (struct reload){ .options = o, .bundle = bundle, .rules = -1 };
+	*r = (struct reload){ .options = o, .bundle = bundle, .exports = -1 };
 }
 
 /* An SP that has ended has a successor, which gets the limits by its command line. */
@@ -139,55 +152,70 @@ static void give_limit(struct reload *r, unsigned int sp)
 void reload_limits(struct reload *r)
 {
 	for (unsigned int i = 0; i < r->options->exports.n; i++)
-		give_limit(r, i);
-}
-
-static void give_rules(struct reload *r, unsigned int np)
-{
-	const struct control_message m = { .type = CONTROL_RULES };
-	bool was_owed = r->owes_rules[np];
-
-	r->owes_rules[np] = lines_send(r->lines, np, &m, r->rules) == -EAGAIN;
-	if (r->owes_rules[np] && !was_owed)
-		log_warn("arena-np %u does not take new rules; it gets them when it does", np);
+		if (!export_is_vacant(&r->options->exports.export[i]))
+			give_limit(r, i);
 }
 
 /* Return: false if there is no memory, which was logged. */
-static bool make_rules(struct reload *r)
+static bool make_exports(struct reload *r)
 {
-	int rules = rules_make(&r->options->exports);
+	static struct export_set set;
+	int exports;
 
-	if (rules < 0) {
-		log_error("reload: processes that run keep the rules that they have: %s",
-			  strerror(-rules));
+	set = r->options->exports;
+	for (unsigned int i = 0; i < set.n; i++)
+		set.export[i].is_drained = r->drained >> i & 1;
+	exports = export_copy_make(&set);
+	if (exports < 0) {
+		log_error("reload: processes that run keep the exports that they have: %s",
+			  strerror(-exports));
 		return false;
 	}
-	if (r->rules >= 0)
-		close(r->rules);
-	r->rules = rules;
+	if (r->exports >= 0)
+		close(r->exports);
+	r->exports = exports;
 	return true;
 }
 
-void reload_rules(struct reload *r)
+void reload_exports(struct reload *r)
 {
-	if (!make_rules(r))
+	if (!make_exports(r))
 		return;
 	for (unsigned int i = 0; i < r->options->nps; i++)
-		give_rules(r, i);
+		give_exports(r, i);
 }
 
-void reload_owe_rules(struct reload *r)
+void reload_drain(struct reload *r, unsigned int sp, bool is_drained)
 {
-	bool is_owed = make_rules(r);
+	if (is_drained)
+		r->drained |= 1U << sp;
+	else
+		r->drained &= ~(1U << sp);
+	reload_exports(r);
+}
+
+void reload_owe_exports(struct reload *r)
+{
+	bool is_owed = make_exports(r);
 
 	for (unsigned int i = 0; i < r->options->nps; i++)
-		r->owes_rules[i] = is_owed;
+		r->owes_exports[i] = is_owed;
+}
+
+bool reload_owes_exports(const struct reload *r)
+{
+	for (unsigned int i = 0; i < r->options->nps; i++)
+		if (r->owes_exports[i])
+			return true;
+	return false;
 }
 
 bool reload_is_owing(const struct reload *r)
 {
+	if (reload_owes_exports(r))
+		return true;
 	for (unsigned int i = 0; i < r->options->nps; i++)
-		if (r->is_owed[i] || r->owes_rules[i])
+		if (r->is_owed[i])
 			return true;
 	for (unsigned int i = 0; i < r->options->exports.n; i++)
 		if (r->owes_limit[i])
@@ -201,8 +229,8 @@ void reload_retry(struct reload *r)
 		if (r->is_owed[i])
 			(void)hand_over(r, i);
 	for (unsigned int i = 0; i < r->options->nps; i++)
-		if (r->owes_rules[i])
-			give_rules(r, i);
+		if (r->owes_exports[i])
+			give_exports(r, i);
 	for (unsigned int i = 0; i < r->options->exports.n; i++)
 		if (r->owes_limit[i])
 			give_limit(r, i);
@@ -212,6 +240,6 @@ void reload_close(struct reload *r)
 {
 	if (r->bundle >= 0)
 		close(r->bundle);
-	if (r->rules >= 0)
-		close(r->rules);
+	if (r->exports >= 0)
+		close(r->exports);
 }

@@ -19,20 +19,22 @@ struct lines;
  * @options: command line
  * @bundle: memfd of tls/bundle.h; -1 if TLS is off
  * @n_bundles: how often files were read
- * @rules: memfd of exports/rules.h; -1 as long as all NPs have those that they have begun with
+ * @exports: memfd of exports/copy.h; -1 as long as all NPs have those that they have begun with
+ * @drained: bits of exports that take no further clients; the next arenad does not know them
  * @lines: the control sockets; the NPs have the first numbers
  * @is_owed: the NP has not got @bundle, because it left too many messages unread
- * @owes_rules: the NP has not got @rules, for the same reason
+ * @owes_exports: the NP has not got @exports, for the same reason
  * @owes_limit: the SP has not got its limits, for the same reason
  */
 struct reload {
 	const struct arenad_options *options;
 	int bundle;
 	uint32_t n_bundles;
-	int rules;
+	int exports;
+	uint32_t drained;
 	struct lines *lines;
 	bool is_owed[PROTO_MAX_NPS];
-	bool owes_rules[PROTO_MAX_NPS];
+	bool owes_exports[PROTO_MAX_NPS];
 	bool owes_limit[PROTO_MAX_SPS];
 };
 
@@ -74,11 +76,17 @@ void reload_hand_over(struct reload *r);
 /** reload_limits() - tell all SPs the limits of the options, which may be those that they have */
 void reload_limits(struct reload *r);
 
-/** reload_rules() - hand the rules of the options, which may be those that they have, to all NPs */
-void reload_rules(struct reload *r);
+/** reload_exports() - hand the exports, which may be those that they have, to all NPs */
+void reload_exports(struct reload *r);
 
-/** reload_owe_rules() - reload_rules(), but when reload_retry() is called */
-void reload_owe_rules(struct reload *r);
+/** reload_drain() - have an export take no further clients, or take them again */
+void reload_drain(struct reload *r, unsigned int sp, bool is_drained);
+
+/** reload_owe_exports() - reload_exports(), but when reload_retry() is called */
+void reload_owe_exports(struct reload *r);
+
+/** reload_owes_exports() - is there an NP that runs with other exports than those of the options? */
+bool reload_owes_exports(const struct reload *r);
 
 /** reload_is_owing() - is reload_retry() to be called in a while? */
 bool reload_is_owing(const struct reload *r);

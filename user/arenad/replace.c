@@ -170,7 +170,7 @@ static void promote(struct crew *c, unsigned int i)
 	if (r->n_bundles != c->reload->n_bundles)
 		reload_owe(c->reload, i);
 	/* It has begun with those of its command line, which may be older. */
-	c->reload->owes_rules[i] = c->reload->rules >= 0;
+	c->reload->owes_exports[i] = c->reload->exports >= 0;
 	restart_begun(&c->restart[i], clock_ns());
 	forget(r);
 	crew_pair_up(c, i);

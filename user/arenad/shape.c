@@ -38,7 +38,12 @@ char *shape_text(const struct arenad_options *o)
 		return NULL;
 	write_region(f, o);
 	fprintf(f, "--tls %s\n", o->tls ? "allow or require" : "off");
+	fprintf(f, "--exports-max %u\n", o->exports.n);
 	for (unsigned int i = 0; i < o->exports.n; i++) {
+		if (export_is_vacant(&o->exports.export[i])) {
+			fprintf(f, "--disk\n");
+			continue;
+		}
 		fprintf(f, "--disk %s=%s\n", o->exports.export[i].label, o->disk[i].path);
 		fprintf(f, "--disk-memory %s=%" PRIu64 "\n", o->exports.export[i].label,
 			o->disk[i].memory);

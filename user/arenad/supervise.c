@@ -23,6 +23,7 @@
 #include "ready.h"
 #include "reload.h"
 #include "service.h"
+#include "slots.h"
 #include "upgrade.h"
 
 /* Exit status of an arena-sp whose last network process has ended. */
@@ -59,20 +60,23 @@ static void read_again(struct supervisor *sv)
 {
 	struct config *config = sv->node->config;
 	struct crew *c = &sv->crew;
-	const char *given = c->keep->given;
-	bool is_right = config_reload(config), has_files;
+	const char *given = c->keep->given, *shape = c->keep->shape;
+	static struct slots_change change;
+	bool is_right = config_reload(config, crew_usable(c), &change), has_files;
 
-	/* The other text is gone, also if something failed afterwards. */
+	/* The other texts are gone, also if something failed afterwards. */
 	c->keep->given = config->given;
+	c->keep->shape = config->shape;
 	if (!is_right)
 		return;
 	has_files = reload_read(c->reload);
-	if (has_files || given != config->given)
+	if (has_files || given != config->given || shape != config->shape)
 		keep_renew(c);
 	reload_limits(c->reload);
-	reload_rules(c->reload);
+	reload_exports(c->reload);
 	if (has_files)
 		reload_hand_over(c->reload);
+	crew_change(c, change.added, change.removed);
 }
 
 /* Operators who have asked for it are told the first error that comes of it. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* What the messages of this tree begin with. */
-#define CONTROL_VERSION	2U
+#define CONTROL_VERSION	3U
 
 /**
  * enum control_type - kinds of messages
@@ -25,7 +25,7 @@
  *	take the place of this one
  * @CONTROL_LIMIT: the limits of the export of an SP from now on
  * @CONTROL_KILL: an NP is to end the connection of a client, if there is one with that number
- * @CONTROL_RULES: a descriptor of exports/rules.h, for clients that come to an NP from now on
+ * @CONTROL_EXPORTS: a descriptor of exports/copy.h: the exports of an NP from now on
  */
 enum control_type {
 	CONTROL_TLS = 1,
@@ -34,7 +34,7 @@ enum control_type {
 	CONTROL_HANDOFF,
 	CONTROL_LIMIT,
 	CONTROL_KILL,
-	CONTROL_RULES,
+	CONTROL_EXPORTS,
 };
 
 /**

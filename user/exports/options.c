@@ -26,10 +26,27 @@ int export_set_add(struct export_set *s, const char *name, struct option_error *
 	return 0;
 }
 
+int export_set_add_vacant(struct export_set *s)
+{
+	if (s->n == PROTO_MAX_SPS)
+		return -E2BIG;
+	s->export[s->n++] = (struct export_options){ .name = "" };
+	return 0;
+}
+
+unsigned int export_set_count(const struct export_set *s)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		n += !export_is_vacant(&s->export[i]);
+	return n;
+}
+
 int export_set_find(const struct export_set *s, const char *name, struct option_error *error)
 {
 	for (unsigned int i = 0; i < s->n; i++)
-		if (!strcmp(s->export[i].name, name))
+		if (!export_is_vacant(&s->export[i]) && !strcmp(s->export[i].name, name))
 			return (int)i;
 	option_refuse(error, "there is no export %.200s", name);
 	return -1;
@@ -59,7 +76,21 @@ int export_set_default(const struct export_set *s)
 
 	if (s->chosen)
 		return export_set_find(s, s->chosen, &error);
-	return s->n == 1 ? 0 : -1;
+	if (export_set_count(s) != 1)
+		return -1;
+	for (unsigned int i = 0; i < s->n; i++)
+		if (!export_is_vacant(&s->export[i]))
+			return (int)i;
+	return -1;
+}
+
+int export_describe(struct export_options *e, const char *text, struct option_error *error)
+{
+	if (strlen(text) > EXPORT_DESCRIPTION_MAX || !utf8_is_valid(text))
+		return option_refuse(error, "the text is no UTF-8 of at most %d bytes",
+				     EXPORT_DESCRIPTION_MAX);
+	e->description = text;
+	return 0;
 }
 
 static int take_description(void *values, char *text, struct option_error *error)
@@ -68,13 +99,7 @@ static int take_description(void *values, char *text, struct option_error *error
 	unsigned int i;
 	char *rest = export_set_take(s, text, "NAME=TEXT", &i, error);
 
-	if (!rest)
-		return -EINVAL;
-	if (strlen(rest) > EXPORT_DESCRIPTION_MAX || !utf8_is_valid(rest))
-		return option_refuse(error, "the text is no UTF-8 of at most %d bytes",
-				     EXPORT_DESCRIPTION_MAX);
-	s->export[i].description = rest;
-	return 0;
+	return rest ? export_describe(&s->export[i], rest, error) : -EINVAL;
 }
 
 static int take_allow(void *values, char *text, struct option_error *error)
@@ -98,21 +123,24 @@ const char *const export_no_disk_words[] = {
 	[EXPORT_STOP] = "", [EXPORT_HIDE] = "hide", [EXPORT_REFUSE] = "refuse",
 };
 
+int export_take_no_disk(struct export_options *e, const char *word, struct option_error *error)
+{
+	for (unsigned int w = EXPORT_HIDE; w <= EXPORT_REFUSE; w++) {
+		if (!strcmp(word, export_no_disk_words[w])) {
+			e->no_disk = w;
+			return 0;
+		}
+	}
+	return option_refuse(error, "%.200s is none of hide, refuse", word);
+}
+
 static int take_no_disk(void *values, char *text, struct option_error *error)
 {
 	struct export_set *s = values;
 	unsigned int i;
 	char *rest = export_set_take(s, text, "NAME=hide or NAME=refuse", &i, error);
 
-	if (!rest)
-		return -EINVAL;
-	for (unsigned int w = EXPORT_HIDE; w <= EXPORT_REFUSE; w++) {
-		if (!strcmp(rest, export_no_disk_words[w])) {
-			s->export[i].no_disk = w;
-			return 0;
-		}
-	}
-	return option_refuse(error, "%.200s is none of hide, refuse", rest);
+	return rest ? export_take_no_disk(&s->export[i], rest, error) : -EINVAL;
 }
 
 const struct option_rule export_rules[] = {

@@ -10,6 +10,7 @@
 #include <common/options.h>
 #include <common/utf8.h>
 #include <proto/layout.h>
+#include <stdbool.h>
 
 #include "access.h"
 
@@ -27,11 +28,12 @@ enum export_no_disk {
 
 /**
  * struct export_options - what the options say of an export
- * @name: its name, UTF-8, not empty, not copied
+ * @name: its name, UTF-8, not copied; "" is a vacant entry, which is no export, but can become one
  * @label: the name, as logs have it
  * @description: a text for people, or NULL
  * @access: who may use it
  * @no_disk: what becomes of it while it has no disk
+ * @is_drained: it takes no further clients, while those go on that it has
  */
 struct export_options {
 	const char *name;
@@ -39,7 +41,20 @@ struct export_options {
 	const char *description;
 	struct access access;
 	enum export_no_disk no_disk;
+	bool is_drained;
 };
+
+/** export_is_vacant() - is there no export in this entry? */
+static inline bool export_is_vacant(const struct export_options *e)
+{
+	return !e->name[0];
+}
+
+/** export_describe() - take a description, not copied; 0, or what option_refuse() returns */
+int export_describe(struct export_options *e, const char *text, struct option_error *error);
+
+/** export_take_no_disk() - take a word of --no-disk; 0, or what option_refuse() returns */
+int export_take_no_disk(struct export_options *e, const char *word, struct option_error *error);
 
 /* The words of --no-disk; that of EXPORT_STOP cannot be given. */
 extern const char *const export_no_disk_words[];
@@ -65,6 +80,12 @@ struct export_set {
  * Return: 0, or what option_refuse() returns.
  */
 int export_set_add(struct export_set *s, const char *name, struct option_error *error);
+
+/** export_set_add_vacant() - add a vacant entry; 0, or -E2BIG if there are too many */
+int export_set_add_vacant(struct export_set *s);
+
+/** export_set_count() - how many exports there are, without vacant entries */
+unsigned int export_set_count(const struct export_set *s);
 
 /**
  * export_set_take() - find the export that an option is about

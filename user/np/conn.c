@@ -201,7 +201,7 @@ void conn_serve(struct conn *c, unsigned int sp, struct nbd_session session)
 	c->rx.moved_at = c->np->now;
 	shown_serve(c);
 	log_debug("connection %u: uses export '%s'", c->number,
-		  c->np->options->exports.export[sp].label);
+		  c->np->offered.set.export[sp].label);
 	conn_touch(c);
 }
 
@@ -348,6 +348,43 @@ void conn_kill_one(struct np *np, uint32_t number)
 	}
 	log_info("connection %u: closed, as an operator has asked for it", number);
 	conn_kill(c);
+}
+
+/* The export of a connection counts from the request to open it on. */
+static bool uses(const struct conn *c, unsigned int sp)
+{
+	return c->sp == sp && (c->phase != CONN_HANDSHAKE || c->is_using ||
+			       (c->handshake && c->handshake->is_opening));
+}
+
+static unsigned int kill_users(struct conn_list *list, unsigned int sp)
+{
+	struct conn *c, *next;
+	unsigned int n = 0;
+
+	for (c = TAILQ_FIRST(list); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->phase == CONN_DEAD || !uses(c, sp))
+			continue;
+		conn_kill(c);
+		n++;
+	}
+	return n;
+}
+
+void conn_kill_export(struct np *np, unsigned int sp)
+{
+	unsigned int n;
+
+	/* The successor that gets them is told of the exports, too. */
+	if (handoff_is_sending(&np->handoff))
+		return;
+	n = kill_users(&np->conns.busy, sp);
+	n += kill_users(&np->conns.quiet, sp);
+	n += kill_users(&np->conns.ending, sp);
+	if (n)
+		log_info("export '%s' is removed: %u connections are closed",
+			 np->offered.set.export[sp].label, n);
 }
 
 static void free_conn(struct conn *c)

@@ -206,6 +206,9 @@ void conn_kill(struct conn *c);
  */
 void conn_kill_one(struct np *np, uint32_t number);
 
+/** conn_kill_export() - end all connections that use an export, or are about to */
+void conn_kill_export(struct np *np, unsigned int sp);
+
 /** conn_abort() - reset a dead connection, so that the kernel has none of its bytes any more */
 void conn_abort(struct conn *c);
 

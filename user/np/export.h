@@ -6,6 +6,7 @@
 #ifndef NP_EXPORT_H
 #define NP_EXPORT_H
 
+#include <exports/options.h>
 #include <proto/layout.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +16,7 @@
 
 /**
  * struct export - a disk as clients see it
- * @name: its name, not empty
+ * @name: its name; "" if there is no such export at the moment
  * @description: a text for people; may be empty
  * @is_readonly: refuses to be changed
  * @is_rotational: has a seek time
@@ -23,6 +24,7 @@
  * @can_zero: can let a range read as zeroes
  * @is_served: it has a disk, since its SP lives; false from the SP's end on
  * @is_hidden: without a disk it is as if it did not exist; else clients are told
+ * @is_closed: it takes no clients: for them it does not exist
  */
 struct export {
 	char name[EXPORT_NAME_MAX + 1];
@@ -33,6 +35,7 @@ struct export {
 	bool can_zero;
 	bool is_served;
 	bool is_hidden;
+	bool is_closed;
 };
 
 /**
@@ -57,10 +60,13 @@ struct export_table {
  */
 int export_find(const struct export_table *t, const void *name, size_t length);
 
+/** export_show_as() - take from the options what an export is called, and who sees it */
+void export_show_as(struct export *e, const struct export_options *o);
+
 /** export_is_shown() - do clients that may use the export see it? */
 static inline bool export_is_shown(const struct export *e)
 {
-	return e->is_served || !e->is_hidden;
+	return !e->is_closed && (e->is_served || !e->is_hidden);
 }
 
 #endif /* NP_EXPORT_H */

@@ -14,11 +14,11 @@
 /* Have a bit for each export whose rules admit the client. */
 void handshake_admit(struct conn *c)
 {
-	const struct export_set *s = &c->np->options->exports;
+	const struct export_set *s = &c->np->offered.set;
 	uint32_t bits = 0;
 
 	for (unsigned int i = 0; i < s->n; i++)
-		if (access_check(&c->np->rules.access[i], &c->handshake->peer.address,
+		if (access_check(&c->np->offered.set.export[i].access, &c->handshake->peer.address,
 				 link_identity(&c->socket)) == ACCESS_GRANTED)
 			bits |= 1U << i;
 	c->handshake->negotiation.allowed = bits;
@@ -29,11 +29,11 @@ static void log_denied(const struct conn *c)
 {
 	const struct handshake *h = c->handshake;
 	unsigned int denied = (unsigned int)h->negotiation.denied;
-	const struct access *rules = &c->np->rules.access[denied];
+	const struct access *rules = &c->np->offered.set.export[denied].access;
 	const char *identity = link_identity(&c->socket);
 
 	log_limited(LOG_LEVEL_INFO, "connection %u: %s may not use export '%s': %s (%s)", c->number,
-		    h->peer.text, c->np->options->exports.export[denied].label,
+		    h->peer.text, c->np->offered.set.export[denied].label,
 		    access_says_why(access_check(rules, &h->peer.address, identity)),
 		    *identity ? identity : "it has no identity");
 }

@@ -32,7 +32,8 @@ bool hold_is_wanted(const struct peer *peer)
 {
 	const struct np *np = peer->np;
 
-	return np->options->hold_seconds && !np->stop.is_stopping;
+	return np->options->hold_seconds && !np->stop.is_stopping &&
+	       !export_is_vacant(&np->offered.set.export[peer->id]);
 }
 
 /* A dead SP knows no clients any more, so it is not told which of them leave. */
@@ -73,7 +74,7 @@ void hold_begin(struct peer *peer)
 	if (peer->state != PEER_OPEN)
 		return;
 	log_warn("export '%s': its storage process has ended: requests wait for another one",
-		 np->options->exports.export[peer->id].label);
+		 np->offered.set.export[peer->id].label);
 	peer->state = PEER_HELD;
 	peer->held_until = np->now + np->options->hold_seconds;
 	np->counters.holds++;

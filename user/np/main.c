@@ -122,7 +122,7 @@ static int connect_sps(struct np *np)
 {
 	int ret;
 
-	np->exports.by_default = export_set_default(&np->options->exports);
+	np->exports.by_default = export_set_default(&np->offered.set);
 	for (unsigned int i = 0; i < np->options->exports.n; i++)
 		peer_init(np, i);
 	np->now = clock_coarse_s();
@@ -250,7 +250,7 @@ static int run(struct np *np)
 	if (!np->stats)
 		return -ENOMEM;
 	shown_init(&np->shown);
-	rules_refer(&np->rules, &np->options->exports);
+	np->offered.set = np->options->exports;
 	ret = reload_credentials(np);
 	if (ret)
 		goto free_credentials;
@@ -299,7 +299,7 @@ close_region:
 free_credentials:
 	successor_exit(np);
 	tls_credentials_put(np->credentials);
-	rules_free(&np->rules);
+	export_copy_free(&np->offered);
 	return ret;
 }
 

@@ -23,7 +23,7 @@
 #include <arena/arena.h>
 #include <arena/ring.h>
 #include <common/clock.h>
-#include <exports/rules.h>
+#include <exports/copy.h>
 #include <listen/socket.h>
 #include <proto/layout.h>
 #include <stats/counters.h>
@@ -91,7 +91,7 @@
  * @successor: what this process has from the one whose place it takes
  * @counters: totals since the start
  * @stats: the same, and times, for arenad
- * @rules: who may use each export
+ * @offered: what the options say of the exports now
  * @shown: entries of @stats that are free for connections
  */
 struct np {
@@ -133,7 +133,7 @@ struct np {
 	struct successor successor;
 	struct np_counters counters;
 	struct stats *stats;
-	struct rules rules;
+	struct export_copy offered;
 	struct shown shown;
 };
 

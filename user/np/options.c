@@ -16,10 +16,10 @@ static int take_sp(void *values, char *text, struct option_error *error)
 	struct options *o = values;
 	struct arena_channel_end end;
 
-	if (!equals || equals == text || proto_end_parse(equals + 1, &end))
+	if (!equals || proto_end_parse(equals + 1, &end))
 		return option_refuse(error, "%.200s is not NAME=RING,MEMORY,PEER", text);
 	*equals = '\0';
-	if (export_set_add(&o->exports, text, error))
+	if (*text ? export_set_add(&o->exports, text, error) : export_set_add_vacant(&o->exports))
 		return -EINVAL;
 	o->sp[o->exports.n - 1] = end;
 	return 0;
@@ -70,7 +70,7 @@ static const struct option_rule rules[] = {
 	  .argument = "NAME=RING,MEMORY,PEER",
 	  .help = "export of a storage process, and descriptors of the channel to it: own mailbox, "
 		  "its memory, mailbox of the storage process; may be repeated, in the order of "
-		  "the storage processes' ids" },
+		  "the storage processes' ids; without NAME there is no export yet" },
 	{ .name = "control-fd", .is_needed = true, .kind = OPTION_OTHER, .take = take_control_fd,
 	  .argument = "N",
 	  .help = "the socket by which arenad says who the storage processes are, and hands over "

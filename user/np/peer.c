@@ -22,7 +22,9 @@
 
 static const char *peer_name(const struct peer *peer)
 {
-	return peer->np->options->exports.export[peer->id].label;
+	const struct export_options *e = &peer->np->offered.set.export[peer->id];
+
+	return export_is_vacant(e) ? "(removed)" : e->label;
 }
 
 /*
@@ -108,11 +110,16 @@ static const char *channel_error(int err)
 static void miss(struct peer *peer, int err)
 {
 	struct np *np = peer->np;
+	const struct export_options *e = &np->offered.set.export[peer->id];
 
 	if (peer->is_settled || np->begin.error || peer->process.epoch > 1)
 		return;
+	if (export_is_vacant(e)) {
+		peer->is_settled = true;
+		return;
+	}
 	log_error("storage process of '%s': %s", peer_name(peer), channel_error(err));
-	if (np->options->exports.export[peer->id].no_disk == EXPORT_STOP) {
+	if (e->no_disk == EXPORT_STOP) {
 		begin_fail(np, err);
 		return;
 	}
@@ -501,13 +508,8 @@ static int agree_on_version(const struct peer *peer, uint16_t offer)
 static void add_export(struct peer *peer)
 {
 	struct np *np = peer->np;
-	const struct export_options *o = &np->options->exports.export[peer->id];
-	struct export *e = &np->exports.export[peer->id];
 
-	snprintf(e->name, sizeof(e->name), "%s", o->name);
-	if (o->description)
-		snprintf(e->description, sizeof(e->description), "%s", o->description);
-	e->is_hidden = o->no_disk != EXPORT_REFUSE;
+	export_show_as(&np->exports.export[peer->id], &np->offered.set.export[peer->id]);
 	np->exports.n = peer->id + 1;
 }
 

@@ -87,20 +87,41 @@ static void take_bundle(struct np *np, int fd)
 		log_error("TLS: new clients are served with the files as they were before");
 }
 
-/* Clients that use an export stay. */
-static void take_rules(struct np *np, int fd)
+/*
+ * Another export, or none, comes in the place of one. Its SP has ended, or is about to; arenad
+ * starts no other one in its place before it has said that (CONTROL_GONE).
+ */
+static void change_export(struct np *np, unsigned int i, const struct export_options *to)
 {
-	struct rules rules;
-	int ret = rules_read(&rules, fd, np->options->exports.n);
+	const struct export_options *from = &np->offered.set.export[i];
+
+	if (!strcmp(from->name, to->name))
+		return;
+	if (!export_is_vacant(from))
+		conn_kill_export(np, i);
+	stats_clear_flow(np->stats, i);
+}
+
+/* Clients stay, unless their export is removed. */
+static void take_exports(struct np *np, int fd)
+{
+	static struct export_copy copy;
+	int ret = export_copy_read(&copy, fd, np->options->exports.n);
 
 	if (ret) {
-		log_error("the rules that arenad has handed over are not used: %s", strerror(-ret));
+		log_error("the exports that arenad has handed over are not used: %s",
+			  strerror(-ret));
 		return;
 	}
-	rules_free(&np->rules);
-	np->rules = rules;
+	for (unsigned int i = 0; i < copy.set.n; i++) {
+		change_export(np, i, &copy.set.export[i]);
+		export_show_as(&np->exports.export[i], &copy.set.export[i]);
+	}
+	np->exports.by_default = export_set_default(&copy.set);
+	export_copy_free(&np->offered);
+	np->offered = copy;
 	conn_admit_all(np);
-	log_info("new clients are admitted by the rules that arenad has read now");
+	log_info("new clients are admitted by the options that arenad has read now");
 }
 
 static void obey(struct np *np, const struct control_message *m, int fd)
@@ -115,8 +136,8 @@ static void obey(struct np *np, const struct control_message *m, int fd)
 	}
 	if (m->type == CONTROL_KILL)
 		conn_kill_one(np, m->connection);
-	else if (m->type == CONTROL_RULES)
-		take_rules(np, fd);
+	else if (m->type == CONTROL_EXPORTS)
+		take_exports(np, fd);
 	else if (m->type == CONTROL_GONE)
 		peer_gone(np, m->role, m->epoch);
 	else if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)

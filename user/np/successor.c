@@ -63,10 +63,10 @@ static bool look_at_peer(int fd, struct conn_peer *peer)
 
 static bool find_export(const struct np *np, struct taken *t, const uint8_t *name)
 {
-	const struct export_set *s = &np->options->exports;
+	const struct export_set *s = &np->offered.set;
 
 	for (t->sp = 0; t->sp < s->n; t->sp++)
-		if (strlen(s->export[t->sp].name) == t->conn.name_length &&
+		if (t->conn.name_length && strlen(s->export[t->sp].name) == t->conn.name_length &&
 		    !memcmp(s->export[t->sp].name, name, t->conn.name_length))
 			return true;
 	return false;
@@ -81,7 +81,7 @@ static bool may_use(const struct np *np, const struct taken *t)
 		return false;
 	if (np->options->tls == NEGOTIATION_TLS_OFF && is_kernel)
 		return false;
-	return access_check(&np->rules.access[t->sp], &t->peer.address, t->identity) ==
+	return access_check(&np->offered.set.export[t->sp].access, &t->peer.address, t->identity) ==
 	       ACCESS_GRANTED;
 }
 

@@ -40,7 +40,7 @@ bool use_begin(struct conn *c, unsigned int sp, bool is_looking)
 	if (is_silent(&c->np->peer[sp])) {
 		log_limited(LOG_LEVEL_WARN, "connection %u: the storage process of export '%s' "
 			    "does not answer",
-			    c->number, c->np->options->exports.export[sp].label);
+			    c->number, c->np->offered.set.export[sp].label);
 		return false;
 	}
 	return ask(c, sp, PROTO_OPEN, is_looking ? PROTO_FLAG_LOOK : 0);

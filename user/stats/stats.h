@@ -191,6 +191,15 @@ static inline uint64_t stats_get(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+/** stats_clear_flow() - begin anew with the numbers of an export */
+static inline void stats_clear_flow(struct stats *s, unsigned int export)
+{
+	uint64_t *word = (uint64_t *)s->flow[export];
+
+	for (size_t i = 0; i < sizeof(s->flow[0]) / (sizeof(*word)); i++)
+		stats_put(&word[i], 0);
+}
+
 /** stats_publish() - show the counters of this process as they are now, @n of them */
 static inline void stats_publish(struct stats *s, const void *counters, unsigned int n)
 {

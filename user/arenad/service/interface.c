@@ -185,6 +185,13 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_DEFINE_INPUT(np, SD_VARLINK_INT, 0),
 	SD_VARLINK_DEFINE_INPUT(connection, SD_VARLINK_INT, 0));
 
+static SD_VARLINK_DEFINE_METHOD(
+	DrainExport,
+	SD_VARLINK_FIELD_COMMENT("The name of the export"),
+	SD_VARLINK_DEFINE_INPUT(name, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("Take no further clients, or take them again"),
+	SD_VARLINK_DEFINE_INPUT(isDrained, SD_VARLINK_BOOL, 0));
+
 static SD_VARLINK_DEFINE_METHOD(Reload);
 
 static SD_VARLINK_DEFINE_METHOD(Upgrade);
@@ -238,6 +245,9 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT("Have a network process close a connection, if it has one with "
 				  "that number; the answer comes before it is done"),
 	&vl_method_KillClient,
+	SD_VARLINK_SYMBOL_COMMENT("Hide an export from clients that come, while those that it has "
+				  "go on; arenad forgets it when it is replaced"),
+	&vl_method_DrainExport,
 	SD_VARLINK_SYMBOL_COMMENT("Read files again, and start lost storage processes, as SIGHUP "
 				  "does; Failed if a file is bad"),
 	&vl_method_Reload,

@@ -175,6 +175,27 @@ static int kill_client(struct sd_varlink *link, struct sd_json_variant *paramete
 		SD_JSON_BUILD_PAIR_STRING("reason", why_not_killed(ret)));
 }
 
+static int drain_export(struct sd_varlink *link, struct sd_json_variant *parameters,
+			sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *name = sd_json_variant_by_key(parameters, "name");
+	struct sd_json_variant *is_drained = sd_json_variant_by_key(parameters, "isDrained");
+
+	(void)flags;
+	if (!sd_json_variant_is_string(name))
+		return sd_varlink_error_invalid_parameter_name(link, "name");
+	if (!sd_json_variant_is_boolean(is_drained))
+		return sd_varlink_error_invalid_parameter_name(link, "isDrained");
+	log_caller(link, "drain an export, or to end that");
+	if (!crew_drain(caller->crew, sd_json_variant_string(name),
+			sd_json_variant_boolean(is_drained)))
+		return sd_varlink_reply(link, NULL);
+	return sd_varlink_errorbo(
+		link, SERVICE_ERROR_FAILED,
+		SD_JSON_BUILD_PAIR_STRING("reason", "there is no such export"));
+}
+
 /* What changes something is only noted here, and answered when it is done. */
 static int note(struct sd_varlink *link, struct service_caller *caller, enum service_wish wish,
 		const char *what)
@@ -222,6 +243,7 @@ int methods_bind(struct sd_varlink_server *server)
 						  SERVICE_INTERFACE ".GetLatencies", get_latencies,
 						  SERVICE_INTERFACE ".ListClients", list_clients,
 						  SERVICE_INTERFACE ".KillClient", kill_client,
+						  SERVICE_INTERFACE ".DrainExport", drain_export,
 						  SERVICE_INTERFACE ".Reload", reload,
 						  SERVICE_INTERFACE ".Upgrade", upgrade,
 						  SERVICE_INTERFACE ".Stop", stop);

@@ -140,10 +140,11 @@ static int make_latencies(const struct crew *c, unsigned int i, const struct sta
 
 	for (unsigned int k = 0; k < s->n_exports * STATS_OPERATIONS && ret >= 0; k++) {
 		unsigned int e = k / STATS_OPERATIONS, operation = k % STATS_OPERATIONS;
-		unsigned int sp = is_np(c, i) ? e : i - c->nps;
+		const struct export_options *o =
+			&c->options->exports.export[is_np(c, i) ? e : i - c->nps];
 
-		ret = add_flow(&s->flow[e][operation], c->options->exports.export[sp].name,
-			       operation, out);
+		if (!export_is_vacant(o))
+			ret = add_flow(&s->flow[e][operation], o->name, operation, out);
 	}
 	return ret;
 }

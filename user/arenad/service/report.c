@@ -4,6 +4,7 @@
 
 #include <arenad/crew.h>
 #include <arenad/options.h>
+#include <arenad/reload.h>
 #include <common/clock.h>
 #include <common/utf8.h>
 #include <inttypes.h>
@@ -27,6 +28,11 @@
 static bool runs(const struct crew *c, unsigned int i)
 {
 	return i < c->started && c->child[i].pidfd >= 0;
+}
+
+static bool has_export(const struct crew *c, unsigned int sp)
+{
+	return !export_is_vacant(&c->options->exports.export[sp]);
 }
 
 static const char *state_of(const struct crew *c, unsigned int i)
@@ -91,7 +97,8 @@ int report_processes(const struct crew *c, struct sd_json_variant **out)
 	int ret = sd_json_variant_new_array(out, NULL, 0);
 
 	for (unsigned int i = 0; i < c->n && ret >= 0; i++)
-		ret = add_process(c, i, out);
+		if (i < c->nps || has_export(c, i - c->nps) || runs(c, i))
+			ret = add_process(c, i, out);
 	return ret < 0 ? ret : 0;
 }
 
@@ -139,6 +146,7 @@ static int add_export(const struct crew *c, unsigned int sp, struct sd_json_vari
 		SD_JSON_BUILD_PAIR_BOOLEAN("readOnly", d->is_readonly),
 		SD_JSON_BUILD_PAIR_CONDITION(*limit, "limit", SD_JSON_BUILD_STRING(limit)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
+		SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", c->reload->drained >> sp & 1),
 		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, c->nps + sp)));
 }
 
@@ -147,7 +155,8 @@ int report_exports(const struct crew *c, struct sd_json_variant **out)
 	int ret = sd_json_variant_new_array(out, NULL, 0);
 
 	for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
-		ret = add_export(c, sp, out);
+		if (has_export(c, sp))
+			ret = add_export(c, sp, out);
 	return ret < 0 ? ret : 0;
 }
 
@@ -169,6 +178,7 @@ int report_channels(const struct crew *c, struct sd_json_variant **out)
 
 	for (unsigned int np = 0; np < c->nps; np++)
 		for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
-			ret = add_channel(c, np, sp, out);
+			if (has_export(c, sp))
+				ret = add_channel(c, np, sp, out);
 	return ret < 0 ? ret : 0;
 }

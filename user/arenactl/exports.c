@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include <common/log.h>
+#include <inttypes.h>
+#include <query/call.h>
+#include <query/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ask.h"
+#include "commands.h"
+
+static void show_exports(struct sd_json_variant *reply)
+{
+	struct sd_json_variant *exports = sd_json_variant_by_key(reply, "exports");
+
+	printf("%-20s %-9s %16s  %-4s %-6s %s\n", "NAME", "STATE", "BYTES", "MODE", "SP", "DISK");
+	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
+
+		printf("%-20s %-9s ", json_text(e, "name"), json_true(e, "isDrained") ? "drained" :
+		       json_text(e, "state"));
+		if (json_has(e, "sizeBytes"))
+			printf("%16" PRId64, json_number(e, "sizeBytes"));
+		else
+			printf("%16s", "-");
+		printf("  %-4s %-6" PRId64 " %s\n", json_true(e, "readOnly") ? "ro" : "rw",
+		       json_number(e, "sp"), json_text(e, "disk"));
+	}
+}
+
+static enum query_status drain(const struct arenactl_options *o)
+{
+	struct sd_json_variant *parameters = NULL;
+	struct sd_varlink *link = NULL;
+	enum query_status ret;
+	int err = sd_json_buildo(&parameters,
+				 SD_JSON_BUILD_PAIR_STRING("name", o->drain ? o->drain : o->admit),
+				 SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", o->drain != NULL));
+
+	if (err < 0) {
+		log_error("cannot ask: %s", strerror(-err));
+		return QUERY_FAILED;
+	}
+	ret = call_open(&o->target, false, &link);
+	if (!ret)
+		ret = call_method(link, "DrainExport", parameters, false, NULL);
+	sd_varlink_close_unref(link);
+	sd_json_variant_unref(parameters);
+	return ret;
+}
+
+enum query_status command_exports(const struct arenactl_options *o)
+{
+	return o->drain || o->admit ? drain(o) : ask(o, "ListExports", show_exports);
+}
