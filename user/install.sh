@@ -88,18 +88,18 @@ put_service()
 	done
 }
 
-# A call that has no page of its own is found too.
+# A call or a unit that has no page of its own is found too.
 put_pages()
 {
-	local page name
+	local page section name
 
 	for page in user/man/*.[1-9]; do
-		put "$MANDIR/man${page##*.}" 644 "$page"
-	done
-	for page in user/man/*.3; do
+		section=${page##*.}
+		put "$MANDIR/man$section" 644 "$page"
 		sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' "$page" |
 			while read -r name; do
-				[ "$name.3" = "${page##*/}" ] || put_link "$MANDIR/man3" "$name.3" "${page##*/}"
+				[ "$name.$section" = "${page##*/}" ] ||
+					put_link "$MANDIR/man$section" "$name.$section" "${page##*/}"
 			done
 	done
 }

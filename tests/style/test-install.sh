@@ -27,6 +27,10 @@ ok "the script for bpftrace is installed" \
 ok "the manual page of the device is installed" test -s "$to/share/man/man4/msharearena.4"
 ok "the manual page of libarena is installed" test -s "$to/share/man/man7/libarena.7"
 ok "the manual page of the configuration is installed" test -s "$to/share/man/man5/arenad.conf.5"
+for unit in "$to"/lib/systemd/system/*; do
+	unit=${unit##*/}
+	ok "man(1) finds a page by the name of the unit $unit" test -s "$to/share/man/man8/$unit.8"
+done
 # man(1) looks for a page by the name of the call.
 for call in $(calls -I"$include"); do
 	# Macros that add the place of the call use these.
