@@ -333,9 +333,12 @@ profile-nbd: user	## instructions and system calls of a request in NP and SP (WO
 	@tests/vm/enter env $(bench_variables) tests/bench/nbd-profile.sh
 
 ##@ Machine
+# By the units of the package, unless the kernel is one that checks itself, on which systemd was not tried,
+# or somebody's own, which may lack what systemd needs. `make demo UNITS=` starts the daemons by hand.
+UNITS ?= $(if $(debug)$(kernel_tree),,1)
 .PHONY: demo
-demo: tree-check user module	## the whole path at work in a virtual machine (KERNEL=... BACKEND=nvme)
-	@tests/demo/run --kernel $(kernel) $(if $(BACKEND),--backend $(BACKEND))
+demo: tree-check user module $(if $(UNITS),deb)	## the whole path at work in a virtual machine (KERNEL=... BACKEND=nvme UNITS=)
+	@tests/demo/run --kernel $(kernel) $(if $(BACKEND),--backend $(BACKEND)) $(if $(UNITS),--units)
 
 .PHONY: setup
 setup:			## makes the build and test root; everything else implies it

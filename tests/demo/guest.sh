@@ -4,7 +4,10 @@
 # daemons and lets clients that the project did not write drive them. Any
 # machine will do that can load the module and has two disks to overwrite:
 #
-# Usage: tests/demo/guest.sh [--backend block|nvme] [DISK0 DISK1]
+# Usage: tests/demo/guest.sh [--backend block|nvme] [--units] [DISK0 DISK1]
+#
+# With --units, which is for a virtual machine that systemd runs, the package of `make deb` is
+# installed, its units run the daemons, and an operator's commands are shown, too (units.sh).
 #
 # The disks are block devices, $VM_DISK0 and $VM_DISK1 by default. With the backend nvme the
 # daemons are given /dev/ngXnY in place of /dev/nvmeXnY, to send NVMe commands past the block
@@ -14,12 +17,17 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
-PATH=$PWD/build:$PATH:/sbin:/usr/sbin
-backend=block
-if [ "${1:-}" = --backend ]; then
-	backend=${2:-none}
-	shift 2 || shift
-fi
+backend=block units=''
+while :; do
+	case ${1:-} in
+	--backend) backend=${2:-none}; shift 2 || shift ;;
+	--units) units=1; shift ;;
+	*) break ;;
+	esac
+done
+# With units, the programs are the package's.
+[ -n "$units" ] || PATH=$PWD/build:$PATH
+PATH=$PATH:/sbin:/usr/sbin
 disk0=${1:-${VM_DISK0:-}} disk1=${2:-${VM_DISK1:-}}
 case $backend in block | nvme) ;; *) disk0='' ;; esac
 if [ -z "$disk0" ] || [ -z "$disk1" ]; then
@@ -30,6 +38,8 @@ name=demo
 began=$SECONDS
 tmp=$(mktemp -d)
 arenad='' loaded='' failed=0
+# How many processes were replaced by an upgrade, and the line of the log at which one was killed.
+upgraded=0 killed_at=1
 # By view: the first line of the log that its process may have written; 1 if it is not here.
 declare -A log_from=()
 # Each process has pages of its own, so these are not of 1 GiB.
@@ -42,9 +52,34 @@ step()
 	printf '[%3ds] %s\n' "$((SECONDS - began))" "$*"
 }
 
+# read_log: have what arenad and its processes have said so far in $tmp/arenad.log
+read_log()
+{
+	[ -z "$units" ] || read_journal
+}
+
+# log_end: the number of the line that the log will have next
+log_end()
+{
+	read_log
+	echo $(($(wc -l <"$tmp/arenad.log") + 1))
+}
+
+# log_anew VIEW...: what the processes on these views have said so far does not count any more
+log_anew()
+{
+	local view line
+
+	line=$(log_end)
+	for view; do
+		log_from[$view]=$line
+	done
+}
+
 die()
 {
 	step "FAILED: $*"
+	read_log
 	[ ! -e "$tmp/arenad.log" ] || sed 's/^/        /' "$tmp/arenad.log"
 	exit 1
 }
@@ -55,12 +90,24 @@ end_all()
 	mountpoint -q "$tmp/mnt" 2>/dev/null && umount "$tmp/mnt"
 	[ ! -e /sys/block/nbd0/pid ] || nbd-client -d /dev/nbd0 >/dev/null 2>&1
 	[ -z "$arenad" ] || kill "$arenad" 2>/dev/null || true
+	[ -z "$units" ] || end_units
 	wait
 	[ -z "$loaded" ] || rmmod msharearena
 	echo "$pages" >$pool
 	rm -rf "$tmp"
 }
 trap end_all EXIT
+
+# show WHAT COMMAND...: what a command says
+show()
+{
+	step "$1"
+	shift
+	if ! "$@" 2>&1 | sed 's/^/        /'; then
+		step "  NOT OK: $*"
+		failed=$((failed + 1))
+	fi
+}
 
 # table: print lines of words in columns
 table()
@@ -106,19 +153,16 @@ wait_for()
 	done
 }
 
-# counters KEY: the sum over the last counters of each process
+# counters KEY: the sum over all processes, each of which logs its counters when it ends
 counters()
 {
 	awk -v key="$1" '/: counters / {
-		who = $1
 		for (i = 2; i <= NF; i++) {
 			split($i, kv, "=")
-			if (kv[1] == "id")
-				who = who kv[2]
 			if (kv[1] == key)
-				last[who] = kv[2]
+				sum += kv[2]
 		}
-	} END { for (w in last) sum += last[w]; print sum + 0 }' "$tmp/arenad.log"
+	} END { print sum + 0 }' "$tmp/arenad.log"
 }
 
 is_ready()
@@ -251,6 +295,7 @@ list_rights()
 {
 	local pid view
 
+	read_log
 	while read -r _ pid _ view _; do
 		printf '%s %s %s %s %s %s %s %s %s %s\n' "$view" "$pid" \
 			"$(ps -o user= -p "$pid")" "$(status "$pid" CapEff)" \
@@ -344,12 +389,18 @@ copy_image()
 		"$(dd "if=$disk0" bs=1M count=64 iflag=direct status=none | sha256sum)"
 }
 
+# fio_both OPTION...: random writes on both disks at once, and what was written is verified
+fio_both()
+{
+	fio --ioengine=nbd --rw=randwrite --bsrange=4k-128k --size=64M --io_size=48M --iodepth=16 \
+		--verify=crc32c --verify_state_save=0 "$@" \
+		--name=one "--uri=$uri_one" --name=two "--uri=$uri_two"
+}
+
 run_fio()
 {
 	step "fio: random writes with --verify on both disks at once"
-	check "fio verifies every block" fio --ioengine=nbd --rw=randwrite \
-		--bsrange=4k-128k --size=64M --io_size=48M --iodepth=16 --verify=crc32c --verify_state_save=0 \
-		--name=one "--uri=$uri_one" --name=two "--uri=$uri_two"
+	check "fio verifies every block" fio_both
 }
 
 use_file_system()
@@ -383,7 +434,8 @@ kill_np()
 
 	old=$(on_view np-0)
 	step "arena-np on view np-0, pid $old, is killed"
-	log_from[np-0]=$(($(wc -l <"$tmp/arenad.log") + 1))
+	log_anew np-0
+	killed_at=${log_from[np-0]}
 	killed=$(date +%s%N)
 	kill -KILL "$old"
 	check "another arena-np takes its place and its view" wait_for 30 is_replaced "$old"
@@ -395,12 +447,30 @@ kill_np()
 	check "the region is attached by $((nps + sps)) processes again" is_attached $((nps + sps))
 }
 
-# Eight connections, of which each network process gets some, write an image and read it. The second
-# copy has its own shell, without pipefail: head ends what is longer than the image.
+# has_served: has each arena-np that runs done reads and writes? arenactl is not built everywhere.
+has_served()
+{
+	command -v arenactl >"$tmp/which" || return 0
+	arenactl counters | awk -v nps=$nps '
+		/^[ns]p [0-9]/ { who = $1 }
+		who == "np" && ($1 == "reads" || $1 == "writes") && $2 > 0 { done++ }
+		END { exit done != 2 * nps }'
+}
+
+# A part of the image is written and read until each of both has had a client: they take them in turn,
+# but not every connection of nbdcopy carries data. The second copy has its own shell, without pipefail:
+# head ends what is longer than that.
 serve_each()
 {
-	nbdcopy --connections=4 --flush "$tmp/image" "$uri_one" &&
-		bash -c "nbdcopy --connections=4 $uri_one - | head -c 64M | cmp - $tmp/image"
+	local part=16M
+
+	head -c $part "$tmp/image" >"$tmp/part"
+	for _ in 1 2 3 4 5 6 7 8; do
+		nbdcopy --connections=4 --flush "$tmp/part" "$uri_one" || return
+		bash -c "nbdcopy --connections=4 $uri_one - | head -c $part | cmp - $tmp/part" || return
+		! has_served || return 0
+	done
+	return 1
 }
 
 stop_daemons()
@@ -418,6 +488,7 @@ summary()
 {
 	local copied written
 
+	read_log
 	copied=$(counters copied_bytes)
 	written=$(counters bytes_written)
 	# The first bytes of a payload may come with the header before it.
@@ -429,7 +500,9 @@ summary()
 	echo "  region address      $(awk '{ printf "%s %s  ", $4, $3 }' "$tmp/sharing")"
 	echo "  user                $(awk '{ printf "%s %s  ", $1, $3 }' "$tmp/rights")"
 	echo "  page-table page     $(awk '{ printf "%s %s  ", $4, $6 }' "$tmp/sharing")"
-	echo "  restarted           $(grep -c 'is started again' "$tmp/arenad.log") process, in place of the one that was killed"
+	[ "$upgraded" = 0 ] || echo "  upgraded            $upgraded processes, while fio wrote and verified"
+	echo "  restarted           $(tail -n "+$killed_at" "$tmp/arenad.log" |
+		grep -c 'is started again') process, in place of the one that was killed"
 	echo "  handoffs            $(counters handoffs_sent) messages"
 	echo "  disk                $(counters bytes_read) bytes read, $written written"
 	echo "  copied in between   $copied bytes by the NP, of those written"
@@ -440,8 +513,16 @@ summary()
 	fi
 }
 
-load_module
-start_daemons
+if [ -n "$units" ]; then
+	# shellcheck source=units.sh
+	. tests/demo/units.sh
+	install_package
+	load_module
+	start_unit
+else
+	load_module
+	start_daemons
+fi
 show_sharing
 check "the region is at one address in all processes" is_at_one_address
 check "each process has the view of its role, with a table of its own" has_own_views
@@ -452,10 +533,22 @@ check "the region has $mib MiB and is attached by $((nps + sps)) processes" is_a
 try_views
 check "nbdinfo knows the disk" test "$(nbdinfo --size "$uri_one")" = "$(blockdev --getsize64 "$disk0")"
 check "nbdinfo --list shows both" test "$(nbdinfo --list "nbd://$address" | grep -c '^export=')" = 2
-copy_image
-run_fio
+if [ -n "$units" ]; then
+	show "arenactl status" arenactl status
+	copy_image
+	reload
+	upgrade_under_fio
+else
+	copy_image
+	run_fio
+fi
 use_file_system
 kill_np
-stop_daemons
+if [ -n "$units" ]; then
+	read_metrics
+	stop_units
+else
+	stop_daemons
+fi
 summary
 [ "$failed" = 0 ]
