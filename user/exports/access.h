@@ -16,6 +16,7 @@
 #ifndef EXPORTS_ACCESS_H
 #define EXPORTS_ACCESS_H
 
+#include <common/network.h>
 #include <common/options.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,16 +38,6 @@ enum access_kind {
 };
 
 /**
- * struct access_network - addresses that begin alike
- * @address: their first bits, the others are 0. IPv4 addresses have the form of IPv6
- * @bits: how many bits they have in common
- */
-struct access_network {
-	uint8_t address[16];
-	unsigned int bits;
-};
-
-/**
  * struct access_rule - a rule
  * @kind: what it names
  * @network: ACCESS_NETWORK: the addresses
@@ -54,7 +45,7 @@ struct access_network {
  */
 struct access_rule {
 	enum access_kind kind;
-	struct access_network network;
+	struct network network;
 	const char *text;
 };
 
