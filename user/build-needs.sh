@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Says in one sentence what is missing to build userspace, before anything is compiled.
 #
-# Usage: user/build-needs.sh CC AR LD OBJCOPY
+# Usage: user/build-needs.sh CC AR LD OBJCOPY CLANG BPFTOOL
 set -euo pipefail
 
 # The oldest liburing that has all that libarena calls.
@@ -16,9 +16,14 @@ die()
 }
 
 # Compilers come with arguments, as in CC="ccache gcc".
-for tool in "$@"; do
+for tool in "${@:1:4}"; do
 	command -v "${tool%% *}" >/dev/null ||
 		die "there is no '${tool%% *}' (Debian, Ubuntu, Fedora: install gcc and binutils)"
+done
+# The filter of peers runs in the kernel.
+for tool in "${@:5}"; do
+	command -v "${tool%% *}" >/dev/null ||
+		die "there is no '${tool%% *}' (Debian, Fedora: install clang and bpftool; Ubuntu: clang and linux-tools-common)"
 done
 
 # The headers have had the version in them since 2.4.
@@ -57,6 +62,10 @@ printf '%s\n' '#include <gnutls/gnutls.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&
 # arena-np and arena-sp give system calls up by it.
 printf '%s\n' '#include <seccomp.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libseccomp is needed, and its headers are not here (install it: Debian, Ubuntu: libseccomp-dev; Fedora: libseccomp-devel)"
+
+# arenad puts the filter of peers into the kernel by it.
+printf '%s\n' '#include <bpf/libbpf.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
+	die "libbpf is needed, and its headers are not here (install it: Debian, Ubuntu: libbpf-dev; Fedora: libbpf-devel)"
 
 # Without libsystemd's Varlink nothing is built that asks arenad.
 printf '%s\n' '#include <systemd/sd-varlink.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 || exit 0

@@ -48,6 +48,16 @@ says "a machine without a compiler" \
 	"there is no 'no-such-cc' (Debian, Ubuntu, Fedora: install gcc and binutils)" CC=no-such-cc
 says "a machine without objcopy" \
 	"there is no 'no-such-objcopy' (Debian, Ubuntu, Fedora: install gcc and binutils)" OBJCOPY=no-such-objcopy
+needed="(Debian, Fedora: install clang and bpftool; Ubuntu: clang and linux-tools-common)"
+says "a machine without clang" "there is no 'no-such-clang' $needed" CLANG=no-such-clang
+says "a machine without bpftool" "there is no 'no-such-bpftool' $needed" BPFTOOL=no-such-bpftool
+
+cc_with
+mkdir "$tmp/include/bpf"
+echo '#error none' >"$tmp/include/bpf/libbpf.h"
+says "a machine without the headers of libbpf" \
+	"libbpf is needed, and its headers are not here (install it: Debian, Ubuntu: libbpf-dev; Fedora: libbpf-devel)" \
+	CC="$tmp/cc"
 
 echo '#error none' >"$tmp/ncurses.h"
 cc_with "$tmp/ncurses.h"

@@ -14,7 +14,7 @@ version=$(sed -n 's/^Version: *//p' META)
 tidy()
 {
 	local folder=$1 flags=(-std=gnu11 -pthread -Iuser/include -Iuser -Iinclude/uapi
-		"-DMSHAREARENA_VERSION=\"$version\"")
+		-isystem "$BUILD/generated" "-DMSHAREARENA_VERSION=\"$version\"")
 
 	case $folder in
 	user/libarena/*) flags+=(-DARENA_LIBRARY) ;;
