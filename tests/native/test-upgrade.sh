@@ -27,7 +27,7 @@ other_version()
 	"${flags[@]}" "${@:2}" -c -o "$tmp/state.o" user/arenad/state.c &&
 		"${flags[@]}" -o "$1" "$BUILD/obj/user/arenad/main.o" "$tmp/state.o" \
 			-Wl,--start-group "$BUILD/obj/parts-arenad.a" "$BUILD"/obj/lib*.a \
-			-Wl,--end-group -luring -lgnutls -lhwloc -lkmod -lini_config -lseccomp -lsystemd
+			-Wl,--end-group -luring -lgnutls -lhwloc -lkmod -lini_config -lseccomp -lsystemd -lbpf
 }
 
 # refuses NAME TEXT: SIGUSR2 leaves arenad as it is, and the log has the text

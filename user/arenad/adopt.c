@@ -17,6 +17,7 @@
 #include "keeper.h"
 #include "options.h"
 #include "own_fd.h"
+#include "peers.h"
 #include "reload.h"
 #include "state.h"
 
@@ -227,6 +228,8 @@ int adopt_try(const struct arenad_options *o, struct state *s, struct arena_layo
 
 	if (!ret)
 		ret = check_taken(s, &alive);
+	if (!ret)
+		ret = peers_try(o, &s->peers);
 	if (!ret)
 		ret = adopt_region(o, s, l, &region);
 	if (ret)

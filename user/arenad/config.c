@@ -158,7 +158,8 @@ static bool is_live(const char *line, size_t length, const struct export_set *s,
 		    const struct arenad_disk *disk)
 {
 	static const char *const live[] = {
-		"--limit", "--allow", "--description", "--no-disk", "--default-export",
+		"--limit", "--allow", "--description", "--no-disk", "--default-export", "--peer",
+		"--connect-rate", "--peer-filter",
 	};
 
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
@@ -473,6 +474,8 @@ static int take_live(struct config *c, const struct config *now, uint32_t usable
 	export_copy_free(&c->exports);
 	c->exports = l.exports;
 	c->options.exports = l.exports.set;
+	/* Nothing in it refers to the settings. */
+	c->options.peers = now->options.peers;
 	return 0;
 }
 

@@ -58,7 +58,7 @@ int config_place(struct config *c, const char *running);
 
 /**
  * config_reload() - read everything again, and log what has changed
- * @c: gets the exports, with their limits and rules, and nothing else
+ * @c: gets the exports, with their limits and rules, and who the peers are, and nothing else
  * @usable: bits of the vacant entries in which a process could begin now
  * @change: which exports were added and removed, if all was right
  *

@@ -26,6 +26,7 @@
 struct arenad_options;
 struct cpus_of;
 struct keep;
+struct peers;
 struct reload;
 struct stats;
 
@@ -35,6 +36,7 @@ struct stats;
  * @cpus: CPUs to which the processes are bound
  * @reload: what the NPs get by their control sockets
  * @keep: what the next arenad needs of them
+ * @peers: who may connect
  * @nps: number of NPs
  * @n: number of all processes
  * @started: used entries of @child
@@ -60,6 +62,7 @@ struct crew {
 	const struct cpus_of *cpus;
 	struct reload *reload;
 	struct keep *keep;
+	struct peers *peers;
 	unsigned int nps;
 	unsigned int n;
 	unsigned int started;
@@ -85,7 +88,7 @@ void crew_init(struct crew *c);
 
 /**
  * crew_start() - start all processes
- * @c: with @options, @cpus, @reload and @keep; all else is filled in, to be closed with
+ * @c: with @options, @cpus, @reload, @keep and @peers; all else is filled in, to be closed with
  *	crew_close() also if the call fails
  * @l: layout of the region
  * @sockets: listening sockets; those whose address is reused are closed

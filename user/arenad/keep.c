@@ -13,6 +13,7 @@
 #include "crew.h"
 #include "options.h"
 #include "own_fd.h"
+#include "peers.h"
 #include "reload.h"
 #include "runtime.h"
 #include "state.h"
@@ -63,6 +64,7 @@ static void note_descriptors(struct state *s, const struct crew *c)
 	s->region_fd = fd < 0 ? -1 : fd;
 	s->layout_fd = c->layout_fd;
 	s->bundle = c->reload->bundle;
+	s->peers = c->peers->filter;
 	for (unsigned int i = 0; i < c->keep->listening->n; i++)
 		s->listening.socket[i] = c->keep->listening->socket[i];
 	s->listening.n = c->keep->listening->n;

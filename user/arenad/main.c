@@ -21,6 +21,7 @@
 #include "keep.h"
 #include "module.h"
 #include "options.h"
+#include "peers.h"
 #include "preflight.h"
 #include "region.h"
 #include "reload.h"
@@ -39,6 +40,8 @@ static int prepare(struct node *n, struct mshare **region)
 		ret = cpus_plan(o, n->cpus);
 	if (!ret)
 		ret = reload_open(n->reload, o);
+	if (!ret)
+		ret = peers_open(n->peers, o);
 	if (!ret)
 		ret = listen_open(&o->listen, &n->sockets);
 	if (ret)
@@ -64,6 +67,8 @@ static int take_over(struct node *n, struct mshare **region)
 	ret = cpus_plan(o, n->cpus);
 	if (!ret)
 		ret = adopt_descriptors(s);
+	if (!ret)
+		ret = peers_adopt(n->peers, o, &s->peers);
 	if (!ret)
 		ret = adopt_region(o, s, n->layout, region);
 	if (ret)
@@ -185,13 +190,14 @@ int main(int argc, char **argv)
 	static struct arena_layout layout;
 	struct reload reload = { .bundle = -1 };
 	struct keep keep = { .keeper = KEEPER_NONE };
+	static struct peers peers;
 	static struct config config;
 	const struct arenad_options *options = &config.options;
 	struct command command;
 	struct cpus_of cpus;
 	struct node node = {
 		.config = &config, .options = options, .command = &command, .cpus = &cpus,
-		.layout = &layout, .reload = &reload, .keep = &keep,
+		.layout = &layout, .reload = &reload, .keep = &keep, .peers = &peers,
 	};
 	int status, lock;
 
@@ -212,6 +218,8 @@ int main(int argc, char **argv)
 		log_init("arenad", LOG_LEVEL_DEBUG);
 	if (options->load_module)
 		return load_module(options);
+	peers.filter = PEERS_FILTER_NONE;
+	config.options.listen.guard = (struct listen_guard){ peers_guard, &peers };
 	lock = upgrade_take_lock();
 	node.is_same_process = lock >= 0;
 	/* The processes are then those that an earlier --replace has started. */
@@ -219,6 +227,7 @@ int main(int argc, char **argv)
 		config.options.replace = false;
 	status = run_in(&node, lock);
 	reload_close(&reload);
+	peers_filter_close(&peers.filter);
 	command_free(&command);
 	config_free(&config);
 	return status;

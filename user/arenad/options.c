@@ -309,6 +309,7 @@ static const struct option_rule rules[] = {
 static const struct option_part parts[] = {
 	{ export_rules, offsetof(struct arenad_options, exports) },
 	{ listen_rules, offsetof(struct arenad_options, listen) },
+	{ peers_rules, offsetof(struct arenad_options, peers) },
 	{ NULL, 0 },
 };
 

@@ -9,6 +9,7 @@
 #include <exports/limit.h>
 #include <exports/options.h>
 #include <listen/options.h>
+#include <peers/options.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
 #include <sandbox/user.h>
@@ -71,6 +72,7 @@ struct arenad_disk {
  * @check_adopt: say whether the processes could be adopted, and end
  * @load_module: load the module, and end
  * @listen: where clients are accepted
+ * @peers: who may connect, which changes while arenad runs, see config_reload()
  * @exports: what clients can name, and may do
  * @disk: the disk of each export, served by an SP of its own
  * @exports_max: how many exports there can be while arenad runs; 0 if that was not given
@@ -115,6 +117,7 @@ struct arenad_options {
 	bool check_adopt;
 	bool load_module;
 	struct listen_options listen;
+	struct peers_options peers;
 	struct export_set exports;
 	struct arenad_disk disk[PROTO_MAX_SPS];
 	uint32_t exports_max;

@@ -62,6 +62,8 @@ void state_each_fd(struct state *s, state_visit *visit, void *context)
 		visit(&s->pidfd[i], context);
 		visit(&s->stats[i], context);
 	}
+	for (unsigned int i = 0; i < PEERS_FDS; i++)
+		visit(&s->peers.fd[i], context);
 }
 
 static void have_none(int *fd, void *context)

@@ -10,6 +10,7 @@
 
 #include <common/disk_identity.h>
 #include <listen/socket.h>
+#include <peers/filter.h>
 #include <proto/layout.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,7 +29,7 @@ struct runtime;
  * another one, for tests.
  */
 #ifndef STATE_VERSION
-#define STATE_VERSION	5U
+#define STATE_VERSION	6U
 #endif
 
 /* Bytes of a file at most. */
@@ -119,6 +120,7 @@ struct state_head {
  * @lines: arenad's ends of the control sockets
  * @identity: what tells the disk of each SP from another one; "" where nothing is known
  * @stats: by process its memory for statistics
+ * @peers: the filter of peers
  * @text: the texts of enum state_text, each with its NUL
  */
 struct state {
@@ -137,6 +139,7 @@ struct state {
 	struct lines lines;
 	char identity[PROTO_MAX_SPS][DISK_IDENTITY_SIZE];
 	int stats[LINES_MAX];
+	struct peers_filter peers;
 	char text[];
 };
 

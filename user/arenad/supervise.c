@@ -20,6 +20,7 @@
 #include "keep.h"
 #include "notify.h"
 #include "own_fd.h"
+#include "peers.h"
 #include "ready.h"
 #include "reload.h"
 #include "service.h"
@@ -62,16 +63,19 @@ static void read_again(struct supervisor *sv)
 	struct crew *c = &sv->crew;
 	const char *given = c->keep->given, *shape = c->keep->shape;
 	static struct slots_change change;
-	bool is_right = config_reload(config, crew_usable(c), &change), has_files;
+	bool is_right = config_reload(config, crew_usable(c), &change), has_files, has_filter;
 
 	/* The other texts are gone, also if something failed afterwards. */
 	c->keep->given = config->given;
 	c->keep->shape = config->shape;
 	if (!is_right)
 		return;
+	has_filter = peers_reload(c->peers);
 	has_files = reload_read(c->reload);
-	if (has_files || given != config->given || shape != config->shape)
+	if (has_files || has_filter || given != config->given || shape != config->shape)
 		keep_renew(c);
+	if (has_filter)
+		peers_attach(c->peers, c->keep->listening, c->sockets, c->nps);
 	reload_limits(c->reload);
 	reload_exports(c->reload);
 	if (has_files)
@@ -392,6 +396,8 @@ static int adopt(struct supervisor *sv)
 	sv->ready.n = sv->ready.wanted;
 	adopt_crew(&sv->crew, n->earlier);
 	ret = keep_take_over(&sv->crew);
+	if (!ret)
+		ret = peers_attach(n->peers, &n->sockets, sv->crew.sockets, sv->crew.nps);
 	if (ret)
 		return ret;
 	format_addresses(find_sockets(&sv->crew), addresses);
@@ -435,6 +441,7 @@ enum arenad_exit arenad_supervise(struct node *n)
 	sv.node = n;
 	sv.crew = (struct crew){
 		.options = n->options, .cpus = n->cpus, .reload = n->reload, .keep = n->keep,
+		.peers = n->peers,
 	};
 	sv.ready.fd = -1;
 	if (n->earlier && adopt(&sv))

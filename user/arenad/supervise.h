@@ -16,6 +16,7 @@ struct command;
 struct config;
 struct cpus_of;
 struct keep;
+struct peers;
 struct reload;
 struct state;
 
@@ -29,6 +30,7 @@ struct state;
  * @sockets: listening sockets for the NPs; closed when the processes are stopped
  * @reload: what the NPs get by their control sockets
  * @keep: what the next arenad needs
+ * @peers: who may connect
  * @earlier: what an earlier arenad has left, with descriptors of this process; NULL if processes
  *	are to be started
  * @signal_fd: of arenad_supervise_signals()
@@ -45,6 +47,7 @@ struct node {
 	struct listen_set sockets;
 	struct reload *reload;
 	struct keep *keep;
+	struct peers *peers;
 	struct state *earlier;
 	int signal_fd;
 	bool is_same_process;

@@ -38,25 +38,44 @@ static int fill(struct activation *a, unsigned int n, const char *names)
 	return 0;
 }
 
-static int take(struct activation *a)
+/* How many there are for this process. */
+static int count(uint32_t *n)
 {
 	const char *pid_text = getenv("LISTEN_PID");
 	const char *n_text = getenv("LISTEN_FDS");
-	const char *names = getenv("LISTEN_FDNAMES");
-	uint32_t pid, n;
+	uint32_t pid;
 	int ret;
 
-	a->n = 0;
+	*n = 0;
 	if (!pid_text || !n_text)
 		return 0;
 	if (parse_u32(pid_text, INT_MAX, &pid))
 		return -EINVAL;
 	if ((pid_t)pid != getpid())
 		return 0;
-	ret = parse_u32(n_text, ACTIVATION_MAX, &n);
-	if (ret)
-		return ret == -ERANGE ? -E2BIG : ret;
-	return fill(a, n, names ? names : "");
+	ret = parse_u32(n_text, ACTIVATION_MAX, n);
+	return ret == -ERANGE ? -E2BIG : ret;
+}
+
+static int take(struct activation *a)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+	uint32_t n;
+	int ret = count(&n);
+
+	a->n = 0;
+	return ret ? ret : fill(a, n, names ? names : "");
+}
+
+unsigned int activation_peek(int fd[ACTIVATION_MAX])
+{
+	uint32_t n;
+
+	if (count(&n))
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		fd[i] = FIRST_FD + (int)i;
+	return n;
 }
 
 int activation_take(struct activation *a)

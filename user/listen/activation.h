@@ -41,4 +41,11 @@ struct activation {
  */
 int activation_take(struct activation *a);
 
+/**
+ * activation_peek() - list the descriptors, and leave them for activation_take()
+ *
+ * Return: how many entries of @fd are filled; none if the environment is malformed.
+ */
+unsigned int activation_peek(int fd[ACTIVATION_MAX]);
+
 #endif /* LISTEN_ACTIVATION_H */

@@ -49,6 +49,17 @@ struct listen_place {
 };
 
 /**
+ * struct listen_guard - who looks at each TCP socket before a client can come to it
+ * @put: called before the socket listens, or, if it was inherited, when it is taken over; 0 or an
+ *	error for which the socket is not used. NULL if nobody looks
+ * @context: for @put
+ */
+struct listen_guard {
+	int (*put)(void *context, int fd, bool is_inherited);
+	void *context;
+};
+
+/**
  * struct listen_options - where and how to listen
  * @n: used entries of @place
  * @place: where to listen
@@ -58,6 +69,7 @@ struct listen_place {
  * @mode: permissions of the files of UNIX sockets
  * @uid: their owner, or -1 for the user of the process
  * @gid: their group, or -1 for the group of the process
+ * @guard: who looks at each TCP socket; no option sets it
  */
 struct listen_options {
 	unsigned int n;
@@ -68,6 +80,7 @@ struct listen_options {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	struct listen_guard guard;
 };
 
 /* The defaults. */

@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "activation.h"
-
 /* Probes that an idle client's machine may leave unanswered. */
 #define KEEPALIVE_PROBES	3
 
@@ -65,6 +63,11 @@ static int set_tcp(int fd, const struct listen_options *o)
 	return ret ? ret : set_patience(fd, o->unreachable_seconds);
 }
 
+static int put_guard(int fd, const struct listen_options *o, bool is_inherited)
+{
+	return o->guard.put ? o->guard.put(o->guard.context, fd, is_inherited) : 0;
+}
+
 static int bind_tcp(int fd, const struct listen_options *o, const struct address *where)
 {
 	const struct sockaddr *addr = (const struct sockaddr *)&where->storage;
@@ -76,9 +79,11 @@ static int bind_tcp(int fd, const struct listen_options *o, const struct address
 		ret = set_tcp(fd, o);
 	if (!ret && addr->sa_family == AF_INET6)
 		ret = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !where->is_dual);
-	if (!ret && (bind(fd, addr, where->length) || listen(fd, (int)o->backlog)))
+	if (!ret && bind(fd, addr, where->length))
 		ret = -errno;
-	return ret;
+	if (!ret)
+		ret = put_guard(fd, o, false);
+	return !ret && listen(fd, (int)o->backlog) ? -errno : ret;
 }
 
 static int bind_unix(struct listen_socket *s, const struct listen_options *o,
@@ -171,7 +176,9 @@ static int adopt(struct listen_socket *s, const struct listen_options *o, int fd
 	s->is_inherited = true;
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return -errno;
-	return get_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX ? 0 : set_tcp(fd, o);
+	if (get_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX)
+		return 0;
+	return set_tcp(fd, o) ?: put_guard(fd, o, true);
 }
 
 static void log_failure(const struct listen_place *place, int err)
@@ -184,6 +191,8 @@ static void log_failure(const struct listen_place *place, int err)
 		why = "the path is something else than a socket";
 	else if (err == -EBUSY)
 		why = "its folder is locked by another process";
+	else if (err == -ECANCELED)
+		why = "who may connect cannot be said there";
 	log_error("cannot listen on %s: %s", place->text, why);
 }
 
@@ -294,6 +303,19 @@ void listen_forget(const struct listen_options *o)
 		return;
 	for (unsigned int i = 0; i < a.n; i++)
 		close(a.entry[i].fd);
+}
+
+unsigned int listen_inherited(const struct listen_options *o, int fd[LISTEN_INHERITED_MAX])
+{
+	bool is_activated = false;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < o->n; i++) {
+		is_activated |= o->place[i].kind == LISTEN_SYSTEMD;
+		if (o->place[i].kind == LISTEN_FD)
+			fd[n++] = o->place[i].fd;
+	}
+	return is_activated ? n + activation_peek(fd + n) : n;
 }
 
 /* Make another socket at the address of @fd. */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "activation.h"
 #include "file.h"
 #include "options.h"
 
@@ -56,6 +57,16 @@ int listen_open(const struct listen_options *o, struct listen_set *set);
  * those that nobody accepts from.
  */
 void listen_forget(const struct listen_options *o);
+
+/* Sockets that may have been passed to this process. */
+#define LISTEN_INHERITED_MAX	(LISTEN_MAX + ACTIVATION_MAX)
+
+/**
+ * listen_inherited() - list the sockets that were passed to this process, before listen_open()
+ *
+ * Some may be no sockets. Return: how many entries of @fd are filled.
+ */
+unsigned int listen_inherited(const struct listen_options *o, int fd[LISTEN_INHERITED_MAX]);
 
 /**
  * listen_again() - make the sockets of one of several processes
