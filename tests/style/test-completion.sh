@@ -34,6 +34,7 @@ is "the commands of arenactl are completed" "$(complete_line arenactl re)" "regi
 is "what shows more is completed" "$(complete_line arenactl t)" "top trace"
 is "the commands of arenactl are completed behind an option" \
 	"$(complete_line arenactl --json up)" upgrade
+is "what arenactl can do with peers is completed" "$(complete_line arenactl peers '')" "add remove"
 is "nothing but options is completed for the others" "$(complete_line arenad '')" ""
 touch "$tmp/only-this"
 is "the path of a disk is completed" "$(complete_line arenad --disk "d=$tmp/only")" "$tmp/only-this"

@@ -19,6 +19,9 @@ arenactl_command command_exports;
 /* It lists connections, and ends one: clients.c */
 arenactl_command command_clients;
 
+/* It lists who may connect, and changes that: peers.c */
+arenactl_command command_peers;
+
 /* It sums up what arenad tells: latency.c */
 arenactl_command command_latency;
 

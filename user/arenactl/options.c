@@ -3,6 +3,7 @@
 
 #include <common/options.h>
 #include <common/parse.h>
+#include <errno.h>
 #include <query/options.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,14 +19,14 @@
 #define FIELD(name) .field = offsetof(struct arenactl_options, name)
 
 static const char *const words[] = {
-	"status", "exports", "clients", "channels", "counters", "latency", "metrics", "top",
-	"trace", "regions", "doctor", "reload", "upgrade", "stop", NULL
+	"status", "exports", "clients", "peers", "channels", "counters", "latency", "metrics",
+	"top", "trace", "regions", "doctor", "reload", "upgrade", "stop", NULL
 };
 
 static arenactl_command *const commands[] = {
-	command_status, command_exports, command_clients, command_channels, command_counters,
-	command_latency, command_metrics, command_top, command_trace, command_regions,
-	command_doctor, command_reload, command_upgrade, command_stop,
+	command_status, command_exports, command_clients, command_peers, command_channels,
+	command_counters, command_latency, command_metrics, command_top, command_trace,
+	command_regions, command_doctor, command_reload, command_upgrade, command_stop,
 };
 
 #define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -69,12 +70,41 @@ static const struct option_rule rules[] = {
 
 static const struct option_rule word = { .kind = OPTION_WORD, FIELD(command), .words = words };
 
+static const char *const edit_words[] = {
+	[ARENACTL_ADD - 1] = "add", [ARENACTL_REMOVE - 1] = "remove", NULL,
+};
+
+static const struct option_rule edit = { .kind = OPTION_WORD, FIELD(edit), .words = edit_words };
+
+/* The words behind "peers". */
+static int take_more(void *values, char *text, struct option_error *error)
+{
+	struct arenactl_options *o = values;
+
+	if (commands[o->command] != command_peers || o->network)
+		return option_refuse(error, "%.200s is not an option, and nothing else is expected",
+				     text);
+	if (o->edit != ARENACTL_LIST) {
+		o->network = text;
+		return 0;
+	}
+	if (option_take(&edit, text, o, error))
+		return -EINVAL;
+	o->edit++;
+	return 0;
+}
+
+static const struct option_rule more_words = { .kind = OPTION_OTHER, .take = take_more };
+
 static int check(const void *values, struct option_error *error)
 {
 	const struct arenactl_options *o = values;
 
 	if (o->command >= N_COMMANDS)
 		return option_refuse(error, "a command is needed");
+	if (o->edit != ARENACTL_LIST && !o->network)
+		return option_refuse(error, "peers %s needs a network, e.g. 10.0.0.0/8",
+				     edit_words[o->edit - 1]);
 	if (o->kill.is_given && commands[o->command] != command_clients)
 		return option_refuse(error, "--kill is for clients only");
 	if ((o->drain || o->admit) && commands[o->command] != command_exports)
@@ -98,11 +128,13 @@ static const struct option_part parts[] = {
 static const struct option_table table = {
 	.program = "arenactl",
 	.about = "watch and steer arenad",
-	.needed = "COMMAND",
+	.needed = "COMMAND [add|remove NETWORK]",
 	.more = "Commands:\n\n"
 		"  status    arenad and its processes\n"
 		"  exports   exports, with their disks; --drain takes one out of use\n"
 		"  clients   connections of clients, one of which --kill ends\n"
+		"  peers     who may connect over TCP, and who was refused; 'add NETWORK' and\n"
+		"            'remove NETWORK' behind it change that until files are read again\n"
 		"  channels  channels between network and storage processes\n"
 		"  counters  what each process has counted since its start\n"
 		"  latency   how long requests take, by export and operation\n"
@@ -119,6 +151,7 @@ static const struct option_table table = {
 	.rule = rules,
 	.part = parts,
 	.word = &word,
+	.more_words = &more_words,
 	.check = check,
 };
 

@@ -27,6 +27,18 @@ struct arenactl_client {
 };
 
 /**
+ * enum arenactl_edit - what becomes of a peer
+ * @ARENACTL_LIST: nothing: the peers are listed
+ * @ARENACTL_ADD: it is added
+ * @ARENACTL_REMOVE: it is removed
+ */
+enum arenactl_edit {
+	ARENACTL_LIST,
+	ARENACTL_ADD,
+	ARENACTL_REMOVE,
+};
+
+/**
  * struct arenactl_options - the values of the command line, after checks
  * @command: which of the words was given
  * @run: what that command is
@@ -35,6 +47,8 @@ struct arenactl_client {
  * @kill: the connection that is to end
  * @drain: the export that is to take no further clients, or NULL
  * @admit: the export that is to take them again, or NULL
+ * @edit: peers: what becomes of @network, enum arenactl_edit
+ * @network: the network of a peer
  * @interval_seconds: how often the live view looks; 0 if that was not given
  * @every: trace: draw one request of so many; 0 if it was not given
  */
@@ -46,6 +60,8 @@ struct arenactl_options {
 	struct arenactl_client kill;
 	const char *drain;
 	const char *admit;
+	unsigned int edit;
+	const char *network;
 	uint32_t interval_seconds;
 	uint32_t every;
 };

@@ -18,7 +18,8 @@
  * struct walk - a command line that is being read
  * @n: used entries of @known
  * @known: the options
- * @word: the argument that is no option; without a rule if there is none
+ * @word: the first argument that is no option; without a rule if there is none
+ * @more_words: each further one, likewise
  * @visit: called for each that is given
  * @context: for @visit
  */
@@ -26,6 +27,7 @@ struct walk {
 	unsigned int n;
 	struct option_known known[OPTIONS_MAX];
 	struct option_known word;
+	struct option_known more_words;
 	option_visit *visit;
 	void *context;
 };
@@ -156,10 +158,11 @@ static void visit_one(struct walk *w, unsigned int i, char *text, struct argp_st
 static error_t parse_key(int key, char *text, struct argp_state *state)
 {
 	struct walk *w = state->input;
+	const struct option_known *word = state->arg_num ? &w->more_words : &w->word;
 	struct option_error error;
 
-	if (key == ARGP_KEY_ARG && w->word.rule && !state->arg_num) {
-		if (w->visit(w->context, &w->word, text, &error))
+	if (key == ARGP_KEY_ARG && word->rule) {
+		if (w->visit(w->context, word, text, &error))
 			argp_error(state, "%s", error.text);
 		return 0;
 	}
@@ -200,7 +203,10 @@ void options_walk(const struct option_table *table, int argc, char **argv, optio
 		  void *context)
 {
 	struct argp_option option[OPTIONS_MAX + 1] = { 0 };
-	struct walk w = { .word.rule = table->word, .visit = visit, .context = context };
+	struct walk w = {
+		.word.rule = table->word, .more_words.rule = table->more_words,
+		.visit = visit, .context = context,
+	};
 	struct argp argp = {
 		.options = option,
 		.parser = parse_key,

@@ -114,7 +114,8 @@ struct option_part {
  * @rule: the options, one without a name at the end
  * @part: options that several programs have, one without options at the end; NULL if none
  * @thing: in files: the word of sections for options that name a thing; NULL if there are none
- * @word: what the one argument is that is no option; NULL if there is none
+ * @word: what the first argument is that is no option; NULL if there is none
+ * @more_words: what each further one is, an OPTION_OTHER; NULL if there are none
  * @check: checks all values together, and returns 0 or the result of option_refuse();
  *	NULL if there is nothing to check
  */
@@ -127,6 +128,7 @@ struct option_table {
 	const struct option_part *part;
 	const char *thing;
 	const struct option_rule *word;
+	const struct option_rule *more_words;
 	int (*check)(const void *values, struct option_error *error);
 };
 

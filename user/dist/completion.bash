@@ -45,7 +45,11 @@ _msharearena()
 		_msharearena_value "$1" "$prev"
 		return
 	fi
-	# arenactl has a word that is no option. No program does anything if it gets this one.
+	# arenactl has words that are no options. No program does anything if it gets this one.
+	if [[ $cur != -* && ${1##*/} == arenactl && $prev == peers ]]; then
+		_msharearena_words "$1" peers "?"
+		return
+	fi
 	if [[ $cur != -* ]]; then
 		_msharearena_words "$1" "?"
 		return

@@ -105,6 +105,24 @@ static void print_processes(FILE *out, struct sd_json_variant *reply)
 }
 
 /*
+ * The filter of peers
+ */
+
+static void print_dropped(FILE *out, struct sd_json_variant *status)
+{
+	static const char *const reasons[] = { "stranger", "rate" };
+	struct sd_json_variant *dropped = sd_json_variant_by_key(status, "droppedPackets");
+
+	if (!json_has(status, "droppedPackets"))
+		return;
+	describe(out, "peers_dropped", "counter", NULL,
+		 "Packets that the filter of peers has dropped, see arenactl(8).");
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		fprintf(out, PREFIX "peers_dropped_total{reason=\"%s\"} %" PRId64 "\n", reasons[i],
+			json_number(dropped, reasons[i]));
+}
+
+/*
  * Counters
  */
 
@@ -278,8 +296,10 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 		ret = call_method(link, methods[i], NULL, is_quiet, &reply[i]);
 		sd_json_variant_ref(reply[i]);
 	}
-	if (!ret)
+	if (!ret) {
 		print_processes(out, reply[0]);
+		print_dropped(out, reply[0]);
+	}
 	for (size_t i = 0; i < N_ROLES && !ret; i++) {
 		print_counters(out, reply[1], roles[i]);
 		print_latencies(out, reply[2], roles[i]);

@@ -115,6 +115,14 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_FIELD_COMMENT("Why there are none, else null"),
 	SD_VARLINK_DEFINE_FIELD(absent, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	DroppedPackets,
+	SD_VARLINK_FIELD_COMMENT("Those that did not come from the address of a peer"),
+	SD_VARLINK_DEFINE_FIELD(stranger, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Those by which a peer would have begun more connections than it "
+				 "may"),
+	SD_VARLINK_DEFINE_FIELD(rate, SD_VARLINK_INT, 0));
+
 static SD_VARLINK_DEFINE_METHOD(
 	GetStatus,
 	SD_VARLINK_DEFINE_OUTPUT(version, SD_VARLINK_STRING, 0),
@@ -128,6 +136,8 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_DEFINE_OUTPUT(isKept, SD_VARLINK_BOOL, 0),
 	SD_VARLINK_FIELD_COMMENT("A process is being replaced, or is to be"),
 	SD_VARLINK_DEFINE_OUTPUT(isReplacing, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("What the filter of peers has dropped, unless there is none"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(droppedPackets, DroppedPackets, SD_VARLINK_NULLABLE),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, Process, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD(
@@ -192,6 +202,46 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_FIELD_COMMENT("Take no further clients, or take them again"),
 	SD_VARLINK_DEFINE_INPUT(isDrained, SD_VARLINK_BOOL, 0));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Reason,
+	SD_VARLINK_FIELD_COMMENT("Its address is not that of a peer"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(stranger),
+	SD_VARLINK_FIELD_COMMENT("It has begun more connections than it may"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(rate));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Refused,
+	SD_VARLINK_DEFINE_FIELD(address, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("How many of its packets were dropped"),
+	SD_VARLINK_DEFINE_FIELD(packets, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Why the last one was"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(reason, Reason, 0),
+	SD_VARLINK_FIELD_COMMENT("When that was, in microseconds since 1970"),
+	SD_VARLINK_DEFINE_FIELD(lastUSec, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	ListPeers,
+	SD_VARLINK_FIELD_COMMENT("There is a filter; without one, everybody may connect"),
+	SD_VARLINK_DEFINE_OUTPUT(isFiltered, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("Who may connect over TCP"),
+	SD_VARLINK_DEFINE_OUTPUT(networks, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+	SD_VARLINK_FIELD_COMMENT("Connections that an address may begin in a second; 0 for any "
+				 "number"),
+	SD_VARLINK_DEFINE_OUTPUT(connectRate, SD_VARLINK_INT, 0),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(droppedPackets, DroppedPackets, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Sources that were refused, the last one first, 256 at most"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(refused, Refused, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(
+	AddPeer,
+	SD_VARLINK_FIELD_COMMENT("As --peer has it"),
+	SD_VARLINK_DEFINE_INPUT(network, SD_VARLINK_STRING, 0));
+
+static SD_VARLINK_DEFINE_METHOD(
+	RemovePeer,
+	SD_VARLINK_FIELD_COMMENT("One of those that ListPeers tells"),
+	SD_VARLINK_DEFINE_INPUT(network, SD_VARLINK_STRING, 0));
+
 static SD_VARLINK_DEFINE_METHOD(Reload);
 
 static SD_VARLINK_DEFINE_METHOD(Upgrade);
@@ -226,6 +276,8 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_Latency,
 	SD_VARLINK_SYMBOL_COMMENT("How long requests took in a process"),
 	&vl_type_ProcessLatencies,
+	SD_VARLINK_SYMBOL_COMMENT("How many packets the filter of peers has dropped"),
+	&vl_type_DroppedPackets,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about arenad and its processes"),
 	&vl_method_GetStatus,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about all exports"),
@@ -248,6 +300,17 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT("Hide an export from clients that come, while those that it has "
 				  "go on; arenad forgets it when it is replaced"),
 	&vl_method_DrainExport,
+	SD_VARLINK_SYMBOL_COMMENT("Why a source is refused"),
+	&vl_type_Reason,
+	SD_VARLINK_SYMBOL_COMMENT("A source that was refused"),
+	&vl_type_Refused,
+	SD_VARLINK_SYMBOL_COMMENT("Tell who may connect, and who was refused"),
+	&vl_method_ListPeers,
+	SD_VARLINK_SYMBOL_COMMENT("Let a network connect, until files are read again"),
+	&vl_method_AddPeer,
+	SD_VARLINK_SYMBOL_COMMENT("Let a network connect no more, until files are read again; its "
+				  "connections get no packet from then on"),
+	&vl_method_RemovePeer,
 	SD_VARLINK_SYMBOL_COMMENT("Read files again, and start lost storage processes, as SIGHUP "
 				  "does; Failed if a file is bad"),
 	&vl_method_Reload,

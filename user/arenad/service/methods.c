@@ -5,10 +5,12 @@
 #include <arenad/crew.h>
 #include <arenad/keep.h>
 #include <arenad/options.h>
+#include <arenad/peers.h>
 #include <common/log.h>
 #include <errno.h>
 #include <unistd.h>
 
+#include "drops.h"
 #include "interface.h"
 #include "numbers.h"
 #include "report.h"
@@ -23,11 +25,14 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 {
 	const struct service_caller *caller = userdata;
 	const struct crew *c = caller->crew;
-	struct sd_json_variant *processes = NULL;
+	struct sd_json_variant *processes = NULL, *dropped = NULL;
 	int ret = report_processes(c, &processes);
 
 	(void)parameters;
 	(void)flags;
+	/* An arenad that has adopted a filter, and may not use BPF, tells all else. */
+	if (!ret && drops_count(c->peers, &dropped))
+		dropped = sd_json_variant_unref(dropped);
 	if (!ret)
 		ret = sd_varlink_replybo(
 			link,
@@ -37,7 +42,10 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 			SD_JSON_BUILD_PAIR_STRING("region", c->options->region),
 			SD_JSON_BUILD_PAIR_BOOLEAN("isKept", is_kept(c->keep)),
 			SD_JSON_BUILD_PAIR_BOOLEAN("isReplacing", crew_is_replacing(c)),
+			SD_JSON_BUILD_PAIR_CONDITION(!!dropped, "droppedPackets",
+						     SD_JSON_BUILD_VARIANT(dropped)),
 			SD_JSON_BUILD_PAIR_VARIANT("processes", processes));
+	sd_json_variant_unref(dropped);
 	sd_json_variant_unref(processes);
 	return ret;
 }
@@ -196,7 +204,68 @@ static int drain_export(struct sd_varlink *link, struct sd_json_variant *paramet
 		SD_JSON_BUILD_PAIR_STRING("reason", "there is no such export"));
 }
 
-/* What changes something is only noted here, and answered when it is done. */
+static int list_peers(struct sd_varlink *link, struct sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	const struct peers *p = caller->crew->peers;
+	struct sd_json_variant *networks = NULL, *dropped = NULL, *refused = NULL;
+	int ret = drops_networks(p, &networks);
+
+	(void)parameters;
+	(void)flags;
+	if (!ret)
+		ret = drops_count(p, &dropped);
+	if (!ret)
+		ret = drops_refused(p, &refused);
+	if (!ret)
+		ret = sd_varlink_replybo(
+			link,
+			SD_JSON_BUILD_PAIR_BOOLEAN("isFiltered",
+						   peers_filter_is_there(&p->filter)),
+			SD_JSON_BUILD_PAIR_VARIANT("networks", networks),
+			SD_JSON_BUILD_PAIR_UNSIGNED("connectRate", p->rate),
+			SD_JSON_BUILD_PAIR_CONDITION(!!dropped, "droppedPackets",
+						     SD_JSON_BUILD_VARIANT(dropped)),
+			SD_JSON_BUILD_PAIR_VARIANT("refused", refused));
+	sd_json_variant_unref(networks);
+	sd_json_variant_unref(dropped);
+	sd_json_variant_unref(refused);
+	return ret;
+}
+
+/* Have the parameter "network" added to, or removed from, the peers. */
+static int edit_peers(struct sd_varlink *link, struct sd_json_variant *parameters,
+		      const struct service_caller *caller, const char *what,
+		      int (*how)(struct peers *p, const char *text, struct option_error *error))
+{
+	struct sd_json_variant *v = sd_json_variant_by_key(parameters, "network");
+	struct option_error error;
+
+	if (!sd_json_variant_is_string(v))
+		return sd_varlink_error_invalid_parameter_name(link, "network");
+	log_caller(link, what);
+	if (!how(caller->crew->peers, sd_json_variant_string(v), &error))
+		return sd_varlink_reply(link, NULL);
+	return sd_varlink_errorbo(link, SERVICE_ERROR_FAILED,
+				  SD_JSON_BUILD_PAIR_STRING("reason", error.text));
+}
+
+static int add_peer(struct sd_varlink *link, struct sd_json_variant *parameters,
+		    sd_varlink_method_flags_t flags, void *userdata)
+{
+	(void)flags;
+	return edit_peers(link, parameters, userdata, "add a peer", peers_add);
+}
+
+static int remove_peer(struct sd_varlink *link, struct sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata)
+{
+	(void)flags;
+	return edit_peers(link, parameters, userdata, "remove a peer", peers_remove);
+}
+
+/* What takes long is only noted here, and answered when it is done. */
 static int note(struct sd_varlink *link, struct service_caller *caller, enum service_wish wish,
 		const char *what)
 {
@@ -244,6 +313,9 @@ int methods_bind(struct sd_varlink_server *server)
 						  SERVICE_INTERFACE ".ListClients", list_clients,
 						  SERVICE_INTERFACE ".KillClient", kill_client,
 						  SERVICE_INTERFACE ".DrainExport", drain_export,
+						  SERVICE_INTERFACE ".ListPeers", list_peers,
+						  SERVICE_INTERFACE ".AddPeer", add_peer,
+						  SERVICE_INTERFACE ".RemovePeer", remove_peer,
 						  SERVICE_INTERFACE ".Reload", reload,
 						  SERVICE_INTERFACE ".Upgrade", upgrade,
 						  SERVICE_INTERFACE ".Stop", stop);
