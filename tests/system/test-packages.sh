@@ -39,6 +39,7 @@ region = test
 backend = module
 size = 512M
 listen = 127.0.0.1:10809
+peer = 127.0.0.1
 np-user = arena-np
 sp-user = arena-sp
 [export d]
@@ -50,6 +51,7 @@ systemctl daemon-reload
 ok "systemctl start comes back when arenad is ready" systemctl start arenad
 [ "$(systemctl is-active arenad)" = active ] || journalctl -u arenad --no-pager | tail -40 | sed 's/^/# /'
 is "the disk is served" "$(size)" "$(blockdev --getsize64 "$disk")"
+ok "the unit may use BPF for the filter of peers" eval "arenactl peers | grep -qx 'peer 127.0.0.1'"
 is "the network process is not root" "$(ps -o user= -C arena-np)" arena-np
 is "the storage process is not root" "$(ps -o user= -C arena-sp)" arena-sp
 ok "systemctl reload comes back when files were read" systemctl reload arenad
@@ -84,6 +86,7 @@ kill -KILL "$first"
 ok "systemd starts another arenad after a death" wait_for 60 is_active "$first"
 is "its processes live on and are adopted" "$(pgrep -x 'arena-np|arena-sp' | xargs)" "$processes"
 is "the disk is served on" "$(size)" "$(blockdev --getsize64 "$disk")"
+ok "the arenad that has adopted the processes steers the filter of peers" arenactl peers add 127.0.0.2
 first=$(main_pid)
 kill -STOP "$first"
 ok "systemd starts another arenad in place of one that hangs" wait_for 120 is_active "$first"
