@@ -55,7 +55,7 @@ unchanged() { [ "$(workers)" = "$before" ] && still_there "$client"; }
 
 write a
 arenad_start "${common[@]}"
-enter a
+enter_at a 0
 client=$fd
 before=$(workers)
 ok "one export has one storage process, though there is room for three" sp_count 1
@@ -82,18 +82,29 @@ ok "one more than there is room for is refused" reload_says "--exports-max: ther
 ok "and all options stay as they were" says "stay in use as they were"
 ok "nothing has changed" unchanged
 
+# all_are_back: arenad reads the file until all that it names is served
+all_are_back()
+{
+	kill -HUP "$arenad_pid"
+	sleep 1
+	serves a && serves b && serves c && sp_count 3
+}
+
 # Writes to b are under way when it is removed, and its process hangs.
 hanging=$(process_of arena-sp 1)
 kill -STOP "$hanging"
 ask_write "$cut" 0 x
 write c a
 ok "an export is removed" reload_says "reload: export 'b' is removed, and its clients are cut off"
+write c a d
+ok "its place is taken as long as its process is there" reload_says "there is no room for export 'd'"
 ok "its client is cut off" is_cut_off "$cut"
 exec {cut}>&-
 ok "clients do not find it any more" wait_for 30 lacks b
 ok "the others are served meanwhile" eval "serves a && serves c && still_there $client"
-write c a d
-ok "its place is taken as long as its process is there" reload_says "there is no room for export 'd'"
+kill -KILL "$(np 1)"
+np_is_back() { [ "$(children arena-np | wc -l)" = 2 ] && np_of_last >/dev/null && enter_at a 1; }
+ok "a network process that is started meanwhile serves, too" wait_for 20 np_is_back
 ok "a process that does not end is killed" wait_for 40 gone "$hanging"
 # was_added NAME: read the file until there is room for the export
 was_added()
@@ -106,10 +117,6 @@ ok "then another export can have its place" wait_for 60 was_added d
 ok "it is served, and has nothing of what was written to the other one" wait_for 30 serves d
 is "nor has its disk" "$(head -c 1 "$tmp/d.img")" d
 ok "the client of the first one has noticed nothing" still_there "$client"
-exec {client}>&-
-np_of_last >/dev/null
-enter_at a 0
-client=$fd
 if command -v arenactl >/dev/null; then
 	is "arenactl has the exports that there are" \
 		"$(arenactl exports --json | grep -o '"name":"."' | sort | xargs)" \
@@ -156,6 +163,10 @@ ok "the next arenad adopts the processes with their exports" eval "serves a && s
 write a c
 ok "it removes one" reload_says "reload: export 'd' is removed"
 ok "whose process ends" wait_for 30 sp_count 2
+: >"$tmp/log"
+kill -USR2 "$arenad_pid"
+ok "arenad and all processes are replaced while an entry is vacant" wait_for 90 are_replaced 2 2
+ok "and serve" eval "serves a && serves c && lacks d && still_there $client"
 kill_arenad
 write b c a
 arenad_next "${common[@]}"
@@ -167,6 +178,22 @@ ok "one with theirs does" eval "serves a && serves c && lacks d"
 write b a c
 ok "and adds one" wait_for 60 was_added b
 ok "which is served" wait_for 30 serves b
+
+# arenad is stopped with SIGHUP pending, and killed at some moment of what it does then.
+write a b c
+for pause in 0 0.005 0.02 0.05; do
+	write a c
+	kill -HUP "$arenad_pid"
+	sleep "$pause"
+	kill_arenad
+	write a b c
+	arenad_next "${common[@]}" --check-adopt
+	[ "$next_status" = 0 ] || write a c
+	arenad_start "${common[@]}"
+	ok "an arenad that dies $pause s after SIGHUP leaves what the next one can adopt" serves a
+	write a b c
+	ok "which gets all exports back" wait_for 60 all_are_back
+done
 ok "the client of the first one has noticed nothing of all that" still_there "$client"
 is "no process has died" "$(grep -c 'was killed by\|has died' "$tmp/log")" 0
 exec {client}>&-

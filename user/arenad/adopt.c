@@ -265,9 +265,8 @@ void adopt_crew(struct crew *c, const struct state *s)
 		c->sockets[i] = s->sockets[i];
 	for (unsigned int i = 0; i < c->n; i++)
 		alive += adopt_process(c, s, i);
-	/* Others keep theirs, as a warning has said. */
-	if (!strcmp(c->keep->given, state_text(s, STATE_OPTIONS)))
-		reload_owe_exports(c->reload);
+	crew_go_on(c);
+	reload_owe_exports(c->reload);
 	/* The earlier arenad may have died before it said so, and who hears it twice ignores it. */
 	for (unsigned int np = 0; np < c->nps; np++) {
 		c->reload->is_owed[np] = c->reload->bundle >= 0;

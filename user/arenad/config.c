@@ -132,7 +132,8 @@ static bool is_of(const char *line, const char *option)
 /* The options that say which disk an export has: they stay as they are as long as there is one. */
 static bool is_of_disk(const char *line)
 {
-	return is_of(line, "--disk") || is_of(line, "--read-only");
+	return is_of(line, "--disk") || is_of(line, "--read-only") ||
+	       is_of(line, "--disk-memory");
 }
 
 /* Does the line, which ends at @length, name an export that was there from the start? */
@@ -480,24 +481,21 @@ static int take_live(struct config *c, const struct config *now, uint32_t usable
 }
 
 /* Processes that are started again have options of before, too, until all are replaced. */
-static int log_changes(const struct config *c, struct config *now)
+static void log_changes(const struct config *c, struct config *now)
 {
 	char *given = given_text(&now->settings, &now->settings, &c->options.exports,
 				 c->options.disk);
 	char names[SHAPE_NAMES_SIZE], *wanted;
-	int ret;
 
+	slots_fill(&now->options);
 	slots_follow(&now->options, c->shape);
 	wanted = shape_text(&now->options);
-	ret = given && wanted ? 0 : -ENOMEM;
-
-	if (!ret && shape_name_changes(c->given, given, names))
+	if (given && wanted && shape_name_changes(c->given, given, names))
 		log_warn("reload: these options have changed, and stay as they were until %s: %s",
 			 strcmp(c->shape, wanted) ? "arenad is stopped and started" : "SIGUSR2",
 			 names);
 	free(given);
 	free(wanted);
-	return ret;
 }
 
 bool config_reload(struct config *c, uint32_t usable, struct slots_change *change)
@@ -508,7 +506,7 @@ bool config_reload(struct config *c, uint32_t usable, struct slots_change *chang
 	if (!ret)
 		ret = take_live(c, &now, usable, change);
 	if (!ret)
-		ret = log_changes(c, &now);
+		log_changes(c, &now);
 	if (ret == -E2BIG)
 		log_error("reload: the options of all exports together have more than %u bytes",
 			  EXPORT_COPY_TEXT_MAX);

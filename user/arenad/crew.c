@@ -47,7 +47,8 @@ static enum export_no_disk without_disk(const struct crew *c, unsigned int sp)
 {
 	enum export_no_disk chosen = c->options->exports.export[sp].no_disk;
 
-	return chosen == EXPORT_STOP && c->options->disk[sp].is_late ? EXPORT_HIDE : chosen;
+	return chosen == EXPORT_STOP && c->restart[c->nps + sp].may_stay_down ? EXPORT_HIDE :
+	       chosen;
 }
 
 static bool is_alive(const struct crew *c, unsigned int i)
@@ -509,7 +510,8 @@ void crew_replace_sps(struct crew *c)
 static bool is_changing(const struct crew *c)
 {
 	for (unsigned int i = c->nps; i < c->started; i++)
-		if (c->leaves_until[i] || c->restart[i].is_due)
+		if (!is_vacant(c, i) && !c->is_new[i] &&
+		    (c->leaves_until[i] || c->restart[i].is_due))
 			return true;
 	return false;
 }
@@ -561,6 +563,9 @@ static bool is_usable(const struct crew *c, unsigned int sp)
 
 	if (!is_vacant(c, i) || i >= c->started || is_alive(c, i) || !c->restart[i].is_given_up)
 		return false;
+	/* They have to have heard that it is vacant, or would take its next export for the last. */
+	if (reload_owes_exports(c->reload) || c->replacement.is_on)
+		return false;
 	for (unsigned int np = 0; np < c->nps; np++)
 		if (c->is_owed[np][sp])
 			return false;
@@ -581,7 +586,7 @@ static void add_sp(struct crew *c, unsigned int i)
 {
 	name_one(c, i);
 	c->identity[i - c->nps][0] = '\0';
-	c->restart[i] = (struct restart){ 0 };
+	c->restart[i] = (struct restart){ .may_stay_down = true };
 	c->restarts[i] = 0;
 	restart_wanted(&c->restart[i], clock_ns());
 	c->is_new[i] = true;
@@ -598,13 +603,28 @@ static void remove_sp(struct crew *c, unsigned int i)
 		retire(c, i);
 }
 
-void crew_change(struct crew *c, uint32_t added, uint32_t removed)
+void crew_add(struct crew *c, uint32_t added)
 {
-	for (unsigned int sp = 0; sp < c->n - c->nps; sp++) {
-		if (removed >> sp & 1)
-			remove_sp(c, c->nps + sp);
+	for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
 		if (added >> sp & 1)
 			add_sp(c, c->nps + sp);
+}
+
+void crew_remove(struct crew *c, uint32_t removed)
+{
+	for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
+		if (removed >> sp & 1)
+			remove_sp(c, c->nps + sp);
+}
+
+void crew_go_on(struct crew *c)
+{
+	for (unsigned int i = c->nps; i < c->n; i++) {
+		if (is_vacant(c, i) && is_alive(c, i))
+			remove_sp(c, i);
+		else if (is_vacant(c, i))
+			restart_give_up(&c->restart[i]);
+		c->is_new[i] = c->restart[i].is_due && !c->restart[i].begun_at;
 	}
 }
 
@@ -698,7 +718,7 @@ int crew_wait_ms(const struct crew *c)
 bool crew_has_dead(const struct crew *c)
 {
 	for (unsigned int i = 0; i < c->started; i++)
-		if (!is_alive(c, i) && !is_vacant(c, i))
+		if (!is_alive(c, i) && !is_vacant(c, i) && !c->is_new[i])
 			return true;
 	return false;
 }

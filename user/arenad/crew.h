@@ -152,13 +152,14 @@ void crew_put_stats(struct crew *c, unsigned int i, int fd);
 /** crew_usable() - bits of the exports that are vacant, and in whose place another one can begin */
 uint32_t crew_usable(const struct crew *c);
 
-/**
- * crew_change() - start the SPs of exports that were added, and end those of the ones removed
- * @c: the processes; the NPs have been told of the exports
- * @added: bits of exports, all of which were usable
- * @removed: bits of exports
- */
-void crew_change(struct crew *c, uint32_t added, uint32_t removed);
+/** crew_add() - have the SPs of exports started, bits of which are given; all were usable */
+void crew_add(struct crew *c, uint32_t added);
+
+/** crew_remove() - end the SPs of exports that are gone, bits of which are given */
+void crew_remove(struct crew *c, uint32_t removed);
+
+/** crew_go_on() - go on with changes that an earlier arenad has begun, as its state has them */
+void crew_go_on(struct crew *c);
 
 /** crew_turn() - start successors that are due; false if arenad has to end */
 bool crew_turn(struct crew *c);

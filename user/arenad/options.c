@@ -148,7 +148,7 @@ static int check(const void *values, struct option_error *error)
 				     o->size);
 	if (o->exports_max && o->exports_max < o->exports.n)
 		return option_refuse(error, "--exports-max: there are %u disks", o->exports.n);
-	if (cpus_check(&o->cpus, o->nps, o->exports.n, error))
+	if (cpus_check(&o->cpus, o->nps, o->exports_max ? o->exports_max : o->exports.n, error))
 		return -EINVAL;
 	return tls_check(o->tls, &o->tls_files, error);
 }

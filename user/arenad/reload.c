@@ -65,13 +65,34 @@ static bool hand_over(struct reload *r, unsigned int np)
 	return !ret;
 }
 
+/* Without the exports, nothing of them is handed over, and that is tried again. */
+static void make_exports(struct reload *r)
+{
+	static struct export_set set;
+
+	if (r->exports >= 0)
+		close(r->exports);
+	set = r->options->exports;
+	for (unsigned int i = 0; i < set.n; i++)
+		set.export[i].is_drained = r->drained >> i & 1;
+	r->exports = export_copy_make(&set);
+	if (r->exports >= 0)
+		return;
+	log_limited(LOG_LEVEL_ERROR, "processes that run keep the exports that they have for now: "
+		    "%s", strerror(-r->exports));
+	r->exports = -1;
+}
+
 static void give_exports(struct reload *r, unsigned int np)
 {
 	const struct control_message m = { .type = CONTROL_EXPORTS };
 	bool was_owed = r->owes_exports[np];
 
-	r->owes_exports[np] = lines_send(r->lines, np, &m, r->exports) == -EAGAIN;
-	if (r->owes_exports[np] && !was_owed)
+	if (r->exports < 0)
+		make_exports(r);
+	r->owes_exports[np] = r->exports < 0 ||
+			      lines_send(r->lines, np, &m, r->exports) == -EAGAIN;
+	if (r->owes_exports[np] && !was_owed && r->exports >= 0)
 		log_warn("arena-np %u does not take other exports; it gets them when it does", np);
 }
 
@@ -156,31 +177,9 @@ void reload_limits(struct reload *r)
 			give_limit(r, i);
 }
 
-/* Return: false if there is no memory, which was logged. */
-static bool make_exports(struct reload *r)
-{
-	static struct export_set set;
-	int exports;
-
-	set = r->options->exports;
-	for (unsigned int i = 0; i < set.n; i++)
-		set.export[i].is_drained = r->drained >> i & 1;
-	exports = export_copy_make(&set);
-	if (exports < 0) {
-		log_error("reload: processes that run keep the exports that they have: %s",
-			  strerror(-exports));
-		return false;
-	}
-	if (r->exports >= 0)
-		close(r->exports);
-	r->exports = exports;
-	return true;
-}
-
 void reload_exports(struct reload *r)
 {
-	if (!make_exports(r))
-		return;
+	make_exports(r);
 	for (unsigned int i = 0; i < r->options->nps; i++)
 		give_exports(r, i);
 }
@@ -196,10 +195,9 @@ void reload_drain(struct reload *r, unsigned int sp, bool is_drained)
 
 void reload_owe_exports(struct reload *r)
 {
-	bool is_owed = make_exports(r);
-
+	make_exports(r);
 	for (unsigned int i = 0; i < r->options->nps; i++)
-		r->owes_exports[i] = is_owed;
+		r->owes_exports[i] = true;
 }
 
 bool reload_owes_exports(const struct reload *r)

@@ -11,7 +11,9 @@ void restart_begun(struct restart *r, int64_t now_ns)
 
 void restart_wanted(struct restart *r, int64_t now_ns)
 {
-	*r = (struct restart){ .due_at = now_ns, .is_due = true };
+	*r = (struct restart){
+		.due_at = now_ns, .is_due = true, .may_stay_down = r->may_stay_down,
+	};
 }
 
 void restart_give_up(struct restart *r)

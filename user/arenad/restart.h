@@ -34,6 +34,7 @@
  * @due_at: when its successor is to be started, if @is_due
  * @is_due: it is dead, and a successor is to be started
  * @is_given_up: it stays down
+ * @may_stay_down: the others go on without it then, whatever the options say
  */
 struct restart {
 	uint32_t deaths;
@@ -42,6 +43,7 @@ struct restart {
 	int64_t due_at;
 	bool is_due;
 	bool is_given_up;
+	bool may_stay_down;
 };
 
 /** restart_begun() - the process, or its successor, is being started at @now_ns */

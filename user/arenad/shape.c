@@ -41,7 +41,7 @@ char *shape_text(const struct arenad_options *o)
 	fprintf(f, "--exports-max %u\n", o->exports.n);
 	for (unsigned int i = 0; i < o->exports.n; i++) {
 		if (export_is_vacant(&o->exports.export[i])) {
-			fprintf(f, "--disk\n");
+			fprintf(f, "--disk\n--disk-memory =%" PRIu64 "\n", o->disk[i].memory);
 			continue;
 		}
 		fprintf(f, "--disk %s=%s\n", o->exports.export[i].label, o->disk[i].path);
@@ -116,10 +116,8 @@ bool shape_agrees(const char *running, const char *wanted)
 	bool is_same = log_missing(running, wanted, "the running processes have");
 
 	is_same &= log_missing(wanted, running, "this arenad has");
-	/* The same disks in another order are not the same. */
 	if (is_same && strcmp(running, wanted) != 0) {
-		log_error("this arenad has --disk or --listen in another order than the running "
-			  "processes");
+		log_error("this arenad has --listen in another order than the running processes");
 		is_same = false;
 	}
 	return is_same;

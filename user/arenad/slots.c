@@ -82,50 +82,46 @@ static unsigned int count_entries(const char *shape)
 	return n;
 }
 
-/* Put the export of that name, or a vacant entry, at @at; all before it are at their places. */
-static void place(struct arenad_options *o, unsigned int at, const char *name)
+/*
+ * Put the export of that name, or a vacant entry, at @at, if there is one that is not in @placed.
+ * Return: the bit of @at then, else 0.
+ */
+static uint32_t place(struct arenad_options *o, unsigned int at, const char *name, uint32_t placed)
 {
-	for (unsigned int i = at; i < o->exports.n; i++) {
+	for (unsigned int i = 0; i < o->exports.n; i++) {
 		const struct export_options *e = &o->exports.export[i];
 
-		if (*name ? names(name, e) : export_is_vacant(e)) {
-			swap(o, at, i);
-			return;
-		}
+		if (placed >> i & 1 || !(*name ? names(name, e) : export_is_vacant(e)))
+			continue;
+		swap(o, at, i);
+		return 1U << at;
 	}
+	return 0;
 }
 
-/* An entry whose export is not wanted any more should not keep a wanted one from its place. */
-static bool is_wanted(const struct arenad_options *o, const char *name)
-{
-	for (unsigned int i = 0; i < o->exports.n; i++)
-		if (names(name, &o->exports.export[i]))
-			return true;
-	return false;
-}
-
-static void take_memory(struct arenad_options *o, const char *text)
+/* The memory of the entry that was placed last, unless the options have another one. */
+static void take_memory(struct arenad_disk *d, const char *text)
 {
 	const char *equals = strchr(text, '=');
 
-	for (unsigned int i = 0; i < o->exports.n && equals; i++)
-		if (names(text, &o->exports.export[i]) && !o->disk[i].memory)
-			o->disk[i].memory = strtoull(equals + 1, NULL, 10);
+	if (equals && !d->memory)
+		d->memory = strtoull(equals + 1, NULL, 10);
 }
 
 void slots_follow(struct arenad_options *o, const char *shape)
 {
 	const char *name, *memory;
 	unsigned int at = 0;
+	uint32_t placed = 0;
 
 	if (!o->exports_max)
 		fill_up_to(o, count_entries(shape));
 	for (const char *line = shape; *line; line = next_line(line)) {
 		if (is_disk(line, &name) && at < o->exports.n)
-			place(o, at++, *name && !is_wanted(o, name) ? "" : name);
+			placed |= place(o, at++, name, placed);
 		memory = behind(line, MEMORY);
-		if (memory)
-			take_memory(o, memory);
+		if (memory && at)
+			take_memory(&o->disk[at - 1], memory);
 	}
 }
 
@@ -140,6 +136,15 @@ static int find(const struct export_set *s, const char *name)
 	return export_set_find(s, name, &error);
 }
 
+/* What has changed of exports that were there from the start is logged with all other options. */
+static void log_if_other(const struct arenad_disk *is, const struct arenad_disk *wanted,
+			 const char *label)
+{
+	if (strcmp(is->path, wanted->path) != 0 || is->is_readonly != wanted->is_readonly)
+		log_warn("reload: export '%s' keeps its disk as it is: to change it, take the "
+			 "export out, reload, and put it back", label);
+}
+
 /* Keep, or remove, what is there. */
 static void keep_entry(const struct arenad_options *wanted, struct slots_change *c, unsigned int i)
 {
@@ -147,6 +152,8 @@ static void keep_entry(const struct arenad_options *wanted, struct slots_change 
 	int found = export_is_vacant(e) ? -1 : find(&wanted->exports, e->name);
 
 	if (found >= 0) {
+		if (c->disk[i].is_late)
+			log_if_other(&c->disk[i], &wanted->disk[found], e->label);
 		*e = wanted->exports.export[found];
 		c->disk[i].limit = wanted->disk[found].limit;
 	} else if (!export_is_vacant(e)) {
@@ -156,37 +163,56 @@ static void keep_entry(const struct arenad_options *wanted, struct slots_change 
 	}
 }
 
-static int log_full(const struct arenad_options *o, const struct export_options *e)
+static int log_full(const struct arenad_options *o, const struct export_options *e,
+		    uint32_t usable)
 {
-	log_error("reload: there is no room for export '%s': --exports-max is %u. An export that "
-		  "was removed leaves its room when its process has ended", e->label,
-		  o->exports.n);
+	if (usable)
+		log_error("reload: there is no room of that size for export '%s': leave "
+			  "--disk-memory out, or give that of an export that was removed",
+			  e->label);
+	else
+		log_error("reload: there is no room for export '%s': --exports-max is %u. An "
+			  "export that was removed leaves its room when its process has ended",
+			  e->label, o->exports.n);
 	return -ENOSPC;
 }
 
-/* Its part of the region is as large as that of its entry. */
+/*
+ * The part of the region that an entry has cannot change. Without --disk-memory it may be any.
+ * Return: the entry; -1 if there is none.
+ */
+static int choose(const struct slots_change *c, uint32_t usable, uint64_t memory)
+{
+	int other = -1;
+
+	for (unsigned int i = 0; i < c->exports.n; i++) {
+		if (!(usable >> i & 1))
+			continue;
+		if (c->disk[i].memory == memory)
+			return (int)i;
+		other = other < 0 ? (int)i : other;
+	}
+	return memory ? -1 : other;
+}
+
 static int add(const struct arenad_options *o, const struct arenad_options *wanted,
 	       unsigned int from, uint32_t *usable, struct slots_change *c)
 {
 	const struct export_options *e = &wanted->exports.export[from];
-	unsigned int to = (unsigned int)__builtin_ctz(*usable ? *usable : 1);
+	int to = choose(c, *usable, wanted->disk[from].memory);
+	int ret = preflight_check_disk(&wanted->disk[from], e);
 	uint64_t memory;
-	int ret;
 
-	ret = preflight_check_disk(&wanted->disk[from], e);
 	if (ret)
 		return ret;
-	if (!*usable)
-		return log_full(o, e);
-	*usable &= *usable - 1;
+	if (to < 0)
+		return log_full(o, e, *usable);
+	*usable &= ~(1U << to);
 	memory = c->disk[to].memory;
 	c->exports.export[to] = *e;
 	c->disk[to] = wanted->disk[from];
-	c->disk[to].is_late = true;
-	if (c->disk[to].memory && c->disk[to].memory != memory)
-		log_warn("reload: --disk-memory of export '%s' counts when arenad is stopped and "
-			 "started", e->label);
 	c->disk[to].memory = memory;
+	c->disk[to].is_late = true;
 	c->added |= 1U << to;
 	return 0;
 }

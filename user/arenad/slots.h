@@ -34,7 +34,7 @@ void slots_fill(struct arenad_options *o);
  * @shape: shape_text() of the options of these processes
  *
  * Exports that they do not have come into vacant entries. Without --exports-max there are as many
- * entries as they have, and a disk without --disk-memory has what they have.
+ * entries as they have, and an entry without --disk-memory has what theirs has.
  */
 void slots_follow(struct arenad_options *o, const char *shape);
 

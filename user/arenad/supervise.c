@@ -70,6 +70,8 @@ static void read_again(struct supervisor *sv)
 	c->keep->shape = config->shape;
 	if (!is_right)
 		return;
+	/* With the state another arenad could go on with what is begun below. */
+	crew_add(c, change.added);
 	has_filter = peers_reload(c->peers);
 	has_files = reload_read(c->reload);
 	if (has_files || has_filter || given != config->given || shape != config->shape)
@@ -80,7 +82,7 @@ static void read_again(struct supervisor *sv)
 	reload_exports(c->reload);
 	if (has_files)
 		reload_hand_over(c->reload);
-	crew_change(c, change.added, change.removed);
+	crew_remove(c, change.removed);
 }
 
 /* Operators who have asked for it are told the first error that comes of it. */

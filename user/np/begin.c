@@ -55,8 +55,10 @@ int begin_turn(struct np *np)
 {
 	if (np->begin.is_over || np->is_ending || np->stop.is_stopping)
 		return 0;
+	/* Nobody needs the SP of an export that is removed. */
 	for (unsigned int i = 0; i < np->n_peers; i++)
-		if (!np->peer[i].is_settled && np->peer[i].state != PEER_HELD)
+		if (!np->peer[i].is_settled && np->peer[i].state != PEER_HELD &&
+		    !export_is_vacant(&np->offered.set.export[i]))
 			return 0;
 	np->begin.is_over = true;
 	conn_resume_all(np);

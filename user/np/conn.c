@@ -353,7 +353,9 @@ void conn_kill_one(struct np *np, uint32_t number)
 /* The export of a connection counts from the request to open it on. */
 static bool uses(const struct conn *c, unsigned int sp)
 {
-	return c->sp == sp && (c->phase != CONN_HANDSHAKE || c->is_using ||
+	bool is_serving = c->phase == CONN_SERVING || c->phase == CONN_FINISHING;
+
+	return c->sp == sp && (is_serving || c->is_using ||
 			       (c->handshake && c->handshake->is_opening));
 }
 
@@ -374,12 +376,8 @@ static unsigned int kill_users(struct conn_list *list, unsigned int sp)
 
 void conn_kill_export(struct np *np, unsigned int sp)
 {
-	unsigned int n;
+	unsigned int n = kill_users(&np->conns.busy, sp);
 
-	/* The successor that gets them is told of the exports, too. */
-	if (handoff_is_sending(&np->handoff))
-		return;
-	n = kill_users(&np->conns.busy, sp);
 	n += kill_users(&np->conns.quiet, sp);
 	n += kill_users(&np->conns.ending, sp);
 	if (n)

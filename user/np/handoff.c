@@ -117,7 +117,8 @@ static const char *fault_of(const struct np *np)
 	for (unsigned int i = 0; i < np->n_peers; i++) {
 		const struct peer *peer = &np->peer[i];
 
-		if (peer->state != PEER_OPEN || !peer->is_greeted)
+		if (!export_is_vacant(&np->offered.set.export[i]) &&
+		    (peer->state != PEER_OPEN || !peer->is_greeted))
 			return "a storage process is not there";
 		if (peer->n_withheld)
 			return "a disk may still read payload that was answered already";

@@ -72,7 +72,8 @@ static void fail(struct peer *peer, const char *why)
 
 	if (peer->state == PEER_FAILED)
 		return;
-	log_error("export '%s' is out of service: %s", peer_name(peer), why);
+	if (!export_is_vacant(&np->offered.set.export[peer->id]))
+		log_error("export '%s' is out of service: %s", peer_name(peer), why);
 	peer->state = PEER_FAILED;
 	np->exports.export[peer->id].is_served = false;
 	TAILQ_INIT(&peer->queue);

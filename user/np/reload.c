@@ -93,12 +93,12 @@ static void take_bundle(struct np *np, int fd)
  */
 static void change_export(struct np *np, unsigned int i, const struct export_options *to)
 {
-	const struct export_options *from = &np->offered.set.export[i];
-
-	if (!strcmp(from->name, to->name))
+	if (!strcmp(np->offered.set.export[i].name, to->name))
 		return;
-	if (!export_is_vacant(from))
-		conn_kill_export(np, i);
+	/* A successor would take its connections over for the other export. */
+	if (handoff_is_sending(&np->handoff))
+		handoff_give_up(np, "other exports have come");
+	conn_kill_export(np, i);
 	stats_clear_flow(np->stats, i);
 }
 
@@ -109,8 +109,10 @@ static void take_exports(struct np *np, int fd)
 	int ret = export_copy_read(&copy, fd, np->options->exports.n);
 
 	if (ret) {
-		log_error("the exports that arenad has handed over are not used: %s",
-			  strerror(-ret));
+		/* arenad takes it that they are in use. A successor begins with them. */
+		log_error("the exports that arenad has handed over cannot be used, so this process "
+			  "ends: %s", strerror(-ret));
+		np->is_ending = true;
 		return;
 	}
 	for (unsigned int i = 0; i < copy.set.n; i++) {
