@@ -179,6 +179,17 @@ write b a c
 ok "and adds one" wait_for 60 was_added b
 ok "which is served" wait_for 30 serves b
 
+# What is no disk is found out by the storage process.
+write a c
+ok "an export leaves its room" reload_says "reload: export 'b' is removed"
+printf '%s\n' '[export e]' 'disk = /dev/null' >>"$config"
+: >"$tmp/log"
+ok "an export is added whose process fails" wait_for 60 was_added e
+ok "it is given up, and the others go on" wait_for 60 says "export 'e' has no disk now (--no-disk hide)"
+ok "and are served" eval "serves a && serves c && lacks e"
+write a c
+ok "it can be removed" reload_says "reload: export 'e' is removed"
+
 # arenad is stopped with SIGHUP pending, and killed at some moment of what it does then.
 write a b c
 for pause in 0 0.005 0.02 0.05; do

@@ -234,8 +234,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int ret;
 
 	log_init("handoff", LOG_LEVEL_ERROR);
-	options.exports.n = 1;
-	options.exports.export[0].name = NAME;
+	np.offered.set.n = 1;
+	np.offered.set.export[0].name = NAME;
 	np.successor = (struct successor){ 0 };
 	n_sent = 0;
 	n_clients = 0;

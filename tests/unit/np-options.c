@@ -120,7 +120,7 @@ static void bad_lines(void)
 static void test_sps(void)
 {
 	static const char *const bad[] = {
-		"=", "=1,2,3", "a", "a=", "a=1", "a=1,2", "a=1,2,", "a=1,2,3,4", "a=-1,2,3",
+		"=", "=1,2", "a", "a=", "a=1", "a=1,2", "a=1,2,", "a=1,2,3,4", "a=-1,2,3",
 		"a=1,2,3x", "a=1,,3", "a=1,2,2147483648", "a=1, 2,3",
 	};
 	char line[EXPORT_NAME_MAX + 100];
@@ -134,6 +134,10 @@ static void test_sps(void)
 	   "the last equals sign of --sp a=b=0,1,2 ends the name");
 	ok(o.control_fd == 6 && o.layout_fd == 7,
 	   "--control-fd and --layout-fd are the descriptors that they name");
+	parse(&o, LINE "--sp =1,2,3 --sp =4,5,6");
+	ok(export_is_vacant(&o.exports.export[0]) && export_is_vacant(&o.exports.export[1]) &&
+	   o.exports.n == 2 && o.sp[1].peer == 6,
+	   "without a name there are only descriptors, for an export to come");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		snprintf(line, sizeof(line), LINE "--sp %s", bad[i]);
 		is(status_of(line), 2, "\"%s\" is refused as NAME=RING,MEMORY,PEER", bad[i]);

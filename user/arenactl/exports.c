@@ -35,7 +35,7 @@ static enum query_status drain(const struct arenactl_options *o)
 	enum query_status ret;
 	int err = sd_json_buildo(&parameters,
 				 SD_JSON_BUILD_PAIR_STRING("name", o->drain ? o->drain : o->admit),
-				 SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", o->drain != NULL));
+				 SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", !!o->drain));
 
 	if (err < 0) {
 		log_error("cannot ask: %s", strerror(-err));

@@ -183,7 +183,7 @@ struct lines_of {
 
 static void add_line(struct lines_of *l, const char *line, size_t length)
 {
-	char **more = realloc(l->line, (l->n + 1) * sizeof(*more));
+	char **more = (char **)realloc((void *)l->line, (l->n + 1) * sizeof(*more));
 
 	if (more) {
 		l->line = more;
@@ -226,11 +226,12 @@ static void sort_disks(struct lines_of *l)
 
 		if (!is_of_disk(line))
 			continue;
-		memmove(&l->line[n + 1], &l->line[n], (i - n) * sizeof(line));
+		for (size_t k = i; k > n; k--)
+			l->line[k] = l->line[k - 1];
 		l->line[n++] = line;
 	}
 	if (n)
-		qsort(l->line, n, sizeof(*l->line), by_text);
+		qsort((void *)l->line, n, sizeof(*l->line), by_text);
 }
 
 static char *join(const struct lines_of *l)
@@ -265,7 +266,7 @@ static char *given_text(const struct settings *s, const struct settings *live,
 	}
 	for (size_t i = 0; i < l.n; i++)
 		free(l.line[i]);
-	free(l.line);
+	free((void *)l.line);
 	free(lines);
 	free(others);
 	return text;

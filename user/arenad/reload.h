@@ -85,7 +85,7 @@ void reload_drain(struct reload *r, unsigned int sp, bool is_drained);
 /** reload_owe_exports() - reload_exports(), but when reload_retry() is called */
 void reload_owe_exports(struct reload *r);
 
-/** reload_owes_exports() - is there an NP that runs with other exports than those of the options? */
+/** reload_owes_exports() - does an NP run with other exports than those of the options? */
 bool reload_owes_exports(const struct reload *r);
 
 /** reload_is_owing() - is reload_retry() to be called in a while? */

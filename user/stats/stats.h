@@ -194,10 +194,16 @@ static inline uint64_t stats_get(const uint64_t *word)
 /** stats_clear_flow() - begin anew with the numbers of an export */
 static inline void stats_clear_flow(struct stats *s, unsigned int export)
 {
-	uint64_t *word = (uint64_t *)s->flow[export];
+	for (unsigned int i = 0; i < STATS_OPERATIONS; i++) {
+		struct stats_flow *f = &s->flow[export][i];
 
-	for (size_t i = 0; i < sizeof(s->flow[0]) / (sizeof(*word)); i++)
-		stats_put(&word[i], 0);
+		stats_put(&f->bytes, 0);
+		stats_put(&f->errors, 0);
+		stats_put(&f->sum_ns, 0);
+		stats_put(&f->max_ns, 0);
+		for (unsigned int k = 0; k < HISTOGRAM_BUCKETS; k++)
+			stats_put(&f->bucket[k], 0);
+	}
 }
 
 /** stats_publish() - show the counters of this process as they are now, @n of them */
