@@ -64,7 +64,7 @@ set -euo pipefail
 . "$(dirname "$0")/vm/kernel-tree.sh"
 cd "$tree"
 
-only=. short='' first_vm='' part=''
+only=. short='' first_vm='' part='' queue=''
 while [[ ${1:-} == --* ]]; do
 	case $1 in
 	--only) only=${2:-.}; shift ;;
@@ -148,6 +148,27 @@ run_in_root()
 	tests/vm/enter env BUILD="$build" UNDER="$under" tests/harness.sh "$results" "${programs[@]}"
 }
 
+# run_queued: run in the root what is left of native-asan; several callers share the work
+run_queued()
+{
+	local program failed=0
+
+	while program=$(next_job "$queue"); do
+		tests/vm/enter env BUILD=build-asan UNDER= \
+			tests/harness.sh build/results/native-asan "$program" || failed=1
+	done
+	return "$failed"
+}
+
+# fill_queue: prepare native-asan for run_queued
+fill_queue()
+{
+	rm -rf build/results/native-asan
+	mkdir -p build/results/native-asan
+	select_tests tests/native/test-*.sh
+	printf '%s\n' "${selected[@]}" | grep . >"$queue" || true
+}
+
 run_on_host()
 {
 	[ "${#selected[@]}" = 0 ] || tests/harness.sh "$1" "${selected[@]}"
@@ -218,6 +239,11 @@ run_suite()
 {
 	local suite=$1 build=build under="" results system=() all=() slow=
 
+	if [ "$suite" = native-asan ] && [ -n "$queue" ]; then
+		say "=== native-asan"
+		run_queued
+		return
+	fi
 	results=$(results_of "$suite")${part:+/$part}
 	rm -rf "$results"
 	mkdir -p "$results"
@@ -319,8 +345,8 @@ notices()
 
 # lane_of SUITE: print the lane that a suite belongs to, or an empty line. Suites of a lane follow each
 # other, and lanes run at the same time as the suites without one, which are shown as they come.
-# The first lane keeps processors busy; in the second one, and in native-asan, which takes as long as
-# either, much time goes by in waits.
+# The first lane keeps processors busy; in the second one, and in native-asan, much time goes by in
+# waits. native-asan takes longest, so the second lane takes tests of it when it has done its own.
 lane_of()
 {
 	case $1 in
@@ -337,6 +363,11 @@ run_lane()
 	for suite in "$@"; do
 		run_suite "$suite" || failed=1
 	done
+	# The lane of the daemons has an end long before native-asan has.
+	[ "$(lane_of "$1")" != daemons ] || [ ! -s "$queue" ] || {
+		say "=== native-asan, a part"
+		run_queued || failed=1
+	}
 	return "$failed"
 }
 
@@ -441,7 +472,9 @@ main()
 	mkdir -p build/results
 	for suite in "$@"; do
 		[ -n "$(lane_of "$suite")" ] || others=1
+		[ "$suite" != native-asan ] || queue=build/results/queue
 	done
+	[ -z "$queue" ] || fill_queue
 	[ -z "$others" ] || begin_lanes "$@"
 	for suite in "$@"; do
 		results+=("$(results_of "$suite")")
