@@ -36,6 +36,16 @@ def state(pid):
 print(*[state(pid) for pid in nps])
 PYTHON
 
+# all_are_stopped PID...: have the processes taken SIGSTOP?
+all_are_stopped()
+{
+	local pid
+
+	for pid; do
+		grep -q '^State:[[:space:]]*T' "/proc/$pid/status" || return 1
+	done
+}
+
 # ends_for ARGUMENT...: what the client says of an arenad with these arguments
 ends_for()
 {
@@ -46,6 +56,7 @@ ends_for()
 	arenad_start --disk "d=$(disk d 4M)" "$@"
 	read -ra nps < <(children arena-np | xargs)
 	kill -STOP "${nps[@]}"
+	wait_for 30 all_are_stopped "${nps[@]}"
 	python3 "$tmp/waits.py" "${address##*:}" "$arenad_pid" "${nps[@]}" 2>&1
 	kill -CONT "${nps[@]}" 2>/dev/null
 	arenad_wait
