@@ -106,8 +106,12 @@ static void change_export(struct np *np, unsigned int i, const struct export_opt
 static void take_exports(struct np *np, int fd)
 {
 	static struct export_copy copy;
-	int ret = export_copy_read(&copy, fd, np->options->exports.n);
+	int ret;
 
+	/* A successor has the connections by now, and is told of the exports, too. */
+	if (np->is_ending)
+		return;
+	ret = export_copy_read(&copy, fd, np->options->exports.n);
 	if (ret) {
 		/* arenad takes it that they are in use. A successor begins with them. */
 		log_error("the exports that arenad has handed over cannot be used, so this process "
