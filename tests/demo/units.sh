@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # The parts of tests/demo/guest.sh that are other ones where systemd runs the daemons by the units of
-# the package, to be sourced by it. What the two use of each other is checked there.
+# the package, to be sourced by it. shellcheck reads both together.
 # shellcheck disable=SC2034,SC2154
 
 address=127.0.0.1:10809 numbers=127.0.0.1:9809

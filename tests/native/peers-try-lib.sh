@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp, status and the like are those of lib.sh
-# What the filter of peers does, on the memfd and on the module. A test sources this file after
-# peers-lib.sh.
+# Checks of the filter of peers, which the tests on the memfd and on the module have in common. A test
+# sources this file after peers-lib.sh.
 
 four=10.9.0.1 six=fd00:9::1
 
@@ -39,7 +39,7 @@ did() { [ "$(cat "$tmp/$1.did")" = "$2" ]; }
 # reads NAME NUMBER: the client reads now
 reads() { echo "$2" >"$tmp/$1.go"; wait_for 100 did "$1" "$2"; }
 
-# What a process does that has the sockets of a network process: it tries to get rid of the filter.
+# This process has the sockets of a network process, and tries to get rid of the filter.
 cat >"$tmp/attack.py" <<'END'
 import ctypes, errno, os, socket, struct, sys
 

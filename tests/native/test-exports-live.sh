@@ -179,7 +179,7 @@ write b a c
 ok "and adds one" wait_for 60 was_added b
 ok "which is served" wait_for 30 serves b
 
-# What is no disk is found out by the storage process.
+# Only the storage process finds out that this is no disk.
 write a c
 ok "an export leaves its room" reload_says "reload: export 'b' is removed"
 printf '%s\n' '[export e]' 'disk = /dev/null' >>"$config"
@@ -189,6 +189,8 @@ ok "it is given up, and the others go on" wait_for 60 says "export 'e' has no di
 ok "and are served" eval "serves a && serves c && lacks e"
 write a c
 ok "it can be removed" reload_says "reload: export 'e' is removed"
+# They are told when an arenad that adopts the processes would find the change.
+ok "the network processes are told" wait_for 30 says "new clients are admitted by the options"
 
 # arenad is stopped with SIGHUP pending, and killed at some moment of what it does then.
 write a b c

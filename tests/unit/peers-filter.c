@@ -3,7 +3,7 @@
  * Goal: the filter of peers lets the packets of peers pass and no others, as network_has() says it;
  * options of peers are read as documented; and networks are written as they were read.
  * Method: tables; and the program in the kernel gets packets with addresses near the ends of
- * networks, and random ones, by BPF_PROG_TEST_RUN. What happens at sockets is in native/test-peers.
+ * networks, and random ones, by BPF_PROG_TEST_RUN. native/test-peers has sockets.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>

@@ -32,6 +32,24 @@ enum query_status ask(const struct arenactl_options *o, const char *method,
 	return ret;
 }
 
+enum query_status ask_to(const struct arenactl_options *o, const char *method, int err,
+			 struct sd_json_variant *parameters)
+{
+	struct sd_varlink *link = NULL;
+	enum query_status ret;
+
+	if (err < 0) {
+		log_error("cannot ask: %s", strerror(-err));
+		return QUERY_FAILED;
+	}
+	ret = call_open(&o->target, false, &link);
+	if (!ret)
+		ret = call_method(link, method, parameters, false, NULL);
+	sd_varlink_close_unref(link);
+	sd_json_variant_unref(parameters);
+	return ret;
+}
+
 static void show_age(int64_t since_us)
 {
 	int64_t s = time(NULL) - since_us / SECOND_US;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that ask arenad one question and show the answer. This header must not know which.
+ * Commands that ask arenad one question and show the answer, or have it do one thing. This header
+ * must not know which.
  */
 #ifndef ARENACTL_ASK_H
 #define ARENACTL_ASK_H
@@ -15,5 +16,15 @@
  */
 enum query_status ask(const struct arenactl_options *o, const char *method,
 		      void (*show)(struct sd_json_variant *reply));
+
+/**
+ * ask_to() - call a method that changes something, and answers nothing
+ * @o: command line
+ * @method: its name in the interface
+ * @err: what has made @parameters: negative if it could not
+ * @parameters: given up by the call
+ */
+enum query_status ask_to(const struct arenactl_options *o, const char *method, int err,
+			 struct sd_json_variant *parameters);
 
 #endif /* ARENACTL_ASK_H */

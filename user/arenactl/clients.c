@@ -84,22 +84,11 @@ static enum query_status look(const struct arenactl_options *o, bool *is_found)
 static enum query_status ask_to_kill(const struct arenactl_options *o)
 {
 	struct sd_json_variant *parameters = NULL;
-	struct sd_varlink *link = NULL;
-	enum query_status ret;
 	int err = sd_json_buildo(&parameters,
 				 SD_JSON_BUILD_PAIR_UNSIGNED("np", o->kill.np),
 				 SD_JSON_BUILD_PAIR_UNSIGNED("connection", o->kill.connection));
 
-	if (err < 0) {
-		log_error("cannot ask: %s", strerror(-err));
-		return QUERY_FAILED;
-	}
-	ret = call_open(&o->target, false, &link);
-	if (!ret)
-		ret = call_method(link, "KillClient", parameters, false, NULL);
-	sd_varlink_close_unref(link);
-	sd_json_variant_unref(parameters);
-	return ret;
+	return ask_to(o, "KillClient", err, parameters);
 }
 
 static enum query_status kill_client(const struct arenactl_options *o)

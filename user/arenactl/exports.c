@@ -31,21 +31,14 @@ static void show_exports(struct sd_json_variant *reply)
 static enum query_status drain(const struct arenactl_options *o)
 {
 	struct sd_json_variant *parameters = NULL;
-	struct sd_varlink *link = NULL;
 	enum query_status ret;
 	int err = sd_json_buildo(&parameters,
 				 SD_JSON_BUILD_PAIR_STRING("name", o->drain ? o->drain : o->admit),
 				 SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", !!o->drain));
 
-	if (err < 0) {
-		log_error("cannot ask: %s", strerror(-err));
-		return QUERY_FAILED;
-	}
-	ret = call_open(&o->target, false, &link);
-	if (!ret)
-		ret = call_method(link, "DrainExport", parameters, false, NULL);
-	sd_varlink_close_unref(link);
-	sd_json_variant_unref(parameters);
+	ret = ask_to(o, "DrainExport", err, parameters);
+	if (!ret && o->json)
+		puts("{}");
 	return ret;
 }
 

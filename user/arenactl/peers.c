@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who may connect over TCP: peers are listed, added and removed.
+ * Peers, who alone may connect over TCP, are listed, added and removed.
  */
 #define _GNU_SOURCE
 #include <common/log.h>
@@ -65,19 +65,9 @@ static void show(struct sd_json_variant *reply)
 static enum query_status edit(const struct arenactl_options *o, const char *method)
 {
 	struct sd_json_variant *parameters = NULL;
-	struct sd_varlink *link = NULL;
-	enum query_status ret;
 	int err = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("network", o->network));
+	enum query_status ret = ask_to(o, method, err, parameters);
 
-	if (err < 0) {
-		log_error("cannot ask: %s", strerror(-err));
-		return QUERY_FAILED;
-	}
-	ret = call_open(&o->target, false, &link);
-	if (!ret)
-		ret = call_method(link, method, parameters, false, NULL);
-	sd_varlink_close_unref(link);
-	sd_json_variant_unref(parameters);
 	if (!ret && o->json)
 		puts("{}");
 	return ret;

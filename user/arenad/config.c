@@ -348,7 +348,7 @@ static bool is_same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-/* What has changed of an export that stays. */
+/* Log what has changed of an export that stays. */
 static void log_kept(const struct arenad_options *o, const struct slots_change *now,
 		     unsigned int i)
 {

@@ -37,9 +37,14 @@ static const struct export_options *export_of(const struct crew *c, unsigned int
 	return &c->options->exports.export[i - c->nps];
 }
 
+bool crew_has_export(const struct crew *c, unsigned int sp)
+{
+	return !export_is_vacant(&c->options->exports.export[sp]);
+}
+
 static bool is_vacant(const struct crew *c, unsigned int i)
 {
-	return !is_np(c, i) && export_is_vacant(export_of(c, i));
+	return !is_np(c, i) && !crew_has_export(c, i - c->nps);
 }
 
 /* What becomes of an export whose SP is given up. */

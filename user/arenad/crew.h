@@ -83,6 +83,9 @@ struct crew {
 	char identity[PROTO_MAX_SPS][DISK_IDENTITY_SIZE];
 };
 
+/** crew_has_export() - is there an export for that SP, or is its place vacant? */
+bool crew_has_export(const struct crew *c, unsigned int sp);
+
 /** crew_init() - fill in what follows from @options: names, and that there is nothing yet */
 void crew_init(struct crew *c);
 

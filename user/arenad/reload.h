@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What running processes get of arenad when it has read its files again: network processes get the
- * files of TLS, as they open none, and storage processes the limits of their exports, by the
- * control sockets. This header must not know how processes are started.
+ * files of TLS, as they open none, and all exports, and storage processes get the limits of their
+ * exports, by the control sockets. This header must not know how processes are started.
  */
 #ifndef ARENAD_RELOAD_H
 #define ARENAD_RELOAD_H

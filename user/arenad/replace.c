@@ -102,15 +102,10 @@ static int begin(struct crew *c, unsigned int i)
 	return ret;
 }
 
-static bool has_export(const struct crew *c, unsigned int sp)
-{
-	return !export_is_vacant(&c->options->exports.export[sp - c->nps]);
-}
-
 static bool all_run(const struct crew *c, unsigned int i)
 {
 	for (unsigned int sp = c->nps; sp < c->n; sp++)
-		if (c->child[sp].pidfd < 0 && has_export(c, sp))
+		if (c->child[sp].pidfd < 0 && crew_has_export(c, sp - c->nps))
 			return false;
 	return c->child[i].pidfd >= 0;
 }
@@ -151,7 +146,7 @@ static unsigned int next_of(const struct crew *c)
 static bool is_waiting_for_sp(const struct crew *c)
 {
 	for (unsigned int i = c->nps; i < c->n; i++)
-		if (has_export(c, i) && !c->is_new[i] &&
+		if (crew_has_export(c, i - c->nps) && !c->is_new[i] &&
 		    (c->is_old[i] || c->leaves_until[i] || c->restart[i].is_due))
 			return true;
 	return false;

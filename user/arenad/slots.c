@@ -171,9 +171,11 @@ static int log_full(const struct arenad_options *o, const struct export_options 
 			  "--disk-memory out, or give that of an export that was removed",
 			  e->label);
 	else
-		log_error("reload: there is no room for export '%s': --exports-max is %u. If it is "
-			  "to have that of another one, reload without either first, and wait "
-			  "until the process of that one has ended", e->label, o->exports.n);
+		log_error("reload: there is no room for export '%s' now: the region has parts for "
+			  "%u exports. For more of them, stop arenad and start it with a larger "
+			  "--exports-max. For the room of another one, reload without either, and "
+			  "try again when its process has ended and no process is being replaced",
+			  e->label, o->exports.n);
 	return -ENOSPC;
 }
 

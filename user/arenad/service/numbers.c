@@ -187,7 +187,8 @@ static int64_t show_since(uint64_t since_ns)
 static int add_client(const struct crew *c, const struct stats_client *e,
 		      struct sd_json_variant **out)
 {
-	bool has_export = e->export && e->export <= c->options->exports.n;
+	bool has_export = e->export && e->export <= c->options->exports.n &&
+			  crew_has_export(c, (unsigned int)e->export - 1);
 	char peer[ADDRESS_TEXT_SIZE];
 
 	if (!e->number || e->number > UINT32_MAX)

@@ -30,11 +30,6 @@ static bool runs(const struct crew *c, unsigned int i)
 	return i < c->started && c->child[i].pidfd >= 0;
 }
 
-static bool has_export(const struct crew *c, unsigned int sp)
-{
-	return !export_is_vacant(&c->options->exports.export[sp]);
-}
-
 static const char *state_of(const struct crew *c, unsigned int i)
 {
 	if (!runs(c, i))
@@ -97,7 +92,7 @@ int report_processes(const struct crew *c, struct sd_json_variant **out)
 	int ret = sd_json_variant_new_array(out, NULL, 0);
 
 	for (unsigned int i = 0; i < c->n && ret >= 0; i++)
-		if (i < c->nps || has_export(c, i - c->nps) || runs(c, i))
+		if (i < c->nps || crew_has_export(c, i - c->nps) || runs(c, i))
 			ret = add_process(c, i, out);
 	return ret < 0 ? ret : 0;
 }
@@ -155,7 +150,7 @@ int report_exports(const struct crew *c, struct sd_json_variant **out)
 	int ret = sd_json_variant_new_array(out, NULL, 0);
 
 	for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
-		if (has_export(c, sp))
+		if (crew_has_export(c, sp))
 			ret = add_export(c, sp, out);
 	return ret < 0 ? ret : 0;
 }
@@ -178,7 +173,7 @@ int report_channels(const struct crew *c, struct sd_json_variant **out)
 
 	for (unsigned int np = 0; np < c->nps; np++)
 		for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
-			if (has_export(c, sp))
+			if (crew_has_export(c, sp))
 				ret = add_channel(c, np, sp, out);
 	return ret < 0 ? ret : 0;
 }
