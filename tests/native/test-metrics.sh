@@ -94,6 +94,27 @@ kill "$bad"
 wait "$bad" 2>/dev/null
 is "the same process serves it" "$(pgrep -P "$metrics_pid")" "$http_pid"
 
+# As many as may be connected, who all leave between two looks of the server.
+cat >"$tmp/all.py" <<'END'
+import socket, sys, time
+
+host, port = sys.argv[1].split('//')[1].split(':')
+kept = [socket.create_connection((host, int(port))) for i in range(16)]
+for s in kept:
+    s.sendall(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    s.recv(4096)
+print('ready', flush=True)
+time.sleep(120)
+END
+python3 "$tmp/all.py" "$url" >"$tmp/all.log" 2>&1 &
+all=$!
+ok "as many clients as may be connected are served" wait_for 60 grep -q ready "$tmp/all.log"
+kill -STOP "$http_pid"
+kill "$all"
+wait "$all" 2>/dev/null
+kill -CONT "$http_pid"
+ok "one that comes after all have left is served" wait_for 30 status_is 200
+
 kill -STOP "$arenad_pid"
 ok "clients of an arenad that hangs are told so in time" wait_for 60 status_is 503
 ok "others are served meanwhile" eval '[[ $(http GET /) == "200 "* ]]'

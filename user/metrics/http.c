@@ -247,6 +247,26 @@ static int next_timeout(const struct http *h)
 	return ms;
 }
 
+static unsigned int connected(struct MHD_Daemon *d)
+{
+	return MHD_get_daemon_info(d, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+/*
+ * The library stops listening while it has as many connections as it may, or no more files, and
+ * begins again only in the next MHD_run() after connections have ended. Nothing else may cause that
+ * one: if all have ended, no event and no timeout is left.
+ */
+static void run(struct MHD_Daemon *d)
+{
+	unsigned int before;
+
+	do {
+		before = connected(d);
+		MHD_run(d);
+	} while (connected(d) < before);
+}
+
 /* The parent says nothing by itself: the line is readable when it has ended. */
 static int loop(struct http *h)
 {
@@ -268,7 +288,7 @@ static int loop(struct http *h)
 		if (fds[0].revents && take_answer(h, &late, &page) == -EPIPE)
 			return 0;
 		for (unsigned int i = 0; i < h->n; i++)
-			MHD_run(h->daemon[i]);
+			run(h->daemon[i]);
 	}
 }
 

@@ -71,11 +71,14 @@ static int loop(const struct metrics_options *o, int line, int signals)
 	return ret == -EPIPE ? 0 : ret;
 }
 
-/* SIGTERM, SIGINT, and the end of the child. */
+/* SIGTERM, SIGINT, and the end of the child, which may be stopped and continued meanwhile. */
 static int take_signals(void)
 {
+	const struct sigaction ends_only = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	sigset_t set;
 
+	if (sigaction(SIGCHLD, &ends_only, NULL))
+		return -errno;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
