@@ -3,6 +3,8 @@
 # Goal: arenad hands --disk-backend and --iopoll on to arena-sp, which says what it chose and why,
 # and refuses a disk for which they are not meant.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
+# One, because the first process that refuses its disk ends the others before they have said why.
+SPS=1
 . "$(dirname "$0")/lib.sh"
 
 path=$(disk d 16M)
