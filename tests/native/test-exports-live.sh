@@ -168,16 +168,54 @@ kill -USR2 "$arenad_pid"
 ok "arenad and all processes are replaced while an entry is vacant" wait_for 90 are_replaced 2 2
 ok "and serve" eval "serves a && serves c && lacks d && still_there $client"
 kill_arenad
+# The files get and lose exports while there is no arenad.
 write b c a
-arenad_next "${common[@]}"
-not_ok "an arenad with other exports than the processes adopts nothing" test "$next_status" = 0
-ok "it names the export" says "this arenad has --disk b=$tmp/b.img"
+arenad_next "${common[@]}" --np-buffers 512
+not_ok "an arenad with other options than the processes adopts nothing" test "$next_status" = 0
+ok "it names the option" says "this arenad has --np-buffers 512"
+arenad_next "${common[@]}" --check-adopt
+is "processes can be adopted though the files have another export" "$next_status" 0
+before=$(workers)
+arenad_start "${common[@]}"
+ok "they are" says "has adopted region test and 4 processes"
+ok "the export is added" wait_for 60 says "reload: export 'b' is added"
+ok "and served, beside the others" wait_for 30 eval "serves b && serves a && serves c"
+ok "the client has noticed nothing" still_there "$client"
+kill_arenad
 write a c
 arenad_start "${common[@]}"
-ok "one with theirs does" eval "serves a && serves c && lacks d"
-write b a c
-ok "and adds one" wait_for 60 was_added b
-ok "which is served" wait_for 30 serves b
+ok "an export that the files have lost is removed" wait_for 60 says "reload: export 'b' is removed"
+ok "its process ends" wait_for 30 sp_count 2
+ok "the others are served" eval "serves a && serves c && lacks b"
+is "by the processes of before" "$(workers)" "$before"
+printf '%s\n' 'allow = 192.0.2.0/24' >>"$config"
+ok "one gets rules" reload_says "the rules of export 'c' are now: 192.0.2.0/24"
+ok "which count" wait_for 30 lacks c
+kill_arenad
+write a
+printf '%s\n' '[export b]' "disk = $tmp/missing" >>"$config"
+arenad_start "${common[@]}"
+ok "if another export cannot be added, all of them stay" \
+	wait_for 60 says "reload: all options, and the files of TLS, stay in use"
+ok "the network processes were told of the exports once more" \
+	eval '[ "$(grep -c "new clients are admitted by the options" "$tmp/log")" -ge 2 ]'
+ok "with the rules of before" eval "lacks c && serves a && still_there $client"
+write a c
+ok "the rules go" reload_says "the export 'c' has no rules now"
+ok "and do not count" wait_for 30 serves c
+write a b c
+: >"$tmp/log"
+kill -USR2 "$arenad_pid"
+# The storage process of the added export comes to the two that are replaced.
+replaced_and_added()
+{
+	[ "$(grep -c 'was replaced: process' "$tmp/log")" = 2 ] &&
+		[ "$(grep -c 'has ended, as it was asked to$' "$tmp/log")" = 2 ] && are_started 5
+}
+ok "arenad and all processes are replaced though the files have another export" \
+	wait_for 90 replaced_and_added
+ok "which is added then" wait_for 60 says "reload: export 'b' is added"
+ok "and served" wait_for 30 eval "serves b && still_there $client"
 
 # Only the storage process finds out that this is no disk.
 write a c
@@ -200,8 +238,6 @@ for pause in 0 0.005 0.02 0.05; do
 	sleep "$pause"
 	kill_arenad
 	write a b c
-	arenad_next "${common[@]}" --check-adopt
-	[ "$next_status" = 0 ] || write a c
 	arenad_start "${common[@]}"
 	ok "an arenad that dies $pause s after SIGHUP leaves what the next one can adopt" serves a
 	write a b c

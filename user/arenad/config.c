@@ -89,15 +89,6 @@ static int fill(struct config *c, int argc, char **argv, void (*say)(const char 
 	return settings_apply(&c->settings, &c->options);
 }
 
-int config_place(struct config *c, const char *running)
-{
-	slots_fill(&c->options);
-	if (running)
-		slots_follow(&c->options, running);
-	c->shape = shape_text(&c->options);
-	return c->shape ? 0 : -ENOMEM;
-}
-
 __attribute__((noreturn))
 static void refuse(const struct settings *s)
 {
@@ -292,6 +283,88 @@ void config_begin(struct config *c, int argc, char **argv)
 		c->settings.lacks_memory = true;
 		refuse(&c->settings);
 	}
+}
+
+/*
+ * The exports of processes that run
+ */
+
+static bool is_of_exports(const struct option_rule *rule)
+{
+	return option_is_about_one(rule) || !strcmp(rule->name, "default-export");
+}
+
+static bool is_of_all(const struct option_rule *rule)
+{
+	return !is_of_exports(rule);
+}
+
+static void say_of_running(const char *line)
+{
+	log_error("the options of the running processes: %s", line);
+}
+
+/* Give each export its place, and make the text of that. */
+static int place(struct config *c, const char *running)
+{
+	slots_fill(&c->options);
+	if (running)
+		slots_follow(&c->options, running);
+	c->shape = shape_text(&c->options);
+	return c->shape ? 0 : -ENOMEM;
+}
+
+/* Have the options of @c, but the exports of @given. Return: 0; -EINVAL; -ENOMEM. */
+static int fill_as_given(struct config *as, const struct config *c, const char *given)
+{
+	char *own = settings_lines(&c->settings);
+	int ret = -ENOMEM;
+
+	settings_init(&as->settings, &arenad_table, say_of_running);
+	arenad_options_init(&as->options);
+	if (own) {
+		settings_add_lines(&as->settings, own, is_of_all);
+		settings_add_lines(&as->settings, given, is_of_exports);
+		ret = settings_apply(&as->settings, &as->options);
+	}
+	free(own);
+	if (!ret)
+		as->given = given_text(&as->settings, &as->settings, &as->options.exports,
+				       as->options.disk);
+	return ret || as->given ? ret : -ENOMEM;
+}
+
+/* Take over what @as has. The other options in @c still refer to the settings of before. */
+static void go_back(struct config *c, struct config *as)
+{
+	c->begun = c->settings;
+	c->settings = as->settings;
+	c->options.exports = as->options.exports;
+	memcpy(c->options.disk, as->options.disk, sizeof(c->options.disk));
+	free(c->given);
+	free(c->shape);
+	c->given = as->given;
+	c->shape = as->shape;
+	c->is_behind = true;
+}
+
+int config_place(struct config *c, const char *running, const char *given)
+{
+	static struct config as;
+	int ret = place(c, running);
+
+	if (ret || !running || !strcmp(c->shape, running))
+		return ret;
+	as = (struct config){ .given = NULL };
+	ret = fill_as_given(&as, c, given);
+	if (!ret)
+		ret = place(&as, running);
+	if (!ret && !strcmp(as.shape, running)) {
+		go_back(c, &as);
+		return 0;
+	}
+	config_free(&as);
+	return ret == -ENOMEM ? ret : 0;
 }
 
 static void say_in_log(const char *line)
@@ -524,6 +597,8 @@ bool config_reload(struct config *c, uint32_t usable, struct slots_change *chang
 void config_free(struct config *c)
 {
 	settings_free(&c->settings);
+	if (c->begun.table)
+		settings_free(&c->begun);
 	export_copy_free(&c->exports);
 	free(c->given);
 	free(c->shape);

@@ -19,21 +19,25 @@ struct slots_change;
 /**
  * struct config - the configuration
  * @settings: what was given
+ * @begun: settings to which @options refer, too, if those of the exports in @settings are others
  * @options: what follows from it, and refers to it
  * @exports: what the exports in @options refer to after a reload
  * @path: paths of disks that were added by a reload
  * @given: the settings as text, see settings_lines(), with what a reload has put in use at its end
  * @shape: shape_text() of @options; NULL before config_place()
+ * @is_behind: the exports are those of processes that run, and other ones are wanted
  * @argc: number of arguments
  * @argv: the arguments, to be read once more
  */
 struct config {
 	struct settings settings;
+	struct settings begun;
 	struct arenad_options options;
 	struct export_copy exports;
 	char *path[PROTO_MAX_SPS];
 	char *given;
 	char *shape;
+	bool is_behind;
 	int argc;
 	char **argv;
 };
@@ -51,10 +55,14 @@ void config_begin(struct config *c, int argc, char **argv);
  * config_place() - give each export its place, see slots.h
  * @c: the configuration
  * @running: shape_text() of processes that run already; NULL if there are none
+ * @given: the text @given of the arenad that has started them
+ *
+ * If nothing else is in the way of adopting the processes but exports that were added or removed
+ * since, @c gets the exports that the processes have: a reload changes them then.
  *
  * Return: 0 or -ENOMEM.
  */
-int config_place(struct config *c, const char *running);
+int config_place(struct config *c, const char *running, const char *given);
 
 /**
  * config_reload() - read everything again, and log what has changed

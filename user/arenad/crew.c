@@ -687,6 +687,11 @@ bool crew_turn(struct crew *c)
 	return good;
 }
 
+bool crew_is_settled(const struct crew *c)
+{
+	return !crew_is_replacing(c) && !reload_owes_exports(c->reload) && !is_owing(c);
+}
+
 /* The shorter one of a pause and of the time until a process is started again. */
 static int sooner(int ms, const struct restart *r)
 {

@@ -208,15 +208,14 @@ int earlier_find(const struct runtime *r, const struct arenad_options *o, const 
 	return ret;
 }
 
-char *earlier_shape(const struct runtime *r)
+struct state *earlier_look(const struct runtime *r)
 {
 	struct state *s;
-	char *shape = NULL;
 
 	if (!state_read(r, &s) && s->is_ready && is_alive(&s->head.keeper[0]))
-		shape = strdup(state_text(s, STATE_SHAPE));
+		return s;
 	free(s);
-	return shape;
+	return NULL;
 }
 
 /* With what would be adopted there is more than what the processes have been built with. */

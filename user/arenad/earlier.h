@@ -28,12 +28,11 @@ int earlier_find(const struct runtime *r, const struct arenad_options *o, const 
 		 const char *given, struct state **out);
 
 /**
- * earlier_shape() - the options that count of processes that could be adopted
- * @r: folder
+ * earlier_look() - the state of processes that could be adopted
  *
- * Return: as shape_text(); NULL if there are none, or no memory.
+ * Return: to be freed with free(); NULL if there are none, or no memory.
  */
-char *earlier_shape(const struct runtime *r);
+struct state *earlier_look(const struct runtime *r);
 
 /**
  * earlier_check() - does what an earlier arenad has left, which may still run, fit this program?

@@ -126,10 +126,12 @@ static enum arenad_exit run_alone(struct node *n, const struct runtime *r)
 /* Processes that run keep the exports that they have. */
 static int place_exports(struct node *n, const struct runtime *r)
 {
-	char *running = n->options->replace ? NULL : earlier_shape(r);
-	int ret = config_place(n->config, running);
+	struct state *s = n->options->replace ? NULL : earlier_look(r);
+	int ret = s ? config_place(n->config, state_text(s, STATE_SHAPE),
+				   state_text(s, STATE_OPTIONS)) :
+		      config_place(n->config, NULL, NULL);
 
-	free(running);
+	free(s);
 	if (ret)
 		log_error("there is no memory for the options");
 	return ret;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "supervise.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,11 +41,16 @@ static const int signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP };
 /* These, the processes, and the clients of the Varlink service. */
 #define FDS		(OTHER_FDS + CREW_MAX + SERVICE_FDS)
 
+/* How long NPs that were adopted may take until they have heard what was owed to them. */
+#define SETTLE_MS	10000
+
 /**
  * struct supervisor - what arenad waits for
  * @node: everything else
  * @crew: the processes
  * @is_upgrade_wanted: SIGUSR2 has come, and waits until no process is being replaced
+ * @is_behind: the exports are those of processes that were adopted, and other ones are wanted
+ * @settle_until: they are changed then at the latest, unless a process is being replaced
  * @ready: which NPs are ready
  * @service: operators, who ask for what signals do, too; NULL if there is none
  */
@@ -52,6 +58,8 @@ struct supervisor {
 	struct node *node;
 	struct crew crew;
 	bool is_upgrade_wanted;
+	bool is_behind;
+	int64_t settle_until;
 	struct ready ready;
 	struct service *service;
 };
@@ -90,6 +98,7 @@ static void reload(struct supervisor *sv)
 {
 	struct log_catch error;
 
+	sv->is_behind = false;
 	log_catch(&error);
 	notify_reloading();
 	read_again(sv);
@@ -99,6 +108,18 @@ static void reload(struct supervisor *sv)
 		notify_ready(error.text);
 	log_catch(NULL);
 	service_answer(sv->service, SERVICE_RELOAD, error.text);
+}
+
+/* There is room for an export only when all NPs have heard that an entry is vacant. */
+static void catch_up(struct supervisor *sv)
+{
+	const struct crew *c = &sv->crew;
+
+	if (!sv->is_behind || crew_is_replacing(c) ||
+	    (!crew_is_settled(c) && clock_left_ms(sv->settle_until)))
+		return;
+	log_info("reading the options again, as other exports are wanted than the processes have");
+	reload(sv);
 }
 
 static void upgrade_if_kept(const struct supervisor *sv)
@@ -213,6 +234,8 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[FDS])
 	fd[3] = (struct pollfd){ .fd = c->replacement.child.pidfd, .events = POLLIN };
 	for (unsigned int i = 0; i < c->started; i++)
 		fd[OTHER_FDS + i] = (struct pollfd){ .fd = c->child[i].pidfd, .events = POLLIN };
+	if (sv->is_behind && !crew_is_replacing(c))
+		ms = shorter(ms, clock_left_ms(sv->settle_until));
 	n += service_poll(sv->service, fd + n);
 	if (poll(fd, n, shorter(ms, notify_alive_ms())) >= 0)
 		return 0;
@@ -251,6 +274,7 @@ static enum arenad_exit watch(struct supervisor *sv)
 			return ARENAD_EXIT_OK;
 		if (!crew_reap(&sv->crew, ready_is_all(&sv->ready)) || !crew_turn(&sv->crew))
 			return ARENAD_EXIT_ERROR;
+		catch_up(sv);
 		upgrade_turn(sv);
 		notify_alive();
 	}
@@ -402,6 +426,8 @@ static int adopt(struct supervisor *sv)
 		ret = peers_attach(n->peers, &n->sockets, sv->crew.sockets, sv->crew.nps);
 	if (ret)
 		return ret;
+	sv->is_behind = n->config->is_behind;
+	sv->settle_until = clock_deadline(SETTLE_MS);
 	format_addresses(find_sockets(&sv->crew), addresses);
 	log_info("clients are accepted at%s", addresses);
 	if (n->is_same_process)

@@ -95,6 +95,13 @@ struct option_rule {
 	const char *help;
 };
 
+/** option_is_about_one() - is it about a thing that its value names? */
+static inline bool option_is_about_one(const struct option_rule *rule)
+{
+	return rule->scope == OPTION_FOR_ONE || rule->scope == OPTION_ADDS_ONE ||
+	       rule->scope == OPTION_NAMES_ONE;
+}
+
 /**
  * struct option_part - options that several programs have
  * @rule: the options, one without a name at the end

@@ -19,12 +19,6 @@ void settings_init(struct settings *s, const struct option_table *table,
 	s->n_known = options_list(table, s->known);
 }
 
-static bool is_named(const struct option_rule *rule)
-{
-	return rule->scope == OPTION_FOR_ONE || rule->scope == OPTION_ADDS_ONE ||
-	       rule->scope == OPTION_NAMES_ONE;
-}
-
 static bool is_switch(const struct option_rule *rule)
 {
 	return rule->kind == OPTION_SET || rule->kind == OPTION_CLEAR ||
@@ -122,7 +116,7 @@ static int add_argument(void *context, const struct option_known *known, char *t
 	if (known->rule->scope == OPTION_NAMES_ONE) {
 		one.name = copy_of(s, text);
 		one.value = copy_of(s, "yes");
-	} else if (is_named(known->rule) && equals && equals != text) {
+	} else if (option_is_about_one(known->rule) && equals && equals != text) {
 		one.name = strndup(text, (size_t)(equals - text));
 		s->lacks_memory |= !one.name;
 		one.value = copy_of(s, equals + 1);
@@ -208,7 +202,7 @@ static const char *why_not(const struct settings *s, const struct option_known *
 		return "there is no such option";
 	if (known->rule->scope == OPTION_NOW)
 		return "this is for the command line only";
-	if (is_named(known->rule) == has_name)
+	if (option_is_about_one(known->rule) == has_name)
 		return NULL;
 	if (has_name)
 		snprintf(text, room, "this belongs to the section [%s]", s->table->program);
@@ -593,7 +587,7 @@ static void print_thing(struct settings *s, const struct setting *added, FILE *f
 	encode(added->name, has_double(s, added), f);
 	fprintf(f, "]\n");
 	for (unsigned int i = 0; i < s->n_known; i++)
-		if (is_named(s->known[i].rule) &&
+		if (option_is_about_one(s->known[i].rule) &&
 		    !print_known(s, &s->known[i], added->name, f))
 			fprintf(f, "# %s =\n", s->known[i].rule->name);
 }
@@ -644,6 +638,34 @@ char *settings_lines(const struct settings *s)
 		return text;
 	free(text);
 	return NULL;
+}
+
+/* Everything behind the first blank is the value. */
+static void add_line(struct settings *s, char *line,
+		     bool (*wants)(const struct option_rule *rule))
+{
+	char *name = line + strspn(line, "-"), *value = strchr(name, ' ');
+	const struct option_known *known;
+	struct option_error unused;
+
+	if (value)
+		*value++ = '\0';
+	known = find_known(s, name);
+	if (!known)
+		fault(s, "there is no option --%s", name);
+	else if (wants(known->rule))
+		add_argument(s, known, value, &unused);
+}
+
+void settings_add_lines(struct settings *s, const char *lines,
+			bool (*wants)(const struct option_rule *rule))
+{
+	char *copy = copy_of(s, lines), *rest = copy, *line;
+
+	while (copy && (line = strsep(&rest, "\n")))
+		if (*line)
+			add_line(s, line, wants);
+	free(copy);
 }
 
 void settings_free(struct settings *s)

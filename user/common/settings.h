@@ -126,6 +126,17 @@ int settings_print(struct settings *s, const void *values, FILE *f);
  */
 char *settings_lines(const struct settings *s);
 
+/**
+ * settings_add_lines() - take settings from lines that settings_lines() has written
+ * @s: the settings
+ * @lines: the lines, perhaps of a program of another version
+ * @wants: called with each option; those for which it returns false are left out
+ *
+ * An option that does not exist here is an error; settings_apply() fails then.
+ */
+void settings_add_lines(struct settings *s, const char *lines,
+			bool (*wants)(const struct option_rule *rule));
+
 /** settings_free() - free everything; the values do not refer to it any more */
 void settings_free(struct settings *s);
 
