@@ -40,6 +40,14 @@ io()
 	qemu-io -f raw "${command[@]}" "nbd://$address/$export"
 }
 
+# buffers ROLE USE STATE: print how many buffers of a use and a state the processes of a role have
+buffers()
+{
+	arenactl groups --json | json "sum(g['$3'] for p in v['processes'] if p['role'] == '$1'
+		for g in p['groups'] if g['use'] == '$2')"
+}
+# clients EXPRESSION: print what it makes of the clients c
+clients() { arenactl clients --json | json "[$1 for p in v['processes'] for c in p['clients']]"; }
 # all_told: are there the numbers of all four processes?
 all_told() { [ "$(arenactl counters --json | json 'sum("counters" in p for p in v["processes"])')" = 4 ]; }
 
@@ -122,10 +130,48 @@ if python3 -c 'import prometheus_client' 2>/dev/null; then
 		"$(sample msharearena_np_request_bytes_total export=one operation=write)" 131072
 	ok "a client writes once more" io one "write 0 4k"
 	is "the metrics grow" "$(sample "${name}_count" export=one operation=write)" 3
+	is "it finds the disk of each export" "$(sample msharearena_export_info)" 2
+	is "it finds how large a disk is" "$(sample msharearena_export_size_bytes export=two)" 67108864
+	is "it finds a channel for each pair" "$(sample msharearena_channel_up)" 4
+	ok "it finds messages of channels in both directions" eval \
+		'[ "$(sample msharearena_channel_messages_total kind=request sp=0)" -ge 3 ] &&
+		[ "$(sample msharearena_channel_messages_total kind=reply sp=0)" -ge 3 ]'
+	is "it finds the buffers of network processes, by use and state" \
+		"$(sample msharearena_np_buffers use=payload state=free)" "$(buffers np payload free)"
+	is "it finds those of storage processes" \
+		"$(sample msharearena_sp_buffers use=disk state=free)" "$(buffers sp disk free)"
 else
 	skip "a parser of OpenMetrics finds nothing wrong" "needs python3-prometheus-client"
 	ok "a client writes once more" io one "write 0 4k"
 fi
+
+# Buffers, with a client whose requests a storage process that is stopped does not answer
+free=$(buffers np payload free)
+ok "all buffers for what clients write are free" eval "[ $free -gt 0 ] &&
+	[ $(buffers np payload owned) = 0 ] && [ $(buffers np payload inIo) = 0 ] &&
+	[ $(buffers np payload lent) = 0 ] && [ $(buffers np payload lost) = 0 ]"
+# The disks are given to the storage processes in their order.
+stopped=$(children arena-sp | sort -n | head -n 1)
+io one "write 0 4k" "sleep 3000" "write 0 64k" >/dev/null 2>&1 &
+waiting=$!
+at_exit end_process "$waiting"
+ok "a client writes" wait_for 30 eval '[ "$(clients "c[\"requests\"]")" = "[1]" ]'
+kill -STOP "$stopped"
+ok "the payload of a write is lent to a storage process" \
+	wait_for 30 eval '[ "$(buffers np payload lent)" = 16 ]'
+is "and not free" "$(buffers np payload free)" "$((free - 16))"
+ok "arenactl shows them to people" eval "arenactl groups | grep -Eq '^np [01] +payload +4096 +[0-9]+ +0 +0 +16 +0$'"
+is "one client is connected" "$(clients "c['export']")" "['one']"
+if python3 -c 'import prometheus_client' 2>/dev/null; then
+	is "a parser of OpenMetrics finds the client" \
+		"$(arenactl metrics | grep -c '^msharearena_client_requests_total{.*export="one"} 1$')" 1
+fi
+kill -CONT "$stopped"
+wait "$waiting"
+is "the write succeeds when the storage process goes on" $? 0
+ok "the buffers come back" wait_for 30 eval '[ "$(buffers np payload free)" = "$free" ]'
+ok "the channel has had messages in both directions" eval \
+	"arenactl channels | awk '\$2 == 0 { n += \$4 > 1 && \$5 > 1 } END { exit !n }'"
 
 # A process that takes the place of another one begins anew.
 kill -KILL "$(np 0)"

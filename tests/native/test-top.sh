@@ -228,6 +228,8 @@ long=a-name-that-is-much-longer-than-its-column
 time='[0-9.]+(us|ms|s)'
 # Reads, writes, others; megabytes in and out; errors; times of clients, and of the disk.
 writing="^one +0 +[1-9][0-9.]* +0 +[0-9]+[.][0-9]+ +0 +0 +$time +$time +$time +$time$"
+# Of data, by state; none is lost.
+buffers='( +[0-9.]+k?){4} +0'
 # As much of it as 40 columns have.
 narrow="^one +0 +[1-9][0-9.]* +0 +[0-9]+[.][0-9]+$"
 
@@ -259,10 +261,10 @@ ok "an export without traffic has no rate above 0, and no times" \
 	wait_for 10 shows "^two +0 +0 +0 +0 +0 +0 +- +- +- +-$"
 for i in 0 1; do
 	ok "the view has network process $i, with its CPU time and requests" \
-		shows "^np $i +$(np "$i") +[0-9.]+% +0 +[0-9.]+$"
+		shows "^np $i +$(np "$i") +[0-9.]+% +0 +[0-9.]+$buffers$"
 done
 for i in 0 1 2 3 4; do
-	ok "the view has storage process $i" shows "^sp $i +[0-9]+ +[0-9.]+% +0 +[0-9.]+$"
+	ok "the view has storage process $i" shows "^sp $i +[0-9]+ +[0-9.]+% +0 +[0-9.]+$buffers$"
 done
 ok "a long name is cut, and a space is behind it" shows "^${long:0:13} +0 +0 "
 touch "$tmp/writes"

@@ -30,6 +30,14 @@ int main(void)
 /* Buckets end at 1, 2, 4 and 8 us, and there is one behind them. */
 #define BOUNDS		"'boundsNSec':[1000,2000,4000,8000]"
 
+/* The second network process tells nothing of its buffers. */
+#define GROUP(use, n)									\
+	"{'use':'" use "','free':" n "1,'owned':" n "2,'inIo':" n "3,'lent':" n "4,'lost':" n "5}"
+#define GROUPS										\
+	"{'processes':[{'role':'np','number':0,'groups':[" GROUP("net", "1") ","		\
+	GROUP("payload", "2") "]},{'role':'np','number':1,'absent':'why'},"		\
+	"{'role':'sp','number':0,'groups':[" GROUP("payload", "3") "," GROUP("disk", "4") "]}]}"
+
 #define EXPORTS		"{'exports':[{'name':'one'},{'name':'two'}]}"
 
 /* Two network processes and the storage process of an export. */
@@ -70,6 +78,7 @@ static struct snapshot snapshot(int64_t at_ns, const char *status, const char *c
 			[SNAPSHOT_EXPORTS] = parse(EXPORTS),
 			[SNAPSHOT_COUNTERS] = parse(counters),
 			[SNAPSHOT_LATENCIES] = parse(latencies),
+			[SNAPSHOT_GROUPS] = parse(GROUPS),
 		},
 	};
 }
@@ -164,6 +173,12 @@ static void test_processes(void)
 	is(r.process[0].operations, 250, "requests of a network process are counted");
 	is(r.process[1].operations, 3000, "those of another process began with 0");
 	is(r.process[2].operations, 300, "operations of a storage process are counted");
+	is(r.process[0].buffers[RATES_FREE], 21, "a network process has free buffers of payload");
+	is(r.process[0].buffers[RATES_LENT], 24, "and such that are lent");
+	is(r.process[2].buffers[RATES_OWNED], 42, "a storage process has buffers of its disk");
+	is(r.process[2].buffers[RATES_IN_IO], 43, "and such that the kernel uses");
+	is(r.process[2].buffers[RATES_LOST], 45, "and such that are lost");
+	ok(r.process[1].buffers[RATES_FREE] < 0, "one that tells nothing has none that are known");
 	forget(&before, &now);
 }
 

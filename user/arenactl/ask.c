@@ -91,16 +91,28 @@ enum query_status command_status(const struct arenactl_options *o)
 	return ask(o, "GetStatus", show_status);
 }
 
+static void show_messages(struct sd_json_variant *channel, const char *key)
+{
+	if (json_has(channel, key))
+		printf(" %12" PRId64, json_number(channel, key));
+	else
+		printf(" %12s", "-");
+}
+
 static void show_channels(struct sd_json_variant *reply)
 {
 	struct sd_json_variant *channels = sd_json_variant_by_key(reply, "channels");
 
-	printf("%-4s %-4s %10s  %s\n", "NP", "SP", "EPOCH", "STATE");
+	printf("%-4s %-4s %10s %12s %12s  %s\n", "NP", "SP", "EPOCH", "REQUESTS", "REPLIES",
+	       "STATE");
 	for (size_t i = 0; i < sd_json_variant_elements(channels); i++) {
 		struct sd_json_variant *c = sd_json_variant_by_index(channels, i);
 
-		printf("%-4" PRId64 " %-4" PRId64 " %10" PRId64 "  %s\n", json_number(c, "np"),
-		       json_number(c, "sp"), json_number(c, "epoch"),
+		printf("%-4" PRId64 " %-4" PRId64 " %10" PRId64, json_number(c, "np"),
+		       json_number(c, "sp"), json_number(c, "epoch"));
+		show_messages(c, "requestMessages");
+		show_messages(c, "replyMessages");
+		printf("  %s\n",
 		       json_true(c, "isOwed") ? "one takes no messages" :
 		       json_true(c, "bothRun") ? "both run" : "one is dead");
 	}
@@ -109,6 +121,40 @@ static void show_channels(struct sd_json_variant *reply)
 enum query_status command_channels(const struct arenactl_options *o)
 {
 	return ask(o, "ListChannels", show_channels);
+}
+
+static void show_group(const char *process, struct sd_json_variant *g)
+{
+	printf("%-6s %-8s %7" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
+	       " %10" PRId64 "\n", process, json_text(g, "use"), json_number(g, "bufferBytes"),
+	       json_number(g, "free"), json_number(g, "owned"), json_number(g, "inIo"),
+	       json_number(g, "lent"), json_number(g, "lost"));
+}
+
+static void show_groups(struct sd_json_variant *reply)
+{
+	struct sd_json_variant *processes = sd_json_variant_by_key(reply, "processes");
+
+	printf("%-6s %-8s %7s %10s %10s %10s %10s %10s\n", "ROLE", "USE", "BYTES", "FREE", "OWNED",
+	       "IN IO", "LENT", "LOST");
+	for (size_t i = 0; i < sd_json_variant_elements(processes); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(processes, i);
+		struct sd_json_variant *groups = sd_json_variant_by_key(p, "groups");
+		char process[32];
+
+		snprintf(process, sizeof(process), "%s %" PRId64, json_text(p, "role"),
+			 json_number(p, "number"));
+		if (json_has(p, "absent"))
+			log_warn("nothing is known of the buffers of %s: %s", process,
+				 json_text(p, "absent"));
+		for (size_t k = 0; k < sd_json_variant_elements(groups); k++)
+			show_group(process, sd_json_variant_by_index(groups, k));
+	}
+}
+
+enum query_status command_groups(const struct arenactl_options *o)
+{
+	return ask(o, "ListGroups", show_groups);
 }
 
 /* Counters that are 0 are left out. */

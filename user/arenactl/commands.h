@@ -11,6 +11,7 @@
 arenactl_command command_status;
 arenactl_command command_channels;
 arenactl_command command_counters;
+arenactl_command command_groups;
 arenactl_command command_metrics;
 
 /* It lists exports, and drains one: exports.c */

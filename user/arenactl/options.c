@@ -19,14 +19,15 @@
 #define FIELD(name) .field = offsetof(struct arenactl_options, name)
 
 static const char *const words[] = {
-	"status", "exports", "clients", "peers", "channels", "counters", "latency", "metrics",
-	"top", "trace", "regions", "doctor", "reload", "upgrade", "stop", NULL
+	"status", "exports", "clients", "peers", "channels", "groups", "counters", "latency",
+	"metrics", "top", "trace", "regions", "doctor", "reload", "upgrade", "stop", NULL
 };
 
 static arenactl_command *const commands[] = {
 	command_status, command_exports, command_clients, command_peers, command_channels,
-	command_counters, command_latency, command_metrics, command_top, command_trace,
-	command_regions, command_doctor, command_reload, command_upgrade, command_stop,
+	command_groups, command_counters, command_latency, command_metrics, command_top,
+	command_trace, command_regions, command_doctor, command_reload, command_upgrade,
+	command_stop,
 };
 
 #define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -136,6 +137,7 @@ static const struct option_table table = {
 		"  peers     who may connect over TCP, and who was refused; 'add NETWORK' and\n"
 		"            'remove NETWORK' behind it change that until files are read again\n"
 		"  channels  channels between network and storage processes\n"
+		"  groups    buffers of each process, by use and state\n"
 		"  counters  what each process has counted since its start\n"
 		"  latency   how long requests take, by export and operation\n"
 		"  metrics   all numbers as OpenMetrics, for Prometheus and others\n"

@@ -17,6 +17,7 @@ const char *const snapshot_methods[SNAPSHOT_PARTS] = {
 	[SNAPSHOT_EXPORTS] = "ListExports",
 	[SNAPSHOT_COUNTERS] = "GetCounters",
 	[SNAPSHOT_LATENCIES] = "GetLatencies",
+	[SNAPSHOT_GROUPS] = "ListGroups",
 };
 
 void snapshot_forget(struct snapshot *s)
@@ -116,6 +117,27 @@ static double operations_of(const struct interval *v, struct sd_json_variant *pr
 					 is_np ? "requests" : "operations") / v->seconds;
 }
 
+/* The buffers for data. One that tells nothing, or has no such buffers, has none that are known. */
+static void count_buffers(const struct interval *v, struct sd_json_variant *process,
+			  struct process_rates *r)
+{
+	static const char *const keys[RATES_STATES] = {
+		[RATES_FREE] = "free", [RATES_OWNED] = "owned", [RATES_IN_IO] = "inIo",
+		[RATES_LENT] = "lent", [RATES_LOST] = "lost",
+	};
+	struct sd_json_variant *told = find_process(v->now, SNAPSHOT_GROUPS, process);
+	struct sd_json_variant *groups = sd_json_variant_by_key(told, "groups"), *found = NULL;
+
+	for (size_t i = 0; i < sd_json_variant_elements(groups) && !found; i++) {
+		struct sd_json_variant *g = sd_json_variant_by_index(groups, i);
+
+		if (!strcmp(json_text(g, "use"), r->is_np ? "payload" : "disk"))
+			found = g;
+	}
+	for (unsigned int i = 0; i < RATES_STATES; i++)
+		r->buffers[i] = found ? (double)json_number(found, keys[i]) : RATE_UNKNOWN;
+}
+
 static void compute_processes(struct rates *r, const struct interval *v)
 {
 	struct sd_json_variant *all = processes_of(v->now, SNAPSHOT_STATUS);
@@ -134,6 +156,7 @@ static void compute_processes(struct rates *r, const struct interval *v)
 			.cpus = cpus_of(v, p),
 			.operations = operations_of(v, p, is_np),
 		};
+		count_buffers(v, p, &r->process[i]);
 	}
 }
 

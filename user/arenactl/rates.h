@@ -27,6 +27,7 @@
  * @SNAPSHOT_EXPORTS: the exports
  * @SNAPSHOT_COUNTERS: what each process has counted
  * @SNAPSHOT_LATENCIES: the histograms
+ * @SNAPSHOT_GROUPS: the buffers of each process
  * @SNAPSHOT_PARTS: how many there are
  */
 enum snapshot_part {
@@ -34,6 +35,7 @@ enum snapshot_part {
 	SNAPSHOT_EXPORTS,
 	SNAPSHOT_COUNTERS,
 	SNAPSHOT_LATENCIES,
+	SNAPSHOT_GROUPS,
 	SNAPSHOT_PARTS,
 };
 
@@ -88,6 +90,18 @@ struct export_rates {
 };
 
 /**
+ * enum rates_state - states of buffers, as arenactl(8) describes them
+ */
+enum rates_state {
+	RATES_FREE,
+	RATES_OWNED,
+	RATES_IN_IO,
+	RATES_LENT,
+	RATES_LOST,
+	RATES_STATES,
+};
+
+/**
  * struct process_rates - what a process does
  * @is_np: a network process, else a storage process
  * @number: its number among those of its role
@@ -96,6 +110,8 @@ struct export_rates {
  * @cpus: how many CPUs it keeps busy
  * @operations: in a second: requests of a network process, operations on the disk of a storage
  *	process
+ * @buffers: its buffers for data, by state: what clients write, of a network process, or read, of
+ *	a storage process
  */
 struct process_rates {
 	bool is_np;
@@ -104,6 +120,7 @@ struct process_rates {
 	int64_t restarts;
 	double cpus;
 	double operations;
+	double buffers[RATES_STATES];
 };
 
 /**

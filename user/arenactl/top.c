@@ -48,7 +48,9 @@
 #define NAME_WIDTH_MIN		14
 #define NAME_WIDTH_MAX		40
 
-#define PROCESS_FORMAT		"%-8s%10s%8s%10s%9s"
+/* 80 of 80. */
+#define PROCESS_FORMAT		"%-8s%9s%8s%10s%9s"
+#define BUFFERS_FORMAT		"%8s%7s%7s%7s%7s"
 
 /* On a lower terminal the lists get the line that tells the keys. */
 #define HINT_ROWS		8
@@ -299,14 +301,19 @@ static void draw_exports(const struct top *t, int y, size_t room)
 static void draw_process(const struct process_rates *p, int y)
 {
 	char name[24], pid[24] = "-", restarts[24], cpus[FIELD_SIZE], operations[FIELD_SIZE];
-	char line[LINE_SIZE];
+	char text[RATES_STATES][FIELD_SIZE], line[LINE_SIZE];
 
 	snprintf(name, sizeof(name), "%s %" PRId64, p->is_np ? "np" : "sp", p->number);
 	if (p->pid)
 		snprintf(pid, sizeof(pid), "%" PRId64, p->pid);
 	snprintf(restarts, sizeof(restarts), "%" PRId64, p->restarts);
-	snprintf(line, sizeof(line), PROCESS_FORMAT, name, pid, format_cpus(cpus, p->cpus),
-		 restarts, format_rate(operations, p->operations));
+	snprintf(line, sizeof(line), PROCESS_FORMAT BUFFERS_FORMAT, name, pid,
+		 format_cpus(cpus, p->cpus), restarts, format_rate(operations, p->operations),
+		 format_rate(text[RATES_FREE], p->buffers[RATES_FREE]),
+		 format_rate(text[RATES_OWNED], p->buffers[RATES_OWNED]),
+		 format_rate(text[RATES_IN_IO], p->buffers[RATES_IN_IO]),
+		 format_rate(text[RATES_LENT], p->buffers[RATES_LENT]),
+		 format_rate(text[RATES_LOST], p->buffers[RATES_LOST]));
 	put_line(y, line);
 }
 
@@ -315,8 +322,8 @@ static void draw_processes(const struct top *t, int y, size_t room)
 	size_t n = t->rates.n_processes, shown = n <= room ? n : room ? room - 1 : 0;
 	char titles[LINE_SIZE];
 
-	snprintf(titles, sizeof(titles), PROCESS_FORMAT, "PROCESS", "PID", "CPU", "RESTARTS",
-		 "OPS/S");
+	snprintf(titles, sizeof(titles), PROCESS_FORMAT BUFFERS_FORMAT, "PROCESS", "PID", "CPU",
+		 "RESTARTS", "OPS/S", "FREE", "OWNED", "IN IO", "LENT", "LOST");
 	draw_title(y++, 0, titles, "");
 	for (size_t i = 0; i < shown; i++)
 		draw_process(&t->rates.process[i], y++);
@@ -355,6 +362,7 @@ static void draw_help(int y)
 		"SP P50, P99    the part of the storage process and its disk",
 		"OPS/S          requests of an NP, operations on the disk of an SP",
 		"CPU            of one CPU",
+		"FREE to LOST   buffers for data of clients, by state, see arenactl(8)",
 		"-              not known, or there was no request",
 	};
 

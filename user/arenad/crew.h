@@ -83,7 +83,7 @@ struct crew {
 	char identity[PROTO_MAX_SPS][DISK_IDENTITY_SIZE];
 };
 
-/** crew_is_settled() - is nothing being replaced, and has each process heard of peers and exports? */
+/** crew_is_settled() - is nothing being replaced, and do all NPs know their peers and exports? */
 bool crew_is_settled(const struct crew *c);
 
 /** crew_has_export() - is there an export for that SP, or is its place vacant? */

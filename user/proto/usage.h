@@ -7,6 +7,7 @@
 #define PROTO_USAGE_H
 
 #include <arena/arena.h>
+#include <proto/layout.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -20,6 +21,33 @@ extern "C" {
  * Return: their number. A process that has nothing to do uses few, and always as many.
  */
 uint64_t proto_buffers_used(const struct arena *a);
+
+/* The end of enum proto_use. */
+#define PROTO_USES	(PROTO_USE_LENT + 1U)
+
+/** proto_use_names - the names of the uses, for people; ARENA_USE_CONTROL has none */
+extern const char *const proto_use_names[PROTO_USES];
+
+/**
+ * struct proto_usage - the buffers of the caller that are for the same use
+ * @size: bytes of one; 0 if there are none
+ * @states: how many are in each state
+ */
+struct proto_usage {
+	uint32_t size;
+	struct arena_usage states;
+};
+
+/**
+ * proto_usage() - count the buffers of the caller, by use and state
+ * @a: arena
+ * @role: role of the caller
+ * @first: group from which on to look, 0 at first; the function sets it to the first one of the
+ *	caller, so that it looks at no others again
+ * @usage: filled, by enum proto_use
+ */
+void proto_usage(const struct arena *a, uint32_t role, uint32_t *first,
+		 struct proto_usage usage[PROTO_USES]);
 
 #ifdef __cplusplus
 }

@@ -27,6 +27,8 @@
 #define FIRST_BUCKET	3
 #define BUCKET_STEP	8
 
+#define CLIENTS_MAX	256U
+
 static const char *const roles[] = { "np", "sp" };
 
 #define N_ROLES	(sizeof(roles) / sizeof(roles[0]))
@@ -281,32 +283,213 @@ static void print_latencies(FILE *out, struct sd_json_variant *reply, const char
 	print_each(out, reply, role, name, print_bytes);
 }
 
+/*
+ * Exports and their disks
+ */
+
+static void print_export(FILE *out, const char *name, struct sd_json_variant *e)
+{
+	fprintf(out, PREFIX "%s{sp=\"%" PRId64 "\",export=\"", name, json_number(e, "sp"));
+	print_value(out, json_text(e, "name"));
+	fputc('"', out);
+}
+
+static void print_exports(FILE *out, struct sd_json_variant *reply)
+{
+	struct sd_json_variant *all = sd_json_variant_by_key(reply, "exports");
+	size_t n = sd_json_variant_elements(all);
+
+	describe(out, "export", "info", NULL, "The export and its disk.");
+	for (size_t i = 0; i < n; i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(all, i);
+
+		print_export(out, "export_info", e);
+		fputs(",disk=\"", out);
+		print_value(out, json_text(e, "disk"));
+		fputs("\"} 1\n", out);
+	}
+	describe(out, "export_size_bytes", "gauge", "bytes", "How large the disk is.");
+	for (size_t i = 0; i < n; i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(all, i);
+
+		if (!json_has(e, "sizeBytes"))
+			continue;
+		print_export(out, "export_size_bytes", e);
+		fprintf(out, "} %" PRId64 "\n", json_number(e, "sizeBytes"));
+	}
+	describe(out, "export_drained", "gauge", NULL, "Whether it takes no further clients.");
+	for (size_t i = 0; i < n; i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(all, i);
+
+		print_export(out, "export_drained", e);
+		fprintf(out, "} %d\n", json_true(e, "isDrained"));
+	}
+}
+
+/*
+ * Channels
+ */
+
+static void print_channel(FILE *out, const char *name, struct sd_json_variant *c)
+{
+	fprintf(out, PREFIX "%s{np=\"%" PRId64 "\",sp=\"%" PRId64 "\"", name,
+		json_number(c, "np"), json_number(c, "sp"));
+}
+
+static void print_messages(FILE *out, struct sd_json_variant *c, const char *key, const char *kind)
+{
+	if (!json_has(c, key))
+		return;
+	print_channel(out, "channel_messages_total", c);
+	fprintf(out, ",kind=\"%s\"} %" PRId64 "\n", kind, json_number(c, key));
+}
+
+static void print_channels(FILE *out, struct sd_json_variant *reply)
+{
+	struct sd_json_variant *all = sd_json_variant_by_key(reply, "channels");
+	size_t n = sd_json_variant_elements(all);
+
+	describe(out, "channel_up", "gauge", NULL, "Whether both of its processes run.");
+	for (size_t i = 0; i < n; i++) {
+		struct sd_json_variant *c = sd_json_variant_by_index(all, i);
+
+		print_channel(out, "channel_up", c);
+		fprintf(out, "} %d\n", json_true(c, "bothRun"));
+	}
+	describe(out, "channel_messages", "counter", NULL,
+		 "Messages of requests and of replies, each with one or more of them.");
+	for (size_t i = 0; i < n; i++) {
+		struct sd_json_variant *c = sd_json_variant_by_index(all, i);
+
+		print_messages(out, c, "requestMessages", "request");
+		print_messages(out, c, "replyMessages", "reply");
+	}
+}
+
+/*
+ * Buffers
+ */
+
+static void print_group(FILE *out, const char *role, struct sd_json_variant *process,
+			struct sd_json_variant *group)
+{
+	static const char *const states[][2] = {
+		{ "free", "free" }, { "owned", "owned" }, { "inIo", "in_io" }, { "lent", "lent" },
+		{ "lost", "lost" },
+	};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		fprintf(out, PREFIX "%s_buffers{%s=\"%" PRId64 "\",use=\"%s\",state=\"%s\"} %"
+			PRId64 "\n", role, role, json_number(process, "number"),
+			json_text(group, "use"), states[i][1], json_number(group, states[i][0]));
+}
+
+static void print_groups(FILE *out, struct sd_json_variant *reply, const char *role)
+{
+	struct sd_json_variant *all = processes_of(reply);
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s_buffers", role);
+	describe(out, name, "gauge", NULL, "Buffers by use and state, see arenactl(8).");
+	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
+		struct sd_json_variant *groups = sd_json_variant_by_key(p, "groups");
+
+		for (size_t k = 0; has_role(p, role) && k < sd_json_variant_elements(groups); k++)
+			print_group(out, role, p, sd_json_variant_by_index(groups, k));
+	}
+}
+
+/*
+ * Clients. Each connection has time series of its own, so there is a limit.
+ */
+
+static void print_client(FILE *out, const char *name, const char *key,
+			 struct sd_json_variant *process, struct sd_json_variant *client)
+{
+	fprintf(out, PREFIX "%s_total{np=\"%" PRId64 "\",connection=\"%" PRId64 "\",peer=\"",
+		name, json_number(process, "number"), json_number(client, "connection"));
+	print_value(out, json_text(client, "peer"));
+	fputs("\",export=\"", out);
+	print_value(out, json_text(client, "export"));
+	fprintf(out, "\"} %" PRId64 "\n", json_number(client, key));
+}
+
+static void print_each_client(FILE *out, struct sd_json_variant *reply, const char *name,
+			      const char *key)
+{
+	struct sd_json_variant *all = processes_of(reply);
+	unsigned int left = CLIENTS_MAX;
+
+	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
+		struct sd_json_variant *clients = sd_json_variant_by_key(p, "clients");
+
+		for (size_t k = 0; k < sd_json_variant_elements(clients) && left; k++, left--)
+			print_client(out, name, key, p, sd_json_variant_by_index(clients, k));
+	}
+}
+
+static void print_clients(FILE *out, struct sd_json_variant *reply)
+{
+	struct sd_json_variant *all = processes_of(reply);
+
+	describe(out, "np_clients", "gauge", NULL, "Connections of clients.");
+	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
+
+		if (json_has(p, "clients"))
+			fprintf(out, PREFIX "np_clients{np=\"%" PRId64 "\"} %zu\n",
+				json_number(p, "number"),
+				sd_json_variant_elements(sd_json_variant_by_key(p, "clients")));
+	}
+	describe(out, "client_requests", "counter", NULL,
+		 "Requests of a connection that have ended; of 256 connections at most.");
+	print_each_client(out, reply, "client_requests", "requests");
+	describe(out, "client_bytes", "counter", "bytes", "Bytes of the ranges of these.");
+	print_each_client(out, reply, "client_bytes", "bytes");
+}
+
+/* What arenad is asked for, in this order. */
+enum answer { STATUS, EXPORTS, CHANNELS, COUNTERS, GROUPS, CLIENTS, LATENCIES, ANSWERS };
+
+static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS])
+{
+	print_processes(out, reply[STATUS]);
+	print_dropped(out, reply[STATUS]);
+	print_exports(out, reply[EXPORTS]);
+	print_channels(out, reply[CHANNELS]);
+	print_clients(out, reply[CLIENTS]);
+	for (size_t i = 0; i < N_ROLES; i++) {
+		print_counters(out, reply[COUNTERS], roles[i]);
+		print_groups(out, reply[GROUPS], roles[i]);
+		print_latencies(out, reply[LATENCIES], roles[i]);
+	}
+	fputs("# EOF\n", out);
+}
+
 enum query_status openmetrics_write(FILE *out, const struct query_target *t, bool is_quiet)
 {
-	static const char *const methods[] = { "GetStatus", "GetCounters", "GetLatencies" };
-	struct sd_json_variant *reply[3] = { NULL };
+	static const char *const methods[ANSWERS] = {
+		[STATUS] = "GetStatus", [EXPORTS] = "ListExports", [CHANNELS] = "ListChannels",
+		[COUNTERS] = "GetCounters", [GROUPS] = "ListGroups", [CLIENTS] = "ListClients",
+		[LATENCIES] = "GetLatencies",
+	};
 	int64_t deadline = clock_deadline(t->timeout_seconds * 1000LL);
+	struct sd_json_variant *reply[ANSWERS] = { NULL };
 	struct sd_varlink *link = NULL;
 	enum query_status ret = call_open(t, is_quiet, &link);
 
 	/* An answer belongs to the connection until the next call. */
-	for (unsigned int i = 0; i < 3 && !ret; i++) {
+	for (unsigned int i = 0; i < ANSWERS && !ret; i++) {
 		/* All calls together have the time of one. */
 		sd_varlink_set_relative_timeout(link, (clock_left_ms(deadline) + 1) * 1000ULL);
 		ret = call_method(link, methods[i], NULL, is_quiet, &reply[i]);
 		sd_json_variant_ref(reply[i]);
 	}
-	if (!ret) {
-		print_processes(out, reply[0]);
-		print_dropped(out, reply[0]);
-	}
-	for (size_t i = 0; i < N_ROLES && !ret; i++) {
-		print_counters(out, reply[1], roles[i]);
-		print_latencies(out, reply[2], roles[i]);
-	}
 	if (!ret)
-		fputs("# EOF\n", out);
-	for (unsigned int i = 0; i < 3; i++)
+		print_all(out, reply);
+	for (unsigned int i = 0; i < ANSWERS; i++)
 		sd_json_variant_unref(reply[i]);
 	sd_varlink_close_unref(link);
 	return ret;

@@ -15,6 +15,8 @@
 #ifndef STATS_STATS_H
 #define STATS_STATS_H
 
+#include <arena/extent.h>
+#include <proto/layout.h>
 #include <proto/record.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,13 +26,19 @@
 #include "histogram.h"
 
 #define STATS_MAGIC	0x5354415441524e41ULL
-#define STATS_VERSION	2U
+#define STATS_VERSION	3U
 
 /* Counters for which there is room. */
 #define STATS_COUNTERS	64U
 
 /* Connections that an NP shows; the others are served, and not shown. */
 #define STATS_CLIENTS	1024U
+
+/* Room for enum proto_use. */
+#define STATS_USES	8U
+
+/* Storage processes to which an NP has a channel. */
+#define STATS_CHANNELS	PROTO_MAX_SPS
 
 /**
  * enum stats_role - what a process is
@@ -128,6 +136,35 @@ struct stats_client {
 };
 
 /**
+ * struct stats_buffers - the buffers of a process that are for the same use, as of struct
+ *	arena_usage
+ * @size: bytes of one buffer; 0 if there are none
+ * @free: how many are free
+ * @owned: how many the process works with
+ * @in_io: how many the kernel works with
+ * @lent: how many another process has
+ * @lost: how many may be written by something that has not ended
+ */
+struct stats_buffers {
+	uint64_t size;
+	uint64_t free;
+	uint64_t owned;
+	uint64_t in_io;
+	uint64_t lent;
+	uint64_t lost;
+};
+
+/**
+ * struct stats_channel - messages of an NP's channel to an SP, since the NP began
+ * @sent: those to the SP
+ * @received: those from it
+ */
+struct stats_channel {
+	uint64_t sent;
+	uint64_t received;
+};
+
+/**
  * struct stats - the memory
  * @magic: STATS_MAGIC, written last; 0 as long as the process has not begun
  * @version: STATS_VERSION
@@ -137,6 +174,8 @@ struct stats_client {
  * @n_exports: entries of @flow
  * @reserved: zero
  * @counter: struct np_counters or struct sp_counters
+ * @buffers: by use
+ * @channel: by number of the SP; an SP has none
  * @client: connections, in any order; an SP has none
  * @flow: by export and enum stats_operation; an SP has one export
  */
@@ -149,6 +188,8 @@ struct stats {
 	uint32_t n_exports;
 	uint32_t reserved;
 	uint64_t counter[STATS_COUNTERS];
+	struct stats_buffers buffers[STATS_USES];
+	struct stats_channel channel[STATS_CHANNELS];
 	struct stats_client client[STATS_CLIENTS];
 	struct stats_flow flow[][STATS_OPERATIONS];
 };
@@ -213,6 +254,20 @@ static inline void stats_publish(struct stats *s, const void *counters, unsigned
 
 	for (unsigned int i = 0; i < n; i++)
 		stats_put(&s->counter[i], counter[i]);
+}
+
+/** stats_show_buffers() - show the buffers for one use, each of @size bytes, as they are now */
+static inline void stats_show_buffers(struct stats *s, unsigned int use, uint64_t size,
+				      const struct arena_usage *u)
+{
+	struct stats_buffers *b = &s->buffers[use];
+
+	stats_put(&b->size, size);
+	stats_put(&b->free, u->free);
+	stats_put(&b->owned, u->owned);
+	stats_put(&b->in_io, u->in_io);
+	stats_put(&b->lent, u->lent);
+	stats_put(&b->lost, u->lost);
 }
 
 static inline void stats_grow(uint64_t *word, uint64_t n)

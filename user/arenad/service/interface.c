@@ -50,6 +50,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_DEFINE_FIELD(limit, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
 	SD_VARLINK_FIELD_COMMENT("The number of its storage process"),
 	SD_VARLINK_DEFINE_FIELD(sp, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("It takes no further clients, as an operator has asked for it"),
+	SD_VARLINK_DEFINE_FIELD(isDrained, SD_VARLINK_BOOL, 0),
 	SD_VARLINK_FIELD_COMMENT("The state of its storage process"),
 	SD_VARLINK_DEFINE_FIELD_BY_TYPE(state, State, 0));
 
@@ -62,7 +64,12 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_FIELD_COMMENT("Both processes run"),
 	SD_VARLINK_DEFINE_FIELD(bothRun, SD_VARLINK_BOOL, 0),
 	SD_VARLINK_FIELD_COMMENT("One of the two takes no messages, and hears of the other later"),
-	SD_VARLINK_DEFINE_FIELD(isOwed, SD_VARLINK_BOOL, 0));
+	SD_VARLINK_DEFINE_FIELD(isOwed, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("Messages that the network process has sent, each with one "
+				 "request or more, where that is known"),
+	SD_VARLINK_DEFINE_FIELD(requestMessages, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Messages that it has received"),
+	SD_VARLINK_DEFINE_FIELD(replyMessages, SD_VARLINK_INT, SD_VARLINK_NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ProcessCounters,
@@ -189,6 +196,48 @@ static SD_VARLINK_DEFINE_METHOD(
 	ListClients,
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessClients, SD_VARLINK_ARRAY));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Use,
+	SD_VARLINK_FIELD_COMMENT("Headers of clients and for clients"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(net),
+	SD_VARLINK_FIELD_COMMENT("Data that clients write"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(payload),
+	SD_VARLINK_FIELD_COMMENT("Data that clients read"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(disk),
+	SD_VARLINK_FIELD_COMMENT("Requests and replies between the processes"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(record),
+	SD_VARLINK_FIELD_COMMENT("What a storage process has done, for its successor"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(flight),
+	SD_VARLINK_FIELD_COMMENT("Which storage process has which payload, for a successor"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(lent));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Group,
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(use, Use, 0),
+	SD_VARLINK_DEFINE_FIELD(bufferBytes, SD_VARLINK_INT, 0),
+	SD_VARLINK_DEFINE_FIELD(free, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The process works with them"),
+	SD_VARLINK_DEFINE_FIELD(owned, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The kernel works with them"),
+	SD_VARLINK_DEFINE_FIELD(inIo, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Another process has them"),
+	SD_VARLINK_DEFINE_FIELD(lent, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Something that has not ended may still use them"),
+	SD_VARLINK_DEFINE_FIELD(lost, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	ProcessGroups,
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(role, Role, 0),
+	SD_VARLINK_FIELD_COMMENT("Its number among those of its role"),
+	SD_VARLINK_DEFINE_FIELD(number, SD_VARLINK_INT, 0),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(groups, Group, SD_VARLINK_ARRAY | SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Why there are none, else null"),
+	SD_VARLINK_DEFINE_FIELD(absent, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(
+	ListGroups,
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessGroups, SD_VARLINK_ARRAY));
+
 static SD_VARLINK_DEFINE_METHOD(
 	KillClient,
 	SD_VARLINK_FIELD_COMMENT("The number of the network process"),
@@ -294,6 +343,14 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_ProcessClients,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about the connections of clients"),
 	&vl_method_ListClients,
+	SD_VARLINK_SYMBOL_COMMENT("What buffers are for"),
+	&vl_type_Use,
+	SD_VARLINK_SYMBOL_COMMENT("The buffers of a process that are for the same use"),
+	&vl_type_Group,
+	SD_VARLINK_SYMBOL_COMMENT("The buffers of a process"),
+	&vl_type_ProcessGroups,
+	SD_VARLINK_SYMBOL_COMMENT("Tell in which states the buffers of all processes are"),
+	&vl_method_ListGroups,
 	SD_VARLINK_SYMBOL_COMMENT("Have a network process close a connection, if it has one with "
 				  "that number; the answer comes before it is done"),
 	&vl_method_KillClient,

@@ -127,6 +127,18 @@ static int list_clients(struct sd_varlink *link, struct sd_json_variant *paramet
 	return reply_array(link, "processes", ret, array);
 }
 
+static int list_groups(struct sd_varlink *link, struct sd_json_variant *parameters,
+		       sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL;
+	int ret = numbers_groups(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	return reply_array(link, "processes", ret, array);
+}
+
 static void log_caller(struct sd_varlink *link, const char *what)
 {
 	uid_t uid = (uid_t)-1;
@@ -311,6 +323,7 @@ int methods_bind(struct sd_varlink_server *server)
 						  SERVICE_INTERFACE ".GetCounters", get_counters,
 						  SERVICE_INTERFACE ".GetLatencies", get_latencies,
 						  SERVICE_INTERFACE ".ListClients", list_clients,
+						  SERVICE_INTERFACE ".ListGroups", list_groups,
 						  SERVICE_INTERFACE ".KillClient", kill_client,
 						  SERVICE_INTERFACE ".DrainExport", drain_export,
 						  SERVICE_INTERFACE ".ListPeers", list_peers,

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <proto/usage.h>
 #include <stats/counters.h>
 #include <stats/stats.h>
 #include <stdio.h>
@@ -16,11 +17,12 @@
 #include <string.h>
 #include <time.h>
 
-/* Varlink has integers of 64 bits with a sign. */
-static int64_t show(uint64_t n)
+int64_t numbers_show(uint64_t n)
 {
 	return n < INT64_MAX ? (int64_t)n : INT64_MAX;
 }
+
+_Static_assert(PROTO_USES <= STATS_USES, "there is room for all uses");
 
 /* Why nothing can be said about a process. */
 static const char *why(int err)
@@ -86,7 +88,7 @@ static int make_counters(const struct crew *c, unsigned int i, const struct stat
 	if (s->n_counters < n)
 		n = s->n_counters;
 	for (unsigned int k = 0; k < n && ret >= 0; k++)
-		ret = sd_json_variant_set_field_integer(out, names[k], show(s->counter[k]));
+		ret = sd_json_variant_set_field_integer(out, names[k], numbers_show(s->counter[k]));
 	return ret;
 }
 
@@ -104,7 +106,8 @@ static int make_buckets(const struct stats_flow *f, struct sd_json_variant **out
 	while (n && !f->bucket[n - 1])
 		n--;
 	for (unsigned int i = 0; i < n && ret >= 0; i++)
-		ret = sd_json_variant_append_arrayb(out, SD_JSON_BUILD_INTEGER(show(f->bucket[i])));
+		ret = sd_json_variant_append_arrayb(
+			out, SD_JSON_BUILD_INTEGER(numbers_show(f->bucket[i])));
 	return ret;
 }
 
@@ -123,11 +126,11 @@ static int add_flow(const struct stats_flow *f, const char *export, unsigned int
 			out,
 			SD_JSON_BUILD_PAIR_STRING("export", export),
 			SD_JSON_BUILD_PAIR_STRING("operation", stats_operations[operation]),
-			SD_JSON_BUILD_PAIR_INTEGER("count", show(count)),
-			SD_JSON_BUILD_PAIR_INTEGER("errors", show(f->errors)),
-			SD_JSON_BUILD_PAIR_INTEGER("bytes", show(f->bytes)),
-			SD_JSON_BUILD_PAIR_INTEGER("sumNSec", show(f->sum_ns)),
-			SD_JSON_BUILD_PAIR_INTEGER("maxNSec", show(f->max_ns)),
+			SD_JSON_BUILD_PAIR_INTEGER("count", numbers_show(count)),
+			SD_JSON_BUILD_PAIR_INTEGER("errors", numbers_show(f->errors)),
+			SD_JSON_BUILD_PAIR_INTEGER("bytes", numbers_show(f->bytes)),
+			SD_JSON_BUILD_PAIR_INTEGER("sumNSec", numbers_show(f->sum_ns)),
+			SD_JSON_BUILD_PAIR_INTEGER("maxNSec", numbers_show(f->max_ns)),
 			SD_JSON_BUILD_PAIR_VARIANT("buckets", buckets));
 	sd_json_variant_unref(buckets);
 	return ret;
@@ -195,14 +198,14 @@ static int add_client(const struct crew *c, const struct stats_client *e,
 		return 0;
 	return sd_json_variant_append_arraybo(
 		out,
-		SD_JSON_BUILD_PAIR_INTEGER("connection", show(e->number)),
+		SD_JSON_BUILD_PAIR_INTEGER("connection", numbers_show(e->number)),
 		SD_JSON_BUILD_PAIR_STRING("peer", show_peer(e, peer)),
 		SD_JSON_BUILD_PAIR_CONDITION(has_export, "export", SD_JSON_BUILD_STRING(
 			has_export ? c->options->exports.export[e->export - 1].name : NULL)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isTls", e->is_tls),
 		SD_JSON_BUILD_PAIR_INTEGER("sinceUSec", show_since(e->since_ns)),
-		SD_JSON_BUILD_PAIR_INTEGER("requests", show(e->requests)),
-		SD_JSON_BUILD_PAIR_INTEGER("bytes", show(e->bytes)));
+		SD_JSON_BUILD_PAIR_INTEGER("requests", numbers_show(e->requests)),
+		SD_JSON_BUILD_PAIR_INTEGER("bytes", numbers_show(e->bytes)));
 }
 
 static int make_clients(const struct crew *c, unsigned int i, const struct stats *s,
@@ -219,6 +222,39 @@ static int make_clients(const struct crew *c, unsigned int i, const struct stats
 int numbers_clients(const struct crew *c, struct sd_json_variant **out)
 {
 	return add_each(c, c->nps, out, "clients", make_clients);
+}
+
+static int add_buffers(const struct stats_buffers *b, const char *use,
+		       struct sd_json_variant **out)
+{
+	if (!b->size)
+		return 0;
+	return sd_json_variant_append_arraybo(
+		out,
+		SD_JSON_BUILD_PAIR_STRING("use", use),
+		SD_JSON_BUILD_PAIR_INTEGER("bufferBytes", numbers_show(b->size)),
+		SD_JSON_BUILD_PAIR_INTEGER("free", numbers_show(b->free)),
+		SD_JSON_BUILD_PAIR_INTEGER("owned", numbers_show(b->owned)),
+		SD_JSON_BUILD_PAIR_INTEGER("inIo", numbers_show(b->in_io)),
+		SD_JSON_BUILD_PAIR_INTEGER("lent", numbers_show(b->lent)),
+		SD_JSON_BUILD_PAIR_INTEGER("lost", numbers_show(b->lost)));
+}
+
+static int make_groups(const struct crew *c, unsigned int i, const struct stats *s,
+		       struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	(void)c;
+	(void)i;
+	for (unsigned int use = PROTO_USE_NET; use < PROTO_USES && ret >= 0; use++)
+		ret = add_buffers(&s->buffers[use], proto_use_names[use], out);
+	return ret;
+}
+
+int numbers_groups(const struct crew *c, struct sd_json_variant **out)
+{
+	return add_each(c, c->n, out, "groups", make_groups);
 }
 
 int numbers_bounds(struct sd_json_variant **out)

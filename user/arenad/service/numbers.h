@@ -6,9 +6,13 @@
 #ifndef ARENAD_SERVICE_NUMBERS_H
 #define ARENAD_SERVICE_NUMBERS_H
 
+#include <stdint.h>
 #include <systemd/sd-json.h>
 
 struct crew;
+
+/** numbers_show() - a number as Varlink can have it, whose integers have 64 bits with a sign */
+int64_t numbers_show(uint64_t n);
 
 /*
  * Each call writes an array to @out, to be freed with sd_json_variant_unref() also if the call
@@ -23,6 +27,9 @@ int numbers_latencies(const struct crew *c, struct sd_json_variant **out);
 
 /** numbers_clients() - the connections of all NPs */
 int numbers_clients(const struct crew *c, struct sd_json_variant **out);
+
+/** numbers_groups() - the buffers of all processes, by use and state */
+int numbers_groups(const struct crew *c, struct sd_json_variant **out);
 
 /** numbers_bounds() - the ends of the buckets of latencies, in nanoseconds, but for the last one */
 int numbers_bounds(struct sd_json_variant **out);

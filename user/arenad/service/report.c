@@ -10,11 +10,15 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <stats/stats.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "numbers.h"
 
 /* Sectors of sysfs, whatever those of the disk are. */
 #define SECTOR	512
@@ -155,25 +159,44 @@ int report_exports(const struct crew *c, struct sd_json_variant **out)
 	return ret < 0 ? ret : 0;
 }
 
+/* @s is what the NP has counted, or NULL. */
 static int add_channel(const struct crew *c, unsigned int np, unsigned int sp,
-		       struct sd_json_variant **out)
+		       const struct stats *s, struct sd_json_variant **out)
 {
+	const struct stats_channel *counted = s ? &s->channel[sp] : NULL;
+
 	return sd_json_variant_append_arraybo(
 		out,
 		SD_JSON_BUILD_PAIR_UNSIGNED("np", np),
 		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
 		SD_JSON_BUILD_PAIR_UNSIGNED("epoch", c->pairs.pair[np][sp].epoch),
 		SD_JSON_BUILD_PAIR_BOOLEAN("bothRun", runs(c, np) && runs(c, c->nps + sp)),
-		SD_JSON_BUILD_PAIR_BOOLEAN("isOwed", c->is_owed[np][sp]));
+		SD_JSON_BUILD_PAIR_BOOLEAN("isOwed", c->is_owed[np][sp]),
+		SD_JSON_BUILD_PAIR_CONDITION(!!counted, "requestMessages", SD_JSON_BUILD_INTEGER(
+			counted ? numbers_show(counted->sent) : 0)),
+		SD_JSON_BUILD_PAIR_CONDITION(!!counted, "replyMessages", SD_JSON_BUILD_INTEGER(
+			counted ? numbers_show(counted->received) : 0)));
+}
+
+static int add_channels(const struct crew *c, unsigned int np, struct sd_json_variant **out)
+{
+	struct stats *s;
+	int ret = 0;
+
+	if (crew_stats(c, np, &s))
+		s = NULL;
+	for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
+		if (crew_has_export(c, sp))
+			ret = add_channel(c, np, sp, s, out);
+	free(s);
+	return ret;
 }
 
 int report_channels(const struct crew *c, struct sd_json_variant **out)
 {
 	int ret = sd_json_variant_new_array(out, NULL, 0);
 
-	for (unsigned int np = 0; np < c->nps; np++)
-		for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
-			if (crew_has_export(c, sp))
-				ret = add_channel(c, np, sp, out);
+	for (unsigned int np = 0; np < c->nps && ret >= 0; np++)
+		ret = add_channels(c, np, out);
 	return ret < 0 ? ret : 0;
 }
