@@ -56,6 +56,7 @@ struct item {
  * @role: its role
  * @a: its arena
  * @group: the group from which it gets extents
+ * @kept: what the library counts of the group; of the second side it does so in memory of its own
  * @stale: the last STALES handles that became stale
  * @n_stale: number of handles that became stale
  */
@@ -63,6 +64,7 @@ struct side {
 	uint32_t role;
 	struct arena *a;
 	uint32_t group;
+	struct arena_usage kept;
 	struct arena_buf stale[STALES];
 	uint32_t n_stale;
 };
@@ -103,6 +105,8 @@ static void open_side(struct side *s)
 	group = arena_layout_find(arena_layout(s->a), s->role, ARENA_ROLE_CLASS(s->role) ?
 				  USE_SECOND : USE_FIRST, 0);
 	s->group = (uint32_t)group;
+	if (s == &side[0] && arena_keep_usage(s->a, s->group, &s->kept))
+		bail("cannot keep the counts of a group");
 	s->n_stale = 0;
 }
 
@@ -164,7 +168,8 @@ static bool usage_agrees(int which)
 		want.lent += state_at_owner(it) == ARENA_LENT ? n : 0;
 		want.lost += state_at_owner(it) == ARENA_LOST ? n : 0;
 	}
-	return !arena_usage(s->a, s->group, &u) && !memcmp(&u, &want, sizeof(u));
+	return !arena_usage(s->a, s->group, &u) && !memcmp(&u, &want, sizeof(u)) &&
+	       (which || !memcmp(&s->kept, &want, sizeof(want)));
 }
 
 static bool all_agree(void)

@@ -240,6 +240,8 @@ static void test_get_for(void)
 	   "arena_get_for() gets all buffers of a group that was reset");
 	is(out.group, w.payload, "arena_get_for() finds the only group with free buffers");
 	is(arena_usage(w.np, w.disk, &u), -EACCES, "arena_usage() of a peer's group is refused");
+	is(arena_keep_usage(w.np, w.disk, &u), -EACCES,
+	   "arena_keep_usage() of a peer's group is refused");
 	world_close();
 }
 

@@ -29,20 +29,18 @@ static void show_channel(struct np *np, unsigned int sp)
 {
 	struct arena_channel_counters c = peer_counters(&np->peer[sp]);
 
+	np->peer[sp].has_moved = false;
 	stats_put(&np->stats->channel[sp].sent, c.sent);
 	stats_put(&np->stats->channel[sp].received, c.received);
 }
 
 void counters_turn(struct np *np)
 {
-	struct proto_usage usage[PROTO_USES];
-
+	np->counters.clients = np->conns.n;
 	stats_publish(np->stats, &np->counters, NP_COUNTERS);
-	proto_usage(np->arena, np->role, &np->first_group, usage);
-	for (unsigned int i = PROTO_USE_NET; i < PROTO_USES; i++)
-		stats_show_buffers(np->stats, i, usage[i].size, &usage[i].states);
 	for (unsigned int i = 0; i < np->n_peers; i++)
-		show_channel(np, i);
+		if (np->peer[i].has_moved)
+			show_channel(np, i);
 }
 
 void counters_note(const struct request *r)

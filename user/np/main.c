@@ -46,6 +46,7 @@ static int open_region(struct np *np)
 				&np->arena);
 	if (ret)
 		return ret;
+	stats_show_groups(np->stats, np->arena, np->role);
 	ret = check_layout(np);
 	if (ret)
 		log_error("region %s: its layout is not for this program: %s",

@@ -91,7 +91,6 @@
  * @successor: what this process has from the one whose place it takes
  * @counters: totals since the start
  * @stats: the same, and times, for arenad
- * @first_group: the first group of buffers of this process, once it was looked for
  * @offered: what the options say of the exports now
  * @shown: entries of @stats that are free for connections
  */
@@ -134,7 +133,6 @@ struct np {
 	struct successor successor;
 	struct np_counters counters;
 	struct stats *stats;
-	uint32_t first_group;
 	struct export_copy offered;
 	struct shown shown;
 };

@@ -135,6 +135,7 @@ static void miss(struct peer *peer, int err)
 
 static void sent(struct peer *peer, int ret)
 {
+	peer->has_moved = true;
 	if (ret && !is_end(ret))
 		fail(peer, channel_error(ret));
 }
@@ -706,6 +707,7 @@ static void channel_happened(struct handler *h, const struct arena_event *e)
 	int ret = 1;
 
 	(void)e;
+	peer->has_moved = true;
 	/* An error of sending is found again by receiving. */
 	if (peer->owes_hello)
 		try_hello(peer);

@@ -44,6 +44,7 @@ enum peer_state {
  * @channel: the channel, which a successor of the SP gets as well; NULL before it is open
  * @source: the channel as a source of the ring
  * @is_watched: @source is one
+ * @has_moved: messages were sent or received in this turn
  * @owes_hello: the SP has to be sent the HELLO as soon as the channel has connected
  * @is_greeted: the SP of the present epoch has said HELLO
  * @hello: value of that HELLO
@@ -79,6 +80,7 @@ struct peer {
 	struct arena_channel *channel;
 	struct arena_source source;
 	bool is_watched;
+	bool has_moved;
 	bool owes_hello;
 	bool is_greeted;
 	uint16_t hello;

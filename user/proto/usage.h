@@ -28,27 +28,6 @@ uint64_t proto_buffers_used(const struct arena *a);
 /** proto_use_names - the names of the uses, for people; ARENA_USE_CONTROL has none */
 extern const char *const proto_use_names[PROTO_USES];
 
-/**
- * struct proto_usage - the buffers of the caller that are for the same use
- * @size: bytes of one; 0 if there are none
- * @states: how many are in each state
- */
-struct proto_usage {
-	uint32_t size;
-	struct arena_usage states;
-};
-
-/**
- * proto_usage() - count the buffers of the caller, by use and state
- * @a: arena
- * @role: role of the caller
- * @first: group from which on to look, 0 at first; the function sets it to the first one of the
- *	caller, so that it looks at no others again
- * @usage: filled, by enum proto_use
- */
-void proto_usage(const struct arena *a, uint32_t role, uint32_t *first,
-		 struct proto_usage usage[PROTO_USES]);
-
 #ifdef __cplusplus
 }
 #endif

@@ -131,7 +131,7 @@ static void print_dropped(FILE *out, struct sd_json_variant *status)
 /* Those that become less, too. */
 static bool is_gauge(const char *counter)
 {
-	return !strcmp(counter, "withheld_buffers");
+	return !strcmp(counter, "withheld_buffers") || !strcmp(counter, "clients");
 }
 
 static void print_counter(FILE *out, struct sd_json_variant *all, const char *role,
@@ -432,17 +432,6 @@ static void print_each_client(FILE *out, struct sd_json_variant *reply, const ch
 
 static void print_clients(FILE *out, struct sd_json_variant *reply)
 {
-	struct sd_json_variant *all = processes_of(reply);
-
-	describe(out, "np_clients", "gauge", NULL, "Connections of clients.");
-	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
-		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
-
-		if (json_has(p, "clients"))
-			fprintf(out, PREFIX "np_clients{np=\"%" PRId64 "\"} %zu\n",
-				json_number(p, "number"),
-				sd_json_variant_elements(sd_json_variant_by_key(p, "clients")));
-	}
 	describe(out, "client_requests", "counter", NULL,
 		 "Requests of a connection that have ended; of 256 connections at most.");
 	print_each_client(out, reply, "client_requests", "requests");

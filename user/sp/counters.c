@@ -37,12 +37,7 @@ void sp_counters_log(const struct sp *sp)
 
 void sp_counters_turn(struct sp *sp)
 {
-	struct proto_usage usage[PROTO_USES];
-
 	stats_publish(sp->stats, &sp->counters, SP_COUNTERS);
-	proto_usage(sp->arena, PROTO_ROLE_SP(sp->options.id), &sp->first_group, usage);
-	for (unsigned int i = PROTO_USE_NET; i < PROTO_USES; i++)
-		stats_show_buffers(sp->stats, i, usage[i].size, &usage[i].states);
 }
 
 void sp_counters_note(struct sp *sp, const struct sp_request *r, enum proto_status status)

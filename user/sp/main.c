@@ -74,6 +74,7 @@ static int region_open(struct sp *sp)
 	if (ret)
 		return ret;
 	sp->layout = arena_layout(sp->arena);
+	stats_show_groups(sp->stats, sp->arena, PROTO_ROLE_SP(sp->options.id));
 	ret = layout_check(sp);
 	if (ret)
 		arena_close(sp->arena);

@@ -143,7 +143,6 @@ struct sp_options {
  * @status: exit status
  * @counters: totals since the start
  * @stats: the same, and times, for arenad
- * @first_group: the first group of buffers of this process, once it was looked for
  * @turn_ns: sp_turn_ns(), 0 before somebody has asked for it in this turn
  */
 struct sp {
@@ -181,7 +180,6 @@ struct sp {
 	enum sp_exit status;
 	struct sp_counters counters;
 	struct stats *stats;
-	uint32_t first_group;
 	uint64_t turn_ns;
 };
 

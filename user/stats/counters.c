@@ -45,6 +45,7 @@ const char *const np_counter_names[NP_COUNTERS] = {
 	NAME_OF(np_counters, handoff_cut),
 	NAME_OF(np_counters, handoffs_given_up),
 	NAME_OF(np_counters, lost),
+	NAME_OF(np_counters, clients),
 };
 
 const char *const sp_counter_names[SP_COUNTERS] = {

@@ -45,6 +45,7 @@
  * @handoff_cut: connections that were cut off, as they would have held up a successor
  * @handoffs_given_up: how often this process was to be replaced, and was not
  * @lost: FLUSHes that failed because the disk had lost what was not flushed
+ * @clients: connections that there are now
  */
 struct np_counters {
 	uint64_t connections;
@@ -78,6 +79,7 @@ struct np_counters {
 	uint64_t handoff_cut;
 	uint64_t handoffs_given_up;
 	uint64_t lost;
+	uint64_t clients;
 };
 
 /**

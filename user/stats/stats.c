@@ -69,6 +69,22 @@ struct stats *stats_attach(int fd, enum stats_role role, unsigned int n_counters
 	return s;
 }
 
+void stats_show_groups(struct stats *s, struct arena *a, uint32_t role)
+{
+	const struct arena_layout *l = arena_layout(a);
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < l->n_groups && n < STATS_GROUPS; i++) {
+		const struct arena_group *g = &l->group[i];
+
+		if (g->role != role || arena_keep_usage(a, i, &s->group[n].usage))
+			continue;
+		s->group[n].use = g->use;
+		s->group[n].buffer_bytes = g->buffer_size;
+		n++;
+	}
+}
+
 /*
  * arenad
  */

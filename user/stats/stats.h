@@ -15,7 +15,7 @@
 #ifndef STATS_STATS_H
 #define STATS_STATS_H
 
-#include <arena/extent.h>
+#include <arena/arena.h>
 #include <proto/layout.h>
 #include <proto/record.h>
 #include <stdbool.h>
@@ -34,8 +34,8 @@
 /* Connections that an NP shows; the others are served, and not shown. */
 #define STATS_CLIENTS	1024U
 
-/* Room for enum proto_use. */
-#define STATS_USES	8U
+/* Groups of buffers that a process shows; the others are used, and not shown. */
+#define STATS_GROUPS	64U
 
 /* Storage processes to which an NP has a channel. */
 #define STATS_CHANNELS	PROTO_MAX_SPS
@@ -136,22 +136,15 @@ struct stats_client {
 };
 
 /**
- * struct stats_buffers - the buffers of a process that are for the same use, as of struct
- *	arena_usage
- * @size: bytes of one buffer; 0 if there are none
- * @free: how many are free
- * @owned: how many the process works with
- * @in_io: how many the kernel works with
- * @lent: how many another process has
- * @lost: how many may be written by something that has not ended
+ * struct stats_group - a group of buffers of the process
+ * @use: what it is for, enum proto_use
+ * @buffer_bytes: bytes of one buffer; 0 if the entry is not used
+ * @usage: how many buffers are in each state; libarena keeps it here, see arena_keep_usage()
  */
-struct stats_buffers {
-	uint64_t size;
-	uint64_t free;
-	uint64_t owned;
-	uint64_t in_io;
-	uint64_t lent;
-	uint64_t lost;
+struct stats_group {
+	uint32_t use;
+	uint32_t buffer_bytes;
+	struct arena_usage usage;
 };
 
 /**
@@ -174,7 +167,7 @@ struct stats_channel {
  * @n_exports: entries of @flow
  * @reserved: zero
  * @counter: struct np_counters or struct sp_counters
- * @buffers: by use
+ * @group: its groups, in any order
  * @channel: by number of the SP; an SP has none
  * @client: connections, in any order; an SP has none
  * @flow: by export and enum stats_operation; an SP has one export
@@ -188,7 +181,7 @@ struct stats {
 	uint32_t n_exports;
 	uint32_t reserved;
 	uint64_t counter[STATS_COUNTERS];
-	struct stats_buffers buffers[STATS_USES];
+	struct stats_group group[STATS_GROUPS];
 	struct stats_channel channel[STATS_CHANNELS];
 	struct stats_client client[STATS_CLIENTS];
 	struct stats_flow flow[][STATS_OPERATIONS];
@@ -219,6 +212,9 @@ static inline size_t stats_size(unsigned int n_exports)
  */
 struct stats *stats_attach(int fd, enum stats_role role, unsigned int n_counters,
 			   unsigned int n_exports);
+
+/** stats_show_groups() - have libarena keep the counts of the groups of this process in @s */
+void stats_show_groups(struct stats *s, struct arena *a, uint32_t role);
 
 /** stats_put() - change a word that others read, and nobody else writes */
 static inline void stats_put(uint64_t *word, uint64_t value)
@@ -254,20 +250,6 @@ static inline void stats_publish(struct stats *s, const void *counters, unsigned
 
 	for (unsigned int i = 0; i < n; i++)
 		stats_put(&s->counter[i], counter[i]);
-}
-
-/** stats_show_buffers() - show the buffers for one use, each of @size bytes, as they are now */
-static inline void stats_show_buffers(struct stats *s, unsigned int use, uint64_t size,
-				      const struct arena_usage *u)
-{
-	struct stats_buffers *b = &s->buffers[use];
-
-	stats_put(&b->size, size);
-	stats_put(&b->free, u->free);
-	stats_put(&b->owned, u->owned);
-	stats_put(&b->in_io, u->in_io);
-	stats_put(&b->lent, u->lent);
-	stats_put(&b->lost, u->lost);
 }
 
 static inline void stats_grow(uint64_t *word, uint64_t n)

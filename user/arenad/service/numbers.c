@@ -22,8 +22,6 @@ int64_t numbers_show(uint64_t n)
 	return n < INT64_MAX ? (int64_t)n : INT64_MAX;
 }
 
-_Static_assert(PROTO_USES <= STATS_USES, "there is room for all uses");
-
 /* Why nothing can be said about a process. */
 static const char *why(int err)
 {
@@ -224,31 +222,61 @@ int numbers_clients(const struct crew *c, struct sd_json_variant **out)
 	return add_each(c, c->nps, out, "clients", make_clients);
 }
 
-static int add_buffers(const struct stats_buffers *b, const char *use,
-		       struct sd_json_variant **out)
+/**
+ * struct use - the buffers of a process that are for the same use
+ * @bytes: of one buffer; 0 if there are none
+ * @in: how many are in each state
+ */
+struct use {
+	uint32_t bytes;
+	struct { uint64_t free, owned, in_io, lent, lost; } in;
+};
+
+static void sum_up(const struct stats *s, struct use use[PROTO_USES])
 {
-	if (!b->size)
+	memset(use, 0, PROTO_USES * sizeof(*use));
+	for (unsigned int i = 0; i < STATS_GROUPS; i++) {
+		const struct stats_group *g = &s->group[i];
+		struct use *u;
+
+		if (!g->buffer_bytes || g->use >= PROTO_USES)
+			continue;
+		u = &use[g->use];
+		u->bytes = g->buffer_bytes;
+		u->in.free += g->usage.free;
+		u->in.owned += g->usage.owned;
+		u->in.in_io += g->usage.in_io;
+		u->in.lent += g->usage.lent;
+		u->in.lost += g->usage.lost;
+	}
+}
+
+static int add_use(const struct use *u, const char *name, struct sd_json_variant **out)
+{
+	if (!u->bytes)
 		return 0;
 	return sd_json_variant_append_arraybo(
 		out,
-		SD_JSON_BUILD_PAIR_STRING("use", use),
-		SD_JSON_BUILD_PAIR_INTEGER("bufferBytes", numbers_show(b->size)),
-		SD_JSON_BUILD_PAIR_INTEGER("free", numbers_show(b->free)),
-		SD_JSON_BUILD_PAIR_INTEGER("owned", numbers_show(b->owned)),
-		SD_JSON_BUILD_PAIR_INTEGER("inIo", numbers_show(b->in_io)),
-		SD_JSON_BUILD_PAIR_INTEGER("lent", numbers_show(b->lent)),
-		SD_JSON_BUILD_PAIR_INTEGER("lost", numbers_show(b->lost)));
+		SD_JSON_BUILD_PAIR_STRING("use", name),
+		SD_JSON_BUILD_PAIR_UNSIGNED("bufferBytes", u->bytes),
+		SD_JSON_BUILD_PAIR_UNSIGNED("free", u->in.free),
+		SD_JSON_BUILD_PAIR_UNSIGNED("owned", u->in.owned),
+		SD_JSON_BUILD_PAIR_UNSIGNED("inIo", u->in.in_io),
+		SD_JSON_BUILD_PAIR_UNSIGNED("lent", u->in.lent),
+		SD_JSON_BUILD_PAIR_UNSIGNED("lost", u->in.lost));
 }
 
 static int make_groups(const struct crew *c, unsigned int i, const struct stats *s,
 		       struct sd_json_variant **out)
 {
 	int ret = sd_json_variant_new_array(out, NULL, 0);
+	struct use use[PROTO_USES];
 
 	(void)c;
 	(void)i;
-	for (unsigned int use = PROTO_USE_NET; use < PROTO_USES && ret >= 0; use++)
-		ret = add_buffers(&s->buffers[use], proto_use_names[use], out);
+	sum_up(s, use);
+	for (unsigned int k = PROTO_USE_NET; k < PROTO_USES && ret >= 0; k++)
+		ret = add_use(&use[k], proto_use_names[k], out);
 	return ret;
 }
 

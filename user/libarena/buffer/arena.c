@@ -920,6 +920,16 @@ int arena_reset_group(struct arena *a, uint32_t group)
 	return arena_pool_reset(a->group[group].pool);
 }
 
+int arena_keep_usage(struct arena *a, uint32_t group, struct arena_usage *at)
+{
+	if (owner_check(a->owner))
+		return -ECHILD;
+	if (group >= a->layout.n_groups || !a->group[group].pool)
+		return -EACCES;
+	arena_pool_keep_usage(a->group[group].pool, at);
+	return 0;
+}
+
 int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out)
 {
 	struct arena_usage usage = { .size = sizeof(usage) };

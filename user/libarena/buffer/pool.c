@@ -136,7 +136,7 @@ static uint32_t release(struct arena_pool *p, uint32_t index)
 	uint32_t count = p->record[index].count;
 	uint32_t before = free_before(p, index), after = free_at(p, index + count);
 
-	p->usage.free += count;
+	p->usage->free += count;
 	p->record[index].place = POOL_INSIDE;
 	if (after) {
 		list_remove(p, index + count);
@@ -174,7 +174,7 @@ static void carve(struct arena_pool *p, uint32_t at, uint32_t index, uint32_t co
 	/* The order is that of make_free(). */
 	p->record[index + count - 1].count = 0;
 	p->record[index].count = count;
-	p->usage.free -= count;
+	p->usage->free -= count;
 }
 
 /* Return: the start of the free extent in which all of these buffers lie; NONE if there is none. */
@@ -204,7 +204,8 @@ struct arena_pool *arena_pool_new(uint32_t count)
 	}
 	memset(p->list, 0xff, sizeof(p->list));
 	p->count = count;
-	p->usage.free = count;
+	p->usage = &p->own_usage;
+	p->usage->free = count;
 	make_free(p, 0, count);
 	return p;
 }
@@ -229,7 +230,7 @@ int64_t arena_pool_get(struct arena_pool *p, uint32_t count)
 
 	carve(p, index, index, count);
 	begin_life(p, &p->record[index]);
-	p->usage.owned += count;
+	p->usage->owned += count;
 	return index;
 }
 
@@ -254,7 +255,7 @@ int arena_pool_put(struct arena_pool *p, uint32_t index, uint32_t count)
 
 	if (ret)
 		return ret;
-	p->usage.owned -= count;
+	p->usage->owned -= count;
 	release(p, index);
 	return 0;
 }
@@ -268,8 +269,8 @@ int arena_pool_lend(struct arena_pool *p, uint32_t index, uint32_t count,
 		return ret;
 	p->record[index].place = POOL_LENT;
 	p->record[index].tag = tag;
-	p->usage.owned -= count;
-	p->usage.lent += count;
+	p->usage->owned -= count;
+	p->usage->lent += count;
 	return 0;
 }
 
@@ -295,7 +296,7 @@ int arena_pool_lend_held(struct arena_pool *p, uint32_t index, uint32_t count, u
 	p->record[index].generation = next_like(p->record[index].generation, generation);
 	p->record[index].io_count = 0;
 	p->record[index].tag = tag;
-	p->usage.lent += count;
+	p->usage->lent += count;
 	return 0;
 }
 
@@ -306,7 +307,7 @@ int arena_pool_return(struct arena_pool *p, uint32_t index, uint32_t count,
 
 	if (!r || r->tag != tag)
 		return -EINVAL;
-	p->usage.lent -= count;
+	p->usage->lent -= count;
 	release(p, index);
 	return 0;
 }
@@ -315,17 +316,17 @@ int arena_pool_regain(struct arena_pool *p, uint32_t index, uint32_t count,
 		      uint32_t tag)
 {
 	struct pool_record *r = pool_extent_in(p, index, count, POOL_LENT);
-	uint32_t *from = &p->usage.lent;
+	uint32_t *from = &p->usage->lent;
 
 	if (!r) {
 		r = pool_extent_in(p, index, count, POOL_LOST);
-		from = &p->usage.lost;
+		from = &p->usage->lost;
 	}
 	if (!r || r->tag != tag)
 		return -EINVAL;
 	r->place = POOL_OWNED;
 	*from -= count;
-	p->usage.owned += count;
+	p->usage->owned += count;
 	return 0;
 }
 
@@ -337,8 +338,8 @@ void arena_pool_lose(struct arena_pool *p, uint32_t tag)
 		if (r->place != POOL_LENT || r->tag != tag)
 			continue;
 		r->place = POOL_LOST;
-		p->usage.lent -= r->count;
-		p->usage.lost += r->count;
+		p->usage->lent -= r->count;
+		p->usage->lost += r->count;
 	}
 }
 
@@ -346,24 +347,24 @@ void arena_pool_reclaim(struct arena_pool *p,
 			bool (*may_free)(void *context, uint32_t index, uint32_t count),
 			void *context)
 {
-	for (uint32_t i = 0; i < p->count && p->usage.lost; i += p->record[i].count) {
+	for (uint32_t i = 0; i < p->count && p->usage->lost; i += p->record[i].count) {
 		uint32_t count = p->record[i].count;
 
 		if (p->record[i].place != POOL_LOST || !may_free(context, i, count))
 			continue;
-		p->usage.lost -= count;
+		p->usage->lost -= count;
 		i = release(p, i);
 	}
 }
 
 int arena_pool_reset(struct arena_pool *p)
 {
-	if (p->usage.in_io || p->usage.lent || p->usage.lost)
+	if (p->usage->in_io || p->usage->lent || p->usage->lost)
 		return -EBUSY;
 	for (uint32_t i = 0; i < p->count; i += p->record[i].count)
 		if (p->record[i].place == POOL_OWNED)
 			i = release(p, i);
-	p->usage.owned = 0;
+	p->usage->owned = 0;
 	return 0;
 }
 
@@ -374,10 +375,17 @@ struct arena_extent arena_pool_extent(const struct arena_pool *p, uint32_t index
 
 struct arena_usage arena_pool_usage(const struct arena_pool *p)
 {
-	return p->usage;
+	return *p->usage;
+}
+
+void arena_pool_keep_usage(struct arena_pool *p, struct arena_usage *at)
+{
+	*at = *p->usage;
+	at->size = sizeof(*at);
+	p->usage = at;
 }
 
 uint32_t arena_pool_available(const struct arena_pool *p)
 {
-	return p->usage.free;
+	return p->usage->free;
 }

@@ -122,6 +122,9 @@ struct arena_extent arena_pool_extent(const struct arena_pool *p, uint32_t index
 /** arena_pool_usage() - the number of buffers in each state */
 struct arena_usage arena_pool_usage(const struct arena_pool *p);
 
+/** arena_pool_keep_usage() - keep it in memory of the caller, see arena_keep_usage() */
+void arena_pool_keep_usage(struct arena_pool *p, struct arena_usage *at);
+
 /** arena_pool_available() - the number of FREE buffers */
 uint32_t arena_pool_available(const struct arena_pool *p);
 

@@ -79,6 +79,7 @@ static_assert(sizeof(struct pool_record) == 16, "pool.h says what a buffer costs
  * struct arena_pool - the records of a group's buffers
  * @count: number of buffers
  * @skipped: lives of each buffer that are not given
+ * @own_usage: what @usage is if arena_pool_keep_usage() was not called
  * @usage: number of buffers in each state
  * @first_map: a bit for each word of @second_map, set if the word is not 0
  * @second_map: a bit for each list, set if the list is not empty
@@ -88,7 +89,8 @@ static_assert(sizeof(struct pool_record) == 16, "pool.h says what a buffer costs
 struct arena_pool {
 	uint32_t count;
 	uint32_t skipped;
-	struct arena_usage usage;
+	struct arena_usage own_usage;
+	struct arena_usage *usage;
 	uint32_t first_map;
 	uint32_t second_map[POOL_FIRSTS];
 	uint32_t list[POOL_CLASSES];
@@ -122,8 +124,8 @@ static inline int pool_io_begin(struct arena_pool *p, uint32_t index, uint32_t c
 	if (!r || r->io_count == UINT32_MAX)
 		return -EINVAL;
 	if (!r->io_count++) {
-		p->usage.owned -= count;
-		p->usage.in_io += count;
+		p->usage->owned -= count;
+		p->usage->in_io += count;
 	}
 	return 0;
 }
@@ -133,8 +135,8 @@ static inline int pool_io_end(struct arena_pool *p, uint32_t index, uint32_t cou
 	if (pool_check_owned(p, index, count) != -EBUSY)
 		return -EINVAL;
 	if (!--p->record[index].io_count) {
-		p->usage.in_io -= count;
-		p->usage.owned += count;
+		p->usage->in_io -= count;
+		p->usage->owned += count;
 	}
 	return 0;
 }
