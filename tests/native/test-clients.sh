@@ -71,13 +71,16 @@ is "the clients are listed after that, too" \
 	"$(told 'sorted((c["export"], c["peer"][:4]) for c in all)')" "[('one', '127.'), ('two', 'user')]"
 tcp=$(told '["%d/%d" % (c["np"], c["connection"]) for c in all if c["export"] == "one"][0]')
 
-not_ok "a client that there is not cannot be ended" arenactl clients --kill "${tcp%/*}/4000000000"
-not_ok "nor can one of a network process that there is not" arenactl clients --kill 15/1
-arenactl clients --kill nonsense 2>"$tmp/error"
+not_ok "a client that there is not cannot be ended" arenactl clients kill "${tcp%/*}/4000000000"
+not_ok "nor can one of a network process that there is not" arenactl clients kill 15/1
+arenactl clients kill nonsense 2>"$tmp/error"
 is "what is no client is a wrong command line" "$?" 2
 ok "the error says what one is" grep -q "NP/CONNECTION, e.g. 0/17" "$tmp/error"
-arenactl status --kill 0/1 2>"$tmp/error"
-is "--kill is wrong with another command" "$?" 2
+arenactl clients kill 2>"$tmp/error"
+is "so is none" "$?" 2
+arenactl clients end 0/1 2>"$tmp/error"
+is "so is a word that there is not" "$?" 2
+ok "the error says which ones there are" grep -q "end is none of kill" "$tmp/error"
 service=$(ls "$RUNTIME_DIRECTORY"/*.varlink)
 for parameters in '{}' '{"np":0}' '{"np":-1,"connection":1}' '{"np":0,"connection":4294967296}' \
 	'{"np":"0","connection":1}'; do
@@ -88,7 +91,7 @@ not_ok "the service refuses a network process that there is not" \
 	varlinkctl call "$service" org.msharearena.Arenad.KillClient '{"np":2,"connection":1}'
 is "all clients are still there" "$(told 'len(all)')" 2
 
-ok "a client is ended" arenactl clients --kill "$tcp"
+ok "a client is ended" arenactl clients kill "$tcp"
 is "only the other one is listed" "$(told '[c["export"] for c in all]')" "['two']"
 ok "the log says who was ended, and why" says "connection ${tcp#*/}: closed, as an operator"
 touch "$tmp/tcp.go" "$tmp/unix.go"

@@ -34,8 +34,8 @@ exec '$BUILD/arena-np' \"\$@\""
 replace
 ok "the network process is to be replaced" wait_for 30 says "is to be replaced: process"
 client=$(arenactl clients | awk 'NR == 2 { print $1 }')
-not_ok "a client of it cannot be ended now" arenactl clients --kill "$client"
-ok "the error says why" eval "arenactl clients --kill $client 2>&1 | grep -q 'is being replaced'"
+not_ok "a client of it cannot be ended now" arenactl clients kill "$client"
+ok "the error says why" eval "arenactl clients kill $client 2>&1 | grep -q 'is being replaced'"
 printf '%s\n' '[export d]' 'allow = 192.0.2.0/24' >>"$config"
 kill -HUP "$arenad_pid"
 ok "arenad has read the new rules" wait_for 30 says "the rules of export 'd' are now: 192.0.2.0/24"

@@ -54,15 +54,15 @@ static void show(struct sd_json_variant *reply)
 }
 
 /* Is the connection among those that arenad tells? */
-static bool is_there(struct sd_json_variant *reply, const struct arenactl_client *client)
+static bool is_there(struct sd_json_variant *reply, const struct arenactl_options *o)
 {
 	struct sd_json_variant *processes = sd_json_variant_by_key(reply, "processes");
-	struct sd_json_variant *p = sd_json_variant_by_index(processes, client->np);
+	struct sd_json_variant *p = sd_json_variant_by_index(processes, o->np);
 	struct sd_json_variant *clients = sd_json_variant_by_key(p, "clients");
 
 	for (size_t i = 0; i < sd_json_variant_elements(clients); i++)
 		if (json_number(sd_json_variant_by_index(clients, i), "connection") ==
-		    client->connection)
+		    o->connection)
 			return true;
 	return false;
 }
@@ -76,7 +76,7 @@ static enum query_status look(const struct arenactl_options *o, bool *is_found)
 
 	if (!ret)
 		ret = call_method(link, "ListClients", NULL, false, &reply);
-	*is_found = !ret && is_there(reply, &o->kill);
+	*is_found = !ret && is_there(reply, o);
 	sd_varlink_close_unref(link);
 	return ret;
 }
@@ -85,8 +85,8 @@ static enum query_status ask_to_kill(const struct arenactl_options *o)
 {
 	struct sd_json_variant *parameters = NULL;
 	int err = sd_json_buildo(&parameters,
-				 SD_JSON_BUILD_PAIR_UNSIGNED("np", o->kill.np),
-				 SD_JSON_BUILD_PAIR_UNSIGNED("connection", o->kill.connection));
+				 SD_JSON_BUILD_PAIR_UNSIGNED("np", o->np),
+				 SD_JSON_BUILD_PAIR_UNSIGNED("connection", o->connection));
 
 	return ask_to(o, "KillClient", err, parameters);
 }
@@ -98,8 +98,8 @@ static enum query_status kill_client(const struct arenactl_options *o)
 	enum query_status ret = look(o, &is_found);
 
 	if (!ret && !is_found) {
-		log_error("there is no client %u/%u: 'arenactl clients' lists them", o->kill.np,
-			  o->kill.connection);
+		log_error("there is no client %u/%u: 'arenactl clients' lists them", o->np,
+			  o->connection);
 		return QUERY_FAILED;
 	}
 	if (!ret)
@@ -118,5 +118,5 @@ static enum query_status kill_client(const struct arenactl_options *o)
 
 enum query_status command_clients(const struct arenactl_options *o)
 {
-	return o->kill.is_given ? kill_client(o) : ask(o, "ListClients", show);
+	return o->verb == ARENACTL_KILL ? kill_client(o) : ask(o, "ListClients", show);
 }

@@ -33,8 +33,9 @@ static enum query_status drain(const struct arenactl_options *o)
 	struct sd_json_variant *parameters = NULL;
 	enum query_status ret;
 	int err = sd_json_buildo(&parameters,
-				 SD_JSON_BUILD_PAIR_STRING("name", o->drain ? o->drain : o->admit),
-				 SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", !!o->drain));
+				 SD_JSON_BUILD_PAIR_STRING("name", o->object),
+				 SD_JSON_BUILD_PAIR_BOOLEAN("isDrained",
+							    o->verb == ARENACTL_DRAIN));
 
 	ret = ask_to(o, "DrainExport", err, parameters);
 	if (!ret && o->json)
@@ -44,5 +45,5 @@ static enum query_status drain(const struct arenactl_options *o)
 
 enum query_status command_exports(const struct arenactl_options *o)
 {
-	return o->drain || o->admit ? drain(o) : ask(o, "ListExports", show_exports);
+	return o->object ? drain(o) : ask(o, "ListExports", show_exports);
 }

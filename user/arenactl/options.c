@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <query/options.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
@@ -34,31 +35,10 @@ static arenactl_command *const commands[] = {
 
 _Static_assert(sizeof(words) / sizeof(words[0]) == N_COMMANDS + 1, "each word is a command");
 
-/* NP/CONNECTION, as the list of clients has it. */
-static int take_client(void *values, char *text, struct option_error *error)
-{
-	struct arenactl_options *o = values;
-	char *slash = strchr(text, '/');
-
-	if (slash)
-		*slash = '\0';
-	if (!slash || parse_u32(text, UINT32_MAX, &o->kill.np) ||
-	    parse_u32(slash + 1, UINT32_MAX, &o->kill.connection))
-		return option_refuse(error, "a client is NP/CONNECTION, e.g. 0/17, as the command "
-				     "clients lists it");
-	o->kill.is_given = true;
-	return 0;
-}
-
 static const struct option_rule rules[] = {
 	{ .name = "json", .kind = OPTION_SET, FIELD(json), .help = "print JSON" },
-	{ .name = "kill", .kind = OPTION_OTHER, .take = take_client, .argument = "CLIENT",
-	  .help = "clients: end this connection, NP/CONNECTION, and list nothing" },
-	{ .name = "drain", .kind = OPTION_TEXT, FIELD(drain), .argument = "NAME",
-	  .help = "exports: have this one take no further clients, while those that it has go on, "
-		  "and list nothing" },
-	{ .name = "admit", .kind = OPTION_TEXT, FIELD(admit), .argument = "NAME",
-	  .help = "exports: have this one take clients again, and list nothing" },
+	{ .name = "drain", .kind = OPTION_SET, FIELD(drain),
+	  .help = "stop: take no further clients, and wait for those that are connected to leave" },
 	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(target.timeout_seconds), .min = 1,
 	  .max = MAX_TIMEOUT_S, .argument = "S",
 	  .help = "wait for S seconds at most until something is done (60)" },
@@ -71,28 +51,76 @@ static const struct option_rule rules[] = {
 
 static const struct option_rule word = { .kind = OPTION_WORD, FIELD(command), .words = words };
 
-static const char *const edit_words[] = {
-	[ARENACTL_ADD - 1] = "add", [ARENACTL_REMOVE - 1] = "remove", NULL,
+/**
+ * struct verb - a word behind a command
+ * @command: the command
+ * @verb: what it does
+ * @word: the word
+ * @object: what is behind it
+ */
+struct verb {
+	arenactl_command *command;
+	enum arenactl_verb verb;
+	const char *word;
+	const char *object;
 };
 
-static const struct option_rule edit = { .kind = OPTION_WORD, FIELD(edit), .words = edit_words };
+static const struct verb verbs[] = {
+	{ command_exports, ARENACTL_DRAIN, "drain", "the NAME of an export" },
+	{ command_exports, ARENACTL_ADMIT, "admit", "the NAME of an export" },
+	{ command_clients, ARENACTL_KILL, "kill", "a client as NP/CONNECTION, e.g. 0/17" },
+	{ command_peers, ARENACTL_ADD, "add", "a NETWORK, e.g. 10.0.0.0/8" },
+	{ command_peers, ARENACTL_REMOVE, "remove", "a NETWORK, e.g. 10.0.0.0/8" },
+};
 
-/* The words behind "peers". */
+#define N_VERBS	(sizeof(verbs) / sizeof(verbs[0]))
+
+static int take_verb(struct arenactl_options *o, const char *text, struct option_error *error)
+{
+	char words_of[64] = "";
+
+	for (size_t i = 0; i < N_VERBS; i++) {
+		size_t n = strlen(words_of);
+
+		if (verbs[i].command != commands[o->command])
+			continue;
+		if (!strcmp(text, verbs[i].word)) {
+			o->verb = verbs[i].verb;
+			return 0;
+		}
+		snprintf(words_of + n, sizeof(words_of) - n, "%s%s", n ? ", " : "", verbs[i].word);
+	}
+	if (words_of[0])
+		return option_refuse(error, "%.100s is none of %s", text, words_of);
+	return option_refuse(error, "%.200s is not an option, and nothing else is expected", text);
+}
+
+/* NP/CONNECTION, as the list of clients has it. */
+static int take_client(struct arenactl_options *o, char *text, struct option_error *error)
+{
+	char *slash = strchr(text, '/');
+
+	if (slash)
+		*slash = '\0';
+	if (!slash || parse_u32(text, UINT32_MAX, &o->np) ||
+	    parse_u32(slash + 1, UINT32_MAX, &o->connection))
+		return option_refuse(error, "a client is NP/CONNECTION, e.g. 0/17, as the command "
+				     "clients lists it");
+	return 0;
+}
+
+/* The words behind the command. */
 static int take_more(void *values, char *text, struct option_error *error)
 {
 	struct arenactl_options *o = values;
 
-	if (commands[o->command] != command_peers || o->network)
+	if (o->verb == ARENACTL_LIST)
+		return take_verb(o, text, error);
+	if (o->object)
 		return option_refuse(error, "%.200s is not an option, and nothing else is expected",
 				     text);
-	if (o->edit != ARENACTL_LIST) {
-		o->network = text;
-		return 0;
-	}
-	if (option_take(&edit, text, o, error))
-		return -EINVAL;
-	o->edit++;
-	return 0;
+	o->object = text;
+	return o->verb == ARENACTL_KILL ? take_client(o, text, error) : 0;
 }
 
 static const struct option_rule more_words = { .kind = OPTION_OTHER, .take = take_more };
@@ -103,15 +131,13 @@ static int check(const void *values, struct option_error *error)
 
 	if (o->command >= N_COMMANDS)
 		return option_refuse(error, "a command is needed");
-	if (o->edit != ARENACTL_LIST && !o->network)
-		return option_refuse(error, "peers %s needs a network, e.g. 10.0.0.0/8",
-				     edit_words[o->edit - 1]);
-	if (o->kill.is_given && commands[o->command] != command_clients)
-		return option_refuse(error, "--kill is for clients only");
-	if ((o->drain || o->admit) && commands[o->command] != command_exports)
-		return option_refuse(error, "--drain and --admit are for exports only");
-	if (o->drain && o->admit)
-		return option_refuse(error, "--drain and --admit are given");
+	for (size_t i = 0; i < N_VERBS && o->verb != ARENACTL_LIST && !o->object; i++)
+		if (verbs[i].verb == o->verb)
+			return option_refuse(error, "%s %s needs %s", words[o->command],
+					     verbs[i].word, verbs[i].object);
+	if (o->drain && commands[o->command] != command_stop)
+		return option_refuse(error, "--drain is for stop only; for one export there is "
+				     "'exports drain NAME'");
 	if (o->every && commands[o->command] != command_trace)
 		return option_refuse(error, "--every is for trace only");
 	if (o->interval_seconds && commands[o->command] != command_top)
@@ -129,11 +155,12 @@ static const struct option_part parts[] = {
 static const struct option_table table = {
 	.program = "arenactl",
 	.about = "watch and steer arenad",
-	.needed = "COMMAND [add|remove NETWORK]",
+	.needed = "COMMAND [VERB OBJECT]",
 	.more = "Commands:\n\n"
 		"  status    arenad and its processes\n"
-		"  exports   exports, with their disks; --drain takes one out of use\n"
-		"  clients   connections of clients, one of which --kill ends\n"
+		"  exports   exports, with their disks; 'drain NAME' behind it has one take no\n"
+		"            further clients, and 'admit NAME' has it take them again\n"
+		"  clients   connections of clients; 'kill NP/CONNECTION' behind it ends one\n"
 		"  peers     who may connect over TCP, and who was refused; 'add NETWORK' and\n"
 		"            'remove NETWORK' behind it change that until files are read again\n"
 		"  channels  channels between network and storage processes\n"

@@ -15,25 +15,19 @@ struct arenactl_options;
 typedef enum query_status arenactl_command(const struct arenactl_options *o);
 
 /**
- * struct arenactl_client - a connection
- * @is_given: it was given
- * @np: number of its network process
- * @connection: what that calls it
+ * enum arenactl_verb - what a command does to one thing
+ * @ARENACTL_LIST: nothing: the things are listed
+ * @ARENACTL_DRAIN: exports: it takes no further clients
+ * @ARENACTL_ADMIT: exports: it takes clients again
+ * @ARENACTL_KILL: clients: the connection ends
+ * @ARENACTL_ADD: peers: it may connect
+ * @ARENACTL_REMOVE: peers: it may connect no more
  */
-struct arenactl_client {
-	bool is_given;
-	uint32_t np;
-	uint32_t connection;
-};
-
-/**
- * enum arenactl_edit - what becomes of a peer
- * @ARENACTL_LIST: nothing: the peers are listed
- * @ARENACTL_ADD: it is added
- * @ARENACTL_REMOVE: it is removed
- */
-enum arenactl_edit {
+enum arenactl_verb {
 	ARENACTL_LIST,
+	ARENACTL_DRAIN,
+	ARENACTL_ADMIT,
+	ARENACTL_KILL,
 	ARENACTL_ADD,
 	ARENACTL_REMOVE,
 };
@@ -44,11 +38,11 @@ enum arenactl_edit {
  * @run: what that command is
  * @target: the arenad that is asked
  * @json: print JSON
- * @kill: the connection that is to end
- * @drain: the export that is to take no further clients, or NULL
- * @admit: the export that is to take them again, or NULL
- * @edit: peers: what becomes of @network, enum arenactl_edit
- * @network: the network of a peer
+ * @verb: what is done to @object
+ * @object: the name of an export, or the network of a peer; NULL without a verb
+ * @np: the number of the network process of the connection that is to end
+ * @connection: what that calls it
+ * @drain: stop: wait until no client is connected any more
  * @interval_seconds: how often the live view looks; 0 if that was not given
  * @every: trace: draw one request of so many; 0 if it was not given
  */
@@ -57,11 +51,11 @@ struct arenactl_options {
 	arenactl_command *run;
 	struct query_target target;
 	bool json;
-	struct arenactl_client kill;
-	const char *drain;
-	const char *admit;
-	unsigned int edit;
-	const char *network;
+	enum arenactl_verb verb;
+	const char *object;
+	uint32_t np;
+	uint32_t connection;
+	bool drain;
 	uint32_t interval_seconds;
 	uint32_t every;
 };

@@ -65,7 +65,7 @@ static void show(struct sd_json_variant *reply)
 static enum query_status edit(const struct arenactl_options *o, const char *method)
 {
 	struct sd_json_variant *parameters = NULL;
-	int err = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("network", o->network));
+	int err = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_STRING("network", o->object));
 	enum query_status ret = ask_to(o, method, err, parameters);
 
 	if (!ret && o->json)
@@ -75,7 +75,7 @@ static enum query_status edit(const struct arenactl_options *o, const char *meth
 
 enum query_status command_peers(const struct arenactl_options *o)
 {
-	switch (o->edit) {
+	switch (o->verb) {
 	case ARENACTL_ADD:
 		return edit(o, "AddPeer");
 	case ARENACTL_REMOVE:

@@ -4,8 +4,10 @@
 #include <common/log.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <query/call.h>
 #include <query/json.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,13 +117,146 @@ static enum query_status await_end(const struct arenactl_options *o, int pidfd, 
 	return QUERY_FAILED;
 }
 
+/*
+ * Draining. Signals that would end arenactl are blocked meanwhile, so that it can have the exports
+ * take clients again.
+ */
+
+static void take_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+/* @exports is to be freed. */
+static enum query_status list_exports(const struct arenactl_options *o,
+				      struct sd_json_variant **exports)
+{
+	struct sd_json_variant *reply = NULL;
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	if (!ret)
+		ret = call_method(link, "ListExports", NULL, false, &reply);
+	if (!ret)
+		*exports = sd_json_variant_ref(sd_json_variant_by_key(reply, "exports"));
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+/*
+ * Have exports take no further clients, or take them again, but for those that an operator had
+ * drained before.
+ */
+static enum query_status drain_each(const struct arenactl_options *o,
+				    struct sd_json_variant *exports, bool is_drained)
+{
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	for (size_t i = 0; i < sd_json_variant_elements(exports) && !ret; i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(exports, i), *p = NULL;
+
+		if (json_true(e, "isDrained"))
+			continue;
+		if (sd_json_buildo(&p, SD_JSON_BUILD_PAIR_STRING("name", json_text(e, "name")),
+				   SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", is_drained)) < 0)
+			ret = QUERY_FAILED;
+		else
+			ret = call_method(link, "DrainExport", p, false, NULL);
+		sd_json_variant_unref(p);
+	}
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+/* A process that tells nothing could have any number. */
+static enum query_status add_clients(struct sd_json_variant *process, int64_t *clients)
+{
+	if (strcmp(json_text(process, "role"), "np") != 0)
+		return QUERY_OK;
+	if (!json_has(process, "counters")) {
+		log_error("nothing is known of the clients of np %" PRId64 ": %s",
+			  json_number(process, "number"), json_text(process, "absent"));
+		return QUERY_FAILED;
+	}
+	json_grow(clients, json_number(sd_json_variant_by_key(process, "counters"), "clients"));
+	return QUERY_OK;
+}
+
+static enum query_status count_clients(const struct arenactl_options *o, int64_t *clients)
+{
+	struct sd_json_variant *reply = NULL, *processes;
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	*clients = 0;
+	if (!ret)
+		ret = call_method(link, "GetCounters", NULL, false, &reply);
+	processes = ret ? NULL : sd_json_variant_by_key(reply, "processes");
+	for (size_t i = 0; i < sd_json_variant_elements(processes) && !ret; i++)
+		ret = add_clients(sd_json_variant_by_index(processes, i), clients);
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+static enum query_status await_clients(const struct arenactl_options *o, const sigset_t *signals,
+				       int64_t deadline)
+{
+	const struct timespec pause = clock_to_timespec(LOOK_MS * CLOCK_NS_PER_MS);
+	int64_t clients, before = 0;
+	enum query_status ret;
+
+	while (!(ret = count_clients(o, &clients)) && clients) {
+		if (clients != before)
+			log_info("%" PRId64 " clients are connected", clients);
+		before = clients;
+		if (!clock_left_ms(deadline)) {
+			log_error("%" PRId64 " clients are still connected after %u s: give a "
+				  "longer --timeout, or end them by 'arenactl clients kill'",
+				  clients, o->target.timeout_seconds);
+			return QUERY_FAILED;
+		}
+		if (sigtimedwait(signals, NULL, &pause) > 0) {
+			log_error("stopped while %" PRId64 " clients were connected", clients);
+			return QUERY_FAILED;
+		}
+	}
+	return ret;
+}
+
+static enum query_status drain(const struct arenactl_options *o, int64_t deadline)
+{
+	struct sd_json_variant *exports = NULL;
+	enum query_status ret = list_exports(o, &exports);
+	sigset_t signals;
+
+	if (ret)
+		return ret;
+	take_signals(&signals);
+	ret = drain_each(o, exports, true);
+	if (!ret)
+		ret = await_clients(o, &signals, deadline);
+	if (ret && !drain_each(o, exports, false))
+		log_info("arenad goes on, and its exports take clients again");
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	sd_json_variant_unref(exports);
+	return ret;
+}
+
 enum query_status command_stop(const struct arenactl_options *o)
 {
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
-	struct sd_varlink *link;
-	enum query_status ret = call_open(&o->target, false, &link);
-	int pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
+	enum query_status ret = o->drain ? drain(o, deadline) : QUERY_OK;
+	struct sd_varlink *link = NULL;
+	int pidfd;
 
+	if (!ret)
+		ret = call_open(&o->target, false, &link);
+	pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
 	if (!ret && pidfd < 0) {
 		log_error("cannot find the process of arenad: %s", strerror(-pidfd));
 		ret = QUERY_FAILED;

@@ -46,8 +46,8 @@ _msharearena()
 		return
 	fi
 	# arenactl has words that are no options. No program does anything if it gets this one.
-	if [[ $cur != -* && ${1##*/} == arenactl && $prev == peers ]]; then
-		_msharearena_words "$1" peers "?"
+	if [[ $cur != -* && ${1##*/} == arenactl && $cword -gt 1 ]]; then
+		_msharearena_words "$1" "$prev" "?"
 		return
 	fi
 	if [[ $cur != -* ]]; then
