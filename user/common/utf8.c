@@ -26,19 +26,37 @@ static bool is_second(uint8_t first, uint8_t second)
 	return second >= least && second <= most;
 }
 
+size_t utf8_length(const void *text, size_t length)
+{
+	const uint8_t *p = text;
+	size_t n = (size_t)length_of(*p);
+
+	if (n > length || (n > 1 && !is_second(p[0], p[1])))
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+bool utf8_is_control(const void *text, size_t n)
+{
+	const uint8_t *p = text;
+
+	if (n == 1)
+		return p[0] < 0x20 || p[0] == 0x7f;
+	/* U+0080 to U+009F are control characters, too. */
+	return n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+}
+
 bool utf8_is_valid(const char *text)
 {
-	const uint8_t *p = (const uint8_t *)text;
+	size_t left = strlen(text), n;
 
-	while (*p) {
-		int n = length_of(*p);
-
-		if (!n || (n > 1 && !is_second(p[0], p[1])))
+	for (; left; left -= n, text += n) {
+		n = utf8_length(text, left);
+		if (!n)
 			return false;
-		for (int i = 2; i < n; i++)
-			if ((p[i] & 0xc0) != 0x80)
-				return false;
-		p += n;
 	}
 	return true;
 }
@@ -46,17 +64,9 @@ bool utf8_is_valid(const char *text)
 /* Return: bytes of the printable character at @p, or 0. */
 static size_t printable(const uint8_t *p, size_t left)
 {
-	size_t n = (size_t)length_of(*p);
+	size_t n = utf8_length(p, left);
 
-	if (n > left || (n > 1 && !is_second(p[0], p[1])))
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if (n == 1 && (p[0] < 0x20 || p[0] == 0x7f))
-		return 0;
-	/* U+0080 to U+009F are control characters, too. */
-	return p[0] == 0xc2 && p[1] < 0xa0 ? 0 : n;
+	return utf8_is_control(p, n) ? 0 : n;
 }
 
 const char *utf8_show(char *to, size_t size, const void *text, size_t length)

@@ -11,6 +11,18 @@
 /* Room for a name in a line of a log. */
 #define UTF8_LABEL_SIZE	80
 
+/**
+ * utf8_length() - bytes of the character with which a text begins
+ * @text: the text, which need not be UTF-8
+ * @length: bytes of @text, at least 1
+ *
+ * Return: 0 if it begins with no well-formed character.
+ */
+size_t utf8_length(const void *text, size_t length);
+
+/** utf8_is_control() - is the well-formed character of @n bytes at @text a control character? */
+bool utf8_is_control(const void *text, size_t n);
+
 /** utf8_is_valid() - is a text well-formed UTF-8, without a character in more bytes than needed? */
 bool utf8_is_valid(const char *text);
 
