@@ -30,6 +30,10 @@ done
 is "the words of an option are completed" "$(complete_line arenad --backend '')" "auto memfd module"
 is "the words of an option with an equals sign are completed" \
 	"$(complete_line arenad --disk-backend=b)" block
+for program in arenad arena-metrics arena-np arena-sp; do
+	is "the formats of the log of $program are completed" \
+		"$(complete_line "$program" --log-format '')" "json text"
+done
 is "the commands of arenactl are completed" "$(complete_line arenactl re)" "regions reload"
 is "what shows more is completed" "$(complete_line arenactl t)" "top trace"
 is "the commands of arenactl are completed behind an option" \

@@ -55,6 +55,7 @@ static void good_lines(void)
 	ok(!strcmp(o.region, "r") && o.listen.n == 1 && o.exports.n == 1 &&
 	   o.ready_fd == -1 && o.connections_max == 256 && !o.idle_seconds &&
 	   o.handshake_seconds == 30 && o.stall_seconds == 60 && !o.is_verbose &&
+	   o.log_format == LOG_FORMAT_TEXT &&
 	   o.transport == PROTO_TRANSPORT_HYBRID && o.wait == ARENA_WAIT_SLEEP &&
 	   o.zerocopy == ZEROCOPY_AUTO && !o.client_connections_max &&
 	   o.listen.backlog == 128 && o.listen.unreachable_seconds == 60 &&
@@ -67,9 +68,10 @@ static void good_lines(void)
 	      "--unreachable-timeout 0 --socket-mode 660 --socket-user root "
 	      "--socket-group root --listen unix:/a --listen fd:7 --listen systemd "
 	      "--listen systemd:x --tls require --tls-certificates /c --tls-psk /k "
-	      "--tls-verify-clients");
+	      "--tls-verify-clients --log-format json");
 	ok(o.id == 15 && o.exports.n == 2 && !strcmp(o.exports.export[1].name, "b") &&
 	   o.listen.n == 6 && o.ready_fd == 3 && o.is_verbose && o.connections_max == 4086 &&
+	   o.log_format == LOG_FORMAT_JSON &&
 	   o.idle_seconds == 1 && o.handshake_seconds == 2 &&
 	   o.stall_seconds == 3 && o.transport == PROTO_TRANSPORT_MSG_RING &&
 	   o.wait == ARENA_WAIT_ADAPT && o.zerocopy == 65536,
@@ -102,8 +104,8 @@ static void bad_lines(void)
 		LEAST "--idle-timeout 86401", LEAST "--bogus", LEAST "--region",
 		LEAST "--region=", LEAST "--transport socket", LEAST "--wait never",
 		LEAST "--zerocopy-threshold 0", LEAST "--zerocopy-threshold 4G",
-		LEAST "--verbose=yes", LEAST "--id 16", LEAST "--allow a", LEAST "--allow a=",
-		LEAST "--allow b=unix", LEAST "--allow a=here", LEAST "--description a",
+		LEAST "--verbose=yes", LEAST "--log-format xml", LEAST "--id 16",
+		LEAST "--allow a", LEAST "--allow a=", LEAST "--allow b=unix", LEAST "--allow a=here", LEAST "--description a",
 		LEAST "--default-export b", LEAST "--no-disk a=wait", LEAST "--no-disk b=hide",
 		/* There are more than PROTO_MAX_SPS. */
 		LEAST EIGHT_SPS("b") EIGHT_SPS("c") EIGHT_SPS("d") EIGHT_SPS("e"),

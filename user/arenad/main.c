@@ -216,6 +216,7 @@ int main(int argc, char **argv)
 		return ARENAD_EXIT_ERROR;
 	}
 	config_begin(&config, argc, argv);
+	log_set_format(options->log_format);
 	if (options->verbose)
 		log_init("arenad", LOG_LEVEL_DEBUG);
 	if (options->load_module)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
+#include <common/log_options.h>
 #include <common/options.h>
 #include <common/parse.h>
 #include <errno.h>
@@ -310,6 +311,7 @@ static const struct option_part parts[] = {
 	{ export_rules, offsetof(struct arenad_options, exports) },
 	{ listen_rules, offsetof(struct arenad_options, listen) },
 	{ peers_rules, offsetof(struct arenad_options, peers) },
+	{ log_rules, offsetof(struct arenad_options, log_format) },
 	{ NULL, 0 },
 };
 

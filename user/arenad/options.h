@@ -6,6 +6,7 @@
 #ifndef ARENAD_OPTIONS_H
 #define ARENAD_OPTIONS_H
 
+#include <common/log.h>
 #include <exports/limit.h>
 #include <exports/options.h>
 #include <listen/options.h>
@@ -103,6 +104,7 @@ struct arenad_disk {
  * @sandbox: enum sandbox_mode, for NP and SPs
  * @bindir: folder of arena-np and arena-sp, NULL for arenad's own folder
  * @verbose: log debug messages
+ * @log_format: what the lines of the log are
  * @config: file to read; NULL for the usual one
  * @check_config: say whether the options are right, and end
  * @print_config: print the options, and end
@@ -148,6 +150,7 @@ struct arenad_options {
 	unsigned int sandbox;
 	const char *bindir;
 	bool verbose;
+	enum log_format log_format;
 	const char *config;
 	bool check_config;
 	bool print_config;

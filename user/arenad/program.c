@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <common/log.h>
+#include <common/log_options.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -124,6 +125,9 @@ static void become(const struct arenad_options *o, const struct cpu_set *cpus, s
 	}
 	if (o->verbose)
 		add(a, "--verbose");
+	/* Left out where it says nothing, as programs of an earlier version do not have it. */
+	if (o->log_format != LOG_FORMAT_TEXT)
+		add_value(a, "--log-format", log_format_words[o->log_format]);
 	if (cpus_bind(cpus))
 		return;
 	/* execv() promises not to write to them. */

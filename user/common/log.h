@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log of a daemon: one line to standard error for each event, "PROGRAM: message".
- * It must not know what the messages are about.
+ * The log of a daemon: one line to standard error for each event, "PROGRAM: message", or an object
+ * of JSON. It must not know what the messages are about.
  *
  * Logging never ends or stops a process: a line that cannot be written is dropped and
  * counted, and the next line that can be written says how many were lost. Only one thread
@@ -18,6 +18,13 @@
 #define LOG_LIMIT_MS	5000
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/**
+ * enum log_format - what a line is
+ * @LOG_FORMAT_TEXT: text for people
+ * @LOG_FORMAT_JSON: an object of JSON with the members time, level, program, pid and message
+ */
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /**
  * struct log_limit - the lines that one place in the code has logged lately
@@ -48,6 +55,13 @@ struct log_limit {
  * environment says, lines begin with the level as in sd-daemon(3), "<3>".
  */
 void log_init(const char *program, enum log_level max);
+
+/**
+ * log_set_format() - what lines are from now on; text until then
+ *
+ * A program calls it before it enters its sandbox.
+ */
+void log_set_format(enum log_format format);
 
 /** log_at() - log one line, without a newline at its end */
 void log_at(enum log_level level, const char *fmt, ...)

@@ -150,6 +150,7 @@ int main(int argc, char **argv)
 
 	start_program("arena-metrics");
 	metrics_options_parse(&o, argc, argv);
+	log_set_format(o.log_format);
 	ret = listen_open(&o.listen, &sockets);
 	if (ret)
 		return EXIT_FAILURE;

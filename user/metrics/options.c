@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
+#include <common/log_options.h>
 #include <common/options.h>
 #include <query/options.h>
 #include <sandbox/sandbox.h>
@@ -42,6 +43,7 @@ static const struct option_rule rules[] = {
 static const struct option_part parts[] = {
 	{ listen_rules, offsetof(struct metrics_options, listen) },
 	{ query_rules, offsetof(struct metrics_options, target) },
+	{ log_rules, offsetof(struct metrics_options, log_format) },
 	{ .rule = NULL },
 };
 

@@ -5,6 +5,7 @@
 #ifndef METRICS_OPTIONS_H
 #define METRICS_OPTIONS_H
 
+#include <common/log.h>
 #include <listen/options.h>
 #include <query/call.h>
 #include <sandbox/user.h>
@@ -17,6 +18,7 @@
  * @user: the user that serves them
  * @sandbox: enum sandbox_mode
  * @connections: how many there may be at once
+ * @log_format: what the lines of the log are
  */
 struct metrics_options {
 	struct listen_options listen;
@@ -24,6 +26,7 @@ struct metrics_options {
 	struct user user;
 	unsigned int sandbox;
 	uint32_t connections;
+	enum log_format log_format;
 };
 
 /** metrics_options_parse() - read the command line; returns only if the program has to continue */

@@ -316,6 +316,7 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	np_options_parse(&options, argc, argv);
 	snprintf(name, sizeof(name), "arena-np %u", options.id);
+	log_set_format(options.log_format);
 	log_init(name, options.is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	return run(&np) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

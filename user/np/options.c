@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
+#include <common/log_options.h>
 #include <common/options.h>
 #include <common/parse.h>
 #include <errno.h>
@@ -157,6 +158,7 @@ static int check(const void *values, struct option_error *error)
 static const struct option_part parts[] = {
 	{ export_rules, offsetof(struct options, exports) },
 	{ listen_rules, offsetof(struct options, listen) },
+	{ log_rules, offsetof(struct options, log_format) },
 	{ NULL, 0 },
 };
 

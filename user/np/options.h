@@ -6,6 +6,7 @@
 #define NP_OPTIONS_H
 
 #include <arena/channel.h>
+#include <common/log.h>
 #include <exports/options.h>
 #include <listen/options.h>
 #include <proto/layout.h>
@@ -46,6 +47,7 @@
  * @tls_key_bytes: what one key of TLS seals
  * @tls_files: what the server shows to clients in TLS
  * @is_verbose: log each connection
+ * @log_format: what the lines of the log are
  * @sandbox: enum sandbox_mode
  */
 struct options {
@@ -73,6 +75,7 @@ struct options {
 	uint64_t tls_key_bytes;
 	struct tls_files tls_files;
 	bool is_verbose;
+	enum log_format log_format;
 	unsigned int sandbox;
 };
 

@@ -218,6 +218,7 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	sp_options_parse(&sp.options, argc, argv);
 	snprintf(name, sizeof(name), "arena-sp %u", sp.options.id);
+	log_set_format(sp.options.log_format);
 	log_init(name, sp.options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	return run(&sp);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 
+#include <common/log_options.h>
 #include <common/options.h>
 #include <proto/inherit.h>
 #include <sandbox/sandbox.h>
@@ -103,6 +104,11 @@ static const struct option_rule rules[] = {
 	{ .name = NULL },
 };
 
+static const struct option_part parts[] = {
+	{ log_rules, offsetof(struct sp_options, log_format) },
+	{ NULL, 0 },
+};
+
 static const struct option_table table = {
 	.program = "arena-sp",
 	.about = "serve one disk to the network processes of a region",
@@ -113,6 +119,7 @@ static const struct option_table table = {
 		"1 an error, 2 a wrong command line, 3 the last network process ended, "
 		"4 the disk is gone.",
 	.rule = rules,
+	.part = parts,
 };
 
 void sp_options_parse(struct sp_options *o, int argc, char **argv)

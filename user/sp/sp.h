@@ -26,6 +26,7 @@
 #include <arena/channel.h>
 #include <arena/ring.h>
 #include <common/clock.h>
+#include <common/log.h>
 #include <proto/layout.h>
 #include <proto/transport.h>
 #include <stats/counters.h>
@@ -81,6 +82,7 @@ enum sp_exit {
  * @awaited: identity of the disk to wait for, see disk_identity(); NULL to wait for none
  * @readonly: do not write the disk
  * @verbose: log details for developers
+ * @log_format: what the lines of the log are
  * @sandbox: enum sandbox_mode
  */
 struct sp_options {
@@ -103,6 +105,7 @@ struct sp_options {
 	const char *awaited;
 	bool readonly;
 	bool verbose;
+	enum log_format log_format;
 	unsigned int sandbox;
 };
 
