@@ -130,6 +130,9 @@ if python3 -c 'import prometheus_client' 2>/dev/null; then
 		"$(sample msharearena_np_request_bytes_total export=one operation=write)" 131072
 	ok "a client writes once more" io one "write 0 4k"
 	is "the metrics grow" "$(sample "${name}_count" export=one operation=write)" 3
+	is "it finds the length of the region" "$(sample msharearena_region_bytes)" \
+		"$(varlinkctl call "$(ls "$RUNTIME_DIRECTORY"/*.varlink)" \
+			org.msharearena.Arenad.GetRegion '{}' | json 'v["lengthBytes"]')"
 	is "it finds the disk of each export" "$(sample msharearena_export_info)" 2
 	is "it finds how large a disk is" "$(sample msharearena_export_size_bytes export=two)" 67108864
 	is "it finds a channel for each pair" "$(sample msharearena_channel_up)" 4

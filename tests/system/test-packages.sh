@@ -59,6 +59,8 @@ ok "arenactl reload says that files were read" arenactl reload
 ok "arenactl shows the processes" eval "arenactl status | grep -q '^sp 0 *running'"
 is "arenactl lists the region and how many have it attached" \
 	"$(arenactl regions | awk '$1 == "test" { print $5 }')" 2
+is "so do the metrics, which arenad has from the module" \
+	"$(arenactl metrics | awk '/^msharearena_region_attached{region="test"} / { print $2 }')" 2
 ok "the numbers are served over HTTP" systemctl start arena-metrics
 page() { python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:9809/metrics").read().decode())'; }
 has_page() { page 2>/dev/null | grep -q '^msharearena_process_up{role="sp",number="0"} 1'; }

@@ -284,6 +284,37 @@ static void print_latencies(FILE *out, struct sd_json_variant *reply, const char
 }
 
 /*
+ * The region
+ */
+
+static void print_of_region(FILE *out, struct sd_json_variant *region, const char *name,
+			    const char *type, const char *unit, const char *key, const char *help)
+{
+	if (!json_has(region, key))
+		return;
+	describe(out, name, type, unit, help);
+	fprintf(out, PREFIX "%s%s{region=\"%s\"} %" PRId64 "\n", name,
+		strcmp(type, "counter") ? "" : "_total", json_text(region, "name"),
+		json_number(region, key));
+}
+
+static void print_region(FILE *out, struct sd_json_variant *r)
+{
+	print_of_region(out, r, "region_bytes", "gauge", "bytes", "lengthBytes",
+			"Length of the region.");
+	print_of_region(out, r, "region_exported_bytes", "gauge", "bytes", "exportedBytes",
+			"Bytes of the region that have memory.");
+	print_of_region(out, r, "region_attached", "gauge", NULL, "attached",
+			"Processes that have the region attached.");
+	print_of_region(out, r, "region_table_bytes", "gauge", "bytes", "tableBytes",
+			"Bytes of the page tables of the region.");
+	print_of_region(out, r, "region_demotions", "counter", NULL, "demotions",
+			"How often a page of 1 GiB was replaced by 2 MiB pages.");
+	print_of_region(out, r, "region_promotions", "counter", NULL, "promotions",
+			"How often these became a page of 1 GiB again.");
+}
+
+/*
  * Exports and their disks
  */
 
@@ -440,12 +471,13 @@ static void print_clients(FILE *out, struct sd_json_variant *reply)
 }
 
 /* What arenad is asked for, in this order. */
-enum answer { STATUS, EXPORTS, CHANNELS, COUNTERS, GROUPS, CLIENTS, LATENCIES, ANSWERS };
+enum answer { STATUS, REGION, EXPORTS, CHANNELS, COUNTERS, GROUPS, CLIENTS, LATENCIES, ANSWERS };
 
 static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS])
 {
 	print_processes(out, reply[STATUS]);
 	print_dropped(out, reply[STATUS]);
+	print_region(out, reply[REGION]);
 	print_exports(out, reply[EXPORTS]);
 	print_channels(out, reply[CHANNELS]);
 	print_clients(out, reply[CLIENTS]);
@@ -460,9 +492,9 @@ static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS])
 enum query_status openmetrics_write(FILE *out, const struct query_target *t, bool is_quiet)
 {
 	static const char *const methods[ANSWERS] = {
-		[STATUS] = "GetStatus", [EXPORTS] = "ListExports", [CHANNELS] = "ListChannels",
-		[COUNTERS] = "GetCounters", [GROUPS] = "ListGroups", [CLIENTS] = "ListClients",
-		[LATENCIES] = "GetLatencies",
+		[STATUS] = "GetStatus", [REGION] = "GetRegion", [EXPORTS] = "ListExports",
+		[CHANNELS] = "ListChannels", [COUNTERS] = "GetCounters", [GROUPS] = "ListGroups",
+		[CLIENTS] = "ListClients", [LATENCIES] = "GetLatencies",
 	};
 	int64_t deadline = clock_deadline(t->timeout_seconds * 1000LL);
 	struct sd_json_variant *reply[ANSWERS] = { NULL };

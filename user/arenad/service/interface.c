@@ -148,6 +148,23 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, Process, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD(
+	GetRegion,
+	SD_VARLINK_DEFINE_OUTPUT(name, SD_VARLINK_STRING, 0),
+	SD_VARLINK_DEFINE_OUTPUT(lengthBytes, SD_VARLINK_INT, 0),
+	SD_VARLINK_DEFINE_OUTPUT(pageBytes, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Bytes of it that have memory"),
+	SD_VARLINK_DEFINE_OUTPUT(exportedBytes, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Processes that have it attached. This and what follows is known "
+				 "of regions of the module only"),
+	SD_VARLINK_DEFINE_OUTPUT(attached, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Bytes of its page tables"),
+	SD_VARLINK_DEFINE_OUTPUT(tableBytes, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("How often a page of 1 GiB was replaced by 2 MiB pages"),
+	SD_VARLINK_DEFINE_OUTPUT(demotions, SD_VARLINK_INT, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("How often these became one of 1 GiB again"),
+	SD_VARLINK_DEFINE_OUTPUT(promotions, SD_VARLINK_INT, SD_VARLINK_NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(
 	ListExports,
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(exports, Export, SD_VARLINK_ARRAY));
 
@@ -329,6 +346,8 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_DroppedPackets,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about arenad and its processes"),
 	&vl_method_GetStatus,
+	SD_VARLINK_SYMBOL_COMMENT("Tell about the region"),
+	&vl_method_GetRegion,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about all exports"),
 	&vl_method_ListExports,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about the channels of all pairs of processes"),

@@ -50,6 +50,21 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 	return ret;
 }
 
+static int get_region(struct sd_varlink *link, struct sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *region = NULL;
+	int ret = report_region(caller->crew, &region);
+
+	(void)parameters;
+	(void)flags;
+	if (!ret)
+		ret = sd_varlink_reply(link, region);
+	sd_json_variant_unref(region);
+	return ret;
+}
+
 /* Answer with an array. */
 static int reply_array(struct sd_varlink *link, const char *name, int ret,
 		       struct sd_json_variant *array)
@@ -318,6 +333,7 @@ int methods_bind(struct sd_varlink_server *server)
 	return ret < 0 ? ret :
 	       sd_varlink_server_bind_method_many(server,
 						  SERVICE_INTERFACE ".GetStatus", get_status,
+						  SERVICE_INTERFACE ".GetRegion", get_region,
 						  SERVICE_INTERFACE ".ListExports", list_exports,
 						  SERVICE_INTERFACE ".ListChannels", list_channels,
 						  SERVICE_INTERFACE ".GetCounters", get_counters,

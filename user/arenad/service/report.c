@@ -3,12 +3,14 @@
 #include "report.h"
 
 #include <arenad/crew.h>
+#include <arenad/keep.h>
 #include <arenad/options.h>
 #include <arenad/reload.h>
 #include <common/clock.h>
 #include <common/utf8.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <mshare.h>
 #include <poll.h>
 #include <stats/stats.h>
 #include <stdio.h>
@@ -198,5 +200,32 @@ int report_channels(const struct crew *c, struct sd_json_variant **out)
 
 	for (unsigned int np = 0; np < c->nps && ret >= 0; np++)
 		ret = add_channels(c, np, out);
+	return ret < 0 ? ret : 0;
+}
+
+int report_region(const struct crew *c, struct sd_json_variant **out)
+{
+	struct mshare_info info = { .size = sizeof(info) };
+	int ret = mshare_info(c->keep->region, &info);
+	bool is_module;
+
+	if (ret)
+		return ret;
+	/* Of a memfd, it is not known what the processes do with it. */
+	is_module = info.backend == MSHARE_BACKEND_MODULE;
+	ret = sd_json_buildo(
+		out,
+		SD_JSON_BUILD_PAIR_STRING("name", c->options->region),
+		SD_JSON_BUILD_PAIR_INTEGER("lengthBytes", numbers_show(info.length)),
+		SD_JSON_BUILD_PAIR_INTEGER("pageBytes", numbers_show(info.page_size)),
+		SD_JSON_BUILD_PAIR_INTEGER("exportedBytes", numbers_show(info.exported)),
+		SD_JSON_BUILD_PAIR_CONDITION(is_module, "attached", SD_JSON_BUILD_INTEGER(
+			numbers_show(info.attached))),
+		SD_JSON_BUILD_PAIR_CONDITION(is_module, "tableBytes", SD_JSON_BUILD_INTEGER(
+			numbers_show(info.table_bytes))),
+		SD_JSON_BUILD_PAIR_CONDITION(is_module, "demotions", SD_JSON_BUILD_INTEGER(
+			numbers_show(info.demotions))),
+		SD_JSON_BUILD_PAIR_CONDITION(is_module, "promotions", SD_JSON_BUILD_INTEGER(
+			numbers_show(info.promotions))));
 	return ret < 0 ? ret : 0;
 }

@@ -23,4 +23,7 @@ int report_exports(const struct crew *c, struct sd_json_variant **out);
 /** report_channels() - the channels of all pairs */
 int report_channels(const struct crew *c, struct sd_json_variant **out);
 
+/** report_region() - the region: an object, and no array */
+int report_region(const struct crew *c, struct sd_json_variant **out);
+
 #endif /* ARENAD_SERVICE_REPORT_H */
