@@ -3,7 +3,7 @@
 # Goal: the processes serve on when arenad dies, and the next arenad adopts them: clients see nothing
 # of it, and what dies is started again. What cannot be adopted is left alone, and arenad says what
 # to do.
-# timeout: 300
+# timeout: 600
 # shellcheck disable=SC2154 # status is set by lib.sh
 NPS=2
 # shellcheck source-path=SCRIPTDIR source=lib.sh

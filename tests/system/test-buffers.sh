@@ -3,7 +3,7 @@
 # Goal: clients' data is right with registered and with plain buffers of an SP, on pages of
 # 1 GiB and of 2 MiB. A kernel that pins by slow GUP, as 6.8 does, refuses to register
 # buffers of a region; there all buffers are plain.
-# timeout: 300
+# timeout: 600
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

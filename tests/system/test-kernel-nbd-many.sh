@@ -3,7 +3,7 @@
 # Goal: the kernel's own NBD client uses disks of arenad by four connections at once, set up by
 # netlink and by ioctl. What fio, xfs and ext4 write is there after discards, and after the client
 # has disconnected and connected again.
-# vm: once
+# run: long
 # timeout: 400
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -4,7 +4,7 @@
 # of 4096 bytes, by either of its devices and with plain buffers. It serves a partition through the
 # block layer. No other process can take the disk meanwhile. Discards and zeroes have the effect
 # that the protocol defines.
-# timeout: 600
+# timeout: 900
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -4,7 +4,7 @@
 # knows, and clients that this project did not write get the data that they wrote. Keys are changed
 # where the kernel can do that; where it cannot, it is used only if it is to be used always, and a
 # client that changes its keys is cut off then.
-# timeout: 300
+# timeout: 900
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
