@@ -105,6 +105,7 @@ static void open_side(struct side *s)
 	group = arena_layout_find(arena_layout(s->a), s->role, ARENA_ROLE_CLASS(s->role) ?
 				  USE_SECOND : USE_FIRST, 0);
 	s->group = (uint32_t)group;
+	s->kept.size = sizeof(s->kept);
 	if (s == &side[0] && arena_keep_usage(s->a, s->group, &s->kept))
 		bail("cannot keep the counts of a group");
 	s->n_stale = 0;

@@ -242,6 +242,9 @@ static void test_get_for(void)
 	is(arena_usage(w.np, w.disk, &u), -EACCES, "arena_usage() of a peer's group is refused");
 	is(arena_keep_usage(w.np, w.disk, &u), -EACCES,
 	   "arena_keep_usage() of a peer's group is refused");
+	u.size--;
+	is(arena_keep_usage(w.np, w.payload, &u), -EINVAL,
+	   "arena_keep_usage() refuses a structure that is too small");
 	world_close();
 }
 

@@ -177,6 +177,8 @@ arenad_next "${common[@]}" --check-adopt
 is "processes can be adopted though the files have another export" "$next_status" 0
 before=$(workers)
 arenad_start "${common[@]}"
+# Reload early, when the processes have not heard from this arenad yet.
+kill -HUP "$arenad_pid"
 ok "they are" says "has adopted region test and 4 processes"
 ok "the export is added" wait_for 60 says "reload: export 'b' is added"
 ok "and served, beside the others" wait_for 30 eval "serves b && serves a && serves c"
@@ -198,7 +200,7 @@ arenad_start "${common[@]}"
 ok "if another export cannot be added, all of them stay" \
 	wait_for 60 says "reload: all options, and the files of TLS, stay in use"
 ok "the network processes were told of the exports once more" \
-	eval '[ "$(grep -c "new clients are admitted by the options" "$tmp/log")" -ge 2 ]'
+	wait_for 30 eval '[ "$(grep -c "new clients are admitted by the options" "$tmp/log")" -ge 2 ]'
 ok "with the rules of before" eval "lacks c && serves a && still_there $client"
 write a c
 ok "the rules go" reload_says "the export 'c' has no rules now"

@@ -155,11 +155,17 @@ ok "all buffers for what clients write are free" eval "[ $free -gt 0 ] &&
 	[ $(buffers np payload lent) = 0 ] && [ $(buffers np payload lost) = 0 ]"
 # The disks are given to the storage processes in their order.
 stopped=$(children arena-sp | sort -n | head -n 1)
-io one "write 0 4k" "sleep 3000" "write 0 64k" >/dev/null 2>&1 &
+{
+	echo "write 0 4k"
+	until [ -e "$tmp/go" ]; do sleep 0.1; done
+	echo "write 0 64k"
+} | qemu-io -f raw "nbd://$address/one" >/dev/null 2>&1 &
 waiting=$!
+at_exit touch "$tmp/go"
 at_exit end_process "$waiting"
 ok "a client writes" wait_for 30 eval '[ "$(clients "c[\"requests\"]")" = "[1]" ]'
 kill -STOP "$stopped"
+touch "$tmp/go"
 ok "the payload of a write is lent to a storage process" \
 	wait_for 30 eval '[ "$(buffers np payload lent)" = 16 ]'
 is "and not free" "$(buffers np payload free)" "$((free - 16))"

@@ -2,7 +2,7 @@
 /*
  * Goal: a file of options, which an operator writes, is refused with an error that names its
  * place, or is accepted; and what it means can be printed, read again and printed as before, or it
- * is said why not.
+ * is said why not. The same holds for its lines, which an arenad that adopts processes reads again.
  * Method: the input is a file of arenad's options, behind a byte that may have it follow a good
  * one, so that more inputs are accepted. Nothing is left allocated.
  * runs: 10000
@@ -62,6 +62,37 @@ static void again(const char *text)
 	settings_free(&c.settings);
 }
 
+static bool is_any(const struct option_rule *rule)
+{
+	(void)rule;
+	return true;
+}
+
+/* In lines, a line break of a name is a blank: two names may be one then. */
+static bool has_line_break(const struct settings *s)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		if (s->list[i].name && strchr(s->list[i].name, '\n'))
+			return true;
+	return false;
+}
+
+static void lines_again(const struct settings *s)
+{
+	char *lines = settings_lines(s), *second;
+	static struct config c;
+
+	must(lines);
+	begin(&c);
+	settings_add_lines(&c.settings, lines, is_any);
+	must(!settings_apply(&c.settings, &c.options) && !told);
+	second = settings_lines(&c.settings);
+	must(second && !strcmp(lines, second));
+	free(lines);
+	free(second);
+	settings_free(&c.settings);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char good[] = "[arenad]\nregion = r\nlisten = unix:/s\n"
@@ -73,8 +104,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin(&c);
 	if (eat_u8(&in) & 1)
 		settings_bytes(&c.settings, "good", good, strlen(good));
-	if (!read_one(&c, in.size ? (const char *)in.data : "", in.size))
+	if (!read_one(&c, in.size ? (const char *)in.data : "", in.size)) {
 		text = print(&c);
+		if (!has_line_break(&c.settings))
+			lines_again(&c.settings);
+	}
 	if (text)
 		again(text);
 	free(text);

@@ -122,12 +122,21 @@ static enum query_status await_end(const struct arenactl_options *o, int pidfd, 
  * take clients again.
  */
 
+/* An arenad that takes longer for an answer does not answer. */
+#define ANSWER_SECONDS	10U
+
+#define CLIENTS_UNKNOWN	(-1)
+
 static void take_signals(sigset_t *set)
 {
+	struct sigaction on_hangup;
+
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
+	/* As nohup(1) has it; it could be taken nevertheless. */
+	if (!sigaction(SIGHUP, NULL, &on_hangup) && on_hangup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
 	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
@@ -173,34 +182,64 @@ static enum query_status drain_each(const struct arenactl_options *o,
 	return ret;
 }
 
-/* A process that tells nothing could have any number. */
-static enum query_status add_clients(struct sd_json_variant *process, int64_t *clients)
+static bool runs(struct sd_json_variant *status, const char *role, int64_t number)
 {
-	if (strcmp(json_text(process, "role"), "np") != 0)
-		return QUERY_OK;
-	if (!json_has(process, "counters")) {
-		log_error("nothing is known of the clients of np %" PRId64 ": %s",
-			  json_number(process, "number"), json_text(process, "absent"));
-		return QUERY_FAILED;
+	struct sd_json_variant *all = sd_json_variant_by_key(status, "processes");
+
+	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
+
+		if (!strcmp(json_text(p, "role"), role) && json_number(p, "number") == number)
+			return json_has(p, "pid");
 	}
-	json_grow(clients, json_number(sd_json_variant_by_key(process, "counters"), "clients"));
-	return QUERY_OK;
+	return false;
+}
+
+/* The clients of all NPs. One that runs and tells nothing, as it has just begun, may have any. */
+static int64_t sum_up(struct sd_json_variant *status, struct sd_json_variant *counters)
+{
+	struct sd_json_variant *all = sd_json_variant_by_key(counters, "processes");
+	int64_t n = 0;
+
+	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
+		struct sd_json_variant *told = sd_json_variant_by_key(p, "counters");
+
+		if (strcmp(json_text(p, "role"), "np") != 0 ||
+		    !runs(status, "np", json_number(p, "number")))
+			continue;
+		if (!json_has(told, "clients"))
+			return CLIENTS_UNKNOWN;
+		json_grow(&n, json_number(told, "clients"));
+	}
+	return n;
 }
 
 static enum query_status count_clients(const struct arenactl_options *o, int64_t *clients)
 {
-	struct sd_json_variant *reply = NULL, *processes;
+	struct sd_json_variant *status = NULL, *counters = NULL;
 	struct sd_varlink *link = NULL;
 	enum query_status ret = call_open(&o->target, false, &link);
 
-	*clients = 0;
 	if (!ret)
-		ret = call_method(link, "GetCounters", NULL, false, &reply);
-	processes = ret ? NULL : sd_json_variant_by_key(reply, "processes");
-	for (size_t i = 0; i < sd_json_variant_elements(processes) && !ret; i++)
-		ret = add_clients(sd_json_variant_by_index(processes, i), clients);
+		ret = call_method(link, "GetStatus", NULL, false, &status);
+	/* An answer belongs to the connection until the next call. */
+	sd_json_variant_ref(status);
+	if (!ret)
+		ret = call_method(link, "GetCounters", NULL, false, &counters);
+	if (!ret)
+		*clients = sum_up(status, counters);
+	sd_json_variant_unref(status);
 	sd_varlink_close_unref(link);
 	return ret;
+}
+
+static void log_clients(int64_t clients)
+{
+	if (clients == CLIENTS_UNKNOWN)
+		log_info("a network process does not tell yet how many clients it has");
+	else
+		log_info("%" PRId64 " clients are connected", clients);
 }
 
 static enum query_status await_clients(const struct arenactl_options *o, const sigset_t *signals,
@@ -212,35 +251,63 @@ static enum query_status await_clients(const struct arenactl_options *o, const s
 
 	while (!(ret = count_clients(o, &clients)) && clients) {
 		if (clients != before)
-			log_info("%" PRId64 " clients are connected", clients);
+			log_clients(clients);
 		before = clients;
 		if (!clock_left_ms(deadline)) {
-			log_error("%" PRId64 " clients are still connected after %u s: give a "
-				  "longer --timeout, or end them by 'arenactl clients kill'",
-				  clients, o->target.timeout_seconds);
+			log_error("not all clients have left in time: give a longer --timeout, or "
+				  "end them by 'arenactl clients kill'");
 			return QUERY_FAILED;
 		}
 		if (sigtimedwait(signals, NULL, &pause) > 0) {
-			log_error("stopped while %" PRId64 " clients were connected", clients);
+			log_error("stopped before all clients have left");
 			return QUERY_FAILED;
 		}
 	}
 	return ret;
 }
 
-static enum query_status drain(const struct arenactl_options *o, int64_t deadline)
+/* The answer says how the processes have ended. @is_sent is set when nothing can be taken back. */
+static enum query_status stop(const struct arenactl_options *o, bool *is_sent)
 {
+	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
+	struct sd_varlink *link;
+	enum query_status ret = call_open(&o->target, false, &link);
+	int pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
+
+	if (!ret && pidfd < 0) {
+		log_error("cannot find the process of arenad: %s", strerror(-pidfd));
+		ret = QUERY_FAILED;
+	}
+	*is_sent = !ret;
+	if (!ret)
+		ret = call_method(link, "Stop", NULL, false, NULL);
+	if (!ret)
+		ret = await_end(o, pidfd, deadline);
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+static enum query_status drain_and_stop(const struct arenactl_options *o)
+{
+	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
+	struct arenactl_options look = *o;
 	struct sd_json_variant *exports = NULL;
-	enum query_status ret = list_exports(o, &exports);
+	bool is_sent = false;
+	enum query_status ret;
 	sigset_t signals;
 
+	if (look.target.timeout_seconds > ANSWER_SECONDS)
+		look.target.timeout_seconds = ANSWER_SECONDS;
+	ret = list_exports(&look, &exports);
 	if (ret)
 		return ret;
 	take_signals(&signals);
-	ret = drain_each(o, exports, true);
+	ret = drain_each(&look, exports, true);
 	if (!ret)
-		ret = await_clients(o, &signals, deadline);
-	if (ret && !drain_each(o, exports, false))
+		ret = await_clients(&look, &signals, deadline);
+	if (!ret)
+		ret = stop(o, &is_sent);
+	if (ret && !is_sent && !drain_each(&look, exports, false))
 		log_info("arenad goes on, and its exports take clients again");
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	sd_json_variant_unref(exports);
@@ -249,22 +316,7 @@ static enum query_status drain(const struct arenactl_options *o, int64_t deadlin
 
 enum query_status command_stop(const struct arenactl_options *o)
 {
-	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
-	enum query_status ret = o->drain ? drain(o, deadline) : QUERY_OK;
-	struct sd_varlink *link = NULL;
-	int pidfd;
+	bool is_sent;
 
-	if (!ret)
-		ret = call_open(&o->target, false, &link);
-	pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
-	if (!ret && pidfd < 0) {
-		log_error("cannot find the process of arenad: %s", strerror(-pidfd));
-		ret = QUERY_FAILED;
-	}
-	if (!ret)
-		ret = call_method(link, "Stop", NULL, false, NULL);
-	if (!ret)
-		ret = await_end(o, pidfd, deadline);
-	sd_varlink_close_unref(link);
-	return ret;
+	return o->drain ? drain_and_stop(o) : stop(o, &is_sent);
 }

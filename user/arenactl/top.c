@@ -430,6 +430,11 @@ static int note_reply(struct sd_varlink *link, struct sd_json_variant *parameter
 	struct top *t = userdata;
 
 	(void)link;
+	/* What an arenad of an earlier version does not know is shown as unknown. */
+	if (error && !strcmp(error, SD_VARLINK_ERROR_METHOD_NOT_FOUND)) {
+		parameters = NULL;
+		error = NULL;
+	}
 	if (!error && t->n_answers < SNAPSHOT_PARTS)
 		t->coming.part[t->n_answers++] = sd_json_variant_ref(parameters);
 	if (!error || t->has_failed)

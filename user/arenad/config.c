@@ -363,6 +363,12 @@ int config_place(struct config *c, const char *running, const char *given)
 		go_back(c, &as);
 		return 0;
 	}
+	/* Who is told why the processes cannot be adopted need not hear of exports. */
+	if (!ret) {
+		free(c->shape);
+		c->shape = as.shape;
+		as.shape = NULL;
+	}
 	config_free(&as);
 	return ret == -ENOMEM ? ret : 0;
 }

@@ -57,8 +57,8 @@ void config_begin(struct config *c, int argc, char **argv);
  * @running: shape_text() of processes that run already; NULL if there are none
  * @given: the text @given of the arenad that has started them
  *
- * If nothing else is in the way of adopting the processes but exports that were added or removed
- * since, @c gets the exports that the processes have: a reload changes them then.
+ * If nothing else is in the way of adopting the processes but other exports, or other disks of
+ * them, @c gets those that the processes have: a reload changes then what it can.
  *
  * Return: 0 or -ENOMEM.
  */

@@ -117,7 +117,10 @@ static enum arenad_exit run_alone(struct node *n, const struct runtime *r)
 	n->keep->given = n->config->given;
 	if (earlier_find(r, n->options, shape, n->config->given, &n->earlier))
 		return status;
-	if (!n->earlier || !remember(n->keep, r))
+	if (!n->earlier && n->config->is_behind)
+		log_error("the processes that were to be adopted have ended meanwhile: start "
+			  "arenad once more");
+	else if (!n->earlier || !remember(n->keep, r))
 		status = run(n);
 	free(n->earlier);
 	return status;

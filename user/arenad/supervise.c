@@ -64,8 +64,8 @@ struct supervisor {
 	struct service *service;
 };
 
-/* An arenad that adopts the processes has to have what they have got. */
-static void read_again(struct supervisor *sv)
+/* An arenad that adopts the processes has to have what they have got. Return: is all in use? */
+static bool read_again(struct supervisor *sv)
 {
 	struct config *config = sv->node->config;
 	struct crew *c = &sv->crew;
@@ -77,7 +77,7 @@ static void read_again(struct supervisor *sv)
 	c->keep->given = config->given;
 	c->keep->shape = config->shape;
 	if (!is_right)
-		return;
+		return false;
 	/* With the state another arenad could go on with what is begun below. */
 	crew_add(c, change.added);
 	has_filter = peers_reload(c->peers);
@@ -91,6 +91,7 @@ static void read_again(struct supervisor *sv)
 	if (has_files)
 		reload_hand_over(c->reload);
 	crew_remove(c, change.removed);
+	return true;
 }
 
 /* Operators who have asked for it are told the first error that comes of it. */
@@ -98,10 +99,11 @@ static void reload(struct supervisor *sv)
 {
 	struct log_catch error;
 
-	sv->is_behind = false;
 	log_catch(&error);
 	notify_reloading();
-	read_again(sv);
+	/* One that came too early for other exports does not stand for the one that is to come. */
+	if (read_again(sv))
+		sv->is_behind = false;
 	crew_try_again(&sv->crew);
 	/* Before the line "ready" this would be a lie; that one answers it then. */
 	if (ready_is_all(&sv->ready))
@@ -115,9 +117,13 @@ static void catch_up(struct supervisor *sv)
 {
 	const struct crew *c = &sv->crew;
 
-	if (!sv->is_behind || crew_is_replacing(c) ||
-	    (!crew_is_settled(c) && clock_left_ms(sv->settle_until)))
+	if (!sv->is_behind)
 		return;
+	if (crew_is_replacing(c))
+		sv->settle_until = clock_deadline(SETTLE_MS);
+	if (!crew_is_settled(c) && clock_left_ms(sv->settle_until))
+		return;
+	sv->is_behind = false;
 	log_info("reading the options again, as other exports are wanted than the processes have");
 	reload(sv);
 }

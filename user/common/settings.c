@@ -607,6 +607,13 @@ int settings_print(struct settings *s, const void *values, FILE *f)
 	return s->faults ? -EINVAL : 0;
 }
 
+/* A line break would begin another line. */
+static void write_text(const char *text, FILE *f)
+{
+	for (; *text; text++)
+		putc(*text == '\n' ? ' ' : *text, f);
+}
+
 static void write_line(const struct setting *one, FILE *f)
 {
 	const struct option_rule *rule = one->known.rule;
@@ -614,10 +621,14 @@ static void write_line(const struct setting *one, FILE *f)
 	if (is_switch(rule) && !strcasecmp(value_of(one), "no"))
 		return;
 	fprintf(f, "--%s", rule->name);
-	if (one->name)
-		fprintf(f, " %s", one->name);
-	if (!is_switch(rule))
-		fprintf(f, "%c%s", one->name ? '=' : ' ', one->value);
+	if (one->name) {
+		putc(' ', f);
+		write_text(one->name, f);
+	}
+	if (!is_switch(rule)) {
+		putc(one->name ? '=' : ' ', f);
+		write_text(one->value, f);
+	}
 	putc('\n', f);
 }
 

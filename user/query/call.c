@@ -154,19 +154,21 @@ static enum query_status explain_error(const char *method, const char *error,
 	return QUERY_FAILED;
 }
 
-enum query_status call_method(struct sd_varlink *link, const char *method,
-			      struct sd_json_variant *parameters, bool is_quiet,
-			      struct sd_json_variant **reply)
+/* Return: 0, and @error is NULL or what arenad has answered; -errno without an answer. */
+static int call(struct sd_varlink *link, const char *method, struct sd_json_variant *parameters,
+		struct sd_json_variant **answer, const char **error)
 {
-	struct sd_json_variant *answer = NULL;
-	const char *error = NULL;
 	char name[128];
-	int ret;
 
+	*answer = NULL;
+	*error = NULL;
 	snprintf(name, sizeof(name), "%s.%s", SERVICE_INTERFACE, method);
-	ret = sd_varlink_call(link, name, parameters, &answer, &error);
-	if (reply)
-		*reply = answer;
+	return sd_varlink_call(link, name, parameters, answer, error);
+}
+
+static enum query_status judge(const char *method, int ret, const char *error,
+			       struct sd_json_variant *answer, bool is_quiet)
+{
 	if (ret >= 0 && !error)
 		return QUERY_OK;
 	if (is_quiet)
@@ -175,4 +177,30 @@ enum query_status call_method(struct sd_varlink *link, const char *method,
 		return explain_error(method, error, answer);
 	log_error("%s: arenad does not answer: %s", method, strerror(-ret));
 	return QUERY_NO_ARENAD;
+}
+
+enum query_status call_method(struct sd_varlink *link, const char *method,
+			      struct sd_json_variant *parameters, bool is_quiet,
+			      struct sd_json_variant **reply)
+{
+	struct sd_json_variant *answer;
+	const char *error;
+	int ret = call(link, method, parameters, &answer, &error);
+
+	if (reply)
+		*reply = answer;
+	return judge(method, ret, error, answer, is_quiet);
+}
+
+enum query_status call_if_known(struct sd_varlink *link, const char *method, bool is_quiet,
+				struct sd_json_variant **reply)
+{
+	const char *error;
+	int ret = call(link, method, NULL, reply, &error);
+
+	if (ret >= 0 && error && !strcmp(error, SD_VARLINK_ERROR_METHOD_NOT_FOUND)) {
+		*reply = NULL;
+		return QUERY_OK;
+	}
+	return judge(method, ret, error, *reply, is_quiet);
 }

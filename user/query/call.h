@@ -58,4 +58,14 @@ enum query_status call_method(struct sd_varlink *link, const char *method,
 			      struct sd_json_variant *parameters, bool is_quiet,
 			      struct sd_json_variant **reply);
 
+/**
+ * call_if_known() - call a method that an arenad of an earlier version need not have
+ * @link: the connection
+ * @method: its name in the interface
+ * @is_quiet: write no error
+ * @reply: the answer, which belongs to @link; NULL if arenad does not know the method
+ */
+enum query_status call_if_known(struct sd_varlink *link, const char *method, bool is_quiet,
+				struct sd_json_variant **reply);
+
 #endif /* QUERY_CALL_H */

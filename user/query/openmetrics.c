@@ -456,8 +456,15 @@ static void print_each_client(FILE *out, struct sd_json_variant *reply, const ch
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 		struct sd_json_variant *clients = sd_json_variant_by_key(p, "clients");
 
-		for (size_t k = 0; k < sd_json_variant_elements(clients) && left; k++, left--)
-			print_client(out, name, key, p, sd_json_variant_by_index(clients, k));
+		for (size_t k = 0; k < sd_json_variant_elements(clients) && left; k++) {
+			struct sd_json_variant *c = sd_json_variant_by_index(clients, k);
+
+			/* One without an export may be a stranger yet. */
+			if (!json_has(c, "export"))
+				continue;
+			print_client(out, name, key, p, c);
+			left--;
+		}
 	}
 }
 
@@ -501,11 +508,11 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 	struct sd_varlink *link = NULL;
 	enum query_status ret = call_open(t, is_quiet, &link);
 
-	/* An answer belongs to the connection until the next call. */
+	/* An answer belongs to the connection until the next call; what it lacks is left out. */
 	for (unsigned int i = 0; i < ANSWERS && !ret; i++) {
 		/* All calls together have the time of one. */
 		sd_varlink_set_relative_timeout(link, (clock_left_ms(deadline) + 1) * 1000ULL);
-		ret = call_method(link, methods[i], NULL, is_quiet, &reply[i]);
+		ret = call_if_known(link, methods[i], is_quiet, &reply[i]);
 		sd_json_variant_ref(reply[i]);
 	}
 	if (!ret)

@@ -14,6 +14,7 @@
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 _Static_assert(sizeof(struct stats) % sizeof(uint64_t) == 0, "the memory is copied by words");
+_Static_assert(sizeof(struct stats_group) == 40, "other counts need another STATS_VERSION");
 _Static_assert(STATS_OTHER + 1 == STATS_OPERATIONS, "each kind of request has a flow");
 
 const char *const stats_operations[STATS_OPERATIONS] = {
@@ -77,7 +78,10 @@ void stats_show_groups(struct stats *s, struct arena *a, uint32_t role)
 	for (uint32_t i = 0; i < l->n_groups && n < STATS_GROUPS; i++) {
 		const struct arena_group *g = &l->group[i];
 
-		if (g->role != role || arena_keep_usage(a, i, &s->group[n].usage))
+		if (g->role != role)
+			continue;
+		s->group[n].usage.size = sizeof(s->group[n].usage);
+		if (arena_keep_usage(a, i, &s->group[n].usage))
 			continue;
 		s->group[n].use = g->use;
 		s->group[n].buffer_bytes = g->buffer_size;

@@ -353,13 +353,14 @@ int arena_usage(const struct arena *a, uint32_t group, struct arena_usage *out);
  * arena_keep_usage() - keep a group's counts where others can see them, as in shared memory
  * @a: arena
  * @group: one of our own
- * @at: where; it gets the counts of now, and each change from then on, and its @size. It has to
- *	stay until the arena is closed, and nobody else may write to it: the library relies on it
+ * @at: where, with its @size set; it gets the counts of now, and each change from then on. It has
+ *	to stay until the arena is closed, and nobody else may write to it: the library relies on it
  *
  * It costs nothing later, as the library keeps the counts in any case. Each of them is written
  * whole, but not all of them at once.
  *
- * Return: 0, or -EACCES if the group is not ours.
+ * Return: 0; -EACCES if the group is not ours; -EINVAL if the structure is smaller than that of the
+ * library, which was built for a newer program.
  */
 int arena_keep_usage(struct arena *a, uint32_t group, struct arena_usage *at);
 

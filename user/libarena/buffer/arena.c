@@ -926,6 +926,8 @@ int arena_keep_usage(struct arena *a, uint32_t group, struct arena_usage *at)
 		return -ECHILD;
 	if (group >= a->layout.n_groups || !a->group[group].pool)
 		return -EACCES;
+	if (at->size < sizeof(*at))
+		return -EINVAL;
 	arena_pool_keep_usage(a->group[group].pool, at);
 	return 0;
 }

@@ -204,6 +204,7 @@ struct arena_pool *arena_pool_new(uint32_t count)
 	}
 	memset(p->list, 0xff, sizeof(p->list));
 	p->count = count;
+	p->own_usage.size = sizeof(p->own_usage);
 	p->usage = &p->own_usage;
 	p->usage->free = count;
 	make_free(p, 0, count);
@@ -381,7 +382,6 @@ struct arena_usage arena_pool_usage(const struct arena_pool *p)
 void arena_pool_keep_usage(struct arena_pool *p, struct arena_usage *at)
 {
 	*at = *p->usage;
-	at->size = sizeof(*at);
 	p->usage = at;
 }
 
