@@ -146,6 +146,47 @@ try_edits()
 	echo end >"$tmp/two.go"
 }
 
+# SYNs of TCP over IPv4 from 1000 addresses that the client's machine does not have.
+cat >"$tmp/forge.py" <<'END'
+import socket, struct, sys
+
+def total(data):
+    n = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    return ~((n & 0xffff) + (n >> 16)) & 0xffff
+
+to = socket.inet_aton(sys.argv[1])
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for i in range(1000):
+    source = bytes([198, 18, i >> 8, i & 255])
+    def tcp(checksum):
+        return struct.pack("!HHIIBBHHH", 1024 + i, 10809, i, 0, 5 << 4, 2, 1024, checksum, 0)
+    pseudo = source + to + struct.pack("!BBH", 0, 6, 20)
+    syn = tcp(total(pseudo + tcp(0)))
+    def ip(checksum):
+        return struct.pack("!BBHHHBBH", 0x45, 0, 40, i, 0, 64, 6, checksum) + source + to
+    raw.sendto(ip(total(ip(0))) + syn, (sys.argv[1], 0))
+END
+
+forged_have_come() { [ "$(told "p['droppedPackets']['stranger']")" -ge $(($1 + 1000)) ]; }
+
+try_forged()
+{
+	local before kept
+
+	# The kernel itself drops packets of addresses that have another way back, if it looks.
+	for each in all server; do
+		echo 0 >"/proc/sys/net/ipv4/conf/$each/rp_filter"
+	done
+	before=$(told "p['droppedPackets']['stranger']")
+	there /usr/bin/python3 "$tmp/forge.py" "$four"
+	ok "packets with forged addresses are dropped, each of them" wait_for 60 forged_have_come "$before"
+	kept=$(told "len(p['refused'])")
+	ok "the last ones are kept, of which the kernel forgets some before the room is full ($kept)" \
+		test "$kept" -ge 16 -a "$kept" -le 256
+	is "the last one is the first in the list" "$(told "p['refused'][0]['address']")" 198.18.3.231
+	ok "a peer is served after them" served_from 10.9.0.2 "$four"
+}
+
 # refused_edit NAME TEXT WORD...: arenactl says why it does not do it
 refused_edit()
 {
@@ -261,6 +302,7 @@ try_peers()
 	ok "arenad says that a filter is in use" says "a filter of peers is in use, with 1 network"
 	try_strangers
 	try_edits
+	try_forged
 	try_errors
 	try_nobody
 	try_reload
