@@ -8,6 +8,7 @@
 
 #include "ask.h"
 #include "commands.h"
+#include "export_files.h"
 
 static void show_exports(struct sd_json_variant *reply)
 {
@@ -45,5 +46,15 @@ static enum query_status drain(const struct arenactl_options *o)
 
 enum query_status command_exports(const struct arenactl_options *o)
 {
-	return o->object ? drain(o) : ask(o, "ListExports", show_exports);
+	switch (o->verb) {
+	case ARENACTL_ADD:
+		return export_add(o);
+	case ARENACTL_REMOVE:
+		return export_remove(o);
+	case ARENACTL_DRAIN:
+	case ARENACTL_ADMIT:
+		return drain(o);
+	default:
+		return ask(o, "ListExports", show_exports);
+	}
 }

@@ -66,6 +66,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+	{ command_exports, ARENACTL_ADD, "add", "the NAME of an export and its DISK" },
+	{ command_exports, ARENACTL_REMOVE, "remove", "the NAME of an export" },
 	{ command_exports, ARENACTL_DRAIN, "drain", "the NAME of an export" },
 	{ command_exports, ARENACTL_ADMIT, "admit", "the NAME of an export" },
 	{ command_clients, ARENACTL_KILL, "kill", "a client as NP/CONNECTION, e.g. 0/17" },
@@ -109,6 +111,11 @@ static int take_client(struct arenactl_options *o, char *text, struct option_err
 	return 0;
 }
 
+static bool adds_export(const struct arenactl_options *o)
+{
+	return commands[o->command] == command_exports && o->verb == ARENACTL_ADD;
+}
+
 /* The words behind the command. */
 static int take_more(void *values, char *text, struct option_error *error)
 {
@@ -116,6 +123,10 @@ static int take_more(void *values, char *text, struct option_error *error)
 
 	if (o->verb == ARENACTL_LIST)
 		return take_verb(o, text, error);
+	if (o->object && adds_export(o) && o->n_words < ARENACTL_WORDS) {
+		o->word[o->n_words++] = text;
+		return 0;
+	}
 	if (o->object)
 		return option_refuse(error, "%.200s is not an option, and nothing else is expected",
 				     text);
@@ -128,11 +139,13 @@ static const struct option_rule more_words = { .kind = OPTION_OTHER, .take = tak
 static int check(const void *values, struct option_error *error)
 {
 	const struct arenactl_options *o = values;
+	bool is_incomplete;
 
 	if (o->command >= N_COMMANDS)
 		return option_refuse(error, "a command is needed");
-	for (size_t i = 0; i < N_VERBS && o->verb != ARENACTL_LIST && !o->object; i++)
-		if (verbs[i].verb == o->verb)
+	is_incomplete = !o->object || (adds_export(o) && !o->n_words);
+	for (size_t i = 0; i < N_VERBS && is_incomplete; i++)
+		if (verbs[i].verb == o->verb && verbs[i].command == commands[o->command])
 			return option_refuse(error, "%s %s needs %s", words[o->command],
 					     verbs[i].word, verbs[i].object);
 	if (o->drain && commands[o->command] != command_stop)
@@ -155,11 +168,12 @@ static const struct option_part parts[] = {
 static const struct option_table table = {
 	.program = "arenactl",
 	.about = "watch and steer arenad",
-	.needed = "COMMAND [VERB OBJECT]",
+	.needed = "COMMAND [VERB OBJECT [VALUE...]]",
 	.more = "Commands:\n\n"
 		"  status    arenad and its processes\n"
-		"  exports   exports, with their disks; 'drain NAME' behind it has one take no\n"
-		"            further clients, and 'admit NAME' has it take them again\n"
+		"  exports   exports, with their disks; 'add NAME DISK [KEY=VALUE...]' and\n"
+		"            'remove NAME' behind it change which there are, by files; 'drain\n"
+		"            NAME' has one take no further clients, and 'admit NAME' ends that\n"
 		"  clients   connections of clients; 'kill NP/CONNECTION' behind it ends one\n"
 		"  peers     who may connect over TCP, and who was refused; 'add NETWORK' and\n"
 		"            'remove NETWORK' behind it change that until files are read again\n"

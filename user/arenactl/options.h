@@ -20,8 +20,8 @@ typedef enum query_status arenactl_command(const struct arenactl_options *o);
  * @ARENACTL_DRAIN: exports: it takes no further clients
  * @ARENACTL_ADMIT: exports: it takes clients again
  * @ARENACTL_KILL: clients: the connection ends
- * @ARENACTL_ADD: peers: it may connect
- * @ARENACTL_REMOVE: peers: it may connect no more
+ * @ARENACTL_ADD: exports: it is served; peers: it may connect
+ * @ARENACTL_REMOVE: exports: it is served no more; peers: it may connect no more
  */
 enum arenactl_verb {
 	ARENACTL_LIST,
@@ -32,6 +32,9 @@ enum arenactl_verb {
 	ARENACTL_REMOVE,
 };
 
+/* Words behind the name of an export that is added. */
+#define ARENACTL_WORDS	32U
+
 /**
  * struct arenactl_options - the values of the command line, after checks
  * @command: which of the words was given
@@ -40,6 +43,8 @@ enum arenactl_verb {
  * @json: print JSON
  * @verb: what is done to @object
  * @object: the name of an export, or the network of a peer; NULL without a verb
+ * @n_words: used entries of @word
+ * @word: exports add: the disk, and KEY=VALUE of other options
  * @np: the number of the network process of the connection that is to end
  * @connection: what that calls it
  * @drain: stop: wait until no client is connected any more
@@ -53,6 +58,8 @@ struct arenactl_options {
 	bool json;
 	enum arenactl_verb verb;
 	const char *object;
+	unsigned int n_words;
+	const char *word[ARENACTL_WORDS];
 	uint32_t np;
 	uint32_t connection;
 	bool drain;

@@ -139,6 +139,9 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_DEFINE_OUTPUT(instance, SD_VARLINK_STRING, 0),
 	SD_VARLINK_FIELD_COMMENT("The name of the region"),
 	SD_VARLINK_DEFINE_OUTPUT(region, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The file of options, beside which the folder of others is, "
+				 "unless arenad reads none"),
+	SD_VARLINK_DEFINE_OUTPUT(config, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
 	SD_VARLINK_FIELD_COMMENT("Another arenad could adopt the processes"),
 	SD_VARLINK_DEFINE_OUTPUT(isKept, SD_VARLINK_BOOL, 0),
 	SD_VARLINK_FIELD_COMMENT("A process is being replaced, or is to be"),

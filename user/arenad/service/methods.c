@@ -7,7 +7,9 @@
 #include <arenad/options.h>
 #include <arenad/peers.h>
 #include <common/log.h>
+#include <common/utf8.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "drops.h"
@@ -20,12 +22,21 @@ static bool is_kept(const struct keep *k)
 	return k->is_ready && k->keeper.pidfd >= 0;
 }
 
+/* Return: NULL if no files are read, or their name is no text. */
+static const char *config_of(const struct arenad_options *o)
+{
+	const char *path = o->config ? o->config : ARENAD_CONFIG;
+
+	return strcmp(path, "none") && utf8_is_valid(path) ? path : NULL;
+}
+
 static int get_status(struct sd_varlink *link, struct sd_json_variant *parameters,
 		      sd_varlink_method_flags_t flags, void *userdata)
 {
 	const struct service_caller *caller = userdata;
 	const struct crew *c = caller->crew;
 	struct sd_json_variant *processes = NULL, *dropped = NULL;
+	const char *config = config_of(c->options);
 	int ret = report_processes(c, &processes);
 
 	(void)parameters;
@@ -40,6 +51,8 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 			SD_JSON_BUILD_PAIR_INTEGER("pid", getpid()),
 			SD_JSON_BUILD_PAIR_STRING("instance", caller->instance),
 			SD_JSON_BUILD_PAIR_STRING("region", c->options->region),
+			SD_JSON_BUILD_PAIR_CONDITION(!!config, "config",
+						     SD_JSON_BUILD_STRING(config)),
 			SD_JSON_BUILD_PAIR_BOOLEAN("isKept", is_kept(c->keep)),
 			SD_JSON_BUILD_PAIR_BOOLEAN("isReplacing", crew_is_replacing(c)),
 			SD_JSON_BUILD_PAIR_CONDITION(!!dropped, "droppedPackets",

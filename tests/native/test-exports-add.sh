@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Goal: arenactl adds an export by a file of its own, and removes it with that file, while clients of
+# others go on; what arenad refuses leaves neither an export nor a file.
+# timeout: 300
+# shellcheck disable=SC2016,SC2034,SC2154 # for eval; SPS is for lib.sh, which sets address and status
+SPS=0
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=adopt-lib.sh
+. "$(dirname "$0")/adopt-lib.sh"
+requires nbdinfo python3
+command -v arenactl >/dev/null || skip_all "there is no arenactl, which needs libsystemd 257"
+
+config=$tmp/node.conf
+size() { nbdinfo --size "nbd://$address/$1" 2>/dev/null; }
+serves() { [ "$(size "$1")" = 16777216 ]; }
+lacks() { ! size "$1" && ! size "$1"; }
+files() { find "$config.d" -type f -printf '%f\n' 2>/dev/null | sort | xargs; }
+# fails STATUS TEXT WORD...: arenactl exports ends with the status, and its error has the text
+fails()
+{
+	local wanted=$1 text=$2 status=0
+
+	shift 2
+	arenactl exports "$@" >"$tmp/told" 2>&1 || status=$?
+	cat "$tmp/told"
+	[ "$status" = "$wanted" ] && grep -qF -- "$text" "$tmp/told"
+}
+
+for name in a b c d; do disk "$name" 16M >/dev/null; done
+printf '%s\n' '[arenad]' 'exports-max = 3' '[export a]' "disk = $tmp/a.img" >"$config"
+arenad_start --config "$config"
+ok "the export of the file is served" serves a
+before=$(workers)
+is "an export is added, with the file that says so" "$(arenactl exports add b "$tmp/b.img")" \
+	"$config.d/export-b.conf"
+ok "it is served" wait_for 20 serves b
+ok "the processes of before run on" eval '[ "$(workers | tr " " "\n" | grep -cFx "$(tr " " "\n" <<<"$before")")" = 3 ]'
+ok "one is added with options, and a name that a file encodes" \
+	arenactl exports add "Big one" "$tmp/c.img" read-only=yes description=three
+ok "it is served" wait_for 20 serves "Big%20one"
+ok "clients may not write to it" eval 'nbdinfo "nbd://$address/Big%20one" | grep -q "is_read_only: true"'
+is "each has a file" "$(files)" "export-%42ig%20one.conf export-b.conf"
+ok "arenad accepts the files" arenad --config "$config" --check-config --listen 127.0.0.1:0 --region test
+
+ok "a name that there is already is refused" fails 1 "there is an export 'a' already" add a "$tmp/d.img"
+ok "arenad says that there is no room" fails 1 "exports-max: there are 4 disks" add d "$tmp/d.img"
+is "no file is left of it" "$(files)" "export-%42ig%20one.conf export-b.conf"
+ok "an export is removed" arenactl exports remove b
+ok "clients find it no more" wait_for 20 lacks b
+is "its file is gone" "$(files)" "export-%42ig%20one.conf"
+ok "a disk that is not there is refused" \
+	wait_for 60 fails 1 "cannot open disk $tmp/none" add d "$tmp/none"
+ok "an option that there is not is refused, with its line" \
+	fails 1 "export-d.conf:4: colour: there is no such option" add d "$tmp/d.img" colour=blue
+ok "what is no option is refused" fails 1 "a file cannot say this: blue" add d "$tmp/d.img" blue
+ok "nor is a section" fails 1 "a file cannot say this" add d "$tmp/d.img" "[export x]=1"
+ok "a line break is refused" fails 1 "a file cannot say this" add d "$tmp/d.img" $'limit=1\n[export x]'
+is "no file is left of all that" "$(files)" "export-%42ig%20one.conf"
+ok "an export of another file is not removed" fails 1 "'exports add' has not made the export 'a'" remove a
+ok "it is served" serves a
+ok "an export needs a disk" fails 2 "exports add needs the NAME of an export and its DISK" add d
+ok "a removal needs nothing else" fails 2 "is not an option" remove a b
+ok "its room is free for another one" wait_for 60 arenactl exports add d "$tmp/d.img"
+ok "which is served" wait_for 20 serves d
+
+kill_arenad
+arenad_start --config "$config"
+ok "the next arenad has all of them" eval 'serves a && serves d && serves "Big%20one" && lacks b'
+arenad_stop
+is "arenad ends with status 0" "$status" 0
+arenad_start --config none --disk "a=$tmp/a.img" --exports-max 2
+ok "without files nothing can be added" fails 1 "the arenad that runs reads no files" add d "$tmp/d.img"
+arenad_stop
+done_testing

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Exports that are added and removed by arenactl. The files of options stay the only place that
+ * says which exports there are: each one that is added here has a file of its own,
+ * FILE.d/export-NAME.conf, and arenad reads all files again. What arenad refuses leaves no file.
+ */
+#define _GNU_SOURCE
+#include "export_files.h"
+
+#include <common/clock.h>
+#include <common/log.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <query/call.h>
+#include <query/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The name of a file has 255 bytes at most; each byte of a name may become three. */
+#define NAME_MAX_BYTES	70U
+
+#define STATE_SIZE	32U
+
+/* How often it is looked whether the storage process runs. */
+#define LOOK_MS		50
+
+/**
+ * struct place - where the file of an export is
+ * @folder: the folder, "" if arenad reads no files
+ * @name: the name of the export, in a form that a section and a file can have
+ * @path: the file
+ * @hidden: a file beside it that arenad does not read
+ */
+struct place {
+	char folder[PATH_MAX];
+	char name[NAME_MAX_BYTES * 3 + 1];
+	char path[PATH_MAX + 256];
+	char hidden[PATH_MAX + 256];
+};
+
+/* Special characters as %XX. Return: is the name short enough? */
+static bool encode(const char *text, char name[NAME_MAX_BYTES * 3 + 1])
+{
+	if (!*text || strlen(text) > NAME_MAX_BYTES)
+		return false;
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (islower(c) || isdigit(c) || strchr("-_", c))
+			name += sprintf(name, "%c", c);
+		else
+			name += sprintf(name, "%%%02X", c);
+	}
+	return true;
+}
+
+/* Is it a value that a line of a file can have? */
+static bool is_plain(const char *text)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		if (iscntrl((unsigned char)text[i]))
+			return false;
+	return n && text[0] != ' ' && text[n - 1] != ' ';
+}
+
+/* Is it KEY=VALUE, with the name of an option as the key? */
+static bool is_setting(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
+
+	return n && text[n] == '=' && is_plain(text + n + 1);
+}
+
+static enum query_status ask_place(const struct arenactl_options *o, struct place *p)
+{
+	struct sd_json_variant *status = NULL;
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	if (!ret)
+		ret = call_method(link, "GetStatus", NULL, false, &status);
+	if (!ret && json_has(status, "config"))
+		snprintf(p->folder, sizeof(p->folder), "%s.d", json_text(status, "config"));
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+static enum query_status find_place(const struct arenactl_options *o, struct place *p)
+{
+	enum query_status ret;
+
+	*p = (struct place){ .folder = "" };
+	if (!encode(o->object, p->name)) {
+		log_error("the name of an export has 1 to %u bytes here; write a file for a "
+			  "longer one", NAME_MAX_BYTES);
+		return QUERY_FAILED;
+	}
+	ret = ask_place(o, p);
+	if (ret)
+		return ret;
+	if (p->folder[0] != '/') {
+		log_error("the arenad that runs reads no files, or is of a version that does not "
+			  "tell which, or has a relative path of them");
+		return QUERY_FAILED;
+	}
+	snprintf(p->path, sizeof(p->path), "%s/export-%s.conf", p->folder, p->name);
+	snprintf(p->hidden, sizeof(p->hidden), "%s/.export-%s.%d", p->folder, p->name,
+		 (int)getpid());
+	return QUERY_OK;
+}
+
+static enum query_status reload(const struct arenactl_options *o)
+{
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	if (!ret)
+		ret = call_method(link, "Reload", NULL, false, NULL);
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+/* @state is that of the export's storage process, "" if there is no such export. */
+static enum query_status ask_state(const struct arenactl_options *o, char state[STATE_SIZE])
+{
+	struct sd_json_variant *reply = NULL, *exports = NULL;
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	*state = '\0';
+	if (!ret)
+		ret = call_method(link, "ListExports", NULL, false, &reply);
+	if (!ret)
+		exports = sd_json_variant_by_key(reply, "exports");
+	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
+
+		if (!strcmp(json_text(e, "name"), o->object))
+			snprintf(state, STATE_SIZE, "%s", json_text(e, "state"));
+	}
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+static enum query_status is_free(const struct arenactl_options *o)
+{
+	char state[STATE_SIZE];
+	enum query_status ret = ask_state(o, state);
+
+	if (!ret && *state) {
+		log_error("there is an export '%s' already", o->object);
+		ret = QUERY_FAILED;
+	}
+	return ret;
+}
+
+/* The storage process comes when all network processes know the export. */
+static enum query_status await_start(const struct arenactl_options *o)
+{
+	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
+	char state[STATE_SIZE];
+	enum query_status ret;
+
+	while (!(ret = ask_state(o, state)) && strcmp(state, "running") != 0) {
+		if (!strcmp(state, "lost") || !clock_left_ms(deadline)) {
+			log_error("the export is added, and its storage process does not run: the "
+				  "log of arenad says why");
+			return QUERY_FAILED;
+		}
+		clock_sleep_ms(LOOK_MS);
+	}
+	return ret;
+}
+
+static enum query_status fail(const char *what, const char *path)
+{
+	int err = errno;
+
+	log_error("cannot %s %s: %s", what, path, strerror(err));
+	return err == EACCES || err == EPERM ? QUERY_DENIED : QUERY_FAILED;
+}
+
+/* Return: 0 or -EINVAL, with the line that is wrong in @bad. */
+static int print(const struct arenactl_options *o, const struct place *p, FILE *f, const char **bad)
+{
+	fprintf(f, "# Made by: arenactl exports add\n[export %s]\n", p->name);
+	for (unsigned int i = 0; i < o->n_words; i++) {
+		*bad = o->word[i];
+		if (i ? !is_setting(o->word[i]) : !is_plain(o->word[i]))
+			return -EINVAL;
+		fprintf(f, "%s%s\n", i ? "" : "disk=", o->word[i]);
+	}
+	return 0;
+}
+
+/* The file is put in place when it is whole, and only where there is none. */
+static enum query_status write_file(const struct arenactl_options *o, const struct place *p)
+{
+	enum query_status ret = QUERY_OK;
+	const char *bad;
+	FILE *f;
+
+	if (mkdir(p->folder, 0755) && errno != EEXIST)
+		return fail("make", p->folder);
+	f = fopen(p->hidden, "wxe");
+	if (!f)
+		return fail("make", p->hidden);
+	if (print(o, p, f, &bad)) {
+		log_error("a file cannot say this: %s", bad);
+		ret = QUERY_FAILED;
+	} else if (fflush(f) || fsync(fileno(f))) {
+		ret = fail("write", p->hidden);
+	}
+	fclose(f);
+	if (!ret && link(p->hidden, p->path))
+		ret = fail("make", p->path);
+	unlink(p->hidden);
+	return ret;
+}
+
+enum query_status export_add(const struct arenactl_options *o)
+{
+	struct place p;
+	enum query_status ret = find_place(o, &p);
+
+	if (!ret)
+		ret = is_free(o);
+	if (!ret)
+		ret = write_file(o, &p);
+	if (ret)
+		return ret;
+	ret = reload(o);
+	if (ret)
+		unlink(p.path);
+	else
+		ret = await_start(o);
+	if (!ret)
+		puts(o->json ? "{}" : p.path);
+	return ret;
+}
+
+enum query_status export_remove(const struct arenactl_options *o)
+{
+	struct place p;
+	enum query_status ret = find_place(o, &p);
+
+	if (ret)
+		return ret;
+	if (rename(p.path, p.hidden)) {
+		if (errno != ENOENT)
+			return fail("take out", p.path);
+		log_error("'exports add' has not made the export '%s', as there is no %s: take it "
+			  "out of the file that has it, and reload", o->object, p.path);
+		return QUERY_FAILED;
+	}
+	ret = reload(o);
+	if (ret && rename(p.hidden, p.path))
+		return fail("put back", p.path);
+	if (!ret)
+		unlink(p.hidden);
+	if (!ret && o->json)
+		puts("{}");
+	return ret;
+}
