@@ -34,7 +34,7 @@ settled()
 net_client()
 {
 	ip link set lo up
-	unshare --net -- sleep 300 &
+	unshare --net -- sleep 1000 &
 	client_pid=$!
 	at_exit end_process "$client_pid"
 	wait_for 10 net_is_new "$client_pid" || skip_all "no second network namespace"

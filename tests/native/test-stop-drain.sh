@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154,SC2016 # address and status are set by lib.sh; some text is for eval
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires nbdinfo qemu-io
+requires nbdinfo qemu-io ss
 command -v arenactl >/dev/null || skip_all "there is no arenactl, which needs libsystemd 257"
 
 size() { nbdinfo --size "nbd://$address/$1" 2>/dev/null; }
@@ -17,7 +17,7 @@ idle_np()
 	local pid
 
 	for pid in $(children arena-np); do
-		ss -Htnp state established | grep -q "pid=$pid," || echo "$pid"
+		ss -Htnp state established | grep -q "pid=$pid," || { echo "$pid"; return; }
 	done
 }
 # begin_client: a client writes to export one, and stays until the file "go" is there
@@ -69,9 +69,11 @@ ok "a client writes again" begin_client
 arenactl stop --drain >"$tmp/told" 2>&1 &
 steering=$!
 ok "no others are taken while it waits" wait_for 20 eval "hides one && hides three"
-kill -KILL "$(idle_np)"
-ok "the death of a network process without clients changes nothing" \
-	wait_for 30 says "is started again"
+if [ "$(id -u)" = 0 ]; then
+	kill -KILL "$(idle_np)"
+	ok "the death of a network process without clients changes nothing" \
+		wait_for 30 says "is started again"
+fi
 ok "arenad runs as long as the client does" eval 'sleep 1; kill -0 "$steering" && kill -0 "$arenad_pid"'
 ok "the client writes on until it leaves" end_client
 wait "$steering"

@@ -57,17 +57,17 @@ static void test_names(void)
 
 static void test_text(void)
 {
-	struct np_counters c = { .connections = 1, .lost = UINT64_MAX };
+	struct np_counters c = { .connections = 1, .clients = UINT64_MAX };
 	char text[COUNTERS_TEXT_SIZE];
 
 	counters_text(text, np_counter_names, &c, NP_COUNTERS);
 	ok(!strncmp(text, "connections=1 requests=0 ", 25), "the text of counters begins with the "
 	   "first one");
-	ok(strstr(text, " lost=18446744073709551615"), "the text of counters ends with the last "
+	ok(strstr(text, " clients=18446744073709551615"), "the text of counters ends with the last "
 	   "one");
 	memset(&c, 0xff, sizeof(c));
 	counters_text(text, np_counter_names, &c, NP_COUNTERS);
-	ok(strstr(text, " lost=18446744073709551615"), "the text of huge counters has all of them");
+	ok(strstr(text, " clients=18446744073709551615"), "the text of huge counters has all of them");
 }
 
 /* Memory, and the process that counts there. */
@@ -91,7 +91,7 @@ static int try_read(int fd, struct stats **copy)
 
 static void test_read(void)
 {
-	const struct np_counters counters = { .connections = 5, .lost = 7 };
+	const struct np_counters counters = { .connections = 5, .clients = 7 };
 	struct stats *copy, *s;
 	struct stats_flow *f;
 	int fd;

@@ -210,7 +210,8 @@ static bool step_all(struct model *m)
 
 static bool usage_agrees(const struct model *m)
 {
-	struct arena_usage want = { .free = m->n }, u = arena_pool_usage(m->p);
+	struct arena_usage want = { .size = sizeof(want), .free = m->n };
+	struct arena_usage u = arena_pool_usage(m->p);
 
 	for (int i = 0; i < m->n_extents; i++) {
 		const struct extent *r = &m->extent[i];

@@ -7,6 +7,7 @@
 #include <query/call.h>
 #include <query/json.h>
 #include <query/openmetrics.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,19 @@
 #include "commands.h"
 
 #define SECOND_US	1000000LL
+
+void hold_signals(sigset_t *set)
+{
+	struct sigaction on_hangup;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	/* As nohup(1) has it; it could be taken nevertheless. */
+	if (!sigaction(SIGHUP, NULL, &on_hangup) && on_hangup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
 
 enum query_status ask(const struct arenactl_options *o, const char *method,
 		      void (*show)(struct sd_json_variant *reply))

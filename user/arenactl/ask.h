@@ -6,6 +6,8 @@
 #ifndef ARENACTL_ASK_H
 #define ARENACTL_ASK_H
 
+#include <signal.h>
+
 #include "options.h"
 
 /**
@@ -26,5 +28,11 @@ enum query_status ask(const struct arenactl_options *o, const char *method,
  */
 enum query_status ask_to(const struct arenactl_options *o, const char *method, int err,
 			 struct sd_json_variant *parameters);
+
+/**
+ * hold_signals() - block those that would end arenactl, while something is half done
+ * @set: the signals, for SIG_UNBLOCK
+ */
+void hold_signals(sigset_t *set);
 
 #endif /* ARENACTL_ASK_H */

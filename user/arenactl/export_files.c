@@ -15,11 +15,14 @@
 #include <limits.h>
 #include <query/call.h>
 #include <query/json.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "ask.h"
 
 /* The name of a file has 255 bytes at most; each byte of a name may become three. */
 #define NAME_MAX_BYTES	70U
@@ -207,6 +210,8 @@ static enum query_status write_file(const struct arenactl_options *o, const stru
 	const char *bad;
 	FILE *f;
 
+	/* An arenad of another user reads them, too. */
+	umask(022);
 	if (mkdir(p->folder, 0755) && errno != EEXIST)
 		return fail("make", p->folder);
 	f = fopen(p->hidden, "wxe");
@@ -225,24 +230,73 @@ static enum query_status write_file(const struct arenactl_options *o, const stru
 	return ret;
 }
 
+/*
+ * Is the export there, after a reload that has failed? It may have failed for something else, as
+ * for files of TLS, or arenad has not answered in time, and may read the files yet.
+ */
+static bool is_there(const struct arenactl_options *o, enum query_status reloaded, bool otherwise)
+{
+	char state[STATE_SIZE];
+
+	if (reloaded == QUERY_NO_ARENAD || ask_state(o, state))
+		return otherwise;
+	return *state;
+}
+
+/* Return: what the reload has said; the file is gone if the export is not there. */
+static enum query_status add(const struct arenactl_options *o, const struct place *p)
+{
+	enum query_status ret = write_file(o, p);
+
+	if (ret)
+		return ret;
+	ret = reload(o);
+	if (ret && is_there(o, ret, true))
+		log_warn("%s stays, as arenad has read it, or may read it yet", p->path);
+	else if (ret)
+		unlink(p->path);
+	return ret;
+}
+
 enum query_status export_add(const struct arenactl_options *o)
 {
 	struct place p;
 	enum query_status ret = find_place(o, &p);
+	sigset_t signals;
 
 	if (!ret)
 		ret = is_free(o);
-	if (!ret)
-		ret = write_file(o, &p);
 	if (ret)
 		return ret;
-	ret = reload(o);
-	if (ret)
-		unlink(p.path);
-	else
+	hold_signals(&signals);
+	ret = add(o, &p);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	if (!ret)
 		ret = await_start(o);
 	if (!ret)
 		puts(o->json ? "{}" : p.path);
+	return ret;
+}
+
+static enum query_status take_out(const struct arenactl_options *o, const struct place *p)
+{
+	enum query_status ret;
+
+	if (rename(p->path, p->hidden)) {
+		if (errno != ENOENT)
+			return fail("take out", p->path);
+		log_error("'exports add' has not made the export '%s', as there is no %s: take it "
+			  "out of the file that has it, and reload", o->object, p->path);
+		return QUERY_FAILED;
+	}
+	ret = reload(o);
+	if (ret && is_there(o, ret, false)) {
+		if (rename(p->hidden, p->path))
+			return fail("put back", p->path);
+		log_warn("%s stays", p->path);
+		return ret;
+	}
+	unlink(p->hidden);
 	return ret;
 }
 
@@ -250,21 +304,13 @@ enum query_status export_remove(const struct arenactl_options *o)
 {
 	struct place p;
 	enum query_status ret = find_place(o, &p);
+	sigset_t signals;
 
 	if (ret)
 		return ret;
-	if (rename(p.path, p.hidden)) {
-		if (errno != ENOENT)
-			return fail("take out", p.path);
-		log_error("'exports add' has not made the export '%s', as there is no %s: take it "
-			  "out of the file that has it, and reload", o->object, p.path);
-		return QUERY_FAILED;
-	}
-	ret = reload(o);
-	if (ret && rename(p.hidden, p.path))
-		return fail("put back", p.path);
-	if (!ret)
-		unlink(p.hidden);
+	hold_signals(&signals);
+	ret = take_out(o, &p);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	if (!ret && o->json)
 		puts("{}");
 	return ret;

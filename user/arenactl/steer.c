@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "commands.h"
 
 /* How often it is looked whether another arenad answers. */
@@ -118,7 +119,7 @@ static enum query_status await_end(const struct arenactl_options *o, int pidfd, 
 }
 
 /*
- * Draining. Signals that would end arenactl are blocked meanwhile, so that it can have the exports
+ * Draining. Signals that would end arenactl are held meanwhile, so that it can have the exports
  * take clients again.
  */
 
@@ -126,19 +127,6 @@ static enum query_status await_end(const struct arenactl_options *o, int pidfd, 
 #define ANSWER_SECONDS	10U
 
 #define CLIENTS_UNKNOWN	(-1)
-
-static void take_signals(sigset_t *set)
-{
-	struct sigaction on_hangup;
-
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	/* As nohup(1) has it; it could be taken nevertheless. */
-	if (!sigaction(SIGHUP, NULL, &on_hangup) && on_hangup.sa_handler != SIG_IGN)
-		sigaddset(set, SIGHUP);
-	sigprocmask(SIG_BLOCK, set, NULL);
-}
 
 /* @exports is to be freed. */
 static enum query_status list_exports(const struct arenactl_options *o,
@@ -266,9 +254,14 @@ static enum query_status await_clients(const struct arenactl_options *o, const s
 	return ret;
 }
 
-/* The answer says how the processes have ended. @is_sent is set when nothing can be taken back. */
-static enum query_status stop(const struct arenactl_options *o, bool *is_sent)
+/*
+ * The answer says how the processes have ended. @signals are held until nothing can be taken back,
+ * and @is_sent says whether that is so.
+ */
+static enum query_status stop(const struct arenactl_options *o, const sigset_t *signals,
+			      bool *is_sent)
 {
+	static const struct timespec no_time;
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	struct sd_varlink *link;
 	enum query_status ret = call_open(&o->target, false, &link);
@@ -278,7 +271,13 @@ static enum query_status stop(const struct arenactl_options *o, bool *is_sent)
 		log_error("cannot find the process of arenad: %s", strerror(-pidfd));
 		ret = QUERY_FAILED;
 	}
+	if (!ret && signals && sigtimedwait(signals, NULL, &no_time) > 0) {
+		log_error("stopped before arenad was asked to stop");
+		ret = QUERY_FAILED;
+	}
 	*is_sent = !ret;
+	if (!ret && signals)
+		sigprocmask(SIG_UNBLOCK, signals, NULL);
 	if (!ret)
 		ret = call_method(link, "Stop", NULL, false, NULL);
 	if (!ret)
@@ -301,12 +300,12 @@ static enum query_status drain_and_stop(const struct arenactl_options *o)
 	ret = list_exports(&look, &exports);
 	if (ret)
 		return ret;
-	take_signals(&signals);
+	hold_signals(&signals);
 	ret = drain_each(&look, exports, true);
 	if (!ret)
 		ret = await_clients(&look, &signals, deadline);
 	if (!ret)
-		ret = stop(o, &is_sent);
+		ret = stop(o, &signals, &is_sent);
 	if (ret && !is_sent && !drain_each(&look, exports, false))
 		log_info("arenad goes on, and its exports take clients again");
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
@@ -318,5 +317,5 @@ enum query_status command_stop(const struct arenactl_options *o)
 {
 	bool is_sent;
 
-	return o->drain ? drain_and_stop(o) : stop(o, &is_sent);
+	return o->drain ? drain_and_stop(o) : stop(o, NULL, &is_sent);
 }
