@@ -27,7 +27,7 @@ static const char *config_of(const struct arenad_options *o)
 {
 	const char *path = o->config ? o->config : ARENAD_CONFIG;
 
-	return strcmp(path, "none") && utf8_is_valid(path) ? path : NULL;
+	return strcmp(path, "none") != 0 && utf8_is_valid(path) ? path : NULL;
 }
 
 static int get_status(struct sd_varlink *link, struct sd_json_variant *parameters,
