@@ -9,7 +9,9 @@ SPS=0
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=adopt-lib.sh
 . "$(dirname "$0")/adopt-lib.sh"
-requires nbdinfo python3
+# shellcheck source-path=SCRIPTDIR source=tls-lib.sh
+. "$(dirname "$0")/tls-lib.sh"
+requires nbdinfo python3 certtool
 command -v arenactl >/dev/null || skip_all "there is no arenactl, which needs libsystemd 257"
 
 config=$tmp/node.conf
@@ -73,4 +75,22 @@ is "arenad ends with status 0" "$status" 0
 arenad_start --config none --disk "a=$tmp/a.img" --exports-max 2
 ok "without files nothing can be added" fails 1 "the arenad that runs reads no files" add d "$tmp/d.img"
 arenad_stop
+
+# A reload that puts exports in use, and fails for something else
+certificate authority authority ca cert_signing_key
+certificate server authority 'dns_name = "localhost"' tls_www_server encryption_key signing_key
+folder live authority server server
+printf '%s\n' '[arenad]' 'exports-max = 3' '[export a]' "disk = $tmp/a.img" >"$config"
+rm -rf "$config.d"
+arenad_start --config "$config" --tls allow --tls-certificates "$tmp/live"
+cp "$pki/server.key" "$tmp/live/server-cert.pem"
+ok "an export that is added beside bad files of TLS is an error" fails 1 "TLS: " add b "$tmp/b.img"
+ok "its file stays, as the export is there" grep -q "export-b.conf stays, as arenad has read it" "$tmp/told"
+ok "it is served" wait_for 30 serves b
+is "so it is there after the next start, too" "$(files)" "export-b.conf"
+ok "its removal is an error, too" fails 1 "TLS: " remove b
+ok "clients find it no more" wait_for 20 lacks b
+is "its file is gone" "$(files)" ""
+arenad_stop
+is "arenad ends with status 0" "$status" 0
 done_testing

@@ -44,7 +44,7 @@ logged()
 	fi
 }
 
-# Clients of which each causes a line. What they send is text in no encoding.
+# Each of these clients causes a line, and sends text in no encoding.
 cat >"$tmp/odd.py" <<'PYTHON'
 import socket, struct, sys
 

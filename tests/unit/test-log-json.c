@@ -203,7 +203,7 @@ static void escapes_characters(void)
 	}
 }
 
-/* What is to be read of a message: what is no UTF-8 is replaced, a byte at a time. */
+/* The text that a reader finds for a message: each byte that is no UTF-8 is replaced. */
 static void replace(const char *from, char *to)
 {
 	while (*from) {

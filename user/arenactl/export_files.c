@@ -2,7 +2,8 @@
 /*
  * Exports that are added and removed by arenactl. The files of options stay the only place that
  * says which exports there are: each one that is added here has a file of its own,
- * FILE.d/export-NAME.conf, and arenad reads all files again. What arenad refuses leaves no file.
+ * FILE.d/export-NAME.conf, and arenad reads all files again. If it refuses them, the file is
+ * removed.
  */
 #define _GNU_SOURCE
 #include "export_files.h"
@@ -121,13 +122,7 @@ static enum query_status find_place(const struct arenactl_options *o, struct pla
 
 static enum query_status reload(const struct arenactl_options *o)
 {
-	struct sd_varlink *link = NULL;
-	enum query_status ret = call_open(&o->target, false, &link);
-
-	if (!ret)
-		ret = call_method(link, "Reload", NULL, false, NULL);
-	sd_varlink_close_unref(link);
-	return ret;
+	return ask_to(o, "Reload", 0, NULL);
 }
 
 /* @state is that of the export's storage process, "" if there is no such export. */

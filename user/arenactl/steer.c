@@ -29,12 +29,8 @@ static enum query_status say(const struct arenactl_options *o, const char *text)
 
 enum query_status command_reload(const struct arenactl_options *o)
 {
-	struct sd_varlink *link;
-	enum query_status ret = call_open(&o->target, false, &link);
+	enum query_status ret = ask_to(o, "Reload", 0, NULL);
 
-	if (!ret)
-		ret = call_method(link, "Reload", NULL, false, NULL);
-	sd_varlink_close_unref(link);
 	return ret ? ret : say(o, "arenad has read its files again");
 }
 

@@ -430,7 +430,7 @@ static int note_reply(struct sd_varlink *link, struct sd_json_variant *parameter
 	struct top *t = userdata;
 
 	(void)link;
-	/* What an arenad of an earlier version does not know is shown as unknown. */
+	/* An arenad of an earlier version lacks some methods, and the view has dashes for these. */
 	if (error && !strcmp(error, SD_VARLINK_ERROR_METHOD_NOT_FOUND)) {
 		parameters = NULL;
 		error = NULL;

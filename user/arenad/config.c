@@ -363,7 +363,7 @@ int config_place(struct config *c, const char *running, const char *given)
 		go_back(c, &as);
 		return 0;
 	}
-	/* Who is told why the processes cannot be adopted need not hear of exports. */
+	/* Other options are in the way, so the operator is told of them, and not of exports. */
 	if (!ret) {
 		free(c->shape);
 		c->shape = as.shape;

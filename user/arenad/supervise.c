@@ -101,7 +101,7 @@ static void reload(struct supervisor *sv)
 
 	log_catch(&error);
 	notify_reloading();
-	/* One that came too early for other exports does not stand for the one that is to come. */
+	/* A reload that fails, as it may have come too early, does not replace one that is due. */
 	if (read_again(sv))
 		sv->is_behind = false;
 	crew_try_again(&sv->crew);
