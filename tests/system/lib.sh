@@ -104,6 +104,25 @@ slow_disk()
 	dmsetup mknodes slow
 }
 
+has_taken() { counters_refresh; [ "$(counter "arena-sp 0" writes)" -gt "$1" ]; }
+
+# begin_write COMMAND...: run the command in the background, and wait until the first disk's storage
+# process has given the disk its write; sets $writer
+begin_write()
+{
+	local before
+
+	counters_refresh
+	before=$(counter "arena-sp 0" writes)
+	"$@" >"$tmp/writer" 2>&1 &
+	# shellcheck disable=SC2034 # for the tests
+	writer=$!
+	ok "arena-sp has taken a write for a disk that does nothing: ${*: -1}" \
+		wait_for 30 has_taken "$before"
+	# It gives the disk what it has taken before it prints its counters once more.
+	counters_refresh
+}
+
 target=/sys/kernel/config/nvmet
 target_device=''
 

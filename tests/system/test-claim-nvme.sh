@@ -24,9 +24,7 @@ pages_2m 160
 arenad_start --hold 0 --size 128M --page-size 2M --disk "one=$target_disk" --disk-backend nvme
 ok "a write succeeds while the device works" io "write -P 7 0 1M"
 dmsetup suspend --nolockfs slow
-io "write -P 8 0 1M" >"$tmp/io" 2>&1 &
-writer=$!
-sleep 2
+begin_write io "write -P 8 0 1M"
 children arena-sp | xargs kill -KILL
 arenad_wait
 wait "$writer"

@@ -39,22 +39,6 @@ counts()
 	[ "$(counter "$1" "$2")" = "$3" ]
 }
 
-has_taken() { counters_refresh; [ "$(counter "arena-sp 0" writes)" -gt "$1" ]; }
-
-# begin_write COMMAND...: run the command in the background, and wait until the first disk's storage
-# process has begun its write; sets $writer
-begin_write()
-{
-	local before
-
-	counters_refresh
-	before=$(counter "arena-sp 0" writes)
-	"$@" >"$tmp/writer" 2>&1 &
-	writer=$!
-	ok "arena-sp has taken a write for a disk that does nothing: ${*: -1}" \
-		wait_for 30 has_taken "$before"
-}
-
 pages_2m 128
 arenad_start --size 256M --page-size 2M --disk one=/dev/mapper/slow --disk "two=$disk1" \
 	--disk-timeout 4
