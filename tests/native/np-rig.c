@@ -227,7 +227,6 @@ static void lie_in_records(struct sp *sp, const struct proto_reply *right)
 	LIE(r.n_refs = UINT16_MAX);
 	LIE(r.n_refs = !r.n_refs);
 	LIE(r.ref[PROTO_MAX_REFS - 1].count = 1);
-	LIE(r.reserved2 = 1);
 	LIE(r.bytes = right->bytes ? 0 : 1);
 	LIE(r.bytes = UINT64_MAX);
 	LIE(r.bytes = 1; r.status = PROTO_EIO);

@@ -6,13 +6,13 @@
 . "$(dirname "$0")/np-lib.sh"
 requires nbdinfo
 
-rig_start --versions 3,9 --
-ok "arena-np serves the disk of an SP that speaks versions 3 to 9" \
+rig_start --versions 4,9 --
+ok "arena-np serves the disk of an SP that speaks versions 4 to 9" \
 	nbdinfo --size "nbd://$address/d0"
-ok "arena-np logs the version that it has in common with an SP of versions 3 to 9" \
-	says "protocol version 3"
+ok "arena-np logs the version that it has in common with an SP of versions 4 to 9" \
+	says "protocol version 4"
 arenad_stop
-is "arena-np ends with status 0 after an SP of versions 3 to 9" "$status" 0
+is "arena-np ends with status 0 after an SP of versions 4 to 9" "$status" 0
 
 # refused VERSIONS WHAT: arena-np refuses an SP that offers VERSIONS, and logs WHAT
 refused()
@@ -25,7 +25,7 @@ refused()
 		test ! -s "$tmp/ready"
 }
 
-refused 4,9 "storage process of 'd0': it speaks versions 4 to 9 of the protocol, and arena-np 3 to 3"
-refused 0,1 "storage process of 'd0': it speaks versions 0 to 1 of the protocol, and arena-np 3 to 3"
-refused 9,1 "storage process of 'd0': it speaks versions 9 to 1 of the protocol, and arena-np 3 to 3"
+refused 5,9 "storage process of 'd0': it speaks versions 5 to 9 of the protocol, and arena-np 4 to 4"
+refused 0,1 "storage process of 'd0': it speaks versions 0 to 1 of the protocol, and arena-np 4 to 4"
+refused 9,1 "storage process of 'd0': it speaks versions 9 to 1 of the protocol, and arena-np 4 to 4"
 done_testing

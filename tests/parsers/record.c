@@ -44,7 +44,7 @@ static void check_reply(const struct proto_reply *r)
 	must(r->status <= 116 && r->flags <= !!r->status);
 	must(!r->status || (!r->n_refs && !r->zeroes_before && !r->zeroes_after && !r->n_parts));
 	must(!r->status || !r->bytes);
-	must(!r->reserved2 && r->bytes <= INT64_MAX);
+	must(r->bytes <= INT64_MAX);
 	check_refs(r->ref, r->n_refs, PROTO_MAX_REFS);
 }
 

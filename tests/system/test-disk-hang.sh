@@ -8,7 +8,7 @@
 NPS=1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires qemu-io
+requires qemu-io python3
 
 slow_disk
 
@@ -60,6 +60,10 @@ ok "the disk has ended the late request after it was resumed" \
 	wait_for 30 counts "arena-sp 0" late 0
 ok "the network process has the buffers again" counts "arena-np" withheld_buffers 0
 ok "arena-sp says that the disk answers again" says "answers again"
+is "the time of a request that hung is that of the disk, and of no other stage" \
+	"$(arenactl latency --json | python3 -c 'import json, sys
+print(*[s["stage"] for s in json.load(sys.stdin)["stages"]
+	if s["export"] == "one" and s["maxNSec"] >= 3 * 10**9])')" disk
 ok "the disk works again, and has what the late write had" \
 	io one "read -P 3 1M 1M" "write -P 7 0 2M" "read -P 7 0 2M"
 

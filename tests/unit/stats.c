@@ -98,22 +98,32 @@ static void test_read(void)
 
 	s = begin(&fd);
 	stats_publish(s, &counters, NP_COUNTERS);
-	stats_note(&s->flow[2][STATS_WRITE], 1000, 6000, 4096, true);
-	stats_note(&s->flow[2][STATS_WRITE], 1000, 101000, 4096, false);
-	stats_note(&s->flow[2][STATS_WRITE], 1000, 900, 512, true);
+	stats_note(&s->export[2].flow[STATS_WRITE], 1000, 6000, 4096, true);
+	stats_note(&s->export[2].flow[STATS_WRITE], 1000, 101000, 4096, false);
+	stats_note(&s->export[2].flow[STATS_WRITE], 1000, 900, 512, true);
+	stats_note_time(&s->export[2].stage[STATS_SEND], 1000, 4000);
+	stats_note_time(&s->export[1].stage[STATS_SEND], 1000, 3000);
 	is(try_read(fd, &copy), 0, "arenad reads the memory of a process");
+	is(copy->export[2].stage[STATS_SEND].sum_ns, 3000, "it finds the times of a stage");
 	is(copy->counter[0], 5, "it finds the first counter");
 	is(copy->counter[NP_COUNTERS - 1], 7, "it finds the last counter");
-	f = &copy->flow[2][STATS_WRITE];
-	is(stats_count(f), 3, "it finds all requests");
-	is(f->bucket[histogram_bucket(5000)], 1, "a request is in the bucket of its time");
-	is(f->bucket[0], 1, "one that ended before it began has no time");
-	is(f->sum_ns, 105000, "times are added up");
-	is(f->max_ns, 100000, "the longest time is kept");
+	f = &copy->export[2].flow[STATS_WRITE];
+	is(stats_count(&f->times), 3, "it finds all requests");
+	is(f->times.bucket[histogram_bucket(5000)], 1, "a request is in the bucket of its time");
+	is(f->times.bucket[0], 1, "one that ended before it began has no time");
+	is(f->times.sum_ns, 105000, "times are added up");
+	is(f->times.max_ns, 100000, "the longest time is kept");
 	is(f->errors, 1, "errors are counted");
 	is(f->bytes, 4608, "bytes of requests that succeeded are counted");
-	is(stats_count(&copy->flow[2][STATS_READ]) + stats_count(&copy->flow[1][STATS_WRITE]), 0,
+	is(stats_count(&copy->export[2].flow[STATS_READ].times) +
+	   stats_count(&copy->export[1].flow[STATS_WRITE].times), 0,
 	   "other requests are not counted there");
+	free(copy);
+	stats_clear_export(s, 2);
+	is(try_read(fd, &copy), 0, "arenad reads the memory when an export has begun anew");
+	is(stats_count(&copy->export[2].flow[STATS_WRITE].times) +
+	   stats_count(&copy->export[2].stage[STATS_SEND]), 0, "it has no times then");
+	is(stats_count(&copy->export[1].stage[STATS_SEND]), 1, "the others keep theirs");
 	free(copy);
 	munmap(s, stats_size(EXPORTS));
 	close(fd);
@@ -130,12 +140,12 @@ static void test_absent(void)
 	close(fd);
 	s = stats_attach(-1, STATS_SP, SP_COUNTERS, 1);
 	ok(s, "a process can count without memory of arenad");
-	stats_note(&s->flow[0][STATS_READ], 0, 1, 1, true);
-	is(s->flow[0][STATS_READ].bytes, 1, "it counts");
+	stats_note(&s->export[0].flow[STATS_READ], 0, 1, 1, true);
+	is(s->export[0].flow[STATS_READ].bytes, 1, "it counts");
 	munmap(s, stats_size(1));
 	s = stats_attach(stats_make(EXPORTS - 1), STATS_NP, NP_COUNTERS, EXPORTS);
 	ok(s, "a process can count if arenad's memory is too small");
-	s->flow[EXPORTS - 1][STATS_OTHER].bytes = 1;
+	s->export[EXPORTS - 1].flow[STATS_OTHER].bytes = 1;
 	munmap(s, stats_size(EXPORTS));
 }
 
@@ -186,7 +196,8 @@ static void test_lies(void)
 	memset((char *)s + offsetof(struct stats, counter), 0xff,
 	       stats_size(EXPORTS) - offsetof(struct stats, counter));
 	is(try_read(fd, &copy), 0, "arenad reads numbers that cannot be");
-	is(stats_count(&copy->flow[0][0]), -(int64_t)HISTOGRAM_BUCKETS, "it adds them up");
+	is(stats_count(&copy->export[0].flow[0].times), -(int64_t)HISTOGRAM_BUCKETS,
+	   "it adds them up");
 	free(copy);
 	is(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 		     (off_t)stats_size(EXPORTS)), 0, "a process gives its memory back");

@@ -4,24 +4,29 @@
 
 #include <errno.h>
 #include <query/json.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Several times as many as there are with all exports, operations and roles. */
+/* Several times as many as there are with all exports, and operations and roles, or stages. */
 #define ROWS_MAX	1024U
 
-static struct latency_row *find_row(const struct latency_table *t, const char *role,
-				    const char *export, const char *operation)
+static bool is_same(const struct latency_row *a, const struct latency_row *b)
+{
+	return !strcmp(a->export, b->export) && !strcmp(a->role, b->role) &&
+	       !strcmp(a->operation, b->operation) && !strcmp(a->stage, b->stage);
+}
+
+static struct latency_row *find_row(const struct latency_table *t, const struct latency_row *like)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (!strcmp(t->row[i].export, export) && !strcmp(t->row[i].role, role) &&
-		    !strcmp(t->row[i].operation, operation))
+		if (is_same(&t->row[i], like))
 			return &t->row[i];
 	return NULL;
 }
 
-static int append_row(struct latency_table *t, const char *role, const char *export,
-		      const char *operation, struct latency_row **out)
+static int append_row(struct latency_table *t, const struct latency_row *like,
+		      struct latency_row **out)
 {
 	struct latency_row *row;
 
@@ -31,9 +36,7 @@ static int append_row(struct latency_table *t, const char *role, const char *exp
 	if (!row)
 		return -ENOMEM;
 	t->row = row;
-	row[t->n] = (struct latency_row){
-		.export = export, .role = role, .operation = operation,
-	};
+	row[t->n] = *like;
 	*out = &row[t->n++];
 	return 0;
 }
@@ -52,11 +55,13 @@ static void add_buckets(struct latency_row *row, struct sd_json_variant *latency
 int latency_table_add(struct latency_table *t, const char *role, struct sd_json_variant *latency,
 		      struct sd_json_variant *before)
 {
-	const char *export = json_text(latency, "export");
-	const char *operation = json_text(latency, "operation");
-	struct latency_row *row = find_row(t, role, export, operation);
+	const struct latency_row like = {
+		.export = json_text(latency, "export"), .role = role,
+		.operation = json_text(latency, "operation"), .stage = json_text(latency, "stage"),
+	};
+	struct latency_row *row = find_row(t, &like);
 	int64_t max_ns = json_number(latency, "maxNSec");
-	int ret = row ? 0 : append_row(t, role, export, operation, &row);
+	int ret = row ? 0 : append_row(t, &like, &row);
 
 	if (ret)
 		return ret;

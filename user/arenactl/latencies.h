@@ -14,13 +14,15 @@
 #define LATENCY_BUCKETS	1024U
 
 /**
- * struct latency_row - requests of a kind, for an export, in all processes of a role
+ * struct latency_row - requests of a kind, or a stage of all, for an export, in all processes of a
+ * role
  * @export: name of the export
  * @role: "np" or "sp"
- * @operation: the kind
+ * @operation: the kind; "" if it is a stage
+ * @stage: the stage; "" if it is a kind
  * @count: how many there were
- * @errors: how many of them have failed
- * @bytes: bytes of the others
+ * @errors: how many of them have failed; 0 of a stage
+ * @bytes: bytes of the others; 0 of a stage
  * @max_ns: the longest time
  * @bucket: how many there were in each bucket
  */
@@ -28,6 +30,7 @@ struct latency_row {
 	const char *export;
 	const char *role;
 	const char *operation;
+	const char *stage;
 	int64_t count;
 	int64_t errors;
 	int64_t bytes;
@@ -49,10 +52,10 @@ struct latency_table {
 };
 
 /**
- * latency_table_add() - add what a process tells of requests of a kind for an export
+ * latency_table_add() - add what a process tells of requests of a kind, or of a stage, for an export
  * @t: the table
  * @role: the role of the process
- * @latency: a Latency of the interface
+ * @latency: a Latency or StageLatency of the interface
  * @before: what it told of the same earlier, and only what has come since is added; NULL for all.
  *	Where it tells less than earlier, the process has begun anew, and all is added
  *

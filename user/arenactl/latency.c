@@ -21,9 +21,12 @@
 
 #define TIME_SIZE	16
 
-static int add_process(struct latency_table *t, struct sd_json_variant *process)
+/* In the order in which a request comes to them. */
+static const char *const stages[] = { "receive", "channel", "queue", "disk", "send" };
+
+static int add_process(struct latency_table *t, struct sd_json_variant *process, const char *list)
 {
-	struct sd_json_variant *latencies = sd_json_variant_by_key(process, "latencies");
+	struct sd_json_variant *latencies = sd_json_variant_by_key(process, list);
 	int ret = 0;
 
 	for (size_t i = 0; i < sd_json_variant_elements(latencies) && !ret; i++)
@@ -43,22 +46,40 @@ static const char *format_time(char text[TIME_SIZE], int64_t ns)
 	return text;
 }
 
-static void show(const struct latency_table *t)
+static void show_row(const struct latency_table *t, const struct latency_row *r, const char *part,
+		     const char *errors)
 {
 	char p50[TIME_SIZE], p99[TIME_SIZE], p999[TIME_SIZE], max[TIME_SIZE];
 
-	printf("%-20s %-4s %-9s %12s %8s %10s %10s %10s %10s\n", "EXPORT", "IN", "OPERATION",
-	       "COUNT", "ERRORS", "P50", "P99", "P99.9", "MAX");
-	for (size_t i = 0; i < t->n; i++) {
-		const struct latency_row *r = &t->row[i];
+	printf("%-20s %-4s %-9s %12" PRId64 " %8s %10s %10s %10s %10s\n", r->export, r->role, part,
+	       r->count, errors, format_time(p50, latency_percentile_ns(t, r, 500)),
+	       format_time(p99, latency_percentile_ns(t, r, 990)),
+	       format_time(p999, latency_percentile_ns(t, r, 999)), format_time(max, r->max_ns));
+}
 
-		printf("%-20s %-4s %-9s %12" PRId64 " %8" PRId64 " %10s %10s %10s %10s\n",
-		       r->export, r->role, r->operation, r->count, r->errors,
-		       format_time(p50, latency_percentile_ns(t, r, 500)),
-		       format_time(p99, latency_percentile_ns(t, r, 990)),
-		       format_time(p999, latency_percentile_ns(t, r, 999)),
-		       format_time(max, r->max_ns));
+static void show_heads(const char *part, const char *errors)
+{
+	printf("%-20s %-4s %-9s %12s %8s %10s %10s %10s %10s\n", "EXPORT", "IN", part, "COUNT",
+	       errors, "P50", "P99", "P99.9", "MAX");
+}
+
+static void show(const struct latency_table *t)
+{
+	char errors[24];
+
+	show_heads("OPERATION", "ERRORS");
+	for (size_t i = 0; i < t->n; i++) {
+		snprintf(errors, sizeof(errors), "%" PRId64, t->row[i].errors);
+		show_row(t, &t->row[i], t->row[i].operation, errors);
 	}
+}
+
+static void show_stages(const struct latency_table *t)
+{
+	printf("\n");
+	show_heads("STAGE", "");
+	for (size_t i = 0; i < t->n; i++)
+		show_row(t, &t->row[i], t->row[i].stage, "");
 }
 
 static int add_object(const struct latency_table *t, const struct latency_row *r,
@@ -78,18 +99,47 @@ static int add_object(const struct latency_table *t, const struct latency_row *r
 		SD_JSON_BUILD_PAIR_INTEGER("maxNSec", r->max_ns));
 }
 
-static int show_json(const struct latency_table *t)
+static int add_stage_object(const struct latency_table *t, const struct latency_row *r,
+			    struct sd_json_variant **list)
 {
-	struct sd_json_variant *list = NULL, *all = NULL;
-	int ret = sd_json_variant_new_array(&list, NULL, 0);
+	return sd_json_variant_append_arraybo(
+		list,
+		SD_JSON_BUILD_PAIR_STRING("export", r->export),
+		SD_JSON_BUILD_PAIR_STRING("role", r->role),
+		SD_JSON_BUILD_PAIR_STRING("stage", r->stage),
+		SD_JSON_BUILD_PAIR_INTEGER("count", r->count),
+		SD_JSON_BUILD_PAIR_INTEGER("p50NSec", latency_percentile_ns(t, r, 500)),
+		SD_JSON_BUILD_PAIR_INTEGER("p99NSec", latency_percentile_ns(t, r, 990)),
+		SD_JSON_BUILD_PAIR_INTEGER("p999NSec", latency_percentile_ns(t, r, 999)),
+		SD_JSON_BUILD_PAIR_INTEGER("maxNSec", r->max_ns));
+}
+
+static int make_list(const struct latency_table *t,
+		     int (*add)(const struct latency_table *t, const struct latency_row *r,
+				struct sd_json_variant **list),
+		     struct sd_json_variant **list)
+{
+	int ret = sd_json_variant_new_array(list, NULL, 0);
 
 	for (size_t i = 0; i < t->n && ret >= 0; i++)
-		ret = add_object(t, &t->row[i], &list);
+		ret = add(t, &t->row[i], list);
+	return ret;
+}
+
+static int show_json(const struct latency_table *operations, const struct latency_table *of_stages)
+{
+	struct sd_json_variant *list = NULL, *stage_list = NULL, *all = NULL;
+	int ret = make_list(operations, add_object, &list);
+
 	if (ret >= 0)
-		ret = sd_json_buildo(&all, SD_JSON_BUILD_PAIR_VARIANT("latencies", list));
+		ret = make_list(of_stages, add_stage_object, &stage_list);
+	if (ret >= 0)
+		ret = sd_json_buildo(&all, SD_JSON_BUILD_PAIR_VARIANT("latencies", list),
+				     SD_JSON_BUILD_PAIR_VARIANT("stages", stage_list));
 	if (ret >= 0)
 		json_print(all);
 	sd_json_variant_unref(all);
+	sd_json_variant_unref(stage_list);
 	sd_json_variant_unref(list);
 	return ret;
 }
@@ -102,34 +152,77 @@ static void warn_of_absent(struct sd_json_variant *process)
 			 json_number(process, "number"), json_text(process, "absent"));
 }
 
-static int print(const struct arenactl_options *o, struct sd_json_variant *reply)
+static int make_table(struct sd_json_variant *reply, const char *list, struct latency_table *t)
 {
 	struct sd_json_variant *processes = sd_json_variant_by_key(reply, "processes");
-	struct latency_table t = { .bounds = sd_json_variant_by_key(reply, "boundsNSec") };
 	int ret = 0;
 
-	for (size_t i = 0; i < sd_json_variant_elements(processes) && !ret; i++) {
+	*t = (struct latency_table){ .bounds = sd_json_variant_by_key(reply, "boundsNSec") };
+	for (size_t i = 0; i < sd_json_variant_elements(processes) && !ret; i++)
+		ret = add_process(t, sd_json_variant_by_index(processes, i), list);
+	return ret;
+}
+
+static size_t order_of(const char *stage)
+{
+	size_t i = 0;
+
+	while (i < sizeof(stages) / sizeof(stages[0]) && strcmp(stages[i], stage) != 0)
+		i++;
+	return i;
+}
+
+static int compare_stages(const void *a, const void *b)
+{
+	const struct latency_row *one = a, *other = b;
+	int ret = strcmp(one->export, other->export);
+	size_t i = order_of(one->stage), k = order_of(other->stage);
+
+	return ret ? ret : (i > k) - (i < k);
+}
+
+/* @of_stages is NULL if arenad knows none. */
+static int print(const struct arenactl_options *o, struct sd_json_variant *reply,
+		 struct sd_json_variant *of_stages)
+{
+	struct sd_json_variant *processes = sd_json_variant_by_key(reply, "processes");
+	struct latency_table operations, parts;
+	int ret, err;
+
+	for (size_t i = 0; i < sd_json_variant_elements(processes); i++)
 		warn_of_absent(sd_json_variant_by_index(processes, i));
-		ret = add_process(&t, sd_json_variant_by_index(processes, i));
-	}
+	ret = make_table(reply, "latencies", &operations);
+	err = make_table(of_stages, "stages", &parts);
+	if (!ret)
+		ret = err;
+	if (parts.n)
+		qsort(parts.row, parts.n, sizeof(*parts.row), compare_stages);
 	if (!ret && o->json)
-		ret = show_json(&t);
+		ret = show_json(&operations, &parts);
 	else if (!ret)
-		show(&t);
-	free(t.row);
+		show(&operations);
+	if (!ret && !o->json && parts.n)
+		show_stages(&parts);
+	free(operations.row);
+	free(parts.row);
 	return ret;
 }
 
 enum query_status command_latency(const struct arenactl_options *o)
 {
-	struct sd_json_variant *reply = NULL;
+	struct sd_json_variant *reply = NULL, *of_stages = NULL;
 	struct sd_varlink *link = NULL;
 	enum query_status status = call_open(&o->target, false, &link);
 	int ret;
 
 	if (!status)
 		status = call_method(link, "GetLatencies", NULL, false, &reply);
-	ret = status ? 0 : print(o, reply);
+	/* An answer belongs to the connection until the next call. */
+	sd_json_variant_ref(reply);
+	if (!status)
+		status = call_if_known(link, "GetStages", false, &of_stages);
+	ret = status ? 0 : print(o, reply, of_stages);
+	sd_json_variant_unref(reply);
 	sd_varlink_close_unref(link);
 	if (ret >= 0)
 		return status;

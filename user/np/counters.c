@@ -43,20 +43,31 @@ void counters_turn(struct np *np)
 			show_channel(np, i);
 }
 
+static void note_stages(const struct request *r, struct stats_times stage[STATS_STAGES],
+			uint64_t now_ns)
+{
+	uint64_t spent_ns = r->spent_us * (uint64_t)CLOCK_NS_PER_US;
+
+	stats_note_time(&stage[STATS_RECEIVE], r->begun_ns, r->handed_ns);
+	stats_note_time(&stage[STATS_CHANNEL], r->handed_ns + spent_ns, r->answered_ns);
+	stats_note_time(&stage[STATS_SEND], r->answered_ns, now_ns);
+}
+
 void counters_note(const struct request *r)
 {
 	struct np *np = r->conn->np;
 	enum stats_operation operation = stats_operation_of(r->command.operation);
+	struct stats_export *e = &np->stats->export[r->conn->sp];
 
 	/* No SP was to do it. */
 	if (!r->received_ns)
 		return;
-	if (!np->noted_ns)
-		np->noted_ns = np->turn_ns ? np->turn_ns : clock_boot_ns();
 	if (r->conn->shown) {
 		stats_grow(&r->conn->shown->requests, 1);
 		stats_grow(&r->conn->shown->bytes, r->command.length);
 	}
-	stats_note(&np->stats->flow[r->conn->sp][operation], r->received_ns, np->noted_ns,
-		   r->command.length, r->status == PROTO_OK);
+	stats_note(&e->flow[operation], r->received_ns, np_noted_ns(np), r->command.length,
+		   r->status == PROTO_OK);
+	if (r->answered_ns)
+		note_stages(r, e->stage, np_noted_ns(np));
 }

@@ -62,8 +62,8 @@
  * @shakes: how many steps of TLS's handshakes were due in this turn
  * @now: seconds of the monotonic clock, fresh in every turn
  * @turn_ns: np_turn_ns(), 0 before somebody has asked for it in this turn
- * @noted_ns: the time in this turn for statistics, 0 before one was needed. The clock of requests
- *	is not read for them, as it must not be read before a request has come
+ * @noted_ns: np_noted_ns(), 0 before somebody has asked for it in this turn. The clock of requests
+ *	is not read for statistics, as it must not be read before a request has come
  * @received_ns: time of the last request that was complete
  * @has_others: the region has other network processes
  * @is_ending: the loop ends after this turn
@@ -143,6 +143,14 @@ static inline uint64_t np_turn_ns(struct np *np)
 	if (!np->turn_ns)
 		np->turn_ns = clock_boot_ns();
 	return np->turn_ns;
+}
+
+/** np_noted_ns() - CLOCK_BOOTTIME in this turn, for statistics alone, see @noted_ns */
+static inline uint64_t np_noted_ns(struct np *np)
+{
+	if (!np->noted_ns)
+		np->noted_ns = np->turn_ns ? np->turn_ns : clock_boot_ns();
+	return np->noted_ns;
 }
 
 /** np_has_operation() - can another operation of the ring begin? */

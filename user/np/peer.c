@@ -252,6 +252,7 @@ static void write_record(struct peer *peer, struct request *r, struct proto_requ
 		record->ref[0] = r->ref;
 	}
 	r->state = REQUEST_AT_SP;
+	r->handed_ns = np_noted_ns(np);
 	probe_np_handed(np->options->id, record->tag, peer->id);
 	if (!peer->owes_replayed)
 		count(&np->counters, r);

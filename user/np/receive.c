@@ -350,6 +350,7 @@ static void go_on(struct conn *c, const struct request *r)
 		return;
 	rx->command = r->command;
 	command_next(&rx->command);
+	rx->command_ns = np_noted_ns(c->np);
 	rx->has_command = true;
 	rx->fate = COMMAND_SERVE;
 }
@@ -399,6 +400,7 @@ static bool begin(struct conn *c)
 	rx->has_command = false;
 	rx->begun++;
 	r->command = rx->command;
+	r->begun_ns = rx->command_ns;
 	rx->request = r;
 	note_piece(rx, r);
 	if (rx->fate == COMMAND_REFUSE) {
@@ -431,6 +433,7 @@ static bool take_header(struct conn *c)
 		conn_finish(c);
 		return false;
 	default:
+		rx->command_ns = np_noted_ns(c->np);
 		rx->has_command = true;
 		return begin(c);
 	}

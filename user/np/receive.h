@@ -67,6 +67,7 @@ struct pieces {
  * @skipping: RECEIVE_SKIP: how many bytes are thrown away
  * @stream: the position in the client's stream
  * @command: the request that begins next, if @has_command
+ * @command_ns: when it was there
  * @fate: what becomes of @command
  * @guess: what the next requests may look like
  * @plan: where the received bytes lie
@@ -95,6 +96,7 @@ struct receive {
 	uint32_t skipping;
 	struct nbd_stream stream;
 	struct command command;
+	uint64_t command_ns;
 	enum command_fate fate;
 	struct plan_guess guess;
 	struct plan plan;

@@ -99,7 +99,7 @@ static void change_export(struct np *np, unsigned int i, const struct export_opt
 	if (handoff_is_sending(&np->handoff))
 		handoff_give_up(np, "other exports have come");
 	conn_kill_export(np, i);
-	stats_clear_flow(np->stats, i);
+	stats_clear_export(np->stats, i);
 }
 
 /* Clients stay, unless their export is removed. */

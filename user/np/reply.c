@@ -306,6 +306,8 @@ bool reply_take(struct np *np, struct peer *peer, const struct proto_reply *r)
 	if (r->status == PROTO_ESTALE && end_if_lost(s) &&
 	    (s->state != REQUEST_AT_SP || request_tag(&np->requests, s) != r->tag))
 		return true;
+	s->answered_ns = np_noted_ns(np);
+	s->spent_us = r->spent_us;
 	probe_np_answered(np->options->id, r->tag, peer->id, r->status);
 	if (s->command.operation == PROTO_WRITE)
 		request_drop_payload(s);

@@ -213,6 +213,8 @@ void request_again(struct request *r)
 	renew(r);
 	command_next(&r->command);
 	r->state = REQUEST_WAITING;
+	r->begun_ns = np_noted_ns(c->np);
+	r->answered_ns = 0;
 	r->taken = 0;
 	r->answer = (struct answer){ 0 };
 	r->from = 0;

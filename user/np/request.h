@@ -49,6 +49,11 @@ enum request_state {
  * @state: which process has it
  * @use: number of the use of its slot; replies of an SP to an older use are dropped
  * @received_ns: when it was complete, CLOCK_BOOTTIME; no two requests have the same
+ * @begun_ns: when its header, or the one before it in a request in pieces, was there; this time and
+ *	the next two are those of np_noted_ns()
+ * @handed_ns: when the SP was given it, the last time
+ * @answered_ns: when the SP's reply was there; 0 if there is none
+ * @spent_us: how long the SP had it, as the SP says
  * @alive_ns: then the client had not ended the connection, or the request had not come, see alive.h
  * @n_vouched: how often the process has looked since
  * @command: what the client asked for
@@ -72,6 +77,10 @@ struct request {
 	enum request_state state;
 	uint64_t use;
 	uint64_t received_ns;
+	uint64_t begun_ns;
+	uint64_t handed_ns;
+	uint64_t answered_ns;
+	uint32_t spent_us;
 	uint64_t alive_ns;
 	uint32_t n_vouched;
 	struct command command;

@@ -123,7 +123,6 @@ int proto_reply_receive(struct proto_reply *copy, const void *shared, size_t nth
 	static const struct arena_rule rules[] = {
 		ARENA_RANGE(struct proto_reply, n_refs, 0, PROTO_MAX_REFS),
 		ARENA_MASK(struct proto_reply, flags, PROTO_REPLY_KEPT),
-		ARENA_ZERO(struct proto_reply, reserved2),
 		ARENA_RANGE(struct proto_reply, bytes, 0, INT64_MAX),
 	};
 	int ret = arena_receive(copy, (const char *)shared + nth * sizeof(*copy), sizeof(*copy),

@@ -64,8 +64,8 @@ extern "C" {
 #endif
 
 /* The versions that this code speaks. */
-#define PROTO_VERSION_OLDEST	3U
-#define PROTO_VERSION_NEWEST	3U
+#define PROTO_VERSION_OLDEST	4U
+#define PROTO_VERSION_NEWEST	4U
 
 /*
  * Bounds: extents of one reply and of one request, records of one message, bytes that one request
@@ -254,10 +254,11 @@ bool proto_is_status(uint32_t status);
  *	zeroes, and the extent need not have them
  * @zeroes_after: the same at the end of the range. If the whole range is zeroes, there is no extent
  * @n_parts: BLOCK_STATUS: entries of the array in the extent, 1 to PROTO_MAX_PARTS
- * @reserved2: zero
+ * @spent_us: microseconds from the moment at which the SP took the request until the disk had ended
+ *	it, for the NP's statistics; 0 if the disk was not to do it
  * @bytes: OPEN: size of the disk, 1 to INT64_MAX
  *
- * What a reply says besides its status is 0 unless the status is PROTO_OK.
+ * What a reply says besides its status and @spent_us is 0 unless the status is PROTO_OK.
  */
 struct proto_reply {
 	uint64_t tag;
@@ -268,7 +269,7 @@ struct proto_reply {
 	uint32_t zeroes_before;
 	uint32_t zeroes_after;
 	uint32_t n_parts;
-	uint32_t reserved2;
+	uint32_t spent_us;
 	uint64_t bytes;
 };
 

@@ -197,12 +197,15 @@ static void print_labels(FILE *out, struct sd_json_variant *process,
 	fprintf(out, "{%s=\"%" PRId64 "\",export=\"", json_text(process, "role"),
 		json_number(process, "number"));
 	print_value(out, json_text(latency, "export"));
-	fprintf(out, "\",operation=\"%s\"", json_text(latency, "operation"));
+	if (json_has(latency, "stage"))
+		fprintf(out, "\",stage=\"%s\"", json_text(latency, "stage"));
+	else
+		fprintf(out, "\",operation=\"%s\"", json_text(latency, "operation"));
 }
 
-/* Call @print for each latency of each process of a role. */
+/* Call @print for each latency in a list of each process of a role. */
 static void print_each(FILE *out, struct sd_json_variant *reply, const char *role,
-		       const char *name,
+		       const char *list, const char *name,
 		       void (*print)(FILE *out, const char *name, struct sd_json_variant *reply,
 				     struct sd_json_variant *process,
 				     struct sd_json_variant *latency))
@@ -211,7 +214,7 @@ static void print_each(FILE *out, struct sd_json_variant *reply, const char *rol
 
 	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
-		struct sd_json_variant *latencies = sd_json_variant_by_key(p, "latencies");
+		struct sd_json_variant *latencies = sd_json_variant_by_key(p, list);
 
 		for (size_t k = 0; has_role(p, role) && k < sd_json_variant_elements(latencies);
 		     k++)
@@ -274,13 +277,23 @@ static void print_latencies(FILE *out, struct sd_json_variant *reply, const char
 
 	snprintf(name, sizeof(name), "%s_request_duration_seconds", role);
 	describe(out, name, "histogram", "seconds", "How long requests took, see arenactl(8).");
-	print_each(out, reply, role, name, print_histogram);
+	print_each(out, reply, role, "latencies", name, print_histogram);
 	snprintf(name, sizeof(name), "%s_request_errors", role);
 	describe(out, name, "counter", NULL, "Requests that have failed.");
-	print_each(out, reply, role, name, print_errors);
+	print_each(out, reply, role, "latencies", name, print_errors);
 	snprintf(name, sizeof(name), "%s_request_bytes", role);
 	describe(out, name, "counter", "bytes", "Bytes of the ranges of requests that succeeded.");
-	print_each(out, reply, role, name, print_bytes);
+	print_each(out, reply, role, "latencies", name, print_bytes);
+}
+
+static void print_stages(FILE *out, struct sd_json_variant *reply, const char *role)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_stage_duration_seconds", role);
+	describe(out, name, "histogram", "seconds",
+		 "How long requests were in each stage, see arenactl(8).");
+	print_each(out, reply, role, "stages", name, print_histogram);
 }
 
 /*
@@ -478,7 +491,9 @@ static void print_clients(FILE *out, struct sd_json_variant *reply)
 }
 
 /* What arenad is asked for, in this order. */
-enum answer { STATUS, REGION, EXPORTS, CHANNELS, COUNTERS, GROUPS, CLIENTS, LATENCIES, ANSWERS };
+enum answer {
+	STATUS, REGION, EXPORTS, CHANNELS, COUNTERS, GROUPS, CLIENTS, LATENCIES, STAGES, ANSWERS
+};
 
 static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS])
 {
@@ -492,6 +507,7 @@ static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS])
 		print_counters(out, reply[COUNTERS], roles[i]);
 		print_groups(out, reply[GROUPS], roles[i]);
 		print_latencies(out, reply[LATENCIES], roles[i]);
+		print_stages(out, reply[STAGES], roles[i]);
 	}
 	fputs("# EOF\n", out);
 }
@@ -502,6 +518,7 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 		[STATUS] = "GetStatus", [REGION] = "GetRegion", [EXPORTS] = "ListExports",
 		[CHANNELS] = "ListChannels", [COUNTERS] = "GetCounters", [GROUPS] = "ListGroups",
 		[CLIENTS] = "ListClients", [LATENCIES] = "GetLatencies",
+		[STAGES] = "GetStages",
 	};
 	int64_t deadline = clock_deadline(t->timeout_seconds * 1000LL);
 	struct sd_json_variant *reply[ANSWERS] = { NULL };

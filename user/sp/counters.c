@@ -40,13 +40,25 @@ void sp_counters_turn(struct sp *sp)
 	stats_publish(sp->stats, &sp->counters, SP_COUNTERS);
 }
 
+uint32_t sp_counters_spent_us(struct sp *sp, const struct sp_request *r)
+{
+	uint64_t us = r->taken_ns ? (sp_turn_ns(sp) - r->taken_ns) / CLOCK_NS_PER_US : 0;
+
+	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
 void sp_counters_note(struct sp *sp, const struct sp_request *r, enum proto_status status)
 {
 	enum stats_operation operation = stats_operation_of(r->operation);
+	struct stats_export *e = &sp->stats->export[0];
 
 	/* The disk was not to do it, or somebody else is. */
 	if (!r->taken_ns || status == PROTO_ESHUTDOWN || status == PROTO_ESTALE)
 		return;
-	stats_note(&sp->stats->flow[0][operation], r->taken_ns, sp_turn_ns(sp), r->length,
+	stats_note(&e->flow[operation], r->taken_ns, sp_turn_ns(sp), r->length,
 		   status == PROTO_OK);
+	if (!r->disk_ns)
+		return;
+	stats_note_time(&e->stage[STATS_QUEUE], r->taken_ns, r->disk_ns);
+	stats_note_time(&e->stage[STATS_DISK], r->disk_ns, sp_turn_ns(sp));
 }

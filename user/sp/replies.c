@@ -7,6 +7,7 @@
 #include <proto/record.h>
 #include <string.h>
 
+#include "counters.h"
 #include "peer.h"
 #include "sp.h"
 
@@ -72,7 +73,9 @@ void sp_replies_hello(struct sp_peer *peer, uint32_t n_held)
 
 static void write_reply(struct proto_reply *shared, const struct sp_request *r)
 {
-	struct proto_reply reply = { .tag = r->tag, .status = r->status };
+	struct proto_reply reply = {
+		.tag = r->tag, .status = r->status, .spent_us = r->spent_us,
+	};
 
 	if (r->own.count) {
 		reply.n_refs = 1;
@@ -151,6 +154,7 @@ bool sp_replies_send_late(struct sp_peer *peer, const struct sp_request *r)
 		.tag = r->tag,
 		.status = PROTO_EIO,
 		.flags = r->payload.count ? PROTO_REPLY_KEPT : 0,
+		.spent_us = sp_counters_spent_us(peer->sp, r),
 	};
 	struct arena_buf buf;
 	uint32_t count = 1;

@@ -325,6 +325,7 @@ void sp_request_finish(struct sp *sp, struct sp_request *r, enum proto_status st
 		sp_range_leave(&sp->ranges, &r->range, freed, sp);
 	count_done(&sp->counters, r, status);
 	sp_counters_note(sp, r, status);
+	r->spent_us = sp_counters_spent_us(sp, r);
 	r->status = status;
 	r->is_active = false;
 	sp->active--;

@@ -45,6 +45,8 @@ enum sp_stage {
  * @received_ns: when it was complete at the NP
  * @alive_ns: then its client had not ended the connection, or it had not come
  * @taken_ns: CLOCK_BOOTTIME when it was taken in its order; 0 before, and if it needs no disk
+ * @disk_ns: the same when the disk was given its first operation
+ * @spent_us: how long the request was here, when it has ended; 0 if that was not noted
  * @operation: enum proto_operation
  * @flags: PROTO_FLAG_*
  * @offset: first byte on the disk
@@ -83,6 +85,8 @@ struct sp_request {
 	uint64_t received_ns;
 	uint64_t alive_ns;
 	uint64_t taken_ns;
+	uint64_t disk_ns;
+	uint32_t spent_us;
 	uint16_t operation;
 	uint16_t flags;
 	uint64_t offset;

@@ -562,6 +562,7 @@ static void begin_stages(struct sp *sp, struct sp_request *r)
 	}
 	clear_zeroes(sp, r);
 	plan(sp, r);
+	r->disk_ns = sp_turn_ns(sp);
 	probe_sp_disk(r->peer->id, r->tag);
 	sp_work_go_on(sp, r);
 }

@@ -16,10 +16,16 @@
 _Static_assert(sizeof(struct stats) % sizeof(uint64_t) == 0, "the memory is copied by words");
 _Static_assert(sizeof(struct stats_group) == 40, "other counts need another STATS_VERSION");
 _Static_assert(STATS_OTHER + 1 == STATS_OPERATIONS, "each kind of request has a flow");
+_Static_assert(STATS_SEND + 1 == STATS_STAGES, "each stage has times");
 
 const char *const stats_operations[STATS_OPERATIONS] = {
 	[STATS_READ] = "read", [STATS_WRITE] = "write", [STATS_FLUSH] = "flush",
 	[STATS_OTHER] = "other",
+};
+
+const char *const stats_stages[STATS_STAGES] = {
+	[STATS_RECEIVE] = "receive", [STATS_CHANNEL] = "channel", [STATS_QUEUE] = "queue",
+	[STATS_DISK] = "disk", [STATS_SEND] = "send",
 };
 
 /* Return: false if the memory is not so long, or may become shorter while it is used. */
@@ -87,6 +93,14 @@ void stats_show_groups(struct stats *s, struct arena *a, uint32_t role)
 		s->group[n].buffer_bytes = g->buffer_size;
 		n++;
 	}
+}
+
+void stats_clear_export(struct stats *s, unsigned int export)
+{
+	uint64_t *word = (uint64_t *)&s->export[export];
+
+	for (size_t i = 0; i < sizeof(struct stats_export) / sizeof(*word); i++)
+		stats_put(&word[i], 0);
 }
 
 /*
@@ -160,11 +174,11 @@ int stats_read(int fd, enum stats_role role, pid_t pid, unsigned int n_exports,
 	return ret;
 }
 
-uint64_t stats_count(const struct stats_flow *f)
+uint64_t stats_count(const struct stats_times *t)
 {
 	uint64_t n = 0;
 
 	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++)
-		n += f->bucket[i];
+		n += t->bucket[i];
 	return n;
 }

@@ -26,7 +26,7 @@
 #include "histogram.h"
 
 #define STATS_MAGIC	0x5354415441524e41ULL
-#define STATS_VERSION	3U
+#define STATS_VERSION	4U
 
 /* Counters for which there is room. */
 #define STATS_COUNTERS	64U
@@ -84,27 +84,73 @@ static inline enum stats_operation stats_operation_of(uint16_t operation)
 }
 
 /**
- * struct stats_flow - requests of one kind for one export, all that have ended
- * @bytes: bytes of the ranges of those that succeeded
- * @errors: how many have failed
- * @sum_ns: their times together
+ * enum stats_stage - stages of a request, an index of stats_stages
+ * @STATS_RECEIVE: of an NP: from the header of the request until the NP hands it to the SP. It
+ *	includes the wait for buffers, for the payload, and for a successor of an SP
+ * @STATS_CHANNEL: of an NP: from there until the NP has the reply, but for the time that the SP
+ *	says it had the request
+ * @STATS_QUEUE: of an SP: from the moment at which the SP takes the request until it gives the disk
+ *	the first operation. It includes the wait for limits, for buffers, for requests that overlap,
+ *	and the search for holes
+ * @STATS_DISK: of an SP: from there until the disk has ended the last one
+ * @STATS_SEND: of an NP: from the reply of the SP until the reply to the client is given to the
+ *	kernel. It includes the wait for a client that does not read
+ *
+ * A request that is served in pieces comes to each stage once for each piece.
+ */
+enum stats_stage {
+	STATS_RECEIVE,
+	STATS_CHANNEL,
+	STATS_QUEUE,
+	STATS_DISK,
+	STATS_SEND,
+};
+
+#define STATS_STAGES	5U
+
+extern const char *const stats_stages[STATS_STAGES];
+
+/**
+ * struct stats_times - how long something took, each time that it was done
+ * @sum_ns: the times together
  * @max_ns: the longest one
  * @bucket: how many there were, by their times, see histogram.h
  *
  * A time is as exact as the turns of the process's loop: all that came in one turn did so at the
- * same time, and so did all that went. In an NP a time begins when the
- * request is complete and ends when all of its reply is given to the kernel. It includes the wait
- * for a successor of an SP, and for a client that does not read. Requests that are answered without
- * an SP have none, and one that is served in pieces has one for each piece. In an SP a time begins
- * when the request is taken, in its order, and ends when the disk has ended it. It includes the
- * wait for limits, for buffers and for requests that overlap.
+ * same time, and so did all that went.
+ */
+struct stats_times {
+	uint64_t sum_ns;
+	uint64_t max_ns;
+	uint64_t bucket[HISTOGRAM_BUCKETS];
+};
+
+/**
+ * struct stats_flow - requests of one kind for one export, all that have ended
+ * @bytes: bytes of the ranges of those that succeeded
+ * @errors: how many have failed
+ * @times: of all of them
+ *
+ * In an NP a time begins when the request is complete and ends when all of its reply is given to
+ * the kernel. It includes the wait for a successor of an SP, and for a client that does not read.
+ * Requests that are answered without an SP have none, and one that is served in pieces has one for
+ * each piece. In an SP a time begins when the request is taken, in its order, and ends when the
+ * disk has ended it. It includes the wait for limits, for buffers and for requests that overlap.
  */
 struct stats_flow {
 	uint64_t bytes;
 	uint64_t errors;
-	uint64_t sum_ns;
-	uint64_t max_ns;
-	uint64_t bucket[HISTOGRAM_BUCKETS];
+	struct stats_times times;
+};
+
+/**
+ * struct stats_export - the requests for an export
+ * @flow: by enum stats_operation
+ * @stage: by enum stats_stage; those of the other role stay empty
+ */
+struct stats_export {
+	struct stats_flow flow[STATS_OPERATIONS];
+	struct stats_times stage[STATS_STAGES];
 };
 
 /**
@@ -164,13 +210,13 @@ struct stats_channel {
  * @role: enum stats_role
  * @pid: process id
  * @n_counters: used entries of @counter
- * @n_exports: entries of @flow
+ * @n_exports: entries of @export
  * @reserved: zero
  * @counter: struct np_counters or struct sp_counters
  * @group: its groups, in any order
  * @channel: by number of the SP; an SP has none
  * @client: connections, in any order; an SP has none
- * @flow: by export and enum stats_operation; an SP has one export
+ * @export: by number of the export; an SP has one
  */
 struct stats {
 	uint64_t magic;
@@ -184,13 +230,13 @@ struct stats {
 	struct stats_group group[STATS_GROUPS];
 	struct stats_channel channel[STATS_CHANNELS];
 	struct stats_client client[STATS_CLIENTS];
-	struct stats_flow flow[][STATS_OPERATIONS];
+	struct stats_export export[];
 };
 
 /** stats_size() - bytes for so many exports */
 static inline size_t stats_size(unsigned int n_exports)
 {
-	return sizeof(struct stats) + n_exports * sizeof(((struct stats *)0)->flow[0]);
+	return sizeof(struct stats) + n_exports * sizeof(struct stats_export);
 }
 
 /*
@@ -228,20 +274,8 @@ static inline uint64_t stats_get(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-/** stats_clear_flow() - begin anew with the numbers of an export */
-static inline void stats_clear_flow(struct stats *s, unsigned int export)
-{
-	for (unsigned int i = 0; i < STATS_OPERATIONS; i++) {
-		struct stats_flow *f = &s->flow[export][i];
-
-		stats_put(&f->bytes, 0);
-		stats_put(&f->errors, 0);
-		stats_put(&f->sum_ns, 0);
-		stats_put(&f->max_ns, 0);
-		for (unsigned int k = 0; k < HISTOGRAM_BUCKETS; k++)
-			stats_put(&f->bucket[k], 0);
-	}
-}
+/** stats_clear_export() - begin anew with the numbers of an export */
+void stats_clear_export(struct stats *s, unsigned int export);
 
 /** stats_publish() - show the counters of this process as they are now, @n of them */
 static inline void stats_publish(struct stats *s, const void *counters, unsigned int n)
@@ -257,6 +291,18 @@ static inline void stats_grow(uint64_t *word, uint64_t n)
 	stats_put(word, stats_get(word) + n);
 }
 
+/** stats_note_time() - count that something took from @begin_ns to @end_ns, on the same clock */
+static inline void stats_note_time(struct stats_times *t, uint64_t begin_ns, uint64_t end_ns)
+{
+	/* The times of requests are made to differ, so one may be in front of the clock. */
+	uint64_t ns = end_ns > begin_ns ? end_ns - begin_ns : 0;
+
+	stats_grow(&t->bucket[histogram_bucket(ns)], 1);
+	stats_grow(&t->sum_ns, ns);
+	if (ns > stats_get(&t->max_ns))
+		stats_put(&t->max_ns, ns);
+}
+
 /**
  * stats_note() - count a request that has ended
  * @f: its kind and export
@@ -268,13 +314,7 @@ static inline void stats_grow(uint64_t *word, uint64_t n)
 static inline void stats_note(struct stats_flow *f, uint64_t begin_ns, uint64_t end_ns,
 			      uint64_t bytes, bool is_good)
 {
-	/* The times of requests are made to differ, so one may be in front of the clock. */
-	uint64_t ns = end_ns > begin_ns ? end_ns - begin_ns : 0;
-
-	stats_grow(&f->bucket[histogram_bucket(ns)], 1);
-	stats_grow(&f->sum_ns, ns);
-	if (ns > stats_get(&f->max_ns))
-		stats_put(&f->max_ns, ns);
+	stats_note_time(&f->times, begin_ns, end_ns);
 	stats_grow(is_good ? &f->bytes : &f->errors, is_good ? bytes : 1);
 }
 
@@ -306,7 +346,7 @@ int stats_make(unsigned int n_exports);
 int stats_read(int fd, enum stats_role role, pid_t pid, unsigned int n_exports,
 	       struct stats **copy);
 
-/** stats_count() - how many requests have ended */
-uint64_t stats_count(const struct stats_flow *f);
+/** stats_count() - how many times there are */
+uint64_t stats_count(const struct stats_times *t);
 
 #endif /* STATS_STATS_H */

@@ -182,7 +182,6 @@ static int lie_about(uint32_t peer, struct proto_reply *right)
 	LIE(*right, m.n_refs = UINT16_MAX);
 	LIE(*right, m.n_refs = !m.n_refs);
 	LIE(*right, m.ref[1].count = 1);
-	LIE(*right, m.reserved2 = 1);
 	LIE(*right, m.bytes = m.bytes ? 0 : 1);
 	LIE(*right, m.bytes = UINT64_MAX);
 	LIE(*right, m.zeroes_before = UINT32_MAX; m.zeroes_after = 1);

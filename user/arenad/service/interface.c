@@ -122,6 +122,39 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_FIELD_COMMENT("Why there are none, else null"),
 	SD_VARLINK_DEFINE_FIELD(absent, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Stage,
+	SD_VARLINK_DEFINE_ENUM_VALUE(receive),
+	SD_VARLINK_DEFINE_ENUM_VALUE(channel),
+	SD_VARLINK_DEFINE_ENUM_VALUE(queue),
+	SD_VARLINK_DEFINE_ENUM_VALUE(disk),
+	SD_VARLINK_DEFINE_ENUM_VALUE(send));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	StageLatency,
+	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, 0),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(stage, Stage, 0),
+	SD_VARLINK_FIELD_COMMENT("How many requests have come to its end"),
+	SD_VARLINK_DEFINE_FIELD(count, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The times of all together"),
+	SD_VARLINK_DEFINE_FIELD(sumNSec, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The longest one"),
+	SD_VARLINK_DEFINE_FIELD(maxNSec, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("How many there were in each bucket, up to the last one that has "
+				 "any"),
+	SD_VARLINK_DEFINE_FIELD(buckets, SD_VARLINK_INT, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	ProcessStages,
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(role, Role, 0),
+	SD_VARLINK_FIELD_COMMENT("Its number among those of its role"),
+	SD_VARLINK_DEFINE_FIELD(number, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Those to which any request has come"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(stages, StageLatency,
+					SD_VARLINK_ARRAY | SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Why there are none, else null"),
+	SD_VARLINK_DEFINE_FIELD(absent, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	DroppedPackets,
 	SD_VARLINK_FIELD_COMMENT("Those that did not come from the address of a peer"),
@@ -179,12 +212,20 @@ static SD_VARLINK_DEFINE_METHOD(
 	GetCounters,
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessCounters, SD_VARLINK_ARRAY));
 
+#define BOUNDS_COMMENT	"Where each bucket ends, in nanoseconds: its times are less. The one "	\
+			"behind the last of these has all other times"
+
 static SD_VARLINK_DEFINE_METHOD(
 	GetLatencies,
-	SD_VARLINK_FIELD_COMMENT("Where each bucket ends, in nanoseconds: its times are less. The "
-				 "one behind the last of these has all other times"),
+	SD_VARLINK_FIELD_COMMENT(BOUNDS_COMMENT),
 	SD_VARLINK_DEFINE_OUTPUT(boundsNSec, SD_VARLINK_INT, SD_VARLINK_ARRAY),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessLatencies, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_METHOD(
+	GetStages,
+	SD_VARLINK_FIELD_COMMENT(BOUNDS_COMMENT),
+	SD_VARLINK_DEFINE_OUTPUT(boundsNSec, SD_VARLINK_INT, SD_VARLINK_ARRAY),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, ProcessStages, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Client,
@@ -345,6 +386,13 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_Latency,
 	SD_VARLINK_SYMBOL_COMMENT("How long requests took in a process"),
 	&vl_type_ProcessLatencies,
+	SD_VARLINK_SYMBOL_COMMENT("A part of the way of a request, see arenactl(8)"),
+	&vl_type_Stage,
+	SD_VARLINK_SYMBOL_COMMENT("How long requests for an export were in a stage, since the "
+				  "start of the process"),
+	&vl_type_StageLatency,
+	SD_VARLINK_SYMBOL_COMMENT("How long requests were in the stages of a process"),
+	&vl_type_ProcessStages,
 	SD_VARLINK_SYMBOL_COMMENT("How many packets the filter of peers has dropped"),
 	&vl_type_DroppedPackets,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about arenad and its processes"),
@@ -359,6 +407,8 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_method_GetCounters,
 	SD_VARLINK_SYMBOL_COMMENT("Tell how long requests took in all processes"),
 	&vl_method_GetLatencies,
+	SD_VARLINK_SYMBOL_COMMENT("Tell how long requests were in each stage in all processes"),
+	&vl_method_GetStages,
 	SD_VARLINK_SYMBOL_COMMENT("A connection"),
 	&vl_type_Client,
 	SD_VARLINK_SYMBOL_COMMENT("The connections of a network process"),

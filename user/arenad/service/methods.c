@@ -124,15 +124,11 @@ static int get_counters(struct sd_varlink *link, struct sd_json_variant *paramet
 	return reply_array(link, "processes", ret, array);
 }
 
-static int get_latencies(struct sd_varlink *link, struct sd_json_variant *parameters,
-			 sd_varlink_method_flags_t flags, void *userdata)
+/* @ret is that of the call which made the array, which is used up. */
+static int reply_histograms(struct sd_varlink *link, int ret, struct sd_json_variant *array)
 {
-	const struct service_caller *caller = userdata;
-	struct sd_json_variant *array = NULL, *bounds = NULL;
-	int ret = numbers_latencies(caller->crew, &array);
+	struct sd_json_variant *bounds = NULL;
 
-	(void)parameters;
-	(void)flags;
 	if (!ret)
 		ret = numbers_bounds(&bounds);
 	if (!ret)
@@ -141,6 +137,30 @@ static int get_latencies(struct sd_varlink *link, struct sd_json_variant *parame
 	sd_json_variant_unref(bounds);
 	sd_json_variant_unref(array);
 	return ret;
+}
+
+static int get_latencies(struct sd_varlink *link, struct sd_json_variant *parameters,
+			 sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL;
+	int ret = numbers_latencies(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	return reply_histograms(link, ret, array);
+}
+
+static int get_stages(struct sd_varlink *link, struct sd_json_variant *parameters,
+		      sd_varlink_method_flags_t flags, void *userdata)
+{
+	const struct service_caller *caller = userdata;
+	struct sd_json_variant *array = NULL;
+	int ret = numbers_stages(caller->crew, &array);
+
+	(void)parameters;
+	(void)flags;
+	return reply_histograms(link, ret, array);
 }
 
 static int list_clients(struct sd_varlink *link, struct sd_json_variant *parameters,
@@ -351,6 +371,7 @@ int methods_bind(struct sd_varlink_server *server)
 						  SERVICE_INTERFACE ".ListChannels", list_channels,
 						  SERVICE_INTERFACE ".GetCounters", get_counters,
 						  SERVICE_INTERFACE ".GetLatencies", get_latencies,
+						  SERVICE_INTERFACE ".GetStages", get_stages,
 						  SERVICE_INTERFACE ".ListClients", list_clients,
 						  SERVICE_INTERFACE ".ListGroups", list_groups,
 						  SERVICE_INTERFACE ".KillClient", kill_client,

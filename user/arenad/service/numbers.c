@@ -96,16 +96,16 @@ int numbers_counters(const struct crew *c, struct sd_json_variant **out)
 }
 
 /* The empty buckets at the end are left out. */
-static int make_buckets(const struct stats_flow *f, struct sd_json_variant **out)
+static int make_buckets(const struct stats_times *t, struct sd_json_variant **out)
 {
 	unsigned int n = HISTOGRAM_BUCKETS;
 	int ret = 0;
 
-	while (n && !f->bucket[n - 1])
+	while (n && !t->bucket[n - 1])
 		n--;
 	for (unsigned int i = 0; i < n && ret >= 0; i++)
 		ret = sd_json_variant_append_arrayb(
-			out, SD_JSON_BUILD_INTEGER(numbers_show(f->bucket[i])));
+			out, SD_JSON_BUILD_INTEGER(numbers_show(t->bucket[i])));
 	return ret;
 }
 
@@ -113,12 +113,12 @@ static int add_flow(const struct stats_flow *f, const char *export, unsigned int
 		    struct sd_json_variant **out)
 {
 	struct sd_json_variant *buckets = NULL;
-	uint64_t count = stats_count(f);
+	uint64_t count = stats_count(&f->times);
 	int ret;
 
 	if (!count)
 		return 0;
-	ret = make_buckets(f, &buckets);
+	ret = make_buckets(&f->times, &buckets);
 	if (ret >= 0)
 		ret = sd_json_variant_append_arraybo(
 			out,
@@ -127,11 +127,43 @@ static int add_flow(const struct stats_flow *f, const char *export, unsigned int
 			SD_JSON_BUILD_PAIR_INTEGER("count", numbers_show(count)),
 			SD_JSON_BUILD_PAIR_INTEGER("errors", numbers_show(f->errors)),
 			SD_JSON_BUILD_PAIR_INTEGER("bytes", numbers_show(f->bytes)),
-			SD_JSON_BUILD_PAIR_INTEGER("sumNSec", numbers_show(f->sum_ns)),
-			SD_JSON_BUILD_PAIR_INTEGER("maxNSec", numbers_show(f->max_ns)),
+			SD_JSON_BUILD_PAIR_INTEGER("sumNSec", numbers_show(f->times.sum_ns)),
+			SD_JSON_BUILD_PAIR_INTEGER("maxNSec", numbers_show(f->times.max_ns)),
 			SD_JSON_BUILD_PAIR_VARIANT("buckets", buckets));
 	sd_json_variant_unref(buckets);
 	return ret;
+}
+
+static int add_stage(const struct stats_times *t, const char *export, unsigned int stage,
+		     struct sd_json_variant **out)
+{
+	struct sd_json_variant *buckets = NULL;
+	uint64_t count = stats_count(t);
+	int ret;
+
+	if (!count)
+		return 0;
+	ret = make_buckets(t, &buckets);
+	if (ret >= 0)
+		ret = sd_json_variant_append_arraybo(
+			out,
+			SD_JSON_BUILD_PAIR_STRING("export", export),
+			SD_JSON_BUILD_PAIR_STRING("stage", stats_stages[stage]),
+			SD_JSON_BUILD_PAIR_INTEGER("count", numbers_show(count)),
+			SD_JSON_BUILD_PAIR_INTEGER("sumNSec", numbers_show(t->sum_ns)),
+			SD_JSON_BUILD_PAIR_INTEGER("maxNSec", numbers_show(t->max_ns)),
+			SD_JSON_BUILD_PAIR_VARIANT("buckets", buckets));
+	sd_json_variant_unref(buckets);
+	return ret;
+}
+
+/* Its name, or NULL if no export has that room. */
+static const char *name_export(const struct crew *c, unsigned int process, unsigned int export)
+{
+	const struct export_options *o =
+		&c->options->exports.export[is_np(c, process) ? export : process - c->nps];
+
+	return export_is_vacant(o) ? NULL : o->name;
 }
 
 static int make_latencies(const struct crew *c, unsigned int i, const struct stats *s,
@@ -141,11 +173,10 @@ static int make_latencies(const struct crew *c, unsigned int i, const struct sta
 
 	for (unsigned int k = 0; k < s->n_exports * STATS_OPERATIONS && ret >= 0; k++) {
 		unsigned int e = k / STATS_OPERATIONS, operation = k % STATS_OPERATIONS;
-		const struct export_options *o =
-			&c->options->exports.export[is_np(c, i) ? e : i - c->nps];
+		const char *name = name_export(c, i, e);
 
-		if (!export_is_vacant(o))
-			ret = add_flow(&s->flow[e][operation], o->name, operation, out);
+		if (name)
+			ret = add_flow(&s->export[e].flow[operation], name, operation, out);
 	}
 	return ret;
 }
@@ -153,6 +184,26 @@ static int make_latencies(const struct crew *c, unsigned int i, const struct sta
 int numbers_latencies(const struct crew *c, struct sd_json_variant **out)
 {
 	return add_each(c, c->n, out, "latencies", make_latencies);
+}
+
+static int make_stages(const struct crew *c, unsigned int i, const struct stats *s,
+		       struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+
+	for (unsigned int k = 0; k < s->n_exports * STATS_STAGES && ret >= 0; k++) {
+		unsigned int e = k / STATS_STAGES, stage = k % STATS_STAGES;
+		const char *name = name_export(c, i, e);
+
+		if (name)
+			ret = add_stage(&s->export[e].stage[stage], name, stage, out);
+	}
+	return ret;
+}
+
+int numbers_stages(const struct crew *c, struct sd_json_variant **out)
+{
+	return add_each(c, c->n, out, "stages", make_stages);
 }
 
 /* The other end, as the log has it. */

@@ -25,13 +25,16 @@ int numbers_counters(const struct crew *c, struct sd_json_variant **out);
 /** numbers_latencies() - how long requests took in all processes */
 int numbers_latencies(const struct crew *c, struct sd_json_variant **out);
 
+/** numbers_stages() - the same by enum stats_stage */
+int numbers_stages(const struct crew *c, struct sd_json_variant **out);
+
 /** numbers_clients() - the connections of all NPs */
 int numbers_clients(const struct crew *c, struct sd_json_variant **out);
 
 /** numbers_groups() - the buffers of all processes, by use and state */
 int numbers_groups(const struct crew *c, struct sd_json_variant **out);
 
-/** numbers_bounds() - the ends of the buckets of latencies, in nanoseconds, but for the last one */
+/** numbers_bounds() - the ends of the buckets of times, in nanoseconds, but for the last one */
 int numbers_bounds(struct sd_json_variant **out);
 
 #endif /* ARENAD_SERVICE_NUMBERS_H */
