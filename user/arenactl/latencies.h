@@ -52,7 +52,7 @@ struct latency_table {
 };
 
 /**
- * latency_table_add() - add what a process tells of requests of a kind, or of a stage, for an export
+ * latency_table_add() - add what a process tells of a kind or a stage of requests for an export
  * @t: the table
  * @role: the role of the process
  * @latency: a Latency or StageLatency of the interface

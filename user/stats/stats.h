@@ -90,8 +90,8 @@ static inline enum stats_operation stats_operation_of(uint16_t operation)
  * @STATS_CHANNEL: of an NP: from there until the NP has the reply, but for the time that the SP
  *	says it had the request
  * @STATS_QUEUE: of an SP: from the moment at which the SP takes the request until it gives the disk
- *	the first operation. It includes the wait for limits, for buffers, for requests that overlap,
- *	and the search for holes
+ *	the first operation. It includes the wait for limits, for buffers, and for requests that
+ *	overlap, and the search for holes
  * @STATS_DISK: of an SP: from there until the disk has ended the last one
  * @STATS_SEND: of an NP: from the reply of the SP until the reply to the client is given to the
  *	kernel. It includes the wait for a client that does not read
