@@ -75,12 +75,22 @@ static int allow(int ruleset, const char *folder, uint64_t access)
 	return ret;
 }
 
-static int allow_all(int ruleset, const struct sandbox_profile *p)
+/* What a rule allows has to be among what the ruleset forbids. */
+static uint64_t reading(int abi)
+{
+	uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+	return abi >= 5 ? access | FS_IOCTL_DEV : access;
+}
+
+static int allow_all(int ruleset, int abi, const struct sandbox_profile *p)
 {
 	int ret = 0;
 
 	for (unsigned int i = 0; i < p->n_folders && !ret; i++)
 		ret = allow(ruleset, p->folder[i], LANDLOCK_ACCESS_FS_REMOVE_FILE);
+	for (unsigned int i = 0; i < p->n_read_folders && !ret; i++)
+		ret = allow(ruleset, p->read_folder[i], reading(abi));
 	if (!ret && SANDBOX_FOR_SANITIZER)
 		ret = allow(ruleset, "/", LANDLOCK_ACCESS_FS_EXECUTE |
 			    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
@@ -93,7 +103,7 @@ static int enter(int abi, const struct sandbox_profile *p)
 
 	if (ruleset < 0)
 		return ruleset;
-	ret = allow_all(ruleset, p);
+	ret = allow_all(ruleset, abi, p);
 	if (!ret && syscall(SYS_landlock_restrict_self, ruleset, 0))
 		ret = -errno;
 	close(ruleset);

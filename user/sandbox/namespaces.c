@@ -17,13 +17,14 @@
 
 /*
  * Sockets and files that are open stay what they are. Who has no privilege makes a user namespace
- * first, in which the others may be made. Its capabilities are dropped with all others.
+ * first, in which the others may be made. Its capabilities are dropped with all others, so this is
+ * not for a process that keeps some.
  */
-static int leave(int namespaces)
+static int leave(int namespaces, bool keeps_capabilities)
 {
 	if (!unshare(namespaces))
 		return 0;
-	if (errno != EPERM)
+	if (errno != EPERM || keeps_capabilities)
 		return -errno;
 	return unshare(CLONE_NEWUSER | namespaces) ? -errno : 0;
 }
@@ -42,8 +43,8 @@ static int empty_root(void)
 
 int sandbox_namespaces(const struct sandbox_profile *p)
 {
-	bool has_files = p->n_folders || SANDBOX_FOR_SANITIZER;
-	int ret = leave(has_files ? EMPTY : EMPTY | CLONE_NEWNS);
+	bool has_files = p->n_folders || p->n_read_folders || SANDBOX_FOR_SANITIZER;
+	int ret = leave(has_files ? EMPTY : EMPTY | CLONE_NEWNS, p->capabilities);
 
 	ret = sandbox_result(p, "no network and no IPC objects", SANDBOX_NAMESPACES, ret);
 	if (ret || has_files)

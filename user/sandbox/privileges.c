@@ -49,15 +49,62 @@ static int drop_future(const struct sandbox_profile *p)
 	return ret;
 }
 
-static int drop_capabilities(void)
+/* The kernel has the sets in words of 32 bits. */
+struct sets {
+	struct __user_cap_data_struct word[_LINUX_CAPABILITY_U32S_3];
+};
+
+#define WORD(capability)	((capability) / 32 % _LINUX_CAPABILITY_U32S_3)
+#define BIT(capability)		(1U << (capability) % 32)
+
+static int get_sets(struct sets *s)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
 
-	memset(none, 0, sizeof(none));
+	return syscall(SYS_capget, &header, s->word) ? -errno : 0;
+}
+
+static int set_sets(const struct sets *s)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	return syscall(SYS_capset, &header, s->word) ? -errno : 0;
+}
+
+bool sandbox_has_capability(unsigned int capability)
+{
+	struct sets s;
+
+	return !get_sets(&s) && s.word[WORD(capability)].effective & BIT(capability);
+}
+
+int sandbox_drop_capability(unsigned int capability)
+{
+	struct sets s;
+	int ret = get_sets(&s);
+
+	if (ret)
+		return ret;
+	s.word[WORD(capability)].effective &= ~BIT(capability);
+	s.word[WORD(capability)].permitted &= ~BIT(capability);
+	s.word[WORD(capability)].inheritable &= ~BIT(capability);
+	return set_sets(&s);
+}
+
+/* One that is kept and that the process never had is refused. */
+static int drop_capabilities(uint64_t kept)
+{
+	struct sets s;
+
+	memset(&s, 0, sizeof(s));
+	for (unsigned int cap = 0; cap < CAPABILITIES_MAX; cap++)
+		if (kept >> cap & 1) {
+			s.word[WORD(cap)].effective |= BIT(cap);
+			s.word[WORD(cap)].permitted |= BIT(cap);
+		}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
 		return -errno;
-	return syscall(SYS_capset, &header, none) ? -errno : 0;
+	return set_sets(&s);
 }
 
 int sandbox_privileges(const struct sandbox_profile *p)
@@ -68,6 +115,7 @@ int sandbox_privileges(const struct sandbox_profile *p)
 	if (!ret)
 		ret = drop_future(p);
 	if (!ret)
-		ret = sandbox_result(p, "no capability", 0, drop_capabilities());
+		ret = sandbox_result(p, p->capabilities ? "no more capabilities" : "no capability",
+				     0, drop_capabilities(p->capabilities));
 	return ret;
 }

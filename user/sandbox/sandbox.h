@@ -10,6 +10,7 @@
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SANDBOX_MAX_FOLDERS	8
@@ -77,8 +78,13 @@ struct sandbox_rule {
  * @oom_score: by how much sooner than the process that started it the kernel ends it when memory
  *	runs out, in the unit of oom_score_adj
  * @n_folders: used entries of @folder
- * @folder: folders in which it may remove files; it may use no other path. If there are any, it may
- *	call unlink(2) and lstat(2), and keeps its mounts.
+ * @folder: folders in which it may remove files; it may use no other path, but for @read_folder. If
+ *	there are any, it may call unlink(2) and lstat(2), and keeps its mounts.
+ * @n_read_folders: used entries of @read_folder
+ * @read_folder: folders in which it may read files, and call ioctl(2) on devices. If there are any,
+ *	it keeps its mounts.
+ * @capabilities: a bit for each capability that it keeps. If there are any, it makes no user
+ *	namespace, in which they would be worth nothing.
  */
 struct sandbox_profile {
 	enum sandbox_mode mode;
@@ -92,6 +98,9 @@ struct sandbox_profile {
 	int oom_score;
 	unsigned int n_folders;
 	const char *folder[SANDBOX_MAX_FOLDERS];
+	unsigned int n_read_folders;
+	const char *read_folder[SANDBOX_MAX_FOLDERS];
+	uint64_t capabilities;
 };
 
 /**
@@ -100,11 +109,11 @@ struct sandbox_profile {
  *
  * The process forbids itself core files, more open files, memory and longer files than it may have,
  * memory that becomes code, and PTRACE_ATTACH by processes of the same user. It leaves the
- * namespaces of the network, of IPC and of mounts for empty ones, drops all capabilities, sets
- * no_new_privs, enters a Landlock domain without files, TCP ports, and signals or abstract
- * sockets to processes outside. Where the kernel can, it lets rings that are opened later do
- * nothing; nobody asks for that, as the filter forbids to open one. The process must have one
- * thread.
+ * namespaces of the network, of IPC and of mounts for empty ones, drops all capabilities but those
+ * that it keeps, sets no_new_privs, enters a Landlock domain without files, TCP ports, and signals
+ * or abstract sockets to processes outside. Where the kernel can, it lets rings that are opened
+ * later do nothing; nobody asks for that, as the filter forbids to open one. The process must have
+ * one thread.
  * Errors are logged.
  *
  * Return: bits of enum sandbox_measure for what the machine does not have, 0 if the mode is
@@ -132,5 +141,15 @@ void sandbox_log_missing(unsigned int measures);
  * Return: 0, or -errno, -EPERM without CAP_SETPCAP.
  */
 int sandbox_drop_bounding(void);
+
+/** sandbox_has_capability() - is the capability in effect? */
+bool sandbox_has_capability(unsigned int capability);
+
+/**
+ * sandbox_drop_capability() - give up one capability, for good unless a program is executed
+ *
+ * Return: 0 or -errno.
+ */
+int sandbox_drop_capability(unsigned int capability);
 
 #endif /* SANDBOX_SANDBOX_H */
