@@ -40,7 +40,8 @@ version*) die "liburing $liburing or later is needed, and this one is older than
 *) die "liburing $liburing or later is needed, and its headers are not here (install it: $packages)" ;;
 esac
 
-# arena-sp asks NVMe namespaces by it what they can do.
+# arena-sp asks NVMe namespaces by it what they can do, and arena-metrics controllers for their
+# health.
 printf '%s\n' '#include <libnvme.h>' | "${cc[@]}" -E -x c - >/dev/null 2>&1 ||
 	die "libnvme is needed, and its headers are not here (install it: Debian, Ubuntu: libnvme-dev; Fedora: libnvme-devel)"
 

@@ -80,6 +80,8 @@ put_service()
 	put "$PREFIX/lib/systemd/system" 644 user/dist/arenad.socket
 	put_filled "$PREFIX/lib/systemd/system" arena-metrics.service user/dist/arena-metrics.service.in
 	put "$DATADIR/msharearena" 644 user/dist/{alerts.yml,dashboard.json}
+	put_filled "$DATADIR/msharearena" arena-metrics-nvme-health.conf \
+		user/dist/arena-metrics-nvme-health.conf
 	put_filled "$PREFIX/lib/sysusers.d" msharearena.conf user/dist/sysusers.conf
 	put_filled "$PREFIX/lib/udev/rules.d" 60-msharearena.rules user/dist/udev.rules
 	put_filled "$DATADIR/bash-completion/completions" arenad user/dist/completion.bash
@@ -139,7 +141,7 @@ fill_in()
 	[[ $2 != *@.service ]] || suffix=-%i which=' (%i)'
 	sed "s,@PREFIX@,$PREFIX,; s,@LIBDIR@,$(below_prefix "$LIBDIR"),
 		s,@INCLUDEDIR@,$(below_prefix "$INCLUDEDIR"),; s,@VERSION@,$version,
-		s,@SBINDIR@,$SBINDIR,; s,@UNIT@,${2##*/},; s,@SUFFIX@,$suffix,; s,@WHICH@,$which," "$1"
+		s,@SBINDIR@,$SBINDIR,; s,@DATADIR@,$DATADIR,; s,@UNIT@,${2##*/},; s,@SUFFIX@,$suffix,; s,@WHICH@,$which," "$1"
 }
 
 # Programs look for shared objects in a cache, which is root's.

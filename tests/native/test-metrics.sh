@@ -2,27 +2,29 @@
 # SPDX-License-Identifier: MIT
 # Goal: arena-metrics serves over HTTP what `arenactl metrics` prints; clients that send nonsense, say
 # nothing or do not read keep nobody else from it; it outlives arenad, and its two processes end
-# together.
+# together. The third one, of --nvme-health, needs a right, and the others go on without it.
 # timeout: 300
 # shellcheck disable=SC2154,SC2016 # status is set by lib.sh; some text is for other shells
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=adopt-lib.sh
 . "$(dirname "$0")/adopt-lib.sh"
-requires python3
+requires python3 setpriv capsh
 command -v arena-metrics >/dev/null || skip_all "there is no arena-metrics, which needs libsystemd 257"
 
 user=()
 [ "$(id -u)" != 0 ] || user=(--user nobody)
-# metrics_start: start arena-metrics; sets $metrics_pid, $http_pid and $url
+# metrics_start OPTION...: start arena-metrics; sets $metrics_pid, $http_pid and $url
 metrics_start()
 {
+	# Emptied here, as the shell in the background may do it only after somebody looks.
+	: >"$tmp/metrics.log"
 	arena-metrics --runtime-dir "$RUNTIME_DIRECTORY" --listen 127.0.0.1:0 "${user[@]}" \
-		2>"$tmp/metrics.log" &
+		"$@" 2>"$tmp/metrics.log" &
 	metrics_pid=$!
 	wait_for 20 grep -q 'serving http' "$tmp/metrics.log" || return
 	url=$(sed -n 's,.*serving \(http://[^/]*\)/.*,\1,p' "$tmp/metrics.log")
-	wait_for 20 eval 'http_pid=$(pgrep -P $metrics_pid)'
+	wait_for 20 eval 'http_pid=$(pgrep -P $metrics_pid -x arena-http)'
 }
 
 metrics_end() { [ -z "${metrics_pid:-}" ] || kill "$metrics_pid" 2>/dev/null; }
@@ -148,6 +150,30 @@ ok "and has killed that" gone "$http_pid"
 metrics_start
 kill -KILL "$metrics_pid"
 ok "the child ends if it is killed itself" wait_for 20 gone "$http_pid"
+
+# The controllers of this machine, if it has any, are asked for real; test-nvme-health.sh has others.
+setpriv --bounding-set -sys_admin --inh-caps -sys_admin \
+	arena-metrics --listen 127.0.0.1:0 --nvme-health 2>"$tmp/metrics.log"
+is "--nvme-health without CAP_SYS_ADMIN ends with status 1" "$?" 1
+ok "the error names the right" grep -q -- "--nvme-health needs CAP_SYS_ADMIN" "$tmp/metrics.log"
+# health_is UP: what the page says of the process that asks controllers
+health_is() { http GET /metrics | grep -qx "msharearena_nvme_health_up $1"; }
+if capsh --has-p=cap_sys_admin 2>/dev/null; then
+	metrics_start --nvme-health
+	ok "with --nvme-health the page is served" wait_for 20 health_is 1
+	is "it has as many controllers as the machine" \
+		"$(http GET /metrics | grep -c '^msharearena_nvme_health_known{')" \
+		"$(find /sys/class/nvme -mindepth 1 2>/dev/null | wc -l)"
+	is "one more process runs" "$(pgrep -P "$metrics_pid" | wc -l)" 2
+	kill -KILL "$(pgrep -P "$metrics_pid" -x arena-health)"
+	ok "the page is served without that one, and says so" wait_for 20 health_is 0
+	ok "the log says it, too" grep -q "going on without, until arena-metrics is started again" "$tmp/metrics.log"
+	kill "$metrics_pid"
+	wait "$metrics_pid"
+	is "arena-metrics ends with status 0 then" "$?" 0
+else
+	skip "with --nvme-health the page is served" "needs CAP_SYS_ADMIN"
+fi
 
 arena-metrics --listen 127.0.0.1:0 --user nobody-at-all 2>"$tmp/metrics.log"
 is "a user that there is not is refused" "$?" 2

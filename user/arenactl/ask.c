@@ -207,5 +207,5 @@ enum query_status command_counters(const struct arenactl_options *o)
 
 enum query_status command_metrics(const struct arenactl_options *o)
 {
-	return openmetrics_write(stdout, &o->target, false);
+	return openmetrics_write(stdout, &o->target, false, NULL);
 }

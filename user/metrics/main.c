@@ -2,7 +2,8 @@
 /*
  * arena-metrics: serve the numbers of arenad over HTTP. One process speaks with arenad, as only
  * root and arenad's user may, and reads nothing that comes from the network; its child speaks HTTP
- * and has no right.
+ * and has no right. Another child, which is there only if it is wanted, asks NVMe controllers for
+ * their health.
  */
 #define _GNU_SOURCE
 #include <common/clock.h>
@@ -20,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "disks.h"
 #include "http.h"
 #include "options.h"
 #include "page.h"
@@ -28,13 +30,32 @@
 #define END_MS		3000
 #define LOOK_MS		5
 
-static int answer(int line, struct page *p, const struct query_target *t)
+/**
+ * struct metrics - this process
+ * @options: command line
+ * @line: own end of the pair of sockets to the process that serves HTTP
+ * @signals: where signals are read
+ * @http: the process that serves HTTP
+ * @page: the page
+ * @disks: what NVMe controllers have told
+ */
+struct metrics {
+	const struct metrics_options *options;
+	int line;
+	int signals;
+	pid_t http;
+	struct page page;
+	struct disks disks;
+};
+
+static int answer(struct metrics *m)
 {
+	const struct openmetrics_more more = { .write = disks_write, .context = &m->disks };
 	struct http_question q = { 0 };
 	struct http_answer a;
 	struct iovec part = { .iov_base = &a, .iov_len = sizeof(a) };
 	int passed;
-	ssize_t n = packet_receive(line, &q, sizeof(q), &passed);
+	ssize_t n = packet_receive(m->line, &q, sizeof(q), &passed);
 
 	if (passed >= 0)
 		close(passed);
@@ -42,36 +63,58 @@ static int answer(int line, struct page *p, const struct query_target *t)
 		return 0;
 	if (n < 0)
 		return (int)n;
-	page_refresh(p, t);
-	a = (struct http_answer){ .number = q.number, .status = p->status };
+	page_refresh(&m->page, &m->options->target, &more);
+	a = (struct http_answer){ .number = q.number, .status = m->page.status };
 	/* A child that has left so many answers unread that there is no room gets none. */
-	packet_send(line, &part, 1, p->fd);
+	packet_send(m->line, &part, 1, m->page.fd);
 	return 0;
 }
 
-/* Return: 0 if it was asked to stop, or the child has ended; -errno. */
-static int loop(const struct metrics_options *o, int line, int signals)
+/* Return: 1 if it has to end: it was asked to, or the process that serves HTTP has ended. */
+static int take_signal(struct metrics *m)
 {
-	struct pollfd fds[] = {
-		{ .fd = signals, .events = POLLIN }, { .fd = line, .events = POLLIN },
-	};
-	struct page page = PAGE_NONE;
+	struct signalfd_siginfo info;
+	siginfo_t ended = { .si_pid = 0 };
+
+	if (read(m->signals, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	if (info.ssi_signo != SIGCHLD)
+		return 1;
+	/* Of two that end at once there may be one signal only. */
+	disks_reap(&m->disks);
+	waitid(P_PID, (id_t)m->http, &ended, WEXITED | WNOHANG | WNOWAIT);
+	return ended.si_pid == m->http;
+}
+
+/* Return: 0 if it was asked to stop, or the child has ended; -errno. */
+static int loop(struct metrics *m)
+{
 	int ret = 0;
 
 	while (!ret) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			ret = -errno;
-		else if (fds[0].revents)
+		struct pollfd fds[] = {
+			{ .fd = m->signals, .events = POLLIN },
+			{ .fd = m->line, .events = POLLIN },
+			{ .fd = m->disks.line, .events = POLLIN },
+		};
+
+		if (poll(fds, 3, -1) < 0) {
+			ret = errno == EINTR ? 0 : -errno;
+			continue;
+		}
+		if (fds[0].revents && take_signal(m))
 			break;
-		else if (fds[1].revents)
-			ret = answer(line, &page, &o->target);
+		if (fds[2].revents && m->disks.line >= 0)
+			disks_take(&m->disks);
+		if (fds[1].revents)
+			ret = answer(m);
 	}
-	if (page.fd >= 0)
-		close(page.fd);
+	if (m->page.fd >= 0)
+		close(m->page.fd);
 	return ret == -EPIPE ? 0 : ret;
 }
 
-/* SIGTERM, SIGINT, and the end of the child, which may be stopped and continued meanwhile. */
+/* SIGTERM, SIGINT, and the end of a child, which may be stopped and continued meanwhile. */
 static int take_signals(void)
 {
 	const struct sigaction ends_only = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
@@ -119,26 +162,47 @@ static int end_child(pid_t pid)
 	return -EIO;
 }
 
-static int serve(const struct metrics_options *o, const struct listen_set *sockets)
+static int start_http(struct metrics *m, const struct listen_set *sockets)
 {
-	int ends[2], signals = take_signals(), ret = signals < 0 ? signals : packet_open(ends), end;
-	pid_t pid;
+	int ends[2], ret = packet_open(ends);
 
 	if (ret)
 		return ret;
-	pid = fork();
-	if (!pid) {
+	m->http = fork();
+	if (!m->http) {
 		close(ends[0]);
-		close(signals);
-		be_child(o, sockets, ends[1]);
+		close(m->signals);
+		if (m->disks.line >= 0)
+			close(m->disks.line);
+		be_child(m->options, sockets, ends[1]);
 	}
-	ret = pid < 0 ? -errno : 0;
+	ret = m->http < 0 ? -errno : 0;
 	close(ends[1]);
+	m->line = ends[0];
+	return ret;
+}
+
+static int serve(const struct metrics_options *o, const struct listen_set *sockets)
+{
+	static struct metrics m;
+	int ret, end = 0;
+
+	m = (struct metrics){ .options = o, .line = -1, .page = PAGE_NONE, .disks = DISKS_NONE };
+	m.signals = take_signals();
+	if (m.signals < 0)
+		return m.signals;
+	/* First the process that keeps a right, which all others then have lost. */
+	ret = disks_start(&m.disks, o, sockets, m.signals);
 	if (!ret)
-		ret = loop(o, ends[0], signals);
-	close(ends[0]);
-	close(signals);
-	end = pid < 0 ? 0 : end_child(pid);
+		ret = start_http(&m, sockets);
+	if (!ret)
+		ret = loop(&m);
+	disks_end(&m.disks);
+	if (m.line >= 0)
+		close(m.line);
+	close(m.signals);
+	if (m.http > 0)
+		end = end_child(m.http);
 	return ret ? ret : end;
 }
 

@@ -13,6 +13,9 @@
 #define DEFAULT_CONNECTIONS	16
 #define MAX_CONNECTIONS		256
 
+#define DEFAULT_INTERVAL_S	60
+#define MAX_INTERVAL_S		3600
+
 #define FIELD(name) .field = offsetof(struct metrics_options, name)
 
 static int take_user(void *values, char *text, struct option_error *error)
@@ -33,6 +36,10 @@ static const struct option_rule rules[] = {
 	{ .name = "connections", .kind = OPTION_NUMBER, FIELD(connections), .min = 1,
 	  .max = MAX_CONNECTIONS, .argument = "N",
 	  .help = "HTTP clients that may be connected at once (16)" },
+	{ .name = "nvme-health", .kind = OPTION_SET, FIELD(nvme_health),
+	  .help = "ask NVMe controllers for their health (SMART), too, which takes CAP_SYS_ADMIN" },
+	{ .name = "nvme-health-interval", .kind = OPTION_NUMBER, FIELD(health_interval), .min = 1,
+	  .max = MAX_INTERVAL_S, .argument = "S", .help = "how often, in seconds (60)" },
 	{ .name = "sandbox", .kind = OPTION_WORD, FIELD(sandbox), .words = sandbox_words,
 	  .argument = "WHAT",
 	  .help = "auto: take all measures that the machine has; require: end if one is "
@@ -64,6 +71,7 @@ void metrics_options_parse(struct metrics_options *o, int argc, char **argv)
 		.target.timeout_seconds = DEFAULT_TIMEOUT_S,
 		.connections = DEFAULT_CONNECTIONS,
 		.sandbox = SANDBOX_AUTO,
+		.health_interval = DEFAULT_INTERVAL_S,
 	};
 	options_parse(&table, o, argc, argv);
 }

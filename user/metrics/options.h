@@ -9,6 +9,7 @@
 #include <listen/options.h>
 #include <query/call.h>
 #include <sandbox/user.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -18,6 +19,8 @@
  * @user: the user that serves them
  * @sandbox: enum sandbox_mode
  * @connections: how many there may be at once
+ * @nvme_health: NVMe controllers are asked for their health
+ * @health_interval: seconds between two times
  * @log_format: what the lines of the log are
  */
 struct metrics_options {
@@ -26,6 +29,8 @@ struct metrics_options {
 	struct user user;
 	unsigned int sandbox;
 	uint32_t connections;
+	bool nvme_health;
+	uint32_t health_interval;
 	enum log_format log_format;
 };
 

@@ -6,7 +6,6 @@
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <query/openmetrics.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,10 +13,10 @@
 
 #define SEALS	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static int write_page(FILE *out, const struct query_target *t, bool is_quiet,
-		      enum query_status *status)
+static int write_page(FILE *out, const struct query_target *t, const struct openmetrics_more *more,
+		      bool is_quiet, enum query_status *status)
 {
-	*status = openmetrics_write(out, t, is_quiet);
+	*status = openmetrics_write(out, t, is_quiet, more);
 	if (*status)
 		return 0;
 	if (fflush(out) || fcntl(fileno(out), F_ADD_SEALS, SEALS))
@@ -26,11 +25,12 @@ static int write_page(FILE *out, const struct query_target *t, bool is_quiet,
 }
 
 /* Return: the file, or -1. */
-static int make(const struct query_target *t, bool is_quiet, enum query_status *status)
+static int make(const struct query_target *t, const struct openmetrics_more *more, bool is_quiet,
+		enum query_status *status)
 {
 	int fd = memfd_create("metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING), kept = -1;
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	int ret = out ? write_page(out, t, is_quiet, status) : -errno;
+	int ret = out ? write_page(out, t, more, is_quiet, status) : -errno;
 
 	if (!ret && !*status)
 		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -46,7 +46,8 @@ static int make(const struct query_target *t, bool is_quiet, enum query_status *
 	return kept;
 }
 
-void page_refresh(struct page *p, const struct query_target *t)
+void page_refresh(struct page *p, const struct query_target *t,
+		  const struct openmetrics_more *more)
 {
 	enum query_status status = QUERY_FAILED;
 	/* What is wrong is said once. */
@@ -57,7 +58,7 @@ void page_refresh(struct page *p, const struct query_target *t)
 		return;
 	if (p->fd >= 0)
 		close(p->fd);
-	p->fd = make(t, is_quiet, &status);
+	p->fd = make(t, more, is_quiet, &status);
 	if (!status && is_quiet)
 		log_info("arenad answers again");
 	p->status = status;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page that is served: what arenad tells, in a file without a name that nobody can change. It
- * is kept for a moment, so that arenad is not asked as often as clients like. This header must not
- * know HTTP.
+ * The page that is served: what arenad tells, and more, in a file without a name that nobody can
+ * change. It is kept for a moment, so that arenad is not asked as often as clients like. This
+ * header must not know HTTP.
  */
 #ifndef METRICS_PAGE_H
 #define METRICS_PAGE_H
 
 #include <query/call.h>
+#include <query/openmetrics.h>
 #include <stdint.h>
 
 /*
@@ -34,9 +35,11 @@ struct page {
  * page_refresh() - make the page anew if it is time for that
  * @p: the page
  * @t: the arenad that is asked
+ * @more: what else is on the page
  *
  * It logs when arenad stops to answer, and when it answers again.
  */
-void page_refresh(struct page *p, const struct query_target *t);
+void page_refresh(struct page *p, const struct query_target *t,
+		  const struct openmetrics_more *more);
 
 #endif /* METRICS_PAGE_H */

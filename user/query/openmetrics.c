@@ -14,8 +14,9 @@
 
 #include "call.h"
 #include "json.h"
+#include "metric.h"
 
-#define PREFIX		"msharearena_"
+#define PREFIX		METRIC_PREFIX
 
 #define SECOND_NS	1000000000.0
 #define SECOND_US	1000000.0
@@ -43,28 +44,6 @@ static bool has_role(struct sd_json_variant *process, const char *role)
 	return !strcmp(json_text(process, "role"), role);
 }
 
-static void describe(FILE *out, const char *name, const char *type, const char *unit,
-		     const char *help)
-{
-	fprintf(out, "# TYPE " PREFIX "%s %s\n", name, type);
-	if (unit)
-		fprintf(out, "# UNIT " PREFIX "%s %s\n", name, unit);
-	fprintf(out, "# HELP " PREFIX "%s %s\n", name, help);
-}
-
-/* The value of a label, in which three characters have to be escaped. */
-static void print_value(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '\n')
-			fputs("\\n", out);
-		else if (*text == '\\' || *text == '"')
-			fprintf(out, "\\%c", *text);
-		else
-			fputc(*text, out);
-	}
-}
-
 /*
  * Processes
  */
@@ -80,22 +59,23 @@ static void print_processes(FILE *out, struct sd_json_variant *reply)
 	struct sd_json_variant *all = processes_of(reply);
 	size_t n = sd_json_variant_elements(all);
 
-	describe(out, "process_up", "gauge", NULL, "Whether the process runs.");
+	metric_describe(out, "process_up", "gauge", NULL, "Whether the process runs.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 
 		print_process(out, "process_up", p);
 		fprintf(out, "%d\n", json_has(p, "pid"));
 	}
-	describe(out, "process_restarts", "counter", NULL,
-		 "How often this arenad has put another process in its place.");
+	metric_describe(out, "process_restarts", "counter", NULL,
+			"How often this arenad has put another process in its place.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 
 		print_process(out, "process_restarts_total", p);
 		fprintf(out, "%" PRId64 "\n", json_number(p, "restarts"));
 	}
-	describe(out, "process_cpu_seconds", "counter", "seconds", "CPU time of the process.");
+	metric_describe(out, "process_cpu_seconds", "counter", "seconds",
+			"CPU time of the process.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 
@@ -117,8 +97,8 @@ static void print_dropped(FILE *out, struct sd_json_variant *status)
 
 	if (!json_has(status, "droppedPackets"))
 		return;
-	describe(out, "peers_dropped", "counter", NULL,
-		 "Packets that the filter of peers has dropped, see arenactl(8).");
+	metric_describe(out, "peers_dropped", "counter", NULL,
+			"Packets that the filter of peers has dropped, see arenactl(8).");
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		fprintf(out, PREFIX "peers_dropped_total{reason=\"%s\"} %" PRId64 "\n", reasons[i],
 			json_number(dropped, reasons[i]));
@@ -141,7 +121,7 @@ static void print_counter(FILE *out, struct sd_json_variant *all, const char *ro
 
 	snprintf(name, sizeof(name), "%s_%s", role, counter);
 	snprintf(help, sizeof(help), "The counter %s of arena-%s(8).", counter, role);
-	describe(out, name, is_gauge(counter) ? "gauge" : "counter", NULL, help);
+	metric_describe(out, name, is_gauge(counter) ? "gauge" : "counter", NULL, help);
 	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 		struct sd_json_variant *counters = sd_json_variant_by_key(p, "counters");
@@ -196,7 +176,7 @@ static void print_labels(FILE *out, struct sd_json_variant *process,
 {
 	fprintf(out, "{%s=\"%" PRId64 "\",export=\"", json_text(process, "role"),
 		json_number(process, "number"));
-	print_value(out, json_text(latency, "export"));
+	metric_print_value(out, json_text(latency, "export"));
 	if (json_has(latency, "stage"))
 		fprintf(out, "\",stage=\"%s\"", json_text(latency, "stage"));
 	else
@@ -276,13 +256,15 @@ static void print_latencies(FILE *out, struct sd_json_variant *reply, const char
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s_request_duration_seconds", role);
-	describe(out, name, "histogram", "seconds", "How long requests took, see arenactl(8).");
+	metric_describe(out, name, "histogram", "seconds",
+			"How long requests took, see arenactl(8).");
 	print_each(out, reply, role, "latencies", name, print_histogram);
 	snprintf(name, sizeof(name), "%s_request_errors", role);
-	describe(out, name, "counter", NULL, "Requests that have failed.");
+	metric_describe(out, name, "counter", NULL, "Requests that have failed.");
 	print_each(out, reply, role, "latencies", name, print_errors);
 	snprintf(name, sizeof(name), "%s_request_bytes", role);
-	describe(out, name, "counter", "bytes", "Bytes of the ranges of requests that succeeded.");
+	metric_describe(out, name, "counter", "bytes",
+			"Bytes of the ranges of requests that succeeded.");
 	print_each(out, reply, role, "latencies", name, print_bytes);
 }
 
@@ -291,8 +273,8 @@ static void print_stages(FILE *out, struct sd_json_variant *reply, const char *r
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s_stage_duration_seconds", role);
-	describe(out, name, "histogram", "seconds",
-		 "How long requests were in each stage, see arenactl(8).");
+	metric_describe(out, name, "histogram", "seconds",
+			"How long requests were in each stage, see arenactl(8).");
 	print_each(out, reply, role, "stages", name, print_histogram);
 }
 
@@ -305,7 +287,7 @@ static void print_of_region(FILE *out, struct sd_json_variant *region, const cha
 {
 	if (!json_has(region, key))
 		return;
-	describe(out, name, type, unit, help);
+	metric_describe(out, name, type, unit, help);
 	fprintf(out, PREFIX "%s%s{region=\"%s\"} %" PRId64 "\n", name,
 		strcmp(type, "counter") ? "" : "_total", json_text(region, "name"),
 		json_number(region, key));
@@ -334,7 +316,7 @@ static void print_region(FILE *out, struct sd_json_variant *r)
 static void print_export(FILE *out, const char *name, struct sd_json_variant *e)
 {
 	fprintf(out, PREFIX "%s{sp=\"%" PRId64 "\",export=\"", name, json_number(e, "sp"));
-	print_value(out, json_text(e, "name"));
+	metric_print_value(out, json_text(e, "name"));
 	fputc('"', out);
 }
 
@@ -343,16 +325,16 @@ static void print_exports(FILE *out, struct sd_json_variant *reply)
 	struct sd_json_variant *all = sd_json_variant_by_key(reply, "exports");
 	size_t n = sd_json_variant_elements(all);
 
-	describe(out, "export", "info", NULL, "The export and its disk.");
+	metric_describe(out, "export", "info", NULL, "The export and its disk.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(all, i);
 
 		print_export(out, "export_info", e);
 		fputs(",disk=\"", out);
-		print_value(out, json_text(e, "disk"));
+		metric_print_value(out, json_text(e, "disk"));
 		fputs("\"} 1\n", out);
 	}
-	describe(out, "export_size_bytes", "gauge", "bytes", "How large the disk is.");
+	metric_describe(out, "export_size_bytes", "gauge", "bytes", "How large the disk is.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(all, i);
 
@@ -361,7 +343,8 @@ static void print_exports(FILE *out, struct sd_json_variant *reply)
 		print_export(out, "export_size_bytes", e);
 		fprintf(out, "} %" PRId64 "\n", json_number(e, "sizeBytes"));
 	}
-	describe(out, "export_drained", "gauge", NULL, "Whether it takes no further clients.");
+	metric_describe(out, "export_drained", "gauge", NULL,
+			"Whether it takes no further clients.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(all, i);
 
@@ -393,15 +376,15 @@ static void print_channels(FILE *out, struct sd_json_variant *reply)
 	struct sd_json_variant *all = sd_json_variant_by_key(reply, "channels");
 	size_t n = sd_json_variant_elements(all);
 
-	describe(out, "channel_up", "gauge", NULL, "Whether both of its processes run.");
+	metric_describe(out, "channel_up", "gauge", NULL, "Whether both of its processes run.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *c = sd_json_variant_by_index(all, i);
 
 		print_channel(out, "channel_up", c);
 		fprintf(out, "} %d\n", json_true(c, "bothRun"));
 	}
-	describe(out, "channel_messages", "counter", NULL,
-		 "Messages of requests and of replies, each with one or more of them.");
+	metric_describe(out, "channel_messages", "counter", NULL,
+			"Messages of requests and of replies, each with one or more of them.");
 	for (size_t i = 0; i < n; i++) {
 		struct sd_json_variant *c = sd_json_variant_by_index(all, i);
 
@@ -434,7 +417,7 @@ static void print_groups(FILE *out, struct sd_json_variant *reply, const char *r
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s_buffers", role);
-	describe(out, name, "gauge", NULL, "Buffers by use and state, see arenactl(8).");
+	metric_describe(out, name, "gauge", NULL, "Buffers by use and state, see arenactl(8).");
 	for (size_t i = 0; i < sd_json_variant_elements(all); i++) {
 		struct sd_json_variant *p = sd_json_variant_by_index(all, i);
 		struct sd_json_variant *groups = sd_json_variant_by_key(p, "groups");
@@ -453,9 +436,9 @@ static void print_client(FILE *out, const char *name, const char *key,
 {
 	fprintf(out, PREFIX "%s_total{np=\"%" PRId64 "\",connection=\"%" PRId64 "\",peer=\"",
 		name, json_number(process, "number"), json_number(client, "connection"));
-	print_value(out, json_text(client, "peer"));
+	metric_print_value(out, json_text(client, "peer"));
 	fputs("\",export=\"", out);
-	print_value(out, json_text(client, "export"));
+	metric_print_value(out, json_text(client, "export"));
 	fprintf(out, "\"} %" PRId64 "\n", json_number(client, key));
 }
 
@@ -483,10 +466,10 @@ static void print_each_client(FILE *out, struct sd_json_variant *reply, const ch
 
 static void print_clients(FILE *out, struct sd_json_variant *reply)
 {
-	describe(out, "client_requests", "counter", NULL,
-		 "Requests of a connection that have ended; of 256 connections at most.");
+	metric_describe(out, "client_requests", "counter", NULL,
+			"Requests of a connection that have ended; of 256 connections at most.");
 	print_each_client(out, reply, "client_requests", "requests");
-	describe(out, "client_bytes", "counter", "bytes", "Bytes of the ranges of these.");
+	metric_describe(out, "client_bytes", "counter", "bytes", "Bytes of the ranges of these.");
 	print_each_client(out, reply, "client_bytes", "bytes");
 }
 
@@ -495,7 +478,8 @@ enum answer {
 	STATUS, REGION, EXPORTS, CHANNELS, COUNTERS, GROUPS, CLIENTS, LATENCIES, STAGES, ANSWERS
 };
 
-static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS])
+static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS],
+		      const struct openmetrics_more *more)
 {
 	print_processes(out, reply[STATUS]);
 	print_dropped(out, reply[STATUS]);
@@ -509,10 +493,13 @@ static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS])
 		print_latencies(out, reply[LATENCIES], roles[i]);
 		print_stages(out, reply[STAGES], roles[i]);
 	}
+	if (more)
+		more->write(out, reply[EXPORTS], more->context);
 	fputs("# EOF\n", out);
 }
 
-enum query_status openmetrics_write(FILE *out, const struct query_target *t, bool is_quiet)
+enum query_status openmetrics_write(FILE *out, const struct query_target *t, bool is_quiet,
+				    const struct openmetrics_more *more)
 {
 	static const char *const methods[ANSWERS] = {
 		[STATUS] = "GetStatus", [REGION] = "GetRegion", [EXPORTS] = "ListExports",
@@ -533,7 +520,7 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 		sd_json_variant_ref(reply[i]);
 	}
 	if (!ret)
-		print_all(out, reply);
+		print_all(out, reply, more);
 	for (unsigned int i = 0; i < ANSWERS; i++)
 		sd_json_variant_unref(reply[i]);
 	sd_varlink_close_unref(link);
