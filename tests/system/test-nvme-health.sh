@@ -21,7 +21,7 @@ controller() { basename "$(dirname "$(readlink -f "/sys/class/block/${1#/dev/}")
 
 # smart CONTROLLER: print what the log page says, as metrics do, asked by ioctl(2) and not by libnvme
 cat >"$tmp/smart.pl" <<'END'
-use strict; use Math::BigInt;
+use strict;
 my $log = "\0" x 512;
 # Opcode 2; log page 2, events stay, 128 words.
 my $cmd = pack("C C S L L L Q Q L L L6 L L", 2, 0, 0, 0xffffffff, 0, 0, 0,
@@ -29,15 +29,20 @@ my $cmd = pack("C C S L L L Q Q L L L6 L L", 2, 0, 0, 0xffffffff, 0, 0, 0,
 open(my $f, "<", "/dev/$ARGV[0]") or die "open: $!";
 my $ret = ioctl($f, 0xc0484e41, $cmd);
 defined $ret && $ret == 0 or die "ioctl: $!";
-# wide AT: the number of 16 bytes there
-sub wide { Math::BigInt->from_hex(unpack("H*", reverse substr($log, $_[0], 16))) }
+# wide AT: the number of 16 bytes there, which is not so large here
+sub wide
+{
+	my ($low, $high) = unpack("Q< Q<", substr($log, $_[0], 16));
+	die "a large number" if $high;
+	return $low;
+}
 my ($warning, $kelvins, $spare, $threshold, $used) = unpack("C S< C C C", $log);
 printf "critical_warning %d\n", $warning;
 # The kernel's own target has no thermometer.
 printf "temperature_celsius %d\n", $kelvins - 273 if $kelvins;
 printf "available_spare_ratio %.2f\navailable_spare_threshold_ratio %.2f\nused_ratio %.2f\n",
 	$spare / 100, $threshold / 100, $used / 100;
-printf "%s %s\n", $_->[0], wide($_->[1])->bmul($_->[2])->bstr()
+printf "%s %d\n", $_->[0], wide($_->[1]) * $_->[2]
 	for (["read_bytes_total", 32, 512000], ["written_bytes_total", 48, 512000],
 	     ["media_errors_total", 160, 1], ["error_log_entries_total", 176, 1],
 	     ["unsafe_shutdowns_total", 144, 1], ["power_on_seconds_total", 128, 3600],
