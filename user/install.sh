@@ -83,6 +83,7 @@ put_service()
 	put_filled "$DATADIR/msharearena" arena-metrics-nvme-health.conf \
 		user/dist/arena-metrics-nvme-health.conf
 	put_filled "$PREFIX/lib/sysusers.d" msharearena.conf user/dist/sysusers.conf
+	put_filled "$DATADIR/msharearena" apparmor user/dist/apparmor
 	put_filled "$PREFIX/lib/udev/rules.d" 60-msharearena.rules user/dist/udev.rules
 	put_filled "$DATADIR/bash-completion/completions" arenad user/dist/completion.bash
 	for program in arenactl arena-metrics arena-np arena-sp; do
