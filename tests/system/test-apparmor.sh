@@ -197,14 +197,14 @@ serves "after the adoption"
 ok "arenad of root stops" systemctl stop arenad
 is "AppArmor has refused nothing" "$(refusals)" ""
 
-# attempt PROFILE WORD: print what WORD gives in a process that has put itself under PROFILE, which
-# is OK or the name of an error
+# attempt PROFILE WORD...: print what each WORD gives in a process that has put itself under PROFILE,
+# which is OK or the name of an error
 attempt()
 {
-	python3 - "$@" "$disk" <<'END'
+	python3 - "$disk" "$@" <<'END'
 import ctypes, errno, os, signal, socket, sys
 
-profile, word, disk = sys.argv[1:]
+disk, profile, *chosen = sys.argv[1:]
 tcp = (socket.AF_INET, socket.SOCK_STREAM)
 words = {
 	"read-passwd": lambda: os.open("/etc/passwd", os.O_RDONLY),
@@ -228,38 +228,32 @@ SEIZE = 0x4206
 if profile != "unconfined":
 	with open("/proc/self/attr/current", "w") as f:
 		f.write("changeprofile " + profile)
-child = os.fork()
-if not child:
-	try:
-		ctypes.set_errno(0)
-		ret = words[word]()
-		os._exit(ctypes.get_errno() if ret == -1 else 0)
-	except OSError as e:
-		os._exit(e.errno)
-status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-print(errno.errorcode[status] if status > 0 else "OK")
+for word in chosen:
+	child = os.fork()
+	if not child:
+		try:
+			ctypes.set_errno(0)
+			ret = words[word]()
+			os._exit(ctypes.get_errno() if ret == -1 else 0)
+		except OSError as e:
+			os._exit(e.errno)
+	status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+	print(word, errno.errorcode[status] if status > 0 else "OK")
 END
 }
-# allows PROFILE WORD...
-allows()
+# gives PROFILE WHAT RESULT WORD...
+gives()
 {
-	local profile=$1 word
+	local word result n=0
 
-	shift
-	for word in "$@"; do
-		is "$profile allows $word" "$(attempt "$profile" "$word")" OK
-	done
+	while read -r word result; do
+		is "$1 $2 $word" "${result/EPERM/EACCES}" "$3"
+		n=$((n + 1))
+	done < <(attempt "$1" "${@:4}")
+	[ "$n" = $(($# - 3)) ] || not_ok "$1 was tried with all of: ${*:4}" true
 }
-# forbids PROFILE WORD...
-forbids()
-{
-	local profile=$1 word
-
-	shift
-	for word in "$@"; do
-		is "$profile forbids $word" "$(attempt "$profile" "$word" | sed 's/EPERM/EACCES/')" EACCES
-	done
-}
+allows() { gives "$1" allows OK "${@:2}"; }
+forbids() { gives "$1" forbids EACCES "${@:2}"; }
 
 allows unconfined read-passwd read-shadow read-key write-disk write-etc write-usr write-sysctl \
 	socket-tcp socket-udp socket-packet execute mount trace kill
