@@ -9,26 +9,12 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=adopt-lib.sh
 . "$(dirname "$0")/adopt-lib.sh"
+# shellcheck source=metrics-lib.sh
+. "$(dirname "$0")/metrics-lib.sh"
 requires python3 setpriv capsh
 command -v arena-metrics >/dev/null || skip_all "there is no arena-metrics, which needs libsystemd 257"
 
-user=()
-[ "$(id -u)" != 0 ] || user=(--user nobody)
-# metrics_start OPTION...: start arena-metrics; sets $metrics_pid, $http_pid and $url
-metrics_start()
-{
-	# Emptied here, as the shell in the background may do it only after somebody looks.
-	: >"$tmp/metrics.log"
-	arena-metrics --runtime-dir "$RUNTIME_DIRECTORY" --listen 127.0.0.1:0 "${user[@]}" \
-		"$@" 2>"$tmp/metrics.log" &
-	metrics_pid=$!
-	wait_for 20 grep -q 'serving http' "$tmp/metrics.log" || return
-	url=$(sed -n 's,.*serving \(http://[^/]*\)/.*,\1,p' "$tmp/metrics.log")
-	wait_for 20 eval 'http_pid=$(pgrep -P $metrics_pid -x arena-http)'
-}
-
-metrics_end() { [ -z "${metrics_pid:-}" ] || kill "$metrics_pid" 2>/dev/null; }
-at_exit metrics_end
+[ "$(id -u)" != 0 ] || metrics_options=(--user nobody)
 
 # http METHOD PATH: print the status, the type of the content, and the content
 cat >"$tmp/get.py" <<'END'
@@ -42,7 +28,7 @@ except urllib.error.HTTPError as e:
 print(reply.status, reply.headers['content-type'])
 print(reply.read().decode())
 END
-http() { python3 "$tmp/get.py" "$1" "$url$2" 2>&1; }
+http() { python3 "$tmp/get.py" "$1" "http://127.0.0.1:$port$2" 2>&1; }
 status_is() { [[ $(http GET /metrics) == "$1 "* ]]; }
 # names: of all metrics in the text that is read
 names() { sed -n 's/^# TYPE //p' | sort; }
@@ -88,7 +74,7 @@ for i in range(8):
 print('ready', flush=True)
 time.sleep(120)
 END
-python3 "$tmp/bad.py" "$url" >"$tmp/bad.log" 2>&1 &
+python3 "$tmp/bad.py" "http://127.0.0.1:$port" >"$tmp/bad.log" 2>&1 &
 bad=$!
 ok "clients come that are no good" wait_for 60 grep -q ready "$tmp/bad.log"
 ok "a good one is served all the same" wait_for 60 status_is 200
@@ -108,7 +94,7 @@ for s in kept:
 print('ready', flush=True)
 time.sleep(120)
 END
-python3 "$tmp/all.py" "$url" >"$tmp/all.log" 2>&1 &
+python3 "$tmp/all.py" "http://127.0.0.1:$port" >"$tmp/all.log" 2>&1 &
 all=$!
 ok "as many clients as may be connected are served" wait_for 60 grep -q ready "$tmp/all.log"
 kill -STOP "$http_pid"
@@ -161,9 +147,9 @@ health_is() { http GET /metrics | grep -qx "msharearena_nvme_health_up $1"; }
 if capsh --has-p=cap_sys_admin 2>/dev/null; then
 	metrics_start --nvme-health
 	ok "with --nvme-health the page is served" wait_for 20 health_is 1
-	is "it has as many controllers as the machine" \
-		"$(http GET /metrics | grep -c '^msharearena_nvme_health_known{')" \
-		"$(find /sys/class/nvme -mindepth 1 2>/dev/null | wc -l)"
+	ok "it has as many controllers as the machine" wait_for 20 eval \
+		'page && [ "$(grep -c "^msharearena_nvme_health_known{" "$tmp/page")" = \
+		"$(find /sys/class/nvme -mindepth 1 2>/dev/null | wc -l)" ]'
 	is "one more process runs" "$(pgrep -P "$metrics_pid" | wc -l)" 2
 	kill -KILL "$(pgrep -P "$metrics_pid" -x arena-health)"
 	ok "the page is served without that one, and says so" wait_for 20 health_is 0

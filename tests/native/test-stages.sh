@@ -65,14 +65,14 @@ client()
 }
 
 # tell EXPORT: print the stages of an export in their order: its name, how many requests have come
-# through it, and "slow" if one of them was there as long as they were held
+# through it, and "slow" if one of them was there for at least half of the time they were held
 tell()
 {
 	arenactl latency --json | python3 -c '
 import json, sys
 for s in json.load(sys.stdin)["stages"]:
     if s["export"] == sys.argv[1]:
-        long = s["maxNSec"] >= (int(sys.argv[2]) - 1) * 10**9
+        long = s["maxNSec"] >= int(sys.argv[2]) * 10**9 / 2
         print(s["role"], s["stage"], s["count"], *(["slow"] if long else []), end="; ")' "$1" "$hold"
 }
 

@@ -56,7 +56,7 @@ agree() { ok "$1" wait_for 10 same "$2" || diag "$(cat "$tmp/differs")"; }
 # controllers EXPORT: those that the page names
 controllers()
 {
-	page | sed -n "s/^msharearena_export_nvme_info{.*export=\"$1\".*controller=\"\(.*\)\"} 1/\1/p" | xargs
+	page && sed -n "s/^msharearena_export_nvme_info{.*export=\"$1\".*controller=\"\(.*\)\"} 1/\1/p" "$tmp/page" | xargs
 }
 
 first=$(controller "$disk0") third=$(controller "$disk2")
@@ -65,7 +65,7 @@ nvme_target "$disk1"
 pages_2m 128
 arenad_start --size 256M --page-size 2M --disk one=/dev/mapper/slow \
 	--disk "two=/dev/ng${target_disk#/dev/nvme}"
-ok "arena-metrics starts" metrics_start --user nobody
+ok "arena-metrics starts" health_start --user nobody
 
 for c in "$first" "$target_device" "$third"; do
 	ok "the numbers of $c come" wait_for 10 value_is nvme_health_known "$c" 1

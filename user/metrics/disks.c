@@ -67,7 +67,7 @@ static int start(struct disks *d, const struct metrics_options *o,
 	ret = d->pid < 0 ? -errno : 0;
 	close(ends[1]);
 	d->line = ends[0];
-	return ret ? ret : sandbox_drop_capability(CAP_SYS_ADMIN);
+	return ret;
 }
 
 int disks_start(struct disks *d, const struct metrics_options *o, const struct listen_set *sockets,
@@ -91,12 +91,21 @@ int disks_start(struct disks *d, const struct metrics_options *o, const struct l
 	return ret;
 }
 
+int disks_settle(const struct disks *d)
+{
+	int ret = d->is_wanted ? sandbox_drop_capability(CAP_SYS_ADMIN) : 0;
+
+	if (ret)
+		log_error("cannot give CAP_SYS_ADMIN up: %s", strerror(-ret));
+	return ret;
+}
+
 /* The right to start another one is gone. What was told stays until it is too old. */
 static void lose(struct disks *d, int status)
 {
 	log_error("the process that asks NVMe controllers has ended (%s): going on without, until "
 		  "arena-metrics is started again",
-		  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "see above");
+		  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it says why");
 	d->pid = 0;
 	if (d->line >= 0)
 		close(d->line);
@@ -149,14 +158,16 @@ static struct disk *find(struct disks *d, uint32_t number)
 	return &d->disk[d->n++];
 }
 
-static void tell(struct disk *disk, const struct nvme_smart_log *log)
+static void tell(struct disk *disk, const struct health_packet *p)
 {
+	uint64_t now_ns = clock_boot_ns();
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	disk->told_ns = clock_boot_ns();
-	disk->told_at = (double)now.tv_sec + (double)now.tv_nsec / CLOCK_NS_PER_S;
-	disk->log = *log;
+	disk->told_ns = p->told_ns < now_ns ? p->told_ns : now_ns;
+	disk->told_at = (double)now.tv_sec + (double)now.tv_nsec / CLOCK_NS_PER_S -
+			(double)(now_ns - disk->told_ns) / CLOCK_NS_PER_S;
+	disk->log = p->log;
 }
 
 static void forget_others(struct disks *d)
@@ -178,6 +189,7 @@ static void take(struct disks *d, const struct health_packet *p)
 
 	if (p->kind == HEALTH_ROUND) {
 		forget_others(d);
+		d->n_left = p->number;
 		return;
 	}
 	disk = p->kind == HEALTH_THERE || p->kind == HEALTH_TOLD ? find(d, p->number) : NULL;
@@ -185,7 +197,7 @@ static void take(struct disks *d, const struct health_packet *p)
 		return;
 	disk->is_there = true;
 	if (p->kind == HEALTH_TOLD)
-		tell(disk, &p->log);
+		tell(disk, p);
 }
 
 void disks_take(struct disks *d)
@@ -352,6 +364,9 @@ static void print_state(FILE *out, const struct disks *d)
 	metric_describe(out, "nvme_health_up", "gauge", NULL,
 			"Whether the process runs that asks NVMe controllers.");
 	fprintf(out, METRIC_PREFIX "nvme_health_up %d\n", d->line >= 0);
+	metric_describe(out, "nvme_health_unasked", "gauge", NULL,
+			"Further NVMe controllers, which are not asked.");
+	fprintf(out, METRIC_PREFIX "nvme_health_unasked %" PRIu32 "\n", d->n_left);
 	metric_describe(out, "nvme_health_known", "gauge", NULL,
 			"Whether the numbers of the controller are here.");
 	for (unsigned int i = 0; i < d->n; i++)

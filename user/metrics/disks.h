@@ -44,6 +44,7 @@ struct disk {
  * @pid: that process; 0 if there is none
  * @line: own end of the pair of sockets to it; -1 if there is none
  * @interval: seconds between two rounds
+ * @n_left: further controllers, which are not asked
  * @n: used entries of @disk
  * @disk: the controllers
  */
@@ -52,6 +53,7 @@ struct disks {
 	pid_t pid;
 	int line;
 	uint32_t interval;
+	uint32_t n_left;
 	unsigned int n;
 	struct disk disk[HEALTH_CONTROLLERS_MAX];
 };
@@ -59,7 +61,7 @@ struct disks {
 #define DISKS_NONE	((struct disks){ .line = -1 })
 
 /**
- * disks_start() - start the health process if the command line asks for it, and give up its right
+ * disks_start() - start the health process if the command line asks for it
  * @d: DISKS_NONE; filled
  * @o: command line
  * @sockets: what the health process must not have
@@ -71,6 +73,17 @@ struct disks {
  */
 int disks_start(struct disks *d, const struct metrics_options *o, const struct listen_set *sockets,
 		int signals);
+
+/**
+ * disks_settle() - give up the right of the health process in this one, if there is such a process
+ * @d: of disks_start()
+ *
+ * The process that serves HTTP is to be there already: it needs the right to leave namespaces, and
+ * gives it up with all others. It logs its errors.
+ *
+ * Return: 0 or -errno.
+ */
+int disks_settle(const struct disks *d);
 
 /** disks_take() - take what the health process has said; called when @line is readable */
 void disks_take(struct disks *d);

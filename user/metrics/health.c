@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "health.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <control/packet.h>
 #include <dirent.h>
@@ -28,7 +29,7 @@
 
 static const char *const calls[] = { "getdents64", "lseek", "newfstatat", "sendmsg", NULL };
 
-/* Controllers, and the folder that names them, are only read: no file can be changed. */
+/* Controllers, and what names them, are only read: no file can be changed. */
 static const struct sandbox_rule rules[] = {
 	{ "openat", 1, { { 2, O_RDONLY } } },
 	{ "openat", 1, { { 2, O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC } } },
@@ -38,11 +39,13 @@ static const struct sandbox_rule rules[] = {
 /**
  * struct round - the controllers that there are
  * @n: used entries of @number and @status
+ * @n_left: controllers for which there was no entry
  * @number: of the controller
  * @status: 0 if it has told its log, or why it has not: -errno, or a status of NVMe
  */
 struct round {
 	unsigned int n;
+	unsigned int n_left;
 	uint32_t number[HEALTH_CONTROLLERS_MAX];
 	int status[HEALTH_CONTROLLERS_MAX];
 };
@@ -69,38 +72,64 @@ static int close_up(const struct metrics_options *o)
 }
 
 /* A parent that has no time is waited for; it has ended if that fails. */
-static int say(int line, enum health_kind kind, uint32_t number, const struct nvme_smart_log *log)
+static int say(int line, const struct health_packet *p)
 {
-	struct health_packet p = { .kind = kind, .number = number };
-	struct iovec part = { .iov_base = &p, .iov_len = sizeof(p) };
+	struct iovec part = { .iov_base = (void *)p, .iov_len = sizeof(*p) };
 	struct pollfd room = { .fd = line, .events = POLLOUT };
 	int ret;
 
-	if (log)
-		p.log = *log;
 	while ((ret = packet_send(line, &part, 1, -1)) == -EAGAIN)
 		if (poll(&room, 1, -1) < 0 && errno != EINTR)
 			return -errno;
 	return ret;
 }
 
-/* Controllers of the machine; there is no such folder on one that has never had any. */
-static void find(struct round *r)
+/* One of NVMe over Fabrics that only tells where disks are has no health. */
+static bool is_for_discovery(uint32_t number)
+{
+	char path[64], type[16] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/nvme/nvme%u/cntrltype", number);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return false;
+	if (read(fd, type, sizeof(type) - 1) < 0)
+		type[0] = '\0';
+	close(fd);
+	return !strncmp(type, "discovery", strlen("discovery"));
+}
+
+static void add(struct round *r, const char *name)
+{
+	uint32_t number;
+
+	if (sscanf(name, "nvme%u", &number) != 1 || is_for_discovery(number))
+		return;
+	if (r->n == HEALTH_CONTROLLERS_MAX)
+		r->n_left++;
+	else
+		r->number[r->n++] = number;
+}
+
+/*
+ * Controllers of the machine; there is no such folder on one that has never had any.
+ * Return: 0 or -errno.
+ */
+static int find(struct round *r)
 {
 	struct dirent **entries = NULL;
 	int n = nvme_scan_ctrls(&entries);
 
-	r->n = 0;
+	*r = (struct round){ .n = 0 };
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
-		if (r->n < HEALTH_CONTROLLERS_MAX &&
-		    sscanf(entries[i]->d_name, "nvme%u", &r->number[r->n]) == 1)
-			r->n++;
+		add(r, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free((void *)entries);
-	if (n > (int)HEALTH_CONTROLLERS_MAX)
-		log_limited(LOG_LEVEL_WARN, "of %d NVMe controllers %u are asked for their health",
-			    n, HEALTH_CONTROLLERS_MAX);
+	return 0;
 }
 
 /* Return: 0; -errno; or a status of NVMe. */
@@ -109,6 +138,8 @@ static int ask(uint32_t number, struct nvme_smart_log *log)
 	char name[16];
 	int fd, ret;
 
+	/* A controller that says that it has told, and has not, must not have what another one told. */
+	memset(log, 0, sizeof(*log));
 	snprintf(name, sizeof(name), "nvme%u", number);
 	fd = nvme_open(name);
 	if (fd < 0)
@@ -138,23 +169,35 @@ static void log_change(uint32_t number, int status, const struct round *before)
 			    status < 0 ? strerror(-status) : nvme_status_to_string(status, false));
 }
 
+static int ask_one(int line, struct round *r, unsigned int i, const struct round *before)
+{
+	struct health_packet p = {
+		.kind = HEALTH_TOLD, .number = r->number[i], .told_ns = clock_boot_ns(),
+	};
+
+	r->status[i] = ask(r->number[i], &p.log);
+	log_change(r->number[i], r->status[i], before);
+	return r->status[i] ? 0 : say(line, &p);
+}
+
 /* The parent knows of all controllers before one can hang. */
 static int do_round(int line, struct round *r)
 {
-	struct nvme_smart_log log;
+	struct health_packet p = { .kind = HEALTH_THERE };
 	struct round before = *r;
-	int ret = 0;
+	int ret = find(r);
 
-	find(r);
-	for (unsigned int i = 0; i < r->n && !ret; i++)
-		ret = say(line, HEALTH_THERE, r->number[i], NULL);
+	if (r->n_left && r->n_left != before.n_left)
+		log_warn("%u NVMe controllers are asked for their health, and %u more are not",
+			 r->n, r->n_left);
 	for (unsigned int i = 0; i < r->n && !ret; i++) {
-		r->status[i] = ask(r->number[i], &log);
-		log_change(r->number[i], r->status[i], &before);
-		if (!r->status[i])
-			ret = say(line, HEALTH_TOLD, r->number[i], &log);
+		p.number = r->number[i];
+		ret = say(line, &p);
 	}
-	return ret ? ret : say(line, HEALTH_ROUND, 0, NULL);
+	for (unsigned int i = 0; i < r->n && !ret; i++)
+		ret = ask_one(line, r, i, &before);
+	p = (struct health_packet){ .kind = HEALTH_ROUND, .number = r->n_left };
+	return ret ? ret : say(line, &p);
 }
 
 /* The parent sends nothing: the line is readable when it has ended. */

@@ -20,19 +20,22 @@ struct metrics_options;
  * enum health_kind - what a packet says
  * @HEALTH_THERE: the controller exists
  * @HEALTH_TOLD: and this is its log
- * @HEALTH_ROUND: no others than those since the last HEALTH_ROUND exist
+ * @HEALTH_ROUND: no others than those since the last HEALTH_ROUND exist, but for @number ones that
+ *	are not asked, as there are too many
  */
 enum health_kind { HEALTH_THERE = 1, HEALTH_TOLD, HEALTH_ROUND };
 
 /**
  * struct health_packet - a packet, of which any bytes have a meaning or none
  * @kind: enum health_kind
- * @number: that of the controller, N of nvmeN
+ * @told_ns: with HEALTH_TOLD, CLOCK_BOOTTIME when it was asked
+ * @number: that of the controller, N of nvmeN; of HEALTH_ROUND, how many are not asked
  * @log: with HEALTH_TOLD, what the controller has said
  */
 struct health_packet {
 	uint32_t kind;
 	uint32_t number;
+	uint64_t told_ns;
 	struct nvme_smart_log log;
 };
 

@@ -12,6 +12,7 @@
 #include <control/packet.h>
 #include <errno.h>
 #include <poll.h>
+#include <sandbox/sandbox.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -174,6 +175,9 @@ static int start_http(struct metrics *m, const struct listen_set *sockets)
 		close(m->signals);
 		if (m->disks.line >= 0)
 			close(m->disks.line);
+		/* A sandbox takes it together with all other rights. */
+		if (m->options->sandbox == SANDBOX_OFF && disks_settle(&m->disks))
+			_exit(EXIT_FAILURE);
 		be_child(m->options, sockets, ends[1]);
 	}
 	ret = m->http < 0 ? -errno : 0;
@@ -191,10 +195,12 @@ static int serve(const struct metrics_options *o, const struct listen_set *socke
 	m.signals = take_signals();
 	if (m.signals < 0)
 		return m.signals;
-	/* First the process that keeps a right, which all others then have lost. */
+	/* Both children begin with the rights that they give up, or keep one of. */
 	ret = disks_start(&m.disks, o, sockets, m.signals);
 	if (!ret)
 		ret = start_http(&m, sockets);
+	if (!ret)
+		ret = disks_settle(&m.disks);
 	if (!ret)
 		ret = loop(&m);
 	disks_end(&m.disks);

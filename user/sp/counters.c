@@ -57,8 +57,8 @@ void sp_counters_note(struct sp *sp, const struct sp_request *r, enum proto_stat
 		return;
 	stats_note(&e->flow[operation], r->taken_ns, sp_turn_ns(sp), r->length,
 		   status == PROTO_OK);
-	if (!r->disk_ns)
-		return;
-	stats_note_time(&e->stage[STATS_QUEUE], r->taken_ns, r->disk_ns);
-	stats_note_time(&e->stage[STATS_DISK], r->disk_ns, sp_turn_ns(sp));
+	stats_note_time(&e->stage[STATS_QUEUE], r->taken_ns,
+			r->disk_ns ? r->disk_ns : sp_turn_ns(sp));
+	if (r->disk_ns)
+		stats_note_time(&e->stage[STATS_DISK], r->disk_ns, sp_turn_ns(sp));
 }

@@ -92,9 +92,10 @@ static inline enum stats_operation stats_operation_of(uint16_t operation)
  * @STATS_QUEUE: of an SP: from the moment at which the SP takes the request until it gives the disk
  *	the first operation. It includes the wait for limits, for buffers, and for requests that
  *	overlap, and the search for holes
- * @STATS_DISK: of an SP: from there until the disk has ended the last one
- * @STATS_SEND: of an NP: from the reply of the SP until the reply to the client is given to the
- *	kernel. It includes the wait for a client that does not read
+ * @STATS_DISK: of an SP: from there until the disk has ended the last one. Requests that need no
+ *	operation have none: questions for holes, and reads of nothing but holes
+ * @STATS_SEND: of an NP: from the reply of the SP until the last part of the reply to the client is
+ *	in a send. It includes the wait for a client that does not take what is sent before
  *
  * A request that is served in pieces comes to each stage once for each piece.
  */

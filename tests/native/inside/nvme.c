@@ -6,7 +6,8 @@
  *
  *	r  it tells its log			s  it answers with a status of NVMe
  *	h  it hangs, until the letter changes	e  it cannot be asked
- *	any other letter: it is not there
+ *	n  it says that it has told its log, and has not
+ *	f  looking for controllers fails	any other letter: it is not there
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,7 +49,7 @@ static void begin(void)
 
 static int is_there(unsigned int i)
 {
-	return controllers && controllers[i].how && strchr("rhse", controllers[i].how);
+	return controllers && controllers[i].how && strchr("rhsen", controllers[i].how);
 }
 
 int nvme_scan_ctrls(struct dirent ***ctrls)
@@ -57,6 +58,10 @@ int nvme_scan_ctrls(struct dirent ***ctrls)
 	int n = 0;
 
 	for (unsigned int i = 0; all && i < CONTROLLERS; i++) {
+		if (controllers && controllers[i].how == 'f') {
+			errno = EACCES;
+			return -1;
+		}
 		if (!is_there(i))
 			continue;
 		all[n] = calloc(1, sizeof(struct dirent));
@@ -84,6 +89,8 @@ int nvme_get_log(struct nvme_get_log_args *args)
 		poll(NULL, 0, 20);
 	if (c->how == 's')
 		return STATUS;
+	if (c->how == 'n')
+		return 0;
 	if (args->lid != NVME_LOG_LID_SMART || args->nsid != NVME_NSID_ALL || !args->rae ||
 	    args->len != sizeof(c->log)) {
 		errno = EINVAL;
