@@ -11,7 +11,7 @@
 # shellcheck disable=SC2016 # the conditions are for eval
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires drbdadm qemu-storage-daemon fio
+requires drbdadm qemu-storage-daemon fio nbdcopy
 
 modprobe -a veth bridge dm-mod || skip_all "this kernel lacks veth, bridge or dm"
 # The kernel would run drbdadm, which does not know where the configuration of a node is here.
@@ -145,8 +145,11 @@ ok "the other one becomes equal" wait_for 120 is_whole
 ok "the first node serves" runbook 1 "Serve"
 ok "a client connects" client_start
 sed 's/^listen = .*/listen = 127.0.0.1:0/' "$tmp/node2.conf" >"$tmp/secondary.conf"
-not_ok "arenad does not start on the other node" \
+start_on_secondary()
+{
 	timeout 60 "$BUILD/arenad" --config "$tmp/secondary.conf" --backend module 2>"$tmp/log"
+}
+not_ok "arenad does not start on the other node" start_on_secondary
 ok "it says that the disk cannot be opened" says "cannot open disk /dev/drbd2"
 
 write_begin 30
@@ -181,4 +184,7 @@ is "they do not differ" "$(out_of_sync)" 0
 end_process "$client"
 client=''
 ok "the first node stops serving at the end" runbook 1 "Stop serving"
+ok "the node that died serves again" runbook 2 "Serve"
+ok "a client reads there" nbdcopy "nbd://192.0.2.10/d" null:
+ok "it stops serving" runbook 2 "Stop serving"
 done_testing

@@ -138,7 +138,7 @@ static int ask(uint32_t number, struct nvme_smart_log *log)
 	char name[16];
 	int fd, ret;
 
-	/* A controller that says that it has told, and has not, must not have what another one told. */
+	/* One that says that it has told, and has not, must not have what another one told. */
 	memset(log, 0, sizeof(*log));
 	snprintf(name, sizeof(name), "nvme%u", number);
 	fd = nvme_open(name);
