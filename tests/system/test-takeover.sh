@@ -172,6 +172,7 @@ pauses
 drbdsetup secondary 2
 drbdsetup down d2
 ip netns exec node2 ip address flush dev eth0
+ip netns exec node2 ip link set eth0 up
 ip address add 198.51.100.2/32 dev lo
 ok "the node is brought back" runbook 2 "Bring a node back" 1
 ok "both have seen that each has written alone" wait_for 60 eval 'drbd_is 1 StandAlone && drbd_is 2 StandAlone'
