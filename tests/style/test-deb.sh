@@ -16,6 +16,8 @@ is "lintian has no objection" \
 # In the copy: install, list what DKMS has built, purge, list what is left. Users stay on purpose.
 cat >"$tmp/inside" <<'END'
 files() { find / -xdev \( -path /proc -o -path /tmp -o -path /var/log \) -prune -o -print | sort; }
+# The packages of libraries have it run, and it leaves a cache of its own.
+ldconfig
 files >/tmp/before
 dpkg -i /tmp/debs/*.deb >/tmp/log 2>&1 || { tail -n 20 /tmp/log; exit 1; }
 dkms status | sed -n 's/.*, \(.*\), x86_64: installed$/\1/p' | sort >/tmp/built
