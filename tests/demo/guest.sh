@@ -407,6 +407,8 @@ use_file_system()
 {
 	step "the kernel's nbd client: a file system on the second disk"
 	modprobe nbd nbds_max=2 || die "this kernel has no nbd module"
+	# A device that udev has open, as it is new, is in use for nbd-client.
+	[ ! -d /run/udev ] || udevadm settle
 	mkdir "$tmp/mnt"
 	check "nbd-client" nbd-client "${address%:*}" "${address##*:}" -N two /dev/nbd0
 	check "mkfs.ext4" mkfs.ext4 -q -F /dev/nbd0

@@ -366,21 +366,21 @@ static void test_versions(void)
 {
 	struct request r;
 
-	give_back(sp_connect_as(proto_hello_value(3, 9)).ref);
+	give_back(sp_connect_as(proto_hello_value(4, 9)).ref);
 	r = make(0, PROTO_FLUSH, 0, 0);
-	refused(&r, PROTO_OK, "a flush of an NP that speaks versions 3 to 9");
+	refused(&r, PROTO_OK, "a flush of an NP that speaks versions 4 to 9");
 	kill(sp_pid, SIGTERM);
-	is(sp_wait(), 0, "the SP ends with status 0 after an NP of versions 3 to 9");
-	ok(log_says("protocol version 3\n"),
-	   "the SP logs the version that it has in common with an NP of versions 3 to 9");
+	is(sp_wait(), 0, "the SP ends with status 0 after an NP of versions 4 to 9");
+	ok(log_says("protocol version 4\n"),
+	   "the SP logs the version that it has in common with an NP of versions 4 to 9");
 
-	sp_connect_as(proto_hello_value(4, 9));
-	is(sp_wait(), 1, "the SP ends with status 1 if the NP speaks versions 4 to 9");
-	ok(log_says("network process 0 speaks versions 4 to 9 of the protocol, "
-		    "and arena-sp 3 to 3"),
-	   "the SP logs why it refuses an NP of versions 4 to 9");
-	sp_connect_as(proto_hello_value(3, 1));
-	is(sp_wait(), 1, "the SP ends with status 1 if the NP says that it speaks versions 3 to 1");
+	sp_connect_as(proto_hello_value(5, 9));
+	is(sp_wait(), 1, "the SP ends with status 1 if the NP speaks versions 5 to 9");
+	ok(log_says("network process 0 speaks versions 5 to 9 of the protocol, "
+		    "and arena-sp 4 to 4"),
+	   "the SP logs why it refuses an NP of versions 5 to 9");
+	sp_connect_as(proto_hello_value(4, 1));
+	is(sp_wait(), 1, "the SP ends with status 1 if the NP says that it speaks versions 4 to 1");
 }
 
 /* The SP drops requests that come before the NP's HELLO. */

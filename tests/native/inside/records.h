@@ -178,6 +178,7 @@ static int lie_about(uint32_t peer, struct proto_reply *right)
 	LIE(*right, m.status = PROTO_EIO; m.n_refs = 1);
 	LIE(*right, m.flags = PROTO_REPLY_KEPT);
 	LIE(*right, m.flags = PROTO_REPLY_KEPT << 1);
+	LIE(*right, m.flags = UINT16_MAX);
 	LIE(*right, m.n_refs = 2);
 	LIE(*right, m.n_refs = UINT16_MAX);
 	LIE(*right, m.n_refs = !m.n_refs);
