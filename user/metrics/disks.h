@@ -78,8 +78,8 @@ int disks_start(struct disks *d, const struct metrics_options *o, const struct l
  * disks_settle() - give up the right of the health process in this one, if there is such a process
  * @d: of disks_start()
  *
- * The process that serves HTTP is to be there already: if it stays root, it needs the right to leave
- * namespaces, and gives it up with all others. It logs its errors.
+ * The process that serves HTTP is to be there already: if it stays root, it needs the right to
+ * leave namespaces, and gives it up with all others. It logs its errors.
  *
  * Return: 0 or -errno.
  */
