@@ -3,7 +3,7 @@
 # Goal: arena-metrics --nvme-health serves what NVMe controllers tell, each number as the log has it.
 # One that hangs, fails or goes away keeps nobody from the page, and its numbers are left out when
 # they are old. The right to ask is with one process alone, and arena-metrics goes on without that.
-# timeout: 120
+# timeout: 240
 # sanitizers: no
 # shellcheck disable=SC2154,SC2016 # some are set by lib.sh; some text is for other shells
 # shellcheck source-path=SCRIPTDIR source=lib.sh

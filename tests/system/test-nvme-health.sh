@@ -3,7 +3,7 @@
 # Goal: arena-metrics --nvme-health serves what real controllers tell, as who asks them by the
 # kernel's own interface finds it; says which of them are behind the disk of an export; leaves out
 # one that goes away, while the page is served; and only one of its processes may ask.
-# timeout: 120
+# timeout: 300
 # vm: once
 # shellcheck disable=SC2154,SC2016 # some are set by lib.sh; some text is for other shells
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -52,7 +52,7 @@ smart() { perl "$tmp/smart.pl" "$1"; }
 
 same() { diff <(smart "$1") <(numbers "$1") >"$tmp/differs"; }
 # agree NAME CONTROLLER: one test: the two say the same
-agree() { ok "$1" wait_for 10 same "$2" || diag "$(cat "$tmp/differs")"; }
+agree() { ok "$1" wait_for 30 same "$2" || diag "$(cat "$tmp/differs")"; }
 # controllers EXPORT: those that the page names
 controllers()
 {
@@ -68,7 +68,7 @@ arenad_start --size 256M --page-size 2M --disk one=/dev/mapper/slow \
 ok "arena-metrics starts" health_start --user nobody
 
 for c in "$first" "$target_device" "$third"; do
-	ok "the numbers of $c come" wait_for 10 value_is nvme_health_known "$c" 1
+	ok "the numbers of $c come" wait_for 30 value_is nvme_health_known "$c" 1
 	agree "they are those that the kernel's interface gives for $c" "$c"
 done
 diag "$first: $(numbers "$first" | xargs)"
@@ -76,7 +76,7 @@ before=$(value nvme_written_bytes_total "$first")
 dd if=/dev/zero of=/dev/mapper/slow bs=1M count=32 oflag=direct status=none
 # has_grown: it has told more than before, by what was written
 has_grown() { [ "$(value nvme_written_bytes_total "$first")" -ge $((before + (31 << 20))) ]; }
-ok "data that is written is seen" wait_for 10 has_grown
+ok "data that is written is seen" wait_for 30 has_grown
 agree "and still as the kernel's interface gives it" "$first"
 is "the controller behind a mapping is named" "$(controllers one)" "$first"
 is "so is that of the character device of a namespace with several paths" \
@@ -96,14 +96,14 @@ address_of_third=$(basename "$(readlink -f "/sys/class/nvme/$third/device")")
 driver=/sys/bus/pci/drivers/nvme
 timeout 20 sh -c "echo $address_of_third >$driver/unbind"
 ok "a controller that goes away has no metric any more" \
-	wait_for 10 eval 'test -n "$(numbers $first)" && test -z "$(numbers $third)$(value nvme_health_known $third)"'
+	wait_for 30 eval 'test -n "$(numbers $first)" && test -z "$(numbers $third)$(value nvme_health_known $third)"'
 is "the page is served meanwhile, with the others" \
 	"$(value nvme_health_known "$first") $(value nvme_health_known "$target_device")" "1 1"
 timeout 20 sh -c "echo $address_of_third >$driver/bind"
 agree "it is back when the controller is" "$third"
 
 kill -STOP "$health_pid"
-ok "numbers are left out when they are old" wait_for 15 value_is nvme_health_known "$first" 0
+ok "numbers are left out when they are old" wait_for 30 value_is nvme_health_known "$first" 0
 is "all of them, and those of all controllers" "$(numbers "$first")$(numbers "$target_device")" ""
 ok "the page says when they were told" eval '[[ "$(value nvme_health_timestamp_seconds "$first")" =~ ^[0-9]+[.][0-9]+$ ]]'
 kill -CONT "$health_pid"
