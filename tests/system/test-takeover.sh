@@ -53,7 +53,7 @@ runbook()
 	done < <(commands "$2" | sed -n "${3:-1,\$}p")
 }
 
-# What the commands of the document are here: each end of DRBD has a resource of its own.
+# The commands of the document call these functions. Each end of DRBD has a resource of its own.
 on_modprobe() { modprobe "$@"; }
 on_ip() { of_node "$node" ip "$@"; }
 on_drbdadm()

@@ -85,54 +85,39 @@ static void show_stages(const struct latency_table *t)
 static int add_object(const struct latency_table *t, const struct latency_row *r,
 		      struct sd_json_variant **list)
 {
+	bool is_stage = r->stage[0];
+
 	return sd_json_variant_append_arraybo(
 		list,
 		SD_JSON_BUILD_PAIR_STRING("export", r->export),
 		SD_JSON_BUILD_PAIR_STRING("role", r->role),
-		SD_JSON_BUILD_PAIR_STRING("operation", r->operation),
+		SD_JSON_BUILD_PAIR_STRING(is_stage ? "stage" : "operation",
+					  is_stage ? r->stage : r->operation),
 		SD_JSON_BUILD_PAIR_INTEGER("count", r->count),
-		SD_JSON_BUILD_PAIR_INTEGER("errors", r->errors),
-		SD_JSON_BUILD_PAIR_INTEGER("bytes", r->bytes),
+		SD_JSON_BUILD_PAIR_CONDITION(!is_stage, "errors", SD_JSON_BUILD_INTEGER(r->errors)),
+		SD_JSON_BUILD_PAIR_CONDITION(!is_stage, "bytes", SD_JSON_BUILD_INTEGER(r->bytes)),
 		SD_JSON_BUILD_PAIR_INTEGER("p50NSec", latency_percentile_ns(t, r, 500)),
 		SD_JSON_BUILD_PAIR_INTEGER("p99NSec", latency_percentile_ns(t, r, 990)),
 		SD_JSON_BUILD_PAIR_INTEGER("p999NSec", latency_percentile_ns(t, r, 999)),
 		SD_JSON_BUILD_PAIR_INTEGER("maxNSec", r->max_ns));
 }
 
-static int add_stage_object(const struct latency_table *t, const struct latency_row *r,
-			    struct sd_json_variant **list)
-{
-	return sd_json_variant_append_arraybo(
-		list,
-		SD_JSON_BUILD_PAIR_STRING("export", r->export),
-		SD_JSON_BUILD_PAIR_STRING("role", r->role),
-		SD_JSON_BUILD_PAIR_STRING("stage", r->stage),
-		SD_JSON_BUILD_PAIR_INTEGER("count", r->count),
-		SD_JSON_BUILD_PAIR_INTEGER("p50NSec", latency_percentile_ns(t, r, 500)),
-		SD_JSON_BUILD_PAIR_INTEGER("p99NSec", latency_percentile_ns(t, r, 990)),
-		SD_JSON_BUILD_PAIR_INTEGER("p999NSec", latency_percentile_ns(t, r, 999)),
-		SD_JSON_BUILD_PAIR_INTEGER("maxNSec", r->max_ns));
-}
-
-static int make_list(const struct latency_table *t,
-		     int (*add)(const struct latency_table *t, const struct latency_row *r,
-				struct sd_json_variant **list),
-		     struct sd_json_variant **list)
+static int make_list(const struct latency_table *t, struct sd_json_variant **list)
 {
 	int ret = sd_json_variant_new_array(list, NULL, 0);
 
 	for (size_t i = 0; i < t->n && ret >= 0; i++)
-		ret = add(t, &t->row[i], list);
+		ret = add_object(t, &t->row[i], list);
 	return ret;
 }
 
 static int show_json(const struct latency_table *operations, const struct latency_table *of_stages)
 {
 	struct sd_json_variant *list = NULL, *stage_list = NULL, *all = NULL;
-	int ret = make_list(operations, add_object, &list);
+	int ret = make_list(operations, &list);
 
 	if (ret >= 0)
-		ret = make_list(of_stages, add_stage_object, &stage_list);
+		ret = make_list(of_stages, &stage_list);
 	if (ret >= 0)
 		ret = sd_json_buildo(&all, SD_JSON_BUILD_PAIR_VARIANT("latencies", list),
 				     SD_JSON_BUILD_PAIR_VARIANT("stages", stage_list));
