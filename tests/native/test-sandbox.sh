@@ -5,7 +5,9 @@
 # sanitizers: no
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-requires nbdcopy
+# shellcheck source=exposure-lib.sh
+. "$(dirname "$0")/exposure-lib.sh"
+requires nbdcopy systemd-analyze
 [ "$(id -u)" = 0 ] || skip_all "must be root, to look at processes that cannot be traced"
 
 # field PID NAME: a line of /proc/PID/status
@@ -69,6 +71,8 @@ for pid in $(children arena-np) $(children arena-sp); do
 	done
 	if says "an empty file system: on" >/dev/null; then
 		is "$program has an empty file system" "$(find "/proc/$pid/root/" -xdev | wc -l)" 1
+		ok "systemd-analyze finds $program less exposed than 2.0" exposure_of "$pid"
+		diag "$(score "$pid")"
 	else
 		skip "$program has an empty file system" "a sanitizer reads files"
 	fi
@@ -89,6 +93,11 @@ says_once()
 {
 	[ "$(grep -cF -- "$1" "$tmp/log")" = 1 ]
 }
+for pid in $(children arena-np) $(children arena-sp); do
+	not_ok "with --sandbox off, systemd-analyze does not find it of $(cat "/proc/$pid/comm")" \
+		exposure_of "$pid"
+	diag "$(score "$pid")"
+done
 ok "arenad says once that nothing is given up with --sandbox off" says_once "--sandbox off"
 kill -SYS "$(children arena-sp | head -n 1)"
 arenad_wait

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Goal: the Debian packages install in a machine that systemd runs, the unit serves a disk on the
 # module, is reloaded and upgraded by arenactl, has its processes adopted after a death of arenad, and
-# stops; after a purge nothing of them is left.
+# stops; after a purge nothing of them is left. The processes are as confined as the best units are.
 # vm: systemd
 # vm: once
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=../native/exposure-lib.sh
+. "$(dirname "$0")/../native/exposure-lib.sh"
 requires systemctl dpkg nbdinfo python3
 [ -d /run/systemd/system ] || skip_all "needs a machine that systemd runs"
 debs=(/src/build/deb/msharearena_*.deb)
@@ -54,6 +56,11 @@ is "the disk is served" "$(size)" "$(blockdev --getsize64 "$disk")"
 ok "the unit may use BPF for the filter of peers" eval "arenactl peers | grep -qx 'peer 127.0.0.1'"
 is "the network process is not root" "$(ps -o user= -C arena-np)" arena-np
 is "the storage process is not root" "$(ps -o user= -C arena-sp)" arena-sp
+for program in arena-np arena-sp; do
+	pid=$(pgrep -o -x "$program")
+	ok "systemd-analyze finds $program less exposed than 2.0" exposure_of "$pid"
+	diag "$(score "$pid")"
+done
 ok "systemctl reload comes back when files were read" systemctl reload arenad
 ok "arenactl reload says that files were read" arenactl reload
 ok "arenactl shows the processes" eval "arenactl status | grep -q '^sp 0 *running'"
