@@ -130,6 +130,15 @@ if command -v arenactl >/dev/null; then
 	restarted() { [ "$(children arena-np | wc -l)" = 2 ] && says "arena-np 1 is started again"; }
 	ok "a network process dies and is started again" wait_for 30 restarted
 	ok "the export is drained there, too" eval "sleep 1; lacks a"
+	kill_arenad
+	arenad_start "${common[@]}"
+	# The processes are told of the exports once more.
+	ok "it is still drained when arenad has died and the next one serves" eval \
+		"sleep 2; lacks a && serves c && arenactl exports | grep -q '^a  *drained '"
+	: >"$tmp/log"
+	kill -USR2 "$arenad_pid"
+	ok "and when arenad and all processes are replaced" wait_for 90 are_replaced 2 3
+	ok "by which none finds it" eval "sleep 2; lacks a && serves d && still_there $client"
 	ok "an export takes clients again" arenactl exports admit a
 	ok "and is served" wait_for 30 serves a
 	not_ok "an export that there is not cannot be drained" arenactl exports drain x

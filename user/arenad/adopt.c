@@ -266,6 +266,7 @@ void adopt_crew(struct crew *c, const struct state *s)
 	for (unsigned int i = 0; i < c->n; i++)
 		alive += adopt_process(c, s, i);
 	crew_go_on(c);
+	c->reload->drained = s->drained;
 	reload_owe_exports(c->reload);
 	/* The earlier arenad may have died before it said so, and who hears it twice ignores it. */
 	for (unsigned int np = 0; np < c->nps; np++) {

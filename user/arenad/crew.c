@@ -129,6 +129,8 @@ int crew_drain(struct crew *c, const char *name, bool is_drained)
 	if (sp < 0)
 		return -ESRCH;
 	reload_drain(c->reload, (unsigned int)sp, is_drained);
+	/* The next arenad has to know it, too. */
+	keep_renew(c);
 	log_info("export '%s' %s", c->options->exports.export[sp].label, is_drained ?
 		 "takes no further clients, as an operator has asked for it" :
 		 "takes clients again");

@@ -98,6 +98,7 @@ static struct state *take_state(const struct crew *c)
 	if (!s)
 		return NULL;
 	s->is_ready = c->keep->is_ready;
+	s->drained = c->reload->drained;
 	note_processes(s, c);
 	note_descriptors(s, c);
 	find_memfds(s, c->options->region, environment);

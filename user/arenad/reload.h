@@ -20,7 +20,7 @@ struct lines;
  * @bundle: memfd of tls/bundle.h; -1 if TLS is off
  * @n_bundles: how often files were read
  * @exports: memfd of exports/copy.h; -1 as long as all NPs have those that they have begun with
- * @drained: bits of exports that take no further clients; the next arenad does not know them
+ * @drained: bits of exports that take no further clients
  * @lines: the control sockets; the NPs have the first numbers
  * @is_owed: the NP has not got @bundle, because it left too many messages unread
  * @owes_exports: the NP has not got @exports, for the same reason

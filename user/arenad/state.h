@@ -29,7 +29,7 @@ struct runtime;
  * another one, for tests.
  */
 #ifndef STATE_VERSION
-#define STATE_VERSION	6U
+#define STATE_VERSION	7U
 #endif
 
 /* Bytes of a file at most. */
@@ -108,6 +108,7 @@ struct state_head {
  * @head: see there
  * @versions: with what the processes have been built
  * @is_ready: all NPs were ready once
+ * @drained: bits of exports that take no further clients
  * @restart: what is known of the deaths of each process
  * @pidfd: by process its pidfd, which tells also afterwards how it ended
  * @region_fd: the region, if it is the module's
@@ -127,6 +128,7 @@ struct state {
 	struct state_head head;
 	struct state_versions versions;
 	bool is_ready;
+	uint32_t drained;
 	struct restart restart[LINES_MAX];
 	int pidfd[LINES_MAX];
 	int region_fd;
