@@ -126,7 +126,8 @@ static int try_sandbox(const struct arenad_options *o, const struct user *user)
 		return -ECHILD;
 	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == TRIAL_FAILED) {
-		log_error("arena-np and arena-sp cannot enter their sandbox here (--sandbox %s)",
+		log_error("arena-np and arena-sp cannot enter their sandbox here (--sandbox %s): "
+			  "the line before this one says which measure fails",
 			  sandbox_words[o->sandbox]);
 		return -EPERM;
 	}

@@ -108,7 +108,8 @@ static enum mshare_backend choose_backend(enum arenad_backend wanted)
 		return MSHARE_BACKEND_MEMFD;
 	}
 	if (backend == MSHARE_BACKEND_MEMFD)
-		log_warn("no msharearena module: using a memfd; " NOT_PROTECTED);
+		log_warn("no msharearena module: using a memfd; " NOT_PROTECTED "; modprobe "
+			 "msharearena loads the module");
 	return backend;
 }
 
@@ -121,12 +122,13 @@ static int create_error(const struct arenad_options *o, uint64_t page_size, int 
 			  o->region);
 		break;
 	case -ENOENT:
-		log_error("cannot make region %s: the msharearena module is not loaded",
-			  o->region);
+		log_error("cannot make region %s: the msharearena module is not loaded: load it "
+			  "(modprobe msharearena), or start with --backend memfd", o->region);
 		break;
 	case -EOPNOTSUPP:
-		log_error("cannot make region %s: this machine has no pages of %" PRIu64 " KiB",
-			  o->region, page_size / 1024);
+		log_error("cannot make region %s: this machine has no pages of %" PRIu64
+			  " KiB: choose another --page-size, or leave it out", o->region,
+			  page_size / 1024);
 		break;
 	default:
 		log_error("cannot make region %s: %s", o->region, strerror(-ret));
@@ -139,7 +141,8 @@ static int populate_error(const struct arenad_options *o, uint64_t page_size,
 {
 	if (ret == -ENOMEM && page_size > PAGE_4K)
 		log_error("region %s needs %" PRIu64 " huge pages of %" PRIu64 " MiB and there "
-			  "are %" PRIu64 " (" POOL_PATH "), or RLIMIT_MEMLOCK is too low",
+			  "are %" PRIu64 ": write a larger number to " POOL_PATH ", or choose a "
+			  "smaller --size; if there are enough, RLIMIT_MEMLOCK is too low",
 			  o->region, o->size / page_size, page_size >> 20,
 			  available, page_size / 1024, "nr_hugepages");
 	else
@@ -204,7 +207,8 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 	if (mo->backend == MSHARE_BACKEND_MODULE || mo->page_size != PAGE_4K)
 		return 0;
 	if (!o->page_size)
-		log_warn("there are not enough huge pages: using pages of 4 KiB, which is slower");
+		log_warn("there are not enough huge pages: using pages of 4 KiB, which is slower; "
+			 "`arenactl doctor` says how to reserve them");
 	return memory_check(o->region, o->size);
 }
 

@@ -52,7 +52,7 @@ static int log_folder_error(const char *path, int err)
 {
 	if (err == -EPERM)
 		log_error("folder %s belongs to another user, or other users may write to it: "
-			  "nothing in it can be believed", path);
+			  "nothing in it can be believed; --runtime-dir names another one", path);
 	else
 		log_error("cannot use folder %s: %s; --runtime-dir names another one", path,
 			  strerror(-err));
@@ -80,8 +80,8 @@ static int log_lock_error(const struct runtime *r, int fd, int err)
 	}
 	if (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK)
 		lock.l_pid = 0;
-	log_error("another arenad (process %d) runs region %s: end it first, or replace it by "
-		  "SIGUSR2", (int)lock.l_pid, r->region);
+	log_error("another arenad (process %d) runs region %s: end it first (arenactl stop), or "
+		  "replace it (arenactl upgrade)", (int)lock.l_pid, r->region);
 	return -EBUSY;
 }
 

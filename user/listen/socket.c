@@ -193,6 +193,10 @@ static void log_failure(const struct listen_place *place, int err)
 		why = "its folder is locked by another process";
 	else if (err == -ECANCELED)
 		why = "who may connect cannot be said there";
+	else if (err == -EADDRINUSE)
+		why = "Address already in use: end who has it, or choose another one";
+	else if (err == -EADDRNOTAVAIL)
+		why = "this machine does not have that address";
 	log_error("cannot listen on %s: %s", place->text, why);
 }
 

@@ -77,8 +77,9 @@ void conn_is_busy(struct conn *c)
 static void log_refusal(const struct np *np, const struct conn_peer *peer, int err)
 {
 	if (err == -EDQUOT)
-		log_limited(LOG_LEVEL_INFO, "refused %s: it has %u connections already",
-			    peer->text, np->clients.max);
+		log_limited(LOG_LEVEL_INFO, "refused %s: it has %u connections already, and "
+			    "--max-connections-per-client allows no more", peer->text,
+			    np->clients.max);
 	else
 		log_limited(LOG_LEVEL_ERROR, "cannot serve %s: %s", peer->text, strerror(-err));
 }

@@ -62,8 +62,8 @@ static unsigned int count_connections(const struct np *np)
 
 	if (max <= n / CONN_NET_BUFFERS)
 		return max;
-	log_warn("%u network buffers are enough for %u connections only", n,
-		 n / CONN_NET_BUFFERS);
+	log_warn("%u network buffers are enough for %u connections only: more of them need a "
+		 "larger --np-buffers", n, n / CONN_NET_BUFFERS);
 	return n / CONN_NET_BUFFERS;
 }
 

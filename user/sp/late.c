@@ -115,7 +115,8 @@ static void note_hang(struct sp *sp)
 	if (sp->late.hangs || sp->late.period - sp->late.last <= PERIODS)
 		return;
 	sp->late.hangs = true;
-	log_error("disk %s hangs: requests get errors until it answers", sp->options.disk);
+	log_error("disk %s hangs: requests get errors until it answers; the kernel's log says "
+		  "whether its controller is being reset", sp->options.disk);
 }
 
 void sp_late_look(struct sp *sp)

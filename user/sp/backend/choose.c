@@ -47,12 +47,15 @@ static int open_error(const char *path, int error, const char *why)
 	if (error == -ECANCELED)
 		return error;
 	if (error != -EBUSY) {
-		log_error("cannot open disk %s: %s", path, why ? why : strerror(-error));
+		log_error("cannot open disk %s: %s%s", path, why ? why : strerror(-error),
+			  !why && error == -EACCES ? ": the user of --sp-user needs a right to it, "
+			  "as by the group \"disk\"" : "");
 		return error;
 	}
 	name_holder(path, holder, sizeof(holder));
 	if (holder[0])
-		log_error("cannot open disk %s: it is in use by %s", path, holder);
+		log_error("cannot open disk %s: it is in use by %s, which has to leave it first",
+			  path, holder);
 	else
 		log_error("cannot open disk %s: it is in use, and by whom cannot be seen: a "
 			  "process that has ended may still have operations under way", path);
@@ -161,7 +164,8 @@ static int check_limits(struct backend *b)
 
 	if (l->block_size < MIN_BLOCK || l->block_size > MAX_BLOCK ||
 	    l->block_size & (l->block_size - 1)) {
-		log_error("disk %s: a block size of %u is not supported", b->path, l->block_size);
+		log_error("disk %s: a block size of %u is not supported, only powers of two from "
+			  "%u to %u", b->path, l->block_size, MIN_BLOCK, MAX_BLOCK);
 		return -EINVAL;
 	}
 	/* Only a file can be served up to a last byte that does not end a block. */
@@ -172,7 +176,8 @@ static int check_limits(struct backend *b)
 		l->bytes = whole;
 	}
 	if (!l->bytes) {
-		log_error("disk %s is empty", b->path);
+		log_error("disk %s is empty: give it a size first (a file: truncate -s SIZE)",
+			  b->path);
 		return -EINVAL;
 	}
 	return 0;
