@@ -30,6 +30,15 @@ fails()
 	[ "$status" = "$wanted" ] && grep -qF -- "$text" "$tmp/told"
 }
 
+# sp_of NAME: print the id of the storage process of an export
+sp_of()
+{
+	arenactl status | awk -v sp="$(arenactl exports --json | python3 -c '
+import json, sys
+print(next(e["sp"] for e in json.load(sys.stdin)["exports"] if e["name"] == sys.argv[1]))' "$1")" \
+		'$1 == "sp" && $2 == sp { print $4 }'
+}
+
 for name in a b c d; do disk "$name" 16M >/dev/null; done
 printf '%s\n' '[arenad]' 'exports-max = 3' '[export a]' "disk = $tmp/a.img" >"$config"
 arenad_start --config "$config"
@@ -60,12 +69,34 @@ ok "what is no option is refused" fails 1 "a file cannot say this: blue" add d "
 ok "nor is a section" fails 1 "a file cannot say this" add d "$tmp/d.img" "[export x]=1"
 ok "a line break is refused" fails 1 "a file cannot say this" add d "$tmp/d.img" $'limit=1\n[export x]'
 is "no file is left of all that" "$(files)" "export-%42ig%20one.conf"
+ok "a disk that is in use is refused" \
+	wait_for 60 fails 1 "has ended, and the log of arenad says why: the export is taken back" add d "$tmp/a.img"
+ok "the log says by whom it is used" says "cannot open disk $tmp/a.img: it is in use by process"
+ok "what is no disk is refused" wait_for 60 fails 1 "the export is taken back" add d /dev/null
+is "no file is left of them" "$(files)" "export-%42ig%20one.conf"
+ok "clients do not find them" lacks d
 ok "an export of another file is not removed" fails 1 "'exports add' has not made the export 'a'" remove a
 ok "it is served" serves a
 ok "an export needs a disk" fails 2 "exports add needs the NAME of an export and its DISK" add d
 ok "a removal needs nothing else" fails 2 "is not an option" remove a b
 ok "its room is free for another one" wait_for 60 arenactl exports add d "$tmp/d.img"
 ok "which is served" wait_for 20 serves d
+
+# state NAME: what arenactl shows of an export
+state() { arenactl exports | awk -v name="$1" '$1 == name { print $2 }'; }
+is "arenactl shows that it is served" "$(state d)" running
+is_up() { [ "$(arenactl metrics | awk -v name="export=\"$1\"" '/^msharearena_export_up/ && index($0, name) { print $2 }')" = "$2" ]; }
+ok "so do the metrics" is_up d 1
+mv "$tmp/d.img" "$tmp/away.img"
+kill -KILL "$(sp_of d)"
+starts() { [ "$(state "$1")" = starting ]; }
+ok "an export whose storage process waits for its disk is not shown as served" wait_for 30 starts d
+ok "nor in the metrics" is_up d 0
+is "the others are" "$(state a)" running
+mv "$tmp/away.img" "$tmp/d.img"
+runs() { [ "$(state "$1")" = running ]; }
+ok "it is when the disk is back" wait_for 30 runs d
+ok "and is served" serves d
 
 kill_arenad
 arenad_start --config "$config"

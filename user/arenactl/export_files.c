@@ -159,19 +159,28 @@ static enum query_status is_free(const struct arenactl_options *o)
 	return ret;
 }
 
-/* The storage process comes when all network processes know the export. */
-static enum query_status await_start(const struct arenactl_options *o)
+/* Return: has the storage process ended, as it could not open its disk? */
+static bool has_died(const char *state)
+{
+	return !strcmp(state, "waiting") || !strcmp(state, "lost");
+}
+
+/*
+ * The storage process comes when all network processes know the export.
+ *
+ * Return: QUERY_FAILED, and @died is set, if it has ended.
+ */
+static enum query_status await_start(const struct arenactl_options *o, bool *died)
 {
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	char state[STATE_SIZE];
 	enum query_status ret;
 
+	*died = false;
 	while (!(ret = ask_state(o, state)) && strcmp(state, "running") != 0) {
-		if (!strcmp(state, "lost") || !clock_left_ms(deadline)) {
-			log_error("the export is added, and its storage process does not run: the "
-				  "log of arenad says why");
+		*died = has_died(state);
+		if (*died || !clock_left_ms(deadline))
 			return QUERY_FAILED;
-		}
 		clock_sleep_ms(LOOK_MS);
 	}
 	return ret;
@@ -253,6 +262,27 @@ static enum query_status add(const struct arenactl_options *o, const struct plac
 	return ret;
 }
 
+/* What has never served is taken back, so that the next start does not fail for it. */
+static enum query_status see_it_serve(const struct arenactl_options *o, const struct place *p)
+{
+	bool died;
+	enum query_status ret = await_start(o, &died);
+
+	if (ret != QUERY_FAILED)
+		return ret;
+	if (!died) {
+		log_error("the export '%s' is added, and is not served within %u s: the log of "
+			  "arenad says why; 'arenactl exports' shows when it is", o->object,
+			  o->target.timeout_seconds);
+		return ret;
+	}
+	log_error("the storage process of export '%s' has ended, and the log of arenad says why: "
+		  "the export is taken back", o->object);
+	unlink(p->path);
+	(void)reload(o);
+	return ret;
+}
+
 enum query_status export_add(const struct arenactl_options *o)
 {
 	struct place p;
@@ -267,7 +297,7 @@ enum query_status export_add(const struct arenactl_options *o)
 	ret = add(o, &p);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	if (!ret)
-		ret = await_start(o);
+		ret = see_it_serve(o, &p);
 	if (!ret)
 		puts(o->json ? "{}" : p.path);
 	return ret;

@@ -18,8 +18,8 @@ static void show_exports(struct sd_json_variant *reply)
 	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
 
-		printf("%-20s %-9s ", json_text(e, "name"), json_true(e, "isDrained") ? "drained" :
-		       json_text(e, "state"));
+		printf("%-20s %-9s ", json_text(e, "name"), json_true(e, "isDrained") && !strcmp(json_text(e, "state"), "running") ?
+		       "drained" : json_text(e, "state"));
 		if (json_has(e, "sizeBytes"))
 			printf("%16" PRId64, json_number(e, "sizeBytes"));
 		else

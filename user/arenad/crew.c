@@ -108,6 +108,23 @@ int crew_stats(const struct crew *c, unsigned int i, struct stats **stats)
 			  exports_of(c, i), stats);
 }
 
+uint32_t crew_served(const struct crew *c)
+{
+	uint32_t all = UINT32_MAX, served;
+	bool is_known = false;
+
+	for (unsigned int np = 0; np < c->nps; np++) {
+		int ret = is_alive(c, np) ? stats_served(c->stats_fd[np], c->child[np].pid,
+							 c->options->exports.n, &served) : -ESRCH;
+
+		/* One of another version does not tell. */
+		is_known |= !ret || ret == -EPROTO;
+		if (!ret)
+			all &= served;
+	}
+	return is_known ? all : 0;
+}
+
 int crew_kill_client(struct crew *c, unsigned int np, uint32_t connection)
 {
 	const struct control_message m = { .type = CONTROL_KILL, .connection = connection };
@@ -413,8 +430,13 @@ static bool go_on_without(struct crew *c, unsigned int ended, bool is_ready)
 {
 	if (!has_an_np(c))
 		return false;
-	if (is_np(c, ended) ? !is_ready : without_disk(c, ended - c->nps) == EXPORT_STOP)
+	if (is_np(c, ended) && !is_ready)
 		return false;
+	if (!is_np(c, ended) && without_disk(c, ended - c->nps) == EXPORT_STOP) {
+		log_error("arenad ends, as export '%s' may not be without a disk: with --no-disk "
+			  "NAME=hide the others go on", export_of(c, ended)->label);
+		return false;
+	}
 	lose(c, ended);
 	return true;
 }

@@ -133,6 +133,13 @@ void crew_pair_up(struct crew *c, unsigned int i);
 int crew_stats(const struct crew *c, unsigned int i, struct stats **stats);
 
 /**
+ * crew_served() - a bit for each SP whose export all NPs serve that run and have begun
+ *
+ * NPs of another version do not tell, and count as if they served it.
+ */
+uint32_t crew_served(const struct crew *c);
+
+/**
  * crew_kill_client() - have an NP end a connection, if it has one with that number
  *
  * Return: 0; -ESRCH if there is no such NP, or it does not run; -EAGAIN if it takes no messages;

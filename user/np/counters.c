@@ -34,13 +34,24 @@ static void show_channel(struct np *np, unsigned int sp)
 	stats_put(&np->stats->channel[sp].received, c.received);
 }
 
+static void show_service(struct np *np, unsigned int sp)
+{
+	uint64_t *serves = &np->stats->channel[sp].serves;
+	bool serves_now = np->peer[sp].state == PEER_OPEN && np->exports.export[sp].is_served;
+
+	if (stats_get(serves) != serves_now)
+		stats_put(serves, serves_now);
+}
+
 void counters_turn(struct np *np)
 {
 	np->counters.clients = np->conns.n;
 	stats_publish(np->stats, &np->counters, NP_COUNTERS);
-	for (unsigned int i = 0; i < np->n_peers; i++)
+	for (unsigned int i = 0; i < np->n_peers; i++) {
+		show_service(np, i);
 		if (np->peer[i].has_moved)
 			show_channel(np, i);
+	}
 }
 
 static void note_stages(const struct request *r, struct stats_times stage[STATS_STAGES],

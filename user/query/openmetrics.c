@@ -320,6 +320,12 @@ static void print_export(FILE *out, const char *name, struct sd_json_variant *e)
 	fputc('"', out);
 }
 
+/* While a storage process is being replaced, clients wait, and get no errors. */
+static bool is_up(const char *state)
+{
+	return !strcmp(state, "running") || !strcmp(state, "leaving");
+}
+
 static void print_exports(FILE *out, struct sd_json_variant *reply)
 {
 	struct sd_json_variant *all = sd_json_variant_by_key(reply, "exports");
@@ -342,6 +348,13 @@ static void print_exports(FILE *out, struct sd_json_variant *reply)
 			continue;
 		print_export(out, "export_size_bytes", e);
 		fprintf(out, "} %" PRId64 "\n", json_number(e, "sizeBytes"));
+	}
+	metric_describe(out, "export_up", "gauge", NULL, "Whether clients are served.");
+	for (size_t i = 0; i < n; i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(all, i);
+
+		print_export(out, "export_up", e);
+		fprintf(out, "} %d\n", is_up(json_text(e, "state")));
 	}
 	metric_describe(out, "export_drained", "gauge", NULL,
 			"Whether it takes no further clients.");

@@ -150,6 +150,36 @@ static bool fits(const struct stats *s, enum stats_role role, pid_t pid, unsigne
 	       s->n_exports == n_exports;
 }
 
+static int read_served(const struct stats *s, pid_t pid, unsigned int n_exports, uint32_t *served)
+{
+	if (!__atomic_load_n(&s->magic, __ATOMIC_ACQUIRE))
+		return -ENODATA;
+	if (!fits(s, STATS_NP, pid, n_exports))
+		return -EPROTO;
+	for (unsigned int i = 0; i < n_exports; i++)
+		*served |= (uint32_t)!!stats_get(&s->channel[i].serves) << i;
+	return 0;
+}
+
+int stats_served(int fd, pid_t pid, unsigned int n_exports, uint32_t *served)
+{
+	size_t size = stats_size(n_exports);
+	void *shared;
+	int ret;
+
+	*served = 0;
+	if (fd < 0)
+		return -ENODATA;
+	if (!is_sound(fd, size))
+		return -EPROTO;
+	shared = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (shared == MAP_FAILED)
+		return -errno;
+	ret = read_served(shared, pid, n_exports, served);
+	munmap(shared, size);
+	return ret;
+}
+
 int stats_read(int fd, enum stats_role role, pid_t pid, unsigned int n_exports,
 	       struct stats **copy)
 {

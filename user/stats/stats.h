@@ -26,7 +26,7 @@
 #include "histogram.h"
 
 #define STATS_MAGIC	0x5354415441524e41ULL
-#define STATS_VERSION	4U
+#define STATS_VERSION	5U
 
 /* Counters for which there is room. */
 #define STATS_COUNTERS	64U
@@ -195,11 +195,13 @@ struct stats_group {
 };
 
 /**
- * struct stats_channel - messages of an NP's channel to an SP, since the NP began
- * @sent: those to the SP
+ * struct stats_channel - an NP's channel to an SP
+ * @serves: 1 if the SP serves its export to this NP now, else 0
+ * @sent: messages to the SP since the NP began
  * @received: those from it
  */
 struct stats_channel {
+	uint64_t serves;
 	uint64_t sent;
 	uint64_t received;
 };
@@ -346,6 +348,17 @@ int stats_make(unsigned int n_exports);
  */
 int stats_read(int fd, enum stats_role role, pid_t pid, unsigned int n_exports,
 	       struct stats **copy);
+
+/**
+ * stats_served() - ask an NP which exports it serves
+ * @fd: of stats_make(); or -1
+ * @pid: process id that it has
+ * @n_exports: exports that it has
+ * @served: a bit for each export; 0 if the call fails
+ *
+ * Return: as stats_read().
+ */
+int stats_served(int fd, pid_t pid, unsigned int n_exports, uint32_t *served);
 
 /** stats_count() - how many times there are */
 uint64_t stats_count(const struct stats_times *t);

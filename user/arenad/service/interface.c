@@ -12,8 +12,11 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(
 
 static SD_VARLINK_DEFINE_ENUM_TYPE(
 	State,
-	SD_VARLINK_FIELD_COMMENT("It runs"),
+	SD_VARLINK_FIELD_COMMENT("It runs; a storage process also serves its export"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(running),
+	SD_VARLINK_FIELD_COMMENT("Of a storage process: not all network processes serve its export yet, as it "
+				 "has just been started, or its disk is not there"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(starting),
 	SD_VARLINK_FIELD_COMMENT("It was asked to end, and another one takes its place"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(leaving),
 	SD_VARLINK_FIELD_COMMENT("It is dead, and is going to be started again"),

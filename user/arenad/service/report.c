@@ -36,12 +36,14 @@ static bool runs(const struct crew *c, unsigned int i)
 	return i < c->started && c->child[i].pidfd >= 0;
 }
 
-static const char *state_of(const struct crew *c, unsigned int i)
+/* @served is that of crew_served(). */
+static const char *state_of(const struct crew *c, unsigned int i, uint32_t served)
 {
 	if (!runs(c, i))
-		return c->restart[i].is_given_up ? "lost" : "waiting";
-	return c->leaves_until[i] || (c->replacement.is_on && c->replacement.i == i) ? "leaving" :
-	       "running";
+		return c->restart[i].is_given_up ? "lost" : c->is_new[i] ? "starting" : "waiting";
+	if (c->leaves_until[i] || (c->replacement.is_on && c->replacement.i == i))
+		return "leaving";
+	return i < c->nps || served >> (i - c->nps) & 1 ? "running" : "starting";
 }
 
 static int64_t now_us(void)
@@ -75,7 +77,8 @@ static int64_t cpu_us(const struct child *child)
 	return (int64_t)(user + system) * 1000000 / sysconf(_SC_CLK_TCK);
 }
 
-static int add_process(const struct crew *c, unsigned int i, struct sd_json_variant **out)
+static int add_process(const struct crew *c, unsigned int i, uint32_t served,
+		       struct sd_json_variant **out)
 {
 	bool is_up = runs(c, i), is_np = i < c->nps;
 	int64_t since = now_us() - (clock_ns() - c->restart[i].begun_at) / CLOCK_NS_PER_US;
@@ -85,7 +88,7 @@ static int add_process(const struct crew *c, unsigned int i, struct sd_json_vari
 		out,
 		SD_JSON_BUILD_PAIR_STRING("role", is_np ? "np" : "sp"),
 		SD_JSON_BUILD_PAIR_UNSIGNED("number", is_np ? i : i - c->nps),
-		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, i)),
+		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, i, served)),
 		SD_JSON_BUILD_PAIR_CONDITION(is_up, "pid", SD_JSON_BUILD_INTEGER(c->child[i].pid)),
 		SD_JSON_BUILD_PAIR_CONDITION(is_up, "sinceUSec", SD_JSON_BUILD_INTEGER(since)),
 		SD_JSON_BUILD_PAIR_CONDITION(cpu >= 0, "cpuUSec", SD_JSON_BUILD_INTEGER(cpu)),
@@ -96,10 +99,11 @@ static int add_process(const struct crew *c, unsigned int i, struct sd_json_vari
 int report_processes(const struct crew *c, struct sd_json_variant **out)
 {
 	int ret = sd_json_variant_new_array(out, NULL, 0);
+	uint32_t served = crew_served(c);
 
 	for (unsigned int i = 0; i < c->n && ret >= 0; i++)
 		if (i < c->nps || crew_has_export(c, i - c->nps) || runs(c, i))
-			ret = add_process(c, i, out);
+			ret = add_process(c, i, served, out);
 	return ret < 0 ? ret : 0;
 }
 
@@ -131,7 +135,8 @@ static int64_t size_of(const char *path)
 	return S_ISREG(st.st_mode) ? st.st_size : size_of_device(&st);
 }
 
-static int add_export(const struct crew *c, unsigned int sp, struct sd_json_variant **out)
+static int add_export(const struct crew *c, unsigned int sp, uint32_t served,
+		      struct sd_json_variant **out)
 {
 	const struct arenad_disk *d = &c->options->disk[sp];
 	int64_t size = size_of(d->path);
@@ -148,16 +153,17 @@ static int add_export(const struct crew *c, unsigned int sp, struct sd_json_vari
 		SD_JSON_BUILD_PAIR_CONDITION(*limit, "limit", SD_JSON_BUILD_STRING(limit)),
 		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", c->reload->drained >> sp & 1),
-		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, c->nps + sp)));
+		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, c->nps + sp, served)));
 }
 
 int report_exports(const struct crew *c, struct sd_json_variant **out)
 {
 	int ret = sd_json_variant_new_array(out, NULL, 0);
+	uint32_t served = crew_served(c);
 
 	for (unsigned int sp = 0; sp < c->n - c->nps && ret >= 0; sp++)
 		if (crew_has_export(c, sp))
-			ret = add_export(c, sp, out);
+			ret = add_export(c, sp, served, out);
 	return ret < 0 ? ret : 0;
 }
 
