@@ -93,8 +93,8 @@ add_disks()
 	for ((i = n; i < SPS; i++)); do
 		arguments+=(--disk "beside$i=$(beside "$i")")
 	done
-	# Less than arenad's own size, because arenad clears the memory at each start.
-	size=$([ "$n" -gt 4 ] && echo 1G || echo 256M)
+	# About what is needed, because arenad clears the memory at each start.
+	size=$([ "$n" -gt 4 ] && echo 1G || { [ "$n" -gt 2 ] && echo 256M || echo 128M; })
 }
 
 # value_of OPTION: print the last value that $arguments have for the option

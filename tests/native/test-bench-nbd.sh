@@ -3,6 +3,7 @@
 # Goal: `make bench-nbd` works: it measures each server that is installed, and its output is
 # complete and plausible. This test asserts no times.
 # timeout: 600
+# run: long
 # sanitizers: no
 # shellcheck disable=SC2016 # the programs are awk's
 # shellcheck source=../lib.sh

@@ -5,7 +5,7 @@
  * is said why not. The same holds for its lines, which an arenad that adopts processes reads again.
  * Method: the input is a file of arenad's options, behind a byte that may have it follow a good
  * one, so that more inputs are accepted. Nothing is left allocated.
- * runs: 10000
+ * runs: 2500
  */
 #include <arenad/config.h>
 #include <errno.h>

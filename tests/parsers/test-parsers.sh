@@ -36,7 +36,7 @@ for source in tests/parsers/*.c; do
 	plant "tests/parsers/seeds/$name" "$tmp/$name"
 	mkdir -p "${learned:-$tmp/learned}/$name"
 	ok "the fuzzer $name finds no input that breaks its properties" \
-		"$programs/$name" -runs="${runs:-40000}" "${how[@]}" -max_len=1024 \
+		"$programs/$name" -runs="${runs:-10000}" "${how[@]}" -max_len=1024 \
 		-artifact_prefix=build-parsers/ -print_final_stats=1 \
 		"${learned:-$tmp/learned}/$name" "$tmp/$name"
 	diag "$(sed -n 's/^stat::number_of_executed_units: *\(.*\)/\1 inputs/p

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* vm: once */
+/* vm: long, vm: once */
 /*
  * Goal: processes that only read about a region cannot delay its owner's UNLINK, or open(2)
  * of another region. Processes of another user read everything about a large region, look
