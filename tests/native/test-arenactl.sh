@@ -87,7 +87,7 @@ chmod 755 "$tmp"
 ok "another user is refused" fails 4 "only root and the user of arenad may" \
 	setpriv --reuid 12345 --regid 12345 --clear-groups "$tmp/other/arenactl" stop
 kill -STOP "$arenad_pid"
-ok "an arenad that hangs is given up" fails 3 "arenad does not answer" arenactl status --timeout 1
+ok "an arenad that hangs is given up" fails 3 "arenad does not answer within 1 s" arenactl status --timeout 1
 kill -CONT "$arenad_pid"
 
 # Reload
@@ -119,6 +119,33 @@ is "status counts the replacements" \
 is "another version is put in place with the status as JSON" \
 	"$(arenactl upgrade --json | json '[p["restarts"] for p in v["processes"]]')" "[1, 1, 1, 1]"
 
+# Commands while another arenad is put in place, which takes its time to judge and to begin
+cat >"$tmp/slow" <<EOF
+#!/bin/sh
+sleep 1
+exec $BUILD/arenad "\$@"
+EOF
+install_arenad "$tmp/slow"
+: >"$tmp/log"
+arenactl upgrade >"$tmp/first" 2>&1 &
+first=$!
+wait_for 20 says "asks to upgrade"
+arenactl status >"$tmp/status" 2>&1 &
+asked=$!
+arenactl upgrade >"$tmp/second" 2>&1 &
+second=$!
+wait_for 20 says "in place of this arenad"
+ok "a change that comes while nobody listens waits for the next arenad" arenactl exports drain one
+ok "a command that the end of an arenad has cut off is repeated" wait "$asked"
+ok "its answer is that of the next one" eval "grep -q '^sp 1 ' '$tmp/status' && ! grep -q error '$tmp/status'"
+ok "the upgrade succeeds" wait "$first"
+ok "so does another one that came meanwhile" wait "$second"
+ok "it says so" grep -q "another upgrade was under way already" "$tmp/second"
+ok "it waits until all are replaced" grep -q "runs, and has replaced 4 of 4 processes" "$tmp/second"
+ok "the change holds" eval "arenactl exports | grep -q '^one *drained'"
+arenactl exports admit one
+install_arenad "$BUILD/arenad"
+
 # The end
 kill_arenad
 ok "arenactl says that arenad has died" fails 3 "has died, and its processes serve on" arenactl status
@@ -134,6 +161,7 @@ ok "arenactl says what was not replaced" fails 1 "2 of 4 processes were not repl
 first=$arenad_pid
 arenad_start --region other --disk "three=$(disk three 4M)" --bindir "$BUILD"
 ok "of two arenads one has to be chosen" fails 1 "there are 2 arenads" arenactl stop
+ok "both are named" grep -qF ": other in $RUNTIME_DIRECTORY, test in $RUNTIME_DIRECTORY" "$tmp/told"
 is "arenactl asks the one that was chosen" \
 	"$(arenactl status --region other --json | json 'v["pid"]')" "$arenad_pid"
 is "arenactl stops it" "$(arenactl --region other stop)" "arenad has ended, with all of its processes"

@@ -37,7 +37,7 @@ enum query_status ask(const struct arenactl_options *o, const char *method,
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, method, NULL, false, &reply);
+		ret = call_to_read(&o->target, &link, method, false, &reply);
 	if (!ret && o->json)
 		json_print(reply);
 	else if (!ret)
@@ -56,9 +56,9 @@ enum query_status ask_to(const struct arenactl_options *o, const char *method, i
 		log_error("cannot ask: %s", strerror(-err));
 		return QUERY_FAILED;
 	}
-	ret = call_open(&o->target, false, &link);
+	ret = call_open_to_change(&o->target, &link);
 	if (!ret)
-		ret = call_method(link, method, parameters, false, NULL);
+		ret = call_method(&o->target, link, method, parameters);
 	sd_varlink_close_unref(link);
 	sd_json_variant_unref(parameters);
 	return ret;

@@ -75,7 +75,7 @@ static enum query_status look(const struct arenactl_options *o, bool *is_found)
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, "ListClients", NULL, false, &reply);
+		ret = call_to_read(&o->target, &link, "ListClients", false, &reply);
 	*is_found = !ret && is_there(reply, o);
 	sd_varlink_close_unref(link);
 	return ret;

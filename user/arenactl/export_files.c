@@ -89,7 +89,7 @@ static enum query_status ask_place(const struct arenactl_options *o, struct plac
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, "GetStatus", NULL, false, &status);
+		ret = call_to_read(&o->target, &link, "GetStatus", false, &status);
 	if (!ret && json_has(status, "config"))
 		snprintf(p->folder, sizeof(p->folder), "%s.d", json_text(status, "config"));
 	sd_varlink_close_unref(link);
@@ -134,7 +134,7 @@ static enum query_status ask_state(const struct arenactl_options *o, char state[
 
 	*state = '\0';
 	if (!ret)
-		ret = call_method(link, "ListExports", NULL, false, &reply);
+		ret = call_to_read(&o->target, &link, "ListExports", false, &reply);
 	if (!ret)
 		exports = sd_json_variant_by_key(reply, "exports");
 	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {

@@ -201,11 +201,11 @@ enum query_status command_latency(const struct arenactl_options *o)
 	int ret;
 
 	if (!status)
-		status = call_method(link, "GetLatencies", NULL, false, &reply);
+		status = call_to_read(&o->target, &link, "GetLatencies", false, &reply);
 	/* An answer belongs to the connection until the next call. */
 	sd_json_variant_ref(reply);
 	if (!status)
-		status = call_if_known(link, "GetStages", false, &of_stages);
+		status = call_if_known(&o->target, &link, "GetStages", false, &of_stages);
 	ret = status ? 0 : print(o, reply, of_stages);
 	sd_json_variant_unref(reply);
 	sd_varlink_close_unref(link);

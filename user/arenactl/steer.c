@@ -38,8 +38,8 @@ enum query_status command_reload(const struct arenactl_options *o)
 static bool look(const struct arenactl_options *o, const char *before, struct sd_varlink **link,
 		 struct sd_json_variant **status)
 {
-	if (!call_open(&o->target, true, link) &&
-	    !call_method(*link, "GetStatus", NULL, true, status) &&
+	if (!call_open_now(&o->target, link) &&
+	    !call_to_read(&o->target, link, "GetStatus", true, status) &&
 	    strcmp(json_text(*status, "instance"), before) != 0 &&
 	    !json_true(*status, "isReplacing"))
 		return true;
@@ -85,21 +85,39 @@ static enum query_status await_other(const struct arenactl_options *o, const cha
 	return ret;
 }
 
-enum query_status command_upgrade(const struct arenactl_options *o)
+/*
+ * The connection ends without an answer when another upgrade was under way already. What it puts in
+ * place was installed after this command was given, or before, so it is what was asked for.
+ */
+static enum query_status await_next(const struct arenactl_options *o)
 {
-	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
-	char instance[INSTANCE_SIZE] = "";
-	struct sd_json_variant *status;
 	struct sd_varlink *link;
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, "GetStatus", NULL, false, &status);
-	if (!ret)
-		snprintf(instance, sizeof(instance), "%s", json_text(status, "instance"));
-	if (!ret)
-		ret = call_method(link, "Upgrade", NULL, false, NULL);
+		log_info("another upgrade was under way already: waiting for its end");
 	sd_varlink_close_unref(link);
+	return ret;
+}
+
+enum query_status command_upgrade(const struct arenactl_options *o)
+{
+	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
+	char instance[INSTANCE_SIZE] = "";
+	struct sd_json_variant *reply;
+	bool is_cut_off = false;
+	struct sd_varlink *link;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	if (!ret)
+		ret = call_once(&o->target, link, "GetStatus", &is_cut_off, &reply);
+	if (!ret)
+		snprintf(instance, sizeof(instance), "%s", json_text(reply, "instance"));
+	if (!ret)
+		ret = call_once(&o->target, link, "Upgrade", &is_cut_off, &reply);
+	sd_varlink_close_unref(link);
+	if (is_cut_off)
+		ret = await_next(o);
 	return ret ? ret : await_other(o, instance, deadline);
 }
 
@@ -133,7 +151,7 @@ static enum query_status list_exports(const struct arenactl_options *o,
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, "ListExports", NULL, false, &reply);
+		ret = call_to_read(&o->target, &link, "ListExports", false, &reply);
 	if (!ret)
 		*exports = sd_json_variant_ref(sd_json_variant_by_key(reply, "exports"));
 	sd_varlink_close_unref(link);
@@ -148,7 +166,7 @@ static enum query_status drain_each(const struct arenactl_options *o,
 				    struct sd_json_variant *exports, bool is_drained)
 {
 	struct sd_varlink *link = NULL;
-	enum query_status ret = call_open(&o->target, false, &link);
+	enum query_status ret = call_open_to_change(&o->target, &link);
 
 	for (size_t i = 0; i < sd_json_variant_elements(exports) && !ret; i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(exports, i), *p = NULL;
@@ -159,7 +177,7 @@ static enum query_status drain_each(const struct arenactl_options *o,
 				   SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", is_drained)) < 0)
 			ret = QUERY_FAILED;
 		else
-			ret = call_method(link, "DrainExport", p, false, NULL);
+			ret = call_method(&o->target, link, "DrainExport", p);
 		sd_json_variant_unref(p);
 	}
 	sd_varlink_close_unref(link);
@@ -206,11 +224,11 @@ static enum query_status count_clients(const struct arenactl_options *o, int64_t
 	enum query_status ret = call_open(&o->target, false, &link);
 
 	if (!ret)
-		ret = call_method(link, "GetStatus", NULL, false, &status);
+		ret = call_to_read(&o->target, &link, "GetStatus", false, &status);
 	/* An answer belongs to the connection until the next call. */
 	sd_json_variant_ref(status);
 	if (!ret)
-		ret = call_method(link, "GetCounters", NULL, false, &counters);
+		ret = call_to_read(&o->target, &link, "GetCounters", false, &counters);
 	if (!ret)
 		*clients = sum_up(status, counters);
 	sd_json_variant_unref(status);
@@ -260,7 +278,7 @@ static enum query_status stop(const struct arenactl_options *o, const sigset_t *
 	static const struct timespec no_time;
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	struct sd_varlink *link;
-	enum query_status ret = call_open(&o->target, false, &link);
+	enum query_status ret = call_open_to_change(&o->target, &link);
 	int pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
 
 	if (!ret && pidfd < 0) {
@@ -275,7 +293,7 @@ static enum query_status stop(const struct arenactl_options *o, const sigset_t *
 	if (!ret && signals)
 		sigprocmask(SIG_UNBLOCK, signals, NULL);
 	if (!ret)
-		ret = call_method(link, "Stop", NULL, false, NULL);
+		ret = call_method(&o->target, link, "Stop", NULL);
 	if (!ret)
 		ret = await_end(o, pidfd, deadline);
 	sd_varlink_close_unref(link);

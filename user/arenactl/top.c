@@ -480,7 +480,7 @@ static void look(struct top *t)
 	t->next = clock_deadline(t->interval_ms);
 	t->n_answers = 0;
 	t->has_failed = false;
-	if ((!t->link && call_open(&t->target, true, &t->link)) || send_calls(t) < 0)
+	if ((!t->link && call_open_now(&t->target, &t->link)) || send_calls(t) < 0)
 		lose(t);
 	else
 		go_on(t);

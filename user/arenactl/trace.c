@@ -78,7 +78,7 @@ static enum query_status find_programs(const struct arenactl_options *o, struct 
 	enum query_status status = call_open(&o->target, false, &link);
 
 	if (!status)
-		status = call_method(link, "GetStatus", NULL, false, &reply);
+		status = call_to_read(&o->target, &link, "GetStatus", false, &reply);
 	processes = status ? NULL : sd_json_variant_by_key(reply, "processes");
 	for (size_t i = 0; processes && i < sd_json_variant_elements(processes); i++)
 		add_process(p, sd_json_variant_by_index(processes, i));

@@ -105,7 +105,7 @@ static int take_lock(struct runtime *r)
 {
 	char name[RUNTIME_NAME_SIZE];
 
-	runtime_file(r, ".lock", name);
+	runtime_file(r, RUNTIME_PATH_LOCK, name);
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		int fd = open_lock(r, name), ret = fd < 0 ? fd : lock_file(fd);
 
@@ -155,7 +155,7 @@ void runtime_close(struct runtime *r)
 	char name[RUNTIME_NAME_SIZE];
 
 	if (r->lock >= 0) {
-		runtime_file(r, ".lock", name);
+		runtime_file(r, RUNTIME_PATH_LOCK, name);
 		unlinkat(r->folder, name, 0);
 		close(r->lock);
 	}

@@ -8,6 +8,9 @@
 /* The folder of root's arenads. */
 #define RUNTIME_PATH_SYSTEM	"/run/msharearena"
 
+/* How the name of the file ends there that the arenad of a region has locked while it runs. */
+#define RUNTIME_PATH_LOCK	".lock"
+
 /**
  * runtime_path() - choose the folder
  * @wanted: the folder, or NULL for $RUNTIME_DIRECTORY, or, where that is not set either,

@@ -3,9 +3,11 @@
 #include "call.h"
 
 #include <arenad/service/interface.h>
+#include <common/clock.h>
 #include <common/log.h>
 #include <common/runtime_path.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <linux/msharearena.h>
@@ -19,60 +21,116 @@
 
 #define SECOND_US	1000000ULL
 
+/* An arenad that is replaced by another one answers again within this time, or hangs. */
+#define PATIENCE_MS	10000
+
+/* How often it is tried again meanwhile. */
+#define LOOK_MS		50
+
+/* Room for the names of all arenads between which one has to be chosen. */
+#define LIST_SIZE	800
+
+/**
+ * struct site - what there is in the runtime folder
+ * @folder: the folder
+ * @found: the sockets there that match, to be freed with globfree()
+ * @n: how many these are, or -errno
+ */
+struct site {
+	char folder[PATH_MAX];
+	glob_t found;
+	int n;
+};
+
 /*
  * Root's arenads have a folder each where a unit has several instances, see arenad@.service.
- * Return: how many sockets match; or -errno.
+ * Return: how many files with that ending match; or -errno.
  */
-static int find(const struct query_target *t, const char *folder, char *path, size_t size)
+static int find(const struct query_target *t, const char *folder, const char *ending, glob_t *found)
 {
 	bool is_any = !t->runtime_dir && !strcmp(folder, RUNTIME_PATH_SYSTEM);
 	char pattern[PATH_MAX + MSHAREARENA_NAME_SIZE + 16];
-	glob_t found;
 	int n;
 
-	snprintf(pattern, sizeof(pattern), "%s%s/%s" SERVICE_ENDING, folder, is_any ? "*" : "",
-		 t->region ? t->region : "*");
-	n = glob(pattern, GLOB_ERR, NULL, &found);
+	snprintf(pattern, sizeof(pattern), "%s%s/%s%s", folder, is_any ? "*" : "",
+		 t->region ? t->region : "*", ending);
+	n = glob(pattern, GLOB_ERR, NULL, found);
 	if (n)
 		return n == GLOB_NOMATCH || errno == ENOENT ? 0 : -errno;
-	n = (int)found.gl_pathc;
-	if (snprintf(path, size, "%s", found.gl_pathv[0]) >= (int)size)
-		n = -ENAMETOOLONG;
-	globfree(&found);
-	return n;
+	return (int)found->gl_pathc;
 }
 
-static enum query_status choose(const struct query_target *t, bool is_quiet, char *path,
-				size_t size)
+/* Has a process locked the file, as an arenad does from its start to its end? */
+static bool is_locked(const char *path)
 {
-	char folder[PATH_MAX];
-	int n = runtime_path(t->runtime_dir, folder);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
 
-	if (!n)
-		n = find(t, folder, path, size);
-	if (n == 1)
-		return QUERY_OK;
-	if (is_quiet)
-		return QUERY_NO_ARENAD;
-	if (n > 1) {
-		log_error("there are %d arenads: choose one by --region, or by --runtime-dir", n);
+	if (fd < 0)
+		return false;
+	ret = fcntl(fd, F_GETLK, &lock);
+	close(fd);
+	return !ret && lock.l_type != F_UNLCK;
+}
+
+/*
+ * Does the arenad run that does not listen? When it is replaced, the next one executes in the same
+ * process, and nobody listens until it has adopted all other processes.
+ */
+static bool is_held(const struct query_target *t, const struct site *s)
+{
+	glob_t found = { 0 };
+	bool ret = find(t, s->folder, RUNTIME_PATH_LOCK, &found) == 1 &&
+		   is_locked(found.gl_pathv[0]);
+
+	globfree(&found);
+	return ret;
+}
+
+/* "REGION in FOLDER" for each socket */
+static void list_sites(const struct site *s, char list[LIST_SIZE])
+{
+	size_t n = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; i < s->found.gl_pathc && n < LIST_SIZE; i++) {
+		const char *path = s->found.gl_pathv[i], *name = strrchr(path, '/') + 1;
+
+		n += (size_t)snprintf(list + n, LIST_SIZE - n, "%s%.*s in %.*s", i ? ", " : "",
+				      (int)(strlen(name) - strlen(SERVICE_ENDING)), name,
+				      (int)(name - 1 - path), path);
+	}
+}
+
+static enum query_status explain_choice(const struct query_target *t, const struct site *s)
+{
+	char list[LIST_SIZE];
+
+	if (s->n > 1) {
+		list_sites(s, list);
+		log_error("there are %d arenads: choose one by --region, or by --runtime-dir: %s",
+			  s->n, list);
 		return QUERY_FAILED;
 	}
-	if (!n)
+	if (!s->n)
 		log_error("no arenad%s%s has its folder at %s; --runtime-dir names another one",
-			  t->region ? " of region " : "", t->region ? t->region : "", folder);
+			  t->region ? " of region " : "", t->region ? t->region : "", s->folder);
 	else
-		log_error("cannot look into %s: %s; %s", folder, strerror(-n), n == -EACCES ?
-			  "only root and the user of arenad may" : "use --runtime-dir");
-	return n == -EACCES ? QUERY_DENIED : QUERY_NO_ARENAD;
+		log_error("cannot look into %s: %s; %s", s->folder, strerror(-s->n),
+			  s->n == -EACCES ? "only root and the user of arenad may" :
+			  "use --runtime-dir");
+	return s->n == -EACCES ? QUERY_DENIED : QUERY_NO_ARENAD;
 }
 
 static int connect_to(const char *path, uint32_t timeout_seconds)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct timeval limit = { .tv_sec = timeout_seconds };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret;
+	int fd, ret;
 
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	memcpy(address.sun_path, path, strlen(path) + 1);
@@ -101,106 +159,225 @@ static int open_link(const struct query_target *t, const char *path, struct sd_v
 	return 0;
 }
 
-static enum query_status explain(const char *path, int err, bool is_quiet)
+/* @is_running: the arenad runs that does not listen */
+static enum query_status explain(const char *path, int err, bool is_running)
 {
 	if (err == -EACCES || err == -EPERM) {
-		if (!is_quiet)
-			log_error("cannot connect to %s: only root and the user of arenad may",
-				  path);
+		log_error("cannot connect to %s: only root and the user of arenad may", path);
 		return QUERY_DENIED;
 	}
-	if (!is_quiet && err == -EAGAIN)
+	if (err == -EAGAIN)
 		log_error("arenad does not take clients at %s: it hangs, or has very many", path);
-	else if (!is_quiet && err == -ECONNREFUSED)
+	else if (err == -ECONNREFUSED && is_running)
+		log_error("the arenad of %s runs, and does not answer yet: it starts, or is being "
+			  "replaced", path);
+	else if (err == -ECONNREFUSED)
 		log_error("the arenad of %s has died, and its processes serve on: start "
 			  "another one", path);
-	else if (!is_quiet)
+	else
 		log_error("cannot connect to %s: %s", path, strerror(-err));
 	return QUERY_NO_ARENAD;
+}
+
+/* Return: 0, or -errno, and @s says what was found. */
+static int try_open(const struct query_target *t, struct site *s, struct sd_varlink **link)
+{
+	*link = NULL;
+	s->found = (glob_t){ 0 };
+	s->n = runtime_path(t->runtime_dir, s->folder);
+	if (!s->n)
+		s->n = find(t, s->folder, SERVICE_ENDING, &s->found);
+	if (s->n < 0)
+		return s->n;
+	return s->n == 1 ? open_link(t, s->found.gl_pathv[0], link) : -ENOENT;
+}
+
+/* Can nobody listen because arenad is being replaced? */
+static bool is_gap(const struct site *s, int err)
+{
+	return !s->n || (s->n == 1 && (err == -ECONNREFUSED || err == -ENOENT));
+}
+
+static int64_t end_of_patience(const struct query_target *t)
+{
+	int64_t ms = t->timeout_seconds * 1000LL;
+
+	return clock_deadline(ms < PATIENCE_MS ? ms : PATIENCE_MS);
 }
 
 enum query_status call_open(const struct query_target *t, bool is_quiet,
 			    struct sd_varlink **link)
 {
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	enum query_status status = choose(t, is_quiet, path, sizeof(path));
+	int64_t deadline = end_of_patience(t);
+	enum query_status status;
+	bool is_running;
+	struct site s;
 	int ret;
 
-	*link = NULL;
-	if (status)
-		return status;
-	ret = open_link(t, path, link);
-	return ret ? explain(path, ret, is_quiet) : QUERY_OK;
-}
-
-static enum query_status explain_error(const char *method, const char *error,
-				       struct sd_json_variant *reply)
-{
-	if (!strcmp(error, SD_VARLINK_ERROR_METHOD_NOT_FOUND)) {
-		log_error("%s: the arenad that runs is another version, which does not know it",
-			  method);
-		return QUERY_FAILED;
+	for (;;) {
+		ret = try_open(t, &s, link);
+		is_running = ret && is_gap(&s, ret) && is_held(t, &s);
+		if (!is_running || !clock_left_ms(deadline))
+			break;
+		globfree(&s.found);
+		clock_sleep_ms(LOOK_MS);
 	}
-	if (!strcmp(error, SD_VARLINK_ERROR_DISCONNECTED) ||
-	    !strcmp(error, SD_VARLINK_ERROR_TIMEOUT)) {
-		log_error("%s: arenad does not answer: %s", method, error);
-		return QUERY_NO_ARENAD;
-	}
-	if (!strcmp(error, SERVICE_ERROR_FAILED))
-		log_error("%s: %s (the log of arenad has more)", method,
-			  json_text(reply, "reason"));
+	if (!ret)
+		status = QUERY_OK;
+	else if (is_quiet)
+		status = QUERY_NO_ARENAD;
+	else if (s.n == 1)
+		status = explain(s.found.gl_pathv[0], ret, is_running);
 	else
-		log_error("%s: arenad answers %s", method, error);
-	return QUERY_FAILED;
+		status = explain_choice(t, &s);
+	globfree(&s.found);
+	return status;
 }
 
-/* Return: 0, and @error is NULL or what arenad has answered; -errno without an answer. */
-static int call(struct sd_varlink *link, const char *method, struct sd_json_variant *parameters,
-		struct sd_json_variant **answer, const char **error)
+enum query_status call_open_now(const struct query_target *t, struct sd_varlink **link)
 {
+	struct site s;
+	int ret = try_open(t, &s, link);
+
+	globfree(&s.found);
+	return ret ? QUERY_NO_ARENAD : QUERY_OK;
+}
+
+/**
+ * struct answer - what became of a call
+ * @ret: -errno if there was no answer
+ * @error: NULL, or the error that arenad has answered, or one of the library
+ * @reply: the answer, which belongs to the connection
+ */
+struct answer {
+	int ret;
+	const char *error;
+	struct sd_json_variant *reply;
+};
+
+static struct answer call(struct sd_varlink *link, const char *method,
+			  struct sd_json_variant *parameters)
+{
+	struct answer a = { 0 };
 	char name[128];
 
-	*answer = NULL;
-	*error = NULL;
 	snprintf(name, sizeof(name), "%s.%s", SERVICE_INTERFACE, method);
-	return sd_varlink_call(link, name, parameters, answer, error);
+	a.ret = sd_varlink_call(link, name, parameters, &a.reply, &a.error);
+	return a;
 }
 
-static enum query_status judge(const char *method, int ret, const char *error,
-			       struct sd_json_variant *answer, bool is_quiet)
+static bool is_error(const struct answer *a, const char *error)
 {
-	if (ret >= 0 && !error)
-		return QUERY_OK;
-	if (is_quiet)
-		return QUERY_FAILED;
-	if (error)
-		return explain_error(method, error, answer);
-	log_error("%s: arenad does not answer: %s", method, strerror(-ret));
+	return a->ret >= 0 && a->error && !strcmp(a->error, error);
+}
+
+/* Has the connection ended before the answer, as it does when arenad is replaced? */
+static bool is_cut_off(const struct answer *a)
+{
+	return a->ret == -ECONNRESET || a->ret == -EPIPE || a->ret == -ENOTCONN ||
+	       is_error(a, SD_VARLINK_ERROR_DISCONNECTED);
+}
+
+static bool is_late(const struct answer *a)
+{
+	return a->ret == -ETIME || a->ret == -ETIMEDOUT || is_error(a, SD_VARLINK_ERROR_TIMEOUT);
+}
+
+static enum query_status explain_no_answer(const struct query_target *t, const char *method,
+					   const struct answer *a)
+{
+	if (is_late(a))
+		log_error("%s: arenad does not answer within %u s", method, t->timeout_seconds);
+	else if (is_cut_off(a))
+		log_error("%s: arenad has ended, or was replaced, before it has answered: look "
+			  "whether it was done, and repeat it if not", method);
+	else
+		log_error("%s: arenad does not answer: %s", method, strerror(-a->ret));
 	return QUERY_NO_ARENAD;
 }
 
-enum query_status call_method(struct sd_varlink *link, const char *method,
-			      struct sd_json_variant *parameters, bool is_quiet,
-			      struct sd_json_variant **reply)
+static enum query_status judge(const struct query_target *t, const char *method,
+			       const struct answer *a, bool is_quiet)
 {
-	struct sd_json_variant *answer;
-	const char *error;
-	int ret = call(link, method, parameters, &answer, &error);
-
-	if (reply)
-		*reply = answer;
-	return judge(method, ret, error, answer, is_quiet);
+	if (a->ret >= 0 && !a->error)
+		return QUERY_OK;
+	if (is_quiet)
+		return QUERY_FAILED;
+	if (a->ret < 0 || is_late(a) || is_cut_off(a))
+		return explain_no_answer(t, method, a);
+	if (is_error(a, SD_VARLINK_ERROR_METHOD_NOT_FOUND))
+		log_error("%s: the arenad that runs is another version, which does not know it",
+			  method);
+	else if (is_error(a, SERVICE_ERROR_FAILED))
+		log_error("%s: %s (the log of arenad has more)", method,
+			  json_text(a->reply, "reason"));
+	else
+		log_error("%s: arenad answers %s", method, a->error);
+	return QUERY_FAILED;
 }
 
-enum query_status call_if_known(struct sd_varlink *link, const char *method, bool is_quiet,
-				struct sd_json_variant **reply)
+enum query_status call_method(const struct query_target *t, struct sd_varlink *link,
+			      const char *method, struct sd_json_variant *parameters)
 {
-	const char *error;
-	int ret = call(link, method, NULL, reply, &error);
+	struct answer a = call(link, method, parameters);
 
-	if (ret >= 0 && error && !strcmp(error, SD_VARLINK_ERROR_METHOD_NOT_FOUND)) {
-		*reply = NULL;
-		return QUERY_OK;
+	return judge(t, method, &a, false);
+}
+
+enum query_status call_once(const struct query_target *t, struct sd_varlink *link,
+			    const char *method, bool *was_cut_off, struct sd_json_variant **reply)
+{
+	struct answer a = call(link, method, NULL);
+
+	*was_cut_off = is_cut_off(&a);
+	*reply = a.reply;
+	return judge(t, method, &a, *was_cut_off);
+}
+
+/* It changes nothing, so it can be sent again when the connection has ended. */
+static enum query_status call_again(const struct query_target *t, struct sd_varlink **link,
+				    const char *method, bool is_quiet, struct answer *a)
+{
+	enum query_status status = QUERY_OK;
+	int64_t deadline;
+
+	*a = call(*link, method, NULL);
+	deadline = end_of_patience(t);
+	while (!status && is_cut_off(a) && clock_left_ms(deadline)) {
+		clock_sleep_ms(LOOK_MS);
+		sd_varlink_close_unref(*link);
+		status = call_open(t, is_quiet, link);
+		if (!status)
+			*a = call(*link, method, NULL);
 	}
-	return judge(method, ret, error, *reply, is_quiet);
+	return status;
+}
+
+enum query_status call_to_read(const struct query_target *t, struct sd_varlink **link,
+			       const char *method, bool is_quiet, struct sd_json_variant **reply)
+{
+	struct answer a;
+	enum query_status status = call_again(t, link, method, is_quiet, &a);
+
+	*reply = status ? NULL : a.reply;
+	return status ? status : judge(t, method, &a, is_quiet);
+}
+
+enum query_status call_if_known(const struct query_target *t, struct sd_varlink **link,
+				const char *method, bool is_quiet, struct sd_json_variant **reply)
+{
+	struct answer a;
+	enum query_status status = call_again(t, link, method, is_quiet, &a);
+	bool is_unknown = !status && is_error(&a, SD_VARLINK_ERROR_METHOD_NOT_FOUND);
+
+	*reply = status || is_unknown ? NULL : a.reply;
+	return status || is_unknown ? status : judge(t, method, &a, is_quiet);
+}
+
+enum query_status call_open_to_change(const struct query_target *t, struct sd_varlink **link)
+{
+	struct sd_json_variant *status;
+	enum query_status ret = call_open(t, false, link);
+
+	return ret ? ret : call_to_read(t, link, "GetStatus", false, &status);
 }

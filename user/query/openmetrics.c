@@ -521,6 +521,7 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 		[STAGES] = "GetStages",
 	};
 	int64_t deadline = clock_deadline(t->timeout_seconds * 1000LL);
+	struct query_target left = *t;
 	struct sd_json_variant *reply[ANSWERS] = { NULL };
 	struct sd_varlink *link = NULL;
 	enum query_status ret = call_open(t, is_quiet, &link);
@@ -529,7 +530,8 @@ enum query_status openmetrics_write(FILE *out, const struct query_target *t, boo
 	for (unsigned int i = 0; i < ANSWERS && !ret; i++) {
 		/* All calls together have the time of one. */
 		sd_varlink_set_relative_timeout(link, (clock_left_ms(deadline) + 1) * 1000ULL);
-		ret = call_if_known(link, methods[i], is_quiet, &reply[i]);
+		left.timeout_seconds = (uint32_t)(clock_left_ms(deadline) / 1000 + 1);
+		ret = call_if_known(&left, &link, methods[i], is_quiet, &reply[i]);
 		sd_json_variant_ref(reply[i]);
 	}
 	if (!ret)
