@@ -97,6 +97,22 @@ mv "$tmp/away.img" "$tmp/d.img"
 runs() { [ "$(state "$1")" = running ]; }
 ok "it is when the disk is back" wait_for 30 runs d
 ok "and is served" serves d
+mkdir "$tmp/elsewhere"
+ln -s ../b.img "$tmp/elsewhere/link"
+ok "an export is removed to make room" arenactl exports remove d
+ok "the path of a disk may be relative" \
+	wait_for 60 eval '(cd "$tmp/elsewhere" && arenactl exports add rel link)'
+is "the file has the absolute path, which leads over the same link" \
+	"$(sed -n 's/^disk=//p' "$config.d/export-rel.conf")" "$tmp/elsewhere/link"
+ok "that disk is served" wait_for 20 serves rel
+ok "it is removed" arenactl exports remove rel
+mkdir "$tmp/gone"
+cd "$tmp/gone" && rmdir "$tmp/gone"
+ok "a relative path from a folder that is gone is refused" \
+	fails 1 "link is a path from the working directory, which has no path itself" add rel link
+cd "$top" || exit 1
+ok "the room is free again" wait_for 60 arenactl exports add d "$tmp/d.img"
+ok "which is served again" wait_for 20 serves d
 
 kill_arenad
 arenad_start --config "$config"

@@ -39,12 +39,14 @@
  * @name: the name of the export, in a form that a section and a file can have
  * @path: the file
  * @hidden: a file beside it that arenad does not read
+ * @disk: the absolute path of the disk, for an export that is added
  */
 struct place {
 	char folder[PATH_MAX];
 	char name[NAME_MAX_BYTES * 3 + 1];
 	char path[PATH_MAX + 256];
 	char hidden[PATH_MAX + 256];
+	char disk[PATH_MAX];
 };
 
 /* Special characters as %XX. Return: is the name short enough? */
@@ -118,6 +120,32 @@ static enum query_status find_place(const struct arenactl_options *o, struct pla
 	snprintf(p->hidden, sizeof(p->hidden), "%s/.export-%s.%d", p->folder, p->name,
 		 (int)getpid());
 	return QUERY_OK;
+}
+
+/*
+ * The path is absolute, as arenad has another working directory. A symbolic link stays one, such as
+ * those of /dev/disk/by-id, which lead to another device after the next start of the machine.
+ */
+static enum query_status find_disk(const char *path, char disk[PATH_MAX])
+{
+	char folder[PATH_MAX] = "";
+	int n;
+
+	if (*path && *path != '/') {
+		/* The kernel tells another path of a folder that no path leads to. */
+		if (!getcwd(folder, sizeof(folder)) || *folder != '/') {
+			log_error("%s is a path from the working directory, which has no path "
+				  "itself: give an absolute path", path);
+			return QUERY_FAILED;
+		}
+		n = snprintf(disk, PATH_MAX, "%s%s%s", folder, folder[1] ? "/" : "", path);
+	} else {
+		n = snprintf(disk, PATH_MAX, "%s", path);
+	}
+	if (n < PATH_MAX)
+		return QUERY_OK;
+	log_error("the path of the disk is too long");
+	return QUERY_FAILED;
 }
 
 static enum query_status reload(const struct arenactl_options *o)
@@ -199,10 +227,10 @@ static int print(const struct arenactl_options *o, const struct place *p, FILE *
 {
 	fprintf(f, "# Made by: arenactl exports add\n[export %s]\n", p->name);
 	for (unsigned int i = 0; i < o->n_words; i++) {
-		*bad = o->word[i];
-		if (i ? !is_setting(o->word[i]) : !is_plain(o->word[i]))
+		*bad = i ? o->word[i] : p->disk;
+		if (i ? !is_setting(*bad) : !is_plain(*bad))
 			return -EINVAL;
-		fprintf(f, "%s%s\n", i ? "" : "disk=", o->word[i]);
+		fprintf(f, "%s%s\n", i ? "" : "disk=", *bad);
 	}
 	return 0;
 }
@@ -289,6 +317,8 @@ enum query_status export_add(const struct arenactl_options *o)
 	enum query_status ret = find_place(o, &p);
 	sigset_t signals;
 
+	if (!ret)
+		ret = find_disk(o->word[0], p.disk);
 	if (!ret)
 		ret = is_free(o);
 	if (ret)
