@@ -79,6 +79,13 @@ ok "an export of another file is not removed" fails 1 "'exports add' has not mad
 ok "it is served" serves a
 ok "an export needs a disk" fails 2 "exports add needs the NAME of an export and its DISK" add d
 ok "a removal needs nothing else" fails 2 "is not an option" remove a b
+ok "another one takes its room" arenactl exports add e "$tmp/b.img"
+kill -STOP "$(arenactl status --json | python3 -c "import json, sys
+sp = $(arenactl exports | awk '$1 == "e" { print $5 }')
+print(*[p['pid'] for p in json.load(sys.stdin)['processes'] if (p['role'], p['number']) == ('sp', sp)])")"
+ok "a removal says that a storage process does not end" \
+	fails 1 "its place is not free within 1 s" remove e --timeout 1
+ok "the export is removed nevertheless" wait_for 20 lacks e
 ok "its room is free for another one" wait_for 60 arenactl exports add d "$tmp/d.img"
 ok "which is served" wait_for 20 serves d
 
@@ -101,7 +108,7 @@ mkdir "$tmp/elsewhere"
 ln -s ../b.img "$tmp/elsewhere/link"
 ok "an export is removed to make room" arenactl exports remove d
 ok "the path of a disk may be relative" \
-	wait_for 60 eval '(cd "$tmp/elsewhere" && arenactl exports add rel link)'
+	eval '(cd "$tmp/elsewhere" && arenactl exports add rel link)'
 is "the file has the absolute path, which leads over the same link" \
 	"$(sed -n 's/^disk=//p' "$config.d/export-rel.conf")" "$tmp/elsewhere/link"
 ok "that disk is served" wait_for 20 serves rel
@@ -111,7 +118,7 @@ cd "$tmp/gone" && rmdir "$tmp/gone"
 ok "a relative path from a folder that is gone is refused" \
 	fails 1 "link is a path from the working directory, which has no path itself" add rel link
 cd "$top" || exit 1
-ok "the room is free again" wait_for 60 arenactl exports add d "$tmp/d.img"
+ok "a removal waits until the room is free" arenactl exports add d "$tmp/d.img"
 ok "which is served again" wait_for 20 serves d
 
 kill_arenad

@@ -333,6 +333,89 @@ enum query_status export_add(const struct arenactl_options *o)
 	return ret;
 }
 
+#define NO_SP	(-1)
+
+/* The number of the export's storage process, or NO_SP. */
+static enum query_status ask_sp(const struct arenactl_options *o, int64_t *sp)
+{
+	struct sd_json_variant *reply = NULL, *exports = NULL;
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	*sp = NO_SP;
+	if (!ret)
+		ret = call_to_read(&o->target, &link, "ListExports", false, &reply);
+	if (!ret)
+		exports = sd_json_variant_by_key(reply, "exports");
+	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
+		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
+
+		if (!strcmp(json_text(e, "name"), o->object))
+			*sp = json_number(e, "sp");
+	}
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+/* Can another export get the number? An arenad of an earlier version does not tell that. */
+static bool is_listed_free(struct sd_json_variant *status, int64_t sp)
+{
+	struct sd_json_variant *all = sd_json_variant_by_key(status, "freeSps");
+
+	for (size_t i = 0; i < sd_json_variant_elements(all); i++)
+		if (json_number_at(all, i) == sp)
+			return true;
+	return !json_has(status, "freeSps");
+}
+
+/* Has another export got it? */
+static bool has_export(struct sd_json_variant *reply, int64_t sp)
+{
+	struct sd_json_variant *all = sd_json_variant_by_key(reply, "exports");
+
+	for (size_t i = 0; i < sd_json_variant_elements(all); i++)
+		if (json_number(sd_json_variant_by_index(all, i), "sp") == sp)
+			return true;
+	return false;
+}
+
+static enum query_status look_at_place(const struct arenactl_options *o, int64_t sp, bool *is_free)
+{
+	struct sd_json_variant *reply = NULL;
+	struct sd_varlink *link = NULL;
+	enum query_status ret = call_open(&o->target, false, &link);
+
+	*is_free = false;
+	if (!ret)
+		ret = call_to_read(&o->target, &link, "GetStatus", false, &reply);
+	if (!ret)
+		*is_free = is_listed_free(reply, sp);
+	if (!ret && !*is_free)
+		ret = call_to_read(&o->target, &link, "ListExports", false, &reply);
+	if (!ret && !*is_free)
+		*is_free = has_export(reply, sp);
+	sd_varlink_close_unref(link);
+	return ret;
+}
+
+/* Another export gets the place when the storage process has ended, and all others know that. */
+static enum query_status await_place(const struct arenactl_options *o, int64_t sp)
+{
+	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
+	bool is_free;
+	enum query_status ret;
+
+	while (!(ret = look_at_place(o, sp, &is_free)) && !is_free) {
+		if (!clock_left_ms(deadline)) {
+			log_error("the export is removed, and its place is not free within %u s: "
+				  "its storage process has not ended", o->target.timeout_seconds);
+			return QUERY_FAILED;
+		}
+		clock_sleep_ms(LOOK_MS);
+	}
+	return ret;
+}
+
 static enum query_status take_out(const struct arenactl_options *o, const struct place *p)
 {
 	enum query_status ret;
@@ -360,12 +443,17 @@ enum query_status export_remove(const struct arenactl_options *o)
 	struct place p;
 	enum query_status ret = find_place(o, &p);
 	sigset_t signals;
+	int64_t sp;
 
+	if (!ret)
+		ret = ask_sp(o, &sp);
 	if (ret)
 		return ret;
 	hold_signals(&signals);
 	ret = take_out(o, &p);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	if (!ret && sp != NO_SP)
+		ret = await_place(o, sp);
 	if (!ret && o->json)
 		puts("{}");
 	return ret;

@@ -182,6 +182,9 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_DEFINE_OUTPUT(isKept, SD_VARLINK_BOOL, 0),
 	SD_VARLINK_FIELD_COMMENT("A process is being replaced, or is to be"),
 	SD_VARLINK_DEFINE_OUTPUT(isReplacing, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("Numbers of storage processes that exports can get which are "
+				 "added now"),
+	SD_VARLINK_DEFINE_OUTPUT(freeSps, SD_VARLINK_INT, SD_VARLINK_ARRAY),
 	SD_VARLINK_FIELD_COMMENT("What the filter of peers has dropped, unless there is none"),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(droppedPackets, DroppedPackets, SD_VARLINK_NULLABLE),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, Process, SD_VARLINK_ARRAY));

@@ -30,17 +30,30 @@ static const char *config_of(const struct arenad_options *o)
 	return strcmp(path, "none") != 0 && utf8_is_valid(path) ? path : NULL;
 }
 
+static int list_free_sps(const struct crew *c, struct sd_json_variant **out)
+{
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+	uint32_t usable = crew_usable(c);
+
+	for (unsigned int sp = 0; sp < PROTO_MAX_SPS && ret >= 0; sp++)
+		if (usable >> sp & 1)
+			ret = sd_json_variant_append_arrayb(out, SD_JSON_BUILD_UNSIGNED(sp));
+	return ret < 0 ? ret : 0;
+}
+
 static int get_status(struct sd_varlink *link, struct sd_json_variant *parameters,
 		      sd_varlink_method_flags_t flags, void *userdata)
 {
 	const struct service_caller *caller = userdata;
 	const struct crew *c = caller->crew;
-	struct sd_json_variant *processes = NULL, *dropped = NULL;
+	struct sd_json_variant *processes = NULL, *dropped = NULL, *free_sps = NULL;
 	const char *config = config_of(c->options);
 	int ret = report_processes(c, &processes);
 
 	(void)parameters;
 	(void)flags;
+	if (!ret)
+		ret = list_free_sps(c, &free_sps);
 	/* An arenad that has adopted a filter, and may not use BPF, tells all else. */
 	if (!ret && drops_count(c->peers, &dropped))
 		dropped = sd_json_variant_unref(dropped);
@@ -55,9 +68,11 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 						     SD_JSON_BUILD_STRING(config)),
 			SD_JSON_BUILD_PAIR_BOOLEAN("isKept", is_kept(c->keep)),
 			SD_JSON_BUILD_PAIR_BOOLEAN("isReplacing", crew_is_replacing(c)),
+			SD_JSON_BUILD_PAIR_VARIANT("freeSps", free_sps),
 			SD_JSON_BUILD_PAIR_CONDITION(!!dropped, "droppedPackets",
 						     SD_JSON_BUILD_VARIANT(dropped)),
 			SD_JSON_BUILD_PAIR_VARIANT("processes", processes));
+	sd_json_variant_unref(free_sps);
 	sd_json_variant_unref(dropped);
 	sd_json_variant_unref(processes);
 	return ret;
