@@ -38,6 +38,9 @@ ok "an unknown command is refused, and all others are named" \
 	fails 2 "dance is none of status, exports," arenactl dance
 ok "an option of trace is refused for others" \
 	fails 2 "--every is for trace only" arenactl status --every 7
+for command in top metrics trace; do
+	ok "$command has no JSON" fails 2 "$command has no --json" arenactl "$command" --json
+done
 ok "two commands are refused" fails 2 "stop is not an option" arenactl status stop
 ok "arenactl says that no arenad runs" fails 3 "no arenad has its folder at" arenactl status
 ok "arenactl says that no arenad of a region runs" \

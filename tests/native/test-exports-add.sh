@@ -48,8 +48,9 @@ is "an export is added, with the file that says so" "$(arenactl exports add b "$
 	"$config.d/export-b.conf"
 ok "it is served" wait_for 20 serves b
 ok "the processes of before run on" eval '[ "$(workers | tr " " "\n" | grep -cFx "$(tr " " "\n" <<<"$before")")" = 3 ]'
-ok "one is added with options, and a name that a file encodes" \
-	arenactl exports add "Big one" "$tmp/c.img" read-only=yes description=three
+is "one is added with options, and a name that a file encodes, which JSON tells" \
+	"$(arenactl exports add "Big one" "$tmp/c.img" read-only=yes description=three --json)" \
+	"{\"path\":\"$config.d/export-%42ig%20one.conf\"}"
 ok "it is served" wait_for 20 serves "Big%20one"
 ok "clients may not write to it" eval 'nbdinfo "nbd://$address/Big%20one" | grep -q "is_read_only: true"'
 is "each has a file" "$(files)" "export-%42ig%20one.conf export-b.conf"

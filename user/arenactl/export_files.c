@@ -311,6 +311,24 @@ static enum query_status see_it_serve(const struct arenactl_options *o, const st
 	return ret;
 }
 
+static enum query_status print_path(const struct arenactl_options *o, const char *path)
+{
+	struct sd_json_variant *v = NULL;
+	int ret = 0;
+
+	if (!o->json)
+		puts(path);
+	else
+		ret = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_STRING("path", path));
+	if (v)
+		json_print(v);
+	sd_json_variant_unref(v);
+	if (ret >= 0)
+		return QUERY_OK;
+	log_error("the export is added; cannot print %s: %s", path, strerror(-ret));
+	return QUERY_FAILED;
+}
+
 enum query_status export_add(const struct arenactl_options *o)
 {
 	struct place p;
@@ -328,9 +346,7 @@ enum query_status export_add(const struct arenactl_options *o)
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	if (!ret)
 		ret = see_it_serve(o, &p);
-	if (!ret)
-		puts(o->json ? "{}" : p.path);
-	return ret;
+	return ret ? ret : print_path(o, p.path);
 }
 
 #define NO_SP	(-1)

@@ -157,6 +157,11 @@ static int check(const void *values, struct option_error *error)
 		return option_refuse(error, "--interval is for top only");
 	if (o->json && commands[o->command] == command_top)
 		return option_refuse(error, "top has no --json; use latency or metrics");
+	if (o->json && commands[o->command] == command_metrics)
+		return option_refuse(error, "metrics has no --json, as it prints OpenMetrics; use "
+				     "counters, groups or latency");
+	if (o->json && commands[o->command] == command_trace)
+		return option_refuse(error, "trace has no --json, as bpftrace prints it");
 	return 0;
 }
 
