@@ -27,6 +27,18 @@ fails()
 	[ "$status" = "$wanted" ] && grep -qF -- "$text" "$tmp/told"
 }
 
+# unread COMMAND...: run it with a pipe whose reader has gone, print its errors and status
+unread()
+{
+	local status=0
+
+	exec 3> >(true)
+	wait $!
+	"$@" 2>&1 >&3 || status=$?
+	exec 3>&-
+	echo "$status"
+}
+
 # The arenad that runs is a copy, in whose place others are put as an installation does it.
 mkdir "$tmp/bin"
 install_arenad "$BUILD/arenad"
@@ -84,6 +96,13 @@ if [ -e /dev/msharearena ]; then
 else
 	ok "arenactl says that there is no module" fails 1 "the module is not loaded" arenactl regions
 fi
+for command in groups "status --json" exports --help; do
+	# shellcheck disable=SC2086 # words
+	is "'$command' dies silently if nobody reads it" "$(unread arenactl $command)" \
+		$((128 + $(kill -l PIPE)))
+done
+ok "a full disk is an error" fails 1 "cannot write to standard output: No space left on device" \
+	bash -c 'arenactl groups >/dev/full'
 install -d -m 755 "$tmp/other"
 cp "$BUILD/arenactl" "$tmp/other/"
 chmod 755 "$tmp"

@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 {
 	struct arenactl_options options;
 
-	start_program("arenactl");
+	start_tool("arenactl");
 	arenactl_options_parse(&options, argc, argv);
 	return options.run(&options);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,10 +33,24 @@ static void open_standard_streams(void)
 	close(fd);
 }
 
+static bool is_tool;
+
+/* A write that has failed earlier has left no errno, so the pipe itself is asked. */
+static bool has_lost_reader(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
+}
+
 static void check_stdout(void)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return;
+	if (is_tool && has_lost_reader(STDOUT_FILENO)) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
 	log_error("cannot write to standard output: %s", strerror(errno));
 	_exit(EXIT_FAILURE);
 }
@@ -48,6 +63,12 @@ void start_program(const char *name)
 		log_error("cannot start: %s", strerror(errno));
 		_exit(EXIT_FAILURE);
 	}
+}
+
+void start_tool(const char *name)
+{
+	is_tool = true;
+	start_program(name);
 }
 
 bool start_stop_is_pending(void)

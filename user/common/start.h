@@ -21,6 +21,15 @@
  */
 void start_program(const char *name);
 
+/**
+ * start_tool() - start_program() for a program whose output somebody reads in a pipe
+ * @name: of the program, for its log; not copied
+ *
+ * If the reader has read enough, and has gone, the program does its work nevertheless, and then
+ * dies by SIGPIPE without a message, as other tools do.
+ */
+void start_tool(const char *name);
+
 /** start_stop_is_pending() - has SIGTERM or SIGINT come while the program has them blocked? */
 bool start_stop_is_pending(void);
 
