@@ -43,6 +43,10 @@ for name in a b c d; do disk "$name" 16M >/dev/null; done
 printf '%s\n' '[arenad]' 'exports-max = 3' '[export a]' "disk = $tmp/a.img" >"$config"
 arenad_start --config "$config"
 ok "the export of the file is served" serves a
+for command in groups latency counters; do
+	is "'$command' tells nothing of places that no export has" \
+		"$(arenactl "$command" 2>&1 | grep -E 'nothing is known|sp [1-9]')" ""
+done
 before=$(workers)
 is "an export is added, with the file that says so" "$(arenactl exports add b "$tmp/b.img")" \
 	"$config.d/export-b.conf"

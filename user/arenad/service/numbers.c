@@ -42,6 +42,37 @@ static bool is_np(const struct crew *c, unsigned int i)
 	return i < c->nps;
 }
 
+/* Of a place that no export has, and in which nothing runs, there is nothing to be told. */
+static bool is_place_free(const struct crew *c, unsigned int i)
+{
+	return !is_np(c, i) && !crew_has_export(c, i - c->nps) &&
+	       (i >= c->started || c->child[i].pidfd < 0);
+}
+
+static int add_one(const struct crew *c, unsigned int i, const char *name,
+		   int (*make)(const struct crew *c, unsigned int i, const struct stats *s,
+			       struct sd_json_variant **out),
+		   struct sd_json_variant **out)
+{
+	struct sd_json_variant *made = NULL;
+	struct stats *s;
+	int err = crew_stats(c, i, &s), ret = 0;
+
+	if (!err)
+		ret = make(c, i, s, &made);
+	if (ret >= 0)
+		ret = sd_json_variant_append_arraybo(
+			out,
+			SD_JSON_BUILD_PAIR_STRING("role", is_np(c, i) ? "np" : "sp"),
+			SD_JSON_BUILD_PAIR_UNSIGNED("number", is_np(c, i) ? i : i - c->nps),
+			SD_JSON_BUILD_PAIR_CONDITION(!err, name, SD_JSON_BUILD_VARIANT(made)),
+			SD_JSON_BUILD_PAIR_CONDITION(err, "absent",
+						     SD_JSON_BUILD_STRING(why(err))));
+	sd_json_variant_unref(made);
+	free(s);
+	return ret;
+}
+
 /*
  * Call a function for each of the first @n processes, and add what it makes to an array: an object
  * that says which process it is, and what was counted, or else why there is nothing.
@@ -53,25 +84,9 @@ static int add_each(const struct crew *c, unsigned int n, struct sd_json_variant
 {
 	int ret = sd_json_variant_new_array(out, NULL, 0);
 
-	for (unsigned int i = 0; i < n && ret >= 0; i++) {
-		struct sd_json_variant *made = NULL;
-		struct stats *s;
-		int err = crew_stats(c, i, &s);
-
-		if (!err)
-			ret = make(c, i, s, &made);
-		if (ret >= 0)
-			ret = sd_json_variant_append_arraybo(
-				out,
-				SD_JSON_BUILD_PAIR_STRING("role", is_np(c, i) ? "np" : "sp"),
-				SD_JSON_BUILD_PAIR_UNSIGNED("number", is_np(c, i) ? i : i - c->nps),
-				SD_JSON_BUILD_PAIR_CONDITION(!err, name,
-							     SD_JSON_BUILD_VARIANT(made)),
-				SD_JSON_BUILD_PAIR_CONDITION(err, "absent",
-							     SD_JSON_BUILD_STRING(why(err))));
-		sd_json_variant_unref(made);
-		free(s);
-	}
+	for (unsigned int i = 0; i < n && ret >= 0; i++)
+		if (!is_place_free(c, i))
+			ret = add_one(c, i, name, make, out);
 	return ret < 0 ? ret : 0;
 }
 
