@@ -11,7 +11,7 @@ SPS=0
 . "$(dirname "$0")/adopt-lib.sh"
 # shellcheck source-path=SCRIPTDIR source=tls-lib.sh
 . "$(dirname "$0")/tls-lib.sh"
-requires nbdinfo python3 certtool
+requires nbdinfo nbdsh python3 certtool
 command -v arenactl >/dev/null || skip_all "there is no arenactl, which needs libsystemd 257"
 
 config=$tmp/node.conf
@@ -118,6 +118,13 @@ is "the file has the absolute path, which leads over the same link" \
 	"$(sed -n 's/^disk=//p' "$config.d/export-rel.conf")" "$tmp/elsewhere/link"
 ok "that disk is served" wait_for 20 serves rel
 ok "it is removed" arenactl exports remove rel
+ok "a name may have control characters" arenactl exports add $'x\ny\e[2J' "$tmp/b.img"
+is "people read question marks for them" "$(arenactl exports | awk '/^x/ { print $1 }')" "x?y?[2J"
+is "JSON has the name as it is" "$(arenactl exports --json | python3 -c 'import json, sys
+print(*[repr(e["name"]) for e in json.load(sys.stdin)["exports"] if e["name"][0] == "x"])')" "'x\\ny\\x1b[2J'"
+ok "a client reads from it" wait_for 20 nbdsh -u "nbd://$address/x%0Ay%1B%5B2J" -c "h.pread(512, 0)"
+ok "so they do in the list of latencies" eval "arenactl latency | grep -qF 'x?y?[2J '"
+ok "it is removed" arenactl exports remove $'x\ny\e[2J'
 mkdir "$tmp/gone"
 cd "$tmp/gone" && rmdir "$tmp/gone"
 ok "a relative path from a folder that is gone is refused" \

@@ -24,11 +24,12 @@
 static void show_client(int64_t np, struct sd_json_variant *c)
 {
 	int64_t s = time(NULL) - json_number(c, "sinceUSec") / SECOND_US;
-	char name[32];
+	char name[32], peer[JSON_SHOWN_SIZE], export[JSON_SHOWN_SIZE];
 
 	snprintf(name, sizeof(name), "%" PRId64 "/%" PRId64, np, json_number(c, "connection"));
 	printf("%-12s %-24s %-16s %-4s %4" PRId64 "d %02d:%02d:%02d %12" PRId64 " %16" PRId64 "\n",
-	       name, json_text(c, "peer"), json_has(c, "export") ? json_text(c, "export") : "-",
+	       name, json_show(peer, c, "peer"),
+	       json_has(c, "export") ? json_show(export, c, "export") : "-",
 	       json_true(c, "isTls") ? "yes" : "no", s / 86400, (int)(s / 3600 % 24),
 	       (int)(s / 60 % 60), (int)(s % 60), json_number(c, "requests"),
 	       json_number(c, "bytes"));

@@ -10,6 +10,14 @@
 #include "commands.h"
 #include "export_files.h"
 
+/* Only what is served can be drained. */
+static const char *state_of(struct sd_json_variant *e)
+{
+	const char *state = json_text(e, "state");
+
+	return json_true(e, "isDrained") && !strcmp(state, "running") ? "drained" : state;
+}
+
 static void show_exports(struct sd_json_variant *reply)
 {
 	struct sd_json_variant *exports = sd_json_variant_by_key(reply, "exports");
@@ -17,15 +25,15 @@ static void show_exports(struct sd_json_variant *reply)
 	printf("%-20s %-9s %16s  %-4s %-6s %s\n", "NAME", "STATE", "BYTES", "MODE", "SP", "DISK");
 	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
+		char text[JSON_SHOWN_SIZE];
 
-		printf("%-20s %-9s ", json_text(e, "name"), json_true(e, "isDrained") && !strcmp(json_text(e, "state"), "running") ?
-		       "drained" : json_text(e, "state"));
+		printf("%-20s %-9s ", json_show(text, e, "name"), state_of(e));
 		if (json_has(e, "sizeBytes"))
 			printf("%16" PRId64, json_number(e, "sizeBytes"));
 		else
 			printf("%16s", "-");
 		printf("  %-4s %-6" PRId64 " %s\n", json_true(e, "readOnly") ? "ro" : "rw",
-		       json_number(e, "sp"), json_text(e, "disk"));
+		       json_number(e, "sp"), json_show(text, e, "disk"));
 	}
 }
 

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <common/log.h>
+#include <common/utf8.h>
 #include <inttypes.h>
 #include <query/call.h>
 #include <query/json.h>
@@ -50,8 +51,10 @@ static void show_row(const struct latency_table *t, const struct latency_row *r,
 		     const char *errors)
 {
 	char p50[TIME_SIZE], p99[TIME_SIZE], p999[TIME_SIZE], max[TIME_SIZE];
+	char export[JSON_SHOWN_SIZE];
 
-	printf("%-20s %-4s %-9s %12" PRId64 " %8s %10s %10s %10s %10s\n", r->export, r->role, part,
+	printf("%-20s %-4s %-9s %12" PRId64 " %8s %10s %10s %10s %10s\n",
+	       utf8_show(export, sizeof(export), r->export, strlen(r->export)), r->role, part,
 	       r->count, errors, format_time(p50, latency_percentile_ns(t, r, 500)),
 	       format_time(p99, latency_percentile_ns(t, r, 990)),
 	       format_time(p999, latency_percentile_ns(t, r, 999)), format_time(max, r->max_ns));

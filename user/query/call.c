@@ -299,6 +299,8 @@ static enum query_status explain_no_answer(const struct query_target *t, const c
 static enum query_status judge(const struct query_target *t, const char *method,
 			       const struct answer *a, bool is_quiet)
 {
+	char reason[JSON_SHOWN_SIZE];
+
 	if (a->ret >= 0 && !a->error)
 		return QUERY_OK;
 	if (is_quiet)
@@ -310,7 +312,7 @@ static enum query_status judge(const struct query_target *t, const char *method,
 			  method);
 	else if (is_error(a, SERVICE_ERROR_FAILED))
 		log_error("%s: %s (the log of arenad has more)", method,
-			  json_text(a->reply, "reason"));
+			  json_show(reason, a->reply, "reason"));
 	else
 		log_error("%s: arenad answers %s", method, a->error);
 	return QUERY_FAILED;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "json.h"
 
+#include <common/utf8.h>
 #include <stdio.h>
+#include <string.h>
 
 bool json_has(struct sd_json_variant *object, const char *key)
 {
@@ -15,6 +17,13 @@ const char *json_text(struct sd_json_variant *object, const char *key)
 	struct sd_json_variant *v = sd_json_variant_by_key(object, key);
 
 	return v && sd_json_variant_is_string(v) ? sd_json_variant_string(v) : "";
+}
+
+const char *json_show(char to[JSON_SHOWN_SIZE], struct sd_json_variant *object, const char *key)
+{
+	const char *text = json_text(object, key);
+
+	return utf8_show(to, JSON_SHOWN_SIZE, text, strlen(text));
 }
 
 int64_t json_number(struct sd_json_variant *object, const char *key)

@@ -16,6 +16,12 @@ bool json_has(struct sd_json_variant *object, const char *key);
 /** json_text() - a member that is a text; "" if there is none */
 const char *json_text(struct sd_json_variant *object, const char *key);
 
+/* Room for a text that people read; a longer one is cut. */
+#define JSON_SHOWN_SIZE	4200
+
+/** json_show() - json_text(), written to @to so that a terminal does not obey control characters */
+const char *json_show(char to[JSON_SHOWN_SIZE], struct sd_json_variant *object, const char *key);
+
 /** json_number() - a member that is an integer; 0 if there is none */
 int64_t json_number(struct sd_json_variant *object, const char *key);
 
