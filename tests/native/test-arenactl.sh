@@ -48,6 +48,7 @@ PATH=$tmp/bin:$PATH
 ok "a command is needed" fails 2 "a command is needed" arenactl
 ok "an unknown command is refused, and all others are named" \
 	fails 2 "dance is none of status, exports," arenactl dance
+ok "the last one is whole" grep -q "upgrade, stop$" "$tmp/told"
 ok "an option of trace is refused for others" \
 	fails 2 "--every is for trace only" arenactl status --every 7
 for command in top metrics trace; do

@@ -14,6 +14,9 @@
 /* Options without a short form have keys that are no characters. */
 #define FIRST_KEY	256
 
+/* Room for the list of all words that an option may have. */
+#define WORDS_SIZE	384
+
 /**
  * struct walk - a command line that is being read
  * @n: used entries of @known
@@ -98,21 +101,28 @@ static int take_size(const struct option_rule *rule, const char *text, void *fie
 	return 0;
 }
 
+/* A word that has no room is left out, as a part of it would be read as another word. */
+static void add_word(char all[WORDS_SIZE], const char *word)
+{
+	size_t n = strlen(all);
+
+	if (n + strlen(word) + sizeof(", ") <= WORDS_SIZE)
+		snprintf(all + n, WORDS_SIZE - n, "%s%s", n ? ", " : "", word);
+}
+
 static int take_word(const struct option_rule *rule, const char *text, void *field,
 		     struct option_error *error)
 {
-	char all[128] = "";
+	char all[WORDS_SIZE] = "";
 
 	for (unsigned int i = 0; rule->words[i]; i++) {
 		if (!strcmp(text, rule->words[i])) {
 			*(unsigned int *)field = i;
 			return 0;
 		}
-		if (i)
-			strncat(all, ", ", sizeof(all) - strlen(all) - 1);
-		strncat(all, rule->words[i], sizeof(all) - strlen(all) - 1);
+		add_word(all, rule->words[i]);
 	}
-	return option_refuse(error, "%s is none of %s", text, all);
+	return option_refuse(error, "%.100s is none of %s", text, all);
 }
 
 int option_take(const struct option_rule *rule, char *text, void *values,

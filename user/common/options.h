@@ -55,7 +55,7 @@ enum option_scope {
  * @text: filled by option_refuse()
  */
 struct option_error {
-	char text[256];
+	char text[512];
 };
 
 /** option_refuse() - say why; returns -EINVAL */
