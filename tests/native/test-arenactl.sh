@@ -96,6 +96,7 @@ if [ -e /dev/msharearena ]; then
 	ok "arenactl lists the regions" eval "arenactl regions --json | grep -q regions"
 else
 	ok "arenactl says that there is no module" fails 1 "the module is not loaded" arenactl regions
+	is "there is no empty list then" "$(arenactl regions --json 2>/dev/null)" ""
 fi
 for command in groups "status --json" exports --help; do
 	# shellcheck disable=SC2086 # words

@@ -66,6 +66,10 @@ ok "arenactl reload says that files were read" arenactl reload
 ok "arenactl shows the processes" eval "arenactl status | grep -q '^sp 0 *running'"
 is "arenactl lists the region and how many have it attached" \
 	"$(arenactl regions | awk '$1 == "test" { print $5 }')" 2
+is "it lists which processes these are" \
+	"$(arenactl regions --json | python3 -c 'import json, sys
+print(*sorted(p["name"] for r in json.load(sys.stdin)["regions"] if r["name"] == "test" for p in r["processes"]))')" \
+	"arena-np arena-sp"
 is "so do the metrics, which arenad has from the module" \
 	"$(arenactl metrics | awk '/^msharearena_region_attached{region="test"} / { print $2 }')" 2
 ok "the numbers are served over HTTP" systemctl start arena-metrics

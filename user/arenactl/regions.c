@@ -10,22 +10,45 @@
 #include <linux/msharearena.h>
 #include <query/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <systemd/sd-json.h>
 #include <unistd.h>
 
 #include "commands.h"
+#include "holders.h"
 
 #define DEVICE	"/dev/msharearena"
 
-static int add(const struct msharearena_region *r, struct sd_json_variant **list)
+static int add_processes(uint64_t address, const struct holders *h, struct sd_json_variant **list)
 {
+	int ret = sd_json_variant_new_array(list, NULL, 0);
+
+	for (size_t i = 0; i < h->n && ret >= 0; i++)
+		if (h->holder[i].address == address)
+			ret = sd_json_variant_append_arraybo(
+				list,
+				SD_JSON_BUILD_PAIR_INTEGER("pid", h->holder[i].pid),
+				SD_JSON_BUILD_PAIR_STRING("name", h->holder[i].name));
+	return ret;
+}
+
+static int add(const struct msharearena_region *r, const struct holders *h,
+	       struct sd_json_variant **list)
+{
+	struct sd_json_variant *processes = NULL;
+	int ret = add_processes(r->addr, h, &processes);
 	char addr[32];
+
+	if (ret < 0) {
+		sd_json_variant_unref(processes);
+		return ret;
+	}
 
 	/* JSON's numbers are not for addresses. */
 	snprintf(addr, sizeof(addr), "0x%" PRIx64, (uint64_t)r->addr);
-	return sd_json_variant_append_arraybo(
+	ret = sd_json_variant_append_arraybo(
 		list,
 		SD_JSON_BUILD_PAIR_STRING("name", r->name),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isUnlinked", r->status & MSHAREARENA_REGION_UNLINKED),
@@ -35,17 +58,41 @@ static int add(const struct msharearena_region *r, struct sd_json_variant **list
 		SD_JSON_BUILD_PAIR_UNSIGNED("exportedBytes", r->exported),
 		SD_JSON_BUILD_PAIR_UNSIGNED("tableBytes", r->table_bytes),
 		SD_JSON_BUILD_PAIR_UNSIGNED("attached", r->attached),
-		SD_JSON_BUILD_PAIR_UNSIGNED("uid", r->uid));
+		SD_JSON_BUILD_PAIR_UNSIGNED("uid", r->uid),
+		SD_JSON_BUILD_PAIR_VARIANT("processes", processes));
+	sd_json_variant_unref(processes);
+	return ret;
 }
 
-static int list_all(int device, struct sd_json_variant **list)
+static int list_each(int device, const struct holders *h, struct sd_json_variant **list)
 {
 	struct msharearena_region r = { .size = sizeof(r) };
 	int ret = sd_json_variant_new_array(list, NULL, 0);
 
 	while (ret >= 0 && !ioctl(device, MSHAREARENA_NEXT_REGION, &r))
-		ret = add(&r, list);
+		ret = add(&r, h, list);
 	return ret < 0 ? ret : errno == ENOENT ? 0 : -errno;
+}
+
+static int list_all(int device, struct sd_json_variant **list)
+{
+	struct holders h;
+	int ret = holders_find("/proc", &h);
+
+	if (!ret)
+		ret = list_each(device, &h, list);
+	free(h.holder);
+	return ret;
+}
+
+static void show_processes(struct sd_json_variant *processes)
+{
+	for (size_t i = 0; i < sd_json_variant_elements(processes); i++) {
+		struct sd_json_variant *p = sd_json_variant_by_index(processes, i);
+
+		printf("  process %-10" PRId64 " %s\n", json_number(p, "pid"),
+		       json_text(p, "name"));
+	}
 }
 
 static void show(struct sd_json_variant *list)
@@ -59,6 +106,7 @@ static void show(struct sd_json_variant *list)
 		       json_text(r, "name"), json_text(r, "address"), json_number(r, "lengthBytes"),
 		       json_number(r, "exportedBytes"), json_number(r, "attached"),
 		       json_number(r, "uid"), json_true(r, "isUnlinked") ? " unlinked" : "");
+		show_processes(sd_json_variant_by_key(r, "processes"));
 	}
 }
 
