@@ -123,7 +123,7 @@ ok "arenactl names the file" grep -q server-cert.pem "$tmp/told"
 rm "$tmp/live/server-cert.pem"
 ok "arenactl says that a file is missing" fails 1 "server-cert.pem: No such file" arenactl reload
 cp "$pki/server.pem" "$tmp/live/server-cert.pem"
-is "files that are good again are read" "$(arenactl reload --json)" "{}"
+ok "files that are good again are read" arenactl reload
 
 # Upgrade
 before=$(workers)

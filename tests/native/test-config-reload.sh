@@ -165,7 +165,7 @@ ok "by each network process" wait_for 20 never_refused
 
 write 'idle-timeout = 700' '[export one]' 'read-only = yes'
 ok "SIGHUP reads the files of TLS again if SIGUSR2 is enough" after HUP "$taken"
-is "one line names the option that needs SIGUSR2" "$(changed)" "SIGUSR2: --read-only"
+is "one line names the option that needs SIGUSR2" "$(changed)" "'arenactl upgrade': --read-only (export 'one')"
 not_ok "the export is not read-only before SIGUSR2" is_read_only
 after USR2 "has adopted region test and 4 processes"
 ok "all processes are replaced on SIGUSR2" wait_for 60 are_replaced "$NPS" 2

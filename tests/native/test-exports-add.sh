@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Goal: arenactl adds an export by a file of its own, and removes it with that file, while clients of
-# others go on; what arenad refuses leaves neither an export nor a file.
+# others go on; what arenad refuses leaves neither an export nor a file. A reload says what it has
+# changed, or would change, and fails if something in the files is not in use then.
 # timeout: 300
 # shellcheck disable=SC2016,SC2034,SC2154 # for eval; SPS is for lib.sh, which sets address and status
 SPS=0
@@ -39,8 +40,26 @@ print(next(e["sp"] for e in json.load(sys.stdin)["exports"] if e["name"] == sys.
 		'$1 == "sp" && $2 == sp { print $4 }'
 }
 
+# json VALUES: reads JSON, prints what Python makes of it
+json() { python3 -c "import json, sys; v = json.load(sys.stdin); print($1)"; }
+# ends STATUS TEXT WORD...: arenactl ends with the status, and prints the text
+ends()
+{
+	local wanted=$1 text=$2 status=0
+
+	shift 2
+	arenactl "$@" >"$tmp/told" 2>&1 || status=$?
+	cat "$tmp/told"
+	[ "$status" = "$wanted" ] && grep -qF -- "$text" "$tmp/told"
+}
+# write_main LINE...: the main file has these lines between its options and its export
+write_main()
+{
+	printf '%s\n' '[arenad]' 'exports-max = 3' "$@" '[export a]' "disk = $tmp/a.img" >"$config"
+}
+
 for name in a b c d; do disk "$name" 16M >/dev/null; done
-printf '%s\n' '[arenad]' 'exports-max = 3' '[export a]' "disk = $tmp/a.img" >"$config"
+write_main
 arenad_start --config "$config"
 ok "the export of the file is served" serves a
 for command in groups latency counters; do
@@ -60,7 +79,7 @@ ok "clients may not write to it" eval 'nbdinfo "nbd://$address/Big%20one" | grep
 is "each has a file" "$(files)" "export-%42ig%20one.conf export-b.conf"
 ok "arenad accepts the files" arenad --config "$config" --check-config --listen 127.0.0.1:0 --region test
 
-ok "a name that there is already is refused" fails 1 "there is an export 'a' already" add a "$tmp/d.img"
+ok "a name that there is already is refused" fails 1 "there is an export 'a' already, in $config:4" add a "$tmp/d.img"
 ok "arenad says that there is no room" fails 1 "exports-max: there are 4 disks" add d "$tmp/d.img"
 is "no file is left of it" "$(files)" "export-%42ig%20one.conf export-b.conf"
 ok "an export is removed" arenactl exports remove b
@@ -133,12 +152,62 @@ cd "$top" || exit 1
 ok "a removal waits until the room is free" arenactl exports add d "$tmp/d.img"
 ok "which is served again" wait_for 20 serves d
 
+# What a reload changes
+mv "$config.d" "$tmp/away"
+ok "a trial of a reload says what it would change" ends 0 "export d: removed" reload --dry-run
+is "and nothing else" "$(sort "$tmp/told")" "export Big one: removed
+export d: removed
+nothing was changed, as this was only a trial"
+is "the files have no export but one then, and this is said, too" \
+	"$(arenactl reload --dry-run --json | json 'v["places"]')" \
+	"[{'export': 'a', 'file': '$config', 'line': 4}]"
+ok "nothing was changed" eval 'serves d && serves "Big%20one"'
+mv "$tmp/away" "$config.d"
+ok "a trial says that nothing would change" ends 0 "only a trial" reload --dry-run
+is "and nothing else" "$(cat "$tmp/told")" "nothing was changed, as this was only a trial"
+ok "--dry-run is for a reload only" ends 2 "--dry-run is for reload only" status --dry-run
+echo 'limit = iops=5' >>"$config"
+ok "a reload says what it has changed" ends 0 "export a: its limits are others" reload
+is "and then that files were read" "$(tail -n 1 "$tmp/told")" "arenad has read its files again"
+is "a reload that changes nothing says so to programs" \
+	"$(arenactl reload --json | json 'v["hasFiles"], v["changes"], v["kept"]')" "True [] []"
+
+# What a reload leaves as it was
+write_main 'hold = 31'
+ok "a reload fails if an option stays as it was, and says what puts it in use" \
+	ends 1 "--hold has changed, and stays as it was until 'arenactl upgrade'" reload
+ok "it says so" grep -q 'not all that the files say is in use' "$tmp/told"
+write_main 'np-buffers = 512'
+echo 'read-only = yes' >>"$config"
+ok "a stop and a start are asked for where an upgrade would be refused" \
+	ends 1 "--np-buffers has changed, and stays as it was until arenad is stopped and started" reload
+ok "an option of an export is named with it" grep -qF "warning: --read-only of export 'a'" "$tmp/told"
+is "programs are told it, too" \
+	"$(arenactl reload --json 2>/dev/null |
+		json '*sorted((k["option"], k.get("export"), k["needs"]) for k in v["kept"])')" \
+	"('np-buffers', None, 'restart') ('read-only', 'a', 'restart')"
+ok "an export is removed all the same" ends 0 "warning: --np-buffers has changed" exports remove d
+sed -i 's/[a-z]*.img$/b.img/' "$config.d/export-%42ig%20one.conf"
+ok "an export that was added keeps its disk, too" ends 1 "--disk of export 'Big one'" reload
+sed -i 's/[a-z]*.img$/c.img/' "$config.d/export-%42ig%20one.conf"
+printf '%s\n' '[export b]' "disk = $tmp/b.img" >"$config.d/50-b.conf"
+ok "an export of a file that was not read yet is not added" \
+	wait_for 60 fails 1 "there is an export 'b' already, in $config.d/50-b.conf:2" add b "$tmp/c.img"
+is "no file is left of it" "$(files)" "50-b.conf export-%42ig%20one.conf"
+rm "$config.d/50-b.conf"
+ok "an export is added all the same" \
+	wait_for 60 ends 0 "warning: --np-buffers has changed" exports add d "$tmp/d.img"
+ok "and served" wait_for 20 serves d
+write_main
+ok "a reload is right again when the files are" ends 0 "arenad has read its files again" reload
+
 kill_arenad
 arenad_start --config "$config"
 ok "the next arenad has all of them" eval 'serves a && serves d && serves "Big%20one" && lacks b'
 arenad_stop
 is "arenad ends with status 0" "$status" 0
 arenad_start --config none --disk "a=$tmp/a.img" --exports-max 2
+ok "a reload says that there is no file" ends 0 "arenad has no file of options" reload
 ok "without files nothing can be added" fails 1 "the arenad that runs reads no files" add d "$tmp/d.img"
 arenad_stop
 
@@ -146,7 +215,7 @@ arenad_stop
 certificate authority authority ca cert_signing_key
 certificate server authority 'dns_name = "localhost"' tls_www_server encryption_key signing_key
 folder live authority server server
-printf '%s\n' '[arenad]' 'exports-max = 3' '[export a]' "disk = $tmp/a.img" >"$config"
+write_main
 rm -rf "$config.d"
 arenad_start --config "$config" --tls allow --tls-certificates "$tmp/live"
 cp "$pki/server.key" "$tmp/live/server-cert.pem"

@@ -126,7 +126,7 @@ ok "a file with the format has the same effect" wait_for 15 counted
 sed -i 's/json/text/' "$tmp/node.conf"
 kill -HUP "$arenad_pid"
 ok "a reload says that the format stays" \
-	wait_for 15 logged "warning|arenad|$arenad_pid|'reload: .* SIGUSR2: --log-format'"
+	wait_for 15 logged "warning|arenad|$arenad_pid|.reload: .* until 'arenactl upgrade': --log-format"
 kill -USR2 "$arenad_pid"
 ok "SIGUSR2 puts the other format in use" wait_for 60 grep -q '^arena-sp 1: serving' "$tmp/log"
 arenad_stop

@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <query/call.h>
 #include <query/json.h>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "reload.h"
 
 /* The name of a file has 255 bytes at most; each byte of a name may become three. */
 #define NAME_MAX_BYTES	70U
@@ -148,9 +150,16 @@ static enum query_status find_disk(const char *path, char disk[PATH_MAX])
 	return QUERY_FAILED;
 }
 
+/* What stays as it was is about something else. */
 static enum query_status reload(const struct arenactl_options *o)
 {
-	return ask_to(o, "Reload", 0, NULL);
+	struct sd_json_variant *reply = NULL;
+	enum query_status ret = reload_ask(o, false, false, &reply);
+
+	if (!ret)
+		reload_warn_of_kept(reply);
+	sd_json_variant_unref(reply);
+	return ret;
 }
 
 /* @state is that of the export's storage process, "" if there is no such export. */
@@ -175,11 +184,37 @@ static enum query_status ask_state(const struct arenactl_options *o, char state[
 	return ret;
 }
 
+/* Do the files, also those that were not read yet, or the command line of arenad have the export? */
+static bool is_named(const struct arenactl_options *o)
+{
+	struct sd_json_variant *reply = NULL, *places, *place = NULL;
+
+	/* Bad files are told of when they are read again with the one that is added. */
+	(void)reload_ask(o, true, true, &reply);
+	places = sd_json_variant_by_key(reply, "places");
+	for (size_t i = 0; i < sd_json_variant_elements(places) && !place; i++) {
+		place = sd_json_variant_by_index(places, i);
+		if (strcmp(json_text(place, "export"), o->object) != 0)
+			place = NULL;
+	}
+	if (place && json_has(place, "file"))
+		log_error("there is an export '%s' already, in %s:%" PRId64, o->object,
+			  json_text(place, "file"), json_number(place, "line"));
+	else if (place)
+		log_error("there is an export '%s' already, on the command line of arenad",
+			  o->object);
+	sd_json_variant_unref(reply);
+	return place;
+}
+
 static enum query_status is_free(const struct arenactl_options *o)
 {
 	char state[STATE_SIZE];
-	enum query_status ret = ask_state(o, state);
+	enum query_status ret;
 
+	if (is_named(o))
+		return QUERY_FAILED;
+	ret = ask_state(o, state);
 	if (!ret && *state) {
 		log_error("there is an export '%s' already", o->object);
 		ret = QUERY_FAILED;

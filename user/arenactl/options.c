@@ -39,6 +39,8 @@ static const struct option_rule rules[] = {
 	{ .name = "json", .kind = OPTION_SET, FIELD(json), .help = "print JSON" },
 	{ .name = "drain", .kind = OPTION_SET, FIELD(drain),
 	  .help = "stop: take no further clients, and wait for those that are connected to leave" },
+	{ .name = "dry-run", .kind = OPTION_SET, FIELD(dry_run),
+	  .help = "reload: only say what it would change" },
 	{ .name = "timeout", .kind = OPTION_NUMBER, FIELD(target.timeout_seconds), .min = 1,
 	  .max = MAX_TIMEOUT_S, .argument = "S",
 	  .help = "wait for S seconds at most until something is done (60)" },
@@ -151,6 +153,8 @@ static int check(const void *values, struct option_error *error)
 	if (o->drain && commands[o->command] != command_stop)
 		return option_refuse(error, "--drain is for stop only; for one export there is "
 				     "'exports drain NAME'");
+	if (o->dry_run && commands[o->command] != command_reload)
+		return option_refuse(error, "--dry-run is for reload only");
 	if (o->every && commands[o->command] != command_trace)
 		return option_refuse(error, "--every is for trace only");
 	if (o->interval_seconds && commands[o->command] != command_top)
@@ -191,7 +195,8 @@ static const struct option_table table = {
 		"  regions   all regions of the module; asks no arenad\n"
 		"  doctor    what this machine lacks, and what to set; asks no arenad\n"
 		"  trace     where requests spend their time: runs bpftrace, as root\n"
-		"  reload    read files again, and start lost storage processes\n"
+		"  reload    read files again, and start lost storage processes; fails, too, if\n"
+		"            something in the files needs an upgrade, or a stop and a start\n"
 		"  upgrade   put the programs that are installed now in place of those that run\n"
 		"  stop      end all processes and arenad\n\n"
 		"Exit status: 0 it was done; 1 it was not; 2 the command line is wrong; "

@@ -47,6 +47,7 @@ enum arenactl_verb {
  * @word: exports add: the disk, and KEY=VALUE of other options
  * @np: the number of the network process of the connection that is to end
  * @connection: what that calls it
+ * @dry_run: reload: only say what it would do
  * @drain: stop: wait until no client is connected any more
  * @interval_seconds: how often the live view looks; 0 if that was not given
  * @every: trace: draw one request of so many; 0 if it was not given
@@ -62,6 +63,7 @@ struct arenactl_options {
 	const char *word[ARENACTL_WORDS];
 	uint32_t np;
 	uint32_t connection;
+	bool dry_run;
 	bool drain;
 	uint32_t interval_seconds;
 	uint32_t every;

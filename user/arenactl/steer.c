@@ -27,13 +27,6 @@ static enum query_status say(const struct arenactl_options *o, const char *text)
 	return QUERY_OK;
 }
 
-enum query_status command_reload(const struct arenactl_options *o)
-{
-	enum query_status ret = ask_to(o, "Reload", 0, NULL);
-
-	return ret ? ret : say(o, "arenad has read its files again");
-}
-
 /* A connection ends with the program at its other end, so there is another one for each look. */
 static bool look(const struct arenactl_options *o, const char *before, struct sd_varlink **link,
 		 struct sd_json_variant **status)

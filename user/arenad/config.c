@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "outcome.h"
 #include "shape.h"
 #include "slots.h"
 
@@ -111,6 +112,9 @@ static void end(bool is_written)
 
 /* Room for the rules of an export in a line of the log. */
 #define RULES_LOG_SIZE	256
+
+/* Room for the names of options, with which a line of the log is not too long. */
+#define KEPT_LOG_SIZE	800
 
 /* Is it a line of that option? */
 static bool is_of(const char *line, const char *option)
@@ -428,8 +432,8 @@ static bool is_same_text(const char *a, const char *b)
 }
 
 /* Log what has changed of an export that stays. */
-static void log_kept(const struct arenad_options *o, const struct slots_change *now,
-		     unsigned int i)
+static void log_stays(const struct arenad_options *o, const struct slots_change *now,
+		      unsigned int i)
 {
 	const struct export_options *is = &o->exports.export[i], *e = &now->exports.export[i];
 
@@ -451,7 +455,39 @@ static void log_exports(const struct arenad_options *o, const struct slots_chang
 			log_info("reload: export '%s' is added: disk %s",
 				 now->exports.export[i].label, now->disk[i].path);
 		else if (!export_is_vacant(&now->exports.export[i]))
-			log_kept(o, now, i);
+			log_stays(o, now, i);
+	}
+}
+
+/* Note what changes of an export that stays. */
+static void note_stays(const struct arenad_options *o, const struct slots_change *now,
+		       unsigned int i, struct outcome *out)
+{
+	const struct export_options *is = &o->exports.export[i], *e = &now->exports.export[i];
+
+	if (!has_same_rules(&is->access, &e->access))
+		outcome_add(out, &out->changed, e->name, "rules", 0);
+	if (!limit_is_same(&o->disk[i].limit, &now->disk[i].limit))
+		outcome_add(out, &out->changed, e->name, "limit", 0);
+	if (!is_same_text(is->description, e->description) || is->no_disk != e->no_disk)
+		outcome_add(out, &out->changed, e->name, "description", 0);
+	if (now->other_path >> i & 1)
+		outcome_add(out, &out->kept, e->name, "disk", 0);
+	if (now->other_mode >> i & 1)
+		outcome_add(out, &out->kept, e->name, "read-only", 0);
+}
+
+/* Note what changes of the exports, as log_exports() logs it. */
+static void note_exports(const struct arenad_options *o, const struct slots_change *now,
+			 struct outcome *out)
+{
+	for (unsigned int i = 0; i < o->exports.n; i++) {
+		if (now->removed >> i & 1)
+			outcome_add(out, &out->changed, o->exports.export[i].name, "removed", 0);
+		if (now->added >> i & 1)
+			outcome_add(out, &out->changed, now->exports.export[i].name, "added", 0);
+		else if (!export_is_vacant(&now->exports.export[i]))
+			note_stays(o, now, i, out);
 	}
 }
 
@@ -534,70 +570,211 @@ static void take_disks(struct config *c, struct live *l, const struct slots_chan
 	}
 }
 
-/* Put in use what @now has of what can change while the processes run. */
-static int take_live(struct config *c, const struct config *now, uint32_t usable,
-		     struct slots_change *change)
+/* Is the option of the line, "--OPTION REST", about one export, which REST names? */
+static bool is_about_export(const struct settings *s, const char *option)
+{
+	for (unsigned int i = 0; i < s->n_known; i++)
+		if (!strcmp(s->known[i].rule->name, option))
+			return option_is_about_one(s->known[i].rule);
+	return false;
+}
+
+/* Note the option of a line that differs, with the export that it is about. */
+static void note_line(const struct config *now, const char *line, size_t length,
+		      struct outcome *out)
+{
+	char *option = strndup(line, length), *rest;
+
+	if (!option) {
+		out->lacks_memory = true;
+		return;
+	}
+	rest = option + strcspn(option, " ");
+	if (*rest)
+		*rest++ = '\0';
+	rest[strcspn(rest, "=")] = '\0';
+	/* The line begins with two dashes. */
+	outcome_add(out, &out->kept, is_about_export(&now->settings, option + 2) ? rest : NULL,
+		    option + 2, 0);
+	free(option);
+}
+
+/* Note the lines of @text that @other does not have. */
+static void note_missing(const struct config *now, const char *text, const char *other,
+			 struct outcome *out)
+{
+	for (const char *at = text; *at;) {
+		size_t length = strcspn(at, "\n");
+
+		if (!shape_has_line(other, at, length))
+			note_line(now, at, length, out);
+		at += length + (at[length] == '\n');
+	}
+}
+
+/* Texts that have the same lines in another order begin to differ at an option that is repeated. */
+static void note_order(const struct config *now, const char *before, const char *after,
+		       struct outcome *out)
+{
+	size_t length = strcspn(before, "\n");
+
+	while (length && !strncmp(before, after, length + 1)) {
+		before += length + 1;
+		after += length + 1;
+		length = strcspn(before, "\n");
+	}
+	/* One of the two may be at its end. */
+	note_line(now, length ? before : after, length ? length : strcspn(after, "\n"), out);
+}
+
+/*
+ * Note what stays as it was, in the order of the options. Processes that are started again have
+ * options of before, too, until all are replaced.
+ */
+static int note_kept(const struct live *l, struct config *now, const struct slots_change *change,
+		     struct outcome *out)
+{
+	char *given = given_text(&now->settings, &now->settings, &change->exports, change->disk);
+	char *wanted;
+
+	slots_fill(&now->options);
+	slots_follow(&now->options, l->shape);
+	wanted = shape_text(&now->options);
+	if (given && wanted) {
+		bool is_other = strcmp(l->given, given) != 0;
+		unsigned int n = out->kept.n;
+
+		note_missing(now, l->given, given, out);
+		note_missing(now, given, l->given, out);
+		if (is_other && out->kept.n == n)
+			note_order(now, l->given, given, out);
+		out->needs_restart = strcmp(l->shape, wanted) != 0;
+	}
+	free(given);
+	free(wanted);
+	return given && wanted ? 0 : -ENOMEM;
+}
+
+/* Where an export is named: the last one counts, and that is of the command line if there is one. */
+static void note_places(const struct settings *s, struct outcome *out)
+{
+	for (unsigned int i = s->n; i--;) {
+		const struct setting *one = &s->list[i];
+		bool is_argument = one->file == SETTINGS_COMMAND_LINE;
+
+		if (!one->is_void && one->known.rule->scope == OPTION_ADDS_ONE)
+			outcome_add(out, &out->places, one->name,
+				    is_argument ? NULL : s->file[one->file], one->line);
+	}
+}
+
+/* A line of the log has only so much of them. */
+static void name_kept(const struct outcome_list *kept, char names[KEPT_LOG_SIZE])
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < kept->n && n < KEPT_LOG_SIZE; i++) {
+		const struct outcome_line *l = &kept->line[i];
+
+		n += (size_t)snprintf(names + n, KEPT_LOG_SIZE - n, "%s--%s%s%s%s", i ? " " : "",
+				      l->what, l->export ? " (export '" : "",
+				      l->export ? l->export : "", l->export ? "')" : "");
+	}
+	if (n >= KEPT_LOG_SIZE)
+		strcpy(names + KEPT_LOG_SIZE - sizeof("..."), "...");
+}
+
+static void log_kept(const struct outcome *out)
+{
+	char names[KEPT_LOG_SIZE];
+
+	if (!out->kept.n)
+		return;
+	name_kept(&out->kept, names);
+	log_warn("reload: these options have changed, and stay as they were until %s: %s",
+		 out->needs_restart ? "arenad is stopped and started" : "'arenactl upgrade'",
+		 names);
+}
+
+/* Put in use what can change while the processes run. @l is used up. */
+static void take_live(struct config *c, const struct config *now, struct live *l,
+		      const struct slots_change *change)
+{
+	log_exports(&c->options, change);
+	take_disks(c, l, change);
+	take_text(&c->given, l->given);
+	take_text(&c->shape, l->shape);
+	export_copy_free(&c->exports);
+	c->exports = l->exports;
+	c->options.exports = l->exports.set;
+	/* Nothing in it refers to the settings. */
+	c->options.peers = now->options.peers;
+}
+
+/* Find out what @now changes, and put that in use unless it is only to be told. */
+static int compare(struct config *c, struct config *now, uint32_t usable,
+		   struct slots_change *change, struct outcome *out, bool is_trial)
 {
 	struct live l;
 	int ret = slots_change(&c->options, &now->options, usable, change);
 
 	if (ret)
 		return ret;
+	note_places(&now->settings, out);
+	note_exports(&c->options, change, out);
 	ret = live_make(&l, c, now, change);
-	if (ret) {
+	if (!ret)
+		ret = note_kept(&l, now, change, out);
+	if (!ret && out->lacks_memory)
+		ret = -ENOMEM;
+	if (ret || is_trial) {
 		live_free(&l);
 		return ret;
 	}
-	log_exports(&c->options, change);
-	take_disks(c, &l, change);
-	take_text(&c->given, l.given);
-	take_text(&c->shape, l.shape);
-	export_copy_free(&c->exports);
-	c->exports = l.exports;
-	c->options.exports = l.exports.set;
-	/* Nothing in it refers to the settings. */
-	c->options.peers = now->options.peers;
+	take_live(c, now, &l, change);
+	log_kept(out);
 	return 0;
 }
 
-/* Processes that are started again have options of before, too, until all are replaced. */
-static void log_changes(const struct config *c, struct config *now)
+static void log_failure(int err)
 {
-	char *given = given_text(&now->settings, &now->settings, &c->options.exports,
-				 c->options.disk);
-	char names[SHAPE_NAMES_SIZE], *wanted;
-
-	slots_fill(&now->options);
-	slots_follow(&now->options, c->shape);
-	wanted = shape_text(&now->options);
-	if (given && wanted && shape_name_changes(c->given, given, names))
-		log_warn("reload: these options have changed, and stay as they were until %s: %s",
-			 strcmp(c->shape, wanted) ? "arenad is stopped and started" : "SIGUSR2",
-			 names);
-	free(given);
-	free(wanted);
+	if (err == -E2BIG)
+		log_error("reload: the options of all exports together have more than %u bytes",
+			  EXPORT_COPY_TEXT_MAX);
+	else if (err == -EPROTO)
+		log_error("reload: an option of an export cannot be copied");
+	else if (err == -ENOMEM)
+		log_error("reload: there is no memory for the options");
 }
 
-bool config_reload(struct config *c, uint32_t usable, struct slots_change *change)
+static bool read_again(struct config *c, uint32_t usable, struct slots_change *change,
+		       struct outcome *out, bool is_trial)
 {
 	static struct config now;
 	int ret = fill(&now, c->argc, c->argv, say_in_log);
 
+	out->has_files = now.settings.n_files;
 	if (!ret)
-		ret = take_live(c, &now, usable, change);
-	if (!ret)
-		log_changes(c, &now);
-	if (ret == -E2BIG)
-		log_error("reload: the options of all exports together have more than %u bytes",
-			  EXPORT_COPY_TEXT_MAX);
-	else if (ret == -EPROTO)
-		log_error("reload: an option of an export cannot be copied");
-	if (ret == -ENOMEM)
-		log_error("reload: there is no memory for the options");
-	if (ret)
-		log_error("reload: all options, and the files of TLS, stay in use as they were");
+		ret = compare(c, &now, usable, change, out, is_trial);
+	log_failure(ret);
 	config_free(&now);
 	return !ret;
+}
+
+bool config_reload(struct config *c, uint32_t usable, struct slots_change *change,
+		   struct outcome *out)
+{
+	if (read_again(c, usable, change, out, false))
+		return true;
+	log_warn("reload: all options, and the files of TLS, stay in use as they were");
+	return false;
+}
+
+bool config_try(struct config *c, uint32_t usable, struct outcome *out)
+{
+	static struct slots_change change;
+
+	return read_again(c, usable, &change, out, true);
 }
 
 void config_free(struct config *c)

@@ -14,6 +14,7 @@
 
 #include "options.h"
 
+struct outcome;
 struct slots_change;
 
 /**
@@ -69,6 +70,7 @@ int config_place(struct config *c, const char *running, const char *given);
  * @c: gets the exports, with their limits and rules, and who the peers are, and nothing else
  * @usable: bits of the vacant entries in which a process could begin now
  * @change: which exports were added and removed, if all was right
+ * @out: empty; filled with what has changed, and what stays as it was, for outcome_free()
  *
  * The caller tells the processes, and whoever keeps @c->given and @c->shape, which are other texts
  * if they say something else then. One line names what else has changed, and says what would put
@@ -76,7 +78,15 @@ int config_place(struct config *c, const char *running, const char *given);
  *
  * Return: is it right?
  */
-bool config_reload(struct config *c, uint32_t usable, struct slots_change *change);
+bool config_reload(struct config *c, uint32_t usable, struct slots_change *change,
+		   struct outcome *out);
+
+/**
+ * config_try() - find out what config_reload() would do, and change nothing
+ *
+ * Return: would it be right? Errors are logged.
+ */
+bool config_try(struct config *c, uint32_t usable, struct outcome *out);
 
 /** config_text() - the configuration as a file, to be freed with free(); NULL if there is none */
 char *config_text(struct config *c);

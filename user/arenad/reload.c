@@ -129,7 +129,7 @@ bool reload_read(struct reload *r)
 	}
 	bundle = read_files(r->options);
 	if (bundle < 0) {
-		log_error("reload: the files of TLS stay in use as they were");
+		log_warn("reload: the files of TLS stay in use as they were");
 		return false;
 	}
 	close(r->bundle);

@@ -17,6 +17,8 @@
 #include <stddef.h>
 
 struct crew;
+struct log_catch;
+struct outcome;
 struct runtime;
 struct service;
 
@@ -36,12 +38,14 @@ struct service;
  * enum service_wish - what a client wants to have done
  * @SERVICE_NOTHING: nothing
  * @SERVICE_RELOAD: what SIGHUP does
+ * @SERVICE_TRY_RELOAD: to know what that would do
  * @SERVICE_UPGRADE: what SIGUSR2 does
  * @SERVICE_STOP: what SIGTERM does
  */
 enum service_wish {
 	SERVICE_NOTHING,
 	SERVICE_RELOAD,
+	SERVICE_TRY_RELOAD,
 	SERVICE_UPGRADE,
 	SERVICE_STOP,
 };
@@ -75,9 +79,11 @@ enum service_wish service_take(struct service *s);
  * service_answer() - tell all clients that have wanted something what has come of it
  * @s: the service
  * @wish: what they have wanted, and service_take() has returned
- * @failed: why it was not done; "" if it was
+ * @failed: why it was not done; NULL, or without a text, if it was
+ * @out: what has come of a reload, or would come of it; else NULL
  */
-void service_answer(struct service *s, enum service_wish wish, const char *failed);
+void service_answer(struct service *s, enum service_wish wish, const struct log_catch *failed,
+		    const struct outcome *out);
 
 /** service_close() - end all connections, and listen no more */
 void service_close(struct service *s);
@@ -116,11 +122,13 @@ static inline enum service_wish service_take(struct service *s)
 	return SERVICE_NOTHING;
 }
 
-static inline void service_answer(struct service *s, enum service_wish wish, const char *failed)
+static inline void service_answer(struct service *s, enum service_wish wish,
+				  const struct log_catch *failed, const struct outcome *out)
 {
 	(void)s;
 	(void)wish;
 	(void)failed;
+	(void)out;
 }
 
 static inline void service_close(struct service *s)

@@ -57,8 +57,7 @@ char *shape_text(const struct arenad_options *o)
 	return NULL;
 }
 
-/* Has the text this line? */
-static bool has_line(const char *text, const char *line, size_t length)
+bool shape_has_line(const char *text, const char *line, size_t length)
 {
 	for (const char *at = text; *at; at += strcspn(at, "\n") + 1)
 		if (strcspn(at, "\n") == length && !memcmp(at, line, length))
@@ -74,41 +73,13 @@ static bool log_missing(const char *text, const char *other, const char *what)
 	for (const char *at = text; *at;) {
 		size_t length = strcspn(at, "\n");
 
-		if (!has_line(other, at, length)) {
+		if (!shape_has_line(other, at, length)) {
 			log_error("%s %.*s", what, (int)length, at);
 			is_same = false;
 		}
 		at += length + 1;
 	}
 	return is_same;
-}
-
-/* Add the options of the lines that @other does not have, each in a line. */
-static void add_names(const char *text, const char *other, char names[SHAPE_NAMES_SIZE])
-{
-	for (const char *at = text; *at; at += strcspn(at, "\n") + 1) {
-		size_t used = strlen(names), length = strcspn(at, "\n ");
-
-		if (!has_line(other, at, strcspn(at, "\n")) && !has_line(names, at, length) &&
-		    used + length + 1 < SHAPE_NAMES_SIZE)
-			snprintf(names + used, SHAPE_NAMES_SIZE - used, "%.*s\n", (int)length, at);
-	}
-}
-
-bool shape_name_changes(const char *before, const char *now, char names[SHAPE_NAMES_SIZE])
-{
-	if (!strcmp(before, now))
-		return false;
-	*names = '\0';
-	add_names(before, now, names);
-	add_names(now, before, names);
-	if (!*names)
-		snprintf(names, SHAPE_NAMES_SIZE, "the order of some\n");
-	names[strlen(names) - 1] = '\0';
-	for (char *at = names; *at; at++)
-		if (*at == '\n')
-			*at = ' ';
-	return true;
 }
 
 bool shape_agrees(const char *running, const char *wanted)

@@ -8,6 +8,7 @@
 #define ARENAD_SHAPE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct arenad_options;
 
@@ -18,18 +19,8 @@ struct arenad_options;
  */
 char *shape_text(const struct arenad_options *o);
 
-/* Bytes of the names of options, with which a line of the log is not too long. */
-#define SHAPE_NAMES_SIZE	800
-
-/**
- * shape_name_changes() - name the options that differ between two texts of such lines
- * @before: a text
- * @now: another one
- * @names: set to the names, with a blank between them, unless the texts are the same
- *
- * Return: are they others?
- */
-bool shape_name_changes(const char *before, const char *now, char names[SHAPE_NAMES_SIZE]);
+/** shape_has_line() - has a text this line of @length bytes? */
+bool shape_has_line(const char *text, const char *line, size_t length);
 
 /**
  * shape_agrees() - are two such texts the same?

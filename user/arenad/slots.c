@@ -136,13 +136,15 @@ static int find(const struct export_set *s, const char *name)
 	return export_set_find(s, name, &error);
 }
 
-/* What has changed of exports that were there from the start is logged with all other options. */
-static void log_if_other(const struct arenad_disk *is, const struct arenad_disk *wanted,
-			 const char *label)
+/* What has changed of exports that were there from the start is found with all other options. */
+static void note_if_other(struct slots_change *c, unsigned int i, const struct arenad_disk *wanted)
 {
-	if (strcmp(is->path, wanted->path) != 0 || is->is_readonly != wanted->is_readonly)
-		log_warn("reload: export '%s' keeps its disk as it is: to change it, take the "
-			 "export out, reload, and put it back", label);
+	const struct arenad_disk *is = &c->disk[i];
+
+	if (strcmp(is->path, wanted->path) != 0)
+		c->other_path |= 1U << i;
+	if (is->is_readonly != wanted->is_readonly)
+		c->other_mode |= 1U << i;
 }
 
 /* Keep, or remove, what is there. */
@@ -153,7 +155,7 @@ static void keep_entry(const struct arenad_options *wanted, struct slots_change 
 
 	if (found >= 0) {
 		if (c->disk[i].is_late)
-			log_if_other(&c->disk[i], &wanted->disk[found], e->label);
+			note_if_other(c, i, &wanted->disk[found]);
 		*e = wanted->exports.export[found];
 		c->disk[i].limit = wanted->disk[found].limit;
 	} else if (!export_is_vacant(e)) {

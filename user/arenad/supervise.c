@@ -20,6 +20,7 @@
 #include "crew.h"
 #include "keep.h"
 #include "notify.h"
+#include "outcome.h"
 #include "own_fd.h"
 #include "peers.h"
 #include "ready.h"
@@ -65,13 +66,13 @@ struct supervisor {
 };
 
 /* An arenad that adopts the processes has to have what they have got. Return: is all in use? */
-static bool read_again(struct supervisor *sv)
+static bool read_again(struct supervisor *sv, struct outcome *out)
 {
 	struct config *config = sv->node->config;
 	struct crew *c = &sv->crew;
 	const char *given = c->keep->given, *shape = c->keep->shape;
 	static struct slots_change change;
-	bool is_right = config_reload(config, crew_usable(c), &change), has_files, has_filter;
+	bool is_right = config_reload(config, crew_usable(c), &change, out), has_files, has_filter;
 
 	/* The other texts are gone, also if something failed afterwards. */
 	c->keep->given = config->given;
@@ -94,22 +95,37 @@ static bool read_again(struct supervisor *sv)
 	return true;
 }
 
-/* Operators who have asked for it are told the first error that comes of it. */
+/* Operators who have asked for it are told the first error, or else what has come of it. */
 static void reload(struct supervisor *sv)
 {
+	struct outcome out = { .has_files = false };
 	struct log_catch error;
 
 	log_catch(&error);
 	notify_reloading();
 	/* A reload that fails, as it may have come too early, does not replace one that is due. */
-	if (read_again(sv))
+	if (read_again(sv, &out))
 		sv->is_behind = false;
 	crew_try_again(&sv->crew);
 	/* Before the line "ready" this would be a lie; that one answers it then. */
 	if (ready_is_all(&sv->ready))
 		notify_ready(error.text);
 	log_catch(NULL);
-	service_answer(sv->service, SERVICE_RELOAD, error.text);
+	service_answer(sv->service, SERVICE_RELOAD, &error, &out);
+	outcome_free(&out);
+}
+
+/* Tell operators what a reload would do. */
+static void try_reload(struct supervisor *sv)
+{
+	struct outcome out = { .has_files = false };
+	struct log_catch error;
+
+	log_catch(&error);
+	config_try(sv->node->config, crew_usable(&sv->crew), &out);
+	log_catch(NULL);
+	service_answer(sv->service, SERVICE_TRY_RELOAD, &error, &out);
+	outcome_free(&out);
 }
 
 /* There is room for an export only when all NPs have heard that an entry is vacant. */
@@ -157,7 +173,7 @@ static void upgrade_turn(struct supervisor *sv)
 	log_catch(&error);
 	upgrade_if_kept(sv);
 	log_catch(NULL);
-	service_answer(sv->service, SERVICE_UPGRADE, error.text);
+	service_answer(sv->service, SERVICE_UPGRADE, &error, NULL);
 }
 
 /* Do what operators ask for. Return true if arenad has to stop. */
@@ -169,6 +185,9 @@ static bool handle_wishes(struct supervisor *sv)
 			return false;
 		case SERVICE_RELOAD:
 			reload(sv);
+			break;
+		case SERVICE_TRY_RELOAD:
+			try_reload(sv);
 			break;
 		case SERVICE_UPGRADE:
 			want_upgrade(sv);
@@ -460,7 +479,7 @@ static enum arenad_exit stop(struct supervisor *sv, enum arenad_exit status)
 	if (status != ARENAD_EXIT_OK && !error.text[0])
 		snprintf(error.text, sizeof(error.text),
 			 "a process had died before, or had to be killed");
-	service_answer(sv->service, SERVICE_STOP, error.text);
+	service_answer(sv->service, SERVICE_STOP, &error, NULL);
 	service_close(sv->service);
 	keep_end(sv->node->keep);
 	crew_close(&sv->crew);

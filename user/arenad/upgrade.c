@@ -86,7 +86,7 @@ static int check_keeper(int keeper)
 
 	if (poll(&fd, 1, 0) <= 0)
 		return 0;
-	log_error("the keeper has ended meanwhile: send SIGUSR2 again when there is another one");
+	log_error("the keeper has ended meanwhile: upgrade again when there is another one");
 	return -ESRCH;
 }
 
@@ -100,13 +100,13 @@ void upgrade(const struct command *c, const struct runtime *r, int keeper, struc
 		ret = leave_lock(r->lock);
 	if (!ret) {
 		log_info("executing %s in place of this arenad", c->path);
-		service_answer(service, SERVICE_UPGRADE, "");
+		service_answer(service, SERVICE_UPGRADE, NULL, NULL);
 		ret = command_exec(c, NULL);
 		log_error("cannot execute %s: %s", c->path, strerror(-ret));
 	}
 	fcntl(r->lock, F_SETFD, FD_CLOEXEC);
 	unsetenv(LOCK_VARIABLE);
-	log_error("this arenad goes on, and nothing was changed");
+	log_warn("this arenad goes on, and nothing was changed");
 }
 
 int upgrade_take_lock(void)

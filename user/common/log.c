@@ -213,6 +213,7 @@ static void catch_first(struct log_catch *c, const char *fmt, va_list ap)
 {
 	va_list copy;
 
+	c->n++;
 	if (c->text[0])
 		return;
 	va_copy(copy, ap);
@@ -225,7 +226,7 @@ void log_catch(struct log_catch *c)
 {
 	log_caught = c;
 	if (c)
-		c->text[0] = '\0';
+		*c = (struct log_catch){ .n = 0 };
 }
 
 /* Report first how many lines were lost before. */

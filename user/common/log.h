@@ -75,9 +75,11 @@ void log_at_limited(struct log_limit *limit, enum log_level level, const char *f
 
 /**
  * struct log_catch - an error that is not only logged
- * @text: the error, without the name of the program; "" if there was none
+ * @n: how many errors there were
+ * @text: the first one, without the name of the program; "" if there was none
  */
 struct log_catch {
+	unsigned int n;
 	char text[LOG_CATCH_SIZE];
 };
 

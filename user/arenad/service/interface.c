@@ -358,7 +358,57 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_FIELD_COMMENT("One of those that ListPeers tells"),
 	SD_VARLINK_DEFINE_INPUT(network, SD_VARLINK_STRING, 0));
 
-static SD_VARLINK_DEFINE_METHOD(Reload);
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Change,
+	SD_VARLINK_FIELD_COMMENT("It is served now"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(added),
+	SD_VARLINK_FIELD_COMMENT("It is served no more, and its clients are cut off"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(removed),
+	SD_VARLINK_DEFINE_ENUM_VALUE(limit),
+	SD_VARLINK_FIELD_COMMENT("Who may use it"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(rules),
+	SD_VARLINK_FIELD_COMMENT("What clients are told of it, or of its lack of a disk"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(description));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	ExportChange,
+	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, 0),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(change, Change, 0));
+
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Remedy,
+	SD_VARLINK_FIELD_COMMENT("What Upgrade does"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(upgrade),
+	SD_VARLINK_FIELD_COMMENT("A stop and a start of arenad"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(restart));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	KeptOption,
+	SD_VARLINK_FIELD_COMMENT("Its name, without the dashes"),
+	SD_VARLINK_DEFINE_FIELD(option, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The export that it is about, unless it is about all"),
+	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("What puts it in use"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(needs, Remedy, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	ExportPlace,
+	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The file, unless it is on the command line of arenad"),
+	SD_VARLINK_DEFINE_FIELD(file, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+	SD_VARLINK_DEFINE_FIELD(line, SD_VARLINK_INT, SD_VARLINK_NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(
+	Reload,
+	SD_VARLINK_FIELD_COMMENT("Tell what would change, and change nothing"),
+	SD_VARLINK_DEFINE_INPUT(dryRun, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("There was a file of options at all"),
+	SD_VARLINK_DEFINE_OUTPUT(hasFiles, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(changes, ExportChange, SD_VARLINK_ARRAY),
+	SD_VARLINK_FIELD_COMMENT("Options that are others in the files, and are not in use"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(kept, KeptOption, SD_VARLINK_ARRAY),
+	SD_VARLINK_FIELD_COMMENT("Where each export is named"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(places, ExportPlace, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD(Upgrade);
 
@@ -367,7 +417,9 @@ static SD_VARLINK_DEFINE_METHOD(Stop);
 static SD_VARLINK_DEFINE_ERROR(
 	Failed,
 	SD_VARLINK_FIELD_COMMENT("The first error of those that the log has"),
-	SD_VARLINK_DEFINE_FIELD(reason, SD_VARLINK_STRING, 0));
+	SD_VARLINK_DEFINE_FIELD(reason, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The log has other errors, too"),
+	SD_VARLINK_DEFINE_FIELD(hasMore, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE));
 
 SD_VARLINK_DEFINE_INTERFACE(
 	arenad,
@@ -446,6 +498,16 @@ SD_VARLINK_DEFINE_INTERFACE(
 	SD_VARLINK_SYMBOL_COMMENT("Let a network connect no more, until files are read again; its "
 				  "connections get no packet from then on"),
 	&vl_method_RemovePeer,
+	SD_VARLINK_SYMBOL_COMMENT("What changes of an export while it is served"),
+	&vl_type_Change,
+	SD_VARLINK_SYMBOL_COMMENT("A change of an export by a reload"),
+	&vl_type_ExportChange,
+	SD_VARLINK_SYMBOL_COMMENT("What puts an option in use that a reload does not"),
+	&vl_type_Remedy,
+	SD_VARLINK_SYMBOL_COMMENT("An option that stays as it was"),
+	&vl_type_KeptOption,
+	SD_VARLINK_SYMBOL_COMMENT("Where an export is named"),
+	&vl_type_ExportPlace,
 	SD_VARLINK_SYMBOL_COMMENT("Read files again, and start lost storage processes, as SIGHUP "
 				  "does; Failed if a file is bad"),
 	&vl_method_Reload,

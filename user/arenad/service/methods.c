@@ -353,8 +353,11 @@ static int note(struct sd_varlink *link, struct service_caller *caller, enum ser
 static int reload(struct sd_varlink *link, struct sd_json_variant *parameters,
 		  sd_varlink_method_flags_t flags, void *userdata)
 {
-	(void)parameters;
+	struct sd_json_variant *dry_run = sd_json_variant_by_key(parameters, "dryRun");
+
 	(void)flags;
+	if (sd_json_variant_is_boolean(dry_run) && sd_json_variant_boolean(dry_run))
+		return note(link, userdata, SERVICE_TRY_RELOAD, "know what a reload would do");
 	return note(link, userdata, SERVICE_RELOAD, "reload");
 }
 

@@ -23,6 +23,7 @@
 
 #include "interface.h"
 #include "methods.h"
+#include "outcomes.h"
 
 /* Steps of a connection, and connections accepted, in one turn. */
 #define STEPS	16
@@ -248,25 +249,32 @@ enum service_wish service_take(struct service *s)
 }
 
 /* A call that wants no answer gets none, and then these calls fail. */
-static void answer(struct connection *c, const char *failed)
+static void answer(struct connection *c, const struct log_catch *failed, const struct outcome *out)
 {
+	struct sd_json_variant *v = NULL;
+
 	c->caller.wish = SERVICE_NOTHING;
-	if (failed[0])
+	if (failed && failed->text[0])
 		sd_varlink_errorbo(c->link, SERVICE_ERROR_FAILED,
-				   SD_JSON_BUILD_PAIR_STRING("reason", failed));
+				   SD_JSON_BUILD_PAIR_STRING("reason", failed->text),
+				   SD_JSON_BUILD_PAIR_BOOLEAN("hasMore", failed->n > 1));
+	else if (out && outcomes_show(out, &v))
+		sd_varlink_error_errno(c->link, -ENOMEM);
 	else
-		sd_varlink_reply(c->link, NULL);
+		sd_varlink_reply(c->link, v);
+	sd_json_variant_unref(v);
 	/* It goes out at once, as arenad may end now. */
 	sd_varlink_process(c->link);
 	c->is_busy = true;
 }
 
-void service_answer(struct service *s, enum service_wish wish, const char *failed)
+void service_answer(struct service *s, enum service_wish wish, const struct log_catch *failed,
+		    const struct outcome *out)
 {
 	for (unsigned int i = 0; s && i < SERVICE_CONNECTIONS; i++)
 		if (s->connection[i].link && s->connection[i].caller.wish == wish &&
 		    s->connection[i].caller.is_taken)
-			answer(&s->connection[i], failed);
+			answer(&s->connection[i], failed, out);
 }
 
 /*

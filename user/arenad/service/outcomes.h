@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What has come of a reload, as the interface has it. This header must not know who asks.
+ */
+#ifndef ARENAD_SERVICE_OUTCOMES_H
+#define ARENAD_SERVICE_OUTCOMES_H
+
+#include <systemd/sd-json.h>
+
+struct outcome;
+
+/*
+ * Each call writes to @out, to be freed with sd_json_variant_unref() also if the call fails.
+ * Return: 0 or -errno.
+ */
+
+/** outcomes_kept() - an array of the options that stay as they were */
+int outcomes_kept(const struct outcome *o, struct sd_json_variant **out);
+
+/** outcomes_show() - the reply of the method Reload: an object */
+int outcomes_show(const struct outcome *o, struct sd_json_variant **out);
+
+#endif /* ARENAD_SERVICE_OUTCOMES_H */
