@@ -122,6 +122,9 @@ ok "arenactl says that a file is bad" fails 1 "Reload: TLS: " arenactl reload
 ok "arenactl names the file" grep -q server-cert.pem "$tmp/told"
 rm "$tmp/live/server-cert.pem"
 ok "arenactl says that a file is missing" fails 1 "server-cert.pem: No such file" arenactl reload
+not_ok "the log has no more errors, so arenactl names none" grep -q "has more" "$tmp/told"
+ok "nor where nothing is logged" fails 1 "there is no such export" arenactl exports drain x
+not_ok "as what is asked for is not there" grep -q "has more" "$tmp/told"
 cp "$pki/server.pem" "$tmp/live/server-cert.pem"
 ok "files that are good again are read" arenactl reload
 

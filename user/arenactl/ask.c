@@ -56,9 +56,9 @@ enum query_status ask_to(const struct arenactl_options *o, const char *method, i
 		log_error("cannot ask: %s", strerror(-err));
 		return QUERY_FAILED;
 	}
-	ret = call_open_to_change(&o->target, &link);
+	ret = call_open_to_change(&o->target, false, &link);
 	if (!ret)
-		ret = call_method(&o->target, link, method, parameters);
+		ret = call_method(&o->target, link, method, parameters, false, NULL);
 	sd_varlink_close_unref(link);
 	sd_json_variant_unref(parameters);
 	return ret;

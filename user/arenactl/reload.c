@@ -20,9 +20,9 @@ enum query_status reload_ask(const struct arenactl_options *o, bool is_trial, bo
 	/* An arenad of an earlier version knows no parameter. */
 	if (is_trial && sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_BOOLEAN("dryRun", true)) < 0)
 		return QUERY_FAILED;
-	ret = call_open(&o->target, is_quiet, &link);
+	ret = call_open_to_change(&o->target, is_quiet, &link);
 	if (!ret)
-		ret = call_method(link, "Reload", parameters, is_quiet, reply);
+		ret = call_method(&o->target, link, "Reload", parameters, is_quiet, reply);
 	*reply = ret ? NULL : sd_json_variant_ref(*reply);
 	sd_json_variant_unref(parameters);
 	sd_varlink_close_unref(link);

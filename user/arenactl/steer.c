@@ -159,7 +159,7 @@ static enum query_status drain_each(const struct arenactl_options *o,
 				    struct sd_json_variant *exports, bool is_drained)
 {
 	struct sd_varlink *link = NULL;
-	enum query_status ret = call_open_to_change(&o->target, &link);
+	enum query_status ret = call_open_to_change(&o->target, false, &link);
 
 	for (size_t i = 0; i < sd_json_variant_elements(exports) && !ret; i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(exports, i), *p = NULL;
@@ -170,7 +170,7 @@ static enum query_status drain_each(const struct arenactl_options *o,
 				   SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", is_drained)) < 0)
 			ret = QUERY_FAILED;
 		else
-			ret = call_method(&o->target, link, "DrainExport", p);
+			ret = call_method(&o->target, link, "DrainExport", p, false, NULL);
 		sd_json_variant_unref(p);
 	}
 	sd_varlink_close_unref(link);
@@ -271,7 +271,7 @@ static enum query_status stop(const struct arenactl_options *o, const sigset_t *
 	static const struct timespec no_time;
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
 	struct sd_varlink *link;
-	enum query_status ret = call_open_to_change(&o->target, &link);
+	enum query_status ret = call_open_to_change(&o->target, false, &link);
 	int pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
 
 	if (!ret && pidfd < 0) {
@@ -286,7 +286,7 @@ static enum query_status stop(const struct arenactl_options *o, const sigset_t *
 	if (!ret && signals)
 		sigprocmask(SIG_UNBLOCK, signals, NULL);
 	if (!ret)
-		ret = call_method(&o->target, link, "Stop", NULL);
+		ret = call_method(&o->target, link, "Stop", NULL, false, NULL);
 	if (!ret)
 		ret = await_end(o, pidfd, deadline);
 	sd_varlink_close_unref(link);

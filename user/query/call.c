@@ -311,19 +311,22 @@ static enum query_status judge(const struct query_target *t, const char *method,
 		log_error("%s: the arenad that runs is another version, which does not know it",
 			  method);
 	else if (is_error(a, SERVICE_ERROR_FAILED))
-		log_error("%s: %s (the log of arenad has more)", method,
-			  json_show(reason, a->reply, "reason"));
+		log_error("%s: %s%s", method, json_show(reason, a->reply, "reason"),
+			  json_true(a->reply, "hasMore") ? " (the log of arenad has more)" : "");
 	else
 		log_error("%s: arenad answers %s", method, a->error);
 	return QUERY_FAILED;
 }
 
 enum query_status call_method(const struct query_target *t, struct sd_varlink *link,
-			      const char *method, struct sd_json_variant *parameters)
+			      const char *method, struct sd_json_variant *parameters, bool is_quiet,
+			      struct sd_json_variant **reply)
 {
 	struct answer a = call(link, method, parameters);
 
-	return judge(t, method, &a, false);
+	if (reply)
+		*reply = a.reply;
+	return judge(t, method, &a, is_quiet);
 }
 
 enum query_status call_once(const struct query_target *t, struct sd_varlink *link,
@@ -376,10 +379,11 @@ enum query_status call_if_known(const struct query_target *t, struct sd_varlink 
 	return status || is_unknown ? status : judge(t, method, &a, is_quiet);
 }
 
-enum query_status call_open_to_change(const struct query_target *t, struct sd_varlink **link)
+enum query_status call_open_to_change(const struct query_target *t, bool is_quiet,
+				      struct sd_varlink **link)
 {
 	struct sd_json_variant *status;
-	enum query_status ret = call_open(t, false, link);
+	enum query_status ret = call_open(t, is_quiet, link);
 
-	return ret ? ret : call_to_read(t, link, "GetStatus", false, &status);
+	return ret ? ret : call_to_read(t, link, "GetStatus", is_quiet, &status);
 }

@@ -57,7 +57,8 @@ enum query_status call_open_now(const struct query_target *t, struct sd_varlink 
  * That arenad has just answered, so it is most unlikely that it is replaced before it has got the
  * next call.
  */
-enum query_status call_open_to_change(const struct query_target *t, struct sd_varlink **link);
+enum query_status call_open_to_change(const struct query_target *t, bool is_quiet,
+				      struct sd_varlink **link);
 
 /**
  * call_method() - call a method that changes something; it is sent once
@@ -65,9 +66,12 @@ enum query_status call_open_to_change(const struct query_target *t, struct sd_va
  * @link: the connection
  * @method: its name in the interface
  * @parameters: an object, or NULL if it has none
+ * @is_quiet: write no error
+ * @reply: the answer, which belongs to @link; or NULL
  */
 enum query_status call_method(const struct query_target *t, struct sd_varlink *link,
-			      const char *method, struct sd_json_variant *parameters);
+			      const char *method, struct sd_json_variant *parameters, bool is_quiet,
+			      struct sd_json_variant **reply);
 
 /**
  * call_once() - call a method once, for those who know what the end of the connection means
