@@ -198,8 +198,28 @@ rm "$config.d/50-b.conf"
 ok "an export is added all the same" \
 	wait_for 60 ends 0 "warning: --np-buffers has changed" exports add d "$tmp/d.img"
 ok "and served" wait_for 20 serves d
+ok "the status warns of what is not in use" ends 0 "warning: not all that the files say is in use" status
+# succeeded: does arenad tell that the last reload has succeeded, and that it was so after $since?
+succeeded()
+{
+	arenactl metrics >"$tmp/page"
+	grep -qx "msharearena_last_reload_successful $1" "$tmp/page" && awk -v since="$since" \
+		'/^msharearena_last_reload_success_timestamp_seconds / { is_since = $2 >= since }
+		END { exit !is_since }' "$tmp/page"
+}
+since=0
+ok "and so do the metrics" succeeded 0
+since=$(date +%s)
+not_ok "by which it has not succeeded since" succeeded 0
+write_main nonsense
+kill -HUP "$arenad_pid"
+ok "the status warns of a bad file that nobody waited for" wait_for 20 ends 0 \
+	"warning: the last reload has failed: reload: $config:3: Equal sign is missing." status
+is "programs are told it, too" "$(arenactl status --json | json 'v["lastReload"]["isSuccessful"]')" False
 write_main
 ok "a reload is right again when the files are" ends 0 "arenad has read its files again" reload
+ok "metrics tell that it has succeeded, and when" succeeded 1
+not_ok "and the status has no warning" grep -q '^warning' <(arenactl status)
 
 kill_arenad
 arenad_start --config "$config"

@@ -86,6 +86,18 @@ static void show_process(struct sd_json_variant *p)
 	       json_number(p, "restarts"));
 }
 
+/* An arenad of an earlier version tells nothing of it. */
+static void show_last_reload(struct sd_json_variant *last)
+{
+	if (!json_has(last, "isSuccessful") || json_true(last, "isSuccessful"))
+		return;
+	if (json_has(last, "reason"))
+		printf("\nwarning: the last reload has failed: %s\n", json_text(last, "reason"));
+	else
+		printf("\nwarning: not all that the files say is in use: "
+		       "'arenactl reload --dry-run' says what is not\n");
+}
+
 static void show_status(struct sd_json_variant *reply)
 {
 	struct sd_json_variant *processes = sd_json_variant_by_key(reply, "processes");
@@ -98,6 +110,7 @@ static void show_status(struct sd_json_variant *reply)
 	       "RESTARTS");
 	for (size_t i = 0; i < sd_json_variant_elements(processes); i++)
 		show_process(sd_json_variant_by_index(processes, i));
+	show_last_reload(sd_json_variant_by_key(reply, "lastReload"));
 }
 
 enum query_status command_status(const struct arenactl_options *o)

@@ -26,6 +26,7 @@
 struct arenad_options;
 struct cpus_of;
 struct keep;
+struct outcome_last;
 struct peers;
 struct reload;
 struct stats;
@@ -37,6 +38,7 @@ struct stats;
  * @reload: what the NPs get by their control sockets
  * @keep: what the next arenad needs of them
  * @peers: who may connect
+ * @last: what has come of the last reload
  * @nps: number of NPs
  * @n: number of all processes
  * @started: used entries of @child
@@ -63,6 +65,7 @@ struct crew {
 	struct reload *reload;
 	struct keep *keep;
 	struct peers *peers;
+	const struct outcome_last *last;
 	unsigned int nps;
 	unsigned int n;
 	unsigned int started;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "outcome.h"
 
+#include <common/clock.h>
 #include <common/utf8.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* No text becomes longer, but one of fewer bytes than utf8_show() needs at least. */
 static char *copy(struct outcome *o, const char *text)
@@ -66,4 +68,28 @@ void outcome_free(struct outcome *o)
 	free_list(&o->kept);
 	free_list(&o->places);
 	*o = (struct outcome){ .has_files = false };
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / CLOCK_NS_PER_US;
+}
+
+void outcome_begin(struct outcome_last *last)
+{
+	*last = (struct outcome_last){ .is_successful = true, .success_us = now_us() };
+}
+
+void outcome_keep(struct outcome_last *last, const struct log_catch *error,
+		  const struct outcome *out)
+{
+	outcome_free(&last->outcome);
+	last->outcome = *out;
+	last->error = *error;
+	last->is_successful = !error->n && !out->kept.n;
+	if (last->is_successful)
+		last->success_us = now_us();
 }

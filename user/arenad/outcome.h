@@ -6,6 +6,7 @@
 #ifndef ARENAD_OUTCOME_H
 #define ARENAD_OUTCOME_H
 
+#include <common/log.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,6 +60,34 @@ struct outcome {
  */
 void outcome_add(struct outcome *o, struct outcome_list *list, const char *export,
 		 const char *what, unsigned int line);
+
+/**
+ * struct outcome_last - what has come of the last reload, whoever has caused it
+ * @is_successful: there was no error, and all that the files say is in use
+ * @success_us: when that was so last, in microseconds since 1970
+ * @error: the first error, and how many there were
+ * @outcome: what has changed, and what stays as it was
+ *
+ * The start of arenad counts as a reload.
+ */
+struct outcome_last {
+	bool is_successful;
+	int64_t success_us;
+	struct log_catch error;
+	struct outcome outcome;
+};
+
+/** outcome_begin() - arenad has started */
+void outcome_begin(struct outcome_last *last);
+
+/**
+ * outcome_keep() - keep what has come of a reload
+ * @last: gets it, to be freed with outcome_free()
+ * @error: what was logged meanwhile
+ * @out: what has come of it; it belongs to @last now
+ */
+void outcome_keep(struct outcome_last *last, const struct log_catch *error,
+		  const struct outcome *out);
 
 /** outcome_free() - free everything, and have nothing again */
 void outcome_free(struct outcome *o);

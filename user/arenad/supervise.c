@@ -53,6 +53,7 @@ static const int signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP };
  * @is_behind: the exports are those of processes that were adopted, and other ones are wanted
  * @settle_until: they are changed then at the latest, unless a process is being replaced
  * @ready: which NPs are ready
+ * @last: what has come of the last reload
  * @service: operators, who ask for what signals do, too; NULL if there is none
  */
 struct supervisor {
@@ -62,6 +63,7 @@ struct supervisor {
 	bool is_behind;
 	int64_t settle_until;
 	struct ready ready;
+	struct outcome_last last;
 	struct service *service;
 };
 
@@ -112,7 +114,7 @@ static void reload(struct supervisor *sv)
 		notify_ready(error.text);
 	log_catch(NULL);
 	service_answer(sv->service, SERVICE_RELOAD, &error, &out);
-	outcome_free(&out);
+	outcome_keep(&sv->last, &error, &out);
 }
 
 /* Tell operators what a reload would do. */
@@ -484,6 +486,7 @@ static enum arenad_exit stop(struct supervisor *sv, enum arenad_exit status)
 	keep_end(sv->node->keep);
 	crew_close(&sv->crew);
 	ready_close(&sv->ready);
+	outcome_free(&sv->last.outcome);
 	return status;
 }
 
@@ -494,8 +497,9 @@ enum arenad_exit arenad_supervise(struct node *n)
 	sv.node = n;
 	sv.crew = (struct crew){
 		.options = n->options, .cpus = n->cpus, .reload = n->reload, .keep = n->keep,
-		.peers = n->peers,
+		.peers = n->peers, .last = &sv.last,
 	};
+	outcome_begin(&sv.last);
 	sv.ready.fd = -1;
 	if (n->earlier && adopt(&sv))
 		return leave(n);

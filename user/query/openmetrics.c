@@ -105,6 +105,26 @@ static void print_dropped(FILE *out, struct sd_json_variant *status)
 }
 
 /*
+ * The last reload, by the names that Prometheus has for its own
+ */
+
+static void print_last_reload(FILE *out, struct sd_json_variant *status)
+{
+	struct sd_json_variant *last = sd_json_variant_by_key(status, "lastReload");
+
+	if (!json_has(status, "lastReload"))
+		return;
+	metric_describe(out, "last_reload_successful", "gauge", NULL,
+			"Whether the files of options were right, and all that they say is in "
+			"use.");
+	fprintf(out, PREFIX "last_reload_successful %d\n", json_true(last, "isSuccessful"));
+	metric_describe(out, "last_reload_success_timestamp_seconds", "gauge", "seconds",
+			"When that was so last.");
+	fprintf(out, PREFIX "last_reload_success_timestamp_seconds %.6f\n",
+		(double)json_number(last, "successUSec") / SECOND_US);
+}
+
+/*
  * Counters
  */
 
@@ -496,6 +516,7 @@ static void print_all(FILE *out, struct sd_json_variant *const reply[ANSWERS],
 {
 	print_processes(out, reply[STATUS]);
 	print_dropped(out, reply[STATUS]);
+	print_last_reload(out, reply[STATUS]);
 	print_region(out, reply[REGION]);
 	print_exports(out, reply[EXPORTS]);
 	print_channels(out, reply[CHANNELS]);

@@ -166,6 +166,33 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 				 "may"),
 	SD_VARLINK_DEFINE_FIELD(rate, SD_VARLINK_INT, 0));
 
+static SD_VARLINK_DEFINE_ENUM_TYPE(
+	Remedy,
+	SD_VARLINK_FIELD_COMMENT("What Upgrade does"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(upgrade),
+	SD_VARLINK_FIELD_COMMENT("A stop and a start of arenad"),
+	SD_VARLINK_DEFINE_ENUM_VALUE(restart));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	KeptOption,
+	SD_VARLINK_FIELD_COMMENT("Its name, without the dashes"),
+	SD_VARLINK_DEFINE_FIELD(option, SD_VARLINK_STRING, 0),
+	SD_VARLINK_FIELD_COMMENT("The export that it is about, unless it is about all"),
+	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("What puts it in use"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(needs, Remedy, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	LastReload,
+	SD_VARLINK_FIELD_COMMENT("There was no error, and all that the files say is in use"),
+	SD_VARLINK_DEFINE_FIELD(isSuccessful, SD_VARLINK_BOOL, 0),
+	SD_VARLINK_FIELD_COMMENT("When it was so last, in microseconds since 1970"),
+	SD_VARLINK_DEFINE_FIELD(successUSec, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("The first error of those that the log has, if there was one"),
+	SD_VARLINK_DEFINE_FIELD(reason, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Options that are others in the files, and are not in use"),
+	SD_VARLINK_DEFINE_FIELD_BY_TYPE(kept, KeptOption, SD_VARLINK_ARRAY));
+
 static SD_VARLINK_DEFINE_METHOD(
 	GetStatus,
 	SD_VARLINK_DEFINE_OUTPUT(version, SD_VARLINK_STRING, 0),
@@ -187,6 +214,8 @@ static SD_VARLINK_DEFINE_METHOD(
 	SD_VARLINK_DEFINE_OUTPUT(freeSps, SD_VARLINK_INT, SD_VARLINK_ARRAY),
 	SD_VARLINK_FIELD_COMMENT("What the filter of peers has dropped, unless there is none"),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(droppedPackets, DroppedPackets, SD_VARLINK_NULLABLE),
+	SD_VARLINK_FIELD_COMMENT("Of the last reload, or of the start of this arenad"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(lastReload, LastReload, SD_VARLINK_NULLABLE),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, Process, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_METHOD(
@@ -375,22 +404,6 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, 0),
 	SD_VARLINK_DEFINE_FIELD_BY_TYPE(change, Change, 0));
 
-static SD_VARLINK_DEFINE_ENUM_TYPE(
-	Remedy,
-	SD_VARLINK_FIELD_COMMENT("What Upgrade does"),
-	SD_VARLINK_DEFINE_ENUM_VALUE(upgrade),
-	SD_VARLINK_FIELD_COMMENT("A stop and a start of arenad"),
-	SD_VARLINK_DEFINE_ENUM_VALUE(restart));
-
-static SD_VARLINK_DEFINE_STRUCT_TYPE(
-	KeptOption,
-	SD_VARLINK_FIELD_COMMENT("Its name, without the dashes"),
-	SD_VARLINK_DEFINE_FIELD(option, SD_VARLINK_STRING, 0),
-	SD_VARLINK_FIELD_COMMENT("The export that it is about, unless it is about all"),
-	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
-	SD_VARLINK_FIELD_COMMENT("What puts it in use"),
-	SD_VARLINK_DEFINE_FIELD_BY_TYPE(needs, Remedy, 0));
-
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	ExportPlace,
 	SD_VARLINK_DEFINE_FIELD(export, SD_VARLINK_STRING, 0),
@@ -453,6 +466,12 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_ProcessStages,
 	SD_VARLINK_SYMBOL_COMMENT("How many packets the filter of peers has dropped"),
 	&vl_type_DroppedPackets,
+	SD_VARLINK_SYMBOL_COMMENT("What puts an option in use that a reload does not"),
+	&vl_type_Remedy,
+	SD_VARLINK_SYMBOL_COMMENT("An option that stays as it was"),
+	&vl_type_KeptOption,
+	SD_VARLINK_SYMBOL_COMMENT("What has come of reading the files again"),
+	&vl_type_LastReload,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about arenad and its processes"),
 	&vl_method_GetStatus,
 	SD_VARLINK_SYMBOL_COMMENT("Tell about the region"),
@@ -502,10 +521,6 @@ SD_VARLINK_DEFINE_INTERFACE(
 	&vl_type_Change,
 	SD_VARLINK_SYMBOL_COMMENT("A change of an export by a reload"),
 	&vl_type_ExportChange,
-	SD_VARLINK_SYMBOL_COMMENT("What puts an option in use that a reload does not"),
-	&vl_type_Remedy,
-	SD_VARLINK_SYMBOL_COMMENT("An option that stays as it was"),
-	&vl_type_KeptOption,
 	SD_VARLINK_SYMBOL_COMMENT("Where an export is named"),
 	&vl_type_ExportPlace,
 	SD_VARLINK_SYMBOL_COMMENT("Read files again, and start lost storage processes, as SIGHUP "

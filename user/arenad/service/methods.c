@@ -15,6 +15,7 @@
 #include "drops.h"
 #include "interface.h"
 #include "numbers.h"
+#include "outcomes.h"
 #include "report.h"
 
 static bool is_kept(const struct keep *k)
@@ -46,7 +47,7 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 {
 	const struct service_caller *caller = userdata;
 	const struct crew *c = caller->crew;
-	struct sd_json_variant *processes = NULL, *dropped = NULL, *free_sps = NULL;
+	struct sd_json_variant *processes = NULL, *dropped = NULL, *free_sps = NULL, *last = NULL;
 	const char *config = config_of(c->options);
 	int ret = report_processes(c, &processes);
 
@@ -57,6 +58,8 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 	/* An arenad that has adopted a filter, and may not use BPF, tells all else. */
 	if (!ret && drops_count(c->peers, &dropped))
 		dropped = sd_json_variant_unref(dropped);
+	if (!ret)
+		ret = outcomes_last(c->last, &last);
 	if (!ret)
 		ret = sd_varlink_replybo(
 			link,
@@ -71,8 +74,10 @@ static int get_status(struct sd_varlink *link, struct sd_json_variant *parameter
 			SD_JSON_BUILD_PAIR_VARIANT("freeSps", free_sps),
 			SD_JSON_BUILD_PAIR_CONDITION(!!dropped, "droppedPackets",
 						     SD_JSON_BUILD_VARIANT(dropped)),
+			SD_JSON_BUILD_PAIR_VARIANT("lastReload", last),
 			SD_JSON_BUILD_PAIR_VARIANT("processes", processes));
 	sd_json_variant_unref(free_sps);
+	sd_json_variant_unref(last);
 	sd_json_variant_unref(dropped);
 	sd_json_variant_unref(processes);
 	return ret;

@@ -3,6 +3,8 @@
 #include "outcomes.h"
 
 #include <arenad/outcome.h>
+#include <common/utf8.h>
+#include <string.h>
 
 int outcomes_kept(const struct outcome *o, struct sd_json_variant **out)
 {
@@ -71,5 +73,26 @@ int outcomes_show(const struct outcome *o, struct sd_json_variant **out)
 	sd_json_variant_unref(changes);
 	sd_json_variant_unref(kept);
 	sd_json_variant_unref(places);
+	return ret < 0 ? ret : 0;
+}
+
+int outcomes_last(const struct outcome_last *last, struct sd_json_variant **out)
+{
+	const char *text = last->error.text;
+	struct sd_json_variant *kept = NULL;
+	char reason[LOG_CATCH_SIZE];
+	int ret = outcomes_kept(&last->outcome, &kept);
+
+	/* It may have the name of a file, which need not be UTF-8. */
+	utf8_show(reason, sizeof(reason), text, strlen(text));
+	if (!ret)
+		ret = sd_json_buildo(
+			out,
+			SD_JSON_BUILD_PAIR_BOOLEAN("isSuccessful", last->is_successful),
+			SD_JSON_BUILD_PAIR_INTEGER("successUSec", last->success_us),
+			SD_JSON_BUILD_PAIR_CONDITION(*text, "reason",
+						     SD_JSON_BUILD_STRING(reason)),
+			SD_JSON_BUILD_PAIR_VARIANT("kept", kept));
+	sd_json_variant_unref(kept);
 	return ret < 0 ? ret : 0;
 }

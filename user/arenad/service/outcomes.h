@@ -8,6 +8,7 @@
 #include <systemd/sd-json.h>
 
 struct outcome;
+struct outcome_last;
 
 /*
  * Each call writes to @out, to be freed with sd_json_variant_unref() also if the call fails.
@@ -19,5 +20,8 @@ int outcomes_kept(const struct outcome *o, struct sd_json_variant **out);
 
 /** outcomes_show() - the reply of the method Reload: an object */
 int outcomes_show(const struct outcome *o, struct sd_json_variant **out);
+
+/** outcomes_last() - what GetStatus tells of the last reload: an object */
+int outcomes_last(const struct outcome_last *last, struct sd_json_variant **out);
 
 #endif /* ARENAD_SERVICE_OUTCOMES_H */

@@ -6,6 +6,7 @@
 #include <arenad/runtime.h>
 #include <common/clock.h>
 #include <common/log.h>
+#include <common/utf8.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -252,11 +253,15 @@ enum service_wish service_take(struct service *s)
 static void answer(struct connection *c, const struct log_catch *failed, const struct outcome *out)
 {
 	struct sd_json_variant *v = NULL;
+	char reason[LOG_CATCH_SIZE];
 
 	c->caller.wish = SERVICE_NOTHING;
+	/* An error may have the name of a file, which need not be UTF-8. */
 	if (failed && failed->text[0])
 		sd_varlink_errorbo(c->link, SERVICE_ERROR_FAILED,
-				   SD_JSON_BUILD_PAIR_STRING("reason", failed->text),
+				   SD_JSON_BUILD_PAIR_STRING(
+					   "reason", utf8_show(reason, sizeof(reason), failed->text,
+							       strlen(failed->text))),
 				   SD_JSON_BUILD_PAIR_BOOLEAN("hasMore", failed->n > 1));
 	else if (out && outcomes_show(out, &v))
 		sd_varlink_error_errno(c->link, -ENOMEM);
