@@ -170,18 +170,37 @@ refused ":6: allow: here is none of NETWORK/BITS, ADDRESS, unix, x509:NAME, psk:
 sections="sections are [arenad] and [export NAME], with a NAME that has %XX for special characters"
 sections+=", and no equals sign"
 for name in %4 %xx %00 %3D; do
-	refused ":5: [export $name]: $sections" "[export $name]" 'disk = /d'
+	refused ":4: [export $name]: $sections" "[export $name]" 'disk = /d'
 done
 ascii="a section or key has a character other than those of ASCII, or !"
 refused ":4: $ascii" '[export ä]'
 refused ":4: $ascii" 'ä = 5'
 refused ":4: $ascii" '[export a!]'
-refused ":5: [other]: $sections" '[other]' 'disk = /d'
-refused ":5: [export a=b]: $sections" '[export a=b]' 'disk = /d'
-refused ": [other]: $sections" '[other]'
+refused ":4: [other]: $sections" '[other]' 'disk = /d'
+refused ":4: [export a=b]: $sections" '[export a=b]' 'disk = /d'
+refused ":4: [other]: $sections" '[other]'
+refused ":6: [Other]: $sections" '' '# [other]' '[ Other ]' 'disk = /d' 'limit = 5'
+is "it is told once" "$(grep -c sections "$tmp/log")" 1
 refused ": disk is needed"
-refused ":4: there is a zero byte" 'tls = \0off'
-refused ": this is no text in UTF-8" 'tls-psk = \xff'
+refused ":4: there is a zero byte: the file has to be text in UTF-8" 'tls = \0off'
+refused ":5: this is no text in UTF-8: convert the file, as by iconv" 'tls = off' 'tls-psk = \xff'
+refused ":4: there are blanks in front of a section: begin the line with the bracket" '  [export d]'
+{ printf '\xef\xbb\xbf'; good; } >"$config"
+is_refused ":1: the file begins with a byte order mark: save it as UTF-8 without that"
+{ printf '\n# none\nsize = 4M\nnps = 1\n'; good; } >"$config"
+is_refused ":3: this belongs to no section: write the section, in brackets, above it"
+is "the lines behind it are not told of" "$(wc -l <"$tmp/log")" 1
+{ good; seq -f 'x%g = 1' 20000; } >"$config"
+try --check-config
+is "a file with too many values is refused, and the line is told" "$(grep -v such "$tmp/log")" \
+	"arenad: $config:20002: there are too many values"
+mkdir "$config.d"
+{ good; printf '%s\n' '[export d]' 'disk = /d'; } >"$config"
+printf '%s\n' '[arenad]' 'size = 4M' 'listen =' >"$config.d/50-x.conf"
+try --check-config
+is "an empty value that is in the way is told with its own file and line" "$? $(cat "$tmp/log")" \
+	"2 arenad: $config.d/50-x.conf:3: listen: this empty value takes back what was said before it, and one is needed"
+rm -r "$config.d"
 head -c 1048577 /dev/zero | tr '\0' '#' >"$config"
 is_refused ": the file is larger than 1 MiB"
 rm "$config"
@@ -196,10 +215,10 @@ is "a file that is named has to be there" \
 # Errors of all kinds, at once.
 { good; printf '%s\n' nps=0 nps=1 x=1 '[export d]' limit=1; } >"$config"
 try --check-config --idle-timeout x
-is "all errors of a file and of the command line are told" \
-	"$? $(cut -d' ' -f2- <"$tmp/log" | sort)" "2 $(sort <<-END
-		$config:5: nps: this was said in line 4
+is "all errors of a file and of the command line are told, in the order of the lines" \
+	"$? $(cut -d' ' -f2- <"$tmp/log")" "2 $(cat <<-END
 		$config:4: nps: 0 is not a number from 1 to 16
+		$config:5: nps: this was said in line 4
 		$config:6: x: there is no such option
 		$config:8: limit: there is no export d
 		$config: disk is needed

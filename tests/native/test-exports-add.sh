@@ -216,6 +216,9 @@ kill -HUP "$arenad_pid"
 ok "the status warns of a bad file that nobody waited for" wait_for 20 ends 0 \
 	"warning: the last reload has failed: reload: $config:3: Equal sign is missing." status
 is "programs are told it, too" "$(arenactl status --json | json 'v["lastReload"]["isSuccessful"]')" False
+write_main 'disk-timeout = x' 'no-such = 1'
+ok "of several errors the first one in the file is told" ends 1 "$config:3: disk-timeout: x is not" reload
+ok "and that there are more" grep -qF "(the log of arenad has more)" "$tmp/told"
 write_main
 ok "a reload is right again when the files are" ends 0 "arenad has read its files again" reload
 ok "metrics tell that it has succeeded, and when" succeeded 1

@@ -18,9 +18,9 @@
 
 /**
  * struct ini_visitor - who is told of a file
- * @value: called for each value, which may be empty and has to be copied; a section that has none
- *	is told with key and value NULL, and line 0
- * @fault: called for each line that is wrong; the line is 0 if it is not known
+ * @value: called for each section, with key and value NULL, and then for each of its values, which
+ *	may be empty and has to be copied
+ * @fault: called for each line that is wrong; the line is 0 if the whole file is
  * @context: for both
  */
 struct ini_visitor {

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,27 +30,59 @@ static bool is_switch(const struct option_rule *rule)
  * Errors
  */
 
-__attribute__((format(printf, 2, 3)))
-static void fault(struct settings *s, const char *fmt, ...)
+/* What is wrong with a whole file comes behind what is wrong with its lines. */
+static bool comes_before(const struct settings_fault *a, const struct settings_fault *b)
 {
+	unsigned int line = a->line ? a->line : UINT_MAX, other = b->line ? b->line : UINT_MAX;
+
+	return a->file != b->file ? a->file < b->file : line < other;
+}
+
+/* Only so many are kept as are told of. */
+static void hold(struct settings *s, struct settings_fault f)
+{
+	unsigned int at = s->n_held;
+
+	while (at && comes_before(&f, &s->held[at - 1]))
+		at--;
+	if (at == SETTINGS_FAULTS_MAX) {
+		free(f.text);
+		return;
+	}
+	if (s->n_held == SETTINGS_FAULTS_MAX)
+		free(s->held[--s->n_held].text);
+	memmove(&s->held[at + 1], &s->held[at], (s->n_held++ - at) * sizeof(f));
+	s->held[at] = f;
+}
+
+static void tell(struct settings *s)
+{
+	if (!s->n_held)
+		return;
+	for (unsigned int i = 0; i < s->n_held; i++) {
+		s->say(s->held[i].text);
+		free(s->held[i].text);
+	}
+	s->n_held = 0;
+	if (s->faults > SETTINGS_FAULTS_MAX)
+		s->say("there are more errors, which are not shown");
+}
+
+__attribute__((format(printf, 4, 5)))
+static void fault(struct settings *s, unsigned int file, unsigned int line, const char *fmt, ...)
+{
+	struct settings_fault f = { file, line, NULL };
 	va_list ap;
-	char *line;
 	int ret;
 
 	s->faults++;
-	if (s->faults == SETTINGS_FAULTS_MAX + 1)
-		s->say("there are more errors, which are not shown");
-	if (s->faults > SETTINGS_FAULTS_MAX)
-		return;
 	va_start(ap, fmt);
-	ret = vasprintf(&line, fmt, ap);
+	ret = vasprintf(&f.text, fmt, ap);
 	va_end(ap);
-	if (ret < 0) {
+	if (ret < 0)
 		s->lacks_memory = true;
-		return;
-	}
-	s->say(line);
-	free(line);
+	else
+		hold(s, f);
 }
 
 static void fault_at(struct settings *s, unsigned int file, unsigned int line, const char *key,
@@ -58,9 +91,9 @@ static void fault_at(struct settings *s, unsigned int file, unsigned int line, c
 	const char *path = s->file[file];
 
 	if (line)
-		fault(s, "%s:%u: %s%s%s", path, line, key, *key ? ": " : "", why);
+		fault(s, file, line, "%s:%u: %s%s%s", path, line, key, *key ? ": " : "", why);
 	else
-		fault(s, "%s: %s%s%s", path, key, *key ? ": " : "", why);
+		fault(s, file, 0, "%s: %s%s%s", path, key, *key ? ": " : "", why);
 }
 
 static void fault_of(struct settings *s, const struct setting *one, const char *why)
@@ -68,7 +101,7 @@ static void fault_of(struct settings *s, const struct setting *one, const char *
 	const char *name = one->known.rule->name;
 
 	if (one->file == SETTINGS_COMMAND_LINE)
-		fault(s, "--%s: %s", name, why);
+		fault(s, SETTINGS_COMMAND_LINE, 0, "--%s: %s", name, why);
 	else
 		fault_at(s, one->file, one->line, name, why);
 }
@@ -234,11 +267,9 @@ static void take_value(void *context, const char *section, const char *key, cons
 	struct setting one;
 	const char *why;
 
-	if (length < 0) {
+	if (length < 0 && !key)
 		fault_section(s, file, line, section);
-		return;
-	}
-	if (!key)
+	if (length < 0 || !key)
 		return;
 	known = find_known(s, key);
 	why = why_not(s, known, length, text, sizeof(text));
@@ -411,17 +442,34 @@ static bool is_set(const struct settings *s, const struct option_rule *rule)
 	return false;
 }
 
+/* The last empty value that has taken back what others say, or NULL. */
+static const struct setting *find_empty(const struct settings *s, const struct option_rule *rule)
+{
+	for (unsigned int i = s->n; i--;) {
+		const struct setting *one = &s->list[i];
+
+		if (one->known.rule == rule && one->file != SETTINGS_COMMAND_LINE && !*one->value)
+			return one;
+	}
+	return NULL;
+}
+
 static void check_needed(struct settings *s)
 {
 	for (unsigned int i = 0; i < s->n_known; i++) {
 		const struct option_rule *rule = s->known[i].rule;
+		const struct setting *empty;
 
 		if (!rule->is_needed || is_set(s, rule))
 			continue;
-		if (s->n_files)
-			fault(s, "%s: %s is needed", s->file[0], rule->name);
+		empty = find_empty(s, rule);
+		if (empty)
+			fault_of(s, empty, "this empty value takes back what was said before it, "
+				 "and one is needed");
+		else if (s->n_files)
+			fault(s, 0, 0, "%s: %s is needed", s->file[0], rule->name);
 		else
-			fault(s, "--%s is needed", rule->name);
+			fault(s, SETTINGS_COMMAND_LINE, 0, "--%s is needed", rule->name);
 	}
 }
 
@@ -444,7 +492,7 @@ static void check_values(struct settings *s, const void *values)
 		fault_of(s, &s->list[i], colon + 2);
 		return;
 	}
-	fault(s, "%s", error.text);
+	fault(s, SETTINGS_COMMAND_LINE, 0, "%s", error.text);
 }
 
 /* They were read first, to know which files there are. */
@@ -468,12 +516,8 @@ static void move_command_line_last(struct settings *s)
 	s->list = list;
 }
 
-int settings_apply(struct settings *s, void *values)
+static void apply_and_check(struct settings *s, void *values)
 {
-	move_command_line_last(s);
-	/* Some texts may be missing then. */
-	if (s->lacks_memory)
-		return -ENOMEM;
 	override(s);
 	apply_all(s, values);
 	if (!s->is_incomplete)
@@ -481,6 +525,15 @@ int settings_apply(struct settings *s, void *values)
 	/* The program checks values together only where each is right by itself. */
 	if (!s->faults && !s->is_incomplete && !s->lacks_memory)
 		check_values(s, values);
+}
+
+int settings_apply(struct settings *s, void *values)
+{
+	move_command_line_last(s);
+	/* Some texts may be missing then. */
+	if (!s->lacks_memory)
+		apply_and_check(s, values);
+	tell(s);
 	if (s->lacks_memory)
 		return -ENOMEM;
 	return s->faults ? -EINVAL : 0;
@@ -602,6 +655,7 @@ int settings_print(struct settings *s, const void *values, FILE *f)
 	for (unsigned int i = 0; i < s->n; i++)
 		if (!s->list[i].is_void && s->list[i].known.rule->scope == OPTION_ADDS_ONE)
 			print_thing(s, &s->list[i], f);
+	tell(s);
 	if (s->lacks_memory || ferror(f))
 		return -ENOMEM;
 	return s->faults ? -EINVAL : 0;
@@ -663,7 +717,7 @@ static void add_line(struct settings *s, char *line,
 		*value++ = '\0';
 	known = find_known(s, name);
 	if (!known)
-		fault(s, "there is no option --%s", name);
+		fault(s, SETTINGS_COMMAND_LINE, 0, "there is no option --%s", name);
 	else if (wants(known->rule))
 		add_argument(s, known, value, &unused);
 }
@@ -688,6 +742,8 @@ void settings_free(struct settings *s)
 	}
 	for (unsigned int i = 0; i < s->n_files; i++)
 		free(s->file[i]);
+	for (unsigned int i = 0; i < s->n_held; i++)
+		free(s->held[i].text);
 	free(s->list);
 	free((void *)s->file);
 	settings_init(s, s->table, s->say);

@@ -20,6 +20,18 @@
 #define SETTINGS_FAULTS_MAX	20U
 
 /**
+ * struct settings_fault - an error
+ * @file: number of the file; SETTINGS_COMMAND_LINE, also for what is in no file
+ * @line: line of the file; 0 if it is the whole file
+ * @text: as people read it
+ */
+struct settings_fault {
+	unsigned int file;
+	unsigned int line;
+	char *text;
+};
+
+/**
  * struct setting - an option that was given
  * @known: the option
  * @file: number of the file, from 0 on; SETTINGS_COMMAND_LINE
@@ -51,6 +63,8 @@ struct setting {
  * @n_files: used entries of @file
  * @file: paths of the files that were read
  * @faults: how many errors were found
+ * @n_held: used entries of @held
+ * @held: the first errors of those that were not told of yet, in the order of the files
  * @is_incomplete: a file could not be read
  * @lacks_memory: memory was short, so not all are there
  * @say: called with each error, as a line for people
@@ -64,6 +78,8 @@ struct settings {
 	unsigned int n_files;
 	char **file;
 	unsigned int faults;
+	unsigned int n_held;
+	struct settings_fault held[SETTINGS_FAULTS_MAX];
 	bool is_incomplete;
 	bool lacks_memory;
 	void (*say)(const char *line);
@@ -84,7 +100,7 @@ void settings_command_line(struct settings *s, int argc, char **argv);
 /**
  * settings_file() - read a file
  *
- * It tells of its errors.
+ * settings_apply() tells of its errors.
  */
 void settings_file(struct settings *s, const char *path);
 
@@ -99,7 +115,8 @@ const char *settings_text(const struct settings *s, const char *name);
  * @s: the settings
  * @values: the structure of all values, which has the defaults, and refers to @s afterwards
  *
- * It tells of its errors. Return: 0; -EINVAL, also if an error was told of before; -ENOMEM.
+ * It tells of all errors, also of those that were found before, in the order of the files and of
+ * their lines, and last of those of the command line. Return: 0; -EINVAL; -ENOMEM.
  */
 int settings_apply(struct settings *s, void *values);
 
