@@ -134,6 +134,21 @@ printf '#!/bin/sh\nexit 1\n' >"$tmp/fails"
 install_arenad "$tmp/fails"
 ok "arenactl says that another version does not fit" \
 	fails 1 "cannot adopt the processes (status 1)" arenactl upgrade
+printf '#!/bin/sh\necho "it has no room" >&2\nexit 3\n' >"$tmp/fails"
+install_arenad "$tmp/fails"
+ok "and why, as it has said" \
+	fails 1 "Upgrade: $tmp/bin/arenad cannot adopt the processes (status 3): it has no room" arenactl upgrade
+ok "the log has that, too" says "arenad: it has no room"
+printf '#!/bin/sh\nexec %s "$@" --np-buffers 512\n' "$BUILD/arenad" >"$tmp/fails"
+install_arenad "$tmp/fails"
+ok "an error of arenad is told, and not what it logs before" fails 1 \
+	"(status 1): the running processes have --np-buffers 1024; the log has more" arenactl upgrade
+ok "the log has the advice, which does not hide what it costs" \
+	says "by --replace, which cuts off all clients"
+printf '#!/bin/sh\nexec %s "$@" --no-such\n' "$BUILD/arenad" >"$tmp/fails"
+install_arenad "$tmp/fails"
+ok "an error of the command line is told" \
+	fails 1 "(status 2): $BUILD/arenad: unrecognized option '--no-such'" arenactl upgrade
 is "the processes are the same ones after that" "$(workers)" "$before"
 install_arenad "$BUILD/arenad"
 : >"$tmp/log"

@@ -81,8 +81,8 @@ static int log_take_error(const struct state *s, int err)
 	log_error("cannot take the descriptors of the keeper (process %d): %s%s",
 		  (int)s->head.keeper[0].pid, strerror(-err),
 		  err == -EPERM ? ", which needs CAP_SYS_PTRACE here" : "");
-	log_error("the processes of the earlier arenad serve on; --replace ends them and starts "
-		  "anew");
+	log_error("the processes of the earlier arenad serve on; --replace ends them, which "
+		  "cuts off all clients, and starts anew");
 	return err;
 }
 

@@ -103,7 +103,8 @@ static int log_orphans(const struct state_head *h)
 {
 	log_alive(h);
 	log_error("nothing holds their descriptors any more, so no arenad can adopt them. They "
-		  "serve their clients; --replace ends them and starts anew");
+		  "serve their clients; --replace ends them, which cuts off all clients, and "
+		  "starts anew");
 	return -EBUSY;
 }
 
@@ -119,7 +120,8 @@ static int log_versions(int ret)
 {
 	if (ret == -EPROTO)
 		log_error("the running processes are of a version that this arenad (%s) cannot "
-			  "adopt: use theirs, or end them by --replace", MSHAREARENA_VERSION);
+			  "adopt: use theirs, or end them by --replace, which cuts off all clients",
+			  MSHAREARENA_VERSION);
 	return ret;
 }
 
@@ -131,7 +133,7 @@ static int check(const struct state *s, const char *shape)
 	if (shape_agrees(state_text(s, STATE_SHAPE), shape))
 		return 0;
 	log_error("the running processes cannot be adopted with other options: give theirs, or end "
-		  "them by --replace");
+		  "them by --replace, which cuts off all clients");
 	return -EINVAL;
 }
 

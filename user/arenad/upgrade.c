@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "upgrade.h"
 
+#include <common/clock.h>
 #include <common/log.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "hear.h"
 #include "runtime.h"
 #include "service.h"
 
@@ -20,55 +22,93 @@
 #define LOCK_VARIABLE	"ARENAD_LOCK_FD"
 
 __attribute__((noreturn))
-static void check(const struct command *c)
+static void check(const struct command *c, const struct hear *h)
 {
 	sigset_t none;
 
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	hear_as_program(h);
 	log_error("cannot execute %s: %s", c->path, strerror(-command_exec(c, "--check-adopt")));
 	_exit(1);
 }
 
-/* Return: the status of the process, -1 if it has not ended in time. */
-static int await(pid_t pid)
+/* Return: has the process ended in time? */
+static bool await_end(int pidfd, struct hear *h)
 {
-	struct pollfd fd = { .fd = child_pidfd(pid), .events = POLLIN };
-	int status = -1;
+	int64_t deadline = clock_deadline(UPGRADE_CHECK_MS);
+	struct pollfd fd[] = {
+		{ .fd = pidfd, .events = POLLIN }, { .fd = h->fd, .events = POLLIN },
+	};
 
-	if (fd.fd < 0 || poll(&fd, 1, UPGRADE_CHECK_MS) <= 0)
+	while (!fd[0].revents) {
+		if (poll(fd, 2, clock_left_ms(deadline)) <= 0)
+			return false;
+		/* Its end may be closed before it ends. */
+		if (fd[1].revents && !hear_take(h))
+			fd[1].fd = -1;
+	}
+	return true;
+}
+
+/* Return: the status of the process, -1 if it has not ended in time. */
+static int await(pid_t pid, struct hear *h)
+{
+	int pidfd = child_pidfd(pid), status = -1;
+
+	if (pidfd < 0 || !await_end(pidfd, h))
 		/* With all that it has started. */
 		kill(-pid, SIGKILL);
 	if (waitpid(pid, &status, 0) != pid || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		status = -1;
-	if (fd.fd >= 0)
-		close(fd.fd);
+	if (pidfd >= 0)
+		close(pidfd);
 	return status;
 }
 
-/* While it is asked, nothing else is done: the processes need arenad for nothing meanwhile. */
-static int ask(const struct command *c)
+static int log_refusal(const struct command *c, int status, const struct hear *h)
 {
-	pid_t pid = fork();
-	int status;
-
-	if (!pid)
-		check(c);
-	if (pid < 0) {
-		log_error("cannot start %s: %s", c->path, strerror(errno));
-		return -errno;
-	}
-	status = await(pid);
-	if (!status)
-		return 0;
 	if (status < 0)
 		log_error("%s has not said within %d s whether it can adopt the processes",
 			  c->path, UPGRADE_CHECK_MS / 1000);
 	else
-		log_error("%s cannot adopt the processes (status %d)", c->path,
-			  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+		log_error("%s cannot adopt the processes (status %d)%s%s%s", c->path,
+			  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+			  h->reason[0] ? ": " : "", h->reason,
+			  h->errors > 1 ? "; the log has more" : "");
 	return -EPROTO;
+}
+
+/* While it is asked, nothing else is done: the processes need arenad for nothing meanwhile. */
+static int ask_program(const struct command *c, struct hear *h, int *status)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		check(c, h);
+	if (pid < 0) {
+		int ret = -errno;
+
+		log_error("cannot start %s: %s", c->path, strerror(-ret));
+		return ret;
+	}
+	hear_as_parent(h);
+	*status = await(pid, h);
+	return 0;
+}
+
+static int ask(const struct command *c)
+{
+	struct hear h;
+	int ret = hear_begin(&h), status = 0;
+
+	if (ret)
+		log_error("cannot make a pipe: %s", strerror(-ret));
+	else
+		ret = ask_program(c, &h, &status);
+	hear_end(&h);
+	return ret || !status ? ret : log_refusal(c, status, &h);
 }
 
 static int leave_lock(int lock)

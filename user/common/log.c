@@ -254,6 +254,15 @@ void log_at(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
+void log_pass_on(enum log_level level, const char *line)
+{
+	struct log_catch *caught = log_caught;
+
+	log_caught = NULL;
+	log_at(level, "%s", line);
+	log_caught = caught;
+}
+
 static void report_held(struct log_limit *limit)
 {
 	if (limit->held)

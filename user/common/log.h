@@ -67,6 +67,9 @@ void log_set_format(enum log_format format);
 void log_at(enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/** log_pass_on() - log a line of another program, which log_catch() does not have */
+void log_pass_on(enum log_level level, const char *line);
+
 /** log_at_limited() - log_at(), unless @limit has had its share; see log_limited() */
 void log_at_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
