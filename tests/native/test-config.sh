@@ -110,6 +110,10 @@ is "names of all characters can be printed and read again" "$names" ""
 	--print-config >/dev/null 2>"$tmp/log"
 is "a name that is too long for a file is not printed" \
 	"$? $(head -n 1 "$tmp/log")" "2 arenad: --disk: the name is too long for a file"
+"$BUILD/arenad" --config none --region=r --listen='*:1' --disk d=/a --description $'d=a\nb' \
+	--print-config >/dev/null 2>"$tmp/log"
+is "a value that a file cannot have is not printed, and it is said why" "$? $(head -n 1 "$tmp/log")" \
+	"2 arenad: --description: a file cannot say this, as it has a line break or another control character"
 
 printf '[arenad]\nsize = 32M\nlisten = 127.0.0.1:7\niopoll =\n[export %%C3%%A4]\ndisk = /b\n' \
 	>"$config.d/9.conf"

@@ -80,7 +80,7 @@ is "each has a file" "$(files)" "export-%42ig%20one.conf export-b.conf"
 ok "arenad accepts the files" arenad --config "$config" --check-config --listen 127.0.0.1:0 --region test
 
 ok "a name that there is already is refused" fails 1 "there is an export 'a' already, in $config:4" add a "$tmp/d.img"
-ok "arenad says that there is no room" fails 1 "exports-max: there are 4 disks" add d "$tmp/d.img"
+ok "arenad says that there is no room" fails 1 "exports-max: 3 are too few, as there are 4 exports" add d "$tmp/d.img"
 is "no file is left of it" "$(files)" "export-%42ig%20one.conf export-b.conf"
 ok "an export is removed" arenactl exports remove b
 ok "clients find it no more" wait_for 20 lacks b
@@ -89,9 +89,18 @@ ok "a disk that is not there is refused" \
 	wait_for 60 fails 1 "cannot open disk $tmp/none" add d "$tmp/none"
 ok "an option that there is not is refused, with its line" \
 	fails 1 "export-d.conf:4: colour: there is no such option" add d "$tmp/d.img" colour=blue
-ok "what is no option is refused" fails 1 "a file cannot say this: blue" add d "$tmp/d.img" blue
-ok "nor is a section" fails 1 "a file cannot say this" add d "$tmp/d.img" "[export x]=1"
-ok "a line break is refused" fails 1 "a file cannot say this" add d "$tmp/d.img" $'limit=1\n[export x]'
+ok "so is one of the command line only" \
+	fails 1 "export-d.conf:4: replace: this is for the command line only" add d "$tmp/d.img" replace=yes
+ok "and a number that is wrong, though capitals are read as others" \
+	fails 1 "export-d.conf:4: limit: " add d "$tmp/d.img" LIMIT=1
+ok "an option without a value is refused" fails 1 "'read-only': it has no value: write KEY=VALUE" \
+	add d "$tmp/d.img" read-only
+ok "an empty value is refused" fails 1 "'limit=': it has no value: leave it out" add d "$tmp/d.img" limit=
+ok "blanks in front of the equals sign are refused" \
+	fails 1 "'limit = x': there is a blank in front of" add d "$tmp/d.img" "limit = x"
+ok "and behind it" fails 1 "a value does not begin or end with a blank" add d "$tmp/d.img" "limit= x"
+ok "a section is refused" fails 1 "it is not KEY=VALUE" add d "$tmp/d.img" "[export x]=1"
+ok "a line break is refused" fails 1 "cannot have a line break" add d "$tmp/d.img" $'limit=1\n[export x]'
 is "no file is left of all that" "$(files)" "export-%42ig%20one.conf"
 ok "a disk that is in use is refused" \
 	wait_for 60 fails 1 "has ended, and the log of arenad says why: the export is taken back" add d "$tmp/a.img"

@@ -78,7 +78,7 @@ ok "it is served" wait_for 30 serves c
 ok "the others are what they were" eval "serves a && serves b"
 before=$(workers)
 write a b c d
-ok "one more than there is room for is refused" reload_says "--exports-max: there are 4 disks"
+ok "one more than there is room for is refused" reload_says "--exports-max: 3 are too few, as there are 4 exports"
 ok "and all options stay as they were" says "stay in use as they were"
 ok "nothing has changed" unchanged
 

@@ -10,6 +10,7 @@
 
 #include <common/clock.h>
 #include <common/log.h>
+#include <common/utf8.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,23 +68,31 @@ static bool encode(const char *text, char name[NAME_MAX_BYTES * 3 + 1])
 	return true;
 }
 
-/* Is it a value that a line of a file can have? */
-static bool is_plain(const char *text)
+/* Return: why a line of a file cannot have the value; NULL if it can. */
+static const char *why_no_value(const char *text)
 {
 	size_t n = strlen(text);
 
 	for (size_t i = 0; i < n; i++)
 		if (iscntrl((unsigned char)text[i]))
-			return false;
-	return n && text[0] != ' ' && text[n - 1] != ' ';
+			return "a line of a file cannot have a line break or a control character";
+	if (n && (text[0] == ' ' || text[n - 1] == ' '))
+		return "a value does not begin or end with a blank: write KEY=VALUE without any";
+	return n ? NULL : "it has no value: leave it out for the default";
 }
 
-/* Is it KEY=VALUE, with the name of an option as the key? */
-static bool is_setting(const char *text)
+/* Is it KEY=VALUE, with what may be the name of an option? arenad knows which there are. */
+static const char *why_no_setting(const char *text)
 {
-	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-");
 
-	return n && text[n] == '=' && is_plain(text + n + 1);
+	if (n && !text[n])
+		return "it has no value: write KEY=VALUE, such as read-only=yes";
+	if (n && text[n] == ' ' && text[n + strspn(text + n, " ")] == '=')
+		return "there is a blank in front of the equals sign: write KEY=VALUE without any";
+	if (!n || text[n] != '=')
+		return "it is not KEY=VALUE, with the name of an option as the KEY";
+	return why_no_value(text + n + 1);
 }
 
 static enum query_status ask_place(const struct arenactl_options *o, struct place *p)
@@ -257,15 +266,21 @@ static enum query_status fail(const char *what, const char *path)
 	return err == EACCES || err == EPERM ? QUERY_DENIED : QUERY_FAILED;
 }
 
-/* Return: 0 or -EINVAL, with the line that is wrong in @bad. */
-static int print(const struct arenactl_options *o, const struct place *p, FILE *f, const char **bad)
+/* Return: 0 or -EINVAL, which was logged. */
+static int print(const struct arenactl_options *o, const struct place *p, FILE *f)
 {
 	fprintf(f, "# Made by: arenactl exports add\n[export %s]\n", p->name);
 	for (unsigned int i = 0; i < o->n_words; i++) {
-		*bad = i ? o->word[i] : p->disk;
-		if (i ? !is_setting(*bad) : !is_plain(*bad))
+		const char *word = i ? o->word[i] : p->disk;
+		const char *why = i ? why_no_setting(word) : why_no_value(word);
+		char text[UTF8_LABEL_SIZE];
+
+		if (why) {
+			log_error("'%s': %s", utf8_show(text, sizeof(text), word, strlen(word)),
+				  why);
 			return -EINVAL;
-		fprintf(f, "%s%s\n", i ? "" : "disk=", *bad);
+		}
+		fprintf(f, "%s%s\n", i ? "" : "disk=", word);
 	}
 	return 0;
 }
@@ -274,7 +289,6 @@ static int print(const struct arenactl_options *o, const struct place *p, FILE *
 static enum query_status write_file(const struct arenactl_options *o, const struct place *p)
 {
 	enum query_status ret = QUERY_OK;
-	const char *bad;
 	FILE *f;
 
 	/* An arenad of another user reads them, too. */
@@ -284,12 +298,10 @@ static enum query_status write_file(const struct arenactl_options *o, const stru
 	f = fopen(p->hidden, "wxe");
 	if (!f)
 		return fail("make", p->hidden);
-	if (print(o, p, f, &bad)) {
-		log_error("a file cannot say this: %s", bad);
+	if (print(o, p, f))
 		ret = QUERY_FAILED;
-	} else if (fflush(f) || fsync(fileno(f))) {
+	else if (fflush(f) || fsync(fileno(f)))
 		ret = fail("write", p->hidden);
-	}
 	fclose(f);
 	if (!ret && link(p->hidden, p->path))
 		ret = fail("make", p->path);

@@ -333,14 +333,19 @@ int ini_read(const char *path, const struct ini_visitor *v)
 	return ret;
 }
 
-bool ini_has_room(const char *text)
+const char *ini_why_not(const char *text)
 {
 	size_t length = strlen(text);
 
-	if (!length || !utf8_is_valid(text))
-		return false;
+	if (!length)
+		return "in a file, an empty value stands for the default";
+	if (!utf8_is_valid(text))
+		return "a file cannot say this, as it is no text in UTF-8";
 	for (size_t i = 0; i < length; i++)
 		if (iscntrl((unsigned char)text[i]))
-			return false;
-	return !isspace((unsigned char)text[0]) && !isspace((unsigned char)text[length - 1]);
+			return "a file cannot say this, as it has a line break or another control "
+			       "character";
+	if (isspace((unsigned char)text[0]) || isspace((unsigned char)text[length - 1]))
+		return "a file cannot say this, as it begins or ends with a blank";
+	return NULL;
 }

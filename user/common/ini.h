@@ -50,7 +50,7 @@ int ini_read(const char *path, const struct ini_visitor *v);
 /* Bytes of a section's name are bounded by the library; these are not too many. */
 #define INI_SECTION_MAX	1000U
 
-/** ini_has_room() - can a file say this as a value? */
-bool ini_has_room(const char *text);
+/** ini_why_not() - why a file cannot say this as a value; NULL if it can */
+const char *ini_why_not(const char *text);
 
 #endif /* COMMON_INI_H */

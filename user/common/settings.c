@@ -553,11 +553,12 @@ static const char *value_of(const struct setting *one)
 static void print_one(struct settings *s, const struct setting *one, FILE *f)
 {
 	const char *value = value_of(one);
+	const char *why = ini_why_not(value);
 
-	if (ini_has_room(value))
-		fprintf(f, "%s = %s\n", one->known.rule->name, value);
+	if (why)
+		fault_of(s, one, why);
 	else
-		fault_of(s, one, "a file cannot say this");
+		fprintf(f, "%s = %s\n", one->known.rule->name, value);
 }
 
 static void print_default(const struct option_known *known, const void *values, FILE *f)
