@@ -193,7 +193,7 @@ static enum query_status ask_state(const struct arenactl_options *o, char state[
 	return ret;
 }
 
-/* Do the files, also those that were not read yet, or the command line of arenad have the export? */
+/* Do the files, read or not yet, or the command line of arenad have the export? */
 static bool is_named(const struct arenactl_options *o)
 {
 	struct sd_json_variant *reply = NULL, *places, *place = NULL;

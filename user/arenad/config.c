@@ -655,7 +655,7 @@ static int note_kept(const struct live *l, struct config *now, const struct slot
 	return given && wanted ? 0 : -ENOMEM;
 }
 
-/* Where an export is named: the last one counts, and that is of the command line if there is one. */
+/* Where each export is named: the last place counts, which may be the command line. */
 static void note_places(const struct settings *s, struct outcome *out)
 {
 	for (unsigned int i = s->n; i--;) {

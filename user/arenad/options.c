@@ -148,8 +148,8 @@ static int check(const void *values, struct option_error *error)
 		return option_refuse(error, "--size: %" PRIu64 " is not a multiple of --page-size",
 				     o->size);
 	if (o->exports_max && o->exports_max < o->exports.n)
-		return option_refuse(error, "--exports-max: %u are too few, as there are %u exports",
-				     o->exports_max, o->exports.n);
+		return option_refuse(error, "--exports-max: %u are too few, as there are %u "
+				     "exports", o->exports_max, o->exports.n);
 	if (cpus_check(&o->cpus, o->nps, o->exports_max ? o->exports_max : o->exports.n, error))
 		return -EINVAL;
 	return tls_check(o->tls, &o->tls_files, error);
