@@ -218,7 +218,7 @@ succeeded()
 }
 since=0
 ok "and so do the metrics" succeeded 0
-since=$(date +%s)
+since=$(date +%s.%N)
 not_ok "by which it has not succeeded since" succeeded 0
 write_main nonsense
 kill -HUP "$arenad_pid"
