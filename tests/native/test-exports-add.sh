@@ -238,6 +238,20 @@ arenad_start --config "$config"
 ok "the next arenad has all of them" eval 'serves a && serves d && serves "Big%20one" && lacks b'
 arenad_stop
 is "arenad ends with status 0" "$status" 0
+rm -r "$config.d"
+arenad_start --config "$config" --bindir "$BUILD"
+ok "an export is added" arenactl exports add b "$tmp/b.img"
+sed -i 's/b.img$/d.img/' "$config.d/export-b.conf"
+ok "it keeps its disk when its file has another one" ends 1 "--disk of export 'b' has changed" reload
+ok "an upgrade does not mind" arenactl upgrade
+is "the export has its disk" "$(arenactl exports --json | json '*[e["disk"] for e in v["exports"] if e["name"] == "b"]')" \
+	"$tmp/b.img"
+ok "and is told of still" ends 1 "--disk of export 'b' has changed" reload
+kill_arenad
+arenad_start --config "$config" --bindir "$BUILD"
+ok "neither does an arenad that adopts the processes" serves b
+ok "the export is removed" arenactl exports remove b
+arenad_stop
 arenad_start --config none --disk "a=$tmp/a.img" --exports-max 2
 ok "a reload says that there is no file" ends 0 "arenad has no file of options" reload
 ok "without files nothing can be added" fails 1 "the arenad that runs reads no files" add d "$tmp/d.img"

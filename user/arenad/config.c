@@ -131,27 +131,52 @@ static bool is_of_disk(const char *line)
 	       is_of(line, "--disk-memory");
 }
 
-/* Does the line, which ends at @length, name an export that was there from the start? */
-static bool names_early(const char *line, size_t length, const struct export_set *s,
-			const struct arenad_disk *disk)
+/**
+ * struct given_exports - the exports of a text, after a reload or without one
+ * @set: the exports
+ * @disk: their disks
+ * @added: bits of those that the reload adds
+ * @before: the text before the reload; NULL without one
+ */
+struct given_exports {
+	const struct export_set *set;
+	const struct arenad_disk *disk;
+	uint32_t added;
+	const char *before;
+};
+
+/* The number of the export that the line names, which ends at @length; -1 if there is none. */
+static int named_by(const char *line, size_t length, const struct export_set *s)
 {
 	const char *name = strchr(line, ' ') + 1;
 	size_t n = strcspn(name, "=\n");
 
 	if (name + n > line + length)
-		return false;
+		return -1;
 	for (unsigned int i = 0; i < s->n; i++)
 		if (strlen(s->export[i].name) == n && !memcmp(s->export[i].name, name, n))
-			return !disk[i].is_late;
-	return false;
+			return (int)i;
+	return -1;
 }
 
-/*
- * Is it a line that counts as a reload has found it, and not as arenad began with it? @s and @disk
- * are the exports after the reload.
+/**
+ * enum source - where a line counts
+ * @OF_BEGIN: among the settings with which arenad began
+ * @OF_RELOAD: among the settings that a reload has found
+ * @OF_BEFORE: in the text before the reload: the disk of an export that an earlier reload has added
  */
-static bool is_live(const char *line, size_t length, const struct export_set *s,
-		    const struct arenad_disk *disk)
+enum source { OF_BEGIN, OF_RELOAD, OF_BEFORE };
+
+static enum source source_of_disk(const char *line, size_t length, const struct given_exports *e)
+{
+	int i = named_by(line, length, e->set);
+
+	if (i >= 0 && !e->disk[i].is_late)
+		return OF_BEGIN;
+	return i < 0 || !e->before || e->added >> i & 1 ? OF_RELOAD : OF_BEFORE;
+}
+
+static enum source source_of(const char *line, size_t length, const struct given_exports *e)
 {
 	static const char *const live[] = {
 		"--limit", "--allow", "--description", "--no-disk", "--default-export", "--peer",
@@ -160,8 +185,8 @@ static bool is_live(const char *line, size_t length, const struct export_set *s,
 
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (is_of(line, live[i]))
-			return true;
-	return is_of_disk(line) && !names_early(line, length, s, disk);
+			return OF_RELOAD;
+	return is_of_disk(line) ? source_of_disk(line, length, e) : OF_BEGIN;
 }
 
 /**
@@ -190,14 +215,14 @@ static void add_line(struct lines_of *l, const char *line, size_t length)
 		l->n++;
 }
 
-/* Add the lines that are live, or the others. */
-static void add_lines(struct lines_of *l, const char *lines, bool wants_live,
-		      const struct export_set *s, const struct arenad_disk *disk)
+/* Add the lines that count there. */
+static void add_lines(struct lines_of *l, const char *lines, enum source source,
+		      const struct given_exports *e)
 {
 	for (const char *at = lines; *at;) {
 		size_t length = strcspn(at, "\n");
 
-		if (is_live(at, length, s, disk) == wants_live)
+		if (source_of(at, length, e) == source)
 			add_line(l, at, length);
 		at += length + (at[length] == '\n');
 	}
@@ -248,14 +273,16 @@ static char *join(const struct lines_of *l)
  * memory.
  */
 static char *given_text(const struct settings *s, const struct settings *live,
-			const struct export_set *exports, const struct arenad_disk *disk)
+			const struct given_exports *e)
 {
 	char *text = NULL, *lines = settings_lines(s), *others = settings_lines(live);
 	struct lines_of l = { .n = 0 };
 
 	if (lines && others) {
-		add_lines(&l, lines, false, exports, disk);
-		add_lines(&l, others, true, exports, disk);
+		add_lines(&l, lines, OF_BEGIN, e);
+		add_lines(&l, others, OF_RELOAD, e);
+		if (e->before)
+			add_lines(&l, e->before, OF_BEFORE, e);
 		sort_disks(&l);
 		text = join(&l);
 	}
@@ -265,6 +292,14 @@ static char *given_text(const struct settings *s, const struct settings *live,
 	free(lines);
 	free(others);
 	return text;
+}
+
+/* The text of options that no reload has changed. */
+static char *own_text(const struct settings *s, const struct arenad_options *o)
+{
+	const struct given_exports e = { .set = &o->exports, .disk = o->disk };
+
+	return given_text(s, s, &e);
 }
 
 void config_begin(struct config *c, int argc, char **argv)
@@ -282,7 +317,7 @@ void config_begin(struct config *c, int argc, char **argv)
 	}
 	if (c->options.check_config)
 		end(puts("ok") >= 0);
-	c->given = given_text(&c->settings, &c->settings, &c->options.exports, c->options.disk);
+	c->given = own_text(&c->settings, &c->options);
 	if (!c->given) {
 		c->settings.lacks_memory = true;
 		refuse(&c->settings);
@@ -333,8 +368,7 @@ static int fill_as_given(struct config *as, const struct config *c, const char *
 	}
 	free(own);
 	if (!ret)
-		as->given = given_text(&as->settings, &as->settings, &as->options.exports,
-				       as->options.disk);
+		as->given = own_text(&as->settings, &as->options);
 	return ret || as->given ? ret : -ENOMEM;
 }
 
@@ -471,10 +505,6 @@ static void note_stays(const struct arenad_options *o, const struct slots_change
 		outcome_add(out, &out->changed, e->name, "limit", 0);
 	if (!is_same_text(is->description, e->description) || is->no_disk != e->no_disk)
 		outcome_add(out, &out->changed, e->name, "description", 0);
-	if (now->other_path >> i & 1)
-		outcome_add(out, &out->kept, e->name, "disk", 0);
-	if (now->other_mode >> i & 1)
-		outcome_add(out, &out->kept, e->name, "read-only", 0);
 }
 
 /* Note what changes of the exports, as log_exports() logs it. */
@@ -527,13 +557,14 @@ static char *shape_after(const struct config *c, const struct slots_change *chan
 static int live_make(struct live *l, const struct config *c, const struct config *now,
 		     const struct slots_change *change)
 {
+	const struct given_exports e = { &change->exports, change->disk, change->added, c->given };
 	int ret;
 
 	*l = (struct live){ .given = NULL };
 	ret = export_copy(&l->exports, &change->exports);
 	if (ret)
 		return ret;
-	l->given = given_text(&c->settings, &now->settings, &change->exports, change->disk);
+	l->given = given_text(&c->settings, &now->settings, &e);
 	l->shape = shape_after(c, change);
 	if (!l->given || !l->shape)
 		return -ENOMEM;
@@ -634,7 +665,8 @@ static void note_order(const struct config *now, const char *before, const char 
 static int note_kept(const struct live *l, struct config *now, const struct slots_change *change,
 		     struct outcome *out)
 {
-	char *given = given_text(&now->settings, &now->settings, &change->exports, change->disk);
+	const struct given_exports e = { .set = &change->exports, .disk = change->disk };
+	char *given = given_text(&now->settings, &now->settings, &e);
 	char *wanted;
 
 	slots_fill(&now->options);

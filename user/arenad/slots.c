@@ -136,26 +136,13 @@ static int find(const struct export_set *s, const char *name)
 	return export_set_find(s, name, &error);
 }
 
-/* What has changed of exports that were there from the start is found with all other options. */
-static void note_if_other(struct slots_change *c, unsigned int i, const struct arenad_disk *wanted)
-{
-	const struct arenad_disk *is = &c->disk[i];
-
-	if (strcmp(is->path, wanted->path) != 0)
-		c->other_path |= 1U << i;
-	if (is->is_readonly != wanted->is_readonly)
-		c->other_mode |= 1U << i;
-}
-
-/* Keep, or remove, what is there. */
+/* Keep, or remove, what is there. An export keeps its disk. */
 static void keep_entry(const struct arenad_options *wanted, struct slots_change *c, unsigned int i)
 {
 	struct export_options *e = &c->exports.export[i];
 	int found = export_is_vacant(e) ? -1 : find(&wanted->exports, e->name);
 
 	if (found >= 0) {
-		if (c->disk[i].is_late)
-			note_if_other(c, i, &wanted->disk[found]);
 		*e = wanted->exports.export[found];
 		c->disk[i].limit = wanted->disk[found].limit;
 	} else if (!export_is_vacant(e)) {

@@ -15,17 +15,12 @@
  * struct slots_change - exports that are others than those before
  * @added: bits of the entries that have an export now, and had none
  * @removed: bits of the entries that are vacant now
- * @other_path: bits of exports that were added by a reload, and keep their disk, though another one
- *	is wanted
- * @other_mode: the same of those that were to become read-only, or to be written
  * @exports: the exports; their texts belong to the options that they come from
  * @disk: their disks, likewise
  */
 struct slots_change {
 	uint32_t added;
 	uint32_t removed;
-	uint32_t other_path;
-	uint32_t other_mode;
 	struct export_set exports;
 	struct arenad_disk disk[PROTO_MAX_SPS];
 };
