@@ -10,6 +10,9 @@
 
 #define MESSAGE	"\"message\":\""
 
+/* Reads after the end of the program, which are enough for all that a pipe has room for. */
+#define LAST_READS	64
+
 int hear_begin(struct hear *h)
 {
 	int ends[2];
@@ -114,21 +117,31 @@ static void take_lines(struct hear *h)
 	h->n = 0;
 }
 
+/* Return: bytes that were read, 0 at the end, or -errno. */
+static ssize_t take_some(struct hear *h)
+{
+	ssize_t n = read(h->fd, h->line + h->n, sizeof(h->line) - 1 - h->n);
+
+	if (n <= 0)
+		return n ? -errno : 0;
+	h->n += (size_t)n;
+	take_lines(h);
+	return n;
+}
+
 bool hear_take(struct hear *h)
 {
-	ssize_t n;
+	ssize_t n = take_some(h);
 
-	while ((n = read(h->fd, h->line + h->n, sizeof(h->line) - 1 - h->n)) > 0) {
-		h->n += (size_t)n;
-		take_lines(h);
-	}
-	return n < 0 && errno == EAGAIN;
+	return n > 0 || n == -EAGAIN;
 }
 
 void hear_end(struct hear *h)
 {
 	if (h->fd >= 0) {
-		hear_take(h);
+		/* What a program has started may write on. */
+		for (unsigned int i = 0; i < LAST_READS && take_some(h) > 0; i++)
+			;
 		h->line[h->n] = '\0';
 		take_line(h, h->line);
 		close(h->fd);

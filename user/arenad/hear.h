@@ -40,7 +40,7 @@ void hear_as_program(const struct hear *h);
 /** hear_as_parent() - the program has its end now */
 void hear_as_parent(struct hear *h);
 
-/** hear_take() - log what there is; returns false when nothing can come any more */
+/** hear_take() - log some of what there is; returns false when nothing can come any more */
 bool hear_take(struct hear *h);
 
 /** hear_end() - log what there is, and close all */
