@@ -175,9 +175,12 @@ mv "$tmp/away" "$config.d"
 ok "a trial says that nothing would change" ends 0 "only a trial" reload --dry-run
 is "and nothing else" "$(cat "$tmp/told")" "nothing was changed, as this was only a trial"
 ok "--dry-run is for a reload only" ends 2 "--dry-run is for reload only" status --dry-run
-echo 'limit = iops=5' >>"$config"
+printf '%s\n' 'limit = iops=5' 'allow = 127.0.0.0/8' 'no-disk = hide' >>"$config"
 ok "a reload says what it has changed" ends 0 "export a: its limits are others" reload
 is "and then that files were read" "$(tail -n 1 "$tmp/told")" "arenad has read its files again"
+is "programs are told who may use an export, and what becomes of it without a disk" \
+	"$(arenactl exports --json | json '*[(e["allow"], e.get("noDisk")) for e in v["exports"] if e["name"] in "ad"]')" \
+	"(['127.0.0.0/8'], 'hide') ([], None)"
 is "a reload that changes nothing says so to programs" \
 	"$(arenactl reload --json | json 'v["hasFiles"], v["changes"], v["kept"]')" "True [] []"
 

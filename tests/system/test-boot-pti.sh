@@ -7,6 +7,7 @@
 # vm: append=pti=on no5lvl
 # vm: debug
 # vm: long
+# vm: once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -53,6 +53,11 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_DEFINE_FIELD(limit, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
 	SD_VARLINK_FIELD_COMMENT("The number of its storage process"),
 	SD_VARLINK_DEFINE_FIELD(sp, SD_VARLINK_INT, 0),
+	SD_VARLINK_FIELD_COMMENT("Who may use it, as of --allow; everybody if there are no rules"),
+	SD_VARLINK_DEFINE_FIELD(allow, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+	SD_VARLINK_FIELD_COMMENT("What becomes of it without a disk, as of --no-disk; without it, "
+				 "arenad ends then"),
+	SD_VARLINK_DEFINE_FIELD(noDisk, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
 	SD_VARLINK_FIELD_COMMENT("It takes no further clients, as an operator has asked for it"),
 	SD_VARLINK_DEFINE_FIELD(isDrained, SD_VARLINK_BOOL, 0),
 	SD_VARLINK_FIELD_COMMENT("The state of its storage process"),

@@ -135,9 +135,22 @@ static int64_t size_of(const char *path)
 	return S_ISREG(st.st_mode) ? st.st_size : size_of_device(&st);
 }
 
-static int add_export(const struct crew *c, unsigned int sp, uint32_t served,
-		      struct sd_json_variant **out)
+/* Rules name identities, which need not be UTF-8. */
+static int list_rules(const struct access *a, struct sd_json_variant **out)
 {
+	int ret = sd_json_variant_new_array(out, NULL, 0);
+	char text[TEXT_SIZE];
+
+	for (unsigned int i = 0; i < a->n && ret >= 0; i++)
+		ret = sd_json_variant_append_arrayb(out, SD_JSON_BUILD_STRING(
+			utf8_show(text, sizeof(text), a->rule[i].text, strlen(a->rule[i].text))));
+	return ret < 0 ? ret : 0;
+}
+
+static int add_with_rules(const struct crew *c, unsigned int sp, uint32_t served,
+			  struct sd_json_variant *rules, struct sd_json_variant **out)
+{
+	const struct export_options *e = &c->options->exports.export[sp];
 	const struct arenad_disk *d = &c->options->disk[sp];
 	int64_t size = size_of(d->path);
 	char path[TEXT_SIZE], limit[LIMIT_TEXT_SIZE];
@@ -145,15 +158,30 @@ static int add_export(const struct crew *c, unsigned int sp, uint32_t served,
 	limit_format(&d->limit, limit);
 	return sd_json_variant_append_arraybo(
 		out,
-		SD_JSON_BUILD_PAIR_STRING("name", c->options->exports.export[sp].name),
+		SD_JSON_BUILD_PAIR_STRING("name", e->name),
 		SD_JSON_BUILD_PAIR_STRING("disk", utf8_show(path, sizeof(path), d->path,
 							    strlen(d->path))),
 		SD_JSON_BUILD_PAIR_CONDITION(size >= 0, "sizeBytes", SD_JSON_BUILD_INTEGER(size)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("readOnly", d->is_readonly),
 		SD_JSON_BUILD_PAIR_CONDITION(*limit, "limit", SD_JSON_BUILD_STRING(limit)),
+		SD_JSON_BUILD_PAIR_VARIANT("allow", rules),
+		SD_JSON_BUILD_PAIR_CONDITION(e->no_disk != EXPORT_STOP, "noDisk",
+					     SD_JSON_BUILD_STRING(export_no_disk_words[e->no_disk])),
 		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", c->reload->drained >> sp & 1),
 		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, c->nps + sp, served)));
+}
+
+static int add_export(const struct crew *c, unsigned int sp, uint32_t served,
+		      struct sd_json_variant **out)
+{
+	struct sd_json_variant *rules = NULL;
+	int ret = list_rules(&c->options->exports.export[sp].access, &rules);
+
+	if (!ret)
+		ret = add_with_rules(c, sp, served, rules, out);
+	sd_json_variant_unref(rules);
+	return ret;
 }
 
 int report_exports(const struct crew *c, struct sd_json_variant **out)
