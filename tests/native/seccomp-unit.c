@@ -27,7 +27,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define MAX_FILTERS	16
+/* systemd makes one for each of many settings, and they go to what arenad starts. */
+#define MAX_FILTERS	128
 #define N_CALLS		1024
 #define X32		0x40000000U
 
@@ -76,6 +77,12 @@ static bool holds(uint16_t code, uint32_t a, uint32_t k)
 	return true;
 }
 
+/* A call that is only logged is carried out. */
+static bool is_carried_out(uint32_t action)
+{
+	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
+}
+
 /* Jumps lead forward only, so this ends. */
 static bool may_allow(const struct sock_fprog *filter, unsigned int at, struct word a,
 		      const struct call *call)
@@ -94,7 +101,7 @@ static bool may_allow(const struct sock_fprog *filter, unsigned int at, struct w
 			at += f->k;
 			continue;
 		case BPF_RET | BPF_K:
-			return (f->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW;
+			return is_carried_out(f->k & SECCOMP_RET_ACTION_FULL);
 		}
 		if (BPF_CLASS(f->code) != BPF_JMP || BPF_SRC(f->code) != BPF_K)
 			error(1, 0, "unknown instruction %#x", f->code);
@@ -157,10 +164,12 @@ static bool has_foreign_calls(void)
 /* systemd forbids the same: memory that is both, that becomes code, or that is code and shared. */
 static bool can_make_code(void)
 {
-	return is_native_allowed(SYS_mmap, 2, PROT_WRITE | PROT_EXEC) ||
-	       is_native_allowed(SYS_mprotect, 2, PROT_EXEC) ||
-	       is_native_allowed(SYS_pkey_mprotect, 2, PROT_EXEC) ||
-	       is_native_allowed(SYS_shmat, NONE, 0);
+	for (uint32_t more = 0; more <= PROT_READ; more += PROT_READ)
+		if (is_native_allowed(SYS_mmap, 2, PROT_WRITE | PROT_EXEC | more) ||
+		    is_native_allowed(SYS_mprotect, 2, PROT_EXEC | more) ||
+		    is_native_allowed(SYS_pkey_mprotect, 2, PROT_EXEC | more))
+			return true;
+	return is_native_allowed(SYS_shmat, NONE, 0);
 }
 
 int main(int argc, char **argv)

@@ -161,6 +161,18 @@ cd "$top" || exit 1
 ok "a removal waits until the room is free" arenactl exports add d "$tmp/d.img"
 ok "which is served again" wait_for 20 serves d
 
+# Files that are not as 'exports add' has made them
+printf '%s\n' '[export more]' "disk = $tmp/b.img" >>"$config.d/export-d.conf"
+ok "a file that has another export, too, is not removed" \
+	fails 1 "export-d.conf has another section, too" remove d
+sed -i '/more/,$d' "$config.d/export-d.conf"
+printf '%s\n' '[export d]' "disk = $tmp/b.img" >"$config.d/50-d.conf"
+ok "an export that another file names, too, is not removed" \
+	fails 1 "another file, or the command line of arenad, names the export, too" remove d
+rm "$config.d/50-d.conf"
+is "both files are there" "$(files)" "export-%42ig%20one.conf export-d.conf"
+ok "the export is served" serves d
+
 # What a reload changes
 mv "$config.d" "$tmp/away"
 ok "a trial of a reload says what it would change" ends 0 "export d: removed" reload --dry-run

@@ -15,12 +15,7 @@ mapfile -t scripts < <(
 			*) head -c 64 "$file" | head -n 1 | grep -aqE '^#!.*\<(ba)?sh\>' && echo "$file" ;;
 			esac
 		done | sort)
-# Most of the time goes to the libraries, which are read anew for each script, and half of that to an
-# analysis of the flow of data, which finds little.
-check()
-{
-	printf '%s\n' "${scripts[@]}" |
-		xargs -P "$(nproc)" -n 20 shellcheck --external-sources --extended-analysis=false
-}
+# Most of the time goes to the libraries, which are read anew for each script.
+check() { printf '%s\n' "${scripts[@]}" | xargs -P "$(nproc)" -n 20 shellcheck --external-sources; }
 ok "shellcheck finds nothing in ${#scripts[@]} scripts" check
 done_testing

@@ -310,16 +310,14 @@ static enum query_status write_file(const struct arenactl_options *o, const stru
 }
 
 /*
- * Is the export there, after a reload that has failed? It may have failed for something else, as
- * for files of TLS, or arenad has not answered in time, and may read the files yet.
+ * Is the export there after a reload, or is that unknown? A reload may have failed for something
+ * else, as for files of TLS, or arenad has not answered in time, and may read the files yet.
  */
-static bool is_there(const struct arenactl_options *o, enum query_status reloaded, bool otherwise)
+static bool may_be_there(const struct arenactl_options *o, enum query_status reloaded)
 {
 	char state[STATE_SIZE];
 
-	if (reloaded == QUERY_NO_ARENAD || ask_state(o, state))
-		return otherwise;
-	return *state;
+	return reloaded == QUERY_NO_ARENAD || ask_state(o, state) || *state;
 }
 
 /* Return: what the reload has said; the file is gone if the export is not there. */
@@ -330,7 +328,7 @@ static enum query_status add(const struct arenactl_options *o, const struct plac
 	if (ret)
 		return ret;
 	ret = reload(o);
-	if (ret && is_there(o, ret, true))
+	if (ret && may_be_there(o, ret))
 		log_warn("%s stays, as arenad has read it, or may read it yet", p->path);
 	else if (ret)
 		unlink(p->path);
@@ -351,10 +349,14 @@ static enum query_status see_it_serve(const struct arenactl_options *o, const st
 			  o->target.timeout_seconds);
 		return ret;
 	}
-	log_error("the storage process of export '%s' has ended, and the log of arenad says why: "
-		  "the export is taken back", o->object);
-	unlink(p->path);
-	(void)reload(o);
+	if (unlink(p->path))
+		(void)fail("take back", p->path);
+	else if (!reload(o))
+		log_error("the storage process of export '%s' has ended, and the log of arenad says "
+			  "why: the export is taken back", o->object);
+	else
+		log_error("the storage process of export '%s' has ended, and the log of arenad says "
+			  "why; its file is gone, and the next reload removes it", o->object);
 	return ret;
 }
 
@@ -471,12 +473,50 @@ static enum query_status await_place(const struct arenactl_options *o, int64_t s
 	while (!(ret = look_at_place(o, sp, &is_free)) && !is_free) {
 		if (!clock_left_ms(deadline)) {
 			log_error("the export is removed, and its place is not free within %u s: "
-				  "its storage process has not ended", o->target.timeout_seconds);
+				  "its storage process has not ended, or a network process has not "
+				  "heard of that", o->target.timeout_seconds);
 			return QUERY_FAILED;
 		}
 		clock_sleep_ms(LOOK_MS);
 	}
 	return ret;
+}
+
+/* Sections of the file; more than one, too, if it cannot be read. */
+static unsigned int count_sections(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned int n = 0;
+	char *line = NULL;
+	size_t size = 0;
+
+	while (f && getline(&line, &size, f) >= 0)
+		n += line[strspn(line, " \t")] == '[';
+	free(line);
+	if (!f || fclose(f))
+		return 2;
+	return n;
+}
+
+/* What somebody has added to the file is not removed with it. */
+static enum query_status check_file(const struct place *p)
+{
+	if (access(p->path, F_OK) || count_sections(p->path) < 2)
+		return QUERY_OK;
+	log_error("%s has another section, too, so it has to be removed by an editor and a reload",
+		  p->path);
+	return QUERY_FAILED;
+}
+
+static void put_back(const struct place *p)
+{
+	/* Somebody may have made another one meanwhile. */
+	if (link(p->hidden, p->path)) {
+		(void)fail("put back", p->path);
+		return;
+	}
+	unlink(p->hidden);
+	log_warn("%s stays, as the export is still there, or may be", p->path);
 }
 
 static enum query_status take_out(const struct arenactl_options *o, const struct place *p)
@@ -491,14 +531,15 @@ static enum query_status take_out(const struct arenactl_options *o, const struct
 		return QUERY_FAILED;
 	}
 	ret = reload(o);
-	if (ret && is_there(o, ret, false)) {
-		if (rename(p->hidden, p->path))
-			return fail("put back", p->path);
-		log_warn("%s stays", p->path);
+	if (!may_be_there(o, ret)) {
+		unlink(p->hidden);
 		return ret;
 	}
-	unlink(p->hidden);
-	return ret;
+	if (!ret)
+		log_error("another file, or the command line of arenad, names the export, too: it "
+			  "has to be removed there first");
+	put_back(p);
+	return ret ?: QUERY_FAILED;
 }
 
 enum query_status export_remove(const struct arenactl_options *o)
@@ -510,6 +551,8 @@ enum query_status export_remove(const struct arenactl_options *o)
 
 	if (!ret)
 		ret = ask_sp(o, &sp);
+	if (!ret)
+		ret = check_file(&p);
 	if (ret)
 		return ret;
 	hold_signals(&signals);

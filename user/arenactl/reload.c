@@ -34,9 +34,11 @@ static void warn_of_kept(struct sd_json_variant *kept)
 	const char *remedy = strcmp(json_text(kept, "needs"), "upgrade") != 0 ?
 			     "arenad is stopped and started" : "'arenactl upgrade'";
 
+	char name[JSON_SHOWN_SIZE];
+
 	if (json_has(kept, "export"))
 		log_warn("--%s of export '%s' has changed, and stays as it was until %s",
-			 json_text(kept, "option"), json_text(kept, "export"), remedy);
+			 json_text(kept, "option"), json_show(name, kept, "export"), remedy);
 	else
 		log_warn("--%s has changed, and stays as it was until %s",
 			 json_text(kept, "option"), remedy);
@@ -72,8 +74,10 @@ static void show(const struct arenactl_options *o, struct sd_json_variant *reply
 
 	for (size_t i = 0; i < sd_json_variant_elements(changes); i++) {
 		struct sd_json_variant *c = sd_json_variant_by_index(changes, i);
+		char name[JSON_SHOWN_SIZE];
 
-		printf("export %s: %s\n", json_text(c, "export"), text_of(json_text(c, "change")));
+		printf("export %s: %s\n", json_show(name, c, "export"),
+		       text_of(json_text(c, "change")));
 	}
 	/* An arenad of an earlier version tells nothing. */
 	if (json_has(reply, "hasFiles") && !json_true(reply, "hasFiles"))

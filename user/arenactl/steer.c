@@ -79,8 +79,9 @@ static enum query_status await_other(const struct arenactl_options *o, const cha
 }
 
 /*
- * The connection ends without an answer when another upgrade was under way already. What it puts in
- * place was installed after this command was given, or before, so it is what was asked for.
+ * The connection ends without an answer when another upgrade was under way already. A program is
+ * found by its path when it is executed, so the next arenad is at least as new as the one that was
+ * installed when this command was given.
  */
 static enum query_status await_next(const struct arenactl_options *o)
 {
@@ -153,17 +154,19 @@ static enum query_status list_exports(const struct arenactl_options *o,
 
 /*
  * Have exports take no further clients, or take them again, but for those that an operator had
- * drained before.
+ * drained before. An error does not keep the others from clients, unless arenad does not answer.
  */
 static enum query_status drain_each(const struct arenactl_options *o,
 				    struct sd_json_variant *exports, bool is_drained)
 {
 	struct sd_varlink *link = NULL;
-	enum query_status ret = call_open_to_change(&o->target, false, &link);
+	enum query_status ret = call_open_to_change(&o->target, false, &link), first = ret;
 
-	for (size_t i = 0; i < sd_json_variant_elements(exports) && !ret; i++) {
+	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(exports, i), *p = NULL;
 
+		if (ret == QUERY_NO_ARENAD || (ret && is_drained))
+			break;
 		if (json_true(e, "isDrained"))
 			continue;
 		if (sd_json_buildo(&p, SD_JSON_BUILD_PAIR_STRING("name", json_text(e, "name")),
@@ -171,10 +174,20 @@ static enum query_status drain_each(const struct arenactl_options *o,
 			ret = QUERY_FAILED;
 		else
 			ret = call_method(&o->target, link, "DrainExport", p, false, NULL);
+		first = first ?: ret;
 		sd_json_variant_unref(p);
 	}
 	sd_varlink_close_unref(link);
-	return ret;
+	return first;
+}
+
+static void admit_again(const struct arenactl_options *o, struct sd_json_variant *exports)
+{
+	if (!drain_each(o, exports, false))
+		log_info("arenad goes on, and its exports take clients again");
+	else
+		log_error("an export may still be drained, also in the next arenad: 'arenactl "
+			  "exports' shows it, and 'arenactl exports admit NAME' ends it");
 }
 
 static bool runs(struct sd_json_variant *status, const char *role, int64_t number)
@@ -313,8 +326,8 @@ static enum query_status drain_and_stop(const struct arenactl_options *o)
 		ret = await_clients(&look, &signals, deadline);
 	if (!ret)
 		ret = stop(o, &signals, &is_sent);
-	if (ret && !is_sent && !drain_each(&look, exports, false))
-		log_info("arenad goes on, and its exports take clients again");
+	if (ret && !is_sent)
+		admit_again(&look, exports);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	sd_json_variant_unref(exports);
 	return ret;

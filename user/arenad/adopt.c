@@ -265,8 +265,11 @@ void adopt_crew(struct crew *c, const struct state *s)
 		c->sockets[i] = s->sockets[i];
 	for (unsigned int i = 0; i < c->n; i++)
 		alive += adopt_process(c, s, i);
+	/* An export that was removed since may still be named there. */
+	for (unsigned int sp = 0; sp < c->n - c->nps; sp++)
+		if (crew_has_export(c, sp))
+			c->reload->drained |= s->drained & 1U << sp;
 	crew_go_on(c);
-	c->reload->drained = s->drained;
 	reload_owe_exports(c->reload);
 	/* The earlier arenad may have died before it said so, and who hears it twice ignores it. */
 	for (unsigned int np = 0; np < c->nps; np++) {

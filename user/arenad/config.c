@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <common/log.h>
+#include <common/utf8.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -416,6 +417,11 @@ static void say_in_log(const char *line)
 	log_error("reload: %s", line);
 }
 
+static void say_of_trial(const char *line)
+{
+	log_error("trial of a reload: %s", line);
+}
+
 static void log_limit(const struct limit *l, const char *label)
 {
 	char text[LIMIT_TEXT_SIZE];
@@ -707,10 +713,12 @@ static void name_kept(const struct outcome_list *kept, char names[KEPT_LOG_SIZE]
 
 	for (unsigned int i = 0; i < kept->n && n < KEPT_LOG_SIZE; i++) {
 		const struct outcome_line *l = &kept->line[i];
+		const char *name = l->export ? l->export : "";
+		char label[UTF8_LABEL_SIZE];
 
+		utf8_show(label, sizeof(label), name, strlen(name));
 		n += (size_t)snprintf(names + n, KEPT_LOG_SIZE - n, "%s--%s%s%s%s", i ? " " : "",
-				      l->what, l->export ? " (export '" : "",
-				      l->export ? l->export : "", l->export ? "')" : "");
+				      l->what, *name ? " (export '" : "", label, *name ? "')" : "");
 	}
 	if (n >= KEPT_LOG_SIZE)
 		strcpy(names + KEPT_LOG_SIZE - sizeof("..."), "...");
@@ -783,7 +791,7 @@ static bool read_again(struct config *c, uint32_t usable, struct slots_change *c
 		       struct outcome *out, bool is_trial)
 {
 	static struct config now;
-	int ret = fill(&now, c->argc, c->argv, say_in_log);
+	int ret = fill(&now, c->argc, c->argv, is_trial ? say_of_trial : say_in_log);
 
 	out->has_files = now.settings.n_files;
 	if (!ret)

@@ -117,8 +117,8 @@ uint32_t crew_served(const struct crew *c)
 		int ret = is_alive(c, np) ? stats_served(c->stats_fd[np], c->child[np].pid,
 							 c->options->exports.n, &served) : -ESRCH;
 
-		/* One of another version does not tell. */
-		is_known |= !ret || ret == -EPROTO;
+		/* One of another version, or without memory for statistics, does not tell. */
+		is_known |= !ret || ret == -EPROTO || (is_alive(c, np) && c->stats_fd[np] < 0);
 		if (!ret)
 			all &= served;
 	}
@@ -145,6 +145,8 @@ int crew_drain(struct crew *c, const char *name, bool is_drained)
 
 	if (sp < 0)
 		return -ESRCH;
+	if ((c->reload->drained >> sp & 1) == is_drained)
+		return 0;
 	reload_drain(c->reload, (unsigned int)sp, is_drained);
 	/* The next arenad has to know it, too. */
 	keep_renew(c);
@@ -614,6 +616,7 @@ uint32_t crew_usable(const struct crew *c)
 static void add_sp(struct crew *c, unsigned int i)
 {
 	name_one(c, i);
+	c->reload->drained &= ~(1U << (i - c->nps));
 	c->identity[i - c->nps][0] = '\0';
 	c->restart[i] = (struct restart){ .may_stay_down = true };
 	c->restarts[i] = 0;

@@ -138,7 +138,7 @@ int crew_stats(const struct crew *c, unsigned int i, struct stats **stats);
 /**
  * crew_served() - a bit for each SP whose export all NPs serve that run and have begun
  *
- * NPs of another version do not tell, and count as if they served it.
+ * NPs of another version, or without statistics, do not tell, and count as if they served it.
  */
 uint32_t crew_served(const struct crew *c);
 

@@ -21,6 +21,16 @@ static char *copy(struct outcome *o, const char *text)
 	return to;
 }
 
+/* A name of an export is UTF-8, and stays as it is. */
+static char *copy_name(struct outcome *o, const char *name)
+{
+	char *to = name ? strdup(name) : NULL;
+
+	if (name && !to)
+		o->lacks_memory = true;
+	return to;
+}
+
 static bool is_same(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;
@@ -38,7 +48,7 @@ static bool has(const struct outcome_list *list, const struct outcome_line *l)
 void outcome_add(struct outcome *o, struct outcome_list *list, const char *export,
 		 const char *what, unsigned int line)
 {
-	struct outcome_line l = { copy(o, export), copy(o, what), line }, *more = NULL;
+	struct outcome_line l = { copy_name(o, export), copy(o, what), line }, *more = NULL;
 
 	if (!o->lacks_memory && !has(list, &l)) {
 		more = realloc(list->line, (list->n + 1) * sizeof(*more));

@@ -30,6 +30,8 @@ static void check(const struct command *c, const struct hear *h)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	hear_as_program(h);
+	/* Its lines go to arenad now, and not to the journal. */
+	log_init("arenad", LOG_LEVEL_INFO);
 	log_error("cannot execute %s: %s", c->path, strerror(-command_exec(c, "--check-adopt")));
 	_exit(1);
 }
@@ -60,9 +62,11 @@ static int await(pid_t pid, struct hear *h)
 {
 	int pidfd = child_pidfd(pid), status = -1;
 
-	if (pidfd < 0 || !await_end(pidfd, h))
-		/* With all that it has started. */
+	if (pidfd < 0 || !await_end(pidfd, h)) {
+		/* With all that it has started, if it has a group already. */
 		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL);
+	}
 	if (waitpid(pid, &status, 0) != pid || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		status = -1;
 	if (pidfd >= 0)

@@ -196,7 +196,7 @@ static void log_failure(const struct listen_place *place, int err)
 	else if (err == -EADDRINUSE)
 		why = "Address already in use: end who has it, or choose another one";
 	else if (err == -EADDRNOTAVAIL)
-		why = "this machine does not have that address";
+		why = "Cannot assign requested address: this machine does not have it";
 	log_error("cannot listen on %s: %s", place->text, why);
 }
 

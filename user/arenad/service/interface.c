@@ -14,8 +14,8 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(
 	State,
 	SD_VARLINK_FIELD_COMMENT("It runs; a storage process also serves its export"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(running),
-	SD_VARLINK_FIELD_COMMENT("Of a storage process: not all network processes serve its export yet, as it "
-				 "has just been started, or its disk is not there"),
+	SD_VARLINK_FIELD_COMMENT("Of a storage process: not all network processes serve its export "
+				 "yet, as it has just been started, or its disk is not there"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(starting),
 	SD_VARLINK_FIELD_COMMENT("It was asked to end, and another one takes its place"),
 	SD_VARLINK_DEFINE_ENUM_VALUE(leaving),
@@ -55,8 +55,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_DEFINE_FIELD(sp, SD_VARLINK_INT, 0),
 	SD_VARLINK_FIELD_COMMENT("Who may use it, as of --allow; everybody if there are no rules"),
 	SD_VARLINK_DEFINE_FIELD(allow, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
-	SD_VARLINK_FIELD_COMMENT("What becomes of it without a disk, as of --no-disk; without it, "
-				 "arenad ends then"),
+	SD_VARLINK_FIELD_COMMENT("What becomes of it without a disk, as of --no-disk, if that was "
+				 "given"),
 	SD_VARLINK_DEFINE_FIELD(noDisk, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
 	SD_VARLINK_FIELD_COMMENT("It takes no further clients, as an operator has asked for it"),
 	SD_VARLINK_DEFINE_FIELD(isDrained, SD_VARLINK_BOOL, 0),

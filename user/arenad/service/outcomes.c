@@ -6,7 +6,8 @@
 #include <common/utf8.h>
 #include <string.h>
 
-int outcomes_kept(const struct outcome *o, struct sd_json_variant **out)
+/* An array of the options that stay as they were. */
+static int outcomes_kept(const struct outcome *o, struct sd_json_variant **out)
 {
 	const char *needs = o->needs_restart ? "restart" : "upgrade";
 	int ret = sd_json_variant_new_array(out, NULL, 0);

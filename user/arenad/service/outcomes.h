@@ -15,9 +15,6 @@ struct outcome_last;
  * Return: 0 or -errno.
  */
 
-/** outcomes_kept() - an array of the options that stay as they were */
-int outcomes_kept(const struct outcome *o, struct sd_json_variant **out);
-
 /** outcomes_show() - the reply of the method Reload: an object */
 int outcomes_show(const struct outcome *o, struct sd_json_variant **out);
 
