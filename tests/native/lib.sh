@@ -94,7 +94,9 @@ add_disks()
 		arguments+=(--disk "beside$i=$(beside "$i")")
 	done
 	# About what is needed, because arenad clears the memory at each start.
-	size=$([ "$n" -gt 4 ] && echo 1G || { [ "$n" -gt 2 ] && echo 256M || echo 160M; })
+	size=160M
+	[ "$n" -le 2 ] || size=256M
+	[ "$n" -le 4 ] || size=1G
 }
 
 # value_of OPTION: print the last value that $arguments have for the option

@@ -352,11 +352,11 @@ static enum query_status see_it_serve(const struct arenactl_options *o, const st
 	if (unlink(p->path))
 		(void)fail("take back", p->path);
 	else if (!reload(o))
-		log_error("the storage process of export '%s' has ended, and the log of arenad says "
-			  "why: the export is taken back", o->object);
+		log_error("the storage process of export '%s' has ended, and the log of arenad "
+			  "says why: the export is taken back", o->object);
 	else
-		log_error("the storage process of export '%s' has ended, and the log of arenad says "
-			  "why; its file is gone, and the next reload removes it", o->object);
+		log_error("the storage process of export '%s' has ended, and the log of arenad "
+			  "says why; its file is gone, and the next reload removes it", o->object);
 	return ret;
 }
 

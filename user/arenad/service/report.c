@@ -166,7 +166,8 @@ static int add_with_rules(const struct crew *c, unsigned int sp, uint32_t served
 		SD_JSON_BUILD_PAIR_CONDITION(*limit, "limit", SD_JSON_BUILD_STRING(limit)),
 		SD_JSON_BUILD_PAIR_VARIANT("allow", rules),
 		SD_JSON_BUILD_PAIR_CONDITION(e->no_disk != EXPORT_STOP, "noDisk",
-					     SD_JSON_BUILD_STRING(export_no_disk_words[e->no_disk])),
+					     SD_JSON_BUILD_STRING(
+						     export_no_disk_words[e->no_disk])),
 		SD_JSON_BUILD_PAIR_UNSIGNED("sp", sp),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isDrained", c->reload->drained >> sp & 1),
 		SD_JSON_BUILD_PAIR_STRING("state", state_of(c, c->nps + sp, served)));
