@@ -5,8 +5,8 @@
 # lib.sh.
 
 # unit_of PID: print a unit with those settings that hold for the process, as the kernel tells of its
-# users, capabilities, namespaces, root and filters of system calls. What systemd does by a cgroup, as
-# IPAddressDeny=, is left out.
+# users, capabilities, namespaces, root and filters of system calls. Settings that
+# systemd keeps by a cgroup, such as IPAddressDeny=, are left out.
 unit_of()
 {
 	local pid=$1 calls space

@@ -198,6 +198,10 @@ is "the lines behind it are not told of" "$(wc -l <"$tmp/log")" 1
 try --check-config
 is "a file with too many values is refused, and the line is told" "$(grep -v such "$tmp/log")" \
 	"arenad: $config:20002: there are too many values"
+{ printf '[arenad]\n'; seq -f '[export e%g]' 1024; } >"$config"
+try --check-config
+ok "a file with too many sections is refused, and the line is told" \
+	grep -qxF "arenad: $config:1025: there are too many sections" "$tmp/log"
 mkdir "$config.d"
 { good; printf '%s\n' '[export d]' 'disk = /d'; } >"$config"
 printf '%s\n' '[arenad]' 'size = 4M' 'listen =' >"$config.d/50-x.conf"

@@ -173,7 +173,7 @@ rm "$config.d/50-d.conf"
 is "both files are there" "$(files)" "export-%42ig%20one.conf export-d.conf"
 ok "the export is served" serves d
 
-# What a reload changes
+# A reload, or a trial of one, says which exports it changes.
 mv "$config.d" "$tmp/away"
 ok "a trial of a reload says what it would change" ends 0 "export d: removed" reload --dry-run
 is "and nothing else" "$(sort "$tmp/told")" "export Big one: removed
@@ -196,7 +196,7 @@ is "programs are told who may use an export, and what becomes of it without a di
 is "a reload that changes nothing says so to programs" \
 	"$(arenactl reload --json | json 'v["hasFiles"], v["changes"], v["kept"]')" "True [] []"
 
-# What a reload leaves as it was
+# A reload names the options that stay as they were.
 write_main 'hold = 31'
 ok "a reload fails if an option stays as it was, and says what puts it in use" \
 	ends 1 "--hold has changed, and stays as it was until 'arenactl upgrade'" reload

@@ -159,7 +159,7 @@ static enum query_status find_disk(const char *path, char disk[PATH_MAX])
 	return QUERY_FAILED;
 }
 
-/* What stays as it was is about something else. */
+/* An option that stays as it was has nothing to do with this export, so it is only named. */
 static enum query_status reload(const struct arenactl_options *o)
 {
 	struct sd_json_variant *reply = NULL;
@@ -171,14 +171,25 @@ static enum query_status reload(const struct arenactl_options *o)
 	return ret;
 }
 
-/* @state is that of the export's storage process, "" if there is no such export. */
-static enum query_status ask_state(const struct arenactl_options *o, char state[STATE_SIZE])
+#define NO_SP	(-1)
+
+/**
+ * struct seen - what arenad says of the export
+ * @state: that of its storage process; "" if there is no such export
+ * @sp: the number of its storage process, or NO_SP
+ */
+struct seen {
+	char state[STATE_SIZE];
+	int64_t sp;
+};
+
+static enum query_status look(const struct arenactl_options *o, struct seen *seen)
 {
 	struct sd_json_variant *reply = NULL, *exports = NULL;
 	struct sd_varlink *link = NULL;
 	enum query_status ret = call_open(&o->target, false, &link);
 
-	*state = '\0';
+	*seen = (struct seen){ .sp = NO_SP };
 	if (!ret)
 		ret = call_to_read(&o->target, &link, "ListExports", false, &reply);
 	if (!ret)
@@ -186,8 +197,10 @@ static enum query_status ask_state(const struct arenactl_options *o, char state[
 	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
 
-		if (!strcmp(json_text(e, "name"), o->object))
-			snprintf(state, STATE_SIZE, "%s", json_text(e, "state"));
+		if (strcmp(json_text(e, "name"), o->object) != 0)
+			continue;
+		snprintf(seen->state, STATE_SIZE, "%s", json_text(e, "state"));
+		seen->sp = json_number(e, "sp");
 	}
 	sd_varlink_close_unref(link);
 	return ret;
@@ -218,13 +231,13 @@ static bool is_named(const struct arenactl_options *o)
 
 static enum query_status is_free(const struct arenactl_options *o)
 {
-	char state[STATE_SIZE];
 	enum query_status ret;
+	struct seen seen;
 
 	if (is_named(o))
 		return QUERY_FAILED;
-	ret = ask_state(o, state);
-	if (!ret && *state) {
+	ret = look(o, &seen);
+	if (!ret && *seen.state) {
 		log_error("there is an export '%s' already", o->object);
 		ret = QUERY_FAILED;
 	}
@@ -245,12 +258,12 @@ static bool has_died(const char *state)
 static enum query_status await_start(const struct arenactl_options *o, bool *died)
 {
 	int64_t deadline = clock_deadline(o->target.timeout_seconds * 1000LL);
-	char state[STATE_SIZE];
 	enum query_status ret;
+	struct seen seen;
 
 	*died = false;
-	while (!(ret = ask_state(o, state)) && strcmp(state, "running") != 0) {
-		*died = has_died(state);
+	while (!(ret = look(o, &seen)) && strcmp(seen.state, "running") != 0) {
+		*died = has_died(seen.state);
 		if (*died || !clock_left_ms(deadline))
 			return QUERY_FAILED;
 		clock_sleep_ms(LOOK_MS);
@@ -315,9 +328,9 @@ static enum query_status write_file(const struct arenactl_options *o, const stru
  */
 static bool may_be_there(const struct arenactl_options *o, enum query_status reloaded)
 {
-	char state[STATE_SIZE];
+	struct seen seen;
 
-	return reloaded == QUERY_NO_ARENAD || ask_state(o, state) || *state;
+	return reloaded == QUERY_NO_ARENAD || look(o, &seen) || *seen.state;
 }
 
 /* Return: what the reload has said; the file is gone if the export is not there. */
@@ -335,7 +348,7 @@ static enum query_status add(const struct arenactl_options *o, const struct plac
 	return ret;
 }
 
-/* What has never served is taken back, so that the next start does not fail for it. */
+/* An export that has never served is taken back, so that the next start does not fail for it. */
 static enum query_status see_it_serve(const struct arenactl_options *o, const struct place *p)
 {
 	bool died;
@@ -396,30 +409,6 @@ enum query_status export_add(const struct arenactl_options *o)
 	if (!ret)
 		ret = see_it_serve(o, &p);
 	return ret ? ret : print_path(o, p.path);
-}
-
-#define NO_SP	(-1)
-
-/* The number of the export's storage process, or NO_SP. */
-static enum query_status ask_sp(const struct arenactl_options *o, int64_t *sp)
-{
-	struct sd_json_variant *reply = NULL, *exports = NULL;
-	struct sd_varlink *link = NULL;
-	enum query_status ret = call_open(&o->target, false, &link);
-
-	*sp = NO_SP;
-	if (!ret)
-		ret = call_to_read(&o->target, &link, "ListExports", false, &reply);
-	if (!ret)
-		exports = sd_json_variant_by_key(reply, "exports");
-	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
-		struct sd_json_variant *e = sd_json_variant_by_index(exports, i);
-
-		if (!strcmp(json_text(e, "name"), o->object))
-			*sp = json_number(e, "sp");
-	}
-	sd_varlink_close_unref(link);
-	return ret;
 }
 
 /* Can another export get the number? An arenad of an earlier version does not tell that. */
@@ -498,7 +487,7 @@ static unsigned int count_sections(const char *path)
 	return n;
 }
 
-/* What somebody has added to the file is not removed with it. */
+/* A section that somebody has added to the file must not be removed with it. */
 static enum query_status check_file(const struct place *p)
 {
 	if (access(p->path, F_OK) || count_sections(p->path) < 2)
@@ -547,10 +536,10 @@ enum query_status export_remove(const struct arenactl_options *o)
 	struct place p;
 	enum query_status ret = find_place(o, &p);
 	sigset_t signals;
-	int64_t sp;
+	struct seen seen;
 
 	if (!ret)
-		ret = ask_sp(o, &sp);
+		ret = look(o, &seen);
 	if (!ret)
 		ret = check_file(&p);
 	if (ret)
@@ -558,8 +547,8 @@ enum query_status export_remove(const struct arenactl_options *o)
 	hold_signals(&signals);
 	ret = take_out(o, &p);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
-	if (!ret && sp != NO_SP)
-		ret = await_place(o, sp);
+	if (!ret && seen.sp != NO_SP)
+		ret = await_place(o, seen.sp);
 	if (!ret && o->json)
 		puts("{}");
 	return ret;

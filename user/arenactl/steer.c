@@ -165,7 +165,7 @@ static enum query_status drain_each(const struct arenactl_options *o,
 	for (size_t i = 0; i < sd_json_variant_elements(exports); i++) {
 		struct sd_json_variant *e = sd_json_variant_by_index(exports, i), *p = NULL;
 
-		if (ret == QUERY_NO_ARENAD || (ret && is_drained))
+		if (!link || ret == QUERY_NO_ARENAD || (ret && is_drained))
 			break;
 		if (json_true(e, "isDrained"))
 			continue;

@@ -139,7 +139,7 @@ bool hear_take(struct hear *h)
 void hear_end(struct hear *h)
 {
 	if (h->fd >= 0) {
-		/* What a program has started may write on. */
+		/* Programs that it has started may go on writing. */
 		for (unsigned int i = 0; i < LAST_READS && take_some(h) > 0; i++)
 			;
 		h->line[h->n] = '\0';

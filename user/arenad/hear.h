@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program that is being tried writes to its standard error. It comes to the log of this one,
- * and the reason for which the program fails is kept. This header must not know of processes.
+ * arenad reads what a program that it tries writes to its standard error, passes it on to its own
+ * log, and keeps the reason for which the program fails. This header must not know of processes.
  */
 #ifndef ARENAD_HEAR_H
 #define ARENAD_HEAR_H

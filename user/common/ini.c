@@ -235,7 +235,7 @@ static const char *why_not_first(const char *line, size_t length, bool *is_in_se
 
 static int check_lines(const char *data, size_t size, const struct ini_visitor *v)
 {
-	unsigned int line = 0, values = 0;
+	unsigned int line = 0, values = 0, sections = 0;
 	bool is_in_section = false;
 	int ret = 0;
 
@@ -246,6 +246,8 @@ static int check_lines(const char *data, size_t size, const struct ini_visitor *
 		why = (line++ ? why_not : why_not_first)(at, (size_t)(next - at), &is_in_section);
 		if (memchr(at, '=', (size_t)(next - at)) && ++values == INI_VALUES_MAX + 1)
 			why = "there are too many values";
+		if (*at == '[' && ++sections == INI_SECTIONS_MAX + 1)
+			why = "there are too many sections";
 		if (!why)
 			continue;
 		v->fault(v->context, line, why);

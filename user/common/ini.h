@@ -16,6 +16,9 @@
 /* Values of a file; the time that the library takes grows with their square. */
 #define INI_VALUES_MAX	20000U
 
+/* Sections of a file, likewise. */
+#define INI_SECTIONS_MAX	1024U
+
 /**
  * struct ini_visitor - who is told of a file
  * @value: called for each section, with key and value NULL, and then for each of its values, which
