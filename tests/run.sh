@@ -17,7 +17,7 @@
 #                  ThreadSanitizer
 #   valgrind       tests/unit/*.c and tests/arena/*.c under valgrind's memcheck,
 #                  but for those with a comment "valgrind: no, REASON"
-#   machine        tests/vm/test-*.sh, on the host: tests of tests/vm/vm itself
+#   machine        tests/vm/test-*.sh, on the host: tests of tests/vm/vm and of this script
 #   vm-KERNEL      tests/uapi/*.c, tests/arena/*.c and tests/system/test-*.sh with
 #                  the module in a virtual machine that boots KERNEL (6.12 or 7.3)
 #   vm-PATH        the same on the kernel that was built in the folder PATH; if that
@@ -64,7 +64,7 @@ set -euo pipefail
 . "$(dirname "$0")/vm/kernel-tree.sh"
 cd "$tree"
 
-only=. short='' first_vm='' part='' queue=''
+only=. short='' first_vm='' part='' queue='' faults=build/results/faults
 while [[ ${1:-} == --* ]]; do
 	case $1 in
 	--only) only=${2:-.}; shift ;;
@@ -139,23 +139,55 @@ find_programs()
 	done
 }
 
+# fault TEXT: a failure that no report of a test tells. main() makes a report of all of them.
+fault()
+{
+	say "$1"
+	echo "$1" >>"$faults"
+}
+
+# judged STATUS RESULTS PROGRAM...: note what the reports of these tests do not tell of the status
+# with which their harness ended, and return it
+judged()
+{
+	local status=$1 results=$2 program name missing=()
+
+	shift 2
+	for program in "$@"; do
+		name=${program#*tests/}
+		name=${name%.sh}
+		[ -s "$results/${name//\//-}.tap" ] || missing+=("$name")
+	done
+	if [ "${#missing[@]}" -gt 0 ]; then
+		fault "$results has no report of ${missing[0]} and $((${#missing[@]} - 1)) more (status $status)"
+		return 1
+	fi
+	[ "$status" = 0 ] || grep -aqs '^not ok' "$results"/*.tap ||
+		fault "the harness of $results ended with status $status, but no test there has failed"
+	return "$status"
+}
+
 run_in_root()
 {
-	local results=$1 build=$2
+	local results=$1 build=$2 status=0
 
 	find_programs "$build"
 	[ "${#programs[@]}" -gt 0 ] || return 0
-	tests/vm/enter env BUILD="$build" UNDER="$under" tests/harness.sh "$results" "${programs[@]}"
+	tests/vm/enter env BUILD="$build" UNDER="$under" \
+		tests/harness.sh "$results" "${programs[@]}" || status=$?
+	judged "$status" "$results" "${programs[@]}"
 }
 
 # run_queued: run in the root what is left of native-asan; several callers share the work
 run_queued()
 {
-	local program failed=0
+	local program failed=0 status results=build/results/native-asan
 
 	while program=$(next_job "$queue"); do
+		status=0
 		tests/vm/enter env BUILD=build-asan UNDER= \
-			tests/harness.sh build/results/native-asan "$program" || failed=1
+			tests/harness.sh "$results" "$program" || status=$?
+		judged "$status" "$results" "$program" || failed=1
 	done
 	return "$failed"
 }
@@ -171,7 +203,11 @@ fill_queue()
 
 run_on_host()
 {
-	[ "${#selected[@]}" = 0 ] || tests/harness.sh "$1" "${selected[@]}"
+	local status=0
+
+	[ "${#selected[@]}" -gt 0 ] || return 0
+	tests/harness.sh "$1" "${selected[@]}" || status=$?
+	judged "$status" "$1" "${selected[@]}"
 }
 
 # Boot a machine once. Its own result counts as a test, so that a machine that dies without
@@ -203,7 +239,9 @@ boot()
 		fi
 		echo 1..1
 	} >"$results/machine.tap"
-	return "$status"
+	# A machine that has failed brings no reports back.
+	[ "$status" -le 1 ] || return "$status"
+	judged "$status" "$results" "${programs[@]}"
 }
 
 run_in_vm()
@@ -371,8 +409,38 @@ run_lane()
 	return "$failed"
 }
 
-# Start the lanes of the named suites; what they print is shown when they have ended.
-lanes=() lane_names=()
+# begin NAME COMMAND...: start a function of this script. end() shows what it has printed.
+begin()
+{
+	local name=$1
+
+	shift
+	rm -f "build/results/$name.status"
+	{
+		"$@" >"build/results/$name.log" 2>&1 && echo good >"build/results/$name.status" ||
+			echo bad >"build/results/$name.status"
+	} &
+	begun[$name]=$!
+}
+
+# end NAME: wait for what begin() has started, and fail if it failed. Its status comes from a
+# file, because a shell that waits does not know the status of a process any more when
+# another one of its processes has got the same number.
+end()
+{
+	local status
+
+	wait "${begun[$1]}" 2>/dev/null || true
+	unset "begun[$1]"
+	cat "build/results/$1.log"
+	status=$(cat "build/results/$1.status" 2>/dev/null) ||
+		fault "the part '$1' of this script was killed; it is to be run again"
+	[ "$status" = good ]
+}
+
+# Start the lanes of the named suites.
+declare -A begun=()
+lanes=()
 begin_lanes()
 {
 	local lane suite suites
@@ -384,21 +452,19 @@ begin_lanes()
 		done
 		[ "${#suites[@]}" -gt 0 ] || continue
 		say "=== ${suites[*]}, beside what follows"
-		run_lane "${suites[@]}" >"build/results/$lane.log" 2>&1 &
-		lanes+=("$!")
-		lane_names+=("$lane")
+		begin "$lane" run_lane "${suites[@]}"
+		lanes+=("$lane")
 	done
 }
 
 end_lanes()
 {
-	local i status=0
+	local lane status=0
 
-	for i in "${!lanes[@]}"; do
-		wait "${lanes[i]}" || status=1
-		cat "build/results/${lane_names[i]}.log"
+	for lane in "${lanes[@]}"; do
+		end "$lane" || status=1
 	done
-	lanes=() lane_names=()
+	lanes=()
 	return "$status"
 }
 
@@ -446,7 +512,7 @@ run_jobs()
 # The progress of one machine is shown as it comes, that of the other one at the end.
 run_machines()
 {
-	local failed=0 jobs=build/results/jobs other suite
+	local failed=0 jobs=build/results/jobs suite
 
 	first_vm=$1
 	if [ $# = 1 ]; then
@@ -458,10 +524,9 @@ run_machines()
 	done
 	machine_jobs "$@" >"$jobs"
 	say "=== ${*}, two machines at a time"
-	run_jobs "$jobs" >build/results/vm.log 2>&1 & other=$!
+	begin machines run_jobs "$jobs"
 	run_jobs "$jobs" || failed=1
-	wait "$other" || failed=1
-	cat build/results/vm.log
+	end machines || failed=1
 	return "$failed"
 }
 
@@ -470,6 +535,7 @@ main()
 	local suite failed=0 results=() files=() machines=() others=''
 
 	mkdir -p build/results
+	: >"$faults"
 	for suite in "$@"; do
 		[ -n "$(lane_of "$suite")" ] || others=1
 		[ "$suite" != native-asan ] || queue=build/results/queue
@@ -490,6 +556,10 @@ main()
 	end_lanes || failed=1
 	[ "${#machines[@]}" = 0 ] || run_machines "${machines[@]}" || failed=1
 	mapfile -t files < <(find "${results[@]}" -name '*.tap' | sort)
+	if [ -s "$faults" ]; then
+		awk '{ print "not ok " NR " - " $0 } END { print "1.." NR }' "$faults" >build/results/run.tap
+		files+=(build/results/run.tap)
+	fi
 	[ "${#files[@]}" -gt 0 ] || die "no test ran"
 	say "=== all of: $*; what each said is in build/results"
 	notices "$@" >build/results/notices
