@@ -195,7 +195,6 @@ run_queued()
 # fill_queue: prepare native-asan for run_queued
 fill_queue()
 {
-	rm -rf build/results/native-asan
 	mkdir -p build/results/native-asan
 	select_tests tests/native/test-*.sh
 	printf '%s\n' "${selected[@]}" | grep . >"$queue" || true
@@ -283,7 +282,6 @@ run_suite()
 		return
 	fi
 	results=$(results_of "$suite")${part:+/$part}
-	rm -rf "$results"
 	mkdir -p "$results"
 	say "=== $suite${part:+, $part}"
 	[[ $suite != *-asan ]] || build="build-asan"
@@ -355,10 +353,17 @@ run_suite()
 # Things that the user has to know of a run although no test failed because of them.
 notices()
 {
-	local suite skipped file
+	local suite skipped file left_out
+
+	left_out=$(for suite in $(meta Linux-Tested); do
+		[[ $suite != *-debug || " $* " == *" vm-$suite "* ]] || echo "vm-$suite"
+	done | paste -sd' ')
+	[ -z "$short" ] || [ "$only" != . ] || [[ "$*" != *vm-* ]] || [ -z "$left_out" ] ||
+		echo "NOT RUN: $left_out; if make check has left it out, nothing that it tests has" \
+			"changed since it passed; make check-kunit runs it"
 
 	for suite in "$@"; do
-		find "$(results_of "$suite")" -name early-death
+		find "$(results_of "$suite")" -name early-death 2>/dev/null || true
 	done | while read -r file; do
 		echo "NOTE: a machine died in its own boot, before any of ours ran, and was booted again:" \
 			"build/vm-logs/$(cat "$file")/first-console.log"
@@ -519,9 +524,6 @@ run_machines()
 		run_suite "$1"
 		return
 	fi
-	for suite in "$@"; do
-		rm -rf "$(results_of "$suite")"
-	done
 	machine_jobs "$@" >"$jobs"
 	say "=== ${*}, two machines at a time"
 	begin machines run_jobs "$jobs"
@@ -539,6 +541,9 @@ main()
 	for suite in "$@"; do
 		[ -n "$(lane_of "$suite")" ] || others=1
 		[ "$suite" != native-asan ] || queue=build/results/queue
+	done
+	for suite in "$@"; do
+		rm -rf "$(results_of "$suite")"
 	done
 	[ -z "$queue" ] || fill_queue
 	[ -z "$others" ] || begin_lanes "$@"

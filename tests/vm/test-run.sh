@@ -76,8 +76,9 @@ unit true
 native 'sleep 3'
 sed -i 's/^run_queued()$/&\n{\n\trun_all || return\n\tfor _ in {1..900}; do (:); done\n}\n\nrun_all()/' \
 	"$tmp/tree/tests/run.sh"
-if unshare --pid --fork --mount-proc sh -c 'echo 400 >/proc/sys/kernel/pid_max' 2>/dev/null &&
-	[ "$(cat /proc/sys/kernel/pid_max)" != 400 ]; then
+# Before 6.14 the kernel had one limit of them, that of the machine.
+release=$(uname -r)
+if [ "$(printf '%s\n' 6.14 "${release%%-*}" | sort -V | head -n 1)" = 6.14 ]; then
 	# Numbers up to 300 are used once only.
 	run unshare --pid --fork --mount-proc bash -c 'echo 400 >/proc/sys/kernel/pid_max
 		for _ in {1..320}; do (:); done
