@@ -199,16 +199,23 @@ user-tsan:
 abi: user		## makes user/lib*/lib*.abi, which test-abi compares the libraries with, anew
 	@$(enter) user/abi.sh write
 
+# What `make check` boots: a kernel that checks itself only if it could find something new.
+# It is looked for once, and runs if that fails.
+due = $(eval due := $$(shell tests/vm/debug-due || echo $(filter %-debug,$(tested))))$(due)
+kernels = $(tested)
+check: kernels = $(filter-out %-debug,$(tested)) $(due)
+
 .PHONY: modules-tested
 modules-tested:
-	@for kernel in $(tested); do \
+	@for kernel in $(kernels); do \
 		$(MAKE) --no-print-directory module KERNEL=$$kernel || exit; \
 	done
 
-# On the kernel that checks itself some tests take long: check-kunit has them all.
+# On the kernel that checks itself some tests take long: check-kunit has them all. Commit what it
+# records when they have passed.
 .PHONY: check
 check: user user-asan user-tsan user-parsers modules-tested deb	## every test, closed by one line that counts them all
-	@$(run) --short style model tsan parsers peers unit unit-asan native native-asan machine $(tested:%=vm-%)
+	@$(run) --short style model tsan parsers peers unit unit-asan native native-asan machine $(kernels:%=vm-%)
 
 # Also what takes too long for every change, on all kernels, the parts under valgrind, and the
 # daemons with one process of each kind wherever a test does not say how many it needs.
@@ -272,7 +279,9 @@ check-machine: setup	## the harness itself: machines that die
 
 .PHONY: check-kunit
 check-kunit: user	## the module on a kernel that checks itself, and its KUnit suites
-	@$(MAKE) --no-print-directory check-vm KERNEL=$(filter %-debug,$(tested))
+	@digest=$$(tests/vm/debug-due --digest) && \
+		$(MAKE) --no-print-directory check-vm KERNEL=$(filter %-debug,$(tested)) && \
+		$(if $(T),:,tests/vm/debug-due --passed "$$digest")
 
 # SECONDS=60; SEED=N, and OPS=N to end after that operation; FUZZ="--verbose".
 # On the kernel that checks itself, unless KERNEL=... says otherwise.
