@@ -304,7 +304,7 @@ flood_ends()
 		ok "code in arena-$role sends more messages to $peer $id than a window has" \
 			[ "${outcome:-0}" -gt 8192 ]
 		ok "$peer $id ends the channel to arena-$role that floods it, and says why" \
-			wait_for 20 grep -qxF "$peer $id: $line" "$tmp/log"
+			wait_for 20 grep -qF "$peer $id: $line; " "$tmp/log"
 		ok "the client of d0 goes on after code in arena-$role has flooded $peer $id" \
 			crowd_goes d0 1
 	done
@@ -383,7 +383,7 @@ channel_ends()
 	[ "$role" = np ] && peer="arena-sp $2" || peer="arena-np $2"
 	attempt "${!role}" "$(($3 + $2))"
 	ok "$peer ends the channel to arena-$role after wrong $5, and says why" \
-		wait_for 20 grep -qxF "$peer: $4" "$tmp/log"
+		wait_for 20 grep -qF "$peer: $4; " "$tmp/log"
 }
 
 # d0_was_served WHAT: the client of d0 has noticed nothing

@@ -142,7 +142,7 @@ ok "the log has that, too" says "arenad: it has no room"
 printf '#!/bin/sh\nexec %s "$@" --np-buffers 512\n' "$BUILD/arenad" >"$tmp/fails"
 install_arenad "$tmp/fails"
 ok "an error of arenad is told, and not what it logs before" fails 1 \
-	"(status 1): the running processes have --np-buffers 1024; the log has more" arenactl upgrade
+	"(status 1): the running processes have --np-buffers 1024; use that, too; the log has more" arenactl upgrade
 ok "the log has the advice, which does not hide what it costs" \
 	says "by --replace, which cuts off all clients"
 printf '#!/bin/sh\nexec %s "$@" --no-such\n' "$BUILD/arenad" >"$tmp/fails"
@@ -203,7 +203,7 @@ ok "arenactl says what was not replaced" fails 1 "2 of 4 processes were not repl
 first=$arenad_pid
 arenad_start --region other --disk "three=$(disk three 4M)" --bindir "$BUILD"
 ok "of two arenads one has to be chosen" fails 1 "there are 2 arenads" arenactl stop
-ok "both are named" grep -qF ": other in $RUNTIME_DIRECTORY, test in $RUNTIME_DIRECTORY" "$tmp/told"
+ok "both are named" grep -qF ", other in $RUNTIME_DIRECTORY, test in $RUNTIME_DIRECTORY" "$tmp/told"
 is "arenactl asks the one that was chosen" \
 	"$(arenactl status --region other --json | json 'v["pid"]')" "$arenad_pid"
 is "arenactl stops it" "$(arenactl --region other stop)" "arenad has ended, with all of its processes"

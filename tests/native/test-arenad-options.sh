@@ -178,7 +178,7 @@ for least in "--np-memory:--np-memory=9M" "--disk-memory:--disk-memory=e=9M"; do
 	arenad_wait
 	is "arenad ends with status 1 if ${option%9M}9M is too small a part" "$status" 1
 	ok "arenad says that ${option%9M}9M is too small" says "${least%%:*}: 9216 KiB are too few"
-	enough=$(sed -n 's/.* needs \([0-9]*K\)$/\1/p' "$tmp/log")
+	enough=$(sed -n 's/.* needs \([0-9]*K\);.*/\1/p' "$tmp/log")
 	arenad_start "${disks[@]}" "${option%9M}$enough"
 	arenad_stop
 	is "the size that arenad then says is needed is enough: ${option%9M}$enough" "$status" 0

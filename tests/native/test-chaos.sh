@@ -27,7 +27,7 @@ chaos_report "$tmp/run"
 ok "connections were cut, and the server has closed some itself" \
 	eval '[ "$(verdict_of cut)" -gt 0 ] && [ "$(verdict_of closed)" -gt 0 ]'
 # An arenad that has adopted a process may not be told by the kernel how it ended.
-ends() { grep -Ec 'arena-sp .* (was killed|has ended; an earlier arenad had started it)' "$tmp/log"; }
+ends() { grep -Ec 'arena-sp .* (was killed|has ended: an earlier arenad had started it)' "$tmp/log"; }
 ok "storage processes were killed, and requests waited for their successors" \
 	eval '[ "$(ends)" -ge 2 ] &&
 		grep -q "requests wait for another one" "$tmp/log"'

@@ -32,7 +32,7 @@ after()
 }
 
 # changed: print the lines of the log that name options
-changed() { sed -n 's/.*reload: these options have changed, and stay as they were until //p' "$tmp/log"; }
+changed() { sed -n 's/.*reload: these options have changed, and stay as they were: //p' "$tmp/log"; }
 
 # is_read_only: does an export say so to a new client?
 is_read_only() { nbdinfo --is read-only "nbd://$address/one"; }
@@ -81,7 +81,7 @@ arenad_start "${common[@]}"
 write 'np-buffers = 512' '[export one]' 'limit = iops=5'
 ok "SIGHUP reads the files of TLS again if options have changed" after HUP "$taken"
 is "one line names all options that need a new start" "$(changed)" \
-	"arenad is stopped and started: --idle-timeout --np-buffers"
+	"--idle-timeout --np-buffers; stopping arenad and starting it puts them in use"
 ok "SIGUSR2 is refused with such options" after USR2 "this arenad goes on, and nothing was changed"
 ok "SIGUSR2 names the option that does not fit" says "this arenad has --np-buffers 512"
 ok "the processes serve on after SIGUSR2 was refused" unchanged
@@ -165,7 +165,8 @@ ok "by each network process" wait_for 20 never_refused
 
 write 'idle-timeout = 700' '[export one]' 'read-only = yes'
 ok "SIGHUP reads the files of TLS again if SIGUSR2 is enough" after HUP "$taken"
-is "one line names the option that needs SIGUSR2" "$(changed)" "'arenactl upgrade': --read-only (export 'one')"
+is "one line names the option that needs SIGUSR2" "$(changed)" \
+	"--read-only (export 'one'); 'arenactl upgrade' puts them in use"
 not_ok "the export is not read-only before SIGUSR2" is_read_only
 after USR2 "has adopted region test and 4 processes"
 ok "all processes are replaced on SIGUSR2" wait_for 60 are_replaced "$NPS" 2

@@ -103,7 +103,7 @@ ok "a section is refused" fails 1 "it is not KEY=VALUE" add d "$tmp/d.img" "[exp
 ok "a line break is refused" fails 1 "cannot have a line break" add d "$tmp/d.img" $'limit=1\n[export x]'
 is "no file is left of all that" "$(files)" "export-%42ig%20one.conf"
 ok "a disk that is in use is refused" \
-	wait_for 60 fails 1 "has ended, and the log of arenad says why: the export is taken back" add d "$tmp/a.img"
+	wait_for 60 fails 1 "has ended, so the export is taken back; the log of arenad says why" add d "$tmp/a.img"
 ok "the log says by whom it is used" says "cannot open disk $tmp/a.img: it is in use by process"
 ok "what is no disk is refused" wait_for 60 fails 1 "the export is taken back" add d /dev/null
 is "no file is left of them" "$(files)" "export-%42ig%20one.conf"
@@ -164,7 +164,7 @@ ok "which is served again" wait_for 20 serves d
 # Files that are not as 'exports add' has made them
 printf '%s\n' '[export more]' "disk = $tmp/b.img" >>"$config.d/export-d.conf"
 ok "a file that has another export, too, is not removed" \
-	fails 1 "export-d.conf has another section, too" remove d
+	fails 1 "export-d.conf has another section, too; remove [export" remove d
 sed -i '/more/,$d' "$config.d/export-d.conf"
 printf '%s\n' '[export d]' "disk = $tmp/b.img" >"$config.d/50-d.conf"
 ok "an export that another file names, too, is not removed" \
@@ -199,12 +199,12 @@ is "a reload that changes nothing says so to programs" \
 # A reload names the options that stay as they were.
 write_main 'hold = 31'
 ok "a reload fails if an option stays as it was, and says what puts it in use" \
-	ends 1 "--hold has changed, and stays as it was until 'arenactl upgrade'" reload
+	ends 1 "--hold has changed, and stays as it was; 'arenactl upgrade' puts it in use" reload
 ok "it says so" grep -q 'not all that the files say is in use' "$tmp/told"
 write_main 'np-buffers = 512'
 echo 'read-only = yes' >>"$config"
 ok "a stop and a start are asked for where an upgrade would be refused" \
-	ends 1 "--np-buffers has changed, and stays as it was until arenad is stopped and started" reload
+	ends 1 "--np-buffers has changed, and stays as it was; stopping arenad and starting it puts it in use" reload
 ok "an option of an export is named with it" grep -qF "warning: --read-only of export 'a'" "$tmp/told"
 is "programs are told it, too" \
 	"$(arenactl reload --json 2>/dev/null |
@@ -242,7 +242,7 @@ ok "the status warns of a bad file that nobody waited for" wait_for 20 ends 0 \
 is "programs are told it, too" "$(arenactl status --json | json 'v["lastReload"]["isSuccessful"]')" False
 write_main 'disk-timeout = x' 'no-such = 1'
 ok "of several errors the first one in the file is told" ends 1 "$config:3: disk-timeout: x is not" reload
-ok "and that there are more" grep -qF "(the log of arenad has more)" "$tmp/told"
+ok "and that there are more" grep -qF "; the log of arenad has more" "$tmp/told"
 write_main
 ok "a reload is right again when the files are" ends 0 "arenad has read its files again" reload
 ok "metrics tell that it has succeeded, and when" succeeded 1

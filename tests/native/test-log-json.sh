@@ -105,7 +105,7 @@ ok "a client that may not use an export is told" logged ".*may not use export"
 np=$(children arena-np | head -n 1)
 kill -KILL "$np"
 ok "the death of a process is an error" \
-	wait_for 20 logged "error|arenad|$arenad_pid|'arena-np [01] (process $np) was killed"
+	wait_for 20 logged "error|arenad|$arenad_pid|.arena-np [01] (process $np) was killed"
 ok "its successor is served" wait_for 30 nbdinfo --size "nbd://$address/one"
 ok "and clients send nonsense to it" upset
 arenad_stop
@@ -126,7 +126,7 @@ ok "a file with the format has the same effect" wait_for 15 counted
 sed -i 's/json/text/' "$tmp/node.conf"
 kill -HUP "$arenad_pid"
 ok "a reload says that the format stays" \
-	wait_for 15 logged "warning|arenad|$arenad_pid|.reload: .* until 'arenactl upgrade': --log-format"
+	wait_for 15 logged "warning|arenad|$arenad_pid|.reload: .* stay as they were: --log-format; 'arenactl upgrade'"
 kill -USR2 "$arenad_pid"
 ok "SIGUSR2 puts the other format in use" wait_for 60 grep -q '^arena-sp 1: serving' "$tmp/log"
 arenad_stop

@@ -64,7 +64,7 @@ kill -HUP "$arenad_pid"
 ok "the manager is told that a reload is over whose file is wrong" \
 	wait_for 20 is_told READY RELOADING READY
 is "the text for people says what is wrong" "$(tail -n 1 "$tmp/statuses")" \
-	"the last reload has failed: reload: $tmp/file.conf:2: Equal sign is missing."
+	"the last reload has failed: reload: $tmp/file.conf:2: Equal sign is missing.; correct it, and reload again"
 echo '[arenad]' >"$tmp/file.conf"
 kill -HUP "$arenad_pid"
 ok "the manager is told of another reload" \

@@ -95,7 +95,7 @@ ok "that it tells again is said, too" wait_for 20 grep -q "nvme1 tells its healt
 
 kill -KILL "$health_pid"
 ok "the log says that the process was killed, and what to do" \
-	wait_for 20 grep -q "has ended (Killed): going on without, until arena-metrics is started" "$tmp/metrics.log"
+	wait_for 20 grep -q "has ended (Killed): going on without; start arena-metrics again" "$tmp/metrics.log"
 ok "the page says that it does not run" wait_for 20 value_is nvme_health_up "" 0
 ok "the last numbers are left out when they are old" wait_for 20 value_is nvme_health_known nvme0 0
 ok "all else is served" eval '[ "$(value "process_up{role=\"sp\",number=\"0\"}")" = 1 ]'

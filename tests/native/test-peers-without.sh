@@ -25,7 +25,7 @@ for option in "--peer 127.0.0.1" "--connect-rate 5" "--peer 127.0.0.1 --peer-fil
 	arenad_next --disk "one=$disk" $option
 	is "arenad ends with status 1 if BPF is forbidden: $option" "$next_status" 1
 	ok "it says what is missing: $option" says "$lack"
-	ok "it says what to do: $option" says "With --peer-filter preferred, arenad goes on without"
+	ok "it says what to do: $option" says "with --peer-filter preferred, arenad goes on without"
 	is "it leaves nothing: $option" "$(processes_left; ls "$RUNTIME_DIRECTORY"/*.state 2>/dev/null)" ""
 done
 

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <common/log.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -71,6 +72,20 @@ static void catches_first_error(void)
 	log_error("three");
 	ok(!strcmp(caught.text, "one 1"), "the first error is caught");
 	is(lines(written()), 4, "errors are logged whether they are caught or not");
+}
+
+static void says_what_to_do(void)
+{
+	unsigned int silent = 0;
+
+	ok(!strcmp(log_reason(ENOENT), "No such file or directory; check the name"),
+	   "what to do follows why a call has failed");
+	ok(!strcmp(log_reason(EBADF), "Bad file descriptor; please report this, with the lines "
+		   "before it"), "a fault of the program itself is to be reported");
+	/* The kernel has no greater ones. */
+	for (int err = 1; err <= 4095; err++)
+		silent += !strstr(log_reason(err), "; ");
+	is(silent, 0, "no error is without what to do");
 }
 
 static void says_level_to_journal(void)
@@ -173,6 +188,7 @@ int main(void)
 	log_init("test", LOG_LEVEL_INFO);
 	says_program_and_level();
 	catches_first_error();
+	says_what_to_do();
 	says_level_to_journal();
 	cuts_long_lines();
 	limits_lines();

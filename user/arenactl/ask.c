@@ -53,7 +53,7 @@ enum query_status ask_to(const struct arenactl_options *o, const char *method, i
 	enum query_status ret;
 
 	if (err < 0) {
-		log_error("cannot ask: %s", strerror(-err));
+		log_error("cannot ask: %s", log_reason(-err));
 		return QUERY_FAILED;
 	}
 	ret = call_open_to_change(&o->target, false, &link);
@@ -172,8 +172,8 @@ static void show_groups(struct sd_json_variant *reply)
 		snprintf(process, sizeof(process), "%s %" PRId64, json_text(p, "role"),
 			 json_number(p, "number"));
 		if (json_has(p, "absent"))
-			log_warn("nothing is known of the buffers of %s: %s", process,
-				 json_text(p, "absent"));
+			log_warn("nothing is known of the buffers of %s: %s; ask again when it "
+				 "runs", process, json_text(p, "absent"));
 		for (size_t k = 0; k < sd_json_variant_elements(groups); k++)
 			show_group(process, sd_json_variant_by_index(groups, k));
 	}

@@ -46,8 +46,8 @@ static void show(struct sd_json_variant *reply)
 		struct sd_json_variant *clients = sd_json_variant_by_key(p, "clients");
 
 		if (json_has(p, "absent"))
-			log_warn("nothing is known of the clients of np %" PRId64 ": %s",
-				 json_number(p, "number"), json_text(p, "absent"));
+			log_warn("nothing is known of the clients of np %" PRId64 ": %s; ask again "
+				 "when it runs", json_number(p, "number"), json_text(p, "absent"));
 		for (size_t k = 0; k < sd_json_variant_elements(clients); k++)
 			show_client(json_number(p, "number"),
 				    sd_json_variant_by_index(clients, k));
@@ -99,7 +99,7 @@ static enum query_status kill_client(const struct arenactl_options *o)
 	enum query_status ret = look(o, &is_found);
 
 	if (!ret && !is_found) {
-		log_error("there is no client %u/%u: 'arenactl clients' lists them", o->np,
+		log_error("there is no client %u/%u; 'arenactl clients' lists them", o->np,
 			  o->connection);
 		return QUERY_FAILED;
 	}
@@ -111,7 +111,8 @@ static enum query_status kill_client(const struct arenactl_options *o)
 	}
 	if (!ret && is_found) {
 		log_error("the connection has not ended within %u s: its network process hangs, or "
-			  "a disk has not done its requests", o->target.timeout_seconds);
+			  "a disk has not done its requests; try again with a longer --timeout",
+			  o->target.timeout_seconds);
 		return QUERY_FAILED;
 	}
 	return ret;

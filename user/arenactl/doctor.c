@@ -329,6 +329,6 @@ enum query_status command_doctor(const struct arenactl_options *o)
 	sd_json_variant_unref(f.list);
 	if (ret >= 0)
 		return f.worst == BAD ? QUERY_FAILED : QUERY_OK;
-	log_error("cannot make the list: %s", strerror(-ret));
+	log_error("cannot make the list: %s", log_reason(-ret));
 	return QUERY_FAILED;
 }

@@ -124,7 +124,8 @@ static enum query_status find_place(const struct arenactl_options *o, struct pla
 		return ret;
 	if (p->folder[0] != '/') {
 		log_error("the arenad that runs reads no files, or is of a version that does not "
-			  "tell which, or has a relative path of them");
+			  "tell which, or has a relative path of them; write the file by an "
+			  "editor, and reload");
 		return QUERY_FAILED;
 	}
 	snprintf(p->path, sizeof(p->path), "%s/export-%s.conf", p->folder, p->name);
@@ -146,7 +147,7 @@ static enum query_status find_disk(const char *path, char disk[PATH_MAX])
 		/* The kernel tells another path of a folder that no path leads to. */
 		if (!getcwd(folder, sizeof(folder)) || *folder != '/') {
 			log_error("%s is a path from the working directory, which has no path "
-				  "itself: give an absolute path", path);
+				  "itself; give an absolute path", path);
 			return QUERY_FAILED;
 		}
 		n = snprintf(disk, PATH_MAX, "%s%s%s", folder, folder[1] ? "/" : "", path);
@@ -155,7 +156,7 @@ static enum query_status find_disk(const char *path, char disk[PATH_MAX])
 	}
 	if (n < PATH_MAX)
 		return QUERY_OK;
-	log_error("the path of the disk is too long");
+	log_error("the path of the disk is too long; give a shorter one, as by a link");
 	return QUERY_FAILED;
 }
 
@@ -220,11 +221,11 @@ static bool is_named(const struct arenactl_options *o)
 			place = NULL;
 	}
 	if (place && json_has(place, "file"))
-		log_error("there is an export '%s' already, in %s:%" PRId64, o->object,
-			  json_text(place, "file"), json_number(place, "line"));
+		log_error("there is an export '%s' already, in %s:%" PRId64 "; choose another name",
+			  o->object, json_text(place, "file"), json_number(place, "line"));
 	else if (place)
-		log_error("there is an export '%s' already, on the command line of arenad",
-			  o->object);
+		log_error("there is an export '%s' already, on the command line of arenad; choose "
+			  "another name", o->object);
 	sd_json_variant_unref(reply);
 	return place;
 }
@@ -238,7 +239,7 @@ static enum query_status is_free(const struct arenactl_options *o)
 		return QUERY_FAILED;
 	ret = look(o, &seen);
 	if (!ret && *seen.state) {
-		log_error("there is an export '%s' already", o->object);
+		log_error("there is an export '%s' already; choose another name", o->object);
 		ret = QUERY_FAILED;
 	}
 	return ret;
@@ -275,7 +276,7 @@ static enum query_status fail(const char *what, const char *path)
 {
 	int err = errno;
 
-	log_error("cannot %s %s: %s", what, path, strerror(err));
+	log_error("cannot %s %s: %s", what, path, log_reason(err));
 	return err == EACCES || err == EPERM ? QUERY_DENIED : QUERY_FAILED;
 }
 
@@ -289,8 +290,8 @@ static int print(const struct arenactl_options *o, const struct place *p, FILE *
 		char text[UTF8_LABEL_SIZE];
 
 		if (why) {
-			log_error("'%s': %s", utf8_show(text, sizeof(text), word, strlen(word)),
-				  why);
+			log_error("'%s': %s; see arenad.conf(5)",
+				  utf8_show(text, sizeof(text), word, strlen(word)), why);
 			return -EINVAL;
 		}
 		fprintf(f, "%s%s\n", i ? "" : "disk=", word);
@@ -342,7 +343,8 @@ static enum query_status add(const struct arenactl_options *o, const struct plac
 		return ret;
 	ret = reload(o);
 	if (ret && may_be_there(o, ret))
-		log_warn("%s stays, as arenad has read it, or may read it yet", p->path);
+		log_warn("%s stays, as arenad has read it, or may read it yet; 'arenactl exports "
+			 "remove NAME' removes it", p->path);
 	else if (ret)
 		unlink(p->path);
 	return ret;
@@ -365,8 +367,8 @@ static enum query_status see_it_serve(const struct arenactl_options *o, const st
 	if (unlink(p->path))
 		(void)fail("take back", p->path);
 	else if (!reload(o))
-		log_error("the storage process of export '%s' has ended, and the log of arenad "
-			  "says why: the export is taken back", o->object);
+		log_error("the storage process of export '%s' has ended, so the export is taken "
+			  "back; the log of arenad says why", o->object);
 	else
 		log_error("the storage process of export '%s' has ended, and the log of arenad "
 			  "says why; its file is gone, and the next reload removes it", o->object);
@@ -387,7 +389,7 @@ static enum query_status print_path(const struct arenactl_options *o, const char
 	sd_json_variant_unref(v);
 	if (ret >= 0)
 		return QUERY_OK;
-	log_error("the export is added; cannot print %s: %s", path, strerror(-ret));
+	log_error("the export is added; cannot print %s: %s", path, log_reason(-ret));
 	return QUERY_FAILED;
 }
 
@@ -463,7 +465,8 @@ static enum query_status await_place(const struct arenactl_options *o, int64_t s
 		if (!clock_left_ms(deadline)) {
 			log_error("the export is removed, and its place is not free within %u s: "
 				  "its storage process has not ended, or a network process has not "
-				  "heard of that", o->target.timeout_seconds);
+				  "heard of that; the log of arenad says which",
+				  o->target.timeout_seconds);
 			return QUERY_FAILED;
 		}
 		clock_sleep_ms(LOOK_MS);
@@ -492,7 +495,7 @@ static enum query_status check_file(const struct place *p)
 {
 	if (access(p->path, F_OK) || count_sections(p->path) < 2)
 		return QUERY_OK;
-	log_error("%s has another section, too, so it has to be removed by an editor and a reload",
+	log_error("%s has another section, too; remove [export ...] by an editor, and reload",
 		  p->path);
 	return QUERY_FAILED;
 }
@@ -505,7 +508,7 @@ static void put_back(const struct place *p)
 		return;
 	}
 	unlink(p->hidden);
-	log_warn("%s stays, as the export is still there, or may be", p->path);
+	log_warn("%s stays, as the export is still there, or may be; try again", p->path);
 }
 
 static enum query_status take_out(const struct arenactl_options *o, const struct place *p)
@@ -515,7 +518,7 @@ static enum query_status take_out(const struct arenactl_options *o, const struct
 	if (rename(p->path, p->hidden)) {
 		if (errno != ENOENT)
 			return fail("take out", p->path);
-		log_error("'exports add' has not made the export '%s', as there is no %s: take it "
+		log_error("'exports add' has not made the export '%s', as there is no %s; take it "
 			  "out of the file that has it, and reload", o->object, p->path);
 		return QUERY_FAILED;
 	}
@@ -525,8 +528,8 @@ static enum query_status take_out(const struct arenactl_options *o, const struct
 		return ret;
 	}
 	if (!ret)
-		log_error("another file, or the command line of arenad, names the export, too: it "
-			  "has to be removed there first");
+		log_error("another file, or the command line of arenad, names the export, too; "
+			  "remove it there first");
 	put_back(p);
 	return ret ?: QUERY_FAILED;
 }

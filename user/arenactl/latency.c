@@ -136,8 +136,9 @@ static int show_json(const struct latency_table *operations, const struct latenc
 static void warn_of_absent(struct sd_json_variant *process)
 {
 	if (json_has(process, "absent"))
-		log_warn("nothing is known of %s %" PRId64 ": %s", json_text(process, "role"),
-			 json_number(process, "number"), json_text(process, "absent"));
+		log_warn("nothing is known of %s %" PRId64 ": %s; ask again when it runs",
+			 json_text(process, "role"), json_number(process, "number"),
+			 json_text(process, "absent"));
 }
 
 static int make_table(struct sd_json_variant *reply, const char *list, struct latency_table *t)
@@ -214,6 +215,6 @@ enum query_status command_latency(const struct arenactl_options *o)
 	sd_varlink_close_unref(link);
 	if (ret >= 0)
 		return status;
-	log_error("cannot make the list: %s", strerror(-ret));
+	log_error("cannot make the list: %s", log_reason(-ret));
 	return QUERY_FAILED;
 }

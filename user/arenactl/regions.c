@@ -128,9 +128,10 @@ static int print(const struct arenactl_options *o, struct sd_json_variant *list)
 
 static enum query_status explain(int err)
 {
-	log_error("cannot open " DEVICE ": %s%s", strerror(err),
-		  err == ENOENT ? "; the module is not loaded, and all regions are its" :
-		  err == EACCES ? "; root and the group msharearena may" : "");
+	log_error("cannot open " DEVICE ": %s; %s", strerror(err), err == ENOENT ?
+		  "the module is not loaded: modprobe msharearena loads it" :
+		  err == EACCES ? "only root and the group msharearena may" :
+		  "the kernel's log may say why");
 	return err == EACCES ? QUERY_DENIED : QUERY_FAILED;
 }
 
@@ -148,6 +149,6 @@ enum query_status command_regions(const struct arenactl_options *o)
 	sd_json_variant_unref(list);
 	if (ret >= 0)
 		return QUERY_OK;
-	log_error("cannot list the regions: %s", strerror(-ret));
+	log_error("cannot list the regions: %s", log_reason(-ret));
 	return QUERY_FAILED;
 }

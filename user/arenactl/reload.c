@@ -32,15 +32,15 @@ enum query_status reload_ask(const struct arenactl_options *o, bool is_trial, bo
 static void warn_of_kept(struct sd_json_variant *kept)
 {
 	const char *remedy = strcmp(json_text(kept, "needs"), "upgrade") != 0 ?
-			     "arenad is stopped and started" : "'arenactl upgrade'";
+			     "stopping arenad and starting it" : "'arenactl upgrade'";
 
 	char name[JSON_SHOWN_SIZE];
 
 	if (json_has(kept, "export"))
-		log_warn("--%s of export '%s' has changed, and stays as it was until %s",
+		log_warn("--%s of export '%s' has changed, and stays as it was; %s puts it in use",
 			 json_text(kept, "option"), json_show(name, kept, "export"), remedy);
 	else
-		log_warn("--%s has changed, and stays as it was until %s",
+		log_warn("--%s has changed, and stays as it was; %s puts it in use",
 			 json_text(kept, "option"), remedy);
 }
 
@@ -100,7 +100,8 @@ enum query_status command_reload(const struct arenactl_options *o)
 	else
 		show(o, reply);
 	if (reload_warn_of_kept(reply)) {
-		log_error("not all that the files say %s in use", o->dry_run ? "would be" : "is");
+		log_error("not all that the files say %s in use; the lines before say what is not",
+			  o->dry_run ? "would be" : "is");
 		ret = QUERY_FAILED;
 	}
 	sd_json_variant_unref(reply);

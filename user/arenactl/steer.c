@@ -122,7 +122,8 @@ static enum query_status await_end(const struct arenactl_options *o, int pidfd, 
 
 	if (poll(&fd, 1, clock_left_ms(deadline)) > 0)
 		return say(o, "arenad has ended, with all of its processes");
-	log_error("arenad has not ended within %u s", o->target.timeout_seconds);
+	log_error("arenad has not ended within %u s; it may yet: look again, or give a longer "
+		  "--timeout", o->target.timeout_seconds);
 	return QUERY_FAILED;
 }
 
@@ -186,7 +187,7 @@ static void admit_again(const struct arenactl_options *o, struct sd_json_variant
 	if (!drain_each(o, exports, false))
 		log_info("arenad goes on, and its exports take clients again");
 	else
-		log_error("an export may still be drained, also in the next arenad: 'arenactl "
+		log_error("an export may still be drained, also in the next arenad; 'arenactl "
 			  "exports' shows it, and 'arenactl exports admit NAME' ends it");
 }
 
@@ -262,12 +263,12 @@ static enum query_status await_clients(const struct arenactl_options *o, const s
 			log_clients(clients);
 		before = clients;
 		if (!clock_left_ms(deadline)) {
-			log_error("not all clients have left in time: give a longer --timeout, or "
+			log_error("not all clients have left in time; give a longer --timeout, or "
 				  "end them by 'arenactl clients kill'");
 			return QUERY_FAILED;
 		}
 		if (sigtimedwait(signals, NULL, &pause) > 0) {
-			log_error("stopped before all clients have left");
+			log_error("stopped before all clients have left; call it again to go on");
 			return QUERY_FAILED;
 		}
 	}
@@ -288,11 +289,11 @@ static enum query_status stop(const struct arenactl_options *o, const sigset_t *
 	int pidfd = ret ? -1 : sd_varlink_get_peer_pidfd(link);
 
 	if (!ret && pidfd < 0) {
-		log_error("cannot find the process of arenad: %s", strerror(-pidfd));
+		log_error("cannot find the process of arenad: %s", log_reason(-pidfd));
 		ret = QUERY_FAILED;
 	}
 	if (!ret && signals && sigtimedwait(signals, NULL, &no_time) > 0) {
-		log_error("stopped before arenad was asked to stop");
+		log_error("stopped before arenad was asked to stop; call it again to go on");
 		ret = QUERY_FAILED;
 	}
 	*is_sent = !ret;

@@ -574,8 +574,8 @@ static enum query_status show(struct top *t)
 	SCREEN *screen = newterm(NULL, stdout, stdin);
 
 	if (!screen) {
-		log_error("this kind of terminal is not known: %s", getenv("TERM") ?: "there is no "
-			  "TERM in the environment");
+		log_error("this kind of terminal is not known: %s; set TERM to one that is",
+			  getenv("TERM") ?: "there is no TERM in the environment");
 		return QUERY_FAILED;
 	}
 	cbreak();
@@ -590,7 +590,7 @@ static enum query_status show(struct top *t)
 	delscreen(screen);
 	if (!t->err)
 		return QUERY_OK;
-	log_error("cannot compute the rates: %s", strerror(-t->err));
+	log_error("cannot compute the rates: %s", log_reason(-t->err));
 	return QUERY_FAILED;
 }
 
@@ -605,7 +605,7 @@ static enum query_status begin(struct top *t)
 		return status;
 	ret = block_signals(t);
 	if (ret) {
-		log_error("cannot wait for signals: %s", strerror(-ret));
+		log_error("cannot wait for signals: %s", log_reason(-ret));
 		return QUERY_FAILED;
 	}
 	/* Names of exports are text of any language. */

@@ -67,8 +67,9 @@ static void add_process(struct programs *p, struct sd_json_variant *process)
 	if (!known[0])
 		memcpy(known, exe, sizeof(exe));
 	else if (!is_same_file(known, exe))
-		log_warn("%s %" PRId64 " runs another file than the others, and is not watched",
-			 json_text(process, "role"), json_number(process, "number"));
+		log_warn("%s %" PRId64 " runs another file than the others, and is not watched; "
+			 "'arenactl upgrade' makes them the same", json_text(process, "role"),
+			 json_number(process, "number"));
 }
 
 static enum query_status find_programs(const struct arenactl_options *o, struct programs *p)
@@ -85,7 +86,8 @@ static enum query_status find_programs(const struct arenactl_options *o, struct 
 	sd_varlink_close_unref(link);
 	if (status || (p->np[0] && p->sp[0]))
 		return status;
-	log_error("no %s process runs", p->np[0] ? "storage" : "network");
+	log_error("no %s process runs; the log of arenad says why",
+		  p->np[0] ? "storage" : "network");
 	return QUERY_FAILED;
 }
 
@@ -99,8 +101,8 @@ static void run(const struct arenactl_options *o, char *script, struct programs 
 	/* It ends with whoever reads what it prints. */
 	signal(SIGPIPE, SIG_DFL);
 	execvp(argv[0], argv);
-	log_error("cannot run bpftrace: %s", errno == ENOENT ? "it is not installed" :
-		  strerror(errno));
+	log_error("cannot run bpftrace: %s", errno == ENOENT ?
+		  "it is not installed; install the package bpftrace" : log_reason(errno));
 }
 
 enum query_status command_trace(const struct arenactl_options *o)
@@ -111,12 +113,12 @@ enum query_status command_trace(const struct arenactl_options *o)
 	int ret;
 
 	if (geteuid()) {
-		log_error("only root may watch processes by bpftrace");
+		log_error("only root may watch processes by bpftrace; try sudo");
 		return QUERY_FAILED;
 	}
 	ret = find_script(script);
 	if (ret) {
-		log_error("cannot read %s: %s", script, strerror(-ret));
+		log_error("cannot read %s: %s", script, log_reason(-ret));
 		return QUERY_FAILED;
 	}
 	status = find_programs(o, &p);

@@ -78,9 +78,9 @@ static void take(int *fd, void *context)
 
 static int log_take_error(const struct state *s, int err)
 {
-	log_error("cannot take the descriptors of the keeper (process %d): %s%s",
-		  (int)s->head.keeper[0].pid, strerror(-err),
-		  err == -EPERM ? ", which needs CAP_SYS_PTRACE here" : "");
+	log_error("cannot take the descriptors of the keeper (process %d): %s",
+		  (int)s->head.keeper[0].pid, err == -EPERM ?
+		  "the kernel forbids it; CAP_SYS_PTRACE is needed here" : log_reason(-err));
 	log_error("the processes of the earlier arenad serve on; --replace ends them, which "
 		  "cuts off all clients, and starts anew");
 	return err;
@@ -170,8 +170,8 @@ int adopt_region(const struct arenad_options *o, const struct state *s, struct a
 	else if (!ret)
 		ret = mshare_open(o->region, false, out);
 	if (ret)
-		log_error("cannot open region %s of the earlier arenad: %s", o->region,
-			  strerror(-ret));
+		log_error("cannot open region %s of the earlier arenad: %s; use its version, or "
+			  "end the processes by --replace", o->region, strerror(-ret));
 	return ret;
 }
 
@@ -209,13 +209,13 @@ static int check_taken(const struct state *s, unsigned int *alive)
 	for (unsigned int i = 0; i < s->head.nps && !ret; i++)
 		ret = check_listening(&s->sockets[i]);
 	if (ret)
-		log_error("what the keeper has in place of a listening socket is none: %s",
-			  strerror(-ret));
+		log_error("what the keeper has in place of a listening socket is none: %s"
+			  LOG_REPORT, strerror(-ret));
 	for (unsigned int i = 0; i < s->head.n && !ret; i++) {
 		ret = check_process(s->pidfd[i], alive);
 		if (ret)
 			log_error("cannot watch process %d of the earlier arenad: %s",
-				  (int)s->head.who[i].pid, strerror(-ret));
+				  (int)s->head.who[i].pid, log_reason(-ret));
 	}
 	return ret;
 }

@@ -41,7 +41,7 @@ static int lift_limits(const struct user *user)
 
 	if (!user->name || !setrlimit(RLIMIT_MEMLOCK, &memlock))
 		return 0;
-	log_error("cannot let user %s lock memory: %s", user->name, strerror(errno));
+	log_error("cannot let user %s lock memory: %s", user->name, log_reason(errno));
 	return -errno;
 }
 
@@ -67,7 +67,7 @@ static int log_open_error(int err)
 {
 	if (err == -EPERM || err == -ENOSYS)
 		log_error("pidfd_open(2) is needed and forbidden, perhaps by the seccomp filter of "
-			  "a container");
+			  "a container; allow it there");
 	return err;
 }
 
@@ -213,26 +213,28 @@ bool child_stop(struct child *c, unsigned int count)
 		return true;
 	for (unsigned int i = 0; i < count; i++)
 		if (c[i].pidfd >= 0)
-			log_warn("%s does not end: killing it", c[i].name);
+			log_warn("%s does not end: killing it" LOG_NO_ACTION, c[i].name);
 	child_signal(c, count, SIGKILL);
 	/* Wait without limit: the kernel may still be busy with the disk of a process. */
 	while (!wait_all(c, count, GRACE_MS))
-		log_warn("waiting for killed processes to end");
+		log_warn("waiting for killed processes to end; if that lasts, a disk hangs: the "
+			 "kernel's log says which");
 	return false;
 }
 
 void child_log_end(const struct child *c)
 {
 	if (c->status == CHILD_STATUS_UNKNOWN)
-		log_error("%s (process %d) has ended; an earlier arenad had started it, and this "
-			  "kernel does not tell how", c->name, c->pid);
+		log_error("%s (process %d) has ended: an earlier arenad had started it, so this "
+			  "kernel does not tell how; its own lines may say why", c->name, c->pid);
 	else if (WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGSYS)
 		log_error("%s (process %d) made a system call that its sandbox forbids, and was "
-			  "killed (SIGSYS)", c->name, c->pid);
+			  "killed (SIGSYS)" LOG_REPORT, c->name, c->pid);
 	else if (WIFSIGNALED(c->status))
-		log_error("%s (process %d) was killed by signal %d (%s)", c->name, c->pid,
-			  WTERMSIG(c->status), strsignal(WTERMSIG(c->status)));
+		log_error("%s (process %d) was killed by signal %d (%s); if nobody did that, the "
+			  "kernel's log may say why", c->name, c->pid, WTERMSIG(c->status),
+			  strsignal(WTERMSIG(c->status)));
 	else
-		log_error("%s (process %d) ended with status %d", c->name, c->pid,
-			  WEXITSTATUS(c->status));
+		log_error("%s (process %d) ended with status %d; its own lines say why", c->name,
+			  c->pid, WEXITSTATUS(c->status));
 }

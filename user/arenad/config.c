@@ -341,7 +341,8 @@ static bool is_of_all(const struct option_rule *rule)
 
 static void say_of_running(const char *line)
 {
-	log_error("the options of the running processes: %s", line);
+	log_error("the options of the running processes: %s; start arenad with those, or end them "
+		  "by --replace", line);
 }
 
 /* Give each export its place, and make the text of that. */
@@ -414,12 +415,12 @@ int config_place(struct config *c, const char *running, const char *given)
 
 static void say_in_log(const char *line)
 {
-	log_error("reload: %s", line);
+	log_error("reload: %s; correct it, and reload again", line);
 }
 
 static void say_of_trial(const char *line)
 {
-	log_error("trial of a reload: %s", line);
+	log_error("trial of a reload: %s; correct it before a reload", line);
 }
 
 static void log_limit(const struct limit *l, const char *label)
@@ -458,8 +459,8 @@ static void log_rules(const struct export_options *e)
 	char text[RULES_LOG_SIZE];
 
 	if (!e->access.n) {
-		log_warn("reload: the export '%s' has no rules now: everybody may use it",
-			 e->label);
+		log_warn("reload: the export '%s' has no rules now: everybody may use it; allow= "
+			 "in its section says who may", e->label);
 		return;
 	}
 	join_rules(&e->access, text);
@@ -731,9 +732,9 @@ static void log_kept(const struct outcome *out)
 	if (!out->kept.n)
 		return;
 	name_kept(&out->kept, names);
-	log_warn("reload: these options have changed, and stay as they were until %s: %s",
-		 out->needs_restart ? "arenad is stopped and started" : "'arenactl upgrade'",
-		 names);
+	log_warn("reload: these options have changed, and stay as they were: %s; %s puts them in "
+		 "use", names,
+		 out->needs_restart ? "stopping arenad and starting it" : "'arenactl upgrade'");
 }
 
 /* Put in use what can change while the processes run. @l is used up. */
@@ -779,12 +780,13 @@ static int compare(struct config *c, struct config *now, uint32_t usable,
 static void log_failure(int err)
 {
 	if (err == -E2BIG)
-		log_error("reload: the options of all exports together have more than %u bytes",
-			  EXPORT_COPY_TEXT_MAX);
+		log_error("reload: the options of all exports together have more than %u bytes; "
+			  "shorten them", EXPORT_COPY_TEXT_MAX);
 	else if (err == -EPROTO)
-		log_error("reload: an option of an export cannot be copied");
+		log_error("reload: an option of an export cannot be copied" LOG_REPORT);
 	else if (err == -ENOMEM)
-		log_error("reload: there is no memory for the options");
+		log_error("reload: there is no memory for the options; free memory, and reload "
+			  "again");
 }
 
 static bool read_again(struct config *c, uint32_t usable, struct slots_change *change,
@@ -806,7 +808,8 @@ bool config_reload(struct config *c, uint32_t usable, struct slots_change *chang
 {
 	if (read_again(c, usable, change, out, false))
 		return true;
-	log_warn("reload: all options, and the files of TLS, stay in use as they were");
+	log_warn("reload: all options, and the files of TLS, stay in use as they were; correct "
+		 "what the lines before name, and reload again");
 	return false;
 }
 

@@ -168,7 +168,9 @@ static int check_usable(const char *name, unsigned int number, const struct cpu_
 
 	cpu_set_format(set, text);
 	if (ret) {
-		log_error("cannot bind %s %u to CPUs %s: %s", name, number, text, strerror(-ret));
+		log_error("cannot bind %s %u to CPUs %s: %s; look whether they are online, and "
+			  "allowed to this control group (cpuset)", name, number, text,
+			  strerror(-ret));
 		return ret;
 	}
 	if (!memcmp(set, &usable, sizeof(usable))) {
@@ -177,8 +179,9 @@ static int check_usable(const char *name, unsigned int number, const struct cpu_
 	}
 	cpu_set_format(&usable, usable_text);
 	log_error("--cpus: of the CPUs %s of %s %u only these can be used: %s. The others do not "
-		  "exist, are offline, or are not allowed to this control group (cpuset)", text,
-		  name, number, cpu_set_is_empty(&usable) ? "none" : usable_text);
+		  "exist, are offline, or are not allowed to this control group (cpuset); choose "
+		  "others", text, name, number,
+		  cpu_set_is_empty(&usable) ? "none" : usable_text);
 	return -EINVAL;
 }
 
@@ -226,7 +229,8 @@ int cpus_bind(const struct cpu_set *set)
 
 	if (ret) {
 		cpu_set_format(set, text);
-		log_error("cannot bind a process to CPUs %s: %s", text, strerror(-ret));
+		log_error("cannot bind a process to CPUs %s: %s; look whether they are online, and "
+			  "allowed to this control group (cpuset)", text, strerror(-ret));
 	}
 	return ret;
 }

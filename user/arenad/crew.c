@@ -89,7 +89,7 @@ int crew_make_stats(const struct crew *c, unsigned int i)
 	if (fd >= 0)
 		return fd;
 	log_warn("cannot make memory for the statistics of %s, which nobody can read then: %s",
-		 c->name[i], strerror(-fd));
+		 c->name[i], log_reason(-fd));
 	return -1;
 }
 
@@ -205,7 +205,7 @@ static int start_one(struct crew *c, unsigned int i, int ready_fd)
 	if (p.control_fd >= 0)
 		close(p.control_fd);
 	if (ret)
-		log_error("cannot start %s: %s", c->name[i], strerror(-ret));
+		log_error("cannot start %s: %s", c->name[i], log_reason(-ret));
 	return ret;
 }
 
@@ -248,8 +248,8 @@ static void tell_pair(struct crew *c, unsigned int np, unsigned int sp)
 
 	is_owed |= tell(c, c->nps + sp, np, PROTO_ROLE_NP(np), pair);
 	if (is_owed && !c->is_owed[np][sp])
-		log_warn("%s or %s takes no messages: it is told later who the other one is",
-			 c->name[np], c->name[c->nps + sp]);
+		log_warn("%s or %s takes no messages: it is told later who the other one is"
+			 LOG_NO_ACTION, c->name[np], c->name[c->nps + sp]);
 	if (!is_owed && c->restart[c->nps + sp].is_given_up)
 		is_owed = tell_gone(c, np, sp);
 	c->is_owed[np][sp] = is_owed;
@@ -342,7 +342,7 @@ int crew_start(struct crew *c, const struct arena_layout *l, struct listen_set *
 	crew_init(c);
 	c->layout_fd = arena_layout_seal(l);
 	if (c->layout_fd < 0)
-		log_error("cannot make a memfd of the layout: %s", strerror(-c->layout_fd));
+		log_error("cannot make a memfd of the layout: %s", log_reason(-c->layout_fd));
 	ret = c->layout_fd < 0 ? c->layout_fd : pairs_open(&c->pairs, c->options, l);
 	for (unsigned int i = 0; i < c->nps && !ret; i++)
 		ret = listen_again(&c->options->listen, sockets, &c->sockets[i]);
@@ -367,7 +367,7 @@ static void log_pause(const struct crew *c, unsigned int ended, int64_t now)
 	const struct restart *r = &c->restart[ended];
 
 	if (r->due_at > now)
-		log_warn("%s is started again in %d ms", c->name[ended],
+		log_warn("%s is started again in %d ms" LOG_NO_ACTION, c->name[ended],
 			 (int)((r->due_at - now) / CLOCK_NS_PER_MS));
 }
 
@@ -379,7 +379,8 @@ static bool plan_successor(struct crew *c, unsigned int ended)
 
 	if (!restart_died(r, now, c->options->deaths_max)) {
 		log_error("%s has died %u times, never more than %d s after its start: it is not "
-			  "started again", c->name[ended], c->options->deaths_max, RESTART_LIFE_S);
+			  "started again; mend what its lines name", c->name[ended],
+			  c->options->deaths_max, RESTART_LIFE_S);
 		return false;
 	}
 	log_pause(c, ended, now);
@@ -389,7 +390,8 @@ static bool plan_successor(struct crew *c, unsigned int ended)
 /* The kernel would give clients to sockets that only a lost NP has. */
 static void lose_np(struct crew *c, unsigned int np)
 {
-	log_warn("its clients are cut off; the other network processes go on");
+	log_warn("its clients are cut off, and the other network processes go on; the clients can "
+		 "connect again");
 	listen_leave(&c->sockets[np]);
 }
 
@@ -397,7 +399,8 @@ static void lose_sp(struct crew *c, unsigned int sp)
 {
 	const struct export_options *e = &c->options->exports.export[sp];
 
-	log_warn("export '%s' has no disk now (--no-disk %s); the others go on", e->label,
+	log_warn("export '%s' has no disk now (--no-disk %s), and the others go on; mend what its "
+		 "lines name, and 'arenactl reload' tries again", e->label,
 		 export_no_disk_words[without_disk(c, sp)]);
 	for (unsigned int np = 0; np < c->nps; np++)
 		tell_pair(c, np, sp);
@@ -435,7 +438,7 @@ static bool go_on_without(struct crew *c, unsigned int ended, bool is_ready)
 	if (is_np(c, ended) && !is_ready)
 		return false;
 	if (!is_np(c, ended) && without_disk(c, ended - c->nps) == EXPORT_STOP) {
-		log_error("arenad ends, as export '%s' may not be without a disk: with --no-disk "
+		log_error("arenad ends, as export '%s' may not be without a disk; with --no-disk "
 			  "NAME=hide the others go on", export_of(c, ended)->label);
 		return false;
 	}
@@ -531,7 +534,8 @@ void crew_replace(struct crew *c, unsigned int i)
 void crew_replace_sps(struct crew *c)
 {
 	if (!c->options->hold_seconds) {
-		log_warn("storage processes are not replaced: with --hold 0 requests would fail");
+		log_warn("storage processes are not replaced: with --hold 0 requests would fail; a "
+			 "larger --hold allows it");
 		return;
 	}
 	for (unsigned int i = c->nps; i < c->started; i++)
@@ -571,7 +575,7 @@ static void kill_if_late(struct crew *c, unsigned int i)
 {
 	if (!c->leaves_until[i] || clock_left_ms(c->leaves_until[i]))
 		return;
-	log_warn("%s does not end: killing it", c->name[i]);
+	log_warn("%s does not end: killing it" LOG_NO_ACTION, c->name[i]);
 	child_signal(&c->child[i], 1, SIGKILL);
 	c->leaves_until[i] = clock_deadline(LEAVE_MS);
 }

@@ -47,8 +47,9 @@ static void log_alive(const struct state_head *h)
 {
 	for (unsigned int i = 0; i < h->n; i++)
 		if (is_alive(&h->who[i]))
-			log_error("%s %u (process %d) of an earlier arenad still runs", kind(h, i),
-				  i < h->nps ? i : i - h->nps, (int)h->who[i].pid);
+			log_error("%s %u (process %d) of an earlier arenad still runs"
+				  LOG_SEE_BELOW, kind(h, i), i < h->nps ? i : i - h->nps,
+				  (int)h->who[i].pid);
 }
 
 /* The processes from @first on, which end in the order in which arenad ends its own. */
@@ -80,7 +81,7 @@ static void end_keepers(const struct state_head *h)
 static void end_all(const struct runtime *r, const struct state_head *h)
 {
 	if (count_alive(h))
-		log_warn("ending the processes of an earlier arenad");
+		log_warn("ending the processes of an earlier arenad" LOG_NO_ACTION);
 	end_some(h, 0, h->nps);
 	end_some(h, h->nps, h->n);
 	end_keepers(h);
@@ -120,7 +121,7 @@ static int log_versions(int ret)
 {
 	if (ret == -EPROTO)
 		log_error("the running processes are of a version that this arenad (%s) cannot "
-			  "adopt: use theirs, or end them by --replace, which cuts off all clients",
+			  "adopt; use theirs, or end them by --replace, which cuts off all clients",
 			  MSHAREARENA_VERSION);
 	return ret;
 }
@@ -132,7 +133,7 @@ static int check(const struct state *s, const char *shape)
 		return log_versions(-EPROTO);
 	if (shape_agrees(state_text(s, STATE_SHAPE), shape))
 		return 0;
-	log_error("the running processes cannot be adopted with other options: give theirs, or end "
+	log_error("the running processes cannot be adopted with other options; give theirs, or end "
 		  "them by --replace, which cuts off all clients");
 	return -EINVAL;
 }
@@ -154,7 +155,7 @@ static int find_kept(const struct runtime *r, const char *shape, const char *giv
 
 	if (!(*s)->is_ready) {
 		log_warn("the earlier arenad has ended before clients were told to come: "
-			 "everything is started anew");
+			 "everything is started anew" LOG_NO_ACTION);
 		end_all(r, &(*s)->head);
 		free(*s);
 		*s = NULL;
@@ -162,8 +163,9 @@ static int find_kept(const struct runtime *r, const char *shape, const char *giv
 	}
 	ret = check(*s, shape);
 	if (!ret && strcmp(state_text(*s, STATE_OPTIONS), given) != 0)
-		log_warn("the options are others than those of the running processes: "
-			 "each keeps its options until it is started again");
+		log_warn("the options are others than those of the running processes: each keeps "
+			 "its options until it is started again; 'arenactl upgrade' starts it "
+			 "again");
 	return ret;
 }
 
@@ -227,12 +229,12 @@ static int check_kept(const struct state *s, const char *shape)
 
 	if (!ret && !s->is_ready) {
 		log_error("clients were not told yet that they may come: processes are not adopted "
-			  "before that, but ended");
+			  "before that, but ended; try again in a moment");
 		ret = -EAGAIN;
 	}
 	if (!ret && !is_alive(&s->head.keeper[0])) {
-		log_error("there is no keeper, so no arenad can adopt the processes: one that runs "
-			  "starts another keeper");
+		log_error("there is no keeper, so no arenad can adopt the processes; try again "
+			  "when the one that runs has started another keeper");
 		ret = -ESRCH;
 	}
 	return ret;
@@ -243,7 +245,8 @@ int earlier_check(const struct runtime *r, const char *shape, struct state **out
 	int ret = state_read(r, out);
 
 	if (ret == -ENOENT)
-		log_error("%s has no state of a running arenad of region %s", r->path, r->region);
+		log_error("%s has no state of a running arenad of region %s; check --region and "
+			  "--runtime-dir", r->path, r->region);
 	ret = ret ? log_versions(ret) : check_kept(*out, shape);
 	if (ret) {
 		free(*out);

@@ -201,9 +201,9 @@ static void plan_another(struct keep *k)
 static void go_without(struct keep *k, struct state *s, int err)
 {
 	if (!k->is_lacking)
-		log_error("cannot start a keeper, or write a state to %s (%s): until that is tried "
-			  "with success, no other arenad can adopt the processes if this one dies",
-			  k->runtime->path, strerror(-err));
+		log_error("cannot start a keeper, or write a state to %s, so no other arenad can "
+			  "adopt the processes if this one dies, until that is tried with success: "
+			  "%s", k->runtime->path, log_reason(-err));
 	k->is_lacking = true;
 	s->head.keeper[0] = (struct identity){ 0 };
 	s->head.keeper[1] = identity_of(k->keeper.pid);
@@ -265,7 +265,7 @@ void keep_renew(struct crew *c)
 	int ret = renew(c, &s);
 
 	if (!s) {
-		log_error("there is no memory for the state of the processes");
+		log_error("there is no memory for the state of the processes; free memory");
 		return;
 	}
 	if (ret)
@@ -284,7 +284,7 @@ int keep_take_over(struct crew *c)
 	}
 	free(s);
 	log_error("cannot start a keeper, or write a state to %s: %s", c->keep->runtime->path,
-		  strerror(-ret));
+		  log_reason(-ret));
 	return ret;
 }
 
@@ -294,7 +294,8 @@ void keep_reap(struct keep *k)
 
 	if (k->keeper.pidfd < 0 || poll(&fd, 1, 0) <= 0)
 		return;
-	log_warn("the keeper (process %d) has ended: another one is started", (int)k->keeper.pid);
+	log_warn("the keeper (process %d) has ended: another one is started" LOG_NO_ACTION,
+		 (int)k->keeper.pid);
 	keeper_end(&k->keeper);
 	plan_another(k);
 }

@@ -25,7 +25,7 @@ int lines_open(struct lines *l, unsigned int process)
 	int ends[2], ret = control_socket_open(ends);
 
 	if (ret) {
-		log_error("cannot make a control socket: %s", strerror(-ret));
+		log_error("cannot make a control socket: %s", log_reason(-ret));
 		return ret;
 	}
 	forget(l, process);

@@ -32,6 +32,6 @@ bool lost_is_idle(const char *region, uint32_t role)
 	}
 	if (ret && ret != -EBUSY)
 		log_limited(LOG_LEVEL_WARN, "cannot find out whether a process that has died still "
-			    "has operations under way: %s", strerror(-ret));
+			    "has operations under way: %s", log_reason(-ret));
 	return !ret;
 }

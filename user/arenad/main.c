@@ -118,7 +118,7 @@ static enum arenad_exit run_alone(struct node *n, const struct runtime *r)
 	if (earlier_find(r, n->options, shape, n->config->given, &n->earlier))
 		return status;
 	if (!n->earlier && n->config->is_behind)
-		log_error("the processes that were to be adopted have ended meanwhile: start "
+		log_error("the processes that were to be adopted have ended meanwhile; start "
 			  "arenad once more");
 	else if (!n->earlier || !remember(n->keep, r))
 		status = run(n);
@@ -136,7 +136,7 @@ static int place_exports(struct node *n, const struct runtime *r)
 
 	free(s);
 	if (ret)
-		log_error("there is no memory for the options");
+		log_error("there is no memory for the options; free memory, and start it again");
 	return ret;
 }
 
@@ -187,7 +187,7 @@ static enum arenad_exit load_module(const struct arenad_options *o)
 static void keep_descriptors(void)
 {
 	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC))
-		log_warn("cannot keep open files from other processes: %s", strerror(errno));
+		log_warn("cannot keep open files from other processes: %s", log_reason(errno));
 }
 
 int main(int argc, char **argv)
@@ -214,8 +214,8 @@ int main(int argc, char **argv)
 		return ARENAD_EXIT_ERROR;
 	status = command_keep(&command, argv);
 	if (status) {
-		log_error("cannot keep the command line: %s%s", strerror(-status),
-			  status == -ENOENT ? "; /proc is needed" : "");
+		log_error("cannot keep the command line: %s", status == -ENOENT ?
+			  "there is no /proc; mount it" : log_reason(-status));
 		return ARENAD_EXIT_ERROR;
 	}
 	config_begin(&config, argc, argv);

@@ -66,8 +66,8 @@ static bool own_group(char *path, size_t size)
 
 static int refuse(const char *region, uint64_t size, uint64_t left, const char *where)
 {
-	log_error("region %s needs %" PRIu64 " MiB of memory, and %s has %" PRIu64
-		  " MiB left: choose a smaller --size", region, size >> 20, where, left >> 20);
+	log_error("region %s needs %" PRIu64 " MiB of memory, and %s has %" PRIu64 " MiB left; "
+		  "choose a smaller --size", region, size >> 20, where, left >> 20);
 	return -ENOMEM;
 }
 

@@ -38,7 +38,7 @@ static int log_missing(void)
 	struct utsname kernel = { .release = "?" };
 
 	uname(&kernel);
-	log_error("there is no module " MODULE " for this kernel, Linux %s: install the package "
+	log_error("there is no module " MODULE " for this kernel, Linux %s; install the package "
 		  "msharearena-dkms and the headers of this kernel, or see docs/install.md",
 		  kernel.release);
 	return -ENOENT;
@@ -54,7 +54,7 @@ static int insert(struct kmod_module *module)
 		return 0;
 	if (ret > 0) {
 		log_error("cannot load module " MODULE ": a file in modprobe.d forbids it "
-			  "(blacklist)");
+			  "(blacklist); remove it there, or load the module by modprobe");
 		return -EACCES;
 	}
 	log_error("cannot load module " MODULE "%s%s: %s; the kernel's log may say more",
@@ -72,7 +72,7 @@ static int find_and_insert(struct kmod_ctx *context)
 	if (ret == -ENOENT || ret == -ENOSYS)
 		return log_missing();
 	if (ret < 0) {
-		log_error("cannot look for module " MODULE ": %s", strerror(-ret));
+		log_error("cannot look for module " MODULE ": %s", log_reason(-ret));
 		return ret;
 	}
 	if (!found)
@@ -90,7 +90,8 @@ int module_load(void)
 	int ret;
 
 	if (!context) {
-		log_error("there is no memory to load a module");
+		log_error("there is no memory to load a module; free memory, and start arenad "
+			  "again");
 		return -ENOMEM;
 	}
 	/* libkmod prints nothing: the errors are logged here, in whole sentences. */

@@ -52,7 +52,7 @@ static int populate_part(struct mshare *m, uint64_t start, uint64_t end, int nod
 
 	if (ret)
 		log_warn("cannot prefer memory of node %d, so the kernel chooses: %s", node,
-			 strerror(-ret));
+			 log_reason(-ret));
 	else
 		log_debug("%llu MiB at %llu MiB are preferably of node %d",
 			  (unsigned long long)(end - start) >> 20,

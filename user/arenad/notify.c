@@ -46,7 +46,7 @@ static void notify(const char *text)
 
 	if (ret)
 		log_limited(LOG_LEVEL_WARN, "cannot tell the service manager at %s: %s", path,
-			    strerror(-ret));
+			    log_reason(-ret));
 }
 
 void notify_ready(const char *error)

@@ -48,7 +48,7 @@ int pairs_open(struct pairs *p, const struct arenad_options *o, const struct are
 			ret = open_pair(pair, proto_channel_transport(o->transport), entries);
 	}
 	if (ret)
-		log_error("cannot make the mailboxes of the processes: %s", strerror(-ret));
+		log_error("cannot make the mailboxes of the processes: %s", log_reason(-ret));
 	return ret;
 }
 
@@ -58,8 +58,8 @@ void pairs_next_epoch(struct pairs *p, unsigned int np, unsigned int sp)
 
 	pair->epoch++;
 	if (getentropy(&pair->token, sizeof(pair->token)))
-		log_error("the kernel gives no random numbers (%s): a process that was taken over "
-			  "could act as its successor", strerror(errno));
+		log_error("the kernel gives no random numbers, so a process that was taken over "
+			  "could act as its successor: %s", log_reason(errno));
 }
 
 static void close_mailbox(const struct arena_channel_mailbox *m)

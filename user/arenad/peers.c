@@ -42,12 +42,12 @@ static bool is_required(const struct arenad_options *o)
 static int log_lack(const struct arenad_options *o, int err)
 {
 	if (!is_required(o)) {
-		log_warn("there is no filter of peers, so everybody may connect "
-			 "(--peer-filter preferred): %s", why(err));
+		log_warn("there is no filter of peers, so everybody may connect (--peer-filter "
+			 "preferred): %s; mend that, and 'arenactl reload' tries again", why(err));
 		return 0;
 	}
 	log_error("--peer and --connect-rate need a filter in the kernel, and there can be none: "
-		  "%s. With --peer-filter preferred, arenad goes on without, and everybody may "
+		  "%s; with --peer-filter preferred, arenad goes on without, and everybody may "
 		  "connect", why(err));
 	return err;
 }
@@ -55,9 +55,9 @@ static int log_lack(const struct arenad_options *o, int err)
 /* The filter stays as it was on the sockets that have it. Return: 0 if arenad can go on. */
 static int log_stuck(const struct arenad_options *o, const char *whose, int err)
 {
-	log_at(is_required(o) ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
-	       "%s lets those connect that an earlier arenad has let, and cannot be told "
-	       "otherwise: %s", whose, why(err));
+	log_at(is_required(o) ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s lets those connect that an "
+	       "earlier arenad has let, and cannot be told otherwise: %s; stop arenad, and the "
+	       "socket unit if there is one, and start them again", whose, why(err));
 	return is_required(o) ? err : 0;
 }
 
@@ -123,7 +123,7 @@ static int log_not_found(const struct arenad_options *o, int err)
 	if (!peers_are_wanted(&o->peers))
 		return 0;
 	log_error("a socket that was passed to this process has a filter that no arenad has put "
-		  "there, and cannot get another one");
+		  "there, and cannot get another one; pass one that has none");
 	return is_required(o) ? err : 0;
 }
 
@@ -222,7 +222,8 @@ int peers_guard(void *context, int fd, bool is_inherited)
 		return 0;
 	log_at(is_required(p->options) ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
 	       "a socket cannot get the filter of peers: %s",
-	       ret == -EEXIST ? "it has another one, for ever" : strerror(-ret));
+	       ret == -EEXIST ? "it has another one, for ever; pass one that has none" :
+	       log_reason(-ret));
 	return is_required(p->options) ? -ECANCELED : 0;
 }
 
@@ -275,7 +276,8 @@ static void log_change(const struct peers *p, bool has_others, bool has_rate)
 
 	join(p, text);
 	if (has_others && !p->options->peers.n)
-		log_warn("reload: no peer is named any more: everybody may connect");
+		log_warn("reload: no peer is named any more: everybody may connect; name "
+			 "those who may by peer=, and reload again");
 	else if (has_others)
 		log_info("reload: the peers are now: %s", text);
 	if (has_rate && p->rate)
@@ -312,7 +314,7 @@ static void change(struct peers *p)
 		log_change(p, has_others, p->rate != rate);
 		return;
 	}
-	log_error("reload: the peers stay as they were: %s", why(ret));
+	log_error("reload: the peers stay as they were: %s; mend that, and reload again", why(ret));
 	take_networks(p, before, n);
 	p->rate = rate;
 }
@@ -329,8 +331,8 @@ bool peers_reload(struct peers *p)
 		return false;
 	ret = load(p);
 	if (ret) {
-		log_error("reload: there is no filter of peers, so everybody may connect: %s",
-			  why(ret));
+		log_error("reload: there is no filter of peers, so everybody may connect: %s; mend "
+			  "that, and reload again", why(ret));
 		return false;
 	}
 	log_info("reload: a filter of peers is in use; connections that were there before go on "

@@ -21,14 +21,14 @@ static int check_program(const struct arenad_options *o, const char *name)
 	int ret = program_path(o, name, path);
 
 	if (ret) {
-		log_error("cannot find arenad's own folder (%s): /proc is needed",
-			  strerror(-ret));
+		log_error("cannot find arenad's own folder: %s; mount /proc", strerror(-ret));
 		return ret;
 	}
 	if (!access(path, X_OK))
 		return 0;
 	ret = -errno;
-	log_error("cannot execute %s: %s", path, strerror(-ret));
+	log_error("cannot execute %s: %s", path, ret == -ENOENT ?
+		  "it is not there; install it beside arenad" : log_reason(-ret));
 	return ret;
 }
 
@@ -36,10 +36,10 @@ static int check_program(const struct arenad_options *o, const char *name)
 static int check_missing(const struct arenad_disk *disk, const struct export_options *e, int err)
 {
 	if (e->no_disk == EXPORT_STOP) {
-		log_error("cannot open disk %s: %s", disk->path, strerror(err));
+		log_error("cannot open disk %s: %s", disk->path, log_reason(err));
 		return -err;
 	}
-	log_warn("cannot find disk %s: %s", disk->path, strerror(err));
+	log_warn("cannot find disk %s: %s", disk->path, log_reason(err));
 	return 0;
 }
 
@@ -62,7 +62,8 @@ int preflight_check_disk(const struct arenad_disk *disk, const struct export_opt
 	/* Whether a character device is that of a namespace, arena-sp finds out. */
 	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode) || S_ISCHR(st.st_mode))
 		return check_writable(disk, e);
-	log_error("disk %s is neither a block device nor a regular file", disk->path);
+	log_error("disk %s is neither a block device nor a regular file; give the path of one",
+		  disk->path);
 	return -ENOTBLK;
 }
 
@@ -74,7 +75,7 @@ static int check_io_uring(void)
 
 	if (!why)
 		return 0;
-	log_error("cannot make an io_uring: %s", why);
+	log_error("cannot make an io_uring: %s; allow it, or use Linux 6.8 or later", why);
 	return -EOPNOTSUPP;
 }
 
@@ -88,10 +89,9 @@ static int check_open_files(const struct arenad_options *o)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max >= needed)
 		return 0;
-	log_error("--max-connections %u needs a limit of %llu open files, and it is %llu: raise "
-		  "it (ulimit -n, LimitNOFILE= of a unit) or serve fewer clients",
-		  o->connections_max, (unsigned long long)needed,
-		  (unsigned long long)limit.rlim_max);
+	log_error("--max-connections %u needs a limit of %llu open files, and it is %llu; raise it "
+		  "(ulimit -n, LimitNOFILE= of a unit) or serve fewer clients", o->connections_max,
+		  (unsigned long long)needed, (unsigned long long)limit.rlim_max);
 	return -EMFILE;
 }
 
@@ -122,11 +122,11 @@ static int try_sandbox(const struct arenad_options *o, const struct user *user)
 	if (!pid)
 		sandbox_trial(o, user);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-		log_error("cannot try the sandbox: %s", strerror(errno));
+		log_error("cannot try the sandbox: %s", log_reason(errno));
 		return -ECHILD;
 	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == TRIAL_FAILED) {
-		log_error("arena-np and arena-sp cannot enter their sandbox here (--sandbox %s): "
+		log_error("arena-np and arena-sp cannot enter their sandbox here (--sandbox %s); "
 			  "the line before this one says which measure fails",
 			  sandbox_words[o->sandbox]);
 		return -EPERM;
@@ -144,7 +144,8 @@ static int check_sandbox(const struct arenad_options *o)
 	int np, sp = 0;
 
 	if (o->sandbox == SANDBOX_OFF) {
-		log_warn("--sandbox off: arena-np and arena-sp keep all rights of their users");
+		log_warn("--sandbox off: arena-np and arena-sp keep all rights of their users; "
+			 "leave it out where that is not intended");
 		return 0;
 	}
 	np = try_sandbox(o, has_users ? &o->np_user : &(struct user){ 0 });

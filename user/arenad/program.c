@@ -86,7 +86,7 @@ static int pass(int fd)
 {
 	if (!fcntl(fd, F_SETFD, 0))
 		return 0;
-	log_error("cannot pass a descriptor on: %s", strerror(errno));
+	log_error("cannot pass a descriptor on: %s", log_reason(errno));
 	return -errno;
 }
 
@@ -120,7 +120,7 @@ static void become(const struct arenad_options *o, const struct cpu_set *cpus, s
 	int ret = program_path(o, a->text[0], path);
 
 	if (ret) {
-		log_error("cannot find %s: %s", a->text[0], strerror(-ret));
+		log_error("cannot find %s: %s", a->text[0], log_reason(-ret));
 		return;
 	}
 	if (o->verbose)
@@ -132,7 +132,8 @@ static void become(const struct arenad_options *o, const struct cpu_set *cpus, s
 		return;
 	/* execv() promises not to write to them. */
 	execv(path, (char *const *)a->text);
-	log_error("cannot execute %s: %s", path, strerror(errno));
+	log_error("cannot execute %s: %s", path, errno == ENOENT ?
+		  "it is not there; install it beside arenad" : log_reason(errno));
 }
 
 /* Pass the descriptors of a channel on. Return: the value that names them; NULL if that failed. */

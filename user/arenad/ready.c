@@ -27,7 +27,7 @@ bool ready_say(const char *addresses)
 		notify_ready("");
 		return true;
 	}
-	log_error("cannot write the line \"ready\" to standard output: %s", strerror(errno));
+	log_error("cannot write the line \"ready\" to standard output: %s", log_reason(errno));
 	return false;
 }
 

@@ -104,7 +104,8 @@ static enum mshare_backend choose_backend(enum arenad_backend wanted)
 	if (wanted == ARENAD_BACKEND_MODULE)
 		return MSHARE_BACKEND_MODULE;
 	if (wanted == ARENAD_BACKEND_MEMFD) {
-		log_warn("using a memfd, as asked: " NOT_PROTECTED);
+		log_warn("using a memfd, as asked: " NOT_PROTECTED "; leave --backend out to use "
+			 "the module");
 		return MSHARE_BACKEND_MEMFD;
 	}
 	if (backend == MSHARE_BACKEND_MEMFD)
@@ -122,16 +123,16 @@ static int create_error(const struct arenad_options *o, uint64_t page_size, int 
 			  o->region);
 		break;
 	case -ENOENT:
-		log_error("cannot make region %s: the msharearena module is not loaded: load it "
+		log_error("cannot make region %s: the msharearena module is not loaded; load it "
 			  "(modprobe msharearena), or start with --backend memfd", o->region);
 		break;
 	case -EOPNOTSUPP:
-		log_error("cannot make region %s: this machine has no pages of %" PRIu64
-			  " KiB: choose another --page-size, or leave it out", o->region,
+		log_error("cannot make region %s: this machine has no pages of %" PRIu64 " KiB; "
+			  "choose another --page-size, or leave it out", o->region,
 			  page_size / 1024);
 		break;
 	default:
-		log_error("cannot make region %s: %s", o->region, strerror(-ret));
+		log_error("cannot make region %s: %s", o->region, log_reason(-ret));
 	}
 	return ret;
 }
@@ -146,7 +147,7 @@ static int populate_error(const struct arenad_options *o, uint64_t page_size,
 			  o->region, o->size / page_size, page_size >> 20,
 			  available, page_size / 1024, "nr_hugepages");
 	else
-		log_error("cannot give memory to region %s: %s", o->region, strerror(-ret));
+		log_error("cannot give memory to region %s: %s", o->region, log_reason(-ret));
 	return ret;
 }
 
@@ -158,7 +159,7 @@ static int share_out(const struct arenad_options *o, struct mshare *m,
 	int ret = mshare_attach(m, &base);
 
 	if (ret) {
-		log_error("cannot attach region %s: %s", o->region, strerror(-ret));
+		log_error("cannot attach region %s: %s", o->region, log_reason(-ret));
 		return ret;
 	}
 	arena_layout_write(base, l);
@@ -175,10 +176,11 @@ static int layout_error(const struct arenad_options *o, uint64_t page_size, int 
 	if (ret == -ENOSPC && least)
 		log_error("--size: %" PRIu64 " MiB in pages of %" PRIu64 " KiB are too few for %u "
 			  "disks, %u network processes and %u buffers of each: they need %" PRIu64
-			  "M, as no two processes have a page in common", o->size >> 20,
-			  page_size / 1024, o->exports.n, o->nps, o->np_buffers, least >> 20);
+			  "M, as no two processes have a page in common; choose a larger --size",
+			  o->size >> 20, page_size / 1024, o->exports.n, o->nps, o->np_buffers,
+			  least >> 20);
 	else
-		log_error("cannot lay out region %s: %s", o->region, strerror(-ret));
+		log_error("cannot lay out region %s: %s", o->region, log_reason(-ret));
 	return ret;
 }
 
@@ -194,8 +196,8 @@ static int choose_pages(const struct arenad_options *o, struct mshare_options *m
 	else if (mo->page_size > PAGE_4K)
 		pool_suffices(mo->page_size, o->size);
 	if (o->size % mo->page_size) {
-		log_error("--size is not a multiple of the page size, %" PRIu64 " KiB",
-			  mo->page_size / 1024);
+		log_error("--size is not a multiple of the page size, %" PRIu64 " KiB; choose one "
+			  "that is", mo->page_size / 1024);
 		return -EINVAL;
 	}
 	ret = roles_check_parts(o, mo->page_size);
@@ -223,7 +225,7 @@ static int check_users(const struct arenad_options *o, enum mshare_backend backe
 	}
 	if (backend == MSHARE_BACKEND_MODULE && !geteuid() &&
 	    !(o->np_user.name && o->sp_user.name))
-		log_warn("processes serve as root: --np-user and --sp-user name other users, as "
+		log_warn("processes serve as root; --np-user and --sp-user name other users, as "
 			 "arena-np and arena-sp of the package");
 	return 0;
 }
@@ -245,7 +247,7 @@ int arenad_region_open(const struct arenad_options *o, const struct cpus_of *cpu
 	if (ret)
 		return ret;
 	if (o->replace && !mshare_unlink(o->region))
-		log_warn("removed an old region %s", o->region);
+		log_warn("removed an old region %s" LOG_NO_ACTION, o->region);
 	ret = choose_pages(o, &mo, l);
 	if (ret)
 		return ret;
@@ -274,6 +276,6 @@ void arenad_region_close(const struct arenad_options *o, struct mshare *m)
 	int ret = mshare_unlink_region(m);
 
 	if (ret)
-		log_warn("cannot remove region %s: %s", o->region, strerror(-ret));
+		log_warn("cannot remove region %s: %s", o->region, log_reason(-ret));
 	mshare_close(m);
 }

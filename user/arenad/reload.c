@@ -18,7 +18,7 @@ static int seal(const struct tls_texts *texts)
 	int fd = tls_bundle_make(texts);
 
 	if (fd < 0)
-		log_error("TLS: cannot make a memfd of the files: %s", strerror(-fd));
+		log_error("TLS: cannot make a memfd of the files: %s", log_reason(-fd));
 	return fd;
 }
 
@@ -79,7 +79,7 @@ static void make_exports(struct reload *r)
 	if (r->exports >= 0)
 		return;
 	log_limited(LOG_LEVEL_ERROR, "processes that run keep the exports that they have for now: "
-		    "%s", strerror(-r->exports));
+		    "%s", log_reason(-r->exports));
 	r->exports = -1;
 }
 
@@ -129,7 +129,8 @@ bool reload_read(struct reload *r)
 	}
 	bundle = read_files(r->options);
 	if (bundle < 0) {
-		log_warn("reload: the files of TLS stay in use as they were");
+		log_warn("reload: the files of TLS stay in use as they were; correct what the "
+			 "lines before name, and reload again");
 		return false;
 	}
 	close(r->bundle);

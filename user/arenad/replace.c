@@ -116,7 +116,8 @@ int crew_replace_np(struct crew *c, unsigned int i)
 
 	if (ret)
 		log_error("%s is not replaced: %s", c->name[i], ret == -ESRCH ?
-			  "it, or a storage process, does not run" : strerror(-ret));
+			  "it, or a storage process, does not run; try again when both do" :
+			  log_reason(-ret));
 	else
 		log_info("%s is to be replaced: process %d starts", c->name[i],
 			 c->replacement.child.pid);
@@ -188,8 +189,8 @@ bool replace_ended(struct crew *c, unsigned int i)
 	if (!r->is_on || r->i != i)
 		return false;
 	if (child_reap(&r->child)) {
-		log_error("%s is not replaced: process %d, too, has ended", c->name[i],
-			  r->child.pid);
+		log_error("%s is not replaced: process %d, too, has ended; replace it again when "
+			  "it runs", c->name[i], r->child.pid);
 		forget(r);
 		return false;
 	}
@@ -208,12 +209,13 @@ static void look_at_other(struct crew *c)
 	struct replacement *r = &c->replacement;
 
 	if (child_reap(&r->child)) {
-		log_error("%s is not replaced: process %d has ended, and process %d goes on",
-			  c->name[r->i], r->child.pid, c->child[r->i].pid);
+		log_error("%s is not replaced: process %d has ended, and process %d goes on; the "
+			  "lines of the one that has ended say why", c->name[r->i], r->child.pid,
+			  c->child[r->i].pid);
 		forget(r);
 	} else if (!clock_left_ms(r->deadline)) {
-		log_error("%s is not replaced in time: killing process %d", c->name[r->i],
-			  r->child.pid);
+		log_error("%s is not replaced in time: killing process %d; its lines may say why",
+			  c->name[r->i], r->child.pid);
 		child_signal(&r->child, 1, SIGKILL);
 		r->deadline = clock_deadline(REPLACE_SECONDS * 1000LL);
 	}

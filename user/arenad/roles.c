@@ -49,8 +49,8 @@ static int check_np_part(const struct arenad_options *o, const struct arena_conf
 	if (!o->np_memory || c->classes[PROTO_CLASS_NP].each[0] >= least)
 		return 0;
 	log_error("--np-memory: %" PRIu64 " KiB are too few: a network process of %u disks and %u "
-		  "buffers needs %" PRIu64 "K", o->np_memory >> 10, o->exports.n, o->np_buffers,
-		  least >> 10);
+		  "buffers needs %" PRIu64 "K; choose a larger one", o->np_memory >> 10,
+		  o->exports.n, o->np_buffers, least >> 10);
 	return -EINVAL;
 }
 
@@ -62,8 +62,9 @@ static int check_disk_part(const struct arenad_options *o, const struct arena_co
 	if (!o->disk[i].memory || c->classes[PROTO_CLASS_SP].each[i] >= least)
 		return 0;
 	log_error("--disk-memory: %" PRIu64 " KiB are too few for export '%s': a disk that serves "
-		  "%u network processes of %u buffers needs %" PRIu64 "K", o->disk[i].memory >> 10,
-		  o->exports.export[i].label, o->nps, o->np_buffers, least >> 10);
+		  "%u network processes of %u buffers needs %" PRIu64 "K; choose a larger one",
+		  o->disk[i].memory >> 10, o->exports.export[i].label, o->nps, o->np_buffers,
+		  least >> 10);
 	return -EINVAL;
 }
 
@@ -90,8 +91,8 @@ int roles_check_parts(const struct arenad_options *o, uint64_t page_size)
 	for (unsigned int i = 0; i < o->exports.n && !ret; i++)
 		ret = check_disk_part(o, &c, i);
 	if (!ret && c.classes[PROTO_CLASS_NP].bytes <= o->size && left_over(o, &c) >> 20)
-		log_warn("--np-memory and --disk-memory leave %" PRIu64 " MiB of the region to "
-			 "no process", left_over(o, &c) >> 20);
+		log_warn("--np-memory and --disk-memory leave %" PRIu64 " MiB of the region to no "
+			 "process; leave them out to use all of it", left_over(o, &c) >> 20);
 	return ret;
 }
 
@@ -158,7 +159,7 @@ static int make_view(const struct arenad_options *o, struct mshare *m,
 	ret = arena_make_view(m, l, role, &options, &view);
 	if (ret) {
 		log_error("cannot make the view %s of region %s: %s", name, o->region,
-			  strerror(-ret));
+			  log_reason(-ret));
 		return ret;
 	}
 	mshare_close(view);

@@ -75,12 +75,12 @@ static int log_lock_error(const struct runtime *r, int fd, int err)
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	if (err != -EAGAIN && err != -EACCES) {
-		log_error("cannot lock a file in %s: %s", r->path, strerror(-err));
+		log_error("cannot lock a file in %s: %s", r->path, log_reason(-err));
 		return err;
 	}
 	if (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK)
 		lock.l_pid = 0;
-	log_error("another arenad (process %d) runs region %s: end it first (arenactl stop), or "
+	log_error("another arenad (process %d) runs region %s; end it first (arenactl stop), or "
 		  "replace it (arenactl upgrade)", (int)lock.l_pid, r->region);
 	return -EBUSY;
 }

@@ -66,7 +66,7 @@ bool shape_has_line(const char *text, const char *line, size_t length)
 }
 
 /* Log the lines of @text that @other does not have. Return: is there none? */
-static bool log_missing(const char *text, const char *other, const char *what)
+static bool log_missing(const char *text, const char *other, const char *what, const char *remedy)
 {
 	bool is_same = true;
 
@@ -74,7 +74,7 @@ static bool log_missing(const char *text, const char *other, const char *what)
 		size_t length = strcspn(at, "\n");
 
 		if (!shape_has_line(other, at, length)) {
-			log_error("%s %.*s", what, (int)length, at);
+			log_error("%s %.*s; %s", what, (int)length, at, remedy);
 			is_same = false;
 		}
 		at += length + 1;
@@ -84,11 +84,12 @@ static bool log_missing(const char *text, const char *other, const char *what)
 
 bool shape_agrees(const char *running, const char *wanted)
 {
-	bool is_same = log_missing(running, wanted, "the running processes have");
+	bool is_same = log_missing(running, wanted, "the running processes have", "use that, too");
 
-	is_same &= log_missing(wanted, running, "this arenad has");
+	is_same &= log_missing(wanted, running, "this arenad has", "leave that out");
 	if (is_same && strcmp(running, wanted) != 0) {
-		log_error("this arenad has --listen in another order than the running processes");
+		log_error("this arenad has --listen in another order than the running processes; "
+			  "use theirs");
 		is_same = false;
 	}
 	return is_same;

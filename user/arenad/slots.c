@@ -156,12 +156,12 @@ static int log_full(const struct arenad_options *o, const struct export_options 
 		    uint32_t usable)
 {
 	if (usable)
-		log_error("reload: there is no room of that size for export '%s': leave "
+		log_error("reload: there is no room of that size for export '%s'; leave "
 			  "--disk-memory out, or give that of an export that was removed",
 			  e->label);
 	else
 		log_error("reload: there is no room for export '%s' now: the region has parts for "
-			  "%u exports. For more of them, stop arenad and start it with a larger "
+			  "%u exports; for more of them, stop arenad and start it with a larger "
 			  "--exports-max. For the room of another one, reload without either, and "
 			  "try again when its process has ended and no process is being replaced",
 			  e->label, o->exports.n);

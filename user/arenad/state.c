@@ -257,7 +257,7 @@ static int read_checked(int fd, struct state **out)
 static int log_read_error(const struct runtime *r, const char *name, int err)
 {
 	if (err && err != -EPROTO && err != -ENOENT)
-		log_error("cannot read %s/%s: %s", r->path, name, strerror(-err));
+		log_error("cannot read %s/%s: %s", r->path, name, log_reason(-err));
 	return err;
 }
 

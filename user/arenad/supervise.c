@@ -153,7 +153,7 @@ static void upgrade_if_kept(const struct supervisor *sv)
 	if (k->keeper.pidfd >= 0 && k->is_ready)
 		upgrade(sv->node->command, k->runtime, k->keeper.pidfd, sv->service);
 	else
-		log_error("nothing is replaced, as %s",
+		log_error("nothing is replaced, as %s; try again in a moment",
 			  k->is_ready ? "there is no keeper" : "not all processes are ready yet");
 }
 
@@ -270,7 +270,7 @@ static int wait_for_events(const struct supervisor *sv, struct pollfd fd[FDS])
 		fd[i].revents = 0;
 	if (errno == EINTR)
 		return 0;
-	log_error("poll: %s", strerror(errno));
+	log_error("poll: %s", log_reason(errno));
 	return -errno;
 }
 
@@ -386,7 +386,7 @@ int arenad_supervise_signals(void)
 	if (fd < 0) {
 		int ret = -errno;
 
-		log_error("signalfd: %s", strerror(-ret));
+		log_error("signalfd: %s", log_reason(-ret));
 		return ret;
 	}
 	return own_fd(fd);
@@ -397,7 +397,7 @@ static int start(struct supervisor *sv)
 	int ends[2], ret;
 
 	if (pipe2(ends, O_CLOEXEC)) {
-		log_error("pipe: %s", strerror(errno));
+		log_error("pipe: %s", log_reason(errno));
 		return -errno;
 	}
 	ready_init(&sv->ready, ends[0], sv->node->options->nps);
@@ -466,7 +466,8 @@ static int adopt(struct supervisor *sv)
 
 static enum arenad_exit leave(struct node *n)
 {
-	log_error("the processes serve on without an arenad, and another one can adopt them");
+	log_error("the processes serve on without an arenad; mend what the lines before name, and "
+		  "start another one, which adopts them");
 	n->is_left = true;
 	return ARENAD_EXIT_ERROR;
 }

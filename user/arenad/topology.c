@@ -94,6 +94,6 @@ int topology_load(struct topology *t, const struct cpu_set *allowed)
 	if (!ret && !t->n)
 		ret = -ENODEV;
 	if (ret)
-		log_error("cannot find out the CPUs of this machine: %s", strerror(-ret));
+		log_error("cannot find out the CPUs of this machine: %s", log_reason(-ret));
 	return ret;
 }

@@ -32,7 +32,7 @@ static void check(const struct command *c, const struct hear *h)
 	hear_as_program(h);
 	/* Its lines go to arenad now, and not to the journal. */
 	log_init("arenad", LOG_LEVEL_INFO);
-	log_error("cannot execute %s: %s", c->path, strerror(-command_exec(c, "--check-adopt")));
+	log_error("cannot execute %s: %s", c->path, log_reason(-command_exec(c, "--check-adopt")));
 	_exit(1);
 }
 
@@ -77,12 +77,12 @@ static int await(pid_t pid, struct hear *h)
 static int log_refusal(const struct command *c, int status, const struct hear *h)
 {
 	if (status < 0)
-		log_error("%s has not said within %d s whether it can adopt the processes",
-			  c->path, UPGRADE_CHECK_MS / 1000);
+		log_error("%s has not said within %d s whether it can adopt the processes; try "
+			  "again, and look whether it hangs", c->path, UPGRADE_CHECK_MS / 1000);
 	else
 		log_error("%s cannot adopt the processes (status %d)%s%s%s", c->path,
 			  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-			  h->reason[0] ? ": " : "", h->reason,
+			  h->reason[0] ? ": " : "; it has not said why" LOG_REPORT, h->reason,
 			  h->errors > 1 ? "; the log has more" : "");
 	return -EPROTO;
 }
@@ -97,7 +97,7 @@ static int ask_program(const struct command *c, struct hear *h, int *status)
 	if (pid < 0) {
 		int ret = -errno;
 
-		log_error("cannot start %s: %s", c->path, strerror(-ret));
+		log_error("cannot start %s: %s", c->path, log_reason(-ret));
 		return ret;
 	}
 	hear_as_parent(h);
@@ -111,7 +111,7 @@ static int ask(const struct command *c)
 	int ret = hear_begin(&h), status = 0;
 
 	if (ret)
-		log_error("cannot make a pipe: %s", strerror(-ret));
+		log_error("cannot make a pipe: %s", log_reason(-ret));
 	else
 		ret = ask_program(c, &h, &status);
 	hear_end(&h);
@@ -133,7 +133,7 @@ static int check_keeper(int keeper)
 
 	if (poll(&fd, 1, 0) <= 0)
 		return 0;
-	log_error("the keeper has ended meanwhile: upgrade again when there is another one");
+	log_error("the keeper has ended meanwhile; upgrade again when there is another one");
 	return -ESRCH;
 }
 
@@ -149,11 +149,11 @@ void upgrade(const struct command *c, const struct runtime *r, int keeper, struc
 		log_info("executing %s in place of this arenad", c->path);
 		service_answer(service, SERVICE_UPGRADE, NULL, NULL);
 		ret = command_exec(c, NULL);
-		log_error("cannot execute %s: %s", c->path, strerror(-ret));
+		log_error("cannot execute %s: %s", c->path, log_reason(-ret));
 	}
 	fcntl(r->lock, F_SETFD, FD_CLOEXEC);
 	unsetenv(LOCK_VARIABLE);
-	log_warn("this arenad goes on, and nothing was changed");
+	log_warn("this arenad goes on, and nothing was changed" LOG_SEE_ABOVE);
 }
 
 int upgrade_take_lock(void)

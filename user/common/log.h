@@ -13,6 +13,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * An error and a warning say what happens and why, and what to do, behind a semicolon: "WHAT: WHY;
+ * DO". tests/style/test-messages.sh looks at each. These are for many of them:
+ */
+#define LOG_NO_ACTION	"; nothing is to be done"
+#define LOG_REPORT	"; please report this, with the lines before it"
+#define LOG_SEE_ABOVE	"; the line before says why"
+#define LOG_SEE_BELOW	"; the next lines say what to do"
+
+/**
+ * log_reason() - why a system call has failed, and what to do about it
+ * @err: an error of errno, positive
+ *
+ * Return: a text such as "No such file or directory; check the name", valid until the next call.
+ */
+const char *log_reason(int err);
+
 /* Lines of one log_limited() that are written in LOG_LIMIT_MS. */
 #define LOG_LIMIT_LINES	10
 #define LOG_LIMIT_MS	5000

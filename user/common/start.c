@@ -51,7 +51,7 @@ static void check_stdout(void)
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	log_error("cannot write to standard output: %s", strerror(errno));
+	log_error("cannot write to standard output: %s", log_reason(errno));
 	_exit(EXIT_FAILURE);
 }
 
@@ -60,7 +60,7 @@ void start_program(const char *name)
 	open_standard_streams();
 	log_init(name, LOG_LEVEL_INFO);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || atexit(check_stdout)) {
-		log_error("cannot start: %s", strerror(errno));
+		log_error("cannot start: %s", log_reason(errno));
 		_exit(EXIT_FAILURE);
 	}
 }

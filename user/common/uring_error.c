@@ -35,10 +35,11 @@ void uring_log_error(int err)
 			  "it; where this is a container, its profile must allow "
 			  "io_uring_setup(2)");
 	else if (err == -ENOSYS)
-		log_error("cannot make an io_uring: the kernel has none, or a seccomp filter "
-			  "hides it");
+		log_error("cannot make an io_uring: the kernel has none, or a seccomp filter hides "
+			  "it; allow it there, or use another kernel");
 	else if (err == -ENOMEM)
-		log_error("cannot make an io_uring: no memory, or RLIMIT_MEMLOCK is too low");
+		log_error("cannot make an io_uring: no memory, or RLIMIT_MEMLOCK is too low; free "
+			  "memory, or raise the limit (LimitMEMLOCK= of a unit)");
 	else
-		log_error("cannot make an io_uring: %s", strerror(-err));
+		log_error("cannot make an io_uring: %s", log_reason(-err));
 }

@@ -183,21 +183,17 @@ static int adopt(struct listen_socket *s, const struct listen_options *o, int fd
 
 static void log_failure(const struct listen_place *place, int err)
 {
-	const char *why = strerror(-err);
+	const char *why = NULL;
 
 	if (err == -EPROTOTYPE)
-		why = "it is not a stream socket that listens (systemd: Accept=no)";
+		why = "it is not a stream socket that listens; pass one (systemd: Accept=no)";
 	else if (err == -EEXIST)
-		why = "the path is something else than a socket";
+		why = "the path is something else than a socket; choose another one";
 	else if (err == -EBUSY)
-		why = "its folder is locked by another process";
+		why = "its folder is locked by another process; end that, or choose another one";
 	else if (err == -ECANCELED)
-		why = "who may connect cannot be said there";
-	else if (err == -EADDRINUSE)
-		why = "Address already in use: end who has it, or choose another one";
-	else if (err == -EADDRNOTAVAIL)
-		why = "Cannot assign requested address: this machine does not have it";
-	log_error("cannot listen on %s: %s", place->text, why);
+		why = "who may connect cannot be said there" LOG_SEE_ABOVE;
+	log_error("cannot listen on %s: %s", place->text, why ?: log_reason(-err));
 }
 
 /* Return: the next free entry of the set, or NULL after an error was logged. */
@@ -206,7 +202,8 @@ static struct listen_socket *next(struct listen_set *set)
 	struct listen_socket *s = &set->socket[set->n];
 
 	if (set->n == LISTEN_MAX) {
-		log_error("cannot listen on more than %d sockets", LISTEN_MAX);
+		log_error("cannot listen on more than %d sockets; name fewer addresses",
+			  LISTEN_MAX);
 		return NULL;
 	}
 	*s = (struct listen_socket){ .fd = -1 };
@@ -242,7 +239,8 @@ static int open_systemd(const struct listen_options *o, const struct listen_plac
 		}
 	}
 	if (!is_found)
-		log_error("cannot listen on %s: no such socket was passed", place->text);
+		log_error("cannot listen on %s: no such socket was passed; check "
+			  "FileDescriptorName= of the socket unit", place->text);
 	return is_found ? 0 : -ENOENT;
 }
 
@@ -272,7 +270,8 @@ static void close_unused(const struct activation *a)
 		if (a->entry[i].is_used)
 			continue;
 		log_warn("descriptor %d, which systemd passed as '%s', is not used: no --listen "
-			 "names it", a->entry[i].fd, a->entry[i].name);
+			 "names it; set FileDescriptorName= to the name in one, or take the socket "
+			 "away", a->entry[i].fd, a->entry[i].name);
 		close(a->entry[i].fd);
 	}
 }
@@ -284,7 +283,7 @@ int listen_open(const struct listen_options *o, struct listen_set *set)
 
 	set->n = 0;
 	if (ret) {
-		log_error("cannot take the sockets that LISTEN_FDS tells of: %s", strerror(-ret));
+		log_error("cannot take the sockets that LISTEN_FDS tells of: %s", log_reason(-ret));
 		return ret;
 	}
 	for (unsigned int i = 0; i < o->n && !ret; i++)
@@ -351,7 +350,7 @@ int listen_again(const struct listen_options *o, const struct listen_set *first,
 			ret = make_again(s, o, other->fd);
 	}
 	if (ret) {
-		log_error("cannot listen again for another process: %s", strerror(-ret));
+		log_error("cannot listen again for another process: %s", log_reason(-ret));
 		listen_leave(set);
 	}
 	return ret;

@@ -87,7 +87,7 @@ int disks_start(struct disks *d, const struct metrics_options *o, const struct l
 	ret = start(d, o, sockets, signals);
 	if (ret)
 		log_error("cannot start the process that asks NVMe controllers: %s",
-			  strerror(-ret));
+			  log_reason(-ret));
 	return ret;
 }
 
@@ -96,15 +96,15 @@ int disks_settle(const struct disks *d)
 	int ret = d->is_wanted ? sandbox_drop_capability(CAP_SYS_ADMIN) : 0;
 
 	if (ret)
-		log_error("cannot give CAP_SYS_ADMIN up: %s", strerror(-ret));
+		log_error("cannot give CAP_SYS_ADMIN up: %s", log_reason(-ret));
 	return ret;
 }
 
 /* The right to start another one is gone. What was told stays until it is too old. */
 static void lose(struct disks *d, int status)
 {
-	log_error("the process that asks NVMe controllers has ended (%s): going on without, until "
-		  "arena-metrics is started again",
+	log_error("the process that asks NVMe controllers has ended (%s): going on without; start "
+		  "arena-metrics again to have their health",
 		  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it says why");
 	d->pid = 0;
 	if (d->line >= 0)
@@ -134,7 +134,7 @@ void disks_end(struct disks *d)
 	while (!waitpid(d->pid, NULL, WNOHANG)) {
 		if (!clock_left_ms(deadline)) {
 			log_warn("the process that asks NVMe controllers hangs in the kernel: not "
-				 "waiting for its end");
+				 "waiting for its end; the kernel's log may say which disk hangs");
 			break;
 		}
 		clock_sleep_ms(LOOK_MS);

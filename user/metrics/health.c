@@ -165,8 +165,9 @@ static void log_change(uint32_t number, int status, const struct round *before)
 	if (!status)
 		log_limited(LOG_LEVEL_INFO, "nvme%u tells its health again", number);
 	else
-		log_limited(LOG_LEVEL_WARN, "nvme%u does not tell its health: %s", number,
-			    status < 0 ? strerror(-status) : nvme_status_to_string(status, false));
+		log_limited(LOG_LEVEL_WARN, "nvme%u does not tell its health: %s; 'nvme smart-log' "
+			    "may tell more", number, status < 0 ? strerror(-status) :
+			    nvme_status_to_string(status, false));
 }
 
 static int ask_one(int line, struct round *r, unsigned int i, const struct round *before)
@@ -188,8 +189,8 @@ static int do_round(int line, struct round *r)
 	int ret = find(r);
 
 	if (r->n_left && r->n_left != before.n_left)
-		log_warn("%u NVMe controllers are asked for their health, and %u more are not",
-			 r->n, r->n_left);
+		log_warn("%u NVMe controllers are asked for their health, and %u more are not; use "
+			 "another exporter for those", r->n, r->n_left);
 	for (unsigned int i = 0; i < r->n && !ret; i++) {
 		p.number = r->number[i];
 		ret = say(line, &p);
@@ -219,6 +220,6 @@ int health_run(const struct metrics_options *o, int line)
 	if (ret == -EPIPE)
 		ret = 0;
 	if (ret)
-		log_error("no health of NVMe controllers any more: %s", strerror(-ret));
+		log_error("no health of NVMe controllers any more: %s", log_reason(-ret));
 	return ret;
 }

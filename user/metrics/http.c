@@ -300,13 +300,15 @@ int http_serve(const struct metrics_options *o, const struct listen_set *sockets
 	int ret = start(&h, sockets, o->connections);
 
 	if (ret)
-		log_error("cannot serve HTTP");
+		log_error("cannot serve HTTP; see the line of libmicrohttpd before, or check "
+			  "--listen");
 	else
 		ret = close_up(o, sockets->n);
-	if (!ret)
+	if (!ret) {
 		ret = loop(&h);
-	if (ret)
-		log_error("HTTP is served no more: %s", strerror(-ret));
+		if (ret)
+			log_error("HTTP is served no more: %s", log_reason(-ret));
+	}
 	stop(&h);
 	return ret;
 }

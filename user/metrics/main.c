@@ -158,8 +158,9 @@ static int end_child(pid_t pid)
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
 	if (WIFSIGNALED(status))
-		log_error("the process that serves HTTP was killed by signal %d (%s)",
-			  WTERMSIG(status), strsignal(WTERMSIG(status)));
+		log_error("the process that serves HTTP was killed by signal %d (%s); if nobody "
+			  "did that, the kernel's log may say why", WTERMSIG(status),
+			  strsignal(WTERMSIG(status)));
 	return -EIO;
 }
 
@@ -232,7 +233,9 @@ int main(int argc, char **argv)
 	}
 	ret = serve(&o, &sockets);
 	if (ret)
-		log_error("arena-metrics ends: %s", strerror(-ret));
+		log_error("arena-metrics ends: %s", ret == -EIO ?
+			  "the process that serves HTTP has ended" LOG_SEE_ABOVE :
+			  log_reason(-ret));
 	listen_close(&sockets);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -36,7 +36,7 @@ static int make(const struct query_target *t, const struct openmetrics_more *mor
 		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (ret || (!*status && kept < 0)) {
 		log_limited(LOG_LEVEL_ERROR, "cannot make the page: %s",
-			    strerror(ret ? -ret : errno));
+			    log_reason(ret ? -ret : errno));
 		*status = QUERY_FAILED;
 	}
 	if (out)

@@ -44,7 +44,7 @@ static int say_ready(const struct np *np)
 	if (np->options->ready_fd < 0)
 		return 0;
 	if (write(np->options->ready_fd, line, n) != (ssize_t)n) {
-		log_error("cannot write to the ready fd: %s", strerror(errno));
+		log_error("cannot write to the ready fd: %s", log_reason(errno));
 		return -EIO;
 	}
 	close(np->options->ready_fd);

@@ -81,7 +81,7 @@ static void log_refusal(const struct np *np, const struct conn_peer *peer, int e
 			    "--max-connections-per-client allows no more", peer->text,
 			    np->clients.max);
 	else
-		log_limited(LOG_LEVEL_ERROR, "cannot serve %s: %s", peer->text, strerror(-err));
+		log_limited(LOG_LEVEL_ERROR, "cannot serve %s: %s", peer->text, log_reason(-err));
 }
 
 static int set_up(struct conn *c, struct np *np, int fd, const struct conn_peer *peer)
@@ -180,8 +180,8 @@ void conn_adopt(struct np *np, struct taken *t)
 	log_debug("connection %u: handed over from %s, where it was %u, %u now", c->number,
 		  t->peer.text, t->conn.number, np->conns.n);
 	if (adopt_session(c, t)) {
-		log_limited(LOG_LEVEL_WARN, "connection %u is ended: its TLS cannot be handed over",
-			    c->number);
+		log_limited(LOG_LEVEL_WARN, "connection %u is ended: its TLS cannot be handed "
+			    "over; its client can connect again", c->number);
 		free(t->left);
 		conn_kill(c);
 		return;
@@ -344,7 +344,8 @@ void conn_kill_one(struct np *np, uint32_t number)
 		return;
 	/* It belongs to a successor already, or the next moment. */
 	if (handoff_is_sending(&np->handoff)) {
-		log_warn("connection %u: not closed, as it is being handed over", number);
+		log_warn("connection %u: not closed, as it is being handed over; look for it by "
+			 "'arenactl clients', and close it again", number);
 		return;
 	}
 	log_info("connection %u: closed, as an operator has asked for it", number);

@@ -86,7 +86,7 @@ void handoff_give_up(struct np *np, const char *why)
 	if (h->phase == HANDOFF_NONE || np->is_ending)
 		return;
 	say_refused(h->fd);
-	log_warn("this process is not replaced and goes on: %s", why);
+	log_warn("this process is not replaced and goes on: %s; try again", why);
 	np->counters.handoffs_given_up++;
 	arena_ring_remove_file(np->ring, h->file);
 	close(h->fd);
@@ -280,7 +280,7 @@ static bool has_to_end(const struct np *np)
 static void cut(struct conn *c, const char *why)
 {
 	log_limited(LOG_LEVEL_WARN, "connection %u is ended: %s, and this process is being "
-		    "replaced", c->number, why);
+		    "replaced; its client can connect again", c->number, why);
 	c->np->counters.handoff_cut++;
 	conn_kill(c);
 	conn_abort(c);
@@ -550,7 +550,9 @@ void handoff_begin(struct np *np, int fd)
 		  arena_ring_add_file(np->ring, fd, &h->file);
 
 	if (ret) {
-		log_warn("this process is not replaced now: %s", strerror(-ret));
+		log_warn("this process is not replaced now: %s", ret == -EBUSY ?
+			 "it ends, or is being replaced already; try again in a moment" :
+			 log_reason(-ret));
 		if (fd >= 0) {
 			say_refused(fd);
 			close(fd);

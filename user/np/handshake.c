@@ -58,7 +58,7 @@ static void secure(struct conn *c)
 	if (!ret)
 		return;
 	log_limited(LOG_LEVEL_INFO, "connection %u is ended: TLS: %s", c->number,
-		    ret == -EPROTO ? "bytes came before it began" : strerror(-ret));
+		    ret == -EPROTO ? "bytes came before it began" : log_reason(-ret));
 	conn_kill(c);
 }
 
@@ -204,7 +204,7 @@ void handshake_start(struct conn *c, const struct conn_peer *peer)
 	/* This network buffer is the one that is set aside for the connection's sends. */
 	if (!h || arena_get_for(c->np->arena, PROTO_USE_NET, 1, &h->buf)) {
 		free(h);
-		log_limited(LOG_LEVEL_ERROR, "no memory for a handshake");
+		log_limited(LOG_LEVEL_ERROR, "no memory for a handshake; free memory");
 		conn_kill(c);
 		return;
 	}

@@ -73,8 +73,8 @@ void hold_begin(struct peer *peer)
 
 	if (peer->state != PEER_OPEN)
 		return;
-	log_warn("export '%s': its storage process has ended: requests wait for another one",
-		 np->offered.set.export[peer->id].label);
+	log_warn("export '%s': its storage process has ended: requests wait for another one"
+		 LOG_NO_ACTION, np->offered.set.export[peer->id].label);
 	peer->state = PEER_HELD;
 	peer->held_until = np->now + np->options->hold_seconds;
 	np->counters.holds++;

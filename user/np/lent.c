@@ -68,7 +68,7 @@ int lent_open(struct np *np)
 	int ret = take_table(np);
 
 	if (ret) {
-		log_error("cannot use the table of what is lent: %s", strerror(-ret));
+		log_error("cannot use the table of what is lent: %s", log_reason(-ret));
 		return ret;
 	}
 	for (uint32_t i = 0; i < l->n_groups; i++) {

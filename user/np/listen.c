@@ -25,8 +25,8 @@ static void accept_failed(struct listener *l, int err)
 {
 	if (is_shortage(err))
 		l->retry_at = l->np->now + ACCEPT_PAUSE_SECONDS;
-	log_limited(LOG_LEVEL_WARN, "cannot accept a client: %s%s", strerror(-err),
-		    is_shortage(err) ? "; trying again later" : "");
+	log_limited(LOG_LEVEL_WARN, "cannot accept a client%s: %s", is_shortage(err) ?
+		    ", and none for a while" : "", log_reason(-err));
 }
 
 /* The other end of a UNIX socket seldom has a name, so the user and the process stand for it. */
@@ -99,7 +99,7 @@ static int add_listener(struct np *np, const struct listen_socket *s)
 	listen_format(s->fd, text, sizeof(text));
 	ret = arena_ring_add_file(np->ring, s->fd, &l->file);
 	if (ret) {
-		log_error("cannot listen on %s: %s", text, strerror(-ret));
+		log_error("cannot listen on %s: %s", text, log_reason(-ret));
 		return ret;
 	}
 	np->n_listeners++;
@@ -139,7 +139,7 @@ static int look(struct np *np)
 		return 0;
 	ret = arena_ring_add_timer(np->ring, &timer, NULL);
 	if (ret)
-		log_error("cannot set the timer that looks for clients: %s", strerror(-ret));
+		log_error("cannot set the timer that looks for clients: %s", log_reason(-ret));
 	return ret;
 }
 

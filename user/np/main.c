@@ -49,8 +49,8 @@ static int open_region(struct np *np)
 	stats_show_groups(np->stats, np->arena, np->role);
 	ret = check_layout(np);
 	if (ret)
-		log_error("region %s: its layout is not for this program: %s",
-			  np->options->region, strerror(-ret));
+		log_error("region %s has processes or buffers that are not supported: %s"
+			  LOG_REPORT, np->options->region, strerror(-ret));
 	return ret;
 }
 
@@ -62,8 +62,8 @@ static unsigned int count_connections(const struct np *np)
 
 	if (max <= n / CONN_NET_BUFFERS)
 		return max;
-	log_warn("%u network buffers are enough for %u connections only: more of them need a "
-		 "larger --np-buffers", n, n / CONN_NET_BUFFERS);
+	log_warn("%u network buffers are enough for %u connections only; a larger --np-buffers "
+		 "allows more", n, n / CONN_NET_BUFFERS);
 	return n / CONN_NET_BUFFERS;
 }
 
@@ -72,7 +72,7 @@ static int make_tables(struct np *np)
 	int ret = request_table_init(&np->requests, proto_requests(arena_layout(np->arena)));
 
 	if (ret) {
-		log_error("cannot make the tables: %s", strerror(-ret));
+		log_error("cannot make the tables: %s", log_reason(-ret));
 		return ret;
 	}
 	np->fence.start_ns = clock_boot_ns();
@@ -88,9 +88,9 @@ static int make_tables(struct np *np)
 static void log_ring_error(const struct np *np, uint32_t files, int err)
 {
 	if (err == -EMFILE)
-		log_error("--max-connections %u needs a limit of %u open files: raise it "
-			  "(ulimit -n, LimitNOFILE= of a unit) or serve fewer clients",
-			  np->conns.max, NP_FILES_NEEDED(files));
+		log_error("--max-connections %u needs a limit of %u open files; raise it (ulimit "
+			  "-n, LimitNOFILE= of a unit) or serve fewer clients", np->conns.max,
+			  NP_FILES_NEEDED(files));
 	else
 		uring_log_error(err);
 }
@@ -186,7 +186,7 @@ static int loop(struct np *np)
 		int n = arena_ring_next_many(np->ring, events, NP_EVENTS_A_TURN, -1);
 
 		if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY) {
-			log_error("the ring broke: %s", strerror(-n));
+			log_error("the ring broke: %s", log_reason(-n));
 			return n;
 		}
 		np->now = clock_coarse_s();

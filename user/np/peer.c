@@ -73,7 +73,8 @@ static void fail(struct peer *peer, const char *why)
 	if (peer->state == PEER_FAILED)
 		return;
 	if (!export_is_vacant(&np->offered.set.export[peer->id]))
-		log_error("export '%s' is out of service: %s", peer_name(peer), why);
+		log_error("export '%s' is out of service: %s; look at the log of its storage "
+			  "process", peer_name(peer), why);
 	peer->state = PEER_FAILED;
 	np->exports.export[peer->id].is_served = false;
 	TAILQ_INIT(&peer->queue);
@@ -119,12 +120,14 @@ static void miss(struct peer *peer, int err)
 		peer->is_settled = true;
 		return;
 	}
-	log_error("storage process of '%s': %s", peer_name(peer), channel_error(err));
+	log_error("storage process of '%s': %s; its own lines say why", peer_name(peer),
+		  channel_error(err));
 	if (e->no_disk == EXPORT_STOP) {
 		begin_fail(np, err);
 		return;
 	}
-	log_warn("export '%s' has no disk: going on without", peer_name(peer));
+	log_warn("export '%s' has no disk: going on without; look at the log of its storage "
+		 "process", peer_name(peer));
 	peer->is_settled = true;
 }
 
@@ -502,8 +505,9 @@ static int agree_on_version(const struct peer *peer, uint16_t offer)
 
 	if (version < 0)
 		log_error("storage process of '%s': it speaks versions %u to %u of the protocol, "
-			  "and arena-np %u to %u", peer_name(peer), proto_hello_oldest(offer),
-			  proto_hello_newest(offer), PROTO_VERSION_OLDEST, PROTO_VERSION_NEWEST);
+			  "and arena-np %u to %u; upgrade the older one", peer_name(peer),
+			  proto_hello_oldest(offer), proto_hello_newest(offer),
+			  PROTO_VERSION_OLDEST, PROTO_VERSION_NEWEST);
 	return version;
 }
 
@@ -624,7 +628,8 @@ static void greet_or_part(struct peer *peer, const struct arena_msg *msg)
 		return;
 	unwatch(peer);
 	if (peer->is_settled)
-		log_error("storage process of '%s': %s", peer_name(peer), channel_error(ret));
+		log_error("storage process of '%s': %s; look at the log of that process",
+			  peer_name(peer), channel_error(ret));
 	else
 		miss(peer, ret);
 }
@@ -666,7 +671,7 @@ static void reopen(struct peer *peer)
 		ret = begin_channel(peer);
 	if (ret && !is_end(ret))
 		log_error("storage process of '%s': cannot open the channel anew: %s",
-			  peer_name(peer), strerror(-ret));
+			  peer_name(peer), log_reason(-ret));
 }
 
 /* Nothing works for the dead SP, and nobody takes its place: what it had is free. */
@@ -814,7 +819,7 @@ int peer_open(struct np *np, unsigned int id)
 		ret = is_alive ? begin_channel(peer) : -EOWNERDEAD;
 	if (ret && !is_end(ret)) {
 		log_error("storage process of '%s': cannot open the channel: %s", peer_name(peer),
-			  strerror(-ret));
+			  log_reason(-ret));
 		return ret;
 	}
 	if (peer->process.epoch > 1 && hold_is_wanted(peer))

@@ -800,7 +800,7 @@ void receive_turn(struct conn *c)
 		return;
 	}
 	log_limited(LOG_LEVEL_WARN, "connection %u: cannot receive: %s", c->number,
-		    strerror(-ret));
+		    log_reason(-ret));
 	conn_kill(c);
 }
 

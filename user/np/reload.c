@@ -33,7 +33,7 @@ static int use_bundle(struct np *np, int fd)
 	int ret = tls_bundle_read(fd, &texts);
 
 	if (ret) {
-		log_error("TLS: cannot read what arenad has handed over: %s", strerror(-ret));
+		log_error("TLS: cannot read what arenad has handed over: %s", log_reason(-ret));
 		return ret;
 	}
 	ret = use(np, &texts);
@@ -62,7 +62,7 @@ static int use_first(struct np *np)
 	if (!ret && m.type != CONTROL_TLS)
 		ret = -EPROTO;
 	if (ret) {
-		log_error("TLS: nothing has come by the control socket: %s", strerror(-ret));
+		log_error("TLS: nothing has come by the control socket: %s", log_reason(-ret));
 		return ret;
 	}
 	ret = use_bundle(np, fd);
@@ -84,7 +84,8 @@ static void take_bundle(struct np *np, int fd)
 	if (!use_bundle(np, fd))
 		log_info("TLS: new clients are served with the files that arenad has read now");
 	else
-		log_error("TLS: new clients are served with the files as they were before");
+		log_error("TLS: new clients are served with the files as they were before; correct "
+			  "what the line before names, and reload again");
 }
 
 /*
@@ -115,7 +116,7 @@ static void take_exports(struct np *np, int fd)
 	if (ret) {
 		/* arenad takes it that they are in use. A successor begins with them. */
 		log_error("the exports that arenad has handed over cannot be used, so this process "
-			  "ends: %s", strerror(-ret));
+			  "ends: %s", log_reason(-ret));
 		np->is_ending = true;
 		return;
 	}
@@ -149,7 +150,8 @@ static void obey(struct np *np, const struct control_message *m, int fd)
 	else if (m->type == CONTROL_TLS && np->options->tls != NEGOTIATION_TLS_OFF)
 		take_bundle(np, fd);
 	else
-		log_warn("arenad sent a message of an unknown type: %u", m->type);
+		log_warn("arenad sent a message of an unknown type: %u; 'arenactl upgrade' makes "
+			 "them one version", m->type);
 	if (fd >= 0)
 		close(fd);
 }
@@ -174,7 +176,8 @@ int reload_peers(struct np *np)
 			ret = 0;
 	}
 	if (ret)
-		log_error("arenad does not say who the storage processes are: %s", strerror(-ret));
+		log_error("arenad does not say who the storage processes are: %s",
+			  log_reason(-ret));
 	return ret;
 }
 
@@ -189,7 +192,8 @@ static int take_one(struct np *np)
 		return 0;
 	}
 	if (ret == -EPROTO)
-		log_warn("arenad said what this process does not understand");
+		log_warn("arenad said what this process does not understand; 'arenactl upgrade' "
+			 "makes them one version");
 	return ret == -EAGAIN || ret == -EPROTO ? 0 : ret;
 }
 
@@ -209,7 +213,7 @@ static void go_on(struct np *np, int ret)
 	np->reload.is_owed = control_socket_passes(ret);
 	/* arenad's end ends this process anyway, where arenad has started it. */
 	if (ret && ret != -EPIPE && !np->reload.is_owed)
-		log_error("the control socket is of no use any more: %s", strerror(-ret));
+		log_error("the control socket is of no use any more: %s", log_reason(-ret));
 }
 
 static void message_came(struct handler *h, const struct arena_event *e)
@@ -236,6 +240,6 @@ int reload_init(struct np *np)
 	if (!ret)
 		ret = wait_for_message(np);
 	if (ret)
-		log_error("cannot use the control socket: %s", strerror(-ret));
+		log_error("cannot use the control socket: %s", log_reason(-ret));
 	return ret;
 }

@@ -242,7 +242,7 @@ static bool has_lost(struct np *np, const struct peer *peer, struct request *s)
 	np->counters.lost++;
 	s->command.why = "what was not flushed may be lost: the disk went away";
 	log_limited(LOG_LEVEL_WARN, "connection %u: a flush fails: the disk has lost what was not "
-		    "flushed before", c->number);
+		    "flushed before; the client has to write that again", c->number);
 	return true;
 }
 
@@ -254,7 +254,8 @@ enum proto_status reply_outdated(struct request *r)
 	r->command.why = "newer data may have been written over another connection";
 	if (c->phase != CONN_DEAD)
 		log_limited(LOG_LEVEL_WARN, "connection %u: a request was not done: it came before "
-			    "what others have written since, or its client has gone", c->number);
+			    "what others have written since, or its client has gone; a client that "
+			    "is there has to write that again", c->number);
 	return PROTO_EIO;
 }
 

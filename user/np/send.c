@@ -203,7 +203,7 @@ static void look_at_key(struct conn *c)
 	if (c->phase != CONN_SERVING || !link_is_worn(&c->socket))
 		return;
 	log_limited(LOG_LEVEL_WARN, "connection %u is ended: TLS: its key was used for %" PRIu64
-		    " MiB and cannot be changed, see --tls-key-limit and --ktls", c->number,
+		    " MiB and cannot be changed; see --tls-key-limit and --ktls", c->number,
 		    c->np->options->tls_key_bytes >> 20);
 	conn_finish(c);
 }
@@ -278,7 +278,7 @@ void send_turn(struct conn *c)
 		return;
 	}
 	drop_batch(c, b);
-	log_limited(LOG_LEVEL_WARN, "connection %u: cannot send: %s", c->number, strerror(-ret));
+	log_limited(LOG_LEVEL_WARN, "connection %u: cannot send: %s", c->number, log_reason(-ret));
 	conn_kill(c);
 }
 

@@ -38,7 +38,7 @@ static void signal_came(struct handler *h, const struct arena_event *e)
 	}
 	/* A process that cannot receive SIGTERM any more has to end, too. */
 	if (e->result < 0)
-		log_error("cannot read signals: %s", strerror(-e->result));
+		log_error("cannot read signals: %s", log_reason(-e->result));
 	begin(np);
 }
 
@@ -77,7 +77,7 @@ int stop_init(struct np *np)
 	ret = arena_ring_add_signals(np->ring, ARENA_SIGNAL(SIGTERM) | ARENA_SIGNAL(SIGINT) |
 				     ARENA_SIGNAL(SIGUSR1), handler_cookie(&s->signal), NULL);
 	if (ret)
-		log_error("cannot receive signals: %s", strerror(-ret));
+		log_error("cannot receive signals: %s", log_reason(-ret));
 	return ret;
 }
 
@@ -104,7 +104,7 @@ static int start_tick(struct np *np)
 	int ret = arena_ring_add_timer(np->ring, &timer, NULL);
 
 	if (ret)
-		log_error("cannot set the timer of the time limits: %s", strerror(-ret));
+		log_error("cannot set the timer of the time limits: %s", log_reason(-ret));
 	np->stop.is_ticking = !ret;
 	return ret;
 }
@@ -117,7 +117,8 @@ int stop_turn(struct np *np)
 	if (ret || !s->is_stopping || (np->conns.n && np->now - s->since < STOP_SECONDS))
 		return ret;
 	if (np->conns.n)
-		log_warn("%u connections did not end in time", np->conns.n);
+		log_warn("%u connections did not end in time; their clients can connect again",
+			 np->conns.n);
 	np->is_ending = true;
 	return 0;
 }

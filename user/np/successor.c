@@ -133,7 +133,8 @@ static void drop_all(struct successor *s)
 
 static void refuse(struct np *np, struct taken *t, const char *why)
 {
-	log_limited(LOG_LEVEL_WARN, "a connection that was handed over is closed: %s", why);
+	log_limited(LOG_LEVEL_WARN, "a connection that was handed over is closed: %s; its client "
+		    "can connect again", why);
 	np->successor.refused++;
 	np->counters.handoff_cut++;
 	drop(t);
@@ -353,7 +354,8 @@ int successor_take(struct np *np)
 	close(fd);
 	/* If it has not died this process does not get the role. */
 	if (ret == -EPIPE) {
-		log_warn("the process whose place this one takes has not given its connections");
+		log_warn("the process whose place this one takes has not given its connections; "
+			 "their clients can connect again");
 		drop_all(&np->successor);
 		ret = 0;
 	}
@@ -361,7 +363,7 @@ int successor_take(struct np *np)
 		log_info("takes the place of a process with %u connections", np->successor.n);
 	else
 		log_error("does not take the place of the process that runs: %s",
-			  ret == -ECANCELED ? "it goes on" : strerror(-ret));
+			  ret == -ECANCELED ? "it goes on; its log says why" : log_reason(-ret));
 	return ret;
 }
 

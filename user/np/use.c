@@ -39,8 +39,8 @@ bool use_begin(struct conn *c, unsigned int sp, bool is_looking)
 {
 	if (is_silent(&c->np->peer[sp])) {
 		log_limited(LOG_LEVEL_WARN, "connection %u: the storage process of export '%s' "
-			    "does not answer",
-			    c->number, c->np->offered.set.export[sp].label);
+			    "does not answer; look at the log of that process", c->number,
+			    c->np->offered.set.export[sp].label);
 		return false;
 	}
 	return ask(c, sp, PROTO_OPEN, is_looking ? PROTO_FLAG_LOOK : 0);

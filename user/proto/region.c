@@ -30,14 +30,15 @@ static int open_error(const char *name, const char *view, int ret)
 	switch (ret) {
 	case -EPROTO:
 	case -ERANGE:
-		log_error("region %s: its layout is not for this program: %s", name,
-			  strerror(-ret));
+		log_error("region %s: its layout is not for this program: %s; use programs of one "
+			  "version", name, strerror(-ret));
 		break;
 	case -EBUSY:
-		log_error("region %s: another process has the role of %s", name, view);
+		log_error("region %s: another process has the role of %s; end that one first", name,
+			  view);
 		break;
 	default:
-		log_error("cannot open region %s for %s: %s", name, view, strerror(-ret));
+		log_error("cannot open region %s for %s: %s", name, view, log_reason(-ret));
 	}
 	return ret;
 }
@@ -89,8 +90,8 @@ static int load_layout(const char *name, int fd, struct arena_layout *l)
 
 	close(fd);
 	if (ret)
-		log_error("region %s: the inherited layout cannot be used: %s", name,
-			  strerror(-ret));
+		log_error("region %s: the inherited layout cannot be used: %s; use programs of one "
+			  "version", name, strerror(-ret));
 	return ret;
 }
 

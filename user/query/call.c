@@ -108,7 +108,7 @@ static enum query_status explain_choice(const struct query_target *t, const stru
 
 	if (s->n > 1) {
 		list_sites(s, list);
-		log_error("there are %d arenads: choose one by --region, or by --runtime-dir: %s",
+		log_error("there are %d arenads, %s; choose one by --region, or by --runtime-dir",
 			  s->n, list);
 		return QUERY_FAILED;
 	}
@@ -163,19 +163,21 @@ static int open_link(const struct query_target *t, const char *path, struct sd_v
 static enum query_status explain(const char *path, int err, bool is_running)
 {
 	if (err == -EACCES || err == -EPERM) {
-		log_error("cannot connect to %s: only root and the user of arenad may", path);
+		log_error("cannot connect to %s: only root and the user of arenad may; try sudo",
+			  path);
 		return QUERY_DENIED;
 	}
 	if (err == -EAGAIN)
-		log_error("arenad does not take clients at %s: it hangs, or has very many", path);
+		log_error("arenad does not take clients at %s: it hangs, or has very many; its log "
+			  "may say why", path);
 	else if (err == -ECONNREFUSED && is_running)
 		log_error("the arenad of %s runs, and does not answer yet: it starts, or is being "
-			  "replaced", path);
+			  "replaced; try again in a moment", path);
 	else if (err == -ECONNREFUSED)
-		log_error("the arenad of %s has died, and its processes serve on: start "
-			  "another one", path);
+		log_error("the arenad of %s has died, and its processes serve on; start another "
+			  "one", path);
 	else
-		log_error("cannot connect to %s: %s", path, strerror(-err));
+		log_error("cannot connect to %s: %s", path, log_reason(-err));
 	return QUERY_NO_ARENAD;
 }
 
@@ -287,12 +289,13 @@ static enum query_status explain_no_answer(const struct query_target *t, const c
 					   const struct answer *a)
 {
 	if (is_late(a))
-		log_error("%s: arenad does not answer within %u s", method, t->timeout_seconds);
+		log_error("%s: arenad does not answer within %u s; its log may say why", method,
+			  t->timeout_seconds);
 	else if (is_cut_off(a))
-		log_error("%s: arenad has ended, or was replaced, before it has answered: look "
+		log_error("%s: arenad has ended, or was replaced, before it has answered; look "
 			  "whether it was done, and repeat it if not", method);
 	else
-		log_error("%s: arenad does not answer: %s", method, strerror(-a->ret));
+		log_error("%s: arenad does not answer: %s", method, log_reason(-a->ret));
 	return QUERY_NO_ARENAD;
 }
 
@@ -308,13 +311,13 @@ static enum query_status judge(const struct query_target *t, const char *method,
 	if (a->ret < 0 || is_late(a) || is_cut_off(a))
 		return explain_no_answer(t, method, a);
 	if (is_error(a, SD_VARLINK_ERROR_METHOD_NOT_FOUND))
-		log_error("%s: the arenad that runs is another version, which does not know it",
-			  method);
+		log_error("%s: the arenad that runs is another version, which does not know it; "
+			  "'arenactl upgrade' makes them one version", method);
 	else if (is_error(a, SERVICE_ERROR_FAILED))
 		log_error("%s: %s%s", method, json_show(reason, a->reply, "reason"),
-			  json_true(a->reply, "hasMore") ? " (the log of arenad has more)" : "");
+			  json_true(a->reply, "hasMore") ? "; the log of arenad has more" : "");
 	else
-		log_error("%s: arenad answers %s", method, a->error);
+		log_error("%s: arenad answers %s; its log may say why", method, a->error);
 	return QUERY_FAILED;
 }
 

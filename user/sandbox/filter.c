@@ -45,8 +45,8 @@ static void on_forbidden_call(int signal, siginfo_t *info, void *context)
 {
 	(void)signal;
 	(void)context;
-	log_error("sandbox: system call %d is not on this program's list: killing the process",
-		  info->si_syscall);
+	log_error("sandbox: system call %d is not on this program's list: killing the process"
+		  LOG_REPORT, info->si_syscall);
 	syscall(NEVER_ALLOWED, NULL);
 	_exit(1);
 }

@@ -41,7 +41,12 @@ int sandbox_result(const struct sandbox_profile *p, const char *name,
 		log_debug("sandbox: %s: not on this machine (%s)", name, strerror(-ret));
 		return (int)measure;
 	}
-	log_error("sandbox: %s: %s", name, strerror(-ret));
+	if (is_missing(ret, measure))
+		log_error("sandbox: %s: %s; allow it here (the profile of a container, "
+			  "user.max_*_namespaces), use a newer kernel, or --sandbox auto", name,
+			  strerror(-ret));
+	else
+		log_error("sandbox: %s: %s", name, log_reason(-ret));
 	return ret;
 }
 
@@ -79,5 +84,6 @@ void sandbox_log_missing(unsigned int measures)
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
 		if (measures & 1U << i)
 			log_warn("sandbox: this machine does not have %s, or does not let us use "
-				 "them: going on without", name[i]);
+				 "them: going on without; a newer kernel has them, or the "
+				 "profile of a container has to allow them", name[i]);
 }

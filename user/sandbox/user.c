@@ -30,12 +30,12 @@ int user_become(const struct user *u)
 	/* Only now: who has no capability cannot drop any from the bounding set. */
 	ret = sandbox_drop_bounding();
 	if (ret && ret != -EPERM)
-		log_warn("cannot drop capabilities: %s", strerror(-ret));
+		log_warn("cannot drop capabilities: %s", log_reason(-ret));
 	ret = 0;
 	if (initgroups(u->name, u->gid) || setresgid(u->gid, u->gid, u->gid) ||
 	    setresuid(u->uid, u->uid, u->uid)) {
 		ret = -errno;
-		log_error("cannot become user %s: %s", u->name, strerror(-ret));
+		log_error("cannot become user %s: %s", u->name, log_reason(-ret));
 	}
 	return ret;
 }

@@ -29,8 +29,9 @@ static void tell(const char *path, const char *identity, const char *found, char
 		return;
 	snprintf(told, DISK_IDENTITY_SIZE, "%s", found);
 	if (found[0] && !disk_identity_is_same(identity, found))
-		log_error("at %s there is another disk than before (%s in place of %s): waiting",
-			  path, found, identity);
+		log_error("at %s there is another disk than before (%s in place of %s): waiting; "
+			  "put the right one there, or remove the export and add it again", path,
+			  found, identity);
 }
 
 int await_disk(const char *path, const char *identity, bool readonly)
@@ -41,7 +42,7 @@ int await_disk(const char *path, const char *identity, bool readonly)
 	if (is_there(path, identity, readonly, found))
 		return 0;
 	if (!found[0])
-		log_warn("disk %s is not there: waiting", path);
+		log_warn("disk %s is not there: waiting; attach it", path);
 	do {
 		tell(path, identity, found, told);
 		if (start_stop_is_pending())

@@ -41,7 +41,8 @@ static void obey(struct sp *sp, const struct control_message *m, int fd)
 		take_limit(sp, m);
 		return;
 	}
-	log_warn("arenad sent a message of an unknown type: %u", m->type);
+	log_warn("arenad sent a message of an unknown type: %u; 'arenactl upgrade' makes them one "
+		 "version", m->type);
 	if (fd >= 0)
 		close(fd);
 }
@@ -55,7 +56,8 @@ static int take_one(struct sp *sp, int timeout_ms)
 	if (!ret)
 		obey(sp, &m, fd);
 	else if (ret == -EPROTO)
-		log_warn("arenad sent a message that this process does not understand");
+		log_warn("arenad sent a message that this process does not understand; 'arenactl "
+			 "upgrade' makes them one version");
 	return ret == -EAGAIN || ret == -EINTR || ret == -EPROTO || ret == -ETIMEDOUT ? 0 : ret;
 }
 
@@ -82,7 +84,8 @@ int sp_control_peers(struct sp *sp)
 	if (ret == -ECANCELED)
 		log_info("asked to stop before the network processes were known");
 	else if (ret)
-		log_error("arenad does not say who the network processes are: %s", strerror(-ret));
+		log_error("arenad does not say who the network processes are: %s",
+			  log_reason(-ret));
 	return ret;
 }
 
@@ -99,7 +102,7 @@ int sp_control_watch(struct sp *sp)
 		ret = wait_for_message(sp);
 	sp->has_arenad = !ret;
 	if (ret)
-		log_error("cannot use the control socket: %s", strerror(-ret));
+		log_error("cannot use the control socket: %s", log_reason(-ret));
 	return ret;
 }
 
@@ -113,7 +116,7 @@ static void go_on(struct sp *sp, int ret)
 		return;
 	/* arenad's end ends this process anyway, where arenad has started it. */
 	if (ret != -EPIPE)
-		log_error("the control socket is of no use any more: %s", strerror(-ret));
+		log_error("the control socket is of no use any more: %s", log_reason(-ret));
 	sp->has_arenad = false;
 	if (!sp->n_live)
 		sp_loop_stop(sp, sp->parting);

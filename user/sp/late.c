@@ -145,7 +145,7 @@ void sp_late_disk_lives(struct sp *sp)
 	if (!sp->late.hangs)
 		return;
 	sp->late.hangs = false;
-	log_warn("disk %s answers again", sp->options.disk);
+	log_warn("disk %s answers again" LOG_NO_ACTION, sp->options.disk);
 }
 
 bool sp_late_refuses(const struct sp_peer *peer)
@@ -182,7 +182,7 @@ void sp_late_leave(const struct sp *sp)
 {
 	if (!sp->late.n)
 		return;
-	log_warn("disk %s still has %u requests under way: ending without them", sp->options.disk,
-		 sp->late.n);
+	log_warn("disk %s still has %u requests under way: ending without them; the kernel's log "
+		 "may say why", sp->options.disk, sp->late.n);
 	_exit(sp->status);
 }

@@ -40,7 +40,10 @@ static void ring_error(int ret)
 
 	if (ret == -EOPNOTSUPP && arena_probe(&f) == -EOPNOTSUPP)
 		why = arena_features_why(&f);
-	log_error("cannot make an io_uring: %s", why ? why : strerror(-ret));
+	if (why)
+		log_error("cannot make an io_uring: %s; allow it, or use Linux 6.8 or later", why);
+	else
+		log_error("cannot make an io_uring: %s", log_reason(-ret));
 }
 
 /* Linux 6.8 cannot pin a region's memory for long, so buffers may have to stay unregistered. */
@@ -50,7 +53,8 @@ static void look_at_buffers(struct sp *sp)
 						sp->peer[0].disk_group);
 	if (sp->options.fixed_buffers && !sp->is_fixed)
 		log_warn("buffers cannot be registered with the kernel: going on without, which "
-			 "costs some speed");
+			 "costs some speed; Linux 6.8 cannot do it, and elsewhere LimitMEMLOCK= "
+			 "may be too low");
 }
 
 /* Only the ring of reads and writes has the buffers registered. */
@@ -156,8 +160,8 @@ static void leave(struct sp *sp)
 {
 	if (sp->is_stopping)
 		return;
-	log_error("disk %s is gone: ending, so that a successor can open it when it is back",
-		  sp->options.disk);
+	log_error("disk %s is gone: ending, so that a successor can open it when it is back; "
+		  "attach it again", sp->options.disk);
 	sp_loop_stop(sp, SP_EXIT_GONE);
 }
 
@@ -259,7 +263,7 @@ static int set_timers(struct sp *sp)
 	if (!ret)
 		ret = sp_throttle_turn(sp);
 	if (ret)
-		log_error("cannot set a timer: %s", strerror(-ret));
+		log_error("cannot set a timer: %s", log_reason(-ret));
 	return ret;
 }
 
@@ -286,7 +290,7 @@ static bool take_turn(struct sp *sp, struct arena_ring *ring, int timeout_ms)
 	int n = arena_ring_next_many(ring, events, EVENTS, timeout_ms);
 
 	if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY) {
-		log_error("io_uring: %s", strerror(-n));
+		log_error("io_uring: %s", log_reason(-n));
 		sp->status = SP_EXIT_ERROR;
 		return false;
 	}

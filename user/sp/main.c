@@ -49,13 +49,13 @@ static int layout_check(struct sp *sp)
 	unsigned int id = sp->options.id;
 
 	if (!has_all(l, id)) {
-		log_error("region %s has processes or buffers that are not supported",
+		log_error("region %s has processes or buffers that are not supported" LOG_REPORT,
 			  sp->options.region);
 		return -EPROTO;
 	}
 	sp->n_peers = proto_nps(l);
 	if (sp->options.n_nps != sp->n_peers) {
-		log_error("region %s has %u network processes, and %u were named",
+		log_error("region %s has %u network processes, and %u were named" LOG_REPORT,
 			  sp->options.region, sp->n_peers, sp->options.n_nps);
 		return -EPROTO;
 	}
@@ -103,7 +103,8 @@ static int requests_open(struct sp *sp)
 	if (!ret)
 		ret = sp_fence_open(sp);
 	if (ret)
-		log_error("out of memory");
+		log_error("there is no memory for the requests; free some, or let the process have "
+			  "more");
 	sp->cuts = may_lose_pages();
 	return ret;
 }
@@ -127,7 +128,8 @@ static int check_identity(struct sp *sp)
 	disk_identity(sp->options.disk, found);
 	if (disk_identity_is_same(sp->options.awaited, found))
 		return 0;
-	log_error("disk %s has become another one", sp->options.disk);
+	log_error("disk %s has become another one; put the right one there, or remove the export "
+		  "and add it again", sp->options.disk);
 	backend_close(&sp->backend);
 	return -ENODEV;
 }

@@ -118,7 +118,7 @@ static void reopen(struct sp_peer *peer)
 		ret = watch_channel(peer);
 	if (ret)
 		log_error("cannot open the channel to network process %u anew: %s", peer->id,
-			  strerror(-ret));
+			  log_reason(-ret));
 }
 
 static void ended_turn(struct sp_peer *peer)
@@ -146,7 +146,7 @@ static void check_sent(struct sp_peer *peer, int ret)
 		return;
 	/* The window has room for all messages of a peer that acknowledges them. */
 	log_error("cannot send to network process %u: %s", peer->id, ret == -EAGAIN ?
-		  "it does not take its messages" : strerror(-ret));
+		  "it does not take its messages; its log may say why" : log_reason(-ret));
 	end(peer, SP_EXIT_ERROR);
 }
 
@@ -222,8 +222,8 @@ static void take_hello(struct sp_peer *peer, const struct arena_msg *msg)
 		peer->version = version;
 		log_info("network process %u is there: protocol version %d", peer->id, version);
 	} else if (!peer->sp->is_stopping) {
-		log_error("network process %u speaks versions %u to %u of the protocol, "
-			  "and arena-sp %u to %u: parting", peer->id,
+		log_error("network process %u speaks versions %u to %u of the protocol, and "
+			  "arena-sp %u to %u: parting; upgrade the older one", peer->id,
 			  proto_hello_oldest(msg->value), proto_hello_newest(msg->value),
 			  PROTO_VERSION_OLDEST, PROTO_VERSION_NEWEST);
 		end(peer, SP_EXIT_ERROR);
@@ -261,8 +261,8 @@ static void channel_ended(struct sp_peer *peer, int ret)
 		end(peer, SP_EXIT_PEER);
 		return;
 	}
-	log_error("network process %u sent %s", peer->id, ret == -EOVERFLOW ?
-		  "more messages than agreed" : "what makes no sense");
+	log_error("network process %u sent %s" LOG_REPORT, peer->id,
+		  ret == -EOVERFLOW ? "more messages than agreed" : "what makes no sense");
 	end(peer, SP_EXIT_ERROR);
 }
 
@@ -349,6 +349,6 @@ int sp_peer_connect(struct sp_peer *peer)
 		ret = watch_channel(peer);
 	if (ret)
 		log_error("cannot open the channel to network process %u: %s", peer->id,
-			  strerror(-ret));
+			  log_reason(-ret));
 	return ret;
 }

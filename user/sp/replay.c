@@ -114,8 +114,8 @@ bool sp_replay_answers(struct sp_peer *peer, const struct proto_request *q,
 	} else if (is_again && proto_flights_find(&peer->flights, q->tag, status)) {
 		sp->counters.results++;
 	} else if (is_again && q->received_ns < peer->refused_ns && changes(q)) {
-		log_limited(LOG_LEVEL_WARN, "network process %u sends requests again too late",
-			    peer->id);
+		log_limited(LOG_LEVEL_WARN, "network process %u sends requests again too late; its "
+			    "clients have to write those again", peer->id);
 		*status = PROTO_EIO;
 	} else {
 		return false;
@@ -160,6 +160,7 @@ void sp_replay_end(struct sp *sp)
 	if (!sp->is_stopping)
 		refuse_missing(sp);
 	if (waits_for_some(sp))
-		log_warn("a network process does not say what it has: going on without it");
+		log_warn("a network process does not say what it has: going on without it"
+			 LOG_NO_ACTION);
 	sp_order_begin(sp, UINT64_MAX);
 }

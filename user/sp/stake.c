@@ -16,7 +16,8 @@ static void lose(struct sp *sp)
 	struct sp_stake *s = &sp->stake;
 
 	log_error("disk %s has gone and come back: changes that were not flushed may be lost, and "
-		  "a flush of each client fails", sp->options.disk);
+		  "a flush of each client fails; clients have to write them again",
+		  sp->options.disk);
 	s->losses++;
 	s->changes = 0;
 	/*

@@ -147,7 +147,7 @@ int sp_survey_open(struct sp *sp)
 		ret = start_thread(s);
 	if (!ret)
 		return 0;
-	log_error("cannot start a thread: %s", strerror(-ret));
+	log_error("cannot start a thread: %s", log_reason(-ret));
 	free(s->job);
 	s->backend = NULL;
 	return ret;

@@ -474,9 +474,11 @@ static void log_failed(const struct sp_request *r, int error, const char *why)
 		[PROTO_CACHE] = "read ahead", [PROTO_BLOCK_STATUS] = "survey",
 	};
 
-	log_limited(LOG_LEVEL_WARN, "%s of %llu bytes at %llu: %s", names[r->operation],
+	log_limited(LOG_LEVEL_WARN, "%s of %llu bytes at %llu: %s; %s", names[r->operation],
 		    (unsigned long long)r->length, (unsigned long long)r->offset,
-		    why ? why : strerror(-error));
+		    why ? why : strerror(-error), error == -ENOSPC || error == -EDQUOT ?
+		    "free space where the file of the disk is" :
+		    "look at the health of the disk and at the kernel's log");
 }
 
 static void fail(struct sp_request *r, int error, const char *why)

@@ -50,8 +50,8 @@ static void *map_shared(int fd, size_t size)
 		at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (at == MAP_FAILED)
-		log_warn("nobody can read the statistics of this process: the memory that was "
-			 "made for them is of another version");
+		log_warn("nobody can read the statistics of this process: the memory that was made "
+			 "for them is of another version; 'arenactl upgrade' starts it again");
 	return at;
 }
 
@@ -64,7 +64,7 @@ struct stats *stats_attach(int fd, enum stats_role role, unsigned int n_counters
 	if (s == MAP_FAILED)
 		s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s == MAP_FAILED) {
-		log_error("there is no memory for statistics: %s", strerror(errno));
+		log_error("there is no memory for statistics: %s", log_reason(errno));
 		return NULL;
 	}
 	s->version = STATS_VERSION;

@@ -20,7 +20,8 @@
 
 static int failed(const char *what, int err)
 {
-	log_error("TLS: %s: %s", what, gnutls_strerror(err));
+	log_error("TLS: %s: %s; %s", what, gnutls_strerror(err), err == GNUTLS_E_MEMORY_ERROR ?
+		  "free memory" : "correct the file, or the policy of GnuTLS on this machine");
 	return err == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
 }
 
@@ -40,8 +41,8 @@ static int load_pair(struct tls_credentials *t, const struct tls_texts *texts)
 
 	if (ret >= 0)
 		return 0;
-	log_error("TLS: %s with %s: %s", texts->name[TLS_CERTIFICATE], texts->name[TLS_KEY],
-		  gnutls_strerror(ret));
+	log_error("TLS: %s with %s: %s; give a certificate and its own key",
+		  texts->name[TLS_CERTIFICATE], texts->name[TLS_KEY], gnutls_strerror(ret));
 	return ret == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
 }
 
@@ -101,11 +102,11 @@ static int load_psk(struct tls_credentials *t, const struct tls_texts *texts)
 	int ret = tls_keys_parse(texts->data[TLS_PSK], texts->size[TLS_PSK], &t->keys, &line);
 
 	if (ret == -EINVAL && line)
-		log_error("TLS: %s: line %u is not NAME:HEX-KEY, or its name was used before",
-			  texts->name[TLS_PSK], line);
+		log_error("TLS: %s: line %u is not NAME:HEX-KEY, or its name was used before; "
+			  "correct the line", texts->name[TLS_PSK], line);
 	else if (ret)
 		log_error("TLS: %s: %s", texts->name[TLS_PSK],
-			  ret == -EINVAL ? "it has no key" : strerror(-ret));
+			  ret == -EINVAL ? "it has no key; write NAME:HEX-KEY" : log_reason(-ret));
 	if (ret)
 		return ret;
 	ret = gnutls_psk_allocate_server_credentials(&t->psk);

@@ -98,7 +98,7 @@ static int read_one(struct tls_texts *t, const struct tls_files *files, enum tls
 		close(fd);
 	if (ret)
 		log_error("TLS: cannot read %s: %s", t->name[kind],
-			  ret == -EAGAIN ? "it is being written" : strerror(-ret));
+			  ret == -EAGAIN ? "it is being written; try again" : log_reason(-ret));
 	return ret;
 }
 

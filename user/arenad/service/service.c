@@ -117,7 +117,7 @@ static void accept_clients(struct service *s)
 		if (!ret)
 			continue;
 		log_limited(LOG_LEVEL_WARN, "Varlink: a client is refused: %s",
-			    ret == -EUSERS ? "there are too many" : strerror(-ret));
+			    ret == -EUSERS ? "there are too many; end some" : log_reason(-ret));
 		close(fd);
 	}
 }
@@ -142,8 +142,8 @@ static bool sends_too_much(struct connection *c, int fd)
 	c->bytes += (unsigned int)waiting;
 	if (c->bytes <= SERVICE_BYTES)
 		return false;
-	log_limited(LOG_LEVEL_WARN, "Varlink: a client is cut off that has sent more than "
-		    "%u bytes", SERVICE_BYTES);
+	log_limited(LOG_LEVEL_WARN, "Varlink: a client is cut off that has sent more than %u "
+		    "bytes; look for the mistake in that client", SERVICE_BYTES);
 	return true;
 }
 
@@ -341,7 +341,7 @@ struct service *service_open(struct crew *crew, const struct runtime *r)
 		ret = listen_at(s);
 	if (ret >= 0)
 		return s;
-	log_warn("there is no Varlink service in %s: %s", r->path, strerror(-ret));
+	log_warn("there is no Varlink service in %s: %s", r->path, log_reason(-ret));
 	service_close(s);
 	return NULL;
 }

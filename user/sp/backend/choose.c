@@ -47,17 +47,14 @@ static int open_error(const char *path, int error, const char *why)
 	if (error == -ECANCELED)
 		return error;
 	if (error != -EBUSY) {
-		log_error("cannot open disk %s: %s%s", path, why ? why : strerror(-error),
-			  !why && error == -EACCES ? ": the user of --sp-user needs a right to it, "
-			  "as by the group \"disk\"" : "");
+		log_error("cannot open disk %s: %s", path, why ?: log_reason(-error));
 		return error;
 	}
 	name_holder(path, holder, sizeof(holder));
 	if (holder[0])
-		log_error("cannot open disk %s: it is in use by %s, which has to leave it first",
-			  path, holder);
+		log_error("cannot open disk %s: it is in use by %s; end that first", path, holder);
 	else
-		log_error("cannot open disk %s: it is in use, and by whom cannot be seen: a "
+		log_error("cannot open disk %s: it is in use, and by whom cannot be seen; a "
 			  "process that has ended may still have operations under way", path);
 	return error;
 }
@@ -66,7 +63,8 @@ static int open_error(const char *path, int error, const char *why)
 static const char *why_not(int error, bool readonly, const char *why)
 {
 	if (!readonly && (error == -EACCES || error == -EROFS || error == -EPERM))
-		return "it cannot be written; --read-only serves it all the same";
+		return "it cannot be written; --read-only serves it all the same, or the user of "
+		       "--sp-user needs a right to it, as by the group \"disk\"";
 	return why;
 }
 
@@ -119,7 +117,8 @@ static int check_kind(const char *path, mode_t mode, enum backend_kind kind)
 	bool good = true;
 
 	if (!S_ISBLK(mode) && !S_ISREG(mode) && !S_ISCHR(mode)) {
-		log_error("disk %s is neither a block device nor a regular file", path);
+		log_error("disk %s is neither a block device nor a regular file; give the path of "
+			  "one", path);
 		return -ENOTBLK;
 	}
 	if (kind == BACKEND_NVME)
@@ -130,9 +129,9 @@ static int check_kind(const char *path, mode_t mode, enum backend_kind kind)
 		good = S_ISREG(mode);
 	if (good)
 		return 0;
-	log_error("disk %s: --backend %s is not for a %s", path, backend_names[kind],
-		  S_ISREG(mode) ? "regular file" : S_ISBLK(mode) ? "block device" :
-		  "character device");
+	log_error("disk %s: --backend %s is not for a %s; leave it out, or choose another one",
+		  path, backend_names[kind], S_ISREG(mode) ? "regular file" : S_ISBLK(mode) ?
+		  "block device" : "character device");
 	return -EINVAL;
 }
 
@@ -165,18 +164,19 @@ static int check_limits(struct backend *b)
 	if (l->block_size < MIN_BLOCK || l->block_size > MAX_BLOCK ||
 	    l->block_size & (l->block_size - 1)) {
 		log_error("disk %s: a block size of %u is not supported, only powers of two from "
-			  "%u to %u", b->path, l->block_size, MIN_BLOCK, MAX_BLOCK);
+			  "%u to %u; format the disk with such a size", b->path, l->block_size,
+			  MIN_BLOCK, MAX_BLOCK);
 		return -EINVAL;
 	}
 	/* Only a file can be served up to a last byte that does not end a block. */
 	whole = l->bytes & ~(uint64_t)(l->block_size - 1);
 	if (b->tail_fd < 0 && whole != l->bytes) {
-		log_warn("disk %s: its last %u bytes are not a whole block and are not used",
-			 b->path, (unsigned int)(l->bytes - whole));
+		log_warn("disk %s: its last %u bytes are not a whole block and are not used"
+			 LOG_NO_ACTION, b->path, (unsigned int)(l->bytes - whole));
 		l->bytes = whole;
 	}
 	if (!l->bytes) {
-		log_error("disk %s is empty: give it a size first (a file: truncate -s SIZE)",
+		log_error("disk %s is empty; give it a size first (a file: truncate -s SIZE)",
 			  b->path);
 		return -EINVAL;
 	}
@@ -248,7 +248,7 @@ int backend_attach(struct backend *b, struct arena *a, struct arena_ring *r,
 	if (!ret)
 		ret = add_claim(b, polled);
 	if (ret)
-		log_error("cannot register disk %s with io_uring: %s", b->path, strerror(-ret));
+		log_error("cannot register disk %s with io_uring: %s", b->path, log_reason(-ret));
 	return ret;
 }
 
