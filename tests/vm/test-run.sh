@@ -27,10 +27,11 @@ native()
 	chmod +x "$tmp/tree/tests/native/test-b.sh"
 }
 
-# run [COMMAND...]: run both by the command; sets $status
+# run [COMMAND...]: run both by the command, and $machines; sets $status
+machines=()
 run()
 {
-	"$@" timeout 100 "$tmp/tree/tests/run.sh" --short unit native-asan >"$tmp/out" 2>&1
+	"$@" timeout 100 "$tmp/tree/tests/run.sh" --short unit native-asan "${machines[@]}" >"$tmp/out" 2>&1
 	status=$?
 }
 
@@ -43,6 +44,18 @@ native true
 run
 is "run.sh succeeds if all tests do" "$status" 0
 ok "the summary counts them" grep -q '^Files=2, Tests=2,' "$tmp/out"
+
+# There is no test for a machine, so that none is booted.
+read -ra all < <(sed -n 's/^Linux-Tested: *//p' META)
+machines=("${all[@]/#/vm-}")
+run
+is "run.sh succeeds with all kernels" "$status" 0
+not_ok "it says of none that it was left out" grep "NOT RUN" "$tmp/out"
+mapfile -t machines < <(printf '%s\n' "${machines[@]}" | grep -v -e -debug)
+run
+is "run.sh succeeds without the debug kernel" "$status" 0
+ok "the summary says that it was left out" grep -q "^NOT RUN: vm-.*-debug; .*make check-kunit" "$tmp/out"
+machines=()
 
 unit false
 run
