@@ -27,7 +27,7 @@ refused "where pidfd_open(2) is forbidden" "pidfd_open(2) is needed and forbidde
 	"$BUILD/tests/native/forbid" pidfd_open
 if unshare --mount true 2>/dev/null; then
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	refused "without /proc" "mount " \
+	refused "without /proc" "there is no /proc; mount it" \
 		unshare --mount sh -c 'umount -l /proc && exec "$@"' sh
 else
 	skip "arenad says what is missing without /proc" "this machine makes no mount namespaces"

@@ -119,7 +119,7 @@ ok "a client is served before the NP runs out of descriptors" served 3
 prlimit --pid "$(children arena-np)" --nofile=8:1024
 exec 4<>"/dev/tcp/127.0.0.1/$port"
 ok "the NP logs that it has no descriptor for the next client" \
-	wait_for 5 says "cannot accept a client, and none for a while: Too many open files; raise the limit"
+	wait_for 5 says "cannot accept clients for a while: Too many open files; raise the limit"
 sleep 2
 lines=$(grep -c "Too many open files" "$tmp/log")
 ok "the NP without descriptors logs few lines in two seconds ($lines)" test "$lines" -lt 20

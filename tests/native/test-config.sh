@@ -11,7 +11,16 @@ config=$tmp/node.conf
 mkdir "$config.d"
 
 # try ARGUMENT...: run arenad with the file; its output goes to $tmp/out and $tmp/log
-try() { "$BUILD/arenad" --config "$config" "$@" >"$tmp/out" 2>"$tmp/log"; }
+# The line that says what to do about errors is in $tmp/remedy, the others in $tmp/log.
+try()
+{
+	local status=0
+
+	"$BUILD/arenad" --config "$config" "$@" >"$tmp/out" 2>"$tmp/all" || status=$?
+	grep "^Correct that; " "$tmp/all" >"$tmp/remedy"
+	grep -v "^Correct that; " "$tmp/all" >"$tmp/log"
+	return "$status"
+}
 
 # effect ARGUMENT...: what counts, without the defaults
 effect() { try --print-config "$@" && grep -v '^#' "$tmp/out"; }
@@ -29,6 +38,7 @@ is_refused()
 	try --check-config
 	is "a file is refused with status 2: $1" $? 2
 	ok "its error is told, with the line: $1" grep -qxF "arenad: $config$1" "$tmp/log"
+	is "one line says what to do about it" "$(wc -l <"$tmp/remedy")" 1
 }
 
 # good: the beginning of a file that needs no more than an export
@@ -243,7 +253,7 @@ mkfifo "$tmp/pipe"
 { good; sleep 1; printf '[export d]\ndisk = /dev/null\n'; } >"$tmp/pipe" &
 "$BUILD/arenad" --config "$tmp/pipe" --check-config >"$tmp/out" 2>"$tmp/log" 3<>"$tmp/pipe" &
 wait "$!"
-is "a pipe that somebody keeps open is refused" "$? $(cat "$tmp/log")" \
+is "a pipe that somebody keeps open is refused" "$? $(head -n 1 "$tmp/log")" \
 	"2 arenad: $tmp/pipe: it was not read to its end within 5 seconds"
 wait
 is "a pipe whose writer ends is read" "$("$BUILD/arenad" --check-config --config <(good

@@ -76,7 +76,7 @@ unit 'sleep 5'
 run
 is "run.sh fails if a part of it is killed" "$status" 1
 ok "it names the part" grep -q "the part 'daemons' of this script was killed" "$tmp/out"
-# What the part had started ends by itself.
+# The tests that the part had started end by themselves.
 ended()
 {
 	! pgrep -f "$tmp/tree/|^/bin/bash tests/harness.sh build/results/unit " >/dev/null

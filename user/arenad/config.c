@@ -98,6 +98,9 @@ static void refuse(const struct settings *s)
 		say_on_terminal("there is no memory for the options");
 	if (!s->n_files)
 		fprintf(stderr, "Try `arenad --help' or `arenad --usage' for more information.\n");
+	else
+		fprintf(stderr, "Correct that; `arenad --check-config' tries the files and starts "
+			"nothing, and arenad.conf(5) has all options.\n");
 	exit(s->lacks_memory ? EXIT_FAILURE : OPTIONS_EXIT_USAGE);
 }
 

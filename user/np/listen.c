@@ -25,8 +25,8 @@ static void accept_failed(struct listener *l, int err)
 {
 	if (is_shortage(err))
 		l->retry_at = l->np->now + ACCEPT_PAUSE_SECONDS;
-	log_limited(LOG_LEVEL_WARN, "cannot accept a client%s: %s", is_shortage(err) ?
-		    ", and none for a while" : "", log_reason(-err));
+	log_limited(LOG_LEVEL_WARN, "cannot accept %s: %s", is_shortage(err) ?
+		    "clients for a while" : "a client", log_reason(-err));
 }
 
 /* The other end of a UNIX socket seldom has a name, so the user and the process stand for it. */
